@@ -65,8 +65,8 @@ func TestARM64Text(t *testing.T) {
 	frame := regexp.MustCompile(`\$(\d+)-\d+`)
 	functions(t, "*_neon_arm64.s", func(file, _, text string) {
 		name, _, _ := strings.Cut(text, "(SB)")
-		if !strings.Contains(text, "\tRET") {
-			t.Errorf("%s: %s never returns", file, name)
+		if !strings.Contains(text, "\tRET") && !strings.Contains(text, "\tB ·") {
+			t.Errorf("%s: %s neither returns nor goes on with another", file, name)
 		}
 		m := frame.FindStringSubmatch(text)
 		if m == nil {
@@ -103,7 +103,7 @@ func TestAMD64Text(t *testing.T) {
 				t.Errorf("%s: %s never returns", file, name)
 			}
 			_, requires, ok := strings.Cut(comment, "Requires: ")
-			if !ok {
+			if !ok && !(routine && strings.Contains(text, "\tCALL ·stage")) { // what calls others requires what those do
 				t.Errorf("%s: %s does not say what it requires", file, name)
 			}
 			for _, r := range strings.FieldsFunc(requires, func(r rune) bool { return r == ',' || r == ' ' || r == '\n' }) {

@@ -35,7 +35,7 @@ func (m *Machine) Choose(s *plan.Seg, params, numbers plan.Addr) plan.V {
 // NumberGroups has a routine make the table.
 func (m *Machine) NumberGroups(t plan.Numbers) {
 	m.XFRAME(inFrame, t.Table.Disp)
-	m.CALL("number1NEON")
+	m.CALL(routine("number"))
 }
 
 // repeatUntil stores a register from p on until end, or until limit if that is less; it may go beyond.
@@ -141,7 +141,7 @@ func (m *Machine) BranchAboveKept(r plan.GPR, a plan.Addr, l string) {
 }
 
 // Repeat has a routine repeat parameters.
-func (m *Machine) Repeat(a plan.Addr, p plan.GPR) { m.call(a, p, "repeat", 1) }
+func (m *Machine) Repeat(a plan.Addr, p plan.GPR) { m.call(a, p, "repeat") }
 
 // KeepRepeated stores the pointer that it leaves.
 func (m *Machine) KeepRepeated(a plan.Addr) { m.XSTR(asm.D, m.mem(a), inMemory) }
@@ -174,9 +174,9 @@ func (m *Machine) repeat() {
 
 // rowRoutines prints those of tiles in which groups meet.
 func (m *Machine) rowRoutines() {
-	m.begin("number", 1, "makes the table at R16 of the groups that 34 elements are of, for groups of so many as R13 says.")
+	m.begin("number", "makes the table at R16 of the groups that 34 elements are of, for groups of so many as R13 says.")
 	m.numberGroups()
-	m.begin("repeat", 1, "puts parameters from R17 on in the frame, once for each element: R12 times the first, and R13 times each that follows.")
+	m.begin("repeat", "puts parameters from R17 on in the frame, once for each element: R12 times the first, and R13 times each that follows.")
 	m.repeat()
 }
 

@@ -2,6 +2,7 @@ package neon
 
 import (
 	"fmt"
+	"strconv"
 
 	"github.com/lowbit-go/lowbit/gen/ir"
 	"github.com/lowbit-go/lowbit/gen/neon/asm"
@@ -14,10 +15,18 @@ import (
 
 const inFrame, inMemory, count = r0, r1, asm.R(0)
 
-func (m *Machine) call(a plan.Addr, p plan.GPR, does string, number int) {
+func (m *Machine) call(a plan.Addr, p plan.GPR, does string, number ...int) {
 	m.XFRAME(inFrame, a.Disp)
 	m.XMOV(inMemory, asm.R(p))
-	m.CALL(fmt.Sprintf("%s%dNEON", does, number))
+	m.CALL(routine(does, number...))
+}
+
+// routine is the name of one, which says what it does, with a number if there are several.
+func routine(does string, number ...int) string {
+	for _, n := range number {
+		does += strconv.Itoa(n)
+	}
+	return does + "NEON"
 }
 
 // StageIn copies elements to the frame, in front of zeros or copies of the first.
@@ -34,37 +43,26 @@ func (m *Machine) StageOut(p plan.GPR, a plan.Addr, bits int) { m.call(a, p, "st
 
 // StageInBy copies to the frame what lies in memory as a word says.
 func (m *Machine) StageInBy(a plan.Addr, p plan.GPR, in *ir.Stream) {
-	m.layoutBits(in.Kind, func(bits int) { m.StageIn(a, p, bits, false) })
+	m.callBy(in, a, p, "stageInCodes")
 }
 
 // StageOutBy copies such back.
 func (m *Machine) StageOutBy(p plan.GPR, a plan.Addr, out *ir.Stream) {
-	copyBack := func(bits int) { m.StageOut(p, a, bits) }
+	does := "stageOutCodes"
 	if out.Mem == ir.MemMask {
-		m.maskKind(out.Kind, copyBack)
-	} else {
-		m.layoutBits(out.Kind, copyBack)
+		does = "stageOutMask"
 	}
+	m.callBy(out, a, p, does)
 }
 
-// layoutBits prints what is done with codes of each number of bits that a layout has.
-func (m *Machine) layoutBits(word string, print func(bits int)) {
-	nibbles, crumbs, done := m.newLabel("nibbles"), m.newLabel("crumbs"), m.newLabel("stored")
-	m.compareWord(word, ir.LayoutCrumbs)
-	m.BLT(nibbles)
-	m.BEQ(crumbs)
-	print(8)
-	m.B(done)
-	m.Label(nibbles)
-	print(4)
-	m.B(done)
-	m.Label(crumbs)
-	print(2)
-	m.Label(done)
+// callBy calls a routine that goes by the stream's word.
+func (m *Machine) callBy(s *ir.Stream, a plan.Addr, p plan.GPR, does string) {
+	m.XARG(asm.S, r2, s.Kind, m.offsets[s.Kind])
+	m.call(a, p, does)
 }
 
 // SpreadTile puts a group's parameter in the frame, once for each element.
-func (m *Machine) SpreadTile(a plan.Addr, p plan.GPR) { m.call(a, p, "spread", 1) }
+func (m *Machine) SpreadTile(a plan.Addr, p plan.GPR) { m.call(a, p, "spread") }
 
 // SetGroups: a tile has one.
 func (m *Machine) SetGroups(int) {}
@@ -100,11 +98,11 @@ func (m *Machine) LoadPart(*plan.Seg, int, plan.Addr) plan.V { panic("neon: no m
 // Routines prints all of them.
 func (m *Machine) Routines() {
 	for _, bits := range []int{1, 2, 4, 8, 16, 32} {
-		m.begin("stageIn", bits, fmt.Sprintf("copies elements of %d bits to the frame, in front of zeros.", bits))
+		m.begin("stageIn", fmt.Sprintf("copies elements of %d bits to the frame, in front of zeros.", bits), bits)
 		m.MOVI(spare, 0)
 		m.fill(bits)
 		m.copy(inFrame, inMemory, bits)
-		m.begin("stageOut", bits, fmt.Sprintf("copies elements of %d bits back; bits behind the last are zero.", bits))
+		m.begin("stageOut", fmt.Sprintf("copies elements of %d bits back; bits behind the last are zero.", bits), bits)
 		if bits < 8 {
 			m.clearBehind(bits)
 		}
@@ -112,20 +110,47 @@ func (m *Machine) Routines() {
 	}
 	for _, size := range []asm.Size{asm.H, asm.S} {
 		bits := 8 << size
-		m.begin("stageFilled", bits, fmt.Sprintf("copies elements of %d bits to the frame, in front of copies of the first.", bits))
+		m.begin("stageFilled", fmt.Sprintf("copies elements of %d bits to the frame, in front of copies of the first.", bits), bits)
 		m.LD1R(size, spare, inMemory)
 		m.fill(bits)
 		m.copy(inFrame, inMemory, bits)
 	}
-	m.begin("spread", 1, "puts a group's parameter in the frame, once for each element of a tile.")
+	m.begin("stageInCodes", "copies codes to the frame, in front of zeros, in the layout that R19 says.")
+	m.goBy("stageIn", ir.LayoutCrumbs, 4, 2, 8)
+	m.begin("stageOutCodes", "copies such codes back.")
+	m.goBy("stageOut", ir.LayoutCrumbs, 4, 2, 8)
+	m.begin("stageOutMask", "copies a mask of the kind that R19 says back, if it is of any.")
+	m.goBy("stageOut", ir.MaskBytes, 0, 8, 1)
+	m.begin("spread", "puts a group's parameter in the frame, once for each element of a tile.")
 	m.LD1R(asm.S, spare, inMemory)
 	m.fill(32)
 	m.RET()
 	m.rowRoutines()
 }
 
-func (m *Machine) begin(does string, number int, doc string) {
-	name := fmt.Sprintf("%s%dNEON", does, number)
+// goBy goes on with the routine for one of three numbers of bits, as R19 is below, equal to or above a number; 0 is none.
+func (m *Machine) goBy(does string, to, below, equal, above int) {
+	less, same := m.newLabel("less"), m.newLabel("same")
+	m.XCMPI(r2, to)
+	m.BLT(less)
+	m.BEQ(same)
+	for _, way := range []struct {
+		label string
+		bits  int
+	}{{"", above}, {same, equal}, {less, below}} {
+		if way.label != "" {
+			m.Label(way.label)
+		}
+		if way.bits > 0 {
+			m.GOTO(routine(does, way.bits))
+		} else {
+			m.RET()
+		}
+	}
+}
+
+func (m *Machine) begin(does, doc string, number ...int) {
+	name := routine(does, number...)
 	fmt.Fprintf(&m.stubs, "\n// %s %s\nfunc %s()\n", name, doc, name)
 	m.Blank()
 	m.Printer.Comment(false, "func "+name+"()")

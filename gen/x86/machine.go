@@ -493,12 +493,15 @@ func (m *Machine) maskKind(word string, print func(bits int)) {
 }
 
 // compareWord compares a word of the call with a number.
-func (m *Machine) compareWord(word string, with int8) {
-	p, err := m.ctx.Param(word).Resolve()
+func (m *Machine) compareWord(word string, with int8) { m.i("CMPL", m.word(word), operand.I8(with)) }
+
+// word is where the call has a word.
+func (m *Machine) word(name string) operand.Mem {
+	p, err := m.ctx.Param(name).Resolve()
 	if err != nil {
 		panic(err)
 	}
-	m.i("CMPL", p.Addr, operand.I8(with))
+	return p.Addr
 }
 
 // line are the registers through which 64 bytes pass, and where each finds its part.

@@ -60,33 +60,23 @@ func (m *Machine) StageOut(p plan.GPR, a plan.Addr, bits int) { m.call(a, p, "st
 
 // StageInBy copies to the frame what lies in memory as a word says.
 func (m *Machine) StageInBy(a plan.Addr, p plan.GPR, in *ir.Stream) {
-	m.layoutBits(in.Kind, func(bits int) { m.StageIn(a, p, bits, false) })
+	m.callBy(in, a, p, "stageInCodes")
 }
 
 // StageOutBy copies such back.
 func (m *Machine) StageOutBy(p plan.GPR, a plan.Addr, out *ir.Stream) {
-	copyBack := func(bits int) { m.StageOut(p, a, bits) }
+	does := "stageOutCodes"
 	if out.Mem == ir.MemMask {
-		m.maskKind(out.Kind, copyBack)
-	} else {
-		m.layoutBits(out.Kind, copyBack)
+		does = "stageOutMask"
 	}
+	m.callBy(out, a, p, does)
+	m.tailSlot = -1
 }
 
-// layoutBits prints what is done with codes of each number of bits that a layout has.
-func (m *Machine) layoutBits(word string, print func(bits int)) {
-	nibbles, crumbs, done := m.newLabel("nibbles"), m.newLabel("crumbs"), m.newLabel("stored")
-	m.compareWord(word, ir.LayoutCrumbs)
-	m.i("JLT", operand.LabelRef(nibbles))
-	m.i("JEQ", operand.LabelRef(crumbs))
-	print(8)
-	m.i("JMP", operand.LabelRef(done))
-	m.ctx.Label(nibbles)
-	print(4)
-	m.i("JMP", operand.LabelRef(done))
-	m.ctx.Label(crumbs)
-	print(2)
-	m.ctx.Label(done)
+// callBy calls a routine that goes by the stream's word.
+func (m *Machine) callBy(s *ir.Stream, a plan.Addr, p plan.GPR, does string) {
+	m.i("MOVL", m.word(s.Kind), bytes.As32())
+	m.call(a, p, does)
 }
 
 // SpreadTile puts parameters in the frame, each as often as its group has elements in a tile.
@@ -143,6 +133,12 @@ func (m *Machine) Routines() {
 		m.begin("stageOut", fmt.Sprintf("copies elements of %d bits back; bits behind the last are zero.", bits), bits)
 		m.stageOut(bits)
 	}
+	m.begin("stageInCodes", "copies codes to the frame, in front of zeros, in the layout that R14 says.")
+	m.goBy("stageIn", ir.LayoutCrumbs, 4, 2, 8)
+	m.begin("stageOutCodes", "copies such codes back.")
+	m.goBy("stageOut", ir.LayoutCrumbs, 4, 2, 8)
+	m.begin("stageOutMask", "copies a mask of the kind that R14 says back, if it is of any.")
+	m.goBy("stageOut", ir.MaskBytes, 0, 8, 1)
 	if !m.wide { // masks leave nothing to fill
 		for _, bits := range []int{16, 32} {
 			m.begin("stageFilled", fmt.Sprintf("copies elements of %d bits to the frame, in front of copies of the first.", bits), bits)
@@ -165,6 +161,26 @@ func (m *Machine) begin(does, doc string, number ...int) {
 	m.ctx.Doc(name + " " + doc)
 	m.ctx.Attributes(attr.NOSPLIT | attr.NOFRAME)
 	m.labels = 0
+}
+
+// goBy calls the routine for one of three numbers of bits, as R14 is below, equal to or above a number; 0 calls none.
+func (m *Machine) goBy(does string, to int, below, equal, above int) {
+	less, same := m.newLabel("less"), m.newLabel("same")
+	m.i("CMPL", bytes.As32(), immediate(to))
+	m.i("JLT", operand.LabelRef(less))
+	m.i("JEQ", operand.LabelRef(same))
+	for _, way := range []struct {
+		label string
+		bits  int
+	}{{"", above}, {same, equal}, {less, below}} {
+		if way.label != "" {
+			m.ctx.Label(way.label)
+		}
+		if way.bits > 0 {
+			m.callRoutine(does, way.bits)
+		}
+		m.i("RET")
+	}
 }
 
 func (m *Machine) spreadTile() {

@@ -245,30 +245,14 @@ grouptail:
 	VBROADCASTSS (BX), Y12
 	MOVQ         SI, 224(SP)
 	LEAQ         (SP), SI
-	CMPL         layout+24(FP), $+1
-	JLT          nibbles17
-	JEQ          crumbs18
+	MOVL         layout+24(FP), R14
 	LEAQ         64(SP), AX
 	MOVQ         DX, CX
-	CALL         ·stageIn8AVX2(SB)
-	JMP          stored19
-
-nibbles17:
-	LEAQ 64(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn4AVX2(SB)
-	JMP  stored19
-
-crumbs18:
-	LEAQ 64(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn2AVX2(SB)
-
-stored19:
-	MOVQ DX, 232(SP)
-	LEAQ 64(SP), DX
-	SUBQ R11, R11
-	JMP  grouploop
+	CALL         ·stageInCodesAVX2(SB)
+	MOVQ         DX, 232(SP)
+	LEAQ         64(SP), DX
+	SUBQ         R11, R11
+	JMP          grouploop
 
 groupstaged:
 	MOVQ 224(SP), SI
@@ -297,7 +281,7 @@ short2layout2:
 	VCVTDQ2PS    Y1, Y1
 	VFMADD213PS  Y15, Y12, Y1
 	CMPL         R9, $+2
-	JNE          half20
+	JNE          half17
 	VPSLLD       $0x0f, Y0, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y0, Y2
@@ -312,7 +296,7 @@ short2layout2:
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, (SI)
 
-halfdone21:
+halfdone18:
 	VPMOVSXBD   16(DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VFMADD213PS Y15, Y11, Y0
@@ -321,7 +305,7 @@ halfdone21:
 	ADDQ        $+32, DX
 	VFMADD213PS Y15, Y11, Y1
 	CMPL        R9, $+2
-	JNE         half22
+	JNE         half19
 	VPSLLD      $0x0f, Y0, Y2
 	VPSRLD      $0x1f, Y2, Y2
 	VPADDD      Y2, Y0, Y2
@@ -336,7 +320,7 @@ halfdone21:
 	VPERMQ      $0xd8, Y2, Y2
 	VMOVUPS     Y2, 32(SI)
 
-halfdone23:
+halfdone20:
 	ADDQ $+8, BX
 	ADDQ $+64, SI
 	SUBQ $+2, R11
@@ -354,7 +338,7 @@ lanerow:
 
 laneloop:
 	CMPL      R8, $+2
-	JNE       other24
+	JNE       other21
 	VPMOVSXBD (DX), Y0
 	VCVTDQ2PS Y0, Y0
 	VPMOVSXBD 8(DX), Y1
@@ -365,13 +349,13 @@ laneloop:
 	VCVTDQ2PS Y3, Y3
 	ADDQ      $+32, DX
 
-read27:
+read24:
 	VMOVUPS     (BX), Y4
 	VFMADD213PS Y15, Y4, Y0
 	VMOVUPS     32(BX), Y4
 	VFMADD213PS Y15, Y4, Y1
 	CMPL        R9, $+2
-	JNE         half28
+	JNE         half25
 	VPSLLD      $0x0f, Y0, Y4
 	VPSRLD      $0x1f, Y4, Y4
 	VPADDD      Y4, Y0, Y4
@@ -386,13 +370,13 @@ read27:
 	VPERMQ      $0xd8, Y4, Y4
 	VMOVUPS     Y4, (SI)
 
-halfdone29:
+halfdone26:
 	VMOVUPS     64(BX), Y0
 	VFMADD213PS Y15, Y0, Y2
 	VMOVUPS     96(BX), Y0
 	VFMADD213PS Y15, Y0, Y3
 	CMPL        R9, $+2
-	JNE         half30
+	JNE         half27
 	VPSLLD      $0x0f, Y2, Y0
 	VPSRLD      $0x1f, Y0, Y0
 	VPADDD      Y0, Y2, Y0
@@ -407,7 +391,7 @@ halfdone29:
 	VPERMQ      $0xd8, Y0, Y0
 	VMOVUPS     Y0, 32(SI)
 
-halfdone31:
+halfdone28:
 	ADDQ  $+64, SI
 	SUBQ  $-128, BX
 	SUBQ  $+32, DI
@@ -447,7 +431,7 @@ groupstream:
 	LEAQ      (DX)(CX*1), AX
 	CALL      ·fetch64AVX2(SB)
 	CMPL      R8, $+2
-	JNE       other32
+	JNE       other29
 	VPMOVSXBD (DX), Y0
 	VCVTDQ2PS Y0, Y0
 	VPMOVSXBD 8(DX), Y1
@@ -458,11 +442,11 @@ groupstream:
 	VCVTDQ2PS Y3, Y3
 	ADDQ      $+32, DX
 
-read35:
+read32:
 	VFMADD213PS Y15, Y12, Y0
 	VFMADD213PS Y15, Y12, Y1
 	CMPL        R9, $+2
-	JNE         half36
+	JNE         half33
 	VPSLLD      $0x0f, Y0, Y4
 	VPSRLD      $0x1f, Y4, Y4
 	VPADDD      Y4, Y0, Y4
@@ -477,11 +461,11 @@ read35:
 	VPERMQ      $0xd8, Y4, Y4
 	VMOVNTPS    Y4, (SI)
 
-halfdone37:
+halfdone34:
 	VFMADD213PS Y15, Y12, Y2
 	VFMADD213PS Y15, Y12, Y3
 	CMPL        R9, $+2
-	JNE         half38
+	JNE         half35
 	VPSLLD      $0x0f, Y2, Y0
 	VPSRLD      $0x1f, Y0, Y0
 	VPADDD      Y0, Y2, Y0
@@ -496,7 +480,7 @@ halfdone37:
 	VPERMQ      $0xd8, Y0, Y0
 	VMOVNTPS    Y0, 32(SI)
 
-halfdone39:
+halfdone36:
 	ADDQ  $+64, SI
 	SUBQ  $+32, R11
 	CMPQ  R11, $+32
@@ -547,7 +531,7 @@ grouplayout1loop:
 	VPERMPS      Y14, Y1, Y1
 	VFMADD213PS  Y15, Y12, Y1
 	CMPL         R9, $+2
-	JNE          half40
+	JNE          half37
 	VPSLLD       $0x0f, Y0, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y0, Y2
@@ -562,7 +546,7 @@ grouplayout1loop:
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, (SI)
 
-halfdone41:
+halfdone38:
 	VPBROADCASTD 4(DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
@@ -573,7 +557,7 @@ halfdone41:
 	ADDQ         $+8, DX
 	VFMADD213PS  Y15, Y12, Y1
 	CMPL         R9, $+2
-	JNE          half42
+	JNE          half39
 	VPSLLD       $0x0f, Y0, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y0, Y2
@@ -588,7 +572,7 @@ halfdone41:
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, 32(SI)
 
-halfdone43:
+halfdone40:
 	ADDQ  $+64, SI
 	SUBQ  $+32, R11
 	CMPQ  R11, $+32
@@ -623,7 +607,7 @@ grouplayout0loop:
 	VCVTDQ2PS    Y1, Y1
 	VFMADD213PS  Y15, Y12, Y1
 	CMPL         R9, $+2
-	JNE          half44
+	JNE          half41
 	VPSLLD       $0x0f, Y0, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y0, Y2
@@ -638,7 +622,7 @@ grouplayout0loop:
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, (SI)
 
-halfdone45:
+halfdone42:
 	VPBROADCASTD 8(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
@@ -653,7 +637,7 @@ halfdone45:
 	ADDQ         $+16, DX
 	VFMADD213PS  Y15, Y12, Y1
 	CMPL         R9, $+2
-	JNE          half46
+	JNE          half43
 	VPSLLD       $0x0f, Y0, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y0, Y2
@@ -668,7 +652,7 @@ halfdone45:
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, 32(SI)
 
-halfdone47:
+halfdone44:
 	ADDQ  $+64, SI
 	SUBQ  $+32, R11
 	CMPQ  R11, $+32
@@ -697,7 +681,7 @@ grouplayout3loop:
 	VCVTDQ2PS   Y1, Y1
 	VFMADD213PS Y15, Y12, Y1
 	CMPL        R9, $+2
-	JNE         half48
+	JNE         half45
 	VPSLLD      $0x0f, Y0, Y2
 	VPSRLD      $0x1f, Y2, Y2
 	VPADDD      Y2, Y0, Y2
@@ -712,7 +696,7 @@ grouplayout3loop:
 	VPERMQ      $0xd8, Y2, Y2
 	VMOVUPS     Y2, (SI)
 
-halfdone49:
+halfdone46:
 	VPMOVZXBD   16(DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VFMADD213PS Y15, Y12, Y0
@@ -721,7 +705,7 @@ halfdone49:
 	ADDQ        $+32, DX
 	VFMADD213PS Y15, Y12, Y1
 	CMPL        R9, $+2
-	JNE         half50
+	JNE         half47
 	VPSLLD      $0x0f, Y0, Y2
 	VPSRLD      $0x1f, Y2, Y2
 	VPADDD      Y2, Y0, Y2
@@ -736,7 +720,7 @@ halfdone49:
 	VPERMQ      $0xd8, Y2, Y2
 	VMOVUPS     Y2, 32(SI)
 
-halfdone51:
+halfdone48:
 	ADDQ  $+64, SI
 	SUBQ  $+32, R11
 	CMPQ  R11, $+32
@@ -863,7 +847,7 @@ short2stream:
 	VBROADCASTSS (BX), Y12
 	VBROADCASTSS 4(BX), Y11
 	CMPL         R8, $+2
-	JNE          other52
+	JNE          other49
 	VPMOVSXBD    (DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VPMOVSXBD    8(DX), Y1
@@ -874,11 +858,11 @@ short2stream:
 	VCVTDQ2PS    Y3, Y3
 	ADDQ         $+32, DX
 
-read55:
+read52:
 	VFMADD213PS Y15, Y12, Y0
 	VFMADD213PS Y15, Y12, Y1
 	CMPL        R9, $+2
-	JNE         half56
+	JNE         half53
 	VPSLLD      $0x0f, Y0, Y4
 	VPSRLD      $0x1f, Y4, Y4
 	VPADDD      Y4, Y0, Y4
@@ -893,11 +877,11 @@ read55:
 	VPERMQ      $0xd8, Y4, Y4
 	VMOVNTPS    Y4, (SI)
 
-halfdone57:
+halfdone54:
 	VFMADD213PS Y15, Y11, Y2
 	VFMADD213PS Y15, Y11, Y3
 	CMPL        R9, $+2
-	JNE         half58
+	JNE         half55
 	VPSLLD      $0x0f, Y2, Y0
 	VPSRLD      $0x1f, Y0, Y0
 	VPADDD      Y0, Y2, Y0
@@ -912,7 +896,7 @@ halfdone57:
 	VPERMQ      $0xd8, Y0, Y0
 	VMOVNTPS    Y0, 32(SI)
 
-halfdone59:
+halfdone56:
 	ADDQ $+8, BX
 	ADDQ $+64, SI
 	SUBQ $+2, R11
@@ -920,19 +904,19 @@ halfdone59:
 	JGE  short2stream
 	JMP  few
 
-half20:
+half17:
 	VCVTPS2PH $0x00, Y0, X2
 	VMOVUPS   X2, (SI)
 	VCVTPS2PH $0x00, Y1, X3
 	VMOVUPS   X3, 16(SI)
-	JMP       halfdone21
+	JMP       halfdone18
 
-half22:
+half19:
 	VCVTPS2PH $0x00, Y0, X2
 	VMOVUPS   X2, 32(SI)
 	VCVTPS2PH $0x00, Y1, X3
 	VMOVUPS   X3, 48(SI)
-	JMP       halfdone23
+	JMP       halfdone20
 
 short2layout:
 	CMPQ  R8, $+3
@@ -953,7 +937,7 @@ short2layout1:
 	VPERMPS      Y14, Y1, Y1
 	VFMADD213PS  Y15, Y12, Y1
 	CMPL         R9, $+2
-	JNE          half60
+	JNE          half57
 	VPSLLD       $0x0f, Y0, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y0, Y2
@@ -968,7 +952,7 @@ short2layout1:
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, (SI)
 
-halfdone61:
+halfdone58:
 	VPBROADCASTD 4(DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
@@ -979,7 +963,7 @@ halfdone61:
 	ADDQ         $+8, DX
 	VFMADD213PS  Y15, Y11, Y1
 	CMPL         R9, $+2
-	JNE          half62
+	JNE          half59
 	VPSLLD       $0x0f, Y0, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y0, Y2
@@ -994,7 +978,7 @@ halfdone61:
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, 32(SI)
 
-halfdone63:
+halfdone60:
 	ADDQ $+8, BX
 	ADDQ $+64, SI
 	SUBQ $+2, R11
@@ -1019,7 +1003,7 @@ short2layout0:
 	VCVTDQ2PS    Y1, Y1
 	VFMADD213PS  Y15, Y12, Y1
 	CMPL         R9, $+2
-	JNE          half64
+	JNE          half61
 	VPSLLD       $0x0f, Y0, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y0, Y2
@@ -1034,7 +1018,7 @@ short2layout0:
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, (SI)
 
-halfdone65:
+halfdone62:
 	VPBROADCASTD 8(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
@@ -1049,7 +1033,7 @@ halfdone65:
 	ADDQ         $+16, DX
 	VFMADD213PS  Y15, Y11, Y1
 	CMPL         R9, $+2
-	JNE          half66
+	JNE          half63
 	VPSLLD       $0x0f, Y0, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y0, Y2
@@ -1064,7 +1048,7 @@ halfdone65:
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, 32(SI)
 
-halfdone67:
+halfdone64:
 	ADDQ $+8, BX
 	ADDQ $+64, SI
 	SUBQ $+2, R11
@@ -1083,7 +1067,7 @@ short2layout3:
 	VCVTDQ2PS    Y1, Y1
 	VFMADD213PS  Y15, Y12, Y1
 	CMPL         R9, $+2
-	JNE          half68
+	JNE          half65
 	VPSLLD       $0x0f, Y0, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y0, Y2
@@ -1098,7 +1082,7 @@ short2layout3:
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, (SI)
 
-halfdone69:
+halfdone66:
 	VPMOVZXBD   16(DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VFMADD213PS Y15, Y11, Y0
@@ -1107,7 +1091,7 @@ halfdone69:
 	ADDQ        $+32, DX
 	VFMADD213PS Y15, Y11, Y1
 	CMPL        R9, $+2
-	JNE         half70
+	JNE         half67
 	VPSLLD      $0x0f, Y0, Y2
 	VPSRLD      $0x1f, Y2, Y2
 	VPADDD      Y2, Y0, Y2
@@ -1122,7 +1106,7 @@ halfdone69:
 	VPERMQ      $0xd8, Y2, Y2
 	VMOVUPS     Y2, 32(SI)
 
-halfdone71:
+halfdone68:
 	ADDQ $+8, BX
 	ADDQ $+64, SI
 	SUBQ $+2, R11
@@ -1130,9 +1114,9 @@ halfdone71:
 	JGE  short2layout3
 	JMP  few
 
-other24:
-	JGT          unsigned25
-	JPS          crumbs26
+other21:
+	JGT          unsigned22
+	JPS          crumbs23
 	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
@@ -1154,9 +1138,9 @@ other24:
 	VPAND        Y14, Y3, Y3
 	VCVTDQ2PS    Y3, Y3
 	ADDQ         $+16, DX
-	JMP          read27
+	JMP          read24
 
-crumbs26:
+crumbs23:
 	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
@@ -1170,9 +1154,9 @@ crumbs26:
 	VPSRLVD      constantsAVX2<>+160(SB), Y3, Y3
 	VPERMPS      Y14, Y3, Y3
 	ADDQ         $+8, DX
-	JMP          read27
+	JMP          read24
 
-unsigned25:
+unsigned22:
 	VPMOVZXBD (DX), Y0
 	VCVTDQ2PS Y0, Y0
 	VPMOVZXBD 8(DX), Y1
@@ -1182,45 +1166,29 @@ unsigned25:
 	VPMOVZXBD 24(DX), Y3
 	VCVTDQ2PS Y3, Y3
 	ADDQ      $+32, DX
-	JMP       read27
+	JMP       read24
 
-half28:
+half25:
 	VCVTPS2PH $0x00, Y0, X4
 	VMOVUPS   X4, (SI)
 	VCVTPS2PH $0x00, Y1, X5
 	VMOVUPS   X5, 16(SI)
-	JMP       halfdone29
+	JMP       halfdone26
 
-half30:
+half27:
 	VCVTPS2PH $0x00, Y2, X0
 	VMOVUPS   X0, 32(SI)
 	VCVTPS2PH $0x00, Y3, X1
 	VMOVUPS   X1, 48(SI)
-	JMP       halfdone31
+	JMP       halfdone28
 
 lanestage:
 	MOVQ SI, 224(SP)
 	LEAQ (SP), SI
-	CMPL layout+24(FP), $+1
-	JLT  nibbles72
-	JEQ  crumbs73
+	MOVL layout+24(FP), R14
 	LEAQ 64(SP), AX
 	MOVQ DX, CX
-	CALL ·stageIn8AVX2(SB)
-	JMP  stored74
-
-nibbles72:
-	LEAQ 64(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn4AVX2(SB)
-	JMP  stored74
-
-crumbs73:
-	LEAQ 64(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn2AVX2(SB)
-
-stored74:
+	CALL ·stageInCodesAVX2(SB)
 	MOVQ DX, 232(SP)
 	LEAQ 64(SP), DX
 	LEAQ 96(SP), AX
@@ -1230,9 +1198,9 @@ stored74:
 	LEAQ 96(SP), BX
 	JMP  laneloop
 
-other32:
-	JGT          unsigned33
-	JPS          crumbs34
+other29:
+	JGT          unsigned30
+	JPS          crumbs31
 	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
@@ -1254,9 +1222,9 @@ other32:
 	VPAND        Y14, Y3, Y3
 	VCVTDQ2PS    Y3, Y3
 	ADDQ         $+16, DX
-	JMP          read35
+	JMP          read32
 
-crumbs34:
+crumbs31:
 	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
@@ -1270,9 +1238,9 @@ crumbs34:
 	VPSRLVD      constantsAVX2<>+160(SB), Y3, Y3
 	VPERMPS      Y14, Y3, Y3
 	ADDQ         $+8, DX
-	JMP          read35
+	JMP          read32
 
-unsigned33:
+unsigned30:
 	VPMOVZXBD (DX), Y0
 	VCVTDQ2PS Y0, Y0
 	VPMOVZXBD 8(DX), Y1
@@ -1282,67 +1250,67 @@ unsigned33:
 	VPMOVZXBD 24(DX), Y3
 	VCVTDQ2PS Y3, Y3
 	ADDQ      $+32, DX
-	JMP       read35
+	JMP       read32
 
-half36:
+half33:
 	VCVTPS2PH $0x00, Y0, X4
 	VMOVNTPS  X4, (SI)
 	VCVTPS2PH $0x00, Y1, X5
 	VMOVNTPS  X5, 16(SI)
-	JMP       halfdone37
+	JMP       halfdone34
 
-half38:
+half35:
 	VCVTPS2PH $0x00, Y2, X0
 	VMOVNTPS  X0, 32(SI)
 	VCVTPS2PH $0x00, Y3, X1
 	VMOVNTPS  X1, 48(SI)
-	JMP       halfdone39
+	JMP       halfdone36
 
-half40:
+half37:
 	VCVTPS2PH $0x00, Y0, X2
 	VMOVUPS   X2, (SI)
 	VCVTPS2PH $0x00, Y1, X3
 	VMOVUPS   X3, 16(SI)
-	JMP       halfdone41
+	JMP       halfdone38
 
-half42:
+half39:
 	VCVTPS2PH $0x00, Y0, X2
 	VMOVUPS   X2, 32(SI)
 	VCVTPS2PH $0x00, Y1, X3
 	VMOVUPS   X3, 48(SI)
-	JMP       halfdone43
+	JMP       halfdone40
 
-half44:
+half41:
 	VCVTPS2PH $0x00, Y0, X2
 	VMOVUPS   X2, (SI)
 	VCVTPS2PH $0x00, Y1, X3
 	VMOVUPS   X3, 16(SI)
-	JMP       halfdone45
+	JMP       halfdone42
 
-half46:
+half43:
 	VCVTPS2PH $0x00, Y0, X2
 	VMOVUPS   X2, 32(SI)
 	VCVTPS2PH $0x00, Y1, X3
 	VMOVUPS   X3, 48(SI)
-	JMP       halfdone47
+	JMP       halfdone44
 
-half48:
+half45:
 	VCVTPS2PH $0x00, Y0, X2
 	VMOVUPS   X2, (SI)
 	VCVTPS2PH $0x00, Y1, X3
 	VMOVUPS   X3, 16(SI)
-	JMP       halfdone49
+	JMP       halfdone46
 
-half50:
+half47:
 	VCVTPS2PH $0x00, Y0, X2
 	VMOVUPS   X2, 32(SI)
 	VCVTPS2PH $0x00, Y1, X3
 	VMOVUPS   X3, 48(SI)
-	JMP       halfdone51
+	JMP       halfdone48
 
-other52:
-	JGT          unsigned53
-	JPS          crumbs54
+other49:
+	JGT          unsigned50
+	JPS          crumbs51
 	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
@@ -1364,9 +1332,9 @@ other52:
 	VPAND        Y14, Y3, Y3
 	VCVTDQ2PS    Y3, Y3
 	ADDQ         $+16, DX
-	JMP          read55
+	JMP          read52
 
-crumbs54:
+crumbs51:
 	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
@@ -1380,9 +1348,9 @@ crumbs54:
 	VPSRLVD      constantsAVX2<>+160(SB), Y3, Y3
 	VPERMPS      Y14, Y3, Y3
 	ADDQ         $+8, DX
-	JMP          read55
+	JMP          read52
 
-unsigned53:
+unsigned50:
 	VPMOVZXBD (DX), Y0
 	VCVTDQ2PS Y0, Y0
 	VPMOVZXBD 8(DX), Y1
@@ -1392,63 +1360,63 @@ unsigned53:
 	VPMOVZXBD 24(DX), Y3
 	VCVTDQ2PS Y3, Y3
 	ADDQ      $+32, DX
-	JMP       read55
+	JMP       read52
 
-half56:
+half53:
 	VCVTPS2PH $0x00, Y0, X4
 	VMOVNTPS  X4, (SI)
 	VCVTPS2PH $0x00, Y1, X5
 	VMOVNTPS  X5, 16(SI)
-	JMP       halfdone57
+	JMP       halfdone54
 
-half58:
+half55:
 	VCVTPS2PH $0x00, Y2, X0
 	VMOVNTPS  X0, 32(SI)
 	VCVTPS2PH $0x00, Y3, X1
 	VMOVNTPS  X1, 48(SI)
-	JMP       halfdone59
+	JMP       halfdone56
 
-half60:
+half57:
 	VCVTPS2PH $0x00, Y0, X2
 	VMOVUPS   X2, (SI)
 	VCVTPS2PH $0x00, Y1, X3
 	VMOVUPS   X3, 16(SI)
-	JMP       halfdone61
+	JMP       halfdone58
 
-half62:
+half59:
 	VCVTPS2PH $0x00, Y0, X2
 	VMOVUPS   X2, 32(SI)
 	VCVTPS2PH $0x00, Y1, X3
 	VMOVUPS   X3, 48(SI)
-	JMP       halfdone63
+	JMP       halfdone60
 
-half64:
+half61:
 	VCVTPS2PH $0x00, Y0, X2
 	VMOVUPS   X2, (SI)
 	VCVTPS2PH $0x00, Y1, X3
 	VMOVUPS   X3, 16(SI)
-	JMP       halfdone65
+	JMP       halfdone62
 
-half66:
+half63:
 	VCVTPS2PH $0x00, Y0, X2
 	VMOVUPS   X2, 32(SI)
 	VCVTPS2PH $0x00, Y1, X3
 	VMOVUPS   X3, 48(SI)
-	JMP       halfdone67
+	JMP       halfdone64
 
-half68:
+half65:
 	VCVTPS2PH $0x00, Y0, X2
 	VMOVUPS   X2, (SI)
 	VCVTPS2PH $0x00, Y1, X3
 	VMOVUPS   X3, 16(SI)
-	JMP       halfdone69
+	JMP       halfdone66
 
-half70:
+half67:
 	VCVTPS2PH $0x00, Y0, X2
 	VMOVUPS   X2, 32(SI)
 	VCVTPS2PH $0x00, Y1, X3
 	VMOVUPS   X3, 48(SI)
-	JMP       halfdone71
+	JMP       halfdone68
 
 // func DequantizeZeroPointF16BF16AVX2(y *uint16, q *uint8, scale *float32, zeroPoint *int32, layout int32, sign int32, elem int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, F16C, FMA3, MMX+
@@ -1717,30 +1685,14 @@ grouptail:
 	VCVTDQ2PS    Y0, Y11
 	MOVQ         SI, 352(SP)
 	LEAQ         (SP), SI
-	CMPL         layout+32(FP), $+1
-	JLT          nibbles17
-	JEQ          crumbs18
+	MOVL         layout+32(FP), R14
 	LEAQ         64(SP), AX
 	MOVQ         DX, CX
-	CALL         ·stageIn8AVX2(SB)
-	JMP          stored19
-
-nibbles17:
-	LEAQ 64(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn4AVX2(SB)
-	JMP  stored19
-
-crumbs18:
-	LEAQ 64(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn2AVX2(SB)
-
-stored19:
-	MOVQ DX, 360(SP)
-	LEAQ 64(SP), DX
-	SUBQ R11, R11
-	JMP  grouploop
+	CALL         ·stageInCodesAVX2(SB)
+	MOVQ         DX, 360(SP)
+	LEAQ         64(SP), DX
+	SUBQ         R11, R11
+	JMP          grouploop
 
 groupstaged:
 	MOVQ 352(SP), SI
@@ -1775,7 +1727,7 @@ short2layout2:
 	VSUBPS       Y10, Y1, Y1
 	VFMADD213PS  Y15, Y12, Y1
 	CMPL         R10, $+2
-	JNE          half20
+	JNE          half17
 	VPSLLD       $0x0f, Y0, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y0, Y2
@@ -1790,7 +1742,7 @@ short2layout2:
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, (SI)
 
-halfdone21:
+halfdone18:
 	VPMOVSXBD   16(DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y9, Y0, Y0
@@ -1801,7 +1753,7 @@ halfdone21:
 	VSUBPS      Y9, Y1, Y1
 	VFMADD213PS Y15, Y11, Y1
 	CMPL        R10, $+2
-	JNE         half22
+	JNE         half19
 	VPSLLD      $0x0f, Y0, Y2
 	VPSRLD      $0x1f, Y2, Y2
 	VPADDD      Y2, Y0, Y2
@@ -1816,7 +1768,7 @@ halfdone21:
 	VPERMQ      $0xd8, Y2, Y2
 	VMOVUPS     Y2, 32(SI)
 
-halfdone23:
+halfdone20:
 	ADDQ $+8, BX
 	ADDQ $+8, R8
 	ADDQ $+64, SI
@@ -1835,7 +1787,7 @@ lanerow:
 
 laneloop:
 	CMPL      R9, $+2
-	JNE       other24
+	JNE       other21
 	VPMOVSXBD (DX), Y0
 	VCVTDQ2PS Y0, Y0
 	VPMOVSXBD 8(DX), Y1
@@ -1846,7 +1798,7 @@ laneloop:
 	VCVTDQ2PS Y3, Y3
 	ADDQ      $+32, DX
 
-read27:
+read24:
 	VMOVUPS     (BX), Y4
 	VMOVUPS     (R8), Y5
 	VCVTDQ2PS   Y5, Y5
@@ -1858,7 +1810,7 @@ read27:
 	VSUBPS      Y5, Y1, Y1
 	VFMADD213PS Y15, Y4, Y1
 	CMPL        R10, $+2
-	JNE         half28
+	JNE         half25
 	VPSLLD      $0x0f, Y0, Y4
 	VPSRLD      $0x1f, Y4, Y4
 	VPADDD      Y4, Y0, Y4
@@ -1873,7 +1825,7 @@ read27:
 	VPERMQ      $0xd8, Y4, Y4
 	VMOVUPS     Y4, (SI)
 
-halfdone29:
+halfdone26:
 	VMOVUPS     64(BX), Y0
 	VMOVUPS     64(R8), Y1
 	VCVTDQ2PS   Y1, Y1
@@ -1885,7 +1837,7 @@ halfdone29:
 	VSUBPS      Y1, Y3, Y3
 	VFMADD213PS Y15, Y0, Y3
 	CMPL        R10, $+2
-	JNE         half30
+	JNE         half27
 	VPSLLD      $0x0f, Y2, Y0
 	VPSRLD      $0x1f, Y0, Y0
 	VPADDD      Y0, Y2, Y0
@@ -1900,7 +1852,7 @@ halfdone29:
 	VPERMQ      $0xd8, Y0, Y0
 	VMOVUPS     Y0, 32(SI)
 
-halfdone31:
+halfdone28:
 	ADDQ  $+64, SI
 	SUBQ  $-128, BX
 	SUBQ  $-128, R8
@@ -1941,7 +1893,7 @@ groupstream:
 	LEAQ      (DX)(CX*1), AX
 	CALL      ·fetch64AVX2(SB)
 	CMPL      R9, $+2
-	JNE       other32
+	JNE       other29
 	VPMOVSXBD (DX), Y0
 	VCVTDQ2PS Y0, Y0
 	VPMOVSXBD 8(DX), Y1
@@ -1952,13 +1904,13 @@ groupstream:
 	VCVTDQ2PS Y3, Y3
 	ADDQ      $+32, DX
 
-read35:
+read32:
 	VSUBPS      Y11, Y0, Y0
 	VFMADD213PS Y15, Y12, Y0
 	VSUBPS      Y11, Y1, Y1
 	VFMADD213PS Y15, Y12, Y1
 	CMPL        R10, $+2
-	JNE         half36
+	JNE         half33
 	VPSLLD      $0x0f, Y0, Y4
 	VPSRLD      $0x1f, Y4, Y4
 	VPADDD      Y4, Y0, Y4
@@ -1973,13 +1925,13 @@ read35:
 	VPERMQ      $0xd8, Y4, Y4
 	VMOVNTPS    Y4, (SI)
 
-halfdone37:
+halfdone34:
 	VSUBPS      Y11, Y2, Y2
 	VFMADD213PS Y15, Y12, Y2
 	VSUBPS      Y11, Y3, Y3
 	VFMADD213PS Y15, Y12, Y3
 	CMPL        R10, $+2
-	JNE         half38
+	JNE         half35
 	VPSLLD      $0x0f, Y2, Y0
 	VPSRLD      $0x1f, Y0, Y0
 	VPADDD      Y0, Y2, Y0
@@ -1994,7 +1946,7 @@ halfdone37:
 	VPERMQ      $0xd8, Y0, Y0
 	VMOVNTPS    Y0, 32(SI)
 
-halfdone39:
+halfdone36:
 	ADDQ  $+64, SI
 	SUBQ  $+32, R11
 	CMPQ  R11, $+32
@@ -2050,7 +2002,7 @@ grouplayout1loop:
 	VSUBPS       Y11, Y1, Y1
 	VFMADD213PS  Y15, Y12, Y1
 	CMPL         R10, $+2
-	JNE          half40
+	JNE          half37
 	VPSLLD       $0x0f, Y0, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y0, Y2
@@ -2065,7 +2017,7 @@ grouplayout1loop:
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, (SI)
 
-halfdone41:
+halfdone38:
 	VPBROADCASTD 4(DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
@@ -2078,7 +2030,7 @@ halfdone41:
 	VSUBPS       Y11, Y1, Y1
 	VFMADD213PS  Y15, Y12, Y1
 	CMPL         R10, $+2
-	JNE          half42
+	JNE          half39
 	VPSLLD       $0x0f, Y0, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y0, Y2
@@ -2093,7 +2045,7 @@ halfdone41:
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, 32(SI)
 
-halfdone43:
+halfdone40:
 	ADDQ  $+64, SI
 	SUBQ  $+32, R11
 	CMPQ  R11, $+32
@@ -2133,7 +2085,7 @@ grouplayout0loop:
 	VSUBPS       Y11, Y1, Y1
 	VFMADD213PS  Y15, Y12, Y1
 	CMPL         R10, $+2
-	JNE          half44
+	JNE          half41
 	VPSLLD       $0x0f, Y0, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y0, Y2
@@ -2148,7 +2100,7 @@ grouplayout0loop:
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, (SI)
 
-halfdone45:
+halfdone42:
 	VPBROADCASTD 8(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
@@ -2165,7 +2117,7 @@ halfdone45:
 	VSUBPS       Y11, Y1, Y1
 	VFMADD213PS  Y15, Y12, Y1
 	CMPL         R10, $+2
-	JNE          half46
+	JNE          half43
 	VPSLLD       $0x0f, Y0, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y0, Y2
@@ -2180,7 +2132,7 @@ halfdone45:
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, 32(SI)
 
-halfdone47:
+halfdone44:
 	ADDQ  $+64, SI
 	SUBQ  $+32, R11
 	CMPQ  R11, $+32
@@ -2214,7 +2166,7 @@ grouplayout3loop:
 	VSUBPS      Y11, Y1, Y1
 	VFMADD213PS Y15, Y12, Y1
 	CMPL        R10, $+2
-	JNE         half48
+	JNE         half45
 	VPSLLD      $0x0f, Y0, Y2
 	VPSRLD      $0x1f, Y2, Y2
 	VPADDD      Y2, Y0, Y2
@@ -2229,7 +2181,7 @@ grouplayout3loop:
 	VPERMQ      $0xd8, Y2, Y2
 	VMOVUPS     Y2, (SI)
 
-halfdone49:
+halfdone46:
 	VPMOVZXBD   16(DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y11, Y0, Y0
@@ -2240,7 +2192,7 @@ halfdone49:
 	VSUBPS      Y11, Y1, Y1
 	VFMADD213PS Y15, Y12, Y1
 	CMPL        R10, $+2
-	JNE         half50
+	JNE         half47
 	VPSLLD      $0x0f, Y0, Y2
 	VPSRLD      $0x1f, Y2, Y2
 	VPADDD      Y2, Y0, Y2
@@ -2255,7 +2207,7 @@ halfdone49:
 	VPERMQ      $0xd8, Y2, Y2
 	VMOVUPS     Y2, 32(SI)
 
-halfdone51:
+halfdone48:
 	ADDQ  $+64, SI
 	SUBQ  $+32, R11
 	CMPQ  R11, $+32
@@ -2397,7 +2349,7 @@ short2stream:
 	VBROADCASTSS 4(R8), Y0
 	VCVTDQ2PS    Y0, Y9
 	CMPL         R9, $+2
-	JNE          other52
+	JNE          other49
 	VPMOVSXBD    (DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VPMOVSXBD    8(DX), Y1
@@ -2408,13 +2360,13 @@ short2stream:
 	VCVTDQ2PS    Y3, Y3
 	ADDQ         $+32, DX
 
-read55:
+read52:
 	VSUBPS      Y10, Y0, Y0
 	VFMADD213PS Y15, Y12, Y0
 	VSUBPS      Y10, Y1, Y1
 	VFMADD213PS Y15, Y12, Y1
 	CMPL        R10, $+2
-	JNE         half56
+	JNE         half53
 	VPSLLD      $0x0f, Y0, Y4
 	VPSRLD      $0x1f, Y4, Y4
 	VPADDD      Y4, Y0, Y4
@@ -2429,13 +2381,13 @@ read55:
 	VPERMQ      $0xd8, Y4, Y4
 	VMOVNTPS    Y4, (SI)
 
-halfdone57:
+halfdone54:
 	VSUBPS      Y9, Y2, Y2
 	VFMADD213PS Y15, Y11, Y2
 	VSUBPS      Y9, Y3, Y3
 	VFMADD213PS Y15, Y11, Y3
 	CMPL        R10, $+2
-	JNE         half58
+	JNE         half55
 	VPSLLD      $0x0f, Y2, Y0
 	VPSRLD      $0x1f, Y0, Y0
 	VPADDD      Y0, Y2, Y0
@@ -2450,7 +2402,7 @@ halfdone57:
 	VPERMQ      $0xd8, Y0, Y0
 	VMOVNTPS    Y0, 32(SI)
 
-halfdone59:
+halfdone56:
 	ADDQ $+8, BX
 	ADDQ $+8, R8
 	ADDQ $+64, SI
@@ -2459,19 +2411,19 @@ halfdone59:
 	JGE  short2stream
 	JMP  few
 
-half20:
+half17:
 	VCVTPS2PH $0x00, Y0, X2
 	VMOVUPS   X2, (SI)
 	VCVTPS2PH $0x00, Y1, X3
 	VMOVUPS   X3, 16(SI)
-	JMP       halfdone21
+	JMP       halfdone18
 
-half22:
+half19:
 	VCVTPS2PH $0x00, Y0, X2
 	VMOVUPS   X2, 32(SI)
 	VCVTPS2PH $0x00, Y1, X3
 	VMOVUPS   X3, 48(SI)
-	JMP       halfdone23
+	JMP       halfdone20
 
 short2layout:
 	CMPQ  R9, $+3
@@ -2498,7 +2450,7 @@ short2layout1:
 	VSUBPS       Y10, Y1, Y1
 	VFMADD213PS  Y15, Y12, Y1
 	CMPL         R10, $+2
-	JNE          half60
+	JNE          half57
 	VPSLLD       $0x0f, Y0, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y0, Y2
@@ -2513,7 +2465,7 @@ short2layout1:
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, (SI)
 
-halfdone61:
+halfdone58:
 	VPBROADCASTD 4(DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
@@ -2526,7 +2478,7 @@ halfdone61:
 	VSUBPS       Y9, Y1, Y1
 	VFMADD213PS  Y15, Y11, Y1
 	CMPL         R10, $+2
-	JNE          half62
+	JNE          half59
 	VPSLLD       $0x0f, Y0, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y0, Y2
@@ -2541,7 +2493,7 @@ halfdone61:
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, 32(SI)
 
-halfdone63:
+halfdone60:
 	ADDQ $+8, BX
 	ADDQ $+8, R8
 	ADDQ $+64, SI
@@ -2573,7 +2525,7 @@ short2layout0:
 	VSUBPS       Y10, Y1, Y1
 	VFMADD213PS  Y15, Y12, Y1
 	CMPL         R10, $+2
-	JNE          half64
+	JNE          half61
 	VPSLLD       $0x0f, Y0, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y0, Y2
@@ -2588,7 +2540,7 @@ short2layout0:
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, (SI)
 
-halfdone65:
+halfdone62:
 	VPBROADCASTD 8(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
@@ -2605,7 +2557,7 @@ halfdone65:
 	VSUBPS       Y9, Y1, Y1
 	VFMADD213PS  Y15, Y11, Y1
 	CMPL         R10, $+2
-	JNE          half66
+	JNE          half63
 	VPSLLD       $0x0f, Y0, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y0, Y2
@@ -2620,7 +2572,7 @@ halfdone65:
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, 32(SI)
 
-halfdone67:
+halfdone64:
 	ADDQ $+8, BX
 	ADDQ $+8, R8
 	ADDQ $+64, SI
@@ -2646,7 +2598,7 @@ short2layout3:
 	VSUBPS       Y10, Y1, Y1
 	VFMADD213PS  Y15, Y12, Y1
 	CMPL         R10, $+2
-	JNE          half68
+	JNE          half65
 	VPSLLD       $0x0f, Y0, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y0, Y2
@@ -2661,7 +2613,7 @@ short2layout3:
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, (SI)
 
-halfdone69:
+halfdone66:
 	VPMOVZXBD   16(DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y9, Y0, Y0
@@ -2672,7 +2624,7 @@ halfdone69:
 	VSUBPS      Y9, Y1, Y1
 	VFMADD213PS Y15, Y11, Y1
 	CMPL        R10, $+2
-	JNE         half70
+	JNE         half67
 	VPSLLD      $0x0f, Y0, Y2
 	VPSRLD      $0x1f, Y2, Y2
 	VPADDD      Y2, Y0, Y2
@@ -2687,7 +2639,7 @@ halfdone69:
 	VPERMQ      $0xd8, Y2, Y2
 	VMOVUPS     Y2, 32(SI)
 
-halfdone71:
+halfdone68:
 	ADDQ $+8, BX
 	ADDQ $+8, R8
 	ADDQ $+64, SI
@@ -2696,9 +2648,9 @@ halfdone71:
 	JGE  short2layout3
 	JMP  few
 
-other24:
-	JGT          unsigned25
-	JPS          crumbs26
+other21:
+	JGT          unsigned22
+	JPS          crumbs23
 	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
@@ -2720,9 +2672,9 @@ other24:
 	VPAND        Y14, Y3, Y3
 	VCVTDQ2PS    Y3, Y3
 	ADDQ         $+16, DX
-	JMP          read27
+	JMP          read24
 
-crumbs26:
+crumbs23:
 	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
@@ -2736,9 +2688,9 @@ crumbs26:
 	VPSRLVD      constantsAVX2<>+160(SB), Y3, Y3
 	VPERMPS      Y14, Y3, Y3
 	ADDQ         $+8, DX
-	JMP          read27
+	JMP          read24
 
-unsigned25:
+unsigned22:
 	VPMOVZXBD (DX), Y0
 	VCVTDQ2PS Y0, Y0
 	VPMOVZXBD 8(DX), Y1
@@ -2748,45 +2700,29 @@ unsigned25:
 	VPMOVZXBD 24(DX), Y3
 	VCVTDQ2PS Y3, Y3
 	ADDQ      $+32, DX
-	JMP       read27
+	JMP       read24
 
-half28:
+half25:
 	VCVTPS2PH $0x00, Y0, X4
 	VMOVUPS   X4, (SI)
 	VCVTPS2PH $0x00, Y1, X5
 	VMOVUPS   X5, 16(SI)
-	JMP       halfdone29
+	JMP       halfdone26
 
-half30:
+half27:
 	VCVTPS2PH $0x00, Y2, X0
 	VMOVUPS   X0, 32(SI)
 	VCVTPS2PH $0x00, Y3, X1
 	VMOVUPS   X1, 48(SI)
-	JMP       halfdone31
+	JMP       halfdone28
 
 lanestage:
 	MOVQ SI, 352(SP)
 	LEAQ (SP), SI
-	CMPL layout+32(FP), $+1
-	JLT  nibbles72
-	JEQ  crumbs73
+	MOVL layout+32(FP), R14
 	LEAQ 64(SP), AX
 	MOVQ DX, CX
-	CALL ·stageIn8AVX2(SB)
-	JMP  stored74
-
-nibbles72:
-	LEAQ 64(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn4AVX2(SB)
-	JMP  stored74
-
-crumbs73:
-	LEAQ 64(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn2AVX2(SB)
-
-stored74:
+	CALL ·stageInCodesAVX2(SB)
 	MOVQ DX, 360(SP)
 	LEAQ 64(SP), DX
 	LEAQ 96(SP), AX
@@ -2801,9 +2737,9 @@ stored74:
 	LEAQ 224(SP), R8
 	JMP  laneloop
 
-other32:
-	JGT          unsigned33
-	JPS          crumbs34
+other29:
+	JGT          unsigned30
+	JPS          crumbs31
 	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
@@ -2825,9 +2761,9 @@ other32:
 	VPAND        Y14, Y3, Y3
 	VCVTDQ2PS    Y3, Y3
 	ADDQ         $+16, DX
-	JMP          read35
+	JMP          read32
 
-crumbs34:
+crumbs31:
 	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
@@ -2841,9 +2777,9 @@ crumbs34:
 	VPSRLVD      constantsAVX2<>+160(SB), Y3, Y3
 	VPERMPS      Y14, Y3, Y3
 	ADDQ         $+8, DX
-	JMP          read35
+	JMP          read32
 
-unsigned33:
+unsigned30:
 	VPMOVZXBD (DX), Y0
 	VCVTDQ2PS Y0, Y0
 	VPMOVZXBD 8(DX), Y1
@@ -2853,67 +2789,67 @@ unsigned33:
 	VPMOVZXBD 24(DX), Y3
 	VCVTDQ2PS Y3, Y3
 	ADDQ      $+32, DX
-	JMP       read35
+	JMP       read32
 
-half36:
+half33:
 	VCVTPS2PH $0x00, Y0, X4
 	VMOVNTPS  X4, (SI)
 	VCVTPS2PH $0x00, Y1, X5
 	VMOVNTPS  X5, 16(SI)
-	JMP       halfdone37
+	JMP       halfdone34
 
-half38:
+half35:
 	VCVTPS2PH $0x00, Y2, X0
 	VMOVNTPS  X0, 32(SI)
 	VCVTPS2PH $0x00, Y3, X1
 	VMOVNTPS  X1, 48(SI)
-	JMP       halfdone39
+	JMP       halfdone36
 
-half40:
+half37:
 	VCVTPS2PH $0x00, Y0, X2
 	VMOVUPS   X2, (SI)
 	VCVTPS2PH $0x00, Y1, X3
 	VMOVUPS   X3, 16(SI)
-	JMP       halfdone41
+	JMP       halfdone38
 
-half42:
+half39:
 	VCVTPS2PH $0x00, Y0, X2
 	VMOVUPS   X2, 32(SI)
 	VCVTPS2PH $0x00, Y1, X3
 	VMOVUPS   X3, 48(SI)
-	JMP       halfdone43
+	JMP       halfdone40
 
-half44:
+half41:
 	VCVTPS2PH $0x00, Y0, X2
 	VMOVUPS   X2, (SI)
 	VCVTPS2PH $0x00, Y1, X3
 	VMOVUPS   X3, 16(SI)
-	JMP       halfdone45
+	JMP       halfdone42
 
-half46:
+half43:
 	VCVTPS2PH $0x00, Y0, X2
 	VMOVUPS   X2, 32(SI)
 	VCVTPS2PH $0x00, Y1, X3
 	VMOVUPS   X3, 48(SI)
-	JMP       halfdone47
+	JMP       halfdone44
 
-half48:
+half45:
 	VCVTPS2PH $0x00, Y0, X2
 	VMOVUPS   X2, (SI)
 	VCVTPS2PH $0x00, Y1, X3
 	VMOVUPS   X3, 16(SI)
-	JMP       halfdone49
+	JMP       halfdone46
 
-half50:
+half47:
 	VCVTPS2PH $0x00, Y0, X2
 	VMOVUPS   X2, 32(SI)
 	VCVTPS2PH $0x00, Y1, X3
 	VMOVUPS   X3, 48(SI)
-	JMP       halfdone51
+	JMP       halfdone48
 
-other52:
-	JGT          unsigned53
-	JPS          crumbs54
+other49:
+	JGT          unsigned50
+	JPS          crumbs51
 	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
@@ -2935,9 +2871,9 @@ other52:
 	VPAND        Y14, Y3, Y3
 	VCVTDQ2PS    Y3, Y3
 	ADDQ         $+16, DX
-	JMP          read55
+	JMP          read52
 
-crumbs54:
+crumbs51:
 	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
@@ -2951,9 +2887,9 @@ crumbs54:
 	VPSRLVD      constantsAVX2<>+160(SB), Y3, Y3
 	VPERMPS      Y14, Y3, Y3
 	ADDQ         $+8, DX
-	JMP          read55
+	JMP          read52
 
-unsigned53:
+unsigned50:
 	VPMOVZXBD (DX), Y0
 	VCVTDQ2PS Y0, Y0
 	VPMOVZXBD 8(DX), Y1
@@ -2963,63 +2899,63 @@ unsigned53:
 	VPMOVZXBD 24(DX), Y3
 	VCVTDQ2PS Y3, Y3
 	ADDQ      $+32, DX
-	JMP       read55
+	JMP       read52
 
-half56:
+half53:
 	VCVTPS2PH $0x00, Y0, X4
 	VMOVNTPS  X4, (SI)
 	VCVTPS2PH $0x00, Y1, X5
 	VMOVNTPS  X5, 16(SI)
-	JMP       halfdone57
+	JMP       halfdone54
 
-half58:
+half55:
 	VCVTPS2PH $0x00, Y2, X0
 	VMOVNTPS  X0, 32(SI)
 	VCVTPS2PH $0x00, Y3, X1
 	VMOVNTPS  X1, 48(SI)
-	JMP       halfdone59
+	JMP       halfdone56
 
-half60:
+half57:
 	VCVTPS2PH $0x00, Y0, X2
 	VMOVUPS   X2, (SI)
 	VCVTPS2PH $0x00, Y1, X3
 	VMOVUPS   X3, 16(SI)
-	JMP       halfdone61
+	JMP       halfdone58
 
-half62:
+half59:
 	VCVTPS2PH $0x00, Y0, X2
 	VMOVUPS   X2, 32(SI)
 	VCVTPS2PH $0x00, Y1, X3
 	VMOVUPS   X3, 48(SI)
-	JMP       halfdone63
+	JMP       halfdone60
 
-half64:
+half61:
 	VCVTPS2PH $0x00, Y0, X2
 	VMOVUPS   X2, (SI)
 	VCVTPS2PH $0x00, Y1, X3
 	VMOVUPS   X3, 16(SI)
-	JMP       halfdone65
+	JMP       halfdone62
 
-half66:
+half63:
 	VCVTPS2PH $0x00, Y0, X2
 	VMOVUPS   X2, 32(SI)
 	VCVTPS2PH $0x00, Y1, X3
 	VMOVUPS   X3, 48(SI)
-	JMP       halfdone67
+	JMP       halfdone64
 
-half68:
+half65:
 	VCVTPS2PH $0x00, Y0, X2
 	VMOVUPS   X2, (SI)
 	VCVTPS2PH $0x00, Y1, X3
 	VMOVUPS   X3, 16(SI)
-	JMP       halfdone69
+	JMP       halfdone66
 
-half70:
+half67:
 	VCVTPS2PH $0x00, Y0, X2
 	VMOVUPS   X2, 32(SI)
 	VCVTPS2PH $0x00, Y1, X3
 	VMOVUPS   X3, 48(SI)
-	JMP       halfdone71
+	JMP       halfdone68
 
 DATA constantsAVX2<>+0(SB)/4, $0x0000000f
 DATA constantsAVX2<>+4(SB)/4, $0x0000000f

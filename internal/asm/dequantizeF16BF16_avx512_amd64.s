@@ -1379,26 +1379,10 @@ half39:
 lanestage:
 	MOVQ SI, 448(SP)
 	LEAQ (SP), SI
-	CMPL layout+24(FP), $+1
-	JLT  nibbles77
-	JEQ  crumbs78
+	MOVL layout+24(FP), R14
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
-	CALL ·stageIn8AVX512(SB)
-	JMP  stored79
-
-nibbles77:
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn4AVX512(SB)
-	JMP  stored79
-
-crumbs78:
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn2AVX512(SB)
-
-stored79:
+	CALL ·stageInCodesAVX512(SB)
 	MOVQ DX, 456(SP)
 	LEAQ 128(SP), DX
 	LEAQ 192(SP), AX
@@ -3242,26 +3226,10 @@ half39:
 lanestage:
 	MOVQ SI, 704(SP)
 	LEAQ (SP), SI
-	CMPL layout+32(FP), $+1
-	JLT  nibbles77
-	JEQ  crumbs78
+	MOVL layout+32(FP), R14
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
-	CALL ·stageIn8AVX512(SB)
-	JMP  stored79
-
-nibbles77:
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn4AVX512(SB)
-	JMP  stored79
-
-crumbs78:
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn2AVX512(SB)
-
-stored79:
+	CALL ·stageInCodesAVX512(SB)
 	MOVQ DX, 712(SP)
 	LEAQ 128(SP), DX
 	LEAQ 192(SP), AX

@@ -49,7 +49,7 @@ groups:
 	ADD R14<<2, R3, R16
 	MOVD R16, 368(RSP)
 	ADD $168, RSP, R16
-	CALL ·number1NEON(SB)
+	CALL ·numberNEON(SB)
 groupbegin:
 	CMP $16, R0
 	BLT grouptail
@@ -207,24 +207,10 @@ grouptail:
 	VLD1R (R3), [V10.S4]
 	MOVD R1, 128(RSP)
 	ADD $16, RSP, R1
-	MOVWU layout+24(FP), R16
-	CMP $1, R16
-	BLT nibbles15
-	BEQ crumbs16
+	MOVWU layout+24(FP), R19
 	ADD $48, RSP, R16
 	MOVD R2, R17
-	CALL ·stageIn8NEON(SB)
-	B stored17
-nibbles15:
-	ADD $48, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn4NEON(SB)
-	B stored17
-crumbs16:
-	ADD $48, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn2NEON(SB)
-stored17:
+	CALL ·stageInCodesNEON(SB)
 	MOVD R2, 136(RSP)
 	ADD $48, RSP, R2
 	SUB R12, R12, R12
@@ -245,10 +231,10 @@ lanerow:
 	BLT lanestage
 laneloop:
 	CMP $1, R4
-	BLE other18
+	BLE other15
 	FMOVQ (R2), F0
 	ADD $16, R2, R2
-read20:
+read17:
 	VEOR V13.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
 	VZIP1 V15.H8, V1.H8, V2.H8
@@ -262,7 +248,7 @@ read20:
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V2.S4, V1.S4, V3.S4
 	CMP $2, R5
-	BNE half21
+	BNE half18
 	VCMTST V12.S4, V4.S4, V2.S4
 	VSUB V2.S4, V11.S4, V2.S4
 	VCMTST V12.S4, V3.S4, V5.S4
@@ -270,7 +256,7 @@ read20:
 	WORD $0x0e624081 // addhn v1.4h, v4.4s, v2.4s
 	WORD $0x4e654061 // addhn2 v1.8h, v3.4s, v5.4s
 	FMOVQ F1, (R1)
-halfdone22:
+halfdone19:
 	VUXTL2 V0.B16, V0.H8
 	VZIP1 V15.H8, V0.H8, V1.H8
 	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
@@ -283,7 +269,7 @@ halfdone22:
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V1.S4, V0.S4, V2.S4
 	CMP $2, R5
-	BNE half23
+	BNE half20
 	VCMTST V12.S4, V3.S4, V1.S4
 	VSUB V1.S4, V11.S4, V1.S4
 	VCMTST V12.S4, V2.S4, V4.S4
@@ -291,7 +277,7 @@ halfdone22:
 	WORD $0x0e614060 // addhn v0.4h, v3.4s, v1.4s
 	WORD $0x4e644040 // addhn2 v0.8h, v2.4s, v4.4s
 	FMOVQ F0, 16(R1)
-halfdone24:
+halfdone21:
 	ADD $32, R1, R1
 	ADD $64, R3, R3
 	SUB $16, R0, R0
@@ -391,7 +377,7 @@ groupodd:
 grouprepeat:
 	ADD $456, RSP, R16
 	MOVD R3, R17
-	CALL ·repeat1NEON(SB)
+	CALL ·repeatNEON(SB)
 	MOVD R17, 600(RSP)
 	ADD $456, RSP, R3
 	MOVD R15, R12
@@ -405,16 +391,16 @@ groupodddone:
 	BLT groupdone
 	SUB $32, R0, R0
 	B groupbegin
-other18:
-	BEQ crumbs19
+other15:
+	BEQ crumbs16
 	FMOVD (R2), F0
 	ADD $8, R2, R2
 	VUSHR $4, V0.B16, V1.B16
 	VZIP1 V1.B16, V0.B16, V0.B16
 	VMOVI $15, V1.B16
 	VAND V1.B16, V0.B16, V0.B16
-	B read20
-crumbs19:
+	B read17
+crumbs16:
 	FMOVS (R2), F0
 	ADD $4, R2, R2
 	VUSHR $4, V0.B16, V1.B16
@@ -423,38 +409,24 @@ crumbs19:
 	VZIP1 V1.B16, V0.B16, V0.B16
 	VMOVI $3, V1.B16
 	VAND V1.B16, V0.B16, V0.B16
-	B read20
-half21:
+	B read17
+half18:
 	WORD $0x0e216881 // fcvtn v1.4h, v4.4s
 	WORD $0x4e216861 // fcvtn2 v1.8h, v3.4s
 	FMOVQ F1, (R1)
-	B halfdone22
-half23:
+	B halfdone19
+half20:
 	WORD $0x0e216860 // fcvtn v0.4h, v3.4s
 	WORD $0x4e216840 // fcvtn2 v0.8h, v2.4s
 	FMOVQ F0, 16(R1)
-	B halfdone24
+	B halfdone21
 lanestage:
 	MOVD R1, 128(RSP)
 	ADD $16, RSP, R1
-	MOVWU layout+24(FP), R16
-	CMP $1, R16
-	BLT nibbles25
-	BEQ crumbs26
+	MOVWU layout+24(FP), R19
 	ADD $48, RSP, R16
 	MOVD R2, R17
-	CALL ·stageIn8NEON(SB)
-	B stored27
-nibbles25:
-	ADD $48, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn4NEON(SB)
-	B stored27
-crumbs26:
-	ADD $48, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn2NEON(SB)
-stored27:
+	CALL ·stageInCodesNEON(SB)
 	MOVD R2, 136(RSP)
 	ADD $48, RSP, R2
 	ADD $64, RSP, R16
@@ -510,7 +482,7 @@ groups:
 	ADD R14<<2, R3, R16
 	MOVD R16, 440(RSP)
 	ADD $240, RSP, R16
-	CALL ·number1NEON(SB)
+	CALL ·numberNEON(SB)
 groupbegin:
 	CMP $16, R0
 	BLT grouptail
@@ -691,24 +663,10 @@ grouptail:
 	WORD $0x4e21d809 // scvtf v9.4s, v0.4s
 	MOVD R1, 192(RSP)
 	ADD $16, RSP, R1
-	MOVWU layout+32(FP), R16
-	CMP $1, R16
-	BLT nibbles15
-	BEQ crumbs16
+	MOVWU layout+32(FP), R19
 	ADD $48, RSP, R16
 	MOVD R2, R17
-	CALL ·stageIn8NEON(SB)
-	B stored17
-nibbles15:
-	ADD $48, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn4NEON(SB)
-	B stored17
-crumbs16:
-	ADD $48, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn2NEON(SB)
-stored17:
+	CALL ·stageInCodesNEON(SB)
 	MOVD R2, 200(RSP)
 	ADD $48, RSP, R2
 	SUB R12, R12, R12
@@ -729,10 +687,10 @@ lanerow:
 	BLT lanestage
 laneloop:
 	CMP $1, R5
-	BLE other18
+	BLE other15
 	FMOVQ (R2), F0
 	ADD $16, R2, R2
-read20:
+read17:
 	VEOR V13.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
 	VZIP1 V15.H8, V1.H8, V2.H8
@@ -752,7 +710,7 @@ read20:
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V2.S4, V1.S4, V3.S4
 	CMP $2, R6
-	BNE half21
+	BNE half18
 	VCMTST V12.S4, V4.S4, V2.S4
 	VSUB V2.S4, V11.S4, V2.S4
 	VCMTST V12.S4, V3.S4, V5.S4
@@ -760,7 +718,7 @@ read20:
 	WORD $0x0e624081 // addhn v1.4h, v4.4s, v2.4s
 	WORD $0x4e654061 // addhn2 v1.8h, v3.4s, v5.4s
 	FMOVQ F1, (R1)
-halfdone22:
+halfdone19:
 	VUXTL2 V0.B16, V0.H8
 	VZIP1 V15.H8, V0.H8, V1.H8
 	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
@@ -779,7 +737,7 @@ halfdone22:
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V1.S4, V0.S4, V2.S4
 	CMP $2, R6
-	BNE half23
+	BNE half20
 	VCMTST V12.S4, V3.S4, V1.S4
 	VSUB V1.S4, V11.S4, V1.S4
 	VCMTST V12.S4, V2.S4, V4.S4
@@ -787,7 +745,7 @@ halfdone22:
 	WORD $0x0e614060 // addhn v0.4h, v3.4s, v1.4s
 	WORD $0x4e644040 // addhn2 v0.8h, v2.4s, v4.4s
 	FMOVQ F0, 16(R1)
-halfdone24:
+halfdone21:
 	ADD $32, R1, R1
 	ADD $64, R3, R3
 	ADD $64, R4, R4
@@ -892,12 +850,12 @@ groupodd:
 grouprepeat:
 	ADD $528, RSP, R16
 	MOVD R3, R17
-	CALL ·repeat1NEON(SB)
+	CALL ·repeatNEON(SB)
 	MOVD R17, 672(RSP)
 	ADD $528, RSP, R3
 	ADD $744, RSP, R16
 	MOVD R4, R17
-	CALL ·repeat1NEON(SB)
+	CALL ·repeatNEON(SB)
 	MOVD R17, 888(RSP)
 	ADD $744, RSP, R4
 	MOVD R15, R12
@@ -912,16 +870,16 @@ groupodddone:
 	BLT groupdone
 	SUB $32, R0, R0
 	B groupbegin
-other18:
-	BEQ crumbs19
+other15:
+	BEQ crumbs16
 	FMOVD (R2), F0
 	ADD $8, R2, R2
 	VUSHR $4, V0.B16, V1.B16
 	VZIP1 V1.B16, V0.B16, V0.B16
 	VMOVI $15, V1.B16
 	VAND V1.B16, V0.B16, V0.B16
-	B read20
-crumbs19:
+	B read17
+crumbs16:
 	FMOVS (R2), F0
 	ADD $4, R2, R2
 	VUSHR $4, V0.B16, V1.B16
@@ -930,38 +888,24 @@ crumbs19:
 	VZIP1 V1.B16, V0.B16, V0.B16
 	VMOVI $3, V1.B16
 	VAND V1.B16, V0.B16, V0.B16
-	B read20
-half21:
+	B read17
+half18:
 	WORD $0x0e216881 // fcvtn v1.4h, v4.4s
 	WORD $0x4e216861 // fcvtn2 v1.8h, v3.4s
 	FMOVQ F1, (R1)
-	B halfdone22
-half23:
+	B halfdone19
+half20:
 	WORD $0x0e216860 // fcvtn v0.4h, v3.4s
 	WORD $0x4e216840 // fcvtn2 v0.8h, v2.4s
 	FMOVQ F0, 16(R1)
-	B halfdone24
+	B halfdone21
 lanestage:
 	MOVD R1, 192(RSP)
 	ADD $16, RSP, R1
-	MOVWU layout+32(FP), R16
-	CMP $1, R16
-	BLT nibbles25
-	BEQ crumbs26
+	MOVWU layout+32(FP), R19
 	ADD $48, RSP, R16
 	MOVD R2, R17
-	CALL ·stageIn8NEON(SB)
-	B stored27
-nibbles25:
-	ADD $48, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn4NEON(SB)
-	B stored27
-crumbs26:
-	ADD $48, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn2NEON(SB)
-stored27:
+	CALL ·stageInCodesNEON(SB)
 	MOVD R2, 200(RSP)
 	ADD $48, RSP, R2
 	ADD $64, RSP, R16

@@ -185,30 +185,14 @@ grouptail:
 	VBROADCASTSS (BX), Y12
 	MOVQ         SI, 288(SP)
 	LEAQ         (SP), SI
-	CMPL         layout+24(FP), $+1
-	JLT          nibbles9
-	JEQ          crumbs10
+	MOVL         layout+24(FP), R14
 	LEAQ         128(SP), AX
 	MOVQ         DX, CX
-	CALL         ·stageIn8AVX2(SB)
-	JMP          stored11
-
-nibbles9:
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn4AVX2(SB)
-	JMP  stored11
-
-crumbs10:
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn2AVX2(SB)
-
-stored11:
-	MOVQ DX, 296(SP)
-	LEAQ 128(SP), DX
-	SUBQ R11, R11
-	JMP  grouploop
+	CALL         ·stageInCodesAVX2(SB)
+	MOVQ         DX, 296(SP)
+	LEAQ         128(SP), DX
+	SUBQ         R11, R11
+	JMP          grouploop
 
 groupstaged:
 	MOVQ 288(SP), SI
@@ -265,7 +249,7 @@ lanerow:
 
 laneloop:
 	CMPL      R8, $+2
-	JNE       other12
+	JNE       other9
 	VPMOVSXBD (DX), Y0
 	VCVTDQ2PS Y0, Y0
 	VPMOVSXBD 8(DX), Y1
@@ -276,7 +260,7 @@ laneloop:
 	VCVTDQ2PS Y3, Y3
 	ADDQ      $+32, DX
 
-read15:
+read12:
 	VMOVUPS     (BX), Y4
 	VFMADD213PS Y15, Y4, Y0
 	VMOVUPS     Y0, (SI)
@@ -328,7 +312,7 @@ groupstream:
 	LEAQ      (DX)(CX*1), AX
 	CALL      ·fetch64AVX2(SB)
 	CMPL      R8, $+2
-	JNE       other16
+	JNE       other13
 	VPMOVSXBD (DX), Y0
 	VCVTDQ2PS Y0, Y0
 	VPMOVSXBD 8(DX), Y1
@@ -339,7 +323,7 @@ groupstream:
 	VCVTDQ2PS Y3, Y3
 	ADDQ      $+32, DX
 
-read19:
+read16:
 	VFMADD213PS Y15, Y12, Y0
 	VMOVNTPS    Y0, (SI)
 	VFMADD213PS Y15, Y12, Y1
@@ -599,7 +583,7 @@ short2stream:
 	VBROADCASTSS (BX), Y12
 	VBROADCASTSS 4(BX), Y11
 	CMPL         R8, $+2
-	JNE          other20
+	JNE          other17
 	VPMOVSXBD    (DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VPMOVSXBD    8(DX), Y1
@@ -610,7 +594,7 @@ short2stream:
 	VCVTDQ2PS    Y3, Y3
 	ADDQ         $+32, DX
 
-read23:
+read20:
 	VFMADD213PS Y15, Y12, Y0
 	VMOVNTPS    Y0, (SI)
 	VFMADD213PS Y15, Y12, Y1
@@ -735,9 +719,9 @@ short2layout3:
 	JGE          short2layout3
 	JMP          few
 
-other12:
-	JGT          unsigned13
-	JPS          crumbs14
+other9:
+	JGT          unsigned10
+	JPS          crumbs11
 	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
@@ -759,9 +743,9 @@ other12:
 	VPAND        Y14, Y3, Y3
 	VCVTDQ2PS    Y3, Y3
 	ADDQ         $+16, DX
-	JMP          read15
+	JMP          read12
 
-crumbs14:
+crumbs11:
 	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
@@ -775,9 +759,9 @@ crumbs14:
 	VPSRLVD      constantsAVX2<>+128(SB), Y3, Y3
 	VPERMPS      Y14, Y3, Y3
 	ADDQ         $+8, DX
-	JMP          read15
+	JMP          read12
 
-unsigned13:
+unsigned10:
 	VPMOVZXBD (DX), Y0
 	VCVTDQ2PS Y0, Y0
 	VPMOVZXBD 8(DX), Y1
@@ -787,31 +771,15 @@ unsigned13:
 	VPMOVZXBD 24(DX), Y3
 	VCVTDQ2PS Y3, Y3
 	ADDQ      $+32, DX
-	JMP       read15
+	JMP       read12
 
 lanestage:
 	MOVQ SI, 288(SP)
 	LEAQ (SP), SI
-	CMPL layout+24(FP), $+1
-	JLT  nibbles24
-	JEQ  crumbs25
+	MOVL layout+24(FP), R14
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
-	CALL ·stageIn8AVX2(SB)
-	JMP  stored26
-
-nibbles24:
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn4AVX2(SB)
-	JMP  stored26
-
-crumbs25:
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn2AVX2(SB)
-
-stored26:
+	CALL ·stageInCodesAVX2(SB)
 	MOVQ DX, 296(SP)
 	LEAQ 128(SP), DX
 	LEAQ 160(SP), AX
@@ -821,9 +789,9 @@ stored26:
 	LEAQ 160(SP), BX
 	JMP  laneloop
 
-other16:
-	JGT          unsigned17
-	JPS          crumbs18
+other13:
+	JGT          unsigned14
+	JPS          crumbs15
 	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
@@ -845,9 +813,9 @@ other16:
 	VPAND        Y14, Y3, Y3
 	VCVTDQ2PS    Y3, Y3
 	ADDQ         $+16, DX
-	JMP          read19
+	JMP          read16
 
-crumbs18:
+crumbs15:
 	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
@@ -861,9 +829,9 @@ crumbs18:
 	VPSRLVD      constantsAVX2<>+128(SB), Y3, Y3
 	VPERMPS      Y14, Y3, Y3
 	ADDQ         $+8, DX
-	JMP          read19
+	JMP          read16
 
-unsigned17:
+unsigned14:
 	VPMOVZXBD (DX), Y0
 	VCVTDQ2PS Y0, Y0
 	VPMOVZXBD 8(DX), Y1
@@ -873,11 +841,11 @@ unsigned17:
 	VPMOVZXBD 24(DX), Y3
 	VCVTDQ2PS Y3, Y3
 	ADDQ      $+32, DX
-	JMP       read19
+	JMP       read16
 
-other20:
-	JGT          unsigned21
-	JPS          crumbs22
+other17:
+	JGT          unsigned18
+	JPS          crumbs19
 	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
@@ -899,9 +867,9 @@ other20:
 	VPAND        Y14, Y3, Y3
 	VCVTDQ2PS    Y3, Y3
 	ADDQ         $+16, DX
-	JMP          read23
+	JMP          read20
 
-crumbs22:
+crumbs19:
 	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
@@ -915,9 +883,9 @@ crumbs22:
 	VPSRLVD      constantsAVX2<>+128(SB), Y3, Y3
 	VPERMPS      Y14, Y3, Y3
 	ADDQ         $+8, DX
-	JMP          read23
+	JMP          read20
 
-unsigned21:
+unsigned18:
 	VPMOVZXBD (DX), Y0
 	VCVTDQ2PS Y0, Y0
 	VPMOVZXBD 8(DX), Y1
@@ -927,7 +895,7 @@ unsigned21:
 	VPMOVZXBD 24(DX), Y3
 	VCVTDQ2PS Y3, Y3
 	ADDQ      $+32, DX
-	JMP       read23
+	JMP       read20
 
 // func DequantizeZeroPointAVX2(y *float32, q *uint8, scale *float32, zeroPoint *int32, layout int32, sign int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
@@ -1136,30 +1104,14 @@ grouptail:
 	VCVTDQ2PS    Y0, Y11
 	MOVQ         SI, 416(SP)
 	LEAQ         (SP), SI
-	CMPL         layout+32(FP), $+1
-	JLT          nibbles9
-	JEQ          crumbs10
+	MOVL         layout+32(FP), R14
 	LEAQ         128(SP), AX
 	MOVQ         DX, CX
-	CALL         ·stageIn8AVX2(SB)
-	JMP          stored11
-
-nibbles9:
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn4AVX2(SB)
-	JMP  stored11
-
-crumbs10:
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn2AVX2(SB)
-
-stored11:
-	MOVQ DX, 424(SP)
-	LEAQ 128(SP), DX
-	SUBQ R11, R11
-	JMP  grouploop
+	CALL         ·stageInCodesAVX2(SB)
+	MOVQ         DX, 424(SP)
+	LEAQ         128(SP), DX
+	SUBQ         R11, R11
+	JMP          grouploop
 
 groupstaged:
 	MOVQ 416(SP), SI
@@ -1225,7 +1177,7 @@ lanerow:
 
 laneloop:
 	CMPL      R9, $+2
-	JNE       other12
+	JNE       other9
 	VPMOVSXBD (DX), Y0
 	VCVTDQ2PS Y0, Y0
 	VPMOVSXBD 8(DX), Y1
@@ -1236,7 +1188,7 @@ laneloop:
 	VCVTDQ2PS Y3, Y3
 	ADDQ      $+32, DX
 
-read15:
+read12:
 	VMOVUPS     (BX), Y4
 	VMOVUPS     (R8), Y5
 	VCVTDQ2PS   Y5, Y5
@@ -1301,7 +1253,7 @@ groupstream:
 	LEAQ      (DX)(CX*1), AX
 	CALL      ·fetch64AVX2(SB)
 	CMPL      R9, $+2
-	JNE       other16
+	JNE       other13
 	VPMOVSXBD (DX), Y0
 	VCVTDQ2PS Y0, Y0
 	VPMOVSXBD 8(DX), Y1
@@ -1312,7 +1264,7 @@ groupstream:
 	VCVTDQ2PS Y3, Y3
 	ADDQ      $+32, DX
 
-read19:
+read16:
 	VSUBPS      Y11, Y0, Y0
 	VFMADD213PS Y15, Y12, Y0
 	VMOVNTPS    Y0, (SI)
@@ -1612,7 +1564,7 @@ short2stream:
 	VBROADCASTSS 4(R8), Y0
 	VCVTDQ2PS    Y0, Y9
 	CMPL         R9, $+2
-	JNE          other20
+	JNE          other17
 	VPMOVSXBD    (DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VPMOVSXBD    8(DX), Y1
@@ -1623,7 +1575,7 @@ short2stream:
 	VCVTDQ2PS    Y3, Y3
 	ADDQ         $+32, DX
 
-read23:
+read20:
 	VSUBPS      Y10, Y0, Y0
 	VFMADD213PS Y15, Y12, Y0
 	VMOVNTPS    Y0, (SI)
@@ -1780,9 +1732,9 @@ short2layout3:
 	JGE          short2layout3
 	JMP          few
 
-other12:
-	JGT          unsigned13
-	JPS          crumbs14
+other9:
+	JGT          unsigned10
+	JPS          crumbs11
 	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
@@ -1804,9 +1756,9 @@ other12:
 	VPAND        Y14, Y3, Y3
 	VCVTDQ2PS    Y3, Y3
 	ADDQ         $+16, DX
-	JMP          read15
+	JMP          read12
 
-crumbs14:
+crumbs11:
 	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
@@ -1820,9 +1772,9 @@ crumbs14:
 	VPSRLVD      constantsAVX2<>+128(SB), Y3, Y3
 	VPERMPS      Y14, Y3, Y3
 	ADDQ         $+8, DX
-	JMP          read15
+	JMP          read12
 
-unsigned13:
+unsigned10:
 	VPMOVZXBD (DX), Y0
 	VCVTDQ2PS Y0, Y0
 	VPMOVZXBD 8(DX), Y1
@@ -1832,31 +1784,15 @@ unsigned13:
 	VPMOVZXBD 24(DX), Y3
 	VCVTDQ2PS Y3, Y3
 	ADDQ      $+32, DX
-	JMP       read15
+	JMP       read12
 
 lanestage:
 	MOVQ SI, 416(SP)
 	LEAQ (SP), SI
-	CMPL layout+32(FP), $+1
-	JLT  nibbles24
-	JEQ  crumbs25
+	MOVL layout+32(FP), R14
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
-	CALL ·stageIn8AVX2(SB)
-	JMP  stored26
-
-nibbles24:
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn4AVX2(SB)
-	JMP  stored26
-
-crumbs25:
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn2AVX2(SB)
-
-stored26:
+	CALL ·stageInCodesAVX2(SB)
 	MOVQ DX, 424(SP)
 	LEAQ 128(SP), DX
 	LEAQ 160(SP), AX
@@ -1871,9 +1807,9 @@ stored26:
 	LEAQ 288(SP), R8
 	JMP  laneloop
 
-other16:
-	JGT          unsigned17
-	JPS          crumbs18
+other13:
+	JGT          unsigned14
+	JPS          crumbs15
 	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
@@ -1895,9 +1831,9 @@ other16:
 	VPAND        Y14, Y3, Y3
 	VCVTDQ2PS    Y3, Y3
 	ADDQ         $+16, DX
-	JMP          read19
+	JMP          read16
 
-crumbs18:
+crumbs15:
 	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
@@ -1911,9 +1847,9 @@ crumbs18:
 	VPSRLVD      constantsAVX2<>+128(SB), Y3, Y3
 	VPERMPS      Y14, Y3, Y3
 	ADDQ         $+8, DX
-	JMP          read19
+	JMP          read16
 
-unsigned17:
+unsigned14:
 	VPMOVZXBD (DX), Y0
 	VCVTDQ2PS Y0, Y0
 	VPMOVZXBD 8(DX), Y1
@@ -1923,11 +1859,11 @@ unsigned17:
 	VPMOVZXBD 24(DX), Y3
 	VCVTDQ2PS Y3, Y3
 	ADDQ      $+32, DX
-	JMP       read19
+	JMP       read16
 
-other20:
-	JGT          unsigned21
-	JPS          crumbs22
+other17:
+	JGT          unsigned18
+	JPS          crumbs19
 	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
@@ -1949,9 +1885,9 @@ other20:
 	VPAND        Y14, Y3, Y3
 	VCVTDQ2PS    Y3, Y3
 	ADDQ         $+16, DX
-	JMP          read23
+	JMP          read20
 
-crumbs22:
+crumbs19:
 	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
@@ -1965,9 +1901,9 @@ crumbs22:
 	VPSRLVD      constantsAVX2<>+128(SB), Y3, Y3
 	VPERMPS      Y14, Y3, Y3
 	ADDQ         $+8, DX
-	JMP          read23
+	JMP          read20
 
-unsigned21:
+unsigned18:
 	VPMOVZXBD (DX), Y0
 	VCVTDQ2PS Y0, Y0
 	VPMOVZXBD 8(DX), Y1
@@ -1977,7 +1913,7 @@ unsigned21:
 	VPMOVZXBD 24(DX), Y3
 	VCVTDQ2PS Y3, Y3
 	ADDQ      $+32, DX
-	JMP       read23
+	JMP       read20
 
 // func DequantizeMinvalAVX2(y *float32, q *uint8, scale *float32, minval *float32, layout int32, sign int32, least int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, MMX+
@@ -2188,30 +2124,14 @@ grouptail:
 	VBROADCASTSS (R8), Y11
 	MOVQ         SI, 416(SP)
 	LEAQ         (SP), SI
-	CMPL         layout+32(FP), $+1
-	JLT          nibbles9
-	JEQ          crumbs10
+	MOVL         layout+32(FP), R14
 	LEAQ         128(SP), AX
 	MOVQ         DX, CX
-	CALL         ·stageIn8AVX2(SB)
-	JMP          stored11
-
-nibbles9:
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn4AVX2(SB)
-	JMP  stored11
-
-crumbs10:
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn2AVX2(SB)
-
-stored11:
-	MOVQ DX, 424(SP)
-	LEAQ 128(SP), DX
-	SUBQ R11, R11
-	JMP  grouploop
+	CALL         ·stageInCodesAVX2(SB)
+	MOVQ         DX, 424(SP)
+	LEAQ         128(SP), DX
+	SUBQ         R11, R11
+	JMP          grouploop
 
 groupstaged:
 	MOVQ 416(SP), SI
@@ -2279,7 +2199,7 @@ lanerow:
 
 laneloop:
 	CMPL      R9, $+2
-	JNE       other12
+	JNE       other9
 	VPMOVSXBD (DX), Y0
 	VCVTDQ2PS Y0, Y0
 	VPMOVSXBD 8(DX), Y1
@@ -2290,7 +2210,7 @@ laneloop:
 	VCVTDQ2PS Y3, Y3
 	ADDQ      $+32, DX
 
-read15:
+read12:
 	VMOVUPS (BX), Y4
 	VMOVUPS (R8), Y5
 	VSUBPS  Y15, Y0, Y0
@@ -2355,7 +2275,7 @@ groupstream:
 	LEAQ      (DX)(CX*1), AX
 	CALL      ·fetch64AVX2(SB)
 	CMPL      R9, $+2
-	JNE       other16
+	JNE       other13
 	VPMOVSXBD (DX), Y0
 	VCVTDQ2PS Y0, Y0
 	VPMOVSXBD 8(DX), Y1
@@ -2366,7 +2286,7 @@ groupstream:
 	VCVTDQ2PS Y3, Y3
 	ADDQ      $+32, DX
 
-read19:
+read16:
 	VSUBPS   Y15, Y0, Y0
 	VMULPS   Y12, Y0, Y0
 	VADDPS   Y11, Y0, Y0
@@ -2677,7 +2597,7 @@ short2stream:
 	VBROADCASTSS (R8), Y10
 	VBROADCASTSS 4(R8), Y9
 	CMPL         R9, $+2
-	JNE          other20
+	JNE          other17
 	VPMOVSXBD    (DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VPMOVSXBD    8(DX), Y1
@@ -2688,7 +2608,7 @@ short2stream:
 	VCVTDQ2PS    Y3, Y3
 	ADDQ         $+32, DX
 
-read23:
+read20:
 	VSUBPS   Y15, Y0, Y0
 	VMULPS   Y12, Y0, Y0
 	VADDPS   Y10, Y0, Y0
@@ -2855,9 +2775,9 @@ short2layout3:
 	JGE          short2layout3
 	JMP          few
 
-other12:
-	JGT          unsigned13
-	JPS          crumbs14
+other9:
+	JGT          unsigned10
+	JPS          crumbs11
 	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
@@ -2879,9 +2799,9 @@ other12:
 	VPAND        Y14, Y3, Y3
 	VCVTDQ2PS    Y3, Y3
 	ADDQ         $+16, DX
-	JMP          read15
+	JMP          read12
 
-crumbs14:
+crumbs11:
 	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
@@ -2895,9 +2815,9 @@ crumbs14:
 	VPSRLVD      constantsAVX2<>+128(SB), Y3, Y3
 	VPERMPS      Y14, Y3, Y3
 	ADDQ         $+8, DX
-	JMP          read15
+	JMP          read12
 
-unsigned13:
+unsigned10:
 	VPMOVZXBD (DX), Y0
 	VCVTDQ2PS Y0, Y0
 	VPMOVZXBD 8(DX), Y1
@@ -2907,31 +2827,15 @@ unsigned13:
 	VPMOVZXBD 24(DX), Y3
 	VCVTDQ2PS Y3, Y3
 	ADDQ      $+32, DX
-	JMP       read15
+	JMP       read12
 
 lanestage:
 	MOVQ SI, 416(SP)
 	LEAQ (SP), SI
-	CMPL layout+32(FP), $+1
-	JLT  nibbles24
-	JEQ  crumbs25
+	MOVL layout+32(FP), R14
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
-	CALL ·stageIn8AVX2(SB)
-	JMP  stored26
-
-nibbles24:
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn4AVX2(SB)
-	JMP  stored26
-
-crumbs25:
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn2AVX2(SB)
-
-stored26:
+	CALL ·stageInCodesAVX2(SB)
 	MOVQ DX, 424(SP)
 	LEAQ 128(SP), DX
 	LEAQ 160(SP), AX
@@ -2946,9 +2850,9 @@ stored26:
 	LEAQ 288(SP), R8
 	JMP  laneloop
 
-other16:
-	JGT          unsigned17
-	JPS          crumbs18
+other13:
+	JGT          unsigned14
+	JPS          crumbs15
 	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
@@ -2970,9 +2874,9 @@ other16:
 	VPAND        Y14, Y3, Y3
 	VCVTDQ2PS    Y3, Y3
 	ADDQ         $+16, DX
-	JMP          read19
+	JMP          read16
 
-crumbs18:
+crumbs15:
 	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
@@ -2986,9 +2890,9 @@ crumbs18:
 	VPSRLVD      constantsAVX2<>+128(SB), Y3, Y3
 	VPERMPS      Y14, Y3, Y3
 	ADDQ         $+8, DX
-	JMP          read19
+	JMP          read16
 
-unsigned17:
+unsigned14:
 	VPMOVZXBD (DX), Y0
 	VCVTDQ2PS Y0, Y0
 	VPMOVZXBD 8(DX), Y1
@@ -2998,11 +2902,11 @@ unsigned17:
 	VPMOVZXBD 24(DX), Y3
 	VCVTDQ2PS Y3, Y3
 	ADDQ      $+32, DX
-	JMP       read19
+	JMP       read16
 
-other20:
-	JGT          unsigned21
-	JPS          crumbs22
+other17:
+	JGT          unsigned18
+	JPS          crumbs19
 	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
@@ -3024,9 +2928,9 @@ other20:
 	VPAND        Y14, Y3, Y3
 	VCVTDQ2PS    Y3, Y3
 	ADDQ         $+16, DX
-	JMP          read23
+	JMP          read20
 
-crumbs22:
+crumbs19:
 	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
@@ -3040,9 +2944,9 @@ crumbs22:
 	VPSRLVD      constantsAVX2<>+128(SB), Y3, Y3
 	VPERMPS      Y14, Y3, Y3
 	ADDQ         $+8, DX
-	JMP          read23
+	JMP          read20
 
-unsigned21:
+unsigned18:
 	VPMOVZXBD (DX), Y0
 	VCVTDQ2PS Y0, Y0
 	VPMOVZXBD 8(DX), Y1
@@ -3052,7 +2956,7 @@ unsigned21:
 	VPMOVZXBD 24(DX), Y3
 	VCVTDQ2PS Y3, Y3
 	ADDQ      $+32, DX
-	JMP       read23
+	JMP       read20
 
 DATA constantsAVX2<>+0(SB)/4, $0x0000000f
 DATA constantsAVX2<>+4(SB)/4, $0x0000000f

@@ -1038,26 +1038,10 @@ unsigned26:
 lanestage:
 	MOVQ SI, 576(SP)
 	LEAQ (SP), SI
-	CMPL layout+24(FP), $+1
-	JLT  nibbles41
-	JEQ  crumbs42
+	MOVL layout+24(FP), R14
 	LEAQ 256(SP), AX
 	MOVQ DX, CX
-	CALL ·stageIn8AVX512(SB)
-	JMP  stored43
-
-nibbles41:
-	LEAQ 256(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn4AVX512(SB)
-	JMP  stored43
-
-crumbs42:
-	LEAQ 256(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn2AVX512(SB)
-
-stored43:
+	CALL ·stageInCodesAVX512(SB)
 	MOVQ DX, 584(SP)
 	LEAQ 256(SP), DX
 	LEAQ 320(SP), AX
@@ -2428,26 +2412,10 @@ unsigned26:
 lanestage:
 	MOVQ SI, 832(SP)
 	LEAQ (SP), SI
-	CMPL layout+32(FP), $+1
-	JLT  nibbles41
-	JEQ  crumbs42
+	MOVL layout+32(FP), R14
 	LEAQ 256(SP), AX
 	MOVQ DX, CX
-	CALL ·stageIn8AVX512(SB)
-	JMP  stored43
-
-nibbles41:
-	LEAQ 256(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn4AVX512(SB)
-	JMP  stored43
-
-crumbs42:
-	LEAQ 256(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn2AVX512(SB)
-
-stored43:
+	CALL ·stageInCodesAVX512(SB)
 	MOVQ DX, 840(SP)
 	LEAQ 256(SP), DX
 	LEAQ 320(SP), AX
@@ -3822,26 +3790,10 @@ unsigned26:
 lanestage:
 	MOVQ SI, 832(SP)
 	LEAQ (SP), SI
-	CMPL layout+32(FP), $+1
-	JLT  nibbles41
-	JEQ  crumbs42
+	MOVL layout+32(FP), R14
 	LEAQ 256(SP), AX
 	MOVQ DX, CX
-	CALL ·stageIn8AVX512(SB)
-	JMP  stored43
-
-nibbles41:
-	LEAQ 256(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn4AVX512(SB)
-	JMP  stored43
-
-crumbs42:
-	LEAQ 256(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn2AVX512(SB)
-
-stored43:
+	CALL ·stageInCodesAVX512(SB)
 	MOVQ DX, 840(SP)
 	LEAQ 256(SP), DX
 	LEAQ 320(SP), AX

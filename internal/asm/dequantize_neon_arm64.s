@@ -44,7 +44,7 @@ groups:
 	ADD R14<<2, R3, R16
 	MOVD R16, 400(RSP)
 	ADD $200, RSP, R16
-	CALL ·number1NEON(SB)
+	CALL ·numberNEON(SB)
 groupbegin:
 	CMP $16, R0
 	BLT grouptail
@@ -170,24 +170,10 @@ grouptail:
 	VLD1R (R3), [V12.S4]
 	MOVD R1, 160(RSP)
 	ADD $16, RSP, R1
-	MOVWU layout+24(FP), R16
-	CMP $1, R16
-	BLT nibbles7
-	BEQ crumbs8
+	MOVWU layout+24(FP), R19
 	ADD $80, RSP, R16
 	MOVD R2, R17
-	CALL ·stageIn8NEON(SB)
-	B stored9
-nibbles7:
-	ADD $80, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn4NEON(SB)
-	B stored9
-crumbs8:
-	ADD $80, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn2NEON(SB)
-stored9:
+	CALL ·stageInCodesNEON(SB)
 	MOVD R2, 168(RSP)
 	ADD $80, RSP, R2
 	SUB R12, R12, R12
@@ -208,10 +194,10 @@ lanerow:
 	BLT lanestage
 laneloop:
 	CMP $1, R4
-	BLE other10
+	BLE other7
 	FMOVQ (R2), F0
 	ADD $16, R2, R2
-read12:
+read9:
 	VEOR V13.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
 	VZIP1 V15.H8, V1.H8, V2.H8
@@ -318,7 +304,7 @@ groupodd:
 grouprepeat:
 	ADD $488, RSP, R16
 	MOVD R3, R17
-	CALL ·repeat1NEON(SB)
+	CALL ·repeatNEON(SB)
 	MOVD R17, 632(RSP)
 	ADD $488, RSP, R3
 	MOVD R15, R12
@@ -332,16 +318,16 @@ groupodddone:
 	BLT groupdone
 	SUB $32, R0, R0
 	B groupbegin
-other10:
-	BEQ crumbs11
+other7:
+	BEQ crumbs8
 	FMOVD (R2), F0
 	ADD $8, R2, R2
 	VUSHR $4, V0.B16, V1.B16
 	VZIP1 V1.B16, V0.B16, V0.B16
 	VMOVI $15, V1.B16
 	VAND V1.B16, V0.B16, V0.B16
-	B read12
-crumbs11:
+	B read9
+crumbs8:
 	FMOVS (R2), F0
 	ADD $4, R2, R2
 	VUSHR $4, V0.B16, V1.B16
@@ -350,28 +336,14 @@ crumbs11:
 	VZIP1 V1.B16, V0.B16, V0.B16
 	VMOVI $3, V1.B16
 	VAND V1.B16, V0.B16, V0.B16
-	B read12
+	B read9
 lanestage:
 	MOVD R1, 160(RSP)
 	ADD $16, RSP, R1
-	MOVWU layout+24(FP), R16
-	CMP $1, R16
-	BLT nibbles13
-	BEQ crumbs14
+	MOVWU layout+24(FP), R19
 	ADD $80, RSP, R16
 	MOVD R2, R17
-	CALL ·stageIn8NEON(SB)
-	B stored15
-nibbles13:
-	ADD $80, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn4NEON(SB)
-	B stored15
-crumbs14:
-	ADD $80, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn2NEON(SB)
-stored15:
+	CALL ·stageInCodesNEON(SB)
 	MOVD R2, 168(RSP)
 	ADD $80, RSP, R2
 	ADD $96, RSP, R16
@@ -422,7 +394,7 @@ groups:
 	ADD R14<<2, R3, R16
 	MOVD R16, 472(RSP)
 	ADD $272, RSP, R16
-	CALL ·number1NEON(SB)
+	CALL ·numberNEON(SB)
 groupbegin:
 	CMP $16, R0
 	BLT grouptail
@@ -571,24 +543,10 @@ grouptail:
 	WORD $0x4e21d80b // scvtf v11.4s, v0.4s
 	MOVD R1, 224(RSP)
 	ADD $16, RSP, R1
-	MOVWU layout+32(FP), R16
-	CMP $1, R16
-	BLT nibbles7
-	BEQ crumbs8
+	MOVWU layout+32(FP), R19
 	ADD $80, RSP, R16
 	MOVD R2, R17
-	CALL ·stageIn8NEON(SB)
-	B stored9
-nibbles7:
-	ADD $80, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn4NEON(SB)
-	B stored9
-crumbs8:
-	ADD $80, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn2NEON(SB)
-stored9:
+	CALL ·stageInCodesNEON(SB)
 	MOVD R2, 232(RSP)
 	ADD $80, RSP, R2
 	SUB R12, R12, R12
@@ -609,10 +567,10 @@ lanerow:
 	BLT lanestage
 laneloop:
 	CMP $1, R5
-	BLE other10
+	BLE other7
 	FMOVQ (R2), F0
 	ADD $16, R2, R2
-read12:
+read9:
 	VEOR V13.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
 	VZIP1 V15.H8, V1.H8, V2.H8
@@ -736,12 +694,12 @@ groupodd:
 grouprepeat:
 	ADD $560, RSP, R16
 	MOVD R3, R17
-	CALL ·repeat1NEON(SB)
+	CALL ·repeatNEON(SB)
 	MOVD R17, 704(RSP)
 	ADD $560, RSP, R3
 	ADD $776, RSP, R16
 	MOVD R4, R17
-	CALL ·repeat1NEON(SB)
+	CALL ·repeatNEON(SB)
 	MOVD R17, 920(RSP)
 	ADD $776, RSP, R4
 	MOVD R15, R12
@@ -756,16 +714,16 @@ groupodddone:
 	BLT groupdone
 	SUB $32, R0, R0
 	B groupbegin
-other10:
-	BEQ crumbs11
+other7:
+	BEQ crumbs8
 	FMOVD (R2), F0
 	ADD $8, R2, R2
 	VUSHR $4, V0.B16, V1.B16
 	VZIP1 V1.B16, V0.B16, V0.B16
 	VMOVI $15, V1.B16
 	VAND V1.B16, V0.B16, V0.B16
-	B read12
-crumbs11:
+	B read9
+crumbs8:
 	FMOVS (R2), F0
 	ADD $4, R2, R2
 	VUSHR $4, V0.B16, V1.B16
@@ -774,28 +732,14 @@ crumbs11:
 	VZIP1 V1.B16, V0.B16, V0.B16
 	VMOVI $3, V1.B16
 	VAND V1.B16, V0.B16, V0.B16
-	B read12
+	B read9
 lanestage:
 	MOVD R1, 224(RSP)
 	ADD $16, RSP, R1
-	MOVWU layout+32(FP), R16
-	CMP $1, R16
-	BLT nibbles13
-	BEQ crumbs14
+	MOVWU layout+32(FP), R19
 	ADD $80, RSP, R16
 	MOVD R2, R17
-	CALL ·stageIn8NEON(SB)
-	B stored15
-nibbles13:
-	ADD $80, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn4NEON(SB)
-	B stored15
-crumbs14:
-	ADD $80, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn2NEON(SB)
-stored15:
+	CALL ·stageInCodesNEON(SB)
 	MOVD R2, 232(RSP)
 	ADD $80, RSP, R2
 	ADD $96, RSP, R16
@@ -853,7 +797,7 @@ groups:
 	ADD R14<<2, R3, R16
 	MOVD R16, 472(RSP)
 	ADD $272, RSP, R16
-	CALL ·number1NEON(SB)
+	CALL ·numberNEON(SB)
 groupbegin:
 	CMP $16, R0
 	BLT grouptail
@@ -996,24 +940,10 @@ grouptail:
 	VLD1R (R4), [V10.S4]
 	MOVD R1, 224(RSP)
 	ADD $16, RSP, R1
-	MOVWU layout+32(FP), R16
-	CMP $1, R16
-	BLT nibbles7
-	BEQ crumbs8
+	MOVWU layout+32(FP), R19
 	ADD $80, RSP, R16
 	MOVD R2, R17
-	CALL ·stageIn8NEON(SB)
-	B stored9
-nibbles7:
-	ADD $80, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn4NEON(SB)
-	B stored9
-crumbs8:
-	ADD $80, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn2NEON(SB)
-stored9:
+	CALL ·stageInCodesNEON(SB)
 	MOVD R2, 232(RSP)
 	ADD $80, RSP, R2
 	SUB R12, R12, R12
@@ -1034,10 +964,10 @@ lanerow:
 	BLT lanestage
 laneloop:
 	CMP $1, R5
-	BLE other10
+	BLE other7
 	FMOVQ (R2), F0
 	ADD $16, R2, R2
-read12:
+read9:
 	VEOR V12.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
 	VZIP1 V14.H8, V1.H8, V2.H8
@@ -1157,12 +1087,12 @@ groupodd:
 grouprepeat:
 	ADD $560, RSP, R16
 	MOVD R3, R17
-	CALL ·repeat1NEON(SB)
+	CALL ·repeatNEON(SB)
 	MOVD R17, 704(RSP)
 	ADD $560, RSP, R3
 	ADD $776, RSP, R16
 	MOVD R4, R17
-	CALL ·repeat1NEON(SB)
+	CALL ·repeatNEON(SB)
 	MOVD R17, 920(RSP)
 	ADD $776, RSP, R4
 	MOVD R15, R12
@@ -1177,16 +1107,16 @@ groupodddone:
 	BLT groupdone
 	SUB $32, R0, R0
 	B groupbegin
-other10:
-	BEQ crumbs11
+other7:
+	BEQ crumbs8
 	FMOVD (R2), F0
 	ADD $8, R2, R2
 	VUSHR $4, V0.B16, V1.B16
 	VZIP1 V1.B16, V0.B16, V0.B16
 	VMOVI $15, V1.B16
 	VAND V1.B16, V0.B16, V0.B16
-	B read12
-crumbs11:
+	B read9
+crumbs8:
 	FMOVS (R2), F0
 	ADD $4, R2, R2
 	VUSHR $4, V0.B16, V1.B16
@@ -1195,28 +1125,14 @@ crumbs11:
 	VZIP1 V1.B16, V0.B16, V0.B16
 	VMOVI $3, V1.B16
 	VAND V1.B16, V0.B16, V0.B16
-	B read12
+	B read9
 lanestage:
 	MOVD R1, 224(RSP)
 	ADD $16, RSP, R1
-	MOVWU layout+32(FP), R16
-	CMP $1, R16
-	BLT nibbles13
-	BEQ crumbs14
+	MOVWU layout+32(FP), R19
 	ADD $80, RSP, R16
 	MOVD R2, R17
-	CALL ·stageIn8NEON(SB)
-	B stored15
-nibbles13:
-	ADD $80, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn4NEON(SB)
-	B stored15
-crumbs14:
-	ADD $80, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn2NEON(SB)
-stored15:
+	CALL ·stageInCodesNEON(SB)
 	MOVD R2, 232(RSP)
 	ADD $80, RSP, R2
 	ADD $96, RSP, R16

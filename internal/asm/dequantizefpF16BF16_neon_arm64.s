@@ -43,7 +43,7 @@ groups:
 	ADD R14<<2, R3, R16
 	MOVD R16, 368(RSP)
 	ADD $168, RSP, R16
-	CALL ·number1NEON(SB)
+	CALL ·numberNEON(SB)
 groupbegin:
 	CMP $16, R0
 	BLT grouptail
@@ -350,7 +350,7 @@ groupodd:
 grouprepeat:
 	ADD $456, RSP, R16
 	MOVD R3, R17
-	CALL ·repeat1NEON(SB)
+	CALL ·repeatNEON(SB)
 	MOVD R17, 600(RSP)
 	ADD $456, RSP, R3
 	MOVD R15, R12
@@ -395,7 +395,7 @@ lanestage:
 spread:
 	ADD $64, RSP, R16
 	MOVD R3, R17
-	CALL ·spread1NEON(SB)
+	CALL ·spreadNEON(SB)
 	MOVD R3, 144(RSP)
 	ADD $64, RSP, R3
 rare:
@@ -521,7 +521,7 @@ groups:
 	ADD R14<<2, R3, R16
 	MOVD R16, 368(RSP)
 	ADD $168, RSP, R16
-	CALL ·number1NEON(SB)
+	CALL ·numberNEON(SB)
 groupbegin:
 	CMP $16, R0
 	BLT grouptail
@@ -816,7 +816,7 @@ groupodd:
 grouprepeat:
 	ADD $456, RSP, R16
 	MOVD R3, R17
-	CALL ·repeat1NEON(SB)
+	CALL ·repeatNEON(SB)
 	MOVD R17, 600(RSP)
 	ADD $456, RSP, R3
 	MOVD R15, R12
@@ -861,7 +861,7 @@ lanestage:
 spread:
 	ADD $64, RSP, R16
 	MOVD R3, R17
-	CALL ·spread1NEON(SB)
+	CALL ·spreadNEON(SB)
 	MOVD R3, 144(RSP)
 	ADD $64, RSP, R3
 rare:
@@ -969,7 +969,7 @@ groups:
 	ADD R14<<2, R3, R16
 	MOVD R16, 368(RSP)
 	ADD $168, RSP, R16
-	CALL ·number1NEON(SB)
+	CALL ·numberNEON(SB)
 groupbegin:
 	CMP $16, R0
 	BLT grouptail
@@ -1244,7 +1244,7 @@ groupodd:
 grouprepeat:
 	ADD $456, RSP, R16
 	MOVD R3, R17
-	CALL ·repeat1NEON(SB)
+	CALL ·repeatNEON(SB)
 	MOVD R17, 600(RSP)
 	ADD $456, RSP, R3
 	MOVD R15, R12

@@ -38,7 +38,7 @@ groups:
 	ADD R14<<2, R3, R16
 	MOVD R16, 400(RSP)
 	ADD $200, RSP, R16
-	CALL ·number1NEON(SB)
+	CALL ·numberNEON(SB)
 groupbegin:
 	CMP $16, R0
 	BLT grouptail
@@ -277,7 +277,7 @@ groupodd:
 grouprepeat:
 	ADD $488, RSP, R16
 	MOVD R3, R17
-	CALL ·repeat1NEON(SB)
+	CALL ·repeatNEON(SB)
 	MOVD R17, 632(RSP)
 	ADD $488, RSP, R3
 	MOVD R15, R12
@@ -312,7 +312,7 @@ lanestage:
 spread:
 	ADD $96, RSP, R16
 	MOVD R3, R17
-	CALL ·spread1NEON(SB)
+	CALL ·spreadNEON(SB)
 	MOVD R3, 176(RSP)
 	ADD $96, RSP, R3
 rare:
@@ -407,7 +407,7 @@ groups:
 	ADD R14<<2, R3, R16
 	MOVD R16, 400(RSP)
 	ADD $200, RSP, R16
-	CALL ·number1NEON(SB)
+	CALL ·numberNEON(SB)
 groupbegin:
 	CMP $16, R0
 	BLT grouptail
@@ -634,7 +634,7 @@ groupodd:
 grouprepeat:
 	ADD $488, RSP, R16
 	MOVD R3, R17
-	CALL ·repeat1NEON(SB)
+	CALL ·repeatNEON(SB)
 	MOVD R17, 632(RSP)
 	ADD $488, RSP, R3
 	MOVD R15, R12
@@ -669,7 +669,7 @@ lanestage:
 spread:
 	ADD $96, RSP, R16
 	MOVD R3, R17
-	CALL ·spread1NEON(SB)
+	CALL ·spreadNEON(SB)
 	MOVD R3, 176(RSP)
 	ADD $96, RSP, R3
 rare:
@@ -746,7 +746,7 @@ groups:
 	ADD R14<<2, R3, R16
 	MOVD R16, 400(RSP)
 	ADD $200, RSP, R16
-	CALL ·number1NEON(SB)
+	CALL ·numberNEON(SB)
 groupbegin:
 	CMP $16, R0
 	BLT grouptail
@@ -953,7 +953,7 @@ groupodd:
 grouprepeat:
 	ADD $488, RSP, R16
 	MOVD R3, R17
-	CALL ·repeat1NEON(SB)
+	CALL ·repeatNEON(SB)
 	MOVD R17, 632(RSP)
 	ADD $488, RSP, R3
 	MOVD R15, R12

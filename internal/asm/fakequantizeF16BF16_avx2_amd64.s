@@ -403,21 +403,11 @@ groupstaged:
 	MOVQ SI, CX
 	CALL ·stageOut16AVX2(SB)
 	MOVQ 424(SP), DX
-	CMPL kind+52(FP), $+1
-	JLT  maskdone18
-	JEQ  maskbytes17
+	MOVL kind+52(FP), R14
 	LEAQ 64(SP), AX
 	MOVQ DX, CX
-	CALL ·stageOut1AVX2(SB)
-	JMP  maskdone18
-
-maskbytes17:
-	LEAQ 64(SP), AX
-	MOVQ DX, CX
-	CALL ·stageOut8AVX2(SB)
-
-maskdone18:
-	JMP return
+	CALL ·stageOutMaskAVX2(SB)
+	JMP  return
 
 longs:
 	VBROADCASTSS (R9), Y0
@@ -438,7 +428,7 @@ longs:
 
 longloop:
 	CMPL      R10, $+2
-	JNE       half19
+	JNE       half17
 	VPMOVZXWD (BX), Y0
 	VPSLLD    $0x10, Y0, Y0
 	VPMOVZXWD 16(BX), Y1
@@ -448,7 +438,7 @@ longloop:
 	VPMOVZXWD 48(BX), Y3
 	VPSLLD    $0x10, Y3, Y3
 
-halfdone20:
+halfdone18:
 	VMULPS       Y12, Y0, Y4
 	VFMADD231PS  Y13, Y0, Y4
 	VMULPS       Y12, Y1, Y0
@@ -476,7 +466,7 @@ halfdone20:
 	VXORPS       Y8, Y8, Y8
 	VFMADD231PS  Y7, Y5, Y8
 	CMPL         R10, $+2
-	JNE          half21
+	JNE          half19
 	VPSLLD       $0x0f, Y6, Y7
 	VPSRLD       $0x1f, Y7, Y7
 	VPADDD       Y7, Y6, Y7
@@ -491,7 +481,7 @@ halfdone20:
 	VPERMQ       $0xd8, Y7, Y7
 	VMOVUPS      Y7, (SI)
 
-halfdone22:
+halfdone20:
 	VROUNDPS     $0x08, Y1, Y1
 	VMAXPS       Y1, Y15, Y6
 	VMINPS       Y6, Y14, Y6
@@ -505,7 +495,7 @@ halfdone22:
 	VXORPS       Y10, Y10, Y10
 	VFMADD231PS  Y9, Y7, Y10
 	CMPL         R10, $+2
-	JNE          half23
+	JNE          half21
 	VPSLLD       $0x0f, Y8, Y9
 	VPSRLD       $0x1f, Y9, Y9
 	VPADDD       Y9, Y8, Y9
@@ -520,10 +510,10 @@ halfdone22:
 	VPERMQ       $0xd8, Y9, Y9
 	VMOVUPS      Y9, 32(SI)
 
-halfdone24:
+halfdone22:
 	CMPL      kind+52(FP), $+1
-	JLT       maskdone26
-	JEQ       maskbytes25
+	JLT       maskdone24
+	JEQ       maskbytes23
 	VCMPPS    $0x00, Y4, Y3, Y3
 	VCMPPS    $0x00, Y0, Y5, Y5
 	VCMPPS    $0x00, Y1, Y6, Y6
@@ -537,9 +527,9 @@ halfdone24:
 	VMOVMSKPS Y7, AX
 	MOVB      AL, 3(DX)
 	ADDQ      $+4, DX
-	JMP       maskdone26
+	JMP       maskdone24
 
-maskbytes25:
+maskbytes23:
 	VCMPPS    $0x00, Y4, Y3, Y3
 	VCMPPS    $0x00, Y0, Y5, Y5
 	VCMPPS    $0x00, Y1, Y6, Y6
@@ -553,7 +543,7 @@ maskbytes25:
 	VMOVUPS   Y3, (DX)
 	ADDQ      $+32, DX
 
-maskdone26:
+maskdone24:
 longback:
 	ADDQ $+64, SI
 	ADDQ $+64, BX
@@ -572,20 +562,11 @@ longtail:
 	MOVQ  SI, CX
 	CALL  ·stageOut16AVX2(SB)
 	MOVQ  424(SP), DX
-	CMPL  kind+52(FP), $+1
-	JLT   maskdone28
-	JEQ   maskbytes27
+	MOVL  kind+52(FP), R14
 	LEAQ  64(SP), AX
 	MOVQ  DX, CX
-	CALL  ·stageOut1AVX2(SB)
-	JMP   maskdone28
+	CALL  ·stageOutMaskAVX2(SB)
 
-maskbytes27:
-	LEAQ 64(SP), AX
-	MOVQ DX, CX
-	CALL ·stageOut8AVX2(SB)
-
-maskdone28:
 longend:
 	ADDQ  $+4, R8
 	ADDQ  $+4, R9
@@ -603,7 +584,7 @@ short2:
 
 short2loop:
 	CMPL      R10, $+2
-	JNE       half29
+	JNE       half25
 	VPMOVZXWD (BX), Y0
 	VPSLLD    $0x10, Y0, Y0
 	VPMOVZXWD 16(BX), Y1
@@ -613,7 +594,7 @@ short2loop:
 	VPMOVZXWD 48(BX), Y3
 	VPSLLD    $0x10, Y3, Y3
 
-halfdone30:
+halfdone26:
 	VBROADCASTSS (R9), Y4
 	VMULPS       Y4, Y0, Y4
 	VBROADCASTSS (R8), Y5
@@ -657,7 +638,7 @@ halfdone30:
 	VXORPS       Y8, Y8, Y8
 	VFMADD231PS  Y7, Y5, Y8
 	CMPL         R10, $+2
-	JNE          half31
+	JNE          half27
 	VPSLLD       $0x0f, Y6, Y7
 	VPSRLD       $0x1f, Y7, Y7
 	VPADDD       Y7, Y6, Y7
@@ -672,7 +653,7 @@ halfdone30:
 	VPERMQ       $0xd8, Y7, Y7
 	VMOVUPS      Y7, (SI)
 
-halfdone32:
+halfdone28:
 	VROUNDPS     $0x08, Y1, Y1
 	VMAXPS       Y1, Y15, Y6
 	VMINPS       Y6, Y14, Y6
@@ -686,7 +667,7 @@ halfdone32:
 	VXORPS       Y10, Y10, Y10
 	VFMADD231PS  Y9, Y7, Y10
 	CMPL         R10, $+2
-	JNE          half33
+	JNE          half29
 	VPSLLD       $0x0f, Y8, Y9
 	VPSRLD       $0x1f, Y9, Y9
 	VPADDD       Y9, Y8, Y9
@@ -701,10 +682,10 @@ halfdone32:
 	VPERMQ       $0xd8, Y9, Y9
 	VMOVUPS      Y9, 32(SI)
 
-halfdone34:
+halfdone30:
 	CMPL      kind+52(FP), $+1
-	JLT       maskdone36
-	JEQ       maskbytes35
+	JLT       maskdone32
+	JEQ       maskbytes31
 	VCMPPS    $0x00, Y4, Y3, Y3
 	VCMPPS    $0x00, Y0, Y5, Y5
 	VCMPPS    $0x00, Y1, Y6, Y6
@@ -718,9 +699,9 @@ halfdone34:
 	VMOVMSKPS Y7, AX
 	MOVB      AL, 3(DX)
 	ADDQ      $+4, DX
-	JMP       maskdone36
+	JMP       maskdone32
 
-maskbytes35:
+maskbytes31:
 	VCMPPS    $0x00, Y4, Y3, Y3
 	VCMPPS    $0x00, Y0, Y5, Y5
 	VCMPPS    $0x00, Y1, Y6, Y6
@@ -734,7 +715,7 @@ maskbytes35:
 	VMOVUPS   Y3, (DX)
 	ADDQ      $+32, DX
 
-maskdone36:
+maskdone32:
 short2back:
 	ADDQ $+8, R8
 	ADDQ $+8, R9
@@ -755,7 +736,7 @@ lanerow:
 
 laneloop:
 	CMPL      R10, $+2
-	JNE       half37
+	JNE       half33
 	VPMOVZXWD (BX), Y0
 	VPSLLD    $0x10, Y0, Y0
 	VPMOVZXWD 16(BX), Y1
@@ -765,7 +746,7 @@ laneloop:
 	VPMOVZXWD 48(BX), Y3
 	VPSLLD    $0x10, Y3, Y3
 
-halfdone38:
+halfdone34:
 	VMOVUPS      (R9), Y4
 	VMULPS       Y4, Y0, Y5
 	VMOVUPS      (R8), Y6
@@ -803,7 +784,7 @@ halfdone38:
 	VXORPS       Y10, Y10, Y10
 	VFMADD231PS  Y7, Y6, Y10
 	CMPL         R10, $+2
-	JNE          half39
+	JNE          half35
 	VPSLLD       $0x0f, Y3, Y7
 	VPSRLD       $0x1f, Y7, Y7
 	VPADDD       Y7, Y3, Y7
@@ -818,7 +799,7 @@ halfdone38:
 	VPERMQ       $0xd8, Y7, Y7
 	VMOVUPS      Y7, (SI)
 
-halfdone40:
+halfdone36:
 	VROUNDPS    $0x08, Y1, Y1
 	VMAXPS      Y1, Y15, Y3
 	VMINPS      Y3, Y14, Y3
@@ -830,7 +811,7 @@ halfdone40:
 	VXORPS      Y10, Y10, Y10
 	VFMADD231PS Y9, Y8, Y10
 	CMPL        R10, $+2
-	JNE         half41
+	JNE         half37
 	VPSLLD      $0x0f, Y7, Y9
 	VPSRLD      $0x1f, Y9, Y9
 	VPADDD      Y9, Y7, Y9
@@ -845,10 +826,10 @@ halfdone40:
 	VPERMQ      $0xd8, Y9, Y9
 	VMOVUPS     Y9, 32(SI)
 
-halfdone42:
+halfdone38:
 	CMPL      kind+52(FP), $+1
-	JLT       maskdone44
-	JEQ       maskbytes43
+	JLT       maskdone40
+	JEQ       maskbytes39
 	VCMPPS    $0x00, Y5, Y0, Y0
 	VCMPPS    $0x00, Y4, Y6, Y6
 	VCMPPS    $0x00, Y1, Y3, Y3
@@ -862,9 +843,9 @@ halfdone42:
 	VMOVMSKPS Y8, AX
 	MOVB      AL, 3(DX)
 	ADDQ      $+4, DX
-	JMP       maskdone44
+	JMP       maskdone40
 
-maskbytes43:
+maskbytes39:
 	VCMPPS    $0x00, Y5, Y0, Y0
 	VCMPPS    $0x00, Y4, Y6, Y6
 	VCMPPS    $0x00, Y1, Y3, Y3
@@ -878,7 +859,7 @@ maskbytes43:
 	VMOVUPS   Y0, (DX)
 	ADDQ      $+32, DX
 
-maskdone44:
+maskdone40:
 laneback:
 	ADDQ  $+64, SI
 	ADDQ  $+64, BX
@@ -897,20 +878,11 @@ laneback:
 	MOVQ  SI, CX
 	CALL  ·stageOut16AVX2(SB)
 	MOVQ  424(SP), DX
-	CMPL  kind+52(FP), $+1
-	JLT   maskdone46
-	JEQ   maskbytes45
+	MOVL  kind+52(FP), R14
 	LEAQ  64(SP), AX
 	MOVQ  DX, CX
-	CALL  ·stageOut1AVX2(SB)
-	JMP   maskdone46
+	CALL  ·stageOutMaskAVX2(SB)
 
-maskbytes45:
-	LEAQ 64(SP), AX
-	MOVQ DX, CX
-	CALL ·stageOut8AVX2(SB)
-
-maskdone46:
 laneend:
 	CMPQ 832(SP), $+1
 	JEQ  groupodddone
@@ -935,7 +907,7 @@ groupstream:
 	LEAQ      (BX)(CX*1), AX
 	CALL      ·fetch64AVX2(SB)
 	CMPL      R10, $+2
-	JNE       half47
+	JNE       half41
 	VPMOVZXWD (BX), Y0
 	VPSLLD    $0x10, Y0, Y0
 	VPMOVZXWD 16(BX), Y1
@@ -945,7 +917,7 @@ groupstream:
 	VPMOVZXWD 48(BX), Y3
 	VPSLLD    $0x10, Y3, Y3
 
-halfdone48:
+halfdone42:
 	VBROADCASTSS (R9), Y4
 	VMULPS       Y4, Y0, Y4
 	VBROADCASTSS (R8), Y5
@@ -989,7 +961,7 @@ halfdone48:
 	VXORPS       Y8, Y8, Y8
 	VFMADD231PS  Y7, Y5, Y8
 	CMPL         R10, $+2
-	JNE          half49
+	JNE          half43
 	VPSLLD       $0x0f, Y6, Y7
 	VPSRLD       $0x1f, Y7, Y7
 	VPADDD       Y7, Y6, Y7
@@ -1004,7 +976,7 @@ halfdone48:
 	VPERMQ       $0xd8, Y7, Y7
 	VMOVNTPS     Y7, (SI)
 
-halfdone50:
+halfdone44:
 	VROUNDPS     $0x08, Y1, Y1
 	VMAXPS       Y1, Y15, Y6
 	VMINPS       Y6, Y14, Y6
@@ -1018,7 +990,7 @@ halfdone50:
 	VXORPS       Y10, Y10, Y10
 	VFMADD231PS  Y9, Y7, Y10
 	CMPL         R10, $+2
-	JNE          half51
+	JNE          half45
 	VPSLLD       $0x0f, Y8, Y9
 	VPSRLD       $0x1f, Y9, Y9
 	VPADDD       Y9, Y8, Y9
@@ -1033,10 +1005,10 @@ halfdone50:
 	VPERMQ       $0xd8, Y9, Y9
 	VMOVNTPS     Y9, 32(SI)
 
-halfdone52:
+halfdone46:
 	CMPL      kind+52(FP), $+1
-	JLT       maskdone54
-	JEQ       maskbytes53
+	JLT       maskdone48
+	JEQ       maskbytes47
 	VCMPPS    $0x00, Y4, Y3, Y3
 	VCMPPS    $0x00, Y0, Y5, Y5
 	VCMPPS    $0x00, Y1, Y6, Y6
@@ -1050,9 +1022,9 @@ halfdone52:
 	VMOVMSKPS Y7, AX
 	MOVB      AL, 3(DX)
 	ADDQ      $+4, DX
-	JMP       maskdone54
+	JMP       maskdone48
 
-maskbytes53:
+maskbytes47:
 	VCMPPS    $0x00, Y4, Y3, Y3
 	VCMPPS    $0x00, Y0, Y5, Y5
 	VCMPPS    $0x00, Y1, Y6, Y6
@@ -1066,7 +1038,7 @@ maskbytes53:
 	VMOVNTPS  Y3, (DX)
 	ADDQ      $+32, DX
 
-maskdone54:
+maskdone48:
 	ADDQ $+64, SI
 	ADDQ $+64, BX
 	SUBQ $+32, R11
@@ -1177,7 +1149,7 @@ longstream:
 	LEAQ      (BX)(CX*1), AX
 	CALL      ·fetch64AVX2(SB)
 	CMPL      R10, $+2
-	JNE       half55
+	JNE       half49
 	VPMOVZXWD (BX), Y0
 	VPSLLD    $0x10, Y0, Y0
 	VPMOVZXWD 16(BX), Y1
@@ -1187,7 +1159,7 @@ longstream:
 	VPMOVZXWD 48(BX), Y3
 	VPSLLD    $0x10, Y3, Y3
 
-halfdone56:
+halfdone50:
 	VMULPS       Y12, Y0, Y4
 	VFMADD231PS  Y13, Y0, Y4
 	VMULPS       Y12, Y1, Y0
@@ -1215,7 +1187,7 @@ halfdone56:
 	VXORPS       Y8, Y8, Y8
 	VFMADD231PS  Y7, Y5, Y8
 	CMPL         R10, $+2
-	JNE          half57
+	JNE          half51
 	VPSLLD       $0x0f, Y6, Y7
 	VPSRLD       $0x1f, Y7, Y7
 	VPADDD       Y7, Y6, Y7
@@ -1230,7 +1202,7 @@ halfdone56:
 	VPERMQ       $0xd8, Y7, Y7
 	VMOVNTPS     Y7, (SI)
 
-halfdone58:
+halfdone52:
 	VROUNDPS     $0x08, Y1, Y1
 	VMAXPS       Y1, Y15, Y6
 	VMINPS       Y6, Y14, Y6
@@ -1244,7 +1216,7 @@ halfdone58:
 	VXORPS       Y10, Y10, Y10
 	VFMADD231PS  Y9, Y7, Y10
 	CMPL         R10, $+2
-	JNE          half59
+	JNE          half53
 	VPSLLD       $0x0f, Y8, Y9
 	VPSRLD       $0x1f, Y9, Y9
 	VPADDD       Y9, Y8, Y9
@@ -1259,10 +1231,10 @@ halfdone58:
 	VPERMQ       $0xd8, Y9, Y9
 	VMOVNTPS     Y9, 32(SI)
 
-halfdone60:
+halfdone54:
 	CMPL      kind+52(FP), $+1
-	JLT       maskdone62
-	JEQ       maskbytes61
+	JLT       maskdone56
+	JEQ       maskbytes55
 	VCMPPS    $0x00, Y4, Y3, Y3
 	VCMPPS    $0x00, Y0, Y5, Y5
 	VCMPPS    $0x00, Y1, Y6, Y6
@@ -1276,9 +1248,9 @@ halfdone60:
 	VMOVMSKPS Y7, AX
 	MOVB      AL, 3(DX)
 	ADDQ      $+4, DX
-	JMP       maskdone62
+	JMP       maskdone56
 
-maskbytes61:
+maskbytes55:
 	VCMPPS    $0x00, Y4, Y3, Y3
 	VCMPPS    $0x00, Y0, Y5, Y5
 	VCMPPS    $0x00, Y1, Y6, Y6
@@ -1292,7 +1264,7 @@ maskbytes61:
 	VMOVNTPS  Y3, (DX)
 	ADDQ      $+32, DX
 
-maskdone62:
+maskdone56:
 	ADDQ $+64, SI
 	ADDQ $+64, BX
 	SUBQ $+32, DI
@@ -1300,26 +1272,26 @@ maskdone62:
 	JGE  longstream
 	JMP  longtail
 
-half19:
+half17:
 	VCVTPH2PS (BX), Y0
 	VCVTPH2PS 16(BX), Y1
 	VCVTPH2PS 32(BX), Y2
 	VCVTPH2PS 48(BX), Y3
-	JMP       halfdone20
+	JMP       halfdone18
 
-half21:
+half19:
 	VCVTPS2PH $0x00, Y6, X7
 	VMOVUPS   X7, (SI)
 	VCVTPS2PH $0x00, Y8, X9
 	VMOVUPS   X9, 16(SI)
-	JMP       halfdone22
+	JMP       halfdone20
 
-half23:
+half21:
 	VCVTPS2PH $0x00, Y8, X9
 	VMOVUPS   X9, 32(SI)
 	VCVTPS2PH $0x00, Y10, X11
 	VMOVUPS   X11, 48(SI)
-	JMP       halfdone24
+	JMP       halfdone22
 
 longrare:
 	MOVQ $+2, 464(SP)
@@ -1342,7 +1314,7 @@ short2stream:
 	LEAQ      (BX)(CX*1), AX
 	CALL      ·fetch64AVX2(SB)
 	CMPL      R10, $+2
-	JNE       half63
+	JNE       half57
 	VPMOVZXWD (BX), Y0
 	VPSLLD    $0x10, Y0, Y0
 	VPMOVZXWD 16(BX), Y1
@@ -1352,7 +1324,7 @@ short2stream:
 	VPMOVZXWD 48(BX), Y3
 	VPSLLD    $0x10, Y3, Y3
 
-halfdone64:
+halfdone58:
 	VBROADCASTSS (R9), Y4
 	VMULPS       Y4, Y0, Y4
 	VBROADCASTSS (R8), Y5
@@ -1396,7 +1368,7 @@ halfdone64:
 	VXORPS       Y8, Y8, Y8
 	VFMADD231PS  Y7, Y5, Y8
 	CMPL         R10, $+2
-	JNE          half65
+	JNE          half59
 	VPSLLD       $0x0f, Y6, Y7
 	VPSRLD       $0x1f, Y7, Y7
 	VPADDD       Y7, Y6, Y7
@@ -1411,7 +1383,7 @@ halfdone64:
 	VPERMQ       $0xd8, Y7, Y7
 	VMOVNTPS     Y7, (SI)
 
-halfdone66:
+halfdone60:
 	VROUNDPS     $0x08, Y1, Y1
 	VMAXPS       Y1, Y15, Y6
 	VMINPS       Y6, Y14, Y6
@@ -1425,7 +1397,7 @@ halfdone66:
 	VXORPS       Y10, Y10, Y10
 	VFMADD231PS  Y9, Y7, Y10
 	CMPL         R10, $+2
-	JNE          half67
+	JNE          half61
 	VPSLLD       $0x0f, Y8, Y9
 	VPSRLD       $0x1f, Y9, Y9
 	VPADDD       Y9, Y8, Y9
@@ -1440,10 +1412,10 @@ halfdone66:
 	VPERMQ       $0xd8, Y9, Y9
 	VMOVNTPS     Y9, 32(SI)
 
-halfdone68:
+halfdone62:
 	CMPL      kind+52(FP), $+1
-	JLT       maskdone70
-	JEQ       maskbytes69
+	JLT       maskdone64
+	JEQ       maskbytes63
 	VCMPPS    $0x00, Y4, Y3, Y3
 	VCMPPS    $0x00, Y0, Y5, Y5
 	VCMPPS    $0x00, Y1, Y6, Y6
@@ -1457,9 +1429,9 @@ halfdone68:
 	VMOVMSKPS Y7, AX
 	MOVB      AL, 3(DX)
 	ADDQ      $+4, DX
-	JMP       maskdone70
+	JMP       maskdone64
 
-maskbytes69:
+maskbytes63:
 	VCMPPS    $0x00, Y4, Y3, Y3
 	VCMPPS    $0x00, Y0, Y5, Y5
 	VCMPPS    $0x00, Y1, Y6, Y6
@@ -1473,7 +1445,7 @@ maskbytes69:
 	VMOVNTPS  Y3, (DX)
 	ADDQ      $+32, DX
 
-maskdone70:
+maskdone64:
 	ADDQ $+8, R8
 	ADDQ $+8, R9
 	ADDQ $+64, SI
@@ -1483,52 +1455,52 @@ maskdone70:
 	JGE  short2stream
 	JMP  few
 
-half29:
+half25:
 	VCVTPH2PS (BX), Y0
 	VCVTPH2PS 16(BX), Y1
 	VCVTPH2PS 32(BX), Y2
 	VCVTPH2PS 48(BX), Y3
-	JMP       halfdone30
+	JMP       halfdone26
 
-half31:
+half27:
 	VCVTPS2PH $0x00, Y6, X7
 	VMOVUPS   X7, (SI)
 	VCVTPS2PH $0x00, Y8, X9
 	VMOVUPS   X9, 16(SI)
-	JMP       halfdone32
+	JMP       halfdone28
 
-half33:
+half29:
 	VCVTPS2PH $0x00, Y8, X9
 	VMOVUPS   X9, 32(SI)
 	VCVTPS2PH $0x00, Y10, X11
 	VMOVUPS   X11, 48(SI)
-	JMP       halfdone34
+	JMP       halfdone30
 
 short2rare:
 	MOVQ $+3, 464(SP)
 	MOVL $0x00000002, R14
 	JMP  spread
 
-half37:
+half33:
 	VCVTPH2PS (BX), Y0
 	VCVTPH2PS 16(BX), Y1
 	VCVTPH2PS 32(BX), Y2
 	VCVTPH2PS 48(BX), Y3
-	JMP       halfdone38
+	JMP       halfdone34
 
-half39:
+half35:
 	VCVTPS2PH $0x00, Y3, X7
 	VMOVUPS   X7, (SI)
 	VCVTPS2PH $0x00, Y10, X11
 	VMOVUPS   X11, 16(SI)
-	JMP       halfdone40
+	JMP       halfdone36
 
-half41:
+half37:
 	VCVTPS2PH $0x00, Y7, X9
 	VMOVUPS   X9, 32(SI)
 	VCVTPS2PH $0x00, Y10, X11
 	VMOVUPS   X11, 48(SI)
-	JMP       halfdone42
+	JMP       halfdone38
 
 lanerare:
 	MOVQ $+4, 464(SP)
@@ -1556,68 +1528,68 @@ lanestage:
 	LEAQ 288(SP), R9
 	JMP  laneloop
 
-half47:
+half41:
 	VCVTPH2PS (BX), Y0
 	VCVTPH2PS 16(BX), Y1
 	VCVTPH2PS 32(BX), Y2
 	VCVTPH2PS 48(BX), Y3
-	JMP       halfdone48
+	JMP       halfdone42
 
-half49:
+half43:
 	VCVTPS2PH $0x00, Y6, X7
 	VMOVNTPS  X7, (SI)
 	VCVTPS2PH $0x00, Y8, X9
 	VMOVNTPS  X9, 16(SI)
+	JMP       halfdone44
+
+half45:
+	VCVTPS2PH $0x00, Y8, X9
+	VMOVNTPS  X9, 32(SI)
+	VCVTPS2PH $0x00, Y10, X11
+	VMOVNTPS  X11, 48(SI)
+	JMP       halfdone46
+
+half49:
+	VCVTPH2PS (BX), Y0
+	VCVTPH2PS 16(BX), Y1
+	VCVTPH2PS 32(BX), Y2
+	VCVTPH2PS 48(BX), Y3
 	JMP       halfdone50
 
 half51:
-	VCVTPS2PH $0x00, Y8, X9
-	VMOVNTPS  X9, 32(SI)
-	VCVTPS2PH $0x00, Y10, X11
-	VMOVNTPS  X11, 48(SI)
-	JMP       halfdone52
-
-half55:
-	VCVTPH2PS (BX), Y0
-	VCVTPH2PS 16(BX), Y1
-	VCVTPH2PS 32(BX), Y2
-	VCVTPH2PS 48(BX), Y3
-	JMP       halfdone56
-
-half57:
 	VCVTPS2PH $0x00, Y6, X7
 	VMOVNTPS  X7, (SI)
 	VCVTPS2PH $0x00, Y8, X9
 	VMOVNTPS  X9, 16(SI)
+	JMP       halfdone52
+
+half53:
+	VCVTPS2PH $0x00, Y8, X9
+	VMOVNTPS  X9, 32(SI)
+	VCVTPS2PH $0x00, Y10, X11
+	VMOVNTPS  X11, 48(SI)
+	JMP       halfdone54
+
+half57:
+	VCVTPH2PS (BX), Y0
+	VCVTPH2PS 16(BX), Y1
+	VCVTPH2PS 32(BX), Y2
+	VCVTPH2PS 48(BX), Y3
 	JMP       halfdone58
 
 half59:
-	VCVTPS2PH $0x00, Y8, X9
-	VMOVNTPS  X9, 32(SI)
-	VCVTPS2PH $0x00, Y10, X11
-	VMOVNTPS  X11, 48(SI)
-	JMP       halfdone60
-
-half63:
-	VCVTPH2PS (BX), Y0
-	VCVTPH2PS 16(BX), Y1
-	VCVTPH2PS 32(BX), Y2
-	VCVTPH2PS 48(BX), Y3
-	JMP       halfdone64
-
-half65:
 	VCVTPS2PH $0x00, Y6, X7
 	VMOVNTPS  X7, (SI)
 	VCVTPS2PH $0x00, Y8, X9
 	VMOVNTPS  X9, 16(SI)
-	JMP       halfdone66
+	JMP       halfdone60
 
-half67:
+half61:
 	VCVTPS2PH $0x00, Y8, X9
 	VMOVNTPS  X9, 32(SI)
 	VCVTPS2PH $0x00, Y10, X11
 	VMOVNTPS  X11, 48(SI)
-	JMP       halfdone68
+	JMP       halfdone62
 
 spread:
 	LEAQ 160(SP), AX
@@ -1633,7 +1605,7 @@ spread:
 
 rare:
 	CMPL      R10, $+2
-	JNE       half71
+	JNE       half65
 	VPMOVZXWD (BX), Y0
 	VPSLLD    $0x10, Y0, Y0
 	VPMOVZXWD 16(BX), Y1
@@ -1643,7 +1615,7 @@ rare:
 	VPMOVZXWD 48(BX), Y3
 	VPSLLD    $0x10, Y3, Y3
 
-halfdone72:
+halfdone66:
 	VMOVUPS      (R8), Y4
 	VDIVPS       Y4, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
@@ -1671,7 +1643,7 @@ halfdone72:
 	VBROADCASTSS constantsAVX2<>+76(SB), Y9
 	VBLENDVPS    Y6, Y8, Y9, Y6
 	CMPL         R10, $+2
-	JNE          half73
+	JNE          half67
 	VPSLLD       $0x0f, Y4, Y8
 	VPSRLD       $0x1f, Y8, Y8
 	VPADDD       Y8, Y4, Y8
@@ -1686,7 +1658,7 @@ halfdone72:
 	VPERMQ       $0xd8, Y8, Y8
 	VMOVUPS      Y8, (SI)
 
-halfdone74:
+halfdone68:
 	VMOVUPS      64(R8), Y4
 	VDIVPS       Y4, Y2, Y2
 	VROUNDPS     $0x08, Y2, Y2
@@ -1714,7 +1686,7 @@ halfdone74:
 	VBROADCASTSS constantsAVX2<>+76(SB), Y11
 	VBLENDVPS    Y8, Y10, Y11, Y8
 	CMPL         R10, $+2
-	JNE          half75
+	JNE          half69
 	VPSLLD       $0x0f, Y4, Y10
 	VPSRLD       $0x1f, Y10, Y10
 	VPADDD       Y10, Y4, Y10
@@ -1729,10 +1701,10 @@ halfdone74:
 	VPERMQ       $0xd8, Y10, Y10
 	VMOVUPS      Y10, 32(SI)
 
-halfdone76:
+halfdone70:
 	CMPL      kind+52(FP), $+1
-	JLT       maskdone78
-	JEQ       maskbytes77
+	JLT       maskdone72
+	JEQ       maskbytes71
 	VCMPPS    $0x00, Y0, Y5, Y5
 	VCMPPS    $0x00, Y1, Y7, Y7
 	VCMPPS    $0x00, Y2, Y6, Y6
@@ -1746,9 +1718,9 @@ halfdone76:
 	VMOVMSKPS Y9, AX
 	MOVB      AL, 3(DX)
 	ADDQ      $+4, DX
-	JMP       maskdone78
+	JMP       maskdone72
 
-maskbytes77:
+maskbytes71:
 	VCMPPS    $0x00, Y0, Y5, Y5
 	VCMPPS    $0x00, Y1, Y7, Y7
 	VCMPPS    $0x00, Y2, Y6, Y6
@@ -1762,7 +1734,7 @@ maskbytes77:
 	VMOVUPS   Y5, (DX)
 	ADDQ      $+32, DX
 
-maskdone78:
+maskdone72:
 	CMPQ 464(SP), $+4
 	JEQ  laneback
 	MOVQ 440(SP), R8
@@ -1785,26 +1757,26 @@ longresume:
 	VMULPS       Y13, Y1, Y12
 	JMP          longback
 
-half71:
+half65:
 	VCVTPH2PS (BX), Y0
 	VCVTPH2PS 16(BX), Y1
 	VCVTPH2PS 32(BX), Y2
 	VCVTPH2PS 48(BX), Y3
-	JMP       halfdone72
+	JMP       halfdone66
 
-half73:
+half67:
 	VCVTPS2PH $0x00, Y4, X8
 	VMOVUPS   X8, (SI)
 	VCVTPS2PH $0x00, Y6, X9
 	VMOVUPS   X9, 16(SI)
-	JMP       halfdone74
+	JMP       halfdone68
 
-half75:
+half69:
 	VCVTPS2PH $0x00, Y4, X10
 	VMOVUPS   X10, 32(SI)
 	VCVTPS2PH $0x00, Y8, X11
 	VMOVUPS   X11, 48(SI)
-	JMP       halfdone76
+	JMP       halfdone70
 
 // func FakeQuantizeZeroPointF16BF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, elem int32, least int32, most int32, kind int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, F16C, FMA3, MMX+
@@ -2248,21 +2220,11 @@ groupstaged:
 	MOVQ SI, CX
 	CALL ·stageOut16AVX2(SB)
 	MOVQ 552(SP), DX
-	CMPL kind+60(FP), $+1
-	JLT  maskdone18
-	JEQ  maskbytes17
+	MOVL kind+60(FP), R14
 	LEAQ 64(SP), AX
 	MOVQ DX, CX
-	CALL ·stageOut1AVX2(SB)
-	JMP  maskdone18
-
-maskbytes17:
-	LEAQ 64(SP), AX
-	MOVQ DX, CX
-	CALL ·stageOut8AVX2(SB)
-
-maskdone18:
-	JMP return
+	CALL ·stageOutMaskAVX2(SB)
+	JMP  return
 
 longs:
 	VBROADCASTSS (R9), Y0
@@ -2291,7 +2253,7 @@ longs:
 
 longloop:
 	CMPL      elem+48(FP), $+2
-	JNE       half19
+	JNE       half17
 	VPMOVZXWD (BX), Y0
 	VPSLLD    $0x10, Y0, Y0
 	VPMOVZXWD 16(BX), Y1
@@ -2301,7 +2263,7 @@ longloop:
 	VPMOVZXWD 48(BX), Y3
 	VPSLLD    $0x10, Y3, Y3
 
-halfdone20:
+halfdone18:
 	VMULPS       Y14, Y0, Y4
 	VFMADD231PS  Y15, Y0, Y4
 	VMULPS       Y14, Y1, Y0
@@ -2329,7 +2291,7 @@ halfdone20:
 	VXORPS       Y8, Y8, Y8
 	VFMADD231PS  Y7, Y5, Y8
 	CMPL         elem+48(FP), $+2
-	JNE          half21
+	JNE          half19
 	VPSLLD       $0x0f, Y6, Y7
 	VPSRLD       $0x1f, Y7, Y7
 	VPADDD       Y7, Y6, Y7
@@ -2344,7 +2306,7 @@ halfdone20:
 	VPERMQ       $0xd8, Y7, Y7
 	VMOVUPS      Y7, (SI)
 
-halfdone22:
+halfdone20:
 	VROUNDPS     $0x08, Y1, Y1
 	VMAXPS       Y1, Y13, Y6
 	VMINPS       Y6, Y12, Y6
@@ -2358,7 +2320,7 @@ halfdone22:
 	VXORPS       Y10, Y10, Y10
 	VFMADD231PS  Y9, Y7, Y10
 	CMPL         elem+48(FP), $+2
-	JNE          half23
+	JNE          half21
 	VPSLLD       $0x0f, Y8, Y9
 	VPSRLD       $0x1f, Y9, Y9
 	VPADDD       Y9, Y8, Y9
@@ -2373,10 +2335,10 @@ halfdone22:
 	VPERMQ       $0xd8, Y9, Y9
 	VMOVUPS      Y9, 32(SI)
 
-halfdone24:
+halfdone22:
 	CMPL      kind+60(FP), $+1
-	JLT       maskdone26
-	JEQ       maskbytes25
+	JLT       maskdone24
+	JEQ       maskbytes23
 	VCMPPS    $0x00, Y4, Y3, Y3
 	VCMPPS    $0x00, Y0, Y5, Y5
 	VCMPPS    $0x00, Y1, Y6, Y6
@@ -2390,9 +2352,9 @@ halfdone24:
 	VMOVMSKPS Y7, AX
 	MOVB      AL, 3(DX)
 	ADDQ      $+4, DX
-	JMP       maskdone26
+	JMP       maskdone24
 
-maskbytes25:
+maskbytes23:
 	VCMPPS    $0x00, Y4, Y3, Y3
 	VCMPPS    $0x00, Y0, Y5, Y5
 	VCMPPS    $0x00, Y1, Y6, Y6
@@ -2406,7 +2368,7 @@ maskbytes25:
 	VMOVUPS   Y3, (DX)
 	ADDQ      $+32, DX
 
-maskdone26:
+maskdone24:
 longback:
 	ADDQ $+64, SI
 	ADDQ $+64, BX
@@ -2425,20 +2387,11 @@ longtail:
 	MOVQ  SI, CX
 	CALL  ·stageOut16AVX2(SB)
 	MOVQ  552(SP), DX
-	CMPL  kind+60(FP), $+1
-	JLT   maskdone28
-	JEQ   maskbytes27
+	MOVL  kind+60(FP), R14
 	LEAQ  64(SP), AX
 	MOVQ  DX, CX
-	CALL  ·stageOut1AVX2(SB)
-	JMP   maskdone28
+	CALL  ·stageOutMaskAVX2(SB)
 
-maskbytes27:
-	LEAQ 64(SP), AX
-	MOVQ DX, CX
-	CALL ·stageOut8AVX2(SB)
-
-maskdone28:
 longend:
 	ADDQ  $+4, R8
 	ADDQ  $+4, R9
@@ -2473,7 +2426,7 @@ short2loop:
 	VPSUBD       Y1, Y0, Y0
 	VCVTDQ2PS    Y0, Y12
 	CMPL         elem+48(FP), $+2
-	JNE          half29
+	JNE          half25
 	VPMOVZXWD    (BX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VPMOVZXWD    16(BX), Y1
@@ -2483,7 +2436,7 @@ short2loop:
 	VPMOVZXWD    48(BX), Y3
 	VPSLLD       $0x10, Y3, Y3
 
-halfdone30:
+halfdone26:
 	VBROADCASTSS (R9), Y4
 	VMULPS       Y4, Y0, Y4
 	VBROADCASTSS (R8), Y5
@@ -2527,7 +2480,7 @@ halfdone30:
 	VXORPS       Y8, Y8, Y8
 	VFMADD231PS  Y7, Y5, Y8
 	CMPL         elem+48(FP), $+2
-	JNE          half31
+	JNE          half27
 	VPSLLD       $0x0f, Y6, Y7
 	VPSRLD       $0x1f, Y7, Y7
 	VPADDD       Y7, Y6, Y7
@@ -2542,7 +2495,7 @@ halfdone30:
 	VPERMQ       $0xd8, Y7, Y7
 	VMOVUPS      Y7, (SI)
 
-halfdone32:
+halfdone28:
 	VROUNDPS     $0x08, Y1, Y1
 	VMAXPS       Y1, Y14, Y6
 	VMINPS       Y6, Y12, Y6
@@ -2556,7 +2509,7 @@ halfdone32:
 	VXORPS       Y10, Y10, Y10
 	VFMADD231PS  Y9, Y7, Y10
 	CMPL         elem+48(FP), $+2
-	JNE          half33
+	JNE          half29
 	VPSLLD       $0x0f, Y8, Y9
 	VPSRLD       $0x1f, Y9, Y9
 	VPADDD       Y9, Y8, Y9
@@ -2571,10 +2524,10 @@ halfdone32:
 	VPERMQ       $0xd8, Y9, Y9
 	VMOVUPS      Y9, 32(SI)
 
-halfdone34:
+halfdone30:
 	CMPL      kind+60(FP), $+1
-	JLT       maskdone36
-	JEQ       maskbytes35
+	JLT       maskdone32
+	JEQ       maskbytes31
 	VCMPPS    $0x00, Y4, Y3, Y3
 	VCMPPS    $0x00, Y0, Y5, Y5
 	VCMPPS    $0x00, Y1, Y6, Y6
@@ -2588,9 +2541,9 @@ halfdone34:
 	VMOVMSKPS Y7, AX
 	MOVB      AL, 3(DX)
 	ADDQ      $+4, DX
-	JMP       maskdone36
+	JMP       maskdone32
 
-maskbytes35:
+maskbytes31:
 	VCMPPS    $0x00, Y4, Y3, Y3
 	VCMPPS    $0x00, Y0, Y5, Y5
 	VCMPPS    $0x00, Y1, Y6, Y6
@@ -2604,7 +2557,7 @@ maskbytes35:
 	VMOVUPS   Y3, (DX)
 	ADDQ      $+32, DX
 
-maskdone36:
+maskdone32:
 short2back:
 	ADDQ $+8, R8
 	ADDQ $+8, R9
@@ -2626,7 +2579,7 @@ lanerow:
 
 laneloop:
 	CMPL      elem+48(FP), $+2
-	JNE       half37
+	JNE       half33
 	VPMOVZXWD (BX), Y0
 	VPSLLD    $0x10, Y0, Y0
 	VPMOVZXWD 16(BX), Y1
@@ -2636,7 +2589,7 @@ laneloop:
 	VPMOVZXWD 48(BX), Y3
 	VPSLLD    $0x10, Y3, Y3
 
-halfdone38:
+halfdone34:
 	VMOVUPS      (R9), Y4
 	VMULPS       Y4, Y0, Y5
 	VMOVUPS      (R8), Y6
@@ -2688,7 +2641,7 @@ halfdone38:
 	VXORPS       Y6, Y6, Y6
 	VFMADD231PS  Y7, Y10, Y6
 	CMPL         elem+48(FP), $+2
-	JNE          half39
+	JNE          half35
 	VPSLLD       $0x0f, Y0, Y7
 	VPSRLD       $0x1f, Y7, Y7
 	VPADDD       Y7, Y0, Y7
@@ -2703,7 +2656,7 @@ halfdone38:
 	VPERMQ       $0xd8, Y7, Y7
 	VMOVUPS      Y7, (SI)
 
-halfdone40:
+halfdone36:
 	VMOVUPS      64(R10), Y0
 	VBROADCASTSS least+52(FP), Y6
 	VPSUBD       Y0, Y6, Y6
@@ -2729,7 +2682,7 @@ halfdone40:
 	VXORPS       Y7, Y7, Y7
 	VFMADD231PS  Y9, Y8, Y7
 	CMPL         elem+48(FP), $+2
-	JNE          half41
+	JNE          half37
 	VPSLLD       $0x0f, Y0, Y9
 	VPSRLD       $0x1f, Y9, Y9
 	VPADDD       Y9, Y0, Y9
@@ -2744,10 +2697,10 @@ halfdone40:
 	VPERMQ       $0xd8, Y9, Y9
 	VMOVUPS      Y9, 32(SI)
 
-halfdone42:
+halfdone38:
 	CMPL      kind+60(FP), $+1
-	JLT       maskdone44
-	JEQ       maskbytes43
+	JLT       maskdone40
+	JEQ       maskbytes39
 	VCMPPS    $0x00, Y5, Y3, Y3
 	VCMPPS    $0x00, Y4, Y10, Y10
 	VCMPPS    $0x00, Y1, Y6, Y6
@@ -2761,9 +2714,9 @@ halfdone42:
 	VMOVMSKPS Y8, AX
 	MOVB      AL, 3(DX)
 	ADDQ      $+4, DX
-	JMP       maskdone44
+	JMP       maskdone40
 
-maskbytes43:
+maskbytes39:
 	VCMPPS    $0x00, Y5, Y3, Y3
 	VCMPPS    $0x00, Y4, Y10, Y10
 	VCMPPS    $0x00, Y1, Y6, Y6
@@ -2777,7 +2730,7 @@ maskbytes43:
 	VMOVUPS   Y3, (DX)
 	ADDQ      $+32, DX
 
-maskdone44:
+maskdone40:
 laneback:
 	ADDQ  $+64, SI
 	ADDQ  $+64, BX
@@ -2797,20 +2750,11 @@ laneback:
 	MOVQ  SI, CX
 	CALL  ·stageOut16AVX2(SB)
 	MOVQ  552(SP), DX
-	CMPL  kind+60(FP), $+1
-	JLT   maskdone46
-	JEQ   maskbytes45
+	MOVL  kind+60(FP), R14
 	LEAQ  64(SP), AX
 	MOVQ  DX, CX
-	CALL  ·stageOut1AVX2(SB)
-	JMP   maskdone46
+	CALL  ·stageOutMaskAVX2(SB)
 
-maskbytes45:
-	LEAQ 64(SP), AX
-	MOVQ DX, CX
-	CALL ·stageOut8AVX2(SB)
-
-maskdone46:
 laneend:
 	CMPQ 968(SP), $+1
 	JEQ  groupodddone
@@ -2835,7 +2779,7 @@ groupstream:
 	LEAQ      (BX)(CX*1), AX
 	CALL      ·fetch64AVX2(SB)
 	CMPL      elem+48(FP), $+2
-	JNE       half47
+	JNE       half41
 	VPMOVZXWD (BX), Y0
 	VPSLLD    $0x10, Y0, Y0
 	VPMOVZXWD 16(BX), Y1
@@ -2845,7 +2789,7 @@ groupstream:
 	VPMOVZXWD 48(BX), Y3
 	VPSLLD    $0x10, Y3, Y3
 
-halfdone48:
+halfdone42:
 	VBROADCASTSS (R9), Y4
 	VMULPS       Y4, Y0, Y4
 	VBROADCASTSS (R8), Y5
@@ -2889,7 +2833,7 @@ halfdone48:
 	VXORPS       Y8, Y8, Y8
 	VFMADD231PS  Y7, Y5, Y8
 	CMPL         elem+48(FP), $+2
-	JNE          half49
+	JNE          half43
 	VPSLLD       $0x0f, Y6, Y7
 	VPSRLD       $0x1f, Y7, Y7
 	VPADDD       Y7, Y6, Y7
@@ -2904,7 +2848,7 @@ halfdone48:
 	VPERMQ       $0xd8, Y7, Y7
 	VMOVNTPS     Y7, (SI)
 
-halfdone50:
+halfdone44:
 	VROUNDPS     $0x08, Y1, Y1
 	VMAXPS       Y1, Y15, Y6
 	VMINPS       Y6, Y14, Y6
@@ -2918,7 +2862,7 @@ halfdone50:
 	VXORPS       Y10, Y10, Y10
 	VFMADD231PS  Y9, Y7, Y10
 	CMPL         elem+48(FP), $+2
-	JNE          half51
+	JNE          half45
 	VPSLLD       $0x0f, Y8, Y9
 	VPSRLD       $0x1f, Y9, Y9
 	VPADDD       Y9, Y8, Y9
@@ -2933,10 +2877,10 @@ halfdone50:
 	VPERMQ       $0xd8, Y9, Y9
 	VMOVNTPS     Y9, 32(SI)
 
-halfdone52:
+halfdone46:
 	CMPL      kind+60(FP), $+1
-	JLT       maskdone54
-	JEQ       maskbytes53
+	JLT       maskdone48
+	JEQ       maskbytes47
 	VCMPPS    $0x00, Y4, Y3, Y3
 	VCMPPS    $0x00, Y0, Y5, Y5
 	VCMPPS    $0x00, Y1, Y6, Y6
@@ -2950,9 +2894,9 @@ halfdone52:
 	VMOVMSKPS Y7, AX
 	MOVB      AL, 3(DX)
 	ADDQ      $+4, DX
-	JMP       maskdone54
+	JMP       maskdone48
 
-maskbytes53:
+maskbytes47:
 	VCMPPS    $0x00, Y4, Y3, Y3
 	VCMPPS    $0x00, Y0, Y5, Y5
 	VCMPPS    $0x00, Y1, Y6, Y6
@@ -2966,7 +2910,7 @@ maskbytes53:
 	VMOVNTPS  Y3, (DX)
 	ADDQ      $+32, DX
 
-maskdone54:
+maskdone48:
 	ADDQ $+64, SI
 	ADDQ $+64, BX
 	SUBQ $+32, R11
@@ -3087,7 +3031,7 @@ longstream:
 	LEAQ      (BX)(CX*1), AX
 	CALL      ·fetch64AVX2(SB)
 	CMPL      elem+48(FP), $+2
-	JNE       half55
+	JNE       half49
 	VPMOVZXWD (BX), Y0
 	VPSLLD    $0x10, Y0, Y0
 	VPMOVZXWD 16(BX), Y1
@@ -3097,7 +3041,7 @@ longstream:
 	VPMOVZXWD 48(BX), Y3
 	VPSLLD    $0x10, Y3, Y3
 
-halfdone56:
+halfdone50:
 	VMULPS       Y14, Y0, Y4
 	VFMADD231PS  Y15, Y0, Y4
 	VMULPS       Y14, Y1, Y0
@@ -3125,7 +3069,7 @@ halfdone56:
 	VXORPS       Y8, Y8, Y8
 	VFMADD231PS  Y7, Y5, Y8
 	CMPL         elem+48(FP), $+2
-	JNE          half57
+	JNE          half51
 	VPSLLD       $0x0f, Y6, Y7
 	VPSRLD       $0x1f, Y7, Y7
 	VPADDD       Y7, Y6, Y7
@@ -3140,7 +3084,7 @@ halfdone56:
 	VPERMQ       $0xd8, Y7, Y7
 	VMOVNTPS     Y7, (SI)
 
-halfdone58:
+halfdone52:
 	VROUNDPS     $0x08, Y1, Y1
 	VMAXPS       Y1, Y13, Y6
 	VMINPS       Y6, Y12, Y6
@@ -3154,7 +3098,7 @@ halfdone58:
 	VXORPS       Y10, Y10, Y10
 	VFMADD231PS  Y9, Y7, Y10
 	CMPL         elem+48(FP), $+2
-	JNE          half59
+	JNE          half53
 	VPSLLD       $0x0f, Y8, Y9
 	VPSRLD       $0x1f, Y9, Y9
 	VPADDD       Y9, Y8, Y9
@@ -3169,10 +3113,10 @@ halfdone58:
 	VPERMQ       $0xd8, Y9, Y9
 	VMOVNTPS     Y9, 32(SI)
 
-halfdone60:
+halfdone54:
 	CMPL      kind+60(FP), $+1
-	JLT       maskdone62
-	JEQ       maskbytes61
+	JLT       maskdone56
+	JEQ       maskbytes55
 	VCMPPS    $0x00, Y4, Y3, Y3
 	VCMPPS    $0x00, Y0, Y5, Y5
 	VCMPPS    $0x00, Y1, Y6, Y6
@@ -3186,9 +3130,9 @@ halfdone60:
 	VMOVMSKPS Y7, AX
 	MOVB      AL, 3(DX)
 	ADDQ      $+4, DX
-	JMP       maskdone62
+	JMP       maskdone56
 
-maskbytes61:
+maskbytes55:
 	VCMPPS    $0x00, Y4, Y3, Y3
 	VCMPPS    $0x00, Y0, Y5, Y5
 	VCMPPS    $0x00, Y1, Y6, Y6
@@ -3202,7 +3146,7 @@ maskbytes61:
 	VMOVNTPS  Y3, (DX)
 	ADDQ      $+32, DX
 
-maskdone62:
+maskdone56:
 	ADDQ $+64, SI
 	ADDQ $+64, BX
 	SUBQ $+32, DI
@@ -3210,26 +3154,26 @@ maskdone62:
 	JGE  longstream
 	JMP  longtail
 
-half19:
+half17:
 	VCVTPH2PS (BX), Y0
 	VCVTPH2PS 16(BX), Y1
 	VCVTPH2PS 32(BX), Y2
 	VCVTPH2PS 48(BX), Y3
-	JMP       halfdone20
+	JMP       halfdone18
 
-half21:
+half19:
 	VCVTPS2PH $0x00, Y6, X7
 	VMOVUPS   X7, (SI)
 	VCVTPS2PH $0x00, Y8, X9
 	VMOVUPS   X9, 16(SI)
-	JMP       halfdone22
+	JMP       halfdone20
 
-half23:
+half21:
 	VCVTPS2PH $0x00, Y8, X9
 	VMOVUPS   X9, 32(SI)
 	VCVTPS2PH $0x00, Y10, X11
 	VMOVUPS   X11, 48(SI)
-	JMP       halfdone24
+	JMP       halfdone22
 
 longrare:
 	MOVQ $+2, 600(SP)
@@ -3268,7 +3212,7 @@ short2stream:
 	VPSUBD       Y1, Y0, Y0
 	VCVTDQ2PS    Y0, Y12
 	CMPL         elem+48(FP), $+2
-	JNE          half63
+	JNE          half57
 	VPMOVZXWD    (BX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VPMOVZXWD    16(BX), Y1
@@ -3278,7 +3222,7 @@ short2stream:
 	VPMOVZXWD    48(BX), Y3
 	VPSLLD       $0x10, Y3, Y3
 
-halfdone64:
+halfdone58:
 	VBROADCASTSS (R9), Y4
 	VMULPS       Y4, Y0, Y4
 	VBROADCASTSS (R8), Y5
@@ -3322,7 +3266,7 @@ halfdone64:
 	VXORPS       Y8, Y8, Y8
 	VFMADD231PS  Y7, Y5, Y8
 	CMPL         elem+48(FP), $+2
-	JNE          half65
+	JNE          half59
 	VPSLLD       $0x0f, Y6, Y7
 	VPSRLD       $0x1f, Y7, Y7
 	VPADDD       Y7, Y6, Y7
@@ -3337,7 +3281,7 @@ halfdone64:
 	VPERMQ       $0xd8, Y7, Y7
 	VMOVNTPS     Y7, (SI)
 
-halfdone66:
+halfdone60:
 	VROUNDPS     $0x08, Y1, Y1
 	VMAXPS       Y1, Y14, Y6
 	VMINPS       Y6, Y12, Y6
@@ -3351,7 +3295,7 @@ halfdone66:
 	VXORPS       Y10, Y10, Y10
 	VFMADD231PS  Y9, Y7, Y10
 	CMPL         elem+48(FP), $+2
-	JNE          half67
+	JNE          half61
 	VPSLLD       $0x0f, Y8, Y9
 	VPSRLD       $0x1f, Y9, Y9
 	VPADDD       Y9, Y8, Y9
@@ -3366,10 +3310,10 @@ halfdone66:
 	VPERMQ       $0xd8, Y9, Y9
 	VMOVNTPS     Y9, 32(SI)
 
-halfdone68:
+halfdone62:
 	CMPL      kind+60(FP), $+1
-	JLT       maskdone70
-	JEQ       maskbytes69
+	JLT       maskdone64
+	JEQ       maskbytes63
 	VCMPPS    $0x00, Y4, Y3, Y3
 	VCMPPS    $0x00, Y0, Y5, Y5
 	VCMPPS    $0x00, Y1, Y6, Y6
@@ -3383,9 +3327,9 @@ halfdone68:
 	VMOVMSKPS Y7, AX
 	MOVB      AL, 3(DX)
 	ADDQ      $+4, DX
-	JMP       maskdone70
+	JMP       maskdone64
 
-maskbytes69:
+maskbytes63:
 	VCMPPS    $0x00, Y4, Y3, Y3
 	VCMPPS    $0x00, Y0, Y5, Y5
 	VCMPPS    $0x00, Y1, Y6, Y6
@@ -3399,7 +3343,7 @@ maskbytes69:
 	VMOVNTPS  Y3, (DX)
 	ADDQ      $+32, DX
 
-maskdone70:
+maskdone64:
 	ADDQ $+8, R8
 	ADDQ $+8, R9
 	ADDQ $+8, R10
@@ -3410,52 +3354,52 @@ maskdone70:
 	JGE  short2stream
 	JMP  few
 
-half29:
+half25:
 	VCVTPH2PS (BX), Y0
 	VCVTPH2PS 16(BX), Y1
 	VCVTPH2PS 32(BX), Y2
 	VCVTPH2PS 48(BX), Y3
-	JMP       halfdone30
+	JMP       halfdone26
 
-half31:
+half27:
 	VCVTPS2PH $0x00, Y6, X7
 	VMOVUPS   X7, (SI)
 	VCVTPS2PH $0x00, Y8, X9
 	VMOVUPS   X9, 16(SI)
-	JMP       halfdone32
+	JMP       halfdone28
 
-half33:
+half29:
 	VCVTPS2PH $0x00, Y8, X9
 	VMOVUPS   X9, 32(SI)
 	VCVTPS2PH $0x00, Y10, X11
 	VMOVUPS   X11, 48(SI)
-	JMP       halfdone34
+	JMP       halfdone30
 
 short2rare:
 	MOVQ $+3, 600(SP)
 	MOVL $0x00000002, R14
 	JMP  spread
 
-half37:
+half33:
 	VCVTPH2PS (BX), Y0
 	VCVTPH2PS 16(BX), Y1
 	VCVTPH2PS 32(BX), Y2
 	VCVTPH2PS 48(BX), Y3
-	JMP       halfdone38
+	JMP       halfdone34
 
-half39:
+half35:
 	VCVTPS2PH $0x00, Y0, X7
 	VMOVUPS   X7, (SI)
 	VCVTPS2PH $0x00, Y6, X11
 	VMOVUPS   X11, 16(SI)
-	JMP       halfdone40
+	JMP       halfdone36
 
-half41:
+half37:
 	VCVTPS2PH $0x00, Y0, X9
 	VMOVUPS   X9, 32(SI)
 	VCVTPS2PH $0x00, Y7, X11
 	VMOVUPS   X11, 48(SI)
-	JMP       halfdone42
+	JMP       halfdone38
 
 lanerare:
 	MOVQ $+4, 600(SP)
@@ -3488,68 +3432,68 @@ lanestage:
 	LEAQ 416(SP), R10
 	JMP  laneloop
 
-half47:
+half41:
 	VCVTPH2PS (BX), Y0
 	VCVTPH2PS 16(BX), Y1
 	VCVTPH2PS 32(BX), Y2
 	VCVTPH2PS 48(BX), Y3
-	JMP       halfdone48
+	JMP       halfdone42
 
-half49:
+half43:
 	VCVTPS2PH $0x00, Y6, X7
 	VMOVNTPS  X7, (SI)
 	VCVTPS2PH $0x00, Y8, X9
 	VMOVNTPS  X9, 16(SI)
+	JMP       halfdone44
+
+half45:
+	VCVTPS2PH $0x00, Y8, X9
+	VMOVNTPS  X9, 32(SI)
+	VCVTPS2PH $0x00, Y10, X11
+	VMOVNTPS  X11, 48(SI)
+	JMP       halfdone46
+
+half49:
+	VCVTPH2PS (BX), Y0
+	VCVTPH2PS 16(BX), Y1
+	VCVTPH2PS 32(BX), Y2
+	VCVTPH2PS 48(BX), Y3
 	JMP       halfdone50
 
 half51:
-	VCVTPS2PH $0x00, Y8, X9
-	VMOVNTPS  X9, 32(SI)
-	VCVTPS2PH $0x00, Y10, X11
-	VMOVNTPS  X11, 48(SI)
-	JMP       halfdone52
-
-half55:
-	VCVTPH2PS (BX), Y0
-	VCVTPH2PS 16(BX), Y1
-	VCVTPH2PS 32(BX), Y2
-	VCVTPH2PS 48(BX), Y3
-	JMP       halfdone56
-
-half57:
 	VCVTPS2PH $0x00, Y6, X7
 	VMOVNTPS  X7, (SI)
 	VCVTPS2PH $0x00, Y8, X9
 	VMOVNTPS  X9, 16(SI)
+	JMP       halfdone52
+
+half53:
+	VCVTPS2PH $0x00, Y8, X9
+	VMOVNTPS  X9, 32(SI)
+	VCVTPS2PH $0x00, Y10, X11
+	VMOVNTPS  X11, 48(SI)
+	JMP       halfdone54
+
+half57:
+	VCVTPH2PS (BX), Y0
+	VCVTPH2PS 16(BX), Y1
+	VCVTPH2PS 32(BX), Y2
+	VCVTPH2PS 48(BX), Y3
 	JMP       halfdone58
 
 half59:
-	VCVTPS2PH $0x00, Y8, X9
-	VMOVNTPS  X9, 32(SI)
-	VCVTPS2PH $0x00, Y10, X11
-	VMOVNTPS  X11, 48(SI)
-	JMP       halfdone60
-
-half63:
-	VCVTPH2PS (BX), Y0
-	VCVTPH2PS 16(BX), Y1
-	VCVTPH2PS 32(BX), Y2
-	VCVTPH2PS 48(BX), Y3
-	JMP       halfdone64
-
-half65:
 	VCVTPS2PH $0x00, Y6, X7
 	VMOVNTPS  X7, (SI)
 	VCVTPS2PH $0x00, Y8, X9
 	VMOVNTPS  X9, 16(SI)
-	JMP       halfdone66
+	JMP       halfdone60
 
-half67:
+half61:
 	VCVTPS2PH $0x00, Y8, X9
 	VMOVNTPS  X9, 32(SI)
 	VCVTPS2PH $0x00, Y10, X11
 	VMOVNTPS  X11, 48(SI)
-	JMP       halfdone68
+	JMP       halfdone62
 
 spread:
 	LEAQ 160(SP), AX
@@ -3570,7 +3514,7 @@ spread:
 
 rare:
 	CMPL      elem+48(FP), $+2
-	JNE       half71
+	JNE       half65
 	VPMOVZXWD (BX), Y0
 	VPSLLD    $0x10, Y0, Y0
 	VPMOVZXWD 16(BX), Y1
@@ -3580,7 +3524,7 @@ rare:
 	VPMOVZXWD 48(BX), Y3
 	VPSLLD    $0x10, Y3, Y3
 
-halfdone72:
+halfdone66:
 	VMOVUPS      (R8), Y4
 	VMOVUPS      (R10), Y5
 	VBROADCASTSS least+52(FP), Y6
@@ -3622,7 +3566,7 @@ halfdone72:
 	VBROADCASTSS constantsAVX2<>+76(SB), Y9
 	VBLENDVPS    Y5, Y7, Y9, Y5
 	CMPL         elem+48(FP), $+2
-	JNE          half73
+	JNE          half67
 	VPSLLD       $0x0f, Y4, Y7
 	VPSRLD       $0x1f, Y7, Y7
 	VPADDD       Y7, Y4, Y7
@@ -3637,7 +3581,7 @@ halfdone72:
 	VPERMQ       $0xd8, Y7, Y7
 	VMOVUPS      Y7, (SI)
 
-halfdone74:
+halfdone68:
 	VMOVUPS      64(R8), Y4
 	VMOVUPS      64(R10), Y5
 	VBROADCASTSS least+52(FP), Y7
@@ -3679,7 +3623,7 @@ halfdone74:
 	VBROADCASTSS constantsAVX2<>+76(SB), Y11
 	VBLENDVPS    Y5, Y9, Y11, Y5
 	CMPL         elem+48(FP), $+2
-	JNE          half75
+	JNE          half69
 	VPSLLD       $0x0f, Y4, Y9
 	VPSRLD       $0x1f, Y9, Y9
 	VPADDD       Y9, Y4, Y9
@@ -3694,10 +3638,10 @@ halfdone74:
 	VPERMQ       $0xd8, Y9, Y9
 	VMOVUPS      Y9, 32(SI)
 
-halfdone76:
+halfdone70:
 	CMPL      kind+60(FP), $+1
-	JLT       maskdone78
-	JEQ       maskbytes77
+	JLT       maskdone72
+	JEQ       maskbytes71
 	VCMPPS    $0x00, Y0, Y6, Y6
 	VCMPPS    $0x00, Y1, Y8, Y8
 	VCMPPS    $0x00, Y2, Y7, Y7
@@ -3711,9 +3655,9 @@ halfdone76:
 	VMOVMSKPS Y10, AX
 	MOVB      AL, 3(DX)
 	ADDQ      $+4, DX
-	JMP       maskdone78
+	JMP       maskdone72
 
-maskbytes77:
+maskbytes71:
 	VCMPPS    $0x00, Y0, Y6, Y6
 	VCMPPS    $0x00, Y1, Y8, Y8
 	VCMPPS    $0x00, Y2, Y7, Y7
@@ -3727,7 +3671,7 @@ maskbytes77:
 	VMOVUPS   Y6, (DX)
 	ADDQ      $+32, DX
 
-maskdone78:
+maskdone72:
 	CMPQ         600(SP), $+4
 	JEQ          laneback
 	MOVQ         568(SP), R8
@@ -3767,26 +3711,26 @@ longresume:
 	VCVTDQ2PS    Y0, Y12
 	JMP          longback
 
-half71:
+half65:
 	VCVTPH2PS (BX), Y0
 	VCVTPH2PS 16(BX), Y1
 	VCVTPH2PS 32(BX), Y2
 	VCVTPH2PS 48(BX), Y3
-	JMP       halfdone72
+	JMP       halfdone66
 
-half73:
+half67:
 	VCVTPS2PH $0x00, Y4, X7
 	VMOVUPS   X7, (SI)
 	VCVTPS2PH $0x00, Y5, X9
 	VMOVUPS   X9, 16(SI)
-	JMP       halfdone74
+	JMP       halfdone68
 
-half75:
+half69:
 	VCVTPS2PH $0x00, Y4, X9
 	VMOVUPS   X9, 32(SI)
 	VCVTPS2PH $0x00, Y5, X11
 	VMOVUPS   X11, 48(SI)
-	JMP       halfdone76
+	JMP       halfdone70
 
 DATA constantsAVX2<>+0(SB)/4, $0x00007fff
 DATA constantsAVX2<>+4(SB)/4, $0x00007fff

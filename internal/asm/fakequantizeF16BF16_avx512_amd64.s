@@ -443,21 +443,11 @@ maskbytes17:
 	VMOVUPS    Z17, 128(SP)
 
 maskdone18:
-	CMPL kind+52(FP), $+1
-	JLT  maskdone20
-	JEQ  maskbytes19
+	MOVL kind+52(FP), R14
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
-	CALL ·stageOut1AVX512(SB)
-	JMP  maskdone20
-
-maskbytes19:
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
-	CALL ·stageOut8AVX512(SB)
-
-maskdone20:
-	JMP return
+	CALL ·stageOutMaskAVX512(SB)
+	JMP  return
 
 longs:
 	VBROADCASTSS (R8), Z5
@@ -478,13 +468,13 @@ longs:
 
 longloop:
 	CMPL     R10, $+2
-	JNE      half21
+	JNE      half19
 	VPERMW.Z (BX), Z12, K6, Z0
 	VPERMW.Z (BX), Z11, K6, Z1
 	VPERMW.Z 64(BX), Z12, K6, Z2
 	VPERMW.Z 64(BX), Z11, K6, Z16
 
-halfdone22:
+halfdone20:
 	VMULPS      Z3, Z0, Z17
 	VFMADD231PS Z4, Z0, Z17
 	VMULPS      Z3, Z1, Z0
@@ -518,7 +508,7 @@ halfdone22:
 	VMOVAPS     Z13, Z24
 	VFMADD231PS Z5, Z23, Z24
 	CMPL        R10, $+2
-	JNE         half23
+	JNE         half21
 	VMOVDQA64   Z18, Z25
 	VMOVDQA64   Z18, Z26
 	VPERMT2W    Z20, Z7, Z25
@@ -536,10 +526,10 @@ halfdone22:
 	VPADDW      Z10, Z25, K1, Z25
 	VMOVUPS     Z25, 64(SI)
 
-halfdone24:
+halfdone22:
 	CMPL     kind+52(FP), $+1
-	JLT      maskdone26
-	JEQ      maskbytes25
+	JLT      maskdone24
+	JEQ      maskbytes23
 	VCMPPS   $0x00, Z17, Z16, K1
 	VCMPPS   $0x00, Z0, Z19, K2
 	KUNPCKWD K1, K2, K1
@@ -549,9 +539,9 @@ halfdone24:
 	KUNPCKDQ K1, K2, K1
 	KMOVQ    K1, (DX)
 	ADDQ     $+8, DX
-	JMP      maskdone26
+	JMP      maskdone24
 
-maskbytes25:
+maskbytes23:
 	VCMPPS     $0x00, Z17, Z16, K1
 	VCMPPS     $0x00, Z0, Z19, K2
 	KUNPCKWD   K1, K2, K1
@@ -563,7 +553,7 @@ maskbytes25:
 	VMOVUPS    Z18, (DX)
 	ADDQ       $+64, DX
 
-maskdone26:
+maskdone24:
 longback:
 	SUBQ $-128, SI
 	SUBQ $-128, BX
@@ -582,7 +572,7 @@ longrest:
 	BZHIQ       DI, AX, AX
 	KMOVQ       AX, K0
 	CMPL        R10, $+2
-	JNE         half27
+	JNE         half25
 	KMOVQ       K0, K7
 	VMOVDQU16.Z (BX), K7, Y0
 	VPMOVZXWD   Y0, Z0
@@ -600,7 +590,7 @@ longrest:
 	VPMOVZXWD   Y16, Z16
 	VPSLLD      $0x10, Z16, Z16
 
-halfdone28:
+halfdone26:
 	VMULPS      Z3, Z0, Z17
 	VFMADD231PS Z4, Z0, Z17
 	VMULPS      Z3, Z1, Z0
@@ -642,7 +632,7 @@ halfdone28:
 
 longtailnarrow:
 	CMPL       R10, $+2
-	JNE        half29
+	JNE        half27
 	VMOVDQA64  Z18, Z25
 	VMOVDQA64  Z18, Z26
 	VPERMT2W   Z20, Z7, Z25
@@ -662,10 +652,10 @@ longtailnarrow:
 	KSHIFTRQ   $0x20, K0, K7
 	VMOVDQU16  Z25, K7, 64(SI)
 
-halfdone30:
+halfdone28:
 	CMPL     kind+52(FP), $+1
-	JLT      maskdone32
-	JEQ      maskbytes31
+	JLT      maskdone30
+	JEQ      maskbytes29
 	VCMPPS   $0x00, Z17, Z16, K1
 	VCMPPS   $0x00, Z0, Z19, K2
 	KUNPCKWD K1, K2, K1
@@ -674,9 +664,9 @@ halfdone30:
 	KUNPCKWD K2, K3, K2
 	KUNPCKDQ K1, K2, K1
 	KMOVQ    K1, 128(SP)
-	JMP      maskdone32
+	JMP      maskdone30
 
-maskbytes31:
+maskbytes29:
 	VCMPPS     $0x00, Z17, Z16, K1
 	VCMPPS     $0x00, Z0, Z19, K2
 	KUNPCKWD   K1, K2, K1
@@ -687,21 +677,12 @@ maskbytes31:
 	VMOVDQU8.Z Z6, K1, Z18
 	VMOVUPS    Z18, 128(SP)
 
-maskdone32:
-	CMPL kind+52(FP), $+1
-	JLT  maskdone34
-	JEQ  maskbytes33
+maskdone30:
+	MOVL kind+52(FP), R14
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
-	CALL ·stageOut1AVX512(SB)
-	JMP  maskdone34
+	CALL ·stageOutMaskAVX512(SB)
 
-maskbytes33:
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
-	CALL ·stageOut8AVX512(SB)
-
-maskdone34:
 longend:
 	ADDQ  $+4, R8
 	ADDQ  $+4, R9
@@ -719,13 +700,13 @@ short2:
 
 short2loop:
 	CMPL     R10, $+2
-	JNE      half35
+	JNE      half31
 	VPERMW.Z (BX), Z12, K6, Z0
 	VPERMW.Z (BX), Z11, K6, Z1
 	VPERMW.Z 64(BX), Z12, K6, Z2
 	VPERMW.Z 64(BX), Z11, K6, Z3
 
-halfdone36:
+halfdone32:
 	VMULPS.BCST       (R9), Z0, Z4
 	VFNMADD231PS.BCST (R8), Z4, Z0
 	VFMADD231PS.BCST  (R9), Z0, Z4
@@ -763,7 +744,7 @@ halfdone36:
 	VMOVAPS           Z13, Z21
 	VFMADD231PS.BCST  4(R8), Z20, Z21
 	CMPL              R10, $+2
-	JNE               half37
+	JNE               half33
 	VMOVDQA64         Z5, Z22
 	VMOVDQA64         Z5, Z23
 	VPERMT2W          Z17, Z7, Z22
@@ -781,10 +762,10 @@ halfdone36:
 	VPADDW            Z10, Z22, K1, Z22
 	VMOVUPS           Z22, 64(SI)
 
-halfdone38:
+halfdone34:
 	CMPL     kind+52(FP), $+1
-	JLT      maskdone40
-	JEQ      maskbytes39
+	JLT      maskdone36
+	JEQ      maskbytes35
 	VCMPPS   $0x00, Z4, Z3, K1
 	VCMPPS   $0x00, Z0, Z16, K2
 	KUNPCKWD K1, K2, K1
@@ -794,9 +775,9 @@ halfdone38:
 	KUNPCKDQ K1, K2, K1
 	KMOVQ    K1, (DX)
 	ADDQ     $+8, DX
-	JMP      maskdone40
+	JMP      maskdone36
 
-maskbytes39:
+maskbytes35:
 	VCMPPS     $0x00, Z4, Z3, K1
 	VCMPPS     $0x00, Z0, Z16, K2
 	KUNPCKWD   K1, K2, K1
@@ -808,7 +789,7 @@ maskbytes39:
 	VMOVUPS    Z5, (DX)
 	ADDQ       $+64, DX
 
-maskdone40:
+maskdone36:
 short2back:
 	ADDQ $+8, R8
 	ADDQ $+8, R9
@@ -828,13 +809,13 @@ short4:
 
 short4loop:
 	CMPL     R10, $+2
-	JNE      half41
+	JNE      half37
 	VPERMW.Z (BX), Z12, K6, Z0
 	VPERMW.Z (BX), Z11, K6, Z1
 	VPERMW.Z 64(BX), Z12, K6, Z2
 	VPERMW.Z 64(BX), Z11, K6, Z3
 
-halfdone42:
+halfdone38:
 	VMULPS.BCST       (R9), Z0, Z4
 	VFNMADD231PS.BCST (R8), Z4, Z0
 	VFMADD231PS.BCST  (R9), Z0, Z4
@@ -872,7 +853,7 @@ halfdone42:
 	VMOVAPS           Z13, Z21
 	VFMADD231PS.BCST  12(R8), Z20, Z21
 	CMPL              R10, $+2
-	JNE               half43
+	JNE               half39
 	VMOVDQA64         Z5, Z22
 	VMOVDQA64         Z5, Z23
 	VPERMT2W          Z17, Z7, Z22
@@ -890,10 +871,10 @@ halfdone42:
 	VPADDW            Z10, Z22, K1, Z22
 	VMOVUPS           Z22, 64(SI)
 
-halfdone44:
+halfdone40:
 	CMPL     kind+52(FP), $+1
-	JLT      maskdone46
-	JEQ      maskbytes45
+	JLT      maskdone42
+	JEQ      maskbytes41
 	VCMPPS   $0x00, Z4, Z3, K1
 	VCMPPS   $0x00, Z0, Z16, K2
 	KUNPCKWD K1, K2, K1
@@ -903,9 +884,9 @@ halfdone44:
 	KUNPCKDQ K1, K2, K1
 	KMOVQ    K1, (DX)
 	ADDQ     $+8, DX
-	JMP      maskdone46
+	JMP      maskdone42
 
-maskbytes45:
+maskbytes41:
 	VCMPPS     $0x00, Z4, Z3, K1
 	VCMPPS     $0x00, Z0, Z16, K2
 	KUNPCKWD   K1, K2, K1
@@ -917,7 +898,7 @@ maskbytes45:
 	VMOVUPS    Z5, (DX)
 	ADDQ       $+64, DX
 
-maskdone46:
+maskdone42:
 short4back:
 	ADDQ $+16, R8
 	ADDQ $+16, R9
@@ -938,13 +919,13 @@ lanerow:
 
 laneloop:
 	CMPL     R10, $+2
-	JNE      half47
+	JNE      half43
 	VPERMW.Z (BX), Z12, K6, Z0
 	VPERMW.Z (BX), Z11, K6, Z1
 	VPERMW.Z 64(BX), Z12, K6, Z2
 	VPERMW.Z 64(BX), Z11, K6, Z3
 
-halfdone48:
+halfdone44:
 	VMOVUPS      (R9), Z4
 	VMULPS       Z4, Z0, Z5
 	VMOVUPS      (R8), Z16
@@ -986,7 +967,7 @@ halfdone48:
 	VMINPS       Z21, Z14, Z21
 	VFMADD213PS  Z13, Z21, Z19
 	CMPL         R10, $+2
-	JNE          half49
+	JNE          half45
 	VMOVDQA64    Z16, Z22
 	VMOVDQA64    Z16, Z23
 	VPERMT2W     Z17, Z7, Z22
@@ -1004,10 +985,10 @@ halfdone48:
 	VPADDW       Z10, Z22, K1, Z22
 	VMOVUPS      Z22, 64(SI)
 
-halfdone50:
+halfdone46:
 	CMPL     kind+52(FP), $+1
-	JLT      maskdone52
-	JEQ      maskbytes51
+	JLT      maskdone48
+	JEQ      maskbytes47
 	VCMPPS   $0x00, Z5, Z0, K1
 	VCMPPS   $0x00, Z4, Z3, K2
 	KUNPCKWD K1, K2, K1
@@ -1017,9 +998,9 @@ halfdone50:
 	KUNPCKDQ K1, K2, K1
 	KMOVQ    K1, (DX)
 	ADDQ     $+8, DX
-	JMP      maskdone52
+	JMP      maskdone48
 
-maskbytes51:
+maskbytes47:
 	VCMPPS     $0x00, Z5, Z0, K1
 	VCMPPS     $0x00, Z4, Z3, K2
 	KUNPCKWD   K1, K2, K1
@@ -1031,7 +1012,7 @@ maskbytes51:
 	VMOVUPS    Z16, (DX)
 	ADDQ       $+64, DX
 
-maskdone52:
+maskdone48:
 laneback:
 	SUBQ  $-128, SI
 	SUBQ  $-128, BX
@@ -1050,20 +1031,11 @@ laneback:
 	MOVQ  SI, CX
 	CALL  ·stageOut16AVX512(SB)
 	MOVQ  840(SP), DX
-	CMPL  kind+52(FP), $+1
-	JLT   maskdone54
-	JEQ   maskbytes53
+	MOVL  kind+52(FP), R14
 	LEAQ  128(SP), AX
 	MOVQ  DX, CX
-	CALL  ·stageOut1AVX512(SB)
-	JMP   maskdone54
+	CALL  ·stageOutMaskAVX512(SB)
 
-maskbytes53:
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
-	CALL ·stageOut8AVX512(SB)
-
-maskdone54:
 laneend:
 	CMPQ 1536(SP), $+1
 	JEQ  groupodddone
@@ -1088,13 +1060,13 @@ groupstream:
 	LEAQ     (BX)(CX*1), AX
 	CALL     ·fetch128AVX512(SB)
 	CMPL     R10, $+2
-	JNE      half55
+	JNE      half49
 	VPERMW.Z (BX), Z12, K6, Z0
 	VPERMW.Z (BX), Z11, K6, Z1
 	VPERMW.Z 64(BX), Z12, K6, Z2
 	VPERMW.Z 64(BX), Z11, K6, Z3
 
-halfdone56:
+halfdone50:
 	VMULPS       Z4, Z0, Z16
 	VFNMADD231PS Z5, Z16, Z0
 	VFMADD231PS  Z4, Z0, Z16
@@ -1132,7 +1104,7 @@ halfdone56:
 	VMOVAPS      Z13, Z23
 	VFMADD231PS  Z5, Z22, Z23
 	CMPL         R10, $+2
-	JNE          half57
+	JNE          half51
 	VMOVDQA64    Z17, Z24
 	VMOVDQA64    Z17, Z25
 	VPERMT2W     Z19, Z7, Z24
@@ -1150,10 +1122,10 @@ halfdone56:
 	VPADDW       Z10, Z24, K1, Z24
 	VMOVNTPS     Z24, 64(SI)
 
-halfdone58:
+halfdone52:
 	CMPL     kind+52(FP), $+1
-	JLT      maskdone60
-	JEQ      maskbytes59
+	JLT      maskdone54
+	JEQ      maskbytes53
 	VCMPPS   $0x00, Z16, Z3, K1
 	VCMPPS   $0x00, Z0, Z18, K2
 	KUNPCKWD K1, K2, K1
@@ -1163,9 +1135,9 @@ halfdone58:
 	KUNPCKDQ K1, K2, K1
 	KMOVQ    K1, (DX)
 	ADDQ     $+8, DX
-	JMP      maskdone60
+	JMP      maskdone54
 
-maskbytes59:
+maskbytes53:
 	VCMPPS     $0x00, Z16, Z3, K1
 	VCMPPS     $0x00, Z0, Z18, K2
 	KUNPCKWD   K1, K2, K1
@@ -1177,7 +1149,7 @@ maskbytes59:
 	VMOVNTPS   Z17, (DX)
 	ADDQ       $+64, DX
 
-maskdone60:
+maskdone54:
 	SUBQ $-128, SI
 	SUBQ $-128, BX
 	SUBQ $+64, R11
@@ -1275,21 +1247,11 @@ groupstaged:
 	MOVQ SI, CX
 	CALL ·stageOut16AVX512(SB)
 	MOVQ 840(SP), DX
-	CMPL kind+52(FP), $+1
-	JLT  maskdone62
-	JEQ  maskbytes61
+	MOVL kind+52(FP), R14
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
-	CALL ·stageOut1AVX512(SB)
-	JMP  maskdone62
-
-maskbytes61:
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
-	CALL ·stageOut8AVX512(SB)
-
-maskdone62:
-	JMP return
+	CALL ·stageOutMaskAVX512(SB)
+	JMP  return
 
 groupending:
 	MOVQ DI, 1528(SP)
@@ -1347,13 +1309,13 @@ longstream:
 	LEAQ     (BX)(CX*1), AX
 	CALL     ·fetch128AVX512(SB)
 	CMPL     R10, $+2
-	JNE      half63
+	JNE      half55
 	VPERMW.Z (BX), Z12, K6, Z0
 	VPERMW.Z (BX), Z11, K6, Z1
 	VPERMW.Z 64(BX), Z12, K6, Z2
 	VPERMW.Z 64(BX), Z11, K6, Z16
 
-halfdone64:
+halfdone56:
 	VMULPS      Z3, Z0, Z17
 	VFMADD231PS Z4, Z0, Z17
 	VMULPS      Z3, Z1, Z0
@@ -1387,7 +1349,7 @@ halfdone64:
 	VMOVAPS     Z13, Z24
 	VFMADD231PS Z5, Z23, Z24
 	CMPL        R10, $+2
-	JNE         half65
+	JNE         half57
 	VMOVDQA64   Z18, Z25
 	VMOVDQA64   Z18, Z26
 	VPERMT2W    Z20, Z7, Z25
@@ -1405,10 +1367,10 @@ halfdone64:
 	VPADDW      Z10, Z25, K1, Z25
 	VMOVNTPS    Z25, 64(SI)
 
-halfdone66:
+halfdone58:
 	CMPL     kind+52(FP), $+1
-	JLT      maskdone68
-	JEQ      maskbytes67
+	JLT      maskdone60
+	JEQ      maskbytes59
 	VCMPPS   $0x00, Z17, Z16, K1
 	VCMPPS   $0x00, Z0, Z19, K2
 	KUNPCKWD K1, K2, K1
@@ -1418,9 +1380,9 @@ halfdone66:
 	KUNPCKDQ K1, K2, K1
 	KMOVQ    K1, (DX)
 	ADDQ     $+8, DX
-	JMP      maskdone68
+	JMP      maskdone60
 
-maskbytes67:
+maskbytes59:
 	VCMPPS     $0x00, Z17, Z16, K1
 	VCMPPS     $0x00, Z0, Z19, K2
 	KUNPCKWD   K1, K2, K1
@@ -1432,7 +1394,7 @@ maskbytes67:
 	VMOVNTPS   Z18, (DX)
 	ADDQ       $+64, DX
 
-maskdone68:
+maskdone60:
 	SUBQ $-128, SI
 	SUBQ $-128, BX
 	SUBQ $+64, DI
@@ -1440,14 +1402,14 @@ maskdone68:
 	JGE  longstream
 	JMP  longtail
 
-half21:
+half19:
 	VCVTPH2PS (BX), Z0
 	VCVTPH2PS 32(BX), Z1
 	VCVTPH2PS 64(BX), Z2
 	VCVTPH2PS 96(BX), Z16
-	JMP       halfdone22
+	JMP       halfdone20
 
-half23:
+half21:
 	VCVTPS2PH $0x00, Z18, Y25
 	VMOVUPS   Y25, (SI)
 	VCVTPS2PH $0x00, Z20, Y26
@@ -1456,14 +1418,14 @@ half23:
 	VMOVUPS   Y25, 64(SI)
 	VCVTPS2PH $0x00, Z24, Y26
 	VMOVUPS   Y26, 96(SI)
-	JMP       halfdone24
+	JMP       halfdone22
 
 longrare:
 	MOVQ $+2, 880(SP)
 	MOVL $0x00000001, R14
 	JMP  spread
 
-half27:
+half25:
 	KMOVQ       K0, K7
 	VMOVDQU16.Z (BX), K7, Y0
 	VCVTPH2PS   Y0, Z0
@@ -1476,9 +1438,9 @@ half27:
 	KSHIFTRQ    $0x30, K0, K7
 	VMOVDQU16.Z 96(BX), K7, Y16
 	VCVTPH2PS   Y16, Z16
-	JMP         halfdone28
+	JMP         halfdone26
 
-half29:
+half27:
 	VCVTPS2PH $0x00, Z18, Y25
 	KMOVQ     K0, K7
 	VMOVDQU16 Y25, K7, (SI)
@@ -1491,7 +1453,7 @@ half29:
 	VCVTPS2PH $0x00, Z24, Y26
 	KSHIFTRQ  $0x30, K0, K7
 	VMOVDQU16 Y26, K7, 96(SI)
-	JMP       halfdone30
+	JMP       halfdone28
 
 longstaged:
 	ADDQ $+64, DI
@@ -1500,33 +1462,23 @@ longstaged:
 	MOVQ SI, CX
 	CALL ·stageOut16AVX512(SB)
 	MOVQ 840(SP), DX
-	CMPL kind+52(FP), $+1
-	JLT  maskdone70
-	JEQ  maskbytes69
+	MOVL kind+52(FP), R14
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
-	CALL ·stageOut1AVX512(SB)
-	JMP  maskdone70
-
-maskbytes69:
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
-	CALL ·stageOut8AVX512(SB)
-
-maskdone70:
-	JMP longend
+	CALL ·stageOutMaskAVX512(SB)
+	JMP  longend
 
 short2stream:
 	LEAQ     (BX)(CX*1), AX
 	CALL     ·fetch128AVX512(SB)
 	CMPL     R10, $+2
-	JNE      half71
+	JNE      half61
 	VPERMW.Z (BX), Z12, K6, Z0
 	VPERMW.Z (BX), Z11, K6, Z1
 	VPERMW.Z 64(BX), Z12, K6, Z2
 	VPERMW.Z 64(BX), Z11, K6, Z3
 
-halfdone72:
+halfdone62:
 	VMULPS.BCST       (R9), Z0, Z4
 	VFNMADD231PS.BCST (R8), Z4, Z0
 	VFMADD231PS.BCST  (R9), Z0, Z4
@@ -1564,7 +1516,7 @@ halfdone72:
 	VMOVAPS           Z13, Z21
 	VFMADD231PS.BCST  4(R8), Z20, Z21
 	CMPL              R10, $+2
-	JNE               half73
+	JNE               half63
 	VMOVDQA64         Z5, Z22
 	VMOVDQA64         Z5, Z23
 	VPERMT2W          Z17, Z7, Z22
@@ -1582,10 +1534,10 @@ halfdone72:
 	VPADDW            Z10, Z22, K1, Z22
 	VMOVNTPS          Z22, 64(SI)
 
-halfdone74:
+halfdone64:
 	CMPL     kind+52(FP), $+1
-	JLT      maskdone76
-	JEQ      maskbytes75
+	JLT      maskdone66
+	JEQ      maskbytes65
 	VCMPPS   $0x00, Z4, Z3, K1
 	VCMPPS   $0x00, Z0, Z16, K2
 	KUNPCKWD K1, K2, K1
@@ -1595,9 +1547,9 @@ halfdone74:
 	KUNPCKDQ K1, K2, K1
 	KMOVQ    K1, (DX)
 	ADDQ     $+8, DX
-	JMP      maskdone76
+	JMP      maskdone66
 
-maskbytes75:
+maskbytes65:
 	VCMPPS     $0x00, Z4, Z3, K1
 	VCMPPS     $0x00, Z0, Z16, K2
 	KUNPCKWD   K1, K2, K1
@@ -1609,7 +1561,7 @@ maskbytes75:
 	VMOVNTPS   Z5, (DX)
 	ADDQ       $+64, DX
 
-maskdone76:
+maskdone66:
 	ADDQ $+8, R8
 	ADDQ $+8, R9
 	SUBQ $-128, SI
@@ -1619,14 +1571,14 @@ maskdone76:
 	JGE  short2stream
 	JMP  few
 
-half35:
+half31:
 	VCVTPH2PS (BX), Z0
 	VCVTPH2PS 32(BX), Z1
 	VCVTPH2PS 64(BX), Z2
 	VCVTPH2PS 96(BX), Z3
-	JMP       halfdone36
+	JMP       halfdone32
 
-half37:
+half33:
 	VCVTPS2PH $0x00, Z5, Y22
 	VMOVUPS   Y22, (SI)
 	VCVTPS2PH $0x00, Z17, Y23
@@ -1635,7 +1587,7 @@ half37:
 	VMOVUPS   Y22, 64(SI)
 	VCVTPS2PH $0x00, Z21, Y23
 	VMOVUPS   Y23, 96(SI)
-	JMP       halfdone38
+	JMP       halfdone34
 
 short2rare:
 	MOVQ $+3, 880(SP)
@@ -1646,13 +1598,13 @@ short4stream:
 	LEAQ     (BX)(CX*1), AX
 	CALL     ·fetch128AVX512(SB)
 	CMPL     R10, $+2
-	JNE      half77
+	JNE      half67
 	VPERMW.Z (BX), Z12, K6, Z0
 	VPERMW.Z (BX), Z11, K6, Z1
 	VPERMW.Z 64(BX), Z12, K6, Z2
 	VPERMW.Z 64(BX), Z11, K6, Z3
 
-halfdone78:
+halfdone68:
 	VMULPS.BCST       (R9), Z0, Z4
 	VFNMADD231PS.BCST (R8), Z4, Z0
 	VFMADD231PS.BCST  (R9), Z0, Z4
@@ -1690,7 +1642,7 @@ halfdone78:
 	VMOVAPS           Z13, Z21
 	VFMADD231PS.BCST  12(R8), Z20, Z21
 	CMPL              R10, $+2
-	JNE               half79
+	JNE               half69
 	VMOVDQA64         Z5, Z22
 	VMOVDQA64         Z5, Z23
 	VPERMT2W          Z17, Z7, Z22
@@ -1708,10 +1660,10 @@ halfdone78:
 	VPADDW            Z10, Z22, K1, Z22
 	VMOVNTPS          Z22, 64(SI)
 
-halfdone80:
+halfdone70:
 	CMPL     kind+52(FP), $+1
-	JLT      maskdone82
-	JEQ      maskbytes81
+	JLT      maskdone72
+	JEQ      maskbytes71
 	VCMPPS   $0x00, Z4, Z3, K1
 	VCMPPS   $0x00, Z0, Z16, K2
 	KUNPCKWD K1, K2, K1
@@ -1721,9 +1673,9 @@ halfdone80:
 	KUNPCKDQ K1, K2, K1
 	KMOVQ    K1, (DX)
 	ADDQ     $+8, DX
-	JMP      maskdone82
+	JMP      maskdone72
 
-maskbytes81:
+maskbytes71:
 	VCMPPS     $0x00, Z4, Z3, K1
 	VCMPPS     $0x00, Z0, Z16, K2
 	KUNPCKWD   K1, K2, K1
@@ -1735,7 +1687,7 @@ maskbytes81:
 	VMOVNTPS   Z5, (DX)
 	ADDQ       $+64, DX
 
-maskdone82:
+maskdone72:
 	ADDQ $+16, R8
 	ADDQ $+16, R9
 	SUBQ $-128, SI
@@ -1745,14 +1697,14 @@ maskdone82:
 	JGE  short4stream
 	JMP  few
 
-half41:
+half37:
 	VCVTPH2PS (BX), Z0
 	VCVTPH2PS 32(BX), Z1
 	VCVTPH2PS 64(BX), Z2
 	VCVTPH2PS 96(BX), Z3
-	JMP       halfdone42
+	JMP       halfdone38
 
-half43:
+half39:
 	VCVTPS2PH $0x00, Z5, Y22
 	VMOVUPS   Y22, (SI)
 	VCVTPS2PH $0x00, Z17, Y23
@@ -1761,21 +1713,21 @@ half43:
 	VMOVUPS   Y22, 64(SI)
 	VCVTPS2PH $0x00, Z21, Y23
 	VMOVUPS   Y23, 96(SI)
-	JMP       halfdone44
+	JMP       halfdone40
 
 short4rare:
 	MOVQ $+4, 880(SP)
 	MOVL $0x00000004, R14
 	JMP  spread
 
-half47:
+half43:
 	VCVTPH2PS (BX), Z0
 	VCVTPH2PS 32(BX), Z1
 	VCVTPH2PS 64(BX), Z2
 	VCVTPH2PS 96(BX), Z3
-	JMP       halfdone48
+	JMP       halfdone44
 
-half49:
+half45:
 	VCVTPS2PH $0x00, Z16, Y22
 	VMOVUPS   Y22, (SI)
 	VCVTPS2PH $0x00, Z17, Y23
@@ -1784,7 +1736,7 @@ half49:
 	VMOVUPS   Y22, 64(SI)
 	VCVTPS2PH $0x00, Z19, Y23
 	VMOVUPS   Y23, 96(SI)
-	JMP       halfdone50
+	JMP       halfdone46
 
 lanerare:
 	MOVQ $+5, 880(SP)
@@ -1812,14 +1764,14 @@ lanestage:
 	LEAQ 576(SP), R9
 	JMP  laneloop
 
-half55:
+half49:
 	VCVTPH2PS (BX), Z0
 	VCVTPH2PS 32(BX), Z1
 	VCVTPH2PS 64(BX), Z2
 	VCVTPH2PS 96(BX), Z3
-	JMP       halfdone56
+	JMP       halfdone50
 
-half57:
+half51:
 	VCVTPS2PH $0x00, Z17, Y24
 	VMOVNTPS  Y24, (SI)
 	VCVTPS2PH $0x00, Z19, Y25
@@ -1828,16 +1780,16 @@ half57:
 	VMOVNTPS  Y24, 64(SI)
 	VCVTPS2PH $0x00, Z23, Y25
 	VMOVNTPS  Y25, 96(SI)
-	JMP       halfdone58
+	JMP       halfdone52
 
-half63:
+half55:
 	VCVTPH2PS (BX), Z0
 	VCVTPH2PS 32(BX), Z1
 	VCVTPH2PS 64(BX), Z2
 	VCVTPH2PS 96(BX), Z16
-	JMP       halfdone64
+	JMP       halfdone56
 
-half65:
+half57:
 	VCVTPS2PH $0x00, Z18, Y25
 	VMOVNTPS  Y25, (SI)
 	VCVTPS2PH $0x00, Z20, Y26
@@ -1846,7 +1798,7 @@ half65:
 	VMOVNTPS  Y25, 64(SI)
 	VCVTPS2PH $0x00, Z24, Y26
 	VMOVNTPS  Y26, 96(SI)
-	JMP       halfdone66
+	JMP       halfdone58
 
 longstage:
 	MOVQ SI, 832(SP)
@@ -1860,14 +1812,14 @@ longstage:
 	LEAQ 192(SP), BX
 	JMP  longloop
 
-half71:
+half61:
 	VCVTPH2PS (BX), Z0
 	VCVTPH2PS 32(BX), Z1
 	VCVTPH2PS 64(BX), Z2
 	VCVTPH2PS 96(BX), Z3
-	JMP       halfdone72
+	JMP       halfdone62
 
-half73:
+half63:
 	VCVTPS2PH $0x00, Z5, Y22
 	VMOVNTPS  Y22, (SI)
 	VCVTPS2PH $0x00, Z17, Y23
@@ -1876,16 +1828,16 @@ half73:
 	VMOVNTPS  Y22, 64(SI)
 	VCVTPS2PH $0x00, Z21, Y23
 	VMOVNTPS  Y23, 96(SI)
-	JMP       halfdone74
+	JMP       halfdone64
 
-half77:
+half67:
 	VCVTPH2PS (BX), Z0
 	VCVTPH2PS 32(BX), Z1
 	VCVTPH2PS 64(BX), Z2
 	VCVTPH2PS 96(BX), Z3
-	JMP       halfdone78
+	JMP       halfdone68
 
-half79:
+half69:
 	VCVTPS2PH $0x00, Z5, Y22
 	VMOVNTPS  Y22, (SI)
 	VCVTPS2PH $0x00, Z17, Y23
@@ -1894,7 +1846,7 @@ half79:
 	VMOVNTPS  Y22, 64(SI)
 	VCVTPS2PH $0x00, Z21, Y23
 	VMOVNTPS  Y23, 96(SI)
-	JMP       halfdone80
+	JMP       halfdone70
 
 spread:
 	LEAQ 320(SP), AX
@@ -1910,13 +1862,13 @@ spread:
 
 rare:
 	CMPL     R10, $+2
-	JNE      half83
+	JNE      half73
 	VPERMW.Z (BX), Z12, K6, Z0
 	VPERMW.Z (BX), Z11, K6, Z1
 	VPERMW.Z 64(BX), Z12, K6, Z2
 	VPERMW.Z 64(BX), Z11, K6, Z3
 
-halfdone84:
+halfdone74:
 	VMOVUPS      (R8), Z4
 	VDIVPS       Z4, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z0
@@ -1959,7 +1911,7 @@ halfdone84:
 	VCMPPS       $0x07, Z23, Z23, K1
 	VBLENDMPS    Z23, Z4, K1, Z23
 	CMPL         R10, $+2
-	JNE          half85
+	JNE          half75
 	VMOVDQA64    Z16, Z4
 	VMOVDQA64    Z16, Z17
 	VPERMT2W     Z19, Z7, Z4
@@ -1977,10 +1929,10 @@ halfdone84:
 	VPADDW       Z10, Z4, K1, Z4
 	VMOVUPS      Z4, 64(SI)
 
-halfdone86:
+halfdone76:
 	CMPL     kind+52(FP), $+1
-	JLT      maskdone88
-	JEQ      maskbytes87
+	JLT      maskdone78
+	JEQ      maskbytes77
 	VCMPPS   $0x00, Z0, Z5, K1
 	VCMPPS   $0x00, Z1, Z18, K2
 	KUNPCKWD K1, K2, K1
@@ -1990,9 +1942,9 @@ halfdone86:
 	KUNPCKDQ K1, K2, K1
 	KMOVQ    K1, (DX)
 	ADDQ     $+8, DX
-	JMP      maskdone88
+	JMP      maskdone78
 
-maskbytes87:
+maskbytes77:
 	VCMPPS     $0x00, Z0, Z5, K1
 	VCMPPS     $0x00, Z1, Z18, K2
 	KUNPCKWD   K1, K2, K1
@@ -2004,7 +1956,7 @@ maskbytes87:
 	VMOVUPS    Z4, (DX)
 	ADDQ       $+64, DX
 
-maskdone88:
+maskdone78:
 	CMPQ         880(SP), $+5
 	JEQ          laneback
 	MOVQ         856(SP), R8
@@ -2031,14 +1983,14 @@ longresume:
 	VMULPS       Z4, Z0, Z3
 	JMP          longback
 
-half83:
+half73:
 	VCVTPH2PS (BX), Z0
 	VCVTPH2PS 32(BX), Z1
 	VCVTPH2PS 64(BX), Z2
 	VCVTPH2PS 96(BX), Z3
-	JMP       halfdone84
+	JMP       halfdone74
 
-half85:
+half75:
 	VCVTPS2PH $0x00, Z16, Y4
 	VMOVUPS   Y4, (SI)
 	VCVTPS2PH $0x00, Z19, Y17
@@ -2047,7 +1999,7 @@ half85:
 	VMOVUPS   Y4, 64(SI)
 	VCVTPS2PH $0x00, Z23, Y17
 	VMOVUPS   Y17, 96(SI)
-	JMP       halfdone86
+	JMP       halfdone76
 
 // func FakeQuantizeZeroPointF16BF16AVX512(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, elem int32, least int32, most int32, kind int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
@@ -2519,21 +2471,11 @@ maskbytes17:
 	VMOVUPS    Z19, 128(SP)
 
 maskdone18:
-	CMPL kind+60(FP), $+1
-	JLT  maskdone20
-	JEQ  maskbytes19
+	MOVL kind+60(FP), R14
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
-	CALL ·stageOut1AVX512(SB)
-	JMP  maskdone20
-
-maskbytes19:
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
-	CALL ·stageOut8AVX512(SB)
-
-maskdone20:
-	JMP return
+	CALL ·stageOutMaskAVX512(SB)
+	JMP  return
 
 longs:
 	VBROADCASTSS (R8), Z5
@@ -2559,13 +2501,13 @@ longs:
 
 longloop:
 	CMPL     elem+48(FP), $+2
-	JNE      half21
+	JNE      half19
 	VPERMW.Z (BX), Z12, K6, Z0
 	VPERMW.Z (BX), Z11, K6, Z1
 	VPERMW.Z 64(BX), Z12, K6, Z17
 	VPERMW.Z 64(BX), Z11, K6, Z18
 
-halfdone22:
+halfdone20:
 	VMULPS      Z3, Z0, Z19
 	VFMADD231PS Z4, Z0, Z19
 	VMULPS      Z3, Z1, Z0
@@ -2599,7 +2541,7 @@ halfdone22:
 	VMOVAPS     Z13, Z26
 	VFMADD231PS Z5, Z25, Z26
 	CMPL        elem+48(FP), $+2
-	JNE         half23
+	JNE         half21
 	VMOVDQA64   Z20, Z27
 	VMOVDQA64   Z20, Z28
 	VPERMT2W    Z22, Z7, Z27
@@ -2617,10 +2559,10 @@ halfdone22:
 	VPADDW      Z10, Z27, K1, Z27
 	VMOVUPS     Z27, 64(SI)
 
-halfdone24:
+halfdone22:
 	CMPL     kind+60(FP), $+1
-	JLT      maskdone26
-	JEQ      maskbytes25
+	JLT      maskdone24
+	JEQ      maskbytes23
 	VCMPPS   $0x00, Z19, Z18, K1
 	VCMPPS   $0x00, Z0, Z21, K2
 	KUNPCKWD K1, K2, K1
@@ -2630,9 +2572,9 @@ halfdone24:
 	KUNPCKDQ K1, K2, K1
 	KMOVQ    K1, (DX)
 	ADDQ     $+8, DX
-	JMP      maskdone26
+	JMP      maskdone24
 
-maskbytes25:
+maskbytes23:
 	VCMPPS     $0x00, Z19, Z18, K1
 	VCMPPS     $0x00, Z0, Z21, K2
 	KUNPCKWD   K1, K2, K1
@@ -2644,7 +2586,7 @@ maskbytes25:
 	VMOVUPS    Z20, (DX)
 	ADDQ       $+64, DX
 
-maskdone26:
+maskdone24:
 longback:
 	SUBQ $-128, SI
 	SUBQ $-128, BX
@@ -2663,7 +2605,7 @@ longrest:
 	BZHIQ       DI, AX, AX
 	KMOVQ       AX, K0
 	CMPL        elem+48(FP), $+2
-	JNE         half27
+	JNE         half25
 	KMOVQ       K0, K7
 	VMOVDQU16.Z (BX), K7, Y0
 	VPMOVZXWD   Y0, Z0
@@ -2681,7 +2623,7 @@ longrest:
 	VPMOVZXWD   Y18, Z18
 	VPSLLD      $0x10, Z18, Z18
 
-halfdone28:
+halfdone26:
 	VMULPS      Z3, Z0, Z19
 	VFMADD231PS Z4, Z0, Z19
 	VMULPS      Z3, Z1, Z0
@@ -2723,7 +2665,7 @@ halfdone28:
 
 longtailnarrow:
 	CMPL       elem+48(FP), $+2
-	JNE        half29
+	JNE        half27
 	VMOVDQA64  Z20, Z27
 	VMOVDQA64  Z20, Z28
 	VPERMT2W   Z22, Z7, Z27
@@ -2743,10 +2685,10 @@ longtailnarrow:
 	KSHIFTRQ   $0x20, K0, K7
 	VMOVDQU16  Z27, K7, 64(SI)
 
-halfdone30:
+halfdone28:
 	CMPL     kind+60(FP), $+1
-	JLT      maskdone32
-	JEQ      maskbytes31
+	JLT      maskdone30
+	JEQ      maskbytes29
 	VCMPPS   $0x00, Z19, Z18, K1
 	VCMPPS   $0x00, Z0, Z21, K2
 	KUNPCKWD K1, K2, K1
@@ -2755,9 +2697,9 @@ halfdone30:
 	KUNPCKWD K2, K3, K2
 	KUNPCKDQ K1, K2, K1
 	KMOVQ    K1, 128(SP)
-	JMP      maskdone32
+	JMP      maskdone30
 
-maskbytes31:
+maskbytes29:
 	VCMPPS     $0x00, Z19, Z18, K1
 	VCMPPS     $0x00, Z0, Z21, K2
 	KUNPCKWD   K1, K2, K1
@@ -2768,21 +2710,12 @@ maskbytes31:
 	VMOVDQU8.Z Z6, K1, Z20
 	VMOVUPS    Z20, 128(SP)
 
-maskdone32:
-	CMPL kind+60(FP), $+1
-	JLT  maskdone34
-	JEQ  maskbytes33
+maskdone30:
+	MOVL kind+60(FP), R14
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
-	CALL ·stageOut1AVX512(SB)
-	JMP  maskdone34
+	CALL ·stageOutMaskAVX512(SB)
 
-maskbytes33:
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
-	CALL ·stageOut8AVX512(SB)
-
-maskdone34:
 longend:
 	ADDQ  $+4, R8
 	ADDQ  $+4, R9
@@ -2811,13 +2744,13 @@ short2loop:
 	VPSUBD       Z1, Z14, Z1
 	VCVTDQ2PS    Z1, Z2
 	CMPL         elem+48(FP), $+2
-	JNE          half35
+	JNE          half31
 	VPERMW.Z     (BX), Z12, K6, Z0
 	VPERMW.Z     (BX), Z11, K6, Z1
 	VPERMW.Z     64(BX), Z12, K6, Z16
 	VPERMW.Z     64(BX), Z11, K6, Z17
 
-halfdone36:
+halfdone32:
 	VMULPS.BCST       (R9), Z0, Z18
 	VFNMADD231PS.BCST (R8), Z18, Z0
 	VFMADD231PS.BCST  (R9), Z0, Z18
@@ -2855,7 +2788,7 @@ halfdone36:
 	VMOVAPS           Z13, Z25
 	VFMADD231PS.BCST  4(R8), Z24, Z25
 	CMPL              elem+48(FP), $+2
-	JNE               half37
+	JNE               half33
 	VMOVDQA64         Z19, Z26
 	VMOVDQA64         Z19, Z27
 	VPERMT2W          Z21, Z7, Z26
@@ -2873,10 +2806,10 @@ halfdone36:
 	VPADDW            Z10, Z26, K1, Z26
 	VMOVUPS           Z26, 64(SI)
 
-halfdone38:
+halfdone34:
 	CMPL     kind+60(FP), $+1
-	JLT      maskdone40
-	JEQ      maskbytes39
+	JLT      maskdone36
+	JEQ      maskbytes35
 	VCMPPS   $0x00, Z18, Z17, K1
 	VCMPPS   $0x00, Z0, Z20, K2
 	KUNPCKWD K1, K2, K1
@@ -2886,9 +2819,9 @@ halfdone38:
 	KUNPCKDQ K1, K2, K1
 	KMOVQ    K1, (DX)
 	ADDQ     $+8, DX
-	JMP      maskdone40
+	JMP      maskdone36
 
-maskbytes39:
+maskbytes35:
 	VCMPPS     $0x00, Z18, Z17, K1
 	VCMPPS     $0x00, Z0, Z20, K2
 	KUNPCKWD   K1, K2, K1
@@ -2900,7 +2833,7 @@ maskbytes39:
 	VMOVUPS    Z19, (DX)
 	ADDQ       $+64, DX
 
-maskdone40:
+maskdone36:
 short2back:
 	ADDQ $+8, R8
 	ADDQ $+8, R9
@@ -2941,13 +2874,13 @@ short4loop:
 	VPSUBD       Z21, Z14, Z21
 	VCVTDQ2PS    Z21, Z19
 	CMPL         elem+48(FP), $+2
-	JNE          half41
+	JNE          half37
 	VPERMW.Z     (BX), Z12, K6, Z0
 	VPERMW.Z     (BX), Z11, K6, Z1
 	VPERMW.Z     64(BX), Z12, K6, Z20
 	VPERMW.Z     64(BX), Z11, K6, Z21
 
-halfdone42:
+halfdone38:
 	VMULPS.BCST       (R9), Z0, Z22
 	VFNMADD231PS.BCST (R8), Z22, Z0
 	VFMADD231PS.BCST  (R9), Z0, Z22
@@ -2985,7 +2918,7 @@ halfdone42:
 	VMOVAPS           Z13, Z29
 	VFMADD231PS.BCST  12(R8), Z28, Z29
 	CMPL              elem+48(FP), $+2
-	JNE               half43
+	JNE               half39
 	VMOVDQA64         Z23, Z30
 	VMOVDQA64         Z23, Z31
 	VPERMT2W          Z25, Z7, Z30
@@ -3003,10 +2936,10 @@ halfdone42:
 	VPADDW            Z10, Z30, K1, Z30
 	VMOVUPS           Z30, 64(SI)
 
-halfdone44:
+halfdone40:
 	CMPL     kind+60(FP), $+1
-	JLT      maskdone46
-	JEQ      maskbytes45
+	JLT      maskdone42
+	JEQ      maskbytes41
 	VCMPPS   $0x00, Z22, Z21, K1
 	VCMPPS   $0x00, Z0, Z24, K2
 	KUNPCKWD K1, K2, K1
@@ -3016,9 +2949,9 @@ halfdone44:
 	KUNPCKDQ K1, K2, K1
 	KMOVQ    K1, (DX)
 	ADDQ     $+8, DX
-	JMP      maskdone46
+	JMP      maskdone42
 
-maskbytes45:
+maskbytes41:
 	VCMPPS     $0x00, Z22, Z21, K1
 	VCMPPS     $0x00, Z0, Z24, K2
 	KUNPCKWD   K1, K2, K1
@@ -3030,7 +2963,7 @@ maskbytes45:
 	VMOVUPS    Z23, (DX)
 	ADDQ       $+64, DX
 
-maskdone46:
+maskdone42:
 short4back:
 	ADDQ $+16, R8
 	ADDQ $+16, R9
@@ -3052,13 +2985,13 @@ lanerow:
 
 laneloop:
 	CMPL     elem+48(FP), $+2
-	JNE      half47
+	JNE      half43
 	VPERMW.Z (BX), Z12, K6, Z0
 	VPERMW.Z (BX), Z11, K6, Z1
 	VPERMW.Z 64(BX), Z12, K6, Z2
 	VPERMW.Z 64(BX), Z11, K6, Z3
 
-halfdone48:
+halfdone44:
 	VMOVUPS      (R9), Z4
 	VMULPS       Z4, Z0, Z5
 	VMOVUPS      (R8), Z16
@@ -3120,7 +3053,7 @@ halfdone48:
 	VMINPS       Z22, Z0, Z22
 	VFMADD213PS  Z13, Z22, Z19
 	CMPL         elem+48(FP), $+2
-	JNE          half49
+	JNE          half45
 	VMOVDQA64    Z16, Z0
 	VMOVDQA64    Z16, Z23
 	VPERMT2W     Z17, Z7, Z0
@@ -3138,10 +3071,10 @@ halfdone48:
 	VPADDW       Z10, Z0, K1, Z0
 	VMOVUPS      Z0, 64(SI)
 
-halfdone50:
+halfdone46:
 	CMPL     kind+60(FP), $+1
-	JLT      maskdone52
-	JEQ      maskbytes51
+	JLT      maskdone48
+	JEQ      maskbytes47
 	VCMPPS   $0x00, Z5, Z3, K1
 	VCMPPS   $0x00, Z4, Z20, K2
 	KUNPCKWD K1, K2, K1
@@ -3151,9 +3084,9 @@ halfdone50:
 	KUNPCKDQ K1, K2, K1
 	KMOVQ    K1, (DX)
 	ADDQ     $+8, DX
-	JMP      maskdone52
+	JMP      maskdone48
 
-maskbytes51:
+maskbytes47:
 	VCMPPS     $0x00, Z5, Z3, K1
 	VCMPPS     $0x00, Z4, Z20, K2
 	KUNPCKWD   K1, K2, K1
@@ -3165,7 +3098,7 @@ maskbytes51:
 	VMOVUPS    Z0, (DX)
 	ADDQ       $+64, DX
 
-maskdone52:
+maskdone48:
 laneback:
 	SUBQ  $-128, SI
 	SUBQ  $-128, BX
@@ -3185,20 +3118,11 @@ laneback:
 	MOVQ  SI, CX
 	CALL  ·stageOut16AVX512(SB)
 	MOVQ  1096(SP), DX
-	CMPL  kind+60(FP), $+1
-	JLT   maskdone54
-	JEQ   maskbytes53
+	MOVL  kind+60(FP), R14
 	LEAQ  128(SP), AX
 	MOVQ  DX, CX
-	CALL  ·stageOut1AVX512(SB)
-	JMP   maskdone54
+	CALL  ·stageOutMaskAVX512(SB)
 
-maskbytes53:
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
-	CALL ·stageOut8AVX512(SB)
-
-maskdone54:
 laneend:
 	CMPQ 1800(SP), $+1
 	JEQ  groupodddone
@@ -3223,13 +3147,13 @@ groupstream:
 	LEAQ     (BX)(CX*1), AX
 	CALL     ·fetch128AVX512(SB)
 	CMPL     elem+48(FP), $+2
-	JNE      half55
+	JNE      half49
 	VPERMW.Z (BX), Z12, K6, Z0
 	VPERMW.Z (BX), Z11, K6, Z1
 	VPERMW.Z 64(BX), Z12, K6, Z16
 	VPERMW.Z 64(BX), Z11, K6, Z17
 
-halfdone56:
+halfdone50:
 	VMULPS       Z4, Z0, Z18
 	VFNMADD231PS Z5, Z18, Z0
 	VFMADD231PS  Z4, Z0, Z18
@@ -3267,7 +3191,7 @@ halfdone56:
 	VMOVAPS      Z13, Z25
 	VFMADD231PS  Z5, Z24, Z25
 	CMPL         elem+48(FP), $+2
-	JNE          half57
+	JNE          half51
 	VMOVDQA64    Z19, Z26
 	VMOVDQA64    Z19, Z27
 	VPERMT2W     Z21, Z7, Z26
@@ -3285,10 +3209,10 @@ halfdone56:
 	VPADDW       Z10, Z26, K1, Z26
 	VMOVNTPS     Z26, 64(SI)
 
-halfdone58:
+halfdone52:
 	CMPL     kind+60(FP), $+1
-	JLT      maskdone60
-	JEQ      maskbytes59
+	JLT      maskdone54
+	JEQ      maskbytes53
 	VCMPPS   $0x00, Z18, Z17, K1
 	VCMPPS   $0x00, Z0, Z20, K2
 	KUNPCKWD K1, K2, K1
@@ -3298,9 +3222,9 @@ halfdone58:
 	KUNPCKDQ K1, K2, K1
 	KMOVQ    K1, (DX)
 	ADDQ     $+8, DX
-	JMP      maskdone60
+	JMP      maskdone54
 
-maskbytes59:
+maskbytes53:
 	VCMPPS     $0x00, Z18, Z17, K1
 	VCMPPS     $0x00, Z0, Z20, K2
 	KUNPCKWD   K1, K2, K1
@@ -3312,7 +3236,7 @@ maskbytes59:
 	VMOVNTPS   Z19, (DX)
 	ADDQ       $+64, DX
 
-maskdone60:
+maskdone54:
 	SUBQ $-128, SI
 	SUBQ $-128, BX
 	SUBQ $+64, R11
@@ -3410,21 +3334,11 @@ groupstaged:
 	MOVQ SI, CX
 	CALL ·stageOut16AVX512(SB)
 	MOVQ 1096(SP), DX
-	CMPL kind+60(FP), $+1
-	JLT  maskdone62
-	JEQ  maskbytes61
+	MOVL kind+60(FP), R14
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
-	CALL ·stageOut1AVX512(SB)
-	JMP  maskdone62
-
-maskbytes61:
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
-	CALL ·stageOut8AVX512(SB)
-
-maskdone62:
-	JMP return
+	CALL ·stageOutMaskAVX512(SB)
+	JMP  return
 
 groupending:
 	MOVQ DI, 1792(SP)
@@ -3492,13 +3406,13 @@ longstream:
 	LEAQ     (BX)(CX*1), AX
 	CALL     ·fetch128AVX512(SB)
 	CMPL     elem+48(FP), $+2
-	JNE      half63
+	JNE      half55
 	VPERMW.Z (BX), Z12, K6, Z0
 	VPERMW.Z (BX), Z11, K6, Z1
 	VPERMW.Z 64(BX), Z12, K6, Z17
 	VPERMW.Z 64(BX), Z11, K6, Z18
 
-halfdone64:
+halfdone56:
 	VMULPS      Z3, Z0, Z19
 	VFMADD231PS Z4, Z0, Z19
 	VMULPS      Z3, Z1, Z0
@@ -3532,7 +3446,7 @@ halfdone64:
 	VMOVAPS     Z13, Z26
 	VFMADD231PS Z5, Z25, Z26
 	CMPL        elem+48(FP), $+2
-	JNE         half65
+	JNE         half57
 	VMOVDQA64   Z20, Z27
 	VMOVDQA64   Z20, Z28
 	VPERMT2W    Z22, Z7, Z27
@@ -3550,10 +3464,10 @@ halfdone64:
 	VPADDW      Z10, Z27, K1, Z27
 	VMOVNTPS    Z27, 64(SI)
 
-halfdone66:
+halfdone58:
 	CMPL     kind+60(FP), $+1
-	JLT      maskdone68
-	JEQ      maskbytes67
+	JLT      maskdone60
+	JEQ      maskbytes59
 	VCMPPS   $0x00, Z19, Z18, K1
 	VCMPPS   $0x00, Z0, Z21, K2
 	KUNPCKWD K1, K2, K1
@@ -3563,9 +3477,9 @@ halfdone66:
 	KUNPCKDQ K1, K2, K1
 	KMOVQ    K1, (DX)
 	ADDQ     $+8, DX
-	JMP      maskdone68
+	JMP      maskdone60
 
-maskbytes67:
+maskbytes59:
 	VCMPPS     $0x00, Z19, Z18, K1
 	VCMPPS     $0x00, Z0, Z21, K2
 	KUNPCKWD   K1, K2, K1
@@ -3577,7 +3491,7 @@ maskbytes67:
 	VMOVNTPS   Z20, (DX)
 	ADDQ       $+64, DX
 
-maskdone68:
+maskdone60:
 	SUBQ $-128, SI
 	SUBQ $-128, BX
 	SUBQ $+64, DI
@@ -3585,14 +3499,14 @@ maskdone68:
 	JGE  longstream
 	JMP  longtail
 
-half21:
+half19:
 	VCVTPH2PS (BX), Z0
 	VCVTPH2PS 32(BX), Z1
 	VCVTPH2PS 64(BX), Z17
 	VCVTPH2PS 96(BX), Z18
-	JMP       halfdone22
+	JMP       halfdone20
 
-half23:
+half21:
 	VCVTPS2PH $0x00, Z20, Y27
 	VMOVUPS   Y27, (SI)
 	VCVTPS2PH $0x00, Z22, Y28
@@ -3601,14 +3515,14 @@ half23:
 	VMOVUPS   Y27, 64(SI)
 	VCVTPS2PH $0x00, Z26, Y28
 	VMOVUPS   Y28, 96(SI)
-	JMP       halfdone24
+	JMP       halfdone22
 
 longrare:
 	MOVQ $+2, 1144(SP)
 	MOVL $0x00000001, R14
 	JMP  spread
 
-half27:
+half25:
 	KMOVQ       K0, K7
 	VMOVDQU16.Z (BX), K7, Y0
 	VCVTPH2PS   Y0, Z0
@@ -3621,9 +3535,9 @@ half27:
 	KSHIFTRQ    $0x30, K0, K7
 	VMOVDQU16.Z 96(BX), K7, Y18
 	VCVTPH2PS   Y18, Z18
-	JMP         halfdone28
+	JMP         halfdone26
 
-half29:
+half27:
 	VCVTPS2PH $0x00, Z20, Y27
 	KMOVQ     K0, K7
 	VMOVDQU16 Y27, K7, (SI)
@@ -3636,7 +3550,7 @@ half29:
 	VCVTPS2PH $0x00, Z26, Y28
 	KSHIFTRQ  $0x30, K0, K7
 	VMOVDQU16 Y28, K7, 96(SI)
-	JMP       halfdone30
+	JMP       halfdone28
 
 longstaged:
 	ADDQ $+64, DI
@@ -3645,21 +3559,11 @@ longstaged:
 	MOVQ SI, CX
 	CALL ·stageOut16AVX512(SB)
 	MOVQ 1096(SP), DX
-	CMPL kind+60(FP), $+1
-	JLT  maskdone70
-	JEQ  maskbytes69
+	MOVL kind+60(FP), R14
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
-	CALL ·stageOut1AVX512(SB)
-	JMP  maskdone70
-
-maskbytes69:
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
-	CALL ·stageOut8AVX512(SB)
-
-maskdone70:
-	JMP longend
+	CALL ·stageOutMaskAVX512(SB)
+	JMP  longend
 
 short2stream:
 	LEAQ         (BX)(CX*1), AX
@@ -3675,13 +3579,13 @@ short2stream:
 	VPSUBD       Z1, Z14, Z1
 	VCVTDQ2PS    Z1, Z2
 	CMPL         elem+48(FP), $+2
-	JNE          half71
+	JNE          half61
 	VPERMW.Z     (BX), Z12, K6, Z0
 	VPERMW.Z     (BX), Z11, K6, Z1
 	VPERMW.Z     64(BX), Z12, K6, Z16
 	VPERMW.Z     64(BX), Z11, K6, Z17
 
-halfdone72:
+halfdone62:
 	VMULPS.BCST       (R9), Z0, Z18
 	VFNMADD231PS.BCST (R8), Z18, Z0
 	VFMADD231PS.BCST  (R9), Z0, Z18
@@ -3719,7 +3623,7 @@ halfdone72:
 	VMOVAPS           Z13, Z25
 	VFMADD231PS.BCST  4(R8), Z24, Z25
 	CMPL              elem+48(FP), $+2
-	JNE               half73
+	JNE               half63
 	VMOVDQA64         Z19, Z26
 	VMOVDQA64         Z19, Z27
 	VPERMT2W          Z21, Z7, Z26
@@ -3737,10 +3641,10 @@ halfdone72:
 	VPADDW            Z10, Z26, K1, Z26
 	VMOVNTPS          Z26, 64(SI)
 
-halfdone74:
+halfdone64:
 	CMPL     kind+60(FP), $+1
-	JLT      maskdone76
-	JEQ      maskbytes75
+	JLT      maskdone66
+	JEQ      maskbytes65
 	VCMPPS   $0x00, Z18, Z17, K1
 	VCMPPS   $0x00, Z0, Z20, K2
 	KUNPCKWD K1, K2, K1
@@ -3750,9 +3654,9 @@ halfdone74:
 	KUNPCKDQ K1, K2, K1
 	KMOVQ    K1, (DX)
 	ADDQ     $+8, DX
-	JMP      maskdone76
+	JMP      maskdone66
 
-maskbytes75:
+maskbytes65:
 	VCMPPS     $0x00, Z18, Z17, K1
 	VCMPPS     $0x00, Z0, Z20, K2
 	KUNPCKWD   K1, K2, K1
@@ -3764,7 +3668,7 @@ maskbytes75:
 	VMOVNTPS   Z19, (DX)
 	ADDQ       $+64, DX
 
-maskdone76:
+maskdone66:
 	ADDQ $+8, R8
 	ADDQ $+8, R9
 	ADDQ $+8, R10
@@ -3775,14 +3679,14 @@ maskdone76:
 	JGE  short2stream
 	JMP  few
 
-half35:
+half31:
 	VCVTPH2PS (BX), Z0
 	VCVTPH2PS 32(BX), Z1
 	VCVTPH2PS 64(BX), Z16
 	VCVTPH2PS 96(BX), Z17
-	JMP       halfdone36
+	JMP       halfdone32
 
-half37:
+half33:
 	VCVTPS2PH $0x00, Z19, Y26
 	VMOVUPS   Y26, (SI)
 	VCVTPS2PH $0x00, Z21, Y27
@@ -3791,7 +3695,7 @@ half37:
 	VMOVUPS   Y26, 64(SI)
 	VCVTPS2PH $0x00, Z25, Y27
 	VMOVUPS   Y27, 96(SI)
-	JMP       halfdone38
+	JMP       halfdone34
 
 short2rare:
 	MOVQ $+3, 1144(SP)
@@ -3822,13 +3726,13 @@ short4stream:
 	VPSUBD       Z21, Z14, Z21
 	VCVTDQ2PS    Z21, Z19
 	CMPL         elem+48(FP), $+2
-	JNE          half77
+	JNE          half67
 	VPERMW.Z     (BX), Z12, K6, Z0
 	VPERMW.Z     (BX), Z11, K6, Z1
 	VPERMW.Z     64(BX), Z12, K6, Z20
 	VPERMW.Z     64(BX), Z11, K6, Z21
 
-halfdone78:
+halfdone68:
 	VMULPS.BCST       (R9), Z0, Z22
 	VFNMADD231PS.BCST (R8), Z22, Z0
 	VFMADD231PS.BCST  (R9), Z0, Z22
@@ -3866,7 +3770,7 @@ halfdone78:
 	VMOVAPS           Z13, Z29
 	VFMADD231PS.BCST  12(R8), Z28, Z29
 	CMPL              elem+48(FP), $+2
-	JNE               half79
+	JNE               half69
 	VMOVDQA64         Z23, Z30
 	VMOVDQA64         Z23, Z31
 	VPERMT2W          Z25, Z7, Z30
@@ -3884,10 +3788,10 @@ halfdone78:
 	VPADDW            Z10, Z30, K1, Z30
 	VMOVNTPS          Z30, 64(SI)
 
-halfdone80:
+halfdone70:
 	CMPL     kind+60(FP), $+1
-	JLT      maskdone82
-	JEQ      maskbytes81
+	JLT      maskdone72
+	JEQ      maskbytes71
 	VCMPPS   $0x00, Z22, Z21, K1
 	VCMPPS   $0x00, Z0, Z24, K2
 	KUNPCKWD K1, K2, K1
@@ -3897,9 +3801,9 @@ halfdone80:
 	KUNPCKDQ K1, K2, K1
 	KMOVQ    K1, (DX)
 	ADDQ     $+8, DX
-	JMP      maskdone82
+	JMP      maskdone72
 
-maskbytes81:
+maskbytes71:
 	VCMPPS     $0x00, Z22, Z21, K1
 	VCMPPS     $0x00, Z0, Z24, K2
 	KUNPCKWD   K1, K2, K1
@@ -3911,7 +3815,7 @@ maskbytes81:
 	VMOVNTPS   Z23, (DX)
 	ADDQ       $+64, DX
 
-maskdone82:
+maskdone72:
 	ADDQ $+16, R8
 	ADDQ $+16, R9
 	ADDQ $+16, R10
@@ -3922,14 +3826,14 @@ maskdone82:
 	JGE  short4stream
 	JMP  few
 
-half41:
+half37:
 	VCVTPH2PS (BX), Z0
 	VCVTPH2PS 32(BX), Z1
 	VCVTPH2PS 64(BX), Z20
 	VCVTPH2PS 96(BX), Z21
-	JMP       halfdone42
+	JMP       halfdone38
 
-half43:
+half39:
 	VCVTPS2PH $0x00, Z23, Y30
 	VMOVUPS   Y30, (SI)
 	VCVTPS2PH $0x00, Z25, Y31
@@ -3938,21 +3842,21 @@ half43:
 	VMOVUPS   Y30, 64(SI)
 	VCVTPS2PH $0x00, Z29, Y31
 	VMOVUPS   Y31, 96(SI)
-	JMP       halfdone44
+	JMP       halfdone40
 
 short4rare:
 	MOVQ $+4, 1144(SP)
 	MOVL $0x00000004, R14
 	JMP  spread
 
-half47:
+half43:
 	VCVTPH2PS (BX), Z0
 	VCVTPH2PS 32(BX), Z1
 	VCVTPH2PS 64(BX), Z2
 	VCVTPH2PS 96(BX), Z3
-	JMP       halfdone48
+	JMP       halfdone44
 
-half49:
+half45:
 	VCVTPS2PH $0x00, Z16, Y0
 	VMOVUPS   Y0, (SI)
 	VCVTPS2PH $0x00, Z17, Y23
@@ -3961,7 +3865,7 @@ half49:
 	VMOVUPS   Y0, 64(SI)
 	VCVTPS2PH $0x00, Z19, Y23
 	VMOVUPS   Y23, 96(SI)
-	JMP       halfdone50
+	JMP       halfdone46
 
 lanerare:
 	MOVQ $+5, 1144(SP)
@@ -3994,14 +3898,14 @@ lanestage:
 	LEAQ 832(SP), R10
 	JMP  laneloop
 
-half55:
+half49:
 	VCVTPH2PS (BX), Z0
 	VCVTPH2PS 32(BX), Z1
 	VCVTPH2PS 64(BX), Z16
 	VCVTPH2PS 96(BX), Z17
-	JMP       halfdone56
+	JMP       halfdone50
 
-half57:
+half51:
 	VCVTPS2PH $0x00, Z19, Y26
 	VMOVNTPS  Y26, (SI)
 	VCVTPS2PH $0x00, Z21, Y27
@@ -4010,16 +3914,16 @@ half57:
 	VMOVNTPS  Y26, 64(SI)
 	VCVTPS2PH $0x00, Z25, Y27
 	VMOVNTPS  Y27, 96(SI)
-	JMP       halfdone58
+	JMP       halfdone52
 
-half63:
+half55:
 	VCVTPH2PS (BX), Z0
 	VCVTPH2PS 32(BX), Z1
 	VCVTPH2PS 64(BX), Z17
 	VCVTPH2PS 96(BX), Z18
-	JMP       halfdone64
+	JMP       halfdone56
 
-half65:
+half57:
 	VCVTPS2PH $0x00, Z20, Y27
 	VMOVNTPS  Y27, (SI)
 	VCVTPS2PH $0x00, Z22, Y28
@@ -4028,7 +3932,7 @@ half65:
 	VMOVNTPS  Y27, 64(SI)
 	VCVTPS2PH $0x00, Z26, Y28
 	VMOVNTPS  Y28, 96(SI)
-	JMP       halfdone66
+	JMP       halfdone58
 
 longstage:
 	MOVQ SI, 1088(SP)
@@ -4042,14 +3946,14 @@ longstage:
 	LEAQ 192(SP), BX
 	JMP  longloop
 
-half71:
+half61:
 	VCVTPH2PS (BX), Z0
 	VCVTPH2PS 32(BX), Z1
 	VCVTPH2PS 64(BX), Z16
 	VCVTPH2PS 96(BX), Z17
-	JMP       halfdone72
+	JMP       halfdone62
 
-half73:
+half63:
 	VCVTPS2PH $0x00, Z19, Y26
 	VMOVNTPS  Y26, (SI)
 	VCVTPS2PH $0x00, Z21, Y27
@@ -4058,16 +3962,16 @@ half73:
 	VMOVNTPS  Y26, 64(SI)
 	VCVTPS2PH $0x00, Z25, Y27
 	VMOVNTPS  Y27, 96(SI)
-	JMP       halfdone74
+	JMP       halfdone64
 
-half77:
+half67:
 	VCVTPH2PS (BX), Z0
 	VCVTPH2PS 32(BX), Z1
 	VCVTPH2PS 64(BX), Z20
 	VCVTPH2PS 96(BX), Z21
-	JMP       halfdone78
+	JMP       halfdone68
 
-half79:
+half69:
 	VCVTPS2PH $0x00, Z23, Y30
 	VMOVNTPS  Y30, (SI)
 	VCVTPS2PH $0x00, Z25, Y31
@@ -4076,7 +3980,7 @@ half79:
 	VMOVNTPS  Y30, 64(SI)
 	VCVTPS2PH $0x00, Z29, Y31
 	VMOVNTPS  Y31, 96(SI)
-	JMP       halfdone80
+	JMP       halfdone70
 
 spread:
 	LEAQ 320(SP), AX
@@ -4097,13 +4001,13 @@ spread:
 
 rare:
 	CMPL     elem+48(FP), $+2
-	JNE      half83
+	JNE      half73
 	VPERMW.Z (BX), Z12, K6, Z0
 	VPERMW.Z (BX), Z11, K6, Z1
 	VPERMW.Z 64(BX), Z12, K6, Z2
 	VPERMW.Z 64(BX), Z11, K6, Z3
 
-halfdone84:
+halfdone74:
 	VMOVUPS      (R8), Z4
 	VMOVUPS      (R10), Z5
 	VPSUBD       Z5, Z15, Z16
@@ -4166,7 +4070,7 @@ halfdone84:
 	VCMPPS       $0x07, Z22, Z22, K1
 	VBLENDMPS    Z22, Z4, K1, Z22
 	CMPL         elem+48(FP), $+2
-	JNE          half85
+	JNE          half75
 	VMOVDQA64    Z5, Z4
 	VMOVDQA64    Z5, Z17
 	VPERMT2W     Z18, Z7, Z4
@@ -4184,10 +4088,10 @@ halfdone84:
 	VPADDW       Z10, Z4, K1, Z4
 	VMOVUPS      Z4, 64(SI)
 
-halfdone86:
+halfdone76:
 	CMPL     kind+60(FP), $+1
-	JLT      maskdone88
-	JEQ      maskbytes87
+	JLT      maskdone78
+	JEQ      maskbytes77
 	VCMPPS   $0x00, Z0, Z16, K1
 	VCMPPS   $0x00, Z1, Z19, K2
 	KUNPCKWD K1, K2, K1
@@ -4197,9 +4101,9 @@ halfdone86:
 	KUNPCKDQ K1, K2, K1
 	KMOVQ    K1, (DX)
 	ADDQ     $+8, DX
-	JMP      maskdone88
+	JMP      maskdone78
 
-maskbytes87:
+maskbytes77:
 	VCMPPS     $0x00, Z0, Z16, K1
 	VCMPPS     $0x00, Z1, Z19, K2
 	KUNPCKWD   K1, K2, K1
@@ -4211,7 +4115,7 @@ maskbytes87:
 	VMOVUPS    Z4, (DX)
 	ADDQ       $+64, DX
 
-maskdone88:
+maskdone78:
 	CMPQ         1144(SP), $+5
 	JEQ          laneback
 	MOVQ         1112(SP), R8
@@ -4249,14 +4153,14 @@ longresume:
 	VCVTDQ2PS    Z0, Z16
 	JMP          longback
 
-half83:
+half73:
 	VCVTPH2PS (BX), Z0
 	VCVTPH2PS 32(BX), Z1
 	VCVTPH2PS 64(BX), Z2
 	VCVTPH2PS 96(BX), Z3
-	JMP       halfdone84
+	JMP       halfdone74
 
-half85:
+half75:
 	VCVTPS2PH $0x00, Z5, Y4
 	VMOVUPS   Y4, (SI)
 	VCVTPS2PH $0x00, Z18, Y17
@@ -4265,7 +4169,7 @@ half85:
 	VMOVUPS   Y4, 64(SI)
 	VCVTPS2PH $0x00, Z22, Y17
 	VMOVUPS   Y17, 96(SI)
-	JMP       halfdone86
+	JMP       halfdone76
 
 DATA constantsAVX512<>+0(SB)/4, $0x00000000
 DATA constantsAVX512<>+4(SB)/4, $0x00010000

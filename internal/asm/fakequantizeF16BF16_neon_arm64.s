@@ -52,7 +52,7 @@ groups:
 	ADD R14<<2, R4, R16
 	MOVD R16, 480(RSP)
 	ADD $280, RSP, R16
-	CALL ·number1NEON(SB)
+	CALL ·numberNEON(SB)
 groupbegin:
 	CMP $16, R0
 	BLT grouptail
@@ -343,19 +343,10 @@ groupstaged:
 	MOVD R1, R17
 	CALL ·stageOut16NEON(SB)
 	MOVD 232(RSP), R2
-	MOVWU kind+52(FP), R16
-	CMP $1, R16
-	BLT maskdone18
-	BEQ maskbytes17
+	MOVWU kind+52(FP), R19
 	ADD $48, RSP, R16
 	MOVD R2, R17
-	CALL ·stageOut1NEON(SB)
-	B maskdone18
-maskbytes17:
-	ADD $48, RSP, R16
-	MOVD R2, R17
-	CALL ·stageOut8NEON(SB)
-maskdone18:
+	CALL ·stageOutMaskNEON(SB)
 groupdone:
 	RET
 longs:
@@ -377,14 +368,14 @@ longs:
 	BLT longstage
 longloop:
 	CMP $2, R6
-	BNE half19
+	BNE half17
 	FMOVQ (R3), F1
 	WORD $0x2e613820 // shll v0.4s, v1.4h, #16
 	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
 	FMOVQ 16(R3), F3
 	WORD $0x2e613862 // shll v2.4s, v3.4h, #16
 	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
-halfdone20:
+halfdone18:
 	WORD $0x6e27dc04 // fmul v4.4s, v0.4s, v7.4s
 	VFMLA V8.S4, V0.S4, V4.S4
 	WORD $0x6e27dc20 // fmul v0.4s, v1.4s, v7.4s
@@ -410,7 +401,7 @@ halfdone20:
 	WORD $0x6f00e410 // movi v16.2d, #0000000000000000
 	VFMLA V9.S4, V6.S4, V16.S4
 	CMP $2, R6
-	BNE half21
+	BNE half19
 	VCMTST V12.S4, V5.S4, V18.S4
 	VSUB V18.S4, V11.S4, V18.S4
 	VCMTST V12.S4, V16.S4, V19.S4
@@ -418,7 +409,7 @@ halfdone20:
 	WORD $0x0e7240b1 // addhn v17.4h, v5.4s, v18.4s
 	WORD $0x4e734211 // addhn2 v17.8h, v16.4s, v19.4s
 	FMOVQ F17, (R1)
-halfdone22:
+halfdone20:
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
 	WORD $0x4e2ff425 // fmax v5.4s, v1.4s, v15.4s
 	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
@@ -430,7 +421,7 @@ halfdone22:
 	WORD $0x6f00e412 // movi v18.2d, #0000000000000000
 	VFMLA V9.S4, V17.S4, V18.S4
 	CMP $2, R6
-	BNE half23
+	BNE half21
 	VCMTST V12.S4, V16.S4, V20.S4
 	VSUB V20.S4, V11.S4, V20.S4
 	VCMTST V12.S4, V18.S4, V21.S4
@@ -438,11 +429,11 @@ halfdone22:
 	WORD $0x0e744213 // addhn v19.4h, v16.4s, v20.4s
 	WORD $0x4e754253 // addhn2 v19.8h, v18.4s, v21.4s
 	FMOVQ F19, 16(R1)
-halfdone24:
+halfdone22:
 	MOVWU kind+52(FP), R16
 	CMP $1, R16
-	BLT maskdone26
-	BEQ maskbytes25
+	BLT maskdone24
+	BEQ maskbytes23
 	WORD $0x4e24e470 // fcmeq v16.4s, v3.4s, v4.4s
 	WORD $0x4e20e4d3 // fcmeq v19.4s, v6.4s, v0.4s
 	VUZP1 V19.H8, V16.H8, V16.H8
@@ -456,8 +447,8 @@ halfdone24:
 	VADDP V16.B16, V16.B16, V16.B16
 	WORD $0x7d000050 // str h16, [x2]
 	ADD $2, R2, R2
-	B maskdone26
-maskbytes25:
+	B maskdone24
+maskbytes23:
 	WORD $0x4e24e470 // fcmeq v16.4s, v3.4s, v4.4s
 	WORD $0x4e20e4d3 // fcmeq v19.4s, v6.4s, v0.4s
 	VUZP1 V19.H8, V16.H8, V16.H8
@@ -468,7 +459,7 @@ maskbytes25:
 	VUSHR $7, V16.B16, V16.B16
 	FMOVQ F16, (R2)
 	ADD $16, R2, R2
-maskdone26:
+maskdone24:
 longback:
 	ADD $32, R1, R1
 	ADD $32, R3, R3
@@ -485,19 +476,10 @@ longtail:
 	MOVD R1, R17
 	CALL ·stageOut16NEON(SB)
 	MOVD 232(RSP), R2
-	MOVWU kind+52(FP), R16
-	CMP $1, R16
-	BLT maskdone28
-	BEQ maskbytes27
+	MOVWU kind+52(FP), R19
 	ADD $48, RSP, R16
 	MOVD R2, R17
-	CALL ·stageOut1NEON(SB)
-	B maskdone28
-maskbytes27:
-	ADD $48, RSP, R16
-	MOVD R2, R17
-	CALL ·stageOut8NEON(SB)
-maskdone28:
+	CALL ·stageOutMaskNEON(SB)
 longend:
 	ADD $4, R4, R4
 	ADD $4, R5, R5
@@ -513,14 +495,14 @@ lanerow:
 	BLT lanestage
 laneloop:
 	CMP $2, R6
-	BNE half29
+	BNE half25
 	FMOVQ (R3), F1
 	WORD $0x2e613820 // shll v0.4s, v1.4h, #16
 	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
 	FMOVQ 16(R3), F3
 	WORD $0x2e613862 // shll v2.4s, v3.4h, #16
 	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
-halfdone30:
+halfdone26:
 	FMOVQ (R5), F4
 	WORD $0x6e24dc05 // fmul v5.4s, v0.4s, v4.4s
 	FMOVQ (R4), F6
@@ -558,7 +540,7 @@ halfdone30:
 	WORD $0x6f00e410 // movi v16.2d, #0000000000000000
 	VFMLA V7.S4, V6.S4, V16.S4
 	CMP $2, R6
-	BNE half31
+	BNE half27
 	VCMTST V12.S4, V3.S4, V17.S4
 	VSUB V17.S4, V11.S4, V17.S4
 	VCMTST V12.S4, V16.S4, V18.S4
@@ -566,7 +548,7 @@ halfdone30:
 	WORD $0x0e714067 // addhn v7.4h, v3.4s, v17.4s
 	WORD $0x4e724207 // addhn2 v7.8h, v16.4s, v18.4s
 	FMOVQ F7, (R1)
-halfdone32:
+halfdone28:
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
 	WORD $0x4e2ff423 // fmax v3.4s, v1.4s, v15.4s
 	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
@@ -578,7 +560,7 @@ halfdone32:
 	WORD $0x6f00e410 // movi v16.2d, #0000000000000000
 	VFMLA V9.S4, V8.S4, V16.S4
 	CMP $2, R6
-	BNE half33
+	BNE half29
 	VCMTST V12.S4, V7.S4, V17.S4
 	VSUB V17.S4, V11.S4, V17.S4
 	VCMTST V12.S4, V16.S4, V18.S4
@@ -586,11 +568,11 @@ halfdone32:
 	WORD $0x0e7140e9 // addhn v9.4h, v7.4s, v17.4s
 	WORD $0x4e724209 // addhn2 v9.8h, v16.4s, v18.4s
 	FMOVQ F9, 16(R1)
-halfdone34:
+halfdone30:
 	MOVWU kind+52(FP), R16
 	CMP $1, R16
-	BLT maskdone36
-	BEQ maskbytes35
+	BLT maskdone32
+	BEQ maskbytes31
 	WORD $0x4e25e407 // fcmeq v7.4s, v0.4s, v5.4s
 	WORD $0x4e24e4d0 // fcmeq v16.4s, v6.4s, v4.4s
 	VUZP1 V16.H8, V7.H8, V7.H8
@@ -604,8 +586,8 @@ halfdone34:
 	VADDP V7.B16, V7.B16, V7.B16
 	WORD $0x7d000047 // str h7, [x2]
 	ADD $2, R2, R2
-	B maskdone36
-maskbytes35:
+	B maskdone32
+maskbytes31:
 	WORD $0x4e25e407 // fcmeq v7.4s, v0.4s, v5.4s
 	WORD $0x4e24e4d0 // fcmeq v16.4s, v6.4s, v4.4s
 	VUZP1 V16.H8, V7.H8, V7.H8
@@ -616,7 +598,7 @@ maskbytes35:
 	VUSHR $7, V7.B16, V7.B16
 	FMOVQ F7, (R2)
 	ADD $16, R2, R2
-maskdone36:
+maskdone32:
 laneback:
 	ADD $32, R1, R1
 	ADD $32, R3, R3
@@ -635,19 +617,10 @@ lanetail:
 	MOVD R1, R17
 	CALL ·stageOut16NEON(SB)
 	MOVD 232(RSP), R2
-	MOVWU kind+52(FP), R16
-	CMP $1, R16
-	BLT maskdone38
-	BEQ maskbytes37
+	MOVWU kind+52(FP), R19
 	ADD $48, RSP, R16
 	MOVD R2, R17
-	CALL ·stageOut1NEON(SB)
-	B maskdone38
-maskbytes37:
-	ADD $48, RSP, R16
-	MOVD R2, R17
-	CALL ·stageOut8NEON(SB)
-maskdone38:
+	CALL ·stageOutMaskNEON(SB)
 laneend:
 	MOVD 496(RSP), R16
 	CMP $1, R16
@@ -724,12 +697,12 @@ groupodd:
 grouprepeat:
 	ADD $568, RSP, R16
 	MOVD R4, R17
-	CALL ·repeat1NEON(SB)
+	CALL ·repeatNEON(SB)
 	MOVD R17, 712(RSP)
 	ADD $568, RSP, R4
 	ADD $784, RSP, R16
 	MOVD R5, R17
-	CALL ·repeat1NEON(SB)
+	CALL ·repeatNEON(SB)
 	MOVD R17, 928(RSP)
 	ADD $784, RSP, R5
 	MOVD R15, R12
@@ -744,24 +717,24 @@ groupodddone:
 	BLT groupdone
 	SUB $32, R0, R0
 	B groupbegin
-half19:
+half17:
 	FMOVQ (R3), F1
 	WORD $0x0e217820 // fcvtl v0.4s, v1.4h
 	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
 	FMOVQ 16(R3), F3
 	WORD $0x0e217862 // fcvtl v2.4s, v3.4h
 	WORD $0x4e217863 // fcvtl2 v3.4s, v3.8h
-	B halfdone20
-half21:
+	B halfdone18
+half19:
 	WORD $0x0e2168b1 // fcvtn v17.4h, v5.4s
 	WORD $0x4e216a11 // fcvtn2 v17.8h, v16.4s
 	FMOVQ F17, (R1)
-	B halfdone22
-half23:
+	B halfdone20
+half21:
 	WORD $0x0e216a13 // fcvtn v19.4h, v16.4s
 	WORD $0x4e216a53 // fcvtn2 v19.8h, v18.4s
 	FMOVQ F19, 16(R1)
-	B halfdone24
+	B halfdone22
 longrare:
 	MOVD $2, R16
 	MOVD R16, 272(RSP)
@@ -777,24 +750,24 @@ longstage:
 	MOVD R3, 240(RSP)
 	ADD $64, RSP, R3
 	B longloop
-half29:
+half25:
 	FMOVQ (R3), F1
 	WORD $0x0e217820 // fcvtl v0.4s, v1.4h
 	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
 	FMOVQ 16(R3), F3
 	WORD $0x0e217862 // fcvtl v2.4s, v3.4h
 	WORD $0x4e217863 // fcvtl2 v3.4s, v3.8h
-	B halfdone30
-half31:
+	B halfdone26
+half27:
 	WORD $0x0e216867 // fcvtn v7.4h, v3.4s
 	WORD $0x4e216a07 // fcvtn2 v7.8h, v16.4s
 	FMOVQ F7, (R1)
-	B halfdone32
-half33:
+	B halfdone28
+half29:
 	WORD $0x0e2168e9 // fcvtn v9.4h, v7.4s
 	WORD $0x4e216a09 // fcvtn2 v9.8h, v16.4s
 	FMOVQ F9, 16(R1)
-	B halfdone34
+	B halfdone30
 lanerare:
 	MOVD $3, R16
 	MOVD R16, 272(RSP)
@@ -823,24 +796,24 @@ lanestage:
 spread:
 	ADD $96, RSP, R16
 	MOVD R4, R17
-	CALL ·spread1NEON(SB)
+	CALL ·spreadNEON(SB)
 	MOVD R4, 248(RSP)
 	ADD $96, RSP, R4
 	ADD $160, RSP, R16
 	MOVD R5, R17
-	CALL ·spread1NEON(SB)
+	CALL ·spreadNEON(SB)
 	MOVD R5, 256(RSP)
 	ADD $160, RSP, R5
 rare:
 	CMP $2, R6
-	BNE half39
+	BNE half33
 	FMOVQ (R3), F1
 	WORD $0x2e613820 // shll v0.4s, v1.4h, #16
 	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
 	FMOVQ 16(R3), F3
 	WORD $0x2e613862 // shll v2.4s, v3.4h, #16
 	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
-halfdone40:
+halfdone34:
 	FMOVQ (R4), F4
 	WORD $0x6e24fc00 // fdiv v0.4s, v0.4s, v4.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -864,7 +837,7 @@ halfdone40:
 	WORD $0x4e29e526 // fcmeq v6.4s, v9.4s, v9.4s
 	VBSL V7.B16, V9.B16, V6.B16
 	CMP $2, R6
-	BNE half41
+	BNE half35
 	VCMTST V12.S4, V4.S4, V16.S4
 	VSUB V16.S4, V11.S4, V16.S4
 	VCMTST V12.S4, V6.S4, V17.S4
@@ -872,7 +845,7 @@ halfdone40:
 	WORD $0x0e704089 // addhn v9.4h, v4.4s, v16.4s
 	WORD $0x4e7140c9 // addhn2 v9.8h, v6.4s, v17.4s
 	FMOVQ F9, (R1)
-halfdone42:
+halfdone36:
 	FMOVQ 32(R4), F4
 	WORD $0x6e24fc42 // fdiv v2.4s, v2.4s, v4.4s
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
@@ -894,7 +867,7 @@ halfdone42:
 	WORD $0x4e31e629 // fcmeq v9.4s, v17.4s, v17.4s
 	VBSL V7.B16, V17.B16, V9.B16
 	CMP $2, R6
-	BNE half43
+	BNE half37
 	VCMTST V12.S4, V4.S4, V17.S4
 	VSUB V17.S4, V11.S4, V17.S4
 	VCMTST V12.S4, V9.S4, V18.S4
@@ -902,11 +875,11 @@ halfdone42:
 	WORD $0x0e714087 // addhn v7.4h, v4.4s, v17.4s
 	WORD $0x4e724127 // addhn2 v7.8h, v9.4s, v18.4s
 	FMOVQ F7, 16(R1)
-halfdone44:
+halfdone38:
 	MOVWU kind+52(FP), R16
 	CMP $1, R16
-	BLT maskdone46
-	BEQ maskbytes45
+	BLT maskdone40
+	BEQ maskbytes39
 	WORD $0x4e20e4a4 // fcmeq v4.4s, v5.4s, v0.4s
 	WORD $0x4e21e509 // fcmeq v9.4s, v8.4s, v1.4s
 	VUZP1 V9.H8, V4.H8, V4.H8
@@ -920,8 +893,8 @@ halfdone44:
 	VADDP V4.B16, V4.B16, V4.B16
 	WORD $0x7d000044 // str h4, [x2]
 	ADD $2, R2, R2
-	B maskdone46
-maskbytes45:
+	B maskdone40
+maskbytes39:
 	WORD $0x4e20e4a4 // fcmeq v4.4s, v5.4s, v0.4s
 	WORD $0x4e21e509 // fcmeq v9.4s, v8.4s, v1.4s
 	VUZP1 V9.H8, V4.H8, V4.H8
@@ -932,7 +905,7 @@ maskbytes45:
 	VUSHR $7, V4.B16, V4.B16
 	FMOVQ F4, (R2)
 	ADD $16, R2, R2
-maskdone46:
+maskdone40:
 	MOVD 272(RSP), R16
 	CMP $3, R16
 	BEQ laneback
@@ -960,24 +933,24 @@ longresume:
 	VFMLA V1.S4, V0.S4, V2.S4
 	WORD $0x6e28dc47 // fmul v7.4s, v2.4s, v8.4s
 	B longback
-half39:
+half33:
 	FMOVQ (R3), F1
 	WORD $0x0e217820 // fcvtl v0.4s, v1.4h
 	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
 	FMOVQ 16(R3), F3
 	WORD $0x0e217862 // fcvtl v2.4s, v3.4h
 	WORD $0x4e217863 // fcvtl2 v3.4s, v3.8h
-	B halfdone40
-half41:
+	B halfdone34
+half35:
 	WORD $0x0e216889 // fcvtn v9.4h, v4.4s
 	WORD $0x4e2168c9 // fcvtn2 v9.8h, v6.4s
 	FMOVQ F9, (R1)
-	B halfdone42
-half43:
+	B halfdone36
+half37:
 	WORD $0x0e216887 // fcvtn v7.4h, v4.4s
 	WORD $0x4e216927 // fcvtn2 v7.8h, v9.4s
 	FMOVQ F7, 16(R1)
-	B halfdone44
+	B halfdone38
 
 // func FakeQuantizeZeroPointF16BF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, elem int32, least int32, most int32, kind int32, groups int, length int, ahead int)
 
@@ -1026,7 +999,7 @@ groups:
 	ADD R14<<2, R4, R16
 	MOVD R16, 552(RSP)
 	ADD $352, RSP, R16
-	CALL ·number1NEON(SB)
+	CALL ·numberNEON(SB)
 groupbegin:
 	CMP $16, R0
 	BLT grouptail
@@ -1350,19 +1323,10 @@ groupstaged:
 	MOVD R1, R17
 	CALL ·stageOut16NEON(SB)
 	MOVD 296(RSP), R2
-	MOVWU kind+60(FP), R16
-	CMP $1, R16
-	BLT maskdone18
-	BEQ maskbytes17
+	MOVWU kind+60(FP), R19
 	ADD $48, RSP, R16
 	MOVD R2, R17
-	CALL ·stageOut1NEON(SB)
-	B maskdone18
-maskbytes17:
-	ADD $48, RSP, R16
-	MOVD R2, R17
-	CALL ·stageOut8NEON(SB)
-maskdone18:
+	CALL ·stageOutMaskNEON(SB)
 groupdone:
 	RET
 longs:
@@ -1389,14 +1353,14 @@ longs:
 	BLT longstage
 longloop:
 	CMP $2, R7
-	BNE half19
+	BNE half17
 	FMOVQ (R3), F1
 	WORD $0x2e613820 // shll v0.4s, v1.4h, #16
 	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
 	FMOVQ 16(R3), F3
 	WORD $0x2e613862 // shll v2.4s, v3.4h, #16
 	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
-halfdone20:
+halfdone18:
 	WORD $0x6e27dc04 // fmul v4.4s, v0.4s, v7.4s
 	VFMLA V8.S4, V0.S4, V4.S4
 	WORD $0x6e27dc20 // fmul v0.4s, v1.4s, v7.4s
@@ -1422,7 +1386,7 @@ halfdone20:
 	WORD $0x6f00e412 // movi v18.2d, #0000000000000000
 	VFMLA V9.S4, V17.S4, V18.S4
 	CMP $2, R7
-	BNE half21
+	BNE half19
 	VCMTST V12.S4, V16.S4, V20.S4
 	VSUB V20.S4, V11.S4, V20.S4
 	VCMTST V12.S4, V18.S4, V21.S4
@@ -1430,7 +1394,7 @@ halfdone20:
 	WORD $0x0e744213 // addhn v19.4h, v16.4s, v20.4s
 	WORD $0x4e754253 // addhn2 v19.8h, v18.4s, v21.4s
 	FMOVQ F19, (R1)
-halfdone22:
+halfdone20:
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
 	WORD $0x4e26f430 // fmax v16.4s, v1.4s, v6.4s
 	WORD $0x4ea5f610 // fmin v16.4s, v16.4s, v5.4s
@@ -1442,7 +1406,7 @@ halfdone22:
 	WORD $0x6f00e414 // movi v20.2d, #0000000000000000
 	VFMLA V9.S4, V19.S4, V20.S4
 	CMP $2, R7
-	BNE half23
+	BNE half21
 	VCMTST V12.S4, V18.S4, V22.S4
 	VSUB V22.S4, V11.S4, V22.S4
 	VCMTST V12.S4, V20.S4, V23.S4
@@ -1450,11 +1414,11 @@ halfdone22:
 	WORD $0x0e764255 // addhn v21.4h, v18.4s, v22.4s
 	WORD $0x4e774295 // addhn2 v21.8h, v20.4s, v23.4s
 	FMOVQ F21, 16(R1)
-halfdone24:
+halfdone22:
 	MOVWU kind+60(FP), R16
 	CMP $1, R16
-	BLT maskdone26
-	BEQ maskbytes25
+	BLT maskdone24
+	BEQ maskbytes23
 	WORD $0x4e24e472 // fcmeq v18.4s, v3.4s, v4.4s
 	WORD $0x4e20e635 // fcmeq v21.4s, v17.4s, v0.4s
 	VUZP1 V21.H8, V18.H8, V18.H8
@@ -1468,8 +1432,8 @@ halfdone24:
 	VADDP V18.B16, V18.B16, V18.B16
 	WORD $0x7d000052 // str h18, [x2]
 	ADD $2, R2, R2
-	B maskdone26
-maskbytes25:
+	B maskdone24
+maskbytes23:
 	WORD $0x4e24e472 // fcmeq v18.4s, v3.4s, v4.4s
 	WORD $0x4e20e635 // fcmeq v21.4s, v17.4s, v0.4s
 	VUZP1 V21.H8, V18.H8, V18.H8
@@ -1480,7 +1444,7 @@ maskbytes25:
 	VUSHR $7, V18.B16, V18.B16
 	FMOVQ F18, (R2)
 	ADD $16, R2, R2
-maskdone26:
+maskdone24:
 longback:
 	ADD $32, R1, R1
 	ADD $32, R3, R3
@@ -1497,19 +1461,10 @@ longtail:
 	MOVD R1, R17
 	CALL ·stageOut16NEON(SB)
 	MOVD 296(RSP), R2
-	MOVWU kind+60(FP), R16
-	CMP $1, R16
-	BLT maskdone28
-	BEQ maskbytes27
+	MOVWU kind+60(FP), R19
 	ADD $48, RSP, R16
 	MOVD R2, R17
-	CALL ·stageOut1NEON(SB)
-	B maskdone28
-maskbytes27:
-	ADD $48, RSP, R16
-	MOVD R2, R17
-	CALL ·stageOut8NEON(SB)
-maskdone28:
+	CALL ·stageOutMaskNEON(SB)
 longend:
 	ADD $4, R4, R4
 	ADD $4, R5, R5
@@ -1526,14 +1481,14 @@ lanerow:
 	BLT lanestage
 laneloop:
 	CMP $2, R7
-	BNE half29
+	BNE half25
 	FMOVQ (R3), F1
 	WORD $0x2e613820 // shll v0.4s, v1.4h, #16
 	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
 	FMOVQ 16(R3), F3
 	WORD $0x2e613862 // shll v2.4s, v3.4h, #16
 	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
-halfdone30:
+halfdone26:
 	FMOVQ (R5), F4
 	WORD $0x6e24dc05 // fmul v5.4s, v0.4s, v4.4s
 	FMOVQ (R4), F6
@@ -1581,7 +1536,7 @@ halfdone30:
 	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
 	VFMLA V7.S4, V16.S4, V6.S4
 	CMP $2, R7
-	BNE half31
+	BNE half27
 	VCMTST V12.S4, V0.S4, V17.S4
 	VSUB V17.S4, V11.S4, V17.S4
 	VCMTST V12.S4, V6.S4, V18.S4
@@ -1589,7 +1544,7 @@ halfdone30:
 	WORD $0x0e714007 // addhn v7.4h, v0.4s, v17.4s
 	WORD $0x4e7240c7 // addhn2 v7.8h, v6.4s, v18.4s
 	FMOVQ F7, (R1)
-halfdone32:
+halfdone28:
 	FMOVQ 32(R6), F0
 	VSUB V0.S4, V15.S4, V6.S4
 	VSUB V0.S4, V14.S4, V0.S4
@@ -1611,7 +1566,7 @@ halfdone32:
 	WORD $0x6f00e407 // movi v7.2d, #0000000000000000
 	VFMLA V9.S4, V8.S4, V7.S4
 	CMP $2, R7
-	BNE half33
+	BNE half29
 	VCMTST V12.S4, V0.S4, V17.S4
 	VSUB V17.S4, V11.S4, V17.S4
 	VCMTST V12.S4, V7.S4, V18.S4
@@ -1619,11 +1574,11 @@ halfdone32:
 	WORD $0x0e714009 // addhn v9.4h, v0.4s, v17.4s
 	WORD $0x4e7240e9 // addhn2 v9.8h, v7.4s, v18.4s
 	FMOVQ F9, 16(R1)
-halfdone34:
+halfdone30:
 	MOVWU kind+60(FP), R16
 	CMP $1, R16
-	BLT maskdone36
-	BEQ maskbytes35
+	BLT maskdone32
+	BEQ maskbytes31
 	WORD $0x4e25e460 // fcmeq v0.4s, v3.4s, v5.4s
 	WORD $0x4e24e609 // fcmeq v9.4s, v16.4s, v4.4s
 	VUZP1 V9.H8, V0.H8, V0.H8
@@ -1637,8 +1592,8 @@ halfdone34:
 	VADDP V0.B16, V0.B16, V0.B16
 	WORD $0x7d000040 // str h0, [x2]
 	ADD $2, R2, R2
-	B maskdone36
-maskbytes35:
+	B maskdone32
+maskbytes31:
 	WORD $0x4e25e460 // fcmeq v0.4s, v3.4s, v5.4s
 	WORD $0x4e24e609 // fcmeq v9.4s, v16.4s, v4.4s
 	VUZP1 V9.H8, V0.H8, V0.H8
@@ -1649,7 +1604,7 @@ maskbytes35:
 	VUSHR $7, V0.B16, V0.B16
 	FMOVQ F0, (R2)
 	ADD $16, R2, R2
-maskdone36:
+maskdone32:
 laneback:
 	ADD $32, R1, R1
 	ADD $32, R3, R3
@@ -1669,19 +1624,10 @@ lanetail:
 	MOVD R1, R17
 	CALL ·stageOut16NEON(SB)
 	MOVD 296(RSP), R2
-	MOVWU kind+60(FP), R16
-	CMP $1, R16
-	BLT maskdone38
-	BEQ maskbytes37
+	MOVWU kind+60(FP), R19
 	ADD $48, RSP, R16
 	MOVD R2, R17
-	CALL ·stageOut1NEON(SB)
-	B maskdone38
-maskbytes37:
-	ADD $48, RSP, R16
-	MOVD R2, R17
-	CALL ·stageOut8NEON(SB)
-maskdone38:
+	CALL ·stageOutMaskNEON(SB)
 laneend:
 	MOVD 568(RSP), R16
 	CMP $1, R16
@@ -1762,17 +1708,17 @@ groupodd:
 grouprepeat:
 	ADD $640, RSP, R16
 	MOVD R4, R17
-	CALL ·repeat1NEON(SB)
+	CALL ·repeatNEON(SB)
 	MOVD R17, 784(RSP)
 	ADD $640, RSP, R4
 	ADD $856, RSP, R16
 	MOVD R5, R17
-	CALL ·repeat1NEON(SB)
+	CALL ·repeatNEON(SB)
 	MOVD R17, 1000(RSP)
 	ADD $856, RSP, R5
 	ADD $1072, RSP, R16
 	MOVD R6, R17
-	CALL ·repeat1NEON(SB)
+	CALL ·repeatNEON(SB)
 	MOVD R17, 1216(RSP)
 	ADD $1072, RSP, R6
 	MOVD R15, R12
@@ -1788,24 +1734,24 @@ groupodddone:
 	BLT groupdone
 	SUB $32, R0, R0
 	B groupbegin
-half19:
+half17:
 	FMOVQ (R3), F1
 	WORD $0x0e217820 // fcvtl v0.4s, v1.4h
 	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
 	FMOVQ 16(R3), F3
 	WORD $0x0e217862 // fcvtl v2.4s, v3.4h
 	WORD $0x4e217863 // fcvtl2 v3.4s, v3.8h
-	B halfdone20
-half21:
+	B halfdone18
+half19:
 	WORD $0x0e216a13 // fcvtn v19.4h, v16.4s
 	WORD $0x4e216a53 // fcvtn2 v19.8h, v18.4s
 	FMOVQ F19, (R1)
-	B halfdone22
-half23:
+	B halfdone20
+half21:
 	WORD $0x0e216a55 // fcvtn v21.4h, v18.4s
 	WORD $0x4e216a95 // fcvtn2 v21.8h, v20.4s
 	FMOVQ F21, 16(R1)
-	B halfdone24
+	B halfdone22
 longrare:
 	MOVD $2, R16
 	MOVD R16, 344(RSP)
@@ -1821,24 +1767,24 @@ longstage:
 	MOVD R3, 304(RSP)
 	ADD $64, RSP, R3
 	B longloop
-half29:
+half25:
 	FMOVQ (R3), F1
 	WORD $0x0e217820 // fcvtl v0.4s, v1.4h
 	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
 	FMOVQ 16(R3), F3
 	WORD $0x0e217862 // fcvtl v2.4s, v3.4h
 	WORD $0x4e217863 // fcvtl2 v3.4s, v3.8h
-	B halfdone30
-half31:
+	B halfdone26
+half27:
 	WORD $0x0e216807 // fcvtn v7.4h, v0.4s
 	WORD $0x4e2168c7 // fcvtn2 v7.8h, v6.4s
 	FMOVQ F7, (R1)
-	B halfdone32
-half33:
+	B halfdone28
+half29:
 	WORD $0x0e216809 // fcvtn v9.4h, v0.4s
 	WORD $0x4e2168e9 // fcvtn2 v9.8h, v7.4s
 	FMOVQ F9, 16(R1)
-	B halfdone34
+	B halfdone30
 lanerare:
 	MOVD $3, R16
 	MOVD R16, 344(RSP)
@@ -1872,29 +1818,29 @@ lanestage:
 spread:
 	ADD $96, RSP, R16
 	MOVD R4, R17
-	CALL ·spread1NEON(SB)
+	CALL ·spreadNEON(SB)
 	MOVD R4, 312(RSP)
 	ADD $96, RSP, R4
 	ADD $160, RSP, R16
 	MOVD R5, R17
-	CALL ·spread1NEON(SB)
+	CALL ·spreadNEON(SB)
 	MOVD R5, 320(RSP)
 	ADD $160, RSP, R5
 	ADD $224, RSP, R16
 	MOVD R6, R17
-	CALL ·spread1NEON(SB)
+	CALL ·spreadNEON(SB)
 	MOVD R6, 328(RSP)
 	ADD $224, RSP, R6
 rare:
 	CMP $2, R7
-	BNE half39
+	BNE half33
 	FMOVQ (R3), F1
 	WORD $0x2e613820 // shll v0.4s, v1.4h, #16
 	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
 	FMOVQ 16(R3), F3
 	WORD $0x2e613862 // shll v2.4s, v3.4h, #16
 	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
-halfdone40:
+halfdone34:
 	FMOVQ (R4), F4
 	FMOVQ (R6), F5
 	VSUB V5.S4, V15.S4, V6.S4
@@ -1928,7 +1874,7 @@ halfdone40:
 	WORD $0x4e28e505 // fcmeq v5.4s, v8.4s, v8.4s
 	VBSL V7.B16, V8.B16, V5.B16
 	CMP $2, R7
-	BNE half41
+	BNE half35
 	VCMTST V12.S4, V4.S4, V16.S4
 	VSUB V16.S4, V11.S4, V16.S4
 	VCMTST V12.S4, V5.S4, V17.S4
@@ -1936,7 +1882,7 @@ halfdone40:
 	WORD $0x0e704088 // addhn v8.4h, v4.4s, v16.4s
 	WORD $0x4e7140a8 // addhn2 v8.8h, v5.4s, v17.4s
 	FMOVQ F8, (R1)
-halfdone42:
+halfdone36:
 	FMOVQ 32(R4), F4
 	FMOVQ 32(R6), F5
 	VSUB V5.S4, V15.S4, V8.S4
@@ -1968,7 +1914,7 @@ halfdone42:
 	WORD $0x4e30e605 // fcmeq v5.4s, v16.4s, v16.4s
 	VBSL V7.B16, V16.B16, V5.B16
 	CMP $2, R7
-	BNE half43
+	BNE half37
 	VCMTST V12.S4, V4.S4, V16.S4
 	VSUB V16.S4, V11.S4, V16.S4
 	VCMTST V12.S4, V5.S4, V18.S4
@@ -1976,11 +1922,11 @@ halfdone42:
 	WORD $0x0e704087 // addhn v7.4h, v4.4s, v16.4s
 	WORD $0x4e7240a7 // addhn2 v7.8h, v5.4s, v18.4s
 	FMOVQ F7, 16(R1)
-halfdone44:
+halfdone38:
 	MOVWU kind+60(FP), R16
 	CMP $1, R16
-	BLT maskdone46
-	BEQ maskbytes45
+	BLT maskdone40
+	BEQ maskbytes39
 	WORD $0x4e20e4c4 // fcmeq v4.4s, v6.4s, v0.4s
 	WORD $0x4e21e527 // fcmeq v7.4s, v9.4s, v1.4s
 	VUZP1 V7.H8, V4.H8, V4.H8
@@ -1994,8 +1940,8 @@ halfdone44:
 	VADDP V4.B16, V4.B16, V4.B16
 	WORD $0x7d000044 // str h4, [x2]
 	ADD $2, R2, R2
-	B maskdone46
-maskbytes45:
+	B maskdone40
+maskbytes39:
 	WORD $0x4e20e4c4 // fcmeq v4.4s, v6.4s, v0.4s
 	WORD $0x4e21e527 // fcmeq v7.4s, v9.4s, v1.4s
 	VUZP1 V7.H8, V4.H8, V4.H8
@@ -2006,7 +1952,7 @@ maskbytes45:
 	VUSHR $7, V4.B16, V4.B16
 	FMOVQ F4, (R2)
 	ADD $16, R2, R2
-maskdone46:
+maskdone40:
 	MOVD 344(RSP), R16
 	CMP $3, R16
 	BEQ laneback
@@ -2045,21 +1991,21 @@ longresume:
 	VSUB V0.S4, V14.S4, V0.S4
 	WORD $0x4e21d805 // scvtf v5.4s, v0.4s
 	B longback
-half39:
+half33:
 	FMOVQ (R3), F1
 	WORD $0x0e217820 // fcvtl v0.4s, v1.4h
 	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
 	FMOVQ 16(R3), F3
 	WORD $0x0e217862 // fcvtl v2.4s, v3.4h
 	WORD $0x4e217863 // fcvtl2 v3.4s, v3.8h
-	B halfdone40
-half41:
+	B halfdone34
+half35:
 	WORD $0x0e216888 // fcvtn v8.4h, v4.4s
 	WORD $0x4e2168a8 // fcvtn2 v8.8h, v5.4s
 	FMOVQ F8, (R1)
-	B halfdone42
-half43:
+	B halfdone36
+half37:
 	WORD $0x0e216887 // fcvtn v7.4h, v4.4s
 	WORD $0x4e2168a7 // fcvtn2 v7.8h, v5.4s
 	FMOVQ F7, 16(R1)
-	B halfdone44
+	B halfdone38

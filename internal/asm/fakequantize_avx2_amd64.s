@@ -304,21 +304,11 @@ groupstaged:
 	MOVQ SI, CX
 	CALL ·stageOut32AVX2(SB)
 	MOVQ 552(SP), DX
-	CMPL kind+48(FP), $+1
-	JLT  maskdone6
-	JEQ  maskbytes5
+	MOVL kind+48(FP), R14
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
-	CALL ·stageOut1AVX2(SB)
-	JMP  maskdone6
-
-maskbytes5:
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
-	CALL ·stageOut8AVX2(SB)
-
-maskdone6:
-	JMP return
+	CALL ·stageOutMaskAVX2(SB)
+	JMP  return
 
 short2:
 	CMPQ R11, $+2
@@ -379,8 +369,8 @@ short2loop:
 	VFMADD231PS  Y11, Y7, Y8
 	VMOVUPS      Y8, 96(SI)
 	CMPL         kind+48(FP), $+1
-	JLT          maskdone8
-	JEQ          maskbytes7
+	JLT          maskdone6
+	JEQ          maskbytes5
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VCMPPS       $0x00, Y2, Y5, Y5
 	VCMPPS       $0x00, Y3, Y6, Y6
@@ -394,9 +384,9 @@ short2loop:
 	VMOVMSKPS    Y7, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
-	JMP          maskdone8
+	JMP          maskdone6
 
-maskbytes7:
+maskbytes5:
 	VCMPPS    $0x00, Y1, Y0, Y0
 	VCMPPS    $0x00, Y2, Y5, Y5
 	VCMPPS    $0x00, Y3, Y6, Y6
@@ -410,7 +400,7 @@ maskbytes7:
 	VMOVUPS   Y0, (DX)
 	ADDQ      $+32, DX
 
-maskdone8:
+maskdone6:
 short2back:
 	ADDQ $+8, R8
 	ADDQ $+8, R9
@@ -481,8 +471,8 @@ laneloop:
 	VFMADD213PS  Y13, Y5, Y9
 	VMOVUPS      Y9, 96(SI)
 	CMPL         kind+48(FP), $+1
-	JLT          maskdone10
-	JEQ          maskbytes9
+	JLT          maskdone8
+	JEQ          maskbytes7
 	VCMPPS       $0x00, Y2, Y0, Y0
 	VCMPPS       $0x00, Y4, Y1, Y1
 	VCMPPS       $0x00, Y6, Y3, Y3
@@ -496,9 +486,9 @@ laneloop:
 	VMOVMSKPS    Y5, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
-	JMP          maskdone10
+	JMP          maskdone8
 
-maskbytes9:
+maskbytes7:
 	VCMPPS    $0x00, Y2, Y0, Y0
 	VCMPPS    $0x00, Y4, Y1, Y1
 	VCMPPS    $0x00, Y6, Y3, Y3
@@ -512,7 +502,7 @@ maskbytes9:
 	VMOVUPS   Y0, (DX)
 	ADDQ      $+32, DX
 
-maskdone10:
+maskdone8:
 laneback:
 	SUBQ  $-128, SI
 	SUBQ  $-128, BX
@@ -531,20 +521,11 @@ laneback:
 	MOVQ  SI, CX
 	CALL  ·stageOut32AVX2(SB)
 	MOVQ  552(SP), DX
-	CMPL  kind+48(FP), $+1
-	JLT   maskdone12
-	JEQ   maskbytes11
+	MOVL  kind+48(FP), R14
 	LEAQ  128(SP), AX
 	MOVQ  DX, CX
-	CALL  ·stageOut1AVX2(SB)
-	JMP   maskdone12
+	CALL  ·stageOutMaskAVX2(SB)
 
-maskbytes11:
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
-	CALL ·stageOut8AVX2(SB)
-
-maskdone12:
 laneend:
 	CMPQ 960(SP), $+1
 	JEQ  groupodddone
@@ -615,8 +596,8 @@ groupstream:
 	VFMADD231PS  Y12, Y7, Y8
 	VMOVNTPS     Y8, 96(SI)
 	CMPL         kind+48(FP), $+1
-	JLT          maskdone14
-	JEQ          maskbytes13
+	JLT          maskdone10
+	JEQ          maskbytes9
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VCMPPS       $0x00, Y2, Y5, Y5
 	VCMPPS       $0x00, Y3, Y6, Y6
@@ -630,9 +611,9 @@ groupstream:
 	VMOVMSKPS    Y7, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
-	JMP          maskdone14
+	JMP          maskdone10
 
-maskbytes13:
+maskbytes9:
 	VCMPPS    $0x00, Y1, Y0, Y0
 	VCMPPS    $0x00, Y2, Y5, Y5
 	VCMPPS    $0x00, Y3, Y6, Y6
@@ -646,7 +627,7 @@ maskbytes13:
 	VMOVNTPS  Y0, (DX)
 	ADDQ      $+32, DX
 
-maskdone14:
+maskdone10:
 	SUBQ $-128, SI
 	SUBQ $-128, BX
 	SUBQ $+32, R11
@@ -765,8 +746,8 @@ short2stream:
 	VFMADD231PS  Y11, Y7, Y8
 	VMOVNTPS     Y8, 96(SI)
 	CMPL         kind+48(FP), $+1
-	JLT          maskdone16
-	JEQ          maskbytes15
+	JLT          maskdone12
+	JEQ          maskbytes11
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VCMPPS       $0x00, Y2, Y5, Y5
 	VCMPPS       $0x00, Y3, Y6, Y6
@@ -780,9 +761,9 @@ short2stream:
 	VMOVMSKPS    Y7, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
-	JMP          maskdone16
+	JMP          maskdone12
 
-maskbytes15:
+maskbytes11:
 	VCMPPS    $0x00, Y1, Y0, Y0
 	VCMPPS    $0x00, Y2, Y5, Y5
 	VCMPPS    $0x00, Y3, Y6, Y6
@@ -796,7 +777,7 @@ maskbytes15:
 	VMOVNTPS  Y0, (DX)
 	ADDQ      $+32, DX
 
-maskdone16:
+maskdone12:
 	ADDQ $+8, R8
 	ADDQ $+8, R9
 	SUBQ $-128, SI
@@ -900,8 +881,8 @@ rare:
 	VBLENDVPS    Y8, Y10, Y4, Y8
 	VMOVUPS      Y8, 96(SI)
 	CMPL         kind+48(FP), $+1
-	JLT          maskdone18
-	JEQ          maskbytes17
+	JLT          maskdone14
+	JEQ          maskbytes13
 	VCMPPS       $0x00, Y0, Y2, Y2
 	VCMPPS       $0x00, Y1, Y5, Y5
 	VCMPPS       $0x00, Y3, Y7, Y7
@@ -915,9 +896,9 @@ rare:
 	VMOVMSKPS    Y9, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
-	JMP          maskdone18
+	JMP          maskdone14
 
-maskbytes17:
+maskbytes13:
 	VCMPPS    $0x00, Y0, Y2, Y2
 	VCMPPS    $0x00, Y1, Y5, Y5
 	VCMPPS    $0x00, Y3, Y7, Y7
@@ -931,7 +912,7 @@ maskbytes17:
 	VMOVUPS   Y2, (DX)
 	ADDQ      $+32, DX
 
-maskdone18:
+maskdone14:
 	CMPQ         592(SP), $+3
 	JEQ          laneback
 	MOVQ         568(SP), R8
@@ -1291,21 +1272,11 @@ groupstaged:
 	MOVQ SI, CX
 	CALL ·stageOut32AVX2(SB)
 	MOVQ 680(SP), DX
-	CMPL kind+56(FP), $+1
-	JLT  maskdone6
-	JEQ  maskbytes5
+	MOVL kind+56(FP), R14
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
-	CALL ·stageOut1AVX2(SB)
-	JMP  maskdone6
-
-maskbytes5:
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
-	CALL ·stageOut8AVX2(SB)
-
-maskdone6:
-	JMP return
+	CALL ·stageOutMaskAVX2(SB)
+	JMP  return
 
 short2:
 	CMPQ R11, $+2
@@ -1386,8 +1357,8 @@ short2loop:
 	VFMADD231PS  Y13, Y7, Y8
 	VMOVUPS      Y8, 96(SI)
 	CMPL         kind+56(FP), $+1
-	JLT          maskdone8
-	JEQ          maskbytes7
+	JLT          maskdone6
+	JEQ          maskbytes5
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VCMPPS       $0x00, Y2, Y5, Y5
 	VCMPPS       $0x00, Y3, Y6, Y6
@@ -1401,9 +1372,9 @@ short2loop:
 	VMOVMSKPS    Y7, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
-	JMP          maskdone8
+	JMP          maskdone6
 
-maskbytes7:
+maskbytes5:
 	VCMPPS    $0x00, Y1, Y0, Y0
 	VCMPPS    $0x00, Y2, Y5, Y5
 	VCMPPS    $0x00, Y3, Y6, Y6
@@ -1417,7 +1388,7 @@ maskbytes7:
 	VMOVUPS   Y0, (DX)
 	ADDQ      $+32, DX
 
-maskdone8:
+maskdone6:
 short2back:
 	ADDQ $+8, R8
 	ADDQ $+8, R9
@@ -1517,8 +1488,8 @@ laneloop:
 	VFMADD213PS  Y15, Y7, Y9
 	VMOVUPS      Y9, 96(SI)
 	CMPL         kind+56(FP), $+1
-	JLT          maskdone10
-	JEQ          maskbytes9
+	JLT          maskdone8
+	JEQ          maskbytes7
 	VCMPPS       $0x00, Y2, Y1, Y1
 	VCMPPS       $0x00, Y4, Y3, Y3
 	VCMPPS       $0x00, Y6, Y5, Y5
@@ -1532,9 +1503,9 @@ laneloop:
 	VMOVMSKPS    Y7, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
-	JMP          maskdone10
+	JMP          maskdone8
 
-maskbytes9:
+maskbytes7:
 	VCMPPS    $0x00, Y2, Y1, Y1
 	VCMPPS    $0x00, Y4, Y3, Y3
 	VCMPPS    $0x00, Y6, Y5, Y5
@@ -1548,7 +1519,7 @@ maskbytes9:
 	VMOVUPS   Y1, (DX)
 	ADDQ      $+32, DX
 
-maskdone10:
+maskdone8:
 laneback:
 	SUBQ  $-128, SI
 	SUBQ  $-128, BX
@@ -1568,20 +1539,11 @@ laneback:
 	MOVQ  SI, CX
 	CALL  ·stageOut32AVX2(SB)
 	MOVQ  680(SP), DX
-	CMPL  kind+56(FP), $+1
-	JLT   maskdone12
-	JEQ   maskbytes11
+	MOVL  kind+56(FP), R14
 	LEAQ  128(SP), AX
 	MOVQ  DX, CX
-	CALL  ·stageOut1AVX2(SB)
-	JMP   maskdone12
+	CALL  ·stageOutMaskAVX2(SB)
 
-maskbytes11:
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
-	CALL ·stageOut8AVX2(SB)
-
-maskdone12:
 laneend:
 	CMPQ 1096(SP), $+1
 	JEQ  groupodddone
@@ -1660,8 +1622,8 @@ groupstream:
 	VFMADD231PS  Y14, Y7, Y8
 	VMOVNTPS     Y8, 96(SI)
 	CMPL         kind+56(FP), $+1
-	JLT          maskdone14
-	JEQ          maskbytes13
+	JLT          maskdone10
+	JEQ          maskbytes9
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VCMPPS       $0x00, Y2, Y5, Y5
 	VCMPPS       $0x00, Y3, Y6, Y6
@@ -1675,9 +1637,9 @@ groupstream:
 	VMOVMSKPS    Y7, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
-	JMP          maskdone14
+	JMP          maskdone10
 
-maskbytes13:
+maskbytes9:
 	VCMPPS    $0x00, Y1, Y0, Y0
 	VCMPPS    $0x00, Y2, Y5, Y5
 	VCMPPS    $0x00, Y3, Y6, Y6
@@ -1691,7 +1653,7 @@ maskbytes13:
 	VMOVNTPS  Y0, (DX)
 	ADDQ      $+32, DX
 
-maskdone14:
+maskdone10:
 	SUBQ $-128, SI
 	SUBQ $-128, BX
 	SUBQ $+32, R11
@@ -1840,8 +1802,8 @@ short2stream:
 	VFMADD231PS  Y13, Y7, Y8
 	VMOVNTPS     Y8, 96(SI)
 	CMPL         kind+56(FP), $+1
-	JLT          maskdone16
-	JEQ          maskbytes15
+	JLT          maskdone12
+	JEQ          maskbytes11
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VCMPPS       $0x00, Y2, Y5, Y5
 	VCMPPS       $0x00, Y3, Y6, Y6
@@ -1855,9 +1817,9 @@ short2stream:
 	VMOVMSKPS    Y7, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
-	JMP          maskdone16
+	JMP          maskdone12
 
-maskbytes15:
+maskbytes11:
 	VCMPPS    $0x00, Y1, Y0, Y0
 	VCMPPS    $0x00, Y2, Y5, Y5
 	VCMPPS    $0x00, Y3, Y6, Y6
@@ -1871,7 +1833,7 @@ maskbytes15:
 	VMOVNTPS  Y0, (DX)
 	ADDQ      $+32, DX
 
-maskdone16:
+maskdone12:
 	ADDQ $+8, R8
 	ADDQ $+8, R9
 	ADDQ $+8, R10
@@ -2017,8 +1979,8 @@ rare:
 	VBLENDVPS    Y6, Y8, Y10, Y6
 	VMOVUPS      Y6, 96(SI)
 	CMPL         kind+56(FP), $+1
-	JLT          maskdone18
-	JEQ          maskbytes17
+	JLT          maskdone14
+	JEQ          maskbytes13
 	VCMPPS       $0x00, Y0, Y3, Y3
 	VCMPPS       $0x00, Y1, Y5, Y5
 	VCMPPS       $0x00, Y2, Y7, Y7
@@ -2032,9 +1994,9 @@ rare:
 	VMOVMSKPS    Y9, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
-	JMP          maskdone18
+	JMP          maskdone14
 
-maskbytes17:
+maskbytes13:
 	VCMPPS    $0x00, Y0, Y3, Y3
 	VCMPPS    $0x00, Y1, Y5, Y5
 	VCMPPS    $0x00, Y2, Y7, Y7
@@ -2048,7 +2010,7 @@ maskbytes17:
 	VMOVUPS   Y3, (DX)
 	ADDQ      $+32, DX
 
-maskdone18:
+maskdone14:
 	CMPQ         728(SP), $+3
 	JEQ          laneback
 	MOVQ         696(SP), R8
@@ -2399,21 +2361,11 @@ groupstaged:
 	MOVQ SI, CX
 	CALL ·stageOut32AVX2(SB)
 	MOVQ 680(SP), DX
-	CMPL kind+56(FP), $+1
-	JLT  maskdone6
-	JEQ  maskbytes5
+	MOVL kind+56(FP), R14
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
-	CALL ·stageOut1AVX2(SB)
-	JMP  maskdone6
-
-maskbytes5:
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
-	CALL ·stageOut8AVX2(SB)
-
-maskdone6:
-	JMP return
+	CALL ·stageOutMaskAVX2(SB)
+	JMP  return
 
 short2:
 	CMPQ R11, $+2
@@ -2494,8 +2446,8 @@ short2loop:
 	VMOVUPS      Y5, 96(SI)
 	VCMPPS       $0x00, Y4, Y3, Y3
 	CMPL         kind+56(FP), $+1
-	JLT          maskdone8
-	JEQ          maskbytes7
+	JLT          maskdone6
+	JEQ          maskbytes5
 	VMOVMSKPS    Y0, AX
 	MOVB         AL, (DX)
 	VMOVMSKPS    Y1, AX
@@ -2505,9 +2457,9 @@ short2loop:
 	VMOVMSKPS    Y3, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
-	JMP          maskdone8
+	JMP          maskdone6
 
-maskbytes7:
+maskbytes5:
 	VPACKSSDW Y1, Y0, Y0
 	VPACKSSDW Y3, Y2, Y2
 	VPACKSSWB Y2, Y0, Y0
@@ -2517,7 +2469,7 @@ maskbytes7:
 	VMOVUPS   Y0, (DX)
 	ADDQ      $+32, DX
 
-maskdone8:
+maskdone6:
 short2back:
 	ADDQ $+8, R8
 	ADDQ $+8, R9
@@ -2609,8 +2561,8 @@ laneloop:
 	VMOVUPS      Y4, 96(SI)
 	VCMPPS       $0x00, Y12, Y3, Y3
 	CMPL         kind+56(FP), $+1
-	JLT          maskdone10
-	JEQ          maskbytes9
+	JLT          maskdone8
+	JEQ          maskbytes7
 	VMOVMSKPS    Y0, AX
 	MOVB         AL, (DX)
 	VMOVMSKPS    Y1, AX
@@ -2620,9 +2572,9 @@ laneloop:
 	VMOVMSKPS    Y3, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
-	JMP          maskdone10
+	JMP          maskdone8
 
-maskbytes9:
+maskbytes7:
 	VPACKSSDW Y1, Y0, Y0
 	VPACKSSDW Y3, Y2, Y2
 	VPACKSSWB Y2, Y0, Y0
@@ -2632,7 +2584,7 @@ maskbytes9:
 	VMOVUPS   Y0, (DX)
 	ADDQ      $+32, DX
 
-maskdone10:
+maskdone8:
 laneback:
 	SUBQ  $-128, SI
 	SUBQ  $-128, BX
@@ -2652,20 +2604,11 @@ laneback:
 	MOVQ  SI, CX
 	CALL  ·stageOut32AVX2(SB)
 	MOVQ  680(SP), DX
-	CMPL  kind+56(FP), $+1
-	JLT   maskdone12
-	JEQ   maskbytes11
+	MOVL  kind+56(FP), R14
 	LEAQ  128(SP), AX
 	MOVQ  DX, CX
-	CALL  ·stageOut1AVX2(SB)
-	JMP   maskdone12
+	CALL  ·stageOutMaskAVX2(SB)
 
-maskbytes11:
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
-	CALL ·stageOut8AVX2(SB)
-
-maskdone12:
 laneend:
 	CMPQ 1096(SP), $+1
 	JEQ  groupodddone
@@ -2756,8 +2699,8 @@ groupstream:
 	VMOVNTPS     Y5, 96(SI)
 	VCMPPS       $0x00, Y4, Y3, Y3
 	CMPL         kind+56(FP), $+1
-	JLT          maskdone14
-	JEQ          maskbytes13
+	JLT          maskdone10
+	JEQ          maskbytes9
 	VMOVMSKPS    Y0, AX
 	MOVB         AL, (DX)
 	VMOVMSKPS    Y1, AX
@@ -2767,9 +2710,9 @@ groupstream:
 	VMOVMSKPS    Y3, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
-	JMP          maskdone14
+	JMP          maskdone10
 
-maskbytes13:
+maskbytes9:
 	VPACKSSDW Y1, Y0, Y0
 	VPACKSSDW Y3, Y2, Y2
 	VPACKSSWB Y2, Y0, Y0
@@ -2779,7 +2722,7 @@ maskbytes13:
 	VMOVNTPS  Y0, (DX)
 	ADDQ      $+32, DX
 
-maskdone14:
+maskdone10:
 	SUBQ $-128, SI
 	SUBQ $-128, BX
 	SUBQ $+32, R11
@@ -2928,8 +2871,8 @@ short2stream:
 	VMOVNTPS     Y5, 96(SI)
 	VCMPPS       $0x00, Y4, Y3, Y3
 	CMPL         kind+56(FP), $+1
-	JLT          maskdone16
-	JEQ          maskbytes15
+	JLT          maskdone12
+	JEQ          maskbytes11
 	VMOVMSKPS    Y0, AX
 	MOVB         AL, (DX)
 	VMOVMSKPS    Y1, AX
@@ -2939,9 +2882,9 @@ short2stream:
 	VMOVMSKPS    Y3, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
-	JMP          maskdone16
+	JMP          maskdone12
 
-maskbytes15:
+maskbytes11:
 	VPACKSSDW Y1, Y0, Y0
 	VPACKSSDW Y3, Y2, Y2
 	VPACKSSWB Y2, Y0, Y0
@@ -2951,7 +2894,7 @@ maskbytes15:
 	VMOVNTPS  Y0, (DX)
 	ADDQ      $+32, DX
 
-maskdone16:
+maskdone12:
 	ADDQ $+8, R8
 	ADDQ $+8, R9
 	ADDQ $+8, R10
@@ -3085,8 +3028,8 @@ rare:
 	VMOVUPS      Y1, 96(SI)
 	VCMPPS       $0x00, Y0, Y6, Y6
 	CMPL         kind+56(FP), $+1
-	JLT          maskdone18
-	JEQ          maskbytes17
+	JLT          maskdone14
+	JEQ          maskbytes13
 	VMOVMSKPS    Y3, AX
 	MOVB         AL, (DX)
 	VMOVMSKPS    Y4, AX
@@ -3096,9 +3039,9 @@ rare:
 	VMOVMSKPS    Y6, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
-	JMP          maskdone18
+	JMP          maskdone14
 
-maskbytes17:
+maskbytes13:
 	VPACKSSDW Y4, Y3, Y3
 	VPACKSSDW Y6, Y5, Y5
 	VPACKSSWB Y5, Y3, Y3
@@ -3108,7 +3051,7 @@ maskbytes17:
 	VMOVUPS   Y3, (DX)
 	ADDQ      $+32, DX
 
-maskdone18:
+maskdone14:
 	CMPQ         728(SP), $+3
 	JEQ          laneback
 	MOVQ         696(SP), R8

@@ -572,21 +572,11 @@ maskbytes9:
 	VMOVUPS    Z8, 256(SP)
 
 maskdone10:
-	CMPL kind+48(FP), $+1
-	JLT  maskdone12
-	JEQ  maskbytes11
+	MOVL kind+48(FP), R14
 	LEAQ 256(SP), AX
 	MOVQ DX, CX
-	CALL ·stageOut1AVX512(SB)
-	JMP  maskdone12
-
-maskbytes11:
-	LEAQ 256(SP), AX
-	MOVQ DX, CX
-	CALL ·stageOut8AVX512(SB)
-
-maskdone12:
-	JMP return
+	CALL ·stageOutMaskAVX512(SB)
+	JMP  return
 
 short2:
 	CMPQ              R11, $+2
@@ -667,8 +657,8 @@ short2ahead:
 	VFMADD231PS       Z8, Z23, Z24
 	VMOVUPS           Z24, 192(SI)
 	CMPL              kind+48(FP), $+1
-	JLT               maskdone14
-	JEQ               maskbytes13
+	JLT               maskdone12
+	JEQ               maskbytes11
 	VCMPPS            $0x00, Z0, Z17, K1
 	VCMPPS            $0x00, Z18, Z19, K2
 	KUNPCKWD          K1, K2, K1
@@ -678,9 +668,9 @@ short2ahead:
 	KUNPCKDQ          K1, K2, K1
 	KMOVQ             K1, (DX)
 	ADDQ              $+8, DX
-	JMP               maskdone14
+	JMP               maskdone12
 
-maskbytes13:
+maskbytes11:
 	VCMPPS     $0x00, Z0, Z17, K1
 	VCMPPS     $0x00, Z18, Z19, K2
 	KUNPCKWD   K1, K2, K1
@@ -692,7 +682,7 @@ maskbytes13:
 	VMOVUPS    Z24, (DX)
 	ADDQ       $+64, DX
 
-maskdone14:
+maskdone12:
 	VMOVAPS Z1, Z10
 	VMOVAPS Z3, Z9
 	VMOVAPS Z4, Z7
@@ -753,8 +743,8 @@ short2loop:
 	VFMADD231PS.BCST  4(R8), Z7, Z8
 	VMOVUPS           Z8, 192(SI)
 	CMPL              kind+48(FP), $+1
-	JLT               maskdone16
-	JEQ               maskbytes15
+	JLT               maskdone14
+	JEQ               maskbytes13
 	VCMPPS            $0x00, Z1, Z0, K1
 	VCMPPS            $0x00, Z2, Z5, K2
 	KUNPCKWD          K1, K2, K1
@@ -764,9 +754,9 @@ short2loop:
 	KUNPCKDQ          K1, K2, K1
 	KMOVQ             K1, (DX)
 	ADDQ              $+8, DX
-	JMP               maskdone16
+	JMP               maskdone14
 
-maskbytes15:
+maskbytes13:
 	VCMPPS     $0x00, Z1, Z0, K1
 	VCMPPS     $0x00, Z2, Z5, K2
 	KUNPCKWD   K1, K2, K1
@@ -778,7 +768,7 @@ maskbytes15:
 	VMOVUPS    Z8, (DX)
 	ADDQ       $+64, DX
 
-maskdone16:
+maskdone14:
 short2back:
 	ADDQ $+8, R8
 	ADDQ $+8, R9
@@ -872,8 +862,8 @@ short4ahead:
 	VFMADD231PS       Z5, Z27, Z28
 	VMOVUPS           Z28, 192(SI)
 	CMPL              kind+48(FP), $+1
-	JLT               maskdone18
-	JEQ               maskbytes17
+	JLT               maskdone16
+	JEQ               maskbytes15
 	VCMPPS            $0x00, Z0, Z21, K1
 	VCMPPS            $0x00, Z22, Z23, K2
 	KUNPCKWD          K1, K2, K1
@@ -883,9 +873,9 @@ short4ahead:
 	KUNPCKDQ          K1, K2, K1
 	KMOVQ             K1, (DX)
 	ADDQ              $+8, DX
-	JMP               maskdone18
+	JMP               maskdone16
 
-maskbytes17:
+maskbytes15:
 	VCMPPS     $0x00, Z0, Z21, K1
 	VCMPPS     $0x00, Z22, Z23, K2
 	KUNPCKWD   K1, K2, K1
@@ -897,7 +887,7 @@ maskbytes17:
 	VMOVUPS    Z28, (DX)
 	ADDQ       $+64, DX
 
-maskdone18:
+maskdone16:
 	VMOVAPS Z1, Z10
 	VMOVAPS Z3, Z8
 	VMOVAPS Z17, Z6
@@ -960,8 +950,8 @@ short4loop:
 	VFMADD231PS.BCST  12(R8), Z7, Z8
 	VMOVUPS           Z8, 192(SI)
 	CMPL              kind+48(FP), $+1
-	JLT               maskdone20
-	JEQ               maskbytes19
+	JLT               maskdone18
+	JEQ               maskbytes17
 	VCMPPS            $0x00, Z1, Z0, K1
 	VCMPPS            $0x00, Z2, Z5, K2
 	KUNPCKWD          K1, K2, K1
@@ -971,9 +961,9 @@ short4loop:
 	KUNPCKDQ          K1, K2, K1
 	KMOVQ             K1, (DX)
 	ADDQ              $+8, DX
-	JMP               maskdone20
+	JMP               maskdone18
 
-maskbytes19:
+maskbytes17:
 	VCMPPS     $0x00, Z1, Z0, K1
 	VCMPPS     $0x00, Z2, Z5, K2
 	KUNPCKWD   K1, K2, K1
@@ -985,7 +975,7 @@ maskbytes19:
 	VMOVUPS    Z8, (DX)
 	ADDQ       $+64, DX
 
-maskdone20:
+maskdone18:
 short4back:
 	ADDQ $+16, R8
 	ADDQ $+16, R9
@@ -1054,8 +1044,8 @@ laneloop:
 	VFMADD213PS  Z13, Z5, Z9
 	VMOVUPS      Z9, 192(SI)
 	CMPL         kind+48(FP), $+1
-	JLT          maskdone22
-	JEQ          maskbytes21
+	JLT          maskdone20
+	JEQ          maskbytes19
 	VCMPPS       $0x00, Z2, Z0, K1
 	VCMPPS       $0x00, Z4, Z1, K2
 	KUNPCKWD     K1, K2, K1
@@ -1065,9 +1055,9 @@ laneloop:
 	KUNPCKDQ     K1, K2, K1
 	KMOVQ        K1, (DX)
 	ADDQ         $+8, DX
-	JMP          maskdone22
+	JMP          maskdone20
 
-maskbytes21:
+maskbytes19:
 	VCMPPS     $0x00, Z2, Z0, K1
 	VCMPPS     $0x00, Z4, Z1, K2
 	KUNPCKWD   K1, K2, K1
@@ -1079,7 +1069,7 @@ maskbytes21:
 	VMOVUPS    Z7, (DX)
 	ADDQ       $+64, DX
 
-maskdone22:
+maskdone20:
 laneback:
 	ADDQ  $+256, SI
 	ADDQ  $+256, BX
@@ -1098,20 +1088,11 @@ laneback:
 	MOVQ  SI, CX
 	CALL  ·stageOut32AVX512(SB)
 	MOVQ  1096(SP), DX
-	CMPL  kind+48(FP), $+1
-	JLT   maskdone24
-	JEQ   maskbytes23
+	MOVL  kind+48(FP), R14
 	LEAQ  256(SP), AX
 	MOVQ  DX, CX
-	CALL  ·stageOut1AVX512(SB)
-	JMP   maskdone24
+	CALL  ·stageOutMaskAVX512(SB)
 
-maskbytes23:
-	LEAQ 256(SP), AX
-	MOVQ DX, CX
-	CALL ·stageOut8AVX512(SB)
-
-maskdone24:
 laneend:
 	CMPQ 1792(SP), $+1
 	JEQ  groupodddone
@@ -1180,8 +1161,8 @@ groupstream:
 	VFMADD231PS  Z11, Z7, Z8
 	VMOVNTPS     Z8, 192(SI)
 	CMPL         kind+48(FP), $+1
-	JLT          maskdone26
-	JEQ          maskbytes25
+	JLT          maskdone22
+	JEQ          maskbytes21
 	VCMPPS       $0x00, Z1, Z0, K1
 	VCMPPS       $0x00, Z2, Z5, K2
 	KUNPCKWD     K1, K2, K1
@@ -1191,9 +1172,9 @@ groupstream:
 	KUNPCKDQ     K1, K2, K1
 	KMOVQ        K1, (DX)
 	ADDQ         $+8, DX
-	JMP          maskdone26
+	JMP          maskdone22
 
-maskbytes25:
+maskbytes21:
 	VCMPPS     $0x00, Z1, Z0, K1
 	VCMPPS     $0x00, Z2, Z5, K2
 	KUNPCKWD   K1, K2, K1
@@ -1205,7 +1186,7 @@ maskbytes25:
 	VMOVNTPS   Z8, (DX)
 	ADDQ       $+64, DX
 
-maskdone26:
+maskdone22:
 	ADDQ $+256, SI
 	ADDQ $+256, BX
 	SUBQ $+64, R11
@@ -1243,8 +1224,8 @@ grouplast:
 	VFMADD231PS Z11, Z17, Z18
 	VMOVUPS     Z18, 192(SI)
 	CMPL        kind+48(FP), $+1
-	JLT         maskdone28
-	JEQ         maskbytes27
+	JLT         maskdone24
+	JEQ         maskbytes23
 	VCMPPS      $0x00, Z0, Z1, K1
 	VCMPPS      $0x00, Z2, Z3, K2
 	KUNPCKWD    K1, K2, K1
@@ -1254,9 +1235,9 @@ grouplast:
 	KUNPCKDQ    K1, K2, K1
 	KMOVQ       K1, (DX)
 	ADDQ        $+8, DX
-	JMP         maskdone28
+	JMP         maskdone24
 
-maskbytes27:
+maskbytes23:
 	VCMPPS     $0x00, Z0, Z1, K1
 	VCMPPS     $0x00, Z2, Z3, K2
 	KUNPCKWD   K1, K2, K1
@@ -1268,7 +1249,7 @@ maskbytes27:
 	VMOVUPS    Z18, (DX)
 	ADDQ       $+64, DX
 
-maskdone28:
+maskdone24:
 	ADDQ $+256, SI
 	ADDQ $+256, BX
 	SUBQ $+64, R11
@@ -1298,21 +1279,11 @@ groupstaged:
 	MOVQ SI, CX
 	CALL ·stageOut32AVX512(SB)
 	MOVQ 1096(SP), DX
-	CMPL kind+48(FP), $+1
-	JLT  maskdone30
-	JEQ  maskbytes29
+	MOVL kind+48(FP), R14
 	LEAQ 256(SP), AX
 	MOVQ DX, CX
-	CALL ·stageOut1AVX512(SB)
-	JMP  maskdone30
-
-maskbytes29:
-	LEAQ 256(SP), AX
-	MOVQ DX, CX
-	CALL ·stageOut8AVX512(SB)
-
-maskdone30:
-	JMP return
+	CALL ·stageOutMaskAVX512(SB)
+	JMP  return
 
 groupending:
 	MOVQ DI, 1784(SP)
@@ -1414,8 +1385,8 @@ short2stream:
 	VFMADD231PS.BCST  4(R8), Z7, Z8
 	VMOVNTPS          Z8, 192(SI)
 	CMPL              kind+48(FP), $+1
-	JLT               maskdone32
-	JEQ               maskbytes31
+	JLT               maskdone26
+	JEQ               maskbytes25
 	VCMPPS            $0x00, Z1, Z0, K1
 	VCMPPS            $0x00, Z2, Z5, K2
 	KUNPCKWD          K1, K2, K1
@@ -1425,9 +1396,9 @@ short2stream:
 	KUNPCKDQ          K1, K2, K1
 	KMOVQ             K1, (DX)
 	ADDQ              $+8, DX
-	JMP               maskdone32
+	JMP               maskdone26
 
-maskbytes31:
+maskbytes25:
 	VCMPPS     $0x00, Z1, Z0, K1
 	VCMPPS     $0x00, Z2, Z5, K2
 	KUNPCKWD   K1, K2, K1
@@ -1439,7 +1410,7 @@ maskbytes31:
 	VMOVNTPS   Z8, (DX)
 	ADDQ       $+64, DX
 
-maskdone32:
+maskdone26:
 	ADDQ $+8, R8
 	ADDQ $+8, R9
 	ADDQ $+256, SI
@@ -1502,8 +1473,8 @@ short4stream:
 	VFMADD231PS.BCST  12(R8), Z7, Z8
 	VMOVNTPS          Z8, 192(SI)
 	CMPL              kind+48(FP), $+1
-	JLT               maskdone34
-	JEQ               maskbytes33
+	JLT               maskdone28
+	JEQ               maskbytes27
 	VCMPPS            $0x00, Z1, Z0, K1
 	VCMPPS            $0x00, Z2, Z5, K2
 	KUNPCKWD          K1, K2, K1
@@ -1513,9 +1484,9 @@ short4stream:
 	KUNPCKDQ          K1, K2, K1
 	KMOVQ             K1, (DX)
 	ADDQ              $+8, DX
-	JMP               maskdone34
+	JMP               maskdone28
 
-maskbytes33:
+maskbytes27:
 	VCMPPS     $0x00, Z1, Z0, K1
 	VCMPPS     $0x00, Z2, Z5, K2
 	KUNPCKWD   K1, K2, K1
@@ -1527,7 +1498,7 @@ maskbytes33:
 	VMOVNTPS   Z8, (DX)
 	ADDQ       $+64, DX
 
-maskdone34:
+maskdone28:
 	ADDQ $+16, R8
 	ADDQ $+16, R9
 	ADDQ $+256, SI
@@ -1631,8 +1602,8 @@ rare:
 	VBLENDMPS    Z10, Z1, K1, Z10
 	VMOVUPS      Z10, 192(SI)
 	CMPL         kind+48(FP), $+1
-	JLT          maskdone36
-	JEQ          maskbytes35
+	JLT          maskdone30
+	JEQ          maskbytes29
 	VCMPPS       $0x00, Z0, Z2, K1
 	VCMPPS       $0x00, Z3, Z5, K2
 	KUNPCKWD     K1, K2, K1
@@ -1642,9 +1613,9 @@ rare:
 	KUNPCKDQ     K1, K2, K1
 	KMOVQ        K1, (DX)
 	ADDQ         $+8, DX
-	JMP          maskdone36
+	JMP          maskdone30
 
-maskbytes35:
+maskbytes29:
 	VCMPPS     $0x00, Z0, Z2, K1
 	VCMPPS     $0x00, Z3, Z5, K2
 	KUNPCKWD   K1, K2, K1
@@ -1656,7 +1627,7 @@ maskbytes35:
 	VMOVUPS    Z1, (DX)
 	ADDQ       $+64, DX
 
-maskdone36:
+maskdone30:
 	CMPQ         1136(SP), $+4
 	JEQ          laneback
 	MOVQ         1112(SP), R8
@@ -2280,21 +2251,11 @@ maskbytes9:
 	VMOVUPS    Z16, 256(SP)
 
 maskdone10:
-	CMPL kind+56(FP), $+1
-	JLT  maskdone12
-	JEQ  maskbytes11
+	MOVL kind+56(FP), R14
 	LEAQ 256(SP), AX
 	MOVQ DX, CX
-	CALL ·stageOut1AVX512(SB)
-	JMP  maskdone12
-
-maskbytes11:
-	LEAQ 256(SP), AX
-	MOVQ DX, CX
-	CALL ·stageOut8AVX512(SB)
-
-maskdone12:
-	JMP return
+	CALL ·stageOutMaskAVX512(SB)
+	JMP  return
 
 short2:
 	CMPQ              R11, $+2
@@ -2381,8 +2342,8 @@ short2ahead:
 	VFMADD231PS.BCST  4(R8), Z22, Z21
 	VMOVUPS           Z21, 192(SI)
 	CMPL              kind+56(FP), $+1
-	JLT               maskdone14
-	JEQ               maskbytes13
+	JLT               maskdone12
+	JEQ               maskbytes11
 	VCMPPS            $0x00, Z0, Z19, K1
 	VCMPPS            $0x00, Z20, Z18, K2
 	KUNPCKWD          K1, K2, K1
@@ -2392,9 +2353,9 @@ short2ahead:
 	KUNPCKDQ          K1, K2, K1
 	KMOVQ             K1, (DX)
 	ADDQ              $+8, DX
-	JMP               maskdone14
+	JMP               maskdone12
 
-maskbytes13:
+maskbytes11:
 	VCMPPS     $0x00, Z0, Z19, K1
 	VCMPPS     $0x00, Z20, Z18, K2
 	KUNPCKWD   K1, K2, K1
@@ -2406,7 +2367,7 @@ maskbytes13:
 	VMOVUPS    Z21, (DX)
 	ADDQ       $+64, DX
 
-maskdone14:
+maskdone12:
 	VMOVAPS Z1, Z7
 	VMOVAPS Z2, Z6
 	VMOVAPS Z3, Z5
@@ -2476,8 +2437,8 @@ short2loop:
 	VFMADD231PS.BCST  4(R8), Z7, Z16
 	VMOVUPS           Z16, 192(SI)
 	CMPL              kind+56(FP), $+1
-	JLT               maskdone16
-	JEQ               maskbytes15
+	JLT               maskdone14
+	JEQ               maskbytes13
 	VCMPPS            $0x00, Z1, Z0, K1
 	VCMPPS            $0x00, Z2, Z5, K2
 	KUNPCKWD          K1, K2, K1
@@ -2487,9 +2448,9 @@ short2loop:
 	KUNPCKDQ          K1, K2, K1
 	KMOVQ             K1, (DX)
 	ADDQ              $+8, DX
-	JMP               maskdone16
+	JMP               maskdone14
 
-maskbytes15:
+maskbytes13:
 	VCMPPS     $0x00, Z1, Z0, K1
 	VCMPPS     $0x00, Z2, Z5, K2
 	KUNPCKWD   K1, K2, K1
@@ -2501,7 +2462,7 @@ maskbytes15:
 	VMOVUPS    Z16, (DX)
 	ADDQ       $+64, DX
 
-maskdone16:
+maskdone14:
 short2back:
 	ADDQ $+8, R8
 	ADDQ $+8, R9
@@ -2608,8 +2569,8 @@ short4ahead:
 	VFMADD231PS.BCST  12(R8), Z28, Z27
 	VMOVUPS           Z27, 192(SI)
 	CMPL              kind+56(FP), $+1
-	JLT               maskdone18
-	JEQ               maskbytes17
+	JLT               maskdone16
+	JEQ               maskbytes15
 	VCMPPS            $0x00, Z0, Z22, K1
 	VCMPPS            $0x00, Z21, Z24, K2
 	KUNPCKWD          K1, K2, K1
@@ -2619,9 +2580,9 @@ short4ahead:
 	KUNPCKDQ          K1, K2, K1
 	KMOVQ             K1, (DX)
 	ADDQ              $+8, DX
-	JMP               maskdone18
+	JMP               maskdone16
 
-maskbytes17:
+maskbytes15:
 	VCMPPS     $0x00, Z0, Z22, K1
 	VCMPPS     $0x00, Z21, Z24, K2
 	KUNPCKWD   K1, K2, K1
@@ -2633,7 +2594,7 @@ maskbytes17:
 	VMOVUPS    Z27, (DX)
 	ADDQ       $+64, DX
 
-maskdone18:
+maskdone16:
 	VMOVAPS Z1, Z3
 	VMOVAPS Z18, Z2
 	VMOVAPS Z19, Z16
@@ -2713,8 +2674,8 @@ short4loop:
 	VFMADD231PS.BCST  12(R8), Z19, Z20
 	VMOVUPS           Z20, 192(SI)
 	CMPL              kind+56(FP), $+1
-	JLT               maskdone20
-	JEQ               maskbytes19
+	JLT               maskdone18
+	JEQ               maskbytes17
 	VCMPPS            $0x00, Z1, Z0, K1
 	VCMPPS            $0x00, Z2, Z17, K2
 	KUNPCKWD          K1, K2, K1
@@ -2724,9 +2685,9 @@ short4loop:
 	KUNPCKDQ          K1, K2, K1
 	KMOVQ             K1, (DX)
 	ADDQ              $+8, DX
-	JMP               maskdone20
+	JMP               maskdone18
 
-maskbytes19:
+maskbytes17:
 	VCMPPS     $0x00, Z1, Z0, K1
 	VCMPPS     $0x00, Z2, Z17, K2
 	KUNPCKWD   K1, K2, K1
@@ -2738,7 +2699,7 @@ maskbytes19:
 	VMOVUPS    Z20, (DX)
 	ADDQ       $+64, DX
 
-maskdone20:
+maskdone18:
 short4back:
 	ADDQ $+16, R8
 	ADDQ $+16, R9
@@ -2828,8 +2789,8 @@ laneloop:
 	VFMADD213PS  Z13, Z7, Z9
 	VMOVUPS      Z9, 192(SI)
 	CMPL         kind+56(FP), $+1
-	JLT          maskdone22
-	JEQ          maskbytes21
+	JLT          maskdone20
+	JEQ          maskbytes19
 	VCMPPS       $0x00, Z2, Z1, K1
 	VCMPPS       $0x00, Z4, Z3, K2
 	KUNPCKWD     K1, K2, K1
@@ -2839,9 +2800,9 @@ laneloop:
 	KUNPCKDQ     K1, K2, K1
 	KMOVQ        K1, (DX)
 	ADDQ         $+8, DX
-	JMP          maskdone22
+	JMP          maskdone20
 
-maskbytes21:
+maskbytes19:
 	VCMPPS     $0x00, Z2, Z1, K1
 	VCMPPS     $0x00, Z4, Z3, K2
 	KUNPCKWD   K1, K2, K1
@@ -2853,7 +2814,7 @@ maskbytes21:
 	VMOVUPS    Z0, (DX)
 	ADDQ       $+64, DX
 
-maskdone22:
+maskdone20:
 laneback:
 	ADDQ  $+256, SI
 	ADDQ  $+256, BX
@@ -2873,20 +2834,11 @@ laneback:
 	MOVQ  SI, CX
 	CALL  ·stageOut32AVX512(SB)
 	MOVQ  1352(SP), DX
-	CMPL  kind+56(FP), $+1
-	JLT   maskdone24
-	JEQ   maskbytes23
+	MOVL  kind+56(FP), R14
 	LEAQ  256(SP), AX
 	MOVQ  DX, CX
-	CALL  ·stageOut1AVX512(SB)
-	JMP   maskdone24
+	CALL  ·stageOutMaskAVX512(SB)
 
-maskbytes23:
-	LEAQ 256(SP), AX
-	MOVQ DX, CX
-	CALL ·stageOut8AVX512(SB)
-
-maskdone24:
 laneend:
 	CMPQ 2056(SP), $+1
 	JEQ  groupodddone
@@ -2955,8 +2907,8 @@ groupstream:
 	VFMADD231PS  Z11, Z7, Z16
 	VMOVNTPS     Z16, 192(SI)
 	CMPL         kind+56(FP), $+1
-	JLT          maskdone26
-	JEQ          maskbytes25
+	JLT          maskdone22
+	JEQ          maskbytes21
 	VCMPPS       $0x00, Z1, Z0, K1
 	VCMPPS       $0x00, Z2, Z5, K2
 	KUNPCKWD     K1, K2, K1
@@ -2966,9 +2918,9 @@ groupstream:
 	KUNPCKDQ     K1, K2, K1
 	KMOVQ        K1, (DX)
 	ADDQ         $+8, DX
-	JMP          maskdone26
+	JMP          maskdone22
 
-maskbytes25:
+maskbytes21:
 	VCMPPS     $0x00, Z1, Z0, K1
 	VCMPPS     $0x00, Z2, Z5, K2
 	KUNPCKWD   K1, K2, K1
@@ -2980,7 +2932,7 @@ maskbytes25:
 	VMOVNTPS   Z16, (DX)
 	ADDQ       $+64, DX
 
-maskdone26:
+maskdone22:
 	ADDQ $+256, SI
 	ADDQ $+256, BX
 	SUBQ $+64, R11
@@ -3018,8 +2970,8 @@ grouplast:
 	VFMADD231PS Z11, Z19, Z20
 	VMOVUPS     Z20, 192(SI)
 	CMPL        kind+56(FP), $+1
-	JLT         maskdone28
-	JEQ         maskbytes27
+	JLT         maskdone24
+	JEQ         maskbytes23
 	VCMPPS      $0x00, Z0, Z1, K1
 	VCMPPS      $0x00, Z2, Z3, K2
 	KUNPCKWD    K1, K2, K1
@@ -3029,9 +2981,9 @@ grouplast:
 	KUNPCKDQ    K1, K2, K1
 	KMOVQ       K1, (DX)
 	ADDQ        $+8, DX
-	JMP         maskdone28
+	JMP         maskdone24
 
-maskbytes27:
+maskbytes23:
 	VCMPPS     $0x00, Z0, Z1, K1
 	VCMPPS     $0x00, Z2, Z3, K2
 	KUNPCKWD   K1, K2, K1
@@ -3043,7 +2995,7 @@ maskbytes27:
 	VMOVUPS    Z20, (DX)
 	ADDQ       $+64, DX
 
-maskdone28:
+maskdone24:
 	ADDQ $+256, SI
 	ADDQ $+256, BX
 	SUBQ $+64, R11
@@ -3073,21 +3025,11 @@ groupstaged:
 	MOVQ SI, CX
 	CALL ·stageOut32AVX512(SB)
 	MOVQ 1352(SP), DX
-	CMPL kind+56(FP), $+1
-	JLT  maskdone30
-	JEQ  maskbytes29
+	MOVL kind+56(FP), R14
 	LEAQ 256(SP), AX
 	MOVQ DX, CX
-	CALL ·stageOut1AVX512(SB)
-	JMP  maskdone30
-
-maskbytes29:
-	LEAQ 256(SP), AX
-	MOVQ DX, CX
-	CALL ·stageOut8AVX512(SB)
-
-maskdone30:
-	JMP return
+	CALL ·stageOutMaskAVX512(SB)
+	JMP  return
 
 groupending:
 	MOVQ DI, 2048(SP)
@@ -3209,8 +3151,8 @@ short2stream:
 	VFMADD231PS.BCST  4(R8), Z7, Z16
 	VMOVNTPS          Z16, 192(SI)
 	CMPL              kind+56(FP), $+1
-	JLT               maskdone32
-	JEQ               maskbytes31
+	JLT               maskdone26
+	JEQ               maskbytes25
 	VCMPPS            $0x00, Z1, Z0, K1
 	VCMPPS            $0x00, Z2, Z5, K2
 	KUNPCKWD          K1, K2, K1
@@ -3220,9 +3162,9 @@ short2stream:
 	KUNPCKDQ          K1, K2, K1
 	KMOVQ             K1, (DX)
 	ADDQ              $+8, DX
-	JMP               maskdone32
+	JMP               maskdone26
 
-maskbytes31:
+maskbytes25:
 	VCMPPS     $0x00, Z1, Z0, K1
 	VCMPPS     $0x00, Z2, Z5, K2
 	KUNPCKWD   K1, K2, K1
@@ -3234,7 +3176,7 @@ maskbytes31:
 	VMOVNTPS   Z16, (DX)
 	ADDQ       $+64, DX
 
-maskdone32:
+maskdone26:
 	ADDQ $+8, R8
 	ADDQ $+8, R9
 	ADDQ $+8, R10
@@ -3318,8 +3260,8 @@ short4stream:
 	VFMADD231PS.BCST  12(R8), Z19, Z20
 	VMOVNTPS          Z20, 192(SI)
 	CMPL              kind+56(FP), $+1
-	JLT               maskdone34
-	JEQ               maskbytes33
+	JLT               maskdone28
+	JEQ               maskbytes27
 	VCMPPS            $0x00, Z1, Z0, K1
 	VCMPPS            $0x00, Z2, Z17, K2
 	KUNPCKWD          K1, K2, K1
@@ -3329,9 +3271,9 @@ short4stream:
 	KUNPCKDQ          K1, K2, K1
 	KMOVQ             K1, (DX)
 	ADDQ              $+8, DX
-	JMP               maskdone34
+	JMP               maskdone28
 
-maskbytes33:
+maskbytes27:
 	VCMPPS     $0x00, Z1, Z0, K1
 	VCMPPS     $0x00, Z2, Z17, K2
 	KUNPCKWD   K1, K2, K1
@@ -3343,7 +3285,7 @@ maskbytes33:
 	VMOVNTPS   Z20, (DX)
 	ADDQ       $+64, DX
 
-maskdone34:
+maskdone28:
 	ADDQ $+16, R8
 	ADDQ $+16, R9
 	ADDQ $+16, R10
@@ -3478,8 +3420,8 @@ rare:
 	VBLENDMPS    Z9, Z1, K1, Z9
 	VMOVUPS      Z9, 192(SI)
 	CMPL         kind+56(FP), $+1
-	JLT          maskdone36
-	JEQ          maskbytes35
+	JLT          maskdone30
+	JEQ          maskbytes29
 	VCMPPS       $0x00, Z0, Z3, K1
 	VCMPPS       $0x00, Z2, Z6, K2
 	KUNPCKWD     K1, K2, K1
@@ -3489,9 +3431,9 @@ rare:
 	KUNPCKDQ     K1, K2, K1
 	KMOVQ        K1, (DX)
 	ADDQ         $+8, DX
-	JMP          maskdone36
+	JMP          maskdone30
 
-maskbytes35:
+maskbytes29:
 	VCMPPS     $0x00, Z0, Z3, K1
 	VCMPPS     $0x00, Z2, Z6, K2
 	KUNPCKWD   K1, K2, K1
@@ -3503,7 +3445,7 @@ maskbytes35:
 	VMOVUPS    Z1, (DX)
 	ADDQ       $+64, DX
 
-maskdone36:
+maskdone30:
 	CMPQ         1400(SP), $+4
 	JEQ          laneback
 	MOVQ         1368(SP), R8
@@ -4146,21 +4088,11 @@ maskbytes9:
 	VMOVUPS    Z8, 256(SP)
 
 maskdone10:
-	CMPL kind+56(FP), $+1
-	JLT  maskdone12
-	JEQ  maskbytes11
+	MOVL kind+56(FP), R14
 	LEAQ 256(SP), AX
 	MOVQ DX, CX
-	CALL ·stageOut1AVX512(SB)
-	JMP  maskdone12
-
-maskbytes11:
-	LEAQ 256(SP), AX
-	MOVQ DX, CX
-	CALL ·stageOut8AVX512(SB)
-
-maskdone12:
-	JMP return
+	CALL ·stageOutMaskAVX512(SB)
+	JMP  return
 
 short2:
 	CMPQ              R11, $+2
@@ -4249,8 +4181,8 @@ short2ahead:
 	VADDPS.BCST       4(R10), Z20, Z20
 	VMOVUPS           Z20, 192(SI)
 	CMPL              kind+56(FP), $+1
-	JLT               maskdone14
-	JEQ               maskbytes13
+	JLT               maskdone12
+	JEQ               maskbytes11
 	VCMPPS            $0x00, Z0, Z5, K1
 	VCMPPS            $0x00, Z6, Z7, K2
 	KUNPCKWD          K1, K2, K1
@@ -4260,9 +4192,9 @@ short2ahead:
 	KUNPCKDQ          K1, K2, K1
 	KMOVQ             K1, (DX)
 	ADDQ              $+8, DX
-	JMP               maskdone14
+	JMP               maskdone12
 
-maskbytes13:
+maskbytes11:
 	VCMPPS     $0x00, Z0, Z5, K1
 	VCMPPS     $0x00, Z6, Z7, K2
 	KUNPCKWD   K1, K2, K1
@@ -4274,7 +4206,7 @@ maskbytes13:
 	VMOVUPS    Z20, (DX)
 	ADDQ       $+64, DX
 
-maskdone14:
+maskdone12:
 	VMOVAPS Z1, Z11
 	VMOVAPS Z2, Z10
 	VMOVAPS Z3, Z9
@@ -4342,8 +4274,8 @@ short2loop:
 	VADDPS.BCST       4(R10), Z8, Z8
 	VMOVUPS           Z8, 192(SI)
 	CMPL              kind+56(FP), $+1
-	JLT               maskdone16
-	JEQ               maskbytes15
+	JLT               maskdone14
+	JEQ               maskbytes13
 	VCMPPS            $0x00, Z1, Z0, K1
 	VCMPPS            $0x00, Z2, Z5, K2
 	KUNPCKWD          K1, K2, K1
@@ -4353,9 +4285,9 @@ short2loop:
 	KUNPCKDQ          K1, K2, K1
 	KMOVQ             K1, (DX)
 	ADDQ              $+8, DX
-	JMP               maskdone16
+	JMP               maskdone14
 
-maskbytes15:
+maskbytes13:
 	VCMPPS     $0x00, Z1, Z0, K1
 	VCMPPS     $0x00, Z2, Z5, K2
 	KUNPCKWD   K1, K2, K1
@@ -4367,7 +4299,7 @@ maskbytes15:
 	VMOVUPS    Z8, (DX)
 	ADDQ       $+64, DX
 
-maskdone16:
+maskdone14:
 short2back:
 	ADDQ $+8, R8
 	ADDQ $+8, R9
@@ -4466,8 +4398,8 @@ short4ahead:
 	VADDPS.BCST       12(R10), Z20, Z20
 	VMOVUPS           Z20, 192(SI)
 	CMPL              kind+56(FP), $+1
-	JLT               maskdone18
-	JEQ               maskbytes17
+	JLT               maskdone16
+	JEQ               maskbytes15
 	VCMPPS            $0x00, Z0, Z5, K1
 	VCMPPS            $0x00, Z6, Z7, K2
 	KUNPCKWD          K1, K2, K1
@@ -4477,9 +4409,9 @@ short4ahead:
 	KUNPCKDQ          K1, K2, K1
 	KMOVQ             K1, (DX)
 	ADDQ              $+8, DX
-	JMP               maskdone18
+	JMP               maskdone16
 
-maskbytes17:
+maskbytes15:
 	VCMPPS     $0x00, Z0, Z5, K1
 	VCMPPS     $0x00, Z6, Z7, K2
 	KUNPCKWD   K1, K2, K1
@@ -4491,7 +4423,7 @@ maskbytes17:
 	VMOVUPS    Z20, (DX)
 	ADDQ       $+64, DX
 
-maskdone18:
+maskdone16:
 	VMOVAPS Z1, Z11
 	VMOVAPS Z2, Z10
 	VMOVAPS Z3, Z9
@@ -4559,8 +4491,8 @@ short4loop:
 	VADDPS.BCST       12(R10), Z8, Z8
 	VMOVUPS           Z8, 192(SI)
 	CMPL              kind+56(FP), $+1
-	JLT               maskdone20
-	JEQ               maskbytes19
+	JLT               maskdone18
+	JEQ               maskbytes17
 	VCMPPS            $0x00, Z1, Z0, K1
 	VCMPPS            $0x00, Z2, Z5, K2
 	KUNPCKWD          K1, K2, K1
@@ -4570,9 +4502,9 @@ short4loop:
 	KUNPCKDQ          K1, K2, K1
 	KMOVQ             K1, (DX)
 	ADDQ              $+8, DX
-	JMP               maskdone20
+	JMP               maskdone18
 
-maskbytes19:
+maskbytes17:
 	VCMPPS     $0x00, Z1, Z0, K1
 	VCMPPS     $0x00, Z2, Z5, K2
 	KUNPCKWD   K1, K2, K1
@@ -4584,7 +4516,7 @@ maskbytes19:
 	VMOVUPS    Z8, (DX)
 	ADDQ       $+64, DX
 
-maskdone20:
+maskdone18:
 short4back:
 	ADDQ $+16, R8
 	ADDQ $+16, R9
@@ -4666,8 +4598,8 @@ laneloop:
 	VADDPS       Z8, Z17, Z17
 	VMOVUPS      Z17, 192(SI)
 	CMPL         kind+56(FP), $+1
-	JLT          maskdone22
-	JEQ          maskbytes21
+	JLT          maskdone20
+	JEQ          maskbytes19
 	VCMPPS       $0x00, Z3, Z0, K1
 	VCMPPS       $0x00, Z6, Z1, K2
 	KUNPCKWD     K1, K2, K1
@@ -4677,9 +4609,9 @@ laneloop:
 	KUNPCKDQ     K1, K2, K1
 	KMOVQ        K1, (DX)
 	ADDQ         $+8, DX
-	JMP          maskdone22
+	JMP          maskdone20
 
-maskbytes21:
+maskbytes19:
 	VCMPPS     $0x00, Z3, Z0, K1
 	VCMPPS     $0x00, Z6, Z1, K2
 	KUNPCKWD   K1, K2, K1
@@ -4691,7 +4623,7 @@ maskbytes21:
 	VMOVUPS    Z5, (DX)
 	ADDQ       $+64, DX
 
-maskdone22:
+maskdone20:
 laneback:
 	ADDQ  $+256, SI
 	ADDQ  $+256, BX
@@ -4711,20 +4643,11 @@ laneback:
 	MOVQ  SI, CX
 	CALL  ·stageOut32AVX512(SB)
 	MOVQ  1352(SP), DX
-	CMPL  kind+56(FP), $+1
-	JLT   maskdone24
-	JEQ   maskbytes23
+	MOVL  kind+56(FP), R14
 	LEAQ  256(SP), AX
 	MOVQ  DX, CX
-	CALL  ·stageOut1AVX512(SB)
-	JMP   maskdone24
+	CALL  ·stageOutMaskAVX512(SB)
 
-maskbytes23:
-	LEAQ 256(SP), AX
-	MOVQ DX, CX
-	CALL ·stageOut8AVX512(SB)
-
-maskdone24:
 laneend:
 	CMPQ 2056(SP), $+1
 	JEQ  groupodddone
@@ -4801,8 +4724,8 @@ groupstream:
 	VADDPS       Z9, Z8, Z8
 	VMOVNTPS     Z8, 192(SI)
 	CMPL         kind+56(FP), $+1
-	JLT          maskdone26
-	JEQ          maskbytes25
+	JLT          maskdone22
+	JEQ          maskbytes21
 	VCMPPS       $0x00, Z1, Z0, K1
 	VCMPPS       $0x00, Z2, Z5, K2
 	KUNPCKWD     K1, K2, K1
@@ -4812,9 +4735,9 @@ groupstream:
 	KUNPCKDQ     K1, K2, K1
 	KMOVQ        K1, (DX)
 	ADDQ         $+8, DX
-	JMP          maskdone26
+	JMP          maskdone22
 
-maskbytes25:
+maskbytes21:
 	VCMPPS     $0x00, Z1, Z0, K1
 	VCMPPS     $0x00, Z2, Z5, K2
 	KUNPCKWD   K1, K2, K1
@@ -4826,7 +4749,7 @@ maskbytes25:
 	VMOVNTPS   Z8, (DX)
 	ADDQ       $+64, DX
 
-maskdone26:
+maskdone22:
 	ADDQ $+256, SI
 	ADDQ $+256, BX
 	SUBQ $+64, R11
@@ -4868,8 +4791,8 @@ grouplast:
 	VADDPS      Z9, Z19, Z19
 	VMOVUPS     Z19, 192(SI)
 	CMPL        kind+56(FP), $+1
-	JLT         maskdone28
-	JEQ         maskbytes27
+	JLT         maskdone24
+	JEQ         maskbytes23
 	VCMPPS      $0x00, Z0, Z1, K1
 	VCMPPS      $0x00, Z2, Z3, K2
 	KUNPCKWD    K1, K2, K1
@@ -4879,9 +4802,9 @@ grouplast:
 	KUNPCKDQ    K1, K2, K1
 	KMOVQ       K1, (DX)
 	ADDQ        $+8, DX
-	JMP         maskdone28
+	JMP         maskdone24
 
-maskbytes27:
+maskbytes23:
 	VCMPPS     $0x00, Z0, Z1, K1
 	VCMPPS     $0x00, Z2, Z3, K2
 	KUNPCKWD   K1, K2, K1
@@ -4893,7 +4816,7 @@ maskbytes27:
 	VMOVUPS    Z19, (DX)
 	ADDQ       $+64, DX
 
-maskdone28:
+maskdone24:
 	ADDQ $+256, SI
 	ADDQ $+256, BX
 	SUBQ $+64, R11
@@ -4923,21 +4846,11 @@ groupstaged:
 	MOVQ SI, CX
 	CALL ·stageOut32AVX512(SB)
 	MOVQ 1352(SP), DX
-	CMPL kind+56(FP), $+1
-	JLT  maskdone30
-	JEQ  maskbytes29
+	MOVL kind+56(FP), R14
 	LEAQ 256(SP), AX
 	MOVQ DX, CX
-	CALL ·stageOut1AVX512(SB)
-	JMP  maskdone30
-
-maskbytes29:
-	LEAQ 256(SP), AX
-	MOVQ DX, CX
-	CALL ·stageOut8AVX512(SB)
-
-maskdone30:
-	JMP return
+	CALL ·stageOutMaskAVX512(SB)
+	JMP  return
 
 groupending:
 	MOVQ DI, 2048(SP)
@@ -5057,8 +4970,8 @@ short2stream:
 	VADDPS.BCST       4(R10), Z8, Z8
 	VMOVNTPS          Z8, 192(SI)
 	CMPL              kind+56(FP), $+1
-	JLT               maskdone32
-	JEQ               maskbytes31
+	JLT               maskdone26
+	JEQ               maskbytes25
 	VCMPPS            $0x00, Z1, Z0, K1
 	VCMPPS            $0x00, Z2, Z5, K2
 	KUNPCKWD          K1, K2, K1
@@ -5068,9 +4981,9 @@ short2stream:
 	KUNPCKDQ          K1, K2, K1
 	KMOVQ             K1, (DX)
 	ADDQ              $+8, DX
-	JMP               maskdone32
+	JMP               maskdone26
 
-maskbytes31:
+maskbytes25:
 	VCMPPS     $0x00, Z1, Z0, K1
 	VCMPPS     $0x00, Z2, Z5, K2
 	KUNPCKWD   K1, K2, K1
@@ -5082,7 +4995,7 @@ maskbytes31:
 	VMOVNTPS   Z8, (DX)
 	ADDQ       $+64, DX
 
-maskdone32:
+maskdone26:
 	ADDQ $+8, R8
 	ADDQ $+8, R9
 	ADDQ $+8, R10
@@ -5154,8 +5067,8 @@ short4stream:
 	VADDPS.BCST       12(R10), Z8, Z8
 	VMOVNTPS          Z8, 192(SI)
 	CMPL              kind+56(FP), $+1
-	JLT               maskdone34
-	JEQ               maskbytes33
+	JLT               maskdone28
+	JEQ               maskbytes27
 	VCMPPS            $0x00, Z1, Z0, K1
 	VCMPPS            $0x00, Z2, Z5, K2
 	KUNPCKWD          K1, K2, K1
@@ -5165,9 +5078,9 @@ short4stream:
 	KUNPCKDQ          K1, K2, K1
 	KMOVQ             K1, (DX)
 	ADDQ              $+8, DX
-	JMP               maskdone34
+	JMP               maskdone28
 
-maskbytes33:
+maskbytes27:
 	VCMPPS     $0x00, Z1, Z0, K1
 	VCMPPS     $0x00, Z2, Z5, K2
 	KUNPCKWD   K1, K2, K1
@@ -5179,7 +5092,7 @@ maskbytes33:
 	VMOVNTPS   Z8, (DX)
 	ADDQ       $+64, DX
 
-maskdone34:
+maskdone28:
 	ADDQ $+16, R8
 	ADDQ $+16, R9
 	ADDQ $+16, R10
@@ -5302,8 +5215,8 @@ rare:
 	VBLENDMPS    Z11, Z1, K1, Z11
 	VMOVUPS      Z11, 192(SI)
 	CMPL         kind+56(FP), $+1
-	JLT          maskdone36
-	JEQ          maskbytes35
+	JLT          maskdone30
+	JEQ          maskbytes29
 	VCMPPS       $0x00, Z0, Z3, K1
 	VCMPPS       $0x00, Z2, Z6, K2
 	KUNPCKWD     K1, K2, K1
@@ -5313,9 +5226,9 @@ rare:
 	KUNPCKDQ     K1, K2, K1
 	KMOVQ        K1, (DX)
 	ADDQ         $+8, DX
-	JMP          maskdone36
+	JMP          maskdone30
 
-maskbytes35:
+maskbytes29:
 	VCMPPS     $0x00, Z0, Z3, K1
 	VCMPPS     $0x00, Z2, Z6, K2
 	KUNPCKWD   K1, K2, K1
@@ -5327,7 +5240,7 @@ maskbytes35:
 	VMOVUPS    Z1, (DX)
 	ADDQ       $+64, DX
 
-maskdone36:
+maskdone30:
 	CMPQ         1400(SP), $+4
 	JEQ          laneback
 	MOVQ         1368(SP), R8

@@ -40,7 +40,7 @@ groups:
 	ADD R14<<2, R4, R16
 	MOVD R16, 544(RSP)
 	ADD $344, RSP, R16
-	CALL ·number1NEON(SB)
+	CALL ·numberNEON(SB)
 groupbegin:
 	CMP $16, R0
 	BLT grouptail
@@ -289,19 +289,10 @@ groupstaged:
 	MOVD R1, R17
 	CALL ·stageOut32NEON(SB)
 	MOVD 296(RSP), R2
-	MOVWU kind+48(FP), R16
-	CMP $1, R16
-	BLT maskdone6
-	BEQ maskbytes5
+	MOVWU kind+48(FP), R19
 	ADD $80, RSP, R16
 	MOVD R2, R17
-	CALL ·stageOut1NEON(SB)
-	B maskdone6
-maskbytes5:
-	ADD $80, RSP, R16
-	MOVD R2, R17
-	CALL ·stageOut8NEON(SB)
-maskdone6:
+	CALL ·stageOutMaskNEON(SB)
 groupdone:
 	RET
 lanes:
@@ -368,8 +359,8 @@ laneloop:
 	FMOVQ F7, 48(R1)
 	MOVWU kind+48(FP), R16
 	CMP $1, R16
-	BLT maskdone8
-	BEQ maskbytes7
+	BLT maskdone6
+	BEQ maskbytes5
 	WORD $0x4e22e407 // fcmeq v7.4s, v0.4s, v2.4s
 	WORD $0x4e24e42a // fcmeq v10.4s, v1.4s, v4.4s
 	VUZP1 V10.H8, V7.H8, V7.H8
@@ -383,8 +374,8 @@ laneloop:
 	VADDP V7.B16, V7.B16, V7.B16
 	WORD $0x7d000047 // str h7, [x2]
 	ADD $2, R2, R2
-	B maskdone8
-maskbytes7:
+	B maskdone6
+maskbytes5:
 	WORD $0x4e22e407 // fcmeq v7.4s, v0.4s, v2.4s
 	WORD $0x4e24e42a // fcmeq v10.4s, v1.4s, v4.4s
 	VUZP1 V10.H8, V7.H8, V7.H8
@@ -395,7 +386,7 @@ maskbytes7:
 	VUSHR $7, V7.B16, V7.B16
 	FMOVQ F7, (R2)
 	ADD $16, R2, R2
-maskdone8:
+maskdone6:
 laneback:
 	ADD $64, R1, R1
 	ADD $64, R3, R3
@@ -414,19 +405,10 @@ lanetail:
 	MOVD R1, R17
 	CALL ·stageOut32NEON(SB)
 	MOVD 296(RSP), R2
-	MOVWU kind+48(FP), R16
-	CMP $1, R16
-	BLT maskdone10
-	BEQ maskbytes9
+	MOVWU kind+48(FP), R19
 	ADD $80, RSP, R16
 	MOVD R2, R17
-	CALL ·stageOut1NEON(SB)
-	B maskdone10
-maskbytes9:
-	ADD $80, RSP, R16
-	MOVD R2, R17
-	CALL ·stageOut8NEON(SB)
-maskdone10:
+	CALL ·stageOutMaskNEON(SB)
 laneend:
 	MOVD 560(RSP), R16
 	CMP $1, R16
@@ -467,12 +449,12 @@ groupodd:
 grouprepeat:
 	ADD $632, RSP, R16
 	MOVD R4, R17
-	CALL ·repeat1NEON(SB)
+	CALL ·repeatNEON(SB)
 	MOVD R17, 776(RSP)
 	ADD $632, RSP, R4
 	ADD $848, RSP, R16
 	MOVD R5, R17
-	CALL ·repeat1NEON(SB)
+	CALL ·repeatNEON(SB)
 	MOVD R17, 992(RSP)
 	ADD $848, RSP, R5
 	MOVD R15, R12
@@ -515,12 +497,12 @@ lanestage:
 spread:
 	ADD $160, RSP, R16
 	MOVD R4, R17
-	CALL ·spread1NEON(SB)
+	CALL ·spreadNEON(SB)
 	MOVD R4, 312(RSP)
 	ADD $160, RSP, R4
 	ADD $224, RSP, R16
 	MOVD R5, R17
-	CALL ·spread1NEON(SB)
+	CALL ·spreadNEON(SB)
 	MOVD R5, 320(RSP)
 	ADD $224, RSP, R5
 rare:
@@ -576,8 +558,8 @@ rare:
 	FMOVQ F8, 48(R1)
 	MOVWU kind+48(FP), R16
 	CMP $1, R16
-	BLT maskdone12
-	BEQ maskbytes11
+	BLT maskdone8
+	BEQ maskbytes7
 	WORD $0x4e20e444 // fcmeq v4.4s, v2.4s, v0.4s
 	WORD $0x4e21e4aa // fcmeq v10.4s, v5.4s, v1.4s
 	VUZP1 V10.H8, V4.H8, V4.H8
@@ -591,8 +573,8 @@ rare:
 	VADDP V4.B16, V4.B16, V4.B16
 	WORD $0x7d000044 // str h4, [x2]
 	ADD $2, R2, R2
-	B maskdone12
-maskbytes11:
+	B maskdone8
+maskbytes7:
 	WORD $0x4e20e444 // fcmeq v4.4s, v2.4s, v0.4s
 	WORD $0x4e21e4aa // fcmeq v10.4s, v5.4s, v1.4s
 	VUZP1 V10.H8, V4.H8, V4.H8
@@ -603,7 +585,7 @@ maskbytes11:
 	VUSHR $7, V4.B16, V4.B16
 	FMOVQ F4, (R2)
 	ADD $16, R2, R2
-maskdone12:
+maskdone8:
 	MOVD 336(RSP), R16
 	CMP $2, R16
 	BEQ laneback
@@ -649,7 +631,7 @@ groups:
 	ADD R14<<2, R4, R16
 	MOVD R16, 616(RSP)
 	ADD $416, RSP, R16
-	CALL ·number1NEON(SB)
+	CALL ·numberNEON(SB)
 groupbegin:
 	CMP $16, R0
 	BLT grouptail
@@ -931,19 +913,10 @@ groupstaged:
 	MOVD R1, R17
 	CALL ·stageOut32NEON(SB)
 	MOVD 360(RSP), R2
-	MOVWU kind+56(FP), R16
-	CMP $1, R16
-	BLT maskdone6
-	BEQ maskbytes5
+	MOVWU kind+56(FP), R19
 	ADD $80, RSP, R16
 	MOVD R2, R17
-	CALL ·stageOut1NEON(SB)
-	B maskdone6
-maskbytes5:
-	ADD $80, RSP, R16
-	MOVD R2, R17
-	CALL ·stageOut8NEON(SB)
-maskdone6:
+	CALL ·stageOutMaskNEON(SB)
 groupdone:
 	RET
 lanes:
@@ -1030,8 +1003,8 @@ laneloop:
 	FMOVQ F0, 48(R1)
 	MOVWU kind+56(FP), R16
 	CMP $1, R16
-	BLT maskdone8
-	BEQ maskbytes7
+	BLT maskdone6
+	BEQ maskbytes5
 	WORD $0x4e22e420 // fcmeq v0.4s, v1.4s, v2.4s
 	WORD $0x4e24e46a // fcmeq v10.4s, v3.4s, v4.4s
 	VUZP1 V10.H8, V0.H8, V0.H8
@@ -1045,8 +1018,8 @@ laneloop:
 	VADDP V0.B16, V0.B16, V0.B16
 	WORD $0x7d000040 // str h0, [x2]
 	ADD $2, R2, R2
-	B maskdone8
-maskbytes7:
+	B maskdone6
+maskbytes5:
 	WORD $0x4e22e420 // fcmeq v0.4s, v1.4s, v2.4s
 	WORD $0x4e24e46a // fcmeq v10.4s, v3.4s, v4.4s
 	VUZP1 V10.H8, V0.H8, V0.H8
@@ -1057,7 +1030,7 @@ maskbytes7:
 	VUSHR $7, V0.B16, V0.B16
 	FMOVQ F0, (R2)
 	ADD $16, R2, R2
-maskdone8:
+maskdone6:
 laneback:
 	ADD $64, R1, R1
 	ADD $64, R3, R3
@@ -1077,19 +1050,10 @@ lanetail:
 	MOVD R1, R17
 	CALL ·stageOut32NEON(SB)
 	MOVD 360(RSP), R2
-	MOVWU kind+56(FP), R16
-	CMP $1, R16
-	BLT maskdone10
-	BEQ maskbytes9
+	MOVWU kind+56(FP), R19
 	ADD $80, RSP, R16
 	MOVD R2, R17
-	CALL ·stageOut1NEON(SB)
-	B maskdone10
-maskbytes9:
-	ADD $80, RSP, R16
-	MOVD R2, R17
-	CALL ·stageOut8NEON(SB)
-maskdone10:
+	CALL ·stageOutMaskNEON(SB)
 laneend:
 	MOVD 632(RSP), R16
 	CMP $1, R16
@@ -1134,17 +1098,17 @@ groupodd:
 grouprepeat:
 	ADD $704, RSP, R16
 	MOVD R4, R17
-	CALL ·repeat1NEON(SB)
+	CALL ·repeatNEON(SB)
 	MOVD R17, 848(RSP)
 	ADD $704, RSP, R4
 	ADD $920, RSP, R16
 	MOVD R5, R17
-	CALL ·repeat1NEON(SB)
+	CALL ·repeatNEON(SB)
 	MOVD R17, 1064(RSP)
 	ADD $920, RSP, R5
 	ADD $1136, RSP, R16
 	MOVD R6, R17
-	CALL ·repeat1NEON(SB)
+	CALL ·repeatNEON(SB)
 	MOVD R17, 1280(RSP)
 	ADD $1136, RSP, R6
 	MOVD R15, R12
@@ -1193,17 +1157,17 @@ lanestage:
 spread:
 	ADD $160, RSP, R16
 	MOVD R4, R17
-	CALL ·spread1NEON(SB)
+	CALL ·spreadNEON(SB)
 	MOVD R4, 376(RSP)
 	ADD $160, RSP, R4
 	ADD $224, RSP, R16
 	MOVD R5, R17
-	CALL ·spread1NEON(SB)
+	CALL ·spreadNEON(SB)
 	MOVD R5, 384(RSP)
 	ADD $224, RSP, R5
 	ADD $288, RSP, R16
 	MOVD R6, R17
-	CALL ·spread1NEON(SB)
+	CALL ·spreadNEON(SB)
 	MOVD R6, 392(RSP)
 	ADD $288, RSP, R6
 rare:
@@ -1279,8 +1243,8 @@ rare:
 	FMOVQ F7, 48(R1)
 	MOVWU kind+56(FP), R16
 	CMP $1, R16
-	BLT maskdone12
-	BEQ maskbytes11
+	BLT maskdone8
+	BEQ maskbytes7
 	WORD $0x4e20e464 // fcmeq v4.4s, v3.4s, v0.4s
 	WORD $0x4e21e4c9 // fcmeq v9.4s, v6.4s, v1.4s
 	VUZP1 V9.H8, V4.H8, V4.H8
@@ -1294,8 +1258,8 @@ rare:
 	VADDP V4.B16, V4.B16, V4.B16
 	WORD $0x7d000044 // str h4, [x2]
 	ADD $2, R2, R2
-	B maskdone12
-maskbytes11:
+	B maskdone8
+maskbytes7:
 	WORD $0x4e20e464 // fcmeq v4.4s, v3.4s, v0.4s
 	WORD $0x4e21e4c9 // fcmeq v9.4s, v6.4s, v1.4s
 	VUZP1 V9.H8, V4.H8, V4.H8
@@ -1306,7 +1270,7 @@ maskbytes11:
 	VUSHR $7, V4.B16, V4.B16
 	FMOVQ F4, (R2)
 	ADD $16, R2, R2
-maskdone12:
+maskdone8:
 	MOVD 408(RSP), R16
 	CMP $2, R16
 	BEQ laneback
@@ -1360,7 +1324,7 @@ groups:
 	ADD R14<<2, R4, R16
 	MOVD R16, 616(RSP)
 	ADD $416, RSP, R16
-	CALL ·number1NEON(SB)
+	CALL ·numberNEON(SB)
 groupbegin:
 	CMP $16, R0
 	BLT grouptail
@@ -1634,19 +1598,10 @@ groupstaged:
 	MOVD R1, R17
 	CALL ·stageOut32NEON(SB)
 	MOVD 360(RSP), R2
-	MOVWU kind+56(FP), R16
-	CMP $1, R16
-	BLT maskdone6
-	BEQ maskbytes5
+	MOVWU kind+56(FP), R19
 	ADD $80, RSP, R16
 	MOVD R2, R17
-	CALL ·stageOut1NEON(SB)
-	B maskdone6
-maskbytes5:
-	ADD $80, RSP, R16
-	MOVD R2, R17
-	CALL ·stageOut8NEON(SB)
-maskdone6:
+	CALL ·stageOutMaskNEON(SB)
 groupdone:
 	RET
 lanes:
@@ -1725,8 +1680,8 @@ laneloop:
 	FMOVQ F5, 48(R1)
 	MOVWU kind+56(FP), R16
 	CMP $1, R16
-	BLT maskdone8
-	BEQ maskbytes7
+	BLT maskdone6
+	BEQ maskbytes5
 	WORD $0x4e23e405 // fcmeq v5.4s, v0.4s, v3.4s
 	WORD $0x4e26e428 // fcmeq v8.4s, v1.4s, v6.4s
 	VUZP1 V8.H8, V5.H8, V5.H8
@@ -1740,8 +1695,8 @@ laneloop:
 	VADDP V5.B16, V5.B16, V5.B16
 	WORD $0x7d000045 // str h5, [x2]
 	ADD $2, R2, R2
-	B maskdone8
-maskbytes7:
+	B maskdone6
+maskbytes5:
 	WORD $0x4e23e405 // fcmeq v5.4s, v0.4s, v3.4s
 	WORD $0x4e26e428 // fcmeq v8.4s, v1.4s, v6.4s
 	VUZP1 V8.H8, V5.H8, V5.H8
@@ -1752,7 +1707,7 @@ maskbytes7:
 	VUSHR $7, V5.B16, V5.B16
 	FMOVQ F5, (R2)
 	ADD $16, R2, R2
-maskdone8:
+maskdone6:
 laneback:
 	ADD $64, R1, R1
 	ADD $64, R3, R3
@@ -1772,19 +1727,10 @@ lanetail:
 	MOVD R1, R17
 	CALL ·stageOut32NEON(SB)
 	MOVD 360(RSP), R2
-	MOVWU kind+56(FP), R16
-	CMP $1, R16
-	BLT maskdone10
-	BEQ maskbytes9
+	MOVWU kind+56(FP), R19
 	ADD $80, RSP, R16
 	MOVD R2, R17
-	CALL ·stageOut1NEON(SB)
-	B maskdone10
-maskbytes9:
-	ADD $80, RSP, R16
-	MOVD R2, R17
-	CALL ·stageOut8NEON(SB)
-maskdone10:
+	CALL ·stageOutMaskNEON(SB)
 laneend:
 	MOVD 632(RSP), R16
 	CMP $1, R16
@@ -1829,17 +1775,17 @@ groupodd:
 grouprepeat:
 	ADD $704, RSP, R16
 	MOVD R4, R17
-	CALL ·repeat1NEON(SB)
+	CALL ·repeatNEON(SB)
 	MOVD R17, 848(RSP)
 	ADD $704, RSP, R4
 	ADD $920, RSP, R16
 	MOVD R5, R17
-	CALL ·repeat1NEON(SB)
+	CALL ·repeatNEON(SB)
 	MOVD R17, 1064(RSP)
 	ADD $920, RSP, R5
 	ADD $1136, RSP, R16
 	MOVD R6, R17
-	CALL ·repeat1NEON(SB)
+	CALL ·repeatNEON(SB)
 	MOVD R17, 1280(RSP)
 	ADD $1136, RSP, R6
 	MOVD R15, R12
@@ -1888,17 +1834,17 @@ lanestage:
 spread:
 	ADD $160, RSP, R16
 	MOVD R4, R17
-	CALL ·spread1NEON(SB)
+	CALL ·spreadNEON(SB)
 	MOVD R4, 376(RSP)
 	ADD $160, RSP, R4
 	ADD $224, RSP, R16
 	MOVD R5, R17
-	CALL ·spread1NEON(SB)
+	CALL ·spreadNEON(SB)
 	MOVD R5, 384(RSP)
 	ADD $224, RSP, R5
 	ADD $288, RSP, R16
 	MOVD R6, R17
-	CALL ·spread1NEON(SB)
+	CALL ·spreadNEON(SB)
 	MOVD R6, 392(RSP)
 	ADD $288, RSP, R6
 rare:
@@ -1962,8 +1908,8 @@ rare:
 	FMOVQ F7, 48(R1)
 	MOVWU kind+56(FP), R16
 	CMP $1, R16
-	BLT maskdone12
-	BEQ maskbytes11
+	BLT maskdone8
+	BEQ maskbytes7
 	WORD $0x4e20e462 // fcmeq v2.4s, v3.4s, v0.4s
 	WORD $0x4e21e4c9 // fcmeq v9.4s, v6.4s, v1.4s
 	VUZP1 V9.H8, V2.H8, V2.H8
@@ -1977,8 +1923,8 @@ rare:
 	VADDP V2.B16, V2.B16, V2.B16
 	WORD $0x7d000042 // str h2, [x2]
 	ADD $2, R2, R2
-	B maskdone12
-maskbytes11:
+	B maskdone8
+maskbytes7:
 	WORD $0x4e20e462 // fcmeq v2.4s, v3.4s, v0.4s
 	WORD $0x4e21e4c9 // fcmeq v9.4s, v6.4s, v1.4s
 	VUZP1 V9.H8, V2.H8, V2.H8
@@ -1989,7 +1935,7 @@ maskbytes11:
 	VUSHR $7, V2.B16, V2.B16
 	FMOVQ F2, (R2)
 	ADD $16, R2, R2
-maskdone12:
+maskdone8:
 	MOVD 408(RSP), R16
 	CMP $2, R16
 	BEQ laneback

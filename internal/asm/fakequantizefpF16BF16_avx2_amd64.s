@@ -465,21 +465,11 @@ groupstaged:
 	MOVQ SI, CX
 	CALL ·stageOut16AVX2(SB)
 	MOVQ 424(SP), DX
-	CMPL kind+56(FP), $+1
-	JLT  maskdone18
-	JEQ  maskbytes17
+	MOVL kind+56(FP), R14
 	LEAQ 64(SP), AX
 	MOVQ DX, CX
-	CALL ·stageOut1AVX2(SB)
-	JMP  maskdone18
-
-maskbytes17:
-	LEAQ 64(SP), AX
-	MOVQ DX, CX
-	CALL ·stageOut8AVX2(SB)
-
-maskdone18:
-	JMP return
+	CALL ·stageOutMaskAVX2(SB)
+	JMP  return
 
 longs:
 	VBROADCASTSS (R8), Y11
@@ -500,7 +490,7 @@ longs:
 
 longloop:
 	CMPL      R10, $+2
-	JNE       half19
+	JNE       half17
 	VPMOVZXWD (BX), Y0
 	VPSLLD    $0x10, Y0, Y0
 	VPMOVZXWD 16(BX), Y1
@@ -510,7 +500,7 @@ longloop:
 	VPMOVZXWD 48(BX), Y3
 	VPSLLD    $0x10, Y3, Y3
 
-halfdone20:
+halfdone18:
 	VMULPS       Y9, Y0, Y4
 	VFMADD231PS  Y10, Y0, Y4
 	VMULPS       Y9, Y1, Y0
@@ -550,7 +540,7 @@ halfdone20:
 	VPOR         Y6, Y5, Y5
 	VMULPS       Y11, Y5, Y5
 	CMPL         R10, $+2
-	JNE          half21
+	JNE          half19
 	VPSLLD       $0x0f, Y3, Y6
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y3, Y6
@@ -565,7 +555,7 @@ halfdone20:
 	VPERMQ       $0xd8, Y6, Y6
 	VMOVUPS      Y6, (SI)
 
-halfdone22:
+halfdone20:
 	VPAND        Y12, Y1, Y3
 	VPMINUD      Y15, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+12(SB), Y5
@@ -591,7 +581,7 @@ halfdone22:
 	VPOR         Y6, Y5, Y5
 	VMULPS       Y11, Y5, Y5
 	CMPL         R10, $+2
-	JNE          half23
+	JNE          half21
 	VPSLLD       $0x0f, Y3, Y6
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y3, Y6
@@ -606,10 +596,10 @@ halfdone22:
 	VPERMQ       $0xd8, Y6, Y6
 	VMOVUPS      Y6, 32(SI)
 
-halfdone24:
+halfdone22:
 	CMPL      kind+56(FP), $+1
-	JLT       maskdone26
-	JEQ       maskbytes25
+	JLT       maskdone24
+	JEQ       maskbytes23
 	VPAND     Y12, Y4, Y4
 	VCMPPS    $0x02, Y15, Y4, Y4
 	VPAND     Y12, Y0, Y0
@@ -627,9 +617,9 @@ halfdone24:
 	VMOVMSKPS Y2, AX
 	MOVB      AL, 3(DX)
 	ADDQ      $+4, DX
-	JMP       maskdone26
+	JMP       maskdone24
 
-maskbytes25:
+maskbytes23:
 	VPAND     Y12, Y4, Y4
 	VCMPPS    $0x02, Y15, Y4, Y4
 	VPAND     Y12, Y0, Y0
@@ -647,7 +637,7 @@ maskbytes25:
 	VMOVUPS   Y4, (DX)
 	ADDQ      $+32, DX
 
-maskdone26:
+maskdone24:
 longback:
 	ADDQ $+64, SI
 	ADDQ $+64, BX
@@ -666,20 +656,11 @@ longtail:
 	MOVQ  SI, CX
 	CALL  ·stageOut16AVX2(SB)
 	MOVQ  424(SP), DX
-	CMPL  kind+56(FP), $+1
-	JLT   maskdone28
-	JEQ   maskbytes27
+	MOVL  kind+56(FP), R14
 	LEAQ  64(SP), AX
 	MOVQ  DX, CX
-	CALL  ·stageOut1AVX2(SB)
-	JMP   maskdone28
+	CALL  ·stageOutMaskAVX2(SB)
 
-maskbytes27:
-	LEAQ 64(SP), AX
-	MOVQ DX, CX
-	CALL ·stageOut8AVX2(SB)
-
-maskdone28:
 longend:
 	ADDQ  $+4, R8
 	ADDQ  $+4, R9
@@ -701,7 +682,7 @@ short2loop:
 	VBROADCASTSS (R9), Y9
 	VBROADCASTSS 4(R9), Y8
 	CMPL         R10, $+2
-	JNE          half29
+	JNE          half25
 	VPMOVZXWD    (BX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VPMOVZXWD    16(BX), Y1
@@ -711,7 +692,7 @@ short2loop:
 	VPMOVZXWD    48(BX), Y3
 	VPSLLD       $0x10, Y3, Y3
 
-halfdone30:
+halfdone26:
 	VMULPS       Y9, Y0, Y4
 	VFMSUB231PS  Y11, Y4, Y0
 	VFNMADD231PS Y9, Y0, Y4
@@ -755,7 +736,7 @@ halfdone30:
 	VPOR         Y6, Y5, Y5
 	VMULPS       Y11, Y5, Y5
 	CMPL         R10, $+2
-	JNE          half31
+	JNE          half27
 	VPSLLD       $0x0f, Y3, Y6
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y3, Y6
@@ -770,7 +751,7 @@ halfdone30:
 	VPERMQ       $0xd8, Y6, Y6
 	VMOVUPS      Y6, (SI)
 
-halfdone32:
+halfdone28:
 	VPAND        Y12, Y1, Y3
 	VPMINUD      Y15, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+12(SB), Y5
@@ -796,7 +777,7 @@ halfdone32:
 	VPOR         Y6, Y5, Y5
 	VMULPS       Y10, Y5, Y5
 	CMPL         R10, $+2
-	JNE          half33
+	JNE          half29
 	VPSLLD       $0x0f, Y3, Y6
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y3, Y6
@@ -811,10 +792,10 @@ halfdone32:
 	VPERMQ       $0xd8, Y6, Y6
 	VMOVUPS      Y6, 32(SI)
 
-halfdone34:
+halfdone30:
 	CMPL      kind+56(FP), $+1
-	JLT       maskdone36
-	JEQ       maskbytes35
+	JLT       maskdone32
+	JEQ       maskbytes31
 	VPAND     Y12, Y4, Y4
 	VCMPPS    $0x02, Y15, Y4, Y4
 	VPAND     Y12, Y0, Y0
@@ -832,9 +813,9 @@ halfdone34:
 	VMOVMSKPS Y2, AX
 	MOVB      AL, 3(DX)
 	ADDQ      $+4, DX
-	JMP       maskdone36
+	JMP       maskdone32
 
-maskbytes35:
+maskbytes31:
 	VPAND     Y12, Y4, Y4
 	VCMPPS    $0x02, Y15, Y4, Y4
 	VPAND     Y12, Y0, Y0
@@ -852,7 +833,7 @@ maskbytes35:
 	VMOVUPS   Y4, (DX)
 	ADDQ      $+32, DX
 
-maskdone36:
+maskdone32:
 short2back:
 	ADDQ $+8, R8
 	ADDQ $+8, R9
@@ -873,7 +854,7 @@ lanerow:
 
 laneloop:
 	CMPL      R10, $+2
-	JNE       half37
+	JNE       half33
 	VPMOVZXWD (BX), Y0
 	VPSLLD    $0x10, Y0, Y0
 	VPMOVZXWD 16(BX), Y1
@@ -883,7 +864,7 @@ laneloop:
 	VPMOVZXWD 48(BX), Y3
 	VPSLLD    $0x10, Y3, Y3
 
-halfdone38:
+halfdone34:
 	VMOVUPS      (R9), Y4
 	VMULPS       Y4, Y0, Y5
 	VMOVUPS      (R8), Y6
@@ -935,7 +916,7 @@ halfdone38:
 	VPOR         Y6, Y3, Y3
 	VMULPS       Y7, Y3, Y3
 	CMPL         R10, $+2
-	JNE          half39
+	JNE          half35
 	VPSLLD       $0x0f, Y0, Y6
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y0, Y6
@@ -950,7 +931,7 @@ halfdone38:
 	VPERMQ       $0xd8, Y6, Y6
 	VMOVUPS      Y6, (SI)
 
-halfdone40:
+halfdone36:
 	VPAND        Y12, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+12(SB), Y3
@@ -976,7 +957,7 @@ halfdone40:
 	VPOR         Y6, Y3, Y3
 	VMULPS       Y9, Y3, Y3
 	CMPL         R10, $+2
-	JNE          half41
+	JNE          half37
 	VPSLLD       $0x0f, Y0, Y6
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y0, Y6
@@ -991,10 +972,10 @@ halfdone40:
 	VPERMQ       $0xd8, Y6, Y6
 	VMOVUPS      Y6, 32(SI)
 
-halfdone42:
+halfdone38:
 	CMPL      kind+56(FP), $+1
-	JLT       maskdone44
-	JEQ       maskbytes43
+	JLT       maskdone40
+	JEQ       maskbytes39
 	VPAND     Y12, Y5, Y5
 	VCMPPS    $0x02, Y15, Y5, Y5
 	VPAND     Y12, Y4, Y4
@@ -1012,9 +993,9 @@ halfdone42:
 	VMOVMSKPS Y2, AX
 	MOVB      AL, 3(DX)
 	ADDQ      $+4, DX
-	JMP       maskdone44
+	JMP       maskdone40
 
-maskbytes43:
+maskbytes39:
 	VPAND     Y12, Y5, Y5
 	VCMPPS    $0x02, Y15, Y5, Y5
 	VPAND     Y12, Y4, Y4
@@ -1032,7 +1013,7 @@ maskbytes43:
 	VMOVUPS   Y5, (DX)
 	ADDQ      $+32, DX
 
-maskdone44:
+maskdone40:
 laneback:
 	ADDQ  $+64, SI
 	ADDQ  $+64, BX
@@ -1051,20 +1032,11 @@ laneback:
 	MOVQ  SI, CX
 	CALL  ·stageOut16AVX2(SB)
 	MOVQ  424(SP), DX
-	CMPL  kind+56(FP), $+1
-	JLT   maskdone46
-	JEQ   maskbytes45
+	MOVL  kind+56(FP), R14
 	LEAQ  64(SP), AX
 	MOVQ  DX, CX
-	CALL  ·stageOut1AVX2(SB)
-	JMP   maskdone46
+	CALL  ·stageOutMaskAVX2(SB)
 
-maskbytes45:
-	LEAQ 64(SP), AX
-	MOVQ DX, CX
-	CALL ·stageOut8AVX2(SB)
-
-maskdone46:
 laneend:
 	CMPQ 832(SP), $+1
 	JEQ  groupodddone
@@ -1089,7 +1061,7 @@ groupstream:
 	LEAQ      (BX)(CX*1), AX
 	CALL      ·fetch64AVX2(SB)
 	CMPL      R10, $+2
-	JNE       half47
+	JNE       half41
 	VPMOVZXWD (BX), Y0
 	VPSLLD    $0x10, Y0, Y0
 	VPMOVZXWD 16(BX), Y1
@@ -1099,7 +1071,7 @@ groupstream:
 	VPMOVZXWD 48(BX), Y3
 	VPSLLD    $0x10, Y3, Y3
 
-halfdone48:
+halfdone42:
 	VMULPS       Y10, Y0, Y4
 	VFMSUB231PS  Y11, Y4, Y0
 	VFNMADD231PS Y10, Y0, Y4
@@ -1143,7 +1115,7 @@ halfdone48:
 	VPOR         Y6, Y5, Y5
 	VMULPS       Y11, Y5, Y5
 	CMPL         R10, $+2
-	JNE          half49
+	JNE          half43
 	VPSLLD       $0x0f, Y3, Y6
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y3, Y6
@@ -1158,7 +1130,7 @@ halfdone48:
 	VPERMQ       $0xd8, Y6, Y6
 	VMOVNTPS     Y6, (SI)
 
-halfdone50:
+halfdone44:
 	VPAND        Y12, Y1, Y3
 	VPMINUD      Y15, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+12(SB), Y5
@@ -1184,7 +1156,7 @@ halfdone50:
 	VPOR         Y6, Y5, Y5
 	VMULPS       Y11, Y5, Y5
 	CMPL         R10, $+2
-	JNE          half51
+	JNE          half45
 	VPSLLD       $0x0f, Y3, Y6
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y3, Y6
@@ -1199,10 +1171,10 @@ halfdone50:
 	VPERMQ       $0xd8, Y6, Y6
 	VMOVNTPS     Y6, 32(SI)
 
-halfdone52:
+halfdone46:
 	CMPL      kind+56(FP), $+1
-	JLT       maskdone54
-	JEQ       maskbytes53
+	JLT       maskdone48
+	JEQ       maskbytes47
 	VPAND     Y12, Y4, Y4
 	VCMPPS    $0x02, Y15, Y4, Y4
 	VPAND     Y12, Y0, Y0
@@ -1220,9 +1192,9 @@ halfdone52:
 	VMOVMSKPS Y2, AX
 	MOVB      AL, 3(DX)
 	ADDQ      $+4, DX
-	JMP       maskdone54
+	JMP       maskdone48
 
-maskbytes53:
+maskbytes47:
 	VPAND     Y12, Y4, Y4
 	VCMPPS    $0x02, Y15, Y4, Y4
 	VPAND     Y12, Y0, Y0
@@ -1240,7 +1212,7 @@ maskbytes53:
 	VMOVNTPS  Y4, (DX)
 	ADDQ      $+32, DX
 
-maskdone54:
+maskdone48:
 	ADDQ $+64, SI
 	ADDQ $+64, BX
 	SUBQ $+32, R11
@@ -1351,7 +1323,7 @@ longstream:
 	LEAQ      (BX)(CX*1), AX
 	CALL      ·fetch64AVX2(SB)
 	CMPL      R10, $+2
-	JNE       half55
+	JNE       half49
 	VPMOVZXWD (BX), Y0
 	VPSLLD    $0x10, Y0, Y0
 	VPMOVZXWD 16(BX), Y1
@@ -1361,7 +1333,7 @@ longstream:
 	VPMOVZXWD 48(BX), Y3
 	VPSLLD    $0x10, Y3, Y3
 
-halfdone56:
+halfdone50:
 	VMULPS       Y9, Y0, Y4
 	VFMADD231PS  Y10, Y0, Y4
 	VMULPS       Y9, Y1, Y0
@@ -1401,7 +1373,7 @@ halfdone56:
 	VPOR         Y6, Y5, Y5
 	VMULPS       Y11, Y5, Y5
 	CMPL         R10, $+2
-	JNE          half57
+	JNE          half51
 	VPSLLD       $0x0f, Y3, Y6
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y3, Y6
@@ -1416,7 +1388,7 @@ halfdone56:
 	VPERMQ       $0xd8, Y6, Y6
 	VMOVNTPS     Y6, (SI)
 
-halfdone58:
+halfdone52:
 	VPAND        Y12, Y1, Y3
 	VPMINUD      Y15, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+12(SB), Y5
@@ -1442,7 +1414,7 @@ halfdone58:
 	VPOR         Y6, Y5, Y5
 	VMULPS       Y11, Y5, Y5
 	CMPL         R10, $+2
-	JNE          half59
+	JNE          half53
 	VPSLLD       $0x0f, Y3, Y6
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y3, Y6
@@ -1457,10 +1429,10 @@ halfdone58:
 	VPERMQ       $0xd8, Y6, Y6
 	VMOVNTPS     Y6, 32(SI)
 
-halfdone60:
+halfdone54:
 	CMPL      kind+56(FP), $+1
-	JLT       maskdone62
-	JEQ       maskbytes61
+	JLT       maskdone56
+	JEQ       maskbytes55
 	VPAND     Y12, Y4, Y4
 	VCMPPS    $0x02, Y15, Y4, Y4
 	VPAND     Y12, Y0, Y0
@@ -1478,9 +1450,9 @@ halfdone60:
 	VMOVMSKPS Y2, AX
 	MOVB      AL, 3(DX)
 	ADDQ      $+4, DX
-	JMP       maskdone62
+	JMP       maskdone56
 
-maskbytes61:
+maskbytes55:
 	VPAND     Y12, Y4, Y4
 	VCMPPS    $0x02, Y15, Y4, Y4
 	VPAND     Y12, Y0, Y0
@@ -1498,7 +1470,7 @@ maskbytes61:
 	VMOVNTPS  Y4, (DX)
 	ADDQ      $+32, DX
 
-maskdone62:
+maskdone56:
 	ADDQ $+64, SI
 	ADDQ $+64, BX
 	SUBQ $+32, DI
@@ -1506,26 +1478,26 @@ maskdone62:
 	JGE  longstream
 	JMP  longtail
 
-half19:
+half17:
 	VCVTPH2PS (BX), Y0
 	VCVTPH2PS 16(BX), Y1
 	VCVTPH2PS 32(BX), Y2
 	VCVTPH2PS 48(BX), Y3
-	JMP       halfdone20
+	JMP       halfdone18
 
-half21:
+half19:
 	VCVTPS2PH $0x00, Y3, X6
 	VMOVUPS   X6, (SI)
 	VCVTPS2PH $0x00, Y5, X7
 	VMOVUPS   X7, 16(SI)
-	JMP       halfdone22
+	JMP       halfdone20
 
-half23:
+half21:
 	VCVTPS2PH $0x00, Y3, X6
 	VMOVUPS   X6, 32(SI)
 	VCVTPS2PH $0x00, Y5, X7
 	VMOVUPS   X7, 48(SI)
-	JMP       halfdone24
+	JMP       halfdone22
 
 longrare:
 	MOVQ $+2, 464(SP)
@@ -1552,7 +1524,7 @@ short2stream:
 	VBROADCASTSS (R9), Y9
 	VBROADCASTSS 4(R9), Y8
 	CMPL         R10, $+2
-	JNE          half63
+	JNE          half57
 	VPMOVZXWD    (BX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VPMOVZXWD    16(BX), Y1
@@ -1562,7 +1534,7 @@ short2stream:
 	VPMOVZXWD    48(BX), Y3
 	VPSLLD       $0x10, Y3, Y3
 
-halfdone64:
+halfdone58:
 	VMULPS       Y9, Y0, Y4
 	VFMSUB231PS  Y11, Y4, Y0
 	VFNMADD231PS Y9, Y0, Y4
@@ -1606,7 +1578,7 @@ halfdone64:
 	VPOR         Y6, Y5, Y5
 	VMULPS       Y11, Y5, Y5
 	CMPL         R10, $+2
-	JNE          half65
+	JNE          half59
 	VPSLLD       $0x0f, Y3, Y6
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y3, Y6
@@ -1621,7 +1593,7 @@ halfdone64:
 	VPERMQ       $0xd8, Y6, Y6
 	VMOVNTPS     Y6, (SI)
 
-halfdone66:
+halfdone60:
 	VPAND        Y12, Y1, Y3
 	VPMINUD      Y15, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+12(SB), Y5
@@ -1647,7 +1619,7 @@ halfdone66:
 	VPOR         Y6, Y5, Y5
 	VMULPS       Y10, Y5, Y5
 	CMPL         R10, $+2
-	JNE          half67
+	JNE          half61
 	VPSLLD       $0x0f, Y3, Y6
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y3, Y6
@@ -1662,10 +1634,10 @@ halfdone66:
 	VPERMQ       $0xd8, Y6, Y6
 	VMOVNTPS     Y6, 32(SI)
 
-halfdone68:
+halfdone62:
 	CMPL      kind+56(FP), $+1
-	JLT       maskdone70
-	JEQ       maskbytes69
+	JLT       maskdone64
+	JEQ       maskbytes63
 	VPAND     Y12, Y4, Y4
 	VCMPPS    $0x02, Y15, Y4, Y4
 	VPAND     Y12, Y0, Y0
@@ -1683,9 +1655,9 @@ halfdone68:
 	VMOVMSKPS Y2, AX
 	MOVB      AL, 3(DX)
 	ADDQ      $+4, DX
-	JMP       maskdone70
+	JMP       maskdone64
 
-maskbytes69:
+maskbytes63:
 	VPAND     Y12, Y4, Y4
 	VCMPPS    $0x02, Y15, Y4, Y4
 	VPAND     Y12, Y0, Y0
@@ -1703,7 +1675,7 @@ maskbytes69:
 	VMOVNTPS  Y4, (DX)
 	ADDQ      $+32, DX
 
-maskdone70:
+maskdone64:
 	ADDQ $+8, R8
 	ADDQ $+8, R9
 	ADDQ $+64, SI
@@ -1713,52 +1685,52 @@ maskdone70:
 	JGE  short2stream
 	JMP  few
 
-half29:
+half25:
 	VCVTPH2PS (BX), Y0
 	VCVTPH2PS 16(BX), Y1
 	VCVTPH2PS 32(BX), Y2
 	VCVTPH2PS 48(BX), Y3
-	JMP       halfdone30
+	JMP       halfdone26
 
-half31:
+half27:
 	VCVTPS2PH $0x00, Y3, X6
 	VMOVUPS   X6, (SI)
 	VCVTPS2PH $0x00, Y5, X7
 	VMOVUPS   X7, 16(SI)
-	JMP       halfdone32
+	JMP       halfdone28
 
-half33:
+half29:
 	VCVTPS2PH $0x00, Y3, X6
 	VMOVUPS   X6, 32(SI)
 	VCVTPS2PH $0x00, Y5, X7
 	VMOVUPS   X7, 48(SI)
-	JMP       halfdone34
+	JMP       halfdone30
 
 short2rare:
 	MOVQ $+3, 464(SP)
 	MOVL $0x00000002, R14
 	JMP  spread
 
-half37:
+half33:
 	VCVTPH2PS (BX), Y0
 	VCVTPH2PS 16(BX), Y1
 	VCVTPH2PS 32(BX), Y2
 	VCVTPH2PS 48(BX), Y3
-	JMP       halfdone38
+	JMP       halfdone34
 
-half39:
+half35:
 	VCVTPS2PH $0x00, Y0, X6
 	VMOVUPS   X6, (SI)
 	VCVTPS2PH $0x00, Y3, X7
 	VMOVUPS   X7, 16(SI)
-	JMP       halfdone40
+	JMP       halfdone36
 
-half41:
+half37:
 	VCVTPS2PH $0x00, Y0, X6
 	VMOVUPS   X6, 32(SI)
 	VCVTPS2PH $0x00, Y3, X7
 	VMOVUPS   X7, 48(SI)
-	JMP       halfdone42
+	JMP       halfdone38
 
 lanerare:
 	MOVQ $+4, 464(SP)
@@ -1786,68 +1758,68 @@ lanestage:
 	LEAQ 288(SP), R9
 	JMP  laneloop
 
-half47:
+half41:
 	VCVTPH2PS (BX), Y0
 	VCVTPH2PS 16(BX), Y1
 	VCVTPH2PS 32(BX), Y2
 	VCVTPH2PS 48(BX), Y3
-	JMP       halfdone48
+	JMP       halfdone42
 
-half49:
+half43:
 	VCVTPS2PH $0x00, Y3, X6
 	VMOVNTPS  X6, (SI)
 	VCVTPS2PH $0x00, Y5, X7
 	VMOVNTPS  X7, 16(SI)
+	JMP       halfdone44
+
+half45:
+	VCVTPS2PH $0x00, Y3, X6
+	VMOVNTPS  X6, 32(SI)
+	VCVTPS2PH $0x00, Y5, X7
+	VMOVNTPS  X7, 48(SI)
+	JMP       halfdone46
+
+half49:
+	VCVTPH2PS (BX), Y0
+	VCVTPH2PS 16(BX), Y1
+	VCVTPH2PS 32(BX), Y2
+	VCVTPH2PS 48(BX), Y3
 	JMP       halfdone50
 
 half51:
 	VCVTPS2PH $0x00, Y3, X6
+	VMOVNTPS  X6, (SI)
+	VCVTPS2PH $0x00, Y5, X7
+	VMOVNTPS  X7, 16(SI)
+	JMP       halfdone52
+
+half53:
+	VCVTPS2PH $0x00, Y3, X6
 	VMOVNTPS  X6, 32(SI)
 	VCVTPS2PH $0x00, Y5, X7
 	VMOVNTPS  X7, 48(SI)
-	JMP       halfdone52
+	JMP       halfdone54
 
-half55:
+half57:
 	VCVTPH2PS (BX), Y0
 	VCVTPH2PS 16(BX), Y1
 	VCVTPH2PS 32(BX), Y2
 	VCVTPH2PS 48(BX), Y3
-	JMP       halfdone56
-
-half57:
-	VCVTPS2PH $0x00, Y3, X6
-	VMOVNTPS  X6, (SI)
-	VCVTPS2PH $0x00, Y5, X7
-	VMOVNTPS  X7, 16(SI)
 	JMP       halfdone58
 
 half59:
 	VCVTPS2PH $0x00, Y3, X6
-	VMOVNTPS  X6, 32(SI)
-	VCVTPS2PH $0x00, Y5, X7
-	VMOVNTPS  X7, 48(SI)
-	JMP       halfdone60
-
-half63:
-	VCVTPH2PS (BX), Y0
-	VCVTPH2PS 16(BX), Y1
-	VCVTPH2PS 32(BX), Y2
-	VCVTPH2PS 48(BX), Y3
-	JMP       halfdone64
-
-half65:
-	VCVTPS2PH $0x00, Y3, X6
 	VMOVNTPS  X6, (SI)
 	VCVTPS2PH $0x00, Y5, X7
 	VMOVNTPS  X7, 16(SI)
-	JMP       halfdone66
+	JMP       halfdone60
 
-half67:
+half61:
 	VCVTPS2PH $0x00, Y3, X6
 	VMOVNTPS  X6, 32(SI)
 	VCVTPS2PH $0x00, Y5, X7
 	VMOVNTPS  X7, 48(SI)
-	JMP       halfdone68
+	JMP       halfdone62
 
 spread:
 	LEAQ 160(SP), AX
@@ -1863,7 +1835,7 @@ spread:
 
 rare:
 	CMPL      R10, $+2
-	JNE       half71
+	JNE       half65
 	VPMOVZXWD (BX), Y0
 	VPSLLD    $0x10, Y0, Y0
 	VPMOVZXWD 16(BX), Y1
@@ -1873,7 +1845,7 @@ rare:
 	VPMOVZXWD 48(BX), Y3
 	VPSLLD    $0x10, Y3, Y3
 
-halfdone72:
+halfdone66:
 	VMOVUPS      (R8), Y4
 	VDIVPS       Y4, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+8(SB), Y5
@@ -1921,7 +1893,7 @@ halfdone72:
 	VBROADCASTSS constantsAVX2<>+108(SB), Y4
 	VBLENDVPS    Y1, Y10, Y4, Y1
 	CMPL         R10, $+2
-	JNE          half73
+	JNE          half67
 	VPSLLD       $0x0f, Y0, Y4
 	VPSRLD       $0x1f, Y4, Y4
 	VPADDD       Y4, Y0, Y4
@@ -1936,7 +1908,7 @@ halfdone72:
 	VPERMQ       $0xd8, Y4, Y4
 	VMOVUPS      Y4, (SI)
 
-halfdone74:
+halfdone68:
 	VMOVUPS      64(R8), Y0
 	VDIVPS       Y0, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+8(SB), Y1
@@ -1984,7 +1956,7 @@ halfdone74:
 	VBROADCASTSS constantsAVX2<>+108(SB), Y3
 	VBLENDVPS    Y2, Y12, Y3, Y2
 	CMPL         R10, $+2
-	JNE          half75
+	JNE          half69
 	VPSLLD       $0x0f, Y0, Y3
 	VPSRLD       $0x1f, Y3, Y3
 	VPADDD       Y3, Y0, Y3
@@ -1999,10 +1971,10 @@ halfdone74:
 	VPERMQ       $0xd8, Y3, Y3
 	VMOVUPS      Y3, 32(SI)
 
-halfdone76:
+halfdone70:
 	CMPL      kind+56(FP), $+1
-	JLT       maskdone78
-	JEQ       maskbytes77
+	JLT       maskdone72
+	JEQ       maskbytes71
 	VCMPPS    $0x00, Y5, Y6, Y6
 	VCMPPS    $0x00, Y7, Y8, Y8
 	VCMPPS    $0x00, Y1, Y4, Y4
@@ -2016,9 +1988,9 @@ halfdone76:
 	VMOVMSKPS Y10, AX
 	MOVB      AL, 3(DX)
 	ADDQ      $+4, DX
-	JMP       maskdone78
+	JMP       maskdone72
 
-maskbytes77:
+maskbytes71:
 	VCMPPS    $0x00, Y5, Y6, Y6
 	VCMPPS    $0x00, Y7, Y8, Y8
 	VCMPPS    $0x00, Y1, Y4, Y4
@@ -2032,7 +2004,7 @@ maskbytes77:
 	VMOVUPS   Y6, (DX)
 	ADDQ      $+32, DX
 
-maskdone78:
+maskdone72:
 	VBROADCASTSS most+48(FP), Y15
 	VBROADCASTSS step+44(FP), Y0
 	VBROADCASTSS constantsAVX2<>+0(SB), Y1
@@ -2063,26 +2035,26 @@ longresume:
 	VMULPS       Y10, Y0, Y9
 	JMP          longback
 
-half71:
+half65:
 	VCVTPH2PS (BX), Y0
 	VCVTPH2PS 16(BX), Y1
 	VCVTPH2PS 32(BX), Y2
 	VCVTPH2PS 48(BX), Y3
-	JMP       halfdone72
+	JMP       halfdone66
 
-half73:
+half67:
 	VCVTPS2PH $0x00, Y0, X4
 	VMOVUPS   X4, (SI)
 	VCVTPS2PH $0x00, Y1, X9
 	VMOVUPS   X9, 16(SI)
-	JMP       halfdone74
+	JMP       halfdone68
 
-half75:
+half69:
 	VCVTPS2PH $0x00, Y0, X3
 	VMOVUPS   X3, 32(SI)
 	VCVTPS2PH $0x00, Y2, X11
 	VMOVUPS   X11, 48(SI)
-	JMP       halfdone76
+	JMP       halfdone70
 
 DATA constantsAVX2<>+0(SB)/4, $0x00400000
 DATA constantsAVX2<>+4(SB)/4, $0x80000000

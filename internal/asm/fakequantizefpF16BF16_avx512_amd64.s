@@ -485,21 +485,11 @@ maskbytes17:
 	VMOVUPS    Z20, 128(SP)
 
 maskdone18:
-	CMPL kind+56(FP), $+1
-	JLT  maskdone20
-	JEQ  maskbytes19
+	MOVL kind+56(FP), R14
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
-	CALL ·stageOut1AVX512(SB)
-	JMP  maskdone20
-
-maskbytes19:
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
-	CALL ·stageOut8AVX512(SB)
-
-maskdone20:
-	JMP return
+	CALL ·stageOutMaskAVX512(SB)
+	JMP  return
 
 longs:
 	VBROADCASTSS (R8), Z3
@@ -520,13 +510,13 @@ longs:
 
 longloop:
 	CMPL     R10, $+2
-	JNE      half21
+	JNE      half19
 	VPERMW.Z (BX), Z10, K6, Z0
 	VPERMW.Z (BX), Z9, K6, Z1
 	VPERMW.Z 64(BX), Z10, K6, Z17
 	VPERMW.Z 64(BX), Z9, K6, Z18
 
-halfdone22:
+halfdone20:
 	VMULPS      Z16, Z0, Z19
 	VFMADD231PS Z2, Z0, Z19
 	VMULPS      Z16, Z1, Z0
@@ -572,7 +562,7 @@ halfdone22:
 	VPTERNLOGD  $0xf8, Z11, Z17, Z27
 	VMULPS      Z3, Z27, Z27
 	CMPL        R10, $+2
-	JNE         half23
+	JNE         half21
 	VMOVDQA64   Z21, Z26
 	VMOVDQA64   Z21, Z28
 	VPERMT2W    Z23, Z5, Z26
@@ -590,10 +580,10 @@ halfdone22:
 	VPADDW      Z8, Z26, K1, Z26
 	VMOVUPS     Z26, 64(SI)
 
-halfdone24:
+halfdone22:
 	CMPL     kind+56(FP), $+1
-	JLT      maskdone26
-	JEQ      maskbytes25
+	JLT      maskdone24
+	JEQ      maskbytes23
 	VPCMPEQD Z19, Z18, K1
 	VPCMPEQD Z0, Z20, K2
 	KUNPCKWD K1, K2, K1
@@ -603,9 +593,9 @@ halfdone24:
 	KUNPCKDQ K1, K2, K1
 	KMOVQ    K1, (DX)
 	ADDQ     $+8, DX
-	JMP      maskdone26
+	JMP      maskdone24
 
-maskbytes25:
+maskbytes23:
 	VPCMPEQD   Z19, Z18, K1
 	VPCMPEQD   Z0, Z20, K2
 	KUNPCKWD   K1, K2, K1
@@ -617,7 +607,7 @@ maskbytes25:
 	VMOVUPS    Z21, (DX)
 	ADDQ       $+64, DX
 
-maskdone26:
+maskdone24:
 longback:
 	SUBQ $-128, SI
 	SUBQ $-128, BX
@@ -636,7 +626,7 @@ longrest:
 	BZHIQ       DI, AX, AX
 	KMOVQ       AX, K0
 	CMPL        R10, $+2
-	JNE         half27
+	JNE         half25
 	KMOVQ       K0, K7
 	VMOVDQU16.Z (BX), K7, Y0
 	VPMOVZXWD   Y0, Z0
@@ -654,7 +644,7 @@ longrest:
 	VPMOVZXWD   Y18, Z18
 	VPSLLD      $0x10, Z18, Z18
 
-halfdone28:
+halfdone26:
 	VMULPS      Z16, Z0, Z19
 	VFMADD231PS Z2, Z0, Z19
 	VMULPS      Z16, Z1, Z0
@@ -708,7 +698,7 @@ halfdone28:
 
 longtailnarrow:
 	CMPL       R10, $+2
-	JNE        half29
+	JNE        half27
 	VMOVDQA64  Z21, Z26
 	VMOVDQA64  Z21, Z28
 	VPERMT2W   Z23, Z5, Z26
@@ -728,10 +718,10 @@ longtailnarrow:
 	KSHIFTRQ   $0x20, K0, K7
 	VMOVDQU16  Z26, K7, 64(SI)
 
-halfdone30:
+halfdone28:
 	CMPL     kind+56(FP), $+1
-	JLT      maskdone32
-	JEQ      maskbytes31
+	JLT      maskdone30
+	JEQ      maskbytes29
 	VPCMPEQD Z19, Z18, K1
 	VPCMPEQD Z0, Z20, K2
 	KUNPCKWD K1, K2, K1
@@ -740,9 +730,9 @@ halfdone30:
 	KUNPCKWD K2, K3, K2
 	KUNPCKDQ K1, K2, K1
 	KMOVQ    K1, 128(SP)
-	JMP      maskdone32
+	JMP      maskdone30
 
-maskbytes31:
+maskbytes29:
 	VPCMPEQD   Z19, Z18, K1
 	VPCMPEQD   Z0, Z20, K2
 	KUNPCKWD   K1, K2, K1
@@ -753,21 +743,12 @@ maskbytes31:
 	VMOVDQU8.Z Z4, K1, Z21
 	VMOVUPS    Z21, 128(SP)
 
-maskdone32:
-	CMPL kind+56(FP), $+1
-	JLT  maskdone34
-	JEQ  maskbytes33
+maskdone30:
+	MOVL kind+56(FP), R14
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
-	CALL ·stageOut1AVX512(SB)
-	JMP  maskdone34
+	CALL ·stageOutMaskAVX512(SB)
 
-maskbytes33:
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
-	CALL ·stageOut8AVX512(SB)
-
-maskdone34:
 longend:
 	ADDQ  $+4, R8
 	ADDQ  $+4, R9
@@ -785,13 +766,13 @@ short2:
 
 short2loop:
 	CMPL     R10, $+2
-	JNE      half35
+	JNE      half31
 	VPERMW.Z (BX), Z10, K6, Z0
 	VPERMW.Z (BX), Z9, K6, Z1
 	VPERMW.Z 64(BX), Z10, K6, Z2
 	VPERMW.Z 64(BX), Z9, K6, Z3
 
-halfdone36:
+halfdone32:
 	VMULPS.BCST       (R9), Z0, Z16
 	VFMSUB231PS.BCST  (R8), Z16, Z0
 	VFNMADD231PS.BCST (R9), Z0, Z16
@@ -841,7 +822,7 @@ halfdone36:
 	VPTERNLOGD        $0xf8, Z11, Z2, Z24
 	VMULPS.BCST       4(R8), Z24, Z24
 	CMPL              R10, $+2
-	JNE               half37
+	JNE               half33
 	VMOVDQA64         Z18, Z23
 	VMOVDQA64         Z18, Z25
 	VPERMT2W          Z20, Z5, Z23
@@ -859,10 +840,10 @@ halfdone36:
 	VPADDW            Z8, Z23, K1, Z23
 	VMOVUPS           Z23, 64(SI)
 
-halfdone38:
+halfdone34:
 	CMPL     kind+56(FP), $+1
-	JLT      maskdone40
-	JEQ      maskbytes39
+	JLT      maskdone36
+	JEQ      maskbytes35
 	VPCMPEQD Z16, Z3, K1
 	VPCMPEQD Z0, Z17, K2
 	KUNPCKWD K1, K2, K1
@@ -872,9 +853,9 @@ halfdone38:
 	KUNPCKDQ K1, K2, K1
 	KMOVQ    K1, (DX)
 	ADDQ     $+8, DX
-	JMP      maskdone40
+	JMP      maskdone36
 
-maskbytes39:
+maskbytes35:
 	VPCMPEQD   Z16, Z3, K1
 	VPCMPEQD   Z0, Z17, K2
 	KUNPCKWD   K1, K2, K1
@@ -886,7 +867,7 @@ maskbytes39:
 	VMOVUPS    Z18, (DX)
 	ADDQ       $+64, DX
 
-maskdone40:
+maskdone36:
 short2back:
 	ADDQ $+8, R8
 	ADDQ $+8, R9
@@ -906,13 +887,13 @@ short4:
 
 short4loop:
 	CMPL     R10, $+2
-	JNE      half41
+	JNE      half37
 	VPERMW.Z (BX), Z10, K6, Z0
 	VPERMW.Z (BX), Z9, K6, Z1
 	VPERMW.Z 64(BX), Z10, K6, Z2
 	VPERMW.Z 64(BX), Z9, K6, Z3
 
-halfdone42:
+halfdone38:
 	VMULPS.BCST       (R9), Z0, Z16
 	VFMSUB231PS.BCST  (R8), Z16, Z0
 	VFNMADD231PS.BCST (R9), Z0, Z16
@@ -962,7 +943,7 @@ halfdone42:
 	VPTERNLOGD        $0xf8, Z11, Z2, Z24
 	VMULPS.BCST       12(R8), Z24, Z24
 	CMPL              R10, $+2
-	JNE               half43
+	JNE               half39
 	VMOVDQA64         Z18, Z23
 	VMOVDQA64         Z18, Z25
 	VPERMT2W          Z20, Z5, Z23
@@ -980,10 +961,10 @@ halfdone42:
 	VPADDW            Z8, Z23, K1, Z23
 	VMOVUPS           Z23, 64(SI)
 
-halfdone44:
+halfdone40:
 	CMPL     kind+56(FP), $+1
-	JLT      maskdone46
-	JEQ      maskbytes45
+	JLT      maskdone42
+	JEQ      maskbytes41
 	VPCMPEQD Z16, Z3, K1
 	VPCMPEQD Z0, Z17, K2
 	KUNPCKWD K1, K2, K1
@@ -993,9 +974,9 @@ halfdone44:
 	KUNPCKDQ K1, K2, K1
 	KMOVQ    K1, (DX)
 	ADDQ     $+8, DX
-	JMP      maskdone46
+	JMP      maskdone42
 
-maskbytes45:
+maskbytes41:
 	VPCMPEQD   Z16, Z3, K1
 	VPCMPEQD   Z0, Z17, K2
 	KUNPCKWD   K1, K2, K1
@@ -1007,7 +988,7 @@ maskbytes45:
 	VMOVUPS    Z18, (DX)
 	ADDQ       $+64, DX
 
-maskdone46:
+maskdone42:
 short4back:
 	ADDQ $+16, R8
 	ADDQ $+16, R9
@@ -1028,13 +1009,13 @@ lanerow:
 
 laneloop:
 	CMPL     R10, $+2
-	JNE      half47
+	JNE      half43
 	VPERMW.Z (BX), Z10, K6, Z0
 	VPERMW.Z (BX), Z9, K6, Z1
 	VPERMW.Z 64(BX), Z10, K6, Z2
 	VPERMW.Z 64(BX), Z9, K6, Z3
 
-halfdone48:
+halfdone44:
 	VMOVUPS      (R9), Z16
 	VMULPS       Z16, Z0, Z17
 	VMOVUPS      (R8), Z18
@@ -1092,7 +1073,7 @@ halfdone48:
 	VPTERNLOGD   $0xf8, Z11, Z2, Z25
 	VMULPS       Z21, Z25, Z25
 	CMPL         R10, $+2
-	JNE          half49
+	JNE          half45
 	VMOVDQA64    Z22, Z20
 	VMOVDQA64    Z22, Z21
 	VPERMT2W     Z23, Z5, Z20
@@ -1110,10 +1091,10 @@ halfdone48:
 	VPADDW       Z8, Z20, K1, Z20
 	VMOVUPS      Z20, 64(SI)
 
-halfdone50:
+halfdone46:
 	CMPL     kind+56(FP), $+1
-	JLT      maskdone52
-	JEQ      maskbytes51
+	JLT      maskdone48
+	JEQ      maskbytes47
 	VPCMPEQD Z17, Z0, K1
 	VPCMPEQD Z16, Z3, K2
 	KUNPCKWD K1, K2, K1
@@ -1123,9 +1104,9 @@ halfdone50:
 	KUNPCKDQ K1, K2, K1
 	KMOVQ    K1, (DX)
 	ADDQ     $+8, DX
-	JMP      maskdone52
+	JMP      maskdone48
 
-maskbytes51:
+maskbytes47:
 	VPCMPEQD   Z17, Z0, K1
 	VPCMPEQD   Z16, Z3, K2
 	KUNPCKWD   K1, K2, K1
@@ -1137,7 +1118,7 @@ maskbytes51:
 	VMOVUPS    Z20, (DX)
 	ADDQ       $+64, DX
 
-maskdone52:
+maskdone48:
 laneback:
 	SUBQ  $-128, SI
 	SUBQ  $-128, BX
@@ -1156,20 +1137,11 @@ laneback:
 	MOVQ  SI, CX
 	CALL  ·stageOut16AVX512(SB)
 	MOVQ  840(SP), DX
-	CMPL  kind+56(FP), $+1
-	JLT   maskdone54
-	JEQ   maskbytes53
+	MOVL  kind+56(FP), R14
 	LEAQ  128(SP), AX
 	MOVQ  DX, CX
-	CALL  ·stageOut1AVX512(SB)
-	JMP   maskdone54
+	CALL  ·stageOutMaskAVX512(SB)
 
-maskbytes53:
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
-	CALL ·stageOut8AVX512(SB)
-
-maskdone54:
 laneend:
 	CMPQ 1536(SP), $+1
 	JEQ  groupodddone
@@ -1194,13 +1166,13 @@ groupstream:
 	LEAQ     (BX)(CX*1), AX
 	CALL     ·fetch128AVX512(SB)
 	CMPL     R10, $+2
-	JNE      half55
+	JNE      half49
 	VPERMW.Z (BX), Z10, K6, Z0
 	VPERMW.Z (BX), Z9, K6, Z1
 	VPERMW.Z 64(BX), Z10, K6, Z16
 	VPERMW.Z 64(BX), Z9, K6, Z17
 
-halfdone56:
+halfdone50:
 	VMULPS       Z2, Z0, Z18
 	VFMSUB231PS  Z3, Z18, Z0
 	VFNMADD231PS Z2, Z0, Z18
@@ -1250,7 +1222,7 @@ halfdone56:
 	VPTERNLOGD   $0xf8, Z11, Z16, Z26
 	VMULPS       Z3, Z26, Z26
 	CMPL         R10, $+2
-	JNE          half57
+	JNE          half51
 	VMOVDQA64    Z20, Z25
 	VMOVDQA64    Z20, Z27
 	VPERMT2W     Z22, Z5, Z25
@@ -1268,10 +1240,10 @@ halfdone56:
 	VPADDW       Z8, Z25, K1, Z25
 	VMOVNTPS     Z25, 64(SI)
 
-halfdone58:
+halfdone52:
 	CMPL     kind+56(FP), $+1
-	JLT      maskdone60
-	JEQ      maskbytes59
+	JLT      maskdone54
+	JEQ      maskbytes53
 	VPCMPEQD Z18, Z17, K1
 	VPCMPEQD Z0, Z19, K2
 	KUNPCKWD K1, K2, K1
@@ -1281,9 +1253,9 @@ halfdone58:
 	KUNPCKDQ K1, K2, K1
 	KMOVQ    K1, (DX)
 	ADDQ     $+8, DX
-	JMP      maskdone60
+	JMP      maskdone54
 
-maskbytes59:
+maskbytes53:
 	VPCMPEQD   Z18, Z17, K1
 	VPCMPEQD   Z0, Z19, K2
 	KUNPCKWD   K1, K2, K1
@@ -1295,7 +1267,7 @@ maskbytes59:
 	VMOVNTPS   Z20, (DX)
 	ADDQ       $+64, DX
 
-maskdone60:
+maskdone54:
 	SUBQ $-128, SI
 	SUBQ $-128, BX
 	SUBQ $+64, R11
@@ -1393,21 +1365,11 @@ groupstaged:
 	MOVQ SI, CX
 	CALL ·stageOut16AVX512(SB)
 	MOVQ 840(SP), DX
-	CMPL kind+56(FP), $+1
-	JLT  maskdone62
-	JEQ  maskbytes61
+	MOVL kind+56(FP), R14
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
-	CALL ·stageOut1AVX512(SB)
-	JMP  maskdone62
-
-maskbytes61:
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
-	CALL ·stageOut8AVX512(SB)
-
-maskdone62:
-	JMP return
+	CALL ·stageOutMaskAVX512(SB)
+	JMP  return
 
 groupending:
 	MOVQ DI, 1528(SP)
@@ -1465,13 +1427,13 @@ longstream:
 	LEAQ     (BX)(CX*1), AX
 	CALL     ·fetch128AVX512(SB)
 	CMPL     R10, $+2
-	JNE      half63
+	JNE      half55
 	VPERMW.Z (BX), Z10, K6, Z0
 	VPERMW.Z (BX), Z9, K6, Z1
 	VPERMW.Z 64(BX), Z10, K6, Z17
 	VPERMW.Z 64(BX), Z9, K6, Z18
 
-halfdone64:
+halfdone56:
 	VMULPS      Z16, Z0, Z19
 	VFMADD231PS Z2, Z0, Z19
 	VMULPS      Z16, Z1, Z0
@@ -1517,7 +1479,7 @@ halfdone64:
 	VPTERNLOGD  $0xf8, Z11, Z17, Z27
 	VMULPS      Z3, Z27, Z27
 	CMPL        R10, $+2
-	JNE         half65
+	JNE         half57
 	VMOVDQA64   Z21, Z26
 	VMOVDQA64   Z21, Z28
 	VPERMT2W    Z23, Z5, Z26
@@ -1535,10 +1497,10 @@ halfdone64:
 	VPADDW      Z8, Z26, K1, Z26
 	VMOVNTPS    Z26, 64(SI)
 
-halfdone66:
+halfdone58:
 	CMPL     kind+56(FP), $+1
-	JLT      maskdone68
-	JEQ      maskbytes67
+	JLT      maskdone60
+	JEQ      maskbytes59
 	VPCMPEQD Z19, Z18, K1
 	VPCMPEQD Z0, Z20, K2
 	KUNPCKWD K1, K2, K1
@@ -1548,9 +1510,9 @@ halfdone66:
 	KUNPCKDQ K1, K2, K1
 	KMOVQ    K1, (DX)
 	ADDQ     $+8, DX
-	JMP      maskdone68
+	JMP      maskdone60
 
-maskbytes67:
+maskbytes59:
 	VPCMPEQD   Z19, Z18, K1
 	VPCMPEQD   Z0, Z20, K2
 	KUNPCKWD   K1, K2, K1
@@ -1562,7 +1524,7 @@ maskbytes67:
 	VMOVNTPS   Z21, (DX)
 	ADDQ       $+64, DX
 
-maskdone68:
+maskdone60:
 	SUBQ $-128, SI
 	SUBQ $-128, BX
 	SUBQ $+64, DI
@@ -1570,14 +1532,14 @@ maskdone68:
 	JGE  longstream
 	JMP  longtail
 
-half21:
+half19:
 	VCVTPH2PS (BX), Z0
 	VCVTPH2PS 32(BX), Z1
 	VCVTPH2PS 64(BX), Z17
 	VCVTPH2PS 96(BX), Z18
-	JMP       halfdone22
+	JMP       halfdone20
 
-half23:
+half21:
 	VCVTPS2PH $0x00, Z21, Y26
 	VMOVUPS   Y26, (SI)
 	VCVTPS2PH $0x00, Z23, Y28
@@ -1586,14 +1548,14 @@ half23:
 	VMOVUPS   Y26, 64(SI)
 	VCVTPS2PH $0x00, Z27, Y28
 	VMOVUPS   Y28, 96(SI)
-	JMP       halfdone24
+	JMP       halfdone22
 
 longrare:
 	MOVQ $+2, 880(SP)
 	MOVL $0x00000001, R14
 	JMP  spread
 
-half27:
+half25:
 	KMOVQ       K0, K7
 	VMOVDQU16.Z (BX), K7, Y0
 	VCVTPH2PS   Y0, Z0
@@ -1606,9 +1568,9 @@ half27:
 	KSHIFTRQ    $0x30, K0, K7
 	VMOVDQU16.Z 96(BX), K7, Y18
 	VCVTPH2PS   Y18, Z18
-	JMP         halfdone28
+	JMP         halfdone26
 
-half29:
+half27:
 	VCVTPS2PH $0x00, Z21, Y26
 	KMOVQ     K0, K7
 	VMOVDQU16 Y26, K7, (SI)
@@ -1621,7 +1583,7 @@ half29:
 	VCVTPS2PH $0x00, Z27, Y28
 	KSHIFTRQ  $0x30, K0, K7
 	VMOVDQU16 Y28, K7, 96(SI)
-	JMP       halfdone30
+	JMP       halfdone28
 
 longstaged:
 	ADDQ $+64, DI
@@ -1630,33 +1592,23 @@ longstaged:
 	MOVQ SI, CX
 	CALL ·stageOut16AVX512(SB)
 	MOVQ 840(SP), DX
-	CMPL kind+56(FP), $+1
-	JLT  maskdone70
-	JEQ  maskbytes69
+	MOVL kind+56(FP), R14
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
-	CALL ·stageOut1AVX512(SB)
-	JMP  maskdone70
-
-maskbytes69:
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
-	CALL ·stageOut8AVX512(SB)
-
-maskdone70:
-	JMP longend
+	CALL ·stageOutMaskAVX512(SB)
+	JMP  longend
 
 short2stream:
 	LEAQ     (BX)(CX*1), AX
 	CALL     ·fetch128AVX512(SB)
 	CMPL     R10, $+2
-	JNE      half71
+	JNE      half61
 	VPERMW.Z (BX), Z10, K6, Z0
 	VPERMW.Z (BX), Z9, K6, Z1
 	VPERMW.Z 64(BX), Z10, K6, Z2
 	VPERMW.Z 64(BX), Z9, K6, Z3
 
-halfdone72:
+halfdone62:
 	VMULPS.BCST       (R9), Z0, Z16
 	VFMSUB231PS.BCST  (R8), Z16, Z0
 	VFNMADD231PS.BCST (R9), Z0, Z16
@@ -1706,7 +1658,7 @@ halfdone72:
 	VPTERNLOGD        $0xf8, Z11, Z2, Z24
 	VMULPS.BCST       4(R8), Z24, Z24
 	CMPL              R10, $+2
-	JNE               half73
+	JNE               half63
 	VMOVDQA64         Z18, Z23
 	VMOVDQA64         Z18, Z25
 	VPERMT2W          Z20, Z5, Z23
@@ -1724,10 +1676,10 @@ halfdone72:
 	VPADDW            Z8, Z23, K1, Z23
 	VMOVNTPS          Z23, 64(SI)
 
-halfdone74:
+halfdone64:
 	CMPL     kind+56(FP), $+1
-	JLT      maskdone76
-	JEQ      maskbytes75
+	JLT      maskdone66
+	JEQ      maskbytes65
 	VPCMPEQD Z16, Z3, K1
 	VPCMPEQD Z0, Z17, K2
 	KUNPCKWD K1, K2, K1
@@ -1737,9 +1689,9 @@ halfdone74:
 	KUNPCKDQ K1, K2, K1
 	KMOVQ    K1, (DX)
 	ADDQ     $+8, DX
-	JMP      maskdone76
+	JMP      maskdone66
 
-maskbytes75:
+maskbytes65:
 	VPCMPEQD   Z16, Z3, K1
 	VPCMPEQD   Z0, Z17, K2
 	KUNPCKWD   K1, K2, K1
@@ -1751,7 +1703,7 @@ maskbytes75:
 	VMOVNTPS   Z18, (DX)
 	ADDQ       $+64, DX
 
-maskdone76:
+maskdone66:
 	ADDQ $+8, R8
 	ADDQ $+8, R9
 	SUBQ $-128, SI
@@ -1761,14 +1713,14 @@ maskdone76:
 	JGE  short2stream
 	JMP  few
 
-half35:
+half31:
 	VCVTPH2PS (BX), Z0
 	VCVTPH2PS 32(BX), Z1
 	VCVTPH2PS 64(BX), Z2
 	VCVTPH2PS 96(BX), Z3
-	JMP       halfdone36
+	JMP       halfdone32
 
-half37:
+half33:
 	VCVTPS2PH $0x00, Z18, Y23
 	VMOVUPS   Y23, (SI)
 	VCVTPS2PH $0x00, Z20, Y25
@@ -1777,7 +1729,7 @@ half37:
 	VMOVUPS   Y23, 64(SI)
 	VCVTPS2PH $0x00, Z24, Y25
 	VMOVUPS   Y25, 96(SI)
-	JMP       halfdone38
+	JMP       halfdone34
 
 short2rare:
 	MOVQ $+3, 880(SP)
@@ -1788,13 +1740,13 @@ short4stream:
 	LEAQ     (BX)(CX*1), AX
 	CALL     ·fetch128AVX512(SB)
 	CMPL     R10, $+2
-	JNE      half77
+	JNE      half67
 	VPERMW.Z (BX), Z10, K6, Z0
 	VPERMW.Z (BX), Z9, K6, Z1
 	VPERMW.Z 64(BX), Z10, K6, Z2
 	VPERMW.Z 64(BX), Z9, K6, Z3
 
-halfdone78:
+halfdone68:
 	VMULPS.BCST       (R9), Z0, Z16
 	VFMSUB231PS.BCST  (R8), Z16, Z0
 	VFNMADD231PS.BCST (R9), Z0, Z16
@@ -1844,7 +1796,7 @@ halfdone78:
 	VPTERNLOGD        $0xf8, Z11, Z2, Z24
 	VMULPS.BCST       12(R8), Z24, Z24
 	CMPL              R10, $+2
-	JNE               half79
+	JNE               half69
 	VMOVDQA64         Z18, Z23
 	VMOVDQA64         Z18, Z25
 	VPERMT2W          Z20, Z5, Z23
@@ -1862,10 +1814,10 @@ halfdone78:
 	VPADDW            Z8, Z23, K1, Z23
 	VMOVNTPS          Z23, 64(SI)
 
-halfdone80:
+halfdone70:
 	CMPL     kind+56(FP), $+1
-	JLT      maskdone82
-	JEQ      maskbytes81
+	JLT      maskdone72
+	JEQ      maskbytes71
 	VPCMPEQD Z16, Z3, K1
 	VPCMPEQD Z0, Z17, K2
 	KUNPCKWD K1, K2, K1
@@ -1875,9 +1827,9 @@ halfdone80:
 	KUNPCKDQ K1, K2, K1
 	KMOVQ    K1, (DX)
 	ADDQ     $+8, DX
-	JMP      maskdone82
+	JMP      maskdone72
 
-maskbytes81:
+maskbytes71:
 	VPCMPEQD   Z16, Z3, K1
 	VPCMPEQD   Z0, Z17, K2
 	KUNPCKWD   K1, K2, K1
@@ -1889,7 +1841,7 @@ maskbytes81:
 	VMOVNTPS   Z18, (DX)
 	ADDQ       $+64, DX
 
-maskdone82:
+maskdone72:
 	ADDQ $+16, R8
 	ADDQ $+16, R9
 	SUBQ $-128, SI
@@ -1899,14 +1851,14 @@ maskdone82:
 	JGE  short4stream
 	JMP  few
 
-half41:
+half37:
 	VCVTPH2PS (BX), Z0
 	VCVTPH2PS 32(BX), Z1
 	VCVTPH2PS 64(BX), Z2
 	VCVTPH2PS 96(BX), Z3
-	JMP       halfdone42
+	JMP       halfdone38
 
-half43:
+half39:
 	VCVTPS2PH $0x00, Z18, Y23
 	VMOVUPS   Y23, (SI)
 	VCVTPS2PH $0x00, Z20, Y25
@@ -1915,21 +1867,21 @@ half43:
 	VMOVUPS   Y23, 64(SI)
 	VCVTPS2PH $0x00, Z24, Y25
 	VMOVUPS   Y25, 96(SI)
-	JMP       halfdone44
+	JMP       halfdone40
 
 short4rare:
 	MOVQ $+4, 880(SP)
 	MOVL $0x00000004, R14
 	JMP  spread
 
-half47:
+half43:
 	VCVTPH2PS (BX), Z0
 	VCVTPH2PS 32(BX), Z1
 	VCVTPH2PS 64(BX), Z2
 	VCVTPH2PS 96(BX), Z3
-	JMP       halfdone48
+	JMP       halfdone44
 
-half49:
+half45:
 	VCVTPS2PH $0x00, Z22, Y20
 	VMOVUPS   Y20, (SI)
 	VCVTPS2PH $0x00, Z23, Y21
@@ -1938,7 +1890,7 @@ half49:
 	VMOVUPS   Y20, 64(SI)
 	VCVTPS2PH $0x00, Z25, Y21
 	VMOVUPS   Y21, 96(SI)
-	JMP       halfdone50
+	JMP       halfdone46
 
 lanerare:
 	MOVQ $+5, 880(SP)
@@ -1966,14 +1918,14 @@ lanestage:
 	LEAQ 576(SP), R9
 	JMP  laneloop
 
-half55:
+half49:
 	VCVTPH2PS (BX), Z0
 	VCVTPH2PS 32(BX), Z1
 	VCVTPH2PS 64(BX), Z16
 	VCVTPH2PS 96(BX), Z17
-	JMP       halfdone56
+	JMP       halfdone50
 
-half57:
+half51:
 	VCVTPS2PH $0x00, Z20, Y25
 	VMOVNTPS  Y25, (SI)
 	VCVTPS2PH $0x00, Z22, Y27
@@ -1982,16 +1934,16 @@ half57:
 	VMOVNTPS  Y25, 64(SI)
 	VCVTPS2PH $0x00, Z26, Y27
 	VMOVNTPS  Y27, 96(SI)
-	JMP       halfdone58
+	JMP       halfdone52
 
-half63:
+half55:
 	VCVTPH2PS (BX), Z0
 	VCVTPH2PS 32(BX), Z1
 	VCVTPH2PS 64(BX), Z17
 	VCVTPH2PS 96(BX), Z18
-	JMP       halfdone64
+	JMP       halfdone56
 
-half65:
+half57:
 	VCVTPS2PH $0x00, Z21, Y26
 	VMOVNTPS  Y26, (SI)
 	VCVTPS2PH $0x00, Z23, Y28
@@ -2000,7 +1952,7 @@ half65:
 	VMOVNTPS  Y26, 64(SI)
 	VCVTPS2PH $0x00, Z27, Y28
 	VMOVNTPS  Y28, 96(SI)
-	JMP       halfdone66
+	JMP       halfdone58
 
 longstage:
 	MOVQ SI, 832(SP)
@@ -2014,14 +1966,14 @@ longstage:
 	LEAQ 192(SP), BX
 	JMP  longloop
 
-half71:
+half61:
 	VCVTPH2PS (BX), Z0
 	VCVTPH2PS 32(BX), Z1
 	VCVTPH2PS 64(BX), Z2
 	VCVTPH2PS 96(BX), Z3
-	JMP       halfdone72
+	JMP       halfdone62
 
-half73:
+half63:
 	VCVTPS2PH $0x00, Z18, Y23
 	VMOVNTPS  Y23, (SI)
 	VCVTPS2PH $0x00, Z20, Y25
@@ -2030,16 +1982,16 @@ half73:
 	VMOVNTPS  Y23, 64(SI)
 	VCVTPS2PH $0x00, Z24, Y25
 	VMOVNTPS  Y25, 96(SI)
-	JMP       halfdone74
+	JMP       halfdone64
 
-half77:
+half67:
 	VCVTPH2PS (BX), Z0
 	VCVTPH2PS 32(BX), Z1
 	VCVTPH2PS 64(BX), Z2
 	VCVTPH2PS 96(BX), Z3
-	JMP       halfdone78
+	JMP       halfdone68
 
-half79:
+half69:
 	VCVTPS2PH $0x00, Z18, Y23
 	VMOVNTPS  Y23, (SI)
 	VCVTPS2PH $0x00, Z20, Y25
@@ -2048,7 +2000,7 @@ half79:
 	VMOVNTPS  Y23, 64(SI)
 	VCVTPS2PH $0x00, Z24, Y25
 	VMOVNTPS  Y25, 96(SI)
-	JMP       halfdone80
+	JMP       halfdone70
 
 spread:
 	LEAQ 320(SP), AX
@@ -2064,13 +2016,13 @@ spread:
 
 rare:
 	CMPL     R10, $+2
-	JNE      half83
+	JNE      half73
 	VPERMW.Z (BX), Z10, K6, Z0
 	VPERMW.Z (BX), Z9, K6, Z1
 	VPERMW.Z 64(BX), Z10, K6, Z2
 	VPERMW.Z 64(BX), Z9, K6, Z3
 
-halfdone84:
+halfdone74:
 	VMOVUPS      (R8), Z16
 	VDIVPS       Z16, Z0, Z0
 	VBROADCASTSS constantsAVX512<>+292(SB), Z17
@@ -2126,7 +2078,7 @@ halfdone84:
 	VCMPPS       $0x07, Z27, Z27, K1
 	VBLENDMPS    Z27, Z0, K1, Z27
 	CMPL         R10, $+2
-	JNE          half85
+	JNE          half75
 	VMOVDQA64    Z21, Z0
 	VMOVDQA64    Z21, Z1
 	VPERMT2W     Z24, Z5, Z0
@@ -2144,10 +2096,10 @@ halfdone84:
 	VPADDW       Z8, Z0, K1, Z0
 	VMOVUPS      Z0, 64(SI)
 
-halfdone86:
+halfdone76:
 	CMPL     kind+56(FP), $+1
-	JLT      maskdone88
-	JEQ      maskbytes87
+	JLT      maskdone78
+	JEQ      maskbytes77
 	VCMPPS   $0x00, Z18, Z19, K1
 	VCMPPS   $0x00, Z20, Z22, K2
 	KUNPCKWD K1, K2, K1
@@ -2157,9 +2109,9 @@ halfdone86:
 	KUNPCKDQ K1, K2, K1
 	KMOVQ    K1, (DX)
 	ADDQ     $+8, DX
-	JMP      maskdone88
+	JMP      maskdone78
 
-maskbytes87:
+maskbytes77:
 	VCMPPS     $0x00, Z18, Z19, K1
 	VCMPPS     $0x00, Z20, Z22, K2
 	KUNPCKWD   K1, K2, K1
@@ -2171,7 +2123,7 @@ maskbytes87:
 	VMOVUPS    Z0, (DX)
 	ADDQ       $+64, DX
 
-maskdone88:
+maskdone78:
 	CMPQ         880(SP), $+5
 	JEQ          laneback
 	MOVQ         856(SP), R8
@@ -2198,14 +2150,14 @@ longresume:
 	VMULPS       Z2, Z0, Z16
 	JMP          longback
 
-half83:
+half73:
 	VCVTPH2PS (BX), Z0
 	VCVTPH2PS 32(BX), Z1
 	VCVTPH2PS 64(BX), Z2
 	VCVTPH2PS 96(BX), Z3
-	JMP       halfdone84
+	JMP       halfdone74
 
-half85:
+half75:
 	VCVTPS2PH $0x00, Z21, Y0
 	VMOVUPS   Y0, (SI)
 	VCVTPS2PH $0x00, Z24, Y1
@@ -2214,7 +2166,7 @@ half85:
 	VMOVUPS   Y0, 64(SI)
 	VCVTPS2PH $0x00, Z27, Y1
 	VMOVUPS   Y1, 96(SI)
-	JMP       halfdone86
+	JMP       halfdone76
 
 DATA constantsAVX512<>+0(SB)/4, $0x7f800000
 DATA constantsAVX512<>+4(SB)/4, $0x00400000

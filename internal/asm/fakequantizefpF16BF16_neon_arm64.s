@@ -60,7 +60,7 @@ groups:
 	ADD R14<<2, R4, R16
 	MOVD R16, 480(RSP)
 	ADD $280, RSP, R16
-	CALL ·number1NEON(SB)
+	CALL ·numberNEON(SB)
 groupbegin:
 	CMP $16, R0
 	BLT grouptail
@@ -399,19 +399,10 @@ groupstaged:
 	MOVD R1, R17
 	CALL ·stageOut16NEON(SB)
 	MOVD 232(RSP), R2
-	MOVWU kind+56(FP), R16
-	CMP $1, R16
-	BLT maskdone18
-	BEQ maskbytes17
+	MOVWU kind+56(FP), R19
 	ADD $48, RSP, R16
 	MOVD R2, R17
-	CALL ·stageOut1NEON(SB)
-	B maskdone18
-maskbytes17:
-	ADD $48, RSP, R16
-	MOVD R2, R17
-	CALL ·stageOut8NEON(SB)
-maskdone18:
+	CALL ·stageOutMaskNEON(SB)
 groupdone:
 	RET
 longs:
@@ -433,14 +424,14 @@ longs:
 	BLT longstage
 longloop:
 	CMP $2, R6
-	BNE half19
+	BNE half17
 	FMOVQ (R3), F1
 	WORD $0x2e613820 // shll v0.4s, v1.4h, #16
 	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
 	FMOVQ 16(R3), F3
 	WORD $0x2e613862 // shll v2.4s, v3.4h, #16
 	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
-halfdone20:
+halfdone18:
 	WORD $0x6e24dc10 // fmul v16.4s, v0.4s, v4.4s
 	VFMLA V5.S4, V0.S4, V16.S4
 	WORD $0x6e24dc20 // fmul v0.4s, v1.4s, v4.4s
@@ -476,7 +467,7 @@ halfdone20:
 	VORR V0.B16, V21.B16, V21.B16
 	WORD $0x6e26deb5 // fmul v21.4s, v21.4s, v6.4s
 	CMP $2, R6
-	BNE half21
+	BNE half19
 	VCMTST V9.S4, V19.S4, V20.S4
 	VSUB V20.S4, V8.S4, V20.S4
 	VCMTST V9.S4, V21.S4, V22.S4
@@ -484,7 +475,7 @@ halfdone20:
 	WORD $0x0e744260 // addhn v0.4h, v19.4s, v20.4s
 	WORD $0x4e7642a0 // addhn2 v0.8h, v21.4s, v22.4s
 	FMOVQ F0, (R1)
-halfdone22:
+halfdone20:
 	VAND V10.B16, V1.B16, V0.B16
 	VUMIN V14.S4, V0.S4, V19.S4
 	VAND V13.B16, V19.B16, V20.B16
@@ -506,7 +497,7 @@ halfdone22:
 	VORR V2.B16, V23.B16, V23.B16
 	WORD $0x6e26def7 // fmul v23.4s, v23.4s, v6.4s
 	CMP $2, R6
-	BNE half23
+	BNE half21
 	VCMTST V9.S4, V21.S4, V22.S4
 	VSUB V22.S4, V8.S4, V22.S4
 	VCMTST V9.S4, V23.S4, V24.S4
@@ -514,11 +505,11 @@ halfdone22:
 	WORD $0x0e7642a2 // addhn v2.4h, v21.4s, v22.4s
 	WORD $0x4e7842e2 // addhn2 v2.8h, v23.4s, v24.4s
 	FMOVQ F2, 16(R1)
-halfdone24:
+halfdone22:
 	MOVWU kind+56(FP), R16
 	CMP $1, R16
-	BLT maskdone26
-	BEQ maskbytes25
+	BLT maskdone24
+	BEQ maskbytes23
 	VCMEQ V3.S4, V17.S4, V2.S4
 	VCMEQ V16.S4, V18.S4, V22.S4
 	VUZP1 V22.H8, V2.H8, V2.H8
@@ -532,8 +523,8 @@ halfdone24:
 	VADDP V2.B16, V2.B16, V2.B16
 	WORD $0x7d000042 // str h2, [x2]
 	ADD $2, R2, R2
-	B maskdone26
-maskbytes25:
+	B maskdone24
+maskbytes23:
 	VCMEQ V3.S4, V17.S4, V2.S4
 	VCMEQ V16.S4, V18.S4, V22.S4
 	VUZP1 V22.H8, V2.H8, V2.H8
@@ -544,7 +535,7 @@ maskbytes25:
 	VUSHR $7, V2.B16, V2.B16
 	FMOVQ F2, (R2)
 	ADD $16, R2, R2
-maskdone26:
+maskdone24:
 longback:
 	ADD $32, R1, R1
 	ADD $32, R3, R3
@@ -561,19 +552,10 @@ longtail:
 	MOVD R1, R17
 	CALL ·stageOut16NEON(SB)
 	MOVD 232(RSP), R2
-	MOVWU kind+56(FP), R16
-	CMP $1, R16
-	BLT maskdone28
-	BEQ maskbytes27
+	MOVWU kind+56(FP), R19
 	ADD $48, RSP, R16
 	MOVD R2, R17
-	CALL ·stageOut1NEON(SB)
-	B maskdone28
-maskbytes27:
-	ADD $48, RSP, R16
-	MOVD R2, R17
-	CALL ·stageOut8NEON(SB)
-maskdone28:
+	CALL ·stageOutMaskNEON(SB)
 longend:
 	ADD $4, R4, R4
 	ADD $4, R5, R5
@@ -589,14 +571,14 @@ lanerow:
 	BLT lanestage
 laneloop:
 	CMP $2, R6
-	BNE half29
+	BNE half25
 	FMOVQ (R3), F1
 	WORD $0x2e613820 // shll v0.4s, v1.4h, #16
 	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
 	FMOVQ 16(R3), F3
 	WORD $0x2e613862 // shll v2.4s, v3.4h, #16
 	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
-halfdone30:
+halfdone26:
 	FMOVQ (R5), F4
 	WORD $0x6e24dc05 // fmul v5.4s, v0.4s, v4.4s
 	FMOVQ (R4), F6
@@ -648,7 +630,7 @@ halfdone30:
 	VORR V4.B16, V21.B16, V21.B16
 	WORD $0x6e30deb5 // fmul v21.4s, v21.4s, v16.4s
 	CMP $2, R6
-	BNE half31
+	BNE half27
 	VCMTST V9.S4, V20.S4, V16.S4
 	VSUB V16.S4, V8.S4, V16.S4
 	VCMTST V9.S4, V21.S4, V19.S4
@@ -656,7 +638,7 @@ halfdone30:
 	WORD $0x0e704284 // addhn v4.4h, v20.4s, v16.4s
 	WORD $0x4e7342a4 // addhn2 v4.8h, v21.4s, v19.4s
 	FMOVQ F4, (R1)
-halfdone32:
+halfdone28:
 	VAND V10.B16, V1.B16, V4.B16
 	VUMIN V14.S4, V4.S4, V16.S4
 	VAND V13.B16, V16.B16, V19.B16
@@ -678,7 +660,7 @@ halfdone32:
 	VORR V2.B16, V21.B16, V21.B16
 	WORD $0x6e32deb5 // fmul v21.4s, v21.4s, v18.4s
 	CMP $2, R6
-	BNE half33
+	BNE half29
 	VCMTST V9.S4, V20.S4, V18.S4
 	VSUB V18.S4, V8.S4, V18.S4
 	VCMTST V9.S4, V21.S4, V19.S4
@@ -686,11 +668,11 @@ halfdone32:
 	WORD $0x0e724282 // addhn v2.4h, v20.4s, v18.4s
 	WORD $0x4e7342a2 // addhn2 v2.8h, v21.4s, v19.4s
 	FMOVQ F2, 16(R1)
-halfdone34:
+halfdone30:
 	MOVWU kind+56(FP), R16
 	CMP $1, R16
-	BLT maskdone36
-	BEQ maskbytes35
+	BLT maskdone32
+	BEQ maskbytes31
 	VCMEQ V0.S4, V3.S4, V2.S4
 	VCMEQ V5.S4, V6.S4, V19.S4
 	VUZP1 V19.H8, V2.H8, V2.H8
@@ -704,8 +686,8 @@ halfdone34:
 	VADDP V2.B16, V2.B16, V2.B16
 	WORD $0x7d000042 // str h2, [x2]
 	ADD $2, R2, R2
-	B maskdone36
-maskbytes35:
+	B maskdone32
+maskbytes31:
 	VCMEQ V0.S4, V3.S4, V2.S4
 	VCMEQ V5.S4, V6.S4, V19.S4
 	VUZP1 V19.H8, V2.H8, V2.H8
@@ -716,7 +698,7 @@ maskbytes35:
 	VUSHR $7, V2.B16, V2.B16
 	FMOVQ F2, (R2)
 	ADD $16, R2, R2
-maskdone36:
+maskdone32:
 laneback:
 	ADD $32, R1, R1
 	ADD $32, R3, R3
@@ -735,19 +717,10 @@ lanetail:
 	MOVD R1, R17
 	CALL ·stageOut16NEON(SB)
 	MOVD 232(RSP), R2
-	MOVWU kind+56(FP), R16
-	CMP $1, R16
-	BLT maskdone38
-	BEQ maskbytes37
+	MOVWU kind+56(FP), R19
 	ADD $48, RSP, R16
 	MOVD R2, R17
-	CALL ·stageOut1NEON(SB)
-	B maskdone38
-maskbytes37:
-	ADD $48, RSP, R16
-	MOVD R2, R17
-	CALL ·stageOut8NEON(SB)
-maskdone38:
+	CALL ·stageOutMaskNEON(SB)
 laneend:
 	MOVD 496(RSP), R16
 	CMP $1, R16
@@ -824,12 +797,12 @@ groupodd:
 grouprepeat:
 	ADD $568, RSP, R16
 	MOVD R4, R17
-	CALL ·repeat1NEON(SB)
+	CALL ·repeatNEON(SB)
 	MOVD R17, 712(RSP)
 	ADD $568, RSP, R4
 	ADD $784, RSP, R16
 	MOVD R5, R17
-	CALL ·repeat1NEON(SB)
+	CALL ·repeatNEON(SB)
 	MOVD R17, 928(RSP)
 	ADD $784, RSP, R5
 	MOVD R15, R12
@@ -844,24 +817,24 @@ groupodddone:
 	BLT groupdone
 	SUB $32, R0, R0
 	B groupbegin
-half19:
+half17:
 	FMOVQ (R3), F1
 	WORD $0x0e217820 // fcvtl v0.4s, v1.4h
 	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
 	FMOVQ 16(R3), F3
 	WORD $0x0e217862 // fcvtl v2.4s, v3.4h
 	WORD $0x4e217863 // fcvtl2 v3.4s, v3.8h
-	B halfdone20
-half21:
+	B halfdone18
+half19:
 	WORD $0x0e216a60 // fcvtn v0.4h, v19.4s
 	WORD $0x4e216aa0 // fcvtn2 v0.8h, v21.4s
 	FMOVQ F0, (R1)
-	B halfdone22
-half23:
+	B halfdone20
+half21:
 	WORD $0x0e216aa2 // fcvtn v2.4h, v21.4s
 	WORD $0x4e216ae2 // fcvtn2 v2.8h, v23.4s
 	FMOVQ F2, 16(R1)
-	B halfdone24
+	B halfdone22
 longrare:
 	MOVD $2, R16
 	MOVD R16, 272(RSP)
@@ -877,24 +850,24 @@ longstage:
 	MOVD R3, 240(RSP)
 	ADD $64, RSP, R3
 	B longloop
-half29:
+half25:
 	FMOVQ (R3), F1
 	WORD $0x0e217820 // fcvtl v0.4s, v1.4h
 	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
 	FMOVQ 16(R3), F3
 	WORD $0x0e217862 // fcvtl v2.4s, v3.4h
 	WORD $0x4e217863 // fcvtl2 v3.4s, v3.8h
-	B halfdone30
-half31:
+	B halfdone26
+half27:
 	WORD $0x0e216a84 // fcvtn v4.4h, v20.4s
 	WORD $0x4e216aa4 // fcvtn2 v4.8h, v21.4s
 	FMOVQ F4, (R1)
-	B halfdone32
-half33:
+	B halfdone28
+half29:
 	WORD $0x0e216a82 // fcvtn v2.4h, v20.4s
 	WORD $0x4e216aa2 // fcvtn2 v2.8h, v21.4s
 	FMOVQ F2, 16(R1)
-	B halfdone34
+	B halfdone30
 lanerare:
 	MOVD $3, R16
 	MOVD R16, 272(RSP)
@@ -923,24 +896,24 @@ lanestage:
 spread:
 	ADD $96, RSP, R16
 	MOVD R4, R17
-	CALL ·spread1NEON(SB)
+	CALL ·spreadNEON(SB)
 	MOVD R4, 248(RSP)
 	ADD $96, RSP, R4
 	ADD $160, RSP, R16
 	MOVD R5, R17
-	CALL ·spread1NEON(SB)
+	CALL ·spreadNEON(SB)
 	MOVD R5, 256(RSP)
 	ADD $160, RSP, R5
 rare:
 	CMP $2, R6
-	BNE half39
+	BNE half33
 	FMOVQ (R3), F1
 	WORD $0x2e613820 // shll v0.4s, v1.4h, #16
 	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
 	FMOVQ 16(R3), F3
 	WORD $0x2e613862 // shll v2.4s, v3.4h, #16
 	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
-halfdone40:
+halfdone34:
 	FMOVQ (R4), F4
 	WORD $0x6e24fc00 // fdiv v0.4s, v0.4s, v4.4s
 	VAND V10.B16, V0.B16, V5.B16
@@ -972,7 +945,7 @@ halfdone40:
 	WORD $0x4e34e681 // fcmeq v1.4s, v20.4s, v20.4s
 	VBSL V4.B16, V20.B16, V1.B16
 	CMP $2, R6
-	BNE half41
+	BNE half35
 	VCMTST V9.S4, V0.S4, V19.S4
 	VSUB V19.S4, V8.S4, V19.S4
 	VCMTST V9.S4, V1.S4, V20.S4
@@ -980,7 +953,7 @@ halfdone40:
 	WORD $0x0e734010 // addhn v16.4h, v0.4s, v19.4s
 	WORD $0x4e744030 // addhn2 v16.8h, v1.4s, v20.4s
 	FMOVQ F16, (R1)
-halfdone42:
+halfdone36:
 	FMOVQ 32(R4), F0
 	WORD $0x6e20fc42 // fdiv v2.4s, v2.4s, v0.4s
 	VAND V10.B16, V2.B16, V1.B16
@@ -1010,7 +983,7 @@ halfdone42:
 	WORD $0x4e36e6c2 // fcmeq v2.4s, v22.4s, v22.4s
 	VBSL V4.B16, V22.B16, V2.B16
 	CMP $2, R6
-	BNE half43
+	BNE half37
 	VCMTST V9.S4, V0.S4, V4.S4
 	VSUB V4.S4, V8.S4, V4.S4
 	VCMTST V9.S4, V2.S4, V21.S4
@@ -1018,11 +991,11 @@ halfdone42:
 	WORD $0x0e644003 // addhn v3.4h, v0.4s, v4.4s
 	WORD $0x4e754043 // addhn2 v3.8h, v2.4s, v21.4s
 	FMOVQ F3, 16(R1)
-halfdone44:
+halfdone38:
 	MOVWU kind+56(FP), R16
 	CMP $1, R16
-	BLT maskdone46
-	BEQ maskbytes45
+	BLT maskdone40
+	BEQ maskbytes39
 	WORD $0x4e25e4c0 // fcmeq v0.4s, v6.4s, v5.4s
 	WORD $0x4e31e643 // fcmeq v3.4s, v18.4s, v17.4s
 	VUZP1 V3.H8, V0.H8, V0.H8
@@ -1036,8 +1009,8 @@ halfdone44:
 	VADDP V0.B16, V0.B16, V0.B16
 	WORD $0x7d000040 // str h0, [x2]
 	ADD $2, R2, R2
-	B maskdone46
-maskbytes45:
+	B maskdone40
+maskbytes39:
 	WORD $0x4e25e4c0 // fcmeq v0.4s, v6.4s, v5.4s
 	WORD $0x4e31e643 // fcmeq v3.4s, v18.4s, v17.4s
 	VUZP1 V3.H8, V0.H8, V0.H8
@@ -1048,7 +1021,7 @@ maskbytes45:
 	VUSHR $7, V0.B16, V0.B16
 	FMOVQ F0, (R2)
 	ADD $16, R2, R2
-maskdone46:
+maskdone40:
 	MOVD 272(RSP), R16
 	CMP $3, R16
 	BEQ laneback
@@ -1076,21 +1049,21 @@ longresume:
 	VFMLA V1.S4, V0.S4, V2.S4
 	WORD $0x6e25dc44 // fmul v4.4s, v2.4s, v5.4s
 	B longback
-half39:
+half33:
 	FMOVQ (R3), F1
 	WORD $0x0e217820 // fcvtl v0.4s, v1.4h
 	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
 	FMOVQ 16(R3), F3
 	WORD $0x0e217862 // fcvtl v2.4s, v3.4h
 	WORD $0x4e217863 // fcvtl2 v3.4s, v3.8h
-	B halfdone40
-half41:
+	B halfdone34
+half35:
 	WORD $0x0e216810 // fcvtn v16.4h, v0.4s
 	WORD $0x4e216830 // fcvtn2 v16.8h, v1.4s
 	FMOVQ F16, (R1)
-	B halfdone42
-half43:
+	B halfdone36
+half37:
 	WORD $0x0e216803 // fcvtn v3.4h, v0.4s
 	WORD $0x4e216843 // fcvtn2 v3.8h, v2.4s
 	FMOVQ F3, 16(R1)
-	B halfdone44
+	B halfdone38

@@ -369,21 +369,11 @@ groupstaged:
 	MOVQ SI, CX
 	CALL ·stageOut32AVX2(SB)
 	MOVQ 552(SP), DX
-	CMPL kind+52(FP), $+1
-	JLT  maskdone6
-	JEQ  maskbytes5
+	MOVL kind+52(FP), R14
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
-	CALL ·stageOut1AVX2(SB)
-	JMP  maskdone6
-
-maskbytes5:
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
-	CALL ·stageOut8AVX2(SB)
-
-maskdone6:
-	JMP return
+	CALL ·stageOutMaskAVX2(SB)
+	JMP  return
 
 short2:
 	CMPQ R11, $+2
@@ -464,8 +454,8 @@ short2loop:
 	VMULPS       Y8, Y0, Y0
 	VMOVUPS      Y0, 96(SI)
 	CMPL         kind+52(FP), $+1
-	JLT          maskdone8
-	JEQ          maskbytes7
+	JLT          maskdone6
+	JEQ          maskbytes5
 	VPAND        Y10, Y1, Y1
 	VCMPPS       $0x02, Y14, Y1, Y1
 	VPAND        Y10, Y2, Y2
@@ -483,9 +473,9 @@ short2loop:
 	VMOVMSKPS    Y4, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
-	JMP          maskdone8
+	JMP          maskdone6
 
-maskbytes7:
+maskbytes5:
 	VPAND     Y10, Y1, Y1
 	VCMPPS    $0x02, Y14, Y1, Y1
 	VPAND     Y10, Y2, Y2
@@ -503,7 +493,7 @@ maskbytes7:
 	VMOVUPS   Y1, (DX)
 	ADDQ      $+32, DX
 
-maskdone8:
+maskdone6:
 short2back:
 	ADDQ $+8, R8
 	ADDQ $+8, R9
@@ -598,8 +588,8 @@ laneloop:
 	VMULPS       Y9, Y0, Y0
 	VMOVUPS      Y0, 96(SI)
 	CMPL         kind+52(FP), $+1
-	JLT          maskdone10
-	JEQ          maskbytes9
+	JLT          maskdone8
+	JEQ          maskbytes7
 	VPAND        Y10, Y2, Y2
 	VCMPPS       $0x02, Y14, Y2, Y2
 	VPAND        Y10, Y4, Y4
@@ -617,9 +607,9 @@ laneloop:
 	VMOVMSKPS    Y8, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
-	JMP          maskdone10
+	JMP          maskdone8
 
-maskbytes9:
+maskbytes7:
 	VPAND     Y10, Y2, Y2
 	VCMPPS    $0x02, Y14, Y2, Y2
 	VPAND     Y10, Y4, Y4
@@ -637,7 +627,7 @@ maskbytes9:
 	VMOVUPS   Y2, (DX)
 	ADDQ      $+32, DX
 
-maskdone10:
+maskdone8:
 laneback:
 	SUBQ  $-128, SI
 	SUBQ  $-128, BX
@@ -656,20 +646,11 @@ laneback:
 	MOVQ  SI, CX
 	CALL  ·stageOut32AVX2(SB)
 	MOVQ  552(SP), DX
-	CMPL  kind+52(FP), $+1
-	JLT   maskdone12
-	JEQ   maskbytes11
+	MOVL  kind+52(FP), R14
 	LEAQ  128(SP), AX
 	MOVQ  DX, CX
-	CALL  ·stageOut1AVX2(SB)
-	JMP   maskdone12
+	CALL  ·stageOutMaskAVX2(SB)
 
-maskbytes11:
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
-	CALL ·stageOut8AVX2(SB)
-
-maskdone12:
 laneend:
 	CMPQ 960(SP), $+1
 	JEQ  groupodddone
@@ -760,8 +741,8 @@ groupstream:
 	VMULPS       Y9, Y0, Y0
 	VMOVNTPS     Y0, 96(SI)
 	CMPL         kind+52(FP), $+1
-	JLT          maskdone14
-	JEQ          maskbytes13
+	JLT          maskdone10
+	JEQ          maskbytes9
 	VPAND        Y10, Y1, Y1
 	VCMPPS       $0x02, Y14, Y1, Y1
 	VPAND        Y10, Y2, Y2
@@ -779,9 +760,9 @@ groupstream:
 	VMOVMSKPS    Y4, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
-	JMP          maskdone14
+	JMP          maskdone10
 
-maskbytes13:
+maskbytes9:
 	VPAND     Y10, Y1, Y1
 	VCMPPS    $0x02, Y14, Y1, Y1
 	VPAND     Y10, Y2, Y2
@@ -799,7 +780,7 @@ maskbytes13:
 	VMOVNTPS  Y1, (DX)
 	ADDQ      $+32, DX
 
-maskdone14:
+maskdone10:
 	SUBQ $-128, SI
 	SUBQ $-128, BX
 	SUBQ $+32, R11
@@ -938,8 +919,8 @@ short2stream:
 	VMULPS       Y8, Y0, Y0
 	VMOVNTPS     Y0, 96(SI)
 	CMPL         kind+52(FP), $+1
-	JLT          maskdone16
-	JEQ          maskbytes15
+	JLT          maskdone12
+	JEQ          maskbytes11
 	VPAND        Y10, Y1, Y1
 	VCMPPS       $0x02, Y14, Y1, Y1
 	VPAND        Y10, Y2, Y2
@@ -957,9 +938,9 @@ short2stream:
 	VMOVMSKPS    Y4, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
-	JMP          maskdone16
+	JMP          maskdone12
 
-maskbytes15:
+maskbytes11:
 	VPAND     Y10, Y1, Y1
 	VCMPPS    $0x02, Y14, Y1, Y1
 	VPAND     Y10, Y2, Y2
@@ -977,7 +958,7 @@ maskbytes15:
 	VMOVNTPS  Y1, (DX)
 	ADDQ      $+32, DX
 
-maskdone16:
+maskdone12:
 	ADDQ $+8, R8
 	ADDQ $+8, R9
 	SUBQ $-128, SI
@@ -1132,8 +1113,8 @@ rare:
 	VBLENDVPS    Y0, Y11, Y1, Y0
 	VMOVUPS      Y0, 96(SI)
 	CMPL         kind+52(FP), $+1
-	JLT          maskdone18
-	JEQ          maskbytes17
+	JLT          maskdone14
+	JEQ          maskbytes13
 	VCMPPS       $0x00, Y2, Y3, Y3
 	VCMPPS       $0x00, Y4, Y5, Y5
 	VCMPPS       $0x00, Y6, Y7, Y7
@@ -1147,9 +1128,9 @@ rare:
 	VMOVMSKPS    Y9, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
-	JMP          maskdone18
+	JMP          maskdone14
 
-maskbytes17:
+maskbytes13:
 	VCMPPS    $0x00, Y2, Y3, Y3
 	VCMPPS    $0x00, Y4, Y5, Y5
 	VCMPPS    $0x00, Y6, Y7, Y7
@@ -1163,7 +1144,7 @@ maskbytes17:
 	VMOVUPS   Y3, (DX)
 	ADDQ      $+32, DX
 
-maskdone18:
+maskdone14:
 	VBROADCASTSS least+40(FP), Y15
 	VBROADCASTSS most+48(FP), Y14
 	VBROADCASTSS constantsAVX2<>+0(SB), Y13

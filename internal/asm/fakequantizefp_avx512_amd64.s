@@ -638,21 +638,11 @@ maskbytes9:
 	VMOVUPS    Z16, 256(SP)
 
 maskdone10:
-	CMPL kind+52(FP), $+1
-	JLT  maskdone12
-	JEQ  maskbytes11
+	MOVL kind+52(FP), R14
 	LEAQ 256(SP), AX
 	MOVQ DX, CX
-	CALL ·stageOut1AVX512(SB)
-	JMP  maskdone12
-
-maskbytes11:
-	LEAQ 256(SP), AX
-	MOVQ DX, CX
-	CALL ·stageOut8AVX512(SB)
-
-maskdone12:
-	JMP return
+	CALL ·stageOutMaskAVX512(SB)
+	JMP  return
 
 short2:
 	CMPQ              R11, $+2
@@ -745,8 +735,8 @@ short2ahead:
 	VMULPS            Z6, Z23, Z23
 	VMOVUPS           Z23, 192(SI)
 	CMPL              kind+52(FP), $+1
-	JLT               maskdone14
-	JEQ               maskbytes13
+	JLT               maskdone12
+	JEQ               maskbytes11
 	VPCMPEQD          Z8, Z0, K1
 	VPCMPEQD          Z7, Z19, K2
 	KUNPCKWD          K1, K2, K1
@@ -756,9 +746,9 @@ short2ahead:
 	KUNPCKDQ          K1, K2, K1
 	KMOVQ             K1, (DX)
 	ADDQ              $+8, DX
-	JMP               maskdone14
+	JMP               maskdone12
 
-maskbytes13:
+maskbytes11:
 	VPCMPEQD   Z8, Z0, K1
 	VPCMPEQD   Z7, Z19, K2
 	KUNPCKWD   K1, K2, K1
@@ -770,7 +760,7 @@ maskbytes13:
 	VMOVUPS    Z22, (DX)
 	ADDQ       $+64, DX
 
-maskdone14:
+maskdone12:
 	VMOVAPS Z1, Z8
 	VMOVAPS Z3, Z7
 	VMOVAPS Z16, Z5
@@ -843,8 +833,8 @@ short2loop:
 	VMULPS.BCST       4(R8), Z9, Z9
 	VMOVUPS           Z9, 192(SI)
 	CMPL              kind+52(FP), $+1
-	JLT               maskdone16
-	JEQ               maskbytes15
+	JLT               maskdone14
+	JEQ               maskbytes13
 	VPCMPEQD          Z1, Z0, K1
 	VPCMPEQD          Z2, Z5, K2
 	KUNPCKWD          K1, K2, K1
@@ -854,9 +844,9 @@ short2loop:
 	KUNPCKDQ          K1, K2, K1
 	KMOVQ             K1, (DX)
 	ADDQ              $+8, DX
-	JMP               maskdone16
+	JMP               maskdone14
 
-maskbytes15:
+maskbytes13:
 	VPCMPEQD   Z1, Z0, K1
 	VPCMPEQD   Z2, Z5, K2
 	KUNPCKWD   K1, K2, K1
@@ -868,7 +858,7 @@ maskbytes15:
 	VMOVUPS    Z8, (DX)
 	ADDQ       $+64, DX
 
-maskdone16:
+maskdone14:
 short2back:
 	ADDQ $+8, R8
 	ADDQ $+8, R9
@@ -974,8 +964,8 @@ short4ahead:
 	VMULPS            Z3, Z27, Z27
 	VMOVUPS           Z27, 192(SI)
 	CMPL              kind+52(FP), $+1
-	JLT               maskdone18
-	JEQ               maskbytes17
+	JLT               maskdone16
+	JEQ               maskbytes15
 	VPCMPEQD          Z8, Z0, K1
 	VPCMPEQD          Z6, Z23, K2
 	KUNPCKWD          K1, K2, K1
@@ -985,9 +975,9 @@ short4ahead:
 	KUNPCKDQ          K1, K2, K1
 	KMOVQ             K1, (DX)
 	ADDQ              $+8, DX
-	JMP               maskdone18
+	JMP               maskdone16
 
-maskbytes17:
+maskbytes15:
 	VPCMPEQD   Z8, Z0, K1
 	VPCMPEQD   Z6, Z23, K2
 	KUNPCKWD   K1, K2, K1
@@ -999,7 +989,7 @@ maskbytes17:
 	VMOVUPS    Z26, (DX)
 	ADDQ       $+64, DX
 
-maskdone18:
+maskdone16:
 	VMOVAPS Z1, Z8
 	VMOVAPS Z17, Z6
 	VMOVAPS Z19, Z4
@@ -1074,8 +1064,8 @@ short4loop:
 	VMULPS.BCST       12(R8), Z9, Z9
 	VMOVUPS           Z9, 192(SI)
 	CMPL              kind+52(FP), $+1
-	JLT               maskdone20
-	JEQ               maskbytes19
+	JLT               maskdone18
+	JEQ               maskbytes17
 	VPCMPEQD          Z1, Z0, K1
 	VPCMPEQD          Z2, Z5, K2
 	KUNPCKWD          K1, K2, K1
@@ -1085,9 +1075,9 @@ short4loop:
 	KUNPCKDQ          K1, K2, K1
 	KMOVQ             K1, (DX)
 	ADDQ              $+8, DX
-	JMP               maskdone20
+	JMP               maskdone18
 
-maskbytes19:
+maskbytes17:
 	VPCMPEQD   Z1, Z0, K1
 	VPCMPEQD   Z2, Z5, K2
 	KUNPCKWD   K1, K2, K1
@@ -1099,7 +1089,7 @@ maskbytes19:
 	VMOVUPS    Z8, (DX)
 	ADDQ       $+64, DX
 
-maskdone20:
+maskdone18:
 short4back:
 	ADDQ $+16, R8
 	ADDQ $+16, R9
@@ -1184,8 +1174,8 @@ laneloop:
 	VMULPS       Z9, Z16, Z16
 	VMOVUPS      Z16, 192(SI)
 	CMPL         kind+52(FP), $+1
-	JLT          maskdone22
-	JEQ          maskbytes21
+	JLT          maskdone20
+	JEQ          maskbytes19
 	VPCMPEQD     Z2, Z0, K1
 	VPCMPEQD     Z4, Z1, K2
 	KUNPCKWD     K1, K2, K1
@@ -1195,9 +1185,9 @@ laneloop:
 	KUNPCKDQ     K1, K2, K1
 	KMOVQ        K1, (DX)
 	ADDQ         $+8, DX
-	JMP          maskdone22
+	JMP          maskdone20
 
-maskbytes21:
+maskbytes19:
 	VPCMPEQD   Z2, Z0, K1
 	VPCMPEQD   Z4, Z1, K2
 	KUNPCKWD   K1, K2, K1
@@ -1209,7 +1199,7 @@ maskbytes21:
 	VMOVUPS    Z7, (DX)
 	ADDQ       $+64, DX
 
-maskdone22:
+maskdone20:
 laneback:
 	ADDQ  $+256, SI
 	ADDQ  $+256, BX
@@ -1228,20 +1218,11 @@ laneback:
 	MOVQ  SI, CX
 	CALL  ·stageOut32AVX512(SB)
 	MOVQ  1096(SP), DX
-	CMPL  kind+52(FP), $+1
-	JLT   maskdone24
-	JEQ   maskbytes23
+	MOVL  kind+52(FP), R14
 	LEAQ  256(SP), AX
 	MOVQ  DX, CX
-	CALL  ·stageOut1AVX512(SB)
-	JMP   maskdone24
+	CALL  ·stageOutMaskAVX512(SB)
 
-maskbytes23:
-	LEAQ 256(SP), AX
-	MOVQ DX, CX
-	CALL ·stageOut8AVX512(SB)
-
-maskdone24:
 laneend:
 	CMPQ 1792(SP), $+1
 	JEQ  groupodddone
@@ -1322,8 +1303,8 @@ groupstream:
 	VMULPS       Z9, Z17, Z17
 	VMOVNTPS     Z17, 192(SI)
 	CMPL         kind+52(FP), $+1
-	JLT          maskdone26
-	JEQ          maskbytes25
+	JLT          maskdone22
+	JEQ          maskbytes21
 	VPCMPEQD     Z1, Z0, K1
 	VPCMPEQD     Z2, Z5, K2
 	KUNPCKWD     K1, K2, K1
@@ -1333,9 +1314,9 @@ groupstream:
 	KUNPCKDQ     K1, K2, K1
 	KMOVQ        K1, (DX)
 	ADDQ         $+8, DX
-	JMP          maskdone26
+	JMP          maskdone22
 
-maskbytes25:
+maskbytes21:
 	VPCMPEQD   Z1, Z0, K1
 	VPCMPEQD   Z2, Z5, K2
 	KUNPCKWD   K1, K2, K1
@@ -1347,7 +1328,7 @@ maskbytes25:
 	VMOVNTPS   Z16, (DX)
 	ADDQ       $+64, DX
 
-maskdone26:
+maskdone22:
 	ADDQ $+256, SI
 	ADDQ $+256, BX
 	SUBQ $+64, R11
@@ -1397,8 +1378,8 @@ grouplast:
 	VMULPS     Z9, Z17, Z17
 	VMOVUPS    Z17, 192(SI)
 	CMPL       kind+52(FP), $+1
-	JLT        maskdone28
-	JEQ        maskbytes27
+	JLT        maskdone24
+	JEQ        maskbytes23
 	VPCMPEQD   Z7, Z0, K1
 	VPCMPEQD   Z6, Z1, K2
 	KUNPCKWD   K1, K2, K1
@@ -1408,9 +1389,9 @@ grouplast:
 	KUNPCKDQ   K1, K2, K1
 	KMOVQ      K1, (DX)
 	ADDQ       $+8, DX
-	JMP        maskdone28
+	JMP        maskdone24
 
-maskbytes27:
+maskbytes23:
 	VPCMPEQD   Z7, Z0, K1
 	VPCMPEQD   Z6, Z1, K2
 	KUNPCKWD   K1, K2, K1
@@ -1422,7 +1403,7 @@ maskbytes27:
 	VMOVUPS    Z16, (DX)
 	ADDQ       $+64, DX
 
-maskdone28:
+maskdone24:
 	ADDQ $+256, SI
 	ADDQ $+256, BX
 	SUBQ $+64, R11
@@ -1452,21 +1433,11 @@ groupstaged:
 	MOVQ SI, CX
 	CALL ·stageOut32AVX512(SB)
 	MOVQ 1096(SP), DX
-	CMPL kind+52(FP), $+1
-	JLT  maskdone30
-	JEQ  maskbytes29
+	MOVL kind+52(FP), R14
 	LEAQ 256(SP), AX
 	MOVQ DX, CX
-	CALL ·stageOut1AVX512(SB)
-	JMP  maskdone30
-
-maskbytes29:
-	LEAQ 256(SP), AX
-	MOVQ DX, CX
-	CALL ·stageOut8AVX512(SB)
-
-maskdone30:
-	JMP return
+	CALL ·stageOutMaskAVX512(SB)
+	JMP  return
 
 groupending:
 	MOVQ DI, 1784(SP)
@@ -1580,8 +1551,8 @@ short2stream:
 	VMULPS.BCST       4(R8), Z9, Z9
 	VMOVNTPS          Z9, 192(SI)
 	CMPL              kind+52(FP), $+1
-	JLT               maskdone32
-	JEQ               maskbytes31
+	JLT               maskdone26
+	JEQ               maskbytes25
 	VPCMPEQD          Z1, Z0, K1
 	VPCMPEQD          Z2, Z5, K2
 	KUNPCKWD          K1, K2, K1
@@ -1591,9 +1562,9 @@ short2stream:
 	KUNPCKDQ          K1, K2, K1
 	KMOVQ             K1, (DX)
 	ADDQ              $+8, DX
-	JMP               maskdone32
+	JMP               maskdone26
 
-maskbytes31:
+maskbytes25:
 	VPCMPEQD   Z1, Z0, K1
 	VPCMPEQD   Z2, Z5, K2
 	KUNPCKWD   K1, K2, K1
@@ -1605,7 +1576,7 @@ maskbytes31:
 	VMOVNTPS   Z8, (DX)
 	ADDQ       $+64, DX
 
-maskdone32:
+maskdone26:
 	ADDQ $+8, R8
 	ADDQ $+8, R9
 	ADDQ $+256, SI
@@ -1680,8 +1651,8 @@ short4stream:
 	VMULPS.BCST       12(R8), Z9, Z9
 	VMOVNTPS          Z9, 192(SI)
 	CMPL              kind+52(FP), $+1
-	JLT               maskdone34
-	JEQ               maskbytes33
+	JLT               maskdone28
+	JEQ               maskbytes27
 	VPCMPEQD          Z1, Z0, K1
 	VPCMPEQD          Z2, Z5, K2
 	KUNPCKWD          K1, K2, K1
@@ -1691,9 +1662,9 @@ short4stream:
 	KUNPCKDQ          K1, K2, K1
 	KMOVQ             K1, (DX)
 	ADDQ              $+8, DX
-	JMP               maskdone34
+	JMP               maskdone28
 
-maskbytes33:
+maskbytes27:
 	VPCMPEQD   Z1, Z0, K1
 	VPCMPEQD   Z2, Z5, K2
 	KUNPCKWD   K1, K2, K1
@@ -1705,7 +1676,7 @@ maskbytes33:
 	VMOVNTPS   Z8, (DX)
 	ADDQ       $+64, DX
 
-maskdone34:
+maskdone28:
 	ADDQ $+16, R8
 	ADDQ $+16, R9
 	ADDQ $+256, SI
@@ -1822,8 +1793,8 @@ rare:
 	VBLENDMPS    Z18, Z0, K1, Z18
 	VMOVUPS      Z18, 192(SI)
 	CMPL         kind+52(FP), $+1
-	JLT          maskdone36
-	JEQ          maskbytes35
+	JLT          maskdone30
+	JEQ          maskbytes29
 	VCMPPS       $0x00, Z3, Z4, K1
 	VCMPPS       $0x00, Z6, Z7, K2
 	KUNPCKWD     K1, K2, K1
@@ -1833,9 +1804,9 @@ rare:
 	KUNPCKDQ     K1, K2, K1
 	KMOVQ        K1, (DX)
 	ADDQ         $+8, DX
-	JMP          maskdone36
+	JMP          maskdone30
 
-maskbytes35:
+maskbytes29:
 	VCMPPS     $0x00, Z3, Z4, K1
 	VCMPPS     $0x00, Z6, Z7, K2
 	KUNPCKWD   K1, K2, K1
@@ -1847,7 +1818,7 @@ maskbytes35:
 	VMOVUPS    Z0, (DX)
 	ADDQ       $+64, DX
 
-maskdone36:
+maskdone30:
 	CMPQ         1136(SP), $+4
 	JEQ          laneback
 	MOVQ         1112(SP), R8

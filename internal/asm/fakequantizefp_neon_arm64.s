@@ -48,7 +48,7 @@ groups:
 	ADD R14<<2, R4, R16
 	MOVD R16, 544(RSP)
 	ADD $344, RSP, R16
-	CALL ·number1NEON(SB)
+	CALL ·numberNEON(SB)
 groupbegin:
 	CMP $16, R0
 	BLT grouptail
@@ -345,19 +345,10 @@ groupstaged:
 	MOVD R1, R17
 	CALL ·stageOut32NEON(SB)
 	MOVD 296(RSP), R2
-	MOVWU kind+52(FP), R16
-	CMP $1, R16
-	BLT maskdone6
-	BEQ maskbytes5
+	MOVWU kind+52(FP), R19
 	ADD $80, RSP, R16
 	MOVD R2, R17
-	CALL ·stageOut1NEON(SB)
-	B maskdone6
-maskbytes5:
-	ADD $80, RSP, R16
-	MOVD R2, R17
-	CALL ·stageOut8NEON(SB)
-maskdone6:
+	CALL ·stageOutMaskNEON(SB)
 groupdone:
 	RET
 lanes:
@@ -448,8 +439,8 @@ laneloop:
 	FMOVQ F18, 48(R1)
 	MOVWU kind+52(FP), R16
 	CMP $1, R16
-	BLT maskdone8
-	BEQ maskbytes7
+	BLT maskdone6
+	BEQ maskbytes5
 	VCMEQ V0.S4, V1.S4, V8.S4
 	VCMEQ V2.S4, V3.S4, V17.S4
 	VUZP1 V17.H8, V8.H8, V8.H8
@@ -463,8 +454,8 @@ laneloop:
 	VADDP V8.B16, V8.B16, V8.B16
 	WORD $0x7d000048 // str h8, [x2]
 	ADD $2, R2, R2
-	B maskdone8
-maskbytes7:
+	B maskdone6
+maskbytes5:
 	VCMEQ V0.S4, V1.S4, V8.S4
 	VCMEQ V2.S4, V3.S4, V17.S4
 	VUZP1 V17.H8, V8.H8, V8.H8
@@ -475,7 +466,7 @@ maskbytes7:
 	VUSHR $7, V8.B16, V8.B16
 	FMOVQ F8, (R2)
 	ADD $16, R2, R2
-maskdone8:
+maskdone6:
 laneback:
 	ADD $64, R1, R1
 	ADD $64, R3, R3
@@ -494,19 +485,10 @@ lanetail:
 	MOVD R1, R17
 	CALL ·stageOut32NEON(SB)
 	MOVD 296(RSP), R2
-	MOVWU kind+52(FP), R16
-	CMP $1, R16
-	BLT maskdone10
-	BEQ maskbytes9
+	MOVWU kind+52(FP), R19
 	ADD $80, RSP, R16
 	MOVD R2, R17
-	CALL ·stageOut1NEON(SB)
-	B maskdone10
-maskbytes9:
-	ADD $80, RSP, R16
-	MOVD R2, R17
-	CALL ·stageOut8NEON(SB)
-maskdone10:
+	CALL ·stageOutMaskNEON(SB)
 laneend:
 	MOVD 560(RSP), R16
 	CMP $1, R16
@@ -547,12 +529,12 @@ groupodd:
 grouprepeat:
 	ADD $632, RSP, R16
 	MOVD R4, R17
-	CALL ·repeat1NEON(SB)
+	CALL ·repeatNEON(SB)
 	MOVD R17, 776(RSP)
 	ADD $632, RSP, R4
 	ADD $848, RSP, R16
 	MOVD R5, R17
-	CALL ·repeat1NEON(SB)
+	CALL ·repeatNEON(SB)
 	MOVD R17, 992(RSP)
 	ADD $848, RSP, R5
 	MOVD R15, R12
@@ -595,12 +577,12 @@ lanestage:
 spread:
 	ADD $160, RSP, R16
 	MOVD R4, R17
-	CALL ·spread1NEON(SB)
+	CALL ·spreadNEON(SB)
 	MOVD R4, 312(RSP)
 	ADD $160, RSP, R4
 	ADD $224, RSP, R16
 	MOVD R5, R17
-	CALL ·spread1NEON(SB)
+	CALL ·spreadNEON(SB)
 	MOVD R5, 320(RSP)
 	ADD $224, RSP, R5
 rare:
@@ -672,8 +654,8 @@ rare:
 	FMOVQ F0, 48(R1)
 	MOVWU kind+52(FP), R16
 	CMP $1, R16
-	BLT maskdone12
-	BEQ maskbytes11
+	BLT maskdone8
+	BEQ maskbytes7
 	WORD $0x4e22e460 // fcmeq v0.4s, v3.4s, v2.4s
 	WORD $0x4e25e4c4 // fcmeq v4.4s, v6.4s, v5.4s
 	VUZP1 V4.H8, V0.H8, V0.H8
@@ -687,8 +669,8 @@ rare:
 	VADDP V0.B16, V0.B16, V0.B16
 	WORD $0x7d000040 // str h0, [x2]
 	ADD $2, R2, R2
-	B maskdone12
-maskbytes11:
+	B maskdone8
+maskbytes7:
 	WORD $0x4e22e460 // fcmeq v0.4s, v3.4s, v2.4s
 	WORD $0x4e25e4c4 // fcmeq v4.4s, v6.4s, v5.4s
 	VUZP1 V4.H8, V0.H8, V0.H8
@@ -699,7 +681,7 @@ maskbytes11:
 	VUSHR $7, V0.B16, V0.B16
 	FMOVQ F0, (R2)
 	ADD $16, R2, R2
-maskdone12:
+maskdone8:
 	MOVD 336(RSP), R16
 	CMP $2, R16
 	BEQ laneback

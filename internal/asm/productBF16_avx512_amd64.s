@@ -281,20 +281,11 @@ maskbytes5:
 	VMOVUPS    Z1, 128(SP)
 
 maskdone6:
-	CMPL kind+40(FP), $+1
-	JLT  maskdone8
-	JEQ  maskbytes7
+	MOVL kind+40(FP), R14
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
-	CALL ·stageOut1AVX512(SB)
-	JMP  maskdone8
+	CALL ·stageOutMaskAVX512(SB)
 
-maskbytes7:
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
-	CALL ·stageOut8AVX512(SB)
-
-maskdone8:
 laneend:
 	TESTQ $0x00000001, ahead+64(FP)
 	JNE   fence
@@ -353,16 +344,16 @@ lanestream:
 	VPADDW       Z7, Z1, K1, Z1
 	VMOVNTPS     Z1, 64(SI)
 	CMPL         kind+40(FP), $+1
-	JLT          maskdone10
-	JEQ          maskbytes9
+	JLT          maskdone8
+	JEQ          maskbytes7
 	VPCMPEQW     Z18, Z0, K1
 	VPCMPEQW     Z21, Z2, K2
 	KUNPCKDQ     K1, K2, K1
 	KMOVQ        K1, (DX)
 	ADDQ         $+8, DX
-	JMP          maskdone10
+	JMP          maskdone8
 
-maskbytes9:
+maskbytes7:
 	VPCMPEQW   Z18, Z0, K1
 	VPCMPEQW   Z21, Z2, K2
 	KUNPCKDQ   K1, K2, K1
@@ -370,7 +361,7 @@ maskbytes9:
 	VMOVNTPS   Z1, (DX)
 	ADDQ       $+64, DX
 
-maskdone10:
+maskdone8:
 	SUBQ $-128, SI
 	SUBQ $-128, BX
 	SUBQ $+64, DI
@@ -388,21 +379,11 @@ lanestaged:
 	MOVQ SI, CX
 	CALL ·stageOut16AVX512(SB)
 	MOVQ 328(SP), DX
-	CMPL kind+40(FP), $+1
-	JLT  maskdone12
-	JEQ  maskbytes11
+	MOVL kind+40(FP), R14
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
-	CALL ·stageOut1AVX512(SB)
-	JMP  maskdone12
-
-maskbytes11:
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
-	CALL ·stageOut8AVX512(SB)
-
-maskdone12:
-	JMP laneend
+	CALL ·stageOutMaskAVX512(SB)
+	JMP  laneend
 
 lanestage:
 	MOVQ SI, 320(SP)
@@ -477,8 +458,8 @@ rare:
 	VPADDW       Z7, Z18, K1, Z18
 	VMOVUPS      Z18, 64(SI)
 	CMPL         kind+40(FP), $+1
-	JLT          maskdone14
-	JEQ          maskbytes13
+	JLT          maskdone10
+	JEQ          maskbytes9
 	VCMPPS       $0x00, Z0, Z2, K1
 	VCMPPS       $0x00, Z19, Z20, K2
 	KUNPCKWD     K1, K2, K1
@@ -488,9 +469,9 @@ rare:
 	KUNPCKDQ     K1, K2, K1
 	KMOVQ        K1, (DX)
 	ADDQ         $+8, DX
-	JMP          maskdone14
+	JMP          maskdone10
 
-maskbytes13:
+maskbytes9:
 	VCMPPS     $0x00, Z0, Z2, K1
 	VCMPPS     $0x00, Z19, Z20, K2
 	KUNPCKWD   K1, K2, K1
@@ -502,7 +483,7 @@ maskbytes13:
 	VMOVUPS    Z16, (DX)
 	ADDQ       $+64, DX
 
-maskdone14:
+maskdone10:
 	JMP laneback
 
 // func QuantizeProductBF16AVX512(q *uint8, x *uint16, scale float32, recip float32, zeroPoint int32, least int32, most int32, layout int32, n int, ahead int)
@@ -861,27 +842,11 @@ unsigned10:
 lanestaged:
 	ADDQ $+64, DI
 	MOVQ 192(SP), SI
-	CMPL layout+36(FP), $+1
-	JLT  nibbles17
-	JEQ  crumbs18
+	MOVL layout+36(FP), R14
 	LEAQ (SP), AX
 	MOVQ SI, CX
-	CALL ·stageOut8AVX512(SB)
-	JMP  stored19
-
-nibbles17:
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut4AVX512(SB)
-	JMP  stored19
-
-crumbs18:
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut2AVX512(SB)
-
-stored19:
-	JMP laneend
+	CALL ·stageOutCodesAVX512(SB)
+	JMP  laneend
 
 other13:
 	JGT        unsigned14
@@ -984,7 +949,7 @@ rare:
 	VPACKUSWB    Z0, Z0, Z0
 	VPERMD       Z0, Z10, Z0
 	CMPL         BX, $+2
-	JNE          other20
+	JNE          other17
 	VPACKSSWB    Z23, Z19, Z20
 	VPMAXSB      Z1, Z20, Z20
 	VPMINSB      Z0, Z20, Z20
@@ -992,40 +957,40 @@ rare:
 	VMOVUPS      Z20, (SI)
 	ADDQ         $+64, SI
 
-stored23:
+stored20:
 	JMP laneback
 
-other20:
-	JGT        unsigned21
+other17:
+	JGT        unsigned18
 	VPACKSSWB  Z23, Z19, Z20
 	VPMAXSB    Z1, Z20, Z20
 	VPMINSB    Z0, Z20, Z20
 	VPERMD     Z20, Z10, Z20
-	JPS        crumbs22
+	JPS        crumbs19
 	VPANDD     Z2, Z20, Z20
 	VPMADDUBSW Z3, Z20, Z20
 	VPMOVWB    Z20, Y20
 	VMOVUPS    Y20, (SI)
 	ADDQ       $+32, SI
-	JMP        stored23
+	JMP        stored20
 
-crumbs22:
+crumbs19:
 	VPANDD     Z17, Z20, Z20
 	VPMADDUBSW Z16, Z20, Z20
 	VPMADDWD   Z18, Z20, Z20
 	VPMOVDB    Z20, X20
 	VMOVUPS    X20, (SI)
 	ADDQ       $+16, SI
-	JMP        stored23
+	JMP        stored20
 
-unsigned21:
+unsigned18:
 	VPACKUSWB Z23, Z19, Z20
 	VPMAXUB   Z1, Z20, Z20
 	VPMINUB   Z0, Z20, Z20
 	VPERMD    Z20, Z10, Z20
 	VMOVUPS   Z20, (SI)
 	ADDQ      $+64, SI
-	JMP       stored23
+	JMP       stored20
 
 // func QuantizeWholeProductBF16AVX512(q *int8, x *uint16, scale float32, recip float32, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
@@ -1640,20 +1605,11 @@ maskbytes5:
 	VMOVUPS    Z20, 128(SP)
 
 maskdone6:
-	CMPL kind+48(FP), $+1
-	JLT  maskdone8
-	JEQ  maskbytes7
+	MOVL kind+48(FP), R14
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
-	CALL ·stageOut1AVX512(SB)
-	JMP  maskdone8
+	CALL ·stageOutMaskAVX512(SB)
 
-maskbytes7:
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
-	CALL ·stageOut8AVX512(SB)
-
-maskdone8:
 laneend:
 	TESTQ $0x00000001, ahead+64(FP)
 	JNE   fence
@@ -1727,8 +1683,8 @@ lanestream:
 	VPADDW       Z6, Z23, K1, Z23
 	VMOVNTPS     Z23, 64(SI)
 	CMPL         kind+48(FP), $+1
-	JLT          maskdone10
-	JEQ          maskbytes9
+	JLT          maskdone8
+	JEQ          maskbytes7
 	VPCMPEQD     Z0, Z18, K1
 	VPCMPEQD     Z1, Z19, K2
 	KUNPCKWD     K1, K2, K1
@@ -1738,9 +1694,9 @@ lanestream:
 	KUNPCKDQ     K1, K2, K1
 	KMOVQ        K1, (DX)
 	ADDQ         $+8, DX
-	JMP          maskdone10
+	JMP          maskdone8
 
-maskbytes9:
+maskbytes7:
 	VPCMPEQD   Z0, Z18, K1
 	VPCMPEQD   Z1, Z19, K2
 	KUNPCKWD   K1, K2, K1
@@ -1752,7 +1708,7 @@ maskbytes9:
 	VMOVNTPS   Z22, (DX)
 	ADDQ       $+64, DX
 
-maskdone10:
+maskdone8:
 	SUBQ $-128, SI
 	SUBQ $-128, BX
 	SUBQ $+64, DI
@@ -1770,21 +1726,11 @@ lanestaged:
 	MOVQ SI, CX
 	CALL ·stageOut16AVX512(SB)
 	MOVQ 328(SP), DX
-	CMPL kind+48(FP), $+1
-	JLT  maskdone12
-	JEQ  maskbytes11
+	MOVL kind+48(FP), R14
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
-	CALL ·stageOut1AVX512(SB)
-	JMP  maskdone12
-
-maskbytes11:
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
-	CALL ·stageOut8AVX512(SB)
-
-maskdone12:
-	JMP laneend
+	CALL ·stageOutMaskAVX512(SB)
+	JMP  laneend
 
 lanestage:
 	MOVQ SI, 320(SP)
@@ -1871,8 +1817,8 @@ rare:
 	VPADDW       Z6, Z0, K1, Z0
 	VMOVUPS      Z0, 64(SI)
 	CMPL         kind+48(FP), $+1
-	JLT          maskdone14
-	JEQ          maskbytes13
+	JLT          maskdone10
+	JEQ          maskbytes9
 	VCMPPS       $0x00, Z16, Z17, K1
 	VCMPPS       $0x00, Z21, Z22, K2
 	KUNPCKWD     K1, K2, K1
@@ -1882,9 +1828,9 @@ rare:
 	KUNPCKDQ     K1, K2, K1
 	KMOVQ        K1, (DX)
 	ADDQ         $+8, DX
-	JMP          maskdone14
+	JMP          maskdone10
 
-maskbytes13:
+maskbytes9:
 	VCMPPS     $0x00, Z16, Z17, K1
 	VCMPPS     $0x00, Z21, Z22, K2
 	KUNPCKWD   K1, K2, K1
@@ -1896,7 +1842,7 @@ maskbytes13:
 	VMOVUPS    Z0, (DX)
 	ADDQ       $+64, DX
 
-maskdone14:
+maskdone10:
 	JMP laneback
 
 DATA constantsAVX512<>+0(SB)/4, $0x7fff7fff

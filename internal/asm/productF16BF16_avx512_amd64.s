@@ -438,27 +438,11 @@ listed16:
 lanestaged:
 	ADDQ $+64, DI
 	MOVQ 192(SP), SI
-	CMPL layout+48(FP), $+1
-	JLT  nibbles23
-	JEQ  crumbs24
+	MOVL layout+48(FP), R14
 	LEAQ (SP), AX
 	MOVQ SI, CX
-	CALL ·stageOut8AVX512(SB)
-	JMP  stored25
-
-nibbles23:
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut4AVX512(SB)
-	JMP  stored25
-
-crumbs24:
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut2AVX512(SB)
-
-stored25:
-	JMP laneend
+	CALL ·stageOutCodesAVX512(SB)
+	JMP  laneend
 
 half18:
 	VCVTPH2PS (DX), Z0
@@ -500,13 +484,13 @@ lanestage:
 
 rare:
 	CMPL     BX, $+2
-	JNE      half26
+	JNE      half23
 	VPERMW.Z (DX), Z8, K6, Z0
 	VPERMW.Z (DX), Z7, K6, Z1
 	VPERMW.Z 64(DX), Z8, K6, Z2
 	VPERMW.Z 64(DX), Z7, K6, Z3
 
-halfdone27:
+halfdone24:
 	VBROADCASTSS scale+20(FP), Z4
 	VDIVPS       Z4, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
@@ -558,7 +542,7 @@ halfdone27:
 	VBROADCASTSS nan+44(FP), Z3
 	VPANDD       Z3, Z1, Z1
 	CMPL         R8, $+3
-	JNE          other28
+	JNE          other25
 	VPSRLW       $0x07, Z17, Z17
 	VPSRLW       $0x07, Z16, Z16
 	VPACKUSWB    Z16, Z17, Z17
@@ -570,37 +554,37 @@ halfdone27:
 	VMOVUPS      Z17, (SI)
 	ADDQ         $+64, SI
 
-stored30:
+stored27:
 	JMP laneback
 
-half26:
+half23:
 	VCVTPH2PS (DX), Z0
 	VCVTPH2PS 32(DX), Z1
 	VCVTPH2PS 64(DX), Z2
 	VCVTPH2PS 96(DX), Z3
-	JMP       halfdone27
+	JMP       halfdone24
 
-other28:
+other25:
 	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z0, Z17
 	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z2, Z16
 	VPSRLW     $0x0c, Z17, Z17
 	VPSRLW     $0x0c, Z16, Z16
 	VPACKUSWB  Z16, Z17, Z17
 	VPERMD     Z17, Z6, Z17
-	JGT        listed29
+	JGT        listed26
 	VPMADDUBSW constantsAVX512<>+320(SB), Z17, Z17
 	VPMOVWB    Z17, Y17
 	VMOVUPS    Y17, (SI)
 	ADDQ       $+32, SI
-	JMP        stored30
+	JMP        stored27
 
-listed29:
+listed26:
 	VMOVUPS constantsAVX512<>+384(SB), Z16
 	VPSHUFB Z17, Z16, Z17
 	VPORD   Z1, Z17, Z17
 	VMOVUPS Z17, (SI)
 	ADDQ    $+64, SI
-	JMP     stored30
+	JMP     stored27
 
 // func ProductTiesF16BF16AVX512(same *uint8, tie *float32, scale float32, recip float32, elem int32, n int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2

@@ -262,20 +262,11 @@ maskbytes5:
 	VMOVUPS    Z1, 128(SP)
 
 maskdone6:
-	CMPL kind+40(FP), $+1
-	JLT  maskdone8
-	JEQ  maskbytes7
+	MOVL kind+40(FP), R14
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
-	CALL ·stageOut1AVX512(SB)
-	JMP  maskdone8
+	CALL ·stageOutMaskAVX512(SB)
 
-maskbytes7:
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
-	CALL ·stageOut8AVX512(SB)
-
-maskdone8:
 laneend:
 	TESTQ $0x00000001, ahead+64(FP)
 	JNE   fence
@@ -329,16 +320,16 @@ lanestream:
 	VCVTPS2PH     $0x00, Z17, Y17
 	VMOVNTPS      Y17, 96(SI)
 	CMPL          kind+40(FP), $+1
-	JLT           maskdone10
-	JEQ           maskbytes9
+	JLT           maskdone8
+	JEQ           maskbytes7
 	VPCMPEQW      Z4, Z0, K1
 	VPCMPEQW      Z7, Z2, K2
 	KUNPCKDQ      K1, K2, K1
 	KMOVQ         K1, (DX)
 	ADDQ          $+8, DX
-	JMP           maskdone10
+	JMP           maskdone8
 
-maskbytes9:
+maskbytes7:
 	VPCMPEQW   Z4, Z0, K1
 	VPCMPEQW   Z7, Z2, K2
 	KUNPCKDQ   K1, K2, K1
@@ -346,7 +337,7 @@ maskbytes9:
 	VMOVNTPS   Z1, (DX)
 	ADDQ       $+64, DX
 
-maskdone10:
+maskdone8:
 	SUBQ $-128, SI
 	SUBQ $-128, BX
 	SUBQ $+64, DI
@@ -364,21 +355,11 @@ lanestaged:
 	MOVQ SI, CX
 	CALL ·stageOut16AVX512(SB)
 	MOVQ 328(SP), DX
-	CMPL kind+40(FP), $+1
-	JLT  maskdone12
-	JEQ  maskbytes11
+	MOVL kind+40(FP), R14
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
-	CALL ·stageOut1AVX512(SB)
-	JMP  maskdone12
-
-maskbytes11:
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
-	CALL ·stageOut8AVX512(SB)
-
-maskdone12:
-	JMP laneend
+	CALL ·stageOutMaskAVX512(SB)
+	JMP  laneend
 
 lanestage:
 	MOVQ SI, 320(SP)
@@ -447,8 +428,8 @@ rare:
 	VCVTPS2PH    $0x00, Z3, Y3
 	VMOVUPS      Y3, 96(SI)
 	CMPL         kind+40(FP), $+1
-	JLT          maskdone14
-	JEQ          maskbytes13
+	JLT          maskdone10
+	JEQ          maskbytes9
 	VCMPPS       $0x00, Z0, Z2, K1
 	VCMPPS       $0x00, Z4, Z6, K2
 	KUNPCKWD     K1, K2, K1
@@ -458,9 +439,9 @@ rare:
 	KUNPCKDQ     K1, K2, K1
 	KMOVQ        K1, (DX)
 	ADDQ         $+8, DX
-	JMP          maskdone14
+	JMP          maskdone10
 
-maskbytes13:
+maskbytes9:
 	VCMPPS     $0x00, Z0, Z2, K1
 	VCMPPS     $0x00, Z4, Z6, K2
 	KUNPCKWD   K1, K2, K1
@@ -472,7 +453,7 @@ maskbytes13:
 	VMOVUPS    Z3, (DX)
 	ADDQ       $+64, DX
 
-maskdone14:
+maskdone10:
 	JMP laneback
 
 // func QuantizeProductF16AVX512(q *uint8, x *uint16, scale float32, recip float32, zeroPoint int32, least int32, most int32, layout int32, n int, ahead int)
@@ -823,27 +804,11 @@ unsigned10:
 lanestaged:
 	ADDQ $+64, DI
 	MOVQ 192(SP), SI
-	CMPL layout+36(FP), $+1
-	JLT  nibbles17
-	JEQ  crumbs18
+	MOVL layout+36(FP), R14
 	LEAQ (SP), AX
 	MOVQ SI, CX
-	CALL ·stageOut8AVX512(SB)
-	JMP  stored19
-
-nibbles17:
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut4AVX512(SB)
-	JMP  stored19
-
-crumbs18:
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut2AVX512(SB)
-
-stored19:
-	JMP laneend
+	CALL ·stageOutCodesAVX512(SB)
+	JMP  laneend
 
 other13:
 	JGT        unsigned14
@@ -946,7 +911,7 @@ rare:
 	VPACKUSWB    Z0, Z0, Z0
 	VPERMD       Z0, Z10, Z0
 	CMPL         BX, $+2
-	JNE          other20
+	JNE          other17
 	VPACKSSWB    Z21, Z17, Z18
 	VPMAXSB      Z1, Z18, Z18
 	VPMINSB      Z0, Z18, Z18
@@ -954,40 +919,40 @@ rare:
 	VMOVUPS      Z18, (SI)
 	ADDQ         $+64, SI
 
-stored23:
+stored20:
 	JMP laneback
 
-other20:
-	JGT        unsigned21
+other17:
+	JGT        unsigned18
 	VPACKSSWB  Z21, Z17, Z18
 	VPMAXSB    Z1, Z18, Z18
 	VPMINSB    Z0, Z18, Z18
 	VPERMD     Z18, Z10, Z18
-	JPS        crumbs22
+	JPS        crumbs19
 	VPANDD     Z4, Z18, Z18
 	VPMADDUBSW Z5, Z18, Z18
 	VPMOVWB    Z18, Y18
 	VMOVUPS    Y18, (SI)
 	ADDQ       $+32, SI
-	JMP        stored23
+	JMP        stored20
 
-crumbs22:
+crumbs19:
 	VPANDD     Z2, Z18, Z18
 	VPMADDUBSW Z3, Z18, Z18
 	VPMADDWD   Z16, Z18, Z18
 	VPMOVDB    Z18, X18
 	VMOVUPS    X18, (SI)
 	ADDQ       $+16, SI
-	JMP        stored23
+	JMP        stored20
 
-unsigned21:
+unsigned18:
 	VPACKUSWB Z21, Z17, Z18
 	VPMAXUB   Z1, Z18, Z18
 	VPMINUB   Z0, Z18, Z18
 	VPERMD    Z18, Z10, Z18
 	VMOVUPS   Z18, (SI)
 	ADDQ      $+64, SI
-	JMP       stored23
+	JMP       stored20
 
 // func QuantizeWholeProductF16AVX512(q *int8, x *uint16, scale float32, recip float32, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
@@ -1566,20 +1531,11 @@ maskbytes5:
 	VMOVUPS    Z16, 128(SP)
 
 maskdone6:
-	CMPL kind+48(FP), $+1
-	JLT  maskdone8
-	JEQ  maskbytes7
+	MOVL kind+48(FP), R14
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
-	CALL ·stageOut1AVX512(SB)
-	JMP  maskdone8
+	CALL ·stageOutMaskAVX512(SB)
 
-maskbytes7:
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
-	CALL ·stageOut8AVX512(SB)
-
-maskdone8:
 laneend:
 	TESTQ $0x00000001, ahead+64(FP)
 	JNE   fence
@@ -1647,8 +1603,8 @@ lanestream:
 	VCVTPS2PH    $0x00, Z17, Y17
 	VMOVNTPS     Y17, 96(SI)
 	CMPL         kind+48(FP), $+1
-	JLT          maskdone10
-	JEQ          maskbytes9
+	JLT          maskdone8
+	JEQ          maskbytes7
 	VPCMPEQD     Z0, Z4, K1
 	VPCMPEQD     Z1, Z5, K2
 	KUNPCKWD     K1, K2, K1
@@ -1658,9 +1614,9 @@ lanestream:
 	KUNPCKDQ     K1, K2, K1
 	KMOVQ        K1, (DX)
 	ADDQ         $+8, DX
-	JMP          maskdone10
+	JMP          maskdone8
 
-maskbytes9:
+maskbytes7:
 	VPCMPEQD   Z0, Z4, K1
 	VPCMPEQD   Z1, Z5, K2
 	KUNPCKWD   K1, K2, K1
@@ -1672,7 +1628,7 @@ maskbytes9:
 	VMOVNTPS   Z16, (DX)
 	ADDQ       $+64, DX
 
-maskdone10:
+maskdone8:
 	SUBQ $-128, SI
 	SUBQ $-128, BX
 	SUBQ $+64, DI
@@ -1690,21 +1646,11 @@ lanestaged:
 	MOVQ SI, CX
 	CALL ·stageOut16AVX512(SB)
 	MOVQ 328(SP), DX
-	CMPL kind+48(FP), $+1
-	JLT  maskdone12
-	JEQ  maskbytes11
+	MOVL kind+48(FP), R14
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
-	CALL ·stageOut1AVX512(SB)
-	JMP  maskdone12
-
-maskbytes11:
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
-	CALL ·stageOut8AVX512(SB)
-
-maskdone12:
-	JMP laneend
+	CALL ·stageOutMaskAVX512(SB)
+	JMP  laneend
 
 lanestage:
 	MOVQ SI, 320(SP)
@@ -1785,8 +1731,8 @@ rare:
 	VCVTPS2PH    $0x00, Z5, Y5
 	VMOVUPS      Y5, 96(SI)
 	CMPL         kind+48(FP), $+1
-	JLT          maskdone14
-	JEQ          maskbytes13
+	JLT          maskdone10
+	JEQ          maskbytes9
 	VCMPPS       $0x00, Z2, Z3, K1
 	VCMPPS       $0x00, Z6, Z7, K2
 	KUNPCKWD     K1, K2, K1
@@ -1796,9 +1742,9 @@ rare:
 	KUNPCKDQ     K1, K2, K1
 	KMOVQ        K1, (DX)
 	ADDQ         $+8, DX
-	JMP          maskdone14
+	JMP          maskdone10
 
-maskbytes13:
+maskbytes9:
 	VCMPPS     $0x00, Z2, Z3, K1
 	VCMPPS     $0x00, Z6, Z7, K2
 	KUNPCKWD   K1, K2, K1
@@ -1810,7 +1756,7 @@ maskbytes13:
 	VMOVUPS    Z0, (DX)
 	ADDQ       $+64, DX
 
-maskdone14:
+maskdone10:
 	JMP laneback
 
 DATA constantsAVX512<>+0(SB)/4, $0x7fff7fff

@@ -38,7 +38,7 @@ groups:
 	ADD R14<<2, R3, R16
 	MOVD R16, 440(RSP)
 	ADD $240, RSP, R16
-	CALL ·number1NEON(SB)
+	CALL ·numberNEON(SB)
 groupbegin:
 	CMP $16, R0
 	BLT grouptail
@@ -382,12 +382,12 @@ groupodd:
 grouprepeat:
 	ADD $528, RSP, R16
 	MOVD R3, R17
-	CALL ·repeat1NEON(SB)
+	CALL ·repeatNEON(SB)
 	MOVD R17, 672(RSP)
 	ADD $528, RSP, R3
 	ADD $744, RSP, R16
 	MOVD R4, R17
-	CALL ·repeat1NEON(SB)
+	CALL ·repeatNEON(SB)
 	MOVD R17, 888(RSP)
 	ADD $744, RSP, R4
 	MOVD R15, R12
@@ -441,12 +441,12 @@ lanestage:
 spread:
 	ADD $64, RSP, R16
 	MOVD R3, R17
-	CALL ·spread1NEON(SB)
+	CALL ·spreadNEON(SB)
 	MOVD R3, 208(RSP)
 	ADD $64, RSP, R3
 	ADD $128, RSP, R16
 	MOVD R4, R17
-	CALL ·spread1NEON(SB)
+	CALL ·spreadNEON(SB)
 	MOVD R4, 216(RSP)
 	ADD $128, RSP, R4
 rare:

@@ -249,27 +249,11 @@ grouptail:
 
 groupstaged:
 	MOVQ 352(SP), SI
-	CMPL layout+44(FP), $+1
-	JLT  nibbles13
-	JEQ  crumbs14
+	MOVL layout+44(FP), R14
 	LEAQ (SP), AX
 	MOVQ SI, CX
-	CALL ·stageOut8AVX2(SB)
-	JMP  stored15
-
-nibbles13:
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut4AVX2(SB)
-	JMP  stored15
-
-crumbs14:
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut2AVX2(SB)
-
-stored15:
-	JMP return
+	CALL ·stageOutCodesAVX2(SB)
+	JMP  return
 
 longs:
 	VBROADCASTSS (R8), Y0
@@ -290,7 +274,7 @@ longs:
 
 longloop:
 	CMPL      R9, $+2
-	JNE       half16
+	JNE       half13
 	VPMOVZXWD (DX), Y0
 	VPSLLD    $0x10, Y0, Y0
 	VPMOVZXWD 16(DX), Y1
@@ -300,7 +284,7 @@ longloop:
 	VPMOVZXWD 48(DX), Y3
 	VPSLLD    $0x10, Y3, Y3
 
-halfdone17:
+halfdone14:
 	VMULPS      Y7, Y0, Y4
 	VFMADD231PS Y8, Y0, Y4
 	VCVTPS2DQ   Y4, Y4
@@ -321,7 +305,7 @@ halfdone17:
 	TESTL       AX, AX
 	JNE         longrare
 	CMPL        R10, $+2
-	JNE         other18
+	JNE         other15
 	VPACKSSWB   Y0, Y4, Y1
 	VPMAXSB     Y12, Y1, Y1
 	VPMINSB     Y10, Y1, Y1
@@ -329,7 +313,7 @@ halfdone17:
 	VMOVUPS     Y1, (SI)
 	ADDQ        $+32, SI
 
-stored21:
+stored18:
 longback:
 	ADDQ $+64, DX
 	SUBQ $+32, DI
@@ -343,26 +327,11 @@ longtail:
 	JGE   longstage
 	ADDQ  $+32, DI
 	MOVQ  352(SP), SI
-	CMPL  layout+44(FP), $+1
-	JLT   nibbles22
-	JEQ   crumbs23
+	MOVL  layout+44(FP), R14
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
-	CALL  ·stageOut8AVX2(SB)
-	JMP   stored24
+	CALL  ·stageOutCodesAVX2(SB)
 
-nibbles22:
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut4AVX2(SB)
-	JMP  stored24
-
-crumbs23:
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut2AVX2(SB)
-
-stored24:
 longend:
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
@@ -384,7 +353,7 @@ short2loop:
 	VBROADCASTSS (R8), Y6
 	VBROADCASTSS 4(R8), Y5
 	CMPL         R9, $+2
-	JNE          half25
+	JNE          half19
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VPMOVZXWD    16(DX), Y1
@@ -394,7 +363,7 @@ short2loop:
 	VPMOVZXWD    48(DX), Y3
 	VPSLLD       $0x10, Y3, Y3
 
-halfdone26:
+halfdone20:
 	VMULPS       Y6, Y0, Y4
 	VFNMADD231PS Y8, Y4, Y0
 	VFMADD231PS  Y6, Y0, Y4
@@ -419,7 +388,7 @@ halfdone26:
 	TESTL        AX, AX
 	JNE          short2rare
 	CMPL         R10, $+2
-	JNE          other27
+	JNE          other21
 	VPACKSSWB    Y0, Y4, Y1
 	VPMAXSB      Y12, Y1, Y1
 	VPMINSB      Y10, Y1, Y1
@@ -427,7 +396,7 @@ halfdone26:
 	VMOVUPS      Y1, (SI)
 	ADDQ         $+32, SI
 
-stored30:
+stored24:
 short2back:
 	ADDQ $+8, BX
 	ADDQ $+8, R8
@@ -447,7 +416,7 @@ lanerow:
 
 laneloop:
 	CMPL      R9, $+2
-	JNE       half31
+	JNE       half25
 	VPMOVZXWD (DX), Y0
 	VPSLLD    $0x10, Y0, Y0
 	VPMOVZXWD 16(DX), Y1
@@ -457,7 +426,7 @@ laneloop:
 	VPMOVZXWD 48(DX), Y3
 	VPSLLD    $0x10, Y3, Y3
 
-halfdone32:
+halfdone26:
 	VMOVUPS      (BX), Y4
 	VMOVUPS      (R8), Y5
 	VMULPS       Y5, Y0, Y6
@@ -490,7 +459,7 @@ halfdone32:
 	TESTL        AX, AX
 	JNE          lanerare
 	CMPL         R10, $+2
-	JNE          other33
+	JNE          other27
 	VPACKSSWB    Y4, Y6, Y0
 	VPMAXSB      Y12, Y0, Y0
 	VPMINSB      Y10, Y0, Y0
@@ -498,7 +467,7 @@ halfdone32:
 	VMOVUPS      Y0, (SI)
 	ADDQ         $+32, SI
 
-stored36:
+stored30:
 laneback:
 	ADDQ  $+64, DX
 	SUBQ  $-128, BX
@@ -512,26 +481,11 @@ laneback:
 	JGE   lanestage
 	ADDQ  $+32, DI
 	MOVQ  352(SP), SI
-	CMPL  layout+44(FP), $+1
-	JLT   nibbles37
-	JEQ   crumbs38
+	MOVL  layout+44(FP), R14
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
-	CALL  ·stageOut8AVX2(SB)
-	JMP   stored39
+	CALL  ·stageOutCodesAVX2(SB)
 
-nibbles37:
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut4AVX2(SB)
-	JMP  stored39
-
-crumbs38:
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut2AVX2(SB)
-
-stored39:
 laneend:
 	CMPQ 760(SP), $+1
 	JEQ  groupodddone
@@ -556,7 +510,7 @@ groupstream:
 	LEAQ      (DX)(CX*1), AX
 	CALL      ·fetch64AVX2(SB)
 	CMPL      R9, $+2
-	JNE       half40
+	JNE       half31
 	VPMOVZXWD (DX), Y0
 	VPSLLD    $0x10, Y0, Y0
 	VPMOVZXWD 16(DX), Y1
@@ -566,7 +520,7 @@ groupstream:
 	VPMOVZXWD 48(DX), Y3
 	VPSLLD    $0x10, Y3, Y3
 
-halfdone41:
+halfdone32:
 	VMULPS       Y7, Y0, Y4
 	VFNMADD231PS Y8, Y4, Y0
 	VFMADD231PS  Y7, Y0, Y4
@@ -591,7 +545,7 @@ halfdone41:
 	TESTL        AX, AX
 	JNE          grouprare
 	CMPL         R10, $+2
-	JNE          other42
+	JNE          other33
 	VPACKSSWB    Y0, Y4, Y1
 	VPMAXSB      Y12, Y1, Y1
 	VPMINSB      Y10, Y1, Y1
@@ -599,7 +553,7 @@ halfdone41:
 	VMOVNTPS     Y1, (SI)
 	ADDQ         $+32, SI
 
-stored45:
+stored36:
 	ADDQ $+64, DX
 	SUBQ $+32, R11
 	CMPQ R11, $+32
@@ -751,7 +705,7 @@ longstream:
 	LEAQ      (DX)(CX*1), AX
 	CALL      ·fetch64AVX2(SB)
 	CMPL      R9, $+2
-	JNE       half46
+	JNE       half37
 	VPMOVZXWD (DX), Y0
 	VPSLLD    $0x10, Y0, Y0
 	VPMOVZXWD 16(DX), Y1
@@ -761,7 +715,7 @@ longstream:
 	VPMOVZXWD 48(DX), Y3
 	VPSLLD    $0x10, Y3, Y3
 
-halfdone47:
+halfdone38:
 	VMULPS      Y7, Y0, Y4
 	VFMADD231PS Y8, Y0, Y4
 	VCVTPS2DQ   Y4, Y4
@@ -782,7 +736,7 @@ halfdone47:
 	TESTL       AX, AX
 	JNE         longrare
 	CMPL        R10, $+2
-	JNE         other48
+	JNE         other39
 	VPACKSSWB   Y0, Y4, Y1
 	VPMAXSB     Y12, Y1, Y1
 	VPMINSB     Y10, Y1, Y1
@@ -790,36 +744,36 @@ halfdone47:
 	VMOVNTPS    Y1, (SI)
 	ADDQ        $+32, SI
 
-stored51:
+stored42:
 	ADDQ $+64, DX
 	SUBQ $+32, DI
 	CMPQ DI, $+32
 	JGE  longstream
 	JMP  longtail
 
-half16:
+half13:
 	VCVTPH2PS (DX), Y0
 	VCVTPH2PS 16(DX), Y1
 	VCVTPH2PS 32(DX), Y2
 	VCVTPH2PS 48(DX), Y3
-	JMP       halfdone17
+	JMP       halfdone14
 
-other18:
-	JGT        unsigned19
+other15:
+	JGT        unsigned16
 	VPACKSSWB  Y0, Y4, Y1
 	VPMAXSB    Y12, Y1, Y1
 	VPMINSB    Y10, Y1, Y1
 	VPERMD     Y1, Y13, Y1
-	JPS        crumbs20
+	JPS        crumbs17
 	VPAND      constantsAVX2<>+96(SB), Y1, Y1
 	VPMADDUBSW constantsAVX2<>+64(SB), Y1, Y1
 	VPACKUSWB  Y1, Y1, Y1
 	VPERMQ     $0x08, Y1, Y1
 	VMOVUPS    X1, (SI)
 	ADDQ       $+16, SI
-	JMP        stored21
+	JMP        stored18
 
-crumbs20:
+crumbs17:
 	VPAND      constantsAVX2<>+160(SB), Y1, Y1
 	VPMADDUBSW constantsAVX2<>+128(SB), Y1, Y1
 	VPMADDWD   constantsAVX2<>+192(SB), Y1, Y1
@@ -828,16 +782,16 @@ crumbs20:
 	VPACKUSWB  X1, X1, X1
 	VMOVQ      X1, (SI)
 	ADDQ       $+8, SI
-	JMP        stored21
+	JMP        stored18
 
-unsigned19:
+unsigned16:
 	VPACKUSWB Y0, Y4, Y1
 	VPMAXUB   Y12, Y1, Y1
 	VPMINUB   Y10, Y1, Y1
 	VPERMD    Y1, Y13, Y1
 	VMOVUPS   Y1, (SI)
 	ADDQ      $+32, SI
-	JMP       stored21
+	JMP       stored18
 
 longrare:
 	MOVQ $+2, 392(SP)
@@ -862,7 +816,7 @@ short2stream:
 	VBROADCASTSS (R8), Y6
 	VBROADCASTSS 4(R8), Y5
 	CMPL         R9, $+2
-	JNE          half52
+	JNE          half43
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VPMOVZXWD    16(DX), Y1
@@ -872,7 +826,7 @@ short2stream:
 	VPMOVZXWD    48(DX), Y3
 	VPSLLD       $0x10, Y3, Y3
 
-halfdone53:
+halfdone44:
 	VMULPS       Y6, Y0, Y4
 	VFNMADD231PS Y8, Y4, Y0
 	VFMADD231PS  Y6, Y0, Y4
@@ -897,7 +851,7 @@ halfdone53:
 	TESTL        AX, AX
 	JNE          short2rare
 	CMPL         R10, $+2
-	JNE          other54
+	JNE          other45
 	VPACKSSWB    Y0, Y4, Y1
 	VPMAXSB      Y12, Y1, Y1
 	VPMINSB      Y10, Y1, Y1
@@ -905,7 +859,7 @@ halfdone53:
 	VMOVNTPS     Y1, (SI)
 	ADDQ         $+32, SI
 
-stored57:
+stored48:
 	ADDQ $+8, BX
 	ADDQ $+8, R8
 	ADDQ $+64, DX
@@ -913,6 +867,53 @@ stored57:
 	CMPQ R11, $+2
 	JGE  short2stream
 	JMP  few
+
+half19:
+	VCVTPH2PS (DX), Y0
+	VCVTPH2PS 16(DX), Y1
+	VCVTPH2PS 32(DX), Y2
+	VCVTPH2PS 48(DX), Y3
+	JMP       halfdone20
+
+other21:
+	JGT        unsigned22
+	VPACKSSWB  Y0, Y4, Y1
+	VPMAXSB    Y12, Y1, Y1
+	VPMINSB    Y10, Y1, Y1
+	VPERMD     Y1, Y13, Y1
+	JPS        crumbs23
+	VPAND      constantsAVX2<>+96(SB), Y1, Y1
+	VPMADDUBSW constantsAVX2<>+64(SB), Y1, Y1
+	VPACKUSWB  Y1, Y1, Y1
+	VPERMQ     $0x08, Y1, Y1
+	VMOVUPS    X1, (SI)
+	ADDQ       $+16, SI
+	JMP        stored24
+
+crumbs23:
+	VPAND      constantsAVX2<>+160(SB), Y1, Y1
+	VPMADDUBSW constantsAVX2<>+128(SB), Y1, Y1
+	VPMADDWD   constantsAVX2<>+192(SB), Y1, Y1
+	VPACKUSDW  Y1, Y1, Y1
+	VPERMQ     $0x08, Y1, Y1
+	VPACKUSWB  X1, X1, X1
+	VMOVQ      X1, (SI)
+	ADDQ       $+8, SI
+	JMP        stored24
+
+unsigned22:
+	VPACKUSWB Y0, Y4, Y1
+	VPMAXUB   Y12, Y1, Y1
+	VPMINUB   Y10, Y1, Y1
+	VPERMD    Y1, Y13, Y1
+	VMOVUPS   Y1, (SI)
+	ADDQ      $+32, SI
+	JMP       stored24
+
+short2rare:
+	MOVQ $+3, 392(SP)
+	MOVL $0x00000002, R14
+	JMP  spread
 
 half25:
 	VCVTPH2PS (DX), Y0
@@ -923,67 +924,20 @@ half25:
 
 other27:
 	JGT        unsigned28
-	VPACKSSWB  Y0, Y4, Y1
-	VPMAXSB    Y12, Y1, Y1
-	VPMINSB    Y10, Y1, Y1
-	VPERMD     Y1, Y13, Y1
-	JPS        crumbs29
-	VPAND      constantsAVX2<>+96(SB), Y1, Y1
-	VPMADDUBSW constantsAVX2<>+64(SB), Y1, Y1
-	VPACKUSWB  Y1, Y1, Y1
-	VPERMQ     $0x08, Y1, Y1
-	VMOVUPS    X1, (SI)
-	ADDQ       $+16, SI
-	JMP        stored30
-
-crumbs29:
-	VPAND      constantsAVX2<>+160(SB), Y1, Y1
-	VPMADDUBSW constantsAVX2<>+128(SB), Y1, Y1
-	VPMADDWD   constantsAVX2<>+192(SB), Y1, Y1
-	VPACKUSDW  Y1, Y1, Y1
-	VPERMQ     $0x08, Y1, Y1
-	VPACKUSWB  X1, X1, X1
-	VMOVQ      X1, (SI)
-	ADDQ       $+8, SI
-	JMP        stored30
-
-unsigned28:
-	VPACKUSWB Y0, Y4, Y1
-	VPMAXUB   Y12, Y1, Y1
-	VPMINUB   Y10, Y1, Y1
-	VPERMD    Y1, Y13, Y1
-	VMOVUPS   Y1, (SI)
-	ADDQ      $+32, SI
-	JMP       stored30
-
-short2rare:
-	MOVQ $+3, 392(SP)
-	MOVL $0x00000002, R14
-	JMP  spread
-
-half31:
-	VCVTPH2PS (DX), Y0
-	VCVTPH2PS 16(DX), Y1
-	VCVTPH2PS 32(DX), Y2
-	VCVTPH2PS 48(DX), Y3
-	JMP       halfdone32
-
-other33:
-	JGT        unsigned34
 	VPACKSSWB  Y4, Y6, Y0
 	VPMAXSB    Y12, Y0, Y0
 	VPMINSB    Y10, Y0, Y0
 	VPERMD     Y0, Y13, Y0
-	JPS        crumbs35
+	JPS        crumbs29
 	VPAND      constantsAVX2<>+96(SB), Y0, Y0
 	VPMADDUBSW constantsAVX2<>+64(SB), Y0, Y0
 	VPACKUSWB  Y0, Y0, Y0
 	VPERMQ     $0x08, Y0, Y0
 	VMOVUPS    X0, (SI)
 	ADDQ       $+16, SI
-	JMP        stored36
+	JMP        stored30
 
-crumbs35:
+crumbs29:
 	VPAND      constantsAVX2<>+160(SB), Y0, Y0
 	VPMADDUBSW constantsAVX2<>+128(SB), Y0, Y0
 	VPMADDWD   constantsAVX2<>+192(SB), Y0, Y0
@@ -992,16 +946,16 @@ crumbs35:
 	VPACKUSWB  X0, X0, X0
 	VMOVQ      X0, (SI)
 	ADDQ       $+8, SI
-	JMP        stored36
+	JMP        stored30
 
-unsigned34:
+unsigned28:
 	VPACKUSWB Y4, Y6, Y0
 	VPMAXUB   Y12, Y0, Y0
 	VPMINUB   Y10, Y0, Y0
 	VPERMD    Y0, Y13, Y0
 	VMOVUPS   Y0, (SI)
 	ADDQ      $+32, SI
-	JMP       stored36
+	JMP       stored30
 
 lanerare:
 	MOVQ $+4, 392(SP)
@@ -1027,29 +981,29 @@ lanestage:
 	LEAQ 224(SP), R8
 	JMP  laneloop
 
-half40:
+half31:
 	VCVTPH2PS (DX), Y0
 	VCVTPH2PS 16(DX), Y1
 	VCVTPH2PS 32(DX), Y2
 	VCVTPH2PS 48(DX), Y3
-	JMP       halfdone41
+	JMP       halfdone32
 
-other42:
-	JGT        unsigned43
+other33:
+	JGT        unsigned34
 	VPACKSSWB  Y0, Y4, Y1
 	VPMAXSB    Y12, Y1, Y1
 	VPMINSB    Y10, Y1, Y1
 	VPERMD     Y1, Y13, Y1
-	JPS        crumbs44
+	JPS        crumbs35
 	VPAND      constantsAVX2<>+96(SB), Y1, Y1
 	VPMADDUBSW constantsAVX2<>+64(SB), Y1, Y1
 	VPACKUSWB  Y1, Y1, Y1
 	VPERMQ     $0x08, Y1, Y1
 	VMOVNTPS   X1, (SI)
 	ADDQ       $+16, SI
-	JMP        stored45
+	JMP        stored36
 
-crumbs44:
+crumbs35:
 	VPAND      constantsAVX2<>+160(SB), Y1, Y1
 	VPMADDUBSW constantsAVX2<>+128(SB), Y1, Y1
 	VPMADDWD   constantsAVX2<>+192(SB), Y1, Y1
@@ -1058,40 +1012,40 @@ crumbs44:
 	VPACKUSWB  X1, X1, X1
 	VMOVQ      X1, (SI)
 	ADDQ       $+8, SI
-	JMP        stored45
+	JMP        stored36
 
-unsigned43:
+unsigned34:
 	VPACKUSWB Y0, Y4, Y1
 	VPMAXUB   Y12, Y1, Y1
 	VPMINUB   Y10, Y1, Y1
 	VPERMD    Y1, Y13, Y1
 	VMOVNTPS  Y1, (SI)
 	ADDQ      $+32, SI
-	JMP       stored45
+	JMP       stored36
 
-half46:
+half37:
 	VCVTPH2PS (DX), Y0
 	VCVTPH2PS 16(DX), Y1
 	VCVTPH2PS 32(DX), Y2
 	VCVTPH2PS 48(DX), Y3
-	JMP       halfdone47
+	JMP       halfdone38
 
-other48:
-	JGT        unsigned49
+other39:
+	JGT        unsigned40
 	VPACKSSWB  Y0, Y4, Y1
 	VPMAXSB    Y12, Y1, Y1
 	VPMINSB    Y10, Y1, Y1
 	VPERMD     Y1, Y13, Y1
-	JPS        crumbs50
+	JPS        crumbs41
 	VPAND      constantsAVX2<>+96(SB), Y1, Y1
 	VPMADDUBSW constantsAVX2<>+64(SB), Y1, Y1
 	VPACKUSWB  Y1, Y1, Y1
 	VPERMQ     $0x08, Y1, Y1
 	VMOVNTPS   X1, (SI)
 	ADDQ       $+16, SI
-	JMP        stored51
+	JMP        stored42
 
-crumbs50:
+crumbs41:
 	VPAND      constantsAVX2<>+160(SB), Y1, Y1
 	VPMADDUBSW constantsAVX2<>+128(SB), Y1, Y1
 	VPMADDWD   constantsAVX2<>+192(SB), Y1, Y1
@@ -1100,40 +1054,40 @@ crumbs50:
 	VPACKUSWB  X1, X1, X1
 	VMOVQ      X1, (SI)
 	ADDQ       $+8, SI
-	JMP        stored51
+	JMP        stored42
 
-unsigned49:
+unsigned40:
 	VPACKUSWB Y0, Y4, Y1
 	VPMAXUB   Y12, Y1, Y1
 	VPMINUB   Y10, Y1, Y1
 	VPERMD    Y1, Y13, Y1
 	VMOVNTPS  Y1, (SI)
 	ADDQ      $+32, SI
-	JMP       stored51
+	JMP       stored42
 
-half52:
+half43:
 	VCVTPH2PS (DX), Y0
 	VCVTPH2PS 16(DX), Y1
 	VCVTPH2PS 32(DX), Y2
 	VCVTPH2PS 48(DX), Y3
-	JMP       halfdone53
+	JMP       halfdone44
 
-other54:
-	JGT        unsigned55
+other45:
+	JGT        unsigned46
 	VPACKSSWB  Y0, Y4, Y1
 	VPMAXSB    Y12, Y1, Y1
 	VPMINSB    Y10, Y1, Y1
 	VPERMD     Y1, Y13, Y1
-	JPS        crumbs56
+	JPS        crumbs47
 	VPAND      constantsAVX2<>+96(SB), Y1, Y1
 	VPMADDUBSW constantsAVX2<>+64(SB), Y1, Y1
 	VPACKUSWB  Y1, Y1, Y1
 	VPERMQ     $0x08, Y1, Y1
 	VMOVNTPS   X1, (SI)
 	ADDQ       $+16, SI
-	JMP        stored57
+	JMP        stored48
 
-crumbs56:
+crumbs47:
 	VPAND      constantsAVX2<>+160(SB), Y1, Y1
 	VPMADDUBSW constantsAVX2<>+128(SB), Y1, Y1
 	VPMADDWD   constantsAVX2<>+192(SB), Y1, Y1
@@ -1142,16 +1096,16 @@ crumbs56:
 	VPACKUSWB  X1, X1, X1
 	VMOVQ      X1, (SI)
 	ADDQ       $+8, SI
-	JMP        stored57
+	JMP        stored48
 
-unsigned55:
+unsigned46:
 	VPACKUSWB Y0, Y4, Y1
 	VPMAXUB   Y12, Y1, Y1
 	VPMINUB   Y10, Y1, Y1
 	VPERMD    Y1, Y13, Y1
 	VMOVNTPS  Y1, (SI)
 	ADDQ      $+32, SI
-	JMP       stored57
+	JMP       stored48
 
 spread:
 	LEAQ 96(SP), AX
@@ -1167,7 +1121,7 @@ spread:
 
 rare:
 	CMPL      R9, $+2
-	JNE       half58
+	JNE       half49
 	VPMOVZXWD (DX), Y0
 	VPSLLD    $0x10, Y0, Y0
 	VPMOVZXWD 16(DX), Y1
@@ -1177,7 +1131,7 @@ rare:
 	VPMOVZXWD 48(DX), Y3
 	VPSLLD    $0x10, Y3, Y3
 
-halfdone59:
+halfdone50:
 	VMOVUPS   (BX), Y4
 	VDIVPS    Y4, Y0, Y0
 	VROUNDPS  $0x08, Y0, Y4
@@ -1235,7 +1189,7 @@ halfdone59:
 	VPACKUSWB Y6, Y6, Y6
 	VPERMD    Y6, Y13, Y6
 	CMPL      R10, $+2
-	JNE       other60
+	JNE       other51
 	VPACKSSWB Y2, Y0, Y3
 	VPMAXSB   Y1, Y3, Y3
 	VPMINSB   Y6, Y3, Y3
@@ -1243,7 +1197,7 @@ halfdone59:
 	VMOVUPS   Y3, (SI)
 	ADDQ      $+32, SI
 
-stored63:
+stored54:
 	CMPQ         392(SP), $+4
 	JEQ          laneback
 	MOVQ         368(SP), BX
@@ -1268,29 +1222,29 @@ longresume:
 	VMULPS       Y8, Y1, Y7
 	JMP          longback
 
-half58:
+half49:
 	VCVTPH2PS (DX), Y0
 	VCVTPH2PS 16(DX), Y1
 	VCVTPH2PS 32(DX), Y2
 	VCVTPH2PS 48(DX), Y3
-	JMP       halfdone59
+	JMP       halfdone50
 
-other60:
-	JGT        unsigned61
+other51:
+	JGT        unsigned52
 	VPACKSSWB  Y2, Y0, Y3
 	VPMAXSB    Y1, Y3, Y3
 	VPMINSB    Y6, Y3, Y3
 	VPERMD     Y3, Y13, Y3
-	JPS        crumbs62
+	JPS        crumbs53
 	VPAND      constantsAVX2<>+96(SB), Y3, Y3
 	VPMADDUBSW constantsAVX2<>+64(SB), Y3, Y3
 	VPACKUSWB  Y3, Y3, Y3
 	VPERMQ     $0x08, Y3, Y3
 	VMOVUPS    X3, (SI)
 	ADDQ       $+16, SI
-	JMP        stored63
+	JMP        stored54
 
-crumbs62:
+crumbs53:
 	VPAND      constantsAVX2<>+160(SB), Y3, Y3
 	VPMADDUBSW constantsAVX2<>+128(SB), Y3, Y3
 	VPMADDWD   constantsAVX2<>+192(SB), Y3, Y3
@@ -1299,16 +1253,16 @@ crumbs62:
 	VPACKUSWB  X3, X3, X3
 	VMOVQ      X3, (SI)
 	ADDQ       $+8, SI
-	JMP        stored63
+	JMP        stored54
 
-unsigned61:
+unsigned52:
 	VPACKUSWB Y2, Y0, Y3
 	VPMAXUB   Y1, Y3, Y3
 	VPMINUB   Y6, Y3, Y3
 	VPERMD    Y3, Y13, Y3
 	VMOVUPS   Y3, (SI)
 	ADDQ      $+32, SI
-	JMP       stored63
+	JMP       stored54
 
 // func QuantizeZeroPointF16BF16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, elem int32, least int32, most int32, layout int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, F16C, FMA3, MMX+
@@ -1583,27 +1537,11 @@ grouptail:
 
 groupstaged:
 	MOVQ 480(SP), SI
-	CMPL layout+52(FP), $+1
-	JLT  nibbles13
-	JEQ  crumbs14
+	MOVL layout+52(FP), R14
 	LEAQ (SP), AX
 	MOVQ SI, CX
-	CALL ·stageOut8AVX2(SB)
-	JMP  stored15
-
-nibbles13:
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut4AVX2(SB)
-	JMP  stored15
-
-crumbs14:
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut2AVX2(SB)
-
-stored15:
-	JMP return
+	CALL ·stageOutCodesAVX2(SB)
+	JMP  return
 
 longs:
 	VBROADCASTSS (R8), Y0
@@ -1627,7 +1565,7 @@ longs:
 
 longloop:
 	CMPL      R10, $+2
-	JNE       half16
+	JNE       half13
 	VPMOVZXWD (DX), Y0
 	VPSLLD    $0x10, Y0, Y0
 	VPMOVZXWD 16(DX), Y1
@@ -1637,7 +1575,7 @@ longloop:
 	VPMOVZXWD 48(DX), Y3
 	VPSLLD    $0x10, Y3, Y3
 
-halfdone17:
+halfdone14:
 	VMULPS       Y9, Y0, Y4
 	VFMADD231PS  Y10, Y0, Y4
 	VCVTPS2DQ    Y4, Y4
@@ -1662,7 +1600,7 @@ halfdone17:
 	JNE          longrare
 	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	CMPL         layout+52(FP), $+2
-	JNE          other18
+	JNE          other15
 	VPACKSSWB    Y2, Y0, Y3
 	VPMAXSB      Y13, Y3, Y3
 	VPMINSB      Y11, Y3, Y3
@@ -1670,7 +1608,7 @@ halfdone17:
 	VMOVUPS      Y3, (SI)
 	ADDQ         $+32, SI
 
-stored21:
+stored18:
 longback:
 	ADDQ $+64, DX
 	SUBQ $+32, DI
@@ -1684,26 +1622,11 @@ longtail:
 	JGE   longstage
 	ADDQ  $+32, DI
 	MOVQ  480(SP), SI
-	CMPL  layout+52(FP), $+1
-	JLT   nibbles22
-	JEQ   crumbs23
+	MOVL  layout+52(FP), R14
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
-	CALL  ·stageOut8AVX2(SB)
-	JMP   stored24
+	CALL  ·stageOutCodesAVX2(SB)
 
-nibbles22:
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut4AVX2(SB)
-	JMP  stored24
-
-crumbs23:
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut2AVX2(SB)
-
-stored24:
 longend:
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
@@ -1732,7 +1655,7 @@ short2loop:
 	VBROADCASTSS 4(R9), Y1
 	VPACKSSDW    Y1, Y0, Y5
 	CMPL         R10, $+2
-	JNE          half25
+	JNE          half19
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VPMOVZXWD    16(DX), Y1
@@ -1742,7 +1665,7 @@ short2loop:
 	VPMOVZXWD    48(DX), Y3
 	VPSLLD       $0x10, Y3, Y3
 
-halfdone26:
+halfdone20:
 	VMULPS       Y8, Y0, Y4
 	VFNMADD231PS Y10, Y4, Y0
 	VFMADD231PS  Y8, Y0, Y4
@@ -1771,7 +1694,7 @@ halfdone26:
 	JNE          short2rare
 	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	CMPL         layout+52(FP), $+2
-	JNE          other27
+	JNE          other21
 	VPACKSSWB    Y2, Y0, Y3
 	VPMAXSB      Y13, Y3, Y3
 	VPMINSB      Y11, Y3, Y3
@@ -1779,7 +1702,7 @@ halfdone26:
 	VMOVUPS      Y3, (SI)
 	ADDQ         $+32, SI
 
-stored30:
+stored24:
 short2back:
 	ADDQ $+8, BX
 	ADDQ $+8, R8
@@ -1800,7 +1723,7 @@ lanerow:
 
 laneloop:
 	CMPL      R10, $+2
-	JNE       half31
+	JNE       half25
 	VPMOVZXWD (DX), Y0
 	VPSLLD    $0x10, Y0, Y0
 	VPMOVZXWD 16(DX), Y1
@@ -1810,7 +1733,7 @@ laneloop:
 	VPMOVZXWD 48(DX), Y3
 	VPSLLD    $0x10, Y3, Y3
 
-halfdone32:
+halfdone26:
 	VMOVUPS      (BX), Y4
 	VMOVUPS      (R8), Y5
 	VMOVUPS      (R9), Y6
@@ -1853,7 +1776,7 @@ halfdone32:
 	JNE          lanerare
 	VMOVUPS      constantsAVX2<>+4(SB), Y0
 	CMPL         layout+52(FP), $+2
-	JNE          other33
+	JNE          other27
 	VPACKSSWB    Y4, Y6, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
@@ -1861,7 +1784,7 @@ halfdone32:
 	VMOVUPS      Y1, (SI)
 	ADDQ         $+32, SI
 
-stored36:
+stored30:
 laneback:
 	ADDQ  $+64, DX
 	SUBQ  $-128, BX
@@ -1876,26 +1799,11 @@ laneback:
 	JGE   lanestage
 	ADDQ  $+32, DI
 	MOVQ  480(SP), SI
-	CMPL  layout+52(FP), $+1
-	JLT   nibbles37
-	JEQ   crumbs38
+	MOVL  layout+52(FP), R14
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
-	CALL  ·stageOut8AVX2(SB)
-	JMP   stored39
+	CALL  ·stageOutCodesAVX2(SB)
 
-nibbles37:
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut4AVX2(SB)
-	JMP  stored39
-
-crumbs38:
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut2AVX2(SB)
-
-stored39:
 laneend:
 	CMPQ 896(SP), $+1
 	JEQ  groupodddone
@@ -1920,7 +1828,7 @@ groupstream:
 	LEAQ      (DX)(CX*1), AX
 	CALL      ·fetch64AVX2(SB)
 	CMPL      R10, $+2
-	JNE       half40
+	JNE       half31
 	VPMOVZXWD (DX), Y0
 	VPSLLD    $0x10, Y0, Y0
 	VPMOVZXWD 16(DX), Y1
@@ -1930,7 +1838,7 @@ groupstream:
 	VPMOVZXWD 48(DX), Y3
 	VPSLLD    $0x10, Y3, Y3
 
-halfdone41:
+halfdone32:
 	VMULPS       Y9, Y0, Y4
 	VFNMADD231PS Y10, Y4, Y0
 	VFMADD231PS  Y9, Y0, Y4
@@ -1959,7 +1867,7 @@ halfdone41:
 	JNE          grouprare
 	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	CMPL         layout+52(FP), $+2
-	JNE          other42
+	JNE          other33
 	VPACKSSWB    Y2, Y0, Y3
 	VPMAXSB      Y13, Y3, Y3
 	VPMINSB      Y11, Y3, Y3
@@ -1967,7 +1875,7 @@ halfdone41:
 	VMOVNTPS     Y3, (SI)
 	ADDQ         $+32, SI
 
-stored45:
+stored36:
 	ADDQ $+64, DX
 	SUBQ $+32, R11
 	CMPQ R11, $+32
@@ -2129,7 +2037,7 @@ longstream:
 	LEAQ      (DX)(CX*1), AX
 	CALL      ·fetch64AVX2(SB)
 	CMPL      R10, $+2
-	JNE       half46
+	JNE       half37
 	VPMOVZXWD (DX), Y0
 	VPSLLD    $0x10, Y0, Y0
 	VPMOVZXWD 16(DX), Y1
@@ -2139,7 +2047,7 @@ longstream:
 	VPMOVZXWD 48(DX), Y3
 	VPSLLD    $0x10, Y3, Y3
 
-halfdone47:
+halfdone38:
 	VMULPS       Y9, Y0, Y4
 	VFMADD231PS  Y10, Y0, Y4
 	VCVTPS2DQ    Y4, Y4
@@ -2164,7 +2072,7 @@ halfdone47:
 	JNE          longrare
 	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	CMPL         layout+52(FP), $+2
-	JNE          other48
+	JNE          other39
 	VPACKSSWB    Y2, Y0, Y3
 	VPMAXSB      Y13, Y3, Y3
 	VPMINSB      Y11, Y3, Y3
@@ -2172,36 +2080,36 @@ halfdone47:
 	VMOVNTPS     Y3, (SI)
 	ADDQ         $+32, SI
 
-stored51:
+stored42:
 	ADDQ $+64, DX
 	SUBQ $+32, DI
 	CMPQ DI, $+32
 	JGE  longstream
 	JMP  longtail
 
-half16:
+half13:
 	VCVTPH2PS (DX), Y0
 	VCVTPH2PS 16(DX), Y1
 	VCVTPH2PS 32(DX), Y2
 	VCVTPH2PS 48(DX), Y3
-	JMP       halfdone17
+	JMP       halfdone14
 
-other18:
-	JGT        unsigned19
+other15:
+	JGT        unsigned16
 	VPACKSSWB  Y2, Y0, Y3
 	VPMAXSB    Y13, Y3, Y3
 	VPMINSB    Y11, Y3, Y3
 	VPERMD     Y3, Y1, Y3
-	JPS        crumbs20
+	JPS        crumbs17
 	VPAND      constantsAVX2<>+96(SB), Y3, Y3
 	VPMADDUBSW constantsAVX2<>+64(SB), Y3, Y3
 	VPACKUSWB  Y3, Y3, Y3
 	VPERMQ     $0x08, Y3, Y3
 	VMOVUPS    X3, (SI)
 	ADDQ       $+16, SI
-	JMP        stored21
+	JMP        stored18
 
-crumbs20:
+crumbs17:
 	VPAND      constantsAVX2<>+160(SB), Y3, Y3
 	VPMADDUBSW constantsAVX2<>+128(SB), Y3, Y3
 	VPMADDWD   constantsAVX2<>+192(SB), Y3, Y3
@@ -2210,16 +2118,16 @@ crumbs20:
 	VPACKUSWB  X3, X3, X3
 	VMOVQ      X3, (SI)
 	ADDQ       $+8, SI
-	JMP        stored21
+	JMP        stored18
 
-unsigned19:
+unsigned16:
 	VPACKUSWB Y2, Y0, Y3
 	VPMAXUB   Y13, Y3, Y3
 	VPMINUB   Y11, Y3, Y3
 	VPERMD    Y3, Y1, Y3
 	VMOVUPS   Y3, (SI)
 	ADDQ      $+32, SI
-	JMP       stored21
+	JMP       stored18
 
 longrare:
 	MOVQ $+2, 528(SP)
@@ -2250,7 +2158,7 @@ short2stream:
 	VBROADCASTSS 4(R9), Y1
 	VPACKSSDW    Y1, Y0, Y5
 	CMPL         R10, $+2
-	JNE          half52
+	JNE          half43
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VPMOVZXWD    16(DX), Y1
@@ -2260,7 +2168,7 @@ short2stream:
 	VPMOVZXWD    48(DX), Y3
 	VPSLLD       $0x10, Y3, Y3
 
-halfdone53:
+halfdone44:
 	VMULPS       Y8, Y0, Y4
 	VFNMADD231PS Y10, Y4, Y0
 	VFMADD231PS  Y8, Y0, Y4
@@ -2289,7 +2197,7 @@ halfdone53:
 	JNE          short2rare
 	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	CMPL         layout+52(FP), $+2
-	JNE          other54
+	JNE          other45
 	VPACKSSWB    Y2, Y0, Y3
 	VPMAXSB      Y13, Y3, Y3
 	VPMINSB      Y11, Y3, Y3
@@ -2297,7 +2205,7 @@ halfdone53:
 	VMOVNTPS     Y3, (SI)
 	ADDQ         $+32, SI
 
-stored57:
+stored48:
 	ADDQ $+8, BX
 	ADDQ $+8, R8
 	ADDQ $+8, R9
@@ -2306,6 +2214,53 @@ stored57:
 	CMPQ R11, $+2
 	JGE  short2stream
 	JMP  few
+
+half19:
+	VCVTPH2PS (DX), Y0
+	VCVTPH2PS 16(DX), Y1
+	VCVTPH2PS 32(DX), Y2
+	VCVTPH2PS 48(DX), Y3
+	JMP       halfdone20
+
+other21:
+	JGT        unsigned22
+	VPACKSSWB  Y2, Y0, Y3
+	VPMAXSB    Y13, Y3, Y3
+	VPMINSB    Y11, Y3, Y3
+	VPERMD     Y3, Y1, Y3
+	JPS        crumbs23
+	VPAND      constantsAVX2<>+96(SB), Y3, Y3
+	VPMADDUBSW constantsAVX2<>+64(SB), Y3, Y3
+	VPACKUSWB  Y3, Y3, Y3
+	VPERMQ     $0x08, Y3, Y3
+	VMOVUPS    X3, (SI)
+	ADDQ       $+16, SI
+	JMP        stored24
+
+crumbs23:
+	VPAND      constantsAVX2<>+160(SB), Y3, Y3
+	VPMADDUBSW constantsAVX2<>+128(SB), Y3, Y3
+	VPMADDWD   constantsAVX2<>+192(SB), Y3, Y3
+	VPACKUSDW  Y3, Y3, Y3
+	VPERMQ     $0x08, Y3, Y3
+	VPACKUSWB  X3, X3, X3
+	VMOVQ      X3, (SI)
+	ADDQ       $+8, SI
+	JMP        stored24
+
+unsigned22:
+	VPACKUSWB Y2, Y0, Y3
+	VPMAXUB   Y13, Y3, Y3
+	VPMINUB   Y11, Y3, Y3
+	VPERMD    Y3, Y1, Y3
+	VMOVUPS   Y3, (SI)
+	ADDQ      $+32, SI
+	JMP       stored24
+
+short2rare:
+	MOVQ $+3, 528(SP)
+	MOVL $0x00000002, R14
+	JMP  spread
 
 half25:
 	VCVTPH2PS (DX), Y0
@@ -2316,67 +2271,20 @@ half25:
 
 other27:
 	JGT        unsigned28
-	VPACKSSWB  Y2, Y0, Y3
-	VPMAXSB    Y13, Y3, Y3
-	VPMINSB    Y11, Y3, Y3
-	VPERMD     Y3, Y1, Y3
-	JPS        crumbs29
-	VPAND      constantsAVX2<>+96(SB), Y3, Y3
-	VPMADDUBSW constantsAVX2<>+64(SB), Y3, Y3
-	VPACKUSWB  Y3, Y3, Y3
-	VPERMQ     $0x08, Y3, Y3
-	VMOVUPS    X3, (SI)
-	ADDQ       $+16, SI
-	JMP        stored30
-
-crumbs29:
-	VPAND      constantsAVX2<>+160(SB), Y3, Y3
-	VPMADDUBSW constantsAVX2<>+128(SB), Y3, Y3
-	VPMADDWD   constantsAVX2<>+192(SB), Y3, Y3
-	VPACKUSDW  Y3, Y3, Y3
-	VPERMQ     $0x08, Y3, Y3
-	VPACKUSWB  X3, X3, X3
-	VMOVQ      X3, (SI)
-	ADDQ       $+8, SI
-	JMP        stored30
-
-unsigned28:
-	VPACKUSWB Y2, Y0, Y3
-	VPMAXUB   Y13, Y3, Y3
-	VPMINUB   Y11, Y3, Y3
-	VPERMD    Y3, Y1, Y3
-	VMOVUPS   Y3, (SI)
-	ADDQ      $+32, SI
-	JMP       stored30
-
-short2rare:
-	MOVQ $+3, 528(SP)
-	MOVL $0x00000002, R14
-	JMP  spread
-
-half31:
-	VCVTPH2PS (DX), Y0
-	VCVTPH2PS 16(DX), Y1
-	VCVTPH2PS 32(DX), Y2
-	VCVTPH2PS 48(DX), Y3
-	JMP       halfdone32
-
-other33:
-	JGT        unsigned34
 	VPACKSSWB  Y4, Y6, Y1
 	VPMAXSB    Y13, Y1, Y1
 	VPMINSB    Y11, Y1, Y1
 	VPERMD     Y1, Y0, Y1
-	JPS        crumbs35
+	JPS        crumbs29
 	VPAND      constantsAVX2<>+96(SB), Y1, Y1
 	VPMADDUBSW constantsAVX2<>+64(SB), Y1, Y1
 	VPACKUSWB  Y1, Y1, Y1
 	VPERMQ     $0x08, Y1, Y1
 	VMOVUPS    X1, (SI)
 	ADDQ       $+16, SI
-	JMP        stored36
+	JMP        stored30
 
-crumbs35:
+crumbs29:
 	VPAND      constantsAVX2<>+160(SB), Y1, Y1
 	VPMADDUBSW constantsAVX2<>+128(SB), Y1, Y1
 	VPMADDWD   constantsAVX2<>+192(SB), Y1, Y1
@@ -2385,16 +2293,16 @@ crumbs35:
 	VPACKUSWB  X1, X1, X1
 	VMOVQ      X1, (SI)
 	ADDQ       $+8, SI
-	JMP        stored36
+	JMP        stored30
 
-unsigned34:
+unsigned28:
 	VPACKUSWB Y4, Y6, Y1
 	VPMAXUB   Y13, Y1, Y1
 	VPMINUB   Y11, Y1, Y1
 	VPERMD    Y1, Y0, Y1
 	VMOVUPS   Y1, (SI)
 	ADDQ      $+32, SI
-	JMP       stored36
+	JMP       stored30
 
 lanerare:
 	MOVQ $+4, 528(SP)
@@ -2425,29 +2333,29 @@ lanestage:
 	LEAQ 352(SP), R9
 	JMP  laneloop
 
-half40:
+half31:
 	VCVTPH2PS (DX), Y0
 	VCVTPH2PS 16(DX), Y1
 	VCVTPH2PS 32(DX), Y2
 	VCVTPH2PS 48(DX), Y3
-	JMP       halfdone41
+	JMP       halfdone32
 
-other42:
-	JGT        unsigned43
+other33:
+	JGT        unsigned34
 	VPACKSSWB  Y2, Y0, Y3
 	VPMAXSB    Y13, Y3, Y3
 	VPMINSB    Y11, Y3, Y3
 	VPERMD     Y3, Y1, Y3
-	JPS        crumbs44
+	JPS        crumbs35
 	VPAND      constantsAVX2<>+96(SB), Y3, Y3
 	VPMADDUBSW constantsAVX2<>+64(SB), Y3, Y3
 	VPACKUSWB  Y3, Y3, Y3
 	VPERMQ     $0x08, Y3, Y3
 	VMOVNTPS   X3, (SI)
 	ADDQ       $+16, SI
-	JMP        stored45
+	JMP        stored36
 
-crumbs44:
+crumbs35:
 	VPAND      constantsAVX2<>+160(SB), Y3, Y3
 	VPMADDUBSW constantsAVX2<>+128(SB), Y3, Y3
 	VPMADDWD   constantsAVX2<>+192(SB), Y3, Y3
@@ -2456,40 +2364,40 @@ crumbs44:
 	VPACKUSWB  X3, X3, X3
 	VMOVQ      X3, (SI)
 	ADDQ       $+8, SI
-	JMP        stored45
+	JMP        stored36
 
-unsigned43:
+unsigned34:
 	VPACKUSWB Y2, Y0, Y3
 	VPMAXUB   Y13, Y3, Y3
 	VPMINUB   Y11, Y3, Y3
 	VPERMD    Y3, Y1, Y3
 	VMOVNTPS  Y3, (SI)
 	ADDQ      $+32, SI
-	JMP       stored45
+	JMP       stored36
 
-half46:
+half37:
 	VCVTPH2PS (DX), Y0
 	VCVTPH2PS 16(DX), Y1
 	VCVTPH2PS 32(DX), Y2
 	VCVTPH2PS 48(DX), Y3
-	JMP       halfdone47
+	JMP       halfdone38
 
-other48:
-	JGT        unsigned49
+other39:
+	JGT        unsigned40
 	VPACKSSWB  Y2, Y0, Y3
 	VPMAXSB    Y13, Y3, Y3
 	VPMINSB    Y11, Y3, Y3
 	VPERMD     Y3, Y1, Y3
-	JPS        crumbs50
+	JPS        crumbs41
 	VPAND      constantsAVX2<>+96(SB), Y3, Y3
 	VPMADDUBSW constantsAVX2<>+64(SB), Y3, Y3
 	VPACKUSWB  Y3, Y3, Y3
 	VPERMQ     $0x08, Y3, Y3
 	VMOVNTPS   X3, (SI)
 	ADDQ       $+16, SI
-	JMP        stored51
+	JMP        stored42
 
-crumbs50:
+crumbs41:
 	VPAND      constantsAVX2<>+160(SB), Y3, Y3
 	VPMADDUBSW constantsAVX2<>+128(SB), Y3, Y3
 	VPMADDWD   constantsAVX2<>+192(SB), Y3, Y3
@@ -2498,40 +2406,40 @@ crumbs50:
 	VPACKUSWB  X3, X3, X3
 	VMOVQ      X3, (SI)
 	ADDQ       $+8, SI
-	JMP        stored51
+	JMP        stored42
 
-unsigned49:
+unsigned40:
 	VPACKUSWB Y2, Y0, Y3
 	VPMAXUB   Y13, Y3, Y3
 	VPMINUB   Y11, Y3, Y3
 	VPERMD    Y3, Y1, Y3
 	VMOVNTPS  Y3, (SI)
 	ADDQ      $+32, SI
-	JMP       stored51
+	JMP       stored42
 
-half52:
+half43:
 	VCVTPH2PS (DX), Y0
 	VCVTPH2PS 16(DX), Y1
 	VCVTPH2PS 32(DX), Y2
 	VCVTPH2PS 48(DX), Y3
-	JMP       halfdone53
+	JMP       halfdone44
 
-other54:
-	JGT        unsigned55
+other45:
+	JGT        unsigned46
 	VPACKSSWB  Y2, Y0, Y3
 	VPMAXSB    Y13, Y3, Y3
 	VPMINSB    Y11, Y3, Y3
 	VPERMD     Y3, Y1, Y3
-	JPS        crumbs56
+	JPS        crumbs47
 	VPAND      constantsAVX2<>+96(SB), Y3, Y3
 	VPMADDUBSW constantsAVX2<>+64(SB), Y3, Y3
 	VPACKUSWB  Y3, Y3, Y3
 	VPERMQ     $0x08, Y3, Y3
 	VMOVNTPS   X3, (SI)
 	ADDQ       $+16, SI
-	JMP        stored57
+	JMP        stored48
 
-crumbs56:
+crumbs47:
 	VPAND      constantsAVX2<>+160(SB), Y3, Y3
 	VPMADDUBSW constantsAVX2<>+128(SB), Y3, Y3
 	VPMADDWD   constantsAVX2<>+192(SB), Y3, Y3
@@ -2540,16 +2448,16 @@ crumbs56:
 	VPACKUSWB  X3, X3, X3
 	VMOVQ      X3, (SI)
 	ADDQ       $+8, SI
-	JMP        stored57
+	JMP        stored48
 
-unsigned55:
+unsigned46:
 	VPACKUSWB Y2, Y0, Y3
 	VPMAXUB   Y13, Y3, Y3
 	VPMINUB   Y11, Y3, Y3
 	VPERMD    Y3, Y1, Y3
 	VMOVNTPS  Y3, (SI)
 	ADDQ      $+32, SI
-	JMP       stored57
+	JMP       stored48
 
 spread:
 	LEAQ 96(SP), AX
@@ -2570,7 +2478,7 @@ spread:
 
 rare:
 	CMPL      R10, $+2
-	JNE       half58
+	JNE       half49
 	VPMOVZXWD (DX), Y0
 	VPSLLD    $0x10, Y0, Y0
 	VPMOVZXWD 16(DX), Y1
@@ -2580,7 +2488,7 @@ rare:
 	VPMOVZXWD 48(DX), Y3
 	VPSLLD    $0x10, Y3, Y3
 
-halfdone59:
+halfdone50:
 	VMOVUPS   (BX), Y4
 	VMOVUPS   (R9), Y5
 	VDIVPS    Y4, Y0, Y0
@@ -2654,7 +2562,7 @@ halfdone59:
 	VPERMD    Y1, Y4, Y1
 	VMOVUPS   constantsAVX2<>+4(SB), Y4
 	CMPL      layout+52(FP), $+2
-	JNE       other60
+	JNE       other51
 	VPACKSSWB Y2, Y0, Y5
 	VPMAXSB   Y3, Y5, Y5
 	VPMINSB   Y1, Y5, Y5
@@ -2662,7 +2570,7 @@ halfdone59:
 	VMOVUPS   Y5, (SI)
 	ADDQ      $+32, SI
 
-stored63:
+stored54:
 	CMPQ         528(SP), $+4
 	JEQ          laneback
 	MOVQ         496(SP), BX
@@ -2694,29 +2602,29 @@ longresume:
 	VPACKSSDW    Y1, Y0, Y8
 	JMP          longback
 
-half58:
+half49:
 	VCVTPH2PS (DX), Y0
 	VCVTPH2PS 16(DX), Y1
 	VCVTPH2PS 32(DX), Y2
 	VCVTPH2PS 48(DX), Y3
-	JMP       halfdone59
+	JMP       halfdone50
 
-other60:
-	JGT        unsigned61
+other51:
+	JGT        unsigned52
 	VPACKSSWB  Y2, Y0, Y5
 	VPMAXSB    Y3, Y5, Y5
 	VPMINSB    Y1, Y5, Y5
 	VPERMD     Y5, Y4, Y5
-	JPS        crumbs62
+	JPS        crumbs53
 	VPAND      constantsAVX2<>+96(SB), Y5, Y5
 	VPMADDUBSW constantsAVX2<>+64(SB), Y5, Y5
 	VPACKUSWB  Y5, Y5, Y5
 	VPERMQ     $0x08, Y5, Y5
 	VMOVUPS    X5, (SI)
 	ADDQ       $+16, SI
-	JMP        stored63
+	JMP        stored54
 
-crumbs62:
+crumbs53:
 	VPAND      constantsAVX2<>+160(SB), Y5, Y5
 	VPMADDUBSW constantsAVX2<>+128(SB), Y5, Y5
 	VPMADDWD   constantsAVX2<>+192(SB), Y5, Y5
@@ -2725,16 +2633,16 @@ crumbs62:
 	VPACKUSWB  X5, X5, X5
 	VMOVQ      X5, (SI)
 	ADDQ       $+8, SI
-	JMP        stored63
+	JMP        stored54
 
-unsigned61:
+unsigned52:
 	VPACKUSWB Y2, Y0, Y5
 	VPMAXUB   Y3, Y5, Y5
 	VPMINUB   Y1, Y5, Y5
 	VPERMD    Y5, Y4, Y5
 	VMOVUPS   Y5, (SI)
 	ADDQ      $+32, SI
-	JMP       stored63
+	JMP       stored54
 
 DATA constantsAVX2<>+0(SB)/4, $0x000000ff
 DATA constantsAVX2<>+4(SB)/4, $0x00000000

@@ -993,26 +993,11 @@ laneback:
 	JGE   lanestage
 	ADDQ  $+64, DI
 	MOVQ  704(SP), SI
-	CMPL  layout+44(FP), $+1
-	JLT   nibbles87
-	JEQ   crumbs88
+	MOVL  layout+44(FP), R14
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
-	CALL  ·stageOut8AVX512(SB)
-	JMP   stored89
+	CALL  ·stageOutCodesAVX512(SB)
 
-nibbles87:
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut4AVX512(SB)
-	JMP  stored89
-
-crumbs88:
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut2AVX512(SB)
-
-stored89:
 laneend:
 	CMPQ 1400(SP), $+1
 	JEQ  groupodddone
@@ -1037,13 +1022,13 @@ groupstream:
 	LEAQ     (DX)(CX*1), AX
 	CALL     ·fetch128AVX512(SB)
 	CMPL     R9, $+2
-	JNE      half90
+	JNE      half87
 	VPERMW.Z (DX), Z9, K6, Z0
 	VPERMW.Z (DX), Z8, K6, Z1
 	VPERMW.Z 64(DX), Z9, K6, Z18
 	VPERMW.Z 64(DX), Z8, K6, Z19
 
-halfdone91:
+halfdone88:
 	VMULPS       Z17, Z0, Z20
 	VFNMADD231PS Z16, Z20, Z0
 	VFMADD231PS  Z17, Z0, Z20
@@ -1067,7 +1052,7 @@ halfdone91:
 	KORTESTQ     K1, K1
 	JNE          grouprare
 	CMPL         R10, $+2
-	JNE          other92
+	JNE          other89
 	VPACKSSWB    Z0, Z20, Z1
 	VPMAXSB      Z12, Z1, Z1
 	VPMINSB      Z10, Z1, Z1
@@ -1075,7 +1060,7 @@ halfdone91:
 	VMOVNTPS     Z1, (SI)
 	ADDQ         $+64, SI
 
-stored95:
+stored92:
 	SUBQ $-128, DX
 	SUBQ $+64, R11
 	CMPQ R11, $+64
@@ -1134,7 +1119,7 @@ grouplast:
 	KORTESTQ  K1, K1
 	JNE       grouploop
 	CMPL      R10, $+2
-	JNE       other96
+	JNE       other93
 	VPACKSSWB Z19, Z18, Z0
 	VPMAXSB   Z12, Z0, Z0
 	VPMINSB   Z10, Z0, Z0
@@ -1142,7 +1127,7 @@ grouplast:
 	VMOVUPS   Z0, (SI)
 	ADDQ      $+64, SI
 
-stored99:
+stored96:
 	SUBQ $-128, DX
 	SUBQ $+64, R11
 	JMP  groupwhole
@@ -1341,27 +1326,11 @@ groupstage:
 
 groupstaged:
 	MOVQ 704(SP), SI
-	CMPL layout+44(FP), $+1
-	JLT  nibbles100
-	JEQ  crumbs101
+	MOVL layout+44(FP), R14
 	LEAQ (SP), AX
 	MOVQ SI, CX
-	CALL ·stageOut8AVX512(SB)
-	JMP  stored102
-
-nibbles100:
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut4AVX512(SB)
-	JMP  stored102
-
-crumbs101:
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut2AVX512(SB)
-
-stored102:
-	JMP return
+	CALL ·stageOutCodesAVX512(SB)
+	JMP  return
 
 groupending:
 	MOVQ DI, 1392(SP)
@@ -1419,13 +1388,13 @@ longstream:
 	LEAQ     (DX)(CX*1), AX
 	CALL     ·fetch128AVX512(SB)
 	CMPL     R9, $+2
-	JNE      half103
+	JNE      half97
 	VPERMW.Z (DX), Z9, K6, Z0
 	VPERMW.Z (DX), Z8, K6, Z1
 	VPERMW.Z 64(DX), Z9, K6, Z18
 	VPERMW.Z 64(DX), Z8, K6, Z19
 
-halfdone104:
+halfdone98:
 	VMULPS      Z17, Z0, Z20
 	VFMADD231PS Z16, Z0, Z20
 	VCVTPS2DQ   Z20, Z20
@@ -1445,7 +1414,7 @@ halfdone104:
 	KORTESTQ    K1, K1
 	JNE         longrare
 	CMPL        R10, $+2
-	JNE         other105
+	JNE         other99
 	VPACKSSWB   Z0, Z20, Z1
 	VPMAXSB     Z12, Z1, Z1
 	VPMINSB     Z10, Z1, Z1
@@ -1453,7 +1422,7 @@ halfdone104:
 	VMOVNTPS    Z1, (SI)
 	ADDQ        $+64, SI
 
-stored108:
+stored102:
 	SUBQ $-128, DX
 	SUBQ $+64, DI
 	CMPQ DI, $+64
@@ -1612,39 +1581,23 @@ unsigned50:
 longstaged:
 	ADDQ $+64, DI
 	MOVQ 704(SP), SI
-	CMPL layout+44(FP), $+1
-	JLT  nibbles109
-	JEQ  crumbs110
+	MOVL layout+44(FP), R14
 	LEAQ (SP), AX
 	MOVQ SI, CX
-	CALL ·stageOut8AVX512(SB)
-	JMP  stored111
-
-nibbles109:
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut4AVX512(SB)
-	JMP  stored111
-
-crumbs110:
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut2AVX512(SB)
-
-stored111:
-	JMP longend
+	CALL ·stageOutCodesAVX512(SB)
+	JMP  longend
 
 short2stream:
 	LEAQ     (DX)(CX*1), AX
 	CALL     ·fetch128AVX512(SB)
 	CMPL     R9, $+2
-	JNE      half112
+	JNE      half103
 	VPERMW.Z (DX), Z9, K6, Z0
 	VPERMW.Z (DX), Z8, K6, Z1
 	VPERMW.Z 64(DX), Z9, K6, Z16
 	VPERMW.Z 64(DX), Z8, K6, Z17
 
-halfdone113:
+halfdone104:
 	VMULPS.BCST       (R8), Z0, Z18
 	VFNMADD231PS.BCST (BX), Z18, Z0
 	VFMADD231PS.BCST  (R8), Z0, Z18
@@ -1668,7 +1621,7 @@ halfdone113:
 	KORTESTQ          K1, K1
 	JNE               short2rare
 	CMPL              R10, $+2
-	JNE               other114
+	JNE               other105
 	VPACKSSWB         Z0, Z18, Z1
 	VPMAXSB           Z12, Z1, Z1
 	VPMINSB           Z10, Z1, Z1
@@ -1676,7 +1629,7 @@ halfdone113:
 	VMOVNTPS          Z1, (SI)
 	ADDQ              $+64, SI
 
-stored117:
+stored108:
 	ADDQ $+8, BX
 	ADDQ $+8, R8
 	SUBQ $-128, DX
@@ -1779,13 +1732,13 @@ short4stream:
 	LEAQ     (DX)(CX*1), AX
 	CALL     ·fetch128AVX512(SB)
 	CMPL     R9, $+2
-	JNE      half118
+	JNE      half109
 	VPERMW.Z (DX), Z9, K6, Z0
 	VPERMW.Z (DX), Z8, K6, Z1
 	VPERMW.Z 64(DX), Z9, K6, Z16
 	VPERMW.Z 64(DX), Z8, K6, Z17
 
-halfdone119:
+halfdone110:
 	VMULPS.BCST       (R8), Z0, Z18
 	VFNMADD231PS.BCST (BX), Z18, Z0
 	VFMADD231PS.BCST  (R8), Z0, Z18
@@ -1809,7 +1762,7 @@ halfdone119:
 	KORTESTQ          K1, K1
 	JNE               short4rare
 	CMPL              R10, $+2
-	JNE               other120
+	JNE               other111
 	VPACKSSWB         Z0, Z18, Z1
 	VPMAXSB           Z12, Z1, Z1
 	VPMINSB           Z10, Z1, Z1
@@ -1817,7 +1770,7 @@ halfdone119:
 	VMOVNTPS          Z1, (SI)
 	ADDQ              $+64, SI
 
-stored123:
+stored114:
 	ADDQ $+16, BX
 	ADDQ $+16, R8
 	SUBQ $-128, DX
@@ -1979,87 +1932,136 @@ lanestage:
 	LEAQ 448(SP), R8
 	JMP  laneloop
 
-half90:
+half87:
 	VCVTPH2PS (DX), Z0
 	VCVTPH2PS 32(DX), Z1
 	VCVTPH2PS 64(DX), Z18
 	VCVTPH2PS 96(DX), Z19
-	JMP       halfdone91
+	JMP       halfdone88
 
-other92:
-	JGT        unsigned93
+other89:
+	JGT        unsigned90
 	VPACKSSWB  Z0, Z20, Z1
 	VPMAXSB    Z12, Z1, Z1
 	VPMINSB    Z10, Z1, Z1
 	VPERMD     Z1, Z13, Z1
-	JPS        crumbs94
+	JPS        crumbs91
 	VPANDD     Z5, Z1, Z1
 	VPMADDUBSW Z6, Z1, Z1
 	VPMOVWB    Z1, Y1
 	VMOVNTPS   Y1, (SI)
 	ADDQ       $+32, SI
-	JMP        stored95
+	JMP        stored92
 
-crumbs94:
+crumbs91:
 	VPANDD     Z3, Z1, Z1
 	VPMADDUBSW Z4, Z1, Z1
 	VPMADDWD   Z2, Z1, Z1
 	VPMOVDB    Z1, X1
 	VMOVNTPS   X1, (SI)
 	ADDQ       $+16, SI
-	JMP        stored95
+	JMP        stored92
 
-unsigned93:
+unsigned90:
 	VPACKUSWB Z0, Z20, Z1
 	VPMAXUB   Z12, Z1, Z1
 	VPMINUB   Z10, Z1, Z1
 	VPERMD    Z1, Z13, Z1
 	VMOVNTPS  Z1, (SI)
 	ADDQ      $+64, SI
-	JMP       stored95
+	JMP       stored92
 
-other96:
-	JGT        unsigned97
+other93:
+	JGT        unsigned94
 	VPACKSSWB  Z19, Z18, Z0
 	VPMAXSB    Z12, Z0, Z0
 	VPMINSB    Z10, Z0, Z0
 	VPERMD     Z0, Z13, Z0
-	JPS        crumbs98
+	JPS        crumbs95
 	VPANDD     Z5, Z0, Z0
 	VPMADDUBSW Z6, Z0, Z0
 	VPMOVWB    Z0, Y0
 	VMOVUPS    Y0, (SI)
 	ADDQ       $+32, SI
-	JMP        stored99
+	JMP        stored96
 
-crumbs98:
+crumbs95:
 	VPANDD     Z3, Z0, Z0
 	VPMADDUBSW Z4, Z0, Z0
 	VPMADDWD   Z2, Z0, Z0
 	VPMOVDB    Z0, X0
 	VMOVUPS    X0, (SI)
 	ADDQ       $+16, SI
-	JMP        stored99
+	JMP        stored96
 
-unsigned97:
+unsigned94:
 	VPACKUSWB Z19, Z18, Z0
 	VPMAXUB   Z12, Z0, Z0
 	VPMINUB   Z10, Z0, Z0
 	VPERMD    Z0, Z13, Z0
 	VMOVUPS   Z0, (SI)
 	ADDQ      $+64, SI
-	JMP       stored99
+	JMP       stored96
 
-half103:
+half97:
 	VCVTPH2PS (DX), Z0
 	VCVTPH2PS 32(DX), Z1
 	VCVTPH2PS 64(DX), Z18
 	VCVTPH2PS 96(DX), Z19
+	JMP       halfdone98
+
+other99:
+	JGT        unsigned100
+	VPACKSSWB  Z0, Z20, Z1
+	VPMAXSB    Z12, Z1, Z1
+	VPMINSB    Z10, Z1, Z1
+	VPERMD     Z1, Z13, Z1
+	JPS        crumbs101
+	VPANDD     Z5, Z1, Z1
+	VPMADDUBSW Z6, Z1, Z1
+	VPMOVWB    Z1, Y1
+	VMOVNTPS   Y1, (SI)
+	ADDQ       $+32, SI
+	JMP        stored102
+
+crumbs101:
+	VPANDD     Z3, Z1, Z1
+	VPMADDUBSW Z4, Z1, Z1
+	VPMADDWD   Z2, Z1, Z1
+	VPMOVDB    Z1, X1
+	VMOVNTPS   X1, (SI)
+	ADDQ       $+16, SI
+	JMP        stored102
+
+unsigned100:
+	VPACKUSWB Z0, Z20, Z1
+	VPMAXUB   Z12, Z1, Z1
+	VPMINUB   Z10, Z1, Z1
+	VPERMD    Z1, Z13, Z1
+	VMOVNTPS  Z1, (SI)
+	ADDQ      $+64, SI
+	JMP       stored102
+
+longstage:
+	MOVQ SI, 704(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 712(SP)
+	LEAQ 64(SP), DX
+	JMP  longloop
+
+half103:
+	VCVTPH2PS (DX), Z0
+	VCVTPH2PS 32(DX), Z1
+	VCVTPH2PS 64(DX), Z16
+	VCVTPH2PS 96(DX), Z17
 	JMP       halfdone104
 
 other105:
 	JGT        unsigned106
-	VPACKSSWB  Z0, Z20, Z1
+	VPACKSSWB  Z0, Z18, Z1
 	VPMAXSB    Z12, Z1, Z1
 	VPMINSB    Z10, Z1, Z1
 	VPERMD     Z1, Z13, Z1
@@ -2081,7 +2083,7 @@ crumbs107:
 	JMP        stored108
 
 unsigned106:
-	VPACKUSWB Z0, Z20, Z1
+	VPACKUSWB Z0, Z18, Z1
 	VPMAXUB   Z12, Z1, Z1
 	VPMINUB   Z10, Z1, Z1
 	VPERMD    Z1, Z13, Z1
@@ -2089,93 +2091,44 @@ unsigned106:
 	ADDQ      $+64, SI
 	JMP       stored108
 
-longstage:
-	MOVQ SI, 704(SP)
-	LEAQ (SP), SI
-	LEAQ 64(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX512(SB)
-	MOVQ DX, 712(SP)
-	LEAQ 64(SP), DX
-	JMP  longloop
-
-half112:
+half109:
 	VCVTPH2PS (DX), Z0
 	VCVTPH2PS 32(DX), Z1
 	VCVTPH2PS 64(DX), Z16
 	VCVTPH2PS 96(DX), Z17
-	JMP       halfdone113
+	JMP       halfdone110
 
-other114:
-	JGT        unsigned115
+other111:
+	JGT        unsigned112
 	VPACKSSWB  Z0, Z18, Z1
 	VPMAXSB    Z12, Z1, Z1
 	VPMINSB    Z10, Z1, Z1
 	VPERMD     Z1, Z13, Z1
-	JPS        crumbs116
+	JPS        crumbs113
 	VPANDD     Z5, Z1, Z1
 	VPMADDUBSW Z6, Z1, Z1
 	VPMOVWB    Z1, Y1
 	VMOVNTPS   Y1, (SI)
 	ADDQ       $+32, SI
-	JMP        stored117
+	JMP        stored114
 
-crumbs116:
+crumbs113:
 	VPANDD     Z3, Z1, Z1
 	VPMADDUBSW Z4, Z1, Z1
 	VPMADDWD   Z2, Z1, Z1
 	VPMOVDB    Z1, X1
 	VMOVNTPS   X1, (SI)
 	ADDQ       $+16, SI
-	JMP        stored117
+	JMP        stored114
 
-unsigned115:
+unsigned112:
 	VPACKUSWB Z0, Z18, Z1
 	VPMAXUB   Z12, Z1, Z1
 	VPMINUB   Z10, Z1, Z1
 	VPERMD    Z1, Z13, Z1
 	VMOVNTPS  Z1, (SI)
 	ADDQ      $+64, SI
-	JMP       stored117
-
-half118:
-	VCVTPH2PS (DX), Z0
-	VCVTPH2PS 32(DX), Z1
-	VCVTPH2PS 64(DX), Z16
-	VCVTPH2PS 96(DX), Z17
-	JMP       halfdone119
-
-other120:
-	JGT        unsigned121
-	VPACKSSWB  Z0, Z18, Z1
-	VPMAXSB    Z12, Z1, Z1
-	VPMINSB    Z10, Z1, Z1
-	VPERMD     Z1, Z13, Z1
-	JPS        crumbs122
-	VPANDD     Z5, Z1, Z1
-	VPMADDUBSW Z6, Z1, Z1
-	VPMOVWB    Z1, Y1
-	VMOVNTPS   Y1, (SI)
-	ADDQ       $+32, SI
-	JMP        stored123
-
-crumbs122:
-	VPANDD     Z3, Z1, Z1
-	VPMADDUBSW Z4, Z1, Z1
-	VPMADDWD   Z2, Z1, Z1
-	VPMOVDB    Z1, X1
-	VMOVNTPS   X1, (SI)
-	ADDQ       $+16, SI
-	JMP        stored123
-
-unsigned121:
-	VPACKUSWB Z0, Z18, Z1
-	VPMAXUB   Z12, Z1, Z1
-	VPMINUB   Z10, Z1, Z1
-	VPERMD    Z1, Z13, Z1
-	VMOVNTPS  Z1, (SI)
-	ADDQ      $+64, SI
-	JMP       stored123
+	JMP       stored114
 
 spread:
 	LEAQ 192(SP), AX
@@ -2191,13 +2144,13 @@ spread:
 
 rare:
 	CMPL     R9, $+2
-	JNE      half124
+	JNE      half115
 	VPERMW.Z (DX), Z9, K6, Z0
 	VPERMW.Z (DX), Z8, K6, Z1
 	VPERMW.Z 64(DX), Z9, K6, Z16
 	VPERMW.Z 64(DX), Z8, K6, Z17
 
-halfdone125:
+halfdone116:
 	VMOVUPS     (BX), Z18
 	VDIVPS      Z18, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z18
@@ -2255,7 +2208,7 @@ halfdone125:
 	VPACKUSWB   Z20, Z20, Z20
 	VPERMD      Z20, Z13, Z20
 	CMPL        R10, $+2
-	JNE         other126
+	JNE         other117
 	VPACKSSWB   Z0, Z18, Z16
 	VPMAXSB     Z1, Z16, Z16
 	VPMINSB     Z20, Z16, Z16
@@ -2263,7 +2216,7 @@ halfdone125:
 	VMOVUPS     Z16, (SI)
 	ADDQ        $+64, SI
 
-stored129:
+stored120:
 	CMPQ         744(SP), $+5
 	JEQ          laneback
 	MOVQ         720(SP), BX
@@ -2290,44 +2243,44 @@ longresume:
 	VMULPS       Z16, Z1, Z17
 	JMP          longback
 
-half124:
+half115:
 	VCVTPH2PS (DX), Z0
 	VCVTPH2PS 32(DX), Z1
 	VCVTPH2PS 64(DX), Z16
 	VCVTPH2PS 96(DX), Z17
-	JMP       halfdone125
+	JMP       halfdone116
 
-other126:
-	JGT        unsigned127
+other117:
+	JGT        unsigned118
 	VPACKSSWB  Z0, Z18, Z16
 	VPMAXSB    Z1, Z16, Z16
 	VPMINSB    Z20, Z16, Z16
 	VPERMD     Z16, Z13, Z16
-	JPS        crumbs128
+	JPS        crumbs119
 	VPANDD     Z5, Z16, Z16
 	VPMADDUBSW Z6, Z16, Z16
 	VPMOVWB    Z16, Y16
 	VMOVUPS    Y16, (SI)
 	ADDQ       $+32, SI
-	JMP        stored129
+	JMP        stored120
 
-crumbs128:
+crumbs119:
 	VPANDD     Z3, Z16, Z16
 	VPMADDUBSW Z4, Z16, Z16
 	VPMADDWD   Z2, Z16, Z16
 	VPMOVDB    Z16, X16
 	VMOVUPS    X16, (SI)
 	ADDQ       $+16, SI
-	JMP        stored129
+	JMP        stored120
 
-unsigned127:
+unsigned118:
 	VPACKUSWB Z0, Z18, Z16
 	VPMAXUB   Z1, Z16, Z16
 	VPMINUB   Z20, Z16, Z16
 	VPERMD    Z16, Z13, Z16
 	VMOVUPS   Z16, (SI)
 	ADDQ      $+64, SI
-	JMP       stored129
+	JMP       stored120
 
 // func QuantizeZeroPointF16BF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, elem int32, least int32, most int32, layout int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
@@ -3396,26 +3349,11 @@ laneback:
 	JGE   lanestage
 	ADDQ  $+64, DI
 	MOVQ  960(SP), SI
-	CMPL  layout+52(FP), $+1
-	JLT   nibbles87
-	JEQ   crumbs88
+	MOVL  layout+52(FP), R14
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
-	CALL  ·stageOut8AVX512(SB)
-	JMP   stored89
+	CALL  ·stageOutCodesAVX512(SB)
 
-nibbles87:
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut4AVX512(SB)
-	JMP  stored89
-
-crumbs88:
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut2AVX512(SB)
-
-stored89:
 laneend:
 	CMPQ 1664(SP), $+1
 	JEQ  groupodddone
@@ -3440,13 +3378,13 @@ groupstream:
 	LEAQ     (DX)(CX*1), AX
 	CALL     ·fetch128AVX512(SB)
 	CMPL     R10, $+2
-	JNE      half90
+	JNE      half87
 	VPERMW.Z (DX), Z9, K6, Z0
 	VPERMW.Z (DX), Z8, K6, Z1
 	VPERMW.Z 64(DX), Z9, K6, Z19
 	VPERMW.Z 64(DX), Z8, K6, Z20
 
-halfdone91:
+halfdone88:
 	VMULPS       Z17, Z0, Z21
 	VFNMADD231PS Z16, Z21, Z0
 	VFMADD231PS  Z17, Z0, Z21
@@ -3472,7 +3410,7 @@ halfdone91:
 	KORTESTQ     K1, K1
 	JNE          grouprare
 	CMPL         layout+52(FP), $+2
-	JNE          other92
+	JNE          other89
 	VPACKSSWB    Z19, Z0, Z1
 	VPMAXSB      Z12, Z1, Z1
 	VPMINSB      Z10, Z1, Z1
@@ -3480,7 +3418,7 @@ halfdone91:
 	VMOVNTPS     Z1, (SI)
 	ADDQ         $+64, SI
 
-stored95:
+stored92:
 	SUBQ $-128, DX
 	SUBQ $+64, R11
 	CMPQ R11, $+64
@@ -3541,7 +3479,7 @@ grouplast:
 	VPADDSW   Z18, Z19, Z0
 	VPADDSW   Z18, Z20, Z1
 	CMPL      layout+52(FP), $+2
-	JNE       other96
+	JNE       other93
 	VPACKSSWB Z1, Z0, Z21
 	VPMAXSB   Z12, Z21, Z21
 	VPMINSB   Z10, Z21, Z21
@@ -3549,7 +3487,7 @@ grouplast:
 	VMOVUPS   Z21, (SI)
 	ADDQ      $+64, SI
 
-stored99:
+stored96:
 	SUBQ $-128, DX
 	SUBQ $+64, R11
 	JMP  groupwhole
@@ -3748,27 +3686,11 @@ groupstage:
 
 groupstaged:
 	MOVQ 960(SP), SI
-	CMPL layout+52(FP), $+1
-	JLT  nibbles100
-	JEQ  crumbs101
+	MOVL layout+52(FP), R14
 	LEAQ (SP), AX
 	MOVQ SI, CX
-	CALL ·stageOut8AVX512(SB)
-	JMP  stored102
-
-nibbles100:
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut4AVX512(SB)
-	JMP  stored102
-
-crumbs101:
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut2AVX512(SB)
-
-stored102:
-	JMP return
+	CALL ·stageOutCodesAVX512(SB)
+	JMP  return
 
 groupending:
 	MOVQ DI, 1656(SP)
@@ -3836,13 +3758,13 @@ longstream:
 	LEAQ     (DX)(CX*1), AX
 	CALL     ·fetch128AVX512(SB)
 	CMPL     R10, $+2
-	JNE      half103
+	JNE      half97
 	VPERMW.Z (DX), Z9, K6, Z0
 	VPERMW.Z (DX), Z8, K6, Z1
 	VPERMW.Z 64(DX), Z9, K6, Z19
 	VPERMW.Z 64(DX), Z8, K6, Z20
 
-halfdone104:
+halfdone98:
 	VMULPS      Z17, Z0, Z21
 	VFMADD231PS Z16, Z0, Z21
 	VCVTPS2DQ   Z21, Z21
@@ -3864,7 +3786,7 @@ halfdone104:
 	KORTESTQ    K1, K1
 	JNE         longrare
 	CMPL        layout+52(FP), $+2
-	JNE         other105
+	JNE         other99
 	VPACKSSWB   Z19, Z0, Z1
 	VPMAXSB     Z12, Z1, Z1
 	VPMINSB     Z10, Z1, Z1
@@ -3872,7 +3794,7 @@ halfdone104:
 	VMOVNTPS    Z1, (SI)
 	ADDQ        $+64, SI
 
-stored108:
+stored102:
 	SUBQ $-128, DX
 	SUBQ $+64, DI
 	CMPQ DI, $+64
@@ -4031,27 +3953,11 @@ unsigned50:
 longstaged:
 	ADDQ $+64, DI
 	MOVQ 960(SP), SI
-	CMPL layout+52(FP), $+1
-	JLT  nibbles109
-	JEQ  crumbs110
+	MOVL layout+52(FP), R14
 	LEAQ (SP), AX
 	MOVQ SI, CX
-	CALL ·stageOut8AVX512(SB)
-	JMP  stored111
-
-nibbles109:
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut4AVX512(SB)
-	JMP  stored111
-
-crumbs110:
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut2AVX512(SB)
-
-stored111:
-	JMP longend
+	CALL ·stageOutCodesAVX512(SB)
+	JMP  longend
 
 short2stream:
 	LEAQ         (DX)(CX*1), AX
@@ -4061,13 +3967,13 @@ short2stream:
 	VBROADCASTSS 4(R9), Z0
 	VPACKSSDW    Z0, Z0, Z17
 	CMPL         R10, $+2
-	JNE          half112
+	JNE          half103
 	VPERMW.Z     (DX), Z9, K6, Z0
 	VPERMW.Z     (DX), Z8, K6, Z1
 	VPERMW.Z     64(DX), Z9, K6, Z18
 	VPERMW.Z     64(DX), Z8, K6, Z19
 
-halfdone113:
+halfdone104:
 	VMULPS.BCST       (R8), Z0, Z20
 	VFNMADD231PS.BCST (BX), Z20, Z0
 	VFMADD231PS.BCST  (R8), Z0, Z20
@@ -4093,7 +3999,7 @@ halfdone113:
 	KORTESTQ          K1, K1
 	JNE               short2rare
 	CMPL              layout+52(FP), $+2
-	JNE               other114
+	JNE               other105
 	VPACKSSWB         Z18, Z0, Z1
 	VPMAXSB           Z12, Z1, Z1
 	VPMINSB           Z10, Z1, Z1
@@ -4101,7 +4007,7 @@ halfdone113:
 	VMOVNTPS          Z1, (SI)
 	ADDQ              $+64, SI
 
-stored117:
+stored108:
 	ADDQ $+8, BX
 	ADDQ $+8, R8
 	ADDQ $+8, R9
@@ -4211,13 +4117,13 @@ short4stream:
 	VBROADCASTSS 12(R9), Z1
 	VPACKSSDW    Z1, Z0, Z17
 	CMPL         R10, $+2
-	JNE          half118
+	JNE          half109
 	VPERMW.Z     (DX), Z9, K6, Z0
 	VPERMW.Z     (DX), Z8, K6, Z1
 	VPERMW.Z     64(DX), Z9, K6, Z18
 	VPERMW.Z     64(DX), Z8, K6, Z19
 
-halfdone119:
+halfdone110:
 	VMULPS.BCST       (R8), Z0, Z20
 	VFNMADD231PS.BCST (BX), Z20, Z0
 	VFMADD231PS.BCST  (R8), Z0, Z20
@@ -4243,7 +4149,7 @@ halfdone119:
 	KORTESTQ          K1, K1
 	JNE               short4rare
 	CMPL              layout+52(FP), $+2
-	JNE               other120
+	JNE               other111
 	VPACKSSWB         Z18, Z0, Z1
 	VPMAXSB           Z12, Z1, Z1
 	VPMINSB           Z10, Z1, Z1
@@ -4251,7 +4157,7 @@ halfdone119:
 	VMOVNTPS          Z1, (SI)
 	ADDQ              $+64, SI
 
-stored123:
+stored114:
 	ADDQ $+16, BX
 	ADDQ $+16, R8
 	ADDQ $+16, R9
@@ -4419,87 +4325,136 @@ lanestage:
 	LEAQ 704(SP), R9
 	JMP  laneloop
 
-half90:
+half87:
 	VCVTPH2PS (DX), Z0
 	VCVTPH2PS 32(DX), Z1
 	VCVTPH2PS 64(DX), Z19
 	VCVTPH2PS 96(DX), Z20
-	JMP       halfdone91
+	JMP       halfdone88
 
-other92:
-	JGT        unsigned93
+other89:
+	JGT        unsigned90
 	VPACKSSWB  Z19, Z0, Z1
 	VPMAXSB    Z12, Z1, Z1
 	VPMINSB    Z10, Z1, Z1
 	VPERMD     Z1, Z13, Z1
-	JPS        crumbs94
+	JPS        crumbs91
 	VPANDD     Z5, Z1, Z1
 	VPMADDUBSW Z6, Z1, Z1
 	VPMOVWB    Z1, Y1
 	VMOVNTPS   Y1, (SI)
 	ADDQ       $+32, SI
-	JMP        stored95
+	JMP        stored92
 
-crumbs94:
+crumbs91:
 	VPANDD     Z3, Z1, Z1
 	VPMADDUBSW Z4, Z1, Z1
 	VPMADDWD   Z2, Z1, Z1
 	VPMOVDB    Z1, X1
 	VMOVNTPS   X1, (SI)
 	ADDQ       $+16, SI
-	JMP        stored95
+	JMP        stored92
 
-unsigned93:
+unsigned90:
 	VPACKUSWB Z19, Z0, Z1
 	VPMAXUB   Z12, Z1, Z1
 	VPMINUB   Z10, Z1, Z1
 	VPERMD    Z1, Z13, Z1
 	VMOVNTPS  Z1, (SI)
 	ADDQ      $+64, SI
-	JMP       stored95
+	JMP       stored92
 
-other96:
-	JGT        unsigned97
+other93:
+	JGT        unsigned94
 	VPACKSSWB  Z1, Z0, Z21
 	VPMAXSB    Z12, Z21, Z21
 	VPMINSB    Z10, Z21, Z21
 	VPERMD     Z21, Z13, Z21
-	JPS        crumbs98
+	JPS        crumbs95
 	VPANDD     Z5, Z21, Z21
 	VPMADDUBSW Z6, Z21, Z21
 	VPMOVWB    Z21, Y21
 	VMOVUPS    Y21, (SI)
 	ADDQ       $+32, SI
-	JMP        stored99
+	JMP        stored96
 
-crumbs98:
+crumbs95:
 	VPANDD     Z3, Z21, Z21
 	VPMADDUBSW Z4, Z21, Z21
 	VPMADDWD   Z2, Z21, Z21
 	VPMOVDB    Z21, X21
 	VMOVUPS    X21, (SI)
 	ADDQ       $+16, SI
-	JMP        stored99
+	JMP        stored96
 
-unsigned97:
+unsigned94:
 	VPACKUSWB Z1, Z0, Z21
 	VPMAXUB   Z12, Z21, Z21
 	VPMINUB   Z10, Z21, Z21
 	VPERMD    Z21, Z13, Z21
 	VMOVUPS   Z21, (SI)
 	ADDQ      $+64, SI
-	JMP       stored99
+	JMP       stored96
 
-half103:
+half97:
 	VCVTPH2PS (DX), Z0
 	VCVTPH2PS 32(DX), Z1
 	VCVTPH2PS 64(DX), Z19
 	VCVTPH2PS 96(DX), Z20
+	JMP       halfdone98
+
+other99:
+	JGT        unsigned100
+	VPACKSSWB  Z19, Z0, Z1
+	VPMAXSB    Z12, Z1, Z1
+	VPMINSB    Z10, Z1, Z1
+	VPERMD     Z1, Z13, Z1
+	JPS        crumbs101
+	VPANDD     Z5, Z1, Z1
+	VPMADDUBSW Z6, Z1, Z1
+	VPMOVWB    Z1, Y1
+	VMOVNTPS   Y1, (SI)
+	ADDQ       $+32, SI
+	JMP        stored102
+
+crumbs101:
+	VPANDD     Z3, Z1, Z1
+	VPMADDUBSW Z4, Z1, Z1
+	VPMADDWD   Z2, Z1, Z1
+	VPMOVDB    Z1, X1
+	VMOVNTPS   X1, (SI)
+	ADDQ       $+16, SI
+	JMP        stored102
+
+unsigned100:
+	VPACKUSWB Z19, Z0, Z1
+	VPMAXUB   Z12, Z1, Z1
+	VPMINUB   Z10, Z1, Z1
+	VPERMD    Z1, Z13, Z1
+	VMOVNTPS  Z1, (SI)
+	ADDQ      $+64, SI
+	JMP       stored102
+
+longstage:
+	MOVQ SI, 960(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 968(SP)
+	LEAQ 64(SP), DX
+	JMP  longloop
+
+half103:
+	VCVTPH2PS (DX), Z0
+	VCVTPH2PS 32(DX), Z1
+	VCVTPH2PS 64(DX), Z18
+	VCVTPH2PS 96(DX), Z19
 	JMP       halfdone104
 
 other105:
 	JGT        unsigned106
-	VPACKSSWB  Z19, Z0, Z1
+	VPACKSSWB  Z18, Z0, Z1
 	VPMAXSB    Z12, Z1, Z1
 	VPMINSB    Z10, Z1, Z1
 	VPERMD     Z1, Z13, Z1
@@ -4521,7 +4476,7 @@ crumbs107:
 	JMP        stored108
 
 unsigned106:
-	VPACKUSWB Z19, Z0, Z1
+	VPACKUSWB Z18, Z0, Z1
 	VPMAXUB   Z12, Z1, Z1
 	VPMINUB   Z10, Z1, Z1
 	VPERMD    Z1, Z13, Z1
@@ -4529,93 +4484,44 @@ unsigned106:
 	ADDQ      $+64, SI
 	JMP       stored108
 
-longstage:
-	MOVQ SI, 960(SP)
-	LEAQ (SP), SI
-	LEAQ 64(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX512(SB)
-	MOVQ DX, 968(SP)
-	LEAQ 64(SP), DX
-	JMP  longloop
-
-half112:
+half109:
 	VCVTPH2PS (DX), Z0
 	VCVTPH2PS 32(DX), Z1
 	VCVTPH2PS 64(DX), Z18
 	VCVTPH2PS 96(DX), Z19
-	JMP       halfdone113
+	JMP       halfdone110
 
-other114:
-	JGT        unsigned115
+other111:
+	JGT        unsigned112
 	VPACKSSWB  Z18, Z0, Z1
 	VPMAXSB    Z12, Z1, Z1
 	VPMINSB    Z10, Z1, Z1
 	VPERMD     Z1, Z13, Z1
-	JPS        crumbs116
+	JPS        crumbs113
 	VPANDD     Z5, Z1, Z1
 	VPMADDUBSW Z6, Z1, Z1
 	VPMOVWB    Z1, Y1
 	VMOVNTPS   Y1, (SI)
 	ADDQ       $+32, SI
-	JMP        stored117
+	JMP        stored114
 
-crumbs116:
+crumbs113:
 	VPANDD     Z3, Z1, Z1
 	VPMADDUBSW Z4, Z1, Z1
 	VPMADDWD   Z2, Z1, Z1
 	VPMOVDB    Z1, X1
 	VMOVNTPS   X1, (SI)
 	ADDQ       $+16, SI
-	JMP        stored117
+	JMP        stored114
 
-unsigned115:
+unsigned112:
 	VPACKUSWB Z18, Z0, Z1
 	VPMAXUB   Z12, Z1, Z1
 	VPMINUB   Z10, Z1, Z1
 	VPERMD    Z1, Z13, Z1
 	VMOVNTPS  Z1, (SI)
 	ADDQ      $+64, SI
-	JMP       stored117
-
-half118:
-	VCVTPH2PS (DX), Z0
-	VCVTPH2PS 32(DX), Z1
-	VCVTPH2PS 64(DX), Z18
-	VCVTPH2PS 96(DX), Z19
-	JMP       halfdone119
-
-other120:
-	JGT        unsigned121
-	VPACKSSWB  Z18, Z0, Z1
-	VPMAXSB    Z12, Z1, Z1
-	VPMINSB    Z10, Z1, Z1
-	VPERMD     Z1, Z13, Z1
-	JPS        crumbs122
-	VPANDD     Z5, Z1, Z1
-	VPMADDUBSW Z6, Z1, Z1
-	VPMOVWB    Z1, Y1
-	VMOVNTPS   Y1, (SI)
-	ADDQ       $+32, SI
-	JMP        stored123
-
-crumbs122:
-	VPANDD     Z3, Z1, Z1
-	VPMADDUBSW Z4, Z1, Z1
-	VPMADDWD   Z2, Z1, Z1
-	VPMOVDB    Z1, X1
-	VMOVNTPS   X1, (SI)
-	ADDQ       $+16, SI
-	JMP        stored123
-
-unsigned121:
-	VPACKUSWB Z18, Z0, Z1
-	VPMAXUB   Z12, Z1, Z1
-	VPMINUB   Z10, Z1, Z1
-	VPERMD    Z1, Z13, Z1
-	VMOVNTPS  Z1, (SI)
-	ADDQ      $+64, SI
-	JMP       stored123
+	JMP       stored114
 
 spread:
 	LEAQ 192(SP), AX
@@ -4636,13 +4542,13 @@ spread:
 
 rare:
 	CMPL     R10, $+2
-	JNE      half124
+	JNE      half115
 	VPERMW.Z (DX), Z9, K6, Z0
 	VPERMW.Z (DX), Z8, K6, Z1
 	VPERMW.Z 64(DX), Z9, K6, Z16
 	VPERMW.Z 64(DX), Z8, K6, Z17
 
-halfdone125:
+halfdone116:
 	VMOVUPS     (BX), Z18
 	VMOVUPS     (R9), Z19
 	VDIVPS      Z18, Z0, Z0
@@ -4713,7 +4619,7 @@ halfdone125:
 	VPACKUSWB   Z1, Z1, Z1
 	VPERMD      Z1, Z13, Z1
 	CMPL        layout+52(FP), $+2
-	JNE         other126
+	JNE         other117
 	VPACKSSWB   Z0, Z18, Z17
 	VPMAXSB     Z16, Z17, Z17
 	VPMINSB     Z1, Z17, Z17
@@ -4721,7 +4627,7 @@ halfdone125:
 	VMOVUPS     Z17, (SI)
 	ADDQ        $+64, SI
 
-stored129:
+stored120:
 	CMPQ         1008(SP), $+5
 	JEQ          laneback
 	MOVQ         976(SP), BX
@@ -4753,44 +4659,44 @@ longresume:
 	VPACKSSDW    Z0, Z0, Z18
 	JMP          longback
 
-half124:
+half115:
 	VCVTPH2PS (DX), Z0
 	VCVTPH2PS 32(DX), Z1
 	VCVTPH2PS 64(DX), Z16
 	VCVTPH2PS 96(DX), Z17
-	JMP       halfdone125
+	JMP       halfdone116
 
-other126:
-	JGT        unsigned127
+other117:
+	JGT        unsigned118
 	VPACKSSWB  Z0, Z18, Z17
 	VPMAXSB    Z16, Z17, Z17
 	VPMINSB    Z1, Z17, Z17
 	VPERMD     Z17, Z13, Z17
-	JPS        crumbs128
+	JPS        crumbs119
 	VPANDD     Z5, Z17, Z17
 	VPMADDUBSW Z6, Z17, Z17
 	VPMOVWB    Z17, Y17
 	VMOVUPS    Y17, (SI)
 	ADDQ       $+32, SI
-	JMP        stored129
+	JMP        stored120
 
-crumbs128:
+crumbs119:
 	VPANDD     Z3, Z17, Z17
 	VPMADDUBSW Z4, Z17, Z17
 	VPMADDWD   Z2, Z17, Z17
 	VPMOVDB    Z17, X17
 	VMOVUPS    X17, (SI)
 	ADDQ       $+16, SI
-	JMP        stored129
+	JMP        stored120
 
-unsigned127:
+unsigned118:
 	VPACKUSWB Z0, Z18, Z17
 	VPMAXUB   Z16, Z17, Z17
 	VPMINUB   Z1, Z17, Z17
 	VPERMD    Z17, Z13, Z17
 	VMOVUPS   Z17, (SI)
 	ADDQ      $+64, SI
-	JMP       stored129
+	JMP       stored120
 
 DATA constantsAVX512<>+0(SB)/4, $0x000000ff
 DATA constantsAVX512<>+4(SB)/4, $0x00000000

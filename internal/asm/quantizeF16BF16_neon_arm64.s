@@ -56,7 +56,7 @@ groups:
 	ADD R14<<2, R3, R16
 	MOVD R16, 440(RSP)
 	ADD $240, RSP, R16
-	CALL ·number1NEON(SB)
+	CALL ·numberNEON(SB)
 groupbegin:
 	CMP $16, R0
 	BLT grouptail
@@ -233,24 +233,10 @@ grouptail:
 	B grouploop
 groupstaged:
 	MOVD 192(RSP), R1
-	MOVWU layout+44(FP), R16
-	CMP $1, R16
-	BLT nibbles13
-	BEQ crumbs14
+	MOVWU layout+44(FP), R19
 	ADD $16, RSP, R16
 	MOVD R1, R17
-	CALL ·stageOut8NEON(SB)
-	B stored15
-nibbles13:
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut4NEON(SB)
-	B stored15
-crumbs14:
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut2NEON(SB)
-stored15:
+	CALL ·stageOutCodesNEON(SB)
 groupdone:
 	RET
 longs:
@@ -272,14 +258,14 @@ longs:
 	BLT longstage
 longloop:
 	CMP $2, R5
-	BNE half16
+	BNE half13
 	FMOVQ (R2), F1
 	WORD $0x2e613820 // shll v0.4s, v1.4h, #16
 	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
 	FMOVQ 16(R2), F3
 	WORD $0x2e613862 // shll v2.4s, v3.4h, #16
 	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
-halfdone17:
+halfdone14:
 	WORD $0x6e29dc04 // fmul v4.4s, v0.4s, v9.4s
 	VFMLA V10.S4, V0.S4, V4.S4
 	WORD $0x4e21a880 // fcvtns v0.4s, v4.4s
@@ -303,14 +289,14 @@ halfdone17:
 	FCMPS F4, F4
 	BVS longrare
 	CMP $2, R6
-	BNE other18
+	BNE other15
 	WORD $0x0e214801 // sqxtn v1.8b, v0.8h
 	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
 	WORD $0x4e2d6421 // smax v1.16b, v1.16b, v13.16b
 	WORD $0x4e2b6c21 // smin v1.16b, v1.16b, v11.16b
 	FMOVQ F1, (R1)
 	ADD $16, R1, R1
-stored21:
+stored18:
 longback:
 	ADD $32, R2, R2
 	SUB $16, R0, R0
@@ -322,24 +308,10 @@ longtail:
 	BGE longstage
 	ADD $16, R0, R0
 	MOVD 192(RSP), R1
-	MOVWU layout+44(FP), R16
-	CMP $1, R16
-	BLT nibbles22
-	BEQ crumbs23
+	MOVWU layout+44(FP), R19
 	ADD $16, RSP, R16
 	MOVD R1, R17
-	CALL ·stageOut8NEON(SB)
-	B stored24
-nibbles22:
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut4NEON(SB)
-	B stored24
-crumbs23:
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut2NEON(SB)
-stored24:
+	CALL ·stageOutCodesNEON(SB)
 longend:
 	ADD $4, R3, R3
 	ADD $4, R4, R4
@@ -355,14 +327,14 @@ lanerow:
 	BLT lanestage
 laneloop:
 	CMP $2, R5
-	BNE half25
+	BNE half19
 	FMOVQ (R2), F1
 	WORD $0x2e613820 // shll v0.4s, v1.4h, #16
 	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
 	FMOVQ 16(R2), F3
 	WORD $0x2e613862 // shll v2.4s, v3.4h, #16
 	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
-halfdone26:
+halfdone20:
 	FMOVQ (R3), F4
 	FMOVQ (R4), F5
 	WORD $0x6e25dc06 // fmul v6.4s, v0.4s, v5.4s
@@ -398,14 +370,14 @@ halfdone26:
 	FCMPS F6, F6
 	BVS lanerare
 	CMP $2, R6
-	BNE other27
+	BNE other21
 	WORD $0x0e214802 // sqxtn v2.8b, v0.8h
 	WORD $0x4e214822 // sqxtn2 v2.16b, v1.8h
 	WORD $0x4e2d6442 // smax v2.16b, v2.16b, v13.16b
 	WORD $0x4e2b6c42 // smin v2.16b, v2.16b, v11.16b
 	FMOVQ F2, (R1)
 	ADD $16, R1, R1
-stored30:
+stored24:
 laneback:
 	ADD $32, R2, R2
 	ADD $64, R3, R3
@@ -419,24 +391,10 @@ lanetail:
 	BGE lanestage
 	ADD $16, R0, R0
 	MOVD 192(RSP), R1
-	MOVWU layout+44(FP), R16
-	CMP $1, R16
-	BLT nibbles31
-	BEQ crumbs32
+	MOVWU layout+44(FP), R19
 	ADD $16, RSP, R16
 	MOVD R1, R17
-	CALL ·stageOut8NEON(SB)
-	B stored33
-nibbles31:
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut4NEON(SB)
-	B stored33
-crumbs32:
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut2NEON(SB)
-stored33:
+	CALL ·stageOutCodesNEON(SB)
 laneend:
 	MOVD 456(RSP), R16
 	CMP $1, R16
@@ -557,12 +515,12 @@ groupodd:
 grouprepeat:
 	ADD $528, RSP, R16
 	MOVD R3, R17
-	CALL ·repeat1NEON(SB)
+	CALL ·repeatNEON(SB)
 	MOVD R17, 672(RSP)
 	ADD $528, RSP, R3
 	ADD $744, RSP, R16
 	MOVD R4, R17
-	CALL ·repeat1NEON(SB)
+	CALL ·repeatNEON(SB)
 	MOVD R17, 888(RSP)
 	ADD $744, RSP, R4
 	MOVD R15, R12
@@ -577,37 +535,37 @@ groupodddone:
 	BLT groupdone
 	SUB $32, R0, R0
 	B groupbegin
-half16:
+half13:
 	FMOVQ (R2), F1
 	WORD $0x0e217820 // fcvtl v0.4s, v1.4h
 	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
 	FMOVQ 16(R2), F3
 	WORD $0x0e217862 // fcvtl v2.4s, v3.4h
 	WORD $0x4e217863 // fcvtl2 v3.4s, v3.8h
-	B halfdone17
-other18:
-	BLT packed19
+	B halfdone14
+other15:
+	BLT packed16
 	WORD $0x2e212801 // sqxtun v1.8b, v0.8h
 	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
 	VUMAX V13.B16, V1.B16, V1.B16
 	VUMIN V11.B16, V1.B16, V1.B16
 	FMOVQ F1, (R1)
 	ADD $16, R1, R1
-	B stored21
-packed19:
+	B stored18
+packed16:
 	WORD $0x0e214801 // sqxtn v1.8b, v0.8h
 	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
 	WORD $0x4e2d6421 // smax v1.16b, v1.16b, v13.16b
 	WORD $0x4e2b6c21 // smin v1.16b, v1.16b, v11.16b
 	CMP $0, R6
-	BNE crumbs20
+	BNE crumbs17
 	VUZP2 V1.B16, V1.B16, V3.B16
 	VUZP1 V1.B16, V1.B16, V1.B16
 	VSLI $4, V3.B16, V1.B16
 	FMOVD F1, (R1)
 	ADD $8, R1, R1
-	B stored21
-crumbs20:
+	B stored18
+crumbs17:
 	VUZP2 V1.B16, V1.B16, V3.B16
 	VUZP1 V1.B16, V1.B16, V1.B16
 	VSLI $2, V3.B16, V1.B16
@@ -616,7 +574,7 @@ crumbs20:
 	VSLI $4, V3.B16, V1.B16
 	FMOVS F1, (R1)
 	ADD $4, R1, R1
-	B stored21
+	B stored18
 longrare:
 	MOVD $2, R16
 	MOVD R16, 232(RSP)
@@ -630,37 +588,37 @@ longstage:
 	MOVD R2, 200(RSP)
 	ADD $32, RSP, R2
 	B longloop
-half25:
+half19:
 	FMOVQ (R2), F1
 	WORD $0x0e217820 // fcvtl v0.4s, v1.4h
 	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
 	FMOVQ 16(R2), F3
 	WORD $0x0e217862 // fcvtl v2.4s, v3.4h
 	WORD $0x4e217863 // fcvtl2 v3.4s, v3.8h
-	B halfdone26
-other27:
-	BLT packed28
+	B halfdone20
+other21:
+	BLT packed22
 	WORD $0x2e212802 // sqxtun v2.8b, v0.8h
 	WORD $0x6e212822 // sqxtun2 v2.16b, v1.8h
 	VUMAX V13.B16, V2.B16, V2.B16
 	VUMIN V11.B16, V2.B16, V2.B16
 	FMOVQ F2, (R1)
 	ADD $16, R1, R1
-	B stored30
-packed28:
+	B stored24
+packed22:
 	WORD $0x0e214802 // sqxtn v2.8b, v0.8h
 	WORD $0x4e214822 // sqxtn2 v2.16b, v1.8h
 	WORD $0x4e2d6442 // smax v2.16b, v2.16b, v13.16b
 	WORD $0x4e2b6c42 // smin v2.16b, v2.16b, v11.16b
 	CMP $0, R6
-	BNE crumbs29
+	BNE crumbs23
 	VUZP2 V2.B16, V2.B16, V3.B16
 	VUZP1 V2.B16, V2.B16, V2.B16
 	VSLI $4, V3.B16, V2.B16
 	FMOVD F2, (R1)
 	ADD $8, R1, R1
-	B stored30
-crumbs29:
+	B stored24
+crumbs23:
 	VUZP2 V2.B16, V2.B16, V3.B16
 	VUZP1 V2.B16, V2.B16, V2.B16
 	VSLI $2, V3.B16, V2.B16
@@ -669,7 +627,7 @@ crumbs29:
 	VSLI $4, V3.B16, V2.B16
 	FMOVS F2, (R1)
 	ADD $4, R1, R1
-	B stored30
+	B stored24
 lanerare:
 	MOVD $3, R16
 	MOVD R16, 232(RSP)
@@ -696,24 +654,24 @@ lanestage:
 spread:
 	ADD $64, RSP, R16
 	MOVD R3, R17
-	CALL ·spread1NEON(SB)
+	CALL ·spreadNEON(SB)
 	MOVD R3, 208(RSP)
 	ADD $64, RSP, R3
 	ADD $128, RSP, R16
 	MOVD R4, R17
-	CALL ·spread1NEON(SB)
+	CALL ·spreadNEON(SB)
 	MOVD R4, 216(RSP)
 	ADD $128, RSP, R4
 rare:
 	CMP $2, R5
-	BNE half34
+	BNE half25
 	FMOVQ (R2), F1
 	WORD $0x2e613820 // shll v0.4s, v1.4h, #16
 	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
 	FMOVQ 16(R2), F3
 	WORD $0x2e613862 // shll v2.4s, v3.4h, #16
 	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
-halfdone35:
+halfdone26:
 	FMOVQ (R3), F4
 	WORD $0x6e24fc00 // fdiv v0.4s, v0.4s, v4.4s
 	WORD $0x4e218804 // frintn v4.4s, v0.4s
@@ -775,14 +733,14 @@ halfdone35:
 	WORD $0x2e212864 // sqxtun v4.8b, v3.8h
 	WORD $0x6e212864 // sqxtun2 v4.16b, v3.8h
 	CMP $2, R6
-	BNE other36
+	BNE other27
 	WORD $0x0e214803 // sqxtn v3.8b, v0.8h
 	WORD $0x4e214843 // sqxtn2 v3.16b, v2.8h
 	WORD $0x4e216463 // smax v3.16b, v3.16b, v1.16b
 	WORD $0x4e246c63 // smin v3.16b, v3.16b, v4.16b
 	FMOVQ F3, (R1)
 	ADD $16, R1, R1
-stored39:
+stored30:
 	MOVD 232(RSP), R16
 	CMP $3, R16
 	BEQ laneback
@@ -810,37 +768,37 @@ longresume:
 	VFMLA V0.S4, V1.S4, V2.S4
 	WORD $0x6e2adc49 // fmul v9.4s, v2.4s, v10.4s
 	B longback
-half34:
+half25:
 	FMOVQ (R2), F1
 	WORD $0x0e217820 // fcvtl v0.4s, v1.4h
 	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
 	FMOVQ 16(R2), F3
 	WORD $0x0e217862 // fcvtl v2.4s, v3.4h
 	WORD $0x4e217863 // fcvtl2 v3.4s, v3.8h
-	B halfdone35
-other36:
-	BLT packed37
+	B halfdone26
+other27:
+	BLT packed28
 	WORD $0x2e212803 // sqxtun v3.8b, v0.8h
 	WORD $0x6e212843 // sqxtun2 v3.16b, v2.8h
 	VUMAX V1.B16, V3.B16, V3.B16
 	VUMIN V4.B16, V3.B16, V3.B16
 	FMOVQ F3, (R1)
 	ADD $16, R1, R1
-	B stored39
-packed37:
+	B stored30
+packed28:
 	WORD $0x0e214803 // sqxtn v3.8b, v0.8h
 	WORD $0x4e214843 // sqxtn2 v3.16b, v2.8h
 	WORD $0x4e216463 // smax v3.16b, v3.16b, v1.16b
 	WORD $0x4e246c63 // smin v3.16b, v3.16b, v4.16b
 	CMP $0, R6
-	BNE crumbs38
+	BNE crumbs29
 	VUZP2 V3.B16, V3.B16, V5.B16
 	VUZP1 V3.B16, V3.B16, V3.B16
 	VSLI $4, V5.B16, V3.B16
 	FMOVD F3, (R1)
 	ADD $8, R1, R1
-	B stored39
-crumbs38:
+	B stored30
+crumbs29:
 	VUZP2 V3.B16, V3.B16, V5.B16
 	VUZP1 V3.B16, V3.B16, V3.B16
 	VSLI $2, V5.B16, V3.B16
@@ -849,7 +807,7 @@ crumbs38:
 	VSLI $4, V5.B16, V3.B16
 	FMOVS F3, (R1)
 	ADD $4, R1, R1
-	B stored39
+	B stored30
 
 // func QuantizeZeroPointF16BF16NEON(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, elem int32, least int32, most int32, layout int32, groups int, length int, ahead int)
 
@@ -904,7 +862,7 @@ groups:
 	ADD R14<<2, R3, R16
 	MOVD R16, 512(RSP)
 	ADD $312, RSP, R16
-	CALL ·number1NEON(SB)
+	CALL ·numberNEON(SB)
 groupbegin:
 	CMP $16, R0
 	BLT grouptail
@@ -1102,24 +1060,10 @@ grouptail:
 	B grouploop
 groupstaged:
 	MOVD 256(RSP), R1
-	MOVWU layout+52(FP), R16
-	CMP $1, R16
-	BLT nibbles13
-	BEQ crumbs14
+	MOVWU layout+52(FP), R19
 	ADD $16, RSP, R16
 	MOVD R1, R17
-	CALL ·stageOut8NEON(SB)
-	B stored15
-nibbles13:
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut4NEON(SB)
-	B stored15
-crumbs14:
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut2NEON(SB)
-stored15:
+	CALL ·stageOutCodesNEON(SB)
 groupdone:
 	RET
 longs:
@@ -1144,14 +1088,14 @@ longs:
 	BLT longstage
 longloop:
 	CMP $2, R6
-	BNE half16
+	BNE half13
 	FMOVQ (R2), F1
 	WORD $0x2e613820 // shll v0.4s, v1.4h, #16
 	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
 	FMOVQ 16(R2), F3
 	WORD $0x2e613862 // shll v2.4s, v3.4h, #16
 	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
-halfdone17:
+halfdone14:
 	WORD $0x6e29dc04 // fmul v4.4s, v0.4s, v9.4s
 	VFMLA V10.S4, V0.S4, V4.S4
 	WORD $0x4e21a880 // fcvtns v0.4s, v4.4s
@@ -1177,14 +1121,14 @@ halfdone17:
 	FCMPS F4, F4
 	BVS longrare
 	CMP $2, R7
-	BNE other18
+	BNE other15
 	WORD $0x0e214801 // sqxtn v1.8b, v0.8h
 	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
 	WORD $0x4e2d6421 // smax v1.16b, v1.16b, v13.16b
 	WORD $0x4e2b6c21 // smin v1.16b, v1.16b, v11.16b
 	FMOVQ F1, (R1)
 	ADD $16, R1, R1
-stored21:
+stored18:
 longback:
 	ADD $32, R2, R2
 	SUB $16, R0, R0
@@ -1196,24 +1140,10 @@ longtail:
 	BGE longstage
 	ADD $16, R0, R0
 	MOVD 256(RSP), R1
-	MOVWU layout+52(FP), R16
-	CMP $1, R16
-	BLT nibbles22
-	BEQ crumbs23
+	MOVWU layout+52(FP), R19
 	ADD $16, RSP, R16
 	MOVD R1, R17
-	CALL ·stageOut8NEON(SB)
-	B stored24
-nibbles22:
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut4NEON(SB)
-	B stored24
-crumbs23:
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut2NEON(SB)
-stored24:
+	CALL ·stageOutCodesNEON(SB)
 longend:
 	ADD $4, R3, R3
 	ADD $4, R4, R4
@@ -1230,14 +1160,14 @@ lanerow:
 	BLT lanestage
 laneloop:
 	CMP $2, R6
-	BNE half25
+	BNE half19
 	FMOVQ (R2), F1
 	WORD $0x2e613820 // shll v0.4s, v1.4h, #16
 	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
 	FMOVQ 16(R2), F3
 	WORD $0x2e613862 // shll v2.4s, v3.4h, #16
 	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
-halfdone26:
+halfdone20:
 	FMOVQ (R3), F4
 	FMOVQ (R4), F5
 	FMOVQ (R5), F6
@@ -1283,14 +1213,14 @@ halfdone26:
 	FCMPS F7, F7
 	BVS lanerare
 	CMP $2, R7
-	BNE other27
+	BNE other21
 	WORD $0x0e214802 // sqxtn v2.8b, v0.8h
 	WORD $0x4e214822 // sqxtn2 v2.16b, v1.8h
 	WORD $0x4e2d6442 // smax v2.16b, v2.16b, v13.16b
 	WORD $0x4e2b6c42 // smin v2.16b, v2.16b, v11.16b
 	FMOVQ F2, (R1)
 	ADD $16, R1, R1
-stored30:
+stored24:
 laneback:
 	ADD $32, R2, R2
 	ADD $64, R3, R3
@@ -1305,24 +1235,10 @@ lanetail:
 	BGE lanestage
 	ADD $16, R0, R0
 	MOVD 256(RSP), R1
-	MOVWU layout+52(FP), R16
-	CMP $1, R16
-	BLT nibbles31
-	BEQ crumbs32
+	MOVWU layout+52(FP), R19
 	ADD $16, RSP, R16
 	MOVD R1, R17
-	CALL ·stageOut8NEON(SB)
-	B stored33
-nibbles31:
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut4NEON(SB)
-	B stored33
-crumbs32:
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut2NEON(SB)
-stored33:
+	CALL ·stageOutCodesNEON(SB)
 laneend:
 	MOVD 528(RSP), R16
 	CMP $1, R16
@@ -1447,17 +1363,17 @@ groupodd:
 grouprepeat:
 	ADD $600, RSP, R16
 	MOVD R3, R17
-	CALL ·repeat1NEON(SB)
+	CALL ·repeatNEON(SB)
 	MOVD R17, 744(RSP)
 	ADD $600, RSP, R3
 	ADD $816, RSP, R16
 	MOVD R4, R17
-	CALL ·repeat1NEON(SB)
+	CALL ·repeatNEON(SB)
 	MOVD R17, 960(RSP)
 	ADD $816, RSP, R4
 	ADD $1032, RSP, R16
 	MOVD R5, R17
-	CALL ·repeat1NEON(SB)
+	CALL ·repeatNEON(SB)
 	MOVD R17, 1176(RSP)
 	ADD $1032, RSP, R5
 	MOVD R15, R12
@@ -1473,37 +1389,37 @@ groupodddone:
 	BLT groupdone
 	SUB $32, R0, R0
 	B groupbegin
-half16:
+half13:
 	FMOVQ (R2), F1
 	WORD $0x0e217820 // fcvtl v0.4s, v1.4h
 	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
 	FMOVQ 16(R2), F3
 	WORD $0x0e217862 // fcvtl v2.4s, v3.4h
 	WORD $0x4e217863 // fcvtl2 v3.4s, v3.8h
-	B halfdone17
-other18:
-	BLT packed19
+	B halfdone14
+other15:
+	BLT packed16
 	WORD $0x2e212801 // sqxtun v1.8b, v0.8h
 	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
 	VUMAX V13.B16, V1.B16, V1.B16
 	VUMIN V11.B16, V1.B16, V1.B16
 	FMOVQ F1, (R1)
 	ADD $16, R1, R1
-	B stored21
-packed19:
+	B stored18
+packed16:
 	WORD $0x0e214801 // sqxtn v1.8b, v0.8h
 	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
 	WORD $0x4e2d6421 // smax v1.16b, v1.16b, v13.16b
 	WORD $0x4e2b6c21 // smin v1.16b, v1.16b, v11.16b
 	CMP $0, R7
-	BNE crumbs20
+	BNE crumbs17
 	VUZP2 V1.B16, V1.B16, V3.B16
 	VUZP1 V1.B16, V1.B16, V1.B16
 	VSLI $4, V3.B16, V1.B16
 	FMOVD F1, (R1)
 	ADD $8, R1, R1
-	B stored21
-crumbs20:
+	B stored18
+crumbs17:
 	VUZP2 V1.B16, V1.B16, V3.B16
 	VUZP1 V1.B16, V1.B16, V1.B16
 	VSLI $2, V3.B16, V1.B16
@@ -1512,7 +1428,7 @@ crumbs20:
 	VSLI $4, V3.B16, V1.B16
 	FMOVS F1, (R1)
 	ADD $4, R1, R1
-	B stored21
+	B stored18
 longrare:
 	MOVD $2, R16
 	MOVD R16, 304(RSP)
@@ -1526,37 +1442,37 @@ longstage:
 	MOVD R2, 264(RSP)
 	ADD $32, RSP, R2
 	B longloop
-half25:
+half19:
 	FMOVQ (R2), F1
 	WORD $0x0e217820 // fcvtl v0.4s, v1.4h
 	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
 	FMOVQ 16(R2), F3
 	WORD $0x0e217862 // fcvtl v2.4s, v3.4h
 	WORD $0x4e217863 // fcvtl2 v3.4s, v3.8h
-	B halfdone26
-other27:
-	BLT packed28
+	B halfdone20
+other21:
+	BLT packed22
 	WORD $0x2e212802 // sqxtun v2.8b, v0.8h
 	WORD $0x6e212822 // sqxtun2 v2.16b, v1.8h
 	VUMAX V13.B16, V2.B16, V2.B16
 	VUMIN V11.B16, V2.B16, V2.B16
 	FMOVQ F2, (R1)
 	ADD $16, R1, R1
-	B stored30
-packed28:
+	B stored24
+packed22:
 	WORD $0x0e214802 // sqxtn v2.8b, v0.8h
 	WORD $0x4e214822 // sqxtn2 v2.16b, v1.8h
 	WORD $0x4e2d6442 // smax v2.16b, v2.16b, v13.16b
 	WORD $0x4e2b6c42 // smin v2.16b, v2.16b, v11.16b
 	CMP $0, R7
-	BNE crumbs29
+	BNE crumbs23
 	VUZP2 V2.B16, V2.B16, V3.B16
 	VUZP1 V2.B16, V2.B16, V2.B16
 	VSLI $4, V3.B16, V2.B16
 	FMOVD F2, (R1)
 	ADD $8, R1, R1
-	B stored30
-crumbs29:
+	B stored24
+crumbs23:
 	VUZP2 V2.B16, V2.B16, V3.B16
 	VUZP1 V2.B16, V2.B16, V2.B16
 	VSLI $2, V3.B16, V2.B16
@@ -1565,7 +1481,7 @@ crumbs29:
 	VSLI $4, V3.B16, V2.B16
 	FMOVS F2, (R1)
 	ADD $4, R1, R1
-	B stored30
+	B stored24
 lanerare:
 	MOVD $3, R16
 	MOVD R16, 304(RSP)
@@ -1597,29 +1513,29 @@ lanestage:
 spread:
 	ADD $64, RSP, R16
 	MOVD R3, R17
-	CALL ·spread1NEON(SB)
+	CALL ·spreadNEON(SB)
 	MOVD R3, 272(RSP)
 	ADD $64, RSP, R3
 	ADD $128, RSP, R16
 	MOVD R4, R17
-	CALL ·spread1NEON(SB)
+	CALL ·spreadNEON(SB)
 	MOVD R4, 280(RSP)
 	ADD $128, RSP, R4
 	ADD $192, RSP, R16
 	MOVD R5, R17
-	CALL ·spread1NEON(SB)
+	CALL ·spreadNEON(SB)
 	MOVD R5, 288(RSP)
 	ADD $192, RSP, R5
 rare:
 	CMP $2, R6
-	BNE half34
+	BNE half25
 	FMOVQ (R2), F1
 	WORD $0x2e613820 // shll v0.4s, v1.4h, #16
 	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
 	FMOVQ 16(R2), F3
 	WORD $0x2e613862 // shll v2.4s, v3.4h, #16
 	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
-halfdone35:
+halfdone26:
 	FMOVQ (R3), F4
 	FMOVQ (R5), F5
 	WORD $0x6e24fc00 // fdiv v0.4s, v0.4s, v4.4s
@@ -1694,14 +1610,14 @@ halfdone35:
 	WORD $0x2e212881 // sqxtun v1.8b, v4.8h
 	WORD $0x6e212881 // sqxtun2 v1.16b, v4.8h
 	CMP $2, R7
-	BNE other36
+	BNE other27
 	WORD $0x0e214804 // sqxtn v4.8b, v0.8h
 	WORD $0x4e214844 // sqxtn2 v4.16b, v2.8h
 	WORD $0x4e236484 // smax v4.16b, v4.16b, v3.16b
 	WORD $0x4e216c84 // smin v4.16b, v4.16b, v1.16b
 	FMOVQ F4, (R1)
 	ADD $16, R1, R1
-stored39:
+stored30:
 	MOVD 304(RSP), R16
 	CMP $3, R16
 	BEQ laneback
@@ -1736,37 +1652,37 @@ longresume:
 	WORD $0x0e614808 // sqxtn v8.4h, v0.4s
 	WORD $0x4e614808 // sqxtn2 v8.8h, v0.4s
 	B longback
-half34:
+half25:
 	FMOVQ (R2), F1
 	WORD $0x0e217820 // fcvtl v0.4s, v1.4h
 	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
 	FMOVQ 16(R2), F3
 	WORD $0x0e217862 // fcvtl v2.4s, v3.4h
 	WORD $0x4e217863 // fcvtl2 v3.4s, v3.8h
-	B halfdone35
-other36:
-	BLT packed37
+	B halfdone26
+other27:
+	BLT packed28
 	WORD $0x2e212804 // sqxtun v4.8b, v0.8h
 	WORD $0x6e212844 // sqxtun2 v4.16b, v2.8h
 	VUMAX V3.B16, V4.B16, V4.B16
 	VUMIN V1.B16, V4.B16, V4.B16
 	FMOVQ F4, (R1)
 	ADD $16, R1, R1
-	B stored39
-packed37:
+	B stored30
+packed28:
 	WORD $0x0e214804 // sqxtn v4.8b, v0.8h
 	WORD $0x4e214844 // sqxtn2 v4.16b, v2.8h
 	WORD $0x4e236484 // smax v4.16b, v4.16b, v3.16b
 	WORD $0x4e216c84 // smin v4.16b, v4.16b, v1.16b
 	CMP $0, R7
-	BNE crumbs38
+	BNE crumbs29
 	VUZP2 V4.B16, V4.B16, V5.B16
 	VUZP1 V4.B16, V4.B16, V4.B16
 	VSLI $4, V5.B16, V4.B16
 	FMOVD F4, (R1)
 	ADD $8, R1, R1
-	B stored39
-crumbs38:
+	B stored30
+crumbs29:
 	VUZP2 V4.B16, V4.B16, V5.B16
 	VUZP1 V4.B16, V4.B16, V4.B16
 	VSLI $2, V5.B16, V4.B16
@@ -1775,4 +1691,4 @@ crumbs38:
 	VSLI $4, V5.B16, V4.B16
 	FMOVS F4, (R1)
 	ADD $4, R1, R1
-	B stored39
+	B stored30

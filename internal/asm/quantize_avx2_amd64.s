@@ -225,27 +225,11 @@ grouptail:
 
 groupstaged:
 	MOVQ 416(SP), SI
-	CMPL layout+40(FP), $+1
-	JLT  nibbles9
-	JEQ  crumbs10
+	MOVL layout+40(FP), R14
 	LEAQ (SP), AX
 	MOVQ SI, CX
-	CALL ·stageOut8AVX2(SB)
-	JMP  stored11
-
-nibbles9:
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut4AVX2(SB)
-	JMP  stored11
-
-crumbs10:
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut2AVX2(SB)
-
-stored11:
-	JMP return
+	CALL ·stageOutCodesAVX2(SB)
+	JMP  return
 
 short2:
 	CMPQ R11, $+2
@@ -287,7 +271,7 @@ short2loop:
 	TESTL        AX, AX
 	JNE          short2rare
 	CMPL         R9, $+2
-	JNE          other12
+	JNE          other9
 	VPACKSSWB    Y2, Y1, Y0
 	VPMAXSB      Y12, Y0, Y0
 	VPMINSB      Y10, Y0, Y0
@@ -295,7 +279,7 @@ short2loop:
 	VMOVUPS      Y0, (SI)
 	ADDQ         $+32, SI
 
-stored15:
+stored12:
 short2back:
 	ADDQ $+8, BX
 	ADDQ $+8, R8
@@ -350,7 +334,7 @@ laneloop:
 	TESTL        AX, AX
 	JNE          lanerare
 	CMPL         R9, $+2
-	JNE          other16
+	JNE          other13
 	VPACKSSWB    Y4, Y3, Y0
 	VPMAXSB      Y12, Y0, Y0
 	VPMINSB      Y10, Y0, Y0
@@ -358,7 +342,7 @@ laneloop:
 	VMOVUPS      Y0, (SI)
 	ADDQ         $+32, SI
 
-stored19:
+stored16:
 laneback:
 	SUBQ  $-128, DX
 	SUBQ  $-128, BX
@@ -372,26 +356,11 @@ laneback:
 	JGE   lanestage
 	ADDQ  $+32, DI
 	MOVQ  416(SP), SI
-	CMPL  layout+40(FP), $+1
-	JLT   nibbles20
-	JEQ   crumbs21
+	MOVL  layout+40(FP), R14
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
-	CALL  ·stageOut8AVX2(SB)
-	JMP   stored22
+	CALL  ·stageOutCodesAVX2(SB)
 
-nibbles20:
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut4AVX2(SB)
-	JMP  stored22
-
-crumbs21:
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut2AVX2(SB)
-
-stored22:
 laneend:
 	CMPQ 824(SP), $+1
 	JEQ  groupodddone
@@ -443,7 +412,7 @@ groupstream:
 	TESTL        AX, AX
 	JNE          grouprare
 	CMPL         R9, $+2
-	JNE          other23
+	JNE          other17
 	VPACKSSWB    Y2, Y1, Y0
 	VPMAXSB      Y12, Y0, Y0
 	VPMINSB      Y10, Y0, Y0
@@ -451,7 +420,7 @@ groupstream:
 	VMOVNTPS     Y0, (SI)
 	ADDQ         $+32, SI
 
-stored26:
+stored20:
 	SUBQ $-128, DX
 	SUBQ $+32, R11
 	CMPQ R11, $+32
@@ -620,7 +589,7 @@ short2stream:
 	TESTL        AX, AX
 	JNE          short2rare
 	CMPL         R9, $+2
-	JNE          other27
+	JNE          other21
 	VPACKSSWB    Y2, Y1, Y0
 	VPMAXSB      Y12, Y0, Y0
 	VPMINSB      Y10, Y0, Y0
@@ -628,7 +597,7 @@ short2stream:
 	VMOVNTPS     Y0, (SI)
 	ADDQ         $+32, SI
 
-stored30:
+stored24:
 	ADDQ $+8, BX
 	ADDQ $+8, R8
 	SUBQ $-128, DX
@@ -637,22 +606,22 @@ stored30:
 	JGE  short2stream
 	JMP  few
 
-other12:
-	JGT        unsigned13
+other9:
+	JGT        unsigned10
 	VPACKSSWB  Y2, Y1, Y0
 	VPMAXSB    Y12, Y0, Y0
 	VPMINSB    Y10, Y0, Y0
 	VPERMD     Y0, Y13, Y0
-	JPS        crumbs14
+	JPS        crumbs11
 	VPAND      constantsAVX2<>+96(SB), Y0, Y0
 	VPMADDUBSW constantsAVX2<>+64(SB), Y0, Y0
 	VPACKUSWB  Y0, Y0, Y0
 	VPERMQ     $0x08, Y0, Y0
 	VMOVUPS    X0, (SI)
 	ADDQ       $+16, SI
-	JMP        stored15
+	JMP        stored12
 
-crumbs14:
+crumbs11:
 	VPAND      constantsAVX2<>+160(SB), Y0, Y0
 	VPMADDUBSW constantsAVX2<>+128(SB), Y0, Y0
 	VPMADDWD   constantsAVX2<>+192(SB), Y0, Y0
@@ -661,38 +630,38 @@ crumbs14:
 	VPACKUSWB  X0, X0, X0
 	VMOVQ      X0, (SI)
 	ADDQ       $+8, SI
-	JMP        stored15
+	JMP        stored12
 
-unsigned13:
+unsigned10:
 	VPACKUSWB Y2, Y1, Y0
 	VPMAXUB   Y12, Y0, Y0
 	VPMINUB   Y10, Y0, Y0
 	VPERMD    Y0, Y13, Y0
 	VMOVUPS   Y0, (SI)
 	ADDQ      $+32, SI
-	JMP       stored15
+	JMP       stored12
 
 short2rare:
 	MOVQ $+2, 456(SP)
 	MOVL $0x00000002, R14
 	JMP  spread
 
-other16:
-	JGT        unsigned17
+other13:
+	JGT        unsigned14
 	VPACKSSWB  Y4, Y3, Y0
 	VPMAXSB    Y12, Y0, Y0
 	VPMINSB    Y10, Y0, Y0
 	VPERMD     Y0, Y13, Y0
-	JPS        crumbs18
+	JPS        crumbs15
 	VPAND      constantsAVX2<>+96(SB), Y0, Y0
 	VPMADDUBSW constantsAVX2<>+64(SB), Y0, Y0
 	VPACKUSWB  Y0, Y0, Y0
 	VPERMQ     $0x08, Y0, Y0
 	VMOVUPS    X0, (SI)
 	ADDQ       $+16, SI
-	JMP        stored19
+	JMP        stored16
 
-crumbs18:
+crumbs15:
 	VPAND      constantsAVX2<>+160(SB), Y0, Y0
 	VPMADDUBSW constantsAVX2<>+128(SB), Y0, Y0
 	VPMADDWD   constantsAVX2<>+192(SB), Y0, Y0
@@ -701,16 +670,16 @@ crumbs18:
 	VPACKUSWB  X0, X0, X0
 	VMOVQ      X0, (SI)
 	ADDQ       $+8, SI
-	JMP        stored19
+	JMP        stored16
 
-unsigned17:
+unsigned14:
 	VPACKUSWB Y4, Y3, Y0
 	VPMAXUB   Y12, Y0, Y0
 	VPMINUB   Y10, Y0, Y0
 	VPERMD    Y0, Y13, Y0
 	VMOVUPS   Y0, (SI)
 	ADDQ      $+32, SI
-	JMP       stored19
+	JMP       stored16
 
 lanerare:
 	MOVQ $+3, 456(SP)
@@ -736,22 +705,22 @@ lanestage:
 	LEAQ 288(SP), R8
 	JMP  laneloop
 
-other23:
-	JGT        unsigned24
+other17:
+	JGT        unsigned18
 	VPACKSSWB  Y2, Y1, Y0
 	VPMAXSB    Y12, Y0, Y0
 	VPMINSB    Y10, Y0, Y0
 	VPERMD     Y0, Y13, Y0
-	JPS        crumbs25
+	JPS        crumbs19
 	VPAND      constantsAVX2<>+96(SB), Y0, Y0
 	VPMADDUBSW constantsAVX2<>+64(SB), Y0, Y0
 	VPACKUSWB  Y0, Y0, Y0
 	VPERMQ     $0x08, Y0, Y0
 	VMOVNTPS   X0, (SI)
 	ADDQ       $+16, SI
-	JMP        stored26
+	JMP        stored20
 
-crumbs25:
+crumbs19:
 	VPAND      constantsAVX2<>+160(SB), Y0, Y0
 	VPMADDUBSW constantsAVX2<>+128(SB), Y0, Y0
 	VPMADDWD   constantsAVX2<>+192(SB), Y0, Y0
@@ -760,33 +729,33 @@ crumbs25:
 	VPACKUSWB  X0, X0, X0
 	VMOVQ      X0, (SI)
 	ADDQ       $+8, SI
-	JMP        stored26
+	JMP        stored20
 
-unsigned24:
+unsigned18:
 	VPACKUSWB Y2, Y1, Y0
 	VPMAXUB   Y12, Y0, Y0
 	VPMINUB   Y10, Y0, Y0
 	VPERMD    Y0, Y13, Y0
 	VMOVNTPS  Y0, (SI)
 	ADDQ      $+32, SI
-	JMP       stored26
+	JMP       stored20
 
-other27:
-	JGT        unsigned28
+other21:
+	JGT        unsigned22
 	VPACKSSWB  Y2, Y1, Y0
 	VPMAXSB    Y12, Y0, Y0
 	VPMINSB    Y10, Y0, Y0
 	VPERMD     Y0, Y13, Y0
-	JPS        crumbs29
+	JPS        crumbs23
 	VPAND      constantsAVX2<>+96(SB), Y0, Y0
 	VPMADDUBSW constantsAVX2<>+64(SB), Y0, Y0
 	VPACKUSWB  Y0, Y0, Y0
 	VPERMQ     $0x08, Y0, Y0
 	VMOVNTPS   X0, (SI)
 	ADDQ       $+16, SI
-	JMP        stored30
+	JMP        stored24
 
-crumbs29:
+crumbs23:
 	VPAND      constantsAVX2<>+160(SB), Y0, Y0
 	VPMADDUBSW constantsAVX2<>+128(SB), Y0, Y0
 	VPMADDWD   constantsAVX2<>+192(SB), Y0, Y0
@@ -795,16 +764,16 @@ crumbs29:
 	VPACKUSWB  X0, X0, X0
 	VMOVQ      X0, (SI)
 	ADDQ       $+8, SI
-	JMP        stored30
+	JMP        stored24
 
-unsigned28:
+unsigned22:
 	VPACKUSWB Y2, Y1, Y0
 	VPMAXUB   Y12, Y0, Y0
 	VPMINUB   Y10, Y0, Y0
 	VPERMD    Y0, Y13, Y0
 	VMOVNTPS  Y0, (SI)
 	ADDQ      $+32, SI
-	JMP       stored30
+	JMP       stored24
 
 spread:
 	LEAQ 160(SP), AX
@@ -880,7 +849,7 @@ rare:
 	VPACKUSWB Y3, Y3, Y3
 	VPERMD    Y3, Y13, Y3
 	CMPL      R9, $+2
-	JNE       other31
+	JNE       other25
 	VPACKSSWB Y1, Y0, Y4
 	VPMAXSB   Y2, Y4, Y4
 	VPMINSB   Y3, Y4, Y4
@@ -888,7 +857,7 @@ rare:
 	VMOVUPS   Y4, (SI)
 	ADDQ      $+32, SI
 
-stored34:
+stored28:
 	CMPQ         456(SP), $+3
 	JEQ          laneback
 	MOVQ         432(SP), BX
@@ -899,22 +868,22 @@ stored34:
 	VBROADCASTSS (R8), Y7
 	JMP          groupback
 
-other31:
-	JGT        unsigned32
+other25:
+	JGT        unsigned26
 	VPACKSSWB  Y1, Y0, Y4
 	VPMAXSB    Y2, Y4, Y4
 	VPMINSB    Y3, Y4, Y4
 	VPERMD     Y4, Y13, Y4
-	JPS        crumbs33
+	JPS        crumbs27
 	VPAND      constantsAVX2<>+96(SB), Y4, Y4
 	VPMADDUBSW constantsAVX2<>+64(SB), Y4, Y4
 	VPACKUSWB  Y4, Y4, Y4
 	VPERMQ     $0x08, Y4, Y4
 	VMOVUPS    X4, (SI)
 	ADDQ       $+16, SI
-	JMP        stored34
+	JMP        stored28
 
-crumbs33:
+crumbs27:
 	VPAND      constantsAVX2<>+160(SB), Y4, Y4
 	VPMADDUBSW constantsAVX2<>+128(SB), Y4, Y4
 	VPMADDWD   constantsAVX2<>+192(SB), Y4, Y4
@@ -923,16 +892,16 @@ crumbs33:
 	VPACKUSWB  X4, X4, X4
 	VMOVQ      X4, (SI)
 	ADDQ       $+8, SI
-	JMP        stored34
+	JMP        stored28
 
-unsigned32:
+unsigned26:
 	VPACKUSWB Y1, Y0, Y4
 	VPMAXUB   Y2, Y4, Y4
 	VPMINUB   Y3, Y4, Y4
 	VPERMD    Y4, Y13, Y4
 	VMOVUPS   Y4, (SI)
 	ADDQ      $+32, SI
-	JMP       stored34
+	JMP       stored28
 
 // func QuantizeZeroPointAVX2(q *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, layout int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
@@ -1180,27 +1149,11 @@ grouptail:
 
 groupstaged:
 	MOVQ 544(SP), SI
-	CMPL layout+48(FP), $+1
-	JLT  nibbles9
-	JEQ  crumbs10
+	MOVL layout+48(FP), R14
 	LEAQ (SP), AX
 	MOVQ SI, CX
-	CALL ·stageOut8AVX2(SB)
-	JMP  stored11
-
-nibbles9:
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut4AVX2(SB)
-	JMP  stored11
-
-crumbs10:
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut2AVX2(SB)
-
-stored11:
-	JMP return
+	CALL ·stageOutCodesAVX2(SB)
+	JMP  return
 
 short2:
 	CMPQ R11, $+2
@@ -1252,7 +1205,7 @@ short2loop:
 	JNE          short2rare
 	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	CMPL         R10, $+2
-	JNE          other12
+	JNE          other9
 	VPACKSSWB    Y2, Y0, Y3
 	VPMAXSB      Y13, Y3, Y3
 	VPMINSB      Y11, Y3, Y3
@@ -1260,7 +1213,7 @@ short2loop:
 	VMOVUPS      Y3, (SI)
 	ADDQ         $+32, SI
 
-stored15:
+stored12:
 short2back:
 	ADDQ $+8, BX
 	ADDQ $+8, R8
@@ -1326,7 +1279,7 @@ laneloop:
 	JNE          lanerare
 	VMOVUPS      constantsAVX2<>+4(SB), Y0
 	CMPL         R10, $+2
-	JNE          other16
+	JNE          other13
 	VPACKSSWB    Y5, Y3, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
@@ -1334,7 +1287,7 @@ laneloop:
 	VMOVUPS      Y1, (SI)
 	ADDQ         $+32, SI
 
-stored19:
+stored16:
 laneback:
 	SUBQ  $-128, DX
 	SUBQ  $-128, BX
@@ -1349,26 +1302,11 @@ laneback:
 	JGE   lanestage
 	ADDQ  $+32, DI
 	MOVQ  544(SP), SI
-	CMPL  layout+48(FP), $+1
-	JLT   nibbles20
-	JEQ   crumbs21
+	MOVL  layout+48(FP), R14
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
-	CALL  ·stageOut8AVX2(SB)
-	JMP   stored22
+	CALL  ·stageOutCodesAVX2(SB)
 
-nibbles20:
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut4AVX2(SB)
-	JMP  stored22
-
-crumbs21:
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut2AVX2(SB)
-
-stored22:
 laneend:
 	CMPQ 960(SP), $+1
 	JEQ  groupodddone
@@ -1424,7 +1362,7 @@ groupstream:
 	JNE          grouprare
 	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	CMPL         R10, $+2
-	JNE          other23
+	JNE          other17
 	VPACKSSWB    Y2, Y0, Y3
 	VPMAXSB      Y13, Y3, Y3
 	VPMINSB      Y11, Y3, Y3
@@ -1432,7 +1370,7 @@ groupstream:
 	VMOVNTPS     Y3, (SI)
 	ADDQ         $+32, SI
 
-stored26:
+stored20:
 	SUBQ $-128, DX
 	SUBQ $+32, R11
 	CMPQ R11, $+32
@@ -1621,7 +1559,7 @@ short2stream:
 	JNE          short2rare
 	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	CMPL         R10, $+2
-	JNE          other27
+	JNE          other21
 	VPACKSSWB    Y2, Y0, Y3
 	VPMAXSB      Y13, Y3, Y3
 	VPMINSB      Y11, Y3, Y3
@@ -1629,7 +1567,7 @@ short2stream:
 	VMOVNTPS     Y3, (SI)
 	ADDQ         $+32, SI
 
-stored30:
+stored24:
 	ADDQ $+8, BX
 	ADDQ $+8, R8
 	ADDQ $+8, R9
@@ -1639,22 +1577,22 @@ stored30:
 	JGE  short2stream
 	JMP  few
 
-other12:
-	JGT        unsigned13
+other9:
+	JGT        unsigned10
 	VPACKSSWB  Y2, Y0, Y3
 	VPMAXSB    Y13, Y3, Y3
 	VPMINSB    Y11, Y3, Y3
 	VPERMD     Y3, Y1, Y3
-	JPS        crumbs14
+	JPS        crumbs11
 	VPAND      constantsAVX2<>+96(SB), Y3, Y3
 	VPMADDUBSW constantsAVX2<>+64(SB), Y3, Y3
 	VPACKUSWB  Y3, Y3, Y3
 	VPERMQ     $0x08, Y3, Y3
 	VMOVUPS    X3, (SI)
 	ADDQ       $+16, SI
-	JMP        stored15
+	JMP        stored12
 
-crumbs14:
+crumbs11:
 	VPAND      constantsAVX2<>+160(SB), Y3, Y3
 	VPMADDUBSW constantsAVX2<>+128(SB), Y3, Y3
 	VPMADDWD   constantsAVX2<>+192(SB), Y3, Y3
@@ -1663,38 +1601,38 @@ crumbs14:
 	VPACKUSWB  X3, X3, X3
 	VMOVQ      X3, (SI)
 	ADDQ       $+8, SI
-	JMP        stored15
+	JMP        stored12
 
-unsigned13:
+unsigned10:
 	VPACKUSWB Y2, Y0, Y3
 	VPMAXUB   Y13, Y3, Y3
 	VPMINUB   Y11, Y3, Y3
 	VPERMD    Y3, Y1, Y3
 	VMOVUPS   Y3, (SI)
 	ADDQ      $+32, SI
-	JMP       stored15
+	JMP       stored12
 
 short2rare:
 	MOVQ $+2, 592(SP)
 	MOVL $0x00000002, R14
 	JMP  spread
 
-other16:
-	JGT        unsigned17
+other13:
+	JGT        unsigned14
 	VPACKSSWB  Y5, Y3, Y1
 	VPMAXSB    Y13, Y1, Y1
 	VPMINSB    Y11, Y1, Y1
 	VPERMD     Y1, Y0, Y1
-	JPS        crumbs18
+	JPS        crumbs15
 	VPAND      constantsAVX2<>+96(SB), Y1, Y1
 	VPMADDUBSW constantsAVX2<>+64(SB), Y1, Y1
 	VPACKUSWB  Y1, Y1, Y1
 	VPERMQ     $0x08, Y1, Y1
 	VMOVUPS    X1, (SI)
 	ADDQ       $+16, SI
-	JMP        stored19
+	JMP        stored16
 
-crumbs18:
+crumbs15:
 	VPAND      constantsAVX2<>+160(SB), Y1, Y1
 	VPMADDUBSW constantsAVX2<>+128(SB), Y1, Y1
 	VPMADDWD   constantsAVX2<>+192(SB), Y1, Y1
@@ -1703,16 +1641,16 @@ crumbs18:
 	VPACKUSWB  X1, X1, X1
 	VMOVQ      X1, (SI)
 	ADDQ       $+8, SI
-	JMP        stored19
+	JMP        stored16
 
-unsigned17:
+unsigned14:
 	VPACKUSWB Y5, Y3, Y1
 	VPMAXUB   Y13, Y1, Y1
 	VPMINUB   Y11, Y1, Y1
 	VPERMD    Y1, Y0, Y1
 	VMOVUPS   Y1, (SI)
 	ADDQ      $+32, SI
-	JMP       stored19
+	JMP       stored16
 
 lanerare:
 	MOVQ $+3, 592(SP)
@@ -1743,22 +1681,22 @@ lanestage:
 	LEAQ 416(SP), R9
 	JMP  laneloop
 
-other23:
-	JGT        unsigned24
+other17:
+	JGT        unsigned18
 	VPACKSSWB  Y2, Y0, Y3
 	VPMAXSB    Y13, Y3, Y3
 	VPMINSB    Y11, Y3, Y3
 	VPERMD     Y3, Y1, Y3
-	JPS        crumbs25
+	JPS        crumbs19
 	VPAND      constantsAVX2<>+96(SB), Y3, Y3
 	VPMADDUBSW constantsAVX2<>+64(SB), Y3, Y3
 	VPACKUSWB  Y3, Y3, Y3
 	VPERMQ     $0x08, Y3, Y3
 	VMOVNTPS   X3, (SI)
 	ADDQ       $+16, SI
-	JMP        stored26
+	JMP        stored20
 
-crumbs25:
+crumbs19:
 	VPAND      constantsAVX2<>+160(SB), Y3, Y3
 	VPMADDUBSW constantsAVX2<>+128(SB), Y3, Y3
 	VPMADDWD   constantsAVX2<>+192(SB), Y3, Y3
@@ -1767,33 +1705,33 @@ crumbs25:
 	VPACKUSWB  X3, X3, X3
 	VMOVQ      X3, (SI)
 	ADDQ       $+8, SI
-	JMP        stored26
+	JMP        stored20
 
-unsigned24:
+unsigned18:
 	VPACKUSWB Y2, Y0, Y3
 	VPMAXUB   Y13, Y3, Y3
 	VPMINUB   Y11, Y3, Y3
 	VPERMD    Y3, Y1, Y3
 	VMOVNTPS  Y3, (SI)
 	ADDQ      $+32, SI
-	JMP       stored26
+	JMP       stored20
 
-other27:
-	JGT        unsigned28
+other21:
+	JGT        unsigned22
 	VPACKSSWB  Y2, Y0, Y3
 	VPMAXSB    Y13, Y3, Y3
 	VPMINSB    Y11, Y3, Y3
 	VPERMD     Y3, Y1, Y3
-	JPS        crumbs29
+	JPS        crumbs23
 	VPAND      constantsAVX2<>+96(SB), Y3, Y3
 	VPMADDUBSW constantsAVX2<>+64(SB), Y3, Y3
 	VPACKUSWB  Y3, Y3, Y3
 	VPERMQ     $0x08, Y3, Y3
 	VMOVNTPS   X3, (SI)
 	ADDQ       $+16, SI
-	JMP        stored30
+	JMP        stored24
 
-crumbs29:
+crumbs23:
 	VPAND      constantsAVX2<>+160(SB), Y3, Y3
 	VPMADDUBSW constantsAVX2<>+128(SB), Y3, Y3
 	VPMADDWD   constantsAVX2<>+192(SB), Y3, Y3
@@ -1802,16 +1740,16 @@ crumbs29:
 	VPACKUSWB  X3, X3, X3
 	VMOVQ      X3, (SI)
 	ADDQ       $+8, SI
-	JMP        stored30
+	JMP        stored24
 
-unsigned28:
+unsigned22:
 	VPACKUSWB Y2, Y0, Y3
 	VPMAXUB   Y13, Y3, Y3
 	VPMINUB   Y11, Y3, Y3
 	VPERMD    Y3, Y1, Y3
 	VMOVNTPS  Y3, (SI)
 	ADDQ      $+32, SI
-	JMP       stored30
+	JMP       stored24
 
 spread:
 	LEAQ 160(SP), AX
@@ -1908,7 +1846,7 @@ rare:
 	VPERMD    Y2, Y4, Y2
 	VMOVUPS   constantsAVX2<>+4(SB), Y4
 	CMPL      R10, $+2
-	JNE       other31
+	JNE       other25
 	VPACKSSWB Y1, Y0, Y5
 	VPMAXSB   Y3, Y5, Y5
 	VPMINSB   Y2, Y5, Y5
@@ -1916,7 +1854,7 @@ rare:
 	VMOVUPS   Y5, (SI)
 	ADDQ      $+32, SI
 
-stored34:
+stored28:
 	CMPQ         592(SP), $+3
 	JEQ          laneback
 	MOVQ         560(SP), BX
@@ -1931,22 +1869,22 @@ stored34:
 	VPACKSSDW    Y1, Y0, Y8
 	JMP          groupback
 
-other31:
-	JGT        unsigned32
+other25:
+	JGT        unsigned26
 	VPACKSSWB  Y1, Y0, Y5
 	VPMAXSB    Y3, Y5, Y5
 	VPMINSB    Y2, Y5, Y5
 	VPERMD     Y5, Y4, Y5
-	JPS        crumbs33
+	JPS        crumbs27
 	VPAND      constantsAVX2<>+96(SB), Y5, Y5
 	VPMADDUBSW constantsAVX2<>+64(SB), Y5, Y5
 	VPACKUSWB  Y5, Y5, Y5
 	VPERMQ     $0x08, Y5, Y5
 	VMOVUPS    X5, (SI)
 	ADDQ       $+16, SI
-	JMP        stored34
+	JMP        stored28
 
-crumbs33:
+crumbs27:
 	VPAND      constantsAVX2<>+160(SB), Y5, Y5
 	VPMADDUBSW constantsAVX2<>+128(SB), Y5, Y5
 	VPMADDWD   constantsAVX2<>+192(SB), Y5, Y5
@@ -1955,16 +1893,16 @@ crumbs33:
 	VPACKUSWB  X5, X5, X5
 	VMOVQ      X5, (SI)
 	ADDQ       $+8, SI
-	JMP        stored34
+	JMP        stored28
 
-unsigned32:
+unsigned26:
 	VPACKUSWB Y1, Y0, Y5
 	VPMAXUB   Y3, Y5, Y5
 	VPMINUB   Y2, Y5, Y5
 	VPERMD    Y5, Y4, Y5
 	VMOVUPS   Y5, (SI)
 	ADDQ      $+32, SI
-	JMP       stored34
+	JMP       stored28
 
 // func QuantizeMinvalAVX2(q *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, layout int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
@@ -2214,27 +2152,11 @@ grouptail:
 
 groupstaged:
 	MOVQ 544(SP), SI
-	CMPL layout+48(FP), $+1
-	JLT  nibbles9
-	JEQ  crumbs10
+	MOVL layout+48(FP), R14
 	LEAQ (SP), AX
 	MOVQ SI, CX
-	CALL ·stageOut8AVX2(SB)
-	JMP  stored11
-
-nibbles9:
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut4AVX2(SB)
-	JMP  stored11
-
-crumbs10:
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut2AVX2(SB)
-
-stored11:
-	JMP return
+	CALL ·stageOutCodesAVX2(SB)
+	JMP  return
 
 short2:
 	CMPQ R11, $+2
@@ -2287,7 +2209,7 @@ short2loop:
 	TESTL        AX, AX
 	JNE          short2rare
 	CMPL         R10, $+2
-	JNE          other12
+	JNE          other9
 	VPACKSSWB    Y2, Y0, Y1
 	VPMAXSB      Y11, Y1, Y1
 	VPMINSB      Y9, Y1, Y1
@@ -2295,7 +2217,7 @@ short2loop:
 	VMOVUPS      Y1, (SI)
 	ADDQ         $+32, SI
 
-stored15:
+stored12:
 short2back:
 	ADDQ $+8, BX
 	ADDQ $+8, R8
@@ -2362,7 +2284,7 @@ laneloop:
 	TESTL        AX, AX
 	JNE          lanerare
 	CMPL         R10, $+2
-	JNE          other16
+	JNE          other13
 	VPACKSSWB    Y1, Y0, Y2
 	VPMAXSB      Y11, Y2, Y2
 	VPMINSB      Y9, Y2, Y2
@@ -2370,7 +2292,7 @@ laneloop:
 	VMOVUPS      Y2, (SI)
 	ADDQ         $+32, SI
 
-stored19:
+stored16:
 laneback:
 	SUBQ  $-128, DX
 	SUBQ  $-128, BX
@@ -2385,26 +2307,11 @@ laneback:
 	JGE   lanestage
 	ADDQ  $+32, DI
 	MOVQ  544(SP), SI
-	CMPL  layout+48(FP), $+1
-	JLT   nibbles20
-	JEQ   crumbs21
+	MOVL  layout+48(FP), R14
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
-	CALL  ·stageOut8AVX2(SB)
-	JMP   stored22
+	CALL  ·stageOutCodesAVX2(SB)
 
-nibbles20:
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut4AVX2(SB)
-	JMP  stored22
-
-crumbs21:
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut2AVX2(SB)
-
-stored22:
 laneend:
 	CMPQ 960(SP), $+1
 	JEQ  groupodddone
@@ -2467,7 +2374,7 @@ groupstream:
 	TESTL        AX, AX
 	JNE          grouprare
 	CMPL         R10, $+2
-	JNE          other23
+	JNE          other17
 	VPACKSSWB    Y2, Y0, Y1
 	VPMAXSB      Y11, Y1, Y1
 	VPMINSB      Y9, Y1, Y1
@@ -2475,7 +2382,7 @@ groupstream:
 	VMOVNTPS     Y1, (SI)
 	ADDQ         $+32, SI
 
-stored26:
+stored20:
 	SUBQ $-128, DX
 	SUBQ $+32, R11
 	CMPQ R11, $+32
@@ -2665,7 +2572,7 @@ short2stream:
 	TESTL        AX, AX
 	JNE          short2rare
 	CMPL         R10, $+2
-	JNE          other27
+	JNE          other21
 	VPACKSSWB    Y2, Y0, Y1
 	VPMAXSB      Y11, Y1, Y1
 	VPMINSB      Y9, Y1, Y1
@@ -2673,7 +2580,7 @@ short2stream:
 	VMOVNTPS     Y1, (SI)
 	ADDQ         $+32, SI
 
-stored30:
+stored24:
 	ADDQ $+8, BX
 	ADDQ $+8, R8
 	ADDQ $+8, R9
@@ -2683,22 +2590,22 @@ stored30:
 	JGE  short2stream
 	JMP  few
 
-other12:
-	JGT        unsigned13
+other9:
+	JGT        unsigned10
 	VPACKSSWB  Y2, Y0, Y1
 	VPMAXSB    Y11, Y1, Y1
 	VPMINSB    Y9, Y1, Y1
 	VPERMD     Y1, Y12, Y1
-	JPS        crumbs14
+	JPS        crumbs11
 	VPAND      constantsAVX2<>+96(SB), Y1, Y1
 	VPMADDUBSW constantsAVX2<>+64(SB), Y1, Y1
 	VPACKUSWB  Y1, Y1, Y1
 	VPERMQ     $0x08, Y1, Y1
 	VMOVUPS    X1, (SI)
 	ADDQ       $+16, SI
-	JMP        stored15
+	JMP        stored12
 
-crumbs14:
+crumbs11:
 	VPAND      constantsAVX2<>+160(SB), Y1, Y1
 	VPMADDUBSW constantsAVX2<>+128(SB), Y1, Y1
 	VPMADDWD   constantsAVX2<>+192(SB), Y1, Y1
@@ -2707,38 +2614,38 @@ crumbs14:
 	VPACKUSWB  X1, X1, X1
 	VMOVQ      X1, (SI)
 	ADDQ       $+8, SI
-	JMP        stored15
+	JMP        stored12
 
-unsigned13:
+unsigned10:
 	VPACKUSWB Y2, Y0, Y1
 	VPMAXUB   Y11, Y1, Y1
 	VPMINUB   Y9, Y1, Y1
 	VPERMD    Y1, Y12, Y1
 	VMOVUPS   Y1, (SI)
 	ADDQ      $+32, SI
-	JMP       stored15
+	JMP       stored12
 
 short2rare:
 	MOVQ $+2, 592(SP)
 	MOVL $0x00000002, R14
 	JMP  spread
 
-other16:
-	JGT        unsigned17
+other13:
+	JGT        unsigned14
 	VPACKSSWB  Y1, Y0, Y2
 	VPMAXSB    Y11, Y2, Y2
 	VPMINSB    Y9, Y2, Y2
 	VPERMD     Y2, Y12, Y2
-	JPS        crumbs18
+	JPS        crumbs15
 	VPAND      constantsAVX2<>+96(SB), Y2, Y2
 	VPMADDUBSW constantsAVX2<>+64(SB), Y2, Y2
 	VPACKUSWB  Y2, Y2, Y2
 	VPERMQ     $0x08, Y2, Y2
 	VMOVUPS    X2, (SI)
 	ADDQ       $+16, SI
-	JMP        stored19
+	JMP        stored16
 
-crumbs18:
+crumbs15:
 	VPAND      constantsAVX2<>+160(SB), Y2, Y2
 	VPMADDUBSW constantsAVX2<>+128(SB), Y2, Y2
 	VPMADDWD   constantsAVX2<>+192(SB), Y2, Y2
@@ -2747,16 +2654,16 @@ crumbs18:
 	VPACKUSWB  X2, X2, X2
 	VMOVQ      X2, (SI)
 	ADDQ       $+8, SI
-	JMP        stored19
+	JMP        stored16
 
-unsigned17:
+unsigned14:
 	VPACKUSWB Y1, Y0, Y2
 	VPMAXUB   Y11, Y2, Y2
 	VPMINUB   Y9, Y2, Y2
 	VPERMD    Y2, Y12, Y2
 	VMOVUPS   Y2, (SI)
 	ADDQ      $+32, SI
-	JMP       stored19
+	JMP       stored16
 
 lanerare:
 	MOVQ $+3, 592(SP)
@@ -2787,22 +2694,22 @@ lanestage:
 	LEAQ 416(SP), R9
 	JMP  laneloop
 
-other23:
-	JGT        unsigned24
+other17:
+	JGT        unsigned18
 	VPACKSSWB  Y2, Y0, Y1
 	VPMAXSB    Y11, Y1, Y1
 	VPMINSB    Y9, Y1, Y1
 	VPERMD     Y1, Y12, Y1
-	JPS        crumbs25
+	JPS        crumbs19
 	VPAND      constantsAVX2<>+96(SB), Y1, Y1
 	VPMADDUBSW constantsAVX2<>+64(SB), Y1, Y1
 	VPACKUSWB  Y1, Y1, Y1
 	VPERMQ     $0x08, Y1, Y1
 	VMOVNTPS   X1, (SI)
 	ADDQ       $+16, SI
-	JMP        stored26
+	JMP        stored20
 
-crumbs25:
+crumbs19:
 	VPAND      constantsAVX2<>+160(SB), Y1, Y1
 	VPMADDUBSW constantsAVX2<>+128(SB), Y1, Y1
 	VPMADDWD   constantsAVX2<>+192(SB), Y1, Y1
@@ -2811,33 +2718,33 @@ crumbs25:
 	VPACKUSWB  X1, X1, X1
 	VMOVQ      X1, (SI)
 	ADDQ       $+8, SI
-	JMP        stored26
+	JMP        stored20
 
-unsigned24:
+unsigned18:
 	VPACKUSWB Y2, Y0, Y1
 	VPMAXUB   Y11, Y1, Y1
 	VPMINUB   Y9, Y1, Y1
 	VPERMD    Y1, Y12, Y1
 	VMOVNTPS  Y1, (SI)
 	ADDQ      $+32, SI
-	JMP       stored26
+	JMP       stored20
 
-other27:
-	JGT        unsigned28
+other21:
+	JGT        unsigned22
 	VPACKSSWB  Y2, Y0, Y1
 	VPMAXSB    Y11, Y1, Y1
 	VPMINSB    Y9, Y1, Y1
 	VPERMD     Y1, Y12, Y1
-	JPS        crumbs29
+	JPS        crumbs23
 	VPAND      constantsAVX2<>+96(SB), Y1, Y1
 	VPMADDUBSW constantsAVX2<>+64(SB), Y1, Y1
 	VPACKUSWB  Y1, Y1, Y1
 	VPERMQ     $0x08, Y1, Y1
 	VMOVNTPS   X1, (SI)
 	ADDQ       $+16, SI
-	JMP        stored30
+	JMP        stored24
 
-crumbs29:
+crumbs23:
 	VPAND      constantsAVX2<>+160(SB), Y1, Y1
 	VPMADDUBSW constantsAVX2<>+128(SB), Y1, Y1
 	VPMADDWD   constantsAVX2<>+192(SB), Y1, Y1
@@ -2846,16 +2753,16 @@ crumbs29:
 	VPACKUSWB  X1, X1, X1
 	VMOVQ      X1, (SI)
 	ADDQ       $+8, SI
-	JMP        stored30
+	JMP        stored24
 
-unsigned28:
+unsigned22:
 	VPACKUSWB Y2, Y0, Y1
 	VPMAXUB   Y11, Y1, Y1
 	VPMINUB   Y9, Y1, Y1
 	VPERMD    Y1, Y12, Y1
 	VMOVNTPS  Y1, (SI)
 	ADDQ      $+32, SI
-	JMP       stored30
+	JMP       stored24
 
 spread:
 	LEAQ 160(SP), AX
@@ -2943,7 +2850,7 @@ rare:
 	VPACKUSWB Y2, Y2, Y2
 	VPERMD    Y2, Y12, Y2
 	CMPL      R10, $+2
-	JNE       other31
+	JNE       other25
 	VPACKSSWB Y1, Y0, Y4
 	VPMAXSB   Y3, Y4, Y4
 	VPMINSB   Y2, Y4, Y4
@@ -2951,7 +2858,7 @@ rare:
 	VMOVUPS   Y4, (SI)
 	ADDQ      $+32, SI
 
-stored34:
+stored28:
 	CMPQ         592(SP), $+3
 	JEQ          laneback
 	MOVQ         560(SP), BX
@@ -2963,22 +2870,22 @@ stored34:
 	VBROADCASTSS (R8), Y7
 	JMP          groupback
 
-other31:
-	JGT        unsigned32
+other25:
+	JGT        unsigned26
 	VPACKSSWB  Y1, Y0, Y4
 	VPMAXSB    Y3, Y4, Y4
 	VPMINSB    Y2, Y4, Y4
 	VPERMD     Y4, Y12, Y4
-	JPS        crumbs33
+	JPS        crumbs27
 	VPAND      constantsAVX2<>+96(SB), Y4, Y4
 	VPMADDUBSW constantsAVX2<>+64(SB), Y4, Y4
 	VPACKUSWB  Y4, Y4, Y4
 	VPERMQ     $0x08, Y4, Y4
 	VMOVUPS    X4, (SI)
 	ADDQ       $+16, SI
-	JMP        stored34
+	JMP        stored28
 
-crumbs33:
+crumbs27:
 	VPAND      constantsAVX2<>+160(SB), Y4, Y4
 	VPMADDUBSW constantsAVX2<>+128(SB), Y4, Y4
 	VPMADDWD   constantsAVX2<>+192(SB), Y4, Y4
@@ -2987,16 +2894,16 @@ crumbs33:
 	VPACKUSWB  X4, X4, X4
 	VMOVQ      X4, (SI)
 	ADDQ       $+8, SI
-	JMP        stored34
+	JMP        stored28
 
-unsigned32:
+unsigned26:
 	VPACKUSWB Y1, Y0, Y4
 	VPMAXUB   Y3, Y4, Y4
 	VPMINUB   Y2, Y4, Y4
 	VPERMD    Y4, Y12, Y4
 	VMOVUPS   Y4, (SI)
 	ADDQ      $+32, SI
-	JMP       stored34
+	JMP       stored28
 
 // func QuantizeWholeAVX2(q *int8, x *float32, scale *float32, recip *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+

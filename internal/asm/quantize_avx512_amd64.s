@@ -719,26 +719,11 @@ laneback:
 	JGE   lanestage
 	ADDQ  $+64, DI
 	MOVQ  832(SP), SI
-	CMPL  layout+40(FP), $+1
-	JLT   nibbles41
-	JEQ   crumbs42
+	MOVL  layout+40(FP), R14
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
-	CALL  ·stageOut8AVX512(SB)
-	JMP   stored43
+	CALL  ·stageOutCodesAVX512(SB)
 
-nibbles41:
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut4AVX512(SB)
-	JMP  stored43
-
-crumbs42:
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut2AVX512(SB)
-
-stored43:
 laneend:
 	CMPQ 1528(SP), $+1
 	JEQ  groupodddone
@@ -789,7 +774,7 @@ groupstream:
 	KORTESTQ     K1, K1
 	JNE          grouprare
 	CMPL         R9, $+2
-	JNE          other44
+	JNE          other41
 	VPACKSSWB    Z16, Z1, Z0
 	VPMAXSB      Z12, Z0, Z0
 	VPMINSB      Z10, Z0, Z0
@@ -797,7 +782,7 @@ groupstream:
 	VMOVNTPS     Z0, (SI)
 	ADDQ         $+64, SI
 
-stored47:
+stored44:
 	ADDQ $+256, DX
 	SUBQ $+64, R11
 	CMPQ R11, $+64
@@ -842,7 +827,7 @@ grouplast:
 	KORTESTQ  K1, K1
 	JNE       grouploop
 	CMPL      R9, $+2
-	JNE       other48
+	JNE       other45
 	VPACKSSWB Z17, Z16, Z0
 	VPMAXSB   Z12, Z0, Z0
 	VPMINSB   Z10, Z0, Z0
@@ -850,7 +835,7 @@ grouplast:
 	VMOVUPS   Z0, (SI)
 	ADDQ      $+64, SI
 
-stored51:
+stored48:
 	ADDQ $+256, DX
 	SUBQ $+64, R11
 	JMP  groupwhole
@@ -1013,27 +998,11 @@ groupstage:
 
 groupstaged:
 	MOVQ 832(SP), SI
-	CMPL layout+40(FP), $+1
-	JLT  nibbles52
-	JEQ  crumbs53
+	MOVL layout+40(FP), R14
 	LEAQ (SP), AX
 	MOVQ SI, CX
-	CALL ·stageOut8AVX512(SB)
-	JMP  stored54
-
-nibbles52:
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut4AVX512(SB)
-	JMP  stored54
-
-crumbs53:
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut2AVX512(SB)
-
-stored54:
-	JMP return
+	CALL ·stageOutCodesAVX512(SB)
+	JMP  return
 
 groupending:
 	MOVQ DI, 1520(SP)
@@ -1117,7 +1086,7 @@ short2stream:
 	KORTESTQ          K1, K1
 	JNE               short2rare
 	CMPL              R9, $+2
-	JNE               other55
+	JNE               other49
 	VPACKSSWB         Z2, Z1, Z0
 	VPMAXSB           Z12, Z0, Z0
 	VPMINSB           Z10, Z0, Z0
@@ -1125,7 +1094,7 @@ short2stream:
 	VMOVNTPS          Z0, (SI)
 	ADDQ              $+64, SI
 
-stored58:
+stored52:
 	ADDQ $+8, BX
 	ADDQ $+8, R8
 	ADDQ $+256, DX
@@ -1233,7 +1202,7 @@ short4stream:
 	KORTESTQ          K1, K1
 	JNE               short4rare
 	CMPL              R9, $+2
-	JNE               other59
+	JNE               other53
 	VPACKSSWB         Z2, Z1, Z0
 	VPMAXSB           Z12, Z0, Z0
 	VPMINSB           Z10, Z0, Z0
@@ -1241,7 +1210,7 @@ short4stream:
 	VMOVNTPS          Z0, (SI)
 	ADDQ              $+64, SI
 
-stored62:
+stored56:
 	ADDQ $+16, BX
 	ADDQ $+16, R8
 	ADDQ $+256, DX
@@ -1375,133 +1344,133 @@ lanestage:
 	LEAQ 576(SP), R8
 	JMP  laneloop
 
-other44:
-	JGT        unsigned45
+other41:
+	JGT        unsigned42
 	VPACKSSWB  Z16, Z1, Z0
 	VPMAXSB    Z12, Z0, Z0
 	VPMINSB    Z10, Z0, Z0
 	VPERMD     Z0, Z13, Z0
-	JPS        crumbs46
+	JPS        crumbs43
 	VPANDD     Z7, Z0, Z0
 	VPMADDUBSW Z8, Z0, Z0
 	VPMOVWB    Z0, Y0
 	VMOVNTPS   Y0, (SI)
 	ADDQ       $+32, SI
-	JMP        stored47
+	JMP        stored44
 
-crumbs46:
+crumbs43:
 	VPANDD     Z5, Z0, Z0
 	VPMADDUBSW Z6, Z0, Z0
 	VPMADDWD   Z4, Z0, Z0
 	VPMOVDB    Z0, X0
 	VMOVNTPS   X0, (SI)
 	ADDQ       $+16, SI
-	JMP        stored47
+	JMP        stored44
 
-unsigned45:
+unsigned42:
 	VPACKUSWB Z16, Z1, Z0
 	VPMAXUB   Z12, Z0, Z0
 	VPMINUB   Z10, Z0, Z0
 	VPERMD    Z0, Z13, Z0
 	VMOVNTPS  Z0, (SI)
 	ADDQ      $+64, SI
-	JMP       stored47
+	JMP       stored44
 
-other48:
-	JGT        unsigned49
+other45:
+	JGT        unsigned46
 	VPACKSSWB  Z17, Z16, Z0
 	VPMAXSB    Z12, Z0, Z0
 	VPMINSB    Z10, Z0, Z0
 	VPERMD     Z0, Z13, Z0
-	JPS        crumbs50
+	JPS        crumbs47
 	VPANDD     Z7, Z0, Z0
 	VPMADDUBSW Z8, Z0, Z0
 	VPMOVWB    Z0, Y0
 	VMOVUPS    Y0, (SI)
 	ADDQ       $+32, SI
-	JMP        stored51
+	JMP        stored48
 
-crumbs50:
+crumbs47:
 	VPANDD     Z5, Z0, Z0
 	VPMADDUBSW Z6, Z0, Z0
 	VPMADDWD   Z4, Z0, Z0
 	VPMOVDB    Z0, X0
 	VMOVUPS    X0, (SI)
 	ADDQ       $+16, SI
-	JMP        stored51
+	JMP        stored48
 
-unsigned49:
+unsigned46:
 	VPACKUSWB Z17, Z16, Z0
 	VPMAXUB   Z12, Z0, Z0
 	VPMINUB   Z10, Z0, Z0
 	VPERMD    Z0, Z13, Z0
 	VMOVUPS   Z0, (SI)
 	ADDQ      $+64, SI
-	JMP       stored51
+	JMP       stored48
 
-other55:
-	JGT        unsigned56
+other49:
+	JGT        unsigned50
 	VPACKSSWB  Z2, Z1, Z0
 	VPMAXSB    Z12, Z0, Z0
 	VPMINSB    Z10, Z0, Z0
 	VPERMD     Z0, Z13, Z0
-	JPS        crumbs57
+	JPS        crumbs51
 	VPANDD     Z7, Z0, Z0
 	VPMADDUBSW Z8, Z0, Z0
 	VPMOVWB    Z0, Y0
 	VMOVNTPS   Y0, (SI)
 	ADDQ       $+32, SI
-	JMP        stored58
+	JMP        stored52
 
-crumbs57:
+crumbs51:
 	VPANDD     Z5, Z0, Z0
 	VPMADDUBSW Z6, Z0, Z0
 	VPMADDWD   Z4, Z0, Z0
 	VPMOVDB    Z0, X0
 	VMOVNTPS   X0, (SI)
 	ADDQ       $+16, SI
-	JMP        stored58
+	JMP        stored52
 
-unsigned56:
+unsigned50:
 	VPACKUSWB Z2, Z1, Z0
 	VPMAXUB   Z12, Z0, Z0
 	VPMINUB   Z10, Z0, Z0
 	VPERMD    Z0, Z13, Z0
 	VMOVNTPS  Z0, (SI)
 	ADDQ      $+64, SI
-	JMP       stored58
+	JMP       stored52
 
-other59:
-	JGT        unsigned60
+other53:
+	JGT        unsigned54
 	VPACKSSWB  Z2, Z1, Z0
 	VPMAXSB    Z12, Z0, Z0
 	VPMINSB    Z10, Z0, Z0
 	VPERMD     Z0, Z13, Z0
-	JPS        crumbs61
+	JPS        crumbs55
 	VPANDD     Z7, Z0, Z0
 	VPMADDUBSW Z8, Z0, Z0
 	VPMOVWB    Z0, Y0
 	VMOVNTPS   Y0, (SI)
 	ADDQ       $+32, SI
-	JMP        stored62
+	JMP        stored56
 
-crumbs61:
+crumbs55:
 	VPANDD     Z5, Z0, Z0
 	VPMADDUBSW Z6, Z0, Z0
 	VPMADDWD   Z4, Z0, Z0
 	VPMOVDB    Z0, X0
 	VMOVNTPS   X0, (SI)
 	ADDQ       $+16, SI
-	JMP        stored62
+	JMP        stored56
 
-unsigned60:
+unsigned54:
 	VPACKUSWB Z2, Z1, Z0
 	VPMAXUB   Z12, Z0, Z0
 	VPMINUB   Z10, Z0, Z0
 	VPERMD    Z0, Z13, Z0
 	VMOVNTPS  Z0, (SI)
 	ADDQ      $+64, SI
-	JMP       stored62
+	JMP       stored56
 
 spread:
 	LEAQ 320(SP), AX
@@ -1577,7 +1546,7 @@ rare:
 	VPACKUSWB   Z3, Z3, Z3
 	VPERMD      Z3, Z13, Z3
 	CMPL        R9, $+2
-	JNE         other63
+	JNE         other57
 	VPACKSSWB   Z18, Z1, Z2
 	VPMAXSB     Z0, Z2, Z2
 	VPMINSB     Z3, Z2, Z2
@@ -1585,7 +1554,7 @@ rare:
 	VMOVUPS     Z2, (SI)
 	ADDQ        $+64, SI
 
-stored66:
+stored60:
 	CMPQ         872(SP), $+4
 	JEQ          laneback
 	MOVQ         848(SP), BX
@@ -1598,37 +1567,37 @@ stored66:
 	VBROADCASTSS (R8), Z2
 	JMP          groupback
 
-other63:
-	JGT        unsigned64
+other57:
+	JGT        unsigned58
 	VPACKSSWB  Z18, Z1, Z2
 	VPMAXSB    Z0, Z2, Z2
 	VPMINSB    Z3, Z2, Z2
 	VPERMD     Z2, Z13, Z2
-	JPS        crumbs65
+	JPS        crumbs59
 	VPANDD     Z7, Z2, Z2
 	VPMADDUBSW Z8, Z2, Z2
 	VPMOVWB    Z2, Y2
 	VMOVUPS    Y2, (SI)
 	ADDQ       $+32, SI
-	JMP        stored66
+	JMP        stored60
 
-crumbs65:
+crumbs59:
 	VPANDD     Z5, Z2, Z2
 	VPMADDUBSW Z6, Z2, Z2
 	VPMADDWD   Z4, Z2, Z2
 	VPMOVDB    Z2, X2
 	VMOVUPS    X2, (SI)
 	ADDQ       $+16, SI
-	JMP        stored66
+	JMP        stored60
 
-unsigned64:
+unsigned58:
 	VPACKUSWB Z18, Z1, Z2
 	VPMAXUB   Z0, Z2, Z2
 	VPMINUB   Z3, Z2, Z2
 	VPERMD    Z2, Z13, Z2
 	VMOVUPS   Z2, (SI)
 	ADDQ      $+64, SI
-	JMP       stored66
+	JMP       stored60
 
 // func QuantizeZeroPointAVX512(q *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, layout int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
@@ -2415,26 +2384,11 @@ laneback:
 	JGE   lanestage
 	ADDQ  $+64, DI
 	MOVQ  1088(SP), SI
-	CMPL  layout+48(FP), $+1
-	JLT   nibbles41
-	JEQ   crumbs42
+	MOVL  layout+48(FP), R14
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
-	CALL  ·stageOut8AVX512(SB)
-	JMP   stored43
+	CALL  ·stageOutCodesAVX512(SB)
 
-nibbles41:
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut4AVX512(SB)
-	JMP  stored43
-
-crumbs42:
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut2AVX512(SB)
-
-stored43:
 laneend:
 	CMPQ 1792(SP), $+1
 	JEQ  groupodddone
@@ -2487,7 +2441,7 @@ groupstream:
 	KORTESTQ     K1, K1
 	JNE          grouprare
 	CMPL         R10, $+2
-	JNE          other44
+	JNE          other41
 	VPACKSSWB    Z17, Z0, Z1
 	VPMAXSB      Z12, Z1, Z1
 	VPMINSB      Z10, Z1, Z1
@@ -2495,7 +2449,7 @@ groupstream:
 	VMOVNTPS     Z1, (SI)
 	ADDQ         $+64, SI
 
-stored47:
+stored44:
 	ADDQ $+256, DX
 	SUBQ $+64, R11
 	CMPQ R11, $+64
@@ -2542,7 +2496,7 @@ grouplast:
 	VPADDSW   Z16, Z17, Z0
 	VPADDSW   Z16, Z18, Z1
 	CMPL      R10, $+2
-	JNE       other48
+	JNE       other45
 	VPACKSSWB Z1, Z0, Z19
 	VPMAXSB   Z12, Z19, Z19
 	VPMINSB   Z10, Z19, Z19
@@ -2550,7 +2504,7 @@ grouplast:
 	VMOVUPS   Z19, (SI)
 	ADDQ      $+64, SI
 
-stored51:
+stored48:
 	ADDQ $+256, DX
 	SUBQ $+64, R11
 	JMP  groupwhole
@@ -2713,27 +2667,11 @@ groupstage:
 
 groupstaged:
 	MOVQ 1088(SP), SI
-	CMPL layout+48(FP), $+1
-	JLT  nibbles52
-	JEQ  crumbs53
+	MOVL layout+48(FP), R14
 	LEAQ (SP), AX
 	MOVQ SI, CX
-	CALL ·stageOut8AVX512(SB)
-	JMP  stored54
-
-nibbles52:
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut4AVX512(SB)
-	JMP  stored54
-
-crumbs53:
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut2AVX512(SB)
-
-stored54:
-	JMP return
+	CALL ·stageOutCodesAVX512(SB)
+	JMP  return
 
 groupending:
 	MOVQ DI, 1784(SP)
@@ -2833,7 +2771,7 @@ short2stream:
 	KORTESTQ          K1, K1
 	JNE               short2rare
 	CMPL              R10, $+2
-	JNE               other55
+	JNE               other49
 	VPACKSSWB         Z16, Z0, Z1
 	VPMAXSB           Z12, Z1, Z1
 	VPMINSB           Z10, Z1, Z1
@@ -2841,7 +2779,7 @@ short2stream:
 	VMOVNTPS          Z1, (SI)
 	ADDQ              $+64, SI
 
-stored58:
+stored52:
 	ADDQ $+8, BX
 	ADDQ $+8, R8
 	ADDQ $+8, R9
@@ -2958,7 +2896,7 @@ short4stream:
 	KORTESTQ          K1, K1
 	JNE               short4rare
 	CMPL              R10, $+2
-	JNE               other59
+	JNE               other53
 	VPACKSSWB         Z16, Z0, Z1
 	VPMAXSB           Z12, Z1, Z1
 	VPMINSB           Z10, Z1, Z1
@@ -2966,7 +2904,7 @@ short4stream:
 	VMOVNTPS          Z1, (SI)
 	ADDQ              $+64, SI
 
-stored62:
+stored56:
 	ADDQ $+16, BX
 	ADDQ $+16, R8
 	ADDQ $+16, R9
@@ -3106,133 +3044,133 @@ lanestage:
 	LEAQ 832(SP), R9
 	JMP  laneloop
 
-other44:
-	JGT        unsigned45
+other41:
+	JGT        unsigned42
 	VPACKSSWB  Z17, Z0, Z1
 	VPMAXSB    Z12, Z1, Z1
 	VPMINSB    Z10, Z1, Z1
 	VPERMD     Z1, Z13, Z1
-	JPS        crumbs46
+	JPS        crumbs43
 	VPANDD     Z7, Z1, Z1
 	VPMADDUBSW Z8, Z1, Z1
 	VPMOVWB    Z1, Y1
 	VMOVNTPS   Y1, (SI)
 	ADDQ       $+32, SI
-	JMP        stored47
+	JMP        stored44
 
-crumbs46:
+crumbs43:
 	VPANDD     Z5, Z1, Z1
 	VPMADDUBSW Z6, Z1, Z1
 	VPMADDWD   Z4, Z1, Z1
 	VPMOVDB    Z1, X1
 	VMOVNTPS   X1, (SI)
 	ADDQ       $+16, SI
-	JMP        stored47
+	JMP        stored44
 
-unsigned45:
+unsigned42:
 	VPACKUSWB Z17, Z0, Z1
 	VPMAXUB   Z12, Z1, Z1
 	VPMINUB   Z10, Z1, Z1
 	VPERMD    Z1, Z13, Z1
 	VMOVNTPS  Z1, (SI)
 	ADDQ      $+64, SI
-	JMP       stored47
+	JMP       stored44
 
-other48:
-	JGT        unsigned49
+other45:
+	JGT        unsigned46
 	VPACKSSWB  Z1, Z0, Z19
 	VPMAXSB    Z12, Z19, Z19
 	VPMINSB    Z10, Z19, Z19
 	VPERMD     Z19, Z13, Z19
-	JPS        crumbs50
+	JPS        crumbs47
 	VPANDD     Z7, Z19, Z19
 	VPMADDUBSW Z8, Z19, Z19
 	VPMOVWB    Z19, Y19
 	VMOVUPS    Y19, (SI)
 	ADDQ       $+32, SI
-	JMP        stored51
+	JMP        stored48
 
-crumbs50:
+crumbs47:
 	VPANDD     Z5, Z19, Z19
 	VPMADDUBSW Z6, Z19, Z19
 	VPMADDWD   Z4, Z19, Z19
 	VPMOVDB    Z19, X19
 	VMOVUPS    X19, (SI)
 	ADDQ       $+16, SI
-	JMP        stored51
+	JMP        stored48
 
-unsigned49:
+unsigned46:
 	VPACKUSWB Z1, Z0, Z19
 	VPMAXUB   Z12, Z19, Z19
 	VPMINUB   Z10, Z19, Z19
 	VPERMD    Z19, Z13, Z19
 	VMOVUPS   Z19, (SI)
 	ADDQ      $+64, SI
-	JMP       stored51
+	JMP       stored48
 
-other55:
-	JGT        unsigned56
+other49:
+	JGT        unsigned50
 	VPACKSSWB  Z16, Z0, Z1
 	VPMAXSB    Z12, Z1, Z1
 	VPMINSB    Z10, Z1, Z1
 	VPERMD     Z1, Z13, Z1
-	JPS        crumbs57
+	JPS        crumbs51
 	VPANDD     Z7, Z1, Z1
 	VPMADDUBSW Z8, Z1, Z1
 	VPMOVWB    Z1, Y1
 	VMOVNTPS   Y1, (SI)
 	ADDQ       $+32, SI
-	JMP        stored58
+	JMP        stored52
 
-crumbs57:
+crumbs51:
 	VPANDD     Z5, Z1, Z1
 	VPMADDUBSW Z6, Z1, Z1
 	VPMADDWD   Z4, Z1, Z1
 	VPMOVDB    Z1, X1
 	VMOVNTPS   X1, (SI)
 	ADDQ       $+16, SI
-	JMP        stored58
+	JMP        stored52
 
-unsigned56:
+unsigned50:
 	VPACKUSWB Z16, Z0, Z1
 	VPMAXUB   Z12, Z1, Z1
 	VPMINUB   Z10, Z1, Z1
 	VPERMD    Z1, Z13, Z1
 	VMOVNTPS  Z1, (SI)
 	ADDQ      $+64, SI
-	JMP       stored58
+	JMP       stored52
 
-other59:
-	JGT        unsigned60
+other53:
+	JGT        unsigned54
 	VPACKSSWB  Z16, Z0, Z1
 	VPMAXSB    Z12, Z1, Z1
 	VPMINSB    Z10, Z1, Z1
 	VPERMD     Z1, Z13, Z1
-	JPS        crumbs61
+	JPS        crumbs55
 	VPANDD     Z7, Z1, Z1
 	VPMADDUBSW Z8, Z1, Z1
 	VPMOVWB    Z1, Y1
 	VMOVNTPS   Y1, (SI)
 	ADDQ       $+32, SI
-	JMP        stored62
+	JMP        stored56
 
-crumbs61:
+crumbs55:
 	VPANDD     Z5, Z1, Z1
 	VPMADDUBSW Z6, Z1, Z1
 	VPMADDWD   Z4, Z1, Z1
 	VPMOVDB    Z1, X1
 	VMOVNTPS   X1, (SI)
 	ADDQ       $+16, SI
-	JMP        stored62
+	JMP        stored56
 
-unsigned60:
+unsigned54:
 	VPACKUSWB Z16, Z0, Z1
 	VPMAXUB   Z12, Z1, Z1
 	VPMINUB   Z10, Z1, Z1
 	VPERMD    Z1, Z13, Z1
 	VMOVNTPS  Z1, (SI)
 	ADDQ      $+64, SI
-	JMP       stored62
+	JMP       stored56
 
 spread:
 	LEAQ 320(SP), AX
@@ -3326,7 +3264,7 @@ rare:
 	VPACKUSWB   Z0, Z0, Z0
 	VPERMD      Z0, Z13, Z0
 	CMPL        R10, $+2
-	JNE         other63
+	JNE         other57
 	VPACKSSWB   Z2, Z1, Z16
 	VPMAXSB     Z3, Z16, Z16
 	VPMINSB     Z0, Z16, Z16
@@ -3334,7 +3272,7 @@ rare:
 	VMOVUPS     Z16, (SI)
 	ADDQ        $+64, SI
 
-stored66:
+stored60:
 	CMPQ         1136(SP), $+4
 	JEQ          laneback
 	MOVQ         1104(SP), BX
@@ -3350,37 +3288,37 @@ stored66:
 	VPACKSSDW    Z0, Z0, Z16
 	JMP          groupback
 
-other63:
-	JGT        unsigned64
+other57:
+	JGT        unsigned58
 	VPACKSSWB  Z2, Z1, Z16
 	VPMAXSB    Z3, Z16, Z16
 	VPMINSB    Z0, Z16, Z16
 	VPERMD     Z16, Z13, Z16
-	JPS        crumbs65
+	JPS        crumbs59
 	VPANDD     Z7, Z16, Z16
 	VPMADDUBSW Z8, Z16, Z16
 	VPMOVWB    Z16, Y16
 	VMOVUPS    Y16, (SI)
 	ADDQ       $+32, SI
-	JMP        stored66
+	JMP        stored60
 
-crumbs65:
+crumbs59:
 	VPANDD     Z5, Z16, Z16
 	VPMADDUBSW Z6, Z16, Z16
 	VPMADDWD   Z4, Z16, Z16
 	VPMOVDB    Z16, X16
 	VMOVUPS    X16, (SI)
 	ADDQ       $+16, SI
-	JMP        stored66
+	JMP        stored60
 
-unsigned64:
+unsigned58:
 	VPACKUSWB Z2, Z1, Z16
 	VPMAXUB   Z3, Z16, Z16
 	VPMINUB   Z0, Z16, Z16
 	VPERMD    Z16, Z13, Z16
 	VMOVUPS   Z16, (SI)
 	ADDQ      $+64, SI
-	JMP       stored66
+	JMP       stored60
 
 // func QuantizeMinvalAVX512(q *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, layout int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
@@ -4191,26 +4129,11 @@ laneback:
 	JGE   lanestage
 	ADDQ  $+64, DI
 	MOVQ  1088(SP), SI
-	CMPL  layout+48(FP), $+1
-	JLT   nibbles41
-	JEQ   crumbs42
+	MOVL  layout+48(FP), R14
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
-	CALL  ·stageOut8AVX512(SB)
-	JMP   stored43
+	CALL  ·stageOutCodesAVX512(SB)
 
-nibbles41:
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut4AVX512(SB)
-	JMP  stored43
-
-crumbs42:
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut2AVX512(SB)
-
-stored43:
 laneend:
 	CMPQ 1792(SP), $+1
 	JEQ  groupodddone
@@ -4267,7 +4190,7 @@ groupstream:
 	KORTESTQ     K1, K1
 	JNE          grouprare
 	CMPL         R10, $+2
-	JNE          other44
+	JNE          other41
 	VPACKSSWB    Z18, Z0, Z1
 	VPMAXSB      Z11, Z1, Z1
 	VPMINSB      Z9, Z1, Z1
@@ -4275,7 +4198,7 @@ groupstream:
 	VMOVNTPS     Z1, (SI)
 	ADDQ         $+64, SI
 
-stored47:
+stored44:
 	ADDQ $+256, DX
 	SUBQ $+64, R11
 	CMPQ R11, $+64
@@ -4322,7 +4245,7 @@ grouplast:
 	VPADDSW   Z14, Z18, Z0
 	VPADDSW   Z14, Z19, Z1
 	CMPL      R10, $+2
-	JNE       other48
+	JNE       other45
 	VPACKSSWB Z1, Z0, Z20
 	VPMAXSB   Z11, Z20, Z20
 	VPMINSB   Z9, Z20, Z20
@@ -4330,7 +4253,7 @@ grouplast:
 	VMOVUPS   Z20, (SI)
 	ADDQ      $+64, SI
 
-stored51:
+stored48:
 	ADDQ $+256, DX
 	SUBQ $+64, R11
 	JMP  groupwhole
@@ -4493,27 +4416,11 @@ groupstage:
 
 groupstaged:
 	MOVQ 1088(SP), SI
-	CMPL layout+48(FP), $+1
-	JLT  nibbles52
-	JEQ  crumbs53
+	MOVL layout+48(FP), R14
 	LEAQ (SP), AX
 	MOVQ SI, CX
-	CALL ·stageOut8AVX512(SB)
-	JMP  stored54
-
-nibbles52:
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut4AVX512(SB)
-	JMP  stored54
-
-crumbs53:
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut2AVX512(SB)
-
-stored54:
-	JMP return
+	CALL ·stageOutCodesAVX512(SB)
+	JMP  return
 
 groupending:
 	MOVQ DI, 1784(SP)
@@ -4613,7 +4520,7 @@ short2stream:
 	KORTESTQ          K1, K1
 	JNE               short2rare
 	CMPL              R10, $+2
-	JNE               other55
+	JNE               other49
 	VPACKSSWB         Z2, Z0, Z1
 	VPMAXSB           Z11, Z1, Z1
 	VPMINSB           Z9, Z1, Z1
@@ -4621,7 +4528,7 @@ short2stream:
 	VMOVNTPS          Z1, (SI)
 	ADDQ              $+64, SI
 
-stored58:
+stored52:
 	ADDQ $+8, BX
 	ADDQ $+8, R8
 	ADDQ $+8, R9
@@ -4736,7 +4643,7 @@ short4stream:
 	KORTESTQ          K1, K1
 	JNE               short4rare
 	CMPL              R10, $+2
-	JNE               other59
+	JNE               other53
 	VPACKSSWB         Z2, Z0, Z1
 	VPMAXSB           Z11, Z1, Z1
 	VPMINSB           Z9, Z1, Z1
@@ -4744,7 +4651,7 @@ short4stream:
 	VMOVNTPS          Z1, (SI)
 	ADDQ              $+64, SI
 
-stored62:
+stored56:
 	ADDQ $+16, BX
 	ADDQ $+16, R8
 	ADDQ $+16, R9
@@ -4884,133 +4791,133 @@ lanestage:
 	LEAQ 832(SP), R9
 	JMP  laneloop
 
-other44:
-	JGT        unsigned45
+other41:
+	JGT        unsigned42
 	VPACKSSWB  Z18, Z0, Z1
 	VPMAXSB    Z11, Z1, Z1
 	VPMINSB    Z9, Z1, Z1
 	VPERMD     Z1, Z12, Z1
-	JPS        crumbs46
+	JPS        crumbs43
 	VPANDD     Z6, Z1, Z1
 	VPMADDUBSW Z7, Z1, Z1
 	VPMOVWB    Z1, Y1
 	VMOVNTPS   Y1, (SI)
 	ADDQ       $+32, SI
-	JMP        stored47
+	JMP        stored44
 
-crumbs46:
+crumbs43:
 	VPANDD     Z4, Z1, Z1
 	VPMADDUBSW Z5, Z1, Z1
 	VPMADDWD   Z3, Z1, Z1
 	VPMOVDB    Z1, X1
 	VMOVNTPS   X1, (SI)
 	ADDQ       $+16, SI
-	JMP        stored47
+	JMP        stored44
 
-unsigned45:
+unsigned42:
 	VPACKUSWB Z18, Z0, Z1
 	VPMAXUB   Z11, Z1, Z1
 	VPMINUB   Z9, Z1, Z1
 	VPERMD    Z1, Z12, Z1
 	VMOVNTPS  Z1, (SI)
 	ADDQ      $+64, SI
-	JMP       stored47
+	JMP       stored44
 
-other48:
-	JGT        unsigned49
+other45:
+	JGT        unsigned46
 	VPACKSSWB  Z1, Z0, Z20
 	VPMAXSB    Z11, Z20, Z20
 	VPMINSB    Z9, Z20, Z20
 	VPERMD     Z20, Z12, Z20
-	JPS        crumbs50
+	JPS        crumbs47
 	VPANDD     Z6, Z20, Z20
 	VPMADDUBSW Z7, Z20, Z20
 	VPMOVWB    Z20, Y20
 	VMOVUPS    Y20, (SI)
 	ADDQ       $+32, SI
-	JMP        stored51
+	JMP        stored48
 
-crumbs50:
+crumbs47:
 	VPANDD     Z4, Z20, Z20
 	VPMADDUBSW Z5, Z20, Z20
 	VPMADDWD   Z3, Z20, Z20
 	VPMOVDB    Z20, X20
 	VMOVUPS    X20, (SI)
 	ADDQ       $+16, SI
-	JMP        stored51
+	JMP        stored48
 
-unsigned49:
+unsigned46:
 	VPACKUSWB Z1, Z0, Z20
 	VPMAXUB   Z11, Z20, Z20
 	VPMINUB   Z9, Z20, Z20
 	VPERMD    Z20, Z12, Z20
 	VMOVUPS   Z20, (SI)
 	ADDQ      $+64, SI
-	JMP       stored51
+	JMP       stored48
 
-other55:
-	JGT        unsigned56
+other49:
+	JGT        unsigned50
 	VPACKSSWB  Z2, Z0, Z1
 	VPMAXSB    Z11, Z1, Z1
 	VPMINSB    Z9, Z1, Z1
 	VPERMD     Z1, Z12, Z1
-	JPS        crumbs57
+	JPS        crumbs51
 	VPANDD     Z6, Z1, Z1
 	VPMADDUBSW Z7, Z1, Z1
 	VPMOVWB    Z1, Y1
 	VMOVNTPS   Y1, (SI)
 	ADDQ       $+32, SI
-	JMP        stored58
+	JMP        stored52
 
-crumbs57:
+crumbs51:
 	VPANDD     Z4, Z1, Z1
 	VPMADDUBSW Z5, Z1, Z1
 	VPMADDWD   Z3, Z1, Z1
 	VPMOVDB    Z1, X1
 	VMOVNTPS   X1, (SI)
 	ADDQ       $+16, SI
-	JMP        stored58
+	JMP        stored52
 
-unsigned56:
+unsigned50:
 	VPACKUSWB Z2, Z0, Z1
 	VPMAXUB   Z11, Z1, Z1
 	VPMINUB   Z9, Z1, Z1
 	VPERMD    Z1, Z12, Z1
 	VMOVNTPS  Z1, (SI)
 	ADDQ      $+64, SI
-	JMP       stored58
+	JMP       stored52
 
-other59:
-	JGT        unsigned60
+other53:
+	JGT        unsigned54
 	VPACKSSWB  Z2, Z0, Z1
 	VPMAXSB    Z11, Z1, Z1
 	VPMINSB    Z9, Z1, Z1
 	VPERMD     Z1, Z12, Z1
-	JPS        crumbs61
+	JPS        crumbs55
 	VPANDD     Z6, Z1, Z1
 	VPMADDUBSW Z7, Z1, Z1
 	VPMOVWB    Z1, Y1
 	VMOVNTPS   Y1, (SI)
 	ADDQ       $+32, SI
-	JMP        stored62
+	JMP        stored56
 
-crumbs61:
+crumbs55:
 	VPANDD     Z4, Z1, Z1
 	VPMADDUBSW Z5, Z1, Z1
 	VPMADDWD   Z3, Z1, Z1
 	VPMOVDB    Z1, X1
 	VMOVNTPS   X1, (SI)
 	ADDQ       $+16, SI
-	JMP        stored62
+	JMP        stored56
 
-unsigned60:
+unsigned54:
 	VPACKUSWB Z2, Z0, Z1
 	VPMAXUB   Z11, Z1, Z1
 	VPMINUB   Z9, Z1, Z1
 	VPERMD    Z1, Z12, Z1
 	VMOVNTPS  Z1, (SI)
 	ADDQ      $+64, SI
-	JMP       stored62
+	JMP       stored56
 
 spread:
 	LEAQ 320(SP), AX
@@ -5098,7 +5005,7 @@ rare:
 	VPACKUSWB   Z0, Z0, Z0
 	VPERMD      Z0, Z12, Z0
 	CMPL        R10, $+2
-	JNE         other63
+	JNE         other57
 	VPACKSSWB   Z18, Z1, Z16
 	VPMAXSB     Z2, Z16, Z16
 	VPMINSB     Z0, Z16, Z16
@@ -5106,7 +5013,7 @@ rare:
 	VMOVUPS     Z16, (SI)
 	ADDQ        $+64, SI
 
-stored66:
+stored60:
 	CMPQ         1136(SP), $+4
 	JEQ          laneback
 	MOVQ         1104(SP), BX
@@ -5121,37 +5028,37 @@ stored66:
 	VBROADCASTSS (R9), Z17
 	JMP          groupback
 
-other63:
-	JGT        unsigned64
+other57:
+	JGT        unsigned58
 	VPACKSSWB  Z18, Z1, Z16
 	VPMAXSB    Z2, Z16, Z16
 	VPMINSB    Z0, Z16, Z16
 	VPERMD     Z16, Z12, Z16
-	JPS        crumbs65
+	JPS        crumbs59
 	VPANDD     Z6, Z16, Z16
 	VPMADDUBSW Z7, Z16, Z16
 	VPMOVWB    Z16, Y16
 	VMOVUPS    Y16, (SI)
 	ADDQ       $+32, SI
-	JMP        stored66
+	JMP        stored60
 
-crumbs65:
+crumbs59:
 	VPANDD     Z4, Z16, Z16
 	VPMADDUBSW Z5, Z16, Z16
 	VPMADDWD   Z3, Z16, Z16
 	VPMOVDB    Z16, X16
 	VMOVUPS    X16, (SI)
 	ADDQ       $+16, SI
-	JMP        stored66
+	JMP        stored60
 
-unsigned64:
+unsigned58:
 	VPACKUSWB Z18, Z1, Z16
 	VPMAXUB   Z2, Z16, Z16
 	VPMINUB   Z0, Z16, Z16
 	VPERMD    Z16, Z12, Z16
 	VMOVUPS   Z16, (SI)
 	ADDQ      $+64, SI
-	JMP       stored66
+	JMP       stored60
 
 // func QuantizeWholeAVX512(q *int8, x *float32, scale *float32, recip *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, CMOV, MMX+

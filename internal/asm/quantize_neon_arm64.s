@@ -48,7 +48,7 @@ groups:
 	ADD R14<<2, R3, R16
 	MOVD R16, 472(RSP)
 	ADD $272, RSP, R16
-	CALL ·number1NEON(SB)
+	CALL ·numberNEON(SB)
 groupbegin:
 	CMP $16, R0
 	BLT grouptail
@@ -215,24 +215,10 @@ grouptail:
 	B grouploop
 groupstaged:
 	MOVD 224(RSP), R1
-	MOVWU layout+40(FP), R16
-	CMP $1, R16
-	BLT nibbles9
-	BEQ crumbs10
+	MOVWU layout+40(FP), R19
 	ADD $16, RSP, R16
 	MOVD R1, R17
-	CALL ·stageOut8NEON(SB)
-	B stored11
-nibbles9:
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut4NEON(SB)
-	B stored11
-crumbs10:
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut2NEON(SB)
-stored11:
+	CALL ·stageOutCodesNEON(SB)
 groupdone:
 	RET
 lanes:
@@ -282,14 +268,14 @@ laneloop:
 	FCMPS F3, F3
 	BVS lanerare
 	CMP $2, R5
-	BNE other12
+	BNE other9
 	WORD $0x0e214802 // sqxtn v2.8b, v0.8h
 	WORD $0x4e214822 // sqxtn2 v2.16b, v1.8h
 	WORD $0x4e2d6442 // smax v2.16b, v2.16b, v13.16b
 	WORD $0x4e2b6c42 // smin v2.16b, v2.16b, v11.16b
 	FMOVQ F2, (R1)
 	ADD $16, R1, R1
-stored15:
+stored12:
 laneback:
 	ADD $64, R2, R2
 	ADD $64, R3, R3
@@ -303,24 +289,10 @@ lanetail:
 	BGE lanestage
 	ADD $16, R0, R0
 	MOVD 224(RSP), R1
-	MOVWU layout+40(FP), R16
-	CMP $1, R16
-	BLT nibbles16
-	BEQ crumbs17
+	MOVWU layout+40(FP), R19
 	ADD $16, RSP, R16
 	MOVD R1, R17
-	CALL ·stageOut8NEON(SB)
-	B stored18
-nibbles16:
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut4NEON(SB)
-	B stored18
-crumbs17:
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut2NEON(SB)
-stored18:
+	CALL ·stageOutCodesNEON(SB)
 laneend:
 	MOVD 488(RSP), R16
 	CMP $1, R16
@@ -425,12 +397,12 @@ groupodd:
 grouprepeat:
 	ADD $560, RSP, R16
 	MOVD R3, R17
-	CALL ·repeat1NEON(SB)
+	CALL ·repeatNEON(SB)
 	MOVD R17, 704(RSP)
 	ADD $560, RSP, R3
 	ADD $776, RSP, R16
 	MOVD R4, R17
-	CALL ·repeat1NEON(SB)
+	CALL ·repeatNEON(SB)
 	MOVD R17, 920(RSP)
 	ADD $776, RSP, R4
 	MOVD R15, R12
@@ -445,29 +417,29 @@ groupodddone:
 	BLT groupdone
 	SUB $32, R0, R0
 	B groupbegin
-other12:
-	BLT packed13
+other9:
+	BLT packed10
 	WORD $0x2e212802 // sqxtun v2.8b, v0.8h
 	WORD $0x6e212822 // sqxtun2 v2.16b, v1.8h
 	VUMAX V13.B16, V2.B16, V2.B16
 	VUMIN V11.B16, V2.B16, V2.B16
 	FMOVQ F2, (R1)
 	ADD $16, R1, R1
-	B stored15
-packed13:
+	B stored12
+packed10:
 	WORD $0x0e214802 // sqxtn v2.8b, v0.8h
 	WORD $0x4e214822 // sqxtn2 v2.16b, v1.8h
 	WORD $0x4e2d6442 // smax v2.16b, v2.16b, v13.16b
 	WORD $0x4e2b6c42 // smin v2.16b, v2.16b, v11.16b
 	CMP $0, R5
-	BNE crumbs14
+	BNE crumbs11
 	VUZP2 V2.B16, V2.B16, V3.B16
 	VUZP1 V2.B16, V2.B16, V2.B16
 	VSLI $4, V3.B16, V2.B16
 	FMOVD F2, (R1)
 	ADD $8, R1, R1
-	B stored15
-crumbs14:
+	B stored12
+crumbs11:
 	VUZP2 V2.B16, V2.B16, V3.B16
 	VUZP1 V2.B16, V2.B16, V2.B16
 	VSLI $2, V3.B16, V2.B16
@@ -476,7 +448,7 @@ crumbs14:
 	VSLI $4, V3.B16, V2.B16
 	FMOVS F2, (R1)
 	ADD $4, R1, R1
-	B stored15
+	B stored12
 lanerare:
 	MOVD $2, R16
 	MOVD R16, 264(RSP)
@@ -503,12 +475,12 @@ lanestage:
 spread:
 	ADD $96, RSP, R16
 	MOVD R3, R17
-	CALL ·spread1NEON(SB)
+	CALL ·spreadNEON(SB)
 	MOVD R3, 240(RSP)
 	ADD $96, RSP, R3
 	ADD $160, RSP, R16
 	MOVD R4, R17
-	CALL ·spread1NEON(SB)
+	CALL ·spreadNEON(SB)
 	MOVD R4, 248(RSP)
 	ADD $160, RSP, R4
 rare:
@@ -577,14 +549,14 @@ rare:
 	WORD $0x2e212883 // sqxtun v3.8b, v4.8h
 	WORD $0x6e212883 // sqxtun2 v3.16b, v4.8h
 	CMP $2, R5
-	BNE other19
+	BNE other13
 	WORD $0x0e214804 // sqxtn v4.8b, v0.8h
 	WORD $0x4e214824 // sqxtn2 v4.16b, v1.8h
 	WORD $0x4e226484 // smax v4.16b, v4.16b, v2.16b
 	WORD $0x4e236c84 // smin v4.16b, v4.16b, v3.16b
 	FMOVQ F4, (R1)
 	ADD $16, R1, R1
-stored22:
+stored16:
 	MOVD 264(RSP), R16
 	CMP $2, R16
 	BEQ laneback
@@ -594,29 +566,29 @@ groupresume:
 	VLD1R (R3), [V10.S4]
 	VLD1R (R4), [V9.S4]
 	B groupback
-other19:
-	BLT packed20
+other13:
+	BLT packed14
 	WORD $0x2e212804 // sqxtun v4.8b, v0.8h
 	WORD $0x6e212824 // sqxtun2 v4.16b, v1.8h
 	VUMAX V2.B16, V4.B16, V4.B16
 	VUMIN V3.B16, V4.B16, V4.B16
 	FMOVQ F4, (R1)
 	ADD $16, R1, R1
-	B stored22
-packed20:
+	B stored16
+packed14:
 	WORD $0x0e214804 // sqxtn v4.8b, v0.8h
 	WORD $0x4e214824 // sqxtn2 v4.16b, v1.8h
 	WORD $0x4e226484 // smax v4.16b, v4.16b, v2.16b
 	WORD $0x4e236c84 // smin v4.16b, v4.16b, v3.16b
 	CMP $0, R5
-	BNE crumbs21
+	BNE crumbs15
 	VUZP2 V4.B16, V4.B16, V5.B16
 	VUZP1 V4.B16, V4.B16, V4.B16
 	VSLI $4, V5.B16, V4.B16
 	FMOVD F4, (R1)
 	ADD $8, R1, R1
-	B stored22
-crumbs21:
+	B stored16
+crumbs15:
 	VUZP2 V4.B16, V4.B16, V5.B16
 	VUZP1 V4.B16, V4.B16, V4.B16
 	VSLI $2, V5.B16, V4.B16
@@ -625,7 +597,7 @@ crumbs21:
 	VSLI $4, V5.B16, V4.B16
 	FMOVS F4, (R1)
 	ADD $4, R1, R1
-	B stored22
+	B stored16
 
 // func QuantizeZeroPointNEON(q *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, layout int32, groups int, length int, ahead int)
 
@@ -672,7 +644,7 @@ groups:
 	ADD R14<<2, R3, R16
 	MOVD R16, 544(RSP)
 	ADD $344, RSP, R16
-	CALL ·number1NEON(SB)
+	CALL ·numberNEON(SB)
 groupbegin:
 	CMP $16, R0
 	BLT grouptail
@@ -860,24 +832,10 @@ grouptail:
 	B grouploop
 groupstaged:
 	MOVD 288(RSP), R1
-	MOVWU layout+48(FP), R16
-	CMP $1, R16
-	BLT nibbles9
-	BEQ crumbs10
+	MOVWU layout+48(FP), R19
 	ADD $16, RSP, R16
 	MOVD R1, R17
-	CALL ·stageOut8NEON(SB)
-	B stored11
-nibbles9:
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut4NEON(SB)
-	B stored11
-crumbs10:
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut2NEON(SB)
-stored11:
+	CALL ·stageOutCodesNEON(SB)
 groupdone:
 	RET
 lanes:
@@ -937,14 +895,14 @@ laneloop:
 	FCMPS F4, F4
 	BVS lanerare
 	CMP $2, R6
-	BNE other12
+	BNE other9
 	WORD $0x0e214802 // sqxtn v2.8b, v0.8h
 	WORD $0x4e214822 // sqxtn2 v2.16b, v1.8h
 	WORD $0x4e2d6442 // smax v2.16b, v2.16b, v13.16b
 	WORD $0x4e2b6c42 // smin v2.16b, v2.16b, v11.16b
 	FMOVQ F2, (R1)
 	ADD $16, R1, R1
-stored15:
+stored12:
 laneback:
 	ADD $64, R2, R2
 	ADD $64, R3, R3
@@ -959,24 +917,10 @@ lanetail:
 	BGE lanestage
 	ADD $16, R0, R0
 	MOVD 288(RSP), R1
-	MOVWU layout+48(FP), R16
-	CMP $1, R16
-	BLT nibbles16
-	BEQ crumbs17
+	MOVWU layout+48(FP), R19
 	ADD $16, RSP, R16
 	MOVD R1, R17
-	CALL ·stageOut8NEON(SB)
-	B stored18
-nibbles16:
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut4NEON(SB)
-	B stored18
-crumbs17:
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut2NEON(SB)
-stored18:
+	CALL ·stageOutCodesNEON(SB)
 laneend:
 	MOVD 560(RSP), R16
 	CMP $1, R16
@@ -1085,17 +1029,17 @@ groupodd:
 grouprepeat:
 	ADD $632, RSP, R16
 	MOVD R3, R17
-	CALL ·repeat1NEON(SB)
+	CALL ·repeatNEON(SB)
 	MOVD R17, 776(RSP)
 	ADD $632, RSP, R3
 	ADD $848, RSP, R16
 	MOVD R4, R17
-	CALL ·repeat1NEON(SB)
+	CALL ·repeatNEON(SB)
 	MOVD R17, 992(RSP)
 	ADD $848, RSP, R4
 	ADD $1064, RSP, R16
 	MOVD R5, R17
-	CALL ·repeat1NEON(SB)
+	CALL ·repeatNEON(SB)
 	MOVD R17, 1208(RSP)
 	ADD $1064, RSP, R5
 	MOVD R15, R12
@@ -1111,29 +1055,29 @@ groupodddone:
 	BLT groupdone
 	SUB $32, R0, R0
 	B groupbegin
-other12:
-	BLT packed13
+other9:
+	BLT packed10
 	WORD $0x2e212802 // sqxtun v2.8b, v0.8h
 	WORD $0x6e212822 // sqxtun2 v2.16b, v1.8h
 	VUMAX V13.B16, V2.B16, V2.B16
 	VUMIN V11.B16, V2.B16, V2.B16
 	FMOVQ F2, (R1)
 	ADD $16, R1, R1
-	B stored15
-packed13:
+	B stored12
+packed10:
 	WORD $0x0e214802 // sqxtn v2.8b, v0.8h
 	WORD $0x4e214822 // sqxtn2 v2.16b, v1.8h
 	WORD $0x4e2d6442 // smax v2.16b, v2.16b, v13.16b
 	WORD $0x4e2b6c42 // smin v2.16b, v2.16b, v11.16b
 	CMP $0, R6
-	BNE crumbs14
+	BNE crumbs11
 	VUZP2 V2.B16, V2.B16, V3.B16
 	VUZP1 V2.B16, V2.B16, V2.B16
 	VSLI $4, V3.B16, V2.B16
 	FMOVD F2, (R1)
 	ADD $8, R1, R1
-	B stored15
-crumbs14:
+	B stored12
+crumbs11:
 	VUZP2 V2.B16, V2.B16, V3.B16
 	VUZP1 V2.B16, V2.B16, V2.B16
 	VSLI $2, V3.B16, V2.B16
@@ -1142,7 +1086,7 @@ crumbs14:
 	VSLI $4, V3.B16, V2.B16
 	FMOVS F2, (R1)
 	ADD $4, R1, R1
-	B stored15
+	B stored12
 lanerare:
 	MOVD $2, R16
 	MOVD R16, 336(RSP)
@@ -1174,17 +1118,17 @@ lanestage:
 spread:
 	ADD $96, RSP, R16
 	MOVD R3, R17
-	CALL ·spread1NEON(SB)
+	CALL ·spreadNEON(SB)
 	MOVD R3, 304(RSP)
 	ADD $96, RSP, R3
 	ADD $160, RSP, R16
 	MOVD R4, R17
-	CALL ·spread1NEON(SB)
+	CALL ·spreadNEON(SB)
 	MOVD R4, 312(RSP)
 	ADD $160, RSP, R4
 	ADD $224, RSP, R16
 	MOVD R5, R17
-	CALL ·spread1NEON(SB)
+	CALL ·spreadNEON(SB)
 	MOVD R5, 320(RSP)
 	ADD $224, RSP, R5
 rare:
@@ -1266,14 +1210,14 @@ rare:
 	WORD $0x2e212882 // sqxtun v2.8b, v4.8h
 	WORD $0x6e212882 // sqxtun2 v2.16b, v4.8h
 	CMP $2, R6
-	BNE other19
+	BNE other13
 	WORD $0x0e214804 // sqxtn v4.8b, v0.8h
 	WORD $0x4e214824 // sqxtn2 v4.16b, v1.8h
 	WORD $0x4e236484 // smax v4.16b, v4.16b, v3.16b
 	WORD $0x4e226c84 // smin v4.16b, v4.16b, v2.16b
 	FMOVQ F4, (R1)
 	ADD $16, R1, R1
-stored22:
+stored16:
 	MOVD 336(RSP), R16
 	CMP $2, R16
 	BEQ laneback
@@ -1287,29 +1231,29 @@ groupresume:
 	WORD $0x0e614808 // sqxtn v8.4h, v0.4s
 	WORD $0x4e614808 // sqxtn2 v8.8h, v0.4s
 	B groupback
-other19:
-	BLT packed20
+other13:
+	BLT packed14
 	WORD $0x2e212804 // sqxtun v4.8b, v0.8h
 	WORD $0x6e212824 // sqxtun2 v4.16b, v1.8h
 	VUMAX V3.B16, V4.B16, V4.B16
 	VUMIN V2.B16, V4.B16, V4.B16
 	FMOVQ F4, (R1)
 	ADD $16, R1, R1
-	B stored22
-packed20:
+	B stored16
+packed14:
 	WORD $0x0e214804 // sqxtn v4.8b, v0.8h
 	WORD $0x4e214824 // sqxtn2 v4.16b, v1.8h
 	WORD $0x4e236484 // smax v4.16b, v4.16b, v3.16b
 	WORD $0x4e226c84 // smin v4.16b, v4.16b, v2.16b
 	CMP $0, R6
-	BNE crumbs21
+	BNE crumbs15
 	VUZP2 V4.B16, V4.B16, V5.B16
 	VUZP1 V4.B16, V4.B16, V4.B16
 	VSLI $4, V5.B16, V4.B16
 	FMOVD F4, (R1)
 	ADD $8, R1, R1
-	B stored22
-crumbs21:
+	B stored16
+crumbs15:
 	VUZP2 V4.B16, V4.B16, V5.B16
 	VUZP1 V4.B16, V4.B16, V4.B16
 	VSLI $2, V5.B16, V4.B16
@@ -1318,7 +1262,7 @@ crumbs21:
 	VSLI $4, V5.B16, V4.B16
 	FMOVS F4, (R1)
 	ADD $4, R1, R1
-	B stored22
+	B stored16
 
 // func QuantizeMinvalNEON(q *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, layout int32, groups int, length int, ahead int)
 
@@ -1367,7 +1311,7 @@ groups:
 	ADD R14<<2, R3, R16
 	MOVD R16, 544(RSP)
 	ADD $344, RSP, R16
-	CALL ·number1NEON(SB)
+	CALL ·numberNEON(SB)
 groupbegin:
 	CMP $16, R0
 	BLT grouptail
@@ -1555,24 +1499,10 @@ grouptail:
 	B grouploop
 groupstaged:
 	MOVD 288(RSP), R1
-	MOVWU layout+48(FP), R16
-	CMP $1, R16
-	BLT nibbles9
-	BEQ crumbs10
+	MOVWU layout+48(FP), R19
 	ADD $16, RSP, R16
 	MOVD R1, R17
-	CALL ·stageOut8NEON(SB)
-	B stored11
-nibbles9:
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut4NEON(SB)
-	B stored11
-crumbs10:
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut2NEON(SB)
-stored11:
+	CALL ·stageOutCodesNEON(SB)
 groupdone:
 	RET
 lanes:
@@ -1632,14 +1562,14 @@ laneloop:
 	FCMPS F3, F3
 	BVS lanerare
 	CMP $2, R6
-	BNE other12
+	BNE other9
 	WORD $0x0e214802 // sqxtn v2.8b, v0.8h
 	WORD $0x4e214822 // sqxtn2 v2.16b, v1.8h
 	WORD $0x4e2c6442 // smax v2.16b, v2.16b, v12.16b
 	WORD $0x4e2a6c42 // smin v2.16b, v2.16b, v10.16b
 	FMOVQ F2, (R1)
 	ADD $16, R1, R1
-stored15:
+stored12:
 laneback:
 	ADD $64, R2, R2
 	ADD $64, R3, R3
@@ -1654,24 +1584,10 @@ lanetail:
 	BGE lanestage
 	ADD $16, R0, R0
 	MOVD 288(RSP), R1
-	MOVWU layout+48(FP), R16
-	CMP $1, R16
-	BLT nibbles16
-	BEQ crumbs17
+	MOVWU layout+48(FP), R19
 	ADD $16, RSP, R16
 	MOVD R1, R17
-	CALL ·stageOut8NEON(SB)
-	B stored18
-nibbles16:
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut4NEON(SB)
-	B stored18
-crumbs17:
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut2NEON(SB)
-stored18:
+	CALL ·stageOutCodesNEON(SB)
 laneend:
 	MOVD 560(RSP), R16
 	CMP $1, R16
@@ -1780,17 +1696,17 @@ groupodd:
 grouprepeat:
 	ADD $632, RSP, R16
 	MOVD R3, R17
-	CALL ·repeat1NEON(SB)
+	CALL ·repeatNEON(SB)
 	MOVD R17, 776(RSP)
 	ADD $632, RSP, R3
 	ADD $848, RSP, R16
 	MOVD R4, R17
-	CALL ·repeat1NEON(SB)
+	CALL ·repeatNEON(SB)
 	MOVD R17, 992(RSP)
 	ADD $848, RSP, R4
 	ADD $1064, RSP, R16
 	MOVD R5, R17
-	CALL ·repeat1NEON(SB)
+	CALL ·repeatNEON(SB)
 	MOVD R17, 1208(RSP)
 	ADD $1064, RSP, R5
 	MOVD R15, R12
@@ -1806,29 +1722,29 @@ groupodddone:
 	BLT groupdone
 	SUB $32, R0, R0
 	B groupbegin
-other12:
-	BLT packed13
+other9:
+	BLT packed10
 	WORD $0x2e212802 // sqxtun v2.8b, v0.8h
 	WORD $0x6e212822 // sqxtun2 v2.16b, v1.8h
 	VUMAX V12.B16, V2.B16, V2.B16
 	VUMIN V10.B16, V2.B16, V2.B16
 	FMOVQ F2, (R1)
 	ADD $16, R1, R1
-	B stored15
-packed13:
+	B stored12
+packed10:
 	WORD $0x0e214802 // sqxtn v2.8b, v0.8h
 	WORD $0x4e214822 // sqxtn2 v2.16b, v1.8h
 	WORD $0x4e2c6442 // smax v2.16b, v2.16b, v12.16b
 	WORD $0x4e2a6c42 // smin v2.16b, v2.16b, v10.16b
 	CMP $0, R6
-	BNE crumbs14
+	BNE crumbs11
 	VUZP2 V2.B16, V2.B16, V3.B16
 	VUZP1 V2.B16, V2.B16, V2.B16
 	VSLI $4, V3.B16, V2.B16
 	FMOVD F2, (R1)
 	ADD $8, R1, R1
-	B stored15
-crumbs14:
+	B stored12
+crumbs11:
 	VUZP2 V2.B16, V2.B16, V3.B16
 	VUZP1 V2.B16, V2.B16, V2.B16
 	VSLI $2, V3.B16, V2.B16
@@ -1837,7 +1753,7 @@ crumbs14:
 	VSLI $4, V3.B16, V2.B16
 	FMOVS F2, (R1)
 	ADD $4, R1, R1
-	B stored15
+	B stored12
 lanerare:
 	MOVD $2, R16
 	MOVD R16, 336(RSP)
@@ -1869,17 +1785,17 @@ lanestage:
 spread:
 	ADD $96, RSP, R16
 	MOVD R3, R17
-	CALL ·spread1NEON(SB)
+	CALL ·spreadNEON(SB)
 	MOVD R3, 304(RSP)
 	ADD $96, RSP, R3
 	ADD $160, RSP, R16
 	MOVD R4, R17
-	CALL ·spread1NEON(SB)
+	CALL ·spreadNEON(SB)
 	MOVD R4, 312(RSP)
 	ADD $160, RSP, R4
 	ADD $224, RSP, R16
 	MOVD R5, R17
-	CALL ·spread1NEON(SB)
+	CALL ·spreadNEON(SB)
 	MOVD R5, 320(RSP)
 	ADD $224, RSP, R5
 rare:
@@ -1955,14 +1871,14 @@ rare:
 	WORD $0x2e212882 // sqxtun v2.8b, v4.8h
 	WORD $0x6e212882 // sqxtun2 v2.16b, v4.8h
 	CMP $2, R6
-	BNE other19
+	BNE other13
 	WORD $0x0e214804 // sqxtn v4.8b, v0.8h
 	WORD $0x4e214824 // sqxtn2 v4.16b, v1.8h
 	WORD $0x4e236484 // smax v4.16b, v4.16b, v3.16b
 	WORD $0x4e226c84 // smin v4.16b, v4.16b, v2.16b
 	FMOVQ F4, (R1)
 	ADD $16, R1, R1
-stored22:
+stored16:
 	MOVD 336(RSP), R16
 	CMP $2, R16
 	BEQ laneback
@@ -1974,29 +1890,29 @@ groupresume:
 	VLD1R (R4), [V8.S4]
 	VLD1R (R5), [V7.S4]
 	B groupback
-other19:
-	BLT packed20
+other13:
+	BLT packed14
 	WORD $0x2e212804 // sqxtun v4.8b, v0.8h
 	WORD $0x6e212824 // sqxtun2 v4.16b, v1.8h
 	VUMAX V3.B16, V4.B16, V4.B16
 	VUMIN V2.B16, V4.B16, V4.B16
 	FMOVQ F4, (R1)
 	ADD $16, R1, R1
-	B stored22
-packed20:
+	B stored16
+packed14:
 	WORD $0x0e214804 // sqxtn v4.8b, v0.8h
 	WORD $0x4e214824 // sqxtn2 v4.16b, v1.8h
 	WORD $0x4e236484 // smax v4.16b, v4.16b, v3.16b
 	WORD $0x4e226c84 // smin v4.16b, v4.16b, v2.16b
 	CMP $0, R6
-	BNE crumbs21
+	BNE crumbs15
 	VUZP2 V4.B16, V4.B16, V5.B16
 	VUZP1 V4.B16, V4.B16, V4.B16
 	VSLI $4, V5.B16, V4.B16
 	FMOVD F4, (R1)
 	ADD $8, R1, R1
-	B stored22
-crumbs21:
+	B stored16
+crumbs15:
 	VUZP2 V4.B16, V4.B16, V5.B16
 	VUZP1 V4.B16, V4.B16, V4.B16
 	VSLI $2, V5.B16, V4.B16
@@ -2005,7 +1921,7 @@ crumbs21:
 	VSLI $4, V5.B16, V4.B16
 	FMOVS F4, (R1)
 	ADD $4, R1, R1
-	B stored22
+	B stored16
 
 // func QuantizeWholeNEON(q *int8, x *float32, scale *float32, recip *float32, groups int, length int, ahead int)
 
@@ -2034,7 +1950,7 @@ groups:
 	ADD R14<<2, R3, R16
 	MOVD R16, 472(RSP)
 	ADD $272, RSP, R16
-	CALL ·number1NEON(SB)
+	CALL ·numberNEON(SB)
 groupbegin:
 	CMP $16, R0
 	BLT grouptail
@@ -2302,12 +2218,12 @@ groupodd:
 grouprepeat:
 	ADD $560, RSP, R16
 	MOVD R3, R17
-	CALL ·repeat1NEON(SB)
+	CALL ·repeatNEON(SB)
 	MOVD R17, 704(RSP)
 	ADD $560, RSP, R3
 	ADD $776, RSP, R16
 	MOVD R4, R17
-	CALL ·repeat1NEON(SB)
+	CALL ·repeatNEON(SB)
 	MOVD R17, 920(RSP)
 	ADD $776, RSP, R4
 	MOVD R15, R12
@@ -2348,12 +2264,12 @@ lanestage:
 spread:
 	ADD $96, RSP, R16
 	MOVD R3, R17
-	CALL ·spread1NEON(SB)
+	CALL ·spreadNEON(SB)
 	MOVD R3, 240(RSP)
 	ADD $96, RSP, R3
 	ADD $160, RSP, R16
 	MOVD R4, R17
-	CALL ·spread1NEON(SB)
+	CALL ·spreadNEON(SB)
 	MOVD R4, 248(RSP)
 	ADD $160, RSP, R4
 rare:

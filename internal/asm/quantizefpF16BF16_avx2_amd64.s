@@ -292,27 +292,11 @@ grouptail:
 
 groupstaged:
 	MOVQ 352(SP), SI
-	CMPL layout+52(FP), $+1
-	JLT  nibbles11
-	JEQ  crumbs12
+	MOVL layout+52(FP), R14
 	LEAQ (SP), AX
 	MOVQ SI, CX
-	CALL ·stageOut8AVX2(SB)
-	JMP  stored13
-
-nibbles11:
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut4AVX2(SB)
-	JMP  stored13
-
-crumbs12:
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut2AVX2(SB)
-
-stored13:
-	JMP return
+	CALL ·stageOutCodesAVX2(SB)
+	JMP  return
 
 longs:
 	VBROADCASTSS (R8), Y0
@@ -333,7 +317,7 @@ longs:
 
 longloop:
 	CMPL      R9, $+2
-	JNE       half14
+	JNE       half11
 	VPMOVZXWD (DX), Y0
 	VPSLLD    $0x10, Y0, Y0
 	VPMOVZXWD 16(DX), Y1
@@ -343,7 +327,7 @@ longloop:
 	VPMOVZXWD 48(DX), Y3
 	VPSLLD    $0x10, Y3, Y3
 
-halfdone15:
+halfdone12:
 	VMULPS       Y9, Y0, Y4
 	VFMADD231PS  Y10, Y0, Y4
 	VMULPS       Y9, Y1, Y0
@@ -386,7 +370,7 @@ halfdone15:
 	VMOVUPS      constantsAVX2<>+8(SB), Y2
 	VBROADCASTSS constantsAVX2<>+40(SB), Y6
 	CMPL         R10, $+3
-	JNE          other16
+	JNE          other13
 	VPSRLW       $0x07, Y5, Y5
 	VPSRLW       $0x07, Y3, Y3
 	VPACKUSWB    Y3, Y5, Y5
@@ -398,7 +382,7 @@ halfdone15:
 	VMOVUPS      Y5, (SI)
 	ADDQ         $+32, SI
 
-stored18:
+stored15:
 longback:
 	ADDQ $+64, DX
 	SUBQ $+32, DI
@@ -412,26 +396,11 @@ longtail:
 	JGE   longstage
 	ADDQ  $+32, DI
 	MOVQ  352(SP), SI
-	CMPL  layout+52(FP), $+1
-	JLT   nibbles19
-	JEQ   crumbs20
+	MOVL  layout+52(FP), R14
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
-	CALL  ·stageOut8AVX2(SB)
-	JMP   stored21
+	CALL  ·stageOutCodesAVX2(SB)
 
-nibbles19:
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut4AVX2(SB)
-	JMP  stored21
-
-crumbs20:
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut2AVX2(SB)
-
-stored21:
 longend:
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
@@ -453,7 +422,7 @@ short2loop:
 	VBROADCASTSS (R8), Y8
 	VBROADCASTSS 4(R8), Y7
 	CMPL         R9, $+2
-	JNE          half22
+	JNE          half16
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VPMOVZXWD    16(DX), Y1
@@ -463,7 +432,7 @@ short2loop:
 	VPMOVZXWD    48(DX), Y3
 	VPSLLD       $0x10, Y3, Y3
 
-halfdone23:
+halfdone17:
 	VMULPS       Y8, Y0, Y4
 	VFMSUB231PS  Y10, Y4, Y0
 	VFNMADD231PS Y8, Y0, Y4
@@ -510,7 +479,7 @@ halfdone23:
 	VMOVUPS      constantsAVX2<>+8(SB), Y2
 	VBROADCASTSS constantsAVX2<>+40(SB), Y6
 	CMPL         R10, $+3
-	JNE          other24
+	JNE          other18
 	VPSRLW       $0x07, Y5, Y5
 	VPSRLW       $0x07, Y3, Y3
 	VPACKUSWB    Y3, Y5, Y5
@@ -522,7 +491,7 @@ halfdone23:
 	VMOVUPS      Y5, (SI)
 	ADDQ         $+32, SI
 
-stored26:
+stored20:
 short2back:
 	ADDQ $+8, BX
 	ADDQ $+8, R8
@@ -542,7 +511,7 @@ lanerow:
 
 laneloop:
 	CMPL      R9, $+2
-	JNE       half27
+	JNE       half21
 	VPMOVZXWD (DX), Y0
 	VPSLLD    $0x10, Y0, Y0
 	VPMOVZXWD 16(DX), Y1
@@ -552,7 +521,7 @@ laneloop:
 	VPMOVZXWD 48(DX), Y3
 	VPSLLD    $0x10, Y3, Y3
 
-halfdone28:
+halfdone22:
 	VMOVUPS      (R8), Y4
 	VMULPS       Y4, Y0, Y5
 	VMOVUPS      (BX), Y6
@@ -607,7 +576,7 @@ halfdone28:
 	VMOVUPS      constantsAVX2<>+8(SB), Y2
 	VBROADCASTSS constantsAVX2<>+40(SB), Y6
 	CMPL         R10, $+3
-	JNE          other29
+	JNE          other23
 	VPSRLW       $0x07, Y3, Y3
 	VPSRLW       $0x07, Y4, Y4
 	VPACKUSWB    Y4, Y3, Y3
@@ -619,7 +588,7 @@ halfdone28:
 	VMOVUPS      Y3, (SI)
 	ADDQ         $+32, SI
 
-stored31:
+stored25:
 laneback:
 	ADDQ  $+64, DX
 	SUBQ  $-128, BX
@@ -633,26 +602,11 @@ laneback:
 	JGE   lanestage
 	ADDQ  $+32, DI
 	MOVQ  352(SP), SI
-	CMPL  layout+52(FP), $+1
-	JLT   nibbles32
-	JEQ   crumbs33
+	MOVL  layout+52(FP), R14
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
-	CALL  ·stageOut8AVX2(SB)
-	JMP   stored34
+	CALL  ·stageOutCodesAVX2(SB)
 
-nibbles32:
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut4AVX2(SB)
-	JMP  stored34
-
-crumbs33:
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut2AVX2(SB)
-
-stored34:
 laneend:
 	CMPQ 760(SP), $+1
 	JEQ  groupodddone
@@ -677,7 +631,7 @@ groupstream:
 	LEAQ      (DX)(CX*1), AX
 	CALL      ·fetch64AVX2(SB)
 	CMPL      R9, $+2
-	JNE       half35
+	JNE       half26
 	VPMOVZXWD (DX), Y0
 	VPSLLD    $0x10, Y0, Y0
 	VPMOVZXWD 16(DX), Y1
@@ -687,7 +641,7 @@ groupstream:
 	VPMOVZXWD 48(DX), Y3
 	VPSLLD    $0x10, Y3, Y3
 
-halfdone36:
+halfdone27:
 	VMULPS       Y9, Y0, Y4
 	VFMSUB231PS  Y10, Y4, Y0
 	VFNMADD231PS Y9, Y0, Y4
@@ -734,7 +688,7 @@ halfdone36:
 	VMOVUPS      constantsAVX2<>+8(SB), Y2
 	VBROADCASTSS constantsAVX2<>+40(SB), Y6
 	CMPL         R10, $+3
-	JNE          other37
+	JNE          other28
 	VPSRLW       $0x07, Y5, Y5
 	VPSRLW       $0x07, Y3, Y3
 	VPACKUSWB    Y3, Y5, Y5
@@ -746,7 +700,7 @@ halfdone36:
 	VMOVNTPS     Y5, (SI)
 	ADDQ         $+32, SI
 
-stored39:
+stored30:
 	ADDQ $+64, DX
 	SUBQ $+32, R11
 	CMPQ R11, $+32
@@ -876,7 +830,7 @@ longstream:
 	LEAQ      (DX)(CX*1), AX
 	CALL      ·fetch64AVX2(SB)
 	CMPL      R9, $+2
-	JNE       half40
+	JNE       half31
 	VPMOVZXWD (DX), Y0
 	VPSLLD    $0x10, Y0, Y0
 	VPMOVZXWD 16(DX), Y1
@@ -886,7 +840,7 @@ longstream:
 	VPMOVZXWD 48(DX), Y3
 	VPSLLD    $0x10, Y3, Y3
 
-halfdone41:
+halfdone32:
 	VMULPS       Y9, Y0, Y4
 	VFMADD231PS  Y10, Y0, Y4
 	VMULPS       Y9, Y1, Y0
@@ -929,7 +883,7 @@ halfdone41:
 	VMOVUPS      constantsAVX2<>+8(SB), Y2
 	VBROADCASTSS constantsAVX2<>+40(SB), Y6
 	CMPL         R10, $+3
-	JNE          other42
+	JNE          other33
 	VPSRLW       $0x07, Y5, Y5
 	VPSRLW       $0x07, Y3, Y3
 	VPACKUSWB    Y3, Y5, Y5
@@ -941,21 +895,21 @@ halfdone41:
 	VMOVNTPS     Y5, (SI)
 	ADDQ         $+32, SI
 
-stored44:
+stored35:
 	ADDQ $+64, DX
 	SUBQ $+32, DI
 	CMPQ DI, $+32
 	JGE  longstream
 	JMP  longtail
 
-half14:
+half11:
 	VCVTPH2PS (DX), Y0
 	VCVTPH2PS 16(DX), Y1
 	VCVTPH2PS 32(DX), Y2
 	VCVTPH2PS 48(DX), Y3
-	JMP       halfdone15
+	JMP       halfdone12
 
-other16:
+other13:
 	VPAND      constantsAVX2<>+64(SB), Y4, Y4
 	VPOR       Y4, Y5, Y5
 	VPAND      constantsAVX2<>+64(SB), Y1, Y1
@@ -964,20 +918,20 @@ other16:
 	VPSRLW     $0x0c, Y3, Y3
 	VPACKUSWB  Y3, Y5, Y5
 	VPERMD     Y5, Y2, Y5
-	JGT        listed17
+	JGT        listed14
 	VPMADDUBSW constantsAVX2<>+96(SB), Y5, Y5
 	VPACKUSWB  Y5, Y5, Y5
 	VPERMQ     $0x08, Y5, Y5
 	VMOVUPS    X5, (SI)
 	ADDQ       $+16, SI
-	JMP        stored18
+	JMP        stored15
 
-listed17:
+listed14:
 	VMOVUPS constantsAVX2<>+128(SB), Y3
 	VPSHUFB Y5, Y3, Y5
 	VMOVUPS Y5, (SI)
 	ADDQ    $+32, SI
-	JMP     stored18
+	JMP     stored15
 
 longrare:
 	MOVQ $+2, 392(SP)
@@ -1002,7 +956,7 @@ short2stream:
 	VBROADCASTSS (R8), Y8
 	VBROADCASTSS 4(R8), Y7
 	CMPL         R9, $+2
-	JNE          half45
+	JNE          half36
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VPMOVZXWD    16(DX), Y1
@@ -1012,7 +966,7 @@ short2stream:
 	VPMOVZXWD    48(DX), Y3
 	VPSLLD       $0x10, Y3, Y3
 
-halfdone46:
+halfdone37:
 	VMULPS       Y8, Y0, Y4
 	VFMSUB231PS  Y10, Y4, Y0
 	VFNMADD231PS Y8, Y0, Y4
@@ -1059,7 +1013,7 @@ halfdone46:
 	VMOVUPS      constantsAVX2<>+8(SB), Y2
 	VBROADCASTSS constantsAVX2<>+40(SB), Y6
 	CMPL         R10, $+3
-	JNE          other47
+	JNE          other38
 	VPSRLW       $0x07, Y5, Y5
 	VPSRLW       $0x07, Y3, Y3
 	VPACKUSWB    Y3, Y5, Y5
@@ -1071,7 +1025,7 @@ halfdone46:
 	VMOVNTPS     Y5, (SI)
 	ADDQ         $+32, SI
 
-stored49:
+stored40:
 	ADDQ $+8, BX
 	ADDQ $+8, R8
 	ADDQ $+64, DX
@@ -1080,14 +1034,14 @@ stored49:
 	JGE  short2stream
 	JMP  few
 
-half22:
+half16:
 	VCVTPH2PS (DX), Y0
 	VCVTPH2PS 16(DX), Y1
 	VCVTPH2PS 32(DX), Y2
 	VCVTPH2PS 48(DX), Y3
-	JMP       halfdone23
+	JMP       halfdone17
 
-other24:
+other18:
 	VPAND      constantsAVX2<>+64(SB), Y4, Y4
 	VPOR       Y4, Y5, Y5
 	VPAND      constantsAVX2<>+64(SB), Y1, Y1
@@ -1096,34 +1050,34 @@ other24:
 	VPSRLW     $0x0c, Y3, Y3
 	VPACKUSWB  Y3, Y5, Y5
 	VPERMD     Y5, Y2, Y5
-	JGT        listed25
+	JGT        listed19
 	VPMADDUBSW constantsAVX2<>+96(SB), Y5, Y5
 	VPACKUSWB  Y5, Y5, Y5
 	VPERMQ     $0x08, Y5, Y5
 	VMOVUPS    X5, (SI)
 	ADDQ       $+16, SI
-	JMP        stored26
+	JMP        stored20
 
-listed25:
+listed19:
 	VMOVUPS constantsAVX2<>+128(SB), Y3
 	VPSHUFB Y5, Y3, Y5
 	VMOVUPS Y5, (SI)
 	ADDQ    $+32, SI
-	JMP     stored26
+	JMP     stored20
 
 short2rare:
 	MOVQ $+3, 392(SP)
 	MOVL $0x00000002, R14
 	JMP  spread
 
-half27:
+half21:
 	VCVTPH2PS (DX), Y0
 	VCVTPH2PS 16(DX), Y1
 	VCVTPH2PS 32(DX), Y2
 	VCVTPH2PS 48(DX), Y3
-	JMP       halfdone28
+	JMP       halfdone22
 
-other29:
+other23:
 	VPAND      constantsAVX2<>+64(SB), Y5, Y5
 	VPOR       Y5, Y3, Y3
 	VPAND      constantsAVX2<>+64(SB), Y1, Y1
@@ -1132,20 +1086,20 @@ other29:
 	VPSRLW     $0x0c, Y4, Y4
 	VPACKUSWB  Y4, Y3, Y3
 	VPERMD     Y3, Y2, Y3
-	JGT        listed30
+	JGT        listed24
 	VPMADDUBSW constantsAVX2<>+96(SB), Y3, Y3
 	VPACKUSWB  Y3, Y3, Y3
 	VPERMQ     $0x08, Y3, Y3
 	VMOVUPS    X3, (SI)
 	ADDQ       $+16, SI
-	JMP        stored31
+	JMP        stored25
 
-listed30:
+listed24:
 	VMOVUPS constantsAVX2<>+128(SB), Y4
 	VPSHUFB Y3, Y4, Y3
 	VMOVUPS Y3, (SI)
 	ADDQ    $+32, SI
-	JMP     stored31
+	JMP     stored25
 
 lanerare:
 	MOVQ $+4, 392(SP)
@@ -1171,14 +1125,14 @@ lanestage:
 	LEAQ 224(SP), R8
 	JMP  laneloop
 
-half35:
+half26:
 	VCVTPH2PS (DX), Y0
 	VCVTPH2PS 16(DX), Y1
 	VCVTPH2PS 32(DX), Y2
 	VCVTPH2PS 48(DX), Y3
-	JMP       halfdone36
+	JMP       halfdone27
 
-other37:
+other28:
 	VPAND      constantsAVX2<>+64(SB), Y4, Y4
 	VPOR       Y4, Y5, Y5
 	VPAND      constantsAVX2<>+64(SB), Y1, Y1
@@ -1187,29 +1141,29 @@ other37:
 	VPSRLW     $0x0c, Y3, Y3
 	VPACKUSWB  Y3, Y5, Y5
 	VPERMD     Y5, Y2, Y5
-	JGT        listed38
+	JGT        listed29
 	VPMADDUBSW constantsAVX2<>+96(SB), Y5, Y5
 	VPACKUSWB  Y5, Y5, Y5
 	VPERMQ     $0x08, Y5, Y5
 	VMOVNTPS   X5, (SI)
 	ADDQ       $+16, SI
-	JMP        stored39
+	JMP        stored30
 
-listed38:
+listed29:
 	VMOVUPS  constantsAVX2<>+128(SB), Y3
 	VPSHUFB  Y5, Y3, Y5
 	VMOVNTPS Y5, (SI)
 	ADDQ     $+32, SI
-	JMP      stored39
+	JMP      stored30
 
-half40:
+half31:
 	VCVTPH2PS (DX), Y0
 	VCVTPH2PS 16(DX), Y1
 	VCVTPH2PS 32(DX), Y2
 	VCVTPH2PS 48(DX), Y3
-	JMP       halfdone41
+	JMP       halfdone32
 
-other42:
+other33:
 	VPAND      constantsAVX2<>+64(SB), Y4, Y4
 	VPOR       Y4, Y5, Y5
 	VPAND      constantsAVX2<>+64(SB), Y1, Y1
@@ -1218,29 +1172,29 @@ other42:
 	VPSRLW     $0x0c, Y3, Y3
 	VPACKUSWB  Y3, Y5, Y5
 	VPERMD     Y5, Y2, Y5
-	JGT        listed43
+	JGT        listed34
 	VPMADDUBSW constantsAVX2<>+96(SB), Y5, Y5
 	VPACKUSWB  Y5, Y5, Y5
 	VPERMQ     $0x08, Y5, Y5
 	VMOVNTPS   X5, (SI)
 	ADDQ       $+16, SI
-	JMP        stored44
+	JMP        stored35
 
-listed43:
+listed34:
 	VMOVUPS  constantsAVX2<>+128(SB), Y3
 	VPSHUFB  Y5, Y3, Y5
 	VMOVNTPS Y5, (SI)
 	ADDQ     $+32, SI
-	JMP      stored44
+	JMP      stored35
 
-half45:
+half36:
 	VCVTPH2PS (DX), Y0
 	VCVTPH2PS 16(DX), Y1
 	VCVTPH2PS 32(DX), Y2
 	VCVTPH2PS 48(DX), Y3
-	JMP       halfdone46
+	JMP       halfdone37
 
-other47:
+other38:
 	VPAND      constantsAVX2<>+64(SB), Y4, Y4
 	VPOR       Y4, Y5, Y5
 	VPAND      constantsAVX2<>+64(SB), Y1, Y1
@@ -1249,20 +1203,20 @@ other47:
 	VPSRLW     $0x0c, Y3, Y3
 	VPACKUSWB  Y3, Y5, Y5
 	VPERMD     Y5, Y2, Y5
-	JGT        listed48
+	JGT        listed39
 	VPMADDUBSW constantsAVX2<>+96(SB), Y5, Y5
 	VPACKUSWB  Y5, Y5, Y5
 	VPERMQ     $0x08, Y5, Y5
 	VMOVNTPS   X5, (SI)
 	ADDQ       $+16, SI
-	JMP        stored49
+	JMP        stored40
 
-listed48:
+listed39:
 	VMOVUPS  constantsAVX2<>+128(SB), Y3
 	VPSHUFB  Y5, Y3, Y5
 	VMOVNTPS Y5, (SI)
 	ADDQ     $+32, SI
-	JMP      stored49
+	JMP      stored40
 
 spread:
 	LEAQ 96(SP), AX
@@ -1278,7 +1232,7 @@ spread:
 
 rare:
 	CMPL      R9, $+2
-	JNE       half50
+	JNE       half41
 	VPMOVZXWD (DX), Y0
 	VPSLLD    $0x10, Y0, Y0
 	VPMOVZXWD 16(DX), Y1
@@ -1288,7 +1242,7 @@ rare:
 	VPMOVZXWD 48(DX), Y3
 	VPSLLD    $0x10, Y3, Y3
 
-halfdone51:
+halfdone42:
 	VMOVUPS      (BX), Y4
 	VDIVPS       Y4, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y4
@@ -1365,7 +1319,7 @@ halfdone51:
 	VMOVUPS      constantsAVX2<>+8(SB), Y3
 	VBROADCASTSS constantsAVX2<>+40(SB), Y5
 	CMPL         R10, $+3
-	JNE          other52
+	JNE          other43
 	VPSRLW       $0x07, Y6, Y6
 	VPSRLW       $0x07, Y8, Y8
 	VPACKUSWB    Y8, Y6, Y6
@@ -1378,7 +1332,7 @@ halfdone51:
 	VMOVUPS      Y6, (SI)
 	ADDQ         $+32, SI
 
-stored54:
+stored45:
 	VBROADCASTSS least+32(FP), Y15
 	VBROADCASTSS ruler+36(FP), Y14
 	VBROADCASTSS weights+40(FP), Y13
@@ -1408,14 +1362,14 @@ longresume:
 	VMULPS       Y10, Y1, Y9
 	JMP          longback
 
-half50:
+half41:
 	VCVTPH2PS (DX), Y0
 	VCVTPH2PS 16(DX), Y1
 	VCVTPH2PS 32(DX), Y2
 	VCVTPH2PS 48(DX), Y3
-	JMP       halfdone51
+	JMP       halfdone42
 
-other52:
+other43:
 	VPAND      constantsAVX2<>+64(SB), Y0, Y0
 	VPOR       Y0, Y6, Y6
 	VPAND      constantsAVX2<>+64(SB), Y2, Y2
@@ -1424,21 +1378,21 @@ other52:
 	VPSRLW     $0x0c, Y8, Y8
 	VPACKUSWB  Y8, Y6, Y6
 	VPERMD     Y6, Y3, Y6
-	JGT        listed53
+	JGT        listed44
 	VPMADDUBSW constantsAVX2<>+96(SB), Y6, Y6
 	VPACKUSWB  Y6, Y6, Y6
 	VPERMQ     $0x08, Y6, Y6
 	VMOVUPS    X6, (SI)
 	ADDQ       $+16, SI
-	JMP        stored54
+	JMP        stored45
 
-listed53:
+listed44:
 	VMOVUPS constantsAVX2<>+128(SB), Y8
 	VPSHUFB Y6, Y8, Y6
 	VPOR    Y4, Y6, Y6
 	VMOVUPS Y6, (SI)
 	ADDQ    $+32, SI
-	JMP     stored54
+	JMP     stored45
 
 // func QuantizeFpPowerOfTwoF16BF16AVX2(q *uint8, x *uint16, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, layout int32, elem int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, F16C, FMA3, MMX+
@@ -1694,27 +1648,11 @@ grouptail:
 
 groupstaged:
 	MOVQ 224(SP), SI
-	CMPL layout+44(FP), $+1
-	JLT  nibbles11
-	JEQ  crumbs12
+	MOVL layout+44(FP), R14
 	LEAQ (SP), AX
 	MOVQ SI, CX
-	CALL ·stageOut8AVX2(SB)
-	JMP  stored13
-
-nibbles11:
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut4AVX2(SB)
-	JMP  stored13
-
-crumbs12:
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut2AVX2(SB)
-
-stored13:
-	JMP return
+	CALL ·stageOutCodesAVX2(SB)
+	JMP  return
 
 short2:
 	CMPQ R11, $+2
@@ -1727,7 +1665,7 @@ short2loop:
 	VBROADCASTSS (BX), Y8
 	VBROADCASTSS 4(BX), Y7
 	CMPL         R8, $+2
-	JNE          half14
+	JNE          half11
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VPMOVZXWD    16(DX), Y1
@@ -1737,7 +1675,7 @@ short2loop:
 	VPMOVZXWD    48(DX), Y3
 	VPSLLD       $0x10, Y3, Y3
 
-halfdone15:
+halfdone12:
 	VMULPS       Y8, Y0, Y0
 	VMULPS       Y8, Y1, Y1
 	VMULPS       Y7, Y2, Y2
@@ -1774,7 +1712,7 @@ halfdone15:
 	VPACKSSDW    Y3, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+40(SB), Y1
 	CMPL         R9, $+3
-	JNE          other16
+	JNE          other13
 	VPSRLW       $0x07, Y5, Y5
 	VPSRLW       $0x07, Y4, Y4
 	VPACKUSWB    Y4, Y5, Y5
@@ -1786,7 +1724,7 @@ halfdone15:
 	VMOVUPS      Y5, (SI)
 	ADDQ         $+32, SI
 
-stored18:
+stored15:
 short2back:
 	ADDQ $+8, BX
 	ADDQ $+64, DX
@@ -1805,7 +1743,7 @@ lanerow:
 
 laneloop:
 	CMPL      R8, $+2
-	JNE       half19
+	JNE       half16
 	VPMOVZXWD (DX), Y0
 	VPSLLD    $0x10, Y0, Y0
 	VPMOVZXWD 16(DX), Y1
@@ -1815,7 +1753,7 @@ laneloop:
 	VPMOVZXWD 48(DX), Y3
 	VPSLLD    $0x10, Y3, Y3
 
-halfdone20:
+halfdone17:
 	VMOVUPS      (BX), Y4
 	VMULPS       Y4, Y0, Y0
 	VMOVUPS      32(BX), Y4
@@ -1856,7 +1794,7 @@ halfdone20:
 	VPACKSSDW    Y3, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+40(SB), Y1
 	CMPL         R9, $+3
-	JNE          other21
+	JNE          other18
 	VPSRLW       $0x07, Y5, Y5
 	VPSRLW       $0x07, Y4, Y4
 	VPACKUSWB    Y4, Y5, Y5
@@ -1868,7 +1806,7 @@ halfdone20:
 	VMOVUPS      Y5, (SI)
 	ADDQ         $+32, SI
 
-stored23:
+stored20:
 laneback:
 	ADDQ  $+64, DX
 	SUBQ  $-128, BX
@@ -1881,26 +1819,11 @@ laneback:
 	JGE   lanestage
 	ADDQ  $+32, DI
 	MOVQ  224(SP), SI
-	CMPL  layout+44(FP), $+1
-	JLT   nibbles24
-	JEQ   crumbs25
+	MOVL  layout+44(FP), R14
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
-	CALL  ·stageOut8AVX2(SB)
-	JMP   stored26
+	CALL  ·stageOutCodesAVX2(SB)
 
-nibbles24:
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut4AVX2(SB)
-	JMP  stored26
-
-crumbs25:
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut2AVX2(SB)
-
-stored26:
 laneend:
 	CMPQ 624(SP), $+1
 	JEQ  groupodddone
@@ -1925,7 +1848,7 @@ groupstream:
 	LEAQ      (DX)(CX*1), AX
 	CALL      ·fetch64AVX2(SB)
 	CMPL      R8, $+2
-	JNE       half27
+	JNE       half21
 	VPMOVZXWD (DX), Y0
 	VPSLLD    $0x10, Y0, Y0
 	VPMOVZXWD 16(DX), Y1
@@ -1935,7 +1858,7 @@ groupstream:
 	VPMOVZXWD 48(DX), Y3
 	VPSLLD    $0x10, Y3, Y3
 
-halfdone28:
+halfdone22:
 	VMULPS       Y8, Y0, Y0
 	VMULPS       Y8, Y1, Y1
 	VMULPS       Y8, Y2, Y2
@@ -1972,7 +1895,7 @@ halfdone28:
 	VPACKSSDW    Y3, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+40(SB), Y1
 	CMPL         R9, $+3
-	JNE          other29
+	JNE          other23
 	VPSRLW       $0x07, Y5, Y5
 	VPSRLW       $0x07, Y4, Y4
 	VPACKUSWB    Y4, Y5, Y5
@@ -1984,7 +1907,7 @@ halfdone28:
 	VMOVNTPS     Y5, (SI)
 	ADDQ         $+32, SI
 
-stored31:
+stored25:
 	ADDQ $+64, DX
 	SUBQ $+32, R11
 	CMPQ R11, $+32
@@ -2106,7 +2029,7 @@ short2stream:
 	VBROADCASTSS (BX), Y8
 	VBROADCASTSS 4(BX), Y7
 	CMPL         R8, $+2
-	JNE          half32
+	JNE          half26
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VPMOVZXWD    16(DX), Y1
@@ -2116,7 +2039,7 @@ short2stream:
 	VPMOVZXWD    48(DX), Y3
 	VPSLLD       $0x10, Y3, Y3
 
-halfdone33:
+halfdone27:
 	VMULPS       Y8, Y0, Y0
 	VMULPS       Y8, Y1, Y1
 	VMULPS       Y7, Y2, Y2
@@ -2153,7 +2076,7 @@ halfdone33:
 	VPACKSSDW    Y3, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+40(SB), Y1
 	CMPL         R9, $+3
-	JNE          other34
+	JNE          other28
 	VPSRLW       $0x07, Y5, Y5
 	VPSRLW       $0x07, Y4, Y4
 	VPACKUSWB    Y4, Y5, Y5
@@ -2165,7 +2088,7 @@ halfdone33:
 	VMOVNTPS     Y5, (SI)
 	ADDQ         $+32, SI
 
-stored36:
+stored30:
 	ADDQ $+8, BX
 	ADDQ $+64, DX
 	SUBQ $+2, R11
@@ -2173,14 +2096,14 @@ stored36:
 	JGE  short2stream
 	JMP  few
 
-half14:
+half11:
 	VCVTPH2PS (DX), Y0
 	VCVTPH2PS 16(DX), Y1
 	VCVTPH2PS 32(DX), Y2
 	VCVTPH2PS 48(DX), Y3
-	JMP       halfdone15
+	JMP       halfdone12
 
-other16:
+other13:
 	VPAND      constantsAVX2<>+64(SB), Y0, Y0
 	VPOR       Y0, Y5, Y5
 	VPAND      constantsAVX2<>+64(SB), Y2, Y2
@@ -2189,34 +2112,34 @@ other16:
 	VPSRLW     $0x0c, Y4, Y4
 	VPACKUSWB  Y4, Y5, Y5
 	VPERMD     Y5, Y9, Y5
-	JGT        listed17
+	JGT        listed14
 	VPMADDUBSW constantsAVX2<>+96(SB), Y5, Y5
 	VPACKUSWB  Y5, Y5, Y5
 	VPERMQ     $0x08, Y5, Y5
 	VMOVUPS    X5, (SI)
 	ADDQ       $+16, SI
-	JMP        stored18
+	JMP        stored15
 
-listed17:
+listed14:
 	VMOVUPS constantsAVX2<>+128(SB), Y4
 	VPSHUFB Y5, Y4, Y5
 	VMOVUPS Y5, (SI)
 	ADDQ    $+32, SI
-	JMP     stored18
+	JMP     stored15
 
 short2rare:
 	MOVQ $+2, 256(SP)
 	MOVL $0x00000002, R14
 	JMP  spread
 
-half19:
+half16:
 	VCVTPH2PS (DX), Y0
 	VCVTPH2PS 16(DX), Y1
 	VCVTPH2PS 32(DX), Y2
 	VCVTPH2PS 48(DX), Y3
-	JMP       halfdone20
+	JMP       halfdone17
 
-other21:
+other18:
 	VPAND      constantsAVX2<>+64(SB), Y0, Y0
 	VPOR       Y0, Y5, Y5
 	VPAND      constantsAVX2<>+64(SB), Y2, Y2
@@ -2225,20 +2148,20 @@ other21:
 	VPSRLW     $0x0c, Y4, Y4
 	VPACKUSWB  Y4, Y5, Y5
 	VPERMD     Y5, Y9, Y5
-	JGT        listed22
+	JGT        listed19
 	VPMADDUBSW constantsAVX2<>+96(SB), Y5, Y5
 	VPACKUSWB  Y5, Y5, Y5
 	VPERMQ     $0x08, Y5, Y5
 	VMOVUPS    X5, (SI)
 	ADDQ       $+16, SI
-	JMP        stored23
+	JMP        stored20
 
-listed22:
+listed19:
 	VMOVUPS constantsAVX2<>+128(SB), Y4
 	VPSHUFB Y5, Y4, Y5
 	VMOVUPS Y5, (SI)
 	ADDQ    $+32, SI
-	JMP     stored23
+	JMP     stored20
 
 lanerare:
 	MOVQ $+3, 256(SP)
@@ -2259,14 +2182,14 @@ lanestage:
 	LEAQ 96(SP), BX
 	JMP  laneloop
 
-half27:
+half21:
 	VCVTPH2PS (DX), Y0
 	VCVTPH2PS 16(DX), Y1
 	VCVTPH2PS 32(DX), Y2
 	VCVTPH2PS 48(DX), Y3
-	JMP       halfdone28
+	JMP       halfdone22
 
-other29:
+other23:
 	VPAND      constantsAVX2<>+64(SB), Y0, Y0
 	VPOR       Y0, Y5, Y5
 	VPAND      constantsAVX2<>+64(SB), Y2, Y2
@@ -2275,29 +2198,29 @@ other29:
 	VPSRLW     $0x0c, Y4, Y4
 	VPACKUSWB  Y4, Y5, Y5
 	VPERMD     Y5, Y9, Y5
-	JGT        listed30
+	JGT        listed24
 	VPMADDUBSW constantsAVX2<>+96(SB), Y5, Y5
 	VPACKUSWB  Y5, Y5, Y5
 	VPERMQ     $0x08, Y5, Y5
 	VMOVNTPS   X5, (SI)
 	ADDQ       $+16, SI
-	JMP        stored31
+	JMP        stored25
 
-listed30:
+listed24:
 	VMOVUPS  constantsAVX2<>+128(SB), Y4
 	VPSHUFB  Y5, Y4, Y5
 	VMOVNTPS Y5, (SI)
 	ADDQ     $+32, SI
-	JMP      stored31
+	JMP      stored25
 
-half32:
+half26:
 	VCVTPH2PS (DX), Y0
 	VCVTPH2PS 16(DX), Y1
 	VCVTPH2PS 32(DX), Y2
 	VCVTPH2PS 48(DX), Y3
-	JMP       halfdone33
+	JMP       halfdone27
 
-other34:
+other28:
 	VPAND      constantsAVX2<>+64(SB), Y0, Y0
 	VPOR       Y0, Y5, Y5
 	VPAND      constantsAVX2<>+64(SB), Y2, Y2
@@ -2306,20 +2229,20 @@ other34:
 	VPSRLW     $0x0c, Y4, Y4
 	VPACKUSWB  Y4, Y5, Y5
 	VPERMD     Y5, Y9, Y5
-	JGT        listed35
+	JGT        listed29
 	VPMADDUBSW constantsAVX2<>+96(SB), Y5, Y5
 	VPACKUSWB  Y5, Y5, Y5
 	VPERMQ     $0x08, Y5, Y5
 	VMOVNTPS   X5, (SI)
 	ADDQ       $+16, SI
-	JMP        stored36
+	JMP        stored30
 
-listed35:
+listed29:
 	VMOVUPS  constantsAVX2<>+128(SB), Y4
 	VPSHUFB  Y5, Y4, Y5
 	VMOVNTPS Y5, (SI)
 	ADDQ     $+32, SI
-	JMP      stored36
+	JMP      stored30
 
 spread:
 	LEAQ 96(SP), AX
@@ -2330,7 +2253,7 @@ spread:
 
 rare:
 	CMPL      R8, $+2
-	JNE       half37
+	JNE       half31
 	VPMOVZXWD (DX), Y0
 	VPSLLD    $0x10, Y0, Y0
 	VPMOVZXWD 16(DX), Y1
@@ -2340,7 +2263,7 @@ rare:
 	VPMOVZXWD 48(DX), Y3
 	VPSLLD    $0x10, Y3, Y3
 
-halfdone38:
+halfdone32:
 	VMOVUPS      (BX), Y4
 	VMULPS       Y4, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+0(SB), Y4
@@ -2417,7 +2340,7 @@ halfdone38:
 	VMOVUPS      constantsAVX2<>+8(SB), Y3
 	VBROADCASTSS constantsAVX2<>+40(SB), Y6
 	CMPL         R9, $+3
-	JNE          other39
+	JNE          other33
 	VPSRLW       $0x07, Y5, Y5
 	VPSRLW       $0x07, Y7, Y7
 	VPACKUSWB    Y7, Y5, Y5
@@ -2430,7 +2353,7 @@ halfdone38:
 	VMOVUPS      Y5, (SI)
 	ADDQ         $+32, SI
 
-stored41:
+stored35:
 	VBROADCASTSS least+24(FP), Y15
 	VBROADCASTSS ruler+28(FP), Y14
 	VBROADCASTSS weights+32(FP), Y13
@@ -2446,14 +2369,14 @@ stored41:
 	VBROADCASTSS (BX), Y8
 	JMP          groupback
 
-half37:
+half31:
 	VCVTPH2PS (DX), Y0
 	VCVTPH2PS 16(DX), Y1
 	VCVTPH2PS 32(DX), Y2
 	VCVTPH2PS 48(DX), Y3
-	JMP       halfdone38
+	JMP       halfdone32
 
-other39:
+other33:
 	VPAND      constantsAVX2<>+64(SB), Y0, Y0
 	VPOR       Y0, Y5, Y5
 	VPAND      constantsAVX2<>+64(SB), Y2, Y2
@@ -2462,21 +2385,21 @@ other39:
 	VPSRLW     $0x0c, Y7, Y7
 	VPACKUSWB  Y7, Y5, Y5
 	VPERMD     Y5, Y3, Y5
-	JGT        listed40
+	JGT        listed34
 	VPMADDUBSW constantsAVX2<>+96(SB), Y5, Y5
 	VPACKUSWB  Y5, Y5, Y5
 	VPERMQ     $0x08, Y5, Y5
 	VMOVUPS    X5, (SI)
 	ADDQ       $+16, SI
-	JMP        stored41
+	JMP        stored35
 
-listed40:
+listed34:
 	VMOVUPS constantsAVX2<>+128(SB), Y7
 	VPSHUFB Y5, Y7, Y5
 	VPOR    Y4, Y5, Y5
 	VMOVUPS Y5, (SI)
 	ADDQ    $+32, SI
-	JMP     stored41
+	JMP     stored35
 
 DATA constantsAVX2<>+0(SB)/4, $0x7f800000
 DATA constantsAVX2<>+4(SB)/4, $0x7fffffff

@@ -1258,26 +1258,11 @@ laneback:
 	JGE   lanestage
 	ADDQ  $+64, DI
 	MOVQ  704(SP), SI
-	CMPL  layout+52(FP), $+1
-	JLT   nibbles74
-	JEQ   crumbs75
+	MOVL  layout+52(FP), R14
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
-	CALL  ·stageOut8AVX512(SB)
-	JMP   stored76
+	CALL  ·stageOutCodesAVX512(SB)
 
-nibbles74:
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut4AVX512(SB)
-	JMP  stored76
-
-crumbs75:
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut2AVX512(SB)
-
-stored76:
 laneend:
 	CMPQ 1400(SP), $+1
 	JEQ  groupodddone
@@ -1302,13 +1287,13 @@ groupstream:
 	LEAQ     (DX)(CX*1), AX
 	CALL     ·fetch128AVX512(SB)
 	CMPL     R9, $+2
-	JNE      half77
+	JNE      half74
 	VPERMW.Z (DX), Z9, K6, Z0
 	VPERMW.Z (DX), Z8, K6, Z1
 	VPERMW.Z 64(DX), Z9, K6, Z2
 	VPERMW.Z 64(DX), Z8, K6, Z3
 
-halfdone78:
+halfdone75:
 	VMULPS       Z4, Z0, Z16
 	VFMSUB231PS  Z5, Z16, Z0
 	VFNMADD231PS Z4, Z0, Z16
@@ -1350,7 +1335,7 @@ halfdone78:
 	VPACKSSDW    Z18, Z3, Z3
 	VPACKSSDW    Z2, Z1, Z1
 	CMPL         R10, $+3
-	JNE          other79
+	JNE          other76
 	VPSRLW       $0x07, Z17, Z17
 	VPSRLW       $0x07, Z3, Z3
 	VPACKUSWB    Z3, Z17, Z17
@@ -1361,7 +1346,7 @@ halfdone78:
 	VMOVNTPS     Z17, (SI)
 	ADDQ         $+64, SI
 
-stored81:
+stored78:
 	SUBQ $-128, DX
 	SUBQ $+64, R11
 	CMPQ R11, $+64
@@ -1433,7 +1418,7 @@ grouplast:
 	VPACKSSDW   Z2, Z3, Z0
 	VPACKSSDW   Z17, Z16, Z1
 	CMPL        R10, $+3
-	JNE         other82
+	JNE         other79
 	VPSRLW      $0x07, Z20, Z20
 	VPSRLW      $0x07, Z22, Z22
 	VPACKUSWB   Z22, Z20, Z20
@@ -1444,7 +1429,7 @@ grouplast:
 	VMOVUPS     Z20, (SI)
 	ADDQ        $+64, SI
 
-stored84:
+stored81:
 	SUBQ $-128, DX
 	SUBQ $+64, R11
 	JMP  groupwhole
@@ -1593,27 +1578,11 @@ groupstage:
 
 groupstaged:
 	MOVQ 704(SP), SI
-	CMPL layout+52(FP), $+1
-	JLT  nibbles85
-	JEQ  crumbs86
+	MOVL layout+52(FP), R14
 	LEAQ (SP), AX
 	MOVQ SI, CX
-	CALL ·stageOut8AVX512(SB)
-	JMP  stored87
-
-nibbles85:
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut4AVX512(SB)
-	JMP  stored87
-
-crumbs86:
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut2AVX512(SB)
-
-stored87:
-	JMP return
+	CALL ·stageOutCodesAVX512(SB)
+	JMP  return
 
 groupending:
 	MOVQ DI, 1392(SP)
@@ -1671,13 +1640,13 @@ longstream:
 	LEAQ     (DX)(CX*1), AX
 	CALL     ·fetch128AVX512(SB)
 	CMPL     R9, $+2
-	JNE      half88
+	JNE      half82
 	VPERMW.Z (DX), Z9, K6, Z0
 	VPERMW.Z (DX), Z8, K6, Z1
 	VPERMW.Z 64(DX), Z9, K6, Z2
 	VPERMW.Z 64(DX), Z8, K6, Z3
 
-halfdone89:
+halfdone83:
 	VMULPS      Z4, Z0, Z16
 	VFMADD231PS Z5, Z0, Z16
 	VMULPS      Z4, Z1, Z0
@@ -1715,7 +1684,7 @@ halfdone89:
 	VPACKSSDW   Z18, Z3, Z3
 	VPACKSSDW   Z2, Z1, Z1
 	CMPL        R10, $+3
-	JNE         other90
+	JNE         other84
 	VPSRLW      $0x07, Z17, Z17
 	VPSRLW      $0x07, Z3, Z3
 	VPACKUSWB   Z3, Z17, Z17
@@ -1726,7 +1695,7 @@ halfdone89:
 	VMOVNTPS    Z17, (SI)
 	ADDQ        $+64, SI
 
-stored92:
+stored86:
 	SUBQ $-128, DX
 	SUBQ $+64, DI
 	CMPQ DI, $+64
@@ -1846,39 +1815,23 @@ listed43:
 longstaged:
 	ADDQ $+64, DI
 	MOVQ 704(SP), SI
-	CMPL layout+52(FP), $+1
-	JLT  nibbles93
-	JEQ  crumbs94
+	MOVL layout+52(FP), R14
 	LEAQ (SP), AX
 	MOVQ SI, CX
-	CALL ·stageOut8AVX512(SB)
-	JMP  stored95
-
-nibbles93:
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut4AVX512(SB)
-	JMP  stored95
-
-crumbs94:
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut2AVX512(SB)
-
-stored95:
-	JMP longend
+	CALL ·stageOutCodesAVX512(SB)
+	JMP  longend
 
 short2stream:
 	LEAQ     (DX)(CX*1), AX
 	CALL     ·fetch128AVX512(SB)
 	CMPL     R9, $+2
-	JNE      half96
+	JNE      half87
 	VPERMW.Z (DX), Z9, K6, Z0
 	VPERMW.Z (DX), Z8, K6, Z1
 	VPERMW.Z 64(DX), Z9, K6, Z2
 	VPERMW.Z 64(DX), Z8, K6, Z3
 
-halfdone97:
+halfdone88:
 	VMULPS.BCST       (R8), Z0, Z4
 	VFMSUB231PS.BCST  (BX), Z4, Z0
 	VFNMADD231PS.BCST (R8), Z0, Z4
@@ -1920,7 +1873,7 @@ halfdone97:
 	VPACKSSDW         Z16, Z3, Z3
 	VPACKSSDW         Z2, Z1, Z1
 	CMPL              R10, $+3
-	JNE               other98
+	JNE               other89
 	VPSRLW            $0x07, Z5, Z5
 	VPSRLW            $0x07, Z3, Z3
 	VPACKUSWB         Z3, Z5, Z5
@@ -1931,7 +1884,7 @@ halfdone97:
 	VMOVNTPS          Z5, (SI)
 	ADDQ              $+64, SI
 
-stored100:
+stored91:
 	ADDQ $+8, BX
 	ADDQ $+8, R8
 	SUBQ $-128, DX
@@ -2012,13 +1965,13 @@ short4stream:
 	LEAQ     (DX)(CX*1), AX
 	CALL     ·fetch128AVX512(SB)
 	CMPL     R9, $+2
-	JNE      half101
+	JNE      half92
 	VPERMW.Z (DX), Z9, K6, Z0
 	VPERMW.Z (DX), Z8, K6, Z1
 	VPERMW.Z 64(DX), Z9, K6, Z2
 	VPERMW.Z 64(DX), Z8, K6, Z3
 
-halfdone102:
+halfdone93:
 	VMULPS.BCST       (R8), Z0, Z4
 	VFMSUB231PS.BCST  (BX), Z4, Z0
 	VFNMADD231PS.BCST (R8), Z0, Z4
@@ -2060,7 +2013,7 @@ halfdone102:
 	VPACKSSDW         Z16, Z3, Z3
 	VPACKSSDW         Z2, Z1, Z1
 	CMPL              R10, $+3
-	JNE               other103
+	JNE               other94
 	VPSRLW            $0x07, Z5, Z5
 	VPSRLW            $0x07, Z3, Z3
 	VPACKUSWB         Z3, Z5, Z5
@@ -2071,7 +2024,7 @@ halfdone102:
 	VMOVNTPS          Z5, (SI)
 	ADDQ              $+64, SI
 
-stored105:
+stored96:
 	ADDQ $+16, BX
 	ADDQ $+16, R8
 	SUBQ $-128, DX
@@ -2200,82 +2153,82 @@ lanestage:
 	LEAQ 448(SP), R8
 	JMP  laneloop
 
-half77:
+half74:
 	VCVTPH2PS (DX), Z0
 	VCVTPH2PS 32(DX), Z1
 	VCVTPH2PS 64(DX), Z2
 	VCVTPH2PS 96(DX), Z3
-	JMP       halfdone78
+	JMP       halfdone75
 
-other79:
+other76:
 	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z16, Z17
 	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z1, Z3
 	VPSRLW     $0x0c, Z17, Z17
 	VPSRLW     $0x0c, Z3, Z3
 	VPACKUSWB  Z3, Z17, Z17
 	VPERMD     Z17, Z7, Z17
-	JGT        listed80
+	JGT        listed77
 	VPMADDUBSW constantsAVX512<>+320(SB), Z17, Z17
 	VPMOVWB    Z17, Y17
 	VMOVNTPS   Y17, (SI)
 	ADDQ       $+32, SI
-	JMP        stored81
+	JMP        stored78
 
-listed80:
+listed77:
 	VMOVUPS  constantsAVX512<>+384(SB), Z3
 	VPSHUFB  Z17, Z3, Z17
 	VMOVNTPS Z17, (SI)
 	ADDQ     $+64, SI
-	JMP      stored81
+	JMP      stored78
 
-other82:
+other79:
 	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z0, Z20
 	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z1, Z22
 	VPSRLW     $0x0c, Z20, Z20
 	VPSRLW     $0x0c, Z22, Z22
 	VPACKUSWB  Z22, Z20, Z20
 	VPERMD     Z20, Z7, Z20
-	JGT        listed83
+	JGT        listed80
 	VPMADDUBSW constantsAVX512<>+320(SB), Z20, Z20
 	VPMOVWB    Z20, Y20
 	VMOVUPS    Y20, (SI)
 	ADDQ       $+32, SI
-	JMP        stored84
+	JMP        stored81
 
-listed83:
+listed80:
 	VMOVUPS constantsAVX512<>+384(SB), Z22
 	VPSHUFB Z20, Z22, Z20
 	VMOVUPS Z20, (SI)
 	ADDQ    $+64, SI
-	JMP     stored84
+	JMP     stored81
 
-half88:
+half82:
 	VCVTPH2PS (DX), Z0
 	VCVTPH2PS 32(DX), Z1
 	VCVTPH2PS 64(DX), Z2
 	VCVTPH2PS 96(DX), Z3
-	JMP       halfdone89
+	JMP       halfdone83
 
-other90:
+other84:
 	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z16, Z17
 	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z1, Z3
 	VPSRLW     $0x0c, Z17, Z17
 	VPSRLW     $0x0c, Z3, Z3
 	VPACKUSWB  Z3, Z17, Z17
 	VPERMD     Z17, Z7, Z17
-	JGT        listed91
+	JGT        listed85
 	VPMADDUBSW constantsAVX512<>+320(SB), Z17, Z17
 	VPMOVWB    Z17, Y17
 	VMOVNTPS   Y17, (SI)
 	ADDQ       $+32, SI
-	JMP        stored92
+	JMP        stored86
 
-listed91:
+listed85:
 	VMOVUPS  constantsAVX512<>+384(SB), Z3
 	VPSHUFB  Z17, Z3, Z17
 	VMOVNTPS Z17, (SI)
 	ADDQ     $+64, SI
-	JMP      stored92
+	JMP      stored86
 
 longstage:
 	MOVQ SI, 704(SP)
@@ -2287,61 +2240,61 @@ longstage:
 	LEAQ 64(SP), DX
 	JMP  longloop
 
-half96:
+half87:
 	VCVTPH2PS (DX), Z0
 	VCVTPH2PS 32(DX), Z1
 	VCVTPH2PS 64(DX), Z2
 	VCVTPH2PS 96(DX), Z3
-	JMP       halfdone97
+	JMP       halfdone88
 
-other98:
+other89:
 	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z4, Z5
 	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z1, Z3
 	VPSRLW     $0x0c, Z5, Z5
 	VPSRLW     $0x0c, Z3, Z3
 	VPACKUSWB  Z3, Z5, Z5
 	VPERMD     Z5, Z7, Z5
-	JGT        listed99
+	JGT        listed90
 	VPMADDUBSW constantsAVX512<>+320(SB), Z5, Z5
 	VPMOVWB    Z5, Y5
 	VMOVNTPS   Y5, (SI)
 	ADDQ       $+32, SI
-	JMP        stored100
+	JMP        stored91
 
-listed99:
+listed90:
 	VMOVUPS  constantsAVX512<>+384(SB), Z3
 	VPSHUFB  Z5, Z3, Z5
 	VMOVNTPS Z5, (SI)
 	ADDQ     $+64, SI
-	JMP      stored100
+	JMP      stored91
 
-half101:
+half92:
 	VCVTPH2PS (DX), Z0
 	VCVTPH2PS 32(DX), Z1
 	VCVTPH2PS 64(DX), Z2
 	VCVTPH2PS 96(DX), Z3
-	JMP       halfdone102
+	JMP       halfdone93
 
-other103:
+other94:
 	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z4, Z5
 	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z1, Z3
 	VPSRLW     $0x0c, Z5, Z5
 	VPSRLW     $0x0c, Z3, Z3
 	VPACKUSWB  Z3, Z5, Z5
 	VPERMD     Z5, Z7, Z5
-	JGT        listed104
+	JGT        listed95
 	VPMADDUBSW constantsAVX512<>+320(SB), Z5, Z5
 	VPMOVWB    Z5, Y5
 	VMOVNTPS   Y5, (SI)
 	ADDQ       $+32, SI
-	JMP        stored105
+	JMP        stored96
 
-listed104:
+listed95:
 	VMOVUPS  constantsAVX512<>+384(SB), Z3
 	VPSHUFB  Z5, Z3, Z5
 	VMOVNTPS Z5, (SI)
 	ADDQ     $+64, SI
-	JMP      stored105
+	JMP      stored96
 
 spread:
 	LEAQ 192(SP), AX
@@ -2357,13 +2310,13 @@ spread:
 
 rare:
 	CMPL     R9, $+2
-	JNE      half106
+	JNE      half97
 	VPERMW.Z (DX), Z9, K6, Z0
 	VPERMW.Z (DX), Z8, K6, Z1
 	VPERMW.Z 64(DX), Z9, K6, Z2
 	VPERMW.Z 64(DX), Z8, K6, Z3
 
-halfdone107:
+halfdone98:
 	VMOVUPS      (BX), Z4
 	VDIVPS       Z4, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
@@ -2418,7 +2371,7 @@ halfdone107:
 	VBROADCASTSS nan+48(FP), Z3
 	VPANDD       Z3, Z1, Z1
 	CMPL         R10, $+3
-	JNE          other108
+	JNE          other99
 	VPSRLW       $0x07, Z5, Z5
 	VPSRLW       $0x07, Z4, Z4
 	VPACKUSWB    Z4, Z5, Z5
@@ -2430,7 +2383,7 @@ halfdone107:
 	VMOVUPS      Z5, (SI)
 	ADDQ         $+64, SI
 
-stored110:
+stored101:
 	CMPQ         744(SP), $+5
 	JEQ          laneback
 	MOVQ         720(SP), BX
@@ -2457,34 +2410,34 @@ longresume:
 	VMULPS       Z5, Z1, Z4
 	JMP          longback
 
-half106:
+half97:
 	VCVTPH2PS (DX), Z0
 	VCVTPH2PS 32(DX), Z1
 	VCVTPH2PS 64(DX), Z2
 	VCVTPH2PS 96(DX), Z3
-	JMP       halfdone107
+	JMP       halfdone98
 
-other108:
+other99:
 	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z0, Z5
 	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z2, Z4
 	VPSRLW     $0x0c, Z5, Z5
 	VPSRLW     $0x0c, Z4, Z4
 	VPACKUSWB  Z4, Z5, Z5
 	VPERMD     Z5, Z7, Z5
-	JGT        listed109
+	JGT        listed100
 	VPMADDUBSW constantsAVX512<>+320(SB), Z5, Z5
 	VPMOVWB    Z5, Y5
 	VMOVUPS    Y5, (SI)
 	ADDQ       $+32, SI
-	JMP        stored110
+	JMP        stored101
 
-listed109:
+listed100:
 	VMOVUPS constantsAVX512<>+384(SB), Z4
 	VPSHUFB Z5, Z4, Z5
 	VPORD   Z1, Z5, Z5
 	VMOVUPS Z5, (SI)
 	ADDQ    $+64, SI
-	JMP     stored110
+	JMP     stored101
 
 // func QuantizeFpPowerOfTwoF16BF16AVX512(q *uint8, x *uint16, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, layout int32, elem int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
@@ -3331,26 +3284,11 @@ laneback:
 	JGE   lanestage
 	ADDQ  $+64, DI
 	MOVQ  448(SP), SI
-	CMPL  layout+44(FP), $+1
-	JLT   nibbles57
-	JEQ   crumbs58
+	MOVL  layout+44(FP), R14
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
-	CALL  ·stageOut8AVX512(SB)
-	JMP   stored59
+	CALL  ·stageOutCodesAVX512(SB)
 
-nibbles57:
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut4AVX512(SB)
-	JMP  stored59
-
-crumbs58:
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut2AVX512(SB)
-
-stored59:
 laneend:
 	CMPQ 1136(SP), $+1
 	JEQ  groupodddone
@@ -3375,13 +3313,13 @@ groupstream:
 	LEAQ     (DX)(CX*1), AX
 	CALL     ·fetch128AVX512(SB)
 	CMPL     R8, $+2
-	JNE      half60
+	JNE      half57
 	VPERMW.Z (DX), Z9, K6, Z0
 	VPERMW.Z (DX), Z8, K6, Z1
 	VPERMW.Z 64(DX), Z9, K6, Z2
 	VPERMW.Z 64(DX), Z8, K6, Z3
 
-halfdone61:
+halfdone58:
 	VMULPS      Z5, Z0, Z0
 	VMULPS      Z5, Z1, Z1
 	VMULPS      Z5, Z2, Z2
@@ -3415,7 +3353,7 @@ halfdone61:
 	VPACKSSDW   Z17, Z4, Z4
 	VPACKSSDW   Z3, Z2, Z2
 	CMPL        R9, $+3
-	JNE         other62
+	JNE         other59
 	VPSRLW      $0x07, Z16, Z16
 	VPSRLW      $0x07, Z4, Z4
 	VPACKUSWB   Z4, Z16, Z16
@@ -3426,7 +3364,7 @@ halfdone61:
 	VMOVNTPS    Z16, (SI)
 	ADDQ        $+64, SI
 
-stored64:
+stored61:
 	SUBQ $-128, DX
 	SUBQ $+64, R11
 	CMPQ R11, $+64
@@ -3498,7 +3436,7 @@ grouplast:
 	VPACKSSDW   Z3, Z4, Z0
 	VPACKSSDW   Z16, Z2, Z1
 	CMPL        R9, $+3
-	JNE         other65
+	JNE         other62
 	VPSRLW      $0x07, Z19, Z19
 	VPSRLW      $0x07, Z21, Z21
 	VPACKUSWB   Z21, Z19, Z19
@@ -3509,7 +3447,7 @@ grouplast:
 	VMOVUPS     Z19, (SI)
 	ADDQ        $+64, SI
 
-stored67:
+stored64:
 	SUBQ $-128, DX
 	SUBQ $+64, R11
 	JMP  groupwhole
@@ -3658,27 +3596,11 @@ groupstage:
 
 groupstaged:
 	MOVQ 448(SP), SI
-	CMPL layout+44(FP), $+1
-	JLT  nibbles68
-	JEQ  crumbs69
+	MOVL layout+44(FP), R14
 	LEAQ (SP), AX
 	MOVQ SI, CX
-	CALL ·stageOut8AVX512(SB)
-	JMP  stored70
-
-nibbles68:
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut4AVX512(SB)
-	JMP  stored70
-
-crumbs69:
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut2AVX512(SB)
-
-stored70:
-	JMP return
+	CALL ·stageOutCodesAVX512(SB)
+	JMP  return
 
 groupending:
 	MOVQ DI, 1128(SP)
@@ -3726,13 +3648,13 @@ short2stream:
 	LEAQ     (DX)(CX*1), AX
 	CALL     ·fetch128AVX512(SB)
 	CMPL     R8, $+2
-	JNE      half71
+	JNE      half65
 	VPERMW.Z (DX), Z9, K6, Z0
 	VPERMW.Z (DX), Z8, K6, Z1
 	VPERMW.Z 64(DX), Z9, K6, Z2
 	VPERMW.Z 64(DX), Z8, K6, Z3
 
-halfdone72:
+halfdone66:
 	VMULPS.BCST (BX), Z0, Z0
 	VMULPS.BCST (BX), Z1, Z1
 	VMULPS.BCST 4(BX), Z2, Z2
@@ -3766,7 +3688,7 @@ halfdone72:
 	VPACKSSDW   Z16, Z4, Z4
 	VPACKSSDW   Z3, Z2, Z2
 	CMPL        R9, $+3
-	JNE         other73
+	JNE         other67
 	VPSRLW      $0x07, Z5, Z5
 	VPSRLW      $0x07, Z4, Z4
 	VPACKUSWB   Z4, Z5, Z5
@@ -3777,7 +3699,7 @@ halfdone72:
 	VMOVNTPS    Z5, (SI)
 	ADDQ        $+64, SI
 
-stored75:
+stored69:
 	ADDQ $+8, BX
 	SUBQ $-128, DX
 	SUBQ $+2, R11
@@ -3857,13 +3779,13 @@ short4stream:
 	LEAQ     (DX)(CX*1), AX
 	CALL     ·fetch128AVX512(SB)
 	CMPL     R8, $+2
-	JNE      half76
+	JNE      half70
 	VPERMW.Z (DX), Z9, K6, Z0
 	VPERMW.Z (DX), Z8, K6, Z1
 	VPERMW.Z 64(DX), Z9, K6, Z2
 	VPERMW.Z 64(DX), Z8, K6, Z3
 
-halfdone77:
+halfdone71:
 	VMULPS.BCST (BX), Z0, Z0
 	VMULPS.BCST 4(BX), Z1, Z1
 	VMULPS.BCST 8(BX), Z2, Z2
@@ -3897,7 +3819,7 @@ halfdone77:
 	VPACKSSDW   Z16, Z4, Z4
 	VPACKSSDW   Z3, Z2, Z2
 	CMPL        R9, $+3
-	JNE         other78
+	JNE         other72
 	VPSRLW      $0x07, Z5, Z5
 	VPSRLW      $0x07, Z4, Z4
 	VPACKUSWB   Z4, Z5, Z5
@@ -3908,7 +3830,7 @@ halfdone77:
 	VMOVNTPS    Z5, (SI)
 	ADDQ        $+64, SI
 
-stored80:
+stored74:
 	ADDQ $+16, BX
 	SUBQ $-128, DX
 	SUBQ $+4, R11
@@ -4031,110 +3953,110 @@ lanestage:
 	LEAQ 192(SP), BX
 	JMP  laneloop
 
-half60:
+half57:
 	VCVTPH2PS (DX), Z0
 	VCVTPH2PS 32(DX), Z1
 	VCVTPH2PS 64(DX), Z2
 	VCVTPH2PS 96(DX), Z3
-	JMP       halfdone61
+	JMP       halfdone58
 
-other62:
+other59:
 	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z0, Z16
 	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z2, Z4
 	VPSRLW     $0x0c, Z16, Z16
 	VPSRLW     $0x0c, Z4, Z4
 	VPACKUSWB  Z4, Z16, Z16
 	VPERMD     Z16, Z7, Z16
-	JGT        listed63
+	JGT        listed60
 	VPMADDUBSW constantsAVX512<>+320(SB), Z16, Z16
 	VPMOVWB    Z16, Y16
 	VMOVNTPS   Y16, (SI)
 	ADDQ       $+32, SI
-	JMP        stored64
+	JMP        stored61
 
-listed63:
+listed60:
 	VMOVUPS  constantsAVX512<>+384(SB), Z4
 	VPSHUFB  Z16, Z4, Z16
 	VMOVNTPS Z16, (SI)
 	ADDQ     $+64, SI
-	JMP      stored64
+	JMP      stored61
 
-other65:
+other62:
 	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z0, Z19
 	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z1, Z21
 	VPSRLW     $0x0c, Z19, Z19
 	VPSRLW     $0x0c, Z21, Z21
 	VPACKUSWB  Z21, Z19, Z19
 	VPERMD     Z19, Z7, Z19
-	JGT        listed66
+	JGT        listed63
 	VPMADDUBSW constantsAVX512<>+320(SB), Z19, Z19
 	VPMOVWB    Z19, Y19
 	VMOVUPS    Y19, (SI)
 	ADDQ       $+32, SI
-	JMP        stored67
+	JMP        stored64
 
-listed66:
+listed63:
 	VMOVUPS constantsAVX512<>+384(SB), Z21
 	VPSHUFB Z19, Z21, Z19
 	VMOVUPS Z19, (SI)
 	ADDQ    $+64, SI
-	JMP     stored67
+	JMP     stored64
 
-half71:
+half65:
 	VCVTPH2PS (DX), Z0
 	VCVTPH2PS 32(DX), Z1
 	VCVTPH2PS 64(DX), Z2
 	VCVTPH2PS 96(DX), Z3
-	JMP       halfdone72
+	JMP       halfdone66
 
-other73:
+other67:
 	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z0, Z5
 	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z2, Z4
 	VPSRLW     $0x0c, Z5, Z5
 	VPSRLW     $0x0c, Z4, Z4
 	VPACKUSWB  Z4, Z5, Z5
 	VPERMD     Z5, Z7, Z5
-	JGT        listed74
+	JGT        listed68
 	VPMADDUBSW constantsAVX512<>+320(SB), Z5, Z5
 	VPMOVWB    Z5, Y5
 	VMOVNTPS   Y5, (SI)
 	ADDQ       $+32, SI
-	JMP        stored75
+	JMP        stored69
 
-listed74:
+listed68:
 	VMOVUPS  constantsAVX512<>+384(SB), Z4
 	VPSHUFB  Z5, Z4, Z5
 	VMOVNTPS Z5, (SI)
 	ADDQ     $+64, SI
-	JMP      stored75
+	JMP      stored69
 
-half76:
+half70:
 	VCVTPH2PS (DX), Z0
 	VCVTPH2PS 32(DX), Z1
 	VCVTPH2PS 64(DX), Z2
 	VCVTPH2PS 96(DX), Z3
-	JMP       halfdone77
+	JMP       halfdone71
 
-other78:
+other72:
 	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z0, Z5
 	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z2, Z4
 	VPSRLW     $0x0c, Z5, Z5
 	VPSRLW     $0x0c, Z4, Z4
 	VPACKUSWB  Z4, Z5, Z5
 	VPERMD     Z5, Z7, Z5
-	JGT        listed79
+	JGT        listed73
 	VPMADDUBSW constantsAVX512<>+320(SB), Z5, Z5
 	VPMOVWB    Z5, Y5
 	VMOVNTPS   Y5, (SI)
 	ADDQ       $+32, SI
-	JMP        stored80
+	JMP        stored74
 
-listed79:
+listed73:
 	VMOVUPS  constantsAVX512<>+384(SB), Z4
 	VPSHUFB  Z5, Z4, Z5
 	VMOVNTPS Z5, (SI)
 	ADDQ     $+64, SI
-	JMP      stored80
+	JMP      stored74
 
 spread:
 	LEAQ 192(SP), AX
@@ -4145,13 +4067,13 @@ spread:
 
 rare:
 	CMPL     R8, $+2
-	JNE      half81
+	JNE      half75
 	VPERMW.Z (DX), Z9, K6, Z0
 	VPERMW.Z (DX), Z8, K6, Z1
 	VPERMW.Z 64(DX), Z9, K6, Z2
 	VPERMW.Z 64(DX), Z8, K6, Z3
 
-halfdone82:
+halfdone76:
 	VMOVUPS      (BX), Z4
 	VMULPS       Z4, Z0, Z0
 	VPANDD       Z11, Z0, Z4
@@ -4206,7 +4128,7 @@ halfdone82:
 	VBROADCASTSS nan+40(FP), Z3
 	VPANDD       Z3, Z1, Z1
 	CMPL         R9, $+3
-	JNE          other83
+	JNE          other77
 	VPSRLW       $0x07, Z5, Z5
 	VPSRLW       $0x07, Z4, Z4
 	VPACKUSWB    Z4, Z5, Z5
@@ -4218,7 +4140,7 @@ halfdone82:
 	VMOVUPS      Z5, (SI)
 	ADDQ         $+64, SI
 
-stored85:
+stored79:
 	CMPQ         480(SP), $+4
 	JEQ          laneback
 	MOVQ         464(SP), BX
@@ -4229,34 +4151,34 @@ stored85:
 	VBROADCASTSS (BX), Z5
 	JMP          groupback
 
-half81:
+half75:
 	VCVTPH2PS (DX), Z0
 	VCVTPH2PS 32(DX), Z1
 	VCVTPH2PS 64(DX), Z2
 	VCVTPH2PS 96(DX), Z3
-	JMP       halfdone82
+	JMP       halfdone76
 
-other83:
+other77:
 	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z0, Z5
 	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z2, Z4
 	VPSRLW     $0x0c, Z5, Z5
 	VPSRLW     $0x0c, Z4, Z4
 	VPACKUSWB  Z4, Z5, Z5
 	VPERMD     Z5, Z7, Z5
-	JGT        listed84
+	JGT        listed78
 	VPMADDUBSW constantsAVX512<>+320(SB), Z5, Z5
 	VPMOVWB    Z5, Y5
 	VMOVUPS    Y5, (SI)
 	ADDQ       $+32, SI
-	JMP        stored85
+	JMP        stored79
 
-listed84:
+listed78:
 	VMOVUPS constantsAVX512<>+384(SB), Z4
 	VPSHUFB Z5, Z4, Z5
 	VPORD   Z1, Z5, Z5
 	VMOVUPS Z5, (SI)
 	ADDQ    $+64, SI
-	JMP     stored85
+	JMP     stored79
 
 DATA constantsAVX512<>+0(SB)/4, $0x7f800000
 DATA constantsAVX512<>+4(SB)/4, $0x7fffffff

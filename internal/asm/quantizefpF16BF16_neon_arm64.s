@@ -68,7 +68,7 @@ groups:
 	ADD R14<<2, R3, R16
 	MOVD R16, 440(RSP)
 	ADD $240, RSP, R16
-	CALL ·number1NEON(SB)
+	CALL ·numberNEON(SB)
 groupbegin:
 	CMP $16, R0
 	BLT grouptail
@@ -293,24 +293,10 @@ grouptail:
 	B grouploop
 groupstaged:
 	MOVD 192(RSP), R1
-	MOVWU layout+52(FP), R16
-	CMP $1, R16
-	BLT nibbles11
-	BEQ crumbs12
+	MOVWU layout+52(FP), R19
 	ADD $16, RSP, R16
 	MOVD R1, R17
-	CALL ·stageOut8NEON(SB)
-	B stored13
-nibbles11:
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut4NEON(SB)
-	B stored13
-crumbs12:
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut2NEON(SB)
-stored13:
+	CALL ·stageOutCodesNEON(SB)
 groupdone:
 	RET
 longs:
@@ -332,14 +318,14 @@ longs:
 	BLT longstage
 longloop:
 	CMP $2, R5
-	BNE half14
+	BNE half11
 	FMOVQ (R2), F1
 	WORD $0x2e613820 // shll v0.4s, v1.4h, #16
 	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
 	FMOVQ 16(R2), F3
 	WORD $0x2e613862 // shll v2.4s, v3.4h, #16
 	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
-halfdone15:
+halfdone12:
 	WORD $0x6e26dc04 // fmul v4.4s, v0.4s, v6.4s
 	VFMLA V7.S4, V0.S4, V4.S4
 	WORD $0x6e26dc20 // fmul v0.4s, v1.4s, v6.4s
@@ -381,7 +367,7 @@ halfdone15:
 	VADD V5.H8, V0.H8, V0.H8
 	VUZP2 V2.H8, V1.H8, V1.H8
 	CMP $3, R6
-	BNE other16
+	BNE other13
 	WORD $0x2e212862 // sqxtun v2.8b, v3.8h
 	WORD $0x6e212802 // sqxtun2 v2.16b, v0.8h
 	VUZP2 V1.B16, V4.B16, V5.B16
@@ -390,7 +376,7 @@ halfdone15:
 	VORR V5.B16, V2.B16, V2.B16
 	FMOVQ F2, (R1)
 	ADD $16, R1, R1
-stored18:
+stored15:
 longback:
 	ADD $32, R2, R2
 	SUB $16, R0, R0
@@ -402,24 +388,10 @@ longtail:
 	BGE longstage
 	ADD $16, R0, R0
 	MOVD 192(RSP), R1
-	MOVWU layout+52(FP), R16
-	CMP $1, R16
-	BLT nibbles19
-	BEQ crumbs20
+	MOVWU layout+52(FP), R19
 	ADD $16, RSP, R16
 	MOVD R1, R17
-	CALL ·stageOut8NEON(SB)
-	B stored21
-nibbles19:
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut4NEON(SB)
-	B stored21
-crumbs20:
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut2NEON(SB)
-stored21:
+	CALL ·stageOutCodesNEON(SB)
 longend:
 	ADD $4, R3, R3
 	ADD $4, R4, R4
@@ -435,14 +407,14 @@ lanerow:
 	BLT lanestage
 laneloop:
 	CMP $2, R5
-	BNE half22
+	BNE half16
 	FMOVQ (R2), F1
 	WORD $0x2e613820 // shll v0.4s, v1.4h, #16
 	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
 	FMOVQ 16(R2), F3
 	WORD $0x2e613862 // shll v2.4s, v3.4h, #16
 	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
-halfdone23:
+halfdone17:
 	FMOVQ (R4), F4
 	WORD $0x6e24dc05 // fmul v5.4s, v0.4s, v4.4s
 	FMOVQ (R3), F6
@@ -500,7 +472,7 @@ halfdone23:
 	VADD V4.H8, V3.H8, V3.H8
 	VUZP2 V2.H8, V1.H8, V1.H8
 	CMP $3, R6
-	BNE other24
+	BNE other18
 	WORD $0x2e212802 // sqxtun v2.8b, v0.8h
 	WORD $0x6e212862 // sqxtun2 v2.16b, v3.8h
 	VUZP2 V1.B16, V5.B16, V4.B16
@@ -509,7 +481,7 @@ halfdone23:
 	VORR V4.B16, V2.B16, V2.B16
 	FMOVQ F2, (R1)
 	ADD $16, R1, R1
-stored26:
+stored20:
 laneback:
 	ADD $32, R2, R2
 	ADD $64, R3, R3
@@ -523,24 +495,10 @@ lanetail:
 	BGE lanestage
 	ADD $16, R0, R0
 	MOVD 192(RSP), R1
-	MOVWU layout+52(FP), R16
-	CMP $1, R16
-	BLT nibbles27
-	BEQ crumbs28
+	MOVWU layout+52(FP), R19
 	ADD $16, RSP, R16
 	MOVD R1, R17
-	CALL ·stageOut8NEON(SB)
-	B stored29
-nibbles27:
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut4NEON(SB)
-	B stored29
-crumbs28:
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut2NEON(SB)
-stored29:
+	CALL ·stageOutCodesNEON(SB)
 laneend:
 	MOVD 456(RSP), R16
 	CMP $1, R16
@@ -635,12 +593,12 @@ groupodd:
 grouprepeat:
 	ADD $528, RSP, R16
 	MOVD R3, R17
-	CALL ·repeat1NEON(SB)
+	CALL ·repeatNEON(SB)
 	MOVD R17, 672(RSP)
 	ADD $528, RSP, R3
 	ADD $744, RSP, R16
 	MOVD R4, R17
-	CALL ·repeat1NEON(SB)
+	CALL ·repeatNEON(SB)
 	MOVD R17, 888(RSP)
 	ADD $744, RSP, R4
 	MOVD R15, R12
@@ -655,33 +613,33 @@ groupodddone:
 	BLT groupdone
 	SUB $32, R0, R0
 	B groupbegin
-half14:
+half11:
 	FMOVQ (R2), F1
 	WORD $0x0e217820 // fcvtl v0.4s, v1.4h
 	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
 	FMOVQ 16(R2), F3
 	WORD $0x0e217862 // fcvtl v2.4s, v3.4h
 	WORD $0x4e217863 // fcvtl2 v3.4s, v3.8h
-	B halfdone15
-other16:
+	B halfdone12
+other13:
 	WORD $0x2e212862 // sqxtun v2.8b, v3.8h
 	WORD $0x6e212802 // sqxtun2 v2.16b, v0.8h
 	VUZP2 V1.B16, V4.B16, V5.B16
 	VUMIN V13.B16, V2.B16, V2.B16
 	VUSHR $7, V5.B16, V5.B16
 	VSLI $3, V5.B16, V2.B16
-	BLT nibbles17
+	BLT nibbles14
 	VTBL V2.B16, [V8.B16], V2.B16
 	FMOVQ F2, (R1)
 	ADD $16, R1, R1
-	B stored18
-nibbles17:
+	B stored15
+nibbles14:
 	VUZP2 V2.B16, V2.B16, V5.B16
 	VUZP1 V2.B16, V2.B16, V2.B16
 	VSLI $4, V5.B16, V2.B16
 	FMOVD F2, (R1)
 	ADD $8, R1, R1
-	B stored18
+	B stored15
 longrare:
 	MOVD $2, R16
 	MOVD R16, 232(RSP)
@@ -695,33 +653,33 @@ longstage:
 	MOVD R2, 200(RSP)
 	ADD $32, RSP, R2
 	B longloop
-half22:
+half16:
 	FMOVQ (R2), F1
 	WORD $0x0e217820 // fcvtl v0.4s, v1.4h
 	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
 	FMOVQ 16(R2), F3
 	WORD $0x0e217862 // fcvtl v2.4s, v3.4h
 	WORD $0x4e217863 // fcvtl2 v3.4s, v3.8h
-	B halfdone23
-other24:
+	B halfdone17
+other18:
 	WORD $0x2e212802 // sqxtun v2.8b, v0.8h
 	WORD $0x6e212862 // sqxtun2 v2.16b, v3.8h
 	VUZP2 V1.B16, V5.B16, V4.B16
 	VUMIN V13.B16, V2.B16, V2.B16
 	VUSHR $7, V4.B16, V4.B16
 	VSLI $3, V4.B16, V2.B16
-	BLT nibbles25
+	BLT nibbles19
 	VTBL V2.B16, [V8.B16], V2.B16
 	FMOVQ F2, (R1)
 	ADD $16, R1, R1
-	B stored26
-nibbles25:
+	B stored20
+nibbles19:
 	VUZP2 V2.B16, V2.B16, V4.B16
 	VUZP1 V2.B16, V2.B16, V2.B16
 	VSLI $4, V4.B16, V2.B16
 	FMOVD F2, (R1)
 	ADD $8, R1, R1
-	B stored26
+	B stored20
 lanerare:
 	MOVD $3, R16
 	MOVD R16, 232(RSP)
@@ -748,24 +706,24 @@ lanestage:
 spread:
 	ADD $64, RSP, R16
 	MOVD R3, R17
-	CALL ·spread1NEON(SB)
+	CALL ·spreadNEON(SB)
 	MOVD R3, 208(RSP)
 	ADD $64, RSP, R3
 	ADD $128, RSP, R16
 	MOVD R4, R17
-	CALL ·spread1NEON(SB)
+	CALL ·spreadNEON(SB)
 	MOVD R4, 216(RSP)
 	ADD $128, RSP, R4
 rare:
 	CMP $2, R5
-	BNE half30
+	BNE half21
 	FMOVQ (R2), F1
 	WORD $0x2e613820 // shll v0.4s, v1.4h, #16
 	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
 	FMOVQ 16(R2), F3
 	WORD $0x2e613862 // shll v2.4s, v3.4h, #16
 	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
-halfdone31:
+halfdone22:
 	FMOVQ (R3), F4
 	WORD $0x6e24fc00 // fdiv v0.4s, v0.4s, v4.4s
 	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
@@ -823,7 +781,7 @@ halfdone31:
 	VDUP V1.S[0], V1.S4
 	VAND V1.B16, V4.B16, V4.B16
 	CMP $3, R6
-	BNE other32
+	BNE other23
 	WORD $0x2e2128e1 // sqxtun v1.8b, v7.8h
 	WORD $0x6e212a21 // sqxtun2 v1.16b, v17.8h
 	VUZP2 V2.B16, V0.B16, V3.B16
@@ -833,7 +791,7 @@ halfdone31:
 	VORR V4.B16, V1.B16, V1.B16
 	FMOVQ F1, (R1)
 	ADD $16, R1, R1
-stored34:
+stored25:
 	MOVD 232(RSP), R16
 	CMP $3, R16
 	BEQ laneback
@@ -861,34 +819,34 @@ longresume:
 	VFMLA V0.S4, V1.S4, V2.S4
 	WORD $0x6e27dc46 // fmul v6.4s, v2.4s, v7.4s
 	B longback
-half30:
+half21:
 	FMOVQ (R2), F1
 	WORD $0x0e217820 // fcvtl v0.4s, v1.4h
 	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
 	FMOVQ 16(R2), F3
 	WORD $0x0e217862 // fcvtl v2.4s, v3.4h
 	WORD $0x4e217863 // fcvtl2 v3.4s, v3.8h
-	B halfdone31
-other32:
+	B halfdone22
+other23:
 	WORD $0x2e2128e1 // sqxtun v1.8b, v7.8h
 	WORD $0x6e212a21 // sqxtun2 v1.16b, v17.8h
 	VUZP2 V2.B16, V0.B16, V3.B16
 	VUMIN V13.B16, V1.B16, V1.B16
 	VUSHR $7, V3.B16, V3.B16
 	VSLI $3, V3.B16, V1.B16
-	BLT nibbles33
+	BLT nibbles24
 	VTBL V1.B16, [V8.B16], V1.B16
 	VORR V4.B16, V1.B16, V1.B16
 	FMOVQ F1, (R1)
 	ADD $16, R1, R1
-	B stored34
-nibbles33:
+	B stored25
+nibbles24:
 	VUZP2 V1.B16, V1.B16, V3.B16
 	VUZP1 V1.B16, V1.B16, V1.B16
 	VSLI $4, V3.B16, V1.B16
 	FMOVD F1, (R1)
 	ADD $8, R1, R1
-	B stored34
+	B stored25
 
 // func QuantizeFpPowerOfTwoF16BF16NEON(q *uint8, x *uint16, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, layout int32, elem int32, groups int, length int, ahead int)
 
@@ -946,7 +904,7 @@ groups:
 	ADD R14<<2, R3, R16
 	MOVD R16, 368(RSP)
 	ADD $168, RSP, R16
-	CALL ·number1NEON(SB)
+	CALL ·numberNEON(SB)
 groupbegin:
 	CMP $16, R0
 	BLT grouptail
@@ -1138,24 +1096,10 @@ grouptail:
 	B grouploop
 groupstaged:
 	MOVD 128(RSP), R1
-	MOVWU layout+44(FP), R16
-	CMP $1, R16
-	BLT nibbles11
-	BEQ crumbs12
+	MOVWU layout+44(FP), R19
 	ADD $16, RSP, R16
 	MOVD R1, R17
-	CALL ·stageOut8NEON(SB)
-	B stored13
-nibbles11:
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut4NEON(SB)
-	B stored13
-crumbs12:
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut2NEON(SB)
-stored13:
+	CALL ·stageOutCodesNEON(SB)
 groupdone:
 	RET
 lanes:
@@ -1167,14 +1111,14 @@ lanerow:
 	BLT lanestage
 laneloop:
 	CMP $2, R4
-	BNE half14
+	BNE half11
 	FMOVQ (R2), F1
 	WORD $0x2e613820 // shll v0.4s, v1.4h, #16
 	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
 	FMOVQ 16(R2), F3
 	WORD $0x2e613862 // shll v2.4s, v3.4h, #16
 	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
-halfdone15:
+halfdone12:
 	FMOVQ (R3), F4
 	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
 	FMOVQ 16(R3), F4
@@ -1216,7 +1160,7 @@ halfdone15:
 	VADD V5.H8, V1.H8, V1.H8
 	VUZP2 V3.H8, V2.H8, V2.H8
 	CMP $3, R5
-	BNE other16
+	BNE other13
 	WORD $0x2e212883 // sqxtun v3.8b, v4.8h
 	WORD $0x6e212823 // sqxtun2 v3.16b, v1.8h
 	VUZP2 V2.B16, V0.B16, V5.B16
@@ -1225,7 +1169,7 @@ halfdone15:
 	VORR V5.B16, V3.B16, V3.B16
 	FMOVQ F3, (R1)
 	ADD $16, R1, R1
-stored18:
+stored15:
 laneback:
 	ADD $32, R2, R2
 	ADD $64, R3, R3
@@ -1238,24 +1182,10 @@ lanetail:
 	BGE lanestage
 	ADD $16, R0, R0
 	MOVD 128(RSP), R1
-	MOVWU layout+44(FP), R16
-	CMP $1, R16
-	BLT nibbles19
-	BEQ crumbs20
+	MOVWU layout+44(FP), R19
 	ADD $16, RSP, R16
 	MOVD R1, R17
-	CALL ·stageOut8NEON(SB)
-	B stored21
-nibbles19:
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut4NEON(SB)
-	B stored21
-crumbs20:
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut2NEON(SB)
-stored21:
+	CALL ·stageOutCodesNEON(SB)
 laneend:
 	MOVD 384(RSP), R16
 	CMP $1, R16
@@ -1346,7 +1276,7 @@ groupodd:
 grouprepeat:
 	ADD $456, RSP, R16
 	MOVD R3, R17
-	CALL ·repeat1NEON(SB)
+	CALL ·repeatNEON(SB)
 	MOVD R17, 600(RSP)
 	ADD $456, RSP, R3
 	MOVD R15, R12
@@ -1360,33 +1290,33 @@ groupodddone:
 	BLT groupdone
 	SUB $32, R0, R0
 	B groupbegin
-half14:
+half11:
 	FMOVQ (R2), F1
 	WORD $0x0e217820 // fcvtl v0.4s, v1.4h
 	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
 	FMOVQ 16(R2), F3
 	WORD $0x0e217862 // fcvtl v2.4s, v3.4h
 	WORD $0x4e217863 // fcvtl2 v3.4s, v3.8h
-	B halfdone15
-other16:
+	B halfdone12
+other13:
 	WORD $0x2e212883 // sqxtun v3.8b, v4.8h
 	WORD $0x6e212823 // sqxtun2 v3.16b, v1.8h
 	VUZP2 V2.B16, V0.B16, V5.B16
 	VUMIN V13.B16, V3.B16, V3.B16
 	VUSHR $7, V5.B16, V5.B16
 	VSLI $3, V5.B16, V3.B16
-	BLT nibbles17
+	BLT nibbles14
 	VTBL V3.B16, [V8.B16], V3.B16
 	FMOVQ F3, (R1)
 	ADD $16, R1, R1
-	B stored18
-nibbles17:
+	B stored15
+nibbles14:
 	VUZP2 V3.B16, V3.B16, V5.B16
 	VUZP1 V3.B16, V3.B16, V3.B16
 	VSLI $4, V5.B16, V3.B16
 	FMOVD F3, (R1)
 	ADD $8, R1, R1
-	B stored18
+	B stored15
 lanerare:
 	MOVD $2, R16
 	MOVD R16, 160(RSP)
@@ -1408,19 +1338,19 @@ lanestage:
 spread:
 	ADD $64, RSP, R16
 	MOVD R3, R17
-	CALL ·spread1NEON(SB)
+	CALL ·spreadNEON(SB)
 	MOVD R3, 144(RSP)
 	ADD $64, RSP, R3
 rare:
 	CMP $2, R4
-	BNE half22
+	BNE half16
 	FMOVQ (R2), F1
 	WORD $0x2e613820 // shll v0.4s, v1.4h, #16
 	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
 	FMOVQ 16(R2), F3
 	WORD $0x2e613862 // shll v2.4s, v3.4h, #16
 	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
-halfdone23:
+halfdone17:
 	FMOVQ (R3), F4
 	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
 	VAND V12.B16, V0.B16, V4.B16
@@ -1478,7 +1408,7 @@ halfdone23:
 	VDUP V1.S[0], V1.S4
 	VAND V1.B16, V4.B16, V4.B16
 	CMP $3, R5
-	BNE other24
+	BNE other18
 	WORD $0x2e212a01 // sqxtun v1.8b, v16.8h
 	WORD $0x6e212a41 // sqxtun2 v1.16b, v18.8h
 	VUZP2 V2.B16, V0.B16, V3.B16
@@ -1488,7 +1418,7 @@ halfdone23:
 	VORR V4.B16, V1.B16, V1.B16
 	FMOVQ F1, (R1)
 	ADD $16, R1, R1
-stored26:
+stored20:
 	MOVD 160(RSP), R16
 	CMP $2, R16
 	BEQ laneback
@@ -1496,31 +1426,31 @@ stored26:
 groupresume:
 	VLD1R (R3), [V7.S4]
 	B groupback
-half22:
+half16:
 	FMOVQ (R2), F1
 	WORD $0x0e217820 // fcvtl v0.4s, v1.4h
 	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
 	FMOVQ 16(R2), F3
 	WORD $0x0e217862 // fcvtl v2.4s, v3.4h
 	WORD $0x4e217863 // fcvtl2 v3.4s, v3.8h
-	B halfdone23
-other24:
+	B halfdone17
+other18:
 	WORD $0x2e212a01 // sqxtun v1.8b, v16.8h
 	WORD $0x6e212a41 // sqxtun2 v1.16b, v18.8h
 	VUZP2 V2.B16, V0.B16, V3.B16
 	VUMIN V13.B16, V1.B16, V1.B16
 	VUSHR $7, V3.B16, V3.B16
 	VSLI $3, V3.B16, V1.B16
-	BLT nibbles25
+	BLT nibbles19
 	VTBL V1.B16, [V8.B16], V1.B16
 	VORR V4.B16, V1.B16, V1.B16
 	FMOVQ F1, (R1)
 	ADD $16, R1, R1
-	B stored26
-nibbles25:
+	B stored20
+nibbles19:
 	VUZP2 V1.B16, V1.B16, V3.B16
 	VUZP1 V1.B16, V1.B16, V1.B16
 	VSLI $4, V3.B16, V1.B16
 	FMOVD F1, (R1)
 	ADD $8, R1, R1
-	B stored26
+	B stored20

@@ -269,27 +269,11 @@ grouptail:
 
 groupstaged:
 	MOVQ 416(SP), SI
-	CMPL layout+52(FP), $+1
-	JLT  nibbles7
-	JEQ  crumbs8
+	MOVL layout+52(FP), R14
 	LEAQ (SP), AX
 	MOVQ SI, CX
-	CALL ·stageOut8AVX2(SB)
-	JMP  stored9
-
-nibbles7:
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut4AVX2(SB)
-	JMP  stored9
-
-crumbs8:
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut2AVX2(SB)
-
-stored9:
-	JMP return
+	CALL ·stageOutCodesAVX2(SB)
+	JMP  return
 
 short2:
 	CMPQ R11, $+2
@@ -353,7 +337,7 @@ short2loop:
 	VMOVUPS      constantsAVX2<>+8(SB), Y4
 	VBROADCASTSS constantsAVX2<>+40(SB), Y6
 	CMPL         R9, $+3
-	JNE          other10
+	JNE          other7
 	VPSRLW       $0x07, Y5, Y5
 	VPSRLW       $0x07, Y2, Y2
 	VPACKUSWB    Y2, Y5, Y5
@@ -365,7 +349,7 @@ short2loop:
 	VMOVUPS      Y5, (SI)
 	ADDQ         $+32, SI
 
-stored12:
+stored9:
 short2back:
 	ADDQ $+8, BX
 	ADDQ $+8, R8
@@ -442,7 +426,7 @@ laneloop:
 	VMOVUPS      constantsAVX2<>+8(SB), Y5
 	VBROADCASTSS constantsAVX2<>+40(SB), Y6
 	CMPL         R9, $+3
-	JNE          other13
+	JNE          other10
 	VPSRLW       $0x07, Y1, Y1
 	VPSRLW       $0x07, Y3, Y3
 	VPACKUSWB    Y3, Y1, Y1
@@ -454,7 +438,7 @@ laneloop:
 	VMOVUPS      Y1, (SI)
 	ADDQ         $+32, SI
 
-stored15:
+stored12:
 laneback:
 	SUBQ  $-128, DX
 	SUBQ  $-128, BX
@@ -468,26 +452,11 @@ laneback:
 	JGE   lanestage
 	ADDQ  $+32, DI
 	MOVQ  416(SP), SI
-	CMPL  layout+52(FP), $+1
-	JLT   nibbles16
-	JEQ   crumbs17
+	MOVL  layout+52(FP), R14
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
-	CALL  ·stageOut8AVX2(SB)
-	JMP   stored18
+	CALL  ·stageOutCodesAVX2(SB)
 
-nibbles16:
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut4AVX2(SB)
-	JMP  stored18
-
-crumbs17:
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut2AVX2(SB)
-
-stored18:
 laneend:
 	CMPQ 824(SP), $+1
 	JEQ  groupodddone
@@ -561,7 +530,7 @@ groupstream:
 	VMOVUPS      constantsAVX2<>+8(SB), Y4
 	VBROADCASTSS constantsAVX2<>+40(SB), Y6
 	CMPL         R9, $+3
-	JNE          other19
+	JNE          other13
 	VPSRLW       $0x07, Y5, Y5
 	VPSRLW       $0x07, Y2, Y2
 	VPACKUSWB    Y2, Y5, Y5
@@ -573,7 +542,7 @@ groupstream:
 	VMOVNTPS     Y5, (SI)
 	ADDQ         $+32, SI
 
-stored21:
+stored15:
 	SUBQ $-128, DX
 	SUBQ $+32, R11
 	CMPQ R11, $+32
@@ -742,7 +711,7 @@ short2stream:
 	VMOVUPS      constantsAVX2<>+8(SB), Y4
 	VBROADCASTSS constantsAVX2<>+40(SB), Y6
 	CMPL         R9, $+3
-	JNE          other22
+	JNE          other16
 	VPSRLW       $0x07, Y5, Y5
 	VPSRLW       $0x07, Y2, Y2
 	VPACKUSWB    Y2, Y5, Y5
@@ -754,7 +723,7 @@ short2stream:
 	VMOVNTPS     Y5, (SI)
 	ADDQ         $+32, SI
 
-stored24:
+stored18:
 	ADDQ $+8, BX
 	ADDQ $+8, R8
 	SUBQ $-128, DX
@@ -763,7 +732,7 @@ stored24:
 	JGE  short2stream
 	JMP  few
 
-other10:
+other7:
 	VPAND      constantsAVX2<>+64(SB), Y1, Y1
 	VPOR       Y1, Y5, Y5
 	VPAND      constantsAVX2<>+64(SB), Y3, Y3
@@ -772,27 +741,27 @@ other10:
 	VPSRLW     $0x0c, Y2, Y2
 	VPACKUSWB  Y2, Y5, Y5
 	VPERMD     Y5, Y4, Y5
-	JGT        listed11
+	JGT        listed8
 	VPMADDUBSW constantsAVX2<>+96(SB), Y5, Y5
 	VPACKUSWB  Y5, Y5, Y5
 	VPERMQ     $0x08, Y5, Y5
 	VMOVUPS    X5, (SI)
 	ADDQ       $+16, SI
-	JMP        stored12
+	JMP        stored9
 
-listed11:
+listed8:
 	VMOVUPS constantsAVX2<>+128(SB), Y2
 	VPSHUFB Y5, Y2, Y5
 	VMOVUPS Y5, (SI)
 	ADDQ    $+32, SI
-	JMP     stored12
+	JMP     stored9
 
 short2rare:
 	MOVQ $+2, 456(SP)
 	MOVL $0x00000002, R14
 	JMP  spread
 
-other13:
+other10:
 	VPAND      constantsAVX2<>+64(SB), Y2, Y2
 	VPOR       Y2, Y1, Y1
 	VPAND      constantsAVX2<>+64(SB), Y4, Y4
@@ -801,20 +770,20 @@ other13:
 	VPSRLW     $0x0c, Y3, Y3
 	VPACKUSWB  Y3, Y1, Y1
 	VPERMD     Y1, Y5, Y1
-	JGT        listed14
+	JGT        listed11
 	VPMADDUBSW constantsAVX2<>+96(SB), Y1, Y1
 	VPACKUSWB  Y1, Y1, Y1
 	VPERMQ     $0x08, Y1, Y1
 	VMOVUPS    X1, (SI)
 	ADDQ       $+16, SI
-	JMP        stored15
+	JMP        stored12
 
-listed14:
+listed11:
 	VMOVUPS constantsAVX2<>+128(SB), Y3
 	VPSHUFB Y1, Y3, Y1
 	VMOVUPS Y1, (SI)
 	ADDQ    $+32, SI
-	JMP     stored15
+	JMP     stored12
 
 lanerare:
 	MOVQ $+3, 456(SP)
@@ -840,7 +809,7 @@ lanestage:
 	LEAQ 288(SP), R8
 	JMP  laneloop
 
-other19:
+other13:
 	VPAND      constantsAVX2<>+64(SB), Y1, Y1
 	VPOR       Y1, Y5, Y5
 	VPAND      constantsAVX2<>+64(SB), Y3, Y3
@@ -849,22 +818,22 @@ other19:
 	VPSRLW     $0x0c, Y2, Y2
 	VPACKUSWB  Y2, Y5, Y5
 	VPERMD     Y5, Y4, Y5
-	JGT        listed20
+	JGT        listed14
 	VPMADDUBSW constantsAVX2<>+96(SB), Y5, Y5
 	VPACKUSWB  Y5, Y5, Y5
 	VPERMQ     $0x08, Y5, Y5
 	VMOVNTPS   X5, (SI)
 	ADDQ       $+16, SI
-	JMP        stored21
+	JMP        stored15
 
-listed20:
+listed14:
 	VMOVUPS  constantsAVX2<>+128(SB), Y2
 	VPSHUFB  Y5, Y2, Y5
 	VMOVNTPS Y5, (SI)
 	ADDQ     $+32, SI
-	JMP      stored21
+	JMP      stored15
 
-other22:
+other16:
 	VPAND      constantsAVX2<>+64(SB), Y1, Y1
 	VPOR       Y1, Y5, Y5
 	VPAND      constantsAVX2<>+64(SB), Y3, Y3
@@ -873,20 +842,20 @@ other22:
 	VPSRLW     $0x0c, Y2, Y2
 	VPACKUSWB  Y2, Y5, Y5
 	VPERMD     Y5, Y4, Y5
-	JGT        listed23
+	JGT        listed17
 	VPMADDUBSW constantsAVX2<>+96(SB), Y5, Y5
 	VPACKUSWB  Y5, Y5, Y5
 	VPERMQ     $0x08, Y5, Y5
 	VMOVNTPS   X5, (SI)
 	ADDQ       $+16, SI
-	JMP        stored24
+	JMP        stored18
 
-listed23:
+listed17:
 	VMOVUPS  constantsAVX2<>+128(SB), Y2
 	VPSHUFB  Y5, Y2, Y5
 	VMOVNTPS Y5, (SI)
 	ADDQ     $+32, SI
-	JMP      stored24
+	JMP      stored18
 
 spread:
 	LEAQ 160(SP), AX
@@ -981,7 +950,7 @@ rare:
 	VMOVUPS      constantsAVX2<>+8(SB), Y5
 	VBROADCASTSS constantsAVX2<>+40(SB), Y6
 	CMPL         R9, $+3
-	JNE          other25
+	JNE          other19
 	VPSRLW       $0x07, Y3, Y3
 	VPSRLW       $0x07, Y7, Y7
 	VPACKUSWB    Y7, Y3, Y3
@@ -994,7 +963,7 @@ rare:
 	VMOVUPS      Y3, (SI)
 	ADDQ         $+32, SI
 
-stored27:
+stored21:
 	VBROADCASTSS least+32(FP), Y15
 	VBROADCASTSS ruler+36(FP), Y14
 	VBROADCASTSS weights+40(FP), Y13
@@ -1010,7 +979,7 @@ stored27:
 	VBROADCASTSS (R8), Y9
 	JMP          groupback
 
-other25:
+other19:
 	VPAND      constantsAVX2<>+64(SB), Y0, Y0
 	VPOR       Y0, Y3, Y3
 	VPAND      constantsAVX2<>+64(SB), Y2, Y2
@@ -1019,21 +988,21 @@ other25:
 	VPSRLW     $0x0c, Y7, Y7
 	VPACKUSWB  Y7, Y3, Y3
 	VPERMD     Y3, Y5, Y3
-	JGT        listed26
+	JGT        listed20
 	VPMADDUBSW constantsAVX2<>+96(SB), Y3, Y3
 	VPACKUSWB  Y3, Y3, Y3
 	VPERMQ     $0x08, Y3, Y3
 	VMOVUPS    X3, (SI)
 	ADDQ       $+16, SI
-	JMP        stored27
+	JMP        stored21
 
-listed26:
+listed20:
 	VMOVUPS constantsAVX2<>+128(SB), Y7
 	VPSHUFB Y3, Y7, Y3
 	VPOR    Y1, Y3, Y3
 	VMOVUPS Y3, (SI)
 	ADDQ    $+32, SI
-	JMP     stored27
+	JMP     stored21
 
 // func QuantizeFpPowerOfTwoAVX2(q *uint8, x *float32, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, layout int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
@@ -1272,27 +1241,11 @@ grouptail:
 
 groupstaged:
 	MOVQ 288(SP), SI
-	CMPL layout+44(FP), $+1
-	JLT  nibbles7
-	JEQ  crumbs8
+	MOVL layout+44(FP), R14
 	LEAQ (SP), AX
 	MOVQ SI, CX
-	CALL ·stageOut8AVX2(SB)
-	JMP  stored9
-
-nibbles7:
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut4AVX2(SB)
-	JMP  stored9
-
-crumbs8:
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut2AVX2(SB)
-
-stored9:
-	JMP return
+	CALL ·stageOutCodesAVX2(SB)
+	JMP  return
 
 short2:
 	CMPQ R11, $+2
@@ -1344,7 +1297,7 @@ short2loop:
 	VPACKSSDW    Y3, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+40(SB), Y1
 	CMPL         R8, $+3
-	JNE          other10
+	JNE          other7
 	VPSRLW       $0x07, Y5, Y5
 	VPSRLW       $0x07, Y4, Y4
 	VPACKUSWB    Y4, Y5, Y5
@@ -1356,7 +1309,7 @@ short2loop:
 	VMOVUPS      Y5, (SI)
 	ADDQ         $+32, SI
 
-stored12:
+stored9:
 short2back:
 	ADDQ $+8, BX
 	SUBQ $-128, DX
@@ -1418,7 +1371,7 @@ laneloop:
 	VPACKSSDW    Y3, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+40(SB), Y1
 	CMPL         R8, $+3
-	JNE          other13
+	JNE          other10
 	VPSRLW       $0x07, Y5, Y5
 	VPSRLW       $0x07, Y4, Y4
 	VPACKUSWB    Y4, Y5, Y5
@@ -1430,7 +1383,7 @@ laneloop:
 	VMOVUPS      Y5, (SI)
 	ADDQ         $+32, SI
 
-stored15:
+stored12:
 laneback:
 	SUBQ  $-128, DX
 	SUBQ  $-128, BX
@@ -1443,26 +1396,11 @@ laneback:
 	JGE   lanestage
 	ADDQ  $+32, DI
 	MOVQ  288(SP), SI
-	CMPL  layout+44(FP), $+1
-	JLT   nibbles16
-	JEQ   crumbs17
+	MOVL  layout+44(FP), R14
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
-	CALL  ·stageOut8AVX2(SB)
-	JMP   stored18
+	CALL  ·stageOutCodesAVX2(SB)
 
-nibbles16:
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut4AVX2(SB)
-	JMP  stored18
-
-crumbs17:
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut2AVX2(SB)
-
-stored18:
 laneend:
 	CMPQ 688(SP), $+1
 	JEQ  groupodddone
@@ -1526,7 +1464,7 @@ groupstream:
 	VPACKSSDW    Y3, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+40(SB), Y1
 	CMPL         R8, $+3
-	JNE          other19
+	JNE          other13
 	VPSRLW       $0x07, Y5, Y5
 	VPSRLW       $0x07, Y4, Y4
 	VPACKUSWB    Y4, Y5, Y5
@@ -1538,7 +1476,7 @@ groupstream:
 	VMOVNTPS     Y5, (SI)
 	ADDQ         $+32, SI
 
-stored21:
+stored15:
 	SUBQ $-128, DX
 	SUBQ $+32, R11
 	CMPQ R11, $+32
@@ -1685,7 +1623,7 @@ short2stream:
 	VPACKSSDW    Y3, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+40(SB), Y1
 	CMPL         R8, $+3
-	JNE          other22
+	JNE          other16
 	VPSRLW       $0x07, Y5, Y5
 	VPSRLW       $0x07, Y4, Y4
 	VPACKUSWB    Y4, Y5, Y5
@@ -1697,13 +1635,42 @@ short2stream:
 	VMOVNTPS     Y5, (SI)
 	ADDQ         $+32, SI
 
-stored24:
+stored18:
 	ADDQ $+8, BX
 	SUBQ $-128, DX
 	SUBQ $+2, R11
 	CMPQ R11, $+2
 	JGE  short2stream
 	JMP  few
+
+other7:
+	VPAND      constantsAVX2<>+64(SB), Y0, Y0
+	VPOR       Y0, Y5, Y5
+	VPAND      constantsAVX2<>+64(SB), Y2, Y2
+	VPOR       Y2, Y4, Y4
+	VPSRLW     $0x0c, Y5, Y5
+	VPSRLW     $0x0c, Y4, Y4
+	VPACKUSWB  Y4, Y5, Y5
+	VPERMD     Y5, Y9, Y5
+	JGT        listed8
+	VPMADDUBSW constantsAVX2<>+96(SB), Y5, Y5
+	VPACKUSWB  Y5, Y5, Y5
+	VPERMQ     $0x08, Y5, Y5
+	VMOVUPS    X5, (SI)
+	ADDQ       $+16, SI
+	JMP        stored9
+
+listed8:
+	VMOVUPS constantsAVX2<>+128(SB), Y4
+	VPSHUFB Y5, Y4, Y5
+	VMOVUPS Y5, (SI)
+	ADDQ    $+32, SI
+	JMP     stored9
+
+short2rare:
+	MOVQ $+2, 320(SP)
+	MOVL $0x00000002, R14
+	JMP  spread
 
 other10:
 	VPAND      constantsAVX2<>+64(SB), Y0, Y0
@@ -1729,35 +1696,6 @@ listed11:
 	ADDQ    $+32, SI
 	JMP     stored12
 
-short2rare:
-	MOVQ $+2, 320(SP)
-	MOVL $0x00000002, R14
-	JMP  spread
-
-other13:
-	VPAND      constantsAVX2<>+64(SB), Y0, Y0
-	VPOR       Y0, Y5, Y5
-	VPAND      constantsAVX2<>+64(SB), Y2, Y2
-	VPOR       Y2, Y4, Y4
-	VPSRLW     $0x0c, Y5, Y5
-	VPSRLW     $0x0c, Y4, Y4
-	VPACKUSWB  Y4, Y5, Y5
-	VPERMD     Y5, Y9, Y5
-	JGT        listed14
-	VPMADDUBSW constantsAVX2<>+96(SB), Y5, Y5
-	VPACKUSWB  Y5, Y5, Y5
-	VPERMQ     $0x08, Y5, Y5
-	VMOVUPS    X5, (SI)
-	ADDQ       $+16, SI
-	JMP        stored15
-
-listed14:
-	VMOVUPS constantsAVX2<>+128(SB), Y4
-	VPSHUFB Y5, Y4, Y5
-	VMOVUPS Y5, (SI)
-	ADDQ    $+32, SI
-	JMP     stored15
-
 lanerare:
 	MOVQ $+3, 320(SP)
 	JMP  rare
@@ -1777,7 +1715,7 @@ lanestage:
 	LEAQ 160(SP), BX
 	JMP  laneloop
 
-other19:
+other13:
 	VPAND      constantsAVX2<>+64(SB), Y0, Y0
 	VPOR       Y0, Y5, Y5
 	VPAND      constantsAVX2<>+64(SB), Y2, Y2
@@ -1786,22 +1724,22 @@ other19:
 	VPSRLW     $0x0c, Y4, Y4
 	VPACKUSWB  Y4, Y5, Y5
 	VPERMD     Y5, Y9, Y5
-	JGT        listed20
+	JGT        listed14
 	VPMADDUBSW constantsAVX2<>+96(SB), Y5, Y5
 	VPACKUSWB  Y5, Y5, Y5
 	VPERMQ     $0x08, Y5, Y5
 	VMOVNTPS   X5, (SI)
 	ADDQ       $+16, SI
-	JMP        stored21
+	JMP        stored15
 
-listed20:
+listed14:
 	VMOVUPS  constantsAVX2<>+128(SB), Y4
 	VPSHUFB  Y5, Y4, Y5
 	VMOVNTPS Y5, (SI)
 	ADDQ     $+32, SI
-	JMP      stored21
+	JMP      stored15
 
-other22:
+other16:
 	VPAND      constantsAVX2<>+64(SB), Y0, Y0
 	VPOR       Y0, Y5, Y5
 	VPAND      constantsAVX2<>+64(SB), Y2, Y2
@@ -1810,20 +1748,20 @@ other22:
 	VPSRLW     $0x0c, Y4, Y4
 	VPACKUSWB  Y4, Y5, Y5
 	VPERMD     Y5, Y9, Y5
-	JGT        listed23
+	JGT        listed17
 	VPMADDUBSW constantsAVX2<>+96(SB), Y5, Y5
 	VPACKUSWB  Y5, Y5, Y5
 	VPERMQ     $0x08, Y5, Y5
 	VMOVNTPS   X5, (SI)
 	ADDQ       $+16, SI
-	JMP        stored24
+	JMP        stored18
 
-listed23:
+listed17:
 	VMOVUPS  constantsAVX2<>+128(SB), Y4
 	VPSHUFB  Y5, Y4, Y5
 	VMOVNTPS Y5, (SI)
 	ADDQ     $+32, SI
-	JMP      stored24
+	JMP      stored18
 
 spread:
 	LEAQ 160(SP), AX
@@ -1913,7 +1851,7 @@ rare:
 	VMOVUPS      constantsAVX2<>+8(SB), Y5
 	VBROADCASTSS constantsAVX2<>+40(SB), Y7
 	CMPL         R8, $+3
-	JNE          other25
+	JNE          other19
 	VPSRLW       $0x07, Y2, Y2
 	VPSRLW       $0x07, Y6, Y6
 	VPACKUSWB    Y6, Y2, Y2
@@ -1926,7 +1864,7 @@ rare:
 	VMOVUPS      Y2, (SI)
 	ADDQ         $+32, SI
 
-stored27:
+stored21:
 	VBROADCASTSS least+24(FP), Y15
 	VBROADCASTSS ruler+28(FP), Y14
 	VBROADCASTSS weights+32(FP), Y13
@@ -1942,7 +1880,7 @@ stored27:
 	VBROADCASTSS (BX), Y8
 	JMP          groupback
 
-other25:
+other19:
 	VPAND      constantsAVX2<>+64(SB), Y0, Y0
 	VPOR       Y0, Y2, Y2
 	VPAND      constantsAVX2<>+64(SB), Y3, Y3
@@ -1951,21 +1889,21 @@ other25:
 	VPSRLW     $0x0c, Y6, Y6
 	VPACKUSWB  Y6, Y2, Y2
 	VPERMD     Y2, Y5, Y2
-	JGT        listed26
+	JGT        listed20
 	VPMADDUBSW constantsAVX2<>+96(SB), Y2, Y2
 	VPACKUSWB  Y2, Y2, Y2
 	VPERMQ     $0x08, Y2, Y2
 	VMOVUPS    X2, (SI)
 	ADDQ       $+16, SI
-	JMP        stored27
+	JMP        stored21
 
-listed26:
+listed20:
 	VMOVUPS constantsAVX2<>+128(SB), Y6
 	VPSHUFB Y2, Y6, Y2
 	VPOR    Y1, Y2, Y2
 	VMOVUPS Y2, (SI)
 	ADDQ    $+32, SI
-	JMP     stored27
+	JMP     stored21
 
 // func QuantizeE2M1AVX2(q *uint8, x *float32, scale *float32, recip *float32, instead float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+

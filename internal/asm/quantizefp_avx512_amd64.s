@@ -921,26 +921,11 @@ laneback:
 	JGE   lanestage
 	ADDQ  $+64, DI
 	MOVQ  832(SP), SI
-	CMPL  layout+52(FP), $+1
-	JLT   nibbles31
-	JEQ   crumbs32
+	MOVL  layout+52(FP), R14
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
-	CALL  ·stageOut8AVX512(SB)
-	JMP   stored33
+	CALL  ·stageOutCodesAVX512(SB)
 
-nibbles31:
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut4AVX512(SB)
-	JMP  stored33
-
-crumbs32:
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut2AVX512(SB)
-
-stored33:
 laneend:
 	CMPQ 1528(SP), $+1
 	JEQ  groupodddone
@@ -1009,7 +994,7 @@ groupstream:
 	VPACKSSDW    Z16, Z2, Z2
 	VPACKSSDW    Z4, Z3, Z3
 	CMPL         R9, $+3
-	JNE          other34
+	JNE          other31
 	VPSRLW       $0x07, Z5, Z5
 	VPSRLW       $0x07, Z2, Z2
 	VPACKUSWB    Z2, Z5, Z5
@@ -1020,7 +1005,7 @@ groupstream:
 	VMOVNTPS     Z5, (SI)
 	ADDQ         $+64, SI
 
-stored36:
+stored33:
 	ADDQ $+256, DX
 	SUBQ $+64, R11
 	CMPQ R11, $+64
@@ -1078,7 +1063,7 @@ grouplast:
 	VPACKSSDW   Z4, Z5, Z0
 	VPACKSSDW   Z2, Z3, Z1
 	CMPL        R9, $+3
-	JNE         other37
+	JNE         other34
 	VPSRLW      $0x07, Z18, Z18
 	VPSRLW      $0x07, Z20, Z20
 	VPACKUSWB   Z20, Z18, Z18
@@ -1089,7 +1074,7 @@ grouplast:
 	VMOVUPS     Z18, (SI)
 	ADDQ        $+64, SI
 
-stored39:
+stored36:
 	ADDQ $+256, DX
 	SUBQ $+64, R11
 	JMP  groupwhole
@@ -1202,27 +1187,11 @@ groupstage:
 
 groupstaged:
 	MOVQ 832(SP), SI
-	CMPL layout+52(FP), $+1
-	JLT  nibbles40
-	JEQ  crumbs41
+	MOVL layout+52(FP), R14
 	LEAQ (SP), AX
 	MOVQ SI, CX
-	CALL ·stageOut8AVX512(SB)
-	JMP  stored42
-
-nibbles40:
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut4AVX512(SB)
-	JMP  stored42
-
-crumbs41:
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut2AVX512(SB)
-
-stored42:
-	JMP return
+	CALL ·stageOutCodesAVX512(SB)
+	JMP  return
 
 groupending:
 	MOVQ DI, 1520(SP)
@@ -1324,7 +1293,7 @@ short2stream:
 	VPACKSSDW         Z6, Z2, Z2
 	VPACKSSDW         Z4, Z3, Z3
 	CMPL              R9, $+3
-	JNE               other43
+	JNE               other37
 	VPSRLW            $0x07, Z5, Z5
 	VPSRLW            $0x07, Z2, Z2
 	VPACKUSWB         Z2, Z5, Z5
@@ -1335,7 +1304,7 @@ short2stream:
 	VMOVNTPS          Z5, (SI)
 	ADDQ              $+64, SI
 
-stored45:
+stored39:
 	ADDQ $+8, BX
 	ADDQ $+8, R8
 	ADDQ $+256, DX
@@ -1439,7 +1408,7 @@ short4stream:
 	VPACKSSDW         Z6, Z2, Z2
 	VPACKSSDW         Z4, Z3, Z3
 	CMPL              R9, $+3
-	JNE               other46
+	JNE               other40
 	VPSRLW            $0x07, Z5, Z5
 	VPSRLW            $0x07, Z2, Z2
 	VPACKUSWB         Z2, Z5, Z5
@@ -1450,7 +1419,7 @@ short4stream:
 	VMOVNTPS          Z5, (SI)
 	ADDQ              $+64, SI
 
-stored48:
+stored42:
 	ADDQ $+16, BX
 	ADDQ $+16, R8
 	ADDQ $+256, DX
@@ -1551,89 +1520,89 @@ lanestage:
 	LEAQ 576(SP), R8
 	JMP  laneloop
 
-other34:
+other31:
 	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z1, Z5
 	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z3, Z2
 	VPSRLW     $0x0c, Z5, Z5
 	VPSRLW     $0x0c, Z2, Z2
 	VPACKUSWB  Z2, Z5, Z5
 	VPERMD     Z5, Z9, Z5
-	JGT        listed35
+	JGT        listed32
 	VPMADDUBSW constantsAVX512<>+192(SB), Z5, Z5
 	VPMOVWB    Z5, Y5
 	VMOVNTPS   Y5, (SI)
 	ADDQ       $+32, SI
-	JMP        stored36
+	JMP        stored33
 
-listed35:
+listed32:
 	VMOVUPS  constantsAVX512<>+256(SB), Z2
 	VPSHUFB  Z5, Z2, Z5
 	VMOVNTPS Z5, (SI)
 	ADDQ     $+64, SI
-	JMP      stored36
+	JMP      stored33
 
-other37:
+other34:
 	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z0, Z18
 	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z1, Z20
 	VPSRLW     $0x0c, Z18, Z18
 	VPSRLW     $0x0c, Z20, Z20
 	VPACKUSWB  Z20, Z18, Z18
 	VPERMD     Z18, Z9, Z18
-	JGT        listed38
+	JGT        listed35
 	VPMADDUBSW constantsAVX512<>+192(SB), Z18, Z18
 	VPMOVWB    Z18, Y18
 	VMOVUPS    Y18, (SI)
 	ADDQ       $+32, SI
-	JMP        stored39
+	JMP        stored36
 
-listed38:
+listed35:
 	VMOVUPS constantsAVX512<>+256(SB), Z20
 	VPSHUFB Z18, Z20, Z18
 	VMOVUPS Z18, (SI)
 	ADDQ    $+64, SI
-	JMP     stored39
+	JMP     stored36
 
-other43:
+other37:
 	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z1, Z5
 	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z3, Z2
 	VPSRLW     $0x0c, Z5, Z5
 	VPSRLW     $0x0c, Z2, Z2
 	VPACKUSWB  Z2, Z5, Z5
 	VPERMD     Z5, Z9, Z5
-	JGT        listed44
+	JGT        listed38
 	VPMADDUBSW constantsAVX512<>+192(SB), Z5, Z5
 	VPMOVWB    Z5, Y5
 	VMOVNTPS   Y5, (SI)
 	ADDQ       $+32, SI
-	JMP        stored45
+	JMP        stored39
 
-listed44:
+listed38:
 	VMOVUPS  constantsAVX512<>+256(SB), Z2
 	VPSHUFB  Z5, Z2, Z5
 	VMOVNTPS Z5, (SI)
 	ADDQ     $+64, SI
-	JMP      stored45
+	JMP      stored39
 
-other46:
+other40:
 	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z1, Z5
 	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z3, Z2
 	VPSRLW     $0x0c, Z5, Z5
 	VPSRLW     $0x0c, Z2, Z2
 	VPACKUSWB  Z2, Z5, Z5
 	VPERMD     Z5, Z9, Z5
-	JGT        listed47
+	JGT        listed41
 	VPMADDUBSW constantsAVX512<>+192(SB), Z5, Z5
 	VPMOVWB    Z5, Y5
 	VMOVNTPS   Y5, (SI)
 	ADDQ       $+32, SI
-	JMP        stored48
+	JMP        stored42
 
-listed47:
+listed41:
 	VMOVUPS  constantsAVX512<>+256(SB), Z2
 	VPSHUFB  Z5, Z2, Z5
 	VMOVNTPS Z5, (SI)
 	ADDQ     $+64, SI
-	JMP      stored48
+	JMP      stored42
 
 spread:
 	LEAQ 320(SP), AX
@@ -1706,7 +1675,7 @@ rare:
 	VBROADCASTSS nan+48(FP), Z5
 	VPANDD       Z5, Z3, Z3
 	CMPL         R9, $+3
-	JNE          other49
+	JNE          other43
 	VPSRLW       $0x07, Z2, Z2
 	VPSRLW       $0x07, Z4, Z4
 	VPACKUSWB    Z4, Z2, Z2
@@ -1718,7 +1687,7 @@ rare:
 	VMOVUPS      Z2, (SI)
 	ADDQ         $+64, SI
 
-stored51:
+stored45:
 	CMPQ         872(SP), $+4
 	JEQ          laneback
 	MOVQ         848(SP), BX
@@ -1731,27 +1700,27 @@ stored51:
 	VBROADCASTSS (R8), Z6
 	JMP          groupback
 
-other49:
+other43:
 	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z0, Z2
 	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z1, Z4
 	VPSRLW     $0x0c, Z2, Z2
 	VPSRLW     $0x0c, Z4, Z4
 	VPACKUSWB  Z4, Z2, Z2
 	VPERMD     Z2, Z9, Z2
-	JGT        listed50
+	JGT        listed44
 	VPMADDUBSW constantsAVX512<>+192(SB), Z2, Z2
 	VPMOVWB    Z2, Y2
 	VMOVUPS    Y2, (SI)
 	ADDQ       $+32, SI
-	JMP        stored51
+	JMP        stored45
 
-listed50:
+listed44:
 	VMOVUPS constantsAVX512<>+256(SB), Z4
 	VPSHUFB Z2, Z4, Z2
 	VPORD   Z3, Z2, Z2
 	VMOVUPS Z2, (SI)
 	ADDQ    $+64, SI
-	JMP     stored51
+	JMP     stored45
 
 // func QuantizeFpPowerOfTwoAVX512(q *uint8, x *float32, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, layout int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
@@ -2533,26 +2502,11 @@ laneback:
 	JGE   lanestage
 	ADDQ  $+64, DI
 	MOVQ  576(SP), SI
-	CMPL  layout+44(FP), $+1
-	JLT   nibbles31
-	JEQ   crumbs32
+	MOVL  layout+44(FP), R14
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
-	CALL  ·stageOut8AVX512(SB)
-	JMP   stored33
+	CALL  ·stageOutCodesAVX512(SB)
 
-nibbles31:
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut4AVX512(SB)
-	JMP  stored33
-
-crumbs32:
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut2AVX512(SB)
-
-stored33:
 laneend:
 	CMPQ 1264(SP), $+1
 	JEQ  groupodddone
@@ -2613,7 +2567,7 @@ groupstream:
 	VPACKSSDW   Z6, Z4, Z4
 	VPACKSSDW   Z3, Z2, Z2
 	CMPL        R8, $+3
-	JNE         other34
+	JNE         other31
 	VPSRLW      $0x07, Z5, Z5
 	VPSRLW      $0x07, Z4, Z4
 	VPACKUSWB   Z4, Z5, Z5
@@ -2624,7 +2578,7 @@ groupstream:
 	VMOVNTPS    Z5, (SI)
 	ADDQ        $+64, SI
 
-stored36:
+stored33:
 	ADDQ $+256, DX
 	SUBQ $+64, R11
 	CMPQ R11, $+64
@@ -2682,7 +2636,7 @@ grouplast:
 	VPACKSSDW   Z5, Z6, Z0
 	VPACKSSDW   Z3, Z4, Z1
 	CMPL        R8, $+3
-	JNE         other37
+	JNE         other34
 	VPSRLW      $0x07, Z17, Z17
 	VPSRLW      $0x07, Z19, Z19
 	VPACKUSWB   Z19, Z17, Z17
@@ -2693,7 +2647,7 @@ grouplast:
 	VMOVUPS     Z17, (SI)
 	ADDQ        $+64, SI
 
-stored39:
+stored36:
 	ADDQ $+256, DX
 	SUBQ $+64, R11
 	JMP  groupwhole
@@ -2806,27 +2760,11 @@ groupstage:
 
 groupstaged:
 	MOVQ 576(SP), SI
-	CMPL layout+44(FP), $+1
-	JLT  nibbles40
-	JEQ  crumbs41
+	MOVL layout+44(FP), R14
 	LEAQ (SP), AX
 	MOVQ SI, CX
-	CALL ·stageOut8AVX512(SB)
-	JMP  stored42
-
-nibbles40:
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut4AVX512(SB)
-	JMP  stored42
-
-crumbs41:
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut2AVX512(SB)
-
-stored42:
-	JMP return
+	CALL ·stageOutCodesAVX512(SB)
+	JMP  return
 
 groupending:
 	MOVQ DI, 1256(SP)
@@ -2910,7 +2848,7 @@ short2stream:
 	VPACKSSDW   Z6, Z4, Z4
 	VPACKSSDW   Z3, Z2, Z2
 	CMPL        R8, $+3
-	JNE         other43
+	JNE         other37
 	VPSRLW      $0x07, Z5, Z5
 	VPSRLW      $0x07, Z4, Z4
 	VPACKUSWB   Z4, Z5, Z5
@@ -2921,7 +2859,7 @@ short2stream:
 	VMOVNTPS    Z5, (SI)
 	ADDQ        $+64, SI
 
-stored45:
+stored39:
 	ADDQ $+8, BX
 	ADDQ $+256, DX
 	SUBQ $+2, R11
@@ -3016,7 +2954,7 @@ short4stream:
 	VPACKSSDW   Z6, Z4, Z4
 	VPACKSSDW   Z3, Z2, Z2
 	CMPL        R8, $+3
-	JNE         other46
+	JNE         other40
 	VPSRLW      $0x07, Z5, Z5
 	VPSRLW      $0x07, Z4, Z4
 	VPACKUSWB   Z4, Z5, Z5
@@ -3027,7 +2965,7 @@ short4stream:
 	VMOVNTPS    Z5, (SI)
 	ADDQ        $+64, SI
 
-stored48:
+stored42:
 	ADDQ $+16, BX
 	ADDQ $+256, DX
 	SUBQ $+4, R11
@@ -3122,89 +3060,89 @@ lanestage:
 	LEAQ 320(SP), BX
 	JMP  laneloop
 
-other34:
+other31:
 	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z0, Z5
 	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z2, Z4
 	VPSRLW     $0x0c, Z5, Z5
 	VPSRLW     $0x0c, Z4, Z4
 	VPACKUSWB  Z4, Z5, Z5
 	VPERMD     Z5, Z9, Z5
-	JGT        listed35
+	JGT        listed32
 	VPMADDUBSW constantsAVX512<>+192(SB), Z5, Z5
 	VPMOVWB    Z5, Y5
 	VMOVNTPS   Y5, (SI)
 	ADDQ       $+32, SI
-	JMP        stored36
+	JMP        stored33
 
-listed35:
+listed32:
 	VMOVUPS  constantsAVX512<>+256(SB), Z4
 	VPSHUFB  Z5, Z4, Z5
 	VMOVNTPS Z5, (SI)
 	ADDQ     $+64, SI
-	JMP      stored36
+	JMP      stored33
 
-other37:
+other34:
 	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z0, Z17
 	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z1, Z19
 	VPSRLW     $0x0c, Z17, Z17
 	VPSRLW     $0x0c, Z19, Z19
 	VPACKUSWB  Z19, Z17, Z17
 	VPERMD     Z17, Z9, Z17
-	JGT        listed38
+	JGT        listed35
 	VPMADDUBSW constantsAVX512<>+192(SB), Z17, Z17
 	VPMOVWB    Z17, Y17
 	VMOVUPS    Y17, (SI)
 	ADDQ       $+32, SI
-	JMP        stored39
+	JMP        stored36
 
-listed38:
+listed35:
 	VMOVUPS constantsAVX512<>+256(SB), Z19
 	VPSHUFB Z17, Z19, Z17
 	VMOVUPS Z17, (SI)
 	ADDQ    $+64, SI
-	JMP     stored39
+	JMP     stored36
 
-other43:
+other37:
 	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z0, Z5
 	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z2, Z4
 	VPSRLW     $0x0c, Z5, Z5
 	VPSRLW     $0x0c, Z4, Z4
 	VPACKUSWB  Z4, Z5, Z5
 	VPERMD     Z5, Z9, Z5
-	JGT        listed44
+	JGT        listed38
 	VPMADDUBSW constantsAVX512<>+192(SB), Z5, Z5
 	VPMOVWB    Z5, Y5
 	VMOVNTPS   Y5, (SI)
 	ADDQ       $+32, SI
-	JMP        stored45
+	JMP        stored39
 
-listed44:
+listed38:
 	VMOVUPS  constantsAVX512<>+256(SB), Z4
 	VPSHUFB  Z5, Z4, Z5
 	VMOVNTPS Z5, (SI)
 	ADDQ     $+64, SI
-	JMP      stored45
+	JMP      stored39
 
-other46:
+other40:
 	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z0, Z5
 	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z2, Z4
 	VPSRLW     $0x0c, Z5, Z5
 	VPSRLW     $0x0c, Z4, Z4
 	VPACKUSWB  Z4, Z5, Z5
 	VPERMD     Z5, Z9, Z5
-	JGT        listed47
+	JGT        listed41
 	VPMADDUBSW constantsAVX512<>+192(SB), Z5, Z5
 	VPMOVWB    Z5, Y5
 	VMOVNTPS   Y5, (SI)
 	ADDQ       $+32, SI
-	JMP        stored48
+	JMP        stored42
 
-listed47:
+listed41:
 	VMOVUPS  constantsAVX512<>+256(SB), Z4
 	VPSHUFB  Z5, Z4, Z5
 	VMOVNTPS Z5, (SI)
 	ADDQ     $+64, SI
-	JMP      stored48
+	JMP      stored42
 
 spread:
 	LEAQ 320(SP), AX
@@ -3272,7 +3210,7 @@ rare:
 	VBROADCASTSS nan+40(FP), Z5
 	VPANDD       Z5, Z3, Z3
 	CMPL         R8, $+3
-	JNE          other49
+	JNE          other43
 	VPSRLW       $0x07, Z2, Z2
 	VPSRLW       $0x07, Z4, Z4
 	VPACKUSWB    Z4, Z2, Z2
@@ -3284,7 +3222,7 @@ rare:
 	VMOVUPS      Z2, (SI)
 	ADDQ         $+64, SI
 
-stored51:
+stored45:
 	CMPQ         608(SP), $+4
 	JEQ          laneback
 	MOVQ         592(SP), BX
@@ -3295,27 +3233,27 @@ stored51:
 	VBROADCASTSS (BX), Z7
 	JMP          groupback
 
-other49:
+other43:
 	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z0, Z2
 	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z1, Z4
 	VPSRLW     $0x0c, Z2, Z2
 	VPSRLW     $0x0c, Z4, Z4
 	VPACKUSWB  Z4, Z2, Z2
 	VPERMD     Z2, Z9, Z2
-	JGT        listed50
+	JGT        listed44
 	VPMADDUBSW constantsAVX512<>+192(SB), Z2, Z2
 	VPMOVWB    Z2, Y2
 	VMOVUPS    Y2, (SI)
 	ADDQ       $+32, SI
-	JMP        stored51
+	JMP        stored45
 
-listed50:
+listed44:
 	VMOVUPS constantsAVX512<>+256(SB), Z4
 	VPSHUFB Z2, Z4, Z2
 	VPORD   Z3, Z2, Z2
 	VMOVUPS Z2, (SI)
 	ADDQ    $+64, SI
-	JMP     stored51
+	JMP     stored45
 
 // func QuantizeE2M1AVX512(q *uint8, x *float32, scale *float32, recip *float32, instead float32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+

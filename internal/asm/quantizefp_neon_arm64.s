@@ -60,7 +60,7 @@ groups:
 	ADD R14<<2, R3, R16
 	MOVD R16, 472(RSP)
 	ADD $272, RSP, R16
-	CALL ·number1NEON(SB)
+	CALL ·numberNEON(SB)
 groupbegin:
 	CMP $16, R0
 	BLT grouptail
@@ -275,24 +275,10 @@ grouptail:
 	B grouploop
 groupstaged:
 	MOVD 224(RSP), R1
-	MOVWU layout+52(FP), R16
-	CMP $1, R16
-	BLT nibbles7
-	BEQ crumbs8
+	MOVWU layout+52(FP), R19
 	ADD $16, RSP, R16
 	MOVD R1, R17
-	CALL ·stageOut8NEON(SB)
-	B stored9
-nibbles7:
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut4NEON(SB)
-	B stored9
-crumbs8:
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut2NEON(SB)
-stored9:
+	CALL ·stageOutCodesNEON(SB)
 groupdone:
 	RET
 lanes:
@@ -364,7 +350,7 @@ laneloop:
 	VADD V3.H8, V1.H8, V1.H8
 	VUZP2 V5.H8, V4.H8, V4.H8
 	CMP $3, R5
-	BNE other10
+	BNE other7
 	WORD $0x2e212803 // sqxtun v3.8b, v0.8h
 	WORD $0x6e212823 // sqxtun2 v3.16b, v1.8h
 	VUZP2 V4.B16, V2.B16, V5.B16
@@ -373,7 +359,7 @@ laneloop:
 	VORR V5.B16, V3.B16, V3.B16
 	FMOVQ F3, (R1)
 	ADD $16, R1, R1
-stored12:
+stored9:
 laneback:
 	ADD $64, R2, R2
 	ADD $64, R3, R3
@@ -387,24 +373,10 @@ lanetail:
 	BGE lanestage
 	ADD $16, R0, R0
 	MOVD 224(RSP), R1
-	MOVWU layout+52(FP), R16
-	CMP $1, R16
-	BLT nibbles13
-	BEQ crumbs14
+	MOVWU layout+52(FP), R19
 	ADD $16, RSP, R16
 	MOVD R1, R17
-	CALL ·stageOut8NEON(SB)
-	B stored15
-nibbles13:
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut4NEON(SB)
-	B stored15
-crumbs14:
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut2NEON(SB)
-stored15:
+	CALL ·stageOutCodesNEON(SB)
 laneend:
 	MOVD 488(RSP), R16
 	CMP $1, R16
@@ -483,12 +455,12 @@ groupodd:
 grouprepeat:
 	ADD $560, RSP, R16
 	MOVD R3, R17
-	CALL ·repeat1NEON(SB)
+	CALL ·repeatNEON(SB)
 	MOVD R17, 704(RSP)
 	ADD $560, RSP, R3
 	ADD $776, RSP, R16
 	MOVD R4, R17
-	CALL ·repeat1NEON(SB)
+	CALL ·repeatNEON(SB)
 	MOVD R17, 920(RSP)
 	ADD $776, RSP, R4
 	MOVD R15, R12
@@ -503,25 +475,25 @@ groupodddone:
 	BLT groupdone
 	SUB $32, R0, R0
 	B groupbegin
-other10:
+other7:
 	WORD $0x2e212803 // sqxtun v3.8b, v0.8h
 	WORD $0x6e212823 // sqxtun2 v3.16b, v1.8h
 	VUZP2 V4.B16, V2.B16, V5.B16
 	VUMIN V13.B16, V3.B16, V3.B16
 	VUSHR $7, V5.B16, V5.B16
 	VSLI $3, V5.B16, V3.B16
-	BLT nibbles11
+	BLT nibbles8
 	VTBL V3.B16, [V8.B16], V3.B16
 	FMOVQ F3, (R1)
 	ADD $16, R1, R1
-	B stored12
-nibbles11:
+	B stored9
+nibbles8:
 	VUZP2 V3.B16, V3.B16, V5.B16
 	VUZP1 V3.B16, V3.B16, V3.B16
 	VSLI $4, V5.B16, V3.B16
 	FMOVD F3, (R1)
 	ADD $8, R1, R1
-	B stored12
+	B stored9
 lanerare:
 	MOVD $2, R16
 	MOVD R16, 264(RSP)
@@ -548,12 +520,12 @@ lanestage:
 spread:
 	ADD $96, RSP, R16
 	MOVD R3, R17
-	CALL ·spread1NEON(SB)
+	CALL ·spreadNEON(SB)
 	MOVD R3, 240(RSP)
 	ADD $96, RSP, R3
 	ADD $160, RSP, R16
 	MOVD R4, R17
-	CALL ·spread1NEON(SB)
+	CALL ·spreadNEON(SB)
 	MOVD R4, 248(RSP)
 	ADD $160, RSP, R4
 rare:
@@ -618,7 +590,7 @@ rare:
 	VDUP V3.S[0], V3.S4
 	VAND V3.B16, V1.B16, V1.B16
 	CMP $3, R5
-	BNE other16
+	BNE other10
 	WORD $0x2e2128a3 // sqxtun v3.8b, v5.8h
 	WORD $0x6e212a23 // sqxtun2 v3.16b, v17.8h
 	VUZP2 V2.B16, V0.B16, V4.B16
@@ -628,7 +600,7 @@ rare:
 	VORR V1.B16, V3.B16, V3.B16
 	FMOVQ F3, (R1)
 	ADD $16, R1, R1
-stored18:
+stored12:
 	MOVD 264(RSP), R16
 	CMP $2, R16
 	BEQ laneback
@@ -638,26 +610,26 @@ groupresume:
 	VLD1R (R3), [V7.S4]
 	VLD1R (R4), [V6.S4]
 	B groupback
-other16:
+other10:
 	WORD $0x2e2128a3 // sqxtun v3.8b, v5.8h
 	WORD $0x6e212a23 // sqxtun2 v3.16b, v17.8h
 	VUZP2 V2.B16, V0.B16, V4.B16
 	VUMIN V13.B16, V3.B16, V3.B16
 	VUSHR $7, V4.B16, V4.B16
 	VSLI $3, V4.B16, V3.B16
-	BLT nibbles17
+	BLT nibbles11
 	VTBL V3.B16, [V8.B16], V3.B16
 	VORR V1.B16, V3.B16, V3.B16
 	FMOVQ F3, (R1)
 	ADD $16, R1, R1
-	B stored18
-nibbles17:
+	B stored12
+nibbles11:
 	VUZP2 V3.B16, V3.B16, V4.B16
 	VUZP1 V3.B16, V3.B16, V3.B16
 	VSLI $4, V4.B16, V3.B16
 	FMOVD F3, (R1)
 	ADD $8, R1, R1
-	B stored18
+	B stored12
 
 // func QuantizeFpPowerOfTwoNEON(q *uint8, x *float32, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, layout int32, groups int, length int, ahead int)
 
@@ -714,7 +686,7 @@ groups:
 	ADD R14<<2, R3, R16
 	MOVD R16, 400(RSP)
 	ADD $200, RSP, R16
-	CALL ·number1NEON(SB)
+	CALL ·numberNEON(SB)
 groupbegin:
 	CMP $16, R0
 	BLT grouptail
@@ -896,24 +868,10 @@ grouptail:
 	B grouploop
 groupstaged:
 	MOVD 160(RSP), R1
-	MOVWU layout+44(FP), R16
-	CMP $1, R16
-	BLT nibbles7
-	BEQ crumbs8
+	MOVWU layout+44(FP), R19
 	ADD $16, RSP, R16
 	MOVD R1, R17
-	CALL ·stageOut8NEON(SB)
-	B stored9
-nibbles7:
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut4NEON(SB)
-	B stored9
-crumbs8:
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut2NEON(SB)
-stored9:
+	CALL ·stageOutCodesNEON(SB)
 groupdone:
 	RET
 lanes:
@@ -969,7 +927,7 @@ laneloop:
 	VADD V5.H8, V1.H8, V1.H8
 	VUZP2 V3.H8, V2.H8, V2.H8
 	CMP $3, R4
-	BNE other10
+	BNE other7
 	WORD $0x2e212883 // sqxtun v3.8b, v4.8h
 	WORD $0x6e212823 // sqxtun2 v3.16b, v1.8h
 	VUZP2 V2.B16, V0.B16, V5.B16
@@ -978,7 +936,7 @@ laneloop:
 	VORR V5.B16, V3.B16, V3.B16
 	FMOVQ F3, (R1)
 	ADD $16, R1, R1
-stored12:
+stored9:
 laneback:
 	ADD $64, R2, R2
 	ADD $64, R3, R3
@@ -991,24 +949,10 @@ lanetail:
 	BGE lanestage
 	ADD $16, R0, R0
 	MOVD 160(RSP), R1
-	MOVWU layout+44(FP), R16
-	CMP $1, R16
-	BLT nibbles13
-	BEQ crumbs14
+	MOVWU layout+44(FP), R19
 	ADD $16, RSP, R16
 	MOVD R1, R17
-	CALL ·stageOut8NEON(SB)
-	B stored15
-nibbles13:
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut4NEON(SB)
-	B stored15
-crumbs14:
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut2NEON(SB)
-stored15:
+	CALL ·stageOutCodesNEON(SB)
 laneend:
 	MOVD 416(RSP), R16
 	CMP $1, R16
@@ -1083,7 +1027,7 @@ groupodd:
 grouprepeat:
 	ADD $488, RSP, R16
 	MOVD R3, R17
-	CALL ·repeat1NEON(SB)
+	CALL ·repeatNEON(SB)
 	MOVD R17, 632(RSP)
 	ADD $488, RSP, R3
 	MOVD R15, R12
@@ -1097,25 +1041,25 @@ groupodddone:
 	BLT groupdone
 	SUB $32, R0, R0
 	B groupbegin
-other10:
+other7:
 	WORD $0x2e212883 // sqxtun v3.8b, v4.8h
 	WORD $0x6e212823 // sqxtun2 v3.16b, v1.8h
 	VUZP2 V2.B16, V0.B16, V5.B16
 	VUMIN V13.B16, V3.B16, V3.B16
 	VUSHR $7, V5.B16, V5.B16
 	VSLI $3, V5.B16, V3.B16
-	BLT nibbles11
+	BLT nibbles8
 	VTBL V3.B16, [V8.B16], V3.B16
 	FMOVQ F3, (R1)
 	ADD $16, R1, R1
-	B stored12
-nibbles11:
+	B stored9
+nibbles8:
 	VUZP2 V3.B16, V3.B16, V5.B16
 	VUZP1 V3.B16, V3.B16, V3.B16
 	VSLI $4, V5.B16, V3.B16
 	FMOVD F3, (R1)
 	ADD $8, R1, R1
-	B stored12
+	B stored9
 lanerare:
 	MOVD $2, R16
 	MOVD R16, 192(RSP)
@@ -1137,7 +1081,7 @@ lanestage:
 spread:
 	ADD $96, RSP, R16
 	MOVD R3, R17
-	CALL ·spread1NEON(SB)
+	CALL ·spreadNEON(SB)
 	MOVD R3, 176(RSP)
 	ADD $96, RSP, R3
 rare:
@@ -1202,7 +1146,7 @@ rare:
 	VDUP V3.S[0], V3.S4
 	VAND V3.B16, V1.B16, V1.B16
 	CMP $3, R4
-	BNE other16
+	BNE other10
 	WORD $0x2e2128c3 // sqxtun v3.8b, v6.8h
 	WORD $0x6e212a43 // sqxtun2 v3.16b, v18.8h
 	VUZP2 V2.B16, V0.B16, V4.B16
@@ -1212,7 +1156,7 @@ rare:
 	VORR V1.B16, V3.B16, V3.B16
 	FMOVQ F3, (R1)
 	ADD $16, R1, R1
-stored18:
+stored12:
 	MOVD 192(RSP), R16
 	CMP $2, R16
 	BEQ laneback
@@ -1220,26 +1164,26 @@ stored18:
 groupresume:
 	VLD1R (R3), [V7.S4]
 	B groupback
-other16:
+other10:
 	WORD $0x2e2128c3 // sqxtun v3.8b, v6.8h
 	WORD $0x6e212a43 // sqxtun2 v3.16b, v18.8h
 	VUZP2 V2.B16, V0.B16, V4.B16
 	VUMIN V13.B16, V3.B16, V3.B16
 	VUSHR $7, V4.B16, V4.B16
 	VSLI $3, V4.B16, V3.B16
-	BLT nibbles17
+	BLT nibbles11
 	VTBL V3.B16, [V8.B16], V3.B16
 	VORR V1.B16, V3.B16, V3.B16
 	FMOVQ F3, (R1)
 	ADD $16, R1, R1
-	B stored18
-nibbles17:
+	B stored12
+nibbles11:
 	VUZP2 V3.B16, V3.B16, V4.B16
 	VUZP1 V3.B16, V3.B16, V3.B16
 	VSLI $4, V4.B16, V3.B16
 	FMOVD F3, (R1)
 	ADD $8, R1, R1
-	B stored18
+	B stored12
 
 // func QuantizeE2M1NEON(q *uint8, x *float32, scale *float32, recip *float32, instead float32, groups int, length int, ahead int)
 
@@ -1280,7 +1224,7 @@ groups:
 	ADD R14<<2, R3, R16
 	MOVD R16, 472(RSP)
 	ADD $272, RSP, R16
-	CALL ·number1NEON(SB)
+	CALL ·numberNEON(SB)
 groupbegin:
 	CMP $16, R0
 	BLT grouptail
@@ -1623,12 +1567,12 @@ groupodd:
 grouprepeat:
 	ADD $560, RSP, R16
 	MOVD R3, R17
-	CALL ·repeat1NEON(SB)
+	CALL ·repeatNEON(SB)
 	MOVD R17, 704(RSP)
 	ADD $560, RSP, R3
 	ADD $776, RSP, R16
 	MOVD R4, R17
-	CALL ·repeat1NEON(SB)
+	CALL ·repeatNEON(SB)
 	MOVD R17, 920(RSP)
 	ADD $776, RSP, R4
 	MOVD R15, R12
@@ -1669,12 +1613,12 @@ lanestage:
 spread:
 	ADD $96, RSP, R16
 	MOVD R3, R17
-	CALL ·spread1NEON(SB)
+	CALL ·spreadNEON(SB)
 	MOVD R3, 240(RSP)
 	ADD $96, RSP, R3
 	ADD $160, RSP, R16
 	MOVD R4, R17
-	CALL ·spread1NEON(SB)
+	CALL ·spreadNEON(SB)
 	MOVD R4, 248(RSP)
 	ADD $160, RSP, R4
 rare:
@@ -1806,7 +1750,7 @@ groups:
 	ADD R14<<2, R3, R16
 	MOVD R16, 400(RSP)
 	ADD $200, RSP, R16
-	CALL ·number1NEON(SB)
+	CALL ·numberNEON(SB)
 groupbegin:
 	CMP $16, R0
 	BLT grouptail
@@ -2134,7 +2078,7 @@ groupodd:
 grouprepeat:
 	ADD $488, RSP, R16
 	MOVD R3, R17
-	CALL ·repeat1NEON(SB)
+	CALL ·repeatNEON(SB)
 	MOVD R17, 632(RSP)
 	ADD $488, RSP, R3
 	MOVD R15, R12
@@ -2169,7 +2113,7 @@ lanestage:
 spread:
 	ADD $96, RSP, R16
 	MOVD R3, R17
-	CALL ·spread1NEON(SB)
+	CALL ·spreadNEON(SB)
 	MOVD R3, 176(RSP)
 	ADD $96, RSP, R3
 rare:

@@ -37,7 +37,7 @@ groups:
 	ADD R14<<2, R3, R16
 	MOVD R16, 592(RSP)
 	ADD $392, RSP, R16
-	CALL ·number1NEON(SB)
+	CALL ·numberNEON(SB)
 groupbegin:
 	CMP $16, R0
 	BLT grouptail
@@ -374,17 +374,17 @@ groupodd:
 grouprepeat:
 	ADD $680, RSP, R16
 	MOVD R3, R17
-	CALL ·repeat1NEON(SB)
+	CALL ·repeatNEON(SB)
 	MOVD R17, 824(RSP)
 	ADD $680, RSP, R3
 	ADD $896, RSP, R16
 	MOVD R4, R17
-	CALL ·repeat1NEON(SB)
+	CALL ·repeatNEON(SB)
 	MOVD R17, 1040(RSP)
 	ADD $896, RSP, R4
 	ADD $1112, RSP, R16
 	MOVD R5, R17
-	CALL ·repeat1NEON(SB)
+	CALL ·repeatNEON(SB)
 	MOVD R17, 1256(RSP)
 	ADD $1112, RSP, R5
 	MOVD R15, R12
@@ -431,17 +431,17 @@ lanestage:
 spread:
 	ADD $144, RSP, R16
 	MOVD R3, R17
-	CALL ·spread1NEON(SB)
+	CALL ·spreadNEON(SB)
 	MOVD R3, 352(RSP)
 	ADD $144, RSP, R3
 	ADD $208, RSP, R16
 	MOVD R4, R17
-	CALL ·spread1NEON(SB)
+	CALL ·spreadNEON(SB)
 	MOVD R4, 360(RSP)
 	ADD $208, RSP, R4
 	ADD $272, RSP, R16
 	MOVD R5, R17
-	CALL ·spread1NEON(SB)
+	CALL ·spreadNEON(SB)
 	MOVD R5, 368(RSP)
 	ADD $272, RSP, R5
 rare:
@@ -519,7 +519,7 @@ groups:
 	ADD R14<<2, R3, R16
 	MOVD R16, 448(RSP)
 	ADD $248, RSP, R16
-	CALL ·number1NEON(SB)
+	CALL ·numberNEON(SB)
 groupbegin:
 	CMP $16, R0
 	BLT grouptail
@@ -736,7 +736,7 @@ groupodd:
 grouprepeat:
 	ADD $536, RSP, R16
 	MOVD R3, R17
-	CALL ·repeat1NEON(SB)
+	CALL ·repeatNEON(SB)
 	MOVD R17, 680(RSP)
 	ADD $536, RSP, R3
 	MOVD R15, R12
@@ -771,7 +771,7 @@ lanestage:
 spread:
 	ADD $144, RSP, R16
 	MOVD R3, R17
-	CALL ·spread1NEON(SB)
+	CALL ·spreadNEON(SB)
 	MOVD R3, 224(RSP)
 	ADD $144, RSP, R3
 rare:

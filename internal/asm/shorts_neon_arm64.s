@@ -37,7 +37,7 @@ groups:
 	ADD R14<<2, R3, R16
 	MOVD R16, 632(RSP)
 	ADD $432, RSP, R16
-	CALL ·number1NEON(SB)
+	CALL ·numberNEON(SB)
 groupbegin:
 	CMP $16, R0
 	BLT grouptail
@@ -392,22 +392,22 @@ groupodd:
 grouprepeat:
 	ADD $720, RSP, R16
 	MOVD R3, R17
-	CALL ·repeat1NEON(SB)
+	CALL ·repeatNEON(SB)
 	MOVD R17, 864(RSP)
 	ADD $720, RSP, R3
 	ADD $936, RSP, R16
 	MOVD R4, R17
-	CALL ·repeat1NEON(SB)
+	CALL ·repeatNEON(SB)
 	MOVD R17, 1080(RSP)
 	ADD $936, RSP, R4
 	ADD $1152, RSP, R16
 	MOVD R5, R17
-	CALL ·repeat1NEON(SB)
+	CALL ·repeatNEON(SB)
 	MOVD R17, 1296(RSP)
 	ADD $1152, RSP, R5
 	ADD $1368, RSP, R16
 	MOVD R6, R17
-	CALL ·repeat1NEON(SB)
+	CALL ·repeatNEON(SB)
 	MOVD R17, 1512(RSP)
 	ADD $1368, RSP, R6
 	MOVD R15, R12
@@ -460,22 +460,22 @@ lanestage:
 spread:
 	ADD $112, RSP, R16
 	MOVD R3, R17
-	CALL ·spread1NEON(SB)
+	CALL ·spreadNEON(SB)
 	MOVD R3, 384(RSP)
 	ADD $112, RSP, R3
 	ADD $176, RSP, R16
 	MOVD R4, R17
-	CALL ·spread1NEON(SB)
+	CALL ·spreadNEON(SB)
 	MOVD R4, 392(RSP)
 	ADD $176, RSP, R4
 	ADD $240, RSP, R16
 	MOVD R5, R17
-	CALL ·spread1NEON(SB)
+	CALL ·spreadNEON(SB)
 	MOVD R5, 400(RSP)
 	ADD $240, RSP, R5
 	ADD $304, RSP, R16
 	MOVD R6, R17
-	CALL ·spread1NEON(SB)
+	CALL ·spreadNEON(SB)
 	MOVD R6, 408(RSP)
 	ADD $304, RSP, R6
 rare:
@@ -579,7 +579,7 @@ groups:
 	ADD R14<<2, R3, R16
 	MOVD R16, 560(RSP)
 	ADD $360, RSP, R16
-	CALL ·number1NEON(SB)
+	CALL ·numberNEON(SB)
 groupbegin:
 	CMP $16, R0
 	BLT grouptail
@@ -857,17 +857,17 @@ groupodd:
 grouprepeat:
 	ADD $648, RSP, R16
 	MOVD R3, R17
-	CALL ·repeat1NEON(SB)
+	CALL ·repeatNEON(SB)
 	MOVD R17, 792(RSP)
 	ADD $648, RSP, R3
 	ADD $864, RSP, R16
 	MOVD R4, R17
-	CALL ·repeat1NEON(SB)
+	CALL ·repeatNEON(SB)
 	MOVD R17, 1008(RSP)
 	ADD $864, RSP, R4
 	ADD $1080, RSP, R16
 	MOVD R5, R17
-	CALL ·repeat1NEON(SB)
+	CALL ·repeatNEON(SB)
 	MOVD R17, 1224(RSP)
 	ADD $1080, RSP, R5
 	MOVD R15, R12

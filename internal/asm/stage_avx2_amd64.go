@@ -40,6 +40,15 @@ func stageIn32AVX2()
 // stageOut32AVX2 copies elements of 32 bits back; bits behind the last are zero.
 func stageOut32AVX2()
 
+// stageInCodesAVX2 copies codes to the frame, in front of zeros, in the layout that R14 says.
+func stageInCodesAVX2()
+
+// stageOutCodesAVX2 copies such codes back.
+func stageOutCodesAVX2()
+
+// stageOutMaskAVX2 copies a mask of the kind that R14 says back, if it is of any.
+func stageOutMaskAVX2()
+
 // stageFilled16AVX2 copies elements of 16 bits to the frame, in front of copies of the first.
 func stageFilled16AVX2()
 

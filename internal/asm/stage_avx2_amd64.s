@@ -779,6 +779,53 @@ piece6:
 piece7:
 	RET
 
+// func stageInCodesAVX2()
+TEXT ·stageInCodesAVX2(SB), NOSPLIT|NOFRAME, $0
+	CMPL R14, $+1
+	JLT  less1
+	JEQ  same2
+	CALL ·stageIn8AVX2(SB)
+	RET
+
+same2:
+	CALL ·stageIn2AVX2(SB)
+	RET
+
+less1:
+	CALL ·stageIn4AVX2(SB)
+	RET
+
+// func stageOutCodesAVX2()
+TEXT ·stageOutCodesAVX2(SB), NOSPLIT|NOFRAME, $0
+	CMPL R14, $+1
+	JLT  less1
+	JEQ  same2
+	CALL ·stageOut8AVX2(SB)
+	RET
+
+same2:
+	CALL ·stageOut2AVX2(SB)
+	RET
+
+less1:
+	CALL ·stageOut4AVX2(SB)
+	RET
+
+// func stageOutMaskAVX2()
+TEXT ·stageOutMaskAVX2(SB), NOSPLIT|NOFRAME, $0
+	CMPL R14, $+1
+	JLT  less1
+	JEQ  same2
+	CALL ·stageOut1AVX2(SB)
+	RET
+
+same2:
+	CALL ·stageOut8AVX2(SB)
+	RET
+
+less1:
+	RET
+
 // func stageFilled16AVX2()
 // Requires: AVX, AVX2
 TEXT ·stageFilled16AVX2(SB), NOSPLIT|NOFRAME, $0

@@ -40,6 +40,15 @@ func stageIn32AVX512()
 // stageOut32AVX512 copies elements of 32 bits back; bits behind the last are zero.
 func stageOut32AVX512()
 
+// stageInCodesAVX512 copies codes to the frame, in front of zeros, in the layout that R14 says.
+func stageInCodesAVX512()
+
+// stageOutCodesAVX512 copies such codes back.
+func stageOutCodesAVX512()
+
+// stageOutMaskAVX512 copies a mask of the kind that R14 says back, if it is of any.
+func stageOutMaskAVX512()
+
 // spreadAVX512 puts the parameters of the groups in a tile, of which R14 has the number, in the frame, once for each element.
 func spreadAVX512()
 

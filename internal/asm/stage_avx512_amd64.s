@@ -203,6 +203,53 @@ TEXT ·stageOut32AVX512(SB), NOSPLIT|NOFRAME, $0
 	VMOVDQU32 Z1, K7, 192(CX)
 	RET
 
+// func stageInCodesAVX512()
+TEXT ·stageInCodesAVX512(SB), NOSPLIT|NOFRAME, $0
+	CMPL R14, $+1
+	JLT  less1
+	JEQ  same2
+	CALL ·stageIn8AVX512(SB)
+	RET
+
+same2:
+	CALL ·stageIn2AVX512(SB)
+	RET
+
+less1:
+	CALL ·stageIn4AVX512(SB)
+	RET
+
+// func stageOutCodesAVX512()
+TEXT ·stageOutCodesAVX512(SB), NOSPLIT|NOFRAME, $0
+	CMPL R14, $+1
+	JLT  less1
+	JEQ  same2
+	CALL ·stageOut8AVX512(SB)
+	RET
+
+same2:
+	CALL ·stageOut2AVX512(SB)
+	RET
+
+less1:
+	CALL ·stageOut4AVX512(SB)
+	RET
+
+// func stageOutMaskAVX512()
+TEXT ·stageOutMaskAVX512(SB), NOSPLIT|NOFRAME, $0
+	CMPL R14, $+1
+	JLT  less1
+	JEQ  same2
+	CALL ·stageOut1AVX512(SB)
+	RET
+
+same2:
+	CALL ·stageOut8AVX512(SB)
+	RET
+
+less1:
+	RET
+
 // func spreadAVX512()
 // Requires: AVX512F
 TEXT ·spreadAVX512(SB), NOSPLIT|NOFRAME, $0

@@ -46,11 +46,20 @@ func stageFilled16NEON()
 // stageFilled32NEON copies elements of 32 bits to the frame, in front of copies of the first.
 func stageFilled32NEON()
 
-// spread1NEON puts a group's parameter in the frame, once for each element of a tile.
-func spread1NEON()
+// stageInCodesNEON copies codes to the frame, in front of zeros, in the layout that R19 says.
+func stageInCodesNEON()
 
-// number1NEON makes the table at R16 of the groups that 34 elements are of, for groups of so many as R13 says.
-func number1NEON()
+// stageOutCodesNEON copies such codes back.
+func stageOutCodesNEON()
 
-// repeat1NEON puts parameters from R17 on in the frame, once for each element: R12 times the first, and R13 times each that follows.
-func repeat1NEON()
+// stageOutMaskNEON copies a mask of the kind that R19 says back, if it is of any.
+func stageOutMaskNEON()
+
+// spreadNEON puts a group's parameter in the frame, once for each element of a tile.
+func spreadNEON()
+
+// numberNEON makes the table at R16 of the groups that 34 elements are of, for groups of so many as R13 says.
+func numberNEON()
+
+// repeatNEON puts parameters from R17 on in the frame, once for each element: R12 times the first, and R13 times each that follows.
+func repeatNEON()

@@ -346,9 +346,45 @@ piece3:
 piece4:
 	RET
 
-// func spread1NEON()
+// func stageInCodesNEON()
 
-TEXT ·spread1NEON(SB), NOSPLIT|NOFRAME, $0-0
+TEXT ·stageInCodesNEON(SB), NOSPLIT|NOFRAME, $0-0
+	CMP $1, R19
+	BLT less1
+	BEQ same2
+	B ·stageIn8NEON(SB)
+same2:
+	B ·stageIn2NEON(SB)
+less1:
+	B ·stageIn4NEON(SB)
+
+// func stageOutCodesNEON()
+
+TEXT ·stageOutCodesNEON(SB), NOSPLIT|NOFRAME, $0-0
+	CMP $1, R19
+	BLT less1
+	BEQ same2
+	B ·stageOut8NEON(SB)
+same2:
+	B ·stageOut2NEON(SB)
+less1:
+	B ·stageOut4NEON(SB)
+
+// func stageOutMaskNEON()
+
+TEXT ·stageOutMaskNEON(SB), NOSPLIT|NOFRAME, $0-0
+	CMP $1, R19
+	BLT less1
+	BEQ same2
+	B ·stageOut1NEON(SB)
+same2:
+	B ·stageOut8NEON(SB)
+less1:
+	RET
+
+// func spreadNEON()
+
+TEXT ·spreadNEON(SB), NOSPLIT|NOFRAME, $0-0
 	VLD1R (R17), [V31.S4]
 	FMOVQ F31, (R16)
 	FMOVQ F31, 16(R16)
@@ -356,9 +392,9 @@ TEXT ·spread1NEON(SB), NOSPLIT|NOFRAME, $0-0
 	FMOVQ F31, 48(R16)
 	RET
 
-// func number1NEON()
+// func numberNEON()
 
-TEXT ·number1NEON(SB), NOSPLIT|NOFRAME, $0-0
+TEXT ·numberNEON(SB), NOSPLIT|NOFRAME, $0-0
 	VMOVQ $0x0302010003020100, $0x0302010003020100, V31
 	VMOVI $4, V0.B16
 	MOVD R16, R15
@@ -398,9 +434,9 @@ ended3:
 	MOVD R24, 192(R15)
 	RET
 
-// func repeat1NEON()
+// func repeatNEON()
 
-TEXT ·repeat1NEON(SB), NOSPLIT|NOFRAME, $0-0
+TEXT ·repeatNEON(SB), NOSPLIT|NOFRAME, $0-0
 	ADD R0<<2, R16, R14
 	MOVD R12, R15
 group1:

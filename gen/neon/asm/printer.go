@@ -203,6 +203,9 @@ func (p *Printer) CALL(routine string) {
 	p.op("CALL", "·"+routine+"(SB)")
 }
 
+// GOTO leaves one for another.
+func (p *Printer) GOTO(routine string) { p.op("B", "·"+routine+"(SB)") }
+
 // RET returns; with a frame it is several instructions.
 func (p *Printer) RET() { p.op("RET") }
 
