@@ -132,6 +132,9 @@ func TestSetStreaming(t *testing.T) {
 	assert.Equal(t, fetching{10 << 20, 8192}, habitOf("GenuineIntel", [2]int{6, 207}))
 	assert.Equal(t, fetching{-1, 8192}, habitOf("GenuineIntel", [2]int{6, 85}))
 	assert.Equal(t, fetching{16 << 20, 4096}, habitOf("AuthenticAMD", [2]int{25, 17}))
+	assert.Equal(t, fetching{16 << 20, 5120}, habitOf("AuthenticAMD", [2]int{25, 1}))
+	assert.Equal(t, fetching{16 << 20, 5120}, habitOf("AuthenticAMD", [2]int{25, 80}))
+	assert.Equal(t, fetching{16 << 20, 4096}, habitOf("AuthenticAMD", [2]int{25, 97}))
 	if cpuid.Maker() != "" {
 		assert.Contains(t, WhyStreaming(), "from 1000 bytes on")
 		assert.Contains(t, WhyStreaming(), "SetStreaming")
