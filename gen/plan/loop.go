@@ -129,6 +129,7 @@ const (
 	atBegin    mark = "begin"    // a tile begins, of one group or of several
 	atGroup    mark = "next"     // a group of whole tiles begins
 	atWhole    mark = "whole"    // behind a group's whole tiles
+	atOver     mark = "over"     // some of the group's elements are left
 	atToMeet   mark = "tomeet"   // tiles in which groups meet follow
 	atEnding   mark = "ending"   // few groups are left
 	atChosen   mark = "chosen"   // and their parameters are copied

@@ -22,6 +22,9 @@ const repeated = 2
 // leastChosen is the shortest group of which no tile has more than W, for all widths.
 const leastChosen = 5
 
+// usualBlock is how many elements most groups have. Where they are one tile a group ends as often as a tile, and has one branch for it.
+const usualBlock = 32
+
 // row is what a row has beside its group's loop.
 type row struct {
 	lane *shape
@@ -111,6 +114,18 @@ func (l rowLoop) print(p *printer) {
 	m.BranchMultiple(length, Equal, tile, sh.at(atBegin))
 	m.KeepEnd(r.end, first, free)
 	m.NumberGroups(r.numbers)
+	over := func() { // behind the last whole tile of a group that has more elements
+		if !sh.masked || p.hasRare() {
+			m.Branch(behind, Less, 0, sh.at(atStaged)) // it was the tile in the frame
+		}
+		m.Add(n, behind)
+	}
+	blocks := tile == usualBlock
+	if blocks {
+		m.Jump(sh.at(atBegin))
+		m.Label(sh.at(atOver))
+		over()
+	}
 	m.Label(sh.at(atBegin))
 	m.Branch(n, Less, tile, sh.at(atTail))
 	m.Branch(behind, Less, tile, sh.at(atToMeet))
@@ -120,11 +135,12 @@ func (l rowLoop) print(p *printer) {
 		head = m.GroupHead
 	}
 	next := func(group string) { // behind a group's whole tiles
-		if !sh.masked || p.hasRare() {
-			m.Branch(behind, Less, 0, sh.at(atStaged))
+		if blocks {
+			m.Branch(behind, NotEqual, 0, sh.at(atOver))
+		} else {
+			over()
+			m.Branch(behind, NotEqual, 0, sh.at(atBegin))
 		}
-		m.Add(n, behind)
-		m.Branch(behind, NotEqual, 0, sh.at(atBegin))
 		p.advanceParams(1)
 		m.Move(behind, length)
 		m.SubBranch(n, length, group)

@@ -432,8 +432,12 @@ func (m *Machine) Prefetch(p plan.GPR, bytes int) {
 	m.callRoutine("fetch", max(64, bytes))
 }
 
-// Own fetches lines from a distance behind p on. A line that no other core has is this core's own then.
+// Own fetches lines from a distance behind p on. A line that no other core has is this core's own then. Stores of 32 bytes
+// do not wait for that: in the L1 cache they wait for the fetching.
 func (m *Machine) Own(p plan.GPR, from, bytes int) {
+	if !m.wide {
+		return
+	}
 	for off := 0; off < bytes; off += 64 {
 		m.i("PREFETCHT0", operand.Mem{Base: gprs[p], Disp: from + off})
 	}

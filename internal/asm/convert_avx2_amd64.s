@@ -108,21 +108,19 @@ TEXT ·DecodeF16AVX2(SB), NOSPLIT, $224-32
 	JGT  lanestream
 
 laneloop:
-	PREFETCHT0 (SI)
-	PREFETCHT0 64(SI)
-	VCVTPH2PS  (DX), Y0
-	VMOVUPS    Y0, (SI)
-	VCVTPH2PS  16(DX), Y0
-	VMOVUPS    Y0, 32(SI)
-	VCVTPH2PS  32(DX), Y0
-	VMOVUPS    Y0, 64(SI)
-	VCVTPH2PS  48(DX), Y0
-	VMOVUPS    Y0, 96(SI)
-	SUBQ       $-128, SI
-	ADDQ       $+64, DX
-	SUBQ       $+32, DI
-	CMPQ       DI, $+32
-	JGE        laneloop
+	VCVTPH2PS (DX), Y0
+	VMOVUPS   Y0, (SI)
+	VCVTPH2PS 16(DX), Y0
+	VMOVUPS   Y0, 32(SI)
+	VCVTPH2PS 32(DX), Y0
+	VMOVUPS   Y0, 64(SI)
+	VCVTPH2PS 48(DX), Y0
+	VMOVUPS   Y0, 96(SI)
+	SUBQ      $-128, SI
+	ADDQ      $+64, DX
+	SUBQ      $+32, DI
+	CMPQ      DI, $+32
+	JGE       laneloop
 
 lanetail:
 	TESTQ DI, DI
@@ -383,25 +381,23 @@ TEXT ·DecodeBF16AVX2(SB), NOSPLIT, $224-32
 	JGT  lanestream
 
 laneloop:
-	PREFETCHT0 (SI)
-	PREFETCHT0 64(SI)
-	VPMOVZXWD  (DX), Y0
-	VPSLLD     $0x10, Y0, Y0
-	VMOVUPS    Y0, (SI)
-	VPMOVZXWD  16(DX), Y0
-	VPSLLD     $0x10, Y0, Y0
-	VMOVUPS    Y0, 32(SI)
-	VPMOVZXWD  32(DX), Y0
-	VPSLLD     $0x10, Y0, Y0
-	VMOVUPS    Y0, 64(SI)
-	VPMOVZXWD  48(DX), Y0
-	VPSLLD     $0x10, Y0, Y0
-	VMOVUPS    Y0, 96(SI)
-	SUBQ       $-128, SI
-	ADDQ       $+64, DX
-	SUBQ       $+32, DI
-	CMPQ       DI, $+32
-	JGE        laneloop
+	VPMOVZXWD (DX), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VMOVUPS   Y0, (SI)
+	VPMOVZXWD 16(DX), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VMOVUPS   Y0, 32(SI)
+	VPMOVZXWD 32(DX), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VMOVUPS   Y0, 64(SI)
+	VPMOVZXWD 48(DX), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VMOVUPS   Y0, 96(SI)
+	SUBQ      $-128, SI
+	ADDQ      $+64, DX
+	SUBQ      $+32, DI
+	CMPQ      DI, $+32
+	JGE       laneloop
 
 lanetail:
 	TESTQ DI, DI
@@ -474,29 +470,27 @@ TEXT ·DecodeFpE5M2AVX2(SB), NOSPLIT, $192-32
 	JGT     lanestream
 
 laneloop:
-	PREFETCHT0 (SI)
-	PREFETCHT0 64(SI)
-	VMOVQ      (DX), X0
-	VPSHUFB    X15, X0, X0
-	VCVTPH2PS  X0, Y0
-	VMOVUPS    Y0, (SI)
-	VMOVQ      8(DX), X0
-	VPSHUFB    X15, X0, X0
-	VCVTPH2PS  X0, Y0
-	VMOVUPS    Y0, 32(SI)
-	VMOVQ      16(DX), X0
-	VPSHUFB    X15, X0, X0
-	VCVTPH2PS  X0, Y0
-	VMOVUPS    Y0, 64(SI)
-	VMOVQ      24(DX), X0
-	VPSHUFB    X15, X0, X0
-	VCVTPH2PS  X0, Y0
-	VMOVUPS    Y0, 96(SI)
-	SUBQ       $-128, SI
-	ADDQ       $+32, DX
-	SUBQ       $+32, DI
-	CMPQ       DI, $+32
-	JGE        laneloop
+	VMOVQ     (DX), X0
+	VPSHUFB   X15, X0, X0
+	VCVTPH2PS X0, Y0
+	VMOVUPS   Y0, (SI)
+	VMOVQ     8(DX), X0
+	VPSHUFB   X15, X0, X0
+	VCVTPH2PS X0, Y0
+	VMOVUPS   Y0, 32(SI)
+	VMOVQ     16(DX), X0
+	VPSHUFB   X15, X0, X0
+	VCVTPH2PS X0, Y0
+	VMOVUPS   Y0, 64(SI)
+	VMOVQ     24(DX), X0
+	VPSHUFB   X15, X0, X0
+	VCVTPH2PS X0, Y0
+	VMOVUPS   Y0, 96(SI)
+	SUBQ      $-128, SI
+	ADDQ      $+32, DX
+	SUBQ      $+32, DI
+	CMPQ      DI, $+32
+	JGE       laneloop
 
 lanetail:
 	TESTQ DI, DI
@@ -578,8 +572,6 @@ TEXT ·DecodeFpE4M3FNUZAVX2(SB), NOSPLIT, $192-32
 	JGT          lanestream
 
 laneloop:
-	PREFETCHT0  (SI)
-	PREFETCHT0  64(SI)
 	VPMOVSXBD   (DX), Y0
 	VPADDD      Y15, Y0, Y1
 	VPAND       Y15, Y0, Y2
@@ -754,8 +746,6 @@ TEXT ·DecodeFpE5M2FNUZAVX2(SB), NOSPLIT, $192-32
 	JGT          lanestream
 
 laneloop:
-	PREFETCHT0  (SI)
-	PREFETCHT0  64(SI)
 	VPMOVSXBD   (DX), Y0
 	VPADDD      Y15, Y0, Y1
 	VPAND       Y15, Y0, Y2
@@ -927,8 +917,6 @@ TEXT ·DecodeFpE8M0AVX2(SB), NOSPLIT, $192-32
 	JGT          lanestream
 
 laneloop:
-	PREFETCHT0  (SI)
-	PREFETCHT0  64(SI)
 	VPMOVZXBD   (DX), Y0
 	VPSLLD      $0x17, Y0, Y0
 	VFMADD231PS Y15, Y0, Y0
@@ -1046,8 +1034,6 @@ TEXT ·DecodeFpE2M1AVX2(SB), NOSPLIT, $192-32
 	JGT          lanestream
 
 laneloop:
-	PREFETCHT0  (SI)
-	PREFETCHT0  64(SI)
 	VPMOVZXBD   (DX), Y0
 	VPSLLD      $0x1c, Y0, Y1
 	VPAND       Y15, Y0, Y0
@@ -1205,8 +1191,6 @@ TEXT ·DecodeFpE2M1PackedAVX2(SB), NOSPLIT, $176-32
 	JGT          lanestream
 
 laneloop:
-	PREFETCHT0     (SI)
-	PREFETCHT0     64(SI)
 	VBROADCASTI128 (DX), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VPSRLW         $0x04, Y0, Y1
@@ -1310,42 +1294,39 @@ TEXT ·DecodeFpE4M3AVX2(SB), NOSPLIT, $192-32
 	JGT          lanestream
 
 laneloop:
-	PREFETCHT0 (SI)
-	PREFETCHT0 64(SI)
-	PREFETCHT0 512(DX)
-	VPOR       (DX), Y15, Y0
-	VPCMPEQB   Y13, Y0, Y0
-	VPMOVMSKB  Y0, AX
-	TESTL      AX, AX
-	JNE        lanerare
-	VMOVQ      (DX), X0
-	VPSHUFB    X11, X0, X0
-	VPSRAW     $0x01, X0, X1
-	VPAND      X12, X1, X1
-	VCVTPH2PS  X1, Y1
-	VMULPS     Y14, Y1, Y1
-	VMOVUPS    Y1, (SI)
-	VMOVQ      8(DX), X0
-	VPSHUFB    X11, X0, X0
-	VPSRAW     $0x01, X0, X1
-	VPAND      X12, X1, X1
-	VCVTPH2PS  X1, Y1
-	VMULPS     Y14, Y1, Y1
-	VMOVUPS    Y1, 32(SI)
-	VMOVQ      16(DX), X0
-	VPSHUFB    X11, X0, X0
-	VPSRAW     $0x01, X0, X1
-	VPAND      X12, X1, X1
-	VCVTPH2PS  X1, Y1
-	VMULPS     Y14, Y1, Y1
-	VMOVUPS    Y1, 64(SI)
-	VMOVQ      24(DX), X0
-	VPSHUFB    X11, X0, X0
-	VPSRAW     $0x01, X0, X1
-	VPAND      X12, X1, X1
-	VCVTPH2PS  X1, Y1
-	VMULPS     Y14, Y1, Y1
-	VMOVUPS    Y1, 96(SI)
+	VPOR      (DX), Y15, Y0
+	VPCMPEQB  Y13, Y0, Y0
+	VPMOVMSKB Y0, AX
+	TESTL     AX, AX
+	JNE       lanerare
+	VMOVQ     (DX), X0
+	VPSHUFB   X11, X0, X0
+	VPSRAW    $0x01, X0, X1
+	VPAND     X12, X1, X1
+	VCVTPH2PS X1, Y1
+	VMULPS    Y14, Y1, Y1
+	VMOVUPS   Y1, (SI)
+	VMOVQ     8(DX), X0
+	VPSHUFB   X11, X0, X0
+	VPSRAW    $0x01, X0, X1
+	VPAND     X12, X1, X1
+	VCVTPH2PS X1, Y1
+	VMULPS    Y14, Y1, Y1
+	VMOVUPS   Y1, 32(SI)
+	VMOVQ     16(DX), X0
+	VPSHUFB   X11, X0, X0
+	VPSRAW    $0x01, X0, X1
+	VPAND     X12, X1, X1
+	VCVTPH2PS X1, Y1
+	VMULPS    Y14, Y1, Y1
+	VMOVUPS   Y1, 64(SI)
+	VMOVQ     24(DX), X0
+	VPSHUFB   X11, X0, X0
+	VPSRAW    $0x01, X0, X1
+	VPAND     X12, X1, X1
+	VCVTPH2PS X1, Y1
+	VMULPS    Y14, Y1, Y1
+	VMOVUPS   Y1, 96(SI)
 
 laneback:
 	SUBQ $-128, SI

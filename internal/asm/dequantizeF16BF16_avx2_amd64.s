@@ -59,6 +59,12 @@ groups:
 	MOVQ  AX, 608(SP)
 	LEAQ  264(SP), AX
 	CALL  ·numberAVX2(SB)
+	JMP   groupbegin
+
+groupover:
+	CMPQ R11, $+0
+	JLT  groupstaged
+	ADDQ R11, DI
 
 groupbegin:
 	CMPQ DI, $+32
@@ -82,7 +88,6 @@ grouplayout2:
 	VBROADCASTSS (BX), Y12
 
 grouplayout2loop:
-	PREFETCHT0  (SI)
 	VPMOVSXBD   (DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VFMADD213PS Y15, Y12, Y0
@@ -134,11 +139,8 @@ halfdone8:
 	SUBQ  $+32, R11
 	CMPQ  R11, $+32
 	JGE   grouplayout2loop
-	CMPQ  R11, $+0
-	JLT   groupstaged
-	ADDQ  R11, DI
 	TESTQ R11, R11
-	JNE   groupbegin
+	JNE   groupover
 	ADDQ  $+4, BX
 	MOVQ  R12, R11
 	SUBQ  R12, DI
@@ -273,7 +275,6 @@ short2:
 short2layout2:
 	VBROADCASTSS (BX), Y12
 	VBROADCASTSS 4(BX), Y11
-	PREFETCHT0   (SI)
 	VPMOVSXBD    (DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VFMADD213PS  Y15, Y12, Y0
@@ -485,11 +486,8 @@ halfdone36:
 	SUBQ  $+32, R11
 	CMPQ  R11, $+32
 	JGE   groupstream
-	CMPQ  R11, $+0
-	JLT   groupstaged
-	ADDQ  R11, DI
 	TESTQ R11, R11
-	JNE   groupbegin
+	JNE   groupover
 	ADDQ  $+4, BX
 	MOVQ  R12, R11
 	SUBQ  R12, DI
@@ -521,7 +519,6 @@ grouplayout1:
 	VBROADCASTSS (BX), Y12
 
 grouplayout1loop:
-	PREFETCHT0   (SI)
 	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
@@ -577,11 +574,8 @@ halfdone40:
 	SUBQ  $+32, R11
 	CMPQ  R11, $+32
 	JGE   grouplayout1loop
-	CMPQ  R11, $+0
-	JLT   groupstaged
-	ADDQ  R11, DI
 	TESTQ R11, R11
-	JNE   groupbegin
+	JNE   groupover
 	ADDQ  $+4, BX
 	MOVQ  R12, R11
 	SUBQ  R12, DI
@@ -593,7 +587,6 @@ grouplayout0:
 	VBROADCASTSS (BX), Y12
 
 grouplayout0loop:
-	PREFETCHT0   (SI)
 	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
@@ -657,11 +650,8 @@ halfdone44:
 	SUBQ  $+32, R11
 	CMPQ  R11, $+32
 	JGE   grouplayout0loop
-	CMPQ  R11, $+0
-	JLT   groupstaged
-	ADDQ  R11, DI
 	TESTQ R11, R11
-	JNE   groupbegin
+	JNE   groupover
 	ADDQ  $+4, BX
 	MOVQ  R12, R11
 	SUBQ  R12, DI
@@ -673,7 +663,6 @@ grouplayout3:
 	VBROADCASTSS (BX), Y12
 
 grouplayout3loop:
-	PREFETCHT0  (SI)
 	VPMOVZXBD   (DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VFMADD213PS Y15, Y12, Y0
@@ -725,11 +714,8 @@ halfdone48:
 	SUBQ  $+32, R11
 	CMPQ  R11, $+32
 	JGE   grouplayout3loop
-	CMPQ  R11, $+0
-	JLT   groupstaged
-	ADDQ  R11, DI
 	TESTQ R11, R11
-	JNE   groupbegin
+	JNE   groupover
 	ADDQ  $+4, BX
 	MOVQ  R12, R11
 	SUBQ  R12, DI
@@ -927,7 +913,6 @@ short2layout:
 short2layout1:
 	VBROADCASTSS (BX), Y12
 	VBROADCASTSS 4(BX), Y11
-	PREFETCHT0   (SI)
 	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
@@ -989,7 +974,6 @@ halfdone60:
 short2layout0:
 	VBROADCASTSS (BX), Y12
 	VBROADCASTSS 4(BX), Y11
-	PREFETCHT0   (SI)
 	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
@@ -1059,7 +1043,6 @@ halfdone64:
 short2layout3:
 	VBROADCASTSS (BX), Y12
 	VBROADCASTSS 4(BX), Y11
-	PREFETCHT0   (SI)
 	VPMOVZXBD    (DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VFMADD213PS  Y15, Y12, Y0
@@ -1474,6 +1457,12 @@ groups:
 	MOVQ  AX, 744(SP)
 	LEAQ  400(SP), AX
 	CALL  ·numberAVX2(SB)
+	JMP   groupbegin
+
+groupover:
+	CMPQ R11, $+0
+	JLT  groupstaged
+	ADDQ R11, DI
 
 groupbegin:
 	CMPQ DI, $+32
@@ -1501,7 +1490,6 @@ grouplayout2:
 	VCVTDQ2PS    Y0, Y11
 
 grouplayout2loop:
-	PREFETCHT0  (SI)
 	VPMOVSXBD   (DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y11, Y0, Y0
@@ -1557,11 +1545,8 @@ halfdone8:
 	SUBQ  $+32, R11
 	CMPQ  R11, $+32
 	JGE   grouplayout2loop
-	CMPQ  R11, $+0
-	JLT   groupstaged
-	ADDQ  R11, DI
 	TESTQ R11, R11
-	JNE   groupbegin
+	JNE   groupover
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
 	MOVQ  R12, R11
@@ -1717,7 +1702,6 @@ short2layout2:
 	VCVTDQ2PS    Y0, Y10
 	VBROADCASTSS 4(R8), Y0
 	VCVTDQ2PS    Y0, Y9
-	PREFETCHT0   (SI)
 	VPMOVSXBD    (DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y10, Y0, Y0
@@ -1951,11 +1935,8 @@ halfdone36:
 	SUBQ  $+32, R11
 	CMPQ  R11, $+32
 	JGE   groupstream
-	CMPQ  R11, $+0
-	JLT   groupstaged
-	ADDQ  R11, DI
 	TESTQ R11, R11
-	JNE   groupbegin
+	JNE   groupover
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
 	MOVQ  R12, R11
@@ -1990,7 +1971,6 @@ grouplayout1:
 	VCVTDQ2PS    Y0, Y11
 
 grouplayout1loop:
-	PREFETCHT0   (SI)
 	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
@@ -2050,11 +2030,8 @@ halfdone40:
 	SUBQ  $+32, R11
 	CMPQ  R11, $+32
 	JGE   grouplayout1loop
-	CMPQ  R11, $+0
-	JLT   groupstaged
-	ADDQ  R11, DI
 	TESTQ R11, R11
-	JNE   groupbegin
+	JNE   groupover
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
 	MOVQ  R12, R11
@@ -2069,7 +2046,6 @@ grouplayout0:
 	VCVTDQ2PS    Y0, Y11
 
 grouplayout0loop:
-	PREFETCHT0   (SI)
 	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
@@ -2137,11 +2113,8 @@ halfdone44:
 	SUBQ  $+32, R11
 	CMPQ  R11, $+32
 	JGE   grouplayout0loop
-	CMPQ  R11, $+0
-	JLT   groupstaged
-	ADDQ  R11, DI
 	TESTQ R11, R11
-	JNE   groupbegin
+	JNE   groupover
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
 	MOVQ  R12, R11
@@ -2156,7 +2129,6 @@ grouplayout3:
 	VCVTDQ2PS    Y0, Y11
 
 grouplayout3loop:
-	PREFETCHT0  (SI)
 	VPMOVZXBD   (DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y11, Y0, Y0
@@ -2212,11 +2184,8 @@ halfdone48:
 	SUBQ  $+32, R11
 	CMPQ  R11, $+32
 	JGE   grouplayout3loop
-	CMPQ  R11, $+0
-	JLT   groupstaged
-	ADDQ  R11, DI
 	TESTQ R11, R11
-	JNE   groupbegin
+	JNE   groupover
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
 	MOVQ  R12, R11
@@ -2438,7 +2407,6 @@ short2layout1:
 	VCVTDQ2PS    Y0, Y10
 	VBROADCASTSS 4(R8), Y0
 	VCVTDQ2PS    Y0, Y9
-	PREFETCHT0   (SI)
 	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
@@ -2509,7 +2477,6 @@ short2layout0:
 	VCVTDQ2PS    Y0, Y10
 	VBROADCASTSS 4(R8), Y0
 	VCVTDQ2PS    Y0, Y9
-	PREFETCHT0   (SI)
 	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
@@ -2588,7 +2555,6 @@ short2layout3:
 	VCVTDQ2PS    Y0, Y10
 	VBROADCASTSS 4(R8), Y0
 	VCVTDQ2PS    Y0, Y9
-	PREFETCHT0   (SI)
 	VPMOVZXBD    (DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y10, Y0, Y0

@@ -58,6 +58,12 @@ groups:
 	MOVQ  AX, 672(SP)
 	LEAQ  328(SP), AX
 	CALL  ·numberAVX2(SB)
+	JMP   groupbegin
+
+groupover:
+	CMPQ R11, $+0
+	JLT  groupstaged
+	ADDQ R11, DI
 
 groupbegin:
 	CMPQ DI, $+32
@@ -81,8 +87,6 @@ grouplayout2:
 	VBROADCASTSS (BX), Y12
 
 grouplayout2loop:
-	PREFETCHT0  (SI)
-	PREFETCHT0  64(SI)
 	VPMOVSXBD   (DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VFMADD213PS Y15, Y12, Y0
@@ -104,11 +108,8 @@ grouplayout2loop:
 	SUBQ        $+32, R11
 	CMPQ        R11, $+32
 	JGE         grouplayout2loop
-	CMPQ        R11, $+0
-	JLT         groupstaged
-	ADDQ        R11, DI
 	TESTQ       R11, R11
-	JNE         groupbegin
+	JNE         groupover
 	ADDQ        $+4, BX
 	MOVQ        R12, R11
 	SUBQ        R12, DI
@@ -213,8 +214,6 @@ short2:
 short2layout2:
 	VBROADCASTSS (BX), Y12
 	VBROADCASTSS 4(BX), Y11
-	PREFETCHT0   (SI)
-	PREFETCHT0   64(SI)
 	VPMOVSXBD    (DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VFMADD213PS  Y15, Y12, Y0
@@ -336,11 +335,8 @@ read16:
 	SUBQ        $+32, R11
 	CMPQ        R11, $+32
 	JGE         groupstream
-	CMPQ        R11, $+0
-	JLT         groupstaged
-	ADDQ        R11, DI
 	TESTQ       R11, R11
-	JNE         groupbegin
+	JNE         groupover
 	ADDQ        $+4, BX
 	MOVQ        R12, R11
 	SUBQ        R12, DI
@@ -358,8 +354,6 @@ grouplayout1:
 	VBROADCASTSS (BX), Y12
 
 grouplayout1loop:
-	PREFETCHT0   (SI)
-	PREFETCHT0   64(SI)
 	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
@@ -385,11 +379,8 @@ grouplayout1loop:
 	SUBQ         $+32, R11
 	CMPQ         R11, $+32
 	JGE          grouplayout1loop
-	CMPQ         R11, $+0
-	JLT          groupstaged
-	ADDQ         R11, DI
 	TESTQ        R11, R11
-	JNE          groupbegin
+	JNE          groupover
 	ADDQ         $+4, BX
 	MOVQ         R12, R11
 	SUBQ         R12, DI
@@ -401,8 +392,6 @@ grouplayout0:
 	VBROADCASTSS (BX), Y12
 
 grouplayout0loop:
-	PREFETCHT0   (SI)
-	PREFETCHT0   64(SI)
 	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
@@ -436,11 +425,8 @@ grouplayout0loop:
 	SUBQ         $+32, R11
 	CMPQ         R11, $+32
 	JGE          grouplayout0loop
-	CMPQ         R11, $+0
-	JLT          groupstaged
-	ADDQ         R11, DI
 	TESTQ        R11, R11
-	JNE          groupbegin
+	JNE          groupover
 	ADDQ         $+4, BX
 	MOVQ         R12, R11
 	SUBQ         R12, DI
@@ -452,8 +438,6 @@ grouplayout3:
 	VBROADCASTSS (BX), Y12
 
 grouplayout3loop:
-	PREFETCHT0  (SI)
-	PREFETCHT0  64(SI)
 	VPMOVZXBD   (DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VFMADD213PS Y15, Y12, Y0
@@ -475,11 +459,8 @@ grouplayout3loop:
 	SUBQ        $+32, R11
 	CMPQ        R11, $+32
 	JGE         grouplayout3loop
-	CMPQ        R11, $+0
-	JLT         groupstaged
-	ADDQ        R11, DI
 	TESTQ       R11, R11
-	JNE         groupbegin
+	JNE         groupover
 	ADDQ        $+4, BX
 	MOVQ        R12, R11
 	SUBQ        R12, DI
@@ -619,8 +600,6 @@ short2layout:
 short2layout1:
 	VBROADCASTSS (BX), Y12
 	VBROADCASTSS 4(BX), Y11
-	PREFETCHT0   (SI)
-	PREFETCHT0   64(SI)
 	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
@@ -652,8 +631,6 @@ short2layout1:
 short2layout0:
 	VBROADCASTSS (BX), Y12
 	VBROADCASTSS 4(BX), Y11
-	PREFETCHT0   (SI)
-	PREFETCHT0   64(SI)
 	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
@@ -693,8 +670,6 @@ short2layout0:
 short2layout3:
 	VBROADCASTSS (BX), Y12
 	VBROADCASTSS 4(BX), Y11
-	PREFETCHT0   (SI)
-	PREFETCHT0   64(SI)
 	VPMOVZXBD    (DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VFMADD213PS  Y15, Y12, Y0
@@ -952,6 +927,12 @@ groups:
 	MOVQ  AX, 808(SP)
 	LEAQ  464(SP), AX
 	CALL  ·numberAVX2(SB)
+	JMP   groupbegin
+
+groupover:
+	CMPQ R11, $+0
+	JLT  groupstaged
+	ADDQ R11, DI
 
 groupbegin:
 	CMPQ DI, $+32
@@ -979,8 +960,6 @@ grouplayout2:
 	VCVTDQ2PS    Y0, Y11
 
 grouplayout2loop:
-	PREFETCHT0  (SI)
-	PREFETCHT0  64(SI)
 	VPMOVSXBD   (DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y11, Y0, Y0
@@ -1006,11 +985,8 @@ grouplayout2loop:
 	SUBQ        $+32, R11
 	CMPQ        R11, $+32
 	JGE         grouplayout2loop
-	CMPQ        R11, $+0
-	JLT         groupstaged
-	ADDQ        R11, DI
 	TESTQ       R11, R11
-	JNE         groupbegin
+	JNE         groupover
 	ADDQ        $+4, BX
 	ADDQ        $+4, R8
 	MOVQ        R12, R11
@@ -1136,8 +1112,6 @@ short2layout2:
 	VCVTDQ2PS    Y0, Y10
 	VBROADCASTSS 4(R8), Y0
 	VCVTDQ2PS    Y0, Y9
-	PREFETCHT0   (SI)
-	PREFETCHT0   64(SI)
 	VPMOVSXBD    (DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y10, Y0, Y0
@@ -1281,11 +1255,8 @@ read16:
 	SUBQ        $+32, R11
 	CMPQ        R11, $+32
 	JGE         groupstream
-	CMPQ        R11, $+0
-	JLT         groupstaged
-	ADDQ        R11, DI
 	TESTQ       R11, R11
-	JNE         groupbegin
+	JNE         groupover
 	ADDQ        $+4, BX
 	ADDQ        $+4, R8
 	MOVQ        R12, R11
@@ -1306,8 +1277,6 @@ grouplayout1:
 	VCVTDQ2PS    Y0, Y11
 
 grouplayout1loop:
-	PREFETCHT0   (SI)
-	PREFETCHT0   64(SI)
 	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
@@ -1337,11 +1306,8 @@ grouplayout1loop:
 	SUBQ         $+32, R11
 	CMPQ         R11, $+32
 	JGE          grouplayout1loop
-	CMPQ         R11, $+0
-	JLT          groupstaged
-	ADDQ         R11, DI
 	TESTQ        R11, R11
-	JNE          groupbegin
+	JNE          groupover
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	MOVQ         R12, R11
@@ -1356,8 +1322,6 @@ grouplayout0:
 	VCVTDQ2PS    Y0, Y11
 
 grouplayout0loop:
-	PREFETCHT0   (SI)
-	PREFETCHT0   64(SI)
 	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
@@ -1395,11 +1359,8 @@ grouplayout0loop:
 	SUBQ         $+32, R11
 	CMPQ         R11, $+32
 	JGE          grouplayout0loop
-	CMPQ         R11, $+0
-	JLT          groupstaged
-	ADDQ         R11, DI
 	TESTQ        R11, R11
-	JNE          groupbegin
+	JNE          groupover
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	MOVQ         R12, R11
@@ -1414,8 +1375,6 @@ grouplayout3:
 	VCVTDQ2PS    Y0, Y11
 
 grouplayout3loop:
-	PREFETCHT0  (SI)
-	PREFETCHT0  64(SI)
 	VPMOVZXBD   (DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y11, Y0, Y0
@@ -1441,11 +1400,8 @@ grouplayout3loop:
 	SUBQ        $+32, R11
 	CMPQ        R11, $+32
 	JGE         grouplayout3loop
-	CMPQ        R11, $+0
-	JLT         groupstaged
-	ADDQ        R11, DI
 	TESTQ       R11, R11
-	JNE         groupbegin
+	JNE         groupover
 	ADDQ        $+4, BX
 	ADDQ        $+4, R8
 	MOVQ        R12, R11
@@ -1609,8 +1565,6 @@ short2layout1:
 	VCVTDQ2PS    Y0, Y10
 	VBROADCASTSS 4(R8), Y0
 	VCVTDQ2PS    Y0, Y9
-	PREFETCHT0   (SI)
-	PREFETCHT0   64(SI)
 	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
@@ -1651,8 +1605,6 @@ short2layout0:
 	VCVTDQ2PS    Y0, Y10
 	VBROADCASTSS 4(R8), Y0
 	VCVTDQ2PS    Y0, Y9
-	PREFETCHT0   (SI)
-	PREFETCHT0   64(SI)
 	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
@@ -1701,8 +1653,6 @@ short2layout3:
 	VCVTDQ2PS    Y0, Y10
 	VBROADCASTSS 4(R8), Y0
 	VCVTDQ2PS    Y0, Y9
-	PREFETCHT0   (SI)
-	PREFETCHT0   64(SI)
 	VPMOVZXBD    (DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y10, Y0, Y0
@@ -1971,6 +1921,12 @@ groups:
 	MOVQ  AX, 808(SP)
 	LEAQ  464(SP), AX
 	CALL  ·numberAVX2(SB)
+	JMP   groupbegin
+
+groupover:
+	CMPQ R11, $+0
+	JLT  groupstaged
+	ADDQ R11, DI
 
 groupbegin:
 	CMPQ DI, $+32
@@ -1996,48 +1952,43 @@ grouplayout2:
 	VBROADCASTSS (R8), Y11
 
 grouplayout2loop:
-	PREFETCHT0 (SI)
-	PREFETCHT0 64(SI)
-	VPMOVSXBD  (DX), Y0
-	VCVTDQ2PS  Y0, Y0
-	VSUBPS     Y15, Y0, Y0
-	VMULPS     Y12, Y0, Y0
-	VADDPS     Y11, Y0, Y0
-	VMOVUPS    Y0, (SI)
-	VPMOVSXBD  8(DX), Y0
-	VCVTDQ2PS  Y0, Y0
-	VSUBPS     Y15, Y0, Y0
-	VMULPS     Y12, Y0, Y0
-	VADDPS     Y11, Y0, Y0
-	VMOVUPS    Y0, 32(SI)
-	VPMOVSXBD  16(DX), Y0
-	VCVTDQ2PS  Y0, Y0
-	VSUBPS     Y15, Y0, Y0
-	VMULPS     Y12, Y0, Y0
-	VADDPS     Y11, Y0, Y0
-	VMOVUPS    Y0, 64(SI)
-	VPMOVSXBD  24(DX), Y0
-	VCVTDQ2PS  Y0, Y0
-	ADDQ       $+32, DX
-	VSUBPS     Y15, Y0, Y0
-	VMULPS     Y12, Y0, Y0
-	VADDPS     Y11, Y0, Y0
-	VMOVUPS    Y0, 96(SI)
-	SUBQ       $-128, SI
-	SUBQ       $+32, R11
-	CMPQ       R11, $+32
-	JGE        grouplayout2loop
-	CMPQ       R11, $+0
-	JLT        groupstaged
-	ADDQ       R11, DI
-	TESTQ      R11, R11
-	JNE        groupbegin
-	ADDQ       $+4, BX
-	ADDQ       $+4, R8
-	MOVQ       R12, R11
-	SUBQ       R12, DI
-	JGE        grouplayout2
-	JMP        return
+	VPMOVSXBD (DX), Y0
+	VCVTDQ2PS Y0, Y0
+	VSUBPS    Y15, Y0, Y0
+	VMULPS    Y12, Y0, Y0
+	VADDPS    Y11, Y0, Y0
+	VMOVUPS   Y0, (SI)
+	VPMOVSXBD 8(DX), Y0
+	VCVTDQ2PS Y0, Y0
+	VSUBPS    Y15, Y0, Y0
+	VMULPS    Y12, Y0, Y0
+	VADDPS    Y11, Y0, Y0
+	VMOVUPS   Y0, 32(SI)
+	VPMOVSXBD 16(DX), Y0
+	VCVTDQ2PS Y0, Y0
+	VSUBPS    Y15, Y0, Y0
+	VMULPS    Y12, Y0, Y0
+	VADDPS    Y11, Y0, Y0
+	VMOVUPS   Y0, 64(SI)
+	VPMOVSXBD 24(DX), Y0
+	VCVTDQ2PS Y0, Y0
+	ADDQ      $+32, DX
+	VSUBPS    Y15, Y0, Y0
+	VMULPS    Y12, Y0, Y0
+	VADDPS    Y11, Y0, Y0
+	VMOVUPS   Y0, 96(SI)
+	SUBQ      $-128, SI
+	SUBQ      $+32, R11
+	CMPQ      R11, $+32
+	JGE       grouplayout2loop
+	TESTQ     R11, R11
+	JNE       groupover
+	ADDQ      $+4, BX
+	ADDQ      $+4, R8
+	MOVQ      R12, R11
+	SUBQ      R12, DI
+	JGE       grouplayout2
+	JMP       return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -2154,8 +2105,6 @@ short2layout2:
 	VBROADCASTSS 4(BX), Y11
 	VBROADCASTSS (R8), Y10
 	VBROADCASTSS 4(R8), Y9
-	PREFETCHT0   (SI)
-	PREFETCHT0   64(SI)
 	VPMOVSXBD    (DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y15, Y0, Y0
@@ -2307,11 +2256,8 @@ read16:
 	SUBQ     $+32, R11
 	CMPQ     R11, $+32
 	JGE      groupstream
-	CMPQ     R11, $+0
-	JLT      groupstaged
-	ADDQ     R11, DI
 	TESTQ    R11, R11
-	JNE      groupbegin
+	JNE      groupover
 	ADDQ     $+4, BX
 	ADDQ     $+4, R8
 	MOVQ     R12, R11
@@ -2331,8 +2277,6 @@ grouplayout1:
 	VBROADCASTSS (R8), Y11
 
 grouplayout1loop:
-	PREFETCHT0   (SI)
-	PREFETCHT0   64(SI)
 	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
@@ -2366,11 +2310,8 @@ grouplayout1loop:
 	SUBQ         $+32, R11
 	CMPQ         R11, $+32
 	JGE          grouplayout1loop
-	CMPQ         R11, $+0
-	JLT          groupstaged
-	ADDQ         R11, DI
 	TESTQ        R11, R11
-	JNE          groupbegin
+	JNE          groupover
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	MOVQ         R12, R11
@@ -2384,8 +2325,6 @@ grouplayout0:
 	VBROADCASTSS (R8), Y11
 
 grouplayout0loop:
-	PREFETCHT0   (SI)
-	PREFETCHT0   64(SI)
 	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
@@ -2427,11 +2366,8 @@ grouplayout0loop:
 	SUBQ         $+32, R11
 	CMPQ         R11, $+32
 	JGE          grouplayout0loop
-	CMPQ         R11, $+0
-	JLT          groupstaged
-	ADDQ         R11, DI
 	TESTQ        R11, R11
-	JNE          groupbegin
+	JNE          groupover
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	MOVQ         R12, R11
@@ -2445,48 +2381,43 @@ grouplayout3:
 	VBROADCASTSS (R8), Y11
 
 grouplayout3loop:
-	PREFETCHT0 (SI)
-	PREFETCHT0 64(SI)
-	VPMOVZXBD  (DX), Y0
-	VCVTDQ2PS  Y0, Y0
-	VSUBPS     Y15, Y0, Y0
-	VMULPS     Y12, Y0, Y0
-	VADDPS     Y11, Y0, Y0
-	VMOVUPS    Y0, (SI)
-	VPMOVZXBD  8(DX), Y0
-	VCVTDQ2PS  Y0, Y0
-	VSUBPS     Y15, Y0, Y0
-	VMULPS     Y12, Y0, Y0
-	VADDPS     Y11, Y0, Y0
-	VMOVUPS    Y0, 32(SI)
-	VPMOVZXBD  16(DX), Y0
-	VCVTDQ2PS  Y0, Y0
-	VSUBPS     Y15, Y0, Y0
-	VMULPS     Y12, Y0, Y0
-	VADDPS     Y11, Y0, Y0
-	VMOVUPS    Y0, 64(SI)
-	VPMOVZXBD  24(DX), Y0
-	VCVTDQ2PS  Y0, Y0
-	ADDQ       $+32, DX
-	VSUBPS     Y15, Y0, Y0
-	VMULPS     Y12, Y0, Y0
-	VADDPS     Y11, Y0, Y0
-	VMOVUPS    Y0, 96(SI)
-	SUBQ       $-128, SI
-	SUBQ       $+32, R11
-	CMPQ       R11, $+32
-	JGE        grouplayout3loop
-	CMPQ       R11, $+0
-	JLT        groupstaged
-	ADDQ       R11, DI
-	TESTQ      R11, R11
-	JNE        groupbegin
-	ADDQ       $+4, BX
-	ADDQ       $+4, R8
-	MOVQ       R12, R11
-	SUBQ       R12, DI
-	JGE        grouplayout3
-	JMP        return
+	VPMOVZXBD (DX), Y0
+	VCVTDQ2PS Y0, Y0
+	VSUBPS    Y15, Y0, Y0
+	VMULPS    Y12, Y0, Y0
+	VADDPS    Y11, Y0, Y0
+	VMOVUPS   Y0, (SI)
+	VPMOVZXBD 8(DX), Y0
+	VCVTDQ2PS Y0, Y0
+	VSUBPS    Y15, Y0, Y0
+	VMULPS    Y12, Y0, Y0
+	VADDPS    Y11, Y0, Y0
+	VMOVUPS   Y0, 32(SI)
+	VPMOVZXBD 16(DX), Y0
+	VCVTDQ2PS Y0, Y0
+	VSUBPS    Y15, Y0, Y0
+	VMULPS    Y12, Y0, Y0
+	VADDPS    Y11, Y0, Y0
+	VMOVUPS   Y0, 64(SI)
+	VPMOVZXBD 24(DX), Y0
+	VCVTDQ2PS Y0, Y0
+	ADDQ      $+32, DX
+	VSUBPS    Y15, Y0, Y0
+	VMULPS    Y12, Y0, Y0
+	VADDPS    Y11, Y0, Y0
+	VMOVUPS   Y0, 96(SI)
+	SUBQ      $-128, SI
+	SUBQ      $+32, R11
+	CMPQ      R11, $+32
+	JGE       grouplayout3loop
+	TESTQ     R11, R11
+	JNE       groupover
+	ADDQ      $+4, BX
+	ADDQ      $+4, R8
+	MOVQ      R12, R11
+	SUBQ      R12, DI
+	JGE       grouplayout3
+	JMP       return
 
 other5:
 	JGT          unsigned6
@@ -2644,8 +2575,6 @@ short2layout1:
 	VBROADCASTSS 4(BX), Y11
 	VBROADCASTSS (R8), Y10
 	VBROADCASTSS 4(R8), Y9
-	PREFETCHT0   (SI)
-	PREFETCHT0   64(SI)
 	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
@@ -2688,8 +2617,6 @@ short2layout0:
 	VBROADCASTSS 4(BX), Y11
 	VBROADCASTSS (R8), Y10
 	VBROADCASTSS 4(R8), Y9
-	PREFETCHT0   (SI)
-	PREFETCHT0   64(SI)
 	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
@@ -2740,8 +2667,6 @@ short2layout3:
 	VBROADCASTSS 4(BX), Y11
 	VBROADCASTSS (R8), Y10
 	VBROADCASTSS 4(R8), Y9
-	PREFETCHT0   (SI)
-	PREFETCHT0   64(SI)
 	VPMOVZXBD    (DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y15, Y0, Y0

@@ -40,6 +40,12 @@ groups:
 	MOVQ  AX, 608(SP)
 	LEAQ  264(SP), AX
 	CALL  ·numberAVX2(SB)
+	JMP   groupbegin
+
+groupover:
+	CMPQ R11, $+0
+	JLT  groupstaged
+	ADDQ R11, DI
 
 groupbegin:
 	CMPQ DI, $+32
@@ -56,40 +62,38 @@ groupnext:
 	JGT          groupstream
 
 grouploop:
-	PREFETCHT0 (SI)
-	PREFETCHT0 512(DX)
-	VPOR       (DX), Y14, Y0
-	VPCMPEQB   Y11, Y0, Y0
-	VPMOVMSKB  Y0, AX
-	TESTL      AX, AX
-	JNE        grouprare
-	VMOVQ      (DX), X0
-	VPSHUFB    X12, X0, X0
-	VPSRAW     $0x01, X0, X1
-	VPAND      X13, X1, X1
-	VCVTPH2PS  X1, Y1
-	VMULPS     Y10, Y1, Y1
-	VMOVQ      8(DX), X0
-	VPSHUFB    X12, X0, X0
-	VPSRAW     $0x01, X0, X2
-	VPAND      X13, X2, X2
-	VCVTPH2PS  X2, Y2
-	VMULPS     Y10, Y2, Y2
-	CMPL       R8, $+2
-	JNE        half1
-	VPSLLD     $0x0f, Y1, Y0
-	VPSRLD     $0x1f, Y0, Y0
-	VPADDD     Y0, Y1, Y0
-	VPADDD     constantsAVX2<>+64(SB), Y0, Y0
-	VPSRLD     $0x10, Y0, Y0
-	VPSLLD     $0x0f, Y2, Y3
-	VPSRLD     $0x1f, Y3, Y3
-	VPADDD     Y3, Y2, Y3
-	VPADDD     constantsAVX2<>+64(SB), Y3, Y3
-	VPSRLD     $0x10, Y3, Y3
-	VPACKUSDW  Y3, Y0, Y0
-	VPERMQ     $0xd8, Y0, Y0
-	VMOVUPS    Y0, (SI)
+	VPOR      (DX), Y14, Y0
+	VPCMPEQB  Y11, Y0, Y0
+	VPMOVMSKB Y0, AX
+	TESTL     AX, AX
+	JNE       grouprare
+	VMOVQ     (DX), X0
+	VPSHUFB   X12, X0, X0
+	VPSRAW    $0x01, X0, X1
+	VPAND     X13, X1, X1
+	VCVTPH2PS X1, Y1
+	VMULPS    Y10, Y1, Y1
+	VMOVQ     8(DX), X0
+	VPSHUFB   X12, X0, X0
+	VPSRAW    $0x01, X0, X2
+	VPAND     X13, X2, X2
+	VCVTPH2PS X2, Y2
+	VMULPS    Y10, Y2, Y2
+	CMPL      R8, $+2
+	JNE       half1
+	VPSLLD    $0x0f, Y1, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y1, Y0
+	VPADDD    constantsAVX2<>+64(SB), Y0, Y0
+	VPSRLD    $0x10, Y0, Y0
+	VPSLLD    $0x0f, Y2, Y3
+	VPSRLD    $0x1f, Y3, Y3
+	VPADDD    Y3, Y2, Y3
+	VPADDD    constantsAVX2<>+64(SB), Y3, Y3
+	VPSRLD    $0x10, Y3, Y3
+	VPACKUSDW Y3, Y0, Y0
+	VPERMQ    $0xd8, Y0, Y0
+	VMOVUPS   Y0, (SI)
 
 halfdone2:
 	VMOVQ     16(DX), X0
@@ -129,11 +133,8 @@ groupback:
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R11, $+0
-	JLT   groupstaged
-	ADDQ  R11, DI
 	TESTQ R11, R11
-	JNE   groupbegin
+	JNE   groupover
 	ADDQ  $+4, BX
 	MOVQ  R12, R11
 	SUBQ  R12, DI
@@ -285,8 +286,6 @@ short2loop:
 	VMULPS       Y0, Y15, Y10
 	VBROADCASTSS 4(BX), Y0
 	VMULPS       Y0, Y15, Y9
-	PREFETCHT0   (SI)
-	PREFETCHT0   512(DX)
 	VPOR         (DX), Y14, Y0
 	VPCMPEQB     Y11, Y0, Y0
 	VPMOVMSKB    Y0, AX
@@ -932,6 +931,12 @@ groups:
 	MOVQ  AX, 608(SP)
 	LEAQ  264(SP), AX
 	CALL  ·numberAVX2(SB)
+	JMP   groupbegin
+
+groupover:
+	CMPQ R11, $+0
+	JLT  groupstaged
+	ADDQ R11, DI
 
 groupbegin:
 	CMPQ DI, $+32
@@ -948,36 +953,34 @@ groupnext:
 	JGT          groupstream
 
 grouploop:
-	PREFETCHT0 (SI)
-	PREFETCHT0 512(DX)
-	VPOR       (DX), Y14, Y0
-	VPCMPEQB   Y12, Y0, Y0
-	VPMOVMSKB  Y0, AX
-	TESTL      AX, AX
-	JNE        grouprare
-	VMOVQ      (DX), X0
-	VPSHUFB    X13, X0, X0
-	VCVTPH2PS  X0, Y0
-	VMULPS     Y11, Y0, Y0
-	VMOVQ      8(DX), X1
-	VPSHUFB    X13, X1, X1
-	VCVTPH2PS  X1, Y1
-	VMULPS     Y11, Y1, Y1
-	CMPL       R8, $+2
-	JNE        half1
-	VPSLLD     $0x0f, Y0, Y2
-	VPSRLD     $0x1f, Y2, Y2
-	VPADDD     Y2, Y0, Y2
-	VPADDD     constantsAVX2<>+64(SB), Y2, Y2
-	VPSRLD     $0x10, Y2, Y2
-	VPSLLD     $0x0f, Y1, Y3
-	VPSRLD     $0x1f, Y3, Y3
-	VPADDD     Y3, Y1, Y3
-	VPADDD     constantsAVX2<>+64(SB), Y3, Y3
-	VPSRLD     $0x10, Y3, Y3
-	VPACKUSDW  Y3, Y2, Y2
-	VPERMQ     $0xd8, Y2, Y2
-	VMOVUPS    Y2, (SI)
+	VPOR      (DX), Y14, Y0
+	VPCMPEQB  Y12, Y0, Y0
+	VPMOVMSKB Y0, AX
+	TESTL     AX, AX
+	JNE       grouprare
+	VMOVQ     (DX), X0
+	VPSHUFB   X13, X0, X0
+	VCVTPH2PS X0, Y0
+	VMULPS    Y11, Y0, Y0
+	VMOVQ     8(DX), X1
+	VPSHUFB   X13, X1, X1
+	VCVTPH2PS X1, Y1
+	VMULPS    Y11, Y1, Y1
+	CMPL      R8, $+2
+	JNE       half1
+	VPSLLD    $0x0f, Y0, Y2
+	VPSRLD    $0x1f, Y2, Y2
+	VPADDD    Y2, Y0, Y2
+	VPADDD    constantsAVX2<>+64(SB), Y2, Y2
+	VPSRLD    $0x10, Y2, Y2
+	VPSLLD    $0x0f, Y1, Y3
+	VPSRLD    $0x1f, Y3, Y3
+	VPADDD    Y3, Y1, Y3
+	VPADDD    constantsAVX2<>+64(SB), Y3, Y3
+	VPSRLD    $0x10, Y3, Y3
+	VPACKUSDW Y3, Y2, Y2
+	VPERMQ    $0xd8, Y2, Y2
+	VMOVUPS   Y2, (SI)
 
 halfdone2:
 	VMOVQ     16(DX), X0
@@ -1013,11 +1016,8 @@ groupback:
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R11, $+0
-	JLT   groupstaged
-	ADDQ  R11, DI
 	TESTQ R11, R11
-	JNE   groupbegin
+	JNE   groupover
 	ADDQ  $+4, BX
 	MOVQ  R12, R11
 	SUBQ  R12, DI
@@ -1161,8 +1161,6 @@ short2loop:
 	VMULPS       Y0, Y15, Y11
 	VBROADCASTSS 4(BX), Y0
 	VMULPS       Y0, Y15, Y10
-	PREFETCHT0   (SI)
-	PREFETCHT0   512(DX)
 	VPOR         (DX), Y14, Y0
 	VPCMPEQB     Y12, Y0, Y0
 	VPMOVMSKB    Y0, AX
@@ -1761,6 +1759,12 @@ groups:
 	MOVQ  AX, 592(SP)
 	LEAQ  248(SP), AX
 	CALL  ·numberAVX2(SB)
+	JMP   groupbegin
+
+groupover:
+	CMPQ R11, $+0
+	JLT  groupstaged
+	ADDQ R11, DI
 
 groupbegin:
 	CMPQ DI, $+32
@@ -1777,7 +1781,6 @@ groupnext:
 	JGT          groupstream
 
 grouploop:
-	PREFETCHT0     (SI)
 	VBROADCASTI128 (DX), Y0
 	VPSHUFB        Y14, Y0, Y0
 	VPSRLW         $0x04, Y0, Y1
@@ -1836,11 +1839,8 @@ halfdone4:
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R11, $+0
-	JLT   groupstaged
-	ADDQ  R11, DI
 	TESTQ R11, R11
-	JNE   groupbegin
+	JNE   groupover
 	ADDQ  $+4, BX
 	MOVQ  R12, R11
 	SUBQ  R12, DI
@@ -1980,7 +1980,6 @@ short2loop:
 	VMULPS         Y0, Y15, Y9
 	VBROADCASTSS   4(BX), Y0
 	VMULPS         Y0, Y15, Y8
-	PREFETCHT0     (SI)
 	VBROADCASTI128 (DX), Y0
 	VPSHUFB        Y14, Y0, Y0
 	VPSRLW         $0x04, Y0, Y1

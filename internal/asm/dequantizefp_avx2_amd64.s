@@ -39,6 +39,12 @@ groups:
 	MOVQ  AX, 672(SP)
 	LEAQ  328(SP), AX
 	CALL  ·numberAVX2(SB)
+	JMP   groupbegin
+
+groupover:
+	CMPQ R11, $+0
+	JLT  groupstaged
+	ADDQ R11, DI
 
 groupbegin:
 	CMPQ DI, $+32
@@ -55,42 +61,39 @@ groupnext:
 	JGT          groupstream
 
 grouploop:
-	PREFETCHT0 (SI)
-	PREFETCHT0 64(SI)
-	PREFETCHT0 512(DX)
-	VPOR       (DX), Y14, Y0
-	VPCMPEQB   Y11, Y0, Y0
-	VPMOVMSKB  Y0, AX
-	TESTL      AX, AX
-	JNE        grouprare
-	VMOVQ      (DX), X0
-	VPSHUFB    X12, X0, X0
-	VPSRAW     $0x01, X0, X1
-	VPAND      X13, X1, X1
-	VCVTPH2PS  X1, Y1
-	VMULPS     Y10, Y1, Y1
-	VMOVUPS    Y1, (SI)
-	VMOVQ      8(DX), X0
-	VPSHUFB    X12, X0, X0
-	VPSRAW     $0x01, X0, X1
-	VPAND      X13, X1, X1
-	VCVTPH2PS  X1, Y1
-	VMULPS     Y10, Y1, Y1
-	VMOVUPS    Y1, 32(SI)
-	VMOVQ      16(DX), X0
-	VPSHUFB    X12, X0, X0
-	VPSRAW     $0x01, X0, X1
-	VPAND      X13, X1, X1
-	VCVTPH2PS  X1, Y1
-	VMULPS     Y10, Y1, Y1
-	VMOVUPS    Y1, 64(SI)
-	VMOVQ      24(DX), X0
-	VPSHUFB    X12, X0, X0
-	VPSRAW     $0x01, X0, X1
-	VPAND      X13, X1, X1
-	VCVTPH2PS  X1, Y1
-	VMULPS     Y10, Y1, Y1
-	VMOVUPS    Y1, 96(SI)
+	VPOR      (DX), Y14, Y0
+	VPCMPEQB  Y11, Y0, Y0
+	VPMOVMSKB Y0, AX
+	TESTL     AX, AX
+	JNE       grouprare
+	VMOVQ     (DX), X0
+	VPSHUFB   X12, X0, X0
+	VPSRAW    $0x01, X0, X1
+	VPAND     X13, X1, X1
+	VCVTPH2PS X1, Y1
+	VMULPS    Y10, Y1, Y1
+	VMOVUPS   Y1, (SI)
+	VMOVQ     8(DX), X0
+	VPSHUFB   X12, X0, X0
+	VPSRAW    $0x01, X0, X1
+	VPAND     X13, X1, X1
+	VCVTPH2PS X1, Y1
+	VMULPS    Y10, Y1, Y1
+	VMOVUPS   Y1, 32(SI)
+	VMOVQ     16(DX), X0
+	VPSHUFB   X12, X0, X0
+	VPSRAW    $0x01, X0, X1
+	VPAND     X13, X1, X1
+	VCVTPH2PS X1, Y1
+	VMULPS    Y10, Y1, Y1
+	VMOVUPS   Y1, 64(SI)
+	VMOVQ     24(DX), X0
+	VPSHUFB   X12, X0, X0
+	VPSRAW    $0x01, X0, X1
+	VPAND     X13, X1, X1
+	VCVTPH2PS X1, Y1
+	VMULPS    Y10, Y1, Y1
+	VMOVUPS   Y1, 96(SI)
 
 groupback:
 	SUBQ $-128, SI
@@ -100,11 +103,8 @@ groupback:
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R11, $+0
-	JLT   groupstaged
-	ADDQ  R11, DI
 	TESTQ R11, R11
-	JNE   groupbegin
+	JNE   groupover
 	ADDQ  $+4, BX
 	MOVQ  R12, R11
 	SUBQ  R12, DI
@@ -226,9 +226,6 @@ short2loop:
 	VMULPS       Y0, Y15, Y10
 	VBROADCASTSS 4(BX), Y0
 	VMULPS       Y0, Y15, Y9
-	PREFETCHT0   (SI)
-	PREFETCHT0   64(SI)
-	PREFETCHT0   512(DX)
 	VPOR         (DX), Y14, Y0
 	VPCMPEQB     Y11, Y0, Y0
 	VPMOVMSKB    Y0, AX
@@ -627,6 +624,12 @@ groups:
 	MOVQ  AX, 672(SP)
 	LEAQ  328(SP), AX
 	CALL  ·numberAVX2(SB)
+	JMP   groupbegin
+
+groupover:
+	CMPQ R11, $+0
+	JLT  groupstaged
+	ADDQ R11, DI
 
 groupbegin:
 	CMPQ DI, $+32
@@ -643,34 +646,31 @@ groupnext:
 	JGT          groupstream
 
 grouploop:
-	PREFETCHT0 (SI)
-	PREFETCHT0 64(SI)
-	PREFETCHT0 512(DX)
-	VPOR       (DX), Y14, Y0
-	VPCMPEQB   Y12, Y0, Y0
-	VPMOVMSKB  Y0, AX
-	TESTL      AX, AX
-	JNE        grouprare
-	VMOVQ      (DX), X0
-	VPSHUFB    X13, X0, X0
-	VCVTPH2PS  X0, Y0
-	VMULPS     Y11, Y0, Y0
-	VMOVUPS    Y0, (SI)
-	VMOVQ      8(DX), X0
-	VPSHUFB    X13, X0, X0
-	VCVTPH2PS  X0, Y0
-	VMULPS     Y11, Y0, Y0
-	VMOVUPS    Y0, 32(SI)
-	VMOVQ      16(DX), X0
-	VPSHUFB    X13, X0, X0
-	VCVTPH2PS  X0, Y0
-	VMULPS     Y11, Y0, Y0
-	VMOVUPS    Y0, 64(SI)
-	VMOVQ      24(DX), X0
-	VPSHUFB    X13, X0, X0
-	VCVTPH2PS  X0, Y0
-	VMULPS     Y11, Y0, Y0
-	VMOVUPS    Y0, 96(SI)
+	VPOR      (DX), Y14, Y0
+	VPCMPEQB  Y12, Y0, Y0
+	VPMOVMSKB Y0, AX
+	TESTL     AX, AX
+	JNE       grouprare
+	VMOVQ     (DX), X0
+	VPSHUFB   X13, X0, X0
+	VCVTPH2PS X0, Y0
+	VMULPS    Y11, Y0, Y0
+	VMOVUPS   Y0, (SI)
+	VMOVQ     8(DX), X0
+	VPSHUFB   X13, X0, X0
+	VCVTPH2PS X0, Y0
+	VMULPS    Y11, Y0, Y0
+	VMOVUPS   Y0, 32(SI)
+	VMOVQ     16(DX), X0
+	VPSHUFB   X13, X0, X0
+	VCVTPH2PS X0, Y0
+	VMULPS    Y11, Y0, Y0
+	VMOVUPS   Y0, 64(SI)
+	VMOVQ     24(DX), X0
+	VPSHUFB   X13, X0, X0
+	VCVTPH2PS X0, Y0
+	VMULPS    Y11, Y0, Y0
+	VMOVUPS   Y0, 96(SI)
 
 groupback:
 	SUBQ $-128, SI
@@ -680,11 +680,8 @@ groupback:
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R11, $+0
-	JLT   groupstaged
-	ADDQ  R11, DI
 	TESTQ R11, R11
-	JNE   groupbegin
+	JNE   groupover
 	ADDQ  $+4, BX
 	MOVQ  R12, R11
 	SUBQ  R12, DI
@@ -798,9 +795,6 @@ short2loop:
 	VMULPS       Y0, Y15, Y11
 	VBROADCASTSS 4(BX), Y0
 	VMULPS       Y0, Y15, Y10
-	PREFETCHT0   (SI)
-	PREFETCHT0   64(SI)
-	PREFETCHT0   512(DX)
 	VPOR         (DX), Y14, Y0
 	VPCMPEQB     Y12, Y0, Y0
 	VPMOVMSKB    Y0, AX
@@ -1152,6 +1146,12 @@ groups:
 	MOVQ  AX, 656(SP)
 	LEAQ  312(SP), AX
 	CALL  ·numberAVX2(SB)
+	JMP   groupbegin
+
+groupover:
+	CMPQ R11, $+0
+	JLT  groupstaged
+	ADDQ R11, DI
 
 groupbegin:
 	CMPQ DI, $+32
@@ -1168,8 +1168,6 @@ groupnext:
 	JGT          groupstream
 
 grouploop:
-	PREFETCHT0     (SI)
-	PREFETCHT0     64(SI)
 	VBROADCASTI128 (DX), Y0
 	VPSHUFB        Y14, Y0, Y0
 	VPSRLW         $0x04, Y0, Y1
@@ -1198,11 +1196,8 @@ grouploop:
 	JGE            grouploop
 
 groupwhole:
-	CMPQ  R11, $+0
-	JLT   groupstaged
-	ADDQ  R11, DI
 	TESTQ R11, R11
-	JNE   groupbegin
+	JNE   groupover
 	ADDQ  $+4, BX
 	MOVQ  R12, R11
 	SUBQ  R12, DI
@@ -1312,8 +1307,6 @@ short2loop:
 	VMULPS         Y0, Y15, Y9
 	VBROADCASTSS   4(BX), Y0
 	VMULPS         Y0, Y15, Y8
-	PREFETCHT0     (SI)
-	PREFETCHT0     64(SI)
 	VBROADCASTI128 (DX), Y0
 	VPSHUFB        Y14, Y0, Y0
 	VPSRLW         $0x04, Y0, Y1

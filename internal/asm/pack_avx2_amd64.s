@@ -104,19 +104,18 @@ TEXT ·UnpackPacked4AVX2(SB), NOSPLIT, $80-40
 	JGT          lanestream
 
 laneloop:
-	PREFETCHT0 (SI)
-	VPMOVZXBW  (DX), Y0
-	VPSLLD     $0x04, Y0, Y1
-	VPOR       Y0, Y1, Y1
-	VPAND      Y14, Y1, Y1
-	VPXOR      Y15, Y1, Y1
-	VPSUBB     Y15, Y1, Y1
-	VMOVUPS    Y1, (SI)
-	ADDQ       $+32, SI
-	ADDQ       $+16, DX
-	SUBQ       $+32, DI
-	CMPQ       DI, $+32
-	JGE        laneloop
+	VPMOVZXBW (DX), Y0
+	VPSLLD    $0x04, Y0, Y1
+	VPOR      Y0, Y1, Y1
+	VPAND     Y14, Y1, Y1
+	VPXOR     Y15, Y1, Y1
+	VPSUBB    Y15, Y1, Y1
+	VMOVUPS   Y1, (SI)
+	ADDQ      $+32, SI
+	ADDQ      $+16, DX
+	SUBQ      $+32, DI
+	CMPQ      DI, $+32
+	JGE       laneloop
 
 lanetail:
 	TESTQ DI, DI
@@ -272,21 +271,20 @@ TEXT ·UnpackPacked2AVX2(SB), NOSPLIT, $80-40
 	JGT          lanestream
 
 laneloop:
-	PREFETCHT0 (SI)
-	VPMOVZXBD  (DX), Y0
-	VPSLLD     $0x06, Y0, Y1
-	VPOR       Y0, Y1, Y1
-	VPSLLD     $0x0c, Y1, Y0
-	VPOR       Y1, Y0, Y0
-	VPAND      Y14, Y0, Y0
-	VPXOR      Y15, Y0, Y0
-	VPSUBB     Y15, Y0, Y0
-	VMOVUPS    Y0, (SI)
-	ADDQ       $+32, SI
-	ADDQ       $+8, DX
-	SUBQ       $+32, DI
-	CMPQ       DI, $+32
-	JGE        laneloop
+	VPMOVZXBD (DX), Y0
+	VPSLLD    $0x06, Y0, Y1
+	VPOR      Y0, Y1, Y1
+	VPSLLD    $0x0c, Y1, Y0
+	VPOR      Y1, Y0, Y0
+	VPAND     Y14, Y0, Y0
+	VPXOR     Y15, Y0, Y0
+	VPSUBB    Y15, Y0, Y0
+	VMOVUPS   Y0, (SI)
+	ADDQ      $+32, SI
+	ADDQ      $+8, DX
+	SUBQ      $+32, DI
+	CMPQ      DI, $+32
+	JGE       laneloop
 
 lanetail:
 	TESTQ DI, DI

@@ -44,6 +44,12 @@ groups:
 	MOVQ  AX, 744(SP)
 	LEAQ  400(SP), AX
 	CALL  ·numberAVX2(SB)
+	JMP   groupbegin
+
+groupover:
+	CMPQ R11, $+0
+	JLT  groupstaged
+	ADDQ R11, DI
 
 groupbegin:
 	CMPQ DI, $+32
@@ -99,11 +105,8 @@ groupback:
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R11, $+0
-	JLT   groupstaged
-	ADDQ  R11, DI
 	TESTQ R11, R11
-	JNE   groupbegin
+	JNE   groupover
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
 	MOVQ  R12, R11

@@ -49,6 +49,12 @@ groups:
 	MOVQ  AX, 808(SP)
 	LEAQ  464(SP), AX
 	CALL  ·numberAVX2(SB)
+	JMP   groupbegin
+
+groupover:
+	CMPQ R11, $+0
+	JLT  groupstaged
+	ADDQ R11, DI
 
 groupbegin:
 	CMPQ    DI, $+32
@@ -110,11 +116,8 @@ groupback:
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R11, $+0
-	JLT   groupstaged
-	ADDQ  R11, DI
 	TESTQ R11, R11
-	JNE   groupbegin
+	JNE   groupover
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
 	MOVQ  R12, R11
@@ -950,6 +953,12 @@ groups:
 	MOVQ  AX, 944(SP)
 	LEAQ  600(SP), AX
 	CALL  ·numberAVX2(SB)
+	JMP   groupbegin
+
+groupover:
+	CMPQ R11, $+0
+	JLT  groupstaged
+	ADDQ R11, DI
 
 groupbegin:
 	CMPQ    DI, $+32
@@ -1018,11 +1027,8 @@ groupback:
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R11, $+0
-	JLT   groupstaged
-	ADDQ  R11, DI
 	TESTQ R11, R11
-	JNE   groupbegin
+	JNE   groupover
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
 	ADDQ  $+4, R9
@@ -1951,6 +1957,12 @@ groups:
 	MOVQ  AX, 944(SP)
 	LEAQ  600(SP), AX
 	CALL  ·numberAVX2(SB)
+	JMP   groupbegin
+
+groupover:
+	CMPQ R11, $+0
+	JLT  groupstaged
+	ADDQ R11, DI
 
 groupbegin:
 	CMPQ    DI, $+32
@@ -2023,11 +2035,8 @@ groupback:
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R11, $+0
-	JLT   groupstaged
-	ADDQ  R11, DI
 	TESTQ R11, R11
-	JNE   groupbegin
+	JNE   groupover
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
 	ADDQ  $+4, R9
@@ -2938,6 +2947,12 @@ groups:
 	MOVQ  AX, 808(SP)
 	LEAQ  464(SP), AX
 	CALL  ·numberAVX2(SB)
+	JMP   groupbegin
+
+groupover:
+	CMPQ R11, $+0
+	JLT  groupstaged
+	ADDQ R11, DI
 
 groupbegin:
 	CMPQ DI, $+32
@@ -2993,11 +3008,8 @@ groupback:
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R11, $+0
-	JLT   groupstaged
-	ADDQ  R11, DI
 	TESTQ R11, R11
-	JNE   groupbegin
+	JNE   groupover
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
 	MOVQ  R12, R11

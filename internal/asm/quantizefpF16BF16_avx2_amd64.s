@@ -49,6 +49,12 @@ groups:
 	MOVQ  AX, 744(SP)
 	LEAQ  400(SP), AX
 	CALL  ·numberAVX2(SB)
+	JMP   groupbegin
+
+groupover:
+	CMPQ R11, $+0
+	JLT  groupstaged
+	ADDQ R11, DI
 
 groupbegin:
 	CMPQ DI, $+32
@@ -143,11 +149,8 @@ groupback:
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R11, $+0
-	JLT   groupstaged
-	ADDQ  R11, DI
 	TESTQ R11, R11
-	JNE   groupbegin
+	JNE   groupover
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
 	MOVQ  R12, R11
@@ -1434,6 +1437,12 @@ groups:
 	MOVQ  AX, 608(SP)
 	LEAQ  264(SP), AX
 	CALL  ·numberAVX2(SB)
+	JMP   groupbegin
+
+groupover:
+	CMPQ R11, $+0
+	JLT  groupstaged
+	ADDQ R11, DI
 
 groupbegin:
 	CMPQ DI, $+32
@@ -1517,11 +1526,8 @@ groupback:
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R11, $+0
-	JLT   groupstaged
-	ADDQ  R11, DI
 	TESTQ R11, R11
-	JNE   groupbegin
+	JNE   groupover
 	ADDQ  $+4, BX
 	MOVQ  R12, R11
 	SUBQ  R12, DI

@@ -42,6 +42,12 @@ groups:
 	MOVQ  AX, 808(SP)
 	LEAQ  464(SP), AX
 	CALL  ·numberAVX2(SB)
+	JMP   groupbegin
+
+groupover:
+	CMPQ R11, $+0
+	JLT  groupstaged
+	ADDQ R11, DI
 
 groupbegin:
 	CMPQ DI, $+32
@@ -128,11 +134,8 @@ groupback:
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R11, $+0
-	JLT   groupstaged
-	ADDQ  R11, DI
 	TESTQ R11, R11
-	JNE   groupbegin
+	JNE   groupover
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
 	MOVQ  R12, R11
@@ -1043,6 +1046,12 @@ groups:
 	MOVQ  AX, 672(SP)
 	LEAQ  328(SP), AX
 	CALL  ·numberAVX2(SB)
+	JMP   groupbegin
+
+groupover:
+	CMPQ R11, $+0
+	JLT  groupstaged
+	ADDQ R11, DI
 
 groupbegin:
 	CMPQ DI, $+32
@@ -1118,11 +1127,8 @@ groupback:
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R11, $+0
-	JLT   groupstaged
-	ADDQ  R11, DI
 	TESTQ R11, R11
-	JNE   groupbegin
+	JNE   groupover
 	ADDQ  $+4, BX
 	MOVQ  R12, R11
 	SUBQ  R12, DI
@@ -1942,6 +1948,12 @@ groups:
 	MOVQ  AX, 792(SP)
 	LEAQ  448(SP), AX
 	CALL  ·numberAVX2(SB)
+	JMP   groupbegin
+
+groupover:
+	CMPQ R11, $+0
+	JLT  groupstaged
+	ADDQ R11, DI
 
 groupbegin:
 	CMPQ DI, $+32
@@ -2028,11 +2040,8 @@ groupback:
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R11, $+0
-	JLT   groupstaged
-	ADDQ  R11, DI
 	TESTQ R11, R11
-	JNE   groupbegin
+	JNE   groupover
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
 	MOVQ  R12, R11
@@ -2746,6 +2755,12 @@ groups:
 	MOVQ  AX, 656(SP)
 	LEAQ  312(SP), AX
 	CALL  ·numberAVX2(SB)
+	JMP   groupbegin
+
+groupover:
+	CMPQ R11, $+0
+	JLT  groupstaged
+	ADDQ R11, DI
 
 groupbegin:
 	CMPQ DI, $+32
@@ -2829,11 +2844,8 @@ groupback:
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R11, $+0
-	JLT   groupstaged
-	ADDQ  R11, DI
 	TESTQ R11, R11
-	JNE   groupbegin
+	JNE   groupover
 	ADDQ  $+4, BX
 	MOVQ  R12, R11
 	SUBQ  R12, DI

@@ -40,6 +40,12 @@ groups:
 	MOVQ  AX, 1040(SP)
 	LEAQ  696(SP), AX
 	CALL  ·numberAVX2(SB)
+	JMP   groupbegin
+
+groupover:
+	CMPQ R11, $+0
+	JLT  groupstaged
+	ADDQ R11, DI
 
 groupbegin:
 	CMPQ DI, $+32
@@ -115,11 +121,8 @@ groupback:
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R11, $+0
-	JLT   groupstaged
-	ADDQ  R11, DI
 	TESTQ R11, R11
-	JNE   groupbegin
+	JNE   groupover
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
 	ADDQ  $+4, R9
@@ -757,6 +760,12 @@ groups:
 	MOVQ  AX, 768(SP)
 	LEAQ  424(SP), AX
 	CALL  ·numberAVX2(SB)
+	JMP   groupbegin
+
+groupover:
+	CMPQ R11, $+0
+	JLT  groupstaged
+	ADDQ R11, DI
 
 groupbegin:
 	CMPQ DI, $+32
@@ -803,11 +812,8 @@ groupback:
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R11, $+0
-	JLT   groupstaged
-	ADDQ  R11, DI
 	TESTQ R11, R11
-	JNE   groupbegin
+	JNE   groupover
 	ADDQ  $+4, BX
 	MOVQ  R12, R11
 	SUBQ  R12, DI

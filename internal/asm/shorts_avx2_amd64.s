@@ -41,6 +41,12 @@ groups:
 	MOVQ  AX, 1112(SP)
 	LEAQ  768(SP), AX
 	CALL  ·numberAVX2(SB)
+	JMP   groupbegin
+
+groupover:
+	CMPQ R11, $+0
+	JLT  groupstaged
+	ADDQ R11, DI
 
 groupbegin:
 	CMPQ DI, $+32
@@ -122,11 +128,8 @@ groupback:
 	SUBQ  $+32, R11
 	CMPQ  R11, $+32
 	JGE   grouploop
-	CMPQ  R11, $+0
-	JLT   groupstaged
-	ADDQ  R11, DI
 	TESTQ R11, R11
-	JNE   groupbegin
+	JNE   groupover
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
 	ADDQ  $+4, R9
@@ -725,6 +728,12 @@ groups:
 	MOVQ  AX, 976(SP)
 	LEAQ  632(SP), AX
 	CALL  ·numberAVX2(SB)
+	JMP   groupbegin
+
+groupover:
+	CMPQ R11, $+0
+	JLT  groupstaged
+	ADDQ R11, DI
 
 groupbegin:
 	CMPQ DI, $+32
@@ -776,11 +785,8 @@ grouploop:
 	SUBQ      $+32, R11
 	CMPQ      R11, $+32
 	JGE       grouploop
-	CMPQ      R11, $+0
-	JLT       groupstaged
-	ADDQ      R11, DI
 	TESTQ     R11, R11
-	JNE       groupbegin
+	JNE       groupover
 	ADDQ      $+4, BX
 	ADDQ      $+4, R8
 	ADDQ      $+4, R9
