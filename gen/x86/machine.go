@@ -4,6 +4,7 @@
 package x86
 
 import (
+	"encoding/binary"
 	"fmt"
 	"reflect"
 	"slices"
@@ -56,9 +57,12 @@ func (m *Machine) File(generator, pkg string) (asm, stubs []byte, err error) {
 	if len(m.data) > 0 {
 		m.ctx.StaticGlobal("constants" + m.Name())
 		m.ctx.DataAttributes(attr.RODATA | attr.NOPTR)
-		for i := 0; i < len(m.data); i += 4 {
-			d := m.data[i:]
-			m.ctx.AppendDatum(operand.U32(uint32(d[0]) | uint32(d[1])<<8 | uint32(d[2])<<16 | uint32(d[3])<<24))
+		d := m.data
+		for ; len(d) >= 8; d = d[8:] { // two lanes
+			m.ctx.AppendDatum(operand.U64(binary.LittleEndian.Uint64(d)))
+		}
+		if len(d) > 0 {
+			m.ctx.AppendDatum(operand.U32(binary.LittleEndian.Uint32(d)))
 		}
 	}
 	f, err := m.ctx.Result()

@@ -1937,12 +1937,8 @@ shut:
 	VZEROUPPER
 	RET
 
-DATA constantsAVX2<>+0(SB)/4, $0x17800000
-DATA constantsAVX2<>+4(SB)/4, $0x71800000
-DATA constantsAVX2<>+8(SB)/4, $0x3f800000
-DATA constantsAVX2<>+12(SB)/4, $0x7fc00000
-DATA constantsAVX2<>+16(SB)/4, $0x7f800000
-DATA constantsAVX2<>+20(SB)/4, $0x00400000
-DATA constantsAVX2<>+24(SB)/4, $0x00000001
-DATA constantsAVX2<>+28(SB)/4, $0x7fffffff
+DATA constantsAVX2<>+0(SB)/8, $0x7180000017800000
+DATA constantsAVX2<>+8(SB)/8, $0x7fc000003f800000
+DATA constantsAVX2<>+16(SB)/8, $0x004000007f800000
+DATA constantsAVX2<>+24(SB)/8, $0x7fffffff00000001
 GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $32

@@ -5255,6 +5255,5 @@ maskdone30:
 	VBROADCASTSS (R10), Z9
 	JMP          groupback
 
-DATA constantsAVX512<>+0(SB)/4, $0x01010101
-DATA constantsAVX512<>+4(SB)/4, $0x7fc00000
+DATA constantsAVX512<>+0(SB)/8, $0x7fc0000001010101
 GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $8

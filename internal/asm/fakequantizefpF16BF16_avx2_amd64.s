@@ -2059,32 +2059,18 @@ half69:
 	VMOVUPS   X11, 48(SI)
 	JMP       halfdone70
 
-DATA constantsAVX2<>+0(SB)/4, $0x00400000
-DATA constantsAVX2<>+4(SB)/4, $0x80000000
-DATA constantsAVX2<>+8(SB)/4, $0x7fffffff
-DATA constantsAVX2<>+12(SB)/4, $0x7f800000
-DATA constantsAVX2<>+16(SB)/4, $0x00000000
-DATA constantsAVX2<>+20(SB)/4, $0x00000000
-DATA constantsAVX2<>+24(SB)/4, $0x00000000
-DATA constantsAVX2<>+28(SB)/4, $0x00000000
-DATA constantsAVX2<>+32(SB)/4, $0x00007fff
-DATA constantsAVX2<>+36(SB)/4, $0x00007fff
-DATA constantsAVX2<>+40(SB)/4, $0x00007fff
-DATA constantsAVX2<>+44(SB)/4, $0x00007fff
-DATA constantsAVX2<>+48(SB)/4, $0x00007fff
-DATA constantsAVX2<>+52(SB)/4, $0x00007fff
-DATA constantsAVX2<>+56(SB)/4, $0x00007fff
-DATA constantsAVX2<>+60(SB)/4, $0x00007fff
-DATA constantsAVX2<>+64(SB)/4, $0x00000000
-DATA constantsAVX2<>+68(SB)/4, $0x00000004
-DATA constantsAVX2<>+72(SB)/4, $0x00000001
-DATA constantsAVX2<>+76(SB)/4, $0x00000005
-DATA constantsAVX2<>+80(SB)/4, $0x00000002
-DATA constantsAVX2<>+84(SB)/4, $0x00000006
-DATA constantsAVX2<>+88(SB)/4, $0x00000003
-DATA constantsAVX2<>+92(SB)/4, $0x00000007
-DATA constantsAVX2<>+96(SB)/4, $0x00000001
-DATA constantsAVX2<>+100(SB)/4, $0x3f800000
-DATA constantsAVX2<>+104(SB)/4, $0x34800000
-DATA constantsAVX2<>+108(SB)/4, $0x7fc00000
+DATA constantsAVX2<>+0(SB)/8, $0x8000000000400000
+DATA constantsAVX2<>+8(SB)/8, $0x7f8000007fffffff
+DATA constantsAVX2<>+16(SB)/8, $0x0000000000000000
+DATA constantsAVX2<>+24(SB)/8, $0x0000000000000000
+DATA constantsAVX2<>+32(SB)/8, $0x00007fff00007fff
+DATA constantsAVX2<>+40(SB)/8, $0x00007fff00007fff
+DATA constantsAVX2<>+48(SB)/8, $0x00007fff00007fff
+DATA constantsAVX2<>+56(SB)/8, $0x00007fff00007fff
+DATA constantsAVX2<>+64(SB)/8, $0x0000000400000000
+DATA constantsAVX2<>+72(SB)/8, $0x0000000500000001
+DATA constantsAVX2<>+80(SB)/8, $0x0000000600000002
+DATA constantsAVX2<>+88(SB)/8, $0x0000000700000003
+DATA constantsAVX2<>+96(SB)/8, $0x3f80000000000001
+DATA constantsAVX2<>+104(SB)/8, $0x7fc0000034800000
 GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $112

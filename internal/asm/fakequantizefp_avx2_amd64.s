@@ -1166,17 +1166,11 @@ maskdone14:
 	VBROADCASTSS (R9), Y8
 	JMP          groupback
 
-DATA constantsAVX2<>+0(SB)/4, $0x7f800000
-DATA constantsAVX2<>+4(SB)/4, $0x00400000
-DATA constantsAVX2<>+8(SB)/4, $0x80000000
-DATA constantsAVX2<>+12(SB)/4, $0x7fffffff
-DATA constantsAVX2<>+16(SB)/4, $0x00000000
-DATA constantsAVX2<>+20(SB)/4, $0x00000004
-DATA constantsAVX2<>+24(SB)/4, $0x00000001
-DATA constantsAVX2<>+28(SB)/4, $0x00000005
-DATA constantsAVX2<>+32(SB)/4, $0x00000002
-DATA constantsAVX2<>+36(SB)/4, $0x00000006
-DATA constantsAVX2<>+40(SB)/4, $0x00000003
-DATA constantsAVX2<>+44(SB)/4, $0x00000007
+DATA constantsAVX2<>+0(SB)/8, $0x004000007f800000
+DATA constantsAVX2<>+8(SB)/8, $0x7fffffff80000000
+DATA constantsAVX2<>+16(SB)/8, $0x0000000400000000
+DATA constantsAVX2<>+24(SB)/8, $0x0000000500000001
+DATA constantsAVX2<>+32(SB)/8, $0x0000000600000002
+DATA constantsAVX2<>+40(SB)/8, $0x0000000700000003
 DATA constantsAVX2<>+48(SB)/4, $0x7fc00000
 GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $52

@@ -1831,10 +1831,7 @@ maskdone30:
 	VBROADCASTSS (R9), Z8
 	JMP          groupback
 
-DATA constantsAVX512<>+0(SB)/4, $0x7f800000
-DATA constantsAVX512<>+4(SB)/4, $0x00400000
-DATA constantsAVX512<>+8(SB)/4, $0x80000000
-DATA constantsAVX512<>+12(SB)/4, $0x01010101
-DATA constantsAVX512<>+16(SB)/4, $0x7fffffff
-DATA constantsAVX512<>+20(SB)/4, $0x7fc00000
+DATA constantsAVX512<>+0(SB)/8, $0x004000007f800000
+DATA constantsAVX512<>+8(SB)/8, $0x0101010180000000
+DATA constantsAVX512<>+16(SB)/8, $0x7fc000007fffffff
 GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $24

@@ -113,6 +113,5 @@ shut:
 	VZEROUPPER
 	RET
 
-DATA constantsAVX2<>+0(SB)/4, $0x7f800000
-DATA constantsAVX2<>+4(SB)/4, $0x00400000
+DATA constantsAVX2<>+0(SB)/8, $0x004000007f800000
 GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $8

@@ -7041,13 +7041,9 @@ lanestage:
 	LEAQ 192(SP), R8
 	JMP  laneloop
 
-DATA constantsAVX2<>+0(SB)/4, $0x7fc00000
-DATA constantsAVX2<>+4(SB)/4, $0x7f800000
-DATA constantsAVX2<>+8(SB)/4, $0xff800000
-DATA constantsAVX2<>+12(SB)/4, $0x7fffffff
-DATA constantsAVX2<>+16(SB)/4, $0x80000000
-DATA constantsAVX2<>+20(SB)/4, $0x80008000
-DATA constantsAVX2<>+24(SB)/4, $0xffffffff
-DATA constantsAVX2<>+28(SB)/4, $0x7fff7fff
+DATA constantsAVX2<>+0(SB)/8, $0x7f8000007fc00000
+DATA constantsAVX2<>+8(SB)/8, $0x7fffffffff800000
+DATA constantsAVX2<>+16(SB)/8, $0x8000800080000000
+DATA constantsAVX2<>+24(SB)/8, $0x7fff7fffffffffff
 DATA constantsAVX2<>+32(SB)/4, $0x00007fff
 GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $36

@@ -1938,33 +1938,19 @@ lanestage:
 	LEAQ 256(SP), BX
 	JMP  laneloop
 
-DATA constantsAVX2<>+0(SB)/4, $0x3f800000
-DATA constantsAVX2<>+4(SB)/4, $0x34000000
-DATA constantsAVX2<>+8(SB)/4, $0x7fc00000
-DATA constantsAVX2<>+12(SB)/4, $0x17800000
-DATA constantsAVX2<>+16(SB)/4, $0x71800000
-DATA constantsAVX2<>+20(SB)/4, $0x00000000
-DATA constantsAVX2<>+24(SB)/4, $0x00000000
-DATA constantsAVX2<>+28(SB)/4, $0x00000000
-DATA constantsAVX2<>+32(SB)/4, $0x00007fff
-DATA constantsAVX2<>+36(SB)/4, $0x00007fff
-DATA constantsAVX2<>+40(SB)/4, $0x00007fff
-DATA constantsAVX2<>+44(SB)/4, $0x00007fff
-DATA constantsAVX2<>+48(SB)/4, $0x00007fff
-DATA constantsAVX2<>+52(SB)/4, $0x00007fff
-DATA constantsAVX2<>+56(SB)/4, $0x00007fff
-DATA constantsAVX2<>+60(SB)/4, $0x00007fff
-DATA constantsAVX2<>+64(SB)/4, $0x7f800000
-DATA constantsAVX2<>+68(SB)/4, $0x0a000000
-DATA constantsAVX2<>+72(SB)/4, $0x00400000
-DATA constantsAVX2<>+76(SB)/4, $0x43e00000
-DATA constantsAVX2<>+80(SB)/4, $0x3c800000
-DATA constantsAVX2<>+84(SB)/4, $0x7fffffff
-DATA constantsAVX2<>+88(SB)/4, $0x000000fe
-DATA constantsAVX2<>+92(SB)/4, $0x0000007f
-DATA constantsAVX2<>+96(SB)/4, $0x3a800000
-DATA constantsAVX2<>+100(SB)/4, $0x3eb17218
-DATA constantsAVX2<>+104(SB)/4, $0x3f000000
-DATA constantsAVX2<>+108(SB)/4, $0x003ffff4
+DATA constantsAVX2<>+0(SB)/8, $0x340000003f800000
+DATA constantsAVX2<>+8(SB)/8, $0x178000007fc00000
+DATA constantsAVX2<>+16(SB)/8, $0x0000000071800000
+DATA constantsAVX2<>+24(SB)/8, $0x0000000000000000
+DATA constantsAVX2<>+32(SB)/8, $0x00007fff00007fff
+DATA constantsAVX2<>+40(SB)/8, $0x00007fff00007fff
+DATA constantsAVX2<>+48(SB)/8, $0x00007fff00007fff
+DATA constantsAVX2<>+56(SB)/8, $0x00007fff00007fff
+DATA constantsAVX2<>+64(SB)/8, $0x0a0000007f800000
+DATA constantsAVX2<>+72(SB)/8, $0x43e0000000400000
+DATA constantsAVX2<>+80(SB)/8, $0x7fffffff3c800000
+DATA constantsAVX2<>+88(SB)/8, $0x0000007f000000fe
+DATA constantsAVX2<>+96(SB)/8, $0x3eb172183a800000
+DATA constantsAVX2<>+104(SB)/8, $0x003ffff43f000000
 DATA constantsAVX2<>+112(SB)/4, $0x007fffff
 GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $116

@@ -78,8 +78,6 @@ lanestage:
 	LEAQ 128(SP), DX
 	JMP  laneloop
 
-DATA constantsAVX2<>+0(SB)/4, $0x17800000
-DATA constantsAVX2<>+4(SB)/4, $0x71800000
-DATA constantsAVX2<>+8(SB)/4, $0x3f800000
-DATA constantsAVX2<>+12(SB)/4, $0x7fc00000
+DATA constantsAVX2<>+0(SB)/8, $0x7180000017800000
+DATA constantsAVX2<>+8(SB)/8, $0x7fc000003f800000
 GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $16

@@ -739,18 +739,11 @@ longresume:
 	VMULPS       Y13, Y1, Y12
 	JMP          longback
 
-DATA constantsAVX2<>+0(SB)/4, $0x80008000
-DATA constantsAVX2<>+4(SB)/4, $0x00000000
-DATA constantsAVX2<>+8(SB)/4, $0x00000004
-DATA constantsAVX2<>+12(SB)/4, $0x00000001
-DATA constantsAVX2<>+16(SB)/4, $0x00000005
-DATA constantsAVX2<>+20(SB)/4, $0x00000002
-DATA constantsAVX2<>+24(SB)/4, $0x00000006
-DATA constantsAVX2<>+28(SB)/4, $0x00000003
-DATA constantsAVX2<>+32(SB)/4, $0x00000007
-DATA constantsAVX2<>+36(SB)/4, $0x00000001
-DATA constantsAVX2<>+40(SB)/4, $0x3f800000
-DATA constantsAVX2<>+44(SB)/4, $0x34800000
-DATA constantsAVX2<>+48(SB)/4, $0xffffff80
-DATA constantsAVX2<>+52(SB)/4, $0x0000007f
+DATA constantsAVX2<>+0(SB)/8, $0x0000000080008000
+DATA constantsAVX2<>+8(SB)/8, $0x0000000100000004
+DATA constantsAVX2<>+16(SB)/8, $0x0000000200000005
+DATA constantsAVX2<>+24(SB)/8, $0x0000000300000006
+DATA constantsAVX2<>+32(SB)/8, $0x0000000100000007
+DATA constantsAVX2<>+40(SB)/8, $0x348000003f800000
+DATA constantsAVX2<>+48(SB)/8, $0x0000007fffffff80
 GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $56

@@ -414,7 +414,6 @@ near1:
 	PREFETCHNTA 192(AX)
 	RET
 
-DATA constantsAVX512<>+0(SB)/4, $0xffffffff
-DATA constantsAVX512<>+4(SB)/4, $0xffffffff
+DATA constantsAVX512<>+0(SB)/8, $0xffffffffffffffff
 DATA constantsAVX512<>+8(SB)/4, $0x00000001
 GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $12

@@ -162,7 +162,6 @@ squares:
 	VZEROUPPER
 	RET
 
-DATA constantsAVX2<>+0(SB)/4, $0x0000ffff
-DATA constantsAVX2<>+4(SB)/4, $0x00ff00ff
+DATA constantsAVX2<>+0(SB)/8, $0x00ff00ff0000ffff
 DATA constantsAVX2<>+8(SB)/4, $0x0f0f0f0f
 GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $12

@@ -148,7 +148,6 @@ squares:
 	VZEROUPPER
 	RET
 
-DATA constantsAVX512<>+0(SB)/4, $0x0000ffff
-DATA constantsAVX512<>+4(SB)/4, $0x00ff00ff
+DATA constantsAVX512<>+0(SB)/8, $0x00ff00ff0000ffff
 DATA constantsAVX512<>+8(SB)/4, $0x0f0f0f0f
 GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $12
