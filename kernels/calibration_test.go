@@ -192,7 +192,7 @@ func learned(x, dy []float32, s, lo, hi, z float32, f Format) (scale, zero float
 			scales[i], zeros[i] = dy[i]*(hi-z), dy[i]
 		case r != r:
 		case f != 0:
-			scales[i] = dy[i] * (formats[f].value(formats[f].cast(v)) - v)
+			scales[i] = dy[i] * (formats[f].float.Value(formats[f].float.Cast(v)) - v)
 		default:
 			scales[i] = dy[i] * ((r - z) - v)
 		}

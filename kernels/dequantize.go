@@ -79,7 +79,7 @@ func dequantizeIntLong[T Float, C IntCode](dst []T, src []C, g Grid, p *IntParam
 func dequantizeWide[T Float, C IntCode](impl isa, dst []T, src []C, g Grid, p *IntParams, f Format) {
 	switch {
 	case impl == generic || len(dst) == 0 || !p.finite(impl):
-		portableDequantizeWide(dst, src, g, p, f)
+		portableDequantizeInt(dst, src, g, p, f)
 	case f.isSigned():
 		dequantizeShorts(impl, dst, unsafe.Pointer(&src[0]), g, p, 1<<15)
 	default:

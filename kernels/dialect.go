@@ -151,46 +151,64 @@ func narrows[T Float](d Dialect) bool {
 	return d == CompressedTensors && !wide
 }
 
-// quotientBy returns what an element becomes before it is clamped.
-func quotientBy[T Float](m *method, x, factor float32) float32 {
-	v := x
+// quotients sets r to what elements of a group become before they are clamped.
+func quotients[T Float](m *method, r, x []float32, factor float32) {
+	r = r[:len(x)]
 	if m.multiplies() {
-		v *= factor
+		for i, x := range x {
+			r[i] = x * factor
+		}
 	} else {
-		v /= factor
+		for i, x := range x {
+			r[i] = x / factor
+		}
 	}
 	if m.rounds() && m.scales != ScaleE4M3FNGlobal {
-		v = to[T](v)
+		through[T](r)
 	}
-	return v
+}
+
+// adjust prepares quotients of which the nearest codes are not the dialect's.
+func (m *method) adjust(quotients []float32) {
+	switch {
+	case m.towardZero():
+		for i, v := range quotients {
+			c := fp4.E2M1(0)
+			for _, middle := range [...]float32{.25, .75, 1.25, 1.75, 2.5, 3.5, 5} {
+				if v > middle || v < -middle {
+					c++
+				}
+			}
+			if quotients[i] = c.Float32(); !(v > 0) {
+				quotients[i] = -quotients[i]
+			}
+			if v != v {
+				quotients[i] = v
+			}
+		}
+	case m.plusZero():
+		for i := range quotients {
+			quotients[i] += 0
+		}
+	}
+}
+
+// replaceNaNs makes numbers of quotients that are NaN where dialects have codes for them in E2M1Packed, which has no NaN.
+func (m *method) replaceNaNs(quotients, x []float32, factor float32) {
+	for i, v := range quotients {
+		switch {
+		case v == v:
+		case m.dialect == ModelOpt:
+			quotients[i] = fp4.E2M1Max
+		case m.dialect == TorchAO && x[i] == 0 && factor == factor:
+			quotients[i] = zeroTimesInf
+		}
+	}
 }
 
 // zeroTimesInf is the E2M1 that torchao's integer arithmetic makes of the NaN that
 // zero times an infinite factor is, one with a sign as amd64 makes it.
-const zeroTimesInf = 0xb
-
-// code returns the code of a clamped quotient.
-func (m *method) code(v float32) byte {
-	switch {
-	case v != v && m.dialect == ModelOpt && m.format.bits == 4:
-		return 7 // that of the largest value
-	case v != v:
-	case m.towardZero():
-		c := fp4.E2M1(0)
-		for _, middle := range [...]float32{.25, .75, 1.25, 1.75, 2.5, 3.5, 5} {
-			if v > middle || v < -middle {
-				c++
-			}
-		}
-		sign := !(v > 0)
-		if v = c.Float32(); sign {
-			v = -v
-		}
-	case m.plusZero():
-		v += 0
-	}
-	return m.format.cast(v)
-}
+const zeroTimesInf = -1.5
 
 // chooseScale returns the scale of a group whose largest magnitude is most, and the
 // factor that its elements are multiplied with or divided by.

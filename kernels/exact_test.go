@@ -61,9 +61,9 @@ func exactRound(x float32) float32 {
 // i-th has the code i: a format, told by its definition.
 type grid []float64
 
-// minifloat lists the values of a format with those many bits; the last ones
+// smallFormat lists the values of a format with those many bits; the last ones
 // stand where other formats have NaN and infinity.
-func minifloat(exponentBits, mantissaBits, bias int) (g grid) {
+func smallFormat(exponentBits, mantissaBits, bias int) (g grid) {
 	for code := range 1 << (exponentBits + mantissaBits) {
 		e, m := code>>mantissaBits, float64(code%(1<<mantissaBits))/float64(int(1)<<mantissaBits)
 		if e == 0 {
@@ -79,13 +79,13 @@ var (
 	grids8 = func() (grids [formatsEnd]grid) {
 		for f := range grids {
 			if row := codeformat.Rows[f].Float; row != nil {
-				grids[f] = minifloat(row.Width-1-row.Mantissa, row.Mantissa, row.Bias)[:row.Top+1]
+				grids[f] = smallFormat(row.Width-1-row.Mantissa, row.Mantissa, row.Bias)[:row.Top+1]
 			}
 		}
 		return grids
 	}()
-	gridF16  = minifloat(5, 10, 15)[:0x7c00+1] // infinity stands where 2^16 would be
-	gridBF16 = minifloat(8, 7, 127)[:0x7f80+1]
+	gridF16  = smallFormat(5, 10, 15)[:0x7c00+1] // infinity stands where 2^16 would be
+	gridBF16 = smallFormat(8, 7, 127)[:0x7f80+1]
 )
 
 // nearest returns the code of the value next to |x|, of two the even one.

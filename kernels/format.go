@@ -103,10 +103,10 @@ type description struct {
 	width int    // of a float code, the bits that count
 	bytes Format // the format in which packed codes lie one to a byte
 
-	// cast returns the code of a value within a float format's range or NaN, and
-	// value the value of a code; a code of four bits is in the low bits.
-	cast  func(v float32) byte
-	value func(code byte) float32
+	// float is the row of a float format. values has the value of each code of a byte; a
+	// code of four bits is in the low bits, and an integer's sign in all above it.
+	float  *codeformat.Float
+	values [256]float32
 }
 
 // formats has the description of each format.
@@ -122,8 +122,18 @@ func describe(id Format, row *codeformat.Row) description {
 	if f := row.Float; f != nil {
 		d.largest, d.maxExp, d.width = f.Largest(), f.MaxExp(), f.Width
 		d.field, d.step = int32(f.Field())<<23, int32(23-f.Mantissa)<<23
-		d.cast, d.value = f.Cast, f.Value
+		d.float = f
 		d.layout, d.float8 = asm.UnsignedBytes, newFloat8(f, f.Top)
+	}
+	for c := range d.values {
+		switch {
+		case row.Float != nil:
+			d.values[c] = row.Value(byte(c))
+		case row.Min < 0:
+			d.values[c] = float32(int8(c))
+		default:
+			d.values[c] = float32(c)
+		}
 	}
 	switch { // what has assembly of its own
 	case id == Uint8:

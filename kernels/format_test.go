@@ -12,7 +12,7 @@ import (
 
 // madeUp is a row for codes of a byte, with its conversions from its definition.
 func madeUp(mantissa, bias int, top byte) codeformat.Row {
-	g := minifloat(7-mantissa, mantissa, bias)[:int(top)+1]
+	g := smallFormat(7-mantissa, mantissa, bias)[:int(top)+1]
 	return codeformat.Row{Name: fmt.Sprintf("E%dM%dB%d", 7-mantissa, mantissa, bias), Bits: 8, Float: &codeformat.Float{
 		Width: 8, Mantissa: mantissa, Bias: bias, Top: top, NaN: 0x7f,
 		Cast: func(v float32) byte {

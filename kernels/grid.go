@@ -38,6 +38,23 @@ func (g Grid) group(i int) (group, end int) {
 	return k % g.Groups, (k + 1) * g.Len
 }
 
+// run is the part from:to of a piece, of elements of one group.
+type run struct{ group, from, to int }
+
+// run returns the first of a piece of n elements from at on.
+func (g Grid) run(at, n int) run {
+	group, end := g.group(at)
+	return run{group, 0, min(end-at, n)}
+}
+
+// after returns the run behind another, which is empty behind the last.
+func (g Grid) after(r run, n int) run {
+	if r.group++; r.group == g.Groups {
+		r.group = 0
+	}
+	return run{r.group, r.to, min(r.to+g.Len, n)}
+}
+
 // inBytes reports whether every group, or every row of groups of one element,
 // begins at a byte if elements have so many bits.
 func (g Grid) inBytes(bits int) bool {

@@ -110,9 +110,9 @@ type learnBuffer struct {
 // learnPiece sets scales and zeros for elements of adjacent groups.
 func learnPiece[T Float](b *learnBuffer, dy, x []T, f fakeQuantizer, group, length int) {
 	n := len(x)
-	b.round(widen(&b.x, x), f, group, length)
+	b.round(widen(b.x[:], x), f, group, length)
 	v, q, inside, scales, zeros := b.v[:n], b.q[:n], b.inside[:n], b.scales[:n], b.zeros[:n]
-	for i, dy := range widen(&b.dy, dy) {
+	for i, dy := range widen(b.dy[:], dy) {
 		mask := -uint32(inside[i])
 		slope := q[i] - math.Float32frombits(math.Float32bits(v[i])&mask)
 		scales[i], zeros[i] = dy*slope, math.Float32frombits(math.Float32bits(dy)&^mask)

@@ -11,7 +11,7 @@ func SumMagnitudes[T Float](dst []float64, src []T, g Grid) {
 		for row := range g.Rows {
 			at := (row*g.Groups + group) * g.Len
 			for end := at + g.Len; at < end; at += pieceLen {
-				x := widen(&buf, src[at:min(at+pieceLen, end)])
+				x := widen(buf[:], src[at:min(at+pieceLen, end)])
 				for i, v := range x {
 					magnitudes[i] = max(v, -v)
 				}
@@ -33,7 +33,7 @@ func AddSquares[T Float](sums []float64, src []T) {
 	for column := 0; len(src) > 0; {
 		n := min(pieceLen, len(src), len(sums)-column)
 		into := sums[column:][:n]
-		for i, v := range widen(&buf, src[:n]) {
+		for i, v := range widen(buf[:], src[:n]) {
 			into[i] += float64(float64(v) * float64(v))
 		}
 		if column += n; column == len(sums) {

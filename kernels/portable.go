@@ -20,23 +20,19 @@ const pieceLen = 256
 
 // piece is the buffer of a piece.
 type piece struct {
-	x, y   [pieceLen]float32
-	inside [pieceLen]byte
+	x, y  [pieceLen]float32
+	codes [pieceLen]byte
 }
 
 // widen returns the values of x: x itself, or a copy in buf.
-func widen[T Float](buf *[pieceLen]float32, x []T) []float32 {
+func widen[T Float](buf []float32, x []T) []float32 {
 	switch x := any(x).(type) {
 	case []float32:
 		return x
 	case []float16.Float16:
-		for i, v := range x {
-			buf[i] = v.Float32()
-		}
+		decodeFloat16s(buf, x)
 	case []bf16.BFloat16:
-		for i, v := range x {
-			buf[i] = v.Float32()
-		}
+		portableConvert(buf[:len(x)], x, bf16.BFloat16.Float32)
 	}
 	return buf[:len(x)]
 }
@@ -49,10 +45,22 @@ func room[T Float](buf *[pieceLen]float32, y []T) []float32 {
 	return buf[:len(y)]
 }
 
-// round rounds results to y's type; room made those of a float32 y in place.
+// round rounds results to y's type; room made those of a float32 y in place. All NaNs are the one that arithmetic gives.
 func round[T Float](y []T, results []float32) {
-	for i, v := range results {
-		y[i] = rounded[T](v)
+	switch y := any(y).(type) {
+	case []float16.Float16:
+		encodeFloat16s(y, results)
+	case []bf16.BFloat16:
+		portableConvert(y, results, bf16.FromFloat32)
+	}
+}
+
+// through rounds numbers to T, and leaves them float32s.
+func through[T Float](x []float32) {
+	var narrow [pieceLen]T
+	if _, wide := any(narrow[0]).(float32); !wide {
+		round(narrow[:len(x)], x)
+		widen(x, narrow[:len(x)])
 	}
 }
 
@@ -64,9 +72,29 @@ const nan16 float16.Float16 = 0x7E00
 // oneNaN is x, or the NaN that arithmetic gives.
 func oneNaN(x float32) float32 {
 	if x != x {
-		return nan32
+		return theNaN()
 	}
 	return x
+}
+
+// A branch with a call is taken for the one that is seldom, and the other is laid out
+// without a jump. These are such calls.
+
+//go:noinline
+func theNaN() float32 { return nan32 }
+
+//go:noinline
+func roundLarge(x float32) float32 { return float32(math.RoundToEven(float64(x))) }
+
+//go:noinline
+func clip(x, lo, hi float32) float32 { return clamp(x, lo, hi) }
+
+//go:noinline
+func clippedCode(x, lo, hi float32) int32 {
+	if x != x {
+		return 0
+	}
+	return int32(clamp(x, lo, hi))
 }
 
 // value returns an element's value.
@@ -96,37 +124,45 @@ func rounded[T Float](result float32) (y T) {
 	return y
 }
 
-// put writes the flags of the elements from at on.
-func (m Mask) put(at int, inside []byte) {
+// put writes which of the values from element at on are within a range.
+func (m Mask) put(at int, values []float32, lo, hi float32) {
 	switch m.kind {
 	case byteMask:
-		copy(m.data[at:], inside)
+		inside := m.data[at:][:len(values)]
+		for i, v := range values {
+			inside[i] = bit(lo <= v) & bit(v <= hi)
+		}
 	case bitMask:
-		out := m.data[at/8:]
-		for i, b := range inside {
-			if i%8 == 0 {
-				out[i/8] = 0
+		inside := m.data[at/8:]
+		for i := 0; i < len(values); i += 8 {
+			b := byte(0)
+			for k, v := range values[i:min(i+8, len(values))] {
+				b |= bit(lo <= v) & bit(v <= hi) << k
 			}
-			out[i/8] |= b << (i % 8)
+			inside[i/8] = b
 		}
 	}
 }
 
-// at returns the factor by which the gradient of element i is multiplied.
-func (m Mask) at(i int) float32 {
-	switch m.kind {
-	case byteMask:
-		return float32(m.data[i])
-	case bitMask:
-		return float32(m.data[i/8] >> (i % 8) & 1)
+// roundToEven may drop the sign of a zero.
+func roundToEven(x float32) float32 {
+	const half, ruler = 127 + 22, 3 << 22 // a sum with the ruler has the last place 1
+	if math.Float32bits(x)<<1 >= half<<24 {
+		return roundLarge(x)
 	}
-	return 1
+	return x + ruler - ruler
 }
-
-func roundToEven(x float32) float32 { return float32(math.RoundToEven(float64(x))) }
 
 // clamp keeps a NaN.
 func clamp(x, lo, hi float32) float32 { return min(max(x, lo), hi) }
+
+// within is clamp for numbers that are seldom clipped.
+func within(x, lo, hi float32) float32 {
+	if !(lo <= x && x <= hi) {
+		return clip(x, lo, hi)
+	}
+	return x
+}
 
 func bit(b bool) byte {
 	if b {

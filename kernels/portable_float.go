@@ -1,50 +1,54 @@
 package kernels
 
+import (
+	"math"
+
+	"github.com/lowbit-go/lowbit/internal/codeformat"
+	"github.com/lowbit-go/lowbit/internal/minifloat"
+)
+
 func portableFakeQuantizeFloat[T Float](dst []T, mask Mask, src []T, g Grid, p *FloatParams) {
 	var buf piece
 	m := p.method()
 	hi := m.format.largest
 	for at := 0; at < len(src); at += pieceLen {
 		end := min(at+pieceLen, len(src))
-		x, y, inside := widen(&buf.x, src[at:end]), room(&buf.y, dst[at:end]), buf.inside[:end-at]
-		for i := 0; i < len(x); {
-			group, next := g.group(at + i)
-			factor, s := factorAt[T](p, &m, group), m.valueScale(p.Scale[group])
-			for stop := min(next-at, len(x)); i < stop; i++ {
-				r := quotientBy[T](&m, x[i], factor)
-				inside[i] = bit(-hi <= r && r <= hi)
-				if r == r { // not every format has a NaN
-					r = m.format.value(m.code(clamp(r, -hi, hi)))
+		x, y, q := widen(buf.x[:], src[at:end]), room(&buf.y, dst[at:end]), buf.codes[:end-at]
+		for r := g.run(at, len(x)); r.from < r.to; r = g.after(r, len(x)) {
+			quotients[T](&m, y[r.from:r.to], x[r.from:r.to], factorAt[T](p, &m, r.group))
+		}
+		mask.put(at, y, -hi, hi)
+		m.codes(q, y)
+		for r := g.run(at, len(x)); r.from < r.to; r = g.after(r, len(x)) {
+			s, y := m.valueScale(p.Scale[r.group]), y[r.from:r.to]
+			for i, q := range q[r.from:r.to] {
+				v := m.format.values[q] * s
+				if y[i] != y[i] { // not every format has a NaN
+					v = theNaN()
 				}
-				y[i] = oneNaN(r * s)
+				y[i] = oneNaN(v)
 			}
 		}
 		round(dst[at:end], y)
-		mask.put(at, inside)
 	}
 }
 
 func portableQuantizeFloat[T Float](dst []byte, src []T, g Grid, p *FloatParams) {
 	var buf piece
-	m := p.method()
-	hi := m.format.largest
+	m, f := p.method(), p.Format
 	for at := 0; at < len(src); at += pieceLen {
 		end := min(at+pieceLen, len(src))
-		x, q := widen(&buf.x, src[at:end]), buf.inside[:end-at]
-		for i := 0; i < len(x); {
-			group, next := g.group(at + i)
-			factor := factorAt[T](p, &m, group)
-			for stop := min(next-at, len(x)); i < stop; i++ {
-				v := quotientBy[T](&m, x[i], factor)
-				if v != v && m.dialect == TorchAO && m.format.bits == 4 && x[i] == 0 && factor == factor {
-					q[i] = zeroTimesInf
-					continue
-				}
-				q[i] = m.code(oneNaN(clamp(v, -hi, hi)))
+		x, y, q := widen(buf.x[:], src[at:end]), buf.y[:end-at], buf.codes[:end-at]
+		for r := g.run(at, len(x)); r.from < r.to; r = g.after(r, len(x)) {
+			factor := factorAt[T](p, &m, r.group)
+			quotients[T](&m, y[r.from:r.to], x[r.from:r.to], factor)
+			if f == E2M1Packed && m.dialect != Reference {
+				m.replaceNaNs(y[r.from:r.to], x[r.from:r.to], factor)
 			}
 		}
-		if p.Format.isPacked() {
-			portablePack(dst[p.Format.Bytes(at):][:p.Format.Bytes(len(q))], q, p.Format)
+		m.codes(q, y)
+		if f.isPacked() {
+			portablePack(dst[f.Bytes(at):][:f.Bytes(len(q))], q, f)
 		} else {
 			copy(dst[at:], q)
 		}
@@ -55,20 +59,55 @@ func portableDequantizeFloat[T Float](dst []T, src []byte, g Grid, p *FloatParam
 	var buf piece
 	m := p.method()
 	for at := 0; at < len(dst); at += pieceLen {
-		end := min(at+pieceLen, len(dst))
-		y, q := room(&buf.y, dst[at:end]), buf.inside[:end-at]
-		if p.Format.isPacked() {
-			portableUnpack(q, src[p.Format.Bytes(at):], p.Format)
-		} else {
-			copy(q, src[at:])
-		}
-		for i := 0; i < len(y); {
-			group, next := g.group(at + i)
-			s := m.valueScale(p.Scale[group])
-			for stop := min(next-at, len(y)); i < stop; i++ {
-				y[i] = m.format.value(q[i]) * s
+		out := dst[at:min(at+pieceLen, len(dst))]
+		y := room(&buf.y, out)
+		q := p.Format.codes(&buf.codes, src, at, len(y))
+		for r := g.run(at, len(y)); r.from < r.to; r = g.after(r, len(y)) {
+			s, y := m.valueScale(p.Scale[r.group]), y[r.from:r.to]
+			for i, q := range q[r.from:r.to] {
+				y[i] = oneNaN(m.format.values[q] * s)
 			}
 		}
-		round(dst[at:end], y)
+		round(out, y)
 	}
 }
+
+// codes returns n codes of a byte or less from element at on, a byte to each.
+func (f Format) codes(buf *[pieceLen]byte, src []byte, at, n int) []byte {
+	if f.isPacked() {
+		portableUnpack(buf[:n], src[f.Bytes(at):], f)
+		return buf[:n]
+	}
+	return src[at:][:n]
+}
+
+// codes sets q to the codes of quotients, which are clipped.
+func (m *method) codes(q []byte, quotients []float32) {
+	f := m.format.float
+	mantissa, least, top, sign, nan := uint(f.Mantissa), 1-f.Bias, uint32(f.Top), f.Width-1, byte(0)
+	if f.NaN >= 0 {
+		nan = byte(f.NaN)
+	}
+	m.adjust(quotients)
+	for i, v := range quotients {
+		q[i] = byte(min(minifloat.Magnitude(v, mantissa, least), top) | math.Float32bits(v)>>31<<sign)
+		if v != v {
+			q[i] = nan
+		}
+	}
+	if f.As != 0 {
+		for i, c := range q {
+			if c != nan {
+				q[i] = e2m1Listed[c]
+			}
+		}
+	}
+}
+
+// e2m1Listed has the codes of E2M1 for those of E2M1Packed.
+var e2m1Listed = func() (t [16]byte) {
+	for c := range t {
+		t[c] = codeformat.Rows[E2M1].Cast(codeformat.Rows[E2M1Packed].Value(byte(c)))
+	}
+	return t
+}()

@@ -211,9 +211,9 @@ func fakeQuantizeFloatBefore[T Float](impl isa, dst []T, mask Mask, src []T, g G
 func signs[T Float](in []byte, quotients []float32, src []T, length int, p *IntParams, first int) {
 	for k, r := range quotients {
 		if -0x1p-126 < r && r < 0x1p-126 {
-			scale, zero, _ := p.group(first + k/length)
-			r = integerBy[T](p.Dialect, value(src[k]), scale, zero, 0)
-			in[k] = bit(float32(p.Min) <= r) & bit(r <= float32(p.Max))
+			x := [1]float32{value(src[k])}
+			integers[T](x[:], x[:], p, first+k/length)
+			in[k] = bit(float32(p.Min) <= x[0]) & bit(x[0] <= float32(p.Max))
 		}
 	}
 }

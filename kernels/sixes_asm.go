@@ -45,23 +45,23 @@ func (s *sixes) pack(impl isa, dst, src []byte) {
 	if s.floats {
 		signsDown(src)
 	}
-	packSixes(dst, src)
+	portablePack(dst, src, Uint6)
 }
 
-// unpackSixesAsm is unpackSixes; of floats the signs go to the highest bit.
+// unpackSixesAsm is portableUnpack; of floats the signs go to the highest bit.
 func unpackSixesAsm(impl isa, dst, src []byte, signed, floats bool) {
-	sign, keep := int32(0), int32(-1)
+	f, sign, keep := Uint6, int32(0), int32(-1)
 	switch {
 	case floats:
 		sign, keep = 0x20, -0x60606061 // in each byte 0x9f: the sign, which is extended, and the five bits below
 	case signed:
-		sign = 0x20
+		f, sign = Int6, 0x20
 	}
 	if whole := len(dst) &^ (sixTile - 1); whole > 0 {
 		asm.UnpackSixes(impl, &dst[0], &src[0], sign, keep, whole)
 		dst, src = dst[whole:], src[whole/4*3:]
 	}
-	unpackSixes(dst, src, signed)
+	portableUnpack(dst, src, f)
 	if floats {
 		signsUp(dst, dst)
 	}

@@ -217,11 +217,7 @@ func codeKernels[T Float, C IntCode](f Format, ranges []IntParams) (list []kerne
 			},
 			run: func(t *trial) { DequantizeInt(mem[T](t, 0), mem[C](t, 1), t.grid, params(t)) },
 			oracle: func(t *trial) {
-				if f.Bits() > 8 {
-					portableDequantizeWide(mem[T](t, 0), t.mem[1], t.grid, params(t), f)
-				} else {
-					portableDequantizeInt(mem[T](t, 0), t.mem[1], t.grid, params(t), f)
-				}
+				portableDequantizeInt(mem[T](t, 0), t.mem[1], t.grid, params(t), f)
 			},
 		})
 	}
