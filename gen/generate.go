@@ -17,6 +17,7 @@ type file interface {
 	plan.BlockMachine
 	plan.Summer
 	plan.Transposer
+	plan.Differer
 	plan.Randomizer
 	mover
 	Routines() // prints those that functions call
@@ -109,6 +110,8 @@ func generate(k *ir.Kernel, m file) error {
 		plan.GenerateRandom(k, m)
 	case k.Transposed > 0:
 		plan.GenerateTransposed(k, m)
+	case k.Differs:
+		plan.GenerateDifference(k, m)
 	case k.Block != nil:
 		return plan.GenerateBlock(k, m)
 	case k.Search != nil:

@@ -195,47 +195,59 @@ func (b *measureBench) measureFloats(sides [2]elements, n int, errors bool) (d d
 			return d, false
 		}
 	}
-	e := b.errors[:n]
-	d.worst, d.sums = measureAll(e, floats[0], floats[1])
-	if of := d.squares[0] + d.squares[1]; of-of != 0 {
-		return difference{}, false
+	counted := sides[0].dtype == 0 || sides[1].dtype == 0 || sides[0].dtype == sides[1].dtype
+	var all kernels.Differences
+	var counter errorCounter
+	for at := 0; at < n; at += errorsAtOnce {
+		e := b.errors[:min(errorsAtOnce, n-at)]
+		if !all.Add(e, floats[0][at:][:len(e)], floats[1][at:][:len(e)]) {
+			return difference{}, false
+		}
+		if errors {
+			counter.count(e, all.Largest)
+		}
 	}
-	switch {
-	case sides[0].dtype == sides[1].dtype && sides[0].dtype != 0:
-		d.bits = differing(sides[0].dtype.Bits(), sides[0].bytes, sides[1].bytes)
-	case sides[0].dtype == 0 || sides[1].dtype == 0:
-		d.bits = differing(32, bytesOf(floats[0]), bytesOf(floats[1]))
+	if d.worst = all.Largest; errors && d.worst > 0 {
+		d.errors = counter.counts()
 	}
-	if errors && d.worst > 0 {
-		d.errors = countErrors(e, d.worst)
+	d.sums = sums{all.Noise[0] + all.Noise[1], [2]float64{all.A[0] + all.A[1], all.B[0] + all.B[1]}, all.Product[0] + all.Product[1]}
+	if counted { // a number of 16 bits has those of the float32 that it is
+		d.bits = all.Bits
 	}
 	return d, true
 }
 
+// errorsAtOnce is how many differences are counted at a time, while they are in the L1 cache: an even number.
+const errorsAtOnce = 1 << 10
+
 // float32s are a side's elements as float32, nil if there are others than floats of at most 32 bits.
 func (b *measureBench) float32s(e elements, m *memory, n int) []float32 {
-	if e.dtype == 0 {
-		return e.floats
-	}
-	wide := lend[float32](m, n)
 	switch e.dtype {
+	case 0:
+		return e.floats
 	case safetensors.F32:
-		copy(bytesOf(wide), e.bytes)
-		toggleEndian(wide)
+		return viewed[float32](e.bytes, m)
 	case safetensors.F16:
-		half := lend[float16.Float16](&b.narrow, n)
-		copy(bytesOf(half), e.bytes)
-		toggleEndian(half)
-		kernels.DecodeFloat16(wide, half)
+		wide := lend[float32](m, n)
+		kernels.DecodeFloat16(wide, viewed[float16.Float16](e.bytes, &b.narrow))
+		return wide
 	case safetensors.BF16:
-		half := lend[bf16.BFloat16](&b.narrow, n)
-		copy(bytesOf(half), e.bytes)
-		toggleEndian(half)
-		kernels.DecodeBFloat16(wide, half)
-	default:
-		return nil
+		wide := lend[float32](m, n)
+		kernels.DecodeBFloat16(wide, viewed[bf16.BFloat16](e.bytes, &b.narrow))
+		return wide
 	}
-	return wide
+	return nil
+}
+
+// viewed are the elements that bytes of a file are, where they lie if they can be read there, else in memory that is lent.
+func viewed[E float32 | float16.Float16 | bf16.BFloat16](data []byte, m *memory) []E {
+	if all, err := kernels.View[E](data); err == nil {
+		return all
+	}
+	all := lend[E](m, len(data)/int(sizeOf[E]()))
+	copy(bytesOf(all), data)
+	toggleEndian(all)
+	return all
 }
 
 // addSums adds the sums of a run, as soon as those before it are there.
@@ -308,41 +320,6 @@ func sumUp(a, b []float64) sums {
 	}
 	two[0].add(two[1])
 	return two[0]
-}
-
-// measureAll is the largest difference of finite elements, and their sums as sumUp has them. It writes the differences.
-func measureAll(errors []float64, a, b []float32) (worst float64, s sums) {
-	var noise0, left0, right0, product0, noise1, left1, right1, product1 float64 // in registers, which a struct is not
-	var most uint64                                                              // the bits of magnitudes are in their order
-	a, b = a[:len(errors)], b[:len(errors)]
-	i := 1
-	for ; i < len(errors); i += 2 {
-		v, w := float64(a[i-1]), float64(b[i-1])
-		e := v - w
-		errors[i-1] = e
-		most = max(most, math.Float64bits(e)&^(1<<63))
-		noise0 += float64(e * e)
-		left0 += float64(v * v)
-		right0 += float64(w * w)
-		product0 += float64(v * w)
-		v, w = float64(a[i]), float64(b[i])
-		e = v - w
-		errors[i] = e
-		most = max(most, math.Float64bits(e)&^(1<<63))
-		noise1 += float64(e * e)
-		left1 += float64(v * v)
-		right1 += float64(w * w)
-		product1 += float64(v * w)
-	}
-	s = sums{noise: noise0, squares: [2]float64{left0, right0}, product: product0}
-	if i == len(errors) {
-		v, w := float64(a[i-1]), float64(b[i-1])
-		errors[i-1] = v - w
-		most = max(most, math.Float64bits(v-w)&^(1<<63))
-		s.take(v, w)
-	}
-	s.add(sums{noise: noise1, squares: [2]float64{left1, right1}, product: product1})
-	return math.Float64frombits(most), s
 }
 
 // take takes in a pair of elements.

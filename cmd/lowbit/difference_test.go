@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"regexp"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -42,7 +43,7 @@ func sidesOf(n int, types [2]safetensors.DType) (sides [2]elements) {
 // Floats are measured as all numbers are, to the last bit.
 func TestMeasureFloats(t *testing.T) {
 	for _, types := range [][2]safetensors.DType{{safetensors.F32, 0}, {0, 0}, {safetensors.BF16, safetensors.F32}, {safetensors.BF16, safetensors.BF16}, {safetensors.F32, safetensors.F32}} {
-		for _, n := range []int{1, 2, 1001} {
+		for _, n := range []int{1, 2, 1001, 2050} {
 			t.Run(fmt.Sprintf("%v %d", types, n), func(t *testing.T) {
 				var b measureBench
 				sides := sidesOf(n, types)
@@ -68,6 +69,11 @@ func TestMeasureFloats(t *testing.T) {
 				require.Equal(t, want, got)
 				total := 0
 				if counts != nil {
+					errors := make([]float64, n)
+					for i := range errors {
+						errors[i] = values[0][i] - values[1][i]
+					}
+					require.Equal(t, countErrors(errors, want.worst), counts)
 					for _, n := range counts.counts {
 						total += n
 					}
@@ -99,5 +105,19 @@ func TestDiffering(t *testing.T) {
 			b[i] = 0xff
 		}
 		require.Equal(t, 24*8/bits, differing(bits, a, b), bits)
+	}
+}
+
+// Sums are the same whether a side is read by rows, which may be of any length, or by elements, and whatever the number of workers.
+func TestCompareRows(t *testing.T) {
+	in := save(t, place(t, "in.safetensors"), ramp("a", 37, 1000), ramp("b", 3, 20001), ramp("c", 2, 3, 5461), ramp("d", 50000))
+	coded, plain := place(t, "coded"), place(t, "plain")
+	works(t, "quantize", "--spec", `{"dtype":"int4","granularity":{"type":"per_channel","axis":0}}`, "-o", coded, in)
+	works(t, "dequantize", "-o", plain, coded)
+	find := regexp.MustCompile(`"(?:differ|max_abs_error|sqnr_db|cosine)":[^,}]*`)
+	want := find.FindAllString(lowbit(t, "compare", "--json", in, plain).stdout, -1)
+	require.NotEmpty(t, want)
+	for _, workers := range []string{"1", "3"} {
+		require.Equal(t, want, find.FindAllString(lowbit(t, "compare", "--json", "--workers", workers, in, coded).stdout, -1))
 	}
 }

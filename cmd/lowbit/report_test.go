@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/xml"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -98,6 +99,26 @@ func TestErrorCounts(t *testing.T) {
 	parts.add(countErrors(a[5:], 8))
 	assert.Equal(t, whole, parts)
 	assert.Equal(t, 1, filled(countErrors([]float64{5e-324}, 5e-324))[32])
+}
+
+// Errors that are counted part by part come to what they come to at once, whatever the parts: zeros first, and then ever larger ones.
+func TestErrorCounter(t *testing.T) {
+	var all []float64
+	for i := range 3000 {
+		all = append(all, float64(i%7-3)*math.Ldexp(float64(max(i, 900)-900), i/200))
+	}
+	for _, part := range []int{1, 3, 100, 1024, len(all)} {
+		var c errorCounter
+		worst := 0.
+		for at := 0; at < len(all); at += part {
+			some := all[at:min(at+part, len(all))]
+			for _, e := range some {
+				worst = max(worst, math.Abs(e))
+			}
+			c.count(some, worst)
+		}
+		assert.Equal(t, countErrors(all, worst), c.counts(), part)
+	}
 }
 
 func filled(e *errorCounts) map[int]int {

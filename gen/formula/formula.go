@@ -42,7 +42,7 @@ func All() []*ir.Kernel {
 	ks = append(ks, stochastic()...)
 	ks = append(ks, shorts()...)
 	ks = append(ks, transposes()...)
-	return append(ks, magnitudes(), value(), prepare())
+	return append(ks, magnitudes(), value(), prepare(), difference())
 }
 
 // Listed records anew the kernels that gain if a machine can look the values of

@@ -78,6 +78,9 @@ func Args(k *ir.Kernel) []Arg {
 	if k.Random {
 		return []Arg{{"words", "*uint32"}, {"keys", "*uint32"}, {"block", "int"}, {"stream", "int"}, {"n", "int"}}
 	}
+	if k.Differs {
+		return []Arg{{"sums", "*float64"}, {"errors", "*float64"}, {"a", "*float32"}, {"b", "*float32"}, {"n", "int"}}
+	}
 	if k.Transposed > 0 {
 		return []Arg{{"dst", "*uint32"}, {"src", "*uint32"}, {"dstStride", "int"}, {"srcStride", "int"}, {"n", "int"}}
 	}

@@ -473,6 +473,13 @@ func Prepare(isa ISA, recip *float32, scale *float32, n int) {
 	panic("asm: no such implementation of Prepare")
 }
 
+// Difference sets errors to a-b, and adds to sums, which are pairs, what comes of elements of even and of odd number:
+// (a-b)*(a-b), a*a, b*b and a*b, each operation rounded to float64. Behind them are the largest of |a-b|, and four int32 that count
+// elements whose bits are equal. There are n >= 1 times four elements, all finite.
+func Difference(isa ISA, sums *float64, errors *float64, a *float32, b *float32, n int) {
+	panic("asm: no such implementation of Difference")
+}
+
 // Copy reads and writes n >= 1 times as many bytes as its mix says, and does nothing else.
 func Copy(isa ISA, mixKind Mix, storesKind Stores, dst *uint8, src *uint8, n int) {
 	panic("asm: no such implementation of Copy")

@@ -126,6 +126,13 @@ func tests() []instruction {
 	v2("FCVTN2", "fcvtn2 v{d}.8h, v{n}.4s", (*Printer).FCVTN2)
 	v2("FCVTL", "fcvtl v{d}.4s, v{n}.4h", (*Printer).FCVTL)
 	v2("FCVTL2", "fcvtl2 v{d}.4s, v{n}.8h", (*Printer).FCVTL2)
+	v3("FADDD", "fadd v{d}.2d, v{n}.2d, v{m}.2d", (*Printer).FADDD)
+	v3("FSUBD", "fsub v{d}.2d, v{n}.2d, v{m}.2d", (*Printer).FSUBD)
+	v3("FMULD", "fmul v{d}.2d, v{n}.2d, v{m}.2d", (*Printer).FMULD)
+	v3("FMAXD", "fmax v{d}.2d, v{n}.2d, v{m}.2d", (*Printer).FMAXD)
+	v2("FABSD", "fabs v{d}.2d, v{n}.2d", (*Printer).FABSD)
+	v2("FCVTLD", "fcvtl v{d}.2d, v{n}.2s", (*Printer).FCVTLD)
+	v2("FCVTL2D", "fcvtl2 v{d}.2d, v{n}.4s", (*Printer).FCVTL2D)
 
 	s3("ADD", "add v{d}.{t}, v{n}.{t}, v{m}.{t}", B, D, (*Printer).ADD)
 	s3("SUB", "sub v{d}.{t}, v{n}.{t}, v{m}.{t}", B, D, (*Printer).SUB)

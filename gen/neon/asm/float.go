@@ -89,3 +89,28 @@ func (p *Printer) FCVTL(d, n V) { p.two(0x0e217800, "fcvtl", "4s", "4h", d, n) }
 
 // FCVTL2 is d = the float16 of n's upper half as float32.
 func (p *Printer) FCVTL2(d, n V) { p.two(0x4e217800, "fcvtl2", "4s", "8h", d, n) }
+
+// The same on two float64, of which a half of a register widens to two.
+
+const double = 1 << 22 // the bit that says so
+
+// FADDD is d = n + m.
+func (p *Printer) FADDD(d, n, m V) { p.three(0x4e20d400|double, "fadd", D, d, n, m) }
+
+// FSUBD is d = n - m.
+func (p *Printer) FSUBD(d, n, m V) { p.three(0x4ea0d400|double, "fsub", D, d, n, m) }
+
+// FMULD is d = n * m.
+func (p *Printer) FMULD(d, n, m V) { p.three(0x6e20dc00|double, "fmul", D, d, n, m) }
+
+// FMAXD is the larger; NaN in either gives NaN.
+func (p *Printer) FMAXD(d, n, m V) { p.three(0x4e20f400|double, "fmax", D, d, n, m) }
+
+// FABSD is d = |n|.
+func (p *Printer) FABSD(d, n V) { p.two(0x4ea0f800|double, "fabs", "2d", "2d", d, n) }
+
+// FCVTLD widens the float32 of n's lower half.
+func (p *Printer) FCVTLD(d, n V) { p.two(0x0e217800|double, "fcvtl", "2d", "2s", d, n) }
+
+// FCVTL2D widens those of its upper half.
+func (p *Printer) FCVTL2D(d, n V) { p.two(0x4e217800|double, "fcvtl2", "2d", "4s", d, n) }
