@@ -29,20 +29,14 @@ func (m *Machine) loadExtras(n *ir.Node) []*ir.Node {
 			return nil
 		}
 		return m.upperExtras(k)
-	case ir.MemE4M3, ir.MemE5M2: // bytes to the upper bytes of words, eight in 128 bits; and of E4M3 all but a copy of the sign
-		signed := k.Int(-0x40004001)
-		if m.wide && n.Mem == ir.MemE4M3 {
-			return []*ir.Node{signed}
-		}
+	case ir.MemE4M3: // all but a copy of the sign
+		return []*ir.Node{k.Int(-0x40004001)}
+	case ir.MemE5M2: // bytes to the upper bytes of words, eight in 128 bits
 		words := make([]uint32, m.Width())
 		for i := range words {
 			words[i] = uint32(2*i%16+1)<<24 | 0x80<<16 | uint32(2*i%16)<<8 | 0x80
 		}
-		extras := []*ir.Node{k.TableConst(words)}
-		if n.Mem == ir.MemE4M3 {
-			extras = append(extras, signed)
-		}
-		return extras
+		return []*ir.Node{k.TableConst(words)}
 	case ir.MemSixes:
 		return sixFloatExtras(k)
 	case ir.MemE2M1:
@@ -229,11 +223,10 @@ func (m *Machine) load(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at pl
 		return s.Op(plan.Vec, func(d int, u []int) { m.i("VPSLLD", operand.Imm(16), m.vec(u[0]), m.vec(d)) }, w)
 	case ir.MemNarrow:
 		return m.loadNarrow(s, n, slot, args, at, masked)
-	case ir.MemE4M3, ir.MemE5M2:
-		if m.wide && n.Mem == ir.MemE4M3 {
-			return m.loadE4M3(s, n, slot, args, at, masked)
-		}
-		return m.loadFp8(s, n.Mem, slot, args, at, masked)
+	case ir.MemE4M3:
+		return m.loadE4M3(s, n, slot, args, at, masked)
+	case ir.MemE5M2:
+		return m.loadE5M2(s, slot, args, at, masked)
 	case ir.MemSixes:
 		return m.loadSixFloats(s, n, slot, args, at)
 	case ir.MemE2M1:
@@ -289,10 +282,9 @@ func (m *Machine) widenHalf(name string, slot, d int, at plan.Addr, masked bool)
 	m.i(name, m.mem(at, 0), m.vec(d))
 }
 
-// loadFp8 reads codes as the upper bytes of float16, shifted one down if the
-// exponent is one bit shorter.
-func (m *Machine) loadFp8(s *plan.Seg, mem ir.Mem, slot int, args [][]plan.V, at plan.Addr, masked bool) plan.V {
-	h := s.OpApart(plan.Vec, func(d int, u []int) {
+// loadE5M2 reads codes as the upper bytes of float16.
+func (m *Machine) loadE5M2(s *plan.Seg, slot int, args [][]plan.V, at plan.Addr, masked bool) plan.V {
+	return m.widenFloat16(s, s.OpApart(plan.Vec, func(d int, u []int) {
 		switch {
 		case masked:
 			m.i("VPMOVZXBW_Z", m.mem(at, 0), m.lanes(slot), half(d))
@@ -306,31 +298,33 @@ func (m *Machine) loadFp8(s *plan.Seg, mem ir.Mem, slot int, args [][]plan.V, at
 			m.i("VMOVQ", m.mem(at, 0), xs[d])
 		}
 		m.i("VPSHUFB", m.narrow(u[0]), m.narrow(d), m.narrow(d))
-	}, args[0][0])
-	if mem == ir.MemE4M3 {
-		h = s.OpApart(plan.Vec, func(d int, u []int) {
-			m.i("VPSRAW", operand.Imm(1), m.narrow(u[0]), m.narrow(d))
-			m.bitwise("VPAND", m.narrow(u[1]), m.narrow(d), m.narrow(d))
-		}, h, args[1][0])
-	}
-	return s.Op(plan.Vec, func(d int, u []int) { m.i("VCVTPH2PS", m.narrow(u[0]), m.vec(d)) }, h)
+	}, args[0][0]))
 }
 
-// loadE4M3 reads codes as loadFp8 does, those of two slots together.
+// loadE4M3 reads codes as float16 whose exponents are 8 less, with AVX-512 those of two slots together.
 func (m *Machine) loadE4M3(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at plan.Addr, masked bool) plan.V {
-	odd := slot % 2
-	at.Disp -= m.Width() * odd
-	return m.halfOf(s, odd, s.Once(n, slot/2, func() plan.V {
+	load := func(r func(v int) reg.VecPhysical) plan.V {
 		return s.OpApart(plan.Vec, func(d int, u []int) {
 			if masked {
-				m.i("VPMOVSXBW_Z", m.mem(at, 0), m.lanes(slot-odd), m.vec(d))
+				m.i("VPMOVSXBW_Z", m.mem(at, 0), m.lanes(slot&^1), r(d))
 			} else {
-				m.i("VPMOVSXBW", m.mem(at, 0), m.vec(d))
+				m.i("VPMOVSXBW", m.mem(at, 0), r(d))
 			}
-			m.i("VPSLLW", operand.Imm(7), m.vec(d), m.vec(d))
-			m.bitwise("VPAND", m.vec(u[0]), m.vec(d), m.vec(d))
+			m.i("VPSLLW", operand.Imm(7), r(d), r(d))
+			m.bitwise("VPAND", r(u[0]), r(d), r(d))
 		}, args[0][0])
-	}))
+	}
+	if !m.wide {
+		return m.widenFloat16(s, load(m.narrow))
+	}
+	odd := slot % 2
+	at.Disp -= m.Width() * odd
+	return m.halfOf(s, odd, s.Once(n, slot/2, func() plan.V { return load(m.vec) }))
+}
+
+// widenFloat16 widens a register of float16.
+func (m *Machine) widenFloat16(s *plan.Seg, h plan.V) plan.V {
+	return s.Op(plan.Vec, func(d int, u []int) { m.i("VCVTPH2PS", m.narrow(u[0]), m.vec(d)) }, h)
 }
 
 // halfOf widens one half of a register of float16.

@@ -1277,15 +1277,14 @@ lanestage:
 // Requires: AVX, AVX2, F16C, MMX+
 TEXT ·DecodeFpE4M3AVX2(SB), NOSPLIT, $192-32
 	// pointers: SI y, DX x, DI elements left
-	// per call: Y15 0x80808080, Y14 0x43800000, Y13 0xffffffff, Y12 0xbfffbfff, Y11 table
-	// vector registers in use at once: 10
+	// per call: Y15 0x80808080, Y14 0x43800000, Y13 0xffffffff, Y12 0xbfffbfff
+	// vector registers in use at once: 9
 	MOVQ         y+0(FP), SI
 	MOVQ         x+8(FP), DX
 	VBROADCASTSS constantsAVX2<>+192(SB), Y15
 	VBROADCASTSS constantsAVX2<>+196(SB), Y14
 	VBROADCASTSS constantsAVX2<>+200(SB), Y13
 	VBROADCASTSS constantsAVX2<>+204(SB), Y12
-	VMOVUPS      constantsAVX2<>+12(SB), Y11
 	MOVQ         n+16(FP), DI
 	CMPQ         DI, $+32
 	JLT          lanestage
@@ -1299,34 +1298,30 @@ laneloop:
 	VPMOVMSKB Y0, AX
 	TESTL     AX, AX
 	JNE       lanerare
-	VMOVQ     (DX), X0
-	VPSHUFB   X11, X0, X0
-	VPSRAW    $0x01, X0, X1
-	VPAND     X12, X1, X1
-	VCVTPH2PS X1, Y1
-	VMULPS    Y14, Y1, Y1
-	VMOVUPS   Y1, (SI)
-	VMOVQ     8(DX), X0
-	VPSHUFB   X11, X0, X0
-	VPSRAW    $0x01, X0, X1
-	VPAND     X12, X1, X1
-	VCVTPH2PS X1, Y1
-	VMULPS    Y14, Y1, Y1
-	VMOVUPS   Y1, 32(SI)
-	VMOVQ     16(DX), X0
-	VPSHUFB   X11, X0, X0
-	VPSRAW    $0x01, X0, X1
-	VPAND     X12, X1, X1
-	VCVTPH2PS X1, Y1
-	VMULPS    Y14, Y1, Y1
-	VMOVUPS   Y1, 64(SI)
-	VMOVQ     24(DX), X0
-	VPSHUFB   X11, X0, X0
-	VPSRAW    $0x01, X0, X1
-	VPAND     X12, X1, X1
-	VCVTPH2PS X1, Y1
-	VMULPS    Y14, Y1, Y1
-	VMOVUPS   Y1, 96(SI)
+	VPMOVSXBW (DX), X0
+	VPSLLW    $0x07, X0, X0
+	VPAND     X12, X0, X0
+	VCVTPH2PS X0, Y0
+	VMULPS    Y14, Y0, Y0
+	VMOVUPS   Y0, (SI)
+	VPMOVSXBW 8(DX), X0
+	VPSLLW    $0x07, X0, X0
+	VPAND     X12, X0, X0
+	VCVTPH2PS X0, Y0
+	VMULPS    Y14, Y0, Y0
+	VMOVUPS   Y0, 32(SI)
+	VPMOVSXBW 16(DX), X0
+	VPSLLW    $0x07, X0, X0
+	VPAND     X12, X0, X0
+	VCVTPH2PS X0, Y0
+	VMULPS    Y14, Y0, Y0
+	VMOVUPS   Y0, 64(SI)
+	VPMOVSXBW 24(DX), X0
+	VPSLLW    $0x07, X0, X0
+	VPAND     X12, X0, X0
+	VCVTPH2PS X0, Y0
+	VMULPS    Y14, Y0, Y0
+	VMOVUPS   Y0, 96(SI)
 
 laneback:
 	SUBQ $-128, SI
@@ -1365,34 +1360,30 @@ lanestream:
 	VPMOVMSKB Y0, AX
 	TESTL     AX, AX
 	JNE       lanerare
-	VMOVQ     (DX), X0
-	VPSHUFB   X11, X0, X0
-	VPSRAW    $0x01, X0, X1
-	VPAND     X12, X1, X1
-	VCVTPH2PS X1, Y1
-	VMULPS    Y14, Y1, Y1
-	VMOVNTPS  Y1, (SI)
-	VMOVQ     8(DX), X0
-	VPSHUFB   X11, X0, X0
-	VPSRAW    $0x01, X0, X1
-	VPAND     X12, X1, X1
-	VCVTPH2PS X1, Y1
-	VMULPS    Y14, Y1, Y1
-	VMOVNTPS  Y1, 32(SI)
-	VMOVQ     16(DX), X0
-	VPSHUFB   X11, X0, X0
-	VPSRAW    $0x01, X0, X1
-	VPAND     X12, X1, X1
-	VCVTPH2PS X1, Y1
-	VMULPS    Y14, Y1, Y1
-	VMOVNTPS  Y1, 64(SI)
-	VMOVQ     24(DX), X0
-	VPSHUFB   X11, X0, X0
-	VPSRAW    $0x01, X0, X1
-	VPAND     X12, X1, X1
-	VCVTPH2PS X1, Y1
-	VMULPS    Y14, Y1, Y1
-	VMOVNTPS  Y1, 96(SI)
+	VPMOVSXBW (DX), X0
+	VPSLLW    $0x07, X0, X0
+	VPAND     X12, X0, X0
+	VCVTPH2PS X0, Y0
+	VMULPS    Y14, Y0, Y0
+	VMOVNTPS  Y0, (SI)
+	VPMOVSXBW 8(DX), X0
+	VPSLLW    $0x07, X0, X0
+	VPAND     X12, X0, X0
+	VCVTPH2PS X0, Y0
+	VMULPS    Y14, Y0, Y0
+	VMOVNTPS  Y0, 32(SI)
+	VPMOVSXBW 16(DX), X0
+	VPSLLW    $0x07, X0, X0
+	VPAND     X12, X0, X0
+	VCVTPH2PS X0, Y0
+	VMULPS    Y14, Y0, Y0
+	VMOVNTPS  Y0, 64(SI)
+	VPMOVSXBW 24(DX), X0
+	VPSLLW    $0x07, X0, X0
+	VPAND     X12, X0, X0
+	VCVTPH2PS X0, Y0
+	VMULPS    Y14, Y0, Y0
+	VMOVNTPS  Y0, 96(SI)
 	SUBQ      $-128, SI
 	ADDQ      $+32, DX
 	SUBQ      $+32, DI
@@ -1414,61 +1405,57 @@ lanestage:
 	JMP  laneloop
 
 rare:
-	VMOVQ        (DX), X0
-	VPSHUFB      X11, X0, X0
-	VPSRAW       $0x01, X0, X1
-	VPAND        X12, X1, X1
-	VCVTPH2PS    X1, Y1
-	VMULPS       Y14, Y1, Y1
-	VPMOVZXBD    (DX), Y0
+	VPMOVSXBW    (DX), X0
+	VPSLLW       $0x07, X0, X0
+	VPAND        X12, X0, X0
+	VCVTPH2PS    X0, Y0
+	VMULPS       Y14, Y0, Y0
+	VPMOVZXBD    (DX), Y1
 	VBROADCASTSS constantsAVX2<>+44(SB), Y2
-	VPAND        Y2, Y0, Y0
-	VPCMPEQD     Y2, Y0, Y0
+	VPAND        Y2, Y1, Y1
+	VPCMPEQD     Y2, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+64(SB), Y3
-	VBLENDVPS    Y0, Y3, Y1, Y0
+	VBLENDVPS    Y1, Y3, Y0, Y1
 	VBROADCASTSS constantsAVX2<>+60(SB), Y4
-	VPAND        Y4, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VMOVUPS      Y0, (SI)
-	VMOVQ        8(DX), X0
-	VPSHUFB      X11, X0, X0
-	VPSRAW       $0x01, X0, X1
-	VPAND        X12, X1, X1
-	VCVTPH2PS    X1, Y1
-	VMULPS       Y14, Y1, Y1
-	VPMOVZXBD    8(DX), Y0
-	VPAND        Y2, Y0, Y0
-	VPCMPEQD     Y2, Y0, Y0
-	VBLENDVPS    Y0, Y3, Y1, Y0
-	VPAND        Y4, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VMOVUPS      Y0, 32(SI)
-	VMOVQ        16(DX), X0
-	VPSHUFB      X11, X0, X0
-	VPSRAW       $0x01, X0, X1
-	VPAND        X12, X1, X1
-	VCVTPH2PS    X1, Y1
-	VMULPS       Y14, Y1, Y1
-	VPMOVZXBD    16(DX), Y0
-	VPAND        Y2, Y0, Y0
-	VPCMPEQD     Y2, Y0, Y0
-	VBLENDVPS    Y0, Y3, Y1, Y0
-	VPAND        Y4, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VMOVUPS      Y0, 64(SI)
-	VMOVQ        24(DX), X0
-	VPSHUFB      X11, X0, X0
-	VPSRAW       $0x01, X0, X1
-	VPAND        X12, X1, X1
-	VCVTPH2PS    X1, Y1
-	VMULPS       Y14, Y1, Y1
-	VPMOVZXBD    24(DX), Y0
-	VPAND        Y2, Y0, Y0
-	VPCMPEQD     Y2, Y0, Y0
-	VBLENDVPS    Y0, Y3, Y1, Y0
-	VPAND        Y4, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VMOVUPS      Y0, 96(SI)
+	VPAND        Y4, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VMOVUPS      Y1, (SI)
+	VPMOVSXBW    8(DX), X0
+	VPSLLW       $0x07, X0, X0
+	VPAND        X12, X0, X0
+	VCVTPH2PS    X0, Y0
+	VMULPS       Y14, Y0, Y0
+	VPMOVZXBD    8(DX), Y1
+	VPAND        Y2, Y1, Y1
+	VPCMPEQD     Y2, Y1, Y1
+	VBLENDVPS    Y1, Y3, Y0, Y1
+	VPAND        Y4, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VMOVUPS      Y1, 32(SI)
+	VPMOVSXBW    16(DX), X0
+	VPSLLW       $0x07, X0, X0
+	VPAND        X12, X0, X0
+	VCVTPH2PS    X0, Y0
+	VMULPS       Y14, Y0, Y0
+	VPMOVZXBD    16(DX), Y1
+	VPAND        Y2, Y1, Y1
+	VPCMPEQD     Y2, Y1, Y1
+	VBLENDVPS    Y1, Y3, Y0, Y1
+	VPAND        Y4, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VMOVUPS      Y1, 64(SI)
+	VPMOVSXBW    24(DX), X0
+	VPSLLW       $0x07, X0, X0
+	VPAND        X12, X0, X0
+	VCVTPH2PS    X0, Y0
+	VMULPS       Y14, Y0, Y0
+	VPMOVZXBD    24(DX), Y1
+	VPAND        Y2, Y1, Y1
+	VPCMPEQD     Y2, Y1, Y1
+	VBLENDVPS    Y1, Y3, Y0, Y1
+	VPAND        Y4, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VMOVUPS      Y1, 96(SI)
 	JMP          laneback
 
 // func EncodeFpFloat8FNUZAVX2(y *uint8, x *float32, least int32, ruler float32, weights int32, top int32, nan int32, n int, ahead int)

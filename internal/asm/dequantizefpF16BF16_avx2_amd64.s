@@ -8,9 +8,9 @@
 // Requires: AVX, AVX2, CMOV, F16C, MMX+
 TEXT ·DequantizeFpE4M3F16BF16AVX2(SB), $1056-56
 	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
-	// per call: Y15 times, Y14 0x80808080, Y13 0xbfffbfff, Y12 table, Y11 0xffffffff
-	// per group: Y0 scale, Y10 Mul
-	// vector registers in use at once: 11
+	// per call: Y15 times, Y14 0x80808080, Y13 0xbfffbfff, Y12 0xffffffff
+	// per group: Y0 scale, Y11 Mul
+	// vector registers in use at once: 10
 	MOVQ         y+0(FP), SI
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
@@ -18,8 +18,7 @@ TEXT ·DequantizeFpE4M3F16BF16AVX2(SB), $1056-56
 	VBROADCASTSS times+24(FP), Y15
 	VBROADCASTSS constantsAVX2<>+0(SB), Y14
 	VBROADCASTSS constantsAVX2<>+4(SB), Y13
-	VMOVUPS      constantsAVX2<>+8(SB), Y12
-	VBROADCASTSS constantsAVX2<>+40(SB), Y11
+	VBROADCASTSS constantsAVX2<>+8(SB), Y12
 	MOVQ         groups+32(FP), R11
 	MOVQ         length+40(FP), R12
 	CMPQ         R12, $+1
@@ -56,73 +55,69 @@ groupbegin:
 
 groupnext:
 	VBROADCASTSS (BX), Y0
-	VMULPS       Y0, Y15, Y10
+	VMULPS       Y0, Y15, Y11
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
 	VPOR      (DX), Y14, Y0
-	VPCMPEQB  Y11, Y0, Y0
+	VPCMPEQB  Y12, Y0, Y0
 	VPMOVMSKB Y0, AX
 	TESTL     AX, AX
 	JNE       grouprare
-	VMOVQ     (DX), X0
-	VPSHUFB   X12, X0, X0
-	VPSRAW    $0x01, X0, X1
+	VPMOVSXBW (DX), X0
+	VPSLLW    $0x07, X0, X0
+	VPAND     X13, X0, X0
+	VCVTPH2PS X0, Y0
+	VMULPS    Y11, Y0, Y0
+	VPMOVSXBW 8(DX), X1
+	VPSLLW    $0x07, X1, X1
 	VPAND     X13, X1, X1
 	VCVTPH2PS X1, Y1
-	VMULPS    Y10, Y1, Y1
-	VMOVQ     8(DX), X0
-	VPSHUFB   X12, X0, X0
-	VPSRAW    $0x01, X0, X2
-	VPAND     X13, X2, X2
-	VCVTPH2PS X2, Y2
-	VMULPS    Y10, Y2, Y2
+	VMULPS    Y11, Y1, Y1
 	CMPL      R8, $+2
 	JNE       half1
-	VPSLLD    $0x0f, Y1, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y1, Y0
-	VPADDD    constantsAVX2<>+64(SB), Y0, Y0
-	VPSRLD    $0x10, Y0, Y0
-	VPSLLD    $0x0f, Y2, Y3
+	VPSLLD    $0x0f, Y0, Y2
+	VPSRLD    $0x1f, Y2, Y2
+	VPADDD    Y2, Y0, Y2
+	VPADDD    constantsAVX2<>+32(SB), Y2, Y2
+	VPSRLD    $0x10, Y2, Y2
+	VPSLLD    $0x0f, Y1, Y3
 	VPSRLD    $0x1f, Y3, Y3
-	VPADDD    Y3, Y2, Y3
-	VPADDD    constantsAVX2<>+64(SB), Y3, Y3
+	VPADDD    Y3, Y1, Y3
+	VPADDD    constantsAVX2<>+32(SB), Y3, Y3
 	VPSRLD    $0x10, Y3, Y3
-	VPACKUSDW Y3, Y0, Y0
-	VPERMQ    $0xd8, Y0, Y0
-	VMOVUPS   Y0, (SI)
+	VPACKUSDW Y3, Y2, Y2
+	VPERMQ    $0xd8, Y2, Y2
+	VMOVUPS   Y2, (SI)
 
 halfdone2:
-	VMOVQ     16(DX), X0
-	VPSHUFB   X12, X0, X0
-	VPSRAW    $0x01, X0, X1
+	VPMOVSXBW 16(DX), X0
+	VPSLLW    $0x07, X0, X0
+	VPAND     X13, X0, X0
+	VCVTPH2PS X0, Y0
+	VMULPS    Y11, Y0, Y0
+	VPMOVSXBW 24(DX), X1
+	VPSLLW    $0x07, X1, X1
 	VPAND     X13, X1, X1
 	VCVTPH2PS X1, Y1
-	VMULPS    Y10, Y1, Y1
-	VMOVQ     24(DX), X0
-	VPSHUFB   X12, X0, X0
-	VPSRAW    $0x01, X0, X2
-	VPAND     X13, X2, X2
-	VCVTPH2PS X2, Y2
-	VMULPS    Y10, Y2, Y2
+	VMULPS    Y11, Y1, Y1
 	CMPL      R8, $+2
 	JNE       half3
-	VPSLLD    $0x0f, Y1, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y1, Y0
-	VPADDD    constantsAVX2<>+64(SB), Y0, Y0
-	VPSRLD    $0x10, Y0, Y0
-	VPSLLD    $0x0f, Y2, Y3
+	VPSLLD    $0x0f, Y0, Y2
+	VPSRLD    $0x1f, Y2, Y2
+	VPADDD    Y2, Y0, Y2
+	VPADDD    constantsAVX2<>+32(SB), Y2, Y2
+	VPSRLD    $0x10, Y2, Y2
+	VPSLLD    $0x0f, Y1, Y3
 	VPSRLD    $0x1f, Y3, Y3
-	VPADDD    Y3, Y2, Y3
-	VPADDD    constantsAVX2<>+64(SB), Y3, Y3
+	VPADDD    Y3, Y1, Y3
+	VPADDD    constantsAVX2<>+32(SB), Y3, Y3
 	VPSRLD    $0x10, Y3, Y3
-	VPACKUSDW Y3, Y0, Y0
-	VPERMQ    $0xd8, Y0, Y0
-	VMOVUPS   Y0, 32(SI)
+	VPACKUSDW Y3, Y2, Y2
+	VPERMQ    $0xd8, Y2, Y2
+	VMOVUPS   Y2, 32(SI)
 
 halfdone4:
 groupback:
@@ -153,7 +148,7 @@ groupchosen:
 
 groupmeet:
 	VPOR      (DX), Y14, Y0
-	VPCMPEQB  Y11, Y0, Y0
+	VPCMPEQB  Y12, Y0, Y0
 	VPMOVMSKB Y0, AX
 	TESTL     AX, AX
 	JNE       groupmeetrare
@@ -161,34 +156,32 @@ groupmeet:
 	VMOVUPS   (BX), Y1
 	VPERMPS   Y1, Y0, Y0
 	VMULPS    Y0, Y15, Y0
-	VMOVQ     (DX), X2
-	VPSHUFB   X12, X2, X2
-	VPSRAW    $0x01, X2, X3
-	VPAND     X13, X3, X3
-	VCVTPH2PS X3, Y3
-	VMULPS    Y0, Y3, Y3
+	VPMOVSXBW (DX), X2
+	VPSLLW    $0x07, X2, X2
+	VPAND     X13, X2, X2
+	VCVTPH2PS X2, Y2
+	VMULPS    Y0, Y2, Y2
 	VMOVUPS   32(R15), Y0
 	VPERMPS   Y1, Y0, Y0
 	VMULPS    Y0, Y15, Y0
-	VMOVQ     8(DX), X2
-	VPSHUFB   X12, X2, X2
-	VPSRAW    $0x01, X2, X4
-	VPAND     X13, X4, X4
-	VCVTPH2PS X4, Y4
-	VMULPS    Y0, Y4, Y4
+	VPMOVSXBW 8(DX), X3
+	VPSLLW    $0x07, X3, X3
+	VPAND     X13, X3, X3
+	VCVTPH2PS X3, Y3
+	VMULPS    Y0, Y3, Y3
 	CMPL      R8, $+2
 	JNE       half5
-	VPSLLD    $0x0f, Y3, Y0
+	VPSLLD    $0x0f, Y2, Y0
 	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y3, Y0
-	VPADDD    constantsAVX2<>+64(SB), Y0, Y0
+	VPADDD    Y0, Y2, Y0
+	VPADDD    constantsAVX2<>+32(SB), Y0, Y0
 	VPSRLD    $0x10, Y0, Y0
-	VPSLLD    $0x0f, Y4, Y2
-	VPSRLD    $0x1f, Y2, Y2
-	VPADDD    Y2, Y4, Y2
-	VPADDD    constantsAVX2<>+64(SB), Y2, Y2
-	VPSRLD    $0x10, Y2, Y2
-	VPACKUSDW Y2, Y0, Y0
+	VPSLLD    $0x0f, Y3, Y4
+	VPSRLD    $0x1f, Y4, Y4
+	VPADDD    Y4, Y3, Y4
+	VPADDD    constantsAVX2<>+32(SB), Y4, Y4
+	VPSRLD    $0x10, Y4, Y4
+	VPACKUSDW Y4, Y0, Y0
 	VPERMQ    $0xd8, Y0, Y0
 	VMOVUPS   Y0, (SI)
 
@@ -196,36 +189,34 @@ halfdone6:
 	VMOVUPS   64(R15), Y0
 	VPERMPS   Y1, Y0, Y0
 	VMULPS    Y0, Y15, Y0
-	VMOVQ     16(DX), X2
-	VPSHUFB   X12, X2, X2
-	VPSRAW    $0x01, X2, X3
-	VPAND     X13, X3, X3
-	VCVTPH2PS X3, Y3
-	VMULPS    Y0, Y3, Y3
+	VPMOVSXBW 16(DX), X2
+	VPSLLW    $0x07, X2, X2
+	VPAND     X13, X2, X2
+	VCVTPH2PS X2, Y2
+	VMULPS    Y0, Y2, Y2
 	VMOVUPS   96(R15), Y0
 	VPERMPS   Y1, Y0, Y1
 	VMULPS    Y1, Y15, Y1
-	VMOVQ     24(DX), X0
-	VPSHUFB   X12, X0, X0
-	VPSRAW    $0x01, X0, X2
-	VPAND     X13, X2, X2
-	VCVTPH2PS X2, Y2
-	VMULPS    Y1, Y2, Y2
+	VPMOVSXBW 24(DX), X0
+	VPSLLW    $0x07, X0, X0
+	VPAND     X13, X0, X0
+	VCVTPH2PS X0, Y0
+	VMULPS    Y1, Y0, Y0
 	CMPL      R8, $+2
 	JNE       half7
-	VPSLLD    $0x0f, Y3, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y3, Y0
-	VPADDD    constantsAVX2<>+64(SB), Y0, Y0
-	VPSRLD    $0x10, Y0, Y0
 	VPSLLD    $0x0f, Y2, Y1
 	VPSRLD    $0x1f, Y1, Y1
 	VPADDD    Y1, Y2, Y1
-	VPADDD    constantsAVX2<>+64(SB), Y1, Y1
+	VPADDD    constantsAVX2<>+32(SB), Y1, Y1
 	VPSRLD    $0x10, Y1, Y1
-	VPACKUSDW Y1, Y0, Y0
-	VPERMQ    $0xd8, Y0, Y0
-	VMOVUPS   Y0, 32(SI)
+	VPSLLD    $0x0f, Y0, Y3
+	VPSRLD    $0x1f, Y3, Y3
+	VPADDD    Y3, Y0, Y3
+	VPADDD    constantsAVX2<>+32(SB), Y3, Y3
+	VPSRLD    $0x10, Y3, Y3
+	VPACKUSDW Y3, Y1, Y1
+	VPERMQ    $0xd8, Y1, Y1
+	VMOVUPS   Y1, 32(SI)
 
 halfdone8:
 	ADDQ    $+64, SI
@@ -256,7 +247,7 @@ grouptail:
 	CMPQ         R11, DI
 	JLT          groupodd
 	VBROADCASTSS (BX), Y0
-	VMULPS       Y0, Y15, Y10
+	VMULPS       Y0, Y15, Y11
 	MOVQ         SI, 224(SP)
 	LEAQ         (SP), SI
 	LEAQ         64(SP), AX
@@ -283,70 +274,66 @@ short2:
 
 short2loop:
 	VBROADCASTSS (BX), Y0
-	VMULPS       Y0, Y15, Y10
+	VMULPS       Y0, Y15, Y11
 	VBROADCASTSS 4(BX), Y0
-	VMULPS       Y0, Y15, Y9
+	VMULPS       Y0, Y15, Y10
 	VPOR         (DX), Y14, Y0
-	VPCMPEQB     Y11, Y0, Y0
+	VPCMPEQB     Y12, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VMOVQ        (DX), X0
-	VPSHUFB      X12, X0, X0
-	VPSRAW       $0x01, X0, X1
+	VPMOVSXBW    (DX), X0
+	VPSLLW       $0x07, X0, X0
+	VPAND        X13, X0, X0
+	VCVTPH2PS    X0, Y0
+	VMULPS       Y11, Y0, Y0
+	VPMOVSXBW    8(DX), X1
+	VPSLLW       $0x07, X1, X1
 	VPAND        X13, X1, X1
 	VCVTPH2PS    X1, Y1
-	VMULPS       Y10, Y1, Y1
-	VMOVQ        8(DX), X0
-	VPSHUFB      X12, X0, X0
-	VPSRAW       $0x01, X0, X2
-	VPAND        X13, X2, X2
-	VCVTPH2PS    X2, Y2
-	VMULPS       Y10, Y2, Y2
+	VMULPS       Y11, Y1, Y1
 	CMPL         R8, $+2
 	JNE          half9
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       constantsAVX2<>+64(SB), Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
-	VPSLLD       $0x0f, Y2, Y3
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       constantsAVX2<>+32(SB), Y2, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y3
 	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y2, Y3
-	VPADDD       constantsAVX2<>+64(SB), Y3, Y3
+	VPADDD       Y3, Y1, Y3
+	VPADDD       constantsAVX2<>+32(SB), Y3, Y3
 	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y0, Y0
-	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, (SI)
+	VPACKUSDW    Y3, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (SI)
 
 halfdone10:
-	VMOVQ     16(DX), X0
-	VPSHUFB   X12, X0, X0
-	VPSRAW    $0x01, X0, X1
+	VPMOVSXBW 16(DX), X0
+	VPSLLW    $0x07, X0, X0
+	VPAND     X13, X0, X0
+	VCVTPH2PS X0, Y0
+	VMULPS    Y10, Y0, Y0
+	VPMOVSXBW 24(DX), X1
+	VPSLLW    $0x07, X1, X1
 	VPAND     X13, X1, X1
 	VCVTPH2PS X1, Y1
-	VMULPS    Y9, Y1, Y1
-	VMOVQ     24(DX), X0
-	VPSHUFB   X12, X0, X0
-	VPSRAW    $0x01, X0, X2
-	VPAND     X13, X2, X2
-	VCVTPH2PS X2, Y2
-	VMULPS    Y9, Y2, Y2
+	VMULPS    Y10, Y1, Y1
 	CMPL      R8, $+2
 	JNE       half11
-	VPSLLD    $0x0f, Y1, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y1, Y0
-	VPADDD    constantsAVX2<>+64(SB), Y0, Y0
-	VPSRLD    $0x10, Y0, Y0
-	VPSLLD    $0x0f, Y2, Y3
+	VPSLLD    $0x0f, Y0, Y2
+	VPSRLD    $0x1f, Y2, Y2
+	VPADDD    Y2, Y0, Y2
+	VPADDD    constantsAVX2<>+32(SB), Y2, Y2
+	VPSRLD    $0x10, Y2, Y2
+	VPSLLD    $0x0f, Y1, Y3
 	VPSRLD    $0x1f, Y3, Y3
-	VPADDD    Y3, Y2, Y3
-	VPADDD    constantsAVX2<>+64(SB), Y3, Y3
+	VPADDD    Y3, Y1, Y3
+	VPADDD    constantsAVX2<>+32(SB), Y3, Y3
 	VPSRLD    $0x10, Y3, Y3
-	VPACKUSDW Y3, Y0, Y0
-	VPERMQ    $0xd8, Y0, Y0
-	VMOVUPS   Y0, 32(SI)
+	VPACKUSDW Y3, Y2, Y2
+	VPERMQ    $0xd8, Y2, Y2
+	VMOVUPS   Y2, 32(SI)
 
 halfdone12:
 short2back:
@@ -368,72 +355,68 @@ lanerow:
 
 laneloop:
 	VPOR      (DX), Y14, Y0
-	VPCMPEQB  Y11, Y0, Y0
+	VPCMPEQB  Y12, Y0, Y0
 	VPMOVMSKB Y0, AX
 	TESTL     AX, AX
 	JNE       lanerare
 	VMOVUPS   (BX), Y0
 	VMULPS    Y0, Y15, Y0
-	VMOVQ     (DX), X1
-	VPSHUFB   X12, X1, X1
-	VPSRAW    $0x01, X1, X2
+	VPMOVSXBW (DX), X1
+	VPSLLW    $0x07, X1, X1
+	VPAND     X13, X1, X1
+	VCVTPH2PS X1, Y1
+	VMULPS    Y0, Y1, Y1
+	VMOVUPS   32(BX), Y0
+	VMULPS    Y0, Y15, Y0
+	VPMOVSXBW 8(DX), X2
+	VPSLLW    $0x07, X2, X2
 	VPAND     X13, X2, X2
 	VCVTPH2PS X2, Y2
 	VMULPS    Y0, Y2, Y2
-	VMOVUPS   32(BX), Y0
-	VMULPS    Y0, Y15, Y0
-	VMOVQ     8(DX), X1
-	VPSHUFB   X12, X1, X1
-	VPSRAW    $0x01, X1, X3
-	VPAND     X13, X3, X3
-	VCVTPH2PS X3, Y3
-	VMULPS    Y0, Y3, Y3
 	CMPL      R8, $+2
 	JNE       half13
-	VPSLLD    $0x0f, Y2, Y0
+	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y2, Y0
-	VPADDD    constantsAVX2<>+64(SB), Y0, Y0
+	VPADDD    Y0, Y1, Y0
+	VPADDD    constantsAVX2<>+32(SB), Y0, Y0
 	VPSRLD    $0x10, Y0, Y0
-	VPSLLD    $0x0f, Y3, Y1
-	VPSRLD    $0x1f, Y1, Y1
-	VPADDD    Y1, Y3, Y1
-	VPADDD    constantsAVX2<>+64(SB), Y1, Y1
-	VPSRLD    $0x10, Y1, Y1
-	VPACKUSDW Y1, Y0, Y0
+	VPSLLD    $0x0f, Y2, Y3
+	VPSRLD    $0x1f, Y3, Y3
+	VPADDD    Y3, Y2, Y3
+	VPADDD    constantsAVX2<>+32(SB), Y3, Y3
+	VPSRLD    $0x10, Y3, Y3
+	VPACKUSDW Y3, Y0, Y0
 	VPERMQ    $0xd8, Y0, Y0
 	VMOVUPS   Y0, (SI)
 
 halfdone14:
 	VMOVUPS   64(BX), Y0
 	VMULPS    Y0, Y15, Y0
-	VMOVQ     16(DX), X1
-	VPSHUFB   X12, X1, X1
-	VPSRAW    $0x01, X1, X2
+	VPMOVSXBW 16(DX), X1
+	VPSLLW    $0x07, X1, X1
+	VPAND     X13, X1, X1
+	VCVTPH2PS X1, Y1
+	VMULPS    Y0, Y1, Y1
+	VMOVUPS   96(BX), Y0
+	VMULPS    Y0, Y15, Y0
+	VPMOVSXBW 24(DX), X2
+	VPSLLW    $0x07, X2, X2
 	VPAND     X13, X2, X2
 	VCVTPH2PS X2, Y2
 	VMULPS    Y0, Y2, Y2
-	VMOVUPS   96(BX), Y0
-	VMULPS    Y0, Y15, Y0
-	VMOVQ     24(DX), X1
-	VPSHUFB   X12, X1, X1
-	VPSRAW    $0x01, X1, X3
-	VPAND     X13, X3, X3
-	VCVTPH2PS X3, Y3
-	VMULPS    Y0, Y3, Y3
 	CMPL      R8, $+2
 	JNE       half15
-	VPSLLD    $0x0f, Y2, Y0
+	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y2, Y0
-	VPADDD    constantsAVX2<>+64(SB), Y0, Y0
+	VPADDD    Y0, Y1, Y0
+	VPADDD    constantsAVX2<>+32(SB), Y0, Y0
 	VPSRLD    $0x10, Y0, Y0
-	VPSLLD    $0x0f, Y3, Y1
-	VPSRLD    $0x1f, Y1, Y1
-	VPADDD    Y1, Y3, Y1
-	VPADDD    constantsAVX2<>+64(SB), Y1, Y1
-	VPSRLD    $0x10, Y1, Y1
-	VPACKUSDW Y1, Y0, Y0
+	VPSLLD    $0x0f, Y2, Y3
+	VPSRLD    $0x1f, Y3, Y3
+	VPADDD    Y3, Y2, Y3
+	VPADDD    constantsAVX2<>+32(SB), Y3, Y3
+	VPSRLD    $0x10, Y3, Y3
+	VPACKUSDW Y3, Y0, Y0
 	VPERMQ    $0xd8, Y0, Y0
 	VMOVUPS   Y0, 32(SI)
 
@@ -479,66 +462,62 @@ groupstream:
 	LEAQ      (DX)(CX*1), AX
 	CALL      ·fetch64AVX2(SB)
 	VPOR      (DX), Y14, Y0
-	VPCMPEQB  Y11, Y0, Y0
+	VPCMPEQB  Y12, Y0, Y0
 	VPMOVMSKB Y0, AX
 	TESTL     AX, AX
 	JNE       grouprare
-	VMOVQ     (DX), X0
-	VPSHUFB   X12, X0, X0
-	VPSRAW    $0x01, X0, X1
+	VPMOVSXBW (DX), X0
+	VPSLLW    $0x07, X0, X0
+	VPAND     X13, X0, X0
+	VCVTPH2PS X0, Y0
+	VMULPS    Y11, Y0, Y0
+	VPMOVSXBW 8(DX), X1
+	VPSLLW    $0x07, X1, X1
 	VPAND     X13, X1, X1
 	VCVTPH2PS X1, Y1
-	VMULPS    Y10, Y1, Y1
-	VMOVQ     8(DX), X0
-	VPSHUFB   X12, X0, X0
-	VPSRAW    $0x01, X0, X2
-	VPAND     X13, X2, X2
-	VCVTPH2PS X2, Y2
-	VMULPS    Y10, Y2, Y2
+	VMULPS    Y11, Y1, Y1
 	CMPL      R8, $+2
 	JNE       half17
-	VPSLLD    $0x0f, Y1, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y1, Y0
-	VPADDD    constantsAVX2<>+64(SB), Y0, Y0
-	VPSRLD    $0x10, Y0, Y0
-	VPSLLD    $0x0f, Y2, Y3
+	VPSLLD    $0x0f, Y0, Y2
+	VPSRLD    $0x1f, Y2, Y2
+	VPADDD    Y2, Y0, Y2
+	VPADDD    constantsAVX2<>+32(SB), Y2, Y2
+	VPSRLD    $0x10, Y2, Y2
+	VPSLLD    $0x0f, Y1, Y3
 	VPSRLD    $0x1f, Y3, Y3
-	VPADDD    Y3, Y2, Y3
-	VPADDD    constantsAVX2<>+64(SB), Y3, Y3
+	VPADDD    Y3, Y1, Y3
+	VPADDD    constantsAVX2<>+32(SB), Y3, Y3
 	VPSRLD    $0x10, Y3, Y3
-	VPACKUSDW Y3, Y0, Y0
-	VPERMQ    $0xd8, Y0, Y0
-	VMOVNTPS  Y0, (SI)
+	VPACKUSDW Y3, Y2, Y2
+	VPERMQ    $0xd8, Y2, Y2
+	VMOVNTPS  Y2, (SI)
 
 halfdone18:
-	VMOVQ     16(DX), X0
-	VPSHUFB   X12, X0, X0
-	VPSRAW    $0x01, X0, X1
+	VPMOVSXBW 16(DX), X0
+	VPSLLW    $0x07, X0, X0
+	VPAND     X13, X0, X0
+	VCVTPH2PS X0, Y0
+	VMULPS    Y11, Y0, Y0
+	VPMOVSXBW 24(DX), X1
+	VPSLLW    $0x07, X1, X1
 	VPAND     X13, X1, X1
 	VCVTPH2PS X1, Y1
-	VMULPS    Y10, Y1, Y1
-	VMOVQ     24(DX), X0
-	VPSHUFB   X12, X0, X0
-	VPSRAW    $0x01, X0, X2
-	VPAND     X13, X2, X2
-	VCVTPH2PS X2, Y2
-	VMULPS    Y10, Y2, Y2
+	VMULPS    Y11, Y1, Y1
 	CMPL      R8, $+2
 	JNE       half19
-	VPSLLD    $0x0f, Y1, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y1, Y0
-	VPADDD    constantsAVX2<>+64(SB), Y0, Y0
-	VPSRLD    $0x10, Y0, Y0
-	VPSLLD    $0x0f, Y2, Y3
+	VPSLLD    $0x0f, Y0, Y2
+	VPSRLD    $0x1f, Y2, Y2
+	VPADDD    Y2, Y0, Y2
+	VPADDD    constantsAVX2<>+32(SB), Y2, Y2
+	VPSRLD    $0x10, Y2, Y2
+	VPSLLD    $0x0f, Y1, Y3
 	VPSRLD    $0x1f, Y3, Y3
-	VPADDD    Y3, Y2, Y3
-	VPADDD    constantsAVX2<>+64(SB), Y3, Y3
+	VPADDD    Y3, Y1, Y3
+	VPADDD    constantsAVX2<>+32(SB), Y3, Y3
 	VPSRLD    $0x10, Y3, Y3
-	VPACKUSDW Y3, Y0, Y0
-	VPERMQ    $0xd8, Y0, Y0
-	VMOVNTPS  Y0, 32(SI)
+	VPACKUSDW Y3, Y2, Y2
+	VPERMQ    $0xd8, Y2, Y2
+	VMOVNTPS  Y2, 32(SI)
 
 halfdone20:
 	ADDQ $+64, SI
@@ -549,16 +528,16 @@ halfdone20:
 	JMP  groupwhole
 
 half1:
-	VCVTPS2PH $0x00, Y1, X0
-	VMOVUPS   X0, (SI)
-	VCVTPS2PH $0x00, Y2, X3
+	VCVTPS2PH $0x00, Y0, X2
+	VMOVUPS   X2, (SI)
+	VCVTPS2PH $0x00, Y1, X3
 	VMOVUPS   X3, 16(SI)
 	JMP       halfdone2
 
 half3:
-	VCVTPS2PH $0x00, Y1, X0
-	VMOVUPS   X0, 32(SI)
-	VCVTPS2PH $0x00, Y2, X3
+	VCVTPS2PH $0x00, Y0, X2
+	VMOVUPS   X2, 32(SI)
+	VCVTPS2PH $0x00, Y1, X3
 	VMOVUPS   X3, 48(SI)
 	JMP       halfdone4
 
@@ -568,17 +547,17 @@ grouprare:
 	JMP  spread
 
 half5:
-	VCVTPS2PH $0x00, Y3, X0
+	VCVTPS2PH $0x00, Y2, X0
 	VMOVUPS   X0, (SI)
-	VCVTPS2PH $0x00, Y4, X2
-	VMOVUPS   X2, 16(SI)
+	VCVTPS2PH $0x00, Y3, X4
+	VMOVUPS   X4, 16(SI)
 	JMP       halfdone6
 
 half7:
-	VCVTPS2PH $0x00, Y3, X0
-	VMOVUPS   X0, 32(SI)
 	VCVTPS2PH $0x00, Y2, X1
-	VMOVUPS   X1, 48(SI)
+	VMOVUPS   X1, 32(SI)
+	VCVTPS2PH $0x00, Y0, X3
+	VMOVUPS   X3, 48(SI)
 	JMP       halfdone8
 
 groupending:
@@ -627,70 +606,66 @@ short2stream:
 	LEAQ         (DX)(CX*1), AX
 	CALL         ·fetch64AVX2(SB)
 	VBROADCASTSS (BX), Y0
-	VMULPS       Y0, Y15, Y10
+	VMULPS       Y0, Y15, Y11
 	VBROADCASTSS 4(BX), Y0
-	VMULPS       Y0, Y15, Y9
+	VMULPS       Y0, Y15, Y10
 	VPOR         (DX), Y14, Y0
-	VPCMPEQB     Y11, Y0, Y0
+	VPCMPEQB     Y12, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VMOVQ        (DX), X0
-	VPSHUFB      X12, X0, X0
-	VPSRAW       $0x01, X0, X1
+	VPMOVSXBW    (DX), X0
+	VPSLLW       $0x07, X0, X0
+	VPAND        X13, X0, X0
+	VCVTPH2PS    X0, Y0
+	VMULPS       Y11, Y0, Y0
+	VPMOVSXBW    8(DX), X1
+	VPSLLW       $0x07, X1, X1
 	VPAND        X13, X1, X1
 	VCVTPH2PS    X1, Y1
-	VMULPS       Y10, Y1, Y1
-	VMOVQ        8(DX), X0
-	VPSHUFB      X12, X0, X0
-	VPSRAW       $0x01, X0, X2
-	VPAND        X13, X2, X2
-	VCVTPH2PS    X2, Y2
-	VMULPS       Y10, Y2, Y2
+	VMULPS       Y11, Y1, Y1
 	CMPL         R8, $+2
 	JNE          half21
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       constantsAVX2<>+64(SB), Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
-	VPSLLD       $0x0f, Y2, Y3
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       constantsAVX2<>+32(SB), Y2, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y3
 	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y2, Y3
-	VPADDD       constantsAVX2<>+64(SB), Y3, Y3
+	VPADDD       Y3, Y1, Y3
+	VPADDD       constantsAVX2<>+32(SB), Y3, Y3
 	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y0, Y0
-	VPERMQ       $0xd8, Y0, Y0
-	VMOVNTPS     Y0, (SI)
+	VPACKUSDW    Y3, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVNTPS     Y2, (SI)
 
 halfdone22:
-	VMOVQ     16(DX), X0
-	VPSHUFB   X12, X0, X0
-	VPSRAW    $0x01, X0, X1
+	VPMOVSXBW 16(DX), X0
+	VPSLLW    $0x07, X0, X0
+	VPAND     X13, X0, X0
+	VCVTPH2PS X0, Y0
+	VMULPS    Y10, Y0, Y0
+	VPMOVSXBW 24(DX), X1
+	VPSLLW    $0x07, X1, X1
 	VPAND     X13, X1, X1
 	VCVTPH2PS X1, Y1
-	VMULPS    Y9, Y1, Y1
-	VMOVQ     24(DX), X0
-	VPSHUFB   X12, X0, X0
-	VPSRAW    $0x01, X0, X2
-	VPAND     X13, X2, X2
-	VCVTPH2PS X2, Y2
-	VMULPS    Y9, Y2, Y2
+	VMULPS    Y10, Y1, Y1
 	CMPL      R8, $+2
 	JNE       half23
-	VPSLLD    $0x0f, Y1, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y1, Y0
-	VPADDD    constantsAVX2<>+64(SB), Y0, Y0
-	VPSRLD    $0x10, Y0, Y0
-	VPSLLD    $0x0f, Y2, Y3
+	VPSLLD    $0x0f, Y0, Y2
+	VPSRLD    $0x1f, Y2, Y2
+	VPADDD    Y2, Y0, Y2
+	VPADDD    constantsAVX2<>+32(SB), Y2, Y2
+	VPSRLD    $0x10, Y2, Y2
+	VPSLLD    $0x0f, Y1, Y3
 	VPSRLD    $0x1f, Y3, Y3
-	VPADDD    Y3, Y2, Y3
-	VPADDD    constantsAVX2<>+64(SB), Y3, Y3
+	VPADDD    Y3, Y1, Y3
+	VPADDD    constantsAVX2<>+32(SB), Y3, Y3
 	VPSRLD    $0x10, Y3, Y3
-	VPACKUSDW Y3, Y0, Y0
-	VPERMQ    $0xd8, Y0, Y0
-	VMOVNTPS  Y0, 32(SI)
+	VPACKUSDW Y3, Y2, Y2
+	VPERMQ    $0xd8, Y2, Y2
+	VMOVNTPS  Y2, 32(SI)
 
 halfdone24:
 	ADDQ $+8, BX
@@ -702,16 +677,16 @@ halfdone24:
 	JMP  few
 
 half9:
-	VCVTPS2PH $0x00, Y1, X0
-	VMOVUPS   X0, (SI)
-	VCVTPS2PH $0x00, Y2, X3
+	VCVTPS2PH $0x00, Y0, X2
+	VMOVUPS   X2, (SI)
+	VCVTPS2PH $0x00, Y1, X3
 	VMOVUPS   X3, 16(SI)
 	JMP       halfdone10
 
 half11:
-	VCVTPS2PH $0x00, Y1, X0
-	VMOVUPS   X0, 32(SI)
-	VCVTPS2PH $0x00, Y2, X3
+	VCVTPS2PH $0x00, Y0, X2
+	VMOVUPS   X2, 32(SI)
+	VCVTPS2PH $0x00, Y1, X3
 	VMOVUPS   X3, 48(SI)
 	JMP       halfdone12
 
@@ -721,17 +696,17 @@ short2rare:
 	JMP  spread
 
 half13:
-	VCVTPS2PH $0x00, Y2, X0
+	VCVTPS2PH $0x00, Y1, X0
 	VMOVUPS   X0, (SI)
-	VCVTPS2PH $0x00, Y3, X1
-	VMOVUPS   X1, 16(SI)
+	VCVTPS2PH $0x00, Y2, X3
+	VMOVUPS   X3, 16(SI)
 	JMP       halfdone14
 
 half15:
-	VCVTPS2PH $0x00, Y2, X0
+	VCVTPS2PH $0x00, Y1, X0
 	VMOVUPS   X0, 32(SI)
-	VCVTPS2PH $0x00, Y3, X1
-	VMOVUPS   X1, 48(SI)
+	VCVTPS2PH $0x00, Y2, X3
+	VMOVUPS   X3, 48(SI)
 	JMP       halfdone16
 
 lanerare:
@@ -754,30 +729,30 @@ lanestage:
 	JMP  laneloop
 
 half17:
-	VCVTPS2PH $0x00, Y1, X0
-	VMOVNTPS  X0, (SI)
-	VCVTPS2PH $0x00, Y2, X3
+	VCVTPS2PH $0x00, Y0, X2
+	VMOVNTPS  X2, (SI)
+	VCVTPS2PH $0x00, Y1, X3
 	VMOVNTPS  X3, 16(SI)
 	JMP       halfdone18
 
 half19:
-	VCVTPS2PH $0x00, Y1, X0
-	VMOVNTPS  X0, 32(SI)
-	VCVTPS2PH $0x00, Y2, X3
+	VCVTPS2PH $0x00, Y0, X2
+	VMOVNTPS  X2, 32(SI)
+	VCVTPS2PH $0x00, Y1, X3
 	VMOVNTPS  X3, 48(SI)
 	JMP       halfdone20
 
 half21:
-	VCVTPS2PH $0x00, Y1, X0
-	VMOVNTPS  X0, (SI)
-	VCVTPS2PH $0x00, Y2, X3
+	VCVTPS2PH $0x00, Y0, X2
+	VMOVNTPS  X2, (SI)
+	VCVTPS2PH $0x00, Y1, X3
 	VMOVNTPS  X3, 16(SI)
 	JMP       halfdone22
 
 half23:
-	VCVTPS2PH $0x00, Y1, X0
-	VMOVNTPS  X0, 32(SI)
-	VCVTPS2PH $0x00, Y2, X3
+	VCVTPS2PH $0x00, Y0, X2
+	VMOVNTPS  X2, 32(SI)
+	VCVTPS2PH $0x00, Y1, X3
 	VMOVNTPS  X3, 48(SI)
 	JMP       halfdone24
 
@@ -791,41 +766,39 @@ spread:
 rare:
 	VMOVUPS      (BX), Y0
 	VMULPS       Y0, Y15, Y0
-	VMOVQ        (DX), X1
-	VPSHUFB      X12, X1, X1
-	VPSRAW       $0x01, X1, X2
-	VPAND        X13, X2, X2
-	VCVTPH2PS    X2, Y2
-	VMULPS       Y0, Y2, Y2
+	VPMOVSXBW    (DX), X1
+	VPSLLW       $0x07, X1, X1
+	VPAND        X13, X1, X1
+	VCVTPH2PS    X1, Y1
+	VMULPS       Y0, Y1, Y1
 	VPMOVZXBD    (DX), Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y1
-	VPAND        Y1, Y0, Y0
-	VPCMPEQD     Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+100(SB), Y3
-	VBLENDVPS    Y0, Y3, Y2, Y0
-	VMOVUPS      32(BX), Y2
-	VMULPS       Y2, Y15, Y2
-	VMOVQ        8(DX), X4
-	VPSHUFB      X12, X4, X4
-	VPSRAW       $0x01, X4, X5
-	VPAND        X13, X5, X5
-	VCVTPH2PS    X5, Y5
-	VMULPS       Y2, Y5, Y5
-	VPMOVZXBD    8(DX), Y2
-	VPAND        Y1, Y2, Y2
-	VPCMPEQD     Y1, Y2, Y2
-	VBLENDVPS    Y2, Y3, Y5, Y2
+	VBROADCASTSS constantsAVX2<>+64(SB), Y2
+	VPAND        Y2, Y0, Y0
+	VPCMPEQD     Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+68(SB), Y3
+	VBLENDVPS    Y0, Y3, Y1, Y0
+	VMOVUPS      32(BX), Y1
+	VMULPS       Y1, Y15, Y1
+	VPMOVSXBW    8(DX), X4
+	VPSLLW       $0x07, X4, X4
+	VPAND        X13, X4, X4
+	VCVTPH2PS    X4, Y4
+	VMULPS       Y1, Y4, Y4
+	VPMOVZXBD    8(DX), Y1
+	VPAND        Y2, Y1, Y1
+	VPCMPEQD     Y2, Y1, Y1
+	VBLENDVPS    Y1, Y3, Y4, Y1
 	CMPL         R8, $+2
 	JNE          half25
 	VPSLLD       $0x0f, Y0, Y4
 	VPSRLD       $0x1f, Y4, Y4
 	VPADDD       Y4, Y0, Y4
-	VPADDD       constantsAVX2<>+64(SB), Y4, Y4
+	VPADDD       constantsAVX2<>+32(SB), Y4, Y4
 	VPSRLD       $0x10, Y4, Y4
-	VPSLLD       $0x0f, Y2, Y5
+	VPSLLD       $0x0f, Y1, Y5
 	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y2, Y5
-	VPADDD       constantsAVX2<>+64(SB), Y5, Y5
+	VPADDD       Y5, Y1, Y5
+	VPADDD       constantsAVX2<>+32(SB), Y5, Y5
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y4, Y4
 	VPERMQ       $0xd8, Y4, Y4
@@ -834,43 +807,41 @@ rare:
 halfdone26:
 	VMOVUPS   64(BX), Y0
 	VMULPS    Y0, Y15, Y0
-	VMOVQ     16(DX), X2
-	VPSHUFB   X12, X2, X2
-	VPSRAW    $0x01, X2, X4
+	VPMOVSXBW 16(DX), X1
+	VPSLLW    $0x07, X1, X1
+	VPAND     X13, X1, X1
+	VCVTPH2PS X1, Y1
+	VMULPS    Y0, Y1, Y1
+	VPMOVZXBD 16(DX), Y0
+	VPAND     Y2, Y0, Y0
+	VPCMPEQD  Y2, Y0, Y0
+	VBLENDVPS Y0, Y3, Y1, Y0
+	VMOVUPS   96(BX), Y1
+	VMULPS    Y1, Y15, Y1
+	VPMOVSXBW 24(DX), X4
+	VPSLLW    $0x07, X4, X4
 	VPAND     X13, X4, X4
 	VCVTPH2PS X4, Y4
-	VMULPS    Y0, Y4, Y4
-	VPMOVZXBD 16(DX), Y0
-	VPAND     Y1, Y0, Y0
-	VPCMPEQD  Y1, Y0, Y0
-	VBLENDVPS Y0, Y3, Y4, Y0
-	VMOVUPS   96(BX), Y2
-	VMULPS    Y2, Y15, Y2
-	VMOVQ     24(DX), X4
-	VPSHUFB   X12, X4, X4
-	VPSRAW    $0x01, X4, X5
-	VPAND     X13, X5, X5
-	VCVTPH2PS X5, Y5
-	VMULPS    Y2, Y5, Y5
-	VPMOVZXBD 24(DX), Y2
-	VPAND     Y1, Y2, Y2
-	VPCMPEQD  Y1, Y2, Y2
-	VBLENDVPS Y2, Y3, Y5, Y2
+	VMULPS    Y1, Y4, Y4
+	VPMOVZXBD 24(DX), Y1
+	VPAND     Y2, Y1, Y1
+	VPCMPEQD  Y2, Y1, Y1
+	VBLENDVPS Y1, Y3, Y4, Y1
 	CMPL      R8, $+2
 	JNE       half27
-	VPSLLD    $0x0f, Y0, Y1
-	VPSRLD    $0x1f, Y1, Y1
-	VPADDD    Y1, Y0, Y1
-	VPADDD    constantsAVX2<>+64(SB), Y1, Y1
-	VPSRLD    $0x10, Y1, Y1
-	VPSLLD    $0x0f, Y2, Y3
+	VPSLLD    $0x0f, Y0, Y2
+	VPSRLD    $0x1f, Y2, Y2
+	VPADDD    Y2, Y0, Y2
+	VPADDD    constantsAVX2<>+32(SB), Y2, Y2
+	VPSRLD    $0x10, Y2, Y2
+	VPSLLD    $0x0f, Y1, Y3
 	VPSRLD    $0x1f, Y3, Y3
-	VPADDD    Y3, Y2, Y3
-	VPADDD    constantsAVX2<>+64(SB), Y3, Y3
+	VPADDD    Y3, Y1, Y3
+	VPADDD    constantsAVX2<>+32(SB), Y3, Y3
 	VPSRLD    $0x10, Y3, Y3
-	VPACKUSDW Y3, Y1, Y1
-	VPERMQ    $0xd8, Y1, Y1
-	VMOVUPS   Y1, 32(SI)
+	VPACKUSDW Y3, Y2, Y2
+	VPERMQ    $0xd8, Y2, Y2
+	VMOVUPS   Y2, 32(SI)
 
 halfdone28:
 	CMPQ         256(SP), $+3
@@ -879,20 +850,20 @@ halfdone28:
 	CMPQ         256(SP), $+2
 	JEQ          short2back
 	VBROADCASTSS (BX), Y0
-	VMULPS       Y0, Y15, Y10
+	VMULPS       Y0, Y15, Y11
 	JMP          groupback
 
 half25:
 	VCVTPS2PH $0x00, Y0, X4
 	VMOVUPS   X4, (SI)
-	VCVTPS2PH $0x00, Y2, X5
+	VCVTPS2PH $0x00, Y1, X5
 	VMOVUPS   X5, 16(SI)
 	JMP       halfdone26
 
 half27:
-	VCVTPS2PH $0x00, Y0, X1
-	VMOVUPS   X1, 32(SI)
-	VCVTPS2PH $0x00, Y2, X3
+	VCVTPS2PH $0x00, Y0, X2
+	VMOVUPS   X2, 32(SI)
+	VCVTPS2PH $0x00, Y1, X3
 	VMOVUPS   X3, 48(SI)
 	JMP       halfdone28
 
@@ -908,9 +879,9 @@ TEXT ·DequantizeFpE5M2F16BF16AVX2(SB), $1056-56
 	MOVQ         scale+16(FP), BX
 	MOVL         elem+28(FP), R8
 	VBROADCASTSS times+24(FP), Y15
-	VBROADCASTSS constantsAVX2<>+104(SB), Y14
-	VMOVUPS      constantsAVX2<>+8(SB), Y13
-	VBROADCASTSS constantsAVX2<>+40(SB), Y12
+	VBROADCASTSS constantsAVX2<>+72(SB), Y14
+	VMOVUPS      constantsAVX2<>+76(SB), Y13
+	VBROADCASTSS constantsAVX2<>+8(SB), Y12
 	MOVQ         groups+32(FP), R11
 	MOVQ         length+40(FP), R12
 	CMPQ         R12, $+1
@@ -971,12 +942,12 @@ grouploop:
 	VPSLLD    $0x0f, Y0, Y2
 	VPSRLD    $0x1f, Y2, Y2
 	VPADDD    Y2, Y0, Y2
-	VPADDD    constantsAVX2<>+64(SB), Y2, Y2
+	VPADDD    constantsAVX2<>+32(SB), Y2, Y2
 	VPSRLD    $0x10, Y2, Y2
 	VPSLLD    $0x0f, Y1, Y3
 	VPSRLD    $0x1f, Y3, Y3
 	VPADDD    Y3, Y1, Y3
-	VPADDD    constantsAVX2<>+64(SB), Y3, Y3
+	VPADDD    constantsAVX2<>+32(SB), Y3, Y3
 	VPSRLD    $0x10, Y3, Y3
 	VPACKUSDW Y3, Y2, Y2
 	VPERMQ    $0xd8, Y2, Y2
@@ -996,12 +967,12 @@ halfdone2:
 	VPSLLD    $0x0f, Y0, Y2
 	VPSRLD    $0x1f, Y2, Y2
 	VPADDD    Y2, Y0, Y2
-	VPADDD    constantsAVX2<>+64(SB), Y2, Y2
+	VPADDD    constantsAVX2<>+32(SB), Y2, Y2
 	VPSRLD    $0x10, Y2, Y2
 	VPSLLD    $0x0f, Y1, Y3
 	VPSRLD    $0x1f, Y3, Y3
 	VPADDD    Y3, Y1, Y3
-	VPADDD    constantsAVX2<>+64(SB), Y3, Y3
+	VPADDD    constantsAVX2<>+32(SB), Y3, Y3
 	VPSRLD    $0x10, Y3, Y3
 	VPACKUSDW Y3, Y2, Y2
 	VPERMQ    $0xd8, Y2, Y2
@@ -1060,12 +1031,12 @@ groupmeet:
 	VPSLLD    $0x0f, Y2, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y2, Y0
-	VPADDD    constantsAVX2<>+64(SB), Y0, Y0
+	VPADDD    constantsAVX2<>+32(SB), Y0, Y0
 	VPSRLD    $0x10, Y0, Y0
 	VPSLLD    $0x0f, Y3, Y4
 	VPSRLD    $0x1f, Y4, Y4
 	VPADDD    Y4, Y3, Y4
-	VPADDD    constantsAVX2<>+64(SB), Y4, Y4
+	VPADDD    constantsAVX2<>+32(SB), Y4, Y4
 	VPSRLD    $0x10, Y4, Y4
 	VPACKUSDW Y4, Y0, Y0
 	VPERMQ    $0xd8, Y0, Y0
@@ -1091,12 +1062,12 @@ halfdone6:
 	VPSLLD    $0x0f, Y2, Y1
 	VPSRLD    $0x1f, Y1, Y1
 	VPADDD    Y1, Y2, Y1
-	VPADDD    constantsAVX2<>+64(SB), Y1, Y1
+	VPADDD    constantsAVX2<>+32(SB), Y1, Y1
 	VPSRLD    $0x10, Y1, Y1
 	VPSLLD    $0x0f, Y0, Y3
 	VPSRLD    $0x1f, Y3, Y3
 	VPADDD    Y3, Y0, Y3
-	VPADDD    constantsAVX2<>+64(SB), Y3, Y3
+	VPADDD    constantsAVX2<>+32(SB), Y3, Y3
 	VPSRLD    $0x10, Y3, Y3
 	VPACKUSDW Y3, Y1, Y1
 	VPERMQ    $0xd8, Y1, Y1
@@ -1179,12 +1150,12 @@ short2loop:
 	VPSLLD       $0x0f, Y0, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y0, Y2
-	VPADDD       constantsAVX2<>+64(SB), Y2, Y2
+	VPADDD       constantsAVX2<>+32(SB), Y2, Y2
 	VPSRLD       $0x10, Y2, Y2
 	VPSLLD       $0x0f, Y1, Y3
 	VPSRLD       $0x1f, Y3, Y3
 	VPADDD       Y3, Y1, Y3
-	VPADDD       constantsAVX2<>+64(SB), Y3, Y3
+	VPADDD       constantsAVX2<>+32(SB), Y3, Y3
 	VPSRLD       $0x10, Y3, Y3
 	VPACKUSDW    Y3, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
@@ -1204,12 +1175,12 @@ halfdone10:
 	VPSLLD    $0x0f, Y0, Y2
 	VPSRLD    $0x1f, Y2, Y2
 	VPADDD    Y2, Y0, Y2
-	VPADDD    constantsAVX2<>+64(SB), Y2, Y2
+	VPADDD    constantsAVX2<>+32(SB), Y2, Y2
 	VPSRLD    $0x10, Y2, Y2
 	VPSLLD    $0x0f, Y1, Y3
 	VPSRLD    $0x1f, Y3, Y3
 	VPADDD    Y3, Y1, Y3
-	VPADDD    constantsAVX2<>+64(SB), Y3, Y3
+	VPADDD    constantsAVX2<>+32(SB), Y3, Y3
 	VPSRLD    $0x10, Y3, Y3
 	VPACKUSDW Y3, Y2, Y2
 	VPERMQ    $0xd8, Y2, Y2
@@ -1256,12 +1227,12 @@ laneloop:
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
-	VPADDD    constantsAVX2<>+64(SB), Y0, Y0
+	VPADDD    constantsAVX2<>+32(SB), Y0, Y0
 	VPSRLD    $0x10, Y0, Y0
 	VPSLLD    $0x0f, Y2, Y3
 	VPSRLD    $0x1f, Y3, Y3
 	VPADDD    Y3, Y2, Y3
-	VPADDD    constantsAVX2<>+64(SB), Y3, Y3
+	VPADDD    constantsAVX2<>+32(SB), Y3, Y3
 	VPSRLD    $0x10, Y3, Y3
 	VPACKUSDW Y3, Y0, Y0
 	VPERMQ    $0xd8, Y0, Y0
@@ -1285,12 +1256,12 @@ halfdone14:
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
-	VPADDD    constantsAVX2<>+64(SB), Y0, Y0
+	VPADDD    constantsAVX2<>+32(SB), Y0, Y0
 	VPSRLD    $0x10, Y0, Y0
 	VPSLLD    $0x0f, Y2, Y3
 	VPSRLD    $0x1f, Y3, Y3
 	VPADDD    Y3, Y2, Y3
-	VPADDD    constantsAVX2<>+64(SB), Y3, Y3
+	VPADDD    constantsAVX2<>+32(SB), Y3, Y3
 	VPSRLD    $0x10, Y3, Y3
 	VPACKUSDW Y3, Y0, Y0
 	VPERMQ    $0xd8, Y0, Y0
@@ -1355,12 +1326,12 @@ groupstream:
 	VPSLLD    $0x0f, Y0, Y2
 	VPSRLD    $0x1f, Y2, Y2
 	VPADDD    Y2, Y0, Y2
-	VPADDD    constantsAVX2<>+64(SB), Y2, Y2
+	VPADDD    constantsAVX2<>+32(SB), Y2, Y2
 	VPSRLD    $0x10, Y2, Y2
 	VPSLLD    $0x0f, Y1, Y3
 	VPSRLD    $0x1f, Y3, Y3
 	VPADDD    Y3, Y1, Y3
-	VPADDD    constantsAVX2<>+64(SB), Y3, Y3
+	VPADDD    constantsAVX2<>+32(SB), Y3, Y3
 	VPSRLD    $0x10, Y3, Y3
 	VPACKUSDW Y3, Y2, Y2
 	VPERMQ    $0xd8, Y2, Y2
@@ -1380,12 +1351,12 @@ halfdone18:
 	VPSLLD    $0x0f, Y0, Y2
 	VPSRLD    $0x1f, Y2, Y2
 	VPADDD    Y2, Y0, Y2
-	VPADDD    constantsAVX2<>+64(SB), Y2, Y2
+	VPADDD    constantsAVX2<>+32(SB), Y2, Y2
 	VPSRLD    $0x10, Y2, Y2
 	VPSLLD    $0x0f, Y1, Y3
 	VPSRLD    $0x1f, Y3, Y3
 	VPADDD    Y3, Y1, Y3
-	VPADDD    constantsAVX2<>+64(SB), Y3, Y3
+	VPADDD    constantsAVX2<>+32(SB), Y3, Y3
 	VPSRLD    $0x10, Y3, Y3
 	VPACKUSDW Y3, Y2, Y2
 	VPERMQ    $0xd8, Y2, Y2
@@ -1499,12 +1470,12 @@ short2stream:
 	VPSLLD       $0x0f, Y0, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y0, Y2
-	VPADDD       constantsAVX2<>+64(SB), Y2, Y2
+	VPADDD       constantsAVX2<>+32(SB), Y2, Y2
 	VPSRLD       $0x10, Y2, Y2
 	VPSLLD       $0x0f, Y1, Y3
 	VPSRLD       $0x1f, Y3, Y3
 	VPADDD       Y3, Y1, Y3
-	VPADDD       constantsAVX2<>+64(SB), Y3, Y3
+	VPADDD       constantsAVX2<>+32(SB), Y3, Y3
 	VPSRLD       $0x10, Y3, Y3
 	VPACKUSDW    Y3, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
@@ -1524,12 +1495,12 @@ halfdone22:
 	VPSLLD    $0x0f, Y0, Y2
 	VPSRLD    $0x1f, Y2, Y2
 	VPADDD    Y2, Y0, Y2
-	VPADDD    constantsAVX2<>+64(SB), Y2, Y2
+	VPADDD    constantsAVX2<>+32(SB), Y2, Y2
 	VPSRLD    $0x10, Y2, Y2
 	VPSLLD    $0x0f, Y1, Y3
 	VPSRLD    $0x1f, Y3, Y3
 	VPADDD    Y3, Y1, Y3
-	VPADDD    constantsAVX2<>+64(SB), Y3, Y3
+	VPADDD    constantsAVX2<>+32(SB), Y3, Y3
 	VPSRLD    $0x10, Y3, Y3
 	VPACKUSDW Y3, Y2, Y2
 	VPERMQ    $0xd8, Y2, Y2
@@ -1639,7 +1610,7 @@ rare:
 	VCVTPH2PS    X1, Y1
 	VMULPS       Y0, Y1, Y1
 	VCMPPS       $0x07, Y1, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+100(SB), Y2
+	VBROADCASTSS constantsAVX2<>+68(SB), Y2
 	VBLENDVPS    Y0, Y1, Y2, Y0
 	VMOVUPS      32(BX), Y1
 	VMULPS       Y1, Y15, Y1
@@ -1654,12 +1625,12 @@ rare:
 	VPSLLD       $0x0f, Y0, Y3
 	VPSRLD       $0x1f, Y3, Y3
 	VPADDD       Y3, Y0, Y3
-	VPADDD       constantsAVX2<>+64(SB), Y3, Y3
+	VPADDD       constantsAVX2<>+32(SB), Y3, Y3
 	VPSRLD       $0x10, Y3, Y3
 	VPSLLD       $0x0f, Y1, Y4
 	VPSRLD       $0x1f, Y4, Y4
 	VPADDD       Y4, Y1, Y4
-	VPADDD       constantsAVX2<>+64(SB), Y4, Y4
+	VPADDD       constantsAVX2<>+32(SB), Y4, Y4
 	VPSRLD       $0x10, Y4, Y4
 	VPACKUSDW    Y4, Y3, Y3
 	VPERMQ       $0xd8, Y3, Y3
@@ -1687,12 +1658,12 @@ halfdone26:
 	VPSLLD    $0x0f, Y0, Y2
 	VPSRLD    $0x1f, Y2, Y2
 	VPADDD    Y2, Y0, Y2
-	VPADDD    constantsAVX2<>+64(SB), Y2, Y2
+	VPADDD    constantsAVX2<>+32(SB), Y2, Y2
 	VPSRLD    $0x10, Y2, Y2
 	VPSLLD    $0x0f, Y1, Y3
 	VPSRLD    $0x1f, Y3, Y3
 	VPADDD    Y3, Y1, Y3
-	VPADDD    constantsAVX2<>+64(SB), Y3, Y3
+	VPADDD    constantsAVX2<>+32(SB), Y3, Y3
 	VPSRLD    $0x10, Y3, Y3
 	VPACKUSDW Y3, Y2, Y2
 	VPERMQ    $0xd8, Y2, Y2
@@ -1798,12 +1769,12 @@ grouploop:
 	VPSLLD         $0x0f, Y3, Y4
 	VPSRLD         $0x1f, Y4, Y4
 	VPADDD         Y4, Y3, Y4
-	VPADDD         constantsAVX2<>+64(SB), Y4, Y4
+	VPADDD         constantsAVX2<>+32(SB), Y4, Y4
 	VPSRLD         $0x10, Y4, Y4
 	VPSLLD         $0x0f, Y2, Y5
 	VPSRLD         $0x1f, Y5, Y5
 	VPADDD         Y5, Y2, Y5
-	VPADDD         constantsAVX2<>+64(SB), Y5, Y5
+	VPADDD         constantsAVX2<>+32(SB), Y5, Y5
 	VPSRLD         $0x10, Y5, Y5
 	VPACKUSDW      Y5, Y4, Y4
 	VPERMQ         $0xd8, Y4, Y4
@@ -1820,12 +1791,12 @@ halfdone2:
 	VPSLLD     $0x0f, Y0, Y2
 	VPSRLD     $0x1f, Y2, Y2
 	VPADDD     Y2, Y0, Y2
-	VPADDD     constantsAVX2<>+64(SB), Y2, Y2
+	VPADDD     constantsAVX2<>+32(SB), Y2, Y2
 	VPSRLD     $0x10, Y2, Y2
 	VPSLLD     $0x0f, Y1, Y3
 	VPSRLD     $0x1f, Y3, Y3
 	VPADDD     Y3, Y1, Y3
-	VPADDD     constantsAVX2<>+64(SB), Y3, Y3
+	VPADDD     constantsAVX2<>+32(SB), Y3, Y3
 	VPSRLD     $0x10, Y3, Y3
 	VPACKUSDW  Y3, Y2, Y2
 	VPERMQ     $0xd8, Y2, Y2
@@ -1882,12 +1853,12 @@ groupmeet:
 	VPSLLD         $0x0f, Y5, Y0
 	VPSRLD         $0x1f, Y0, Y0
 	VPADDD         Y0, Y5, Y0
-	VPADDD         constantsAVX2<>+64(SB), Y0, Y0
+	VPADDD         constantsAVX2<>+32(SB), Y0, Y0
 	VPSRLD         $0x10, Y0, Y0
 	VPSLLD         $0x0f, Y4, Y6
 	VPSRLD         $0x1f, Y6, Y6
 	VPADDD         Y6, Y4, Y6
-	VPADDD         constantsAVX2<>+64(SB), Y6, Y6
+	VPADDD         constantsAVX2<>+32(SB), Y6, Y6
 	VPSRLD         $0x10, Y6, Y6
 	VPACKUSDW      Y6, Y0, Y0
 	VPERMQ         $0xd8, Y0, Y0
@@ -1910,12 +1881,12 @@ halfdone6:
 	VPSLLD     $0x0f, Y2, Y0
 	VPSRLD     $0x1f, Y0, Y0
 	VPADDD     Y0, Y2, Y0
-	VPADDD     constantsAVX2<>+64(SB), Y0, Y0
+	VPADDD     constantsAVX2<>+32(SB), Y0, Y0
 	VPSRLD     $0x10, Y0, Y0
 	VPSLLD     $0x0f, Y3, Y1
 	VPSRLD     $0x1f, Y1, Y1
 	VPADDD     Y1, Y3, Y1
-	VPADDD     constantsAVX2<>+64(SB), Y1, Y1
+	VPADDD     constantsAVX2<>+32(SB), Y1, Y1
 	VPSRLD     $0x10, Y1, Y1
 	VPACKUSDW  Y1, Y0, Y0
 	VPERMQ     $0xd8, Y0, Y0
@@ -1997,12 +1968,12 @@ short2loop:
 	VPSLLD         $0x0f, Y3, Y4
 	VPSRLD         $0x1f, Y4, Y4
 	VPADDD         Y4, Y3, Y4
-	VPADDD         constantsAVX2<>+64(SB), Y4, Y4
+	VPADDD         constantsAVX2<>+32(SB), Y4, Y4
 	VPSRLD         $0x10, Y4, Y4
 	VPSLLD         $0x0f, Y2, Y5
 	VPSRLD         $0x1f, Y5, Y5
 	VPADDD         Y5, Y2, Y5
-	VPADDD         constantsAVX2<>+64(SB), Y5, Y5
+	VPADDD         constantsAVX2<>+32(SB), Y5, Y5
 	VPSRLD         $0x10, Y5, Y5
 	VPACKUSDW      Y5, Y4, Y4
 	VPERMQ         $0xd8, Y4, Y4
@@ -2019,12 +1990,12 @@ halfdone10:
 	VPSLLD     $0x0f, Y0, Y2
 	VPSRLD     $0x1f, Y2, Y2
 	VPADDD     Y2, Y0, Y2
-	VPADDD     constantsAVX2<>+64(SB), Y2, Y2
+	VPADDD     constantsAVX2<>+32(SB), Y2, Y2
 	VPSRLD     $0x10, Y2, Y2
 	VPSLLD     $0x0f, Y1, Y3
 	VPSRLD     $0x1f, Y3, Y3
 	VPADDD     Y3, Y1, Y3
-	VPADDD     constantsAVX2<>+64(SB), Y3, Y3
+	VPADDD     constantsAVX2<>+32(SB), Y3, Y3
 	VPSRLD     $0x10, Y3, Y3
 	VPACKUSDW  Y3, Y2, Y2
 	VPERMQ     $0xd8, Y2, Y2
@@ -2069,12 +2040,12 @@ laneloop:
 	VPSLLD         $0x0f, Y4, Y0
 	VPSRLD         $0x1f, Y0, Y0
 	VPADDD         Y0, Y4, Y0
-	VPADDD         constantsAVX2<>+64(SB), Y0, Y0
+	VPADDD         constantsAVX2<>+32(SB), Y0, Y0
 	VPSRLD         $0x10, Y0, Y0
 	VPSLLD         $0x0f, Y3, Y5
 	VPSRLD         $0x1f, Y5, Y5
 	VPADDD         Y5, Y3, Y5
-	VPADDD         constantsAVX2<>+64(SB), Y5, Y5
+	VPADDD         constantsAVX2<>+32(SB), Y5, Y5
 	VPSRLD         $0x10, Y5, Y5
 	VPACKUSDW      Y5, Y0, Y0
 	VPERMQ         $0xd8, Y0, Y0
@@ -2095,12 +2066,12 @@ halfdone14:
 	VPSLLD     $0x0f, Y1, Y0
 	VPSRLD     $0x1f, Y0, Y0
 	VPADDD     Y0, Y1, Y0
-	VPADDD     constantsAVX2<>+64(SB), Y0, Y0
+	VPADDD     constantsAVX2<>+32(SB), Y0, Y0
 	VPSRLD     $0x10, Y0, Y0
 	VPSLLD     $0x0f, Y2, Y3
 	VPSRLD     $0x1f, Y3, Y3
 	VPADDD     Y3, Y2, Y3
-	VPADDD     constantsAVX2<>+64(SB), Y3, Y3
+	VPADDD     constantsAVX2<>+32(SB), Y3, Y3
 	VPSRLD     $0x10, Y3, Y3
 	VPACKUSDW  Y3, Y0, Y0
 	VPERMQ     $0xd8, Y0, Y0
@@ -2163,12 +2134,12 @@ groupstream:
 	VPSLLD         $0x0f, Y3, Y4
 	VPSRLD         $0x1f, Y4, Y4
 	VPADDD         Y4, Y3, Y4
-	VPADDD         constantsAVX2<>+64(SB), Y4, Y4
+	VPADDD         constantsAVX2<>+32(SB), Y4, Y4
 	VPSRLD         $0x10, Y4, Y4
 	VPSLLD         $0x0f, Y2, Y5
 	VPSRLD         $0x1f, Y5, Y5
 	VPADDD         Y5, Y2, Y5
-	VPADDD         constantsAVX2<>+64(SB), Y5, Y5
+	VPADDD         constantsAVX2<>+32(SB), Y5, Y5
 	VPSRLD         $0x10, Y5, Y5
 	VPACKUSDW      Y5, Y4, Y4
 	VPERMQ         $0xd8, Y4, Y4
@@ -2185,12 +2156,12 @@ halfdone18:
 	VPSLLD     $0x0f, Y0, Y2
 	VPSRLD     $0x1f, Y2, Y2
 	VPADDD     Y2, Y0, Y2
-	VPADDD     constantsAVX2<>+64(SB), Y2, Y2
+	VPADDD     constantsAVX2<>+32(SB), Y2, Y2
 	VPSRLD     $0x10, Y2, Y2
 	VPSLLD     $0x0f, Y1, Y3
 	VPSRLD     $0x1f, Y3, Y3
 	VPADDD     Y3, Y1, Y3
-	VPADDD     constantsAVX2<>+64(SB), Y3, Y3
+	VPADDD     constantsAVX2<>+32(SB), Y3, Y3
 	VPSRLD     $0x10, Y3, Y3
 	VPACKUSDW  Y3, Y2, Y2
 	VPERMQ     $0xd8, Y2, Y2
@@ -2293,12 +2264,12 @@ short2stream:
 	VPSLLD         $0x0f, Y3, Y4
 	VPSRLD         $0x1f, Y4, Y4
 	VPADDD         Y4, Y3, Y4
-	VPADDD         constantsAVX2<>+64(SB), Y4, Y4
+	VPADDD         constantsAVX2<>+32(SB), Y4, Y4
 	VPSRLD         $0x10, Y4, Y4
 	VPSLLD         $0x0f, Y2, Y5
 	VPSRLD         $0x1f, Y5, Y5
 	VPADDD         Y5, Y2, Y5
-	VPADDD         constantsAVX2<>+64(SB), Y5, Y5
+	VPADDD         constantsAVX2<>+32(SB), Y5, Y5
 	VPSRLD         $0x10, Y5, Y5
 	VPACKUSDW      Y5, Y4, Y4
 	VPERMQ         $0xd8, Y4, Y4
@@ -2315,12 +2286,12 @@ halfdone22:
 	VPSLLD     $0x0f, Y0, Y2
 	VPSRLD     $0x1f, Y2, Y2
 	VPADDD     Y2, Y0, Y2
-	VPADDD     constantsAVX2<>+64(SB), Y2, Y2
+	VPADDD     constantsAVX2<>+32(SB), Y2, Y2
 	VPSRLD     $0x10, Y2, Y2
 	VPSLLD     $0x0f, Y1, Y3
 	VPSRLD     $0x1f, Y3, Y3
 	VPADDD     Y3, Y1, Y3
-	VPADDD     constantsAVX2<>+64(SB), Y3, Y3
+	VPADDD     constantsAVX2<>+32(SB), Y3, Y3
 	VPSRLD     $0x10, Y3, Y3
 	VPACKUSDW  Y3, Y2, Y2
 	VPERMQ     $0xd8, Y2, Y2
@@ -2407,19 +2378,19 @@ half23:
 	JMP       halfdone24
 
 DATA constantsAVX2<>+0(SB)/8, $0xbfffbfff80808080
-DATA constantsAVX2<>+8(SB)/8, $0x0380028001800080
-DATA constantsAVX2<>+16(SB)/8, $0x0780068005800480
-DATA constantsAVX2<>+24(SB)/8, $0x0b800a8009800880
-DATA constantsAVX2<>+32(SB)/8, $0x0f800e800d800c80
-DATA constantsAVX2<>+40(SB)/8, $0x00000000ffffffff
-DATA constantsAVX2<>+48(SB)/8, $0x0000000000000000
-DATA constantsAVX2<>+56(SB)/8, $0x0000000000000000
-DATA constantsAVX2<>+64(SB)/8, $0x00007fff00007fff
-DATA constantsAVX2<>+72(SB)/8, $0x00007fff00007fff
-DATA constantsAVX2<>+80(SB)/8, $0x00007fff00007fff
-DATA constantsAVX2<>+88(SB)/8, $0x00007fff00007fff
-DATA constantsAVX2<>+96(SB)/8, $0x7fc000000000007f
-DATA constantsAVX2<>+104(SB)/8, $0x0400040083838383
+DATA constantsAVX2<>+8(SB)/8, $0x00000000ffffffff
+DATA constantsAVX2<>+16(SB)/8, $0x0000000000000000
+DATA constantsAVX2<>+24(SB)/8, $0x0000000000000000
+DATA constantsAVX2<>+32(SB)/8, $0x00007fff00007fff
+DATA constantsAVX2<>+40(SB)/8, $0x00007fff00007fff
+DATA constantsAVX2<>+48(SB)/8, $0x00007fff00007fff
+DATA constantsAVX2<>+56(SB)/8, $0x00007fff00007fff
+DATA constantsAVX2<>+64(SB)/8, $0x7fc000000000007f
+DATA constantsAVX2<>+72(SB)/8, $0x0180008083838383
+DATA constantsAVX2<>+80(SB)/8, $0x0580048003800280
+DATA constantsAVX2<>+88(SB)/8, $0x0980088007800680
+DATA constantsAVX2<>+96(SB)/8, $0x0d800c800b800a80
+DATA constantsAVX2<>+104(SB)/8, $0x040004000f800e80
 DATA constantsAVX2<>+112(SB)/8, $0x0c080c0805010501
 DATA constantsAVX2<>+120(SB)/8, $0x060206020d090d09
 DATA constantsAVX2<>+128(SB)/8, $0x0e0a0e0a07030703

@@ -8,17 +8,16 @@
 // Requires: AVX, AVX2, CMOV, F16C, MMX+
 TEXT ·DequantizeFpE4M3AVX2(SB), $1120-56
 	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
-	// per call: Y15 times, Y14 0x80808080, Y13 0xbfffbfff, Y12 table, Y11 0xffffffff
-	// per group: Y0 scale, Y10 Mul
-	// vector registers in use at once: 10
+	// per call: Y15 times, Y14 0x80808080, Y13 0xbfffbfff, Y12 0xffffffff
+	// per group: Y0 scale, Y11 Mul
+	// vector registers in use at once: 8
 	MOVQ         y+0(FP), SI
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
 	VBROADCASTSS times+24(FP), Y15
 	VBROADCASTSS constantsAVX2<>+0(SB), Y14
 	VBROADCASTSS constantsAVX2<>+4(SB), Y13
-	VMOVUPS      constantsAVX2<>+8(SB), Y12
-	VBROADCASTSS constantsAVX2<>+40(SB), Y11
+	VBROADCASTSS constantsAVX2<>+8(SB), Y12
 	MOVQ         groups+32(FP), R11
 	MOVQ         length+40(FP), R12
 	CMPQ         R12, $+1
@@ -55,45 +54,41 @@ groupbegin:
 
 groupnext:
 	VBROADCASTSS (BX), Y0
-	VMULPS       Y0, Y15, Y10
+	VMULPS       Y0, Y15, Y11
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
 	VPOR      (DX), Y14, Y0
-	VPCMPEQB  Y11, Y0, Y0
+	VPCMPEQB  Y12, Y0, Y0
 	VPMOVMSKB Y0, AX
 	TESTL     AX, AX
 	JNE       grouprare
-	VMOVQ     (DX), X0
-	VPSHUFB   X12, X0, X0
-	VPSRAW    $0x01, X0, X1
-	VPAND     X13, X1, X1
-	VCVTPH2PS X1, Y1
-	VMULPS    Y10, Y1, Y1
-	VMOVUPS   Y1, (SI)
-	VMOVQ     8(DX), X0
-	VPSHUFB   X12, X0, X0
-	VPSRAW    $0x01, X0, X1
-	VPAND     X13, X1, X1
-	VCVTPH2PS X1, Y1
-	VMULPS    Y10, Y1, Y1
-	VMOVUPS   Y1, 32(SI)
-	VMOVQ     16(DX), X0
-	VPSHUFB   X12, X0, X0
-	VPSRAW    $0x01, X0, X1
-	VPAND     X13, X1, X1
-	VCVTPH2PS X1, Y1
-	VMULPS    Y10, Y1, Y1
-	VMOVUPS   Y1, 64(SI)
-	VMOVQ     24(DX), X0
-	VPSHUFB   X12, X0, X0
-	VPSRAW    $0x01, X0, X1
-	VPAND     X13, X1, X1
-	VCVTPH2PS X1, Y1
-	VMULPS    Y10, Y1, Y1
-	VMOVUPS   Y1, 96(SI)
+	VPMOVSXBW (DX), X0
+	VPSLLW    $0x07, X0, X0
+	VPAND     X13, X0, X0
+	VCVTPH2PS X0, Y0
+	VMULPS    Y11, Y0, Y0
+	VMOVUPS   Y0, (SI)
+	VPMOVSXBW 8(DX), X0
+	VPSLLW    $0x07, X0, X0
+	VPAND     X13, X0, X0
+	VCVTPH2PS X0, Y0
+	VMULPS    Y11, Y0, Y0
+	VMOVUPS   Y0, 32(SI)
+	VPMOVSXBW 16(DX), X0
+	VPSLLW    $0x07, X0, X0
+	VPAND     X13, X0, X0
+	VCVTPH2PS X0, Y0
+	VMULPS    Y11, Y0, Y0
+	VMOVUPS   Y0, 64(SI)
+	VPMOVSXBW 24(DX), X0
+	VPSLLW    $0x07, X0, X0
+	VPAND     X13, X0, X0
+	VCVTPH2PS X0, Y0
+	VMULPS    Y11, Y0, Y0
+	VMOVUPS   Y0, 96(SI)
 
 groupback:
 	SUBQ $-128, SI
@@ -123,7 +118,7 @@ groupchosen:
 
 groupmeet:
 	VPOR      (DX), Y14, Y0
-	VPCMPEQB  Y11, Y0, Y0
+	VPCMPEQB  Y12, Y0, Y0
 	VPMOVMSKB Y0, AX
 	TESTL     AX, AX
 	JNE       groupmeetrare
@@ -131,43 +126,39 @@ groupmeet:
 	VMOVUPS   (BX), Y1
 	VPERMPS   Y1, Y0, Y0
 	VMULPS    Y0, Y15, Y0
-	VMOVQ     (DX), X2
-	VPSHUFB   X12, X2, X2
-	VPSRAW    $0x01, X2, X3
-	VPAND     X13, X3, X3
-	VCVTPH2PS X3, Y3
-	VMULPS    Y0, Y3, Y3
-	VMOVUPS   Y3, (SI)
+	VPMOVSXBW (DX), X2
+	VPSLLW    $0x07, X2, X2
+	VPAND     X13, X2, X2
+	VCVTPH2PS X2, Y2
+	VMULPS    Y0, Y2, Y2
+	VMOVUPS   Y2, (SI)
 	VMOVUPS   32(R15), Y0
 	VPERMPS   Y1, Y0, Y0
 	VMULPS    Y0, Y15, Y0
-	VMOVQ     8(DX), X2
-	VPSHUFB   X12, X2, X2
-	VPSRAW    $0x01, X2, X3
-	VPAND     X13, X3, X3
-	VCVTPH2PS X3, Y3
-	VMULPS    Y0, Y3, Y3
-	VMOVUPS   Y3, 32(SI)
+	VPMOVSXBW 8(DX), X2
+	VPSLLW    $0x07, X2, X2
+	VPAND     X13, X2, X2
+	VCVTPH2PS X2, Y2
+	VMULPS    Y0, Y2, Y2
+	VMOVUPS   Y2, 32(SI)
 	VMOVUPS   64(R15), Y0
 	VPERMPS   Y1, Y0, Y0
 	VMULPS    Y0, Y15, Y0
-	VMOVQ     16(DX), X2
-	VPSHUFB   X12, X2, X2
-	VPSRAW    $0x01, X2, X3
-	VPAND     X13, X3, X3
-	VCVTPH2PS X3, Y3
-	VMULPS    Y0, Y3, Y3
-	VMOVUPS   Y3, 64(SI)
+	VPMOVSXBW 16(DX), X2
+	VPSLLW    $0x07, X2, X2
+	VPAND     X13, X2, X2
+	VCVTPH2PS X2, Y2
+	VMULPS    Y0, Y2, Y2
+	VMOVUPS   Y2, 64(SI)
 	VMOVUPS   96(R15), Y0
 	VPERMPS   Y1, Y0, Y1
 	VMULPS    Y1, Y15, Y1
-	VMOVQ     24(DX), X0
-	VPSHUFB   X12, X0, X0
-	VPSRAW    $0x01, X0, X2
-	VPAND     X13, X2, X2
-	VCVTPH2PS X2, Y2
-	VMULPS    Y1, Y2, Y2
-	VMOVUPS   Y2, 96(SI)
+	VPMOVSXBW 24(DX), X0
+	VPSLLW    $0x07, X0, X0
+	VPAND     X13, X0, X0
+	VCVTPH2PS X0, Y0
+	VMULPS    Y1, Y0, Y0
+	VMOVUPS   Y0, 96(SI)
 	SUBQ      $-128, SI
 	ADDQ      $+32, DX
 	ADDQ      632(SP), R15
@@ -196,7 +187,7 @@ grouptail:
 	CMPQ         R11, DI
 	JLT          groupodd
 	VBROADCASTSS (BX), Y0
-	VMULPS       Y0, Y15, Y10
+	VMULPS       Y0, Y15, Y11
 	MOVQ         SI, 288(SP)
 	LEAQ         (SP), SI
 	LEAQ         128(SP), AX
@@ -223,42 +214,38 @@ short2:
 
 short2loop:
 	VBROADCASTSS (BX), Y0
-	VMULPS       Y0, Y15, Y10
+	VMULPS       Y0, Y15, Y11
 	VBROADCASTSS 4(BX), Y0
-	VMULPS       Y0, Y15, Y9
+	VMULPS       Y0, Y15, Y10
 	VPOR         (DX), Y14, Y0
-	VPCMPEQB     Y11, Y0, Y0
+	VPCMPEQB     Y12, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VMOVQ        (DX), X0
-	VPSHUFB      X12, X0, X0
-	VPSRAW       $0x01, X0, X1
-	VPAND        X13, X1, X1
-	VCVTPH2PS    X1, Y1
-	VMULPS       Y10, Y1, Y1
-	VMOVUPS      Y1, (SI)
-	VMOVQ        8(DX), X0
-	VPSHUFB      X12, X0, X0
-	VPSRAW       $0x01, X0, X1
-	VPAND        X13, X1, X1
-	VCVTPH2PS    X1, Y1
-	VMULPS       Y10, Y1, Y1
-	VMOVUPS      Y1, 32(SI)
-	VMOVQ        16(DX), X0
-	VPSHUFB      X12, X0, X0
-	VPSRAW       $0x01, X0, X1
-	VPAND        X13, X1, X1
-	VCVTPH2PS    X1, Y1
-	VMULPS       Y9, Y1, Y1
-	VMOVUPS      Y1, 64(SI)
-	VMOVQ        24(DX), X0
-	VPSHUFB      X12, X0, X0
-	VPSRAW       $0x01, X0, X1
-	VPAND        X13, X1, X1
-	VCVTPH2PS    X1, Y1
-	VMULPS       Y9, Y1, Y1
-	VMOVUPS      Y1, 96(SI)
+	VPMOVSXBW    (DX), X0
+	VPSLLW       $0x07, X0, X0
+	VPAND        X13, X0, X0
+	VCVTPH2PS    X0, Y0
+	VMULPS       Y11, Y0, Y0
+	VMOVUPS      Y0, (SI)
+	VPMOVSXBW    8(DX), X0
+	VPSLLW       $0x07, X0, X0
+	VPAND        X13, X0, X0
+	VCVTPH2PS    X0, Y0
+	VMULPS       Y11, Y0, Y0
+	VMOVUPS      Y0, 32(SI)
+	VPMOVSXBW    16(DX), X0
+	VPSLLW       $0x07, X0, X0
+	VPAND        X13, X0, X0
+	VCVTPH2PS    X0, Y0
+	VMULPS       Y10, Y0, Y0
+	VMOVUPS      Y0, 64(SI)
+	VPMOVSXBW    24(DX), X0
+	VPSLLW       $0x07, X0, X0
+	VPAND        X13, X0, X0
+	VCVTPH2PS    X0, Y0
+	VMULPS       Y10, Y0, Y0
+	VMOVUPS      Y0, 96(SI)
 
 short2back:
 	ADDQ $+8, BX
@@ -279,46 +266,42 @@ lanerow:
 
 laneloop:
 	VPOR      (DX), Y14, Y0
-	VPCMPEQB  Y11, Y0, Y0
+	VPCMPEQB  Y12, Y0, Y0
 	VPMOVMSKB Y0, AX
 	TESTL     AX, AX
 	JNE       lanerare
 	VMOVUPS   (BX), Y0
 	VMULPS    Y0, Y15, Y0
-	VMOVQ     (DX), X1
-	VPSHUFB   X12, X1, X1
-	VPSRAW    $0x01, X1, X2
-	VPAND     X13, X2, X2
-	VCVTPH2PS X2, Y2
-	VMULPS    Y0, Y2, Y2
-	VMOVUPS   Y2, (SI)
+	VPMOVSXBW (DX), X1
+	VPSLLW    $0x07, X1, X1
+	VPAND     X13, X1, X1
+	VCVTPH2PS X1, Y1
+	VMULPS    Y0, Y1, Y1
+	VMOVUPS   Y1, (SI)
 	VMOVUPS   32(BX), Y0
 	VMULPS    Y0, Y15, Y0
-	VMOVQ     8(DX), X1
-	VPSHUFB   X12, X1, X1
-	VPSRAW    $0x01, X1, X2
-	VPAND     X13, X2, X2
-	VCVTPH2PS X2, Y2
-	VMULPS    Y0, Y2, Y2
-	VMOVUPS   Y2, 32(SI)
+	VPMOVSXBW 8(DX), X1
+	VPSLLW    $0x07, X1, X1
+	VPAND     X13, X1, X1
+	VCVTPH2PS X1, Y1
+	VMULPS    Y0, Y1, Y1
+	VMOVUPS   Y1, 32(SI)
 	VMOVUPS   64(BX), Y0
 	VMULPS    Y0, Y15, Y0
-	VMOVQ     16(DX), X1
-	VPSHUFB   X12, X1, X1
-	VPSRAW    $0x01, X1, X2
-	VPAND     X13, X2, X2
-	VCVTPH2PS X2, Y2
-	VMULPS    Y0, Y2, Y2
-	VMOVUPS   Y2, 64(SI)
+	VPMOVSXBW 16(DX), X1
+	VPSLLW    $0x07, X1, X1
+	VPAND     X13, X1, X1
+	VCVTPH2PS X1, Y1
+	VMULPS    Y0, Y1, Y1
+	VMOVUPS   Y1, 64(SI)
 	VMOVUPS   96(BX), Y0
 	VMULPS    Y0, Y15, Y0
-	VMOVQ     24(DX), X1
-	VPSHUFB   X12, X1, X1
-	VPSRAW    $0x01, X1, X2
-	VPAND     X13, X2, X2
-	VCVTPH2PS X2, Y2
-	VMULPS    Y0, Y2, Y2
-	VMOVUPS   Y2, 96(SI)
+	VPMOVSXBW 24(DX), X1
+	VPSLLW    $0x07, X1, X1
+	VPAND     X13, X1, X1
+	VCVTPH2PS X1, Y1
+	VMULPS    Y0, Y1, Y1
+	VMOVUPS   Y1, 96(SI)
 
 laneback:
 	SUBQ  $-128, SI
@@ -361,38 +344,34 @@ groupstream:
 	LEAQ      (DX)(CX*1), AX
 	CALL      ·fetch64AVX2(SB)
 	VPOR      (DX), Y14, Y0
-	VPCMPEQB  Y11, Y0, Y0
+	VPCMPEQB  Y12, Y0, Y0
 	VPMOVMSKB Y0, AX
 	TESTL     AX, AX
 	JNE       grouprare
-	VMOVQ     (DX), X0
-	VPSHUFB   X12, X0, X0
-	VPSRAW    $0x01, X0, X1
-	VPAND     X13, X1, X1
-	VCVTPH2PS X1, Y1
-	VMULPS    Y10, Y1, Y1
-	VMOVNTPS  Y1, (SI)
-	VMOVQ     8(DX), X0
-	VPSHUFB   X12, X0, X0
-	VPSRAW    $0x01, X0, X1
-	VPAND     X13, X1, X1
-	VCVTPH2PS X1, Y1
-	VMULPS    Y10, Y1, Y1
-	VMOVNTPS  Y1, 32(SI)
-	VMOVQ     16(DX), X0
-	VPSHUFB   X12, X0, X0
-	VPSRAW    $0x01, X0, X1
-	VPAND     X13, X1, X1
-	VCVTPH2PS X1, Y1
-	VMULPS    Y10, Y1, Y1
-	VMOVNTPS  Y1, 64(SI)
-	VMOVQ     24(DX), X0
-	VPSHUFB   X12, X0, X0
-	VPSRAW    $0x01, X0, X1
-	VPAND     X13, X1, X1
-	VCVTPH2PS X1, Y1
-	VMULPS    Y10, Y1, Y1
-	VMOVNTPS  Y1, 96(SI)
+	VPMOVSXBW (DX), X0
+	VPSLLW    $0x07, X0, X0
+	VPAND     X13, X0, X0
+	VCVTPH2PS X0, Y0
+	VMULPS    Y11, Y0, Y0
+	VMOVNTPS  Y0, (SI)
+	VPMOVSXBW 8(DX), X0
+	VPSLLW    $0x07, X0, X0
+	VPAND     X13, X0, X0
+	VCVTPH2PS X0, Y0
+	VMULPS    Y11, Y0, Y0
+	VMOVNTPS  Y0, 32(SI)
+	VPMOVSXBW 16(DX), X0
+	VPSLLW    $0x07, X0, X0
+	VPAND     X13, X0, X0
+	VCVTPH2PS X0, Y0
+	VMULPS    Y11, Y0, Y0
+	VMOVNTPS  Y0, 64(SI)
+	VPMOVSXBW 24(DX), X0
+	VPSLLW    $0x07, X0, X0
+	VPAND     X13, X0, X0
+	VCVTPH2PS X0, Y0
+	VMULPS    Y11, Y0, Y0
+	VMOVNTPS  Y0, 96(SI)
 	SUBQ      $-128, SI
 	ADDQ      $+32, DX
 	SUBQ      $+32, R11
@@ -451,42 +430,38 @@ short2stream:
 	LEAQ         (DX)(CX*1), AX
 	CALL         ·fetch64AVX2(SB)
 	VBROADCASTSS (BX), Y0
-	VMULPS       Y0, Y15, Y10
+	VMULPS       Y0, Y15, Y11
 	VBROADCASTSS 4(BX), Y0
-	VMULPS       Y0, Y15, Y9
+	VMULPS       Y0, Y15, Y10
 	VPOR         (DX), Y14, Y0
-	VPCMPEQB     Y11, Y0, Y0
+	VPCMPEQB     Y12, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VMOVQ        (DX), X0
-	VPSHUFB      X12, X0, X0
-	VPSRAW       $0x01, X0, X1
-	VPAND        X13, X1, X1
-	VCVTPH2PS    X1, Y1
-	VMULPS       Y10, Y1, Y1
-	VMOVNTPS     Y1, (SI)
-	VMOVQ        8(DX), X0
-	VPSHUFB      X12, X0, X0
-	VPSRAW       $0x01, X0, X1
-	VPAND        X13, X1, X1
-	VCVTPH2PS    X1, Y1
-	VMULPS       Y10, Y1, Y1
-	VMOVNTPS     Y1, 32(SI)
-	VMOVQ        16(DX), X0
-	VPSHUFB      X12, X0, X0
-	VPSRAW       $0x01, X0, X1
-	VPAND        X13, X1, X1
-	VCVTPH2PS    X1, Y1
-	VMULPS       Y9, Y1, Y1
-	VMOVNTPS     Y1, 64(SI)
-	VMOVQ        24(DX), X0
-	VPSHUFB      X12, X0, X0
-	VPSRAW       $0x01, X0, X1
-	VPAND        X13, X1, X1
-	VCVTPH2PS    X1, Y1
-	VMULPS       Y9, Y1, Y1
-	VMOVNTPS     Y1, 96(SI)
+	VPMOVSXBW    (DX), X0
+	VPSLLW       $0x07, X0, X0
+	VPAND        X13, X0, X0
+	VCVTPH2PS    X0, Y0
+	VMULPS       Y11, Y0, Y0
+	VMOVNTPS     Y0, (SI)
+	VPMOVSXBW    8(DX), X0
+	VPSLLW       $0x07, X0, X0
+	VPAND        X13, X0, X0
+	VCVTPH2PS    X0, Y0
+	VMULPS       Y11, Y0, Y0
+	VMOVNTPS     Y0, 32(SI)
+	VPMOVSXBW    16(DX), X0
+	VPSLLW       $0x07, X0, X0
+	VPAND        X13, X0, X0
+	VCVTPH2PS    X0, Y0
+	VMULPS       Y10, Y0, Y0
+	VMOVNTPS     Y0, 64(SI)
+	VPMOVSXBW    24(DX), X0
+	VPSLLW       $0x07, X0, X0
+	VPAND        X13, X0, X0
+	VCVTPH2PS    X0, Y0
+	VMULPS       Y10, Y0, Y0
+	VMOVNTPS     Y0, 96(SI)
 	ADDQ         $+8, BX
 	SUBQ         $-128, SI
 	ADDQ         $+32, DX
@@ -529,57 +504,53 @@ spread:
 rare:
 	VMOVUPS      (BX), Y0
 	VMULPS       Y0, Y15, Y0
-	VMOVQ        (DX), X1
-	VPSHUFB      X12, X1, X1
-	VPSRAW       $0x01, X1, X2
-	VPAND        X13, X2, X2
-	VCVTPH2PS    X2, Y2
-	VMULPS       Y0, Y2, Y2
+	VPMOVSXBW    (DX), X1
+	VPSLLW       $0x07, X1, X1
+	VPAND        X13, X1, X1
+	VCVTPH2PS    X1, Y1
+	VMULPS       Y0, Y1, Y1
 	VPMOVZXBD    (DX), Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VPAND        Y1, Y0, Y0
-	VPCMPEQD     Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+48(SB), Y3
-	VBLENDVPS    Y0, Y3, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y2
+	VPAND        Y2, Y0, Y0
+	VPCMPEQD     Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VBLENDVPS    Y0, Y3, Y1, Y0
 	VMOVUPS      Y0, (SI)
 	VMOVUPS      32(BX), Y0
 	VMULPS       Y0, Y15, Y0
-	VMOVQ        8(DX), X2
-	VPSHUFB      X12, X2, X2
-	VPSRAW       $0x01, X2, X4
-	VPAND        X13, X4, X4
-	VCVTPH2PS    X4, Y4
-	VMULPS       Y0, Y4, Y4
+	VPMOVSXBW    8(DX), X1
+	VPSLLW       $0x07, X1, X1
+	VPAND        X13, X1, X1
+	VCVTPH2PS    X1, Y1
+	VMULPS       Y0, Y1, Y1
 	VPMOVZXBD    8(DX), Y0
-	VPAND        Y1, Y0, Y0
-	VPCMPEQD     Y1, Y0, Y0
-	VBLENDVPS    Y0, Y3, Y4, Y0
+	VPAND        Y2, Y0, Y0
+	VPCMPEQD     Y2, Y0, Y0
+	VBLENDVPS    Y0, Y3, Y1, Y0
 	VMOVUPS      Y0, 32(SI)
 	VMOVUPS      64(BX), Y0
 	VMULPS       Y0, Y15, Y0
-	VMOVQ        16(DX), X2
-	VPSHUFB      X12, X2, X2
-	VPSRAW       $0x01, X2, X4
-	VPAND        X13, X4, X4
-	VCVTPH2PS    X4, Y4
-	VMULPS       Y0, Y4, Y4
+	VPMOVSXBW    16(DX), X1
+	VPSLLW       $0x07, X1, X1
+	VPAND        X13, X1, X1
+	VCVTPH2PS    X1, Y1
+	VMULPS       Y0, Y1, Y1
 	VPMOVZXBD    16(DX), Y0
-	VPAND        Y1, Y0, Y0
-	VPCMPEQD     Y1, Y0, Y0
-	VBLENDVPS    Y0, Y3, Y4, Y0
+	VPAND        Y2, Y0, Y0
+	VPCMPEQD     Y2, Y0, Y0
+	VBLENDVPS    Y0, Y3, Y1, Y0
 	VMOVUPS      Y0, 64(SI)
 	VMOVUPS      96(BX), Y0
 	VMULPS       Y0, Y15, Y0
-	VMOVQ        24(DX), X2
-	VPSHUFB      X12, X2, X2
-	VPSRAW       $0x01, X2, X4
-	VPAND        X13, X4, X4
-	VCVTPH2PS    X4, Y4
-	VMULPS       Y0, Y4, Y4
+	VPMOVSXBW    24(DX), X1
+	VPSLLW       $0x07, X1, X1
+	VPAND        X13, X1, X1
+	VCVTPH2PS    X1, Y1
+	VMULPS       Y0, Y1, Y1
 	VPMOVZXBD    24(DX), Y0
-	VPAND        Y1, Y0, Y0
-	VPCMPEQD     Y1, Y0, Y0
-	VBLENDVPS    Y0, Y3, Y4, Y0
+	VPAND        Y2, Y0, Y0
+	VPCMPEQD     Y2, Y0, Y0
+	VBLENDVPS    Y0, Y3, Y1, Y0
 	VMOVUPS      Y0, 96(SI)
 	CMPQ         320(SP), $+3
 	JEQ          laneback
@@ -587,7 +558,7 @@ rare:
 	CMPQ         320(SP), $+2
 	JEQ          short2back
 	VBROADCASTSS (BX), Y0
-	VMULPS       Y0, Y15, Y10
+	VMULPS       Y0, Y15, Y11
 	JMP          groupback
 
 // func DequantizeFpE5M2AVX2(y *float32, q *uint8, scale *float32, times float32, groups int, length int, ahead int)
@@ -601,9 +572,9 @@ TEXT ·DequantizeFpE5M2AVX2(SB), $1120-56
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
 	VBROADCASTSS times+24(FP), Y15
-	VBROADCASTSS constantsAVX2<>+52(SB), Y14
-	VMOVUPS      constantsAVX2<>+8(SB), Y13
-	VBROADCASTSS constantsAVX2<>+40(SB), Y12
+	VBROADCASTSS constantsAVX2<>+20(SB), Y14
+	VMOVUPS      constantsAVX2<>+24(SB), Y13
+	VBROADCASTSS constantsAVX2<>+8(SB), Y12
 	MOVQ         groups+32(FP), R11
 	MOVQ         length+40(FP), R12
 	CMPQ         R12, $+1
@@ -1071,7 +1042,7 @@ rare:
 	VCVTPH2PS    X1, Y1
 	VMULPS       Y0, Y1, Y1
 	VCMPPS       $0x07, Y1, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
 	VBLENDVPS    Y0, Y1, Y2, Y0
 	VMOVUPS      Y0, (SI)
 	VMOVUPS      32(BX), Y0
@@ -1530,12 +1501,12 @@ lanestage:
 	JMP  laneloop
 
 DATA constantsAVX2<>+0(SB)/8, $0xbfffbfff80808080
-DATA constantsAVX2<>+8(SB)/8, $0x0380028001800080
-DATA constantsAVX2<>+16(SB)/8, $0x0780068005800480
-DATA constantsAVX2<>+24(SB)/8, $0x0b800a8009800880
-DATA constantsAVX2<>+32(SB)/8, $0x0f800e800d800c80
-DATA constantsAVX2<>+40(SB)/8, $0x0000007fffffffff
-DATA constantsAVX2<>+48(SB)/8, $0x838383837fc00000
+DATA constantsAVX2<>+8(SB)/8, $0x0000007fffffffff
+DATA constantsAVX2<>+16(SB)/8, $0x838383837fc00000
+DATA constantsAVX2<>+24(SB)/8, $0x0380028001800080
+DATA constantsAVX2<>+32(SB)/8, $0x0780068005800480
+DATA constantsAVX2<>+40(SB)/8, $0x0b800a8009800880
+DATA constantsAVX2<>+48(SB)/8, $0x0f800e800d800c80
 DATA constantsAVX2<>+56(SB)/8, $0x0501050104000400
 DATA constantsAVX2<>+64(SB)/8, $0x0d090d090c080c08
 DATA constantsAVX2<>+72(SB)/8, $0x0703070306020602
