@@ -1,6 +1,10 @@
 package formula
 
-import "github.com/lowbit-go/lowbit/gen/ir"
+import (
+	"math"
+
+	"github.com/lowbit-go/lowbit/gen/ir"
+)
 
 // Dequantizing blocks of GGUF files, which package gguf describes. In a kernel codes are bytes; each is one number
 // exactly, and so is its product with a scale, which is rounded before.
@@ -27,17 +31,17 @@ var blockTypes = []struct {
 			func(v *ir.BlockNode) *ir.BlockNode { return v.Mul(d) })
 	}},
 	{"Q4_1", 20, 32, "y = q*d + m", func(b block) {
-		d, m := b.scale(0), b.scale(2)
+		d, m := b.scales(0)
 		b.halves(0, b.Load(4), plain, plainCode, func(v *ir.BlockNode) *ir.BlockNode { return v.MulAdd(d, m) })
 	}},
 	{"Q5_0", 22, 32, "y = (q-16)*d", func(b block) {
 		d := b.scale(0)
-		b.fifths(2, 16, func(q *ir.BlockNode) *ir.BlockNode { return q.Less(b.All(16)).Widen(true) },
-			func(v *ir.BlockNode) *ir.BlockNode { return v.Mul(d) })
+		b.fifths(2, 16, func(q *ir.BlockNode) *ir.BlockNode { return q.Less(b.All(16)).Widen(true) }, d,
+			func(v, d *ir.BlockNode) *ir.BlockNode { return v.Mul(d) })
 	}},
 	{"Q5_1", 24, 32, "y = q*d + m", func(b block) {
-		d, m := b.scale(0), b.scale(2)
-		b.fifths(4, 0, plainCode, func(v *ir.BlockNode) *ir.BlockNode { return v.MulAdd(d, m) })
+		d, m := b.scales(0)
+		b.fifths(4, 0, plainCode, d, func(v, d *ir.BlockNode) *ir.BlockNode { return v.MulAdd(d, m) })
 	}},
 	{"IQ4_NL", 18, 32, "y = V[q]*d", func(b block) {
 		d := b.scale(0)
@@ -53,26 +57,34 @@ var blockTypes = []struct {
 		for i := 0; i < 64; i += 32 {
 			q := b.Load(4 + i/2)
 			low, high := b.values(fp4).Shuffle(b.low(q)), b.values(fp4).Shuffle(b.high(q))
-			b.Store(i, low.Lower(high).Widen(true).Mul(b.Look(i/16)))
-			b.Store(i+16, low.Upper(high).Widen(true).Mul(b.Look(i/16+1)))
+			twos := b.Same(4+i/2, 16, func(i int) byte { return byte(i/16*8 + i%8) }).HighNibbles(func(i int) bool { return i%16 >= 8 })
+			for k, other := range []*ir.BlockNode{low.Lower(high).Widen(true), low.Upper(high).Widen(true)} {
+				b.Store(i+16*k, other.Tabled(b.twosOf(fp4, twos, k), other).Mul(b.Look(i/16+k)))
+			}
 		}
 	}},
 	{"Q2_K", 84, 256, "y = q*(d*s) - dmin*t", func(b block) {
-		d, dmin, s := b.scale(80), b.scale(82), b.Load(0)
+		d, dmin := b.scales(80)
+		s := b.Load(0)
 		scales, least := b.low(s).Widen(false).Mul(d).Stash(), b.high(s).Widen(false).Mul(dmin.Negated()).Stash()
 		b.pairs(16, func(element int, q *ir.BlockNode) {
-			group := element / 16
-			b.Store(element, q.Widen(false).MulAdd(scales.Pick(group), least.Pick(group)))
+			scale, least := scales.Pick(element/16), least.Pick(element/16)
+			other := q.Widen(false).MulAdd(scale, least)
+			b.Store(element, other.Tabled(b.numbers(fours).MulAdd(scale, least).Fourth(b.Spread(16+element/128*32+element%32).Shift32(-element%128/32*2)), other))
 		})
 	}},
 	{"Q3_K", 110, 256, "y = (q-4)*(d*(s-32))", func(b block) {
 		d, s := b.scale(108), b.Load(94) // the scales are two bytes behind
 		low := b.eitherNibble(s.Shuffle(b.from(func(i int) int { return 2 + i%8 })), func(i int) bool { return i >= 8 })
 		high := b.fourths(s.Shuffle(b.from(func(i int) int { return 10 + i%4 })), func(i int) int { return i / 4 })
-		scales := low.Or(high).Less(b.All(32)).Widen(true).Mul(d).Stash()
+		products := low.Or(high).Less(b.All(32)).Widen(true).Mul(d)
+		scales, twos := products.Stash(), products.Mul(b.Each(down)).Stash()
 		b.pairs(32, func(element int, q *ir.BlockNode) {
-			bit := b.Load(element%32).Any(b.All(1<<(element/32)), b.All(4))
-			b.Store(element, q.Or(bit).Less(b.All(4)).Widen(true).Mul(scales.Pick(element/16)))
+			place, group := element/32, element/16
+			other := q.Or(b.Load(element%32).Any(b.All(1<<place), b.All(4))).Less(b.All(4)).Widen(true).Mul(scales.Pick(group))
+			codes := b.LoadTwos(32 + element/128*32).Shift(-2 * (place % 4)).And(b.AllTwos(3))
+			codes = codes.Or(b.LoadTwos(0).Shift(2 - place).And(b.AllTwos(4))).Less(b.AllTwos(4))
+			b.Store(element, other.Tabled(codes.Half(group%2, ir.AtTop).Float().Mul(twos.Pick(group)), other))
 		})
 	}},
 	{"Q4_K", 144, 256, "y = q*(d*s) - dmin*t", func(b block) {
@@ -95,15 +107,17 @@ var blockTypes = []struct {
 				q, bits := b.Load(48+i/2+16*k), b.Load(16+16*k)
 				for half := range 2 {
 					group := i/32 + half
-					b.Store(i+16*k+32*half, b.fifth(q, half, bits.Any(b.All(1<<group), b.All(16)), bits.Test(b.All(1<<group)), 0, plainCode, func(v *ir.BlockNode) *ir.BlockNode {
-						return v.MulAdd(scale(group), least(group))
-					}))
+					value := func(v *ir.BlockNode) *ir.BlockNode { return v.MulAdd(scale(group), least(group)) }
+					codes := nibblesOf(b, b.LoadTwos(48+i/2), half).Or(b.LoadTwos(16).Shift(4 - group).And(b.AllTwos(16)))
+					b.Store(i+16*k+32*half, b.fifth(q, half, bits.Any(b.All(1<<group), b.All(16)), bits.Test(b.All(1<<group)),
+						value(codes.Half(k, ir.AtBottom).Float()), 0, plainCode, value))
 				}
 			}
 		}
 	}},
 	{"Q6_K", 210, 256, "y = (q-32)*(d*s)", func(b block) {
-		scales := b.Load(192).Widen(true).Mul(b.scale(208)).Stash()
+		products := b.Load(192).Widen(true).Mul(b.scale(208))
+		scales, twos := products.Stash(), products.Mul(b.Each(down)).Stash()
 		for i := 0; i < 256; i += 128 {
 			for k := range 2 {
 				high := b.Load(128 + i/4 + 16*k)
@@ -112,8 +126,10 @@ var blockTypes = []struct {
 					for upper, low := range []*ir.BlockNode{b.low(q), b.high(q)} {
 						quarter := 2*upper + half
 						element := i + 32*quarter + 16*k
-						q := low.Or(high.Shift(4 - 2*quarter).And(b.All(0x30))).Less(b.All(32))
-						b.Store(element, q.Widen(true).Mul(scales.Pick(element/16)))
+						up := 4 - 2*quarter
+						other := low.Or(high.Shift(up).And(b.All(0x30))).Less(b.All(32)).Widen(true).Mul(scales.Pick(element / 16))
+						codes := nibblesOf(b, b.LoadTwos(i/2+32*half), upper).Or(b.LoadTwos(128 + i/4).Shift(up).And(b.AllTwos(0x30))).Less(b.AllTwos(32))
+						b.Store(element, other.Tabled(codes.Half(k, ir.AtTop).Float().Mul(twos.Pick(element/16)), other))
 					}
 				}
 			}
@@ -167,6 +183,15 @@ func (b block) scale(off int) *ir.BlockNode {
 	return d
 }
 
+// scales are two float16 that are finite.
+func (b block) scales(off int) (d, m *ir.BlockNode) {
+	d, m = b.Float16(off), b.Float16(off+2)
+	first, second, both := b.Float16s(off)
+	b.Finite(d.Tabled(both, d))
+	b.Finite(m.Tabled(both, m))
+	return d.Tabled(first, d), m.Tabled(second, m)
+}
+
 func (b block) low(q *ir.BlockNode) *ir.BlockNode  { return q.And(b.All(15)) }
 func (b block) high(q *ir.BlockNode) *ir.BlockNode { return q.Shift(-4).And(b.All(15)) }
 
@@ -202,6 +227,9 @@ func plainCode(q *ir.BlockNode) *ir.BlockNode { return q.Widen(false) }
 // plain are the numbers of such codes, and eights those of codes less 8.
 var plain, eights = numbered(0), numbered(-8)
 
+// fours are those of two bits of them.
+var fours = [16]int8{0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3}
+
 // numbered are sixteen numbers from one on.
 func numbered(first int) (t [16]int8) {
 	for i := range t {
@@ -210,26 +238,66 @@ func numbered(first int) (t [16]int8) {
 	return t
 }
 
+// spread are sixteen low nibbles, or the high ones, as integers.
+func spread(bytes *ir.BlockNode, half int) *ir.BlockNode {
+	if half == 1 {
+		return bytes.Shift32(-4)
+	}
+	return bytes.Keep(15)
+}
+
+// nibblesOf are the low nibbles of 32 bytes, or the high ones.
+func nibblesOf(b block, twos *ir.BlockNode, half int) *ir.BlockNode {
+	return twos.Shift(-4 * half).And(b.AllTwos(15))
+}
+
 // nibble is what becomes of the numbers of sixteen low nibbles, or of the high ones: those of a table, of which all sixteen become it, on machines that
-// have such tables.
+// have such tables. With tables of eight they are integers all the way, as bytes widen best while they are loaded, if the numbers are those from one on.
 func (b block) nibble(q *ir.BlockNode, half int, numbers [16]int8, code, value become) *ir.BlockNode {
 	n := b.low(q)
 	if half == 1 {
 		n = b.high(q)
 	}
-	other := value(code(n))
-	return q.Nibble(half == 1, value(b.numbers(numbers))).Tabled(other, other)
+	var eights *ir.BlockNode
+	switch first := numbers[0]; {
+	case numbers != numbered(int(first)):
+		eights = b.twosOf(numbers, b.twoNibbles(q.Off), half)
+	case first != 0:
+		eights = spread(b.Spread(q.Off), half).Plus(int32(first)).Float()
+	default:
+		eights = spread(b.Spread(q.Off), half).Float()
+	}
+	return q.Nibble(half == 1, value(b.numbers(numbers))).Tabled(value(eights), value(code(n)))
 }
 
-// fifth is the same with fifth bits of codes, and where they are; zero is the code whose number is 0.
-func (b block) fifth(q *ir.BlockNode, half int, bits, where *ir.BlockNode, zero int, code, value become) *ir.BlockNode {
+// twoNibbles are the low nibbles of sixteen bytes, then the high ones.
+func (b block) twoNibbles(off int) *ir.BlockNode {
+	return b.Same(off, 16, func(i int) byte { return byte(i % 16) }).HighNibbles(func(i int) bool { return i >= 16 })
+}
+
+// twosOf are the numbers of a table that one of two sixteens says. They have no more bits than fit the upper half of a float32.
+func (b block) twosOf(numbers [16]int8, twos *ir.BlockNode, half int) *ir.BlockNode {
+	part := func(i int) *ir.BlockNode {
+		var t []byte
+		for _, v := range numbers {
+			t = append(t, uint8(math.Float32bits(float32(v))>>(8*i)))
+		}
+		return b.Twos(t).Shuffle(twos)
+	}
+	return part(3).HalfOf(half, part(2))
+}
+
+// down takes a number at the top of integers back.
+const down = 1. / (1 << 24)
+
+// fifth is the same with fifth bits of codes, and where they are; zero is the code whose number is 0. With tables of eight it is eights.
+func (b block) fifth(q *ir.BlockNode, half int, bits, where, eights *ir.BlockNode, zero int, code, value become) *ir.BlockNode {
 	n := b.low(q)
 	if half == 1 {
 		n = b.high(q)
 	}
-	other := value(code(n.Or(bits)))
 	low, high := value(b.numbers(numbered(-zero))), value(b.numbers(numbered(16-zero)))
-	return q.Nibble(half == 1, low).OrOf(high, where).Tabled(other, other)
+	return q.Nibble(half == 1, low).OrOf(high, where).Tabled(eights, value(code(n.Or(bits))))
 }
 
 // numbers are those of a table.
@@ -248,13 +316,19 @@ func (b block) halves(element int, q *ir.BlockNode, numbers [16]int8, code, valu
 	}
 }
 
-// fifths does the same with nibbles that lie behind 32 bits, of which each has the fifth bit of a code.
-func (b block) fifths(off, zero int, code, value become) {
+// fifths does the same with nibbles that lie behind 32 bits, of which each has the fifth bit of a code, times d.
+func (b block) fifths(off, zero int, code become, d *ir.BlockNode, value func(v, d *ir.BlockNode) *ir.BlockNode) {
 	bits, q := b.Load(off), b.Load(off+4)
 	bit := b.from(func(i int) int { return 1 << (i % 8) })
+	twos := b.Same(off, 4, func(i int) byte { return byte(i / 8) }).Any(b.Spots(func(i int) byte { return 1 << (i % 8) }), b.AllTwos(16)).Or(b.twoNibbles(off + 4))
+	place, unit := ir.AtBottom, d
+	if zero > 0 {
+		twos, place, unit = twos.Less(b.AllTwos(byte(zero))), ir.AtTop, d.Mul(b.Each(down))
+	}
 	for half := range 2 {
 		others := bits.Shuffle(b.from(func(i int) int { return 2*half + i/8 }))
-		b.Store(16*half, b.fifth(q, half, others.Any(bit, b.All(16)), b.Sixteen(off+2*half), zero, code, value))
+		b.Store(16*half, b.fifth(q, half, others.Any(bit, b.All(16)), b.Sixteen(off+2*half), value(twos.Half(half, place).Float(), unit), zero, code,
+			func(v *ir.BlockNode) *ir.BlockNode { return value(v, d) }))
 	}
 }
 
@@ -287,7 +361,8 @@ func (b block) fourths(v *ir.BlockNode, which func(i int) int) *ir.BlockNode {
 // scalesOfSix are the products of d and dmin, -dmin for the sum, with the scales and minima of six bits behind them:
 // of each the first four are the low bits of bytes, of which the two above belong to the others.
 func (b block) scalesOfSix() (scale, least func(group int) *ir.BlockNode) {
-	d, dmin, v := b.scale(0), b.scale(2), b.Load(0)
+	d, dmin := b.scales(0)
+	v := b.Load(0)
 	first := func(i int) bool { return i%8 < 4 }
 	// of eight bytes those of the scales, then those of the minima
 	low := v.Shuffle(b.from(func(i int) int {

@@ -47,7 +47,7 @@ func (b *Block) Step(stream string) int {
 type BlockType uint8
 
 // Types: sixteen bytes, sixteen float32, a float32 that is the same for all sixteen, sixteen int32, four times
-// sixteen bytes, and where of sixteen something holds.
+// sixteen bytes, where of sixteen something holds, and twice sixteen bytes in such an order that both widen well.
 const (
 	BlockNone BlockType = iota
 	BlockBytes
@@ -56,6 +56,7 @@ const (
 	BlockInts
 	BlockCodes
 	BlockMask
+	BlockTwos
 )
 
 // BlockOp is an operation of a Block.
@@ -124,6 +125,15 @@ const (
 	BlockSixteen                  // where sixteen bits of the block are 1
 	BlockAmong                    // of sixteen numbers the one that the place of a among fifteen says
 	BlockTabled                   // a on machines that have tables of 32 numbers, b on those of eight, c on others
+	BlockSpread                   // sixteen bytes of the block as integers without a sign
+	BlockLoadTwos                 // twice sixteen bytes of the block
+	BlockSame                     // sixteen bytes of the block twice, or four bytes eight times, in their own order
+	BlockShrEach                  // each 32 bits of a >> a number of b
+	BlockWidenTwos                // one of two sixteens of bytes as integers, at the bottom or at the top
+	BlockFourth                   // of four numbers the one that the low two bits of a say
+	BlockPair                     // two float16 of the block, in turn
+	BlockEven                     // the first of such two as a number
+	BlockOdd                      // the second
 	BlockCarry                    // numbers as the rows before have left them
 	BlockCarried                  // sets those of a to b for the rows behind
 	BlockFinite                   // leaves +0 or -0 in the call's check if a number is finite, and makes it a NaN if it is not
@@ -204,7 +214,7 @@ func (b *Block) All(v byte) *BlockNode {
 
 func (n *BlockNode) bytes(op BlockOp, args ...*BlockNode) *BlockNode {
 	args = append([]*BlockNode{n}, args...)
-	if n.Type != BlockCodes {
+	if n.Type != BlockCodes && n.Type != BlockTwos {
 		n.want("bytes", BlockBytes)
 	}
 	for _, a := range args {
@@ -227,7 +237,7 @@ func (n *BlockNode) Upper32(c *BlockNode) *BlockNode { return n.bytes(BlockUpper
 
 // Shift is n << count, or n >> -count; anything may be shifted in.
 func (n *BlockNode) Shift(count int) *BlockNode {
-	if n.Type != BlockCodes {
+	if n.Type != BlockCodes && n.Type != BlockTwos {
 		n.want("Shift", BlockBytes)
 	}
 	switch {
@@ -271,6 +281,84 @@ func (n *BlockNode) Nibble(high bool, table *BlockNode) *BlockNode {
 	return n.b.add(v)
 }
 
+// Spread is what Load loads, as integers, for machines that have tables of eight numbers; and so are those below.
+func (b *Block) Spread(off int) *BlockNode {
+	b.inside(off, 16)
+	return b.add(BlockNode{Op: BlockSpread, Type: BlockInts, Name: codes, Off: off})
+}
+
+// LoadTwos is what Load loads, and sixteen bytes more.
+func (b *Block) LoadTwos(off int) *BlockNode {
+	b.inside(off, 32)
+	var words []byte
+	for i := range 8 {
+		words = binary.LittleEndian.AppendUint32(words, uint32(i%4*2+i/4))
+	}
+	return b.add(BlockNode{Op: BlockLoadTwos, Type: BlockTwos, Args: []*BlockNode{b.Twos(words)}, Name: codes, Off: off})
+}
+
+// Twos are 32 constants, in the order of the machine, or sixteen twice.
+func (b *Block) Twos(bytes []byte) *BlockNode {
+	return b.add(BlockNode{Op: BlockConst, Type: BlockTwos, Bytes: string(bytes)})
+}
+
+// Spots puts what f has for each of 32 elements in the order of Twos: the first fours of both sixteens' eights, then the second ones.
+func (b *Block) Spots(f func(i int) byte) *BlockNode {
+	bytes := make([]byte, 32)
+	for i := range bytes {
+		bytes[i] = f(i%16/4*8 + i/16*4 + i%4)
+	}
+	return b.Twos(bytes)
+}
+
+// Same is for every one of 32 elements one of 16 bytes of the block, or of 4.
+func (b *Block) Same(off, bytes int, which func(i int) byte) *BlockNode {
+	b.inside(off, bytes)
+	return b.add(BlockNode{Op: BlockSame, Type: BlockTwos, Name: codes, Off: off, Count: bytes}).Shuffle(b.Spots(which))
+}
+
+// HighNibbles has the nibbles above where high says so, the low ones elsewhere.
+func (n *BlockNode) HighNibbles(high func(i int) bool) *BlockNode {
+	n.want("HighNibbles", BlockTwos)
+	counts := n.b.Spots(func(i int) byte {
+		if i%4 == 0 && high(i) {
+			return 4
+		}
+		return 0
+	})
+	shifted := n.b.add(BlockNode{Op: BlockShrEach, Type: BlockTwos, Args: []*BlockNode{n, counts}})
+	return shifted.And(n.b.AllTwos(15))
+}
+
+// AllTwos is 32 times the same byte.
+func (b *Block) AllTwos(v byte) *BlockNode { return b.Twos([]byte(b.All(v).Bytes)) }
+
+// What bytes are as integers.
+const (
+	AtBottom = iota // themselves, without a sign
+	AtTop           // 2^24 times as much, with their sign
+)
+
+// Half has one of two sixteens of bytes as integers.
+func (n *BlockNode) Half(which, place int) *BlockNode {
+	n.want("Half", BlockTwos)
+	return n.b.add(BlockNode{Op: BlockWidenTwos, Type: BlockInts, Args: []*BlockNode{n, n.b.Each(0)}, First: which, Count: place})
+}
+
+// HalfOf has the float32 of one of two sixteens whose upper bytes are those of high and low.
+func (n *BlockNode) HalfOf(which int, low *BlockNode) *BlockNode {
+	n.want("HalfOf", BlockTwos)
+	low.want("HalfOf", BlockTwos)
+	return n.b.add(BlockNode{Op: BlockWidenTwos, Type: BlockFloats, Args: []*BlockNode{n, n.b.Each(0), low}, First: which})
+}
+
+// Fourth is the one of the first four numbers of n that the low two bits of at say.
+func (n *BlockNode) Fourth(at *BlockNode) *BlockNode {
+	n.want("Fourth", BlockFloats)
+	at.want("Fourth", BlockInts)
+	return n.b.add(BlockNode{Op: BlockFourth, Type: BlockFloats, Args: []*BlockNode{at, n}})
+}
+
 // Test says where bytes have a bit, on such machines, and Sixteen where the bits at an offset are 1.
 func (n *BlockNode) Test(bits *BlockNode) *BlockNode {
 	n.want("Test", BlockBytes)
@@ -295,6 +383,16 @@ func (n *BlockNode) OrOf(table, where *BlockNode) *BlockNode {
 func (b *Block) Float16(off int) *BlockNode {
 	b.inside(off, 2)
 	return b.add(BlockNode{Op: BlockFloat16, Type: BlockNumber, Name: codes, Off: off})
+}
+
+// Float16s are the two at an offset, as numbers, for machines that have tables of eight; both is finite if they are.
+func (b *Block) Float16s(off int) (first, second, both *BlockNode) {
+	b.inside(off, 4)
+	both = b.add(BlockNode{Op: BlockPair, Type: BlockNumber, Name: codes, Off: off})
+	of := func(op BlockOp) *BlockNode {
+		return b.add(BlockNode{Op: op, Type: BlockNumber, Args: []*BlockNode{both}})
+	}
+	return of(BlockEven), of(BlockOdd), both
 }
 
 // Look is the number of the table that the byte at an offset says.

@@ -69,7 +69,11 @@ func (n *BlockNode) floats(op BlockOp, c *BlockNode) *BlockNode {
 	if c.Type != BlockNumber {
 		c.want("arithmetic", BlockFloats)
 	}
-	return n.b.add(BlockNode{Op: op, Type: BlockFloats, Args: []*BlockNode{n, c}})
+	t := BlockFloats
+	if n.Type == BlockNumber {
+		t = c.Type
+	}
+	return n.b.add(BlockNode{Op: op, Type: t, Args: []*BlockNode{n, c}})
 }
 
 func (n *BlockNode) Add(c *BlockNode) *BlockNode { return n.floats(BlockAdd, c) }
@@ -152,11 +156,20 @@ func (n *BlockNode) Plus(v int32) *BlockNode {
 	return n.b.add(BlockNode{Op: BlockPlus, Type: BlockInts, Args: []*BlockNode{n, n.b.Bits(uint32(v))}})
 }
 
+// Keep has some bits of integers alone.
+func (n *BlockNode) Keep(bits uint32) *BlockNode {
+	n.want("Keep", BlockInts)
+	return n.b.add(BlockNode{Op: BlockAnd, Type: BlockInts, Args: []*BlockNode{n, n.b.Bits(bits)}})
+}
+
 // Shift32 is n << count, or n >> -count with zeros.
 func (n *BlockNode) Shift32(count int) *BlockNode {
 	n.want("Shift32", BlockInts)
 	op := BlockShl32
-	if count < 0 {
+	switch {
+	case count == 0:
+		return n
+	case count < 0:
 		op, count = BlockShr32, -count
 	}
 	return n.b.add(BlockNode{Op: op, Type: BlockInts, Args: []*BlockNode{n}, Off: count})

@@ -83,8 +83,10 @@ func (b *Block) Among(v *BlockNode, places [15]float32, values [16]float32) *Blo
 
 // Tabled is n, of tables of 32 numbers, where a machine has those, eights where it has those of eight, and otherwise what gives the same.
 func (n *BlockNode) Tabled(eights, otherwise *BlockNode) *BlockNode {
-	n.want("Tabled", BlockFloats)
-	return n.b.add(BlockNode{Op: BlockTabled, Type: BlockFloats, Args: []*BlockNode{n, eights, otherwise}})
+	if n.Type != BlockNumber {
+		n.want("Tabled", BlockFloats)
+	}
+	return n.b.add(BlockNode{Op: BlockTabled, Type: n.Type, Args: []*BlockNode{n, eights, otherwise}})
 }
 
 // Try is number i of the try.

@@ -17,7 +17,7 @@ func (m *Machine) CountDown(r plan.GPR, l string) {
 }
 
 // StoreCheck stores a number.
-func (m *Machine) StoreCheck(p plan.GPR, check int) {
+func (m *Machine) StoreCheck(p plan.GPR, check int, _ bool) {
 	m.STR(asm.S, asm.At(asm.R(p), 0), asm.V(check))
 }
 

@@ -22,11 +22,11 @@ type BlockMachine interface {
 	// operands' registers. What is in memory is at: of a listed number, where the table is too. A BlockFinite has two
 	// more operands, the check and zeros, a BlockSum one, the sum. What a BlockCopy is copied to is at table.
 	LowerBlock(s *Seg, n *ir.BlockNode, part int, args []V, at, table Addr) V
-	CountDown(r GPR, label string)        // takes one from a general register and jumps if something is left
-	StoreCheck(p GPR, check int)          // stores the first number of a register
-	BlockConstant(n *ir.BlockNode) string // bytes of a register that a node has as its last operand, none if there are none
-	BlockTables() int                     // how many numbers the tables have for which it has instructions: 32, 8 or none
-	BlockFolds(n *ir.BlockNode) int       // the most operands, from the last one on, of which one may be at an address, so that args lacks it
+	CountDown(r GPR, label string)         // takes one from a general register and jumps if something is left
+	StoreCheck(p GPR, check int, two bool) // stores the first number of a register, or the sum of two
+	BlockConstant(n *ir.BlockNode) string  // bytes of a register that a node has as its last operand, none if there are none
+	BlockTables() int                      // how many numbers the tables have for which it has instructions: 32, 8 or none
+	BlockFolds(n *ir.BlockNode) int        // the most operands, from the last one on, of which one may be at an address, so that args lacks it
 }
 
 // blockArgs are the arguments of such a kernel.
@@ -64,7 +64,7 @@ type blocks struct {
 	roots             []*ir.BlockNode
 	wanted            map[*ir.BlockNode]bool // what they are computed from
 	uses              map[int]int            // of each node
-	rare              int                    // uses of a constant that has no register
+	rare              map[int]bool           // constants that have no register
 	abreast           bool                   // the registers of a row go side by side
 	at                map[string]GPR         // the arguments
 }
@@ -92,7 +92,7 @@ func GenerateBlock(k *ir.Kernel, m BlockMachine) error {
 		return err
 	}
 
-	f := &Func{Kernel: k, Name: k.Name + m.Name(), Args: args, Frame: 64 * k.Block.Stashes}
+	f := &Func{Kernel: k, Name: k.Name + m.Name(), Args: args, Frame: b.frame()}
 	f.Doc = strings.Split(f.Name+" "+k.Doc, "\n")
 	m.Begin(f)
 	var names []string
@@ -114,16 +114,26 @@ func GenerateBlock(k *ir.Kernel, m BlockMachine) error {
 	m.CountDown(b.at["n"], "loop")
 	b.after.print(places[b.after])
 	if b.checks() {
-		m.StoreCheck(b.at["check"], places[b.body][b.check])
+		m.StoreCheck(b.at["check"], places[b.body][b.check], b.paired())
 	}
 	m.Ret()
 	return nil
 }
 
 func newBlocks(k *ir.Kernel, block *ir.Block, m BlockMachine, registers int) *blocks {
-	b := &blocks{planner: &planner{k: k, m: m}, m: m, block: block, registers: registers, uses: map[int]int{}, at: map[string]GPR{}}
+	b := &blocks{planner: &planner{k: k, m: m}, m: m, block: block, registers: registers, uses: map[int]int{}, rare: map[int]bool{}, at: map[string]GPR{}}
 	b.roots = slices.DeleteFunc(slices.Clone(block.Nodes), func(n *ir.BlockNode) bool { return !n.Root() })
 	b.wanted = map[*ir.BlockNode]bool{}
+	checked := map[*ir.BlockNode]bool{}
+	b.roots = slices.DeleteFunc(b.roots, func(n *ir.BlockNode) bool { // what is checked already
+		if n.Op != ir.BlockFinite {
+			return false
+		}
+		number := b.chosen(n.Args[0])
+		again := checked[number]
+		checked[number] = true
+		return again
+	})
 	for _, n := range b.roots {
 		b.want(n)
 	}
@@ -133,6 +143,16 @@ func newBlocks(k *ir.Kernel, block *ir.Block, m BlockMachine, registers int) *bl
 		}
 	}
 	return b
+}
+
+// frame is how much of it the machine needs.
+func (b *blocks) frame() (bytes int) {
+	for n := range b.wanted {
+		if n.Op == ir.BlockStash {
+			bytes = max(bytes, n.Off+64)
+		}
+	}
+	return bytes
 }
 
 // want notes a node and what it is computed from.
@@ -150,13 +170,26 @@ func (b *blocks) args(n *ir.BlockNode) []*ir.BlockNode {
 	if n.Op != ir.BlockTabled {
 		return n.Args
 	}
+	return []*ir.BlockNode{b.chosen(n)}
+}
+
+// chosen is a node, or what the machine has instead.
+func (b *blocks) chosen(n *ir.BlockNode) *ir.BlockNode {
+	if n.Op != ir.BlockTabled {
+		return n
+	}
 	switch b.m.BlockTables() {
 	case 32:
-		return n.Args[:1]
+		return n.Args[0]
 	case 8:
-		return n.Args[1:2]
+		return n.Args[1]
 	}
-	return n.Args[2:]
+	return n.Args[2]
+}
+
+// paired tells whether there are checks of two numbers.
+func (b *blocks) paired() bool {
+	return slices.ContainsFunc(b.roots, func(n *ir.BlockNode) bool { return n.Op == ir.BlockFinite && b.chosen(n.Args[0]).Op == ir.BlockPair })
 }
 
 // allocate gives all values registers; what is used least is loaded where it is used, if there are too few.
@@ -167,12 +200,21 @@ func (b *blocks) allocate() (places map[*Seg]assignment, err error) {
 		return places, nil
 	}
 	b.abreast = false
+	constants := slices.DeleteFunc(slices.Clone(b.block.Nodes), func(n *ir.BlockNode) bool { return !b.wanted[n] || !b.throughout(n) })
+	slices.SortStableFunc(constants, func(n, o *ir.BlockNode) int { return b.uses[n.ID] - b.uses[o.ID] })
 	for !b.place(places) {
-		if b.rare++; b.rare > len(b.block.Nodes) {
+		if len(constants) == 0 {
 			return nil, b.fail("registers ran out")
 		}
+		b.rare[constants[0].ID] = true
+		constants = constants[1:]
 	}
 	return places, nil
+}
+
+// throughout tells whether a node has a register all the time, if there are enough.
+func (b *blocks) throughout(n *ir.BlockNode) bool {
+	return constant(n) || n.Op == ir.BlockElement && b.block.Groups > 0
 }
 
 // place builds the segments and gives their values registers, if there are enough.
@@ -261,7 +303,7 @@ func (b *blocks) parts(n *ir.BlockNode) int {
 	case ir.BlockConst, ir.BlockFinite, ir.BlockPut, ir.BlockPutBytes, ir.BlockCopy:
 		return 1
 	}
-	if n.Type == ir.BlockBytes || n.Type == ir.BlockNumber {
+	if n.Type == ir.BlockBytes || n.Type == ir.BlockTwos || n.Type == ir.BlockNumber {
 		return 1
 	}
 	return b.registers
@@ -276,6 +318,10 @@ func (b *blocks) needs(n *ir.BlockNode, part, operand int) (first, last int) {
 			return 0, 0
 		}
 		return 0, registers
+	case ir.BlockFourth:
+		if operand == 1 { // the four numbers are in the first
+			return 0, 1
+		}
 	case ir.BlockPut:
 		return n.First * registers / 4, (n.First+n.Count-1)*registers/4 + 1
 	}
@@ -294,19 +340,16 @@ func constant(n *ir.BlockNode) bool {
 // demand returns the register of a part of a node, emitting what is not there yet.
 func (b *blocks) demand(n *ir.BlockNode, part int) V {
 	if n.Op == ir.BlockTabled {
-		return b.demand(b.args(n)[0], part)
+		return b.demand(b.chosen(n), part)
 	}
 	part = min(part, b.parts(n)-1)
 	s, key := b.body, [2]int{n.ID, part}
 	anew := false
-	switch n.Op {
-	case ir.BlockCarry:
+	switch {
+	case n.Op == ir.BlockCarry:
 		s = b.call
-	case ir.BlockConst, ir.BlockEach, ir.BlockLane, ir.BlockElement:
-		if n.Op == ir.BlockElement && b.block.Groups == 0 {
-			break
-		}
-		if anew = n.ID >= 0 && b.uses[n.ID] <= b.rare; !anew {
+	case b.throughout(n):
+		if anew = b.rare[n.ID]; !anew {
 			s = b.call
 		}
 	}

@@ -20,8 +20,11 @@ func (m *Machine) CountDown(r plan.GPR, l string) {
 	m.i("JNE", operand.LabelRef(l))
 }
 
-// StoreCheck stores a number.
-func (m *Machine) StoreCheck(p plan.GPR, check int) {
+// StoreCheck stores a number, or the sum of two.
+func (m *Machine) StoreCheck(p plan.GPR, check int, two bool) {
+	if two {
+		m.i("VHADDPS", xs[check], xs[check], xs[check])
+	}
 	m.i("VMOVSS", xs[check], operand.Mem{Base: gprs[p]})
 }
 
@@ -88,7 +91,7 @@ func (m *Machine) LowerBlock(s *plan.Seg, n *ir.BlockNode, part int, args []plan
 		return op(func(d int, _ []int) { m.i("VMOVUPS", m.mem(at, 0), xs[d]) })
 	case ir.BlockConst:
 		bytes := n.Bytes
-		if len(n.Bytes) == 16 && n.Type == ir.BlockCodes {
+		if len(n.Bytes) == 16 && n.Type != ir.BlockBytes {
 			bytes = strings.Repeat(n.Bytes, m.Width()/4)
 		}
 		return op(func(d int, _ []int) { m.i("VMOVUPS", m.constant(bytes), m.ofType(n.Type, d)) })
@@ -134,6 +137,28 @@ func (m *Machine) LowerBlock(s *plan.Seg, n *ir.BlockNode, part int, args []plan
 			m.i("VPBROADCASTW", m.mem(at, 0), words)
 			m.i("VCVTPH2PS", words, m.vec(d))
 		})
+	case ir.BlockPair:
+		return op(func(d int, _ []int) {
+			m.i("VPBROADCASTD", m.mem(at, 0), xs[d])
+			m.i("VCVTPH2PS", xs[d], m.vec(d))
+		})
+	case ir.BlockEven:
+		return op(func(d int, u []int) { m.i("VMOVSLDUP", m.vec(u[0]), m.vec(d)) })
+	case ir.BlockOdd:
+		return op(func(d int, u []int) { m.i("VMOVSHDUP", m.vec(u[0]), m.vec(d)) })
+	case ir.BlockSpread:
+		return op(func(d int, _ []int) { m.i("VPMOVZXBD", m.mem(at, m.Width()*part), m.vec(d)) })
+	case ir.BlockLoadTwos:
+		return op(func(d int, u []int) { m.i("VPERMD", m.mem(at, 0), m.vec(u[0]), m.vec(d)) })
+	case ir.BlockSame:
+		name := map[int]string{4: "VPBROADCASTD", 16: "VBROADCASTI128"}[n.Count]
+		return op(func(d int, _ []int) { m.i(name, m.mem(at, 0), m.vec(d)) })
+	case ir.BlockShrEach:
+		return op(func(d int, u []int) { m.i("VPSRLVD", m.vec(u[1]), m.vec(u[0]), m.vec(d)) })
+	case ir.BlockWidenTwos:
+		return m.widenTwos(s, n, part, args)
+	case ir.BlockFourth:
+		return op(func(d int, u []int) { m.i("VPERMILPS", m.vec(u[0]), m.vec(u[1]), m.vec(d)) })
 	case ir.BlockListed:
 		return op(func(d int, _ []int) {
 			m.i("MOVBLZX", m.mem(at, 0), scratch.As32())
@@ -157,6 +182,14 @@ func (m *Machine) LowerBlock(s *plan.Seg, n *ir.BlockNode, part int, args []plan
 	case ir.BlockSqrt:
 		return op(func(d int, u []int) { m.i("VSQRTPS", m.vec(u[0]), m.vec(d)) })
 	case ir.BlockMulAdd:
+		if n.Args[0].Op == ir.BlockConst && !m.wide {
+			return s.OpTied(plan.Vec, func(d int, u []int) {
+				if d != u[0] {
+					m.i("VMOVUPS", m.vec(u[0]), m.vec(d))
+				}
+				m.i("VFMADD231PS", m.vec(u[2]), m.vec(u[1]), m.vec(d))
+			}, args[2], args[0], args[1])
+		}
 		return s.OpTied(plan.Vec, func(d int, u []int) {
 			if d != u[0] {
 				m.i("VMOVUPS", m.vec(u[0]), m.vec(d))
@@ -217,6 +250,29 @@ func (m *Machine) nibble(s *plan.Seg, n *ir.BlockNode, args []plan.V) plan.V {
 		}
 		m.i("VPERMPS", m.vec(u[2]), m.vec(u[1]), ks[u[3]], m.vec(d))
 	}, v, at, args[2], args[3])
+}
+
+// widenTwos puts bytes beside zeros, or beside the bytes below, and then beside zeros again.
+func (m *Machine) widenTwos(s *plan.Seg, n *ir.BlockNode, part int, args []plan.V) plan.V {
+	beside := func(name string, low, high plan.V) plan.V {
+		return s.Op(plan.Vec, func(d int, u []int) { m.i(name, m.vec(u[1]), m.vec(u[0]), m.vec(d)) }, low, high)
+	}
+	v, zero := args[0], args[1]
+	words := s.OnceOf(n, 0, func() plan.V {
+		name := [...]string{"VPUNPCKLBW", "VPUNPCKHBW"}[n.First]
+		switch {
+		case len(args) > 2:
+			return beside(name, args[2], v)
+		case n.Count == ir.AtBottom:
+			return beside(name, v, zero)
+		}
+		return beside(name, zero, v)
+	})
+	name := [...]string{"VPUNPCKLWD", "VPUNPCKHWD"}[part]
+	if n.Type == ir.BlockInts && n.Count == ir.AtBottom {
+		return beside(name, words, zero)
+	}
+	return beside(name, zero, words)
 }
 
 // among looks for the place of v among fifteen by halves: four comparisons, each with what the ones before say. A comparison that holds is -1, so that those

@@ -82,9 +82,15 @@ TEXT ·BlockParamsQ4_0AVX2(SB), NOSPLIT, $0-64
 	MOVQ         params+40(FP), R9
 	MOVQ         sums+48(FP), R10
 	MOVQ         n+56(FP), R11
-	VBROADCASTSS constantsAVX2<>+20(SB), Y15
-	VXORPS       Y14, Y14, Y14
-	VXORPS       Y13, Y13, Y13
+	VMOVUPS      (R9), Y15
+	VBROADCASTSS constantsAVX2<>+4(SB), Y14
+	VBROADCASTSS constantsAVX2<>+16(SB), Y13
+	VBROADCASTSS constantsAVX2<>+12(SB), Y12
+	VBROADCASTSS constantsAVX2<>+20(SB), Y11
+	VBROADCASTSS constantsAVX2<>+24(SB), Y10
+	VXORPS       Y9, Y9, Y9
+	VMOVUPS      32(R9), Y8
+	VXORPS       Y7, Y7, Y7
 
 loop:
 	VMOVUPS      (BX), Y0
@@ -93,56 +99,46 @@ loop:
 	VMOVUPS      (R8), Y2
 	VCMPPS       $0x1d, Y2, Y1, Y3
 	VBLENDVPS    Y3, Y0, Y2, Y3
-	VMOVUPS      (R9), Y4
-	VMULPS       Y4, Y3, Y4
+	VMULPS       Y15, Y3, Y4
 	VCVTPS2PH    $0x00, Y4, (DI)
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
-	VPAND        Y5, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+16(SB), Y6
-	VCMPPS       $0x1d, Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
-	VDIVPS       Y4, Y6, Y6
-	VBLENDVPS    Y5, Y6, Y15, Y5
+	VPAND        Y14, Y4, Y5
+	VCMPPS       $0x1d, Y13, Y5, Y5
+	VDIVPS       Y4, Y12, Y6
+	VBLENDVPS    Y5, Y6, Y11, Y5
 	VMOVUPS      Y5, (SI)
 	VCMPPS       $0x1d, Y1, Y2, Y1
 	VBLENDVPS    Y1, Y2, Y0, Y1
 	VCMPPS       $0x1d, Y1, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+24(SB), Y0
-	VBLENDVPS    Y3, Y15, Y0, Y3
-	VMULPS       Y15, Y4, Y4
+	VBLENDVPS    Y3, Y11, Y10, Y3
+	VMULPS       Y11, Y4, Y4
 	VADDPS       Y4, Y3, Y3
-	VMULPS       Y15, Y5, Y5
+	VMULPS       Y11, Y5, Y5
 	VADDPS       Y5, Y3, Y3
 	VMOVUPS      Y3, (DX)
-	VADDPS       Y3, Y14, Y14
+	VADDPS       Y3, Y9, Y9
 	VMOVUPS      32(BX), Y0
 	VBROADCASTSS constantsAVX2<>+0(SB), Y1
 	VMULPS       Y1, Y0, Y1
 	VMOVUPS      32(R8), Y2
 	VCMPPS       $0x1d, Y2, Y1, Y3
 	VBLENDVPS    Y3, Y0, Y2, Y3
-	VMOVUPS      32(R9), Y4
-	VMULPS       Y4, Y3, Y4
+	VMULPS       Y8, Y3, Y4
 	VCVTPS2PH    $0x00, Y4, 16(DI)
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
-	VPAND        Y5, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+16(SB), Y6
-	VCMPPS       $0x1d, Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
-	VDIVPS       Y4, Y6, Y6
-	VBLENDVPS    Y5, Y6, Y15, Y5
+	VPAND        Y14, Y4, Y5
+	VCMPPS       $0x1d, Y13, Y5, Y5
+	VDIVPS       Y4, Y12, Y6
+	VBLENDVPS    Y5, Y6, Y11, Y5
 	VMOVUPS      Y5, 32(SI)
 	VCMPPS       $0x1d, Y1, Y2, Y1
 	VBLENDVPS    Y1, Y2, Y0, Y1
 	VCMPPS       $0x1d, Y1, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+24(SB), Y0
-	VBLENDVPS    Y3, Y15, Y0, Y3
-	VMULPS       Y15, Y4, Y4
+	VBLENDVPS    Y3, Y11, Y10, Y3
+	VMULPS       Y11, Y4, Y4
 	VADDPS       Y4, Y3, Y3
-	VMULPS       Y15, Y5, Y5
+	VMULPS       Y11, Y5, Y5
 	VADDPS       Y5, Y3, Y3
 	VMOVUPS      Y3, 32(DX)
-	VADDPS       Y3, Y13, Y13
+	VADDPS       Y3, Y7, Y7
 	ADDQ         $+32, DI
 	ADDQ         $+64, SI
 	ADDQ         $+64, DX
@@ -150,8 +146,8 @@ loop:
 	ADDQ         $+64, R8
 	DECQ         R11
 	JNE          loop
-	VMOVUPS      Y14, (R10)
-	VMOVUPS      Y13, 32(R10)
+	VMOVUPS      Y9, (R10)
+	VMOVUPS      Y7, 32(R10)
 	VZEROUPPER
 	RET
 
@@ -326,9 +322,15 @@ TEXT ·BlockParamsNVFP4AVX2(SB), NOSPLIT, $0-64
 	MOVQ         sums+48(FP), R10
 	MOVQ         n+56(FP), R11
 	VBROADCASTSS constantsAVX2<>+48(SB), Y15
-	VBROADCASTSS constantsAVX2<>+20(SB), Y14
-	VXORPS       Y13, Y13, Y13
-	VXORPS       Y12, Y12, Y12
+	VBROADCASTSS constantsAVX2<>+52(SB), Y14
+	VBROADCASTSS constantsAVX2<>+56(SB), Y13
+	VBROADCASTSS constantsAVX2<>+60(SB), Y12
+	VBROADCASTSS constantsAVX2<>+64(SB), Y11
+	VBROADCASTSS constantsAVX2<>+68(SB), Y10
+	VBROADCASTSS constantsAVX2<>+72(SB), Y9
+	VBROADCASTSS constantsAVX2<>+20(SB), Y8
+	VXORPS       Y7, Y7, Y7
+	VXORPS       Y6, Y6, Y6
 
 loop:
 	VMOVUPS      (BX), Y0
@@ -337,102 +339,90 @@ loop:
 	VMAXPS       Y1, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y1
 	VPAND        Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+52(SB), Y1
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
 	VDIVPS       Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+56(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y1
 	VMINPS       Y1, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+60(SB), Y2
-	VCMPPS       $0x1d, Y2, Y1, Y2
-	VBROADCASTSS constantsAVX2<>+64(SB), Y3
+	VCMPPS       $0x1d, Y15, Y1, Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
 	VCMPPS       $0x1d, Y3, Y1, Y3
-	VBROADCASTSS constantsAVX2<>+68(SB), Y4
+	VBROADCASTSS constantsAVX2<>+88(SB), Y4
 	VPADDD       Y4, Y1, Y4
 	VPSRLD       $0x14, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+72(SB), Y5
+	VBROADCASTSS constantsAVX2<>+92(SB), Y5
 	VPADDD       Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+76(SB), Y5
+	VBROADCASTSS constantsAVX2<>+96(SB), Y5
 	VBLENDVPS    Y3, Y5, Y4, Y3
-	VBROADCASTSS constantsAVX2<>+80(SB), Y4
+	VBROADCASTSS constantsAVX2<>+100(SB), Y4
 	VMULPS       Y4, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+84(SB), Y4
-	VADDPS       Y4, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y4
-	VMINPS       Y4, Y1, Y1
+	VADDPS       Y14, Y1, Y1
+	VMINPS       Y13, Y1, Y1
 	VCVTTPS2DQ   Y1, Y1
 	VBLENDVPS    Y2, Y3, Y1, Y4
 	VMOVUPS      Y4, (DI)
 	VPSLLD       $0x14, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+92(SB), Y4
-	VPADDD       Y4, Y3, Y3
+	VPADDD       Y12, Y3, Y3
 	VCVTDQ2PS    Y1, Y1
-	VMULPS       Y15, Y1, Y1
+	VMULPS       Y11, Y1, Y1
 	VBLENDVPS    Y2, Y3, Y1, Y2
-	VCMPPS       $0x1d, Y15, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+96(SB), Y3
-	VDIVPS       Y2, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+100(SB), Y2
-	VPADDD       Y2, Y3, Y3
-	VBLENDVPS    Y1, Y3, Y14, Y1
+	VCMPPS       $0x1d, Y11, Y2, Y1
+	VDIVPS       Y2, Y10, Y2
+	VPADDD       Y9, Y2, Y2
+	VBLENDVPS    Y1, Y2, Y8, Y1
 	VMOVUPS      Y1, (SI)
 	VBROADCASTSS constantsAVX2<>+104(SB), Y1
 	VCMPPS       $0x1d, Y0, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+24(SB), Y2
-	VBLENDVPS    Y1, Y14, Y2, Y1
-	VMULPS       Y14, Y0, Y0
+	VBLENDVPS    Y1, Y8, Y2, Y1
+	VMULPS       Y8, Y0, Y0
 	VADDPS       Y0, Y1, Y1
 	VMOVUPS      Y1, (DX)
-	VADDPS       Y1, Y13, Y13
+	VADDPS       Y1, Y7, Y7
 	VMOVUPS      32(BX), Y0
 	VBROADCASTSS constantsAVX2<>+0(SB), Y1
 	VMULPS       32(R8), Y1, Y1
 	VMAXPS       Y1, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y1
 	VPAND        Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+52(SB), Y1
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
 	VDIVPS       Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+56(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y1
 	VMINPS       Y1, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+60(SB), Y2
-	VCMPPS       $0x1d, Y2, Y1, Y2
-	VBROADCASTSS constantsAVX2<>+64(SB), Y3
+	VCMPPS       $0x1d, Y15, Y1, Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
 	VCMPPS       $0x1d, Y3, Y1, Y3
-	VBROADCASTSS constantsAVX2<>+68(SB), Y4
+	VBROADCASTSS constantsAVX2<>+88(SB), Y4
 	VPADDD       Y4, Y1, Y4
 	VPSRLD       $0x14, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+72(SB), Y5
+	VBROADCASTSS constantsAVX2<>+92(SB), Y5
 	VPADDD       Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+76(SB), Y5
+	VBROADCASTSS constantsAVX2<>+96(SB), Y5
 	VBLENDVPS    Y3, Y5, Y4, Y3
-	VBROADCASTSS constantsAVX2<>+80(SB), Y4
+	VBROADCASTSS constantsAVX2<>+100(SB), Y4
 	VMULPS       Y4, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+84(SB), Y4
-	VADDPS       Y4, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y4
-	VMINPS       Y4, Y1, Y1
+	VADDPS       Y14, Y1, Y1
+	VMINPS       Y13, Y1, Y1
 	VCVTTPS2DQ   Y1, Y1
 	VBLENDVPS    Y2, Y3, Y1, Y4
 	VMOVUPS      Y4, 32(DI)
 	VPSLLD       $0x14, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+92(SB), Y4
-	VPADDD       Y4, Y3, Y3
+	VPADDD       Y12, Y3, Y3
 	VCVTDQ2PS    Y1, Y1
-	VMULPS       Y15, Y1, Y1
+	VMULPS       Y11, Y1, Y1
 	VBLENDVPS    Y2, Y3, Y1, Y2
-	VCMPPS       $0x1d, Y15, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+96(SB), Y3
-	VDIVPS       Y2, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+100(SB), Y2
-	VPADDD       Y2, Y3, Y3
-	VBLENDVPS    Y1, Y3, Y14, Y1
+	VCMPPS       $0x1d, Y11, Y2, Y1
+	VDIVPS       Y2, Y10, Y2
+	VPADDD       Y9, Y2, Y2
+	VBLENDVPS    Y1, Y2, Y8, Y1
 	VMOVUPS      Y1, 32(SI)
 	VBROADCASTSS constantsAVX2<>+104(SB), Y1
 	VCMPPS       $0x1d, Y0, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+24(SB), Y2
-	VBLENDVPS    Y1, Y14, Y2, Y1
-	VMULPS       Y14, Y0, Y0
+	VBLENDVPS    Y1, Y8, Y2, Y1
+	VMULPS       Y8, Y0, Y0
 	VADDPS       Y0, Y1, Y1
 	VMOVUPS      Y1, 32(DX)
-	VADDPS       Y1, Y12, Y12
+	VADDPS       Y1, Y6, Y6
 	ADDQ         $+64, DI
 	ADDQ         $+64, SI
 	ADDQ         $+64, DX
@@ -440,8 +430,8 @@ loop:
 	ADDQ         $+64, R8
 	DECQ         R11
 	JNE          loop
-	VMOVUPS      Y13, (R10)
-	VMOVUPS      Y12, 32(R10)
+	VMOVUPS      Y7, (R10)
+	VMOVUPS      Y6, 32(R10)
 	VZEROUPPER
 	RET
 
@@ -841,7 +831,7 @@ TEXT ·QuantizeBlocksQ4_1AVX2(SB), NOSPLIT, $0-56
 	MOVQ         scales+32(FP), R8
 	MOVQ         minima+40(FP), R9
 	MOVQ         n+48(FP), R10
-	VBROADCASTSS constantsAVX2<>+84(SB), Y15
+	VBROADCASTSS constantsAVX2<>+52(SB), Y15
 	VMOVUPS      constantsAVX2<>+116(SB), Y14
 
 loop:
@@ -993,8 +983,9 @@ TEXT ·QuantizeBlocksQ5_1AVX2(SB), NOSPLIT, $0-56
 	MOVQ         scales+32(FP), R8
 	MOVQ         minima+40(FP), R9
 	MOVQ         n+48(FP), R10
-	VBROADCASTSS constantsAVX2<>+84(SB), Y15
+	VBROADCASTSS constantsAVX2<>+52(SB), Y15
 	VMOVUPS      constantsAVX2<>+116(SB), Y14
+	VMOVUPS      constantsAVX2<>+152(SB), Y13
 
 loop:
 	VMOVUPS      (SI), Y0
@@ -1129,18 +1120,14 @@ loop:
 	MOVW         AX, 54(DI)
 	SHRQ         $0x10, AX
 	MOVW         AX, 78(DI)
-	VMOVUPS      constantsAVX2<>+152(SB), Y2
-	VPAND        Y2, Y0, Y0
-	VMOVUPS      constantsAVX2<>+152(SB), Y2
-	VPAND        Y2, Y8, Y8
+	VPAND        Y13, Y0, Y0
+	VPAND        Y13, Y8, Y8
 	VPSLLW       $0x04, Y8, Y8
 	VPOR         Y8, Y0, Y0
 	VMOVUPS      X0, 8(DI)
 	VEXTRACTF128 $0x01, Y0, 32(DI)
-	VMOVUPS      constantsAVX2<>+152(SB), Y0
-	VPAND        Y0, Y3, Y3
-	VMOVUPS      constantsAVX2<>+152(SB), Y0
-	VPAND        Y0, Y1, Y1
+	VPAND        Y13, Y3, Y3
+	VPAND        Y13, Y1, Y1
 	VPSLLW       $0x04, Y1, Y1
 	VPOR         Y1, Y3, Y3
 	VMOVUPS      X3, 56(DI)
@@ -1777,13 +1764,13 @@ DATA constantsAVX2<>+16(SB)/8, $0x0000000000000001
 DATA constantsAVX2<>+24(SB)/8, $0x7f8000007fc00000
 DATA constantsAVX2<>+32(SB)/8, $0x3e800000417fffff
 DATA constantsAVX2<>+40(SB)/8, $0x3fffffd302800000
-DATA constantsAVX2<>+48(SB)/8, $0x40c000003b000000
-DATA constantsAVX2<>+56(SB)/8, $0x3c80000043e00000
-DATA constantsAVX2<>+64(SB)/8, $0x0008000043780000
-DATA constantsAVX2<>+72(SB)/8, $0x0000007efffffc40
-DATA constantsAVX2<>+80(SB)/8, $0x3f00000044000000
-DATA constantsAVX2<>+88(SB)/8, $0x3c00000040f00000
-DATA constantsAVX2<>+96(SB)/8, $0xffffffff40800000
+DATA constantsAVX2<>+48(SB)/8, $0x3f0000003c800000
+DATA constantsAVX2<>+56(SB)/8, $0x3c00000040f00000
+DATA constantsAVX2<>+64(SB)/8, $0x408000003b000000
+DATA constantsAVX2<>+72(SB)/8, $0x40c00000ffffffff
+DATA constantsAVX2<>+80(SB)/8, $0x4378000043e00000
+DATA constantsAVX2<>+88(SB)/8, $0xfffffc4000080000
+DATA constantsAVX2<>+96(SB)/8, $0x440000000000007e
 DATA constantsAVX2<>+104(SB)/8, $0x8000000044097fff
 DATA constantsAVX2<>+112(SB)/8, $0x000000003effffff
 DATA constantsAVX2<>+120(SB)/8, $0x0000000100000004
