@@ -45,7 +45,7 @@ var budgets = map[string]budget{
 	"quantizefp":            {11710, 279},
 	"quantizefpF16BF16":     {8130, 187},
 	"quotient":              {4070, 90},
-	"search":                {4450, 112},
+	"search":                {4460, 112},
 	"shorts":                {3770, 84},
 	"sixes":                 {410, 12},
 	"stage":                 {2020, 35},

@@ -314,7 +314,7 @@ func (b block) iq4(x, inverse, ninth *ir.BlockNode) *ir.BlockNode {
 		below[i], above[i] = values[int(code)], values[min(int(code)+1, 15)]
 	}
 	at := x.MulAdd(ninth, b.Each(12582912))
-	return scaled.Where(b.Table(at, between), b.Table(at, above), b.Table(at, below)).Tabled(b.Among(scaled, iq4Places(), values), v)
+	return scaled.Where(b.Table(at, between), b.Table(at, above), b.Table(at, below)).Tabled(b.Among(scaled, iq4Places(), iq4), v)
 }
 
 // iq4Places are all of them.
@@ -353,17 +353,13 @@ func Values() []*ir.Kernel {
 of two the upper one. No product is a NaN.`)
 	w := writer{block{b}}
 	between, below := iq4Ninths()
-	var codes [16]float32
-	for i := range codes {
-		codes[i] = float32(i)
-	}
 	w.coded(func(i int) *ir.BlockNode {
 		scaled := w.Elements(16 * i).Mul(w.coder("factors", i))
 		clipped := scaled.Max(w.Each(-128)).Min(w.Each(127))
 		at := clipped.MulAdd(w.Each(1./9), w.Each(12582912))
 		code := w.Table(at, below)
 		code = scaled.Where(w.Table(at, between), code.Add(w.Each(1)), code)
-		return code.Tabled(w.Among(scaled, iq4Places(), codes), code)
+		return code.Tabled(w.Among(scaled, iq4Places(), plain), code)
 	})
 	return []*ir.Kernel{k}
 }

@@ -123,7 +123,7 @@ const (
 	BlockNibble                   // of a table of sixteen the number that four bits of each byte say, or of another where a mask says so
 	BlockTest                     // where bytes have a bit
 	BlockSixteen                  // where sixteen bits of the block are 1
-	BlockAmong                    // of sixteen numbers the one that the place of a among fifteen says
+	BlockAmong                    // how many of fifteen places are at most a
 	BlockTabled                   // a on machines that have tables of 32 numbers, b on those of eight, c on others
 	BlockSpread                   // sixteen bytes of the block as integers without a sign
 	BlockLoadTwos                 // twice sixteen bytes of the block

@@ -1,9 +1,6 @@
 package ir
 
-import (
-	"encoding/binary"
-	"math"
-)
+import "slices"
 
 // SearchGroups is how many groups a search has side by side in memory: all rows fit the first cache. A machine does as many at a time as two of its
 // registers hold, a strip, of which there are two at least.
@@ -71,14 +68,36 @@ func (b *Block) Table(v *BlockNode, table [32]float32) *BlockNode {
 	return b.add(BlockNode{Op: BlockTable, Type: BlockFloats, Args: []*BlockNode{v, b.Numbers([16]float32(table[:16])), b.Numbers([16]float32(table[16:]))}})
 }
 
-// Among is value i of v that is at least i of the places, which ascend, for machines that have tables of eight numbers.
-func (b *Block) Among(v *BlockNode, places [15]float32, values [16]float32) *BlockNode {
+// Among is value i of v that is at least i of the places, which ascend, for machines that have tables of eight numbers. The values are from 255 integers.
+func (b *Block) Among(v *BlockNode, places [15]float32, values [16]int8) *BlockNode {
 	v.want("Among", BlockFloats)
-	var bytes []byte
-	for _, f := range append(places[:], values[:]...) {
-		bytes = binary.LittleEndian.AppendUint32(bytes, math.Float32bits(f))
+	fours := func(first, step int) *BlockNode {
+		var t [16]float32
+		for i := range t {
+			t[i] = places[first+step*(i%4)]
+		}
+		return b.Numbers(t)
 	}
-	return b.add(BlockNode{Op: BlockAmong, Type: BlockFloats, Args: []*BlockNode{v}, Bytes: string(bytes)})
+	place := b.add(BlockNode{Op: BlockAmong, Type: BlockInts, Args: []*BlockNode{v, b.Each(places[7]), b.Each(places[3]), b.Each(places[11]), fours(1, 4), fours(0, 2), fours(8, 2)}})
+	return place.Lookup(values).Float()
+}
+
+// Lookup is the number of a table that n, from 0 to 15, says.
+func (n *BlockNode) Lookup(table [16]int8) *BlockNode {
+	n.want("Lookup", BlockInts)
+	least := slices.Min(table[:])
+	var above [16]byte
+	same := true
+	for i, v := range table {
+		above[i] = byte(v - least)
+		same = same && int(v) == i
+	}
+	if same {
+		return n
+	}
+	t := n.b.add(BlockNode{Op: BlockConst, Type: BlockInts, Bytes: string(above[:])})
+	found := n.b.add(BlockNode{Op: BlockShuffle, Type: BlockInts, Args: []*BlockNode{t, n}})
+	return found.Plus(int32(least) - int32(above[0])*0x01010100) // n's other bytes, which are 0, look up a number too
 }
 
 // Tabled is n, of tables of 32 numbers, where a machine has those, eights where it has those of eight, and otherwise what gives the same.

@@ -210,7 +210,7 @@ func (m *Machine) LowerBlock(s *plan.Seg, n *ir.BlockNode, part int, args []plan
 	case ir.BlockSixteen:
 		return s.Op(plan.Mask, func(d int, _ []int) { m.i("KMOVW", m.mem(at, 0), ks[d]) })
 	case ir.BlockAmong:
-		return m.among(s, args[0], n.Bytes)
+		return m.among(s, args)
 	case ir.BlockPick, ir.BlockElement:
 		return op(func(d int, _ []int) { m.i("VBROADCASTSS", m.mem(at, 0), m.vec(d)) })
 	case ir.BlockStash, ir.BlockStore:
@@ -275,35 +275,21 @@ func (m *Machine) widenTwos(s *plan.Seg, n *ir.BlockNode, part int, args []plan.
 	return beside(name, zero, words)
 }
 
-// among looks for the place of v among fifteen by halves: four comparisons, each with what the ones before say. A comparison that holds is -1, so that those
-// so far are the place less a multiple of eight, in units of half of what is left, and index tables of eight.
-func (m *Machine) among(s *plan.Seg, v plan.V, bytes string) plan.V {
-	word := func(i int) string { return bytes[4*i:][:4] }
-	table := func(entry func(above int) string) operand.Mem { // above is how many hold, in those units
-		var b string
-		for i := range 8 {
-			b += entry(-i & 7)
-		}
-		return m.constant(b)
+// among looks for the place of v among fifteen by halves: four comparisons, each with what the ones before say, out of one place, two, four and eight. Tables of
+// four stay in their lanes, and cost half of one of eight.
+func (m *Machine) among(s *plan.Seg, args []plan.V) plan.V {
+	v, middle, fourth, twelfth, odd, low, high := args[0], args[1], args[2], args[3], args[4], args[5], args[6]
+	two := func(name string, a, b plan.V) plan.V {
+		return s.Op(plan.Vec, func(d int, u []int) { m.i(name, m.vec(u[1]), m.vec(u[0]), m.vec(d)) }, a, b)
 	}
-	compare := func(place plan.V) plan.V {
-		return s.Op(plan.Vec, func(d int, u []int) { m.i("VCMPPS", operand.U8(0x1d), m.vec(u[1]), m.vec(u[0]), m.vec(d)) }, v, place)
-	}
-	look := func(mem operand.Mem, at plan.V) plan.V {
-		return s.Op(plan.Vec, func(d int, u []int) { m.i("VPERMPS", mem, m.vec(u[0]), m.vec(d)) }, at)
-	}
-	middle := table(func(int) string { return word(7) })
-	top := s.Op(plan.Vec, func(d int, u []int) { m.i("VCMPPS", operand.U8(0x1d), middle, m.vec(u[0]), m.vec(d)) }, v)
-	at := top
-	for half := 4; half > 0; half /= 2 {
-		places := table(func(above int) string { return word(min(2*half*above+half, 15) - 1) })
-		holds := compare(look(places, at))
-		twice := s.Op(plan.Vec, func(d int, u []int) { m.i("VPADDD", m.vec(u[0]), m.vec(u[0]), m.vec(d)) }, at)
-		at = s.Op(plan.Vec, func(d int, u []int) { m.i("VPADDD", m.vec(u[1]), m.vec(u[0]), m.vec(d)) }, twice, holds)
-	}
-	low := look(table(func(above int) string { return word(15 + above) }), at)
-	high := look(table(func(above int) string { return word(23 + above) }), at)
-	return s.Op(plan.Vec, func(d int, u []int) { m.i("VBLENDVPS", m.vec(u[0]), m.vec(u[2]), m.vec(u[1]), m.vec(d)) }, top, low, high)
+	holds := func(place plan.V) plan.V { return m.compare(s, 0x1d, v, place) }
+	look := func(table, at plan.V) plan.V { return two("VPERMILPS", table, at) }
+	next := func(at, holds plan.V) plan.V { return two("VPSUBD", two("VPADDD", at, at), holds) } // what holds is -1
+	top := holds(middle)
+	at := s.Op(plan.Vec, func(d int, u []int) { m.i("VPSRLD", operand.Imm(31), m.vec(u[0]), m.vec(d)) }, top)
+	at = next(at, holds(m.choose(s, top, twelfth, fourth)))
+	at = next(at, holds(look(odd, at)))
+	return next(at, holds(m.choose(s, top, look(high, at), look(low, at))))
 }
 
 // widenBytes has a register's worth of bytes as float32, of those in a register or in memory.

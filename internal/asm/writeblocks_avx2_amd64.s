@@ -1585,171 +1585,185 @@ loop:
 // Requires: AVX, AVX2
 TEXT ·ValueCodesAVX2(SB), NOSPLIT, $0-32
 	// DI blocks, SI x, DX factors, BX n
-	MOVQ    blocks+0(FP), DI
-	MOVQ    x+8(FP), SI
-	MOVQ    factors+16(FP), DX
-	MOVQ    n+24(FP), BX
-	VMOVUPS constantsAVX2<>+116(SB), Y15
+	MOVQ         blocks+0(FP), DI
+	MOVQ         x+8(FP), SI
+	MOVQ         factors+16(FP), DX
+	MOVQ         n+24(FP), BX
+	VBROADCASTSS constantsAVX2<>+480(SB), Y15
+	VBROADCASTSS constantsAVX2<>+484(SB), Y14
+	VBROADCASTSS constantsAVX2<>+488(SB), Y13
+	VMOVUPS      constantsAVX2<>+492(SB), Y12
+	VMOVUPS      constantsAVX2<>+556(SB), Y11
+	VMOVUPS      constantsAVX2<>+620(SB), Y10
+	VMOVUPS      constantsAVX2<>+116(SB), Y9
 
 loop:
 	VBROADCASTSS (DX), Y0
 	VMULPS       (SI), Y0, Y1
-	VCMPPS       $0x1d, constantsAVX2<>+480(SB), Y1, Y2
-	VPERMPS      constantsAVX2<>+512(SB), Y2, Y3
-	VCMPPS       $0x1d, Y3, Y1, Y3
-	VPADDD       Y2, Y2, Y4
-	VPADDD       Y3, Y4, Y4
-	VPERMPS      constantsAVX2<>+544(SB), Y4, Y3
-	VCMPPS       $0x1d, Y3, Y1, Y3
-	VPADDD       Y4, Y4, Y4
-	VPADDD       Y3, Y4, Y4
-	VPERMPS      constantsAVX2<>+576(SB), Y4, Y3
-	VCMPPS       $0x1d, Y3, Y1, Y1
-	VPADDD       Y4, Y4, Y4
-	VPADDD       Y1, Y4, Y4
-	VPERMPS      constantsAVX2<>+608(SB), Y4, Y1
-	VPERMPS      constantsAVX2<>+640(SB), Y4, Y4
-	VBLENDVPS    Y2, Y4, Y1, Y2
-	VCVTTPS2DQ   Y2, Y2
-	VMULPS       32(SI), Y0, Y0
-	VCMPPS       $0x1d, constantsAVX2<>+480(SB), Y0, Y1
-	VPERMPS      constantsAVX2<>+512(SB), Y1, Y3
-	VCMPPS       $0x1d, Y3, Y0, Y3
-	VPADDD       Y1, Y1, Y4
-	VPADDD       Y3, Y4, Y4
-	VPERMPS      constantsAVX2<>+544(SB), Y4, Y3
-	VCMPPS       $0x1d, Y3, Y0, Y3
-	VPADDD       Y4, Y4, Y4
-	VPADDD       Y3, Y4, Y4
-	VPERMPS      constantsAVX2<>+576(SB), Y4, Y3
-	VCMPPS       $0x1d, Y3, Y0, Y0
-	VPADDD       Y4, Y4, Y4
-	VPADDD       Y0, Y4, Y4
-	VPERMPS      constantsAVX2<>+608(SB), Y4, Y0
-	VPERMPS      constantsAVX2<>+640(SB), Y4, Y4
-	VBLENDVPS    Y1, Y4, Y0, Y1
-	VCVTTPS2DQ   Y1, Y1
-	VBROADCASTSS 4(DX), Y0
-	VMULPS       64(SI), Y0, Y3
-	VCMPPS       $0x1d, constantsAVX2<>+480(SB), Y3, Y4
-	VPERMPS      constantsAVX2<>+512(SB), Y4, Y5
-	VCMPPS       $0x1d, Y5, Y3, Y5
-	VPADDD       Y4, Y4, Y6
-	VPADDD       Y5, Y6, Y6
-	VPERMPS      constantsAVX2<>+544(SB), Y6, Y5
-	VCMPPS       $0x1d, Y5, Y3, Y5
-	VPADDD       Y6, Y6, Y6
-	VPADDD       Y5, Y6, Y6
-	VPERMPS      constantsAVX2<>+576(SB), Y6, Y5
-	VCMPPS       $0x1d, Y5, Y3, Y3
-	VPADDD       Y6, Y6, Y6
-	VPADDD       Y3, Y6, Y6
-	VPERMPS      constantsAVX2<>+608(SB), Y6, Y3
-	VPERMPS      constantsAVX2<>+640(SB), Y6, Y6
-	VBLENDVPS    Y4, Y6, Y3, Y4
-	VCVTTPS2DQ   Y4, Y4
-	VMULPS       96(SI), Y0, Y0
-	VCMPPS       $0x1d, constantsAVX2<>+480(SB), Y0, Y3
-	VPERMPS      constantsAVX2<>+512(SB), Y3, Y5
-	VCMPPS       $0x1d, Y5, Y0, Y5
-	VPADDD       Y3, Y3, Y6
-	VPADDD       Y5, Y6, Y6
-	VPERMPS      constantsAVX2<>+544(SB), Y6, Y5
-	VCMPPS       $0x1d, Y5, Y0, Y5
-	VPADDD       Y6, Y6, Y6
-	VPADDD       Y5, Y6, Y6
-	VPERMPS      constantsAVX2<>+576(SB), Y6, Y5
-	VCMPPS       $0x1d, Y5, Y0, Y0
-	VPADDD       Y6, Y6, Y6
-	VPADDD       Y0, Y6, Y6
-	VPERMPS      constantsAVX2<>+608(SB), Y6, Y0
-	VPERMPS      constantsAVX2<>+640(SB), Y6, Y6
-	VBLENDVPS    Y3, Y6, Y0, Y3
+	VCMPPS       $0x1d, Y15, Y1, Y2
+	VPSRLD       $0x1f, Y2, Y3
+	VBLENDVPS    Y2, Y13, Y14, Y4
+	VCMPPS       $0x1d, Y4, Y1, Y4
+	VPADDD       Y3, Y3, Y3
+	VPSUBD       Y4, Y3, Y3
+	VPERMILPS    Y3, Y12, Y4
+	VCMPPS       $0x1d, Y4, Y1, Y4
+	VPADDD       Y3, Y3, Y3
+	VPSUBD       Y4, Y3, Y3
+	VPERMILPS    Y3, Y10, Y4
+	VPERMILPS    Y3, Y11, Y5
+	VBLENDVPS    Y2, Y4, Y5, Y2
+	VCMPPS       $0x1d, Y2, Y1, Y1
+	VPADDD       Y3, Y3, Y3
+	VPSUBD       Y1, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
 	VCVTTPS2DQ   Y3, Y3
-	VPACKSSDW    Y1, Y2, Y2
-	VPACKSSDW    Y3, Y4, Y4
-	VPACKUSWB    Y4, Y2, Y2
-	VPERMD       Y2, Y15, Y2
-	VMOVUPS      Y2, (DI)
+	VMULPS       32(SI), Y0, Y0
+	VCMPPS       $0x1d, Y15, Y0, Y1
+	VPSRLD       $0x1f, Y1, Y2
+	VBLENDVPS    Y1, Y13, Y14, Y4
+	VCMPPS       $0x1d, Y4, Y0, Y4
+	VPADDD       Y2, Y2, Y2
+	VPSUBD       Y4, Y2, Y2
+	VPERMILPS    Y2, Y12, Y4
+	VCMPPS       $0x1d, Y4, Y0, Y4
+	VPADDD       Y2, Y2, Y2
+	VPSUBD       Y4, Y2, Y2
+	VPERMILPS    Y2, Y10, Y4
+	VPERMILPS    Y2, Y11, Y5
+	VBLENDVPS    Y1, Y4, Y5, Y1
+	VCMPPS       $0x1d, Y1, Y0, Y0
+	VPADDD       Y2, Y2, Y2
+	VPSUBD       Y0, Y2, Y2
+	VCVTDQ2PS    Y2, Y2
+	VCVTTPS2DQ   Y2, Y2
+	VBROADCASTSS 4(DX), Y0
+	VMULPS       64(SI), Y0, Y1
+	VCMPPS       $0x1d, Y15, Y1, Y4
+	VPSRLD       $0x1f, Y4, Y5
+	VBLENDVPS    Y4, Y13, Y14, Y6
+	VCMPPS       $0x1d, Y6, Y1, Y6
+	VPADDD       Y5, Y5, Y5
+	VPSUBD       Y6, Y5, Y5
+	VPERMILPS    Y5, Y12, Y6
+	VCMPPS       $0x1d, Y6, Y1, Y6
+	VPADDD       Y5, Y5, Y5
+	VPSUBD       Y6, Y5, Y5
+	VPERMILPS    Y5, Y10, Y6
+	VPERMILPS    Y5, Y11, Y7
+	VBLENDVPS    Y4, Y6, Y7, Y4
+	VCMPPS       $0x1d, Y4, Y1, Y1
+	VPADDD       Y5, Y5, Y5
+	VPSUBD       Y1, Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	VCVTTPS2DQ   Y5, Y5
+	VMULPS       96(SI), Y0, Y0
+	VCMPPS       $0x1d, Y15, Y0, Y1
+	VPSRLD       $0x1f, Y1, Y4
+	VBLENDVPS    Y1, Y13, Y14, Y6
+	VCMPPS       $0x1d, Y6, Y0, Y6
+	VPADDD       Y4, Y4, Y4
+	VPSUBD       Y6, Y4, Y4
+	VPERMILPS    Y4, Y12, Y6
+	VCMPPS       $0x1d, Y6, Y0, Y6
+	VPADDD       Y4, Y4, Y4
+	VPSUBD       Y6, Y4, Y4
+	VPERMILPS    Y4, Y10, Y6
+	VPERMILPS    Y4, Y11, Y7
+	VBLENDVPS    Y1, Y6, Y7, Y1
+	VCMPPS       $0x1d, Y1, Y0, Y0
+	VPADDD       Y4, Y4, Y4
+	VPSUBD       Y0, Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VCVTTPS2DQ   Y4, Y4
+	VPACKSSDW    Y2, Y3, Y3
+	VPACKSSDW    Y4, Y5, Y5
+	VPACKUSWB    Y5, Y3, Y3
+	VPERMD       Y3, Y9, Y3
+	VMOVUPS      Y3, (DI)
 	VBROADCASTSS 8(DX), Y0
 	VMULPS       128(SI), Y0, Y1
-	VCMPPS       $0x1d, constantsAVX2<>+480(SB), Y1, Y2
-	VPERMPS      constantsAVX2<>+512(SB), Y2, Y3
-	VCMPPS       $0x1d, Y3, Y1, Y3
-	VPADDD       Y2, Y2, Y4
-	VPADDD       Y3, Y4, Y4
-	VPERMPS      constantsAVX2<>+544(SB), Y4, Y3
-	VCMPPS       $0x1d, Y3, Y1, Y3
-	VPADDD       Y4, Y4, Y4
-	VPADDD       Y3, Y4, Y4
-	VPERMPS      constantsAVX2<>+576(SB), Y4, Y3
-	VCMPPS       $0x1d, Y3, Y1, Y1
-	VPADDD       Y4, Y4, Y4
-	VPADDD       Y1, Y4, Y4
-	VPERMPS      constantsAVX2<>+608(SB), Y4, Y1
-	VPERMPS      constantsAVX2<>+640(SB), Y4, Y4
-	VBLENDVPS    Y2, Y4, Y1, Y2
-	VCVTTPS2DQ   Y2, Y2
-	VMULPS       160(SI), Y0, Y0
-	VCMPPS       $0x1d, constantsAVX2<>+480(SB), Y0, Y1
-	VPERMPS      constantsAVX2<>+512(SB), Y1, Y3
-	VCMPPS       $0x1d, Y3, Y0, Y3
-	VPADDD       Y1, Y1, Y4
-	VPADDD       Y3, Y4, Y4
-	VPERMPS      constantsAVX2<>+544(SB), Y4, Y3
-	VCMPPS       $0x1d, Y3, Y0, Y3
-	VPADDD       Y4, Y4, Y4
-	VPADDD       Y3, Y4, Y4
-	VPERMPS      constantsAVX2<>+576(SB), Y4, Y3
-	VCMPPS       $0x1d, Y3, Y0, Y0
-	VPADDD       Y4, Y4, Y4
-	VPADDD       Y0, Y4, Y4
-	VPERMPS      constantsAVX2<>+608(SB), Y4, Y0
-	VPERMPS      constantsAVX2<>+640(SB), Y4, Y4
-	VBLENDVPS    Y1, Y4, Y0, Y1
-	VCVTTPS2DQ   Y1, Y1
-	VBROADCASTSS 12(DX), Y0
-	VMULPS       192(SI), Y0, Y3
-	VCMPPS       $0x1d, constantsAVX2<>+480(SB), Y3, Y4
-	VPERMPS      constantsAVX2<>+512(SB), Y4, Y5
-	VCMPPS       $0x1d, Y5, Y3, Y5
-	VPADDD       Y4, Y4, Y6
-	VPADDD       Y5, Y6, Y6
-	VPERMPS      constantsAVX2<>+544(SB), Y6, Y5
-	VCMPPS       $0x1d, Y5, Y3, Y5
-	VPADDD       Y6, Y6, Y6
-	VPADDD       Y5, Y6, Y6
-	VPERMPS      constantsAVX2<>+576(SB), Y6, Y5
-	VCMPPS       $0x1d, Y5, Y3, Y3
-	VPADDD       Y6, Y6, Y6
-	VPADDD       Y3, Y6, Y6
-	VPERMPS      constantsAVX2<>+608(SB), Y6, Y3
-	VPERMPS      constantsAVX2<>+640(SB), Y6, Y6
-	VBLENDVPS    Y4, Y6, Y3, Y4
-	VCVTTPS2DQ   Y4, Y4
-	VMULPS       224(SI), Y0, Y0
-	VCMPPS       $0x1d, constantsAVX2<>+480(SB), Y0, Y3
-	VPERMPS      constantsAVX2<>+512(SB), Y3, Y5
-	VCMPPS       $0x1d, Y5, Y0, Y5
-	VPADDD       Y3, Y3, Y6
-	VPADDD       Y5, Y6, Y6
-	VPERMPS      constantsAVX2<>+544(SB), Y6, Y5
-	VCMPPS       $0x1d, Y5, Y0, Y5
-	VPADDD       Y6, Y6, Y6
-	VPADDD       Y5, Y6, Y6
-	VPERMPS      constantsAVX2<>+576(SB), Y6, Y5
-	VCMPPS       $0x1d, Y5, Y0, Y0
-	VPADDD       Y6, Y6, Y6
-	VPADDD       Y0, Y6, Y6
-	VPERMPS      constantsAVX2<>+608(SB), Y6, Y0
-	VPERMPS      constantsAVX2<>+640(SB), Y6, Y6
-	VBLENDVPS    Y3, Y6, Y0, Y3
+	VCMPPS       $0x1d, Y15, Y1, Y2
+	VPSRLD       $0x1f, Y2, Y3
+	VBLENDVPS    Y2, Y13, Y14, Y4
+	VCMPPS       $0x1d, Y4, Y1, Y4
+	VPADDD       Y3, Y3, Y3
+	VPSUBD       Y4, Y3, Y3
+	VPERMILPS    Y3, Y12, Y4
+	VCMPPS       $0x1d, Y4, Y1, Y4
+	VPADDD       Y3, Y3, Y3
+	VPSUBD       Y4, Y3, Y3
+	VPERMILPS    Y3, Y10, Y4
+	VPERMILPS    Y3, Y11, Y5
+	VBLENDVPS    Y2, Y4, Y5, Y2
+	VCMPPS       $0x1d, Y2, Y1, Y1
+	VPADDD       Y3, Y3, Y3
+	VPSUBD       Y1, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
 	VCVTTPS2DQ   Y3, Y3
-	VPACKSSDW    Y1, Y2, Y2
-	VPACKSSDW    Y3, Y4, Y4
-	VPACKUSWB    Y4, Y2, Y2
-	VPERMD       Y2, Y15, Y2
-	VMOVUPS      Y2, 32(DI)
+	VMULPS       160(SI), Y0, Y0
+	VCMPPS       $0x1d, Y15, Y0, Y1
+	VPSRLD       $0x1f, Y1, Y2
+	VBLENDVPS    Y1, Y13, Y14, Y4
+	VCMPPS       $0x1d, Y4, Y0, Y4
+	VPADDD       Y2, Y2, Y2
+	VPSUBD       Y4, Y2, Y2
+	VPERMILPS    Y2, Y12, Y4
+	VCMPPS       $0x1d, Y4, Y0, Y4
+	VPADDD       Y2, Y2, Y2
+	VPSUBD       Y4, Y2, Y2
+	VPERMILPS    Y2, Y10, Y4
+	VPERMILPS    Y2, Y11, Y5
+	VBLENDVPS    Y1, Y4, Y5, Y1
+	VCMPPS       $0x1d, Y1, Y0, Y0
+	VPADDD       Y2, Y2, Y2
+	VPSUBD       Y0, Y2, Y2
+	VCVTDQ2PS    Y2, Y2
+	VCVTTPS2DQ   Y2, Y2
+	VBROADCASTSS 12(DX), Y0
+	VMULPS       192(SI), Y0, Y1
+	VCMPPS       $0x1d, Y15, Y1, Y4
+	VPSRLD       $0x1f, Y4, Y5
+	VBLENDVPS    Y4, Y13, Y14, Y6
+	VCMPPS       $0x1d, Y6, Y1, Y6
+	VPADDD       Y5, Y5, Y5
+	VPSUBD       Y6, Y5, Y5
+	VPERMILPS    Y5, Y12, Y6
+	VCMPPS       $0x1d, Y6, Y1, Y6
+	VPADDD       Y5, Y5, Y5
+	VPSUBD       Y6, Y5, Y5
+	VPERMILPS    Y5, Y10, Y6
+	VPERMILPS    Y5, Y11, Y7
+	VBLENDVPS    Y4, Y6, Y7, Y4
+	VCMPPS       $0x1d, Y4, Y1, Y1
+	VPADDD       Y5, Y5, Y5
+	VPSUBD       Y1, Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	VCVTTPS2DQ   Y5, Y5
+	VMULPS       224(SI), Y0, Y0
+	VCMPPS       $0x1d, Y15, Y0, Y1
+	VPSRLD       $0x1f, Y1, Y4
+	VBLENDVPS    Y1, Y13, Y14, Y6
+	VCMPPS       $0x1d, Y6, Y0, Y6
+	VPADDD       Y4, Y4, Y4
+	VPSUBD       Y6, Y4, Y4
+	VPERMILPS    Y4, Y12, Y6
+	VCMPPS       $0x1d, Y6, Y0, Y6
+	VPADDD       Y4, Y4, Y4
+	VPSUBD       Y6, Y4, Y4
+	VPERMILPS    Y4, Y10, Y6
+	VPERMILPS    Y4, Y11, Y7
+	VBLENDVPS    Y1, Y6, Y7, Y1
+	VCMPPS       $0x1d, Y1, Y0, Y0
+	VPADDD       Y4, Y4, Y4
+	VPSUBD       Y0, Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VCVTTPS2DQ   Y4, Y4
+	VPACKSSDW    Y2, Y3, Y3
+	VPACKSSDW    Y4, Y5, Y5
+	VPACKUSWB    Y5, Y3, Y3
+	VPERMD       Y3, Y9, Y3
+	VMOVUPS      Y3, 32(DI)
 	ADDQ         $+64, DI
 	ADDQ         $+256, SI
 	ADDQ         $+16, DX
@@ -1818,28 +1832,30 @@ DATA constantsAVX2<>+448(SB)/8, $0xe1e1e1e1e1e1e1e1
 DATA constantsAVX2<>+456(SB)/8, $0xe1e1e1e1e1e1e1e1
 DATA constantsAVX2<>+464(SB)/8, $0xe1e1e1e1e1e1e1e1
 DATA constantsAVX2<>+472(SB)/8, $0x4b400000e1e1e1e1
-DATA constantsAVX2<>+480(SB)/8, $0xc0900000c0900000
-DATA constantsAVX2<>+488(SB)/8, $0xc0900000c0900000
-DATA constantsAVX2<>+496(SB)/8, $0xc0900000c0900000
-DATA constantsAVX2<>+504(SB)/8, $0xc0900000c0900000
-DATA constantsAVX2<>+512(SB)/8, $0x42ca0000c2640000
-DATA constantsAVX2<>+520(SB)/8, $0x42ca000042ca0000
-DATA constantsAVX2<>+528(SB)/8, $0x42ca000042ca0000
-DATA constantsAVX2<>+536(SB)/8, $0x4236000042ca0000
-DATA constantsAVX2<>+544(SB)/8, $0x42ca0000c2bb0000
-DATA constantsAVX2<>+552(SB)/8, $0x42ca000042ca0000
-DATA constantsAVX2<>+560(SB)/8, $0x429e000042ca0000
-DATA constantsAVX2<>+568(SB)/8, $0xc1e4000041980000
-DATA constantsAVX2<>+576(SB)/8, $0x42ca0000c2e70000
-DATA constantsAVX2<>+584(SB)/8, $0x41fc000042740000
-DATA constantsAVX2<>+592(SB)/8, $0xc180000040e00000
-DATA constantsAVX2<>+600(SB)/8, $0xc2940000c2280000
-DATA constantsAVX2<>+608(SB)/8, $0x40e0000000000000
-DATA constantsAVX2<>+616(SB)/8, $0x40a0000040c00000
-DATA constantsAVX2<>+624(SB)/8, $0x4040000040800000
-DATA constantsAVX2<>+632(SB)/8, $0x3f80000040000000
-DATA constantsAVX2<>+640(SB)/8, $0x4170000041000000
-DATA constantsAVX2<>+648(SB)/8, $0x4150000041600000
-DATA constantsAVX2<>+656(SB)/8, $0x4130000041400000
-DATA constantsAVX2<>+664(SB)/8, $0x4110000041200000
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $672
+DATA constantsAVX2<>+480(SB)/8, $0xc2640000c0900000
+DATA constantsAVX2<>+488(SB)/8, $0xc2bb000042360000
+DATA constantsAVX2<>+496(SB)/8, $0x41980000c1e40000
+DATA constantsAVX2<>+504(SB)/8, $0xc2bb0000429e0000
+DATA constantsAVX2<>+512(SB)/8, $0x41980000c1e40000
+DATA constantsAVX2<>+520(SB)/8, $0xc2bb0000429e0000
+DATA constantsAVX2<>+528(SB)/8, $0x41980000c1e40000
+DATA constantsAVX2<>+536(SB)/8, $0xc2bb0000429e0000
+DATA constantsAVX2<>+544(SB)/8, $0x41980000c1e40000
+DATA constantsAVX2<>+552(SB)/8, $0xc2e70000429e0000
+DATA constantsAVX2<>+560(SB)/8, $0xc2280000c2940000
+DATA constantsAVX2<>+568(SB)/8, $0xc2e70000c1800000
+DATA constantsAVX2<>+576(SB)/8, $0xc2280000c2940000
+DATA constantsAVX2<>+584(SB)/8, $0xc2e70000c1800000
+DATA constantsAVX2<>+592(SB)/8, $0xc2280000c2940000
+DATA constantsAVX2<>+600(SB)/8, $0xc2e70000c1800000
+DATA constantsAVX2<>+608(SB)/8, $0xc2280000c2940000
+DATA constantsAVX2<>+616(SB)/8, $0x40e00000c1800000
+DATA constantsAVX2<>+624(SB)/8, $0x4274000041fc0000
+DATA constantsAVX2<>+632(SB)/8, $0x40e0000042ca0000
+DATA constantsAVX2<>+640(SB)/8, $0x4274000041fc0000
+DATA constantsAVX2<>+648(SB)/8, $0x40e0000042ca0000
+DATA constantsAVX2<>+656(SB)/8, $0x4274000041fc0000
+DATA constantsAVX2<>+664(SB)/8, $0x40e0000042ca0000
+DATA constantsAVX2<>+672(SB)/8, $0x4274000041fc0000
+DATA constantsAVX2<>+680(SB)/4, $0x42ca0000
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $684
