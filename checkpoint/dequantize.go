@@ -94,6 +94,9 @@ func (d Dequantization) Config(old []byte, changes []Change) ([]byte, error) {
 			return old, nil
 		}
 	}
+	if !bytes.Contains(old, []byte(quantizationKey)) && !bytes.Contains(old, []byte(olderKey)) {
+		return old, nil // as it lies there
+	}
 	return editConfig(old, nil)
 }
 

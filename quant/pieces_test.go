@@ -314,3 +314,25 @@ func TestUnobservedRanges(t *testing.T) {
 	require.ErrorIs(t, q.ObserveRanges([]int{2, 1000}, &ranges), quant.ErrNotObserved)
 	assert.Equal(t, was, q.State())
 }
+
+// Memory of parameters that is used for one spec after the other keeps no scale of a whole tensor.
+func TestPiecesGlobalAgain(t *testing.T) {
+	var params quant.Params
+	x := make([]float32, 32)
+	for i := range x {
+		x[i] = float32(i - 9)
+	}
+	for _, spec := range []quant.Spec{
+		{DType: quant.Float4E2M1FN, Granularity: quant.PerBlock(-1, 16), ScaleDType: quant.ScaleE4M3FN, Dialect: quant.ModelOpt},
+		{DType: quant.Int8},
+		{DType: quant.Float8E4M3FN, Granularity: quant.PerBlock(-1, 32)},
+	} {
+		p, err := quant.NewPieces[float32](spec, quant.Weight, []int{1, 32}, true)
+		require.NoError(t, err)
+		for part := range p.Parts(32) {
+			codes := make([]byte, part.Bytes)
+			require.NoError(t, p.Quantize(codes, &params, part, x))
+			require.NoError(t, p.Dequantize(make([]float32, 32), part, codes, params))
+		}
+	}
+}

@@ -29,6 +29,9 @@ type Params struct {
 func (p *Params) resize(f *format, shape []int, count int) {
 	p.Shape = copyShape(p.Shape, shape)
 	p.Scale = grow(p.Scale, count)
+	if !f.global {
+		p.Global = 0
+	}
 	if f.factors() {
 		p.factor = grow(p.factor, count)
 	} else {

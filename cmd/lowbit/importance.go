@@ -25,7 +25,7 @@ func openImportance(path string) (*gguf.Importance, error) {
 	}
 	defer f.Close()
 	const sums, counts = ".in_sum2", ".counts"
-	weights := map[string][]float32{}
+	weights, entries := map[string][]float32{}, 0
 	for _, info := range f.Tensors() {
 		name, ok := strings.CutSuffix(info.Name, sums)
 		if !ok {
@@ -47,9 +47,12 @@ func openImportance(path string) (*gguf.Importance, error) {
 		if err := seen.LoadState(state); err != nil {
 			return nil, inTensor(f, name, err)
 		}
-		weights[name] = seen.Weights()
+		entries++
+		if w := seen.Weights(); w != nil { // nil of a tensor without elements
+			weights[name] = w
+		}
 	}
-	if len(weights) == 0 {
+	if entries == 0 {
 		return nil, &safetensors.Error{File: path, Err: fmt.Errorf("no importance matrix: no tensor is called NAME%s", sums)}
 	}
 	return gguf.NewImportance(path, weights)

@@ -49,3 +49,11 @@ func TestImportance(t *testing.T) {
 	works(t, "calibrate", "--importance", "-o", importance, short)
 	fails(t, exitFailed, []string{"a.weight", "3 weights", "64"}, "quantize", "--preset", "int4-g32-mse", "--imatrix", importance, "-o", out, model)
 }
+
+// A tensor without elements has no weights, and is quantized without.
+func TestImportanceOfNothing(t *testing.T) {
+	in, matrix := save(t, place(t, "in"), ramp("a.weight", 4, 32), ramp("b.weight", 0, 32)), place(t, "matrix")
+	works(t, "calibrate", "--importance", "-o", matrix, in)
+	r := lowbit(t, "quantize", "--preset", "int4-g32-mse", "--imatrix", matrix, "-o", place(t, "out"), in)
+	require.Equal(t, exitOK, r.status, r.stderr)
+}

@@ -130,3 +130,12 @@ func filled(e *errorCounts) map[int]int {
 	}
 	return all
 }
+
+// A report of a recipe whose rules have scales of whole tensors and none: what one rule leaves is not the next one's.
+func TestReportOfRecipe(t *testing.T) {
+	in := save(t, place(t, "in"), ramp("a.weight", 4, 32), ramp("b.weight", 4, 32), ramp("c.weight", 4, 32))
+	recipe, report := place(t, "recipe.json"), place(t, "report.html")
+	require.NoError(t, os.WriteFile(recipe, []byte(`[{"match":"a","preset":"nvfp4"},{"match":"b","preset":"int8"},{"match":"c","preset":"mxfp8"}]`), 0o666))
+	works(t, "quantize", "--recipe", recipe, "--report", report, "--workers", "1", "-o", place(t, "out"), in)
+	require.FileExists(t, report)
+}
