@@ -188,7 +188,9 @@ func (q *FakeQuantizer[T]) quantizeVector(dst *Codes, x *Tensor[T]) bool {
 		dst.Data = grow(dst.Data, n)
 		var p vectorParams
 		r := p.of(w.rule)
-		kernels.DynamicInt(dst.Data, x.Data, grid, &r)
+		kernels.ObserveInt(x.Data, grid, &r)
+		k := p.ints(&r)
+		kernels.QuantizeInt(dst.Data, x.Data, grid, &k)
 		q.mu.Lock()
 		p.keep(&q.observer, rank)
 		q.mu.Unlock()

@@ -182,7 +182,7 @@ func (c Codec[T]) Dequantize(dst []T, src []byte) error {
 	if err != nil {
 		return err
 	}
-	if step := c.step(); step > 1 && n > 1 {
+	if step := c.step(); step > 1 && n > 1 && (c.Dim < alone || c.Code != Int8) {
 		return c.dequantizeTogether(dst, src, n, step)
 	}
 	for i := range n {
@@ -234,10 +234,12 @@ func Params(src []byte) (scale, offset float32) {
 }
 
 // Vectors are quantized some at a time, so that the kernels' calls are long: so many
-// codes, and so many vectors.
+// codes, and so many vectors. To gather so many codes takes longer than a call that
+// needs no offset.
 const (
 	scratch  = 8 << 10
 	together = 64
+	alone    = 512
 )
 
 // step is the number of vectors that are quantized at a time.
