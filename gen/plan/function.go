@@ -45,6 +45,7 @@ func Generate(k *ir.Kernel, m Machine) error {
 		p.maxUsed = [classes]int{}
 		p.meetFails, p.rareFails = false, false
 		pr = p.build()
+		pr.unload()
 		var ok bool
 		if alloc, ok = p.allocate(pr); ok {
 			break

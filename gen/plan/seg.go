@@ -15,6 +15,7 @@ type Seg struct {
 	long    bool // groups are long ones
 	at      map[string]Addr
 	params  map[V]Addr // where parameters are that stay in memory
+	once    map[V]Addr // where whole registers of a stream are of which there is one use
 	name    string     // of the loop, for labels
 	splits  map[[3]int][2]V
 	layout  int    // of codes that are read, or -1 if any may be
@@ -82,6 +83,12 @@ func (s *Seg) Param(v V) (Addr, bool) {
 		}
 	}
 	return Addr{}, false
+}
+
+// Operand is where the contents of a register are that is used once, for a machine that takes such an operand from memory.
+func (s *Seg) Operand(v V) (Addr, bool) {
+	a, ok := s.once[v]
+	return a, ok
 }
 
 // Lanes reports whether each element is a group of its own.
@@ -177,6 +184,9 @@ func (s *Seg) emit(n *ir.Node, slot int) V {
 	if n.Op == ir.OpParam && s.inplace {
 		s.params[v] = s.place(n, slot)
 	}
+	if n.Op == ir.OpLoad && (n.Mem == ir.MemF32 || n.Mem == ir.MemI32) && s.p.uses(n) == 1 {
+		s.once[v] = s.place(n, slot)
+	}
 	return v
 }
 
@@ -204,7 +214,7 @@ func (s *Seg) place(n *ir.Node, slot int) Addr {
 }
 
 func (p *planner) seg(up *Seg, lanes bool, share int) *Seg {
-	return &Seg{p: p, layout: -1, vals: map[[2]int]V{}, splits: map[[3]int][2]V{}, up: up, lanes: lanes, share: share, long: up != nil && up.long, at: map[string]Addr{}, params: map[V]Addr{}, inplace: share > 1 && !lanes}
+	return &Seg{p: p, layout: -1, vals: map[[2]int]V{}, splits: map[[3]int][2]V{}, up: up, lanes: lanes, share: share, long: up != nil && up.long, at: map[string]Addr{}, params: map[V]Addr{}, once: map[V]Addr{}, inplace: share > 1 && !lanes}
 }
 
 // body emits all nodes of the tile, one 32-bit register after the other so
@@ -318,4 +328,16 @@ func (s *Seg) scalar(n *ir.Node) V {
 	v := s.p.m.Lower(s, n, 0, args, Addr{})
 	s.vals[[2]int{n.ID, 0}] = v
 	return v
+}
+
+// uses is how often a node is an operand of others.
+func (p *planner) uses(n *ir.Node) (count int) {
+	for _, user := range p.k.Nodes {
+		for _, a := range p.operands(user) {
+			if a == n {
+				count++
+			}
+		}
+	}
+	return count
 }

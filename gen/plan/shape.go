@@ -65,7 +65,6 @@ func (p *planner) build() *program {
 	switch {
 	case p.k.Whole && p.k.Grouped():
 		sh := p.shape(pr, p.m.Shares()[0], false, false)
-		sh.unload()
 		pr.loops = []loop{blockLoop{sh}}
 		if p.hasRare() {
 			p.rareTile(pr, pr.call)
@@ -95,9 +94,6 @@ func (p *planner) build() *program {
 		for _, share := range p.m.Shares() {
 			short = append(short, shortLoop{p.shape(pr, share, false, false)})
 		}
-	}
-	for _, l := range append(slices.Clone(short), pr.loops[0]) {
-		l.core().unload()
 	}
 	pr.loops = slices.Concat(pr.loops, long, trees, short, lanes)
 	pr.entered = slices.Concat(lanes, short, trees, long)
@@ -229,9 +225,16 @@ func (p *planner) rareTile(pr *program, up *Seg) {
 	pr.rare = s
 }
 
-// unload drops the loads of parameters that are in no register's use.
-func (sh *shape) unload() {
-	all, used := append(sh.segments(), sh.group), map[V]bool{}
+// unload drops the loads that are in no register's use.
+func (pr *program) unload() {
+	all := []*Seg{pr.rare}
+	for _, l := range pr.loops {
+		all = append(append(all, l.core().segments()...), l.core().group)
+	}
+	if pr.row != nil {
+		all = append(all, pr.row.meet)
+	}
+	used := map[V]bool{}
 	for _, s := range all {
 		for _, i := range s.insts {
 			for _, v := range i.Uses {
@@ -244,8 +247,9 @@ func (sh *shape) unload() {
 			if len(i.Defs) != 1 || used[i.Defs[0]] {
 				return false
 			}
-			_, ok := s.params[i.Defs[0]]
-			return ok
+			_, param := s.params[i.Defs[0]]
+			_, operand := s.once[i.Defs[0]]
+			return param || operand
 		})
 	}
 }

@@ -20,6 +20,9 @@ var simple = map[ir.Op][2]string{
 	ir.OpSub8: {"VPSUBB", "VPSUBB"},
 }
 
+// commutes are those of the simple ones that take the first operand from memory as well.
+var commutes = map[ir.Op]bool{ir.OpMul: true, ir.OpAnd: true}
+
 // simple16 are those of 16-bit lanes where these have their own.
 var simple16 = map[ir.Op]string{ir.OpIMax: "VPMAXSW", ir.OpIMin: "VPMINSW", ir.OpUMin: "VPMINUW", ir.OpUMax: "VPMAXUW"}
 
@@ -116,6 +119,9 @@ func (m *Machine) Lower(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at p
 			if p, ok := m.embedded(s, args[1][0]); ok {
 				return s.Op(plan.Vec, func(d int, u []int) { m.i(names[isa]+"_BCST", p, m.vec(u[0]), m.vec(d)) }, args[0][0])
 			}
+		}
+		if a, ok := s.Operand(args[0][0]); ok && !m.wide && commutes[n.Op] {
+			return s.Op(plan.Vec, func(d int, u []int) { m.i(names[isa], m.mem(a, 0), m.vec(u[0]), m.vec(d)) }, args[1][0])
 		}
 		return one(names[isa], 1, 0)
 	}

@@ -1067,14 +1067,10 @@ groupnext:
 	JGT          groupstream
 
 grouploop:
-	VMOVUPS      (DX), Y0
-	VMULPS       Y8, Y0, Y0
-	VMOVUPS      32(DX), Y1
-	VMULPS       Y8, Y1, Y1
-	VMOVUPS      64(DX), Y2
-	VMULPS       Y8, Y2, Y2
-	VMOVUPS      96(DX), Y3
-	VMULPS       Y8, Y3, Y3
+	VMULPS       (DX), Y8, Y0
+	VMULPS       32(DX), Y8, Y1
+	VMULPS       64(DX), Y8, Y2
+	VMULPS       96(DX), Y8, Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
 	VORPS        Y5, Y4, Y4
@@ -1146,59 +1142,55 @@ groupchosen:
 	LEAQ 460(SP)(R11*4), R15
 
 groupmeet:
-	VMOVUPS      (DX), Y0
-	VMOVUPS      (R15), Y1
-	VMOVUPS      (BX), Y2
-	VPERMPS      Y2, Y1, Y1
-	VMULPS       Y1, Y0, Y0
-	VMOVUPS      32(DX), Y1
-	VMOVUPS      32(R15), Y3
-	VPERMPS      Y2, Y3, Y3
-	VMULPS       Y3, Y1, Y1
-	VMOVUPS      64(DX), Y3
-	VMOVUPS      64(R15), Y4
-	VPERMPS      Y2, Y4, Y4
-	VMULPS       Y4, Y3, Y3
-	VMOVUPS      96(DX), Y4
-	VMOVUPS      96(R15), Y5
-	VPERMPS      Y2, Y5, Y2
-	VMULPS       Y2, Y4, Y4
-	VCMPPS       $0x03, Y1, Y0, Y2
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y2, Y2
-	VPMOVMSKB    Y2, AX
+	VMOVUPS      (R15), Y0
+	VMOVUPS      (BX), Y1
+	VPERMPS      Y1, Y0, Y0
+	VMULPS       (DX), Y0, Y0
+	VMOVUPS      32(R15), Y2
+	VPERMPS      Y1, Y2, Y2
+	VMULPS       32(DX), Y2, Y2
+	VMOVUPS      64(R15), Y3
+	VPERMPS      Y1, Y3, Y3
+	VMULPS       64(DX), Y3, Y3
+	VMOVUPS      96(R15), Y4
+	VPERMPS      Y1, Y4, Y1
+	VMULPS       96(DX), Y1, Y1
+	VCMPPS       $0x03, Y2, Y0, Y4
+	VCMPPS       $0x03, Y1, Y3, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VPAND        Y11, Y0, Y2
-	VPMAXUD      Y15, Y2, Y2
+	VPAND        Y11, Y0, Y4
+	VPMAXUD      Y15, Y4, Y4
 	VPAND        Y10, Y0, Y5
-	VFMADD231PS  Y14, Y2, Y5
+	VFMADD231PS  Y14, Y4, Y5
+	VPAND        Y11, Y2, Y4
+	VPMAXUD      Y15, Y4, Y4
+	VPAND        Y10, Y2, Y6
+	VFMADD231PS  Y14, Y4, Y6
+	VPMADDWD     Y13, Y5, Y5
+	VPMADDWD     Y13, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPACKSSDW    Y2, Y0, Y0
+	VPAND        Y11, Y3, Y2
+	VPMAXUD      Y15, Y2, Y2
+	VPAND        Y10, Y3, Y4
+	VFMADD231PS  Y14, Y2, Y4
 	VPAND        Y11, Y1, Y2
 	VPMAXUD      Y15, Y2, Y2
 	VPAND        Y10, Y1, Y6
 	VFMADD231PS  Y14, Y2, Y6
-	VPMADDWD     Y13, Y5, Y5
+	VPMADDWD     Y13, Y4, Y4
 	VPMADDWD     Y13, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y11, Y3, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y10, Y3, Y2
-	VFMADD231PS  Y14, Y1, Y2
-	VPAND        Y11, Y4, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y10, Y4, Y6
-	VFMADD231PS  Y14, Y1, Y6
-	VPMADDWD     Y13, Y2, Y2
-	VPMADDWD     Y13, Y6, Y6
-	VPACKSSDW    Y6, Y2, Y2
-	VPACKSSDW    Y4, Y3, Y3
+	VPACKSSDW    Y6, Y4, Y4
+	VPACKSSDW    Y1, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+40(SB), Y1
 	CMPL         R8, $+3
 	JNE          other4
 	VPSRLW       $0x07, Y5, Y5
-	VPSRLW       $0x07, Y2, Y2
-	VPACKUSWB    Y2, Y5, Y5
+	VPSRLW       $0x07, Y4, Y4
+	VPACKUSWB    Y4, Y5, Y5
 	VPACKSSWB    Y3, Y0, Y0
 	VPMINUB      Y12, Y5, Y5
 	VPAND        Y1, Y0, Y0
@@ -1263,14 +1255,10 @@ short2:
 short2loop:
 	VBROADCASTSS (BX), Y8
 	VBROADCASTSS 4(BX), Y7
-	VMOVUPS      (DX), Y0
-	VMULPS       Y8, Y0, Y0
-	VMOVUPS      32(DX), Y1
-	VMULPS       Y8, Y1, Y1
-	VMOVUPS      64(DX), Y2
-	VMULPS       Y7, Y2, Y2
-	VMOVUPS      96(DX), Y3
-	VMULPS       Y7, Y3, Y3
+	VMULPS       (DX), Y8, Y0
+	VMULPS       32(DX), Y8, Y1
+	VMULPS       64(DX), Y7, Y2
+	VMULPS       96(DX), Y7, Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
 	VORPS        Y5, Y4, Y4
@@ -1333,18 +1321,14 @@ lanerow:
 	JLT  lanestage
 
 laneloop:
-	VMOVUPS      (DX), Y0
-	VMOVUPS      (BX), Y1
-	VMULPS       Y1, Y0, Y0
-	VMOVUPS      32(DX), Y1
-	VMOVUPS      32(BX), Y2
-	VMULPS       Y2, Y1, Y1
-	VMOVUPS      64(DX), Y2
-	VMOVUPS      64(BX), Y3
-	VMULPS       Y3, Y2, Y2
-	VMOVUPS      96(DX), Y3
-	VMOVUPS      96(BX), Y4
-	VMULPS       Y4, Y3, Y3
+	VMOVUPS      (BX), Y0
+	VMULPS       (DX), Y0, Y0
+	VMOVUPS      32(BX), Y1
+	VMULPS       32(DX), Y1, Y1
+	VMOVUPS      64(BX), Y2
+	VMULPS       64(DX), Y2, Y2
+	VMOVUPS      96(BX), Y3
+	VMULPS       96(DX), Y3, Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
 	VORPS        Y5, Y4, Y4
@@ -1430,14 +1414,10 @@ fence:
 groupstream:
 	LEAQ         (DX)(CX*1), AX
 	CALL         ·fetch128AVX2(SB)
-	VMOVUPS      (DX), Y0
-	VMULPS       Y8, Y0, Y0
-	VMOVUPS      32(DX), Y1
-	VMULPS       Y8, Y1, Y1
-	VMOVUPS      64(DX), Y2
-	VMULPS       Y8, Y2, Y2
-	VMOVUPS      96(DX), Y3
-	VMULPS       Y8, Y3, Y3
+	VMULPS       (DX), Y8, Y0
+	VMULPS       32(DX), Y8, Y1
+	VMULPS       64(DX), Y8, Y2
+	VMULPS       96(DX), Y8, Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
 	VORPS        Y5, Y4, Y4
@@ -1522,10 +1502,10 @@ other4:
 	VPAND      constantsAVX2<>+64(SB), Y0, Y0
 	VPOR       Y0, Y5, Y5
 	VPAND      constantsAVX2<>+64(SB), Y3, Y3
-	VPOR       Y3, Y2, Y2
+	VPOR       Y3, Y4, Y4
 	VPSRLW     $0x0c, Y5, Y5
-	VPSRLW     $0x0c, Y2, Y2
-	VPACKUSWB  Y2, Y5, Y5
+	VPSRLW     $0x0c, Y4, Y4
+	VPACKUSWB  Y4, Y5, Y5
 	VPERMD     Y5, Y9, Y5
 	JGT        listed5
 	VPMADDUBSW constantsAVX2<>+96(SB), Y5, Y5
@@ -1536,8 +1516,8 @@ other4:
 	JMP        stored6
 
 listed5:
-	VMOVUPS constantsAVX2<>+128(SB), Y2
-	VPSHUFB Y5, Y2, Y5
+	VMOVUPS constantsAVX2<>+128(SB), Y4
+	VPSHUFB Y5, Y4, Y5
 	VMOVUPS Y5, (SI)
 	ADDQ    $+32, SI
 	JMP     stored6
@@ -1589,14 +1569,10 @@ short2stream:
 	CALL         ·fetch128AVX2(SB)
 	VBROADCASTSS (BX), Y8
 	VBROADCASTSS 4(BX), Y7
-	VMOVUPS      (DX), Y0
-	VMULPS       Y8, Y0, Y0
-	VMOVUPS      32(DX), Y1
-	VMULPS       Y8, Y1, Y1
-	VMOVUPS      64(DX), Y2
-	VMULPS       Y7, Y2, Y2
-	VMOVUPS      96(DX), Y3
-	VMULPS       Y7, Y3, Y3
+	VMULPS       (DX), Y8, Y0
+	VMULPS       32(DX), Y8, Y1
+	VMULPS       64(DX), Y7, Y2
+	VMULPS       96(DX), Y7, Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
 	VORPS        Y5, Y4, Y4
@@ -1777,9 +1753,8 @@ spread:
 	LEAQ 160(SP), BX
 
 rare:
-	VMOVUPS      (DX), Y0
-	VMOVUPS      (BX), Y1
-	VMULPS       Y1, Y0, Y0
+	VMOVUPS      (BX), Y0
+	VMULPS       (DX), Y0, Y0
 	VBROADCASTSS constantsAVX2<>+0(SB), Y1
 	VPAND        Y1, Y0, Y1
 	VBROADCASTSS least+24(FP), Y2
@@ -1791,9 +1766,8 @@ rare:
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VANDPS       Y2, Y1, Y2
 	VANDPS       Y0, Y1, Y0
-	VMOVUPS      32(DX), Y3
-	VMOVUPS      32(BX), Y4
-	VMULPS       Y4, Y3, Y3
+	VMOVUPS      32(BX), Y3
+	VMULPS       32(DX), Y3, Y3
 	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPAND        Y4, Y3, Y4
 	VBROADCASTSS least+24(FP), Y5
@@ -1810,9 +1784,8 @@ rare:
 	VPMADDWD     Y6, Y5, Y5
 	VPACKSSDW    Y5, Y2, Y2
 	VPACKSSDW    Y3, Y0, Y0
-	VMOVUPS      64(DX), Y3
-	VMOVUPS      64(BX), Y5
-	VMULPS       Y5, Y3, Y3
+	VMOVUPS      64(BX), Y3
+	VMULPS       64(DX), Y3, Y3
 	VBROADCASTSS constantsAVX2<>+0(SB), Y5
 	VPAND        Y5, Y3, Y5
 	VBROADCASTSS least+24(FP), Y6
@@ -1824,9 +1797,8 @@ rare:
 	VCMPPS       $0x07, Y3, Y3, Y5
 	VANDPS       Y6, Y5, Y6
 	VANDPS       Y3, Y5, Y3
-	VMOVUPS      96(DX), Y7
-	VMOVUPS      96(BX), Y8
-	VMULPS       Y8, Y7, Y7
+	VMOVUPS      96(BX), Y7
+	VMULPS       96(DX), Y7, Y7
 	VBROADCASTSS constantsAVX2<>+0(SB), Y8
 	VPAND        Y8, Y7, Y8
 	VBROADCASTSS least+24(FP), Y9

@@ -781,17 +781,13 @@ groupnext:
 	JGT          groupstream
 
 grouploop:
-	VMOVUPS   (DX), Y0
-	VMULPS    Y14, Y0, Y0
+	VMULPS    (DX), Y14, Y0
 	VADDPS    Y15, Y0, Y0
-	VMOVUPS   32(DX), Y1
-	VMULPS    Y14, Y1, Y1
+	VMULPS    32(DX), Y14, Y1
 	VADDPS    Y15, Y1, Y1
-	VMOVUPS   64(DX), Y2
-	VMULPS    Y14, Y2, Y2
+	VMULPS    64(DX), Y14, Y2
 	VADDPS    Y15, Y2, Y2
-	VMOVUPS   96(DX), Y3
-	VMULPS    Y14, Y3, Y3
+	VMULPS    96(DX), Y14, Y3
 	VADDPS    Y15, Y3, Y3
 	VCMPPS    $0x03, Y1, Y0, Y4
 	VCMPPS    $0x03, Y3, Y2, Y5
@@ -831,37 +827,33 @@ groupchosen:
 	LEAQ 556(SP)(R11*4), R15
 
 groupmeet:
-	VMOVUPS   (DX), Y0
-	VMOVUPS   (R15), Y1
-	VMOVUPS   (BX), Y2
-	VPERMPS   Y2, Y1, Y1
-	VMULPS    Y1, Y0, Y0
+	VMOVUPS   (R15), Y0
+	VMOVUPS   (BX), Y1
+	VPERMPS   Y1, Y0, Y0
+	VMULPS    (DX), Y0, Y0
 	VADDPS    Y15, Y0, Y0
-	VMOVUPS   32(DX), Y1
-	VMOVUPS   32(R15), Y3
-	VPERMPS   Y2, Y3, Y3
-	VMULPS    Y3, Y1, Y1
-	VADDPS    Y15, Y1, Y1
-	VMOVUPS   64(DX), Y3
-	VMOVUPS   64(R15), Y4
-	VPERMPS   Y2, Y4, Y4
-	VMULPS    Y4, Y3, Y3
+	VMOVUPS   32(R15), Y2
+	VPERMPS   Y1, Y2, Y2
+	VMULPS    32(DX), Y2, Y2
+	VADDPS    Y15, Y2, Y2
+	VMOVUPS   64(R15), Y3
+	VPERMPS   Y1, Y3, Y3
+	VMULPS    64(DX), Y3, Y3
 	VADDPS    Y15, Y3, Y3
-	VMOVUPS   96(DX), Y4
-	VMOVUPS   96(R15), Y5
-	VPERMPS   Y2, Y5, Y2
-	VMULPS    Y2, Y4, Y4
-	VADDPS    Y15, Y4, Y4
-	VCMPPS    $0x03, Y1, Y0, Y2
-	VCMPPS    $0x03, Y4, Y3, Y5
-	VORPS     Y5, Y2, Y2
-	VPMOVMSKB Y2, AX
+	VMOVUPS   96(R15), Y4
+	VPERMPS   Y1, Y4, Y1
+	VMULPS    96(DX), Y1, Y1
+	VADDPS    Y15, Y1, Y1
+	VCMPPS    $0x03, Y2, Y0, Y4
+	VCMPPS    $0x03, Y1, Y3, Y5
+	VORPS     Y5, Y4, Y4
+	VPMOVMSKB Y4, AX
 	TESTL     AX, AX
 	JNE       groupmeetrare
 	VMOVUPS   Y0, (SI)
-	VMOVUPS   Y1, 32(SI)
+	VMOVUPS   Y2, 32(SI)
 	VMOVUPS   Y3, 64(SI)
-	VMOVUPS   Y4, 96(SI)
+	VMOVUPS   Y1, 96(SI)
 	SUBQ      $-128, SI
 	SUBQ      $-128, DX
 	ADDQ      728(SP), R15
@@ -917,17 +909,13 @@ short2:
 short2loop:
 	VBROADCASTSS (BX), Y14
 	VBROADCASTSS 4(BX), Y13
-	VMOVUPS      (DX), Y0
-	VMULPS       Y14, Y0, Y0
+	VMULPS       (DX), Y14, Y0
 	VADDPS       Y15, Y0, Y0
-	VMOVUPS      32(DX), Y1
-	VMULPS       Y14, Y1, Y1
+	VMULPS       32(DX), Y14, Y1
 	VADDPS       Y15, Y1, Y1
-	VMOVUPS      64(DX), Y2
-	VMULPS       Y13, Y2, Y2
+	VMULPS       64(DX), Y13, Y2
 	VADDPS       Y15, Y2, Y2
-	VMOVUPS      96(DX), Y3
-	VMULPS       Y13, Y3, Y3
+	VMULPS       96(DX), Y13, Y3
 	VADDPS       Y15, Y3, Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
@@ -958,21 +946,17 @@ lanerow:
 	JLT  lanestage
 
 laneloop:
-	VMOVUPS   (DX), Y0
-	VMOVUPS   (BX), Y1
-	VMULPS    Y1, Y0, Y0
+	VMOVUPS   (BX), Y0
+	VMULPS    (DX), Y0, Y0
 	VADDPS    Y15, Y0, Y0
-	VMOVUPS   32(DX), Y1
-	VMOVUPS   32(BX), Y2
-	VMULPS    Y2, Y1, Y1
+	VMOVUPS   32(BX), Y1
+	VMULPS    32(DX), Y1, Y1
 	VADDPS    Y15, Y1, Y1
-	VMOVUPS   64(DX), Y2
-	VMOVUPS   64(BX), Y3
-	VMULPS    Y3, Y2, Y2
+	VMOVUPS   64(BX), Y2
+	VMULPS    64(DX), Y2, Y2
 	VADDPS    Y15, Y2, Y2
-	VMOVUPS   96(DX), Y3
-	VMOVUPS   96(BX), Y4
-	VMULPS    Y4, Y3, Y3
+	VMOVUPS   96(BX), Y3
+	VMULPS    96(DX), Y3, Y3
 	VADDPS    Y15, Y3, Y3
 	VCMPPS    $0x03, Y1, Y0, Y4
 	VCMPPS    $0x03, Y3, Y2, Y5
@@ -1025,17 +1009,13 @@ fence:
 groupstream:
 	LEAQ      (DX)(CX*1), AX
 	CALL      ·fetch128AVX2(SB)
-	VMOVUPS   (DX), Y0
-	VMULPS    Y14, Y0, Y0
+	VMULPS    (DX), Y14, Y0
 	VADDPS    Y15, Y0, Y0
-	VMOVUPS   32(DX), Y1
-	VMULPS    Y14, Y1, Y1
+	VMULPS    32(DX), Y14, Y1
 	VADDPS    Y15, Y1, Y1
-	VMOVUPS   64(DX), Y2
-	VMULPS    Y14, Y2, Y2
+	VMULPS    64(DX), Y14, Y2
 	VADDPS    Y15, Y2, Y2
-	VMOVUPS   96(DX), Y3
-	VMULPS    Y14, Y3, Y3
+	VMULPS    96(DX), Y14, Y3
 	VADDPS    Y15, Y3, Y3
 	VCMPPS    $0x03, Y1, Y0, Y4
 	VCMPPS    $0x03, Y3, Y2, Y5
@@ -1106,17 +1086,13 @@ short2stream:
 	CALL         ·fetch128AVX2(SB)
 	VBROADCASTSS (BX), Y14
 	VBROADCASTSS 4(BX), Y13
-	VMOVUPS      (DX), Y0
-	VMULPS       Y14, Y0, Y0
+	VMULPS       (DX), Y14, Y0
 	VADDPS       Y15, Y0, Y0
-	VMOVUPS      32(DX), Y1
-	VMULPS       Y14, Y1, Y1
+	VMULPS       32(DX), Y14, Y1
 	VADDPS       Y15, Y1, Y1
-	VMOVUPS      64(DX), Y2
-	VMULPS       Y13, Y2, Y2
+	VMULPS       64(DX), Y13, Y2
 	VADDPS       Y15, Y2, Y2
-	VMOVUPS      96(DX), Y3
-	VMULPS       Y13, Y3, Y3
+	VMULPS       96(DX), Y13, Y3
 	VADDPS       Y15, Y3, Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
@@ -1168,31 +1144,27 @@ spread:
 	LEAQ 256(SP), BX
 
 rare:
-	VMOVUPS      (DX), Y0
-	VMOVUPS      (BX), Y1
-	VMULPS       Y1, Y0, Y0
+	VMOVUPS      (BX), Y0
+	VMULPS       (DX), Y0, Y0
 	VADDPS       Y15, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VBROADCASTSS nan+28(FP), Y2
 	VBLENDVPS    Y1, Y0, Y2, Y1
 	VMOVUPS      Y1, (SI)
-	VMOVUPS      32(DX), Y0
-	VMOVUPS      32(BX), Y1
-	VMULPS       Y1, Y0, Y0
+	VMOVUPS      32(BX), Y0
+	VMULPS       32(DX), Y0, Y0
 	VADDPS       Y15, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VBLENDVPS    Y1, Y0, Y2, Y1
 	VMOVUPS      Y1, 32(SI)
-	VMOVUPS      64(DX), Y0
-	VMOVUPS      64(BX), Y1
-	VMULPS       Y1, Y0, Y0
+	VMOVUPS      64(BX), Y0
+	VMULPS       64(DX), Y0, Y0
 	VADDPS       Y15, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VBLENDVPS    Y1, Y0, Y2, Y1
 	VMOVUPS      Y1, 64(SI)
-	VMOVUPS      96(DX), Y0
-	VMOVUPS      96(BX), Y1
-	VMULPS       Y1, Y0, Y0
+	VMOVUPS      96(BX), Y0
+	VMULPS       96(DX), Y0, Y0
 	VADDPS       Y15, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VBLENDVPS    Y1, Y0, Y2, Y1

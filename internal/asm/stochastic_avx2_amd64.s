@@ -372,7 +372,7 @@ TEXT ·StochasticFpAVX2(SB), $440-48
 
 laneloop:
 	VMOVUPS      (DX), Y0
-	VPAND        Y14, Y0, Y1
+	VPAND        (DX), Y14, Y1
 	VMINPS       Y1, Y15, Y1
 	VPAND        Y12, Y1, Y2
 	VPMAXUD      Y13, Y2, Y2
@@ -388,7 +388,7 @@ laneloop:
 	VPOR         Y0, Y1, Y1
 	VMOVUPS      Y1, (SI)
 	VMOVUPS      32(DX), Y0
-	VPAND        Y14, Y0, Y1
+	VPAND        32(DX), Y14, Y1
 	VMINPS       Y1, Y15, Y1
 	VPAND        Y12, Y1, Y2
 	VPMAXUD      Y13, Y2, Y2
@@ -404,7 +404,7 @@ laneloop:
 	VPOR         Y0, Y1, Y1
 	VMOVUPS      Y1, 32(SI)
 	VMOVUPS      64(DX), Y0
-	VPAND        Y14, Y0, Y1
+	VPAND        64(DX), Y14, Y1
 	VMINPS       Y1, Y15, Y1
 	VPAND        Y12, Y1, Y2
 	VPMAXUD      Y13, Y2, Y2
@@ -420,7 +420,7 @@ laneloop:
 	VPOR         Y0, Y1, Y1
 	VMOVUPS      Y1, 64(SI)
 	VMOVUPS      96(DX), Y0
-	VPAND        Y14, Y0, Y1
+	VPAND        96(DX), Y14, Y1
 	VMINPS       Y1, Y15, Y1
 	VPAND        Y12, Y1, Y2
 	VPMAXUD      Y13, Y2, Y2
@@ -501,7 +501,7 @@ TEXT ·StochasticHalfF16AVX2(SB), $376-32
 
 laneloop:
 	VMOVUPS      (DX), Y0
-	VPAND        Y15, Y0, Y1
+	VPAND        (DX), Y15, Y1
 	VMINPS       Y1, Y14, Y1
 	VPAND        Y12, Y1, Y2
 	VPMAXUD      Y13, Y2, Y2
@@ -518,7 +518,7 @@ laneloop:
 	VCVTPS2PH    $0x00, Y1, X1
 	VMOVUPS      X1, (SI)
 	VMOVUPS      32(DX), Y0
-	VPAND        Y15, Y0, Y1
+	VPAND        32(DX), Y15, Y1
 	VMINPS       Y1, Y14, Y1
 	VPAND        Y12, Y1, Y2
 	VPMAXUD      Y13, Y2, Y2
@@ -535,7 +535,7 @@ laneloop:
 	VCVTPS2PH    $0x00, Y1, X1
 	VMOVUPS      X1, 16(SI)
 	VMOVUPS      64(DX), Y0
-	VPAND        Y15, Y0, Y1
+	VPAND        64(DX), Y15, Y1
 	VMINPS       Y1, Y14, Y1
 	VPAND        Y12, Y1, Y2
 	VPMAXUD      Y13, Y2, Y2
@@ -552,7 +552,7 @@ laneloop:
 	VCVTPS2PH    $0x00, Y1, X1
 	VMOVUPS      X1, 32(SI)
 	VMOVUPS      96(DX), Y0
-	VPAND        Y15, Y0, Y1
+	VPAND        96(DX), Y15, Y1
 	VMINPS       Y1, Y14, Y1
 	VPAND        Y12, Y1, Y2
 	VPMAXUD      Y13, Y2, Y2
