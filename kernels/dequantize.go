@@ -107,6 +107,19 @@ func dequantizeInt[T Float](impl isa, dst []T, src []byte, g Grid, p *IntParams,
 //
 // src has Format.Bytes(len(dst)) elements.
 func DequantizeFloat[T Float, C FloatCode](dst []T, src []C, g Grid, p *FloatParams) {
+	if impl, ok := atOnce(len(dst)); ok && g.isVector(len(dst)) && p.small() && liesIn[C](p.Format) {
+		d, y := &formats[p.Format], unsafe.Pointer(unsafe.SliceData(dst))
+		if len(src) == (len(dst)*d.bits+7)/8 && !tabled[T](impl, d.bits, len(dst)) && apart(dst, src) &&
+			beside(unsafe.Pointer(unsafe.SliceData(p.Scale)), y, len(dst)*int(unsafe.Sizeof(*new(T)))) {
+			asm.DequantizeFp[T](impl, d.read, elemOf[T](), y, (*uint8)(unsafe.Pointer(unsafe.SliceData(src))), unsafe.SliceData(p.Scale), d.times, 1, len(dst), 0)
+			return
+		}
+	}
+	dequantizeFloatLong(dst, src, g, p)
+}
+
+// dequantizeFloatLong is DequantizeFloat the long way.
+func dequantizeFloatLong[T Float, C FloatCode](dst []T, src []C, g Grid, p *FloatParams) {
 	const kernel = "DequantizeFloat"
 	g.check(kernel, "dst", len(dst))
 	p.check(kernel, g.Groups)

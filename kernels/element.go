@@ -68,9 +68,15 @@ func codesIn[C IntCode](f Format, n int) int {
 
 // checkFloatCodes panics unless codes of f can lie in a slice of C.
 func checkFloatCodes[C FloatCode](kernel string, f Format) {
-	if c := any(*new(C)); c != any(uint8(0)) && c != codeformat.Rows[f].Elem {
+	if !liesIn[C](f) {
 		fail(kernel, "codes of %v do not lie in %T", f, []C(nil))
 	}
+}
+
+// liesIn reports whether codes of f can lie in a slice of C.
+func liesIn[C FloatCode](f Format) bool {
+	c := any(*new(C))
+	return c == any(uint8(0)) || c == codeformat.Rows[f].Elem
 }
 
 // bytesOf returns the memory of codes.

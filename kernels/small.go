@@ -58,6 +58,17 @@ func (p *IntParams) small(bytes asm.Layout) bool {
 		ordinary(p.Scale[0])
 }
 
+// small reports whether parameters are those of one ordinary group: codes of four or eight bits that the assembly reads, a scale by
+// whose products with times nothing is infinite, and no second level.
+func (p *FloatParams) small() bool {
+	if p.Format == 0 || p.Format >= formatsEnd || p.Format.isInt() || p.Dialect != Reference || p.Scales != ScaleAny || p.Rule != ScaleFloor || p.Factor != nil ||
+		len(p.Scale) != 1 || !ordinary(p.Scale[0]) {
+		return false
+	}
+	d := &formats[p.Format]
+	return !d.unread && !p.Format.isSix() && d.times <= 1<<20
+}
+
 // ordinary reports whether a scale need not be divided by: it is one from 0x1p-80 to 0x1p100.
 func ordinary(scale float32) bool {
 	const least, most = (127 - 80) << 23, (127 + 100) << 23

@@ -11,6 +11,7 @@ import (
 	"github.com/x448/float16"
 
 	"github.com/lowbit-go/lowbit/bf16"
+	"github.com/lowbit-go/lowbit/fp8"
 )
 
 // TestSmall makes calls with one group, ordinary ones, odd ones and mistakes, the
@@ -23,6 +24,65 @@ func TestSmall(t *testing.T) {
 		t.Run("float16, uint8", testSmall[float16.Float16, uint8])
 		t.Run("bfloat16, int8", testSmall[bf16.BFloat16, int8])
 	})
+}
+
+// TestSmallFloat is TestSmall of reading codes of float formats.
+func TestSmallFloat(t *testing.T) {
+	forEachImplementation(t, func(t *testing.T) {
+		t.Run("float32, uint8", testSmallFloat[float32, uint8])
+		t.Run("float32, E5M2", testSmallFloat[float32, fp8.E5M2])
+		t.Run("bfloat16, uint8", testSmallFloat[bf16.BFloat16, uint8])
+	})
+}
+
+func testSmallFloat[T Float, C FloatCode](t *testing.T) {
+	was := productLen
+	defer setProductLen(was)
+	r := newSource(15)
+	ordinary := 0
+	calls := effort(600, 2000, 100_000)
+	for range calls {
+		var a smallArena
+		c := newSmallCall(r)
+		for i, bytes := 0, view4(a[:]); i < len(bytes); i++ {
+			bytes[i] = byte(r.IntN(256))
+		}
+		a[c.scale] = smallScale(r)
+		p := FloatParams{Format: Format(r.IntN(int(formatsEnd) + 1))}
+		switch r.IntN(12) {
+		case 0:
+			p.Dialect, p.Scales = Dialect(r.IntN(int(dialectsEnd)+1)), ScaleType(r.IntN(4))
+		case 1:
+			p.Rule = ScaleRule(r.IntN(int(scaleRulesEnd) + 1))
+		case 2:
+			p.Global = 3
+		}
+		if p.Format > 0 && p.Format < formatsEnd && r.IntN(4) > 0 {
+			c.codes = p.Format.Bytes(c.codes)
+		}
+		call := func(a *smallArena) (panicked any) {
+			bytes := view4(a[:])
+			p := p
+			p.Scale = slices.Clip(a[c.scale:][:c.scales])
+			if c.minval > 0 {
+				p.Factor = slices.Clip(a[800:][:c.minval])
+			}
+			defer func() { panicked = recover() }()
+			DequantizeFloat(view[T](bytes[c.at:])[:c.numbers], view[C](bytes[c.codesAt:])[:c.codes], Grid{Rows: 1, Groups: 1, Len: c.n}, &p)
+			return nil
+		}
+		long, short := a, a
+		setProductLen(0)
+		wantPanic := call(&long)
+		setProductLen(was)
+		gotPanic := call(&short)
+		require.Equal(t, wantPanic, gotPanic, "%+v %+v", c, p)
+		require.Negative(t, differ(int32s, view4(short[:]), view4(long[:])), "%+v %+v", c, p)
+		if gotPanic == nil && c.n > 0 {
+			ordinary++
+		}
+	}
+	assert.Greater(t, ordinary, calls/64, "calls that are no mistake")
 }
 
 func testSmall[T Float, C IntCode](t *testing.T) {
