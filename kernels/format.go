@@ -77,6 +77,8 @@ const (
 
 // description is what the package knows of a format: its row, and what follows from that.
 type description struct {
+	_ [0]func() // descriptions are not compared: no code for that is linked
+
 	name string
 	bits int // of a code in memory
 
@@ -106,7 +108,7 @@ type description struct {
 	// float is the row of a float format. values has the value of each code of a byte; a
 	// code of four bits is in the low bits, and an integer's sign in all above it.
 	float  *codeformat.Float
-	values [256]float32
+	values *[256]float32
 }
 
 // formats has the description of each format.
@@ -118,7 +120,7 @@ var formats = func() (d [formatsEnd]description) {
 }()
 
 func describe(id Format, row *codeformat.Row) description {
-	d := description{name: row.Name, bits: row.Bits, least: row.Min, most: row.Max, bytes: Format(row.Bytes), layout: asm.SignedBytes}
+	d := description{name: row.Name, bits: row.Bits, least: row.Min, most: row.Max, bytes: Format(row.Bytes), layout: asm.SignedBytes, values: new([256]float32)}
 	if f := row.Float; f != nil {
 		d.largest, d.maxExp, d.width = f.Largest(), f.MaxExp(), f.Width
 		d.field, d.step = int32(f.Field())<<23, int32(23-f.Mantissa)<<23

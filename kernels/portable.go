@@ -1,6 +1,7 @@
 package kernels
 
 import (
+	"encoding/binary"
 	"math"
 
 	"github.com/x448/float16"
@@ -142,6 +143,26 @@ func (m Mask) put(at int, values []float32, lo, hi float32) {
 			inside[i/8] = b
 		}
 	}
+}
+
+// factors returns what the gradients of elements from at on, as many as there are in a piece, are multiplied by, 0 or 1:
+// a byte each, in buf if they lie otherwise.
+func (m Mask) factors(buf *[pieceLen]byte, at int) []byte {
+	const every = 0x0101010101010101
+	switch m.kind {
+	case byteMask:
+		return m.data[at:]
+	case bitMask: // each byte of a word keeps its bit, and is 1 if it has one
+		for i, b := range m.data[at/8 : min(at/8+pieceLen/8, len(m.data))] {
+			w := uint64(b) * every & 0x8040201008040201
+			binary.LittleEndian.PutUint64(buf[8*i:], (w+every*0x7f)>>7&every)
+		}
+	default:
+		for i := range buf {
+			buf[i] = 1
+		}
+	}
+	return buf[:]
 }
 
 // roundToEven may drop the sign of a zero.

@@ -14,22 +14,9 @@ func portableBackward[T Float](dx, dy []T, mask Mask) {
 	for at := 0; at < len(dy); at += pieceLen {
 		end := min(at+pieceLen, len(dy))
 		in, out := widen(buf.x[:], dy[at:end]), room(&buf.y, dx[at:end])
-		out = out[:len(in)]
-		switch mask.kind {
-		case noMask:
-			for i, v := range in {
-				out[i] = oneNaN(v)
-			}
-		case byteMask:
-			factors := mask.data[at:end]
-			for i, v := range in {
-				out[i] = oneNaN(v * float32(factors[i]))
-			}
-		case bitMask:
-			bits := mask.data[at/8:]
-			for i, v := range in {
-				out[i] = oneNaN(v * float32(bits[i/8]>>(i%8)&1))
-			}
+		out, factors := out[:len(in)], mask.factors(&buf.codes, at)[:len(in)]
+		for i, v := range in {
+			out[i] = oneNaN(v * float32(factors[i]))
 		}
 		round(dx[at:end], out)
 	}

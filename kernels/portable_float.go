@@ -3,7 +3,6 @@ package kernels
 import (
 	"math"
 
-	"github.com/lowbit-go/lowbit/internal/codeformat"
 	"github.com/lowbit-go/lowbit/internal/minifloat"
 )
 
@@ -20,9 +19,9 @@ func portableFakeQuantizeFloat[T Float](dst []T, mask Mask, src []T, g Grid, p *
 		mask.put(at, y, -hi, hi)
 		m.codes(q, y)
 		for r := g.run(at, len(x)); r.from < r.to; r = g.after(r, len(x)) {
-			s, y := m.valueScale(p.Scale[r.group]), y[r.from:r.to]
+			s, y, values := m.valueScale(p.Scale[r.group]), y[r.from:r.to], m.format.values
 			for i, q := range q[r.from:r.to] {
-				v := m.format.values[q] * s
+				v := values[q] * s
 				if y[i] != y[i] { // not every format has a NaN
 					v = theNaN()
 				}
@@ -63,9 +62,9 @@ func portableDequantizeFloat[T Float](dst []T, src []byte, g Grid, p *FloatParam
 		y := room(&buf.y, out)
 		q := p.Format.codes(&buf.codes, src, at, len(y))
 		for r := g.run(at, len(y)); r.from < r.to; r = g.after(r, len(y)) {
-			s, y := m.valueScale(p.Scale[r.group]), y[r.from:r.to]
+			s, y, values := m.valueScale(p.Scale[r.group]), y[r.from:r.to], m.format.values
 			for i, q := range q[r.from:r.to] {
-				y[i] = oneNaN(m.format.values[q] * s)
+				y[i] = oneNaN(values[q] * s)
 			}
 		}
 		round(out, y)
@@ -104,10 +103,5 @@ func (m *method) codes(q []byte, quotients []float32) {
 	}
 }
 
-// e2m1Listed has the codes of E2M1 for those of E2M1Packed.
-var e2m1Listed = func() (t [16]byte) {
-	for c := range t {
-		t[c] = codeformat.Rows[E2M1].Cast(codeformat.Rows[E2M1Packed].Value(byte(c)))
-	}
-	return t
-}()
+// e2m1Listed has the codes of E2M1, which are those that E4M3FN has for the values, for those of E2M1Packed.
+var e2m1Listed = [16]byte{0x00, 0x30, 0x38, 0x3c, 0x40, 0x44, 0x48, 0x4c, 0x80, 0xb0, 0xb8, 0xbc, 0xc0, 0xc4, 0xc8, 0xcc}

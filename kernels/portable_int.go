@@ -64,7 +64,7 @@ func portableDequantizeInt[T Float, C IntCode](dst []T, src []C, g Grid, p *IntP
 			if y := y[r.from:r.to]; wide {
 				dequantize(y, float32(d.least), float32(d.most), s, qo, fo)
 			} else {
-				dequantizeBytes(y, q[r.from:r.to], &d.values, s, qo, fo)
+				dequantizeBytes(y, q[r.from:r.to], d.values, s, qo, fo)
 			}
 		}
 		round(out, y)
