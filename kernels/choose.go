@@ -1,5 +1,7 @@
 package kernels
 
+import "unsafe"
+
 // ChooseInt writes the parameters of groups with the ranges low[i]..high[i],
 // for tensors of T. A NaN in either end is a NaN in the group.
 func ChooseInt[T Float](r *IntRule, low, high []float32) {
@@ -39,6 +41,20 @@ func chooseFloat[T Float](impl isa, r *FloatRule, low, high []float32) {
 // ObserveInt writes the parameters of each group, over all rows: it is MinMax
 // and ChooseInt in one. It panics if there are groups without elements.
 func ObserveInt[T Float](src []T, g Grid, r *IntRule) {
+	f := r.Format
+	if f == 0 { // one that any rule may be for
+		f = Int16
+	}
+	if impl, ok := atOnce(len(src)); ok && g.isVector(len(src)) && r.small(f) &&
+		r.clear(unsafe.Pointer(unsafe.SliceData(src)), len(src)*int(unsafe.Sizeof(*new(T)))) {
+		observeGroup(impl, src, r)
+		return
+	}
+	observeIntLong(src, g, r)
+}
+
+// observeIntLong is ObserveInt the long way.
+func observeIntLong[T Float](src []T, g Grid, r *IntRule) {
 	const kernel = "ObserveInt"
 	g.checkObserved(kernel, len(src))
 	r.check(kernel, g.Groups)

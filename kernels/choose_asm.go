@@ -172,12 +172,11 @@ func observeIntAsm[T Float](impl isa, src []T, g Grid, r *IntRule) {
 	observeInts(impl, src, g, r, buf[:])
 }
 
-// observeGroup observes one group, which src is, and returns the reciprocal of its scale.
-func observeGroup[T Float](impl isa, src []T, r *IntRule) float32 {
+// observeGroup observes one group, which src is.
+func observeGroup[T Float](impl isa, src []T, r *IntRule) {
 	var low, high [1]float32
 	adjacent(impl, src, len(src), low[:], high[:], r.ends())
 	portableChooseInt[T](r, low[:], high[:]) // which takes less for one group than to call assembly
-	return reciprocal(r.Scale[0])
 }
 
 func observeInts[T Float](impl isa, src []T, g Grid, r *IntRule, buf []T) {

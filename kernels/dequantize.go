@@ -33,21 +33,26 @@ func DequantizeInt[T Float, C IntCode](dst []T, src []C, g Grid, p *IntParams) {
 		}
 		if ok && len(src) == size && p.small(bytes) && p.clear(y, len(dst)*int(unsafe.Sizeof(*new(T)))) {
 			scale, elem := unsafe.SliceData(p.Scale), elemOf[T]()
-			switch ok, zero := p.smallZero(); {
-			case zero:
+			switch p.smallOffset() {
+			case noOffset:
 				if elem == asm.F32 {
 					asm.DequantizeF32(y, q, scale, int32(layout), sign, 1, len(dst), 0, impl)
 				} else {
 					asm.Dequantize[T](impl, elem, y, q, scale, int32(layout), sign, 1, len(dst), 0)
 				}
 				return
-			case ok:
+			case zeroOffset:
 				if elem == asm.F32 {
 					asm.DequantizeZeroPointF32(y, q, scale, &p.ZeroPoint[0], int32(layout), sign, 1, len(dst), 0, impl)
 				} else {
 					asm.DequantizeZeroPoint[T](impl, elem, y, q, scale, &p.ZeroPoint[0], int32(layout), sign, 1, len(dst), 0)
 				}
 				return
+			case realOffset:
+				if smallMinval[T](p, y, 4*len(dst)) {
+					asm.DequantizeMinval(impl, asm.F32, (*float32)(y), q, scale, &p.Minval[0], int32(layout), sign, int32(p.Min), 1, len(dst), 0)
+					return
+				}
 			}
 		}
 	}
@@ -110,7 +115,7 @@ func DequantizeFloat[T Float, C FloatCode](dst []T, src []C, g Grid, p *FloatPar
 	if impl, ok := atOnce(len(dst)); ok && g.isVector(len(dst)) && p.small() && liesIn[C](p.Format) {
 		d, y := &formats[p.Format], unsafe.Pointer(unsafe.SliceData(dst))
 		if len(src) == (len(dst)*d.bits+7)/8 && !tabled[T](impl, d.bits, len(dst)) && apart(dst, src) &&
-			beside(unsafe.Pointer(unsafe.SliceData(p.Scale)), y, len(dst)*int(unsafe.Sizeof(*new(T)))) {
+			beside(unsafe.SliceData(p.Scale), y, len(dst)*int(unsafe.Sizeof(*new(T)))) {
 			asm.DequantizeFp[T](impl, d.read, elemOf[T](), y, (*uint8)(unsafe.Pointer(unsafe.SliceData(src))), unsafe.SliceData(p.Scale), d.times, 1, len(dst), 0)
 			return
 		}

@@ -7,6 +7,31 @@ import "unsafe"
 // observed and quantized some at a time, while they are in a cache. dst is as
 // QuantizeInt's.
 func DynamicInt[C IntCode, T Float](dst []C, src []T, g Grid, r *IntRule) {
+	f, own := r.Format, ownFormat[C]()
+	if f == 0 {
+		f = own
+	}
+	if impl, ok := atOnce(len(src)); ok && g.isVector(len(src)) && (f == own || own == Uint8) && r.small(f) {
+		out, n := unsafe.Pointer(unsafe.SliceData(dst)), len(dst)*int(unsafe.Sizeof(*new(C)))
+		in, m := unsafe.Pointer(unsafe.SliceData(src)), len(src)*int(unsafe.Sizeof(*new(T)))
+		if n == (len(src)*formats[f].bits+7)/8 && apart(dst, src) && r.clear(out, n) && r.clear(in, m) {
+			observeGroup(impl, src, r)
+			var p IntParams // not r's params, which are made elsewhere and then copied, before their words are there to be read two at a time
+			p.Format, p.Min, p.Max, p.Scale = f, r.Min, r.Max, r.Scale
+			if r.ByMinval {
+				p.Minval = r.Minval
+			} else if r.Asymmetric || r.middle() != 0 {
+				p.ZeroPoint = r.ZeroPoint
+			}
+			QuantizeInt(dst, src, g, &p)
+			return
+		}
+	}
+	dynamicIntLong(dst, src, g, r)
+}
+
+// dynamicIntLong is DynamicInt the long way.
+func dynamicIntLong[C IntCode, T Float](dst []C, src []T, g Grid, r *IntRule) {
 	const kernel = "DynamicInt"
 	g.checkObserved(kernel, len(src))
 	r.check(kernel, g.Groups)

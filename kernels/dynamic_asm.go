@@ -8,12 +8,7 @@ import "unsafe"
 const dynamicPiece = 1 << 15
 
 func dynamicIntAsm[T Float](impl isa, st storage, dst unsafe.Pointer, src []T, g Grid, r *IntRule) {
-	now, small := atOnce(g.Len)
 	switch {
-	case g.Groups == 1 && small && now == impl:
-		recip := [1]float32{observeGroup(impl, src, r)}
-		p := r.params(0, 1)
-		quantizeIntGroup[T](impl, st, dst, unsafe.Pointer(&src[0]), &p, 0, recip[:], 1, g.Len, 0)
 	case g.Groups <= fewChosen:
 		var low, recip [fewChosen]float32
 		dynamicInts(impl, st, dst, src, g, r, findings{low[:], recip[:]})

@@ -22,15 +22,15 @@ func FakeQuantizeInt[T Float](dst []T, mask Mask, src []T, g Grid, p *IntParams)
 		if ok && p.small(layout) && p.clear(y, len(dst)*int(unsafe.Sizeof(*new(T)))) && (mask.kind == noMask || smallMask(dst, mask, src, p)) {
 			scale, elem := unsafe.SliceData(p.Scale), elemOf[T]()
 			recip := 1 / *scale
-			switch ok, zero := p.smallZero(); {
-			case zero:
+			switch p.smallOffset() {
+			case noOffset:
 				if elem == asm.F32 {
 					asm.FakeQuantizeF32(y, flags, x, scale, &recip, int32(p.Min), int32(p.Max), kind, 1, len(src), 0, impl)
 				} else {
 					asm.FakeQuantize[T](impl, elem, y, flags, x, scale, &recip, int32(p.Min), int32(p.Max), kind, 1, len(src), 0)
 				}
 				return
-			case ok:
+			case zeroOffset:
 				if elem == asm.F32 {
 					asm.FakeQuantizeZeroPointF32(y, flags, x, scale, &recip, &p.ZeroPoint[0], int32(p.Min), int32(p.Max), kind, 1, len(src), 0, impl)
 				} else {

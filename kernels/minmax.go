@@ -14,14 +14,16 @@ import (
 // A group without elements has neither: MinMax panics if Rows or Len is 0 and
 // Groups is not.
 func MinMax[T Float](min, max []T, src []T, g Grid) {
-	if impl, ok := atOnce(len(src)); ok && g.isVector(len(src)) && len(min) == 1 && len(max) == 1 && apart(min, max) && apart(min, src) && apart(max, src) {
-		x, least, most, elem := unsafe.Pointer(unsafe.SliceData(src)), unsafe.Pointer(&min[0]), unsafe.Pointer(&max[0]), elemOf[T]()
-		if elem == asm.F32 {
-			asm.MinMaxF32(x, least, most, 1, len(src), impl)
-		} else {
-			asm.MinMax[T](impl, elem, x, least, most, 1, len(src))
+	if impl, ok := atOnce(len(src)); ok && g.isVector(len(src)) && len(min) == 1 && len(max) == 1 {
+		x, least, most, elem, size := unsafe.Pointer(unsafe.SliceData(src)), unsafe.Pointer(&min[0]), unsafe.Pointer(&max[0]), elemOf[T](), int(unsafe.Sizeof(min[0]))
+		if n := len(src) * size; beside(&min[0], most, size) && beside(&min[0], x, n) && beside(&max[0], x, n) {
+			if elem == asm.F32 {
+				asm.MinMaxF32(x, least, most, 1, len(src), impl)
+			} else {
+				asm.MinMax[T](impl, elem, x, least, most, 1, len(src))
+			}
+			return
 		}
-		return
 	}
 	minMaxLong(min, max, src, g)
 }

@@ -1,6 +1,8 @@
 package kernels
 
 import (
+	"unsafe"
+
 	"github.com/x448/float16"
 
 	"github.com/lowbit-go/lowbit/bf16"
@@ -10,7 +12,14 @@ import (
 const leastScale = 0x1p-23
 
 // to rounds to T.
-func to[T Float](x float32) float32 { return value(rounded[T](x)) }
+func to[T Float](x float32) float32 {
+	if unsafe.Sizeof(*new(T)) == 4 { // where there is nothing to round
+		return oneNaN(x)
+	}
+	return narrowed[T](x)
+}
+
+func narrowed[T Float](x float32) float32 { return value(rounded[T](x)) }
 
 func portableChooseInt[T Float](r *IntRule, low, high []float32) {
 	n, least, greatest := r.steps(), float32(r.Min), float32(r.Max)

@@ -25,28 +25,32 @@ func QuantizeInt[C IntCode, T Float](dst []C, src []T, g Grid, p *IntParams) {
 		if ok && len(dst) == size && p.small(bytes) && p.clear(q, size) {
 			scale, elem := unsafe.SliceData(p.Scale), elemOf[T]()
 			recip := 1 / *scale
-			switch ok, zero := p.smallZero(); {
-			case zero && layout == asm.SignedBytes && p.Min == -128 && p.Max == 127:
-				if elem == asm.F32 {
-					asm.QuantizeWholeF32((*int8)(q), x, scale, &recip, 1, len(src), 0, impl)
-				} else {
-					asm.QuantizeWhole[T](impl, elem, (*int8)(q), x, scale, &recip, 1, len(src), 0)
-				}
-				return
-			case zero:
-				if elem == asm.F32 {
+			switch p.smallOffset() {
+			case noOffset:
+				if layout == asm.SignedBytes && p.Min == -128 && p.Max == 127 {
+					if elem == asm.F32 {
+						asm.QuantizeWholeF32((*int8)(q), x, scale, &recip, 1, len(src), 0, impl)
+					} else {
+						asm.QuantizeWhole[T](impl, elem, (*int8)(q), x, scale, &recip, 1, len(src), 0)
+					}
+				} else if elem == asm.F32 {
 					asm.QuantizeF32((*uint8)(q), x, scale, &recip, int32(p.Min), int32(p.Max), int32(layout), 1, len(src), 0, impl)
 				} else {
 					asm.Quantize[T](impl, elem, (*uint8)(q), x, scale, &recip, int32(p.Min), int32(p.Max), int32(layout), 1, len(src), 0)
 				}
 				return
-			case ok:
+			case zeroOffset:
 				if elem == asm.F32 {
 					asm.QuantizeZeroPointF32((*uint8)(q), x, scale, &recip, &p.ZeroPoint[0], int32(p.Min), int32(p.Max), int32(layout), 1, len(src), 0, impl)
 				} else {
 					asm.QuantizeZeroPoint[T](impl, elem, (*uint8)(q), x, scale, &recip, &p.ZeroPoint[0], int32(p.Min), int32(p.Max), int32(layout), 1, len(src), 0)
 				}
 				return
+			case realOffset:
+				if smallMinval[T](p, q, size) {
+					asm.QuantizeMinval(impl, asm.F32, (*uint8)(q), (*float32)(x), scale, &recip, &p.Minval[0], int32(p.Min), int32(p.Max), int32(layout), 1, len(src), 0)
+					return
+				}
 			}
 		}
 	}

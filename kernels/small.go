@@ -1,7 +1,6 @@
 package kernels
 
 import (
-	"math"
 	"unsafe"
 
 	"github.com/lowbit-go/lowbit/internal/asm"
@@ -44,25 +43,25 @@ func apart[A, B any](a []A, b []B) bool {
 	return q-p+n-1 >= m+n-1 // modulo 1<<64: one comparison for both sides
 }
 
-// beside reports whether a number of four bytes is not among n bytes.
-func beside(number, out unsafe.Pointer, n int) bool {
-	return uintptr(number)-uintptr(out)+3 >= uintptr(n)+3
+// beside reports whether a number, if there is one, is not among n bytes.
+func beside[N any](number *N, out unsafe.Pointer, n int) bool {
+	last := unsafe.Sizeof(*number) - 1
+	return uintptr(unsafe.Pointer(number))-uintptr(out)+last >= uintptr(n)+last
 }
 
 // small reports whether parameters are those of one ordinary group but for the zero
-// point: codes that a byte can be, no dialect, no minval, a scale that need not be
+// point and the minval: codes that a byte can be, no dialect, a scale that need not be
 // divided by.
 func (p *IntParams) small(bytes asm.Layout) bool {
 	least := int(bytes-asm.SignedBytes)<<7 - 128
-	return p.Min >= least && p.Max <= least+255 && p.Min < p.Max && p.Dialect == Reference && p.Minval == nil && len(p.Scale) == 1 &&
-		ordinary(p.Scale[0])
+	return p.Min >= least && p.Max <= least+255 && p.Min < p.Max && p.Dialect == Reference && len(p.Scale) == 1 && ordinary(&p.Scale[0])
 }
 
 // small reports whether parameters are those of one ordinary group: codes of four or eight bits that the assembly reads, a scale by
 // whose products with times nothing is infinite, and no second level.
 func (p *FloatParams) small() bool {
 	if p.Format == 0 || p.Format >= formatsEnd || p.Format.isInt() || p.Dialect != Reference || p.Scales != ScaleAny || p.Rule != ScaleFloor || p.Factor != nil ||
-		len(p.Scale) != 1 || !ordinary(p.Scale[0]) {
+		len(p.Scale) != 1 || !ordinary(&p.Scale[0]) {
 		return false
 	}
 	d := &formats[p.Format]
@@ -70,36 +69,69 @@ func (p *FloatParams) small() bool {
 }
 
 // ordinary reports whether a scale need not be divided by: it is one from 0x1p-80 to 0x1p100.
-func ordinary(scale float32) bool {
+func ordinary(scale *float32) bool {
 	const least, most = (127 - 80) << 23, (127 + 100) << 23
-	return math.Float32bits(scale)-least <= most-least
+	return *(*uint32)(unsafe.Pointer(scale))-least <= most-least // an integer from the first, as the bits of a float come by another register
 }
 
-// reciprocal is what asm.Prepare makes of a scale.
-func reciprocal(scale float32) float32 {
-	if !ordinary(scale) {
-		return float32(math.NaN())
+// What a small group has beside its scale.
+const (
+	oddOffset  = iota // nothing for the small way
+	noOffset          // nothing, or a zero point of 0
+	zeroOffset        // a zero point
+	realOffset        // a minval
+)
+
+// smallOffset tells what parameters of a small group have beside the scale.
+func (p *IntParams) smallOffset() int {
+	switch {
+	case p.ZeroPoint == nil:
+		if p.Minval == nil {
+			return noOffset
+		}
+		return realOffset
+	case len(p.ZeroPoint) != 1 || p.Minval != nil:
+		return oddOffset
 	}
-	return 1 / scale
+	switch z := int(p.ZeroPoint[0]); {
+	case z < p.Min || z > p.Max:
+		return oddOffset
+	case z == 0:
+		return noOffset
+	}
+	return zeroOffset
 }
 
-// smallZero reports the same of a zero point, and whether that is none or 0.
-func (p *IntParams) smallZero() (ok, zero bool) {
-	if p.ZeroPoint == nil {
-		return true, true
-	}
-	if len(p.ZeroPoint) != 1 {
-		return false, false
-	}
-	z := int(p.ZeroPoint[0])
-	ok = z >= p.Min && z <= p.Max
-	return ok, ok && z == 0
+// smallMinval reports whether a minval is one finite number that is not among n bytes that are written, for elements with such assembly.
+func smallMinval[T Float](p *IntParams, out unsafe.Pointer, n int) bool {
+	return unsafe.Sizeof(*new(T)) == 4 && len(p.Minval) == 1 && p.Minval[0]-p.Minval[0] == 0 && beside(&p.Minval[0], out, n)
 }
 
 // clear reports whether neither a small scale nor a small zero point is among n bytes that are written.
 func (p *IntParams) clear(out unsafe.Pointer, n int) bool {
-	return beside(unsafe.Pointer(unsafe.SliceData(p.Scale)), out, n) &&
-		(p.ZeroPoint == nil || beside(unsafe.Pointer(unsafe.SliceData(p.ZeroPoint)), out, n))
+	return beside(unsafe.SliceData(p.Scale), out, n) &&
+		(p.ZeroPoint == nil || beside(unsafe.SliceData(p.ZeroPoint), out, n))
+}
+
+// small reports whether a rule is the reference's for one group, has codes of a format, and memory for what it writes.
+func (r *IntRule) small(f Format) bool {
+	if f >= formatsEnd || r.Min > 0 || r.Max < 0 || r.Min == r.Max || r.Dialect != Reference || r.Scales != ScaleAny || len(r.Scale) != 1 {
+		return false
+	}
+	zeroPoint, minval, d := len(r.ZeroPoint) == 1, len(r.Minval) == 1, &formats[f]
+	if r.Min < d.least || r.Max > d.most || !zeroPoint && (r.ZeroPoint != nil || !r.ByMinval && (r.Asymmetric || r.middle() != 0)) ||
+		!minval && (r.Minval != nil || r.ByMinval) {
+		return false
+	}
+	const size = 4
+	scale, zeros, minvals := unsafe.Pointer(&r.Scale[0]), unsafe.SliceData(r.ZeroPoint), unsafe.SliceData(r.Minval)
+	return beside(zeros, scale, size) && beside(minvals, scale, size) && (!zeroPoint || beside(minvals, unsafe.Pointer(zeros), size))
+}
+
+// clear reports whether no parameter that a small rule writes is among n bytes.
+func (r *IntRule) clear(other unsafe.Pointer, n int) bool {
+	return beside(unsafe.SliceData(r.Scale), other, n) &&
+		beside(unsafe.SliceData(r.ZeroPoint), other, n) && beside(unsafe.SliceData(r.Minval), other, n)
 }
 
 // byteLayout returns how codes of a byte lie in a slice of C, and reports whether

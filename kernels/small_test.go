@@ -108,7 +108,9 @@ func testSmall[T Float, C IntCode](t *testing.T) {
 		if r.IntN(8) == 0 {
 			a.int32s()[c.zeroPoint] = []int32{int32(c.params.Min) - 1, int32(c.params.Max) + 1}[r.IntN(2)]
 		}
-		for _, call := range []func(*smallArena, smallCall) any{smallQuantize[T, C], smallDequantize[T, C], smallFakeQuantize[T, C]} {
+		for _, call := range []func(*smallArena, smallCall) any{
+			smallQuantize[T, C], smallDequantize[T, C], smallFakeQuantize[T, C], smallObserve[T, C], smallDynamic[T, C],
+		} {
 			long, short := a, a
 			setProductLen(0)
 			wantPanic := call(&long, c)
@@ -153,7 +155,7 @@ func newSmallCall(r *source) smallCall {
 		}
 		return 0
 	}
-	c := smallCall{n: r.IntN(100), at: 64, codesAt: 2048 + r.IntN(64), scale: 1000, zeroPoint: 900, scales: 1 + rarely(), minval: rarely()}
+	c := smallCall{n: r.IntN(100), at: 64, codesAt: 2048 + r.IntN(64), scale: 1000, zeroPoint: 900, scales: 1 + rarely(), minval: max(rarely(), rarely(), rarely())}
 	c.numbers, c.codes = c.n+rarely(), c.n+rarely()
 	if r.IntN(3) == 0 {
 		c.zeros = 1 + rarely()
@@ -197,7 +199,7 @@ func smallOperands[T Float, C IntCode](a *smallArena, c smallCall) (x []T, q []C
 		p.ZeroPoint = a.int32s()[c.zeroPoint:][:c.zeros]
 	}
 	if c.minval > 0 {
-		p.Minval = a[800:][:c.minval]
+		p.Minval = a[800+c.scale%3:][:c.minval]
 	}
 	return view[T](bytes[c.at:])[:c.numbers], view[C](bytes[c.codesAt:])[:c.codes], Grid{Rows: 1, Groups: 1, Len: c.n}, p
 }
@@ -214,6 +216,31 @@ func smallDequantize[T Float, C IntCode](a *smallArena, c smallCall) (panicked a
 	x, q, g, p := smallOperands[T, C](a, c)
 	defer func() { panicked = recover() }()
 	DequantizeInt(x, q, g, p)
+	return nil
+}
+
+// smallRule is a rule for the call, which writes where its parameters are.
+func smallRule[C IntCode](a *smallArena, c smallCall) *IntRule {
+	_, _, _, p := smallOperands[float32, C](a, c)
+	r := &IntRule{Format: p.Format, Min: p.Min, Max: p.Max, Dialect: p.Dialect, Scale: p.Scale, ZeroPoint: p.ZeroPoint, Minval: p.Minval}
+	r.Asymmetric, r.ByMinval, r.Scales = c.codesAt&1 > 0, c.codesAt&2 > 0, ScaleType(max(0, c.codesAt&31-26))
+	if c.codesAt&60 == 0 {
+		r.Minval = r.Scale
+	}
+	return r
+}
+
+func smallObserve[T Float, C IntCode](a *smallArena, c smallCall) (panicked any) {
+	x, _, g, _ := smallOperands[T, C](a, c)
+	defer func() { panicked = recover() }()
+	ObserveInt(x, g, smallRule[C](a, c))
+	return nil
+}
+
+func smallDynamic[T Float, C IntCode](a *smallArena, c smallCall) (panicked any) {
+	x, q, g, _ := smallOperands[T, C](a, c)
+	defer func() { panicked = recover() }()
+	DynamicInt(q, x, g, smallRule[C](a, c))
 	return nil
 }
 

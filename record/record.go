@@ -105,30 +105,52 @@ func (c Codec[T]) Quantize(dst []byte, x []T) error {
 	if err != nil {
 		return err
 	}
-	if step := c.step(); step > 1 && n > 1 {
-		return c.quantizeTogether(dst, x, n, step)
-	}
-	for i := range n {
+	if n == 1 {
 		var scale, offset [1]float32
-		record, in := dst[i*c.stride():], x[i*c.Dim:][:c.Dim]
-		if c.observe(in, scale[:], offset[:]) == 0 {
-			return c.refuse(i)
+		return c.quantizeEach(dst, x, 0, scale[:], offset[:])
+	}
+	if c.Dim < alone {
+		return c.quantizeTogether(dst, x, n)
+	}
+	var scale, offset [scratch / alone]float32
+	for first, step := 0, c.step(); first < n; first += step {
+		most := min(step, n-first)
+		if err := c.quantizeEach(dst, x, first, scale[:most], offset[:most]); err != nil {
+			return err
 		}
-		c.quantize(record[HeaderBytes:], in, scale[:], offset[:])
-		putParams(record, scale[0], offset[0])
 	}
 	return nil
 }
 
-// quantizeTogether quantizes so many vectors at a time.
-func (c Codec[T]) quantizeTogether(dst []byte, x []T, n, step int) error {
+// quantizeEach quantizes the vectors from the first on for which there is room for scales, each into its record.
+func (c Codec[T]) quantizeEach(dst []byte, x []T, first int, scale, offset []float32) error {
+	in := x[first*c.Dim:][:len(scale)*c.Dim]
+	k := c.observe(in, scale, offset)
+	p := c.params(scale, offset)
+	for i := range k {
+		record := dst[(first+i)*c.stride():]
+		if p.Scale = scale[i:][:1]; p.Minval != nil {
+			p.Minval = offset[i:][:1]
+		}
+		kernels.QuantizeInt(record[HeaderBytes:][:c.Dim], in[i*c.Dim:][:c.Dim], kernels.Grid{Rows: 1, Groups: 1, Len: c.Dim}, &p)
+		putParams(record, scale[i], offset[i])
+	}
+	if k < len(scale) {
+		return c.refuse(first + k)
+	}
+	return nil
+}
+
+// quantizeTogether quantizes some vectors at a time.
+func (c Codec[T]) quantizeTogether(dst []byte, x []T, n int) error {
 	var codes [scratch]byte
 	var scale, offset [together]float32
-	for first := 0; first < n; first += step {
+	for first, step := 0, c.step(); first < n; first += step {
 		most := min(step, n-first)
 		in := x[first*c.Dim:][:most*c.Dim]
 		k := c.observe(in, scale[:most], offset[:most])
-		c.quantize(codes[:], in[:k*c.Dim], scale[:k], offset[:k])
+		p := c.params(scale[:k], offset[:k])
+		kernels.QuantizeInt(codes[:k*c.Dim], in[:k*c.Dim], kernels.Grid{Rows: 1, Groups: k, Len: c.Dim}, &p)
 		for i := range k {
 			record := dst[(first+i)*c.stride():]
 			putParams(record, scale[i], offset[i])
@@ -150,12 +172,6 @@ func (c Codec[T]) observe(x []T, scale, offset []float32) int {
 	}
 	kernels.ObserveInt(x, kernels.Grid{Rows: 1, Groups: len(scale), Len: c.Dim}, &r)
 	return finite(scale, offset)
-}
-
-// quantize writes the codes of vectors.
-func (c Codec[T]) quantize(dst []byte, x []T, scale, offset []float32) {
-	p := c.params(scale, offset)
-	kernels.QuantizeInt(dst[:len(x)], x, kernels.Grid{Rows: 1, Groups: len(scale), Len: c.Dim}, &p)
 }
 
 func putParams(record []byte, scale, offset float32) {
@@ -182,25 +198,26 @@ func (c Codec[T]) Dequantize(dst []T, src []byte) error {
 	if err != nil {
 		return err
 	}
-	if step := c.step(); step > 1 && n > 1 && (c.Dim < alone || c.Code != Int8) {
-		return c.dequantizeTogether(dst, src, n, step)
+	if n > 1 && c.Dim < alone {
+		return c.dequantizeTogether(dst, src, n)
 	}
+	var scale, offset [1]float32
+	p := c.params(scale[:], offset[:])
 	for i := range n {
-		var scale, offset [1]float32
 		record := src[i*c.stride():]
 		if scale[0], offset[0] = Params(record); finite(scale[:], offset[:]) == 0 {
 			return refuseRecord(i, scale[0], offset[0])
 		}
-		c.dequantize(dst[i*c.Dim:][:c.Dim], record[HeaderBytes:], scale[:], offset[:])
+		kernels.DequantizeInt(dst[i*c.Dim:][:c.Dim], record[HeaderBytes:][:c.Dim], kernels.Grid{Rows: 1, Groups: 1, Len: c.Dim}, &p)
 	}
 	return nil
 }
 
-// dequantizeTogether dequantizes so many records at a time.
-func (c Codec[T]) dequantizeTogether(dst []T, src []byte, n, step int) error {
+// dequantizeTogether dequantizes some records at a time.
+func (c Codec[T]) dequantizeTogether(dst []T, src []byte, n int) error {
 	var codes [scratch]byte
 	var scale, offset [together]float32
-	for first := 0; first < n; first += step {
+	for first, step := 0, c.step(); first < n; first += step {
 		most := min(step, n-first)
 		for i := range most {
 			scale[i], offset[i] = Params(src[(first+i)*c.stride():])
@@ -209,18 +226,13 @@ func (c Codec[T]) dequantizeTogether(dst []T, src []byte, n, step int) error {
 		for i := range k {
 			copy(codes[i*c.Dim:][:c.Dim], src[(first+i)*c.stride()+HeaderBytes:])
 		}
-		c.dequantize(dst[first*c.Dim:][:k*c.Dim], codes[:], scale[:k], offset[:k])
+		p := c.params(scale[:k], offset[:k])
+		kernels.DequantizeInt(dst[first*c.Dim:][:k*c.Dim], codes[:k*c.Dim], kernels.Grid{Rows: 1, Groups: k, Len: c.Dim}, &p)
 		if k < most {
 			return refuseRecord(first+k, scale[k], offset[k])
 		}
 	}
 	return nil
-}
-
-// dequantize writes the values of codes.
-func (c Codec[T]) dequantize(dst []T, src []byte, scale, offset []float32) {
-	p := c.params(scale, offset)
-	kernels.DequantizeInt(dst, src[:len(dst)], kernels.Grid{Rows: 1, Groups: len(scale), Len: c.Dim}, &p)
 }
 
 func refuseRecord(record int, scale, offset float32) error {
@@ -233,16 +245,16 @@ func Params(src []byte) (scale, offset float32) {
 	return math.Float32frombits(binary.LittleEndian.Uint32(src)), math.Float32frombits(binary.LittleEndian.Uint32(src[4:HeaderBytes]))
 }
 
-// Vectors are quantized some at a time, so that the kernels' calls are long: so many
-// codes, and so many vectors. To gather so many codes takes longer than a call that
-// needs no offset.
+// Vectors are worked on some at a time, so that the kernels' calls are long: so many
+// elements, and so many vectors. To gather the codes of so long a vector takes longer
+// than a call for it alone.
 const (
 	scratch  = 8 << 10
 	together = 64
 	alone    = 512
 )
 
-// step is the number of vectors that are quantized at a time.
+// step is the number of vectors that are worked on at a time.
 func (c Codec[T]) step() int { return max(1, min(together, scratch/c.Dim)) }
 
 func (c Codec[T]) format() kernels.Format {
