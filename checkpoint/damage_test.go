@@ -254,7 +254,7 @@ func TestDamageIsNamed(t *testing.T) {
 		{config("W4A16", `"symmetric": true`, `"symmetric": false`), `DIR/model.safetensors: tensor "m.weight_zero_point": is missing, though DIR/config.json says that "m.weight" is quantized`},
 		{config("W4A16", `"lm_head"`, `"m"`), `DIR/model.safetensors: tensor "m.weight_packed": is quantized, though the ignore of DIR/config.json names its module`},
 		{config("W4A16", `"Linear"`, `"re:.*up_proj"`), `DIR/model.safetensors: tensor "m.weight_packed": is quantized, but no group of DIR/config.json has it among its targets`},
-		{config("W4A16", `pack-quantized`, `marlin-24`), `DIR/model.safetensors: tensor "m.weight_packed": format marlin-24 of marlin-24 in DIR/config.json is not supported`},
+		{config("W4A16", `pack-quantized`, `marlin-24`), `DIR/model.safetensors: tensor "m.weight_packed": format marlin-24 in DIR/config.json is not supported`},
 		{config("W8A8", `int-quantized`, `float-quantized`), `DIR/model.safetensors: tensor "m.weight": type int with num_bits 8 of float-quantized in DIR/config.json is not supported`},
 		{config("NVFP4", `"group_size": 16`, `"group_size": 32`), `DIR/model.safetensors: tensor "m.weight_packed": is nvfp4-pack-quantized, which has groups of 16 that divide its rows of 256, but DIR/config.json says groups of 32`},
 		{with("int8", "m.SCB", nil), `DIR/model.safetensors: tensor "m.SCB": is missing, though DIR/config.json says that "m.weight" is quantized`},

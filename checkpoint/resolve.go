@@ -104,10 +104,10 @@ func (r *resolver) begin(name, method, format string) *builder {
 	return &builder{r, &Tensor{quantized: q}, q}
 }
 
-// fail says what is wrong, of a stored tensor or of one that is missing.
-func (b *builder) fail(stored, format string, args ...any) {
+// fail says what is wrong, of a stored tensor or of one that is missing. It returns false.
+func (b *builder) fail(stored, format string, args ...any) bool {
 	if b.err != nil {
-		return
+		return false
 	}
 	file := b.path
 	switch s, ok := b.storedAs(stored); {
@@ -117,6 +117,7 @@ func (b *builder) fail(stored, format string, args ...any) {
 		file = b.parts[0].File.Name()
 	}
 	b.err = refuse(file, stored, format, args...)
+	return false
 }
 
 // add takes a stored tensor, if it is there.
