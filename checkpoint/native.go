@@ -25,12 +25,7 @@ func (r *resolver) resolveFP8(q *quantConfig) {
 	for _, name := range names {
 		b := r.begin(name, methodFP8, "e4m3")
 		b.resolveFP8(q)
-		if b.err != nil {
-			b.others(name, name+scaleInv)
-			if b.shape == nil && len(b.parts) > 0 {
-				b.shape = b.parts[0].dims()
-			}
-		}
+		b.end(name, name+scaleInv)
 		if p, ok := strings.CutSuffix(name, ".weight"); ok {
 			b.others(p+".input_scale", p+".activation_scale")
 		}
@@ -116,10 +111,7 @@ func (r *resolver) resolveMXFP4() {
 		b := r.begin(name, methodMXFP4, "mxfp4")
 		b.scheme.Bits, b.scheme.Rows, b.scheme.Cols = 4, 32, 1
 		b.resolveMXFP4(blocks, scales)
-		if b.err != nil {
-			b.others(blocks, scales)
-			b.shape = b.parts[0].dims()
-		}
+		b.end(blocks, scales)
 	}
 }
 
@@ -167,16 +159,8 @@ func (r *resolver) resolveGPTQ(q *quantConfig) error {
 	return nil
 }
 
-// endPacked takes what belongs to a module of GPTQ or AWQ, whatever is wrong.
-func (b *builder) endPacked(p string) {
-	if b.err == nil {
-		return
-	}
-	b.others(p+".qweight", p+".qzeros", p+".scales", p+".g_idx")
-	if b.shape == nil {
-		b.shape = b.parts[0].dims()
-	}
-}
+// endPacked is end for a module of GPTQ or AWQ.
+func (b *builder) endPacked(p string) { b.end(p+".qweight", p+".qzeros", p+".scales", p+".g_idx") }
 
 func (b *builder) resolveGPTQ(q *quantConfig, p string) {
 	codes, ok := b.need(Codes, p+".qweight", safetensors.I32)
@@ -321,12 +305,7 @@ func (r *resolver) resolveBNB() {
 		b := r.begin(name, methodBNB, "nf4")
 		b.scheme.Bits = 4
 		b.resolveNF4()
-		if b.err != nil {
-			b.others(name, name+".absmax", name+".quant_map", name+".nested_absmax", name+".nested_quant_map", name+bnbState+"nf4", name+bnbState+"fp4")
-			if b.shape == nil {
-				b.shape = b.parts[0].dims()
-			}
-		}
+		b.end(name, name+".absmax", name+".quant_map", name+".nested_absmax", name+".nested_quant_map", name+bnbState+"nf4", name+bnbState+"fp4")
 	}
 	eight := r.owners(".SCB")
 	if r.config.quant != nil {
@@ -339,12 +318,7 @@ func (r *resolver) resolveBNB() {
 	for _, p := range eight {
 		b := r.begin(p+".weight", methodBNB, "int8")
 		b.resolveInt8(p)
-		if b.err != nil {
-			b.others(p+".weight", p+".SCB")
-			if b.shape == nil {
-				b.shape = b.parts[0].dims()
-			}
-		}
+		b.end(p+".weight", p+".SCB")
 	}
 }
 

@@ -84,9 +84,9 @@ type Job interface {
 func NewPlan(c *Checkpoint, job Job, most int64) (*Plan, error) {
 	p := &Plan{in: c, most: most, job: job.String(), Changes: make([]Change, 0, len(c.tensors))}
 	converters := make([]Converter, len(c.tensors)) // nil: the tensor stays
-	place := make(map[*Tensor]int32, len(c.tensors))
+	positions := make(map[*Tensor]int32, len(c.tensors))
 	for i, t := range c.tensors {
-		place[t] = int32(i)
+		positions[t] = int32(i)
 		conv, err := job.Convert(t)
 		var kept Kept
 		if err != nil && !errors.As(err, &kept) {
@@ -101,67 +101,11 @@ func NewPlan(c *Checkpoint, job Job, most int64) (*Plan, error) {
 		p.Changes = append(p.Changes, change)
 	}
 
+	place := func(stored string) int32 { return positions[c.owner(stored)] }
 	for _, f := range c.files() {
-		name := filepath.Base(f.path)
-		if !c.inFolder() && !strings.HasSuffix(name, fileSuffix) {
-			name += fileSuffix // by which it is found in a folder
-		}
-		shard := Shard{Name: name, converters: make([]Converter, 0, f.count), Pieces: make([]Task, 0, f.count)}
-		p.paths = append(p.paths, f.path)
-		count := 0                           // of outputs
-		ends := make([]int32, 0, f.count)    // of the outputs of each converter
-		changes := make([]int32, 0, f.count) // that each converter is part of
-		for s := range f.stored {
-			t := c.owner(s.Name)
-			i := place[t]
-			conv := converters[i]
-			if conv != nil && t.lead().Name != s.Name {
-				continue // the codes stand for all of it
-			}
-			if conv == nil {
-				conv = keeper{s}
-			}
-			shard.converters = append(shard.converters, conv)
-			count += len(conv.Outputs())
-			ends, changes = append(ends, int32(count)), append(changes, i)
-		}
-		outputs := make([]safetensors.Info, 0, count) // of very many tensors, to grow takes more than to ask twice
-		for _, conv := range shard.converters {
-			outputs = append(outputs, conv.Outputs()...)
-		}
-		metadata, err := job.Metadata(f.file, f.names, func(name string) Converter { return converters[place[c.owner(name)]] })
-		if err != nil {
+		if err := p.addShard(f, job, converters, place); err != nil {
 			return nil, err
 		}
-		if shard.Head, shard.Tensors, err = safetensors.Layout(metadata, outputs); err != nil {
-			if e, ok := errors.AsType[*safetensors.Error](err); ok && p.clash(converters, e.Tensor) != nil {
-				return nil, p.clash(converters, e.Tensor)
-			}
-			return nil, inFile(f.path, err)
-		}
-		shard.Size = int64(len(shard.Head))
-		begin := 0
-		for i, conv := range shard.converters {
-			change := &p.Changes[changes[i]]
-			outputs := shard.Tensors[begin:ends[i]:ends[i]]
-			if change.Outputs == nil {
-				change.Outputs = outputs
-			} else { // parts that stay
-				change.Outputs = append(change.Outputs, outputs...)
-			}
-			for _, o := range outputs {
-				shard.Size += o.Size
-				change.After += o.Size
-			}
-			for piece := range conv.Pieces(most) {
-				for r := range piece.Runs {
-					piece.Runs[r].Output += begin
-				}
-				shard.Pieces = append(shard.Pieces, Task{piece, i})
-			}
-			begin = int(ends[i])
-		}
-		p.Shards = append(p.Shards, shard)
 	}
 	if err := p.checkNames(converters); err != nil {
 		return nil, err
@@ -181,6 +125,70 @@ func NewPlan(c *Checkpoint, job Job, most int64) (*Plan, error) {
 		}
 	}
 	return p, nil
+}
+
+// addShard plans what a file of the input becomes. place gives the position among converters of the tensor that a stored one belongs to.
+func (p *Plan) addShard(f file, job Job, converters []Converter, place func(stored string) int32) error {
+	name := filepath.Base(f.path)
+	if !p.in.inFolder() && !strings.HasSuffix(name, fileSuffix) {
+		name += fileSuffix // by which it is found in a folder
+	}
+	shard := Shard{Name: name, converters: make([]Converter, 0, f.count), Pieces: make([]Task, 0, f.count)}
+	p.paths = append(p.paths, f.path)
+	count := 0                           // of outputs
+	ends := make([]int32, 0, f.count)    // of the outputs of each converter
+	changes := make([]int32, 0, f.count) // that each converter is part of
+	for s := range f.stored {
+		i := place(s.Name)
+		conv := converters[i]
+		if conv != nil && p.in.tensors[i].lead().Name != s.Name {
+			continue // the codes stand for all of it
+		}
+		if conv == nil {
+			conv = keeper{s}
+		}
+		shard.converters = append(shard.converters, conv)
+		count += len(conv.Outputs())
+		ends, changes = append(ends, int32(count)), append(changes, i)
+	}
+	outputs := make([]safetensors.Info, 0, count) // of very many tensors, to grow takes more than to ask twice
+	for _, conv := range shard.converters {
+		outputs = append(outputs, conv.Outputs()...)
+	}
+	metadata, err := job.Metadata(f.file, f.names, func(name string) Converter { return converters[place(name)] })
+	if err != nil {
+		return err
+	}
+	if shard.Head, shard.Tensors, err = safetensors.Layout(metadata, outputs); err != nil {
+		if e, ok := errors.AsType[*safetensors.Error](err); ok && p.clash(converters, e.Tensor) != nil {
+			return p.clash(converters, e.Tensor)
+		}
+		return inFile(f.path, err)
+	}
+	shard.Size = int64(len(shard.Head))
+	begin := 0
+	for i, conv := range shard.converters {
+		change := &p.Changes[changes[i]]
+		outputs := shard.Tensors[begin:ends[i]:ends[i]]
+		if change.Outputs == nil {
+			change.Outputs = outputs
+		} else { // parts that stay
+			change.Outputs = append(change.Outputs, outputs...)
+		}
+		for _, o := range outputs {
+			shard.Size += o.Size
+			change.After += o.Size
+		}
+		for piece := range conv.Pieces(p.most) {
+			for r := range piece.Runs {
+				piece.Runs[r].Output += begin
+			}
+			shard.Pieces = append(shard.Pieces, Task{piece, i})
+		}
+		begin = int(ends[i])
+	}
+	p.Shards = append(p.Shards, shard)
+	return nil
 }
 
 // checkNames refuses two tensors of one name in two shards. Two in one are refused where it is laid out.

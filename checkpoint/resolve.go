@@ -196,6 +196,17 @@ func (b *builder) done(shape []int, l layout, scaleType safetensors.DType) {
 	b.layout = l
 }
 
+// end takes, of a tensor that something is wrong with, all that belongs to it, and gives it the shape of what is there.
+func (b *builder) end(names ...string) {
+	if b.err == nil {
+		return
+	}
+	b.others(names...)
+	if b.shape == nil && len(b.parts) > 0 {
+		b.shape = b.parts[0].dims()
+	}
+}
+
 // others takes stored tensors that do not change the values, as far as they are there.
 func (b *builder) others(names ...string) {
 	for _, name := range names {

@@ -116,6 +116,21 @@ func (p *Plan) WriteFolder(ctx context.Context, path string, o WriteOptions) (er
 	if err := p.run(ctx, paths, o); err != nil {
 		return err
 	}
+	if err := p.complete(ctx, stage, others); err != nil {
+		return err
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return inFile(path, err)
+	}
+	if err := os.Rename(stage, path); err != nil {
+		return inFile(path, err)
+	}
+	removeStages(path)
+	return nil
+}
+
+// complete makes a folder of whole shards the output: it removes notes, and puts what is not weights beside the shards.
+func (p *Plan) complete(ctx context.Context, stage string, others []string) error {
 	for _, s := range p.Shards {
 		note := filepath.Join(stage, s.Name+noteSuffix)
 		if err := os.Remove(note); err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -140,13 +155,6 @@ func (p *Plan) WriteFolder(ctx context.Context, path string, o WriteOptions) (er
 			return err
 		}
 	}
-	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return inFile(path, err)
-	}
-	if err := os.Rename(stage, path); err != nil {
-		return inFile(path, err)
-	}
-	removeStages(path)
 	return nil
 }
 
