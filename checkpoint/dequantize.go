@@ -39,8 +39,11 @@ func (d Dequantization) Convert(t *Tensor) (Converter, error) {
 	if !t.Quantized() && !(fromGGUF && floating(t.dtype)) {
 		return nil, nil
 	}
-	if t.Err() != nil {
-		return nil, t.Err()
+	if err := t.Err(); err != nil {
+		if fromGGUF {
+			err = fmt.Errorf("%w: leave it out with --exclude", err)
+		}
+		return nil, err
 	}
 	dtype := d.DType
 	switch {

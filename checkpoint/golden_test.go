@@ -202,7 +202,7 @@ func TestGGUFOfUnknownType(t *testing.T) {
 	require.NoError(t, w.Commit())
 	c := open(t, path)
 	_, err = NewPlan(c, Dequantization{}, 100)
-	assert.EqualError(t, err, path+`: tensor "b": is of the type IQ1_S, which is not supported`)
+	assert.EqualError(t, err, path+`: tensor "b": is of the type IQ1_S, which is not supported: leave it out with --exclude`)
 	p, err := NewPlan(c, Dequantization{DType: safetensors.BF16, Select: func(x *Tensor) bool { return x.Name() != "b" }}, 100)
 	require.NoError(t, err)
 	out := filepath.Join(t.TempDir(), "out.safetensors")

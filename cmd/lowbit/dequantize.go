@@ -30,22 +30,26 @@ func (c *dequantizeCommand) Run(t *tool) error {
 			return err
 		}
 	}
-	if is, err := isGGUF(c.In); err != nil {
-		return err
-	} else if is {
-		return c.fromGGUF(t, job.DType)
-	}
 	in, err := open(c.In)
 	if err != nil {
 		return err
 	}
 	defer in.Close()
-	if in.Method() == "" && !slices.ContainsFunc(in.Shards(), writtenByLowbit) {
+	if in.Method() == "" && in.Kind() != checkpoint.GGUF && !slices.ContainsFunc(in.Shards(), writtenByLowbit) {
 		return &safetensors.Error{File: in.Path(), Err: fmt.Errorf("is not quantized: neither __metadata__ nor a config.json beside it says how it was, nor the names of its tensors")}
 	}
 	plan, err := checkpoint.NewPlan(in, job, pieceSize)
 	if err != nil {
 		return err
+	}
+	left := 0
+	for _, change := range plan.Changes {
+		if change.Converted && len(change.Outputs) == 0 {
+			left++
+		}
+	}
+	if left > 0 {
+		newLogger(t.stderr).Warn("safetensors have no blocks: those that are not selected are left out", "tensors", left)
 	}
 	write := t.newWriting("dequantize", c.Output, plan)
 	write.folder = inFolder(in)

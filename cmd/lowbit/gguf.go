@@ -7,11 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/x448/float16"
-
-	"github.com/lowbit-go/lowbit/bf16"
 	"github.com/lowbit-go/lowbit/gguf"
-	"github.com/lowbit-go/lowbit/kernels"
 	"github.com/lowbit-go/lowbit/safetensors"
 )
 
@@ -178,110 +174,6 @@ func dryRunGGUF(t *tool, src *gguf.File, after []gguf.Info) error {
 var ggufTypes = map[gguf.Type]safetensors.DType{
 	gguf.F32: safetensors.F32, gguf.F16: safetensors.F16, gguf.BF16: safetensors.BF16, gguf.F64: safetensors.F64,
 	gguf.I8: safetensors.I8, gguf.I16: safetensors.I16, gguf.I32: safetensors.I32, gguf.I64: safetensors.I64,
-}
-
-// fromGGUF writes the tensors of a GGUF as safetensors of a type, F32 if none is given.
-func (c *dequantizeCommand) fromGGUF(t *tool, dtype safetensors.DType) error {
-	if dtype == 0 {
-		dtype = safetensors.F32
-	}
-	src, err := gguf.Open(c.In)
-	if err != nil {
-		return err
-	}
-	defer src.Close()
-	var infos []safetensors.Info
-	var values []gguf.Info // whose values are written
-	var copies []gguf.Info
-	left := 0
-	for _, info := range src.Tensors() {
-		plain, isPlain := ggufTypes[info.Type]
-		out := safetensors.Info{Name: info.Name, DType: dtype, Shape: safetensors.ShapeOf(info.Shape...)}
-		switch {
-		case c.selects(info.Name) && info.Type.Supported():
-			values = append(values, info)
-		case isPlain:
-			out.DType = plain
-			copies = append(copies, info)
-		case !c.selects(info.Name):
-			left++
-			continue
-		default:
-			return &gguf.Error{File: src.Name(), Tensor: info.Name, Err: fmt.Errorf("is %v, which is not supported: leave it out with --exclude", info.Type)}
-		}
-		infos = append(infos, out)
-	}
-	if left > 0 {
-		newLogger(t.stderr).Warn("safetensors have no blocks: those that are not selected are left out", "tensors", left)
-	}
-	w, err := safetensors.Create(c.Output, nil, infos)
-	if err != nil {
-		return err
-	}
-	defer w.Close()
-	s := t.newStream("dequantize", ggufSize(src.Tensors()), size(w.Tensors()))
-	defer s.end()
-	for _, info := range values {
-		switch dtype {
-		case safetensors.F32:
-			err = ggufValues[float32](s, w, src, info)
-		case safetensors.F16:
-			err = ggufValues[float16.Float16](s, w, src, info)
-		case safetensors.BF16:
-			err = ggufValues[bf16.BFloat16](s, w, src, info)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	for _, info := range copies {
-		for off := int64(0); off < info.Size; off += pieceSize {
-			if err := s.do(func(b *workbench) error {
-				piece := lend[uint8](&b.in, int(min(pieceSize, info.Size-off)))
-				if err := src.ReadTensor(info.Name, piece, off); err != nil {
-					return err
-				}
-				s.progress.add(int64(len(piece)))
-				return putRaw(s, w, info.Name, piece, off)
-			}); err != nil {
-				return err
-			}
-		}
-	}
-	return s.commit(new(files), w)
-}
-
-// ggufValues begins to write a tensor's values.
-func ggufValues[T kernels.Float](s *stream, w *safetensors.Writer, src *gguf.File, info gguf.Info) error {
-	s.progress.name(info.Name)
-	row := info.Row()
-	if row == 0 {
-		return nil
-	}
-	rows := max(1, pieceLen[float32]()/row)
-	for first := 0; first < info.Rows(); first += rows {
-		n := min(rows, info.Rows()-first)
-		if err := s.do(func(b *workbench) error {
-			wide := lend[float32](&b.in, n*row)
-			if err := src.Rows(wide, info.Name, first); err != nil {
-				return err
-			}
-			s.progress.add(int64(n) * (info.Size / int64(info.Rows())))
-			out := lend[T](&b.out, n*row)
-			switch out := any(out).(type) {
-			case []float32:
-				copy(out, wide)
-			case []float16.Float16:
-				kernels.EncodeFloat16(out, wide)
-			case []bf16.BFloat16:
-				kernels.EncodeBFloat16(out, wide)
-			}
-			return put(s, w, info.Name, out, int64(first)*int64(row)*sizeOf[T]())
-		}); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // inspectGGUF prints metadata and tensors.
