@@ -8,14 +8,16 @@ import (
 	"github.com/lowbit-go/lowbit/internal/philox"
 )
 
-// Words are made by an implementation for some elements at a time, which stay in the L1 cache, and in whole runs of blocks.
+// Words are made by an implementation for some elements at a time, which stay in the L1 cache, and in whole runs of blocks, behind which some more may be
+// written.
 const (
-	wordsAtOnce = 1024
+	wordsAtOnce = 9 * 4 * blocksRun
 	blocksRun   = 32
+	blocksMore  = 8
 )
 
 // wordBuffer has room for words, and for those of the blocks that they begin and end in.
-type wordBuffer [wordsAtOnce + 4*blocksRun + lineWords]uint32
+type wordBuffer [wordsAtOnce + 4*(blocksRun+blocksMore) + lineWords]uint32
 
 // lineWords are those of a line of the caches, across which words are not stored.
 const lineWords = 16
@@ -24,10 +26,9 @@ const lineWords = 16
 type random struct {
 	Random
 	impl isa
-	keys [20]uint32
 }
 
-func (r Random) with(impl isa) random { return random{r, impl, philox.Keys(r.Seed)} }
+func (r Random) with(impl isa) random { return random{r, impl} }
 
 // fill makes the words of n elements from at on, n <= wordsAtOnce, and returns where they are.
 func (r *random) fill(buf *wordBuffer, at, n int) *int32 {
@@ -39,7 +40,8 @@ func (r *random) fill(buf *wordBuffer, at, n int) *int32 {
 		return (*int32)(unsafe.Pointer(&buf[0]))
 	}
 	line := -int(uintptr(unsafe.Pointer(&buf[0]))/4) & (lineWords - 1)
-	asm.RandomWords(r.impl, &buf[line], &r.keys[0], int(block), int(r.Stream), blocks)
+	keys := philox.Stream{Seed: r.Seed, Stream: r.Stream}.Keys(block)
+	asm.RandomWords(r.impl, &buf[line], &keys[0], int(block), blocks)
 	return (*int32)(unsafe.Pointer(&buf[line+skip]))
 }
 

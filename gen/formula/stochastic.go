@@ -4,8 +4,8 @@ import "github.com/lowbit-go/lowbit/gen/ir"
 
 // stochastic are random words, and rounding by them: see kernels.StochasticInt. A NaN goes through all operations, each of which keeps it.
 func stochastic() []*ir.Kernel {
-	random := ir.New("stochastic", "RandomWords", `sets words to those of n blocks of Philox4x32-10, four each, from number block of a stream on. keys are
-those of the ten rounds, two each. n >= 32 is a multiple of 32, and no two blocks have numbers with different upper halves.`)
+	random := ir.New("stochastic", "RandomWords", `sets words to those of n blocks of Philox4x32-10, four each, from number block on, whose upper half is theirs too.
+keys are those of philox.Stream.Keys. n >= 32 is a multiple of 32. Up to 8 blocks more are written.`)
 	random.Random = true
 
 	const rule = `, or the next farther from zero
@@ -28,20 +28,22 @@ if word>>8 < frac*2^24, frac being what is beyond it in steps`
 The grid is that of mantissa bits, in the place of a float32's exponent, whose least normal number has the exponent field least, in place.
 In place (y == v) is allowed.`)
 	v, most = k.Load("v", ir.MemF32), k.Word("most", ir.MemF32)
-	steps = upSteps(k, v.Magnitude().Min(most), k.Word("least", ir.MemI32), k.Word("mantissa", ir.MemI32))
+	c := v.Magnitude().Min(most)
+	steps = upSteps(k, c, c, k.Word("least", ir.MemI32), k.Word("mantissa", ir.MemI32))
 	k.Store("y", ir.MemF32, withSign(k, steps, v))
 
 	k = begin("StochasticHalf", `sets y = x as float16, toward zero`+rule+`. Infinity and NaN are converted as by Encode.`, Elems.Of("F16"))
 	x := k.Load("x", ir.MemF32)
-	k.Store("y", ir.MemF16, withSign(k, upSteps(k, x.Magnitude().Min(k.Const(1<<16)), k.Int(113<<23), k.Int(10<<23)), x))
+	k.Store("y", ir.MemF16, withSign(k, upSteps(k, x.Magnitude(), x, k.Int(113<<23), k.Int(10<<23)), x))
 
 	k = ir.New("stochastic", "StochasticHalf", `sets y = x as bfloat16, toward zero, or the next farther from zero if word>>16 is below what is
 beyond it. Infinity and NaN are converted as by Encode.`, Elems.Of("BF16"))
 	x = k.Load("x", ir.MemF32)
+	x.OrAlarm()
 	b := x.As(ir.I32)
 	carried := b.IAdd(k.Int(0xffff).ISub(k.Load("words", ir.MemI32).Shr(16)))
-	b = x.Ordered().Select(carried, b.Or(k.Int(1<<22))).And(k.Int(-1 << 16))
-	k.Store("y", ir.MemBF16, b.As(ir.F32))
+	k.Store("y", ir.MemU16, carried.Shr(16))
+	k.Rarely(func() { k.Store("y", ir.MemU16, x.Ordered().Select(carried, b.Or(k.Int(1<<22))).Shr(16)) })
 	return append(ks, k)
 }
 
@@ -52,9 +54,9 @@ func less(k *ir.Kernel, magnitude, step24 *ir.Node) *ir.Node {
 }
 
 // upSteps rounds a magnitude so, to the steps of a format with mantissa bits, or of its subnormals. As onGrid does it adds one and a half times the power of
-// two whose last place is the step, and takes that away.
-func upSteps(k *ir.Kernel, v, least, mantissa *ir.Node) *ir.Node {
-	field := exponent(k, v).UMax(least)
-	m := field.IAdd(k.Int(23<<23 | 1<<22).ISub(mantissa)).As(ir.F32)
-	return less(k, v, field.ISub(mantissa.IAdd(k.Int(24<<23))).As(ir.F32)).Add(m).Sub(m)
+// two whose last place is the step, and takes that away: a multiple of the step in 2^-24, which is finite where a magnitude is not.
+func upSteps(k *ir.Kernel, v, x, least, mantissa *ir.Node) *ir.Node {
+	step24 := exponent(k, x).UMax(least).ISub(mantissa.IAdd(k.Int(24 << 23))).As(ir.F32)
+	m := k.Const(3 << 46)
+	return step24.MulSubFrom(m, step24.MulAdd(m, less(k, v, step24)))
 }

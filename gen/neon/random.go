@@ -5,10 +5,10 @@ import (
 	"github.com/lowbit-go/lowbit/gen/plan"
 )
 
-// RandomWords prints the body of a kernel that makes random words, of four blocks side by side.
+// RandomWords prints the body of a kernel that makes random words, of four blocks side by side. Two rounds are done in part: see philox.Stream.Keys.
 func (m *Machine) RandomWords() {
 	const words, keys, n = plan.GPR(0), plan.GPR(1), plan.GPR(2)
-	const multipliers, counters, step, key, product = asm.V(0), asm.V(2), asm.V(6), asm.V(7), asm.V(8)
+	const multipliers, numbers, step, key, product = asm.V(0), asm.V(2), asm.V(6), asm.V(7), asm.V(8)
 	const c, listed = asm.V(12), asm.V(16)
 	m.Arg(words, "words")
 	m.Arg(keys, "keys")
@@ -20,35 +20,46 @@ func (m *Machine) RandomWords() {
 	each(multipliers, plan.PhiloxMultiplier0)
 	each(multipliers+1, plan.PhiloxMultiplier1)
 	each(step, 4)
-	for i, name := range []string{"block", "stream"} {
-		low, high := counters+asm.V(2*i), counters+asm.V(2*i+1)
-		m.LDRARG(asm.D, low, name, m.offsets[name])
-		m.DUP(asm.S, high, low, 1)
-		m.DUP(asm.S, low, low, 0)
-	}
+	m.LDRARG(asm.D, numbers, "block", m.offsets["block"])
+	m.DUP(asm.S, numbers, numbers, 0)
 	m.table(product, string([]byte{0, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0}))
-	m.ADD(asm.S, counters, counters, product)
+	m.ADD(asm.S, numbers, numbers, product)
 	for i := range asm.V(2 * plan.PhiloxRounds / 4) {
 		m.LDR(asm.Q, listed+i, m.mem(plan.Addr{Reg: keys, Disp: 16 * int(i)}))
 	}
 	m.LoopHead("blocks")
-	for i := range asm.V(4) {
-		m.MOV(c+i, counters+i)
+	products := func(i, c asm.V) {
+		m.UMULL(asm.D, product+2*i, c, multipliers+i)
+		m.UMULL2(asm.D, product+2*i+1, c, multipliers+i)
 	}
-	m.ADD(asm.S, counters, counters, step)
-	for round := range plan.PhiloxRounds {
+	lower := func(d, i asm.V) { m.UZP1(asm.S, d, product+2*i, product+2*i+1) }
+	upper := func(d, i asm.V) { m.UZP2(asm.S, d, product+2*i, product+2*i+1) }
+	withKey := func(d asm.V, of int) {
+		m.DUP(asm.S, key, listed+asm.V(of/4), of%4)
+		m.EOR(d, d, key)
+	}
+	products(0, numbers)
+	m.ADD(asm.S, numbers, numbers, step)
+	upper(c+2, 0)
+	withKey(c+2, 1)
+	products(1, c+2)
+	lower(c+2, 0)
+	withKey(c+2, 3)
+	upper(c, 1)
+	withKey(c, 2)
+	lower(c+1, 1)
+	for round := 2; round < plan.PhiloxRounds; round++ {
+		products(0, c)
+		products(1, c+2)
 		for i := range asm.V(2) {
-			m.UMULL(asm.D, product+2*i, c+2*i, multipliers+i)
-			m.UMULL2(asm.D, product+2*i+1, c+2*i, multipliers+i)
-		}
-		for i := range asm.V(2) { // the other product's upper halves
-			m.UZP2(asm.S, c+2*i, product+2-2*i, product+3-2*i)
-			m.EOR(c+2*i, c+2*i, c+2*i+1)
-			m.DUP(asm.S, key, listed+asm.V((2*round+int(i))/4), (2*round+int(i))%4)
-			m.EOR(c+2*i, c+2*i, key)
+			upper(c+2*i, 1-i)
+			if round > 2 || i == 0 {
+				m.EOR(c+2*i, c+2*i, c+2*i+1)
+			}
+			withKey(c+2*i, 2*round+int(i))
 		}
 		for i := range asm.V(2) {
-			m.UZP1(asm.S, c+2*i+1, product+2-2*i, product+3-2*i)
+			lower(c+2*i+1, 1-i)
 		}
 	}
 	for i := range asm.V(2) { // pairs of words, and then blocks

@@ -76,7 +76,7 @@ func Args(k *ir.Kernel) []Arg {
 		return blockArgs(k)
 	}
 	if k.Random {
-		return []Arg{{"words", "*uint32"}, {"keys", "*uint32"}, {"block", "int"}, {"stream", "int"}, {"n", "int"}}
+		return []Arg{{"words", "*uint32"}, {"keys", "*uint32"}, {"block", "int"}, {"n", "int"}}
 	}
 	if k.Differs {
 		return []Arg{{"sums", "*float64"}, {"errors", "*float64"}, {"a", "*float32"}, {"b", "*float32"}, {"n", "int"}}

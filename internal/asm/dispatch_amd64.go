@@ -1369,15 +1369,15 @@ func ParamsLogarithm(isa ISA, scale *float32, recip *float32, most *float32, lar
 	panic("asm: no such implementation of ParamsLogarithm")
 }
 
-// RandomWords sets words to those of n blocks of Philox4x32-10, four each, from number block of a stream on. keys are
-// those of the ten rounds, two each. n >= 32 is a multiple of 32, and no two blocks have numbers with different upper halves.
-func RandomWords(isa ISA, words *uint32, keys *uint32, block int, stream int, n int) {
+// RandomWords sets words to those of n blocks of Philox4x32-10, four each, from number block on, whose upper half is theirs too.
+// keys are those of philox.Stream.Keys. n >= 32 is a multiple of 32. Up to 8 blocks more are written.
+func RandomWords(isa ISA, words *uint32, keys *uint32, block int, n int) {
 	switch int(isa) << 16 {
 	case int(AVX2) << 16:
-		RandomWordsAVX2(words, keys, block, stream, n)
+		RandomWordsAVX2(words, keys, block, n)
 		return
 	case int(AVX512) << 16, int(AVX512VBMI) << 16:
-		RandomWordsAVX512(words, keys, block, stream, n)
+		RandomWordsAVX512(words, keys, block, n)
 		return
 	}
 	panic("asm: no such implementation of RandomWords")

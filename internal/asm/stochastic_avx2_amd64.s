@@ -4,228 +4,189 @@
 
 #include "textflag.h"
 
-// func RandomWordsAVX2(words *uint32, keys *uint32, block int, stream int, n int)
+// func RandomWordsAVX2(words *uint32, keys *uint32, block int, n int)
 // Requires: AVX, AVX2
-TEXT ·RandomWordsAVX2(SB), NOSPLIT, $0-40
+TEXT ·RandomWordsAVX2(SB), NOSPLIT, $0-32
 	MOVQ         words+0(FP), DI
 	MOVQ         keys+8(FP), SI
-	MOVQ         n+32(FP), DX
-	VPBROADCASTQ block+16(FP), Y0
-	VPADDQ       constantsAVX2<>+0(SB), Y0, Y0
-	VPBROADCASTQ constantsAVX2<>+32(SB), Y2
-	VPBROADCASTQ constantsAVX2<>+40(SB), Y3
+	MOVQ         n+24(FP), DX
+	VPBROADCASTQ constantsAVX2<>+0(SB), Y2
+	VPBROADCASTQ constantsAVX2<>+8(SB), Y3
+	LEAQ         64(SI), AX
 
 blocks:
-	VPOR         Y0, Y0, Y4
-	VPSRLQ       $0x20, Y0, Y5
-	VPBROADCASTQ stream+24(FP), Y6
-	VPSRLQ       $0x20, Y6, Y7
-	VPADDQ       constantsAVX2<>+48(SB), Y0, Y0
-	VPOR         Y0, Y0, Y10
-	VPSRLQ       $0x20, Y0, Y11
-	VPBROADCASTQ stream+24(FP), Y12
-	VPSRLQ       $0x20, Y12, Y13
-	VPADDQ       constantsAVX2<>+48(SB), Y0, Y0
-	VPMULUDQ     Y2, Y4, Y8
-	VPMULUDQ     Y3, Y6, Y9
-	VPMULUDQ     Y2, Y10, Y14
-	VPMULUDQ     Y3, Y12, Y15
-	VPBROADCASTD (SI), Y1
-	VPSRLQ       $0x20, Y9, Y4
-	VPXOR        Y5, Y4, Y4
-	VPXOR        Y1, Y4, Y4
-	VPSRLQ       $0x20, Y15, Y10
-	VPXOR        Y11, Y10, Y10
-	VPXOR        Y1, Y10, Y10
+	VPBROADCASTQ block+16(FP), Y4
+	VPADDQ       constantsAVX2<>+16(SB), Y4, Y4
+	VPMULUDQ     Y2, Y4, Y4
+	VPBROADCASTQ block+16(FP), Y8
+	VPADDQ       constantsAVX2<>+48(SB), Y8, Y8
+	VPMULUDQ     Y2, Y8, Y8
+	VPBROADCASTQ block+16(FP), Y12
+	VPADDQ       constantsAVX2<>+80(SB), Y12, Y12
+	VPMULUDQ     Y2, Y12, Y12
 	VPBROADCASTD 4(SI), Y1
-	VPSRLQ       $0x20, Y8, Y6
-	VPXOR        Y7, Y6, Y6
-	VPXOR        Y1, Y6, Y6
-	VPSRLQ       $0x20, Y14, Y12
-	VPXOR        Y13, Y12, Y12
-	VPXOR        Y1, Y12, Y12
-	VPMULUDQ     Y2, Y4, Y7
-	VPMULUDQ     Y3, Y6, Y5
-	VPMULUDQ     Y2, Y10, Y13
-	VPMULUDQ     Y3, Y12, Y11
-	VPBROADCASTD 8(SI), Y1
-	VPSRLQ       $0x20, Y5, Y4
-	VPXOR        Y9, Y4, Y4
-	VPXOR        Y1, Y4, Y4
-	VPSRLQ       $0x20, Y11, Y10
-	VPXOR        Y15, Y10, Y10
-	VPXOR        Y1, Y10, Y10
+	VPSRLQ       $0x20, Y4, Y5
+	VPXOR        Y1, Y5, Y5
+	VPMULUDQ     Y3, Y5, Y5
+	VPSRLQ       $0x20, Y8, Y9
+	VPXOR        Y1, Y9, Y9
+	VPMULUDQ     Y3, Y9, Y9
+	VPSRLQ       $0x20, Y12, Y13
+	VPXOR        Y1, Y13, Y13
+	VPMULUDQ     Y3, Y13, Y13
 	VPBROADCASTD 12(SI), Y1
-	VPSRLQ       $0x20, Y7, Y6
-	VPXOR        Y8, Y6, Y6
-	VPXOR        Y1, Y6, Y6
-	VPSRLQ       $0x20, Y13, Y12
-	VPXOR        Y14, Y12, Y12
+	VPXOR        Y1, Y4, Y4
+	VPXOR        Y1, Y8, Y8
 	VPXOR        Y1, Y12, Y12
-	VPMULUDQ     Y2, Y4, Y8
-	VPMULUDQ     Y3, Y6, Y9
-	VPMULUDQ     Y2, Y10, Y14
-	VPMULUDQ     Y3, Y12, Y15
+	VPBROADCASTD 8(SI), Y1
+	VPSRLQ       $0x20, Y5, Y6
+	VPXOR        Y1, Y6, Y6
+	VPSRLQ       $0x20, Y9, Y10
+	VPXOR        Y1, Y10, Y10
+	VPSRLQ       $0x20, Y13, Y14
+	VPXOR        Y1, Y14, Y14
+	VPXOR        Y7, Y7, Y7
+	VPXOR        Y11, Y11, Y11
+	VPXOR        Y15, Y15, Y15
+
+rounds:
+	VPMULUDQ     Y2, Y6, Y6
+	VPMULUDQ     Y3, Y4, Y4
+	VPMULUDQ     Y2, Y10, Y10
+	VPMULUDQ     Y3, Y8, Y8
+	VPMULUDQ     Y2, Y14, Y14
+	VPMULUDQ     Y3, Y12, Y12
 	VPBROADCASTD 16(SI), Y1
-	VPSRLQ       $0x20, Y9, Y4
-	VPXOR        Y5, Y4, Y4
-	VPXOR        Y1, Y4, Y4
-	VPSRLQ       $0x20, Y15, Y10
-	VPXOR        Y11, Y10, Y10
-	VPXOR        Y1, Y10, Y10
+	VPXOR        Y1, Y5, Y5
+	VPSRLQ       $0x20, Y4, Y0
+	VPXOR        Y0, Y5, Y5
+	VPXOR        Y1, Y9, Y9
+	VPSRLQ       $0x20, Y8, Y0
+	VPXOR        Y0, Y9, Y9
+	VPXOR        Y1, Y13, Y13
+	VPSRLQ       $0x20, Y12, Y0
+	VPXOR        Y0, Y13, Y13
 	VPBROADCASTD 20(SI), Y1
-	VPSRLQ       $0x20, Y8, Y6
-	VPXOR        Y7, Y6, Y6
-	VPXOR        Y1, Y6, Y6
-	VPSRLQ       $0x20, Y14, Y12
-	VPXOR        Y13, Y12, Y12
-	VPXOR        Y1, Y12, Y12
-	VPMULUDQ     Y2, Y4, Y7
-	VPMULUDQ     Y3, Y6, Y5
-	VPMULUDQ     Y2, Y10, Y13
-	VPMULUDQ     Y3, Y12, Y11
+	VPXOR        Y1, Y7, Y7
+	VPSRLQ       $0x20, Y6, Y0
+	VPXOR        Y0, Y7, Y7
+	VPXOR        Y1, Y11, Y11
+	VPSRLQ       $0x20, Y10, Y0
+	VPXOR        Y0, Y11, Y11
+	VPXOR        Y1, Y15, Y15
+	VPSRLQ       $0x20, Y14, Y0
+	VPXOR        Y0, Y15, Y15
+	VPMULUDQ     Y2, Y5, Y5
+	VPMULUDQ     Y3, Y7, Y7
+	VPMULUDQ     Y2, Y9, Y9
+	VPMULUDQ     Y3, Y11, Y11
+	VPMULUDQ     Y2, Y13, Y13
+	VPMULUDQ     Y3, Y15, Y15
 	VPBROADCASTD 24(SI), Y1
-	VPSRLQ       $0x20, Y5, Y4
-	VPXOR        Y9, Y4, Y4
 	VPXOR        Y1, Y4, Y4
-	VPSRLQ       $0x20, Y11, Y10
-	VPXOR        Y15, Y10, Y10
-	VPXOR        Y1, Y10, Y10
+	VPSRLQ       $0x20, Y7, Y0
+	VPXOR        Y0, Y4, Y4
+	VPXOR        Y1, Y8, Y8
+	VPSRLQ       $0x20, Y11, Y0
+	VPXOR        Y0, Y8, Y8
+	VPXOR        Y1, Y12, Y12
+	VPSRLQ       $0x20, Y15, Y0
+	VPXOR        Y0, Y12, Y12
 	VPBROADCASTD 28(SI), Y1
-	VPSRLQ       $0x20, Y7, Y6
-	VPXOR        Y8, Y6, Y6
 	VPXOR        Y1, Y6, Y6
-	VPSRLQ       $0x20, Y13, Y12
-	VPXOR        Y14, Y12, Y12
-	VPXOR        Y1, Y12, Y12
-	VPMULUDQ     Y2, Y4, Y8
-	VPMULUDQ     Y3, Y6, Y9
-	VPMULUDQ     Y2, Y10, Y14
-	VPMULUDQ     Y3, Y12, Y15
+	VPSRLQ       $0x20, Y5, Y0
+	VPXOR        Y0, Y6, Y6
+	VPXOR        Y1, Y10, Y10
+	VPSRLQ       $0x20, Y9, Y0
+	VPXOR        Y0, Y10, Y10
+	VPXOR        Y1, Y14, Y14
+	VPSRLQ       $0x20, Y13, Y0
+	VPXOR        Y0, Y14, Y14
+	VPMULUDQ     Y2, Y4, Y4
+	VPMULUDQ     Y3, Y6, Y6
+	VPMULUDQ     Y2, Y8, Y8
+	VPMULUDQ     Y3, Y10, Y10
+	VPMULUDQ     Y2, Y12, Y12
+	VPMULUDQ     Y3, Y14, Y14
 	VPBROADCASTD 32(SI), Y1
-	VPSRLQ       $0x20, Y9, Y4
-	VPXOR        Y5, Y4, Y4
-	VPXOR        Y1, Y4, Y4
-	VPSRLQ       $0x20, Y15, Y10
-	VPXOR        Y11, Y10, Y10
-	VPXOR        Y1, Y10, Y10
+	VPXOR        Y1, Y7, Y7
+	VPSRLQ       $0x20, Y6, Y0
+	VPXOR        Y0, Y7, Y7
+	VPXOR        Y1, Y11, Y11
+	VPSRLQ       $0x20, Y10, Y0
+	VPXOR        Y0, Y11, Y11
+	VPXOR        Y1, Y15, Y15
+	VPSRLQ       $0x20, Y14, Y0
+	VPXOR        Y0, Y15, Y15
 	VPBROADCASTD 36(SI), Y1
-	VPSRLQ       $0x20, Y8, Y6
-	VPXOR        Y7, Y6, Y6
-	VPXOR        Y1, Y6, Y6
-	VPSRLQ       $0x20, Y14, Y12
-	VPXOR        Y13, Y12, Y12
-	VPXOR        Y1, Y12, Y12
-	VPMULUDQ     Y2, Y4, Y7
-	VPMULUDQ     Y3, Y6, Y5
-	VPMULUDQ     Y2, Y10, Y13
-	VPMULUDQ     Y3, Y12, Y11
+	VPXOR        Y1, Y5, Y5
+	VPSRLQ       $0x20, Y4, Y0
+	VPXOR        Y0, Y5, Y5
+	VPXOR        Y1, Y9, Y9
+	VPSRLQ       $0x20, Y8, Y0
+	VPXOR        Y0, Y9, Y9
+	VPXOR        Y1, Y13, Y13
+	VPSRLQ       $0x20, Y12, Y0
+	VPXOR        Y0, Y13, Y13
+	VPMULUDQ     Y2, Y7, Y7
+	VPMULUDQ     Y3, Y5, Y5
+	VPMULUDQ     Y2, Y11, Y11
+	VPMULUDQ     Y3, Y9, Y9
+	VPMULUDQ     Y2, Y15, Y15
+	VPMULUDQ     Y3, Y13, Y13
 	VPBROADCASTD 40(SI), Y1
-	VPSRLQ       $0x20, Y5, Y4
-	VPXOR        Y9, Y4, Y4
-	VPXOR        Y1, Y4, Y4
-	VPSRLQ       $0x20, Y11, Y10
-	VPXOR        Y15, Y10, Y10
+	VPXOR        Y1, Y6, Y6
+	VPSRLQ       $0x20, Y5, Y0
+	VPXOR        Y0, Y6, Y6
 	VPXOR        Y1, Y10, Y10
+	VPSRLQ       $0x20, Y9, Y0
+	VPXOR        Y0, Y10, Y10
+	VPXOR        Y1, Y14, Y14
+	VPSRLQ       $0x20, Y13, Y0
+	VPXOR        Y0, Y14, Y14
 	VPBROADCASTD 44(SI), Y1
-	VPSRLQ       $0x20, Y7, Y6
-	VPXOR        Y8, Y6, Y6
-	VPXOR        Y1, Y6, Y6
-	VPSRLQ       $0x20, Y13, Y12
-	VPXOR        Y14, Y12, Y12
-	VPXOR        Y1, Y12, Y12
-	VPMULUDQ     Y2, Y4, Y8
-	VPMULUDQ     Y3, Y6, Y9
-	VPMULUDQ     Y2, Y10, Y14
-	VPMULUDQ     Y3, Y12, Y15
-	VPBROADCASTD 48(SI), Y1
-	VPSRLQ       $0x20, Y9, Y4
-	VPXOR        Y5, Y4, Y4
 	VPXOR        Y1, Y4, Y4
-	VPSRLQ       $0x20, Y15, Y10
-	VPXOR        Y11, Y10, Y10
-	VPXOR        Y1, Y10, Y10
-	VPBROADCASTD 52(SI), Y1
-	VPSRLQ       $0x20, Y8, Y6
-	VPXOR        Y7, Y6, Y6
-	VPXOR        Y1, Y6, Y6
-	VPSRLQ       $0x20, Y14, Y12
-	VPXOR        Y13, Y12, Y12
+	VPSRLQ       $0x20, Y7, Y0
+	VPXOR        Y0, Y4, Y4
+	VPXOR        Y1, Y8, Y8
+	VPSRLQ       $0x20, Y11, Y0
+	VPXOR        Y0, Y8, Y8
 	VPXOR        Y1, Y12, Y12
-	VPMULUDQ     Y2, Y4, Y7
-	VPMULUDQ     Y3, Y6, Y5
-	VPMULUDQ     Y2, Y10, Y13
-	VPMULUDQ     Y3, Y12, Y11
-	VPBROADCASTD 56(SI), Y1
-	VPSRLQ       $0x20, Y5, Y4
-	VPXOR        Y9, Y4, Y4
-	VPXOR        Y1, Y4, Y4
-	VPSRLQ       $0x20, Y11, Y10
-	VPXOR        Y15, Y10, Y10
-	VPXOR        Y1, Y10, Y10
-	VPBROADCASTD 60(SI), Y1
-	VPSRLQ       $0x20, Y7, Y6
-	VPXOR        Y8, Y6, Y6
-	VPXOR        Y1, Y6, Y6
-	VPSRLQ       $0x20, Y13, Y12
-	VPXOR        Y14, Y12, Y12
-	VPXOR        Y1, Y12, Y12
-	VPMULUDQ     Y2, Y4, Y8
-	VPMULUDQ     Y3, Y6, Y9
-	VPMULUDQ     Y2, Y10, Y14
-	VPMULUDQ     Y3, Y12, Y15
-	VPBROADCASTD 64(SI), Y1
-	VPSRLQ       $0x20, Y9, Y4
-	VPXOR        Y5, Y4, Y4
-	VPXOR        Y1, Y4, Y4
-	VPSRLQ       $0x20, Y15, Y10
-	VPXOR        Y11, Y10, Y10
-	VPXOR        Y1, Y10, Y10
-	VPBROADCASTD 68(SI), Y1
-	VPSRLQ       $0x20, Y8, Y6
-	VPXOR        Y7, Y6, Y6
-	VPXOR        Y1, Y6, Y6
-	VPSRLQ       $0x20, Y14, Y12
-	VPXOR        Y13, Y12, Y12
-	VPXOR        Y1, Y12, Y12
-	VPMULUDQ     Y2, Y4, Y7
-	VPMULUDQ     Y3, Y6, Y5
-	VPMULUDQ     Y2, Y10, Y13
-	VPMULUDQ     Y3, Y12, Y11
-	VPBROADCASTD 72(SI), Y1
-	VPSRLQ       $0x20, Y5, Y4
-	VPXOR        Y9, Y4, Y4
-	VPXOR        Y1, Y4, Y4
-	VPSRLQ       $0x20, Y11, Y10
-	VPXOR        Y15, Y10, Y10
-	VPXOR        Y1, Y10, Y10
-	VPBROADCASTD 76(SI), Y1
-	VPSRLQ       $0x20, Y7, Y6
-	VPXOR        Y8, Y6, Y6
-	VPXOR        Y1, Y6, Y6
-	VPSRLQ       $0x20, Y13, Y12
-	VPXOR        Y14, Y12, Y12
-	VPXOR        Y1, Y12, Y12
+	VPSRLQ       $0x20, Y15, Y0
+	VPXOR        Y0, Y12, Y12
+	ADDQ         $+32, SI
+	CMPQ         SI, AX
+	JNE          rounds
+	SUBQ         $+64, SI
 	VMOVSLDUP    Y5, Y5
-	VPBLENDD     $0xaa, Y5, Y4, Y4
+	VPBLENDD     $0xaa, Y5, Y6, Y6
 	VMOVSLDUP    Y7, Y7
-	VPBLENDD     $0xaa, Y7, Y6, Y6
-	VPUNPCKLQDQ  Y6, Y4, Y5
-	VPUNPCKHQDQ  Y6, Y4, Y7
+	VPBLENDD     $0xaa, Y7, Y4, Y4
+	VPUNPCKLQDQ  Y4, Y6, Y5
+	VPUNPCKHQDQ  Y4, Y6, Y7
 	VMOVUPS      Y5, (DI)
 	VMOVUPS      Y7, 32(DI)
+	VMOVSLDUP    Y9, Y9
+	VPBLENDD     $0xaa, Y9, Y10, Y10
 	VMOVSLDUP    Y11, Y11
-	VPBLENDD     $0xaa, Y11, Y10, Y10
+	VPBLENDD     $0xaa, Y11, Y8, Y8
+	VPUNPCKLQDQ  Y8, Y10, Y9
+	VPUNPCKHQDQ  Y8, Y10, Y11
+	VMOVUPS      Y9, 64(DI)
+	VMOVUPS      Y11, 96(DI)
 	VMOVSLDUP    Y13, Y13
-	VPBLENDD     $0xaa, Y13, Y12, Y12
-	VPUNPCKLQDQ  Y12, Y10, Y11
-	VPUNPCKHQDQ  Y12, Y10, Y13
-	VMOVUPS      Y11, 64(DI)
-	VMOVUPS      Y13, 96(DI)
-	SUBQ         $-128, DI
-	SUBQ         $+8, DX
-	TESTQ        DX, DX
-	JNE          blocks
+	VPBLENDD     $0xaa, Y13, Y14, Y14
+	VMOVSLDUP    Y15, Y15
+	VPBLENDD     $0xaa, Y15, Y12, Y12
+	VPUNPCKLQDQ  Y12, Y14, Y13
+	VPUNPCKHQDQ  Y12, Y14, Y15
+	VMOVUPS      Y13, 128(DI)
+	VMOVUPS      Y15, 160(DI)
+	ADDQ         $+192, DI
+	SUBQ         $+12, DX
+	ADDQ         $0x0c, block+16(FP)
+	CMPQ         DX, $+1
+	JGE          blocks
 	VZEROUPPER
 	RET
 
@@ -244,11 +205,11 @@ TEXT ·StochasticIntAVX2(SB), $440-40
 	MOVQ         words+16(FP), BX
 	VBROADCASTSS least+24(FP), Y15
 	VBROADCASTSS most+28(FP), Y14
-	VBROADCASTSS constantsAVX2<>+80(SB), Y0
+	VBROADCASTSS constantsAVX2<>+112(SB), Y0
 	VPAND        Y0, Y15, Y13
-	VBROADCASTSS constantsAVX2<>+84(SB), Y12
-	VBROADCASTSS constantsAVX2<>+88(SB), Y11
-	VBROADCASTSS constantsAVX2<>+92(SB), Y10
+	VBROADCASTSS constantsAVX2<>+116(SB), Y12
+	VBROADCASTSS constantsAVX2<>+120(SB), Y11
+	VBROADCASTSS constantsAVX2<>+124(SB), Y10
 	MOVQ         n+32(FP), DI
 	CMPQ         DI, $+32
 	JLT          lanestage
@@ -351,21 +312,20 @@ TEXT ·StochasticFpAVX2(SB), $440-48
 	LDMXCSR 432(SP)
 
 	// pointers: SI y, DX v, BX words, DI elements left
-	// per call: Y15 most, Y14 0x7fffffff, Y13 least, Y1 mantissa, Y12 0x7f800000, Y0 0xbc00000, Y11 ISub, Y0 0xc000000, Y10 IAdd, Y9 0x80000000
-	// vector registers in use at once: 12
+	// per call: Y15 most, Y14 0x7fffffff, Y13 least, Y0 mantissa, Y12 0x7f800000, Y1 0xc000000, Y11 IAdd, Y10 0x57400000, Y9 0x80000000
+	// vector registers in use at once: 11
 	MOVQ         y+0(FP), SI
 	MOVQ         v+8(FP), DX
 	MOVQ         words+16(FP), BX
 	VBROADCASTSS most+24(FP), Y15
-	VBROADCASTSS constantsAVX2<>+88(SB), Y14
+	VBROADCASTSS constantsAVX2<>+120(SB), Y14
 	VBROADCASTSS least+28(FP), Y13
-	VBROADCASTSS constantsAVX2<>+96(SB), Y12
-	VBROADCASTSS constantsAVX2<>+100(SB), Y0
-	VBROADCASTSS mantissa+32(FP), Y1
-	VPSUBD       Y1, Y0, Y11
-	VBROADCASTSS constantsAVX2<>+104(SB), Y0
-	VPADDD       Y0, Y1, Y10
-	VBROADCASTSS constantsAVX2<>+80(SB), Y9
+	VBROADCASTSS constantsAVX2<>+128(SB), Y12
+	VBROADCASTSS mantissa+32(FP), Y0
+	VBROADCASTSS constantsAVX2<>+132(SB), Y1
+	VPADDD       Y1, Y0, Y11
+	VBROADCASTSS constantsAVX2<>+136(SB), Y10
+	VBROADCASTSS constantsAVX2<>+112(SB), Y9
 	MOVQ         n+40(FP), DI
 	CMPQ         DI, $+32
 	JLT          lanestage
@@ -376,14 +336,13 @@ laneloop:
 	VMINPS       Y1, Y15, Y1
 	VPAND        Y12, Y1, Y2
 	VPMAXUD      Y13, Y2, Y2
-	VPADDD       Y11, Y2, Y3
-	VPSUBD       Y10, Y2, Y2
-	VMOVUPS      (BX), Y4
-	VPSRLD       $0x08, Y4, Y4
-	VCVTDQ2PS    Y4, Y4
-	VFNMADD231PS Y2, Y4, Y1
-	VADDPS       Y3, Y1, Y1
-	VSUBPS       Y3, Y1, Y1
+	VPSUBD       Y11, Y2, Y2
+	VMOVUPS      (BX), Y3
+	VPSRLD       $0x08, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	VFNMADD231PS Y2, Y3, Y1
+	VFMADD231PS  Y10, Y2, Y1
+	VFNMADD231PS Y10, Y2, Y1
 	VPAND        Y9, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	VMOVUPS      Y1, (SI)
@@ -392,14 +351,13 @@ laneloop:
 	VMINPS       Y1, Y15, Y1
 	VPAND        Y12, Y1, Y2
 	VPMAXUD      Y13, Y2, Y2
-	VPADDD       Y11, Y2, Y3
-	VPSUBD       Y10, Y2, Y2
-	VMOVUPS      32(BX), Y4
-	VPSRLD       $0x08, Y4, Y4
-	VCVTDQ2PS    Y4, Y4
-	VFNMADD231PS Y2, Y4, Y1
-	VADDPS       Y3, Y1, Y1
-	VSUBPS       Y3, Y1, Y1
+	VPSUBD       Y11, Y2, Y2
+	VMOVUPS      32(BX), Y3
+	VPSRLD       $0x08, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	VFNMADD231PS Y2, Y3, Y1
+	VFMADD231PS  Y10, Y2, Y1
+	VFNMADD231PS Y10, Y2, Y1
 	VPAND        Y9, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	VMOVUPS      Y1, 32(SI)
@@ -408,14 +366,13 @@ laneloop:
 	VMINPS       Y1, Y15, Y1
 	VPAND        Y12, Y1, Y2
 	VPMAXUD      Y13, Y2, Y2
-	VPADDD       Y11, Y2, Y3
-	VPSUBD       Y10, Y2, Y2
-	VMOVUPS      64(BX), Y4
-	VPSRLD       $0x08, Y4, Y4
-	VCVTDQ2PS    Y4, Y4
-	VFNMADD231PS Y2, Y4, Y1
-	VADDPS       Y3, Y1, Y1
-	VSUBPS       Y3, Y1, Y1
+	VPSUBD       Y11, Y2, Y2
+	VMOVUPS      64(BX), Y3
+	VPSRLD       $0x08, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	VFNMADD231PS Y2, Y3, Y1
+	VFMADD231PS  Y10, Y2, Y1
+	VFNMADD231PS Y10, Y2, Y1
 	VPAND        Y9, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	VMOVUPS      Y1, 64(SI)
@@ -424,14 +381,13 @@ laneloop:
 	VMINPS       Y1, Y15, Y1
 	VPAND        Y12, Y1, Y2
 	VPMAXUD      Y13, Y2, Y2
-	VPADDD       Y11, Y2, Y3
-	VPSUBD       Y10, Y2, Y2
-	VMOVUPS      96(BX), Y4
-	VPSRLD       $0x08, Y4, Y4
-	VCVTDQ2PS    Y4, Y4
-	VFNMADD231PS Y2, Y4, Y1
-	VADDPS       Y3, Y1, Y1
-	VSUBPS       Y3, Y1, Y1
+	VPSUBD       Y11, Y2, Y2
+	VMOVUPS      96(BX), Y3
+	VPSRLD       $0x08, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	VFNMADD231PS Y2, Y3, Y1
+	VFMADD231PS  Y10, Y2, Y1
+	VFNMADD231PS Y10, Y2, Y1
 	VPAND        Y9, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	VMOVUPS      Y1, 96(SI)
@@ -480,21 +436,19 @@ TEXT ·StochasticHalfF16AVX2(SB), $376-32
 	LDMXCSR 368(SP)
 
 	// pointers: SI y, DX x, BX words, DI elements left
-	// per call: Y15 0x7fffffff, Y14 0x47800000, Y13 0x38800000, Y1 0x5000000, Y12 0x7f800000, Y0 0xbc00000, Y11 ISub, Y0 0xc000000, Y10 IAdd, Y9 0x80000000
-	// vector registers in use at once: 12
+	// per call: Y15 0x7fffffff, Y14 0x38800000, Y0 0x5000000, Y13 0x7f800000, Y1 0xc000000, Y12 IAdd, Y11 0x57400000, Y10 0x80000000
+	// vector registers in use at once: 10
 	MOVQ         y+0(FP), SI
 	MOVQ         x+8(FP), DX
 	MOVQ         words+16(FP), BX
-	VBROADCASTSS constantsAVX2<>+88(SB), Y15
-	VBROADCASTSS constantsAVX2<>+108(SB), Y14
-	VBROADCASTSS constantsAVX2<>+112(SB), Y13
-	VBROADCASTSS constantsAVX2<>+96(SB), Y12
-	VBROADCASTSS constantsAVX2<>+100(SB), Y0
-	VBROADCASTSS constantsAVX2<>+116(SB), Y1
-	VPSUBD       Y1, Y0, Y11
-	VBROADCASTSS constantsAVX2<>+104(SB), Y0
-	VPADDD       Y0, Y1, Y10
-	VBROADCASTSS constantsAVX2<>+80(SB), Y9
+	VBROADCASTSS constantsAVX2<>+120(SB), Y15
+	VBROADCASTSS constantsAVX2<>+140(SB), Y14
+	VBROADCASTSS constantsAVX2<>+128(SB), Y13
+	VBROADCASTSS constantsAVX2<>+144(SB), Y0
+	VBROADCASTSS constantsAVX2<>+132(SB), Y1
+	VPADDD       Y1, Y0, Y12
+	VBROADCASTSS constantsAVX2<>+136(SB), Y11
+	VBROADCASTSS constantsAVX2<>+112(SB), Y10
 	MOVQ         n+24(FP), DI
 	CMPQ         DI, $+32
 	JLT          lanestage
@@ -502,69 +456,61 @@ TEXT ·StochasticHalfF16AVX2(SB), $376-32
 laneloop:
 	VMOVUPS      (DX), Y0
 	VPAND        (DX), Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
-	VPADDD       Y11, Y2, Y3
-	VPSUBD       Y10, Y2, Y2
-	VMOVUPS      (BX), Y4
-	VPSRLD       $0x08, Y4, Y4
-	VCVTDQ2PS    Y4, Y4
-	VFNMADD231PS Y2, Y4, Y1
-	VADDPS       Y3, Y1, Y1
-	VSUBPS       Y3, Y1, Y1
-	VPAND        Y9, Y0, Y0
+	VPAND        (DX), Y13, Y2
+	VPMAXUD      Y14, Y2, Y2
+	VPSUBD       Y12, Y2, Y2
+	VMOVUPS      (BX), Y3
+	VPSRLD       $0x08, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	VFNMADD231PS Y2, Y3, Y1
+	VFMADD231PS  Y11, Y2, Y1
+	VFNMADD231PS Y11, Y2, Y1
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	VCVTPS2PH    $0x00, Y1, X1
 	VMOVUPS      X1, (SI)
 	VMOVUPS      32(DX), Y0
 	VPAND        32(DX), Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
-	VPADDD       Y11, Y2, Y3
-	VPSUBD       Y10, Y2, Y2
-	VMOVUPS      32(BX), Y4
-	VPSRLD       $0x08, Y4, Y4
-	VCVTDQ2PS    Y4, Y4
-	VFNMADD231PS Y2, Y4, Y1
-	VADDPS       Y3, Y1, Y1
-	VSUBPS       Y3, Y1, Y1
-	VPAND        Y9, Y0, Y0
+	VPAND        32(DX), Y13, Y2
+	VPMAXUD      Y14, Y2, Y2
+	VPSUBD       Y12, Y2, Y2
+	VMOVUPS      32(BX), Y3
+	VPSRLD       $0x08, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	VFNMADD231PS Y2, Y3, Y1
+	VFMADD231PS  Y11, Y2, Y1
+	VFNMADD231PS Y11, Y2, Y1
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	VCVTPS2PH    $0x00, Y1, X1
 	VMOVUPS      X1, 16(SI)
 	VMOVUPS      64(DX), Y0
 	VPAND        64(DX), Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
-	VPADDD       Y11, Y2, Y3
-	VPSUBD       Y10, Y2, Y2
-	VMOVUPS      64(BX), Y4
-	VPSRLD       $0x08, Y4, Y4
-	VCVTDQ2PS    Y4, Y4
-	VFNMADD231PS Y2, Y4, Y1
-	VADDPS       Y3, Y1, Y1
-	VSUBPS       Y3, Y1, Y1
-	VPAND        Y9, Y0, Y0
+	VPAND        64(DX), Y13, Y2
+	VPMAXUD      Y14, Y2, Y2
+	VPSUBD       Y12, Y2, Y2
+	VMOVUPS      64(BX), Y3
+	VPSRLD       $0x08, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	VFNMADD231PS Y2, Y3, Y1
+	VFMADD231PS  Y11, Y2, Y1
+	VFNMADD231PS Y11, Y2, Y1
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	VCVTPS2PH    $0x00, Y1, X1
 	VMOVUPS      X1, 32(SI)
 	VMOVUPS      96(DX), Y0
 	VPAND        96(DX), Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
-	VPADDD       Y11, Y2, Y3
-	VPSUBD       Y10, Y2, Y2
-	VMOVUPS      96(BX), Y4
-	VPSRLD       $0x08, Y4, Y4
-	VCVTDQ2PS    Y4, Y4
-	VFNMADD231PS Y2, Y4, Y1
-	VADDPS       Y3, Y1, Y1
-	VSUBPS       Y3, Y1, Y1
-	VPAND        Y9, Y0, Y0
+	VPAND        96(DX), Y13, Y2
+	VPMAXUD      Y14, Y2, Y2
+	VPSUBD       Y12, Y2, Y2
+	VMOVUPS      96(BX), Y3
+	VPSRLD       $0x08, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	VFNMADD231PS Y2, Y3, Y1
+	VFMADD231PS  Y11, Y2, Y1
+	VFNMADD231PS Y11, Y2, Y1
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	VCVTPS2PH    $0x00, Y1, X1
 	VMOVUPS      X1, 48(SI)
@@ -609,101 +555,81 @@ lanestage:
 // Requires: AVX, AVX2
 TEXT ·StochasticHalfBF16AVX2(SB), $368-32
 	// pointers: SI y, DX x, BX words, DI elements left
-	// per call: Y15 0xffff, Y14 0x400000, Y13 0xffff0000, Y12 0x7fff
-	// vector registers in use at once: 8
+	// per call: Y15 0xffff
+	// vector registers in use at once: 7
 	MOVQ         y+0(FP), SI
 	MOVQ         x+8(FP), DX
 	MOVQ         words+16(FP), BX
-	VBROADCASTSS constantsAVX2<>+120(SB), Y15
-	VBROADCASTSS constantsAVX2<>+124(SB), Y14
-	VBROADCASTSS constantsAVX2<>+128(SB), Y13
-	VBROADCASTSS constantsAVX2<>+132(SB), Y12
+	VBROADCASTSS constantsAVX2<>+148(SB), Y15
 	MOVQ         n+24(FP), DI
 	CMPQ         DI, $+32
 	JLT          lanestage
 
 laneloop:
 	VMOVUPS   (DX), Y0
-	VMOVUPS   (BX), Y1
-	VPSRLD    $0x10, Y1, Y1
-	VPSUBD    Y1, Y15, Y1
-	VPADDD    Y1, Y0, Y1
-	VCMPPS    $0x07, Y0, Y0, Y2
-	VPOR      Y14, Y0, Y0
-	VBLENDVPS Y2, Y1, Y0, Y2
-	VPAND     Y13, Y2, Y2
-	VMOVUPS   32(DX), Y0
-	VMOVUPS   32(BX), Y1
-	VPSRLD    $0x10, Y1, Y1
-	VPSUBD    Y1, Y15, Y1
-	VPADDD    Y1, Y0, Y1
-	VCMPPS    $0x07, Y0, Y0, Y3
-	VPOR      Y14, Y0, Y0
-	VBLENDVPS Y3, Y1, Y0, Y3
-	VPAND     Y13, Y3, Y3
-	VPSLLD    $0x0f, Y2, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y2, Y0
-	VPADDD    Y12, Y0, Y0
+	VMOVUPS   32(DX), Y1
+	VMOVUPS   64(DX), Y2
+	VMOVUPS   96(DX), Y3
+	VCMPPS    $0x03, Y1, Y0, Y4
+	VCMPPS    $0x03, Y3, Y2, Y5
+	VORPS     Y5, Y4, Y4
+	VPMOVMSKB Y4, AX
+	TESTL     AX, AX
+	JNE       lanerare
+	VMOVUPS   (BX), Y4
+	VPSRLD    $0x10, Y4, Y4
+	VPSUBD    Y4, Y15, Y4
+	VPADDD    Y4, Y0, Y0
 	VPSRLD    $0x10, Y0, Y0
-	VPSLLD    $0x0f, Y3, Y1
-	VPSRLD    $0x1f, Y1, Y1
-	VPADDD    Y1, Y3, Y1
-	VPADDD    Y12, Y1, Y1
+	VMOVUPS   32(BX), Y4
+	VPSRLD    $0x10, Y4, Y4
+	VPSUBD    Y4, Y15, Y4
+	VPADDD    Y4, Y1, Y1
 	VPSRLD    $0x10, Y1, Y1
+	VPAND     Y15, Y0, Y0
+	VPAND     Y15, Y1, Y1
 	VPACKUSDW Y1, Y0, Y0
 	VPERMQ    $0xd8, Y0, Y0
 	VMOVUPS   Y0, (SI)
-	VMOVUPS   64(DX), Y0
-	VMOVUPS   64(BX), Y1
-	VPSRLD    $0x10, Y1, Y1
-	VPSUBD    Y1, Y15, Y1
-	VPADDD    Y1, Y0, Y1
-	VCMPPS    $0x07, Y0, Y0, Y2
-	VPOR      Y14, Y0, Y0
-	VBLENDVPS Y2, Y1, Y0, Y2
-	VPAND     Y13, Y2, Y2
-	VMOVUPS   96(DX), Y0
-	VMOVUPS   96(BX), Y1
-	VPSRLD    $0x10, Y1, Y1
-	VPSUBD    Y1, Y15, Y1
-	VPADDD    Y1, Y0, Y1
-	VCMPPS    $0x07, Y0, Y0, Y3
-	VPOR      Y14, Y0, Y0
-	VBLENDVPS Y3, Y1, Y0, Y3
-	VPAND     Y13, Y3, Y3
-	VPSLLD    $0x0f, Y2, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y2, Y0
-	VPADDD    Y12, Y0, Y0
+	VMOVUPS   64(BX), Y0
 	VPSRLD    $0x10, Y0, Y0
-	VPSLLD    $0x0f, Y3, Y1
-	VPSRLD    $0x1f, Y1, Y1
-	VPADDD    Y1, Y3, Y1
-	VPADDD    Y12, Y1, Y1
-	VPSRLD    $0x10, Y1, Y1
-	VPACKUSDW Y1, Y0, Y0
-	VPERMQ    $0xd8, Y0, Y0
-	VMOVUPS   Y0, 32(SI)
-	ADDQ      $+64, SI
-	SUBQ      $-128, DX
-	SUBQ      $-128, BX
-	SUBQ      $+32, DI
-	CMPQ      DI, $+32
-	JGE       laneloop
-	TESTQ     DI, DI
-	JEQ       laneend
-	CMPQ      DI, $+0
-	JGE       lanestage
-	ADDQ      $+32, DI
-	MOVQ      320(SP), SI
-	LEAQ      (SP), AX
-	MOVQ      SI, CX
-	CALL      ·stageOut16AVX2(SB)
+	VPSUBD    Y0, Y15, Y0
+	VPADDD    Y0, Y2, Y2
+	VPSRLD    $0x10, Y2, Y2
+	VMOVUPS   96(BX), Y0
+	VPSRLD    $0x10, Y0, Y0
+	VPSUBD    Y0, Y15, Y0
+	VPADDD    Y0, Y3, Y3
+	VPSRLD    $0x10, Y3, Y3
+	VPAND     Y15, Y2, Y2
+	VPAND     Y15, Y3, Y3
+	VPACKUSDW Y3, Y2, Y2
+	VPERMQ    $0xd8, Y2, Y2
+	VMOVUPS   Y2, 32(SI)
+
+laneback:
+	ADDQ  $+64, SI
+	SUBQ  $-128, DX
+	SUBQ  $-128, BX
+	SUBQ  $+32, DI
+	CMPQ  DI, $+32
+	JGE   laneloop
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  320(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX2(SB)
 
 laneend:
 	VZEROUPPER
 	RET
+
+lanerare:
+	JMP rare
 
 lanestage:
 	MOVQ SI, 320(SP)
@@ -720,21 +646,74 @@ lanestage:
 	LEAQ 192(SP), BX
 	JMP  laneloop
 
-DATA constantsAVX2<>+0(SB)/8, $0x0000000000000000
-DATA constantsAVX2<>+8(SB)/8, $0x0000000000000002
-DATA constantsAVX2<>+16(SB)/8, $0x0000000000000001
-DATA constantsAVX2<>+24(SB)/8, $0x0000000000000003
-DATA constantsAVX2<>+32(SB)/8, $0x00000000d2511f53
-DATA constantsAVX2<>+40(SB)/8, $0x00000000cd9e8d57
+rare:
+	VMOVUPS      (DX), Y0
+	VMOVUPS      (BX), Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPSUBD       Y1, Y15, Y1
+	VPADDD       Y1, Y0, Y1
+	VCMPPS       $0x07, Y0, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+152(SB), Y3
+	VPOR         Y3, Y0, Y0
+	VBLENDVPS    Y2, Y1, Y0, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VMOVUPS      32(DX), Y0
+	VMOVUPS      32(BX), Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPSUBD       Y1, Y15, Y1
+	VPADDD       Y1, Y0, Y1
+	VCMPPS       $0x07, Y0, Y0, Y4
+	VPOR         Y3, Y0, Y0
+	VBLENDVPS    Y4, Y1, Y0, Y4
+	VPSRLD       $0x10, Y4, Y4
+	VPAND        Y15, Y2, Y2
+	VPAND        Y15, Y4, Y4
+	VPACKUSDW    Y4, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (SI)
+	VMOVUPS      64(DX), Y0
+	VMOVUPS      64(BX), Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPSUBD       Y1, Y15, Y1
+	VPADDD       Y1, Y0, Y1
+	VCMPPS       $0x07, Y0, Y0, Y2
+	VPOR         Y3, Y0, Y0
+	VBLENDVPS    Y2, Y1, Y0, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VMOVUPS      96(DX), Y0
+	VMOVUPS      96(BX), Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPSUBD       Y1, Y15, Y1
+	VPADDD       Y1, Y0, Y1
+	VCMPPS       $0x07, Y0, Y0, Y4
+	VPOR         Y3, Y0, Y0
+	VBLENDVPS    Y4, Y1, Y0, Y4
+	VPSRLD       $0x10, Y4, Y4
+	VPAND        Y15, Y2, Y2
+	VPAND        Y15, Y4, Y4
+	VPACKUSDW    Y4, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, 32(SI)
+	JMP          laneback
+
+DATA constantsAVX2<>+0(SB)/8, $0x00000000d2511f53
+DATA constantsAVX2<>+8(SB)/8, $0x00000000cd9e8d57
+DATA constantsAVX2<>+16(SB)/8, $0x0000000000000000
+DATA constantsAVX2<>+24(SB)/8, $0x0000000000000002
+DATA constantsAVX2<>+32(SB)/8, $0x0000000000000001
+DATA constantsAVX2<>+40(SB)/8, $0x0000000000000003
 DATA constantsAVX2<>+48(SB)/8, $0x0000000000000004
-DATA constantsAVX2<>+56(SB)/8, $0x0000000000000004
-DATA constantsAVX2<>+64(SB)/8, $0x0000000000000004
-DATA constantsAVX2<>+72(SB)/8, $0x0000000000000004
-DATA constantsAVX2<>+80(SB)/8, $0x4b40000080000000
-DATA constantsAVX2<>+88(SB)/8, $0x338000007fffffff
-DATA constantsAVX2<>+96(SB)/8, $0x0bc000007f800000
-DATA constantsAVX2<>+104(SB)/8, $0x478000000c000000
-DATA constantsAVX2<>+112(SB)/8, $0x0500000038800000
-DATA constantsAVX2<>+120(SB)/8, $0x004000000000ffff
-DATA constantsAVX2<>+128(SB)/8, $0x00007fffffff0000
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $136
+DATA constantsAVX2<>+56(SB)/8, $0x0000000000000006
+DATA constantsAVX2<>+64(SB)/8, $0x0000000000000005
+DATA constantsAVX2<>+72(SB)/8, $0x0000000000000007
+DATA constantsAVX2<>+80(SB)/8, $0x0000000000000008
+DATA constantsAVX2<>+88(SB)/8, $0x000000000000000a
+DATA constantsAVX2<>+96(SB)/8, $0x0000000000000009
+DATA constantsAVX2<>+104(SB)/8, $0x000000000000000b
+DATA constantsAVX2<>+112(SB)/8, $0x4b40000080000000
+DATA constantsAVX2<>+120(SB)/8, $0x338000007fffffff
+DATA constantsAVX2<>+128(SB)/8, $0x0c0000007f800000
+DATA constantsAVX2<>+136(SB)/8, $0x3880000057400000
+DATA constantsAVX2<>+144(SB)/8, $0x0000ffff05000000
+DATA constantsAVX2<>+152(SB)/4, $0x00400000
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $156

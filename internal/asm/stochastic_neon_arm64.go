@@ -4,11 +4,11 @@
 
 package asm
 
-// RandomWordsNEON sets words to those of n blocks of Philox4x32-10, four each, from number block of a stream on. keys are
-// those of the ten rounds, two each. n >= 32 is a multiple of 32, and no two blocks have numbers with different upper halves.
+// RandomWordsNEON sets words to those of n blocks of Philox4x32-10, four each, from number block on, whose upper half is theirs too.
+// keys are those of philox.Stream.Keys. n >= 32 is a multiple of 32. Up to 8 blocks more are written.
 //
 //go:noescape
-func RandomWordsNEON(words *uint32, keys *uint32, block int, stream int, n int)
+func RandomWordsNEON(words *uint32, keys *uint32, block int, n int)
 
 // StochasticIntNEON sets y = trunc(c) with c = min(max(v, least), most), or the next farther from zero
 // if word>>8 < frac*2^24, frac being what is beyond it in steps. In place (y == v) is allowed.
