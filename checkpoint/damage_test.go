@@ -32,6 +32,8 @@ func TestWhatIsNoCheckpoint(t *testing.T) {
 		{path("lfs.safetensors", "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 12345\n"), dir + "/lfs.safetensors: is a Git LFS pointer, not the file itself: fetch it with git lfs pull"},
 		{path("html.safetensors", "\n<!DOCTYPE html><html>404</html>"), dir + "/html.safetensors: is an HTML page, not the file itself"},
 		{path("model.bin", "PK\x03\x04\x00\x00\x08\x08\x00\x00rest"), dir + "/model.bin: is a pickle, which can run any program: convert it to safetensors first"},
+		{path("zero.bin", "PK\x03\x04\x00\x00\x00\x00\x00\x00\x00\x00"), dir + "/zero.bin: is a pickle, which can run any program: convert it to safetensors first"},
+		{path("small.pt", "\x80\x04\x95\x05\x00\x00\x00\x00\x00\x00\x00\x8c\x01a\x94."), dir + "/small.pt: is a pickle, which can run any program: convert it to safetensors first"},
 		{path("old.pt", "\x80\x02\x8a\nl\xfc\x9c\x46\xf9"), dir + "/old.pt: is a pickle, which can run any program: convert it to safetensors first"},
 		{path("empty.safetensors", ""), dir + "/empty.safetensors: file is empty"},
 		{path("a.index.json", ""), dir + "/a.index.json: file is empty"},

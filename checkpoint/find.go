@@ -62,6 +62,10 @@ func tell(head []byte) content {
 	if len(head) == 0 {
 		return isEmpty
 	}
+	pickle := bytes.HasPrefix(head, []byte("PK\x03\x04")) || len(head) > 1 && head[0] == 0x80 && head[1] >= 2 && head[1] <= 5
+	if pickle && len(head) > 8 && bytes.IndexByte([]byte("{ \t\r\n"), head[8]) < 0 {
+		return isPickle // though its first bytes may be a length too, no header follows
+	}
 	// A safetensors file begins with its header's length.
 	if len(head) >= 8 && binary.LittleEndian.Uint64(head) <= longestHeader {
 		return isSafetensors
@@ -75,7 +79,7 @@ func tell(head []byte) content {
 		return isLFS
 	case bytes.HasPrefix(lower, []byte("<!doctype")), bytes.HasPrefix(lower, []byte("<html")):
 		return isHTML
-	case bytes.HasPrefix(head, []byte("PK\x03\x04")), len(head) > 1 && head[0] == 0x80 && head[1] >= 2 && head[1] <= 5:
+	case pickle:
 		return isPickle
 	case bytes.HasPrefix(text, []byte("{")):
 		return isJSON
