@@ -2,6 +2,7 @@ package gguf
 
 import (
 	"fmt"
+	"reflect"
 	"regexp"
 	"strconv"
 	"strings"
@@ -58,23 +59,11 @@ func ModelOf(f *File) (m Model) {
 // integer is a value of the metadata as an int, 0 if it is no number that fits one of 32 bits.
 func integer(value any) int {
 	n := int64(0)
-	switch v := value.(type) {
-	case uint8:
-		n = int64(v)
-	case int8:
-		n = int64(v)
-	case uint16:
-		n = int64(v)
-	case int16:
-		n = int64(v)
-	case uint32:
-		n = int64(v)
-	case int32:
-		n = int64(v)
-	case uint64:
-		n = int64(v)
-	case int64:
-		n = v
+	switch v := reflect.ValueOf(value); {
+	case v.CanInt():
+		n = v.Int()
+	case v.CanUint():
+		n = int64(v.Uint())
 	}
 	if n != int64(int32(n)) {
 		return 0

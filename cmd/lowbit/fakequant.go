@@ -183,13 +183,7 @@ func (c *fakeQuantCommand) checkpoint(t *tool, target quant.Target) (done bool, 
 	write := t.newWriting("fakequant", c.Output, plan)
 	write.folder = inFolder(in)
 	write.restart = c.Restart
-	return true, write.run(func() {
-		for _, change := range plan.Changes {
-			if o := odd.of[change.Tensor]; o != nil {
-				o.warn(log, change.Tensor.Name())
-			}
-		}
-	})
+	return true, write.run(func() { odd.warn(log, plan) })
 }
 
 // layOut finds the selected tensors, holds the inputs against one another, and lays OUT out.

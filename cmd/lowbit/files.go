@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -13,9 +14,25 @@ import (
 // open opens what safetensors lie in: a file, an index or a folder.
 func open(path string) (*checkpoint.Checkpoint, error) {
 	if path == "" {
-		return nil, errNoName
+		return nil, errors.New("the name of a file to read is empty")
 	}
 	return checkpoint.Open(path)
+}
+
+// isGGUF tells whether a file is a GGUF, by its first bytes.
+func isGGUF(path string) (bool, error) {
+	stat, err := os.Stat(path)
+	if err != nil || !stat.Mode().IsRegular() {
+		return false, nil // whoever opens it says what is wrong
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return false, &safetensors.Error{File: path, Err: withoutPath(err)}
+	}
+	defer f.Close()
+	var head [4]byte
+	n, _ := f.ReadAt(head[:], 0)
+	return string(head[:n]) == "GGUF", nil
 }
 
 // inFolder tells whether what is made of a checkpoint is a folder, as it is one.

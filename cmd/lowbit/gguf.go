@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -224,31 +225,8 @@ func valueText(value any) string {
 
 // listLen tells how long a list of the metadata is.
 func listLen(value any) (int, bool) {
-	switch v := value.(type) {
-	case []uint8:
-		return len(v), true
-	case []int8:
-		return len(v), true
-	case []uint16:
-		return len(v), true
-	case []int16:
-		return len(v), true
-	case []uint32:
-		return len(v), true
-	case []int32:
-		return len(v), true
-	case []uint64:
-		return len(v), true
-	case []int64:
-		return len(v), true
-	case []float32:
-		return len(v), true
-	case []float64:
-		return len(v), true
-	case []bool:
-		return len(v), true
-	case []string:
-		return len(v), true
+	if v := reflect.ValueOf(value); v.Kind() == reflect.Slice {
+		return v.Len(), true
 	}
 	return 0, false
 }

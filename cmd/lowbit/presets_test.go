@@ -1,16 +1,42 @@
 package main
 
 import (
+	"fmt"
 	"math"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/lowbit-go/lowbit/checkpoint"
 	"github.com/lowbit-go/lowbit/internal/demo"
 	"github.com/lowbit-go/lowbit/quant"
+	"github.com/lowbit-go/lowbit/safetensors"
 )
+
+// TestCompressedTensorsBits holds the bits per weight that presets tells of against plans for such a matrix.
+func TestCompressedTensorsBits(t *testing.T) {
+	head, tensors, err := safetensors.Layout(nil, []safetensors.Info{{Name: "a.weight", DType: safetensors.BF16, Shape: presetShape}})
+	require.NoError(t, err)
+	path := filepath.Join(t.TempDir(), "x.safetensors")
+	require.NoError(t, os.WriteFile(path, head, 0o666))
+	require.NoError(t, os.Truncate(path, int64(len(head))+tensors[0].Size)) // its zeros take no room
+	in, err := checkpoint.Open(path)
+	require.NoError(t, err)
+	defer in.Close()
+	bits := map[string]string{}
+	for _, name := range checkpoint.CompressedTensorsPresets() {
+		job, err := checkpoint.NewCompressedTensors(name, nil, "")
+		require.NoError(t, err)
+		plan, err := checkpoint.NewPlan(in, job, pieceSize)
+		require.NoError(t, err)
+		bits[name] = fmt.Sprintf("%.3f", 8*float64(plan.After)/float64(presetShape.Elements()))
+	}
+	assert.Equal(t, bits, ctBits)
+}
 
 // TestSearchGains holds the gains that presets tells of against the demo's weights.
 func TestSearchGains(t *testing.T) {

@@ -1,10 +1,8 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"sync"
 
 	"github.com/lowbit-go/lowbit/checkpoint"
@@ -98,13 +96,7 @@ func (c *quantizeCommand) Run(t *tool) error {
 	write.folder = to == toCT || inFolder(in)
 	write.restart = c.Restart
 	write.watch = newWatch(c.Report, modelOf(in))
-	if err := write.run(func() {
-		for _, change := range plan.Changes {
-			if o := odd.of[change.Tensor]; o != nil {
-				o.warn(log, change.Tensor.Name())
-			}
-		}
-	}); err != nil {
+	if err := write.run(func() { odd.warn(log, plan) }); err != nil {
 		return err
 	}
 	return write.watch.report(t, *c.Output, c.Report)
@@ -167,6 +159,15 @@ func (o *oddTensors) found(t *checkpoint.Tensor, nans, infinities, first int) er
 	return nil
 }
 
+// warn says what is not finite, in the order of the plan.
+func (o *oddTensors) warn(log *slog.Logger, plan *checkpoint.Plan) {
+	for _, change := range plan.Changes {
+		if count := o.of[change.Tensor]; count != nil {
+			count.warn(log, change.Tensor.Name())
+		}
+	}
+}
+
 // warnOfPlan says which tensors are kept although they were selected.
 func warnOfPlan(log *slog.Logger, plan *checkpoint.Plan) {
 	for _, change := range plan.Changes {
@@ -199,22 +200,3 @@ func dryRun(t *tool, plan *checkpoint.Plan) error {
 	_, err := fmt.Fprintf(t.stdout, "\n%d bytes would become %d; nothing is written\n", plan.Before, plan.After)
 	return err
 }
-
-// isGGUF tells whether a file is a GGUF, by its first bytes.
-func isGGUF(path string) (bool, error) {
-	stat, err := os.Stat(path)
-	if err != nil || !stat.Mode().IsRegular() {
-		return false, nil // whoever opens it says what is wrong
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return false, &safetensors.Error{File: path, Err: withoutPath(err)}
-	}
-	defer f.Close()
-	var head [4]byte
-	n, _ := f.ReadAt(head[:], 0)
-	return string(head[:n]) == "GGUF", nil
-}
-
-// errNoName says that the name of a file is empty.
-var errNoName = errors.New("the name of a file to read is empty")
