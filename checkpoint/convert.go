@@ -6,13 +6,6 @@ import (
 	"github.com/lowbit-go/lowbit/safetensors"
 )
 
-// Conversion says what becomes of each tensor of a checkpoint.
-type Conversion interface {
-	// Convert returns how a tensor is converted, or nil if it stays as it is stored, with all its parts. If it stays although it was
-	// meant to be converted, the error is a Kept.
-	Convert(t *Tensor) (Converter, error)
-}
-
 // Kept says why a tensor stays as it is stored.
 type Kept string
 

@@ -16,7 +16,7 @@ import (
 	"github.com/lowbit-go/lowbit/safetensors"
 )
 
-// Suffixes of the names of what only FakeQuantization writes beside a tensor.
+// maskSuffix is that of what only FakeQuantization writes beside a tensor.
 const maskSuffix = ".mask"
 
 // FakeQuantization is the job of a quantizer's first forward pass over each tensor: T holds what its values become, in their own type and

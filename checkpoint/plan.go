@@ -65,7 +65,9 @@ type Change struct {
 
 // Job is a conversion of a checkpoint.
 type Job interface {
-	Conversion
+	// Convert returns how a tensor is converted, or nil if it stays as it is stored, with all its parts. If it stays although it was
+	// meant to be converted, the error is a Kept.
+	Convert(t *Tensor) (Converter, error)
 
 	// String tells one job from another: the same job has the same string.
 	String() string

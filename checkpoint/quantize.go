@@ -241,7 +241,6 @@ func (q *quantizer[T]) Do(s *Scratch, p Piece) ([][]byte, error) {
 		}
 		params = &long
 		piece := part
-		piece.Group, piece.Groups = 0, 0
 		unit, err := pieces.Piece(p.First/q.unit*q.unit, min(q.unit, q.t.Elements()-p.First/q.unit*q.unit))
 		if err != nil {
 			return nil, q.t.wrap(err)

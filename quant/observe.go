@@ -20,7 +20,7 @@ type observer struct {
 	params     Params
 }
 
-func (o *observer) fixed() bool { return o.floatRange.both() }
+func (o *observer) fixed() bool { return o.floatRange.Fixed() }
 
 // frozen tells whether no tensor can move the parameters any more.
 func (o *observer) frozen() bool { return o.fixed() && o.observed }
@@ -222,7 +222,7 @@ func (p *pass[T]) observeBy(ranges RangeCalculator) {
 
 // newObserver makes the observer of a resolved and valid spec with its calculator, for the tensors that e is of.
 func newObserver(s Spec, c Calculator, e arithmetic) observer {
-	if s.FloatRange.both() {
+	if s.FloatRange.Fixed() {
 		e = arithmeticOf[float32]()
 	}
 	return observer{

@@ -215,9 +215,7 @@ func (r FloatRange) String() string {
 }
 
 // Fixed tells whether both ends are fixed. Then parameters are computed in float32, whatever the tensor is.
-func (r FloatRange) Fixed() bool { return r.both() }
-
-func (r FloatRange) both() bool { return r.hasMin && r.hasMax }
+func (r FloatRange) Fixed() bool { return r.hasMin && r.hasMax }
 
 func (r FloatRange) validate() error {
 	finite := func(x float64) bool { return !math.IsNaN(x) && !math.IsInf(float64(float32(x)), 0) }
@@ -228,7 +226,7 @@ func (r FloatRange) validate() error {
 		return specError("float_range", r, "a lower end of at most 0")
 	case r.hasMax && r.max < 0:
 		return specError("float_range", r, "an upper end of at least 0")
-	case r.both() && r.min >= r.max:
+	case r.Fixed() && r.min >= r.max:
 		return specError("float_range", r, "a lower end below the upper one")
 	}
 	return nil
