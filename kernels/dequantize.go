@@ -11,9 +11,9 @@ import (
 //
 //	dst = (q - qo)*s + fo
 //
-// src is []int8 or []uint8 with a code in each element, or has the Format's
-// Bytes(len(dst)) bytes. A code outside Min..Max is no error. Groups of packed codes
-// need not begin at a byte, but those that do are faster.
+// src has a code in each element, or it is a []byte of the Format's Bytes(len(dst)).
+// A code outside Min..Max is no error. Groups of packed codes need not begin at a
+// byte, but those that do are faster.
 func DequantizeInt[T Float, C IntCode](dst []T, src []C, g Grid, p *IntParams) {
 	if impl, ok := atOnce(len(dst)); ok && g.isVector(len(dst)) && apart(dst, src) {
 		y, q := unsafe.Pointer(unsafe.SliceData(dst)), (*uint8)(unsafe.Pointer(unsafe.SliceData(src)))

@@ -55,13 +55,10 @@ func ErrorFloat(dst, src, weights []float32, groups int, p *FloatParams, n Norm)
 }
 
 func errorFloat(impl isa, dst, src, weights []float32, groups int, p *FloatParams, n Norm) {
-	switch {
-	case impl == generic || len(src) == 0:
+	if impl == generic || len(src) == 0 || p.Dialect != Reference && !p.dividesByScales() {
 		portableErrors(dst, src, weights, groups, fakeQuantizer{floats: p}, n)
-	case p.Dialect == Reference || p.dividesByScales():
+	} else {
 		errorFloatAsm(impl, dst, src, weights, groups, p, n)
-	default:
-		portableErrors(dst, src, weights, groups, fakeQuantizer{floats: p}, n)
 	}
 }
 

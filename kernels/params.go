@@ -153,12 +153,7 @@ func (p *FloatParams) checkReference(kernel string) {
 
 // part returns the parameters of n groups from the first on.
 func (p *FloatParams) part(first, n int) FloatParams {
-	part := *p
-	part.Scale = p.Scale[first:][:n]
-	if p.Factor != nil {
-		part.Factor = p.Factor[first:][:n]
-	}
-	return part
+	return FloatParams((*FloatRule)(p).part(first, n))
 }
 
 // apart panics if an output shares memory with the parameters.

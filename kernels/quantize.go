@@ -10,9 +10,8 @@ import (
 //
 //	dst = clamp(round((x - fo) / s) + qo, Min, Max), or 0 for NaN
 //
-// dst is []int8 or []uint8 with a code in each element, or has the Format's
-// Bytes(len(src)) bytes. Groups of packed codes need not begin at a byte, but those
-// that do are faster.
+// dst has a code in each element, or it is a []byte of the Format's Bytes(len(src)).
+// Groups of packed codes need not begin at a byte, but those that do are faster.
 func QuantizeInt[C IntCode, T Float](dst []C, src []T, g Grid, p *IntParams) {
 	if impl, ok := atOnce(len(src)); ok && g.isVector(len(src)) && apart(dst, src) {
 		q, x := unsafe.Pointer(unsafe.SliceData(dst)), unsafe.Pointer(unsafe.SliceData(src))
@@ -110,7 +109,8 @@ func quantizeInt[T Float](impl isa, dst []byte, src []T, g Grid, p *IntParams, f
 //
 //	dst = cast(clamp(x / s, -max, max))
 //
-// dst has Format.Bytes(len(src)) elements. A NaN becomes a NaN, in E2M1Packed 0.
+// dst has Format.Bytes(len(src)) elements. A NaN becomes a NaN, in E2M1Packed, E2M3
+// and E3M2, which have none, 0.
 func QuantizeFloat[C FloatCode, T Float](dst []C, src []T, g Grid, p *FloatParams) {
 	const kernel = "QuantizeFloat"
 	g.check(kernel, "src", len(src))

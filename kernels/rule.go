@@ -29,6 +29,8 @@ type IntRule struct {
 	// among them.
 	Min, Max int
 
+	// Asymmetric takes a range as it is, widened to hold zero; else it is made to
+	// reach as far below zero as above.
 	Asymmetric bool
 
 	// ByMinval quantizes by minvals, else it is by zero points.
@@ -188,11 +190,7 @@ func (r *FloatRule) part(first, n int) FloatRule {
 
 // params returns the parameters of groups for quantizing, once they are chosen.
 func (r *FloatRule) params(first, groups int) FloatParams {
-	p := FloatParams{Format: r.Format, Dialect: r.Dialect, Scales: r.Scales, Rule: r.Rule, Global: r.Global, Scale: r.Scale[first:][:groups]}
-	if r.Factor != nil {
-		p.Factor = r.Factor[first:][:groups]
-	}
-	return p
+	return FloatParams(r.part(first, groups))
 }
 
 // apart panics if the scales or factors share memory with one another or with something else.
