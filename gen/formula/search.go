@@ -64,10 +64,10 @@ var (
 	_             = number(SignedNumbers, "SignedAll") // how many there are
 )
 
-// unit rounds to an integer, half to even, for magnitudes below 2^22.
+// unit rounds to an integer, half to even, for magnitudes below 2^22; of zeros the sign is any.
 func (b block) unit(v *ir.BlockNode) *ir.BlockNode {
 	magic := b.Each(12582912)
-	return v.Add(magic).Sub(magic)
+	return v.Add(magic).Sub(magic).Tabled(v.Round(), v.Round())
 }
 
 // positive has yes where v > 0.

@@ -119,6 +119,7 @@ const (
 	BlockAbove                    // where a > b
 	BlockChoose                   // b where a says so, else c
 	BlockSqrt                     // the square root
+	BlockRound                    // to an integer, half to even
 	BlockTable                    // of two tables of sixteen the number that the low five bits say
 	BlockNibble                   // of a table of sixteen the number that four bits of each byte say, or of another where a mask says so
 	BlockTest                     // where bytes have a bit

@@ -130,6 +130,12 @@ func (n *BlockNode) Sqrt() *BlockNode {
 	return n.b.add(BlockNode{Op: BlockSqrt, Type: BlockFloats, Args: []*BlockNode{n}})
 }
 
+// Round is the nearest integer, half to even, as a float32.
+func (n *BlockNode) Round() *BlockNode {
+	n.want("Round", BlockFloats)
+	return n.b.add(BlockNode{Op: BlockRound, Type: BlockFloats, Args: []*BlockNode{n}})
+}
+
 // Uses tells whether a step loads or stores rows of a stream.
 func (b *Block) Uses(stream string) bool {
 	for _, n := range b.Nodes {

@@ -111,6 +111,8 @@ func (m *Machine) LowerBlock(s *plan.Seg, n *ir.BlockNode, part int, args []plan
 		return -1
 	case ir.BlockSqrt:
 		return m.unary(s, m.FSQRT, args[0])
+	case ir.BlockRound:
+		return m.unary(s, m.FRINTN, args[0])
 	case ir.BlockMulAdd:
 		return m.binary(s, m.FADD, m.binary(s, m.FMUL, args[0], args[1]), args[2])
 	case ir.BlockRow, ir.BlockLane, ir.BlockCarry:

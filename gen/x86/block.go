@@ -181,6 +181,8 @@ func (m *Machine) LowerBlock(s *plan.Seg, n *ir.BlockNode, part int, args []plan
 		return -1
 	case ir.BlockSqrt:
 		return op(func(d int, u []int) { m.i("VSQRTPS", m.vec(u[0]), m.vec(d)) })
+	case ir.BlockRound:
+		return m.round(s, args[0], roundEven)
 	case ir.BlockMulAdd:
 		if n.Args[0].Op == ir.BlockConst && !m.wide {
 			return s.OpTied(plan.Vec, func(d int, u []int) {

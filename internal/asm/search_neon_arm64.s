@@ -484,61 +484,57 @@ strip1:
 	FMOVQ 1552(R3), F14
 	FMOVQ 2560(R3), F13
 	FMOVQ 2576(R3), F12
-	MOVD $1262485504, R16
-	VDUP R16, V11.S4
 	MOVD $0, R16
-	VDUP R16, V10.S4
-	FMOVS 4(R4), F9
-	VDUP V9.S[0], V9.S4
+	VDUP R16, V11.S4
+	FMOVS 4(R4), F10
+	VDUP V10.S[0], V10.S4
+	WORD $0x6f00e409 // movi v9.2d, #0000000000000000
 	WORD $0x6f00e408 // movi v8.2d, #0000000000000000
 	WORD $0x6f00e407 // movi v7.2d, #0000000000000000
 	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	MOVD n+48(FP), R6
 row10:
 	FMOVQ (R1), F0
 	WORD $0x4eafd401 // fsub v1.4s, v0.4s, v15.4s
 	FMOVQ 16(R1), F2
-	WORD $0x4eaed450 // fsub v16.4s, v2.4s, v14.4s
+	WORD $0x4eaed443 // fsub v3.4s, v2.4s, v14.4s
 	WORD $0x6e2ddc21 // fmul v1.4s, v1.4s, v13.4s
-	WORD $0x6e2cde10 // fmul v16.4s, v16.4s, v12.4s
-	WORD $0x4e2bd421 // fadd v1.4s, v1.4s, v11.4s
-	WORD $0x4e2bd610 // fadd v16.4s, v16.4s, v11.4s
-	WORD $0x4eabd421 // fsub v1.4s, v1.4s, v11.4s
-	WORD $0x4eabd610 // fsub v16.4s, v16.4s, v11.4s
-	WORD $0x4e2af421 // fmax v1.4s, v1.4s, v10.4s
-	WORD $0x4e2af610 // fmax v16.4s, v16.4s, v10.4s
-	WORD $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
-	WORD $0x4ea9f610 // fmin v16.4s, v16.4s, v9.4s
+	WORD $0x6e2cdc63 // fmul v3.4s, v3.4s, v12.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e2bf421 // fmax v1.4s, v1.4s, v11.4s
+	WORD $0x4e2bf463 // fmax v3.4s, v3.4s, v11.4s
+	WORD $0x4eaaf421 // fmin v1.4s, v1.4s, v10.4s
+	WORD $0x4eaaf463 // fmin v3.4s, v3.4s, v10.4s
 	FMOVQ F1, (R0)
-	FMOVQ F16, 16(R0)
-	FMOVQ (R2), F17
-	WORD $0x6e21de31 // fmul v17.4s, v17.4s, v1.4s
-	FMOVQ 16(R2), F18
-	WORD $0x6e30de52 // fmul v18.4s, v18.4s, v16.4s
+	FMOVQ F3, 16(R0)
+	FMOVQ (R2), F16
+	WORD $0x6e21de10 // fmul v16.4s, v16.4s, v1.4s
+	FMOVQ 16(R2), F17
+	WORD $0x6e23de31 // fmul v17.4s, v17.4s, v3.4s
+	WORD $0x4e30d529 // fadd v9.4s, v9.4s, v16.4s
 	WORD $0x4e31d508 // fadd v8.4s, v8.4s, v17.4s
-	WORD $0x4e32d4e7 // fadd v7.4s, v7.4s, v18.4s
-	WORD $0x6e21de21 // fmul v1.4s, v17.4s, v1.4s
-	WORD $0x6e30de50 // fmul v16.4s, v18.4s, v16.4s
-	WORD $0x4e21d4c6 // fadd v6.4s, v6.4s, v1.4s
+	WORD $0x6e21de01 // fmul v1.4s, v16.4s, v1.4s
+	WORD $0x6e23de23 // fmul v3.4s, v17.4s, v3.4s
+	WORD $0x4e21d4e7 // fadd v7.4s, v7.4s, v1.4s
+	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
+	WORD $0x6e20de10 // fmul v16.4s, v16.4s, v0.4s
+	WORD $0x6e22de31 // fmul v17.4s, v17.4s, v2.4s
 	WORD $0x4e30d4a5 // fadd v5.4s, v5.4s, v16.4s
-	WORD $0x6e20de31 // fmul v17.4s, v17.4s, v0.4s
-	WORD $0x6e22de52 // fmul v18.4s, v18.4s, v2.4s
 	WORD $0x4e31d484 // fadd v4.4s, v4.4s, v17.4s
-	WORD $0x4e32d463 // fadd v3.4s, v3.4s, v18.4s
 	ADD $256, R0, R0
 	ADD $256, R1, R1
 	ADD $256, R2, R2
 	SUB $1, R6, R6
 	CBNZ R6, row10
-	FMOVQ F8, 2816(R3)
-	FMOVQ F7, 2832(R3)
-	FMOVQ F6, 3072(R3)
-	FMOVQ F5, 3088(R3)
-	FMOVQ F4, 3328(R3)
-	FMOVQ F3, 3344(R3)
+	FMOVQ F9, 2816(R3)
+	FMOVQ F8, 2832(R3)
+	FMOVQ F7, 3072(R3)
+	FMOVQ F6, 3088(R3)
+	FMOVQ F5, 3328(R3)
+	FMOVQ F4, 3344(R3)
 	MOVD params+24(FP), R3
 	ADD R9, R3, R3
 	SUB R6, R6, R6
@@ -865,53 +861,49 @@ strip1:
 	ADD R9, R2, R2
 	FMOVQ 1536(R3), F15
 	FMOVQ 1552(R3), F14
-	MOVD $1262485504, R16
-	VDUP R16, V13.S4
-	FMOVS 8(R4), F12
+	FMOVS 8(R4), F13
+	VDUP V13.S[0], V13.S4
+	FMOVS 12(R4), F12
 	VDUP V12.S[0], V12.S4
-	FMOVS 12(R4), F11
-	VDUP V11.S[0], V11.S4
+	WORD $0x6f00e40b // movi v11.2d, #0000000000000000
 	WORD $0x6f00e40a // movi v10.2d, #0000000000000000
 	WORD $0x6f00e409 // movi v9.2d, #0000000000000000
 	WORD $0x6f00e408 // movi v8.2d, #0000000000000000
-	WORD $0x6f00e407 // movi v7.2d, #0000000000000000
 	MOVD n+48(FP), R6
 row10:
 	FMOVQ (R1), F0
 	WORD $0x6e2fdc00 // fmul v0.4s, v0.4s, v15.4s
 	FMOVQ 16(R1), F1
 	WORD $0x6e2edc21 // fmul v1.4s, v1.4s, v14.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	WORD $0x4eacf400 // fmin v0.4s, v0.4s, v12.4s
-	WORD $0x4eacf421 // fmin v1.4s, v1.4s, v12.4s
-	WORD $0x4e2bf400 // fmax v0.4s, v0.4s, v11.4s
-	WORD $0x4e2bf421 // fmax v1.4s, v1.4s, v11.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4eadf400 // fmin v0.4s, v0.4s, v13.4s
+	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
+	WORD $0x4e2cf400 // fmax v0.4s, v0.4s, v12.4s
+	WORD $0x4e2cf421 // fmax v1.4s, v1.4s, v12.4s
 	FMOVQ (R0), F2
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
 	FMOVQ 16(R0), F3
 	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
-	WORD $0x4e22d54a // fadd v10.4s, v10.4s, v2.4s
-	WORD $0x4e23d529 // fadd v9.4s, v9.4s, v3.4s
+	WORD $0x4e22d56b // fadd v11.4s, v11.4s, v2.4s
+	WORD $0x4e23d54a // fadd v10.4s, v10.4s, v3.4s
 	FMOVQ (R2), F2
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
 	FMOVQ 16(R2), F3
 	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
 	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
-	WORD $0x4e22d508 // fadd v8.4s, v8.4s, v2.4s
-	WORD $0x4e23d4e7 // fadd v7.4s, v7.4s, v3.4s
+	WORD $0x4e22d529 // fadd v9.4s, v9.4s, v2.4s
+	WORD $0x4e23d508 // fadd v8.4s, v8.4s, v3.4s
 	ADD $256, R0, R0
 	ADD $256, R1, R1
 	ADD $256, R2, R2
 	SUB $1, R6, R6
 	CBNZ R6, row10
-	FMOVQ F10, 2048(R3)
-	FMOVQ F9, 2064(R3)
-	FMOVQ F8, 2304(R3)
-	FMOVQ F7, 2320(R3)
+	FMOVQ F11, 2048(R3)
+	FMOVQ F10, 2064(R3)
+	FMOVQ F9, 2304(R3)
+	FMOVQ F8, 2320(R3)
 	B end10
 other10:
 	MOVD params+24(FP), R3
@@ -1218,24 +1210,20 @@ strip1:
 	ADD R7, R1, R1
 	FMOVQ 1536(R2), F15
 	FMOVQ 1552(R2), F14
-	MOVD $1262485504, R16
-	VDUP R16, V13.S4
-	FMOVQ 1024(R2), F12
-	FMOVQ 1040(R2), F11
+	FMOVQ 1024(R2), F13
+	FMOVQ 1040(R2), F12
+	WORD $0x6f00e40b // movi v11.2d, #0000000000000000
 	WORD $0x6f00e40a // movi v10.2d, #0000000000000000
-	WORD $0x6f00e409 // movi v9.2d, #0000000000000000
 	MOVD n+40(FP), R5
 row10:
 	FMOVQ (R0), F0
 	WORD $0x6e2fdc01 // fmul v1.4s, v0.4s, v15.4s
 	FMOVQ 16(R0), F2
 	WORD $0x6e2edc43 // fmul v3.4s, v2.4s, v14.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	WORD $0x4eadd463 // fsub v3.4s, v3.4s, v13.4s
-	WORD $0x6e21dd81 // fmul v1.4s, v12.4s, v1.4s
-	WORD $0x6e23dd63 // fmul v3.4s, v11.4s, v3.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x6e21dda1 // fmul v1.4s, v13.4s, v1.4s
+	WORD $0x6e23dd83 // fmul v3.4s, v12.4s, v3.4s
 	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
 	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
 	FMOVQ (R1), F1
@@ -1244,14 +1232,14 @@ row10:
 	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
 	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
 	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
-	WORD $0x4e21d54a // fadd v10.4s, v10.4s, v1.4s
-	WORD $0x4e23d529 // fadd v9.4s, v9.4s, v3.4s
+	WORD $0x4e21d56b // fadd v11.4s, v11.4s, v1.4s
+	WORD $0x4e23d54a // fadd v10.4s, v10.4s, v3.4s
 	ADD $256, R0, R0
 	ADD $256, R1, R1
 	SUB $1, R5, R5
 	CBNZ R5, row10
-	FMOVQ F10, 2048(R2)
-	FMOVQ F9, 2064(R2)
+	FMOVQ F11, 2048(R2)
+	FMOVQ F10, 2064(R2)
 	MOVD params+16(FP), R2
 	ADD R7, R2, R2
 	SUB R5, R5, R5
@@ -1360,30 +1348,26 @@ number01:
 	ADD R7, R1, R1
 	FMOVQ 1536(R2), F15
 	FMOVQ 1552(R2), F14
-	MOVD $1262485504, R16
-	VDUP R16, V13.S4
 	MOVD $1077936128, R16
-	VDUP R16, V12.S4
+	VDUP R16, V13.S4
 	MOVD $3229614080, R16
-	VDUP R16, V11.S4
+	VDUP R16, V12.S4
+	WORD $0x6f00e40b // movi v11.2d, #0000000000000000
 	WORD $0x6f00e40a // movi v10.2d, #0000000000000000
 	WORD $0x6f00e409 // movi v9.2d, #0000000000000000
 	WORD $0x6f00e408 // movi v8.2d, #0000000000000000
-	WORD $0x6f00e407 // movi v7.2d, #0000000000000000
 	MOVD n+40(FP), R5
 row02:
 	FMOVQ (R1), F0
 	WORD $0x6e2fdc01 // fmul v1.4s, v0.4s, v15.4s
 	FMOVQ 16(R1), F2
 	WORD $0x6e2edc43 // fmul v3.4s, v2.4s, v14.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	WORD $0x4eadd463 // fsub v3.4s, v3.4s, v13.4s
-	WORD $0x4eacf421 // fmin v1.4s, v1.4s, v12.4s
-	WORD $0x4eacf463 // fmin v3.4s, v3.4s, v12.4s
-	WORD $0x4e2bf421 // fmax v1.4s, v1.4s, v11.4s
-	WORD $0x4e2bf463 // fmax v3.4s, v3.4s, v11.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
+	WORD $0x4eadf463 // fmin v3.4s, v3.4s, v13.4s
+	WORD $0x4e2cf421 // fmax v1.4s, v1.4s, v12.4s
+	WORD $0x4e2cf463 // fmax v3.4s, v3.4s, v12.4s
 	FMOVQ F1, (R0)
 	FMOVQ F3, 16(R0)
 	WORD $0x6e20dc04 // fmul v4.4s, v0.4s, v0.4s
@@ -1392,22 +1376,22 @@ row02:
 	WORD $0x6e22dca2 // fmul v2.4s, v5.4s, v2.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	WORD $0x4e20d54a // fadd v10.4s, v10.4s, v0.4s
-	WORD $0x4e22d529 // fadd v9.4s, v9.4s, v2.4s
+	WORD $0x4e20d56b // fadd v11.4s, v11.4s, v0.4s
+	WORD $0x4e22d54a // fadd v10.4s, v10.4s, v2.4s
 	WORD $0x6e21dc84 // fmul v4.4s, v4.4s, v1.4s
 	WORD $0x6e23dca5 // fmul v5.4s, v5.4s, v3.4s
 	WORD $0x6e21dc84 // fmul v4.4s, v4.4s, v1.4s
 	WORD $0x6e23dca5 // fmul v5.4s, v5.4s, v3.4s
-	WORD $0x4e24d508 // fadd v8.4s, v8.4s, v4.4s
-	WORD $0x4e25d4e7 // fadd v7.4s, v7.4s, v5.4s
+	WORD $0x4e24d529 // fadd v9.4s, v9.4s, v4.4s
+	WORD $0x4e25d508 // fadd v8.4s, v8.4s, v5.4s
 	ADD $256, R0, R0
 	ADD $256, R1, R1
 	SUB $1, R5, R5
 	CBNZ R5, row02
-	FMOVQ F10, 2048(R2)
-	FMOVQ F9, 2064(R2)
-	FMOVQ F8, 2304(R2)
-	FMOVQ F7, 2320(R2)
+	FMOVQ F11, 2048(R2)
+	FMOVQ F10, 2064(R2)
+	FMOVQ F9, 2304(R2)
+	FMOVQ F8, 2320(R2)
 	MOVD params+16(FP), R2
 	ADD R7, R2, R2
 	SUB R5, R5, R5
@@ -1452,110 +1436,106 @@ strip1:
 	MOVD $0, R16
 	VDUP R16, V8.S4
 	FMOVQ 528(R2), F7
-	MOVD $1262485504, R16
-	VDUP R16, V6.S4
 	MOVD $1077936128, R16
-	VDUP R16, V5.S4
+	VDUP R16, V6.S4
 	MOVD $3229614080, R16
-	VDUP R16, V4.S4
+	VDUP R16, V5.S4
 	MOVD $4286578688, R16
-	VDUP R16, V3.S4
+	VDUP R16, V4.S4
 	MOVD n+40(FP), R5
 row10:
 	FMOVQ (R1), F0
 	WORD $0x6e20dc01 // fmul v1.4s, v0.4s, v0.4s
 	FMOVQ 16(R1), F2
-	WORD $0x6e22dc50 // fmul v16.4s, v2.4s, v2.4s
-	WORD $0x6e20dc31 // fmul v17.4s, v1.4s, v0.4s
-	WORD $0x6e22de12 // fmul v18.4s, v16.4s, v2.4s
-	FMOVQ (R0), F19
-	WORD $0x6e33de34 // fmul v20.4s, v17.4s, v19.4s
-	FMOVQ 16(R0), F21
-	WORD $0x6e35de56 // fmul v22.4s, v18.4s, v21.4s
-	WORD $0x4eb4d5f4 // fsub v20.4s, v15.4s, v20.4s
-	WORD $0x4eb6d5d6 // fsub v22.4s, v14.4s, v22.4s
-	WORD $0x6e33dc37 // fmul v23.4s, v1.4s, v19.4s
-	WORD $0x6e35de18 // fmul v24.4s, v16.4s, v21.4s
-	WORD $0x6e33def7 // fmul v23.4s, v23.4s, v19.4s
-	WORD $0x6e35df18 // fmul v24.4s, v24.4s, v21.4s
-	WORD $0x4eb7d5b7 // fsub v23.4s, v13.4s, v23.4s
-	WORD $0x4eb8d598 // fsub v24.4s, v12.4s, v24.4s
-	WORD $0x6e37dc00 // fmul v0.4s, v0.4s, v23.4s
-	WORD $0x6e38dc42 // fmul v2.4s, v2.4s, v24.4s
-	WORD $0x6e34fc00 // fdiv v0.4s, v0.4s, v20.4s
-	WORD $0x6e36fc42 // fdiv v2.4s, v2.4s, v22.4s
-	VAND V11.B16, V0.B16, V25.B16
-	VAND V11.B16, V2.B16, V26.B16
+	WORD $0x6e22dc43 // fmul v3.4s, v2.4s, v2.4s
+	WORD $0x6e20dc30 // fmul v16.4s, v1.4s, v0.4s
+	WORD $0x6e22dc71 // fmul v17.4s, v3.4s, v2.4s
+	FMOVQ (R0), F18
+	WORD $0x6e32de13 // fmul v19.4s, v16.4s, v18.4s
+	FMOVQ 16(R0), F20
+	WORD $0x6e34de35 // fmul v21.4s, v17.4s, v20.4s
+	WORD $0x4eb3d5f3 // fsub v19.4s, v15.4s, v19.4s
+	WORD $0x4eb5d5d5 // fsub v21.4s, v14.4s, v21.4s
+	WORD $0x6e32dc36 // fmul v22.4s, v1.4s, v18.4s
+	WORD $0x6e34dc77 // fmul v23.4s, v3.4s, v20.4s
+	WORD $0x6e32ded6 // fmul v22.4s, v22.4s, v18.4s
+	WORD $0x6e34def7 // fmul v23.4s, v23.4s, v20.4s
+	WORD $0x4eb6d5b6 // fsub v22.4s, v13.4s, v22.4s
+	WORD $0x4eb7d597 // fsub v23.4s, v12.4s, v23.4s
+	WORD $0x6e36dc00 // fmul v0.4s, v0.4s, v22.4s
+	WORD $0x6e37dc42 // fmul v2.4s, v2.4s, v23.4s
+	WORD $0x6e33fc00 // fdiv v0.4s, v0.4s, v19.4s
+	WORD $0x6e35fc42 // fdiv v2.4s, v2.4s, v21.4s
+	VAND V11.B16, V0.B16, V24.B16
+	VAND V11.B16, V2.B16, V25.B16
+	WORD $0x6e38e558 // fcmge v24.4s, v10.4s, v24.4s
 	WORD $0x6e39e559 // fcmge v25.4s, v10.4s, v25.4s
-	WORD $0x6e3ae55a // fcmge v26.4s, v10.4s, v26.4s
-	VBSL V8.B16, V9.B16, V25.B16
-	VBSL V8.B16, V7.B16, V26.B16
-	WORD $0x6ea8e69b // fcmgt v27.4s, v20.4s, v8.4s
-	WORD $0x6ea8e6dc // fcmgt v28.4s, v22.4s, v8.4s
-	VMOV V27.B16, V29.B16
-	VBSL V9.B16, V25.B16, V29.B16
-	VMOV V28.B16, V25.B16
-	VBSL V7.B16, V26.B16, V25.B16
-	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
-	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
-	WORD $0x4ea6d400 // fsub v0.4s, v0.4s, v6.4s
-	WORD $0x4ea6d442 // fsub v2.4s, v2.4s, v6.4s
-	WORD $0x4ea5f400 // fmin v0.4s, v0.4s, v5.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e24f400 // fmax v0.4s, v0.4s, v4.4s
-	WORD $0x4e24f442 // fmax v2.4s, v2.4s, v4.4s
-	WORD $0x6e20de31 // fmul v17.4s, v17.4s, v0.4s
-	WORD $0x6e22de52 // fmul v18.4s, v18.4s, v2.4s
-	WORD $0x4e31d694 // fadd v20.4s, v20.4s, v17.4s
-	WORD $0x4e32d6d6 // fadd v22.4s, v22.4s, v18.4s
+	VBSL V8.B16, V9.B16, V24.B16
+	VBSL V8.B16, V7.B16, V25.B16
+	WORD $0x6ea8e67a // fcmgt v26.4s, v19.4s, v8.4s
+	WORD $0x6ea8e6bb // fcmgt v27.4s, v21.4s, v8.4s
+	VMOV V26.B16, V28.B16
+	VBSL V9.B16, V24.B16, V28.B16
+	VMOV V27.B16, V24.B16
+	VBSL V7.B16, V25.B16, V24.B16
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4ea6f400 // fmin v0.4s, v0.4s, v6.4s
+	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
+	WORD $0x6e20de10 // fmul v16.4s, v16.4s, v0.4s
+	WORD $0x6e22de31 // fmul v17.4s, v17.4s, v2.4s
+	WORD $0x4e30d673 // fadd v19.4s, v19.4s, v16.4s
+	WORD $0x4e31d6b5 // fadd v21.4s, v21.4s, v17.4s
 	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
-	WORD $0x6e22de10 // fmul v16.4s, v16.4s, v2.4s
+	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
 	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
-	WORD $0x6e22de10 // fmul v16.4s, v16.4s, v2.4s
-	WORD $0x4e21d6f7 // fadd v23.4s, v23.4s, v1.4s
-	WORD $0x4e30d718 // fadd v24.4s, v24.4s, v16.4s
-	WORD $0x4eb3d401 // fsub v1.4s, v0.4s, v19.4s
-	WORD $0x4eb5d450 // fsub v16.4s, v2.4s, v21.4s
+	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
+	WORD $0x4e21d6d6 // fadd v22.4s, v22.4s, v1.4s
+	WORD $0x4e23d6f7 // fadd v23.4s, v23.4s, v3.4s
+	WORD $0x4eb2d401 // fsub v1.4s, v0.4s, v18.4s
+	WORD $0x4eb4d443 // fsub v3.4s, v2.4s, v20.4s
 	VAND V11.B16, V1.B16, V1.B16
-	VAND V11.B16, V16.B16, V16.B16
-	WORD $0x6e34de91 // fmul v17.4s, v20.4s, v20.4s
-	WORD $0x6e36ded2 // fmul v18.4s, v22.4s, v22.4s
-	WORD $0x6e2dde31 // fmul v17.4s, v17.4s, v13.4s
-	WORD $0x6e2cde52 // fmul v18.4s, v18.4s, v12.4s
+	VAND V11.B16, V3.B16, V3.B16
+	WORD $0x6e33de70 // fmul v16.4s, v19.4s, v19.4s
+	WORD $0x6e35deb1 // fmul v17.4s, v21.4s, v21.4s
+	WORD $0x6e2dde10 // fmul v16.4s, v16.4s, v13.4s
+	WORD $0x6e2cde31 // fmul v17.4s, v17.4s, v12.4s
 	WORD $0x6ea8e421 // fcmgt v1.4s, v1.4s, v8.4s
-	WORD $0x6ea8e610 // fcmgt v16.4s, v16.4s, v8.4s
-	VBSL V3.B16, V17.B16, V1.B16
-	VBSL V3.B16, V18.B16, V16.B16
+	WORD $0x6ea8e463 // fcmgt v3.4s, v3.4s, v8.4s
+	VBSL V4.B16, V16.B16, V1.B16
+	VBSL V4.B16, V17.B16, V3.B16
+	WORD $0x6ea8e6d0 // fcmgt v16.4s, v22.4s, v8.4s
 	WORD $0x6ea8e6f1 // fcmgt v17.4s, v23.4s, v8.4s
-	WORD $0x6ea8e712 // fcmgt v18.4s, v24.4s, v8.4s
-	VBSL V3.B16, V1.B16, V17.B16
-	VBSL V3.B16, V16.B16, V18.B16
-	VBSL V3.B16, V17.B16, V27.B16
-	VBSL V3.B16, V18.B16, V28.B16
+	VBSL V4.B16, V1.B16, V16.B16
+	VBSL V4.B16, V3.B16, V17.B16
+	VBSL V4.B16, V16.B16, V26.B16
+	VBSL V4.B16, V17.B16, V27.B16
 	WORD $0x6e2fdde1 // fmul v1.4s, v15.4s, v15.4s
-	WORD $0x6e2eddd0 // fmul v16.4s, v14.4s, v14.4s
-	WORD $0x6e37dc21 // fmul v1.4s, v1.4s, v23.4s
-	WORD $0x6e38de10 // fmul v16.4s, v16.4s, v24.4s
-	WORD $0x6ea1e77b // fcmgt v27.4s, v27.4s, v1.4s
-	WORD $0x6eb0e79c // fcmgt v28.4s, v28.4s, v16.4s
-	VMOV V27.B16, V1.B16
-	VBSL V19.B16, V0.B16, V1.B16
-	VMOV V28.B16, V0.B16
-	VBSL V21.B16, V2.B16, V0.B16
+	WORD $0x6e2eddc3 // fmul v3.4s, v14.4s, v14.4s
+	WORD $0x6e36dc21 // fmul v1.4s, v1.4s, v22.4s
+	WORD $0x6e37dc63 // fmul v3.4s, v3.4s, v23.4s
+	WORD $0x6ea1e75a // fcmgt v26.4s, v26.4s, v1.4s
+	WORD $0x6ea3e77b // fcmgt v27.4s, v27.4s, v3.4s
+	VMOV V26.B16, V1.B16
+	VBSL V18.B16, V0.B16, V1.B16
+	VMOV V27.B16, V0.B16
+	VBSL V20.B16, V2.B16, V0.B16
 	FMOVQ F1, (R0)
 	FMOVQ F0, 16(R0)
-	VMOV V27.B16, V0.B16
-	VBSL V15.B16, V20.B16, V0.B16
-	VMOV V28.B16, V1.B16
-	VBSL V14.B16, V22.B16, V1.B16
-	VBSL V13.B16, V23.B16, V27.B16
-	VBSL V12.B16, V24.B16, V28.B16
-	VMOV V29.B16, V9.B16
-	VMOV V25.B16, V7.B16
+	VMOV V26.B16, V0.B16
+	VBSL V15.B16, V19.B16, V0.B16
+	VMOV V27.B16, V1.B16
+	VBSL V14.B16, V21.B16, V1.B16
+	VBSL V13.B16, V22.B16, V26.B16
+	VBSL V12.B16, V23.B16, V27.B16
+	VMOV V28.B16, V9.B16
+	VMOV V24.B16, V7.B16
 	VMOV V0.B16, V15.B16
 	VMOV V1.B16, V14.B16
-	VMOV V27.B16, V13.B16
-	VMOV V28.B16, V12.B16
+	VMOV V26.B16, V13.B16
+	VMOV V27.B16, V12.B16
 	ADD $256, R0, R0
 	ADD $256, R1, R1
 	SUB $1, R5, R5
