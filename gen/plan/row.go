@@ -174,8 +174,20 @@ func (l rowLoop) print(p *printer) {
 		next(sh.at(atGroup))
 	}
 
+	l.meet(p)
+	l.tail(p, done)
+	if !p.large() {
+		m.Label(done)
+		m.Ret()
+	}
+	p.aside = append(p.aside, func() { l.last(p) }, func() { l.odd(p, done) })
+}
+
+// meet does tiles in which groups meet.
+func (l rowLoop) meet(p *printer) {
+	m, sh, r, n, tile := p.m, l.shape, l.row, p.counts.n, 4*p.m.Width()
 	m.Label(sh.at(atToMeet))
-	m.Branch(length, Less, leastChosen, sh.at(atOdd))
+	m.Branch(p.counts.length, Less, leastChosen, sh.at(atOdd))
 	m.BranchBelowKept(n, r.numbers.Least, sh.at(atEnding))
 	m.Label(sh.at(atChosen))
 	m.PointNumbers(r.numbers.Table)
@@ -193,7 +205,11 @@ func (l rowLoop) print(p *printer) {
 	m.Label(sh.at(atMet))
 	m.GroupLeft(r.numbers.Table)
 	m.Jump(sh.at(atBegin))
+}
 
+// tail does the last elements, fewer than a tile: with masks or on a tile in the frame if one group has them all, else as the lanes do.
+func (l rowLoop) tail(p *printer, done string) {
+	m, sh, n, behind := p.m, l.shape, p.counts.n, p.counts.groups
 	m.Label(sh.at(atTail))
 	m.Branch(n, Equal, 0, done)
 	m.BranchBelow(behind, n, sh.at(atOdd))
@@ -225,11 +241,6 @@ func (l rowLoop) print(p *printer) {
 			})
 		}
 	}
-	if !p.large() {
-		m.Label(done)
-		m.Ret()
-	}
-	p.aside = append(p.aside, func() { l.last(p) }, func() { l.odd(p, done) })
 }
 
 // last has the parameters of the last groups, fewer than W, in front of zeros: once for all of them.
