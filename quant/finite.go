@@ -14,7 +14,7 @@ func (p *pass[T]) checkFinite(workers int) bool {
 	if o := p.observer; o != nil && !o.fixed() && o.histogram() == nil && p.ranges == nil {
 		p.observe()
 		p.observed = true
-		return finite(p.benches[0].allLow, p.benches[0].allHigh)
+		return finite(p.workspaces[0].allLow, p.workspaces[0].allHigh)
 	}
 	p.nonFinite.Store(false)
 	p.unit = 64
@@ -23,11 +23,11 @@ func (p *pass[T]) checkFinite(workers int) bool {
 }
 
 // checkShare looks for what is not finite in [lo, hi).
-func (p *pass[T]) checkShare(b *bench[T], lo, hi int) {
+func (p *pass[T]) checkShare(ws *workspace[T], lo, hi int) {
 	if lo == hi {
 		return
 	}
-	low, high := p.minMax(b, span{at: lo, grid: kernels.Grid{Rows: 1, Groups: 1, Len: hi - lo}})
+	low, high := p.minMax(ws, span{at: lo, grid: kernels.Grid{Rows: 1, Groups: 1, Len: hi - lo}})
 	if !finite(low, high) {
 		p.nonFinite.Store(true)
 	}

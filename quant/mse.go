@@ -488,12 +488,12 @@ func (p *pass[T]) search(m *mse) {
 	signed := slices.ContainsFunc(p.importance, func(w float32) bool { return !(w >= 0) })
 	if m.format.scale == ScaleE4M3FN {
 		p.observe()
-		p.observer.update(0, p.benches[0].allLow, p.benches[0].allHigh)
+		p.observer.update(0, p.workspaces[0].allLow, p.workspaces[0].allHigh)
 		shares = p.workers
 	}
-	for _, b := range p.benches[:shares] {
-		b.searcher.mse, b.searcher.signed, b.searcher.params.Global = m, signed, p.params.Global
-		b.wide = grow(b.wide, chunk)
+	for _, ws := range p.workspaces[:shares] {
+		ws.searcher.mse, ws.searcher.signed, ws.searcher.params.Global = m, signed, p.params.Global
+		ws.wide = grow(ws.wide, chunk)
 	}
 	size := p.size
 	p.unit = 1
@@ -513,16 +513,16 @@ func (p *pass[T]) searchLong(g, shares int) {
 	length := p.tiling.grid.Len
 	p.long, p.size = g*length, (length+chunk-1)/chunk
 	p.longErrors = grow(p.longErrors, p.size*block)
-	b := p.benches[0]
-	low, high := p.minMax(b, span{at: p.long, grid: kernels.Grid{Rows: 1, Groups: 1, Len: length}})
+	ws := p.workspaces[0]
+	low, high := p.minMax(ws, span{at: p.long, grid: kernels.Grid{Rows: 1, Groups: 1, Len: length}})
 	r := Range{low[0], high[0]}
 	if r.Min == 0 || r.Max == 0 { // MinMax knows one zero
-		for part := range p.weighted(b, g) {
+		for part := range p.weighted(ws, g) {
 			r = Range{min(r.Min, slices.Min(part.x)), max(r.Max, slices.Max(part.x))}
 		}
 	}
-	r = b.searcher.best(r, p.importance != nil, func(total []float64, _ func() bool) {
-		p.longParams = &b.searcher.params
+	r = ws.searcher.best(r, p.importance != nil, func(total []float64, _ func() bool) {
+		p.longParams = &ws.searcher.params
 		p.split(searchingLong, shares)
 		for i := range p.size {
 			for j := range total {
@@ -530,24 +530,24 @@ func (p *pass[T]) searchLong(g, shares int) {
 			}
 		}
 	})
-	low, high = b.low[:1], b.high[:1]
+	low, high = ws.low[:1], ws.high[:1]
 	low[0], high[0] = r.Min, r.Max
 	p.observer.update(g, low, high)
 }
 
 // searchChunks computes the errors of the chunks [lo, hi) of a long group.
-func (p *pass[T]) searchChunks(b *bench[T], lo, hi int) {
+func (p *pass[T]) searchChunks(ws *workspace[T], lo, hi int) {
 	end := p.long + p.tiling.grid.Len
 	for ; lo < hi; lo++ {
 		at := p.long + lo*chunk
 		n := min(chunk, end-at)
 		errs := p.longErrors[lo*block:][:len(p.longParams.Scale)]
-		b.searcher.error(p.longParams, errs, widened(b.wide[:n], p.x[at:][:n]), b.searcher.weightsOf(p.importance, p.tiling.first+at, n))
+		ws.searcher.error(p.longParams, errs, widened(ws.wide[:n], p.x[at:][:n]), ws.searcher.weightsOf(p.importance, p.tiling.first+at, n))
 	}
 }
 
 // searchGroups searches for the groups [lo, hi): short ones side by side, and longer ones if they are that many.
-func (p *pass[T]) searchGroups(b *bench[T], lo, hi int) {
+func (p *pass[T]) searchGroups(ws *workspace[T], lo, hi int) {
 	t := p.tiling
 	length := 0 // of all groups, if it is one
 	if t.edge == nil {
@@ -561,58 +561,58 @@ func (p *pass[T]) searchGroups(b *bench[T], lo, hi int) {
 			if length == 0 {
 				n = 1
 			}
-			p.putTogether(b, lo, n)
-			b.searcher.searchScales(p.observer.params.Scale[lo:][:n])
-		case b.searcher.alike() && adjacent:
+			p.putTogether(ws, lo, n)
+			ws.searcher.searchScales(p.observer.params.Scale[lo:][:n])
+		case ws.searcher.alike() && adjacent:
 			n = min(observed, hi-lo)
 			if length > short {
 				n -= n % together
 			}
-			low, high := p.minMax(b, span{at: lo * length, grid: kernels.Grid{Rows: 1, Groups: n, Len: length}})
+			low, high := p.minMax(ws, span{at: lo * length, grid: kernels.Grid{Rows: 1, Groups: n, Len: length}})
 			for g := 0; g < n; g += together {
 				k := min(together, n-g)
-				p.putAdjacent(b, lo+g, k)
-				b.searcher.search(low[g:][:k], high[g:][:k])
+				p.putAdjacent(ws, lo+g, k)
+				ws.searcher.search(low[g:][:k], high[g:][:k])
 			}
 			p.observer.update(lo, low, high)
-		case b.searcher.alike() && 0 < length && length <= short:
-			low, high := p.putTogether(b, lo, n)
-			b.searcher.search(low, high)
+		case ws.searcher.alike() && 0 < length && length <= short:
+			low, high := p.putTogether(ws, lo, n)
+			ws.searcher.search(low, high)
 			p.observer.update(lo, low, high)
 		default:
 			n = 1
-			b.low, b.high = grow(b.low, 1), grow(b.high, 1)
-			r := b.searcher.rangeOf(p.weighted(b, lo))
-			b.low[0], b.high[0] = r.Min, r.Max
-			p.observer.update(lo, b.low, b.high)
+			ws.low, ws.high = grow(ws.low, 1), grow(ws.high, 1)
+			r := ws.searcher.rangeOf(p.weighted(ws, lo))
+			ws.low[0], ws.high[0] = r.Min, r.Max
+			p.observer.update(lo, ws.low, ws.high)
 		}
 		lo += n
 	}
 }
 
 // putTogether puts n groups of one length from the g-th on side by side, and returns their ranges.
-func (p *pass[T]) putTogether(b *bench[T], g, n int) (low, high []float32) {
-	t, s := p.tiling, &b.searcher
+func (p *pass[T]) putTogether(ws *workspace[T], g, n int) (low, high []float32) {
+	t, s := p.tiling, &ws.searcher
 	if t.contiguous() {
-		p.putAdjacent(b, g, n)
-		return p.minMax(b, span{at: g * t.grid.Len, grid: kernels.Grid{Rows: 1, Groups: n, Len: t.grid.Len}})
+		p.putAdjacent(ws, g, n)
+		return p.minMax(ws, span{at: g * t.grid.Len, grid: kernels.Grid{Rows: 1, Groups: n, Len: t.grid.Len}})
 	}
-	b.low, b.high = grow(b.low, n), grow(b.high, n)
+	ws.low, ws.high = grow(ws.low, n), grow(ws.high, n)
 	s.wide = s.wide[:0]
 	var weights []float32
 	for i := range n {
-		for part := range p.weighted(b, g+i) {
+		for part := range p.weighted(ws, g+i) {
 			s.wide, weights = append(s.wide, part.x...), append(weights, part.weights...)
-			b.low[i], b.high[i] = slices.Min(part.x), slices.Max(part.x)
+			ws.low[i], ws.high[i] = slices.Min(part.x), slices.Max(part.x)
 		}
 	}
 	s.put(s.wide, weights, n)
-	return b.low, b.high
+	return ws.low, ws.high
 }
 
 // putAdjacent is putTogether for groups that are adjacent, without their ranges.
-func (p *pass[T]) putAdjacent(b *bench[T], g, n int) {
-	t, s := p.tiling, &b.searcher
+func (p *pass[T]) putAdjacent(ws *workspace[T], g, n int) {
+	t, s := p.tiling, &ws.searcher
 	at, length := g*t.grid.Len, n*t.grid.Len
 	if elementOf[T]() != elementF32 {
 		s.wide = grow(s.wide, length)
@@ -624,20 +624,20 @@ func (p *pass[T]) putAdjacent(b *bench[T], g, n int) {
 // that shows.
 //
 //go:noinline
-func (p *pass[T]) weighted(b *bench[T], g int) iter.Seq[weighted] {
+func (p *pass[T]) weighted(ws *workspace[T], g int) iter.Seq[weighted] {
 	return func(yield func(weighted) bool) {
 		held := 0
 		var weights []float32
 		for at, length := range p.tiling.runs(g) {
 			for x := p.x[at:][:length]; len(x) > 0; {
 				n := min(len(x), chunk-held)
-				widen(b.wide[held:], x[:n])
+				widen(ws.wide[held:], x[:n])
 				if p.importance != nil {
-					weights = append(weights[:held], b.searcher.weightsOf(p.importance, p.tiling.first+at, n)...)
+					weights = append(weights[:held], ws.searcher.weightsOf(p.importance, p.tiling.first+at, n)...)
 				}
 				x, at, held = x[n:], at+n, held+n
 				if held == chunk {
-					if !yield(weighted{b.wide, weights}) {
+					if !yield(weighted{ws.wide, weights}) {
 						return
 					}
 					held = 0
@@ -645,7 +645,7 @@ func (p *pass[T]) weighted(b *bench[T], g int) iter.Seq[weighted] {
 			}
 		}
 		if held > 0 {
-			yield(weighted{b.wide[:held], weights})
+			yield(weighted{ws.wide[:held], weights})
 		}
 	}
 }

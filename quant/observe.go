@@ -83,19 +83,19 @@ func (o *observer) clamp(low, high []float32) {
 
 // observeNothing sets the parameters where both ends are fixed.
 func (p *pass[T]) observeNothing() {
-	b := p.benches[0]
+	ws := p.workspaces[0]
 	most := chunk
 	if p.format.global {
 		most = p.tiling.count
 	}
 	for g := 0; g < p.tiling.count; g += most {
 		n := min(most, p.tiling.count-g)
-		b.low, b.high = grow(b.low, n), grow(b.high, n)
-		p.observer.update(g, b.low, b.high)
+		ws.low, ws.high = grow(ws.low, n), grow(ws.high, n)
+		p.observer.update(g, ws.low, ws.high)
 	}
 }
 
-// observe finds the ranges of all groups, on the first bench.
+// observe finds the ranges of all groups, in the first workspace.
 func (p *pass[T]) observe() {
 	t := p.tiling
 	shares := p.workers
@@ -108,14 +108,14 @@ func (p *pass[T]) observe() {
 	default: // to merge the lists would take as long as to observe
 		p.unit, shares, lists = p.size, 1, 1
 	}
-	for _, b := range p.benches[:lists] {
-		b.allLow, b.allHigh = unbounded(b.allLow, b.allHigh, t.count)
+	for _, ws := range p.workspaces[:lists] {
+		ws.allLow, ws.allHigh = unbounded(ws.allLow, ws.allHigh, t.count)
 	}
 	p.apart = lists == 1
 	p.split(observing, shares)
-	all := p.benches[0]
-	for _, b := range p.benches[1:lists] {
-		widest(all.allLow, all.allHigh, b.allLow, b.allHigh)
+	all := p.workspaces[0]
+	for _, ws := range p.workspaces[1:lists] {
+		widest(all.allLow, all.allHigh, ws.allLow, ws.allHigh)
 	}
 }
 
@@ -140,22 +140,22 @@ func widest(low, high, otherLow, otherHigh []float32) {
 
 // observeShare finds the ranges of the groups within [lo, hi).
 func (p *pass[T]) observeShare(k, lo, hi int) {
-	b, all := p.benches[k], p.benches[k]
+	ws, all := p.workspaces[k], p.workspaces[k]
 	if p.apart {
-		all = p.benches[0]
+		all = p.workspaces[0]
 	}
 	for s := range p.tiling.spans(lo, hi) {
-		low, high := p.minMax(b, s)
+		low, high := p.minMax(ws, s)
 		widest(all.allLow[s.group:], all.allHigh[s.group:], low, high)
 	}
 }
 
 // observeWhole moves the parameters with groups that lie contiguous and whole in [lo, hi).
-func (p *pass[T]) observeWhole(b *bench[T], lo, hi int) {
+func (p *pass[T]) observeWhole(ws *workspace[T], lo, hi int) {
 	for s := range p.tiling.spans(lo, hi) {
 		switch {
 		case !p.observer.alone():
-			low, high := p.minMax(b, s)
+			low, high := p.minMax(ws, s)
 			p.observer.update(s.group, low, high)
 		case p.format.dtype.IsFloat():
 			r := p.format.floatRule(p.params, s.group, s.grid.Groups, false)
@@ -168,13 +168,13 @@ func (p *pass[T]) observeWhole(b *bench[T], lo, hi int) {
 }
 
 // minMax finds the ranges of a span's groups.
-func (p *pass[T]) minMax(b *bench[T], s span) (low, high []float32) {
+func (p *pass[T]) minMax(ws *workspace[T], s span) (low, high []float32) {
 	n := s.grid.Groups
-	b.min, b.max, b.low, b.high = grow(b.min, n), grow(b.max, n), grow(b.low, n), grow(b.high, n)
-	kernels.MinMax(b.min, b.max, p.x[s.at:][:s.len()], s.grid)
-	widen(b.low, b.min)
-	widen(b.high, b.max)
-	return b.low, b.high
+	ws.min, ws.max, ws.low, ws.high = grow(ws.min, n), grow(ws.max, n), grow(ws.low, n), grow(ws.high, n)
+	kernels.MinMax(ws.min, ws.max, p.x[s.at:][:s.len()], s.grid)
+	widen(ws.low, ws.min)
+	widen(ws.high, ws.max)
+	return ws.low, ws.high
 }
 
 // observeBy moves the parameters with the ranges that a calculator finds.
@@ -183,19 +183,19 @@ func (p *pass[T]) observeBy(ranges RangeCalculator) {
 		p.search(m)
 		return
 	}
-	t, b := p.tiling, p.benches[0]
-	b.wide = grow(b.wide, chunk)
-	b.low, b.high = grow(b.low, 1), grow(b.high, 1)
+	t, ws := p.tiling, p.workspaces[0]
+	ws.wide = grow(ws.wide, chunk)
+	ws.low, ws.high = grow(ws.low, 1), grow(ws.high, 1)
 	for g := range t.count {
 		r := ranges.Range(func(yield func([]float32) bool) {
 			held := 0
 			for at, length := range t.runs(g) {
 				for x := p.x[at:][:length]; len(x) > 0; {
 					n := min(len(x), chunk-held)
-					widen(b.wide[held:], x[:n])
+					widen(ws.wide[held:], x[:n])
 					x, held = x[n:], held+n
 					if held == chunk {
-						if !yield(b.wide) {
+						if !yield(ws.wide) {
 							return
 						}
 						held = 0
@@ -203,20 +203,20 @@ func (p *pass[T]) observeBy(ranges RangeCalculator) {
 				}
 			}
 			if held > 0 {
-				yield(b.wide[:held])
+				yield(ws.wide[:held])
 			}
 		})
 		low, high := p.observer.round(r.Min), p.observer.round(r.Max)
 		if p.format.global { // all at once, below
-			b.allLow, b.allHigh = grow(b.allLow, t.count), grow(b.allHigh, t.count)
-			b.allLow[g], b.allHigh[g] = low, high
+			ws.allLow, ws.allHigh = grow(ws.allLow, t.count), grow(ws.allHigh, t.count)
+			ws.allLow[g], ws.allHigh[g] = low, high
 			continue
 		}
-		b.low[0], b.high[0] = low, high
-		p.observer.update(g, b.low, b.high)
+		ws.low[0], ws.high[0] = low, high
+		p.observer.update(g, ws.low, ws.high)
 	}
 	if p.format.global {
-		p.observer.update(0, b.allLow, b.allHigh)
+		p.observer.update(0, ws.allLow, ws.allHigh)
 	}
 }
 

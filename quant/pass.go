@@ -23,7 +23,7 @@ var (
 
 // output writes what a pass does for the elements [lo, hi). Each is made when a pass first has that to write: a program
 // links the kernels of the outputs that it asks for, and no others.
-type output[T kernels.Float] func(b *bench[T], lo, hi int)
+type output[T kernels.Float] func(ws *workspace[T], lo, hi int)
 
 // phase is what the workers of a pass do side by side.
 type phase uint8
@@ -54,22 +54,22 @@ type pass[T kernels.Float] struct {
 	importance []float32       // a weight per column for them, or nil
 	step       QuantizeStep    // nil: the kernels
 
-	observed  bool // the ranges of all groups are on the first bench
+	observed  bool // the ranges of all groups are in the first workspace
 	nonFinite atomic.Bool
 
 	long       int       // first element of the long group that is searched for
 	longErrors []float32 // of its chunks, block candidates each
 	longParams *Params   // of these candidates
 
-	phase   phase
-	workers int
-	shares  int // number of workers in this phase
-	pieces  int // as many for each share
-	unit    int // all pieces but the last are multiples of it
-	apart   bool
-	benches []*bench[T] // of each worker
-	run     []func()
-	wait    sync.WaitGroup
+	phase      phase
+	workers    int
+	shares     int // number of workers in this phase
+	pieces     int // as many for each share
+	unit       int // all pieces but the last are multiples of it
+	apart      bool
+	workspaces []*workspace[T] // of each worker
+	run        []func()
+	wait       sync.WaitGroup
 
 	dynamic func(lo, hi int) // observes and writes in one, where out can; else nil
 	outputs struct {
@@ -84,8 +84,8 @@ type pass[T kernels.Float] struct {
 	ownParams Params
 }
 
-// bench is the workbench of one worker.
-type bench[T kernels.Float] struct {
+// workspace is the memory of one worker.
+type workspace[T kernels.Float] struct {
 	min, max  []T // of the groups of a span
 	low, high []float32
 
@@ -124,7 +124,7 @@ func (p *pass[T]) do(workers int) {
 	if p.observer != nil {
 		switch {
 		case p.observed:
-			p.observer.update(0, p.benches[0].allLow, p.benches[0].allHigh)
+			p.observer.update(0, p.workspaces[0].allLow, p.workspaces[0].allHigh)
 		case p.observer.fixed():
 			p.observeNothing()
 		case p.observer.histogram() != nil:
@@ -137,7 +137,7 @@ func (p *pass[T]) do(workers int) {
 			return
 		default:
 			p.observe()
-			p.observer.update(0, p.benches[0].allLow, p.benches[0].allHigh)
+			p.observer.update(0, p.workspaces[0].allLow, p.workspaces[0].allHigh)
 		}
 	}
 	if p.out != nil {
@@ -146,7 +146,7 @@ func (p *pass[T]) do(workers int) {
 	}
 }
 
-// equip makes workbenches for up to that many workers.
+// equip makes workspaces for up to that many workers.
 func (p *pass[T]) equip(workers int) {
 	share := minShare
 	if _, ok := p.ranges.(*mse); ok {
@@ -156,8 +156,8 @@ func (p *pass[T]) equip(workers int) {
 	if p.step != nil {
 		p.workers = 1 // a user's own takes the elements in their order
 	}
-	for k := len(p.benches); k < p.workers; k++ {
-		p.benches = append(p.benches, new(bench[T]))
+	for k := len(p.workspaces); k < p.workers; k++ {
+		p.workspaces = append(p.workspaces, new(workspace[T]))
 		p.run = append(p.run, func() {
 			defer p.wait.Done()
 			p.work(k)
@@ -210,8 +210,8 @@ func (p *pass[T]) split(ph phase, shares int) {
 		}
 		p.pieces = max(shares, p.size/n/shares*shares)
 	}
-	for _, b := range p.benches[:shares] {
-		b.taken.Store(0)
+	for _, ws := range p.workspaces[:shares] {
+		ws.taken.Store(0)
 	}
 	p.wait.Add(shares - 1)
 	for k := 1; k < shares; k++ {
@@ -240,7 +240,7 @@ func (p *pass[T]) work(k int) {
 	for i := range p.shares {
 		share := (k + i) % p.shares
 		for {
-			n := int(p.benches[share].taken.Add(1)) - 1
+			n := int(p.workspaces[share].taken.Add(1)) - 1
 			if n >= each {
 				break
 			}
@@ -249,20 +249,20 @@ func (p *pass[T]) work(k int) {
 	}
 }
 
-// workOn does a phase of the elements [lo, hi), at the k-th workbench.
+// workOn does a phase of the elements [lo, hi), in the k-th workspace.
 func (p *pass[T]) workOn(k, lo, hi int) {
-	b := p.benches[k]
+	ws := p.workspaces[k]
 	switch p.phase {
 	case checking:
-		p.checkShare(b, lo, hi)
+		p.checkShare(ws, lo, hi)
 	case observing:
 		p.observeShare(k, lo, hi)
 	case searching: // for groups
-		p.searchGroups(b, lo, hi)
+		p.searchGroups(ws, lo, hi)
 	case searchingLong: // for chunks
-		p.searchChunks(b, lo, hi)
+		p.searchChunks(ws, lo, hi)
 	case writing:
-		p.write(b, lo, hi)
+		p.write(ws, lo, hi)
 	case fused:
 		if p.dynamic != nil && p.observesAlone() {
 			p.dynamic(lo, hi)
@@ -270,8 +270,8 @@ func (p *pass[T]) workOn(k, lo, hi int) {
 		}
 		for n := p.batch(); lo < hi; lo += n {
 			end := min(lo+n, hi)
-			p.observeWhole(b, lo, end)
-			p.write(b, lo, end)
+			p.observeWhole(ws, lo, end)
+			p.write(ws, lo, end)
 		}
 	}
 }

@@ -108,8 +108,8 @@ func (r *Ranges) whole(first, end, groups int, fixed bool) (low, high []float32,
 	return slices.Clone(r.low), slices.Clone(r.high), nil
 }
 
-// fewest is the least number of elements that pieces are limited to: whole bytes of codes and of masks.
-const fewest = 64
+// leastPiece is the least number of elements that pieces are limited to: whole bytes of codes and of masks.
+const leastPiece = 64
 
 // piecewise is what an error wants of an algorithm.
 const piecewise = "one that takes pieces: Lowbit's own, and of a tensor in pieces those that need its ends alone"
@@ -186,8 +186,8 @@ func (p *Pieces[T]) cut(s Spec, shape, groups []int, packed bool) error {
 	return p.lines.check(shape)
 }
 
-// grain is the number of elements that fill whole bytes of codes.
-func (p *Pieces[T]) grain() int {
+// alignment is the number of elements that fill whole bytes of codes.
+func (p *Pieces[T]) alignment() int {
 	if !p.lines.packed {
 		return 1
 	}
@@ -221,7 +221,7 @@ func (p *Pieces[T]) Unit() int {
 	case p.lines.padded:
 		return lcm(p.tiling.apart, p.lines.length)
 	}
-	return lcm(p.tiling.apart, p.grain())
+	return lcm(p.tiling.apart, p.alignment())
 }
 
 // Piece returns n elements from the one called first on as a piece by itself, with all groups that it takes. Its codes must fill whole bytes,
@@ -277,7 +277,7 @@ func (p *Pieces[T]) aligned(first, n int) bool {
 		first %= line
 	}
 	end := first + n
-	return first%p.grain() == 0 && (end%p.grain() == 0 && end <= line || end == line)
+	return first%p.alignment() == 0 && (end%p.alignment() == 0 && end <= line || end == line)
 }
 
 // Cut yields the pieces of a part in their order, of at most so many elements, or at most 64 if that is more. What is no part of the tensor
@@ -288,7 +288,7 @@ func (p *Pieces[T]) Cut(part Part, most int) iter.Seq[Part] {
 			yield(part)
 			return
 		}
-		most := max(most, fewest) / fewest * fewest
+		most := max(most, leastPiece) / leastPiece * leastPiece
 		for first, end := part.First, part.First+part.Len; first < end; {
 			n := min(end-first, most)
 			if length := p.lines.length; p.lines.padded {
@@ -373,7 +373,7 @@ func (p *Pieces[T]) Observe(r *Ranges, piece Part, x []T) error {
 	s.x = x
 	s.equip(1)
 	for span := range s.tiling.spans(0, s.size) {
-		low, high := s.minMax(s.benches[0], span)
+		low, high := s.minMax(s.workspaces[0], span)
 		r.mu.Lock()
 		widest(r.low[span.group:], r.high[span.group:], low, high)
 		r.mu.Unlock()

@@ -7,16 +7,16 @@ import (
 )
 
 // write does a pass's output for the elements [lo, hi).
-func (p *pass[T]) write(b *bench[T], lo, hi int) {
+func (p *pass[T]) write(ws *workspace[T], lo, hi int) {
 	if lo < hi {
-		p.out(b, lo, hi)
+		p.out(ws, lo, hi)
 	}
 }
 
 // writesFakes has the pass write y and the mask from x.
 func (p *pass[T]) writesFakes() {
 	if p.outputs.fakes == nil {
-		p.outputs.fakes = func(b *bench[T], lo, hi int) { p.fakeQuantize(b, lo, hi) }
+		p.outputs.fakes = func(ws *workspace[T], lo, hi int) { p.fakeQuantize(ws, lo, hi) }
 	}
 	p.out = p.outputs.fakes
 }
@@ -24,7 +24,7 @@ func (p *pass[T]) writesFakes() {
 // writesCodes has it write codes from x.
 func (p *pass[T]) writesCodes() {
 	if p.outputs.codes == nil {
-		p.outputs.codes = func(b *bench[T], lo, hi int) { p.quantize(b, lo, hi) }
+		p.outputs.codes = func(ws *workspace[T], lo, hi int) { p.quantize(ws, lo, hi) }
 		p.outputs.dynamic = func(lo, hi int) { p.observeAndQuantize(lo, hi) }
 	}
 	p.out, p.dynamic = p.outputs.codes, p.outputs.dynamic
@@ -33,7 +33,7 @@ func (p *pass[T]) writesCodes() {
 // writesCodeValues has it write to y the codes' values from x.
 func (p *pass[T]) writesCodeValues() {
 	if p.outputs.codeValues == nil {
-		p.outputs.codeValues = func(b *bench[T], lo, hi int) { p.quantizeValues(b, lo, hi) }
+		p.outputs.codeValues = func(ws *workspace[T], lo, hi int) { p.quantizeValues(ws, lo, hi) }
 	}
 	p.out = p.outputs.codeValues
 }
@@ -41,7 +41,7 @@ func (p *pass[T]) writesCodeValues() {
 // writesValuesOfCodes has it write y from codes.
 func (p *pass[T]) writesValuesOfCodes() {
 	if p.outputs.valuesOfCodes == nil {
-		p.outputs.valuesOfCodes = func(b *bench[T], lo, hi int) { p.dequantize(b, lo, hi) }
+		p.outputs.valuesOfCodes = func(ws *workspace[T], lo, hi int) { p.dequantize(ws, lo, hi) }
 	}
 	p.out = p.outputs.valuesOfCodes
 }
@@ -49,15 +49,15 @@ func (p *pass[T]) writesValuesOfCodes() {
 // writesGradients has it write y from x and the mask.
 func (p *pass[T]) writesGradients() {
 	if p.outputs.gradients == nil {
-		p.outputs.gradients = func(_ *bench[T], lo, hi int) { kernels.Backward(p.y[lo:hi], p.x[lo:hi], p.mask.kernel(lo, hi-lo)) }
+		p.outputs.gradients = func(_ *workspace[T], lo, hi int) { kernels.Backward(p.y[lo:hi], p.x[lo:hi], p.mask.kernel(lo, hi-lo)) }
 	}
 	p.out = p.outputs.gradients
 }
 
 // fakeQuantize writes y and the mask.
-func (p *pass[T]) fakeQuantize(b *bench[T], lo, hi int) {
+func (p *pass[T]) fakeQuantize(ws *workspace[T], lo, hi int) {
 	if p.step != nil {
-		p.fakeQuantizeBySteps(b, lo, hi)
+		p.fakeQuantizeBySteps(ws, lo, hi)
 		return
 	}
 	for s := range p.tiling.spans(lo, hi) {
@@ -68,7 +68,7 @@ func (p *pass[T]) fakeQuantize(b *bench[T], lo, hi int) {
 		}
 		// The span begins or ends within a byte of the mask.
 		for at := s.at; at < end; at += chunk {
-			mask := b.mask[:min(chunk, end-at)]
+			mask := ws.mask[:min(chunk, end-at)]
 			for s := range p.tiling.spans(at, at+len(mask)) {
 				p.fakeQuantizeSpan(s, kernels.ByteMask(mask[s.at-at:][:s.len()]))
 			}
@@ -89,45 +89,45 @@ func (p *pass[T]) fakeQuantizeSpan(s span, mask kernels.Mask) {
 }
 
 // fakeQuantizeBySteps does it with a user's own step: what is NaN before it is clamped stays so, all else is what its code stands for.
-func (p *pass[T]) fakeQuantizeBySteps(b *bench[T], lo, hi int) {
+func (p *pass[T]) fakeQuantizeBySteps(ws *workspace[T], lo, hi int) {
 	for at := lo; at < hi; at += chunk {
 		n := min(chunk, hi-at)
-		buf := b.codes[:n*p.format.width()]
-		p.encodeBySteps(p.step, b, buf, at)
+		buf := ws.codes[:n*p.format.width()]
+		p.encodeBySteps(p.step, ws, buf, at)
 		p.decode(p.y[at:][:n], buf, at)
-		keepNaN(p.y[at:][:n], b.stepped)
-		for i, m := range b.mask[:n] {
-			b.mask[i] = min(m, 1)
+		keepNaN(p.y[at:][:n], ws.stepped)
+		for i, m := range ws.mask[:n] {
+			ws.mask[i] = min(m, 1)
 		}
 		switch p.mask.Kind {
 		case ByteMask:
-			copy(p.mask.Data[at:], b.mask[:n])
+			copy(p.mask.Data[at:], ws.mask[:n])
 		case BitMask:
-			setBits(p.mask.Data, at, b.mask[:n])
+			setBits(p.mask.Data, at, ws.mask[:n])
 		}
 	}
 }
 
 // quantizeValues writes to y the values of the codes, in the type of the tensor, which has them all; what is NaN before it is clamped
 // stays so. That is a NaN of x, and an Inf by an observed Inf.
-func (p *pass[T]) quantizeValues(b *bench[T], lo, hi int) {
+func (p *pass[T]) quantizeValues(ws *workspace[T], lo, hi int) {
 	plain := *p.format
 	plain.minval = false
 	plain.dialect, plain.scale, plain.rule, plain.global = Reference, ScaleAny, RuleDefault, false
-	b.wide = grow(b.wide, chunk)
+	ws.wide = grow(ws.wide, chunk)
 	for at := lo; at < hi; at += chunk {
 		n := min(chunk, hi-at)
-		buf := b.codes[:n*p.format.width()]
-		step, source := p.step, b.wide
+		buf := ws.codes[:n*p.format.width()]
+		step, source := p.step, ws.wide
 		if step == nil && p.format.dialect == Reference && !p.finite(at, at+n) {
 			step = formula{}
 		}
 		if step != nil {
-			p.encodeBySteps(step, b, buf, at)
-			source = b.stepped
+			p.encodeBySteps(step, ws, buf, at)
+			source = ws.stepped
 		} else {
-			widen(b.wide, p.x[at:][:n])
-			p.encode(b, buf, at)
+			widen(ws.wide, p.x[at:][:n])
+			p.encode(ws, buf, at)
 		}
 		decodeSpan(p.y[at:][:n], buf, span{grid: kernels.Grid{Rows: 1, Groups: 1, Len: n}}, &plain, &unit, false)
 		keepNaN(p.y[at:][:n], source)
@@ -159,9 +159,9 @@ func keepNaN[T kernels.Float](y []T, source []float32) {
 var unit = Params{Scale: []float32{1}}
 
 // quantize writes codes.
-func (p *pass[T]) quantize(b *bench[T], lo, hi int) {
+func (p *pass[T]) quantize(ws *workspace[T], lo, hi int) {
 	if w := p.lines.width; !p.lines.packed {
-		p.encode(b, p.codes[lo*w:hi*w], lo)
+		p.encode(ws, p.codes[lo*w:hi*w], lo)
 		return
 	}
 	for lo < hi {
@@ -174,8 +174,8 @@ func (p *pass[T]) quantize(b *bench[T], lo, hi int) {
 		}
 		for lo < end {
 			n := p.lines.part(lo, end, chunk)
-			p.encode(b, b.codes[:n], lo)
-			p.lines.pack(p.codes[p.lines.offset(lo):], b.codes[:n])
+			p.encode(ws, ws.codes[:n], lo)
+			p.lines.pack(p.codes[p.lines.offset(lo):], ws.codes[:n])
 			lo += n
 		}
 	}
@@ -196,7 +196,7 @@ func (p *pass[T]) observeAndQuantize(lo, hi int) {
 }
 
 // dequantize writes y from codes.
-func (p *pass[T]) dequantize(b *bench[T], lo, hi int) {
+func (p *pass[T]) dequantize(ws *workspace[T], lo, hi int) {
 	if w := p.lines.width; !p.lines.packed {
 		p.decode(p.y[lo:hi], p.codes[lo*w:hi*w], lo)
 		return
@@ -211,8 +211,8 @@ func (p *pass[T]) dequantize(b *bench[T], lo, hi int) {
 		}
 		for lo < end {
 			n := p.lines.part(lo, end, chunk)
-			p.lines.unpack(b.codes[:n], p.codes[p.lines.offset(lo):])
-			p.decode(p.y[lo:][:n], b.codes[:n], lo)
+			p.lines.unpack(ws.codes[:n], p.codes[p.lines.offset(lo):])
+			p.decode(p.y[lo:][:n], ws.codes[:n], lo)
 			lo += n
 		}
 	}
@@ -239,9 +239,9 @@ func (p *pass[T]) inBytes(lo, hi int) bool {
 }
 
 // encode writes the codes of x from element at on, unpacked.
-func (p *pass[T]) encode(b *bench[T], dst []byte, at int) {
+func (p *pass[T]) encode(ws *workspace[T], dst []byte, at int) {
 	if p.step != nil {
-		p.encodeBySteps(p.step, b, dst, at)
+		p.encodeBySteps(p.step, ws, dst, at)
 		return
 	}
 	w := p.format.width()
@@ -260,22 +260,22 @@ func encodeSpan[T kernels.Float](dst []byte, x []T, s span, f *format, p *Params
 	}
 }
 
-// encodeBySteps is encode by a step, and leaves the last chunk's values and mask on the bench.
-func (p *pass[T]) encodeBySteps(step QuantizeStep, b *bench[T], dst []byte, at int) {
-	b.wide, b.stepped = grow(b.wide, chunk), grow(b.stepped, chunk)
+// encodeBySteps is encode by a step, and leaves the last chunk's values and mask in the workspace.
+func (p *pass[T]) encodeBySteps(step QuantizeStep, ws *workspace[T], dst []byte, at int) {
+	ws.wide, ws.stepped = grow(ws.wide, chunk), grow(ws.stepped, chunk)
 	w := p.format.width()
 	for len(dst) > 0 {
 		n := min(chunk, len(dst)/w)
-		widen(b.wide, p.x[at:][:n])
+		widen(ws.wide, p.x[at:][:n])
 		for s := range p.tiling.spans(at, at+n) {
 			for i := s.at - at; i < s.at-at+s.len(); i += s.grid.Len {
 				g := p.format.group(p.params, s.group+(i-s.at+at)/s.grid.Len%s.grid.Groups)
 				g.First = p.tiling.first + at + i
 				end := i + s.grid.Len
-				step.Quantize(b.stepped[i:end:end], b.mask[i:end:end], b.wide[i:end:end], g)
+				step.Quantize(ws.stepped[i:end:end], ws.mask[i:end:end], ws.wide[i:end:end], g)
 			}
 		}
-		p.format.encode(dst[:n*w], b.stepped[:n])
+		p.format.encode(dst[:n*w], ws.stepped[:n])
 		dst, at = dst[n*w:], at+n
 	}
 }

@@ -66,7 +66,7 @@ func (t *tool) compare(a, b *model, known map[string]*difference, to fileFlag, o
 	bar := newProgress(t.stderr, "compare", total, false)
 	defer bar.end()
 	report := newReport(to, a.path, b.path)
-	job := &compareJob{crew: t.newCrew(t.workers), progress: bar, a: a, b: b, errors: report != nil, known: known}
+	job := &compareJob{taskGroup: t.newTaskGroup(t.workers), progress: bar, a: a, b: b, errors: report != nil, known: known}
 	for i, name := range slices.Concat(a.names, b.names) {
 		if _, ok := a.find(name); ok && i >= len(a.names) {
 			continue
@@ -252,12 +252,12 @@ func counted(n int, what string) string {
 
 // compareJob is the command at work.
 type compareJob struct {
-	*crew
-	progress *progress // counts elements
-	a, b     *model
-	errors   bool // are counted
-	known    map[string]*difference
-	benches  pool[compareBench]
+	*taskGroup
+	progress   *progress // counts elements
+	a, b       *model
+	errors     bool // are counted
+	known      map[string]*difference
+	workspaces pool[compareWorkspace]
 }
 
 // compare compares the tensors of a name.
@@ -325,17 +325,17 @@ func (j *compareJob) measure(x, y *comparand) (*difference, error) {
 	}
 	m := newMeasurement(int(n), j.errors)
 	if err := j.each(n, piece, func(off, n int64) error {
-		bench := j.benches.get()
-		defer j.benches.put(bench)
+		ws := j.workspaces.get()
+		defer j.workspaces.put(ws)
 		j.progress.add(n)
 		var sides [2]elements
 		for i, side := range []*comparand{x, y} {
 			var err error
-			if sides[i], err = bench.read(i, side, off, n); err != nil {
+			if sides[i], err = ws.read(i, side, off, n); err != nil {
 				return err
 			}
 		}
-		m.add(&bench.measureBench, int(off), int(n), sides)
+		m.add(&ws.measureWorkspace, int(off), int(n), sides)
 		return nil
 	}); err != nil {
 		return nil, err
@@ -352,25 +352,25 @@ func rowOf(shape safetensors.Shape) int {
 	return row
 }
 
-// compareBench is the workbench of one worker.
-type compareBench struct {
+// compareWorkspace is the memory of one worker.
+type compareWorkspace struct {
 	bytes  [2][]byte
 	floats [2][]float32
-	measureBench
+	measureWorkspace
 }
 
 // read reads elements of a side.
-func (c *compareBench) read(i int, side *comparand, off, n int64) (elements, error) {
+func (ws *compareWorkspace) read(i int, side *comparand, off, n int64) (elements, error) {
 	if side.plain == 0 { // whole rows, of which those at the ends may be needed in part
 		row := rowOf(side.shape)
 		first, end := int(off)/row, (int(off+n)+row-1)/row
-		rows := slices.Grow(c.floats[i][:0], (end-first)*row)[:(end-first)*row]
-		c.floats[i] = rows
+		rows := slices.Grow(ws.floats[i][:0], (end-first)*row)[:(end-first)*row]
+		ws.floats[i] = rows
 		return elements{floats: rows[int(off)-first*row:][:n]}, side.rows(rows, first)
 	}
 	bits := int64(side.plain.Bits())
-	c.bytes[i] = slices.Grow(c.bytes[i][:0], int(n*bits/8))[:n*bits/8]
-	return elements{dtype: side.plain, bytes: c.bytes[i]}, side.raw(c.bytes[i], off*bits/8)
+	ws.bytes[i] = slices.Grow(ws.bytes[i][:0], int(n*bits/8))[:n*bits/8]
+	return elements{dtype: side.plain, bytes: ws.bytes[i]}, side.raw(ws.bytes[i], off*bits/8)
 }
 
 // decibels prints a ratio of signal to noise: inf without noise.

@@ -105,8 +105,8 @@ func (m *measurement) whole() bool {
 // difference is what was found out of the whole.
 func (m *measurement) difference() *difference { return &m.sum }
 
-// measureBench is the workbench of one worker.
-type measureBench struct {
+// measureWorkspace is the memory of one worker.
+type measureWorkspace struct {
 	values  [2][]float64
 	floats  [2]memory
 	errors  [sumRun]float64
@@ -115,9 +115,9 @@ type measureBench struct {
 }
 
 // add takes n elements from one on in.
-func (m *measurement) add(b *measureBench, first, n int, sides [2]elements) {
+func (m *measurement) add(ws *measureWorkspace, first, n int, sides [2]elements) {
 	if !sides[0].numeric() || !sides[1].numeric() {
-		bits := b.differing(sides)
+		bits := ws.differing(sides)
 		m.mu.Lock()
 		defer m.mu.Unlock()
 		m.sum.bits += bits
@@ -126,16 +126,16 @@ func (m *measurement) add(b *measureBench, first, n int, sides [2]elements) {
 	}
 	for at := 0; at < n; {
 		length := min(n-at, sumRun-(first+at)%sumRun)
-		m.addPart(b, first+at, [2]elements{sides[0].part(at, length), sides[1].part(at, length)}, length)
+		m.addPart(ws, first+at, [2]elements{sides[0].part(at, length), sides[1].part(at, length)}, length)
 		at += length
 	}
 }
 
 // addPart takes a run in, or a part of one.
-func (m *measurement) addPart(b *measureBench, first int, sides [2]elements, n int) {
+func (m *measurement) addPart(ws *measureWorkspace, first int, sides [2]elements, n int) {
 	for i, other := range [2]safetensors.DType{sides[1].dtype, sides[0].dtype} {
 		if side := &sides[i]; side.dtype == 0 {
-			side.floats = b.round(side.floats, other)
+			side.floats = ws.round(side.floats, other)
 		}
 	}
 	number := first / sumRun
@@ -143,25 +143,25 @@ func (m *measurement) addPart(b *measureBench, first int, sides [2]elements, n i
 	whole := n == length
 	d, done := difference{}, false
 	if whole {
-		d, done = b.measureFloats(sides, n, m.errors)
+		d, done = ws.measureFloats(sides, n, m.errors)
 	}
 	if !done {
 		for i, side := range sides {
-			b.values[i] = slices.Grow(b.values[i][:0], n)[:n]
-			side.values(b.values[i])
+			ws.values[i] = slices.Grow(ws.values[i][:0], n)[:n]
+			side.values(ws.values[i])
 		}
-		d = count(b.values[0], b.values[1])
-		if d.bits = b.differing(sides); m.errors && d.worst > 0 {
-			errors := b.errors[:0]
-			for i, v := range b.values[0] {
-				if e := v - b.values[1][i]; e-e == 0 {
+		d = count(ws.values[0], ws.values[1])
+		if d.bits = ws.differing(sides); m.errors && d.worst > 0 {
+			errors := ws.errors[:0]
+			for i, v := range ws.values[0] {
+				if e := v - ws.values[1][i]; e-e == 0 {
 					errors = append(errors, e)
 				}
 			}
 			d.errors = countErrors(errors, d.worst)
 		}
 		if whole {
-			d.sums = sumUp(b.values[0], b.values[1])
+			d.sums = sumUp(ws.values[0], ws.values[1])
 		}
 	}
 	m.mu.Lock()
@@ -178,7 +178,7 @@ func (m *measurement) addPart(b *measureBench, first int, sides [2]elements, n i
 		m.begun[number] = part
 	}
 	for i := range sides {
-		copy(part.values[i][first-number*sumRun:], b.values[i])
+		copy(part.values[i][first-number*sumRun:], ws.values[i])
 	}
 	if part.seen += n; part.seen == length {
 		delete(m.begun, number)
@@ -188,10 +188,10 @@ func (m *measurement) addPart(b *measureBench, first int, sides [2]elements, n i
 
 // measureFloats measures a run of which both sides are floats of at most 32 bits and finite, as most are. It comes to what count, countErrors
 // and sumUp do, and goes over the elements less often.
-func (b *measureBench) measureFloats(sides [2]elements, n int, errors bool) (d difference, ok bool) {
+func (ws *measureWorkspace) measureFloats(sides [2]elements, n int, errors bool) (d difference, ok bool) {
 	var floats [2][]float32
 	for i, side := range sides {
-		if floats[i] = b.float32s(side, &b.floats[i], n); floats[i] == nil {
+		if floats[i] = ws.float32s(side, &ws.floats[i], n); floats[i] == nil {
 			return d, false
 		}
 	}
@@ -199,7 +199,7 @@ func (b *measureBench) measureFloats(sides [2]elements, n int, errors bool) (d d
 	var all kernels.Differences
 	var counter errorCounter
 	for at := 0; at < n; at += errorsAtOnce {
-		e := b.errors[:min(errorsAtOnce, n-at)]
+		e := ws.errors[:min(errorsAtOnce, n-at)]
 		if !all.Add(e, floats[0][at:][:len(e)], floats[1][at:][:len(e)]) {
 			return difference{}, false
 		}
@@ -221,7 +221,7 @@ func (b *measureBench) measureFloats(sides [2]elements, n int, errors bool) (d d
 const errorsAtOnce = 1 << 10
 
 // float32s are a side's elements as float32, nil if there are others than floats of at most 32 bits.
-func (b *measureBench) float32s(e elements, m *memory, n int) []float32 {
+func (ws *measureWorkspace) float32s(e elements, m *memory, n int) []float32 {
 	switch e.dtype {
 	case 0:
 		return e.floats
@@ -229,11 +229,11 @@ func (b *measureBench) float32s(e elements, m *memory, n int) []float32 {
 		return viewed[float32](e.bytes, m)
 	case safetensors.F16:
 		wide := lend[float32](m, n)
-		kernels.DecodeFloat16(wide, viewed[float16.Float16](e.bytes, &b.narrow))
+		kernels.DecodeFloat16(wide, viewed[float16.Float16](e.bytes, &ws.narrow))
 		return wide
 	case safetensors.BF16:
 		wide := lend[float32](m, n)
-		kernels.DecodeBFloat16(wide, viewed[bf16.BFloat16](e.bytes, &b.narrow))
+		kernels.DecodeBFloat16(wide, viewed[bf16.BFloat16](e.bytes, &ws.narrow))
 		return wide
 	}
 	return nil
@@ -333,15 +333,15 @@ func (s *sums) take(v, w float64) {
 }
 
 // differing counts the elements whose bits differ, as far as the types can tell. The values of numbers are there.
-func (b *measureBench) differing(sides [2]elements) int {
+func (ws *measureWorkspace) differing(sides [2]elements) int {
 	x, y := sides[0], sides[1]
 	switch {
 	case x.dtype == 0 && y.dtype == 0:
 		return differing(32, bytesOf(x.floats), bytesOf(y.floats))
 	case x.dtype == 0:
-		return b.differingNumbers(y.dtype)
+		return ws.differingNumbers(y.dtype)
 	case y.dtype == 0:
-		return b.differingNumbers(x.dtype)
+		return ws.differingNumbers(x.dtype)
 	case x.dtype != y.dtype:
 		return 0
 	}
@@ -350,32 +350,32 @@ func (b *measureBench) differing(sides [2]elements) int {
 
 // round makes of the values of a side that is quantized what they are in the other side's type, which they are compared as. Types that do not
 // hold fractions leave them as they are.
-func (b *measureBench) round(floats []float32, t safetensors.DType) []float32 {
+func (ws *measureWorkspace) round(floats []float32, t safetensors.DType) []float32 {
 	n := len(floats)
 	switch t {
 	case safetensors.F16:
-		half := lend[float16.Float16](&b.narrow, n)
+		half := lend[float16.Float16](&ws.narrow, n)
 		kernels.EncodeFloat16(half, floats)
-		b.rounded = slices.Grow(b.rounded[:0], n)[:n]
-		kernels.DecodeFloat16(b.rounded, half)
+		ws.rounded = slices.Grow(ws.rounded[:0], n)[:n]
+		kernels.DecodeFloat16(ws.rounded, half)
 	case safetensors.BF16:
-		half := lend[bf16.BFloat16](&b.narrow, n)
+		half := lend[bf16.BFloat16](&ws.narrow, n)
 		kernels.EncodeBFloat16(half, floats)
-		b.rounded = slices.Grow(b.rounded[:0], n)[:n]
-		kernels.DecodeBFloat16(b.rounded, half)
+		ws.rounded = slices.Grow(ws.rounded[:0], n)[:n]
+		kernels.DecodeBFloat16(ws.rounded, half)
 	default:
 		return floats
 	}
-	return b.rounded
+	return ws.rounded
 }
 
 // differingNumbers counts the values whose bits differ, one side of which is of type t. NaN are one.
-func (b *measureBench) differingNumbers(t safetensors.DType) (count int) {
+func (ws *measureWorkspace) differingNumbers(t safetensors.DType) (count int) {
 	if !checkpoint.Quantizable(t) {
 		return 0
 	}
-	for i, x := range b.values[0] {
-		v, w := float32(x), float32(b.values[1][i])
+	for i, x := range ws.values[0] {
+		v, w := float32(x), float32(ws.values[1][i])
 		if math.Float32bits(v) != math.Float32bits(w) && (v == v || w == w) {
 			count++
 		}

@@ -45,16 +45,16 @@ func TestMeasureFloats(t *testing.T) {
 	for _, types := range [][2]safetensors.DType{{safetensors.F32, 0}, {0, 0}, {safetensors.BF16, safetensors.F32}, {safetensors.BF16, safetensors.BF16}, {safetensors.F32, safetensors.F32}} {
 		for _, n := range []int{1, 2, 1001, 2050} {
 			t.Run(fmt.Sprintf("%v %d", types, n), func(t *testing.T) {
-				var b measureBench
+				var ws measureWorkspace
 				sides := sidesOf(n, types)
-				got, ok := b.measureFloats(sides, n, true)
+				got, ok := ws.measureFloats(sides, n, true)
 				require.True(t, ok)
 				var values [2][]float64
 				for i, side := range sides {
 					values[i] = make([]float64, n)
 					side.values(values[i])
 				}
-				b.values = values
+				ws.values = values
 				want := count(values[0], values[1])
 				want.sums = sumUp(values[0], values[1])
 				if types[0] == 0 || types[1] == 0 || types[0] == types[1] {
@@ -84,8 +84,8 @@ func TestMeasureFloats(t *testing.T) {
 	}
 	t.Run("not finite", func(t *testing.T) {
 		for _, v := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
-			var b measureBench
-			_, ok := b.measureFloats([2]elements{{floats: []float32{1, float32(v)}}, {floats: []float32{1, 1}}}, 2, true)
+			var ws measureWorkspace
+			_, ok := ws.measureFloats([2]elements{{floats: []float32{1, float32(v)}}, {floats: []float32{1, 1}}}, 2, true)
 			require.False(t, ok)
 		}
 	})

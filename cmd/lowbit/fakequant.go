@@ -356,8 +356,8 @@ func (f *fakeQuantTensor[T]) observe(j *fakeQuantJob, in *safetensors.File) erro
 	case f.q.Spec().Searches():
 		x := quant.Tensor[T]{Data: make([]T, info.Elements()), Shape: info.Shape.Dims()}
 		for piece := range p.Cut(p.Whole(), pieceLen[T]()) {
-			if err := j.do(func(b *workbench) error {
-				part, err := f.read(j, in, &b.in, piece)
+			if err := j.do(func(ws *workspace) error {
+				part, err := f.read(j, in, &ws.in, piece)
 				copy(x.Data[piece.First:], part)
 				return err
 			}); err != nil {
@@ -373,8 +373,8 @@ func (f *fakeQuantTensor[T]) observe(j *fakeQuantJob, in *safetensors.File) erro
 		return nil
 	case !f.q.Disabled() && f.q.ObserverEnabled() && !p.Fixed():
 		for piece := range p.Cut(p.Whole(), pieceLen[T]()) {
-			if err := j.do(func(b *workbench) error {
-				x, err := f.read(j, in, &b.in, piece)
+			if err := j.do(func(ws *workspace) error {
+				x, err := f.read(j, in, &ws.in, piece)
 				if err != nil {
 					return err
 				}
@@ -428,15 +428,15 @@ func (f *fakeQuantTensor[T]) fakeQuantize(j *fakeQuantJob) error {
 		kind = quant.BitMask // for the gradient alone
 	}
 	for piece := range p.Cut(p.Whole(), pieceLen[T]()) {
-		if err := j.do(func(b *workbench) error {
-			x, err := f.read(j, j.last, &b.in, piece)
+		if err := j.do(func(ws *workspace) error {
+			x, err := f.read(j, j.last, &ws.in, piece)
 			if err != nil {
 				return err
 			}
 			if err := lookFor(&j.nonFiniteFlag, &f.odd, j.last, name, x, piece.First); err != nil {
 				return err
 			}
-			mask := quant.Mask{Kind: kind, Data: lend[uint8](&b.out, piece.Len)}
+			mask := quant.Mask{Kind: kind, Data: lend[uint8](&ws.out, piece.Len)}
 			if err := p.FakeQuantizeBy(params, x, &mask, piece, x); err != nil {
 				return inTensor(j.last, name, err)
 			}
@@ -456,7 +456,7 @@ func (f *fakeQuantTensor[T]) fakeQuantize(j *fakeQuantJob) error {
 				return nil
 			}
 			dy := quant.Tensor[T]{Shape: []int{piece.Len}}
-			if dy.Data, err = f.read(j, j.grad, &b.in, piece); err != nil {
+			if dy.Data, err = f.read(j, j.grad, &ws.in, piece); err != nil {
 				return err
 			}
 			if err := f.q.Backward(&dy, dy, mask); err != nil {

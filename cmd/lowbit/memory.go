@@ -34,7 +34,7 @@ func lend[E element](m *memory, n int) []E {
 	return unsafe.Slice((*E)(unsafe.Pointer(unsafe.SliceData(*m))), n)
 }
 
-// pool lends workbenches to workers, and keeps those that come back. Unlike those of a sync.Pool they are never made twice.
+// pool lends workspaces to workers, and keeps those that come back. Unlike those of a sync.Pool they are never made twice.
 type pool[B any] struct {
 	mu   sync.Mutex
 	free []*B

@@ -19,29 +19,29 @@ var (
 	wholeSize int64 = 16 << 20
 )
 
-// room is how much memory all workers together may have for elements; their codes take half of that at most.
-const room = 128 << 20
+// memoryLimit is how much memory all workers together may have for elements; their codes take half of that at most.
+const memoryLimit = 128 << 20
 
 // stream moves tensors between files. Each of its workers reads a piece, works on it and writes what comes of it, while the others do that
 // with pieces of their own; the bytes that they move do not leave the caches more often than they must.
 type stream struct {
-	*crew
+	*taskGroup
 	what          string
 	progress      *progress // counts the bytes read and written
 	begun         time.Time
 	before, after int64 // bytes of the tensors of all inputs, and of the output
-	benches       pool[workbench]
+	workspaces    pool[workspace]
 	writing       sync.Mutex // the file system takes one write to a file at a time, and lets the others spin
 }
 
-// workbench is that of one worker.
-type workbench struct {
+// workspace is the memory of one worker.
+type workspace struct {
 	in, out memory
 }
 
 // newStream prepares to read and to write tensors of so many bytes.
 func (t *tool) newStream(what string, before, after int64) *stream {
-	s := &stream{crew: t.newCrew(min(t.workers, int(room/pieceSize))), what: what, begun: time.Now(), before: before, after: after}
+	s := &stream{taskGroup: t.newTaskGroup(min(t.workers, int(memoryLimit/pieceSize))), what: what, begun: time.Now(), before: before, after: after}
 	s.progress = newProgress(t.stderr, what, s.before+s.after, true)
 	return s
 }
@@ -90,12 +90,12 @@ func size(tensors []safetensors.Info) (n int64) {
 // pieceLen is the number of elements of a piece.
 func pieceLen[T kernels.Float]() int { return int(pieceSize / sizeOf[T]()) }
 
-// do begins a task at a workbench.
-func (s *stream) do(task func(b *workbench) error) error {
-	return s.crew.do(func() error {
-		b := s.benches.get()
-		defer s.benches.put(b)
-		return task(b)
+// do begins a task in a workspace.
+func (s *stream) do(task func(ws *workspace) error) error {
+	return s.taskGroup.do(func() error {
+		ws := s.workspaces.get()
+		defer s.workspaces.put(ws)
+		return task(ws)
 	})
 }
 
@@ -103,8 +103,8 @@ func (s *stream) do(task func(b *workbench) error) error {
 func (s *stream) copy(w *safetensors.Writer, f *safetensors.File, info safetensors.Info) error {
 	s.progress.name(info.Name)
 	for off := int64(0); off < info.Size; off += pieceSize {
-		if err := s.do(func(b *workbench) error {
-			piece := lend[uint8](&b.in, int(min(pieceSize, info.Size-off)))
+		if err := s.do(func(ws *workspace) error {
+			piece := lend[uint8](&ws.in, int(min(pieceSize, info.Size-off)))
 			if err := get(s, f, info.Name, piece, off); err != nil {
 				return err
 			}

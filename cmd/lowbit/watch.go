@@ -12,17 +12,17 @@ import (
 
 // watch measures what a quantization does to a model while it does it, so that nothing is read again for a report. A nil watch does nothing.
 type watch struct {
-	model   *model
-	benches pool[watchBench]
+	model      *model
+	workspaces pool[watchWorkspace]
 
 	mu    sync.Mutex
 	under map[string]*measurement // way
 	done  map[string]*difference
 }
 
-type watchBench struct {
+type watchWorkspace struct {
 	floats []float32
-	measureBench
+	measureWorkspace
 }
 
 // newWatch begins the watch that a report asks for.
@@ -46,7 +46,7 @@ func (w *watch) of(name string, elements int) *measurement {
 }
 
 // add takes elements of a tensor in.
-func (w *watch) add(b *watchBench, name string, first, n int, sides [2]elements) {
+func (w *watch) add(ws *watchWorkspace, name string, first, n int, sides [2]elements) {
 	x, ok := w.model.find(name)
 	if !ok || n == 0 {
 		return
@@ -58,7 +58,7 @@ func (w *watch) add(b *watchBench, name string, first, n int, sides [2]elements)
 		return
 	}
 	m := w.of(name, x.shape.Elements())
-	m.add(&b.measureBench, first, n, sides)
+	m.add(&ws.measureWorkspace, first, n, sides)
 	if m.whole() {
 		w.mu.Lock()
 		defer w.mu.Unlock()
@@ -73,13 +73,13 @@ func (w *watch) safetensors(p checkpoint.Passage) error {
 	if !ok {
 		return nil
 	}
-	b := w.benches.get()
-	defer w.benches.put(b)
+	ws := w.workspaces.get()
+	defer w.workspaces.put(ws)
 	sides := [2]elements{{dtype: x.plain, bytes: p.Stored}, {floats: p.Values}}
 	if p.Values == nil {
 		sides[1] = sides[0]
 	}
-	w.add(b, p.Tensor, p.First, len(p.Stored)*8/x.plain.Bits(), sides)
+	w.add(ws, p.Tensor, p.First, len(p.Stored)*8/x.plain.Bits(), sides)
 	return nil
 }
 
@@ -89,16 +89,16 @@ func (w *watch) gguf(p gguf.Passage) error {
 	if plain == 0 {
 		return nil // quantized, and copied
 	}
-	b := w.benches.get()
-	defer w.benches.put(b)
+	ws := w.workspaces.get()
+	defer w.workspaces.put(ws)
 	n := len(p.Stored) * 8 / plain.Bits()
 	sides := [2]elements{{dtype: plain, bytes: p.Stored}, {dtype: ggufTypes[p.To], bytes: p.Blocks}}
 	if sides[1].dtype == 0 {
-		b.floats = slices.Grow(b.floats[:0], n)[:n]
-		gguf.Dequantize(b.floats, p.Blocks, gguf.Blocks{Type: p.To})
-		sides[1] = elements{floats: b.floats}
+		ws.floats = slices.Grow(ws.floats[:0], n)[:n]
+		gguf.Dequantize(ws.floats, p.Blocks, gguf.Blocks{Type: p.To})
+		sides[1] = elements{floats: ws.floats}
 	}
-	w.add(b, p.Name, int(p.Offset)*8/plain.Bits(), n, sides)
+	w.add(ws, p.Name, int(p.Offset)*8/plain.Bits(), n, sides)
 	return nil
 }
 

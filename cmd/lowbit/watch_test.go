@@ -119,7 +119,7 @@ func TestMeasurement(t *testing.T) {
 	}
 	measured := func(cuts ...int) *difference {
 		m := newMeasurement(n, true)
-		var bench measureBench
+		var ws measureWorkspace
 		from := append([]int{0}, cuts...)
 		for _, i := range r.Perm(len(from)) {
 			to := n
@@ -127,7 +127,7 @@ func TestMeasurement(t *testing.T) {
 				to = from[i+1]
 			}
 			assert.False(t, m.whole())
-			m.add(&bench, from[i], to-from[i], [2]elements{{floats: a[from[i]:to]}, {floats: b[from[i]:to]}})
+			m.add(&ws, from[i], to-from[i], [2]elements{{floats: a[from[i]:to]}, {floats: b[from[i]:to]}})
 		}
 		require.True(t, m.whole())
 		return m.difference()
@@ -154,9 +154,9 @@ func BenchmarkMeasurement(b *testing.B) {
 		binary.LittleEndian.PutUint16(stored[2*i:], uint16(v))
 		values[i] = v.Float32() + float32(r.NormFloat64())*1e-3
 	}
-	var bench measureBench
+	var ws measureWorkspace
 	for b.Loop() {
-		newMeasurement(n, true).add(&bench, 0, n, [2]elements{{dtype: safetensors.BF16, bytes: stored}, {floats: values}})
+		newMeasurement(n, true).add(&ws, 0, n, [2]elements{{dtype: safetensors.BF16, bytes: stored}, {floats: values}})
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*n), "ns/element")
 }

@@ -37,7 +37,7 @@ func (w *writing) run(after func()) error {
 	ctx, stop := context.WithCancel(w.ctx)
 	defer stop()
 	left := w.plan.After // what an earlier run has not finished
-	options := checkpoint.WriteOptions{Workers: min(w.workers, int(room/pieceSize)), Restart: w.restart, Begin: func(bytes int64) {
+	options := checkpoint.WriteOptions{Workers: min(w.workers, int(memoryLimit/pieceSize)), Restart: w.restart, Begin: func(bytes int64) {
 		left = bytes
 		bar.of(bytes)
 	}, Progress: func(tensor string, bytes int64) {

@@ -11,7 +11,7 @@ import (
 )
 
 func TestCrew(t *testing.T) {
-	c := (&tool{ctx: context.Background()}).newCrew(3)
+	c := (&tool{ctx: context.Background()}).newTaskGroup(3)
 	var busy, most, done atomic.Int64
 	for range 100 {
 		require.NoError(t, c.do(func() error {
@@ -30,7 +30,7 @@ func TestCrew(t *testing.T) {
 
 // Of several tasks that fail, the first counts, whichever is done first. There is no other after it.
 func TestCrewFails(t *testing.T) {
-	c := (&tool{ctx: context.Background()}).newCrew(3)
+	c := (&tool{ctx: context.Background()}).newTaskGroup(3)
 	first, second := errors.New("first"), errors.New("second")
 	later := make(chan bool)
 	require.NoError(t, c.do(func() error { return nil }))
@@ -44,7 +44,7 @@ func TestCrewFails(t *testing.T) {
 
 func TestCrewInterrupted(t *testing.T) {
 	ctx, interrupt := context.WithCancel(context.Background())
-	c := (&tool{ctx: ctx}).newCrew(1)
+	c := (&tool{ctx: ctx}).newTaskGroup(1)
 	sum := int64(0)
 	require.NoError(t, c.each(10, 4, func(off, n int64) error { sum += 100*off + n; return nil }))
 	assert.EqualValues(t, 1210, sum)
