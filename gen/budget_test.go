@@ -16,12 +16,12 @@ type budget struct{ lines, kilobytes int }
 var budgets = map[string]budget{
 	"backward":              {3810, 88},
 	"blocks":                {7070, 216},
-	"convert":               {8180, 200},
+	"convert":               {8170, 200},
 	"copy":                  {1200, 21},
 	"dequantize":            {9810, 217},
 	"dequantizeF16BF16":     {7460, 163},
-	"dequantizefp":          {5660, 124},
-	"dequantizefpF16BF16":   {7390, 163},
+	"dequantizefp":          {5640, 124},
+	"dequantizefpF16BF16":   {7370, 164},
 	"difference":            {180, 3},
 	"dispatch":              {120, 4},
 	"errors":                {6220, 162},
@@ -32,7 +32,7 @@ var budgets = map[string]budget{
 	"learn":                 {450, 10},
 	"lookup":                {170, 4},
 	"minmax":                {18000, 411},
-	"pack":                  {1190, 27},
+	"pack":                  {1180, 27},
 	"params":                {7060, 167},
 	"prepare":               {280, 5},
 	"productBF16":           {1900, 47},
@@ -47,7 +47,7 @@ var budgets = map[string]budget{
 	"quotient":              {4040, 89},
 	"search":                {4420, 111},
 	"shorts":                {3770, 84},
-	"sixes":                 {410, 12},
+	"sixes":                 {560, 17},
 	"stage":                 {2020, 35},
 	"stochastic":            {2370, 60},
 	"transpose":             {490, 10},
@@ -55,7 +55,7 @@ var budgets = map[string]budget{
 }
 
 // budgetOfAll is less than the sum of what each may have.
-var budgetOfAll = budget{187570, 4429}
+var budgetOfAll = budget{187650, 4435}
 
 func TestBudget(t *testing.T) {
 	names, err := filepath.Glob(filepath.Join(asmDir, "*.s"))

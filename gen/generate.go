@@ -34,16 +34,16 @@ type target struct {
 }
 
 var targets = []target{
-	{"avx2", "amd64", func() file { return x86.AVX2() }, withTables, ""},
+	{"avx2", "amd64", func() file { return x86.AVX2() }, forX86, ""},
 	{"avx512", "amd64", func() file { return x86.AVX512() }, wide, ""},
 	{"avx512vbmi", "amd64", func() file { return x86.AVX512VBMI() }, formula.Listed, "AVX512"},
 	{"neon", "arm64", func() file { return neon.New(generator) }, kernels, ""},
 }
 
-// withTables are the kernels of a machine with tables of numbers, and wide those of AVX-512.
-func withTables() []*ir.Kernel { return slices.Concat(kernels(), formula.Values()) }
+// forX86 are the kernels of AVX2, and wide those of AVX-512.
+func forX86() []*ir.Kernel { return slices.Concat(kernels(), formula.Values(), formula.Sixes()) }
 
-func wide() []*ir.Kernel { return slices.Concat(withTables(), formula.Products(), formula.Sixes()) }
+func wide() []*ir.Kernel { return slices.Concat(forX86(), formula.Products()) }
 
 // Generate makes every file of internal/asm in memory.
 func Generate() (map[string][]byte, error) {

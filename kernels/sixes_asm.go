@@ -120,15 +120,17 @@ func signsUp(dst, src []byte) {
 	}
 }
 
-// sixesLen is the length of groups of packed floats for which AVX-512 has kernels, of two groups at
+// sixesLen is the length of groups of packed floats for which there are kernels, with AVX-512 of two groups at
 // a time or a multiple of that; sixesBytes is how many bytes such a group takes.
 const sixesLen, sixesBytes = 32, sixesLen / 4 * 3
 
-// inPairs returns how many groups from the first on these kernels do.
-func inPairs[T Float](impl isa, g Grid, f Format) int {
-	wide := impl == avx512 || impl == avx512vbmi
-	if !wide || unsafe.Sizeof(*new(T)) != 4 || !f.isPacked() || g.Rows != 1 || g.Len != sixesLen {
+// onePass returns how many groups from the first on these kernels do.
+func onePass[T Float](impl isa, g Grid, f Format) int {
+	if impl == neon || unsafe.Sizeof(*new(T)) != 4 || !f.isPacked() || g.Rows != 1 || g.Len != sixesLen {
 		return 0
+	}
+	if impl == avx2 {
+		return g.Groups
 	}
 	return g.Groups &^ 1
 }
@@ -137,8 +139,8 @@ func inPairs[T Float](impl isa, g Grid, f Format) int {
 func quantizeFloatSixes[T Float](impl isa, dst []byte, src []T, g Grid, p *FloatParams) {
 	n := 0
 	if p.Dialect != Reference {
-		n = inPairs[T](impl, g, p.Format)
-		quantizePairs(impl, dst, src, p, n)
+		n = onePass[T](impl, g, p.Format)
+		quantizeOnePass(impl, dst, src, p, n)
 	}
 	if n < g.Groups {
 		part := p.part(n, g.Groups-n)
@@ -146,8 +148,8 @@ func quantizeFloatSixes[T Float](impl isa, dst []byte, src []T, g Grid, p *Float
 	}
 }
 
-// quantizePairs quantizes n groups of sixesLen elements, which are float32.
-func quantizePairs[T Float](impl isa, dst []byte, src []T, p *FloatParams, n int) {
+// quantizeOnePass quantizes n groups of sixesLen elements, which are float32.
+func quantizeOnePass[T Float](impl isa, dst []byte, src []T, p *FloatParams, n int) {
 	m := p.method()
 	f := &m.format.float8
 	var room [someGroups]float32
@@ -155,9 +157,17 @@ func quantizePairs[T Float](impl isa, dst []byte, src []T, p *FloatParams, n int
 	if p.Factor != nil {
 		step = mostElements / sixesLen
 	}
-	for base := 0; base < n; base += step {
+	for base := 0; base < n; {
 		factor := factors[T](p, &m, base, min(step, n-base), room[:])
-		asm.QuantizeSixes(impl, &dst[base*sixesBytes], (*float32)(unsafe.Pointer(&src[base*sixesLen])), &factor[0], f.least, f.ruler, f.weights, f.top, len(factor))
+		left := len(factor)
+		asm.QuantizeSixes(impl, &dst[base*sixesBytes], (*float32)(unsafe.Pointer(&src[base*sixesLen])), &factor[0], f.least, f.ruler, f.weights, f.top, &left)
+		base += len(factor) - left
+		if left > 0 { // a NaN follows, in one group or in two
+			count := min(left, 2)
+			part := p.part(base, count)
+			quantizeFloatSixesInPieces(impl, dst[base*sixesBytes:], src[base*sixesLen:], Grid{1, count, sixesLen}, &part)
+			base += count
+		}
 	}
 }
 
@@ -204,22 +214,22 @@ func sixesOf[T Float](impl isa, codes []byte, src []T, g Grid, p *FloatParams, f
 
 // dequantizeFloatSixes is dequantizeFloatAsm for codes of six bits, packed or not.
 func dequantizeFloatSixes[T Float](impl isa, dst []T, src []byte, g Grid, p *FloatParams, times float32) {
-	n := inPairs[T](impl, g, p.Format)
-	dequantizePairs(impl, dst, src, p, times, n)
+	n := onePass[T](impl, g, p.Format)
+	dequantizeOnePass(impl, dst, src, p, times, n)
 	if n < g.Groups {
 		part := p.part(n, g.Groups-n)
 		dequantizeFloatSixesInPieces(impl, dst[n*sixesLen:], src[n*sixesBytes:], Grid{g.Rows, g.Groups - n, g.Len}, &part, times)
 	}
 }
 
-// dequantizePairs dequantizes n groups of sixesLen elements, which are float32. It reads a
+// dequantizeOnePass dequantizes n groups of sixesLen elements, which are float32. It reads a
 // code as a float16, five bits behind the sign, and scales are times as large for that.
-func dequantizePairs[T Float](impl isa, dst []T, src []byte, p *FloatParams, times float32, n int) {
+func dequantizeOnePass[T Float](impl isa, dst []T, src []byte, p *FloatParams, times float32, n int) {
 	mantissa := 23 - formats[p.Format].step>>23
-	keep := int32(0x8000 | 0x1f<<(10-mantissa))
+	down, keep := int32(1<<(16-mantissa)), int32(0x8000|0x1f<<(10-mantissa))
 	s := spans{g: Grid{1, n, sixesLen}, n: n, most: mostElements, to: streamingTo(impl, len(dst), p.Format.Bits(), unsafe.Pointer(&dst[0]), 32, NoMask)}
 	for n > 0 && s.advance() {
-		asm.DequantizeSixes(impl, (*float32)(unsafe.Pointer(&dst[s.off])), &src[s.off/4*3], &p.Scale[s.first], mantissa<<16|mantissa, keep<<16|keep, times, s.groups, s.ahead)
+		asm.DequantizeSixes(impl, (*float32)(unsafe.Pointer(&dst[s.off])), &src[s.off/4*3], &p.Scale[s.first], down<<16|down, keep<<16|keep, times, s.groups, s.ahead)
 	}
 }
 

@@ -8,9 +8,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Blocks of packed floats of six bits, of which AVX-512 does two at a time: any number of them, with
+// Blocks of packed floats of six bits, which are done in one pass, by AVX-512 two at a time: any number of them, with
 // NaN and infinities among usual elements, in the caches and past them.
-func TestSixesInPairs(t *testing.T) {
+func TestSixesInOnePass(t *testing.T) {
 	src := newSource(77)
 	for trial, groups := range []int{1, 2, 3, 7, 8, 9, 64, 301, 2*someGroups + 3} {
 		f := []Format{E2M3Packed, E3M2Packed}[trial%2]

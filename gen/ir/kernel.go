@@ -28,7 +28,7 @@ type Kernel struct {
 	Tables   []string // arguments with 256 numbers of 16 bits
 	Results  []*Node
 	Large    bool    // its outputs may be more than a cache keeps
-	Whole    bool    // it is called for whole tiles only, and runs over a flat slice, or over groups of which a tile has Share
+	Whole    bool    // it is called for whole tiles only, and runs over a flat slice, or over groups of the usual length, up to an alarm
 	Block    *Block  // what a kernel over interleaved blocks has instead of nodes
 	Search   *Search // what a search has instead
 	Sums     bool    // it sums a number over the elements of each group, with parameters as lanes: see plan.GenerateSums
@@ -143,7 +143,7 @@ func (k *Kernel) LoadListed(name string, values *[256]float32) *Node {
 }
 
 // LoadSixes loads floats of six bits as float16s: a code with its sign at the top is shifted down
-// by so many bits, the sign repeated, and then some bits are kept. Both are words for 16 bits, twice.
+// by the upper half of a product, the sign repeated, and then some bits are kept. Both are words for 16 bits, twice.
 func (k *Kernel) LoadSixes(name string, down, keep *Node) *Node {
 	k.stream(name, MemSixes, false)
 	return k.add(Node{Op: OpLoad, Type: F32, Name: name, Mem: MemSixes, Args: []*Node{down, keep}})

@@ -179,6 +179,9 @@ func (p *printer) function() {
 	p.run(p.pr.call)
 	if k.Grouped() {
 		m.Arg(p.counts.groups, "groups")
+		if stops(k) {
+			m.Recall(p.counts.groups, Addr{Reg: p.counts.groups})
+		}
 		if !k.Whole {
 			m.Arg(p.counts.length, "length")
 		}
@@ -261,12 +264,11 @@ func (p *printer) loop(sh *shape, streams bool, count GPR, tile int, end string)
 
 // round prints a turn of a loop, and the branch back.
 func (p *printer) round(sh *shape, count GPR, tile int, head string, body func()) {
-	short := sh.share > 1 && !sh.lanes
-	if short {
+	if sh.blocks {
 		p.run(sh.group)
 	}
 	body()
-	if short {
+	if sh.blocks {
 		p.advanceParams(sh.share)
 	}
 	p.advanceStreams(sh.lanes)
@@ -440,8 +442,14 @@ func (p *printer) advanceStreams(lanes bool) {
 func (p *printer) doc(f *Func) []string {
 	out := append([]string{f.Name + " " + p.k.Doc[:strings.IndexAny(p.k.Doc+"\n", "\n")]}, strings.Split(p.k.Doc, "\n")[1:]...)
 	if p.k.Grouped() && p.k.Whole {
-		share := p.m.Shares()[0]
-		out = append(out, fmt.Sprintf("It runs over groups >= 1 adjacent groups of %d contiguous elements, a multiple of %d groups;", 4*p.m.Width()/share, share), "parameters are one per group.")
+		groups := "groups >= 1 adjacent groups"
+		if share := p.blocksInTile(); share > 1 {
+			groups = fmt.Sprintf("a multiple of %d adjacent groups", share)
+		}
+		out = append(out, fmt.Sprintf("It runs over %s of %d contiguous elements; parameters are one per group.", groups, usualBlock))
+		if stops(p.k) {
+			out = append(out, "It sets groups to how many are left.")
+		}
 	} else if p.k.Grouped() {
 		out = append(out, "It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;", "parameters and results are one per group.")
 	} else if p.k.Whole {

@@ -80,6 +80,11 @@ func (l wholeLoop) print(p *printer) {
 func (l blockLoop) print(p *printer) {
 	p.loop(l.shape, p.large(), p.counts.groups, l.share, l.at(atEnd))
 	p.m.Label(l.at(atEnd))
+	if stops(p.k) {
+		p.m.Label(l.body.alarm)
+		p.m.Arg(p.counts.n, "groups")
+		p.m.Keep(Addr{Reg: p.counts.n}, p.counts.groups)
+	}
 	p.ret()
 }
 

@@ -5,6 +5,7 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 	"sort"
 
 	"github.com/lowbit-go/lowbit/gen/ir"
@@ -101,6 +102,8 @@ func Args(k *ir.Kernel) []Arg {
 		a = append(a, Arg{t, "*[256]uint16"})
 	}
 	switch {
+	case stops(k):
+		a = append(a, Arg{"groups", "*int"})
 	case k.Grouped() && k.Whole:
 		a = append(a, Arg{"groups", "int"})
 	case k.Grouped() && !k.Sums:
@@ -118,6 +121,11 @@ func Args(k *ir.Kernel) []Arg {
 		a = append(a, Arg{"ahead", "int"})
 	}
 	return a
+}
+
+// stops reports whether an alarm ends the call.
+func stops(k *ir.Kernel) bool {
+	return k.Whole && k.Grouped() && slices.ContainsFunc(k.Nodes, func(n *ir.Node) bool { return n.Op == ir.OpAlarmNaN })
 }
 
 // Streams lists a kernel's streams, outputs first.

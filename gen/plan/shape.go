@@ -13,6 +13,7 @@ type shape struct {
 	name   string
 	share  int
 	lanes  bool
+	blocks bool // its tiles are whole groups
 	group  *Seg
 	body   *Seg
 	apart  []*Seg     // the same for each layout of codes that has a loop of its own; the body is where others have none
@@ -64,11 +65,9 @@ func (p *planner) build() *program {
 	p.stage = pr.stage
 	switch {
 	case p.k.Whole && p.k.Grouped():
-		sh := p.shape(pr, p.m.Shares()[0], false, false)
+		sh := p.shape(pr, p.blocksInTile(), false, false)
+		sh.blocks = true
 		pr.loops = []loop{blockLoop{sh}}
-		if p.hasRare() {
-			p.rareTile(pr, pr.call)
-		}
 		return pr
 	case p.k.Whole:
 		pr.loops = []loop{wholeLoop{p.shape(pr, 1, false, true)}}
@@ -112,8 +111,11 @@ func (p *planner) params() []*ir.Stream {
 	return out
 }
 
+// blocksInTile is how many groups of the usual length a tile has.
+func (p *planner) blocksInTile() int { return 4 * p.m.Width() / usualBlock }
+
 func (p *planner) shape(pr *program, share int, lanes, long bool) *shape {
-	sh := &shape{share: share, lanes: lanes, name: "group"}
+	sh := &shape{share: share, lanes: lanes, blocks: share > 1 && !lanes, name: "group"}
 	switch {
 	case lanes || !p.k.Grouped():
 		sh.name = "lane"

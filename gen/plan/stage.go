@@ -32,14 +32,11 @@ func (f *frame) take(size int) Addr {
 // layout makes room for what is staged.
 func (p *planner) layout() frame {
 	f := frame{stage: map[string]Addr{}, saved: map[string]Addr{}}
+	if p.k.Whole {
+		return f
+	}
 	passes := !p.m.Masks() || p.k.Grouped() && !p.k.Folds() || p.hasRare()
 	arrays := p.arrays()
-	if p.k.Whole {
-		if !p.k.Grouped() || !p.hasRare() {
-			return f
-		}
-		arrays = p.params()
-	}
 	for _, a := range arrays {
 		if !passes && a.Mem != ir.MemBits && a.Mem != ir.MemMask {
 			continue
@@ -234,10 +231,6 @@ func (p *printer) rarely() {
 	branch(atBack, func(sh *shape) bool { return !p.spreads(sh) })
 	for _, q := range p.params() {
 		m.Recall(p.ptr[q.Name], p.pr.saved[q.Name])
-	}
-	if p.k.Whole {
-		m.Jump(p.origins[0].at(atBack))
-		return
 	}
 	branch(atBack, func(sh *shape) bool { return p.spreads(sh) && sh.share > 1 })
 	one := func(sh *shape) bool { return sh != p.pr.groups && sh.share == 1 && p.spreads(sh) }

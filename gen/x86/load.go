@@ -37,7 +37,7 @@ func (m *Machine) loadExtras(n *ir.Node) []*ir.Node {
 		}
 		return []*ir.Node{k.TableConst(words)}
 	case ir.MemSixes:
-		return sixFloatExtras(k)
+		return m.sixFloatExtras(k)
 	case ir.MemE2M1:
 		if !m.wide {
 			return e2m1Extras(k)
@@ -229,25 +229,22 @@ func (m *Machine) loadE5M2(s *plan.Seg, slot int, args [][]plan.V, at plan.Addr,
 	}, args[0][0]))
 }
 
-// loadE4M3 reads codes as float16 whose exponents are 8 less, with AVX-512 those of two slots together.
+// loadE4M3 reads codes as float16 whose exponents are 8 less, those of two slots together.
 func (m *Machine) loadE4M3(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at plan.Addr, masked bool) plan.V {
-	load := func(r func(v int) reg.VecPhysical) plan.V {
-		return s.OpApart(plan.Vec, func(d int, u []int) {
-			if masked {
-				m.i("VPMOVSXBW_Z", m.mem(at, 0), m.lanes(slot&^1), r(d))
-			} else {
-				m.i("VPMOVSXBW", m.mem(at, 0), r(d))
-			}
-			m.i("VPSLLW", operand.Imm(7), r(d), r(d))
-			m.bitwise("VPAND", r(u[0]), r(d), r(d))
-		}, args[0][0])
-	}
-	if !m.wide {
-		return m.widenFloat16(s, load(m.narrow))
-	}
 	odd := slot % 2
 	at.Disp -= m.Width() * odd
-	return m.halfOf(s, odd, s.Once(n, slot/2, func() plan.V { return load(m.vec) }))
+	return m.halfOf(s, odd, s.Once(n, slot/2, func() plan.V {
+		return s.OpApart(plan.Vec, func(d int, u []int) {
+			r := m.vec(d)
+			if masked {
+				m.i("VPMOVSXBW_Z", m.mem(at, 0), m.lanes(slot&^1), r)
+			} else {
+				m.i("VPMOVSXBW", m.mem(at, 0), r)
+			}
+			m.i("VPSLLW", operand.Imm(7), r, r)
+			m.bitwise("VPAND", m.vec(u[0]), r, r)
+		}, args[0][0])
+	}))
 }
 
 // widenFloat16 widens a register of float16.
@@ -258,9 +255,13 @@ func (m *Machine) widenFloat16(s *plan.Seg, h plan.V) plan.V {
 // halfOf widens one half of a register of float16.
 func (m *Machine) halfOf(s *plan.Seg, upper int, h plan.V) plan.V {
 	if upper == 1 {
-		h = s.Op(plan.Vec, func(d int, u []int) { m.i("VEXTRACTI64X4", operand.Imm(1), m.vec(u[0]), half(d)) }, h)
+		name := "VEXTRACTI128"
+		if m.wide {
+			name = "VEXTRACTI64X4"
+		}
+		h = s.Op(plan.Vec, func(d int, u []int) { m.i(name, operand.Imm(1), m.vec(u[0]), m.narrow(d)) }, h)
 	}
-	return s.Op(plan.Vec, func(d int, u []int) { m.i("VCVTPH2PS", half(u[0]), m.vec(d)) }, h)
+	return m.widenFloat16(s, h)
 }
 
 // loadE2M1 looks nibbles up.

@@ -1278,7 +1278,7 @@ lanestage:
 TEXT ·DecodeFpE4M3AVX2(SB), NOSPLIT, $192-32
 	// pointers: SI y, DX x, DI elements left
 	// per call: Y15 0x80808080, Y14 0x43800000, Y13 0xffffffff, Y12 0xbfffbfff
-	// vector registers in use at once: 9
+	// vector registers in use at once: 10
 	MOVQ         y+0(FP), SI
 	MOVQ         x+8(FP), DX
 	VBROADCASTSS constantsAVX2<>+192(SB), Y15
@@ -1293,35 +1293,31 @@ TEXT ·DecodeFpE4M3AVX2(SB), NOSPLIT, $192-32
 	JGT          lanestream
 
 laneloop:
-	VPOR      (DX), Y15, Y0
-	VPCMPEQB  Y13, Y0, Y0
-	VPMOVMSKB Y0, AX
-	TESTL     AX, AX
-	JNE       lanerare
-	VPMOVSXBW (DX), X0
-	VPSLLW    $0x07, X0, X0
-	VPAND     X12, X0, X0
-	VCVTPH2PS X0, Y0
-	VMULPS    Y14, Y0, Y0
-	VMOVUPS   Y0, (SI)
-	VPMOVSXBW 8(DX), X0
-	VPSLLW    $0x07, X0, X0
-	VPAND     X12, X0, X0
-	VCVTPH2PS X0, Y0
-	VMULPS    Y14, Y0, Y0
-	VMOVUPS   Y0, 32(SI)
-	VPMOVSXBW 16(DX), X0
-	VPSLLW    $0x07, X0, X0
-	VPAND     X12, X0, X0
-	VCVTPH2PS X0, Y0
-	VMULPS    Y14, Y0, Y0
-	VMOVUPS   Y0, 64(SI)
-	VPMOVSXBW 24(DX), X0
-	VPSLLW    $0x07, X0, X0
-	VPAND     X12, X0, X0
-	VCVTPH2PS X0, Y0
-	VMULPS    Y14, Y0, Y0
-	VMOVUPS   Y0, 96(SI)
+	VPOR         (DX), Y15, Y0
+	VPCMPEQB     Y13, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          lanerare
+	VPMOVSXBW    (DX), Y0
+	VPSLLW       $0x07, Y0, Y0
+	VPAND        Y12, Y0, Y0
+	VCVTPH2PS    X0, Y1
+	VMULPS       Y14, Y1, Y1
+	VMOVUPS      Y1, (SI)
+	VEXTRACTI128 $0x01, Y0, X0
+	VCVTPH2PS    X0, Y0
+	VMULPS       Y14, Y0, Y0
+	VMOVUPS      Y0, 32(SI)
+	VPMOVSXBW    16(DX), Y0
+	VPSLLW       $0x07, Y0, Y0
+	VPAND        Y12, Y0, Y0
+	VCVTPH2PS    X0, Y1
+	VMULPS       Y14, Y1, Y1
+	VMOVUPS      Y1, 64(SI)
+	VEXTRACTI128 $0x01, Y0, X0
+	VCVTPH2PS    X0, Y0
+	VMULPS       Y14, Y0, Y0
+	VMOVUPS      Y0, 96(SI)
 
 laneback:
 	SUBQ $-128, SI
@@ -1353,43 +1349,39 @@ fence:
 	RET
 
 lanestream:
-	LEAQ      (DX)(CX*1), AX
-	CALL      ·fetch64AVX2(SB)
-	VPOR      (DX), Y15, Y0
-	VPCMPEQB  Y13, Y0, Y0
-	VPMOVMSKB Y0, AX
-	TESTL     AX, AX
-	JNE       lanerare
-	VPMOVSXBW (DX), X0
-	VPSLLW    $0x07, X0, X0
-	VPAND     X12, X0, X0
-	VCVTPH2PS X0, Y0
-	VMULPS    Y14, Y0, Y0
-	VMOVNTPS  Y0, (SI)
-	VPMOVSXBW 8(DX), X0
-	VPSLLW    $0x07, X0, X0
-	VPAND     X12, X0, X0
-	VCVTPH2PS X0, Y0
-	VMULPS    Y14, Y0, Y0
-	VMOVNTPS  Y0, 32(SI)
-	VPMOVSXBW 16(DX), X0
-	VPSLLW    $0x07, X0, X0
-	VPAND     X12, X0, X0
-	VCVTPH2PS X0, Y0
-	VMULPS    Y14, Y0, Y0
-	VMOVNTPS  Y0, 64(SI)
-	VPMOVSXBW 24(DX), X0
-	VPSLLW    $0x07, X0, X0
-	VPAND     X12, X0, X0
-	VCVTPH2PS X0, Y0
-	VMULPS    Y14, Y0, Y0
-	VMOVNTPS  Y0, 96(SI)
-	SUBQ      $-128, SI
-	ADDQ      $+32, DX
-	SUBQ      $+32, DI
-	CMPQ      DI, $+32
-	JGE       lanestream
-	JMP       lanetail
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch64AVX2(SB)
+	VPOR         (DX), Y15, Y0
+	VPCMPEQB     Y13, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          lanerare
+	VPMOVSXBW    (DX), Y0
+	VPSLLW       $0x07, Y0, Y0
+	VPAND        Y12, Y0, Y0
+	VCVTPH2PS    X0, Y1
+	VMULPS       Y14, Y1, Y1
+	VMOVNTPS     Y1, (SI)
+	VEXTRACTI128 $0x01, Y0, X0
+	VCVTPH2PS    X0, Y0
+	VMULPS       Y14, Y0, Y0
+	VMOVNTPS     Y0, 32(SI)
+	VPMOVSXBW    16(DX), Y0
+	VPSLLW       $0x07, Y0, Y0
+	VPAND        Y12, Y0, Y0
+	VCVTPH2PS    X0, Y1
+	VMULPS       Y14, Y1, Y1
+	VMOVNTPS     Y1, 64(SI)
+	VEXTRACTI128 $0x01, Y0, X0
+	VCVTPH2PS    X0, Y0
+	VMULPS       Y14, Y0, Y0
+	VMOVNTPS     Y0, 96(SI)
+	SUBQ         $-128, SI
+	ADDQ         $+32, DX
+	SUBQ         $+32, DI
+	CMPQ         DI, $+32
+	JGE          lanestream
+	JMP          lanetail
 
 lanerare:
 	JMP rare
@@ -1405,55 +1397,51 @@ lanestage:
 	JMP  laneloop
 
 rare:
-	VPMOVSXBW    (DX), X0
-	VPSLLW       $0x07, X0, X0
-	VPAND        X12, X0, X0
-	VCVTPH2PS    X0, Y0
-	VMULPS       Y14, Y0, Y0
-	VPMOVZXBD    (DX), Y1
-	VBROADCASTSS constantsAVX2<>+44(SB), Y2
-	VPAND        Y2, Y1, Y1
-	VPCMPEQD     Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+64(SB), Y3
-	VBLENDVPS    Y1, Y3, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+60(SB), Y4
-	VPAND        Y4, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMOVUPS      Y1, (SI)
-	VPMOVSXBW    8(DX), X0
-	VPSLLW       $0x07, X0, X0
-	VPAND        X12, X0, X0
+	VPMOVSXBW    (DX), Y0
+	VPSLLW       $0x07, Y0, Y0
+	VPAND        Y12, Y0, Y0
+	VCVTPH2PS    X0, Y1
+	VMULPS       Y14, Y1, Y1
+	VPMOVZXBD    (DX), Y2
+	VBROADCASTSS constantsAVX2<>+44(SB), Y3
+	VPAND        Y3, Y2, Y2
+	VPCMPEQD     Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+64(SB), Y4
+	VBLENDVPS    Y2, Y4, Y1, Y2
+	VBROADCASTSS constantsAVX2<>+60(SB), Y5
+	VPAND        Y5, Y1, Y1
+	VPOR         Y1, Y2, Y2
+	VMOVUPS      Y2, (SI)
+	VEXTRACTI128 $0x01, Y0, X0
 	VCVTPH2PS    X0, Y0
 	VMULPS       Y14, Y0, Y0
 	VPMOVZXBD    8(DX), Y1
-	VPAND        Y2, Y1, Y1
-	VPCMPEQD     Y2, Y1, Y1
-	VBLENDVPS    Y1, Y3, Y0, Y1
-	VPAND        Y4, Y0, Y0
+	VPAND        Y3, Y1, Y1
+	VPCMPEQD     Y3, Y1, Y1
+	VBLENDVPS    Y1, Y4, Y0, Y1
+	VPAND        Y5, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	VMOVUPS      Y1, 32(SI)
-	VPMOVSXBW    16(DX), X0
-	VPSLLW       $0x07, X0, X0
-	VPAND        X12, X0, X0
-	VCVTPH2PS    X0, Y0
-	VMULPS       Y14, Y0, Y0
-	VPMOVZXBD    16(DX), Y1
-	VPAND        Y2, Y1, Y1
-	VPCMPEQD     Y2, Y1, Y1
-	VBLENDVPS    Y1, Y3, Y0, Y1
-	VPAND        Y4, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMOVUPS      Y1, 64(SI)
-	VPMOVSXBW    24(DX), X0
-	VPSLLW       $0x07, X0, X0
-	VPAND        X12, X0, X0
+	VPMOVSXBW    16(DX), Y0
+	VPSLLW       $0x07, Y0, Y0
+	VPAND        Y12, Y0, Y0
+	VCVTPH2PS    X0, Y1
+	VMULPS       Y14, Y1, Y1
+	VPMOVZXBD    16(DX), Y2
+	VPAND        Y3, Y2, Y2
+	VPCMPEQD     Y3, Y2, Y2
+	VBLENDVPS    Y2, Y4, Y1, Y2
+	VPAND        Y5, Y1, Y1
+	VPOR         Y1, Y2, Y2
+	VMOVUPS      Y2, 64(SI)
+	VEXTRACTI128 $0x01, Y0, X0
 	VCVTPH2PS    X0, Y0
 	VMULPS       Y14, Y0, Y0
 	VPMOVZXBD    24(DX), Y1
-	VPAND        Y2, Y1, Y1
-	VPCMPEQD     Y2, Y1, Y1
-	VBLENDVPS    Y1, Y3, Y0, Y1
-	VPAND        Y4, Y0, Y0
+	VPAND        Y3, Y1, Y1
+	VPCMPEQD     Y3, Y1, Y1
+	VBLENDVPS    Y1, Y4, Y0, Y1
+	VPAND        Y5, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	VMOVUPS      Y1, 96(SI)
 	JMP          laneback

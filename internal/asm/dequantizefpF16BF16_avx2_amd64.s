@@ -61,63 +61,59 @@ groupnext:
 	JGT          groupstream
 
 grouploop:
-	VPOR      (DX), Y14, Y0
-	VPCMPEQB  Y12, Y0, Y0
-	VPMOVMSKB Y0, AX
-	TESTL     AX, AX
-	JNE       grouprare
-	VPMOVSXBW (DX), X0
-	VPSLLW    $0x07, X0, X0
-	VPAND     X13, X0, X0
-	VCVTPH2PS X0, Y0
-	VMULPS    Y11, Y0, Y0
-	VPMOVSXBW 8(DX), X1
-	VPSLLW    $0x07, X1, X1
-	VPAND     X13, X1, X1
-	VCVTPH2PS X1, Y1
-	VMULPS    Y11, Y1, Y1
-	CMPL      R8, $+2
-	JNE       half1
-	VPSLLD    $0x0f, Y0, Y2
-	VPSRLD    $0x1f, Y2, Y2
-	VPADDD    Y2, Y0, Y2
-	VPADDD    constantsAVX2<>+32(SB), Y2, Y2
-	VPSRLD    $0x10, Y2, Y2
-	VPSLLD    $0x0f, Y1, Y3
-	VPSRLD    $0x1f, Y3, Y3
-	VPADDD    Y3, Y1, Y3
-	VPADDD    constantsAVX2<>+32(SB), Y3, Y3
-	VPSRLD    $0x10, Y3, Y3
-	VPACKUSDW Y3, Y2, Y2
-	VPERMQ    $0xd8, Y2, Y2
-	VMOVUPS   Y2, (SI)
+	VPOR         (DX), Y14, Y0
+	VPCMPEQB     Y12, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VPMOVSXBW    (DX), Y0
+	VPSLLW       $0x07, Y0, Y0
+	VPAND        Y13, Y0, Y0
+	VCVTPH2PS    X0, Y1
+	VMULPS       Y11, Y1, Y1
+	VEXTRACTI128 $0x01, Y0, X0
+	VCVTPH2PS    X0, Y0
+	VMULPS       Y11, Y0, Y0
+	CMPL         R8, $+2
+	JNE          half1
+	VPSLLD       $0x0f, Y1, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y1, Y2
+	VPADDD       constantsAVX2<>+32(SB), Y2, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y0, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y0, Y3
+	VPADDD       constantsAVX2<>+32(SB), Y3, Y3
+	VPSRLD       $0x10, Y3, Y3
+	VPACKUSDW    Y3, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (SI)
 
 halfdone2:
-	VPMOVSXBW 16(DX), X0
-	VPSLLW    $0x07, X0, X0
-	VPAND     X13, X0, X0
-	VCVTPH2PS X0, Y0
-	VMULPS    Y11, Y0, Y0
-	VPMOVSXBW 24(DX), X1
-	VPSLLW    $0x07, X1, X1
-	VPAND     X13, X1, X1
-	VCVTPH2PS X1, Y1
-	VMULPS    Y11, Y1, Y1
-	CMPL      R8, $+2
-	JNE       half3
-	VPSLLD    $0x0f, Y0, Y2
-	VPSRLD    $0x1f, Y2, Y2
-	VPADDD    Y2, Y0, Y2
-	VPADDD    constantsAVX2<>+32(SB), Y2, Y2
-	VPSRLD    $0x10, Y2, Y2
-	VPSLLD    $0x0f, Y1, Y3
-	VPSRLD    $0x1f, Y3, Y3
-	VPADDD    Y3, Y1, Y3
-	VPADDD    constantsAVX2<>+32(SB), Y3, Y3
-	VPSRLD    $0x10, Y3, Y3
-	VPACKUSDW Y3, Y2, Y2
-	VPERMQ    $0xd8, Y2, Y2
-	VMOVUPS   Y2, 32(SI)
+	VPMOVSXBW    16(DX), Y0
+	VPSLLW       $0x07, Y0, Y0
+	VPAND        Y13, Y0, Y0
+	VCVTPH2PS    X0, Y1
+	VMULPS       Y11, Y1, Y1
+	VEXTRACTI128 $0x01, Y0, X0
+	VCVTPH2PS    X0, Y0
+	VMULPS       Y11, Y0, Y0
+	CMPL         R8, $+2
+	JNE          half3
+	VPSLLD       $0x0f, Y1, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y1, Y2
+	VPADDD       constantsAVX2<>+32(SB), Y2, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y0, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y0, Y3
+	VPADDD       constantsAVX2<>+32(SB), Y3, Y3
+	VPSRLD       $0x10, Y3, Y3
+	VPACKUSDW    Y3, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, 32(SI)
 
 halfdone4:
 groupback:
@@ -147,76 +143,72 @@ groupchosen:
 	LEAQ 396(SP)(R11*4), R15
 
 groupmeet:
-	VPOR      (DX), Y14, Y0
-	VPCMPEQB  Y12, Y0, Y0
-	VPMOVMSKB Y0, AX
-	TESTL     AX, AX
-	JNE       groupmeetrare
-	VMOVUPS   (R15), Y0
-	VMOVUPS   (BX), Y1
-	VPERMPS   Y1, Y0, Y0
-	VMULPS    Y0, Y15, Y0
-	VPMOVSXBW (DX), X2
-	VPSLLW    $0x07, X2, X2
-	VPAND     X13, X2, X2
-	VCVTPH2PS X2, Y2
-	VMULPS    Y0, Y2, Y2
-	VMOVUPS   32(R15), Y0
-	VPERMPS   Y1, Y0, Y0
-	VMULPS    Y0, Y15, Y0
-	VPMOVSXBW 8(DX), X3
-	VPSLLW    $0x07, X3, X3
-	VPAND     X13, X3, X3
-	VCVTPH2PS X3, Y3
-	VMULPS    Y0, Y3, Y3
-	CMPL      R8, $+2
-	JNE       half5
-	VPSLLD    $0x0f, Y2, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y2, Y0
-	VPADDD    constantsAVX2<>+32(SB), Y0, Y0
-	VPSRLD    $0x10, Y0, Y0
-	VPSLLD    $0x0f, Y3, Y4
-	VPSRLD    $0x1f, Y4, Y4
-	VPADDD    Y4, Y3, Y4
-	VPADDD    constantsAVX2<>+32(SB), Y4, Y4
-	VPSRLD    $0x10, Y4, Y4
-	VPACKUSDW Y4, Y0, Y0
-	VPERMQ    $0xd8, Y0, Y0
-	VMOVUPS   Y0, (SI)
+	VPOR         (DX), Y14, Y0
+	VPCMPEQB     Y12, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          groupmeetrare
+	VMOVUPS      (R15), Y0
+	VMOVUPS      (BX), Y1
+	VPERMPS      Y1, Y0, Y0
+	VMULPS       Y0, Y15, Y0
+	VPMOVSXBW    (DX), Y2
+	VPSLLW       $0x07, Y2, Y2
+	VPAND        Y13, Y2, Y2
+	VCVTPH2PS    X2, Y3
+	VMULPS       Y0, Y3, Y3
+	VMOVUPS      32(R15), Y0
+	VPERMPS      Y1, Y0, Y0
+	VMULPS       Y0, Y15, Y0
+	VEXTRACTI128 $0x01, Y2, X2
+	VCVTPH2PS    X2, Y2
+	VMULPS       Y0, Y2, Y2
+	CMPL         R8, $+2
+	JNE          half5
+	VPSLLD       $0x0f, Y3, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y3, Y0
+	VPADDD       constantsAVX2<>+32(SB), Y0, Y0
+	VPSRLD       $0x10, Y0, Y0
+	VPSLLD       $0x0f, Y2, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y2, Y4
+	VPADDD       constantsAVX2<>+32(SB), Y4, Y4
+	VPSRLD       $0x10, Y4, Y4
+	VPACKUSDW    Y4, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVUPS      Y0, (SI)
 
 halfdone6:
-	VMOVUPS   64(R15), Y0
-	VPERMPS   Y1, Y0, Y0
-	VMULPS    Y0, Y15, Y0
-	VPMOVSXBW 16(DX), X2
-	VPSLLW    $0x07, X2, X2
-	VPAND     X13, X2, X2
-	VCVTPH2PS X2, Y2
-	VMULPS    Y0, Y2, Y2
-	VMOVUPS   96(R15), Y0
-	VPERMPS   Y1, Y0, Y1
-	VMULPS    Y1, Y15, Y1
-	VPMOVSXBW 24(DX), X0
-	VPSLLW    $0x07, X0, X0
-	VPAND     X13, X0, X0
-	VCVTPH2PS X0, Y0
-	VMULPS    Y1, Y0, Y0
-	CMPL      R8, $+2
-	JNE       half7
-	VPSLLD    $0x0f, Y2, Y1
-	VPSRLD    $0x1f, Y1, Y1
-	VPADDD    Y1, Y2, Y1
-	VPADDD    constantsAVX2<>+32(SB), Y1, Y1
-	VPSRLD    $0x10, Y1, Y1
-	VPSLLD    $0x0f, Y0, Y3
-	VPSRLD    $0x1f, Y3, Y3
-	VPADDD    Y3, Y0, Y3
-	VPADDD    constantsAVX2<>+32(SB), Y3, Y3
-	VPSRLD    $0x10, Y3, Y3
-	VPACKUSDW Y3, Y1, Y1
-	VPERMQ    $0xd8, Y1, Y1
-	VMOVUPS   Y1, 32(SI)
+	VMOVUPS      64(R15), Y0
+	VPERMPS      Y1, Y0, Y0
+	VMULPS       Y0, Y15, Y0
+	VPMOVSXBW    16(DX), Y2
+	VPSLLW       $0x07, Y2, Y2
+	VPAND        Y13, Y2, Y2
+	VCVTPH2PS    X2, Y3
+	VMULPS       Y0, Y3, Y3
+	VMOVUPS      96(R15), Y0
+	VPERMPS      Y1, Y0, Y1
+	VMULPS       Y1, Y15, Y1
+	VEXTRACTI128 $0x01, Y2, X2
+	VCVTPH2PS    X2, Y2
+	VMULPS       Y1, Y2, Y2
+	CMPL         R8, $+2
+	JNE          half7
+	VPSLLD       $0x0f, Y3, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y3, Y0
+	VPADDD       constantsAVX2<>+32(SB), Y0, Y0
+	VPSRLD       $0x10, Y0, Y0
+	VPSLLD       $0x0f, Y2, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y2, Y1
+	VPADDD       constantsAVX2<>+32(SB), Y1, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVUPS      Y0, 32(SI)
 
 halfdone8:
 	ADDQ    $+64, SI
@@ -282,26 +274,24 @@ short2loop:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VPMOVSXBW    (DX), X0
-	VPSLLW       $0x07, X0, X0
-	VPAND        X13, X0, X0
+	VPMOVSXBW    (DX), Y0
+	VPSLLW       $0x07, Y0, Y0
+	VPAND        Y13, Y0, Y0
+	VCVTPH2PS    X0, Y1
+	VMULPS       Y11, Y1, Y1
+	VEXTRACTI128 $0x01, Y0, X0
 	VCVTPH2PS    X0, Y0
 	VMULPS       Y11, Y0, Y0
-	VPMOVSXBW    8(DX), X1
-	VPSLLW       $0x07, X1, X1
-	VPAND        X13, X1, X1
-	VCVTPH2PS    X1, Y1
-	VMULPS       Y11, Y1, Y1
 	CMPL         R8, $+2
 	JNE          half9
-	VPSLLD       $0x0f, Y0, Y2
+	VPSLLD       $0x0f, Y1, Y2
 	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
+	VPADDD       Y2, Y1, Y2
 	VPADDD       constantsAVX2<>+32(SB), Y2, Y2
 	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y3
+	VPSLLD       $0x0f, Y0, Y3
 	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
+	VPADDD       Y3, Y0, Y3
 	VPADDD       constantsAVX2<>+32(SB), Y3, Y3
 	VPSRLD       $0x10, Y3, Y3
 	VPACKUSDW    Y3, Y2, Y2
@@ -309,31 +299,29 @@ short2loop:
 	VMOVUPS      Y2, (SI)
 
 halfdone10:
-	VPMOVSXBW 16(DX), X0
-	VPSLLW    $0x07, X0, X0
-	VPAND     X13, X0, X0
-	VCVTPH2PS X0, Y0
-	VMULPS    Y10, Y0, Y0
-	VPMOVSXBW 24(DX), X1
-	VPSLLW    $0x07, X1, X1
-	VPAND     X13, X1, X1
-	VCVTPH2PS X1, Y1
-	VMULPS    Y10, Y1, Y1
-	CMPL      R8, $+2
-	JNE       half11
-	VPSLLD    $0x0f, Y0, Y2
-	VPSRLD    $0x1f, Y2, Y2
-	VPADDD    Y2, Y0, Y2
-	VPADDD    constantsAVX2<>+32(SB), Y2, Y2
-	VPSRLD    $0x10, Y2, Y2
-	VPSLLD    $0x0f, Y1, Y3
-	VPSRLD    $0x1f, Y3, Y3
-	VPADDD    Y3, Y1, Y3
-	VPADDD    constantsAVX2<>+32(SB), Y3, Y3
-	VPSRLD    $0x10, Y3, Y3
-	VPACKUSDW Y3, Y2, Y2
-	VPERMQ    $0xd8, Y2, Y2
-	VMOVUPS   Y2, 32(SI)
+	VPMOVSXBW    16(DX), Y0
+	VPSLLW       $0x07, Y0, Y0
+	VPAND        Y13, Y0, Y0
+	VCVTPH2PS    X0, Y1
+	VMULPS       Y10, Y1, Y1
+	VEXTRACTI128 $0x01, Y0, X0
+	VCVTPH2PS    X0, Y0
+	VMULPS       Y10, Y0, Y0
+	CMPL         R8, $+2
+	JNE          half11
+	VPSLLD       $0x0f, Y1, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y1, Y2
+	VPADDD       constantsAVX2<>+32(SB), Y2, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y0, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y0, Y3
+	VPADDD       constantsAVX2<>+32(SB), Y3, Y3
+	VPSRLD       $0x10, Y3, Y3
+	VPACKUSDW    Y3, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, 32(SI)
 
 halfdone12:
 short2back:
@@ -354,71 +342,67 @@ lanerow:
 	JLT  lanestage
 
 laneloop:
-	VPOR      (DX), Y14, Y0
-	VPCMPEQB  Y12, Y0, Y0
-	VPMOVMSKB Y0, AX
-	TESTL     AX, AX
-	JNE       lanerare
-	VMOVUPS   (BX), Y0
-	VMULPS    Y0, Y15, Y0
-	VPMOVSXBW (DX), X1
-	VPSLLW    $0x07, X1, X1
-	VPAND     X13, X1, X1
-	VCVTPH2PS X1, Y1
-	VMULPS    Y0, Y1, Y1
-	VMOVUPS   32(BX), Y0
-	VMULPS    Y0, Y15, Y0
-	VPMOVSXBW 8(DX), X2
-	VPSLLW    $0x07, X2, X2
-	VPAND     X13, X2, X2
-	VCVTPH2PS X2, Y2
-	VMULPS    Y0, Y2, Y2
-	CMPL      R8, $+2
-	JNE       half13
-	VPSLLD    $0x0f, Y1, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y1, Y0
-	VPADDD    constantsAVX2<>+32(SB), Y0, Y0
-	VPSRLD    $0x10, Y0, Y0
-	VPSLLD    $0x0f, Y2, Y3
-	VPSRLD    $0x1f, Y3, Y3
-	VPADDD    Y3, Y2, Y3
-	VPADDD    constantsAVX2<>+32(SB), Y3, Y3
-	VPSRLD    $0x10, Y3, Y3
-	VPACKUSDW Y3, Y0, Y0
-	VPERMQ    $0xd8, Y0, Y0
-	VMOVUPS   Y0, (SI)
+	VPOR         (DX), Y14, Y0
+	VPCMPEQB     Y12, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          lanerare
+	VMOVUPS      (BX), Y0
+	VMULPS       Y0, Y15, Y0
+	VPMOVSXBW    (DX), Y1
+	VPSLLW       $0x07, Y1, Y1
+	VPAND        Y13, Y1, Y1
+	VCVTPH2PS    X1, Y2
+	VMULPS       Y0, Y2, Y2
+	VMOVUPS      32(BX), Y0
+	VMULPS       Y0, Y15, Y0
+	VEXTRACTI128 $0x01, Y1, X1
+	VCVTPH2PS    X1, Y1
+	VMULPS       Y0, Y1, Y1
+	CMPL         R8, $+2
+	JNE          half13
+	VPSLLD       $0x0f, Y2, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y2, Y0
+	VPADDD       constantsAVX2<>+32(SB), Y0, Y0
+	VPSRLD       $0x10, Y0, Y0
+	VPSLLD       $0x0f, Y1, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y1, Y3
+	VPADDD       constantsAVX2<>+32(SB), Y3, Y3
+	VPSRLD       $0x10, Y3, Y3
+	VPACKUSDW    Y3, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVUPS      Y0, (SI)
 
 halfdone14:
-	VMOVUPS   64(BX), Y0
-	VMULPS    Y0, Y15, Y0
-	VPMOVSXBW 16(DX), X1
-	VPSLLW    $0x07, X1, X1
-	VPAND     X13, X1, X1
-	VCVTPH2PS X1, Y1
-	VMULPS    Y0, Y1, Y1
-	VMOVUPS   96(BX), Y0
-	VMULPS    Y0, Y15, Y0
-	VPMOVSXBW 24(DX), X2
-	VPSLLW    $0x07, X2, X2
-	VPAND     X13, X2, X2
-	VCVTPH2PS X2, Y2
-	VMULPS    Y0, Y2, Y2
-	CMPL      R8, $+2
-	JNE       half15
-	VPSLLD    $0x0f, Y1, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y1, Y0
-	VPADDD    constantsAVX2<>+32(SB), Y0, Y0
-	VPSRLD    $0x10, Y0, Y0
-	VPSLLD    $0x0f, Y2, Y3
-	VPSRLD    $0x1f, Y3, Y3
-	VPADDD    Y3, Y2, Y3
-	VPADDD    constantsAVX2<>+32(SB), Y3, Y3
-	VPSRLD    $0x10, Y3, Y3
-	VPACKUSDW Y3, Y0, Y0
-	VPERMQ    $0xd8, Y0, Y0
-	VMOVUPS   Y0, 32(SI)
+	VMOVUPS      64(BX), Y0
+	VMULPS       Y0, Y15, Y0
+	VPMOVSXBW    16(DX), Y1
+	VPSLLW       $0x07, Y1, Y1
+	VPAND        Y13, Y1, Y1
+	VCVTPH2PS    X1, Y2
+	VMULPS       Y0, Y2, Y2
+	VMOVUPS      96(BX), Y0
+	VMULPS       Y0, Y15, Y0
+	VEXTRACTI128 $0x01, Y1, X1
+	VCVTPH2PS    X1, Y1
+	VMULPS       Y0, Y1, Y1
+	CMPL         R8, $+2
+	JNE          half15
+	VPSLLD       $0x0f, Y2, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y2, Y0
+	VPADDD       constantsAVX2<>+32(SB), Y0, Y0
+	VPSRLD       $0x10, Y0, Y0
+	VPSLLD       $0x0f, Y1, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y1, Y3
+	VPADDD       constantsAVX2<>+32(SB), Y3, Y3
+	VPSRLD       $0x10, Y3, Y3
+	VPACKUSDW    Y3, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVUPS      Y0, 32(SI)
 
 halfdone16:
 laneback:
@@ -459,65 +443,61 @@ fence:
 	RET
 
 groupstream:
-	LEAQ      (DX)(CX*1), AX
-	CALL      ·fetch64AVX2(SB)
-	VPOR      (DX), Y14, Y0
-	VPCMPEQB  Y12, Y0, Y0
-	VPMOVMSKB Y0, AX
-	TESTL     AX, AX
-	JNE       grouprare
-	VPMOVSXBW (DX), X0
-	VPSLLW    $0x07, X0, X0
-	VPAND     X13, X0, X0
-	VCVTPH2PS X0, Y0
-	VMULPS    Y11, Y0, Y0
-	VPMOVSXBW 8(DX), X1
-	VPSLLW    $0x07, X1, X1
-	VPAND     X13, X1, X1
-	VCVTPH2PS X1, Y1
-	VMULPS    Y11, Y1, Y1
-	CMPL      R8, $+2
-	JNE       half17
-	VPSLLD    $0x0f, Y0, Y2
-	VPSRLD    $0x1f, Y2, Y2
-	VPADDD    Y2, Y0, Y2
-	VPADDD    constantsAVX2<>+32(SB), Y2, Y2
-	VPSRLD    $0x10, Y2, Y2
-	VPSLLD    $0x0f, Y1, Y3
-	VPSRLD    $0x1f, Y3, Y3
-	VPADDD    Y3, Y1, Y3
-	VPADDD    constantsAVX2<>+32(SB), Y3, Y3
-	VPSRLD    $0x10, Y3, Y3
-	VPACKUSDW Y3, Y2, Y2
-	VPERMQ    $0xd8, Y2, Y2
-	VMOVNTPS  Y2, (SI)
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch64AVX2(SB)
+	VPOR         (DX), Y14, Y0
+	VPCMPEQB     Y12, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VPMOVSXBW    (DX), Y0
+	VPSLLW       $0x07, Y0, Y0
+	VPAND        Y13, Y0, Y0
+	VCVTPH2PS    X0, Y1
+	VMULPS       Y11, Y1, Y1
+	VEXTRACTI128 $0x01, Y0, X0
+	VCVTPH2PS    X0, Y0
+	VMULPS       Y11, Y0, Y0
+	CMPL         R8, $+2
+	JNE          half17
+	VPSLLD       $0x0f, Y1, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y1, Y2
+	VPADDD       constantsAVX2<>+32(SB), Y2, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y0, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y0, Y3
+	VPADDD       constantsAVX2<>+32(SB), Y3, Y3
+	VPSRLD       $0x10, Y3, Y3
+	VPACKUSDW    Y3, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVNTPS     Y2, (SI)
 
 halfdone18:
-	VPMOVSXBW 16(DX), X0
-	VPSLLW    $0x07, X0, X0
-	VPAND     X13, X0, X0
-	VCVTPH2PS X0, Y0
-	VMULPS    Y11, Y0, Y0
-	VPMOVSXBW 24(DX), X1
-	VPSLLW    $0x07, X1, X1
-	VPAND     X13, X1, X1
-	VCVTPH2PS X1, Y1
-	VMULPS    Y11, Y1, Y1
-	CMPL      R8, $+2
-	JNE       half19
-	VPSLLD    $0x0f, Y0, Y2
-	VPSRLD    $0x1f, Y2, Y2
-	VPADDD    Y2, Y0, Y2
-	VPADDD    constantsAVX2<>+32(SB), Y2, Y2
-	VPSRLD    $0x10, Y2, Y2
-	VPSLLD    $0x0f, Y1, Y3
-	VPSRLD    $0x1f, Y3, Y3
-	VPADDD    Y3, Y1, Y3
-	VPADDD    constantsAVX2<>+32(SB), Y3, Y3
-	VPSRLD    $0x10, Y3, Y3
-	VPACKUSDW Y3, Y2, Y2
-	VPERMQ    $0xd8, Y2, Y2
-	VMOVNTPS  Y2, 32(SI)
+	VPMOVSXBW    16(DX), Y0
+	VPSLLW       $0x07, Y0, Y0
+	VPAND        Y13, Y0, Y0
+	VCVTPH2PS    X0, Y1
+	VMULPS       Y11, Y1, Y1
+	VEXTRACTI128 $0x01, Y0, X0
+	VCVTPH2PS    X0, Y0
+	VMULPS       Y11, Y0, Y0
+	CMPL         R8, $+2
+	JNE          half19
+	VPSLLD       $0x0f, Y1, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y1, Y2
+	VPADDD       constantsAVX2<>+32(SB), Y2, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y0, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y0, Y3
+	VPADDD       constantsAVX2<>+32(SB), Y3, Y3
+	VPSRLD       $0x10, Y3, Y3
+	VPACKUSDW    Y3, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVNTPS     Y2, 32(SI)
 
 halfdone20:
 	ADDQ $+64, SI
@@ -528,16 +508,16 @@ halfdone20:
 	JMP  groupwhole
 
 half1:
-	VCVTPS2PH $0x00, Y0, X2
+	VCVTPS2PH $0x00, Y1, X2
 	VMOVUPS   X2, (SI)
-	VCVTPS2PH $0x00, Y1, X3
+	VCVTPS2PH $0x00, Y0, X3
 	VMOVUPS   X3, 16(SI)
 	JMP       halfdone2
 
 half3:
-	VCVTPS2PH $0x00, Y0, X2
+	VCVTPS2PH $0x00, Y1, X2
 	VMOVUPS   X2, 32(SI)
-	VCVTPS2PH $0x00, Y1, X3
+	VCVTPS2PH $0x00, Y0, X3
 	VMOVUPS   X3, 48(SI)
 	JMP       halfdone4
 
@@ -547,17 +527,17 @@ grouprare:
 	JMP  spread
 
 half5:
-	VCVTPS2PH $0x00, Y2, X0
+	VCVTPS2PH $0x00, Y3, X0
 	VMOVUPS   X0, (SI)
-	VCVTPS2PH $0x00, Y3, X4
+	VCVTPS2PH $0x00, Y2, X4
 	VMOVUPS   X4, 16(SI)
 	JMP       halfdone6
 
 half7:
+	VCVTPS2PH $0x00, Y3, X0
+	VMOVUPS   X0, 32(SI)
 	VCVTPS2PH $0x00, Y2, X1
-	VMOVUPS   X1, 32(SI)
-	VCVTPS2PH $0x00, Y0, X3
-	VMOVUPS   X3, 48(SI)
+	VMOVUPS   X1, 48(SI)
 	JMP       halfdone8
 
 groupending:
@@ -614,26 +594,24 @@ short2stream:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VPMOVSXBW    (DX), X0
-	VPSLLW       $0x07, X0, X0
-	VPAND        X13, X0, X0
+	VPMOVSXBW    (DX), Y0
+	VPSLLW       $0x07, Y0, Y0
+	VPAND        Y13, Y0, Y0
+	VCVTPH2PS    X0, Y1
+	VMULPS       Y11, Y1, Y1
+	VEXTRACTI128 $0x01, Y0, X0
 	VCVTPH2PS    X0, Y0
 	VMULPS       Y11, Y0, Y0
-	VPMOVSXBW    8(DX), X1
-	VPSLLW       $0x07, X1, X1
-	VPAND        X13, X1, X1
-	VCVTPH2PS    X1, Y1
-	VMULPS       Y11, Y1, Y1
 	CMPL         R8, $+2
 	JNE          half21
-	VPSLLD       $0x0f, Y0, Y2
+	VPSLLD       $0x0f, Y1, Y2
 	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
+	VPADDD       Y2, Y1, Y2
 	VPADDD       constantsAVX2<>+32(SB), Y2, Y2
 	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y3
+	VPSLLD       $0x0f, Y0, Y3
 	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
+	VPADDD       Y3, Y0, Y3
 	VPADDD       constantsAVX2<>+32(SB), Y3, Y3
 	VPSRLD       $0x10, Y3, Y3
 	VPACKUSDW    Y3, Y2, Y2
@@ -641,31 +619,29 @@ short2stream:
 	VMOVNTPS     Y2, (SI)
 
 halfdone22:
-	VPMOVSXBW 16(DX), X0
-	VPSLLW    $0x07, X0, X0
-	VPAND     X13, X0, X0
-	VCVTPH2PS X0, Y0
-	VMULPS    Y10, Y0, Y0
-	VPMOVSXBW 24(DX), X1
-	VPSLLW    $0x07, X1, X1
-	VPAND     X13, X1, X1
-	VCVTPH2PS X1, Y1
-	VMULPS    Y10, Y1, Y1
-	CMPL      R8, $+2
-	JNE       half23
-	VPSLLD    $0x0f, Y0, Y2
-	VPSRLD    $0x1f, Y2, Y2
-	VPADDD    Y2, Y0, Y2
-	VPADDD    constantsAVX2<>+32(SB), Y2, Y2
-	VPSRLD    $0x10, Y2, Y2
-	VPSLLD    $0x0f, Y1, Y3
-	VPSRLD    $0x1f, Y3, Y3
-	VPADDD    Y3, Y1, Y3
-	VPADDD    constantsAVX2<>+32(SB), Y3, Y3
-	VPSRLD    $0x10, Y3, Y3
-	VPACKUSDW Y3, Y2, Y2
-	VPERMQ    $0xd8, Y2, Y2
-	VMOVNTPS  Y2, 32(SI)
+	VPMOVSXBW    16(DX), Y0
+	VPSLLW       $0x07, Y0, Y0
+	VPAND        Y13, Y0, Y0
+	VCVTPH2PS    X0, Y1
+	VMULPS       Y10, Y1, Y1
+	VEXTRACTI128 $0x01, Y0, X0
+	VCVTPH2PS    X0, Y0
+	VMULPS       Y10, Y0, Y0
+	CMPL         R8, $+2
+	JNE          half23
+	VPSLLD       $0x0f, Y1, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y1, Y2
+	VPADDD       constantsAVX2<>+32(SB), Y2, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y0, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y0, Y3
+	VPADDD       constantsAVX2<>+32(SB), Y3, Y3
+	VPSRLD       $0x10, Y3, Y3
+	VPACKUSDW    Y3, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVNTPS     Y2, 32(SI)
 
 halfdone24:
 	ADDQ $+8, BX
@@ -677,16 +653,16 @@ halfdone24:
 	JMP  few
 
 half9:
-	VCVTPS2PH $0x00, Y0, X2
+	VCVTPS2PH $0x00, Y1, X2
 	VMOVUPS   X2, (SI)
-	VCVTPS2PH $0x00, Y1, X3
+	VCVTPS2PH $0x00, Y0, X3
 	VMOVUPS   X3, 16(SI)
 	JMP       halfdone10
 
 half11:
-	VCVTPS2PH $0x00, Y0, X2
+	VCVTPS2PH $0x00, Y1, X2
 	VMOVUPS   X2, 32(SI)
-	VCVTPS2PH $0x00, Y1, X3
+	VCVTPS2PH $0x00, Y0, X3
 	VMOVUPS   X3, 48(SI)
 	JMP       halfdone12
 
@@ -696,16 +672,16 @@ short2rare:
 	JMP  spread
 
 half13:
-	VCVTPS2PH $0x00, Y1, X0
+	VCVTPS2PH $0x00, Y2, X0
 	VMOVUPS   X0, (SI)
-	VCVTPS2PH $0x00, Y2, X3
+	VCVTPS2PH $0x00, Y1, X3
 	VMOVUPS   X3, 16(SI)
 	JMP       halfdone14
 
 half15:
-	VCVTPS2PH $0x00, Y1, X0
+	VCVTPS2PH $0x00, Y2, X0
 	VMOVUPS   X0, 32(SI)
-	VCVTPS2PH $0x00, Y2, X3
+	VCVTPS2PH $0x00, Y1, X3
 	VMOVUPS   X3, 48(SI)
 	JMP       halfdone16
 
@@ -729,30 +705,30 @@ lanestage:
 	JMP  laneloop
 
 half17:
-	VCVTPS2PH $0x00, Y0, X2
+	VCVTPS2PH $0x00, Y1, X2
 	VMOVNTPS  X2, (SI)
-	VCVTPS2PH $0x00, Y1, X3
+	VCVTPS2PH $0x00, Y0, X3
 	VMOVNTPS  X3, 16(SI)
 	JMP       halfdone18
 
 half19:
-	VCVTPS2PH $0x00, Y0, X2
+	VCVTPS2PH $0x00, Y1, X2
 	VMOVNTPS  X2, 32(SI)
-	VCVTPS2PH $0x00, Y1, X3
+	VCVTPS2PH $0x00, Y0, X3
 	VMOVNTPS  X3, 48(SI)
 	JMP       halfdone20
 
 half21:
-	VCVTPS2PH $0x00, Y0, X2
+	VCVTPS2PH $0x00, Y1, X2
 	VMOVNTPS  X2, (SI)
-	VCVTPS2PH $0x00, Y1, X3
+	VCVTPS2PH $0x00, Y0, X3
 	VMOVNTPS  X3, 16(SI)
 	JMP       halfdone22
 
 half23:
-	VCVTPS2PH $0x00, Y0, X2
+	VCVTPS2PH $0x00, Y1, X2
 	VMOVNTPS  X2, 32(SI)
-	VCVTPS2PH $0x00, Y1, X3
+	VCVTPS2PH $0x00, Y0, X3
 	VMOVNTPS  X3, 48(SI)
 	JMP       halfdone24
 
@@ -766,82 +742,78 @@ spread:
 rare:
 	VMOVUPS      (BX), Y0
 	VMULPS       Y0, Y15, Y0
-	VPMOVSXBW    (DX), X1
-	VPSLLW       $0x07, X1, X1
-	VPAND        X13, X1, X1
-	VCVTPH2PS    X1, Y1
-	VMULPS       Y0, Y1, Y1
+	VPMOVSXBW    (DX), Y1
+	VPSLLW       $0x07, Y1, Y1
+	VPAND        Y13, Y1, Y1
+	VCVTPH2PS    X1, Y2
+	VMULPS       Y0, Y2, Y2
 	VPMOVZXBD    (DX), Y0
-	VBROADCASTSS constantsAVX2<>+64(SB), Y2
-	VPAND        Y2, Y0, Y0
-	VPCMPEQD     Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+68(SB), Y3
-	VBLENDVPS    Y0, Y3, Y1, Y0
-	VMOVUPS      32(BX), Y1
-	VMULPS       Y1, Y15, Y1
-	VPMOVSXBW    8(DX), X4
-	VPSLLW       $0x07, X4, X4
-	VPAND        X13, X4, X4
-	VCVTPH2PS    X4, Y4
-	VMULPS       Y1, Y4, Y4
-	VPMOVZXBD    8(DX), Y1
-	VPAND        Y2, Y1, Y1
-	VPCMPEQD     Y2, Y1, Y1
-	VBLENDVPS    Y1, Y3, Y4, Y1
+	VBROADCASTSS constantsAVX2<>+64(SB), Y3
+	VPAND        Y3, Y0, Y0
+	VPCMPEQD     Y3, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+68(SB), Y4
+	VBLENDVPS    Y0, Y4, Y2, Y0
+	VMOVUPS      32(BX), Y2
+	VMULPS       Y2, Y15, Y2
+	VEXTRACTI128 $0x01, Y1, X1
+	VCVTPH2PS    X1, Y1
+	VMULPS       Y2, Y1, Y1
+	VPMOVZXBD    8(DX), Y2
+	VPAND        Y3, Y2, Y2
+	VPCMPEQD     Y3, Y2, Y2
+	VBLENDVPS    Y2, Y4, Y1, Y2
 	CMPL         R8, $+2
 	JNE          half25
-	VPSLLD       $0x0f, Y0, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y0, Y4
-	VPADDD       constantsAVX2<>+32(SB), Y4, Y4
-	VPSRLD       $0x10, Y4, Y4
-	VPSLLD       $0x0f, Y1, Y5
+	VPSLLD       $0x0f, Y0, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y0, Y1
+	VPADDD       constantsAVX2<>+32(SB), Y1, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPSLLD       $0x0f, Y2, Y5
 	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y1, Y5
+	VPADDD       Y5, Y2, Y5
 	VPADDD       constantsAVX2<>+32(SB), Y5, Y5
 	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, (SI)
+	VPACKUSDW    Y5, Y1, Y1
+	VPERMQ       $0xd8, Y1, Y1
+	VMOVUPS      Y1, (SI)
 
 halfdone26:
-	VMOVUPS   64(BX), Y0
-	VMULPS    Y0, Y15, Y0
-	VPMOVSXBW 16(DX), X1
-	VPSLLW    $0x07, X1, X1
-	VPAND     X13, X1, X1
-	VCVTPH2PS X1, Y1
-	VMULPS    Y0, Y1, Y1
-	VPMOVZXBD 16(DX), Y0
-	VPAND     Y2, Y0, Y0
-	VPCMPEQD  Y2, Y0, Y0
-	VBLENDVPS Y0, Y3, Y1, Y0
-	VMOVUPS   96(BX), Y1
-	VMULPS    Y1, Y15, Y1
-	VPMOVSXBW 24(DX), X4
-	VPSLLW    $0x07, X4, X4
-	VPAND     X13, X4, X4
-	VCVTPH2PS X4, Y4
-	VMULPS    Y1, Y4, Y4
-	VPMOVZXBD 24(DX), Y1
-	VPAND     Y2, Y1, Y1
-	VPCMPEQD  Y2, Y1, Y1
-	VBLENDVPS Y1, Y3, Y4, Y1
-	CMPL      R8, $+2
-	JNE       half27
-	VPSLLD    $0x0f, Y0, Y2
-	VPSRLD    $0x1f, Y2, Y2
-	VPADDD    Y2, Y0, Y2
-	VPADDD    constantsAVX2<>+32(SB), Y2, Y2
-	VPSRLD    $0x10, Y2, Y2
-	VPSLLD    $0x0f, Y1, Y3
-	VPSRLD    $0x1f, Y3, Y3
-	VPADDD    Y3, Y1, Y3
-	VPADDD    constantsAVX2<>+32(SB), Y3, Y3
-	VPSRLD    $0x10, Y3, Y3
-	VPACKUSDW Y3, Y2, Y2
-	VPERMQ    $0xd8, Y2, Y2
-	VMOVUPS   Y2, 32(SI)
+	VMOVUPS      64(BX), Y0
+	VMULPS       Y0, Y15, Y0
+	VPMOVSXBW    16(DX), Y1
+	VPSLLW       $0x07, Y1, Y1
+	VPAND        Y13, Y1, Y1
+	VCVTPH2PS    X1, Y2
+	VMULPS       Y0, Y2, Y2
+	VPMOVZXBD    16(DX), Y0
+	VPAND        Y3, Y0, Y0
+	VPCMPEQD     Y3, Y0, Y0
+	VBLENDVPS    Y0, Y4, Y2, Y0
+	VMOVUPS      96(BX), Y2
+	VMULPS       Y2, Y15, Y2
+	VEXTRACTI128 $0x01, Y1, X1
+	VCVTPH2PS    X1, Y1
+	VMULPS       Y2, Y1, Y1
+	VPMOVZXBD    24(DX), Y2
+	VPAND        Y3, Y2, Y2
+	VPCMPEQD     Y3, Y2, Y2
+	VBLENDVPS    Y2, Y4, Y1, Y2
+	CMPL         R8, $+2
+	JNE          half27
+	VPSLLD       $0x0f, Y0, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y0, Y1
+	VPADDD       constantsAVX2<>+32(SB), Y1, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPSLLD       $0x0f, Y2, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y2, Y3
+	VPADDD       constantsAVX2<>+32(SB), Y3, Y3
+	VPSRLD       $0x10, Y3, Y3
+	VPACKUSDW    Y3, Y1, Y1
+	VPERMQ       $0xd8, Y1, Y1
+	VMOVUPS      Y1, 32(SI)
 
 halfdone28:
 	CMPQ         256(SP), $+3
@@ -854,16 +826,16 @@ halfdone28:
 	JMP          groupback
 
 half25:
-	VCVTPS2PH $0x00, Y0, X4
-	VMOVUPS   X4, (SI)
-	VCVTPS2PH $0x00, Y1, X5
+	VCVTPS2PH $0x00, Y0, X1
+	VMOVUPS   X1, (SI)
+	VCVTPS2PH $0x00, Y2, X5
 	VMOVUPS   X5, 16(SI)
 	JMP       halfdone26
 
 half27:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVUPS   X2, 32(SI)
-	VCVTPS2PH $0x00, Y1, X3
+	VCVTPS2PH $0x00, Y0, X1
+	VMOVUPS   X1, 32(SI)
+	VCVTPS2PH $0x00, Y2, X3
 	VMOVUPS   X3, 48(SI)
 	JMP       halfdone28
 

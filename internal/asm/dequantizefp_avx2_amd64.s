@@ -10,7 +10,7 @@ TEXT ·DequantizeFpE4M3AVX2(SB), $1120-56
 	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
 	// per call: Y15 times, Y14 0x80808080, Y13 0xbfffbfff, Y12 0xffffffff
 	// per group: Y0 scale, Y11 Mul
-	// vector registers in use at once: 8
+	// vector registers in use at once: 9
 	MOVQ         y+0(FP), SI
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
@@ -60,35 +60,31 @@ groupnext:
 	JGT          groupstream
 
 grouploop:
-	VPOR      (DX), Y14, Y0
-	VPCMPEQB  Y12, Y0, Y0
-	VPMOVMSKB Y0, AX
-	TESTL     AX, AX
-	JNE       grouprare
-	VPMOVSXBW (DX), X0
-	VPSLLW    $0x07, X0, X0
-	VPAND     X13, X0, X0
-	VCVTPH2PS X0, Y0
-	VMULPS    Y11, Y0, Y0
-	VMOVUPS   Y0, (SI)
-	VPMOVSXBW 8(DX), X0
-	VPSLLW    $0x07, X0, X0
-	VPAND     X13, X0, X0
-	VCVTPH2PS X0, Y0
-	VMULPS    Y11, Y0, Y0
-	VMOVUPS   Y0, 32(SI)
-	VPMOVSXBW 16(DX), X0
-	VPSLLW    $0x07, X0, X0
-	VPAND     X13, X0, X0
-	VCVTPH2PS X0, Y0
-	VMULPS    Y11, Y0, Y0
-	VMOVUPS   Y0, 64(SI)
-	VPMOVSXBW 24(DX), X0
-	VPSLLW    $0x07, X0, X0
-	VPAND     X13, X0, X0
-	VCVTPH2PS X0, Y0
-	VMULPS    Y11, Y0, Y0
-	VMOVUPS   Y0, 96(SI)
+	VPOR         (DX), Y14, Y0
+	VPCMPEQB     Y12, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VPMOVSXBW    (DX), Y0
+	VPSLLW       $0x07, Y0, Y0
+	VPAND        Y13, Y0, Y0
+	VCVTPH2PS    X0, Y1
+	VMULPS       Y11, Y1, Y1
+	VMOVUPS      Y1, (SI)
+	VEXTRACTI128 $0x01, Y0, X0
+	VCVTPH2PS    X0, Y0
+	VMULPS       Y11, Y0, Y0
+	VMOVUPS      Y0, 32(SI)
+	VPMOVSXBW    16(DX), Y0
+	VPSLLW       $0x07, Y0, Y0
+	VPAND        Y13, Y0, Y0
+	VCVTPH2PS    X0, Y1
+	VMULPS       Y11, Y1, Y1
+	VMOVUPS      Y1, 64(SI)
+	VEXTRACTI128 $0x01, Y0, X0
+	VCVTPH2PS    X0, Y0
+	VMULPS       Y11, Y0, Y0
+	VMOVUPS      Y0, 96(SI)
 
 groupback:
 	SUBQ $-128, SI
@@ -117,63 +113,59 @@ groupchosen:
 	LEAQ 460(SP)(R11*4), R15
 
 groupmeet:
-	VPOR      (DX), Y14, Y0
-	VPCMPEQB  Y12, Y0, Y0
-	VPMOVMSKB Y0, AX
-	TESTL     AX, AX
-	JNE       groupmeetrare
-	VMOVUPS   (R15), Y0
-	VMOVUPS   (BX), Y1
-	VPERMPS   Y1, Y0, Y0
-	VMULPS    Y0, Y15, Y0
-	VPMOVSXBW (DX), X2
-	VPSLLW    $0x07, X2, X2
-	VPAND     X13, X2, X2
-	VCVTPH2PS X2, Y2
-	VMULPS    Y0, Y2, Y2
-	VMOVUPS   Y2, (SI)
-	VMOVUPS   32(R15), Y0
-	VPERMPS   Y1, Y0, Y0
-	VMULPS    Y0, Y15, Y0
-	VPMOVSXBW 8(DX), X2
-	VPSLLW    $0x07, X2, X2
-	VPAND     X13, X2, X2
-	VCVTPH2PS X2, Y2
-	VMULPS    Y0, Y2, Y2
-	VMOVUPS   Y2, 32(SI)
-	VMOVUPS   64(R15), Y0
-	VPERMPS   Y1, Y0, Y0
-	VMULPS    Y0, Y15, Y0
-	VPMOVSXBW 16(DX), X2
-	VPSLLW    $0x07, X2, X2
-	VPAND     X13, X2, X2
-	VCVTPH2PS X2, Y2
-	VMULPS    Y0, Y2, Y2
-	VMOVUPS   Y2, 64(SI)
-	VMOVUPS   96(R15), Y0
-	VPERMPS   Y1, Y0, Y1
-	VMULPS    Y1, Y15, Y1
-	VPMOVSXBW 24(DX), X0
-	VPSLLW    $0x07, X0, X0
-	VPAND     X13, X0, X0
-	VCVTPH2PS X0, Y0
-	VMULPS    Y1, Y0, Y0
-	VMOVUPS   Y0, 96(SI)
-	SUBQ      $-128, SI
-	ADDQ      $+32, DX
-	ADDQ      632(SP), R15
-	MOVQ      R15, R13
-	SUBQ      640(SP), R13
-	XORL      AX, AX
-	CMPQ      648(SP), R15
-	CMOVQCS   R13, R15
-	ADCQ      624(SP), AX
-	LEAQ      (BX)(AX*4), BX
-	SUBQ      $+32, DI
-	CMPQ      DI, 664(SP)
-	JLT       groupmet
-	CMPQ      R15, 656(SP)
-	JGT       groupmeet
+	VPOR         (DX), Y14, Y0
+	VPCMPEQB     Y12, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          groupmeetrare
+	VMOVUPS      (R15), Y0
+	VMOVUPS      (BX), Y1
+	VPERMPS      Y1, Y0, Y0
+	VMULPS       Y0, Y15, Y0
+	VPMOVSXBW    (DX), Y2
+	VPSLLW       $0x07, Y2, Y2
+	VPAND        Y13, Y2, Y2
+	VCVTPH2PS    X2, Y3
+	VMULPS       Y0, Y3, Y3
+	VMOVUPS      Y3, (SI)
+	VMOVUPS      32(R15), Y0
+	VPERMPS      Y1, Y0, Y0
+	VMULPS       Y0, Y15, Y0
+	VEXTRACTI128 $0x01, Y2, X2
+	VCVTPH2PS    X2, Y2
+	VMULPS       Y0, Y2, Y2
+	VMOVUPS      Y2, 32(SI)
+	VMOVUPS      64(R15), Y0
+	VPERMPS      Y1, Y0, Y0
+	VMULPS       Y0, Y15, Y0
+	VPMOVSXBW    16(DX), Y2
+	VPSLLW       $0x07, Y2, Y2
+	VPAND        Y13, Y2, Y2
+	VCVTPH2PS    X2, Y3
+	VMULPS       Y0, Y3, Y3
+	VMOVUPS      Y3, 64(SI)
+	VMOVUPS      96(R15), Y0
+	VPERMPS      Y1, Y0, Y1
+	VMULPS       Y1, Y15, Y1
+	VEXTRACTI128 $0x01, Y2, X2
+	VCVTPH2PS    X2, Y2
+	VMULPS       Y1, Y2, Y2
+	VMOVUPS      Y2, 96(SI)
+	SUBQ         $-128, SI
+	ADDQ         $+32, DX
+	ADDQ         632(SP), R15
+	MOVQ         R15, R13
+	SUBQ         640(SP), R13
+	XORL         AX, AX
+	CMPQ         648(SP), R15
+	CMOVQCS      R13, R15
+	ADCQ         624(SP), AX
+	LEAQ         (BX)(AX*4), BX
+	SUBQ         $+32, DI
+	CMPQ         DI, 664(SP)
+	JLT          groupmet
+	CMPQ         R15, 656(SP)
+	JGT          groupmeet
 
 groupmet:
 	LEAQ 460(SP), R11
@@ -222,27 +214,23 @@ short2loop:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VPMOVSXBW    (DX), X0
-	VPSLLW       $0x07, X0, X0
-	VPAND        X13, X0, X0
-	VCVTPH2PS    X0, Y0
-	VMULPS       Y11, Y0, Y0
-	VMOVUPS      Y0, (SI)
-	VPMOVSXBW    8(DX), X0
-	VPSLLW       $0x07, X0, X0
-	VPAND        X13, X0, X0
+	VPMOVSXBW    (DX), Y0
+	VPSLLW       $0x07, Y0, Y0
+	VPAND        Y13, Y0, Y0
+	VCVTPH2PS    X0, Y1
+	VMULPS       Y11, Y1, Y1
+	VMOVUPS      Y1, (SI)
+	VEXTRACTI128 $0x01, Y0, X0
 	VCVTPH2PS    X0, Y0
 	VMULPS       Y11, Y0, Y0
 	VMOVUPS      Y0, 32(SI)
-	VPMOVSXBW    16(DX), X0
-	VPSLLW       $0x07, X0, X0
-	VPAND        X13, X0, X0
-	VCVTPH2PS    X0, Y0
-	VMULPS       Y10, Y0, Y0
-	VMOVUPS      Y0, 64(SI)
-	VPMOVSXBW    24(DX), X0
-	VPSLLW       $0x07, X0, X0
-	VPAND        X13, X0, X0
+	VPMOVSXBW    16(DX), Y0
+	VPSLLW       $0x07, Y0, Y0
+	VPAND        Y13, Y0, Y0
+	VCVTPH2PS    X0, Y1
+	VMULPS       Y10, Y1, Y1
+	VMOVUPS      Y1, 64(SI)
+	VEXTRACTI128 $0x01, Y0, X0
 	VCVTPH2PS    X0, Y0
 	VMULPS       Y10, Y0, Y0
 	VMOVUPS      Y0, 96(SI)
@@ -265,43 +253,39 @@ lanerow:
 	JLT  lanestage
 
 laneloop:
-	VPOR      (DX), Y14, Y0
-	VPCMPEQB  Y12, Y0, Y0
-	VPMOVMSKB Y0, AX
-	TESTL     AX, AX
-	JNE       lanerare
-	VMOVUPS   (BX), Y0
-	VMULPS    Y0, Y15, Y0
-	VPMOVSXBW (DX), X1
-	VPSLLW    $0x07, X1, X1
-	VPAND     X13, X1, X1
-	VCVTPH2PS X1, Y1
-	VMULPS    Y0, Y1, Y1
-	VMOVUPS   Y1, (SI)
-	VMOVUPS   32(BX), Y0
-	VMULPS    Y0, Y15, Y0
-	VPMOVSXBW 8(DX), X1
-	VPSLLW    $0x07, X1, X1
-	VPAND     X13, X1, X1
-	VCVTPH2PS X1, Y1
-	VMULPS    Y0, Y1, Y1
-	VMOVUPS   Y1, 32(SI)
-	VMOVUPS   64(BX), Y0
-	VMULPS    Y0, Y15, Y0
-	VPMOVSXBW 16(DX), X1
-	VPSLLW    $0x07, X1, X1
-	VPAND     X13, X1, X1
-	VCVTPH2PS X1, Y1
-	VMULPS    Y0, Y1, Y1
-	VMOVUPS   Y1, 64(SI)
-	VMOVUPS   96(BX), Y0
-	VMULPS    Y0, Y15, Y0
-	VPMOVSXBW 24(DX), X1
-	VPSLLW    $0x07, X1, X1
-	VPAND     X13, X1, X1
-	VCVTPH2PS X1, Y1
-	VMULPS    Y0, Y1, Y1
-	VMOVUPS   Y1, 96(SI)
+	VPOR         (DX), Y14, Y0
+	VPCMPEQB     Y12, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          lanerare
+	VMOVUPS      (BX), Y0
+	VMULPS       Y0, Y15, Y0
+	VPMOVSXBW    (DX), Y1
+	VPSLLW       $0x07, Y1, Y1
+	VPAND        Y13, Y1, Y1
+	VCVTPH2PS    X1, Y2
+	VMULPS       Y0, Y2, Y2
+	VMOVUPS      Y2, (SI)
+	VMOVUPS      32(BX), Y0
+	VMULPS       Y0, Y15, Y0
+	VEXTRACTI128 $0x01, Y1, X1
+	VCVTPH2PS    X1, Y1
+	VMULPS       Y0, Y1, Y1
+	VMOVUPS      Y1, 32(SI)
+	VMOVUPS      64(BX), Y0
+	VMULPS       Y0, Y15, Y0
+	VPMOVSXBW    16(DX), Y1
+	VPSLLW       $0x07, Y1, Y1
+	VPAND        Y13, Y1, Y1
+	VCVTPH2PS    X1, Y2
+	VMULPS       Y0, Y2, Y2
+	VMOVUPS      Y2, 64(SI)
+	VMOVUPS      96(BX), Y0
+	VMULPS       Y0, Y15, Y0
+	VEXTRACTI128 $0x01, Y1, X1
+	VCVTPH2PS    X1, Y1
+	VMULPS       Y0, Y1, Y1
+	VMOVUPS      Y1, 96(SI)
 
 laneback:
 	SUBQ  $-128, SI
@@ -341,43 +325,39 @@ fence:
 	RET
 
 groupstream:
-	LEAQ      (DX)(CX*1), AX
-	CALL      ·fetch64AVX2(SB)
-	VPOR      (DX), Y14, Y0
-	VPCMPEQB  Y12, Y0, Y0
-	VPMOVMSKB Y0, AX
-	TESTL     AX, AX
-	JNE       grouprare
-	VPMOVSXBW (DX), X0
-	VPSLLW    $0x07, X0, X0
-	VPAND     X13, X0, X0
-	VCVTPH2PS X0, Y0
-	VMULPS    Y11, Y0, Y0
-	VMOVNTPS  Y0, (SI)
-	VPMOVSXBW 8(DX), X0
-	VPSLLW    $0x07, X0, X0
-	VPAND     X13, X0, X0
-	VCVTPH2PS X0, Y0
-	VMULPS    Y11, Y0, Y0
-	VMOVNTPS  Y0, 32(SI)
-	VPMOVSXBW 16(DX), X0
-	VPSLLW    $0x07, X0, X0
-	VPAND     X13, X0, X0
-	VCVTPH2PS X0, Y0
-	VMULPS    Y11, Y0, Y0
-	VMOVNTPS  Y0, 64(SI)
-	VPMOVSXBW 24(DX), X0
-	VPSLLW    $0x07, X0, X0
-	VPAND     X13, X0, X0
-	VCVTPH2PS X0, Y0
-	VMULPS    Y11, Y0, Y0
-	VMOVNTPS  Y0, 96(SI)
-	SUBQ      $-128, SI
-	ADDQ      $+32, DX
-	SUBQ      $+32, R11
-	CMPQ      R11, $+32
-	JGE       groupstream
-	JMP       groupwhole
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch64AVX2(SB)
+	VPOR         (DX), Y14, Y0
+	VPCMPEQB     Y12, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VPMOVSXBW    (DX), Y0
+	VPSLLW       $0x07, Y0, Y0
+	VPAND        Y13, Y0, Y0
+	VCVTPH2PS    X0, Y1
+	VMULPS       Y11, Y1, Y1
+	VMOVNTPS     Y1, (SI)
+	VEXTRACTI128 $0x01, Y0, X0
+	VCVTPH2PS    X0, Y0
+	VMULPS       Y11, Y0, Y0
+	VMOVNTPS     Y0, 32(SI)
+	VPMOVSXBW    16(DX), Y0
+	VPSLLW       $0x07, Y0, Y0
+	VPAND        Y13, Y0, Y0
+	VCVTPH2PS    X0, Y1
+	VMULPS       Y11, Y1, Y1
+	VMOVNTPS     Y1, 64(SI)
+	VEXTRACTI128 $0x01, Y0, X0
+	VCVTPH2PS    X0, Y0
+	VMULPS       Y11, Y0, Y0
+	VMOVNTPS     Y0, 96(SI)
+	SUBQ         $-128, SI
+	ADDQ         $+32, DX
+	SUBQ         $+32, R11
+	CMPQ         R11, $+32
+	JGE          groupstream
+	JMP          groupwhole
 
 grouprare:
 	MOVQ $+1, 320(SP)
@@ -438,27 +418,23 @@ short2stream:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VPMOVSXBW    (DX), X0
-	VPSLLW       $0x07, X0, X0
-	VPAND        X13, X0, X0
-	VCVTPH2PS    X0, Y0
-	VMULPS       Y11, Y0, Y0
-	VMOVNTPS     Y0, (SI)
-	VPMOVSXBW    8(DX), X0
-	VPSLLW       $0x07, X0, X0
-	VPAND        X13, X0, X0
+	VPMOVSXBW    (DX), Y0
+	VPSLLW       $0x07, Y0, Y0
+	VPAND        Y13, Y0, Y0
+	VCVTPH2PS    X0, Y1
+	VMULPS       Y11, Y1, Y1
+	VMOVNTPS     Y1, (SI)
+	VEXTRACTI128 $0x01, Y0, X0
 	VCVTPH2PS    X0, Y0
 	VMULPS       Y11, Y0, Y0
 	VMOVNTPS     Y0, 32(SI)
-	VPMOVSXBW    16(DX), X0
-	VPSLLW       $0x07, X0, X0
-	VPAND        X13, X0, X0
-	VCVTPH2PS    X0, Y0
-	VMULPS       Y10, Y0, Y0
-	VMOVNTPS     Y0, 64(SI)
-	VPMOVSXBW    24(DX), X0
-	VPSLLW       $0x07, X0, X0
-	VPAND        X13, X0, X0
+	VPMOVSXBW    16(DX), Y0
+	VPSLLW       $0x07, Y0, Y0
+	VPAND        Y13, Y0, Y0
+	VCVTPH2PS    X0, Y1
+	VMULPS       Y10, Y1, Y1
+	VMOVNTPS     Y1, 64(SI)
+	VEXTRACTI128 $0x01, Y0, X0
 	VCVTPH2PS    X0, Y0
 	VMULPS       Y10, Y0, Y0
 	VMOVNTPS     Y0, 96(SI)
@@ -504,53 +480,49 @@ spread:
 rare:
 	VMOVUPS      (BX), Y0
 	VMULPS       Y0, Y15, Y0
-	VPMOVSXBW    (DX), X1
-	VPSLLW       $0x07, X1, X1
-	VPAND        X13, X1, X1
-	VCVTPH2PS    X1, Y1
-	VMULPS       Y0, Y1, Y1
+	VPMOVSXBW    (DX), Y1
+	VPSLLW       $0x07, Y1, Y1
+	VPAND        Y13, Y1, Y1
+	VCVTPH2PS    X1, Y2
+	VMULPS       Y0, Y2, Y2
 	VPMOVZXBD    (DX), Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y2
-	VPAND        Y2, Y0, Y0
-	VPCMPEQD     Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VBLENDVPS    Y0, Y3, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y3
+	VPAND        Y3, Y0, Y0
+	VPCMPEQD     Y3, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VBLENDVPS    Y0, Y4, Y2, Y0
 	VMOVUPS      Y0, (SI)
 	VMOVUPS      32(BX), Y0
 	VMULPS       Y0, Y15, Y0
-	VPMOVSXBW    8(DX), X1
-	VPSLLW       $0x07, X1, X1
-	VPAND        X13, X1, X1
+	VEXTRACTI128 $0x01, Y1, X1
 	VCVTPH2PS    X1, Y1
 	VMULPS       Y0, Y1, Y1
 	VPMOVZXBD    8(DX), Y0
-	VPAND        Y2, Y0, Y0
-	VPCMPEQD     Y2, Y0, Y0
-	VBLENDVPS    Y0, Y3, Y1, Y0
+	VPAND        Y3, Y0, Y0
+	VPCMPEQD     Y3, Y0, Y0
+	VBLENDVPS    Y0, Y4, Y1, Y0
 	VMOVUPS      Y0, 32(SI)
 	VMOVUPS      64(BX), Y0
 	VMULPS       Y0, Y15, Y0
-	VPMOVSXBW    16(DX), X1
-	VPSLLW       $0x07, X1, X1
-	VPAND        X13, X1, X1
-	VCVTPH2PS    X1, Y1
-	VMULPS       Y0, Y1, Y1
+	VPMOVSXBW    16(DX), Y1
+	VPSLLW       $0x07, Y1, Y1
+	VPAND        Y13, Y1, Y1
+	VCVTPH2PS    X1, Y2
+	VMULPS       Y0, Y2, Y2
 	VPMOVZXBD    16(DX), Y0
-	VPAND        Y2, Y0, Y0
-	VPCMPEQD     Y2, Y0, Y0
-	VBLENDVPS    Y0, Y3, Y1, Y0
+	VPAND        Y3, Y0, Y0
+	VPCMPEQD     Y3, Y0, Y0
+	VBLENDVPS    Y0, Y4, Y2, Y0
 	VMOVUPS      Y0, 64(SI)
 	VMOVUPS      96(BX), Y0
 	VMULPS       Y0, Y15, Y0
-	VPMOVSXBW    24(DX), X1
-	VPSLLW       $0x07, X1, X1
-	VPAND        X13, X1, X1
+	VEXTRACTI128 $0x01, Y1, X1
 	VCVTPH2PS    X1, Y1
 	VMULPS       Y0, Y1, Y1
 	VPMOVZXBD    24(DX), Y0
-	VPAND        Y2, Y0, Y0
-	VPCMPEQD     Y2, Y0, Y0
-	VBLENDVPS    Y0, Y3, Y1, Y0
+	VPAND        Y3, Y0, Y0
+	VPCMPEQD     Y3, Y0, Y0
+	VBLENDVPS    Y0, Y4, Y1, Y0
 	VMOVUPS      Y0, 96(SI)
 	CMPQ         320(SP), $+3
 	JEQ          laneback

@@ -1646,6 +1646,35 @@ func ValueCodes(isa ISA, blocks *uint8, x *float32, factors *float32, n int) {
 	panic("asm: no such implementation of ValueCodes")
 }
 
+// QuantizeSixes sets q to the codes of six bits of x*factor, clipped and rounded to the format, which words describe as they do a
+// Float8. It stops where a product is NaN.
+func QuantizeSixes(isa ISA, q *uint8, x *float32, factor *float32, least int32, ruler float32, weights int32, top int32, groups *int) {
+	switch int(isa) << 16 {
+	case int(AVX2) << 16:
+		QuantizeSixesAVX2(q, x, factor, least, ruler, weights, top, groups)
+		return
+	case int(AVX512) << 16, int(AVX512VBMI) << 16:
+		QuantizeSixesAVX512(q, x, factor, least, ruler, weights, top, groups)
+		return
+	}
+	panic("asm: no such implementation of QuantizeSixes")
+}
+
+// DequantizeSixes sets y = q*(scale*times), the product finite. The format is given by two words for 16 bits, each twice: down is a power
+// of two, 1<<16 less by as many places as its exponent has bits less than 5, and keep the bits of a float16 that a code has when it is as far
+// below the sign. Times has for a factor what is missing then.
+func DequantizeSixes(isa ISA, y *float32, q *uint8, scale *float32, down int32, keep int32, times float32, groups int, ahead int) {
+	switch int(isa) << 16 {
+	case int(AVX2) << 16:
+		DequantizeSixesAVX2(y, q, scale, down, keep, times, groups, ahead)
+		return
+	case int(AVX512) << 16, int(AVX512VBMI) << 16:
+		DequantizeSixesAVX512(y, q, scale, down, keep, times, groups, ahead)
+		return
+	}
+	panic("asm: no such implementation of DequantizeSixes")
+}
+
 // FakeQuantizeProduct sets y = clip(round(x*recip))*scale, clipping to least..most,
 // and mask, of the kind that a word says, to whether it did not clip.
 // The elements that are not clipped are low to high, both given in each half of a word. Where x has an infinity or a
@@ -1725,28 +1754,6 @@ func ProductTies(isa ISA, elemKind Elem, same *uint8, tie *float32, scale float3
 		return
 	}
 	panic("asm: no such implementation of ProductTies")
-}
-
-// QuantizeSixes sets q to the codes of six bits of x*factor, clipped and rounded to the format, which words describe as they do a
-// Float8; that of NaN is 0.
-func QuantizeSixes(isa ISA, q *uint8, x *float32, factor *float32, least int32, ruler float32, weights int32, top int32, groups int) {
-	switch int(isa) << 16 {
-	case int(AVX512) << 16, int(AVX512VBMI) << 16:
-		QuantizeSixesAVX512(q, x, factor, least, ruler, weights, top, groups)
-		return
-	}
-	panic("asm: no such implementation of QuantizeSixes")
-}
-
-// DequantizeSixes sets y = q*(scale*times), the product finite. The format is given by two words for 16 bits, each twice: down is 5 less its exponent's
-// bits, and keep the bits of a float16 that a code has when it is as far below the sign. Times has for a factor what is missing then.
-func DequantizeSixes(isa ISA, y *float32, q *uint8, scale *float32, down int32, keep int32, times float32, groups int, ahead int) {
-	switch int(isa) << 16 {
-	case int(AVX512) << 16, int(AVX512VBMI) << 16:
-		DequantizeSixesAVX512(y, q, scale, down, keep, times, groups, ahead)
-		return
-	}
-	panic("asm: no such implementation of DequantizeSixes")
 }
 
 // DequantizeNibbles sets y = q*scale.

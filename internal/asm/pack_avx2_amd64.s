@@ -341,8 +341,8 @@ lanestage:
 // Requires: AVX, AVX2
 TEXT ·PackSixesAVX2(SB), NOSPLIT, $0-32
 	// pointers: SI y, DX x, DI elements left
-	// per call: Y15 low, Y14 high, Y13 table, Y12 0x40014001, Y11 0x10000001, Y10 table
-	// vector registers in use at once: 8
+	// per call: Y15 low, Y14 high, Y13 table, Y12 0x40014001, Y11 0x10000001
+	// vector registers in use at once: 7
 	MOVQ         y+0(FP), SI
 	MOVQ         x+8(FP), DX
 	VBROADCASTSS low+16(FP), Y15
@@ -350,7 +350,6 @@ TEXT ·PackSixesAVX2(SB), NOSPLIT, $0-32
 	VMOVUPS      constantsAVX2<>+52(SB), Y13
 	VBROADCASTSS constantsAVX2<>+84(SB), Y12
 	VBROADCASTSS constantsAVX2<>+88(SB), Y11
-	VMOVUPS      constantsAVX2<>+92(SB), Y10
 	MOVQ         n+24(FP), DI
 
 laneloop:
@@ -362,10 +361,10 @@ laneloop:
 	VPMADDUBSW   Y12, Y1, Y0
 	VPMADDWD     Y11, Y0, Y0
 	VPSHUFB      Y13, Y0, Y0
-	VPERMD       Y0, Y10, Y0
 	VMOVUPS      X0, (SI)
 	VEXTRACTI128 $0x01, Y0, X0
-	VMOVQ        X0, 16(SI)
+	VMOVQ        X0, 12(SI)
+	VPEXTRD      $0x02, X0, 20(SI)
 	ADDQ         $+24, SI
 	ADDQ         $+32, DX
 	SUBQ         $+32, DI
@@ -388,11 +387,11 @@ TEXT ·UnpackSixesAVX2(SB), NOSPLIT, $0-32
 	VPACKSSWB    Y0, Y0, Y0
 	VPERMD       Y0, Y1, Y15
 	VBROADCASTSS keep+20(FP), Y14
-	VMOVUPS      constantsAVX2<>+124(SB), Y13
-	VBROADCASTSS constantsAVX2<>+156(SB), Y12
-	VBROADCASTSS constantsAVX2<>+160(SB), Y11
-	VBROADCASTSS constantsAVX2<>+164(SB), Y10
-	VBROADCASTSS constantsAVX2<>+168(SB), Y9
+	VMOVUPS      constantsAVX2<>+92(SB), Y13
+	VBROADCASTSS constantsAVX2<>+124(SB), Y12
+	VBROADCASTSS constantsAVX2<>+128(SB), Y11
+	VBROADCASTSS constantsAVX2<>+132(SB), Y10
+	VBROADCASTSS constantsAVX2<>+136(SB), Y9
 	MOVQ         n+24(FP), DI
 
 laneloop:
@@ -430,15 +429,11 @@ DATA constantsAVX2<>+56(SB)/8, $0x0e0d0c0a09080605
 DATA constantsAVX2<>+64(SB)/8, $0x0402010080808080
 DATA constantsAVX2<>+72(SB)/8, $0x0e0d0c0a09080605
 DATA constantsAVX2<>+80(SB)/8, $0x4001400180808080
-DATA constantsAVX2<>+88(SB)/8, $0x0000000010000001
-DATA constantsAVX2<>+96(SB)/8, $0x0000000200000001
-DATA constantsAVX2<>+104(SB)/8, $0x0000000500000004
-DATA constantsAVX2<>+112(SB)/8, $0x0000000000000006
-DATA constantsAVX2<>+120(SB)/8, $0x8002010000000000
-DATA constantsAVX2<>+128(SB)/8, $0x8008070680050403
-DATA constantsAVX2<>+136(SB)/8, $0x80060504800b0a09
-DATA constantsAVX2<>+144(SB)/8, $0x800c0b0a80090807
-DATA constantsAVX2<>+152(SB)/8, $0x00000fff800f0e0d
-DATA constantsAVX2<>+160(SB)/8, $0x003f003f0fff0000
-DATA constantsAVX2<>+168(SB)/4, $0x3f003f00
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $172
+DATA constantsAVX2<>+88(SB)/8, $0x8002010010000001
+DATA constantsAVX2<>+96(SB)/8, $0x8008070680050403
+DATA constantsAVX2<>+104(SB)/8, $0x80060504800b0a09
+DATA constantsAVX2<>+112(SB)/8, $0x800c0b0a80090807
+DATA constantsAVX2<>+120(SB)/8, $0x00000fff800f0e0d
+DATA constantsAVX2<>+128(SB)/8, $0x003f003f0fff0000
+DATA constantsAVX2<>+136(SB)/4, $0x3f003f00
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $140

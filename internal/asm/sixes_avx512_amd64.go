@@ -5,17 +5,17 @@
 package asm
 
 // QuantizeSixesAVX512 sets q to the codes of six bits of x*factor, clipped and rounded to the format, which words describe as they do a
-// Float8; that of NaN is 0.
-// It runs over groups >= 1 adjacent groups of 32 contiguous elements, a multiple of 2 groups;
-// parameters are one per group.
+// Float8. It stops where a product is NaN.
+// It runs over a multiple of 2 adjacent groups of 32 contiguous elements; parameters are one per group.
+// It sets groups to how many are left.
 //
 //go:noescape
-func QuantizeSixesAVX512(q *uint8, x *float32, factor *float32, least int32, ruler float32, weights int32, top int32, groups int)
+func QuantizeSixesAVX512(q *uint8, x *float32, factor *float32, least int32, ruler float32, weights int32, top int32, groups *int)
 
-// DequantizeSixesAVX512 sets y = q*(scale*times), the product finite. The format is given by two words for 16 bits, each twice: down is 5 less its exponent's
-// bits, and keep the bits of a float16 that a code has when it is as far below the sign. Times has for a factor what is missing then.
-// It runs over groups >= 1 adjacent groups of 32 contiguous elements, a multiple of 2 groups;
-// parameters are one per group.
+// DequantizeSixesAVX512 sets y = q*(scale*times), the product finite. The format is given by two words for 16 bits, each twice: down is a power
+// of two, 1<<16 less by as many places as its exponent has bits less than 5, and keep the bits of a float16 that a code has when it is as far
+// below the sign. Times has for a factor what is missing then.
+// It runs over a multiple of 2 adjacent groups of 32 contiguous elements; parameters are one per group.
 // If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
 // and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
 //

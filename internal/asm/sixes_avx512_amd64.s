@@ -4,9 +4,9 @@
 
 #include "textflag.h"
 
-// func QuantizeSixesAVX512(q *uint8, x *float32, factor *float32, least int32, ruler float32, weights int32, top int32, groups int)
+// func QuantizeSixesAVX512(q *uint8, x *float32, factor *float32, least int32, ruler float32, weights int32, top int32, groups *int)
 // Requires: AVX, AVX512BW, AVX512F
-TEXT ·QuantizeSixesAVX512(SB), $288-48
+TEXT ·QuantizeSixesAVX512(SB), NOSPLIT, $0-48
 	// pointers: SI q, DX x, BX factor, DI elements left, R11 groups left, R12 length
 	// per call: Z15 least, Z14 ruler, Z13 weights, Z12 top, Z11 0x7f800000, Z10 0x7fffffff, Z9 0x20202020, Z8 table, Z7 table, Z6 0x40014001, Z5 0x10000001, Z4 table
 	// vector registers in use at once: 28
@@ -26,6 +26,7 @@ TEXT ·QuantizeSixesAVX512(SB), $288-48
 	VBROADCASTSS constantsAVX512<>+144(SB), Z5
 	VMOVUPS      constantsAVX512<>+148(SB), Z4
 	MOVQ         groups+40(FP), R11
+	MOVQ         (R11), R11
 	CMPQ         R11, $+8
 	JLT          short2loop
 	VMOVUPS      (DX), Z0
@@ -150,89 +151,18 @@ short2loop:
 	VPERMD        Z0, Z4, Z0
 	VMOVUPS       Y0, (SI)
 	VEXTRACTI32X4 $0x02, Z0, 32(SI)
-
-short2back:
-	ADDQ $+8, BX
-	ADDQ $+48, SI
-	ADDQ $+256, DX
-	SUBQ $+2, R11
-	CMPQ R11, $+2
-	JGE  short2loop
-	VZEROUPPER
-	RET
+	ADDQ          $+8, BX
+	ADDQ          $+48, SI
+	ADDQ          $+256, DX
+	SUBQ          $+2, R11
+	CMPQ          R11, $+2
+	JGE           short2loop
 
 short2rare:
-	MOVQ          $+1, 272(SP)
-	MOVL          $0x00000002, R14
-	LEAQ          (SP), AX
-	MOVQ          BX, CX
-	CALL          ·spreadAVX512(SB)
-	MOVQ          BX, 256(SP)
-	LEAQ          (SP), BX
-	VMOVUPS       (DX), Z0
-	VMOVUPS       (BX), Z1
-	VMULPS        Z1, Z0, Z0
-	VPANDD        Z11, Z0, Z1
-	VPMAXUD       Z15, Z1, Z1
-	VPANDD        Z10, Z0, Z2
-	VFMADD231PS   Z14, Z1, Z2
-	VCMPPS        $0x07, Z0, Z0, K1
-	VMOVAPS.Z     Z2, K1, Z2
-	VMOVAPS.Z     Z0, K1, Z0
-	VMOVUPS       64(DX), Z1
-	VMOVUPS       64(BX), Z3
-	VMULPS        Z3, Z1, Z1
-	VPANDD        Z11, Z1, Z3
-	VPMAXUD       Z15, Z3, Z3
-	VPANDD        Z10, Z1, Z16
-	VFMADD231PS   Z14, Z3, Z16
-	VCMPPS        $0x07, Z1, Z1, K1
-	VMOVAPS.Z     Z16, K1, Z16
-	VMOVAPS.Z     Z1, K1, Z1
-	VPMADDWD      Z13, Z2, Z2
-	VPMADDWD      Z13, Z16, Z16
-	VPACKSSDW     Z16, Z2, Z2
-	VPSRLW        $0x07, Z2, Z2
-	VPACKSSDW     Z1, Z0, Z0
-	VMOVUPS       128(DX), Z1
-	VMOVUPS       128(BX), Z3
-	VMULPS        Z3, Z1, Z1
-	VPANDD        Z11, Z1, Z3
-	VPMAXUD       Z15, Z3, Z3
-	VPANDD        Z10, Z1, Z16
-	VFMADD231PS   Z14, Z3, Z16
-	VCMPPS        $0x07, Z1, Z1, K1
-	VMOVAPS.Z     Z16, K1, Z16
-	VMOVAPS.Z     Z1, K1, Z1
-	VMOVUPS       192(DX), Z3
-	VMOVUPS       192(BX), Z17
-	VMULPS        Z17, Z3, Z3
-	VPANDD        Z11, Z3, Z17
-	VPMAXUD       Z15, Z17, Z17
-	VPANDD        Z10, Z3, Z18
-	VFMADD231PS   Z14, Z17, Z18
-	VCMPPS        $0x07, Z3, Z3, K1
-	VMOVAPS.Z     Z18, K1, Z18
-	VMOVAPS.Z     Z3, K1, Z3
-	VPMADDWD      Z13, Z16, Z16
-	VPMADDWD      Z13, Z18, Z18
-	VPACKSSDW     Z18, Z16, Z16
-	VPSRLW        $0x07, Z16, Z16
-	VPACKSSDW     Z3, Z1, Z1
-	VPACKUSWB     Z16, Z2, Z2
-	VPMINUB       Z12, Z2, Z2
-	VPACKSSWB     Z1, Z0, Z0
-	VPSRLW        $0x02, Z0, Z0
-	VPTERNLOGD    $0xf8, Z9, Z0, Z2
-	VPERMD        Z2, Z8, Z2
-	VPMADDUBSW    Z6, Z2, Z0
-	VPMADDWD      Z5, Z0, Z0
-	VPSHUFB       Z7, Z0, Z0
-	VPERMD        Z0, Z4, Z0
-	VMOVUPS       Y0, (SI)
-	VEXTRACTI32X4 $0x02, Z0, 32(SI)
-	MOVQ          256(SP), BX
-	JMP           short2back
+	MOVQ groups+40(FP), DI
+	MOVQ R11, (DI)
+	VZEROUPPER
+	RET
 
 // func DequantizeSixesAVX512(y *float32, q *uint8, scale *float32, down int32, keep int32, times float32, groups int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, MMX+
@@ -264,9 +194,9 @@ short2loop:
 	PREFETCHT0    192(SI)
 	VMOVUPS       (DX), Y0
 	VPERMD        Z0, Z12, Z0
-	VPSHUFB       Z10, Z0, Z0
-	VPSLLVW       Z9, Z0, Z0
-	VPSRAVW       Z15, Z0, Z0
+	VPSHUFB       Z9, Z0, Z0
+	VPSLLVW       Z10, Z0, Z0
+	VPMULHW       Z15, Z0, Z0
 	VPANDD        Z14, Z0, Z0
 	VCVTPH2PS     Y0, Z1
 	VMULPS        Z8, Z1, Z1
@@ -277,9 +207,9 @@ short2loop:
 	VMOVUPS       Z0, 64(SI)
 	VMOVUPS       16(DX), Y0
 	VPERMD        Z0, Z11, Z0
-	VPSHUFB       Z10, Z0, Z0
-	VPSLLVW       Z9, Z0, Z0
-	VPSRAVW       Z15, Z0, Z0
+	VPSHUFB       Z9, Z0, Z0
+	VPSLLVW       Z10, Z0, Z0
+	VPMULHW       Z15, Z0, Z0
 	VPANDD        Z14, Z0, Z0
 	VCVTPH2PS     Y0, Z1
 	VMULPS        Z7, Z1, Z1
@@ -313,9 +243,9 @@ short2stream:
 	VMULPS.BCST   4(BX), Z13, Z7
 	VMOVUPS       (DX), Y0
 	VPERMD        Z0, Z12, Z0
-	VPSHUFB       Z10, Z0, Z0
-	VPSLLVW       Z9, Z0, Z0
-	VPSRAVW       Z15, Z0, Z0
+	VPSHUFB       Z9, Z0, Z0
+	VPSLLVW       Z10, Z0, Z0
+	VPMULHW       Z15, Z0, Z0
 	VPANDD        Z14, Z0, Z0
 	VCVTPH2PS     Y0, Z1
 	VMULPS        Z8, Z1, Z1
@@ -326,9 +256,9 @@ short2stream:
 	VMOVNTPS      Z0, 64(SI)
 	VMOVUPS       16(DX), Y0
 	VPERMD        Z0, Z11, Z0
-	VPSHUFB       Z10, Z0, Z0
-	VPSLLVW       Z9, Z0, Z0
-	VPSRAVW       Z15, Z0, Z0
+	VPSHUFB       Z9, Z0, Z0
+	VPSLLVW       Z10, Z0, Z0
+	VPMULHW       Z15, Z0, Z0
 	VPANDD        Z14, Z0, Z0
 	VCVTPH2PS     Y0, Z1
 	VMULPS        Z7, Z1, Z1
@@ -387,21 +317,21 @@ DATA constantsAVX512<>+304(SB)/8, $0x0000000500000004
 DATA constantsAVX512<>+312(SB)/8, $0x0000000500000006
 DATA constantsAVX512<>+320(SB)/8, $0x0000000600000006
 DATA constantsAVX512<>+328(SB)/8, $0x0000000600000007
-DATA constantsAVX512<>+336(SB)/8, $0x0100010000000007
-DATA constantsAVX512<>+344(SB)/8, $0x0403040303020201
-DATA constantsAVX512<>+352(SB)/8, $0x0302030206050504
-DATA constantsAVX512<>+360(SB)/8, $0x0605060505040403
-DATA constantsAVX512<>+368(SB)/8, $0x0100010008070706
-DATA constantsAVX512<>+376(SB)/8, $0x0403040303020201
-DATA constantsAVX512<>+384(SB)/8, $0x0302030206050504
-DATA constantsAVX512<>+392(SB)/8, $0x0605060505040403
-DATA constantsAVX512<>+400(SB)/8, $0x0004000a08070706
-DATA constantsAVX512<>+408(SB)/8, $0x0004000a00080006
-DATA constantsAVX512<>+416(SB)/8, $0x0004000a00080006
-DATA constantsAVX512<>+424(SB)/8, $0x0004000a00080006
-DATA constantsAVX512<>+432(SB)/8, $0x0004000a00080006
-DATA constantsAVX512<>+440(SB)/8, $0x0004000a00080006
-DATA constantsAVX512<>+448(SB)/8, $0x0004000a00080006
-DATA constantsAVX512<>+456(SB)/8, $0x0004000a00080006
-DATA constantsAVX512<>+464(SB)/4, $0x00080006
+DATA constantsAVX512<>+336(SB)/8, $0x0004000a00000007
+DATA constantsAVX512<>+344(SB)/8, $0x0004000a00080006
+DATA constantsAVX512<>+352(SB)/8, $0x0004000a00080006
+DATA constantsAVX512<>+360(SB)/8, $0x0004000a00080006
+DATA constantsAVX512<>+368(SB)/8, $0x0004000a00080006
+DATA constantsAVX512<>+376(SB)/8, $0x0004000a00080006
+DATA constantsAVX512<>+384(SB)/8, $0x0004000a00080006
+DATA constantsAVX512<>+392(SB)/8, $0x0004000a00080006
+DATA constantsAVX512<>+400(SB)/8, $0x0100010000080006
+DATA constantsAVX512<>+408(SB)/8, $0x0403040303020201
+DATA constantsAVX512<>+416(SB)/8, $0x0302030206050504
+DATA constantsAVX512<>+424(SB)/8, $0x0605060505040403
+DATA constantsAVX512<>+432(SB)/8, $0x0100010008070706
+DATA constantsAVX512<>+440(SB)/8, $0x0403040303020201
+DATA constantsAVX512<>+448(SB)/8, $0x0302030206050504
+DATA constantsAVX512<>+456(SB)/8, $0x0605060505040403
+DATA constantsAVX512<>+464(SB)/4, $0x08070706
 GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $468
