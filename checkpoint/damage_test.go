@@ -34,6 +34,7 @@ func TestWhatIsNoCheckpoint(t *testing.T) {
 		{path("model.bin", "PK\x03\x04\x00\x00\x08\x08\x00\x00rest"), dir + "/model.bin: is a pickle, which can run any program: convert it to safetensors first"},
 		{path("zero.bin", "PK\x03\x04\x00\x00\x00\x00\x00\x00\x00\x00"), dir + "/zero.bin: is a pickle, which can run any program: convert it to safetensors first"},
 		{path("small.pt", "\x80\x04\x95\x05\x00\x00\x00\x00\x00\x00\x00\x8c\x01a\x94."), dir + "/small.pt: is a pickle, which can run any program: convert it to safetensors first"},
+		{path("length.safetensors", "\x80\x02\x00\x00\x00\x00\x00\x00["+strings.Repeat(" ", 0x280-1)), dir + "/length.safetensors: header, byte 0: want an object, have '['"},
 		{path("old.pt", "\x80\x02\x8a\nl\xfc\x9c\x46\xf9"), dir + "/old.pt: is a pickle, which can run any program: convert it to safetensors first"},
 		{path("empty.safetensors", ""), dir + "/empty.safetensors: file is empty"},
 		{path("a.index.json", ""), dir + "/a.index.json: file is empty"},

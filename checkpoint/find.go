@@ -63,8 +63,8 @@ func tell(head []byte) content {
 		return isEmpty
 	}
 	pickle := bytes.HasPrefix(head, []byte("PK\x03\x04")) || len(head) > 1 && head[0] == 0x80 && head[1] >= 2 && head[1] <= 5
-	if pickle && len(head) > 8 && bytes.IndexByte([]byte("{ \t\r\n"), head[8]) < 0 {
-		return isPickle // though its first bytes may be a length too, no header follows
+	if pickle && len(head) > 8 && head[2] != 0 && bytes.IndexByte([]byte("{ \t\r\n"), head[8]) < 0 {
+		return isPickle // though its first bytes may be a length too, no header follows; 0 is no opcode, but in the length of a short header
 	}
 	// A safetensors file begins with its header's length.
 	if len(head) >= 8 && binary.LittleEndian.Uint64(head) <= longestHeader {
