@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestCrew(t *testing.T) {
+func TestTaskGroup(t *testing.T) {
 	c := (&tool{ctx: context.Background()}).newTaskGroup(3)
 	var busy, most, done atomic.Int64
 	for range 100 {
@@ -29,7 +29,7 @@ func TestCrew(t *testing.T) {
 }
 
 // Of several tasks that fail, the first counts, whichever is done first. There is no other after it.
-func TestCrewFails(t *testing.T) {
+func TestTaskGroupFails(t *testing.T) {
 	c := (&tool{ctx: context.Background()}).newTaskGroup(3)
 	first, second := errors.New("first"), errors.New("second")
 	later := make(chan bool)
@@ -42,7 +42,7 @@ func TestCrewFails(t *testing.T) {
 	assert.Equal(t, first, c.wait())
 }
 
-func TestCrewInterrupted(t *testing.T) {
+func TestTaskGroupInterrupted(t *testing.T) {
 	ctx, interrupt := context.WithCancel(context.Background())
 	c := (&tool{ctx: ctx}).newTaskGroup(1)
 	sum := int64(0)
