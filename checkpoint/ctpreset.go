@@ -16,7 +16,6 @@ type ctPreset struct {
 	format      string
 	weights     ctWeights
 	activations map[string]any // input_activations of config.json, nil for none
-	bits        float64        // per weight, without scales of a row or a tensor
 }
 
 // ctWeights is how weights are quantized.
@@ -32,15 +31,15 @@ type ctWeights struct {
 
 // ctPresets are the schemes that are written, by the names of their presets.
 var ctPresets = map[string]ctPreset{
-	"w8a8":        {ctInt, ctWeights{bits: 8, kind: "int", symmetric: true, strategy: "channel"}, perToken(8, "int"), 8},
-	"w4a16":       {ctPack, ctWeights{bits: 4, kind: "int", symmetric: true, strategy: "group", group: 128}, nil, 4 + 16./128},
-	"w4a16-asym":  {ctPack, ctWeights{bits: 4, kind: "int", strategy: "group", group: 128}, nil, 4 + 20./128},
-	"fp8-dynamic": {ctFloat, ctWeights{bits: 8, kind: "float", symmetric: true, strategy: "channel"}, perToken(8, "float"), 8},
+	"w8a8":        {ctInt, ctWeights{bits: 8, kind: "int", symmetric: true, strategy: "channel"}, perToken(8, "int")},
+	"w4a16":       {ctPack, ctWeights{bits: 4, kind: "int", symmetric: true, strategy: "group", group: 128}, nil},
+	"w4a16-asym":  {ctPack, ctWeights{bits: 4, kind: "int", strategy: "group", group: 128}, nil},
+	"fp8-dynamic": {ctFloat, ctWeights{bits: 8, kind: "float", symmetric: true, strategy: "channel"}, perToken(8, "float")},
 	"fp8-block": {ctFloat, ctWeights{bits: 8, kind: "float", symmetric: true, strategy: "block", block: []int{128, 128}}, map[string]any{
 		"dynamic": true, "group_size": 128, "num_bits": 8, "strategy": "group", "symmetric": true, "type": "float",
-	}, 8},
-	"nvfp4": {ctNVFP4, ctWeights{bits: 4, kind: "float", symmetric: true, strategy: "tensor_group", group: 16, scaleDType: "torch.float8_e4m3fn"}, nil, 4.5},
-	"mxfp4": {ctMXFP4, ctWeights{bits: 4, kind: "float", symmetric: true, strategy: "group", group: 32, scaleDType: "torch.uint8"}, nil, 4.25},
+	}},
+	"nvfp4": {ctNVFP4, ctWeights{bits: 4, kind: "float", symmetric: true, strategy: "tensor_group", group: 16, scaleDType: "torch.float8_e4m3fn"}, nil},
+	"mxfp4": {ctMXFP4, ctWeights{bits: 4, kind: "float", symmetric: true, strategy: "group", group: 32, scaleDType: "torch.uint8"}, nil},
 }
 
 // perToken are dynamic activations with a scale per token.

@@ -475,8 +475,8 @@ func (s *searcher) best(r Range, isWeighted bool, sum func(total []float64, gain
 }
 
 // rounded returns the fixed ends, rounded to an element type.
-func (f FloatRange) rounded(e element) Range {
-	return Range{min(e.round(float32(f.min)), 0), max(e.round(float32(f.max)), 0)}
+func (r FloatRange) rounded(e element) Range {
+	return Range{min(e.round(float32(r.min)), 0), max(e.round(float32(r.max)), 0)}
 }
 
 // search moves the parameters with the ranges that a search finds. Groups are shared out among workers.

@@ -61,18 +61,9 @@ func (c *fakeQuantCommand) Run(t *tool) error {
 	if j.target, err = quant.ParseTarget(c.Target); err != nil {
 		return err
 	}
-	if err := quantizers.Check(c.Spec.Spec, j.target); err != nil {
-		return usagef("--spec: %w", plain(err))
+	if err := c.check(j.target); err != nil {
+		return err
 	}
-	if c.StateOut != "" && sameFile(string(c.StateOut), c.Output) {
-		return usagef("--state-out: is %s, want another file than OUT", c.StateOut)
-	}
-	for _, in := range c.In {
-		if c.StateOut != "" && sameFile(string(c.StateOut), in) {
-			return usagef("--state-out: is %s, want another file than IN", c.StateOut)
-		}
-	}
-
 	if len(c.In) == 1 {
 		if done, err := c.checkpoint(t, j.target); done || err != nil {
 			return err
@@ -144,6 +135,25 @@ func (c *fakeQuantCommand) Run(t *tool) error {
 	}
 	defer state.Close()
 	return j.commit(&files, j.out, state)
+}
+
+// check refuses a spec that no quantizer has, and a state in the place of another file.
+func (c *fakeQuantCommand) check(target quant.Target) error {
+	if err := quantizers.Check(c.Spec.Spec, target); err != nil {
+		return usagef("--spec: %w", plain(err))
+	}
+	if c.StateOut == "" {
+		return nil
+	}
+	if sameFile(string(c.StateOut), c.Output) {
+		return usagef("--state-out: is %s, want another file than OUT", c.StateOut)
+	}
+	for _, in := range c.In {
+		if sameFile(string(c.StateOut), in) {
+			return usagef("--state-out: is %s, want another file than IN", c.StateOut)
+		}
+	}
+	return nil
 }
 
 // maskKinds are the values of --mask.

@@ -34,16 +34,9 @@ func (c *quantizeCommand) Run(t *tool) error {
 	if c.Output == nil && !c.DryRun {
 		return usagef("missing flags: --output=OUT")
 	}
-	to := toLowbit
-	switch is, err := isGGUF(c.In); {
-	case err != nil:
+	to, err := c.writes()
+	if err != nil {
 		return err
-	case c.To != nil:
-		to = *c.To
-	case is:
-		to = toGGUF
-	default:
-		to = c.to()
 	}
 	if !c.DryRun {
 		if err := checkReport(c.Report, c.In, *c.Output); err != nil {
@@ -100,6 +93,20 @@ func (c *quantizeCommand) Run(t *tool) error {
 		return err
 	}
 	return write.watch.report(t, *c.Output, c.Report)
+}
+
+// writes tells what is written: what --to says, a GGUF where IN is one, else what the preset is for.
+func (c *quantizeCommand) writes() (string, error) {
+	is, err := isGGUF(c.In)
+	switch {
+	case err != nil:
+		return "", err
+	case c.To != nil:
+		return *c.To, nil
+	case is:
+		return toGGUF, nil
+	}
+	return c.to(), nil
 }
 
 // job is what the command does to safetensors.

@@ -18,16 +18,15 @@ import (
 // Machine writes one file of NEON code.
 type Machine struct {
 	*asm.Printer
-	generator string
-	stubs     bytes.Buffer
-	offsets   map[string]int // of the function's arguments
-	labels    int
-	upward    bool // the function rounds so
+	stubs   bytes.Buffer
+	offsets map[string]int // of the function's arguments
+	labels  int
+	upward  bool // the function rounds so
 }
 
 // New begins a file.
 func New(generator string) *Machine {
-	return &Machine{Printer: asm.New(generator, "!purego"), generator: generator}
+	return &Machine{Printer: asm.New(generator, "!purego")}
 }
 
 // File returns the file's assembly and its Go declarations.
