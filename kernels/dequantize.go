@@ -61,6 +61,9 @@ func DequantizeInt[T Float, C IntCode](dst []T, src []C, g Grid, p *IntParams) {
 
 // dequantizeIntLong is DequantizeInt the long way.
 func dequantizeIntLong[T Float, C IntCode](dst []T, src []C, g Grid, p *IntParams) {
+	if dequantizeIntRow(dst, src, g, p) {
+		return
+	}
 	const kernel = "DequantizeInt"
 	g.check(kernel, "dst", len(dst))
 	if p.check(kernel, g.Groups) {
@@ -125,6 +128,9 @@ func DequantizeFloat[T Float, C FloatCode](dst []T, src []C, g Grid, p *FloatPar
 
 // dequantizeFloatLong is DequantizeFloat the long way.
 func dequantizeFloatLong[T Float, C FloatCode](dst []T, src []C, g Grid, p *FloatParams) {
+	if dequantizeFloatRow(dst, src, g, p) {
+		return
+	}
 	const kernel = "DequantizeFloat"
 	g.check(kernel, "dst", len(dst))
 	p.check(kernel, g.Groups)

@@ -1,15 +1,18 @@
 package kernels
 
 import (
+	"math"
 	"unsafe"
 
 	"github.com/lowbit-go/lowbit/internal/asm"
+	"github.com/lowbit-go/lowbit/internal/scan"
 )
 
 // The small way. A call for one group of some hundred elements takes longer for
 // pieces, stores past the caches and buffers of reciprocals than for its elements, and
 // each call of a function takes as long as some thirty of them. So the first question
-// is whether a call is small and ordinary; if it is, one call of assembly does it. The
+// is whether a call is small and ordinary; if it is, one call of assembly does it. To
+// dequantize, which needs no reciprocals, the same is asked about a row of groups next. The
 // question only says yes: what it does not like, a mistake too, goes the long way,
 // which reports mistakes. TestSmall holds one way against the other. The long way is a
 // function of its own: what it needs would be put by for it in every call.
@@ -36,6 +39,11 @@ func smallMost(impl isa) int {
 // isVector reports whether a grid is one group of n elements.
 func (g Grid) isVector(n int) bool { return g.Rows == 1 && g.Groups == 1 && g.Len == n }
 
+// isRow reports whether a grid is one row of groups that begin at a byte if codes have so many bits, n elements in all and few.
+func (g Grid) isRow(n, bits int) bool {
+	return g.Rows == 1 && uint(g.Groups|g.Len) < 1<<smallShift && g.Groups*g.Len == n && g.inBytes(bits)
+}
+
 // apart reports whether slices share no memory; it may deny it of an empty one.
 func apart[A, B any](a []A, b []B) bool {
 	m, n := uintptr(len(a))*unsafe.Sizeof(*new(A)), uintptr(len(b))*unsafe.Sizeof(*new(B))
@@ -57,11 +65,12 @@ func (p *IntParams) small(bytes asm.Layout) bool {
 	return p.Min >= least && p.Max <= least+255 && p.Min < p.Max && p.Dialect == Reference && len(p.Scale) == 1 && ordinary(&p.Scale[0])
 }
 
-// small reports whether parameters are those of one ordinary group: codes of four or eight bits that the assembly reads, a scale by
-// whose products with times nothing is infinite, and no second level.
-func (p *FloatParams) small() bool {
-	if p.Format == 0 || p.Format >= formatsEnd || p.Format.isInt() || p.Dialect != Reference || p.Scales != ScaleAny || p.Rule != ScaleFloor || p.Factor != nil ||
-		len(p.Scale) != 1 || !ordinary(&p.Scale[0]) {
+// small reports whether parameters are plain, and those of one group with a scale by whose products with times nothing is infinite.
+func (p *FloatParams) small() bool { return len(p.Scale) == 1 && ordinary(&p.Scale[0]) && p.plain() }
+
+// plain reports whether parameters are codes of four or eight bits that the assembly reads, without a second level.
+func (p *FloatParams) plain() bool {
+	if p.Format == 0 || p.Format >= formatsEnd || p.Format.isInt() || p.Dialect != Reference || p.Scales != ScaleAny || p.Rule != ScaleFloor || p.Factor != nil {
 		return false
 	}
 	d := &formats[p.Format]
@@ -105,6 +114,58 @@ func (p *IntParams) smallOffset() int {
 // smallMinval reports whether a minval is one finite number that is not among n bytes that are written, for elements with such assembly.
 func smallMinval[T Float](p *IntParams, out unsafe.Pointer, n int) bool {
 	return unsafe.Sizeof(*new(T)) == 4 && len(p.Minval) == 1 && p.Minval[0]-p.Minval[0] == 0 && beside(&p.Minval[0], out, n)
+}
+
+// dequantizeIntRow is DequantizeInt of a row of groups by one call of assembly, if it reports true; else it did nothing.
+func dequantizeIntRow[T Float, C IntCode](dst []T, src []C, g Grid, p *IntParams) bool {
+	f, own := p.Format, ownFormat[C]()
+	if f == 0 {
+		f = own
+	}
+	impl, ok := atOnce(len(dst))
+	if !ok || f > Uint2 || f != own && own != Uint8 || p.Dialect != Reference || p.Minval != nil {
+		return false
+	}
+	d, y, q := &formats[f], unsafe.Pointer(unsafe.SliceData(dst)), (*uint8)(unsafe.Pointer(unsafe.SliceData(src)))
+	if p.Min < d.least || p.Max > d.most || p.Min >= p.Max || !g.isRow(len(dst), d.bits) || len(src) != (len(dst)*d.bits+7)/8 ||
+		tabled[T](impl, d.bits, g.Len) || nibblesListed[T](impl, d.layout) || !apart(dst, src) || !bounded(impl, dst, p.Scale, g.Groups, 1) {
+		return false
+	}
+	z := p.ZeroPoint
+	switch {
+	case z == nil:
+	case len(z) != g.Groups, !apart(dst, z), scan.Outside(z, int32(p.Min), int32(p.Max)) >= 0:
+		return false
+	case scan.Zeros(z):
+		z = nil
+	}
+	if z == nil {
+		asm.Dequantize[T](impl, elemOf[T](), y, q, &p.Scale[0], int32(d.layout), int32(-d.least), g.Groups, g.Len, 0)
+	} else {
+		asm.DequantizeZeroPoint[T](impl, elemOf[T](), y, q, &p.Scale[0], &z[0], int32(d.layout), int32(-d.least), g.Groups, g.Len, 0)
+	}
+	return true
+}
+
+// dequantizeFloatRow is the same of DequantizeFloat.
+func dequantizeFloatRow[T Float, C FloatCode](dst []T, src []C, g Grid, p *FloatParams) bool {
+	impl, ok := atOnce(len(dst))
+	if !ok || !p.plain() || !liesIn[C](p.Format) {
+		return false
+	}
+	d, y, q := &formats[p.Format], unsafe.Pointer(unsafe.SliceData(dst)), (*uint8)(unsafe.Pointer(unsafe.SliceData(src)))
+	if !g.isRow(len(dst), d.bits) || len(src) != (len(dst)*d.bits+7)/8 || tabled[T](impl, d.bits, g.Len) || !apart(dst, src) ||
+		!bounded(impl, dst, p.Scale, g.Groups, d.times) {
+		return false
+	}
+	asm.DequantizeFp[T](impl, d.read, elemOf[T](), y, q, &p.Scale[0], d.times, g.Groups, g.Len, 0)
+	return true
+}
+
+// bounded reports whether there is a scale for each of so many groups, none is among what is written, and none is infinite or
+// becomes so when it is multiplied by times, 1<<20 at most.
+func bounded[T Float](impl isa, dst []T, scale []float32, groups int, times float32) bool {
+	return len(scale) == groups && apart(dst, scale) && times*largest(impl, scale) <= math.MaxFloat32
 }
 
 // clear reports whether neither a small scale nor a small zero point is among n bytes that are written.

@@ -14,7 +14,7 @@ import (
 	"github.com/lowbit-go/lowbit/fp8"
 )
 
-// TestSmall makes calls with one group, ordinary ones, odd ones and mistakes, the
+// TestSmall makes calls with one group or a few, ordinary ones, odd ones and mistakes, the
 // small way and the long way: results are the same, and so is what they panic with.
 func TestSmall(t *testing.T) {
 	forEachImplementation(t, func(t *testing.T) {
@@ -43,12 +43,16 @@ func testSmallFloat[T Float, C FloatCode](t *testing.T) {
 	calls := effort(600, 2000, 100_000)
 	for range calls {
 		var a smallArena
-		c := newSmallCall(r)
+		c, scale := newSmallCall(r), smallScale(r)
 		for i, bytes := 0, view4(a[:]); i < len(bytes); i++ {
 			bytes[i] = byte(r.IntN(256))
 		}
-		a[c.scale] = smallScale(r)
+		a[c.scale] = scale
+		c.otherScales(r, &a)
 		p := FloatParams{Format: Format(r.IntN(int(formatsEnd) + 1))}
+		if r.IntN(4) == 0 {
+			p.Format = E5M2
+		}
 		switch r.IntN(12) {
 		case 0:
 			p.Dialect, p.Scales = Dialect(r.IntN(int(dialectsEnd)+1)), ScaleType(r.IntN(4))
@@ -68,7 +72,7 @@ func testSmallFloat[T Float, C FloatCode](t *testing.T) {
 				p.Factor = slices.Clip(a[800:][:c.minval])
 			}
 			defer func() { panicked = recover() }()
-			DequantizeFloat(view[T](bytes[c.at:])[:c.numbers], view[C](bytes[c.codesAt:])[:c.codes], Grid{Rows: 1, Groups: 1, Len: c.n}, &p)
+			DequantizeFloat(view[T](bytes[c.at:])[:c.numbers], view[C](bytes[c.codesAt:])[:c.codes], c.grid(), &p)
 			return nil
 		}
 		long, short := a, a
@@ -102,11 +106,15 @@ func testSmall[T Float, C IntCode](t *testing.T) {
 			x[i] = rounded[T](float32(300*r.Float64()-150) * scale)
 		}
 		a[c.scale] = scale
-		for i := range 2 {
-			a.int32s()[c.zeroPoint+i] = int32(c.params.Min)
+		c.otherScales(r, &a)
+		zeros := r.IntN(3) == 0
+		for i := range c.groups + 1 {
+			if a.int32s()[c.zeroPoint+i] = int32(c.params.Min); zeros {
+				a.int32s()[c.zeroPoint+i] = 0
+			}
 		}
 		if r.IntN(8) == 0 {
-			a.int32s()[c.zeroPoint] = []int32{int32(c.params.Min) - 1, int32(c.params.Max) + 1}[r.IntN(2)]
+			a.int32s()[c.zeroPoint+r.IntN(c.groups)] = []int32{int32(c.params.Min) - 1, int32(c.params.Max) + 1}[r.IntN(2)]
 		}
 		for _, call := range []func(*smallArena, smallCall) any{
 			smallQuantize[T, C], smallDequantize[T, C], smallFakeQuantize[T, C], smallObserve[T, C], smallDynamic[T, C],
@@ -133,9 +141,10 @@ type smallArena [1024]float32
 
 func (a *smallArena) int32s() []int32 { return view[int32](view4(a[:])) }
 
-// smallCall is a call with one group: places in an arena, and parameters without their slices.
+// smallCall is a call with few groups: places in an arena, and parameters without their slices.
 type smallCall struct {
-	n, numbers, codes     int // of the grid, and lengths
+	n, groups             int // of the grid
+	numbers, codes        int // lengths
 	at, codesAt           int // bytes
 	scale, zeroPoint      int
 	scales, zeros, minval int // lengths; those of 0 stand for nil
@@ -155,10 +164,15 @@ func newSmallCall(r *source) smallCall {
 		}
 		return 0
 	}
-	c := smallCall{n: r.IntN(100), at: 64, codesAt: 2048 + r.IntN(64), scale: 1000, zeroPoint: 900, scales: 1 + rarely(), minval: max(rarely(), rarely(), rarely())}
+	c := smallCall{n: r.IntN(100), groups: 1, at: 64, codesAt: 2048 + r.IntN(64), scale: 960, zeroPoint: 880, minval: max(rarely(), rarely(), rarely())}
+	if r.IntN(2) == 0 {
+		c.groups = 1 + r.IntN(40)
+		c.n = c.groups * (1 + c.n/c.groups)
+	}
+	c.scales = c.groups + rarely()
 	c.numbers, c.codes = c.n+rarely(), c.n+rarely()
 	if r.IntN(3) == 0 {
-		c.zeros = 1 + rarely()
+		c.zeros = c.groups + rarely()
 	}
 	c.params = smallRanges[r.IntN(len(smallRanges))]
 	c.params.Format = []Format{0, 0, Int8, Int8, Uint8, Uint8, Int4, Uint4, Int2, Uint2, E5M2, 99}[r.IntN(12)]
@@ -181,6 +195,18 @@ func newSmallCall(r *source) smallCall {
 	return c
 }
 
+func (c smallCall) grid() Grid { return Grid{Rows: 1, Groups: c.groups, Len: c.n / c.groups} }
+
+// otherScales are those behind the first: mostly ordinary ones, all of them.
+func (c smallCall) otherScales(r *source, a *smallArena) {
+	odd := r.IntN(4) == 0
+	for i := 1; i < c.groups; i++ {
+		if a[c.scale+i] = float32(r.Float64()); odd {
+			a[c.scale+i] = smallScale(r)
+		}
+	}
+}
+
 // smallScale is mostly an ordinary scale.
 func smallScale(r *source) float32 {
 	if r.IntN(4) == 0 {
@@ -201,7 +227,7 @@ func smallOperands[T Float, C IntCode](a *smallArena, c smallCall) (x []T, q []C
 	if c.minval > 0 {
 		p.Minval = a[800+c.scale%3:][:c.minval]
 	}
-	return view[T](bytes[c.at:])[:c.numbers], view[C](bytes[c.codesAt:])[:c.codes], Grid{Rows: 1, Groups: 1, Len: c.n}, p
+	return view[T](bytes[c.at:])[:c.numbers], view[C](bytes[c.codesAt:])[:c.codes], c.grid(), p
 }
 
 // smallQuantize makes the call, and returns what it panicked with.
