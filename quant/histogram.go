@@ -6,6 +6,7 @@ import (
 	"iter"
 	"math"
 	"math/bits"
+	"slices"
 	"sync"
 	"unsafe"
 
@@ -50,22 +51,35 @@ func add[T kernels.Float](h *histogram, x []T) {
 		return
 	}
 	h.begin(elementOf[T]())
-	var wide [1 << 10]float32
-	var t *tally
-	for len(x) > 0 {
-		n := min(len(x), len(wide))
-		if t != nil && t.counted > math.MaxUint32-uint64(n) || t == nil && len(x) >= many {
-			t.addTo(h.counts)
-			t = tallies.Get().(*tally)
+	if len(x) < many {
+		for part := range slices.Chunk(x, smallPart) {
+			addPart(h, nil, part)
 		}
-		addPart(h, t, wide[:n], x[:n])
-		x = x[n:]
+		return
 	}
-	t.addTo(h.counts)
+	t := tallies.Get().(*tally)
+	for part := range slices.Chunk(x, largePart) {
+		if t.counted > math.MaxUint32-largePart {
+			t.addTo(h)
+		}
+		if h.element == elementF32 {
+			addPart(h, t, part)
+		} else {
+			count(h.counts, t, part, 1)
+		}
+	}
+	t.addTo(h)
+	tallies.Put(t)
 }
 
 // many are so many elements that it takes less time to count them in a tally, and to add that, than to count each in a histogram.
 const many = 1 << 17
+
+// Elements are counted in parts: in a tally in larger ones, as little as there is to do besides.
+const (
+	smallPart = 1 << 10
+	largePart = 1 << 11
+)
 
 // tally counts in several tables in turn: where neighbours are equal, the second one need not wait until the first is counted. Its bins are in the
 // order of bit patterns. The same bin of two tables is not at the same place in a page, or a load of the one would seem to be of the other.
@@ -83,13 +97,23 @@ type tally struct {
 // tallies are empty ones.
 var tallies = sync.Pool{New: func() any { return new(tally) }}
 
-// addTo adds the counts to those of a histogram, and gives an empty tally back. Nil is an empty one.
-func (t *tally) addTo(counts *[bins]uint64) {
-	if t == nil {
-		return
+// addTo adds the counts to those of a histogram, and empties the tally. Elements of 16 bits are their bins: those that are not finite are known by them,
+// and so are the ends of the others.
+func (t *tally) addTo(h *histogram) {
+	infinity, least, most := uint16(0xff<<7), uint16(bins-1), uint16(0)
+	if h.element == elementF16 {
+		infinity = 0x1f << 10
+	}
+	largest := uint16(bins/2 - 1)
+	if h.element == elementF32 {
+		largest = uint16(math.Float32bits(max(-h.finite.Min, h.finite.Max, 0)) >> 16)
 	}
 	const some = 16
 	for i := 0; i < bins; i += some {
+		if i&(bins/2-1) > int(largest) {
+			i = bins/2 - some + i&(bins/2)
+			continue
+		}
 		a, b, c, d := (*[some]uint32)(t.first[i:]), (*[some]uint32)(t.second[i:]), (*[some]uint32)(t.third[i:]), (*[some]uint32)(t.fourth[i:])
 		var used uint32
 		for j := range some {
@@ -99,12 +123,25 @@ func (t *tally) addTo(counts *[bins]uint64) {
 			continue
 		}
 		for j := range some {
-			counts[bin(uint16(i+j))] += uint64(a[j]) + uint64(b[j]) + uint64(c[j]) + uint64(d[j])
+			n := uint64(a[j]) + uint64(b[j]) + uint64(c[j]) + uint64(d[j])
+			upper := uint16(i + j)
+			bin, size := bin(upper), upper&(1<<15-1)
+			if size > infinity && h.element != elementF32 {
+				h.nan += n
+				continue
+			}
+			if size < infinity {
+				none := uint16(int64(n-1) >> 63) // all bits, if there is none
+				least, most = min(least, bin|none), max(most, bin&^none)
+			}
+			h.counts[bin] += n
 		}
 		*a, *b, *c, *d = [some]uint32{}, [some]uint32{}, [some]uint32{}, [some]uint32{}
 	}
 	t.counted = 0
-	tallies.Put(t)
+	if h.element != elementF32 && least <= most {
+		h.finite = h.finite.with(Range{h.value(least, middle), h.value(most, middle)})
+	}
 }
 
 // four counts in one table each, by 1 or by -1.
@@ -152,9 +189,9 @@ func (t *tally) countUpper(x []uint32, by uint32) {
 	}
 }
 
-// addPart is add for elements that stay in the L1 cache. Hardly any are not finite: only then each is looked at, and what was counted is taken back. They are
+// addPart is add for elements that stay in a cache near by. Hardly any are not finite: only then each is looked at, and what was counted is taken back. They are
 // counted first, as to fetch them takes no longer than to count them.
-func addPart[T kernels.Float](h *histogram, t *tally, wide []float32, x []T) {
+func addPart[T kernels.Float](h *histogram, t *tally, x []T) {
 	count(h.counts, t, x, 1)
 	var least, most [1]T
 	kernels.MinMax(least[:], most[:], x, kernels.Grid{Rows: 1, Groups: 1, Len: len(x)})
@@ -174,12 +211,15 @@ func addPart[T kernels.Float](h *histogram, t *tally, wide []float32, x []T) {
 	}
 	count(h.counts, t, x, -1)
 	h.nan += countBins(h.counts, x)
-	for _, v := range widened(wide, x) {
-		if v <= h.finite.Min && v >= -math.MaxFloat32 {
-			h.finite.Min = min(h.finite.Min, v) // of two zeros -0, whichever comes first
-		}
-		if v >= h.finite.Max && v <= math.MaxFloat32 {
-			h.finite.Max = max(h.finite.Max, v)
+	for part := range slices.Chunk(x, smallPart) {
+		var wide [smallPart]float32
+		for _, v := range widened(wide[:len(part)], part) {
+			if v <= h.finite.Min && v >= -math.MaxFloat32 {
+				h.finite.Min = min(h.finite.Min, v) // of two zeros -0, whichever comes first
+			}
+			if v >= h.finite.Max && v <= math.MaxFloat32 {
+				h.finite.Max = max(h.finite.Max, v)
+			}
 		}
 	}
 }
