@@ -52,8 +52,9 @@ func (p *Plan) WriteFile(ctx context.Context, path string, o WriteOptions) error
 // WriteFolder carries a plan out: it writes the shards, the new config.json and index, and, unless the input was a single file, copies every
 // other file of its folder. The folder appears under its name only when it is whole. Until then it lies beside, hidden, as
 // .NAME.lowbit-DIGEST. A run that was killed leaves it there, and the next run of the same plan takes it up: shards that are whole are not
-// done again. A run that fails removes it; one that ctx ends does not. When the folder is whole, what killed runs of other plans have left for
-// the same path is removed too, as nobody can take it up any more.
+// done again. A run that fails removes it; one that ctx ends does not. While a run goes on, another of the same plan to the same path fails and
+// changes nothing. When the folder is whole, what killed runs of other plans have left for the same path is removed too, as nobody can take it
+// up any more.
 func (p *Plan) WriteFolder(ctx context.Context, path string, o WriteOptions) (err error) {
 	if path, err = placeOf(path); err != nil {
 		return inFile(path, err)
@@ -66,24 +67,28 @@ func (p *Plan) WriteFolder(ctx context.Context, path string, o WriteOptions) (er
 		return err
 	}
 	stage := stagePrefix(path) + digest
-	if o.Restart {
-		if err := os.RemoveAll(stage); err != nil {
-			return inFile(stage, err)
-		}
-	}
 	above := missingAbove(stage)
 	defer func() {
 		if err != nil && ctx.Err() == nil {
-			os.RemoveAll(stage)
 			for _, folder := range above {
 				os.Remove(folder) // unless others have put something there
 			}
 		}
 	}()
-	if err := os.MkdirAll(stage, 0o777); err != nil {
+	own, err := outfile.MakeFolder(stage)
+	switch {
+	case errors.Is(err, outfile.ErrInUse):
+		return inFile(path, err)
+	case err != nil:
 		return inFile(stage, err)
 	}
-	whole, err := p.takeUp(stage)
+	defer own.Release()
+	defer func() {
+		if err != nil && ctx.Err() == nil {
+			os.RemoveAll(stage)
+		}
+	}()
+	whole, err := p.takeUp(stage, o.Restart)
 	if err != nil {
 		return err
 	}
@@ -189,7 +194,7 @@ func removeStages(path string) {
 	for _, e := range entries {
 		digest, ok := strings.CutPrefix(e.Name(), prefix)
 		if b, err := hex.DecodeString(digest); ok && err == nil && len(b) == digestBytes && e.IsDir() {
-			os.RemoveAll(filepath.Join(filepath.Dir(path), e.Name()))
+			outfile.RemoveFolder(filepath.Join(filepath.Dir(path), e.Name()))
 		}
 	}
 }
@@ -222,15 +227,15 @@ func wantEmpty(path string) error {
 	return nil
 }
 
-// takeUp finds the shards that an earlier run has finished, and removes all else that it has left.
-func (p *Plan) takeUp(stage string) (whole map[string]bool, err error) {
+// takeUp finds the shards that an earlier run has finished, unless all begins anew, and removes all else that it has left.
+func (p *Plan) takeUp(stage string, anew bool) (whole map[string]bool, err error) {
 	entries, err := os.ReadDir(stage)
 	if err != nil {
 		return nil, inFile(stage, err)
 	}
 	whole = map[string]bool{}
 	for _, s := range p.Shards {
-		if isWhole(filepath.Join(stage, s.Name), s) {
+		if !anew && isWhole(filepath.Join(stage, s.Name), s) {
 			whole[s.Name] = true
 		}
 	}

@@ -7,6 +7,8 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"runtime"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -265,6 +267,34 @@ func TestOtherPlansAreRemoved(t *testing.T) {
 		left = append(left, e.Name())
 	}
 	assert.Equal(t, []string{".out.lowbit-012345", ".out.lowbit-0123456789abcdeg", ".out.lowbit-fedcba9876543210", ".out2.lowbit-0123456789abcdef", "out"}, left)
+}
+
+// Of several runs to a folder at once one writes it; the others say so, and take nothing away from it.
+func TestRunsAtOnce(t *testing.T) {
+	if runtime.GOOS != "linux" && runtime.GOOS != "darwin" {
+		t.Skip("about locks of Unix")
+	}
+	in := sharded(t)
+	parent := t.TempDir()
+	out := filepath.Join(parent, "out")
+	var second, third error
+	var once sync.Once
+	p := plan(t, in, ctJob(t, "w4a16"), 1<<12)
+	require.NoError(t, p.WriteFolder(context.Background(), out, WriteOptions{Workers: 2, Progress: func(string, int64) {
+		once.Do(func() {
+			second = p.WriteFolder(context.Background(), out, WriteOptions{})
+			third = p.WriteFolder(context.Background(), out, WriteOptions{Restart: true})
+			removeStages(out) // as a run of another plan does at its end
+		})
+	}}))
+	assert.EqualError(t, second, out+": another run writes it")
+	assert.EqualError(t, third, out+": another run writes it")
+	entries, err := os.ReadDir(parent)
+	require.NoError(t, err)
+	assert.Len(t, entries, 1)
+	alone := filepath.Join(parent, "alone")
+	require.NoError(t, p.WriteFolder(context.Background(), alone, WriteOptions{}))
+	assert.Equal(t, contents(t, alone), contents(t, out))
 }
 
 func TestFailedRunLeavesNothing(t *testing.T) {

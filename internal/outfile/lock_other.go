@@ -2,7 +2,12 @@
 
 package outfile
 
-import "os"
+import (
+	"errors"
+	"os"
+)
+
+var errLocked = errors.New("locked")
 
 // tryLock never succeeds: here nothing is certainly nobody's.
-func tryLock(*os.File) bool { return false }
+func tryLock(*os.File) error { return errors.ErrUnsupported }

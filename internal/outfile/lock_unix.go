@@ -7,7 +7,10 @@ import (
 	"syscall"
 )
 
-// tryLock locks a file that nobody has locked. The lock ends with the file's last descriptor, however the process ends.
-func tryLock(f *os.File) bool {
-	return syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) == nil
+// errLocked is tryLock's error if somebody has the lock.
+const errLocked = syscall.EWOULDBLOCK
+
+// tryLock locks a file or a folder that nobody has locked. The lock ends with its last descriptor, however the process ends.
+func tryLock(f *os.File) error {
+	return syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 }

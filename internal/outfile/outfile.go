@@ -94,7 +94,7 @@ func createTemp(prefix string, perm fs.FileMode) (*File, error) {
 			return nil, err
 		}
 		f := &File{File: file, temp: temp}
-		if f.lock, err = os.Open(temp); err == nil && tryLock(f.lock) && f.isThere() {
+		if f.lock, err = os.Open(temp); err == nil && tryLock(f.lock) == nil && f.isThere() {
 			return f, nil
 		}
 		f.unlock()
@@ -107,8 +107,11 @@ func createTemp(prefix string, perm fs.FileMode) (*File, error) {
 }
 
 // isThere tells whether the temporary file still has its name.
-func (f *File) isThere() bool {
-	named, err := os.Stat(f.temp)
+func (f *File) isThere() bool { return isAt(f.File, f.temp) }
+
+// isAt tells whether an open file is what has the name.
+func isAt(f *os.File, name string) bool {
+	named, err := os.Stat(name)
 	if err != nil {
 		return false
 	}
@@ -136,7 +139,7 @@ func removeStale(prefix string) {
 		}
 		path := filepath.Join(filepath.Dir(prefix), name)
 		if file, err := os.Open(path); err == nil {
-			if tryLock(file) {
+			if tryLock(file) == nil {
 				os.Remove(path)
 			}
 			file.Close()
