@@ -45,7 +45,7 @@ var budgets = map[string]budget{
 	"quantizefp":            {11680, 278},
 	"quantizefpF16BF16":     {8130, 187},
 	"quotient":              {4040, 89},
-	"search":                {4420, 111},
+	"search":                {4550, 114},
 	"shorts":                {3770, 84},
 	"sixes":                 {560, 17},
 	"stage":                 {2020, 35},
@@ -55,7 +55,7 @@ var budgets = map[string]budget{
 }
 
 // budgetOfAll is less than the sum of what each may have.
-var budgetOfAll = budget{187650, 4435}
+var budgetOfAll = budget{187780, 4438}
 
 func TestBudget(t *testing.T) {
 	names, err := filepath.Glob(filepath.Join(asmDir, "*.s"))

@@ -217,6 +217,15 @@ func TestQuantizeBits(t *testing.T) {
 	})
 }
 
+// TestTries holds the searches to what RangedSearch asks for: all tries but the last nine are to make no level above the greatest.
+func TestTries(t *testing.T) {
+	for _, s := range []rangedSearch{searchQ2_K, searchQ4_K, searchQ5_K, searchQ2_KWeighed, search4Weighed, search5Weighed} {
+		for k := range s.steps + 1 - 9 {
+			require.Less(t, s.from+s.step*float32(k), float32(0.49), "n=%v try %d", s.n, k)
+		}
+	}
+}
+
 // The same for rows of any length in whole blocks, at any address, of elements that are followed by memory that may not be read, with memory
 // behind the blocks that may not be written; and nothing before them is.
 func TestQuantizeSimpleBits(t *testing.T) {

@@ -149,7 +149,7 @@ func rangedSearch() *ir.Kernel {
 	k, s := ir.NewSearch("search", "RangedSearch", `finds the scale and the least value of the least sum w*error, error being that of scale*l + least - x, squared or, by choice, without its sign.
 The numbers of a try are how many levels l = min(max(round((x-least)*inverse), 0), n) it puts between the least value and the greatest element, n, of the first
 one, 1, that its scale is the inverse of this, and below what a group with (x-least)*inverse is not usual: -3.9e6, or -15 for choice 2, which is n = 15 with at most
-sixteen levels. Those of one more try are read.`+ofGroups)
+sixteen levels. Those of one more try are read. All tries but the last nine must put less than n + 0.49 levels there, so that no l is above n.`+ofGroups)
 	stage := s.Stage(false)
 	b := block{stage.Rows()}
 	x, w := b.Row("x"), b.Row("w")
@@ -177,18 +177,23 @@ sixteen levels. Those of one more try are read.`+ofGroups)
 
 	stage = s.Stage(true)
 	clipped, looked := stage.Either(2)
-	looked.Tabled = true
-	for _, b := range []block{{clipped}, {looked}} {
+	looked.Tables = []int{32}
+	free := stage.Before(9, clipped)
+	free.Tables = []int{8} // others gain too little by it
+	for _, b := range []block{{clipped}, {looked}, {free}} {
 		x := b.Row("x")
 		l := x.Sub(b.Lane(rangedLeast)).Mul(b.Lane(rangedInverse))
-		if b.Tabled {
+		if b.Block == looked {
 			var table [32]float32
 			for i := range table[:17] {
 				table[i] = min(float32(i), 15)
 			}
 			l = b.Table(l.Add(b.Each(12582912)), table)
 		} else {
-			l = b.unit(l).Max(b.Each(0)).Min(b.Try(1))
+			l = b.unit(l).Max(b.Each(0))
+			if b.Block == clipped {
+				l = l.Min(b.Try(1))
+			}
 		}
 		b.StoreRow("l", l)
 		wl := b.Row("w").Mul(l)
@@ -247,7 +252,7 @@ const tiny = 1e-15
 func scaleSearch() *ir.Kernel {
 	k, s := ir.NewSearch("search", "ScaleSearch", `finds the scale of the least sum w*(scale*v - x)^2, v = min(max(round(x*inverse), least), most) or, by choice, the value of IQ4_NL that is nearest to x*inverse.
 The numbers of a try are the inverse times the element of largest magnitude, what this is divided by before, or 0, for the first try only, and most and least. The first
-try must be taken. Those of one more are read.`+ofGroups)
+try must be taken. Those of one more are read. Of all tries but the last five the first number is above least - 0.49, so that no v is below least.`+ofGroups)
 	invert := func(b block, inverse *ir.BlockNode) {
 		b.StoreLane(signedInverse, inverse)
 		b.StoreLane(signedNinth, inverse.Mul(b.Each(1./9)))
@@ -269,10 +274,16 @@ try must be taken. Those of one more are read.`+ofGroups)
 
 	stage = s.Stage(true)
 	levels, values := stage.Either(1)
-	b = block{levels}
-	l := b.unit(b.Row("x").Mul(b.Lane(signedInverse))).Min(b.Try(2)).Max(b.Try(3))
-	b.Sum(signedA, b.Row("wx").Mul(l))
-	b.Sum(signedB, b.Row("w").Mul(l).Mul(l))
+	free := stage.Before(5, levels)
+	free.Tables = []int{8, 32}
+	for _, b := range []block{{levels}, {free}} {
+		l := b.unit(b.Row("x").Mul(b.Lane(signedInverse))).Min(b.Try(2))
+		if b.Block == levels {
+			l = l.Max(b.Try(3))
+		}
+		b.Sum(signedA, b.Row("wx").Mul(l))
+		b.Sum(signedB, b.Row("w").Mul(l).Mul(l))
+	}
 
 	b = block{values}
 	x = b.Row("x")

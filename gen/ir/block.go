@@ -12,14 +12,15 @@ import (
 type Block struct {
 	Bytes, Len int // what a block takes in memory, and its number of elements
 	Nodes      []*BlockNode
-	Listed     bool   // a table of 256 float32 is an argument
-	Stashes    int    // values of sixteen float32 that are kept in the frame
-	Groups     int    // if it is for rows of groups, how many there are
-	Rows       bool   // of a search: it runs over rows, and not once
-	Other      *Block // which is done instead of it, if the call says so
-	Choice     int    // what the call says then
-	Tabled     bool   // it is for machines that have tables only
-	Writes     bool   // it writes blocks
+	Listed     bool     // a table of 256 float32 is an argument
+	Stashes    int      // values of sixteen float32 that are kept in the frame
+	Groups     int      // if it is for rows of groups, how many there are
+	Rows       bool     // of a search: it runs over rows, and not once
+	Others     []*Block // which are done instead of it, the first for which it is so
+	Choice     int      // if the argument choice is that, which is not 0,
+	Before     int      // or if more tries are left
+	Tables     []int    // it is for machines whose tables are of so many numbers only, if any are said
+	Writes     bool     // it writes blocks
 
 	k     *Kernel
 	memo  map[string]*BlockNode

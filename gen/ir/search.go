@@ -57,9 +57,23 @@ func (g *Stage) Numbers() *Block { return g.step(false) }
 
 // Either adds two steps over the rows: the other is done where the argument choice is a number, and one elsewhere.
 func (g *Stage) Either(choice int) (one, other *Block) {
-	one, other = g.Rows(), g.s.block(true)
-	one.Other, one.Choice, g.s.Choice = other, choice, true
+	one = g.Rows()
+	other = g.other(one)
+	other.Choice, g.s.Choice = choice, true
 	return one, other
+}
+
+// Before is a step that is done instead of another in all tries but so many, the last ones.
+func (g *Stage) Before(tries int, one *Block) *Block {
+	other := g.other(one)
+	other.Before = tries
+	return other
+}
+
+func (g *Stage) other(one *Block) *Block {
+	other := g.s.block(true)
+	one.Others = append(one.Others, other)
+	return other
 }
 
 // Table is the number of a table that the low five bits of v say, for machines that have such tables.

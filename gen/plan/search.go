@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/lowbit-go/lowbit/gen/ir"
@@ -33,7 +34,7 @@ func GenerateSearch(k *ir.Kernel, m BlockMachine) error {
 	g.offset = m.GPRs()[len(args)]
 	for _, stage := range k.Search.Stages {
 		for _, step := range stage.Steps {
-			for ; step != nil; step = g.other(step) {
+			for _, step := range append([]*ir.Block{step}, g.others(step)...) {
 				if err := g.fit(step); err != nil {
 					return err
 				}
@@ -91,12 +92,9 @@ func (g *searchCode) fit(step *ir.Block) error {
 	}
 }
 
-// other is what the call may ask for instead of a step.
-func (g *searchCode) other(step *ir.Block) *ir.Block {
-	if step.Other != nil && step.Other.Tabled && g.m.BlockTables() != 32 {
-		return nil
-	}
-	return step.Other
+// others are what may be done instead of a step.
+func (g *searchCode) others(step *ir.Block) []*ir.Block {
+	return slices.DeleteFunc(slices.Clone(step.Others), func(o *ir.Block) bool { return len(o.Tables) > 0 && !slices.Contains(o.Tables, g.m.BlockTables()) })
 }
 
 // stage prints the loop over the strips of a stage.
@@ -106,29 +104,37 @@ func (g *searchCode) stage(number int, stage *ir.Stage) {
 	m.LoopHead(strip)
 	for i, step := range stage.Steps {
 		name := fmt.Sprintf("%d%d", number, i)
-		other := g.other(step)
-		if other == nil {
-			g.step(name, step)
-			continue
+		others := g.others(step)
+		for k, o := range others {
+			if o.Before > 0 {
+				m.Branch(g.at["count"], GreaterEqual, o.Before+1, otherName(k, name))
+			} else {
+				m.Branch(g.at["choice"], Equal, o.Choice, otherName(k, name))
+			}
 		}
-		m.Branch(g.at["choice"], Equal, step.Choice, "other"+name)
 		g.step(name, step)
-		m.Jump("end" + name)
-		m.Label("other" + name)
-		g.step("other"+name, other)
-		m.Label("end" + name)
+		for k, o := range others {
+			m.Jump("end" + name)
+			m.Label(otherName(k, name))
+			g.step(otherName(k, name), o)
+		}
+		if len(others) > 0 {
+			m.Label("end" + name)
+		}
 	}
 	m.AddImm(g.offset, 4*m.Width()*stripRegisters)
 	m.BranchBelow(g.offset, g.at["groups"], strip)
 }
+
+// otherName is the label of what is done instead of a step.
+func otherName(k int, step string) string { return []string{"other", "third"}[k] + step }
 
 // step prints a step for a strip.
 func (g *searchCode) step(name string, step *ir.Block) {
 	m, b, places, n := g.m, g.steps[step], g.places[step], g.at["n"]
 	if !step.Rows {
 		g.point("params", 0)
-		m.Sub(n, n)
-		m.AddImm(n, stripRegisters)
+		m.Number(n, stripRegisters)
 		m.LoopHead("number" + name)
 		b.call.print(places[b.call])
 		b.body.print(places[b.body])

@@ -373,7 +373,7 @@ func FourColumns(isa ISA, rows *float32, a *float32, b *float32, c *float32, d *
 // RangedSearch finds the scale and the least value of the least sum w*error, error being that of scale*l + least - x, squared or, by choice, without its sign.
 // The numbers of a try are how many levels l = min(max(round((x-least)*inverse), 0), n) it puts between the least value and the greatest element, n, of the first
 // one, 1, that its scale is the inverse of this, and below what a group with (x-least)*inverse is not usual: -3.9e6, or -15 for choice 2, which is n = 15 with at most
-// sixteen levels. Those of one more try are read.
+// sixteen levels. Those of one more try are read. All tries but the last nine must put less than n + 0.49 levels there, so that no l is above n.
 // It runs over n >= 1 rows of groups, of which params has numbers, and groups is four times as many as there are; count >= 1 tries have four numbers each.
 func RangedSearch(isa ISA, l *float32, x *float32, w *float32, params *float32, tries *float32, count int, n int, groups int, choice int) {
 	panic("asm: no such implementation of RangedSearch")
@@ -381,7 +381,7 @@ func RangedSearch(isa ISA, l *float32, x *float32, w *float32, params *float32, 
 
 // ScaleSearch finds the scale of the least sum w*(scale*v - x)^2, v = min(max(round(x*inverse), least), most) or, by choice, the value of IQ4_NL that is nearest to x*inverse.
 // The numbers of a try are the inverse times the element of largest magnitude, what this is divided by before, or 0, for the first try only, and most and least. The first
-// try must be taken. Those of one more are read.
+// try must be taken. Those of one more are read. Of all tries but the last five the first number is above least - 0.49, so that no v is below least.
 // It runs over n >= 1 rows of groups, of which params has numbers, and groups is four times as many as there are; count >= 1 tries have four numbers each.
 func ScaleSearch(isa ISA, wx *float32, x *float32, w *float32, params *float32, tries *float32, count int, n int, groups int, choice int) {
 	panic("asm: no such implementation of ScaleSearch")

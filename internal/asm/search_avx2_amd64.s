@@ -36,8 +36,7 @@ row00:
 	VMOVUPS Y14, 32(SI)
 	MOVQ    params+8(FP), SI
 	ADDQ    R10, SI
-	SUBQ    R8, R8
-	ADDQ    $+2, R8
+	MOVL    $0x00000002, R8
 
 number01:
 	VBROADCASTSS (DX), Y15
@@ -389,8 +388,7 @@ row00:
 	VMOVUPS   Y12, 288(BX)
 	MOVQ      params+24(FP), BX
 	ADDQ      R13, BX
-	SUBQ      R10, R10
-	ADDQ      $+2, R10
+	MOVL      $0x00000002, R10
 
 number01:
 	VMOVUPS      1280(BX), Y15
@@ -439,6 +437,8 @@ try:
 	SUBQ R13, R13
 
 strip1:
+	CMPQ         R9, $+10
+	JGE          other10
 	MOVQ         params+24(FP), BX
 	ADDQ         R13, BX
 	MOVQ         l+0(FP), DI
@@ -499,10 +499,71 @@ row10:
 	VMOVUPS  Y6, 2848(BX)
 	VMOVUPS  Y5, 3104(BX)
 	VMOVUPS  Y4, 3360(BX)
-	MOVQ     params+24(FP), BX
-	ADDQ     R13, BX
-	SUBQ     R10, R10
-	ADDQ     $+2, R10
+	JMP      end10
+
+other10:
+	MOVQ         params+24(FP), BX
+	ADDQ         R13, BX
+	MOVQ         l+0(FP), DI
+	ADDQ         R13, DI
+	MOVQ         x+8(FP), SI
+	ADDQ         R13, SI
+	MOVQ         w+16(FP), DX
+	ADDQ         R13, DX
+	VMOVUPS      1536(BX), Y15
+	VMOVUPS      2560(BX), Y14
+	VBROADCASTSS constantsAVX2<>+8(SB), Y13
+	VXORPS       Y12, Y12, Y12
+	VXORPS       Y11, Y11, Y11
+	VXORPS       Y10, Y10, Y10
+	VMOVUPS      1568(BX), Y9
+	VMOVUPS      2592(BX), Y8
+	VXORPS       Y7, Y7, Y7
+	VXORPS       Y6, Y6, Y6
+	VXORPS       Y5, Y5, Y5
+	MOVQ         n+48(FP), R10
+
+rowother10:
+	VMOVUPS  (SI), Y0
+	VSUBPS   Y15, Y0, Y1
+	VMULPS   Y14, Y1, Y1
+	VROUNDPS $0x08, Y1, Y1
+	VMAXPS   Y13, Y1, Y1
+	VMOVUPS  Y1, (DI)
+	VMULPS   (DX), Y1, Y2
+	VADDPS   Y2, Y12, Y12
+	VMULPS   Y1, Y2, Y1
+	VADDPS   Y1, Y11, Y11
+	VMULPS   Y0, Y2, Y2
+	VADDPS   Y2, Y10, Y10
+	VMOVUPS  32(SI), Y0
+	VSUBPS   Y9, Y0, Y1
+	VMULPS   Y8, Y1, Y1
+	VROUNDPS $0x08, Y1, Y1
+	VMAXPS   Y13, Y1, Y1
+	VMOVUPS  Y1, 32(DI)
+	VMULPS   32(DX), Y1, Y2
+	VADDPS   Y2, Y7, Y7
+	VMULPS   Y1, Y2, Y1
+	VADDPS   Y1, Y6, Y6
+	VMULPS   Y0, Y2, Y2
+	VADDPS   Y2, Y5, Y5
+	ADDQ     $+256, DI
+	ADDQ     $+256, SI
+	ADDQ     $+256, DX
+	DECQ     R10
+	JNE      rowother10
+	VMOVUPS  Y12, 2816(BX)
+	VMOVUPS  Y11, 3072(BX)
+	VMOVUPS  Y10, 3328(BX)
+	VMOVUPS  Y7, 2848(BX)
+	VMOVUPS  Y6, 3104(BX)
+	VMOVUPS  Y5, 3360(BX)
+
+end10:
+	MOVQ params+24(FP), BX
+	ADDQ R13, BX
+	MOVL $0x00000002, R10
 
 number11:
 	VBROADCASTSS 8(R8), Y15
@@ -631,8 +692,7 @@ rowother20:
 end20:
 	MOVQ params+24(FP), BX
 	ADDQ R13, BX
-	SUBQ R10, R10
-	ADDQ $+2, R10
+	MOVL $0x00000002, R10
 
 number21:
 	VMOVUPS      4096(BX), Y15
@@ -750,8 +810,7 @@ row00:
 	VMOVUPS   Y13, 32(BX)
 	MOVQ      params+24(FP), BX
 	ADDQ      R13, BX
-	SUBQ      R10, R10
-	ADDQ      $+2, R10
+	MOVL      $0x00000002, R10
 
 number01:
 	VMOVUPS      (BX), Y15
@@ -790,6 +849,8 @@ try:
 strip1:
 	CMPQ         R12, $+1
 	JEQ          other10
+	CMPQ         R9, $+6
+	JGE          third10
 	MOVQ         params+24(FP), BX
 	ADDQ         R13, BX
 	MOVQ         wx+0(FP), DI
@@ -924,12 +985,57 @@ rowother10:
 	VMOVUPS      Y8, 2304(BX)
 	VMOVUPS      Y7, 2080(BX)
 	VMOVUPS      Y6, 2336(BX)
+	JMP          end10
+
+third10:
+	MOVQ         params+24(FP), BX
+	ADDQ         R13, BX
+	MOVQ         wx+0(FP), DI
+	ADDQ         R13, DI
+	MOVQ         x+8(FP), SI
+	ADDQ         R13, SI
+	MOVQ         w+16(FP), DX
+	ADDQ         R13, DX
+	VMOVUPS      1536(BX), Y15
+	VMOVUPS      1568(BX), Y14
+	VBROADCASTSS 8(R8), Y13
+	VXORPS       Y12, Y12, Y12
+	VXORPS       Y11, Y11, Y11
+	VXORPS       Y10, Y10, Y10
+	VXORPS       Y9, Y9, Y9
+	MOVQ         n+48(FP), R10
+
+rowthird10:
+	VMULPS   (SI), Y15, Y0
+	VMULPS   32(SI), Y14, Y1
+	VROUNDPS $0x08, Y0, Y0
+	VROUNDPS $0x08, Y1, Y1
+	VMINPS   Y13, Y0, Y0
+	VMINPS   Y13, Y1, Y1
+	VMULPS   (DI), Y0, Y2
+	VMULPS   32(DI), Y1, Y3
+	VADDPS   Y2, Y12, Y12
+	VADDPS   Y3, Y11, Y11
+	VMULPS   (DX), Y0, Y2
+	VMULPS   32(DX), Y1, Y3
+	VMULPS   Y0, Y2, Y2
+	VMULPS   Y1, Y3, Y3
+	VADDPS   Y2, Y10, Y10
+	VADDPS   Y3, Y9, Y9
+	ADDQ     $+256, DI
+	ADDQ     $+256, SI
+	ADDQ     $+256, DX
+	DECQ     R10
+	JNE      rowthird10
+	VMOVUPS  Y12, 2048(BX)
+	VMOVUPS  Y11, 2080(BX)
+	VMOVUPS  Y10, 2304(BX)
+	VMOVUPS  Y9, 2336(BX)
 
 end10:
 	MOVQ params+24(FP), BX
 	ADDQ R13, BX
-	SUBQ R10, R10
-	ADDQ $+2, R10
+	MOVL $0x00000002, R10
 
 number11:
 	VMOVUPS      2048(BX), Y15
@@ -989,8 +1095,7 @@ TEXT ·PositiveSearchAVX2(SB), NOSPLIT, $0-56
 strip0:
 	MOVQ params+16(FP), DX
 	ADDQ R11, DX
-	SUBQ R9, R9
-	ADDQ $+2, R9
+	MOVL $0x00000002, R9
 
 number00:
 	VBROADCASTSS (BX), Y15
@@ -1051,8 +1156,7 @@ row10:
 	VMOVUPS  Y10, 2080(DX)
 	MOVQ     params+16(FP), DX
 	ADDQ     R11, DX
-	SUBQ     R9, R9
-	ADDQ     $+2, R9
+	MOVL     $0x00000002, R9
 
 number11:
 	VMOVUPS      256(DX), Y15
@@ -1122,8 +1226,7 @@ row00:
 	VMOVUPS   Y13, 32(DX)
 	MOVQ      params+16(FP), DX
 	ADDQ      R11, DX
-	SUBQ      R9, R9
-	ADDQ      $+2, R9
+	MOVL      $0x00000002, R9
 
 number01:
 	VMOVUPS      (DX), Y15
@@ -1197,8 +1300,7 @@ row02:
 	VMOVUPS  Y8, 2336(DX)
 	MOVQ     params+16(FP), DX
 	ADDQ     R11, DX
-	SUBQ     R9, R9
-	ADDQ     $+2, R9
+	MOVL     $0x00000002, R9
 
 number03:
 	VMOVUPS      2304(DX), Y15

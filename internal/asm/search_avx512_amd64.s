@@ -36,8 +36,7 @@ row00:
 	VMOVUPS Z14, 64(SI)
 	MOVQ    params+8(FP), SI
 	ADDQ    R10, SI
-	SUBQ    R8, R8
-	ADDQ    $+2, R8
+	MOVL    $0x00000002, R8
 
 number01:
 	VBROADCASTSS (DX), Z15
@@ -365,8 +364,7 @@ row00:
 	VMOVUPS   Z12, 320(BX)
 	MOVQ      params+24(FP), BX
 	ADDQ      R13, BX
-	SUBQ      R10, R10
-	ADDQ      $+2, R10
+	MOVL      $0x00000002, R10
 
 number01:
 	VMOVUPS      1280(BX), Z15
@@ -546,8 +544,7 @@ rowother10:
 end10:
 	MOVQ params+24(FP), BX
 	ADDQ R13, BX
-	SUBQ R10, R10
-	ADDQ $+2, R10
+	MOVL $0x00000002, R10
 
 number11:
 	VBROADCASTSS 8(R8), Z15
@@ -676,8 +673,7 @@ rowother20:
 end20:
 	MOVQ params+24(FP), BX
 	ADDQ R13, BX
-	SUBQ R10, R10
-	ADDQ $+2, R10
+	MOVL $0x00000002, R10
 
 number21:
 	VMOVUPS      4352(BX), Z15
@@ -795,8 +791,7 @@ row00:
 	VMOVUPS   Z13, 64(BX)
 	MOVQ      params+24(FP), BX
 	ADDQ      R13, BX
-	SUBQ      R10, R10
-	ADDQ      $+2, R10
+	MOVL      $0x00000002, R10
 
 number01:
 	VMOVUPS      (BX), Z15
@@ -835,6 +830,8 @@ try:
 strip1:
 	CMPQ         R12, $+1
 	JEQ          other10
+	CMPQ         R9, $+6
+	JGE          third10
 	MOVQ         params+24(FP), BX
 	ADDQ         R13, BX
 	MOVQ         wx+0(FP), DI
@@ -951,12 +948,60 @@ rowother10:
 	VMOVUPS     Z3, 2112(BX)
 	VMOVUPS     Z2, 2304(BX)
 	VMOVUPS     Z16, 2368(BX)
+	JMP         end10
+
+third10:
+	MOVQ         params+24(FP), BX
+	ADDQ         R13, BX
+	MOVQ         wx+0(FP), DI
+	ADDQ         R13, DI
+	MOVQ         x+8(FP), SI
+	ADDQ         R13, SI
+	MOVQ         w+16(FP), DX
+	ADDQ         R13, DX
+	VMOVUPS      1536(BX), Z15
+	VMOVUPS      1600(BX), Z14
+	VBROADCASTSS constantsAVX512<>+16(SB), Z13
+	VBROADCASTSS 8(R8), Z12
+	VPXORD       Z11, Z11, Z11
+	VPXORD       Z10, Z10, Z10
+	VPXORD       Z9, Z9, Z9
+	VPXORD       Z8, Z8, Z8
+	MOVQ         n+48(FP), R10
+
+rowthird10:
+	VMULPS  (SI), Z15, Z0
+	VMULPS  64(SI), Z14, Z1
+	VADDPS  Z13, Z0, Z0
+	VADDPS  Z13, Z1, Z1
+	VSUBPS  Z13, Z0, Z0
+	VSUBPS  Z13, Z1, Z1
+	VMINPS  Z12, Z0, Z0
+	VMINPS  Z12, Z1, Z1
+	VMULPS  (DI), Z0, Z2
+	VMULPS  64(DI), Z1, Z3
+	VADDPS  Z2, Z11, Z11
+	VADDPS  Z3, Z10, Z10
+	VMULPS  (DX), Z0, Z2
+	VMULPS  64(DX), Z1, Z3
+	VMULPS  Z0, Z2, Z2
+	VMULPS  Z1, Z3, Z3
+	VADDPS  Z2, Z9, Z9
+	VADDPS  Z3, Z8, Z8
+	ADDQ    $+256, DI
+	ADDQ    $+256, SI
+	ADDQ    $+256, DX
+	DECQ    R10
+	JNE     rowthird10
+	VMOVUPS Z11, 2048(BX)
+	VMOVUPS Z10, 2112(BX)
+	VMOVUPS Z9, 2304(BX)
+	VMOVUPS Z8, 2368(BX)
 
 end10:
 	MOVQ params+24(FP), BX
 	ADDQ R13, BX
-	SUBQ R10, R10
-	ADDQ $+2, R10
+	MOVL $0x00000002, R10
 
 number11:
 	VMOVUPS      2048(BX), Z15
@@ -1016,8 +1061,7 @@ TEXT ·PositiveSearchAVX512(SB), NOSPLIT, $0-56
 strip0:
 	MOVQ params+16(FP), DX
 	ADDQ R11, DX
-	SUBQ R9, R9
-	ADDQ $+2, R9
+	MOVL $0x00000002, R9
 
 number00:
 	VBROADCASTSS (BX), Z15
@@ -1081,8 +1125,7 @@ row10:
 	VMOVUPS Z9, 2112(DX)
 	MOVQ    params+16(FP), DX
 	ADDQ    R11, DX
-	SUBQ    R9, R9
-	ADDQ    $+2, R9
+	MOVL    $0x00000002, R9
 
 number11:
 	VMOVUPS      256(DX), Z15
@@ -1152,8 +1195,7 @@ row00:
 	VMOVUPS   Z13, 64(DX)
 	MOVQ      params+16(FP), DX
 	ADDQ      R11, DX
-	SUBQ      R9, R9
-	ADDQ      $+2, R9
+	MOVL      $0x00000002, R9
 
 number01:
 	VMOVUPS      (DX), Z15
@@ -1230,8 +1272,7 @@ row02:
 	VMOVUPS Z7, 2368(DX)
 	MOVQ    params+16(FP), DX
 	ADDQ    R11, DX
-	SUBQ    R9, R9
-	ADDQ    $+2, R9
+	MOVL    $0x00000002, R9
 
 number03:
 	VMOVUPS      2304(DX), Z15

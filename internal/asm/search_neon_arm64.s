@@ -34,8 +34,7 @@ row00:
 	FMOVQ F14, 16(R1)
 	MOVD params+8(FP), R1
 	ADD R6, R1, R1
-	SUB R4, R4, R4
-	ADD $2, R4, R4
+	MOVD $2, R4
 number01:
 	FMOVS (R2), F15
 	VDUP V15.S[0], V15.S4
@@ -420,8 +419,7 @@ row00:
 	FMOVQ F12, 272(R3)
 	MOVD params+24(FP), R3
 	ADD R9, R3, R3
-	SUB R6, R6, R6
-	ADD $2, R6, R6
+	MOVD $2, R6
 number01:
 	FMOVQ 1280(R3), F15
 	MOVD $2147483647, R16
@@ -537,8 +535,7 @@ row10:
 	FMOVQ F4, 3344(R3)
 	MOVD params+24(FP), R3
 	ADD R9, R3, R3
-	SUB R6, R6, R6
-	ADD $2, R6, R6
+	MOVD $2, R6
 number11:
 	FMOVS 8(R4), F15
 	VDUP V15.S[0], V15.S4
@@ -681,8 +678,7 @@ rowother20:
 end20:
 	MOVD params+24(FP), R3
 	ADD R9, R3, R3
-	SUB R6, R6, R6
-	ADD $2, R6, R6
+	MOVD $2, R6
 number21:
 	FMOVQ 4352(R3), F15
 	FMOVQ 4096(R3), F14
@@ -806,8 +802,7 @@ row00:
 	FMOVQ F13, 16(R3)
 	MOVD params+24(FP), R3
 	ADD R9, R3, R3
-	SUB R6, R6, R6
-	ADD $2, R6, R6
+	MOVD $2, R6
 number01:
 	FMOVQ (R3), F15
 	MOVD $2147483647, R16
@@ -1115,8 +1110,7 @@ rowother10:
 end10:
 	MOVD params+24(FP), R3
 	ADD R9, R3, R3
-	SUB R6, R6, R6
-	ADD $2, R6, R6
+	MOVD $2, R6
 number11:
 	FMOVQ 2048(R3), F15
 	FMOVQ 2304(R3), F14
@@ -1180,8 +1174,7 @@ TEXT ·PositiveSearchNEON(SB), NOSPLIT, $0-56
 strip0:
 	MOVD params+16(FP), R2
 	ADD R7, R2, R2
-	SUB R5, R5, R5
-	ADD $2, R5, R5
+	MOVD $2, R5
 number00:
 	FMOVS (R3), F15
 	VDUP V15.S[0], V15.S4
@@ -1242,8 +1235,7 @@ row10:
 	FMOVQ F10, 2064(R2)
 	MOVD params+16(FP), R2
 	ADD R7, R2, R2
-	SUB R5, R5, R5
-	ADD $2, R5, R5
+	MOVD $2, R5
 number11:
 	FMOVQ 256(R2), F15
 	FMOVQ 2048(R2), F14
@@ -1313,8 +1305,7 @@ row00:
 	FMOVQ F13, 16(R2)
 	MOVD params+16(FP), R2
 	ADD R7, R2, R2
-	SUB R5, R5, R5
-	ADD $2, R5, R5
+	MOVD $2, R5
 number01:
 	FMOVQ (R2), F15
 	MOVD $2147483647, R16
@@ -1394,8 +1385,7 @@ row02:
 	FMOVQ F8, 2320(R2)
 	MOVD params+16(FP), R2
 	ADD R7, R2, R2
-	SUB R5, R5, R5
-	ADD $2, R5, R5
+	MOVD $2, R5
 number03:
 	FMOVQ 2304(R2), F15
 	MOVD $2147483647, R16
