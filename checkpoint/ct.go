@@ -303,6 +303,7 @@ func (w *ctWeight) findOrder() bool {
 	set := slices.ContainsFunc(readSmall[int32](w.builder, index), func(g int32) bool { return g != -1 })
 	if w.err == nil && set {
 		w.l.index = w.readIndex(index, w.l.groupCols)
+		w.l.places = placesOf(w.l.index, w.l.groupCols, w.l.bits)
 	}
 	return w.err == nil
 }

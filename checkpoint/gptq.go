@@ -17,8 +17,9 @@ type gptq struct {
 	plus         int32 // 1 in version 1
 	in, out      int
 	groups       int
-	index        []int32 // the group of each input
-	size         int     // of groups, 0 if inputs are in any order
+	index        []int32  // the group of each input
+	places       []uint16 // as placesOf gives them
+	size         int      // of groups, 0 if inputs are in any order
 }
 
 func (*gptq) step() int { return 32 } // whole words of zero points
@@ -57,7 +58,7 @@ func readGPTQ[T kernels.Float](l *gptq, s *scratch, dst []T, first int) error {
 		}
 		p = p.transpose(s, l.groups, n)
 		for j := range n {
-			readStream(s, dst[j*l.in:][:l.in], streams[j*stride:][:words], p.slice(j*l.groups, l.groups), l.bits, l.index, l.size)
+			readStream(s, dst[j*l.in:][:l.in], streams[j*stride:][:words], p.slice(j*l.groups, l.groups), l.bits, l.index, l.places, l.size)
 		}
 		dst, first = dst[n*l.in:], first+n
 	}
@@ -65,37 +66,32 @@ func readGPTQ[T kernels.Float](l *gptq, s *scratch, dst []T, first int) error {
 }
 
 // readStream gives the values of a row that is a stream of words. Groups are of that size, 0 if inputs are in any order.
-func readStream[T kernels.Float](s *scratch, dst []T, stream []uint32, p params, bits int, index []int32, size int) {
-	most := 1<<bits - 1
-	// A zero point may be above every code, as version 1 makes it of a stored one that has all bits set.
-	if size == 0 || len(dst)%size != 0 || p.odd() || int(slices.Max(p.zero)) > most {
-		lookUpStream(s, dst, stream, p, bits, index)
-		return
-	}
+func readStream[T kernels.Float](s *scratch, dst []T, stream []uint32, p params, bits int, index []int32, places []uint16, size int) {
 	toggleEndian(stream)
-	codes := bytesOf(stream)[:(len(dst)*bits+7)/8]
-	given := &kernels.IntParams{Format: streamFormats[bits], Max: most, Scale: p.scale, ZeroPoint: p.zero}
-	if bits == 3 {
+	codes, format := bytesOf(stream)[:(len(dst)*bits+7)/8], streamFormats[bits]
+	// A zero point may be above every code, as version 1 makes it of a stored one that has all bits set.
+	most := 1<<bits - 1
+	even := size > 0 && len(dst)%size == 0 && !p.odd() && int(slices.Max(p.zero)) <= most
+	if bits == 3 || bits < 8 && !even {
 		wider := lend[uint8](&s.bytes, len(dst))
 		unpackBits(wider, codes, bits)
 		codes = wider
 	}
-	kernels.DequantizeInt(dst, codes, kernels.Grid{Rows: 1, Groups: len(p.scale), Len: size}, given)
+	switch {
+	case even:
+		given := &kernels.IntParams{Format: format, Max: most, Scale: p.scale, ZeroPoint: p.zero}
+		kernels.DequantizeInt(dst, codes, kernels.Grid{Rows: 1, Groups: len(p.scale), Len: size}, given)
+	case places == nil:
+		values := lend[float32](&s.values, len(dst))
+		readEach(values, codes, p, index)
+		narrow(dst, values)
+	default:
+		lookUp(dst, codes, codeTable[T](s, p, bits), places)
+	}
 }
 
 // streamFormats are how kernels read streams of so many bits; those of 3 are unpacked.
 var streamFormats = [9]kernels.Format{2: kernels.Uint2, 3: kernels.Uint8, 4: kernels.Uint4, 8: kernels.Uint8}
-
-// lookUpStream is readStream for any groups and parameters.
-func lookUpStream[T kernels.Float](s *scratch, dst []T, stream []uint32, p params, bits int, index []int32) {
-	if bits == 8 {
-		values := lend[float32](&s.values, len(dst))
-		readBytes(values, stream, p, index)
-		narrow(dst, values)
-		return
-	}
-	lookUp(dst, stream, codeTable[T](s, p, bits), index, bits)
-}
 
 // params reads the parameters of some columns: those of all columns of a group, and then of the next.
 func (l *gptq) params(s *scratch, first, n int) (params, error) {
@@ -146,68 +142,63 @@ func (p params) transpose(s *scratch, groups, cols int) params {
 	return t
 }
 
+// tableLen is how many values a table has room for. A place in it is of 16 bits, which needs no check.
+const tableLen = 1 << 16
+
 // codeTable has the values of all codes in all groups of a row.
-func codeTable[T kernels.Float](s *scratch, p params, bits int) []T {
-	codes := 1 << bits
-	wide := lend[float32](&s.values, len(p.scale)*codes)
+func codeTable[T kernels.Float](s *scratch, p params, bits int) *[tableLen]T {
+	table := (*[tableLen]T)(lend[T](&s.table, tableLen))
+	n := len(p.scale) << bits
+	wide, same := any(table[:n]).([]float32)
+	if !same {
+		wide = lend[float32](&s.values, n)
+	}
 	for g, scale := range p.scale {
-		for q := range codes {
-			wide[g*codes+q] = float32(int32(q)-p.zero[g]) * scale
+		group, zero := wide[g<<bits:][:1<<bits], p.zero[g]
+		for q := range group {
+			v := float32(int32(q)-zero) * scale
+			if v != v {
+				v = nan
+			}
+			group[q] = v
 		}
 	}
-	if same, ok := any(wide).([]T); ok {
-		return same
+	if !same {
+		narrow(table[:n], wide)
 	}
-	table := lend[T](&s.table, len(wide))
-	narrow(table, wide)
 	return table
 }
 
-// lookUp looks the values of a bit stream's codes up.
-func lookUp[T kernels.Float](dst []T, stream []uint32, table []T, index []int32, bits int) {
-	index = index[:len(dst)]
-	done := 0
-	switch bits {
-	case 4: // without a loop, which takes longer than what it does
-		done = len(dst) / 8 * 8
-		for k, w := range stream[:done/8] {
-			y, g, w := (*[8]T)(dst[8*k:]), (*[8]int32)(index[8*k:]), int(w)
-			y[0] = table[int(g[0])<<4+w&15]
-			y[1] = table[int(g[1])<<4+w>>4&15]
-			y[2] = table[int(g[2])<<4+w>>8&15]
-			y[3] = table[int(g[3])<<4+w>>12&15]
-			y[4] = table[int(g[4])<<4+w>>16&15]
-			y[5] = table[int(g[5])<<4+w>>20&15]
-			y[6] = table[int(g[6])<<4+w>>24&15]
-			y[7] = table[int(g[7])<<4+w>>28&15]
-		}
-	case 2:
-		done = len(dst) / 16 * 16
-		for k, w := range stream[:done/16] {
-			y, g := dst[16*k:][:16], index[16*k:][:16]
-			for i := range 16 {
-				y[i] = table[int(g[i])<<2|int(w>>(2*i)&3)]
-			}
-		}
+// lookUp looks the values of codes up.
+func lookUp[T kernels.Float](dst []T, codes []uint8, table *[tableLen]T, places []uint16) {
+	codes, places = codes[:len(dst)], places[:len(dst)]
+	done := len(dst) / 8 * 8
+	for i := 0; i < done; i += 8 { // without a loop, which takes longer than what it does
+		y, q, p := (*[8]T)(dst[i:]), (*[8]uint8)(codes[i:]), (*[8]uint16)(places[i:])
+		y[0] = table[p[0]|uint16(q[0])]
+		y[1] = table[p[1]|uint16(q[1])]
+		y[2] = table[p[2]|uint16(q[2])]
+		y[3] = table[p[3]|uint16(q[3])]
+		y[4] = table[p[4]|uint16(q[4])]
+		y[5] = table[p[5]|uint16(q[5])]
+		y[6] = table[p[6]|uint16(q[6])]
+		y[7] = table[p[7]|uint16(q[7])]
 	}
-	mask := uint32(1)<<bits - 1
 	for i := done; i < len(dst); i++ {
-		bit := i * bits
-		v := stream[bit/32] >> (bit % 32)
-		if bit%32+bits > 32 {
-			v |= stream[bit/32+1] << (32 - bit%32)
-		}
-		dst[i] = table[int(index[i])<<bits|int(v&mask)]
+		dst[i] = table[places[i]|uint16(codes[i])]
 	}
 }
 
-// readBytes gives the values of codes of a byte.
-func readBytes(dst []float32, stream []uint32, p params, index []int32) {
-	for k, w := range stream {
-		y, g := dst[4*k:][:4], index[4*k:][:4]
-		for i := range 4 {
-			y[i] = float32(int32(w>>(8*i)&255)-p.zero[g[i]]) * p.scale[g[i]]
+// readEach gives the values of codes without a table.
+func readEach(dst []float32, codes []uint8, p params, index []int32) {
+	zeros := p.zero[:len(p.scale)]
+	for i, q := range codes[:len(dst)] {
+		g := index[i]
+		v := float32(int32(q)-zeros[g]) * p.scale[g]
+		if v != v {
+			v = nan
 		}
+		dst[i] = v
 	}
 }
 
@@ -220,7 +211,8 @@ type awq struct {
 	scale        scales
 	in, out      int
 	groups       int
-	index        []int32
+	index        []int32  // the group of each input
+	places       []uint16 // as placesOf gives them
 	size         int
 }
 
@@ -253,7 +245,7 @@ func readAWQ[T kernels.Float](l *awq, s *scratch, dst []T, first int) error {
 		}
 		p = p.transpose(s, l.groups, n)
 		for j := range n {
-			readStream(s, dst[j*l.in:][:l.in], streams[(first+j-8*begin)*stride:][:length], p.slice(j*l.groups, l.groups), 4, l.index, l.size)
+			readStream(s, dst[j*l.in:][:l.in], streams[(first+j-8*begin)*stride:][:length], p.slice(j*l.groups, l.groups), 4, l.index, l.places, l.size)
 		}
 		dst, first = dst[n*l.in:], first+n
 	}

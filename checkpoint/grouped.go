@@ -35,8 +35,9 @@ type grouped struct {
 
 	axes      []axis // all but the last
 	blockCols int
-	groupCols int     // groups of a row
-	index     []int32 // the group of each column, nil where it follows from blockCols
+	groupCols int      // groups of a row
+	index     []int32  // the group of each column, nil where it follows from blockCols
+	places    []uint16 // as placesOf gives them
 
 	scale  scales
 	zero   *zeros  // nil if there are none
@@ -231,6 +232,14 @@ func readBlock[T kernels.Float](l *grouped, s *scratch, dst []T, first, scaleRow
 		}
 	}
 	switch {
+	case l.places != nil && form == formU8 && p.zero != nil:
+		var table *[tableLen]T
+		for r := range rows {
+			if r < scaleRows {
+				table = codeTable[T](s, p.slice(r*l.groupCols, l.groupCols), l.bits)
+			}
+			lookUp(dst[r*l.cols:][:l.cols], codes[r*rowBytes:], table, l.places)
+		}
 	case l.index != nil:
 		for r := range rows {
 			at := min(r, scaleRows-1) * l.groupCols

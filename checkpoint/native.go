@@ -218,6 +218,7 @@ func (b *builder) resolveGPTQ(q *quantConfig, p string) {
 	} else {
 		l.index, l.size = evenIndex(in, size), size
 	}
+	l.places = placesOf(l.index, l.groups, l.bits)
 	b.scheme.Bits, b.scheme.Rows, b.scheme.Cols = q.Bits, 1, size
 	b.done([]int{out, in}, l, scale.DType)
 }
@@ -274,7 +275,7 @@ func (b *builder) resolveAWQ(q *quantConfig, p string) {
 	if !ok || !b.wantShape(zeros, l.groups, out/8) {
 		return
 	}
-	l.zeros = zeros
+	l.zeros, l.places = zeros, placesOf(l.index, l.groups, 4)
 	scale, ok := b.need(Scale, p+".scales", floats...)
 	if !ok || !b.wantShape(scale, l.groups, out) {
 		return

@@ -23,21 +23,21 @@ func TestTransposedTiles(t *testing.T) {
 		}
 	}
 	// codes, zero points and scales of groups of inputs, by input and output, and what comes of them.
-	matrix := func(in, out, size, most int) (codes, zeros []int, scales []float16.Float16, want []float32) {
+	matrix := func(in, out, size, most int, index []int32) (codes, zeros []int, scales []float16.Float16, want []float32) {
 		codes, zeros, scales, want = make([]int, in*out), make([]int, in/size*out), make([]float16.Float16, in/size*out), make([]float32, in*out)
 		for i := range zeros {
 			zeros[i], scales[i] = r.IntN(most), float16.Fromfloat32(r.Float32()+.1)
 		}
 		for i := range codes {
 			codes[i] = r.IntN(most + 1)
-			g := i/out/size*out + i%out
+			g := int(index[i/out])*out + i%out
 			want[i%out*in+i/out] = float32(codes[i]-zeros[g]) * scales[g].Float32()
 		}
 		return codes, zeros, scales, want
 	}
 	for _, c := range []struct{ in, out, size int }{{600, 320, 24}, {24, 16, 12}} {
 		t.Run(fmt.Sprintf("awq %d", c.in), func(t *testing.T) {
-			codes, zeros, scales, want := matrix(c.in, c.out, c.size, 15)
+			codes, zeros, scales, want := matrix(c.in, c.out, c.size, 15, evenIndex(c.in, c.size))
 			pack := func(values []int) []int32 {
 				words := make([]int32, len(values)/8)
 				for i, v := range values {
@@ -51,10 +51,14 @@ func TestTransposedTiles(t *testing.T) {
 			})), "m.weight"), want)
 		})
 	}
-	for _, bits := range []int{2, 3, 4, 8} {
-		t.Run(fmt.Sprintf("gptq %d", bits), func(t *testing.T) {
+	gptq := func(bits int, mixed bool) {
+		t.Run(fmt.Sprintf("gptq %d mixed %v", bits, mixed), func(t *testing.T) {
 			in, out, size := 33*128/bits/32*32, 96, 32
-			codes, zeros, scales, want := matrix(in, out, size, 1<<bits-1)
+			index := evenIndex(in, size)
+			if mixed {
+				r.Shuffle(in, func(i, j int) { index[i], index[j] = index[j], index[i] })
+			}
+			codes, zeros, scales, want := matrix(in, out, size, 1<<bits-1, index)
 			words := make([]int32, in*bits/32*out)
 			for o := range out {
 				column := make([]int, in)
@@ -71,9 +75,13 @@ func TestTransposedTiles(t *testing.T) {
 			}
 			check(t, lookup(t, open(t, folder(t, fmt.Sprintf(`{"quantization_config":{"quant_method":"gptq","bits":%d,"group_size":%d,"checkpoint_format":"gptq_v2"}}`, bits, size), tensors{
 				"m.qweight": of(safetensors.I32, []int{in * bits / 32, out}, words...), "m.qzeros": of(safetensors.I32, []int{in / size, out * bits / 32}, zeroWords...),
-				"m.scales": of(safetensors.F16, []int{in / size, out}, scales...),
+				"m.scales": of(safetensors.F16, []int{in / size, out}, scales...), "m.g_idx": of(safetensors.I32, []int{in}, index...),
 			})), "m.weight"), want)
 		})
+	}
+	for _, bits := range []int{2, 3, 4, 8} {
+		gptq(bits, false)
+		gptq(bits, true)
 	}
 	t.Run("gpt-oss", func(t *testing.T) {
 		const out, blocks = mxOutputs + 77, mxBlocks + 3
