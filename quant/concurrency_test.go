@@ -75,3 +75,45 @@ func TestNoGoroutineLeft(t *testing.T) {
 	}
 	assert.LessOrEqual(t, runtime.NumGoroutine(), before)
 }
+
+// Goroutines share a dynamic quantizer for matrices: none waits for another's pass to end, and each has the parameters of its own tokens.
+func TestDynamicAtOnce(t *testing.T) {
+	for _, spec := range []string{
+		`{"dtype":"uint8","qscheme":"asymmetric","qparam_calculator_cls":"dynamic"}`,
+		`{"dtype":"uint8","qscheme":"asymmetric","granularity":{"type":"per_channel","axis":0},"qparam_calculator_cls":"dynamic"}`,
+		`{"dtype":"uint8","qscheme":"asymmetric","granularity":{"type":"per_channel","axis":1},"qparam_calculator_cls":"dynamic"}`,
+		`{"dtype":"float8_e4m3fn","granularity":{"type":"per_block","axis":-1,"block_size":32},"qparam_calculator_cls":"dynamic"}`,
+	} {
+		q := mustNew[float32](t, spec, quant.Activation)
+		unlock := quant.Reading(q)
+		var wait sync.WaitGroup
+		for k := range 4 {
+			wait.Go(func() {
+				r := rand.New(rand.NewPCG(21, uint64(k)))
+				for range 20 {
+					x := random[float32](r, false, 1+r.IntN(5), 64)
+					var c, want quant.Codes
+					var y, wantY quant.Tensor[float32]
+					assert.NoError(t, q.Quantize(&c, x))
+					assert.NoError(t, q.FakeQuantize(&y, x, nil))
+					alone := mustNew[float32](t, spec, quant.Activation)
+					assert.NoError(t, alone.Quantize(&want, x))
+					assert.NoError(t, alone.FakeQuantize(&wantY, x, nil))
+					assert.Equal(t, want, c)
+					assert.Equal(t, wantY.Data, y.Data)
+					_, err := q.Params()
+					assert.NoError(t, err)
+				}
+			})
+		}
+		wait.Wait()
+		unlock()
+		x := random[float32](rand.New(rand.NewPCG(22, 23)), false, 3, 64)
+		var c quant.Codes
+		require.NoError(t, q.Quantize(&c, x))
+		p, err := q.Params()
+		require.NoError(t, err)
+		assert.Equal(t, c.Params.Scale, p.Scale)
+		assert.Equal(t, c.Params.Shape, p.Shape)
+	}
+}

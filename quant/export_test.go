@@ -1,6 +1,10 @@
 package quant
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/lowbit-go/lowbit/kernels"
+)
 
 // ShareEvery lets workers share tensors of that many elements each, in pieces of as many, for the length of a test.
 func ShareEvery(t *testing.T, elements int) {
@@ -14,4 +18,10 @@ func NoVectors() (restore func()) {
 	was := vectorLen
 	vectorLen = 0
 	return func() { vectorLen = was }
+}
+
+// Reading locks a quantizer as passes do that change nothing of it, and returns what unlocks it.
+func Reading[T kernels.Float](q *FakeQuantizer[T]) (unlock func()) {
+	q.mu.RLock()
+	return q.mu.RUnlock
 }

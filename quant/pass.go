@@ -77,11 +77,12 @@ type pass[T kernels.Float] struct {
 		dynamic                                            func(lo, hi int)
 	}
 
-	exclusive bool // the quantizer is locked for writing
-	ownTiling tiling
-	groups    []int  // room for those of a tiling to be
-	ownFormat format // of a pass without a quantizer
-	ownParams Params
+	exclusive   bool // the quantizer is locked for writing
+	ownTiling   tiling
+	groups      []int    // room for those of a tiling to be
+	ownObserver observer // of a dynamic pass
+	ownFormat   format   // of a pass without a quantizer
+	ownParams   Params
 }
 
 // workspace is the memory of one worker.

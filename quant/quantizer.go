@@ -22,8 +22,8 @@ import (
 // A block size that does not divide its axis disables the quantizer for good, with one warning; tensors then pass unchanged.
 //
 // A FakeQuantizer may be used by several goroutines at a time. Passes that observe run one after another, and so do those with a user's
-// own QuantizeStep; all others run side by side, and those of a dynamic calculator over tensors that are one group of integers, of which the
-// last to end leaves the parameters. After the first pass of a shape, none allocates memory.
+// own QuantizeStep; all others run side by side, and those of a dynamic calculator without a range calculator, of which the last to end
+// leaves the parameters. After the first pass of a shape, none allocates memory.
 type FakeQuantizer[T kernels.Float] struct {
 	// Name is the tensor's, for the warning. It and the other fields are to be set before the first use.
 	Name string
@@ -48,6 +48,7 @@ type FakeQuantizer[T kernels.Float] struct {
 	disabled atomic.Bool
 	vector   atomic.Pointer[vectorWay] // nil: it is to be made
 
+	kept        sync.Mutex   // guards the parameters that dynamic passes leave, which hold mu for reading
 	mu          sync.RWMutex // guards what follows
 	format      format
 	observer    observer
@@ -130,6 +131,8 @@ func (q *FakeQuantizer[T]) Params() (Params, error) {
 	}
 	q.mu.RLock()
 	defer q.mu.RUnlock()
+	q.kept.Lock()
+	defer q.kept.Unlock()
 	if !q.observer.observed {
 		return Params{}, q.notObserved()
 	}
@@ -298,7 +301,7 @@ func (q *FakeQuantizer[T]) Backward(dx *Tensor[T], dy Tensor[T], mask Mask) erro
 	return nil
 }
 
-// begin checks x and locks q, exclusively if x is to be observed. The pass has no tiling if x passes unchanged.
+// begin checks x and locks q, exclusively if x is to be observed for more than this pass. The pass has no tiling if x passes unchanged.
 func (q *FakeQuantizer[T]) begin(x Tensor[T]) (*pass[T], error) {
 	if q == nil {
 		return nil, missing("FakeQuantizer")
@@ -318,7 +321,13 @@ func (q *FakeQuantizer[T]) beginShape(shape []int, size int) (*pass[T], error) {
 	p := newPass[T]()
 	p.size = size
 	q.mu.RLock()
-	if q.observes() || q.quantize != nil {
+	switch o := &q.observer; {
+	case q.observes() && o.dynamic && o.alone() && q.ranges == nil && q.quantize == nil:
+		params := p.ownObserver.params // memory
+		p.observer, p.ownObserver = &p.ownObserver, observer{
+			arithmetic: o.arithmetic, format: o.format, round: o.round, ends: o.ends, dynamic: true, params: params,
+		}
+	case q.observes() || q.quantize != nil:
 		q.mu.RUnlock()
 		q.mu.Lock()
 		p.exclusive = true
@@ -346,8 +355,14 @@ func (q *FakeQuantizer[T]) beginCodes(x Tensor[T]) (*pass[T], error) {
 	return p, nil
 }
 
-// end unlocks q.
+// end keeps what the pass found by itself, and unlocks q.
 func (q *FakeQuantizer[T]) end(p *pass[T]) {
+	if o := p.observer; o == &p.ownObserver && o.observed {
+		q.kept.Lock()
+		q.observer.params.copyFrom(&o.params)
+		q.observer.observed = true
+		q.kept.Unlock()
+	}
 	if p.exclusive {
 		q.mu.Unlock()
 	} else {
@@ -367,19 +382,21 @@ func (q *FakeQuantizer[T]) ready(p *pass[T]) error {
 	if t == nil {
 		return nil
 	}
-	observes := p.exclusive && q.observes()
+	observes := p.observer != nil || p.exclusive && q.observes()
 	switch {
 	case !observes && p.out == nil:
 		p.tiling = nil // nothing to do
 		return nil
 	case q.undivided != nil && p.out != nil:
 		return q.undivided
-	case o.observed && !o.dynamic && !slices.Equal(o.params.Shape, t.groups) && !(q.given && len(o.params.Scale) == 1 && t.count == 1):
+	case !o.dynamic && o.observed && !slices.Equal(o.params.Shape, t.groups) && !(q.given && len(o.params.Scale) == 1 && t.count == 1):
 		return shapeError("the groups' shape of "+q.label(), t.groups, "%s, that of the parameters", shapeString(o.params.Shape))
-	case !o.observed && !observes:
+	case !observes && !o.observed:
 		return q.notObserved()
 	}
-	if observes {
+	if p.observer != nil {
+		o = p.observer
+	} else if observes {
 		p.observer, p.ranges = o, q.ranges
 		if q.Importance != nil {
 			if err := checkImportance(q.Importance, q.ranges, t); err != nil {

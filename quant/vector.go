@@ -121,11 +121,16 @@ func (p *vectorParams) ints(r *kernels.IntRule) kernels.IntParams {
 	return k
 }
 
-// keep makes them the observer's, for vectors of a rank.
-func (p *vectorParams) keep(o *observer, rank int) {
+// keepVector makes a dynamic vector's parameters the quantizer's, for vectors of a rank.
+func (q *FakeQuantizer[T]) keepVector(p *vectorParams, rank int) {
+	q.mu.RLock()
+	q.kept.Lock()
+	o := &q.observer
 	o.resizeVector(rank)
 	o.params.Scale[0], o.params.ZeroPoint[0], o.params.MinVal[0] = p.scale[0], p.zeroPoint[0], p.minval[0]
 	o.observed = true
+	q.kept.Unlock()
+	q.mu.RUnlock()
 }
 
 // resizeVector is resize for a vector.
@@ -191,9 +196,7 @@ func (q *FakeQuantizer[T]) quantizeVector(dst *Codes, x *Tensor[T]) bool {
 		kernels.ObserveInt(x.Data, grid, &r)
 		k := p.ints(&r)
 		kernels.QuantizeInt(dst.Data, x.Data, grid, &k)
-		q.mu.Lock()
-		p.keep(&q.observer, rank)
-		q.mu.Unlock()
+		q.keepVector(&p, rank)
 		dst.Params.Scale = copied(dst.Params.Scale, p.scale[:])
 		dst.Params.ZeroPoint = copied(dst.Params.ZeroPoint, p.zeroPoint[:])
 		dst.Params.MinVal = copied(dst.Params.MinVal, p.minval[:])
@@ -235,9 +238,7 @@ func (q *FakeQuantizer[T]) fakeQuantizeVector(dst *Tensor[T], x *Tensor[T], mask
 		var p vectorParams
 		r := p.of(w.rule)
 		kernels.ObserveInt(x.Data, grid, &r)
-		q.mu.Lock()
-		p.keep(&q.observer, len(x.Shape))
-		q.mu.Unlock()
+		q.keepVector(&p, len(x.Shape))
 		y, m := outputs()
 		k := p.ints(&r)
 		kernels.FakeQuantizeInt(y, m, x.Data, grid, &k)
