@@ -54,9 +54,9 @@ func (c *presetsCommand) Run(t *tool) error {
 }
 
 // searchNote tells what a search is, and what it costs: the measurements of bench/README.md.
-const searchNote = `-mse searches for the scales of the least squared error. SEARCH GAINS is SQNR on the weights of lowbit demo. To search takes about 50 times as
-long as to fake-quantize to int4, 105 to 156 times with asymmetric formats, 116 to 142 times with int2, 81 to 108 times with nvfp4, with one core of a Xeon
-(Cascade Lake) and AVX-512. To read the result takes no longer.
+const searchNote = `-mse searches for the scales of the least squared error. SEARCH GAINS is SQNR on the weights of lowbit demo. To search takes 36 to 47 times as
+long as to fake-quantize to int4, 57 to 71 times with int2, 64 to 82 times with nvfp4, with one core of a Xeon (Cascade Lake) and AVX-512.
+To read the result takes no longer.
 `
 
 // searchGains are what searches gain on the weights of demo, in dB.
