@@ -4,7 +4,6 @@ import (
 	"errors"
 	"iter"
 	"slices"
-	"sync"
 
 	"github.com/x448/float16"
 
@@ -90,9 +89,7 @@ type fakeQuantizer[T kernels.Float] struct {
 	t      *Tensor
 	groups []int // the shape of the parameters
 
-	once   sync.Once
-	params quant.Params
-	err    error
+	params shared[quant.Params] // of the whole tensor
 }
 
 func (f *fakeQuantizer[T]) cut() (quantizers.Pieces[T], error) {
@@ -153,10 +150,11 @@ func (f *fakeQuantizer[T]) Do(s *Scratch, p Piece) ([][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	f.once.Do(func() { f.err = f.observe(pieces) })
-	if f.err != nil {
-		return nil, f.err
+	params, err := f.params.of(0, func() (quant.Params, error) { return f.observe(pieces) })
+	if err != nil {
+		return nil, err
 	}
+	defer f.params.done(0, p.Rows, f.t.Elements())
 	piece, err := pieces.Piece(p.First, p.Rows)
 	if err != nil {
 		return nil, f.t.wrap(err)
@@ -175,7 +173,7 @@ func (f *fakeQuantizer[T]) Do(s *Scratch, p Piece) ([][]byte, error) {
 		}
 	}
 	mask := quant.Mask{Kind: f.job.Mask, Data: lend[uint8](&s.out[1], p.Rows)}
-	if err := pieces.FakeQuantizeBy(f.params, x, &mask, piece, x); err != nil {
+	if err := pieces.FakeQuantizeBy(params, x, &mask, piece, x); err != nil {
 		return nil, f.t.wrap(err)
 	}
 	toggleEndian(x)
@@ -186,9 +184,9 @@ func (f *fakeQuantizer[T]) Do(s *Scratch, p Piece) ([][]byte, error) {
 	if p.First > 0 {
 		return s.results, nil
 	}
-	s.results = append(s.results, littleEndian(f.params.Scale))
+	s.results = append(s.results, littleEndian(params.Scale))
 	if !f.job.Spec.DType.IsFloat() {
-		s.results = append(s.results, littleEndian(f.params.ZeroPoint), littleEndian(f.params.MinVal))
+		s.results = append(s.results, littleEndian(params.ZeroPoint), littleEndian(params.MinVal))
 	}
 	return s.results, nil
 }
@@ -201,16 +199,16 @@ func littleEndian[E element](elements []E) []byte {
 }
 
 // observe finds the parameters, as the first pass of a quantizer does.
-func (f *fakeQuantizer[T]) observe(pieces quantizers.Pieces[T]) error {
+func (f *fakeQuantizer[T]) observe(pieces quantizers.Pieces[T]) (quant.Params, error) {
 	q, err := quantizers.New[T](f.job.Spec, f.job.Target, quantizers.Options{})
 	if err != nil {
-		return f.t.wrap(err)
+		return quant.Params{}, f.t.wrap(err)
 	}
 	var s Scratch
 	if f.job.Spec.Searches() {
 		x := quant.Tensor[T]{Data: make([]T, f.t.Elements()), Shape: f.t.Shape()}
 		if err := f.read(&s, x.Data, 0); err != nil {
-			return err
+			return quant.Params{}, err
 		}
 		err = q.Observe(x)
 	} else {
@@ -219,24 +217,25 @@ func (f *fakeQuantizer[T]) observe(pieces quantizers.Pieces[T]) error {
 			for piece := range pieces.Cut(pieces.Whole(), observePiece) {
 				if f.job.Stop != nil {
 					if err := f.job.Stop(); err != nil {
-						return err
+						return quant.Params{}, err
 					}
 				}
 				x := lend[T](&s.out[0], piece.Len)
 				if err := f.read(&s, x, piece.First); err != nil {
-					return err
+					return quant.Params{}, err
 				}
 				if err := pieces.Observe(&ranges, piece, x); err != nil {
-					return f.t.wrap(err)
+					return quant.Params{}, f.t.wrap(err)
 				}
 			}
 		}
 		err = q.ObserveRanges(f.t.Shape(), &ranges)
 	}
-	if err == nil {
-		f.params, err = q.Params()
+	if err != nil {
+		return quant.Params{}, f.t.wrap(err)
 	}
-	return f.t.wrap(err)
+	params, err := q.Params()
+	return params, f.t.wrap(err)
 }
 
 // read reads elements from the one called first on: the rows that they are in.

@@ -8,12 +8,14 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/lowbit-go/lowbit/quant"
+	"github.com/lowbit-go/lowbit/safetensors"
 )
 
 // writeSmall writes a file of so many tensors of 64 bytes.
@@ -85,4 +87,43 @@ func headerLen(t *testing.T, path string) uint64 {
 	var n uint64
 	require.NoError(t, binary.Read(f, binary.LittleEndian, &n))
 	return n
+}
+
+// Parameters that pieces have in common are forgotten with the last of them: a plan has all tensors of a model.
+func TestPlanKeepsNoParameters(t *testing.T) {
+	all := tensors{}
+	for i := range 3 {
+		all[fmt.Sprintf("t%d.weight", i)] = of(safetensors.F32, []int{64, 1 << 10}, make([]float32, 1<<16)...)
+	}
+	dir := folder(t, "", all)
+	spec := quant.Spec{DType: quant.Float4E2M1FN, Granularity: quant.PerBlock(-1, 16), ScaleDType: quant.ScaleE4M3FN, Dialect: quant.TorchAO, GlobalScale: quant.GlobalOn}
+	held := func(p *Plan) (n int) {
+		for _, c := range p.Shards[0].converters {
+			var params *shared[quant.Params]
+			switch c := c.(type) {
+			case *quantizer[float32]:
+				params = &c.params
+			case *fakeQuantizer[float32]:
+				params = &c.params
+			}
+			params.mu.Lock()
+			n += len(params.values)
+			params.mu.Unlock()
+		}
+		return n
+	}
+	for name, job := range map[string]Job{
+		"quantize":      &Quantization{Choose: func(*Tensor) *Choice { return &Choice{Spec: spec} }},
+		"fake-quantize": &FakeQuantization{Spec: spec, Target: quant.Weight},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := plan(t, dir, job, 1<<12)
+			var most atomic.Int64
+			require.NoError(t, p.WriteFolder(context.Background(), filepath.Join(t.TempDir(), "out"), WriteOptions{Workers: 2, Progress: func(string, int64) {
+				most.Store(max(most.Load(), int64(held(p))))
+			}}))
+			assert.Positive(t, most.Load(), "pieces have parameters in common")
+			assert.Zero(t, held(p))
+		})
+	}
 }

@@ -3,7 +3,6 @@ package checkpoint
 import (
 	"errors"
 	"iter"
-	"sync"
 
 	"github.com/x448/float16"
 
@@ -114,15 +113,7 @@ type quantizer[T kernels.Float] struct {
 
 	known func(f Fact) ([]byte, error) // finds the ranges of units that are cut, or is nil
 
-	mu     sync.Mutex
-	params map[int]*longParams // of units that are cut, by their numbers
-}
-
-// longParams are the parameters of a unit that is observed before its first piece is quantized.
-type longParams struct {
-	once   sync.Once
-	params quant.Params
-	err    error
+	params shared[quant.Params] // of units that are cut: they are observed before their first piece is quantized
 }
 
 func newQuantizer[T kernels.Float](job *Quantization, t *Tensor, choice *Choice) (Converter, error) {
@@ -235,16 +226,17 @@ func (q *quantizer[T]) Do(s *Scratch, p Piece) ([][]byte, error) {
 			return nil, q.t.wrap(err)
 		}
 	} else {
-		long, err := q.long(p.First / q.unit)
-		if err != nil {
-			return nil, err
-		}
-		params = &long
-		piece := part
 		unit, err := pieces.Piece(p.First/q.unit*q.unit, min(q.unit, q.t.Elements()-p.First/q.unit*q.unit))
 		if err != nil {
 			return nil, q.t.wrap(err)
 		}
+		long, err := q.params.of(unit.First, func() (quant.Params, error) { return q.findParams(unit.First) })
+		if err != nil {
+			return nil, err
+		}
+		defer q.params.done(unit.First, p.Rows, unit.Len)
+		params = &long
+		piece := part
 		piece.Group, piece.Groups = unit.Group, unit.Groups
 		if err := pieces.QuantizeBy(long, codes, piece, x); err != nil {
 			return nil, q.t.wrap(err)
@@ -279,22 +271,6 @@ func (q *quantizer[T]) read(x []T, first int) error {
 
 // observePiece is how many elements are observed at a time.
 const observePiece = 1 << 18
-
-// long returns the parameters of a unit that memory is not to hold. The first who asks observes it.
-func (q *quantizer[T]) long(unit int) (quant.Params, error) {
-	q.mu.Lock()
-	l := q.params[unit]
-	if l == nil {
-		if q.params == nil {
-			q.params = map[int]*longParams{}
-		}
-		l = new(longParams)
-		q.params[unit] = l
-	}
-	q.mu.Unlock()
-	l.once.Do(func() { l.params, l.err = q.findParams(unit * q.unit) })
-	return l.params, l.err
-}
 
 // findParams finds the parameters of the unit that begins at an element: it asks, or observes the unit.
 func (q *quantizer[T]) findParams(first int) (quant.Params, error) {
