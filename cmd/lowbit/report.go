@@ -312,9 +312,11 @@ func niceStep(least float64) float64 {
 // tenths rounds a coordinate.
 func tenths(x float64) float64 { return math.Round(10*x) / 10 }
 
-// errorPlot shows the distribution of a tensor's errors.
+// errorPlot shows the distribution of a tensor's errors. The bars are as high as the logarithms of their counts: where a few errors are far larger than
+// the rest, all the rest falls into a few bins.
 type errorPlot struct {
 	Name, SQNR, Largest, End string
+	Parts                    []string // of the name, between which a line can end
 	Bars                     []bar
 }
 
@@ -323,12 +325,13 @@ type bar struct{ X, Y, Width, Height float64 }
 func plotErrors(c *comparison) errorPlot {
 	const height = 76
 	p := errorPlot{Name: printable(c.Name), SQNR: fmt.Sprintf("%.2f dB", *c.SQNR), Largest: strconv.FormatFloat(*c.Worst, 'g', 4, 64)}
+	p.Parts = strings.SplitAfter(p.Name, ".")
 	e := c.errors
 	p.End = strconv.FormatFloat(math.Ldexp(1, e.exponent), 'g', 3, 64)
-	most := max(1, slices.Max(e.counts[:]))
+	most := math.Log1p(float64(max(1, slices.Max(e.counts[:]))))
 	for i, n := range e.counts {
 		if n > 0 {
-			h := tenths(max(1, height*float64(n)/float64(most)))
+			h := tenths(max(1, height*math.Log1p(float64(n))/most))
 			p.Bars = append(p.Bars, bar{float64(i) * 256 / errorBins, height - h, 256/errorBins - 0.5, h})
 		}
 	}

@@ -39,6 +39,7 @@ func TestReport(t *testing.T) {
 	assert.Equal(t, errorsShown, strings.Count(html, "<figure>"))
 	assert.Contains(t, html, "layers.*.up</li>")
 	assert.Contains(t, html, "24 of 25 tensors differ")
+	assert.Contains(t, html, "<figcaption>layers.<wbr>")
 	assert.NotContains(t, html, "<script>alert")
 	assert.NotContains(t, html, "\x1b")
 	assert.NotRegexp(t, `(?i)(src|href)=|url\(|https?:|@import`, html)
