@@ -14,21 +14,21 @@ type budget struct{ lines, kilobytes int }
 // budgets are those of the kernels of a file, for all implementations together. Whoever needs more raises
 // one and says in the commit what it buys; whoever needs less lowers it.
 var budgets = map[string]budget{
-	"backward":              {3810, 88},
+	"backward":              {3790, 88},
 	"blocks":                {7070, 216},
-	"convert":               {8170, 200},
+	"convert":               {8160, 200},
 	"copy":                  {1200, 21},
 	"dequantize":            {9810, 217},
-	"dequantizeF16BF16":     {7460, 163},
+	"dequantizeF16BF16":     {7370, 161},
 	"dequantizefp":          {5640, 124},
-	"dequantizefpF16BF16":   {7370, 164},
+	"dequantizefpF16BF16":   {7290, 162},
 	"difference":            {180, 3},
 	"dispatch":              {120, 4},
 	"errors":                {6220, 162},
 	"fakequantize":          {10290, 249},
-	"fakequantizeF16BF16":   {9980, 232},
+	"fakequantizeF16BF16":   {9910, 231},
 	"fakequantizefp":        {3710, 89},
-	"fakequantizefpF16BF16": {5360, 127},
+	"fakequantizefpF16BF16": {5330, 127},
 	"learn":                 {450, 10},
 	"lookup":                {170, 4},
 	"minmax":                {18000, 411},
@@ -55,7 +55,7 @@ var budgets = map[string]budget{
 }
 
 // budgetOfAll is less than the sum of what each may have.
-var budgetOfAll = budget{187780, 4438}
+var budgetOfAll = budget{187490, 4433}
 
 func TestBudget(t *testing.T) {
 	names, err := filepath.Glob(filepath.Join(asmDir, "*.s"))

@@ -92,6 +92,8 @@ func (m *Machine) storeNarrow(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V
 	temps := []plan.V{s.New(plan.Vec), s.New(plan.Vec)}
 	if m.wide {
 		temps = append(temps, s.New(plan.Mask))
+	} else {
+		temps = append(temps, v[0]) // the number is for nothing else
 	}
 	s.Add(plan.Inst{Defs: temps, Uses: uses, Apart: true, Emit: func(d, u []int) {
 		place := func(i int) plan.Addr { return plan.Addr{Reg: at.Reg, Stack: at.Stack, Disp: at.Disp + size*i} }
@@ -102,12 +104,7 @@ func (m *Machine) storeNarrow(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V
 					m.storeWords(d[0], i, place(i), masked)
 					continue
 				}
-				for j := range 2 {
-					m.roundBF16(m.vec(u[j]), m.vec(d[j]), m.aligned(0x7fff))
-				}
-				m.i("VPACKUSDW", m.vec(d[1]), m.vec(d[0]), m.vec(d[0]))
-				m.i("VPERMQ", operand.Imm(0xd8), m.vec(d[0]), m.vec(d[0]))
-				m.i("VMOVUPS", m.vec(d[0]), m.mem(at, 0))
+				m.storeRounded(m.vec(u[0]), m.vec(u[1]), m.vec(d[0]), m.vec(u[0]), m.vec(d[1]), at)
 			}
 		}, func() {
 			for i := range registers {
@@ -146,7 +143,11 @@ func (m *Machine) roundElem(s *plan.Seg, n *ir.Node, v plan.V) plan.V {
 			m.compareBy(s, n.Kind, ir.ElemBF16)
 			m.i("JNE", operand.LabelRef(half))
 			r := m.vec(d[1])
-			m.roundBF16(x, r, m.aligned(0x7fff))
+			m.i("VPSLLD", operand.Imm(15), x, r) // just below half of the last place kept is added, and its last bit
+			m.i("VPSRLD", operand.Imm(31), r, r)
+			m.i("VPADDD", r, x, r)
+			m.i("VPADDD", m.aligned(0x7fff), r, r)
+			m.i("VPSRLD", operand.Imm(16), r, r)
 			m.i("VPSLLD", operand.Imm(16), r, r)
 			if m.wide { // what is no number stays what it is
 				m.i("VCMPPS", operand.Imm(7), x, x, ks[d[2]])

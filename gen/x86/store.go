@@ -18,10 +18,10 @@ var (
 )
 
 // roundExtras are, with AVX-512, the last bits kept, half, and the order of lower and
-// of upper words.
+// of upper words. AVX2 has few registers, and takes from memory what it needs.
 func (m *Machine) roundExtras(k *ir.Kernel) []*ir.Node {
 	if !m.wide {
-		return []*ir.Node{k.Int(0x7fff)}
+		return nil
 	}
 	var lower, upper []uint32 // where the words of two registers are
 	for i := range uint32(m.Width()) {
@@ -40,12 +40,8 @@ func (m *Machine) storeExtras(n *ir.Node) []*ir.Node {
 		return nodes
 	}
 	switch n.Mem {
-	case ir.MemBF16:
+	case ir.MemBF16, ir.MemNarrow:
 		return m.roundExtras(k)
-	case ir.MemNarrow:
-		if m.wide {
-			return m.roundExtras(k)
-		}
 	case ir.MemU16:
 		if !m.wide {
 			return []*ir.Node{k.Int(0xffff)}
@@ -252,29 +248,34 @@ func (m *Machine) storeHalf(u, slot int, at plan.Addr, masked bool) {
 	}
 }
 
-// storeBF16 rounds two registers: it adds just below half of the last place kept,
-// and its last bit so that ties go to even.
+// storeBF16 rounds two registers.
 func (m *Machine) storeBF16(s *plan.Seg, slot int, v []plan.V, c [][]plan.V, at plan.Addr, masked bool) {
 	if m.wide {
 		m.storeWideBF16(s, slot, v, c, at, masked)
 		return
 	}
-	var r [2]plan.V
-	for i, x := range v {
-		r[i] = s.OpApart(plan.Vec, func(d int, u []int) {
-			m.roundBF16(m.vec(u[0]), m.vec(d), m.vec(u[1]))
-		}, x, c[0][0])
-	}
-	m.storePair(s, r[0], r[1], at)
+	temps := []plan.V{s.New(plan.Vec), s.New(plan.Vec), s.New(plan.Vec)}
+	s.Add(plan.Inst{Defs: temps, Uses: v, Apart: true, Emit: func(d, u []int) {
+		m.storeRounded(m.vec(u[0]), m.vec(u[1]), m.vec(d[0]), m.vec(d[1]), m.vec(d[2]), at)
+	}})
 }
 
-// roundBF16 rounds the numbers of x to the lower halves of r's lanes.
-func (m *Machine) roundBF16(x operand.Op, r reg.VecPhysical, half operand.Op) {
-	m.i("VPSLLD", operand.Imm(15), x, r)
-	m.i("VPSRLD", operand.Imm(31), r, r)
-	m.i("VPADDD", r, x, r)
-	m.i("VPADDD", half, r, r)
-	m.i("VPSRLD", operand.Imm(16), r, r)
+// storeRounded rounds the numbers of a and b to bfloat16 with AVX2, and stores them. The upper words of both lie together, and the
+// lower ones do: an upper word is one more where the lower one is more than half, or is half and the upper one odd. The lower words
+// come to low, which may be a; high and t are others.
+func (m *Machine) storeRounded(a, b, high, low, t reg.VecPhysical, at plan.Addr) {
+	const fromB = 0b10101010
+	m.i("VPSRLD", operand.Imm(16), a, high)
+	m.i("VPBLENDW", operand.Imm(fromB), b, high, high)
+	m.i("VPSLLD", operand.Imm(16), b, t)
+	m.i("VPBLENDW", operand.Imm(fromB), t, a, low)
+	m.i("VPANDN", m.aligned(0x00010001), high, t)
+	m.i("VPSUBUSW", t, low, low) // at least 2^15 where it carries
+	m.i("VPSRLW", operand.Imm(15), low, low)
+	m.i("VPADDW", low, high, high)
+	m.i("VPSHUFB", m.whole(slices.Repeat([]uint32{0x05040100, 0x0d0c0908, 0x07060302, 0x0f0e0b0a}, 2)), high, high)
+	m.i("VPERMQ", operand.Imm(0xd8), high, high)
+	m.i("VMOVUPS", high, m.mem(at, 0))
 }
 
 // storePair stores two registers of numbers below 2^16 as one, with AVX2.

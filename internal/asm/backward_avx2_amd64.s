@@ -718,18 +718,17 @@ rare:
 // Requires: AVX, AVX2, MMX+
 TEXT ·BackwardBytesBF16AVX2(SB), NOSPLIT, $208-40
 	// pointers: SI dx, DX dy, BX mask, DI elements left
-	// per call: Y15 0x7fff
+	// per call: nothing
 	// vector registers in use at once: 7
-	MOVQ         dx+0(FP), SI
-	MOVQ         dy+8(FP), DX
-	MOVQ         mask+16(FP), BX
-	VBROADCASTSS constantsAVX2<>+136(SB), Y15
-	MOVQ         n+24(FP), DI
-	CMPQ         DI, $+32
-	JLT          lanestage
-	MOVQ         ahead+32(FP), CX
-	CMPQ         CX, $+1
-	JGT          lanestream
+	MOVQ dx+0(FP), SI
+	MOVQ dy+8(FP), DX
+	MOVQ mask+16(FP), BX
+	MOVQ n+24(FP), DI
+	CMPQ DI, $+32
+	JLT  lanestage
+	MOVQ ahead+32(FP), CX
+	CMPQ CX, $+1
+	JGT  lanestream
 
 laneloop:
 	VPMOVZXWD (DX), Y0
@@ -758,30 +757,26 @@ laneloop:
 	VPMOVMSKB Y4, AX
 	TESTL     AX, AX
 	JNE       lanerare
-	VPSLLD    $0x0f, Y0, Y4
-	VPSRLD    $0x1f, Y4, Y4
-	VPADDD    Y4, Y0, Y4
-	VPADDD    Y15, Y4, Y4
-	VPSRLD    $0x10, Y4, Y4
-	VPSLLD    $0x0f, Y1, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y1, Y0
-	VPADDD    Y15, Y0, Y0
-	VPSRLD    $0x10, Y0, Y0
-	VPACKUSDW Y0, Y4, Y4
+	VPSRLD    $0x10, Y0, Y4
+	VPBLENDW  $0xaa, Y1, Y4, Y4
+	VPSLLD    $0x10, Y1, Y6
+	VPBLENDW  $0xaa, Y6, Y0, Y5
+	VPANDN    constantsAVX2<>+160(SB), Y4, Y6
+	VPSUBUSW  Y6, Y5, Y5
+	VPSRLW    $0x0f, Y5, Y5
+	VPADDW    Y5, Y4, Y4
+	VPSHUFB   constantsAVX2<>+192(SB), Y4, Y4
 	VPERMQ    $0xd8, Y4, Y4
 	VMOVUPS   Y4, (SI)
-	VPSLLD    $0x0f, Y2, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y2, Y0
-	VPADDD    Y15, Y0, Y0
-	VPSRLD    $0x10, Y0, Y0
-	VPSLLD    $0x0f, Y3, Y1
-	VPSRLD    $0x1f, Y1, Y1
-	VPADDD    Y1, Y3, Y1
-	VPADDD    Y15, Y1, Y1
-	VPSRLD    $0x10, Y1, Y1
-	VPACKUSDW Y1, Y0, Y0
+	VPSRLD    $0x10, Y2, Y0
+	VPBLENDW  $0xaa, Y3, Y0, Y0
+	VPSLLD    $0x10, Y3, Y4
+	VPBLENDW  $0xaa, Y4, Y2, Y1
+	VPANDN    constantsAVX2<>+160(SB), Y0, Y4
+	VPSUBUSW  Y4, Y1, Y1
+	VPSRLW    $0x0f, Y1, Y1
+	VPADDW    Y1, Y0, Y0
+	VPSHUFB   constantsAVX2<>+192(SB), Y0, Y0
 	VPERMQ    $0xd8, Y0, Y0
 	VMOVUPS   Y0, 32(SI)
 
@@ -846,30 +841,26 @@ lanestream:
 	VPMOVMSKB Y4, AX
 	TESTL     AX, AX
 	JNE       lanerare
-	VPSLLD    $0x0f, Y0, Y4
-	VPSRLD    $0x1f, Y4, Y4
-	VPADDD    Y4, Y0, Y4
-	VPADDD    Y15, Y4, Y4
-	VPSRLD    $0x10, Y4, Y4
-	VPSLLD    $0x0f, Y1, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y1, Y0
-	VPADDD    Y15, Y0, Y0
-	VPSRLD    $0x10, Y0, Y0
-	VPACKUSDW Y0, Y4, Y4
+	VPSRLD    $0x10, Y0, Y4
+	VPBLENDW  $0xaa, Y1, Y4, Y4
+	VPSLLD    $0x10, Y1, Y6
+	VPBLENDW  $0xaa, Y6, Y0, Y5
+	VPANDN    constantsAVX2<>+160(SB), Y4, Y6
+	VPSUBUSW  Y6, Y5, Y5
+	VPSRLW    $0x0f, Y5, Y5
+	VPADDW    Y5, Y4, Y4
+	VPSHUFB   constantsAVX2<>+192(SB), Y4, Y4
 	VPERMQ    $0xd8, Y4, Y4
 	VMOVNTPS  Y4, (SI)
-	VPSLLD    $0x0f, Y2, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y2, Y0
-	VPADDD    Y15, Y0, Y0
-	VPSRLD    $0x10, Y0, Y0
-	VPSLLD    $0x0f, Y3, Y1
-	VPSRLD    $0x1f, Y1, Y1
-	VPADDD    Y1, Y3, Y1
-	VPADDD    Y15, Y1, Y1
-	VPSRLD    $0x10, Y1, Y1
-	VPACKUSDW Y1, Y0, Y0
+	VPSRLD    $0x10, Y2, Y0
+	VPBLENDW  $0xaa, Y3, Y0, Y0
+	VPSLLD    $0x10, Y3, Y4
+	VPBLENDW  $0xaa, Y4, Y2, Y1
+	VPANDN    constantsAVX2<>+160(SB), Y0, Y4
+	VPSUBUSW  Y4, Y1, Y1
+	VPSRLW    $0x0f, Y1, Y1
+	VPADDW    Y1, Y0, Y0
+	VPSHUFB   constantsAVX2<>+192(SB), Y0, Y0
 	VPERMQ    $0xd8, Y0, Y0
 	VMOVNTPS  Y0, 32(SI)
 	ADDQ      $+64, SI
@@ -914,17 +905,15 @@ rare:
 	VMULPS       Y3, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y3
 	VBLENDVPS    Y3, Y0, Y2, Y3
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y15, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
-	VPSLLD       $0x0f, Y3, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y3, Y1
-	VPADDD       Y15, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y0, Y0
+	VPSRLD       $0x10, Y1, Y0
+	VPBLENDW     $0xaa, Y3, Y0, Y0
+	VPSLLD       $0x10, Y3, Y5
+	VPBLENDW     $0xaa, Y5, Y1, Y4
+	VPANDN       constantsAVX2<>+160(SB), Y0, Y5
+	VPSUBUSW     Y5, Y4, Y4
+	VPSRLW       $0x0f, Y4, Y4
+	VPADDW       Y4, Y0, Y0
+	VPSHUFB      constantsAVX2<>+192(SB), Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
 	VMOVUPS      Y0, (SI)
 	VPMOVZXWD    32(DX), Y0
@@ -941,17 +930,15 @@ rare:
 	VMULPS       Y3, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y3
 	VBLENDVPS    Y3, Y0, Y2, Y3
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y15, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
-	VPSLLD       $0x0f, Y3, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y3, Y1
-	VPADDD       Y15, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y0, Y0
+	VPSRLD       $0x10, Y1, Y0
+	VPBLENDW     $0xaa, Y3, Y0, Y0
+	VPSLLD       $0x10, Y3, Y4
+	VPBLENDW     $0xaa, Y4, Y1, Y2
+	VPANDN       constantsAVX2<>+160(SB), Y0, Y4
+	VPSUBUSW     Y4, Y2, Y2
+	VPSRLW       $0x0f, Y2, Y2
+	VPADDW       Y2, Y0, Y0
+	VPSHUFB      constantsAVX2<>+192(SB), Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
 	VMOVUPS      Y0, 32(SI)
 	JMP          laneback
@@ -960,7 +947,7 @@ rare:
 // Requires: AVX, AVX2, MMX+
 TEXT ·BackwardBitsBF16AVX2(SB), NOSPLIT, $192-40
 	// pointers: SI dx, DX dy, BX mask, DI elements left
-	// per call: Y15 0x3f800000, Y14 table, Y13 table, Y12 table, Y11 table, Y10 0x7fff
+	// per call: Y15 0x3f800000, Y14 table, Y13 table, Y12 table, Y11 table
 	// vector registers in use at once: 12
 	MOVQ         dx+0(FP), SI
 	MOVQ         dy+8(FP), DX
@@ -970,7 +957,6 @@ TEXT ·BackwardBitsBF16AVX2(SB), NOSPLIT, $192-40
 	VMOVUPS      constantsAVX2<>+40(SB), Y13
 	VMOVUPS      constantsAVX2<>+72(SB), Y12
 	VMOVUPS      constantsAVX2<>+104(SB), Y11
-	VBROADCASTSS constantsAVX2<>+136(SB), Y10
 	MOVQ         n+24(FP), DI
 	CMPQ         DI, $+32
 	JLT          lanestage
@@ -1013,30 +999,26 @@ laneloop:
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VPSLLD       $0x0f, Y0, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y0, Y4
-	VPADDD       Y10, Y4, Y4
-	VPSRLD       $0x10, Y4, Y4
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y10, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y4, Y4
+	VPSRLD       $0x10, Y0, Y4
+	VPBLENDW     $0xaa, Y1, Y4, Y4
+	VPSLLD       $0x10, Y1, Y6
+	VPBLENDW     $0xaa, Y6, Y0, Y5
+	VPANDN       constantsAVX2<>+160(SB), Y4, Y6
+	VPSUBUSW     Y6, Y5, Y5
+	VPSRLW       $0x0f, Y5, Y5
+	VPADDW       Y5, Y4, Y4
+	VPSHUFB      constantsAVX2<>+192(SB), Y4, Y4
 	VPERMQ       $0xd8, Y4, Y4
 	VMOVUPS      Y4, (SI)
-	VPSLLD       $0x0f, Y2, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y2, Y0
-	VPADDD       Y10, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
-	VPSLLD       $0x0f, Y3, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y3, Y1
-	VPADDD       Y10, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y0, Y0
+	VPSRLD       $0x10, Y2, Y0
+	VPBLENDW     $0xaa, Y3, Y0, Y0
+	VPSLLD       $0x10, Y3, Y4
+	VPBLENDW     $0xaa, Y4, Y2, Y1
+	VPANDN       constantsAVX2<>+160(SB), Y0, Y4
+	VPSUBUSW     Y4, Y1, Y1
+	VPSRLW       $0x0f, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSHUFB      constantsAVX2<>+192(SB), Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
 	VMOVUPS      Y0, 32(SI)
 
@@ -1109,30 +1091,26 @@ lanestream:
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VPSLLD       $0x0f, Y0, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y0, Y4
-	VPADDD       Y10, Y4, Y4
-	VPSRLD       $0x10, Y4, Y4
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y10, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y4, Y4
+	VPSRLD       $0x10, Y0, Y4
+	VPBLENDW     $0xaa, Y1, Y4, Y4
+	VPSLLD       $0x10, Y1, Y6
+	VPBLENDW     $0xaa, Y6, Y0, Y5
+	VPANDN       constantsAVX2<>+160(SB), Y4, Y6
+	VPSUBUSW     Y6, Y5, Y5
+	VPSRLW       $0x0f, Y5, Y5
+	VPADDW       Y5, Y4, Y4
+	VPSHUFB      constantsAVX2<>+192(SB), Y4, Y4
 	VPERMQ       $0xd8, Y4, Y4
 	VMOVNTPS     Y4, (SI)
-	VPSLLD       $0x0f, Y2, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y2, Y0
-	VPADDD       Y10, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
-	VPSLLD       $0x0f, Y3, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y3, Y1
-	VPADDD       Y10, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y0, Y0
+	VPSRLD       $0x10, Y2, Y0
+	VPBLENDW     $0xaa, Y3, Y0, Y0
+	VPSLLD       $0x10, Y3, Y4
+	VPBLENDW     $0xaa, Y4, Y2, Y1
+	VPANDN       constantsAVX2<>+160(SB), Y0, Y4
+	VPSUBUSW     Y4, Y1, Y1
+	VPSRLW       $0x0f, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSHUFB      constantsAVX2<>+192(SB), Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
 	VMOVNTPS     Y0, 32(SI)
 	ADDQ         $+64, SI
@@ -1181,17 +1159,15 @@ rare:
 	VMULPS       Y3, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y3
 	VBLENDVPS    Y3, Y0, Y2, Y3
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y10, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
-	VPSLLD       $0x0f, Y3, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y3, Y1
-	VPADDD       Y10, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y0, Y0
+	VPSRLD       $0x10, Y1, Y0
+	VPBLENDW     $0xaa, Y3, Y0, Y0
+	VPSLLD       $0x10, Y3, Y5
+	VPBLENDW     $0xaa, Y5, Y1, Y4
+	VPANDN       constantsAVX2<>+160(SB), Y0, Y5
+	VPSUBUSW     Y5, Y4, Y4
+	VPSRLW       $0x0f, Y4, Y4
+	VPADDW       Y4, Y0, Y0
+	VPSHUFB      constantsAVX2<>+192(SB), Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
 	VMOVUPS      Y0, (SI)
 	VPMOVZXWD    32(DX), Y0
@@ -1212,17 +1188,15 @@ rare:
 	VMULPS       Y3, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y3
 	VBLENDVPS    Y3, Y0, Y2, Y3
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y10, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
-	VPSLLD       $0x0f, Y3, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y3, Y1
-	VPADDD       Y10, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y0, Y0
+	VPSRLD       $0x10, Y1, Y0
+	VPBLENDW     $0xaa, Y3, Y0, Y0
+	VPSLLD       $0x10, Y3, Y4
+	VPBLENDW     $0xaa, Y4, Y1, Y2
+	VPANDN       constantsAVX2<>+160(SB), Y0, Y4
+	VPSUBUSW     Y4, Y2, Y2
+	VPSRLW       $0x0f, Y2, Y2
+	VPADDW       Y2, Y0, Y0
+	VPSHUFB      constantsAVX2<>+192(SB), Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
 	VMOVUPS      Y0, 32(SI)
 	JMP          laneback
@@ -1244,5 +1218,15 @@ DATA constantsAVX2<>+104(SB)/8, $0x0200000001000000
 DATA constantsAVX2<>+112(SB)/8, $0x0800000004000000
 DATA constantsAVX2<>+120(SB)/8, $0x2000000010000000
 DATA constantsAVX2<>+128(SB)/8, $0x8000000040000000
-DATA constantsAVX2<>+136(SB)/4, $0x00007fff
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $140
+DATA constantsAVX2<>+136(SB)/8, $0x0000000000000000
+DATA constantsAVX2<>+144(SB)/8, $0x0000000000000000
+DATA constantsAVX2<>+152(SB)/8, $0x0000000000000000
+DATA constantsAVX2<>+160(SB)/8, $0x0001000100010001
+DATA constantsAVX2<>+168(SB)/8, $0x0001000100010001
+DATA constantsAVX2<>+176(SB)/8, $0x0001000100010001
+DATA constantsAVX2<>+184(SB)/8, $0x0001000100010001
+DATA constantsAVX2<>+192(SB)/8, $0x0d0c090805040100
+DATA constantsAVX2<>+200(SB)/8, $0x0f0e0b0a07060302
+DATA constantsAVX2<>+208(SB)/8, $0x0d0c090805040100
+DATA constantsAVX2<>+216(SB)/8, $0x0f0e0b0a07060302
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $224

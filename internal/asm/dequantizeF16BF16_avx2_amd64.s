@@ -96,17 +96,15 @@ grouplayout2loop:
 	VFMADD213PS Y15, Y12, Y1
 	CMPL        R9, $+2
 	JNE         half5
-	VPSLLD      $0x0f, Y0, Y2
-	VPSRLD      $0x1f, Y2, Y2
-	VPADDD      Y2, Y0, Y2
-	VPADDD      constantsAVX2<>+128(SB), Y2, Y2
-	VPSRLD      $0x10, Y2, Y2
-	VPSLLD      $0x0f, Y1, Y3
-	VPSRLD      $0x1f, Y3, Y3
-	VPADDD      Y3, Y1, Y3
-	VPADDD      constantsAVX2<>+128(SB), Y3, Y3
-	VPSRLD      $0x10, Y3, Y3
-	VPACKUSDW   Y3, Y2, Y2
+	VPSRLD      $0x10, Y0, Y2
+	VPBLENDW    $0xaa, Y1, Y2, Y2
+	VPSLLD      $0x10, Y1, Y3
+	VPBLENDW    $0xaa, Y3, Y0, Y0
+	VPANDN      constantsAVX2<>+128(SB), Y2, Y3
+	VPSUBUSW    Y3, Y0, Y0
+	VPSRLW      $0x0f, Y0, Y0
+	VPADDW      Y0, Y2, Y2
+	VPSHUFB     constantsAVX2<>+160(SB), Y2, Y2
 	VPERMQ      $0xd8, Y2, Y2
 	VMOVUPS     Y2, (SI)
 
@@ -120,17 +118,15 @@ halfdone6:
 	VFMADD213PS Y15, Y12, Y1
 	CMPL        R9, $+2
 	JNE         half7
-	VPSLLD      $0x0f, Y0, Y2
-	VPSRLD      $0x1f, Y2, Y2
-	VPADDD      Y2, Y0, Y2
-	VPADDD      constantsAVX2<>+128(SB), Y2, Y2
-	VPSRLD      $0x10, Y2, Y2
-	VPSLLD      $0x0f, Y1, Y3
-	VPSRLD      $0x1f, Y3, Y3
-	VPADDD      Y3, Y1, Y3
-	VPADDD      constantsAVX2<>+128(SB), Y3, Y3
-	VPSRLD      $0x10, Y3, Y3
-	VPACKUSDW   Y3, Y2, Y2
+	VPSRLD      $0x10, Y0, Y2
+	VPBLENDW    $0xaa, Y1, Y2, Y2
+	VPSLLD      $0x10, Y1, Y3
+	VPBLENDW    $0xaa, Y3, Y0, Y0
+	VPANDN      constantsAVX2<>+128(SB), Y2, Y3
+	VPSUBUSW    Y3, Y0, Y0
+	VPSRLW      $0x0f, Y0, Y0
+	VPADDW      Y0, Y2, Y2
+	VPSHUFB     constantsAVX2<>+160(SB), Y2, Y2
 	VPERMQ      $0xd8, Y2, Y2
 	VMOVUPS     Y2, 32(SI)
 
@@ -180,17 +176,15 @@ read12:
 	VFMADD213PS Y15, Y4, Y1
 	CMPL        R9, $+2
 	JNE         half13
-	VPSLLD      $0x0f, Y0, Y4
-	VPSRLD      $0x1f, Y4, Y4
-	VPADDD      Y4, Y0, Y4
-	VPADDD      constantsAVX2<>+128(SB), Y4, Y4
-	VPSRLD      $0x10, Y4, Y4
-	VPSLLD      $0x0f, Y1, Y6
-	VPSRLD      $0x1f, Y6, Y6
-	VPADDD      Y6, Y1, Y6
-	VPADDD      constantsAVX2<>+128(SB), Y6, Y6
-	VPSRLD      $0x10, Y6, Y6
-	VPACKUSDW   Y6, Y4, Y4
+	VPSRLD      $0x10, Y0, Y4
+	VPBLENDW    $0xaa, Y1, Y4, Y4
+	VPSLLD      $0x10, Y1, Y6
+	VPBLENDW    $0xaa, Y6, Y0, Y0
+	VPANDN      constantsAVX2<>+128(SB), Y4, Y6
+	VPSUBUSW    Y6, Y0, Y0
+	VPSRLW      $0x0f, Y0, Y0
+	VPADDW      Y0, Y4, Y4
+	VPSHUFB     constantsAVX2<>+160(SB), Y4, Y4
 	VPERMQ      $0xd8, Y4, Y4
 	VMOVUPS     Y4, (SI)
 
@@ -203,17 +197,15 @@ halfdone14:
 	VFMADD213PS Y15, Y5, Y3
 	CMPL        R9, $+2
 	JNE         half15
-	VPSLLD      $0x0f, Y2, Y0
-	VPSRLD      $0x1f, Y0, Y0
-	VPADDD      Y0, Y2, Y0
-	VPADDD      constantsAVX2<>+128(SB), Y0, Y0
-	VPSRLD      $0x10, Y0, Y0
-	VPSLLD      $0x0f, Y3, Y1
-	VPSRLD      $0x1f, Y1, Y1
-	VPADDD      Y1, Y3, Y1
-	VPADDD      constantsAVX2<>+128(SB), Y1, Y1
-	VPSRLD      $0x10, Y1, Y1
-	VPACKUSDW   Y1, Y0, Y0
+	VPSRLD      $0x10, Y2, Y0
+	VPBLENDW    $0xaa, Y3, Y0, Y0
+	VPSLLD      $0x10, Y3, Y1
+	VPBLENDW    $0xaa, Y1, Y2, Y2
+	VPANDN      constantsAVX2<>+128(SB), Y0, Y1
+	VPSUBUSW    Y1, Y2, Y2
+	VPSRLW      $0x0f, Y2, Y2
+	VPADDW      Y2, Y0, Y0
+	VPSHUFB     constantsAVX2<>+160(SB), Y0, Y0
 	VPERMQ      $0xd8, Y0, Y0
 	VMOVUPS     Y0, 32(SI)
 
@@ -283,17 +275,15 @@ short2layout2:
 	VFMADD213PS  Y15, Y12, Y1
 	CMPL         R9, $+2
 	JNE          half17
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       constantsAVX2<>+128(SB), Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       constantsAVX2<>+128(SB), Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y2, Y2
+	VPSRLD       $0x10, Y0, Y2
+	VPBLENDW     $0xaa, Y1, Y2, Y2
+	VPSLLD       $0x10, Y1, Y3
+	VPBLENDW     $0xaa, Y3, Y0, Y0
+	VPANDN       constantsAVX2<>+128(SB), Y2, Y3
+	VPSUBUSW     Y3, Y0, Y0
+	VPSRLW       $0x0f, Y0, Y0
+	VPADDW       Y0, Y2, Y2
+	VPSHUFB      constantsAVX2<>+160(SB), Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, (SI)
 
@@ -307,17 +297,15 @@ halfdone18:
 	VFMADD213PS Y15, Y11, Y1
 	CMPL        R9, $+2
 	JNE         half19
-	VPSLLD      $0x0f, Y0, Y2
-	VPSRLD      $0x1f, Y2, Y2
-	VPADDD      Y2, Y0, Y2
-	VPADDD      constantsAVX2<>+128(SB), Y2, Y2
-	VPSRLD      $0x10, Y2, Y2
-	VPSLLD      $0x0f, Y1, Y3
-	VPSRLD      $0x1f, Y3, Y3
-	VPADDD      Y3, Y1, Y3
-	VPADDD      constantsAVX2<>+128(SB), Y3, Y3
-	VPSRLD      $0x10, Y3, Y3
-	VPACKUSDW   Y3, Y2, Y2
+	VPSRLD      $0x10, Y0, Y2
+	VPBLENDW    $0xaa, Y1, Y2, Y2
+	VPSLLD      $0x10, Y1, Y3
+	VPBLENDW    $0xaa, Y3, Y0, Y0
+	VPANDN      constantsAVX2<>+128(SB), Y2, Y3
+	VPSUBUSW    Y3, Y0, Y0
+	VPSRLW      $0x0f, Y0, Y0
+	VPADDW      Y0, Y2, Y2
+	VPSHUFB     constantsAVX2<>+160(SB), Y2, Y2
 	VPERMQ      $0xd8, Y2, Y2
 	VMOVUPS     Y2, 32(SI)
 
@@ -357,17 +345,15 @@ read24:
 	VFMADD213PS Y15, Y4, Y1
 	CMPL        R9, $+2
 	JNE         half25
-	VPSLLD      $0x0f, Y0, Y4
-	VPSRLD      $0x1f, Y4, Y4
-	VPADDD      Y4, Y0, Y4
-	VPADDD      constantsAVX2<>+128(SB), Y4, Y4
-	VPSRLD      $0x10, Y4, Y4
-	VPSLLD      $0x0f, Y1, Y5
-	VPSRLD      $0x1f, Y5, Y5
-	VPADDD      Y5, Y1, Y5
-	VPADDD      constantsAVX2<>+128(SB), Y5, Y5
-	VPSRLD      $0x10, Y5, Y5
-	VPACKUSDW   Y5, Y4, Y4
+	VPSRLD      $0x10, Y0, Y4
+	VPBLENDW    $0xaa, Y1, Y4, Y4
+	VPSLLD      $0x10, Y1, Y5
+	VPBLENDW    $0xaa, Y5, Y0, Y0
+	VPANDN      constantsAVX2<>+128(SB), Y4, Y5
+	VPSUBUSW    Y5, Y0, Y0
+	VPSRLW      $0x0f, Y0, Y0
+	VPADDW      Y0, Y4, Y4
+	VPSHUFB     constantsAVX2<>+160(SB), Y4, Y4
 	VPERMQ      $0xd8, Y4, Y4
 	VMOVUPS     Y4, (SI)
 
@@ -378,17 +364,15 @@ halfdone26:
 	VFMADD213PS Y15, Y0, Y3
 	CMPL        R9, $+2
 	JNE         half27
-	VPSLLD      $0x0f, Y2, Y0
-	VPSRLD      $0x1f, Y0, Y0
-	VPADDD      Y0, Y2, Y0
-	VPADDD      constantsAVX2<>+128(SB), Y0, Y0
-	VPSRLD      $0x10, Y0, Y0
-	VPSLLD      $0x0f, Y3, Y1
-	VPSRLD      $0x1f, Y1, Y1
-	VPADDD      Y1, Y3, Y1
-	VPADDD      constantsAVX2<>+128(SB), Y1, Y1
-	VPSRLD      $0x10, Y1, Y1
-	VPACKUSDW   Y1, Y0, Y0
+	VPSRLD      $0x10, Y2, Y0
+	VPBLENDW    $0xaa, Y3, Y0, Y0
+	VPSLLD      $0x10, Y3, Y1
+	VPBLENDW    $0xaa, Y1, Y2, Y2
+	VPANDN      constantsAVX2<>+128(SB), Y0, Y1
+	VPSUBUSW    Y1, Y2, Y2
+	VPSRLW      $0x0f, Y2, Y2
+	VPADDW      Y2, Y0, Y0
+	VPSHUFB     constantsAVX2<>+160(SB), Y0, Y0
 	VPERMQ      $0xd8, Y0, Y0
 	VMOVUPS     Y0, 32(SI)
 
@@ -448,17 +432,15 @@ read32:
 	VFMADD213PS Y15, Y12, Y1
 	CMPL        R9, $+2
 	JNE         half33
-	VPSLLD      $0x0f, Y0, Y4
-	VPSRLD      $0x1f, Y4, Y4
-	VPADDD      Y4, Y0, Y4
-	VPADDD      constantsAVX2<>+128(SB), Y4, Y4
-	VPSRLD      $0x10, Y4, Y4
-	VPSLLD      $0x0f, Y1, Y5
-	VPSRLD      $0x1f, Y5, Y5
-	VPADDD      Y5, Y1, Y5
-	VPADDD      constantsAVX2<>+128(SB), Y5, Y5
-	VPSRLD      $0x10, Y5, Y5
-	VPACKUSDW   Y5, Y4, Y4
+	VPSRLD      $0x10, Y0, Y4
+	VPBLENDW    $0xaa, Y1, Y4, Y4
+	VPSLLD      $0x10, Y1, Y5
+	VPBLENDW    $0xaa, Y5, Y0, Y0
+	VPANDN      constantsAVX2<>+128(SB), Y4, Y5
+	VPSUBUSW    Y5, Y0, Y0
+	VPSRLW      $0x0f, Y0, Y0
+	VPADDW      Y0, Y4, Y4
+	VPSHUFB     constantsAVX2<>+160(SB), Y4, Y4
 	VPERMQ      $0xd8, Y4, Y4
 	VMOVNTPS    Y4, (SI)
 
@@ -467,17 +449,15 @@ halfdone34:
 	VFMADD213PS Y15, Y12, Y3
 	CMPL        R9, $+2
 	JNE         half35
-	VPSLLD      $0x0f, Y2, Y0
-	VPSRLD      $0x1f, Y0, Y0
-	VPADDD      Y0, Y2, Y0
-	VPADDD      constantsAVX2<>+128(SB), Y0, Y0
-	VPSRLD      $0x10, Y0, Y0
-	VPSLLD      $0x0f, Y3, Y1
-	VPSRLD      $0x1f, Y1, Y1
-	VPADDD      Y1, Y3, Y1
-	VPADDD      constantsAVX2<>+128(SB), Y1, Y1
-	VPSRLD      $0x10, Y1, Y1
-	VPACKUSDW   Y1, Y0, Y0
+	VPSRLD      $0x10, Y2, Y0
+	VPBLENDW    $0xaa, Y3, Y0, Y0
+	VPSLLD      $0x10, Y3, Y1
+	VPBLENDW    $0xaa, Y1, Y2, Y2
+	VPANDN      constantsAVX2<>+128(SB), Y0, Y1
+	VPSUBUSW    Y1, Y2, Y2
+	VPSRLW      $0x0f, Y2, Y2
+	VPADDW      Y2, Y0, Y0
+	VPSHUFB     constantsAVX2<>+160(SB), Y0, Y0
 	VPERMQ      $0xd8, Y0, Y0
 	VMOVNTPS    Y0, 32(SI)
 
@@ -524,22 +504,20 @@ grouplayout1loop:
 	VPERMPS      Y14, Y0, Y0
 	VFMADD213PS  Y15, Y12, Y0
 	VPBROADCASTD (DX), Y1
-	VPSRLVD      constantsAVX2<>+160(SB), Y1, Y1
+	VPSRLVD      constantsAVX2<>+192(SB), Y1, Y1
 	VPERMPS      Y14, Y1, Y1
 	VFMADD213PS  Y15, Y12, Y1
 	CMPL         R9, $+2
 	JNE          half37
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       constantsAVX2<>+128(SB), Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       constantsAVX2<>+128(SB), Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y2, Y2
+	VPSRLD       $0x10, Y0, Y2
+	VPBLENDW     $0xaa, Y1, Y2, Y2
+	VPSLLD       $0x10, Y1, Y3
+	VPBLENDW     $0xaa, Y3, Y0, Y0
+	VPANDN       constantsAVX2<>+128(SB), Y2, Y3
+	VPSUBUSW     Y3, Y0, Y0
+	VPSRLW       $0x0f, Y0, Y0
+	VPADDW       Y0, Y2, Y2
+	VPSHUFB      constantsAVX2<>+160(SB), Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, (SI)
 
@@ -549,23 +527,21 @@ halfdone38:
 	VPERMPS      Y14, Y0, Y0
 	VFMADD213PS  Y15, Y12, Y0
 	VPBROADCASTD 4(DX), Y1
-	VPSRLVD      constantsAVX2<>+160(SB), Y1, Y1
+	VPSRLVD      constantsAVX2<>+192(SB), Y1, Y1
 	VPERMPS      Y14, Y1, Y1
 	ADDQ         $+8, DX
 	VFMADD213PS  Y15, Y12, Y1
 	CMPL         R9, $+2
 	JNE          half39
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       constantsAVX2<>+128(SB), Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       constantsAVX2<>+128(SB), Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y2, Y2
+	VPSRLD       $0x10, Y0, Y2
+	VPBLENDW     $0xaa, Y1, Y2, Y2
+	VPSLLD       $0x10, Y1, Y3
+	VPBLENDW     $0xaa, Y3, Y0, Y0
+	VPANDN       constantsAVX2<>+128(SB), Y2, Y3
+	VPSUBUSW     Y3, Y0, Y0
+	VPSRLW       $0x0f, Y0, Y0
+	VPADDW       Y0, Y2, Y2
+	VPSHUFB      constantsAVX2<>+160(SB), Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, 32(SI)
 
@@ -601,17 +577,15 @@ grouplayout0loop:
 	VFMADD213PS  Y15, Y12, Y1
 	CMPL         R9, $+2
 	JNE          half41
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       constantsAVX2<>+128(SB), Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       constantsAVX2<>+128(SB), Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y2, Y2
+	VPSRLD       $0x10, Y0, Y2
+	VPBLENDW     $0xaa, Y1, Y2, Y2
+	VPSLLD       $0x10, Y1, Y3
+	VPBLENDW     $0xaa, Y3, Y0, Y0
+	VPANDN       constantsAVX2<>+128(SB), Y2, Y3
+	VPSUBUSW     Y3, Y0, Y0
+	VPSRLW       $0x0f, Y0, Y0
+	VPADDW       Y0, Y2, Y2
+	VPSHUFB      constantsAVX2<>+160(SB), Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, (SI)
 
@@ -631,17 +605,15 @@ halfdone42:
 	VFMADD213PS  Y15, Y12, Y1
 	CMPL         R9, $+2
 	JNE          half43
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       constantsAVX2<>+128(SB), Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       constantsAVX2<>+128(SB), Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y2, Y2
+	VPSRLD       $0x10, Y0, Y2
+	VPBLENDW     $0xaa, Y1, Y2, Y2
+	VPSLLD       $0x10, Y1, Y3
+	VPBLENDW     $0xaa, Y3, Y0, Y0
+	VPANDN       constantsAVX2<>+128(SB), Y2, Y3
+	VPSUBUSW     Y3, Y0, Y0
+	VPSRLW       $0x0f, Y0, Y0
+	VPADDW       Y0, Y2, Y2
+	VPSHUFB      constantsAVX2<>+160(SB), Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, 32(SI)
 
@@ -671,17 +643,15 @@ grouplayout3loop:
 	VFMADD213PS Y15, Y12, Y1
 	CMPL        R9, $+2
 	JNE         half45
-	VPSLLD      $0x0f, Y0, Y2
-	VPSRLD      $0x1f, Y2, Y2
-	VPADDD      Y2, Y0, Y2
-	VPADDD      constantsAVX2<>+128(SB), Y2, Y2
-	VPSRLD      $0x10, Y2, Y2
-	VPSLLD      $0x0f, Y1, Y3
-	VPSRLD      $0x1f, Y3, Y3
-	VPADDD      Y3, Y1, Y3
-	VPADDD      constantsAVX2<>+128(SB), Y3, Y3
-	VPSRLD      $0x10, Y3, Y3
-	VPACKUSDW   Y3, Y2, Y2
+	VPSRLD      $0x10, Y0, Y2
+	VPBLENDW    $0xaa, Y1, Y2, Y2
+	VPSLLD      $0x10, Y1, Y3
+	VPBLENDW    $0xaa, Y3, Y0, Y0
+	VPANDN      constantsAVX2<>+128(SB), Y2, Y3
+	VPSUBUSW    Y3, Y0, Y0
+	VPSRLW      $0x0f, Y0, Y0
+	VPADDW      Y0, Y2, Y2
+	VPSHUFB     constantsAVX2<>+160(SB), Y2, Y2
 	VPERMQ      $0xd8, Y2, Y2
 	VMOVUPS     Y2, (SI)
 
@@ -695,17 +665,15 @@ halfdone46:
 	VFMADD213PS Y15, Y12, Y1
 	CMPL        R9, $+2
 	JNE         half47
-	VPSLLD      $0x0f, Y0, Y2
-	VPSRLD      $0x1f, Y2, Y2
-	VPADDD      Y2, Y0, Y2
-	VPADDD      constantsAVX2<>+128(SB), Y2, Y2
-	VPSRLD      $0x10, Y2, Y2
-	VPSLLD      $0x0f, Y1, Y3
-	VPSRLD      $0x1f, Y3, Y3
-	VPADDD      Y3, Y1, Y3
-	VPADDD      constantsAVX2<>+128(SB), Y3, Y3
-	VPSRLD      $0x10, Y3, Y3
-	VPACKUSDW   Y3, Y2, Y2
+	VPSRLD      $0x10, Y0, Y2
+	VPBLENDW    $0xaa, Y1, Y2, Y2
+	VPSLLD      $0x10, Y1, Y3
+	VPBLENDW    $0xaa, Y3, Y0, Y0
+	VPANDN      constantsAVX2<>+128(SB), Y2, Y3
+	VPSUBUSW    Y3, Y0, Y0
+	VPSRLW      $0x0f, Y0, Y0
+	VPADDW      Y0, Y2, Y2
+	VPSHUFB     constantsAVX2<>+160(SB), Y2, Y2
 	VPERMQ      $0xd8, Y2, Y2
 	VMOVUPS     Y2, 32(SI)
 
@@ -753,13 +721,13 @@ crumbs11:
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VPBROADCASTD (DX), Y1
-	VPSRLVD      constantsAVX2<>+160(SB), Y1, Y1
+	VPSRLVD      constantsAVX2<>+192(SB), Y1, Y1
 	VPERMPS      Y14, Y1, Y1
 	VPBROADCASTD 4(DX), Y2
 	VPSRLVD      Y13, Y2, Y2
 	VPERMPS      Y14, Y2, Y2
 	VPBROADCASTD 4(DX), Y3
-	VPSRLVD      constantsAVX2<>+160(SB), Y3, Y3
+	VPSRLVD      constantsAVX2<>+192(SB), Y3, Y3
 	VPERMPS      Y14, Y3, Y3
 	ADDQ         $+8, DX
 	JMP          read12
@@ -849,17 +817,15 @@ read52:
 	VFMADD213PS Y15, Y12, Y1
 	CMPL        R9, $+2
 	JNE         half53
-	VPSLLD      $0x0f, Y0, Y4
-	VPSRLD      $0x1f, Y4, Y4
-	VPADDD      Y4, Y0, Y4
-	VPADDD      constantsAVX2<>+128(SB), Y4, Y4
-	VPSRLD      $0x10, Y4, Y4
-	VPSLLD      $0x0f, Y1, Y5
-	VPSRLD      $0x1f, Y5, Y5
-	VPADDD      Y5, Y1, Y5
-	VPADDD      constantsAVX2<>+128(SB), Y5, Y5
-	VPSRLD      $0x10, Y5, Y5
-	VPACKUSDW   Y5, Y4, Y4
+	VPSRLD      $0x10, Y0, Y4
+	VPBLENDW    $0xaa, Y1, Y4, Y4
+	VPSLLD      $0x10, Y1, Y5
+	VPBLENDW    $0xaa, Y5, Y0, Y0
+	VPANDN      constantsAVX2<>+128(SB), Y4, Y5
+	VPSUBUSW    Y5, Y0, Y0
+	VPSRLW      $0x0f, Y0, Y0
+	VPADDW      Y0, Y4, Y4
+	VPSHUFB     constantsAVX2<>+160(SB), Y4, Y4
 	VPERMQ      $0xd8, Y4, Y4
 	VMOVNTPS    Y4, (SI)
 
@@ -868,17 +834,15 @@ halfdone54:
 	VFMADD213PS Y15, Y11, Y3
 	CMPL        R9, $+2
 	JNE         half55
-	VPSLLD      $0x0f, Y2, Y0
-	VPSRLD      $0x1f, Y0, Y0
-	VPADDD      Y0, Y2, Y0
-	VPADDD      constantsAVX2<>+128(SB), Y0, Y0
-	VPSRLD      $0x10, Y0, Y0
-	VPSLLD      $0x0f, Y3, Y1
-	VPSRLD      $0x1f, Y1, Y1
-	VPADDD      Y1, Y3, Y1
-	VPADDD      constantsAVX2<>+128(SB), Y1, Y1
-	VPSRLD      $0x10, Y1, Y1
-	VPACKUSDW   Y1, Y0, Y0
+	VPSRLD      $0x10, Y2, Y0
+	VPBLENDW    $0xaa, Y3, Y0, Y0
+	VPSLLD      $0x10, Y3, Y1
+	VPBLENDW    $0xaa, Y1, Y2, Y2
+	VPANDN      constantsAVX2<>+128(SB), Y0, Y1
+	VPSUBUSW    Y1, Y2, Y2
+	VPSRLW      $0x0f, Y2, Y2
+	VPADDW      Y2, Y0, Y0
+	VPSHUFB     constantsAVX2<>+160(SB), Y0, Y0
 	VPERMQ      $0xd8, Y0, Y0
 	VMOVNTPS    Y0, 32(SI)
 
@@ -918,22 +882,20 @@ short2layout1:
 	VPERMPS      Y14, Y0, Y0
 	VFMADD213PS  Y15, Y12, Y0
 	VPBROADCASTD (DX), Y1
-	VPSRLVD      constantsAVX2<>+160(SB), Y1, Y1
+	VPSRLVD      constantsAVX2<>+192(SB), Y1, Y1
 	VPERMPS      Y14, Y1, Y1
 	VFMADD213PS  Y15, Y12, Y1
 	CMPL         R9, $+2
 	JNE          half57
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       constantsAVX2<>+128(SB), Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       constantsAVX2<>+128(SB), Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y2, Y2
+	VPSRLD       $0x10, Y0, Y2
+	VPBLENDW     $0xaa, Y1, Y2, Y2
+	VPSLLD       $0x10, Y1, Y3
+	VPBLENDW     $0xaa, Y3, Y0, Y0
+	VPANDN       constantsAVX2<>+128(SB), Y2, Y3
+	VPSUBUSW     Y3, Y0, Y0
+	VPSRLW       $0x0f, Y0, Y0
+	VPADDW       Y0, Y2, Y2
+	VPSHUFB      constantsAVX2<>+160(SB), Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, (SI)
 
@@ -943,23 +905,21 @@ halfdone58:
 	VPERMPS      Y14, Y0, Y0
 	VFMADD213PS  Y15, Y11, Y0
 	VPBROADCASTD 4(DX), Y1
-	VPSRLVD      constantsAVX2<>+160(SB), Y1, Y1
+	VPSRLVD      constantsAVX2<>+192(SB), Y1, Y1
 	VPERMPS      Y14, Y1, Y1
 	ADDQ         $+8, DX
 	VFMADD213PS  Y15, Y11, Y1
 	CMPL         R9, $+2
 	JNE          half59
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       constantsAVX2<>+128(SB), Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       constantsAVX2<>+128(SB), Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y2, Y2
+	VPSRLD       $0x10, Y0, Y2
+	VPBLENDW     $0xaa, Y1, Y2, Y2
+	VPSLLD       $0x10, Y1, Y3
+	VPBLENDW     $0xaa, Y3, Y0, Y0
+	VPANDN       constantsAVX2<>+128(SB), Y2, Y3
+	VPSUBUSW     Y3, Y0, Y0
+	VPSRLW       $0x0f, Y0, Y0
+	VPADDW       Y0, Y2, Y2
+	VPSHUFB      constantsAVX2<>+160(SB), Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, 32(SI)
 
@@ -988,17 +948,15 @@ short2layout0:
 	VFMADD213PS  Y15, Y12, Y1
 	CMPL         R9, $+2
 	JNE          half61
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       constantsAVX2<>+128(SB), Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       constantsAVX2<>+128(SB), Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y2, Y2
+	VPSRLD       $0x10, Y0, Y2
+	VPBLENDW     $0xaa, Y1, Y2, Y2
+	VPSLLD       $0x10, Y1, Y3
+	VPBLENDW     $0xaa, Y3, Y0, Y0
+	VPANDN       constantsAVX2<>+128(SB), Y2, Y3
+	VPSUBUSW     Y3, Y0, Y0
+	VPSRLW       $0x0f, Y0, Y0
+	VPADDW       Y0, Y2, Y2
+	VPSHUFB      constantsAVX2<>+160(SB), Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, (SI)
 
@@ -1018,17 +976,15 @@ halfdone62:
 	VFMADD213PS  Y15, Y11, Y1
 	CMPL         R9, $+2
 	JNE          half63
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       constantsAVX2<>+128(SB), Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       constantsAVX2<>+128(SB), Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y2, Y2
+	VPSRLD       $0x10, Y0, Y2
+	VPBLENDW     $0xaa, Y1, Y2, Y2
+	VPSLLD       $0x10, Y1, Y3
+	VPBLENDW     $0xaa, Y3, Y0, Y0
+	VPANDN       constantsAVX2<>+128(SB), Y2, Y3
+	VPSUBUSW     Y3, Y0, Y0
+	VPSRLW       $0x0f, Y0, Y0
+	VPADDW       Y0, Y2, Y2
+	VPSHUFB      constantsAVX2<>+160(SB), Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, 32(SI)
 
@@ -1051,17 +1007,15 @@ short2layout3:
 	VFMADD213PS  Y15, Y12, Y1
 	CMPL         R9, $+2
 	JNE          half65
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       constantsAVX2<>+128(SB), Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       constantsAVX2<>+128(SB), Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y2, Y2
+	VPSRLD       $0x10, Y0, Y2
+	VPBLENDW     $0xaa, Y1, Y2, Y2
+	VPSLLD       $0x10, Y1, Y3
+	VPBLENDW     $0xaa, Y3, Y0, Y0
+	VPANDN       constantsAVX2<>+128(SB), Y2, Y3
+	VPSUBUSW     Y3, Y0, Y0
+	VPSRLW       $0x0f, Y0, Y0
+	VPADDW       Y0, Y2, Y2
+	VPSHUFB      constantsAVX2<>+160(SB), Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, (SI)
 
@@ -1075,17 +1029,15 @@ halfdone66:
 	VFMADD213PS Y15, Y11, Y1
 	CMPL        R9, $+2
 	JNE         half67
-	VPSLLD      $0x0f, Y0, Y2
-	VPSRLD      $0x1f, Y2, Y2
-	VPADDD      Y2, Y0, Y2
-	VPADDD      constantsAVX2<>+128(SB), Y2, Y2
-	VPSRLD      $0x10, Y2, Y2
-	VPSLLD      $0x0f, Y1, Y3
-	VPSRLD      $0x1f, Y3, Y3
-	VPADDD      Y3, Y1, Y3
-	VPADDD      constantsAVX2<>+128(SB), Y3, Y3
-	VPSRLD      $0x10, Y3, Y3
-	VPACKUSDW   Y3, Y2, Y2
+	VPSRLD      $0x10, Y0, Y2
+	VPBLENDW    $0xaa, Y1, Y2, Y2
+	VPSLLD      $0x10, Y1, Y3
+	VPBLENDW    $0xaa, Y3, Y0, Y0
+	VPANDN      constantsAVX2<>+128(SB), Y2, Y3
+	VPSUBUSW    Y3, Y0, Y0
+	VPSRLW      $0x0f, Y0, Y0
+	VPADDW      Y0, Y2, Y2
+	VPSHUFB     constantsAVX2<>+160(SB), Y2, Y2
 	VPERMQ      $0xd8, Y2, Y2
 	VMOVUPS     Y2, 32(SI)
 
@@ -1128,13 +1080,13 @@ crumbs23:
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VPBROADCASTD (DX), Y1
-	VPSRLVD      constantsAVX2<>+160(SB), Y1, Y1
+	VPSRLVD      constantsAVX2<>+192(SB), Y1, Y1
 	VPERMPS      Y14, Y1, Y1
 	VPBROADCASTD 4(DX), Y2
 	VPSRLVD      Y13, Y2, Y2
 	VPERMPS      Y14, Y2, Y2
 	VPBROADCASTD 4(DX), Y3
-	VPSRLVD      constantsAVX2<>+160(SB), Y3, Y3
+	VPSRLVD      constantsAVX2<>+192(SB), Y3, Y3
 	VPERMPS      Y14, Y3, Y3
 	ADDQ         $+8, DX
 	JMP          read24
@@ -1212,13 +1164,13 @@ crumbs31:
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VPBROADCASTD (DX), Y1
-	VPSRLVD      constantsAVX2<>+160(SB), Y1, Y1
+	VPSRLVD      constantsAVX2<>+192(SB), Y1, Y1
 	VPERMPS      Y14, Y1, Y1
 	VPBROADCASTD 4(DX), Y2
 	VPSRLVD      Y13, Y2, Y2
 	VPERMPS      Y14, Y2, Y2
 	VPBROADCASTD 4(DX), Y3
-	VPSRLVD      constantsAVX2<>+160(SB), Y3, Y3
+	VPSRLVD      constantsAVX2<>+192(SB), Y3, Y3
 	VPERMPS      Y14, Y3, Y3
 	ADDQ         $+8, DX
 	JMP          read32
@@ -1322,13 +1274,13 @@ crumbs51:
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VPBROADCASTD (DX), Y1
-	VPSRLVD      constantsAVX2<>+160(SB), Y1, Y1
+	VPSRLVD      constantsAVX2<>+192(SB), Y1, Y1
 	VPERMPS      Y14, Y1, Y1
 	VPBROADCASTD 4(DX), Y2
 	VPSRLVD      Y13, Y2, Y2
 	VPERMPS      Y14, Y2, Y2
 	VPBROADCASTD 4(DX), Y3
-	VPSRLVD      constantsAVX2<>+160(SB), Y3, Y3
+	VPSRLVD      constantsAVX2<>+192(SB), Y3, Y3
 	VPERMPS      Y14, Y3, Y3
 	ADDQ         $+8, DX
 	JMP          read52
@@ -1500,17 +1452,15 @@ grouplayout2loop:
 	VFMADD213PS Y15, Y12, Y1
 	CMPL        R10, $+2
 	JNE         half5
-	VPSLLD      $0x0f, Y0, Y2
-	VPSRLD      $0x1f, Y2, Y2
-	VPADDD      Y2, Y0, Y2
-	VPADDD      constantsAVX2<>+128(SB), Y2, Y2
-	VPSRLD      $0x10, Y2, Y2
-	VPSLLD      $0x0f, Y1, Y3
-	VPSRLD      $0x1f, Y3, Y3
-	VPADDD      Y3, Y1, Y3
-	VPADDD      constantsAVX2<>+128(SB), Y3, Y3
-	VPSRLD      $0x10, Y3, Y3
-	VPACKUSDW   Y3, Y2, Y2
+	VPSRLD      $0x10, Y0, Y2
+	VPBLENDW    $0xaa, Y1, Y2, Y2
+	VPSLLD      $0x10, Y1, Y3
+	VPBLENDW    $0xaa, Y3, Y0, Y0
+	VPANDN      constantsAVX2<>+128(SB), Y2, Y3
+	VPSUBUSW    Y3, Y0, Y0
+	VPSRLW      $0x0f, Y0, Y0
+	VPADDW      Y0, Y2, Y2
+	VPSHUFB     constantsAVX2<>+160(SB), Y2, Y2
 	VPERMQ      $0xd8, Y2, Y2
 	VMOVUPS     Y2, (SI)
 
@@ -1526,17 +1476,15 @@ halfdone6:
 	VFMADD213PS Y15, Y12, Y1
 	CMPL        R10, $+2
 	JNE         half7
-	VPSLLD      $0x0f, Y0, Y2
-	VPSRLD      $0x1f, Y2, Y2
-	VPADDD      Y2, Y0, Y2
-	VPADDD      constantsAVX2<>+128(SB), Y2, Y2
-	VPSRLD      $0x10, Y2, Y2
-	VPSLLD      $0x0f, Y1, Y3
-	VPSRLD      $0x1f, Y3, Y3
-	VPADDD      Y3, Y1, Y3
-	VPADDD      constantsAVX2<>+128(SB), Y3, Y3
-	VPSRLD      $0x10, Y3, Y3
-	VPACKUSDW   Y3, Y2, Y2
+	VPSRLD      $0x10, Y0, Y2
+	VPBLENDW    $0xaa, Y1, Y2, Y2
+	VPSLLD      $0x10, Y1, Y3
+	VPBLENDW    $0xaa, Y3, Y0, Y0
+	VPANDN      constantsAVX2<>+128(SB), Y2, Y3
+	VPSUBUSW    Y3, Y0, Y0
+	VPSRLW      $0x0f, Y0, Y0
+	VPADDW      Y0, Y2, Y2
+	VPSHUFB     constantsAVX2<>+160(SB), Y2, Y2
 	VPERMQ      $0xd8, Y2, Y2
 	VMOVUPS     Y2, 32(SI)
 
@@ -1594,17 +1542,15 @@ read12:
 	VFMADD213PS Y15, Y6, Y1
 	CMPL        R10, $+2
 	JNE         half13
-	VPSLLD      $0x0f, Y0, Y4
-	VPSRLD      $0x1f, Y4, Y4
-	VPADDD      Y4, Y0, Y4
-	VPADDD      constantsAVX2<>+128(SB), Y4, Y4
-	VPSRLD      $0x10, Y4, Y4
-	VPSLLD      $0x0f, Y1, Y6
-	VPSRLD      $0x1f, Y6, Y6
-	VPADDD      Y6, Y1, Y6
-	VPADDD      constantsAVX2<>+128(SB), Y6, Y6
-	VPSRLD      $0x10, Y6, Y6
-	VPACKUSDW   Y6, Y4, Y4
+	VPSRLD      $0x10, Y0, Y4
+	VPBLENDW    $0xaa, Y1, Y4, Y4
+	VPSLLD      $0x10, Y1, Y6
+	VPBLENDW    $0xaa, Y6, Y0, Y0
+	VPANDN      constantsAVX2<>+128(SB), Y4, Y6
+	VPSUBUSW    Y6, Y0, Y0
+	VPSRLW      $0x0f, Y0, Y0
+	VPADDW      Y0, Y4, Y4
+	VPSHUFB     constantsAVX2<>+160(SB), Y4, Y4
 	VPERMQ      $0xd8, Y4, Y4
 	VMOVUPS     Y4, (SI)
 
@@ -1623,17 +1569,15 @@ halfdone14:
 	VFMADD213PS Y15, Y5, Y3
 	CMPL        R10, $+2
 	JNE         half15
-	VPSLLD      $0x0f, Y2, Y0
-	VPSRLD      $0x1f, Y0, Y0
-	VPADDD      Y0, Y2, Y0
-	VPADDD      constantsAVX2<>+128(SB), Y0, Y0
-	VPSRLD      $0x10, Y0, Y0
-	VPSLLD      $0x0f, Y3, Y1
-	VPSRLD      $0x1f, Y1, Y1
-	VPADDD      Y1, Y3, Y1
-	VPADDD      constantsAVX2<>+128(SB), Y1, Y1
-	VPSRLD      $0x10, Y1, Y1
-	VPACKUSDW   Y1, Y0, Y0
+	VPSRLD      $0x10, Y2, Y0
+	VPBLENDW    $0xaa, Y3, Y0, Y0
+	VPSLLD      $0x10, Y3, Y1
+	VPBLENDW    $0xaa, Y1, Y2, Y2
+	VPANDN      constantsAVX2<>+128(SB), Y0, Y1
+	VPSUBUSW    Y1, Y2, Y2
+	VPSRLW      $0x0f, Y2, Y2
+	VPADDW      Y2, Y0, Y0
+	VPSHUFB     constantsAVX2<>+160(SB), Y0, Y0
 	VPERMQ      $0xd8, Y0, Y0
 	VMOVUPS     Y0, 32(SI)
 
@@ -1712,17 +1656,15 @@ short2layout2:
 	VFMADD213PS  Y15, Y12, Y1
 	CMPL         R10, $+2
 	JNE          half17
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       constantsAVX2<>+128(SB), Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       constantsAVX2<>+128(SB), Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y2, Y2
+	VPSRLD       $0x10, Y0, Y2
+	VPBLENDW     $0xaa, Y1, Y2, Y2
+	VPSLLD       $0x10, Y1, Y3
+	VPBLENDW     $0xaa, Y3, Y0, Y0
+	VPANDN       constantsAVX2<>+128(SB), Y2, Y3
+	VPSUBUSW     Y3, Y0, Y0
+	VPSRLW       $0x0f, Y0, Y0
+	VPADDW       Y0, Y2, Y2
+	VPSHUFB      constantsAVX2<>+160(SB), Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, (SI)
 
@@ -1738,17 +1680,15 @@ halfdone18:
 	VFMADD213PS Y15, Y11, Y1
 	CMPL        R10, $+2
 	JNE         half19
-	VPSLLD      $0x0f, Y0, Y2
-	VPSRLD      $0x1f, Y2, Y2
-	VPADDD      Y2, Y0, Y2
-	VPADDD      constantsAVX2<>+128(SB), Y2, Y2
-	VPSRLD      $0x10, Y2, Y2
-	VPSLLD      $0x0f, Y1, Y3
-	VPSRLD      $0x1f, Y3, Y3
-	VPADDD      Y3, Y1, Y3
-	VPADDD      constantsAVX2<>+128(SB), Y3, Y3
-	VPSRLD      $0x10, Y3, Y3
-	VPACKUSDW   Y3, Y2, Y2
+	VPSRLD      $0x10, Y0, Y2
+	VPBLENDW    $0xaa, Y1, Y2, Y2
+	VPSLLD      $0x10, Y1, Y3
+	VPBLENDW    $0xaa, Y3, Y0, Y0
+	VPANDN      constantsAVX2<>+128(SB), Y2, Y3
+	VPSUBUSW    Y3, Y0, Y0
+	VPSRLW      $0x0f, Y0, Y0
+	VPADDW      Y0, Y2, Y2
+	VPSHUFB     constantsAVX2<>+160(SB), Y2, Y2
 	VPERMQ      $0xd8, Y2, Y2
 	VMOVUPS     Y2, 32(SI)
 
@@ -1795,17 +1735,15 @@ read24:
 	VFMADD213PS Y15, Y4, Y1
 	CMPL        R10, $+2
 	JNE         half25
-	VPSLLD      $0x0f, Y0, Y4
-	VPSRLD      $0x1f, Y4, Y4
-	VPADDD      Y4, Y0, Y4
-	VPADDD      constantsAVX2<>+128(SB), Y4, Y4
-	VPSRLD      $0x10, Y4, Y4
-	VPSLLD      $0x0f, Y1, Y5
-	VPSRLD      $0x1f, Y5, Y5
-	VPADDD      Y5, Y1, Y5
-	VPADDD      constantsAVX2<>+128(SB), Y5, Y5
-	VPSRLD      $0x10, Y5, Y5
-	VPACKUSDW   Y5, Y4, Y4
+	VPSRLD      $0x10, Y0, Y4
+	VPBLENDW    $0xaa, Y1, Y4, Y4
+	VPSLLD      $0x10, Y1, Y5
+	VPBLENDW    $0xaa, Y5, Y0, Y0
+	VPANDN      constantsAVX2<>+128(SB), Y4, Y5
+	VPSUBUSW    Y5, Y0, Y0
+	VPSRLW      $0x0f, Y0, Y0
+	VPADDW      Y0, Y4, Y4
+	VPSHUFB     constantsAVX2<>+160(SB), Y4, Y4
 	VPERMQ      $0xd8, Y4, Y4
 	VMOVUPS     Y4, (SI)
 
@@ -1822,17 +1760,15 @@ halfdone26:
 	VFMADD213PS Y15, Y0, Y3
 	CMPL        R10, $+2
 	JNE         half27
-	VPSLLD      $0x0f, Y2, Y0
-	VPSRLD      $0x1f, Y0, Y0
-	VPADDD      Y0, Y2, Y0
-	VPADDD      constantsAVX2<>+128(SB), Y0, Y0
-	VPSRLD      $0x10, Y0, Y0
-	VPSLLD      $0x0f, Y3, Y1
-	VPSRLD      $0x1f, Y1, Y1
-	VPADDD      Y1, Y3, Y1
-	VPADDD      constantsAVX2<>+128(SB), Y1, Y1
-	VPSRLD      $0x10, Y1, Y1
-	VPACKUSDW   Y1, Y0, Y0
+	VPSRLD      $0x10, Y2, Y0
+	VPBLENDW    $0xaa, Y3, Y0, Y0
+	VPSLLD      $0x10, Y3, Y1
+	VPBLENDW    $0xaa, Y1, Y2, Y2
+	VPANDN      constantsAVX2<>+128(SB), Y0, Y1
+	VPSUBUSW    Y1, Y2, Y2
+	VPSRLW      $0x0f, Y2, Y2
+	VPADDW      Y2, Y0, Y0
+	VPSHUFB     constantsAVX2<>+160(SB), Y0, Y0
 	VPERMQ      $0xd8, Y0, Y0
 	VMOVUPS     Y0, 32(SI)
 
@@ -1895,17 +1831,15 @@ read32:
 	VFMADD213PS Y15, Y12, Y1
 	CMPL        R10, $+2
 	JNE         half33
-	VPSLLD      $0x0f, Y0, Y4
-	VPSRLD      $0x1f, Y4, Y4
-	VPADDD      Y4, Y0, Y4
-	VPADDD      constantsAVX2<>+128(SB), Y4, Y4
-	VPSRLD      $0x10, Y4, Y4
-	VPSLLD      $0x0f, Y1, Y5
-	VPSRLD      $0x1f, Y5, Y5
-	VPADDD      Y5, Y1, Y5
-	VPADDD      constantsAVX2<>+128(SB), Y5, Y5
-	VPSRLD      $0x10, Y5, Y5
-	VPACKUSDW   Y5, Y4, Y4
+	VPSRLD      $0x10, Y0, Y4
+	VPBLENDW    $0xaa, Y1, Y4, Y4
+	VPSLLD      $0x10, Y1, Y5
+	VPBLENDW    $0xaa, Y5, Y0, Y0
+	VPANDN      constantsAVX2<>+128(SB), Y4, Y5
+	VPSUBUSW    Y5, Y0, Y0
+	VPSRLW      $0x0f, Y0, Y0
+	VPADDW      Y0, Y4, Y4
+	VPSHUFB     constantsAVX2<>+160(SB), Y4, Y4
 	VPERMQ      $0xd8, Y4, Y4
 	VMOVNTPS    Y4, (SI)
 
@@ -1916,17 +1850,15 @@ halfdone34:
 	VFMADD213PS Y15, Y12, Y3
 	CMPL        R10, $+2
 	JNE         half35
-	VPSLLD      $0x0f, Y2, Y0
-	VPSRLD      $0x1f, Y0, Y0
-	VPADDD      Y0, Y2, Y0
-	VPADDD      constantsAVX2<>+128(SB), Y0, Y0
-	VPSRLD      $0x10, Y0, Y0
-	VPSLLD      $0x0f, Y3, Y1
-	VPSRLD      $0x1f, Y1, Y1
-	VPADDD      Y1, Y3, Y1
-	VPADDD      constantsAVX2<>+128(SB), Y1, Y1
-	VPSRLD      $0x10, Y1, Y1
-	VPACKUSDW   Y1, Y0, Y0
+	VPSRLD      $0x10, Y2, Y0
+	VPBLENDW    $0xaa, Y3, Y0, Y0
+	VPSLLD      $0x10, Y3, Y1
+	VPBLENDW    $0xaa, Y1, Y2, Y2
+	VPANDN      constantsAVX2<>+128(SB), Y0, Y1
+	VPSUBUSW    Y1, Y2, Y2
+	VPSRLW      $0x0f, Y2, Y2
+	VPADDW      Y2, Y0, Y0
+	VPSHUFB     constantsAVX2<>+160(SB), Y0, Y0
 	VPERMQ      $0xd8, Y0, Y0
 	VMOVNTPS    Y0, 32(SI)
 
@@ -1977,23 +1909,21 @@ grouplayout1loop:
 	VSUBPS       Y11, Y0, Y0
 	VFMADD213PS  Y15, Y12, Y0
 	VPBROADCASTD (DX), Y1
-	VPSRLVD      constantsAVX2<>+160(SB), Y1, Y1
+	VPSRLVD      constantsAVX2<>+192(SB), Y1, Y1
 	VPERMPS      Y14, Y1, Y1
 	VSUBPS       Y11, Y1, Y1
 	VFMADD213PS  Y15, Y12, Y1
 	CMPL         R10, $+2
 	JNE          half37
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       constantsAVX2<>+128(SB), Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       constantsAVX2<>+128(SB), Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y2, Y2
+	VPSRLD       $0x10, Y0, Y2
+	VPBLENDW     $0xaa, Y1, Y2, Y2
+	VPSLLD       $0x10, Y1, Y3
+	VPBLENDW     $0xaa, Y3, Y0, Y0
+	VPANDN       constantsAVX2<>+128(SB), Y2, Y3
+	VPSUBUSW     Y3, Y0, Y0
+	VPSRLW       $0x0f, Y0, Y0
+	VPADDW       Y0, Y2, Y2
+	VPSHUFB      constantsAVX2<>+160(SB), Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, (SI)
 
@@ -2004,24 +1934,22 @@ halfdone38:
 	VSUBPS       Y11, Y0, Y0
 	VFMADD213PS  Y15, Y12, Y0
 	VPBROADCASTD 4(DX), Y1
-	VPSRLVD      constantsAVX2<>+160(SB), Y1, Y1
+	VPSRLVD      constantsAVX2<>+192(SB), Y1, Y1
 	VPERMPS      Y14, Y1, Y1
 	ADDQ         $+8, DX
 	VSUBPS       Y11, Y1, Y1
 	VFMADD213PS  Y15, Y12, Y1
 	CMPL         R10, $+2
 	JNE          half39
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       constantsAVX2<>+128(SB), Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       constantsAVX2<>+128(SB), Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y2, Y2
+	VPSRLD       $0x10, Y0, Y2
+	VPBLENDW     $0xaa, Y1, Y2, Y2
+	VPSLLD       $0x10, Y1, Y3
+	VPBLENDW     $0xaa, Y3, Y0, Y0
+	VPANDN       constantsAVX2<>+128(SB), Y2, Y3
+	VPSUBUSW     Y3, Y0, Y0
+	VPSRLW       $0x0f, Y0, Y0
+	VPADDW       Y0, Y2, Y2
+	VPSHUFB      constantsAVX2<>+160(SB), Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, 32(SI)
 
@@ -2062,17 +1990,15 @@ grouplayout0loop:
 	VFMADD213PS  Y15, Y12, Y1
 	CMPL         R10, $+2
 	JNE          half41
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       constantsAVX2<>+128(SB), Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       constantsAVX2<>+128(SB), Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y2, Y2
+	VPSRLD       $0x10, Y0, Y2
+	VPBLENDW     $0xaa, Y1, Y2, Y2
+	VPSLLD       $0x10, Y1, Y3
+	VPBLENDW     $0xaa, Y3, Y0, Y0
+	VPANDN       constantsAVX2<>+128(SB), Y2, Y3
+	VPSUBUSW     Y3, Y0, Y0
+	VPSRLW       $0x0f, Y0, Y0
+	VPADDW       Y0, Y2, Y2
+	VPSHUFB      constantsAVX2<>+160(SB), Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, (SI)
 
@@ -2094,17 +2020,15 @@ halfdone42:
 	VFMADD213PS  Y15, Y12, Y1
 	CMPL         R10, $+2
 	JNE          half43
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       constantsAVX2<>+128(SB), Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       constantsAVX2<>+128(SB), Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y2, Y2
+	VPSRLD       $0x10, Y0, Y2
+	VPBLENDW     $0xaa, Y1, Y2, Y2
+	VPSLLD       $0x10, Y1, Y3
+	VPBLENDW     $0xaa, Y3, Y0, Y0
+	VPANDN       constantsAVX2<>+128(SB), Y2, Y3
+	VPSUBUSW     Y3, Y0, Y0
+	VPSRLW       $0x0f, Y0, Y0
+	VPADDW       Y0, Y2, Y2
+	VPSHUFB      constantsAVX2<>+160(SB), Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, 32(SI)
 
@@ -2139,17 +2063,15 @@ grouplayout3loop:
 	VFMADD213PS Y15, Y12, Y1
 	CMPL        R10, $+2
 	JNE         half45
-	VPSLLD      $0x0f, Y0, Y2
-	VPSRLD      $0x1f, Y2, Y2
-	VPADDD      Y2, Y0, Y2
-	VPADDD      constantsAVX2<>+128(SB), Y2, Y2
-	VPSRLD      $0x10, Y2, Y2
-	VPSLLD      $0x0f, Y1, Y3
-	VPSRLD      $0x1f, Y3, Y3
-	VPADDD      Y3, Y1, Y3
-	VPADDD      constantsAVX2<>+128(SB), Y3, Y3
-	VPSRLD      $0x10, Y3, Y3
-	VPACKUSDW   Y3, Y2, Y2
+	VPSRLD      $0x10, Y0, Y2
+	VPBLENDW    $0xaa, Y1, Y2, Y2
+	VPSLLD      $0x10, Y1, Y3
+	VPBLENDW    $0xaa, Y3, Y0, Y0
+	VPANDN      constantsAVX2<>+128(SB), Y2, Y3
+	VPSUBUSW    Y3, Y0, Y0
+	VPSRLW      $0x0f, Y0, Y0
+	VPADDW      Y0, Y2, Y2
+	VPSHUFB     constantsAVX2<>+160(SB), Y2, Y2
 	VPERMQ      $0xd8, Y2, Y2
 	VMOVUPS     Y2, (SI)
 
@@ -2165,17 +2087,15 @@ halfdone46:
 	VFMADD213PS Y15, Y12, Y1
 	CMPL        R10, $+2
 	JNE         half47
-	VPSLLD      $0x0f, Y0, Y2
-	VPSRLD      $0x1f, Y2, Y2
-	VPADDD      Y2, Y0, Y2
-	VPADDD      constantsAVX2<>+128(SB), Y2, Y2
-	VPSRLD      $0x10, Y2, Y2
-	VPSLLD      $0x0f, Y1, Y3
-	VPSRLD      $0x1f, Y3, Y3
-	VPADDD      Y3, Y1, Y3
-	VPADDD      constantsAVX2<>+128(SB), Y3, Y3
-	VPSRLD      $0x10, Y3, Y3
-	VPACKUSDW   Y3, Y2, Y2
+	VPSRLD      $0x10, Y0, Y2
+	VPBLENDW    $0xaa, Y1, Y2, Y2
+	VPSLLD      $0x10, Y1, Y3
+	VPBLENDW    $0xaa, Y3, Y0, Y0
+	VPANDN      constantsAVX2<>+128(SB), Y2, Y3
+	VPSUBUSW    Y3, Y0, Y0
+	VPSRLW      $0x0f, Y0, Y0
+	VPADDW      Y0, Y2, Y2
+	VPSHUFB     constantsAVX2<>+160(SB), Y2, Y2
 	VPERMQ      $0xd8, Y2, Y2
 	VMOVUPS     Y2, 32(SI)
 
@@ -2224,13 +2144,13 @@ crumbs11:
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VPBROADCASTD (DX), Y1
-	VPSRLVD      constantsAVX2<>+160(SB), Y1, Y1
+	VPSRLVD      constantsAVX2<>+192(SB), Y1, Y1
 	VPERMPS      Y14, Y1, Y1
 	VPBROADCASTD 4(DX), Y2
 	VPSRLVD      Y13, Y2, Y2
 	VPERMPS      Y14, Y2, Y2
 	VPBROADCASTD 4(DX), Y3
-	VPSRLVD      constantsAVX2<>+160(SB), Y3, Y3
+	VPSRLVD      constantsAVX2<>+192(SB), Y3, Y3
 	VPERMPS      Y14, Y3, Y3
 	ADDQ         $+8, DX
 	JMP          read12
@@ -2336,17 +2256,15 @@ read52:
 	VFMADD213PS Y15, Y12, Y1
 	CMPL        R10, $+2
 	JNE         half53
-	VPSLLD      $0x0f, Y0, Y4
-	VPSRLD      $0x1f, Y4, Y4
-	VPADDD      Y4, Y0, Y4
-	VPADDD      constantsAVX2<>+128(SB), Y4, Y4
-	VPSRLD      $0x10, Y4, Y4
-	VPSLLD      $0x0f, Y1, Y5
-	VPSRLD      $0x1f, Y5, Y5
-	VPADDD      Y5, Y1, Y5
-	VPADDD      constantsAVX2<>+128(SB), Y5, Y5
-	VPSRLD      $0x10, Y5, Y5
-	VPACKUSDW   Y5, Y4, Y4
+	VPSRLD      $0x10, Y0, Y4
+	VPBLENDW    $0xaa, Y1, Y4, Y4
+	VPSLLD      $0x10, Y1, Y5
+	VPBLENDW    $0xaa, Y5, Y0, Y0
+	VPANDN      constantsAVX2<>+128(SB), Y4, Y5
+	VPSUBUSW    Y5, Y0, Y0
+	VPSRLW      $0x0f, Y0, Y0
+	VPADDW      Y0, Y4, Y4
+	VPSHUFB     constantsAVX2<>+160(SB), Y4, Y4
 	VPERMQ      $0xd8, Y4, Y4
 	VMOVNTPS    Y4, (SI)
 
@@ -2357,17 +2275,15 @@ halfdone54:
 	VFMADD213PS Y15, Y11, Y3
 	CMPL        R10, $+2
 	JNE         half55
-	VPSLLD      $0x0f, Y2, Y0
-	VPSRLD      $0x1f, Y0, Y0
-	VPADDD      Y0, Y2, Y0
-	VPADDD      constantsAVX2<>+128(SB), Y0, Y0
-	VPSRLD      $0x10, Y0, Y0
-	VPSLLD      $0x0f, Y3, Y1
-	VPSRLD      $0x1f, Y1, Y1
-	VPADDD      Y1, Y3, Y1
-	VPADDD      constantsAVX2<>+128(SB), Y1, Y1
-	VPSRLD      $0x10, Y1, Y1
-	VPACKUSDW   Y1, Y0, Y0
+	VPSRLD      $0x10, Y2, Y0
+	VPBLENDW    $0xaa, Y3, Y0, Y0
+	VPSLLD      $0x10, Y3, Y1
+	VPBLENDW    $0xaa, Y1, Y2, Y2
+	VPANDN      constantsAVX2<>+128(SB), Y0, Y1
+	VPSUBUSW    Y1, Y2, Y2
+	VPSRLW      $0x0f, Y2, Y2
+	VPADDW      Y2, Y0, Y0
+	VPSHUFB     constantsAVX2<>+160(SB), Y0, Y0
 	VPERMQ      $0xd8, Y0, Y0
 	VMOVNTPS    Y0, 32(SI)
 
@@ -2413,23 +2329,21 @@ short2layout1:
 	VSUBPS       Y10, Y0, Y0
 	VFMADD213PS  Y15, Y12, Y0
 	VPBROADCASTD (DX), Y1
-	VPSRLVD      constantsAVX2<>+160(SB), Y1, Y1
+	VPSRLVD      constantsAVX2<>+192(SB), Y1, Y1
 	VPERMPS      Y14, Y1, Y1
 	VSUBPS       Y10, Y1, Y1
 	VFMADD213PS  Y15, Y12, Y1
 	CMPL         R10, $+2
 	JNE          half57
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       constantsAVX2<>+128(SB), Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       constantsAVX2<>+128(SB), Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y2, Y2
+	VPSRLD       $0x10, Y0, Y2
+	VPBLENDW     $0xaa, Y1, Y2, Y2
+	VPSLLD       $0x10, Y1, Y3
+	VPBLENDW     $0xaa, Y3, Y0, Y0
+	VPANDN       constantsAVX2<>+128(SB), Y2, Y3
+	VPSUBUSW     Y3, Y0, Y0
+	VPSRLW       $0x0f, Y0, Y0
+	VPADDW       Y0, Y2, Y2
+	VPSHUFB      constantsAVX2<>+160(SB), Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, (SI)
 
@@ -2440,24 +2354,22 @@ halfdone58:
 	VSUBPS       Y9, Y0, Y0
 	VFMADD213PS  Y15, Y11, Y0
 	VPBROADCASTD 4(DX), Y1
-	VPSRLVD      constantsAVX2<>+160(SB), Y1, Y1
+	VPSRLVD      constantsAVX2<>+192(SB), Y1, Y1
 	VPERMPS      Y14, Y1, Y1
 	ADDQ         $+8, DX
 	VSUBPS       Y9, Y1, Y1
 	VFMADD213PS  Y15, Y11, Y1
 	CMPL         R10, $+2
 	JNE          half59
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       constantsAVX2<>+128(SB), Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       constantsAVX2<>+128(SB), Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y2, Y2
+	VPSRLD       $0x10, Y0, Y2
+	VPBLENDW     $0xaa, Y1, Y2, Y2
+	VPSLLD       $0x10, Y1, Y3
+	VPBLENDW     $0xaa, Y3, Y0, Y0
+	VPANDN       constantsAVX2<>+128(SB), Y2, Y3
+	VPSUBUSW     Y3, Y0, Y0
+	VPSRLW       $0x0f, Y0, Y0
+	VPADDW       Y0, Y2, Y2
+	VPSHUFB      constantsAVX2<>+160(SB), Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, 32(SI)
 
@@ -2493,17 +2405,15 @@ short2layout0:
 	VFMADD213PS  Y15, Y12, Y1
 	CMPL         R10, $+2
 	JNE          half61
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       constantsAVX2<>+128(SB), Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       constantsAVX2<>+128(SB), Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y2, Y2
+	VPSRLD       $0x10, Y0, Y2
+	VPBLENDW     $0xaa, Y1, Y2, Y2
+	VPSLLD       $0x10, Y1, Y3
+	VPBLENDW     $0xaa, Y3, Y0, Y0
+	VPANDN       constantsAVX2<>+128(SB), Y2, Y3
+	VPSUBUSW     Y3, Y0, Y0
+	VPSRLW       $0x0f, Y0, Y0
+	VPADDW       Y0, Y2, Y2
+	VPSHUFB      constantsAVX2<>+160(SB), Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, (SI)
 
@@ -2525,17 +2435,15 @@ halfdone62:
 	VFMADD213PS  Y15, Y11, Y1
 	CMPL         R10, $+2
 	JNE          half63
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       constantsAVX2<>+128(SB), Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       constantsAVX2<>+128(SB), Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y2, Y2
+	VPSRLD       $0x10, Y0, Y2
+	VPBLENDW     $0xaa, Y1, Y2, Y2
+	VPSLLD       $0x10, Y1, Y3
+	VPBLENDW     $0xaa, Y3, Y0, Y0
+	VPANDN       constantsAVX2<>+128(SB), Y2, Y3
+	VPSUBUSW     Y3, Y0, Y0
+	VPSRLW       $0x0f, Y0, Y0
+	VPADDW       Y0, Y2, Y2
+	VPSHUFB      constantsAVX2<>+160(SB), Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, 32(SI)
 
@@ -2565,17 +2473,15 @@ short2layout3:
 	VFMADD213PS  Y15, Y12, Y1
 	CMPL         R10, $+2
 	JNE          half65
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       constantsAVX2<>+128(SB), Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       constantsAVX2<>+128(SB), Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y2, Y2
+	VPSRLD       $0x10, Y0, Y2
+	VPBLENDW     $0xaa, Y1, Y2, Y2
+	VPSLLD       $0x10, Y1, Y3
+	VPBLENDW     $0xaa, Y3, Y0, Y0
+	VPANDN       constantsAVX2<>+128(SB), Y2, Y3
+	VPSUBUSW     Y3, Y0, Y0
+	VPSRLW       $0x0f, Y0, Y0
+	VPADDW       Y0, Y2, Y2
+	VPSHUFB      constantsAVX2<>+160(SB), Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, (SI)
 
@@ -2591,17 +2497,15 @@ halfdone66:
 	VFMADD213PS Y15, Y11, Y1
 	CMPL        R10, $+2
 	JNE         half67
-	VPSLLD      $0x0f, Y0, Y2
-	VPSRLD      $0x1f, Y2, Y2
-	VPADDD      Y2, Y0, Y2
-	VPADDD      constantsAVX2<>+128(SB), Y2, Y2
-	VPSRLD      $0x10, Y2, Y2
-	VPSLLD      $0x0f, Y1, Y3
-	VPSRLD      $0x1f, Y3, Y3
-	VPADDD      Y3, Y1, Y3
-	VPADDD      constantsAVX2<>+128(SB), Y3, Y3
-	VPSRLD      $0x10, Y3, Y3
-	VPACKUSDW   Y3, Y2, Y2
+	VPSRLD      $0x10, Y0, Y2
+	VPBLENDW    $0xaa, Y1, Y2, Y2
+	VPSLLD      $0x10, Y1, Y3
+	VPBLENDW    $0xaa, Y3, Y0, Y0
+	VPANDN      constantsAVX2<>+128(SB), Y2, Y3
+	VPSUBUSW    Y3, Y0, Y0
+	VPSRLW      $0x0f, Y0, Y0
+	VPADDW      Y0, Y2, Y2
+	VPSHUFB     constantsAVX2<>+160(SB), Y2, Y2
 	VPERMQ      $0xd8, Y2, Y2
 	VMOVUPS     Y2, 32(SI)
 
@@ -2645,13 +2549,13 @@ crumbs23:
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VPBROADCASTD (DX), Y1
-	VPSRLVD      constantsAVX2<>+160(SB), Y1, Y1
+	VPSRLVD      constantsAVX2<>+192(SB), Y1, Y1
 	VPERMPS      Y14, Y1, Y1
 	VPBROADCASTD 4(DX), Y2
 	VPSRLVD      Y13, Y2, Y2
 	VPERMPS      Y14, Y2, Y2
 	VPBROADCASTD 4(DX), Y3
-	VPSRLVD      constantsAVX2<>+160(SB), Y3, Y3
+	VPSRLVD      constantsAVX2<>+192(SB), Y3, Y3
 	VPERMPS      Y14, Y3, Y3
 	ADDQ         $+8, DX
 	JMP          read24
@@ -2734,13 +2638,13 @@ crumbs31:
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VPBROADCASTD (DX), Y1
-	VPSRLVD      constantsAVX2<>+160(SB), Y1, Y1
+	VPSRLVD      constantsAVX2<>+192(SB), Y1, Y1
 	VPERMPS      Y14, Y1, Y1
 	VPBROADCASTD 4(DX), Y2
 	VPSRLVD      Y13, Y2, Y2
 	VPERMPS      Y14, Y2, Y2
 	VPBROADCASTD 4(DX), Y3
-	VPSRLVD      constantsAVX2<>+160(SB), Y3, Y3
+	VPSRLVD      constantsAVX2<>+192(SB), Y3, Y3
 	VPERMPS      Y14, Y3, Y3
 	ADDQ         $+8, DX
 	JMP          read32
@@ -2844,13 +2748,13 @@ crumbs51:
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VPBROADCASTD (DX), Y1
-	VPSRLVD      constantsAVX2<>+160(SB), Y1, Y1
+	VPSRLVD      constantsAVX2<>+192(SB), Y1, Y1
 	VPERMPS      Y14, Y1, Y1
 	VPBROADCASTD 4(DX), Y2
 	VPSRLVD      Y13, Y2, Y2
 	VPERMPS      Y14, Y2, Y2
 	VPBROADCASTD 4(DX), Y3
-	VPSRLVD      constantsAVX2<>+160(SB), Y3, Y3
+	VPSRLVD      constantsAVX2<>+192(SB), Y3, Y3
 	VPERMPS      Y14, Y3, Y3
 	ADDQ         $+8, DX
 	JMP          read52
@@ -2939,12 +2843,16 @@ DATA constantsAVX2<>+96(SB)/8, $0x0000000200000000
 DATA constantsAVX2<>+104(SB)/8, $0x0000000600000004
 DATA constantsAVX2<>+112(SB)/8, $0x0000000a00000008
 DATA constantsAVX2<>+120(SB)/8, $0x0000000e0000000c
-DATA constantsAVX2<>+128(SB)/8, $0x00007fff00007fff
-DATA constantsAVX2<>+136(SB)/8, $0x00007fff00007fff
-DATA constantsAVX2<>+144(SB)/8, $0x00007fff00007fff
-DATA constantsAVX2<>+152(SB)/8, $0x00007fff00007fff
-DATA constantsAVX2<>+160(SB)/8, $0x0000001200000010
-DATA constantsAVX2<>+168(SB)/8, $0x0000001600000014
-DATA constantsAVX2<>+176(SB)/8, $0x0000001a00000018
-DATA constantsAVX2<>+184(SB)/8, $0x0000001e0000001c
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $192
+DATA constantsAVX2<>+128(SB)/8, $0x0001000100010001
+DATA constantsAVX2<>+136(SB)/8, $0x0001000100010001
+DATA constantsAVX2<>+144(SB)/8, $0x0001000100010001
+DATA constantsAVX2<>+152(SB)/8, $0x0001000100010001
+DATA constantsAVX2<>+160(SB)/8, $0x0d0c090805040100
+DATA constantsAVX2<>+168(SB)/8, $0x0f0e0b0a07060302
+DATA constantsAVX2<>+176(SB)/8, $0x0d0c090805040100
+DATA constantsAVX2<>+184(SB)/8, $0x0f0e0b0a07060302
+DATA constantsAVX2<>+192(SB)/8, $0x0000001200000010
+DATA constantsAVX2<>+200(SB)/8, $0x0000001600000014
+DATA constantsAVX2<>+208(SB)/8, $0x0000001a00000018
+DATA constantsAVX2<>+216(SB)/8, $0x0000001e0000001c
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $224

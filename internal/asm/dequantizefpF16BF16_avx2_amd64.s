@@ -76,17 +76,15 @@ grouploop:
 	VMULPS       Y11, Y0, Y0
 	CMPL         R8, $+2
 	JNE          half1
-	VPSLLD       $0x0f, Y1, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y1, Y2
-	VPADDD       constantsAVX2<>+32(SB), Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y0, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y0, Y3
-	VPADDD       constantsAVX2<>+32(SB), Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y2, Y2
+	VPSRLD       $0x10, Y1, Y2
+	VPBLENDW     $0xaa, Y0, Y2, Y2
+	VPSLLD       $0x10, Y0, Y3
+	VPBLENDW     $0xaa, Y3, Y1, Y1
+	VPANDN       constantsAVX2<>+32(SB), Y2, Y3
+	VPSUBUSW     Y3, Y1, Y1
+	VPSRLW       $0x0f, Y1, Y1
+	VPADDW       Y1, Y2, Y2
+	VPSHUFB      constantsAVX2<>+64(SB), Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, (SI)
 
@@ -101,17 +99,15 @@ halfdone2:
 	VMULPS       Y11, Y0, Y0
 	CMPL         R8, $+2
 	JNE          half3
-	VPSLLD       $0x0f, Y1, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y1, Y2
-	VPADDD       constantsAVX2<>+32(SB), Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y0, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y0, Y3
-	VPADDD       constantsAVX2<>+32(SB), Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y2, Y2
+	VPSRLD       $0x10, Y1, Y2
+	VPBLENDW     $0xaa, Y0, Y2, Y2
+	VPSLLD       $0x10, Y0, Y3
+	VPBLENDW     $0xaa, Y3, Y1, Y1
+	VPANDN       constantsAVX2<>+32(SB), Y2, Y3
+	VPSUBUSW     Y3, Y1, Y1
+	VPSRLW       $0x0f, Y1, Y1
+	VPADDW       Y1, Y2, Y2
+	VPSHUFB      constantsAVX2<>+64(SB), Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, 32(SI)
 
@@ -165,17 +161,15 @@ groupmeet:
 	VMULPS       Y0, Y2, Y2
 	CMPL         R8, $+2
 	JNE          half5
-	VPSLLD       $0x0f, Y3, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y3, Y0
-	VPADDD       constantsAVX2<>+32(SB), Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
-	VPSLLD       $0x0f, Y2, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y2, Y4
-	VPADDD       constantsAVX2<>+32(SB), Y4, Y4
-	VPSRLD       $0x10, Y4, Y4
-	VPACKUSDW    Y4, Y0, Y0
+	VPSRLD       $0x10, Y3, Y0
+	VPBLENDW     $0xaa, Y2, Y0, Y0
+	VPSLLD       $0x10, Y2, Y4
+	VPBLENDW     $0xaa, Y4, Y3, Y3
+	VPANDN       constantsAVX2<>+32(SB), Y0, Y4
+	VPSUBUSW     Y4, Y3, Y3
+	VPSRLW       $0x0f, Y3, Y3
+	VPADDW       Y3, Y0, Y0
+	VPSHUFB      constantsAVX2<>+64(SB), Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
 	VMOVUPS      Y0, (SI)
 
@@ -196,17 +190,15 @@ halfdone6:
 	VMULPS       Y1, Y2, Y2
 	CMPL         R8, $+2
 	JNE          half7
-	VPSLLD       $0x0f, Y3, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y3, Y0
-	VPADDD       constantsAVX2<>+32(SB), Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
-	VPSLLD       $0x0f, Y2, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y2, Y1
-	VPADDD       constantsAVX2<>+32(SB), Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y0, Y0
+	VPSRLD       $0x10, Y3, Y0
+	VPBLENDW     $0xaa, Y2, Y0, Y0
+	VPSLLD       $0x10, Y2, Y1
+	VPBLENDW     $0xaa, Y1, Y3, Y3
+	VPANDN       constantsAVX2<>+32(SB), Y0, Y1
+	VPSUBUSW     Y1, Y3, Y3
+	VPSRLW       $0x0f, Y3, Y3
+	VPADDW       Y3, Y0, Y0
+	VPSHUFB      constantsAVX2<>+64(SB), Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
 	VMOVUPS      Y0, 32(SI)
 
@@ -284,17 +276,15 @@ short2loop:
 	VMULPS       Y11, Y0, Y0
 	CMPL         R8, $+2
 	JNE          half9
-	VPSLLD       $0x0f, Y1, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y1, Y2
-	VPADDD       constantsAVX2<>+32(SB), Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y0, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y0, Y3
-	VPADDD       constantsAVX2<>+32(SB), Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y2, Y2
+	VPSRLD       $0x10, Y1, Y2
+	VPBLENDW     $0xaa, Y0, Y2, Y2
+	VPSLLD       $0x10, Y0, Y3
+	VPBLENDW     $0xaa, Y3, Y1, Y1
+	VPANDN       constantsAVX2<>+32(SB), Y2, Y3
+	VPSUBUSW     Y3, Y1, Y1
+	VPSRLW       $0x0f, Y1, Y1
+	VPADDW       Y1, Y2, Y2
+	VPSHUFB      constantsAVX2<>+64(SB), Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, (SI)
 
@@ -309,17 +299,15 @@ halfdone10:
 	VMULPS       Y10, Y0, Y0
 	CMPL         R8, $+2
 	JNE          half11
-	VPSLLD       $0x0f, Y1, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y1, Y2
-	VPADDD       constantsAVX2<>+32(SB), Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y0, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y0, Y3
-	VPADDD       constantsAVX2<>+32(SB), Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y2, Y2
+	VPSRLD       $0x10, Y1, Y2
+	VPBLENDW     $0xaa, Y0, Y2, Y2
+	VPSLLD       $0x10, Y0, Y3
+	VPBLENDW     $0xaa, Y3, Y1, Y1
+	VPANDN       constantsAVX2<>+32(SB), Y2, Y3
+	VPSUBUSW     Y3, Y1, Y1
+	VPSRLW       $0x0f, Y1, Y1
+	VPADDW       Y1, Y2, Y2
+	VPSHUFB      constantsAVX2<>+64(SB), Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, 32(SI)
 
@@ -361,17 +349,15 @@ laneloop:
 	VMULPS       Y0, Y1, Y1
 	CMPL         R8, $+2
 	JNE          half13
-	VPSLLD       $0x0f, Y2, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y2, Y0
-	VPADDD       constantsAVX2<>+32(SB), Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       constantsAVX2<>+32(SB), Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y0, Y0
+	VPSRLD       $0x10, Y2, Y0
+	VPBLENDW     $0xaa, Y1, Y0, Y0
+	VPSLLD       $0x10, Y1, Y3
+	VPBLENDW     $0xaa, Y3, Y2, Y2
+	VPANDN       constantsAVX2<>+32(SB), Y0, Y3
+	VPSUBUSW     Y3, Y2, Y2
+	VPSRLW       $0x0f, Y2, Y2
+	VPADDW       Y2, Y0, Y0
+	VPSHUFB      constantsAVX2<>+64(SB), Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
 	VMOVUPS      Y0, (SI)
 
@@ -390,17 +376,15 @@ halfdone14:
 	VMULPS       Y0, Y1, Y1
 	CMPL         R8, $+2
 	JNE          half15
-	VPSLLD       $0x0f, Y2, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y2, Y0
-	VPADDD       constantsAVX2<>+32(SB), Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       constantsAVX2<>+32(SB), Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y0, Y0
+	VPSRLD       $0x10, Y2, Y0
+	VPBLENDW     $0xaa, Y1, Y0, Y0
+	VPSLLD       $0x10, Y1, Y3
+	VPBLENDW     $0xaa, Y3, Y2, Y2
+	VPANDN       constantsAVX2<>+32(SB), Y0, Y3
+	VPSUBUSW     Y3, Y2, Y2
+	VPSRLW       $0x0f, Y2, Y2
+	VPADDW       Y2, Y0, Y0
+	VPSHUFB      constantsAVX2<>+64(SB), Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
 	VMOVUPS      Y0, 32(SI)
 
@@ -460,17 +444,15 @@ groupstream:
 	VMULPS       Y11, Y0, Y0
 	CMPL         R8, $+2
 	JNE          half17
-	VPSLLD       $0x0f, Y1, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y1, Y2
-	VPADDD       constantsAVX2<>+32(SB), Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y0, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y0, Y3
-	VPADDD       constantsAVX2<>+32(SB), Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y2, Y2
+	VPSRLD       $0x10, Y1, Y2
+	VPBLENDW     $0xaa, Y0, Y2, Y2
+	VPSLLD       $0x10, Y0, Y3
+	VPBLENDW     $0xaa, Y3, Y1, Y1
+	VPANDN       constantsAVX2<>+32(SB), Y2, Y3
+	VPSUBUSW     Y3, Y1, Y1
+	VPSRLW       $0x0f, Y1, Y1
+	VPADDW       Y1, Y2, Y2
+	VPSHUFB      constantsAVX2<>+64(SB), Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVNTPS     Y2, (SI)
 
@@ -485,17 +467,15 @@ halfdone18:
 	VMULPS       Y11, Y0, Y0
 	CMPL         R8, $+2
 	JNE          half19
-	VPSLLD       $0x0f, Y1, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y1, Y2
-	VPADDD       constantsAVX2<>+32(SB), Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y0, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y0, Y3
-	VPADDD       constantsAVX2<>+32(SB), Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y2, Y2
+	VPSRLD       $0x10, Y1, Y2
+	VPBLENDW     $0xaa, Y0, Y2, Y2
+	VPSLLD       $0x10, Y0, Y3
+	VPBLENDW     $0xaa, Y3, Y1, Y1
+	VPANDN       constantsAVX2<>+32(SB), Y2, Y3
+	VPSUBUSW     Y3, Y1, Y1
+	VPSRLW       $0x0f, Y1, Y1
+	VPADDW       Y1, Y2, Y2
+	VPSHUFB      constantsAVX2<>+64(SB), Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVNTPS     Y2, 32(SI)
 
@@ -604,17 +584,15 @@ short2stream:
 	VMULPS       Y11, Y0, Y0
 	CMPL         R8, $+2
 	JNE          half21
-	VPSLLD       $0x0f, Y1, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y1, Y2
-	VPADDD       constantsAVX2<>+32(SB), Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y0, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y0, Y3
-	VPADDD       constantsAVX2<>+32(SB), Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y2, Y2
+	VPSRLD       $0x10, Y1, Y2
+	VPBLENDW     $0xaa, Y0, Y2, Y2
+	VPSLLD       $0x10, Y0, Y3
+	VPBLENDW     $0xaa, Y3, Y1, Y1
+	VPANDN       constantsAVX2<>+32(SB), Y2, Y3
+	VPSUBUSW     Y3, Y1, Y1
+	VPSRLW       $0x0f, Y1, Y1
+	VPADDW       Y1, Y2, Y2
+	VPSHUFB      constantsAVX2<>+64(SB), Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVNTPS     Y2, (SI)
 
@@ -629,17 +607,15 @@ halfdone22:
 	VMULPS       Y10, Y0, Y0
 	CMPL         R8, $+2
 	JNE          half23
-	VPSLLD       $0x0f, Y1, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y1, Y2
-	VPADDD       constantsAVX2<>+32(SB), Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y0, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y0, Y3
-	VPADDD       constantsAVX2<>+32(SB), Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y2, Y2
+	VPSRLD       $0x10, Y1, Y2
+	VPBLENDW     $0xaa, Y0, Y2, Y2
+	VPSLLD       $0x10, Y0, Y3
+	VPBLENDW     $0xaa, Y3, Y1, Y1
+	VPANDN       constantsAVX2<>+32(SB), Y2, Y3
+	VPSUBUSW     Y3, Y1, Y1
+	VPSRLW       $0x0f, Y1, Y1
+	VPADDW       Y1, Y2, Y2
+	VPSHUFB      constantsAVX2<>+64(SB), Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVNTPS     Y2, 32(SI)
 
@@ -748,10 +724,10 @@ rare:
 	VCVTPH2PS    X1, Y2
 	VMULPS       Y0, Y2, Y2
 	VPMOVZXBD    (DX), Y0
-	VBROADCASTSS constantsAVX2<>+64(SB), Y3
+	VBROADCASTSS constantsAVX2<>+96(SB), Y3
 	VPAND        Y3, Y0, Y0
 	VPCMPEQD     Y3, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+68(SB), Y4
+	VBROADCASTSS constantsAVX2<>+100(SB), Y4
 	VBLENDVPS    Y0, Y4, Y2, Y0
 	VMOVUPS      32(BX), Y2
 	VMULPS       Y2, Y15, Y2
@@ -764,17 +740,15 @@ rare:
 	VBLENDVPS    Y2, Y4, Y1, Y2
 	CMPL         R8, $+2
 	JNE          half25
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       constantsAVX2<>+32(SB), Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VPSLLD       $0x0f, Y2, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y2, Y5
-	VPADDD       constantsAVX2<>+32(SB), Y5, Y5
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y1, Y1
+	VPSRLD       $0x10, Y0, Y1
+	VPBLENDW     $0xaa, Y2, Y1, Y1
+	VPSLLD       $0x10, Y2, Y5
+	VPBLENDW     $0xaa, Y5, Y0, Y0
+	VPANDN       constantsAVX2<>+32(SB), Y1, Y5
+	VPSUBUSW     Y5, Y0, Y0
+	VPSRLW       $0x0f, Y0, Y0
+	VPADDW       Y0, Y1, Y1
+	VPSHUFB      constantsAVX2<>+64(SB), Y1, Y1
 	VPERMQ       $0xd8, Y1, Y1
 	VMOVUPS      Y1, (SI)
 
@@ -801,17 +775,15 @@ halfdone26:
 	VBLENDVPS    Y2, Y4, Y1, Y2
 	CMPL         R8, $+2
 	JNE          half27
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       constantsAVX2<>+32(SB), Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VPSLLD       $0x0f, Y2, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y2, Y3
-	VPADDD       constantsAVX2<>+32(SB), Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y1, Y1
+	VPSRLD       $0x10, Y0, Y1
+	VPBLENDW     $0xaa, Y2, Y1, Y1
+	VPSLLD       $0x10, Y2, Y3
+	VPBLENDW     $0xaa, Y3, Y0, Y0
+	VPANDN       constantsAVX2<>+32(SB), Y1, Y3
+	VPSUBUSW     Y3, Y0, Y0
+	VPSRLW       $0x0f, Y0, Y0
+	VPADDW       Y0, Y1, Y1
+	VPSHUFB      constantsAVX2<>+64(SB), Y1, Y1
 	VPERMQ       $0xd8, Y1, Y1
 	VMOVUPS      Y1, 32(SI)
 
@@ -851,8 +823,8 @@ TEXT ·DequantizeFpE5M2F16BF16AVX2(SB), $1056-56
 	MOVQ         scale+16(FP), BX
 	MOVL         elem+28(FP), R8
 	VBROADCASTSS times+24(FP), Y15
-	VBROADCASTSS constantsAVX2<>+72(SB), Y14
-	VMOVUPS      constantsAVX2<>+76(SB), Y13
+	VBROADCASTSS constantsAVX2<>+104(SB), Y14
+	VMOVUPS      constantsAVX2<>+108(SB), Y13
 	VBROADCASTSS constantsAVX2<>+8(SB), Y12
 	MOVQ         groups+32(FP), R11
 	MOVQ         length+40(FP), R12
@@ -911,17 +883,15 @@ grouploop:
 	VMULPS    Y11, Y1, Y1
 	CMPL      R8, $+2
 	JNE       half1
-	VPSLLD    $0x0f, Y0, Y2
-	VPSRLD    $0x1f, Y2, Y2
-	VPADDD    Y2, Y0, Y2
-	VPADDD    constantsAVX2<>+32(SB), Y2, Y2
-	VPSRLD    $0x10, Y2, Y2
-	VPSLLD    $0x0f, Y1, Y3
-	VPSRLD    $0x1f, Y3, Y3
-	VPADDD    Y3, Y1, Y3
-	VPADDD    constantsAVX2<>+32(SB), Y3, Y3
-	VPSRLD    $0x10, Y3, Y3
-	VPACKUSDW Y3, Y2, Y2
+	VPSRLD    $0x10, Y0, Y2
+	VPBLENDW  $0xaa, Y1, Y2, Y2
+	VPSLLD    $0x10, Y1, Y3
+	VPBLENDW  $0xaa, Y3, Y0, Y0
+	VPANDN    constantsAVX2<>+32(SB), Y2, Y3
+	VPSUBUSW  Y3, Y0, Y0
+	VPSRLW    $0x0f, Y0, Y0
+	VPADDW    Y0, Y2, Y2
+	VPSHUFB   constantsAVX2<>+64(SB), Y2, Y2
 	VPERMQ    $0xd8, Y2, Y2
 	VMOVUPS   Y2, (SI)
 
@@ -936,17 +906,15 @@ halfdone2:
 	VMULPS    Y11, Y1, Y1
 	CMPL      R8, $+2
 	JNE       half3
-	VPSLLD    $0x0f, Y0, Y2
-	VPSRLD    $0x1f, Y2, Y2
-	VPADDD    Y2, Y0, Y2
-	VPADDD    constantsAVX2<>+32(SB), Y2, Y2
-	VPSRLD    $0x10, Y2, Y2
-	VPSLLD    $0x0f, Y1, Y3
-	VPSRLD    $0x1f, Y3, Y3
-	VPADDD    Y3, Y1, Y3
-	VPADDD    constantsAVX2<>+32(SB), Y3, Y3
-	VPSRLD    $0x10, Y3, Y3
-	VPACKUSDW Y3, Y2, Y2
+	VPSRLD    $0x10, Y0, Y2
+	VPBLENDW  $0xaa, Y1, Y2, Y2
+	VPSLLD    $0x10, Y1, Y3
+	VPBLENDW  $0xaa, Y3, Y0, Y0
+	VPANDN    constantsAVX2<>+32(SB), Y2, Y3
+	VPSUBUSW  Y3, Y0, Y0
+	VPSRLW    $0x0f, Y0, Y0
+	VPADDW    Y0, Y2, Y2
+	VPSHUFB   constantsAVX2<>+64(SB), Y2, Y2
 	VPERMQ    $0xd8, Y2, Y2
 	VMOVUPS   Y2, 32(SI)
 
@@ -1000,17 +968,15 @@ groupmeet:
 	VMULPS    Y0, Y3, Y3
 	CMPL      R8, $+2
 	JNE       half5
-	VPSLLD    $0x0f, Y2, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y2, Y0
-	VPADDD    constantsAVX2<>+32(SB), Y0, Y0
-	VPSRLD    $0x10, Y0, Y0
-	VPSLLD    $0x0f, Y3, Y4
-	VPSRLD    $0x1f, Y4, Y4
-	VPADDD    Y4, Y3, Y4
-	VPADDD    constantsAVX2<>+32(SB), Y4, Y4
-	VPSRLD    $0x10, Y4, Y4
-	VPACKUSDW Y4, Y0, Y0
+	VPSRLD    $0x10, Y2, Y0
+	VPBLENDW  $0xaa, Y3, Y0, Y0
+	VPSLLD    $0x10, Y3, Y4
+	VPBLENDW  $0xaa, Y4, Y2, Y2
+	VPANDN    constantsAVX2<>+32(SB), Y0, Y4
+	VPSUBUSW  Y4, Y2, Y2
+	VPSRLW    $0x0f, Y2, Y2
+	VPADDW    Y2, Y0, Y0
+	VPSHUFB   constantsAVX2<>+64(SB), Y0, Y0
 	VPERMQ    $0xd8, Y0, Y0
 	VMOVUPS   Y0, (SI)
 
@@ -1031,17 +997,15 @@ halfdone6:
 	VMULPS    Y1, Y0, Y0
 	CMPL      R8, $+2
 	JNE       half7
-	VPSLLD    $0x0f, Y2, Y1
-	VPSRLD    $0x1f, Y1, Y1
-	VPADDD    Y1, Y2, Y1
-	VPADDD    constantsAVX2<>+32(SB), Y1, Y1
-	VPSRLD    $0x10, Y1, Y1
-	VPSLLD    $0x0f, Y0, Y3
-	VPSRLD    $0x1f, Y3, Y3
-	VPADDD    Y3, Y0, Y3
-	VPADDD    constantsAVX2<>+32(SB), Y3, Y3
-	VPSRLD    $0x10, Y3, Y3
-	VPACKUSDW Y3, Y1, Y1
+	VPSRLD    $0x10, Y2, Y1
+	VPBLENDW  $0xaa, Y0, Y1, Y1
+	VPSLLD    $0x10, Y0, Y3
+	VPBLENDW  $0xaa, Y3, Y2, Y2
+	VPANDN    constantsAVX2<>+32(SB), Y1, Y3
+	VPSUBUSW  Y3, Y2, Y2
+	VPSRLW    $0x0f, Y2, Y2
+	VPADDW    Y2, Y1, Y1
+	VPSHUFB   constantsAVX2<>+64(SB), Y1, Y1
 	VPERMQ    $0xd8, Y1, Y1
 	VMOVUPS   Y1, 32(SI)
 
@@ -1119,17 +1083,15 @@ short2loop:
 	VMULPS       Y11, Y1, Y1
 	CMPL         R8, $+2
 	JNE          half9
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       constantsAVX2<>+32(SB), Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       constantsAVX2<>+32(SB), Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y2, Y2
+	VPSRLD       $0x10, Y0, Y2
+	VPBLENDW     $0xaa, Y1, Y2, Y2
+	VPSLLD       $0x10, Y1, Y3
+	VPBLENDW     $0xaa, Y3, Y0, Y0
+	VPANDN       constantsAVX2<>+32(SB), Y2, Y3
+	VPSUBUSW     Y3, Y0, Y0
+	VPSRLW       $0x0f, Y0, Y0
+	VPADDW       Y0, Y2, Y2
+	VPSHUFB      constantsAVX2<>+64(SB), Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, (SI)
 
@@ -1144,17 +1106,15 @@ halfdone10:
 	VMULPS    Y10, Y1, Y1
 	CMPL      R8, $+2
 	JNE       half11
-	VPSLLD    $0x0f, Y0, Y2
-	VPSRLD    $0x1f, Y2, Y2
-	VPADDD    Y2, Y0, Y2
-	VPADDD    constantsAVX2<>+32(SB), Y2, Y2
-	VPSRLD    $0x10, Y2, Y2
-	VPSLLD    $0x0f, Y1, Y3
-	VPSRLD    $0x1f, Y3, Y3
-	VPADDD    Y3, Y1, Y3
-	VPADDD    constantsAVX2<>+32(SB), Y3, Y3
-	VPSRLD    $0x10, Y3, Y3
-	VPACKUSDW Y3, Y2, Y2
+	VPSRLD    $0x10, Y0, Y2
+	VPBLENDW  $0xaa, Y1, Y2, Y2
+	VPSLLD    $0x10, Y1, Y3
+	VPBLENDW  $0xaa, Y3, Y0, Y0
+	VPANDN    constantsAVX2<>+32(SB), Y2, Y3
+	VPSUBUSW  Y3, Y0, Y0
+	VPSRLW    $0x0f, Y0, Y0
+	VPADDW    Y0, Y2, Y2
+	VPSHUFB   constantsAVX2<>+64(SB), Y2, Y2
 	VPERMQ    $0xd8, Y2, Y2
 	VMOVUPS   Y2, 32(SI)
 
@@ -1196,17 +1156,15 @@ laneloop:
 	VMULPS    Y0, Y2, Y2
 	CMPL      R8, $+2
 	JNE       half13
-	VPSLLD    $0x0f, Y1, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y1, Y0
-	VPADDD    constantsAVX2<>+32(SB), Y0, Y0
-	VPSRLD    $0x10, Y0, Y0
-	VPSLLD    $0x0f, Y2, Y3
-	VPSRLD    $0x1f, Y3, Y3
-	VPADDD    Y3, Y2, Y3
-	VPADDD    constantsAVX2<>+32(SB), Y3, Y3
-	VPSRLD    $0x10, Y3, Y3
-	VPACKUSDW Y3, Y0, Y0
+	VPSRLD    $0x10, Y1, Y0
+	VPBLENDW  $0xaa, Y2, Y0, Y0
+	VPSLLD    $0x10, Y2, Y3
+	VPBLENDW  $0xaa, Y3, Y1, Y1
+	VPANDN    constantsAVX2<>+32(SB), Y0, Y3
+	VPSUBUSW  Y3, Y1, Y1
+	VPSRLW    $0x0f, Y1, Y1
+	VPADDW    Y1, Y0, Y0
+	VPSHUFB   constantsAVX2<>+64(SB), Y0, Y0
 	VPERMQ    $0xd8, Y0, Y0
 	VMOVUPS   Y0, (SI)
 
@@ -1225,17 +1183,15 @@ halfdone14:
 	VMULPS    Y0, Y2, Y2
 	CMPL      R8, $+2
 	JNE       half15
-	VPSLLD    $0x0f, Y1, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y1, Y0
-	VPADDD    constantsAVX2<>+32(SB), Y0, Y0
-	VPSRLD    $0x10, Y0, Y0
-	VPSLLD    $0x0f, Y2, Y3
-	VPSRLD    $0x1f, Y3, Y3
-	VPADDD    Y3, Y2, Y3
-	VPADDD    constantsAVX2<>+32(SB), Y3, Y3
-	VPSRLD    $0x10, Y3, Y3
-	VPACKUSDW Y3, Y0, Y0
+	VPSRLD    $0x10, Y1, Y0
+	VPBLENDW  $0xaa, Y2, Y0, Y0
+	VPSLLD    $0x10, Y2, Y3
+	VPBLENDW  $0xaa, Y3, Y1, Y1
+	VPANDN    constantsAVX2<>+32(SB), Y0, Y3
+	VPSUBUSW  Y3, Y1, Y1
+	VPSRLW    $0x0f, Y1, Y1
+	VPADDW    Y1, Y0, Y0
+	VPSHUFB   constantsAVX2<>+64(SB), Y0, Y0
 	VPERMQ    $0xd8, Y0, Y0
 	VMOVUPS   Y0, 32(SI)
 
@@ -1295,17 +1251,15 @@ groupstream:
 	VMULPS    Y11, Y1, Y1
 	CMPL      R8, $+2
 	JNE       half17
-	VPSLLD    $0x0f, Y0, Y2
-	VPSRLD    $0x1f, Y2, Y2
-	VPADDD    Y2, Y0, Y2
-	VPADDD    constantsAVX2<>+32(SB), Y2, Y2
-	VPSRLD    $0x10, Y2, Y2
-	VPSLLD    $0x0f, Y1, Y3
-	VPSRLD    $0x1f, Y3, Y3
-	VPADDD    Y3, Y1, Y3
-	VPADDD    constantsAVX2<>+32(SB), Y3, Y3
-	VPSRLD    $0x10, Y3, Y3
-	VPACKUSDW Y3, Y2, Y2
+	VPSRLD    $0x10, Y0, Y2
+	VPBLENDW  $0xaa, Y1, Y2, Y2
+	VPSLLD    $0x10, Y1, Y3
+	VPBLENDW  $0xaa, Y3, Y0, Y0
+	VPANDN    constantsAVX2<>+32(SB), Y2, Y3
+	VPSUBUSW  Y3, Y0, Y0
+	VPSRLW    $0x0f, Y0, Y0
+	VPADDW    Y0, Y2, Y2
+	VPSHUFB   constantsAVX2<>+64(SB), Y2, Y2
 	VPERMQ    $0xd8, Y2, Y2
 	VMOVNTPS  Y2, (SI)
 
@@ -1320,17 +1274,15 @@ halfdone18:
 	VMULPS    Y11, Y1, Y1
 	CMPL      R8, $+2
 	JNE       half19
-	VPSLLD    $0x0f, Y0, Y2
-	VPSRLD    $0x1f, Y2, Y2
-	VPADDD    Y2, Y0, Y2
-	VPADDD    constantsAVX2<>+32(SB), Y2, Y2
-	VPSRLD    $0x10, Y2, Y2
-	VPSLLD    $0x0f, Y1, Y3
-	VPSRLD    $0x1f, Y3, Y3
-	VPADDD    Y3, Y1, Y3
-	VPADDD    constantsAVX2<>+32(SB), Y3, Y3
-	VPSRLD    $0x10, Y3, Y3
-	VPACKUSDW Y3, Y2, Y2
+	VPSRLD    $0x10, Y0, Y2
+	VPBLENDW  $0xaa, Y1, Y2, Y2
+	VPSLLD    $0x10, Y1, Y3
+	VPBLENDW  $0xaa, Y3, Y0, Y0
+	VPANDN    constantsAVX2<>+32(SB), Y2, Y3
+	VPSUBUSW  Y3, Y0, Y0
+	VPSRLW    $0x0f, Y0, Y0
+	VPADDW    Y0, Y2, Y2
+	VPSHUFB   constantsAVX2<>+64(SB), Y2, Y2
 	VPERMQ    $0xd8, Y2, Y2
 	VMOVNTPS  Y2, 32(SI)
 
@@ -1439,17 +1391,15 @@ short2stream:
 	VMULPS       Y11, Y1, Y1
 	CMPL         R8, $+2
 	JNE          half21
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       constantsAVX2<>+32(SB), Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       constantsAVX2<>+32(SB), Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y2, Y2
+	VPSRLD       $0x10, Y0, Y2
+	VPBLENDW     $0xaa, Y1, Y2, Y2
+	VPSLLD       $0x10, Y1, Y3
+	VPBLENDW     $0xaa, Y3, Y0, Y0
+	VPANDN       constantsAVX2<>+32(SB), Y2, Y3
+	VPSUBUSW     Y3, Y0, Y0
+	VPSRLW       $0x0f, Y0, Y0
+	VPADDW       Y0, Y2, Y2
+	VPSHUFB      constantsAVX2<>+64(SB), Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVNTPS     Y2, (SI)
 
@@ -1464,17 +1414,15 @@ halfdone22:
 	VMULPS    Y10, Y1, Y1
 	CMPL      R8, $+2
 	JNE       half23
-	VPSLLD    $0x0f, Y0, Y2
-	VPSRLD    $0x1f, Y2, Y2
-	VPADDD    Y2, Y0, Y2
-	VPADDD    constantsAVX2<>+32(SB), Y2, Y2
-	VPSRLD    $0x10, Y2, Y2
-	VPSLLD    $0x0f, Y1, Y3
-	VPSRLD    $0x1f, Y3, Y3
-	VPADDD    Y3, Y1, Y3
-	VPADDD    constantsAVX2<>+32(SB), Y3, Y3
-	VPSRLD    $0x10, Y3, Y3
-	VPACKUSDW Y3, Y2, Y2
+	VPSRLD    $0x10, Y0, Y2
+	VPBLENDW  $0xaa, Y1, Y2, Y2
+	VPSLLD    $0x10, Y1, Y3
+	VPBLENDW  $0xaa, Y3, Y0, Y0
+	VPANDN    constantsAVX2<>+32(SB), Y2, Y3
+	VPSUBUSW  Y3, Y0, Y0
+	VPSRLW    $0x0f, Y0, Y0
+	VPADDW    Y0, Y2, Y2
+	VPSHUFB   constantsAVX2<>+64(SB), Y2, Y2
 	VPERMQ    $0xd8, Y2, Y2
 	VMOVNTPS  Y2, 32(SI)
 
@@ -1582,7 +1530,7 @@ rare:
 	VCVTPH2PS    X1, Y1
 	VMULPS       Y0, Y1, Y1
 	VCMPPS       $0x07, Y1, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+68(SB), Y2
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBLENDVPS    Y0, Y1, Y2, Y0
 	VMOVUPS      32(BX), Y1
 	VMULPS       Y1, Y15, Y1
@@ -1594,17 +1542,15 @@ rare:
 	VBLENDVPS    Y1, Y3, Y2, Y1
 	CMPL         R8, $+2
 	JNE          half25
-	VPSLLD       $0x0f, Y0, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y0, Y3
-	VPADDD       constantsAVX2<>+32(SB), Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPSLLD       $0x0f, Y1, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y1, Y4
-	VPADDD       constantsAVX2<>+32(SB), Y4, Y4
-	VPSRLD       $0x10, Y4, Y4
-	VPACKUSDW    Y4, Y3, Y3
+	VPSRLD       $0x10, Y0, Y3
+	VPBLENDW     $0xaa, Y1, Y3, Y3
+	VPSLLD       $0x10, Y1, Y4
+	VPBLENDW     $0xaa, Y4, Y0, Y0
+	VPANDN       constantsAVX2<>+32(SB), Y3, Y4
+	VPSUBUSW     Y4, Y0, Y0
+	VPSRLW       $0x0f, Y0, Y0
+	VPADDW       Y0, Y3, Y3
+	VPSHUFB      constantsAVX2<>+64(SB), Y3, Y3
 	VPERMQ       $0xd8, Y3, Y3
 	VMOVUPS      Y3, (SI)
 
@@ -1627,17 +1573,15 @@ halfdone26:
 	VBLENDVPS Y1, Y3, Y2, Y1
 	CMPL      R8, $+2
 	JNE       half27
-	VPSLLD    $0x0f, Y0, Y2
-	VPSRLD    $0x1f, Y2, Y2
-	VPADDD    Y2, Y0, Y2
-	VPADDD    constantsAVX2<>+32(SB), Y2, Y2
-	VPSRLD    $0x10, Y2, Y2
-	VPSLLD    $0x0f, Y1, Y3
-	VPSRLD    $0x1f, Y3, Y3
-	VPADDD    Y3, Y1, Y3
-	VPADDD    constantsAVX2<>+32(SB), Y3, Y3
-	VPSRLD    $0x10, Y3, Y3
-	VPACKUSDW Y3, Y2, Y2
+	VPSRLD    $0x10, Y0, Y2
+	VPBLENDW  $0xaa, Y1, Y2, Y2
+	VPSLLD    $0x10, Y1, Y3
+	VPBLENDW  $0xaa, Y3, Y0, Y0
+	VPANDN    constantsAVX2<>+32(SB), Y2, Y3
+	VPSUBUSW  Y3, Y0, Y0
+	VPSRLW    $0x0f, Y0, Y0
+	VPADDW    Y0, Y2, Y2
+	VPSHUFB   constantsAVX2<>+64(SB), Y2, Y2
 	VPERMQ    $0xd8, Y2, Y2
 	VMOVUPS   Y2, 32(SI)
 
@@ -1677,11 +1621,11 @@ TEXT ·DequantizeFpE2M1F16BF16AVX2(SB), $1040-56
 	MOVQ         scale+16(FP), BX
 	MOVL         elem+28(FP), R8
 	VBROADCASTSS times+24(FP), Y15
-	VMOVUPS      constantsAVX2<>+108(SB), Y14
-	VBROADCASTSS constantsAVX2<>+140(SB), Y13
-	VMOVUPS      constantsAVX2<>+144(SB), Y12
-	VMOVUPS      constantsAVX2<>+176(SB), Y11
-	VBROADCASTSS constantsAVX2<>+208(SB), Y10
+	VMOVUPS      constantsAVX2<>+140(SB), Y14
+	VBROADCASTSS constantsAVX2<>+172(SB), Y13
+	VMOVUPS      constantsAVX2<>+176(SB), Y12
+	VMOVUPS      constantsAVX2<>+208(SB), Y11
+	VBROADCASTSS constantsAVX2<>+240(SB), Y10
 	MOVQ         groups+32(FP), R11
 	MOVQ         length+40(FP), R12
 	CMPQ         R12, $+1
@@ -1738,17 +1682,15 @@ grouploop:
 	VMULPS         Y9, Y2, Y2
 	CMPL           R8, $+2
 	JNE            half1
-	VPSLLD         $0x0f, Y3, Y4
-	VPSRLD         $0x1f, Y4, Y4
-	VPADDD         Y4, Y3, Y4
-	VPADDD         constantsAVX2<>+32(SB), Y4, Y4
-	VPSRLD         $0x10, Y4, Y4
-	VPSLLD         $0x0f, Y2, Y5
-	VPSRLD         $0x1f, Y5, Y5
-	VPADDD         Y5, Y2, Y5
-	VPADDD         constantsAVX2<>+32(SB), Y5, Y5
-	VPSRLD         $0x10, Y5, Y5
-	VPACKUSDW      Y5, Y4, Y4
+	VPSRLD         $0x10, Y3, Y4
+	VPBLENDW       $0xaa, Y2, Y4, Y4
+	VPSLLD         $0x10, Y2, Y5
+	VPBLENDW       $0xaa, Y5, Y3, Y3
+	VPANDN         constantsAVX2<>+32(SB), Y4, Y5
+	VPSUBUSW       Y5, Y3, Y3
+	VPSRLW         $0x0f, Y3, Y3
+	VPADDW         Y3, Y4, Y4
+	VPSHUFB        constantsAVX2<>+64(SB), Y4, Y4
 	VPERMQ         $0xd8, Y4, Y4
 	VMOVUPS        Y4, (SI)
 
@@ -1760,17 +1702,15 @@ halfdone2:
 	VMULPS     Y9, Y1, Y1
 	CMPL       R8, $+2
 	JNE        half3
-	VPSLLD     $0x0f, Y0, Y2
-	VPSRLD     $0x1f, Y2, Y2
-	VPADDD     Y2, Y0, Y2
-	VPADDD     constantsAVX2<>+32(SB), Y2, Y2
-	VPSRLD     $0x10, Y2, Y2
-	VPSLLD     $0x0f, Y1, Y3
-	VPSRLD     $0x1f, Y3, Y3
-	VPADDD     Y3, Y1, Y3
-	VPADDD     constantsAVX2<>+32(SB), Y3, Y3
-	VPSRLD     $0x10, Y3, Y3
-	VPACKUSDW  Y3, Y2, Y2
+	VPSRLD     $0x10, Y0, Y2
+	VPBLENDW   $0xaa, Y1, Y2, Y2
+	VPSLLD     $0x10, Y1, Y3
+	VPBLENDW   $0xaa, Y3, Y0, Y0
+	VPANDN     constantsAVX2<>+32(SB), Y2, Y3
+	VPSUBUSW   Y3, Y0, Y0
+	VPSRLW     $0x0f, Y0, Y0
+	VPADDW     Y0, Y2, Y2
+	VPSHUFB    constantsAVX2<>+64(SB), Y2, Y2
 	VPERMQ     $0xd8, Y2, Y2
 	VMOVUPS    Y2, 32(SI)
 
@@ -1822,17 +1762,15 @@ groupmeet:
 	VMULPS         Y0, Y4, Y4
 	CMPL           R8, $+2
 	JNE            half5
-	VPSLLD         $0x0f, Y5, Y0
-	VPSRLD         $0x1f, Y0, Y0
-	VPADDD         Y0, Y5, Y0
-	VPADDD         constantsAVX2<>+32(SB), Y0, Y0
-	VPSRLD         $0x10, Y0, Y0
-	VPSLLD         $0x0f, Y4, Y6
-	VPSRLD         $0x1f, Y6, Y6
-	VPADDD         Y6, Y4, Y6
-	VPADDD         constantsAVX2<>+32(SB), Y6, Y6
-	VPSRLD         $0x10, Y6, Y6
-	VPACKUSDW      Y6, Y0, Y0
+	VPSRLD         $0x10, Y5, Y0
+	VPBLENDW       $0xaa, Y4, Y0, Y0
+	VPSLLD         $0x10, Y4, Y6
+	VPBLENDW       $0xaa, Y6, Y5, Y5
+	VPANDN         constantsAVX2<>+32(SB), Y0, Y6
+	VPSUBUSW       Y6, Y5, Y5
+	VPSRLW         $0x0f, Y5, Y5
+	VPADDW         Y5, Y0, Y0
+	VPSHUFB        constantsAVX2<>+64(SB), Y0, Y0
 	VPERMQ         $0xd8, Y0, Y0
 	VMOVUPS        Y0, (SI)
 
@@ -1850,17 +1788,15 @@ halfdone6:
 	VMULPS     Y1, Y3, Y3
 	CMPL       R8, $+2
 	JNE        half7
-	VPSLLD     $0x0f, Y2, Y0
-	VPSRLD     $0x1f, Y0, Y0
-	VPADDD     Y0, Y2, Y0
-	VPADDD     constantsAVX2<>+32(SB), Y0, Y0
-	VPSRLD     $0x10, Y0, Y0
-	VPSLLD     $0x0f, Y3, Y1
-	VPSRLD     $0x1f, Y1, Y1
-	VPADDD     Y1, Y3, Y1
-	VPADDD     constantsAVX2<>+32(SB), Y1, Y1
-	VPSRLD     $0x10, Y1, Y1
-	VPACKUSDW  Y1, Y0, Y0
+	VPSRLD     $0x10, Y2, Y0
+	VPBLENDW   $0xaa, Y3, Y0, Y0
+	VPSLLD     $0x10, Y3, Y1
+	VPBLENDW   $0xaa, Y1, Y2, Y2
+	VPANDN     constantsAVX2<>+32(SB), Y0, Y1
+	VPSUBUSW   Y1, Y2, Y2
+	VPSRLW     $0x0f, Y2, Y2
+	VPADDW     Y2, Y0, Y0
+	VPSHUFB    constantsAVX2<>+64(SB), Y0, Y0
 	VPERMQ     $0xd8, Y0, Y0
 	VMOVUPS    Y0, 32(SI)
 
@@ -1937,17 +1873,15 @@ short2loop:
 	VMULPS         Y9, Y2, Y2
 	CMPL           R8, $+2
 	JNE            half9
-	VPSLLD         $0x0f, Y3, Y4
-	VPSRLD         $0x1f, Y4, Y4
-	VPADDD         Y4, Y3, Y4
-	VPADDD         constantsAVX2<>+32(SB), Y4, Y4
-	VPSRLD         $0x10, Y4, Y4
-	VPSLLD         $0x0f, Y2, Y5
-	VPSRLD         $0x1f, Y5, Y5
-	VPADDD         Y5, Y2, Y5
-	VPADDD         constantsAVX2<>+32(SB), Y5, Y5
-	VPSRLD         $0x10, Y5, Y5
-	VPACKUSDW      Y5, Y4, Y4
+	VPSRLD         $0x10, Y3, Y4
+	VPBLENDW       $0xaa, Y2, Y4, Y4
+	VPSLLD         $0x10, Y2, Y5
+	VPBLENDW       $0xaa, Y5, Y3, Y3
+	VPANDN         constantsAVX2<>+32(SB), Y4, Y5
+	VPSUBUSW       Y5, Y3, Y3
+	VPSRLW         $0x0f, Y3, Y3
+	VPADDW         Y3, Y4, Y4
+	VPSHUFB        constantsAVX2<>+64(SB), Y4, Y4
 	VPERMQ         $0xd8, Y4, Y4
 	VMOVUPS        Y4, (SI)
 
@@ -1959,17 +1893,15 @@ halfdone10:
 	VMULPS     Y8, Y1, Y1
 	CMPL       R8, $+2
 	JNE        half11
-	VPSLLD     $0x0f, Y0, Y2
-	VPSRLD     $0x1f, Y2, Y2
-	VPADDD     Y2, Y0, Y2
-	VPADDD     constantsAVX2<>+32(SB), Y2, Y2
-	VPSRLD     $0x10, Y2, Y2
-	VPSLLD     $0x0f, Y1, Y3
-	VPSRLD     $0x1f, Y3, Y3
-	VPADDD     Y3, Y1, Y3
-	VPADDD     constantsAVX2<>+32(SB), Y3, Y3
-	VPSRLD     $0x10, Y3, Y3
-	VPACKUSDW  Y3, Y2, Y2
+	VPSRLD     $0x10, Y0, Y2
+	VPBLENDW   $0xaa, Y1, Y2, Y2
+	VPSLLD     $0x10, Y1, Y3
+	VPBLENDW   $0xaa, Y3, Y0, Y0
+	VPANDN     constantsAVX2<>+32(SB), Y2, Y3
+	VPSUBUSW   Y3, Y0, Y0
+	VPSRLW     $0x0f, Y0, Y0
+	VPADDW     Y0, Y2, Y2
+	VPSHUFB    constantsAVX2<>+64(SB), Y2, Y2
 	VPERMQ     $0xd8, Y2, Y2
 	VMOVUPS    Y2, 32(SI)
 
@@ -2009,17 +1941,15 @@ laneloop:
 	VMULPS         Y0, Y3, Y3
 	CMPL           R8, $+2
 	JNE            half13
-	VPSLLD         $0x0f, Y4, Y0
-	VPSRLD         $0x1f, Y0, Y0
-	VPADDD         Y0, Y4, Y0
-	VPADDD         constantsAVX2<>+32(SB), Y0, Y0
-	VPSRLD         $0x10, Y0, Y0
-	VPSLLD         $0x0f, Y3, Y5
-	VPSRLD         $0x1f, Y5, Y5
-	VPADDD         Y5, Y3, Y5
-	VPADDD         constantsAVX2<>+32(SB), Y5, Y5
-	VPSRLD         $0x10, Y5, Y5
-	VPACKUSDW      Y5, Y0, Y0
+	VPSRLD         $0x10, Y4, Y0
+	VPBLENDW       $0xaa, Y3, Y0, Y0
+	VPSLLD         $0x10, Y3, Y5
+	VPBLENDW       $0xaa, Y5, Y4, Y4
+	VPANDN         constantsAVX2<>+32(SB), Y0, Y5
+	VPSUBUSW       Y5, Y4, Y4
+	VPSRLW         $0x0f, Y4, Y4
+	VPADDW         Y4, Y0, Y0
+	VPSHUFB        constantsAVX2<>+64(SB), Y0, Y0
 	VPERMQ         $0xd8, Y0, Y0
 	VMOVUPS        Y0, (SI)
 
@@ -2035,17 +1965,15 @@ halfdone14:
 	VMULPS     Y0, Y2, Y2
 	CMPL       R8, $+2
 	JNE        half15
-	VPSLLD     $0x0f, Y1, Y0
-	VPSRLD     $0x1f, Y0, Y0
-	VPADDD     Y0, Y1, Y0
-	VPADDD     constantsAVX2<>+32(SB), Y0, Y0
-	VPSRLD     $0x10, Y0, Y0
-	VPSLLD     $0x0f, Y2, Y3
-	VPSRLD     $0x1f, Y3, Y3
-	VPADDD     Y3, Y2, Y3
-	VPADDD     constantsAVX2<>+32(SB), Y3, Y3
-	VPSRLD     $0x10, Y3, Y3
-	VPACKUSDW  Y3, Y0, Y0
+	VPSRLD     $0x10, Y1, Y0
+	VPBLENDW   $0xaa, Y2, Y0, Y0
+	VPSLLD     $0x10, Y2, Y3
+	VPBLENDW   $0xaa, Y3, Y1, Y1
+	VPANDN     constantsAVX2<>+32(SB), Y0, Y3
+	VPSUBUSW   Y3, Y1, Y1
+	VPSRLW     $0x0f, Y1, Y1
+	VPADDW     Y1, Y0, Y0
+	VPSHUFB    constantsAVX2<>+64(SB), Y0, Y0
 	VPERMQ     $0xd8, Y0, Y0
 	VMOVUPS    Y0, 32(SI)
 
@@ -2103,17 +2031,15 @@ groupstream:
 	VMULPS         Y9, Y2, Y2
 	CMPL           R8, $+2
 	JNE            half17
-	VPSLLD         $0x0f, Y3, Y4
-	VPSRLD         $0x1f, Y4, Y4
-	VPADDD         Y4, Y3, Y4
-	VPADDD         constantsAVX2<>+32(SB), Y4, Y4
-	VPSRLD         $0x10, Y4, Y4
-	VPSLLD         $0x0f, Y2, Y5
-	VPSRLD         $0x1f, Y5, Y5
-	VPADDD         Y5, Y2, Y5
-	VPADDD         constantsAVX2<>+32(SB), Y5, Y5
-	VPSRLD         $0x10, Y5, Y5
-	VPACKUSDW      Y5, Y4, Y4
+	VPSRLD         $0x10, Y3, Y4
+	VPBLENDW       $0xaa, Y2, Y4, Y4
+	VPSLLD         $0x10, Y2, Y5
+	VPBLENDW       $0xaa, Y5, Y3, Y3
+	VPANDN         constantsAVX2<>+32(SB), Y4, Y5
+	VPSUBUSW       Y5, Y3, Y3
+	VPSRLW         $0x0f, Y3, Y3
+	VPADDW         Y3, Y4, Y4
+	VPSHUFB        constantsAVX2<>+64(SB), Y4, Y4
 	VPERMQ         $0xd8, Y4, Y4
 	VMOVNTPS       Y4, (SI)
 
@@ -2125,17 +2051,15 @@ halfdone18:
 	VMULPS     Y9, Y1, Y1
 	CMPL       R8, $+2
 	JNE        half19
-	VPSLLD     $0x0f, Y0, Y2
-	VPSRLD     $0x1f, Y2, Y2
-	VPADDD     Y2, Y0, Y2
-	VPADDD     constantsAVX2<>+32(SB), Y2, Y2
-	VPSRLD     $0x10, Y2, Y2
-	VPSLLD     $0x0f, Y1, Y3
-	VPSRLD     $0x1f, Y3, Y3
-	VPADDD     Y3, Y1, Y3
-	VPADDD     constantsAVX2<>+32(SB), Y3, Y3
-	VPSRLD     $0x10, Y3, Y3
-	VPACKUSDW  Y3, Y2, Y2
+	VPSRLD     $0x10, Y0, Y2
+	VPBLENDW   $0xaa, Y1, Y2, Y2
+	VPSLLD     $0x10, Y1, Y3
+	VPBLENDW   $0xaa, Y3, Y0, Y0
+	VPANDN     constantsAVX2<>+32(SB), Y2, Y3
+	VPSUBUSW   Y3, Y0, Y0
+	VPSRLW     $0x0f, Y0, Y0
+	VPADDW     Y0, Y2, Y2
+	VPSHUFB    constantsAVX2<>+64(SB), Y2, Y2
 	VPERMQ     $0xd8, Y2, Y2
 	VMOVNTPS   Y2, 32(SI)
 
@@ -2233,17 +2157,15 @@ short2stream:
 	VMULPS         Y9, Y2, Y2
 	CMPL           R8, $+2
 	JNE            half21
-	VPSLLD         $0x0f, Y3, Y4
-	VPSRLD         $0x1f, Y4, Y4
-	VPADDD         Y4, Y3, Y4
-	VPADDD         constantsAVX2<>+32(SB), Y4, Y4
-	VPSRLD         $0x10, Y4, Y4
-	VPSLLD         $0x0f, Y2, Y5
-	VPSRLD         $0x1f, Y5, Y5
-	VPADDD         Y5, Y2, Y5
-	VPADDD         constantsAVX2<>+32(SB), Y5, Y5
-	VPSRLD         $0x10, Y5, Y5
-	VPACKUSDW      Y5, Y4, Y4
+	VPSRLD         $0x10, Y3, Y4
+	VPBLENDW       $0xaa, Y2, Y4, Y4
+	VPSLLD         $0x10, Y2, Y5
+	VPBLENDW       $0xaa, Y5, Y3, Y3
+	VPANDN         constantsAVX2<>+32(SB), Y4, Y5
+	VPSUBUSW       Y5, Y3, Y3
+	VPSRLW         $0x0f, Y3, Y3
+	VPADDW         Y3, Y4, Y4
+	VPSHUFB        constantsAVX2<>+64(SB), Y4, Y4
 	VPERMQ         $0xd8, Y4, Y4
 	VMOVNTPS       Y4, (SI)
 
@@ -2255,17 +2177,15 @@ halfdone22:
 	VMULPS     Y8, Y1, Y1
 	CMPL       R8, $+2
 	JNE        half23
-	VPSLLD     $0x0f, Y0, Y2
-	VPSRLD     $0x1f, Y2, Y2
-	VPADDD     Y2, Y0, Y2
-	VPADDD     constantsAVX2<>+32(SB), Y2, Y2
-	VPSRLD     $0x10, Y2, Y2
-	VPSLLD     $0x0f, Y1, Y3
-	VPSRLD     $0x1f, Y3, Y3
-	VPADDD     Y3, Y1, Y3
-	VPADDD     constantsAVX2<>+32(SB), Y3, Y3
-	VPSRLD     $0x10, Y3, Y3
-	VPACKUSDW  Y3, Y2, Y2
+	VPSRLD     $0x10, Y0, Y2
+	VPBLENDW   $0xaa, Y1, Y2, Y2
+	VPSLLD     $0x10, Y1, Y3
+	VPBLENDW   $0xaa, Y3, Y0, Y0
+	VPANDN     constantsAVX2<>+32(SB), Y2, Y3
+	VPSUBUSW   Y3, Y0, Y0
+	VPSRLW     $0x0f, Y0, Y0
+	VPADDW     Y0, Y2, Y2
+	VPSHUFB    constantsAVX2<>+64(SB), Y2, Y2
 	VPERMQ     $0xd8, Y2, Y2
 	VMOVNTPS   Y2, 32(SI)
 
@@ -2353,27 +2273,31 @@ DATA constantsAVX2<>+0(SB)/8, $0xbfffbfff80808080
 DATA constantsAVX2<>+8(SB)/8, $0x00000000ffffffff
 DATA constantsAVX2<>+16(SB)/8, $0x0000000000000000
 DATA constantsAVX2<>+24(SB)/8, $0x0000000000000000
-DATA constantsAVX2<>+32(SB)/8, $0x00007fff00007fff
-DATA constantsAVX2<>+40(SB)/8, $0x00007fff00007fff
-DATA constantsAVX2<>+48(SB)/8, $0x00007fff00007fff
-DATA constantsAVX2<>+56(SB)/8, $0x00007fff00007fff
-DATA constantsAVX2<>+64(SB)/8, $0x7fc000000000007f
-DATA constantsAVX2<>+72(SB)/8, $0x0180008083838383
-DATA constantsAVX2<>+80(SB)/8, $0x0580048003800280
-DATA constantsAVX2<>+88(SB)/8, $0x0980088007800680
-DATA constantsAVX2<>+96(SB)/8, $0x0d800c800b800a80
-DATA constantsAVX2<>+104(SB)/8, $0x040004000f800e80
-DATA constantsAVX2<>+112(SB)/8, $0x0c080c0805010501
-DATA constantsAVX2<>+120(SB)/8, $0x060206020d090d09
-DATA constantsAVX2<>+128(SB)/8, $0x0e0a0e0a07030703
-DATA constantsAVX2<>+136(SB)/8, $0x0f0f0f0f0f0b0f0b
-DATA constantsAVX2<>+144(SB)/8, $0xc0804000c0800000
-DATA constantsAVX2<>+152(SB)/8, $0xc0804000c0800000
-DATA constantsAVX2<>+160(SB)/8, $0xc0804000c0800000
-DATA constantsAVX2<>+168(SB)/8, $0xc0804000c0800000
-DATA constantsAVX2<>+176(SB)/8, $0x404040403f3f3f00
-DATA constantsAVX2<>+184(SB)/8, $0xc0c0c0c0bfbfbf80
-DATA constantsAVX2<>+192(SB)/8, $0x404040403f3f3f00
-DATA constantsAVX2<>+200(SB)/8, $0xc0c0c0c0bfbfbf80
-DATA constantsAVX2<>+208(SB)/4, $0xffff0000
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $212
+DATA constantsAVX2<>+32(SB)/8, $0x0001000100010001
+DATA constantsAVX2<>+40(SB)/8, $0x0001000100010001
+DATA constantsAVX2<>+48(SB)/8, $0x0001000100010001
+DATA constantsAVX2<>+56(SB)/8, $0x0001000100010001
+DATA constantsAVX2<>+64(SB)/8, $0x0d0c090805040100
+DATA constantsAVX2<>+72(SB)/8, $0x0f0e0b0a07060302
+DATA constantsAVX2<>+80(SB)/8, $0x0d0c090805040100
+DATA constantsAVX2<>+88(SB)/8, $0x0f0e0b0a07060302
+DATA constantsAVX2<>+96(SB)/8, $0x7fc000000000007f
+DATA constantsAVX2<>+104(SB)/8, $0x0180008083838383
+DATA constantsAVX2<>+112(SB)/8, $0x0580048003800280
+DATA constantsAVX2<>+120(SB)/8, $0x0980088007800680
+DATA constantsAVX2<>+128(SB)/8, $0x0d800c800b800a80
+DATA constantsAVX2<>+136(SB)/8, $0x040004000f800e80
+DATA constantsAVX2<>+144(SB)/8, $0x0c080c0805010501
+DATA constantsAVX2<>+152(SB)/8, $0x060206020d090d09
+DATA constantsAVX2<>+160(SB)/8, $0x0e0a0e0a07030703
+DATA constantsAVX2<>+168(SB)/8, $0x0f0f0f0f0f0b0f0b
+DATA constantsAVX2<>+176(SB)/8, $0xc0804000c0800000
+DATA constantsAVX2<>+184(SB)/8, $0xc0804000c0800000
+DATA constantsAVX2<>+192(SB)/8, $0xc0804000c0800000
+DATA constantsAVX2<>+200(SB)/8, $0xc0804000c0800000
+DATA constantsAVX2<>+208(SB)/8, $0x404040403f3f3f00
+DATA constantsAVX2<>+216(SB)/8, $0xc0c0c0c0bfbfbf80
+DATA constantsAVX2<>+224(SB)/8, $0x404040403f3f3f00
+DATA constantsAVX2<>+232(SB)/8, $0xc0c0c0c0bfbfbf80
+DATA constantsAVX2<>+240(SB)/4, $0xffff0000
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $244

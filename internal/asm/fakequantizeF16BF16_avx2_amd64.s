@@ -124,17 +124,15 @@ halfdone2:
 	VFMADD231PS  Y7, Y5, Y8
 	CMPL         R10, $+2
 	JNE          half3
-	VPSLLD       $0x0f, Y6, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y6, Y7
-	VPADDD       constantsAVX2<>+0(SB), Y7, Y7
-	VPSRLD       $0x10, Y7, Y7
-	VPSLLD       $0x0f, Y8, Y9
-	VPSRLD       $0x1f, Y9, Y9
-	VPADDD       Y9, Y8, Y9
-	VPADDD       constantsAVX2<>+0(SB), Y9, Y9
-	VPSRLD       $0x10, Y9, Y9
-	VPACKUSDW    Y9, Y7, Y7
+	VPSRLD       $0x10, Y6, Y7
+	VPBLENDW     $0xaa, Y8, Y7, Y7
+	VPSLLD       $0x10, Y8, Y9
+	VPBLENDW     $0xaa, Y9, Y6, Y6
+	VPANDN       constantsAVX2<>+0(SB), Y7, Y9
+	VPSUBUSW     Y9, Y6, Y6
+	VPSRLW       $0x0f, Y6, Y6
+	VPADDW       Y6, Y7, Y7
+	VPSHUFB      constantsAVX2<>+32(SB), Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
 	VMOVUPS      Y7, (SI)
 
@@ -153,17 +151,15 @@ halfdone4:
 	VFMADD231PS  Y9, Y7, Y10
 	CMPL         R10, $+2
 	JNE          half5
-	VPSLLD       $0x0f, Y8, Y9
-	VPSRLD       $0x1f, Y9, Y9
-	VPADDD       Y9, Y8, Y9
-	VPADDD       constantsAVX2<>+0(SB), Y9, Y9
-	VPSRLD       $0x10, Y9, Y9
-	VPSLLD       $0x0f, Y10, Y11
-	VPSRLD       $0x1f, Y11, Y11
-	VPADDD       Y11, Y10, Y11
-	VPADDD       constantsAVX2<>+0(SB), Y11, Y11
-	VPSRLD       $0x10, Y11, Y11
-	VPACKUSDW    Y11, Y9, Y9
+	VPSRLD       $0x10, Y8, Y9
+	VPBLENDW     $0xaa, Y10, Y9, Y9
+	VPSLLD       $0x10, Y10, Y11
+	VPBLENDW     $0xaa, Y11, Y8, Y8
+	VPANDN       constantsAVX2<>+0(SB), Y9, Y11
+	VPSUBUSW     Y11, Y8, Y8
+	VPSRLW       $0x0f, Y8, Y8
+	VPADDW       Y8, Y9, Y9
+	VPSHUFB      constantsAVX2<>+32(SB), Y9, Y9
 	VPERMQ       $0xd8, Y9, Y9
 	VMOVUPS      Y9, 32(SI)
 
@@ -194,7 +190,7 @@ maskbytes7:
 	VPACKSSDW Y5, Y3, Y3
 	VPACKSSDW Y7, Y6, Y6
 	VPACKSSWB Y6, Y3, Y3
-	VMOVUPS   constantsAVX2<>+32(SB), Y8
+	VMOVUPS   constantsAVX2<>+64(SB), Y8
 	VPERMD    Y3, Y8, Y3
 	VPABSB    Y3, Y3
 	VMOVUPS   Y3, (DX)
@@ -285,17 +281,15 @@ halfdone10:
 	VFMADD231PS  Y0, Y4, Y5
 	CMPL         R10, $+2
 	JNE          half11
-	VPSLLD       $0x0f, Y3, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y3, Y0
-	VPADDD       constantsAVX2<>+0(SB), Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
-	VPSLLD       $0x0f, Y5, Y11
-	VPSRLD       $0x1f, Y11, Y11
-	VPADDD       Y11, Y5, Y11
-	VPADDD       constantsAVX2<>+0(SB), Y11, Y11
-	VPSRLD       $0x10, Y11, Y11
-	VPACKUSDW    Y11, Y0, Y0
+	VPSRLD       $0x10, Y3, Y0
+	VPBLENDW     $0xaa, Y5, Y0, Y0
+	VPSLLD       $0x10, Y5, Y11
+	VPBLENDW     $0xaa, Y11, Y3, Y3
+	VPANDN       constantsAVX2<>+0(SB), Y0, Y11
+	VPSUBUSW     Y11, Y3, Y3
+	VPSRLW       $0x0f, Y3, Y3
+	VPADDW       Y3, Y0, Y0
+	VPSHUFB      constantsAVX2<>+32(SB), Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
 	VMOVUPS      Y0, (SI)
 
@@ -312,17 +306,15 @@ halfdone12:
 	VFMADD231PS Y8, Y1, Y5
 	CMPL        R10, $+2
 	JNE         half13
-	VPSLLD      $0x0f, Y3, Y8
-	VPSRLD      $0x1f, Y8, Y8
-	VPADDD      Y8, Y3, Y8
-	VPADDD      constantsAVX2<>+0(SB), Y8, Y8
-	VPSRLD      $0x10, Y8, Y8
-	VPSLLD      $0x0f, Y5, Y11
-	VPSRLD      $0x1f, Y11, Y11
-	VPADDD      Y11, Y5, Y11
-	VPADDD      constantsAVX2<>+0(SB), Y11, Y11
-	VPSRLD      $0x10, Y11, Y11
-	VPACKUSDW   Y11, Y8, Y8
+	VPSRLD      $0x10, Y3, Y8
+	VPBLENDW    $0xaa, Y5, Y8, Y8
+	VPSLLD      $0x10, Y5, Y11
+	VPBLENDW    $0xaa, Y11, Y3, Y3
+	VPANDN      constantsAVX2<>+0(SB), Y8, Y11
+	VPSUBUSW    Y11, Y3, Y3
+	VPSRLW      $0x0f, Y3, Y3
+	VPADDW      Y3, Y8, Y8
+	VPSHUFB     constantsAVX2<>+32(SB), Y8, Y8
 	VPERMQ      $0xd8, Y8, Y8
 	VMOVUPS     Y8, 32(SI)
 
@@ -353,7 +345,7 @@ maskbytes15:
 	VPACKSSDW Y4, Y2, Y2
 	VPACKSSDW Y1, Y0, Y0
 	VPACKSSWB Y0, Y2, Y2
-	VMOVUPS   constantsAVX2<>+32(SB), Y3
+	VMOVUPS   constantsAVX2<>+64(SB), Y3
 	VPERMD    Y2, Y3, Y2
 	VPABSB    Y2, Y2
 	VMOVUPS   Y2, (DX)
@@ -414,12 +406,12 @@ groupstaged:
 
 longs:
 	VBROADCASTSS (R9), Y0
-	VBROADCASTSS constantsAVX2<>+64(SB), Y1
+	VBROADCASTSS constantsAVX2<>+96(SB), Y1
 	VPSUBD       Y1, Y0, Y13
 	VBROADCASTSS (R8), Y0
-	VBROADCASTSS constantsAVX2<>+68(SB), Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y1
 	VFNMADD231PS Y0, Y13, Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VBROADCASTSS constantsAVX2<>+104(SB), Y0
 	VFMADD231PS  Y0, Y1, Y1
 	VMULPS       Y13, Y1, Y12
 	MOVQ         R12, DI
@@ -470,17 +462,15 @@ halfdone18:
 	VFMADD231PS  Y7, Y5, Y8
 	CMPL         R10, $+2
 	JNE          half19
-	VPSLLD       $0x0f, Y6, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y6, Y7
-	VPADDD       constantsAVX2<>+0(SB), Y7, Y7
-	VPSRLD       $0x10, Y7, Y7
-	VPSLLD       $0x0f, Y8, Y9
-	VPSRLD       $0x1f, Y9, Y9
-	VPADDD       Y9, Y8, Y9
-	VPADDD       constantsAVX2<>+0(SB), Y9, Y9
-	VPSRLD       $0x10, Y9, Y9
-	VPACKUSDW    Y9, Y7, Y7
+	VPSRLD       $0x10, Y6, Y7
+	VPBLENDW     $0xaa, Y8, Y7, Y7
+	VPSLLD       $0x10, Y8, Y9
+	VPBLENDW     $0xaa, Y9, Y6, Y6
+	VPANDN       constantsAVX2<>+0(SB), Y7, Y9
+	VPSUBUSW     Y9, Y6, Y6
+	VPSRLW       $0x0f, Y6, Y6
+	VPADDW       Y6, Y7, Y7
+	VPSHUFB      constantsAVX2<>+32(SB), Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
 	VMOVUPS      Y7, (SI)
 
@@ -499,17 +489,15 @@ halfdone20:
 	VFMADD231PS  Y9, Y7, Y10
 	CMPL         R10, $+2
 	JNE          half21
-	VPSLLD       $0x0f, Y8, Y9
-	VPSRLD       $0x1f, Y9, Y9
-	VPADDD       Y9, Y8, Y9
-	VPADDD       constantsAVX2<>+0(SB), Y9, Y9
-	VPSRLD       $0x10, Y9, Y9
-	VPSLLD       $0x0f, Y10, Y11
-	VPSRLD       $0x1f, Y11, Y11
-	VPADDD       Y11, Y10, Y11
-	VPADDD       constantsAVX2<>+0(SB), Y11, Y11
-	VPSRLD       $0x10, Y11, Y11
-	VPACKUSDW    Y11, Y9, Y9
+	VPSRLD       $0x10, Y8, Y9
+	VPBLENDW     $0xaa, Y10, Y9, Y9
+	VPSLLD       $0x10, Y10, Y11
+	VPBLENDW     $0xaa, Y11, Y8, Y8
+	VPANDN       constantsAVX2<>+0(SB), Y9, Y11
+	VPSUBUSW     Y11, Y8, Y8
+	VPSRLW       $0x0f, Y8, Y8
+	VPADDW       Y8, Y9, Y9
+	VPSHUFB      constantsAVX2<>+32(SB), Y9, Y9
 	VPERMQ       $0xd8, Y9, Y9
 	VMOVUPS      Y9, 32(SI)
 
@@ -540,7 +528,7 @@ maskbytes23:
 	VPACKSSDW Y5, Y3, Y3
 	VPACKSSDW Y7, Y6, Y6
 	VPACKSSWB Y6, Y3, Y3
-	VMOVUPS   constantsAVX2<>+32(SB), Y8
+	VMOVUPS   constantsAVX2<>+64(SB), Y8
 	VPERMD    Y3, Y8, Y3
 	VPABSB    Y3, Y3
 	VMOVUPS   Y3, (DX)
@@ -642,17 +630,15 @@ halfdone26:
 	VFMADD231PS  Y7, Y5, Y8
 	CMPL         R10, $+2
 	JNE          half27
-	VPSLLD       $0x0f, Y6, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y6, Y7
-	VPADDD       constantsAVX2<>+0(SB), Y7, Y7
-	VPSRLD       $0x10, Y7, Y7
-	VPSLLD       $0x0f, Y8, Y9
-	VPSRLD       $0x1f, Y9, Y9
-	VPADDD       Y9, Y8, Y9
-	VPADDD       constantsAVX2<>+0(SB), Y9, Y9
-	VPSRLD       $0x10, Y9, Y9
-	VPACKUSDW    Y9, Y7, Y7
+	VPSRLD       $0x10, Y6, Y7
+	VPBLENDW     $0xaa, Y8, Y7, Y7
+	VPSLLD       $0x10, Y8, Y9
+	VPBLENDW     $0xaa, Y9, Y6, Y6
+	VPANDN       constantsAVX2<>+0(SB), Y7, Y9
+	VPSUBUSW     Y9, Y6, Y6
+	VPSRLW       $0x0f, Y6, Y6
+	VPADDW       Y6, Y7, Y7
+	VPSHUFB      constantsAVX2<>+32(SB), Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
 	VMOVUPS      Y7, (SI)
 
@@ -671,17 +657,15 @@ halfdone28:
 	VFMADD231PS  Y9, Y7, Y10
 	CMPL         R10, $+2
 	JNE          half29
-	VPSLLD       $0x0f, Y8, Y9
-	VPSRLD       $0x1f, Y9, Y9
-	VPADDD       Y9, Y8, Y9
-	VPADDD       constantsAVX2<>+0(SB), Y9, Y9
-	VPSRLD       $0x10, Y9, Y9
-	VPSLLD       $0x0f, Y10, Y11
-	VPSRLD       $0x1f, Y11, Y11
-	VPADDD       Y11, Y10, Y11
-	VPADDD       constantsAVX2<>+0(SB), Y11, Y11
-	VPSRLD       $0x10, Y11, Y11
-	VPACKUSDW    Y11, Y9, Y9
+	VPSRLD       $0x10, Y8, Y9
+	VPBLENDW     $0xaa, Y10, Y9, Y9
+	VPSLLD       $0x10, Y10, Y11
+	VPBLENDW     $0xaa, Y11, Y8, Y8
+	VPANDN       constantsAVX2<>+0(SB), Y9, Y11
+	VPSUBUSW     Y11, Y8, Y8
+	VPSRLW       $0x0f, Y8, Y8
+	VPADDW       Y8, Y9, Y9
+	VPSHUFB      constantsAVX2<>+32(SB), Y9, Y9
 	VPERMQ       $0xd8, Y9, Y9
 	VMOVUPS      Y9, 32(SI)
 
@@ -712,7 +696,7 @@ maskbytes31:
 	VPACKSSDW Y5, Y3, Y3
 	VPACKSSDW Y7, Y6, Y6
 	VPACKSSWB Y6, Y3, Y3
-	VMOVUPS   constantsAVX2<>+32(SB), Y8
+	VMOVUPS   constantsAVX2<>+64(SB), Y8
 	VPERMD    Y3, Y8, Y3
 	VPABSB    Y3, Y3
 	VMOVUPS   Y3, (DX)
@@ -788,17 +772,15 @@ halfdone34:
 	VFMADD231PS  Y7, Y6, Y10
 	CMPL         R10, $+2
 	JNE          half35
-	VPSLLD       $0x0f, Y3, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y3, Y7
-	VPADDD       constantsAVX2<>+0(SB), Y7, Y7
-	VPSRLD       $0x10, Y7, Y7
-	VPSLLD       $0x0f, Y10, Y11
-	VPSRLD       $0x1f, Y11, Y11
-	VPADDD       Y11, Y10, Y11
-	VPADDD       constantsAVX2<>+0(SB), Y11, Y11
-	VPSRLD       $0x10, Y11, Y11
-	VPACKUSDW    Y11, Y7, Y7
+	VPSRLD       $0x10, Y3, Y7
+	VPBLENDW     $0xaa, Y10, Y7, Y7
+	VPSLLD       $0x10, Y10, Y11
+	VPBLENDW     $0xaa, Y11, Y3, Y3
+	VPANDN       constantsAVX2<>+0(SB), Y7, Y11
+	VPSUBUSW     Y11, Y3, Y3
+	VPSRLW       $0x0f, Y3, Y3
+	VPADDW       Y3, Y7, Y7
+	VPSHUFB      constantsAVX2<>+32(SB), Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
 	VMOVUPS      Y7, (SI)
 
@@ -815,17 +797,15 @@ halfdone36:
 	VFMADD231PS Y9, Y8, Y10
 	CMPL        R10, $+2
 	JNE         half37
-	VPSLLD      $0x0f, Y7, Y9
-	VPSRLD      $0x1f, Y9, Y9
-	VPADDD      Y9, Y7, Y9
-	VPADDD      constantsAVX2<>+0(SB), Y9, Y9
-	VPSRLD      $0x10, Y9, Y9
-	VPSLLD      $0x0f, Y10, Y11
-	VPSRLD      $0x1f, Y11, Y11
-	VPADDD      Y11, Y10, Y11
-	VPADDD      constantsAVX2<>+0(SB), Y11, Y11
-	VPSRLD      $0x10, Y11, Y11
-	VPACKUSDW   Y11, Y9, Y9
+	VPSRLD      $0x10, Y7, Y9
+	VPBLENDW    $0xaa, Y10, Y9, Y9
+	VPSLLD      $0x10, Y10, Y11
+	VPBLENDW    $0xaa, Y11, Y7, Y7
+	VPANDN      constantsAVX2<>+0(SB), Y9, Y11
+	VPSUBUSW    Y11, Y7, Y7
+	VPSRLW      $0x0f, Y7, Y7
+	VPADDW      Y7, Y9, Y9
+	VPSHUFB     constantsAVX2<>+32(SB), Y9, Y9
 	VPERMQ      $0xd8, Y9, Y9
 	VMOVUPS     Y9, 32(SI)
 
@@ -856,7 +836,7 @@ maskbytes39:
 	VPACKSSDW Y6, Y0, Y0
 	VPACKSSDW Y8, Y3, Y3
 	VPACKSSWB Y3, Y0, Y0
-	VMOVUPS   constantsAVX2<>+32(SB), Y7
+	VMOVUPS   constantsAVX2<>+64(SB), Y7
 	VPERMD    Y0, Y7, Y0
 	VPABSB    Y0, Y0
 	VMOVUPS   Y0, (DX)
@@ -965,17 +945,15 @@ halfdone42:
 	VFMADD231PS  Y7, Y5, Y8
 	CMPL         R10, $+2
 	JNE          half43
-	VPSLLD       $0x0f, Y6, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y6, Y7
-	VPADDD       constantsAVX2<>+0(SB), Y7, Y7
-	VPSRLD       $0x10, Y7, Y7
-	VPSLLD       $0x0f, Y8, Y9
-	VPSRLD       $0x1f, Y9, Y9
-	VPADDD       Y9, Y8, Y9
-	VPADDD       constantsAVX2<>+0(SB), Y9, Y9
-	VPSRLD       $0x10, Y9, Y9
-	VPACKUSDW    Y9, Y7, Y7
+	VPSRLD       $0x10, Y6, Y7
+	VPBLENDW     $0xaa, Y8, Y7, Y7
+	VPSLLD       $0x10, Y8, Y9
+	VPBLENDW     $0xaa, Y9, Y6, Y6
+	VPANDN       constantsAVX2<>+0(SB), Y7, Y9
+	VPSUBUSW     Y9, Y6, Y6
+	VPSRLW       $0x0f, Y6, Y6
+	VPADDW       Y6, Y7, Y7
+	VPSHUFB      constantsAVX2<>+32(SB), Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
 	VMOVNTPS     Y7, (SI)
 
@@ -994,17 +972,15 @@ halfdone44:
 	VFMADD231PS  Y9, Y7, Y10
 	CMPL         R10, $+2
 	JNE          half45
-	VPSLLD       $0x0f, Y8, Y9
-	VPSRLD       $0x1f, Y9, Y9
-	VPADDD       Y9, Y8, Y9
-	VPADDD       constantsAVX2<>+0(SB), Y9, Y9
-	VPSRLD       $0x10, Y9, Y9
-	VPSLLD       $0x0f, Y10, Y11
-	VPSRLD       $0x1f, Y11, Y11
-	VPADDD       Y11, Y10, Y11
-	VPADDD       constantsAVX2<>+0(SB), Y11, Y11
-	VPSRLD       $0x10, Y11, Y11
-	VPACKUSDW    Y11, Y9, Y9
+	VPSRLD       $0x10, Y8, Y9
+	VPBLENDW     $0xaa, Y10, Y9, Y9
+	VPSLLD       $0x10, Y10, Y11
+	VPBLENDW     $0xaa, Y11, Y8, Y8
+	VPANDN       constantsAVX2<>+0(SB), Y9, Y11
+	VPSUBUSW     Y11, Y8, Y8
+	VPSRLW       $0x0f, Y8, Y8
+	VPADDW       Y8, Y9, Y9
+	VPSHUFB      constantsAVX2<>+32(SB), Y9, Y9
 	VPERMQ       $0xd8, Y9, Y9
 	VMOVNTPS     Y9, 32(SI)
 
@@ -1035,7 +1011,7 @@ maskbytes47:
 	VPACKSSDW Y5, Y3, Y3
 	VPACKSSDW Y7, Y6, Y6
 	VPACKSSWB Y6, Y3, Y3
-	VMOVUPS   constantsAVX2<>+32(SB), Y8
+	VMOVUPS   constantsAVX2<>+64(SB), Y8
 	VPERMD    Y3, Y8, Y3
 	VPABSB    Y3, Y3
 	VMOVNTPS  Y3, (DX)
@@ -1191,17 +1167,15 @@ halfdone50:
 	VFMADD231PS  Y7, Y5, Y8
 	CMPL         R10, $+2
 	JNE          half51
-	VPSLLD       $0x0f, Y6, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y6, Y7
-	VPADDD       constantsAVX2<>+0(SB), Y7, Y7
-	VPSRLD       $0x10, Y7, Y7
-	VPSLLD       $0x0f, Y8, Y9
-	VPSRLD       $0x1f, Y9, Y9
-	VPADDD       Y9, Y8, Y9
-	VPADDD       constantsAVX2<>+0(SB), Y9, Y9
-	VPSRLD       $0x10, Y9, Y9
-	VPACKUSDW    Y9, Y7, Y7
+	VPSRLD       $0x10, Y6, Y7
+	VPBLENDW     $0xaa, Y8, Y7, Y7
+	VPSLLD       $0x10, Y8, Y9
+	VPBLENDW     $0xaa, Y9, Y6, Y6
+	VPANDN       constantsAVX2<>+0(SB), Y7, Y9
+	VPSUBUSW     Y9, Y6, Y6
+	VPSRLW       $0x0f, Y6, Y6
+	VPADDW       Y6, Y7, Y7
+	VPSHUFB      constantsAVX2<>+32(SB), Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
 	VMOVNTPS     Y7, (SI)
 
@@ -1220,17 +1194,15 @@ halfdone52:
 	VFMADD231PS  Y9, Y7, Y10
 	CMPL         R10, $+2
 	JNE          half53
-	VPSLLD       $0x0f, Y8, Y9
-	VPSRLD       $0x1f, Y9, Y9
-	VPADDD       Y9, Y8, Y9
-	VPADDD       constantsAVX2<>+0(SB), Y9, Y9
-	VPSRLD       $0x10, Y9, Y9
-	VPSLLD       $0x0f, Y10, Y11
-	VPSRLD       $0x1f, Y11, Y11
-	VPADDD       Y11, Y10, Y11
-	VPADDD       constantsAVX2<>+0(SB), Y11, Y11
-	VPSRLD       $0x10, Y11, Y11
-	VPACKUSDW    Y11, Y9, Y9
+	VPSRLD       $0x10, Y8, Y9
+	VPBLENDW     $0xaa, Y10, Y9, Y9
+	VPSLLD       $0x10, Y10, Y11
+	VPBLENDW     $0xaa, Y11, Y8, Y8
+	VPANDN       constantsAVX2<>+0(SB), Y9, Y11
+	VPSUBUSW     Y11, Y8, Y8
+	VPSRLW       $0x0f, Y8, Y8
+	VPADDW       Y8, Y9, Y9
+	VPSHUFB      constantsAVX2<>+32(SB), Y9, Y9
 	VPERMQ       $0xd8, Y9, Y9
 	VMOVNTPS     Y9, 32(SI)
 
@@ -1261,7 +1233,7 @@ maskbytes55:
 	VPACKSSDW Y5, Y3, Y3
 	VPACKSSDW Y7, Y6, Y6
 	VPACKSSWB Y6, Y3, Y3
-	VMOVUPS   constantsAVX2<>+32(SB), Y8
+	VMOVUPS   constantsAVX2<>+64(SB), Y8
 	VPERMD    Y3, Y8, Y3
 	VPABSB    Y3, Y3
 	VMOVNTPS  Y3, (DX)
@@ -1372,17 +1344,15 @@ halfdone58:
 	VFMADD231PS  Y7, Y5, Y8
 	CMPL         R10, $+2
 	JNE          half59
-	VPSLLD       $0x0f, Y6, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y6, Y7
-	VPADDD       constantsAVX2<>+0(SB), Y7, Y7
-	VPSRLD       $0x10, Y7, Y7
-	VPSLLD       $0x0f, Y8, Y9
-	VPSRLD       $0x1f, Y9, Y9
-	VPADDD       Y9, Y8, Y9
-	VPADDD       constantsAVX2<>+0(SB), Y9, Y9
-	VPSRLD       $0x10, Y9, Y9
-	VPACKUSDW    Y9, Y7, Y7
+	VPSRLD       $0x10, Y6, Y7
+	VPBLENDW     $0xaa, Y8, Y7, Y7
+	VPSLLD       $0x10, Y8, Y9
+	VPBLENDW     $0xaa, Y9, Y6, Y6
+	VPANDN       constantsAVX2<>+0(SB), Y7, Y9
+	VPSUBUSW     Y9, Y6, Y6
+	VPSRLW       $0x0f, Y6, Y6
+	VPADDW       Y6, Y7, Y7
+	VPSHUFB      constantsAVX2<>+32(SB), Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
 	VMOVNTPS     Y7, (SI)
 
@@ -1401,17 +1371,15 @@ halfdone60:
 	VFMADD231PS  Y9, Y7, Y10
 	CMPL         R10, $+2
 	JNE          half61
-	VPSLLD       $0x0f, Y8, Y9
-	VPSRLD       $0x1f, Y9, Y9
-	VPADDD       Y9, Y8, Y9
-	VPADDD       constantsAVX2<>+0(SB), Y9, Y9
-	VPSRLD       $0x10, Y9, Y9
-	VPSLLD       $0x0f, Y10, Y11
-	VPSRLD       $0x1f, Y11, Y11
-	VPADDD       Y11, Y10, Y11
-	VPADDD       constantsAVX2<>+0(SB), Y11, Y11
-	VPSRLD       $0x10, Y11, Y11
-	VPACKUSDW    Y11, Y9, Y9
+	VPSRLD       $0x10, Y8, Y9
+	VPBLENDW     $0xaa, Y10, Y9, Y9
+	VPSLLD       $0x10, Y10, Y11
+	VPBLENDW     $0xaa, Y11, Y8, Y8
+	VPANDN       constantsAVX2<>+0(SB), Y9, Y11
+	VPSUBUSW     Y11, Y8, Y8
+	VPSRLW       $0x0f, Y8, Y8
+	VPADDW       Y8, Y9, Y9
+	VPSHUFB      constantsAVX2<>+32(SB), Y9, Y9
 	VPERMQ       $0xd8, Y9, Y9
 	VMOVNTPS     Y9, 32(SI)
 
@@ -1442,7 +1410,7 @@ maskbytes63:
 	VPACKSSDW Y5, Y3, Y3
 	VPACKSSDW Y7, Y6, Y6
 	VPACKSSWB Y6, Y3, Y3
-	VMOVUPS   constantsAVX2<>+32(SB), Y8
+	VMOVUPS   constantsAVX2<>+64(SB), Y8
 	VPERMD    Y3, Y8, Y3
 	VPABSB    Y3, Y3
 	VMOVNTPS  Y3, (DX)
@@ -1630,7 +1598,7 @@ halfdone66:
 	VXORPS       Y4, Y4, Y4
 	VADDPS       Y4, Y6, Y6
 	VCMPPS       $0x07, Y6, Y6, Y4
-	VBROADCASTSS constantsAVX2<>+76(SB), Y7
+	VBROADCASTSS constantsAVX2<>+108(SB), Y7
 	VBLENDVPS    Y4, Y6, Y7, Y4
 	VMOVUPS      32(R8), Y6
 	VDIVPS       Y6, Y1, Y1
@@ -1643,21 +1611,19 @@ halfdone66:
 	VXORPS       Y6, Y6, Y6
 	VADDPS       Y6, Y8, Y8
 	VCMPPS       $0x07, Y8, Y8, Y6
-	VBROADCASTSS constantsAVX2<>+76(SB), Y9
+	VBROADCASTSS constantsAVX2<>+108(SB), Y9
 	VBLENDVPS    Y6, Y8, Y9, Y6
 	CMPL         R10, $+2
 	JNE          half67
-	VPSLLD       $0x0f, Y4, Y8
-	VPSRLD       $0x1f, Y8, Y8
-	VPADDD       Y8, Y4, Y8
-	VPADDD       constantsAVX2<>+0(SB), Y8, Y8
-	VPSRLD       $0x10, Y8, Y8
-	VPSLLD       $0x0f, Y6, Y9
-	VPSRLD       $0x1f, Y9, Y9
-	VPADDD       Y9, Y6, Y9
-	VPADDD       constantsAVX2<>+0(SB), Y9, Y9
-	VPSRLD       $0x10, Y9, Y9
-	VPACKUSDW    Y9, Y8, Y8
+	VPSRLD       $0x10, Y4, Y8
+	VPBLENDW     $0xaa, Y6, Y8, Y8
+	VPSLLD       $0x10, Y6, Y9
+	VPBLENDW     $0xaa, Y9, Y4, Y4
+	VPANDN       constantsAVX2<>+0(SB), Y8, Y9
+	VPSUBUSW     Y9, Y4, Y4
+	VPSRLW       $0x0f, Y4, Y4
+	VPADDW       Y4, Y8, Y8
+	VPSHUFB      constantsAVX2<>+32(SB), Y8, Y8
 	VPERMQ       $0xd8, Y8, Y8
 	VMOVUPS      Y8, (SI)
 
@@ -1673,7 +1639,7 @@ halfdone68:
 	VXORPS       Y4, Y4, Y4
 	VADDPS       Y4, Y8, Y8
 	VCMPPS       $0x07, Y8, Y8, Y4
-	VBROADCASTSS constantsAVX2<>+76(SB), Y9
+	VBROADCASTSS constantsAVX2<>+108(SB), Y9
 	VBLENDVPS    Y4, Y8, Y9, Y4
 	VMOVUPS      96(R8), Y8
 	VDIVPS       Y8, Y3, Y3
@@ -1686,21 +1652,19 @@ halfdone68:
 	VXORPS       Y8, Y8, Y8
 	VADDPS       Y8, Y10, Y10
 	VCMPPS       $0x07, Y10, Y10, Y8
-	VBROADCASTSS constantsAVX2<>+76(SB), Y11
+	VBROADCASTSS constantsAVX2<>+108(SB), Y11
 	VBLENDVPS    Y8, Y10, Y11, Y8
 	CMPL         R10, $+2
 	JNE          half69
-	VPSLLD       $0x0f, Y4, Y10
-	VPSRLD       $0x1f, Y10, Y10
-	VPADDD       Y10, Y4, Y10
-	VPADDD       constantsAVX2<>+0(SB), Y10, Y10
-	VPSRLD       $0x10, Y10, Y10
-	VPSLLD       $0x0f, Y8, Y11
-	VPSRLD       $0x1f, Y11, Y11
-	VPADDD       Y11, Y8, Y11
-	VPADDD       constantsAVX2<>+0(SB), Y11, Y11
-	VPSRLD       $0x10, Y11, Y11
-	VPACKUSDW    Y11, Y10, Y10
+	VPSRLD       $0x10, Y4, Y10
+	VPBLENDW     $0xaa, Y8, Y10, Y10
+	VPSLLD       $0x10, Y8, Y11
+	VPBLENDW     $0xaa, Y11, Y4, Y4
+	VPANDN       constantsAVX2<>+0(SB), Y10, Y11
+	VPSUBUSW     Y11, Y4, Y4
+	VPSRLW       $0x0f, Y4, Y4
+	VPADDW       Y4, Y10, Y10
+	VPSHUFB      constantsAVX2<>+32(SB), Y10, Y10
 	VPERMQ       $0xd8, Y10, Y10
 	VMOVUPS      Y10, 32(SI)
 
@@ -1731,7 +1695,7 @@ maskbytes71:
 	VPACKSSDW Y7, Y5, Y5
 	VPACKSSDW Y9, Y6, Y6
 	VPACKSSWB Y6, Y5, Y5
-	VMOVUPS   constantsAVX2<>+32(SB), Y4
+	VMOVUPS   constantsAVX2<>+64(SB), Y4
 	VPERMD    Y5, Y4, Y5
 	VPABSB    Y5, Y5
 	VMOVUPS   Y5, (DX)
@@ -1750,12 +1714,12 @@ maskdone72:
 
 longresume:
 	VBROADCASTSS (R9), Y0
-	VBROADCASTSS constantsAVX2<>+64(SB), Y1
+	VBROADCASTSS constantsAVX2<>+96(SB), Y1
 	VPSUBD       Y1, Y0, Y13
 	VBROADCASTSS (R8), Y0
-	VBROADCASTSS constantsAVX2<>+68(SB), Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y1
 	VFNMADD231PS Y0, Y13, Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VBROADCASTSS constantsAVX2<>+104(SB), Y0
 	VFMADD231PS  Y0, Y1, Y1
 	VMULPS       Y13, Y1, Y12
 	JMP          longback
@@ -1905,17 +1869,15 @@ halfdone2:
 	VFMADD231PS  Y7, Y5, Y8
 	CMPL         elem+48(FP), $+2
 	JNE          half3
-	VPSLLD       $0x0f, Y6, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y6, Y7
-	VPADDD       constantsAVX2<>+0(SB), Y7, Y7
-	VPSRLD       $0x10, Y7, Y7
-	VPSLLD       $0x0f, Y8, Y9
-	VPSRLD       $0x1f, Y9, Y9
-	VPADDD       Y9, Y8, Y9
-	VPADDD       constantsAVX2<>+0(SB), Y9, Y9
-	VPSRLD       $0x10, Y9, Y9
-	VPACKUSDW    Y9, Y7, Y7
+	VPSRLD       $0x10, Y6, Y7
+	VPBLENDW     $0xaa, Y8, Y7, Y7
+	VPSLLD       $0x10, Y8, Y9
+	VPBLENDW     $0xaa, Y9, Y6, Y6
+	VPANDN       constantsAVX2<>+0(SB), Y7, Y9
+	VPSUBUSW     Y9, Y6, Y6
+	VPSRLW       $0x0f, Y6, Y6
+	VPADDW       Y6, Y7, Y7
+	VPSHUFB      constantsAVX2<>+32(SB), Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
 	VMOVUPS      Y7, (SI)
 
@@ -1934,17 +1896,15 @@ halfdone4:
 	VFMADD231PS  Y9, Y7, Y10
 	CMPL         elem+48(FP), $+2
 	JNE          half5
-	VPSLLD       $0x0f, Y8, Y9
-	VPSRLD       $0x1f, Y9, Y9
-	VPADDD       Y9, Y8, Y9
-	VPADDD       constantsAVX2<>+0(SB), Y9, Y9
-	VPSRLD       $0x10, Y9, Y9
-	VPSLLD       $0x0f, Y10, Y11
-	VPSRLD       $0x1f, Y11, Y11
-	VPADDD       Y11, Y10, Y11
-	VPADDD       constantsAVX2<>+0(SB), Y11, Y11
-	VPSRLD       $0x10, Y11, Y11
-	VPACKUSDW    Y11, Y9, Y9
+	VPSRLD       $0x10, Y8, Y9
+	VPBLENDW     $0xaa, Y10, Y9, Y9
+	VPSLLD       $0x10, Y10, Y11
+	VPBLENDW     $0xaa, Y11, Y8, Y8
+	VPANDN       constantsAVX2<>+0(SB), Y9, Y11
+	VPSUBUSW     Y11, Y8, Y8
+	VPSRLW       $0x0f, Y8, Y8
+	VPADDW       Y8, Y9, Y9
+	VPSHUFB      constantsAVX2<>+32(SB), Y9, Y9
 	VPERMQ       $0xd8, Y9, Y9
 	VMOVUPS      Y9, 32(SI)
 
@@ -1975,7 +1935,7 @@ maskbytes7:
 	VPACKSSDW Y5, Y3, Y3
 	VPACKSSDW Y7, Y6, Y6
 	VPACKSSWB Y6, Y3, Y3
-	VMOVUPS   constantsAVX2<>+32(SB), Y8
+	VMOVUPS   constantsAVX2<>+64(SB), Y8
 	VPERMD    Y3, Y8, Y3
 	VPABSB    Y3, Y3
 	VMOVUPS   Y3, (DX)
@@ -2082,17 +2042,15 @@ halfdone10:
 	VFMADD231PS  Y11, Y9, Y0
 	CMPL         elem+48(FP), $+2
 	JNE          half11
-	VPSLLD       $0x0f, Y4, Y11
-	VPSRLD       $0x1f, Y11, Y11
-	VPADDD       Y11, Y4, Y11
-	VPADDD       constantsAVX2<>+0(SB), Y11, Y11
-	VPSRLD       $0x10, Y11, Y11
-	VPSLLD       $0x0f, Y0, Y14
-	VPSRLD       $0x1f, Y14, Y14
-	VPADDD       Y14, Y0, Y14
-	VPADDD       constantsAVX2<>+0(SB), Y14, Y14
-	VPSRLD       $0x10, Y14, Y14
-	VPACKUSDW    Y14, Y11, Y11
+	VPSRLD       $0x10, Y4, Y11
+	VPBLENDW     $0xaa, Y0, Y11, Y11
+	VPSLLD       $0x10, Y0, Y14
+	VPBLENDW     $0xaa, Y14, Y4, Y4
+	VPANDN       constantsAVX2<>+0(SB), Y11, Y14
+	VPSUBUSW     Y14, Y4, Y4
+	VPSRLW       $0x0f, Y4, Y4
+	VPADDW       Y4, Y11, Y11
+	VPSHUFB      constantsAVX2<>+32(SB), Y11, Y11
 	VPERMQ       $0xd8, Y11, Y11
 	VMOVUPS      Y11, (SI)
 
@@ -2123,17 +2081,15 @@ halfdone12:
 	VFMADD231PS  Y8, Y2, Y3
 	CMPL         elem+48(FP), $+2
 	JNE          half13
-	VPSLLD       $0x0f, Y1, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y1, Y4
-	VPADDD       constantsAVX2<>+0(SB), Y4, Y4
-	VPSRLD       $0x10, Y4, Y4
-	VPSLLD       $0x0f, Y3, Y8
-	VPSRLD       $0x1f, Y8, Y8
-	VPADDD       Y8, Y3, Y8
-	VPADDD       constantsAVX2<>+0(SB), Y8, Y8
-	VPSRLD       $0x10, Y8, Y8
-	VPACKUSDW    Y8, Y4, Y4
+	VPSRLD       $0x10, Y1, Y4
+	VPBLENDW     $0xaa, Y3, Y4, Y4
+	VPSLLD       $0x10, Y3, Y8
+	VPBLENDW     $0xaa, Y8, Y1, Y1
+	VPANDN       constantsAVX2<>+0(SB), Y4, Y8
+	VPSUBUSW     Y8, Y1, Y1
+	VPSRLW       $0x0f, Y1, Y1
+	VPADDW       Y1, Y4, Y4
+	VPSHUFB      constantsAVX2<>+32(SB), Y4, Y4
 	VPERMQ       $0xd8, Y4, Y4
 	VMOVUPS      Y4, 32(SI)
 
@@ -2164,7 +2120,7 @@ maskbytes15:
 	VPACKSSDW Y9, Y5, Y5
 	VPACKSSDW Y2, Y0, Y0
 	VPACKSSWB Y0, Y5, Y5
-	VMOVUPS   constantsAVX2<>+32(SB), Y1
+	VMOVUPS   constantsAVX2<>+64(SB), Y1
 	VPERMD    Y5, Y1, Y5
 	VPABSB    Y5, Y5
 	VMOVUPS   Y5, (DX)
@@ -2234,12 +2190,12 @@ groupstaged:
 
 longs:
 	VBROADCASTSS (R9), Y0
-	VBROADCASTSS constantsAVX2<>+64(SB), Y1
+	VBROADCASTSS constantsAVX2<>+96(SB), Y1
 	VPSUBD       Y1, Y0, Y15
 	VBROADCASTSS (R8), Y0
-	VBROADCASTSS constantsAVX2<>+68(SB), Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y1
 	VFNMADD231PS Y0, Y15, Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VBROADCASTSS constantsAVX2<>+104(SB), Y0
 	VFMADD231PS  Y0, Y1, Y1
 	VMULPS       Y15, Y1, Y14
 	VBROADCASTSS least+52(FP), Y0
@@ -2298,17 +2254,15 @@ halfdone18:
 	VFMADD231PS  Y7, Y5, Y8
 	CMPL         elem+48(FP), $+2
 	JNE          half19
-	VPSLLD       $0x0f, Y6, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y6, Y7
-	VPADDD       constantsAVX2<>+0(SB), Y7, Y7
-	VPSRLD       $0x10, Y7, Y7
-	VPSLLD       $0x0f, Y8, Y9
-	VPSRLD       $0x1f, Y9, Y9
-	VPADDD       Y9, Y8, Y9
-	VPADDD       constantsAVX2<>+0(SB), Y9, Y9
-	VPSRLD       $0x10, Y9, Y9
-	VPACKUSDW    Y9, Y7, Y7
+	VPSRLD       $0x10, Y6, Y7
+	VPBLENDW     $0xaa, Y8, Y7, Y7
+	VPSLLD       $0x10, Y8, Y9
+	VPBLENDW     $0xaa, Y9, Y6, Y6
+	VPANDN       constantsAVX2<>+0(SB), Y7, Y9
+	VPSUBUSW     Y9, Y6, Y6
+	VPSRLW       $0x0f, Y6, Y6
+	VPADDW       Y6, Y7, Y7
+	VPSHUFB      constantsAVX2<>+32(SB), Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
 	VMOVUPS      Y7, (SI)
 
@@ -2327,17 +2281,15 @@ halfdone20:
 	VFMADD231PS  Y9, Y7, Y10
 	CMPL         elem+48(FP), $+2
 	JNE          half21
-	VPSLLD       $0x0f, Y8, Y9
-	VPSRLD       $0x1f, Y9, Y9
-	VPADDD       Y9, Y8, Y9
-	VPADDD       constantsAVX2<>+0(SB), Y9, Y9
-	VPSRLD       $0x10, Y9, Y9
-	VPSLLD       $0x0f, Y10, Y11
-	VPSRLD       $0x1f, Y11, Y11
-	VPADDD       Y11, Y10, Y11
-	VPADDD       constantsAVX2<>+0(SB), Y11, Y11
-	VPSRLD       $0x10, Y11, Y11
-	VPACKUSDW    Y11, Y9, Y9
+	VPSRLD       $0x10, Y8, Y9
+	VPBLENDW     $0xaa, Y10, Y9, Y9
+	VPSLLD       $0x10, Y10, Y11
+	VPBLENDW     $0xaa, Y11, Y8, Y8
+	VPANDN       constantsAVX2<>+0(SB), Y9, Y11
+	VPSUBUSW     Y11, Y8, Y8
+	VPSRLW       $0x0f, Y8, Y8
+	VPADDW       Y8, Y9, Y9
+	VPSHUFB      constantsAVX2<>+32(SB), Y9, Y9
 	VPERMQ       $0xd8, Y9, Y9
 	VMOVUPS      Y9, 32(SI)
 
@@ -2368,7 +2320,7 @@ maskbytes23:
 	VPACKSSDW Y5, Y3, Y3
 	VPACKSSDW Y7, Y6, Y6
 	VPACKSSWB Y6, Y3, Y3
-	VMOVUPS   constantsAVX2<>+32(SB), Y8
+	VMOVUPS   constantsAVX2<>+64(SB), Y8
 	VPERMD    Y3, Y8, Y3
 	VPABSB    Y3, Y3
 	VMOVUPS   Y3, (DX)
@@ -2487,17 +2439,15 @@ halfdone26:
 	VFMADD231PS  Y7, Y5, Y8
 	CMPL         elem+48(FP), $+2
 	JNE          half27
-	VPSLLD       $0x0f, Y6, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y6, Y7
-	VPADDD       constantsAVX2<>+0(SB), Y7, Y7
-	VPSRLD       $0x10, Y7, Y7
-	VPSLLD       $0x0f, Y8, Y9
-	VPSRLD       $0x1f, Y9, Y9
-	VPADDD       Y9, Y8, Y9
-	VPADDD       constantsAVX2<>+0(SB), Y9, Y9
-	VPSRLD       $0x10, Y9, Y9
-	VPACKUSDW    Y9, Y7, Y7
+	VPSRLD       $0x10, Y6, Y7
+	VPBLENDW     $0xaa, Y8, Y7, Y7
+	VPSLLD       $0x10, Y8, Y9
+	VPBLENDW     $0xaa, Y9, Y6, Y6
+	VPANDN       constantsAVX2<>+0(SB), Y7, Y9
+	VPSUBUSW     Y9, Y6, Y6
+	VPSRLW       $0x0f, Y6, Y6
+	VPADDW       Y6, Y7, Y7
+	VPSHUFB      constantsAVX2<>+32(SB), Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
 	VMOVUPS      Y7, (SI)
 
@@ -2516,17 +2466,15 @@ halfdone28:
 	VFMADD231PS  Y9, Y7, Y10
 	CMPL         elem+48(FP), $+2
 	JNE          half29
-	VPSLLD       $0x0f, Y8, Y9
-	VPSRLD       $0x1f, Y9, Y9
-	VPADDD       Y9, Y8, Y9
-	VPADDD       constantsAVX2<>+0(SB), Y9, Y9
-	VPSRLD       $0x10, Y9, Y9
-	VPSLLD       $0x0f, Y10, Y11
-	VPSRLD       $0x1f, Y11, Y11
-	VPADDD       Y11, Y10, Y11
-	VPADDD       constantsAVX2<>+0(SB), Y11, Y11
-	VPSRLD       $0x10, Y11, Y11
-	VPACKUSDW    Y11, Y9, Y9
+	VPSRLD       $0x10, Y8, Y9
+	VPBLENDW     $0xaa, Y10, Y9, Y9
+	VPSLLD       $0x10, Y10, Y11
+	VPBLENDW     $0xaa, Y11, Y8, Y8
+	VPANDN       constantsAVX2<>+0(SB), Y9, Y11
+	VPSUBUSW     Y11, Y8, Y8
+	VPSRLW       $0x0f, Y8, Y8
+	VPADDW       Y8, Y9, Y9
+	VPSHUFB      constantsAVX2<>+32(SB), Y9, Y9
 	VPERMQ       $0xd8, Y9, Y9
 	VMOVUPS      Y9, 32(SI)
 
@@ -2557,7 +2505,7 @@ maskbytes31:
 	VPACKSSDW Y5, Y3, Y3
 	VPACKSSDW Y7, Y6, Y6
 	VPACKSSWB Y6, Y3, Y3
-	VMOVUPS   constantsAVX2<>+32(SB), Y8
+	VMOVUPS   constantsAVX2<>+64(SB), Y8
 	VPERMD    Y3, Y8, Y3
 	VPABSB    Y3, Y3
 	VMOVUPS   Y3, (DX)
@@ -2648,17 +2596,15 @@ halfdone34:
 	VFMADD231PS  Y7, Y10, Y6
 	CMPL         elem+48(FP), $+2
 	JNE          half35
-	VPSLLD       $0x0f, Y0, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y0, Y7
-	VPADDD       constantsAVX2<>+0(SB), Y7, Y7
-	VPSRLD       $0x10, Y7, Y7
-	VPSLLD       $0x0f, Y6, Y11
-	VPSRLD       $0x1f, Y11, Y11
-	VPADDD       Y11, Y6, Y11
-	VPADDD       constantsAVX2<>+0(SB), Y11, Y11
-	VPSRLD       $0x10, Y11, Y11
-	VPACKUSDW    Y11, Y7, Y7
+	VPSRLD       $0x10, Y0, Y7
+	VPBLENDW     $0xaa, Y6, Y7, Y7
+	VPSLLD       $0x10, Y6, Y11
+	VPBLENDW     $0xaa, Y11, Y0, Y0
+	VPANDN       constantsAVX2<>+0(SB), Y7, Y11
+	VPSUBUSW     Y11, Y0, Y0
+	VPSRLW       $0x0f, Y0, Y0
+	VPADDW       Y0, Y7, Y7
+	VPSHUFB      constantsAVX2<>+32(SB), Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
 	VMOVUPS      Y7, (SI)
 
@@ -2689,17 +2635,15 @@ halfdone36:
 	VFMADD231PS  Y9, Y8, Y7
 	CMPL         elem+48(FP), $+2
 	JNE          half37
-	VPSLLD       $0x0f, Y0, Y9
-	VPSRLD       $0x1f, Y9, Y9
-	VPADDD       Y9, Y0, Y9
-	VPADDD       constantsAVX2<>+0(SB), Y9, Y9
-	VPSRLD       $0x10, Y9, Y9
-	VPSLLD       $0x0f, Y7, Y11
-	VPSRLD       $0x1f, Y11, Y11
-	VPADDD       Y11, Y7, Y11
-	VPADDD       constantsAVX2<>+0(SB), Y11, Y11
-	VPSRLD       $0x10, Y11, Y11
-	VPACKUSDW    Y11, Y9, Y9
+	VPSRLD       $0x10, Y0, Y9
+	VPBLENDW     $0xaa, Y7, Y9, Y9
+	VPSLLD       $0x10, Y7, Y11
+	VPBLENDW     $0xaa, Y11, Y0, Y0
+	VPANDN       constantsAVX2<>+0(SB), Y9, Y11
+	VPSUBUSW     Y11, Y0, Y0
+	VPSRLW       $0x0f, Y0, Y0
+	VPADDW       Y0, Y9, Y9
+	VPSHUFB      constantsAVX2<>+32(SB), Y9, Y9
 	VPERMQ       $0xd8, Y9, Y9
 	VMOVUPS      Y9, 32(SI)
 
@@ -2730,7 +2674,7 @@ maskbytes39:
 	VPACKSSDW Y10, Y3, Y3
 	VPACKSSDW Y8, Y6, Y6
 	VPACKSSWB Y6, Y3, Y3
-	VMOVUPS   constantsAVX2<>+32(SB), Y0
+	VMOVUPS   constantsAVX2<>+64(SB), Y0
 	VPERMD    Y3, Y0, Y3
 	VPABSB    Y3, Y3
 	VMOVUPS   Y3, (DX)
@@ -2840,17 +2784,15 @@ halfdone42:
 	VFMADD231PS  Y7, Y5, Y8
 	CMPL         elem+48(FP), $+2
 	JNE          half43
-	VPSLLD       $0x0f, Y6, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y6, Y7
-	VPADDD       constantsAVX2<>+0(SB), Y7, Y7
-	VPSRLD       $0x10, Y7, Y7
-	VPSLLD       $0x0f, Y8, Y9
-	VPSRLD       $0x1f, Y9, Y9
-	VPADDD       Y9, Y8, Y9
-	VPADDD       constantsAVX2<>+0(SB), Y9, Y9
-	VPSRLD       $0x10, Y9, Y9
-	VPACKUSDW    Y9, Y7, Y7
+	VPSRLD       $0x10, Y6, Y7
+	VPBLENDW     $0xaa, Y8, Y7, Y7
+	VPSLLD       $0x10, Y8, Y9
+	VPBLENDW     $0xaa, Y9, Y6, Y6
+	VPANDN       constantsAVX2<>+0(SB), Y7, Y9
+	VPSUBUSW     Y9, Y6, Y6
+	VPSRLW       $0x0f, Y6, Y6
+	VPADDW       Y6, Y7, Y7
+	VPSHUFB      constantsAVX2<>+32(SB), Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
 	VMOVNTPS     Y7, (SI)
 
@@ -2869,17 +2811,15 @@ halfdone44:
 	VFMADD231PS  Y9, Y7, Y10
 	CMPL         elem+48(FP), $+2
 	JNE          half45
-	VPSLLD       $0x0f, Y8, Y9
-	VPSRLD       $0x1f, Y9, Y9
-	VPADDD       Y9, Y8, Y9
-	VPADDD       constantsAVX2<>+0(SB), Y9, Y9
-	VPSRLD       $0x10, Y9, Y9
-	VPSLLD       $0x0f, Y10, Y11
-	VPSRLD       $0x1f, Y11, Y11
-	VPADDD       Y11, Y10, Y11
-	VPADDD       constantsAVX2<>+0(SB), Y11, Y11
-	VPSRLD       $0x10, Y11, Y11
-	VPACKUSDW    Y11, Y9, Y9
+	VPSRLD       $0x10, Y8, Y9
+	VPBLENDW     $0xaa, Y10, Y9, Y9
+	VPSLLD       $0x10, Y10, Y11
+	VPBLENDW     $0xaa, Y11, Y8, Y8
+	VPANDN       constantsAVX2<>+0(SB), Y9, Y11
+	VPSUBUSW     Y11, Y8, Y8
+	VPSRLW       $0x0f, Y8, Y8
+	VPADDW       Y8, Y9, Y9
+	VPSHUFB      constantsAVX2<>+32(SB), Y9, Y9
 	VPERMQ       $0xd8, Y9, Y9
 	VMOVNTPS     Y9, 32(SI)
 
@@ -2910,7 +2850,7 @@ maskbytes47:
 	VPACKSSDW Y5, Y3, Y3
 	VPACKSSDW Y7, Y6, Y6
 	VPACKSSWB Y6, Y3, Y3
-	VMOVUPS   constantsAVX2<>+32(SB), Y8
+	VMOVUPS   constantsAVX2<>+64(SB), Y8
 	VPERMD    Y3, Y8, Y3
 	VPABSB    Y3, Y3
 	VMOVNTPS  Y3, (DX)
@@ -3076,17 +3016,15 @@ halfdone50:
 	VFMADD231PS  Y7, Y5, Y8
 	CMPL         elem+48(FP), $+2
 	JNE          half51
-	VPSLLD       $0x0f, Y6, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y6, Y7
-	VPADDD       constantsAVX2<>+0(SB), Y7, Y7
-	VPSRLD       $0x10, Y7, Y7
-	VPSLLD       $0x0f, Y8, Y9
-	VPSRLD       $0x1f, Y9, Y9
-	VPADDD       Y9, Y8, Y9
-	VPADDD       constantsAVX2<>+0(SB), Y9, Y9
-	VPSRLD       $0x10, Y9, Y9
-	VPACKUSDW    Y9, Y7, Y7
+	VPSRLD       $0x10, Y6, Y7
+	VPBLENDW     $0xaa, Y8, Y7, Y7
+	VPSLLD       $0x10, Y8, Y9
+	VPBLENDW     $0xaa, Y9, Y6, Y6
+	VPANDN       constantsAVX2<>+0(SB), Y7, Y9
+	VPSUBUSW     Y9, Y6, Y6
+	VPSRLW       $0x0f, Y6, Y6
+	VPADDW       Y6, Y7, Y7
+	VPSHUFB      constantsAVX2<>+32(SB), Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
 	VMOVNTPS     Y7, (SI)
 
@@ -3105,17 +3043,15 @@ halfdone52:
 	VFMADD231PS  Y9, Y7, Y10
 	CMPL         elem+48(FP), $+2
 	JNE          half53
-	VPSLLD       $0x0f, Y8, Y9
-	VPSRLD       $0x1f, Y9, Y9
-	VPADDD       Y9, Y8, Y9
-	VPADDD       constantsAVX2<>+0(SB), Y9, Y9
-	VPSRLD       $0x10, Y9, Y9
-	VPSLLD       $0x0f, Y10, Y11
-	VPSRLD       $0x1f, Y11, Y11
-	VPADDD       Y11, Y10, Y11
-	VPADDD       constantsAVX2<>+0(SB), Y11, Y11
-	VPSRLD       $0x10, Y11, Y11
-	VPACKUSDW    Y11, Y9, Y9
+	VPSRLD       $0x10, Y8, Y9
+	VPBLENDW     $0xaa, Y10, Y9, Y9
+	VPSLLD       $0x10, Y10, Y11
+	VPBLENDW     $0xaa, Y11, Y8, Y8
+	VPANDN       constantsAVX2<>+0(SB), Y9, Y11
+	VPSUBUSW     Y11, Y8, Y8
+	VPSRLW       $0x0f, Y8, Y8
+	VPADDW       Y8, Y9, Y9
+	VPSHUFB      constantsAVX2<>+32(SB), Y9, Y9
 	VPERMQ       $0xd8, Y9, Y9
 	VMOVNTPS     Y9, 32(SI)
 
@@ -3146,7 +3082,7 @@ maskbytes55:
 	VPACKSSDW Y5, Y3, Y3
 	VPACKSSDW Y7, Y6, Y6
 	VPACKSSWB Y6, Y3, Y3
-	VMOVUPS   constantsAVX2<>+32(SB), Y8
+	VMOVUPS   constantsAVX2<>+64(SB), Y8
 	VPERMD    Y3, Y8, Y3
 	VPABSB    Y3, Y3
 	VMOVNTPS  Y3, (DX)
@@ -3273,17 +3209,15 @@ halfdone58:
 	VFMADD231PS  Y7, Y5, Y8
 	CMPL         elem+48(FP), $+2
 	JNE          half59
-	VPSLLD       $0x0f, Y6, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y6, Y7
-	VPADDD       constantsAVX2<>+0(SB), Y7, Y7
-	VPSRLD       $0x10, Y7, Y7
-	VPSLLD       $0x0f, Y8, Y9
-	VPSRLD       $0x1f, Y9, Y9
-	VPADDD       Y9, Y8, Y9
-	VPADDD       constantsAVX2<>+0(SB), Y9, Y9
-	VPSRLD       $0x10, Y9, Y9
-	VPACKUSDW    Y9, Y7, Y7
+	VPSRLD       $0x10, Y6, Y7
+	VPBLENDW     $0xaa, Y8, Y7, Y7
+	VPSLLD       $0x10, Y8, Y9
+	VPBLENDW     $0xaa, Y9, Y6, Y6
+	VPANDN       constantsAVX2<>+0(SB), Y7, Y9
+	VPSUBUSW     Y9, Y6, Y6
+	VPSRLW       $0x0f, Y6, Y6
+	VPADDW       Y6, Y7, Y7
+	VPSHUFB      constantsAVX2<>+32(SB), Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
 	VMOVNTPS     Y7, (SI)
 
@@ -3302,17 +3236,15 @@ halfdone60:
 	VFMADD231PS  Y9, Y7, Y10
 	CMPL         elem+48(FP), $+2
 	JNE          half61
-	VPSLLD       $0x0f, Y8, Y9
-	VPSRLD       $0x1f, Y9, Y9
-	VPADDD       Y9, Y8, Y9
-	VPADDD       constantsAVX2<>+0(SB), Y9, Y9
-	VPSRLD       $0x10, Y9, Y9
-	VPSLLD       $0x0f, Y10, Y11
-	VPSRLD       $0x1f, Y11, Y11
-	VPADDD       Y11, Y10, Y11
-	VPADDD       constantsAVX2<>+0(SB), Y11, Y11
-	VPSRLD       $0x10, Y11, Y11
-	VPACKUSDW    Y11, Y9, Y9
+	VPSRLD       $0x10, Y8, Y9
+	VPBLENDW     $0xaa, Y10, Y9, Y9
+	VPSLLD       $0x10, Y10, Y11
+	VPBLENDW     $0xaa, Y11, Y8, Y8
+	VPANDN       constantsAVX2<>+0(SB), Y9, Y11
+	VPSUBUSW     Y11, Y8, Y8
+	VPSRLW       $0x0f, Y8, Y8
+	VPADDW       Y8, Y9, Y9
+	VPSHUFB      constantsAVX2<>+32(SB), Y9, Y9
 	VPERMQ       $0xd8, Y9, Y9
 	VMOVNTPS     Y9, 32(SI)
 
@@ -3343,7 +3275,7 @@ maskbytes63:
 	VPACKSSDW Y5, Y3, Y3
 	VPACKSSDW Y7, Y6, Y6
 	VPACKSSWB Y6, Y3, Y3
-	VMOVUPS   constantsAVX2<>+32(SB), Y8
+	VMOVUPS   constantsAVX2<>+64(SB), Y8
 	VPERMD    Y3, Y8, Y3
 	VPABSB    Y3, Y3
 	VMOVNTPS  Y3, (DX)
@@ -3549,7 +3481,7 @@ halfdone66:
 	VXORPS       Y4, Y4, Y4
 	VADDPS       Y4, Y5, Y5
 	VCMPPS       $0x07, Y5, Y5, Y4
-	VBROADCASTSS constantsAVX2<>+76(SB), Y7
+	VBROADCASTSS constantsAVX2<>+108(SB), Y7
 	VBLENDVPS    Y4, Y5, Y7, Y4
 	VMOVUPS      32(R8), Y5
 	VMOVUPS      32(R10), Y7
@@ -3569,21 +3501,19 @@ halfdone66:
 	VXORPS       Y5, Y5, Y5
 	VADDPS       Y5, Y7, Y7
 	VCMPPS       $0x07, Y7, Y7, Y5
-	VBROADCASTSS constantsAVX2<>+76(SB), Y9
+	VBROADCASTSS constantsAVX2<>+108(SB), Y9
 	VBLENDVPS    Y5, Y7, Y9, Y5
 	CMPL         elem+48(FP), $+2
 	JNE          half67
-	VPSLLD       $0x0f, Y4, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y4, Y7
-	VPADDD       constantsAVX2<>+0(SB), Y7, Y7
-	VPSRLD       $0x10, Y7, Y7
-	VPSLLD       $0x0f, Y5, Y9
-	VPSRLD       $0x1f, Y9, Y9
-	VPADDD       Y9, Y5, Y9
-	VPADDD       constantsAVX2<>+0(SB), Y9, Y9
-	VPSRLD       $0x10, Y9, Y9
-	VPACKUSDW    Y9, Y7, Y7
+	VPSRLD       $0x10, Y4, Y7
+	VPBLENDW     $0xaa, Y5, Y7, Y7
+	VPSLLD       $0x10, Y5, Y9
+	VPBLENDW     $0xaa, Y9, Y4, Y4
+	VPANDN       constantsAVX2<>+0(SB), Y7, Y9
+	VPSUBUSW     Y9, Y4, Y4
+	VPSRLW       $0x0f, Y4, Y4
+	VPADDW       Y4, Y7, Y7
+	VPSHUFB      constantsAVX2<>+32(SB), Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
 	VMOVUPS      Y7, (SI)
 
@@ -3606,7 +3536,7 @@ halfdone68:
 	VXORPS       Y4, Y4, Y4
 	VADDPS       Y4, Y5, Y5
 	VCMPPS       $0x07, Y5, Y5, Y4
-	VBROADCASTSS constantsAVX2<>+76(SB), Y9
+	VBROADCASTSS constantsAVX2<>+108(SB), Y9
 	VBLENDVPS    Y4, Y5, Y9, Y4
 	VMOVUPS      96(R8), Y5
 	VMOVUPS      96(R10), Y9
@@ -3626,21 +3556,19 @@ halfdone68:
 	VXORPS       Y5, Y5, Y5
 	VADDPS       Y5, Y9, Y9
 	VCMPPS       $0x07, Y9, Y9, Y5
-	VBROADCASTSS constantsAVX2<>+76(SB), Y11
+	VBROADCASTSS constantsAVX2<>+108(SB), Y11
 	VBLENDVPS    Y5, Y9, Y11, Y5
 	CMPL         elem+48(FP), $+2
 	JNE          half69
-	VPSLLD       $0x0f, Y4, Y9
-	VPSRLD       $0x1f, Y9, Y9
-	VPADDD       Y9, Y4, Y9
-	VPADDD       constantsAVX2<>+0(SB), Y9, Y9
-	VPSRLD       $0x10, Y9, Y9
-	VPSLLD       $0x0f, Y5, Y11
-	VPSRLD       $0x1f, Y11, Y11
-	VPADDD       Y11, Y5, Y11
-	VPADDD       constantsAVX2<>+0(SB), Y11, Y11
-	VPSRLD       $0x10, Y11, Y11
-	VPACKUSDW    Y11, Y9, Y9
+	VPSRLD       $0x10, Y4, Y9
+	VPBLENDW     $0xaa, Y5, Y9, Y9
+	VPSLLD       $0x10, Y5, Y11
+	VPBLENDW     $0xaa, Y11, Y4, Y4
+	VPANDN       constantsAVX2<>+0(SB), Y9, Y11
+	VPSUBUSW     Y11, Y4, Y4
+	VPSRLW       $0x0f, Y4, Y4
+	VPADDW       Y4, Y9, Y9
+	VPSHUFB      constantsAVX2<>+32(SB), Y9, Y9
 	VPERMQ       $0xd8, Y9, Y9
 	VMOVUPS      Y9, 32(SI)
 
@@ -3671,7 +3599,7 @@ maskbytes71:
 	VPACKSSDW Y8, Y6, Y6
 	VPACKSSDW Y10, Y7, Y7
 	VPACKSSWB Y7, Y6, Y6
-	VMOVUPS   constantsAVX2<>+32(SB), Y4
+	VMOVUPS   constantsAVX2<>+64(SB), Y4
 	VPERMD    Y6, Y4, Y6
 	VPABSB    Y6, Y6
 	VMOVUPS   Y6, (DX)
@@ -3699,12 +3627,12 @@ maskdone72:
 
 longresume:
 	VBROADCASTSS (R9), Y0
-	VBROADCASTSS constantsAVX2<>+64(SB), Y1
+	VBROADCASTSS constantsAVX2<>+96(SB), Y1
 	VPSUBD       Y1, Y0, Y15
 	VBROADCASTSS (R8), Y0
-	VBROADCASTSS constantsAVX2<>+68(SB), Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y1
 	VFNMADD231PS Y0, Y15, Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VBROADCASTSS constantsAVX2<>+104(SB), Y0
 	VFMADD231PS  Y0, Y1, Y1
 	VMULPS       Y15, Y1, Y14
 	VBROADCASTSS least+52(FP), Y0
@@ -3738,14 +3666,18 @@ half69:
 	VMOVUPS   X11, 48(SI)
 	JMP       halfdone70
 
-DATA constantsAVX2<>+0(SB)/8, $0x00007fff00007fff
-DATA constantsAVX2<>+8(SB)/8, $0x00007fff00007fff
-DATA constantsAVX2<>+16(SB)/8, $0x00007fff00007fff
-DATA constantsAVX2<>+24(SB)/8, $0x00007fff00007fff
-DATA constantsAVX2<>+32(SB)/8, $0x0000000400000000
-DATA constantsAVX2<>+40(SB)/8, $0x0000000500000001
-DATA constantsAVX2<>+48(SB)/8, $0x0000000600000002
-DATA constantsAVX2<>+56(SB)/8, $0x0000000700000003
-DATA constantsAVX2<>+64(SB)/8, $0x3f80000000000001
-DATA constantsAVX2<>+72(SB)/8, $0x7fc0000034800000
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $80
+DATA constantsAVX2<>+0(SB)/8, $0x0001000100010001
+DATA constantsAVX2<>+8(SB)/8, $0x0001000100010001
+DATA constantsAVX2<>+16(SB)/8, $0x0001000100010001
+DATA constantsAVX2<>+24(SB)/8, $0x0001000100010001
+DATA constantsAVX2<>+32(SB)/8, $0x0d0c090805040100
+DATA constantsAVX2<>+40(SB)/8, $0x0f0e0b0a07060302
+DATA constantsAVX2<>+48(SB)/8, $0x0d0c090805040100
+DATA constantsAVX2<>+56(SB)/8, $0x0f0e0b0a07060302
+DATA constantsAVX2<>+64(SB)/8, $0x0000000400000000
+DATA constantsAVX2<>+72(SB)/8, $0x0000000500000001
+DATA constantsAVX2<>+80(SB)/8, $0x0000000600000002
+DATA constantsAVX2<>+88(SB)/8, $0x0000000700000003
+DATA constantsAVX2<>+96(SB)/8, $0x3f80000000000001
+DATA constantsAVX2<>+104(SB)/8, $0x7fc0000034800000
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $112

@@ -128,17 +128,15 @@ halfdone2:
 	VMULPS       Y11, Y5, Y5
 	CMPL         R10, $+2
 	JNE          half3
-	VPSLLD       $0x0f, Y3, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y3, Y6
-	VPADDD       constantsAVX2<>+32(SB), Y6, Y6
-	VPSRLD       $0x10, Y6, Y6
-	VPSLLD       $0x0f, Y5, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       constantsAVX2<>+32(SB), Y7, Y7
-	VPSRLD       $0x10, Y7, Y7
-	VPACKUSDW    Y7, Y6, Y6
+	VPSRLD       $0x10, Y3, Y6
+	VPBLENDW     $0xaa, Y5, Y6, Y6
+	VPSLLD       $0x10, Y5, Y7
+	VPBLENDW     $0xaa, Y7, Y3, Y3
+	VPANDN       constantsAVX2<>+32(SB), Y6, Y7
+	VPSUBUSW     Y7, Y3, Y3
+	VPSRLW       $0x0f, Y3, Y3
+	VPADDW       Y3, Y6, Y6
+	VPSHUFB      constantsAVX2<>+64(SB), Y6, Y6
 	VPERMQ       $0xd8, Y6, Y6
 	VMOVUPS      Y6, (SI)
 
@@ -169,17 +167,15 @@ halfdone4:
 	VMULPS       Y11, Y5, Y5
 	CMPL         R10, $+2
 	JNE          half5
-	VPSLLD       $0x0f, Y3, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y3, Y6
-	VPADDD       constantsAVX2<>+32(SB), Y6, Y6
-	VPSRLD       $0x10, Y6, Y6
-	VPSLLD       $0x0f, Y5, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       constantsAVX2<>+32(SB), Y7, Y7
-	VPSRLD       $0x10, Y7, Y7
-	VPACKUSDW    Y7, Y6, Y6
+	VPSRLD       $0x10, Y3, Y6
+	VPBLENDW     $0xaa, Y5, Y6, Y6
+	VPSLLD       $0x10, Y5, Y7
+	VPBLENDW     $0xaa, Y7, Y3, Y3
+	VPANDN       constantsAVX2<>+32(SB), Y6, Y7
+	VPSUBUSW     Y7, Y3, Y3
+	VPSRLW       $0x0f, Y3, Y3
+	VPADDW       Y3, Y6, Y6
+	VPSHUFB      constantsAVX2<>+64(SB), Y6, Y6
 	VPERMQ       $0xd8, Y6, Y6
 	VMOVUPS      Y6, 32(SI)
 
@@ -218,7 +214,7 @@ maskbytes7:
 	VPACKSSDW Y0, Y4, Y4
 	VPACKSSDW Y2, Y1, Y1
 	VPACKSSWB Y1, Y4, Y4
-	VMOVUPS   constantsAVX2<>+64(SB), Y3
+	VMOVUPS   constantsAVX2<>+96(SB), Y3
 	VPERMD    Y4, Y3, Y4
 	VPABSB    Y4, Y4
 	VMOVUPS   Y4, (DX)
@@ -323,17 +319,15 @@ halfdone10:
 	VMULPS       Y0, Y3, Y3
 	CMPL         R10, $+2
 	JNE          half11
-	VPSLLD       $0x0f, Y2, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y2, Y0
-	VPADDD       constantsAVX2<>+32(SB), Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
-	VPSLLD       $0x0f, Y3, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y3, Y4
-	VPADDD       constantsAVX2<>+32(SB), Y4, Y4
-	VPSRLD       $0x10, Y4, Y4
-	VPACKUSDW    Y4, Y0, Y0
+	VPSRLD       $0x10, Y2, Y0
+	VPBLENDW     $0xaa, Y3, Y0, Y0
+	VPSLLD       $0x10, Y3, Y4
+	VPBLENDW     $0xaa, Y4, Y2, Y2
+	VPANDN       constantsAVX2<>+32(SB), Y0, Y4
+	VPSUBUSW     Y4, Y2, Y2
+	VPSRLW       $0x0f, Y2, Y2
+	VPADDW       Y2, Y0, Y0
+	VPSHUFB      constantsAVX2<>+64(SB), Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
 	VMOVUPS      Y0, (SI)
 
@@ -364,17 +358,15 @@ halfdone12:
 	VMULPS       Y8, Y1, Y1
 	CMPL         R10, $+2
 	JNE          half13
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       constantsAVX2<>+32(SB), Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       constantsAVX2<>+32(SB), Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y2, Y2
+	VPSRLD       $0x10, Y0, Y2
+	VPBLENDW     $0xaa, Y1, Y2, Y2
+	VPSLLD       $0x10, Y1, Y3
+	VPBLENDW     $0xaa, Y3, Y0, Y0
+	VPANDN       constantsAVX2<>+32(SB), Y2, Y3
+	VPSUBUSW     Y3, Y0, Y0
+	VPSRLW       $0x0f, Y0, Y0
+	VPADDW       Y0, Y2, Y2
+	VPSHUFB      constantsAVX2<>+64(SB), Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, 32(SI)
 
@@ -413,7 +405,7 @@ maskbytes15:
 	VPACKSSDW Y9, Y7, Y7
 	VPACKSSDW Y6, Y10, Y10
 	VPACKSSWB Y10, Y7, Y7
-	VMOVUPS   constantsAVX2<>+64(SB), Y0
+	VMOVUPS   constantsAVX2<>+96(SB), Y0
 	VPERMD    Y7, Y0, Y7
 	VPABSB    Y7, Y7
 	VMOVUPS   Y7, (DX)
@@ -477,11 +469,11 @@ groupstaged:
 longs:
 	VBROADCASTSS (R8), Y11
 	VBROADCASTSS (R9), Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VBROADCASTSS constantsAVX2<>+128(SB), Y1
 	VPSUBD       Y1, Y0, Y10
-	VBROADCASTSS constantsAVX2<>+100(SB), Y0
+	VBROADCASTSS constantsAVX2<>+132(SB), Y0
 	VFNMADD231PS Y11, Y10, Y0
-	VBROADCASTSS constantsAVX2<>+104(SB), Y1
+	VBROADCASTSS constantsAVX2<>+136(SB), Y1
 	VFMADD231PS  Y1, Y0, Y0
 	VMULPS       Y10, Y0, Y9
 	MOVQ         R12, DI
@@ -544,17 +536,15 @@ halfdone18:
 	VMULPS       Y11, Y5, Y5
 	CMPL         R10, $+2
 	JNE          half19
-	VPSLLD       $0x0f, Y3, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y3, Y6
-	VPADDD       constantsAVX2<>+32(SB), Y6, Y6
-	VPSRLD       $0x10, Y6, Y6
-	VPSLLD       $0x0f, Y5, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       constantsAVX2<>+32(SB), Y7, Y7
-	VPSRLD       $0x10, Y7, Y7
-	VPACKUSDW    Y7, Y6, Y6
+	VPSRLD       $0x10, Y3, Y6
+	VPBLENDW     $0xaa, Y5, Y6, Y6
+	VPSLLD       $0x10, Y5, Y7
+	VPBLENDW     $0xaa, Y7, Y3, Y3
+	VPANDN       constantsAVX2<>+32(SB), Y6, Y7
+	VPSUBUSW     Y7, Y3, Y3
+	VPSRLW       $0x0f, Y3, Y3
+	VPADDW       Y3, Y6, Y6
+	VPSHUFB      constantsAVX2<>+64(SB), Y6, Y6
 	VPERMQ       $0xd8, Y6, Y6
 	VMOVUPS      Y6, (SI)
 
@@ -585,17 +575,15 @@ halfdone20:
 	VMULPS       Y11, Y5, Y5
 	CMPL         R10, $+2
 	JNE          half21
-	VPSLLD       $0x0f, Y3, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y3, Y6
-	VPADDD       constantsAVX2<>+32(SB), Y6, Y6
-	VPSRLD       $0x10, Y6, Y6
-	VPSLLD       $0x0f, Y5, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       constantsAVX2<>+32(SB), Y7, Y7
-	VPSRLD       $0x10, Y7, Y7
-	VPACKUSDW    Y7, Y6, Y6
+	VPSRLD       $0x10, Y3, Y6
+	VPBLENDW     $0xaa, Y5, Y6, Y6
+	VPSLLD       $0x10, Y5, Y7
+	VPBLENDW     $0xaa, Y7, Y3, Y3
+	VPANDN       constantsAVX2<>+32(SB), Y6, Y7
+	VPSUBUSW     Y7, Y3, Y3
+	VPSRLW       $0x0f, Y3, Y3
+	VPADDW       Y3, Y6, Y6
+	VPSHUFB      constantsAVX2<>+64(SB), Y6, Y6
 	VPERMQ       $0xd8, Y6, Y6
 	VMOVUPS      Y6, 32(SI)
 
@@ -634,7 +622,7 @@ maskbytes23:
 	VPACKSSDW Y0, Y4, Y4
 	VPACKSSDW Y2, Y1, Y1
 	VPACKSSWB Y1, Y4, Y4
-	VMOVUPS   constantsAVX2<>+64(SB), Y3
+	VMOVUPS   constantsAVX2<>+96(SB), Y3
 	VPERMD    Y4, Y3, Y4
 	VPABSB    Y4, Y4
 	VMOVUPS   Y4, (DX)
@@ -740,17 +728,15 @@ halfdone26:
 	VMULPS       Y11, Y5, Y5
 	CMPL         R10, $+2
 	JNE          half27
-	VPSLLD       $0x0f, Y3, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y3, Y6
-	VPADDD       constantsAVX2<>+32(SB), Y6, Y6
-	VPSRLD       $0x10, Y6, Y6
-	VPSLLD       $0x0f, Y5, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       constantsAVX2<>+32(SB), Y7, Y7
-	VPSRLD       $0x10, Y7, Y7
-	VPACKUSDW    Y7, Y6, Y6
+	VPSRLD       $0x10, Y3, Y6
+	VPBLENDW     $0xaa, Y5, Y6, Y6
+	VPSLLD       $0x10, Y5, Y7
+	VPBLENDW     $0xaa, Y7, Y3, Y3
+	VPANDN       constantsAVX2<>+32(SB), Y6, Y7
+	VPSUBUSW     Y7, Y3, Y3
+	VPSRLW       $0x0f, Y3, Y3
+	VPADDW       Y3, Y6, Y6
+	VPSHUFB      constantsAVX2<>+64(SB), Y6, Y6
 	VPERMQ       $0xd8, Y6, Y6
 	VMOVUPS      Y6, (SI)
 
@@ -781,17 +767,15 @@ halfdone28:
 	VMULPS       Y10, Y5, Y5
 	CMPL         R10, $+2
 	JNE          half29
-	VPSLLD       $0x0f, Y3, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y3, Y6
-	VPADDD       constantsAVX2<>+32(SB), Y6, Y6
-	VPSRLD       $0x10, Y6, Y6
-	VPSLLD       $0x0f, Y5, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       constantsAVX2<>+32(SB), Y7, Y7
-	VPSRLD       $0x10, Y7, Y7
-	VPACKUSDW    Y7, Y6, Y6
+	VPSRLD       $0x10, Y3, Y6
+	VPBLENDW     $0xaa, Y5, Y6, Y6
+	VPSLLD       $0x10, Y5, Y7
+	VPBLENDW     $0xaa, Y7, Y3, Y3
+	VPANDN       constantsAVX2<>+32(SB), Y6, Y7
+	VPSUBUSW     Y7, Y3, Y3
+	VPSRLW       $0x0f, Y3, Y3
+	VPADDW       Y3, Y6, Y6
+	VPSHUFB      constantsAVX2<>+64(SB), Y6, Y6
 	VPERMQ       $0xd8, Y6, Y6
 	VMOVUPS      Y6, 32(SI)
 
@@ -830,7 +814,7 @@ maskbytes31:
 	VPACKSSDW Y0, Y4, Y4
 	VPACKSSDW Y2, Y1, Y1
 	VPACKSSWB Y1, Y4, Y4
-	VMOVUPS   constantsAVX2<>+64(SB), Y3
+	VMOVUPS   constantsAVX2<>+96(SB), Y3
 	VPERMD    Y4, Y3, Y4
 	VPABSB    Y4, Y4
 	VMOVUPS   Y4, (DX)
@@ -920,17 +904,15 @@ halfdone34:
 	VMULPS       Y7, Y3, Y3
 	CMPL         R10, $+2
 	JNE          half35
-	VPSLLD       $0x0f, Y0, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y0, Y6
-	VPADDD       constantsAVX2<>+32(SB), Y6, Y6
-	VPSRLD       $0x10, Y6, Y6
-	VPSLLD       $0x0f, Y3, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y3, Y7
-	VPADDD       constantsAVX2<>+32(SB), Y7, Y7
-	VPSRLD       $0x10, Y7, Y7
-	VPACKUSDW    Y7, Y6, Y6
+	VPSRLD       $0x10, Y0, Y6
+	VPBLENDW     $0xaa, Y3, Y6, Y6
+	VPSLLD       $0x10, Y3, Y7
+	VPBLENDW     $0xaa, Y7, Y0, Y0
+	VPANDN       constantsAVX2<>+32(SB), Y6, Y7
+	VPSUBUSW     Y7, Y0, Y0
+	VPSRLW       $0x0f, Y0, Y0
+	VPADDW       Y0, Y6, Y6
+	VPSHUFB      constantsAVX2<>+64(SB), Y6, Y6
 	VPERMQ       $0xd8, Y6, Y6
 	VMOVUPS      Y6, (SI)
 
@@ -961,17 +943,15 @@ halfdone36:
 	VMULPS       Y9, Y3, Y3
 	CMPL         R10, $+2
 	JNE          half37
-	VPSLLD       $0x0f, Y0, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y0, Y6
-	VPADDD       constantsAVX2<>+32(SB), Y6, Y6
-	VPSRLD       $0x10, Y6, Y6
-	VPSLLD       $0x0f, Y3, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y3, Y7
-	VPADDD       constantsAVX2<>+32(SB), Y7, Y7
-	VPSRLD       $0x10, Y7, Y7
-	VPACKUSDW    Y7, Y6, Y6
+	VPSRLD       $0x10, Y0, Y6
+	VPBLENDW     $0xaa, Y3, Y6, Y6
+	VPSLLD       $0x10, Y3, Y7
+	VPBLENDW     $0xaa, Y7, Y0, Y0
+	VPANDN       constantsAVX2<>+32(SB), Y6, Y7
+	VPSUBUSW     Y7, Y0, Y0
+	VPSRLW       $0x0f, Y0, Y0
+	VPADDW       Y0, Y6, Y6
+	VPSHUFB      constantsAVX2<>+64(SB), Y6, Y6
 	VPERMQ       $0xd8, Y6, Y6
 	VMOVUPS      Y6, 32(SI)
 
@@ -1010,7 +990,7 @@ maskbytes39:
 	VPACKSSDW Y4, Y5, Y5
 	VPACKSSDW Y2, Y1, Y1
 	VPACKSSWB Y1, Y5, Y5
-	VMOVUPS   constantsAVX2<>+64(SB), Y0
+	VMOVUPS   constantsAVX2<>+96(SB), Y0
 	VPERMD    Y5, Y0, Y5
 	VPABSB    Y5, Y5
 	VMOVUPS   Y5, (DX)
@@ -1119,17 +1099,15 @@ halfdone42:
 	VMULPS       Y11, Y5, Y5
 	CMPL         R10, $+2
 	JNE          half43
-	VPSLLD       $0x0f, Y3, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y3, Y6
-	VPADDD       constantsAVX2<>+32(SB), Y6, Y6
-	VPSRLD       $0x10, Y6, Y6
-	VPSLLD       $0x0f, Y5, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       constantsAVX2<>+32(SB), Y7, Y7
-	VPSRLD       $0x10, Y7, Y7
-	VPACKUSDW    Y7, Y6, Y6
+	VPSRLD       $0x10, Y3, Y6
+	VPBLENDW     $0xaa, Y5, Y6, Y6
+	VPSLLD       $0x10, Y5, Y7
+	VPBLENDW     $0xaa, Y7, Y3, Y3
+	VPANDN       constantsAVX2<>+32(SB), Y6, Y7
+	VPSUBUSW     Y7, Y3, Y3
+	VPSRLW       $0x0f, Y3, Y3
+	VPADDW       Y3, Y6, Y6
+	VPSHUFB      constantsAVX2<>+64(SB), Y6, Y6
 	VPERMQ       $0xd8, Y6, Y6
 	VMOVNTPS     Y6, (SI)
 
@@ -1160,17 +1138,15 @@ halfdone44:
 	VMULPS       Y11, Y5, Y5
 	CMPL         R10, $+2
 	JNE          half45
-	VPSLLD       $0x0f, Y3, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y3, Y6
-	VPADDD       constantsAVX2<>+32(SB), Y6, Y6
-	VPSRLD       $0x10, Y6, Y6
-	VPSLLD       $0x0f, Y5, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       constantsAVX2<>+32(SB), Y7, Y7
-	VPSRLD       $0x10, Y7, Y7
-	VPACKUSDW    Y7, Y6, Y6
+	VPSRLD       $0x10, Y3, Y6
+	VPBLENDW     $0xaa, Y5, Y6, Y6
+	VPSLLD       $0x10, Y5, Y7
+	VPBLENDW     $0xaa, Y7, Y3, Y3
+	VPANDN       constantsAVX2<>+32(SB), Y6, Y7
+	VPSUBUSW     Y7, Y3, Y3
+	VPSRLW       $0x0f, Y3, Y3
+	VPADDW       Y3, Y6, Y6
+	VPSHUFB      constantsAVX2<>+64(SB), Y6, Y6
 	VPERMQ       $0xd8, Y6, Y6
 	VMOVNTPS     Y6, 32(SI)
 
@@ -1209,7 +1185,7 @@ maskbytes47:
 	VPACKSSDW Y0, Y4, Y4
 	VPACKSSDW Y2, Y1, Y1
 	VPACKSSWB Y1, Y4, Y4
-	VMOVUPS   constantsAVX2<>+64(SB), Y3
+	VMOVUPS   constantsAVX2<>+96(SB), Y3
 	VPERMD    Y4, Y3, Y4
 	VPABSB    Y4, Y4
 	VMOVNTPS  Y4, (DX)
@@ -1377,17 +1353,15 @@ halfdone50:
 	VMULPS       Y11, Y5, Y5
 	CMPL         R10, $+2
 	JNE          half51
-	VPSLLD       $0x0f, Y3, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y3, Y6
-	VPADDD       constantsAVX2<>+32(SB), Y6, Y6
-	VPSRLD       $0x10, Y6, Y6
-	VPSLLD       $0x0f, Y5, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       constantsAVX2<>+32(SB), Y7, Y7
-	VPSRLD       $0x10, Y7, Y7
-	VPACKUSDW    Y7, Y6, Y6
+	VPSRLD       $0x10, Y3, Y6
+	VPBLENDW     $0xaa, Y5, Y6, Y6
+	VPSLLD       $0x10, Y5, Y7
+	VPBLENDW     $0xaa, Y7, Y3, Y3
+	VPANDN       constantsAVX2<>+32(SB), Y6, Y7
+	VPSUBUSW     Y7, Y3, Y3
+	VPSRLW       $0x0f, Y3, Y3
+	VPADDW       Y3, Y6, Y6
+	VPSHUFB      constantsAVX2<>+64(SB), Y6, Y6
 	VPERMQ       $0xd8, Y6, Y6
 	VMOVNTPS     Y6, (SI)
 
@@ -1418,17 +1392,15 @@ halfdone52:
 	VMULPS       Y11, Y5, Y5
 	CMPL         R10, $+2
 	JNE          half53
-	VPSLLD       $0x0f, Y3, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y3, Y6
-	VPADDD       constantsAVX2<>+32(SB), Y6, Y6
-	VPSRLD       $0x10, Y6, Y6
-	VPSLLD       $0x0f, Y5, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       constantsAVX2<>+32(SB), Y7, Y7
-	VPSRLD       $0x10, Y7, Y7
-	VPACKUSDW    Y7, Y6, Y6
+	VPSRLD       $0x10, Y3, Y6
+	VPBLENDW     $0xaa, Y5, Y6, Y6
+	VPSLLD       $0x10, Y5, Y7
+	VPBLENDW     $0xaa, Y7, Y3, Y3
+	VPANDN       constantsAVX2<>+32(SB), Y6, Y7
+	VPSUBUSW     Y7, Y3, Y3
+	VPSRLW       $0x0f, Y3, Y3
+	VPADDW       Y3, Y6, Y6
+	VPSHUFB      constantsAVX2<>+64(SB), Y6, Y6
 	VPERMQ       $0xd8, Y6, Y6
 	VMOVNTPS     Y6, 32(SI)
 
@@ -1467,7 +1439,7 @@ maskbytes55:
 	VPACKSSDW Y0, Y4, Y4
 	VPACKSSDW Y2, Y1, Y1
 	VPACKSSWB Y1, Y4, Y4
-	VMOVUPS   constantsAVX2<>+64(SB), Y3
+	VMOVUPS   constantsAVX2<>+96(SB), Y3
 	VPERMD    Y4, Y3, Y4
 	VPABSB    Y4, Y4
 	VMOVNTPS  Y4, (DX)
@@ -1582,17 +1554,15 @@ halfdone58:
 	VMULPS       Y11, Y5, Y5
 	CMPL         R10, $+2
 	JNE          half59
-	VPSLLD       $0x0f, Y3, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y3, Y6
-	VPADDD       constantsAVX2<>+32(SB), Y6, Y6
-	VPSRLD       $0x10, Y6, Y6
-	VPSLLD       $0x0f, Y5, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       constantsAVX2<>+32(SB), Y7, Y7
-	VPSRLD       $0x10, Y7, Y7
-	VPACKUSDW    Y7, Y6, Y6
+	VPSRLD       $0x10, Y3, Y6
+	VPBLENDW     $0xaa, Y5, Y6, Y6
+	VPSLLD       $0x10, Y5, Y7
+	VPBLENDW     $0xaa, Y7, Y3, Y3
+	VPANDN       constantsAVX2<>+32(SB), Y6, Y7
+	VPSUBUSW     Y7, Y3, Y3
+	VPSRLW       $0x0f, Y3, Y3
+	VPADDW       Y3, Y6, Y6
+	VPSHUFB      constantsAVX2<>+64(SB), Y6, Y6
 	VPERMQ       $0xd8, Y6, Y6
 	VMOVNTPS     Y6, (SI)
 
@@ -1623,17 +1593,15 @@ halfdone60:
 	VMULPS       Y10, Y5, Y5
 	CMPL         R10, $+2
 	JNE          half61
-	VPSLLD       $0x0f, Y3, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y3, Y6
-	VPADDD       constantsAVX2<>+32(SB), Y6, Y6
-	VPSRLD       $0x10, Y6, Y6
-	VPSLLD       $0x0f, Y5, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       constantsAVX2<>+32(SB), Y7, Y7
-	VPSRLD       $0x10, Y7, Y7
-	VPACKUSDW    Y7, Y6, Y6
+	VPSRLD       $0x10, Y3, Y6
+	VPBLENDW     $0xaa, Y5, Y6, Y6
+	VPSLLD       $0x10, Y5, Y7
+	VPBLENDW     $0xaa, Y7, Y3, Y3
+	VPANDN       constantsAVX2<>+32(SB), Y6, Y7
+	VPSUBUSW     Y7, Y3, Y3
+	VPSRLW       $0x0f, Y3, Y3
+	VPADDW       Y3, Y6, Y6
+	VPSHUFB      constantsAVX2<>+64(SB), Y6, Y6
 	VPERMQ       $0xd8, Y6, Y6
 	VMOVNTPS     Y6, 32(SI)
 
@@ -1672,7 +1640,7 @@ maskbytes63:
 	VPACKSSDW Y0, Y4, Y4
 	VPACKSSDW Y2, Y1, Y1
 	VPACKSSWB Y1, Y4, Y4
-	VMOVUPS   constantsAVX2<>+64(SB), Y3
+	VMOVUPS   constantsAVX2<>+96(SB), Y3
 	VPERMD    Y4, Y3, Y4
 	VPABSB    Y4, Y4
 	VMOVNTPS  Y4, (DX)
@@ -1870,7 +1838,7 @@ halfdone66:
 	VPOR         Y0, Y8, Y8
 	VMULPS       Y4, Y8, Y8
 	VCMPPS       $0x07, Y8, Y8, Y0
-	VBROADCASTSS constantsAVX2<>+108(SB), Y4
+	VBROADCASTSS constantsAVX2<>+140(SB), Y4
 	VBLENDVPS    Y0, Y8, Y4, Y0
 	VMOVUPS      32(R8), Y4
 	VDIVPS       Y4, Y1, Y1
@@ -1893,21 +1861,19 @@ halfdone66:
 	VPOR         Y1, Y10, Y10
 	VMULPS       Y4, Y10, Y10
 	VCMPPS       $0x07, Y10, Y10, Y1
-	VBROADCASTSS constantsAVX2<>+108(SB), Y4
+	VBROADCASTSS constantsAVX2<>+140(SB), Y4
 	VBLENDVPS    Y1, Y10, Y4, Y1
 	CMPL         R10, $+2
 	JNE          half67
-	VPSLLD       $0x0f, Y0, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y0, Y4
-	VPADDD       constantsAVX2<>+32(SB), Y4, Y4
-	VPSRLD       $0x10, Y4, Y4
-	VPSLLD       $0x0f, Y1, Y9
-	VPSRLD       $0x1f, Y9, Y9
-	VPADDD       Y9, Y1, Y9
-	VPADDD       constantsAVX2<>+32(SB), Y9, Y9
-	VPSRLD       $0x10, Y9, Y9
-	VPACKUSDW    Y9, Y4, Y4
+	VPSRLD       $0x10, Y0, Y4
+	VPBLENDW     $0xaa, Y1, Y4, Y4
+	VPSLLD       $0x10, Y1, Y9
+	VPBLENDW     $0xaa, Y9, Y0, Y0
+	VPANDN       constantsAVX2<>+32(SB), Y4, Y9
+	VPSUBUSW     Y9, Y0, Y0
+	VPSRLW       $0x0f, Y0, Y0
+	VPADDW       Y0, Y4, Y4
+	VPSHUFB      constantsAVX2<>+64(SB), Y4, Y4
 	VPERMQ       $0xd8, Y4, Y4
 	VMOVUPS      Y4, (SI)
 
@@ -1933,7 +1899,7 @@ halfdone68:
 	VPOR         Y2, Y10, Y10
 	VMULPS       Y0, Y10, Y10
 	VCMPPS       $0x07, Y10, Y10, Y0
-	VBROADCASTSS constantsAVX2<>+108(SB), Y2
+	VBROADCASTSS constantsAVX2<>+140(SB), Y2
 	VBLENDVPS    Y0, Y10, Y2, Y0
 	VMOVUPS      96(R8), Y2
 	VDIVPS       Y2, Y3, Y3
@@ -1956,21 +1922,19 @@ halfdone68:
 	VPOR         Y3, Y12, Y12
 	VMULPS       Y2, Y12, Y12
 	VCMPPS       $0x07, Y12, Y12, Y2
-	VBROADCASTSS constantsAVX2<>+108(SB), Y3
+	VBROADCASTSS constantsAVX2<>+140(SB), Y3
 	VBLENDVPS    Y2, Y12, Y3, Y2
 	CMPL         R10, $+2
 	JNE          half69
-	VPSLLD       $0x0f, Y0, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y0, Y3
-	VPADDD       constantsAVX2<>+32(SB), Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPSLLD       $0x0f, Y2, Y11
-	VPSRLD       $0x1f, Y11, Y11
-	VPADDD       Y11, Y2, Y11
-	VPADDD       constantsAVX2<>+32(SB), Y11, Y11
-	VPSRLD       $0x10, Y11, Y11
-	VPACKUSDW    Y11, Y3, Y3
+	VPSRLD       $0x10, Y0, Y3
+	VPBLENDW     $0xaa, Y2, Y3, Y3
+	VPSLLD       $0x10, Y2, Y11
+	VPBLENDW     $0xaa, Y11, Y0, Y0
+	VPANDN       constantsAVX2<>+32(SB), Y3, Y11
+	VPSUBUSW     Y11, Y0, Y0
+	VPSRLW       $0x0f, Y0, Y0
+	VPADDW       Y0, Y3, Y3
+	VPSHUFB      constantsAVX2<>+64(SB), Y3, Y3
 	VPERMQ       $0xd8, Y3, Y3
 	VMOVUPS      Y3, 32(SI)
 
@@ -2001,7 +1965,7 @@ maskbytes71:
 	VPACKSSDW Y8, Y6, Y6
 	VPACKSSDW Y10, Y4, Y4
 	VPACKSSWB Y4, Y6, Y6
-	VMOVUPS   constantsAVX2<>+64(SB), Y0
+	VMOVUPS   constantsAVX2<>+96(SB), Y0
 	VPERMD    Y6, Y0, Y6
 	VPABSB    Y6, Y6
 	VMOVUPS   Y6, (DX)
@@ -2029,11 +1993,11 @@ maskdone72:
 longresume:
 	VBROADCASTSS (R8), Y11
 	VBROADCASTSS (R9), Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VBROADCASTSS constantsAVX2<>+128(SB), Y1
 	VPSUBD       Y1, Y0, Y10
-	VBROADCASTSS constantsAVX2<>+100(SB), Y0
+	VBROADCASTSS constantsAVX2<>+132(SB), Y0
 	VFNMADD231PS Y11, Y10, Y0
-	VBROADCASTSS constantsAVX2<>+104(SB), Y1
+	VBROADCASTSS constantsAVX2<>+136(SB), Y1
 	VFMADD231PS  Y1, Y0, Y0
 	VMULPS       Y10, Y0, Y9
 	JMP          longback
@@ -2063,14 +2027,18 @@ DATA constantsAVX2<>+0(SB)/8, $0x8000000000400000
 DATA constantsAVX2<>+8(SB)/8, $0x7f8000007fffffff
 DATA constantsAVX2<>+16(SB)/8, $0x0000000000000000
 DATA constantsAVX2<>+24(SB)/8, $0x0000000000000000
-DATA constantsAVX2<>+32(SB)/8, $0x00007fff00007fff
-DATA constantsAVX2<>+40(SB)/8, $0x00007fff00007fff
-DATA constantsAVX2<>+48(SB)/8, $0x00007fff00007fff
-DATA constantsAVX2<>+56(SB)/8, $0x00007fff00007fff
-DATA constantsAVX2<>+64(SB)/8, $0x0000000400000000
-DATA constantsAVX2<>+72(SB)/8, $0x0000000500000001
-DATA constantsAVX2<>+80(SB)/8, $0x0000000600000002
-DATA constantsAVX2<>+88(SB)/8, $0x0000000700000003
-DATA constantsAVX2<>+96(SB)/8, $0x3f80000000000001
-DATA constantsAVX2<>+104(SB)/8, $0x7fc0000034800000
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $112
+DATA constantsAVX2<>+32(SB)/8, $0x0001000100010001
+DATA constantsAVX2<>+40(SB)/8, $0x0001000100010001
+DATA constantsAVX2<>+48(SB)/8, $0x0001000100010001
+DATA constantsAVX2<>+56(SB)/8, $0x0001000100010001
+DATA constantsAVX2<>+64(SB)/8, $0x0d0c090805040100
+DATA constantsAVX2<>+72(SB)/8, $0x0f0e0b0a07060302
+DATA constantsAVX2<>+80(SB)/8, $0x0d0c090805040100
+DATA constantsAVX2<>+88(SB)/8, $0x0f0e0b0a07060302
+DATA constantsAVX2<>+96(SB)/8, $0x0000000400000000
+DATA constantsAVX2<>+104(SB)/8, $0x0000000500000001
+DATA constantsAVX2<>+112(SB)/8, $0x0000000600000002
+DATA constantsAVX2<>+120(SB)/8, $0x0000000700000003
+DATA constantsAVX2<>+128(SB)/8, $0x3f80000000000001
+DATA constantsAVX2<>+136(SB)/8, $0x7fc0000034800000
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $144

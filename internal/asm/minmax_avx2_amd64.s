@@ -6821,8 +6821,8 @@ lanestage:
 // Requires: AVX, AVX2
 TEXT ·MergeMinMaxF16BF16AVX2(SB), $304-48
 	// pointers: SI min, DX max, BX x, R8 y, DI elements left
-	// per call: Y15 0x0, Y14 0x7fffffff, Y13 infinity, Y12 oneNaN, Y11 0x7fff
-	// vector registers in use at once: 13
+	// per call: Y15 0x0, Y14 0x7fffffff, Y13 infinity, Y12 oneNaN
+	// vector registers in use at once: 12
 	MOVQ         min+0(FP), SI
 	MOVQ         max+8(FP), DX
 	MOVQ         x+16(FP), BX
@@ -6831,7 +6831,6 @@ TEXT ·MergeMinMaxF16BF16AVX2(SB), $304-48
 	VBROADCASTSS constantsAVX2<>+12(SB), Y14
 	VBROADCASTSS infinity+32(FP), Y13
 	VBROADCASTSS oneNaN+36(FP), Y12
-	VBROADCASTSS constantsAVX2<>+32(SB), Y11
 	MOVQ         n+40(FP), DI
 	CMPQ         DI, $+32
 	JLT          lanestage
@@ -6887,30 +6886,26 @@ laneloop:
 	VMAXPS    Y1, Y3, Y1
 	VADDPS    Y15, Y1, Y1
 	VBLENDVPS Y7, Y1, Y12, Y7
-	VPSLLD    $0x0f, Y4, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y4, Y0
-	VPADDD    Y11, Y0, Y0
-	VPSRLD    $0x10, Y0, Y0
-	VPSLLD    $0x0f, Y6, Y1
-	VPSRLD    $0x1f, Y1, Y1
-	VPADDD    Y1, Y6, Y1
-	VPADDD    Y11, Y1, Y1
-	VPSRLD    $0x10, Y1, Y1
-	VPACKUSDW Y1, Y0, Y0
+	VPSRLD    $0x10, Y4, Y0
+	VPBLENDW  $0xaa, Y6, Y0, Y0
+	VPSLLD    $0x10, Y6, Y2
+	VPBLENDW  $0xaa, Y2, Y4, Y1
+	VPANDN    constantsAVX2<>+32(SB), Y0, Y2
+	VPSUBUSW  Y2, Y1, Y1
+	VPSRLW    $0x0f, Y1, Y1
+	VPADDW    Y1, Y0, Y0
+	VPSHUFB   constantsAVX2<>+64(SB), Y0, Y0
 	VPERMQ    $0xd8, Y0, Y0
 	VMOVUPS   Y0, (SI)
-	VPSLLD    $0x0f, Y5, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y5, Y0
-	VPADDD    Y11, Y0, Y0
-	VPSRLD    $0x10, Y0, Y0
-	VPSLLD    $0x0f, Y7, Y1
-	VPSRLD    $0x1f, Y1, Y1
-	VPADDD    Y1, Y7, Y1
-	VPADDD    Y11, Y1, Y1
-	VPSRLD    $0x10, Y1, Y1
-	VPACKUSDW Y1, Y0, Y0
+	VPSRLD    $0x10, Y5, Y0
+	VPBLENDW  $0xaa, Y7, Y0, Y0
+	VPSLLD    $0x10, Y7, Y2
+	VPBLENDW  $0xaa, Y2, Y5, Y1
+	VPANDN    constantsAVX2<>+32(SB), Y0, Y2
+	VPSUBUSW  Y2, Y1, Y1
+	VPSRLW    $0x0f, Y1, Y1
+	VPADDW    Y1, Y0, Y0
+	VPSHUFB   constantsAVX2<>+64(SB), Y0, Y0
 	VPERMQ    $0xd8, Y0, Y0
 	VMOVUPS   Y0, (DX)
 	VPMOVZXWD 32(SI), Y0
@@ -6963,30 +6958,26 @@ laneloop:
 	VMAXPS    Y1, Y3, Y1
 	VADDPS    Y15, Y1, Y1
 	VBLENDVPS Y7, Y1, Y12, Y7
-	VPSLLD    $0x0f, Y4, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y4, Y0
-	VPADDD    Y11, Y0, Y0
-	VPSRLD    $0x10, Y0, Y0
-	VPSLLD    $0x0f, Y6, Y1
-	VPSRLD    $0x1f, Y1, Y1
-	VPADDD    Y1, Y6, Y1
-	VPADDD    Y11, Y1, Y1
-	VPSRLD    $0x10, Y1, Y1
-	VPACKUSDW Y1, Y0, Y0
+	VPSRLD    $0x10, Y4, Y0
+	VPBLENDW  $0xaa, Y6, Y0, Y0
+	VPSLLD    $0x10, Y6, Y2
+	VPBLENDW  $0xaa, Y2, Y4, Y1
+	VPANDN    constantsAVX2<>+32(SB), Y0, Y2
+	VPSUBUSW  Y2, Y1, Y1
+	VPSRLW    $0x0f, Y1, Y1
+	VPADDW    Y1, Y0, Y0
+	VPSHUFB   constantsAVX2<>+64(SB), Y0, Y0
 	VPERMQ    $0xd8, Y0, Y0
 	VMOVUPS   Y0, 32(SI)
-	VPSLLD    $0x0f, Y5, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y5, Y0
-	VPADDD    Y11, Y0, Y0
-	VPSRLD    $0x10, Y0, Y0
-	VPSLLD    $0x0f, Y7, Y1
-	VPSRLD    $0x1f, Y1, Y1
-	VPADDD    Y1, Y7, Y1
-	VPADDD    Y11, Y1, Y1
-	VPSRLD    $0x10, Y1, Y1
-	VPACKUSDW Y1, Y0, Y0
+	VPSRLD    $0x10, Y5, Y0
+	VPBLENDW  $0xaa, Y7, Y0, Y0
+	VPSLLD    $0x10, Y7, Y2
+	VPBLENDW  $0xaa, Y2, Y5, Y1
+	VPANDN    constantsAVX2<>+32(SB), Y0, Y2
+	VPSUBUSW  Y2, Y1, Y1
+	VPSRLW    $0x0f, Y1, Y1
+	VPADDW    Y1, Y0, Y0
+	VPSHUFB   constantsAVX2<>+64(SB), Y0, Y0
 	VPERMQ    $0xd8, Y0, Y0
 	VMOVUPS   Y0, 32(DX)
 	ADDQ      $+64, SI
@@ -7041,5 +7032,12 @@ DATA constantsAVX2<>+0(SB)/8, $0x7f8000007fc00000
 DATA constantsAVX2<>+8(SB)/8, $0x7fffffffff800000
 DATA constantsAVX2<>+16(SB)/8, $0x8000800080000000
 DATA constantsAVX2<>+24(SB)/8, $0x7fff7fffffffffff
-DATA constantsAVX2<>+32(SB)/4, $0x00007fff
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $36
+DATA constantsAVX2<>+32(SB)/8, $0x0001000100010001
+DATA constantsAVX2<>+40(SB)/8, $0x0001000100010001
+DATA constantsAVX2<>+48(SB)/8, $0x0001000100010001
+DATA constantsAVX2<>+56(SB)/8, $0x0001000100010001
+DATA constantsAVX2<>+64(SB)/8, $0x0d0c090805040100
+DATA constantsAVX2<>+72(SB)/8, $0x0f0e0b0a07060302
+DATA constantsAVX2<>+80(SB)/8, $0x0d0c090805040100
+DATA constantsAVX2<>+88(SB)/8, $0x0f0e0b0a07060302
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $96
