@@ -36,9 +36,19 @@ type ctWriter[T kernels.Float] struct {
 
 	known func(f Fact) ([]byte, error) // finds the largest magnitude, or is nil
 
-	once   sync.Once
-	global float32
-	err    error
+	globals shared[largest, float32]
+}
+
+// largest is the largest magnitude so far.
+type largest struct {
+	mu    sync.Mutex
+	value float32
+}
+
+func (l *largest) add(value float32) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.value = max(l.value, value)
 }
 
 // newCTWriter returns a converter for a matrix whose rows the group size divides.
@@ -130,11 +140,13 @@ func (w *ctWriter[T]) Pieces(most int64) iter.Seq[Piece] {
 
 // Do quantizes some rows.
 func (w *ctWriter[T]) Do(s *Scratch, p Piece) ([][]byte, error) {
+	var global float32
 	if w.preset.format == ctNVFP4 {
-		w.once.Do(func() { w.err = w.findGlobal(s) })
-		if w.err != nil {
-			return nil, w.err
+		var err error
+		if global, err = w.globals.of(0, w.global(s)); err != nil {
+			return nil, err
 		}
+		defer w.globals.done(0, p.Rows, w.rows)
 	}
 	n := p.Rows * w.cols
 	x := lend[T](&s.rows, n)
@@ -154,7 +166,7 @@ func (w *ctWriter[T]) Do(s *Scratch, p Piece) ([][]byte, error) {
 	scale := lend[float32](&s.params, groups)
 	switch w.preset.format {
 	case ctNVFP4:
-		w.scaleNVFP4(s, scale, low, high, p.First == 0)
+		w.scaleNVFP4(s, scale, low, high, global, p.First == 0)
 		s.results[0] = w.fp4(s, x, scale)
 	case ctMXFP4:
 		w.scaleMXFP4(s, scale, low, high)
@@ -190,7 +202,7 @@ func (w *ctWriter[T]) Do(s *Scratch, p Piece) ([][]byte, error) {
 	if s.watch == nil {
 		return s.results, nil
 	}
-	values, err := w.values(s, p)
+	values, err := w.values(s, p, global)
 	if err != nil {
 		return nil, w.t.wrap(err)
 	}
@@ -262,33 +274,39 @@ func (w *ctWriter[T]) largest(s *Scratch, first, rows int) (largest float32, err
 	return largest, nil
 }
 
-// findGlobal finds the global scale of nvfp4, a multiplier, from the whole tensor: it asks for its largest magnitude, or reads it.
-func (w *ctWriter[T]) findGlobal(s *Scratch) error {
-	var found []byte
-	var err error
-	if w.known != nil {
-		if found, err = w.known(Fact{Tensor: w.t.Name()}); err != nil {
-			return w.t.wrap(err)
-		}
+// global finds the global scale of nvfp4, a multiplier, from the whole tensor: it asks for its largest magnitude, or reads it.
+func (w *ctWriter[T]) global(s *Scratch) maker[largest, float32] {
+	job := max(1, observeJob*observePiece/w.cols) // rows
+	return maker[largest, float32]{
+		begin: func(l *largest) (jobs int, err error) {
+			if w.known != nil {
+				found, err := w.known(Fact{Tensor: w.t.Name()})
+				if err != nil {
+					return 0, w.t.wrap(err)
+				}
+				if found != nil {
+					l.value, err = w.parseLargest(found)
+					return 0, err
+				}
+			}
+			return (w.rows + job - 1) / job, nil
+		},
+		do: func(l *largest, i int) error {
+			value, err := w.largest(s, i*job, min(job, w.rows-i*job))
+			l.add(value)
+			return err
+		},
+		end: func(l *largest) (float32, error) {
+			if !finite(l.value) {
+				return 0, w.t.refuse("has a NaN or an infinity, which compressed-tensors does not allow")
+			}
+			g := roundTo[T](roundTo[T](1/max(l.value, w.tiny())) * 2688)
+			if !finite(g) {
+				g = 1
+			}
+			return g, nil
+		},
 	}
-	var largest float32
-	if found != nil {
-		largest, err = w.parseLargest(found)
-	} else {
-		largest, err = w.largest(s, 0, w.rows)
-	}
-	if err != nil {
-		return err
-	}
-	if !finite(largest) {
-		return w.t.refuse("has a NaN or an infinity, which compressed-tensors does not allow")
-	}
-	g := roundTo[T](roundTo[T](1/max(largest, w.tiny())) * 2688)
-	if !finite(g) {
-		g = 1
-	}
-	w.global = g
-	return nil
 }
 
 // scale finds the scales of integers and fp8, and the zero points unless they are nil.
@@ -344,23 +362,23 @@ func (w *ctWriter[T]) scale(s *Scratch, scale, zero, low, high []float32, p Piec
 }
 
 // scaleNVFP4 finds scales by the global one.
-func (w *ctWriter[T]) scaleNVFP4(s *Scratch, scale, low, high []float32, first bool) {
+func (w *ctWriter[T]) scaleNVFP4(s *Scratch, scale, low, high []float32, global float32, first bool) {
 	codes := lend[uint8](&s.out[1], len(low))
 	for i := range scale {
 		m := roundTo[T](max(-low[i], high[i]) / 6)
-		c := fp8.E4M3FNFromFloat32Sat(w.global * m)
+		c := fp8.E4M3FNFromFloat32Sat(global * m)
 		if c.Float32() == 0 {
 			c = fp8.E4M3FNFromFloat32Sat(0.125)
 		}
 		codes[i] = uint8(c)
-		scale[i] = c.Float32() / w.global
+		scale[i] = c.Float32() / global
 	}
 	s.results = append(s.results, codes)
 	if first {
-		global := lend[float32](&s.out[2], 1)
-		global[0] = w.global
-		toggleEndian(global)
-		s.results = append(s.results, bytesOf(global))
+		stored := lend[float32](&s.out[2], 1)
+		stored[0] = global
+		toggleEndian(stored)
+		s.results = append(s.results, bytesOf(stored))
 	}
 }
 

@@ -103,21 +103,23 @@ func (s *Shard) observer(f Fact) (observer, error) {
 	return nil, fmt.Errorf("checkpoint: %s has no fact %v", s.Name, f)
 }
 
-func (q *quantizer[T]) subject() string { return q.t.Name() }
-
-// facts are the ranges of parts that are cut.
+// facts are the ranges of parts that are cut, or the range of a tensor that has a scale of its own beside those of its groups.
 func (q *quantizer[T]) facts(most int64) (facts []Fact) {
 	n := max(1, int(most)/(dtypeOf[T]().Bits()/8))
-	pieces, err := q.cut()
-	if err != nil {
+	pieces, err := q.cut(false)
+	switch {
+	case err != nil:
 		panic(err) // it was no error before
-	}
-	if q.record().Spec.Searches() || pieces.Fixed() {
-		return nil
-	}
-	for part := range pieces.Parts(n) {
-		if part.Len > wholePieces*n {
-			facts = append(facts, newFact(q.t.Name(), part.First, part.Len, 8*max(64, n/64*64)))
+	case pieces.Fixed():
+	case pieces.Gathers():
+		if all := q.t.Elements(); all > wholePieces*n {
+			facts = append(facts, newFact(q.t.Name(), 0, all, globalJob(pieces, 8*n)))
+		}
+	case !q.searches():
+		for part := range pieces.Parts(n) {
+			if part.Len > wholePieces*n {
+				facts = append(facts, newFact(q.t.Name(), part.First, part.Len, 8*max(64, n/64*64)))
+			}
 		}
 	}
 	return facts
@@ -125,19 +127,21 @@ func (q *quantizer[T]) facts(most int64) (facts []Fact) {
 
 func (q *quantizer[T]) observe(s *Scratch, f Fact, part int) ([]byte, error) {
 	var r quant.Ranges
-	pieces, err := q.cut()
+	pieces, err := q.cut(true)
 	if err != nil {
 		return nil, err
 	}
-	whole, err := pieces.Piece(f.First, f.len)
-	if err != nil {
-		return nil, q.t.wrap(err)
+	first, n := f.cut(part)
+	if pieces.Gathers() {
+		err = q.observeGlobal(s, q, &r, first, n)
+	} else {
+		var whole quant.Part
+		if whole, err = pieces.Piece(f.First, f.len); err != nil {
+			return nil, q.t.wrap(err)
+		}
+		err = q.observeRun(s, q, &r, whole, first, n)
 	}
-	run, err := pieces.Piece(f.cut(part))
 	if err != nil {
-		return nil, q.t.wrap(err)
-	}
-	if err := q.observeRun(pieces, &r, whole, run); err != nil {
 		return nil, err
 	}
 	return r.MarshalBinary()
@@ -156,8 +160,6 @@ func (q *quantizer[T]) merge(parts [][]byte) ([]byte, error) {
 	}
 	return all.MarshalBinary()
 }
-
-func (q *quantizer[T]) asks(known func(f Fact) ([]byte, error)) { q.known = known }
 
 func (w *ctWriter[T]) subject() string { return w.t.Name() }
 

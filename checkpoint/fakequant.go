@@ -66,11 +66,11 @@ func (f *FakeQuantization) Convert(t *Tensor) (Converter, error) {
 	}
 	switch t.dtype {
 	case safetensors.F16:
-		return &fakeQuantizer[float16.Float16]{job: f, t: t, groups: groups}, nil
+		return newFakeQuantizer[float16.Float16](f, t, groups), nil
 	case safetensors.BF16:
-		return &fakeQuantizer[bf16.BFloat16]{job: f, t: t, groups: groups}, nil
+		return newFakeQuantizer[bf16.BFloat16](f, t, groups), nil
 	}
-	return &fakeQuantizer[float32]{job: f, t: t, groups: groups}, nil
+	return newFakeQuantizer[float32](f, t, groups), nil
 }
 
 // Metadata is that of the plain model.
@@ -86,15 +86,27 @@ func (f *FakeQuantization) Config(old []byte, changes []Change) ([]byte, error) 
 // fakeQuantizer fake-quantizes a tensor. First and Rows of its pieces count elements.
 type fakeQuantizer[T kernels.Float] struct {
 	job    *FakeQuantization
-	t      *Tensor
 	groups []int // the shape of the parameters
-
-	params shared[quant.Params] // of the whole tensor
+	parted[T]
 }
 
-func (f *fakeQuantizer[T]) cut() (quantizers.Pieces[T], error) {
+func newFakeQuantizer[T kernels.Float](job *FakeQuantization, t *Tensor, groups []int) *fakeQuantizer[T] {
+	return &fakeQuantizer[T]{job, groups, parted[T]{t: t, stop: job.Stop}}
+}
+
+func (f *fakeQuantizer[T]) cut(bool) (quantizers.Pieces[T], error) {
 	pieces, err := quantizers.NewPieces[T](f.job.Spec, f.job.Target, f.t.Shape(), false, nil)
 	return pieces, f.t.wrap(err)
+}
+
+func (f *fakeQuantizer[T]) searches() bool { return f.job.Spec.Searches() }
+
+// aligned is for whole bytes of a mask of bits.
+func (f *fakeQuantizer[T]) aligned() int {
+	if f.job.Mask == quant.BitMask {
+		return 8
+	}
+	return 1
 }
 
 // Outputs returns the values, the mask and the parameters.
@@ -115,16 +127,12 @@ func (f *fakeQuantizer[T]) Outputs() []safetensors.Info {
 	return outputs
 }
 
-// Pieces yields runs of elements. The parameters come with the first.
+// Pieces yields parts of whole groups where memory holds them, and pieces of those that are longer.
 func (f *fakeQuantizer[T]) Pieces(most int64) iter.Seq[Piece] {
 	return func(yield func(Piece) bool) {
 		size := dtypeOf[T]().Bits() / 8
-		pieces, err := f.cut()
-		if err != nil {
-			panic(err) // it was no error before
-		}
 		outputs := f.Outputs()
-		for piece := range pieces.Cut(pieces.Whole(), max(1, int(most)/size)) {
+		for piece, groups := range f.pieces(f, max(1, int(most)/size)) {
 			runs := []Run{{0, int64(piece.First) * int64(size), int64(piece.Len) * int64(size)}}
 			switch f.job.Mask {
 			case quant.ByteMask:
@@ -132,9 +140,9 @@ func (f *fakeQuantizer[T]) Pieces(most int64) iter.Seq[Piece] {
 			case quant.BitMask:
 				runs = append(runs, Run{1, int64(piece.First / 8), int64(kernels.BitMaskLen(piece.Len))})
 			}
-			if piece.First == 0 {
+			if groups.Groups > 0 {
 				for i := len(runs); i < len(outputs); i++ {
-					runs = append(runs, Run{i, 0, int64(outputs[i].Elements()) * 4})
+					runs = append(runs, Run{i, 4 * int64(groups.Group), 4 * int64(groups.Groups)})
 				}
 			}
 			if !yield(Piece{f.t.Name(), piece.First, piece.Len, runs}) {
@@ -144,51 +152,41 @@ func (f *fakeQuantizer[T]) Pieces(most int64) iter.Seq[Piece] {
 	}
 }
 
-// Do fake-quantizes a run of elements. Who does the first finds the parameters.
+// Do fake-quantizes a piece.
 func (f *fakeQuantizer[T]) Do(s *Scratch, p Piece) ([][]byte, error) {
-	pieces, err := f.cut()
-	if err != nil {
-		return nil, err
-	}
-	params, err := f.params.of(0, func() (quant.Params, error) { return f.observe(pieces) })
-	if err != nil {
-		return nil, err
-	}
-	defer f.params.done(0, p.Rows, f.t.Elements())
-	piece, err := pieces.Piece(p.First, p.Rows)
-	if err != nil {
-		return nil, f.t.wrap(err)
-	}
-	whole := pieces.Whole() // which the parameters are of
-	piece.Group, piece.Groups = whole.Group, whole.Groups
 	x := lend[T](&s.out[0], p.Rows)
-	if err := f.read(s, x, p.First); err != nil {
-		return nil, err
-	}
-	if f.job.NonFinite != nil {
-		if nans, infinities, first := nonfinite.Count(x); first >= 0 {
-			if err := f.job.NonFinite(f.t, nans, infinities, p.First+first); err != nil {
-				return nil, err
+	err := f.do(s, f, p, x, func(pieces quantizers.Pieces[T], part quant.Part, params *quant.Params) error {
+		if f.job.NonFinite != nil {
+			if nans, infinities, first := nonfinite.Count(x); first >= 0 {
+				if err := f.job.NonFinite(f.t, nans, infinities, p.First+first); err != nil {
+					return err
+				}
 			}
 		}
-	}
-	mask := quant.Mask{Kind: f.job.Mask, Data: lend[uint8](&s.out[1], p.Rows)}
-	if err := pieces.FakeQuantizeBy(params, x, &mask, piece, x); err != nil {
-		return nil, f.t.wrap(err)
-	}
-	toggleEndian(x)
-	s.results = append(s.results[:0], bytesOf(x))
-	if f.job.Mask != quant.NoMask {
-		s.results = append(s.results, mask.Data)
-	}
-	if p.First > 0 {
-		return s.results, nil
-	}
-	s.results = append(s.results, littleEndian(params.Scale))
-	if !f.job.Spec.DType.IsFloat() {
-		s.results = append(s.results, littleEndian(params.ZeroPoint), littleEndian(params.MinVal))
-	}
-	return s.results, nil
+		mask := quant.Mask{Kind: f.job.Mask, Data: lend[uint8](&s.out[1], p.Rows)}
+		if params == nil {
+			params = &s.groups
+			if err := pieces.FakeQuantize(x, &mask, params, part, x); err != nil {
+				return err
+			}
+		} else if err := pieces.FakeQuantizeBy(*params, x, &mask, part, x); err != nil {
+			return err
+		}
+		toggleEndian(x)
+		s.results = append(s.results[:0], bytesOf(x))
+		if f.job.Mask != quant.NoMask {
+			s.results = append(s.results, mask.Data)
+		}
+		if len(s.results) == len(p.Runs) {
+			return nil
+		}
+		s.results = append(s.results, littleEndian(params.Scale))
+		if !f.job.Spec.DType.IsFloat() {
+			s.results = append(s.results, littleEndian(params.ZeroPoint), littleEndian(params.MinVal))
+		}
+		return nil
+	})
+	return s.results, err
 }
 
 // littleEndian returns a copy of elements as the bytes that files have.
@@ -196,46 +194,6 @@ func littleEndian[E element](elements []E) []byte {
 	own := slices.Clone(elements)
 	toggleEndian(own)
 	return bytesOf(own)
-}
-
-// observe finds the parameters, as the first pass of a quantizer does.
-func (f *fakeQuantizer[T]) observe(pieces quantizers.Pieces[T]) (quant.Params, error) {
-	q, err := quantizers.New[T](f.job.Spec, f.job.Target, quantizers.Options{})
-	if err != nil {
-		return quant.Params{}, f.t.wrap(err)
-	}
-	var s Scratch
-	if f.job.Spec.Searches() {
-		x := quant.Tensor[T]{Data: make([]T, f.t.Elements()), Shape: f.t.Shape()}
-		if err := f.read(&s, x.Data, 0); err != nil {
-			return quant.Params{}, err
-		}
-		err = q.Observe(x)
-	} else {
-		var ranges quant.Ranges
-		if !pieces.Fixed() {
-			for piece := range pieces.Cut(pieces.Whole(), observePiece) {
-				if f.job.Stop != nil {
-					if err := f.job.Stop(); err != nil {
-						return quant.Params{}, err
-					}
-				}
-				x := lend[T](&s.out[0], piece.Len)
-				if err := f.read(&s, x, piece.First); err != nil {
-					return quant.Params{}, err
-				}
-				if err := pieces.Observe(&ranges, piece, x); err != nil {
-					return quant.Params{}, f.t.wrap(err)
-				}
-			}
-		}
-		err = q.ObserveRanges(f.t.Shape(), &ranges)
-	}
-	if err != nil {
-		return quant.Params{}, f.t.wrap(err)
-	}
-	params, err := q.Params()
-	return params, f.t.wrap(err)
 }
 
 // read reads elements from the one called first on: the rows that they are in.

@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
-	"sync/atomic"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -89,41 +89,65 @@ func headerLen(t *testing.T, path string) uint64 {
 	return n
 }
 
-// Parameters that pieces have in common are forgotten with the last of them: a plan has all tensors of a model.
+// What pieces have in common is forgotten with the last of them: a plan has all tensors of a model. Of a tensor that has a scale of its own beside those of
+// its groups that is all that they have in common, and of groups that a piece holds nothing is.
 func TestPlanKeepsNoParameters(t *testing.T) {
 	all := tensors{}
 	for i := range 3 {
 		all[fmt.Sprintf("t%d.weight", i)] = of(safetensors.F32, []int{64, 1 << 10}, make([]float32, 1<<16)...)
 	}
 	dir := folder(t, "", all)
-	spec := quant.Spec{DType: quant.Float4E2M1FN, Granularity: quant.PerBlock(-1, 16), ScaleDType: quant.ScaleE4M3FN, Dialect: quant.TorchAO, GlobalScale: quant.GlobalOn}
-	held := func(p *Plan) (n int) {
+	held := func(p *Plan) (globals, params int) {
 		for _, c := range p.Shards[0].converters {
-			var params *shared[quant.Params]
+			var parts *parted[float32]
 			switch c := c.(type) {
 			case *quantizer[float32]:
-				params = &c.params
+				parts = &c.parted
 			case *fakeQuantizer[float32]:
-				params = &c.params
+				parts = &c.parted
 			}
-			params.mu.Lock()
-			n += len(params.values)
-			params.mu.Unlock()
+			parts.globals.mu.Lock()
+			globals += len(parts.globals.values)
+			parts.globals.mu.Unlock()
+			parts.params.mu.Lock()
+			params += len(parts.params.values)
+			parts.params.mu.Unlock()
 		}
-		return n
+		return globals, params
 	}
-	for name, job := range map[string]Job{
-		"quantize":      &Quantization{Choose: func(*Tensor) *Choice { return &Choice{Spec: spec} }},
-		"fake-quantize": &FakeQuantization{Spec: spec, Target: quant.Weight},
+	for _, c := range []struct {
+		name            string
+		spec            string
+		globals, params bool
+	}{
+		{"nvfp4", `{"dtype":"float4_e2m1fn_x2","granularity":{"type":"per_block","axis":-1,"block_size":16},"scale_dtype":"float8_e4m3fn"}`, true, false},
+		{"searched nvfp4", `{"dtype":"float4_e2m1fn_x2","granularity":{"type":"per_block","axis":-1,"block_size":16},"scale_dtype":"float8_e4m3fn","range_calculator_cls":"mse"}`, true, false},
+		{"blocks", `{"dtype":"int4","granularity":{"type":"per_block","axis":-1,"block_size":32}}`, false, false},
+		{"partial blocks", `{"dtype":"int4","granularity":{"type":"per_block","axis":-1,"block_size":48,"partial":true}}`, false, false},
+		{"partial blocks of rows", `{"dtype":"int4","granularity":{"type":"per_block","axis":0,"block_size":3,"partial":true}}`, false, false},
+		{"per tensor", `{"dtype":"int8"}`, false, true},
 	} {
-		t.Run(name, func(t *testing.T) {
-			p := plan(t, dir, job, 1<<12)
-			var most atomic.Int64
-			require.NoError(t, p.WriteFolder(context.Background(), filepath.Join(t.TempDir(), "out"), WriteOptions{Workers: 2, Progress: func(string, int64) {
-				most.Store(max(most.Load(), int64(held(p))))
-			}}))
-			assert.Positive(t, most.Load(), "pieces have parameters in common")
-			assert.Zero(t, held(p))
-		})
+		spec, err := quant.ParseSpec([]byte(c.spec))
+		require.NoError(t, err)
+		for name, job := range map[string]Job{
+			"quantize":      &Quantization{Choose: func(*Tensor) *Choice { return &Choice{Spec: spec} }},
+			"fake-quantize": &FakeQuantization{Spec: spec, Target: quant.Weight, Mask: quant.BitMask},
+		} {
+			t.Run(c.name+" "+name, func(t *testing.T) {
+				p := plan(t, dir, job, 1<<12)
+				var mu sync.Mutex
+				mostGlobals, mostParams := 0, 0
+				require.NoError(t, p.WriteFolder(context.Background(), filepath.Join(t.TempDir(), "out"), WriteOptions{Workers: 2, Progress: func(string, int64) {
+					mu.Lock()
+					defer mu.Unlock()
+					globals, params := held(p)
+					mostGlobals, mostParams = max(mostGlobals, globals), max(mostParams, params)
+				}}))
+				assert.Equal(t, c.globals, mostGlobals > 0, "scales of tensors are held")
+				assert.Equal(t, c.params, mostParams > 0, "parameters of groups are held")
+				globals, params := held(p)
+				assert.Zero(t, globals+params)
+			})
+		}
 	}
 }

@@ -45,13 +45,13 @@ func (q *quantizer[T]) values(s *Scratch, codes []byte, params quant.Params, par
 }
 
 // values gives what a reader gets of a piece.
-func (w *ctWriter[T]) values(s *Scratch, p Piece) ([]float32, error) {
+func (w *ctWriter[T]) values(s *Scratch, p Piece, global float32) ([]float32, error) {
 	values := lend[float32](&s.wide, p.Rows*w.cols)
-	return values, readGrouped(w.layout(finished{w.Outputs(), p.Runs, s.results}), &s.scratch, values, p.First)
+	return values, readGrouped(w.layout(finished{w.Outputs(), p.Runs, s.results}, global), &s.scratch, values, p.First)
 }
 
-// layout is how the weight lies in what is written.
-func (w *ctWriter[T]) layout(f finished) *grouped {
+// layout is how the weight lies in what is written, with a global scale if there is one.
+func (w *ctWriter[T]) layout(f finished, global float32) *grouped {
 	part := func(i int) Stored { return Stored{&f.outputs[i], f} }
 	l := &grouped{codes: part(0), bits: w.preset.weights.bits, cols: w.cols, axes: []axis{{w.rows, w.blockRows}}, blockCols: w.blockCols, groupCols: w.groupCols}
 	l.rowBytes = l.cols * l.bits / 8
@@ -62,7 +62,7 @@ func (w *ctWriter[T]) layout(f finished) *grouped {
 	case ctFloat:
 		l.form = formE4M3
 	case ctNVFP4:
-		l.form, l.scale.factor, l.scale.global = formE2M1, divided, w.global
+		l.form, l.scale.factor, l.scale.global = formE2M1, divided, global
 	case ctMXFP4:
 		l.form = formE2M1
 	default:

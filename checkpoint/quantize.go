@@ -107,33 +107,28 @@ func (q *Quantization) Config(old []byte, _ []Change) ([]byte, error) { return o
 // tensor is cut, and what is written, is found anew whenever it is asked for.
 type quantizer[T kernels.Float] struct {
 	job    *Quantization
-	t      *Tensor
 	choice *Choice
-	unit   int // elements without a group in common with others
-
-	known func(f Fact) ([]byte, error) // finds the ranges of units that are cut, or is nil
-
-	params shared[quant.Params] // of units that are cut: they are observed before their first piece is quantized
+	parted[T]
 }
 
 func newQuantizer[T kernels.Float](job *Quantization, t *Tensor, choice *Choice) (Converter, error) {
-	q := &quantizer[T]{job: job, t: t, choice: choice}
-	pieces, err := q.cut()
-	if err != nil {
-		return nil, err
-	}
-	q.unit = pieces.Unit()
-	return q, nil
+	q := &quantizer[T]{job: job, choice: choice, parted: parted[T]{t: t, stop: job.Stop}}
+	_, err := q.cut(false)
+	return q, err
 }
 
 // record says how the tensor is quantized.
 func (q *quantizer[T]) record() Record { return q.choice.record(q.t.dtype, q.t.lead().Shape) }
 
 // cut says how the tensor is cut.
-func (q *quantizer[T]) cut() (quantizers.Pieces[T], error) {
-	pieces, err := quantizers.NewPieces[T](q.choice.Spec, quant.Weight, q.t.Shape(), q.record().Packed, q.choice.Importance)
+func (q *quantizer[T]) cut(observed bool) (quantizers.Pieces[T], error) {
+	pieces, err := quantizers.NewPieces[T](q.choice.Spec, quant.Weight, q.t.Shape(), q.record().Packed && !observed, q.choice.Importance)
 	return pieces, q.t.wrap(err)
 }
+
+func (q *quantizer[T]) searches() bool { return q.choice.Spec.Searches() }
+
+func (q *quantizer[T]) aligned() int { return 1 }
 
 // Outputs returns the codes and what lies beside them.
 func (q *quantizer[T]) Outputs() []safetensors.Info {
@@ -151,31 +146,12 @@ func (q *quantizer[T]) Outputs() []safetensors.Info {
 	return outputs
 }
 
-// wholePieces is how many pieces' worth of a tensor may be in a worker's memory, so that groups that do not fit a piece are read once only.
-const wholePieces = 8
-
 // Pieces yields parts of whole groups where memory holds them, and pieces of those that are longer.
 func (q *quantizer[T]) Pieces(most int64) iter.Seq[Piece] {
 	return func(yield func(Piece) bool) {
-		size := dtypeOf[T]().Bits() / 8
-		n := max(1, int(most)/size)
-		pieces, err := q.cut()
-		if err != nil {
-			panic(err) // it was no error before
-		}
-		for part := range pieces.Parts(n) {
-			if part.Len <= wholePieces*n || q.choice.Spec.Searches() {
-				if !yield(q.piece(part, part)) {
-					return
-				}
-				continue
-			}
-			groups := part // are written with the first piece
-			for piece := range pieces.Cut(part, n) {
-				if !yield(q.piece(piece, groups)) {
-					return
-				}
-				groups.Groups = 0
+		for codes, groups := range q.pieces(q, max(1, int(most)/(dtypeOf[T]().Bits()/8))) {
+			if !yield(q.piece(codes, groups)) {
+				return
 			}
 		}
 	}
@@ -189,8 +165,10 @@ func (q *quantizer[T]) piece(codes, groups quant.Part) Piece {
 	}
 	for i, c := range q.record().Companions() {
 		size := int64(c.DType.Bits() / 8)
-		if c.Suffix == globalScaleSuffix { // of the only part
-			p.Runs = append(p.Runs, Run{i + 1, 0, size})
+		if c.Suffix == globalScaleSuffix { // of the whole tensor
+			if codes.First == 0 {
+				p.Runs = append(p.Runs, Run{i + 1, 0, size})
+			}
 			continue
 		}
 		p.Runs = append(p.Runs, Run{i + 1, size * int64(groups.Group), size * int64(groups.Groups)})
@@ -198,129 +176,55 @@ func (q *quantizer[T]) piece(codes, groups quant.Part) Piece {
 	return p
 }
 
+// Do quantizes a piece.
 func (q *quantizer[T]) Do(s *Scratch, p Piece) ([][]byte, error) {
-	pieces, err := q.cut()
-	if err != nil {
-		return nil, err
-	}
-	part, err := pieces.Piece(p.First, p.Rows)
-	if err != nil {
-		return nil, q.t.wrap(err)
-	}
 	x := lend[T](&s.rows, p.Rows)
-	if err := q.read(x, p.First); err != nil {
-		return nil, err
-	}
-	if q.job.NonFinite != nil {
-		if nans, infinities, first := nonfinite.Count(x); first >= 0 {
-			if err := q.job.NonFinite(q.t, nans, infinities, p.First+first); err != nil {
-				return nil, err
+	err := q.do(s, q, p, x, func(pieces quantizers.Pieces[T], part quant.Part, params *quant.Params) error {
+		if q.job.NonFinite != nil {
+			if nans, infinities, first := nonfinite.Count(x); first >= 0 {
+				if err := q.job.NonFinite(q.t, nans, infinities, p.First+first); err != nil {
+					return err
+				}
 			}
 		}
-	}
-	codes := lend[uint8](&s.out[0], part.Bytes)
-	s.results = append(s.results[:0], codes)
-	params, used := &s.groups, part // whose groups the parameters are of
-	if whole := p.First%q.unit == 0 && (p.Rows%q.unit == 0 || p.First+p.Rows == q.t.Elements()); whole {
-		if err := pieces.Quantize(codes, params, part, x); err != nil {
-			return nil, q.t.wrap(err)
+		codes := lend[uint8](&s.out[0], part.Bytes)
+		s.results = append(s.results[:0], codes)
+		if params == nil {
+			params = &s.groups
+			if err := pieces.Quantize(codes, params, part, x); err != nil {
+				return err
+			}
+		} else if err := pieces.QuantizeBy(*params, codes, part, x); err != nil {
+			return err
 		}
-	} else {
-		unit, err := pieces.Piece(p.First/q.unit*q.unit, min(q.unit, q.t.Elements()-p.First/q.unit*q.unit))
-		if err != nil {
-			return nil, q.t.wrap(err)
-		}
-		long, err := q.params.of(unit.First, func() (quant.Params, error) { return q.findParams(unit.First) })
-		if err != nil {
-			return nil, err
-		}
-		defer q.params.done(unit.First, p.Rows, unit.Len)
-		params = &long
-		piece := part
-		piece.Group, piece.Groups = unit.Group, unit.Groups
-		if err := pieces.QuantizeBy(long, codes, piece, x); err != nil {
-			return nil, q.t.wrap(err)
-		}
-		used = piece
-	}
-	if s.watch != nil {
-		values, err := q.values(s, codes, *params, used)
-		if err == nil {
-			err = pass(s, q.t, p.First, x, values)
-		}
-		if err != nil {
-			return nil, q.t.wrap(err)
-		}
-	}
-	if len(p.Runs) == 1 {
-		return s.results, nil
-	}
-	err = q.record().WriteParams(*params, 0, func(_ string, data []byte, _ int64) error {
-		own := lend[uint8](&s.out[len(s.results)], len(data))
-		copy(own, data)
-		s.results = append(s.results, own)
-		return nil
-	})
-	return s.results, q.t.wrap(err)
-}
-
-// read reads elements from the one called first on.
-func (q *quantizer[T]) read(x []T, first int) error {
-	return read(q.t.lead(), x, int64(first)*int64(dtypeOf[T]().Bits()/8))
-}
-
-// observePiece is how many elements are observed at a time.
-const observePiece = 1 << 18
-
-// findParams finds the parameters of the unit that begins at an element: it asks, or observes the unit.
-func (q *quantizer[T]) findParams(first int) (quant.Params, error) {
-	var ranges quant.Ranges
-	pieces, err := q.cut()
-	if err != nil {
-		return quant.Params{}, err
-	}
-	part, err := pieces.Piece(first, min(q.unit, q.t.Elements()-first))
-	if err != nil {
-		return quant.Params{}, q.t.wrap(err)
-	}
-	var found []byte
-	if q.known != nil && !pieces.Fixed() {
-		if found, err = q.known(Fact{Tensor: q.t.Name(), First: first}); err != nil {
-			return quant.Params{}, q.t.wrap(err)
-		}
-	}
-	switch {
-	case pieces.Fixed():
-	case found != nil:
-		err = q.t.wrap(ranges.UnmarshalBinary(found))
-	default:
-		err = q.observeRun(pieces, &ranges, part, part)
-	}
-	if err != nil {
-		return quant.Params{}, err
-	}
-	params, err := pieces.Params(&ranges, part)
-	return params, q.t.wrap(err)
-}
-
-// observeRun widens the ranges of a part by those of a run of its elements.
-func (q *quantizer[T]) observeRun(pieces quantizers.Pieces[T], ranges *quant.Ranges, part, run quant.Part) error {
-	x := make([]T, min(run.Len, observePiece))
-	for piece := range pieces.Cut(run, observePiece) {
-		piece.Group, piece.Groups = part.Group, part.Groups
-		if q.job.Stop != nil {
-			if err := q.job.Stop(); err != nil {
+		if s.watch != nil {
+			values, err := q.values(s, codes, *params, part)
+			if err == nil {
+				err = pass(s, q.t, p.First, x, values)
+			}
+			if err != nil {
 				return err
 			}
 		}
-		if err := q.read(x[:piece.Len], piece.First); err != nil {
-			return err
+		if len(p.Runs) == 1 {
+			return nil
 		}
-		if err := pieces.Observe(ranges, piece, x[:piece.Len]); err != nil {
-			return q.t.wrap(err)
-		}
-	}
-	return nil
+		return q.record().WriteParams(*params, 0, func(suffix string, data []byte, _ int64) error {
+			if suffix == globalScaleSuffix && p.First > 0 {
+				return nil
+			}
+			own := lend[uint8](&s.out[len(s.results)], len(data))
+			copy(own, data)
+			s.results = append(s.results, own)
+			return nil
+		})
+	})
+	return s.results, err
+}
+
+// read reads elements from the one called first on.
+func (q *quantizer[T]) read(_ *Scratch, x []T, first int) error {
+	return read(q.t.lead(), x, int64(first)*int64(dtypeOf[T]().Bits()/8))
 }
 
 // wrap names file and tensor in an error that does not.

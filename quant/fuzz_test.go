@@ -260,7 +260,8 @@ func FuzzPieces(f *testing.F) {
 			_, errParams := p.Params(&r, made)
 			for _, err := range []error{
 				errParams, p.Observe(&r, made, in), p.Quantize(codes, &params, made, in), p.QuantizeBy(params, codes, made, in),
-				p.FakeQuantizeBy(params, in, nil, made, in), p.Dequantize(in, made, codes, params),
+				p.FakeQuantizeBy(params, in, nil, made, in), p.Dequantize(in, made, codes, params), p.FakeQuantize(in, nil, &params, made, in),
+				p.ObserveGlobal(&r, made, in), p.ByGlobal(1).Quantize(codes, &params, made, in), p.ByGlobal(1).QuantizeBy(params, codes, made, in),
 			} {
 				if err != nil {
 					requireKind(t, err)

@@ -85,7 +85,7 @@ func (o *observer) clamp(low, high []float32) {
 func (p *pass[T]) observeNothing() {
 	ws := p.workspaces[0]
 	most := chunk
-	if p.format.global {
+	if p.format.gathers() {
 		most = p.tiling.count
 	}
 	for g := 0; g < p.tiling.count; g += most {
@@ -184,40 +184,45 @@ func (p *pass[T]) observeBy(ranges RangeCalculator) {
 		return
 	}
 	t, ws := p.tiling, p.workspaces[0]
-	ws.wide = grow(ws.wide, chunk)
+	if p.format.gathers() {
+		ws.allLow, ws.allHigh = grow(ws.allLow, t.count), grow(ws.allHigh, t.count)
+		for g := range t.count {
+			ws.allLow[g], ws.allHigh[g] = p.rangeBy(ranges, g)
+		}
+		p.observer.update(0, ws.allLow, ws.allHigh)
+		return
+	}
 	ws.low, ws.high = grow(ws.low, 1), grow(ws.high, 1)
 	for g := range t.count {
-		r := ranges.Range(func(yield func([]float32) bool) {
-			held := 0
-			for at, length := range t.runs(g) {
-				for x := p.x[at:][:length]; len(x) > 0; {
-					n := min(len(x), chunk-held)
-					widen(ws.wide[held:], x[:n])
-					x, held = x[n:], held+n
-					if held == chunk {
-						if !yield(ws.wide) {
-							return
-						}
-						held = 0
-					}
-				}
-			}
-			if held > 0 {
-				yield(ws.wide[:held])
-			}
-		})
-		low, high := p.observer.round(r.Min), p.observer.round(r.Max)
-		if p.format.global { // all at once, below
-			ws.allLow, ws.allHigh = grow(ws.allLow, t.count), grow(ws.allHigh, t.count)
-			ws.allLow[g], ws.allHigh[g] = low, high
-			continue
-		}
-		ws.low[0], ws.high[0] = low, high
+		ws.low[0], ws.high[0] = p.rangeBy(ranges, g)
 		p.observer.update(g, ws.low, ws.high)
 	}
-	if p.format.global {
-		p.observer.update(0, ws.allLow, ws.allHigh)
-	}
+}
+
+// rangeBy is the range that a calculator finds of a group, rounded.
+func (p *pass[T]) rangeBy(ranges RangeCalculator, g int) (low, high float32) {
+	ws := p.workspaces[0]
+	ws.wide = grow(ws.wide, chunk)
+	r := ranges.Range(func(yield func([]float32) bool) {
+		held := 0
+		for at, length := range p.tiling.runs(g) {
+			for x := p.x[at:][:length]; len(x) > 0; {
+				n := min(len(x), chunk-held)
+				widen(ws.wide[held:], x[:n])
+				x, held = x[n:], held+n
+				if held == chunk {
+					if !yield(ws.wide) {
+						return
+					}
+					held = 0
+				}
+			}
+		}
+		if held > 0 {
+			yield(ws.wide[:held])
+		}
+	})
+	return p.observer.round(r.Min), p.observer.round(r.Max)
 }
 
 // newObserver makes the observer of a resolved and valid spec with its calculator, for the tensors that e is of.

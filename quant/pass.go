@@ -169,7 +169,7 @@ func (p *pass[T]) equip(workers int) {
 // fuses tells whether each group can be observed and quantized while it is in cache.
 func (p *pass[T]) fuses() bool {
 	return p.tiling.contiguous() && p.tiling.grid.Len <= fuse && p.batch() <= fuse &&
-		p.out != nil && p.step == nil && !p.lines.padded && !p.format.global &&
+		p.out != nil && p.step == nil && !p.lines.padded && !p.format.gathers() &&
 		(p.workers == 1 || shareable(p.observer.calculator))
 }
 

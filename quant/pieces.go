@@ -33,7 +33,15 @@ import (
 //		}
 //	}
 //
-// FakeQuantizeBy does a piece of a FakeQuantizer's forward pass, after ObserveRanges and by its parameters.
+// A tensor that Gathers is one part, as it has a scale of its own beside those of its groups. Once that is known its parts are as short as others':
+//
+//	for part := range p.ByGlobal(0).Parts(most) {
+//		err = p.ObserveGlobal(&r, part, x)
+//	}
+//	global, err := p.Global(&r)
+//	p = p.ByGlobal(global)
+//
+// FakeQuantize is Quantize for values. FakeQuantizeBy does a piece of a FakeQuantizer's forward pass, after ObserveRanges and by its parameters.
 //
 // Parts and pieces may be worked on in any order and by several goroutines at a time.
 //
@@ -48,6 +56,9 @@ type Pieces[T kernels.Float] struct {
 	step     QuantizeStep // nil: the kernels
 	tiling   tiling
 	lines    lines
+
+	global          float32 // where format.known
+	apart, perApart int     // of the tiling, then
 }
 
 // Part is a run of a tensor's elements in row-major order: a part, or a piece of one.
@@ -141,10 +152,87 @@ func NewPieces[T kernels.Float](spec Spec, target Target, shape []int, packed bo
 	}
 	p := &Pieces[T]{spec: spec, observer: newObserver(spec, nil, e), step: a.quantize} // the first pass just sets the range, whatever the calculator
 	err = p.cut(spec, shape, groups, packed)
-	if p.observer.format.global { // all groups have a parameter in common
-		p.tiling.apart = p.tiling.size
+	p.apart, p.perApart = p.tiling.apart, p.tiling.perApart
+	if p.Gathers() { // all groups have a parameter in common
+		p.tiling.apart, p.tiling.perApart = p.tiling.size, p.tiling.count
 	}
 	return p, err
+}
+
+// Gathers tells whether the whole tensor has a scale that has to be known before any of its groups has one, as in NVFP4 of two levels.
+func (p *Pieces[T]) Gathers() bool { return p.observer.format.gathers() }
+
+// ByGlobal returns the pieces of the same tensor with the scale of the whole of it known, so that its groups have nothing in common any more.
+func (p *Pieces[T]) ByGlobal(global float32) *Pieces[T] {
+	if !p.Gathers() {
+		return p
+	}
+	known := *p
+	known.observer.format.known, known.global = true, global
+	known.tiling.apart, known.tiling.perApart = p.apart, p.perApart
+	return &known
+}
+
+// ObserveGlobal widens r by the range of a piece. Global makes the scale of the whole tensor of it. The range calculator percentile wants parts that
+// the pieces of ByGlobal have, whatever the scale.
+func (p *Pieces[T]) ObserveGlobal(r *Ranges, piece Part, x []T) error {
+	if r == nil {
+		return missing("Ranges")
+	}
+	if p == nil {
+		return missing("Pieces")
+	}
+	known := p.ByGlobal(0)
+	s, err := known.begin(piece, len(x), "x")
+	if err != nil {
+		return err
+	}
+	defer s.release()
+	a, err := p.spec.algorithms(arithmeticOf[T]())
+	if err != nil {
+		return err
+	}
+	s.x = x
+	s.equip(1)
+	low, high := unbounded(nil, nil, 1)
+	if ranges, ok := a.ranges.(*percentile); ok {
+		if err := known.checkWhole(piece); err != nil {
+			return err
+		}
+		o := p.observer
+		s.observer = &o
+		for g := range s.tiling.count {
+			l, h := s.rangeBy(ranges, g)
+			low[0], high[0] = min(low[0], l), max(high[0], h)
+		}
+	} else {
+		l, h := s.minMax(s.workspaces[0], span{grid: kernels.Grid{Rows: 1, Groups: 1, Len: len(x)}})
+		widest(low, high, l, h)
+	}
+	if err := r.of(1); err != nil {
+		return err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	widest(r.low, r.high, low, high)
+	r.see(piece.First, piece.First+piece.Len)
+	return nil
+}
+
+// Global returns the scale of the whole tensor, all pieces of which were observed by ObserveGlobal: else it is an ErrNotObserved. If parameters are
+// fixed, none need be.
+func (p *Pieces[T]) Global(r *Ranges) (float32, error) {
+	if p == nil {
+		return 0, missing("Pieces")
+	}
+	low, high, err := r.whole(0, p.tiling.size, 1, p.Fixed())
+	if err != nil {
+		return 0, err
+	}
+	o := p.observer
+	o.resize([]int{1}, 1)
+	o.update(0, low, high)
+	return o.params.Global, nil
 }
 
 // Searches reports whether ranges are found by a search among elements, not by their least and their greatest: with a range calculator other
@@ -251,9 +339,8 @@ func (p *Pieces[T]) part(first, n int) Part {
 	if p.lines.packed {
 		part.Byte = p.lines.offset(first)
 	}
-	perUnit := t.count / (t.size / t.apart)
-	part.Group = first / t.apart * perUnit
-	part.Groups = (first+n-1)/t.apart*perUnit + perUnit - part.Group
+	part.Group = first / t.apart * t.perApart
+	part.Groups = (first+n-1)/t.apart*t.perApart + t.perApart - part.Group
 	return part
 }
 
@@ -314,6 +401,22 @@ func (p *Pieces[T]) Fixed() bool { return p.observer.fixed() }
 // Quantize writes the codes of a whole part to dst, and its parameters, one for each of its groups, to params, whose memory it uses if
 // there is enough.
 func (p *Pieces[T]) Quantize(dst []byte, params *Params, part Part, x []T) error {
+	return p.whole(params, part, x, func(s *pass[T]) error {
+		if err := s.packTo(dst, part); err != nil {
+			return err
+		}
+		s.writesCodes()
+		return nil
+	})
+}
+
+// FakeQuantize fake-quantizes a whole part into dst, which may be x, writes the mask, if it is not nil, and to params what Quantize does.
+func (p *Pieces[T]) FakeQuantize(dst []T, mask *Mask, params *Params, part Part, x []T) error {
+	return p.whole(params, part, x, func(s *pass[T]) error { return s.fakeTo(dst, mask) })
+}
+
+// whole observes a whole part, and writes what to asks for.
+func (p *Pieces[T]) whole(params *Params, part Part, x []T, to func(*pass[T]) error) error {
 	if params == nil {
 		return missing("Params")
 	}
@@ -343,15 +446,22 @@ func (p *Pieces[T]) Quantize(dst []byte, params *Params, part Part, x []T) error
 		s.importance = p.Importance
 	}
 	o.params = *params
-	o.resize([]int{part.Groups}, part.Groups)
+	p.resize(&o, part)
 	s.observer, s.params, s.x = &o, &o.params, x
-	if err := s.packTo(dst, part); err != nil {
+	if err := to(s); err != nil {
 		return err
 	}
-	s.writesCodes()
 	s.do(1)
 	*params = o.params
 	return nil
+}
+
+// resize makes room for the parameters of a part.
+func (p *Pieces[T]) resize(o *observer, part Part) {
+	o.resize([]int{part.Groups}, part.Groups)
+	if o.format.known {
+		o.params.Global = p.global
+	}
 }
 
 // Observe widens r, the ranges of a part, by those of a piece of it.
@@ -367,7 +477,7 @@ func (p *Pieces[T]) Observe(r *Ranges, piece Part, x []T) error {
 		return err
 	}
 	defer s.release()
-	if err := r.of(piece); err != nil {
+	if err := r.of(piece.Groups); err != nil {
 		return err
 	}
 	s.x = x
@@ -384,15 +494,15 @@ func (p *Pieces[T]) Observe(r *Ranges, piece Part, x []T) error {
 	return nil
 }
 
-// of makes r ready for a piece, if it has not been yet.
-func (r *Ranges) of(piece Part) error {
+// of makes r ready for so many groups, if it has not been yet.
+func (r *Ranges) of(groups int) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.low == nil {
-		r.low, r.high = unbounded(nil, nil, piece.Groups)
+		r.low, r.high = unbounded(nil, nil, groups)
 	}
-	if len(r.low) != piece.Groups {
-		return shapeError("Ranges", len(r.low), "%d groups, as the part of the piece has", piece.Groups)
+	if len(r.low) != groups {
+		return shapeError("Ranges", len(r.low), "%d groups, as the part of the piece has", groups)
 	}
 	return nil
 }
@@ -415,7 +525,7 @@ func (p *Pieces[T]) Params(r *Ranges, part Part) (Params, error) {
 		return Params{}, err
 	}
 	o := p.observer
-	o.resize([]int{part.Groups}, part.Groups)
+	p.resize(&o, part)
 	o.update(0, low, high)
 	return o.params, nil
 }
@@ -476,9 +586,6 @@ func (p *Pieces[T]) QuantizeBy(params Params, dst []byte, piece Part, x []T) err
 
 // FakeQuantizeBy fake-quantizes a piece into dst, which may be x, by the parameters of its part, and writes the mask, if it is not nil.
 func (p *Pieces[T]) FakeQuantizeBy(params Params, dst []T, mask *Mask, piece Part, x []T) error {
-	if mask != nil && mask.Kind > BitMask {
-		return shapeError("Mask.Kind", mask.Kind, "NoMask, ByteMask or BitMask")
-	}
 	s, err := p.begin(piece, len(x), "x")
 	if err != nil {
 		return err
@@ -487,16 +594,28 @@ func (p *Pieces[T]) FakeQuantizeBy(params Params, dst []T, mask *Mask, piece Par
 	if err := s.by(params, piece, true); err != nil {
 		return err
 	}
-	if len(dst) != piece.Len {
-		return shapeError("len(dst)", len(dst), "%d, as the part has", piece.Len)
+	s.x = x
+	if err := s.fakeTo(dst, mask); err != nil {
+		return err
+	}
+	s.do(1)
+	return nil
+}
+
+// fakeTo gives a pass memory for values and a mask.
+func (p *pass[T]) fakeTo(dst []T, mask *Mask) error {
+	switch {
+	case mask != nil && mask.Kind > BitMask:
+		return shapeError("Mask.Kind", mask.Kind, "NoMask, ByteMask or BitMask")
+	case len(dst) != p.size:
+		return shapeError("len(dst)", len(dst), "%d, as the part has", p.size)
 	}
 	if mask != nil {
-		mask.Data = grow(mask.Data, mask.Kind.bytes(len(x)))
-		s.mask = *mask
+		mask.Data = grow(mask.Data, mask.Kind.bytes(p.size))
+		p.mask = *mask
 	}
-	s.x, s.y = x, dst
-	s.writesFakes()
-	s.do(1)
+	p.y = dst
+	p.writesFakes()
 	return nil
 }
 
@@ -555,7 +674,7 @@ func (p *Pieces[T]) check(part Part) error {
 
 // checkWhole refuses a part that has groups in common with others.
 func (p *Pieces[T]) checkWhole(part Part) error {
-	if t := &p.tiling; part.Len > 0 && (part != p.part(part.First, part.Len) || part.First%t.apart != 0 || (part.First+part.Len)%t.apart != 0) {
+	if t := &p.tiling; part.Len > 0 && (part != p.part(part.First, part.Len) || part.First%t.apart != 0 || part.First+part.Len != t.size && (part.First+part.Len)%t.apart != 0) {
 		return shapeError("Part", part, "a whole part, from Parts")
 	}
 	return nil

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -334,5 +335,117 @@ func TestPiecesGlobalAgain(t *testing.T) {
 			require.NoError(t, p.Quantize(codes, &params, part, x))
 			require.NoError(t, p.Dequantize(make([]float32, 32), part, codes, params))
 		}
+	}
+}
+
+// A tensor with a scale of its own beside those of its groups: of its pieces only that is found first, and then its parts have the bits that they have in
+// the whole, values and masks too.
+func TestPiecesByGlobal(t *testing.T) {
+	r := rand.New(rand.NewPCG(25, 26))
+	for _, dialect := range []quant.Dialect{quant.TorchAO, quant.ModelOpt, quant.CompressedTensors, quant.CompressedTensorsF32} {
+		for _, ranges := range []string{"minmax", "mse", "percentile"} {
+			for _, shape := range [][]int{{400}, {10, 48}, {3, 4, 32}, {7, 40}, {1, 1 << 17}} {
+				testPiecesByGlobal[float32](t, r, dialect, ranges, shape)
+				testPiecesByGlobal[float16.Float16](t, r, dialect, ranges, shape)
+				testPiecesByGlobal[bf16.BFloat16](t, r, dialect, ranges, shape)
+			}
+		}
+	}
+}
+
+func testPiecesByGlobal[T kernels.Float](t *testing.T, r *rand.Rand, dialect quant.Dialect, ranges string, shape []int) {
+	t.Helper()
+	s := quant.Spec{
+		DType: quant.Float4E2M1FN, Granularity: quant.PerBlock(-1, 16), ScaleDType: quant.ScaleE4M3FN, Dialect: dialect, GlobalScale: quant.GlobalOn,
+		RangeCalculator: quant.Algorithm{Name: ranges},
+	}
+	if ranges == "percentile" {
+		s.RangeCalculator.Arguments = `{"num":9,"den":10}`
+	}
+	if shape[len(shape)-1]%16 != 0 {
+		s.Granularity = quant.PerBlock(-1, 16).Partial()
+	}
+	switch r.IntN(6) {
+	case 0:
+		s.FloatRange = quant.FixedMin(-1)
+	case 1:
+		s.FloatRange = quant.FixedRange(-1, 1.5)
+	}
+	x := random[T](r, r.IntN(3) == 0, shape...)
+	packed, most := shape[len(shape)-1]%2 == 0 && r.IntN(2) == 0, 16+r.IntN(3*len(x.Data)/4)
+	what := fmt.Sprint(shape, s, packed, most)
+	q, err := quant.New[T](s, quant.Weight)
+	require.NoError(t, err, what)
+	want := quant.Codes{Packed: packed}
+	require.NoError(t, q.Quantize(&want, x), what)
+	var fake quant.Tensor[T]
+	wantMask := quant.Mask{Kind: quant.ByteMask}
+	require.NoError(t, q.FakeQuantize(&fake, x, &wantMask), what)
+
+	p, err := quant.NewPieces[T](s, quant.Weight, shape, packed)
+	require.NoError(t, err, what)
+	require.True(t, p.Gathers())
+	var all quant.Ranges
+	parts := slices.Collect(p.ByGlobal(0).Parts(most))
+	if len(x.Data) > 400 {
+		require.Greater(t, len(parts), 1, what)
+	}
+	for _, part := range parts {
+		if !p.Fixed() {
+			_, err := p.Global(&all)
+			require.ErrorIs(t, err, quant.ErrNotObserved, what)
+			require.NoError(t, p.ObserveGlobal(&all, part, x.Data[part.First:][:part.Len]), what)
+		}
+	}
+	kept, err := all.MarshalBinary()
+	require.NoError(t, err)
+	require.LessOrEqual(t, len(kept), 8*9, "one range is kept, whatever the number of groups")
+	global, err := p.Global(&all)
+	require.NoError(t, err, what)
+	requireSame(t, what, []float32{want.Params.Global}, []float32{global})
+
+	known := p.ByGlobal(global)
+	require.False(t, known.Gathers())
+	got := quant.Codes{Data: make([]byte, len(want.Data))}
+	y, mask := make([]T, len(x.Data)), make([]byte, len(wantMask.Data))
+	for _, part := range parts {
+		in := x.Data[part.First:][:part.Len]
+		var params, again quant.Params
+		require.NoError(t, known.Quantize(got.Data[part.Byte:][:part.Bytes], &params, part, in), what)
+		requireSame(t, what, []float32{global}, []float32{params.Global})
+		got.Params.Scale = append(got.Params.Scale, params.Scale...)
+		m := quant.Mask{Kind: quant.ByteMask, Data: mask[part.First:][:0]}
+		require.NoError(t, known.FakeQuantize(y[part.First:][:part.Len], &m, &again, part, in), what)
+		require.Equal(t, len(again.Scale), len(params.Scale))
+		requireSame(t, what, params.Scale, again.Scale)
+	}
+	requireSame(t, what, want.Params.Scale, got.Params.Scale)
+	require.Equal(t, want.Data, got.Data, what)
+	requireSame(t, what, fake.Data, y)
+	require.Equal(t, wantMask.Data, mask, what)
+}
+
+// Where the last block of an axis may be shorter, parts are no longer than where all blocks are of one size.
+func TestPartialParts(t *testing.T) {
+	for _, c := range []struct {
+		shape []int
+		sizes []int
+		unit  int
+	}{
+		{[]int{100}, []int{32}, 32}, {[]int{9, 100}, []int{1, 32}, 100}, {[]int{100, 6}, []int{32, 1}, 192}, {[]int{9, 100}, []int{4, 32}, 400},
+		{[]int{4, 9, 100}, []int{1, 4, 32}, 900}, {[]int{4, 9, 100}, []int{1, 3, 32}, 300}, {[]int{4, 9, 100}, []int{2, 1, 32}, 1800}, {[]int{3, 64}, []int{128, 48}, 192},
+	} {
+		spec, err := quant.ParseSpec(fmt.Appendf(nil, `{"dtype":"int8","granularity":{"type":"per_block","block_size":%s,"partial":true}}`, strings.ReplaceAll(fmt.Sprint(c.sizes), " ", ",")))
+		require.NoError(t, err)
+		p, err := quant.NewPieces[float32](spec, quant.Weight, c.shape, false)
+		require.NoError(t, err)
+		assert.Equal(t, c.unit, p.Unit(), "%v", c)
+		groups, size := 0, p.Whole().Len
+		for part := range p.Parts(1) {
+			require.Equal(t, groups, part.Group, "%v", c)
+			require.Equal(t, min(c.unit, size-part.First), part.Len, "%v", c)
+			groups += part.Groups
+		}
+		require.Equal(t, p.Whole().Groups, groups, "%v", c)
 	}
 }

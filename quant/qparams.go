@@ -241,12 +241,16 @@ type format struct {
 	dialect  Dialect
 	rule     ScaleRule
 	global   bool
+	known    bool // the scale of the whole tensor is, before its groups' are chosen
 }
+
+// gathers tells whether the ranges of all groups have to be known before any has parameters.
+func (f *format) gathers() bool { return f.global && !f.known }
 
 func newFormat(s Spec) format {
 	s = s.resolved()
 	lo, hi := s.QuantRange()
-	return format{s.DType, float32(lo), float32(hi), s.Scheme, s.Formulation == MinVal, s.ScaleDType, s.Dialect, s.ScaleRule, s.GlobalScale == GlobalOn}
+	return format{s.DType, float32(lo), float32(hi), s.Scheme, s.Formulation == MinVal, s.ScaleDType, s.Dialect, s.ScaleRule, s.GlobalScale == GlobalOn, false}
 }
 
 // group returns one group's parameters for quantizing.
@@ -361,7 +365,7 @@ func arithmeticOf[T kernels.Float]() arithmetic { return arithmetic{elementOf[T]
 
 // choose computes the parameters of the groups from first on, from their ranges.
 func choose[T kernels.Float](f *format, p *Params, first int, low, high []float32) {
-	if f.global { // these are all groups
+	if f.gathers() { // these are all groups
 		chooseGlobal[T](f, p, low, high)
 	}
 	if f.dtype.IsFloat() {

@@ -19,9 +19,9 @@ type tiling struct {
 	count  int   // number of groups
 	loops  []loop
 	grid   kernels.Grid
-	// Groups before and after a multiple of apart elements are different ones. It is size if there is no such place.
-	apart int
-	whole bool // tensor, rather than a part of one
+	// Groups before and after a multiple of apart elements are different ones, perApart from one to the next. It is size if there is no such place.
+	apart, perApart int
+	whole           bool // tensor, rather than a part of one
 	// Of a part of a tensor (see part): its first element and its first group. What spans yield counts from them.
 	first, firstGroup int
 
@@ -67,12 +67,22 @@ func (t *tiling) resolveBlocks(shape, groups, blocks []int) {
 	*t = tiling{shape: copyShape(t.shape, shape), groups: copyShape(t.groups, groups), edge: e}
 	t.size, t.count = e.full.size+e.last.size, e.full.count+e.last.count
 	t.grid = kernels.Grid{Rows: 1, Groups: 1, Len: t.size}
+	t.apart, t.perApart = t.size, t.count
+	if axis == 0 {
+		t.apart, t.perApart = t.size/shape[0]*blocks[0], t.count/groups[0]
+	}
 	for i := axis - 1; i >= 0; i-- {
 		e.axes = append(e.axes, edgeAxis{shape[i], blocks[i], t.count})
+		switch {
+		case i > 0 && shape[i]%blocks[i] != 0:
+			t.apart, t.perApart = t.size*shape[i], t.count*groups[i]
+		case blocks[i] > 1:
+			t.apart, t.perApart = t.size*blocks[i], t.count
+		}
 		t.size *= shape[i]
 		t.count *= groups[i]
 	}
-	t.apart = t.size
+	t.apart, t.perApart = min(t.apart, t.size), min(t.perApart, t.count)
 }
 
 // edgeSpan is span where there is an edge; it counts from the whole tensor's first element and group.
@@ -124,9 +134,9 @@ func (t *tiling) resolve(shape, groups []int) {
 		t.size *= shape[i]
 		t.count *= groups[i]
 	}
-	t.apart = t.size
+	t.apart, t.perApart = t.size, t.count
 	if n := len(t.loops); n > 0 && selects(t.loops[n-1]) {
-		t.apart = t.size / t.loops[n-1].steps
+		t.apart, t.perApart = t.size/t.loops[n-1].steps, t.count/t.loops[n-1].steps
 	}
 	rest := t.loops
 	take := func(ofGroups bool) int {
@@ -147,7 +157,7 @@ func (t *tiling) resolve(shape, groups []int) {
 func (t *tiling) part(whole *tiling, first, size, group, count int) {
 	t.whole = false
 	t.groups = copyShape(t.groups, whole.groups)
-	t.loops, t.grid, t.apart = append(t.loops[:0], whole.loops...), whole.grid, whole.apart
+	t.loops, t.grid, t.apart, t.perApart = append(t.loops[:0], whole.loops...), whole.grid, whole.apart, whole.perApart
 	t.first, t.size, t.firstGroup, t.count, t.edge = first, size, group, count, whole.edge
 }
 

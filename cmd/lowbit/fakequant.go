@@ -166,7 +166,9 @@ func (c *fakeQuantCommand) checkpoint(t *tool, target quant.Target) (done bool, 
 		return false, err
 	}
 	defer in.Close()
-	if method := in.Method(); in.Kind() == checkpoint.File && (method == "" || method == "lowbit") {
+	method := in.Method()
+	plain, alone := in.Kind() == checkpoint.File && (method == "" || method == "lowbit"), c.Grad == "" && c.StateIn == "" && c.StateOut == ""
+	if plain && !alone {
 		return false, nil
 	}
 	for _, flag := range []struct {

@@ -38,11 +38,16 @@ type Options struct {
 
 // Pieces is a quant.Pieces.
 type Pieces[T kernels.Float] interface {
+	ByGlobal(global float32) Pieces[T]
 	Cut(part quant.Part, most int) iter.Seq[quant.Part]
 	Dequantize(dst []T, part quant.Part, codes []byte, params quant.Params) error
+	FakeQuantize(dst []T, mask *quant.Mask, params *quant.Params, part quant.Part, x []T) error
 	FakeQuantizeBy(params quant.Params, dst []T, mask *quant.Mask, piece quant.Part, x []T) error
 	Fixed() bool
+	Gathers() bool
+	Global(r *quant.Ranges) (float32, error)
 	Observe(r *quant.Ranges, piece quant.Part, x []T) error
+	ObserveGlobal(r *quant.Ranges, piece quant.Part, x []T) error
 	Params(r *quant.Ranges, part quant.Part) (quant.Params, error)
 	Parts(most int) iter.Seq[quant.Part]
 	Piece(first, n int) (quant.Part, error)
@@ -50,6 +55,13 @@ type Pieces[T kernels.Float] interface {
 	QuantizeBy(params quant.Params, dst []byte, piece quant.Part, x []T) error
 	Unit() int
 	Whole() quant.Part
+}
+
+// cutPieces are quant.Pieces with the interface's methods.
+type cutPieces[T kernels.Float] struct{ *quant.Pieces[T] }
+
+func (p cutPieces[T]) ByGlobal(global float32) Pieces[T] {
+	return cutPieces[T]{p.Pieces.ByGlobal(global)}
 }
 
 // Importance is a quant.Importance.
@@ -136,18 +148,23 @@ func pieces[T kernels.Float](spec quant.Spec, target quant.Target, shape []int, 
 		return nil, err
 	}
 	p.Importance = importance
-	return p, nil
+	return cutPieces[T]{p}, nil
 }
 
 //go:noinline
 func piecesOf(element any, c quant.Codes) (any, error) {
 	switch element.(type) {
 	case float16.Float16:
-		return quant.PiecesOf[float16.Float16](c)
+		return codePieces[float16.Float16](c)
 	case bf16.BFloat16:
-		return quant.PiecesOf[bf16.BFloat16](c)
+		return codePieces[bf16.BFloat16](c)
 	}
-	return quant.PiecesOf[float32](c)
+	return codePieces[float32](c)
+}
+
+func codePieces[T kernels.Float](c quant.Codes) (any, error) {
+	p, err := quant.PiecesOf[T](c)
+	return cutPieces[T]{p}, err
 }
 
 //go:noinline
