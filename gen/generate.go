@@ -45,9 +45,25 @@ func forX86() []*ir.Kernel { return slices.Concat(kernels(), formula.Values(), f
 
 func wide() []*ir.Kernel { return slices.Concat(forX86(), formula.Products()) }
 
+// loader is a machine whose functions load constants from a file that they share.
+type loader interface{ Constants() x86.Constants }
+
 // Generate makes every file of internal/asm in memory.
 func Generate() (map[string][]byte, error) {
 	out := map[string][]byte{}
+	constants := x86.Constants{}
+	closeFile := func(m file, name string, t target) error {
+		asm, stubs, err := m.File(generator, "asm")
+		if err != nil {
+			return err
+		}
+		if l, ok := m.(loader); ok {
+			constants.Merge(l.Constants())
+		}
+		base := name + "_" + t.name + "_" + t.arch
+		out[base+".s"], out[base+".go"] = asm, stubs
+		return nil
+	}
 	for _, t := range targets {
 		families := map[string][]*ir.Kernel{}
 		for _, k := range t.kernels() {
@@ -63,27 +79,19 @@ func Generate() (map[string][]byte, error) {
 					return nil, err
 				}
 			}
-			asm, stubs, err := m.File(generator, "asm")
-			if err != nil {
+			if err := closeFile(m, name, t); err != nil {
 				return nil, err
 			}
-			base := name + "_" + t.name + "_" + t.arch
-			out[base+".s"], out[base+".go"] = asm, stubs
+		}
+		if t.others == "" { // has routines too
+			m := t.open()
+			m.Routines()
+			if err := closeFile(m, "stage", t); err != nil {
+				return nil, err
+			}
 		}
 	}
-	for _, t := range targets {
-		if t.others != "" { // has routines too
-			continue
-		}
-		m := t.open()
-		m.Routines()
-		asm, stubs, err := m.File(generator, "asm")
-		if err != nil {
-			return nil, err
-		}
-		base := "stage_" + t.name + "_" + t.arch
-		out[base+".s"], out[base+".go"] = asm, stubs
-	}
+	out["constants_amd64.s"] = constants.File(generator)
 	text, err := packageFile()
 	if err != nil {
 		return nil, err

@@ -61,7 +61,7 @@ func (m *Machine) byLayout(s *plan.Seg, n *ir.Node) plan.V {
 		if n.Bits == codeSpread {
 			ofNibbles := m.whole(m.eachLane(func(i int) int { return 28 - 4*i }))
 			if m.wide {
-				ofNibbles = m.aligned(bothNibbles)
+				ofNibbles = m.every(bothNibbles)
 			}
 			choose(ofNibbles, m.shifts(0))
 			m.ctx.Label(done)
@@ -72,7 +72,7 @@ func (m *Machine) byLayout(s *plan.Seg, n *ir.Node) plan.V {
 			panic(err)
 		}
 		m.i("VBROADCASTSS", p.Addr, sign)
-		ofNibbles := m.aligned(15)
+		ofNibbles := m.every(15)
 		if m.wide {
 			ofNibbles = m.whole(m.eachLane(func(i int) int { return i }))
 		}
@@ -245,7 +245,7 @@ func (m *Machine) storeCodes(s *plan.Seg, n *ir.Node, args [][]plan.V, at plan.A
 					if m.wide {
 						words = append(words, m.vec(u[first+i]))
 					} else {
-						words = append(words, m.aligned(w))
+						words = append(words, m.every(w))
 					}
 				}
 				m.packLow(d[0], d[0], words, at, masked)
@@ -310,13 +310,13 @@ func (m *Machine) storeFloat(s *plan.Seg, n *ir.Node, args [][]plan.V, at plan.A
 		m.ctx.Label(stored)
 		m.aside(s, func() {
 			m.Label(other)
-			mask := m.aligned(0x80008000) // above the three bits
+			mask := m.every(0x80008000) // above the three bits
 			putSigns(mask, signs, r)
 			putSigns(mask, moreSigns, t)
 			shifted(12)
 			m.i("VPERMD", r, order, r)
 			m.i("JGT", operand.LabelRef(listed))
-			m.packLow(u[0], u[0], []operand.Op{m.aligned(nibbleWords[0])}, at, masked)
+			m.packLow(u[0], u[0], []operand.Op{m.every(nibbleWords[0])}, at, masked)
 			w.advance(4)
 			m.i("JMP", operand.LabelRef(stored))
 			m.Label(listed)

@@ -4,10 +4,8 @@
 package x86
 
 import (
-	"encoding/binary"
 	"fmt"
 	"reflect"
-	"slices"
 	"strings"
 
 	"github.com/mmcloughlin/avo/attr"
@@ -25,18 +23,17 @@ import (
 
 // Machine is one of the x86 targets, writing one file.
 type Machine struct {
-	wide     bool // AVX-512
-	vbmi     bool // with VBMI, which looks bytes up in tables of 64 and 128
-	ctx      *build.Context
-	fn       reflect.Value
-	pool     map[string]int // offsets of constants in the file's data
-	data     []byte
-	frame    operand.Mem
-	control  *operand.Mem // MXCSR, in functions that round upward
-	labels   int
-	streams  bool
-	tailN    plan.GPR
-	tailSlot int // the slot whose lanes K7 has; -1 if none
+	wide      bool // AVX-512
+	vbmi      bool // with VBMI, which looks bytes up in tables of 64 and 128
+	ctx       *build.Context
+	fn        reflect.Value
+	constants Constants
+	frame     operand.Mem
+	control   *operand.Mem // MXCSR, in functions that round upward
+	labels    int
+	streams   bool
+	tailN     plan.GPR
+	tailSlot  int // the slot whose lanes K7 has; -1 if none
 }
 
 // AVX2 begins a file of AVX2 code, AVX512 one of AVX-512 code, and AVX512VBMI
@@ -46,7 +43,7 @@ func AVX512() *Machine     { return newMachine(true, false) }
 func AVX512VBMI() *Machine { return newMachine(true, true) }
 
 func newMachine(wide, vbmi bool) *Machine {
-	m := &Machine{wide: wide, vbmi: vbmi, ctx: build.NewContext(), pool: map[string]int{}}
+	m := &Machine{wide: wide, vbmi: vbmi, ctx: build.NewContext(), constants: Constants{}}
 	m.ctx.Constraint(buildtags.Not("purego"))
 	m.fn = reflect.ValueOf(m.ctx)
 	return m
@@ -54,17 +51,6 @@ func newMachine(wide, vbmi bool) *Machine {
 
 // File closes the file and returns its assembly and its Go declarations.
 func (m *Machine) File(generator, pkg string) (asm, stubs []byte, err error) {
-	if len(m.data) > 0 {
-		m.ctx.StaticGlobal("constants" + m.Name())
-		m.ctx.DataAttributes(attr.RODATA | attr.NOPTR)
-		d := m.data
-		for ; len(d) >= 8; d = d[8:] { // two lanes
-			m.ctx.AppendDatum(operand.U64(binary.LittleEndian.Uint64(d)))
-		}
-		if len(d) > 0 {
-			m.ctx.AppendDatum(operand.U32(binary.LittleEndian.Uint32(d)))
-		}
-	}
 	f, err := m.ctx.Result()
 	if err != nil {
 		return nil, nil, err
@@ -244,32 +230,6 @@ func (m *Machine) mem(a plan.Addr, disp int) operand.Mem {
 		return m.frame.Offset(a.Disp + disp)
 	}
 	return operand.Mem{Base: gprs[a.Reg], Disp: a.Disp + disp}
-}
-
-// constant puts bytes into the file's data and returns where.
-func (m *Machine) constant(b string) operand.Mem {
-	off, ok := m.pool[b]
-	if !ok {
-		off = len(m.data)
-		m.pool[b] = off
-		m.data = append(m.data, b...)
-	}
-	return operand.NewDataAddr(operand.NewStaticSymbol("constants"+m.Name()), off)
-}
-
-// aligned returns where a register full of a word is, at a multiple of its size.
-func (m *Machine) aligned(word uint32) operand.Mem {
-	return m.whole(slices.Repeat([]uint32{word}, m.Width()))
-}
-
-// whole returns where a register of words is, likewise.
-func (m *Machine) whole(words []uint32) operand.Mem {
-	b := littleEndian(words)
-	if off, ok := m.pool[b]; !ok || off%len(b) > 0 {
-		delete(m.pool, b)
-		m.data = append(m.data, make([]byte, -len(m.data)&(len(b)-1))...)
-	}
-	return m.constant(b)
 }
 
 // Begin starts a function.

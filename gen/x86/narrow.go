@@ -146,7 +146,7 @@ func (m *Machine) roundElem(s *plan.Seg, n *ir.Node, v plan.V) plan.V {
 			m.i("VPSLLD", operand.Imm(15), x, r) // just below half of the last place kept is added, and its last bit
 			m.i("VPSRLD", operand.Imm(31), r, r)
 			m.i("VPADDD", r, x, r)
-			m.i("VPADDD", m.aligned(0x7fff), r, r)
+			m.i("VPADDD", m.every(0x7fff), r, r)
 			m.i("VPSRLD", operand.Imm(16), r, r)
 			m.i("VPSLLD", operand.Imm(16), r, r)
 			if m.wide { // what is no number stays what it is

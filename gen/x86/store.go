@@ -269,7 +269,7 @@ func (m *Machine) storeRounded(a, b, high, low, t reg.VecPhysical, at plan.Addr)
 	m.i("VPBLENDW", operand.Imm(fromB), b, high, high)
 	m.i("VPSLLD", operand.Imm(16), b, t)
 	m.i("VPBLENDW", operand.Imm(fromB), t, a, low)
-	m.i("VPANDN", m.aligned(0x00010001), high, t)
+	m.i("VPANDN", m.every(0x00010001), high, t)
 	m.i("VPSUBUSW", t, low, low) // at least 2^15 where it carries
 	m.i("VPSRLW", operand.Imm(15), low, low)
 	m.i("VPADDW", low, high, high)

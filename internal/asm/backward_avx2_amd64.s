@@ -132,7 +132,7 @@ rare:
 	VCVTDQ2PS    Y0, Y0
 	VMULPS       (DX), Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VBROADCASTSS ·word7fc00000+0(SB), Y2
 	VBLENDVPS    Y1, Y0, Y2, Y1
 	VMOVUPS      Y1, (SI)
 	VPMOVZXBD    8(BX), Y0
@@ -164,11 +164,11 @@ TEXT ·BackwardBitsAVX2(SB), $320-40
 	MOVQ         dx+0(FP), SI
 	MOVQ         dy+8(FP), DX
 	MOVQ         mask+16(FP), BX
-	VBROADCASTSS constantsAVX2<>+4(SB), Y15
-	VMOVUPS      constantsAVX2<>+8(SB), Y14
-	VMOVUPS      constantsAVX2<>+40(SB), Y13
-	VMOVUPS      constantsAVX2<>+72(SB), Y12
-	VMOVUPS      constantsAVX2<>+104(SB), Y11
+	VBROADCASTSS ·word3f800000+0(SB), Y15
+	VMOVUPS      ·bytes85e68c9a+0(SB), Y14
+	VMOVUPS      ·bytes26254340+0(SB), Y13
+	VMOVUPS      ·bytesc781d9c2+0(SB), Y12
+	VMOVUPS      ·bytese187fe78+0(SB), Y11
 	MOVQ         n+24(FP), DI
 	CMPQ         DI, $+32
 	JLT          lanestage
@@ -306,7 +306,7 @@ rare:
 	VANDPS       Y15, Y0, Y0
 	VMULPS       (DX), Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VBROADCASTSS ·word7fc00000+0(SB), Y2
 	VBLENDVPS    Y1, Y0, Y2, Y1
 	VMOVUPS      Y1, (SI)
 	VPBROADCASTD (BX), Y0
@@ -480,7 +480,7 @@ rare:
 	VCVTDQ2PS    Y1, Y1
 	VMULPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VBROADCASTSS ·word7fc00000+0(SB), Y2
 	VBLENDVPS    Y1, Y0, Y2, Y1
 	VCVTPS2PH    $0x00, Y1, X1
 	VMOVUPS      X1, (SI)
@@ -519,11 +519,11 @@ TEXT ·BackwardBitsF16AVX2(SB), NOSPLIT, $192-40
 	MOVQ         dx+0(FP), SI
 	MOVQ         dy+8(FP), DX
 	MOVQ         mask+16(FP), BX
-	VBROADCASTSS constantsAVX2<>+4(SB), Y15
-	VMOVUPS      constantsAVX2<>+8(SB), Y14
-	VMOVUPS      constantsAVX2<>+40(SB), Y13
-	VMOVUPS      constantsAVX2<>+72(SB), Y12
-	VMOVUPS      constantsAVX2<>+104(SB), Y11
+	VBROADCASTSS ·word3f800000+0(SB), Y15
+	VMOVUPS      ·bytes85e68c9a+0(SB), Y14
+	VMOVUPS      ·bytes26254340+0(SB), Y13
+	VMOVUPS      ·bytesc781d9c2+0(SB), Y12
+	VMOVUPS      ·bytese187fe78+0(SB), Y11
 	MOVQ         n+24(FP), DI
 	CMPQ         DI, $+32
 	JLT          lanestage
@@ -678,7 +678,7 @@ rare:
 	VANDPS       Y15, Y1, Y1
 	VMULPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VBROADCASTSS ·word7fc00000+0(SB), Y2
 	VBLENDVPS    Y1, Y0, Y2, Y1
 	VCVTPS2PH    $0x00, Y1, X1
 	VMOVUPS      X1, (SI)
@@ -761,22 +761,22 @@ laneloop:
 	VPBLENDW  $0xaa, Y1, Y4, Y4
 	VPSLLD    $0x10, Y1, Y6
 	VPBLENDW  $0xaa, Y6, Y0, Y5
-	VPANDN    constantsAVX2<>+160(SB), Y4, Y6
+	VPANDN    ·word00010001+0(SB), Y4, Y6
 	VPSUBUSW  Y6, Y5, Y5
 	VPSRLW    $0x0f, Y5, Y5
 	VPADDW    Y5, Y4, Y4
-	VPSHUFB   constantsAVX2<>+192(SB), Y4, Y4
+	VPSHUFB   ·bytes05b81a5d+0(SB), Y4, Y4
 	VPERMQ    $0xd8, Y4, Y4
 	VMOVUPS   Y4, (SI)
 	VPSRLD    $0x10, Y2, Y0
 	VPBLENDW  $0xaa, Y3, Y0, Y0
 	VPSLLD    $0x10, Y3, Y4
 	VPBLENDW  $0xaa, Y4, Y2, Y1
-	VPANDN    constantsAVX2<>+160(SB), Y0, Y4
+	VPANDN    ·word00010001+0(SB), Y0, Y4
 	VPSUBUSW  Y4, Y1, Y1
 	VPSRLW    $0x0f, Y1, Y1
 	VPADDW    Y1, Y0, Y0
-	VPSHUFB   constantsAVX2<>+192(SB), Y0, Y0
+	VPSHUFB   ·bytes05b81a5d+0(SB), Y0, Y0
 	VPERMQ    $0xd8, Y0, Y0
 	VMOVUPS   Y0, 32(SI)
 
@@ -845,22 +845,22 @@ lanestream:
 	VPBLENDW  $0xaa, Y1, Y4, Y4
 	VPSLLD    $0x10, Y1, Y6
 	VPBLENDW  $0xaa, Y6, Y0, Y5
-	VPANDN    constantsAVX2<>+160(SB), Y4, Y6
+	VPANDN    ·word00010001+0(SB), Y4, Y6
 	VPSUBUSW  Y6, Y5, Y5
 	VPSRLW    $0x0f, Y5, Y5
 	VPADDW    Y5, Y4, Y4
-	VPSHUFB   constantsAVX2<>+192(SB), Y4, Y4
+	VPSHUFB   ·bytes05b81a5d+0(SB), Y4, Y4
 	VPERMQ    $0xd8, Y4, Y4
 	VMOVNTPS  Y4, (SI)
 	VPSRLD    $0x10, Y2, Y0
 	VPBLENDW  $0xaa, Y3, Y0, Y0
 	VPSLLD    $0x10, Y3, Y4
 	VPBLENDW  $0xaa, Y4, Y2, Y1
-	VPANDN    constantsAVX2<>+160(SB), Y0, Y4
+	VPANDN    ·word00010001+0(SB), Y0, Y4
 	VPSUBUSW  Y4, Y1, Y1
 	VPSRLW    $0x0f, Y1, Y1
 	VPADDW    Y1, Y0, Y0
-	VPSHUFB   constantsAVX2<>+192(SB), Y0, Y0
+	VPSHUFB   ·bytes05b81a5d+0(SB), Y0, Y0
 	VPERMQ    $0xd8, Y0, Y0
 	VMOVNTPS  Y0, 32(SI)
 	ADDQ      $+64, SI
@@ -896,7 +896,7 @@ rare:
 	VCVTDQ2PS    Y1, Y1
 	VMULPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VBROADCASTSS ·word7fc00000+0(SB), Y2
 	VBLENDVPS    Y1, Y0, Y2, Y1
 	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
@@ -909,11 +909,11 @@ rare:
 	VPBLENDW     $0xaa, Y3, Y0, Y0
 	VPSLLD       $0x10, Y3, Y5
 	VPBLENDW     $0xaa, Y5, Y1, Y4
-	VPANDN       constantsAVX2<>+160(SB), Y0, Y5
+	VPANDN       ·word00010001+0(SB), Y0, Y5
 	VPSUBUSW     Y5, Y4, Y4
 	VPSRLW       $0x0f, Y4, Y4
 	VPADDW       Y4, Y0, Y0
-	VPSHUFB      constantsAVX2<>+192(SB), Y0, Y0
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
 	VMOVUPS      Y0, (SI)
 	VPMOVZXWD    32(DX), Y0
@@ -934,11 +934,11 @@ rare:
 	VPBLENDW     $0xaa, Y3, Y0, Y0
 	VPSLLD       $0x10, Y3, Y4
 	VPBLENDW     $0xaa, Y4, Y1, Y2
-	VPANDN       constantsAVX2<>+160(SB), Y0, Y4
+	VPANDN       ·word00010001+0(SB), Y0, Y4
 	VPSUBUSW     Y4, Y2, Y2
 	VPSRLW       $0x0f, Y2, Y2
 	VPADDW       Y2, Y0, Y0
-	VPSHUFB      constantsAVX2<>+192(SB), Y0, Y0
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
 	VMOVUPS      Y0, 32(SI)
 	JMP          laneback
@@ -952,11 +952,11 @@ TEXT ·BackwardBitsBF16AVX2(SB), NOSPLIT, $192-40
 	MOVQ         dx+0(FP), SI
 	MOVQ         dy+8(FP), DX
 	MOVQ         mask+16(FP), BX
-	VBROADCASTSS constantsAVX2<>+4(SB), Y15
-	VMOVUPS      constantsAVX2<>+8(SB), Y14
-	VMOVUPS      constantsAVX2<>+40(SB), Y13
-	VMOVUPS      constantsAVX2<>+72(SB), Y12
-	VMOVUPS      constantsAVX2<>+104(SB), Y11
+	VBROADCASTSS ·word3f800000+0(SB), Y15
+	VMOVUPS      ·bytes85e68c9a+0(SB), Y14
+	VMOVUPS      ·bytes26254340+0(SB), Y13
+	VMOVUPS      ·bytesc781d9c2+0(SB), Y12
+	VMOVUPS      ·bytese187fe78+0(SB), Y11
 	MOVQ         n+24(FP), DI
 	CMPQ         DI, $+32
 	JLT          lanestage
@@ -1003,22 +1003,22 @@ laneloop:
 	VPBLENDW     $0xaa, Y1, Y4, Y4
 	VPSLLD       $0x10, Y1, Y6
 	VPBLENDW     $0xaa, Y6, Y0, Y5
-	VPANDN       constantsAVX2<>+160(SB), Y4, Y6
+	VPANDN       ·word00010001+0(SB), Y4, Y6
 	VPSUBUSW     Y6, Y5, Y5
 	VPSRLW       $0x0f, Y5, Y5
 	VPADDW       Y5, Y4, Y4
-	VPSHUFB      constantsAVX2<>+192(SB), Y4, Y4
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y4, Y4
 	VPERMQ       $0xd8, Y4, Y4
 	VMOVUPS      Y4, (SI)
 	VPSRLD       $0x10, Y2, Y0
 	VPBLENDW     $0xaa, Y3, Y0, Y0
 	VPSLLD       $0x10, Y3, Y4
 	VPBLENDW     $0xaa, Y4, Y2, Y1
-	VPANDN       constantsAVX2<>+160(SB), Y0, Y4
+	VPANDN       ·word00010001+0(SB), Y0, Y4
 	VPSUBUSW     Y4, Y1, Y1
 	VPSRLW       $0x0f, Y1, Y1
 	VPADDW       Y1, Y0, Y0
-	VPSHUFB      constantsAVX2<>+192(SB), Y0, Y0
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
 	VMOVUPS      Y0, 32(SI)
 
@@ -1095,22 +1095,22 @@ lanestream:
 	VPBLENDW     $0xaa, Y1, Y4, Y4
 	VPSLLD       $0x10, Y1, Y6
 	VPBLENDW     $0xaa, Y6, Y0, Y5
-	VPANDN       constantsAVX2<>+160(SB), Y4, Y6
+	VPANDN       ·word00010001+0(SB), Y4, Y6
 	VPSUBUSW     Y6, Y5, Y5
 	VPSRLW       $0x0f, Y5, Y5
 	VPADDW       Y5, Y4, Y4
-	VPSHUFB      constantsAVX2<>+192(SB), Y4, Y4
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y4, Y4
 	VPERMQ       $0xd8, Y4, Y4
 	VMOVNTPS     Y4, (SI)
 	VPSRLD       $0x10, Y2, Y0
 	VPBLENDW     $0xaa, Y3, Y0, Y0
 	VPSLLD       $0x10, Y3, Y4
 	VPBLENDW     $0xaa, Y4, Y2, Y1
-	VPANDN       constantsAVX2<>+160(SB), Y0, Y4
+	VPANDN       ·word00010001+0(SB), Y0, Y4
 	VPSUBUSW     Y4, Y1, Y1
 	VPSRLW       $0x0f, Y1, Y1
 	VPADDW       Y1, Y0, Y0
-	VPSHUFB      constantsAVX2<>+192(SB), Y0, Y0
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
 	VMOVNTPS     Y0, 32(SI)
 	ADDQ         $+64, SI
@@ -1148,7 +1148,7 @@ rare:
 	VANDPS       Y15, Y1, Y1
 	VMULPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VBROADCASTSS ·word7fc00000+0(SB), Y2
 	VBLENDVPS    Y1, Y0, Y2, Y1
 	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
@@ -1163,11 +1163,11 @@ rare:
 	VPBLENDW     $0xaa, Y3, Y0, Y0
 	VPSLLD       $0x10, Y3, Y5
 	VPBLENDW     $0xaa, Y5, Y1, Y4
-	VPANDN       constantsAVX2<>+160(SB), Y0, Y5
+	VPANDN       ·word00010001+0(SB), Y0, Y5
 	VPSUBUSW     Y5, Y4, Y4
 	VPSRLW       $0x0f, Y4, Y4
 	VPADDW       Y4, Y0, Y0
-	VPSHUFB      constantsAVX2<>+192(SB), Y0, Y0
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
 	VMOVUPS      Y0, (SI)
 	VPMOVZXWD    32(DX), Y0
@@ -1192,41 +1192,11 @@ rare:
 	VPBLENDW     $0xaa, Y3, Y0, Y0
 	VPSLLD       $0x10, Y3, Y4
 	VPBLENDW     $0xaa, Y4, Y1, Y2
-	VPANDN       constantsAVX2<>+160(SB), Y0, Y4
+	VPANDN       ·word00010001+0(SB), Y0, Y4
 	VPSUBUSW     Y4, Y2, Y2
 	VPSRLW       $0x0f, Y2, Y2
 	VPADDW       Y2, Y0, Y0
-	VPSHUFB      constantsAVX2<>+192(SB), Y0, Y0
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
 	VMOVUPS      Y0, 32(SI)
 	JMP          laneback
-
-DATA constantsAVX2<>+0(SB)/8, $0x3f8000007fc00000
-DATA constantsAVX2<>+8(SB)/8, $0x0000000200000001
-DATA constantsAVX2<>+16(SB)/8, $0x0000000800000004
-DATA constantsAVX2<>+24(SB)/8, $0x0000002000000010
-DATA constantsAVX2<>+32(SB)/8, $0x0000008000000040
-DATA constantsAVX2<>+40(SB)/8, $0x0000020000000100
-DATA constantsAVX2<>+48(SB)/8, $0x0000080000000400
-DATA constantsAVX2<>+56(SB)/8, $0x0000200000001000
-DATA constantsAVX2<>+64(SB)/8, $0x0000800000004000
-DATA constantsAVX2<>+72(SB)/8, $0x0002000000010000
-DATA constantsAVX2<>+80(SB)/8, $0x0008000000040000
-DATA constantsAVX2<>+88(SB)/8, $0x0020000000100000
-DATA constantsAVX2<>+96(SB)/8, $0x0080000000400000
-DATA constantsAVX2<>+104(SB)/8, $0x0200000001000000
-DATA constantsAVX2<>+112(SB)/8, $0x0800000004000000
-DATA constantsAVX2<>+120(SB)/8, $0x2000000010000000
-DATA constantsAVX2<>+128(SB)/8, $0x8000000040000000
-DATA constantsAVX2<>+136(SB)/8, $0x0000000000000000
-DATA constantsAVX2<>+144(SB)/8, $0x0000000000000000
-DATA constantsAVX2<>+152(SB)/8, $0x0000000000000000
-DATA constantsAVX2<>+160(SB)/8, $0x0001000100010001
-DATA constantsAVX2<>+168(SB)/8, $0x0001000100010001
-DATA constantsAVX2<>+176(SB)/8, $0x0001000100010001
-DATA constantsAVX2<>+184(SB)/8, $0x0001000100010001
-DATA constantsAVX2<>+192(SB)/8, $0x0d0c090805040100
-DATA constantsAVX2<>+200(SB)/8, $0x0f0e0b0a07060302
-DATA constantsAVX2<>+208(SB)/8, $0x0d0c090805040100
-DATA constantsAVX2<>+216(SB)/8, $0x0f0e0b0a07060302
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $224

@@ -2,8 +2,6 @@
 
 //go:build !purego
 
-#include "textflag.h"
-
 // func BackwardBytesAVX512(dx *float32, dy *float32, mask *uint8, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
 TEXT ·BackwardBytesAVX512(SB), $624-40
@@ -238,7 +236,7 @@ rare:
 	VCVTDQ2PS    Z1, Z1
 	VMULPS       Z1, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+0(SB), Z1
+	VBROADCASTSS ·word7fc00000+0(SB), Z1
 	VBLENDMPS    Z0, Z1, K1, Z0
 	VMOVUPS      Z0, (SI)
 	VMOVUPS      64(DX), Z0
@@ -273,7 +271,7 @@ TEXT ·BackwardBitsAVX512(SB), $576-40
 	MOVQ         dx+0(FP), SI
 	MOVQ         dy+8(FP), DX
 	MOVQ         mask+16(FP), BX
-	VBROADCASTSS constantsAVX512<>+4(SB), Z15
+	VBROADCASTSS ·word3f800000+0(SB), Z15
 	MOVQ         n+24(FP), DI
 	CMPQ         DI, $+64
 	JLT          lanerest
@@ -502,7 +500,7 @@ rare:
 	VMOVAPS.Z    Z15, K1, Z1
 	VMULPS       Z1, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+0(SB), Z1
+	VBROADCASTSS ·word7fc00000+0(SB), Z1
 	VBLENDMPS    Z0, Z1, K1, Z0
 	VMOVUPS      Z0, (SI)
 	VMOVUPS      64(DX), Z0
@@ -782,7 +780,7 @@ rare:
 	VCVTDQ2PS    Z1, Z1
 	VMULPS       Z1, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+0(SB), Z1
+	VBROADCASTSS ·word7fc00000+0(SB), Z1
 	VBLENDMPS    Z0, Z1, K1, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	VMOVUPS      Y0, (SI)
@@ -821,7 +819,7 @@ TEXT ·BackwardBitsF16AVX512(SB), $320-40
 	MOVQ         dx+0(FP), SI
 	MOVQ         dy+8(FP), DX
 	MOVQ         mask+16(FP), BX
-	VBROADCASTSS constantsAVX512<>+4(SB), Z15
+	VBROADCASTSS ·word3f800000+0(SB), Z15
 	MOVQ         n+24(FP), DI
 	CMPQ         DI, $+64
 	JLT          lanerest
@@ -1070,7 +1068,7 @@ rare:
 	VMOVAPS.Z    Z15, K1, Z1
 	VMULPS       Z1, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+0(SB), Z1
+	VBROADCASTSS ·word7fc00000+0(SB), Z1
 	VBLENDMPS    Z0, Z1, K1, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	VMOVUPS      Y0, (SI)
@@ -1109,14 +1107,14 @@ TEXT ·BackwardBytesBF16AVX512(SB), $368-40
 	MOVQ         dx+0(FP), SI
 	MOVQ         dy+8(FP), DX
 	MOVQ         mask+16(FP), BX
-	VMOVUPS      constantsAVX512<>+8(SB), Z15
-	VMOVUPS      constantsAVX512<>+72(SB), Z14
+	VMOVUPS      ·bytesc5808bc5+0(SB), Z15
+	VMOVUPS      ·bytesba878045+0(SB), Z14
 	MOVL         $0xaaaaaaaa, AX
 	KMOVD        AX, K6
-	VBROADCASTSS constantsAVX512<>+136(SB), Z13
-	VBROADCASTSS constantsAVX512<>+140(SB), Z12
-	VMOVUPS      constantsAVX512<>+144(SB), Z11
-	VMOVUPS      constantsAVX512<>+208(SB), Z10
+	VBROADCASTSS ·word00010001+0(SB), Z13
+	VBROADCASTSS ·word80008000+0(SB), Z12
+	VMOVUPS      ·bytescb91c145+0(SB), Z11
+	VMOVUPS      ·bytesae5a38c5+0(SB), Z10
 	MOVQ         n+24(FP), DI
 	CMPQ         DI, $+64
 	JLT          lanerest
@@ -1383,7 +1381,7 @@ rare:
 	VCVTDQ2PS    Z1, Z1
 	VMULPS       Z1, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+0(SB), Z1
+	VBROADCASTSS ·word7fc00000+0(SB), Z1
 	VBLENDMPS    Z0, Z1, K1, Z0
 	VPERMW.Z     (DX), Z14, K6, Z2
 	VPMOVZXBD    16(BX), Z3
@@ -1428,15 +1426,15 @@ TEXT ·BackwardBitsBF16AVX512(SB), $320-40
 	MOVQ         dx+0(FP), SI
 	MOVQ         dy+8(FP), DX
 	MOVQ         mask+16(FP), BX
-	VBROADCASTSS constantsAVX512<>+4(SB), Z15
-	VMOVUPS      constantsAVX512<>+8(SB), Z14
-	VMOVUPS      constantsAVX512<>+72(SB), Z13
+	VBROADCASTSS ·word3f800000+0(SB), Z15
+	VMOVUPS      ·bytesc5808bc5+0(SB), Z14
+	VMOVUPS      ·bytesba878045+0(SB), Z13
 	MOVL         $0xaaaaaaaa, AX
 	KMOVD        AX, K6
-	VBROADCASTSS constantsAVX512<>+136(SB), Z12
-	VBROADCASTSS constantsAVX512<>+140(SB), Z11
-	VMOVUPS      constantsAVX512<>+144(SB), Z10
-	VMOVUPS      constantsAVX512<>+208(SB), Z9
+	VBROADCASTSS ·word00010001+0(SB), Z12
+	VBROADCASTSS ·word80008000+0(SB), Z11
+	VMOVUPS      ·bytescb91c145+0(SB), Z10
+	VMOVUPS      ·bytesae5a38c5+0(SB), Z9
 	MOVQ         n+24(FP), DI
 	CMPQ         DI, $+64
 	JLT          lanerest
@@ -1706,7 +1704,7 @@ rare:
 	VMOVAPS.Z    Z15, K1, Z1
 	VMULPS       Z1, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+0(SB), Z1
+	VBROADCASTSS ·word7fc00000+0(SB), Z1
 	VBLENDMPS    Z0, Z1, K1, Z0
 	VPERMW.Z     (DX), Z13, K6, Z2
 	KMOVW        2(BX), K1
@@ -1741,39 +1739,3 @@ rare:
 	VPADDW       Z12, Z1, K1, Z1
 	VMOVUPS      Z1, 64(SI)
 	JMP          laneback
-
-DATA constantsAVX512<>+0(SB)/8, $0x3f8000007fc00000
-DATA constantsAVX512<>+8(SB)/8, $0x0001000000000000
-DATA constantsAVX512<>+16(SB)/8, $0x0003000000020000
-DATA constantsAVX512<>+24(SB)/8, $0x0005000000040000
-DATA constantsAVX512<>+32(SB)/8, $0x0007000000060000
-DATA constantsAVX512<>+40(SB)/8, $0x0009000000080000
-DATA constantsAVX512<>+48(SB)/8, $0x000b0000000a0000
-DATA constantsAVX512<>+56(SB)/8, $0x000d0000000c0000
-DATA constantsAVX512<>+64(SB)/8, $0x000f0000000e0000
-DATA constantsAVX512<>+72(SB)/8, $0x0011000000100000
-DATA constantsAVX512<>+80(SB)/8, $0x0013000000120000
-DATA constantsAVX512<>+88(SB)/8, $0x0015000000140000
-DATA constantsAVX512<>+96(SB)/8, $0x0017000000160000
-DATA constantsAVX512<>+104(SB)/8, $0x0019000000180000
-DATA constantsAVX512<>+112(SB)/8, $0x001b0000001a0000
-DATA constantsAVX512<>+120(SB)/8, $0x001d0000001c0000
-DATA constantsAVX512<>+128(SB)/8, $0x001f0000001e0000
-DATA constantsAVX512<>+136(SB)/8, $0x8000800000010001
-DATA constantsAVX512<>+144(SB)/8, $0x0006000400020000
-DATA constantsAVX512<>+152(SB)/8, $0x000e000c000a0008
-DATA constantsAVX512<>+160(SB)/8, $0x0016001400120010
-DATA constantsAVX512<>+168(SB)/8, $0x001e001c001a0018
-DATA constantsAVX512<>+176(SB)/8, $0x0026002400220020
-DATA constantsAVX512<>+184(SB)/8, $0x002e002c002a0028
-DATA constantsAVX512<>+192(SB)/8, $0x0036003400320030
-DATA constantsAVX512<>+200(SB)/8, $0x003e003c003a0038
-DATA constantsAVX512<>+208(SB)/8, $0x0007000500030001
-DATA constantsAVX512<>+216(SB)/8, $0x000f000d000b0009
-DATA constantsAVX512<>+224(SB)/8, $0x0017001500130011
-DATA constantsAVX512<>+232(SB)/8, $0x001f001d001b0019
-DATA constantsAVX512<>+240(SB)/8, $0x0027002500230021
-DATA constantsAVX512<>+248(SB)/8, $0x002f002d002b0029
-DATA constantsAVX512<>+256(SB)/8, $0x0037003500330031
-DATA constantsAVX512<>+264(SB)/8, $0x003f003d003b0039
-GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $272

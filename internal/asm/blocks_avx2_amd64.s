@@ -53,8 +53,8 @@ TEXT ·DequantizeBlocksQ4_0AVX2(SB), NOSPLIT, $0-32
 	MOVQ         n+24(FP), BX
 	VXORPS       Y15, Y15, Y15
 	VXORPS       Y14, Y14, Y14
-	VBROADCASTSS constantsAVX2<>+0(SB), Y13
-	VBROADCASTSS constantsAVX2<>+4(SB), Y12
+	VBROADCASTSS ·word0000000f+0(SB), Y13
+	VBROADCASTSS ·wordfffffff8+0(SB), Y12
 
 loop:
 	VPBROADCASTW (SI), X0
@@ -100,7 +100,7 @@ TEXT ·DequantizeBlocksQ4_1AVX2(SB), NOSPLIT, $0-32
 	MOVQ         n+24(FP), BX
 	VXORPS       Y15, Y15, Y15
 	VXORPS       Y14, Y14, Y14
-	VBROADCASTSS constantsAVX2<>+0(SB), Y13
+	VBROADCASTSS ·word0000000f+0(SB), Y13
 
 loop:
 	VPBROADCASTD (SI), X0
@@ -145,14 +145,14 @@ TEXT ·DequantizeBlocksQ5_0AVX2(SB), NOSPLIT, $0-32
 	MOVQ         n+24(FP), BX
 	VXORPS       Y15, Y15, Y15
 	VXORPS       Y14, Y14, Y14
-	VMOVUPS      constantsAVX2<>+8(SB), Y13
-	VMOVUPS      constantsAVX2<>+40(SB), Y12
-	VMOVUPS      constantsAVX2<>+72(SB), Y11
-	VMOVUPS      constantsAVX2<>+104(SB), Y10
-	VMOVUPS      constantsAVX2<>+136(SB), Y9
-	VMOVUPS      constantsAVX2<>+168(SB), Y8
-	VBROADCASTSS constantsAVX2<>+200(SB), Y7
-	VBROADCASTSS constantsAVX2<>+204(SB), Y6
+	VMOVUPS      ·bytes90f4b5dd+0(SB), Y13
+	VMOVUPS      ·bytesde3826ad+0(SB), Y12
+	VMOVUPS      ·word10101010+0(SB), Y11
+	VMOVUPS      ·bytesa2ad7a25+0(SB), Y10
+	VMOVUPS      ·bytes349498c5+0(SB), Y9
+	VMOVUPS      ·word0f0f0f0f+0(SB), Y8
+	VBROADCASTSS ·word00000000+0(SB), Y7
+	VBROADCASTSS ·word33800000+0(SB), Y6
 
 loop:
 	VPBROADCASTW   (SI), X0
@@ -206,13 +206,13 @@ TEXT ·DequantizeBlocksQ5_1AVX2(SB), NOSPLIT, $0-32
 	MOVQ         n+24(FP), BX
 	VXORPS       Y15, Y15, Y15
 	VXORPS       Y14, Y14, Y14
-	VMOVUPS      constantsAVX2<>+8(SB), Y13
-	VMOVUPS      constantsAVX2<>+40(SB), Y12
-	VMOVUPS      constantsAVX2<>+72(SB), Y11
-	VMOVUPS      constantsAVX2<>+104(SB), Y10
-	VMOVUPS      constantsAVX2<>+136(SB), Y9
-	VMOVUPS      constantsAVX2<>+168(SB), Y8
-	VBROADCASTSS constantsAVX2<>+200(SB), Y7
+	VMOVUPS      ·bytes90f4b5dd+0(SB), Y13
+	VMOVUPS      ·bytesde3826ad+0(SB), Y12
+	VMOVUPS      ·word10101010+0(SB), Y11
+	VMOVUPS      ·bytesa2ad7a25+0(SB), Y10
+	VMOVUPS      ·bytes349498c5+0(SB), Y9
+	VMOVUPS      ·word0f0f0f0f+0(SB), Y8
+	VBROADCASTSS ·word00000000+0(SB), Y7
 
 loop:
 	VPBROADCASTD   (SI), X0
@@ -267,12 +267,12 @@ TEXT ·DequantizeBlocksIQ4_NLAVX2(SB), NOSPLIT, $0-32
 	MOVQ         n+24(FP), BX
 	VXORPS       Y15, Y15, Y15
 	VXORPS       Y14, Y14, Y14
-	VMOVUPS      constantsAVX2<>+104(SB), Y13
-	VMOVUPS      constantsAVX2<>+136(SB), Y12
-	VMOVUPS      constantsAVX2<>+168(SB), Y11
-	VMOVUPS      constantsAVX2<>+208(SB), Y10
-	VMOVUPS      constantsAVX2<>+240(SB), Y9
-	VBROADCASTSS constantsAVX2<>+200(SB), Y8
+	VMOVUPS      ·bytesa2ad7a25+0(SB), Y13
+	VMOVUPS      ·bytes349498c5+0(SB), Y12
+	VMOVUPS      ·word0f0f0f0f+0(SB), Y11
+	VMOVUPS      ·bytes84e9573c+0(SB), Y10
+	VMOVUPS      ·bytes24d226f9+0(SB), Y9
+	VBROADCASTSS ·word00000000+0(SB), Y8
 
 loop:
 	VPBROADCASTW   (SI), X0
@@ -317,12 +317,12 @@ TEXT ·DequantizeBlocksMXFP4AVX2(SB), NOSPLIT, $0-40
 	MOVQ         n+32(FP), R8
 	VXORPS       Y9, Y9, Y9
 	VXORPS       Y0, Y0, Y0
-	VMOVUPS      constantsAVX2<>+104(SB), Y15
-	VMOVUPS      constantsAVX2<>+136(SB), Y14
-	VMOVUPS      constantsAVX2<>+168(SB), Y13
-	VMOVUPS      constantsAVX2<>+272(SB), Y12
-	VMOVUPS      constantsAVX2<>+304(SB), Y11
-	VBROADCASTSS constantsAVX2<>+200(SB), Y10
+	VMOVUPS      ·bytesa2ad7a25+0(SB), Y15
+	VMOVUPS      ·bytes349498c5+0(SB), Y14
+	VMOVUPS      ·word0f0f0f0f+0(SB), Y13
+	VMOVUPS      ·bytes869b2579+0(SB), Y12
+	VMOVUPS      ·bytes802e9fa5+0(SB), Y11
+	VBROADCASTSS ·word00000000+0(SB), Y10
 
 loop:
 	VBROADCASTI128 1(SI), Y0
@@ -366,12 +366,12 @@ TEXT ·DequantizeBlocksNVFP4AVX2(SB), NOSPLIT, $0-40
 	MOVQ         n+32(FP), R8
 	VXORPS       Y9, Y9, Y9
 	VXORPS       Y0, Y0, Y0
-	VMOVUPS      constantsAVX2<>+336(SB), Y15
-	VMOVUPS      constantsAVX2<>+368(SB), Y14
-	VMOVUPS      constantsAVX2<>+168(SB), Y13
-	VMOVUPS      constantsAVX2<>+272(SB), Y12
-	VMOVUPS      constantsAVX2<>+304(SB), Y11
-	VBROADCASTSS constantsAVX2<>+200(SB), Y10
+	VMOVUPS      ·bytes18bda9a5+0(SB), Y15
+	VMOVUPS      ·bytes5b307521+0(SB), Y14
+	VMOVUPS      ·word0f0f0f0f+0(SB), Y13
+	VMOVUPS      ·bytes869b2579+0(SB), Y12
+	VMOVUPS      ·bytes802e9fa5+0(SB), Y11
+	VBROADCASTSS ·word00000000+0(SB), Y10
 
 loop:
 	VBROADCASTI128 4(SI), Y0
@@ -440,8 +440,8 @@ TEXT ·DequantizeBlocksQ2_KAVX2(SB), NOSPLIT, $128-32
 	MOVQ    n+24(FP), BX
 	VXORPS  Y15, Y15, Y15
 	VXORPS  Y14, Y14, Y14
-	VMOVUPS constantsAVX2<>+400(SB), X13
-	VMOVUPS constantsAVX2<>+416(SB), Y12
+	VMOVUPS ·word0f0f0f0f+0(SB), X13
+	VMOVUPS ·bytes9b7a4188+0(SB), Y12
 
 loop:
 	VPBROADCASTD 80(SI), X0
@@ -466,7 +466,7 @@ loop:
 	VPMOVZXBD    X2, Y4
 	VCVTDQ2PS    Y4, Y4
 	VMOVSHDUP    Y0, Y0
-	VPXOR        constantsAVX2<>+480(SB), Y0, Y0
+	VPXOR        ·word80000000+0(SB), Y0, Y0
 	VMULPS       Y0, Y4, Y4
 	VMOVUPS      Y4, 64(SP)
 	VPSRLDQ      $0x08, X2, X2
@@ -635,18 +635,18 @@ TEXT ·DequantizeBlocksQ3_KAVX2(SB), NOSPLIT, $128-32
 	MOVQ         n+24(FP), BX
 	VXORPS       Y15, Y15, Y15
 	VXORPS       Y14, Y14, Y14
-	VMOVUPS      constantsAVX2<>+512(SB), Y13
-	VMOVUPS      constantsAVX2<>+544(SB), Y12
-	VBROADCASTSS constantsAVX2<>+200(SB), Y11
+	VMOVUPS      ·word03030303+0(SB), Y13
+	VMOVUPS      ·word04040404+0(SB), Y12
+	VBROADCASTSS ·word00000000+0(SB), Y11
 
 loop:
 	VPBROADCASTW 108(SI), X0
 	VCVTPH2PS    X0, Y0
 	VFMADD231PS  X14, X0, X15
-	VMOVUPS      constantsAVX2<>+576(SB), Y1
+	VMOVUPS      ·bytesdabaf625+0(SB), Y1
 	VPERMD       32(SI), Y1, Y1
 	VPAND        Y13, Y1, Y2
-	VMOVUPS      constantsAVX2<>+576(SB), Y3
+	VMOVUPS      ·bytesdabaf625+0(SB), Y3
 	VPERMD       (SI), Y3, Y3
 	VPSLLW       $0x02, Y3, Y4
 	VPAND        Y12, Y4, Y4
@@ -656,44 +656,44 @@ loop:
 	VPUNPCKLWD   Y4, Y11, Y5
 	VCVTDQ2PS    Y5, Y5
 	VMOVUPS      94(SI), X6
-	VMOVUPS      constantsAVX2<>+608(SB), X7
+	VMOVUPS      ·bytes50ab108d+0(SB), X7
 	VPSHUFB      X7, X6, X7
-	VMOVUPS      constantsAVX2<>+624(SB), X8
+	VMOVUPS      ·bytesa6d2abdd+0(SB), X8
 	VPAND        X8, X7, X8
 	VPSRLW       $0x04, X7, X7
-	VMOVUPS      constantsAVX2<>+640(SB), X9
+	VMOVUPS      ·bytes0e2b88dd+0(SB), X9
 	VPAND        X9, X7, X7
 	VPOR         X7, X8, X8
-	VMOVUPS      constantsAVX2<>+656(SB), X7
+	VMOVUPS      ·word0d0c0b0a+0(SB), X7
 	VPSHUFB      X7, X6, X6
 	VPSLLW       $0x04, X6, X7
-	VMOVUPS      constantsAVX2<>+672(SB), X9
+	VMOVUPS      ·bytesba3e8ac5+0(SB), X9
 	VPAND        X9, X7, X7
 	VPSLLW       $0x02, X6, X9
-	VMOVUPS      constantsAVX2<>+688(SB), X10
+	VMOVUPS      ·bytesfe0ac3c5+0(SB), X10
 	VPAND        X10, X9, X9
 	VPOR         X9, X7, X7
-	VMOVUPS      constantsAVX2<>+704(SB), X9
+	VMOVUPS      ·bytes33809a45+0(SB), X9
 	VPAND        X9, X6, X9
 	VPSRLW       $0x02, X6, X6
-	VMOVUPS      constantsAVX2<>+720(SB), X10
+	VMOVUPS      ·bytesff113b45+0(SB), X10
 	VPAND        X10, X6, X6
 	VPOR         X6, X9, X9
 	VPOR         X9, X7, X7
 	VPOR         X7, X8, X8
-	VMOVUPS      constantsAVX2<>+736(SB), X6
+	VMOVUPS      ·word20202020+0(SB), X6
 	VPSUBB       X6, X8, X8
 	VPMOVSXBD    X8, Y6
 	VCVTDQ2PS    Y6, Y6
 	VMULPS       Y0, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+204(SB), Y7
+	VBROADCASTSS ·word33800000+0(SB), Y7
 	VMULPS       Y7, Y6, Y6
 	VMOVUPS      Y6, 64(SP)
 	VPSRLDQ      $0x08, X8, X8
 	VPMOVSXBD    X8, Y8
 	VCVTDQ2PS    Y8, Y8
 	VMULPS       Y0, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+204(SB), Y0
+	VBROADCASTSS ·word33800000+0(SB), Y0
 	VMULPS       Y0, Y8, Y8
 	VMOVUPS      Y8, 96(SP)
 	VBROADCASTSS 64(SP), Y0
@@ -790,7 +790,7 @@ loop:
 	VCVTDQ2PS    Y1, Y1
 	VMULPS       Y2, Y1, Y1
 	VMOVUPS      Y1, 480(DI)
-	VMOVUPS      constantsAVX2<>+576(SB), Y0
+	VMOVUPS      ·bytesdabaf625+0(SB), Y0
 	VPERMD       64(SI), Y0, Y0
 	VPAND        Y13, Y0, Y1
 	VPSRLW       $0x02, Y3, Y2
@@ -913,12 +913,12 @@ TEXT ·DequantizeBlocksQ4_KAVX2(SB), NOSPLIT, $128-32
 	MOVQ         n+24(FP), BX
 	VXORPS       Y15, Y15, Y15
 	VXORPS       Y14, Y14, Y14
-	VBROADCASTSS constantsAVX2<>+0(SB), Y13
-	VMOVUPS      constantsAVX2<>+752(SB), X12
-	VMOVUPS      constantsAVX2<>+768(SB), X11
-	VMOVUPS      constantsAVX2<>+784(SB), X10
-	VMOVUPS      constantsAVX2<>+800(SB), X9
-	VMOVUPS      constantsAVX2<>+816(SB), X8
+	VBROADCASTSS ·word0000000f+0(SB), Y13
+	VMOVUPS      ·bytesef749485+0(SB), X12
+	VMOVUPS      ·bytes6c715399+0(SB), X11
+	VMOVUPS      ·bytes25a59241+0(SB), X10
+	VMOVUPS      ·bytesb4b8b4b5+0(SB), X9
+	VMOVUPS      ·bytes438b8425+0(SB), X8
 
 loop:
 	VPBROADCASTD (SI), X0
@@ -949,7 +949,7 @@ loop:
 	VMOVUPS      Y4, 32(SP)
 	VBROADCASTSS (SP), Y4
 	VMOVSHDUP    Y0, Y0
-	VPXOR        constantsAVX2<>+480(SB), Y0, Y0
+	VPXOR        ·word80000000+0(SB), Y0, Y0
 	VMULPS       Y0, Y3, Y3
 	VMOVUPS      Y3, 64(SP)
 	VMULPS       Y0, Y5, Y5
@@ -1129,10 +1129,10 @@ TEXT ·DequantizeBlocksQ5_KAVX2(SB), NOSPLIT, $128-32
 	MOVQ         n+24(FP), BX
 	VXORPS       Y15, Y15, Y15
 	VXORPS       Y14, Y14, Y14
-	VMOVUPS      constantsAVX2<>+576(SB), Y13
-	VMOVUPS      constantsAVX2<>+168(SB), Y12
-	VMOVUPS      constantsAVX2<>+72(SB), Y11
-	VBROADCASTSS constantsAVX2<>+200(SB), Y10
+	VMOVUPS      ·bytesdabaf625+0(SB), Y13
+	VMOVUPS      ·word0f0f0f0f+0(SB), Y12
+	VMOVUPS      ·word10101010+0(SB), Y11
+	VBROADCASTSS ·word00000000+0(SB), Y10
 
 loop:
 	VPBROADCASTD (SI), X0
@@ -1148,18 +1148,18 @@ loop:
 	VPUNPCKLWD   Y10, Y4, Y5
 	VCVTDQ2PS    Y5, Y5
 	VMOVUPS      (SI), X6
-	VMOVUPS      constantsAVX2<>+752(SB), X7
+	VMOVUPS      ·bytesef749485+0(SB), X7
 	VPSHUFB      X7, X6, X7
-	VMOVUPS      constantsAVX2<>+768(SB), X8
+	VMOVUPS      ·bytes6c715399+0(SB), X8
 	VPAND        X8, X7, X8
 	VPSRLW       $0x04, X7, X7
-	VMOVUPS      constantsAVX2<>+784(SB), X9
+	VMOVUPS      ·bytes25a59241+0(SB), X9
 	VPAND        X9, X7, X7
 	VPOR         X7, X8, X8
-	VMOVUPS      constantsAVX2<>+800(SB), X7
+	VMOVUPS      ·bytesb4b8b4b5+0(SB), X7
 	VPSHUFB      X7, X6, X6
 	VPSRLW       $0x02, X6, X6
-	VMOVUPS      constantsAVX2<>+816(SB), X7
+	VMOVUPS      ·bytes438b8425+0(SB), X7
 	VPAND        X7, X6, X6
 	VPOR         X6, X8, X8
 	VPMOVZXBD    X8, Y6
@@ -1174,7 +1174,7 @@ loop:
 	VMOVUPS      Y7, 32(SP)
 	VBROADCASTSS (SP), Y7
 	VMOVSHDUP    Y0, Y0
-	VPXOR        constantsAVX2<>+480(SB), Y0, Y0
+	VPXOR        ·word80000000+0(SB), Y0, Y0
 	VMULPS       Y0, Y6, Y6
 	VMOVUPS      Y6, 64(SP)
 	VMULPS       Y0, Y8, Y8
@@ -1388,12 +1388,12 @@ TEXT ·DequantizeBlocksQ6_KAVX2(SB), NOSPLIT, $128-32
 	MOVQ         n+24(FP), BX
 	VXORPS       Y15, Y15, Y15
 	VXORPS       Y14, Y14, Y14
-	VMOVUPS      constantsAVX2<>+576(SB), Y13
-	VMOVUPS      constantsAVX2<>+168(SB), Y12
-	VMOVUPS      constantsAVX2<>+832(SB), Y11
-	VMOVUPS      constantsAVX2<>+864(SB), Y10
-	VBROADCASTSS constantsAVX2<>+200(SB), Y9
-	VBROADCASTSS constantsAVX2<>+204(SB), Y8
+	VMOVUPS      ·bytesdabaf625+0(SB), Y13
+	VMOVUPS      ·word0f0f0f0f+0(SB), Y12
+	VMOVUPS      ·word30303030+0(SB), Y11
+	VMOVUPS      ·word20202020+0(SB), Y10
+	VBROADCASTSS ·word00000000+0(SB), Y9
+	VBROADCASTSS ·word33800000+0(SB), Y8
 
 loop:
 	VPBROADCASTW 208(SI), X0
@@ -1635,19 +1635,19 @@ TEXT ·DequantizeBlocksIQ4_XSAVX2(SB), NOSPLIT, $64-32
 	MOVQ         n+24(FP), BX
 	VXORPS       Y15, Y15, Y15
 	VXORPS       Y14, Y14, Y14
-	VMOVUPS      constantsAVX2<>+168(SB), Y13
-	VMOVUPS      constantsAVX2<>+208(SB), Y12
-	VMOVUPS      constantsAVX2<>+240(SB), Y11
-	VBROADCASTSS constantsAVX2<>+200(SB), Y10
+	VMOVUPS      ·word0f0f0f0f+0(SB), Y13
+	VMOVUPS      ·bytes84e9573c+0(SB), Y12
+	VMOVUPS      ·bytes24d226f9+0(SB), Y11
+	VBROADCASTSS ·word00000000+0(SB), Y10
 
 loop:
 	VPBROADCASTW   (SI), X0
 	VCVTPH2PS      X0, Y0
 	VFMADD231PS    X14, X0, X15
 	VBROADCASTI128 8(SI), Y1
-	VMOVUPS        constantsAVX2<>+104(SB), Y2
+	VMOVUPS        ·bytesa2ad7a25+0(SB), Y2
 	VPSHUFB        Y2, Y1, Y1
-	VMOVUPS        constantsAVX2<>+136(SB), Y2
+	VMOVUPS        ·bytes349498c5+0(SB), Y2
 	VPSRLVD        Y2, Y1, Y1
 	VPAND          Y13, Y1, Y1
 	VPSHUFB        Y1, Y12, Y2
@@ -1655,32 +1655,32 @@ loop:
 	VPUNPCKLBW     Y2, Y1, Y3
 	VPUNPCKLWD     Y3, Y10, Y4
 	VMOVUPS        (SI), X5
-	VMOVUPS        constantsAVX2<>+896(SB), X6
+	VMOVUPS        ·bytes04fa9615+0(SB), X6
 	VPSHUFB        X6, X5, X6
-	VMOVUPS        constantsAVX2<>+912(SB), X7
+	VMOVUPS        ·word000f000f+0(SB), X7
 	VPAND          X7, X6, X7
 	VPSRLW         $0x04, X6, X6
-	VMOVUPS        constantsAVX2<>+928(SB), X8
+	VMOVUPS        ·word0f000f00+0(SB), X8
 	VPAND          X8, X6, X6
 	VPOR           X6, X7, X7
-	VMOVUPS        constantsAVX2<>+944(SB), X6
+	VMOVUPS        ·bytese7878a59+0(SB), X6
 	VPSHUFB        X6, X5, X5
 	VPSLLW         $0x04, X5, X6
-	VMOVUPS        constantsAVX2<>+960(SB), X8
+	VMOVUPS        ·word00000030+0(SB), X8
 	VPAND          X8, X6, X6
 	VPSLLW         $0x02, X5, X8
-	VMOVUPS        constantsAVX2<>+976(SB), X9
+	VMOVUPS        ·word00003000+0(SB), X9
 	VPAND          X9, X8, X8
 	VPOR           X8, X6, X6
-	VMOVUPS        constantsAVX2<>+992(SB), X8
+	VMOVUPS        ·word00300000+0(SB), X8
 	VPAND          X8, X5, X8
 	VPSRLW         $0x02, X5, X5
-	VMOVUPS        constantsAVX2<>+1008(SB), X9
+	VMOVUPS        ·word30000000+0(SB), X9
 	VPAND          X9, X5, X5
 	VPOR           X5, X8, X8
 	VPOR           X8, X6, X6
 	VPOR           X6, X7, X7
-	VMOVUPS        constantsAVX2<>+736(SB), X5
+	VMOVUPS        ·word20202020+0(SB), X5
 	VPSUBB         X5, X7, X7
 	VPMOVSXBD      X7, Y5
 	VCVTDQ2PS      Y5, Y5
@@ -1705,9 +1705,9 @@ loop:
 	VMULPS         Y0, Y1, Y1
 	VMOVUPS        Y1, 96(DI)
 	VBROADCASTI128 24(SI), Y0
-	VMOVUPS        constantsAVX2<>+104(SB), Y1
+	VMOVUPS        ·bytesa2ad7a25+0(SB), Y1
 	VPSHUFB        Y1, Y0, Y0
-	VMOVUPS        constantsAVX2<>+136(SB), Y1
+	VMOVUPS        ·bytes349498c5+0(SB), Y1
 	VPSRLVD        Y1, Y0, Y0
 	VPAND          Y13, Y0, Y0
 	VPSHUFB        Y0, Y12, Y1
@@ -1728,9 +1728,9 @@ loop:
 	VMULPS         Y4, Y0, Y0
 	VMOVUPS        Y0, 224(DI)
 	VBROADCASTI128 40(SI), Y0
-	VMOVUPS        constantsAVX2<>+104(SB), Y1
+	VMOVUPS        ·bytesa2ad7a25+0(SB), Y1
 	VPSHUFB        Y1, Y0, Y0
-	VMOVUPS        constantsAVX2<>+136(SB), Y1
+	VMOVUPS        ·bytes349498c5+0(SB), Y1
 	VPSRLVD        Y1, Y0, Y0
 	VPAND          Y13, Y0, Y0
 	VPSHUFB        Y0, Y12, Y1
@@ -1751,9 +1751,9 @@ loop:
 	VMULPS         Y4, Y0, Y0
 	VMOVUPS        Y0, 352(DI)
 	VBROADCASTI128 56(SI), Y0
-	VMOVUPS        constantsAVX2<>+104(SB), Y1
+	VMOVUPS        ·bytesa2ad7a25+0(SB), Y1
 	VPSHUFB        Y1, Y0, Y0
-	VMOVUPS        constantsAVX2<>+136(SB), Y1
+	VMOVUPS        ·bytes349498c5+0(SB), Y1
 	VPSRLVD        Y1, Y0, Y0
 	VPAND          Y13, Y0, Y0
 	VPSHUFB        Y0, Y12, Y1
@@ -1774,9 +1774,9 @@ loop:
 	VMULPS         Y4, Y0, Y0
 	VMOVUPS        Y0, 480(DI)
 	VBROADCASTI128 72(SI), Y0
-	VMOVUPS        constantsAVX2<>+104(SB), Y1
+	VMOVUPS        ·bytesa2ad7a25+0(SB), Y1
 	VPSHUFB        Y1, Y0, Y0
-	VMOVUPS        constantsAVX2<>+136(SB), Y1
+	VMOVUPS        ·bytes349498c5+0(SB), Y1
 	VPSRLVD        Y1, Y0, Y0
 	VPAND          Y13, Y0, Y0
 	VPSHUFB        Y0, Y12, Y1
@@ -1797,9 +1797,9 @@ loop:
 	VMULPS         Y4, Y0, Y0
 	VMOVUPS        Y0, 608(DI)
 	VBROADCASTI128 88(SI), Y0
-	VMOVUPS        constantsAVX2<>+104(SB), Y1
+	VMOVUPS        ·bytesa2ad7a25+0(SB), Y1
 	VPSHUFB        Y1, Y0, Y0
-	VMOVUPS        constantsAVX2<>+136(SB), Y1
+	VMOVUPS        ·bytes349498c5+0(SB), Y1
 	VPSRLVD        Y1, Y0, Y0
 	VPAND          Y13, Y0, Y0
 	VPSHUFB        Y0, Y12, Y1
@@ -1820,9 +1820,9 @@ loop:
 	VMULPS         Y4, Y0, Y0
 	VMOVUPS        Y0, 736(DI)
 	VBROADCASTI128 104(SI), Y0
-	VMOVUPS        constantsAVX2<>+104(SB), Y1
+	VMOVUPS        ·bytesa2ad7a25+0(SB), Y1
 	VPSHUFB        Y1, Y0, Y0
-	VMOVUPS        constantsAVX2<>+136(SB), Y1
+	VMOVUPS        ·bytes349498c5+0(SB), Y1
 	VPSRLVD        Y1, Y0, Y0
 	VPAND          Y13, Y0, Y0
 	VPSHUFB        Y0, Y12, Y1
@@ -1843,9 +1843,9 @@ loop:
 	VMULPS         Y4, Y0, Y0
 	VMOVUPS        Y0, 864(DI)
 	VBROADCASTI128 120(SI), Y0
-	VMOVUPS        constantsAVX2<>+104(SB), Y1
+	VMOVUPS        ·bytesa2ad7a25+0(SB), Y1
 	VPSHUFB        Y1, Y0, Y0
-	VMOVUPS        constantsAVX2<>+136(SB), Y1
+	VMOVUPS        ·bytes349498c5+0(SB), Y1
 	VPSRLVD        Y1, Y0, Y0
 	VPAND          Y13, Y0, Y0
 	VPSHUFB        Y0, Y12, Y1
@@ -1872,133 +1872,3 @@ loop:
 	VMOVSS         X15, (DX)
 	VZEROUPPER
 	RET
-
-DATA constantsAVX2<>+0(SB)/8, $0xfffffff80000000f
-DATA constantsAVX2<>+8(SB)/8, $0x0101010100000000
-DATA constantsAVX2<>+16(SB)/8, $0x0303030302020202
-DATA constantsAVX2<>+24(SB)/8, $0x0101010100000000
-DATA constantsAVX2<>+32(SB)/8, $0x0303030302020202
-DATA constantsAVX2<>+40(SB)/8, $0x0804020108040201
-DATA constantsAVX2<>+48(SB)/8, $0x0804020108040201
-DATA constantsAVX2<>+56(SB)/8, $0x8040201080402010
-DATA constantsAVX2<>+64(SB)/8, $0x8040201080402010
-DATA constantsAVX2<>+72(SB)/8, $0x1010101010101010
-DATA constantsAVX2<>+80(SB)/8, $0x1010101010101010
-DATA constantsAVX2<>+88(SB)/8, $0x1010101010101010
-DATA constantsAVX2<>+96(SB)/8, $0x1010101010101010
-DATA constantsAVX2<>+104(SB)/8, $0x0b0a090803020100
-DATA constantsAVX2<>+112(SB)/8, $0x0b0a090803020100
-DATA constantsAVX2<>+120(SB)/8, $0x0f0e0d0c07060504
-DATA constantsAVX2<>+128(SB)/8, $0x0f0e0d0c07060504
-DATA constantsAVX2<>+136(SB)/8, $0x0000000000000000
-DATA constantsAVX2<>+144(SB)/8, $0x0000000400000004
-DATA constantsAVX2<>+152(SB)/8, $0x0000000000000000
-DATA constantsAVX2<>+160(SB)/8, $0x0000000400000004
-DATA constantsAVX2<>+168(SB)/8, $0x0f0f0f0f0f0f0f0f
-DATA constantsAVX2<>+176(SB)/8, $0x0f0f0f0f0f0f0f0f
-DATA constantsAVX2<>+184(SB)/8, $0x0f0f0f0f0f0f0f0f
-DATA constantsAVX2<>+192(SB)/8, $0x0f0f0f0f0f0f0f0f
-DATA constantsAVX2<>+200(SB)/8, $0x3380000000000000
-DATA constantsAVX2<>+208(SB)/8, $0xc1c1c2c2c2c2c2c2
-DATA constantsAVX2<>+216(SB)/8, $0x424242424241413f
-DATA constantsAVX2<>+224(SB)/8, $0xc1c1c2c2c2c2c2c2
-DATA constantsAVX2<>+232(SB)/8, $0x424242424241413f
-DATA constantsAVX2<>+240(SB)/8, $0x20b00c4482a6d0fe
-DATA constantsAVX2<>+248(SB)/8, $0xe2b28a5418c85080
-DATA constantsAVX2<>+256(SB)/8, $0x20b00c4482a6d0fe
-DATA constantsAVX2<>+264(SB)/8, $0xe2b28a5418c85080
-DATA constantsAVX2<>+272(SB)/8, $0x4141404040403f00
-DATA constantsAVX2<>+280(SB)/8, $0xc1c1c0c0c0c0bf00
-DATA constantsAVX2<>+288(SB)/8, $0x4141404040403f00
-DATA constantsAVX2<>+296(SB)/8, $0xc1c1c0c0c0c0bf00
-DATA constantsAVX2<>+304(SB)/8, $0x4000c08040008000
-DATA constantsAVX2<>+312(SB)/8, $0x4000c08040008000
-DATA constantsAVX2<>+320(SB)/8, $0x4000c08040008000
-DATA constantsAVX2<>+328(SB)/8, $0x4000c08040008000
-DATA constantsAVX2<>+336(SB)/8, $0x0302010003020100
-DATA constantsAVX2<>+344(SB)/8, $0x0b0a09080b0a0908
-DATA constantsAVX2<>+352(SB)/8, $0x0706050407060504
-DATA constantsAVX2<>+360(SB)/8, $0x0f0e0d0c0f0e0d0c
-DATA constantsAVX2<>+368(SB)/8, $0x0000000400000000
-DATA constantsAVX2<>+376(SB)/8, $0x0000000400000000
-DATA constantsAVX2<>+384(SB)/8, $0x0000000400000000
-DATA constantsAVX2<>+392(SB)/8, $0x0000000400000000
-DATA constantsAVX2<>+400(SB)/8, $0x0f0f0f0f0f0f0f0f
-DATA constantsAVX2<>+408(SB)/8, $0x0f0f0f0f0f0f0f0f
-DATA constantsAVX2<>+416(SB)/8, $0x3f80000000000000
-DATA constantsAVX2<>+424(SB)/8, $0x4040000040000000
-DATA constantsAVX2<>+432(SB)/8, $0x3f80000000000000
-DATA constantsAVX2<>+440(SB)/8, $0x4040000040000000
-DATA constantsAVX2<>+448(SB)/8, $0x3f80000000000000
-DATA constantsAVX2<>+456(SB)/8, $0x4040000040000000
-DATA constantsAVX2<>+464(SB)/8, $0x3f80000000000000
-DATA constantsAVX2<>+472(SB)/8, $0x4040000040000000
-DATA constantsAVX2<>+480(SB)/8, $0x8000000080000000
-DATA constantsAVX2<>+488(SB)/8, $0x8000000080000000
-DATA constantsAVX2<>+496(SB)/8, $0x8000000080000000
-DATA constantsAVX2<>+504(SB)/8, $0x8000000080000000
-DATA constantsAVX2<>+512(SB)/8, $0x0303030303030303
-DATA constantsAVX2<>+520(SB)/8, $0x0303030303030303
-DATA constantsAVX2<>+528(SB)/8, $0x0303030303030303
-DATA constantsAVX2<>+536(SB)/8, $0x0303030303030303
-DATA constantsAVX2<>+544(SB)/8, $0x0404040404040404
-DATA constantsAVX2<>+552(SB)/8, $0x0404040404040404
-DATA constantsAVX2<>+560(SB)/8, $0x0404040404040404
-DATA constantsAVX2<>+568(SB)/8, $0x0404040404040404
-DATA constantsAVX2<>+576(SB)/8, $0x0000000200000000
-DATA constantsAVX2<>+584(SB)/8, $0x0000000600000004
-DATA constantsAVX2<>+592(SB)/8, $0x0000000300000001
-DATA constantsAVX2<>+600(SB)/8, $0x0000000700000005
-DATA constantsAVX2<>+608(SB)/8, $0x0908070605040302
-DATA constantsAVX2<>+616(SB)/8, $0x0908070605040302
-DATA constantsAVX2<>+624(SB)/8, $0x0f0f0f0f0f0f0f0f
-DATA constantsAVX2<>+632(SB)/8, $0x0000000000000000
-DATA constantsAVX2<>+640(SB)/8, $0x0000000000000000
-DATA constantsAVX2<>+648(SB)/8, $0x0f0f0f0f0f0f0f0f
-DATA constantsAVX2<>+656(SB)/8, $0x0d0c0b0a0d0c0b0a
-DATA constantsAVX2<>+664(SB)/8, $0x0d0c0b0a0d0c0b0a
-DATA constantsAVX2<>+672(SB)/8, $0x0000000030303030
-DATA constantsAVX2<>+680(SB)/8, $0x0000000000000000
-DATA constantsAVX2<>+688(SB)/8, $0x3030303000000000
-DATA constantsAVX2<>+696(SB)/8, $0x0000000000000000
-DATA constantsAVX2<>+704(SB)/8, $0x0000000000000000
-DATA constantsAVX2<>+712(SB)/8, $0x0000000030303030
-DATA constantsAVX2<>+720(SB)/8, $0x0000000000000000
-DATA constantsAVX2<>+728(SB)/8, $0x3030303000000000
-DATA constantsAVX2<>+736(SB)/8, $0x2020202020202020
-DATA constantsAVX2<>+744(SB)/8, $0x2020202020202020
-DATA constantsAVX2<>+752(SB)/8, $0x0f0e0d0c07060504
-DATA constantsAVX2<>+760(SB)/8, $0x0f0e0d0c0b0a0908
-DATA constantsAVX2<>+768(SB)/8, $0x0f0f0f0f3f3f3f3f
-DATA constantsAVX2<>+776(SB)/8, $0x000000003f3f3f3f
-DATA constantsAVX2<>+784(SB)/8, $0x0000000000000000
-DATA constantsAVX2<>+792(SB)/8, $0x0f0f0f0f00000000
-DATA constantsAVX2<>+800(SB)/8, $0x0706050407060504
-DATA constantsAVX2<>+808(SB)/8, $0x0b0a09080b0a0908
-DATA constantsAVX2<>+816(SB)/8, $0x3030303000000000
-DATA constantsAVX2<>+824(SB)/8, $0x3030303000000000
-DATA constantsAVX2<>+832(SB)/8, $0x3030303030303030
-DATA constantsAVX2<>+840(SB)/8, $0x3030303030303030
-DATA constantsAVX2<>+848(SB)/8, $0x3030303030303030
-DATA constantsAVX2<>+856(SB)/8, $0x3030303030303030
-DATA constantsAVX2<>+864(SB)/8, $0x2020202020202020
-DATA constantsAVX2<>+872(SB)/8, $0x2020202020202020
-DATA constantsAVX2<>+880(SB)/8, $0x2020202020202020
-DATA constantsAVX2<>+888(SB)/8, $0x2020202020202020
-DATA constantsAVX2<>+896(SB)/8, $0x0707060605050404
-DATA constantsAVX2<>+904(SB)/8, $0x0707060605050404
-DATA constantsAVX2<>+912(SB)/8, $0x000f000f000f000f
-DATA constantsAVX2<>+920(SB)/8, $0x000f000f000f000f
-DATA constantsAVX2<>+928(SB)/8, $0x0f000f000f000f00
-DATA constantsAVX2<>+936(SB)/8, $0x0f000f000f000f00
-DATA constantsAVX2<>+944(SB)/8, $0x0303030302020202
-DATA constantsAVX2<>+952(SB)/8, $0x0303030302020202
-DATA constantsAVX2<>+960(SB)/8, $0x0000003000000030
-DATA constantsAVX2<>+968(SB)/8, $0x0000003000000030
-DATA constantsAVX2<>+976(SB)/8, $0x0000300000003000
-DATA constantsAVX2<>+984(SB)/8, $0x0000300000003000
-DATA constantsAVX2<>+992(SB)/8, $0x0030000000300000
-DATA constantsAVX2<>+1000(SB)/8, $0x0030000000300000
-DATA constantsAVX2<>+1008(SB)/8, $0x3000000030000000
-DATA constantsAVX2<>+1016(SB)/8, $0x3000000030000000
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $1024

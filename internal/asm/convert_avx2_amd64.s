@@ -202,22 +202,22 @@ laneloop:
 	VPBLENDW  $0xaa, Y1, Y4, Y4
 	VPSLLD    $0x10, Y1, Y6
 	VPBLENDW  $0xaa, Y6, Y0, Y5
-	VPANDN    constantsAVX2<>+0(SB), Y4, Y6
+	VPANDN    ·word00010001+0(SB), Y4, Y6
 	VPSUBUSW  Y6, Y5, Y5
 	VPSRLW    $0x0f, Y5, Y5
 	VPADDW    Y5, Y4, Y4
-	VPSHUFB   constantsAVX2<>+32(SB), Y4, Y4
+	VPSHUFB   ·bytes05b81a5d+0(SB), Y4, Y4
 	VPERMQ    $0xd8, Y4, Y4
 	VMOVUPS   Y4, (SI)
 	VPSRLD    $0x10, Y2, Y0
 	VPBLENDW  $0xaa, Y3, Y0, Y0
 	VPSLLD    $0x10, Y3, Y4
 	VPBLENDW  $0xaa, Y4, Y2, Y1
-	VPANDN    constantsAVX2<>+0(SB), Y0, Y4
+	VPANDN    ·word00010001+0(SB), Y0, Y4
 	VPSUBUSW  Y4, Y1, Y1
 	VPSRLW    $0x0f, Y1, Y1
 	VPADDW    Y1, Y0, Y0
-	VPSHUFB   constantsAVX2<>+32(SB), Y0, Y0
+	VPSHUFB   ·bytes05b81a5d+0(SB), Y0, Y0
 	VPERMQ    $0xd8, Y0, Y0
 	VMOVUPS   Y0, 32(SI)
 
@@ -267,22 +267,22 @@ lanestream:
 	VPBLENDW  $0xaa, Y1, Y4, Y4
 	VPSLLD    $0x10, Y1, Y6
 	VPBLENDW  $0xaa, Y6, Y0, Y5
-	VPANDN    constantsAVX2<>+0(SB), Y4, Y6
+	VPANDN    ·word00010001+0(SB), Y4, Y6
 	VPSUBUSW  Y6, Y5, Y5
 	VPSRLW    $0x0f, Y5, Y5
 	VPADDW    Y5, Y4, Y4
-	VPSHUFB   constantsAVX2<>+32(SB), Y4, Y4
+	VPSHUFB   ·bytes05b81a5d+0(SB), Y4, Y4
 	VPERMQ    $0xd8, Y4, Y4
 	VMOVNTPS  Y4, (SI)
 	VPSRLD    $0x10, Y2, Y0
 	VPBLENDW  $0xaa, Y3, Y0, Y0
 	VPSLLD    $0x10, Y3, Y4
 	VPBLENDW  $0xaa, Y4, Y2, Y1
-	VPANDN    constantsAVX2<>+0(SB), Y0, Y4
+	VPANDN    ·word00010001+0(SB), Y0, Y4
 	VPSUBUSW  Y4, Y1, Y1
 	VPSRLW    $0x0f, Y1, Y1
 	VPADDW    Y1, Y0, Y0
-	VPSHUFB   constantsAVX2<>+32(SB), Y0, Y0
+	VPSHUFB   ·bytes05b81a5d+0(SB), Y0, Y0
 	VPERMQ    $0xd8, Y0, Y0
 	VMOVNTPS  Y0, 32(SI)
 	ADDQ      $+64, SI
@@ -307,9 +307,9 @@ lanestage:
 
 rare:
 	VMOVUPS      (DX), Y0
-	VBROADCASTSS constantsAVX2<>+64(SB), Y1
+	VBROADCASTSS ·wordffff0000+0(SB), Y1
 	VPAND        Y1, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+68(SB), Y3
+	VBROADCASTSS ·word00400000+0(SB), Y3
 	VPOR         Y3, Y2, Y2
 	VCMPPS       $0x07, Y0, Y0, Y4
 	VBLENDVPS    Y4, Y0, Y2, Y4
@@ -322,11 +322,11 @@ rare:
 	VPBLENDW     $0xaa, Y5, Y0, Y0
 	VPSLLD       $0x10, Y5, Y6
 	VPBLENDW     $0xaa, Y6, Y4, Y2
-	VPANDN       constantsAVX2<>+0(SB), Y0, Y6
+	VPANDN       ·word00010001+0(SB), Y0, Y6
 	VPSUBUSW     Y6, Y2, Y2
 	VPSRLW       $0x0f, Y2, Y2
 	VPADDW       Y2, Y0, Y0
-	VPSHUFB      constantsAVX2<>+32(SB), Y0, Y0
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
 	VMOVUPS      Y0, (SI)
 	VMOVUPS      64(DX), Y0
@@ -343,11 +343,11 @@ rare:
 	VPBLENDW     $0xaa, Y2, Y0, Y0
 	VPSLLD       $0x10, Y2, Y3
 	VPBLENDW     $0xaa, Y3, Y4, Y1
-	VPANDN       constantsAVX2<>+0(SB), Y0, Y3
+	VPANDN       ·word00010001+0(SB), Y0, Y3
 	VPSUBUSW     Y3, Y1, Y1
 	VPSRLW       $0x0f, Y1, Y1
 	VPADDW       Y1, Y0, Y0
-	VPSHUFB      constantsAVX2<>+32(SB), Y0, Y0
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
 	VMOVUPS      Y0, 32(SI)
 	JMP          laneback
@@ -448,7 +448,7 @@ TEXT ·DecodeFpE5M2AVX2(SB), NOSPLIT, $192-32
 	// vector registers in use at once: 2
 	MOVQ    y+0(FP), SI
 	MOVQ    x+8(FP), DX
-	VMOVUPS constantsAVX2<>+72(SB), Y15
+	VMOVUPS ·bytes98dd34e5+0(SB), Y15
 	MOVQ    n+16(FP), DI
 	CMPQ    DI, $+32
 	JLT     lanestage
@@ -545,12 +545,12 @@ TEXT ·DecodeFpE4M3FNUZAVX2(SB), NOSPLIT, $192-32
 	// vector registers in use at once: 10
 	MOVQ         y+0(FP), SI
 	MOVQ         x+8(FP), DX
-	VBROADCASTSS constantsAVX2<>+104(SB), Y15
-	VBROADCASTSS constantsAVX2<>+108(SB), Y14
-	VBROADCASTSS constantsAVX2<>+112(SB), Y13
-	VBROADCASTSS constantsAVX2<>+116(SB), Y12
-	VBROADCASTSS constantsAVX2<>+120(SB), Y11
-	VBROADCASTSS constantsAVX2<>+124(SB), Y10
+	VBROADCASTSS ·word0000007f+0(SB), Y15
+	VBROADCASTSS ·word3b800000+0(SB), Y14
+	VBROADCASTSS ·word40000000+0(SB), Y13
+	VBROADCASTSS ·wordbc000000+0(SB), Y12
+	VBROADCASTSS ·word80000000+0(SB), Y11
+	VBROADCASTSS ·word7fc00000+0(SB), Y10
 	MOVQ         n+16(FP), DI
 	CMPQ         DI, $+32
 	JLT          lanestage
@@ -719,12 +719,12 @@ TEXT ·DecodeFpE5M2FNUZAVX2(SB), NOSPLIT, $192-32
 	// vector registers in use at once: 10
 	MOVQ         y+0(FP), SI
 	MOVQ         x+8(FP), DX
-	VBROADCASTSS constantsAVX2<>+104(SB), Y15
-	VBROADCASTSS constantsAVX2<>+128(SB), Y14
-	VBROADCASTSS constantsAVX2<>+112(SB), Y13
-	VBROADCASTSS constantsAVX2<>+132(SB), Y12
-	VBROADCASTSS constantsAVX2<>+120(SB), Y11
-	VBROADCASTSS constantsAVX2<>+124(SB), Y10
+	VBROADCASTSS ·word0000007f+0(SB), Y15
+	VBROADCASTSS ·word37800000+0(SB), Y14
+	VBROADCASTSS ·word40000000+0(SB), Y13
+	VBROADCASTSS ·wordb8000000+0(SB), Y12
+	VBROADCASTSS ·word80000000+0(SB), Y11
+	VBROADCASTSS ·word7fc00000+0(SB), Y10
 	MOVQ         n+16(FP), DI
 	CMPQ         DI, $+32
 	JLT          lanestage
@@ -894,8 +894,8 @@ TEXT ·DecodeFpE8M0AVX2(SB), NOSPLIT, $192-32
 	MOVQ         y+0(FP), SI
 	MOVQ         x+8(FP), DX
 	VXORPS       Y15, Y15, Y15
-	VBROADCASTSS constantsAVX2<>+136(SB), Y14
-	VBROADCASTSS constantsAVX2<>+68(SB), Y13
+	VBROADCASTSS ·word7fffffff+0(SB), Y14
+	VBROADCASTSS ·word00400000+0(SB), Y13
 	MOVQ         n+16(FP), DI
 	CMPQ         DI, $+32
 	JLT          lanestage
@@ -1008,11 +1008,11 @@ TEXT ·DecodeFpE2M1AVX2(SB), NOSPLIT, $192-32
 	// vector registers in use at once: 8
 	MOVQ         y+0(FP), SI
 	MOVQ         x+8(FP), DX
-	VBROADCASTSS constantsAVX2<>+140(SB), Y15
-	VBROADCASTSS constantsAVX2<>+144(SB), Y14
-	VBROADCASTSS constantsAVX2<>+112(SB), Y13
-	VBROADCASTSS constantsAVX2<>+148(SB), Y12
-	VBROADCASTSS constantsAVX2<>+120(SB), Y11
+	VBROADCASTSS ·word00000007+0(SB), Y15
+	VBROADCASTSS ·word3f000000+0(SB), Y14
+	VBROADCASTSS ·word40000000+0(SB), Y13
+	VBROADCASTSS ·wordbf800000+0(SB), Y12
+	VBROADCASTSS ·word80000000+0(SB), Y11
 	MOVQ         n+16(FP), DI
 	CMPQ         DI, $+32
 	JLT          lanestage
@@ -1165,11 +1165,11 @@ TEXT ·DecodeFpE2M1PackedAVX2(SB), NOSPLIT, $176-32
 	// vector registers in use at once: 9
 	MOVQ         y+0(FP), SI
 	MOVQ         x+8(FP), DX
-	VMOVUPS      constantsAVX2<>+152(SB), Y15
-	VBROADCASTSS constantsAVX2<>+184(SB), Y14
-	VMOVUPS      constantsAVX2<>+188(SB), Y13
-	VMOVUPS      constantsAVX2<>+220(SB), Y12
-	VBROADCASTSS constantsAVX2<>+64(SB), Y11
+	VMOVUPS      ·bytesd00e5d95+0(SB), Y15
+	VBROADCASTSS ·word0f0f0f0f+0(SB), Y14
+	VMOVUPS      ·bytes7370db25+0(SB), Y13
+	VMOVUPS      ·bytesd687cb25+0(SB), Y12
+	VBROADCASTSS ·wordffff0000+0(SB), Y11
 	MOVQ         n+16(FP), DI
 	CMPQ         DI, $+32
 	JLT          lanestage
@@ -1268,10 +1268,10 @@ TEXT ·DecodeFpE4M3AVX2(SB), NOSPLIT, $192-32
 	// vector registers in use at once: 10
 	MOVQ         y+0(FP), SI
 	MOVQ         x+8(FP), DX
-	VBROADCASTSS constantsAVX2<>+252(SB), Y15
-	VBROADCASTSS constantsAVX2<>+256(SB), Y14
-	VBROADCASTSS constantsAVX2<>+260(SB), Y13
-	VBROADCASTSS constantsAVX2<>+264(SB), Y12
+	VBROADCASTSS ·word80808080+0(SB), Y15
+	VBROADCASTSS ·word43800000+0(SB), Y14
+	VBROADCASTSS ·wordffffffff+0(SB), Y13
+	VBROADCASTSS ·wordbfffbfff+0(SB), Y12
 	MOVQ         n+16(FP), DI
 	CMPQ         DI, $+32
 	JLT          lanestage
@@ -1390,12 +1390,12 @@ rare:
 	VCVTPH2PS    X0, Y1
 	VMULPS       Y14, Y1, Y1
 	VPMOVZXBD    (DX), Y2
-	VBROADCASTSS constantsAVX2<>+104(SB), Y3
+	VBROADCASTSS ·word0000007f+0(SB), Y3
 	VPAND        Y3, Y2, Y2
 	VPCMPEQD     Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+124(SB), Y4
+	VBROADCASTSS ·word7fc00000+0(SB), Y4
 	VBLENDVPS    Y2, Y4, Y1, Y2
-	VBROADCASTSS constantsAVX2<>+120(SB), Y5
+	VBROADCASTSS ·word80000000+0(SB), Y5
 	VPAND        Y5, Y1, Y1
 	VPOR         Y1, Y2, Y2
 	VMOVUPS      Y2, (SI)
@@ -1445,11 +1445,11 @@ TEXT ·EncodeFpFloat8FNUZAVX2(SB), NOSPLIT, $192-56
 	VBROADCASTSS ruler+20(FP), Y14
 	VBROADCASTSS weights+24(FP), Y13
 	VBROADCASTSS top+28(FP), Y12
-	VBROADCASTSS constantsAVX2<>+268(SB), Y11
-	VBROADCASTSS constantsAVX2<>+136(SB), Y10
-	VBROADCASTSS constantsAVX2<>+272(SB), Y9
-	VBROADCASTSS constantsAVX2<>+252(SB), Y8
-	VMOVUPS      constantsAVX2<>+276(SB), Y7
+	VBROADCASTSS ·word7f800000+0(SB), Y11
+	VBROADCASTSS ·word7fffffff+0(SB), Y10
+	VBROADCASTSS ·word81818181+0(SB), Y9
+	VBROADCASTSS ·word80808080+0(SB), Y8
+	VMOVUPS      ·bytes270d3b65+0(SB), Y7
 	MOVQ         n+40(FP), DI
 	CMPQ         DI, $+32
 	JLT          lanestage
@@ -1603,22 +1603,22 @@ lanestage:
 
 rare:
 	VMOVUPS      (DX), Y0
-	VBROADCASTSS constantsAVX2<>+268(SB), Y1
+	VBROADCASTSS ·word7f800000+0(SB), Y1
 	VPAND        Y1, Y0, Y1
 	VBROADCASTSS least+16(FP), Y2
 	VPMAXUD      Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+136(SB), Y2
+	VBROADCASTSS ·word7fffffff+0(SB), Y2
 	VPAND        Y2, Y0, Y2
 	VBROADCASTSS ruler+20(FP), Y3
 	VFMADD231PS  Y3, Y1, Y2
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VANDPS       Y2, Y1, Y2
 	VMOVUPS      32(DX), Y3
-	VBROADCASTSS constantsAVX2<>+268(SB), Y4
+	VBROADCASTSS ·word7f800000+0(SB), Y4
 	VPAND        Y4, Y3, Y4
 	VBROADCASTSS least+16(FP), Y5
 	VPMAXUD      Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+136(SB), Y5
+	VBROADCASTSS ·word7fffffff+0(SB), Y5
 	VPAND        Y5, Y3, Y5
 	VBROADCASTSS ruler+20(FP), Y6
 	VFMADD231PS  Y6, Y4, Y5
@@ -1631,22 +1631,22 @@ rare:
 	VPACKSSDW    Y5, Y2, Y2
 	VPSRLW       $0x07, Y2, Y2
 	VMOVUPS      64(DX), Y3
-	VBROADCASTSS constantsAVX2<>+268(SB), Y5
+	VBROADCASTSS ·word7f800000+0(SB), Y5
 	VPAND        Y5, Y3, Y5
 	VBROADCASTSS least+16(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+136(SB), Y6
+	VBROADCASTSS ·word7fffffff+0(SB), Y6
 	VPAND        Y6, Y3, Y6
 	VBROADCASTSS ruler+20(FP), Y7
 	VFMADD231PS  Y7, Y5, Y6
 	VCMPPS       $0x07, Y3, Y3, Y5
 	VANDPS       Y6, Y5, Y6
 	VMOVUPS      96(DX), Y7
-	VBROADCASTSS constantsAVX2<>+268(SB), Y8
+	VBROADCASTSS ·word7f800000+0(SB), Y8
 	VPAND        Y8, Y7, Y8
 	VBROADCASTSS least+16(FP), Y9
 	VPMAXUD      Y9, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+136(SB), Y9
+	VBROADCASTSS ·word7fffffff+0(SB), Y9
 	VPAND        Y9, Y7, Y9
 	VBROADCASTSS ruler+20(FP), Y10
 	VFMADD231PS  Y10, Y8, Y9
@@ -1662,21 +1662,21 @@ rare:
 	VPACKUSWB    Y6, Y2, Y2
 	VBROADCASTSS top+28(FP), Y3
 	VPMINUB      Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+272(SB), Y3
+	VBROADCASTSS ·word81818181+0(SB), Y3
 	VPSUBB       Y3, Y2, Y3
 	VPAND        Y3, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+252(SB), Y3
+	VBROADCASTSS ·word80808080+0(SB), Y3
 	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y2, Y2
-	VMOVUPS      constantsAVX2<>+276(SB), Y0
+	VMOVUPS      ·bytes270d3b65+0(SB), Y0
 	VPERMD       Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+276(SB), Y0
+	VMOVUPS      ·bytes270d3b65+0(SB), Y0
 	VPACKSSDW    Y4, Y1, Y1
 	VPACKSSDW    Y8, Y5, Y5
 	VPACKSSWB    Y5, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+308(SB), Y0
+	VBROADCASTSS ·word01010101+0(SB), Y0
 	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS nan+32(FP), Y0
 	VPAND        Y0, Y1, Y1
@@ -1686,11 +1686,11 @@ rare:
 	VBROADCASTSS ruler+20(FP), Y14
 	VBROADCASTSS weights+24(FP), Y13
 	VBROADCASTSS top+28(FP), Y12
-	VBROADCASTSS constantsAVX2<>+268(SB), Y11
-	VBROADCASTSS constantsAVX2<>+136(SB), Y10
-	VBROADCASTSS constantsAVX2<>+272(SB), Y9
-	VBROADCASTSS constantsAVX2<>+252(SB), Y8
-	VMOVUPS      constantsAVX2<>+276(SB), Y7
+	VBROADCASTSS ·word7f800000+0(SB), Y11
+	VBROADCASTSS ·word7fffffff+0(SB), Y10
+	VBROADCASTSS ·word81818181+0(SB), Y9
+	VBROADCASTSS ·word80808080+0(SB), Y8
+	VMOVUPS      ·bytes270d3b65+0(SB), Y7
 	JMP          laneback
 
 // func EncodeFpFloat8AVX2(y *uint8, x *float32, least int32, ruler float32, weights int32, top int32, nan int32, n int, ahead int)
@@ -1705,10 +1705,10 @@ TEXT ·EncodeFpFloat8AVX2(SB), NOSPLIT, $192-56
 	VBROADCASTSS ruler+20(FP), Y14
 	VBROADCASTSS weights+24(FP), Y13
 	VBROADCASTSS top+28(FP), Y12
-	VBROADCASTSS constantsAVX2<>+268(SB), Y11
-	VBROADCASTSS constantsAVX2<>+136(SB), Y10
-	VBROADCASTSS constantsAVX2<>+252(SB), Y9
-	VMOVUPS      constantsAVX2<>+276(SB), Y8
+	VBROADCASTSS ·word7f800000+0(SB), Y11
+	VBROADCASTSS ·word7fffffff+0(SB), Y10
+	VBROADCASTSS ·word80808080+0(SB), Y9
+	VMOVUPS      ·bytes270d3b65+0(SB), Y8
 	MOVQ         n+40(FP), DI
 	CMPQ         DI, $+32
 	JLT          lanestage
@@ -1858,22 +1858,22 @@ lanestage:
 
 rare:
 	VMOVUPS      (DX), Y0
-	VBROADCASTSS constantsAVX2<>+268(SB), Y1
+	VBROADCASTSS ·word7f800000+0(SB), Y1
 	VPAND        Y1, Y0, Y1
 	VBROADCASTSS least+16(FP), Y2
 	VPMAXUD      Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+136(SB), Y2
+	VBROADCASTSS ·word7fffffff+0(SB), Y2
 	VPAND        Y2, Y0, Y2
 	VBROADCASTSS ruler+20(FP), Y3
 	VFMADD231PS  Y3, Y1, Y2
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VANDPS       Y2, Y1, Y2
 	VMOVUPS      32(DX), Y3
-	VBROADCASTSS constantsAVX2<>+268(SB), Y4
+	VBROADCASTSS ·word7f800000+0(SB), Y4
 	VPAND        Y4, Y3, Y4
 	VBROADCASTSS least+16(FP), Y5
 	VPMAXUD      Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+136(SB), Y5
+	VBROADCASTSS ·word7fffffff+0(SB), Y5
 	VPAND        Y5, Y3, Y5
 	VBROADCASTSS ruler+20(FP), Y6
 	VFMADD231PS  Y6, Y4, Y5
@@ -1886,22 +1886,22 @@ rare:
 	VPACKSSDW    Y5, Y2, Y2
 	VPSRLW       $0x07, Y2, Y2
 	VMOVUPS      64(DX), Y3
-	VBROADCASTSS constantsAVX2<>+268(SB), Y5
+	VBROADCASTSS ·word7f800000+0(SB), Y5
 	VPAND        Y5, Y3, Y5
 	VBROADCASTSS least+16(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+136(SB), Y6
+	VBROADCASTSS ·word7fffffff+0(SB), Y6
 	VPAND        Y6, Y3, Y6
 	VBROADCASTSS ruler+20(FP), Y7
 	VFMADD231PS  Y7, Y5, Y6
 	VCMPPS       $0x07, Y3, Y3, Y5
 	VANDPS       Y6, Y5, Y6
 	VMOVUPS      96(DX), Y7
-	VBROADCASTSS constantsAVX2<>+268(SB), Y8
+	VBROADCASTSS ·word7f800000+0(SB), Y8
 	VPAND        Y8, Y7, Y8
 	VBROADCASTSS least+16(FP), Y9
 	VPMAXUD      Y9, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+136(SB), Y9
+	VBROADCASTSS ·word7fffffff+0(SB), Y9
 	VPAND        Y9, Y7, Y9
 	VBROADCASTSS ruler+20(FP), Y10
 	VFMADD231PS  Y10, Y8, Y9
@@ -1917,18 +1917,18 @@ rare:
 	VPACKUSWB    Y6, Y2, Y2
 	VBROADCASTSS top+28(FP), Y3
 	VPMINUB      Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+252(SB), Y3
+	VBROADCASTSS ·word80808080+0(SB), Y3
 	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y2, Y2
-	VMOVUPS      constantsAVX2<>+276(SB), Y0
+	VMOVUPS      ·bytes270d3b65+0(SB), Y0
 	VPERMD       Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+276(SB), Y0
+	VMOVUPS      ·bytes270d3b65+0(SB), Y0
 	VPACKSSDW    Y4, Y1, Y1
 	VPACKSSDW    Y8, Y5, Y5
 	VPACKSSWB    Y5, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+308(SB), Y0
+	VBROADCASTSS ·word01010101+0(SB), Y0
 	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS nan+32(FP), Y0
 	VPAND        Y0, Y1, Y1
@@ -1938,10 +1938,10 @@ rare:
 	VBROADCASTSS ruler+20(FP), Y14
 	VBROADCASTSS weights+24(FP), Y13
 	VBROADCASTSS top+28(FP), Y12
-	VBROADCASTSS constantsAVX2<>+268(SB), Y11
-	VBROADCASTSS constantsAVX2<>+136(SB), Y10
-	VBROADCASTSS constantsAVX2<>+252(SB), Y9
-	VMOVUPS      constantsAVX2<>+276(SB), Y8
+	VBROADCASTSS ·word7f800000+0(SB), Y11
+	VBROADCASTSS ·word7fffffff+0(SB), Y10
+	VBROADCASTSS ·word80808080+0(SB), Y9
+	VMOVUPS      ·bytes270d3b65+0(SB), Y8
 	JMP          laneback
 
 // func EncodeFpE2M1AVX2(y *uint8, x *float32, n int, ahead int)
@@ -1952,13 +1952,13 @@ TEXT ·EncodeFpE2M1AVX2(SB), NOSPLIT, $192-32
 	// vector registers in use at once: 14
 	MOVQ         y+0(FP), SI
 	MOVQ         x+8(FP), DX
-	VBROADCASTSS constantsAVX2<>+312(SB), Y15
-	VBROADCASTSS constantsAVX2<>+316(SB), Y14
-	VBROADCASTSS constantsAVX2<>+268(SB), Y13
-	VBROADCASTSS constantsAVX2<>+136(SB), Y12
-	VBROADCASTSS constantsAVX2<>+320(SB), Y11
-	VBROADCASTSS constantsAVX2<>+324(SB), Y10
-	VMOVUPS      constantsAVX2<>+276(SB), Y9
+	VBROADCASTSS ·word3f800000+0(SB), Y15
+	VBROADCASTSS ·word4a80fed6+0(SB), Y14
+	VBROADCASTSS ·word7f800000+0(SB), Y13
+	VBROADCASTSS ·word7fffffff+0(SB), Y12
+	VBROADCASTSS ·word08080808+0(SB), Y11
+	VBROADCASTSS ·word00401000+0(SB), Y10
+	VMOVUPS      ·bytes270d3b65+0(SB), Y9
 	MOVQ         n+16(FP), DI
 	CMPQ         DI, $+32
 	JLT          lanestage
@@ -2166,14 +2166,14 @@ TEXT ·EncodeFpE2M1PackedAVX2(SB), NOSPLIT, $176-32
 	// vector registers in use at once: 15
 	MOVQ         y+0(FP), SI
 	MOVQ         x+8(FP), DX
-	VBROADCASTSS constantsAVX2<>+312(SB), Y15
-	VBROADCASTSS constantsAVX2<>+316(SB), Y14
-	VBROADCASTSS constantsAVX2<>+268(SB), Y13
-	VBROADCASTSS constantsAVX2<>+136(SB), Y12
-	VBROADCASTSS constantsAVX2<>+320(SB), Y11
-	VBROADCASTSS constantsAVX2<>+324(SB), Y10
-	VMOVUPS      constantsAVX2<>+276(SB), Y9
-	VBROADCASTSS constantsAVX2<>+328(SB), Y8
+	VBROADCASTSS ·word3f800000+0(SB), Y15
+	VBROADCASTSS ·word4a80fed6+0(SB), Y14
+	VBROADCASTSS ·word7f800000+0(SB), Y13
+	VBROADCASTSS ·word7fffffff+0(SB), Y12
+	VBROADCASTSS ·word08080808+0(SB), Y11
+	VBROADCASTSS ·word00401000+0(SB), Y10
+	VMOVUPS      ·bytes270d3b65+0(SB), Y9
+	VBROADCASTSS ·word10011001+0(SB), Y8
 	MOVQ         n+16(FP), DI
 	CMPQ         DI, $+32
 	JLT          lanestage
@@ -2391,9 +2391,9 @@ TEXT ·EncodeE8M0AVX2(SB), NOSPLIT, $192-40
 	MOVQ         y+0(FP), SI
 	MOVQ         x+8(FP), DX
 	VBROADCASTSS most+16(FP), Y15
-	VBROADCASTSS constantsAVX2<>+332(SB), Y14
+	VBROADCASTSS ·word3faaaaab+0(SB), Y14
 	VXORPS       Y13, Y13, Y13
-	VMOVUPS      constantsAVX2<>+276(SB), Y12
+	VMOVUPS      ·bytes270d3b65+0(SB), Y12
 	MOVQ         n+24(FP), DI
 	CMPQ         DI, $+32
 	JLT          lanestage
@@ -2491,47 +2491,3 @@ lanestage:
 	MOVQ DX, 168(SP)
 	LEAQ 32(SP), DX
 	JMP  laneloop
-
-DATA constantsAVX2<>+0(SB)/8, $0x0001000100010001
-DATA constantsAVX2<>+8(SB)/8, $0x0001000100010001
-DATA constantsAVX2<>+16(SB)/8, $0x0001000100010001
-DATA constantsAVX2<>+24(SB)/8, $0x0001000100010001
-DATA constantsAVX2<>+32(SB)/8, $0x0d0c090805040100
-DATA constantsAVX2<>+40(SB)/8, $0x0f0e0b0a07060302
-DATA constantsAVX2<>+48(SB)/8, $0x0d0c090805040100
-DATA constantsAVX2<>+56(SB)/8, $0x0f0e0b0a07060302
-DATA constantsAVX2<>+64(SB)/8, $0x00400000ffff0000
-DATA constantsAVX2<>+72(SB)/8, $0x0380028001800080
-DATA constantsAVX2<>+80(SB)/8, $0x0780068005800480
-DATA constantsAVX2<>+88(SB)/8, $0x0b800a8009800880
-DATA constantsAVX2<>+96(SB)/8, $0x0f800e800d800c80
-DATA constantsAVX2<>+104(SB)/8, $0x3b8000000000007f
-DATA constantsAVX2<>+112(SB)/8, $0xbc00000040000000
-DATA constantsAVX2<>+120(SB)/8, $0x7fc0000080000000
-DATA constantsAVX2<>+128(SB)/8, $0xb800000037800000
-DATA constantsAVX2<>+136(SB)/8, $0x000000077fffffff
-DATA constantsAVX2<>+144(SB)/8, $0xbf8000003f000000
-DATA constantsAVX2<>+152(SB)/8, $0x0501050104000400
-DATA constantsAVX2<>+160(SB)/8, $0x0d090d090c080c08
-DATA constantsAVX2<>+168(SB)/8, $0x0703070306020602
-DATA constantsAVX2<>+176(SB)/8, $0x0f0b0f0b0e0a0e0a
-DATA constantsAVX2<>+184(SB)/8, $0xc08000000f0f0f0f
-DATA constantsAVX2<>+192(SB)/8, $0xc0800000c0804000
-DATA constantsAVX2<>+200(SB)/8, $0xc0800000c0804000
-DATA constantsAVX2<>+208(SB)/8, $0xc0800000c0804000
-DATA constantsAVX2<>+216(SB)/8, $0x3f3f3f00c0804000
-DATA constantsAVX2<>+224(SB)/8, $0xbfbfbf8040404040
-DATA constantsAVX2<>+232(SB)/8, $0x3f3f3f00c0c0c0c0
-DATA constantsAVX2<>+240(SB)/8, $0xbfbfbf8040404040
-DATA constantsAVX2<>+248(SB)/8, $0x80808080c0c0c0c0
-DATA constantsAVX2<>+256(SB)/8, $0xffffffff43800000
-DATA constantsAVX2<>+264(SB)/8, $0x7f800000bfffbfff
-DATA constantsAVX2<>+272(SB)/8, $0x0000000081818181
-DATA constantsAVX2<>+280(SB)/8, $0x0000000100000004
-DATA constantsAVX2<>+288(SB)/8, $0x0000000200000005
-DATA constantsAVX2<>+296(SB)/8, $0x0000000300000006
-DATA constantsAVX2<>+304(SB)/8, $0x0101010100000007
-DATA constantsAVX2<>+312(SB)/8, $0x4a80fed63f800000
-DATA constantsAVX2<>+320(SB)/8, $0x0040100008080808
-DATA constantsAVX2<>+328(SB)/8, $0x3faaaaab10011001
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $336

@@ -2,8 +2,6 @@
 
 //go:build !purego
 
-#include "textflag.h"
-
 // func DequantizeF16BF16AVX2(y *uint16, q *uint8, scale *float32, layout int32, sign int32, elem int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, F16C, FMA3, MMX+
 TEXT ·DequantizeF16BF16AVX2(SB), $1056-64
@@ -20,9 +18,9 @@ TEXT ·DequantizeF16BF16AVX2(SB), $1056-64
 	CMPL         R8, $+1
 	JGT          done2
 	VBROADCASTSS sign+28(FP), Y0
-	VMOVUPS      constantsAVX2<>+0(SB), Y14
+	VMOVUPS      ·word0000000f+0(SB), Y14
 	JNE          nibbles1
-	VMOVUPS      constantsAVX2<>+32(SB), Y14
+	VMOVUPS      ·bytes00732805+0(SB), Y14
 
 nibbles1:
 	VPXOR     Y0, Y14, Y14
@@ -33,9 +31,9 @@ nibbles1:
 done2:
 	CMPL    R8, $+1
 	JGT     done4
-	VMOVUPS constantsAVX2<>+64(SB), Y13
+	VMOVUPS ·bytes9be40685+0(SB), Y13
 	JNE     nibbles3
-	VMOVUPS constantsAVX2<>+96(SB), Y13
+	VMOVUPS ·bytesb8e0b945+0(SB), Y13
 
 nibbles3:
 done4:
@@ -100,11 +98,11 @@ grouplayout2loop:
 	VPBLENDW    $0xaa, Y1, Y2, Y2
 	VPSLLD      $0x10, Y1, Y3
 	VPBLENDW    $0xaa, Y3, Y0, Y0
-	VPANDN      constantsAVX2<>+128(SB), Y2, Y3
+	VPANDN      ·word00010001+0(SB), Y2, Y3
 	VPSUBUSW    Y3, Y0, Y0
 	VPSRLW      $0x0f, Y0, Y0
 	VPADDW      Y0, Y2, Y2
-	VPSHUFB     constantsAVX2<>+160(SB), Y2, Y2
+	VPSHUFB     ·bytes05b81a5d+0(SB), Y2, Y2
 	VPERMQ      $0xd8, Y2, Y2
 	VMOVUPS     Y2, (SI)
 
@@ -122,11 +120,11 @@ halfdone6:
 	VPBLENDW    $0xaa, Y1, Y2, Y2
 	VPSLLD      $0x10, Y1, Y3
 	VPBLENDW    $0xaa, Y3, Y0, Y0
-	VPANDN      constantsAVX2<>+128(SB), Y2, Y3
+	VPANDN      ·word00010001+0(SB), Y2, Y3
 	VPSUBUSW    Y3, Y0, Y0
 	VPSRLW      $0x0f, Y0, Y0
 	VPADDW      Y0, Y2, Y2
-	VPSHUFB     constantsAVX2<>+160(SB), Y2, Y2
+	VPSHUFB     ·bytes05b81a5d+0(SB), Y2, Y2
 	VPERMQ      $0xd8, Y2, Y2
 	VMOVUPS     Y2, 32(SI)
 
@@ -180,11 +178,11 @@ read12:
 	VPBLENDW    $0xaa, Y1, Y4, Y4
 	VPSLLD      $0x10, Y1, Y6
 	VPBLENDW    $0xaa, Y6, Y0, Y0
-	VPANDN      constantsAVX2<>+128(SB), Y4, Y6
+	VPANDN      ·word00010001+0(SB), Y4, Y6
 	VPSUBUSW    Y6, Y0, Y0
 	VPSRLW      $0x0f, Y0, Y0
 	VPADDW      Y0, Y4, Y4
-	VPSHUFB     constantsAVX2<>+160(SB), Y4, Y4
+	VPSHUFB     ·bytes05b81a5d+0(SB), Y4, Y4
 	VPERMQ      $0xd8, Y4, Y4
 	VMOVUPS     Y4, (SI)
 
@@ -201,11 +199,11 @@ halfdone14:
 	VPBLENDW    $0xaa, Y3, Y0, Y0
 	VPSLLD      $0x10, Y3, Y1
 	VPBLENDW    $0xaa, Y1, Y2, Y2
-	VPANDN      constantsAVX2<>+128(SB), Y0, Y1
+	VPANDN      ·word00010001+0(SB), Y0, Y1
 	VPSUBUSW    Y1, Y2, Y2
 	VPSRLW      $0x0f, Y2, Y2
 	VPADDW      Y2, Y0, Y0
-	VPSHUFB     constantsAVX2<>+160(SB), Y0, Y0
+	VPSHUFB     ·bytes05b81a5d+0(SB), Y0, Y0
 	VPERMQ      $0xd8, Y0, Y0
 	VMOVUPS     Y0, 32(SI)
 
@@ -279,11 +277,11 @@ short2layout2:
 	VPBLENDW     $0xaa, Y1, Y2, Y2
 	VPSLLD       $0x10, Y1, Y3
 	VPBLENDW     $0xaa, Y3, Y0, Y0
-	VPANDN       constantsAVX2<>+128(SB), Y2, Y3
+	VPANDN       ·word00010001+0(SB), Y2, Y3
 	VPSUBUSW     Y3, Y0, Y0
 	VPSRLW       $0x0f, Y0, Y0
 	VPADDW       Y0, Y2, Y2
-	VPSHUFB      constantsAVX2<>+160(SB), Y2, Y2
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, (SI)
 
@@ -301,11 +299,11 @@ halfdone18:
 	VPBLENDW    $0xaa, Y1, Y2, Y2
 	VPSLLD      $0x10, Y1, Y3
 	VPBLENDW    $0xaa, Y3, Y0, Y0
-	VPANDN      constantsAVX2<>+128(SB), Y2, Y3
+	VPANDN      ·word00010001+0(SB), Y2, Y3
 	VPSUBUSW    Y3, Y0, Y0
 	VPSRLW      $0x0f, Y0, Y0
 	VPADDW      Y0, Y2, Y2
-	VPSHUFB     constantsAVX2<>+160(SB), Y2, Y2
+	VPSHUFB     ·bytes05b81a5d+0(SB), Y2, Y2
 	VPERMQ      $0xd8, Y2, Y2
 	VMOVUPS     Y2, 32(SI)
 
@@ -349,11 +347,11 @@ read24:
 	VPBLENDW    $0xaa, Y1, Y4, Y4
 	VPSLLD      $0x10, Y1, Y5
 	VPBLENDW    $0xaa, Y5, Y0, Y0
-	VPANDN      constantsAVX2<>+128(SB), Y4, Y5
+	VPANDN      ·word00010001+0(SB), Y4, Y5
 	VPSUBUSW    Y5, Y0, Y0
 	VPSRLW      $0x0f, Y0, Y0
 	VPADDW      Y0, Y4, Y4
-	VPSHUFB     constantsAVX2<>+160(SB), Y4, Y4
+	VPSHUFB     ·bytes05b81a5d+0(SB), Y4, Y4
 	VPERMQ      $0xd8, Y4, Y4
 	VMOVUPS     Y4, (SI)
 
@@ -368,11 +366,11 @@ halfdone26:
 	VPBLENDW    $0xaa, Y3, Y0, Y0
 	VPSLLD      $0x10, Y3, Y1
 	VPBLENDW    $0xaa, Y1, Y2, Y2
-	VPANDN      constantsAVX2<>+128(SB), Y0, Y1
+	VPANDN      ·word00010001+0(SB), Y0, Y1
 	VPSUBUSW    Y1, Y2, Y2
 	VPSRLW      $0x0f, Y2, Y2
 	VPADDW      Y2, Y0, Y0
-	VPSHUFB     constantsAVX2<>+160(SB), Y0, Y0
+	VPSHUFB     ·bytes05b81a5d+0(SB), Y0, Y0
 	VPERMQ      $0xd8, Y0, Y0
 	VMOVUPS     Y0, 32(SI)
 
@@ -436,11 +434,11 @@ read32:
 	VPBLENDW    $0xaa, Y1, Y4, Y4
 	VPSLLD      $0x10, Y1, Y5
 	VPBLENDW    $0xaa, Y5, Y0, Y0
-	VPANDN      constantsAVX2<>+128(SB), Y4, Y5
+	VPANDN      ·word00010001+0(SB), Y4, Y5
 	VPSUBUSW    Y5, Y0, Y0
 	VPSRLW      $0x0f, Y0, Y0
 	VPADDW      Y0, Y4, Y4
-	VPSHUFB     constantsAVX2<>+160(SB), Y4, Y4
+	VPSHUFB     ·bytes05b81a5d+0(SB), Y4, Y4
 	VPERMQ      $0xd8, Y4, Y4
 	VMOVNTPS    Y4, (SI)
 
@@ -453,11 +451,11 @@ halfdone34:
 	VPBLENDW    $0xaa, Y3, Y0, Y0
 	VPSLLD      $0x10, Y3, Y1
 	VPBLENDW    $0xaa, Y1, Y2, Y2
-	VPANDN      constantsAVX2<>+128(SB), Y0, Y1
+	VPANDN      ·word00010001+0(SB), Y0, Y1
 	VPSUBUSW    Y1, Y2, Y2
 	VPSRLW      $0x0f, Y2, Y2
 	VPADDW      Y2, Y0, Y0
-	VPSHUFB     constantsAVX2<>+160(SB), Y0, Y0
+	VPSHUFB     ·bytes05b81a5d+0(SB), Y0, Y0
 	VPERMQ      $0xd8, Y0, Y0
 	VMOVNTPS    Y0, 32(SI)
 
@@ -504,7 +502,7 @@ grouplayout1loop:
 	VPERMPS      Y14, Y0, Y0
 	VFMADD213PS  Y15, Y12, Y0
 	VPBROADCASTD (DX), Y1
-	VPSRLVD      constantsAVX2<>+192(SB), Y1, Y1
+	VPSRLVD      ·bytes19c9ddc5+0(SB), Y1, Y1
 	VPERMPS      Y14, Y1, Y1
 	VFMADD213PS  Y15, Y12, Y1
 	CMPL         R9, $+2
@@ -513,11 +511,11 @@ grouplayout1loop:
 	VPBLENDW     $0xaa, Y1, Y2, Y2
 	VPSLLD       $0x10, Y1, Y3
 	VPBLENDW     $0xaa, Y3, Y0, Y0
-	VPANDN       constantsAVX2<>+128(SB), Y2, Y3
+	VPANDN       ·word00010001+0(SB), Y2, Y3
 	VPSUBUSW     Y3, Y0, Y0
 	VPSRLW       $0x0f, Y0, Y0
 	VPADDW       Y0, Y2, Y2
-	VPSHUFB      constantsAVX2<>+160(SB), Y2, Y2
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, (SI)
 
@@ -527,7 +525,7 @@ halfdone38:
 	VPERMPS      Y14, Y0, Y0
 	VFMADD213PS  Y15, Y12, Y0
 	VPBROADCASTD 4(DX), Y1
-	VPSRLVD      constantsAVX2<>+192(SB), Y1, Y1
+	VPSRLVD      ·bytes19c9ddc5+0(SB), Y1, Y1
 	VPERMPS      Y14, Y1, Y1
 	ADDQ         $+8, DX
 	VFMADD213PS  Y15, Y12, Y1
@@ -537,11 +535,11 @@ halfdone38:
 	VPBLENDW     $0xaa, Y1, Y2, Y2
 	VPSLLD       $0x10, Y1, Y3
 	VPBLENDW     $0xaa, Y3, Y0, Y0
-	VPANDN       constantsAVX2<>+128(SB), Y2, Y3
+	VPANDN       ·word00010001+0(SB), Y2, Y3
 	VPSUBUSW     Y3, Y0, Y0
 	VPSRLW       $0x0f, Y0, Y0
 	VPADDW       Y0, Y2, Y2
-	VPSHUFB      constantsAVX2<>+160(SB), Y2, Y2
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, 32(SI)
 
@@ -581,11 +579,11 @@ grouplayout0loop:
 	VPBLENDW     $0xaa, Y1, Y2, Y2
 	VPSLLD       $0x10, Y1, Y3
 	VPBLENDW     $0xaa, Y3, Y0, Y0
-	VPANDN       constantsAVX2<>+128(SB), Y2, Y3
+	VPANDN       ·word00010001+0(SB), Y2, Y3
 	VPSUBUSW     Y3, Y0, Y0
 	VPSRLW       $0x0f, Y0, Y0
 	VPADDW       Y0, Y2, Y2
-	VPSHUFB      constantsAVX2<>+160(SB), Y2, Y2
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, (SI)
 
@@ -609,11 +607,11 @@ halfdone42:
 	VPBLENDW     $0xaa, Y1, Y2, Y2
 	VPSLLD       $0x10, Y1, Y3
 	VPBLENDW     $0xaa, Y3, Y0, Y0
-	VPANDN       constantsAVX2<>+128(SB), Y2, Y3
+	VPANDN       ·word00010001+0(SB), Y2, Y3
 	VPSUBUSW     Y3, Y0, Y0
 	VPSRLW       $0x0f, Y0, Y0
 	VPADDW       Y0, Y2, Y2
-	VPSHUFB      constantsAVX2<>+160(SB), Y2, Y2
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, 32(SI)
 
@@ -647,11 +645,11 @@ grouplayout3loop:
 	VPBLENDW    $0xaa, Y1, Y2, Y2
 	VPSLLD      $0x10, Y1, Y3
 	VPBLENDW    $0xaa, Y3, Y0, Y0
-	VPANDN      constantsAVX2<>+128(SB), Y2, Y3
+	VPANDN      ·word00010001+0(SB), Y2, Y3
 	VPSUBUSW    Y3, Y0, Y0
 	VPSRLW      $0x0f, Y0, Y0
 	VPADDW      Y0, Y2, Y2
-	VPSHUFB     constantsAVX2<>+160(SB), Y2, Y2
+	VPSHUFB     ·bytes05b81a5d+0(SB), Y2, Y2
 	VPERMQ      $0xd8, Y2, Y2
 	VMOVUPS     Y2, (SI)
 
@@ -669,11 +667,11 @@ halfdone46:
 	VPBLENDW    $0xaa, Y1, Y2, Y2
 	VPSLLD      $0x10, Y1, Y3
 	VPBLENDW    $0xaa, Y3, Y0, Y0
-	VPANDN      constantsAVX2<>+128(SB), Y2, Y3
+	VPANDN      ·word00010001+0(SB), Y2, Y3
 	VPSUBUSW    Y3, Y0, Y0
 	VPSRLW      $0x0f, Y0, Y0
 	VPADDW      Y0, Y2, Y2
-	VPSHUFB     constantsAVX2<>+160(SB), Y2, Y2
+	VPSHUFB     ·bytes05b81a5d+0(SB), Y2, Y2
 	VPERMQ      $0xd8, Y2, Y2
 	VMOVUPS     Y2, 32(SI)
 
@@ -721,13 +719,13 @@ crumbs11:
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VPBROADCASTD (DX), Y1
-	VPSRLVD      constantsAVX2<>+192(SB), Y1, Y1
+	VPSRLVD      ·bytes19c9ddc5+0(SB), Y1, Y1
 	VPERMPS      Y14, Y1, Y1
 	VPBROADCASTD 4(DX), Y2
 	VPSRLVD      Y13, Y2, Y2
 	VPERMPS      Y14, Y2, Y2
 	VPBROADCASTD 4(DX), Y3
-	VPSRLVD      constantsAVX2<>+192(SB), Y3, Y3
+	VPSRLVD      ·bytes19c9ddc5+0(SB), Y3, Y3
 	VPERMPS      Y14, Y3, Y3
 	ADDQ         $+8, DX
 	JMP          read12
@@ -821,11 +819,11 @@ read52:
 	VPBLENDW    $0xaa, Y1, Y4, Y4
 	VPSLLD      $0x10, Y1, Y5
 	VPBLENDW    $0xaa, Y5, Y0, Y0
-	VPANDN      constantsAVX2<>+128(SB), Y4, Y5
+	VPANDN      ·word00010001+0(SB), Y4, Y5
 	VPSUBUSW    Y5, Y0, Y0
 	VPSRLW      $0x0f, Y0, Y0
 	VPADDW      Y0, Y4, Y4
-	VPSHUFB     constantsAVX2<>+160(SB), Y4, Y4
+	VPSHUFB     ·bytes05b81a5d+0(SB), Y4, Y4
 	VPERMQ      $0xd8, Y4, Y4
 	VMOVNTPS    Y4, (SI)
 
@@ -838,11 +836,11 @@ halfdone54:
 	VPBLENDW    $0xaa, Y3, Y0, Y0
 	VPSLLD      $0x10, Y3, Y1
 	VPBLENDW    $0xaa, Y1, Y2, Y2
-	VPANDN      constantsAVX2<>+128(SB), Y0, Y1
+	VPANDN      ·word00010001+0(SB), Y0, Y1
 	VPSUBUSW    Y1, Y2, Y2
 	VPSRLW      $0x0f, Y2, Y2
 	VPADDW      Y2, Y0, Y0
-	VPSHUFB     constantsAVX2<>+160(SB), Y0, Y0
+	VPSHUFB     ·bytes05b81a5d+0(SB), Y0, Y0
 	VPERMQ      $0xd8, Y0, Y0
 	VMOVNTPS    Y0, 32(SI)
 
@@ -882,7 +880,7 @@ short2layout1:
 	VPERMPS      Y14, Y0, Y0
 	VFMADD213PS  Y15, Y12, Y0
 	VPBROADCASTD (DX), Y1
-	VPSRLVD      constantsAVX2<>+192(SB), Y1, Y1
+	VPSRLVD      ·bytes19c9ddc5+0(SB), Y1, Y1
 	VPERMPS      Y14, Y1, Y1
 	VFMADD213PS  Y15, Y12, Y1
 	CMPL         R9, $+2
@@ -891,11 +889,11 @@ short2layout1:
 	VPBLENDW     $0xaa, Y1, Y2, Y2
 	VPSLLD       $0x10, Y1, Y3
 	VPBLENDW     $0xaa, Y3, Y0, Y0
-	VPANDN       constantsAVX2<>+128(SB), Y2, Y3
+	VPANDN       ·word00010001+0(SB), Y2, Y3
 	VPSUBUSW     Y3, Y0, Y0
 	VPSRLW       $0x0f, Y0, Y0
 	VPADDW       Y0, Y2, Y2
-	VPSHUFB      constantsAVX2<>+160(SB), Y2, Y2
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, (SI)
 
@@ -905,7 +903,7 @@ halfdone58:
 	VPERMPS      Y14, Y0, Y0
 	VFMADD213PS  Y15, Y11, Y0
 	VPBROADCASTD 4(DX), Y1
-	VPSRLVD      constantsAVX2<>+192(SB), Y1, Y1
+	VPSRLVD      ·bytes19c9ddc5+0(SB), Y1, Y1
 	VPERMPS      Y14, Y1, Y1
 	ADDQ         $+8, DX
 	VFMADD213PS  Y15, Y11, Y1
@@ -915,11 +913,11 @@ halfdone58:
 	VPBLENDW     $0xaa, Y1, Y2, Y2
 	VPSLLD       $0x10, Y1, Y3
 	VPBLENDW     $0xaa, Y3, Y0, Y0
-	VPANDN       constantsAVX2<>+128(SB), Y2, Y3
+	VPANDN       ·word00010001+0(SB), Y2, Y3
 	VPSUBUSW     Y3, Y0, Y0
 	VPSRLW       $0x0f, Y0, Y0
 	VPADDW       Y0, Y2, Y2
-	VPSHUFB      constantsAVX2<>+160(SB), Y2, Y2
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, 32(SI)
 
@@ -952,11 +950,11 @@ short2layout0:
 	VPBLENDW     $0xaa, Y1, Y2, Y2
 	VPSLLD       $0x10, Y1, Y3
 	VPBLENDW     $0xaa, Y3, Y0, Y0
-	VPANDN       constantsAVX2<>+128(SB), Y2, Y3
+	VPANDN       ·word00010001+0(SB), Y2, Y3
 	VPSUBUSW     Y3, Y0, Y0
 	VPSRLW       $0x0f, Y0, Y0
 	VPADDW       Y0, Y2, Y2
-	VPSHUFB      constantsAVX2<>+160(SB), Y2, Y2
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, (SI)
 
@@ -980,11 +978,11 @@ halfdone62:
 	VPBLENDW     $0xaa, Y1, Y2, Y2
 	VPSLLD       $0x10, Y1, Y3
 	VPBLENDW     $0xaa, Y3, Y0, Y0
-	VPANDN       constantsAVX2<>+128(SB), Y2, Y3
+	VPANDN       ·word00010001+0(SB), Y2, Y3
 	VPSUBUSW     Y3, Y0, Y0
 	VPSRLW       $0x0f, Y0, Y0
 	VPADDW       Y0, Y2, Y2
-	VPSHUFB      constantsAVX2<>+160(SB), Y2, Y2
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, 32(SI)
 
@@ -1011,11 +1009,11 @@ short2layout3:
 	VPBLENDW     $0xaa, Y1, Y2, Y2
 	VPSLLD       $0x10, Y1, Y3
 	VPBLENDW     $0xaa, Y3, Y0, Y0
-	VPANDN       constantsAVX2<>+128(SB), Y2, Y3
+	VPANDN       ·word00010001+0(SB), Y2, Y3
 	VPSUBUSW     Y3, Y0, Y0
 	VPSRLW       $0x0f, Y0, Y0
 	VPADDW       Y0, Y2, Y2
-	VPSHUFB      constantsAVX2<>+160(SB), Y2, Y2
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, (SI)
 
@@ -1033,11 +1031,11 @@ halfdone66:
 	VPBLENDW    $0xaa, Y1, Y2, Y2
 	VPSLLD      $0x10, Y1, Y3
 	VPBLENDW    $0xaa, Y3, Y0, Y0
-	VPANDN      constantsAVX2<>+128(SB), Y2, Y3
+	VPANDN      ·word00010001+0(SB), Y2, Y3
 	VPSUBUSW    Y3, Y0, Y0
 	VPSRLW      $0x0f, Y0, Y0
 	VPADDW      Y0, Y2, Y2
-	VPSHUFB     constantsAVX2<>+160(SB), Y2, Y2
+	VPSHUFB     ·bytes05b81a5d+0(SB), Y2, Y2
 	VPERMQ      $0xd8, Y2, Y2
 	VMOVUPS     Y2, 32(SI)
 
@@ -1080,13 +1078,13 @@ crumbs23:
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VPBROADCASTD (DX), Y1
-	VPSRLVD      constantsAVX2<>+192(SB), Y1, Y1
+	VPSRLVD      ·bytes19c9ddc5+0(SB), Y1, Y1
 	VPERMPS      Y14, Y1, Y1
 	VPBROADCASTD 4(DX), Y2
 	VPSRLVD      Y13, Y2, Y2
 	VPERMPS      Y14, Y2, Y2
 	VPBROADCASTD 4(DX), Y3
-	VPSRLVD      constantsAVX2<>+192(SB), Y3, Y3
+	VPSRLVD      ·bytes19c9ddc5+0(SB), Y3, Y3
 	VPERMPS      Y14, Y3, Y3
 	ADDQ         $+8, DX
 	JMP          read24
@@ -1164,13 +1162,13 @@ crumbs31:
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VPBROADCASTD (DX), Y1
-	VPSRLVD      constantsAVX2<>+192(SB), Y1, Y1
+	VPSRLVD      ·bytes19c9ddc5+0(SB), Y1, Y1
 	VPERMPS      Y14, Y1, Y1
 	VPBROADCASTD 4(DX), Y2
 	VPSRLVD      Y13, Y2, Y2
 	VPERMPS      Y14, Y2, Y2
 	VPBROADCASTD 4(DX), Y3
-	VPSRLVD      constantsAVX2<>+192(SB), Y3, Y3
+	VPSRLVD      ·bytes19c9ddc5+0(SB), Y3, Y3
 	VPERMPS      Y14, Y3, Y3
 	ADDQ         $+8, DX
 	JMP          read32
@@ -1274,13 +1272,13 @@ crumbs51:
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VPBROADCASTD (DX), Y1
-	VPSRLVD      constantsAVX2<>+192(SB), Y1, Y1
+	VPSRLVD      ·bytes19c9ddc5+0(SB), Y1, Y1
 	VPERMPS      Y14, Y1, Y1
 	VPBROADCASTD 4(DX), Y2
 	VPSRLVD      Y13, Y2, Y2
 	VPERMPS      Y14, Y2, Y2
 	VPBROADCASTD 4(DX), Y3
-	VPSRLVD      constantsAVX2<>+192(SB), Y3, Y3
+	VPSRLVD      ·bytes19c9ddc5+0(SB), Y3, Y3
 	VPERMPS      Y14, Y3, Y3
 	ADDQ         $+8, DX
 	JMP          read52
@@ -1370,9 +1368,9 @@ TEXT ·DequantizeZeroPointF16BF16AVX2(SB), $1616-72
 	CMPL         R9, $+1
 	JGT          done2
 	VBROADCASTSS sign+36(FP), Y0
-	VMOVUPS      constantsAVX2<>+0(SB), Y14
+	VMOVUPS      ·word0000000f+0(SB), Y14
 	JNE          nibbles1
-	VMOVUPS      constantsAVX2<>+32(SB), Y14
+	VMOVUPS      ·bytes00732805+0(SB), Y14
 
 nibbles1:
 	VPXOR     Y0, Y14, Y14
@@ -1383,9 +1381,9 @@ nibbles1:
 done2:
 	CMPL    R9, $+1
 	JGT     done4
-	VMOVUPS constantsAVX2<>+64(SB), Y13
+	VMOVUPS ·bytes9be40685+0(SB), Y13
 	JNE     nibbles3
-	VMOVUPS constantsAVX2<>+96(SB), Y13
+	VMOVUPS ·bytesb8e0b945+0(SB), Y13
 
 nibbles3:
 done4:
@@ -1456,11 +1454,11 @@ grouplayout2loop:
 	VPBLENDW    $0xaa, Y1, Y2, Y2
 	VPSLLD      $0x10, Y1, Y3
 	VPBLENDW    $0xaa, Y3, Y0, Y0
-	VPANDN      constantsAVX2<>+128(SB), Y2, Y3
+	VPANDN      ·word00010001+0(SB), Y2, Y3
 	VPSUBUSW    Y3, Y0, Y0
 	VPSRLW      $0x0f, Y0, Y0
 	VPADDW      Y0, Y2, Y2
-	VPSHUFB     constantsAVX2<>+160(SB), Y2, Y2
+	VPSHUFB     ·bytes05b81a5d+0(SB), Y2, Y2
 	VPERMQ      $0xd8, Y2, Y2
 	VMOVUPS     Y2, (SI)
 
@@ -1480,11 +1478,11 @@ halfdone6:
 	VPBLENDW    $0xaa, Y1, Y2, Y2
 	VPSLLD      $0x10, Y1, Y3
 	VPBLENDW    $0xaa, Y3, Y0, Y0
-	VPANDN      constantsAVX2<>+128(SB), Y2, Y3
+	VPANDN      ·word00010001+0(SB), Y2, Y3
 	VPSUBUSW    Y3, Y0, Y0
 	VPSRLW      $0x0f, Y0, Y0
 	VPADDW      Y0, Y2, Y2
-	VPSHUFB     constantsAVX2<>+160(SB), Y2, Y2
+	VPSHUFB     ·bytes05b81a5d+0(SB), Y2, Y2
 	VPERMQ      $0xd8, Y2, Y2
 	VMOVUPS     Y2, 32(SI)
 
@@ -1546,11 +1544,11 @@ read12:
 	VPBLENDW    $0xaa, Y1, Y4, Y4
 	VPSLLD      $0x10, Y1, Y6
 	VPBLENDW    $0xaa, Y6, Y0, Y0
-	VPANDN      constantsAVX2<>+128(SB), Y4, Y6
+	VPANDN      ·word00010001+0(SB), Y4, Y6
 	VPSUBUSW    Y6, Y0, Y0
 	VPSRLW      $0x0f, Y0, Y0
 	VPADDW      Y0, Y4, Y4
-	VPSHUFB     constantsAVX2<>+160(SB), Y4, Y4
+	VPSHUFB     ·bytes05b81a5d+0(SB), Y4, Y4
 	VPERMQ      $0xd8, Y4, Y4
 	VMOVUPS     Y4, (SI)
 
@@ -1573,11 +1571,11 @@ halfdone14:
 	VPBLENDW    $0xaa, Y3, Y0, Y0
 	VPSLLD      $0x10, Y3, Y1
 	VPBLENDW    $0xaa, Y1, Y2, Y2
-	VPANDN      constantsAVX2<>+128(SB), Y0, Y1
+	VPANDN      ·word00010001+0(SB), Y0, Y1
 	VPSUBUSW    Y1, Y2, Y2
 	VPSRLW      $0x0f, Y2, Y2
 	VPADDW      Y2, Y0, Y0
-	VPSHUFB     constantsAVX2<>+160(SB), Y0, Y0
+	VPSHUFB     ·bytes05b81a5d+0(SB), Y0, Y0
 	VPERMQ      $0xd8, Y0, Y0
 	VMOVUPS     Y0, 32(SI)
 
@@ -1660,11 +1658,11 @@ short2layout2:
 	VPBLENDW     $0xaa, Y1, Y2, Y2
 	VPSLLD       $0x10, Y1, Y3
 	VPBLENDW     $0xaa, Y3, Y0, Y0
-	VPANDN       constantsAVX2<>+128(SB), Y2, Y3
+	VPANDN       ·word00010001+0(SB), Y2, Y3
 	VPSUBUSW     Y3, Y0, Y0
 	VPSRLW       $0x0f, Y0, Y0
 	VPADDW       Y0, Y2, Y2
-	VPSHUFB      constantsAVX2<>+160(SB), Y2, Y2
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, (SI)
 
@@ -1684,11 +1682,11 @@ halfdone18:
 	VPBLENDW    $0xaa, Y1, Y2, Y2
 	VPSLLD      $0x10, Y1, Y3
 	VPBLENDW    $0xaa, Y3, Y0, Y0
-	VPANDN      constantsAVX2<>+128(SB), Y2, Y3
+	VPANDN      ·word00010001+0(SB), Y2, Y3
 	VPSUBUSW    Y3, Y0, Y0
 	VPSRLW      $0x0f, Y0, Y0
 	VPADDW      Y0, Y2, Y2
-	VPSHUFB     constantsAVX2<>+160(SB), Y2, Y2
+	VPSHUFB     ·bytes05b81a5d+0(SB), Y2, Y2
 	VPERMQ      $0xd8, Y2, Y2
 	VMOVUPS     Y2, 32(SI)
 
@@ -1739,11 +1737,11 @@ read24:
 	VPBLENDW    $0xaa, Y1, Y4, Y4
 	VPSLLD      $0x10, Y1, Y5
 	VPBLENDW    $0xaa, Y5, Y0, Y0
-	VPANDN      constantsAVX2<>+128(SB), Y4, Y5
+	VPANDN      ·word00010001+0(SB), Y4, Y5
 	VPSUBUSW    Y5, Y0, Y0
 	VPSRLW      $0x0f, Y0, Y0
 	VPADDW      Y0, Y4, Y4
-	VPSHUFB     constantsAVX2<>+160(SB), Y4, Y4
+	VPSHUFB     ·bytes05b81a5d+0(SB), Y4, Y4
 	VPERMQ      $0xd8, Y4, Y4
 	VMOVUPS     Y4, (SI)
 
@@ -1764,11 +1762,11 @@ halfdone26:
 	VPBLENDW    $0xaa, Y3, Y0, Y0
 	VPSLLD      $0x10, Y3, Y1
 	VPBLENDW    $0xaa, Y1, Y2, Y2
-	VPANDN      constantsAVX2<>+128(SB), Y0, Y1
+	VPANDN      ·word00010001+0(SB), Y0, Y1
 	VPSUBUSW    Y1, Y2, Y2
 	VPSRLW      $0x0f, Y2, Y2
 	VPADDW      Y2, Y0, Y0
-	VPSHUFB     constantsAVX2<>+160(SB), Y0, Y0
+	VPSHUFB     ·bytes05b81a5d+0(SB), Y0, Y0
 	VPERMQ      $0xd8, Y0, Y0
 	VMOVUPS     Y0, 32(SI)
 
@@ -1835,11 +1833,11 @@ read32:
 	VPBLENDW    $0xaa, Y1, Y4, Y4
 	VPSLLD      $0x10, Y1, Y5
 	VPBLENDW    $0xaa, Y5, Y0, Y0
-	VPANDN      constantsAVX2<>+128(SB), Y4, Y5
+	VPANDN      ·word00010001+0(SB), Y4, Y5
 	VPSUBUSW    Y5, Y0, Y0
 	VPSRLW      $0x0f, Y0, Y0
 	VPADDW      Y0, Y4, Y4
-	VPSHUFB     constantsAVX2<>+160(SB), Y4, Y4
+	VPSHUFB     ·bytes05b81a5d+0(SB), Y4, Y4
 	VPERMQ      $0xd8, Y4, Y4
 	VMOVNTPS    Y4, (SI)
 
@@ -1854,11 +1852,11 @@ halfdone34:
 	VPBLENDW    $0xaa, Y3, Y0, Y0
 	VPSLLD      $0x10, Y3, Y1
 	VPBLENDW    $0xaa, Y1, Y2, Y2
-	VPANDN      constantsAVX2<>+128(SB), Y0, Y1
+	VPANDN      ·word00010001+0(SB), Y0, Y1
 	VPSUBUSW    Y1, Y2, Y2
 	VPSRLW      $0x0f, Y2, Y2
 	VPADDW      Y2, Y0, Y0
-	VPSHUFB     constantsAVX2<>+160(SB), Y0, Y0
+	VPSHUFB     ·bytes05b81a5d+0(SB), Y0, Y0
 	VPERMQ      $0xd8, Y0, Y0
 	VMOVNTPS    Y0, 32(SI)
 
@@ -1909,7 +1907,7 @@ grouplayout1loop:
 	VSUBPS       Y11, Y0, Y0
 	VFMADD213PS  Y15, Y12, Y0
 	VPBROADCASTD (DX), Y1
-	VPSRLVD      constantsAVX2<>+192(SB), Y1, Y1
+	VPSRLVD      ·bytes19c9ddc5+0(SB), Y1, Y1
 	VPERMPS      Y14, Y1, Y1
 	VSUBPS       Y11, Y1, Y1
 	VFMADD213PS  Y15, Y12, Y1
@@ -1919,11 +1917,11 @@ grouplayout1loop:
 	VPBLENDW     $0xaa, Y1, Y2, Y2
 	VPSLLD       $0x10, Y1, Y3
 	VPBLENDW     $0xaa, Y3, Y0, Y0
-	VPANDN       constantsAVX2<>+128(SB), Y2, Y3
+	VPANDN       ·word00010001+0(SB), Y2, Y3
 	VPSUBUSW     Y3, Y0, Y0
 	VPSRLW       $0x0f, Y0, Y0
 	VPADDW       Y0, Y2, Y2
-	VPSHUFB      constantsAVX2<>+160(SB), Y2, Y2
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, (SI)
 
@@ -1934,7 +1932,7 @@ halfdone38:
 	VSUBPS       Y11, Y0, Y0
 	VFMADD213PS  Y15, Y12, Y0
 	VPBROADCASTD 4(DX), Y1
-	VPSRLVD      constantsAVX2<>+192(SB), Y1, Y1
+	VPSRLVD      ·bytes19c9ddc5+0(SB), Y1, Y1
 	VPERMPS      Y14, Y1, Y1
 	ADDQ         $+8, DX
 	VSUBPS       Y11, Y1, Y1
@@ -1945,11 +1943,11 @@ halfdone38:
 	VPBLENDW     $0xaa, Y1, Y2, Y2
 	VPSLLD       $0x10, Y1, Y3
 	VPBLENDW     $0xaa, Y3, Y0, Y0
-	VPANDN       constantsAVX2<>+128(SB), Y2, Y3
+	VPANDN       ·word00010001+0(SB), Y2, Y3
 	VPSUBUSW     Y3, Y0, Y0
 	VPSRLW       $0x0f, Y0, Y0
 	VPADDW       Y0, Y2, Y2
-	VPSHUFB      constantsAVX2<>+160(SB), Y2, Y2
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, 32(SI)
 
@@ -1994,11 +1992,11 @@ grouplayout0loop:
 	VPBLENDW     $0xaa, Y1, Y2, Y2
 	VPSLLD       $0x10, Y1, Y3
 	VPBLENDW     $0xaa, Y3, Y0, Y0
-	VPANDN       constantsAVX2<>+128(SB), Y2, Y3
+	VPANDN       ·word00010001+0(SB), Y2, Y3
 	VPSUBUSW     Y3, Y0, Y0
 	VPSRLW       $0x0f, Y0, Y0
 	VPADDW       Y0, Y2, Y2
-	VPSHUFB      constantsAVX2<>+160(SB), Y2, Y2
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, (SI)
 
@@ -2024,11 +2022,11 @@ halfdone42:
 	VPBLENDW     $0xaa, Y1, Y2, Y2
 	VPSLLD       $0x10, Y1, Y3
 	VPBLENDW     $0xaa, Y3, Y0, Y0
-	VPANDN       constantsAVX2<>+128(SB), Y2, Y3
+	VPANDN       ·word00010001+0(SB), Y2, Y3
 	VPSUBUSW     Y3, Y0, Y0
 	VPSRLW       $0x0f, Y0, Y0
 	VPADDW       Y0, Y2, Y2
-	VPSHUFB      constantsAVX2<>+160(SB), Y2, Y2
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, 32(SI)
 
@@ -2067,11 +2065,11 @@ grouplayout3loop:
 	VPBLENDW    $0xaa, Y1, Y2, Y2
 	VPSLLD      $0x10, Y1, Y3
 	VPBLENDW    $0xaa, Y3, Y0, Y0
-	VPANDN      constantsAVX2<>+128(SB), Y2, Y3
+	VPANDN      ·word00010001+0(SB), Y2, Y3
 	VPSUBUSW    Y3, Y0, Y0
 	VPSRLW      $0x0f, Y0, Y0
 	VPADDW      Y0, Y2, Y2
-	VPSHUFB     constantsAVX2<>+160(SB), Y2, Y2
+	VPSHUFB     ·bytes05b81a5d+0(SB), Y2, Y2
 	VPERMQ      $0xd8, Y2, Y2
 	VMOVUPS     Y2, (SI)
 
@@ -2091,11 +2089,11 @@ halfdone46:
 	VPBLENDW    $0xaa, Y1, Y2, Y2
 	VPSLLD      $0x10, Y1, Y3
 	VPBLENDW    $0xaa, Y3, Y0, Y0
-	VPANDN      constantsAVX2<>+128(SB), Y2, Y3
+	VPANDN      ·word00010001+0(SB), Y2, Y3
 	VPSUBUSW    Y3, Y0, Y0
 	VPSRLW      $0x0f, Y0, Y0
 	VPADDW      Y0, Y2, Y2
-	VPSHUFB     constantsAVX2<>+160(SB), Y2, Y2
+	VPSHUFB     ·bytes05b81a5d+0(SB), Y2, Y2
 	VPERMQ      $0xd8, Y2, Y2
 	VMOVUPS     Y2, 32(SI)
 
@@ -2144,13 +2142,13 @@ crumbs11:
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VPBROADCASTD (DX), Y1
-	VPSRLVD      constantsAVX2<>+192(SB), Y1, Y1
+	VPSRLVD      ·bytes19c9ddc5+0(SB), Y1, Y1
 	VPERMPS      Y14, Y1, Y1
 	VPBROADCASTD 4(DX), Y2
 	VPSRLVD      Y13, Y2, Y2
 	VPERMPS      Y14, Y2, Y2
 	VPBROADCASTD 4(DX), Y3
-	VPSRLVD      constantsAVX2<>+192(SB), Y3, Y3
+	VPSRLVD      ·bytes19c9ddc5+0(SB), Y3, Y3
 	VPERMPS      Y14, Y3, Y3
 	ADDQ         $+8, DX
 	JMP          read12
@@ -2260,11 +2258,11 @@ read52:
 	VPBLENDW    $0xaa, Y1, Y4, Y4
 	VPSLLD      $0x10, Y1, Y5
 	VPBLENDW    $0xaa, Y5, Y0, Y0
-	VPANDN      constantsAVX2<>+128(SB), Y4, Y5
+	VPANDN      ·word00010001+0(SB), Y4, Y5
 	VPSUBUSW    Y5, Y0, Y0
 	VPSRLW      $0x0f, Y0, Y0
 	VPADDW      Y0, Y4, Y4
-	VPSHUFB     constantsAVX2<>+160(SB), Y4, Y4
+	VPSHUFB     ·bytes05b81a5d+0(SB), Y4, Y4
 	VPERMQ      $0xd8, Y4, Y4
 	VMOVNTPS    Y4, (SI)
 
@@ -2279,11 +2277,11 @@ halfdone54:
 	VPBLENDW    $0xaa, Y3, Y0, Y0
 	VPSLLD      $0x10, Y3, Y1
 	VPBLENDW    $0xaa, Y1, Y2, Y2
-	VPANDN      constantsAVX2<>+128(SB), Y0, Y1
+	VPANDN      ·word00010001+0(SB), Y0, Y1
 	VPSUBUSW    Y1, Y2, Y2
 	VPSRLW      $0x0f, Y2, Y2
 	VPADDW      Y2, Y0, Y0
-	VPSHUFB     constantsAVX2<>+160(SB), Y0, Y0
+	VPSHUFB     ·bytes05b81a5d+0(SB), Y0, Y0
 	VPERMQ      $0xd8, Y0, Y0
 	VMOVNTPS    Y0, 32(SI)
 
@@ -2329,7 +2327,7 @@ short2layout1:
 	VSUBPS       Y10, Y0, Y0
 	VFMADD213PS  Y15, Y12, Y0
 	VPBROADCASTD (DX), Y1
-	VPSRLVD      constantsAVX2<>+192(SB), Y1, Y1
+	VPSRLVD      ·bytes19c9ddc5+0(SB), Y1, Y1
 	VPERMPS      Y14, Y1, Y1
 	VSUBPS       Y10, Y1, Y1
 	VFMADD213PS  Y15, Y12, Y1
@@ -2339,11 +2337,11 @@ short2layout1:
 	VPBLENDW     $0xaa, Y1, Y2, Y2
 	VPSLLD       $0x10, Y1, Y3
 	VPBLENDW     $0xaa, Y3, Y0, Y0
-	VPANDN       constantsAVX2<>+128(SB), Y2, Y3
+	VPANDN       ·word00010001+0(SB), Y2, Y3
 	VPSUBUSW     Y3, Y0, Y0
 	VPSRLW       $0x0f, Y0, Y0
 	VPADDW       Y0, Y2, Y2
-	VPSHUFB      constantsAVX2<>+160(SB), Y2, Y2
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, (SI)
 
@@ -2354,7 +2352,7 @@ halfdone58:
 	VSUBPS       Y9, Y0, Y0
 	VFMADD213PS  Y15, Y11, Y0
 	VPBROADCASTD 4(DX), Y1
-	VPSRLVD      constantsAVX2<>+192(SB), Y1, Y1
+	VPSRLVD      ·bytes19c9ddc5+0(SB), Y1, Y1
 	VPERMPS      Y14, Y1, Y1
 	ADDQ         $+8, DX
 	VSUBPS       Y9, Y1, Y1
@@ -2365,11 +2363,11 @@ halfdone58:
 	VPBLENDW     $0xaa, Y1, Y2, Y2
 	VPSLLD       $0x10, Y1, Y3
 	VPBLENDW     $0xaa, Y3, Y0, Y0
-	VPANDN       constantsAVX2<>+128(SB), Y2, Y3
+	VPANDN       ·word00010001+0(SB), Y2, Y3
 	VPSUBUSW     Y3, Y0, Y0
 	VPSRLW       $0x0f, Y0, Y0
 	VPADDW       Y0, Y2, Y2
-	VPSHUFB      constantsAVX2<>+160(SB), Y2, Y2
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, 32(SI)
 
@@ -2409,11 +2407,11 @@ short2layout0:
 	VPBLENDW     $0xaa, Y1, Y2, Y2
 	VPSLLD       $0x10, Y1, Y3
 	VPBLENDW     $0xaa, Y3, Y0, Y0
-	VPANDN       constantsAVX2<>+128(SB), Y2, Y3
+	VPANDN       ·word00010001+0(SB), Y2, Y3
 	VPSUBUSW     Y3, Y0, Y0
 	VPSRLW       $0x0f, Y0, Y0
 	VPADDW       Y0, Y2, Y2
-	VPSHUFB      constantsAVX2<>+160(SB), Y2, Y2
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, (SI)
 
@@ -2439,11 +2437,11 @@ halfdone62:
 	VPBLENDW     $0xaa, Y1, Y2, Y2
 	VPSLLD       $0x10, Y1, Y3
 	VPBLENDW     $0xaa, Y3, Y0, Y0
-	VPANDN       constantsAVX2<>+128(SB), Y2, Y3
+	VPANDN       ·word00010001+0(SB), Y2, Y3
 	VPSUBUSW     Y3, Y0, Y0
 	VPSRLW       $0x0f, Y0, Y0
 	VPADDW       Y0, Y2, Y2
-	VPSHUFB      constantsAVX2<>+160(SB), Y2, Y2
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, 32(SI)
 
@@ -2477,11 +2475,11 @@ short2layout3:
 	VPBLENDW     $0xaa, Y1, Y2, Y2
 	VPSLLD       $0x10, Y1, Y3
 	VPBLENDW     $0xaa, Y3, Y0, Y0
-	VPANDN       constantsAVX2<>+128(SB), Y2, Y3
+	VPANDN       ·word00010001+0(SB), Y2, Y3
 	VPSUBUSW     Y3, Y0, Y0
 	VPSRLW       $0x0f, Y0, Y0
 	VPADDW       Y0, Y2, Y2
-	VPSHUFB      constantsAVX2<>+160(SB), Y2, Y2
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, (SI)
 
@@ -2501,11 +2499,11 @@ halfdone66:
 	VPBLENDW    $0xaa, Y1, Y2, Y2
 	VPSLLD      $0x10, Y1, Y3
 	VPBLENDW    $0xaa, Y3, Y0, Y0
-	VPANDN      constantsAVX2<>+128(SB), Y2, Y3
+	VPANDN      ·word00010001+0(SB), Y2, Y3
 	VPSUBUSW    Y3, Y0, Y0
 	VPSRLW      $0x0f, Y0, Y0
 	VPADDW      Y0, Y2, Y2
-	VPSHUFB     constantsAVX2<>+160(SB), Y2, Y2
+	VPSHUFB     ·bytes05b81a5d+0(SB), Y2, Y2
 	VPERMQ      $0xd8, Y2, Y2
 	VMOVUPS     Y2, 32(SI)
 
@@ -2549,13 +2547,13 @@ crumbs23:
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VPBROADCASTD (DX), Y1
-	VPSRLVD      constantsAVX2<>+192(SB), Y1, Y1
+	VPSRLVD      ·bytes19c9ddc5+0(SB), Y1, Y1
 	VPERMPS      Y14, Y1, Y1
 	VPBROADCASTD 4(DX), Y2
 	VPSRLVD      Y13, Y2, Y2
 	VPERMPS      Y14, Y2, Y2
 	VPBROADCASTD 4(DX), Y3
-	VPSRLVD      constantsAVX2<>+192(SB), Y3, Y3
+	VPSRLVD      ·bytes19c9ddc5+0(SB), Y3, Y3
 	VPERMPS      Y14, Y3, Y3
 	ADDQ         $+8, DX
 	JMP          read24
@@ -2638,13 +2636,13 @@ crumbs31:
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VPBROADCASTD (DX), Y1
-	VPSRLVD      constantsAVX2<>+192(SB), Y1, Y1
+	VPSRLVD      ·bytes19c9ddc5+0(SB), Y1, Y1
 	VPERMPS      Y14, Y1, Y1
 	VPBROADCASTD 4(DX), Y2
 	VPSRLVD      Y13, Y2, Y2
 	VPERMPS      Y14, Y2, Y2
 	VPBROADCASTD 4(DX), Y3
-	VPSRLVD      constantsAVX2<>+192(SB), Y3, Y3
+	VPSRLVD      ·bytes19c9ddc5+0(SB), Y3, Y3
 	VPERMPS      Y14, Y3, Y3
 	ADDQ         $+8, DX
 	JMP          read32
@@ -2748,13 +2746,13 @@ crumbs51:
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VPBROADCASTD (DX), Y1
-	VPSRLVD      constantsAVX2<>+192(SB), Y1, Y1
+	VPSRLVD      ·bytes19c9ddc5+0(SB), Y1, Y1
 	VPERMPS      Y14, Y1, Y1
 	VPBROADCASTD 4(DX), Y2
 	VPSRLVD      Y13, Y2, Y2
 	VPERMPS      Y14, Y2, Y2
 	VPBROADCASTD 4(DX), Y3
-	VPSRLVD      constantsAVX2<>+192(SB), Y3, Y3
+	VPSRLVD      ·bytes19c9ddc5+0(SB), Y3, Y3
 	VPERMPS      Y14, Y3, Y3
 	ADDQ         $+8, DX
 	JMP          read52
@@ -2826,33 +2824,3 @@ half67:
 	VCVTPS2PH $0x00, Y1, X3
 	VMOVUPS   X3, 48(SI)
 	JMP       halfdone68
-
-DATA constantsAVX2<>+0(SB)/8, $0x0000000f0000000f
-DATA constantsAVX2<>+8(SB)/8, $0x0000000f0000000f
-DATA constantsAVX2<>+16(SB)/8, $0x0000000f0000000f
-DATA constantsAVX2<>+24(SB)/8, $0x0000000f0000000f
-DATA constantsAVX2<>+32(SB)/8, $0x0000000100000000
-DATA constantsAVX2<>+40(SB)/8, $0x0000000300000002
-DATA constantsAVX2<>+48(SB)/8, $0x0000000100000000
-DATA constantsAVX2<>+56(SB)/8, $0x0000000300000002
-DATA constantsAVX2<>+64(SB)/8, $0x000000180000001c
-DATA constantsAVX2<>+72(SB)/8, $0x0000001000000014
-DATA constantsAVX2<>+80(SB)/8, $0x000000080000000c
-DATA constantsAVX2<>+88(SB)/8, $0x0000000000000004
-DATA constantsAVX2<>+96(SB)/8, $0x0000000200000000
-DATA constantsAVX2<>+104(SB)/8, $0x0000000600000004
-DATA constantsAVX2<>+112(SB)/8, $0x0000000a00000008
-DATA constantsAVX2<>+120(SB)/8, $0x0000000e0000000c
-DATA constantsAVX2<>+128(SB)/8, $0x0001000100010001
-DATA constantsAVX2<>+136(SB)/8, $0x0001000100010001
-DATA constantsAVX2<>+144(SB)/8, $0x0001000100010001
-DATA constantsAVX2<>+152(SB)/8, $0x0001000100010001
-DATA constantsAVX2<>+160(SB)/8, $0x0d0c090805040100
-DATA constantsAVX2<>+168(SB)/8, $0x0f0e0b0a07060302
-DATA constantsAVX2<>+176(SB)/8, $0x0d0c090805040100
-DATA constantsAVX2<>+184(SB)/8, $0x0f0e0b0a07060302
-DATA constantsAVX2<>+192(SB)/8, $0x0000001200000010
-DATA constantsAVX2<>+200(SB)/8, $0x0000001600000014
-DATA constantsAVX2<>+208(SB)/8, $0x0000001a00000018
-DATA constantsAVX2<>+216(SB)/8, $0x0000001e0000001c
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $224

@@ -2,8 +2,6 @@
 
 //go:build !purego
 
-#include "textflag.h"
-
 // func DequantizeAVX2(y *float32, q *uint8, scale *float32, layout int32, sign int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·DequantizeAVX2(SB), $1120-56
@@ -19,9 +17,9 @@ TEXT ·DequantizeAVX2(SB), $1120-56
 	CMPL         R8, $+1
 	JGT          done2
 	VBROADCASTSS sign+28(FP), Y0
-	VMOVUPS      constantsAVX2<>+0(SB), Y14
+	VMOVUPS      ·word0000000f+0(SB), Y14
 	JNE          nibbles1
-	VMOVUPS      constantsAVX2<>+32(SB), Y14
+	VMOVUPS      ·bytes00732805+0(SB), Y14
 
 nibbles1:
 	VPXOR     Y0, Y14, Y14
@@ -32,9 +30,9 @@ nibbles1:
 done2:
 	CMPL    R8, $+1
 	JGT     done4
-	VMOVUPS constantsAVX2<>+64(SB), Y13
+	VMOVUPS ·bytes9be40685+0(SB), Y13
 	JNE     nibbles3
-	VMOVUPS constantsAVX2<>+96(SB), Y13
+	VMOVUPS ·bytesb8e0b945+0(SB), Y13
 
 nibbles3:
 done4:
@@ -360,7 +358,7 @@ grouplayout1loop:
 	VFMADD213PS  Y15, Y12, Y0
 	VMOVUPS      Y0, (SI)
 	VPBROADCASTD (DX), Y0
-	VPSRLVD      constantsAVX2<>+128(SB), Y0, Y0
+	VPSRLVD      ·bytes19c9ddc5+0(SB), Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VFMADD213PS  Y15, Y12, Y0
 	VMOVUPS      Y0, 32(SI)
@@ -370,7 +368,7 @@ grouplayout1loop:
 	VFMADD213PS  Y15, Y12, Y0
 	VMOVUPS      Y0, 64(SI)
 	VPBROADCASTD 4(DX), Y0
-	VPSRLVD      constantsAVX2<>+128(SB), Y0, Y0
+	VPSRLVD      ·bytes19c9ddc5+0(SB), Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	ADDQ         $+8, DX
 	VFMADD213PS  Y15, Y12, Y0
@@ -498,13 +496,13 @@ crumbs7:
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VPBROADCASTD (DX), Y1
-	VPSRLVD      constantsAVX2<>+128(SB), Y1, Y1
+	VPSRLVD      ·bytes19c9ddc5+0(SB), Y1, Y1
 	VPERMPS      Y14, Y1, Y1
 	VPBROADCASTD 4(DX), Y2
 	VPSRLVD      Y13, Y2, Y2
 	VPERMPS      Y14, Y2, Y2
 	VPBROADCASTD 4(DX), Y3
-	VPSRLVD      constantsAVX2<>+128(SB), Y3, Y3
+	VPSRLVD      ·bytes19c9ddc5+0(SB), Y3, Y3
 	VPERMPS      Y14, Y3, Y3
 	ADDQ         $+8, DX
 	JMP          read8
@@ -606,7 +604,7 @@ short2layout1:
 	VFMADD213PS  Y15, Y12, Y0
 	VMOVUPS      Y0, (SI)
 	VPBROADCASTD (DX), Y0
-	VPSRLVD      constantsAVX2<>+128(SB), Y0, Y0
+	VPSRLVD      ·bytes19c9ddc5+0(SB), Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VFMADD213PS  Y15, Y12, Y0
 	VMOVUPS      Y0, 32(SI)
@@ -616,7 +614,7 @@ short2layout1:
 	VFMADD213PS  Y15, Y11, Y0
 	VMOVUPS      Y0, 64(SI)
 	VPBROADCASTD 4(DX), Y0
-	VPSRLVD      constantsAVX2<>+128(SB), Y0, Y0
+	VPSRLVD      ·bytes19c9ddc5+0(SB), Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	ADDQ         $+8, DX
 	VFMADD213PS  Y15, Y11, Y0
@@ -725,13 +723,13 @@ crumbs11:
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VPBROADCASTD (DX), Y1
-	VPSRLVD      constantsAVX2<>+128(SB), Y1, Y1
+	VPSRLVD      ·bytes19c9ddc5+0(SB), Y1, Y1
 	VPERMPS      Y14, Y1, Y1
 	VPBROADCASTD 4(DX), Y2
 	VPSRLVD      Y13, Y2, Y2
 	VPERMPS      Y14, Y2, Y2
 	VPBROADCASTD 4(DX), Y3
-	VPSRLVD      constantsAVX2<>+128(SB), Y3, Y3
+	VPSRLVD      ·bytes19c9ddc5+0(SB), Y3, Y3
 	VPERMPS      Y14, Y3, Y3
 	ADDQ         $+8, DX
 	JMP          read12
@@ -795,13 +793,13 @@ crumbs15:
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VPBROADCASTD (DX), Y1
-	VPSRLVD      constantsAVX2<>+128(SB), Y1, Y1
+	VPSRLVD      ·bytes19c9ddc5+0(SB), Y1, Y1
 	VPERMPS      Y14, Y1, Y1
 	VPBROADCASTD 4(DX), Y2
 	VPSRLVD      Y13, Y2, Y2
 	VPERMPS      Y14, Y2, Y2
 	VPBROADCASTD 4(DX), Y3
-	VPSRLVD      constantsAVX2<>+128(SB), Y3, Y3
+	VPSRLVD      ·bytes19c9ddc5+0(SB), Y3, Y3
 	VPERMPS      Y14, Y3, Y3
 	ADDQ         $+8, DX
 	JMP          read16
@@ -849,13 +847,13 @@ crumbs19:
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VPBROADCASTD (DX), Y1
-	VPSRLVD      constantsAVX2<>+128(SB), Y1, Y1
+	VPSRLVD      ·bytes19c9ddc5+0(SB), Y1, Y1
 	VPERMPS      Y14, Y1, Y1
 	VPBROADCASTD 4(DX), Y2
 	VPSRLVD      Y13, Y2, Y2
 	VPERMPS      Y14, Y2, Y2
 	VPBROADCASTD 4(DX), Y3
-	VPSRLVD      constantsAVX2<>+128(SB), Y3, Y3
+	VPSRLVD      ·bytes19c9ddc5+0(SB), Y3, Y3
 	VPERMPS      Y14, Y3, Y3
 	ADDQ         $+8, DX
 	JMP          read20
@@ -888,9 +886,9 @@ TEXT ·DequantizeZeroPointAVX2(SB), $1680-64
 	CMPL         R9, $+1
 	JGT          done2
 	VBROADCASTSS sign+36(FP), Y0
-	VMOVUPS      constantsAVX2<>+0(SB), Y14
+	VMOVUPS      ·word0000000f+0(SB), Y14
 	JNE          nibbles1
-	VMOVUPS      constantsAVX2<>+32(SB), Y14
+	VMOVUPS      ·bytes00732805+0(SB), Y14
 
 nibbles1:
 	VPXOR     Y0, Y14, Y14
@@ -901,9 +899,9 @@ nibbles1:
 done2:
 	CMPL    R9, $+1
 	JGT     done4
-	VMOVUPS constantsAVX2<>+64(SB), Y13
+	VMOVUPS ·bytes9be40685+0(SB), Y13
 	JNE     nibbles3
-	VMOVUPS constantsAVX2<>+96(SB), Y13
+	VMOVUPS ·bytesb8e0b945+0(SB), Y13
 
 nibbles3:
 done4:
@@ -1284,7 +1282,7 @@ grouplayout1loop:
 	VFMADD213PS  Y15, Y12, Y0
 	VMOVUPS      Y0, (SI)
 	VPBROADCASTD (DX), Y0
-	VPSRLVD      constantsAVX2<>+128(SB), Y0, Y0
+	VPSRLVD      ·bytes19c9ddc5+0(SB), Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VSUBPS       Y11, Y0, Y0
 	VFMADD213PS  Y15, Y12, Y0
@@ -1296,7 +1294,7 @@ grouplayout1loop:
 	VFMADD213PS  Y15, Y12, Y0
 	VMOVUPS      Y0, 64(SI)
 	VPBROADCASTD 4(DX), Y0
-	VPSRLVD      constantsAVX2<>+128(SB), Y0, Y0
+	VPSRLVD      ·bytes19c9ddc5+0(SB), Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	ADDQ         $+8, DX
 	VSUBPS       Y11, Y0, Y0
@@ -1440,13 +1438,13 @@ crumbs7:
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VPBROADCASTD (DX), Y1
-	VPSRLVD      constantsAVX2<>+128(SB), Y1, Y1
+	VPSRLVD      ·bytes19c9ddc5+0(SB), Y1, Y1
 	VPERMPS      Y14, Y1, Y1
 	VPBROADCASTD 4(DX), Y2
 	VPSRLVD      Y13, Y2, Y2
 	VPERMPS      Y14, Y2, Y2
 	VPBROADCASTD 4(DX), Y3
-	VPSRLVD      constantsAVX2<>+128(SB), Y3, Y3
+	VPSRLVD      ·bytes19c9ddc5+0(SB), Y3, Y3
 	VPERMPS      Y14, Y3, Y3
 	ADDQ         $+8, DX
 	JMP          read8
@@ -1572,7 +1570,7 @@ short2layout1:
 	VFMADD213PS  Y15, Y12, Y0
 	VMOVUPS      Y0, (SI)
 	VPBROADCASTD (DX), Y0
-	VPSRLVD      constantsAVX2<>+128(SB), Y0, Y0
+	VPSRLVD      ·bytes19c9ddc5+0(SB), Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VSUBPS       Y10, Y0, Y0
 	VFMADD213PS  Y15, Y12, Y0
@@ -1584,7 +1582,7 @@ short2layout1:
 	VFMADD213PS  Y15, Y11, Y0
 	VMOVUPS      Y0, 64(SI)
 	VPBROADCASTD 4(DX), Y0
-	VPSRLVD      constantsAVX2<>+128(SB), Y0, Y0
+	VPSRLVD      ·bytes19c9ddc5+0(SB), Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	ADDQ         $+8, DX
 	VSUBPS       Y9, Y0, Y0
@@ -1713,13 +1711,13 @@ crumbs11:
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VPBROADCASTD (DX), Y1
-	VPSRLVD      constantsAVX2<>+128(SB), Y1, Y1
+	VPSRLVD      ·bytes19c9ddc5+0(SB), Y1, Y1
 	VPERMPS      Y14, Y1, Y1
 	VPBROADCASTD 4(DX), Y2
 	VPSRLVD      Y13, Y2, Y2
 	VPERMPS      Y14, Y2, Y2
 	VPBROADCASTD 4(DX), Y3
-	VPSRLVD      constantsAVX2<>+128(SB), Y3, Y3
+	VPSRLVD      ·bytes19c9ddc5+0(SB), Y3, Y3
 	VPERMPS      Y14, Y3, Y3
 	ADDQ         $+8, DX
 	JMP          read12
@@ -1788,13 +1786,13 @@ crumbs15:
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VPBROADCASTD (DX), Y1
-	VPSRLVD      constantsAVX2<>+128(SB), Y1, Y1
+	VPSRLVD      ·bytes19c9ddc5+0(SB), Y1, Y1
 	VPERMPS      Y14, Y1, Y1
 	VPBROADCASTD 4(DX), Y2
 	VPSRLVD      Y13, Y2, Y2
 	VPERMPS      Y14, Y2, Y2
 	VPBROADCASTD 4(DX), Y3
-	VPSRLVD      constantsAVX2<>+128(SB), Y3, Y3
+	VPSRLVD      ·bytes19c9ddc5+0(SB), Y3, Y3
 	VPERMPS      Y14, Y3, Y3
 	ADDQ         $+8, DX
 	JMP          read16
@@ -1842,13 +1840,13 @@ crumbs19:
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VPBROADCASTD (DX), Y1
-	VPSRLVD      constantsAVX2<>+128(SB), Y1, Y1
+	VPSRLVD      ·bytes19c9ddc5+0(SB), Y1, Y1
 	VPERMPS      Y14, Y1, Y1
 	VPBROADCASTD 4(DX), Y2
 	VPSRLVD      Y13, Y2, Y2
 	VPERMPS      Y14, Y2, Y2
 	VPBROADCASTD 4(DX), Y3
-	VPSRLVD      constantsAVX2<>+128(SB), Y3, Y3
+	VPSRLVD      ·bytes19c9ddc5+0(SB), Y3, Y3
 	VPERMPS      Y14, Y3, Y3
 	ADDQ         $+8, DX
 	JMP          read20
@@ -1882,9 +1880,9 @@ TEXT ·DequantizeMinvalAVX2(SB), $1680-72
 	CMPL         R9, $+1
 	JGT          done2
 	VBROADCASTSS sign+36(FP), Y0
-	VMOVUPS      constantsAVX2<>+0(SB), Y14
+	VMOVUPS      ·word0000000f+0(SB), Y14
 	JNE          nibbles1
-	VMOVUPS      constantsAVX2<>+32(SB), Y14
+	VMOVUPS      ·bytes00732805+0(SB), Y14
 
 nibbles1:
 	VPXOR     Y0, Y14, Y14
@@ -1895,9 +1893,9 @@ nibbles1:
 done2:
 	CMPL    R9, $+1
 	JGT     done4
-	VMOVUPS constantsAVX2<>+64(SB), Y13
+	VMOVUPS ·bytes9be40685+0(SB), Y13
 	JNE     nibbles3
-	VMOVUPS constantsAVX2<>+96(SB), Y13
+	VMOVUPS ·bytesb8e0b945+0(SB), Y13
 
 nibbles3:
 done4:
@@ -2285,7 +2283,7 @@ grouplayout1loop:
 	VADDPS       Y11, Y0, Y0
 	VMOVUPS      Y0, (SI)
 	VPBROADCASTD (DX), Y0
-	VPSRLVD      constantsAVX2<>+128(SB), Y0, Y0
+	VPSRLVD      ·bytes19c9ddc5+0(SB), Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y12, Y0, Y0
@@ -2299,7 +2297,7 @@ grouplayout1loop:
 	VADDPS       Y11, Y0, Y0
 	VMOVUPS      Y0, 64(SI)
 	VPBROADCASTD 4(DX), Y0
-	VPSRLVD      constantsAVX2<>+128(SB), Y0, Y0
+	VPSRLVD      ·bytes19c9ddc5+0(SB), Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	ADDQ         $+8, DX
 	VSUBPS       Y15, Y0, Y0
@@ -2450,13 +2448,13 @@ crumbs7:
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VPBROADCASTD (DX), Y1
-	VPSRLVD      constantsAVX2<>+128(SB), Y1, Y1
+	VPSRLVD      ·bytes19c9ddc5+0(SB), Y1, Y1
 	VPERMPS      Y14, Y1, Y1
 	VPBROADCASTD 4(DX), Y2
 	VPSRLVD      Y13, Y2, Y2
 	VPERMPS      Y14, Y2, Y2
 	VPBROADCASTD 4(DX), Y3
-	VPSRLVD      constantsAVX2<>+128(SB), Y3, Y3
+	VPSRLVD      ·bytes19c9ddc5+0(SB), Y3, Y3
 	VPERMPS      Y14, Y3, Y3
 	ADDQ         $+8, DX
 	JMP          read8
@@ -2583,7 +2581,7 @@ short2layout1:
 	VADDPS       Y10, Y0, Y0
 	VMOVUPS      Y0, (SI)
 	VPBROADCASTD (DX), Y0
-	VPSRLVD      constantsAVX2<>+128(SB), Y0, Y0
+	VPSRLVD      ·bytes19c9ddc5+0(SB), Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y12, Y0, Y0
@@ -2597,7 +2595,7 @@ short2layout1:
 	VADDPS       Y9, Y0, Y0
 	VMOVUPS      Y0, 64(SI)
 	VPBROADCASTD 4(DX), Y0
-	VPSRLVD      constantsAVX2<>+128(SB), Y0, Y0
+	VPSRLVD      ·bytes19c9ddc5+0(SB), Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	ADDQ         $+8, DX
 	VSUBPS       Y15, Y0, Y0
@@ -2731,13 +2729,13 @@ crumbs11:
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VPBROADCASTD (DX), Y1
-	VPSRLVD      constantsAVX2<>+128(SB), Y1, Y1
+	VPSRLVD      ·bytes19c9ddc5+0(SB), Y1, Y1
 	VPERMPS      Y14, Y1, Y1
 	VPBROADCASTD 4(DX), Y2
 	VPSRLVD      Y13, Y2, Y2
 	VPERMPS      Y14, Y2, Y2
 	VPBROADCASTD 4(DX), Y3
-	VPSRLVD      constantsAVX2<>+128(SB), Y3, Y3
+	VPSRLVD      ·bytes19c9ddc5+0(SB), Y3, Y3
 	VPERMPS      Y14, Y3, Y3
 	ADDQ         $+8, DX
 	JMP          read12
@@ -2806,13 +2804,13 @@ crumbs15:
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VPBROADCASTD (DX), Y1
-	VPSRLVD      constantsAVX2<>+128(SB), Y1, Y1
+	VPSRLVD      ·bytes19c9ddc5+0(SB), Y1, Y1
 	VPERMPS      Y14, Y1, Y1
 	VPBROADCASTD 4(DX), Y2
 	VPSRLVD      Y13, Y2, Y2
 	VPERMPS      Y14, Y2, Y2
 	VPBROADCASTD 4(DX), Y3
-	VPSRLVD      constantsAVX2<>+128(SB), Y3, Y3
+	VPSRLVD      ·bytes19c9ddc5+0(SB), Y3, Y3
 	VPERMPS      Y14, Y3, Y3
 	ADDQ         $+8, DX
 	JMP          read16
@@ -2860,13 +2858,13 @@ crumbs19:
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VPBROADCASTD (DX), Y1
-	VPSRLVD      constantsAVX2<>+128(SB), Y1, Y1
+	VPSRLVD      ·bytes19c9ddc5+0(SB), Y1, Y1
 	VPERMPS      Y14, Y1, Y1
 	VPBROADCASTD 4(DX), Y2
 	VPSRLVD      Y13, Y2, Y2
 	VPERMPS      Y14, Y2, Y2
 	VPBROADCASTD 4(DX), Y3
-	VPSRLVD      constantsAVX2<>+128(SB), Y3, Y3
+	VPSRLVD      ·bytes19c9ddc5+0(SB), Y3, Y3
 	VPERMPS      Y14, Y3, Y3
 	ADDQ         $+8, DX
 	JMP          read20
@@ -2882,25 +2880,3 @@ unsigned18:
 	VCVTDQ2PS Y3, Y3
 	ADDQ      $+32, DX
 	JMP       read20
-
-DATA constantsAVX2<>+0(SB)/8, $0x0000000f0000000f
-DATA constantsAVX2<>+8(SB)/8, $0x0000000f0000000f
-DATA constantsAVX2<>+16(SB)/8, $0x0000000f0000000f
-DATA constantsAVX2<>+24(SB)/8, $0x0000000f0000000f
-DATA constantsAVX2<>+32(SB)/8, $0x0000000100000000
-DATA constantsAVX2<>+40(SB)/8, $0x0000000300000002
-DATA constantsAVX2<>+48(SB)/8, $0x0000000100000000
-DATA constantsAVX2<>+56(SB)/8, $0x0000000300000002
-DATA constantsAVX2<>+64(SB)/8, $0x000000180000001c
-DATA constantsAVX2<>+72(SB)/8, $0x0000001000000014
-DATA constantsAVX2<>+80(SB)/8, $0x000000080000000c
-DATA constantsAVX2<>+88(SB)/8, $0x0000000000000004
-DATA constantsAVX2<>+96(SB)/8, $0x0000000200000000
-DATA constantsAVX2<>+104(SB)/8, $0x0000000600000004
-DATA constantsAVX2<>+112(SB)/8, $0x0000000a00000008
-DATA constantsAVX2<>+120(SB)/8, $0x0000000e0000000c
-DATA constantsAVX2<>+128(SB)/8, $0x0000001200000010
-DATA constantsAVX2<>+136(SB)/8, $0x0000001600000014
-DATA constantsAVX2<>+144(SB)/8, $0x0000001a00000018
-DATA constantsAVX2<>+152(SB)/8, $0x0000001e0000001c
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $160

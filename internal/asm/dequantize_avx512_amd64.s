@@ -2,8 +2,6 @@
 
 //go:build !purego
 
-#include "textflag.h"
-
 // func DequantizeAVX512(y *float32, q *uint8, scale *float32, layout int32, sign int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
 TEXT ·DequantizeAVX512(SB), $2112-56
@@ -19,9 +17,9 @@ TEXT ·DequantizeAVX512(SB), $2112-56
 	CMPL         R8, $+1
 	JGT          done2
 	VBROADCASTSS sign+28(FP), Z0
-	VMOVUPS      constantsAVX512<>+64(SB), Z14
+	VMOVUPS      ·bytes93aab7c5+0(SB), Z14
 	JNE          nibbles1
-	VMOVUPS      constantsAVX512<>+128(SB), Z14
+	VMOVUPS      ·bytes00732805+0(SB), Z14
 
 nibbles1:
 	VPXORD    Z0, Z14, Z14
@@ -31,9 +29,9 @@ nibbles1:
 done2:
 	CMPL    R8, $+1
 	JGT     done4
-	VMOVUPS constantsAVX512<>+256(SB), Z13
+	VMOVUPS ·word10000001+0(SB), Z13
 	JNE     nibbles3
-	VMOVUPS constantsAVX512<>+320(SB), Z13
+	VMOVUPS ·bytesd7c1b945+0(SB), Z13
 
 nibbles3:
 done4:
@@ -1205,9 +1203,9 @@ TEXT ·DequantizeZeroPointAVX512(SB), $3216-64
 	CMPL         R9, $+1
 	JGT          done2
 	VBROADCASTSS sign+36(FP), Z0
-	VMOVUPS      constantsAVX512<>+64(SB), Z14
+	VMOVUPS      ·bytes93aab7c5+0(SB), Z14
 	JNE          nibbles1
-	VMOVUPS      constantsAVX512<>+128(SB), Z14
+	VMOVUPS      ·bytes00732805+0(SB), Z14
 
 nibbles1:
 	VPXORD    Z0, Z14, Z14
@@ -1217,9 +1215,9 @@ nibbles1:
 done2:
 	CMPL    R9, $+1
 	JGT     done4
-	VMOVUPS constantsAVX512<>+256(SB), Z13
+	VMOVUPS ·word10000001+0(SB), Z13
 	JNE     nibbles3
-	VMOVUPS constantsAVX512<>+320(SB), Z13
+	VMOVUPS ·bytesd7c1b945+0(SB), Z13
 
 nibbles3:
 done4:
@@ -2585,9 +2583,9 @@ TEXT ·DequantizeMinvalAVX512(SB), $3216-72
 	CMPL         R9, $+1
 	JGT          done2
 	VBROADCASTSS sign+36(FP), Z0
-	VMOVUPS      constantsAVX512<>+64(SB), Z14
+	VMOVUPS      ·bytes93aab7c5+0(SB), Z14
 	JNE          nibbles1
-	VMOVUPS      constantsAVX512<>+128(SB), Z14
+	VMOVUPS      ·bytes00732805+0(SB), Z14
 
 nibbles1:
 	VPXORD    Z0, Z14, Z14
@@ -2597,9 +2595,9 @@ nibbles1:
 done2:
 	CMPL    R9, $+1
 	JGT     done4
-	VMOVUPS constantsAVX512<>+256(SB), Z13
+	VMOVUPS ·word10000001+0(SB), Z13
 	JNE     nibbles3
-	VMOVUPS constantsAVX512<>+320(SB), Z13
+	VMOVUPS ·bytesd7c1b945+0(SB), Z13
 
 nibbles3:
 done4:
@@ -3945,53 +3943,3 @@ unsigned38:
 	VCVTDQ2PS Z3, Z3
 	ADDQ      $+64, DX
 	JMP       read40
-
-DATA constantsAVX512<>+0(SB)/8, $0x0000000f0000000f
-DATA constantsAVX512<>+8(SB)/8, $0x0000000f0000000f
-DATA constantsAVX512<>+16(SB)/8, $0x0000000f0000000f
-DATA constantsAVX512<>+24(SB)/8, $0x0000000f0000000f
-DATA constantsAVX512<>+32(SB)/8, $0x0000000f0000000f
-DATA constantsAVX512<>+40(SB)/8, $0x0000000f0000000f
-DATA constantsAVX512<>+48(SB)/8, $0x0000000f0000000f
-DATA constantsAVX512<>+56(SB)/8, $0x0000000f0000000f
-DATA constantsAVX512<>+64(SB)/8, $0x0000000100000000
-DATA constantsAVX512<>+72(SB)/8, $0x0000000300000002
-DATA constantsAVX512<>+80(SB)/8, $0x0000000500000004
-DATA constantsAVX512<>+88(SB)/8, $0x0000000700000006
-DATA constantsAVX512<>+96(SB)/8, $0x0000000900000008
-DATA constantsAVX512<>+104(SB)/8, $0x0000000b0000000a
-DATA constantsAVX512<>+112(SB)/8, $0x0000000d0000000c
-DATA constantsAVX512<>+120(SB)/8, $0x0000000f0000000e
-DATA constantsAVX512<>+128(SB)/8, $0x0000000100000000
-DATA constantsAVX512<>+136(SB)/8, $0x0000000300000002
-DATA constantsAVX512<>+144(SB)/8, $0x0000000100000000
-DATA constantsAVX512<>+152(SB)/8, $0x0000000300000002
-DATA constantsAVX512<>+160(SB)/8, $0x0000000100000000
-DATA constantsAVX512<>+168(SB)/8, $0x0000000300000002
-DATA constantsAVX512<>+176(SB)/8, $0x0000000100000000
-DATA constantsAVX512<>+184(SB)/8, $0x0000000300000002
-DATA constantsAVX512<>+192(SB)/8, $0x000000180000001c
-DATA constantsAVX512<>+200(SB)/8, $0x0000001000000014
-DATA constantsAVX512<>+208(SB)/8, $0x000000080000000c
-DATA constantsAVX512<>+216(SB)/8, $0x0000000000000004
-DATA constantsAVX512<>+224(SB)/8, $0xfffffff8fffffffc
-DATA constantsAVX512<>+232(SB)/8, $0xfffffff0fffffff4
-DATA constantsAVX512<>+240(SB)/8, $0xffffffe8ffffffec
-DATA constantsAVX512<>+248(SB)/8, $0xffffffe0ffffffe4
-DATA constantsAVX512<>+256(SB)/8, $0x1000000110000001
-DATA constantsAVX512<>+264(SB)/8, $0x1000000110000001
-DATA constantsAVX512<>+272(SB)/8, $0x1000000110000001
-DATA constantsAVX512<>+280(SB)/8, $0x1000000110000001
-DATA constantsAVX512<>+288(SB)/8, $0x1000000110000001
-DATA constantsAVX512<>+296(SB)/8, $0x1000000110000001
-DATA constantsAVX512<>+304(SB)/8, $0x1000000110000001
-DATA constantsAVX512<>+312(SB)/8, $0x1000000110000001
-DATA constantsAVX512<>+320(SB)/8, $0x0000000200000000
-DATA constantsAVX512<>+328(SB)/8, $0x0000000600000004
-DATA constantsAVX512<>+336(SB)/8, $0x0000000a00000008
-DATA constantsAVX512<>+344(SB)/8, $0x0000000e0000000c
-DATA constantsAVX512<>+352(SB)/8, $0x0000001200000010
-DATA constantsAVX512<>+360(SB)/8, $0x0000001600000014
-DATA constantsAVX512<>+368(SB)/8, $0x0000001a00000018
-DATA constantsAVX512<>+376(SB)/8, $0x0000001e0000001c
-GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $384

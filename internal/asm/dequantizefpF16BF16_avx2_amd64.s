@@ -2,8 +2,6 @@
 
 //go:build !purego
 
-#include "textflag.h"
-
 // func DequantizeFpE4M3F16BF16AVX2(y *uint16, q *uint8, scale *float32, times float32, elem int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, F16C, MMX+
 TEXT ·DequantizeFpE4M3F16BF16AVX2(SB), $1056-56
@@ -16,9 +14,9 @@ TEXT ·DequantizeFpE4M3F16BF16AVX2(SB), $1056-56
 	MOVQ         scale+16(FP), BX
 	MOVL         elem+28(FP), R8
 	VBROADCASTSS times+24(FP), Y15
-	VBROADCASTSS constantsAVX2<>+0(SB), Y14
-	VBROADCASTSS constantsAVX2<>+4(SB), Y13
-	VBROADCASTSS constantsAVX2<>+8(SB), Y12
+	VBROADCASTSS ·word80808080+0(SB), Y14
+	VBROADCASTSS ·wordbfffbfff+0(SB), Y13
+	VBROADCASTSS ·wordffffffff+0(SB), Y12
 	MOVQ         groups+32(FP), R11
 	MOVQ         length+40(FP), R12
 	CMPQ         R12, $+1
@@ -80,11 +78,11 @@ grouploop:
 	VPBLENDW     $0xaa, Y0, Y2, Y2
 	VPSLLD       $0x10, Y0, Y3
 	VPBLENDW     $0xaa, Y3, Y1, Y1
-	VPANDN       constantsAVX2<>+32(SB), Y2, Y3
+	VPANDN       ·word00010001+0(SB), Y2, Y3
 	VPSUBUSW     Y3, Y1, Y1
 	VPSRLW       $0x0f, Y1, Y1
 	VPADDW       Y1, Y2, Y2
-	VPSHUFB      constantsAVX2<>+64(SB), Y2, Y2
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, (SI)
 
@@ -103,11 +101,11 @@ halfdone2:
 	VPBLENDW     $0xaa, Y0, Y2, Y2
 	VPSLLD       $0x10, Y0, Y3
 	VPBLENDW     $0xaa, Y3, Y1, Y1
-	VPANDN       constantsAVX2<>+32(SB), Y2, Y3
+	VPANDN       ·word00010001+0(SB), Y2, Y3
 	VPSUBUSW     Y3, Y1, Y1
 	VPSRLW       $0x0f, Y1, Y1
 	VPADDW       Y1, Y2, Y2
-	VPSHUFB      constantsAVX2<>+64(SB), Y2, Y2
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, 32(SI)
 
@@ -165,11 +163,11 @@ groupmeet:
 	VPBLENDW     $0xaa, Y2, Y0, Y0
 	VPSLLD       $0x10, Y2, Y4
 	VPBLENDW     $0xaa, Y4, Y3, Y3
-	VPANDN       constantsAVX2<>+32(SB), Y0, Y4
+	VPANDN       ·word00010001+0(SB), Y0, Y4
 	VPSUBUSW     Y4, Y3, Y3
 	VPSRLW       $0x0f, Y3, Y3
 	VPADDW       Y3, Y0, Y0
-	VPSHUFB      constantsAVX2<>+64(SB), Y0, Y0
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
 	VMOVUPS      Y0, (SI)
 
@@ -194,11 +192,11 @@ halfdone6:
 	VPBLENDW     $0xaa, Y2, Y0, Y0
 	VPSLLD       $0x10, Y2, Y1
 	VPBLENDW     $0xaa, Y1, Y3, Y3
-	VPANDN       constantsAVX2<>+32(SB), Y0, Y1
+	VPANDN       ·word00010001+0(SB), Y0, Y1
 	VPSUBUSW     Y1, Y3, Y3
 	VPSRLW       $0x0f, Y3, Y3
 	VPADDW       Y3, Y0, Y0
-	VPSHUFB      constantsAVX2<>+64(SB), Y0, Y0
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
 	VMOVUPS      Y0, 32(SI)
 
@@ -280,11 +278,11 @@ short2loop:
 	VPBLENDW     $0xaa, Y0, Y2, Y2
 	VPSLLD       $0x10, Y0, Y3
 	VPBLENDW     $0xaa, Y3, Y1, Y1
-	VPANDN       constantsAVX2<>+32(SB), Y2, Y3
+	VPANDN       ·word00010001+0(SB), Y2, Y3
 	VPSUBUSW     Y3, Y1, Y1
 	VPSRLW       $0x0f, Y1, Y1
 	VPADDW       Y1, Y2, Y2
-	VPSHUFB      constantsAVX2<>+64(SB), Y2, Y2
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, (SI)
 
@@ -303,11 +301,11 @@ halfdone10:
 	VPBLENDW     $0xaa, Y0, Y2, Y2
 	VPSLLD       $0x10, Y0, Y3
 	VPBLENDW     $0xaa, Y3, Y1, Y1
-	VPANDN       constantsAVX2<>+32(SB), Y2, Y3
+	VPANDN       ·word00010001+0(SB), Y2, Y3
 	VPSUBUSW     Y3, Y1, Y1
 	VPSRLW       $0x0f, Y1, Y1
 	VPADDW       Y1, Y2, Y2
-	VPSHUFB      constantsAVX2<>+64(SB), Y2, Y2
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, 32(SI)
 
@@ -353,11 +351,11 @@ laneloop:
 	VPBLENDW     $0xaa, Y1, Y0, Y0
 	VPSLLD       $0x10, Y1, Y3
 	VPBLENDW     $0xaa, Y3, Y2, Y2
-	VPANDN       constantsAVX2<>+32(SB), Y0, Y3
+	VPANDN       ·word00010001+0(SB), Y0, Y3
 	VPSUBUSW     Y3, Y2, Y2
 	VPSRLW       $0x0f, Y2, Y2
 	VPADDW       Y2, Y0, Y0
-	VPSHUFB      constantsAVX2<>+64(SB), Y0, Y0
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
 	VMOVUPS      Y0, (SI)
 
@@ -380,11 +378,11 @@ halfdone14:
 	VPBLENDW     $0xaa, Y1, Y0, Y0
 	VPSLLD       $0x10, Y1, Y3
 	VPBLENDW     $0xaa, Y3, Y2, Y2
-	VPANDN       constantsAVX2<>+32(SB), Y0, Y3
+	VPANDN       ·word00010001+0(SB), Y0, Y3
 	VPSUBUSW     Y3, Y2, Y2
 	VPSRLW       $0x0f, Y2, Y2
 	VPADDW       Y2, Y0, Y0
-	VPSHUFB      constantsAVX2<>+64(SB), Y0, Y0
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
 	VMOVUPS      Y0, 32(SI)
 
@@ -448,11 +446,11 @@ groupstream:
 	VPBLENDW     $0xaa, Y0, Y2, Y2
 	VPSLLD       $0x10, Y0, Y3
 	VPBLENDW     $0xaa, Y3, Y1, Y1
-	VPANDN       constantsAVX2<>+32(SB), Y2, Y3
+	VPANDN       ·word00010001+0(SB), Y2, Y3
 	VPSUBUSW     Y3, Y1, Y1
 	VPSRLW       $0x0f, Y1, Y1
 	VPADDW       Y1, Y2, Y2
-	VPSHUFB      constantsAVX2<>+64(SB), Y2, Y2
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVNTPS     Y2, (SI)
 
@@ -471,11 +469,11 @@ halfdone18:
 	VPBLENDW     $0xaa, Y0, Y2, Y2
 	VPSLLD       $0x10, Y0, Y3
 	VPBLENDW     $0xaa, Y3, Y1, Y1
-	VPANDN       constantsAVX2<>+32(SB), Y2, Y3
+	VPANDN       ·word00010001+0(SB), Y2, Y3
 	VPSUBUSW     Y3, Y1, Y1
 	VPSRLW       $0x0f, Y1, Y1
 	VPADDW       Y1, Y2, Y2
-	VPSHUFB      constantsAVX2<>+64(SB), Y2, Y2
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVNTPS     Y2, 32(SI)
 
@@ -588,11 +586,11 @@ short2stream:
 	VPBLENDW     $0xaa, Y0, Y2, Y2
 	VPSLLD       $0x10, Y0, Y3
 	VPBLENDW     $0xaa, Y3, Y1, Y1
-	VPANDN       constantsAVX2<>+32(SB), Y2, Y3
+	VPANDN       ·word00010001+0(SB), Y2, Y3
 	VPSUBUSW     Y3, Y1, Y1
 	VPSRLW       $0x0f, Y1, Y1
 	VPADDW       Y1, Y2, Y2
-	VPSHUFB      constantsAVX2<>+64(SB), Y2, Y2
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVNTPS     Y2, (SI)
 
@@ -611,11 +609,11 @@ halfdone22:
 	VPBLENDW     $0xaa, Y0, Y2, Y2
 	VPSLLD       $0x10, Y0, Y3
 	VPBLENDW     $0xaa, Y3, Y1, Y1
-	VPANDN       constantsAVX2<>+32(SB), Y2, Y3
+	VPANDN       ·word00010001+0(SB), Y2, Y3
 	VPSUBUSW     Y3, Y1, Y1
 	VPSRLW       $0x0f, Y1, Y1
 	VPADDW       Y1, Y2, Y2
-	VPSHUFB      constantsAVX2<>+64(SB), Y2, Y2
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVNTPS     Y2, 32(SI)
 
@@ -724,10 +722,10 @@ rare:
 	VCVTPH2PS    X1, Y2
 	VMULPS       Y0, Y2, Y2
 	VPMOVZXBD    (DX), Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y3
+	VBROADCASTSS ·word0000007f+0(SB), Y3
 	VPAND        Y3, Y0, Y0
 	VPCMPEQD     Y3, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+100(SB), Y4
+	VBROADCASTSS ·word7fc00000+0(SB), Y4
 	VBLENDVPS    Y0, Y4, Y2, Y0
 	VMOVUPS      32(BX), Y2
 	VMULPS       Y2, Y15, Y2
@@ -744,11 +742,11 @@ rare:
 	VPBLENDW     $0xaa, Y2, Y1, Y1
 	VPSLLD       $0x10, Y2, Y5
 	VPBLENDW     $0xaa, Y5, Y0, Y0
-	VPANDN       constantsAVX2<>+32(SB), Y1, Y5
+	VPANDN       ·word00010001+0(SB), Y1, Y5
 	VPSUBUSW     Y5, Y0, Y0
 	VPSRLW       $0x0f, Y0, Y0
 	VPADDW       Y0, Y1, Y1
-	VPSHUFB      constantsAVX2<>+64(SB), Y1, Y1
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y1, Y1
 	VPERMQ       $0xd8, Y1, Y1
 	VMOVUPS      Y1, (SI)
 
@@ -779,11 +777,11 @@ halfdone26:
 	VPBLENDW     $0xaa, Y2, Y1, Y1
 	VPSLLD       $0x10, Y2, Y3
 	VPBLENDW     $0xaa, Y3, Y0, Y0
-	VPANDN       constantsAVX2<>+32(SB), Y1, Y3
+	VPANDN       ·word00010001+0(SB), Y1, Y3
 	VPSUBUSW     Y3, Y0, Y0
 	VPSRLW       $0x0f, Y0, Y0
 	VPADDW       Y0, Y1, Y1
-	VPSHUFB      constantsAVX2<>+64(SB), Y1, Y1
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y1, Y1
 	VPERMQ       $0xd8, Y1, Y1
 	VMOVUPS      Y1, 32(SI)
 
@@ -823,9 +821,9 @@ TEXT ·DequantizeFpE5M2F16BF16AVX2(SB), $1056-56
 	MOVQ         scale+16(FP), BX
 	MOVL         elem+28(FP), R8
 	VBROADCASTSS times+24(FP), Y15
-	VBROADCASTSS constantsAVX2<>+104(SB), Y14
-	VMOVUPS      constantsAVX2<>+108(SB), Y13
-	VBROADCASTSS constantsAVX2<>+8(SB), Y12
+	VBROADCASTSS ·word83838383+0(SB), Y14
+	VMOVUPS      ·bytes98dd34e5+0(SB), Y13
+	VBROADCASTSS ·wordffffffff+0(SB), Y12
 	MOVQ         groups+32(FP), R11
 	MOVQ         length+40(FP), R12
 	CMPQ         R12, $+1
@@ -887,11 +885,11 @@ grouploop:
 	VPBLENDW  $0xaa, Y1, Y2, Y2
 	VPSLLD    $0x10, Y1, Y3
 	VPBLENDW  $0xaa, Y3, Y0, Y0
-	VPANDN    constantsAVX2<>+32(SB), Y2, Y3
+	VPANDN    ·word00010001+0(SB), Y2, Y3
 	VPSUBUSW  Y3, Y0, Y0
 	VPSRLW    $0x0f, Y0, Y0
 	VPADDW    Y0, Y2, Y2
-	VPSHUFB   constantsAVX2<>+64(SB), Y2, Y2
+	VPSHUFB   ·bytes05b81a5d+0(SB), Y2, Y2
 	VPERMQ    $0xd8, Y2, Y2
 	VMOVUPS   Y2, (SI)
 
@@ -910,11 +908,11 @@ halfdone2:
 	VPBLENDW  $0xaa, Y1, Y2, Y2
 	VPSLLD    $0x10, Y1, Y3
 	VPBLENDW  $0xaa, Y3, Y0, Y0
-	VPANDN    constantsAVX2<>+32(SB), Y2, Y3
+	VPANDN    ·word00010001+0(SB), Y2, Y3
 	VPSUBUSW  Y3, Y0, Y0
 	VPSRLW    $0x0f, Y0, Y0
 	VPADDW    Y0, Y2, Y2
-	VPSHUFB   constantsAVX2<>+64(SB), Y2, Y2
+	VPSHUFB   ·bytes05b81a5d+0(SB), Y2, Y2
 	VPERMQ    $0xd8, Y2, Y2
 	VMOVUPS   Y2, 32(SI)
 
@@ -972,11 +970,11 @@ groupmeet:
 	VPBLENDW  $0xaa, Y3, Y0, Y0
 	VPSLLD    $0x10, Y3, Y4
 	VPBLENDW  $0xaa, Y4, Y2, Y2
-	VPANDN    constantsAVX2<>+32(SB), Y0, Y4
+	VPANDN    ·word00010001+0(SB), Y0, Y4
 	VPSUBUSW  Y4, Y2, Y2
 	VPSRLW    $0x0f, Y2, Y2
 	VPADDW    Y2, Y0, Y0
-	VPSHUFB   constantsAVX2<>+64(SB), Y0, Y0
+	VPSHUFB   ·bytes05b81a5d+0(SB), Y0, Y0
 	VPERMQ    $0xd8, Y0, Y0
 	VMOVUPS   Y0, (SI)
 
@@ -1001,11 +999,11 @@ halfdone6:
 	VPBLENDW  $0xaa, Y0, Y1, Y1
 	VPSLLD    $0x10, Y0, Y3
 	VPBLENDW  $0xaa, Y3, Y2, Y2
-	VPANDN    constantsAVX2<>+32(SB), Y1, Y3
+	VPANDN    ·word00010001+0(SB), Y1, Y3
 	VPSUBUSW  Y3, Y2, Y2
 	VPSRLW    $0x0f, Y2, Y2
 	VPADDW    Y2, Y1, Y1
-	VPSHUFB   constantsAVX2<>+64(SB), Y1, Y1
+	VPSHUFB   ·bytes05b81a5d+0(SB), Y1, Y1
 	VPERMQ    $0xd8, Y1, Y1
 	VMOVUPS   Y1, 32(SI)
 
@@ -1087,11 +1085,11 @@ short2loop:
 	VPBLENDW     $0xaa, Y1, Y2, Y2
 	VPSLLD       $0x10, Y1, Y3
 	VPBLENDW     $0xaa, Y3, Y0, Y0
-	VPANDN       constantsAVX2<>+32(SB), Y2, Y3
+	VPANDN       ·word00010001+0(SB), Y2, Y3
 	VPSUBUSW     Y3, Y0, Y0
 	VPSRLW       $0x0f, Y0, Y0
 	VPADDW       Y0, Y2, Y2
-	VPSHUFB      constantsAVX2<>+64(SB), Y2, Y2
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, (SI)
 
@@ -1110,11 +1108,11 @@ halfdone10:
 	VPBLENDW  $0xaa, Y1, Y2, Y2
 	VPSLLD    $0x10, Y1, Y3
 	VPBLENDW  $0xaa, Y3, Y0, Y0
-	VPANDN    constantsAVX2<>+32(SB), Y2, Y3
+	VPANDN    ·word00010001+0(SB), Y2, Y3
 	VPSUBUSW  Y3, Y0, Y0
 	VPSRLW    $0x0f, Y0, Y0
 	VPADDW    Y0, Y2, Y2
-	VPSHUFB   constantsAVX2<>+64(SB), Y2, Y2
+	VPSHUFB   ·bytes05b81a5d+0(SB), Y2, Y2
 	VPERMQ    $0xd8, Y2, Y2
 	VMOVUPS   Y2, 32(SI)
 
@@ -1160,11 +1158,11 @@ laneloop:
 	VPBLENDW  $0xaa, Y2, Y0, Y0
 	VPSLLD    $0x10, Y2, Y3
 	VPBLENDW  $0xaa, Y3, Y1, Y1
-	VPANDN    constantsAVX2<>+32(SB), Y0, Y3
+	VPANDN    ·word00010001+0(SB), Y0, Y3
 	VPSUBUSW  Y3, Y1, Y1
 	VPSRLW    $0x0f, Y1, Y1
 	VPADDW    Y1, Y0, Y0
-	VPSHUFB   constantsAVX2<>+64(SB), Y0, Y0
+	VPSHUFB   ·bytes05b81a5d+0(SB), Y0, Y0
 	VPERMQ    $0xd8, Y0, Y0
 	VMOVUPS   Y0, (SI)
 
@@ -1187,11 +1185,11 @@ halfdone14:
 	VPBLENDW  $0xaa, Y2, Y0, Y0
 	VPSLLD    $0x10, Y2, Y3
 	VPBLENDW  $0xaa, Y3, Y1, Y1
-	VPANDN    constantsAVX2<>+32(SB), Y0, Y3
+	VPANDN    ·word00010001+0(SB), Y0, Y3
 	VPSUBUSW  Y3, Y1, Y1
 	VPSRLW    $0x0f, Y1, Y1
 	VPADDW    Y1, Y0, Y0
-	VPSHUFB   constantsAVX2<>+64(SB), Y0, Y0
+	VPSHUFB   ·bytes05b81a5d+0(SB), Y0, Y0
 	VPERMQ    $0xd8, Y0, Y0
 	VMOVUPS   Y0, 32(SI)
 
@@ -1255,11 +1253,11 @@ groupstream:
 	VPBLENDW  $0xaa, Y1, Y2, Y2
 	VPSLLD    $0x10, Y1, Y3
 	VPBLENDW  $0xaa, Y3, Y0, Y0
-	VPANDN    constantsAVX2<>+32(SB), Y2, Y3
+	VPANDN    ·word00010001+0(SB), Y2, Y3
 	VPSUBUSW  Y3, Y0, Y0
 	VPSRLW    $0x0f, Y0, Y0
 	VPADDW    Y0, Y2, Y2
-	VPSHUFB   constantsAVX2<>+64(SB), Y2, Y2
+	VPSHUFB   ·bytes05b81a5d+0(SB), Y2, Y2
 	VPERMQ    $0xd8, Y2, Y2
 	VMOVNTPS  Y2, (SI)
 
@@ -1278,11 +1276,11 @@ halfdone18:
 	VPBLENDW  $0xaa, Y1, Y2, Y2
 	VPSLLD    $0x10, Y1, Y3
 	VPBLENDW  $0xaa, Y3, Y0, Y0
-	VPANDN    constantsAVX2<>+32(SB), Y2, Y3
+	VPANDN    ·word00010001+0(SB), Y2, Y3
 	VPSUBUSW  Y3, Y0, Y0
 	VPSRLW    $0x0f, Y0, Y0
 	VPADDW    Y0, Y2, Y2
-	VPSHUFB   constantsAVX2<>+64(SB), Y2, Y2
+	VPSHUFB   ·bytes05b81a5d+0(SB), Y2, Y2
 	VPERMQ    $0xd8, Y2, Y2
 	VMOVNTPS  Y2, 32(SI)
 
@@ -1395,11 +1393,11 @@ short2stream:
 	VPBLENDW     $0xaa, Y1, Y2, Y2
 	VPSLLD       $0x10, Y1, Y3
 	VPBLENDW     $0xaa, Y3, Y0, Y0
-	VPANDN       constantsAVX2<>+32(SB), Y2, Y3
+	VPANDN       ·word00010001+0(SB), Y2, Y3
 	VPSUBUSW     Y3, Y0, Y0
 	VPSRLW       $0x0f, Y0, Y0
 	VPADDW       Y0, Y2, Y2
-	VPSHUFB      constantsAVX2<>+64(SB), Y2, Y2
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVNTPS     Y2, (SI)
 
@@ -1418,11 +1416,11 @@ halfdone22:
 	VPBLENDW  $0xaa, Y1, Y2, Y2
 	VPSLLD    $0x10, Y1, Y3
 	VPBLENDW  $0xaa, Y3, Y0, Y0
-	VPANDN    constantsAVX2<>+32(SB), Y2, Y3
+	VPANDN    ·word00010001+0(SB), Y2, Y3
 	VPSUBUSW  Y3, Y0, Y0
 	VPSRLW    $0x0f, Y0, Y0
 	VPADDW    Y0, Y2, Y2
-	VPSHUFB   constantsAVX2<>+64(SB), Y2, Y2
+	VPSHUFB   ·bytes05b81a5d+0(SB), Y2, Y2
 	VPERMQ    $0xd8, Y2, Y2
 	VMOVNTPS  Y2, 32(SI)
 
@@ -1530,7 +1528,7 @@ rare:
 	VCVTPH2PS    X1, Y1
 	VMULPS       Y0, Y1, Y1
 	VCMPPS       $0x07, Y1, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+100(SB), Y2
+	VBROADCASTSS ·word7fc00000+0(SB), Y2
 	VBLENDVPS    Y0, Y1, Y2, Y0
 	VMOVUPS      32(BX), Y1
 	VMULPS       Y1, Y15, Y1
@@ -1546,11 +1544,11 @@ rare:
 	VPBLENDW     $0xaa, Y1, Y3, Y3
 	VPSLLD       $0x10, Y1, Y4
 	VPBLENDW     $0xaa, Y4, Y0, Y0
-	VPANDN       constantsAVX2<>+32(SB), Y3, Y4
+	VPANDN       ·word00010001+0(SB), Y3, Y4
 	VPSUBUSW     Y4, Y0, Y0
 	VPSRLW       $0x0f, Y0, Y0
 	VPADDW       Y0, Y3, Y3
-	VPSHUFB      constantsAVX2<>+64(SB), Y3, Y3
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y3, Y3
 	VPERMQ       $0xd8, Y3, Y3
 	VMOVUPS      Y3, (SI)
 
@@ -1577,11 +1575,11 @@ halfdone26:
 	VPBLENDW  $0xaa, Y1, Y2, Y2
 	VPSLLD    $0x10, Y1, Y3
 	VPBLENDW  $0xaa, Y3, Y0, Y0
-	VPANDN    constantsAVX2<>+32(SB), Y2, Y3
+	VPANDN    ·word00010001+0(SB), Y2, Y3
 	VPSUBUSW  Y3, Y0, Y0
 	VPSRLW    $0x0f, Y0, Y0
 	VPADDW    Y0, Y2, Y2
-	VPSHUFB   constantsAVX2<>+64(SB), Y2, Y2
+	VPSHUFB   ·bytes05b81a5d+0(SB), Y2, Y2
 	VPERMQ    $0xd8, Y2, Y2
 	VMOVUPS   Y2, 32(SI)
 
@@ -1621,11 +1619,11 @@ TEXT ·DequantizeFpE2M1F16BF16AVX2(SB), $1040-56
 	MOVQ         scale+16(FP), BX
 	MOVL         elem+28(FP), R8
 	VBROADCASTSS times+24(FP), Y15
-	VMOVUPS      constantsAVX2<>+140(SB), Y14
-	VBROADCASTSS constantsAVX2<>+172(SB), Y13
-	VMOVUPS      constantsAVX2<>+176(SB), Y12
-	VMOVUPS      constantsAVX2<>+208(SB), Y11
-	VBROADCASTSS constantsAVX2<>+240(SB), Y10
+	VMOVUPS      ·bytesd00e5d95+0(SB), Y14
+	VBROADCASTSS ·word0f0f0f0f+0(SB), Y13
+	VMOVUPS      ·bytes7370db25+0(SB), Y12
+	VMOVUPS      ·bytesd687cb25+0(SB), Y11
+	VBROADCASTSS ·wordffff0000+0(SB), Y10
 	MOVQ         groups+32(FP), R11
 	MOVQ         length+40(FP), R12
 	CMPQ         R12, $+1
@@ -1686,11 +1684,11 @@ grouploop:
 	VPBLENDW       $0xaa, Y2, Y4, Y4
 	VPSLLD         $0x10, Y2, Y5
 	VPBLENDW       $0xaa, Y5, Y3, Y3
-	VPANDN         constantsAVX2<>+32(SB), Y4, Y5
+	VPANDN         ·word00010001+0(SB), Y4, Y5
 	VPSUBUSW       Y5, Y3, Y3
 	VPSRLW         $0x0f, Y3, Y3
 	VPADDW         Y3, Y4, Y4
-	VPSHUFB        constantsAVX2<>+64(SB), Y4, Y4
+	VPSHUFB        ·bytes05b81a5d+0(SB), Y4, Y4
 	VPERMQ         $0xd8, Y4, Y4
 	VMOVUPS        Y4, (SI)
 
@@ -1706,11 +1704,11 @@ halfdone2:
 	VPBLENDW   $0xaa, Y1, Y2, Y2
 	VPSLLD     $0x10, Y1, Y3
 	VPBLENDW   $0xaa, Y3, Y0, Y0
-	VPANDN     constantsAVX2<>+32(SB), Y2, Y3
+	VPANDN     ·word00010001+0(SB), Y2, Y3
 	VPSUBUSW   Y3, Y0, Y0
 	VPSRLW     $0x0f, Y0, Y0
 	VPADDW     Y0, Y2, Y2
-	VPSHUFB    constantsAVX2<>+64(SB), Y2, Y2
+	VPSHUFB    ·bytes05b81a5d+0(SB), Y2, Y2
 	VPERMQ     $0xd8, Y2, Y2
 	VMOVUPS    Y2, 32(SI)
 
@@ -1766,11 +1764,11 @@ groupmeet:
 	VPBLENDW       $0xaa, Y4, Y0, Y0
 	VPSLLD         $0x10, Y4, Y6
 	VPBLENDW       $0xaa, Y6, Y5, Y5
-	VPANDN         constantsAVX2<>+32(SB), Y0, Y6
+	VPANDN         ·word00010001+0(SB), Y0, Y6
 	VPSUBUSW       Y6, Y5, Y5
 	VPSRLW         $0x0f, Y5, Y5
 	VPADDW         Y5, Y0, Y0
-	VPSHUFB        constantsAVX2<>+64(SB), Y0, Y0
+	VPSHUFB        ·bytes05b81a5d+0(SB), Y0, Y0
 	VPERMQ         $0xd8, Y0, Y0
 	VMOVUPS        Y0, (SI)
 
@@ -1792,11 +1790,11 @@ halfdone6:
 	VPBLENDW   $0xaa, Y3, Y0, Y0
 	VPSLLD     $0x10, Y3, Y1
 	VPBLENDW   $0xaa, Y1, Y2, Y2
-	VPANDN     constantsAVX2<>+32(SB), Y0, Y1
+	VPANDN     ·word00010001+0(SB), Y0, Y1
 	VPSUBUSW   Y1, Y2, Y2
 	VPSRLW     $0x0f, Y2, Y2
 	VPADDW     Y2, Y0, Y0
-	VPSHUFB    constantsAVX2<>+64(SB), Y0, Y0
+	VPSHUFB    ·bytes05b81a5d+0(SB), Y0, Y0
 	VPERMQ     $0xd8, Y0, Y0
 	VMOVUPS    Y0, 32(SI)
 
@@ -1877,11 +1875,11 @@ short2loop:
 	VPBLENDW       $0xaa, Y2, Y4, Y4
 	VPSLLD         $0x10, Y2, Y5
 	VPBLENDW       $0xaa, Y5, Y3, Y3
-	VPANDN         constantsAVX2<>+32(SB), Y4, Y5
+	VPANDN         ·word00010001+0(SB), Y4, Y5
 	VPSUBUSW       Y5, Y3, Y3
 	VPSRLW         $0x0f, Y3, Y3
 	VPADDW         Y3, Y4, Y4
-	VPSHUFB        constantsAVX2<>+64(SB), Y4, Y4
+	VPSHUFB        ·bytes05b81a5d+0(SB), Y4, Y4
 	VPERMQ         $0xd8, Y4, Y4
 	VMOVUPS        Y4, (SI)
 
@@ -1897,11 +1895,11 @@ halfdone10:
 	VPBLENDW   $0xaa, Y1, Y2, Y2
 	VPSLLD     $0x10, Y1, Y3
 	VPBLENDW   $0xaa, Y3, Y0, Y0
-	VPANDN     constantsAVX2<>+32(SB), Y2, Y3
+	VPANDN     ·word00010001+0(SB), Y2, Y3
 	VPSUBUSW   Y3, Y0, Y0
 	VPSRLW     $0x0f, Y0, Y0
 	VPADDW     Y0, Y2, Y2
-	VPSHUFB    constantsAVX2<>+64(SB), Y2, Y2
+	VPSHUFB    ·bytes05b81a5d+0(SB), Y2, Y2
 	VPERMQ     $0xd8, Y2, Y2
 	VMOVUPS    Y2, 32(SI)
 
@@ -1945,11 +1943,11 @@ laneloop:
 	VPBLENDW       $0xaa, Y3, Y0, Y0
 	VPSLLD         $0x10, Y3, Y5
 	VPBLENDW       $0xaa, Y5, Y4, Y4
-	VPANDN         constantsAVX2<>+32(SB), Y0, Y5
+	VPANDN         ·word00010001+0(SB), Y0, Y5
 	VPSUBUSW       Y5, Y4, Y4
 	VPSRLW         $0x0f, Y4, Y4
 	VPADDW         Y4, Y0, Y0
-	VPSHUFB        constantsAVX2<>+64(SB), Y0, Y0
+	VPSHUFB        ·bytes05b81a5d+0(SB), Y0, Y0
 	VPERMQ         $0xd8, Y0, Y0
 	VMOVUPS        Y0, (SI)
 
@@ -1969,11 +1967,11 @@ halfdone14:
 	VPBLENDW   $0xaa, Y2, Y0, Y0
 	VPSLLD     $0x10, Y2, Y3
 	VPBLENDW   $0xaa, Y3, Y1, Y1
-	VPANDN     constantsAVX2<>+32(SB), Y0, Y3
+	VPANDN     ·word00010001+0(SB), Y0, Y3
 	VPSUBUSW   Y3, Y1, Y1
 	VPSRLW     $0x0f, Y1, Y1
 	VPADDW     Y1, Y0, Y0
-	VPSHUFB    constantsAVX2<>+64(SB), Y0, Y0
+	VPSHUFB    ·bytes05b81a5d+0(SB), Y0, Y0
 	VPERMQ     $0xd8, Y0, Y0
 	VMOVUPS    Y0, 32(SI)
 
@@ -2035,11 +2033,11 @@ groupstream:
 	VPBLENDW       $0xaa, Y2, Y4, Y4
 	VPSLLD         $0x10, Y2, Y5
 	VPBLENDW       $0xaa, Y5, Y3, Y3
-	VPANDN         constantsAVX2<>+32(SB), Y4, Y5
+	VPANDN         ·word00010001+0(SB), Y4, Y5
 	VPSUBUSW       Y5, Y3, Y3
 	VPSRLW         $0x0f, Y3, Y3
 	VPADDW         Y3, Y4, Y4
-	VPSHUFB        constantsAVX2<>+64(SB), Y4, Y4
+	VPSHUFB        ·bytes05b81a5d+0(SB), Y4, Y4
 	VPERMQ         $0xd8, Y4, Y4
 	VMOVNTPS       Y4, (SI)
 
@@ -2055,11 +2053,11 @@ halfdone18:
 	VPBLENDW   $0xaa, Y1, Y2, Y2
 	VPSLLD     $0x10, Y1, Y3
 	VPBLENDW   $0xaa, Y3, Y0, Y0
-	VPANDN     constantsAVX2<>+32(SB), Y2, Y3
+	VPANDN     ·word00010001+0(SB), Y2, Y3
 	VPSUBUSW   Y3, Y0, Y0
 	VPSRLW     $0x0f, Y0, Y0
 	VPADDW     Y0, Y2, Y2
-	VPSHUFB    constantsAVX2<>+64(SB), Y2, Y2
+	VPSHUFB    ·bytes05b81a5d+0(SB), Y2, Y2
 	VPERMQ     $0xd8, Y2, Y2
 	VMOVNTPS   Y2, 32(SI)
 
@@ -2161,11 +2159,11 @@ short2stream:
 	VPBLENDW       $0xaa, Y2, Y4, Y4
 	VPSLLD         $0x10, Y2, Y5
 	VPBLENDW       $0xaa, Y5, Y3, Y3
-	VPANDN         constantsAVX2<>+32(SB), Y4, Y5
+	VPANDN         ·word00010001+0(SB), Y4, Y5
 	VPSUBUSW       Y5, Y3, Y3
 	VPSRLW         $0x0f, Y3, Y3
 	VPADDW         Y3, Y4, Y4
-	VPSHUFB        constantsAVX2<>+64(SB), Y4, Y4
+	VPSHUFB        ·bytes05b81a5d+0(SB), Y4, Y4
 	VPERMQ         $0xd8, Y4, Y4
 	VMOVNTPS       Y4, (SI)
 
@@ -2181,11 +2179,11 @@ halfdone22:
 	VPBLENDW   $0xaa, Y1, Y2, Y2
 	VPSLLD     $0x10, Y1, Y3
 	VPBLENDW   $0xaa, Y3, Y0, Y0
-	VPANDN     constantsAVX2<>+32(SB), Y2, Y3
+	VPANDN     ·word00010001+0(SB), Y2, Y3
 	VPSUBUSW   Y3, Y0, Y0
 	VPSRLW     $0x0f, Y0, Y0
 	VPADDW     Y0, Y2, Y2
-	VPSHUFB    constantsAVX2<>+64(SB), Y2, Y2
+	VPSHUFB    ·bytes05b81a5d+0(SB), Y2, Y2
 	VPERMQ     $0xd8, Y2, Y2
 	VMOVNTPS   Y2, 32(SI)
 
@@ -2268,36 +2266,3 @@ half23:
 	VCVTPS2PH $0x00, Y1, X3
 	VMOVNTPS  X3, 48(SI)
 	JMP       halfdone24
-
-DATA constantsAVX2<>+0(SB)/8, $0xbfffbfff80808080
-DATA constantsAVX2<>+8(SB)/8, $0x00000000ffffffff
-DATA constantsAVX2<>+16(SB)/8, $0x0000000000000000
-DATA constantsAVX2<>+24(SB)/8, $0x0000000000000000
-DATA constantsAVX2<>+32(SB)/8, $0x0001000100010001
-DATA constantsAVX2<>+40(SB)/8, $0x0001000100010001
-DATA constantsAVX2<>+48(SB)/8, $0x0001000100010001
-DATA constantsAVX2<>+56(SB)/8, $0x0001000100010001
-DATA constantsAVX2<>+64(SB)/8, $0x0d0c090805040100
-DATA constantsAVX2<>+72(SB)/8, $0x0f0e0b0a07060302
-DATA constantsAVX2<>+80(SB)/8, $0x0d0c090805040100
-DATA constantsAVX2<>+88(SB)/8, $0x0f0e0b0a07060302
-DATA constantsAVX2<>+96(SB)/8, $0x7fc000000000007f
-DATA constantsAVX2<>+104(SB)/8, $0x0180008083838383
-DATA constantsAVX2<>+112(SB)/8, $0x0580048003800280
-DATA constantsAVX2<>+120(SB)/8, $0x0980088007800680
-DATA constantsAVX2<>+128(SB)/8, $0x0d800c800b800a80
-DATA constantsAVX2<>+136(SB)/8, $0x040004000f800e80
-DATA constantsAVX2<>+144(SB)/8, $0x0c080c0805010501
-DATA constantsAVX2<>+152(SB)/8, $0x060206020d090d09
-DATA constantsAVX2<>+160(SB)/8, $0x0e0a0e0a07030703
-DATA constantsAVX2<>+168(SB)/8, $0x0f0f0f0f0f0b0f0b
-DATA constantsAVX2<>+176(SB)/8, $0xc0804000c0800000
-DATA constantsAVX2<>+184(SB)/8, $0xc0804000c0800000
-DATA constantsAVX2<>+192(SB)/8, $0xc0804000c0800000
-DATA constantsAVX2<>+200(SB)/8, $0xc0804000c0800000
-DATA constantsAVX2<>+208(SB)/8, $0x404040403f3f3f00
-DATA constantsAVX2<>+216(SB)/8, $0xc0c0c0c0bfbfbf80
-DATA constantsAVX2<>+224(SB)/8, $0x404040403f3f3f00
-DATA constantsAVX2<>+232(SB)/8, $0xc0c0c0c0bfbfbf80
-DATA constantsAVX2<>+240(SB)/4, $0xffff0000
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $244

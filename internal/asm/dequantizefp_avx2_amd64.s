@@ -2,8 +2,6 @@
 
 //go:build !purego
 
-#include "textflag.h"
-
 // func DequantizeFpE4M3AVX2(y *float32, q *uint8, scale *float32, times float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, F16C, MMX+
 TEXT ·DequantizeFpE4M3AVX2(SB), $1120-56
@@ -15,9 +13,9 @@ TEXT ·DequantizeFpE4M3AVX2(SB), $1120-56
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
 	VBROADCASTSS times+24(FP), Y15
-	VBROADCASTSS constantsAVX2<>+0(SB), Y14
-	VBROADCASTSS constantsAVX2<>+4(SB), Y13
-	VBROADCASTSS constantsAVX2<>+8(SB), Y12
+	VBROADCASTSS ·word80808080+0(SB), Y14
+	VBROADCASTSS ·wordbfffbfff+0(SB), Y13
+	VBROADCASTSS ·wordffffffff+0(SB), Y12
 	MOVQ         groups+32(FP), R11
 	MOVQ         length+40(FP), R12
 	CMPQ         R12, $+1
@@ -486,10 +484,10 @@ rare:
 	VCVTPH2PS    X1, Y2
 	VMULPS       Y0, Y2, Y2
 	VPMOVZXBD    (DX), Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y3
+	VBROADCASTSS ·word0000007f+0(SB), Y3
 	VPAND        Y3, Y0, Y0
 	VPCMPEQD     Y3, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VBROADCASTSS ·word7fc00000+0(SB), Y4
 	VBLENDVPS    Y0, Y4, Y2, Y0
 	VMOVUPS      Y0, (SI)
 	VMOVUPS      32(BX), Y0
@@ -544,9 +542,9 @@ TEXT ·DequantizeFpE5M2AVX2(SB), $1120-56
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
 	VBROADCASTSS times+24(FP), Y15
-	VBROADCASTSS constantsAVX2<>+20(SB), Y14
-	VMOVUPS      constantsAVX2<>+24(SB), Y13
-	VBROADCASTSS constantsAVX2<>+8(SB), Y12
+	VBROADCASTSS ·word83838383+0(SB), Y14
+	VMOVUPS      ·bytes98dd34e5+0(SB), Y13
+	VBROADCASTSS ·wordffffffff+0(SB), Y12
 	MOVQ         groups+32(FP), R11
 	MOVQ         length+40(FP), R12
 	CMPQ         R12, $+1
@@ -1014,7 +1012,7 @@ rare:
 	VCVTPH2PS    X1, Y1
 	VMULPS       Y0, Y1, Y1
 	VCMPPS       $0x07, Y1, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VBROADCASTSS ·word7fc00000+0(SB), Y2
 	VBLENDVPS    Y0, Y1, Y2, Y0
 	VMOVUPS      Y0, (SI)
 	VMOVUPS      32(BX), Y0
@@ -1064,11 +1062,11 @@ TEXT ·DequantizeFpE2M1AVX2(SB), $1104-56
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
 	VBROADCASTSS times+24(FP), Y15
-	VMOVUPS      constantsAVX2<>+56(SB), Y14
-	VBROADCASTSS constantsAVX2<>+88(SB), Y13
-	VMOVUPS      constantsAVX2<>+92(SB), Y12
-	VMOVUPS      constantsAVX2<>+124(SB), Y11
-	VBROADCASTSS constantsAVX2<>+156(SB), Y10
+	VMOVUPS      ·bytesd00e5d95+0(SB), Y14
+	VBROADCASTSS ·word0f0f0f0f+0(SB), Y13
+	VMOVUPS      ·bytes7370db25+0(SB), Y12
+	VMOVUPS      ·bytesd687cb25+0(SB), Y11
+	VBROADCASTSS ·wordffff0000+0(SB), Y10
 	MOVQ         groups+32(FP), R11
 	MOVQ         length+40(FP), R12
 	CMPQ         R12, $+1
@@ -1471,25 +1469,3 @@ lanestage:
 	MOVQ BX, 288(SP)
 	LEAQ 144(SP), BX
 	JMP  laneloop
-
-DATA constantsAVX2<>+0(SB)/8, $0xbfffbfff80808080
-DATA constantsAVX2<>+8(SB)/8, $0x0000007fffffffff
-DATA constantsAVX2<>+16(SB)/8, $0x838383837fc00000
-DATA constantsAVX2<>+24(SB)/8, $0x0380028001800080
-DATA constantsAVX2<>+32(SB)/8, $0x0780068005800480
-DATA constantsAVX2<>+40(SB)/8, $0x0b800a8009800880
-DATA constantsAVX2<>+48(SB)/8, $0x0f800e800d800c80
-DATA constantsAVX2<>+56(SB)/8, $0x0501050104000400
-DATA constantsAVX2<>+64(SB)/8, $0x0d090d090c080c08
-DATA constantsAVX2<>+72(SB)/8, $0x0703070306020602
-DATA constantsAVX2<>+80(SB)/8, $0x0f0b0f0b0e0a0e0a
-DATA constantsAVX2<>+88(SB)/8, $0xc08000000f0f0f0f
-DATA constantsAVX2<>+96(SB)/8, $0xc0800000c0804000
-DATA constantsAVX2<>+104(SB)/8, $0xc0800000c0804000
-DATA constantsAVX2<>+112(SB)/8, $0xc0800000c0804000
-DATA constantsAVX2<>+120(SB)/8, $0x3f3f3f00c0804000
-DATA constantsAVX2<>+128(SB)/8, $0xbfbfbf8040404040
-DATA constantsAVX2<>+136(SB)/8, $0x3f3f3f00c0c0c0c0
-DATA constantsAVX2<>+144(SB)/8, $0xbfbfbf8040404040
-DATA constantsAVX2<>+152(SB)/8, $0xffff0000c0c0c0c0
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $160

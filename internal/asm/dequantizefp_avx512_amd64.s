@@ -2,8 +2,6 @@
 
 //go:build !purego
 
-#include "textflag.h"
-
 // func DequantizeFpE4M3AVX512(y *float32, q *uint8, scale *float32, times float32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, CMOV, MMX+
 TEXT ·DequantizeFpE4M3AVX512(SB), $2112-56
@@ -15,9 +13,9 @@ TEXT ·DequantizeFpE4M3AVX512(SB), $2112-56
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
 	VBROADCASTSS times+24(FP), Z15
-	VBROADCASTSS constantsAVX512<>+0(SB), Z14
-	VBROADCASTSS constantsAVX512<>+4(SB), Z13
-	VBROADCASTSS constantsAVX512<>+8(SB), Z12
+	VBROADCASTSS ·word80808080+0(SB), Z14
+	VBROADCASTSS ·wordbfffbfff+0(SB), Z13
+	VBROADCASTSS ·wordffffffff+0(SB), Z12
 	MOVQ         groups+32(FP), R11
 	MOVQ         length+40(FP), R12
 	CMPQ         R12, $+1
@@ -623,10 +621,10 @@ rare:
 	VCVTPH2PS     Y1, Z2
 	VMULPS        Z0, Z2, Z2
 	VPMOVZXBD     (DX), Z0
-	VBROADCASTSS  constantsAVX512<>+12(SB), Z3
+	VBROADCASTSS  ·word0000007f+0(SB), Z3
 	VPANDD        Z3, Z0, Z0
 	VPCMPEQD      Z3, Z0, K1
-	VBROADCASTSS  constantsAVX512<>+16(SB), Z0
+	VBROADCASTSS  ·word7fc00000+0(SB), Z0
 	VBLENDMPS     Z0, Z2, K1, Z2
 	VMOVUPS       Z2, (SI)
 	VMOVUPS       64(BX), Z2
@@ -683,9 +681,9 @@ TEXT ·DequantizeFpE5M2AVX512(SB), $2112-56
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
 	VBROADCASTSS times+24(FP), Z15
-	VBROADCASTSS constantsAVX512<>+20(SB), Z14
-	VMOVUPS      constantsAVX512<>+24(SB), Z13
-	VBROADCASTSS constantsAVX512<>+8(SB), Z12
+	VBROADCASTSS ·word83838383+0(SB), Z14
+	VMOVUPS      ·bytes98dd34e5+0(SB), Z13
+	VBROADCASTSS ·wordffffffff+0(SB), Z12
 	MOVQ         groups+32(FP), R11
 	MOVQ         length+40(FP), R12
 	CMPQ         R12, $+1
@@ -1290,7 +1288,7 @@ rare:
 	VCVTPH2PS      Y1, Z1
 	VMULPS         Z0, Z1, Z1
 	VCMPPS         $0x07, Z1, Z1, K1
-	VBROADCASTSS   constantsAVX512<>+16(SB), Z0
+	VBROADCASTSS   ·word7fc00000+0(SB), Z0
 	VBLENDMPS      Z1, Z0, K1, Z1
 	VMOVUPS        Z1, (SI)
 	VMOVUPS        64(BX), Z1
@@ -1342,8 +1340,8 @@ TEXT ·DequantizeFpE2M1AVX512(SB), $2080-56
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
 	VBROADCASTSS times+24(FP), Z15
-	VMOVUPS      constantsAVX512<>+88(SB), Z14
-	VBROADCASTSS constantsAVX512<>+152(SB), Z13
+	VMOVUPS      ·bytes81ebc945+0(SB), Z14
+	VBROADCASTSS ·word10000001+0(SB), Z13
 	MOVQ         groups+32(FP), R11
 	MOVQ         length+40(FP), R12
 	CMPQ         R12, $+1
@@ -1863,25 +1861,3 @@ lanestage:
 	MOVQ BX, 560(SP)
 	LEAQ 288(SP), BX
 	JMP  laneloop
-
-DATA constantsAVX512<>+0(SB)/8, $0xbfffbfff80808080
-DATA constantsAVX512<>+8(SB)/8, $0x0000007fffffffff
-DATA constantsAVX512<>+16(SB)/8, $0x838383837fc00000
-DATA constantsAVX512<>+24(SB)/8, $0x0380028001800080
-DATA constantsAVX512<>+32(SB)/8, $0x0780068005800480
-DATA constantsAVX512<>+40(SB)/8, $0x0b800a8009800880
-DATA constantsAVX512<>+48(SB)/8, $0x0f800e800d800c80
-DATA constantsAVX512<>+56(SB)/8, $0x0380028001800080
-DATA constantsAVX512<>+64(SB)/8, $0x0780068005800480
-DATA constantsAVX512<>+72(SB)/8, $0x0b800a8009800880
-DATA constantsAVX512<>+80(SB)/8, $0x0f800e800d800c80
-DATA constantsAVX512<>+88(SB)/8, $0x3f00000000000000
-DATA constantsAVX512<>+96(SB)/8, $0x3fc000003f800000
-DATA constantsAVX512<>+104(SB)/8, $0x4040000040000000
-DATA constantsAVX512<>+112(SB)/8, $0x40c0000040800000
-DATA constantsAVX512<>+120(SB)/8, $0xbf00000080000000
-DATA constantsAVX512<>+128(SB)/8, $0xbfc00000bf800000
-DATA constantsAVX512<>+136(SB)/8, $0xc0400000c0000000
-DATA constantsAVX512<>+144(SB)/8, $0xc0c00000c0800000
-DATA constantsAVX512<>+152(SB)/4, $0x10000001
-GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $156

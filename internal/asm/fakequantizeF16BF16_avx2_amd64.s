@@ -2,8 +2,6 @@
 
 //go:build !purego
 
-#include "textflag.h"
-
 // func FakeQuantizeF16BF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, elem int32, least int32, most int32, kind int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, F16C, FMA3, MMX+
 TEXT ·FakeQuantizeF16BF16AVX2(SB), $1696-80
@@ -128,11 +126,11 @@ halfdone2:
 	VPBLENDW     $0xaa, Y8, Y7, Y7
 	VPSLLD       $0x10, Y8, Y9
 	VPBLENDW     $0xaa, Y9, Y6, Y6
-	VPANDN       constantsAVX2<>+0(SB), Y7, Y9
+	VPANDN       ·word00010001+0(SB), Y7, Y9
 	VPSUBUSW     Y9, Y6, Y6
 	VPSRLW       $0x0f, Y6, Y6
 	VPADDW       Y6, Y7, Y7
-	VPSHUFB      constantsAVX2<>+32(SB), Y7, Y7
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
 	VMOVUPS      Y7, (SI)
 
@@ -155,11 +153,11 @@ halfdone4:
 	VPBLENDW     $0xaa, Y10, Y9, Y9
 	VPSLLD       $0x10, Y10, Y11
 	VPBLENDW     $0xaa, Y11, Y8, Y8
-	VPANDN       constantsAVX2<>+0(SB), Y9, Y11
+	VPANDN       ·word00010001+0(SB), Y9, Y11
 	VPSUBUSW     Y11, Y8, Y8
 	VPSRLW       $0x0f, Y8, Y8
 	VPADDW       Y8, Y9, Y9
-	VPSHUFB      constantsAVX2<>+32(SB), Y9, Y9
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y9, Y9
 	VPERMQ       $0xd8, Y9, Y9
 	VMOVUPS      Y9, 32(SI)
 
@@ -190,7 +188,7 @@ maskbytes7:
 	VPACKSSDW Y5, Y3, Y3
 	VPACKSSDW Y7, Y6, Y6
 	VPACKSSWB Y6, Y3, Y3
-	VMOVUPS   constantsAVX2<>+64(SB), Y8
+	VMOVUPS   ·bytes270d3b65+0(SB), Y8
 	VPERMD    Y3, Y8, Y3
 	VPABSB    Y3, Y3
 	VMOVUPS   Y3, (DX)
@@ -285,11 +283,11 @@ halfdone10:
 	VPBLENDW     $0xaa, Y5, Y0, Y0
 	VPSLLD       $0x10, Y5, Y11
 	VPBLENDW     $0xaa, Y11, Y3, Y3
-	VPANDN       constantsAVX2<>+0(SB), Y0, Y11
+	VPANDN       ·word00010001+0(SB), Y0, Y11
 	VPSUBUSW     Y11, Y3, Y3
 	VPSRLW       $0x0f, Y3, Y3
 	VPADDW       Y3, Y0, Y0
-	VPSHUFB      constantsAVX2<>+32(SB), Y0, Y0
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
 	VMOVUPS      Y0, (SI)
 
@@ -310,11 +308,11 @@ halfdone12:
 	VPBLENDW    $0xaa, Y5, Y8, Y8
 	VPSLLD      $0x10, Y5, Y11
 	VPBLENDW    $0xaa, Y11, Y3, Y3
-	VPANDN      constantsAVX2<>+0(SB), Y8, Y11
+	VPANDN      ·word00010001+0(SB), Y8, Y11
 	VPSUBUSW    Y11, Y3, Y3
 	VPSRLW      $0x0f, Y3, Y3
 	VPADDW      Y3, Y8, Y8
-	VPSHUFB     constantsAVX2<>+32(SB), Y8, Y8
+	VPSHUFB     ·bytes05b81a5d+0(SB), Y8, Y8
 	VPERMQ      $0xd8, Y8, Y8
 	VMOVUPS     Y8, 32(SI)
 
@@ -345,7 +343,7 @@ maskbytes15:
 	VPACKSSDW Y4, Y2, Y2
 	VPACKSSDW Y1, Y0, Y0
 	VPACKSSWB Y0, Y2, Y2
-	VMOVUPS   constantsAVX2<>+64(SB), Y3
+	VMOVUPS   ·bytes270d3b65+0(SB), Y3
 	VPERMD    Y2, Y3, Y2
 	VPABSB    Y2, Y2
 	VMOVUPS   Y2, (DX)
@@ -406,12 +404,12 @@ groupstaged:
 
 longs:
 	VBROADCASTSS (R9), Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VBROADCASTSS ·word00000001+0(SB), Y1
 	VPSUBD       Y1, Y0, Y13
 	VBROADCASTSS (R8), Y0
-	VBROADCASTSS constantsAVX2<>+100(SB), Y1
+	VBROADCASTSS ·word3f800000+0(SB), Y1
 	VFNMADD231PS Y0, Y13, Y1
-	VBROADCASTSS constantsAVX2<>+104(SB), Y0
+	VBROADCASTSS ·word34800000+0(SB), Y0
 	VFMADD231PS  Y0, Y1, Y1
 	VMULPS       Y13, Y1, Y12
 	MOVQ         R12, DI
@@ -466,11 +464,11 @@ halfdone18:
 	VPBLENDW     $0xaa, Y8, Y7, Y7
 	VPSLLD       $0x10, Y8, Y9
 	VPBLENDW     $0xaa, Y9, Y6, Y6
-	VPANDN       constantsAVX2<>+0(SB), Y7, Y9
+	VPANDN       ·word00010001+0(SB), Y7, Y9
 	VPSUBUSW     Y9, Y6, Y6
 	VPSRLW       $0x0f, Y6, Y6
 	VPADDW       Y6, Y7, Y7
-	VPSHUFB      constantsAVX2<>+32(SB), Y7, Y7
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
 	VMOVUPS      Y7, (SI)
 
@@ -493,11 +491,11 @@ halfdone20:
 	VPBLENDW     $0xaa, Y10, Y9, Y9
 	VPSLLD       $0x10, Y10, Y11
 	VPBLENDW     $0xaa, Y11, Y8, Y8
-	VPANDN       constantsAVX2<>+0(SB), Y9, Y11
+	VPANDN       ·word00010001+0(SB), Y9, Y11
 	VPSUBUSW     Y11, Y8, Y8
 	VPSRLW       $0x0f, Y8, Y8
 	VPADDW       Y8, Y9, Y9
-	VPSHUFB      constantsAVX2<>+32(SB), Y9, Y9
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y9, Y9
 	VPERMQ       $0xd8, Y9, Y9
 	VMOVUPS      Y9, 32(SI)
 
@@ -528,7 +526,7 @@ maskbytes23:
 	VPACKSSDW Y5, Y3, Y3
 	VPACKSSDW Y7, Y6, Y6
 	VPACKSSWB Y6, Y3, Y3
-	VMOVUPS   constantsAVX2<>+64(SB), Y8
+	VMOVUPS   ·bytes270d3b65+0(SB), Y8
 	VPERMD    Y3, Y8, Y3
 	VPABSB    Y3, Y3
 	VMOVUPS   Y3, (DX)
@@ -634,11 +632,11 @@ halfdone26:
 	VPBLENDW     $0xaa, Y8, Y7, Y7
 	VPSLLD       $0x10, Y8, Y9
 	VPBLENDW     $0xaa, Y9, Y6, Y6
-	VPANDN       constantsAVX2<>+0(SB), Y7, Y9
+	VPANDN       ·word00010001+0(SB), Y7, Y9
 	VPSUBUSW     Y9, Y6, Y6
 	VPSRLW       $0x0f, Y6, Y6
 	VPADDW       Y6, Y7, Y7
-	VPSHUFB      constantsAVX2<>+32(SB), Y7, Y7
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
 	VMOVUPS      Y7, (SI)
 
@@ -661,11 +659,11 @@ halfdone28:
 	VPBLENDW     $0xaa, Y10, Y9, Y9
 	VPSLLD       $0x10, Y10, Y11
 	VPBLENDW     $0xaa, Y11, Y8, Y8
-	VPANDN       constantsAVX2<>+0(SB), Y9, Y11
+	VPANDN       ·word00010001+0(SB), Y9, Y11
 	VPSUBUSW     Y11, Y8, Y8
 	VPSRLW       $0x0f, Y8, Y8
 	VPADDW       Y8, Y9, Y9
-	VPSHUFB      constantsAVX2<>+32(SB), Y9, Y9
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y9, Y9
 	VPERMQ       $0xd8, Y9, Y9
 	VMOVUPS      Y9, 32(SI)
 
@@ -696,7 +694,7 @@ maskbytes31:
 	VPACKSSDW Y5, Y3, Y3
 	VPACKSSDW Y7, Y6, Y6
 	VPACKSSWB Y6, Y3, Y3
-	VMOVUPS   constantsAVX2<>+64(SB), Y8
+	VMOVUPS   ·bytes270d3b65+0(SB), Y8
 	VPERMD    Y3, Y8, Y3
 	VPABSB    Y3, Y3
 	VMOVUPS   Y3, (DX)
@@ -776,11 +774,11 @@ halfdone34:
 	VPBLENDW     $0xaa, Y10, Y7, Y7
 	VPSLLD       $0x10, Y10, Y11
 	VPBLENDW     $0xaa, Y11, Y3, Y3
-	VPANDN       constantsAVX2<>+0(SB), Y7, Y11
+	VPANDN       ·word00010001+0(SB), Y7, Y11
 	VPSUBUSW     Y11, Y3, Y3
 	VPSRLW       $0x0f, Y3, Y3
 	VPADDW       Y3, Y7, Y7
-	VPSHUFB      constantsAVX2<>+32(SB), Y7, Y7
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
 	VMOVUPS      Y7, (SI)
 
@@ -801,11 +799,11 @@ halfdone36:
 	VPBLENDW    $0xaa, Y10, Y9, Y9
 	VPSLLD      $0x10, Y10, Y11
 	VPBLENDW    $0xaa, Y11, Y7, Y7
-	VPANDN      constantsAVX2<>+0(SB), Y9, Y11
+	VPANDN      ·word00010001+0(SB), Y9, Y11
 	VPSUBUSW    Y11, Y7, Y7
 	VPSRLW      $0x0f, Y7, Y7
 	VPADDW      Y7, Y9, Y9
-	VPSHUFB     constantsAVX2<>+32(SB), Y9, Y9
+	VPSHUFB     ·bytes05b81a5d+0(SB), Y9, Y9
 	VPERMQ      $0xd8, Y9, Y9
 	VMOVUPS     Y9, 32(SI)
 
@@ -836,7 +834,7 @@ maskbytes39:
 	VPACKSSDW Y6, Y0, Y0
 	VPACKSSDW Y8, Y3, Y3
 	VPACKSSWB Y3, Y0, Y0
-	VMOVUPS   constantsAVX2<>+64(SB), Y7
+	VMOVUPS   ·bytes270d3b65+0(SB), Y7
 	VPERMD    Y0, Y7, Y0
 	VPABSB    Y0, Y0
 	VMOVUPS   Y0, (DX)
@@ -949,11 +947,11 @@ halfdone42:
 	VPBLENDW     $0xaa, Y8, Y7, Y7
 	VPSLLD       $0x10, Y8, Y9
 	VPBLENDW     $0xaa, Y9, Y6, Y6
-	VPANDN       constantsAVX2<>+0(SB), Y7, Y9
+	VPANDN       ·word00010001+0(SB), Y7, Y9
 	VPSUBUSW     Y9, Y6, Y6
 	VPSRLW       $0x0f, Y6, Y6
 	VPADDW       Y6, Y7, Y7
-	VPSHUFB      constantsAVX2<>+32(SB), Y7, Y7
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
 	VMOVNTPS     Y7, (SI)
 
@@ -976,11 +974,11 @@ halfdone44:
 	VPBLENDW     $0xaa, Y10, Y9, Y9
 	VPSLLD       $0x10, Y10, Y11
 	VPBLENDW     $0xaa, Y11, Y8, Y8
-	VPANDN       constantsAVX2<>+0(SB), Y9, Y11
+	VPANDN       ·word00010001+0(SB), Y9, Y11
 	VPSUBUSW     Y11, Y8, Y8
 	VPSRLW       $0x0f, Y8, Y8
 	VPADDW       Y8, Y9, Y9
-	VPSHUFB      constantsAVX2<>+32(SB), Y9, Y9
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y9, Y9
 	VPERMQ       $0xd8, Y9, Y9
 	VMOVNTPS     Y9, 32(SI)
 
@@ -1011,7 +1009,7 @@ maskbytes47:
 	VPACKSSDW Y5, Y3, Y3
 	VPACKSSDW Y7, Y6, Y6
 	VPACKSSWB Y6, Y3, Y3
-	VMOVUPS   constantsAVX2<>+64(SB), Y8
+	VMOVUPS   ·bytes270d3b65+0(SB), Y8
 	VPERMD    Y3, Y8, Y3
 	VPABSB    Y3, Y3
 	VMOVNTPS  Y3, (DX)
@@ -1171,11 +1169,11 @@ halfdone50:
 	VPBLENDW     $0xaa, Y8, Y7, Y7
 	VPSLLD       $0x10, Y8, Y9
 	VPBLENDW     $0xaa, Y9, Y6, Y6
-	VPANDN       constantsAVX2<>+0(SB), Y7, Y9
+	VPANDN       ·word00010001+0(SB), Y7, Y9
 	VPSUBUSW     Y9, Y6, Y6
 	VPSRLW       $0x0f, Y6, Y6
 	VPADDW       Y6, Y7, Y7
-	VPSHUFB      constantsAVX2<>+32(SB), Y7, Y7
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
 	VMOVNTPS     Y7, (SI)
 
@@ -1198,11 +1196,11 @@ halfdone52:
 	VPBLENDW     $0xaa, Y10, Y9, Y9
 	VPSLLD       $0x10, Y10, Y11
 	VPBLENDW     $0xaa, Y11, Y8, Y8
-	VPANDN       constantsAVX2<>+0(SB), Y9, Y11
+	VPANDN       ·word00010001+0(SB), Y9, Y11
 	VPSUBUSW     Y11, Y8, Y8
 	VPSRLW       $0x0f, Y8, Y8
 	VPADDW       Y8, Y9, Y9
-	VPSHUFB      constantsAVX2<>+32(SB), Y9, Y9
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y9, Y9
 	VPERMQ       $0xd8, Y9, Y9
 	VMOVNTPS     Y9, 32(SI)
 
@@ -1233,7 +1231,7 @@ maskbytes55:
 	VPACKSSDW Y5, Y3, Y3
 	VPACKSSDW Y7, Y6, Y6
 	VPACKSSWB Y6, Y3, Y3
-	VMOVUPS   constantsAVX2<>+64(SB), Y8
+	VMOVUPS   ·bytes270d3b65+0(SB), Y8
 	VPERMD    Y3, Y8, Y3
 	VPABSB    Y3, Y3
 	VMOVNTPS  Y3, (DX)
@@ -1348,11 +1346,11 @@ halfdone58:
 	VPBLENDW     $0xaa, Y8, Y7, Y7
 	VPSLLD       $0x10, Y8, Y9
 	VPBLENDW     $0xaa, Y9, Y6, Y6
-	VPANDN       constantsAVX2<>+0(SB), Y7, Y9
+	VPANDN       ·word00010001+0(SB), Y7, Y9
 	VPSUBUSW     Y9, Y6, Y6
 	VPSRLW       $0x0f, Y6, Y6
 	VPADDW       Y6, Y7, Y7
-	VPSHUFB      constantsAVX2<>+32(SB), Y7, Y7
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
 	VMOVNTPS     Y7, (SI)
 
@@ -1375,11 +1373,11 @@ halfdone60:
 	VPBLENDW     $0xaa, Y10, Y9, Y9
 	VPSLLD       $0x10, Y10, Y11
 	VPBLENDW     $0xaa, Y11, Y8, Y8
-	VPANDN       constantsAVX2<>+0(SB), Y9, Y11
+	VPANDN       ·word00010001+0(SB), Y9, Y11
 	VPSUBUSW     Y11, Y8, Y8
 	VPSRLW       $0x0f, Y8, Y8
 	VPADDW       Y8, Y9, Y9
-	VPSHUFB      constantsAVX2<>+32(SB), Y9, Y9
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y9, Y9
 	VPERMQ       $0xd8, Y9, Y9
 	VMOVNTPS     Y9, 32(SI)
 
@@ -1410,7 +1408,7 @@ maskbytes63:
 	VPACKSSDW Y5, Y3, Y3
 	VPACKSSDW Y7, Y6, Y6
 	VPACKSSWB Y6, Y3, Y3
-	VMOVUPS   constantsAVX2<>+64(SB), Y8
+	VMOVUPS   ·bytes270d3b65+0(SB), Y8
 	VPERMD    Y3, Y8, Y3
 	VPABSB    Y3, Y3
 	VMOVNTPS  Y3, (DX)
@@ -1598,7 +1596,7 @@ halfdone66:
 	VXORPS       Y4, Y4, Y4
 	VADDPS       Y4, Y6, Y6
 	VCMPPS       $0x07, Y6, Y6, Y4
-	VBROADCASTSS constantsAVX2<>+108(SB), Y7
+	VBROADCASTSS ·word7fc00000+0(SB), Y7
 	VBLENDVPS    Y4, Y6, Y7, Y4
 	VMOVUPS      32(R8), Y6
 	VDIVPS       Y6, Y1, Y1
@@ -1611,7 +1609,7 @@ halfdone66:
 	VXORPS       Y6, Y6, Y6
 	VADDPS       Y6, Y8, Y8
 	VCMPPS       $0x07, Y8, Y8, Y6
-	VBROADCASTSS constantsAVX2<>+108(SB), Y9
+	VBROADCASTSS ·word7fc00000+0(SB), Y9
 	VBLENDVPS    Y6, Y8, Y9, Y6
 	CMPL         R10, $+2
 	JNE          half67
@@ -1619,11 +1617,11 @@ halfdone66:
 	VPBLENDW     $0xaa, Y6, Y8, Y8
 	VPSLLD       $0x10, Y6, Y9
 	VPBLENDW     $0xaa, Y9, Y4, Y4
-	VPANDN       constantsAVX2<>+0(SB), Y8, Y9
+	VPANDN       ·word00010001+0(SB), Y8, Y9
 	VPSUBUSW     Y9, Y4, Y4
 	VPSRLW       $0x0f, Y4, Y4
 	VPADDW       Y4, Y8, Y8
-	VPSHUFB      constantsAVX2<>+32(SB), Y8, Y8
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y8, Y8
 	VPERMQ       $0xd8, Y8, Y8
 	VMOVUPS      Y8, (SI)
 
@@ -1639,7 +1637,7 @@ halfdone68:
 	VXORPS       Y4, Y4, Y4
 	VADDPS       Y4, Y8, Y8
 	VCMPPS       $0x07, Y8, Y8, Y4
-	VBROADCASTSS constantsAVX2<>+108(SB), Y9
+	VBROADCASTSS ·word7fc00000+0(SB), Y9
 	VBLENDVPS    Y4, Y8, Y9, Y4
 	VMOVUPS      96(R8), Y8
 	VDIVPS       Y8, Y3, Y3
@@ -1652,7 +1650,7 @@ halfdone68:
 	VXORPS       Y8, Y8, Y8
 	VADDPS       Y8, Y10, Y10
 	VCMPPS       $0x07, Y10, Y10, Y8
-	VBROADCASTSS constantsAVX2<>+108(SB), Y11
+	VBROADCASTSS ·word7fc00000+0(SB), Y11
 	VBLENDVPS    Y8, Y10, Y11, Y8
 	CMPL         R10, $+2
 	JNE          half69
@@ -1660,11 +1658,11 @@ halfdone68:
 	VPBLENDW     $0xaa, Y8, Y10, Y10
 	VPSLLD       $0x10, Y8, Y11
 	VPBLENDW     $0xaa, Y11, Y4, Y4
-	VPANDN       constantsAVX2<>+0(SB), Y10, Y11
+	VPANDN       ·word00010001+0(SB), Y10, Y11
 	VPSUBUSW     Y11, Y4, Y4
 	VPSRLW       $0x0f, Y4, Y4
 	VPADDW       Y4, Y10, Y10
-	VPSHUFB      constantsAVX2<>+32(SB), Y10, Y10
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y10, Y10
 	VPERMQ       $0xd8, Y10, Y10
 	VMOVUPS      Y10, 32(SI)
 
@@ -1695,7 +1693,7 @@ maskbytes71:
 	VPACKSSDW Y7, Y5, Y5
 	VPACKSSDW Y9, Y6, Y6
 	VPACKSSWB Y6, Y5, Y5
-	VMOVUPS   constantsAVX2<>+64(SB), Y4
+	VMOVUPS   ·bytes270d3b65+0(SB), Y4
 	VPERMD    Y5, Y4, Y5
 	VPABSB    Y5, Y5
 	VMOVUPS   Y5, (DX)
@@ -1714,12 +1712,12 @@ maskdone72:
 
 longresume:
 	VBROADCASTSS (R9), Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VBROADCASTSS ·word00000001+0(SB), Y1
 	VPSUBD       Y1, Y0, Y13
 	VBROADCASTSS (R8), Y0
-	VBROADCASTSS constantsAVX2<>+100(SB), Y1
+	VBROADCASTSS ·word3f800000+0(SB), Y1
 	VFNMADD231PS Y0, Y13, Y1
-	VBROADCASTSS constantsAVX2<>+104(SB), Y0
+	VBROADCASTSS ·word34800000+0(SB), Y0
 	VFMADD231PS  Y0, Y1, Y1
 	VMULPS       Y13, Y1, Y12
 	JMP          longback
@@ -1873,11 +1871,11 @@ halfdone2:
 	VPBLENDW     $0xaa, Y8, Y7, Y7
 	VPSLLD       $0x10, Y8, Y9
 	VPBLENDW     $0xaa, Y9, Y6, Y6
-	VPANDN       constantsAVX2<>+0(SB), Y7, Y9
+	VPANDN       ·word00010001+0(SB), Y7, Y9
 	VPSUBUSW     Y9, Y6, Y6
 	VPSRLW       $0x0f, Y6, Y6
 	VPADDW       Y6, Y7, Y7
-	VPSHUFB      constantsAVX2<>+32(SB), Y7, Y7
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
 	VMOVUPS      Y7, (SI)
 
@@ -1900,11 +1898,11 @@ halfdone4:
 	VPBLENDW     $0xaa, Y10, Y9, Y9
 	VPSLLD       $0x10, Y10, Y11
 	VPBLENDW     $0xaa, Y11, Y8, Y8
-	VPANDN       constantsAVX2<>+0(SB), Y9, Y11
+	VPANDN       ·word00010001+0(SB), Y9, Y11
 	VPSUBUSW     Y11, Y8, Y8
 	VPSRLW       $0x0f, Y8, Y8
 	VPADDW       Y8, Y9, Y9
-	VPSHUFB      constantsAVX2<>+32(SB), Y9, Y9
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y9, Y9
 	VPERMQ       $0xd8, Y9, Y9
 	VMOVUPS      Y9, 32(SI)
 
@@ -1935,7 +1933,7 @@ maskbytes7:
 	VPACKSSDW Y5, Y3, Y3
 	VPACKSSDW Y7, Y6, Y6
 	VPACKSSWB Y6, Y3, Y3
-	VMOVUPS   constantsAVX2<>+64(SB), Y8
+	VMOVUPS   ·bytes270d3b65+0(SB), Y8
 	VPERMD    Y3, Y8, Y3
 	VPABSB    Y3, Y3
 	VMOVUPS   Y3, (DX)
@@ -2046,11 +2044,11 @@ halfdone10:
 	VPBLENDW     $0xaa, Y0, Y11, Y11
 	VPSLLD       $0x10, Y0, Y14
 	VPBLENDW     $0xaa, Y14, Y4, Y4
-	VPANDN       constantsAVX2<>+0(SB), Y11, Y14
+	VPANDN       ·word00010001+0(SB), Y11, Y14
 	VPSUBUSW     Y14, Y4, Y4
 	VPSRLW       $0x0f, Y4, Y4
 	VPADDW       Y4, Y11, Y11
-	VPSHUFB      constantsAVX2<>+32(SB), Y11, Y11
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y11, Y11
 	VPERMQ       $0xd8, Y11, Y11
 	VMOVUPS      Y11, (SI)
 
@@ -2085,11 +2083,11 @@ halfdone12:
 	VPBLENDW     $0xaa, Y3, Y4, Y4
 	VPSLLD       $0x10, Y3, Y8
 	VPBLENDW     $0xaa, Y8, Y1, Y1
-	VPANDN       constantsAVX2<>+0(SB), Y4, Y8
+	VPANDN       ·word00010001+0(SB), Y4, Y8
 	VPSUBUSW     Y8, Y1, Y1
 	VPSRLW       $0x0f, Y1, Y1
 	VPADDW       Y1, Y4, Y4
-	VPSHUFB      constantsAVX2<>+32(SB), Y4, Y4
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y4, Y4
 	VPERMQ       $0xd8, Y4, Y4
 	VMOVUPS      Y4, 32(SI)
 
@@ -2120,7 +2118,7 @@ maskbytes15:
 	VPACKSSDW Y9, Y5, Y5
 	VPACKSSDW Y2, Y0, Y0
 	VPACKSSWB Y0, Y5, Y5
-	VMOVUPS   constantsAVX2<>+64(SB), Y1
+	VMOVUPS   ·bytes270d3b65+0(SB), Y1
 	VPERMD    Y5, Y1, Y5
 	VPABSB    Y5, Y5
 	VMOVUPS   Y5, (DX)
@@ -2190,12 +2188,12 @@ groupstaged:
 
 longs:
 	VBROADCASTSS (R9), Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VBROADCASTSS ·word00000001+0(SB), Y1
 	VPSUBD       Y1, Y0, Y15
 	VBROADCASTSS (R8), Y0
-	VBROADCASTSS constantsAVX2<>+100(SB), Y1
+	VBROADCASTSS ·word3f800000+0(SB), Y1
 	VFNMADD231PS Y0, Y15, Y1
-	VBROADCASTSS constantsAVX2<>+104(SB), Y0
+	VBROADCASTSS ·word34800000+0(SB), Y0
 	VFMADD231PS  Y0, Y1, Y1
 	VMULPS       Y15, Y1, Y14
 	VBROADCASTSS least+52(FP), Y0
@@ -2258,11 +2256,11 @@ halfdone18:
 	VPBLENDW     $0xaa, Y8, Y7, Y7
 	VPSLLD       $0x10, Y8, Y9
 	VPBLENDW     $0xaa, Y9, Y6, Y6
-	VPANDN       constantsAVX2<>+0(SB), Y7, Y9
+	VPANDN       ·word00010001+0(SB), Y7, Y9
 	VPSUBUSW     Y9, Y6, Y6
 	VPSRLW       $0x0f, Y6, Y6
 	VPADDW       Y6, Y7, Y7
-	VPSHUFB      constantsAVX2<>+32(SB), Y7, Y7
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
 	VMOVUPS      Y7, (SI)
 
@@ -2285,11 +2283,11 @@ halfdone20:
 	VPBLENDW     $0xaa, Y10, Y9, Y9
 	VPSLLD       $0x10, Y10, Y11
 	VPBLENDW     $0xaa, Y11, Y8, Y8
-	VPANDN       constantsAVX2<>+0(SB), Y9, Y11
+	VPANDN       ·word00010001+0(SB), Y9, Y11
 	VPSUBUSW     Y11, Y8, Y8
 	VPSRLW       $0x0f, Y8, Y8
 	VPADDW       Y8, Y9, Y9
-	VPSHUFB      constantsAVX2<>+32(SB), Y9, Y9
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y9, Y9
 	VPERMQ       $0xd8, Y9, Y9
 	VMOVUPS      Y9, 32(SI)
 
@@ -2320,7 +2318,7 @@ maskbytes23:
 	VPACKSSDW Y5, Y3, Y3
 	VPACKSSDW Y7, Y6, Y6
 	VPACKSSWB Y6, Y3, Y3
-	VMOVUPS   constantsAVX2<>+64(SB), Y8
+	VMOVUPS   ·bytes270d3b65+0(SB), Y8
 	VPERMD    Y3, Y8, Y3
 	VPABSB    Y3, Y3
 	VMOVUPS   Y3, (DX)
@@ -2443,11 +2441,11 @@ halfdone26:
 	VPBLENDW     $0xaa, Y8, Y7, Y7
 	VPSLLD       $0x10, Y8, Y9
 	VPBLENDW     $0xaa, Y9, Y6, Y6
-	VPANDN       constantsAVX2<>+0(SB), Y7, Y9
+	VPANDN       ·word00010001+0(SB), Y7, Y9
 	VPSUBUSW     Y9, Y6, Y6
 	VPSRLW       $0x0f, Y6, Y6
 	VPADDW       Y6, Y7, Y7
-	VPSHUFB      constantsAVX2<>+32(SB), Y7, Y7
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
 	VMOVUPS      Y7, (SI)
 
@@ -2470,11 +2468,11 @@ halfdone28:
 	VPBLENDW     $0xaa, Y10, Y9, Y9
 	VPSLLD       $0x10, Y10, Y11
 	VPBLENDW     $0xaa, Y11, Y8, Y8
-	VPANDN       constantsAVX2<>+0(SB), Y9, Y11
+	VPANDN       ·word00010001+0(SB), Y9, Y11
 	VPSUBUSW     Y11, Y8, Y8
 	VPSRLW       $0x0f, Y8, Y8
 	VPADDW       Y8, Y9, Y9
-	VPSHUFB      constantsAVX2<>+32(SB), Y9, Y9
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y9, Y9
 	VPERMQ       $0xd8, Y9, Y9
 	VMOVUPS      Y9, 32(SI)
 
@@ -2505,7 +2503,7 @@ maskbytes31:
 	VPACKSSDW Y5, Y3, Y3
 	VPACKSSDW Y7, Y6, Y6
 	VPACKSSWB Y6, Y3, Y3
-	VMOVUPS   constantsAVX2<>+64(SB), Y8
+	VMOVUPS   ·bytes270d3b65+0(SB), Y8
 	VPERMD    Y3, Y8, Y3
 	VPABSB    Y3, Y3
 	VMOVUPS   Y3, (DX)
@@ -2600,11 +2598,11 @@ halfdone34:
 	VPBLENDW     $0xaa, Y6, Y7, Y7
 	VPSLLD       $0x10, Y6, Y11
 	VPBLENDW     $0xaa, Y11, Y0, Y0
-	VPANDN       constantsAVX2<>+0(SB), Y7, Y11
+	VPANDN       ·word00010001+0(SB), Y7, Y11
 	VPSUBUSW     Y11, Y0, Y0
 	VPSRLW       $0x0f, Y0, Y0
 	VPADDW       Y0, Y7, Y7
-	VPSHUFB      constantsAVX2<>+32(SB), Y7, Y7
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
 	VMOVUPS      Y7, (SI)
 
@@ -2639,11 +2637,11 @@ halfdone36:
 	VPBLENDW     $0xaa, Y7, Y9, Y9
 	VPSLLD       $0x10, Y7, Y11
 	VPBLENDW     $0xaa, Y11, Y0, Y0
-	VPANDN       constantsAVX2<>+0(SB), Y9, Y11
+	VPANDN       ·word00010001+0(SB), Y9, Y11
 	VPSUBUSW     Y11, Y0, Y0
 	VPSRLW       $0x0f, Y0, Y0
 	VPADDW       Y0, Y9, Y9
-	VPSHUFB      constantsAVX2<>+32(SB), Y9, Y9
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y9, Y9
 	VPERMQ       $0xd8, Y9, Y9
 	VMOVUPS      Y9, 32(SI)
 
@@ -2674,7 +2672,7 @@ maskbytes39:
 	VPACKSSDW Y10, Y3, Y3
 	VPACKSSDW Y8, Y6, Y6
 	VPACKSSWB Y6, Y3, Y3
-	VMOVUPS   constantsAVX2<>+64(SB), Y0
+	VMOVUPS   ·bytes270d3b65+0(SB), Y0
 	VPERMD    Y3, Y0, Y3
 	VPABSB    Y3, Y3
 	VMOVUPS   Y3, (DX)
@@ -2788,11 +2786,11 @@ halfdone42:
 	VPBLENDW     $0xaa, Y8, Y7, Y7
 	VPSLLD       $0x10, Y8, Y9
 	VPBLENDW     $0xaa, Y9, Y6, Y6
-	VPANDN       constantsAVX2<>+0(SB), Y7, Y9
+	VPANDN       ·word00010001+0(SB), Y7, Y9
 	VPSUBUSW     Y9, Y6, Y6
 	VPSRLW       $0x0f, Y6, Y6
 	VPADDW       Y6, Y7, Y7
-	VPSHUFB      constantsAVX2<>+32(SB), Y7, Y7
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
 	VMOVNTPS     Y7, (SI)
 
@@ -2815,11 +2813,11 @@ halfdone44:
 	VPBLENDW     $0xaa, Y10, Y9, Y9
 	VPSLLD       $0x10, Y10, Y11
 	VPBLENDW     $0xaa, Y11, Y8, Y8
-	VPANDN       constantsAVX2<>+0(SB), Y9, Y11
+	VPANDN       ·word00010001+0(SB), Y9, Y11
 	VPSUBUSW     Y11, Y8, Y8
 	VPSRLW       $0x0f, Y8, Y8
 	VPADDW       Y8, Y9, Y9
-	VPSHUFB      constantsAVX2<>+32(SB), Y9, Y9
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y9, Y9
 	VPERMQ       $0xd8, Y9, Y9
 	VMOVNTPS     Y9, 32(SI)
 
@@ -2850,7 +2848,7 @@ maskbytes47:
 	VPACKSSDW Y5, Y3, Y3
 	VPACKSSDW Y7, Y6, Y6
 	VPACKSSWB Y6, Y3, Y3
-	VMOVUPS   constantsAVX2<>+64(SB), Y8
+	VMOVUPS   ·bytes270d3b65+0(SB), Y8
 	VPERMD    Y3, Y8, Y3
 	VPABSB    Y3, Y3
 	VMOVNTPS  Y3, (DX)
@@ -3020,11 +3018,11 @@ halfdone50:
 	VPBLENDW     $0xaa, Y8, Y7, Y7
 	VPSLLD       $0x10, Y8, Y9
 	VPBLENDW     $0xaa, Y9, Y6, Y6
-	VPANDN       constantsAVX2<>+0(SB), Y7, Y9
+	VPANDN       ·word00010001+0(SB), Y7, Y9
 	VPSUBUSW     Y9, Y6, Y6
 	VPSRLW       $0x0f, Y6, Y6
 	VPADDW       Y6, Y7, Y7
-	VPSHUFB      constantsAVX2<>+32(SB), Y7, Y7
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
 	VMOVNTPS     Y7, (SI)
 
@@ -3047,11 +3045,11 @@ halfdone52:
 	VPBLENDW     $0xaa, Y10, Y9, Y9
 	VPSLLD       $0x10, Y10, Y11
 	VPBLENDW     $0xaa, Y11, Y8, Y8
-	VPANDN       constantsAVX2<>+0(SB), Y9, Y11
+	VPANDN       ·word00010001+0(SB), Y9, Y11
 	VPSUBUSW     Y11, Y8, Y8
 	VPSRLW       $0x0f, Y8, Y8
 	VPADDW       Y8, Y9, Y9
-	VPSHUFB      constantsAVX2<>+32(SB), Y9, Y9
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y9, Y9
 	VPERMQ       $0xd8, Y9, Y9
 	VMOVNTPS     Y9, 32(SI)
 
@@ -3082,7 +3080,7 @@ maskbytes55:
 	VPACKSSDW Y5, Y3, Y3
 	VPACKSSDW Y7, Y6, Y6
 	VPACKSSWB Y6, Y3, Y3
-	VMOVUPS   constantsAVX2<>+64(SB), Y8
+	VMOVUPS   ·bytes270d3b65+0(SB), Y8
 	VPERMD    Y3, Y8, Y3
 	VPABSB    Y3, Y3
 	VMOVNTPS  Y3, (DX)
@@ -3213,11 +3211,11 @@ halfdone58:
 	VPBLENDW     $0xaa, Y8, Y7, Y7
 	VPSLLD       $0x10, Y8, Y9
 	VPBLENDW     $0xaa, Y9, Y6, Y6
-	VPANDN       constantsAVX2<>+0(SB), Y7, Y9
+	VPANDN       ·word00010001+0(SB), Y7, Y9
 	VPSUBUSW     Y9, Y6, Y6
 	VPSRLW       $0x0f, Y6, Y6
 	VPADDW       Y6, Y7, Y7
-	VPSHUFB      constantsAVX2<>+32(SB), Y7, Y7
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
 	VMOVNTPS     Y7, (SI)
 
@@ -3240,11 +3238,11 @@ halfdone60:
 	VPBLENDW     $0xaa, Y10, Y9, Y9
 	VPSLLD       $0x10, Y10, Y11
 	VPBLENDW     $0xaa, Y11, Y8, Y8
-	VPANDN       constantsAVX2<>+0(SB), Y9, Y11
+	VPANDN       ·word00010001+0(SB), Y9, Y11
 	VPSUBUSW     Y11, Y8, Y8
 	VPSRLW       $0x0f, Y8, Y8
 	VPADDW       Y8, Y9, Y9
-	VPSHUFB      constantsAVX2<>+32(SB), Y9, Y9
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y9, Y9
 	VPERMQ       $0xd8, Y9, Y9
 	VMOVNTPS     Y9, 32(SI)
 
@@ -3275,7 +3273,7 @@ maskbytes63:
 	VPACKSSDW Y5, Y3, Y3
 	VPACKSSDW Y7, Y6, Y6
 	VPACKSSWB Y6, Y3, Y3
-	VMOVUPS   constantsAVX2<>+64(SB), Y8
+	VMOVUPS   ·bytes270d3b65+0(SB), Y8
 	VPERMD    Y3, Y8, Y3
 	VPABSB    Y3, Y3
 	VMOVNTPS  Y3, (DX)
@@ -3481,7 +3479,7 @@ halfdone66:
 	VXORPS       Y4, Y4, Y4
 	VADDPS       Y4, Y5, Y5
 	VCMPPS       $0x07, Y5, Y5, Y4
-	VBROADCASTSS constantsAVX2<>+108(SB), Y7
+	VBROADCASTSS ·word7fc00000+0(SB), Y7
 	VBLENDVPS    Y4, Y5, Y7, Y4
 	VMOVUPS      32(R8), Y5
 	VMOVUPS      32(R10), Y7
@@ -3501,7 +3499,7 @@ halfdone66:
 	VXORPS       Y5, Y5, Y5
 	VADDPS       Y5, Y7, Y7
 	VCMPPS       $0x07, Y7, Y7, Y5
-	VBROADCASTSS constantsAVX2<>+108(SB), Y9
+	VBROADCASTSS ·word7fc00000+0(SB), Y9
 	VBLENDVPS    Y5, Y7, Y9, Y5
 	CMPL         elem+48(FP), $+2
 	JNE          half67
@@ -3509,11 +3507,11 @@ halfdone66:
 	VPBLENDW     $0xaa, Y5, Y7, Y7
 	VPSLLD       $0x10, Y5, Y9
 	VPBLENDW     $0xaa, Y9, Y4, Y4
-	VPANDN       constantsAVX2<>+0(SB), Y7, Y9
+	VPANDN       ·word00010001+0(SB), Y7, Y9
 	VPSUBUSW     Y9, Y4, Y4
 	VPSRLW       $0x0f, Y4, Y4
 	VPADDW       Y4, Y7, Y7
-	VPSHUFB      constantsAVX2<>+32(SB), Y7, Y7
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
 	VMOVUPS      Y7, (SI)
 
@@ -3536,7 +3534,7 @@ halfdone68:
 	VXORPS       Y4, Y4, Y4
 	VADDPS       Y4, Y5, Y5
 	VCMPPS       $0x07, Y5, Y5, Y4
-	VBROADCASTSS constantsAVX2<>+108(SB), Y9
+	VBROADCASTSS ·word7fc00000+0(SB), Y9
 	VBLENDVPS    Y4, Y5, Y9, Y4
 	VMOVUPS      96(R8), Y5
 	VMOVUPS      96(R10), Y9
@@ -3556,7 +3554,7 @@ halfdone68:
 	VXORPS       Y5, Y5, Y5
 	VADDPS       Y5, Y9, Y9
 	VCMPPS       $0x07, Y9, Y9, Y5
-	VBROADCASTSS constantsAVX2<>+108(SB), Y11
+	VBROADCASTSS ·word7fc00000+0(SB), Y11
 	VBLENDVPS    Y5, Y9, Y11, Y5
 	CMPL         elem+48(FP), $+2
 	JNE          half69
@@ -3564,11 +3562,11 @@ halfdone68:
 	VPBLENDW     $0xaa, Y5, Y9, Y9
 	VPSLLD       $0x10, Y5, Y11
 	VPBLENDW     $0xaa, Y11, Y4, Y4
-	VPANDN       constantsAVX2<>+0(SB), Y9, Y11
+	VPANDN       ·word00010001+0(SB), Y9, Y11
 	VPSUBUSW     Y11, Y4, Y4
 	VPSRLW       $0x0f, Y4, Y4
 	VPADDW       Y4, Y9, Y9
-	VPSHUFB      constantsAVX2<>+32(SB), Y9, Y9
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y9, Y9
 	VPERMQ       $0xd8, Y9, Y9
 	VMOVUPS      Y9, 32(SI)
 
@@ -3599,7 +3597,7 @@ maskbytes71:
 	VPACKSSDW Y8, Y6, Y6
 	VPACKSSDW Y10, Y7, Y7
 	VPACKSSWB Y7, Y6, Y6
-	VMOVUPS   constantsAVX2<>+64(SB), Y4
+	VMOVUPS   ·bytes270d3b65+0(SB), Y4
 	VPERMD    Y6, Y4, Y6
 	VPABSB    Y6, Y6
 	VMOVUPS   Y6, (DX)
@@ -3627,12 +3625,12 @@ maskdone72:
 
 longresume:
 	VBROADCASTSS (R9), Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VBROADCASTSS ·word00000001+0(SB), Y1
 	VPSUBD       Y1, Y0, Y15
 	VBROADCASTSS (R8), Y0
-	VBROADCASTSS constantsAVX2<>+100(SB), Y1
+	VBROADCASTSS ·word3f800000+0(SB), Y1
 	VFNMADD231PS Y0, Y15, Y1
-	VBROADCASTSS constantsAVX2<>+104(SB), Y0
+	VBROADCASTSS ·word34800000+0(SB), Y0
 	VFMADD231PS  Y0, Y1, Y1
 	VMULPS       Y15, Y1, Y14
 	VBROADCASTSS least+52(FP), Y0
@@ -3665,19 +3663,3 @@ half69:
 	VCVTPS2PH $0x00, Y5, X11
 	VMOVUPS   X11, 48(SI)
 	JMP       halfdone70
-
-DATA constantsAVX2<>+0(SB)/8, $0x0001000100010001
-DATA constantsAVX2<>+8(SB)/8, $0x0001000100010001
-DATA constantsAVX2<>+16(SB)/8, $0x0001000100010001
-DATA constantsAVX2<>+24(SB)/8, $0x0001000100010001
-DATA constantsAVX2<>+32(SB)/8, $0x0d0c090805040100
-DATA constantsAVX2<>+40(SB)/8, $0x0f0e0b0a07060302
-DATA constantsAVX2<>+48(SB)/8, $0x0d0c090805040100
-DATA constantsAVX2<>+56(SB)/8, $0x0f0e0b0a07060302
-DATA constantsAVX2<>+64(SB)/8, $0x0000000400000000
-DATA constantsAVX2<>+72(SB)/8, $0x0000000500000001
-DATA constantsAVX2<>+80(SB)/8, $0x0000000600000002
-DATA constantsAVX2<>+88(SB)/8, $0x0000000700000003
-DATA constantsAVX2<>+96(SB)/8, $0x3f80000000000001
-DATA constantsAVX2<>+104(SB)/8, $0x7fc0000034800000
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $112

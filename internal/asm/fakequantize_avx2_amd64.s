@@ -2,8 +2,6 @@
 
 //go:build !purego
 
-#include "textflag.h"
-
 // func FakeQuantizeAVX2(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, kind int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·FakeQuantizeAVX2(SB), $1824-80
@@ -135,7 +133,7 @@ maskbytes1:
 	VPACKSSDW Y5, Y0, Y0
 	VPACKSSDW Y7, Y6, Y6
 	VPACKSSWB Y6, Y0, Y0
-	VMOVUPS   constantsAVX2<>+0(SB), Y8
+	VMOVUPS   ·bytes270d3b65+0(SB), Y8
 	VPERMD    Y0, Y8, Y0
 	VPABSB    Y0, Y0
 	VMOVUPS   Y0, (DX)
@@ -252,7 +250,7 @@ maskbytes3:
 	VPACKSSDW Y1, Y0, Y0
 	VPACKSSDW Y3, Y2, Y2
 	VPACKSSWB Y2, Y0, Y0
-	VMOVUPS   constantsAVX2<>+0(SB), Y5
+	VMOVUPS   ·bytes270d3b65+0(SB), Y5
 	VPERMD    Y0, Y5, Y0
 	VPABSB    Y0, Y0
 	VMOVUPS   Y0, (DX)
@@ -397,7 +395,7 @@ maskbytes5:
 	VPACKSSDW Y5, Y0, Y0
 	VPACKSSDW Y7, Y6, Y6
 	VPACKSSWB Y6, Y0, Y0
-	VMOVUPS   constantsAVX2<>+0(SB), Y8
+	VMOVUPS   ·bytes270d3b65+0(SB), Y8
 	VPERMD    Y0, Y8, Y0
 	VPABSB    Y0, Y0
 	VMOVUPS   Y0, (DX)
@@ -499,7 +497,7 @@ maskbytes7:
 	VPACKSSDW Y1, Y0, Y0
 	VPACKSSDW Y5, Y3, Y3
 	VPACKSSWB Y3, Y0, Y0
-	VMOVUPS   constantsAVX2<>+0(SB), Y7
+	VMOVUPS   ·bytes270d3b65+0(SB), Y7
 	VPERMD    Y0, Y7, Y0
 	VPABSB    Y0, Y0
 	VMOVUPS   Y0, (DX)
@@ -624,7 +622,7 @@ maskbytes9:
 	VPACKSSDW Y5, Y0, Y0
 	VPACKSSDW Y7, Y6, Y6
 	VPACKSSWB Y6, Y0, Y0
-	VMOVUPS   constantsAVX2<>+0(SB), Y8
+	VMOVUPS   ·bytes270d3b65+0(SB), Y8
 	VPERMD    Y0, Y8, Y0
 	VPABSB    Y0, Y0
 	VMOVNTPS  Y0, (DX)
@@ -774,7 +772,7 @@ maskbytes11:
 	VPACKSSDW Y5, Y0, Y0
 	VPACKSSDW Y7, Y6, Y6
 	VPACKSSWB Y6, Y0, Y0
-	VMOVUPS   constantsAVX2<>+0(SB), Y8
+	VMOVUPS   ·bytes270d3b65+0(SB), Y8
 	VPERMD    Y0, Y8, Y0
 	VPABSB    Y0, Y0
 	VMOVNTPS  Y0, (DX)
@@ -844,7 +842,7 @@ rare:
 	VMULPS       Y1, Y3, Y3
 	VADDPS       Y13, Y3, Y3
 	VCMPPS       $0x07, Y3, Y3, Y1
-	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VBROADCASTSS ·word7fc00000+0(SB), Y4
 	VBLENDVPS    Y1, Y3, Y4, Y1
 	VMOVUPS      Y1, (SI)
 	VMOVUPS      32(BX), Y1
@@ -909,7 +907,7 @@ maskbytes13:
 	VPACKSSDW Y5, Y2, Y2
 	VPACKSSDW Y9, Y7, Y7
 	VPACKSSWB Y7, Y2, Y2
-	VMOVUPS   constantsAVX2<>+0(SB), Y4
+	VMOVUPS   ·bytes270d3b65+0(SB), Y4
 	VPERMD    Y2, Y4, Y2
 	VPABSB    Y2, Y2
 	VMOVUPS   Y2, (DX)
@@ -1069,7 +1067,7 @@ maskbytes1:
 	VPACKSSDW Y5, Y0, Y0
 	VPACKSSDW Y7, Y6, Y6
 	VPACKSSWB Y6, Y0, Y0
-	VMOVUPS   constantsAVX2<>+0(SB), Y8
+	VMOVUPS   ·bytes270d3b65+0(SB), Y8
 	VPERMD    Y0, Y8, Y0
 	VPABSB    Y0, Y0
 	VMOVUPS   Y0, (DX)
@@ -1216,7 +1214,7 @@ maskbytes3:
 	VPACKSSDW Y1, Y2, Y2
 	VPACKSSDW Y6, Y3, Y3
 	VPACKSSWB Y3, Y2, Y2
-	VMOVUPS   constantsAVX2<>+0(SB), Y0
+	VMOVUPS   ·bytes270d3b65+0(SB), Y0
 	VPERMD    Y2, Y0, Y2
 	VPABSB    Y2, Y2
 	VMOVUPS   Y2, (DX)
@@ -1388,7 +1386,7 @@ maskbytes5:
 	VPACKSSDW Y5, Y0, Y0
 	VPACKSSDW Y7, Y6, Y6
 	VPACKSSWB Y6, Y0, Y0
-	VMOVUPS   constantsAVX2<>+0(SB), Y8
+	VMOVUPS   ·bytes270d3b65+0(SB), Y8
 	VPERMD    Y0, Y8, Y0
 	VPABSB    Y0, Y0
 	VMOVUPS   Y0, (DX)
@@ -1519,7 +1517,7 @@ maskbytes7:
 	VPACKSSDW Y3, Y1, Y1
 	VPACKSSDW Y7, Y5, Y5
 	VPACKSSWB Y5, Y1, Y1
-	VMOVUPS   constantsAVX2<>+0(SB), Y0
+	VMOVUPS   ·bytes270d3b65+0(SB), Y0
 	VPERMD    Y1, Y0, Y1
 	VPABSB    Y1, Y1
 	VMOVUPS   Y1, (DX)
@@ -1653,7 +1651,7 @@ maskbytes9:
 	VPACKSSDW Y5, Y0, Y0
 	VPACKSSDW Y7, Y6, Y6
 	VPACKSSWB Y6, Y0, Y0
-	VMOVUPS   constantsAVX2<>+0(SB), Y8
+	VMOVUPS   ·bytes270d3b65+0(SB), Y8
 	VPERMD    Y0, Y8, Y0
 	VPABSB    Y0, Y0
 	VMOVNTPS  Y0, (DX)
@@ -1833,7 +1831,7 @@ maskbytes11:
 	VPACKSSDW Y5, Y0, Y0
 	VPACKSSDW Y7, Y6, Y6
 	VPACKSSWB Y6, Y0, Y0
-	VMOVUPS   constantsAVX2<>+0(SB), Y8
+	VMOVUPS   ·bytes270d3b65+0(SB), Y8
 	VPERMD    Y0, Y8, Y0
 	VPABSB    Y0, Y0
 	VMOVNTPS  Y0, (DX)
@@ -1921,7 +1919,7 @@ rare:
 	VMULPS       Y1, Y2, Y2
 	VADDPS       Y15, Y2, Y2
 	VCMPPS       $0x07, Y2, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VBROADCASTSS ·word7fc00000+0(SB), Y4
 	VBLENDVPS    Y1, Y2, Y4, Y1
 	VMOVUPS      Y1, (SI)
 	VMOVUPS      32(BX), Y1
@@ -1941,7 +1939,7 @@ rare:
 	VMULPS       Y2, Y4, Y4
 	VADDPS       Y15, Y4, Y4
 	VCMPPS       $0x07, Y4, Y4, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y6
+	VBROADCASTSS ·word7fc00000+0(SB), Y6
 	VBLENDVPS    Y2, Y4, Y6, Y2
 	VMOVUPS      Y2, 32(SI)
 	VMOVUPS      64(BX), Y2
@@ -1961,7 +1959,7 @@ rare:
 	VMULPS       Y4, Y6, Y6
 	VADDPS       Y15, Y6, Y6
 	VCMPPS       $0x07, Y6, Y6, Y4
-	VBROADCASTSS constantsAVX2<>+32(SB), Y8
+	VBROADCASTSS ·word7fc00000+0(SB), Y8
 	VBLENDVPS    Y4, Y6, Y8, Y4
 	VMOVUPS      Y4, 64(SI)
 	VMOVUPS      96(BX), Y4
@@ -1981,7 +1979,7 @@ rare:
 	VMULPS       Y6, Y8, Y8
 	VADDPS       Y15, Y8, Y8
 	VCMPPS       $0x07, Y8, Y8, Y6
-	VBROADCASTSS constantsAVX2<>+32(SB), Y10
+	VBROADCASTSS ·word7fc00000+0(SB), Y10
 	VBLENDVPS    Y6, Y8, Y10, Y6
 	VMOVUPS      Y6, 96(SI)
 	CMPL         kind+56(FP), $+1
@@ -2010,7 +2008,7 @@ maskbytes13:
 	VPACKSSDW Y5, Y3, Y3
 	VPACKSSDW Y9, Y7, Y7
 	VPACKSSWB Y7, Y3, Y3
-	VMOVUPS   constantsAVX2<>+0(SB), Y6
+	VMOVUPS   ·bytes270d3b65+0(SB), Y6
 	VPERMD    Y3, Y6, Y3
 	VPABSB    Y3, Y3
 	VMOVUPS   Y3, (DX)
@@ -2178,7 +2176,7 @@ maskbytes1:
 	VPACKSSDW Y1, Y0, Y0
 	VPACKSSDW Y3, Y2, Y2
 	VPACKSSWB Y2, Y0, Y0
-	VMOVUPS   constantsAVX2<>+0(SB), Y4
+	VMOVUPS   ·bytes270d3b65+0(SB), Y4
 	VPERMD    Y0, Y4, Y0
 	VPABSB    Y0, Y0
 	VMOVUPS   Y0, (DX)
@@ -2314,7 +2312,7 @@ maskbytes3:
 	VPACKSSDW Y1, Y0, Y0
 	VPACKSSDW Y3, Y2, Y2
 	VPACKSSWB Y2, Y0, Y0
-	VMOVUPS   constantsAVX2<>+0(SB), Y4
+	VMOVUPS   ·bytes270d3b65+0(SB), Y4
 	VPERMD    Y0, Y4, Y0
 	VPABSB    Y0, Y0
 	VMOVUPS   Y0, (DX)
@@ -2472,7 +2470,7 @@ maskbytes5:
 	VPACKSSDW Y1, Y0, Y0
 	VPACKSSDW Y3, Y2, Y2
 	VPACKSSWB Y2, Y0, Y0
-	VMOVUPS   constantsAVX2<>+0(SB), Y4
+	VMOVUPS   ·bytes270d3b65+0(SB), Y4
 	VPERMD    Y0, Y4, Y0
 	VPABSB    Y0, Y0
 	VMOVUPS   Y0, (DX)
@@ -2587,7 +2585,7 @@ maskbytes7:
 	VPACKSSDW Y1, Y0, Y0
 	VPACKSSDW Y3, Y2, Y2
 	VPACKSSWB Y2, Y0, Y0
-	VMOVUPS   constantsAVX2<>+0(SB), Y4
+	VMOVUPS   ·bytes270d3b65+0(SB), Y4
 	VPERMD    Y0, Y4, Y0
 	VPABSB    Y0, Y0
 	VMOVUPS   Y0, (DX)
@@ -2725,7 +2723,7 @@ maskbytes9:
 	VPACKSSDW Y1, Y0, Y0
 	VPACKSSDW Y3, Y2, Y2
 	VPACKSSWB Y2, Y0, Y0
-	VMOVUPS   constantsAVX2<>+0(SB), Y4
+	VMOVUPS   ·bytes270d3b65+0(SB), Y4
 	VPERMD    Y0, Y4, Y0
 	VPABSB    Y0, Y0
 	VMOVNTPS  Y0, (DX)
@@ -2897,7 +2895,7 @@ maskbytes11:
 	VPACKSSDW Y1, Y0, Y0
 	VPACKSSDW Y3, Y2, Y2
 	VPACKSSWB Y2, Y0, Y0
-	VMOVUPS   constantsAVX2<>+0(SB), Y4
+	VMOVUPS   ·bytes270d3b65+0(SB), Y4
 	VPERMD    Y0, Y4, Y0
 	VPABSB    Y0, Y0
 	VMOVNTPS  Y0, (DX)
@@ -2981,7 +2979,7 @@ rare:
 	VMULPS       Y1, Y4, Y4
 	VADDPS       Y2, Y4, Y4
 	VCMPPS       $0x07, Y4, Y4, Y1
-	VBROADCASTSS constantsAVX2<>+32(SB), Y2
+	VBROADCASTSS ·word7fc00000+0(SB), Y2
 	VBLENDVPS    Y1, Y4, Y2, Y1
 	VMOVUPS      Y1, (SI)
 	VCMPPS       $0x00, Y0, Y3, Y3
@@ -2998,7 +2996,7 @@ rare:
 	VMULPS       Y1, Y5, Y5
 	VADDPS       Y2, Y5, Y5
 	VCMPPS       $0x07, Y5, Y5, Y1
-	VBROADCASTSS constantsAVX2<>+32(SB), Y2
+	VBROADCASTSS ·word7fc00000+0(SB), Y2
 	VBLENDVPS    Y1, Y5, Y2, Y1
 	VMOVUPS      Y1, 32(SI)
 	VCMPPS       $0x00, Y0, Y4, Y4
@@ -3015,7 +3013,7 @@ rare:
 	VMULPS       Y1, Y6, Y6
 	VADDPS       Y2, Y6, Y6
 	VCMPPS       $0x07, Y6, Y6, Y1
-	VBROADCASTSS constantsAVX2<>+32(SB), Y2
+	VBROADCASTSS ·word7fc00000+0(SB), Y2
 	VBLENDVPS    Y1, Y6, Y2, Y1
 	VMOVUPS      Y1, 64(SI)
 	VCMPPS       $0x00, Y0, Y5, Y5
@@ -3032,7 +3030,7 @@ rare:
 	VMULPS       Y1, Y7, Y7
 	VADDPS       Y2, Y7, Y7
 	VCMPPS       $0x07, Y7, Y7, Y1
-	VBROADCASTSS constantsAVX2<>+32(SB), Y2
+	VBROADCASTSS ·word7fc00000+0(SB), Y2
 	VBLENDVPS    Y1, Y7, Y2, Y1
 	VMOVUPS      Y1, 96(SI)
 	VCMPPS       $0x00, Y0, Y6, Y6
@@ -3054,7 +3052,7 @@ maskbytes13:
 	VPACKSSDW Y4, Y3, Y3
 	VPACKSSDW Y6, Y5, Y5
 	VPACKSSWB Y5, Y3, Y3
-	VMOVUPS   constantsAVX2<>+0(SB), Y0
+	VMOVUPS   ·bytes270d3b65+0(SB), Y0
 	VPERMD    Y3, Y0, Y3
 	VPABSB    Y3, Y3
 	VMOVUPS   Y3, (DX)
@@ -3071,10 +3069,3 @@ maskdone14:
 	VBROADCASTSS (R8), Y13
 	VBROADCASTSS (R10), Y12
 	JMP          groupback
-
-DATA constantsAVX2<>+0(SB)/8, $0x0000000400000000
-DATA constantsAVX2<>+8(SB)/8, $0x0000000500000001
-DATA constantsAVX2<>+16(SB)/8, $0x0000000600000002
-DATA constantsAVX2<>+24(SB)/8, $0x0000000700000003
-DATA constantsAVX2<>+32(SB)/4, $0x7fc00000
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $36

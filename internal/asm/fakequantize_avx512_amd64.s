@@ -2,8 +2,6 @@
 
 //go:build !purego
 
-#include "textflag.h"
-
 // func FakeQuantizeAVX512(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, kind int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, CMOV, MMX+
 TEXT ·FakeQuantizeAVX512(SB), $3488-80
@@ -21,7 +19,7 @@ TEXT ·FakeQuantizeAVX512(SB), $3488-80
 	VBROADCASTSS most+44(FP), Z0
 	VCVTDQ2PS    Z0, Z14
 	VPXORD       Z13, Z13, Z13
-	VBROADCASTSS constantsAVX512<>+0(SB), Z12
+	VBROADCASTSS ·word01010101+0(SB), Z12
 	MOVQ         groups+56(FP), R11
 	MOVQ         length+64(FP), R12
 	CMPQ         R12, $+1
@@ -1562,7 +1560,7 @@ rare:
 	VMULPS       Z1, Z3, Z3
 	VADDPS       Z13, Z3, Z3
 	VCMPPS       $0x07, Z3, Z3, K1
-	VBROADCASTSS constantsAVX512<>+4(SB), Z1
+	VBROADCASTSS ·word7fc00000+0(SB), Z1
 	VBLENDMPS    Z3, Z1, K1, Z3
 	VMOVUPS      Z3, (SI)
 	VMOVUPS      64(BX), Z3
@@ -1656,7 +1654,7 @@ TEXT ·FakeQuantizeZeroPointAVX512(SB), $4592-88
 	VBROADCASTSS least+48(FP), Z15
 	VBROADCASTSS most+52(FP), Z14
 	VPXORD       Z13, Z13, Z13
-	VBROADCASTSS constantsAVX512<>+0(SB), Z12
+	VBROADCASTSS ·word01010101+0(SB), Z12
 	MOVQ         groups+64(FP), R11
 	MOVQ         length+72(FP), R12
 	CMPQ         R12, $+1
@@ -3365,7 +3363,7 @@ rare:
 	VMULPS       Z1, Z2, Z2
 	VADDPS       Z13, Z2, Z2
 	VCMPPS       $0x07, Z2, Z2, K1
-	VBROADCASTSS constantsAVX512<>+4(SB), Z1
+	VBROADCASTSS ·word7fc00000+0(SB), Z1
 	VBLENDMPS    Z2, Z1, K1, Z2
 	VMOVUPS      Z2, (SI)
 	VMOVUPS      64(BX), Z2
@@ -3482,7 +3480,7 @@ TEXT ·FakeQuantizeMinvalAVX512(SB), $4592-88
 	VBROADCASTSS most+52(FP), Z0
 	VCVTDQ2PS    Z0, Z14
 	VPXORD       Z13, Z13, Z13
-	VBROADCASTSS constantsAVX512<>+0(SB), Z12
+	VBROADCASTSS ·word01010101+0(SB), Z12
 	MOVQ         groups+64(FP), R11
 	MOVQ         length+72(FP), R12
 	CMPQ         R12, $+1
@@ -5169,7 +5167,7 @@ rare:
 	VMULPS       Z1, Z4, Z4
 	VADDPS       Z2, Z4, Z4
 	VCMPPS       $0x07, Z4, Z4, K1
-	VBROADCASTSS constantsAVX512<>+4(SB), Z1
+	VBROADCASTSS ·word7fc00000+0(SB), Z1
 	VBLENDMPS    Z4, Z1, K1, Z4
 	VMOVUPS      Z4, (SI)
 	VMOVUPS      64(BX), Z2
@@ -5254,6 +5252,3 @@ maskdone30:
 	VBROADCASTSS (R9), Z10
 	VBROADCASTSS (R10), Z9
 	JMP          groupback
-
-DATA constantsAVX512<>+0(SB)/8, $0x7fc0000001010101
-GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $8

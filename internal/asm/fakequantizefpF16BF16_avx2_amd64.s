@@ -2,8 +2,6 @@
 
 //go:build !purego
 
-#include "textflag.h"
-
 // func FakeQuantizeFpF16BF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, step int32, most float32, elem int32, kind int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, F16C, FMA3, MMX+
 TEXT ·FakeQuantizeFpF16BF16AVX2(SB), $1696-88
@@ -20,10 +18,10 @@ TEXT ·FakeQuantizeFpF16BF16AVX2(SB), $1696-88
 	MOVL         elem+52(FP), R10
 	VBROADCASTSS most+48(FP), Y15
 	VBROADCASTSS step+44(FP), Y0
-	VBROADCASTSS constantsAVX2<>+0(SB), Y1
+	VBROADCASTSS ·word00400000+0(SB), Y1
 	VPADDD       Y1, Y0, Y14
-	VBROADCASTSS constantsAVX2<>+4(SB), Y13
-	VBROADCASTSS constantsAVX2<>+8(SB), Y12
+	VBROADCASTSS ·word80000000+0(SB), Y13
+	VBROADCASTSS ·word7fffffff+0(SB), Y12
 	MOVQ         groups+64(FP), R11
 	MOVQ         length+72(FP), R12
 	CMPQ         R12, $+1
@@ -104,7 +102,7 @@ halfdone2:
 	JNE          grouprare
 	VPAND        Y12, Y4, Y3
 	VPMINUD      Y15, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+12(SB), Y5
+	VBROADCASTSS ·word7f800000+0(SB), Y5
 	VPAND        Y5, Y3, Y5
 	VBROADCASTSS least+40(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
@@ -116,7 +114,7 @@ halfdone2:
 	VMULPS       Y11, Y3, Y3
 	VPAND        Y12, Y0, Y5
 	VPMINUD      Y15, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VBROADCASTSS ·word7f800000+0(SB), Y6
 	VPAND        Y6, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
@@ -132,18 +130,18 @@ halfdone2:
 	VPBLENDW     $0xaa, Y5, Y6, Y6
 	VPSLLD       $0x10, Y5, Y7
 	VPBLENDW     $0xaa, Y7, Y3, Y3
-	VPANDN       constantsAVX2<>+32(SB), Y6, Y7
+	VPANDN       ·word00010001+0(SB), Y6, Y7
 	VPSUBUSW     Y7, Y3, Y3
 	VPSRLW       $0x0f, Y3, Y3
 	VPADDW       Y3, Y6, Y6
-	VPSHUFB      constantsAVX2<>+64(SB), Y6, Y6
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y6, Y6
 	VPERMQ       $0xd8, Y6, Y6
 	VMOVUPS      Y6, (SI)
 
 halfdone4:
 	VPAND        Y12, Y1, Y3
 	VPMINUD      Y15, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+12(SB), Y5
+	VBROADCASTSS ·word7f800000+0(SB), Y5
 	VPAND        Y5, Y3, Y5
 	VBROADCASTSS least+40(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
@@ -155,7 +153,7 @@ halfdone4:
 	VMULPS       Y11, Y3, Y3
 	VPAND        Y12, Y2, Y5
 	VPMINUD      Y15, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VBROADCASTSS ·word7f800000+0(SB), Y6
 	VPAND        Y6, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
@@ -171,11 +169,11 @@ halfdone4:
 	VPBLENDW     $0xaa, Y5, Y6, Y6
 	VPSLLD       $0x10, Y5, Y7
 	VPBLENDW     $0xaa, Y7, Y3, Y3
-	VPANDN       constantsAVX2<>+32(SB), Y6, Y7
+	VPANDN       ·word00010001+0(SB), Y6, Y7
 	VPSUBUSW     Y7, Y3, Y3
 	VPSRLW       $0x0f, Y3, Y3
 	VPADDW       Y3, Y6, Y6
-	VPSHUFB      constantsAVX2<>+64(SB), Y6, Y6
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y6, Y6
 	VPERMQ       $0xd8, Y6, Y6
 	VMOVUPS      Y6, 32(SI)
 
@@ -214,7 +212,7 @@ maskbytes7:
 	VPACKSSDW Y0, Y4, Y4
 	VPACKSSDW Y2, Y1, Y1
 	VPACKSSWB Y1, Y4, Y4
-	VMOVUPS   constantsAVX2<>+96(SB), Y3
+	VMOVUPS   ·bytes270d3b65+0(SB), Y3
 	VPERMD    Y4, Y3, Y4
 	VPABSB    Y4, Y4
 	VMOVUPS   Y4, (DX)
@@ -295,7 +293,7 @@ halfdone10:
 	JNE          groupmeetrare
 	VPAND        Y12, Y7, Y2
 	VPMINUD      Y15, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+12(SB), Y3
+	VBROADCASTSS ·word7f800000+0(SB), Y3
 	VPAND        Y3, Y2, Y3
 	VBROADCASTSS least+40(FP), Y5
 	VPMAXUD      Y5, Y3, Y3
@@ -307,7 +305,7 @@ halfdone10:
 	VMULPS       Y4, Y2, Y2
 	VPAND        Y12, Y9, Y3
 	VPMINUD      Y15, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+12(SB), Y4
+	VBROADCASTSS ·word7f800000+0(SB), Y4
 	VPAND        Y4, Y3, Y4
 	VBROADCASTSS least+40(FP), Y5
 	VPMAXUD      Y5, Y4, Y4
@@ -323,18 +321,18 @@ halfdone10:
 	VPBLENDW     $0xaa, Y3, Y0, Y0
 	VPSLLD       $0x10, Y3, Y4
 	VPBLENDW     $0xaa, Y4, Y2, Y2
-	VPANDN       constantsAVX2<>+32(SB), Y0, Y4
+	VPANDN       ·word00010001+0(SB), Y0, Y4
 	VPSUBUSW     Y4, Y2, Y2
 	VPSRLW       $0x0f, Y2, Y2
 	VPADDW       Y2, Y0, Y0
-	VPSHUFB      constantsAVX2<>+64(SB), Y0, Y0
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
 	VMOVUPS      Y0, (SI)
 
 halfdone12:
 	VPAND        Y12, Y10, Y0
 	VPMINUD      Y15, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y2
+	VBROADCASTSS ·word7f800000+0(SB), Y2
 	VPAND        Y2, Y0, Y2
 	VBROADCASTSS least+40(FP), Y3
 	VPMAXUD      Y3, Y2, Y2
@@ -346,7 +344,7 @@ halfdone12:
 	VMULPS       Y1, Y0, Y0
 	VPAND        Y12, Y6, Y1
 	VPMINUD      Y15, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+12(SB), Y2
+	VBROADCASTSS ·word7f800000+0(SB), Y2
 	VPAND        Y2, Y1, Y2
 	VBROADCASTSS least+40(FP), Y3
 	VPMAXUD      Y3, Y2, Y2
@@ -362,11 +360,11 @@ halfdone12:
 	VPBLENDW     $0xaa, Y1, Y2, Y2
 	VPSLLD       $0x10, Y1, Y3
 	VPBLENDW     $0xaa, Y3, Y0, Y0
-	VPANDN       constantsAVX2<>+32(SB), Y2, Y3
+	VPANDN       ·word00010001+0(SB), Y2, Y3
 	VPSUBUSW     Y3, Y0, Y0
 	VPSRLW       $0x0f, Y0, Y0
 	VPADDW       Y0, Y2, Y2
-	VPSHUFB      constantsAVX2<>+64(SB), Y2, Y2
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, 32(SI)
 
@@ -405,7 +403,7 @@ maskbytes15:
 	VPACKSSDW Y9, Y7, Y7
 	VPACKSSDW Y6, Y10, Y10
 	VPACKSSWB Y10, Y7, Y7
-	VMOVUPS   constantsAVX2<>+96(SB), Y0
+	VMOVUPS   ·bytes270d3b65+0(SB), Y0
 	VPERMD    Y7, Y0, Y7
 	VPABSB    Y7, Y7
 	VMOVUPS   Y7, (DX)
@@ -469,11 +467,11 @@ groupstaged:
 longs:
 	VBROADCASTSS (R8), Y11
 	VBROADCASTSS (R9), Y0
-	VBROADCASTSS constantsAVX2<>+128(SB), Y1
+	VBROADCASTSS ·word00000001+0(SB), Y1
 	VPSUBD       Y1, Y0, Y10
-	VBROADCASTSS constantsAVX2<>+132(SB), Y0
+	VBROADCASTSS ·word3f800000+0(SB), Y0
 	VFNMADD231PS Y11, Y10, Y0
-	VBROADCASTSS constantsAVX2<>+136(SB), Y1
+	VBROADCASTSS ·word34800000+0(SB), Y1
 	VFMADD231PS  Y1, Y0, Y0
 	VMULPS       Y10, Y0, Y9
 	MOVQ         R12, DI
@@ -512,7 +510,7 @@ halfdone18:
 	JNE          longrare
 	VPAND        Y12, Y4, Y3
 	VPMINUD      Y15, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+12(SB), Y5
+	VBROADCASTSS ·word7f800000+0(SB), Y5
 	VPAND        Y5, Y3, Y5
 	VBROADCASTSS least+40(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
@@ -524,7 +522,7 @@ halfdone18:
 	VMULPS       Y11, Y3, Y3
 	VPAND        Y12, Y0, Y5
 	VPMINUD      Y15, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VBROADCASTSS ·word7f800000+0(SB), Y6
 	VPAND        Y6, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
@@ -540,18 +538,18 @@ halfdone18:
 	VPBLENDW     $0xaa, Y5, Y6, Y6
 	VPSLLD       $0x10, Y5, Y7
 	VPBLENDW     $0xaa, Y7, Y3, Y3
-	VPANDN       constantsAVX2<>+32(SB), Y6, Y7
+	VPANDN       ·word00010001+0(SB), Y6, Y7
 	VPSUBUSW     Y7, Y3, Y3
 	VPSRLW       $0x0f, Y3, Y3
 	VPADDW       Y3, Y6, Y6
-	VPSHUFB      constantsAVX2<>+64(SB), Y6, Y6
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y6, Y6
 	VPERMQ       $0xd8, Y6, Y6
 	VMOVUPS      Y6, (SI)
 
 halfdone20:
 	VPAND        Y12, Y1, Y3
 	VPMINUD      Y15, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+12(SB), Y5
+	VBROADCASTSS ·word7f800000+0(SB), Y5
 	VPAND        Y5, Y3, Y5
 	VBROADCASTSS least+40(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
@@ -563,7 +561,7 @@ halfdone20:
 	VMULPS       Y11, Y3, Y3
 	VPAND        Y12, Y2, Y5
 	VPMINUD      Y15, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VBROADCASTSS ·word7f800000+0(SB), Y6
 	VPAND        Y6, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
@@ -579,11 +577,11 @@ halfdone20:
 	VPBLENDW     $0xaa, Y5, Y6, Y6
 	VPSLLD       $0x10, Y5, Y7
 	VPBLENDW     $0xaa, Y7, Y3, Y3
-	VPANDN       constantsAVX2<>+32(SB), Y6, Y7
+	VPANDN       ·word00010001+0(SB), Y6, Y7
 	VPSUBUSW     Y7, Y3, Y3
 	VPSRLW       $0x0f, Y3, Y3
 	VPADDW       Y3, Y6, Y6
-	VPSHUFB      constantsAVX2<>+64(SB), Y6, Y6
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y6, Y6
 	VPERMQ       $0xd8, Y6, Y6
 	VMOVUPS      Y6, 32(SI)
 
@@ -622,7 +620,7 @@ maskbytes23:
 	VPACKSSDW Y0, Y4, Y4
 	VPACKSSDW Y2, Y1, Y1
 	VPACKSSWB Y1, Y4, Y4
-	VMOVUPS   constantsAVX2<>+96(SB), Y3
+	VMOVUPS   ·bytes270d3b65+0(SB), Y3
 	VPERMD    Y4, Y3, Y4
 	VPABSB    Y4, Y4
 	VMOVUPS   Y4, (DX)
@@ -704,7 +702,7 @@ halfdone26:
 	JNE          short2rare
 	VPAND        Y12, Y4, Y3
 	VPMINUD      Y15, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+12(SB), Y5
+	VBROADCASTSS ·word7f800000+0(SB), Y5
 	VPAND        Y5, Y3, Y5
 	VBROADCASTSS least+40(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
@@ -716,7 +714,7 @@ halfdone26:
 	VMULPS       Y11, Y3, Y3
 	VPAND        Y12, Y0, Y5
 	VPMINUD      Y15, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VBROADCASTSS ·word7f800000+0(SB), Y6
 	VPAND        Y6, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
@@ -732,18 +730,18 @@ halfdone26:
 	VPBLENDW     $0xaa, Y5, Y6, Y6
 	VPSLLD       $0x10, Y5, Y7
 	VPBLENDW     $0xaa, Y7, Y3, Y3
-	VPANDN       constantsAVX2<>+32(SB), Y6, Y7
+	VPANDN       ·word00010001+0(SB), Y6, Y7
 	VPSUBUSW     Y7, Y3, Y3
 	VPSRLW       $0x0f, Y3, Y3
 	VPADDW       Y3, Y6, Y6
-	VPSHUFB      constantsAVX2<>+64(SB), Y6, Y6
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y6, Y6
 	VPERMQ       $0xd8, Y6, Y6
 	VMOVUPS      Y6, (SI)
 
 halfdone28:
 	VPAND        Y12, Y1, Y3
 	VPMINUD      Y15, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+12(SB), Y5
+	VBROADCASTSS ·word7f800000+0(SB), Y5
 	VPAND        Y5, Y3, Y5
 	VBROADCASTSS least+40(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
@@ -755,7 +753,7 @@ halfdone28:
 	VMULPS       Y10, Y3, Y3
 	VPAND        Y12, Y2, Y5
 	VPMINUD      Y15, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VBROADCASTSS ·word7f800000+0(SB), Y6
 	VPAND        Y6, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
@@ -771,11 +769,11 @@ halfdone28:
 	VPBLENDW     $0xaa, Y5, Y6, Y6
 	VPSLLD       $0x10, Y5, Y7
 	VPBLENDW     $0xaa, Y7, Y3, Y3
-	VPANDN       constantsAVX2<>+32(SB), Y6, Y7
+	VPANDN       ·word00010001+0(SB), Y6, Y7
 	VPSUBUSW     Y7, Y3, Y3
 	VPSRLW       $0x0f, Y3, Y3
 	VPADDW       Y3, Y6, Y6
-	VPSHUFB      constantsAVX2<>+64(SB), Y6, Y6
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y6, Y6
 	VPERMQ       $0xd8, Y6, Y6
 	VMOVUPS      Y6, 32(SI)
 
@@ -814,7 +812,7 @@ maskbytes31:
 	VPACKSSDW Y0, Y4, Y4
 	VPACKSSDW Y2, Y1, Y1
 	VPACKSSWB Y1, Y4, Y4
-	VMOVUPS   constantsAVX2<>+96(SB), Y3
+	VMOVUPS   ·bytes270d3b65+0(SB), Y3
 	VPERMD    Y4, Y3, Y4
 	VPABSB    Y4, Y4
 	VMOVUPS   Y4, (DX)
@@ -880,7 +878,7 @@ halfdone34:
 	JNE          lanerare
 	VPAND        Y12, Y5, Y0
 	VPMINUD      Y15, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y3
+	VBROADCASTSS ·word7f800000+0(SB), Y3
 	VPAND        Y3, Y0, Y3
 	VBROADCASTSS least+40(FP), Y10
 	VPMAXUD      Y10, Y3, Y3
@@ -892,7 +890,7 @@ halfdone34:
 	VMULPS       Y6, Y0, Y0
 	VPAND        Y12, Y4, Y3
 	VPMINUD      Y15, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VBROADCASTSS ·word7f800000+0(SB), Y6
 	VPAND        Y6, Y3, Y6
 	VBROADCASTSS least+40(FP), Y10
 	VPMAXUD      Y10, Y6, Y6
@@ -908,18 +906,18 @@ halfdone34:
 	VPBLENDW     $0xaa, Y3, Y6, Y6
 	VPSLLD       $0x10, Y3, Y7
 	VPBLENDW     $0xaa, Y7, Y0, Y0
-	VPANDN       constantsAVX2<>+32(SB), Y6, Y7
+	VPANDN       ·word00010001+0(SB), Y6, Y7
 	VPSUBUSW     Y7, Y0, Y0
 	VPSRLW       $0x0f, Y0, Y0
 	VPADDW       Y0, Y6, Y6
-	VPSHUFB      constantsAVX2<>+64(SB), Y6, Y6
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y6, Y6
 	VPERMQ       $0xd8, Y6, Y6
 	VMOVUPS      Y6, (SI)
 
 halfdone36:
 	VPAND        Y12, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y3
+	VBROADCASTSS ·word7f800000+0(SB), Y3
 	VPAND        Y3, Y0, Y3
 	VBROADCASTSS least+40(FP), Y6
 	VPMAXUD      Y6, Y3, Y3
@@ -931,7 +929,7 @@ halfdone36:
 	VMULPS       Y8, Y0, Y0
 	VPAND        Y12, Y2, Y3
 	VPMINUD      Y15, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VBROADCASTSS ·word7f800000+0(SB), Y6
 	VPAND        Y6, Y3, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
@@ -947,11 +945,11 @@ halfdone36:
 	VPBLENDW     $0xaa, Y3, Y6, Y6
 	VPSLLD       $0x10, Y3, Y7
 	VPBLENDW     $0xaa, Y7, Y0, Y0
-	VPANDN       constantsAVX2<>+32(SB), Y6, Y7
+	VPANDN       ·word00010001+0(SB), Y6, Y7
 	VPSUBUSW     Y7, Y0, Y0
 	VPSRLW       $0x0f, Y0, Y0
 	VPADDW       Y0, Y6, Y6
-	VPSHUFB      constantsAVX2<>+64(SB), Y6, Y6
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y6, Y6
 	VPERMQ       $0xd8, Y6, Y6
 	VMOVUPS      Y6, 32(SI)
 
@@ -990,7 +988,7 @@ maskbytes39:
 	VPACKSSDW Y4, Y5, Y5
 	VPACKSSDW Y2, Y1, Y1
 	VPACKSSWB Y1, Y5, Y5
-	VMOVUPS   constantsAVX2<>+96(SB), Y0
+	VMOVUPS   ·bytes270d3b65+0(SB), Y0
 	VPERMD    Y5, Y0, Y5
 	VPABSB    Y5, Y5
 	VMOVUPS   Y5, (DX)
@@ -1075,7 +1073,7 @@ halfdone42:
 	JNE          grouprare
 	VPAND        Y12, Y4, Y3
 	VPMINUD      Y15, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+12(SB), Y5
+	VBROADCASTSS ·word7f800000+0(SB), Y5
 	VPAND        Y5, Y3, Y5
 	VBROADCASTSS least+40(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
@@ -1087,7 +1085,7 @@ halfdone42:
 	VMULPS       Y11, Y3, Y3
 	VPAND        Y12, Y0, Y5
 	VPMINUD      Y15, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VBROADCASTSS ·word7f800000+0(SB), Y6
 	VPAND        Y6, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
@@ -1103,18 +1101,18 @@ halfdone42:
 	VPBLENDW     $0xaa, Y5, Y6, Y6
 	VPSLLD       $0x10, Y5, Y7
 	VPBLENDW     $0xaa, Y7, Y3, Y3
-	VPANDN       constantsAVX2<>+32(SB), Y6, Y7
+	VPANDN       ·word00010001+0(SB), Y6, Y7
 	VPSUBUSW     Y7, Y3, Y3
 	VPSRLW       $0x0f, Y3, Y3
 	VPADDW       Y3, Y6, Y6
-	VPSHUFB      constantsAVX2<>+64(SB), Y6, Y6
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y6, Y6
 	VPERMQ       $0xd8, Y6, Y6
 	VMOVNTPS     Y6, (SI)
 
 halfdone44:
 	VPAND        Y12, Y1, Y3
 	VPMINUD      Y15, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+12(SB), Y5
+	VBROADCASTSS ·word7f800000+0(SB), Y5
 	VPAND        Y5, Y3, Y5
 	VBROADCASTSS least+40(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
@@ -1126,7 +1124,7 @@ halfdone44:
 	VMULPS       Y11, Y3, Y3
 	VPAND        Y12, Y2, Y5
 	VPMINUD      Y15, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VBROADCASTSS ·word7f800000+0(SB), Y6
 	VPAND        Y6, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
@@ -1142,11 +1140,11 @@ halfdone44:
 	VPBLENDW     $0xaa, Y5, Y6, Y6
 	VPSLLD       $0x10, Y5, Y7
 	VPBLENDW     $0xaa, Y7, Y3, Y3
-	VPANDN       constantsAVX2<>+32(SB), Y6, Y7
+	VPANDN       ·word00010001+0(SB), Y6, Y7
 	VPSUBUSW     Y7, Y3, Y3
 	VPSRLW       $0x0f, Y3, Y3
 	VPADDW       Y3, Y6, Y6
-	VPSHUFB      constantsAVX2<>+64(SB), Y6, Y6
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y6, Y6
 	VPERMQ       $0xd8, Y6, Y6
 	VMOVNTPS     Y6, 32(SI)
 
@@ -1185,7 +1183,7 @@ maskbytes47:
 	VPACKSSDW Y0, Y4, Y4
 	VPACKSSDW Y2, Y1, Y1
 	VPACKSSWB Y1, Y4, Y4
-	VMOVUPS   constantsAVX2<>+96(SB), Y3
+	VMOVUPS   ·bytes270d3b65+0(SB), Y3
 	VPERMD    Y4, Y3, Y4
 	VPABSB    Y4, Y4
 	VMOVNTPS  Y4, (DX)
@@ -1329,7 +1327,7 @@ halfdone50:
 	JNE          longrare
 	VPAND        Y12, Y4, Y3
 	VPMINUD      Y15, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+12(SB), Y5
+	VBROADCASTSS ·word7f800000+0(SB), Y5
 	VPAND        Y5, Y3, Y5
 	VBROADCASTSS least+40(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
@@ -1341,7 +1339,7 @@ halfdone50:
 	VMULPS       Y11, Y3, Y3
 	VPAND        Y12, Y0, Y5
 	VPMINUD      Y15, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VBROADCASTSS ·word7f800000+0(SB), Y6
 	VPAND        Y6, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
@@ -1357,18 +1355,18 @@ halfdone50:
 	VPBLENDW     $0xaa, Y5, Y6, Y6
 	VPSLLD       $0x10, Y5, Y7
 	VPBLENDW     $0xaa, Y7, Y3, Y3
-	VPANDN       constantsAVX2<>+32(SB), Y6, Y7
+	VPANDN       ·word00010001+0(SB), Y6, Y7
 	VPSUBUSW     Y7, Y3, Y3
 	VPSRLW       $0x0f, Y3, Y3
 	VPADDW       Y3, Y6, Y6
-	VPSHUFB      constantsAVX2<>+64(SB), Y6, Y6
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y6, Y6
 	VPERMQ       $0xd8, Y6, Y6
 	VMOVNTPS     Y6, (SI)
 
 halfdone52:
 	VPAND        Y12, Y1, Y3
 	VPMINUD      Y15, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+12(SB), Y5
+	VBROADCASTSS ·word7f800000+0(SB), Y5
 	VPAND        Y5, Y3, Y5
 	VBROADCASTSS least+40(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
@@ -1380,7 +1378,7 @@ halfdone52:
 	VMULPS       Y11, Y3, Y3
 	VPAND        Y12, Y2, Y5
 	VPMINUD      Y15, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VBROADCASTSS ·word7f800000+0(SB), Y6
 	VPAND        Y6, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
@@ -1396,11 +1394,11 @@ halfdone52:
 	VPBLENDW     $0xaa, Y5, Y6, Y6
 	VPSLLD       $0x10, Y5, Y7
 	VPBLENDW     $0xaa, Y7, Y3, Y3
-	VPANDN       constantsAVX2<>+32(SB), Y6, Y7
+	VPANDN       ·word00010001+0(SB), Y6, Y7
 	VPSUBUSW     Y7, Y3, Y3
 	VPSRLW       $0x0f, Y3, Y3
 	VPADDW       Y3, Y6, Y6
-	VPSHUFB      constantsAVX2<>+64(SB), Y6, Y6
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y6, Y6
 	VPERMQ       $0xd8, Y6, Y6
 	VMOVNTPS     Y6, 32(SI)
 
@@ -1439,7 +1437,7 @@ maskbytes55:
 	VPACKSSDW Y0, Y4, Y4
 	VPACKSSDW Y2, Y1, Y1
 	VPACKSSWB Y1, Y4, Y4
-	VMOVUPS   constantsAVX2<>+96(SB), Y3
+	VMOVUPS   ·bytes270d3b65+0(SB), Y3
 	VPERMD    Y4, Y3, Y4
 	VPABSB    Y4, Y4
 	VMOVNTPS  Y4, (DX)
@@ -1530,7 +1528,7 @@ halfdone58:
 	JNE          short2rare
 	VPAND        Y12, Y4, Y3
 	VPMINUD      Y15, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+12(SB), Y5
+	VBROADCASTSS ·word7f800000+0(SB), Y5
 	VPAND        Y5, Y3, Y5
 	VBROADCASTSS least+40(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
@@ -1542,7 +1540,7 @@ halfdone58:
 	VMULPS       Y11, Y3, Y3
 	VPAND        Y12, Y0, Y5
 	VPMINUD      Y15, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VBROADCASTSS ·word7f800000+0(SB), Y6
 	VPAND        Y6, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
@@ -1558,18 +1556,18 @@ halfdone58:
 	VPBLENDW     $0xaa, Y5, Y6, Y6
 	VPSLLD       $0x10, Y5, Y7
 	VPBLENDW     $0xaa, Y7, Y3, Y3
-	VPANDN       constantsAVX2<>+32(SB), Y6, Y7
+	VPANDN       ·word00010001+0(SB), Y6, Y7
 	VPSUBUSW     Y7, Y3, Y3
 	VPSRLW       $0x0f, Y3, Y3
 	VPADDW       Y3, Y6, Y6
-	VPSHUFB      constantsAVX2<>+64(SB), Y6, Y6
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y6, Y6
 	VPERMQ       $0xd8, Y6, Y6
 	VMOVNTPS     Y6, (SI)
 
 halfdone60:
 	VPAND        Y12, Y1, Y3
 	VPMINUD      Y15, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+12(SB), Y5
+	VBROADCASTSS ·word7f800000+0(SB), Y5
 	VPAND        Y5, Y3, Y5
 	VBROADCASTSS least+40(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
@@ -1581,7 +1579,7 @@ halfdone60:
 	VMULPS       Y10, Y3, Y3
 	VPAND        Y12, Y2, Y5
 	VPMINUD      Y15, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VBROADCASTSS ·word7f800000+0(SB), Y6
 	VPAND        Y6, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
@@ -1597,11 +1595,11 @@ halfdone60:
 	VPBLENDW     $0xaa, Y5, Y6, Y6
 	VPSLLD       $0x10, Y5, Y7
 	VPBLENDW     $0xaa, Y7, Y3, Y3
-	VPANDN       constantsAVX2<>+32(SB), Y6, Y7
+	VPANDN       ·word00010001+0(SB), Y6, Y7
 	VPSUBUSW     Y7, Y3, Y3
 	VPSRLW       $0x0f, Y3, Y3
 	VPADDW       Y3, Y6, Y6
-	VPSHUFB      constantsAVX2<>+64(SB), Y6, Y6
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y6, Y6
 	VPERMQ       $0xd8, Y6, Y6
 	VMOVNTPS     Y6, 32(SI)
 
@@ -1640,7 +1638,7 @@ maskbytes63:
 	VPACKSSDW Y0, Y4, Y4
 	VPACKSSDW Y2, Y1, Y1
 	VPACKSSWB Y1, Y4, Y4
-	VMOVUPS   constantsAVX2<>+96(SB), Y3
+	VMOVUPS   ·bytes270d3b65+0(SB), Y3
 	VPERMD    Y4, Y3, Y4
 	VPABSB    Y4, Y4
 	VMOVNTPS  Y4, (DX)
@@ -1819,49 +1817,49 @@ rare:
 halfdone66:
 	VMOVUPS      (R8), Y4
 	VDIVPS       Y4, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VBROADCASTSS ·word7fffffff+0(SB), Y5
 	VPAND        Y5, Y0, Y5
 	VBROADCASTSS most+48(FP), Y6
 	VMINPS       Y5, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+12(SB), Y7
+	VBROADCASTSS ·word7f800000+0(SB), Y7
 	VPAND        Y7, Y6, Y7
 	VBROADCASTSS least+40(FP), Y8
 	VPMAXUD      Y8, Y7, Y7
 	VBROADCASTSS step+44(FP), Y8
-	VBROADCASTSS constantsAVX2<>+0(SB), Y9
+	VBROADCASTSS ·word00400000+0(SB), Y9
 	VPADDD       Y9, Y8, Y8
 	VPADDD       Y8, Y7, Y7
 	VADDPS       Y7, Y6, Y8
 	VSUBPS       Y7, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VBROADCASTSS ·word80000000+0(SB), Y7
 	VPAND        Y7, Y0, Y0
 	VPOR         Y0, Y8, Y8
 	VMULPS       Y4, Y8, Y8
 	VCMPPS       $0x07, Y8, Y8, Y0
-	VBROADCASTSS constantsAVX2<>+140(SB), Y4
+	VBROADCASTSS ·word7fc00000+0(SB), Y4
 	VBLENDVPS    Y0, Y8, Y4, Y0
 	VMOVUPS      32(R8), Y4
 	VDIVPS       Y4, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y7
+	VBROADCASTSS ·word7fffffff+0(SB), Y7
 	VPAND        Y7, Y1, Y7
 	VBROADCASTSS most+48(FP), Y8
 	VMINPS       Y7, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+12(SB), Y9
+	VBROADCASTSS ·word7f800000+0(SB), Y9
 	VPAND        Y9, Y8, Y9
 	VBROADCASTSS least+40(FP), Y10
 	VPMAXUD      Y10, Y9, Y9
 	VBROADCASTSS step+44(FP), Y10
-	VBROADCASTSS constantsAVX2<>+0(SB), Y11
+	VBROADCASTSS ·word00400000+0(SB), Y11
 	VPADDD       Y11, Y10, Y10
 	VPADDD       Y10, Y9, Y9
 	VADDPS       Y9, Y8, Y10
 	VSUBPS       Y9, Y10, Y10
-	VBROADCASTSS constantsAVX2<>+4(SB), Y9
+	VBROADCASTSS ·word80000000+0(SB), Y9
 	VPAND        Y9, Y1, Y1
 	VPOR         Y1, Y10, Y10
 	VMULPS       Y4, Y10, Y10
 	VCMPPS       $0x07, Y10, Y10, Y1
-	VBROADCASTSS constantsAVX2<>+140(SB), Y4
+	VBROADCASTSS ·word7fc00000+0(SB), Y4
 	VBLENDVPS    Y1, Y10, Y4, Y1
 	CMPL         R10, $+2
 	JNE          half67
@@ -1869,60 +1867,60 @@ halfdone66:
 	VPBLENDW     $0xaa, Y1, Y4, Y4
 	VPSLLD       $0x10, Y1, Y9
 	VPBLENDW     $0xaa, Y9, Y0, Y0
-	VPANDN       constantsAVX2<>+32(SB), Y4, Y9
+	VPANDN       ·word00010001+0(SB), Y4, Y9
 	VPSUBUSW     Y9, Y0, Y0
 	VPSRLW       $0x0f, Y0, Y0
 	VPADDW       Y0, Y4, Y4
-	VPSHUFB      constantsAVX2<>+64(SB), Y4, Y4
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y4, Y4
 	VPERMQ       $0xd8, Y4, Y4
 	VMOVUPS      Y4, (SI)
 
 halfdone68:
 	VMOVUPS      64(R8), Y0
 	VDIVPS       Y0, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y1
+	VBROADCASTSS ·word7fffffff+0(SB), Y1
 	VPAND        Y1, Y2, Y1
 	VBROADCASTSS most+48(FP), Y4
 	VMINPS       Y1, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+12(SB), Y9
+	VBROADCASTSS ·word7f800000+0(SB), Y9
 	VPAND        Y9, Y4, Y9
 	VBROADCASTSS least+40(FP), Y10
 	VPMAXUD      Y10, Y9, Y9
 	VBROADCASTSS step+44(FP), Y10
-	VBROADCASTSS constantsAVX2<>+0(SB), Y11
+	VBROADCASTSS ·word00400000+0(SB), Y11
 	VPADDD       Y11, Y10, Y10
 	VPADDD       Y10, Y9, Y9
 	VADDPS       Y9, Y4, Y10
 	VSUBPS       Y9, Y10, Y10
-	VBROADCASTSS constantsAVX2<>+4(SB), Y9
+	VBROADCASTSS ·word80000000+0(SB), Y9
 	VPAND        Y9, Y2, Y2
 	VPOR         Y2, Y10, Y10
 	VMULPS       Y0, Y10, Y10
 	VCMPPS       $0x07, Y10, Y10, Y0
-	VBROADCASTSS constantsAVX2<>+140(SB), Y2
+	VBROADCASTSS ·word7fc00000+0(SB), Y2
 	VBLENDVPS    Y0, Y10, Y2, Y0
 	VMOVUPS      96(R8), Y2
 	VDIVPS       Y2, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VBROADCASTSS ·word7fffffff+0(SB), Y9
 	VPAND        Y9, Y3, Y9
 	VBROADCASTSS most+48(FP), Y10
 	VMINPS       Y9, Y10, Y10
-	VBROADCASTSS constantsAVX2<>+12(SB), Y11
+	VBROADCASTSS ·word7f800000+0(SB), Y11
 	VPAND        Y11, Y10, Y11
 	VBROADCASTSS least+40(FP), Y12
 	VPMAXUD      Y12, Y11, Y11
 	VBROADCASTSS step+44(FP), Y12
-	VBROADCASTSS constantsAVX2<>+0(SB), Y13
+	VBROADCASTSS ·word00400000+0(SB), Y13
 	VPADDD       Y13, Y12, Y12
 	VPADDD       Y12, Y11, Y11
 	VADDPS       Y11, Y10, Y12
 	VSUBPS       Y11, Y12, Y12
-	VBROADCASTSS constantsAVX2<>+4(SB), Y11
+	VBROADCASTSS ·word80000000+0(SB), Y11
 	VPAND        Y11, Y3, Y3
 	VPOR         Y3, Y12, Y12
 	VMULPS       Y2, Y12, Y12
 	VCMPPS       $0x07, Y12, Y12, Y2
-	VBROADCASTSS constantsAVX2<>+140(SB), Y3
+	VBROADCASTSS ·word7fc00000+0(SB), Y3
 	VBLENDVPS    Y2, Y12, Y3, Y2
 	CMPL         R10, $+2
 	JNE          half69
@@ -1930,11 +1928,11 @@ halfdone68:
 	VPBLENDW     $0xaa, Y2, Y3, Y3
 	VPSLLD       $0x10, Y2, Y11
 	VPBLENDW     $0xaa, Y11, Y0, Y0
-	VPANDN       constantsAVX2<>+32(SB), Y3, Y11
+	VPANDN       ·word00010001+0(SB), Y3, Y11
 	VPSUBUSW     Y11, Y0, Y0
 	VPSRLW       $0x0f, Y0, Y0
 	VPADDW       Y0, Y3, Y3
-	VPSHUFB      constantsAVX2<>+64(SB), Y3, Y3
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y3, Y3
 	VPERMQ       $0xd8, Y3, Y3
 	VMOVUPS      Y3, 32(SI)
 
@@ -1965,7 +1963,7 @@ maskbytes71:
 	VPACKSSDW Y8, Y6, Y6
 	VPACKSSDW Y10, Y4, Y4
 	VPACKSSWB Y4, Y6, Y6
-	VMOVUPS   constantsAVX2<>+96(SB), Y0
+	VMOVUPS   ·bytes270d3b65+0(SB), Y0
 	VPERMD    Y6, Y0, Y6
 	VPABSB    Y6, Y6
 	VMOVUPS   Y6, (DX)
@@ -1974,10 +1972,10 @@ maskbytes71:
 maskdone72:
 	VBROADCASTSS most+48(FP), Y15
 	VBROADCASTSS step+44(FP), Y0
-	VBROADCASTSS constantsAVX2<>+0(SB), Y1
+	VBROADCASTSS ·word00400000+0(SB), Y1
 	VPADDD       Y1, Y0, Y14
-	VBROADCASTSS constantsAVX2<>+4(SB), Y13
-	VBROADCASTSS constantsAVX2<>+8(SB), Y12
+	VBROADCASTSS ·word80000000+0(SB), Y13
+	VBROADCASTSS ·word7fffffff+0(SB), Y12
 	CMPQ         464(SP), $+4
 	JEQ          laneback
 	MOVQ         440(SP), R8
@@ -1993,11 +1991,11 @@ maskdone72:
 longresume:
 	VBROADCASTSS (R8), Y11
 	VBROADCASTSS (R9), Y0
-	VBROADCASTSS constantsAVX2<>+128(SB), Y1
+	VBROADCASTSS ·word00000001+0(SB), Y1
 	VPSUBD       Y1, Y0, Y10
-	VBROADCASTSS constantsAVX2<>+132(SB), Y0
+	VBROADCASTSS ·word3f800000+0(SB), Y0
 	VFNMADD231PS Y11, Y10, Y0
-	VBROADCASTSS constantsAVX2<>+136(SB), Y1
+	VBROADCASTSS ·word34800000+0(SB), Y1
 	VFMADD231PS  Y1, Y0, Y0
 	VMULPS       Y10, Y0, Y9
 	JMP          longback
@@ -2022,23 +2020,3 @@ half69:
 	VCVTPS2PH $0x00, Y2, X11
 	VMOVUPS   X11, 48(SI)
 	JMP       halfdone70
-
-DATA constantsAVX2<>+0(SB)/8, $0x8000000000400000
-DATA constantsAVX2<>+8(SB)/8, $0x7f8000007fffffff
-DATA constantsAVX2<>+16(SB)/8, $0x0000000000000000
-DATA constantsAVX2<>+24(SB)/8, $0x0000000000000000
-DATA constantsAVX2<>+32(SB)/8, $0x0001000100010001
-DATA constantsAVX2<>+40(SB)/8, $0x0001000100010001
-DATA constantsAVX2<>+48(SB)/8, $0x0001000100010001
-DATA constantsAVX2<>+56(SB)/8, $0x0001000100010001
-DATA constantsAVX2<>+64(SB)/8, $0x0d0c090805040100
-DATA constantsAVX2<>+72(SB)/8, $0x0f0e0b0a07060302
-DATA constantsAVX2<>+80(SB)/8, $0x0d0c090805040100
-DATA constantsAVX2<>+88(SB)/8, $0x0f0e0b0a07060302
-DATA constantsAVX2<>+96(SB)/8, $0x0000000400000000
-DATA constantsAVX2<>+104(SB)/8, $0x0000000500000001
-DATA constantsAVX2<>+112(SB)/8, $0x0000000600000002
-DATA constantsAVX2<>+120(SB)/8, $0x0000000700000003
-DATA constantsAVX2<>+128(SB)/8, $0x3f80000000000001
-DATA constantsAVX2<>+136(SB)/8, $0x7fc0000034800000
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $144

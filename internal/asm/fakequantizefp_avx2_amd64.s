@@ -2,8 +2,6 @@
 
 //go:build !purego
 
-#include "textflag.h"
-
 // func FakeQuantizeFpAVX2(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, step int32, most float32, kind int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·FakeQuantizeFpAVX2(SB), $1824-80
@@ -18,12 +16,12 @@ TEXT ·FakeQuantizeFpAVX2(SB), $1824-80
 	MOVQ         recip+32(FP), R9
 	VBROADCASTSS least+40(FP), Y15
 	VBROADCASTSS most+48(FP), Y14
-	VBROADCASTSS constantsAVX2<>+0(SB), Y13
+	VBROADCASTSS ·word7f800000+0(SB), Y13
 	VBROADCASTSS step+44(FP), Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VBROADCASTSS ·word00400000+0(SB), Y1
 	VPADDD       Y1, Y0, Y12
-	VBROADCASTSS constantsAVX2<>+8(SB), Y11
-	VBROADCASTSS constantsAVX2<>+12(SB), Y10
+	VBROADCASTSS ·word80000000+0(SB), Y11
+	VBROADCASTSS ·word7fffffff+0(SB), Y10
 	MOVQ         groups+56(FP), R11
 	MOVQ         length+64(FP), R12
 	CMPQ         R12, $+1
@@ -166,7 +164,7 @@ maskbytes1:
 	VPACKSSDW Y2, Y1, Y1
 	VPACKSSDW Y4, Y3, Y3
 	VPACKSSWB Y3, Y1, Y1
-	VMOVUPS   constantsAVX2<>+16(SB), Y0
+	VMOVUPS   ·bytes270d3b65+0(SB), Y0
 	VPERMD    Y1, Y0, Y1
 	VPABSB    Y1, Y1
 	VMOVUPS   Y1, (DX)
@@ -317,7 +315,7 @@ maskbytes3:
 	VPACKSSDW Y4, Y2, Y2
 	VPACKSSDW Y8, Y6, Y6
 	VPACKSSWB Y6, Y2, Y2
-	VMOVUPS   constantsAVX2<>+16(SB), Y0
+	VMOVUPS   ·bytes270d3b65+0(SB), Y0
 	VPERMD    Y2, Y0, Y2
 	VPABSB    Y2, Y2
 	VMOVUPS   Y2, (DX)
@@ -490,7 +488,7 @@ maskbytes5:
 	VPACKSSDW Y2, Y1, Y1
 	VPACKSSDW Y4, Y3, Y3
 	VPACKSSWB Y3, Y1, Y1
-	VMOVUPS   constantsAVX2<>+16(SB), Y0
+	VMOVUPS   ·bytes270d3b65+0(SB), Y0
 	VPERMD    Y1, Y0, Y1
 	VPABSB    Y1, Y1
 	VMOVUPS   Y1, (DX)
@@ -624,7 +622,7 @@ maskbytes7:
 	VPACKSSDW Y4, Y2, Y2
 	VPACKSSDW Y8, Y6, Y6
 	VPACKSSWB Y6, Y2, Y2
-	VMOVUPS   constantsAVX2<>+16(SB), Y0
+	VMOVUPS   ·bytes270d3b65+0(SB), Y0
 	VPERMD    Y2, Y0, Y2
 	VPABSB    Y2, Y2
 	VMOVUPS   Y2, (DX)
@@ -777,7 +775,7 @@ maskbytes9:
 	VPACKSSDW Y2, Y1, Y1
 	VPACKSSDW Y4, Y3, Y3
 	VPACKSSWB Y3, Y1, Y1
-	VMOVUPS   constantsAVX2<>+16(SB), Y0
+	VMOVUPS   ·bytes270d3b65+0(SB), Y0
 	VPERMD    Y1, Y0, Y1
 	VPABSB    Y1, Y1
 	VMOVNTPS  Y1, (DX)
@@ -955,7 +953,7 @@ maskbytes11:
 	VPACKSSDW Y2, Y1, Y1
 	VPACKSSDW Y4, Y3, Y3
 	VPACKSSWB Y3, Y1, Y1
-	VMOVUPS   constantsAVX2<>+16(SB), Y0
+	VMOVUPS   ·bytes270d3b65+0(SB), Y0
 	VPERMD    Y1, Y0, Y1
 	VPABSB    Y1, Y1
 	VMOVNTPS  Y1, (DX)
@@ -1018,101 +1016,101 @@ rare:
 	VMOVUPS      (BX), Y0
 	VMOVUPS      (R8), Y1
 	VDIVPS       Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y2
+	VBROADCASTSS ·word7fffffff+0(SB), Y2
 	VPAND        Y2, Y0, Y2
 	VBROADCASTSS most+48(FP), Y3
 	VMINPS       Y2, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VBROADCASTSS ·word7f800000+0(SB), Y4
 	VPAND        Y4, Y3, Y4
 	VBROADCASTSS least+40(FP), Y5
 	VPMAXUD      Y5, Y4, Y4
 	VBROADCASTSS step+44(FP), Y5
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VBROADCASTSS ·word00400000+0(SB), Y6
 	VPADDD       Y6, Y5, Y5
 	VPADDD       Y5, Y4, Y4
 	VADDPS       Y4, Y3, Y5
 	VSUBPS       Y4, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y4
+	VBROADCASTSS ·word80000000+0(SB), Y4
 	VPAND        Y4, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VMULPS       Y1, Y5, Y5
 	VCMPPS       $0x07, Y5, Y5, Y0
-	VBROADCASTSS constantsAVX2<>+48(SB), Y1
+	VBROADCASTSS ·word7fc00000+0(SB), Y1
 	VBLENDVPS    Y0, Y5, Y1, Y0
 	VMOVUPS      Y0, (SI)
 	VMOVUPS      32(BX), Y0
 	VMOVUPS      32(R8), Y1
 	VDIVPS       Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y4
+	VBROADCASTSS ·word7fffffff+0(SB), Y4
 	VPAND        Y4, Y0, Y4
 	VBROADCASTSS most+48(FP), Y5
 	VMINPS       Y4, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y6
+	VBROADCASTSS ·word7f800000+0(SB), Y6
 	VPAND        Y6, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VBROADCASTSS step+44(FP), Y7
-	VBROADCASTSS constantsAVX2<>+4(SB), Y8
+	VBROADCASTSS ·word00400000+0(SB), Y8
 	VPADDD       Y8, Y7, Y7
 	VPADDD       Y7, Y6, Y6
 	VADDPS       Y6, Y5, Y7
 	VSUBPS       Y6, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VBROADCASTSS ·word80000000+0(SB), Y6
 	VPAND        Y6, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VMULPS       Y1, Y7, Y7
 	VCMPPS       $0x07, Y7, Y7, Y0
-	VBROADCASTSS constantsAVX2<>+48(SB), Y1
+	VBROADCASTSS ·word7fc00000+0(SB), Y1
 	VBLENDVPS    Y0, Y7, Y1, Y0
 	VMOVUPS      Y0, 32(SI)
 	VMOVUPS      64(BX), Y0
 	VMOVUPS      64(R8), Y1
 	VDIVPS       Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VBROADCASTSS ·word7fffffff+0(SB), Y6
 	VPAND        Y6, Y0, Y6
 	VBROADCASTSS most+48(FP), Y7
 	VMINPS       Y6, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+0(SB), Y8
+	VBROADCASTSS ·word7f800000+0(SB), Y8
 	VPAND        Y8, Y7, Y8
 	VBROADCASTSS least+40(FP), Y9
 	VPMAXUD      Y9, Y8, Y8
 	VBROADCASTSS step+44(FP), Y9
-	VBROADCASTSS constantsAVX2<>+4(SB), Y10
+	VBROADCASTSS ·word00400000+0(SB), Y10
 	VPADDD       Y10, Y9, Y9
 	VPADDD       Y9, Y8, Y8
 	VADDPS       Y8, Y7, Y9
 	VSUBPS       Y8, Y9, Y9
-	VBROADCASTSS constantsAVX2<>+8(SB), Y8
+	VBROADCASTSS ·word80000000+0(SB), Y8
 	VPAND        Y8, Y0, Y0
 	VPOR         Y0, Y9, Y9
 	VMULPS       Y1, Y9, Y9
 	VCMPPS       $0x07, Y9, Y9, Y0
-	VBROADCASTSS constantsAVX2<>+48(SB), Y1
+	VBROADCASTSS ·word7fc00000+0(SB), Y1
 	VBLENDVPS    Y0, Y9, Y1, Y0
 	VMOVUPS      Y0, 64(SI)
 	VMOVUPS      96(BX), Y0
 	VMOVUPS      96(R8), Y1
 	VDIVPS       Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y8
+	VBROADCASTSS ·word7fffffff+0(SB), Y8
 	VPAND        Y8, Y0, Y8
 	VBROADCASTSS most+48(FP), Y9
 	VMINPS       Y8, Y9, Y9
-	VBROADCASTSS constantsAVX2<>+0(SB), Y10
+	VBROADCASTSS ·word7f800000+0(SB), Y10
 	VPAND        Y10, Y9, Y10
 	VBROADCASTSS least+40(FP), Y11
 	VPMAXUD      Y11, Y10, Y10
 	VBROADCASTSS step+44(FP), Y11
-	VBROADCASTSS constantsAVX2<>+4(SB), Y12
+	VBROADCASTSS ·word00400000+0(SB), Y12
 	VPADDD       Y12, Y11, Y11
 	VPADDD       Y11, Y10, Y10
 	VADDPS       Y10, Y9, Y11
 	VSUBPS       Y10, Y11, Y11
-	VBROADCASTSS constantsAVX2<>+8(SB), Y10
+	VBROADCASTSS ·word80000000+0(SB), Y10
 	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y11, Y11
 	VMULPS       Y1, Y11, Y11
 	VCMPPS       $0x07, Y11, Y11, Y0
-	VBROADCASTSS constantsAVX2<>+48(SB), Y1
+	VBROADCASTSS ·word7fc00000+0(SB), Y1
 	VBLENDVPS    Y0, Y11, Y1, Y0
 	VMOVUPS      Y0, 96(SI)
 	CMPL         kind+52(FP), $+1
@@ -1141,7 +1139,7 @@ maskbytes13:
 	VPACKSSDW Y5, Y3, Y3
 	VPACKSSDW Y9, Y7, Y7
 	VPACKSSWB Y7, Y3, Y3
-	VMOVUPS   constantsAVX2<>+16(SB), Y0
+	VMOVUPS   ·bytes270d3b65+0(SB), Y0
 	VPERMD    Y3, Y0, Y3
 	VPABSB    Y3, Y3
 	VMOVUPS   Y3, (DX)
@@ -1150,12 +1148,12 @@ maskbytes13:
 maskdone14:
 	VBROADCASTSS least+40(FP), Y15
 	VBROADCASTSS most+48(FP), Y14
-	VBROADCASTSS constantsAVX2<>+0(SB), Y13
+	VBROADCASTSS ·word7f800000+0(SB), Y13
 	VBROADCASTSS step+44(FP), Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VBROADCASTSS ·word00400000+0(SB), Y1
 	VPADDD       Y1, Y0, Y12
-	VBROADCASTSS constantsAVX2<>+8(SB), Y11
-	VBROADCASTSS constantsAVX2<>+12(SB), Y10
+	VBROADCASTSS ·word80000000+0(SB), Y11
+	VBROADCASTSS ·word7fffffff+0(SB), Y10
 	CMPQ         592(SP), $+3
 	JEQ          laneback
 	MOVQ         568(SP), R8
@@ -1165,12 +1163,3 @@ maskdone14:
 	VBROADCASTSS (R8), Y9
 	VBROADCASTSS (R9), Y8
 	JMP          groupback
-
-DATA constantsAVX2<>+0(SB)/8, $0x004000007f800000
-DATA constantsAVX2<>+8(SB)/8, $0x7fffffff80000000
-DATA constantsAVX2<>+16(SB)/8, $0x0000000400000000
-DATA constantsAVX2<>+24(SB)/8, $0x0000000500000001
-DATA constantsAVX2<>+32(SB)/8, $0x0000000600000002
-DATA constantsAVX2<>+40(SB)/8, $0x0000000700000003
-DATA constantsAVX2<>+48(SB)/4, $0x7fc00000
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $52

@@ -2,8 +2,6 @@
 
 //go:build !purego
 
-#include "textflag.h"
-
 // func FakeQuantizeFpAVX512(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, step int32, most float32, kind int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
 TEXT ·FakeQuantizeFpAVX512(SB), $3488-80
@@ -18,12 +16,12 @@ TEXT ·FakeQuantizeFpAVX512(SB), $3488-80
 	MOVQ         recip+32(FP), R9
 	VBROADCASTSS least+40(FP), Z15
 	VBROADCASTSS most+48(FP), Z14
-	VBROADCASTSS constantsAVX512<>+0(SB), Z13
+	VBROADCASTSS ·word7f800000+0(SB), Z13
 	VBROADCASTSS step+44(FP), Z0
-	VBROADCASTSS constantsAVX512<>+4(SB), Z1
+	VBROADCASTSS ·word00400000+0(SB), Z1
 	VPADDD       Z1, Z0, Z12
-	VBROADCASTSS constantsAVX512<>+8(SB), Z11
-	VBROADCASTSS constantsAVX512<>+12(SB), Z10
+	VBROADCASTSS ·word80000000+0(SB), Z11
+	VBROADCASTSS ·word01010101+0(SB), Z10
 	MOVQ         groups+56(FP), R11
 	MOVQ         length+64(FP), R12
 	CMPQ         R12, $+1
@@ -1733,7 +1731,7 @@ rare:
 	VMOVUPS      (BX), Z0
 	VMOVUPS      (R8), Z1
 	VDIVPS       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+16(SB), Z2
+	VBROADCASTSS ·word7fffffff+0(SB), Z2
 	VPANDD       Z2, Z0, Z3
 	VMINPS       Z3, Z14, Z4
 	VPANDD       Z13, Z4, Z5
@@ -1744,7 +1742,7 @@ rare:
 	VPTERNLOGD   $0xf8, Z11, Z0, Z6
 	VMULPS       Z1, Z6, Z6
 	VCMPPS       $0x07, Z6, Z6, K1
-	VBROADCASTSS constantsAVX512<>+20(SB), Z0
+	VBROADCASTSS ·word7fc00000+0(SB), Z0
 	VBLENDMPS    Z6, Z0, K1, Z6
 	VMOVUPS      Z6, (SI)
 	VMOVUPS      64(BX), Z1
@@ -1830,8 +1828,3 @@ maskdone30:
 	VBROADCASTSS (R8), Z9
 	VBROADCASTSS (R9), Z8
 	JMP          groupback
-
-DATA constantsAVX512<>+0(SB)/8, $0x004000007f800000
-DATA constantsAVX512<>+8(SB)/8, $0x0101010180000000
-DATA constantsAVX512<>+16(SB)/8, $0x7fc000007fffffff
-GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $24

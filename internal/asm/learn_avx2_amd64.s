@@ -2,8 +2,6 @@
 
 //go:build !purego
 
-#include "textflag.h"
-
 // func LearnAVX2(sums *float32, group *float32, x *float32, dy *float32, least int32, step int32, clipped int32, n int, candidates int)
 // Requires: AVX, AVX2
 TEXT ·LearnAVX2(SB), $512-64
@@ -24,10 +22,10 @@ group:
 	VMOVUPS      (R9), Y15
 	VMOVUPS      64(R9), Y14
 	VMOVUPS      128(R9), Y13
-	VBROADCASTSS constantsAVX2<>+0(SB), Y12
+	VBROADCASTSS ·word7f800000+0(SB), Y12
 	VBROADCASTSS least+32(FP), Y11
 	VBROADCASTSS step+36(FP), Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VBROADCASTSS ·word00400000+0(SB), Y1
 	VPADDD       Y1, Y0, Y10
 	VMOVUPS      192(R9), Y9
 	VMOVUPS      256(R9), Y8
@@ -112,6 +110,3 @@ shut:
 	JNE     group
 	VZEROUPPER
 	RET
-
-DATA constantsAVX2<>+0(SB)/8, $0x004000007f800000
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $8

@@ -2,8 +2,6 @@
 
 //go:build !purego
 
-#include "textflag.h"
-
 // func LearnAVX512(sums *float32, group *float32, x *float32, dy *float32, least int32, step int32, clipped int32, n int, candidates int)
 // Requires: AVX, AVX512F
 TEXT ·LearnAVX512(SB), $1024-64
@@ -24,10 +22,10 @@ group:
 	VMOVUPS      (R9), Z15
 	VMOVUPS      64(R9), Z14
 	VMOVUPS      128(R9), Z13
-	VBROADCASTSS constantsAVX512<>+0(SB), Z12
+	VBROADCASTSS ·word7f800000+0(SB), Z12
 	VBROADCASTSS least+32(FP), Z11
 	VBROADCASTSS step+36(FP), Z0
-	VBROADCASTSS constantsAVX512<>+4(SB), Z1
+	VBROADCASTSS ·word00400000+0(SB), Z1
 	VPADDD       Z1, Z0, Z10
 	VMOVUPS      192(R9), Z9
 	VMOVUPS      256(R9), Z8
@@ -181,6 +179,3 @@ shut:
 	JNE     group
 	VZEROUPPER
 	RET
-
-DATA constantsAVX512<>+0(SB)/8, $0x004000007f800000
-GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $8

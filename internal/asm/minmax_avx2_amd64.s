@@ -14,9 +14,9 @@ TEXT ·MinMaxAVX2(SB), NOSPLIT, $160-40
 	MOVQ         x+0(FP), SI
 	MOVQ         min+8(FP), DX
 	MOVQ         max+16(FP), BX
-	VBROADCASTSS constantsAVX2<>+0(SB), Y15
-	VBROADCASTSS constantsAVX2<>+4(SB), Y14
-	VBROADCASTSS constantsAVX2<>+8(SB), Y13
+	VBROADCASTSS ·word7fc00000+0(SB), Y15
+	VBROADCASTSS ·word7f800000+0(SB), Y14
+	VBROADCASTSS ·wordff800000+0(SB), Y13
 	MOVQ         groups+24(FP), R8
 	MOVQ         length+32(FP), R9
 	CMPQ         R8, $+8
@@ -1124,7 +1124,7 @@ TEXT ·AbsMaxAVX2(SB), NOSPLIT, $160-32
 	// vector registers in use at once: 8
 	MOVQ         x+0(FP), SI
 	MOVQ         most+8(FP), DX
-	VBROADCASTSS constantsAVX2<>+12(SB), Y15
+	VBROADCASTSS ·word7fffffff+0(SB), Y15
 	VXORPS       Y14, Y14, Y14
 	MOVQ         groups+16(FP), BX
 	MOVQ         length+24(FP), R8
@@ -1941,7 +1941,7 @@ TEXT ·ReachAVX2(SB), NOSPLIT, $160-40
 	MOVQ         high+16(FP), BX
 	VXORPS       Y15, Y15, Y15
 	VXORPS       Y14, Y14, Y14
-	VBROADCASTSS constantsAVX2<>+16(SB), Y13
+	VBROADCASTSS ·word80000000+0(SB), Y13
 	MOVQ         groups+24(FP), R8
 	MOVQ         length+32(FP), R9
 	CMPQ         R8, $+8
@@ -2897,8 +2897,8 @@ TEXT ·MinMaxColumnsAVX2(SB), $1104-72
 	MOVQ         x3+40(FP), R10
 	MOVQ         x4+48(FP), R11
 	MOVQ         x5+56(FP), R12
-	VBROADCASTSS constantsAVX2<>+12(SB), Y15
-	VBROADCASTSS constantsAVX2<>+0(SB), Y14
+	VBROADCASTSS ·word7fffffff+0(SB), Y15
+	VBROADCASTSS ·word7fc00000+0(SB), Y14
 	VXORPS       Y13, Y13, Y13
 	MOVQ         n+64(FP), DI
 	CMPQ         DI, $+32
@@ -3148,7 +3148,7 @@ TEXT ·MergeMinMaxAVX2(SB), $560-40
 	MOVQ         x+16(FP), BX
 	MOVQ         y+24(FP), R8
 	VXORPS       Y15, Y15, Y15
-	VBROADCASTSS constantsAVX2<>+0(SB), Y14
+	VBROADCASTSS ·word7fc00000+0(SB), Y14
 	MOVQ         n+32(FP), DI
 	CMPQ         DI, $+32
 	JLT          lanestage
@@ -3329,17 +3329,17 @@ TEXT ·MinMaxF16BF16AVX2(SB), NOSPLIT, $96-48
 	JGE   treehalves
 
 groups:
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VBROADCASTSS ·word80008000+0(SB), Y0
 	VMOVAPS      Y0, Y15
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VBROADCASTSS ·word80008000+0(SB), Y0
 	VMOVAPS      Y0, Y14
 	VXORPS       Y0, Y0, Y0
 	VMOVAPS      Y0, Y13
 	VXORPS       Y0, Y0, Y0
 	VMOVAPS      Y0, Y12
-	VBROADCASTSS constantsAVX2<>+24(SB), Y0
+	VBROADCASTSS ·wordffffffff+0(SB), Y0
 	VMOVAPS      Y0, Y11
-	VBROADCASTSS constantsAVX2<>+24(SB), Y0
+	VBROADCASTSS ·wordffffffff+0(SB), Y0
 	VMOVAPS      Y0, Y10
 	MOVQ         R9, DI
 	CMPQ         DI, $+32
@@ -3397,9 +3397,9 @@ groupend:
 	VPSRLD       $0x10, Y3, Y0
 	VPMINUW      Y0, Y3, Y3
 	VPSLLD       $0x10, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VBROADCASTSS ·word7fffffff+0(SB), Y0
 	VPAND        Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y4
+	VBROADCASTSS ·word7fffffff+0(SB), Y4
 	VPAND        Y4, Y2, Y4
 	VPMAXUD      Y4, Y0, Y0
 	VBROADCASTSS infinity+24(FP), Y4
@@ -3499,9 +3499,9 @@ treeloop:
 	VPSRLD       $0x10, Y3, Y0
 	VPMINUW      Y0, Y3, Y3
 	VPSLLD       $0x10, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VBROADCASTSS ·word7fffffff+0(SB), Y0
 	VPAND        Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y1
+	VBROADCASTSS ·word7fffffff+0(SB), Y1
 	VPAND        Y1, Y5, Y1
 	VPMAXUD      Y1, Y0, Y0
 	VBROADCASTSS infinity+24(FP), Y1
@@ -3647,9 +3647,9 @@ treepairloop:
 	VPSRLD       $0x10, Y2, Y0
 	VPMINUW      Y0, Y2, Y2
 	VPSLLD       $0x10, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VBROADCASTSS ·word7fffffff+0(SB), Y0
 	VPAND        Y0, Y7, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y1
+	VBROADCASTSS ·word7fffffff+0(SB), Y1
 	VPAND        Y1, Y3, Y1
 	VPMAXUD      Y1, Y0, Y0
 	VBROADCASTSS infinity+24(FP), Y1
@@ -3719,9 +3719,9 @@ treehalfloop:
 	VPSRLD       $0x10, Y0, Y1
 	VPMINUW      Y1, Y0, Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y1
+	VBROADCASTSS ·word7fffffff+0(SB), Y1
 	VPAND        Y1, Y6, Y1
-	VBROADCASTSS constantsAVX2<>+12(SB), Y2
+	VBROADCASTSS ·word7fffffff+0(SB), Y2
 	VPAND        Y2, Y4, Y2
 	VPMAXUD      Y2, Y1, Y1
 	VBROADCASTSS infinity+24(FP), Y2
@@ -4161,9 +4161,9 @@ tree4done7:
 	VPSRLD       $0x10, Y2, Y0
 	VPMINUW      Y0, Y2, Y2
 	VPSLLD       $0x10, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VBROADCASTSS ·word7fffffff+0(SB), Y0
 	VPAND        Y0, Y7, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y1
+	VBROADCASTSS ·word7fffffff+0(SB), Y1
 	VPAND        Y1, Y3, Y1
 	VPMAXUD      Y1, Y0, Y0
 	VBROADCASTSS infinity+24(FP), Y1
@@ -4427,9 +4427,9 @@ tree1done7:
 	VPSRLD       $0x10, Y3, Y0
 	VPMINUW      Y0, Y3, Y3
 	VPSLLD       $0x10, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VBROADCASTSS ·word7fffffff+0(SB), Y0
 	VPAND        Y0, Y9, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y1
+	VBROADCASTSS ·word7fffffff+0(SB), Y1
 	VPAND        Y1, Y2, Y1
 	VPMAXUD      Y1, Y0, Y0
 	VBROADCASTSS infinity+24(FP), Y1
@@ -4564,9 +4564,9 @@ treehalvesloop:
 	VPSRLD       $0x10, Y3, Y0
 	VPMINUW      Y0, Y3, Y3
 	VPSLLD       $0x10, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VBROADCASTSS ·word7fffffff+0(SB), Y0
 	VPAND        Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y1
+	VBROADCASTSS ·word7fffffff+0(SB), Y1
 	VPAND        Y1, Y5, Y1
 	VPMAXUD      Y1, Y0, Y0
 	VBROADCASTSS infinity+24(FP), Y1
@@ -4621,7 +4621,7 @@ TEXT ·AbsMaxF16BF16AVX2(SB), NOSPLIT, $96-40
 	MOVQ         x+0(FP), SI
 	MOVQ         most+8(FP), DX
 	MOVL         elem+16(FP), R13
-	VBROADCASTSS constantsAVX2<>+28(SB), Y15
+	VBROADCASTSS ·word7fff7fff+0(SB), Y15
 	VXORPS       Y14, Y14, Y14
 	MOVQ         groups+24(FP), BX
 	MOVQ         length+32(FP), R8
@@ -5531,7 +5531,7 @@ TEXT ·ReachF16BF16AVX2(SB), NOSPLIT, $96-48
 	MOVL         elem+24(FP), R15
 	VXORPS       Y15, Y15, Y15
 	VXORPS       Y14, Y14, Y14
-	VBROADCASTSS constantsAVX2<>+20(SB), Y13
+	VBROADCASTSS ·word80008000+0(SB), Y13
 	MOVQ         groups+32(FP), R8
 	MOVQ         length+40(FP), R9
 	CMPQ         R8, $+8
@@ -6828,7 +6828,7 @@ TEXT ·MergeMinMaxF16BF16AVX2(SB), $304-48
 	MOVQ         x+16(FP), BX
 	MOVQ         y+24(FP), R8
 	VXORPS       Y15, Y15, Y15
-	VBROADCASTSS constantsAVX2<>+12(SB), Y14
+	VBROADCASTSS ·word7fffffff+0(SB), Y14
 	VBROADCASTSS infinity+32(FP), Y13
 	VBROADCASTSS oneNaN+36(FP), Y12
 	MOVQ         n+40(FP), DI
@@ -6890,22 +6890,22 @@ laneloop:
 	VPBLENDW  $0xaa, Y6, Y0, Y0
 	VPSLLD    $0x10, Y6, Y2
 	VPBLENDW  $0xaa, Y2, Y4, Y1
-	VPANDN    constantsAVX2<>+32(SB), Y0, Y2
+	VPANDN    ·word00010001+0(SB), Y0, Y2
 	VPSUBUSW  Y2, Y1, Y1
 	VPSRLW    $0x0f, Y1, Y1
 	VPADDW    Y1, Y0, Y0
-	VPSHUFB   constantsAVX2<>+64(SB), Y0, Y0
+	VPSHUFB   ·bytes05b81a5d+0(SB), Y0, Y0
 	VPERMQ    $0xd8, Y0, Y0
 	VMOVUPS   Y0, (SI)
 	VPSRLD    $0x10, Y5, Y0
 	VPBLENDW  $0xaa, Y7, Y0, Y0
 	VPSLLD    $0x10, Y7, Y2
 	VPBLENDW  $0xaa, Y2, Y5, Y1
-	VPANDN    constantsAVX2<>+32(SB), Y0, Y2
+	VPANDN    ·word00010001+0(SB), Y0, Y2
 	VPSUBUSW  Y2, Y1, Y1
 	VPSRLW    $0x0f, Y1, Y1
 	VPADDW    Y1, Y0, Y0
-	VPSHUFB   constantsAVX2<>+64(SB), Y0, Y0
+	VPSHUFB   ·bytes05b81a5d+0(SB), Y0, Y0
 	VPERMQ    $0xd8, Y0, Y0
 	VMOVUPS   Y0, (DX)
 	VPMOVZXWD 32(SI), Y0
@@ -6962,22 +6962,22 @@ laneloop:
 	VPBLENDW  $0xaa, Y6, Y0, Y0
 	VPSLLD    $0x10, Y6, Y2
 	VPBLENDW  $0xaa, Y2, Y4, Y1
-	VPANDN    constantsAVX2<>+32(SB), Y0, Y2
+	VPANDN    ·word00010001+0(SB), Y0, Y2
 	VPSUBUSW  Y2, Y1, Y1
 	VPSRLW    $0x0f, Y1, Y1
 	VPADDW    Y1, Y0, Y0
-	VPSHUFB   constantsAVX2<>+64(SB), Y0, Y0
+	VPSHUFB   ·bytes05b81a5d+0(SB), Y0, Y0
 	VPERMQ    $0xd8, Y0, Y0
 	VMOVUPS   Y0, 32(SI)
 	VPSRLD    $0x10, Y5, Y0
 	VPBLENDW  $0xaa, Y7, Y0, Y0
 	VPSLLD    $0x10, Y7, Y2
 	VPBLENDW  $0xaa, Y2, Y5, Y1
-	VPANDN    constantsAVX2<>+32(SB), Y0, Y2
+	VPANDN    ·word00010001+0(SB), Y0, Y2
 	VPSUBUSW  Y2, Y1, Y1
 	VPSRLW    $0x0f, Y1, Y1
 	VPADDW    Y1, Y0, Y0
-	VPSHUFB   constantsAVX2<>+64(SB), Y0, Y0
+	VPSHUFB   ·bytes05b81a5d+0(SB), Y0, Y0
 	VPERMQ    $0xd8, Y0, Y0
 	VMOVUPS   Y0, 32(DX)
 	ADDQ      $+64, SI
@@ -7027,17 +7027,3 @@ lanestage:
 	MOVQ R8, 280(SP)
 	LEAQ 192(SP), R8
 	JMP  laneloop
-
-DATA constantsAVX2<>+0(SB)/8, $0x7f8000007fc00000
-DATA constantsAVX2<>+8(SB)/8, $0x7fffffffff800000
-DATA constantsAVX2<>+16(SB)/8, $0x8000800080000000
-DATA constantsAVX2<>+24(SB)/8, $0x7fff7fffffffffff
-DATA constantsAVX2<>+32(SB)/8, $0x0001000100010001
-DATA constantsAVX2<>+40(SB)/8, $0x0001000100010001
-DATA constantsAVX2<>+48(SB)/8, $0x0001000100010001
-DATA constantsAVX2<>+56(SB)/8, $0x0001000100010001
-DATA constantsAVX2<>+64(SB)/8, $0x0d0c090805040100
-DATA constantsAVX2<>+72(SB)/8, $0x0f0e0b0a07060302
-DATA constantsAVX2<>+80(SB)/8, $0x0d0c090805040100
-DATA constantsAVX2<>+88(SB)/8, $0x0f0e0b0a07060302
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $96

@@ -14,9 +14,9 @@ TEXT ·MinMaxAVX512(SB), $512-40
 	MOVQ         x+0(FP), SI
 	MOVQ         min+8(FP), DX
 	MOVQ         max+16(FP), BX
-	VBROADCASTSS constantsAVX512<>+0(SB), Z15
-	VBROADCASTSS constantsAVX512<>+4(SB), Z14
-	VBROADCASTSS constantsAVX512<>+8(SB), Z13
+	VBROADCASTSS ·word7fc00000+0(SB), Z15
+	VBROADCASTSS ·word7f800000+0(SB), Z14
+	VBROADCASTSS ·wordff800000+0(SB), Z13
 	MOVQ         groups+24(FP), R8
 	MOVQ         length+32(FP), R9
 	CMPQ         R8, $+16
@@ -1179,7 +1179,7 @@ TEXT ·AbsMaxAVX512(SB), NOSPLIT, $256-32
 	// vector registers in use at once: 8
 	MOVQ         x+0(FP), SI
 	MOVQ         most+8(FP), DX
-	VBROADCASTSS constantsAVX512<>+12(SB), Z15
+	VBROADCASTSS ·word7fffffff+0(SB), Z15
 	VPXORD       Z14, Z14, Z14
 	MOVQ         groups+16(FP), BX
 	MOVQ         length+24(FP), R8
@@ -2023,7 +2023,7 @@ TEXT ·ReachAVX512(SB), $512-40
 	MOVQ         high+16(FP), BX
 	VPXORD       Z15, Z15, Z15
 	VPXORD       Z14, Z14, Z14
-	VBROADCASTSS constantsAVX512<>+16(SB), Z13
+	VBROADCASTSS ·word80000000+0(SB), Z13
 	MOVQ         groups+24(FP), R8
 	MOVQ         length+32(FP), R9
 	CMPQ         R8, $+16
@@ -3048,8 +3048,8 @@ TEXT ·MinMaxColumnsAVX512(SB), NOSPLIT, $0-72
 	MOVQ         x3+40(FP), R10
 	MOVQ         x4+48(FP), R11
 	MOVQ         x5+56(FP), R12
-	VBROADCASTSS constantsAVX512<>+12(SB), Z15
-	VBROADCASTSS constantsAVX512<>+0(SB), Z14
+	VBROADCASTSS ·word7fffffff+0(SB), Z15
+	VBROADCASTSS ·word7fc00000+0(SB), Z14
 	VPXORD       Z13, Z13, Z13
 	MOVQ         n+64(FP), DI
 	CMPQ         DI, $+64
@@ -3421,7 +3421,7 @@ TEXT ·MergeMinMaxAVX512(SB), NOSPLIT, $0-40
 	MOVQ         x+16(FP), BX
 	MOVQ         y+24(FP), R8
 	VPXORD       Z15, Z15, Z15
-	VBROADCASTSS constantsAVX512<>+0(SB), Z14
+	VBROADCASTSS ·word7fc00000+0(SB), Z14
 	MOVQ         n+32(FP), DI
 	CMPQ         DI, $+64
 	JLT          lanerest
@@ -3659,13 +3659,13 @@ TEXT ·MinMaxF16BF16AVX512(SB), $768-48
 	MOVQ         x+0(FP), SI
 	MOVQ         min+8(FP), DX
 	MOVQ         max+16(FP), BX
-	VBROADCASTSS constantsAVX512<>+12(SB), Z15
+	VBROADCASTSS ·word7fffffff+0(SB), Z15
 	VBROADCASTSS infinity+24(FP), Z14
 	VBROADCASTSS oneNaN+28(FP), Z13
 	VPXORD       Z12, Z12, Z12
-	VBROADCASTSS constantsAVX512<>+20(SB), Z11
+	VBROADCASTSS ·word80008000+0(SB), Z11
 	VPXORD       Z10, Z10, Z10
-	VBROADCASTSS constantsAVX512<>+24(SB), Z9
+	VBROADCASTSS ·wordffffffff+0(SB), Z9
 	MOVQ         groups+32(FP), R8
 	MOVQ         length+40(FP), R9
 	CMPQ         R8, $+16
@@ -5008,7 +5008,7 @@ TEXT ·AbsMaxF16BF16AVX512(SB), NOSPLIT, $256-40
 	MOVQ         x+0(FP), SI
 	MOVQ         most+8(FP), DX
 	MOVL         elem+16(FP), R13
-	VBROADCASTSS constantsAVX512<>+28(SB), Z15
+	VBROADCASTSS ·word7fff7fff+0(SB), Z15
 	VPXORD       Z14, Z14, Z14
 	MOVQ         groups+24(FP), BX
 	MOVQ         length+32(FP), R8
@@ -5920,7 +5920,7 @@ TEXT ·ReachF16BF16AVX512(SB), $512-48
 	MOVL         elem+24(FP), R15
 	VPXORD       Z15, Z15, Z15
 	VPXORD       Z14, Z14, Z14
-	VBROADCASTSS constantsAVX512<>+20(SB), Z13
+	VBROADCASTSS ·word80008000+0(SB), Z13
 	MOVQ         groups+32(FP), R8
 	MOVQ         length+40(FP), R9
 	CMPQ         R8, $+16
@@ -7262,17 +7262,17 @@ TEXT ·MergeMinMaxF16BF16AVX512(SB), NOSPLIT, $0-48
 	MOVQ         x+16(FP), BX
 	MOVQ         y+24(FP), R8
 	VPXORD       Z15, Z15, Z15
-	VBROADCASTSS constantsAVX512<>+12(SB), Z14
+	VBROADCASTSS ·word7fffffff+0(SB), Z14
 	VBROADCASTSS infinity+32(FP), Z13
 	VBROADCASTSS oneNaN+36(FP), Z12
-	VMOVUPS      constantsAVX512<>+32(SB), Z11
-	VMOVUPS      constantsAVX512<>+96(SB), Z10
+	VMOVUPS      ·bytesc5808bc5+0(SB), Z11
+	VMOVUPS      ·bytesba878045+0(SB), Z10
 	MOVL         $0xaaaaaaaa, AX
 	KMOVD        AX, K6
-	VBROADCASTSS constantsAVX512<>+160(SB), Z9
-	VBROADCASTSS constantsAVX512<>+20(SB), Z8
-	VMOVUPS      constantsAVX512<>+164(SB), Z7
-	VMOVUPS      constantsAVX512<>+228(SB), Z6
+	VBROADCASTSS ·word00010001+0(SB), Z9
+	VBROADCASTSS ·word80008000+0(SB), Z8
+	VMOVUPS      ·bytescb91c145+0(SB), Z7
+	VMOVUPS      ·bytesae5a38c5+0(SB), Z6
 	MOVQ         n+40(FP), DI
 	CMPQ         DI, $+64
 	JLT          lanerest
@@ -7566,42 +7566,3 @@ lanetailnarrow:
 laneend:
 	VZEROUPPER
 	RET
-
-DATA constantsAVX512<>+0(SB)/8, $0x7f8000007fc00000
-DATA constantsAVX512<>+8(SB)/8, $0x7fffffffff800000
-DATA constantsAVX512<>+16(SB)/8, $0x8000800080000000
-DATA constantsAVX512<>+24(SB)/8, $0x7fff7fffffffffff
-DATA constantsAVX512<>+32(SB)/8, $0x0001000000000000
-DATA constantsAVX512<>+40(SB)/8, $0x0003000000020000
-DATA constantsAVX512<>+48(SB)/8, $0x0005000000040000
-DATA constantsAVX512<>+56(SB)/8, $0x0007000000060000
-DATA constantsAVX512<>+64(SB)/8, $0x0009000000080000
-DATA constantsAVX512<>+72(SB)/8, $0x000b0000000a0000
-DATA constantsAVX512<>+80(SB)/8, $0x000d0000000c0000
-DATA constantsAVX512<>+88(SB)/8, $0x000f0000000e0000
-DATA constantsAVX512<>+96(SB)/8, $0x0011000000100000
-DATA constantsAVX512<>+104(SB)/8, $0x0013000000120000
-DATA constantsAVX512<>+112(SB)/8, $0x0015000000140000
-DATA constantsAVX512<>+120(SB)/8, $0x0017000000160000
-DATA constantsAVX512<>+128(SB)/8, $0x0019000000180000
-DATA constantsAVX512<>+136(SB)/8, $0x001b0000001a0000
-DATA constantsAVX512<>+144(SB)/8, $0x001d0000001c0000
-DATA constantsAVX512<>+152(SB)/8, $0x001f0000001e0000
-DATA constantsAVX512<>+160(SB)/8, $0x0002000000010001
-DATA constantsAVX512<>+168(SB)/8, $0x000a000800060004
-DATA constantsAVX512<>+176(SB)/8, $0x00120010000e000c
-DATA constantsAVX512<>+184(SB)/8, $0x001a001800160014
-DATA constantsAVX512<>+192(SB)/8, $0x00220020001e001c
-DATA constantsAVX512<>+200(SB)/8, $0x002a002800260024
-DATA constantsAVX512<>+208(SB)/8, $0x00320030002e002c
-DATA constantsAVX512<>+216(SB)/8, $0x003a003800360034
-DATA constantsAVX512<>+224(SB)/8, $0x00030001003e003c
-DATA constantsAVX512<>+232(SB)/8, $0x000b000900070005
-DATA constantsAVX512<>+240(SB)/8, $0x00130011000f000d
-DATA constantsAVX512<>+248(SB)/8, $0x001b001900170015
-DATA constantsAVX512<>+256(SB)/8, $0x00230021001f001d
-DATA constantsAVX512<>+264(SB)/8, $0x002b002900270025
-DATA constantsAVX512<>+272(SB)/8, $0x00330031002f002d
-DATA constantsAVX512<>+280(SB)/8, $0x003b003900370035
-DATA constantsAVX512<>+288(SB)/4, $0x003f003d
-GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $292

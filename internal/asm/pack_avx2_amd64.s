@@ -12,8 +12,8 @@ TEXT ·PackPacked4AVX2(SB), NOSPLIT, $80-32
 	// vector registers in use at once: 4
 	MOVQ         y+0(FP), SI
 	MOVQ         x+8(FP), DX
-	VBROADCASTSS constantsAVX2<>+0(SB), Y15
-	VBROADCASTSS constantsAVX2<>+4(SB), Y14
+	VBROADCASTSS ·word10011001+0(SB), Y15
+	VBROADCASTSS ·word0f0f0f0f+0(SB), Y14
 	MOVQ         n+16(FP), DI
 	CMPQ         DI, $+32
 	JLT          lanestage
@@ -92,10 +92,10 @@ TEXT ·UnpackPacked4AVX2(SB), NOSPLIT, $80-40
 	MOVQ         x+8(FP), DX
 	VBROADCASTSS sign+16(FP), Y0
 	VPACKSSDW    Y0, Y0, Y0
-	VMOVUPS      constantsAVX2<>+8(SB), Y1
+	VMOVUPS      ·bytes270d3b65+0(SB), Y1
 	VPACKSSWB    Y0, Y0, Y0
 	VPERMD       Y0, Y1, Y15
-	VBROADCASTSS constantsAVX2<>+4(SB), Y14
+	VBROADCASTSS ·word0f0f0f0f+0(SB), Y14
 	MOVQ         n+24(FP), DI
 	CMPQ         DI, $+32
 	JLT          lanestage
@@ -174,9 +174,9 @@ TEXT ·PackPacked2AVX2(SB), NOSPLIT, $80-32
 	// vector registers in use at once: 5
 	MOVQ         y+0(FP), SI
 	MOVQ         x+8(FP), DX
-	VBROADCASTSS constantsAVX2<>+40(SB), Y15
-	VBROADCASTSS constantsAVX2<>+44(SB), Y14
-	VBROADCASTSS constantsAVX2<>+48(SB), Y13
+	VBROADCASTSS ·word04010401+0(SB), Y15
+	VBROADCASTSS ·word03030303+0(SB), Y14
+	VBROADCASTSS ·word00100001+0(SB), Y13
 	MOVQ         n+16(FP), DI
 	CMPQ         DI, $+32
 	JLT          lanestage
@@ -259,10 +259,10 @@ TEXT ·UnpackPacked2AVX2(SB), NOSPLIT, $80-40
 	MOVQ         x+8(FP), DX
 	VBROADCASTSS sign+16(FP), Y0
 	VPACKSSDW    Y0, Y0, Y0
-	VMOVUPS      constantsAVX2<>+8(SB), Y1
+	VMOVUPS      ·bytes270d3b65+0(SB), Y1
 	VPACKSSWB    Y0, Y0, Y0
 	VPERMD       Y0, Y1, Y15
-	VBROADCASTSS constantsAVX2<>+44(SB), Y14
+	VBROADCASTSS ·word03030303+0(SB), Y14
 	MOVQ         n+24(FP), DI
 	CMPQ         DI, $+32
 	JLT          lanestage
@@ -347,9 +347,9 @@ TEXT ·PackSixesAVX2(SB), NOSPLIT, $0-32
 	MOVQ         x+8(FP), DX
 	VBROADCASTSS low+16(FP), Y15
 	VBROADCASTSS high+20(FP), Y14
-	VMOVUPS      constantsAVX2<>+52(SB), Y13
-	VBROADCASTSS constantsAVX2<>+84(SB), Y12
-	VBROADCASTSS constantsAVX2<>+88(SB), Y11
+	VMOVUPS      ·bytesf678bd89+0(SB), Y13
+	VBROADCASTSS ·word40014001+0(SB), Y12
+	VBROADCASTSS ·word10000001+0(SB), Y11
 	MOVQ         n+24(FP), DI
 
 laneloop:
@@ -383,15 +383,15 @@ TEXT ·UnpackSixesAVX2(SB), NOSPLIT, $0-32
 	MOVQ         x+8(FP), DX
 	VBROADCASTSS sign+16(FP), Y0
 	VPACKSSDW    Y0, Y0, Y0
-	VMOVUPS      constantsAVX2<>+8(SB), Y1
+	VMOVUPS      ·bytes270d3b65+0(SB), Y1
 	VPACKSSWB    Y0, Y0, Y0
 	VPERMD       Y0, Y1, Y15
 	VBROADCASTSS keep+20(FP), Y14
-	VMOVUPS      constantsAVX2<>+92(SB), Y13
-	VBROADCASTSS constantsAVX2<>+124(SB), Y12
-	VBROADCASTSS constantsAVX2<>+128(SB), Y11
-	VBROADCASTSS constantsAVX2<>+132(SB), Y10
-	VBROADCASTSS constantsAVX2<>+136(SB), Y9
+	VMOVUPS      ·bytes2b627b2d+0(SB), Y13
+	VBROADCASTSS ·word00000fff+0(SB), Y12
+	VBROADCASTSS ·word0fff0000+0(SB), Y11
+	VBROADCASTSS ·word003f003f+0(SB), Y10
+	VBROADCASTSS ·word3f003f00+0(SB), Y9
 	MOVQ         n+24(FP), DI
 
 laneloop:
@@ -417,23 +417,3 @@ laneloop:
 	JGE         laneloop
 	VZEROUPPER
 	RET
-
-DATA constantsAVX2<>+0(SB)/8, $0x0f0f0f0f10011001
-DATA constantsAVX2<>+8(SB)/8, $0x0000000400000000
-DATA constantsAVX2<>+16(SB)/8, $0x0000000500000001
-DATA constantsAVX2<>+24(SB)/8, $0x0000000600000002
-DATA constantsAVX2<>+32(SB)/8, $0x0000000700000003
-DATA constantsAVX2<>+40(SB)/8, $0x0303030304010401
-DATA constantsAVX2<>+48(SB)/8, $0x0402010000100001
-DATA constantsAVX2<>+56(SB)/8, $0x0e0d0c0a09080605
-DATA constantsAVX2<>+64(SB)/8, $0x0402010080808080
-DATA constantsAVX2<>+72(SB)/8, $0x0e0d0c0a09080605
-DATA constantsAVX2<>+80(SB)/8, $0x4001400180808080
-DATA constantsAVX2<>+88(SB)/8, $0x8002010010000001
-DATA constantsAVX2<>+96(SB)/8, $0x8008070680050403
-DATA constantsAVX2<>+104(SB)/8, $0x80060504800b0a09
-DATA constantsAVX2<>+112(SB)/8, $0x800c0b0a80090807
-DATA constantsAVX2<>+120(SB)/8, $0x00000fff800f0e0d
-DATA constantsAVX2<>+128(SB)/8, $0x003f003f0fff0000
-DATA constantsAVX2<>+136(SB)/4, $0x3f003f00
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $140

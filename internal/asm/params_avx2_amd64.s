@@ -2,8 +2,6 @@
 
 //go:build !purego
 
-#include "textflag.h"
-
 // func ParamsScaleAVX2(scale *float32, recip *float32, most *float32, half float32, elem int32, n int)
 // Requires: AVX, AVX2, F16C, FMA3
 TEXT ·ParamsScaleAVX2(SB), $432-40
@@ -15,12 +13,12 @@ TEXT ·ParamsScaleAVX2(SB), $432-40
 	MOVQ         most+16(FP), BX
 	MOVL         elem+28(FP), R8
 	VBROADCASTSS half+24(FP), Y15
-	VBROADCASTSS constantsAVX2<>+0(SB), Y14
+	VBROADCASTSS ·word3f800000+0(SB), Y14
 	VDIVPS       Y15, Y14, Y13
-	VBROADCASTSS constantsAVX2<>+4(SB), Y12
-	VBROADCASTSS constantsAVX2<>+8(SB), Y11
-	VBROADCASTSS constantsAVX2<>+12(SB), Y10
-	VBROADCASTSS constantsAVX2<>+16(SB), Y9
+	VBROADCASTSS ·word34000000+0(SB), Y12
+	VBROADCASTSS ·word7fc00000+0(SB), Y11
+	VBROADCASTSS ·word17800000+0(SB), Y10
+	VBROADCASTSS ·word71800000+0(SB), Y9
 	MOVQ         n+32(FP), DI
 	CMPQ         DI, $+32
 	JLT          lanestage
@@ -144,7 +142,7 @@ elem1:
 	VPSLLD    $0x0f, Y2, Y1
 	VPSRLD    $0x1f, Y1, Y1
 	VPADDD    Y1, Y2, Y1
-	VPADDD    constantsAVX2<>+32(SB), Y1, Y1
+	VPADDD    ·word00007fff+0(SB), Y1, Y1
 	VPSRLD    $0x10, Y1, Y1
 	VPSLLD    $0x10, Y1, Y1
 	VCMPPS    $0x07, Y2, Y2, Y3
@@ -162,7 +160,7 @@ elem4:
 	VPSLLD    $0x0f, Y2, Y1
 	VPSRLD    $0x1f, Y1, Y1
 	VPADDD    Y1, Y2, Y1
-	VPADDD    constantsAVX2<>+32(SB), Y1, Y1
+	VPADDD    ·word00007fff+0(SB), Y1, Y1
 	VPSRLD    $0x10, Y1, Y1
 	VPSLLD    $0x10, Y1, Y1
 	VCMPPS    $0x07, Y2, Y2, Y3
@@ -180,7 +178,7 @@ elem7:
 	VPSLLD    $0x0f, Y2, Y1
 	VPSRLD    $0x1f, Y1, Y1
 	VPADDD    Y1, Y2, Y1
-	VPADDD    constantsAVX2<>+32(SB), Y1, Y1
+	VPADDD    ·word00007fff+0(SB), Y1, Y1
 	VPSRLD    $0x10, Y1, Y1
 	VPSLLD    $0x10, Y1, Y1
 	VCMPPS    $0x07, Y2, Y2, Y3
@@ -198,7 +196,7 @@ elem10:
 	VPSLLD    $0x0f, Y2, Y1
 	VPSRLD    $0x1f, Y1, Y1
 	VPADDD    Y1, Y2, Y1
-	VPADDD    constantsAVX2<>+32(SB), Y1, Y1
+	VPADDD    ·word00007fff+0(SB), Y1, Y1
 	VPSRLD    $0x10, Y1, Y1
 	VPSLLD    $0x10, Y1, Y1
 	VCMPPS    $0x07, Y2, Y2, Y3
@@ -236,12 +234,12 @@ TEXT ·ParamsSymmetricAVX2(SB), $704-64
 	MOVL         elem+48(FP), R10
 	VBROADCASTSS half+40(FP), Y15
 	VBROADCASTSS middle+44(FP), Y14
-	VBROADCASTSS constantsAVX2<>+0(SB), Y13
+	VBROADCASTSS ·word3f800000+0(SB), Y13
 	VDIVPS       Y15, Y13, Y12
-	VBROADCASTSS constantsAVX2<>+4(SB), Y11
-	VBROADCASTSS constantsAVX2<>+8(SB), Y10
-	VBROADCASTSS constantsAVX2<>+12(SB), Y9
-	VBROADCASTSS constantsAVX2<>+16(SB), Y8
+	VBROADCASTSS ·word34000000+0(SB), Y11
+	VBROADCASTSS ·word7fc00000+0(SB), Y10
+	VBROADCASTSS ·word17800000+0(SB), Y9
+	VBROADCASTSS ·word71800000+0(SB), Y8
 	VXORPS       Y7, Y7, Y7
 	MOVQ         n+56(FP), DI
 	CMPQ         DI, $+32
@@ -396,7 +394,7 @@ elem1:
 	VPSLLD    $0x0f, Y2, Y3
 	VPSRLD    $0x1f, Y3, Y3
 	VPADDD    Y3, Y2, Y3
-	VPADDD    constantsAVX2<>+32(SB), Y3, Y3
+	VPADDD    ·word00007fff+0(SB), Y3, Y3
 	VPSRLD    $0x10, Y3, Y3
 	VPSLLD    $0x10, Y3, Y3
 	VCMPPS    $0x07, Y2, Y2, Y4
@@ -414,7 +412,7 @@ elem4:
 	VPSLLD    $0x0f, Y2, Y3
 	VPSRLD    $0x1f, Y3, Y3
 	VPADDD    Y3, Y2, Y3
-	VPADDD    constantsAVX2<>+32(SB), Y3, Y3
+	VPADDD    ·word00007fff+0(SB), Y3, Y3
 	VPSRLD    $0x10, Y3, Y3
 	VPSLLD    $0x10, Y3, Y3
 	VCMPPS    $0x07, Y2, Y2, Y4
@@ -432,7 +430,7 @@ elem7:
 	VPSLLD    $0x0f, Y2, Y3
 	VPSRLD    $0x1f, Y3, Y3
 	VPADDD    Y3, Y2, Y3
-	VPADDD    constantsAVX2<>+32(SB), Y3, Y3
+	VPADDD    ·word00007fff+0(SB), Y3, Y3
 	VPSRLD    $0x10, Y3, Y3
 	VPSLLD    $0x10, Y3, Y3
 	VCMPPS    $0x07, Y2, Y2, Y4
@@ -450,7 +448,7 @@ elem10:
 	VPSLLD    $0x0f, Y2, Y3
 	VPSRLD    $0x1f, Y3, Y3
 	VPADDD    Y3, Y2, Y3
-	VPADDD    constantsAVX2<>+32(SB), Y3, Y3
+	VPADDD    ·word00007fff+0(SB), Y3, Y3
 	VPSRLD    $0x10, Y3, Y3
 	VPSLLD    $0x10, Y3, Y3
 	VCMPPS    $0x07, Y2, Y2, Y4
@@ -495,12 +493,12 @@ TEXT ·ParamsAsymmetricAVX2(SB), $832-72
 	VBROADCASTSS least+52(FP), Y14
 	VBROADCASTSS greatest+56(FP), Y13
 	VXORPS       Y12, Y12, Y12
-	VBROADCASTSS constantsAVX2<>+0(SB), Y11
+	VBROADCASTSS ·word3f800000+0(SB), Y11
 	VDIVPS       Y15, Y11, Y10
-	VBROADCASTSS constantsAVX2<>+4(SB), Y9
-	VBROADCASTSS constantsAVX2<>+8(SB), Y8
-	VBROADCASTSS constantsAVX2<>+12(SB), Y7
-	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VBROADCASTSS ·word34000000+0(SB), Y9
+	VBROADCASTSS ·word7fc00000+0(SB), Y8
+	VBROADCASTSS ·word17800000+0(SB), Y7
+	VBROADCASTSS ·word71800000+0(SB), Y6
 	MOVQ         n+64(FP), DI
 	CMPQ         DI, $+32
 	JLT          lanestage
@@ -783,7 +781,7 @@ elem1:
 	VPSLLD    $0x0f, Y1, Y3
 	VPSRLD    $0x1f, Y3, Y3
 	VPADDD    Y3, Y1, Y3
-	VPADDD    constantsAVX2<>+32(SB), Y3, Y3
+	VPADDD    ·word00007fff+0(SB), Y3, Y3
 	VPSRLD    $0x10, Y3, Y3
 	VPSLLD    $0x10, Y3, Y3
 	VCMPPS    $0x07, Y1, Y1, Y4
@@ -801,7 +799,7 @@ elem4:
 	VPSLLD    $0x0f, Y3, Y2
 	VPSRLD    $0x1f, Y2, Y2
 	VPADDD    Y2, Y3, Y2
-	VPADDD    constantsAVX2<>+32(SB), Y2, Y2
+	VPADDD    ·word00007fff+0(SB), Y2, Y2
 	VPSRLD    $0x10, Y2, Y2
 	VPSLLD    $0x10, Y2, Y2
 	VCMPPS    $0x07, Y3, Y3, Y4
@@ -819,7 +817,7 @@ elem7:
 	VPSLLD    $0x0f, Y2, Y3
 	VPSRLD    $0x1f, Y3, Y3
 	VPADDD    Y3, Y2, Y3
-	VPADDD    constantsAVX2<>+32(SB), Y3, Y3
+	VPADDD    ·word00007fff+0(SB), Y3, Y3
 	VPSRLD    $0x10, Y3, Y3
 	VPSLLD    $0x10, Y3, Y3
 	VCMPPS    $0x07, Y2, Y2, Y4
@@ -837,7 +835,7 @@ elem10:
 	VPSLLD    $0x0f, Y1, Y3
 	VPSRLD    $0x1f, Y3, Y3
 	VPADDD    Y3, Y1, Y3
-	VPADDD    constantsAVX2<>+32(SB), Y3, Y3
+	VPADDD    ·word00007fff+0(SB), Y3, Y3
 	VPSRLD    $0x10, Y3, Y3
 	VPSLLD    $0x10, Y3, Y3
 	VCMPPS    $0x07, Y1, Y1, Y4
@@ -855,7 +853,7 @@ elem13:
 	VPSLLD    $0x0f, Y2, Y3
 	VPSRLD    $0x1f, Y3, Y3
 	VPADDD    Y3, Y2, Y3
-	VPADDD    constantsAVX2<>+32(SB), Y3, Y3
+	VPADDD    ·word00007fff+0(SB), Y3, Y3
 	VPSRLD    $0x10, Y3, Y3
 	VPSLLD    $0x10, Y3, Y3
 	VCMPPS    $0x07, Y2, Y2, Y4
@@ -873,7 +871,7 @@ elem16:
 	VPSLLD    $0x0f, Y1, Y3
 	VPSRLD    $0x1f, Y3, Y3
 	VPADDD    Y3, Y1, Y3
-	VPADDD    constantsAVX2<>+32(SB), Y3, Y3
+	VPADDD    ·word00007fff+0(SB), Y3, Y3
 	VPSRLD    $0x10, Y3, Y3
 	VPSLLD    $0x10, Y3, Y3
 	VCMPPS    $0x07, Y1, Y1, Y4
@@ -891,7 +889,7 @@ elem19:
 	VPSLLD    $0x0f, Y3, Y2
 	VPSRLD    $0x1f, Y2, Y2
 	VPADDD    Y2, Y3, Y2
-	VPADDD    constantsAVX2<>+32(SB), Y2, Y2
+	VPADDD    ·word00007fff+0(SB), Y2, Y2
 	VPSRLD    $0x10, Y2, Y2
 	VPSLLD    $0x10, Y2, Y2
 	VCMPPS    $0x07, Y3, Y3, Y4
@@ -909,7 +907,7 @@ elem22:
 	VPSLLD    $0x0f, Y2, Y3
 	VPSRLD    $0x1f, Y3, Y3
 	VPADDD    Y3, Y2, Y3
-	VPADDD    constantsAVX2<>+32(SB), Y3, Y3
+	VPADDD    ·word00007fff+0(SB), Y3, Y3
 	VPSRLD    $0x10, Y3, Y3
 	VPSLLD    $0x10, Y3, Y3
 	VCMPPS    $0x07, Y2, Y2, Y4
@@ -927,7 +925,7 @@ elem25:
 	VPSLLD    $0x0f, Y1, Y3
 	VPSRLD    $0x1f, Y3, Y3
 	VPADDD    Y3, Y1, Y3
-	VPADDD    constantsAVX2<>+32(SB), Y3, Y3
+	VPADDD    ·word00007fff+0(SB), Y3, Y3
 	VPSRLD    $0x10, Y3, Y3
 	VPSLLD    $0x10, Y3, Y3
 	VCMPPS    $0x07, Y1, Y1, Y4
@@ -945,7 +943,7 @@ elem28:
 	VPSLLD    $0x0f, Y2, Y3
 	VPSRLD    $0x1f, Y3, Y3
 	VPADDD    Y3, Y2, Y3
-	VPADDD    constantsAVX2<>+32(SB), Y3, Y3
+	VPADDD    ·word00007fff+0(SB), Y3, Y3
 	VPSRLD    $0x10, Y3, Y3
 	VPSLLD    $0x10, Y3, Y3
 	VCMPPS    $0x07, Y2, Y2, Y4
@@ -963,7 +961,7 @@ elem31:
 	VPSLLD    $0x0f, Y1, Y3
 	VPSRLD    $0x1f, Y3, Y3
 	VPADDD    Y3, Y1, Y3
-	VPADDD    constantsAVX2<>+32(SB), Y3, Y3
+	VPADDD    ·word00007fff+0(SB), Y3, Y3
 	VPSRLD    $0x10, Y3, Y3
 	VPSLLD    $0x10, Y3, Y3
 	VCMPPS    $0x07, Y1, Y1, Y4
@@ -981,7 +979,7 @@ elem34:
 	VPSLLD    $0x0f, Y3, Y2
 	VPSRLD    $0x1f, Y2, Y2
 	VPADDD    Y2, Y3, Y2
-	VPADDD    constantsAVX2<>+32(SB), Y2, Y2
+	VPADDD    ·word00007fff+0(SB), Y2, Y2
 	VPSRLD    $0x10, Y2, Y2
 	VPSLLD    $0x10, Y2, Y2
 	VCMPPS    $0x07, Y3, Y3, Y4
@@ -999,7 +997,7 @@ elem37:
 	VPSLLD    $0x0f, Y2, Y3
 	VPSRLD    $0x1f, Y3, Y3
 	VPADDD    Y3, Y2, Y3
-	VPADDD    constantsAVX2<>+32(SB), Y3, Y3
+	VPADDD    ·word00007fff+0(SB), Y3, Y3
 	VPSRLD    $0x10, Y3, Y3
 	VPSLLD    $0x10, Y3, Y3
 	VCMPPS    $0x07, Y2, Y2, Y4
@@ -1017,7 +1015,7 @@ elem40:
 	VPSLLD    $0x0f, Y1, Y3
 	VPSRLD    $0x1f, Y3, Y3
 	VPADDD    Y3, Y1, Y3
-	VPADDD    constantsAVX2<>+32(SB), Y3, Y3
+	VPADDD    ·word00007fff+0(SB), Y3, Y3
 	VPSRLD    $0x10, Y3, Y3
 	VPSLLD    $0x10, Y3, Y3
 	VCMPPS    $0x07, Y1, Y1, Y4
@@ -1035,7 +1033,7 @@ elem43:
 	VPSLLD    $0x0f, Y2, Y3
 	VPSRLD    $0x1f, Y3, Y3
 	VPADDD    Y3, Y2, Y3
-	VPADDD    constantsAVX2<>+32(SB), Y3, Y3
+	VPADDD    ·word00007fff+0(SB), Y3, Y3
 	VPSRLD    $0x10, Y3, Y3
 	VPSLLD    $0x10, Y3, Y3
 	VCMPPS    $0x07, Y2, Y2, Y4
@@ -1053,7 +1051,7 @@ elem46:
 	VPSLLD    $0x0f, Y1, Y3
 	VPSRLD    $0x1f, Y3, Y3
 	VPADDD    Y3, Y1, Y3
-	VPADDD    constantsAVX2<>+32(SB), Y3, Y3
+	VPADDD    ·word00007fff+0(SB), Y3, Y3
 	VPSRLD    $0x10, Y3, Y3
 	VPSLLD    $0x10, Y3, Y3
 	VCMPPS    $0x07, Y1, Y1, Y4
@@ -1071,7 +1069,7 @@ elem49:
 	VPSLLD    $0x0f, Y3, Y2
 	VPSRLD    $0x1f, Y2, Y2
 	VPADDD    Y2, Y3, Y2
-	VPADDD    constantsAVX2<>+32(SB), Y2, Y2
+	VPADDD    ·word00007fff+0(SB), Y2, Y2
 	VPSRLD    $0x10, Y2, Y2
 	VPSLLD    $0x10, Y2, Y2
 	VCMPPS    $0x07, Y3, Y3, Y4
@@ -1089,7 +1087,7 @@ elem52:
 	VPSLLD    $0x0f, Y2, Y3
 	VPSRLD    $0x1f, Y3, Y3
 	VPADDD    Y3, Y2, Y3
-	VPADDD    constantsAVX2<>+32(SB), Y3, Y3
+	VPADDD    ·word00007fff+0(SB), Y3, Y3
 	VPSRLD    $0x10, Y3, Y3
 	VPSLLD    $0x10, Y3, Y3
 	VCMPPS    $0x07, Y2, Y2, Y4
@@ -1107,7 +1105,7 @@ elem55:
 	VPSLLD    $0x0f, Y1, Y3
 	VPSRLD    $0x1f, Y3, Y3
 	VPADDD    Y3, Y1, Y3
-	VPADDD    constantsAVX2<>+32(SB), Y3, Y3
+	VPADDD    ·word00007fff+0(SB), Y3, Y3
 	VPSRLD    $0x10, Y3, Y3
 	VPSLLD    $0x10, Y3, Y3
 	VCMPPS    $0x07, Y1, Y1, Y4
@@ -1125,7 +1123,7 @@ elem58:
 	VPSLLD    $0x0f, Y2, Y3
 	VPSRLD    $0x1f, Y3, Y3
 	VPADDD    Y3, Y2, Y3
-	VPADDD    constantsAVX2<>+32(SB), Y3, Y3
+	VPADDD    ·word00007fff+0(SB), Y3, Y3
 	VPSRLD    $0x10, Y3, Y3
 	VPSLLD    $0x10, Y3, Y3
 	VCMPPS    $0x07, Y2, Y2, Y4
@@ -1171,18 +1169,18 @@ TEXT ·ParamsE4M3AVX2(SB), $560-88
 	MOVQ         most+24(FP), R8
 	MOVL         elem+36(FP), R9
 	VBROADCASTSS global+40(FP), Y15
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VBROADCASTSS ·word3f800000+0(SB), Y0
 	VDIVPS       Y15, Y0, Y14
 	VBROADCASTSS nothing+48(FP), Y13
-	VBROADCASTSS constantsAVX2<>+64(SB), Y12
-	VBROADCASTSS constantsAVX2<>+68(SB), Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y2
+	VBROADCASTSS ·word7f800000+0(SB), Y12
+	VBROADCASTSS ·word0a000000+0(SB), Y1
+	VBROADCASTSS ·word00400000+0(SB), Y2
 	VPADDD       Y2, Y1, Y11
-	VBROADCASTSS constantsAVX2<>+8(SB), Y10
+	VBROADCASTSS ·word7fc00000+0(SB), Y10
 	VBROADCASTSS under+60(FP), Y9
 	VBROADCASTSS by+64(FP), Y8
 	VDIVPS       Y9, Y0, Y7
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VBROADCASTSS ·word17800000+0(SB), Y6
 	VBROADCASTSS greatest+68(FP), Y5
 	VBROADCASTSS one+72(FP), Y4
 	MOVQ         n+80(FP), DI
@@ -1210,12 +1208,12 @@ elemdone3:
 	VCMPPS       $0x00, Y13, Y0, Y0
 	VBROADCASTSS least+56(FP), Y1
 	VMAXPS       Y2, Y1, Y2
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS ·word43e00000+0(SB), Y1
 	VMINPS       Y2, Y1, Y2
 	VBROADCASTSS instead+52(FP), Y1
 	VBLENDVPS    Y0, Y1, Y2, Y0
 	VPAND        Y12, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS ·word3c800000+0(SB), Y2
 	VPMAXUD      Y2, Y1, Y1
 	VPADDD       Y11, Y1, Y1
 	VADDPS       Y1, Y0, Y0
@@ -1256,12 +1254,12 @@ elemdone6:
 	VCMPPS       $0x00, Y13, Y0, Y0
 	VBROADCASTSS least+56(FP), Y1
 	VMAXPS       Y2, Y1, Y2
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS ·word43e00000+0(SB), Y1
 	VMINPS       Y2, Y1, Y2
 	VBROADCASTSS instead+52(FP), Y1
 	VBLENDVPS    Y0, Y1, Y2, Y0
 	VPAND        Y12, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS ·word3c800000+0(SB), Y2
 	VPMAXUD      Y2, Y1, Y1
 	VPADDD       Y11, Y1, Y1
 	VADDPS       Y1, Y0, Y0
@@ -1302,12 +1300,12 @@ elemdone9:
 	VCMPPS       $0x00, Y13, Y0, Y0
 	VBROADCASTSS least+56(FP), Y1
 	VMAXPS       Y2, Y1, Y2
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS ·word43e00000+0(SB), Y1
 	VMINPS       Y2, Y1, Y2
 	VBROADCASTSS instead+52(FP), Y1
 	VBLENDVPS    Y0, Y1, Y2, Y0
 	VPAND        Y12, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS ·word3c800000+0(SB), Y2
 	VPMAXUD      Y2, Y1, Y1
 	VPADDD       Y11, Y1, Y1
 	VADDPS       Y1, Y0, Y0
@@ -1348,12 +1346,12 @@ elemdone12:
 	VCMPPS       $0x00, Y13, Y0, Y0
 	VBROADCASTSS least+56(FP), Y1
 	VMAXPS       Y2, Y1, Y2
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS ·word43e00000+0(SB), Y1
 	VMINPS       Y2, Y1, Y2
 	VBROADCASTSS instead+52(FP), Y1
 	VBLENDVPS    Y0, Y1, Y2, Y0
 	VPAND        Y12, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS ·word3c800000+0(SB), Y2
 	VPMAXUD      Y2, Y1, Y1
 	VPADDD       Y11, Y1, Y1
 	VADDPS       Y1, Y0, Y0
@@ -1409,7 +1407,7 @@ elem1:
 	VPSLLD    $0x0f, Y0, Y2
 	VPSRLD    $0x1f, Y2, Y2
 	VPADDD    Y2, Y0, Y2
-	VPADDD    constantsAVX2<>+32(SB), Y2, Y2
+	VPADDD    ·word00007fff+0(SB), Y2, Y2
 	VPSRLD    $0x10, Y2, Y2
 	VPSLLD    $0x10, Y2, Y2
 	VCMPPS    $0x07, Y0, Y0, Y3
@@ -1427,7 +1425,7 @@ elem4:
 	VPSLLD    $0x0f, Y0, Y2
 	VPSRLD    $0x1f, Y2, Y2
 	VPADDD    Y2, Y0, Y2
-	VPADDD    constantsAVX2<>+32(SB), Y2, Y2
+	VPADDD    ·word00007fff+0(SB), Y2, Y2
 	VPSRLD    $0x10, Y2, Y2
 	VPSLLD    $0x10, Y2, Y2
 	VCMPPS    $0x07, Y0, Y0, Y3
@@ -1445,7 +1443,7 @@ elem7:
 	VPSLLD    $0x0f, Y0, Y2
 	VPSRLD    $0x1f, Y2, Y2
 	VPADDD    Y2, Y0, Y2
-	VPADDD    constantsAVX2<>+32(SB), Y2, Y2
+	VPADDD    ·word00007fff+0(SB), Y2, Y2
 	VPSRLD    $0x10, Y2, Y2
 	VPSLLD    $0x10, Y2, Y2
 	VCMPPS    $0x07, Y0, Y0, Y3
@@ -1463,7 +1461,7 @@ elem10:
 	VPSLLD    $0x0f, Y0, Y2
 	VPSRLD    $0x1f, Y2, Y2
 	VPADDD    Y2, Y0, Y2
-	VPADDD    constantsAVX2<>+32(SB), Y2, Y2
+	VPADDD    ·word00007fff+0(SB), Y2, Y2
 	VPSRLD    $0x10, Y2, Y2
 	VPSLLD    $0x10, Y2, Y2
 	VCMPPS    $0x07, Y0, Y0, Y3
@@ -1498,12 +1496,12 @@ TEXT ·ParamsPowerOfTwoAVX2(SB), $432-48
 	MOVQ         scale+0(FP), SI
 	MOVQ         recip+8(FP), DX
 	MOVQ         most+16(FP), BX
-	VBROADCASTSS constantsAVX2<>+84(SB), Y15
+	VBROADCASTSS ·word7fffffff+0(SB), Y15
 	VBROADCASTSS round+24(FP), Y14
 	VBROADCASTSS maxExp+28(FP), Y13
 	VBROADCASTSS least+32(FP), Y12
-	VBROADCASTSS constantsAVX2<>+72(SB), Y11
-	VBROADCASTSS constantsAVX2<>+88(SB), Y10
+	VBROADCASTSS ·word00400000+0(SB), Y11
+	VBROADCASTSS ·word000000fe+0(SB), Y10
 	VBROADCASTSS one+36(FP), Y9
 	MOVQ         n+40(FP), DI
 	CMPQ         DI, $+32
@@ -1604,17 +1602,17 @@ TEXT ·ParamsLogarithmAVX2(SB), $432-40
 	MOVQ         recip+8(FP), DX
 	MOVQ         most+16(FP), BX
 	VBROADCASTSS largest+24(FP), Y15
-	VBROADCASTSS constantsAVX2<>+92(SB), Y14
-	VBROADCASTSS constantsAVX2<>+96(SB), Y13
-	VBROADCASTSS constantsAVX2<>+64(SB), Y12
-	VBROADCASTSS constantsAVX2<>+100(SB), Y11
-	VBROADCASTSS constantsAVX2<>+104(SB), Y10
+	VBROADCASTSS ·word0000007f+0(SB), Y14
+	VBROADCASTSS ·word3a800000+0(SB), Y13
+	VBROADCASTSS ·word7f800000+0(SB), Y12
+	VBROADCASTSS ·word3eb17218+0(SB), Y11
+	VBROADCASTSS ·word3f000000+0(SB), Y10
 	VXORPS       Y9, Y9, Y9
-	VBROADCASTSS constantsAVX2<>+108(SB), Y8
-	VBROADCASTSS constantsAVX2<>+112(SB), Y7
-	VBROADCASTSS constantsAVX2<>+72(SB), Y6
+	VBROADCASTSS ·word003ffff4+0(SB), Y8
+	VBROADCASTSS ·word007fffff+0(SB), Y7
+	VBROADCASTSS ·word00400000+0(SB), Y6
 	VBROADCASTSS of+28(FP), Y5
-	VBROADCASTSS constantsAVX2<>+88(SB), Y4
+	VBROADCASTSS ·word000000fe+0(SB), Y4
 	MOVQ         n+32(FP), DI
 	CMPQ         DI, $+32
 	JLT          lanestage
@@ -1841,10 +1839,10 @@ TEXT ·ParamsValueAVX2(SB), $432-48
 	MOVQ         scale+16(FP), BX
 	VBROADCASTSS times+24(FP), Y15
 	VBROADCASTSS over+28(FP), Y14
-	VBROADCASTSS constantsAVX2<>+8(SB), Y13
-	VBROADCASTSS constantsAVX2<>+12(SB), Y12
+	VBROADCASTSS ·word7fc00000+0(SB), Y13
+	VBROADCASTSS ·word17800000+0(SB), Y12
 	VBROADCASTSS most+32(FP), Y11
-	VBROADCASTSS constantsAVX2<>+0(SB), Y10
+	VBROADCASTSS ·word3f800000+0(SB), Y10
 	MOVQ         n+40(FP), DI
 	CMPQ         DI, $+32
 	JLT          lanestage
@@ -1929,20 +1927,3 @@ lanestage:
 	MOVQ BX, 400(SP)
 	LEAQ 256(SP), BX
 	JMP  laneloop
-
-DATA constantsAVX2<>+0(SB)/8, $0x340000003f800000
-DATA constantsAVX2<>+8(SB)/8, $0x178000007fc00000
-DATA constantsAVX2<>+16(SB)/8, $0x0000000071800000
-DATA constantsAVX2<>+24(SB)/8, $0x0000000000000000
-DATA constantsAVX2<>+32(SB)/8, $0x00007fff00007fff
-DATA constantsAVX2<>+40(SB)/8, $0x00007fff00007fff
-DATA constantsAVX2<>+48(SB)/8, $0x00007fff00007fff
-DATA constantsAVX2<>+56(SB)/8, $0x00007fff00007fff
-DATA constantsAVX2<>+64(SB)/8, $0x0a0000007f800000
-DATA constantsAVX2<>+72(SB)/8, $0x43e0000000400000
-DATA constantsAVX2<>+80(SB)/8, $0x7fffffff3c800000
-DATA constantsAVX2<>+88(SB)/8, $0x0000007f000000fe
-DATA constantsAVX2<>+96(SB)/8, $0x3eb172183a800000
-DATA constantsAVX2<>+104(SB)/8, $0x003ffff43f000000
-DATA constantsAVX2<>+112(SB)/4, $0x007fffff
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $116

@@ -2,8 +2,6 @@
 
 //go:build !purego
 
-#include "textflag.h"
-
 // func PrepareAVX2(recip *float32, scale *float32, n int)
 // Requires: AVX
 TEXT ·PrepareAVX2(SB), $288-24
@@ -12,10 +10,10 @@ TEXT ·PrepareAVX2(SB), $288-24
 	// vector registers in use at once: 6
 	MOVQ         recip+0(FP), SI
 	MOVQ         scale+8(FP), DX
-	VBROADCASTSS constantsAVX2<>+0(SB), Y15
-	VBROADCASTSS constantsAVX2<>+4(SB), Y14
-	VBROADCASTSS constantsAVX2<>+8(SB), Y13
-	VBROADCASTSS constantsAVX2<>+12(SB), Y12
+	VBROADCASTSS ·word17800000+0(SB), Y15
+	VBROADCASTSS ·word71800000+0(SB), Y14
+	VBROADCASTSS ·word3f800000+0(SB), Y13
+	VBROADCASTSS ·word7fc00000+0(SB), Y12
 	MOVQ         n+16(FP), DI
 	CMPQ         DI, $+32
 	JLT          lanestage
@@ -77,7 +75,3 @@ lanestage:
 	MOVQ DX, 264(SP)
 	LEAQ 128(SP), DX
 	JMP  laneloop
-
-DATA constantsAVX2<>+0(SB)/8, $0x7180000017800000
-DATA constantsAVX2<>+8(SB)/8, $0x7fc000003f800000
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $16

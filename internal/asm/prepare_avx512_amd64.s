@@ -12,10 +12,10 @@ TEXT ·PrepareAVX512(SB), NOSPLIT, $0-24
 	// vector registers in use at once: 6
 	MOVQ         recip+0(FP), SI
 	MOVQ         scale+8(FP), DX
-	VBROADCASTSS constantsAVX512<>+0(SB), Z15
-	VBROADCASTSS constantsAVX512<>+4(SB), Z14
-	VBROADCASTSS constantsAVX512<>+8(SB), Z13
-	VBROADCASTSS constantsAVX512<>+12(SB), Z12
+	VBROADCASTSS ·word17800000+0(SB), Z15
+	VBROADCASTSS ·word71800000+0(SB), Z14
+	VBROADCASTSS ·word3f800000+0(SB), Z13
+	VBROADCASTSS ·word7fc00000+0(SB), Z12
 	MOVQ         n+16(FP), DI
 	CMPQ         DI, $+64
 	JLT          lanerest
@@ -104,7 +104,3 @@ lanetailnarrow:
 laneend:
 	VZEROUPPER
 	RET
-
-DATA constantsAVX512<>+0(SB)/8, $0x7180000017800000
-DATA constantsAVX512<>+8(SB)/8, $0x7fc000003f800000
-GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $16

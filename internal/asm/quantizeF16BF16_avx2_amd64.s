@@ -2,8 +2,6 @@
 
 //go:build !purego
 
-#include "textflag.h"
-
 // func QuantizeF16BF16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, elem int32, least int32, most int32, layout int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, F16C, FMA3, MMX+
 TEXT ·QuantizeF16BF16AVX2(SB), $1616-72
@@ -19,10 +17,10 @@ TEXT ·QuantizeF16BF16AVX2(SB), $1616-72
 	MOVL         elem+32(FP), R9
 	MOVL         layout+44(FP), R10
 	VBROADCASTSS least+36(FP), Y15
-	VBROADCASTSS constantsAVX2<>+0(SB), Y14
+	VBROADCASTSS ·word000000ff+0(SB), Y14
 	VPAND        Y14, Y15, Y0
 	VPACKSSDW    Y0, Y0, Y0
-	VMOVUPS      constantsAVX2<>+4(SB), Y13
+	VMOVUPS      ·bytes270d3b65+0(SB), Y13
 	VPACKUSWB    Y0, Y0, Y0
 	VPERMD       Y0, Y13, Y12
 	VBROADCASTSS most+40(FP), Y11
@@ -30,7 +28,7 @@ TEXT ·QuantizeF16BF16AVX2(SB), $1616-72
 	VPACKSSDW    Y0, Y0, Y0
 	VPACKUSWB    Y0, Y0, Y0
 	VPERMD       Y0, Y13, Y10
-	VBROADCASTSS constantsAVX2<>+36(SB), Y9
+	VBROADCASTSS ·word80008000+0(SB), Y9
 	MOVQ         groups+48(FP), R11
 	MOVQ         length+56(FP), R12
 	CMPQ         R12, $+1
@@ -260,12 +258,12 @@ groupstaged:
 
 longs:
 	VBROADCASTSS (R8), Y0
-	VBROADCASTSS constantsAVX2<>+40(SB), Y1
+	VBROADCASTSS ·word00000001+0(SB), Y1
 	VPSUBD       Y1, Y0, Y8
 	VBROADCASTSS (BX), Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
+	VBROADCASTSS ·word3f800000+0(SB), Y1
 	VFNMADD231PS Y0, Y8, Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y0
+	VBROADCASTSS ·word34800000+0(SB), Y0
 	VFMADD231PS  Y0, Y1, Y1
 	VMULPS       Y8, Y1, Y7
 	MOVQ         R12, DI
@@ -577,8 +575,8 @@ other3:
 	VPMINSB    Y10, Y1, Y1
 	VPERMD     Y1, Y13, Y1
 	JPS        crumbs5
-	VPAND      constantsAVX2<>+96(SB), Y1, Y1
-	VPMADDUBSW constantsAVX2<>+64(SB), Y1, Y1
+	VPAND      ·word0f0f0f0f+0(SB), Y1, Y1
+	VPMADDUBSW ·word10011001+0(SB), Y1, Y1
 	VPACKUSWB  Y1, Y1, Y1
 	VPERMQ     $0x08, Y1, Y1
 	VMOVUPS    X1, (SI)
@@ -586,9 +584,9 @@ other3:
 	JMP        stored6
 
 crumbs5:
-	VPAND      constantsAVX2<>+160(SB), Y1, Y1
-	VPMADDUBSW constantsAVX2<>+128(SB), Y1, Y1
-	VPMADDWD   constantsAVX2<>+192(SB), Y1, Y1
+	VPAND      ·word03030303+0(SB), Y1, Y1
+	VPMADDUBSW ·word04010401+0(SB), Y1, Y1
+	VPMADDWD   ·word00100001+0(SB), Y1, Y1
 	VPACKUSDW  Y1, Y1, Y1
 	VPERMQ     $0x08, Y1, Y1
 	VPACKUSWB  X1, X1, X1
@@ -624,8 +622,8 @@ other9:
 	VPMINSB    Y10, Y0, Y0
 	VPERMD     Y0, Y13, Y0
 	JPS        crumbs11
-	VPAND      constantsAVX2<>+96(SB), Y0, Y0
-	VPMADDUBSW constantsAVX2<>+64(SB), Y0, Y0
+	VPAND      ·word0f0f0f0f+0(SB), Y0, Y0
+	VPMADDUBSW ·word10011001+0(SB), Y0, Y0
 	VPACKUSWB  Y0, Y0, Y0
 	VPERMQ     $0x08, Y0, Y0
 	VMOVUPS    X0, (SI)
@@ -633,9 +631,9 @@ other9:
 	JMP        stored12
 
 crumbs11:
-	VPAND      constantsAVX2<>+160(SB), Y0, Y0
-	VPMADDUBSW constantsAVX2<>+128(SB), Y0, Y0
-	VPMADDWD   constantsAVX2<>+192(SB), Y0, Y0
+	VPAND      ·word03030303+0(SB), Y0, Y0
+	VPMADDUBSW ·word04010401+0(SB), Y0, Y0
+	VPMADDWD   ·word00100001+0(SB), Y0, Y0
 	VPACKUSDW  Y0, Y0, Y0
 	VPERMQ     $0x08, Y0, Y0
 	VPACKUSWB  X0, X0, X0
@@ -768,8 +766,8 @@ other15:
 	VPMINSB    Y10, Y1, Y1
 	VPERMD     Y1, Y13, Y1
 	JPS        crumbs17
-	VPAND      constantsAVX2<>+96(SB), Y1, Y1
-	VPMADDUBSW constantsAVX2<>+64(SB), Y1, Y1
+	VPAND      ·word0f0f0f0f+0(SB), Y1, Y1
+	VPMADDUBSW ·word10011001+0(SB), Y1, Y1
 	VPACKUSWB  Y1, Y1, Y1
 	VPERMQ     $0x08, Y1, Y1
 	VMOVUPS    X1, (SI)
@@ -777,9 +775,9 @@ other15:
 	JMP        stored18
 
 crumbs17:
-	VPAND      constantsAVX2<>+160(SB), Y1, Y1
-	VPMADDUBSW constantsAVX2<>+128(SB), Y1, Y1
-	VPMADDWD   constantsAVX2<>+192(SB), Y1, Y1
+	VPAND      ·word03030303+0(SB), Y1, Y1
+	VPMADDUBSW ·word04010401+0(SB), Y1, Y1
+	VPMADDWD   ·word00100001+0(SB), Y1, Y1
 	VPACKUSDW  Y1, Y1, Y1
 	VPERMQ     $0x08, Y1, Y1
 	VPACKUSWB  X1, X1, X1
@@ -885,8 +883,8 @@ other21:
 	VPMINSB    Y10, Y1, Y1
 	VPERMD     Y1, Y13, Y1
 	JPS        crumbs23
-	VPAND      constantsAVX2<>+96(SB), Y1, Y1
-	VPMADDUBSW constantsAVX2<>+64(SB), Y1, Y1
+	VPAND      ·word0f0f0f0f+0(SB), Y1, Y1
+	VPMADDUBSW ·word10011001+0(SB), Y1, Y1
 	VPACKUSWB  Y1, Y1, Y1
 	VPERMQ     $0x08, Y1, Y1
 	VMOVUPS    X1, (SI)
@@ -894,9 +892,9 @@ other21:
 	JMP        stored24
 
 crumbs23:
-	VPAND      constantsAVX2<>+160(SB), Y1, Y1
-	VPMADDUBSW constantsAVX2<>+128(SB), Y1, Y1
-	VPMADDWD   constantsAVX2<>+192(SB), Y1, Y1
+	VPAND      ·word03030303+0(SB), Y1, Y1
+	VPMADDUBSW ·word04010401+0(SB), Y1, Y1
+	VPMADDWD   ·word00100001+0(SB), Y1, Y1
 	VPACKUSDW  Y1, Y1, Y1
 	VPERMQ     $0x08, Y1, Y1
 	VPACKUSWB  X1, X1, X1
@@ -932,8 +930,8 @@ other27:
 	VPMINSB    Y10, Y0, Y0
 	VPERMD     Y0, Y13, Y0
 	JPS        crumbs29
-	VPAND      constantsAVX2<>+96(SB), Y0, Y0
-	VPMADDUBSW constantsAVX2<>+64(SB), Y0, Y0
+	VPAND      ·word0f0f0f0f+0(SB), Y0, Y0
+	VPMADDUBSW ·word10011001+0(SB), Y0, Y0
 	VPACKUSWB  Y0, Y0, Y0
 	VPERMQ     $0x08, Y0, Y0
 	VMOVUPS    X0, (SI)
@@ -941,9 +939,9 @@ other27:
 	JMP        stored30
 
 crumbs29:
-	VPAND      constantsAVX2<>+160(SB), Y0, Y0
-	VPMADDUBSW constantsAVX2<>+128(SB), Y0, Y0
-	VPMADDWD   constantsAVX2<>+192(SB), Y0, Y0
+	VPAND      ·word03030303+0(SB), Y0, Y0
+	VPMADDUBSW ·word04010401+0(SB), Y0, Y0
+	VPMADDWD   ·word00100001+0(SB), Y0, Y0
 	VPACKUSDW  Y0, Y0, Y0
 	VPERMQ     $0x08, Y0, Y0
 	VPACKUSWB  X0, X0, X0
@@ -998,8 +996,8 @@ other33:
 	VPMINSB    Y10, Y1, Y1
 	VPERMD     Y1, Y13, Y1
 	JPS        crumbs35
-	VPAND      constantsAVX2<>+96(SB), Y1, Y1
-	VPMADDUBSW constantsAVX2<>+64(SB), Y1, Y1
+	VPAND      ·word0f0f0f0f+0(SB), Y1, Y1
+	VPMADDUBSW ·word10011001+0(SB), Y1, Y1
 	VPACKUSWB  Y1, Y1, Y1
 	VPERMQ     $0x08, Y1, Y1
 	VMOVNTPS   X1, (SI)
@@ -1007,9 +1005,9 @@ other33:
 	JMP        stored36
 
 crumbs35:
-	VPAND      constantsAVX2<>+160(SB), Y1, Y1
-	VPMADDUBSW constantsAVX2<>+128(SB), Y1, Y1
-	VPMADDWD   constantsAVX2<>+192(SB), Y1, Y1
+	VPAND      ·word03030303+0(SB), Y1, Y1
+	VPMADDUBSW ·word04010401+0(SB), Y1, Y1
+	VPMADDWD   ·word00100001+0(SB), Y1, Y1
 	VPACKUSDW  Y1, Y1, Y1
 	VPERMQ     $0x08, Y1, Y1
 	VPACKUSWB  X1, X1, X1
@@ -1040,8 +1038,8 @@ other39:
 	VPMINSB    Y10, Y1, Y1
 	VPERMD     Y1, Y13, Y1
 	JPS        crumbs41
-	VPAND      constantsAVX2<>+96(SB), Y1, Y1
-	VPMADDUBSW constantsAVX2<>+64(SB), Y1, Y1
+	VPAND      ·word0f0f0f0f+0(SB), Y1, Y1
+	VPMADDUBSW ·word10011001+0(SB), Y1, Y1
 	VPACKUSWB  Y1, Y1, Y1
 	VPERMQ     $0x08, Y1, Y1
 	VMOVNTPS   X1, (SI)
@@ -1049,9 +1047,9 @@ other39:
 	JMP        stored42
 
 crumbs41:
-	VPAND      constantsAVX2<>+160(SB), Y1, Y1
-	VPMADDUBSW constantsAVX2<>+128(SB), Y1, Y1
-	VPMADDWD   constantsAVX2<>+192(SB), Y1, Y1
+	VPAND      ·word03030303+0(SB), Y1, Y1
+	VPMADDUBSW ·word04010401+0(SB), Y1, Y1
+	VPMADDWD   ·word00100001+0(SB), Y1, Y1
 	VPACKUSDW  Y1, Y1, Y1
 	VPERMQ     $0x08, Y1, Y1
 	VPACKUSWB  X1, X1, X1
@@ -1082,8 +1080,8 @@ other45:
 	VPMINSB    Y10, Y1, Y1
 	VPERMD     Y1, Y13, Y1
 	JPS        crumbs47
-	VPAND      constantsAVX2<>+96(SB), Y1, Y1
-	VPMADDUBSW constantsAVX2<>+64(SB), Y1, Y1
+	VPAND      ·word0f0f0f0f+0(SB), Y1, Y1
+	VPMADDUBSW ·word10011001+0(SB), Y1, Y1
 	VPACKUSWB  Y1, Y1, Y1
 	VPERMQ     $0x08, Y1, Y1
 	VMOVNTPS   X1, (SI)
@@ -1091,9 +1089,9 @@ other45:
 	JMP        stored48
 
 crumbs47:
-	VPAND      constantsAVX2<>+160(SB), Y1, Y1
-	VPMADDUBSW constantsAVX2<>+128(SB), Y1, Y1
-	VPMADDWD   constantsAVX2<>+192(SB), Y1, Y1
+	VPAND      ·word03030303+0(SB), Y1, Y1
+	VPMADDUBSW ·word04010401+0(SB), Y1, Y1
+	VPMADDWD   ·word00100001+0(SB), Y1, Y1
 	VPACKUSDW  Y1, Y1, Y1
 	VPERMQ     $0x08, Y1, Y1
 	VPACKUSWB  X1, X1, X1
@@ -1215,12 +1213,12 @@ stored54:
 
 longresume:
 	VBROADCASTSS (R8), Y0
-	VBROADCASTSS constantsAVX2<>+40(SB), Y1
+	VBROADCASTSS ·word00000001+0(SB), Y1
 	VPSUBD       Y1, Y0, Y8
 	VBROADCASTSS (BX), Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
+	VBROADCASTSS ·word3f800000+0(SB), Y1
 	VFNMADD231PS Y0, Y8, Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y0
+	VBROADCASTSS ·word34800000+0(SB), Y0
 	VFMADD231PS  Y0, Y1, Y1
 	VMULPS       Y8, Y1, Y7
 	JMP          longback
@@ -1239,8 +1237,8 @@ other51:
 	VPMINSB    Y6, Y3, Y3
 	VPERMD     Y3, Y13, Y3
 	JPS        crumbs53
-	VPAND      constantsAVX2<>+96(SB), Y3, Y3
-	VPMADDUBSW constantsAVX2<>+64(SB), Y3, Y3
+	VPAND      ·word0f0f0f0f+0(SB), Y3, Y3
+	VPMADDUBSW ·word10011001+0(SB), Y3, Y3
 	VPACKUSWB  Y3, Y3, Y3
 	VPERMQ     $0x08, Y3, Y3
 	VMOVUPS    X3, (SI)
@@ -1248,9 +1246,9 @@ other51:
 	JMP        stored54
 
 crumbs53:
-	VPAND      constantsAVX2<>+160(SB), Y3, Y3
-	VPMADDUBSW constantsAVX2<>+128(SB), Y3, Y3
-	VPMADDWD   constantsAVX2<>+192(SB), Y3, Y3
+	VPAND      ·word03030303+0(SB), Y3, Y3
+	VPMADDUBSW ·word04010401+0(SB), Y3, Y3
+	VPMADDWD   ·word00100001+0(SB), Y3, Y3
 	VPACKUSDW  Y3, Y3, Y3
 	VPERMQ     $0x08, Y3, Y3
 	VPACKUSWB  X3, X3, X3
@@ -1282,16 +1280,16 @@ TEXT ·QuantizeZeroPointF16BF16AVX2(SB), $2176-80
 	MOVQ         zeroPoint+32(FP), R9
 	MOVL         elem+40(FP), R10
 	VBROADCASTSS least+44(FP), Y15
-	VBROADCASTSS constantsAVX2<>+0(SB), Y14
+	VBROADCASTSS ·word000000ff+0(SB), Y14
 	VPAND        Y14, Y15, Y0
 	VPACKSSDW    Y0, Y0, Y0
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
+	VMOVUPS      ·bytes270d3b65+0(SB), Y1
 	VPACKUSWB    Y0, Y0, Y0
 	VPERMD       Y0, Y1, Y13
 	VBROADCASTSS most+48(FP), Y12
 	VPAND        Y14, Y12, Y0
 	VPACKSSDW    Y0, Y0, Y0
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
+	VMOVUPS      ·bytes270d3b65+0(SB), Y1
 	VPACKUSWB    Y0, Y0, Y0
 	VPERMD       Y0, Y1, Y11
 	MOVQ         groups+56(FP), R11
@@ -1378,13 +1376,13 @@ halfdone2:
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VPADDSW      Y8, Y1, Y2
-	VBROADCASTSS constantsAVX2<>+36(SB), Y3
+	VBROADCASTSS ·word80008000+0(SB), Y3
 	VPMINSW      Y1, Y4, Y4
 	VPCMPEQW     Y3, Y4, Y4
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
+	VMOVUPS      ·bytes270d3b65+0(SB), Y1
 	CMPL         layout+52(FP), $+2
 	JNE          other3
 	VPACKSSWB    Y2, Y0, Y3
@@ -1481,13 +1479,13 @@ halfdone8:
 	VPACKSSDW    Y8, Y5, Y5
 	VPACKSSDW    Y2, Y4, Y4
 	VPADDSW      Y4, Y5, Y4
-	VBROADCASTSS constantsAVX2<>+36(SB), Y0
+	VBROADCASTSS ·word80008000+0(SB), Y0
 	VPMINSW      Y5, Y7, Y7
 	VPCMPEQW     Y0, Y7, Y7
 	VPMOVMSKB    Y7, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VMOVUPS      constantsAVX2<>+4(SB), Y0
+	VMOVUPS      ·bytes270d3b65+0(SB), Y0
 	CMPL         layout+52(FP), $+2
 	JNE          other9
 	VPACKSSWB    Y4, Y6, Y1
@@ -1551,12 +1549,12 @@ groupstaged:
 
 longs:
 	VBROADCASTSS (R8), Y0
-	VBROADCASTSS constantsAVX2<>+40(SB), Y1
+	VBROADCASTSS ·word00000001+0(SB), Y1
 	VPSUBD       Y1, Y0, Y10
 	VBROADCASTSS (BX), Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
+	VBROADCASTSS ·word3f800000+0(SB), Y1
 	VFNMADD231PS Y0, Y10, Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y0
+	VBROADCASTSS ·word34800000+0(SB), Y0
 	VFMADD231PS  Y0, Y1, Y1
 	VMULPS       Y10, Y1, Y9
 	VBROADCASTSS (R9), Y0
@@ -1598,13 +1596,13 @@ halfdone14:
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VPADDSW      Y8, Y1, Y2
-	VBROADCASTSS constantsAVX2<>+36(SB), Y3
+	VBROADCASTSS ·word80008000+0(SB), Y3
 	VPMINSW      Y1, Y4, Y4
 	VPCMPEQW     Y3, Y4, Y4
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          longrare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
+	VMOVUPS      ·bytes270d3b65+0(SB), Y1
 	CMPL         layout+52(FP), $+2
 	JNE          other15
 	VPACKSSWB    Y2, Y0, Y3
@@ -1692,13 +1690,13 @@ halfdone20:
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VPADDSW      Y5, Y1, Y2
-	VBROADCASTSS constantsAVX2<>+36(SB), Y3
+	VBROADCASTSS ·word80008000+0(SB), Y3
 	VPMINSW      Y1, Y4, Y4
 	VPCMPEQW     Y3, Y4, Y4
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
+	VMOVUPS      ·bytes270d3b65+0(SB), Y1
 	CMPL         layout+52(FP), $+2
 	JNE          other21
 	VPACKSSWB    Y2, Y0, Y3
@@ -1774,13 +1772,13 @@ halfdone26:
 	VPACKSSDW    Y8, Y5, Y5
 	VPACKSSDW    Y2, Y4, Y4
 	VPADDSW      Y4, Y5, Y4
-	VBROADCASTSS constantsAVX2<>+36(SB), Y0
+	VBROADCASTSS ·word80008000+0(SB), Y0
 	VPMINSW      Y5, Y7, Y7
 	VPCMPEQW     Y0, Y7, Y7
 	VPMOVMSKB    Y7, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VMOVUPS      constantsAVX2<>+4(SB), Y0
+	VMOVUPS      ·bytes270d3b65+0(SB), Y0
 	CMPL         layout+52(FP), $+2
 	JNE          other27
 	VPACKSSWB    Y4, Y6, Y1
@@ -1865,13 +1863,13 @@ halfdone32:
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VPADDSW      Y8, Y1, Y2
-	VBROADCASTSS constantsAVX2<>+36(SB), Y3
+	VBROADCASTSS ·word80008000+0(SB), Y3
 	VPMINSW      Y1, Y4, Y4
 	VPCMPEQW     Y3, Y4, Y4
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
+	VMOVUPS      ·bytes270d3b65+0(SB), Y1
 	CMPL         layout+52(FP), $+2
 	JNE          other33
 	VPACKSSWB    Y2, Y0, Y3
@@ -1902,8 +1900,8 @@ other3:
 	VPMINSB    Y11, Y3, Y3
 	VPERMD     Y3, Y1, Y3
 	JPS        crumbs5
-	VPAND      constantsAVX2<>+96(SB), Y3, Y3
-	VPMADDUBSW constantsAVX2<>+64(SB), Y3, Y3
+	VPAND      ·word0f0f0f0f+0(SB), Y3, Y3
+	VPMADDUBSW ·word10011001+0(SB), Y3, Y3
 	VPACKUSWB  Y3, Y3, Y3
 	VPERMQ     $0x08, Y3, Y3
 	VMOVUPS    X3, (SI)
@@ -1911,9 +1909,9 @@ other3:
 	JMP        stored6
 
 crumbs5:
-	VPAND      constantsAVX2<>+160(SB), Y3, Y3
-	VPMADDUBSW constantsAVX2<>+128(SB), Y3, Y3
-	VPMADDWD   constantsAVX2<>+192(SB), Y3, Y3
+	VPAND      ·word03030303+0(SB), Y3, Y3
+	VPMADDUBSW ·word04010401+0(SB), Y3, Y3
+	VPMADDWD   ·word00100001+0(SB), Y3, Y3
 	VPACKUSDW  Y3, Y3, Y3
 	VPERMQ     $0x08, Y3, Y3
 	VPACKUSWB  X3, X3, X3
@@ -1949,8 +1947,8 @@ other9:
 	VPMINSB    Y11, Y1, Y1
 	VPERMD     Y1, Y0, Y1
 	JPS        crumbs11
-	VPAND      constantsAVX2<>+96(SB), Y1, Y1
-	VPMADDUBSW constantsAVX2<>+64(SB), Y1, Y1
+	VPAND      ·word0f0f0f0f+0(SB), Y1, Y1
+	VPMADDUBSW ·word10011001+0(SB), Y1, Y1
 	VPACKUSWB  Y1, Y1, Y1
 	VPERMQ     $0x08, Y1, Y1
 	VMOVUPS    X1, (SI)
@@ -1958,9 +1956,9 @@ other9:
 	JMP        stored12
 
 crumbs11:
-	VPAND      constantsAVX2<>+160(SB), Y1, Y1
-	VPMADDUBSW constantsAVX2<>+128(SB), Y1, Y1
-	VPMADDWD   constantsAVX2<>+192(SB), Y1, Y1
+	VPAND      ·word03030303+0(SB), Y1, Y1
+	VPMADDUBSW ·word04010401+0(SB), Y1, Y1
+	VPMADDWD   ·word00100001+0(SB), Y1, Y1
 	VPACKUSDW  Y1, Y1, Y1
 	VPERMQ     $0x08, Y1, Y1
 	VPACKUSWB  X1, X1, X1
@@ -2070,13 +2068,13 @@ halfdone38:
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VPADDSW      Y8, Y1, Y2
-	VBROADCASTSS constantsAVX2<>+36(SB), Y3
+	VBROADCASTSS ·word80008000+0(SB), Y3
 	VPMINSW      Y1, Y4, Y4
 	VPCMPEQW     Y3, Y4, Y4
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          longrare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
+	VMOVUPS      ·bytes270d3b65+0(SB), Y1
 	CMPL         layout+52(FP), $+2
 	JNE          other39
 	VPACKSSWB    Y2, Y0, Y3
@@ -2107,8 +2105,8 @@ other15:
 	VPMINSB    Y11, Y3, Y3
 	VPERMD     Y3, Y1, Y3
 	JPS        crumbs17
-	VPAND      constantsAVX2<>+96(SB), Y3, Y3
-	VPMADDUBSW constantsAVX2<>+64(SB), Y3, Y3
+	VPAND      ·word0f0f0f0f+0(SB), Y3, Y3
+	VPMADDUBSW ·word10011001+0(SB), Y3, Y3
 	VPACKUSWB  Y3, Y3, Y3
 	VPERMQ     $0x08, Y3, Y3
 	VMOVUPS    X3, (SI)
@@ -2116,9 +2114,9 @@ other15:
 	JMP        stored18
 
 crumbs17:
-	VPAND      constantsAVX2<>+160(SB), Y3, Y3
-	VPMADDUBSW constantsAVX2<>+128(SB), Y3, Y3
-	VPMADDWD   constantsAVX2<>+192(SB), Y3, Y3
+	VPAND      ·word03030303+0(SB), Y3, Y3
+	VPMADDUBSW ·word04010401+0(SB), Y3, Y3
+	VPMADDWD   ·word00100001+0(SB), Y3, Y3
 	VPACKUSDW  Y3, Y3, Y3
 	VPERMQ     $0x08, Y3, Y3
 	VPACKUSWB  X3, X3, X3
@@ -2195,13 +2193,13 @@ halfdone44:
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VPADDSW      Y5, Y1, Y2
-	VBROADCASTSS constantsAVX2<>+36(SB), Y3
+	VBROADCASTSS ·word80008000+0(SB), Y3
 	VPMINSW      Y1, Y4, Y4
 	VPCMPEQW     Y3, Y4, Y4
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
+	VMOVUPS      ·bytes270d3b65+0(SB), Y1
 	CMPL         layout+52(FP), $+2
 	JNE          other45
 	VPACKSSWB    Y2, Y0, Y3
@@ -2235,8 +2233,8 @@ other21:
 	VPMINSB    Y11, Y3, Y3
 	VPERMD     Y3, Y1, Y3
 	JPS        crumbs23
-	VPAND      constantsAVX2<>+96(SB), Y3, Y3
-	VPMADDUBSW constantsAVX2<>+64(SB), Y3, Y3
+	VPAND      ·word0f0f0f0f+0(SB), Y3, Y3
+	VPMADDUBSW ·word10011001+0(SB), Y3, Y3
 	VPACKUSWB  Y3, Y3, Y3
 	VPERMQ     $0x08, Y3, Y3
 	VMOVUPS    X3, (SI)
@@ -2244,9 +2242,9 @@ other21:
 	JMP        stored24
 
 crumbs23:
-	VPAND      constantsAVX2<>+160(SB), Y3, Y3
-	VPMADDUBSW constantsAVX2<>+128(SB), Y3, Y3
-	VPMADDWD   constantsAVX2<>+192(SB), Y3, Y3
+	VPAND      ·word03030303+0(SB), Y3, Y3
+	VPMADDUBSW ·word04010401+0(SB), Y3, Y3
+	VPMADDWD   ·word00100001+0(SB), Y3, Y3
 	VPACKUSDW  Y3, Y3, Y3
 	VPERMQ     $0x08, Y3, Y3
 	VPACKUSWB  X3, X3, X3
@@ -2282,8 +2280,8 @@ other27:
 	VPMINSB    Y11, Y1, Y1
 	VPERMD     Y1, Y0, Y1
 	JPS        crumbs29
-	VPAND      constantsAVX2<>+96(SB), Y1, Y1
-	VPMADDUBSW constantsAVX2<>+64(SB), Y1, Y1
+	VPAND      ·word0f0f0f0f+0(SB), Y1, Y1
+	VPMADDUBSW ·word10011001+0(SB), Y1, Y1
 	VPACKUSWB  Y1, Y1, Y1
 	VPERMQ     $0x08, Y1, Y1
 	VMOVUPS    X1, (SI)
@@ -2291,9 +2289,9 @@ other27:
 	JMP        stored30
 
 crumbs29:
-	VPAND      constantsAVX2<>+160(SB), Y1, Y1
-	VPMADDUBSW constantsAVX2<>+128(SB), Y1, Y1
-	VPMADDWD   constantsAVX2<>+192(SB), Y1, Y1
+	VPAND      ·word03030303+0(SB), Y1, Y1
+	VPMADDUBSW ·word04010401+0(SB), Y1, Y1
+	VPMADDWD   ·word00100001+0(SB), Y1, Y1
 	VPACKUSDW  Y1, Y1, Y1
 	VPERMQ     $0x08, Y1, Y1
 	VPACKUSWB  X1, X1, X1
@@ -2353,8 +2351,8 @@ other33:
 	VPMINSB    Y11, Y3, Y3
 	VPERMD     Y3, Y1, Y3
 	JPS        crumbs35
-	VPAND      constantsAVX2<>+96(SB), Y3, Y3
-	VPMADDUBSW constantsAVX2<>+64(SB), Y3, Y3
+	VPAND      ·word0f0f0f0f+0(SB), Y3, Y3
+	VPMADDUBSW ·word10011001+0(SB), Y3, Y3
 	VPACKUSWB  Y3, Y3, Y3
 	VPERMQ     $0x08, Y3, Y3
 	VMOVNTPS   X3, (SI)
@@ -2362,9 +2360,9 @@ other33:
 	JMP        stored36
 
 crumbs35:
-	VPAND      constantsAVX2<>+160(SB), Y3, Y3
-	VPMADDUBSW constantsAVX2<>+128(SB), Y3, Y3
-	VPMADDWD   constantsAVX2<>+192(SB), Y3, Y3
+	VPAND      ·word03030303+0(SB), Y3, Y3
+	VPMADDUBSW ·word04010401+0(SB), Y3, Y3
+	VPMADDWD   ·word00100001+0(SB), Y3, Y3
 	VPACKUSDW  Y3, Y3, Y3
 	VPERMQ     $0x08, Y3, Y3
 	VPACKUSWB  X3, X3, X3
@@ -2395,8 +2393,8 @@ other39:
 	VPMINSB    Y11, Y3, Y3
 	VPERMD     Y3, Y1, Y3
 	JPS        crumbs41
-	VPAND      constantsAVX2<>+96(SB), Y3, Y3
-	VPMADDUBSW constantsAVX2<>+64(SB), Y3, Y3
+	VPAND      ·word0f0f0f0f+0(SB), Y3, Y3
+	VPMADDUBSW ·word10011001+0(SB), Y3, Y3
 	VPACKUSWB  Y3, Y3, Y3
 	VPERMQ     $0x08, Y3, Y3
 	VMOVNTPS   X3, (SI)
@@ -2404,9 +2402,9 @@ other39:
 	JMP        stored42
 
 crumbs41:
-	VPAND      constantsAVX2<>+160(SB), Y3, Y3
-	VPMADDUBSW constantsAVX2<>+128(SB), Y3, Y3
-	VPMADDWD   constantsAVX2<>+192(SB), Y3, Y3
+	VPAND      ·word03030303+0(SB), Y3, Y3
+	VPMADDUBSW ·word04010401+0(SB), Y3, Y3
+	VPMADDWD   ·word00100001+0(SB), Y3, Y3
 	VPACKUSDW  Y3, Y3, Y3
 	VPERMQ     $0x08, Y3, Y3
 	VPACKUSWB  X3, X3, X3
@@ -2437,8 +2435,8 @@ other45:
 	VPMINSB    Y11, Y3, Y3
 	VPERMD     Y3, Y1, Y3
 	JPS        crumbs47
-	VPAND      constantsAVX2<>+96(SB), Y3, Y3
-	VPMADDUBSW constantsAVX2<>+64(SB), Y3, Y3
+	VPAND      ·word0f0f0f0f+0(SB), Y3, Y3
+	VPMADDUBSW ·word10011001+0(SB), Y3, Y3
 	VPACKUSWB  Y3, Y3, Y3
 	VPERMQ     $0x08, Y3, Y3
 	VMOVNTPS   X3, (SI)
@@ -2446,9 +2444,9 @@ other45:
 	JMP        stored48
 
 crumbs47:
-	VPAND      constantsAVX2<>+160(SB), Y3, Y3
-	VPMADDUBSW constantsAVX2<>+128(SB), Y3, Y3
-	VPMADDWD   constantsAVX2<>+192(SB), Y3, Y3
+	VPAND      ·word03030303+0(SB), Y3, Y3
+	VPMADDUBSW ·word04010401+0(SB), Y3, Y3
+	VPMADDWD   ·word00100001+0(SB), Y3, Y3
 	VPACKUSDW  Y3, Y3, Y3
 	VPERMQ     $0x08, Y3, Y3
 	VPACKUSWB  X3, X3, X3
@@ -2557,16 +2555,16 @@ halfdone50:
 	VPSUBD    Y3, Y1, Y3
 	VPAND     Y14, Y3, Y3
 	VPACKSSDW Y3, Y3, Y3
-	VMOVUPS   constantsAVX2<>+4(SB), Y4
+	VMOVUPS   ·bytes270d3b65+0(SB), Y4
 	VPACKUSWB Y3, Y3, Y3
 	VPERMD    Y3, Y4, Y3
 	VPMAXSD   Y1, Y12, Y1
 	VPAND     Y14, Y1, Y1
 	VPACKSSDW Y1, Y1, Y1
-	VMOVUPS   constantsAVX2<>+4(SB), Y4
+	VMOVUPS   ·bytes270d3b65+0(SB), Y4
 	VPACKUSWB Y1, Y1, Y1
 	VPERMD    Y1, Y4, Y1
-	VMOVUPS   constantsAVX2<>+4(SB), Y4
+	VMOVUPS   ·bytes270d3b65+0(SB), Y4
 	CMPL      layout+52(FP), $+2
 	JNE       other51
 	VPACKSSWB Y2, Y0, Y5
@@ -2595,12 +2593,12 @@ stored54:
 
 longresume:
 	VBROADCASTSS (R8), Y0
-	VBROADCASTSS constantsAVX2<>+40(SB), Y1
+	VBROADCASTSS ·word00000001+0(SB), Y1
 	VPSUBD       Y1, Y0, Y10
 	VBROADCASTSS (BX), Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
+	VBROADCASTSS ·word3f800000+0(SB), Y1
 	VFNMADD231PS Y0, Y10, Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y0
+	VBROADCASTSS ·word34800000+0(SB), Y0
 	VFMADD231PS  Y0, Y1, Y1
 	VMULPS       Y10, Y1, Y9
 	VBROADCASTSS (R9), Y0
@@ -2622,8 +2620,8 @@ other51:
 	VPMINSB    Y1, Y5, Y5
 	VPERMD     Y5, Y4, Y5
 	JPS        crumbs53
-	VPAND      constantsAVX2<>+96(SB), Y5, Y5
-	VPMADDUBSW constantsAVX2<>+64(SB), Y5, Y5
+	VPAND      ·word0f0f0f0f+0(SB), Y5, Y5
+	VPMADDUBSW ·word10011001+0(SB), Y5, Y5
 	VPACKUSWB  Y5, Y5, Y5
 	VPERMQ     $0x08, Y5, Y5
 	VMOVUPS    X5, (SI)
@@ -2631,9 +2629,9 @@ other51:
 	JMP        stored54
 
 crumbs53:
-	VPAND      constantsAVX2<>+160(SB), Y5, Y5
-	VPMADDUBSW constantsAVX2<>+128(SB), Y5, Y5
-	VPMADDWD   constantsAVX2<>+192(SB), Y5, Y5
+	VPAND      ·word03030303+0(SB), Y5, Y5
+	VPMADDUBSW ·word04010401+0(SB), Y5, Y5
+	VPMADDWD   ·word00100001+0(SB), Y5, Y5
 	VPACKUSDW  Y5, Y5, Y5
 	VPERMQ     $0x08, Y5, Y5
 	VPACKUSWB  X5, X5, X5
@@ -2649,33 +2647,3 @@ unsigned52:
 	VMOVUPS   Y5, (SI)
 	ADDQ      $+32, SI
 	JMP       stored54
-
-DATA constantsAVX2<>+0(SB)/8, $0x00000000000000ff
-DATA constantsAVX2<>+8(SB)/8, $0x0000000100000004
-DATA constantsAVX2<>+16(SB)/8, $0x0000000200000005
-DATA constantsAVX2<>+24(SB)/8, $0x0000000300000006
-DATA constantsAVX2<>+32(SB)/8, $0x8000800000000007
-DATA constantsAVX2<>+40(SB)/8, $0x3f80000000000001
-DATA constantsAVX2<>+48(SB)/8, $0x0000000034800000
-DATA constantsAVX2<>+56(SB)/8, $0x0000000000000000
-DATA constantsAVX2<>+64(SB)/8, $0x1001100110011001
-DATA constantsAVX2<>+72(SB)/8, $0x1001100110011001
-DATA constantsAVX2<>+80(SB)/8, $0x1001100110011001
-DATA constantsAVX2<>+88(SB)/8, $0x1001100110011001
-DATA constantsAVX2<>+96(SB)/8, $0x0f0f0f0f0f0f0f0f
-DATA constantsAVX2<>+104(SB)/8, $0x0f0f0f0f0f0f0f0f
-DATA constantsAVX2<>+112(SB)/8, $0x0f0f0f0f0f0f0f0f
-DATA constantsAVX2<>+120(SB)/8, $0x0f0f0f0f0f0f0f0f
-DATA constantsAVX2<>+128(SB)/8, $0x0401040104010401
-DATA constantsAVX2<>+136(SB)/8, $0x0401040104010401
-DATA constantsAVX2<>+144(SB)/8, $0x0401040104010401
-DATA constantsAVX2<>+152(SB)/8, $0x0401040104010401
-DATA constantsAVX2<>+160(SB)/8, $0x0303030303030303
-DATA constantsAVX2<>+168(SB)/8, $0x0303030303030303
-DATA constantsAVX2<>+176(SB)/8, $0x0303030303030303
-DATA constantsAVX2<>+184(SB)/8, $0x0303030303030303
-DATA constantsAVX2<>+192(SB)/8, $0x0010000100100001
-DATA constantsAVX2<>+200(SB)/8, $0x0010000100100001
-DATA constantsAVX2<>+208(SB)/8, $0x0010000100100001
-DATA constantsAVX2<>+216(SB)/8, $0x0010000100100001
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $224

@@ -2,8 +2,6 @@
 
 //go:build !purego
 
-#include "textflag.h"
-
 // func QuantizeWholeF16AVX2(q *int8, x *uint16, scale *float32, recip *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, F16C, FMA3, MMX+
 TEXT ·QuantizeWholeF16AVX2(SB), $1616-56
@@ -16,8 +14,8 @@ TEXT ·QuantizeWholeF16AVX2(SB), $1616-56
 	MOVQ         x+8(FP), DX
 	MOVQ         scale+16(FP), BX
 	MOVQ         recip+24(FP), R8
-	VBROADCASTSS constantsAVX2<>+0(SB), Y15
-	VMOVUPS      constantsAVX2<>+4(SB), Y14
+	VBROADCASTSS ·word80008000+0(SB), Y15
+	VMOVUPS      ·bytes270d3b65+0(SB), Y14
 	MOVQ         groups+32(FP), R11
 	MOVQ         length+40(FP), R12
 	CMPQ         R12, $+1
@@ -218,12 +216,12 @@ groupstaged:
 
 longs:
 	VBROADCASTSS (R8), Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
+	VBROADCASTSS ·word00000001+0(SB), Y1
 	VPSUBD       Y1, Y0, Y13
 	VBROADCASTSS (BX), Y0
-	VBROADCASTSS constantsAVX2<>+40(SB), Y1
+	VBROADCASTSS ·word3f800000+0(SB), Y1
 	VFNMADD231PS Y0, Y13, Y1
-	VBROADCASTSS constantsAVX2<>+44(SB), Y0
+	VBROADCASTSS ·word34800000+0(SB), Y0
 	VFMADD231PS  Y0, Y1, Y1
 	VMULPS       Y13, Y1, Y12
 	MOVQ         R12, DI
@@ -666,13 +664,13 @@ rare:
 	VMOVUPS      (BX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
+	VBROADCASTSS ·wordffffff80+0(SB), Y2
 	VCVTDQ2PS    Y2, Y2
 	VXORPS       Y3, Y3, Y3
 	VCVTDQ2PS    Y3, Y3
 	VSUBPS       Y3, Y2, Y2
 	VMAXPS       Y1, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+52(SB), Y4
+	VBROADCASTSS ·word0000007f+0(SB), Y4
 	VCVTDQ2PS    Y4, Y4
 	VSUBPS       Y3, Y4, Y4
 	VMINPS       Y1, Y4, Y1
@@ -729,21 +727,12 @@ rare:
 
 longresume:
 	VBROADCASTSS (R8), Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
+	VBROADCASTSS ·word00000001+0(SB), Y1
 	VPSUBD       Y1, Y0, Y13
 	VBROADCASTSS (BX), Y0
-	VBROADCASTSS constantsAVX2<>+40(SB), Y1
+	VBROADCASTSS ·word3f800000+0(SB), Y1
 	VFNMADD231PS Y0, Y13, Y1
-	VBROADCASTSS constantsAVX2<>+44(SB), Y0
+	VBROADCASTSS ·word34800000+0(SB), Y0
 	VFMADD231PS  Y0, Y1, Y1
 	VMULPS       Y13, Y1, Y12
 	JMP          longback
-
-DATA constantsAVX2<>+0(SB)/8, $0x0000000080008000
-DATA constantsAVX2<>+8(SB)/8, $0x0000000100000004
-DATA constantsAVX2<>+16(SB)/8, $0x0000000200000005
-DATA constantsAVX2<>+24(SB)/8, $0x0000000300000006
-DATA constantsAVX2<>+32(SB)/8, $0x0000000100000007
-DATA constantsAVX2<>+40(SB)/8, $0x348000003f800000
-DATA constantsAVX2<>+48(SB)/8, $0x0000007fffffff80
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $56

@@ -2,8 +2,6 @@
 
 //go:build !purego
 
-#include "textflag.h"
-
 // func QuantizeWholeF16AVX512(q *int8, x *uint16, scale *float32, recip *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
 TEXT ·QuantizeWholeF16AVX512(SB), $3088-56
@@ -16,8 +14,8 @@ TEXT ·QuantizeWholeF16AVX512(SB), $3088-56
 	MOVQ         x+8(FP), DX
 	MOVQ         scale+16(FP), BX
 	MOVQ         recip+24(FP), R8
-	VBROADCASTSS constantsAVX512<>+0(SB), Z15
-	VMOVUPS      constantsAVX512<>+4(SB), Z14
+	VBROADCASTSS ·word80008000+0(SB), Z15
+	VMOVUPS      ·bytesf0efbf05+0(SB), Z14
 	MOVQ         groups+32(FP), R11
 	MOVQ         length+40(FP), R12
 	CMPQ         R12, $+1
@@ -374,12 +372,12 @@ grouptailnarrow:
 
 longs:
 	VBROADCASTSS (R8), Z0
-	VBROADCASTSS constantsAVX512<>+68(SB), Z1
+	VBROADCASTSS ·word00000001+0(SB), Z1
 	VPSUBD       Z1, Z0, Z13
 	VBROADCASTSS (BX), Z0
-	VBROADCASTSS constantsAVX512<>+72(SB), Z1
+	VBROADCASTSS ·word3f800000+0(SB), Z1
 	VFNMADD231PS Z0, Z13, Z1
-	VBROADCASTSS constantsAVX512<>+76(SB), Z0
+	VBROADCASTSS ·word34800000+0(SB), Z0
 	VFMADD231PS  Z0, Z1, Z1
 	VMULPS       Z13, Z1, Z12
 	MOVQ         R12, DI
@@ -1165,13 +1163,13 @@ rare:
 	VMOVUPS      (BX), Z1
 	VDIVPS       Z1, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z1
-	VBROADCASTSS constantsAVX512<>+80(SB), Z2
+	VBROADCASTSS ·wordffffff80+0(SB), Z2
 	VCVTDQ2PS    Z2, Z2
 	VPXORD       Z3, Z3, Z3
 	VCVTDQ2PS    Z3, Z3
 	VSUBPS       Z3, Z2, Z2
 	VMAXPS       Z1, Z2, Z1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z4
+	VBROADCASTSS ·word0000007f+0(SB), Z4
 	VCVTDQ2PS    Z4, Z4
 	VSUBPS       Z3, Z4, Z4
 	VMINPS       Z1, Z4, Z1
@@ -1230,25 +1228,12 @@ rare:
 
 longresume:
 	VBROADCASTSS (R8), Z0
-	VBROADCASTSS constantsAVX512<>+68(SB), Z1
+	VBROADCASTSS ·word00000001+0(SB), Z1
 	VPSUBD       Z1, Z0, Z13
 	VBROADCASTSS (BX), Z0
-	VBROADCASTSS constantsAVX512<>+72(SB), Z1
+	VBROADCASTSS ·word3f800000+0(SB), Z1
 	VFNMADD231PS Z0, Z13, Z1
-	VBROADCASTSS constantsAVX512<>+76(SB), Z0
+	VBROADCASTSS ·word34800000+0(SB), Z0
 	VFMADD231PS  Z0, Z1, Z1
 	VMULPS       Z13, Z1, Z12
 	JMP          longback
-
-DATA constantsAVX512<>+0(SB)/8, $0x0000000080008000
-DATA constantsAVX512<>+8(SB)/8, $0x0000000800000004
-DATA constantsAVX512<>+16(SB)/8, $0x000000010000000c
-DATA constantsAVX512<>+24(SB)/8, $0x0000000900000005
-DATA constantsAVX512<>+32(SB)/8, $0x000000020000000d
-DATA constantsAVX512<>+40(SB)/8, $0x0000000a00000006
-DATA constantsAVX512<>+48(SB)/8, $0x000000030000000e
-DATA constantsAVX512<>+56(SB)/8, $0x0000000b00000007
-DATA constantsAVX512<>+64(SB)/8, $0x000000010000000f
-DATA constantsAVX512<>+72(SB)/8, $0x348000003f800000
-DATA constantsAVX512<>+80(SB)/8, $0x0000007fffffff80
-GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $88

@@ -2,8 +2,6 @@
 
 //go:build !purego
 
-#include "textflag.h"
-
 // func QuantizeAVX2(q *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, layout int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·QuantizeAVX2(SB), $1680-72
@@ -17,10 +15,10 @@ TEXT ·QuantizeAVX2(SB), $1680-72
 	MOVQ         recip+24(FP), R8
 	MOVL         layout+40(FP), R9
 	VBROADCASTSS least+32(FP), Y15
-	VBROADCASTSS constantsAVX2<>+0(SB), Y14
+	VBROADCASTSS ·word000000ff+0(SB), Y14
 	VPAND        Y14, Y15, Y0
 	VPACKSSDW    Y0, Y0, Y0
-	VMOVUPS      constantsAVX2<>+4(SB), Y13
+	VMOVUPS      ·bytes270d3b65+0(SB), Y13
 	VPACKUSWB    Y0, Y0, Y0
 	VPERMD       Y0, Y13, Y12
 	VBROADCASTSS most+36(FP), Y11
@@ -28,7 +26,7 @@ TEXT ·QuantizeAVX2(SB), $1680-72
 	VPACKSSDW    Y0, Y0, Y0
 	VPACKUSWB    Y0, Y0, Y0
 	VPERMD       Y0, Y13, Y10
-	VBROADCASTSS constantsAVX2<>+36(SB), Y9
+	VBROADCASTSS ·word80008000+0(SB), Y9
 	MOVQ         groups+48(FP), R11
 	MOVQ         length+56(FP), R12
 	CMPQ         R12, $+1
@@ -437,8 +435,8 @@ other1:
 	VPMINSB    Y10, Y0, Y0
 	VPERMD     Y0, Y13, Y0
 	JPS        crumbs3
-	VPAND      constantsAVX2<>+96(SB), Y0, Y0
-	VPMADDUBSW constantsAVX2<>+64(SB), Y0, Y0
+	VPAND      ·word0f0f0f0f+0(SB), Y0, Y0
+	VPMADDUBSW ·word10011001+0(SB), Y0, Y0
 	VPACKUSWB  Y0, Y0, Y0
 	VPERMQ     $0x08, Y0, Y0
 	VMOVUPS    X0, (SI)
@@ -446,9 +444,9 @@ other1:
 	JMP        stored4
 
 crumbs3:
-	VPAND      constantsAVX2<>+160(SB), Y0, Y0
-	VPMADDUBSW constantsAVX2<>+128(SB), Y0, Y0
-	VPMADDWD   constantsAVX2<>+192(SB), Y0, Y0
+	VPAND      ·word03030303+0(SB), Y0, Y0
+	VPMADDUBSW ·word04010401+0(SB), Y0, Y0
+	VPMADDWD   ·word00100001+0(SB), Y0, Y0
 	VPACKUSDW  Y0, Y0, Y0
 	VPERMQ     $0x08, Y0, Y0
 	VPACKUSWB  X0, X0, X0
@@ -477,8 +475,8 @@ other5:
 	VPMINSB    Y10, Y0, Y0
 	VPERMD     Y0, Y13, Y0
 	JPS        crumbs7
-	VPAND      constantsAVX2<>+96(SB), Y0, Y0
-	VPMADDUBSW constantsAVX2<>+64(SB), Y0, Y0
+	VPAND      ·word0f0f0f0f+0(SB), Y0, Y0
+	VPMADDUBSW ·word10011001+0(SB), Y0, Y0
 	VPACKUSWB  Y0, Y0, Y0
 	VPERMQ     $0x08, Y0, Y0
 	VMOVUPS    X0, (SI)
@@ -486,9 +484,9 @@ other5:
 	JMP        stored8
 
 crumbs7:
-	VPAND      constantsAVX2<>+160(SB), Y0, Y0
-	VPMADDUBSW constantsAVX2<>+128(SB), Y0, Y0
-	VPMADDWD   constantsAVX2<>+192(SB), Y0, Y0
+	VPAND      ·word03030303+0(SB), Y0, Y0
+	VPMADDUBSW ·word04010401+0(SB), Y0, Y0
+	VPMADDWD   ·word00100001+0(SB), Y0, Y0
 	VPACKUSDW  Y0, Y0, Y0
 	VPERMQ     $0x08, Y0, Y0
 	VPACKUSWB  X0, X0, X0
@@ -616,8 +614,8 @@ other9:
 	VPMINSB    Y10, Y0, Y0
 	VPERMD     Y0, Y13, Y0
 	JPS        crumbs11
-	VPAND      constantsAVX2<>+96(SB), Y0, Y0
-	VPMADDUBSW constantsAVX2<>+64(SB), Y0, Y0
+	VPAND      ·word0f0f0f0f+0(SB), Y0, Y0
+	VPMADDUBSW ·word10011001+0(SB), Y0, Y0
 	VPACKUSWB  Y0, Y0, Y0
 	VPERMQ     $0x08, Y0, Y0
 	VMOVUPS    X0, (SI)
@@ -625,9 +623,9 @@ other9:
 	JMP        stored12
 
 crumbs11:
-	VPAND      constantsAVX2<>+160(SB), Y0, Y0
-	VPMADDUBSW constantsAVX2<>+128(SB), Y0, Y0
-	VPMADDWD   constantsAVX2<>+192(SB), Y0, Y0
+	VPAND      ·word03030303+0(SB), Y0, Y0
+	VPMADDUBSW ·word04010401+0(SB), Y0, Y0
+	VPMADDWD   ·word00100001+0(SB), Y0, Y0
 	VPACKUSDW  Y0, Y0, Y0
 	VPERMQ     $0x08, Y0, Y0
 	VPACKUSWB  X0, X0, X0
@@ -656,8 +654,8 @@ other13:
 	VPMINSB    Y10, Y0, Y0
 	VPERMD     Y0, Y13, Y0
 	JPS        crumbs15
-	VPAND      constantsAVX2<>+96(SB), Y0, Y0
-	VPMADDUBSW constantsAVX2<>+64(SB), Y0, Y0
+	VPAND      ·word0f0f0f0f+0(SB), Y0, Y0
+	VPMADDUBSW ·word10011001+0(SB), Y0, Y0
 	VPACKUSWB  Y0, Y0, Y0
 	VPERMQ     $0x08, Y0, Y0
 	VMOVUPS    X0, (SI)
@@ -665,9 +663,9 @@ other13:
 	JMP        stored16
 
 crumbs15:
-	VPAND      constantsAVX2<>+160(SB), Y0, Y0
-	VPMADDUBSW constantsAVX2<>+128(SB), Y0, Y0
-	VPMADDWD   constantsAVX2<>+192(SB), Y0, Y0
+	VPAND      ·word03030303+0(SB), Y0, Y0
+	VPMADDUBSW ·word04010401+0(SB), Y0, Y0
+	VPMADDWD   ·word00100001+0(SB), Y0, Y0
 	VPACKUSDW  Y0, Y0, Y0
 	VPERMQ     $0x08, Y0, Y0
 	VPACKUSWB  X0, X0, X0
@@ -715,8 +713,8 @@ other17:
 	VPMINSB    Y10, Y0, Y0
 	VPERMD     Y0, Y13, Y0
 	JPS        crumbs19
-	VPAND      constantsAVX2<>+96(SB), Y0, Y0
-	VPMADDUBSW constantsAVX2<>+64(SB), Y0, Y0
+	VPAND      ·word0f0f0f0f+0(SB), Y0, Y0
+	VPMADDUBSW ·word10011001+0(SB), Y0, Y0
 	VPACKUSWB  Y0, Y0, Y0
 	VPERMQ     $0x08, Y0, Y0
 	VMOVNTPS   X0, (SI)
@@ -724,9 +722,9 @@ other17:
 	JMP        stored20
 
 crumbs19:
-	VPAND      constantsAVX2<>+160(SB), Y0, Y0
-	VPMADDUBSW constantsAVX2<>+128(SB), Y0, Y0
-	VPMADDWD   constantsAVX2<>+192(SB), Y0, Y0
+	VPAND      ·word03030303+0(SB), Y0, Y0
+	VPMADDUBSW ·word04010401+0(SB), Y0, Y0
+	VPMADDWD   ·word00100001+0(SB), Y0, Y0
 	VPACKUSDW  Y0, Y0, Y0
 	VPERMQ     $0x08, Y0, Y0
 	VPACKUSWB  X0, X0, X0
@@ -750,8 +748,8 @@ other21:
 	VPMINSB    Y10, Y0, Y0
 	VPERMD     Y0, Y13, Y0
 	JPS        crumbs23
-	VPAND      constantsAVX2<>+96(SB), Y0, Y0
-	VPMADDUBSW constantsAVX2<>+64(SB), Y0, Y0
+	VPAND      ·word0f0f0f0f+0(SB), Y0, Y0
+	VPMADDUBSW ·word10011001+0(SB), Y0, Y0
 	VPACKUSWB  Y0, Y0, Y0
 	VPERMQ     $0x08, Y0, Y0
 	VMOVNTPS   X0, (SI)
@@ -759,9 +757,9 @@ other21:
 	JMP        stored24
 
 crumbs23:
-	VPAND      constantsAVX2<>+160(SB), Y0, Y0
-	VPMADDUBSW constantsAVX2<>+128(SB), Y0, Y0
-	VPMADDWD   constantsAVX2<>+192(SB), Y0, Y0
+	VPAND      ·word03030303+0(SB), Y0, Y0
+	VPMADDUBSW ·word04010401+0(SB), Y0, Y0
+	VPMADDWD   ·word00100001+0(SB), Y0, Y0
 	VPACKUSDW  Y0, Y0, Y0
 	VPERMQ     $0x08, Y0, Y0
 	VPACKUSWB  X0, X0, X0
@@ -878,8 +876,8 @@ other25:
 	VPMINSB    Y3, Y4, Y4
 	VPERMD     Y4, Y13, Y4
 	JPS        crumbs27
-	VPAND      constantsAVX2<>+96(SB), Y4, Y4
-	VPMADDUBSW constantsAVX2<>+64(SB), Y4, Y4
+	VPAND      ·word0f0f0f0f+0(SB), Y4, Y4
+	VPMADDUBSW ·word10011001+0(SB), Y4, Y4
 	VPACKUSWB  Y4, Y4, Y4
 	VPERMQ     $0x08, Y4, Y4
 	VMOVUPS    X4, (SI)
@@ -887,9 +885,9 @@ other25:
 	JMP        stored28
 
 crumbs27:
-	VPAND      constantsAVX2<>+160(SB), Y4, Y4
-	VPMADDUBSW constantsAVX2<>+128(SB), Y4, Y4
-	VPMADDWD   constantsAVX2<>+192(SB), Y4, Y4
+	VPAND      ·word03030303+0(SB), Y4, Y4
+	VPMADDUBSW ·word04010401+0(SB), Y4, Y4
+	VPMADDWD   ·word00100001+0(SB), Y4, Y4
 	VPACKUSDW  Y4, Y4, Y4
 	VPERMQ     $0x08, Y4, Y4
 	VPACKUSWB  X4, X4, X4
@@ -921,16 +919,16 @@ TEXT ·QuantizeZeroPointAVX2(SB), $2240-80
 	MOVQ         zeroPoint+32(FP), R9
 	MOVL         layout+48(FP), R10
 	VBROADCASTSS least+40(FP), Y15
-	VBROADCASTSS constantsAVX2<>+0(SB), Y14
+	VBROADCASTSS ·word000000ff+0(SB), Y14
 	VPAND        Y14, Y15, Y0
 	VPACKSSDW    Y0, Y0, Y0
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
+	VMOVUPS      ·bytes270d3b65+0(SB), Y1
 	VPACKUSWB    Y0, Y0, Y0
 	VPERMD       Y0, Y1, Y13
 	VBROADCASTSS most+44(FP), Y12
 	VPAND        Y14, Y12, Y0
 	VPACKSSDW    Y0, Y0, Y0
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
+	VMOVUPS      ·bytes270d3b65+0(SB), Y1
 	VPACKUSWB    Y0, Y0, Y0
 	VPERMD       Y0, Y1, Y11
 	MOVQ         groups+56(FP), R11
@@ -1003,13 +1001,13 @@ grouploop:
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y8, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+36(SB), Y4
+	VBROADCASTSS ·word80008000+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
+	VMOVUPS      ·bytes270d3b65+0(SB), Y1
 	CMPL         R10, $+2
 	JNE          other1
 	VPACKSSWB    Y2, Y0, Y3
@@ -1093,13 +1091,13 @@ groupmeet:
 	VPACKSSDW    Y5, Y9, Y9
 	VPACKSSDW    Y6, Y3, Y3
 	VPADDSW      Y3, Y9, Y3
-	VBROADCASTSS constantsAVX2<>+36(SB), Y0
+	VBROADCASTSS ·word80008000+0(SB), Y0
 	VPMINSW      Y9, Y7, Y7
 	VPCMPEQW     Y0, Y7, Y7
 	VPMOVMSKB    Y7, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VMOVUPS      constantsAVX2<>+4(SB), Y0
+	VMOVUPS      ·bytes270d3b65+0(SB), Y0
 	CMPL         R10, $+2
 	JNE          other5
 	VPACKSSWB    Y3, Y1, Y2
@@ -1203,13 +1201,13 @@ short2loop:
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y5, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+36(SB), Y4
+	VBROADCASTSS ·word80008000+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
+	VMOVUPS      ·bytes270d3b65+0(SB), Y1
 	CMPL         R10, $+2
 	JNE          other9
 	VPACKSSWB    Y2, Y0, Y3
@@ -1277,13 +1275,13 @@ laneloop:
 	VPACKSSDW    Y8, Y6, Y6
 	VPACKSSDW    Y7, Y5, Y5
 	VPADDSW      Y5, Y6, Y5
-	VBROADCASTSS constantsAVX2<>+36(SB), Y0
+	VBROADCASTSS ·word80008000+0(SB), Y0
 	VPMINSW      Y6, Y4, Y4
 	VPCMPEQW     Y0, Y4, Y4
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VMOVUPS      constantsAVX2<>+4(SB), Y0
+	VMOVUPS      ·bytes270d3b65+0(SB), Y0
 	CMPL         R10, $+2
 	JNE          other13
 	VPACKSSWB    Y5, Y3, Y1
@@ -1360,13 +1358,13 @@ groupstream:
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y8, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+36(SB), Y4
+	VBROADCASTSS ·word80008000+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
+	VMOVUPS      ·bytes270d3b65+0(SB), Y1
 	CMPL         R10, $+2
 	JNE          other17
 	VPACKSSWB    Y2, Y0, Y3
@@ -1390,8 +1388,8 @@ other1:
 	VPMINSB    Y11, Y3, Y3
 	VPERMD     Y3, Y1, Y3
 	JPS        crumbs3
-	VPAND      constantsAVX2<>+96(SB), Y3, Y3
-	VPMADDUBSW constantsAVX2<>+64(SB), Y3, Y3
+	VPAND      ·word0f0f0f0f+0(SB), Y3, Y3
+	VPMADDUBSW ·word10011001+0(SB), Y3, Y3
 	VPACKUSWB  Y3, Y3, Y3
 	VPERMQ     $0x08, Y3, Y3
 	VMOVUPS    X3, (SI)
@@ -1399,9 +1397,9 @@ other1:
 	JMP        stored4
 
 crumbs3:
-	VPAND      constantsAVX2<>+160(SB), Y3, Y3
-	VPMADDUBSW constantsAVX2<>+128(SB), Y3, Y3
-	VPMADDWD   constantsAVX2<>+192(SB), Y3, Y3
+	VPAND      ·word03030303+0(SB), Y3, Y3
+	VPMADDUBSW ·word04010401+0(SB), Y3, Y3
+	VPMADDWD   ·word00100001+0(SB), Y3, Y3
 	VPACKUSDW  Y3, Y3, Y3
 	VPERMQ     $0x08, Y3, Y3
 	VPACKUSWB  X3, X3, X3
@@ -1430,8 +1428,8 @@ other5:
 	VPMINSB    Y11, Y2, Y2
 	VPERMD     Y2, Y0, Y2
 	JPS        crumbs7
-	VPAND      constantsAVX2<>+96(SB), Y2, Y2
-	VPMADDUBSW constantsAVX2<>+64(SB), Y2, Y2
+	VPAND      ·word0f0f0f0f+0(SB), Y2, Y2
+	VPMADDUBSW ·word10011001+0(SB), Y2, Y2
 	VPACKUSWB  Y2, Y2, Y2
 	VPERMQ     $0x08, Y2, Y2
 	VMOVUPS    X2, (SI)
@@ -1439,9 +1437,9 @@ other5:
 	JMP        stored8
 
 crumbs7:
-	VPAND      constantsAVX2<>+160(SB), Y2, Y2
-	VPMADDUBSW constantsAVX2<>+128(SB), Y2, Y2
-	VPMADDWD   constantsAVX2<>+192(SB), Y2, Y2
+	VPAND      ·word03030303+0(SB), Y2, Y2
+	VPMADDUBSW ·word04010401+0(SB), Y2, Y2
+	VPMADDWD   ·word00100001+0(SB), Y2, Y2
 	VPACKUSDW  Y2, Y2, Y2
 	VPERMQ     $0x08, Y2, Y2
 	VPACKUSWB  X2, X2, X2
@@ -1557,13 +1555,13 @@ short2stream:
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y5, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+36(SB), Y4
+	VBROADCASTSS ·word80008000+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
+	VMOVUPS      ·bytes270d3b65+0(SB), Y1
 	CMPL         R10, $+2
 	JNE          other21
 	VPACKSSWB    Y2, Y0, Y3
@@ -1590,8 +1588,8 @@ other9:
 	VPMINSB    Y11, Y3, Y3
 	VPERMD     Y3, Y1, Y3
 	JPS        crumbs11
-	VPAND      constantsAVX2<>+96(SB), Y3, Y3
-	VPMADDUBSW constantsAVX2<>+64(SB), Y3, Y3
+	VPAND      ·word0f0f0f0f+0(SB), Y3, Y3
+	VPMADDUBSW ·word10011001+0(SB), Y3, Y3
 	VPACKUSWB  Y3, Y3, Y3
 	VPERMQ     $0x08, Y3, Y3
 	VMOVUPS    X3, (SI)
@@ -1599,9 +1597,9 @@ other9:
 	JMP        stored12
 
 crumbs11:
-	VPAND      constantsAVX2<>+160(SB), Y3, Y3
-	VPMADDUBSW constantsAVX2<>+128(SB), Y3, Y3
-	VPMADDWD   constantsAVX2<>+192(SB), Y3, Y3
+	VPAND      ·word03030303+0(SB), Y3, Y3
+	VPMADDUBSW ·word04010401+0(SB), Y3, Y3
+	VPMADDWD   ·word00100001+0(SB), Y3, Y3
 	VPACKUSDW  Y3, Y3, Y3
 	VPERMQ     $0x08, Y3, Y3
 	VPACKUSWB  X3, X3, X3
@@ -1630,8 +1628,8 @@ other13:
 	VPMINSB    Y11, Y1, Y1
 	VPERMD     Y1, Y0, Y1
 	JPS        crumbs15
-	VPAND      constantsAVX2<>+96(SB), Y1, Y1
-	VPMADDUBSW constantsAVX2<>+64(SB), Y1, Y1
+	VPAND      ·word0f0f0f0f+0(SB), Y1, Y1
+	VPMADDUBSW ·word10011001+0(SB), Y1, Y1
 	VPACKUSWB  Y1, Y1, Y1
 	VPERMQ     $0x08, Y1, Y1
 	VMOVUPS    X1, (SI)
@@ -1639,9 +1637,9 @@ other13:
 	JMP        stored16
 
 crumbs15:
-	VPAND      constantsAVX2<>+160(SB), Y1, Y1
-	VPMADDUBSW constantsAVX2<>+128(SB), Y1, Y1
-	VPMADDWD   constantsAVX2<>+192(SB), Y1, Y1
+	VPAND      ·word03030303+0(SB), Y1, Y1
+	VPMADDUBSW ·word04010401+0(SB), Y1, Y1
+	VPMADDWD   ·word00100001+0(SB), Y1, Y1
 	VPACKUSDW  Y1, Y1, Y1
 	VPERMQ     $0x08, Y1, Y1
 	VPACKUSWB  X1, X1, X1
@@ -1694,8 +1692,8 @@ other17:
 	VPMINSB    Y11, Y3, Y3
 	VPERMD     Y3, Y1, Y3
 	JPS        crumbs19
-	VPAND      constantsAVX2<>+96(SB), Y3, Y3
-	VPMADDUBSW constantsAVX2<>+64(SB), Y3, Y3
+	VPAND      ·word0f0f0f0f+0(SB), Y3, Y3
+	VPMADDUBSW ·word10011001+0(SB), Y3, Y3
 	VPACKUSWB  Y3, Y3, Y3
 	VPERMQ     $0x08, Y3, Y3
 	VMOVNTPS   X3, (SI)
@@ -1703,9 +1701,9 @@ other17:
 	JMP        stored20
 
 crumbs19:
-	VPAND      constantsAVX2<>+160(SB), Y3, Y3
-	VPMADDUBSW constantsAVX2<>+128(SB), Y3, Y3
-	VPMADDWD   constantsAVX2<>+192(SB), Y3, Y3
+	VPAND      ·word03030303+0(SB), Y3, Y3
+	VPMADDUBSW ·word04010401+0(SB), Y3, Y3
+	VPMADDWD   ·word00100001+0(SB), Y3, Y3
 	VPACKUSDW  Y3, Y3, Y3
 	VPERMQ     $0x08, Y3, Y3
 	VPACKUSWB  X3, X3, X3
@@ -1729,8 +1727,8 @@ other21:
 	VPMINSB    Y11, Y3, Y3
 	VPERMD     Y3, Y1, Y3
 	JPS        crumbs23
-	VPAND      constantsAVX2<>+96(SB), Y3, Y3
-	VPMADDUBSW constantsAVX2<>+64(SB), Y3, Y3
+	VPAND      ·word0f0f0f0f+0(SB), Y3, Y3
+	VPMADDUBSW ·word10011001+0(SB), Y3, Y3
 	VPACKUSWB  Y3, Y3, Y3
 	VPERMQ     $0x08, Y3, Y3
 	VMOVNTPS   X3, (SI)
@@ -1738,9 +1736,9 @@ other21:
 	JMP        stored24
 
 crumbs23:
-	VPAND      constantsAVX2<>+160(SB), Y3, Y3
-	VPMADDUBSW constantsAVX2<>+128(SB), Y3, Y3
-	VPMADDWD   constantsAVX2<>+192(SB), Y3, Y3
+	VPAND      ·word03030303+0(SB), Y3, Y3
+	VPMADDUBSW ·word04010401+0(SB), Y3, Y3
+	VPMADDWD   ·word00100001+0(SB), Y3, Y3
 	VPACKUSDW  Y3, Y3, Y3
 	VPERMQ     $0x08, Y3, Y3
 	VPACKUSWB  X3, X3, X3
@@ -1841,16 +1839,16 @@ rare:
 	VPSUBD    Y3, Y2, Y3
 	VPAND     Y14, Y3, Y3
 	VPACKSSDW Y3, Y3, Y3
-	VMOVUPS   constantsAVX2<>+4(SB), Y4
+	VMOVUPS   ·bytes270d3b65+0(SB), Y4
 	VPACKUSWB Y3, Y3, Y3
 	VPERMD    Y3, Y4, Y3
 	VPMAXSD   Y2, Y12, Y2
 	VPAND     Y14, Y2, Y2
 	VPACKSSDW Y2, Y2, Y2
-	VMOVUPS   constantsAVX2<>+4(SB), Y4
+	VMOVUPS   ·bytes270d3b65+0(SB), Y4
 	VPACKUSWB Y2, Y2, Y2
 	VPERMD    Y2, Y4, Y2
-	VMOVUPS   constantsAVX2<>+4(SB), Y4
+	VMOVUPS   ·bytes270d3b65+0(SB), Y4
 	CMPL      R10, $+2
 	JNE       other25
 	VPACKSSWB Y1, Y0, Y5
@@ -1882,8 +1880,8 @@ other25:
 	VPMINSB    Y2, Y5, Y5
 	VPERMD     Y5, Y4, Y5
 	JPS        crumbs27
-	VPAND      constantsAVX2<>+96(SB), Y5, Y5
-	VPMADDUBSW constantsAVX2<>+64(SB), Y5, Y5
+	VPAND      ·word0f0f0f0f+0(SB), Y5, Y5
+	VPMADDUBSW ·word10011001+0(SB), Y5, Y5
 	VPACKUSWB  Y5, Y5, Y5
 	VPERMQ     $0x08, Y5, Y5
 	VMOVUPS    X5, (SI)
@@ -1891,9 +1889,9 @@ other25:
 	JMP        stored28
 
 crumbs27:
-	VPAND      constantsAVX2<>+160(SB), Y5, Y5
-	VPMADDUBSW constantsAVX2<>+128(SB), Y5, Y5
-	VPMADDWD   constantsAVX2<>+192(SB), Y5, Y5
+	VPAND      ·word03030303+0(SB), Y5, Y5
+	VPMADDUBSW ·word04010401+0(SB), Y5, Y5
+	VPMADDWD   ·word00100001+0(SB), Y5, Y5
 	VPACKUSDW  Y5, Y5, Y5
 	VPERMQ     $0x08, Y5, Y5
 	VPACKUSWB  X5, X5, X5
@@ -1926,10 +1924,10 @@ TEXT ·QuantizeMinvalAVX2(SB), $2240-80
 	MOVL         layout+48(FP), R10
 	VBROADCASTSS least+40(FP), Y15
 	VPACKSSDW    Y15, Y15, Y14
-	VBROADCASTSS constantsAVX2<>+0(SB), Y13
+	VBROADCASTSS ·word000000ff+0(SB), Y13
 	VPAND        Y13, Y15, Y0
 	VPACKSSDW    Y0, Y0, Y0
-	VMOVUPS      constantsAVX2<>+4(SB), Y12
+	VMOVUPS      ·bytes270d3b65+0(SB), Y12
 	VPACKUSWB    Y0, Y0, Y0
 	VPERMD       Y0, Y12, Y11
 	VBROADCASTSS most+44(FP), Y10
@@ -2012,7 +2010,7 @@ grouploop:
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+36(SB), Y4
+	VBROADCASTSS ·word80008000+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
@@ -2103,7 +2101,7 @@ groupmeet:
 	VCVTPS2DQ    Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPADDSW      Y14, Y5, Y2
-	VBROADCASTSS constantsAVX2<>+36(SB), Y3
+	VBROADCASTSS ·word80008000+0(SB), Y3
 	VPMINSW      Y5, Y1, Y1
 	VPCMPEQW     Y3, Y1, Y1
 	VPMOVMSKB    Y1, AX
@@ -2211,7 +2209,7 @@ short2loop:
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+36(SB), Y4
+	VBROADCASTSS ·word80008000+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
@@ -2286,7 +2284,7 @@ laneloop:
 	VCVTPS2DQ    Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPADDSW      Y14, Y5, Y1
-	VBROADCASTSS constantsAVX2<>+36(SB), Y2
+	VBROADCASTSS ·word80008000+0(SB), Y2
 	VPMINSW      Y5, Y3, Y3
 	VPCMPEQW     Y2, Y3, Y3
 	VPMOVMSKB    Y3, AX
@@ -2376,7 +2374,7 @@ groupstream:
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+36(SB), Y4
+	VBROADCASTSS ·word80008000+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
@@ -2405,8 +2403,8 @@ other1:
 	VPMINSB    Y9, Y1, Y1
 	VPERMD     Y1, Y12, Y1
 	JPS        crumbs3
-	VPAND      constantsAVX2<>+96(SB), Y1, Y1
-	VPMADDUBSW constantsAVX2<>+64(SB), Y1, Y1
+	VPAND      ·word0f0f0f0f+0(SB), Y1, Y1
+	VPMADDUBSW ·word10011001+0(SB), Y1, Y1
 	VPACKUSWB  Y1, Y1, Y1
 	VPERMQ     $0x08, Y1, Y1
 	VMOVUPS    X1, (SI)
@@ -2414,9 +2412,9 @@ other1:
 	JMP        stored4
 
 crumbs3:
-	VPAND      constantsAVX2<>+160(SB), Y1, Y1
-	VPMADDUBSW constantsAVX2<>+128(SB), Y1, Y1
-	VPMADDWD   constantsAVX2<>+192(SB), Y1, Y1
+	VPAND      ·word03030303+0(SB), Y1, Y1
+	VPMADDUBSW ·word04010401+0(SB), Y1, Y1
+	VPMADDWD   ·word00100001+0(SB), Y1, Y1
 	VPACKUSDW  Y1, Y1, Y1
 	VPERMQ     $0x08, Y1, Y1
 	VPACKUSWB  X1, X1, X1
@@ -2445,8 +2443,8 @@ other5:
 	VPMINSB    Y9, Y1, Y1
 	VPERMD     Y1, Y12, Y1
 	JPS        crumbs7
-	VPAND      constantsAVX2<>+96(SB), Y1, Y1
-	VPMADDUBSW constantsAVX2<>+64(SB), Y1, Y1
+	VPAND      ·word0f0f0f0f+0(SB), Y1, Y1
+	VPMADDUBSW ·word10011001+0(SB), Y1, Y1
 	VPACKUSWB  Y1, Y1, Y1
 	VPERMQ     $0x08, Y1, Y1
 	VMOVUPS    X1, (SI)
@@ -2454,9 +2452,9 @@ other5:
 	JMP        stored8
 
 crumbs7:
-	VPAND      constantsAVX2<>+160(SB), Y1, Y1
-	VPMADDUBSW constantsAVX2<>+128(SB), Y1, Y1
-	VPMADDWD   constantsAVX2<>+192(SB), Y1, Y1
+	VPAND      ·word03030303+0(SB), Y1, Y1
+	VPMADDUBSW ·word04010401+0(SB), Y1, Y1
+	VPMADDWD   ·word00100001+0(SB), Y1, Y1
 	VPACKUSDW  Y1, Y1, Y1
 	VPERMQ     $0x08, Y1, Y1
 	VPACKUSWB  X1, X1, X1
@@ -2574,7 +2572,7 @@ short2stream:
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+36(SB), Y4
+	VBROADCASTSS ·word80008000+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
@@ -2606,8 +2604,8 @@ other9:
 	VPMINSB    Y9, Y1, Y1
 	VPERMD     Y1, Y12, Y1
 	JPS        crumbs11
-	VPAND      constantsAVX2<>+96(SB), Y1, Y1
-	VPMADDUBSW constantsAVX2<>+64(SB), Y1, Y1
+	VPAND      ·word0f0f0f0f+0(SB), Y1, Y1
+	VPMADDUBSW ·word10011001+0(SB), Y1, Y1
 	VPACKUSWB  Y1, Y1, Y1
 	VPERMQ     $0x08, Y1, Y1
 	VMOVUPS    X1, (SI)
@@ -2615,9 +2613,9 @@ other9:
 	JMP        stored12
 
 crumbs11:
-	VPAND      constantsAVX2<>+160(SB), Y1, Y1
-	VPMADDUBSW constantsAVX2<>+128(SB), Y1, Y1
-	VPMADDWD   constantsAVX2<>+192(SB), Y1, Y1
+	VPAND      ·word03030303+0(SB), Y1, Y1
+	VPMADDUBSW ·word04010401+0(SB), Y1, Y1
+	VPMADDWD   ·word00100001+0(SB), Y1, Y1
 	VPACKUSDW  Y1, Y1, Y1
 	VPERMQ     $0x08, Y1, Y1
 	VPACKUSWB  X1, X1, X1
@@ -2646,8 +2644,8 @@ other13:
 	VPMINSB    Y9, Y2, Y2
 	VPERMD     Y2, Y12, Y2
 	JPS        crumbs15
-	VPAND      constantsAVX2<>+96(SB), Y2, Y2
-	VPMADDUBSW constantsAVX2<>+64(SB), Y2, Y2
+	VPAND      ·word0f0f0f0f+0(SB), Y2, Y2
+	VPMADDUBSW ·word10011001+0(SB), Y2, Y2
 	VPACKUSWB  Y2, Y2, Y2
 	VPERMQ     $0x08, Y2, Y2
 	VMOVUPS    X2, (SI)
@@ -2655,9 +2653,9 @@ other13:
 	JMP        stored16
 
 crumbs15:
-	VPAND      constantsAVX2<>+160(SB), Y2, Y2
-	VPMADDUBSW constantsAVX2<>+128(SB), Y2, Y2
-	VPMADDWD   constantsAVX2<>+192(SB), Y2, Y2
+	VPAND      ·word03030303+0(SB), Y2, Y2
+	VPMADDUBSW ·word04010401+0(SB), Y2, Y2
+	VPMADDWD   ·word00100001+0(SB), Y2, Y2
 	VPACKUSDW  Y2, Y2, Y2
 	VPERMQ     $0x08, Y2, Y2
 	VPACKUSWB  X2, X2, X2
@@ -2710,8 +2708,8 @@ other17:
 	VPMINSB    Y9, Y1, Y1
 	VPERMD     Y1, Y12, Y1
 	JPS        crumbs19
-	VPAND      constantsAVX2<>+96(SB), Y1, Y1
-	VPMADDUBSW constantsAVX2<>+64(SB), Y1, Y1
+	VPAND      ·word0f0f0f0f+0(SB), Y1, Y1
+	VPMADDUBSW ·word10011001+0(SB), Y1, Y1
 	VPACKUSWB  Y1, Y1, Y1
 	VPERMQ     $0x08, Y1, Y1
 	VMOVNTPS   X1, (SI)
@@ -2719,9 +2717,9 @@ other17:
 	JMP        stored20
 
 crumbs19:
-	VPAND      constantsAVX2<>+160(SB), Y1, Y1
-	VPMADDUBSW constantsAVX2<>+128(SB), Y1, Y1
-	VPMADDWD   constantsAVX2<>+192(SB), Y1, Y1
+	VPAND      ·word03030303+0(SB), Y1, Y1
+	VPMADDUBSW ·word04010401+0(SB), Y1, Y1
+	VPMADDWD   ·word00100001+0(SB), Y1, Y1
 	VPACKUSDW  Y1, Y1, Y1
 	VPERMQ     $0x08, Y1, Y1
 	VPACKUSWB  X1, X1, X1
@@ -2745,8 +2743,8 @@ other21:
 	VPMINSB    Y9, Y1, Y1
 	VPERMD     Y1, Y12, Y1
 	JPS        crumbs23
-	VPAND      constantsAVX2<>+96(SB), Y1, Y1
-	VPMADDUBSW constantsAVX2<>+64(SB), Y1, Y1
+	VPAND      ·word0f0f0f0f+0(SB), Y1, Y1
+	VPMADDUBSW ·word10011001+0(SB), Y1, Y1
 	VPACKUSWB  Y1, Y1, Y1
 	VPERMQ     $0x08, Y1, Y1
 	VMOVNTPS   X1, (SI)
@@ -2754,9 +2752,9 @@ other21:
 	JMP        stored24
 
 crumbs23:
-	VPAND      constantsAVX2<>+160(SB), Y1, Y1
-	VPMADDUBSW constantsAVX2<>+128(SB), Y1, Y1
-	VPMADDWD   constantsAVX2<>+192(SB), Y1, Y1
+	VPAND      ·word03030303+0(SB), Y1, Y1
+	VPMADDUBSW ·word04010401+0(SB), Y1, Y1
+	VPMADDWD   ·word00100001+0(SB), Y1, Y1
 	VPACKUSDW  Y1, Y1, Y1
 	VPERMQ     $0x08, Y1, Y1
 	VPACKUSWB  X1, X1, X1
@@ -2886,8 +2884,8 @@ other25:
 	VPMINSB    Y2, Y4, Y4
 	VPERMD     Y4, Y12, Y4
 	JPS        crumbs27
-	VPAND      constantsAVX2<>+96(SB), Y4, Y4
-	VPMADDUBSW constantsAVX2<>+64(SB), Y4, Y4
+	VPAND      ·word0f0f0f0f+0(SB), Y4, Y4
+	VPMADDUBSW ·word10011001+0(SB), Y4, Y4
 	VPACKUSWB  Y4, Y4, Y4
 	VPERMQ     $0x08, Y4, Y4
 	VMOVUPS    X4, (SI)
@@ -2895,9 +2893,9 @@ other25:
 	JMP        stored28
 
 crumbs27:
-	VPAND      constantsAVX2<>+160(SB), Y4, Y4
-	VPMADDUBSW constantsAVX2<>+128(SB), Y4, Y4
-	VPMADDWD   constantsAVX2<>+192(SB), Y4, Y4
+	VPAND      ·word03030303+0(SB), Y4, Y4
+	VPMADDUBSW ·word04010401+0(SB), Y4, Y4
+	VPMADDWD   ·word00100001+0(SB), Y4, Y4
 	VPACKUSDW  Y4, Y4, Y4
 	VPERMQ     $0x08, Y4, Y4
 	VPACKUSWB  X4, X4, X4
@@ -2925,8 +2923,8 @@ TEXT ·QuantizeWholeAVX2(SB), $1680-56
 	MOVQ         x+8(FP), DX
 	MOVQ         scale+16(FP), BX
 	MOVQ         recip+24(FP), R8
-	VBROADCASTSS constantsAVX2<>+36(SB), Y15
-	VMOVUPS      constantsAVX2<>+4(SB), Y14
+	VBROADCASTSS ·word80008000+0(SB), Y15
+	VMOVUPS      ·bytes270d3b65+0(SB), Y14
 	MOVQ         groups+32(FP), R11
 	MOVQ         length+40(FP), R12
 	CMPQ         R12, $+1
@@ -3447,13 +3445,13 @@ rare:
 	VMOVUPS      (BX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+224(SB), Y2
+	VBROADCASTSS ·wordffffff80+0(SB), Y2
 	VCVTDQ2PS    Y2, Y2
 	VXORPS       Y3, Y3, Y3
 	VCVTDQ2PS    Y3, Y3
 	VSUBPS       Y3, Y2, Y2
 	VMAXPS       Y1, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+228(SB), Y4
+	VBROADCASTSS ·word0000007f+0(SB), Y4
 	VCVTDQ2PS    Y4, Y4
 	VSUBPS       Y3, Y4, Y4
 	VMINPS       Y1, Y4, Y1
@@ -3505,34 +3503,3 @@ rare:
 	VBROADCASTSS (BX), Y13
 	VBROADCASTSS (R8), Y12
 	JMP          groupback
-
-DATA constantsAVX2<>+0(SB)/8, $0x00000000000000ff
-DATA constantsAVX2<>+8(SB)/8, $0x0000000100000004
-DATA constantsAVX2<>+16(SB)/8, $0x0000000200000005
-DATA constantsAVX2<>+24(SB)/8, $0x0000000300000006
-DATA constantsAVX2<>+32(SB)/8, $0x8000800000000007
-DATA constantsAVX2<>+40(SB)/8, $0x0000000000000000
-DATA constantsAVX2<>+48(SB)/8, $0x0000000000000000
-DATA constantsAVX2<>+56(SB)/8, $0x0000000000000000
-DATA constantsAVX2<>+64(SB)/8, $0x1001100110011001
-DATA constantsAVX2<>+72(SB)/8, $0x1001100110011001
-DATA constantsAVX2<>+80(SB)/8, $0x1001100110011001
-DATA constantsAVX2<>+88(SB)/8, $0x1001100110011001
-DATA constantsAVX2<>+96(SB)/8, $0x0f0f0f0f0f0f0f0f
-DATA constantsAVX2<>+104(SB)/8, $0x0f0f0f0f0f0f0f0f
-DATA constantsAVX2<>+112(SB)/8, $0x0f0f0f0f0f0f0f0f
-DATA constantsAVX2<>+120(SB)/8, $0x0f0f0f0f0f0f0f0f
-DATA constantsAVX2<>+128(SB)/8, $0x0401040104010401
-DATA constantsAVX2<>+136(SB)/8, $0x0401040104010401
-DATA constantsAVX2<>+144(SB)/8, $0x0401040104010401
-DATA constantsAVX2<>+152(SB)/8, $0x0401040104010401
-DATA constantsAVX2<>+160(SB)/8, $0x0303030303030303
-DATA constantsAVX2<>+168(SB)/8, $0x0303030303030303
-DATA constantsAVX2<>+176(SB)/8, $0x0303030303030303
-DATA constantsAVX2<>+184(SB)/8, $0x0303030303030303
-DATA constantsAVX2<>+192(SB)/8, $0x0010000100100001
-DATA constantsAVX2<>+200(SB)/8, $0x0010000100100001
-DATA constantsAVX2<>+208(SB)/8, $0x0010000100100001
-DATA constantsAVX2<>+216(SB)/8, $0x0010000100100001
-DATA constantsAVX2<>+224(SB)/8, $0x0000007fffffff80
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $232

@@ -2,8 +2,6 @@
 
 //go:build !purego
 
-#include "textflag.h"
-
 // func QuantizeFpF16BF16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, layout int32, elem int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, F16C, FMA3, MMX+
 TEXT ·QuantizeFpF16BF16AVX2(SB), $1616-88
@@ -21,8 +19,8 @@ TEXT ·QuantizeFpF16BF16AVX2(SB), $1616-88
 	VBROADCASTSS least+32(FP), Y15
 	VBROADCASTSS ruler+36(FP), Y14
 	VBROADCASTSS weights+40(FP), Y13
-	VBROADCASTSS constantsAVX2<>+0(SB), Y12
-	VBROADCASTSS constantsAVX2<>+4(SB), Y11
+	VBROADCASTSS ·word7f800000+0(SB), Y12
+	VBROADCASTSS ·word7fffffff+0(SB), Y11
 	MOVQ         groups+64(FP), R11
 	MOVQ         length+72(FP), R12
 	CMPQ         R12, $+1
@@ -126,8 +124,8 @@ halfdone2:
 	VPACKSSDW    Y6, Y3, Y3
 	VPACKSSDW    Y2, Y1, Y1
 	VBROADCASTSS top+44(FP), Y0
-	VMOVUPS      constantsAVX2<>+8(SB), Y2
-	VBROADCASTSS constantsAVX2<>+40(SB), Y6
+	VMOVUPS      ·bytes270d3b65+0(SB), Y2
+	VBROADCASTSS ·word80808080+0(SB), Y6
 	CMPL         R10, $+3
 	JNE          other3
 	VPSRLW       $0x07, Y5, Y5
@@ -238,8 +236,8 @@ halfdone7:
 	VPACKSSDW    Y5, Y3, Y3
 	VPACKSSDW    Y1, Y4, Y4
 	VBROADCASTSS top+44(FP), Y0
-	VMOVUPS      constantsAVX2<>+8(SB), Y1
-	VBROADCASTSS constantsAVX2<>+40(SB), Y5
+	VMOVUPS      ·bytes270d3b65+0(SB), Y1
+	VBROADCASTSS ·word80808080+0(SB), Y5
 	CMPL         R10, $+3
 	JNE          other8
 	VPSRLW       $0x07, Y2, Y2
@@ -303,12 +301,12 @@ groupstaged:
 
 longs:
 	VBROADCASTSS (R8), Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
+	VBROADCASTSS ·word00000001+0(SB), Y1
 	VPSUBD       Y1, Y0, Y10
 	VBROADCASTSS (BX), Y0
-	VBROADCASTSS constantsAVX2<>+48(SB), Y1
+	VBROADCASTSS ·word3f800000+0(SB), Y1
 	VFNMADD231PS Y0, Y10, Y1
-	VBROADCASTSS constantsAVX2<>+52(SB), Y0
+	VBROADCASTSS ·word34800000+0(SB), Y0
 	VFMADD231PS  Y0, Y1, Y1
 	VMULPS       Y10, Y1, Y9
 	MOVQ         R12, DI
@@ -370,8 +368,8 @@ halfdone12:
 	VPACKSSDW    Y6, Y3, Y3
 	VPACKSSDW    Y2, Y1, Y1
 	VBROADCASTSS top+44(FP), Y0
-	VMOVUPS      constantsAVX2<>+8(SB), Y2
-	VBROADCASTSS constantsAVX2<>+40(SB), Y6
+	VMOVUPS      ·bytes270d3b65+0(SB), Y2
+	VBROADCASTSS ·word80808080+0(SB), Y6
 	CMPL         R10, $+3
 	JNE          other13
 	VPSRLW       $0x07, Y5, Y5
@@ -479,8 +477,8 @@ halfdone17:
 	VPACKSSDW    Y6, Y3, Y3
 	VPACKSSDW    Y2, Y1, Y1
 	VBROADCASTSS top+44(FP), Y0
-	VMOVUPS      constantsAVX2<>+8(SB), Y2
-	VBROADCASTSS constantsAVX2<>+40(SB), Y6
+	VMOVUPS      ·bytes270d3b65+0(SB), Y2
+	VBROADCASTSS ·word80808080+0(SB), Y6
 	CMPL         R10, $+3
 	JNE          other18
 	VPSRLW       $0x07, Y5, Y5
@@ -576,8 +574,8 @@ halfdone22:
 	VPACKSSDW    Y6, Y4, Y4
 	VPACKSSDW    Y2, Y1, Y1
 	VBROADCASTSS top+44(FP), Y0
-	VMOVUPS      constantsAVX2<>+8(SB), Y2
-	VBROADCASTSS constantsAVX2<>+40(SB), Y6
+	VMOVUPS      ·bytes270d3b65+0(SB), Y2
+	VBROADCASTSS ·word80808080+0(SB), Y6
 	CMPL         R10, $+3
 	JNE          other23
 	VPSRLW       $0x07, Y3, Y3
@@ -688,8 +686,8 @@ halfdone27:
 	VPACKSSDW    Y6, Y3, Y3
 	VPACKSSDW    Y2, Y1, Y1
 	VBROADCASTSS top+44(FP), Y0
-	VMOVUPS      constantsAVX2<>+8(SB), Y2
-	VBROADCASTSS constantsAVX2<>+40(SB), Y6
+	VMOVUPS      ·bytes270d3b65+0(SB), Y2
+	VBROADCASTSS ·word80808080+0(SB), Y6
 	CMPL         R10, $+3
 	JNE          other28
 	VPSRLW       $0x07, Y5, Y5
@@ -718,16 +716,16 @@ half1:
 	JMP       halfdone2
 
 other3:
-	VPAND      constantsAVX2<>+64(SB), Y4, Y4
+	VPAND      ·word80008000+0(SB), Y4, Y4
 	VPOR       Y4, Y5, Y5
-	VPAND      constantsAVX2<>+64(SB), Y1, Y1
+	VPAND      ·word80008000+0(SB), Y1, Y1
 	VPOR       Y1, Y3, Y3
 	VPSRLW     $0x0c, Y5, Y5
 	VPSRLW     $0x0c, Y3, Y3
 	VPACKUSWB  Y3, Y5, Y5
 	VPERMD     Y5, Y2, Y5
 	JGT        listed4
-	VPMADDUBSW constantsAVX2<>+96(SB), Y5, Y5
+	VPMADDUBSW ·word10011001+0(SB), Y5, Y5
 	VPACKUSWB  Y5, Y5, Y5
 	VPERMQ     $0x08, Y5, Y5
 	VMOVUPS    X5, (SI)
@@ -735,7 +733,7 @@ other3:
 	JMP        stored5
 
 listed4:
-	VMOVUPS constantsAVX2<>+128(SB), Y3
+	VMOVUPS ·bytes2983da05+0(SB), Y3
 	VPSHUFB Y5, Y3, Y5
 	VMOVUPS Y5, (SI)
 	ADDQ    $+32, SI
@@ -754,16 +752,16 @@ half6:
 	JMP       halfdone7
 
 other8:
-	VPAND      constantsAVX2<>+64(SB), Y7, Y7
+	VPAND      ·word80008000+0(SB), Y7, Y7
 	VPOR       Y7, Y2, Y2
-	VPAND      constantsAVX2<>+64(SB), Y4, Y4
+	VPAND      ·word80008000+0(SB), Y4, Y4
 	VPOR       Y4, Y3, Y3
 	VPSRLW     $0x0c, Y2, Y2
 	VPSRLW     $0x0c, Y3, Y3
 	VPACKUSWB  Y3, Y2, Y2
 	VPERMD     Y2, Y1, Y2
 	JGT        listed9
-	VPMADDUBSW constantsAVX2<>+96(SB), Y2, Y2
+	VPMADDUBSW ·word10011001+0(SB), Y2, Y2
 	VPACKUSWB  Y2, Y2, Y2
 	VPERMQ     $0x08, Y2, Y2
 	VMOVUPS    X2, (SI)
@@ -771,7 +769,7 @@ other8:
 	JMP        stored10
 
 listed9:
-	VMOVUPS constantsAVX2<>+128(SB), Y3
+	VMOVUPS ·bytes2983da05+0(SB), Y3
 	VPSHUFB Y2, Y3, Y2
 	VMOVUPS Y2, (SI)
 	ADDQ    $+32, SI
@@ -883,8 +881,8 @@ halfdone32:
 	VPACKSSDW    Y6, Y3, Y3
 	VPACKSSDW    Y2, Y1, Y1
 	VBROADCASTSS top+44(FP), Y0
-	VMOVUPS      constantsAVX2<>+8(SB), Y2
-	VBROADCASTSS constantsAVX2<>+40(SB), Y6
+	VMOVUPS      ·bytes270d3b65+0(SB), Y2
+	VBROADCASTSS ·word80808080+0(SB), Y6
 	CMPL         R10, $+3
 	JNE          other33
 	VPSRLW       $0x07, Y5, Y5
@@ -913,16 +911,16 @@ half11:
 	JMP       halfdone12
 
 other13:
-	VPAND      constantsAVX2<>+64(SB), Y4, Y4
+	VPAND      ·word80008000+0(SB), Y4, Y4
 	VPOR       Y4, Y5, Y5
-	VPAND      constantsAVX2<>+64(SB), Y1, Y1
+	VPAND      ·word80008000+0(SB), Y1, Y1
 	VPOR       Y1, Y3, Y3
 	VPSRLW     $0x0c, Y5, Y5
 	VPSRLW     $0x0c, Y3, Y3
 	VPACKUSWB  Y3, Y5, Y5
 	VPERMD     Y5, Y2, Y5
 	JGT        listed14
-	VPMADDUBSW constantsAVX2<>+96(SB), Y5, Y5
+	VPMADDUBSW ·word10011001+0(SB), Y5, Y5
 	VPACKUSWB  Y5, Y5, Y5
 	VPERMQ     $0x08, Y5, Y5
 	VMOVUPS    X5, (SI)
@@ -930,7 +928,7 @@ other13:
 	JMP        stored15
 
 listed14:
-	VMOVUPS constantsAVX2<>+128(SB), Y3
+	VMOVUPS ·bytes2983da05+0(SB), Y3
 	VPSHUFB Y5, Y3, Y5
 	VMOVUPS Y5, (SI)
 	ADDQ    $+32, SI
@@ -1013,8 +1011,8 @@ halfdone37:
 	VPACKSSDW    Y6, Y3, Y3
 	VPACKSSDW    Y2, Y1, Y1
 	VBROADCASTSS top+44(FP), Y0
-	VMOVUPS      constantsAVX2<>+8(SB), Y2
-	VBROADCASTSS constantsAVX2<>+40(SB), Y6
+	VMOVUPS      ·bytes270d3b65+0(SB), Y2
+	VBROADCASTSS ·word80808080+0(SB), Y6
 	CMPL         R10, $+3
 	JNE          other38
 	VPSRLW       $0x07, Y5, Y5
@@ -1045,16 +1043,16 @@ half16:
 	JMP       halfdone17
 
 other18:
-	VPAND      constantsAVX2<>+64(SB), Y4, Y4
+	VPAND      ·word80008000+0(SB), Y4, Y4
 	VPOR       Y4, Y5, Y5
-	VPAND      constantsAVX2<>+64(SB), Y1, Y1
+	VPAND      ·word80008000+0(SB), Y1, Y1
 	VPOR       Y1, Y3, Y3
 	VPSRLW     $0x0c, Y5, Y5
 	VPSRLW     $0x0c, Y3, Y3
 	VPACKUSWB  Y3, Y5, Y5
 	VPERMD     Y5, Y2, Y5
 	JGT        listed19
-	VPMADDUBSW constantsAVX2<>+96(SB), Y5, Y5
+	VPMADDUBSW ·word10011001+0(SB), Y5, Y5
 	VPACKUSWB  Y5, Y5, Y5
 	VPERMQ     $0x08, Y5, Y5
 	VMOVUPS    X5, (SI)
@@ -1062,7 +1060,7 @@ other18:
 	JMP        stored20
 
 listed19:
-	VMOVUPS constantsAVX2<>+128(SB), Y3
+	VMOVUPS ·bytes2983da05+0(SB), Y3
 	VPSHUFB Y5, Y3, Y5
 	VMOVUPS Y5, (SI)
 	ADDQ    $+32, SI
@@ -1081,16 +1079,16 @@ half21:
 	JMP       halfdone22
 
 other23:
-	VPAND      constantsAVX2<>+64(SB), Y5, Y5
+	VPAND      ·word80008000+0(SB), Y5, Y5
 	VPOR       Y5, Y3, Y3
-	VPAND      constantsAVX2<>+64(SB), Y1, Y1
+	VPAND      ·word80008000+0(SB), Y1, Y1
 	VPOR       Y1, Y4, Y4
 	VPSRLW     $0x0c, Y3, Y3
 	VPSRLW     $0x0c, Y4, Y4
 	VPACKUSWB  Y4, Y3, Y3
 	VPERMD     Y3, Y2, Y3
 	JGT        listed24
-	VPMADDUBSW constantsAVX2<>+96(SB), Y3, Y3
+	VPMADDUBSW ·word10011001+0(SB), Y3, Y3
 	VPACKUSWB  Y3, Y3, Y3
 	VPERMQ     $0x08, Y3, Y3
 	VMOVUPS    X3, (SI)
@@ -1098,7 +1096,7 @@ other23:
 	JMP        stored25
 
 listed24:
-	VMOVUPS constantsAVX2<>+128(SB), Y4
+	VMOVUPS ·bytes2983da05+0(SB), Y4
 	VPSHUFB Y3, Y4, Y3
 	VMOVUPS Y3, (SI)
 	ADDQ    $+32, SI
@@ -1136,16 +1134,16 @@ half26:
 	JMP       halfdone27
 
 other28:
-	VPAND      constantsAVX2<>+64(SB), Y4, Y4
+	VPAND      ·word80008000+0(SB), Y4, Y4
 	VPOR       Y4, Y5, Y5
-	VPAND      constantsAVX2<>+64(SB), Y1, Y1
+	VPAND      ·word80008000+0(SB), Y1, Y1
 	VPOR       Y1, Y3, Y3
 	VPSRLW     $0x0c, Y5, Y5
 	VPSRLW     $0x0c, Y3, Y3
 	VPACKUSWB  Y3, Y5, Y5
 	VPERMD     Y5, Y2, Y5
 	JGT        listed29
-	VPMADDUBSW constantsAVX2<>+96(SB), Y5, Y5
+	VPMADDUBSW ·word10011001+0(SB), Y5, Y5
 	VPACKUSWB  Y5, Y5, Y5
 	VPERMQ     $0x08, Y5, Y5
 	VMOVNTPS   X5, (SI)
@@ -1153,7 +1151,7 @@ other28:
 	JMP        stored30
 
 listed29:
-	VMOVUPS  constantsAVX2<>+128(SB), Y3
+	VMOVUPS  ·bytes2983da05+0(SB), Y3
 	VPSHUFB  Y5, Y3, Y5
 	VMOVNTPS Y5, (SI)
 	ADDQ     $+32, SI
@@ -1167,16 +1165,16 @@ half31:
 	JMP       halfdone32
 
 other33:
-	VPAND      constantsAVX2<>+64(SB), Y4, Y4
+	VPAND      ·word80008000+0(SB), Y4, Y4
 	VPOR       Y4, Y5, Y5
-	VPAND      constantsAVX2<>+64(SB), Y1, Y1
+	VPAND      ·word80008000+0(SB), Y1, Y1
 	VPOR       Y1, Y3, Y3
 	VPSRLW     $0x0c, Y5, Y5
 	VPSRLW     $0x0c, Y3, Y3
 	VPACKUSWB  Y3, Y5, Y5
 	VPERMD     Y5, Y2, Y5
 	JGT        listed34
-	VPMADDUBSW constantsAVX2<>+96(SB), Y5, Y5
+	VPMADDUBSW ·word10011001+0(SB), Y5, Y5
 	VPACKUSWB  Y5, Y5, Y5
 	VPERMQ     $0x08, Y5, Y5
 	VMOVNTPS   X5, (SI)
@@ -1184,7 +1182,7 @@ other33:
 	JMP        stored35
 
 listed34:
-	VMOVUPS  constantsAVX2<>+128(SB), Y3
+	VMOVUPS  ·bytes2983da05+0(SB), Y3
 	VPSHUFB  Y5, Y3, Y5
 	VMOVNTPS Y5, (SI)
 	ADDQ     $+32, SI
@@ -1198,16 +1196,16 @@ half36:
 	JMP       halfdone37
 
 other38:
-	VPAND      constantsAVX2<>+64(SB), Y4, Y4
+	VPAND      ·word80008000+0(SB), Y4, Y4
 	VPOR       Y4, Y5, Y5
-	VPAND      constantsAVX2<>+64(SB), Y1, Y1
+	VPAND      ·word80008000+0(SB), Y1, Y1
 	VPOR       Y1, Y3, Y3
 	VPSRLW     $0x0c, Y5, Y5
 	VPSRLW     $0x0c, Y3, Y3
 	VPACKUSWB  Y3, Y5, Y5
 	VPERMD     Y5, Y2, Y5
 	JGT        listed39
-	VPMADDUBSW constantsAVX2<>+96(SB), Y5, Y5
+	VPMADDUBSW ·word10011001+0(SB), Y5, Y5
 	VPACKUSWB  Y5, Y5, Y5
 	VPERMQ     $0x08, Y5, Y5
 	VMOVNTPS   X5, (SI)
@@ -1215,7 +1213,7 @@ other38:
 	JMP        stored40
 
 listed39:
-	VMOVUPS  constantsAVX2<>+128(SB), Y3
+	VMOVUPS  ·bytes2983da05+0(SB), Y3
 	VPSHUFB  Y5, Y3, Y5
 	VMOVNTPS Y5, (SI)
 	ADDQ     $+32, SI
@@ -1249,11 +1247,11 @@ halfdone42:
 	VMOVUPS      (BX), Y4
 	VDIVPS       Y4, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y5
+	VBROADCASTSS ·word7f800000+0(SB), Y5
 	VPAND        Y5, Y0, Y5
 	VBROADCASTSS least+32(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VBROADCASTSS ·word7fffffff+0(SB), Y6
 	VPAND        Y6, Y0, Y6
 	VBROADCASTSS ruler+36(FP), Y7
 	VFMADD231PS  Y7, Y5, Y6
@@ -1262,11 +1260,11 @@ halfdone42:
 	VMOVUPS      32(BX), Y5
 	VDIVPS       Y5, Y1, Y1
 	VCMPPS       $0x07, Y1, Y1, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y7
+	VBROADCASTSS ·word7f800000+0(SB), Y7
 	VPAND        Y7, Y1, Y7
 	VBROADCASTSS least+32(FP), Y8
 	VPMAXUD      Y8, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+4(SB), Y8
+	VBROADCASTSS ·word7fffffff+0(SB), Y8
 	VPAND        Y8, Y1, Y8
 	VBROADCASTSS ruler+36(FP), Y9
 	VFMADD231PS  Y9, Y7, Y8
@@ -1280,11 +1278,11 @@ halfdone42:
 	VMOVUPS      64(BX), Y1
 	VDIVPS       Y1, Y2, Y2
 	VCMPPS       $0x07, Y2, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y7
+	VBROADCASTSS ·word7f800000+0(SB), Y7
 	VPAND        Y7, Y2, Y7
 	VBROADCASTSS least+32(FP), Y8
 	VPMAXUD      Y8, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+4(SB), Y8
+	VBROADCASTSS ·word7fffffff+0(SB), Y8
 	VPAND        Y8, Y2, Y8
 	VBROADCASTSS ruler+36(FP), Y9
 	VFMADD231PS  Y9, Y7, Y8
@@ -1293,11 +1291,11 @@ halfdone42:
 	VMOVUPS      96(BX), Y7
 	VDIVPS       Y7, Y3, Y3
 	VCMPPS       $0x07, Y3, Y3, Y7
-	VBROADCASTSS constantsAVX2<>+0(SB), Y9
+	VBROADCASTSS ·word7f800000+0(SB), Y9
 	VPAND        Y9, Y3, Y9
 	VBROADCASTSS least+32(FP), Y10
 	VPMAXUD      Y10, Y9, Y9
-	VBROADCASTSS constantsAVX2<>+4(SB), Y10
+	VBROADCASTSS ·word7fffffff+0(SB), Y10
 	VPAND        Y10, Y3, Y10
 	VBROADCASTSS ruler+36(FP), Y11
 	VFMADD231PS  Y11, Y9, Y10
@@ -1308,19 +1306,19 @@ halfdone42:
 	VPMADDWD     Y9, Y10, Y10
 	VPACKSSDW    Y10, Y8, Y8
 	VPACKSSDW    Y3, Y2, Y2
-	VMOVUPS      constantsAVX2<>+8(SB), Y3
+	VMOVUPS      ·bytes270d3b65+0(SB), Y3
 	VPACKSSDW    Y5, Y4, Y4
 	VPACKSSDW    Y7, Y1, Y1
 	VPACKSSWB    Y1, Y4, Y4
 	VPERMD       Y4, Y3, Y4
 	VPABSB       Y4, Y4
-	VBROADCASTSS constantsAVX2<>+160(SB), Y1
+	VBROADCASTSS ·word01010101+0(SB), Y1
 	VPSUBB       Y1, Y4, Y4
 	VBROADCASTSS nan+48(FP), Y1
 	VPAND        Y1, Y4, Y4
 	VBROADCASTSS top+44(FP), Y1
-	VMOVUPS      constantsAVX2<>+8(SB), Y3
-	VBROADCASTSS constantsAVX2<>+40(SB), Y5
+	VMOVUPS      ·bytes270d3b65+0(SB), Y3
+	VBROADCASTSS ·word80808080+0(SB), Y5
 	CMPL         R10, $+3
 	JNE          other43
 	VPSRLW       $0x07, Y6, Y6
@@ -1339,8 +1337,8 @@ stored45:
 	VBROADCASTSS least+32(FP), Y15
 	VBROADCASTSS ruler+36(FP), Y14
 	VBROADCASTSS weights+40(FP), Y13
-	VBROADCASTSS constantsAVX2<>+0(SB), Y12
-	VBROADCASTSS constantsAVX2<>+4(SB), Y11
+	VBROADCASTSS ·word7f800000+0(SB), Y12
+	VBROADCASTSS ·word7fffffff+0(SB), Y11
 	CMPQ         392(SP), $+4
 	JEQ          laneback
 	MOVQ         368(SP), BX
@@ -1355,12 +1353,12 @@ stored45:
 
 longresume:
 	VBROADCASTSS (R8), Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
+	VBROADCASTSS ·word00000001+0(SB), Y1
 	VPSUBD       Y1, Y0, Y10
 	VBROADCASTSS (BX), Y0
-	VBROADCASTSS constantsAVX2<>+48(SB), Y1
+	VBROADCASTSS ·word3f800000+0(SB), Y1
 	VFNMADD231PS Y0, Y10, Y1
-	VBROADCASTSS constantsAVX2<>+52(SB), Y0
+	VBROADCASTSS ·word34800000+0(SB), Y0
 	VFMADD231PS  Y0, Y1, Y1
 	VMULPS       Y10, Y1, Y9
 	JMP          longback
@@ -1373,16 +1371,16 @@ half41:
 	JMP       halfdone42
 
 other43:
-	VPAND      constantsAVX2<>+64(SB), Y0, Y0
+	VPAND      ·word80008000+0(SB), Y0, Y0
 	VPOR       Y0, Y6, Y6
-	VPAND      constantsAVX2<>+64(SB), Y2, Y2
+	VPAND      ·word80008000+0(SB), Y2, Y2
 	VPOR       Y2, Y8, Y8
 	VPSRLW     $0x0c, Y6, Y6
 	VPSRLW     $0x0c, Y8, Y8
 	VPACKUSWB  Y8, Y6, Y6
 	VPERMD     Y6, Y3, Y6
 	JGT        listed44
-	VPMADDUBSW constantsAVX2<>+96(SB), Y6, Y6
+	VPMADDUBSW ·word10011001+0(SB), Y6, Y6
 	VPACKUSWB  Y6, Y6, Y6
 	VPERMQ     $0x08, Y6, Y6
 	VMOVUPS    X6, (SI)
@@ -1390,7 +1388,7 @@ other43:
 	JMP        stored45
 
 listed44:
-	VMOVUPS constantsAVX2<>+128(SB), Y8
+	VMOVUPS ·bytes2983da05+0(SB), Y8
 	VPSHUFB Y6, Y8, Y6
 	VPOR    Y4, Y6, Y6
 	VMOVUPS Y6, (SI)
@@ -1414,9 +1412,9 @@ TEXT ·QuantizeFpPowerOfTwoF16BF16AVX2(SB), $1056-80
 	VBROADCASTSS ruler+28(FP), Y14
 	VBROADCASTSS weights+32(FP), Y13
 	VBROADCASTSS top+36(FP), Y12
-	VBROADCASTSS constantsAVX2<>+0(SB), Y11
-	VBROADCASTSS constantsAVX2<>+4(SB), Y10
-	VMOVUPS      constantsAVX2<>+8(SB), Y9
+	VBROADCASTSS ·word7f800000+0(SB), Y11
+	VBROADCASTSS ·word7fffffff+0(SB), Y10
+	VMOVUPS      ·bytes270d3b65+0(SB), Y9
 	MOVQ         groups+56(FP), R11
 	MOVQ         length+64(FP), R12
 	CMPQ         R12, $+1
@@ -1504,7 +1502,7 @@ halfdone2:
 	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
 	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+40(SB), Y1
+	VBROADCASTSS ·word80808080+0(SB), Y1
 	CMPL         R9, $+3
 	JNE          other3
 	VPSRLW       $0x07, Y5, Y5
@@ -1600,7 +1598,7 @@ halfdone7:
 	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
 	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+40(SB), Y1
+	VBROADCASTSS ·word80808080+0(SB), Y1
 	CMPL         R9, $+3
 	JNE          other8
 	VPSRLW       $0x07, Y5, Y5
@@ -1716,7 +1714,7 @@ halfdone12:
 	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
 	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+40(SB), Y1
+	VBROADCASTSS ·word80808080+0(SB), Y1
 	CMPL         R9, $+3
 	JNE          other13
 	VPSRLW       $0x07, Y5, Y5
@@ -1798,7 +1796,7 @@ halfdone17:
 	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
 	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+40(SB), Y1
+	VBROADCASTSS ·word80808080+0(SB), Y1
 	CMPL         R9, $+3
 	JNE          other18
 	VPSRLW       $0x07, Y5, Y5
@@ -1899,7 +1897,7 @@ halfdone22:
 	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
 	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+40(SB), Y1
+	VBROADCASTSS ·word80808080+0(SB), Y1
 	CMPL         R9, $+3
 	JNE          other23
 	VPSRLW       $0x07, Y5, Y5
@@ -1928,16 +1926,16 @@ half1:
 	JMP       halfdone2
 
 other3:
-	VPAND      constantsAVX2<>+64(SB), Y0, Y0
+	VPAND      ·word80008000+0(SB), Y0, Y0
 	VPOR       Y0, Y5, Y5
-	VPAND      constantsAVX2<>+64(SB), Y2, Y2
+	VPAND      ·word80008000+0(SB), Y2, Y2
 	VPOR       Y2, Y4, Y4
 	VPSRLW     $0x0c, Y5, Y5
 	VPSRLW     $0x0c, Y4, Y4
 	VPACKUSWB  Y4, Y5, Y5
 	VPERMD     Y5, Y9, Y5
 	JGT        listed4
-	VPMADDUBSW constantsAVX2<>+96(SB), Y5, Y5
+	VPMADDUBSW ·word10011001+0(SB), Y5, Y5
 	VPACKUSWB  Y5, Y5, Y5
 	VPERMQ     $0x08, Y5, Y5
 	VMOVUPS    X5, (SI)
@@ -1945,7 +1943,7 @@ other3:
 	JMP        stored5
 
 listed4:
-	VMOVUPS constantsAVX2<>+128(SB), Y4
+	VMOVUPS ·bytes2983da05+0(SB), Y4
 	VPSHUFB Y5, Y4, Y5
 	VMOVUPS Y5, (SI)
 	ADDQ    $+32, SI
@@ -1964,16 +1962,16 @@ half6:
 	JMP       halfdone7
 
 other8:
-	VPAND      constantsAVX2<>+64(SB), Y0, Y0
+	VPAND      ·word80008000+0(SB), Y0, Y0
 	VPOR       Y0, Y5, Y5
-	VPAND      constantsAVX2<>+64(SB), Y2, Y2
+	VPAND      ·word80008000+0(SB), Y2, Y2
 	VPOR       Y2, Y4, Y4
 	VPSRLW     $0x0c, Y5, Y5
 	VPSRLW     $0x0c, Y4, Y4
 	VPACKUSWB  Y4, Y5, Y5
 	VPERMD     Y5, Y9, Y5
 	JGT        listed9
-	VPMADDUBSW constantsAVX2<>+96(SB), Y5, Y5
+	VPMADDUBSW ·word10011001+0(SB), Y5, Y5
 	VPACKUSWB  Y5, Y5, Y5
 	VPERMQ     $0x08, Y5, Y5
 	VMOVUPS    X5, (SI)
@@ -1981,7 +1979,7 @@ other8:
 	JMP        stored10
 
 listed9:
-	VMOVUPS constantsAVX2<>+128(SB), Y4
+	VMOVUPS ·bytes2983da05+0(SB), Y4
 	VPSHUFB Y5, Y4, Y5
 	VMOVUPS Y5, (SI)
 	ADDQ    $+32, SI
@@ -2080,7 +2078,7 @@ halfdone27:
 	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
 	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+40(SB), Y1
+	VBROADCASTSS ·word80808080+0(SB), Y1
 	CMPL         R9, $+3
 	JNE          other28
 	VPSRLW       $0x07, Y5, Y5
@@ -2110,16 +2108,16 @@ half11:
 	JMP       halfdone12
 
 other13:
-	VPAND      constantsAVX2<>+64(SB), Y0, Y0
+	VPAND      ·word80008000+0(SB), Y0, Y0
 	VPOR       Y0, Y5, Y5
-	VPAND      constantsAVX2<>+64(SB), Y2, Y2
+	VPAND      ·word80008000+0(SB), Y2, Y2
 	VPOR       Y2, Y4, Y4
 	VPSRLW     $0x0c, Y5, Y5
 	VPSRLW     $0x0c, Y4, Y4
 	VPACKUSWB  Y4, Y5, Y5
 	VPERMD     Y5, Y9, Y5
 	JGT        listed14
-	VPMADDUBSW constantsAVX2<>+96(SB), Y5, Y5
+	VPMADDUBSW ·word10011001+0(SB), Y5, Y5
 	VPACKUSWB  Y5, Y5, Y5
 	VPERMQ     $0x08, Y5, Y5
 	VMOVUPS    X5, (SI)
@@ -2127,7 +2125,7 @@ other13:
 	JMP        stored15
 
 listed14:
-	VMOVUPS constantsAVX2<>+128(SB), Y4
+	VMOVUPS ·bytes2983da05+0(SB), Y4
 	VPSHUFB Y5, Y4, Y5
 	VMOVUPS Y5, (SI)
 	ADDQ    $+32, SI
@@ -2146,16 +2144,16 @@ half16:
 	JMP       halfdone17
 
 other18:
-	VPAND      constantsAVX2<>+64(SB), Y0, Y0
+	VPAND      ·word80008000+0(SB), Y0, Y0
 	VPOR       Y0, Y5, Y5
-	VPAND      constantsAVX2<>+64(SB), Y2, Y2
+	VPAND      ·word80008000+0(SB), Y2, Y2
 	VPOR       Y2, Y4, Y4
 	VPSRLW     $0x0c, Y5, Y5
 	VPSRLW     $0x0c, Y4, Y4
 	VPACKUSWB  Y4, Y5, Y5
 	VPERMD     Y5, Y9, Y5
 	JGT        listed19
-	VPMADDUBSW constantsAVX2<>+96(SB), Y5, Y5
+	VPMADDUBSW ·word10011001+0(SB), Y5, Y5
 	VPACKUSWB  Y5, Y5, Y5
 	VPERMQ     $0x08, Y5, Y5
 	VMOVUPS    X5, (SI)
@@ -2163,7 +2161,7 @@ other18:
 	JMP        stored20
 
 listed19:
-	VMOVUPS constantsAVX2<>+128(SB), Y4
+	VMOVUPS ·bytes2983da05+0(SB), Y4
 	VPSHUFB Y5, Y4, Y5
 	VMOVUPS Y5, (SI)
 	ADDQ    $+32, SI
@@ -2196,16 +2194,16 @@ half21:
 	JMP       halfdone22
 
 other23:
-	VPAND      constantsAVX2<>+64(SB), Y0, Y0
+	VPAND      ·word80008000+0(SB), Y0, Y0
 	VPOR       Y0, Y5, Y5
-	VPAND      constantsAVX2<>+64(SB), Y2, Y2
+	VPAND      ·word80008000+0(SB), Y2, Y2
 	VPOR       Y2, Y4, Y4
 	VPSRLW     $0x0c, Y5, Y5
 	VPSRLW     $0x0c, Y4, Y4
 	VPACKUSWB  Y4, Y5, Y5
 	VPERMD     Y5, Y9, Y5
 	JGT        listed24
-	VPMADDUBSW constantsAVX2<>+96(SB), Y5, Y5
+	VPMADDUBSW ·word10011001+0(SB), Y5, Y5
 	VPACKUSWB  Y5, Y5, Y5
 	VPERMQ     $0x08, Y5, Y5
 	VMOVNTPS   X5, (SI)
@@ -2213,7 +2211,7 @@ other23:
 	JMP        stored25
 
 listed24:
-	VMOVUPS  constantsAVX2<>+128(SB), Y4
+	VMOVUPS  ·bytes2983da05+0(SB), Y4
 	VPSHUFB  Y5, Y4, Y5
 	VMOVNTPS Y5, (SI)
 	ADDQ     $+32, SI
@@ -2227,16 +2225,16 @@ half26:
 	JMP       halfdone27
 
 other28:
-	VPAND      constantsAVX2<>+64(SB), Y0, Y0
+	VPAND      ·word80008000+0(SB), Y0, Y0
 	VPOR       Y0, Y5, Y5
-	VPAND      constantsAVX2<>+64(SB), Y2, Y2
+	VPAND      ·word80008000+0(SB), Y2, Y2
 	VPOR       Y2, Y4, Y4
 	VPSRLW     $0x0c, Y5, Y5
 	VPSRLW     $0x0c, Y4, Y4
 	VPACKUSWB  Y4, Y5, Y5
 	VPERMD     Y5, Y9, Y5
 	JGT        listed29
-	VPMADDUBSW constantsAVX2<>+96(SB), Y5, Y5
+	VPMADDUBSW ·word10011001+0(SB), Y5, Y5
 	VPACKUSWB  Y5, Y5, Y5
 	VPERMQ     $0x08, Y5, Y5
 	VMOVNTPS   X5, (SI)
@@ -2244,7 +2242,7 @@ other28:
 	JMP        stored30
 
 listed29:
-	VMOVUPS  constantsAVX2<>+128(SB), Y4
+	VMOVUPS  ·bytes2983da05+0(SB), Y4
 	VPSHUFB  Y5, Y4, Y5
 	VMOVNTPS Y5, (SI)
 	ADDQ     $+32, SI
@@ -2272,11 +2270,11 @@ rare:
 halfdone32:
 	VMOVUPS      (BX), Y4
 	VMULPS       Y4, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VBROADCASTSS ·word7f800000+0(SB), Y4
 	VPAND        Y4, Y0, Y4
 	VBROADCASTSS least+24(FP), Y5
 	VPMAXUD      Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VBROADCASTSS ·word7fffffff+0(SB), Y5
 	VPAND        Y5, Y0, Y5
 	VBROADCASTSS ruler+28(FP), Y6
 	VFMADD231PS  Y6, Y4, Y5
@@ -2285,11 +2283,11 @@ halfdone32:
 	VANDPS       Y0, Y4, Y0
 	VMOVUPS      32(BX), Y6
 	VMULPS       Y6, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y6
+	VBROADCASTSS ·word7f800000+0(SB), Y6
 	VPAND        Y6, Y1, Y6
 	VBROADCASTSS least+24(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VBROADCASTSS ·word7fffffff+0(SB), Y7
 	VPAND        Y7, Y1, Y7
 	VBROADCASTSS ruler+28(FP), Y8
 	VFMADD231PS  Y8, Y6, Y7
@@ -2303,11 +2301,11 @@ halfdone32:
 	VPACKSSDW    Y1, Y0, Y0
 	VMOVUPS      64(BX), Y1
 	VMULPS       Y1, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y1
+	VBROADCASTSS ·word7f800000+0(SB), Y1
 	VPAND        Y1, Y2, Y1
 	VBROADCASTSS least+24(FP), Y7
 	VPMAXUD      Y7, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VBROADCASTSS ·word7fffffff+0(SB), Y7
 	VPAND        Y7, Y2, Y7
 	VBROADCASTSS ruler+28(FP), Y8
 	VFMADD231PS  Y8, Y1, Y7
@@ -2316,11 +2314,11 @@ halfdone32:
 	VANDPS       Y2, Y1, Y2
 	VMOVUPS      96(BX), Y8
 	VMULPS       Y8, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y8
+	VBROADCASTSS ·word7f800000+0(SB), Y8
 	VPAND        Y8, Y3, Y8
 	VBROADCASTSS least+24(FP), Y9
 	VPMAXUD      Y9, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+4(SB), Y9
+	VBROADCASTSS ·word7fffffff+0(SB), Y9
 	VPAND        Y9, Y3, Y9
 	VBROADCASTSS ruler+28(FP), Y10
 	VFMADD231PS  Y10, Y8, Y9
@@ -2332,19 +2330,19 @@ halfdone32:
 	VPMADDWD     Y10, Y9, Y9
 	VPACKSSDW    Y9, Y7, Y7
 	VPACKSSDW    Y3, Y2, Y2
-	VMOVUPS      constantsAVX2<>+8(SB), Y3
+	VMOVUPS      ·bytes270d3b65+0(SB), Y3
 	VPACKSSDW    Y6, Y4, Y4
 	VPACKSSDW    Y8, Y1, Y1
 	VPACKSSWB    Y1, Y4, Y4
 	VPERMD       Y4, Y3, Y4
 	VPABSB       Y4, Y4
-	VBROADCASTSS constantsAVX2<>+160(SB), Y1
+	VBROADCASTSS ·word01010101+0(SB), Y1
 	VPSUBB       Y1, Y4, Y4
 	VBROADCASTSS nan+40(FP), Y1
 	VPAND        Y1, Y4, Y4
 	VBROADCASTSS top+36(FP), Y1
-	VMOVUPS      constantsAVX2<>+8(SB), Y3
-	VBROADCASTSS constantsAVX2<>+40(SB), Y6
+	VMOVUPS      ·bytes270d3b65+0(SB), Y3
+	VBROADCASTSS ·word80808080+0(SB), Y6
 	CMPL         R9, $+3
 	JNE          other33
 	VPSRLW       $0x07, Y5, Y5
@@ -2364,9 +2362,9 @@ stored35:
 	VBROADCASTSS ruler+28(FP), Y14
 	VBROADCASTSS weights+32(FP), Y13
 	VBROADCASTSS top+36(FP), Y12
-	VBROADCASTSS constantsAVX2<>+0(SB), Y11
-	VBROADCASTSS constantsAVX2<>+4(SB), Y10
-	VMOVUPS      constantsAVX2<>+8(SB), Y9
+	VBROADCASTSS ·word7f800000+0(SB), Y11
+	VBROADCASTSS ·word7fffffff+0(SB), Y10
+	VMOVUPS      ·bytes270d3b65+0(SB), Y9
 	CMPQ         256(SP), $+3
 	JEQ          laneback
 	MOVQ         240(SP), BX
@@ -2383,16 +2381,16 @@ half31:
 	JMP       halfdone32
 
 other33:
-	VPAND      constantsAVX2<>+64(SB), Y0, Y0
+	VPAND      ·word80008000+0(SB), Y0, Y0
 	VPOR       Y0, Y5, Y5
-	VPAND      constantsAVX2<>+64(SB), Y2, Y2
+	VPAND      ·word80008000+0(SB), Y2, Y2
 	VPOR       Y2, Y7, Y7
 	VPSRLW     $0x0c, Y5, Y5
 	VPSRLW     $0x0c, Y7, Y7
 	VPACKUSWB  Y7, Y5, Y5
 	VPERMD     Y5, Y3, Y5
 	JGT        listed34
-	VPMADDUBSW constantsAVX2<>+96(SB), Y5, Y5
+	VPMADDUBSW ·word10011001+0(SB), Y5, Y5
 	VPACKUSWB  Y5, Y5, Y5
 	VPERMQ     $0x08, Y5, Y5
 	VMOVUPS    X5, (SI)
@@ -2400,32 +2398,9 @@ other33:
 	JMP        stored35
 
 listed34:
-	VMOVUPS constantsAVX2<>+128(SB), Y7
+	VMOVUPS ·bytes2983da05+0(SB), Y7
 	VPSHUFB Y5, Y7, Y5
 	VPOR    Y4, Y5, Y5
 	VMOVUPS Y5, (SI)
 	ADDQ    $+32, SI
 	JMP     stored35
-
-DATA constantsAVX2<>+0(SB)/8, $0x7fffffff7f800000
-DATA constantsAVX2<>+8(SB)/8, $0x0000000400000000
-DATA constantsAVX2<>+16(SB)/8, $0x0000000500000001
-DATA constantsAVX2<>+24(SB)/8, $0x0000000600000002
-DATA constantsAVX2<>+32(SB)/8, $0x0000000700000003
-DATA constantsAVX2<>+40(SB)/8, $0x0000000180808080
-DATA constantsAVX2<>+48(SB)/8, $0x348000003f800000
-DATA constantsAVX2<>+56(SB)/8, $0x0000000000000000
-DATA constantsAVX2<>+64(SB)/8, $0x8000800080008000
-DATA constantsAVX2<>+72(SB)/8, $0x8000800080008000
-DATA constantsAVX2<>+80(SB)/8, $0x8000800080008000
-DATA constantsAVX2<>+88(SB)/8, $0x8000800080008000
-DATA constantsAVX2<>+96(SB)/8, $0x1001100110011001
-DATA constantsAVX2<>+104(SB)/8, $0x1001100110011001
-DATA constantsAVX2<>+112(SB)/8, $0x1001100110011001
-DATA constantsAVX2<>+120(SB)/8, $0x1001100110011001
-DATA constantsAVX2<>+128(SB)/8, $0x4c4844403c383000
-DATA constantsAVX2<>+136(SB)/8, $0xccc8c4c0bcb8b080
-DATA constantsAVX2<>+144(SB)/8, $0x4c4844403c383000
-DATA constantsAVX2<>+152(SB)/8, $0xccc8c4c0bcb8b080
-DATA constantsAVX2<>+160(SB)/4, $0x01010101
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $164

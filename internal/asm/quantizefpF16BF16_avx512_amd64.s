@@ -2,8 +2,6 @@
 
 //go:build !purego
 
-#include "textflag.h"
-
 // func QuantizeFpF16BF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, layout int32, elem int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
 TEXT ·QuantizeFpF16BF16AVX512(SB), $3088-88
@@ -22,14 +20,14 @@ TEXT ·QuantizeFpF16BF16AVX512(SB), $3088-88
 	VBROADCASTSS ruler+36(FP), Z14
 	VBROADCASTSS weights+40(FP), Z13
 	VBROADCASTSS top+44(FP), Z12
-	VBROADCASTSS constantsAVX512<>+0(SB), Z11
-	VBROADCASTSS constantsAVX512<>+4(SB), Z10
-	VMOVUPS      constantsAVX512<>+8(SB), Z9
-	VMOVUPS      constantsAVX512<>+72(SB), Z8
+	VBROADCASTSS ·word7f800000+0(SB), Z11
+	VBROADCASTSS ·word7fffffff+0(SB), Z10
+	VMOVUPS      ·bytesc5808bc5+0(SB), Z9
+	VMOVUPS      ·bytesba878045+0(SB), Z8
 	MOVL         $0xaaaaaaaa, AX
 	KMOVD        AX, K6
-	VMOVUPS      constantsAVX512<>+136(SB), Z7
-	VBROADCASTSS constantsAVX512<>+200(SB), Z6
+	VMOVUPS      ·bytesf0efbf05+0(SB), Z7
+	VBROADCASTSS ·word80808080+0(SB), Z6
 	MOVQ         groups+64(FP), R11
 	MOVQ         length+72(FP), R12
 	CMPQ         R12, $+1
@@ -550,12 +548,12 @@ stored27:
 
 longs:
 	VBROADCASTSS (R8), Z0
-	VBROADCASTSS constantsAVX512<>+204(SB), Z1
+	VBROADCASTSS ·word00000001+0(SB), Z1
 	VPSUBD       Z1, Z0, Z5
 	VBROADCASTSS (BX), Z0
-	VBROADCASTSS constantsAVX512<>+208(SB), Z1
+	VBROADCASTSS ·word3f800000+0(SB), Z1
 	VFNMADD231PS Z0, Z5, Z1
-	VBROADCASTSS constantsAVX512<>+212(SB), Z0
+	VBROADCASTSS ·word34800000+0(SB), Z0
 	VFMADD231PS  Z0, Z1, Z1
 	VMULPS       Z5, Z1, Z4
 	MOVQ         R12, DI
@@ -1368,21 +1366,21 @@ half3:
 	JMP       halfdone4
 
 other5:
-	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z19, Z24
-	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z21, Z26
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z19, Z24
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z21, Z26
 	VPSRLW     $0x0c, Z24, Z24
 	VPSRLW     $0x0c, Z26, Z26
 	VPACKUSWB  Z26, Z24, Z24
 	VPERMD     Z24, Z7, Z24
 	JGT        listed6
-	VPMADDUBSW constantsAVX512<>+320(SB), Z24, Z24
+	VPMADDUBSW ·word10011001+0(SB), Z24, Z24
 	VPMOVWB    Z24, Y24
 	VMOVUPS    Y24, (SI)
 	ADDQ       $+32, SI
 	JMP        stored7
 
 listed6:
-	VMOVUPS constantsAVX512<>+384(SB), Z26
+	VMOVUPS ·bytes2983da05+0(SB), Z26
 	VPSHUFB Z24, Z26, Z24
 	VMOVUPS Z24, (SI)
 	ADDQ    $+64, SI
@@ -1442,21 +1440,21 @@ half8:
 	JMP       halfdone9
 
 other10:
-	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z19, Z24
-	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z21, Z26
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z19, Z24
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z21, Z26
 	VPSRLW     $0x0c, Z24, Z24
 	VPSRLW     $0x0c, Z26, Z26
 	VPACKUSWB  Z26, Z24, Z24
 	VPERMD     Z24, Z7, Z24
 	JGT        listed11
-	VPMADDUBSW constantsAVX512<>+320(SB), Z24, Z24
+	VPMADDUBSW ·word10011001+0(SB), Z24, Z24
 	VPMOVWB    Z24, Y24
 	VMOVUPS    Y24, (SI)
 	ADDQ       $+32, SI
 	JMP        stored12
 
 listed11:
-	VMOVUPS constantsAVX512<>+384(SB), Z26
+	VMOVUPS ·bytes2983da05+0(SB), Z26
 	VPSHUFB Z24, Z26, Z24
 	VMOVUPS Z24, (SI)
 	ADDQ    $+64, SI
@@ -1470,21 +1468,21 @@ half13:
 	JMP       halfdone14
 
 other15:
-	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z16, Z17
-	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z1, Z3
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z16, Z17
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z1, Z3
 	VPSRLW     $0x0c, Z17, Z17
 	VPSRLW     $0x0c, Z3, Z3
 	VPACKUSWB  Z3, Z17, Z17
 	VPERMD     Z17, Z7, Z17
 	JGT        listed16
-	VPMADDUBSW constantsAVX512<>+320(SB), Z17, Z17
+	VPMADDUBSW ·word10011001+0(SB), Z17, Z17
 	VPMOVWB    Z17, Y17
 	VMOVUPS    Y17, (SI)
 	ADDQ       $+32, SI
 	JMP        stored17
 
 listed16:
-	VMOVUPS constantsAVX512<>+384(SB), Z3
+	VMOVUPS ·bytes2983da05+0(SB), Z3
 	VPSHUFB Z17, Z3, Z17
 	VMOVUPS Z17, (SI)
 	ADDQ    $+64, SI
@@ -1503,21 +1501,21 @@ half18:
 	JMP       halfdone19
 
 other20:
-	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z17, Z2
-	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z4, Z3
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z17, Z2
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z4, Z3
 	VPSRLW     $0x0c, Z2, Z2
 	VPSRLW     $0x0c, Z3, Z3
 	VPACKUSWB  Z3, Z2, Z2
 	VPERMD     Z2, Z7, Z2
 	JGT        listed21
-	VPMADDUBSW constantsAVX512<>+320(SB), Z2, Z2
+	VPMADDUBSW ·word10011001+0(SB), Z2, Z2
 	VPMOVWB    Z2, Y2
 	VMOVUPS    Y2, (SI)
 	ADDQ       $+32, SI
 	JMP        stored22
 
 listed21:
-	VMOVUPS constantsAVX512<>+384(SB), Z3
+	VMOVUPS ·bytes2983da05+0(SB), Z3
 	VPSHUFB Z2, Z3, Z2
 	VMOVUPS Z2, (SI)
 	ADDQ    $+64, SI
@@ -1539,8 +1537,8 @@ half23:
 	JMP         halfdone24
 
 other25:
-	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z16, Z17
-	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z1, Z19
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z16, Z17
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z1, Z19
 	VPSRLW     $0x0c, Z17, Z17
 	VPSRLW     $0x0c, Z19, Z19
 	VPACKUSWB  Z19, Z17, Z17
@@ -1548,7 +1546,7 @@ other25:
 	JGT        listed26
 	KMOVQ      K0, K7
 	VMOVDQU8.Z Z17, K7, Z17
-	VPMADDUBSW constantsAVX512<>+320(SB), Z17, Z17
+	VPMADDUBSW ·word10011001+0(SB), Z17, Z17
 	VPMOVWB    Z17, Y17
 	LEAQ       1(DI), CX
 	SHRQ       $0x01, CX
@@ -1559,7 +1557,7 @@ other25:
 	JMP        stored27
 
 listed26:
-	VMOVUPS  constantsAVX512<>+384(SB), Z19
+	VMOVUPS  ·bytes2983da05+0(SB), Z19
 	VPSHUFB  Z17, Z19, Z17
 	KMOVQ    K0, K7
 	VMOVDQU8 Z17, K7, (SI)
@@ -1717,21 +1715,21 @@ half30:
 	JMP       halfdone31
 
 other32:
-	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z19, Z24
-	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z21, Z26
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z19, Z24
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z21, Z26
 	VPSRLW     $0x0c, Z24, Z24
 	VPSRLW     $0x0c, Z26, Z26
 	VPACKUSWB  Z26, Z24, Z24
 	VPERMD     Z24, Z7, Z24
 	JGT        listed33
-	VPMADDUBSW constantsAVX512<>+320(SB), Z24, Z24
+	VPMADDUBSW ·word10011001+0(SB), Z24, Z24
 	VPMOVWB    Z24, Y24
 	VMOVUPS    Y24, (SI)
 	ADDQ       $+32, SI
 	JMP        stored34
 
 listed33:
-	VMOVUPS constantsAVX512<>+384(SB), Z26
+	VMOVUPS ·bytes2983da05+0(SB), Z26
 	VPSHUFB Z24, Z26, Z24
 	VMOVUPS Z24, (SI)
 	ADDQ    $+64, SI
@@ -1745,21 +1743,21 @@ half35:
 	JMP       halfdone36
 
 other37:
-	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z16, Z17
-	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z1, Z3
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z16, Z17
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z1, Z3
 	VPSRLW     $0x0c, Z17, Z17
 	VPSRLW     $0x0c, Z3, Z3
 	VPACKUSWB  Z3, Z17, Z17
 	VPERMD     Z17, Z7, Z17
 	JGT        listed38
-	VPMADDUBSW constantsAVX512<>+320(SB), Z17, Z17
+	VPMADDUBSW ·word10011001+0(SB), Z17, Z17
 	VPMOVWB    Z17, Y17
 	VMOVUPS    Y17, (SI)
 	ADDQ       $+32, SI
 	JMP        stored39
 
 listed38:
-	VMOVUPS constantsAVX512<>+384(SB), Z3
+	VMOVUPS ·bytes2983da05+0(SB), Z3
 	VPSHUFB Z17, Z3, Z17
 	VMOVUPS Z17, (SI)
 	ADDQ    $+64, SI
@@ -1786,8 +1784,8 @@ half40:
 	JMP         halfdone41
 
 other42:
-	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z16, Z17
-	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z1, Z19
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z16, Z17
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z1, Z19
 	VPSRLW     $0x0c, Z17, Z17
 	VPSRLW     $0x0c, Z19, Z19
 	VPACKUSWB  Z19, Z17, Z17
@@ -1795,7 +1793,7 @@ other42:
 	JGT        listed43
 	KMOVQ      K0, K7
 	VMOVDQU8.Z Z17, K7, Z17
-	VPMADDUBSW constantsAVX512<>+320(SB), Z17, Z17
+	VPMADDUBSW ·word10011001+0(SB), Z17, Z17
 	VPMOVWB    Z17, Y17
 	LEAQ       1(DI), CX
 	SHRQ       $0x01, CX
@@ -1806,7 +1804,7 @@ other42:
 	JMP        stored44
 
 listed43:
-	VMOVUPS  constantsAVX512<>+384(SB), Z19
+	VMOVUPS  ·bytes2983da05+0(SB), Z19
 	VPSHUFB  Z17, Z19, Z17
 	KMOVQ    K0, K7
 	VMOVDQU8 Z17, K7, (SI)
@@ -1908,21 +1906,21 @@ half47:
 	JMP       halfdone48
 
 other49:
-	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z17, Z22
-	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z19, Z24
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z17, Z22
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z19, Z24
 	VPSRLW     $0x0c, Z22, Z22
 	VPSRLW     $0x0c, Z24, Z24
 	VPACKUSWB  Z24, Z22, Z22
 	VPERMD     Z22, Z7, Z22
 	JGT        listed50
-	VPMADDUBSW constantsAVX512<>+320(SB), Z22, Z22
+	VPMADDUBSW ·word10011001+0(SB), Z22, Z22
 	VPMOVWB    Z22, Y22
 	VMOVUPS    Y22, (SI)
 	ADDQ       $+32, SI
 	JMP        stored51
 
 listed50:
-	VMOVUPS constantsAVX512<>+384(SB), Z24
+	VMOVUPS ·bytes2983da05+0(SB), Z24
 	VPSHUFB Z22, Z24, Z22
 	VMOVUPS Z22, (SI)
 	ADDQ    $+64, SI
@@ -1936,21 +1934,21 @@ half52:
 	JMP       halfdone53
 
 other54:
-	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z4, Z5
-	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z1, Z3
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z4, Z5
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z1, Z3
 	VPSRLW     $0x0c, Z5, Z5
 	VPSRLW     $0x0c, Z3, Z3
 	VPACKUSWB  Z3, Z5, Z5
 	VPERMD     Z5, Z7, Z5
 	JGT        listed55
-	VPMADDUBSW constantsAVX512<>+320(SB), Z5, Z5
+	VPMADDUBSW ·word10011001+0(SB), Z5, Z5
 	VPMOVWB    Z5, Y5
 	VMOVUPS    Y5, (SI)
 	ADDQ       $+32, SI
 	JMP        stored56
 
 listed55:
-	VMOVUPS constantsAVX512<>+384(SB), Z3
+	VMOVUPS ·bytes2983da05+0(SB), Z3
 	VPSHUFB Z5, Z3, Z5
 	VMOVUPS Z5, (SI)
 	ADDQ    $+64, SI
@@ -2048,21 +2046,21 @@ half59:
 	JMP       halfdone60
 
 other61:
-	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z17, Z22
-	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z19, Z24
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z17, Z22
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z19, Z24
 	VPSRLW     $0x0c, Z22, Z22
 	VPSRLW     $0x0c, Z24, Z24
 	VPACKUSWB  Z24, Z22, Z22
 	VPERMD     Z22, Z7, Z22
 	JGT        listed62
-	VPMADDUBSW constantsAVX512<>+320(SB), Z22, Z22
+	VPMADDUBSW ·word10011001+0(SB), Z22, Z22
 	VPMOVWB    Z22, Y22
 	VMOVUPS    Y22, (SI)
 	ADDQ       $+32, SI
 	JMP        stored63
 
 listed62:
-	VMOVUPS constantsAVX512<>+384(SB), Z24
+	VMOVUPS ·bytes2983da05+0(SB), Z24
 	VPSHUFB Z22, Z24, Z22
 	VMOVUPS Z22, (SI)
 	ADDQ    $+64, SI
@@ -2076,21 +2074,21 @@ half64:
 	JMP       halfdone65
 
 other66:
-	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z4, Z5
-	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z1, Z3
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z4, Z5
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z1, Z3
 	VPSRLW     $0x0c, Z5, Z5
 	VPSRLW     $0x0c, Z3, Z3
 	VPACKUSWB  Z3, Z5, Z5
 	VPERMD     Z5, Z7, Z5
 	JGT        listed67
-	VPMADDUBSW constantsAVX512<>+320(SB), Z5, Z5
+	VPMADDUBSW ·word10011001+0(SB), Z5, Z5
 	VPMOVWB    Z5, Y5
 	VMOVUPS    Y5, (SI)
 	ADDQ       $+32, SI
 	JMP        stored68
 
 listed67:
-	VMOVUPS constantsAVX512<>+384(SB), Z3
+	VMOVUPS ·bytes2983da05+0(SB), Z3
 	VPSHUFB Z5, Z3, Z5
 	VMOVUPS Z5, (SI)
 	ADDQ    $+64, SI
@@ -2109,21 +2107,21 @@ half69:
 	JMP       halfdone70
 
 other71:
-	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z5, Z3
-	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z1, Z4
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z5, Z3
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z1, Z4
 	VPSRLW     $0x0c, Z3, Z3
 	VPSRLW     $0x0c, Z4, Z4
 	VPACKUSWB  Z4, Z3, Z3
 	VPERMD     Z3, Z7, Z3
 	JGT        listed72
-	VPMADDUBSW constantsAVX512<>+320(SB), Z3, Z3
+	VPMADDUBSW ·word10011001+0(SB), Z3, Z3
 	VPMOVWB    Z3, Y3
 	VMOVUPS    Y3, (SI)
 	ADDQ       $+32, SI
 	JMP        stored73
 
 listed72:
-	VMOVUPS constantsAVX512<>+384(SB), Z4
+	VMOVUPS ·bytes2983da05+0(SB), Z4
 	VPSHUFB Z3, Z4, Z3
 	VMOVUPS Z3, (SI)
 	ADDQ    $+64, SI
@@ -2161,42 +2159,42 @@ half74:
 	JMP       halfdone75
 
 other76:
-	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z16, Z17
-	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z1, Z3
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z16, Z17
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z1, Z3
 	VPSRLW     $0x0c, Z17, Z17
 	VPSRLW     $0x0c, Z3, Z3
 	VPACKUSWB  Z3, Z17, Z17
 	VPERMD     Z17, Z7, Z17
 	JGT        listed77
-	VPMADDUBSW constantsAVX512<>+320(SB), Z17, Z17
+	VPMADDUBSW ·word10011001+0(SB), Z17, Z17
 	VPMOVWB    Z17, Y17
 	VMOVNTPS   Y17, (SI)
 	ADDQ       $+32, SI
 	JMP        stored78
 
 listed77:
-	VMOVUPS  constantsAVX512<>+384(SB), Z3
+	VMOVUPS  ·bytes2983da05+0(SB), Z3
 	VPSHUFB  Z17, Z3, Z17
 	VMOVNTPS Z17, (SI)
 	ADDQ     $+64, SI
 	JMP      stored78
 
 other79:
-	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z0, Z20
-	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z1, Z22
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z0, Z20
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z1, Z22
 	VPSRLW     $0x0c, Z20, Z20
 	VPSRLW     $0x0c, Z22, Z22
 	VPACKUSWB  Z22, Z20, Z20
 	VPERMD     Z20, Z7, Z20
 	JGT        listed80
-	VPMADDUBSW constantsAVX512<>+320(SB), Z20, Z20
+	VPMADDUBSW ·word10011001+0(SB), Z20, Z20
 	VPMOVWB    Z20, Y20
 	VMOVUPS    Y20, (SI)
 	ADDQ       $+32, SI
 	JMP        stored81
 
 listed80:
-	VMOVUPS constantsAVX512<>+384(SB), Z22
+	VMOVUPS ·bytes2983da05+0(SB), Z22
 	VPSHUFB Z20, Z22, Z20
 	VMOVUPS Z20, (SI)
 	ADDQ    $+64, SI
@@ -2210,21 +2208,21 @@ half82:
 	JMP       halfdone83
 
 other84:
-	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z16, Z17
-	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z1, Z3
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z16, Z17
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z1, Z3
 	VPSRLW     $0x0c, Z17, Z17
 	VPSRLW     $0x0c, Z3, Z3
 	VPACKUSWB  Z3, Z17, Z17
 	VPERMD     Z17, Z7, Z17
 	JGT        listed85
-	VPMADDUBSW constantsAVX512<>+320(SB), Z17, Z17
+	VPMADDUBSW ·word10011001+0(SB), Z17, Z17
 	VPMOVWB    Z17, Y17
 	VMOVNTPS   Y17, (SI)
 	ADDQ       $+32, SI
 	JMP        stored86
 
 listed85:
-	VMOVUPS  constantsAVX512<>+384(SB), Z3
+	VMOVUPS  ·bytes2983da05+0(SB), Z3
 	VPSHUFB  Z17, Z3, Z17
 	VMOVNTPS Z17, (SI)
 	ADDQ     $+64, SI
@@ -2248,21 +2246,21 @@ half87:
 	JMP       halfdone88
 
 other89:
-	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z4, Z5
-	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z1, Z3
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z4, Z5
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z1, Z3
 	VPSRLW     $0x0c, Z5, Z5
 	VPSRLW     $0x0c, Z3, Z3
 	VPACKUSWB  Z3, Z5, Z5
 	VPERMD     Z5, Z7, Z5
 	JGT        listed90
-	VPMADDUBSW constantsAVX512<>+320(SB), Z5, Z5
+	VPMADDUBSW ·word10011001+0(SB), Z5, Z5
 	VPMOVWB    Z5, Y5
 	VMOVNTPS   Y5, (SI)
 	ADDQ       $+32, SI
 	JMP        stored91
 
 listed90:
-	VMOVUPS  constantsAVX512<>+384(SB), Z3
+	VMOVUPS  ·bytes2983da05+0(SB), Z3
 	VPSHUFB  Z5, Z3, Z5
 	VMOVNTPS Z5, (SI)
 	ADDQ     $+64, SI
@@ -2276,21 +2274,21 @@ half92:
 	JMP       halfdone93
 
 other94:
-	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z4, Z5
-	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z1, Z3
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z4, Z5
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z1, Z3
 	VPSRLW     $0x0c, Z5, Z5
 	VPSRLW     $0x0c, Z3, Z3
 	VPACKUSWB  Z3, Z5, Z5
 	VPERMD     Z5, Z7, Z5
 	JGT        listed95
-	VPMADDUBSW constantsAVX512<>+320(SB), Z5, Z5
+	VPMADDUBSW ·word10011001+0(SB), Z5, Z5
 	VPMOVWB    Z5, Y5
 	VMOVNTPS   Y5, (SI)
 	ADDQ       $+32, SI
 	JMP        stored96
 
 listed95:
-	VMOVUPS  constantsAVX512<>+384(SB), Z3
+	VMOVUPS  ·bytes2983da05+0(SB), Z3
 	VPSHUFB  Z5, Z3, Z5
 	VMOVNTPS Z5, (SI)
 	ADDQ     $+64, SI
@@ -2361,12 +2359,12 @@ halfdone98:
 	VPMADDWD     Z13, Z16, Z16
 	VPACKSSDW    Z16, Z4, Z4
 	VPACKSSDW    Z3, Z2, Z2
-	VBROADCASTSS constantsAVX512<>+448(SB), Z1
+	VBROADCASTSS ·word01010101+0(SB), Z1
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
 	VMOVDQU8.Z   Z1, K1, Z1
-	VBROADCASTSS constantsAVX512<>+448(SB), Z3
+	VBROADCASTSS ·word01010101+0(SB), Z3
 	VPSUBB       Z3, Z1, Z1
 	VBROADCASTSS nan+48(FP), Z3
 	VPANDD       Z3, Z1, Z1
@@ -2400,12 +2398,12 @@ stored101:
 
 longresume:
 	VBROADCASTSS (R8), Z0
-	VBROADCASTSS constantsAVX512<>+204(SB), Z1
+	VBROADCASTSS ·word00000001+0(SB), Z1
 	VPSUBD       Z1, Z0, Z5
 	VBROADCASTSS (BX), Z0
-	VBROADCASTSS constantsAVX512<>+208(SB), Z1
+	VBROADCASTSS ·word3f800000+0(SB), Z1
 	VFNMADD231PS Z0, Z5, Z1
-	VBROADCASTSS constantsAVX512<>+212(SB), Z0
+	VBROADCASTSS ·word34800000+0(SB), Z0
 	VFMADD231PS  Z0, Z1, Z1
 	VMULPS       Z5, Z1, Z4
 	JMP          longback
@@ -2418,21 +2416,21 @@ half97:
 	JMP       halfdone98
 
 other99:
-	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z0, Z5
-	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z2, Z4
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z0, Z5
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z2, Z4
 	VPSRLW     $0x0c, Z5, Z5
 	VPSRLW     $0x0c, Z4, Z4
 	VPACKUSWB  Z4, Z5, Z5
 	VPERMD     Z5, Z7, Z5
 	JGT        listed100
-	VPMADDUBSW constantsAVX512<>+320(SB), Z5, Z5
+	VPMADDUBSW ·word10011001+0(SB), Z5, Z5
 	VPMOVWB    Z5, Y5
 	VMOVUPS    Y5, (SI)
 	ADDQ       $+32, SI
 	JMP        stored101
 
 listed100:
-	VMOVUPS constantsAVX512<>+384(SB), Z4
+	VMOVUPS ·bytes2983da05+0(SB), Z4
 	VPSHUFB Z5, Z4, Z5
 	VPORD   Z1, Z5, Z5
 	VMOVUPS Z5, (SI)
@@ -2455,14 +2453,14 @@ TEXT ·QuantizeFpPowerOfTwoF16BF16AVX512(SB), $1984-80
 	VBROADCASTSS ruler+28(FP), Z14
 	VBROADCASTSS weights+32(FP), Z13
 	VBROADCASTSS top+36(FP), Z12
-	VBROADCASTSS constantsAVX512<>+0(SB), Z11
-	VBROADCASTSS constantsAVX512<>+4(SB), Z10
-	VMOVUPS      constantsAVX512<>+8(SB), Z9
-	VMOVUPS      constantsAVX512<>+72(SB), Z8
+	VBROADCASTSS ·word7f800000+0(SB), Z11
+	VBROADCASTSS ·word7fffffff+0(SB), Z10
+	VMOVUPS      ·bytesc5808bc5+0(SB), Z9
+	VMOVUPS      ·bytesba878045+0(SB), Z8
 	MOVL         $0xaaaaaaaa, AX
 	KMOVD        AX, K6
-	VMOVUPS      constantsAVX512<>+136(SB), Z7
-	VBROADCASTSS constantsAVX512<>+200(SB), Z6
+	VMOVUPS      ·bytesf0efbf05+0(SB), Z7
+	VBROADCASTSS ·word80808080+0(SB), Z6
 	MOVQ         groups+56(FP), R11
 	MOVQ         length+64(FP), R12
 	CMPQ         R12, $+1
@@ -3386,21 +3384,21 @@ half3:
 	JMP       halfdone4
 
 other5:
-	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z19, Z23
-	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z20, Z25
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z19, Z23
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z20, Z25
 	VPSRLW     $0x0c, Z23, Z23
 	VPSRLW     $0x0c, Z25, Z25
 	VPACKUSWB  Z25, Z23, Z23
 	VPERMD     Z23, Z7, Z23
 	JGT        listed6
-	VPMADDUBSW constantsAVX512<>+320(SB), Z23, Z23
+	VPMADDUBSW ·word10011001+0(SB), Z23, Z23
 	VPMOVWB    Z23, Y23
 	VMOVUPS    Y23, (SI)
 	ADDQ       $+32, SI
 	JMP        stored7
 
 listed6:
-	VMOVUPS constantsAVX512<>+384(SB), Z25
+	VMOVUPS ·bytes2983da05+0(SB), Z25
 	VPSHUFB Z23, Z25, Z23
 	VMOVUPS Z23, (SI)
 	ADDQ    $+64, SI
@@ -3460,21 +3458,21 @@ half8:
 	JMP       halfdone9
 
 other10:
-	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z19, Z23
-	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z20, Z25
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z19, Z23
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z20, Z25
 	VPSRLW     $0x0c, Z23, Z23
 	VPSRLW     $0x0c, Z25, Z25
 	VPACKUSWB  Z25, Z23, Z23
 	VPERMD     Z23, Z7, Z23
 	JGT        listed11
-	VPMADDUBSW constantsAVX512<>+320(SB), Z23, Z23
+	VPMADDUBSW ·word10011001+0(SB), Z23, Z23
 	VPMOVWB    Z23, Y23
 	VMOVUPS    Y23, (SI)
 	ADDQ       $+32, SI
 	JMP        stored12
 
 listed11:
-	VMOVUPS constantsAVX512<>+384(SB), Z25
+	VMOVUPS ·bytes2983da05+0(SB), Z25
 	VPSHUFB Z23, Z25, Z23
 	VMOVUPS Z23, (SI)
 	ADDQ    $+64, SI
@@ -3488,21 +3486,21 @@ half13:
 	JMP       halfdone14
 
 other15:
-	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z0, Z16
-	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z2, Z4
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z0, Z16
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z2, Z4
 	VPSRLW     $0x0c, Z16, Z16
 	VPSRLW     $0x0c, Z4, Z4
 	VPACKUSWB  Z4, Z16, Z16
 	VPERMD     Z16, Z7, Z16
 	JGT        listed16
-	VPMADDUBSW constantsAVX512<>+320(SB), Z16, Z16
+	VPMADDUBSW ·word10011001+0(SB), Z16, Z16
 	VPMOVWB    Z16, Y16
 	VMOVUPS    Y16, (SI)
 	ADDQ       $+32, SI
 	JMP        stored17
 
 listed16:
-	VMOVUPS constantsAVX512<>+384(SB), Z4
+	VMOVUPS ·bytes2983da05+0(SB), Z4
 	VPSHUFB Z16, Z4, Z16
 	VMOVUPS Z16, (SI)
 	ADDQ    $+64, SI
@@ -3521,21 +3519,21 @@ half18:
 	JMP       halfdone19
 
 other20:
-	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z0, Z5
-	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z2, Z4
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z0, Z5
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z2, Z4
 	VPSRLW     $0x0c, Z5, Z5
 	VPSRLW     $0x0c, Z4, Z4
 	VPACKUSWB  Z4, Z5, Z5
 	VPERMD     Z5, Z7, Z5
 	JGT        listed21
-	VPMADDUBSW constantsAVX512<>+320(SB), Z5, Z5
+	VPMADDUBSW ·word10011001+0(SB), Z5, Z5
 	VPMOVWB    Z5, Y5
 	VMOVUPS    Y5, (SI)
 	ADDQ       $+32, SI
 	JMP        stored22
 
 listed21:
-	VMOVUPS constantsAVX512<>+384(SB), Z4
+	VMOVUPS ·bytes2983da05+0(SB), Z4
 	VPSHUFB Z5, Z4, Z5
 	VMOVUPS Z5, (SI)
 	ADDQ    $+64, SI
@@ -3557,8 +3555,8 @@ half23:
 	JMP         halfdone24
 
 other25:
-	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z0, Z16
-	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z2, Z18
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z0, Z16
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z2, Z18
 	VPSRLW     $0x0c, Z16, Z16
 	VPSRLW     $0x0c, Z18, Z18
 	VPACKUSWB  Z18, Z16, Z16
@@ -3566,7 +3564,7 @@ other25:
 	JGT        listed26
 	KMOVQ      K0, K7
 	VMOVDQU8.Z Z16, K7, Z16
-	VPMADDUBSW constantsAVX512<>+320(SB), Z16, Z16
+	VPMADDUBSW ·word10011001+0(SB), Z16, Z16
 	VPMOVWB    Z16, Y16
 	LEAQ       1(DI), CX
 	SHRQ       $0x01, CX
@@ -3577,7 +3575,7 @@ other25:
 	JMP        stored27
 
 listed26:
-	VMOVUPS  constantsAVX512<>+384(SB), Z18
+	VMOVUPS  ·bytes2983da05+0(SB), Z18
 	VPSHUFB  Z16, Z18, Z16
 	KMOVQ    K0, K7
 	VMOVDQU8 Z16, K7, (SI)
@@ -3722,21 +3720,21 @@ half30:
 	JMP       halfdone31
 
 other32:
-	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z18, Z22
-	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z19, Z24
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z18, Z22
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z19, Z24
 	VPSRLW     $0x0c, Z22, Z22
 	VPSRLW     $0x0c, Z24, Z24
 	VPACKUSWB  Z24, Z22, Z22
 	VPERMD     Z22, Z7, Z22
 	JGT        listed33
-	VPMADDUBSW constantsAVX512<>+320(SB), Z22, Z22
+	VPMADDUBSW ·word10011001+0(SB), Z22, Z22
 	VPMOVWB    Z22, Y22
 	VMOVUPS    Y22, (SI)
 	ADDQ       $+32, SI
 	JMP        stored34
 
 listed33:
-	VMOVUPS constantsAVX512<>+384(SB), Z24
+	VMOVUPS ·bytes2983da05+0(SB), Z24
 	VPSHUFB Z22, Z24, Z22
 	VMOVUPS Z22, (SI)
 	ADDQ    $+64, SI
@@ -3750,21 +3748,21 @@ half35:
 	JMP       halfdone36
 
 other37:
-	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z0, Z5
-	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z2, Z4
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z0, Z5
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z2, Z4
 	VPSRLW     $0x0c, Z5, Z5
 	VPSRLW     $0x0c, Z4, Z4
 	VPACKUSWB  Z4, Z5, Z5
 	VPERMD     Z5, Z7, Z5
 	JGT        listed38
-	VPMADDUBSW constantsAVX512<>+320(SB), Z5, Z5
+	VPMADDUBSW ·word10011001+0(SB), Z5, Z5
 	VPMOVWB    Z5, Y5
 	VMOVUPS    Y5, (SI)
 	ADDQ       $+32, SI
 	JMP        stored39
 
 listed38:
-	VMOVUPS constantsAVX512<>+384(SB), Z4
+	VMOVUPS ·bytes2983da05+0(SB), Z4
 	VPSHUFB Z5, Z4, Z5
 	VMOVUPS Z5, (SI)
 	ADDQ    $+64, SI
@@ -3853,21 +3851,21 @@ half42:
 	JMP       halfdone43
 
 other44:
-	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z18, Z22
-	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z19, Z24
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z18, Z22
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z19, Z24
 	VPSRLW     $0x0c, Z22, Z22
 	VPSRLW     $0x0c, Z24, Z24
 	VPACKUSWB  Z24, Z22, Z22
 	VPERMD     Z22, Z7, Z22
 	JGT        listed45
-	VPMADDUBSW constantsAVX512<>+320(SB), Z22, Z22
+	VPMADDUBSW ·word10011001+0(SB), Z22, Z22
 	VPMOVWB    Z22, Y22
 	VMOVUPS    Y22, (SI)
 	ADDQ       $+32, SI
 	JMP        stored46
 
 listed45:
-	VMOVUPS constantsAVX512<>+384(SB), Z24
+	VMOVUPS ·bytes2983da05+0(SB), Z24
 	VPSHUFB Z22, Z24, Z22
 	VMOVUPS Z22, (SI)
 	ADDQ    $+64, SI
@@ -3881,21 +3879,21 @@ half47:
 	JMP       halfdone48
 
 other49:
-	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z0, Z5
-	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z2, Z4
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z0, Z5
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z2, Z4
 	VPSRLW     $0x0c, Z5, Z5
 	VPSRLW     $0x0c, Z4, Z4
 	VPACKUSWB  Z4, Z5, Z5
 	VPERMD     Z5, Z7, Z5
 	JGT        listed50
-	VPMADDUBSW constantsAVX512<>+320(SB), Z5, Z5
+	VPMADDUBSW ·word10011001+0(SB), Z5, Z5
 	VPMOVWB    Z5, Y5
 	VMOVUPS    Y5, (SI)
 	ADDQ       $+32, SI
 	JMP        stored51
 
 listed50:
-	VMOVUPS constantsAVX512<>+384(SB), Z4
+	VMOVUPS ·bytes2983da05+0(SB), Z4
 	VPSHUFB Z5, Z4, Z5
 	VMOVUPS Z5, (SI)
 	ADDQ    $+64, SI
@@ -3914,21 +3912,21 @@ half52:
 	JMP       halfdone53
 
 other54:
-	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z0, Z5
-	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z2, Z4
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z0, Z5
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z2, Z4
 	VPSRLW     $0x0c, Z5, Z5
 	VPSRLW     $0x0c, Z4, Z4
 	VPACKUSWB  Z4, Z5, Z5
 	VPERMD     Z5, Z7, Z5
 	JGT        listed55
-	VPMADDUBSW constantsAVX512<>+320(SB), Z5, Z5
+	VPMADDUBSW ·word10011001+0(SB), Z5, Z5
 	VPMOVWB    Z5, Y5
 	VMOVUPS    Y5, (SI)
 	ADDQ       $+32, SI
 	JMP        stored56
 
 listed55:
-	VMOVUPS constantsAVX512<>+384(SB), Z4
+	VMOVUPS ·bytes2983da05+0(SB), Z4
 	VPSHUFB Z5, Z4, Z5
 	VMOVUPS Z5, (SI)
 	ADDQ    $+64, SI
@@ -3961,42 +3959,42 @@ half57:
 	JMP       halfdone58
 
 other59:
-	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z0, Z16
-	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z2, Z4
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z0, Z16
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z2, Z4
 	VPSRLW     $0x0c, Z16, Z16
 	VPSRLW     $0x0c, Z4, Z4
 	VPACKUSWB  Z4, Z16, Z16
 	VPERMD     Z16, Z7, Z16
 	JGT        listed60
-	VPMADDUBSW constantsAVX512<>+320(SB), Z16, Z16
+	VPMADDUBSW ·word10011001+0(SB), Z16, Z16
 	VPMOVWB    Z16, Y16
 	VMOVNTPS   Y16, (SI)
 	ADDQ       $+32, SI
 	JMP        stored61
 
 listed60:
-	VMOVUPS  constantsAVX512<>+384(SB), Z4
+	VMOVUPS  ·bytes2983da05+0(SB), Z4
 	VPSHUFB  Z16, Z4, Z16
 	VMOVNTPS Z16, (SI)
 	ADDQ     $+64, SI
 	JMP      stored61
 
 other62:
-	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z0, Z19
-	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z1, Z21
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z0, Z19
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z1, Z21
 	VPSRLW     $0x0c, Z19, Z19
 	VPSRLW     $0x0c, Z21, Z21
 	VPACKUSWB  Z21, Z19, Z19
 	VPERMD     Z19, Z7, Z19
 	JGT        listed63
-	VPMADDUBSW constantsAVX512<>+320(SB), Z19, Z19
+	VPMADDUBSW ·word10011001+0(SB), Z19, Z19
 	VPMOVWB    Z19, Y19
 	VMOVUPS    Y19, (SI)
 	ADDQ       $+32, SI
 	JMP        stored64
 
 listed63:
-	VMOVUPS constantsAVX512<>+384(SB), Z21
+	VMOVUPS ·bytes2983da05+0(SB), Z21
 	VPSHUFB Z19, Z21, Z19
 	VMOVUPS Z19, (SI)
 	ADDQ    $+64, SI
@@ -4010,21 +4008,21 @@ half65:
 	JMP       halfdone66
 
 other67:
-	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z0, Z5
-	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z2, Z4
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z0, Z5
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z2, Z4
 	VPSRLW     $0x0c, Z5, Z5
 	VPSRLW     $0x0c, Z4, Z4
 	VPACKUSWB  Z4, Z5, Z5
 	VPERMD     Z5, Z7, Z5
 	JGT        listed68
-	VPMADDUBSW constantsAVX512<>+320(SB), Z5, Z5
+	VPMADDUBSW ·word10011001+0(SB), Z5, Z5
 	VPMOVWB    Z5, Y5
 	VMOVNTPS   Y5, (SI)
 	ADDQ       $+32, SI
 	JMP        stored69
 
 listed68:
-	VMOVUPS  constantsAVX512<>+384(SB), Z4
+	VMOVUPS  ·bytes2983da05+0(SB), Z4
 	VPSHUFB  Z5, Z4, Z5
 	VMOVNTPS Z5, (SI)
 	ADDQ     $+64, SI
@@ -4038,21 +4036,21 @@ half70:
 	JMP       halfdone71
 
 other72:
-	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z0, Z5
-	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z2, Z4
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z0, Z5
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z2, Z4
 	VPSRLW     $0x0c, Z5, Z5
 	VPSRLW     $0x0c, Z4, Z4
 	VPACKUSWB  Z4, Z5, Z5
 	VPERMD     Z5, Z7, Z5
 	JGT        listed73
-	VPMADDUBSW constantsAVX512<>+320(SB), Z5, Z5
+	VPMADDUBSW ·word10011001+0(SB), Z5, Z5
 	VPMOVWB    Z5, Y5
 	VMOVNTPS   Y5, (SI)
 	ADDQ       $+32, SI
 	JMP        stored74
 
 listed73:
-	VMOVUPS  constantsAVX512<>+384(SB), Z4
+	VMOVUPS  ·bytes2983da05+0(SB), Z4
 	VPSHUFB  Z5, Z4, Z5
 	VMOVNTPS Z5, (SI)
 	ADDQ     $+64, SI
@@ -4118,12 +4116,12 @@ halfdone76:
 	VPMADDWD     Z13, Z16, Z16
 	VPACKSSDW    Z16, Z4, Z4
 	VPACKSSDW    Z3, Z2, Z2
-	VBROADCASTSS constantsAVX512<>+448(SB), Z1
+	VBROADCASTSS ·word01010101+0(SB), Z1
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
 	VMOVDQU8.Z   Z1, K1, Z1
-	VBROADCASTSS constantsAVX512<>+448(SB), Z3
+	VBROADCASTSS ·word01010101+0(SB), Z3
 	VPSUBB       Z3, Z1, Z1
 	VBROADCASTSS nan+40(FP), Z3
 	VPANDD       Z3, Z1, Z1
@@ -4159,82 +4157,23 @@ half75:
 	JMP       halfdone76
 
 other77:
-	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z0, Z5
-	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z2, Z4
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z0, Z5
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z2, Z4
 	VPSRLW     $0x0c, Z5, Z5
 	VPSRLW     $0x0c, Z4, Z4
 	VPACKUSWB  Z4, Z5, Z5
 	VPERMD     Z5, Z7, Z5
 	JGT        listed78
-	VPMADDUBSW constantsAVX512<>+320(SB), Z5, Z5
+	VPMADDUBSW ·word10011001+0(SB), Z5, Z5
 	VPMOVWB    Z5, Y5
 	VMOVUPS    Y5, (SI)
 	ADDQ       $+32, SI
 	JMP        stored79
 
 listed78:
-	VMOVUPS constantsAVX512<>+384(SB), Z4
+	VMOVUPS ·bytes2983da05+0(SB), Z4
 	VPSHUFB Z5, Z4, Z5
 	VPORD   Z1, Z5, Z5
 	VMOVUPS Z5, (SI)
 	ADDQ    $+64, SI
 	JMP     stored79
-
-DATA constantsAVX512<>+0(SB)/8, $0x7fffffff7f800000
-DATA constantsAVX512<>+8(SB)/8, $0x0001000000000000
-DATA constantsAVX512<>+16(SB)/8, $0x0003000000020000
-DATA constantsAVX512<>+24(SB)/8, $0x0005000000040000
-DATA constantsAVX512<>+32(SB)/8, $0x0007000000060000
-DATA constantsAVX512<>+40(SB)/8, $0x0009000000080000
-DATA constantsAVX512<>+48(SB)/8, $0x000b0000000a0000
-DATA constantsAVX512<>+56(SB)/8, $0x000d0000000c0000
-DATA constantsAVX512<>+64(SB)/8, $0x000f0000000e0000
-DATA constantsAVX512<>+72(SB)/8, $0x0011000000100000
-DATA constantsAVX512<>+80(SB)/8, $0x0013000000120000
-DATA constantsAVX512<>+88(SB)/8, $0x0015000000140000
-DATA constantsAVX512<>+96(SB)/8, $0x0017000000160000
-DATA constantsAVX512<>+104(SB)/8, $0x0019000000180000
-DATA constantsAVX512<>+112(SB)/8, $0x001b0000001a0000
-DATA constantsAVX512<>+120(SB)/8, $0x001d0000001c0000
-DATA constantsAVX512<>+128(SB)/8, $0x001f0000001e0000
-DATA constantsAVX512<>+136(SB)/8, $0x0000000400000000
-DATA constantsAVX512<>+144(SB)/8, $0x0000000c00000008
-DATA constantsAVX512<>+152(SB)/8, $0x0000000500000001
-DATA constantsAVX512<>+160(SB)/8, $0x0000000d00000009
-DATA constantsAVX512<>+168(SB)/8, $0x0000000600000002
-DATA constantsAVX512<>+176(SB)/8, $0x0000000e0000000a
-DATA constantsAVX512<>+184(SB)/8, $0x0000000700000003
-DATA constantsAVX512<>+192(SB)/8, $0x0000000f0000000b
-DATA constantsAVX512<>+200(SB)/8, $0x0000000180808080
-DATA constantsAVX512<>+208(SB)/8, $0x348000003f800000
-DATA constantsAVX512<>+216(SB)/8, $0x0000000000000000
-DATA constantsAVX512<>+224(SB)/8, $0x0000000000000000
-DATA constantsAVX512<>+232(SB)/8, $0x0000000000000000
-DATA constantsAVX512<>+240(SB)/8, $0x0000000000000000
-DATA constantsAVX512<>+248(SB)/8, $0x0000000000000000
-DATA constantsAVX512<>+256(SB)/8, $0x8000800080008000
-DATA constantsAVX512<>+264(SB)/8, $0x8000800080008000
-DATA constantsAVX512<>+272(SB)/8, $0x8000800080008000
-DATA constantsAVX512<>+280(SB)/8, $0x8000800080008000
-DATA constantsAVX512<>+288(SB)/8, $0x8000800080008000
-DATA constantsAVX512<>+296(SB)/8, $0x8000800080008000
-DATA constantsAVX512<>+304(SB)/8, $0x8000800080008000
-DATA constantsAVX512<>+312(SB)/8, $0x8000800080008000
-DATA constantsAVX512<>+320(SB)/8, $0x1001100110011001
-DATA constantsAVX512<>+328(SB)/8, $0x1001100110011001
-DATA constantsAVX512<>+336(SB)/8, $0x1001100110011001
-DATA constantsAVX512<>+344(SB)/8, $0x1001100110011001
-DATA constantsAVX512<>+352(SB)/8, $0x1001100110011001
-DATA constantsAVX512<>+360(SB)/8, $0x1001100110011001
-DATA constantsAVX512<>+368(SB)/8, $0x1001100110011001
-DATA constantsAVX512<>+376(SB)/8, $0x1001100110011001
-DATA constantsAVX512<>+384(SB)/8, $0x4c4844403c383000
-DATA constantsAVX512<>+392(SB)/8, $0xccc8c4c0bcb8b080
-DATA constantsAVX512<>+400(SB)/8, $0x4c4844403c383000
-DATA constantsAVX512<>+408(SB)/8, $0xccc8c4c0bcb8b080
-DATA constantsAVX512<>+416(SB)/8, $0x4c4844403c383000
-DATA constantsAVX512<>+424(SB)/8, $0xccc8c4c0bcb8b080
-DATA constantsAVX512<>+432(SB)/8, $0x4c4844403c383000
-DATA constantsAVX512<>+440(SB)/8, $0xccc8c4c0bcb8b080
-DATA constantsAVX512<>+448(SB)/4, $0x01010101
-GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $452

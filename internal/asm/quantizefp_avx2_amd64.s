@@ -2,8 +2,6 @@
 
 //go:build !purego
 
-#include "textflag.h"
-
 // func QuantizeFpAVX2(q *uint8, x *float32, scale *float32, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, layout int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·QuantizeFpAVX2(SB), $1680-80
@@ -20,8 +18,8 @@ TEXT ·QuantizeFpAVX2(SB), $1680-80
 	VBROADCASTSS least+32(FP), Y15
 	VBROADCASTSS ruler+36(FP), Y14
 	VBROADCASTSS weights+40(FP), Y13
-	VBROADCASTSS constantsAVX2<>+0(SB), Y12
-	VBROADCASTSS constantsAVX2<>+4(SB), Y11
+	VBROADCASTSS ·word7f800000+0(SB), Y12
+	VBROADCASTSS ·word7fffffff+0(SB), Y11
 	MOVQ         groups+56(FP), R11
 	MOVQ         length+64(FP), R12
 	CMPQ         R12, $+1
@@ -111,8 +109,8 @@ grouploop:
 	VPACKSSDW    Y6, Y2, Y2
 	VPACKSSDW    Y4, Y3, Y3
 	VBROADCASTSS top+44(FP), Y0
-	VMOVUPS      constantsAVX2<>+8(SB), Y4
-	VBROADCASTSS constantsAVX2<>+40(SB), Y6
+	VMOVUPS      ·bytes270d3b65+0(SB), Y4
+	VBROADCASTSS ·word80808080+0(SB), Y6
 	CMPL         R9, $+3
 	JNE          other1
 	VPSRLW       $0x07, Y5, Y5
@@ -215,8 +213,8 @@ groupmeet:
 	VPACKSSDW    Y5, Y2, Y2
 	VPACKSSDW    Y3, Y7, Y7
 	VBROADCASTSS top+44(FP), Y0
-	VMOVUPS      constantsAVX2<>+8(SB), Y3
-	VBROADCASTSS constantsAVX2<>+40(SB), Y5
+	VMOVUPS      ·bytes270d3b65+0(SB), Y3
+	VBROADCASTSS ·word80808080+0(SB), Y5
 	CMPL         R9, $+3
 	JNE          other4
 	VPSRLW       $0x07, Y1, Y1
@@ -337,8 +335,8 @@ short2loop:
 	VPACKSSDW    Y6, Y2, Y2
 	VPACKSSDW    Y4, Y3, Y3
 	VBROADCASTSS top+44(FP), Y0
-	VMOVUPS      constantsAVX2<>+8(SB), Y4
-	VBROADCASTSS constantsAVX2<>+40(SB), Y6
+	VMOVUPS      ·bytes270d3b65+0(SB), Y4
+	VBROADCASTSS ·word80808080+0(SB), Y6
 	CMPL         R9, $+3
 	JNE          other7
 	VPSRLW       $0x07, Y5, Y5
@@ -426,8 +424,8 @@ laneloop:
 	VPACKSSDW    Y6, Y3, Y3
 	VPACKSSDW    Y5, Y4, Y4
 	VBROADCASTSS top+44(FP), Y0
-	VMOVUPS      constantsAVX2<>+8(SB), Y5
-	VBROADCASTSS constantsAVX2<>+40(SB), Y6
+	VMOVUPS      ·bytes270d3b65+0(SB), Y5
+	VBROADCASTSS ·word80808080+0(SB), Y6
 	CMPL         R9, $+3
 	JNE          other10
 	VPSRLW       $0x07, Y1, Y1
@@ -530,8 +528,8 @@ groupstream:
 	VPACKSSDW    Y6, Y2, Y2
 	VPACKSSDW    Y4, Y3, Y3
 	VBROADCASTSS top+44(FP), Y0
-	VMOVUPS      constantsAVX2<>+8(SB), Y4
-	VBROADCASTSS constantsAVX2<>+40(SB), Y6
+	VMOVUPS      ·bytes270d3b65+0(SB), Y4
+	VBROADCASTSS ·word80808080+0(SB), Y6
 	CMPL         R9, $+3
 	JNE          other13
 	VPSRLW       $0x07, Y5, Y5
@@ -553,16 +551,16 @@ stored15:
 	JMP  groupwhole
 
 other1:
-	VPAND      constantsAVX2<>+64(SB), Y1, Y1
+	VPAND      ·word80008000+0(SB), Y1, Y1
 	VPOR       Y1, Y5, Y5
-	VPAND      constantsAVX2<>+64(SB), Y3, Y3
+	VPAND      ·word80008000+0(SB), Y3, Y3
 	VPOR       Y3, Y2, Y2
 	VPSRLW     $0x0c, Y5, Y5
 	VPSRLW     $0x0c, Y2, Y2
 	VPACKUSWB  Y2, Y5, Y5
 	VPERMD     Y5, Y4, Y5
 	JGT        listed2
-	VPMADDUBSW constantsAVX2<>+96(SB), Y5, Y5
+	VPMADDUBSW ·word10011001+0(SB), Y5, Y5
 	VPACKUSWB  Y5, Y5, Y5
 	VPERMQ     $0x08, Y5, Y5
 	VMOVUPS    X5, (SI)
@@ -570,7 +568,7 @@ other1:
 	JMP        stored3
 
 listed2:
-	VMOVUPS constantsAVX2<>+128(SB), Y2
+	VMOVUPS ·bytes2983da05+0(SB), Y2
 	VPSHUFB Y5, Y2, Y5
 	VMOVUPS Y5, (SI)
 	ADDQ    $+32, SI
@@ -582,16 +580,16 @@ grouprare:
 	JMP  spread
 
 other4:
-	VPAND      constantsAVX2<>+64(SB), Y4, Y4
+	VPAND      ·word80008000+0(SB), Y4, Y4
 	VPOR       Y4, Y1, Y1
-	VPAND      constantsAVX2<>+64(SB), Y7, Y7
+	VPAND      ·word80008000+0(SB), Y7, Y7
 	VPOR       Y7, Y2, Y2
 	VPSRLW     $0x0c, Y1, Y1
 	VPSRLW     $0x0c, Y2, Y2
 	VPACKUSWB  Y2, Y1, Y1
 	VPERMD     Y1, Y3, Y1
 	JGT        listed5
-	VPMADDUBSW constantsAVX2<>+96(SB), Y1, Y1
+	VPMADDUBSW ·word10011001+0(SB), Y1, Y1
 	VPACKUSWB  Y1, Y1, Y1
 	VPERMQ     $0x08, Y1, Y1
 	VMOVUPS    X1, (SI)
@@ -599,7 +597,7 @@ other4:
 	JMP        stored6
 
 listed5:
-	VMOVUPS constantsAVX2<>+128(SB), Y2
+	VMOVUPS ·bytes2983da05+0(SB), Y2
 	VPSHUFB Y1, Y2, Y1
 	VMOVUPS Y1, (SI)
 	ADDQ    $+32, SI
@@ -711,8 +709,8 @@ short2stream:
 	VPACKSSDW    Y6, Y2, Y2
 	VPACKSSDW    Y4, Y3, Y3
 	VBROADCASTSS top+44(FP), Y0
-	VMOVUPS      constantsAVX2<>+8(SB), Y4
-	VBROADCASTSS constantsAVX2<>+40(SB), Y6
+	VMOVUPS      ·bytes270d3b65+0(SB), Y4
+	VBROADCASTSS ·word80808080+0(SB), Y6
 	CMPL         R9, $+3
 	JNE          other16
 	VPSRLW       $0x07, Y5, Y5
@@ -736,16 +734,16 @@ stored18:
 	JMP  few
 
 other7:
-	VPAND      constantsAVX2<>+64(SB), Y1, Y1
+	VPAND      ·word80008000+0(SB), Y1, Y1
 	VPOR       Y1, Y5, Y5
-	VPAND      constantsAVX2<>+64(SB), Y3, Y3
+	VPAND      ·word80008000+0(SB), Y3, Y3
 	VPOR       Y3, Y2, Y2
 	VPSRLW     $0x0c, Y5, Y5
 	VPSRLW     $0x0c, Y2, Y2
 	VPACKUSWB  Y2, Y5, Y5
 	VPERMD     Y5, Y4, Y5
 	JGT        listed8
-	VPMADDUBSW constantsAVX2<>+96(SB), Y5, Y5
+	VPMADDUBSW ·word10011001+0(SB), Y5, Y5
 	VPACKUSWB  Y5, Y5, Y5
 	VPERMQ     $0x08, Y5, Y5
 	VMOVUPS    X5, (SI)
@@ -753,7 +751,7 @@ other7:
 	JMP        stored9
 
 listed8:
-	VMOVUPS constantsAVX2<>+128(SB), Y2
+	VMOVUPS ·bytes2983da05+0(SB), Y2
 	VPSHUFB Y5, Y2, Y5
 	VMOVUPS Y5, (SI)
 	ADDQ    $+32, SI
@@ -765,16 +763,16 @@ short2rare:
 	JMP  spread
 
 other10:
-	VPAND      constantsAVX2<>+64(SB), Y2, Y2
+	VPAND      ·word80008000+0(SB), Y2, Y2
 	VPOR       Y2, Y1, Y1
-	VPAND      constantsAVX2<>+64(SB), Y4, Y4
+	VPAND      ·word80008000+0(SB), Y4, Y4
 	VPOR       Y4, Y3, Y3
 	VPSRLW     $0x0c, Y1, Y1
 	VPSRLW     $0x0c, Y3, Y3
 	VPACKUSWB  Y3, Y1, Y1
 	VPERMD     Y1, Y5, Y1
 	JGT        listed11
-	VPMADDUBSW constantsAVX2<>+96(SB), Y1, Y1
+	VPMADDUBSW ·word10011001+0(SB), Y1, Y1
 	VPACKUSWB  Y1, Y1, Y1
 	VPERMQ     $0x08, Y1, Y1
 	VMOVUPS    X1, (SI)
@@ -782,7 +780,7 @@ other10:
 	JMP        stored12
 
 listed11:
-	VMOVUPS constantsAVX2<>+128(SB), Y3
+	VMOVUPS ·bytes2983da05+0(SB), Y3
 	VPSHUFB Y1, Y3, Y1
 	VMOVUPS Y1, (SI)
 	ADDQ    $+32, SI
@@ -813,16 +811,16 @@ lanestage:
 	JMP  laneloop
 
 other13:
-	VPAND      constantsAVX2<>+64(SB), Y1, Y1
+	VPAND      ·word80008000+0(SB), Y1, Y1
 	VPOR       Y1, Y5, Y5
-	VPAND      constantsAVX2<>+64(SB), Y3, Y3
+	VPAND      ·word80008000+0(SB), Y3, Y3
 	VPOR       Y3, Y2, Y2
 	VPSRLW     $0x0c, Y5, Y5
 	VPSRLW     $0x0c, Y2, Y2
 	VPACKUSWB  Y2, Y5, Y5
 	VPERMD     Y5, Y4, Y5
 	JGT        listed14
-	VPMADDUBSW constantsAVX2<>+96(SB), Y5, Y5
+	VPMADDUBSW ·word10011001+0(SB), Y5, Y5
 	VPACKUSWB  Y5, Y5, Y5
 	VPERMQ     $0x08, Y5, Y5
 	VMOVNTPS   X5, (SI)
@@ -830,23 +828,23 @@ other13:
 	JMP        stored15
 
 listed14:
-	VMOVUPS  constantsAVX2<>+128(SB), Y2
+	VMOVUPS  ·bytes2983da05+0(SB), Y2
 	VPSHUFB  Y5, Y2, Y5
 	VMOVNTPS Y5, (SI)
 	ADDQ     $+32, SI
 	JMP      stored15
 
 other16:
-	VPAND      constantsAVX2<>+64(SB), Y1, Y1
+	VPAND      ·word80008000+0(SB), Y1, Y1
 	VPOR       Y1, Y5, Y5
-	VPAND      constantsAVX2<>+64(SB), Y3, Y3
+	VPAND      ·word80008000+0(SB), Y3, Y3
 	VPOR       Y3, Y2, Y2
 	VPSRLW     $0x0c, Y5, Y5
 	VPSRLW     $0x0c, Y2, Y2
 	VPACKUSWB  Y2, Y5, Y5
 	VPERMD     Y5, Y4, Y5
 	JGT        listed17
-	VPMADDUBSW constantsAVX2<>+96(SB), Y5, Y5
+	VPMADDUBSW ·word10011001+0(SB), Y5, Y5
 	VPACKUSWB  Y5, Y5, Y5
 	VPERMQ     $0x08, Y5, Y5
 	VMOVNTPS   X5, (SI)
@@ -854,7 +852,7 @@ other16:
 	JMP        stored18
 
 listed17:
-	VMOVUPS  constantsAVX2<>+128(SB), Y2
+	VMOVUPS  ·bytes2983da05+0(SB), Y2
 	VPSHUFB  Y5, Y2, Y5
 	VMOVNTPS Y5, (SI)
 	ADDQ     $+32, SI
@@ -877,11 +875,11 @@ rare:
 	VMOVUPS      (BX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VBROADCASTSS ·word7f800000+0(SB), Y2
 	VPAND        Y2, Y0, Y2
 	VBROADCASTSS least+32(FP), Y3
 	VPMAXUD      Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+4(SB), Y3
+	VBROADCASTSS ·word7fffffff+0(SB), Y3
 	VPAND        Y3, Y0, Y3
 	VBROADCASTSS ruler+36(FP), Y4
 	VFMADD231PS  Y4, Y2, Y3
@@ -891,11 +889,11 @@ rare:
 	VMOVUPS      32(BX), Y4
 	VDIVPS       Y4, Y2, Y2
 	VCMPPS       $0x07, Y2, Y2, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y5
+	VBROADCASTSS ·word7f800000+0(SB), Y5
 	VPAND        Y5, Y2, Y5
 	VBROADCASTSS least+32(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VBROADCASTSS ·word7fffffff+0(SB), Y6
 	VPAND        Y6, Y2, Y6
 	VBROADCASTSS ruler+36(FP), Y7
 	VFMADD231PS  Y7, Y5, Y6
@@ -910,11 +908,11 @@ rare:
 	VMOVUPS      64(BX), Y5
 	VDIVPS       Y5, Y2, Y2
 	VCMPPS       $0x07, Y2, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y6
+	VBROADCASTSS ·word7f800000+0(SB), Y6
 	VPAND        Y6, Y2, Y6
 	VBROADCASTSS least+32(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VBROADCASTSS ·word7fffffff+0(SB), Y7
 	VPAND        Y7, Y2, Y7
 	VBROADCASTSS ruler+36(FP), Y8
 	VFMADD231PS  Y8, Y6, Y7
@@ -924,11 +922,11 @@ rare:
 	VMOVUPS      96(BX), Y8
 	VDIVPS       Y8, Y6, Y6
 	VCMPPS       $0x07, Y6, Y6, Y8
-	VBROADCASTSS constantsAVX2<>+0(SB), Y9
+	VBROADCASTSS ·word7f800000+0(SB), Y9
 	VPAND        Y9, Y6, Y9
 	VBROADCASTSS least+32(FP), Y10
 	VPMAXUD      Y10, Y9, Y9
-	VBROADCASTSS constantsAVX2<>+4(SB), Y10
+	VBROADCASTSS ·word7fffffff+0(SB), Y10
 	VPAND        Y10, Y6, Y10
 	VBROADCASTSS ruler+36(FP), Y11
 	VFMADD231PS  Y11, Y9, Y10
@@ -939,19 +937,19 @@ rare:
 	VPMADDWD     Y9, Y10, Y10
 	VPACKSSDW    Y10, Y7, Y7
 	VPACKSSDW    Y6, Y2, Y2
-	VMOVUPS      constantsAVX2<>+8(SB), Y6
+	VMOVUPS      ·bytes270d3b65+0(SB), Y6
 	VPACKSSDW    Y4, Y1, Y1
 	VPACKSSDW    Y8, Y5, Y5
 	VPACKSSWB    Y5, Y1, Y1
 	VPERMD       Y1, Y6, Y1
 	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+160(SB), Y4
+	VBROADCASTSS ·word01010101+0(SB), Y4
 	VPSUBB       Y4, Y1, Y1
 	VBROADCASTSS nan+48(FP), Y4
 	VPAND        Y4, Y1, Y1
 	VBROADCASTSS top+44(FP), Y4
-	VMOVUPS      constantsAVX2<>+8(SB), Y5
-	VBROADCASTSS constantsAVX2<>+40(SB), Y6
+	VMOVUPS      ·bytes270d3b65+0(SB), Y5
+	VBROADCASTSS ·word80808080+0(SB), Y6
 	CMPL         R9, $+3
 	JNE          other19
 	VPSRLW       $0x07, Y3, Y3
@@ -970,8 +968,8 @@ stored21:
 	VBROADCASTSS least+32(FP), Y15
 	VBROADCASTSS ruler+36(FP), Y14
 	VBROADCASTSS weights+40(FP), Y13
-	VBROADCASTSS constantsAVX2<>+0(SB), Y12
-	VBROADCASTSS constantsAVX2<>+4(SB), Y11
+	VBROADCASTSS ·word7f800000+0(SB), Y12
+	VBROADCASTSS ·word7fffffff+0(SB), Y11
 	CMPQ         456(SP), $+3
 	JEQ          laneback
 	MOVQ         432(SP), BX
@@ -983,16 +981,16 @@ stored21:
 	JMP          groupback
 
 other19:
-	VPAND      constantsAVX2<>+64(SB), Y0, Y0
+	VPAND      ·word80008000+0(SB), Y0, Y0
 	VPOR       Y0, Y3, Y3
-	VPAND      constantsAVX2<>+64(SB), Y2, Y2
+	VPAND      ·word80008000+0(SB), Y2, Y2
 	VPOR       Y2, Y7, Y7
 	VPSRLW     $0x0c, Y3, Y3
 	VPSRLW     $0x0c, Y7, Y7
 	VPACKUSWB  Y7, Y3, Y3
 	VPERMD     Y3, Y5, Y3
 	JGT        listed20
-	VPMADDUBSW constantsAVX2<>+96(SB), Y3, Y3
+	VPMADDUBSW ·word10011001+0(SB), Y3, Y3
 	VPACKUSWB  Y3, Y3, Y3
 	VPERMQ     $0x08, Y3, Y3
 	VMOVUPS    X3, (SI)
@@ -1000,7 +998,7 @@ other19:
 	JMP        stored21
 
 listed20:
-	VMOVUPS constantsAVX2<>+128(SB), Y7
+	VMOVUPS ·bytes2983da05+0(SB), Y7
 	VPSHUFB Y3, Y7, Y3
 	VPOR    Y1, Y3, Y3
 	VMOVUPS Y3, (SI)
@@ -1023,9 +1021,9 @@ TEXT ·QuantizeFpPowerOfTwoAVX2(SB), $1120-72
 	VBROADCASTSS ruler+28(FP), Y14
 	VBROADCASTSS weights+32(FP), Y13
 	VBROADCASTSS top+36(FP), Y12
-	VBROADCASTSS constantsAVX2<>+0(SB), Y11
-	VBROADCASTSS constantsAVX2<>+4(SB), Y10
-	VMOVUPS      constantsAVX2<>+8(SB), Y9
+	VBROADCASTSS ·word7f800000+0(SB), Y11
+	VBROADCASTSS ·word7fffffff+0(SB), Y10
+	VMOVUPS      ·bytes270d3b65+0(SB), Y9
 	MOVQ         groups+48(FP), R11
 	MOVQ         length+56(FP), R12
 	CMPQ         R12, $+1
@@ -1101,7 +1099,7 @@ grouploop:
 	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
 	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+40(SB), Y1
+	VBROADCASTSS ·word80808080+0(SB), Y1
 	CMPL         R8, $+3
 	JNE          other1
 	VPSRLW       $0x07, Y5, Y5
@@ -1185,7 +1183,7 @@ groupmeet:
 	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
 	VPACKSSDW    Y1, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+40(SB), Y1
+	VBROADCASTSS ·word80808080+0(SB), Y1
 	CMPL         R8, $+3
 	JNE          other4
 	VPSRLW       $0x07, Y5, Y5
@@ -1289,7 +1287,7 @@ short2loop:
 	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
 	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+40(SB), Y1
+	VBROADCASTSS ·word80808080+0(SB), Y1
 	CMPL         R8, $+3
 	JNE          other7
 	VPSRLW       $0x07, Y5, Y5
@@ -1359,7 +1357,7 @@ laneloop:
 	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
 	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+40(SB), Y1
+	VBROADCASTSS ·word80808080+0(SB), Y1
 	CMPL         R8, $+3
 	JNE          other10
 	VPSRLW       $0x07, Y5, Y5
@@ -1448,7 +1446,7 @@ groupstream:
 	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
 	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+40(SB), Y1
+	VBROADCASTSS ·word80808080+0(SB), Y1
 	CMPL         R8, $+3
 	JNE          other13
 	VPSRLW       $0x07, Y5, Y5
@@ -1470,16 +1468,16 @@ stored15:
 	JMP  groupwhole
 
 other1:
-	VPAND      constantsAVX2<>+64(SB), Y0, Y0
+	VPAND      ·word80008000+0(SB), Y0, Y0
 	VPOR       Y0, Y5, Y5
-	VPAND      constantsAVX2<>+64(SB), Y2, Y2
+	VPAND      ·word80008000+0(SB), Y2, Y2
 	VPOR       Y2, Y4, Y4
 	VPSRLW     $0x0c, Y5, Y5
 	VPSRLW     $0x0c, Y4, Y4
 	VPACKUSWB  Y4, Y5, Y5
 	VPERMD     Y5, Y9, Y5
 	JGT        listed2
-	VPMADDUBSW constantsAVX2<>+96(SB), Y5, Y5
+	VPMADDUBSW ·word10011001+0(SB), Y5, Y5
 	VPACKUSWB  Y5, Y5, Y5
 	VPERMQ     $0x08, Y5, Y5
 	VMOVUPS    X5, (SI)
@@ -1487,7 +1485,7 @@ other1:
 	JMP        stored3
 
 listed2:
-	VMOVUPS constantsAVX2<>+128(SB), Y4
+	VMOVUPS ·bytes2983da05+0(SB), Y4
 	VPSHUFB Y5, Y4, Y5
 	VMOVUPS Y5, (SI)
 	ADDQ    $+32, SI
@@ -1499,16 +1497,16 @@ grouprare:
 	JMP  spread
 
 other4:
-	VPAND      constantsAVX2<>+64(SB), Y0, Y0
+	VPAND      ·word80008000+0(SB), Y0, Y0
 	VPOR       Y0, Y5, Y5
-	VPAND      constantsAVX2<>+64(SB), Y3, Y3
+	VPAND      ·word80008000+0(SB), Y3, Y3
 	VPOR       Y3, Y4, Y4
 	VPSRLW     $0x0c, Y5, Y5
 	VPSRLW     $0x0c, Y4, Y4
 	VPACKUSWB  Y4, Y5, Y5
 	VPERMD     Y5, Y9, Y5
 	JGT        listed5
-	VPMADDUBSW constantsAVX2<>+96(SB), Y5, Y5
+	VPMADDUBSW ·word10011001+0(SB), Y5, Y5
 	VPACKUSWB  Y5, Y5, Y5
 	VPERMQ     $0x08, Y5, Y5
 	VMOVUPS    X5, (SI)
@@ -1516,7 +1514,7 @@ other4:
 	JMP        stored6
 
 listed5:
-	VMOVUPS constantsAVX2<>+128(SB), Y4
+	VMOVUPS ·bytes2983da05+0(SB), Y4
 	VPSHUFB Y5, Y4, Y5
 	VMOVUPS Y5, (SI)
 	ADDQ    $+32, SI
@@ -1603,7 +1601,7 @@ short2stream:
 	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
 	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+40(SB), Y1
+	VBROADCASTSS ·word80808080+0(SB), Y1
 	CMPL         R8, $+3
 	JNE          other16
 	VPSRLW       $0x07, Y5, Y5
@@ -1626,16 +1624,16 @@ stored18:
 	JMP  few
 
 other7:
-	VPAND      constantsAVX2<>+64(SB), Y0, Y0
+	VPAND      ·word80008000+0(SB), Y0, Y0
 	VPOR       Y0, Y5, Y5
-	VPAND      constantsAVX2<>+64(SB), Y2, Y2
+	VPAND      ·word80008000+0(SB), Y2, Y2
 	VPOR       Y2, Y4, Y4
 	VPSRLW     $0x0c, Y5, Y5
 	VPSRLW     $0x0c, Y4, Y4
 	VPACKUSWB  Y4, Y5, Y5
 	VPERMD     Y5, Y9, Y5
 	JGT        listed8
-	VPMADDUBSW constantsAVX2<>+96(SB), Y5, Y5
+	VPMADDUBSW ·word10011001+0(SB), Y5, Y5
 	VPACKUSWB  Y5, Y5, Y5
 	VPERMQ     $0x08, Y5, Y5
 	VMOVUPS    X5, (SI)
@@ -1643,7 +1641,7 @@ other7:
 	JMP        stored9
 
 listed8:
-	VMOVUPS constantsAVX2<>+128(SB), Y4
+	VMOVUPS ·bytes2983da05+0(SB), Y4
 	VPSHUFB Y5, Y4, Y5
 	VMOVUPS Y5, (SI)
 	ADDQ    $+32, SI
@@ -1655,16 +1653,16 @@ short2rare:
 	JMP  spread
 
 other10:
-	VPAND      constantsAVX2<>+64(SB), Y0, Y0
+	VPAND      ·word80008000+0(SB), Y0, Y0
 	VPOR       Y0, Y5, Y5
-	VPAND      constantsAVX2<>+64(SB), Y2, Y2
+	VPAND      ·word80008000+0(SB), Y2, Y2
 	VPOR       Y2, Y4, Y4
 	VPSRLW     $0x0c, Y5, Y5
 	VPSRLW     $0x0c, Y4, Y4
 	VPACKUSWB  Y4, Y5, Y5
 	VPERMD     Y5, Y9, Y5
 	JGT        listed11
-	VPMADDUBSW constantsAVX2<>+96(SB), Y5, Y5
+	VPMADDUBSW ·word10011001+0(SB), Y5, Y5
 	VPACKUSWB  Y5, Y5, Y5
 	VPERMQ     $0x08, Y5, Y5
 	VMOVUPS    X5, (SI)
@@ -1672,7 +1670,7 @@ other10:
 	JMP        stored12
 
 listed11:
-	VMOVUPS constantsAVX2<>+128(SB), Y4
+	VMOVUPS ·bytes2983da05+0(SB), Y4
 	VPSHUFB Y5, Y4, Y5
 	VMOVUPS Y5, (SI)
 	ADDQ    $+32, SI
@@ -1698,16 +1696,16 @@ lanestage:
 	JMP  laneloop
 
 other13:
-	VPAND      constantsAVX2<>+64(SB), Y0, Y0
+	VPAND      ·word80008000+0(SB), Y0, Y0
 	VPOR       Y0, Y5, Y5
-	VPAND      constantsAVX2<>+64(SB), Y2, Y2
+	VPAND      ·word80008000+0(SB), Y2, Y2
 	VPOR       Y2, Y4, Y4
 	VPSRLW     $0x0c, Y5, Y5
 	VPSRLW     $0x0c, Y4, Y4
 	VPACKUSWB  Y4, Y5, Y5
 	VPERMD     Y5, Y9, Y5
 	JGT        listed14
-	VPMADDUBSW constantsAVX2<>+96(SB), Y5, Y5
+	VPMADDUBSW ·word10011001+0(SB), Y5, Y5
 	VPACKUSWB  Y5, Y5, Y5
 	VPERMQ     $0x08, Y5, Y5
 	VMOVNTPS   X5, (SI)
@@ -1715,23 +1713,23 @@ other13:
 	JMP        stored15
 
 listed14:
-	VMOVUPS  constantsAVX2<>+128(SB), Y4
+	VMOVUPS  ·bytes2983da05+0(SB), Y4
 	VPSHUFB  Y5, Y4, Y5
 	VMOVNTPS Y5, (SI)
 	ADDQ     $+32, SI
 	JMP      stored15
 
 other16:
-	VPAND      constantsAVX2<>+64(SB), Y0, Y0
+	VPAND      ·word80008000+0(SB), Y0, Y0
 	VPOR       Y0, Y5, Y5
-	VPAND      constantsAVX2<>+64(SB), Y2, Y2
+	VPAND      ·word80008000+0(SB), Y2, Y2
 	VPOR       Y2, Y4, Y4
 	VPSRLW     $0x0c, Y5, Y5
 	VPSRLW     $0x0c, Y4, Y4
 	VPACKUSWB  Y4, Y5, Y5
 	VPERMD     Y5, Y9, Y5
 	JGT        listed17
-	VPMADDUBSW constantsAVX2<>+96(SB), Y5, Y5
+	VPMADDUBSW ·word10011001+0(SB), Y5, Y5
 	VPACKUSWB  Y5, Y5, Y5
 	VPERMQ     $0x08, Y5, Y5
 	VMOVNTPS   X5, (SI)
@@ -1739,7 +1737,7 @@ other16:
 	JMP        stored18
 
 listed17:
-	VMOVUPS  constantsAVX2<>+128(SB), Y4
+	VMOVUPS  ·bytes2983da05+0(SB), Y4
 	VPSHUFB  Y5, Y4, Y5
 	VMOVNTPS Y5, (SI)
 	ADDQ     $+32, SI
@@ -1755,11 +1753,11 @@ spread:
 rare:
 	VMOVUPS      (BX), Y0
 	VMULPS       (DX), Y0, Y0
-	VBROADCASTSS constantsAVX2<>+0(SB), Y1
+	VBROADCASTSS ·word7f800000+0(SB), Y1
 	VPAND        Y1, Y0, Y1
 	VBROADCASTSS least+24(FP), Y2
 	VPMAXUD      Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VBROADCASTSS ·word7fffffff+0(SB), Y2
 	VPAND        Y2, Y0, Y2
 	VBROADCASTSS ruler+28(FP), Y3
 	VFMADD231PS  Y3, Y1, Y2
@@ -1768,11 +1766,11 @@ rare:
 	VANDPS       Y0, Y1, Y0
 	VMOVUPS      32(BX), Y3
 	VMULPS       32(DX), Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VBROADCASTSS ·word7f800000+0(SB), Y4
 	VPAND        Y4, Y3, Y4
 	VBROADCASTSS least+24(FP), Y5
 	VPMAXUD      Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VBROADCASTSS ·word7fffffff+0(SB), Y5
 	VPAND        Y5, Y3, Y5
 	VBROADCASTSS ruler+28(FP), Y6
 	VFMADD231PS  Y6, Y4, Y5
@@ -1786,11 +1784,11 @@ rare:
 	VPACKSSDW    Y3, Y0, Y0
 	VMOVUPS      64(BX), Y3
 	VMULPS       64(DX), Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y5
+	VBROADCASTSS ·word7f800000+0(SB), Y5
 	VPAND        Y5, Y3, Y5
 	VBROADCASTSS least+24(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VBROADCASTSS ·word7fffffff+0(SB), Y6
 	VPAND        Y6, Y3, Y6
 	VBROADCASTSS ruler+28(FP), Y7
 	VFMADD231PS  Y7, Y5, Y6
@@ -1799,11 +1797,11 @@ rare:
 	VANDPS       Y3, Y5, Y3
 	VMOVUPS      96(BX), Y7
 	VMULPS       96(DX), Y7, Y7
-	VBROADCASTSS constantsAVX2<>+0(SB), Y8
+	VBROADCASTSS ·word7f800000+0(SB), Y8
 	VPAND        Y8, Y7, Y8
 	VBROADCASTSS least+24(FP), Y9
 	VPMAXUD      Y9, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+4(SB), Y9
+	VBROADCASTSS ·word7fffffff+0(SB), Y9
 	VPAND        Y9, Y7, Y9
 	VBROADCASTSS ruler+28(FP), Y10
 	VFMADD231PS  Y10, Y8, Y9
@@ -1815,19 +1813,19 @@ rare:
 	VPMADDWD     Y10, Y9, Y9
 	VPACKSSDW    Y9, Y6, Y6
 	VPACKSSDW    Y7, Y3, Y3
-	VMOVUPS      constantsAVX2<>+8(SB), Y7
+	VMOVUPS      ·bytes270d3b65+0(SB), Y7
 	VPACKSSDW    Y4, Y1, Y1
 	VPACKSSDW    Y8, Y5, Y5
 	VPACKSSWB    Y5, Y1, Y1
 	VPERMD       Y1, Y7, Y1
 	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+160(SB), Y4
+	VBROADCASTSS ·word01010101+0(SB), Y4
 	VPSUBB       Y4, Y1, Y1
 	VBROADCASTSS nan+40(FP), Y4
 	VPAND        Y4, Y1, Y1
 	VBROADCASTSS top+36(FP), Y4
-	VMOVUPS      constantsAVX2<>+8(SB), Y5
-	VBROADCASTSS constantsAVX2<>+40(SB), Y7
+	VMOVUPS      ·bytes270d3b65+0(SB), Y5
+	VBROADCASTSS ·word80808080+0(SB), Y7
 	CMPL         R8, $+3
 	JNE          other19
 	VPSRLW       $0x07, Y2, Y2
@@ -1847,9 +1845,9 @@ stored21:
 	VBROADCASTSS ruler+28(FP), Y14
 	VBROADCASTSS weights+32(FP), Y13
 	VBROADCASTSS top+36(FP), Y12
-	VBROADCASTSS constantsAVX2<>+0(SB), Y11
-	VBROADCASTSS constantsAVX2<>+4(SB), Y10
-	VMOVUPS      constantsAVX2<>+8(SB), Y9
+	VBROADCASTSS ·word7f800000+0(SB), Y11
+	VBROADCASTSS ·word7fffffff+0(SB), Y10
+	VMOVUPS      ·bytes270d3b65+0(SB), Y9
 	CMPQ         320(SP), $+3
 	JEQ          laneback
 	MOVQ         304(SP), BX
@@ -1859,16 +1857,16 @@ stored21:
 	JMP          groupback
 
 other19:
-	VPAND      constantsAVX2<>+64(SB), Y0, Y0
+	VPAND      ·word80008000+0(SB), Y0, Y0
 	VPOR       Y0, Y2, Y2
-	VPAND      constantsAVX2<>+64(SB), Y3, Y3
+	VPAND      ·word80008000+0(SB), Y3, Y3
 	VPOR       Y3, Y6, Y6
 	VPSRLW     $0x0c, Y2, Y2
 	VPSRLW     $0x0c, Y6, Y6
 	VPACKUSWB  Y6, Y2, Y2
 	VPERMD     Y2, Y5, Y2
 	JGT        listed20
-	VPMADDUBSW constantsAVX2<>+96(SB), Y2, Y2
+	VPMADDUBSW ·word10011001+0(SB), Y2, Y2
 	VPACKUSWB  Y2, Y2, Y2
 	VPERMQ     $0x08, Y2, Y2
 	VMOVUPS    X2, (SI)
@@ -1876,7 +1874,7 @@ other19:
 	JMP        stored21
 
 listed20:
-	VMOVUPS constantsAVX2<>+128(SB), Y6
+	VMOVUPS ·bytes2983da05+0(SB), Y6
 	VPSHUFB Y2, Y6, Y2
 	VPOR    Y1, Y2, Y2
 	VMOVUPS Y2, (SI)
@@ -1895,11 +1893,11 @@ TEXT ·QuantizeE2M1AVX2(SB), $1664-64
 	MOVQ         x+8(FP), DX
 	MOVQ         scale+16(FP), BX
 	MOVQ         recip+24(FP), R8
-	VBROADCASTSS constantsAVX2<>+164(SB), Y15
-	VBROADCASTSS constantsAVX2<>+168(SB), Y14
-	VBROADCASTSS constantsAVX2<>+0(SB), Y13
-	VBROADCASTSS constantsAVX2<>+4(SB), Y12
-	VBROADCASTSS constantsAVX2<>+172(SB), Y11
+	VBROADCASTSS ·word3f800000+0(SB), Y15
+	VBROADCASTSS ·word4a80fed6+0(SB), Y14
+	VBROADCASTSS ·word7f800000+0(SB), Y13
+	VBROADCASTSS ·word7fffffff+0(SB), Y12
+	VBROADCASTSS ·word00401000+0(SB), Y11
 	MOVQ         groups+40(FP), R11
 	MOVQ         length+48(FP), R12
 	CMPQ         R12, $+1
@@ -1993,12 +1991,12 @@ grouploop:
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
 	VPACKUSWB    Y2, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+176(SB), Y0
+	VBROADCASTSS ·word08080808+0(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+8(SB), Y0
+	VMOVUPS      ·bytes270d3b65+0(SB), Y0
 	VPERMD       Y5, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+180(SB), Y0
+	VBROADCASTSS ·word10011001+0(SB), Y0
 	VPMADDUBSW   Y0, Y5, Y1
 	VPACKUSWB    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
@@ -2097,12 +2095,12 @@ groupmeet:
 	VPACKSSWB    Y7, Y4, Y4
 	VPSRLW       $0x04, Y4, Y4
 	VPACKUSWB    Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+176(SB), Y0
+	VBROADCASTSS ·word08080808+0(SB), Y0
 	VPAND        Y0, Y4, Y4
 	VPOR         Y4, Y1, Y1
-	VMOVUPS      constantsAVX2<>+8(SB), Y0
+	VMOVUPS      ·bytes270d3b65+0(SB), Y0
 	VPERMD       Y1, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+180(SB), Y0
+	VBROADCASTSS ·word10011001+0(SB), Y0
 	VPMADDUBSW   Y0, Y1, Y2
 	VPACKUSWB    Y2, Y2, Y2
 	VPERMQ       $0x08, Y2, Y2
@@ -2217,12 +2215,12 @@ short2loop:
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
 	VPACKUSWB    Y2, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+176(SB), Y0
+	VBROADCASTSS ·word08080808+0(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+8(SB), Y0
+	VMOVUPS      ·bytes270d3b65+0(SB), Y0
 	VPERMD       Y5, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+180(SB), Y0
+	VBROADCASTSS ·word10011001+0(SB), Y0
 	VPMADDUBSW   Y0, Y5, Y1
 	VPACKUSWB    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
@@ -2306,12 +2304,12 @@ laneloop:
 	VPACKSSWB    Y4, Y2, Y2
 	VPSRLW       $0x04, Y2, Y2
 	VPACKUSWB    Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+176(SB), Y0
+	VBROADCASTSS ·word08080808+0(SB), Y0
 	VPAND        Y0, Y2, Y2
 	VPOR         Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+8(SB), Y0
+	VMOVUPS      ·bytes270d3b65+0(SB), Y0
 	VPERMD       Y1, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+180(SB), Y0
+	VBROADCASTSS ·word10011001+0(SB), Y0
 	VPMADDUBSW   Y0, Y1, Y2
 	VPACKUSWB    Y2, Y2, Y2
 	VPERMQ       $0x08, Y2, Y2
@@ -2409,12 +2407,12 @@ groupstream:
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
 	VPACKUSWB    Y2, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+176(SB), Y0
+	VBROADCASTSS ·word08080808+0(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+8(SB), Y0
+	VMOVUPS      ·bytes270d3b65+0(SB), Y0
 	VPERMD       Y5, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+180(SB), Y0
+	VBROADCASTSS ·word10011001+0(SB), Y0
 	VPMADDUBSW   Y0, Y5, Y1
 	VPACKUSWB    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
@@ -2541,12 +2539,12 @@ short2stream:
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
 	VPACKUSWB    Y2, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+176(SB), Y0
+	VBROADCASTSS ·word08080808+0(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+8(SB), Y0
+	VMOVUPS      ·bytes270d3b65+0(SB), Y0
 	VPERMD       Y5, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+180(SB), Y0
+	VBROADCASTSS ·word10011001+0(SB), Y0
 	VPMADDUBSW   Y0, Y5, Y1
 	VPACKUSWB    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
@@ -2669,12 +2667,12 @@ rare:
 	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
 	VPACKUSWB    Y7, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+176(SB), Y1
+	VBROADCASTSS ·word08080808+0(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+8(SB), Y0
+	VMOVUPS      ·bytes270d3b65+0(SB), Y0
 	VPERMD       Y5, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+180(SB), Y0
+	VBROADCASTSS ·word10011001+0(SB), Y0
 	VPMADDUBSW   Y0, Y5, Y1
 	VPACKUSWB    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
@@ -2702,11 +2700,11 @@ TEXT ·QuantizeE2M1PowerOfTwoAVX2(SB), $1104-64
 	MOVQ         factor+16(FP), BX
 	VXORPS       Y15, Y15, Y15
 	VBROADCASTSS tie+28(FP), Y14
-	VBROADCASTSS constantsAVX2<>+184(SB), Y13
-	VBROADCASTSS constantsAVX2<>+0(SB), Y12
-	VBROADCASTSS constantsAVX2<>+188(SB), Y11
-	VBROADCASTSS constantsAVX2<>+4(SB), Y10
-	VBROADCASTSS constantsAVX2<>+172(SB), Y9
+	VBROADCASTSS ·word0000ff02+0(SB), Y13
+	VBROADCASTSS ·word7f800000+0(SB), Y12
+	VBROADCASTSS ·word3f80ff02+0(SB), Y11
+	VBROADCASTSS ·word7fffffff+0(SB), Y10
+	VBROADCASTSS ·word00401000+0(SB), Y9
 	MOVQ         groups+40(FP), R11
 	MOVQ         length+48(FP), R12
 	CMPQ         R12, $+1
@@ -2797,12 +2795,12 @@ grouploop:
 	VBROADCASTSS flip+32(FP), Y2
 	VPXOR        Y2, Y0, Y0
 	VPACKUSWB    Y1, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+176(SB), Y1
+	VBROADCASTSS ·word08080808+0(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y4, Y4
-	VMOVUPS      constantsAVX2<>+8(SB), Y0
+	VMOVUPS      ·bytes270d3b65+0(SB), Y0
 	VPERMD       Y4, Y0, Y4
-	VBROADCASTSS constantsAVX2<>+180(SB), Y0
+	VBROADCASTSS ·word10011001+0(SB), Y0
 	VPMADDUBSW   Y0, Y4, Y1
 	VPACKUSWB    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
@@ -2893,12 +2891,12 @@ groupmeet:
 	VBROADCASTSS flip+32(FP), Y3
 	VPXOR        Y3, Y0, Y0
 	VPACKUSWB    Y1, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+176(SB), Y1
+	VBROADCASTSS ·word08080808+0(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y2, Y2
-	VMOVUPS      constantsAVX2<>+8(SB), Y0
+	VMOVUPS      ·bytes270d3b65+0(SB), Y0
 	VPERMD       Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+180(SB), Y0
+	VBROADCASTSS ·word10011001+0(SB), Y0
 	VPMADDUBSW   Y0, Y2, Y1
 	VPACKUSWB    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
@@ -3007,12 +3005,12 @@ short2loop:
 	VBROADCASTSS flip+32(FP), Y2
 	VPXOR        Y2, Y0, Y0
 	VPACKUSWB    Y1, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+176(SB), Y1
+	VBROADCASTSS ·word08080808+0(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y4, Y4
-	VMOVUPS      constantsAVX2<>+8(SB), Y0
+	VMOVUPS      ·bytes270d3b65+0(SB), Y0
 	VPERMD       Y4, Y0, Y4
-	VBROADCASTSS constantsAVX2<>+180(SB), Y0
+	VBROADCASTSS ·word10011001+0(SB), Y0
 	VPMADDUBSW   Y0, Y4, Y1
 	VPACKUSWB    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
@@ -3089,12 +3087,12 @@ laneloop:
 	VBROADCASTSS flip+32(FP), Y2
 	VPXOR        Y2, Y0, Y0
 	VPACKUSWB    Y1, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+176(SB), Y1
+	VBROADCASTSS ·word08080808+0(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y4, Y4
-	VMOVUPS      constantsAVX2<>+8(SB), Y0
+	VMOVUPS      ·bytes270d3b65+0(SB), Y0
 	VPERMD       Y4, Y0, Y4
-	VBROADCASTSS constantsAVX2<>+180(SB), Y0
+	VBROADCASTSS ·word10011001+0(SB), Y0
 	VPMADDUBSW   Y0, Y4, Y1
 	VPACKUSWB    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
@@ -3189,12 +3187,12 @@ groupstream:
 	VBROADCASTSS flip+32(FP), Y2
 	VPXOR        Y2, Y0, Y0
 	VPACKUSWB    Y1, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+176(SB), Y1
+	VBROADCASTSS ·word08080808+0(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y4, Y4
-	VMOVUPS      constantsAVX2<>+8(SB), Y0
+	VMOVUPS      ·bytes270d3b65+0(SB), Y0
 	VPERMD       Y4, Y0, Y4
-	VBROADCASTSS constantsAVX2<>+180(SB), Y0
+	VBROADCASTSS ·word10011001+0(SB), Y0
 	VPMADDUBSW   Y0, Y4, Y1
 	VPACKUSWB    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
@@ -3307,12 +3305,12 @@ short2stream:
 	VBROADCASTSS flip+32(FP), Y2
 	VPXOR        Y2, Y0, Y0
 	VPACKUSWB    Y1, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+176(SB), Y1
+	VBROADCASTSS ·word08080808+0(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y4, Y4
-	VMOVUPS      constantsAVX2<>+8(SB), Y0
+	VMOVUPS      ·bytes270d3b65+0(SB), Y0
 	VPERMD       Y4, Y0, Y4
-	VBROADCASTSS constantsAVX2<>+180(SB), Y0
+	VBROADCASTSS ·word10011001+0(SB), Y0
 	VPMADDUBSW   Y0, Y4, Y1
 	VPACKUSWB    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
@@ -3366,13 +3364,13 @@ rare:
 	VBROADCASTSS instead+24(FP), Y2
 	VBLENDVPS    Y1, Y0, Y2, Y1
 	VCMPPS       $0x07, Y1, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+184(SB), Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y3
+	VBROADCASTSS ·word0000ff02+0(SB), Y2
+	VBROADCASTSS ·word7f800000+0(SB), Y3
 	VPAND        Y3, Y1, Y3
 	VPOR         Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+188(SB), Y3
+	VBROADCASTSS ·word3f80ff02+0(SB), Y3
 	VPMAXUD      Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+4(SB), Y3
+	VBROADCASTSS ·word7fffffff+0(SB), Y3
 	VPAND        Y3, Y1, Y3
 	VBROADCASTSS tie+28(FP), Y4
 	VFMADD231PS  Y4, Y3, Y2
@@ -3387,20 +3385,20 @@ rare:
 	VBROADCASTSS instead+24(FP), Y4
 	VBLENDVPS    Y3, Y1, Y4, Y3
 	VCMPPS       $0x07, Y3, Y3, Y1
-	VBROADCASTSS constantsAVX2<>+184(SB), Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y5
+	VBROADCASTSS ·word0000ff02+0(SB), Y4
+	VBROADCASTSS ·word7f800000+0(SB), Y5
 	VPAND        Y5, Y3, Y5
 	VPOR         Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+188(SB), Y5
+	VBROADCASTSS ·word3f80ff02+0(SB), Y5
 	VPMAXUD      Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VBROADCASTSS ·word7fffffff+0(SB), Y5
 	VPAND        Y5, Y3, Y5
 	VBROADCASTSS tie+28(FP), Y6
 	VFMADD231PS  Y6, Y5, Y4
 	VANDPS       Y4, Y1, Y4
 	VANDPS       Y3, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+172(SB), Y1
+	VBROADCASTSS ·word00401000+0(SB), Y1
 	VPMADDWD     Y1, Y2, Y2
 	VPMADDWD     Y1, Y4, Y4
 	VPACKSSDW    Y4, Y2, Y2
@@ -3414,13 +3412,13 @@ rare:
 	VBROADCASTSS instead+24(FP), Y4
 	VBLENDVPS    Y3, Y1, Y4, Y3
 	VCMPPS       $0x07, Y3, Y3, Y1
-	VBROADCASTSS constantsAVX2<>+184(SB), Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y5
+	VBROADCASTSS ·word0000ff02+0(SB), Y4
+	VBROADCASTSS ·word7f800000+0(SB), Y5
 	VPAND        Y5, Y3, Y5
 	VPOR         Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+188(SB), Y5
+	VBROADCASTSS ·word3f80ff02+0(SB), Y5
 	VPMAXUD      Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VBROADCASTSS ·word7fffffff+0(SB), Y5
 	VPAND        Y5, Y3, Y5
 	VBROADCASTSS tie+28(FP), Y6
 	VFMADD231PS  Y6, Y5, Y4
@@ -3435,20 +3433,20 @@ rare:
 	VBROADCASTSS instead+24(FP), Y6
 	VBLENDVPS    Y5, Y3, Y6, Y5
 	VCMPPS       $0x07, Y5, Y5, Y3
-	VBROADCASTSS constantsAVX2<>+184(SB), Y6
-	VBROADCASTSS constantsAVX2<>+0(SB), Y7
+	VBROADCASTSS ·word0000ff02+0(SB), Y6
+	VBROADCASTSS ·word7f800000+0(SB), Y7
 	VPAND        Y7, Y5, Y7
 	VPOR         Y7, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+188(SB), Y7
+	VBROADCASTSS ·word3f80ff02+0(SB), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VBROADCASTSS ·word7fffffff+0(SB), Y7
 	VPAND        Y7, Y5, Y7
 	VBROADCASTSS tie+28(FP), Y8
 	VFMADD231PS  Y8, Y7, Y6
 	VANDPS       Y6, Y3, Y6
 	VANDPS       Y5, Y3, Y3
 	VPACKSSDW    Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+172(SB), Y3
+	VBROADCASTSS ·word00401000+0(SB), Y3
 	VPMADDWD     Y3, Y4, Y4
 	VPMADDWD     Y3, Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
@@ -3458,23 +3456,23 @@ rare:
 	VBROADCASTSS flip+32(FP), Y1
 	VPXOR        Y1, Y0, Y0
 	VPACKUSWB    Y4, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+176(SB), Y1
+	VBROADCASTSS ·word08080808+0(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y2, Y2
-	VMOVUPS      constantsAVX2<>+8(SB), Y0
+	VMOVUPS      ·bytes270d3b65+0(SB), Y0
 	VPERMD       Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+180(SB), Y0
+	VBROADCASTSS ·word10011001+0(SB), Y0
 	VPMADDUBSW   Y0, Y2, Y1
 	VPACKUSWB    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
 	VMOVUPS      X1, (SI)
 	VXORPS       Y15, Y15, Y15
 	VBROADCASTSS tie+28(FP), Y14
-	VBROADCASTSS constantsAVX2<>+184(SB), Y13
-	VBROADCASTSS constantsAVX2<>+0(SB), Y12
-	VBROADCASTSS constantsAVX2<>+188(SB), Y11
-	VBROADCASTSS constantsAVX2<>+4(SB), Y10
-	VBROADCASTSS constantsAVX2<>+172(SB), Y9
+	VBROADCASTSS ·word0000ff02+0(SB), Y13
+	VBROADCASTSS ·word7f800000+0(SB), Y12
+	VBROADCASTSS ·word3f80ff02+0(SB), Y11
+	VBROADCASTSS ·word7fffffff+0(SB), Y10
+	VBROADCASTSS ·word00401000+0(SB), Y9
 	CMPQ         304(SP), $+3
 	JEQ          laneback
 	MOVQ         288(SP), BX
@@ -3482,29 +3480,3 @@ rare:
 	JEQ          short2back
 	VBROADCASTSS (BX), Y8
 	JMP          groupback
-
-DATA constantsAVX2<>+0(SB)/8, $0x7fffffff7f800000
-DATA constantsAVX2<>+8(SB)/8, $0x0000000400000000
-DATA constantsAVX2<>+16(SB)/8, $0x0000000500000001
-DATA constantsAVX2<>+24(SB)/8, $0x0000000600000002
-DATA constantsAVX2<>+32(SB)/8, $0x0000000700000003
-DATA constantsAVX2<>+40(SB)/8, $0x0000000080808080
-DATA constantsAVX2<>+48(SB)/8, $0x0000000000000000
-DATA constantsAVX2<>+56(SB)/8, $0x0000000000000000
-DATA constantsAVX2<>+64(SB)/8, $0x8000800080008000
-DATA constantsAVX2<>+72(SB)/8, $0x8000800080008000
-DATA constantsAVX2<>+80(SB)/8, $0x8000800080008000
-DATA constantsAVX2<>+88(SB)/8, $0x8000800080008000
-DATA constantsAVX2<>+96(SB)/8, $0x1001100110011001
-DATA constantsAVX2<>+104(SB)/8, $0x1001100110011001
-DATA constantsAVX2<>+112(SB)/8, $0x1001100110011001
-DATA constantsAVX2<>+120(SB)/8, $0x1001100110011001
-DATA constantsAVX2<>+128(SB)/8, $0x4c4844403c383000
-DATA constantsAVX2<>+136(SB)/8, $0xccc8c4c0bcb8b080
-DATA constantsAVX2<>+144(SB)/8, $0x4c4844403c383000
-DATA constantsAVX2<>+152(SB)/8, $0xccc8c4c0bcb8b080
-DATA constantsAVX2<>+160(SB)/8, $0x3f80000001010101
-DATA constantsAVX2<>+168(SB)/8, $0x004010004a80fed6
-DATA constantsAVX2<>+176(SB)/8, $0x1001100108080808
-DATA constantsAVX2<>+184(SB)/8, $0x3f80ff020000ff02
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $192

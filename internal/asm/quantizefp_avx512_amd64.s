@@ -2,8 +2,6 @@
 
 //go:build !purego
 
-#include "textflag.h"
-
 // func QuantizeFpAVX512(q *uint8, x *float32, scale *float32, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, layout int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
 TEXT ·QuantizeFpAVX512(SB), $3216-80
@@ -20,10 +18,10 @@ TEXT ·QuantizeFpAVX512(SB), $3216-80
 	VBROADCASTSS ruler+36(FP), Z14
 	VBROADCASTSS weights+40(FP), Z13
 	VBROADCASTSS top+44(FP), Z12
-	VBROADCASTSS constantsAVX512<>+0(SB), Z11
-	VBROADCASTSS constantsAVX512<>+4(SB), Z10
-	VMOVUPS      constantsAVX512<>+8(SB), Z9
-	VBROADCASTSS constantsAVX512<>+72(SB), Z8
+	VBROADCASTSS ·word7f800000+0(SB), Z11
+	VBROADCASTSS ·word7fffffff+0(SB), Z10
+	VMOVUPS      ·bytesf0efbf05+0(SB), Z9
+	VBROADCASTSS ·word80808080+0(SB), Z8
 	MOVQ         groups+56(FP), R11
 	MOVQ         length+64(FP), R12
 	CMPQ         R12, $+1
@@ -1013,21 +1011,21 @@ stored33:
 	JMP  groupwhole
 
 other1:
-	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z0, Z22
-	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z19, Z24
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z0, Z22
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z19, Z24
 	VPSRLW     $0x0c, Z22, Z22
 	VPSRLW     $0x0c, Z24, Z24
 	VPACKUSWB  Z24, Z22, Z22
 	VPERMD     Z22, Z9, Z22
 	JGT        listed2
-	VPMADDUBSW constantsAVX512<>+192(SB), Z22, Z22
+	VPMADDUBSW ·word10011001+0(SB), Z22, Z22
 	VPMOVWB    Z22, Y22
 	VMOVUPS    Y22, (SI)
 	ADDQ       $+32, SI
 	JMP        stored3
 
 listed2:
-	VMOVUPS constantsAVX512<>+256(SB), Z24
+	VMOVUPS ·bytes2983da05+0(SB), Z24
 	VPSHUFB Z22, Z24, Z22
 	VMOVUPS Z22, (SI)
 	ADDQ    $+64, SI
@@ -1080,42 +1078,42 @@ stored36:
 	JMP  groupwhole
 
 other4:
-	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z0, Z22
-	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z19, Z24
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z0, Z22
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z19, Z24
 	VPSRLW     $0x0c, Z22, Z22
 	VPSRLW     $0x0c, Z24, Z24
 	VPACKUSWB  Z24, Z22, Z22
 	VPERMD     Z22, Z9, Z22
 	JGT        listed5
-	VPMADDUBSW constantsAVX512<>+192(SB), Z22, Z22
+	VPMADDUBSW ·word10011001+0(SB), Z22, Z22
 	VPMOVWB    Z22, Y22
 	VMOVUPS    Y22, (SI)
 	ADDQ       $+32, SI
 	JMP        stored6
 
 listed5:
-	VMOVUPS constantsAVX512<>+256(SB), Z24
+	VMOVUPS ·bytes2983da05+0(SB), Z24
 	VPSHUFB Z22, Z24, Z22
 	VMOVUPS Z22, (SI)
 	ADDQ    $+64, SI
 	JMP     stored6
 
 other7:
-	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z1, Z5
-	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z3, Z2
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z1, Z5
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z3, Z2
 	VPSRLW     $0x0c, Z5, Z5
 	VPSRLW     $0x0c, Z2, Z2
 	VPACKUSWB  Z2, Z5, Z5
 	VPERMD     Z5, Z9, Z5
 	JGT        listed8
-	VPMADDUBSW constantsAVX512<>+192(SB), Z5, Z5
+	VPMADDUBSW ·word10011001+0(SB), Z5, Z5
 	VPMOVWB    Z5, Y5
 	VMOVUPS    Y5, (SI)
 	ADDQ       $+32, SI
 	JMP        stored9
 
 listed8:
-	VMOVUPS constantsAVX512<>+256(SB), Z2
+	VMOVUPS ·bytes2983da05+0(SB), Z2
 	VPSHUFB Z5, Z2, Z5
 	VMOVUPS Z5, (SI)
 	ADDQ    $+64, SI
@@ -1127,29 +1125,29 @@ grouprare:
 	JMP  spread
 
 other10:
-	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z4, Z1
-	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z7, Z2
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z4, Z1
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z7, Z2
 	VPSRLW     $0x0c, Z1, Z1
 	VPSRLW     $0x0c, Z2, Z2
 	VPACKUSWB  Z2, Z1, Z1
 	VPERMD     Z1, Z9, Z1
 	JGT        listed11
-	VPMADDUBSW constantsAVX512<>+192(SB), Z1, Z1
+	VPMADDUBSW ·word10011001+0(SB), Z1, Z1
 	VPMOVWB    Z1, Y1
 	VMOVUPS    Y1, (SI)
 	ADDQ       $+32, SI
 	JMP        stored12
 
 listed11:
-	VMOVUPS constantsAVX512<>+256(SB), Z2
+	VMOVUPS ·bytes2983da05+0(SB), Z2
 	VPSHUFB Z1, Z2, Z1
 	VMOVUPS Z1, (SI)
 	ADDQ    $+64, SI
 	JMP     stored12
 
 other13:
-	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z1, Z5
-	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z3, Z17
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z1, Z5
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z3, Z17
 	VPSRLW     $0x0c, Z5, Z5
 	VPSRLW     $0x0c, Z17, Z17
 	VPACKUSWB  Z17, Z5, Z5
@@ -1157,7 +1155,7 @@ other13:
 	JGT        listed14
 	KMOVQ      K0, K7
 	VMOVDQU8.Z Z5, K7, Z5
-	VPMADDUBSW constantsAVX512<>+192(SB), Z5, Z5
+	VPMADDUBSW ·word10011001+0(SB), Z5, Z5
 	VPMOVWB    Z5, Y5
 	LEAQ       1(DI), CX
 	SHRQ       $0x01, CX
@@ -1168,7 +1166,7 @@ other13:
 	JMP        stored15
 
 listed14:
-	VMOVUPS  constantsAVX512<>+256(SB), Z17
+	VMOVUPS  ·bytes2983da05+0(SB), Z17
 	VPSHUFB  Z5, Z17, Z5
 	KMOVQ    K0, K7
 	VMOVDQU8 Z5, K7, (SI)
@@ -1314,42 +1312,42 @@ stored39:
 	JMP  few
 
 other16:
-	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z0, Z20
-	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z17, Z22
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z0, Z20
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z17, Z22
 	VPSRLW     $0x0c, Z20, Z20
 	VPSRLW     $0x0c, Z22, Z22
 	VPACKUSWB  Z22, Z20, Z20
 	VPERMD     Z20, Z9, Z20
 	JGT        listed17
-	VPMADDUBSW constantsAVX512<>+192(SB), Z20, Z20
+	VPMADDUBSW ·word10011001+0(SB), Z20, Z20
 	VPMOVWB    Z20, Y20
 	VMOVUPS    Y20, (SI)
 	ADDQ       $+32, SI
 	JMP        stored18
 
 listed17:
-	VMOVUPS constantsAVX512<>+256(SB), Z22
+	VMOVUPS ·bytes2983da05+0(SB), Z22
 	VPSHUFB Z20, Z22, Z20
 	VMOVUPS Z20, (SI)
 	ADDQ    $+64, SI
 	JMP     stored18
 
 other19:
-	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z1, Z5
-	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z3, Z2
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z1, Z5
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z3, Z2
 	VPSRLW     $0x0c, Z5, Z5
 	VPSRLW     $0x0c, Z2, Z2
 	VPACKUSWB  Z2, Z5, Z5
 	VPERMD     Z5, Z9, Z5
 	JGT        listed20
-	VPMADDUBSW constantsAVX512<>+192(SB), Z5, Z5
+	VPMADDUBSW ·word10011001+0(SB), Z5, Z5
 	VPMOVWB    Z5, Y5
 	VMOVUPS    Y5, (SI)
 	ADDQ       $+32, SI
 	JMP        stored21
 
 listed20:
-	VMOVUPS constantsAVX512<>+256(SB), Z2
+	VMOVUPS ·bytes2983da05+0(SB), Z2
 	VPSHUFB Z5, Z2, Z5
 	VMOVUPS Z5, (SI)
 	ADDQ    $+64, SI
@@ -1429,42 +1427,42 @@ stored42:
 	JMP  few
 
 other22:
-	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z0, Z20
-	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z17, Z22
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z0, Z20
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z17, Z22
 	VPSRLW     $0x0c, Z20, Z20
 	VPSRLW     $0x0c, Z22, Z22
 	VPACKUSWB  Z22, Z20, Z20
 	VPERMD     Z20, Z9, Z20
 	JGT        listed23
-	VPMADDUBSW constantsAVX512<>+192(SB), Z20, Z20
+	VPMADDUBSW ·word10011001+0(SB), Z20, Z20
 	VPMOVWB    Z20, Y20
 	VMOVUPS    Y20, (SI)
 	ADDQ       $+32, SI
 	JMP        stored24
 
 listed23:
-	VMOVUPS constantsAVX512<>+256(SB), Z22
+	VMOVUPS ·bytes2983da05+0(SB), Z22
 	VPSHUFB Z20, Z22, Z20
 	VMOVUPS Z20, (SI)
 	ADDQ    $+64, SI
 	JMP     stored24
 
 other25:
-	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z1, Z5
-	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z3, Z2
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z1, Z5
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z3, Z2
 	VPSRLW     $0x0c, Z5, Z5
 	VPSRLW     $0x0c, Z2, Z2
 	VPACKUSWB  Z2, Z5, Z5
 	VPERMD     Z5, Z9, Z5
 	JGT        listed26
-	VPMADDUBSW constantsAVX512<>+192(SB), Z5, Z5
+	VPMADDUBSW ·word10011001+0(SB), Z5, Z5
 	VPMOVWB    Z5, Y5
 	VMOVUPS    Y5, (SI)
 	ADDQ       $+32, SI
 	JMP        stored27
 
 listed26:
-	VMOVUPS constantsAVX512<>+256(SB), Z2
+	VMOVUPS ·bytes2983da05+0(SB), Z2
 	VPSHUFB Z5, Z2, Z5
 	VMOVUPS Z5, (SI)
 	ADDQ    $+64, SI
@@ -1476,21 +1474,21 @@ short4rare:
 	JMP  spread
 
 other28:
-	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z2, Z1
-	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z4, Z3
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z2, Z1
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z4, Z3
 	VPSRLW     $0x0c, Z1, Z1
 	VPSRLW     $0x0c, Z3, Z3
 	VPACKUSWB  Z3, Z1, Z1
 	VPERMD     Z1, Z9, Z1
 	JGT        listed29
-	VPMADDUBSW constantsAVX512<>+192(SB), Z1, Z1
+	VPMADDUBSW ·word10011001+0(SB), Z1, Z1
 	VPMOVWB    Z1, Y1
 	VMOVUPS    Y1, (SI)
 	ADDQ       $+32, SI
 	JMP        stored30
 
 listed29:
-	VMOVUPS constantsAVX512<>+256(SB), Z3
+	VMOVUPS ·bytes2983da05+0(SB), Z3
 	VPSHUFB Z1, Z3, Z1
 	VMOVUPS Z1, (SI)
 	ADDQ    $+64, SI
@@ -1521,84 +1519,84 @@ lanestage:
 	JMP  laneloop
 
 other31:
-	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z1, Z5
-	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z3, Z2
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z1, Z5
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z3, Z2
 	VPSRLW     $0x0c, Z5, Z5
 	VPSRLW     $0x0c, Z2, Z2
 	VPACKUSWB  Z2, Z5, Z5
 	VPERMD     Z5, Z9, Z5
 	JGT        listed32
-	VPMADDUBSW constantsAVX512<>+192(SB), Z5, Z5
+	VPMADDUBSW ·word10011001+0(SB), Z5, Z5
 	VPMOVWB    Z5, Y5
 	VMOVNTPS   Y5, (SI)
 	ADDQ       $+32, SI
 	JMP        stored33
 
 listed32:
-	VMOVUPS  constantsAVX512<>+256(SB), Z2
+	VMOVUPS  ·bytes2983da05+0(SB), Z2
 	VPSHUFB  Z5, Z2, Z5
 	VMOVNTPS Z5, (SI)
 	ADDQ     $+64, SI
 	JMP      stored33
 
 other34:
-	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z0, Z18
-	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z1, Z20
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z0, Z18
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z1, Z20
 	VPSRLW     $0x0c, Z18, Z18
 	VPSRLW     $0x0c, Z20, Z20
 	VPACKUSWB  Z20, Z18, Z18
 	VPERMD     Z18, Z9, Z18
 	JGT        listed35
-	VPMADDUBSW constantsAVX512<>+192(SB), Z18, Z18
+	VPMADDUBSW ·word10011001+0(SB), Z18, Z18
 	VPMOVWB    Z18, Y18
 	VMOVUPS    Y18, (SI)
 	ADDQ       $+32, SI
 	JMP        stored36
 
 listed35:
-	VMOVUPS constantsAVX512<>+256(SB), Z20
+	VMOVUPS ·bytes2983da05+0(SB), Z20
 	VPSHUFB Z18, Z20, Z18
 	VMOVUPS Z18, (SI)
 	ADDQ    $+64, SI
 	JMP     stored36
 
 other37:
-	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z1, Z5
-	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z3, Z2
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z1, Z5
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z3, Z2
 	VPSRLW     $0x0c, Z5, Z5
 	VPSRLW     $0x0c, Z2, Z2
 	VPACKUSWB  Z2, Z5, Z5
 	VPERMD     Z5, Z9, Z5
 	JGT        listed38
-	VPMADDUBSW constantsAVX512<>+192(SB), Z5, Z5
+	VPMADDUBSW ·word10011001+0(SB), Z5, Z5
 	VPMOVWB    Z5, Y5
 	VMOVNTPS   Y5, (SI)
 	ADDQ       $+32, SI
 	JMP        stored39
 
 listed38:
-	VMOVUPS  constantsAVX512<>+256(SB), Z2
+	VMOVUPS  ·bytes2983da05+0(SB), Z2
 	VPSHUFB  Z5, Z2, Z5
 	VMOVNTPS Z5, (SI)
 	ADDQ     $+64, SI
 	JMP      stored39
 
 other40:
-	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z1, Z5
-	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z3, Z2
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z1, Z5
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z3, Z2
 	VPSRLW     $0x0c, Z5, Z5
 	VPSRLW     $0x0c, Z2, Z2
 	VPACKUSWB  Z2, Z5, Z5
 	VPERMD     Z5, Z9, Z5
 	JGT        listed41
-	VPMADDUBSW constantsAVX512<>+192(SB), Z5, Z5
+	VPMADDUBSW ·word10011001+0(SB), Z5, Z5
 	VPMOVWB    Z5, Y5
 	VMOVNTPS   Y5, (SI)
 	ADDQ       $+32, SI
 	JMP        stored42
 
 listed41:
-	VMOVUPS  constantsAVX512<>+256(SB), Z2
+	VMOVUPS  ·bytes2983da05+0(SB), Z2
 	VPSHUFB  Z5, Z2, Z5
 	VMOVNTPS Z5, (SI)
 	ADDQ     $+64, SI
@@ -1665,12 +1663,12 @@ rare:
 	VPMADDWD     Z13, Z6, Z6
 	VPACKSSDW    Z6, Z4, Z4
 	VPACKSSDW    Z3, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+320(SB), Z3
+	VBROADCASTSS ·word01010101+0(SB), Z3
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
 	VMOVDQU8.Z   Z3, K1, Z3
-	VBROADCASTSS constantsAVX512<>+320(SB), Z5
+	VBROADCASTSS ·word01010101+0(SB), Z5
 	VPSUBB       Z5, Z3, Z3
 	VBROADCASTSS nan+48(FP), Z5
 	VPANDD       Z5, Z3, Z3
@@ -1701,21 +1699,21 @@ stored45:
 	JMP          groupback
 
 other43:
-	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z0, Z2
-	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z1, Z4
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z0, Z2
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z1, Z4
 	VPSRLW     $0x0c, Z2, Z2
 	VPSRLW     $0x0c, Z4, Z4
 	VPACKUSWB  Z4, Z2, Z2
 	VPERMD     Z2, Z9, Z2
 	JGT        listed44
-	VPMADDUBSW constantsAVX512<>+192(SB), Z2, Z2
+	VPMADDUBSW ·word10011001+0(SB), Z2, Z2
 	VPMOVWB    Z2, Y2
 	VMOVUPS    Y2, (SI)
 	ADDQ       $+32, SI
 	JMP        stored45
 
 listed44:
-	VMOVUPS constantsAVX512<>+256(SB), Z4
+	VMOVUPS ·bytes2983da05+0(SB), Z4
 	VPSHUFB Z2, Z4, Z2
 	VPORD   Z3, Z2, Z2
 	VMOVUPS Z2, (SI)
@@ -1737,10 +1735,10 @@ TEXT ·QuantizeFpPowerOfTwoAVX512(SB), $2112-72
 	VBROADCASTSS ruler+28(FP), Z14
 	VBROADCASTSS weights+32(FP), Z13
 	VBROADCASTSS top+36(FP), Z12
-	VBROADCASTSS constantsAVX512<>+0(SB), Z11
-	VBROADCASTSS constantsAVX512<>+4(SB), Z10
-	VMOVUPS      constantsAVX512<>+8(SB), Z9
-	VBROADCASTSS constantsAVX512<>+72(SB), Z8
+	VBROADCASTSS ·word7f800000+0(SB), Z11
+	VBROADCASTSS ·word7fffffff+0(SB), Z10
+	VMOVUPS      ·bytesf0efbf05+0(SB), Z9
+	VBROADCASTSS ·word80808080+0(SB), Z8
 	MOVQ         groups+48(FP), R11
 	MOVQ         length+56(FP), R12
 	CMPQ         R12, $+1
@@ -2586,21 +2584,21 @@ stored33:
 	JMP  groupwhole
 
 other1:
-	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z17, Z21
-	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z18, Z23
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z17, Z21
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z18, Z23
 	VPSRLW     $0x0c, Z21, Z21
 	VPSRLW     $0x0c, Z23, Z23
 	VPACKUSWB  Z23, Z21, Z21
 	VPERMD     Z21, Z9, Z21
 	JGT        listed2
-	VPMADDUBSW constantsAVX512<>+192(SB), Z21, Z21
+	VPMADDUBSW ·word10011001+0(SB), Z21, Z21
 	VPMOVWB    Z21, Y21
 	VMOVUPS    Y21, (SI)
 	ADDQ       $+32, SI
 	JMP        stored3
 
 listed2:
-	VMOVUPS constantsAVX512<>+256(SB), Z23
+	VMOVUPS ·bytes2983da05+0(SB), Z23
 	VPSHUFB Z21, Z23, Z21
 	VMOVUPS Z21, (SI)
 	ADDQ    $+64, SI
@@ -2653,42 +2651,42 @@ stored36:
 	JMP  groupwhole
 
 other4:
-	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z17, Z21
-	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z18, Z23
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z17, Z21
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z18, Z23
 	VPSRLW     $0x0c, Z21, Z21
 	VPSRLW     $0x0c, Z23, Z23
 	VPACKUSWB  Z23, Z21, Z21
 	VPERMD     Z21, Z9, Z21
 	JGT        listed5
-	VPMADDUBSW constantsAVX512<>+192(SB), Z21, Z21
+	VPMADDUBSW ·word10011001+0(SB), Z21, Z21
 	VPMOVWB    Z21, Y21
 	VMOVUPS    Y21, (SI)
 	ADDQ       $+32, SI
 	JMP        stored6
 
 listed5:
-	VMOVUPS constantsAVX512<>+256(SB), Z23
+	VMOVUPS ·bytes2983da05+0(SB), Z23
 	VPSHUFB Z21, Z23, Z21
 	VMOVUPS Z21, (SI)
 	ADDQ    $+64, SI
 	JMP     stored6
 
 other7:
-	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z0, Z5
-	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z2, Z4
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z0, Z5
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z2, Z4
 	VPSRLW     $0x0c, Z5, Z5
 	VPSRLW     $0x0c, Z4, Z4
 	VPACKUSWB  Z4, Z5, Z5
 	VPERMD     Z5, Z9, Z5
 	JGT        listed8
-	VPMADDUBSW constantsAVX512<>+192(SB), Z5, Z5
+	VPMADDUBSW ·word10011001+0(SB), Z5, Z5
 	VPMOVWB    Z5, Y5
 	VMOVUPS    Y5, (SI)
 	ADDQ       $+32, SI
 	JMP        stored9
 
 listed8:
-	VMOVUPS constantsAVX512<>+256(SB), Z4
+	VMOVUPS ·bytes2983da05+0(SB), Z4
 	VPSHUFB Z5, Z4, Z5
 	VMOVUPS Z5, (SI)
 	ADDQ    $+64, SI
@@ -2700,29 +2698,29 @@ grouprare:
 	JMP  spread
 
 other10:
-	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z0, Z5
-	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z3, Z2
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z0, Z5
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z3, Z2
 	VPSRLW     $0x0c, Z5, Z5
 	VPSRLW     $0x0c, Z2, Z2
 	VPACKUSWB  Z2, Z5, Z5
 	VPERMD     Z5, Z9, Z5
 	JGT        listed11
-	VPMADDUBSW constantsAVX512<>+192(SB), Z5, Z5
+	VPMADDUBSW ·word10011001+0(SB), Z5, Z5
 	VPMOVWB    Z5, Y5
 	VMOVUPS    Y5, (SI)
 	ADDQ       $+32, SI
 	JMP        stored12
 
 listed11:
-	VMOVUPS constantsAVX512<>+256(SB), Z2
+	VMOVUPS ·bytes2983da05+0(SB), Z2
 	VPSHUFB Z5, Z2, Z5
 	VMOVUPS Z5, (SI)
 	ADDQ    $+64, SI
 	JMP     stored12
 
 other13:
-	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z0, Z5
-	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z2, Z16
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z0, Z5
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z2, Z16
 	VPSRLW     $0x0c, Z5, Z5
 	VPSRLW     $0x0c, Z16, Z16
 	VPACKUSWB  Z16, Z5, Z5
@@ -2730,7 +2728,7 @@ other13:
 	JGT        listed14
 	KMOVQ      K0, K7
 	VMOVDQU8.Z Z5, K7, Z5
-	VPMADDUBSW constantsAVX512<>+192(SB), Z5, Z5
+	VPMADDUBSW ·word10011001+0(SB), Z5, Z5
 	VPMOVWB    Z5, Y5
 	LEAQ       1(DI), CX
 	SHRQ       $0x01, CX
@@ -2741,7 +2739,7 @@ other13:
 	JMP        stored15
 
 listed14:
-	VMOVUPS  constantsAVX512<>+256(SB), Z16
+	VMOVUPS  ·bytes2983da05+0(SB), Z16
 	VPSHUFB  Z5, Z16, Z5
 	KMOVQ    K0, K7
 	VMOVDQU8 Z5, K7, (SI)
@@ -2868,42 +2866,42 @@ stored39:
 	JMP  few
 
 other16:
-	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z16, Z20
-	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z17, Z22
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z16, Z20
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z17, Z22
 	VPSRLW     $0x0c, Z20, Z20
 	VPSRLW     $0x0c, Z22, Z22
 	VPACKUSWB  Z22, Z20, Z20
 	VPERMD     Z20, Z9, Z20
 	JGT        listed17
-	VPMADDUBSW constantsAVX512<>+192(SB), Z20, Z20
+	VPMADDUBSW ·word10011001+0(SB), Z20, Z20
 	VPMOVWB    Z20, Y20
 	VMOVUPS    Y20, (SI)
 	ADDQ       $+32, SI
 	JMP        stored18
 
 listed17:
-	VMOVUPS constantsAVX512<>+256(SB), Z22
+	VMOVUPS ·bytes2983da05+0(SB), Z22
 	VPSHUFB Z20, Z22, Z20
 	VMOVUPS Z20, (SI)
 	ADDQ    $+64, SI
 	JMP     stored18
 
 other19:
-	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z0, Z5
-	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z2, Z4
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z0, Z5
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z2, Z4
 	VPSRLW     $0x0c, Z5, Z5
 	VPSRLW     $0x0c, Z4, Z4
 	VPACKUSWB  Z4, Z5, Z5
 	VPERMD     Z5, Z9, Z5
 	JGT        listed20
-	VPMADDUBSW constantsAVX512<>+192(SB), Z5, Z5
+	VPMADDUBSW ·word10011001+0(SB), Z5, Z5
 	VPMOVWB    Z5, Y5
 	VMOVUPS    Y5, (SI)
 	ADDQ       $+32, SI
 	JMP        stored21
 
 listed20:
-	VMOVUPS constantsAVX512<>+256(SB), Z4
+	VMOVUPS ·bytes2983da05+0(SB), Z4
 	VPSHUFB Z5, Z4, Z5
 	VMOVUPS Z5, (SI)
 	ADDQ    $+64, SI
@@ -2974,42 +2972,42 @@ stored42:
 	JMP  few
 
 other22:
-	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z16, Z20
-	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z17, Z22
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z16, Z20
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z17, Z22
 	VPSRLW     $0x0c, Z20, Z20
 	VPSRLW     $0x0c, Z22, Z22
 	VPACKUSWB  Z22, Z20, Z20
 	VPERMD     Z20, Z9, Z20
 	JGT        listed23
-	VPMADDUBSW constantsAVX512<>+192(SB), Z20, Z20
+	VPMADDUBSW ·word10011001+0(SB), Z20, Z20
 	VPMOVWB    Z20, Y20
 	VMOVUPS    Y20, (SI)
 	ADDQ       $+32, SI
 	JMP        stored24
 
 listed23:
-	VMOVUPS constantsAVX512<>+256(SB), Z22
+	VMOVUPS ·bytes2983da05+0(SB), Z22
 	VPSHUFB Z20, Z22, Z20
 	VMOVUPS Z20, (SI)
 	ADDQ    $+64, SI
 	JMP     stored24
 
 other25:
-	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z0, Z5
-	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z2, Z4
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z0, Z5
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z2, Z4
 	VPSRLW     $0x0c, Z5, Z5
 	VPSRLW     $0x0c, Z4, Z4
 	VPACKUSWB  Z4, Z5, Z5
 	VPERMD     Z5, Z9, Z5
 	JGT        listed26
-	VPMADDUBSW constantsAVX512<>+192(SB), Z5, Z5
+	VPMADDUBSW ·word10011001+0(SB), Z5, Z5
 	VPMOVWB    Z5, Y5
 	VMOVUPS    Y5, (SI)
 	ADDQ       $+32, SI
 	JMP        stored27
 
 listed26:
-	VMOVUPS constantsAVX512<>+256(SB), Z4
+	VMOVUPS ·bytes2983da05+0(SB), Z4
 	VPSHUFB Z5, Z4, Z5
 	VMOVUPS Z5, (SI)
 	ADDQ    $+64, SI
@@ -3021,21 +3019,21 @@ short4rare:
 	JMP  spread
 
 other28:
-	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z0, Z5
-	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z2, Z4
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z0, Z5
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z2, Z4
 	VPSRLW     $0x0c, Z5, Z5
 	VPSRLW     $0x0c, Z4, Z4
 	VPACKUSWB  Z4, Z5, Z5
 	VPERMD     Z5, Z9, Z5
 	JGT        listed29
-	VPMADDUBSW constantsAVX512<>+192(SB), Z5, Z5
+	VPMADDUBSW ·word10011001+0(SB), Z5, Z5
 	VPMOVWB    Z5, Y5
 	VMOVUPS    Y5, (SI)
 	ADDQ       $+32, SI
 	JMP        stored30
 
 listed29:
-	VMOVUPS constantsAVX512<>+256(SB), Z4
+	VMOVUPS ·bytes2983da05+0(SB), Z4
 	VPSHUFB Z5, Z4, Z5
 	VMOVUPS Z5, (SI)
 	ADDQ    $+64, SI
@@ -3061,84 +3059,84 @@ lanestage:
 	JMP  laneloop
 
 other31:
-	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z0, Z5
-	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z2, Z4
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z0, Z5
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z2, Z4
 	VPSRLW     $0x0c, Z5, Z5
 	VPSRLW     $0x0c, Z4, Z4
 	VPACKUSWB  Z4, Z5, Z5
 	VPERMD     Z5, Z9, Z5
 	JGT        listed32
-	VPMADDUBSW constantsAVX512<>+192(SB), Z5, Z5
+	VPMADDUBSW ·word10011001+0(SB), Z5, Z5
 	VPMOVWB    Z5, Y5
 	VMOVNTPS   Y5, (SI)
 	ADDQ       $+32, SI
 	JMP        stored33
 
 listed32:
-	VMOVUPS  constantsAVX512<>+256(SB), Z4
+	VMOVUPS  ·bytes2983da05+0(SB), Z4
 	VPSHUFB  Z5, Z4, Z5
 	VMOVNTPS Z5, (SI)
 	ADDQ     $+64, SI
 	JMP      stored33
 
 other34:
-	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z0, Z17
-	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z1, Z19
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z0, Z17
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z1, Z19
 	VPSRLW     $0x0c, Z17, Z17
 	VPSRLW     $0x0c, Z19, Z19
 	VPACKUSWB  Z19, Z17, Z17
 	VPERMD     Z17, Z9, Z17
 	JGT        listed35
-	VPMADDUBSW constantsAVX512<>+192(SB), Z17, Z17
+	VPMADDUBSW ·word10011001+0(SB), Z17, Z17
 	VPMOVWB    Z17, Y17
 	VMOVUPS    Y17, (SI)
 	ADDQ       $+32, SI
 	JMP        stored36
 
 listed35:
-	VMOVUPS constantsAVX512<>+256(SB), Z19
+	VMOVUPS ·bytes2983da05+0(SB), Z19
 	VPSHUFB Z17, Z19, Z17
 	VMOVUPS Z17, (SI)
 	ADDQ    $+64, SI
 	JMP     stored36
 
 other37:
-	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z0, Z5
-	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z2, Z4
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z0, Z5
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z2, Z4
 	VPSRLW     $0x0c, Z5, Z5
 	VPSRLW     $0x0c, Z4, Z4
 	VPACKUSWB  Z4, Z5, Z5
 	VPERMD     Z5, Z9, Z5
 	JGT        listed38
-	VPMADDUBSW constantsAVX512<>+192(SB), Z5, Z5
+	VPMADDUBSW ·word10011001+0(SB), Z5, Z5
 	VPMOVWB    Z5, Y5
 	VMOVNTPS   Y5, (SI)
 	ADDQ       $+32, SI
 	JMP        stored39
 
 listed38:
-	VMOVUPS  constantsAVX512<>+256(SB), Z4
+	VMOVUPS  ·bytes2983da05+0(SB), Z4
 	VPSHUFB  Z5, Z4, Z5
 	VMOVNTPS Z5, (SI)
 	ADDQ     $+64, SI
 	JMP      stored39
 
 other40:
-	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z0, Z5
-	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z2, Z4
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z0, Z5
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z2, Z4
 	VPSRLW     $0x0c, Z5, Z5
 	VPSRLW     $0x0c, Z4, Z4
 	VPACKUSWB  Z4, Z5, Z5
 	VPERMD     Z5, Z9, Z5
 	JGT        listed41
-	VPMADDUBSW constantsAVX512<>+192(SB), Z5, Z5
+	VPMADDUBSW ·word10011001+0(SB), Z5, Z5
 	VPMOVWB    Z5, Y5
 	VMOVNTPS   Y5, (SI)
 	ADDQ       $+32, SI
 	JMP        stored42
 
 listed41:
-	VMOVUPS  constantsAVX512<>+256(SB), Z4
+	VMOVUPS  ·bytes2983da05+0(SB), Z4
 	VPSHUFB  Z5, Z4, Z5
 	VMOVNTPS Z5, (SI)
 	ADDQ     $+64, SI
@@ -3200,12 +3198,12 @@ rare:
 	VPMADDWD     Z13, Z6, Z6
 	VPACKSSDW    Z6, Z4, Z4
 	VPACKSSDW    Z3, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+320(SB), Z3
+	VBROADCASTSS ·word01010101+0(SB), Z3
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
 	VMOVDQU8.Z   Z3, K1, Z3
-	VBROADCASTSS constantsAVX512<>+320(SB), Z5
+	VBROADCASTSS ·word01010101+0(SB), Z5
 	VPSUBB       Z5, Z3, Z3
 	VBROADCASTSS nan+40(FP), Z5
 	VPANDD       Z5, Z3, Z3
@@ -3234,21 +3232,21 @@ stored45:
 	JMP          groupback
 
 other43:
-	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z0, Z2
-	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z1, Z4
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z0, Z2
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z1, Z4
 	VPSRLW     $0x0c, Z2, Z2
 	VPSRLW     $0x0c, Z4, Z4
 	VPACKUSWB  Z4, Z2, Z2
 	VPERMD     Z2, Z9, Z2
 	JGT        listed44
-	VPMADDUBSW constantsAVX512<>+192(SB), Z2, Z2
+	VPMADDUBSW ·word10011001+0(SB), Z2, Z2
 	VPMOVWB    Z2, Y2
 	VMOVUPS    Y2, (SI)
 	ADDQ       $+32, SI
 	JMP        stored45
 
 listed44:
-	VMOVUPS constantsAVX512<>+256(SB), Z4
+	VMOVUPS ·bytes2983da05+0(SB), Z4
 	VPSHUFB Z2, Z4, Z2
 	VPORD   Z3, Z2, Z2
 	VMOVUPS Z2, (SI)
@@ -3266,14 +3264,14 @@ TEXT ·QuantizeE2M1AVX512(SB), $3184-64
 	MOVQ         x+8(FP), DX
 	MOVQ         scale+16(FP), BX
 	MOVQ         recip+24(FP), R8
-	VBROADCASTSS constantsAVX512<>+324(SB), Z15
-	VBROADCASTSS constantsAVX512<>+328(SB), Z14
-	VBROADCASTSS constantsAVX512<>+0(SB), Z13
-	VBROADCASTSS constantsAVX512<>+4(SB), Z12
-	VBROADCASTSS constantsAVX512<>+332(SB), Z11
-	VBROADCASTSS constantsAVX512<>+336(SB), Z10
-	VMOVUPS      constantsAVX512<>+8(SB), Z9
-	VBROADCASTSS constantsAVX512<>+340(SB), Z8
+	VBROADCASTSS ·word3f800000+0(SB), Z15
+	VBROADCASTSS ·word4a80fed6+0(SB), Z14
+	VBROADCASTSS ·word7f800000+0(SB), Z13
+	VBROADCASTSS ·word7fffffff+0(SB), Z12
+	VBROADCASTSS ·word08080808+0(SB), Z11
+	VBROADCASTSS ·word00401000+0(SB), Z10
+	VMOVUPS      ·bytesf0efbf05+0(SB), Z9
+	VBROADCASTSS ·word10011001+0(SB), Z8
 	MOVQ         groups+40(FP), R11
 	MOVQ         length+48(FP), R12
 	CMPQ         R12, $+1
@@ -4644,14 +4642,14 @@ TEXT ·QuantizeE2M1PowerOfTwoAVX512(SB), $2080-64
 	VPXORD       Z15, Z15, Z15
 	VBROADCASTSS tie+28(FP), Z14
 	VBROADCASTSS flip+32(FP), Z13
-	VBROADCASTSS constantsAVX512<>+344(SB), Z12
-	VBROADCASTSS constantsAVX512<>+0(SB), Z11
-	VBROADCASTSS constantsAVX512<>+348(SB), Z10
-	VBROADCASTSS constantsAVX512<>+4(SB), Z9
-	VBROADCASTSS constantsAVX512<>+332(SB), Z8
-	VBROADCASTSS constantsAVX512<>+336(SB), Z7
-	VMOVUPS      constantsAVX512<>+8(SB), Z6
-	VBROADCASTSS constantsAVX512<>+340(SB), Z5
+	VBROADCASTSS ·word0000ff02+0(SB), Z12
+	VBROADCASTSS ·word7f800000+0(SB), Z11
+	VBROADCASTSS ·word3f80ff02+0(SB), Z10
+	VBROADCASTSS ·word7fffffff+0(SB), Z9
+	VBROADCASTSS ·word08080808+0(SB), Z8
+	VBROADCASTSS ·word00401000+0(SB), Z7
+	VMOVUPS      ·bytesf0efbf05+0(SB), Z6
+	VBROADCASTSS ·word10011001+0(SB), Z5
 	MOVQ         groups+40(FP), R11
 	MOVQ         length+48(FP), R12
 	CMPQ         R12, $+1
@@ -5910,49 +5908,3 @@ rare:
 	JEQ          short4back
 	VBROADCASTSS (BX), Z4
 	JMP          groupback
-
-DATA constantsAVX512<>+0(SB)/8, $0x7fffffff7f800000
-DATA constantsAVX512<>+8(SB)/8, $0x0000000400000000
-DATA constantsAVX512<>+16(SB)/8, $0x0000000c00000008
-DATA constantsAVX512<>+24(SB)/8, $0x0000000500000001
-DATA constantsAVX512<>+32(SB)/8, $0x0000000d00000009
-DATA constantsAVX512<>+40(SB)/8, $0x0000000600000002
-DATA constantsAVX512<>+48(SB)/8, $0x0000000e0000000a
-DATA constantsAVX512<>+56(SB)/8, $0x0000000700000003
-DATA constantsAVX512<>+64(SB)/8, $0x0000000f0000000b
-DATA constantsAVX512<>+72(SB)/8, $0x0000000080808080
-DATA constantsAVX512<>+80(SB)/8, $0x0000000000000000
-DATA constantsAVX512<>+88(SB)/8, $0x0000000000000000
-DATA constantsAVX512<>+96(SB)/8, $0x0000000000000000
-DATA constantsAVX512<>+104(SB)/8, $0x0000000000000000
-DATA constantsAVX512<>+112(SB)/8, $0x0000000000000000
-DATA constantsAVX512<>+120(SB)/8, $0x0000000000000000
-DATA constantsAVX512<>+128(SB)/8, $0x8000800080008000
-DATA constantsAVX512<>+136(SB)/8, $0x8000800080008000
-DATA constantsAVX512<>+144(SB)/8, $0x8000800080008000
-DATA constantsAVX512<>+152(SB)/8, $0x8000800080008000
-DATA constantsAVX512<>+160(SB)/8, $0x8000800080008000
-DATA constantsAVX512<>+168(SB)/8, $0x8000800080008000
-DATA constantsAVX512<>+176(SB)/8, $0x8000800080008000
-DATA constantsAVX512<>+184(SB)/8, $0x8000800080008000
-DATA constantsAVX512<>+192(SB)/8, $0x1001100110011001
-DATA constantsAVX512<>+200(SB)/8, $0x1001100110011001
-DATA constantsAVX512<>+208(SB)/8, $0x1001100110011001
-DATA constantsAVX512<>+216(SB)/8, $0x1001100110011001
-DATA constantsAVX512<>+224(SB)/8, $0x1001100110011001
-DATA constantsAVX512<>+232(SB)/8, $0x1001100110011001
-DATA constantsAVX512<>+240(SB)/8, $0x1001100110011001
-DATA constantsAVX512<>+248(SB)/8, $0x1001100110011001
-DATA constantsAVX512<>+256(SB)/8, $0x4c4844403c383000
-DATA constantsAVX512<>+264(SB)/8, $0xccc8c4c0bcb8b080
-DATA constantsAVX512<>+272(SB)/8, $0x4c4844403c383000
-DATA constantsAVX512<>+280(SB)/8, $0xccc8c4c0bcb8b080
-DATA constantsAVX512<>+288(SB)/8, $0x4c4844403c383000
-DATA constantsAVX512<>+296(SB)/8, $0xccc8c4c0bcb8b080
-DATA constantsAVX512<>+304(SB)/8, $0x4c4844403c383000
-DATA constantsAVX512<>+312(SB)/8, $0xccc8c4c0bcb8b080
-DATA constantsAVX512<>+320(SB)/8, $0x3f80000001010101
-DATA constantsAVX512<>+328(SB)/8, $0x080808084a80fed6
-DATA constantsAVX512<>+336(SB)/8, $0x1001100100401000
-DATA constantsAVX512<>+344(SB)/8, $0x3f80ff020000ff02
-GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $352

@@ -2,8 +2,6 @@
 
 //go:build !purego
 
-#include "textflag.h"
-
 // func QuotientAVX2(y *float32, x *float32, scale *float32, recip *float32, offset *float32, keep int32, nan float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·QuotientAVX2(SB), $2336-72
@@ -18,7 +16,7 @@ TEXT ·QuotientAVX2(SB), $2336-72
 	MOVQ         recip+24(FP), R8
 	MOVQ         offset+32(FP), R9
 	VBROADCASTSS keep+40(FP), Y15
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VBROADCASTSS ·wordffffffff+0(SB), Y0
 	VPXOR        Y0, Y15, Y14
 	MOVQ         groups+48(FP), R11
 	MOVQ         length+56(FP), R12
@@ -1176,6 +1174,3 @@ rare:
 	JEQ          short2back
 	VBROADCASTSS (BX), Y14
 	JMP          groupback
-
-DATA constantsAVX2<>+0(SB)/4, $0xffffffff
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $4

@@ -2,8 +2,6 @@
 
 //go:build !purego
 
-#include "textflag.h"
-
 // func QuotientAVX512(y *float32, x *float32, scale *float32, recip *float32, offset *float32, keep int32, nan float32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, CMOV, MMX+
 TEXT ·QuotientAVX512(SB), $4512-72
@@ -17,7 +15,7 @@ TEXT ·QuotientAVX512(SB), $4512-72
 	MOVQ         recip+24(FP), R8
 	MOVQ         offset+32(FP), R9
 	VBROADCASTSS keep+40(FP), Z15
-	VBROADCASTSS constantsAVX512<>+0(SB), Z0
+	VBROADCASTSS ·wordffffffff+0(SB), Z0
 	VPXORD       Z0, Z15, Z14
 	MOVQ         groups+48(FP), R11
 	MOVQ         length+56(FP), R12
@@ -2035,6 +2033,3 @@ rare:
 	JEQ          short4back
 	VBROADCASTSS (BX), Z14
 	JMP          groupback
-
-DATA constantsAVX512<>+0(SB)/4, $0xffffffff
-GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $4

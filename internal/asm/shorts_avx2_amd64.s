@@ -2,8 +2,6 @@
 
 //go:build !purego
 
-#include "textflag.h"
-
 // func QuantizeShortAVX2(q *uint16, x *float32, scale *float32, recip *float32, zero *float32, minval *float32, least float32, most float32, groups int, length int)
 // Requires: AVX, AVX2, CMOV, FMA3
 TEXT ·QuantizeShortAVX2(SB), $2832-72
@@ -20,7 +18,7 @@ TEXT ·QuantizeShortAVX2(SB), $2832-72
 	MOVQ         minval+40(FP), R10
 	VBROADCASTSS least+48(FP), Y15
 	VBROADCASTSS most+52(FP), Y14
-	VBROADCASTSS constantsAVX2<>+0(SB), Y13
+	VBROADCASTSS ·word0000ffff+0(SB), Y13
 	MOVQ         groups+56(FP), R11
 	MOVQ         length+64(FP), R12
 	CMPQ         R12, $+1
@@ -1126,6 +1124,3 @@ lanestage:
 	MOVQ R9, 608(SP)
 	LEAQ 448(SP), R9
 	JMP  laneloop
-
-DATA constantsAVX2<>+0(SB)/4, $0x0000ffff
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $4

@@ -18,10 +18,10 @@ TEXT ·QuantizeSixesAVX2(SB), NOSPLIT, $0-48
 	VBROADCASTSS ruler+28(FP), Y14
 	VBROADCASTSS weights+32(FP), Y13
 	VBROADCASTSS top+36(FP), Y12
-	VBROADCASTSS constantsAVX2<>+0(SB), Y11
-	VBROADCASTSS constantsAVX2<>+4(SB), Y10
-	VBROADCASTSS constantsAVX2<>+8(SB), Y9
-	VBROADCASTSS constantsAVX2<>+12(SB), Y8
+	VBROADCASTSS ·word7f800000+0(SB), Y11
+	VBROADCASTSS ·word7fffffff+0(SB), Y10
+	VBROADCASTSS ·word40014001+0(SB), Y9
+	VBROADCASTSS ·word10000001+0(SB), Y8
 	MOVQ         groups+40(FP), R11
 	MOVQ         (R11), R11
 
@@ -67,12 +67,12 @@ grouploop:
 	VPMINUB      Y12, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x02, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VBROADCASTSS ·word20202020+0(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+20(SB), Y0
+	VMOVUPS      ·bytes270d3b65+0(SB), Y0
 	VPERMD       Y5, Y0, Y5
-	VMOVUPS      constantsAVX2<>+52(SB), Y0
+	VMOVUPS      ·bytesf678bd89+0(SB), Y0
 	VPMADDUBSW   Y9, Y5, Y1
 	VPMADDWD     Y8, Y1, Y1
 	VPSHUFB      Y0, Y1, Y1
@@ -105,9 +105,9 @@ TEXT ·DequantizeSixesAVX2(SB), NOSPLIT, $0-56
 	VBROADCASTSS down+24(FP), Y15
 	VBROADCASTSS keep+28(FP), Y14
 	VBROADCASTSS times+32(FP), Y13
-	VMOVUPS      constantsAVX2<>+84(SB), Y12
-	VMOVUPS      constantsAVX2<>+116(SB), Y11
-	VMOVUPS      constantsAVX2<>+148(SB), Y10
+	VMOVUPS      ·bytesd5d8b875+0(SB), Y12
+	VMOVUPS      ·bytes81dfa155+0(SB), Y11
+	VMOVUPS      ·bytes83dbb736+0(SB), Y10
 	MOVQ         groups+40(FP), R11
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
@@ -194,28 +194,3 @@ groupstream:
 	CMPQ           R11, $+1
 	JGE            groupstream
 	JMP            groupend
-
-DATA constantsAVX2<>+0(SB)/8, $0x7fffffff7f800000
-DATA constantsAVX2<>+8(SB)/8, $0x1000000140014001
-DATA constantsAVX2<>+16(SB)/8, $0x0000000020202020
-DATA constantsAVX2<>+24(SB)/8, $0x0000000100000004
-DATA constantsAVX2<>+32(SB)/8, $0x0000000200000005
-DATA constantsAVX2<>+40(SB)/8, $0x0000000300000006
-DATA constantsAVX2<>+48(SB)/8, $0x0402010000000007
-DATA constantsAVX2<>+56(SB)/8, $0x0e0d0c0a09080605
-DATA constantsAVX2<>+64(SB)/8, $0x0402010080808080
-DATA constantsAVX2<>+72(SB)/8, $0x0e0d0c0a09080605
-DATA constantsAVX2<>+80(SB)/8, $0x0100010080808080
-DATA constantsAVX2<>+88(SB)/8, $0x0403040303020201
-DATA constantsAVX2<>+96(SB)/8, $0x0706070606050504
-DATA constantsAVX2<>+104(SB)/8, $0x0a090a0909080807
-DATA constantsAVX2<>+112(SB)/8, $0x050405040c0b0b0a
-DATA constantsAVX2<>+120(SB)/8, $0x0807080707060605
-DATA constantsAVX2<>+128(SB)/8, $0x0b0a0b0a0a090908
-DATA constantsAVX2<>+136(SB)/8, $0x0e0d0e0d0d0c0c0b
-DATA constantsAVX2<>+144(SB)/8, $0x00100400100f0f0e
-DATA constantsAVX2<>+152(SB)/8, $0x0010040001000040
-DATA constantsAVX2<>+160(SB)/8, $0x0010040001000040
-DATA constantsAVX2<>+168(SB)/8, $0x0010040001000040
-DATA constantsAVX2<>+176(SB)/4, $0x01000040
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $180

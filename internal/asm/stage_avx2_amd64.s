@@ -697,7 +697,7 @@ piece7:
 // func stageIn32AVX2()
 // Requires: AVX
 TEXT ·stageIn32AVX2(SB), NOSPLIT|NOFRAME, $0
-	LEAQ       constantsAVX2<>+128(SB), R14
+	LEAQ       ·bytes20944d45+128(SB), R14
 	SUBQ       DI, R14
 	SUBQ       DI, R14
 	SUBQ       DI, R14
@@ -895,7 +895,7 @@ piece7:
 // func stageFilled32AVX2()
 // Requires: AVX, AVX2
 TEXT ·stageFilled32AVX2(SB), NOSPLIT|NOFRAME, $0
-	LEAQ         constantsAVX2<>+128(SB), R14
+	LEAQ         ·bytes20944d45+128(SB), R14
 	SUBQ         DI, R14
 	SUBQ         DI, R14
 	SUBQ         DI, R14
@@ -966,7 +966,7 @@ four2:
 // func numberAVX2()
 // Requires: AVX, AVX2
 TEXT ·numberAVX2(SB), NOSPLIT|NOFRAME, $0
-	VPBROADCASTD constantsAVX2<>+256(SB), Y1
+	VPBROADCASTD ·word00000001+0(SB), Y1
 	VXORPS       Y0, Y0, Y0
 	VMOVUPS      Y0, (AX)
 	VMOVUPS      Y0, 32(AX)
@@ -1093,38 +1093,3 @@ near1:
 	PREFETCHNTA 128(AX)
 	PREFETCHNTA 192(AX)
 	RET
-
-DATA constantsAVX2<>+0(SB)/8, $0xffffffffffffffff
-DATA constantsAVX2<>+8(SB)/8, $0xffffffffffffffff
-DATA constantsAVX2<>+16(SB)/8, $0xffffffffffffffff
-DATA constantsAVX2<>+24(SB)/8, $0xffffffffffffffff
-DATA constantsAVX2<>+32(SB)/8, $0xffffffffffffffff
-DATA constantsAVX2<>+40(SB)/8, $0xffffffffffffffff
-DATA constantsAVX2<>+48(SB)/8, $0xffffffffffffffff
-DATA constantsAVX2<>+56(SB)/8, $0xffffffffffffffff
-DATA constantsAVX2<>+64(SB)/8, $0xffffffffffffffff
-DATA constantsAVX2<>+72(SB)/8, $0xffffffffffffffff
-DATA constantsAVX2<>+80(SB)/8, $0xffffffffffffffff
-DATA constantsAVX2<>+88(SB)/8, $0xffffffffffffffff
-DATA constantsAVX2<>+96(SB)/8, $0xffffffffffffffff
-DATA constantsAVX2<>+104(SB)/8, $0xffffffffffffffff
-DATA constantsAVX2<>+112(SB)/8, $0xffffffffffffffff
-DATA constantsAVX2<>+120(SB)/8, $0xffffffffffffffff
-DATA constantsAVX2<>+128(SB)/8, $0x0000000000000000
-DATA constantsAVX2<>+136(SB)/8, $0x0000000000000000
-DATA constantsAVX2<>+144(SB)/8, $0x0000000000000000
-DATA constantsAVX2<>+152(SB)/8, $0x0000000000000000
-DATA constantsAVX2<>+160(SB)/8, $0x0000000000000000
-DATA constantsAVX2<>+168(SB)/8, $0x0000000000000000
-DATA constantsAVX2<>+176(SB)/8, $0x0000000000000000
-DATA constantsAVX2<>+184(SB)/8, $0x0000000000000000
-DATA constantsAVX2<>+192(SB)/8, $0x0000000000000000
-DATA constantsAVX2<>+200(SB)/8, $0x0000000000000000
-DATA constantsAVX2<>+208(SB)/8, $0x0000000000000000
-DATA constantsAVX2<>+216(SB)/8, $0x0000000000000000
-DATA constantsAVX2<>+224(SB)/8, $0x0000000000000000
-DATA constantsAVX2<>+232(SB)/8, $0x0000000000000000
-DATA constantsAVX2<>+240(SB)/8, $0x0000000000000000
-DATA constantsAVX2<>+248(SB)/8, $0x0000000000000000
-DATA constantsAVX2<>+256(SB)/4, $0x00000001
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $260

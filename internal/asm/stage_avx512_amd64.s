@@ -9,7 +9,7 @@
 TEXT ·stageIn1AVX512(SB), NOSPLIT|NOFRAME, $0
 	LEAQ       7(DI), R14
 	SHRQ       $0x03, R14
-	BZHIQ      R14, constantsAVX512<>+0(SB), R14
+	BZHIQ      R14, ·wordffffffff+0(SB), R14
 	KMOVQ      R14, K7
 	VMOVDQU8.Z (CX), K7, X0
 	VMOVUPS    X0, (AX)
@@ -37,7 +37,7 @@ TEXT ·stageOut1AVX512(SB), NOSPLIT|NOFRAME, $0
 whole1:
 	LEAQ     7(DI), R14
 	SHRQ     $0x03, R14
-	BZHIQ    R14, constantsAVX512<>+0(SB), R14
+	BZHIQ    R14, ·wordffffffff+0(SB), R14
 	KMOVQ    R14, K7
 	VMOVUPS  (AX), X0
 	VMOVDQU8 X0, K7, (CX)
@@ -48,7 +48,7 @@ whole1:
 TEXT ·stageIn2AVX512(SB), NOSPLIT|NOFRAME, $0
 	LEAQ       3(DI), R14
 	SHRQ       $0x02, R14
-	BZHIQ      R14, constantsAVX512<>+0(SB), R14
+	BZHIQ      R14, ·wordffffffff+0(SB), R14
 	KMOVQ      R14, K7
 	VMOVDQU8.Z (CX), K7, X0
 	VMOVUPS    X0, (AX)
@@ -76,7 +76,7 @@ TEXT ·stageOut2AVX512(SB), NOSPLIT|NOFRAME, $0
 whole1:
 	LEAQ     3(DI), R14
 	SHRQ     $0x02, R14
-	BZHIQ    R14, constantsAVX512<>+0(SB), R14
+	BZHIQ    R14, ·wordffffffff+0(SB), R14
 	KMOVQ    R14, K7
 	VMOVUPS  (AX), X0
 	VMOVDQU8 X0, K7, (CX)
@@ -87,7 +87,7 @@ whole1:
 TEXT ·stageIn4AVX512(SB), NOSPLIT|NOFRAME, $0
 	LEAQ       1(DI), R14
 	SHRQ       $0x01, R14
-	BZHIQ      R14, constantsAVX512<>+0(SB), R14
+	BZHIQ      R14, ·wordffffffff+0(SB), R14
 	KMOVQ      R14, K7
 	VMOVDQU8.Z (CX), K7, Y0
 	VMOVUPS    Y0, (AX)
@@ -115,7 +115,7 @@ TEXT ·stageOut4AVX512(SB), NOSPLIT|NOFRAME, $0
 whole1:
 	LEAQ     1(DI), R14
 	SHRQ     $0x01, R14
-	BZHIQ    R14, constantsAVX512<>+0(SB), R14
+	BZHIQ    R14, ·wordffffffff+0(SB), R14
 	KMOVQ    R14, K7
 	VMOVUPS  (AX), Y0
 	VMOVDQU8 Y0, K7, (CX)
@@ -124,7 +124,7 @@ whole1:
 // func stageIn8AVX512()
 // Requires: AVX512BW, AVX512F, BMI2
 TEXT ·stageIn8AVX512(SB), NOSPLIT|NOFRAME, $0
-	BZHIQ      DI, constantsAVX512<>+0(SB), R14
+	BZHIQ      DI, ·wordffffffff+0(SB), R14
 	KMOVQ      R14, K7
 	VMOVDQU8.Z (CX), K7, Z0
 	VMOVUPS    Z0, (AX)
@@ -133,7 +133,7 @@ TEXT ·stageIn8AVX512(SB), NOSPLIT|NOFRAME, $0
 // func stageOut8AVX512()
 // Requires: AVX512BW, AVX512F, BMI2
 TEXT ·stageOut8AVX512(SB), NOSPLIT|NOFRAME, $0
-	BZHIQ    DI, constantsAVX512<>+0(SB), R14
+	BZHIQ    DI, ·wordffffffff+0(SB), R14
 	KMOVQ    R14, K7
 	VMOVUPS  (AX), Z0
 	VMOVDQU8 Z0, K7, (CX)
@@ -142,7 +142,7 @@ TEXT ·stageOut8AVX512(SB), NOSPLIT|NOFRAME, $0
 // func stageIn16AVX512()
 // Requires: AVX512BW, AVX512F, BMI2
 TEXT ·stageIn16AVX512(SB), NOSPLIT|NOFRAME, $0
-	BZHIQ       DI, constantsAVX512<>+0(SB), R14
+	BZHIQ       DI, ·wordffffffff+0(SB), R14
 	KMOVQ       R14, K7
 	KMOVQ       R14, K0
 	VMOVDQU16.Z (CX), K7, Z0
@@ -155,7 +155,7 @@ TEXT ·stageIn16AVX512(SB), NOSPLIT|NOFRAME, $0
 // func stageOut16AVX512()
 // Requires: AVX512BW, AVX512F, BMI2
 TEXT ·stageOut16AVX512(SB), NOSPLIT|NOFRAME, $0
-	BZHIQ     DI, constantsAVX512<>+0(SB), R14
+	BZHIQ     DI, ·wordffffffff+0(SB), R14
 	KMOVQ     R14, K7
 	KMOVQ     R14, K0
 	VMOVUPS   (AX), Z0
@@ -168,7 +168,7 @@ TEXT ·stageOut16AVX512(SB), NOSPLIT|NOFRAME, $0
 // func stageIn32AVX512()
 // Requires: AVX512BW, AVX512F, BMI2
 TEXT ·stageIn32AVX512(SB), NOSPLIT|NOFRAME, $0
-	BZHIQ       DI, constantsAVX512<>+0(SB), R14
+	BZHIQ       DI, ·wordffffffff+0(SB), R14
 	KMOVQ       R14, K7
 	KMOVQ       R14, K0
 	VMOVDQU32.Z (CX), K7, Z0
@@ -187,7 +187,7 @@ TEXT ·stageIn32AVX512(SB), NOSPLIT|NOFRAME, $0
 // func stageOut32AVX512()
 // Requires: AVX512BW, AVX512F, BMI2
 TEXT ·stageOut32AVX512(SB), NOSPLIT|NOFRAME, $0
-	BZHIQ     DI, constantsAVX512<>+0(SB), R14
+	BZHIQ     DI, ·wordffffffff+0(SB), R14
 	KMOVQ     R14, K7
 	KMOVQ     R14, K0
 	VMOVUPS   (AX), Z0
@@ -286,7 +286,7 @@ four2:
 // func numberAVX512()
 // Requires: AVX512F
 TEXT ·numberAVX512(SB), NOSPLIT|NOFRAME, $0
-	VPBROADCASTD constantsAVX512<>+8(SB), Z1
+	VPBROADCASTD ·word00000001+0(SB), Z1
 	VPXORD       Z0, Z0, Z0
 	VMOVUPS      Z0, (AX)
 	VMOVUPS      Z0, 64(AX)
@@ -413,7 +413,3 @@ near1:
 	PREFETCHNTA 128(AX)
 	PREFETCHNTA 192(AX)
 	RET
-
-DATA constantsAVX512<>+0(SB)/8, $0xffffffffffffffff
-DATA constantsAVX512<>+8(SB)/4, $0x00000001
-GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $12

@@ -10,19 +10,19 @@ TEXT ·RandomWordsAVX2(SB), NOSPLIT, $0-32
 	MOVQ         words+0(FP), DI
 	MOVQ         keys+8(FP), SI
 	MOVQ         n+24(FP), DX
-	VPBROADCASTQ constantsAVX2<>+0(SB), Y2
-	VPBROADCASTQ constantsAVX2<>+8(SB), Y3
+	VPBROADCASTQ ·bytes61812c10+0(SB), Y2
+	VPBROADCASTQ ·bytes007e0a40+0(SB), Y3
 	LEAQ         64(SI), AX
 
 blocks:
 	VPBROADCASTQ block+16(FP), Y4
-	VPADDQ       constantsAVX2<>+16(SB), Y4, Y4
+	VPADDQ       ·bytesd2f3d5a5+0(SB), Y4, Y4
 	VPMULUDQ     Y2, Y4, Y4
 	VPBROADCASTQ block+16(FP), Y8
-	VPADDQ       constantsAVX2<>+48(SB), Y8, Y8
+	VPADDQ       ·bytes18269ca5+0(SB), Y8, Y8
 	VPMULUDQ     Y2, Y8, Y8
 	VPBROADCASTQ block+16(FP), Y12
-	VPADDQ       constantsAVX2<>+80(SB), Y12, Y12
+	VPADDQ       ·bytes488e47a5+0(SB), Y12, Y12
 	VPMULUDQ     Y2, Y12, Y12
 	VPBROADCASTD 4(SI), Y1
 	VPSRLQ       $0x20, Y4, Y5
@@ -205,11 +205,11 @@ TEXT ·StochasticIntAVX2(SB), $440-40
 	MOVQ         words+16(FP), BX
 	VBROADCASTSS least+24(FP), Y15
 	VBROADCASTSS most+28(FP), Y14
-	VBROADCASTSS constantsAVX2<>+112(SB), Y0
+	VBROADCASTSS ·word80000000+0(SB), Y0
 	VPAND        Y0, Y15, Y13
-	VBROADCASTSS constantsAVX2<>+116(SB), Y12
-	VBROADCASTSS constantsAVX2<>+120(SB), Y11
-	VBROADCASTSS constantsAVX2<>+124(SB), Y10
+	VBROADCASTSS ·word4b400000+0(SB), Y12
+	VBROADCASTSS ·word7fffffff+0(SB), Y11
+	VBROADCASTSS ·word33800000+0(SB), Y10
 	MOVQ         n+32(FP), DI
 	CMPQ         DI, $+32
 	JLT          lanestage
@@ -318,14 +318,14 @@ TEXT ·StochasticFpAVX2(SB), $440-48
 	MOVQ         v+8(FP), DX
 	MOVQ         words+16(FP), BX
 	VBROADCASTSS most+24(FP), Y15
-	VBROADCASTSS constantsAVX2<>+120(SB), Y14
+	VBROADCASTSS ·word7fffffff+0(SB), Y14
 	VBROADCASTSS least+28(FP), Y13
-	VBROADCASTSS constantsAVX2<>+128(SB), Y12
+	VBROADCASTSS ·word7f800000+0(SB), Y12
 	VBROADCASTSS mantissa+32(FP), Y0
-	VBROADCASTSS constantsAVX2<>+132(SB), Y1
+	VBROADCASTSS ·word0c000000+0(SB), Y1
 	VPADDD       Y1, Y0, Y11
-	VBROADCASTSS constantsAVX2<>+136(SB), Y10
-	VBROADCASTSS constantsAVX2<>+112(SB), Y9
+	VBROADCASTSS ·word57400000+0(SB), Y10
+	VBROADCASTSS ·word80000000+0(SB), Y9
 	MOVQ         n+40(FP), DI
 	CMPQ         DI, $+32
 	JLT          lanestage
@@ -441,14 +441,14 @@ TEXT ·StochasticHalfF16AVX2(SB), $376-32
 	MOVQ         y+0(FP), SI
 	MOVQ         x+8(FP), DX
 	MOVQ         words+16(FP), BX
-	VBROADCASTSS constantsAVX2<>+120(SB), Y15
-	VBROADCASTSS constantsAVX2<>+140(SB), Y14
-	VBROADCASTSS constantsAVX2<>+128(SB), Y13
-	VBROADCASTSS constantsAVX2<>+144(SB), Y0
-	VBROADCASTSS constantsAVX2<>+132(SB), Y1
+	VBROADCASTSS ·word7fffffff+0(SB), Y15
+	VBROADCASTSS ·word38800000+0(SB), Y14
+	VBROADCASTSS ·word7f800000+0(SB), Y13
+	VBROADCASTSS ·word05000000+0(SB), Y0
+	VBROADCASTSS ·word0c000000+0(SB), Y1
 	VPADDD       Y1, Y0, Y12
-	VBROADCASTSS constantsAVX2<>+136(SB), Y11
-	VBROADCASTSS constantsAVX2<>+112(SB), Y10
+	VBROADCASTSS ·word57400000+0(SB), Y11
+	VBROADCASTSS ·word80000000+0(SB), Y10
 	MOVQ         n+24(FP), DI
 	CMPQ         DI, $+32
 	JLT          lanestage
@@ -560,7 +560,7 @@ TEXT ·StochasticHalfBF16AVX2(SB), $368-32
 	MOVQ         y+0(FP), SI
 	MOVQ         x+8(FP), DX
 	MOVQ         words+16(FP), BX
-	VBROADCASTSS constantsAVX2<>+148(SB), Y15
+	VBROADCASTSS ·word0000ffff+0(SB), Y15
 	MOVQ         n+24(FP), DI
 	CMPQ         DI, $+32
 	JLT          lanestage
@@ -653,7 +653,7 @@ rare:
 	VPSUBD       Y1, Y15, Y1
 	VPADDD       Y1, Y0, Y1
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+152(SB), Y3
+	VBROADCASTSS ·word00400000+0(SB), Y3
 	VPOR         Y3, Y0, Y0
 	VBLENDVPS    Y2, Y1, Y0, Y2
 	VPSRLD       $0x10, Y2, Y2
@@ -695,25 +695,3 @@ rare:
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, 32(SI)
 	JMP          laneback
-
-DATA constantsAVX2<>+0(SB)/8, $0x00000000d2511f53
-DATA constantsAVX2<>+8(SB)/8, $0x00000000cd9e8d57
-DATA constantsAVX2<>+16(SB)/8, $0x0000000000000000
-DATA constantsAVX2<>+24(SB)/8, $0x0000000000000002
-DATA constantsAVX2<>+32(SB)/8, $0x0000000000000001
-DATA constantsAVX2<>+40(SB)/8, $0x0000000000000003
-DATA constantsAVX2<>+48(SB)/8, $0x0000000000000004
-DATA constantsAVX2<>+56(SB)/8, $0x0000000000000006
-DATA constantsAVX2<>+64(SB)/8, $0x0000000000000005
-DATA constantsAVX2<>+72(SB)/8, $0x0000000000000007
-DATA constantsAVX2<>+80(SB)/8, $0x0000000000000008
-DATA constantsAVX2<>+88(SB)/8, $0x000000000000000a
-DATA constantsAVX2<>+96(SB)/8, $0x0000000000000009
-DATA constantsAVX2<>+104(SB)/8, $0x000000000000000b
-DATA constantsAVX2<>+112(SB)/8, $0x4b40000080000000
-DATA constantsAVX2<>+120(SB)/8, $0x338000007fffffff
-DATA constantsAVX2<>+128(SB)/8, $0x0c0000007f800000
-DATA constantsAVX2<>+136(SB)/8, $0x3880000057400000
-DATA constantsAVX2<>+144(SB)/8, $0x0000ffff05000000
-DATA constantsAVX2<>+152(SB)/4, $0x00400000
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $156

@@ -14,9 +14,9 @@ TEXT ·Transpose4AVX2(SB), NOSPLIT, $0-40
 	MOVQ         n+32(FP), R8
 	LEAQ         (DX)(DX*2), R10
 	LEAQ         (BX)(BX*2), R11
-	VPBROADCASTD constantsAVX2<>+0(SB), Y10
-	VPBROADCASTD constantsAVX2<>+4(SB), Y11
-	VPBROADCASTD constantsAVX2<>+8(SB), Y12
+	VPBROADCASTD ·word0000ffff+0(SB), Y10
+	VPBROADCASTD ·word00ff00ff+0(SB), Y11
+	VPBROADCASTD ·word0f0f0f0f+0(SB), Y12
 
 squares:
 	VMOVUPS (SI), Y0
@@ -161,7 +161,3 @@ squares:
 	JNE         squares
 	VZEROUPPER
 	RET
-
-DATA constantsAVX2<>+0(SB)/8, $0x00ff00ff0000ffff
-DATA constantsAVX2<>+8(SB)/4, $0x0f0f0f0f
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $12

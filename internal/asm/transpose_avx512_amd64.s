@@ -14,9 +14,9 @@ TEXT ·Transpose4AVX512(SB), NOSPLIT, $0-40
 	MOVQ         n+32(FP), R8
 	LEAQ         (DX)(DX*2), R10
 	LEAQ         (BX)(BX*2), R11
-	VPBROADCASTD constantsAVX512<>+0(SB), Z10
-	VPBROADCASTD constantsAVX512<>+4(SB), Z11
-	VPBROADCASTD constantsAVX512<>+8(SB), Z12
+	VPBROADCASTD ·word0000ffff+0(SB), Z10
+	VPBROADCASTD ·word00ff00ff+0(SB), Z11
+	VPBROADCASTD ·word0f0f0f0f+0(SB), Z12
 
 squares:
 	VMOVUPS    (SI), Z0
@@ -147,7 +147,3 @@ squares:
 	JNE          squares
 	VZEROUPPER
 	RET
-
-DATA constantsAVX512<>+0(SB)/8, $0x00ff00ff0000ffff
-DATA constantsAVX512<>+8(SB)/4, $0x0f0f0f0f
-GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $12
