@@ -149,6 +149,12 @@ func (m *Machine) Branch(r plan.GPR, c plan.Cond, imm int, l string) {
 	case imm == 0 && c == plan.NotEqual:
 		m.CBNZ(n, l)
 		return
+	case imm == 0 && c == plan.Less:
+		m.TBNZ(n, 63, l)
+		return
+	case imm == 0:
+		m.TBZ(n, 63, l)
+		return
 	}
 	if imm < 0 {
 		m.XADDI(r0, n, -imm)

@@ -6,6 +6,7 @@ package x86
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/mmcloughlin/avo/attr"
@@ -293,12 +294,34 @@ func (m *Machine) GroupHead(l string) {
 
 // Branch compares a general register with a constant and jumps.
 func (m *Machine) Branch(r plan.GPR, c plan.Cond, imm int, l string) {
-	if imm == 0 && (c == plan.Equal || c == plan.NotEqual) {
-		m.i("TESTQ", gprs[r], gprs[r])
-	} else {
+	switch {
+	case imm != 0:
 		m.i("CMPQ", gprs[r], immediate(imm))
+	case !m.told(gprs[r]):
+		m.i("TESTQ", gprs[r], gprs[r])
 	}
 	m.i([]string{plan.Less: "JLT", plan.GreaterEqual: "JGE", plan.Equal: "JEQ", plan.NotEqual: "JNE"}[c], operand.LabelRef(l))
+}
+
+// told reports whether the flags tell already how a general register compares with zero: what came before it was that comparison,
+// or changed the register, and between are only jumps.
+func (m *Machine) told(r reg.GPPhysical) bool {
+	f, err := m.ctx.Result()
+	if err != nil {
+		panic(err)
+	}
+	functions := f.Functions()
+	for _, node := range slices.Backward(functions[len(functions)-1].Nodes) {
+		i, ok := node.(*avoir.Instruction)
+		switch {
+		case !ok:
+			return false
+		case i.IsBranch && i.IsConditional:
+		default:
+			return slices.Contains([]string{"TESTQ", "ADDQ", "SUBQ"}, i.Opcode) && i.Operands[1] == operand.Op(r)
+		}
+	}
+	return false
 }
 
 // BranchMultiple jumps if a general register is a multiple of a power of two, or with NotEqual if it is none.

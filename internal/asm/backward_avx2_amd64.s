@@ -55,7 +55,6 @@ laneback:
 lanetail:
 	TESTQ DI, DI
 	JEQ   laneend
-	CMPQ  DI, $+0
 	JGE   lanestage
 	ADDQ  $+32, DI
 	MOVQ  288(SP), SI
@@ -219,7 +218,6 @@ laneback:
 lanetail:
 	TESTQ DI, DI
 	JEQ   laneend
-	CMPQ  DI, $+0
 	JGE   lanestage
 	ADDQ  $+32, DI
 	MOVQ  272(SP), SI
@@ -394,7 +392,6 @@ laneback:
 lanetail:
 	TESTQ DI, DI
 	JEQ   laneend
-	CMPQ  DI, $+0
 	JGE   lanestage
 	ADDQ  $+32, DI
 	MOVQ  160(SP), SI
@@ -582,7 +579,6 @@ laneback:
 lanetail:
 	TESTQ DI, DI
 	JEQ   laneend
-	CMPQ  DI, $+0
 	JGE   lanestage
 	ADDQ  $+32, DI
 	MOVQ  144(SP), SI
@@ -791,7 +787,6 @@ laneback:
 lanetail:
 	TESTQ DI, DI
 	JEQ   laneend
-	CMPQ  DI, $+0
 	JGE   lanestage
 	ADDQ  $+32, DI
 	MOVQ  160(SP), SI
@@ -1033,7 +1028,6 @@ laneback:
 lanetail:
 	TESTQ DI, DI
 	JEQ   laneend
-	CMPQ  DI, $+0
 	JGE   lanestage
 	ADDQ  $+32, DI
 	MOVQ  144(SP), SI

@@ -109,7 +109,6 @@ laneback:
 lanetail:
 	TESTQ DI, DI
 	JEQ   laneend
-	CMPQ  DI, $+0
 	JLT   lanestaged
 
 lanerest:
@@ -370,7 +369,6 @@ laneback:
 lanetail:
 	TESTQ DI, DI
 	JEQ   laneend
-	CMPQ  DI, $+0
 	JLT   lanestaged
 
 lanerest:
@@ -641,7 +639,6 @@ laneback:
 lanetail:
 	TESTQ DI, DI
 	JEQ   laneend
-	CMPQ  DI, $+0
 	JLT   lanestaged
 
 lanerest:
@@ -926,7 +923,6 @@ laneback:
 lanetail:
 	TESTQ DI, DI
 	JEQ   laneend
-	CMPQ  DI, $+0
 	JLT   lanestaged
 
 lanerest:
@@ -1235,7 +1231,6 @@ laneback:
 lanetail:
 	TESTQ DI, DI
 	JEQ   laneend
-	CMPQ  DI, $+0
 	JLT   lanestaged
 
 lanerest:
@@ -1555,7 +1550,6 @@ laneback:
 lanetail:
 	TESTQ DI, DI
 	JEQ   laneend
-	CMPQ  DI, $+0
 	JLT   lanestaged
 
 lanerest:

@@ -41,7 +41,6 @@ laneloop:
 lanetail:
 	TESTQ DI, DI
 	JEQ   laneend
-	CMPQ  DI, $+0
 	JGE   lanestage
 	ADDQ  $+32, DI
 	MOVQ  192(SP), SI
@@ -125,7 +124,6 @@ laneloop:
 lanetail:
 	TESTQ DI, DI
 	JEQ   laneend
-	CMPQ  DI, $+0
 	JGE   lanestage
 	ADDQ  $+32, DI
 	MOVQ  192(SP), SI
@@ -231,7 +229,6 @@ laneback:
 lanetail:
 	TESTQ DI, DI
 	JEQ   laneend
-	CMPQ  DI, $+0
 	JGE   lanestage
 	ADDQ  $+32, DI
 	MOVQ  192(SP), SI
@@ -389,7 +386,6 @@ laneloop:
 lanetail:
 	TESTQ DI, DI
 	JEQ   laneend
-	CMPQ  DI, $+0
 	JGE   lanestage
 	ADDQ  $+32, DI
 	MOVQ  192(SP), SI
@@ -482,7 +478,6 @@ laneloop:
 lanetail:
 	TESTQ DI, DI
 	JEQ   laneend
-	CMPQ  DI, $+0
 	JGE   lanestage
 	ADDQ  $+32, DI
 	MOVQ  160(SP), SI
@@ -620,7 +615,6 @@ laneloop:
 lanetail:
 	TESTQ DI, DI
 	JEQ   laneend
-	CMPQ  DI, $+0
 	JGE   lanestage
 	ADDQ  $+32, DI
 	MOVQ  160(SP), SI
@@ -794,7 +788,6 @@ laneloop:
 lanetail:
 	TESTQ DI, DI
 	JEQ   laneend
-	CMPQ  DI, $+0
 	JGE   lanestage
 	ADDQ  $+32, DI
 	MOVQ  160(SP), SI
@@ -937,7 +930,6 @@ laneloop:
 lanetail:
 	TESTQ DI, DI
 	JEQ   laneend
-	CMPQ  DI, $+0
 	JGE   lanestage
 	ADDQ  $+32, DI
 	MOVQ  160(SP), SI
@@ -1074,7 +1066,6 @@ laneloop:
 lanetail:
 	TESTQ DI, DI
 	JEQ   laneend
-	CMPQ  DI, $+0
 	JGE   lanestage
 	ADDQ  $+32, DI
 	MOVQ  160(SP), SI
@@ -1204,7 +1195,6 @@ laneloop:
 lanetail:
 	TESTQ DI, DI
 	JEQ   laneend
-	CMPQ  DI, $+0
 	JGE   lanestage
 	ADDQ  $+32, DI
 	MOVQ  144(SP), SI
@@ -1316,7 +1306,6 @@ laneback:
 lanetail:
 	TESTQ DI, DI
 	JEQ   laneend
-	CMPQ  DI, $+0
 	JGE   lanestage
 	ADDQ  $+32, DI
 	MOVQ  160(SP), SI
@@ -1514,7 +1503,6 @@ laneback:
 lanetail:
 	TESTQ DI, DI
 	JEQ   laneend
-	CMPQ  DI, $+0
 	JGE   lanestage
 	ADDQ  $+32, DI
 	MOVQ  160(SP), SI
@@ -1771,7 +1759,6 @@ laneback:
 lanetail:
 	TESTQ DI, DI
 	JEQ   laneend
-	CMPQ  DI, $+0
 	JGE   lanestage
 	ADDQ  $+32, DI
 	MOVQ  160(SP), SI
@@ -2021,7 +2008,6 @@ laneback:
 lanetail:
 	TESTQ DI, DI
 	JEQ   laneend
-	CMPQ  DI, $+0
 	JGE   lanestage
 	ADDQ  $+32, DI
 	MOVQ  160(SP), SI
@@ -2239,7 +2225,6 @@ laneback:
 lanetail:
 	TESTQ DI, DI
 	JEQ   laneend
-	CMPQ  DI, $+0
 	JGE   lanestage
 	ADDQ  $+32, DI
 	MOVQ  144(SP), SI
@@ -2432,7 +2417,6 @@ laneloop:
 lanetail:
 	TESTQ DI, DI
 	JEQ   laneend
-	CMPQ  DI, $+0
 	JGE   lanestage
 	ADDQ  $+32, DI
 	MOVQ  160(SP), SI

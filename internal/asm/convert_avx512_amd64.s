@@ -292,7 +292,6 @@ laneback:
 lanetail:
 	TESTQ DI, DI
 	JEQ   laneend
-	CMPQ  DI, $+0
 	JLT   lanestaged
 
 lanerest:
@@ -1594,7 +1593,6 @@ laneback:
 lanetail:
 	TESTQ DI, DI
 	JEQ   laneend
-	CMPQ  DI, $+0
 	JLT   lanestaged
 
 lanerest:
@@ -1887,7 +1885,6 @@ laneback:
 lanetail:
 	TESTQ DI, DI
 	JEQ   laneend
-	CMPQ  DI, $+0
 	JLT   lanestaged
 
 lanerest:
@@ -2224,7 +2221,6 @@ laneback:
 lanetail:
 	TESTQ DI, DI
 	JEQ   laneend
-	CMPQ  DI, $+0
 	JLT   lanestaged
 
 lanerest:
@@ -2554,7 +2550,6 @@ laneback:
 lanetail:
 	TESTQ DI, DI
 	JEQ   laneend
-	CMPQ  DI, $+0
 	JLT   lanestaged
 
 lanerest:
@@ -2884,7 +2879,6 @@ laneback:
 lanetail:
 	TESTQ DI, DI
 	JEQ   laneend
-	CMPQ  DI, $+0
 	JLT   lanestaged
 
 lanerest:

@@ -22,7 +22,6 @@ loop:
 	VMOVUPS 224(SI), Y7
 	ADDQ    $+256, SI
 	SUBQ    $+1, DX
-	TESTQ   DX, DX
 	JNE     loop
 	VZEROUPPER
 	RET
@@ -48,7 +47,6 @@ loop:
 	ADDQ    $+256, SI
 	ADDQ    $+64, DI
 	SUBQ    $+1, DX
-	TESTQ   DX, DX
 	JNE     loop
 	VZEROUPPER
 	RET
@@ -74,7 +72,6 @@ loop:
 	ADDQ     $+256, SI
 	ADDQ     $+64, DI
 	SUBQ     $+1, DX
-	TESTQ    DX, DX
 	JNE      loop
 	SFENCE
 	VZEROUPPER
@@ -103,7 +100,6 @@ loop:
 	ADDQ    $+256, SI
 	SUBQ    $-128, DI
 	SUBQ    $+1, DX
-	TESTQ   DX, DX
 	JNE     loop
 	VZEROUPPER
 	RET
@@ -131,7 +127,6 @@ loop:
 	ADDQ     $+256, SI
 	SUBQ     $-128, DI
 	SUBQ     $+1, DX
-	TESTQ    DX, DX
 	JNE      loop
 	SFENCE
 	VZEROUPPER
@@ -164,7 +159,6 @@ loop:
 	ADDQ    $+256, SI
 	ADDQ    $+256, DI
 	SUBQ    $+1, DX
-	TESTQ   DX, DX
 	JNE     loop
 	VZEROUPPER
 	RET
@@ -196,7 +190,6 @@ loop:
 	ADDQ     $+256, SI
 	ADDQ     $+256, DI
 	SUBQ     $+1, DX
-	TESTQ    DX, DX
 	JNE      loop
 	SFENCE
 	VZEROUPPER
@@ -231,7 +224,6 @@ loop:
 	ADDQ    $+256, SI
 	ADDQ    $+320, DI
 	SUBQ    $+1, DX
-	TESTQ   DX, DX
 	JNE     loop
 	VZEROUPPER
 	RET
@@ -265,7 +257,6 @@ loop:
 	ADDQ     $+256, SI
 	ADDQ     $+320, DI
 	SUBQ     $+1, DX
-	TESTQ    DX, DX
 	JNE      loop
 	SFENCE
 	VZEROUPPER
@@ -294,7 +285,6 @@ loop:
 	SUBQ    $-128, SI
 	ADDQ    $+256, DI
 	SUBQ    $+1, DX
-	TESTQ   DX, DX
 	JNE     loop
 	VZEROUPPER
 	RET
@@ -322,7 +312,6 @@ loop:
 	SUBQ     $-128, SI
 	ADDQ     $+256, DI
 	SUBQ     $+1, DX
-	TESTQ    DX, DX
 	JNE      loop
 	SFENCE
 	VZEROUPPER
@@ -349,7 +338,6 @@ loop:
 	ADDQ    $+64, SI
 	ADDQ    $+256, DI
 	SUBQ    $+1, DX
-	TESTQ   DX, DX
 	JNE     loop
 	VZEROUPPER
 	RET
@@ -375,7 +363,6 @@ loop:
 	ADDQ     $+64, SI
 	ADDQ     $+256, DI
 	SUBQ     $+1, DX
-	TESTQ    DX, DX
 	JNE      loop
 	SFENCE
 	VZEROUPPER
@@ -426,7 +413,6 @@ loop:
 	ADDQ    $+64, SI
 	ADDQ    $+1024, DI
 	SUBQ    $+1, DX
-	TESTQ   DX, DX
 	JNE     loop
 	VZEROUPPER
 	RET
@@ -476,7 +462,6 @@ loop:
 	ADDQ     $+64, SI
 	ADDQ     $+1024, DI
 	SUBQ     $+1, DX
-	TESTQ    DX, DX
 	JNE      loop
 	SFENCE
 	VZEROUPPER

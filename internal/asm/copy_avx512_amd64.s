@@ -18,7 +18,6 @@ loop:
 	VMOVUPS 192(SI), Z3
 	ADDQ    $+256, SI
 	SUBQ    $+1, DX
-	TESTQ   DX, DX
 	JNE     loop
 	VZEROUPPER
 	RET
@@ -39,7 +38,6 @@ loop:
 	ADDQ    $+256, SI
 	ADDQ    $+64, DI
 	SUBQ    $+1, DX
-	TESTQ   DX, DX
 	JNE     loop
 	VZEROUPPER
 	RET
@@ -60,7 +58,6 @@ loop:
 	ADDQ     $+256, SI
 	ADDQ     $+64, DI
 	SUBQ     $+1, DX
-	TESTQ    DX, DX
 	JNE      loop
 	SFENCE
 	VZEROUPPER
@@ -83,7 +80,6 @@ loop:
 	ADDQ    $+256, SI
 	SUBQ    $-128, DI
 	SUBQ    $+1, DX
-	TESTQ   DX, DX
 	JNE     loop
 	VZEROUPPER
 	RET
@@ -105,7 +101,6 @@ loop:
 	ADDQ     $+256, SI
 	SUBQ     $-128, DI
 	SUBQ     $+1, DX
-	TESTQ    DX, DX
 	JNE      loop
 	SFENCE
 	VZEROUPPER
@@ -130,7 +125,6 @@ loop:
 	ADDQ    $+256, SI
 	ADDQ    $+256, DI
 	SUBQ    $+1, DX
-	TESTQ   DX, DX
 	JNE     loop
 	VZEROUPPER
 	RET
@@ -154,7 +148,6 @@ loop:
 	ADDQ     $+256, SI
 	ADDQ     $+256, DI
 	SUBQ     $+1, DX
-	TESTQ    DX, DX
 	JNE      loop
 	SFENCE
 	VZEROUPPER
@@ -180,7 +173,6 @@ loop:
 	ADDQ    $+256, SI
 	ADDQ    $+320, DI
 	SUBQ    $+1, DX
-	TESTQ   DX, DX
 	JNE     loop
 	VZEROUPPER
 	RET
@@ -205,7 +197,6 @@ loop:
 	ADDQ     $+256, SI
 	ADDQ     $+320, DI
 	SUBQ     $+1, DX
-	TESTQ    DX, DX
 	JNE      loop
 	SFENCE
 	VZEROUPPER
@@ -228,7 +219,6 @@ loop:
 	SUBQ    $-128, SI
 	ADDQ    $+256, DI
 	SUBQ    $+1, DX
-	TESTQ   DX, DX
 	JNE     loop
 	VZEROUPPER
 	RET
@@ -250,7 +240,6 @@ loop:
 	SUBQ     $-128, SI
 	ADDQ     $+256, DI
 	SUBQ     $+1, DX
-	TESTQ    DX, DX
 	JNE      loop
 	SFENCE
 	VZEROUPPER
@@ -272,7 +261,6 @@ loop:
 	ADDQ    $+64, SI
 	ADDQ    $+256, DI
 	SUBQ    $+1, DX
-	TESTQ   DX, DX
 	JNE     loop
 	VZEROUPPER
 	RET
@@ -293,7 +281,6 @@ loop:
 	ADDQ     $+64, SI
 	ADDQ     $+256, DI
 	SUBQ     $+1, DX
-	TESTQ    DX, DX
 	JNE      loop
 	SFENCE
 	VZEROUPPER
@@ -327,7 +314,6 @@ loop:
 	ADDQ    $+64, SI
 	ADDQ    $+1024, DI
 	SUBQ    $+1, DX
-	TESTQ   DX, DX
 	JNE     loop
 	VZEROUPPER
 	RET
@@ -360,7 +346,6 @@ loop:
 	ADDQ     $+64, SI
 	ADDQ     $+1024, DI
 	SUBQ     $+1, DX
-	TESTQ    DX, DX
 	JNE      loop
 	SFENCE
 	VZEROUPPER

@@ -59,9 +59,9 @@ groups:
 	JMP   groupbegin
 
 groupover:
-	CMPQ R11, $+0
-	JLT  groupstaged
-	ADDQ R11, DI
+	TESTQ R11, R11
+	JLT   groupstaged
+	ADDQ  R11, DI
 
 groupbegin:
 	CMPQ DI, $+32
@@ -277,7 +277,6 @@ read12:
 	JGE         laneloop
 	TESTQ       DI, DI
 	JEQ         laneend
-	CMPQ        DI, $+0
 	JGE         lanestage
 	ADDQ        $+32, DI
 	MOVQ        288(SP), SI
@@ -928,9 +927,9 @@ groups:
 	JMP   groupbegin
 
 groupover:
-	CMPQ R11, $+0
-	JLT  groupstaged
-	ADDQ R11, DI
+	TESTQ R11, R11
+	JLT   groupstaged
+	ADDQ  R11, DI
 
 groupbegin:
 	CMPQ DI, $+32
@@ -1193,7 +1192,6 @@ read12:
 	JGE         laneloop
 	TESTQ       DI, DI
 	JEQ         laneend
-	CMPQ        DI, $+0
 	JGE         lanestage
 	ADDQ        $+32, DI
 	MOVQ        416(SP), SI
@@ -1922,9 +1920,9 @@ groups:
 	JMP   groupbegin
 
 groupover:
-	CMPQ R11, $+0
-	JLT  groupstaged
-	ADDQ R11, DI
+	TESTQ R11, R11
+	JLT   groupstaged
+	ADDQ  R11, DI
 
 groupbegin:
 	CMPQ DI, $+32
@@ -2190,7 +2188,6 @@ read12:
 	JGE     laneloop
 	TESTQ   DI, DI
 	JEQ     laneend
-	CMPQ    DI, $+0
 	JGE     lanestage
 	ADDQ    $+32, DI
 	MOVQ    416(SP), SI

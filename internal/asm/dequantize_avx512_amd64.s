@@ -345,7 +345,6 @@ read28:
 	JGE         laneloop
 	TESTQ       DI, DI
 	JEQ         laneend
-	CMPQ        DI, $+0
 	JGE         lanestage
 	ADDQ        $+64, DI
 	MOVQ        576(SP), SI
@@ -1595,7 +1594,6 @@ read28:
 	JGE         laneloop
 	TESTQ       DI, DI
 	JEQ         laneend
-	CMPQ        DI, $+0
 	JGE         lanestage
 	ADDQ        $+64, DI
 	MOVQ        832(SP), SI
@@ -2976,7 +2974,6 @@ read28:
 	JGE     laneloop
 	TESTQ   DI, DI
 	JEQ     laneend
-	CMPQ    DI, $+0
 	JGE     lanestage
 	ADDQ    $+64, DI
 	MOVQ    832(SP), SI

@@ -330,7 +330,6 @@ laneloop:
 	JGE            laneloop
 	TESTQ          DI, DI
 	JEQ            laneend
-	CMPQ           DI, $+0
 	JGE            lanestage
 	ADDQ           $+64, DI
 	MOVQ           544(SP), SI
@@ -890,7 +889,6 @@ laneloop:
 	JGE            laneloop
 	TESTQ          DI, DI
 	JEQ            laneend
-	CMPQ           DI, $+0
 	JGE            lanestage
 	ADDQ           $+64, DI
 	MOVQ           800(SP), SI
@@ -1494,7 +1492,6 @@ laneloop:
 	JGE            laneloop
 	TESTQ          DI, DI
 	JEQ            laneend
-	CMPQ           DI, $+0
 	JGE            lanestage
 	ADDQ           $+64, DI
 	MOVQ           800(SP), SI

@@ -31,7 +31,6 @@ TEXT ·DequantizeFpE4M3F16BF16NEON(SB), 0, $600-56
 	MOVD length+40(FP), R13
 	CMP $1, R13
 	BEQ lanes
-groups:
 	MOVD R12, R14
 	MOVD R13, R0
 	MUL R14, R0, R0
@@ -102,8 +101,7 @@ groupback:
 	SUB $16, R12, R12
 	CMP $16, R12
 	BGE grouploop
-	CMP $0, R12
-	BLT groupstaged
+	TBNZ $63, R12, groupstaged
 	ADD R12, R0, R0
 	CBNZ R12, groupbegin
 	ADD $4, R3, R3
@@ -285,10 +283,8 @@ laneback:
 	SUB $16, R0, R0
 	CMP $16, R0
 	BGE laneloop
-lanetail:
 	CBZ R0, laneend
-	CMP $0, R0
-	BGE lanestage
+	TBZ $63, R0, lanestage
 	ADD $16, R0, R0
 	MOVD 128(RSP), R1
 	ADD $16, RSP, R16
@@ -469,7 +465,6 @@ halfdone16:
 	CMP $2, R16
 	BEQ laneback
 	MOVD 144(RSP), R3
-groupresume:
 	VLD1R (R3), [V0.S4]
 	WORD $0x6e20dde9 // fmul v9.4s, v15.4s, v0.4s
 	B groupback
@@ -509,7 +504,6 @@ TEXT ·DequantizeFpE5M2F16BF16NEON(SB), 0, $600-56
 	MOVD length+40(FP), R13
 	CMP $1, R13
 	BEQ lanes
-groups:
 	MOVD R12, R14
 	MOVD R13, R0
 	MUL R14, R0, R0
@@ -576,8 +570,7 @@ groupback:
 	SUB $16, R12, R12
 	CMP $16, R12
 	BGE grouploop
-	CMP $0, R12
-	BLT groupstaged
+	TBNZ $63, R12, groupstaged
 	ADD R12, R0, R0
 	CBNZ R12, groupbegin
 	ADD $4, R3, R3
@@ -751,10 +744,8 @@ laneback:
 	SUB $16, R0, R0
 	CMP $16, R0
 	BGE laneloop
-lanetail:
 	CBZ R0, laneend
-	CMP $0, R0
-	BGE lanestage
+	TBZ $63, R0, lanestage
 	ADD $16, R0, R0
 	MOVD 128(RSP), R1
 	ADD $16, RSP, R16
@@ -918,7 +909,6 @@ halfdone16:
 	CMP $2, R16
 	BEQ laneback
 	MOVD 144(RSP), R3
-groupresume:
 	VLD1R (R3), [V0.S4]
 	WORD $0x6e20ddea // fmul v10.4s, v15.4s, v0.4s
 	B groupback
@@ -957,7 +947,6 @@ TEXT ·DequantizeFpE2M1F16BF16NEON(SB), 0, $600-56
 	MOVD length+40(FP), R13
 	CMP $1, R13
 	BEQ lanes
-groups:
 	MOVD R12, R14
 	MOVD R13, R0
 	MUL R14, R0, R0
@@ -1020,8 +1009,7 @@ halfdone4:
 	SUB $16, R12, R12
 	CMP $16, R12
 	BGE grouploop
-	CMP $0, R12
-	BLT groupstaged
+	TBNZ $63, R12, groupstaged
 	ADD R12, R0, R0
 	CBNZ R12, groupbegin
 	ADD $4, R3, R3
@@ -1188,10 +1176,8 @@ halfdone12:
 	SUB $16, R0, R0
 	CMP $16, R0
 	BGE laneloop
-lanetail:
 	CBZ R0, laneend
-	CMP $0, R0
-	BGE lanestage
+	TBZ $63, R0, lanestage
 	ADD $16, R0, R0
 	MOVD 128(RSP), R1
 	ADD $16, RSP, R16

@@ -98,7 +98,7 @@ groupback:
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R11, $+0
+	TESTQ R11, R11
 	JLT   groupstaged
 	ADDQ  R11, DI
 	TESTQ R11, R11
@@ -380,7 +380,6 @@ laneback:
 	JGE   laneloop
 	TESTQ DI, DI
 	JEQ   laneend
-	CMPQ  DI, $+0
 	JGE   lanestage
 	ADDQ  $+64, DI
 	MOVQ  576(SP), SI
@@ -1011,7 +1010,6 @@ laneloop:
 	JGE            laneloop
 	TESTQ          DI, DI
 	JEQ            laneend
-	CMPQ           DI, $+0
 	JGE            lanestage
 	ADDQ           $+64, DI
 	MOVQ           544(SP), SI

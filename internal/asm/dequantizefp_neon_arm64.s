@@ -26,7 +26,6 @@ TEXT ·DequantizeFpE4M3NEON(SB), 0, $632-56
 	MOVD length+40(FP), R13
 	CMP $1, R13
 	BEQ lanes
-groups:
 	MOVD R12, R14
 	MOVD R13, R0
 	MUL R14, R0, R0
@@ -81,8 +80,7 @@ groupback:
 	SUB $16, R12, R12
 	CMP $16, R12
 	BGE grouploop
-	CMP $0, R12
-	BLT groupstaged
+	TBNZ $63, R12, groupstaged
 	ADD R12, R0, R0
 	CBNZ R12, groupbegin
 	ADD $4, R3, R3
@@ -232,10 +230,8 @@ laneback:
 	SUB $16, R0, R0
 	CMP $16, R0
 	BGE laneloop
-lanetail:
 	CBZ R0, laneend
-	CMP $0, R0
-	BGE lanestage
+	TBZ $63, R0, lanestage
 	ADD $16, R0, R0
 	MOVD 160(RSP), R1
 	ADD $16, RSP, R16
@@ -370,7 +366,6 @@ rare:
 	CMP $2, R16
 	BEQ laneback
 	MOVD 176(RSP), R3
-groupresume:
 	VLD1R (R3), [V0.S4]
 	WORD $0x6e20ddeb // fmul v11.4s, v15.4s, v0.4s
 	B groupback
@@ -395,7 +390,6 @@ TEXT ·DequantizeFpE5M2NEON(SB), 0, $632-56
 	MOVD length+40(FP), R13
 	CMP $1, R13
 	BEQ lanes
-groups:
 	MOVD R12, R14
 	MOVD R13, R0
 	MUL R14, R0, R0
@@ -446,8 +440,7 @@ groupback:
 	SUB $16, R12, R12
 	CMP $16, R12
 	BGE grouploop
-	CMP $0, R12
-	BLT groupstaged
+	TBNZ $63, R12, groupstaged
 	ADD R12, R0, R0
 	CBNZ R12, groupbegin
 	ADD $4, R3, R3
@@ -589,10 +582,8 @@ laneback:
 	SUB $16, R0, R0
 	CMP $16, R0
 	BGE laneloop
-lanetail:
 	CBZ R0, laneend
-	CMP $0, R0
-	BGE lanestage
+	TBZ $63, R0, lanestage
 	ADD $16, R0, R0
 	MOVD 160(RSP), R1
 	ADD $16, RSP, R16
@@ -710,7 +701,6 @@ rare:
 	CMP $2, R16
 	BEQ laneback
 	MOVD 176(RSP), R3
-groupresume:
 	VLD1R (R3), [V0.S4]
 	WORD $0x6e20ddec // fmul v12.4s, v15.4s, v0.4s
 	B groupback
@@ -734,7 +724,6 @@ TEXT ·DequantizeFpE2M1NEON(SB), 0, $632-56
 	MOVD length+40(FP), R13
 	CMP $1, R13
 	BEQ lanes
-groups:
 	MOVD R12, R14
 	MOVD R13, R0
 	MUL R14, R0, R0
@@ -781,8 +770,7 @@ grouploop:
 	SUB $16, R12, R12
 	CMP $16, R12
 	BGE grouploop
-	CMP $0, R12
-	BLT groupstaged
+	TBNZ $63, R12, groupstaged
 	ADD R12, R0, R0
 	CBNZ R12, groupbegin
 	ADD $4, R3, R3
@@ -917,10 +905,8 @@ laneloop:
 	SUB $16, R0, R0
 	CMP $16, R0
 	BGE laneloop
-lanetail:
 	CBZ R0, laneend
-	CMP $0, R0
-	BGE lanestage
+	TBZ $63, R0, lanestage
 	ADD $16, R0, R0
 	MOVD 160(RSP), R1
 	ADD $16, RSP, R16

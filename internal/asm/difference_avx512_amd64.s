@@ -45,7 +45,6 @@ fours:
 	ADDQ         $+16, DX
 	ADDQ         $+16, BX
 	SUBQ         $+1, R8
-	TESTQ        R8, R8
 	JNE          fours
 	VEXTRACTF128 $0x01, Y10, X0
 	VMAXPD       X0, X10, X10

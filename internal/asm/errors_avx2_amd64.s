@@ -67,7 +67,6 @@ shut:
 	ADDQ    $+4, R11
 	ADDQ    $+32, DI
 	SUBQ    $+1, SI
-	TESTQ   SI, SI
 	JNE     accumulators
 	VMOVUPS (SP), Y0
 	VADDPS  256(SP), Y0, Y0
@@ -101,7 +100,6 @@ shut:
 	ADDQ    SI, R9
 	ADDQ    SI, R10
 	SUBQ    $+1, BX
-	TESTQ   BX, BX
 	JNE     group
 	VZEROUPPER
 	RET
@@ -170,7 +168,6 @@ shut:
 	ADDQ    $+4, R11
 	ADDQ    $+32, DI
 	SUBQ    $+1, SI
-	TESTQ   SI, SI
 	JNE     accumulators
 	VMOVUPS (SP), Y0
 	VADDPS  256(SP), Y0, Y0
@@ -204,7 +201,6 @@ shut:
 	ADDQ    SI, R9
 	ADDQ    SI, R10
 	SUBQ    $+1, BX
-	TESTQ   BX, BX
 	JNE     group
 	VZEROUPPER
 	RET
@@ -278,7 +274,6 @@ shut:
 	ADDQ    $+4, R10
 	ADDQ    $+32, DI
 	SUBQ    $+1, SI
-	TESTQ   SI, SI
 	JNE     accumulators
 	VMOVUPS (SP), Y0
 	VADDPS  256(SP), Y0, Y0
@@ -311,7 +306,6 @@ shut:
 	ADDQ    SI, R8
 	ADDQ    SI, R9
 	SUBQ    $+1, BX
-	TESTQ   BX, BX
 	JNE     group
 	VZEROUPPER
 	RET
@@ -395,7 +389,6 @@ shut:
 	SUBQ         $-128, R11
 	ADDQ         $+64, DI
 	SUBQ         $+2, SI
-	TESTQ        SI, SI
 	JNE          accumulators
 	VMOVUPS      (SP), Y0
 	VADDPS       256(SP), Y0, Y0
@@ -438,7 +431,6 @@ shut:
 	ADDQ         $+64, R9
 	ADDQ         $+64, R10
 	SUBQ         $+1, BX
-	TESTQ        BX, BX
 	JNE          group
 	VZEROUPPER
 	RET
@@ -530,7 +522,6 @@ shut:
 	SUBQ         $-128, R10
 	ADDQ         $+64, DI
 	SUBQ         $+2, SI
-	TESTQ        SI, SI
 	JNE          accumulators
 	VMOVUPS      (SP), Y0
 	VADDPS       256(SP), Y0, Y0
@@ -572,7 +563,6 @@ shut:
 	SUBQ         $+1024, R10
 	ADDQ         $+64, R9
 	SUBQ         $+1, BX
-	TESTQ        BX, BX
 	JNE          group
 	VZEROUPPER
 	RET
@@ -651,7 +641,6 @@ shut:
 	SUBQ         $-128, R11
 	ADDQ         $+64, DI
 	SUBQ         $+2, SI
-	TESTQ        SI, SI
 	JNE          accumulators
 	VMOVUPS      (SP), Y0
 	VADDPS       256(SP), Y0, Y0
@@ -694,7 +683,6 @@ shut:
 	ADDQ         $+64, R9
 	ADDQ         $+64, R10
 	SUBQ         $+1, BX
-	TESTQ        BX, BX
 	JNE          group
 	VZEROUPPER
 	RET
@@ -770,7 +758,6 @@ shut:
 	ADDQ    $+4, R13
 	ADDQ    $+32, DI
 	SUBQ    $+1, SI
-	TESTQ   SI, SI
 	JNE     accumulators
 	VMOVUPS (SP), Y0
 	VADDPS  256(SP), Y0, Y0
@@ -806,7 +793,6 @@ shut:
 	ADDQ    SI, R9
 	ADDQ    SI, R10
 	SUBQ    $+1, BX
-	TESTQ   BX, BX
 	JNE     group
 	VZEROUPPER
 	RET
@@ -881,7 +867,6 @@ shut:
 	ADDQ    $+4, R13
 	ADDQ    $+32, DI
 	SUBQ    $+1, SI
-	TESTQ   SI, SI
 	JNE     accumulators
 	VMOVUPS (SP), Y0
 	VADDPS  256(SP), Y0, Y0
@@ -917,7 +902,6 @@ shut:
 	ADDQ    SI, R9
 	ADDQ    SI, R10
 	SUBQ    $+1, BX
-	TESTQ   BX, BX
 	JNE     group
 	VZEROUPPER
 	RET
@@ -997,7 +981,6 @@ shut:
 	ADDQ    $+4, R12
 	ADDQ    $+32, DI
 	SUBQ    $+1, SI
-	TESTQ   SI, SI
 	JNE     accumulators
 	VMOVUPS (SP), Y0
 	VADDPS  256(SP), Y0, Y0
@@ -1032,7 +1015,6 @@ shut:
 	ADDQ    SI, R8
 	ADDQ    SI, R9
 	SUBQ    $+1, BX
-	TESTQ   BX, BX
 	JNE     group
 	VZEROUPPER
 	RET
@@ -1124,7 +1106,6 @@ shut:
 	SUBQ         $-128, R13
 	ADDQ         $+64, DI
 	SUBQ         $+2, SI
-	TESTQ        SI, SI
 	JNE          accumulators
 	VMOVUPS      (SP), Y0
 	VADDPS       256(SP), Y0, Y0
@@ -1168,7 +1149,6 @@ shut:
 	ADDQ         $+64, R9
 	ADDQ         $+64, R10
 	SUBQ         $+1, BX
-	TESTQ        BX, BX
 	JNE          group
 	VZEROUPPER
 	RET
@@ -1268,7 +1248,6 @@ shut:
 	SUBQ         $-128, R12
 	ADDQ         $+64, DI
 	SUBQ         $+2, SI
-	TESTQ        SI, SI
 	JNE          accumulators
 	VMOVUPS      (SP), Y0
 	VADDPS       256(SP), Y0, Y0
@@ -1311,7 +1290,6 @@ shut:
 	SUBQ         $+1024, R12
 	ADDQ         $+64, R9
 	SUBQ         $+1, BX
-	TESTQ        BX, BX
 	JNE          group
 	VZEROUPPER
 	RET
@@ -1398,7 +1376,6 @@ shut:
 	SUBQ         $-128, R13
 	ADDQ         $+64, DI
 	SUBQ         $+2, SI
-	TESTQ        SI, SI
 	JNE          accumulators
 	VMOVUPS      (SP), Y0
 	VADDPS       256(SP), Y0, Y0
@@ -1442,7 +1419,6 @@ shut:
 	ADDQ         $+64, R9
 	ADDQ         $+64, R10
 	SUBQ         $+1, BX
-	TESTQ        BX, BX
 	JNE          group
 	VZEROUPPER
 	RET
@@ -1522,7 +1498,6 @@ shut:
 	ADDQ    $+4, R13
 	ADDQ    $+32, DI
 	SUBQ    $+1, SI
-	TESTQ   SI, SI
 	JNE     accumulators
 	VMOVUPS (SP), Y0
 	VADDPS  256(SP), Y0, Y0
@@ -1558,7 +1533,6 @@ shut:
 	ADDQ    SI, R9
 	ADDQ    SI, R10
 	SUBQ    $+1, BX
-	TESTQ   BX, BX
 	JNE     group
 	VZEROUPPER
 	RET
@@ -1637,7 +1611,6 @@ shut:
 	ADDQ    $+4, R13
 	ADDQ    $+32, DI
 	SUBQ    $+1, SI
-	TESTQ   SI, SI
 	JNE     accumulators
 	VMOVUPS (SP), Y0
 	VADDPS  256(SP), Y0, Y0
@@ -1673,7 +1646,6 @@ shut:
 	ADDQ    SI, R9
 	ADDQ    SI, R10
 	SUBQ    $+1, BX
-	TESTQ   BX, BX
 	JNE     group
 	VZEROUPPER
 	RET
@@ -1757,7 +1729,6 @@ shut:
 	ADDQ    $+4, R12
 	ADDQ    $+32, DI
 	SUBQ    $+1, SI
-	TESTQ   SI, SI
 	JNE     accumulators
 	VMOVUPS (SP), Y0
 	VADDPS  256(SP), Y0, Y0
@@ -1792,7 +1763,6 @@ shut:
 	ADDQ    SI, R8
 	ADDQ    SI, R9
 	SUBQ    $+1, BX
-	TESTQ   BX, BX
 	JNE     group
 	VZEROUPPER
 	RET
@@ -1886,7 +1856,6 @@ shut:
 	SUBQ         $-128, R13
 	ADDQ         $+64, DI
 	SUBQ         $+2, SI
-	TESTQ        SI, SI
 	JNE          accumulators
 	VMOVUPS      (SP), Y0
 	VADDPS       256(SP), Y0, Y0
@@ -1930,7 +1899,6 @@ shut:
 	ADDQ         $+64, R9
 	ADDQ         $+64, R10
 	SUBQ         $+1, BX
-	TESTQ        BX, BX
 	JNE          group
 	VZEROUPPER
 	RET

@@ -67,7 +67,6 @@ shut:
 	ADDQ    $+4, R11
 	ADDQ    $+64, DI
 	SUBQ    $+1, SI
-	TESTQ   SI, SI
 	JNE     accumulators
 	VMOVUPS (SP), Z0
 	VADDPS  512(SP), Z0, Z0
@@ -101,7 +100,6 @@ shut:
 	ADDQ    SI, R9
 	ADDQ    SI, R10
 	SUBQ    $+1, BX
-	TESTQ   BX, BX
 	JNE     group
 	VZEROUPPER
 	RET
@@ -170,7 +168,6 @@ shut:
 	ADDQ    $+4, R11
 	ADDQ    $+64, DI
 	SUBQ    $+1, SI
-	TESTQ   SI, SI
 	JNE     accumulators
 	VMOVUPS (SP), Z0
 	VADDPS  512(SP), Z0, Z0
@@ -204,7 +201,6 @@ shut:
 	ADDQ    SI, R9
 	ADDQ    SI, R10
 	SUBQ    $+1, BX
-	TESTQ   BX, BX
 	JNE     group
 	VZEROUPPER
 	RET
@@ -278,7 +274,6 @@ shut:
 	ADDQ    $+4, R10
 	ADDQ    $+64, DI
 	SUBQ    $+1, SI
-	TESTQ   SI, SI
 	JNE     accumulators
 	VMOVUPS (SP), Z0
 	VADDPS  512(SP), Z0, Z0
@@ -311,7 +306,6 @@ shut:
 	ADDQ    SI, R8
 	ADDQ    SI, R9
 	SUBQ    $+1, BX
-	TESTQ   BX, BX
 	JNE     group
 	VZEROUPPER
 	RET
@@ -423,7 +417,6 @@ shut:
 	ADDQ         $+256, R11
 	ADDQ         $+256, DI
 	SUBQ         $+4, SI
-	TESTQ        SI, SI
 	JNE          accumulators
 	VMOVUPS      (SP), Z0
 	VADDPS       512(SP), Z0, Z0
@@ -466,7 +459,6 @@ shut:
 	ADDQ         $+64, R9
 	ADDQ         $+64, R10
 	SUBQ         $+1, BX
-	TESTQ        BX, BX
 	JNE          group
 	VZEROUPPER
 	RET
@@ -594,7 +586,6 @@ shut:
 	ADDQ         $+256, R10
 	ADDQ         $+256, DI
 	SUBQ         $+4, SI
-	TESTQ        SI, SI
 	JNE          accumulators
 	VMOVUPS      (SP), Z0
 	VADDPS       512(SP), Z0, Z0
@@ -636,7 +627,6 @@ shut:
 	SUBQ         $+1024, R10
 	ADDQ         $+64, R9
 	SUBQ         $+1, BX
-	TESTQ        BX, BX
 	JNE          group
 	VZEROUPPER
 	RET
@@ -745,7 +735,6 @@ shut:
 	ADDQ         $+256, R11
 	ADDQ         $+256, DI
 	SUBQ         $+4, SI
-	TESTQ        SI, SI
 	JNE          accumulators
 	VMOVUPS      (SP), Z0
 	VADDPS       512(SP), Z0, Z0
@@ -788,7 +777,6 @@ shut:
 	ADDQ         $+64, R9
 	ADDQ         $+64, R10
 	SUBQ         $+1, BX
-	TESTQ        BX, BX
 	JNE          group
 	VZEROUPPER
 	RET
@@ -864,7 +852,6 @@ shut:
 	ADDQ    $+4, R13
 	ADDQ    $+64, DI
 	SUBQ    $+1, SI
-	TESTQ   SI, SI
 	JNE     accumulators
 	VMOVUPS (SP), Z0
 	VADDPS  512(SP), Z0, Z0
@@ -900,7 +887,6 @@ shut:
 	ADDQ    SI, R9
 	ADDQ    SI, R10
 	SUBQ    $+1, BX
-	TESTQ   BX, BX
 	JNE     group
 	VZEROUPPER
 	RET
@@ -975,7 +961,6 @@ shut:
 	ADDQ    $+4, R13
 	ADDQ    $+64, DI
 	SUBQ    $+1, SI
-	TESTQ   SI, SI
 	JNE     accumulators
 	VMOVUPS (SP), Z0
 	VADDPS  512(SP), Z0, Z0
@@ -1011,7 +996,6 @@ shut:
 	ADDQ    SI, R9
 	ADDQ    SI, R10
 	SUBQ    $+1, BX
-	TESTQ   BX, BX
 	JNE     group
 	VZEROUPPER
 	RET
@@ -1091,7 +1075,6 @@ shut:
 	ADDQ    $+4, R12
 	ADDQ    $+64, DI
 	SUBQ    $+1, SI
-	TESTQ   SI, SI
 	JNE     accumulators
 	VMOVUPS (SP), Z0
 	VADDPS  512(SP), Z0, Z0
@@ -1126,7 +1109,6 @@ shut:
 	ADDQ    SI, R8
 	ADDQ    SI, R9
 	SUBQ    $+1, BX
-	TESTQ   BX, BX
 	JNE     group
 	VZEROUPPER
 	RET
@@ -1250,7 +1232,6 @@ shut:
 	ADDQ         $+256, R13
 	ADDQ         $+256, DI
 	SUBQ         $+4, SI
-	TESTQ        SI, SI
 	JNE          accumulators
 	VMOVUPS      (SP), Z0
 	VADDPS       512(SP), Z0, Z0
@@ -1294,7 +1275,6 @@ shut:
 	ADDQ         $+64, R9
 	ADDQ         $+64, R10
 	SUBQ         $+1, BX
-	TESTQ        BX, BX
 	JNE          group
 	VZEROUPPER
 	RET
@@ -1434,7 +1414,6 @@ shut:
 	ADDQ         $+256, R12
 	ADDQ         $+256, DI
 	SUBQ         $+4, SI
-	TESTQ        SI, SI
 	JNE          accumulators
 	VMOVUPS      (SP), Z0
 	VADDPS       512(SP), Z0, Z0
@@ -1477,7 +1456,6 @@ shut:
 	SUBQ         $+1024, R12
 	ADDQ         $+64, R9
 	SUBQ         $+1, BX
-	TESTQ        BX, BX
 	JNE          group
 	VZEROUPPER
 	RET
@@ -1598,7 +1576,6 @@ shut:
 	ADDQ         $+256, R13
 	ADDQ         $+256, DI
 	SUBQ         $+4, SI
-	TESTQ        SI, SI
 	JNE          accumulators
 	VMOVUPS      (SP), Z0
 	VADDPS       512(SP), Z0, Z0
@@ -1642,7 +1619,6 @@ shut:
 	ADDQ         $+64, R9
 	ADDQ         $+64, R10
 	SUBQ         $+1, BX
-	TESTQ        BX, BX
 	JNE          group
 	VZEROUPPER
 	RET
@@ -1722,7 +1698,6 @@ shut:
 	ADDQ    $+4, R13
 	ADDQ    $+64, DI
 	SUBQ    $+1, SI
-	TESTQ   SI, SI
 	JNE     accumulators
 	VMOVUPS (SP), Z0
 	VADDPS  512(SP), Z0, Z0
@@ -1758,7 +1733,6 @@ shut:
 	ADDQ    SI, R9
 	ADDQ    SI, R10
 	SUBQ    $+1, BX
-	TESTQ   BX, BX
 	JNE     group
 	VZEROUPPER
 	RET
@@ -1837,7 +1811,6 @@ shut:
 	ADDQ    $+4, R13
 	ADDQ    $+64, DI
 	SUBQ    $+1, SI
-	TESTQ   SI, SI
 	JNE     accumulators
 	VMOVUPS (SP), Z0
 	VADDPS  512(SP), Z0, Z0
@@ -1873,7 +1846,6 @@ shut:
 	ADDQ    SI, R9
 	ADDQ    SI, R10
 	SUBQ    $+1, BX
-	TESTQ   BX, BX
 	JNE     group
 	VZEROUPPER
 	RET
@@ -1957,7 +1929,6 @@ shut:
 	ADDQ    $+4, R12
 	ADDQ    $+64, DI
 	SUBQ    $+1, SI
-	TESTQ   SI, SI
 	JNE     accumulators
 	VMOVUPS (SP), Z0
 	VADDPS  512(SP), Z0, Z0
@@ -1992,7 +1963,6 @@ shut:
 	ADDQ    SI, R8
 	ADDQ    SI, R9
 	SUBQ    $+1, BX
-	TESTQ   BX, BX
 	JNE     group
 	VZEROUPPER
 	RET
@@ -2126,7 +2096,6 @@ shut:
 	ADDQ         $+256, R13
 	ADDQ         $+256, DI
 	SUBQ         $+4, SI
-	TESTQ        SI, SI
 	JNE          accumulators
 	VMOVUPS      (SP), Z0
 	VADDPS       512(SP), Z0, Z0
@@ -2170,7 +2139,6 @@ shut:
 	ADDQ         $+64, R9
 	ADDQ         $+64, R10
 	SUBQ         $+1, BX
-	TESTQ        BX, BX
 	JNE          group
 	VZEROUPPER
 	RET

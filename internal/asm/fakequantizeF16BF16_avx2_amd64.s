@@ -49,9 +49,9 @@ groups:
 	JMP   groupbegin
 
 groupover:
-	CMPQ R11, $+0
-	JLT  groupstaged
-	ADDQ R11, DI
+	TESTQ R11, R11
+	JLT   groupstaged
+	ADDQ  R11, DI
 
 groupbegin:
 	CMPQ DI, $+32
@@ -543,7 +543,6 @@ longback:
 longtail:
 	TESTQ DI, DI
 	JEQ   longend
-	CMPQ  DI, $+0
 	JGE   longstage
 	ADDQ  $+32, DI
 	MOVQ  416(SP), SI
@@ -557,12 +556,11 @@ longtail:
 	CALL  ·stageOutMaskAVX2(SB)
 
 longend:
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-	SUBQ  $+1, R11
-	TESTQ R11, R11
-	JNE   longs
-	JMP   return
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	SUBQ $+1, R11
+	JNE  longs
+	JMP  return
 
 short2:
 	CMPQ R11, $+2
@@ -851,7 +849,6 @@ laneback:
 	JGE   laneloop
 	TESTQ DI, DI
 	JEQ   laneend
-	CMPQ  DI, $+0
 	JGE   lanestage
 	ADDQ  $+32, DI
 	MOVQ  416(SP), SI
@@ -1786,9 +1783,9 @@ groups:
 	JMP   groupbegin
 
 groupover:
-	CMPQ R11, $+0
-	JLT  groupstaged
-	ADDQ R11, DI
+	TESTQ R11, R11
+	JLT   groupstaged
+	ADDQ  R11, DI
 
 groupbegin:
 	CMPQ DI, $+32
@@ -2335,7 +2332,6 @@ longback:
 longtail:
 	TESTQ DI, DI
 	JEQ   longend
-	CMPQ  DI, $+0
 	JGE   longstage
 	ADDQ  $+32, DI
 	MOVQ  544(SP), SI
@@ -2349,13 +2345,12 @@ longtail:
 	CALL  ·stageOutMaskAVX2(SB)
 
 longend:
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-	ADDQ  $+4, R10
-	SUBQ  $+1, R11
-	TESTQ R11, R11
-	JNE   longs
-	JMP   return
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	ADDQ $+4, R10
+	SUBQ $+1, R11
+	JNE  longs
+	JMP  return
 
 short2:
 	CMPQ R11, $+2
@@ -2690,7 +2685,6 @@ laneback:
 	JGE   laneloop
 	TESTQ DI, DI
 	JEQ   laneend
-	CMPQ  DI, $+0
 	JGE   lanestage
 	ADDQ  $+32, DI
 	MOVQ  544(SP), SI

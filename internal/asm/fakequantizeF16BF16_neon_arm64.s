@@ -166,8 +166,7 @@ groupback:
 	SUB $16, R12, R12
 	CMP $16, R12
 	BGE grouploop
-	CMP $0, R12
-	BLT groupstaged
+	TBNZ $63, R12, groupstaged
 	ADD R12, R0, R0
 	CBNZ R12, groupbegin
 	ADD $4, R4, R4
@@ -466,10 +465,8 @@ longback:
 	SUB $16, R0, R0
 	CMP $16, R0
 	BGE longloop
-longtail:
 	CBZ R0, longend
-	CMP $0, R0
-	BGE longstage
+	TBZ $63, R0, longstage
 	ADD $16, R0, R0
 	MOVD 224(RSP), R1
 	ADD $16, RSP, R16
@@ -607,10 +604,8 @@ laneback:
 	SUB $16, R0, R0
 	CMP $16, R0
 	BGE laneloop
-lanetail:
 	CBZ R0, laneend
-	CMP $0, R0
-	BGE lanestage
+	TBZ $63, R0, lanestage
 	ADD $16, R0, R0
 	MOVD 224(RSP), R1
 	ADD $16, RSP, R16
@@ -914,7 +909,6 @@ maskdone40:
 	MOVD 272(RSP), R16
 	CMP $2, R16
 	BEQ longresume
-groupresume:
 	VLD1R (R4), [V9.S4]
 	VLD1R (R5), [V8.S4]
 	B groupback
@@ -1118,8 +1112,7 @@ groupback:
 	SUB $16, R12, R12
 	CMP $16, R12
 	BGE grouploop
-	CMP $0, R12
-	BLT groupstaged
+	TBNZ $63, R12, groupstaged
 	ADD R12, R0, R0
 	CBNZ R12, groupbegin
 	ADD $4, R4, R4
@@ -1451,10 +1444,8 @@ longback:
 	SUB $16, R0, R0
 	CMP $16, R0
 	BGE longloop
-longtail:
 	CBZ R0, longend
-	CMP $0, R0
-	BGE longstage
+	TBZ $63, R0, longstage
 	ADD $16, R0, R0
 	MOVD 288(RSP), R1
 	ADD $16, RSP, R16
@@ -1614,10 +1605,8 @@ laneback:
 	SUB $16, R0, R0
 	CMP $16, R0
 	BGE laneloop
-lanetail:
 	CBZ R0, laneend
-	CMP $0, R0
-	BGE lanestage
+	TBZ $63, R0, lanestage
 	ADD $16, R0, R0
 	MOVD 288(RSP), R1
 	ADD $16, RSP, R16
@@ -1962,7 +1951,6 @@ maskdone40:
 	MOVD 344(RSP), R16
 	CMP $2, R16
 	BEQ longresume
-groupresume:
 	VLD1R (R4), [V9.S4]
 	VLD1R (R5), [V8.S4]
 	VLD1R (R6), [V0.S4]

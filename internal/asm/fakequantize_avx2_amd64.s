@@ -42,9 +42,9 @@ groups:
 	JMP   groupbegin
 
 groupover:
-	CMPQ R11, $+0
-	JLT  groupstaged
-	ADDQ R11, DI
+	TESTQ R11, R11
+	JLT   groupstaged
+	ADDQ  R11, DI
 
 groupbegin:
 	CMPQ DI, $+32
@@ -514,7 +514,6 @@ laneback:
 	JGE   laneloop
 	TESTQ DI, DI
 	JEQ   laneend
-	CMPQ  DI, $+0
 	JGE   lanestage
 	ADDQ  $+32, DI
 	MOVQ  544(SP), SI
@@ -962,9 +961,9 @@ groups:
 	JMP   groupbegin
 
 groupover:
-	CMPQ R11, $+0
-	JLT  groupstaged
-	ADDQ R11, DI
+	TESTQ R11, R11
+	JLT   groupstaged
+	ADDQ  R11, DI
 
 groupbegin:
 	CMPQ DI, $+32
@@ -1535,7 +1534,6 @@ laneback:
 	JGE   laneloop
 	TESTQ DI, DI
 	JEQ   laneend
-	CMPQ  DI, $+0
 	JGE   lanestage
 	ADDQ  $+32, DI
 	MOVQ  672(SP), SI
@@ -2073,9 +2071,9 @@ groups:
 	JMP   groupbegin
 
 groupover:
-	CMPQ R11, $+0
-	JLT  groupstaged
-	ADDQ R11, DI
+	TESTQ R11, R11
+	JLT   groupstaged
+	ADDQ  R11, DI
 
 groupbegin:
 	CMPQ DI, $+32
@@ -2603,7 +2601,6 @@ laneback:
 	JGE   laneloop
 	TESTQ DI, DI
 	JEQ   laneend
-	CMPQ  DI, $+0
 	JGE   lanestage
 	ADDQ  $+32, DI
 	MOVQ  672(SP), SI

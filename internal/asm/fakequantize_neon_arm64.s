@@ -28,7 +28,6 @@ TEXT ·FakeQuantizeNEON(SB), 0, $1000-80
 	MOVD length+64(FP), R13
 	CMP $1, R13
 	BEQ lanes
-groups:
 	MOVD R12, R14
 	MOVD R13, R0
 	MUL R14, R0, R0
@@ -133,8 +132,7 @@ groupback:
 	SUB $16, R12, R12
 	CMP $16, R12
 	BGE grouploop
-	CMP $0, R12
-	BLT groupstaged
+	TBNZ $63, R12, groupstaged
 	ADD R12, R0, R0
 	CBNZ R12, groupbegin
 	ADD $4, R4, R4
@@ -395,10 +393,8 @@ laneback:
 	SUB $16, R0, R0
 	CMP $16, R0
 	BGE laneloop
-lanetail:
 	CBZ R0, laneend
-	CMP $0, R0
-	BGE lanestage
+	TBZ $63, R0, lanestage
 	ADD $16, R0, R0
 	MOVD 288(RSP), R1
 	ADD $16, RSP, R16
@@ -591,7 +587,6 @@ maskdone8:
 	BEQ laneback
 	MOVD 312(RSP), R4
 	MOVD 320(RSP), R5
-groupresume:
 	VLD1R (R4), [V11.S4]
 	VLD1R (R5), [V10.S4]
 	B groupback
@@ -619,7 +614,6 @@ TEXT ·FakeQuantizeZeroPointNEON(SB), 0, $1288-88
 	MOVD length+72(FP), R13
 	CMP $1, R13
 	BEQ lanes
-groups:
 	MOVD R12, R14
 	MOVD R13, R0
 	MUL R14, R0, R0
@@ -729,8 +723,7 @@ groupback:
 	SUB $16, R12, R12
 	CMP $16, R12
 	BGE grouploop
-	CMP $0, R12
-	BLT groupstaged
+	TBNZ $63, R12, groupstaged
 	ADD R12, R0, R0
 	CBNZ R12, groupbegin
 	ADD $4, R4, R4
@@ -1040,10 +1033,8 @@ laneback:
 	SUB $16, R0, R0
 	CMP $16, R0
 	BGE laneloop
-lanetail:
 	CBZ R0, laneend
-	CMP $0, R0
-	BGE lanestage
+	TBZ $63, R0, lanestage
 	ADD $16, R0, R0
 	MOVD 352(RSP), R1
 	ADD $16, RSP, R16
@@ -1277,7 +1268,6 @@ maskdone8:
 	MOVD 376(RSP), R4
 	MOVD 384(RSP), R5
 	MOVD 392(RSP), R6
-groupresume:
 	VLD1R (R4), [V11.S4]
 	VLD1R (R5), [V10.S4]
 	VLD1R (R6), [V0.S4]
@@ -1312,7 +1302,6 @@ TEXT ·FakeQuantizeMinvalNEON(SB), 0, $1288-88
 	MOVD length+72(FP), R13
 	CMP $1, R13
 	BEQ lanes
-groups:
 	MOVD R12, R14
 	MOVD R13, R0
 	MUL R14, R0, R0
@@ -1426,8 +1415,7 @@ groupback:
 	SUB $16, R12, R12
 	CMP $16, R12
 	BGE grouploop
-	CMP $0, R12
-	BLT groupstaged
+	TBNZ $63, R12, groupstaged
 	ADD R12, R0, R0
 	CBNZ R12, groupbegin
 	ADD $4, R4, R4
@@ -1717,10 +1705,8 @@ laneback:
 	SUB $16, R0, R0
 	CMP $16, R0
 	BGE laneloop
-lanetail:
 	CBZ R0, laneend
-	CMP $0, R0
-	BGE lanestage
+	TBZ $63, R0, lanestage
 	ADD $16, R0, R0
 	MOVD 352(RSP), R1
 	ADD $16, RSP, R16
@@ -1942,7 +1928,6 @@ maskdone8:
 	MOVD 376(RSP), R4
 	MOVD 384(RSP), R5
 	MOVD 392(RSP), R6
-groupresume:
 	VLD1R (R4), [V11.S4]
 	VLD1R (R5), [V10.S4]
 	VLD1R (R6), [V9.S4]

@@ -187,7 +187,7 @@ groupback:
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R11, $+0
+	TESTQ R11, R11
 	JLT   groupstaged
 	ADDQ  R11, DI
 	TESTQ R11, R11
@@ -616,7 +616,6 @@ longback:
 longtail:
 	TESTQ DI, DI
 	JEQ   longend
-	CMPQ  DI, $+0
 	JLT   longstaged
 
 longrest:
@@ -748,12 +747,11 @@ maskdone30:
 	CALL ·stageOutMaskAVX512(SB)
 
 longend:
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-	SUBQ  $+1, R11
-	TESTQ R11, R11
-	JNE   longs
-	JMP   return
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	SUBQ $+1, R11
+	JNE  longs
+	JMP  return
 
 short2:
 	CMPQ R11, $+2
@@ -1127,7 +1125,6 @@ laneback:
 	JGE   laneloop
 	TESTQ DI, DI
 	JEQ   laneend
-	CMPQ  DI, $+0
 	JGE   lanestage
 	ADDQ  $+64, DI
 	MOVQ  832(SP), SI

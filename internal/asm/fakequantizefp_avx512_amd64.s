@@ -386,7 +386,7 @@ groupback:
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R11, $+0
+	TESTQ R11, R11
 	JLT   groupstaged
 	ADDQ  R11, DI
 	TESTQ R11, R11
@@ -1208,7 +1208,6 @@ laneback:
 	JGE   laneloop
 	TESTQ DI, DI
 	JEQ   laneend
-	CMPQ  DI, $+0
 	JGE   lanestage
 	ADDQ  $+64, DI
 	MOVQ  1088(SP), SI

@@ -36,7 +36,6 @@ TEXT ·FakeQuantizeFpNEON(SB), 0, $1000-80
 	MOVD length+64(FP), R13
 	CMP $1, R13
 	BEQ lanes
-groups:
 	MOVD R12, R14
 	MOVD R13, R0
 	MUL R14, R0, R0
@@ -165,8 +164,7 @@ groupback:
 	SUB $16, R12, R12
 	CMP $16, R12
 	BGE grouploop
-	CMP $0, R12
-	BLT groupstaged
+	TBNZ $63, R12, groupstaged
 	ADD R12, R0, R0
 	CBNZ R12, groupbegin
 	ADD $4, R4, R4
@@ -475,10 +473,8 @@ laneback:
 	SUB $16, R0, R0
 	CMP $16, R0
 	BGE laneloop
-lanetail:
 	CBZ R0, laneend
-	CMP $0, R0
-	BGE lanestage
+	TBZ $63, R0, lanestage
 	ADD $16, R0, R0
 	MOVD 288(RSP), R1
 	ADD $16, RSP, R16
@@ -687,7 +683,6 @@ maskdone8:
 	BEQ laneback
 	MOVD 312(RSP), R4
 	MOVD 320(RSP), R5
-groupresume:
 	VLD1R (R4), [V8.S4]
 	VLD1R (R5), [V7.S4]
 	B groupback

@@ -76,7 +76,6 @@ shut:
 	ADDQ    $+64, R12
 	ADDQ    $+32, DI
 	SUBQ    $+1, SI
-	TESTQ   SI, SI
 	JNE     accumulators
 	VMOVUPS (SP), Y0
 	VADDPS  256(SP), Y0, Y0
@@ -106,7 +105,6 @@ shut:
 	SUBQ    $+1024, R12
 	ADDQ    $+64, R9
 	SUBQ    $+1, BX
-	TESTQ   BX, BX
 	JNE     group
 	VZEROUPPER
 	RET

@@ -145,7 +145,6 @@ shut:
 	ADDQ    $+256, R12
 	ADDQ    $+256, DI
 	SUBQ    $+4, SI
-	TESTQ   SI, SI
 	JNE     accumulators
 	VMOVUPS (SP), Z0
 	VADDPS  512(SP), Z0, Z0
@@ -175,7 +174,6 @@ shut:
 	SUBQ    $+1024, R12
 	ADDQ    $+64, R9
 	SUBQ    $+1, BX
-	TESTQ   BX, BX
 	JNE     group
 	VZEROUPPER
 	RET

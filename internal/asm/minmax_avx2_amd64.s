@@ -73,7 +73,6 @@ grouploop:
 	JGE     grouploop
 	TESTQ   DI, DI
 	JEQ     groupend
-	CMPQ    DI, $+0
 	JGE     groupstage
 	ADDQ    $+32, DI
 	MOVQ    128(SP), SI
@@ -112,7 +111,6 @@ groupend:
 	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	SUBQ         $+1, R8
-	TESTQ        R8, R8
 	JNE          groups
 	VZEROUPPER
 	RET
@@ -1169,7 +1167,6 @@ grouploop:
 	JGE     grouploop
 	TESTQ   DI, DI
 	JEQ     groupend
-	CMPQ    DI, $+0
 	JGE     groupstage
 	ADDQ    $+32, DI
 	MOVQ    128(SP), SI
@@ -1188,7 +1185,6 @@ groupend:
 	VMOVSS       X1, (DX)
 	ADDQ         $+4, DX
 	SUBQ         $+1, BX
-	TESTQ        BX, BX
 	JNE          groups
 	VZEROUPPER
 	RET
@@ -1993,7 +1989,6 @@ grouploop:
 	JGE     grouploop
 	TESTQ   DI, DI
 	JEQ     groupend
-	CMPQ    DI, $+0
 	JGE     groupstage
 	ADDQ    $+32, DI
 	MOVQ    128(SP), SI
@@ -2030,7 +2025,6 @@ groupend:
 	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	SUBQ         $+1, R8
-	TESTQ        R8, R8
 	JNE          groups
 	VZEROUPPER
 	RET
@@ -3078,7 +3072,6 @@ laneloop:
 	JGE       laneloop
 	TESTQ     DI, DI
 	JEQ       laneend
-	CMPQ      DI, $+0
 	JGE       lanestage
 	ADDQ      $+32, DI
 	MOVQ      1024(SP), SI
@@ -3259,7 +3252,6 @@ laneloop:
 	JGE       laneloop
 	TESTQ     DI, DI
 	JEQ       laneend
-	CMPQ      DI, $+0
 	JGE       lanestage
 	ADDQ      $+32, DI
 	MOVQ      512(SP), SI
@@ -3360,7 +3352,6 @@ grouploop:
 	JGE     grouploop
 	TESTQ   DI, DI
 	JEQ     groupend
-	CMPQ    DI, $+0
 	JGE     groupstage
 	ADDQ    $+32, DI
 	MOVQ    64(SP), SI
@@ -3428,7 +3419,6 @@ groupend:
 	ADDQ         $+2, DX
 	ADDQ         $+2, BX
 	SUBQ         $+1, R8
-	TESTQ        R8, R8
 	JNE          groups
 	VZEROUPPER
 	RET
@@ -4662,7 +4652,6 @@ grouploop:
 	JGE     grouploop
 	TESTQ   DI, DI
 	JEQ     groupend
-	CMPQ    DI, $+0
 	JGE     groupstage
 	ADDQ    $+32, DI
 	MOVQ    64(SP), SI
@@ -4686,7 +4675,6 @@ halfdone2:
 	VMOVSS X1, (DX)
 	ADDQ   $+4, DX
 	SUBQ   $+1, BX
-	TESTQ  BX, BX
 	JNE    groups
 	VZEROUPPER
 	RET
@@ -5573,7 +5561,6 @@ grouploop:
 	JGE     grouploop
 	TESTQ   DI, DI
 	JEQ     groupend
-	CMPQ    DI, $+0
 	JGE     groupstage
 	ADDQ    $+32, DI
 	MOVQ    64(SP), SI
@@ -5620,7 +5607,6 @@ halfdone4:
 	ADDQ      $+4, DX
 	ADDQ      $+4, BX
 	SUBQ      $+1, R8
-	TESTQ     R8, R8
 	JNE       groups
 	VZEROUPPER
 	RET
@@ -6749,7 +6735,6 @@ laneloop:
 	JGE     laneloop
 	TESTQ   DI, DI
 	JEQ     laneend
-	CMPQ    DI, $+0
 	JGE     lanestage
 	ADDQ    $+32, DI
 	MOVQ    576(SP), SI
@@ -6989,7 +6974,6 @@ laneloop:
 	JGE       laneloop
 	TESTQ     DI, DI
 	JEQ       laneend
-	CMPQ      DI, $+0
 	JGE       lanestage
 	ADDQ      $+32, DI
 	MOVQ      256(SP), SI

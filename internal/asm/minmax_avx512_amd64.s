@@ -145,7 +145,6 @@ groupend:
 	ADDQ          $+4, DX
 	ADDQ          $+4, BX
 	SUBQ          $+1, R8
-	TESTQ         R8, R8
 	JNE           groups
 	VZEROUPPER
 	RET
@@ -779,7 +778,6 @@ tree4done3:
 	VMOVUPS    Z2, 256(R12)
 	ADDQ       $+64, R12
 	SUBQ       $+1, R13
-	TESTQ      R13, R13
 	JNE        tree4round
 	VMOVUPS    (SP), Z0
 	VMOVUPS    256(SP), Z1
@@ -949,7 +947,6 @@ tree1done3:
 	VMOVUPS    Z0, 256(R12)
 	ADDQ       $+64, R12
 	SUBQ       $+1, R13
-	TESTQ      R13, R13
 	JNE        tree1round
 	VMOVUPS    (SP), Z0
 	VMOVUPS    256(SP), Z1
@@ -1274,7 +1271,6 @@ groupend:
 	VMOVSS        X0, (DX)
 	ADDQ          $+4, DX
 	SUBQ          $+1, BX
-	TESTQ         BX, BX
 	JNE           groups
 	VZEROUPPER
 	RET
@@ -1733,7 +1729,6 @@ tree4done3:
 	VMOVUPS    Z0, (R11)
 	ADDQ       $+64, R11
 	SUBQ       $+1, R12
-	TESTQ      R12, R12
 	JNE        tree4round
 	VMOVUPS    (SP), Z0
 	VMOVUPS    64(SP), Z1
@@ -1853,7 +1848,6 @@ tree1done3:
 	VMOVUPS    Z0, (R11)
 	ADDQ       $+64, R11
 	SUBQ       $+1, R12
-	TESTQ      R12, R12
 	JNE        tree1round
 	VMOVUPS    (SP), Z0
 	VMOVUPS    64(SP), Z1
@@ -2141,7 +2135,6 @@ groupend:
 	ADDQ          $+4, DX
 	ADDQ          $+4, BX
 	SUBQ          $+1, R8
-	TESTQ         R8, R8
 	JNE           groups
 	VZEROUPPER
 	RET
@@ -2680,7 +2673,6 @@ tree4done3:
 	VMOVUPS    Z0, 256(R12)
 	ADDQ       $+64, R12
 	SUBQ       $+1, R13
-	TESTQ      R13, R13
 	JNE        tree4round
 	VMOVUPS    (SP), Z0
 	VMOVUPS    256(SP), Z1
@@ -2832,7 +2824,6 @@ tree1done3:
 	VMOVUPS    Z0, 256(R12)
 	ADDQ       $+64, R12
 	SUBQ       $+1, R13
-	TESTQ      R13, R13
 	JNE        tree1round
 	VMOVUPS    (SP), Z0
 	VMOVUPS    256(SP), Z1
@@ -3789,7 +3780,6 @@ groupend:
 	ADDQ          $+2, DX
 	ADDQ          $+2, BX
 	SUBQ          $+1, R8
-	TESTQ         R8, R8
 	JNE           groups
 	VZEROUPPER
 	RET
@@ -4520,7 +4510,6 @@ tree4done3:
 	VMOVUPS    Z0, 512(R12)
 	ADDQ       $+64, R12
 	SUBQ       $+1, R13
-	TESTQ      R13, R13
 	JNE        tree4round
 	VMOVUPS    (SP), Z0
 	VMOVUPS    256(SP), Z1
@@ -4720,7 +4709,6 @@ tree1done3:
 	VMOVUPS    Z0, 512(R12)
 	ADDQ       $+64, R12
 	SUBQ       $+1, R13
-	TESTQ      R13, R13
 	JNE        tree1round
 	VMOVUPS    (SP), Z0
 	VMOVUPS    256(SP), Z1
@@ -5086,7 +5074,6 @@ halfdone2:
 	VMOVSS X0, (DX)
 	ADDQ   $+4, DX
 	SUBQ   $+1, BX
-	TESTQ  BX, BX
 	JNE    groups
 	VZEROUPPER
 	RET
@@ -5566,7 +5553,6 @@ tree4done3:
 	VMOVUPS    Z0, (R11)
 	ADDQ       $+64, R11
 	SUBQ       $+1, R12
-	TESTQ      R12, R12
 	JNE        tree4round
 	VMOVUPS    (SP), Z0
 	VMOVUPS    64(SP), Z1
@@ -5693,7 +5679,6 @@ tree1done3:
 	VMOVUPS    Z0, (R11)
 	ADDQ       $+64, R11
 	SUBQ       $+1, R12
-	TESTQ      R12, R12
 	JNE        tree1round
 	VMOVUPS    (SP), Z0
 	VMOVUPS    64(SP), Z1
@@ -6024,7 +6009,6 @@ halfdone4:
 	ADDQ      $+4, DX
 	ADDQ      $+4, BX
 	SUBQ      $+1, R8
-	TESTQ     R8, R8
 	JNE       groups
 	VZEROUPPER
 	RET
@@ -6605,7 +6589,6 @@ tree4done3:
 	VMOVUPS    Z0, 256(R12)
 	ADDQ       $+64, R12
 	SUBQ       $+1, R13
-	TESTQ      R13, R13
 	JNE        tree4round
 	VMOVUPS    (SP), Z0
 	VMOVUPS    256(SP), Z1
@@ -6771,7 +6754,6 @@ tree1done3:
 	VMOVUPS    Z0, 256(R12)
 	ADDQ       $+64, R12
 	SUBQ       $+1, R13
-	TESTQ      R13, R13
 	JNE        tree1round
 	VMOVUPS    (SP), Z0
 	VMOVUPS    256(SP), Z1

@@ -63,10 +63,8 @@ grouploop:
 	SUB $16, R0, R0
 	CMP $16, R0
 	BGE grouploop
-grouptail:
 	CBZ R0, groupend
-	CMP $0, R0
-	BGE groupstage
+	TBZ $63, R0, groupstage
 	ADD $16, R0, R0
 	MOVD 80(RSP), R1
 	ADD R0<<2, R1, R1
@@ -471,10 +469,8 @@ grouploop:
 	SUB $16, R0, R0
 	CMP $16, R0
 	BGE grouploop
-grouptail:
 	CBZ R0, groupend
-	CMP $0, R0
-	BGE groupstage
+	TBZ $63, R0, groupstage
 	ADD $16, R0, R0
 	MOVD 80(RSP), R1
 	ADD R0<<2, R1, R1
@@ -835,10 +831,8 @@ grouploop:
 	SUB $16, R0, R0
 	CMP $16, R0
 	BGE grouploop
-grouptail:
 	CBZ R0, groupend
-	CMP $0, R0
-	BGE groupstage
+	TBZ $63, R0, groupstage
 	ADD $16, R0, R0
 	MOVD 80(RSP), R1
 	ADD R0<<2, R1, R1
@@ -1390,10 +1384,8 @@ laneloop:
 	SUB $16, R0, R0
 	CMP $16, R0
 	BGE laneloop
-lanetail:
 	CBZ R0, laneend
-	CMP $0, R0
-	BGE lanestage
+	TBZ $63, R0, lanestage
 	ADD $16, R0, R0
 	MOVD 528(RSP), R1
 	ADD $16, RSP, R16
@@ -1536,10 +1528,8 @@ laneloop:
 	SUB $16, R0, R0
 	CMP $16, R0
 	BGE laneloop
-lanetail:
 	CBZ R0, laneend
-	CMP $0, R0
-	BGE lanestage
+	TBZ $63, R0, lanestage
 	ADD $16, R0, R0
 	MOVD 272(RSP), R1
 	ADD $16, RSP, R16
@@ -1633,10 +1623,8 @@ grouploop:
 	SUB $16, R0, R0
 	CMP $16, R0
 	BGE grouploop
-grouptail:
 	CBZ R0, groupend
-	CMP $0, R0
-	BGE groupstage
+	TBZ $63, R0, groupstage
 	ADD $16, R0, R0
 	MOVD 48(RSP), R1
 	ADD R0<<1, R1, R1
@@ -2150,10 +2138,8 @@ grouploop:
 	SUB $16, R0, R0
 	CMP $16, R0
 	BGE grouploop
-grouptail:
 	CBZ R0, groupend
-	CMP $0, R0
-	BGE groupstage
+	TBZ $63, R0, groupstage
 	ADD $16, R0, R0
 	MOVD 48(RSP), R1
 	ADD R0<<1, R1, R1
@@ -2548,10 +2534,8 @@ grouploop:
 	SUB $16, R0, R0
 	CMP $16, R0
 	BGE grouploop
-grouptail:
 	CBZ R0, groupend
-	CMP $0, R0
-	BGE groupstage
+	TBZ $63, R0, groupstage
 	ADD $16, R0, R0
 	MOVD 48(RSP), R1
 	ADD R0<<1, R1, R1
@@ -3082,10 +3066,8 @@ laneloop:
 	SUB $16, R0, R0
 	CMP $16, R0
 	BGE laneloop
-lanetail:
 	CBZ R0, laneend
-	CMP $0, R0
-	BGE lanestage
+	TBZ $63, R0, lanestage
 	ADD $16, R0, R0
 	MOVD 304(RSP), R1
 	ADD $16, RSP, R16
@@ -3305,10 +3287,8 @@ laneloop:
 	SUB $16, R0, R0
 	CMP $16, R0
 	BGE laneloop
-lanetail:
 	CBZ R0, laneend
-	CMP $0, R0
-	BGE lanestage
+	TBZ $63, R0, lanestage
 	ADD $16, R0, R0
 	MOVD 144(RSP), R1
 	ADD $16, RSP, R16

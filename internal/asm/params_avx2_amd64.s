@@ -120,7 +120,6 @@ elemdone12:
 	JGE       laneloop
 	TESTQ     DI, DI
 	JEQ       laneend
-	CMPQ      DI, $+0
 	JGE       lanestage
 	ADDQ      $+32, DI
 	MOVQ      384(SP), SI
@@ -364,7 +363,6 @@ elemdone12:
 	JGE       laneloop
 	TESTQ     DI, DI
 	JEQ       laneend
-	CMPQ      DI, $+0
 	JGE       lanestage
 	ADDQ      $+32, DI
 	MOVQ      640(SP), SI
@@ -751,7 +749,6 @@ elemdone60:
 	JGE       laneloop
 	TESTQ     DI, DI
 	JEQ       laneend
-	CMPQ      DI, $+0
 	JGE       lanestage
 	ADDQ      $+32, DI
 	MOVQ      768(SP), SI
@@ -1381,7 +1378,6 @@ elemdone12:
 	JGE          laneloop
 	TESTQ        DI, DI
 	JEQ          laneend
-	CMPQ         DI, $+0
 	JGE          lanestage
 	ADDQ         $+32, DI
 	MOVQ         512(SP), SI
@@ -1564,7 +1560,6 @@ laneloop:
 	JGE     laneloop
 	TESTQ   DI, DI
 	JEQ     laneend
-	CMPQ    DI, $+0
 	JGE     lanestage
 	ADDQ    $+32, DI
 	MOVQ    384(SP), SI
@@ -1714,7 +1709,6 @@ laneloop:
 	JGE         laneloop
 	TESTQ       DI, DI
 	JEQ         laneend
-	CMPQ        DI, $+0
 	JGE         lanestage
 	ADDQ        $+32, DI
 	MOVQ        384(SP), SI
@@ -1801,7 +1795,6 @@ laneloop:
 	JGE       laneloop
 	TESTQ     DI, DI
 	JEQ       laneend
-	CMPQ      DI, $+0
 	JGE       lanestage
 	ADDQ      $+32, DI
 	MOVQ      384(SP), SI
@@ -1900,7 +1893,6 @@ laneloop:
 	JGE       laneloop
 	TESTQ     DI, DI
 	JEQ       laneend
-	CMPQ      DI, $+0
 	JGE       lanestage
 	ADDQ      $+32, DI
 	MOVQ      384(SP), SI

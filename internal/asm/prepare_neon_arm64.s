@@ -57,10 +57,8 @@ laneloop:
 	SUB $16, R0, R0
 	CMP $16, R0
 	BGE laneloop
-lanetail:
 	CBZ R0, laneend
-	CMP $0, R0
-	BGE lanestage
+	TBZ $63, R0, lanestage
 	ADD $16, R0, R0
 	MOVD 144(RSP), R1
 	ADD $16, RSP, R16

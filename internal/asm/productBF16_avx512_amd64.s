@@ -202,7 +202,6 @@ laneback:
 lanetail:
 	TESTQ DI, DI
 	JEQ   laneend
-	CMPQ  DI, $+0
 	JLT   lanestaged
 
 lanerest:
@@ -621,7 +620,6 @@ laneback:
 lanetail:
 	TESTQ DI, DI
 	JEQ   laneend
-	CMPQ  DI, $+0
 	JLT   lanestaged
 
 lanerest:
@@ -1093,7 +1091,6 @@ laneback:
 lanetail:
 	TESTQ DI, DI
 	JEQ   laneend
-	CMPQ  DI, $+0
 	JLT   lanestaged
 
 lanerest:
@@ -1493,7 +1490,6 @@ laneback:
 lanetail:
 	TESTQ DI, DI
 	JEQ   laneend
-	CMPQ  DI, $+0
 	JLT   lanestaged
 
 lanerest:

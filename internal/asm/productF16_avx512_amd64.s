@@ -186,7 +186,6 @@ laneback:
 lanetail:
 	TESTQ DI, DI
 	JEQ   laneend
-	CMPQ  DI, $+0
 	JLT   lanestaged
 
 lanerest:
@@ -587,7 +586,6 @@ laneback:
 lanetail:
 	TESTQ DI, DI
 	JEQ   laneend
-	CMPQ  DI, $+0
 	JLT   lanestaged
 
 lanerest:
@@ -1051,7 +1049,6 @@ laneback:
 lanetail:
 	TESTQ DI, DI
 	JEQ   laneend
-	CMPQ  DI, $+0
 	JLT   lanestaged
 
 lanerest:
@@ -1427,7 +1424,6 @@ laneback:
 lanetail:
 	TESTQ DI, DI
 	JEQ   laneend
-	CMPQ  DI, $+0
 	JLT   lanestaged
 
 lanerest:

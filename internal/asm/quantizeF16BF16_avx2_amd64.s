@@ -58,9 +58,9 @@ groups:
 	JMP   groupbegin
 
 groupover:
-	CMPQ R11, $+0
-	JLT  groupstaged
-	ADDQ R11, DI
+	TESTQ R11, R11
+	JLT   groupstaged
+	ADDQ  R11, DI
 
 groupbegin:
 	CMPQ    DI, $+32
@@ -324,7 +324,6 @@ longback:
 longtail:
 	TESTQ DI, DI
 	JEQ   longend
-	CMPQ  DI, $+0
 	JGE   longstage
 	ADDQ  $+32, DI
 	MOVQ  352(SP), SI
@@ -334,12 +333,11 @@ longtail:
 	CALL  ·stageOutCodesAVX2(SB)
 
 longend:
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	SUBQ  $+1, R11
-	TESTQ R11, R11
-	JNE   longs
-	JMP   return
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	SUBQ $+1, R11
+	JNE  longs
+	JMP  return
 
 short2:
 	CMPQ R11, $+2
@@ -478,7 +476,6 @@ laneback:
 	JGE   laneloop
 	TESTQ DI, DI
 	JEQ   laneend
-	CMPQ  DI, $+0
 	JGE   lanestage
 	ADDQ  $+32, DI
 	MOVQ  352(SP), SI
@@ -1321,9 +1318,9 @@ groups:
 	JMP   groupbegin
 
 groupover:
-	CMPQ R11, $+0
-	JLT  groupstaged
-	ADDQ R11, DI
+	TESTQ R11, R11
+	JLT   groupstaged
+	ADDQ  R11, DI
 
 groupbegin:
 	CMPQ    DI, $+32
@@ -1622,7 +1619,6 @@ longback:
 longtail:
 	TESTQ DI, DI
 	JEQ   longend
-	CMPQ  DI, $+0
 	JGE   longstage
 	ADDQ  $+32, DI
 	MOVQ  480(SP), SI
@@ -1632,13 +1628,12 @@ longtail:
 	CALL  ·stageOutCodesAVX2(SB)
 
 longend:
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-	SUBQ  $+1, R11
-	TESTQ R11, R11
-	JNE   longs
-	JMP   return
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	SUBQ $+1, R11
+	JNE  longs
+	JMP  return
 
 short2:
 	CMPQ R11, $+2
@@ -1799,7 +1794,6 @@ laneback:
 	JGE   laneloop
 	TESTQ DI, DI
 	JEQ   laneend
-	CMPQ  DI, $+0
 	JGE   lanestage
 	ADDQ  $+32, DI
 	MOVQ  480(SP), SI

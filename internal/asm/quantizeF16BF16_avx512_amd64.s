@@ -278,7 +278,7 @@ groupback:
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R11, $+0
+	TESTQ R11, R11
 	JLT   groupstaged
 	ADDQ  R11, DI
 	TESTQ R11, R11
@@ -580,7 +580,6 @@ longback:
 longtail:
 	TESTQ DI, DI
 	JEQ   longend
-	CMPQ  DI, $+0
 	JLT   longstaged
 
 longrest:
@@ -644,12 +643,11 @@ longtailnarrow:
 
 stored52:
 longend:
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	SUBQ  $+1, R11
-	TESTQ R11, R11
-	JNE   longs
-	JMP   return
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	SUBQ $+1, R11
+	JNE  longs
+	JMP  return
 
 short2:
 	CMPQ     R11, $+2
@@ -987,7 +985,6 @@ laneback:
 	JGE   laneloop
 	TESTQ DI, DI
 	JEQ   laneend
-	CMPQ  DI, $+0
 	JGE   lanestage
 	ADDQ  $+64, DI
 	MOVQ  704(SP), SI
@@ -2569,7 +2566,7 @@ groupback:
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R11, $+0
+	TESTQ R11, R11
 	JLT   groupstaged
 	ADDQ  R11, DI
 	TESTQ R11, R11
@@ -2892,7 +2889,6 @@ longback:
 longtail:
 	TESTQ DI, DI
 	JEQ   longend
-	CMPQ  DI, $+0
 	JLT   longstaged
 
 longrest:
@@ -2958,13 +2954,12 @@ longtailnarrow:
 
 stored52:
 longend:
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-	SUBQ  $+1, R11
-	TESTQ R11, R11
-	JNE   longs
-	JMP   return
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	SUBQ $+1, R11
+	JNE  longs
+	JMP  return
 
 short2:
 	CMPQ     R11, $+2
@@ -3343,7 +3338,6 @@ laneback:
 	JGE   laneloop
 	TESTQ DI, DI
 	JEQ   laneend
-	CMPQ  DI, $+0
 	JGE   lanestage
 	ADDQ  $+64, DI
 	MOVQ  960(SP), SI

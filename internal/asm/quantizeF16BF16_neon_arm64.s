@@ -116,8 +116,7 @@ groupback:
 	SUB $16, R12, R12
 	CMP $16, R12
 	BGE grouploop
-	CMP $0, R12
-	BLT groupstaged
+	TBNZ $63, R12, groupstaged
 	ADD R12, R0, R0
 	CBNZ R12, groupbegin
 	ADD $4, R3, R3
@@ -302,10 +301,8 @@ longback:
 	SUB $16, R0, R0
 	CMP $16, R0
 	BGE longloop
-longtail:
 	CBZ R0, longend
-	CMP $0, R0
-	BGE longstage
+	TBZ $63, R0, longstage
 	ADD $16, R0, R0
 	MOVD 192(RSP), R1
 	MOVWU layout+44(FP), R19
@@ -385,10 +382,8 @@ laneback:
 	SUB $16, R0, R0
 	CMP $16, R0
 	BGE laneloop
-lanetail:
 	CBZ R0, laneend
-	CMP $0, R0
-	BGE lanestage
+	TBZ $63, R0, lanestage
 	ADD $16, R0, R0
 	MOVD 192(RSP), R1
 	MOVWU layout+44(FP), R19
@@ -749,7 +744,6 @@ stored30:
 	MOVD 232(RSP), R16
 	CMP $2, R16
 	BEQ longresume
-groupresume:
 	VLD1R (R3), [V10.S4]
 	VLD1R (R4), [V9.S4]
 	B groupback
@@ -927,8 +921,7 @@ groupback:
 	SUB $16, R12, R12
 	CMP $16, R12
 	BGE grouploop
-	CMP $0, R12
-	BLT groupstaged
+	TBNZ $63, R12, groupstaged
 	ADD R12, R0, R0
 	CBNZ R12, groupbegin
 	ADD $4, R3, R3
@@ -1134,10 +1127,8 @@ longback:
 	SUB $16, R0, R0
 	CMP $16, R0
 	BGE longloop
-longtail:
 	CBZ R0, longend
-	CMP $0, R0
-	BGE longstage
+	TBZ $63, R0, longstage
 	ADD $16, R0, R0
 	MOVD 256(RSP), R1
 	MOVWU layout+52(FP), R19
@@ -1229,10 +1220,8 @@ laneback:
 	SUB $16, R0, R0
 	CMP $16, R0
 	BGE laneloop
-lanetail:
 	CBZ R0, laneend
-	CMP $0, R0
-	BGE lanestage
+	TBZ $63, R0, lanestage
 	ADD $16, R0, R0
 	MOVD 256(RSP), R1
 	MOVWU layout+52(FP), R19
@@ -1627,7 +1616,6 @@ stored30:
 	MOVD 304(RSP), R16
 	CMP $2, R16
 	BEQ longresume
-groupresume:
 	VLD1R (R3), [V10.S4]
 	VLD1R (R4), [V9.S4]
 	VLD1R (R5), [V0.S4]

@@ -90,8 +90,7 @@ groupback:
 	SUB $16, R12, R12
 	CMP $16, R12
 	BGE grouploop
-	CMP $0, R12
-	BLT groupstaged
+	TBNZ $63, R12, groupstaged
 	ADD R12, R0, R0
 	CBNZ R12, groupbegin
 	ADD $4, R3, R3
@@ -259,10 +258,8 @@ longback:
 	SUB $16, R0, R0
 	CMP $16, R0
 	BGE longloop
-longtail:
 	CBZ R0, longend
-	CMP $0, R0
-	BGE longstage
+	TBZ $63, R0, longstage
 	ADD $16, R0, R0
 	MOVD 192(RSP), R1
 	ADD $16, RSP, R16
@@ -333,10 +330,8 @@ laneback:
 	SUB $16, R0, R0
 	CMP $16, R0
 	BGE laneloop
-lanetail:
 	CBZ R0, laneend
-	CMP $0, R0
-	BGE lanestage
+	TBZ $63, R0, lanestage
 	ADD $16, R0, R0
 	MOVD 192(RSP), R1
 	ADD $16, RSP, R16
@@ -517,7 +512,6 @@ rare:
 	MOVD 232(RSP), R16
 	CMP $2, R16
 	BEQ longresume
-groupresume:
 	VLD1R (R3), [V15.S4]
 	VLD1R (R4), [V14.S4]
 	B groupback

@@ -50,9 +50,9 @@ groups:
 	JMP   groupbegin
 
 groupover:
-	CMPQ R11, $+0
-	JLT  groupstaged
-	ADDQ R11, DI
+	TESTQ R11, R11
+	JLT   groupstaged
+	ADDQ  R11, DI
 
 groupbegin:
 	CMPQ    DI, $+32
@@ -353,7 +353,6 @@ laneback:
 	JGE   laneloop
 	TESTQ DI, DI
 	JEQ   laneend
-	CMPQ  DI, $+0
 	JGE   lanestage
 	ADDQ  $+32, DI
 	MOVQ  416(SP), SI
@@ -954,9 +953,9 @@ groups:
 	JMP   groupbegin
 
 groupover:
-	CMPQ R11, $+0
-	JLT  groupstaged
-	ADDQ R11, DI
+	TESTQ R11, R11
+	JLT   groupstaged
+	ADDQ  R11, DI
 
 groupbegin:
 	CMPQ    DI, $+32
@@ -1302,7 +1301,6 @@ laneback:
 	JGE   laneloop
 	TESTQ DI, DI
 	JEQ   laneend
-	CMPQ  DI, $+0
 	JGE   lanestage
 	ADDQ  $+32, DI
 	MOVQ  544(SP), SI
@@ -1958,9 +1956,9 @@ groups:
 	JMP   groupbegin
 
 groupover:
-	CMPQ R11, $+0
-	JLT  groupstaged
-	ADDQ R11, DI
+	TESTQ R11, R11
+	JLT   groupstaged
+	ADDQ  R11, DI
 
 groupbegin:
 	CMPQ    DI, $+32
@@ -2310,7 +2308,6 @@ laneback:
 	JGE   laneloop
 	TESTQ DI, DI
 	JEQ   laneend
-	CMPQ  DI, $+0
 	JGE   lanestage
 	ADDQ  $+32, DI
 	MOVQ  544(SP), SI
@@ -2948,9 +2945,9 @@ groups:
 	JMP   groupbegin
 
 groupover:
-	CMPQ R11, $+0
-	JLT  groupstaged
-	ADDQ R11, DI
+	TESTQ R11, R11
+	JLT   groupstaged
+	ADDQ  R11, DI
 
 groupbegin:
 	CMPQ DI, $+32
@@ -3228,7 +3225,6 @@ laneback:
 	JGE   laneloop
 	TESTQ DI, DI
 	JEQ   laneend
-	CMPQ  DI, $+0
 	JGE   lanestage
 	ADDQ  $+32, DI
 	MOVQ  416(SP), SI

@@ -250,7 +250,7 @@ groupback:
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R11, $+0
+	TESTQ R11, R11
 	JLT   groupstaged
 	ADDQ  R11, DI
 	TESTQ R11, R11
@@ -713,7 +713,6 @@ laneback:
 	JGE   laneloop
 	TESTQ DI, DI
 	JEQ   laneend
-	CMPQ  DI, $+0
 	JGE   lanestage
 	ADDQ  $+64, DI
 	MOVQ  832(SP), SI
@@ -1859,7 +1858,7 @@ groupback:
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R11, $+0
+	TESTQ R11, R11
 	JLT   groupstaged
 	ADDQ  R11, DI
 	TESTQ R11, R11
@@ -2378,7 +2377,6 @@ laneback:
 	JGE   laneloop
 	TESTQ DI, DI
 	JEQ   laneend
-	CMPQ  DI, $+0
 	JGE   lanestage
 	ADDQ  $+64, DI
 	MOVQ  1088(SP), SI
@@ -3593,7 +3591,7 @@ groupback:
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R11, $+0
+	TESTQ R11, R11
 	JLT   groupstaged
 	ADDQ  R11, DI
 	TESTQ R11, R11
@@ -4123,7 +4121,6 @@ laneback:
 	JGE   laneloop
 	TESTQ DI, DI
 	JEQ   laneend
-	CMPQ  DI, $+0
 	JGE   lanestage
 	ADDQ  $+64, DI
 	MOVQ  1088(SP), SI
@@ -5272,7 +5269,7 @@ groupback:
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R11, $+0
+	TESTQ R11, R11
 	JLT   groupstaged
 	ADDQ  R11, DI
 	TESTQ R11, R11
@@ -5696,7 +5693,6 @@ laneback:
 	JGE   laneloop
 	TESTQ DI, DI
 	JEQ   laneend
-	CMPQ  DI, $+0
 	JGE   lanestage
 	ADDQ  $+64, DI
 	MOVQ  832(SP), SI

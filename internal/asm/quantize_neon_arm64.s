@@ -36,7 +36,6 @@ TEXT ·QuantizeNEON(SB), 0, $920-72
 	MOVD length+56(FP), R13
 	CMP $1, R13
 	BEQ lanes
-groups:
 	MOVD R12, R14
 	MOVD R13, R0
 	MUL R14, R0, R0
@@ -103,8 +102,7 @@ groupback:
 	SUB $16, R12, R12
 	CMP $16, R12
 	BGE grouploop
-	CMP $0, R12
-	BLT groupstaged
+	TBNZ $63, R12, groupstaged
 	ADD R12, R0, R0
 	CBNZ R12, groupbegin
 	ADD $4, R3, R3
@@ -283,10 +281,8 @@ laneback:
 	SUB $16, R0, R0
 	CMP $16, R0
 	BGE laneloop
-lanetail:
 	CBZ R0, laneend
-	CMP $0, R0
-	BGE lanestage
+	TBZ $63, R0, lanestage
 	ADD $16, R0, R0
 	MOVD 224(RSP), R1
 	MOVWU layout+40(FP), R19
@@ -562,7 +558,6 @@ stored16:
 	BEQ laneback
 	MOVD 240(RSP), R3
 	MOVD 248(RSP), R4
-groupresume:
 	VLD1R (R3), [V10.S4]
 	VLD1R (R4), [V9.S4]
 	B groupback
@@ -632,7 +627,6 @@ TEXT ·QuantizeZeroPointNEON(SB), 0, $1208-80
 	MOVD length+64(FP), R13
 	CMP $1, R13
 	BEQ lanes
-groups:
 	MOVD R12, R14
 	MOVD R13, R0
 	MUL R14, R0, R0
@@ -704,8 +698,7 @@ groupback:
 	SUB $16, R12, R12
 	CMP $16, R12
 	BGE grouploop
-	CMP $0, R12
-	BLT groupstaged
+	TBNZ $63, R12, groupstaged
 	ADD R12, R0, R0
 	CBNZ R12, groupbegin
 	ADD $4, R3, R3
@@ -911,10 +904,8 @@ laneback:
 	SUB $16, R0, R0
 	CMP $16, R0
 	BGE laneloop
-lanetail:
 	CBZ R0, laneend
-	CMP $0, R0
-	BGE lanestage
+	TBZ $63, R0, lanestage
 	ADD $16, R0, R0
 	MOVD 288(RSP), R1
 	MOVWU layout+48(FP), R19
@@ -1224,7 +1215,6 @@ stored16:
 	MOVD 304(RSP), R3
 	MOVD 312(RSP), R4
 	MOVD 320(RSP), R5
-groupresume:
 	VLD1R (R3), [V10.S4]
 	VLD1R (R4), [V9.S4]
 	VLD1R (R5), [V0.S4]
@@ -1299,7 +1289,6 @@ TEXT ·QuantizeMinvalNEON(SB), 0, $1208-80
 	MOVD length+64(FP), R13
 	CMP $1, R13
 	BEQ lanes
-groups:
 	MOVD R12, R14
 	MOVD R13, R0
 	MUL R14, R0, R0
@@ -1373,8 +1362,7 @@ groupback:
 	SUB $16, R12, R12
 	CMP $16, R12
 	BGE grouploop
-	CMP $0, R12
-	BLT groupstaged
+	TBNZ $63, R12, groupstaged
 	ADD R12, R0, R0
 	CBNZ R12, groupbegin
 	ADD $4, R3, R3
@@ -1578,10 +1566,8 @@ laneback:
 	SUB $16, R0, R0
 	CMP $16, R0
 	BGE laneloop
-lanetail:
 	CBZ R0, laneend
-	CMP $0, R0
-	BGE lanestage
+	TBZ $63, R0, lanestage
 	ADD $16, R0, R0
 	MOVD 288(RSP), R1
 	MOVWU layout+48(FP), R19
@@ -1885,7 +1871,6 @@ stored16:
 	MOVD 304(RSP), R3
 	MOVD 312(RSP), R4
 	MOVD 320(RSP), R5
-groupresume:
 	VLD1R (R3), [V9.S4]
 	VLD1R (R4), [V8.S4]
 	VLD1R (R5), [V7.S4]
@@ -1938,7 +1923,6 @@ TEXT ·QuantizeWholeNEON(SB), 0, $920-56
 	MOVD length+40(FP), R13
 	CMP $1, R13
 	BEQ lanes
-groups:
 	MOVD R12, R14
 	MOVD R13, R0
 	MUL R14, R0, R0
@@ -2000,8 +1984,7 @@ groupback:
 	SUB $16, R12, R12
 	CMP $16, R12
 	BGE grouploop
-	CMP $0, R12
-	BLT groupstaged
+	TBNZ $63, R12, groupstaged
 	ADD R12, R0, R0
 	CBNZ R12, groupbegin
 	ADD $4, R3, R3
@@ -2169,10 +2152,8 @@ laneback:
 	SUB $16, R0, R0
 	CMP $16, R0
 	BGE laneloop
-lanetail:
 	CBZ R0, laneend
-	CMP $0, R0
-	BGE lanestage
+	TBZ $63, R0, lanestage
 	ADD $16, R0, R0
 	MOVD 224(RSP), R1
 	ADD $16, RSP, R16
@@ -2335,7 +2316,6 @@ rare:
 	BEQ laneback
 	MOVD 240(RSP), R3
 	MOVD 248(RSP), R4
-groupresume:
 	VLD1R (R3), [V15.S4]
 	VLD1R (R4), [V14.S4]
 	B groupback

@@ -50,9 +50,9 @@ groups:
 	JMP   groupbegin
 
 groupover:
-	CMPQ R11, $+0
-	JLT  groupstaged
-	ADDQ R11, DI
+	TESTQ R11, R11
+	JLT   groupstaged
+	ADDQ  R11, DI
 
 groupbegin:
 	CMPQ DI, $+32
@@ -393,7 +393,6 @@ longback:
 longtail:
 	TESTQ DI, DI
 	JEQ   longend
-	CMPQ  DI, $+0
 	JGE   longstage
 	ADDQ  $+32, DI
 	MOVQ  352(SP), SI
@@ -403,12 +402,11 @@ longtail:
 	CALL  ·stageOutCodesAVX2(SB)
 
 longend:
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	SUBQ  $+1, R11
-	TESTQ R11, R11
-	JNE   longs
-	JMP   return
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	SUBQ $+1, R11
+	JNE  longs
+	JMP  return
 
 short2:
 	CMPQ R11, $+2
@@ -599,7 +597,6 @@ laneback:
 	JGE   laneloop
 	TESTQ DI, DI
 	JEQ   laneend
-	CMPQ  DI, $+0
 	JGE   lanestage
 	ADDQ  $+32, DI
 	MOVQ  352(SP), SI
@@ -1438,9 +1435,9 @@ groups:
 	JMP   groupbegin
 
 groupover:
-	CMPQ R11, $+0
-	JLT  groupstaged
-	ADDQ R11, DI
+	TESTQ R11, R11
+	JLT   groupstaged
+	ADDQ  R11, DI
 
 groupbegin:
 	CMPQ DI, $+32
@@ -1819,7 +1816,6 @@ laneback:
 	JGE   laneloop
 	TESTQ DI, DI
 	JEQ   laneend
-	CMPQ  DI, $+0
 	JGE   lanestage
 	ADDQ  $+32, DI
 	MOVQ  224(SP), SI

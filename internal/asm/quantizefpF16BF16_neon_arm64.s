@@ -152,8 +152,7 @@ groupback:
 	SUB $16, R12, R12
 	CMP $16, R12
 	BGE grouploop
-	CMP $0, R12
-	BLT groupstaged
+	TBNZ $63, R12, groupstaged
 	ADD R12, R0, R0
 	CBNZ R12, groupbegin
 	ADD $4, R3, R3
@@ -382,10 +381,8 @@ longback:
 	SUB $16, R0, R0
 	CMP $16, R0
 	BGE longloop
-longtail:
 	CBZ R0, longend
-	CMP $0, R0
-	BGE longstage
+	TBZ $63, R0, longstage
 	ADD $16, R0, R0
 	MOVD 192(RSP), R1
 	MOVWU layout+52(FP), R19
@@ -489,10 +486,8 @@ laneback:
 	SUB $16, R0, R0
 	CMP $16, R0
 	BGE laneloop
-lanetail:
 	CBZ R0, laneend
-	CMP $0, R0
-	BGE lanestage
+	TBZ $63, R0, lanestage
 	ADD $16, R0, R0
 	MOVD 192(RSP), R1
 	MOVWU layout+52(FP), R19
@@ -800,7 +795,6 @@ stored25:
 	MOVD 232(RSP), R16
 	CMP $2, R16
 	BEQ longresume
-groupresume:
 	VLD1R (R3), [V7.S4]
 	VLD1R (R4), [V6.S4]
 	B groupback
@@ -892,7 +886,6 @@ TEXT ·QuantizeFpPowerOfTwoF16BF16NEON(SB), 0, $600-80
 	MOVD length+64(FP), R13
 	CMP $1, R13
 	BEQ lanes
-groups:
 	MOVD R12, R14
 	MOVD R13, R0
 	MUL R14, R0, R0
@@ -975,8 +968,7 @@ groupback:
 	SUB $16, R12, R12
 	CMP $16, R12
 	BGE grouploop
-	CMP $0, R12
-	BLT groupstaged
+	TBNZ $63, R12, groupstaged
 	ADD R12, R0, R0
 	CBNZ R12, groupbegin
 	ADD $4, R3, R3
@@ -1176,10 +1168,8 @@ laneback:
 	SUB $16, R0, R0
 	CMP $16, R0
 	BGE laneloop
-lanetail:
 	CBZ R0, laneend
-	CMP $0, R0
-	BGE lanestage
+	TBZ $63, R0, lanestage
 	ADD $16, R0, R0
 	MOVD 128(RSP), R1
 	MOVWU layout+44(FP), R19
@@ -1423,7 +1413,6 @@ stored20:
 	CMP $2, R16
 	BEQ laneback
 	MOVD 144(RSP), R3
-groupresume:
 	VLD1R (R3), [V7.S4]
 	B groupback
 half16:

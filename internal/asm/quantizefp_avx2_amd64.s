@@ -43,9 +43,9 @@ groups:
 	JMP   groupbegin
 
 groupover:
-	CMPQ R11, $+0
-	JLT  groupstaged
-	ADDQ R11, DI
+	TESTQ R11, R11
+	JLT   groupstaged
+	ADDQ  R11, DI
 
 groupbegin:
 	CMPQ DI, $+32
@@ -449,7 +449,6 @@ laneback:
 	JGE   laneloop
 	TESTQ DI, DI
 	JEQ   laneend
-	CMPQ  DI, $+0
 	JGE   lanestage
 	ADDQ  $+32, DI
 	MOVQ  416(SP), SI
@@ -1047,9 +1046,9 @@ groups:
 	JMP   groupbegin
 
 groupover:
-	CMPQ R11, $+0
-	JLT  groupstaged
-	ADDQ R11, DI
+	TESTQ R11, R11
+	JLT   groupstaged
+	ADDQ  R11, DI
 
 groupbegin:
 	CMPQ DI, $+32
@@ -1380,7 +1379,6 @@ laneback:
 	JGE   laneloop
 	TESTQ DI, DI
 	JEQ   laneend
-	CMPQ  DI, $+0
 	JGE   lanestage
 	ADDQ  $+32, DI
 	MOVQ  288(SP), SI
@@ -1921,9 +1919,9 @@ groups:
 	JMP   groupbegin
 
 groupover:
-	CMPQ R11, $+0
-	JLT  groupstaged
-	ADDQ R11, DI
+	TESTQ R11, R11
+	JLT   groupstaged
+	ADDQ  R11, DI
 
 groupbegin:
 	CMPQ DI, $+32
@@ -2325,7 +2323,6 @@ laneback:
 	JGE   laneloop
 	TESTQ DI, DI
 	JEQ   laneend
-	CMPQ  DI, $+0
 	JGE   lanestage
 	ADDQ  $+32, DI
 	MOVQ  400(SP), SI
@@ -2728,9 +2725,9 @@ groups:
 	JMP   groupbegin
 
 groupover:
-	CMPQ R11, $+0
-	JLT  groupstaged
-	ADDQ R11, DI
+	TESTQ R11, R11
+	JLT   groupstaged
+	ADDQ  R11, DI
 
 groupbegin:
 	CMPQ DI, $+32
@@ -3107,7 +3104,6 @@ laneback:
 	JGE   laneloop
 	TESTQ DI, DI
 	JEQ   laneend
-	CMPQ  DI, $+0
 	JGE   lanestage
 	ADDQ  $+32, DI
 	MOVQ  272(SP), SI

@@ -48,7 +48,6 @@ TEXT ·QuantizeFpNEON(SB), 0, $920-80
 	MOVD length+64(FP), R13
 	CMP $1, R13
 	BEQ lanes
-groups:
 	MOVD R12, R14
 	MOVD R13, R0
 	MUL R14, R0, R0
@@ -139,8 +138,7 @@ groupback:
 	SUB $16, R12, R12
 	CMP $16, R12
 	BGE grouploop
-	CMP $0, R12
-	BLT groupstaged
+	TBNZ $63, R12, groupstaged
 	ADD R12, R0, R0
 	CBNZ R12, groupbegin
 	ADD $4, R3, R3
@@ -367,10 +365,8 @@ laneback:
 	SUB $16, R0, R0
 	CMP $16, R0
 	BGE laneloop
-lanetail:
 	CBZ R0, laneend
-	CMP $0, R0
-	BGE lanestage
+	TBZ $63, R0, lanestage
 	ADD $16, R0, R0
 	MOVD 224(RSP), R1
 	MOVWU layout+52(FP), R19
@@ -606,7 +602,6 @@ stored12:
 	BEQ laneback
 	MOVD 240(RSP), R3
 	MOVD 248(RSP), R4
-groupresume:
 	VLD1R (R3), [V7.S4]
 	VLD1R (R4), [V6.S4]
 	B groupback
@@ -674,7 +669,6 @@ TEXT ·QuantizeFpPowerOfTwoNEON(SB), 0, $632-72
 	MOVD length+56(FP), R13
 	CMP $1, R13
 	BEQ lanes
-groups:
 	MOVD R12, R14
 	MOVD R13, R0
 	MUL R14, R0, R0
@@ -752,8 +746,7 @@ groupback:
 	SUB $16, R12, R12
 	CMP $16, R12
 	BGE grouploop
-	CMP $0, R12
-	BLT groupstaged
+	TBNZ $63, R12, groupstaged
 	ADD R12, R0, R0
 	CBNZ R12, groupbegin
 	ADD $4, R3, R3
@@ -943,10 +936,8 @@ laneback:
 	SUB $16, R0, R0
 	CMP $16, R0
 	BGE laneloop
-lanetail:
 	CBZ R0, laneend
-	CMP $0, R0
-	BGE lanestage
+	TBZ $63, R0, lanestage
 	ADD $16, R0, R0
 	MOVD 160(RSP), R1
 	MOVWU layout+44(FP), R19
@@ -1161,7 +1152,6 @@ stored12:
 	CMP $2, R16
 	BEQ laneback
 	MOVD 176(RSP), R3
-groupresume:
 	VLD1R (R3), [V7.S4]
 	B groupback
 other10:
@@ -1212,7 +1202,6 @@ TEXT ·QuantizeE2M1NEON(SB), 0, $920-64
 	MOVD length+48(FP), R13
 	CMP $1, R13
 	BEQ lanes
-groups:
 	MOVD R12, R14
 	MOVD R13, R0
 	MUL R14, R0, R0
@@ -1299,8 +1288,7 @@ groupback:
 	SUB $16, R12, R12
 	CMP $16, R12
 	BGE grouploop
-	CMP $0, R12
-	BLT groupstaged
+	TBNZ $63, R12, groupstaged
 	ADD R12, R0, R0
 	CBNZ R12, groupbegin
 	ADD $4, R3, R3
@@ -1518,10 +1506,8 @@ laneback:
 	SUB $16, R0, R0
 	CMP $16, R0
 	BGE laneloop
-lanetail:
 	CBZ R0, laneend
-	CMP $0, R0
-	BGE lanestage
+	TBZ $63, R0, lanestage
 	ADD $16, R0, R0
 	MOVD 224(RSP), R1
 	ADD $16, RSP, R16
@@ -1702,7 +1688,6 @@ rare:
 	BEQ laneback
 	MOVD 240(RSP), R3
 	MOVD 248(RSP), R4
-groupresume:
 	VLD1R (R3), [V9.S4]
 	VLD1R (R4), [V8.S4]
 	B groupback
@@ -1738,7 +1723,6 @@ TEXT ·QuantizeE2M1PowerOfTwoNEON(SB), 0, $632-64
 	MOVD length+48(FP), R13
 	CMP $1, R13
 	BEQ lanes
-groups:
 	MOVD R12, R14
 	MOVD R13, R0
 	MUL R14, R0, R0
@@ -1825,8 +1809,7 @@ groupback:
 	SUB $16, R12, R12
 	CMP $16, R12
 	BGE grouploop
-	CMP $0, R12
-	BLT groupstaged
+	TBNZ $63, R12, groupstaged
 	ADD R12, R0, R0
 	CBNZ R12, groupbegin
 	ADD $4, R3, R3
@@ -2033,10 +2016,8 @@ laneback:
 	SUB $16, R0, R0
 	CMP $16, R0
 	BGE laneloop
-lanetail:
 	CBZ R0, laneend
-	CMP $0, R0
-	BGE lanestage
+	TBZ $63, R0, lanestage
 	ADD $16, R0, R0
 	MOVD 160(RSP), R1
 	ADD $16, RSP, R16
@@ -2200,6 +2181,5 @@ rare:
 	CMP $2, R16
 	BEQ laneback
 	MOVD 176(RSP), R3
-groupresume:
 	VLD1R (R3), [V6.S4]
 	B groupback

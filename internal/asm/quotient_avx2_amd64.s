@@ -41,9 +41,9 @@ groups:
 	JMP   groupbegin
 
 groupover:
-	CMPQ R11, $+0
-	JLT  groupstaged
-	ADDQ R11, DI
+	TESTQ R11, R11
+	JLT   groupstaged
+	ADDQ  R11, DI
 
 groupbegin:
 	CMPQ DI, $+32
@@ -406,7 +406,6 @@ laneback:
 	JGE   laneloop
 	TESTQ DI, DI
 	JEQ   laneend
-	CMPQ  DI, $+0
 	JGE   lanestage
 	ADDQ  $+32, DI
 	MOVQ  640(SP), SI
@@ -761,9 +760,9 @@ groups:
 	JMP   groupbegin
 
 groupover:
-	CMPQ R11, $+0
-	JLT  groupstaged
-	ADDQ R11, DI
+	TESTQ R11, R11
+	JLT   groupstaged
+	ADDQ  R11, DI
 
 groupbegin:
 	CMPQ DI, $+32
@@ -976,7 +975,6 @@ laneback:
 	JGE   laneloop
 	TESTQ DI, DI
 	JEQ   laneend
-	CMPQ  DI, $+0
 	JGE   lanestage
 	ADDQ  $+32, DI
 	MOVQ  384(SP), SI

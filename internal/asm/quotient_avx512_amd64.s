@@ -280,7 +280,7 @@ groupback:
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R11, $+0
+	TESTQ R11, R11
 	JLT   groupstaged
 	ADDQ  R11, DI
 	TESTQ R11, R11
@@ -837,7 +837,6 @@ laneback:
 	JGE   laneloop
 	TESTQ DI, DI
 	JEQ   laneend
-	CMPQ  DI, $+0
 	JGE   lanestage
 	ADDQ  $+64, DI
 	MOVQ  1280(SP), SI
@@ -1428,7 +1427,7 @@ groupback:
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R11, $+0
+	TESTQ R11, R11
 	JLT   groupstaged
 	ADDQ  R11, DI
 	TESTQ R11, R11
@@ -1759,7 +1758,6 @@ laneback:
 	JGE   laneloop
 	TESTQ DI, DI
 	JEQ   laneend
-	CMPQ  DI, $+0
 	JGE   lanestage
 	ADDQ  $+64, DI
 	MOVQ  768(SP), SI

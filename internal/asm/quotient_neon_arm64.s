@@ -25,7 +25,6 @@ TEXT ·QuotientNEON(SB), 0, $1256-72
 	MOVD length+56(FP), R13
 	CMP $1, R13
 	BEQ lanes
-groups:
 	MOVD R12, R14
 	MOVD R13, R0
 	MUL R14, R0, R0
@@ -105,8 +104,7 @@ groupback:
 	SUB $16, R12, R12
 	CMP $16, R12
 	BGE grouploop
-	CMP $0, R12
-	BLT groupstaged
+	TBNZ $63, R12, groupstaged
 	ADD R12, R0, R0
 	CBNZ R12, groupbegin
 	ADD $4, R3, R3
@@ -321,10 +319,8 @@ laneback:
 	SUB $16, R0, R0
 	CMP $16, R0
 	BGE laneloop
-lanetail:
 	CBZ R0, laneend
-	CMP $0, R0
-	BGE lanestage
+	TBZ $63, R0, lanestage
 	ADD $16, R0, R0
 	MOVD 336(RSP), R1
 	ADD $16, RSP, R16
@@ -485,7 +481,6 @@ rare:
 	MOVD 352(RSP), R3
 	MOVD 360(RSP), R4
 	MOVD 368(RSP), R5
-groupresume:
 	VLD1R (R3), [V13.S4]
 	VLD1R (R4), [V12.S4]
 	VLD1R (R5), [V11.S4]
@@ -507,7 +502,6 @@ TEXT ·ProductNEON(SB), 0, $680-56
 	MOVD length+40(FP), R13
 	CMP $1, R13
 	BEQ lanes
-groups:
 	MOVD R12, R14
 	MOVD R13, R0
 	MUL R14, R0, R0
@@ -557,8 +551,7 @@ groupback:
 	SUB $16, R12, R12
 	CMP $16, R12
 	BGE grouploop
-	CMP $0, R12
-	BLT groupstaged
+	TBNZ $63, R12, groupstaged
 	ADD R12, R0, R0
 	CBNZ R12, groupbegin
 	ADD $4, R3, R3
@@ -691,10 +684,8 @@ laneback:
 	SUB $16, R0, R0
 	CMP $16, R0
 	BGE laneloop
-lanetail:
 	CBZ R0, laneend
-	CMP $0, R0
-	BGE lanestage
+	TBZ $63, R0, lanestage
 	ADD $16, R0, R0
 	MOVD 208(RSP), R1
 	ADD $16, RSP, R16
@@ -809,6 +800,5 @@ rare:
 	CMP $2, R16
 	BEQ laneback
 	MOVD 224(RSP), R3
-groupresume:
 	VLD1R (R3), [V14.S4]
 	B groupback

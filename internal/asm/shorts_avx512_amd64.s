@@ -296,7 +296,7 @@ groupback:
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R11, $+0
+	TESTQ R11, R11
 	JLT   groupstaged
 	ADDQ  R11, DI
 	TESTQ R11, R11
@@ -923,7 +923,6 @@ laneback:
 	JGE   laneloop
 	TESTQ DI, DI
 	JEQ   laneend
-	CMPQ  DI, $+0
 	JGE   lanestage
 	ADDQ  $+64, DI
 	MOVQ  1408(SP), SI
@@ -1622,7 +1621,6 @@ laneloop:
 	JGE       laneloop
 	TESTQ     DI, DI
 	JEQ       laneend
-	CMPQ      DI, $+0
 	JGE       lanestage
 	ADDQ      $+64, DI
 	MOVQ      1152(SP), SI

@@ -25,7 +25,6 @@ TEXT ·QuantizeShortNEON(SB), 0, $1512-72
 	MOVD length+64(FP), R13
 	CMP $1, R13
 	BEQ lanes
-groups:
 	MOVD R12, R14
 	MOVD R13, R0
 	MUL R14, R0, R0
@@ -106,8 +105,7 @@ groupback:
 	SUB $16, R12, R12
 	CMP $16, R12
 	BGE grouploop
-	CMP $0, R12
-	BLT groupstaged
+	TBNZ $63, R12, groupstaged
 	ADD R12, R0, R0
 	CBNZ R12, groupbegin
 	ADD $4, R3, R3
@@ -335,10 +333,8 @@ laneback:
 	SUB $16, R0, R0
 	CMP $16, R0
 	BGE laneloop
-lanetail:
 	CBZ R0, laneend
-	CMP $0, R0
-	BGE lanestage
+	TBZ $63, R0, lanestage
 	ADD $16, R0, R0
 	MOVD 368(RSP), R1
 	ADD $16, RSP, R16
@@ -542,7 +538,6 @@ rare:
 	MOVD 392(RSP), R4
 	MOVD 400(RSP), R5
 	MOVD 408(RSP), R6
-groupresume:
 	VLD1R (R3), [V13.S4]
 	VLD1R (R4), [V12.S4]
 	VLD1R (R5), [V11.S4]
@@ -567,7 +562,6 @@ TEXT ·DequantizeShortNEON(SB), 0, $1224-64
 	MOVD length+56(FP), R13
 	CMP $1, R13
 	BEQ lanes
-groups:
 	MOVD R12, R14
 	MOVD R13, R0
 	MUL R14, R0, R0
@@ -630,8 +624,7 @@ grouploop:
 	SUB $16, R12, R12
 	CMP $16, R12
 	BGE grouploop
-	CMP $0, R12
-	BLT groupstaged
+	TBNZ $63, R12, groupstaged
 	ADD R12, R0, R0
 	CBNZ R12, groupbegin
 	ADD $4, R3, R3
@@ -813,10 +806,8 @@ laneloop:
 	SUB $16, R0, R0
 	CMP $16, R0
 	BGE laneloop
-lanetail:
 	CBZ R0, laneend
-	CMP $0, R0
-	BGE lanestage
+	TBZ $63, R0, lanestage
 	ADD $16, R0, R0
 	MOVD 304(RSP), R1
 	ADD $16, RSP, R16

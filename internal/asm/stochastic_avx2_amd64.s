@@ -275,7 +275,6 @@ laneloop:
 	JGE          laneloop
 	TESTQ        DI, DI
 	JEQ          laneend
-	CMPQ         DI, $+0
 	JGE          lanestage
 	ADDQ         $+32, DI
 	MOVQ         384(SP), SI
@@ -399,7 +398,6 @@ laneloop:
 	JGE          laneloop
 	TESTQ        DI, DI
 	JEQ          laneend
-	CMPQ         DI, $+0
 	JGE          lanestage
 	ADDQ         $+32, DI
 	MOVQ         384(SP), SI
@@ -522,7 +520,6 @@ laneloop:
 	JGE          laneloop
 	TESTQ        DI, DI
 	JEQ          laneend
-	CMPQ         DI, $+0
 	JGE          lanestage
 	ADDQ         $+32, DI
 	MOVQ         320(SP), SI
@@ -616,7 +613,6 @@ laneback:
 	JGE   laneloop
 	TESTQ DI, DI
 	JEQ   laneend
-	CMPQ  DI, $+0
 	JGE   lanestage
 	ADDQ  $+32, DI
 	MOVQ  320(SP), SI

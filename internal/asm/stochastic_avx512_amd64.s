@@ -194,7 +194,6 @@ rounds:
 	VMOVUPS      Z20, 448(DI)
 	ADDQ         $+512, DI
 	SUBQ         $+32, DX
-	TESTQ        DX, DX
 	JNE          blocks
 	VZEROUPPER
 	RET
@@ -805,7 +804,6 @@ laneback:
 	JGE   laneloop
 	TESTQ DI, DI
 	JEQ   laneend
-	CMPQ  DI, $+0
 	JLT   lanestaged
 
 lanerest:

@@ -114,7 +114,6 @@ squares:
 	LEAQ    (R9)(DX*4), R9
 	ADDQ    BX, DI
 	SUBQ    $+1, R8
-	TESTQ   R8, R8
 	JNE     squares
 	VZEROUPPER
 	RET
@@ -157,7 +156,6 @@ squares:
 	LEAQ        (DI)(DX*4), DI
 	ADDQ        $+16, SI
 	SUBQ        $+1, R8
-	TESTQ       R8, R8
 	JNE         squares
 	VZEROUPPER
 	RET

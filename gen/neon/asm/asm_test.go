@@ -285,6 +285,8 @@ func tests() []instruction {
 	branch("CBZ", "cbz x26, #4", func(p *Printer, l string) { p.CBZ(26, l) })
 	branch("CBNZ", "cbnz x26, #4", func(p *Printer, l string) { p.CBNZ(26, l) })
 	branch("TBZ", "tbz w26, #0, #4", func(p *Printer, l string) { p.TBZ(26, 0, l) })
+	branch("TBNZ", "tbnz w26, #0, #4", func(p *Printer, l string) { p.TBNZ(26, 0, l) })
+	branch("TBNZ", "tbnz x25, #63, #4", func(p *Printer, l string) { p.TBNZ(25, 63, l) })
 	return out
 }
 

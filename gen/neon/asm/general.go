@@ -143,34 +143,45 @@ func (p *Printer) apart(name string, r, base R) {
 // Branches to a label of the same function.
 
 // B branches always.
-func (p *Printer) B(label string) { p.op("B", label) }
+func (p *Printer) B(label string) { p.branch("B", label) }
 
 // BEQ branches if n == m in the last comparison.
-func (p *Printer) BEQ(label string) { p.op("BEQ", label) }
+func (p *Printer) BEQ(label string) { p.branch("BEQ", label) }
 
 // BNE branches if n != m.
-func (p *Printer) BNE(label string) { p.op("BNE", label) }
+func (p *Printer) BNE(label string) { p.branch("BNE", label) }
 
 // BLT branches if n < m, signed.
-func (p *Printer) BLT(label string) { p.op("BLT", label) }
+func (p *Printer) BLT(label string) { p.branch("BLT", label) }
 
 // BLE branches if n <= m, signed.
-func (p *Printer) BLE(label string) { p.op("BLE", label) }
+func (p *Printer) BLE(label string) { p.branch("BLE", label) }
 
 // BGE branches if n >= m, signed.
-func (p *Printer) BGE(label string) { p.op("BGE", label) }
+func (p *Printer) BGE(label string) { p.branch("BGE", label) }
 
 // BVS branches if there was a NaN in the last comparison.
-func (p *Printer) BVS(label string) { p.op("BVS", label) }
+func (p *Printer) BVS(label string) { p.branch("BVS", label) }
 
 // CBZ branches if n is 0.
-func (p *Printer) CBZ(n R, label string) { p.op("CBZ", n.name(), label) }
+func (p *Printer) CBZ(n R, label string) { p.branch("CBZ", n.name(), label) }
 
 // CBNZ branches if n is not 0.
-func (p *Printer) CBNZ(n R, label string) { p.op("CBNZ", n.name(), label) }
+func (p *Printer) CBNZ(n R, label string) { p.branch("CBNZ", n.name(), label) }
 
 // TBZ branches if bit i of n is 0.
-func (p *Printer) TBZ(n R, i int, label string) {
-	within("TBZ", "bit", i, 0, 63)
-	p.op("TBZ", fmt.Sprintf("$%d", i), n.name(), label)
+func (p *Printer) TBZ(n R, i int, label string) { p.test("TBZ", n, i, label) }
+
+// TBNZ branches if bit i of n is 1.
+func (p *Printer) TBNZ(n R, i int, label string) { p.test("TBNZ", n, i, label) }
+
+func (p *Printer) test(name string, n R, i int, label string) {
+	within(name, "bit", i, 0, 63)
+	p.branch(name, fmt.Sprintf("$%d", i), n.name(), label)
+}
+
+// branch prints a branch; the last operand is its label.
+func (p *Printer) branch(name string, operands ...string) {
+	p.wanted[operands[len(operands)-1]] = true
+	p.op(name, operands...)
 }

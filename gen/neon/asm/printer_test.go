@@ -14,6 +14,7 @@ func TestFile(t *testing.T) {
 	p.Comment(true, "four at a time")
 	p.Label("loop")
 	p.LITERAL(2, 0x0706050403020100, 0x0f0e0d0c0b0a0908)
+	p.Label("unwanted")
 	p.FADD(0, 1, 2)
 	p.STR(Q, Frame(16), 0)
 	p.B("loop")
@@ -118,6 +119,7 @@ func TestRangeChecks(t *testing.T) {
 		"asm: XADDLSL: count 64, want 1 to 63":                  func(p *Printer) { p.XADDLSL(0, 0, 0, 64) },
 		"asm: XSUBLSL: count 64, want 1 to 63":                  func(p *Printer) { p.XSUBLSL(0, 0, 0, 64) },
 		"asm: XADDLSR: count 0, want 1 to 63":                   func(p *Printer) { p.XADDLSR(0, 0, 0, 0) },
+		"asm: TBNZ: bit -1, want 0 to 63":                       func(p *Printer) { p.TBNZ(0, -1, "l") },
 		"asm: TBZ: bit 64, want 0 to 63":                        func(p *Printer) { p.TBZ(0, 64, "l") },
 		"asm: XARG: argument \"n\" at 4":                        func(p *Printer) { p.XARG(D, 0, "n", 4) },
 		"asm: LDRARG: argument \"\" at 4":                       func(p *Printer) { p.LDRARG(S, 0, "", 4) },
