@@ -153,6 +153,18 @@ type isa struct {
 	others string
 }
 
+// provider is the implementation whose function user calls for a kernel, nil if there is none: its own, or that of the one that has what it lacks.
+func provider(isas []isa, user *isa, kernel string) *isa {
+	for user != nil && user.own[kernel] == nil {
+		i := slices.IndexFunc(isas, func(i isa) bool { return i.name == user.others })
+		if i < 0 {
+			return nil
+		}
+		user = &isas[i]
+	}
+	return user
+}
+
 // elements parts a family's kernels for float32 from those for elements of 16 bits.
 // The second are none if the family has but one of these.
 func (f *family) elements() (all, narrow []*ir.Kernel) {
@@ -241,7 +253,7 @@ func (f *family) choose(b *bytes.Buffer, isas []isa, members []*ir.Kernel) {
 			}
 			var cases []string
 			for _, user := range isas {
-				if user.name != isa.name && (user.others != isa.name || user.own[k.Name] != nil) {
+				if p := provider(isas, &user, k.Name); p == nil || p.name != isa.name {
 					continue
 				}
 				values := []string{"int(" + user.name + ")<<16"}

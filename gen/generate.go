@@ -25,25 +25,29 @@ type file interface {
 }
 
 // target is an implementation with its architecture and its kernels; what it
-// lacks of them another has for it.
+// lacks of them, or of routines, another has for it.
 type target struct {
 	name, arch string
 	open       func() file
 	kernels    func() []*ir.Kernel
-	others     string
+	others     string // the implementation that has what it lacks
+	routines   bool   // it has routines of its own
 }
 
 var targets = []target{
-	{"avx2", "amd64", func() file { return x86.AVX2() }, forX86, ""},
-	{"avx512", "amd64", func() file { return x86.AVX512() }, wide, ""},
-	{"avx512vbmi", "amd64", func() file { return x86.AVX512VBMI() }, formula.Listed, "AVX512"},
-	{"neon", "arm64", func() file { return neon.New(generator) }, kernels, ""},
+	{"avx2", "amd64", func() file { return x86.AVX2() }, forX86, "", true},
+	{"avx512", "amd64", func() file { return x86.AVX512() }, wide, "AVX2", true},
+	{"avx512vbmi", "amd64", func() file { return x86.AVX512VBMI() }, formula.Listed, "AVX512", false},
+	{"neon", "arm64", func() file { return neon.New(generator) }, kernels, "", true},
 }
 
 // forX86 are the kernels of AVX2, and wide those of AVX-512.
 func forX86() []*ir.Kernel { return slices.Concat(kernels(), formula.Values(), formula.Sixes()) }
 
-func wide() []*ir.Kernel { return slices.Concat(forX86(), formula.Products()) }
+func wide() []*ir.Kernel {
+	upTo256 := func(k *ir.Kernel) bool { return k.UpTo256 }
+	return append(slices.DeleteFunc(forX86(), upTo256), formula.Products()...)
+}
 
 // loader is a machine whose functions load constants from a file that they share.
 type loader interface{ Constants() x86.Constants }
@@ -83,7 +87,7 @@ func Generate() (map[string][]byte, error) {
 				return nil, err
 			}
 		}
-		if t.others == "" { // has routines too
+		if t.routines {
 			m := t.open()
 			m.Routines()
 			if err := closeFile(m, "stage", t); err != nil {

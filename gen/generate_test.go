@@ -144,3 +144,31 @@ func TestAMD64Text(t *testing.T) {
 		})
 	}
 }
+
+// TestOthers: an implementation that has what another lacks needs nothing that the other has not, and no function stands in both.
+func TestOthers(t *testing.T) {
+	texts := map[string]map[string]string{} // of implementations, by the functions' names
+	for _, target := range targets {
+		suffix := target.open().Name()
+		texts[suffix] = map[string]string{}
+		functions(t, "*_"+target.name+"_"+target.arch+".s", func(_, _, text string) {
+			name, text, _ := strings.Cut(text, suffix+"(SB)")
+			texts[suffix][name] = text
+		})
+	}
+	for _, target := range targets {
+		if target.others == "" {
+			continue
+		}
+		for _, feature := range strings.Fields(gates[strings.ToLower(target.others)]) {
+			if !strings.Contains(" "+gates[target.name]+" ", " "+feature+" ") {
+				t.Errorf("%s has what %s lacks, and needs %s", target.others, target.name, feature)
+			}
+		}
+		for name, text := range texts[target.open().Name()] {
+			if text == texts[target.others][name] {
+				t.Errorf("%s of %s is that of %s, which can have it for both", name, target.name, target.others)
+			}
+		}
+	}
+}

@@ -58,10 +58,8 @@ func newJumps(f *family, isas []isa) *jumps {
 			panic("gen: " + k.Name + " does not take what others of its family take")
 		}
 		for _, user := range isas {
-			for _, isa := range isas {
-				if isa.own[k.Name] != nil && (isa.name == user.name || isa.name == user.others && user.own[k.Name] == nil) {
-					j.to[fmt.Sprint(user.name, k.Variants)] = k.Name + isa.name
-				}
+			if p := provider(isas, &user, k.Name); p != nil {
+				j.to[fmt.Sprint(user.name, k.Variants)] = k.Name + p.name
 			}
 		}
 	}

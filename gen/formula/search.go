@@ -100,6 +100,7 @@ func turn(name string, length int) *ir.Kernel {
 // columns puts groups of any length side by side, in rows of as many as are searched for ranges.
 func columns() *ir.Kernel {
 	k, b := ir.NewMover("search", "FourColumns", "sets n >= 1 times four rows of 16 to elements of four groups, from where they begin.")
+	k.UpTo256 = true
 	var x [4]*ir.BlockNode
 	for g, name := range []string{"a", "b", "c", "d"} {
 		x[g] = b.Move(name, 0, 16)

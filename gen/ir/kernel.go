@@ -36,6 +36,7 @@ type Kernel struct {
 
 	Random     bool // it makes random words, without nodes
 	Transposed int  // it transposes a matrix of elements of so many bits, without nodes
+	UpTo256    bool // wider registers gain nothing: who has them leaves it to an implementation that has not
 	Differs    bool // it tells how two slices of float32 differ, without nodes
 	Upward     bool // what is rounded once is rounded toward positive infinity
 

@@ -51,8 +51,7 @@ func TestAssemble(t *testing.T) {
 		"\x62\xf1\x7c\x48\x10\x5e\x03",
 		"\x48\x81\xc6\x00\x01\x00\x00", // ADDQ $256, SI
 		"\x48\x83\xea\x01",             // SUBQ $1, DX
-		"\x48\x85\xd2",                 // TESTQ DX, DX
-		"\x75\xd5",                     // JNE loop
+		"\x75\xd8",                     // JNE loop
 	}
 	if len(code) != len(want) {
 		t.Fatalf("%d instructions, want %d", len(code), len(want))

@@ -7,8 +7,7 @@ import (
 	"github.com/lowbit-go/lowbit/gen/plan"
 )
 
-// The registers of kernels that tell how two slices differ. A register of 256 bits has two pairs of sums. Elements are added to a sum one after the
-// other, so wider registers gain nothing: AVX-512 has the same loop.
+// The registers of kernels that tell how two slices differ. A register of 256 bits has two pairs of sums.
 const (
 	noiseAndLeft, rightAndProduct = 8, 9
 	largestError, equalBits       = 10, 11

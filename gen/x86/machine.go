@@ -416,7 +416,7 @@ func (m *Machine) BranchAbove(arg string, imm int, l string) {
 // BranchAbove says. Memory that is not there does no harm.
 func (m *Machine) Prefetch(p plan.GPR, bytes int) {
 	m.i("LEAQ", operand.Mem{Base: gprs[p], Index: scratch2, Scale: 1}, scratch)
-	m.callRoutine("fetch", max(64, bytes))
+	m.callRoutine(fetching, max(64, bytes))
 }
 
 // Own fetches lines from a distance behind p on. A line that no other core has is this core's own then. Stores of 32 bytes

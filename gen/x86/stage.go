@@ -24,10 +24,10 @@ var (
 	elementBits = []int{1, 2, 4, 8, 16, 32}
 )
 
-// routine is the name of one, which says what it does, with a number if there are several.
+// routine is the name of one, which says what it does, with a number if there are several. Those that fetch have no vectors, and are AVX2's.
 func (m *Machine) routine(does string, number ...int) string {
 	isa := "AVX2"
-	if m.wide {
+	if m.wide && does != fetching {
 		isa = "AVX512"
 	}
 	for _, n := range number {
@@ -148,8 +148,8 @@ func (m *Machine) Routines() {
 	m.begin("spread", "puts the parameters of the groups in a tile, of which R14 has the number, in the frame, once for each element.")
 	m.spreadTile()
 	m.rowRoutines()
-	for lines := 1; lines <= 4; lines *= 2 {
-		m.begin("fetch", fmt.Sprintf("fetches %d bytes from RAX on: into the second cache if RCX is at least %d, else into the first alone.", 64*lines, farFetch), 64*lines)
+	for lines := 1; lines <= 4 && !m.wide; lines *= 2 {
+		m.begin(fetching, fmt.Sprintf("fetches %d bytes from RAX on: into the second cache if RCX is at least %d, else into the first alone.", 64*lines, farFetch), 64*lines)
 		m.fetch(lines)
 	}
 }
@@ -204,6 +204,8 @@ func (m *Machine) spreadTile() {
 		m.i("RET")
 	}
 }
+
+const fetching = "fetch"
 
 // farFetch is the distance from which on lines are fetched into the second cache, and
 // not into the first one alone. No hint is right for every maker's processors: package

@@ -168,9 +168,9 @@ fence:
 
 lanestream:
 	LEAQ      (DX)(CX*1), AX
-	CALL      ·fetch256AVX512(SB)
+	CALL      ·fetch256AVX2(SB)
 	LEAQ      (BX)(CX*1), AX
-	CALL      ·fetch64AVX512(SB)
+	CALL      ·fetch64AVX2(SB)
 	VMOVUPS   (DX), Z0
 	VPMOVZXBD (BX), Z1
 	VCVTDQ2PS Z1, Z1
@@ -431,9 +431,9 @@ fence:
 
 lanestream:
 	LEAQ      (DX)(CX*1), AX
-	CALL      ·fetch256AVX512(SB)
+	CALL      ·fetch256AVX2(SB)
 	LEAQ      (BX)(CX*1), AX
-	CALL      ·fetch64AVX512(SB)
+	CALL      ·fetch64AVX2(SB)
 	VMOVUPS   (DX), Z0
 	KMOVW     (BX), K1
 	VMOVAPS.Z Z15, K1, Z1
@@ -706,9 +706,9 @@ fence:
 
 lanestream:
 	LEAQ      (DX)(CX*1), AX
-	CALL      ·fetch128AVX512(SB)
+	CALL      ·fetch128AVX2(SB)
 	LEAQ      (BX)(CX*1), AX
-	CALL      ·fetch64AVX512(SB)
+	CALL      ·fetch64AVX2(SB)
 	VCVTPH2PS (DX), Z0
 	VPMOVZXBD (BX), Z1
 	VCVTDQ2PS Z1, Z1
@@ -993,9 +993,9 @@ fence:
 
 lanestream:
 	LEAQ      (DX)(CX*1), AX
-	CALL      ·fetch128AVX512(SB)
+	CALL      ·fetch128AVX2(SB)
 	LEAQ      (BX)(CX*1), AX
-	CALL      ·fetch64AVX512(SB)
+	CALL      ·fetch64AVX2(SB)
 	VCVTPH2PS (DX), Z0
 	KMOVW     (BX), K1
 	VMOVAPS.Z Z15, K1, Z1
@@ -1299,9 +1299,9 @@ fence:
 
 lanestream:
 	LEAQ       (DX)(CX*1), AX
-	CALL       ·fetch128AVX512(SB)
+	CALL       ·fetch128AVX2(SB)
 	LEAQ       (BX)(CX*1), AX
-	CALL       ·fetch64AVX512(SB)
+	CALL       ·fetch64AVX2(SB)
 	VPERMW.Z   (DX), Z15, K6, Z0
 	VPMOVZXBD  (BX), Z1
 	VCVTDQ2PS  Z1, Z1
@@ -1621,9 +1621,9 @@ fence:
 
 lanestream:
 	LEAQ       (DX)(CX*1), AX
-	CALL       ·fetch128AVX512(SB)
+	CALL       ·fetch128AVX2(SB)
 	LEAQ       (BX)(CX*1), AX
-	CALL       ·fetch64AVX512(SB)
+	CALL       ·fetch64AVX2(SB)
 	VPERMW.Z   (DX), Z14, K6, Z0
 	KMOVW      (BX), K1
 	VMOVAPS.Z  Z15, K1, Z1

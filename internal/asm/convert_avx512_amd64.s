@@ -83,7 +83,7 @@ fence:
 
 lanestream:
 	LEAQ      (DX)(CX*1), AX
-	CALL      ·fetch256AVX512(SB)
+	CALL      ·fetch256AVX2(SB)
 	VMOVUPS   (DX), Z0
 	VCVTPS2PH $0x00, Z0, Y0
 	VMOVNTPS  Y0, (SI)
@@ -182,7 +182,7 @@ fence:
 
 lanestream:
 	LEAQ      (DX)(CX*1), AX
-	CALL      ·fetch128AVX512(SB)
+	CALL      ·fetch128AVX2(SB)
 	VCVTPH2PS (DX), Z0
 	VMOVNTPS  Z0, (SI)
 	VCVTPH2PS 32(DX), Z0
@@ -340,7 +340,7 @@ fence:
 
 lanestream:
 	LEAQ       (DX)(CX*1), AX
-	CALL       ·fetch256AVX512(SB)
+	CALL       ·fetch256AVX2(SB)
 	VMOVUPS    (DX), Z0
 	VMOVUPS    64(DX), Z1
 	VMOVUPS    128(DX), Z2
@@ -517,7 +517,7 @@ fence:
 
 lanestream:
 	LEAQ     (DX)(CX*1), AX
-	CALL     ·fetch128AVX512(SB)
+	CALL     ·fetch128AVX2(SB)
 	VPERMW.Z (DX), Z15, K6, Z0
 	VMOVNTPS Z0, (SI)
 	VPERMW.Z (DX), Z14, K6, Z0
@@ -625,7 +625,7 @@ fence:
 
 lanestream:
 	LEAQ           (DX)(CX*1), AX
-	CALL           ·fetch64AVX512(SB)
+	CALL           ·fetch64AVX2(SB)
 	VBROADCASTI128 (DX), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
@@ -802,7 +802,7 @@ fence:
 
 lanestream:
 	LEAQ        (DX)(CX*1), AX
-	CALL        ·fetch64AVX512(SB)
+	CALL        ·fetch64AVX2(SB)
 	VPMOVSXBD   (DX), Z0
 	VPADDD      Z15, Z0, Z1
 	VPANDD      Z15, Z0, Z2
@@ -1007,7 +1007,7 @@ fence:
 
 lanestream:
 	LEAQ        (DX)(CX*1), AX
-	CALL        ·fetch64AVX512(SB)
+	CALL        ·fetch64AVX2(SB)
 	VPMOVSXBD   (DX), Z0
 	VPADDD      Z15, Z0, Z1
 	VPANDD      Z15, Z0, Z2
@@ -1169,7 +1169,7 @@ fence:
 
 lanestream:
 	LEAQ        (DX)(CX*1), AX
-	CALL        ·fetch64AVX512(SB)
+	CALL        ·fetch64AVX2(SB)
 	VPMOVZXBD   (DX), Z0
 	VPSLLD      $0x17, Z0, Z0
 	VFMADD231PS Z15, Z0, Z0
@@ -1345,7 +1345,7 @@ fence:
 
 lanestream:
 	LEAQ        (DX)(CX*1), AX
-	CALL        ·fetch64AVX512(SB)
+	CALL        ·fetch64AVX2(SB)
 	VPMOVZXBD   (DX), Z0
 	VPSLLD      $0x1c, Z0, Z1
 	VPANDD      Z15, Z0, Z0
@@ -1509,7 +1509,7 @@ fence:
 
 lanestream:
 	LEAQ      (DX)(CX*1), AX
-	CALL      ·fetch64AVX512(SB)
+	CALL      ·fetch64AVX2(SB)
 	VPMOVZXBQ (DX), Z0
 	VPMULUDQ  Z14, Z0, Z0
 	VPERMPS   Z15, Z0, Z0
@@ -1649,7 +1649,7 @@ fence:
 
 lanestream:
 	LEAQ          (DX)(CX*1), AX
-	CALL          ·fetch64AVX512(SB)
+	CALL          ·fetch64AVX2(SB)
 	VPORD         (DX), Z15, Z0
 	VPCMPEQB      Z13, Z0, K1
 	KORTESTQ      K1, K1
@@ -1960,7 +1960,7 @@ fence:
 
 lanestream:
 	LEAQ        (DX)(CX*1), AX
-	CALL        ·fetch256AVX512(SB)
+	CALL        ·fetch256AVX2(SB)
 	VMOVUPS     (DX), Z0
 	VMOVUPS     64(DX), Z1
 	VMOVUPS     128(DX), Z2
@@ -2294,7 +2294,7 @@ fence:
 
 lanestream:
 	LEAQ        (DX)(CX*1), AX
-	CALL        ·fetch256AVX512(SB)
+	CALL        ·fetch256AVX2(SB)
 	VMOVUPS     (DX), Z0
 	VMOVUPS     64(DX), Z1
 	VMOVUPS     128(DX), Z2
@@ -2623,7 +2623,7 @@ fence:
 
 lanestream:
 	LEAQ        (DX)(CX*1), AX
-	CALL        ·fetch256AVX512(SB)
+	CALL        ·fetch256AVX2(SB)
 	VMOVUPS     (DX), Z0
 	VMOVUPS     64(DX), Z1
 	VMOVUPS     128(DX), Z2
@@ -2960,7 +2960,7 @@ fence:
 
 lanestream:
 	LEAQ        (DX)(CX*1), AX
-	CALL        ·fetch256AVX512(SB)
+	CALL        ·fetch256AVX2(SB)
 	VMOVUPS     (DX), Z0
 	VMOVUPS     64(DX), Z1
 	VMOVUPS     128(DX), Z2
@@ -3187,7 +3187,7 @@ fence:
 
 lanestream:
 	LEAQ        (DX)(CX*1), AX
-	CALL        ·fetch256AVX512(SB)
+	CALL        ·fetch256AVX2(SB)
 	VMOVUPS     (DX), Z0
 	VMINPS      Z0, Z15, Z0
 	VFMADD213PS Z13, Z14, Z0

@@ -103,7 +103,7 @@ fence:
 
 lanestream:
 	LEAQ       (DX)(CX*1), AX
-	CALL       ·fetch64AVX512(SB)
+	CALL       ·fetch64AVX2(SB)
 	VPERMB     (DX), Z15, Z0
 	VMOVDQA64  Z0, Z1
 	VPERMI2B   Z12, Z13, Z1
@@ -228,7 +228,7 @@ fence:
 
 lanestream:
 	LEAQ       (DX)(CX*1), AX
-	CALL       ·fetch64AVX512(SB)
+	CALL       ·fetch64AVX2(SB)
 	VPERMB     (DX), Z15, Z0
 	VPTESTMB   Z0, Z0, K1
 	VMOVDQA64  Z0, Z1
@@ -354,7 +354,7 @@ fence:
 
 lanestream:
 	LEAQ       (DX)(CX*1), AX
-	CALL       ·fetch64AVX512(SB)
+	CALL       ·fetch64AVX2(SB)
 	VPERMB     (DX), Z15, Z0
 	VPTESTMB   Z0, Z0, K1
 	VMOVDQA64  Z0, Z1
@@ -472,7 +472,7 @@ fence:
 
 lanestream:
 	LEAQ       (DX)(CX*1), AX
-	CALL       ·fetch64AVX512(SB)
+	CALL       ·fetch64AVX2(SB)
 	VPERMB     (DX), Z15, Z0
 	VMOVDQA64  Z0, Z1
 	VPERMI2B   Z13, Z13, Z1
@@ -593,7 +593,7 @@ fence:
 
 lanestream:
 	LEAQ           (DX)(CX*1), AX
-	CALL           ·fetch64AVX512(SB)
+	CALL           ·fetch64AVX2(SB)
 	VMOVUPS        (DX), Y0
 	VPERMB         Z0, Z15, Z0
 	VPMULTISHIFTQB Z0, Z13, Z0

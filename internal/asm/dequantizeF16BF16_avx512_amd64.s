@@ -471,7 +471,7 @@ fence:
 
 groupstream:
 	LEAQ      (DX)(CX*1), AX
-	CALL      ·fetch64AVX512(SB)
+	CALL      ·fetch64AVX2(SB)
 	CMPL      R8, $+2
 	JNE       other41
 	VPMOVSXBD (DX), Z0
@@ -916,7 +916,7 @@ groupodddone:
 
 short2stream:
 	LEAQ      (DX)(CX*1), AX
-	CALL      ·fetch64AVX512(SB)
+	CALL      ·fetch64AVX2(SB)
 	CMPL      R8, $+2
 	JNE       other53
 	VPMOVSXBD (DX), Z0
@@ -1117,7 +1117,7 @@ halfdone64:
 
 short4stream:
 	LEAQ      (DX)(CX*1), AX
-	CALL      ·fetch64AVX512(SB)
+	CALL      ·fetch64AVX2(SB)
 	CMPL      R8, $+2
 	JNE       other65
 	VPMOVSXBD (DX), Z0
@@ -2193,7 +2193,7 @@ fence:
 
 groupstream:
 	LEAQ      (DX)(CX*1), AX
-	CALL      ·fetch64AVX512(SB)
+	CALL      ·fetch64AVX2(SB)
 	CMPL      R9, $+2
 	JNE       other41
 	VPMOVSXBD (DX), Z0
@@ -2674,7 +2674,7 @@ groupodddone:
 
 short2stream:
 	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch64AVX512(SB)
+	CALL         ·fetch64AVX2(SB)
 	VBROADCASTSS (R8), Z0
 	VCVTDQ2PS    Z0, Z8
 	VBROADCASTSS 4(R8), Z0
@@ -2911,7 +2911,7 @@ halfdone64:
 
 short4stream:
 	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch64AVX512(SB)
+	CALL         ·fetch64AVX2(SB)
 	VBROADCASTSS (R8), Z0
 	VCVTDQ2PS    Z0, Z8
 	VBROADCASTSS 4(R8), Z0

@@ -374,7 +374,7 @@ fence:
 
 groupstream:
 	LEAQ      (DX)(CX*1), AX
-	CALL      ·fetch64AVX512(SB)
+	CALL      ·fetch64AVX2(SB)
 	CMPL      R8, $+2
 	JNE       other29
 	VPMOVSXBD (DX), Z0
@@ -724,7 +724,7 @@ groupodddone:
 
 short2stream:
 	LEAQ      (DX)(CX*1), AX
-	CALL      ·fetch64AVX512(SB)
+	CALL      ·fetch64AVX2(SB)
 	CMPL      R8, $+2
 	JNE       other33
 	VPMOVSXBD (DX), Z0
@@ -856,7 +856,7 @@ short2layout3:
 
 short4stream:
 	LEAQ      (DX)(CX*1), AX
-	CALL      ·fetch64AVX512(SB)
+	CALL      ·fetch64AVX2(SB)
 	CMPL      R8, $+2
 	JNE       other37
 	VPMOVSXBD (DX), Z0
@@ -1623,7 +1623,7 @@ fence:
 
 groupstream:
 	LEAQ      (DX)(CX*1), AX
-	CALL      ·fetch64AVX512(SB)
+	CALL      ·fetch64AVX2(SB)
 	CMPL      R9, $+2
 	JNE       other29
 	VPMOVSXBD (DX), Z0
@@ -2009,7 +2009,7 @@ groupodddone:
 
 short2stream:
 	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch64AVX512(SB)
+	CALL         ·fetch64AVX2(SB)
 	VBROADCASTSS (R8), Z0
 	VCVTDQ2PS    Z0, Z12
 	VBROADCASTSS 4(R8), Z0
@@ -2177,7 +2177,7 @@ short2layout3:
 
 short4stream:
 	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch64AVX512(SB)
+	CALL         ·fetch64AVX2(SB)
 	VBROADCASTSS (R8), Z0
 	VCVTDQ2PS    Z0, Z12
 	VBROADCASTSS 4(R8), Z0
@@ -3003,7 +3003,7 @@ fence:
 
 groupstream:
 	LEAQ      (DX)(CX*1), AX
-	CALL      ·fetch64AVX512(SB)
+	CALL      ·fetch64AVX2(SB)
 	CMPL      R9, $+2
 	JNE       other29
 	VPMOVSXBD (DX), Z0
@@ -3402,7 +3402,7 @@ groupodddone:
 
 short2stream:
 	LEAQ      (DX)(CX*1), AX
-	CALL      ·fetch64AVX512(SB)
+	CALL      ·fetch64AVX2(SB)
 	CMPL      R9, $+2
 	JNE       other33
 	VPMOVSXBD (DX), Z0
@@ -3570,7 +3570,7 @@ short2layout3:
 
 short4stream:
 	LEAQ      (DX)(CX*1), AX
-	CALL      ·fetch64AVX512(SB)
+	CALL      ·fetch64AVX2(SB)
 	CMPL      R9, $+2
 	JNE       other37
 	VPMOVSXBD (DX), Z0

@@ -359,7 +359,7 @@ fence:
 
 groupstream:
 	LEAQ           (DX)(CX*1), AX
-	CALL           ·fetch64AVX512(SB)
+	CALL           ·fetch64AVX2(SB)
 	VMOVUPS        (DX), Y0
 	VPERMB         Z0, Z14, Z0
 	VPMULTISHIFTQB Z0, Z12, Z0
@@ -425,7 +425,7 @@ groupodddone:
 
 short2stream:
 	LEAQ             (DX)(CX*1), AX
-	CALL             ·fetch64AVX512(SB)
+	CALL             ·fetch64AVX2(SB)
 	VMOVUPS          (DX), Y0
 	VPERMB           Z0, Z14, Z0
 	VPMULTISHIFTQB   Z0, Z12, Z0
@@ -455,7 +455,7 @@ short2stream:
 
 short4stream:
 	LEAQ             (DX)(CX*1), AX
-	CALL             ·fetch64AVX512(SB)
+	CALL             ·fetch64AVX2(SB)
 	VMOVUPS          (DX), Y0
 	VPERMB           Z0, Z14, Z0
 	VPMULTISHIFTQB   Z0, Z12, Z0
@@ -918,7 +918,7 @@ fence:
 
 groupstream:
 	LEAQ           (DX)(CX*1), AX
-	CALL           ·fetch64AVX512(SB)
+	CALL           ·fetch64AVX2(SB)
 	VMOVUPS        (DX), Y0
 	VPERMB         Z0, Z14, Z0
 	VPMULTISHIFTQB Z0, Z12, Z0
@@ -998,7 +998,7 @@ groupodddone:
 
 short2stream:
 	LEAQ             (DX)(CX*1), AX
-	CALL             ·fetch64AVX512(SB)
+	CALL             ·fetch64AVX2(SB)
 	VBROADCASTSS     (R8), Z0
 	VCVTDQ2PS        Z0, Z9
 	VBROADCASTSS     4(R8), Z0
@@ -1037,7 +1037,7 @@ short2stream:
 
 short4stream:
 	LEAQ             (DX)(CX*1), AX
-	CALL             ·fetch64AVX512(SB)
+	CALL             ·fetch64AVX2(SB)
 	VBROADCASTSS     (R8), Z0
 	VCVTDQ2PS        Z0, Z9
 	VBROADCASTSS     4(R8), Z0
@@ -1521,7 +1521,7 @@ fence:
 
 groupstream:
 	LEAQ           (DX)(CX*1), AX
-	CALL           ·fetch64AVX512(SB)
+	CALL           ·fetch64AVX2(SB)
 	VMOVUPS        (DX), Y0
 	VPERMB         Z0, Z14, Z0
 	VPMULTISHIFTQB Z0, Z12, Z0
@@ -1605,7 +1605,7 @@ groupodddone:
 
 short2stream:
 	LEAQ           (DX)(CX*1), AX
-	CALL           ·fetch64AVX512(SB)
+	CALL           ·fetch64AVX2(SB)
 	VMOVUPS        (DX), Y0
 	VPERMB         Z0, Z14, Z0
 	VPMULTISHIFTQB Z0, Z12, Z0
@@ -1644,7 +1644,7 @@ short2stream:
 
 short4stream:
 	LEAQ           (DX)(CX*1), AX
-	CALL           ·fetch64AVX512(SB)
+	CALL           ·fetch64AVX2(SB)
 	VMOVUPS        (DX), Y0
 	VPERMB         Z0, Z14, Z0
 	VPMULTISHIFTQB Z0, Z12, Z0

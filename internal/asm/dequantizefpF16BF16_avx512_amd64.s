@@ -493,7 +493,7 @@ fence:
 
 groupstream:
 	LEAQ          (DX)(CX*1), AX
-	CALL          ·fetch64AVX512(SB)
+	CALL          ·fetch64AVX2(SB)
 	VPORD         (DX), Z14, Z0
 	VPCMPEQB      Z8, Z0, K1
 	KORTESTQ      K1, K1
@@ -645,7 +645,7 @@ groupodddone:
 
 short2stream:
 	LEAQ          (DX)(CX*1), AX
-	CALL          ·fetch64AVX512(SB)
+	CALL          ·fetch64AVX2(SB)
 	VMULPS.BCST   (BX), Z15, Z7
 	VMULPS.BCST   4(BX), Z15, Z6
 	VPORD         (DX), Z14, Z0
@@ -714,7 +714,7 @@ short2rare:
 
 short4stream:
 	LEAQ          (DX)(CX*1), AX
-	CALL          ·fetch64AVX512(SB)
+	CALL          ·fetch64AVX2(SB)
 	VMULPS.BCST   (BX), Z15, Z7
 	VMULPS.BCST   4(BX), Z15, Z6
 	VMULPS.BCST   8(BX), Z15, Z5
@@ -1431,7 +1431,7 @@ fence:
 
 groupstream:
 	LEAQ           (DX)(CX*1), AX
-	CALL           ·fetch64AVX512(SB)
+	CALL           ·fetch64AVX2(SB)
 	VPORD          (DX), Z14, Z0
 	VPCMPEQB       Z8, Z0, K1
 	KORTESTQ       K1, K1
@@ -1583,7 +1583,7 @@ groupodddone:
 
 short2stream:
 	LEAQ           (DX)(CX*1), AX
-	CALL           ·fetch64AVX512(SB)
+	CALL           ·fetch64AVX2(SB)
 	VMULPS.BCST    (BX), Z15, Z7
 	VMULPS.BCST    4(BX), Z15, Z6
 	VPORD          (DX), Z14, Z0
@@ -1652,7 +1652,7 @@ short2rare:
 
 short4stream:
 	LEAQ           (DX)(CX*1), AX
-	CALL           ·fetch64AVX512(SB)
+	CALL           ·fetch64AVX2(SB)
 	VMULPS.BCST    (BX), Z15, Z7
 	VMULPS.BCST    4(BX), Z15, Z6
 	VMULPS.BCST    8(BX), Z15, Z5
@@ -2344,7 +2344,7 @@ fence:
 
 groupstream:
 	LEAQ       (DX)(CX*1), AX
-	CALL       ·fetch64AVX512(SB)
+	CALL       ·fetch64AVX2(SB)
 	VPMOVZXBQ  (DX), Z0
 	VPMULUDQ   Z13, Z0, Z0
 	VPERMPS    Z14, Z0, Z0
@@ -2464,7 +2464,7 @@ groupodddone:
 
 short2stream:
 	LEAQ        (DX)(CX*1), AX
-	CALL        ·fetch64AVX512(SB)
+	CALL        ·fetch64AVX2(SB)
 	VMULPS.BCST (BX), Z15, Z8
 	VMULPS.BCST 4(BX), Z15, Z7
 	VPMOVZXBQ   (DX), Z0
@@ -2524,7 +2524,7 @@ half7:
 
 short4stream:
 	LEAQ        (DX)(CX*1), AX
-	CALL        ·fetch64AVX512(SB)
+	CALL        ·fetch64AVX2(SB)
 	VMULPS.BCST (BX), Z15, Z8
 	VMULPS.BCST 4(BX), Z15, Z7
 	VMULPS.BCST 8(BX), Z15, Z6

@@ -499,7 +499,7 @@ fence:
 
 groupstream:
 	LEAQ       (DX)(CX*1), AX
-	CALL       ·fetch64AVX512(SB)
+	CALL       ·fetch64AVX2(SB)
 	VPORD      (DX), Z14, Z0
 	VPCMPEQB   Z2, Z0, K1
 	KORTESTQ   K1, K1
@@ -651,7 +651,7 @@ groupodddone:
 
 short2stream:
 	LEAQ        (DX)(CX*1), AX
-	CALL        ·fetch64AVX512(SB)
+	CALL        ·fetch64AVX2(SB)
 	VMULPS.BCST (BX), Z15, Z16
 	VMULPS.BCST 4(BX), Z15, Z17
 	VPORD       (DX), Z14, Z0
@@ -720,7 +720,7 @@ short2rare:
 
 short4stream:
 	LEAQ        (DX)(CX*1), AX
-	CALL        ·fetch64AVX512(SB)
+	CALL        ·fetch64AVX2(SB)
 	VMULPS.BCST (BX), Z15, Z16
 	VMULPS.BCST 4(BX), Z15, Z17
 	VMULPS.BCST 8(BX), Z15, Z18

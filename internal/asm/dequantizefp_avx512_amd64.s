@@ -402,7 +402,7 @@ fence:
 
 groupstream:
 	LEAQ          (DX)(CX*1), AX
-	CALL          ·fetch64AVX512(SB)
+	CALL          ·fetch64AVX2(SB)
 	VPORD         (DX), Z14, Z0
 	VPCMPEQB      Z12, Z0, K1
 	KORTESTQ      K1, K1
@@ -501,7 +501,7 @@ groupodddone:
 
 short2stream:
 	LEAQ          (DX)(CX*1), AX
-	CALL          ·fetch64AVX512(SB)
+	CALL          ·fetch64AVX2(SB)
 	VMULPS.BCST   (BX), Z15, Z11
 	VMULPS.BCST   4(BX), Z15, Z10
 	VPORD         (DX), Z14, Z0
@@ -543,7 +543,7 @@ short2rare:
 
 short4stream:
 	LEAQ          (DX)(CX*1), AX
-	CALL          ·fetch64AVX512(SB)
+	CALL          ·fetch64AVX2(SB)
 	VMULPS.BCST   (BX), Z15, Z11
 	VMULPS.BCST   4(BX), Z15, Z10
 	VMULPS.BCST   8(BX), Z15, Z9
@@ -1069,7 +1069,7 @@ fence:
 
 groupstream:
 	LEAQ           (DX)(CX*1), AX
-	CALL           ·fetch64AVX512(SB)
+	CALL           ·fetch64AVX2(SB)
 	VPORD          (DX), Z14, Z0
 	VPCMPEQB       Z12, Z0, K1
 	KORTESTQ       K1, K1
@@ -1168,7 +1168,7 @@ groupodddone:
 
 short2stream:
 	LEAQ           (DX)(CX*1), AX
-	CALL           ·fetch64AVX512(SB)
+	CALL           ·fetch64AVX2(SB)
 	VMULPS.BCST    (BX), Z15, Z11
 	VMULPS.BCST    4(BX), Z15, Z10
 	VPORD          (DX), Z14, Z0
@@ -1210,7 +1210,7 @@ short2rare:
 
 short4stream:
 	LEAQ           (DX)(CX*1), AX
-	CALL           ·fetch64AVX512(SB)
+	CALL           ·fetch64AVX2(SB)
 	VMULPS.BCST    (BX), Z15, Z11
 	VMULPS.BCST    4(BX), Z15, Z10
 	VMULPS.BCST    8(BX), Z15, Z9
@@ -1711,7 +1711,7 @@ fence:
 
 groupstream:
 	LEAQ      (DX)(CX*1), AX
-	CALL      ·fetch64AVX512(SB)
+	CALL      ·fetch64AVX2(SB)
 	VPMOVZXBQ (DX), Z0
 	VPMULUDQ  Z13, Z0, Z0
 	VPERMPS   Z14, Z0, Z0
@@ -1778,7 +1778,7 @@ groupodddone:
 
 short2stream:
 	LEAQ        (DX)(CX*1), AX
-	CALL        ·fetch64AVX512(SB)
+	CALL        ·fetch64AVX2(SB)
 	VMULPS.BCST (BX), Z15, Z12
 	VMULPS.BCST 4(BX), Z15, Z11
 	VPMOVZXBQ   (DX), Z0
@@ -1811,7 +1811,7 @@ short2stream:
 
 short4stream:
 	LEAQ        (DX)(CX*1), AX
-	CALL        ·fetch64AVX512(SB)
+	CALL        ·fetch64AVX2(SB)
 	VMULPS.BCST (BX), Z15, Z12
 	VMULPS.BCST 4(BX), Z15, Z11
 	VMULPS.BCST 8(BX), Z15, Z10

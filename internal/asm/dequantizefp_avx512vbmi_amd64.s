@@ -409,7 +409,7 @@ fence:
 
 groupstream:
 	LEAQ       (DX)(CX*1), AX
-	CALL       ·fetch64AVX512(SB)
+	CALL       ·fetch64AVX2(SB)
 	VPORD      (DX), Z14, Z0
 	VPCMPEQB   Z6, Z0, K1
 	KORTESTQ   K1, K1
@@ -508,7 +508,7 @@ groupodddone:
 
 short2stream:
 	LEAQ        (DX)(CX*1), AX
-	CALL        ·fetch64AVX512(SB)
+	CALL        ·fetch64AVX2(SB)
 	VMULPS.BCST (BX), Z15, Z5
 	VMULPS.BCST 4(BX), Z15, Z4
 	VPORD       (DX), Z14, Z0
@@ -550,7 +550,7 @@ short2rare:
 
 short4stream:
 	LEAQ        (DX)(CX*1), AX
-	CALL        ·fetch64AVX512(SB)
+	CALL        ·fetch64AVX2(SB)
 	VMULPS.BCST (BX), Z15, Z5
 	VMULPS.BCST 4(BX), Z15, Z4
 	VMULPS.BCST 8(BX), Z15, Z3
@@ -1039,7 +1039,7 @@ fence:
 
 groupstream:
 	LEAQ           (DX)(CX*1), AX
-	CALL           ·fetch64AVX512(SB)
+	CALL           ·fetch64AVX2(SB)
 	VMOVUPS        (DX), Y0
 	VPERMB         Z0, Z14, Z0
 	VPMULTISHIFTQB Z0, Z12, Z0
@@ -1105,7 +1105,7 @@ groupodddone:
 
 short2stream:
 	LEAQ           (DX)(CX*1), AX
-	CALL           ·fetch64AVX512(SB)
+	CALL           ·fetch64AVX2(SB)
 	VMULPS.BCST    (BX), Z15, Z9
 	VMULPS.BCST    4(BX), Z15, Z8
 	VMOVUPS        (DX), Y0
@@ -1137,7 +1137,7 @@ short2stream:
 
 short4stream:
 	LEAQ           (DX)(CX*1), AX
-	CALL           ·fetch64AVX512(SB)
+	CALL           ·fetch64AVX2(SB)
 	VMULPS.BCST    (BX), Z15, Z9
 	VMULPS.BCST    4(BX), Z15, Z8
 	VMULPS.BCST    8(BX), Z15, Z7

@@ -1267,11 +1267,8 @@ func Turn(isa ISA, turnedKind Turned, rows *float32, x *float32, n int) {
 // FourColumns sets n >= 1 times four rows of 16 to elements of four groups, from where they begin.
 func FourColumns(isa ISA, rows *float32, a *float32, b *float32, c *float32, d *float32, n int) {
 	switch int(isa) << 16 {
-	case int(AVX2) << 16:
+	case int(AVX2) << 16, int(AVX512) << 16, int(AVX512VBMI) << 16:
 		FourColumnsAVX2(rows, a, b, c, d, n)
-		return
-	case int(AVX512) << 16, int(AVX512VBMI) << 16:
-		FourColumnsAVX512(rows, a, b, c, d, n)
 		return
 	}
 	panic("asm: no such implementation of FourColumns")
@@ -1525,11 +1522,8 @@ func Prepare(isa ISA, recip *float32, scale *float32, n int) {
 // elements whose bits are equal. There are n >= 1 times four elements, all finite.
 func Difference(isa ISA, sums *float64, errors *float64, a *float32, b *float32, n int) {
 	switch int(isa) << 16 {
-	case int(AVX2) << 16:
+	case int(AVX2) << 16, int(AVX512) << 16, int(AVX512VBMI) << 16:
 		DifferenceAVX2(sums, errors, a, b, n)
-		return
-	case int(AVX512) << 16, int(AVX512VBMI) << 16:
-		DifferenceAVX512(sums, errors, a, b, n)
 		return
 	}
 	panic("asm: no such implementation of Difference")

@@ -1053,7 +1053,7 @@ fence:
 
 groupstream:
 	LEAQ     (BX)(CX*1), AX
-	CALL     ·fetch128AVX512(SB)
+	CALL     ·fetch128AVX2(SB)
 	CMPL     R10, $+2
 	JNE      half49
 	VPERMW.Z (BX), Z12, K6, Z0
@@ -1302,7 +1302,7 @@ groupodddone:
 
 longstream:
 	LEAQ     (BX)(CX*1), AX
-	CALL     ·fetch128AVX512(SB)
+	CALL     ·fetch128AVX2(SB)
 	CMPL     R10, $+2
 	JNE      half55
 	VPERMW.Z (BX), Z12, K6, Z0
@@ -1465,7 +1465,7 @@ longstaged:
 
 short2stream:
 	LEAQ     (BX)(CX*1), AX
-	CALL     ·fetch128AVX512(SB)
+	CALL     ·fetch128AVX2(SB)
 	CMPL     R10, $+2
 	JNE      half61
 	VPERMW.Z (BX), Z12, K6, Z0
@@ -1591,7 +1591,7 @@ short2rare:
 
 short4stream:
 	LEAQ     (BX)(CX*1), AX
-	CALL     ·fetch128AVX512(SB)
+	CALL     ·fetch128AVX2(SB)
 	CMPL     R10, $+2
 	JNE      half67
 	VPERMW.Z (BX), Z12, K6, Z0
@@ -3137,7 +3137,7 @@ fence:
 
 groupstream:
 	LEAQ     (BX)(CX*1), AX
-	CALL     ·fetch128AVX512(SB)
+	CALL     ·fetch128AVX2(SB)
 	CMPL     elem+48(FP), $+2
 	JNE      half49
 	VPERMW.Z (BX), Z12, K6, Z0
@@ -3396,7 +3396,7 @@ groupodddone:
 
 longstream:
 	LEAQ     (BX)(CX*1), AX
-	CALL     ·fetch128AVX512(SB)
+	CALL     ·fetch128AVX2(SB)
 	CMPL     elem+48(FP), $+2
 	JNE      half55
 	VPERMW.Z (BX), Z12, K6, Z0
@@ -3559,7 +3559,7 @@ longstaged:
 
 short2stream:
 	LEAQ         (BX)(CX*1), AX
-	CALL         ·fetch128AVX512(SB)
+	CALL         ·fetch128AVX2(SB)
 	VBROADCASTSS (R10), Z0
 	VPSUBD       Z0, Z15, Z1
 	VCVTDQ2PS    Z1, Z5
@@ -3696,7 +3696,7 @@ short2rare:
 
 short4stream:
 	LEAQ         (BX)(CX*1), AX
-	CALL         ·fetch128AVX512(SB)
+	CALL         ·fetch128AVX2(SB)
 	VBROADCASTSS (R10), Z0
 	VPSUBD       Z0, Z15, Z1
 	VCVTDQ2PS    Z1, Z5

@@ -1112,7 +1112,7 @@ fence:
 
 groupstream:
 	LEAQ         (BX)(CX*1), AX
-	CALL         ·fetch256AVX512(SB)
+	CALL         ·fetch256AVX2(SB)
 	VMOVUPS      (BX), Z0
 	VMULPS       Z10, Z0, Z1
 	VFNMADD231PS Z11, Z1, Z0
@@ -1336,7 +1336,7 @@ groupodddone:
 
 short2stream:
 	LEAQ              (BX)(CX*1), AX
-	CALL              ·fetch256AVX512(SB)
+	CALL              ·fetch256AVX2(SB)
 	VMOVUPS           (BX), Z0
 	VMULPS.BCST       (R9), Z0, Z1
 	VFNMADD231PS.BCST (R8), Z1, Z0
@@ -1424,7 +1424,7 @@ short2rare:
 
 short4stream:
 	LEAQ              (BX)(CX*1), AX
-	CALL              ·fetch256AVX512(SB)
+	CALL              ·fetch256AVX2(SB)
 	VMOVUPS           (BX), Z0
 	VMULPS.BCST       (R9), Z0, Z1
 	VFNMADD231PS.BCST (R8), Z1, Z0
@@ -2857,7 +2857,7 @@ fence:
 
 groupstream:
 	LEAQ         (BX)(CX*1), AX
-	CALL         ·fetch256AVX512(SB)
+	CALL         ·fetch256AVX2(SB)
 	VMOVUPS      (BX), Z0
 	VMULPS       Z10, Z0, Z1
 	VFNMADD231PS Z11, Z1, Z0
@@ -3091,7 +3091,7 @@ groupodddone:
 
 short2stream:
 	LEAQ              (BX)(CX*1), AX
-	CALL              ·fetch256AVX512(SB)
+	CALL              ·fetch256AVX2(SB)
 	VBROADCASTSS      (R10), Z0
 	VPSUBD            Z0, Z15, Z1
 	VCVTDQ2PS         Z1, Z11
@@ -3190,7 +3190,7 @@ short2rare:
 
 short4stream:
 	LEAQ              (BX)(CX*1), AX
-	CALL              ·fetch256AVX512(SB)
+	CALL              ·fetch256AVX2(SB)
 	VBROADCASTSS      (R10), Z0
 	VPSUBD            Z0, Z15, Z1
 	VCVTDQ2PS         Z1, Z11
@@ -4665,7 +4665,7 @@ fence:
 
 groupstream:
 	LEAQ         (BX)(CX*1), AX
-	CALL         ·fetch256AVX512(SB)
+	CALL         ·fetch256AVX2(SB)
 	VMOVUPS      (BX), Z0
 	VSUBPS       Z9, Z0, Z0
 	VMULPS       Z10, Z0, Z1
@@ -4911,7 +4911,7 @@ groupodddone:
 
 short2stream:
 	LEAQ              (BX)(CX*1), AX
-	CALL              ·fetch256AVX512(SB)
+	CALL              ·fetch256AVX2(SB)
 	VMOVUPS           (BX), Z0
 	VSUBPS.BCST       (R10), Z0, Z0
 	VMULPS.BCST       (R9), Z0, Z1
@@ -5008,7 +5008,7 @@ short2rare:
 
 short4stream:
 	LEAQ              (BX)(CX*1), AX
-	CALL              ·fetch256AVX512(SB)
+	CALL              ·fetch256AVX2(SB)
 	VMOVUPS           (BX), Z0
 	VSUBPS.BCST       (R10), Z0, Z0
 	VMULPS.BCST       (R9), Z0, Z1

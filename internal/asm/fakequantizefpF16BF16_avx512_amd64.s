@@ -1159,7 +1159,7 @@ fence:
 
 groupstream:
 	LEAQ     (BX)(CX*1), AX
-	CALL     ·fetch128AVX512(SB)
+	CALL     ·fetch128AVX2(SB)
 	CMPL     R10, $+2
 	JNE      half49
 	VPERMW.Z (BX), Z10, K6, Z0
@@ -1420,7 +1420,7 @@ groupodddone:
 
 longstream:
 	LEAQ     (BX)(CX*1), AX
-	CALL     ·fetch128AVX512(SB)
+	CALL     ·fetch128AVX2(SB)
 	CMPL     R10, $+2
 	JNE      half55
 	VPERMW.Z (BX), Z10, K6, Z0
@@ -1595,7 +1595,7 @@ longstaged:
 
 short2stream:
 	LEAQ     (BX)(CX*1), AX
-	CALL     ·fetch128AVX512(SB)
+	CALL     ·fetch128AVX2(SB)
 	CMPL     R10, $+2
 	JNE      half61
 	VPERMW.Z (BX), Z10, K6, Z0
@@ -1733,7 +1733,7 @@ short2rare:
 
 short4stream:
 	LEAQ     (BX)(CX*1), AX
-	CALL     ·fetch128AVX512(SB)
+	CALL     ·fetch128AVX2(SB)
 	CMPL     R10, $+2
 	JNE      half67
 	VPERMW.Z (BX), Z10, K6, Z0

@@ -1242,7 +1242,7 @@ fence:
 
 groupstream:
 	LEAQ         (BX)(CX*1), AX
-	CALL         ·fetch256AVX512(SB)
+	CALL         ·fetch256AVX2(SB)
 	VMOVUPS      (BX), Z0
 	VMULPS       Z8, Z0, Z1
 	VFMSUB231PS  Z9, Z1, Z0
@@ -1490,7 +1490,7 @@ groupodddone:
 
 short2stream:
 	LEAQ              (BX)(CX*1), AX
-	CALL              ·fetch256AVX512(SB)
+	CALL              ·fetch256AVX2(SB)
 	VMOVUPS           (BX), Z0
 	VMULPS.BCST       (R9), Z0, Z1
 	VFMSUB231PS.BCST  (R8), Z1, Z0
@@ -1590,7 +1590,7 @@ short2rare:
 
 short4stream:
 	LEAQ              (BX)(CX*1), AX
-	CALL              ·fetch256AVX512(SB)
+	CALL              ·fetch256AVX2(SB)
 	VMOVUPS           (BX), Z0
 	VMULPS.BCST       (R9), Z0, Z1
 	VFMSUB231PS.BCST  (R8), Z1, Z0

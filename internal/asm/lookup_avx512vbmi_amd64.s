@@ -111,7 +111,7 @@ fence:
 
 lanestream:
 	LEAQ       (DX)(CX*1), AX
-	CALL       ·fetch64AVX512(SB)
+	CALL       ·fetch64AVX2(SB)
 	VMOVUPS    (DX), Z0
 	VPERMQ     Z0, Z7, Z0
 	VPMOVB2M   Z0, K1

@@ -67,7 +67,7 @@ fence:
 
 lanestream:
 	LEAQ       (DX)(CX*1), AX
-	CALL       ·fetch64AVX512(SB)
+	CALL       ·fetch64AVX2(SB)
 	VMOVUPS    (DX), Z0
 	VPANDD     Z14, Z0, Z1
 	VPMADDUBSW Z15, Z1, Z1
@@ -149,7 +149,7 @@ fence:
 
 lanestream:
 	LEAQ       (DX)(CX*1), AX
-	CALL       ·fetch64AVX512(SB)
+	CALL       ·fetch64AVX2(SB)
 	VPMOVZXBW  (DX), Z0
 	VPSLLD     $0x04, Z0, Z1
 	VPTERNLOGD $0xa8, Z14, Z0, Z1
@@ -229,7 +229,7 @@ fence:
 
 lanestream:
 	LEAQ       (DX)(CX*1), AX
-	CALL       ·fetch64AVX512(SB)
+	CALL       ·fetch64AVX2(SB)
 	VMOVUPS    (DX), Z0
 	VPANDD     Z14, Z0, Z1
 	VPMADDUBSW Z15, Z1, Z1
@@ -316,7 +316,7 @@ fence:
 
 lanestream:
 	LEAQ       (DX)(CX*1), AX
-	CALL       ·fetch64AVX512(SB)
+	CALL       ·fetch64AVX2(SB)
 	VPMOVZXBD  (DX), Z0
 	VPSLLD     $0x06, Z0, Z1
 	VPORD      Z0, Z1, Z1

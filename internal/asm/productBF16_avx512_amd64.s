@@ -298,7 +298,7 @@ fence:
 
 lanestream:
 	LEAQ         (BX)(CX*1), AX
-	CALL         ·fetch128AVX512(SB)
+	CALL         ·fetch128AVX2(SB)
 	VMOVUPS      (BX), Z0
 	VPANDD       Z11, Z0, Z1
 	VMOVUPS      64(BX), Z2
@@ -689,7 +689,7 @@ fence:
 
 lanestream:
 	LEAQ      (DX)(CX*1), AX
-	CALL      ·fetch128AVX512(SB)
+	CALL      ·fetch128AVX2(SB)
 	VPERMW.Z  (DX), Z6, K6, Z0
 	VMULPS    Z15, Z0, Z0
 	VCVTPS2DQ Z0, Z0
@@ -1153,7 +1153,7 @@ fence:
 
 lanestream:
 	LEAQ      (DX)(CX*1), AX
-	CALL      ·fetch128AVX512(SB)
+	CALL      ·fetch128AVX2(SB)
 	VPERMW.Z  (DX), Z14, K6, Z0
 	VMULPS    Z15, Z0, Z0
 	VCVTPS2DQ Z0, Z0
@@ -1619,7 +1619,7 @@ fence:
 
 lanestream:
 	LEAQ         (BX)(CX*1), AX
-	CALL         ·fetch128AVX512(SB)
+	CALL         ·fetch128AVX2(SB)
 	VPERMW.Z     (BX), Z8, K6, Z0
 	VMULPS       Z12, Z0, Z0
 	VPERMW.Z     (BX), Z7, K6, Z1

@@ -266,7 +266,7 @@ fence:
 
 lanestream:
 	LEAQ     (DX)(CX*1), AX
-	CALL     ·fetch128AVX512(SB)
+	CALL     ·fetch128AVX2(SB)
 	CMPL     BX, $+2
 	JNE      half18
 	VPERMW.Z (DX), Z8, K6, Z0

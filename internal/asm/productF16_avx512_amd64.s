@@ -279,7 +279,7 @@ fence:
 
 lanestream:
 	LEAQ          (BX)(CX*1), AX
-	CALL          ·fetch128AVX512(SB)
+	CALL          ·fetch128AVX2(SB)
 	VMOVUPS       (BX), Z0
 	VPANDD        Z11, Z0, Z1
 	VMOVUPS       64(BX), Z2
@@ -651,7 +651,7 @@ fence:
 
 lanestream:
 	LEAQ      (DX)(CX*1), AX
-	CALL      ·fetch128AVX512(SB)
+	CALL      ·fetch128AVX2(SB)
 	VCVTPH2PS (DX), Z0
 	VMULPS    Z15, Z0, Z0
 	VCVTPS2DQ Z0, Z0
@@ -1107,7 +1107,7 @@ fence:
 
 lanestream:
 	LEAQ      (DX)(CX*1), AX
-	CALL      ·fetch128AVX512(SB)
+	CALL      ·fetch128AVX2(SB)
 	VCVTPH2PS (DX), Z0
 	VMULPS    Z15, Z0, Z0
 	VCVTPS2DQ Z0, Z0
@@ -1545,7 +1545,7 @@ fence:
 
 lanestream:
 	LEAQ         (BX)(CX*1), AX
-	CALL         ·fetch128AVX512(SB)
+	CALL         ·fetch128AVX2(SB)
 	VCVTPH2PS    (BX), Z0
 	VMULPS       Z12, Z0, Z0
 	VCVTPH2PS    32(BX), Z1

@@ -856,7 +856,7 @@ fence:
 
 groupstream:
 	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch128AVX512(SB)
+	CALL         ·fetch128AVX2(SB)
 	VPERMW.Z     (DX), Z15, K6, Z0
 	VMULPS       Z10, Z0, Z1
 	VFNMADD231PS Z11, Z1, Z0
@@ -983,7 +983,7 @@ groupodddone:
 
 longstream:
 	LEAQ        (DX)(CX*1), AX
-	CALL        ·fetch128AVX512(SB)
+	CALL        ·fetch128AVX2(SB)
 	VPERMW.Z    (DX), Z15, K6, Z0
 	VMULPS      Z10, Z0, Z1
 	VFMADD231PS Z11, Z0, Z1
@@ -1031,7 +1031,7 @@ longstaged:
 
 short2stream:
 	LEAQ              (DX)(CX*1), AX
-	CALL              ·fetch128AVX512(SB)
+	CALL              ·fetch128AVX2(SB)
 	VPERMW.Z          (DX), Z15, K6, Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VFNMADD231PS.BCST (BX), Z1, Z0
@@ -1077,7 +1077,7 @@ short2rare:
 
 short4stream:
 	LEAQ              (DX)(CX*1), AX
-	CALL              ·fetch128AVX512(SB)
+	CALL              ·fetch128AVX2(SB)
 	VPERMW.Z          (DX), Z15, K6, Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VFNMADD231PS.BCST (BX), Z1, Z0

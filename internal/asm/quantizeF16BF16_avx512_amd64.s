@@ -1015,7 +1015,7 @@ fence:
 
 groupstream:
 	LEAQ     (DX)(CX*1), AX
-	CALL     ·fetch128AVX512(SB)
+	CALL     ·fetch128AVX2(SB)
 	CMPL     R9, $+2
 	JNE      half87
 	VPERMW.Z (DX), Z9, K6, Z0
@@ -1381,7 +1381,7 @@ groupodddone:
 
 longstream:
 	LEAQ     (DX)(CX*1), AX
-	CALL     ·fetch128AVX512(SB)
+	CALL     ·fetch128AVX2(SB)
 	CMPL     R9, $+2
 	JNE      half97
 	VPERMW.Z (DX), Z9, K6, Z0
@@ -1584,7 +1584,7 @@ longstaged:
 
 short2stream:
 	LEAQ     (DX)(CX*1), AX
-	CALL     ·fetch128AVX512(SB)
+	CALL     ·fetch128AVX2(SB)
 	CMPL     R9, $+2
 	JNE      half103
 	VPERMW.Z (DX), Z9, K6, Z0
@@ -1725,7 +1725,7 @@ short2rare:
 
 short4stream:
 	LEAQ     (DX)(CX*1), AX
-	CALL     ·fetch128AVX512(SB)
+	CALL     ·fetch128AVX2(SB)
 	CMPL     R9, $+2
 	JNE      half109
 	VPERMW.Z (DX), Z9, K6, Z0
@@ -3368,7 +3368,7 @@ fence:
 
 groupstream:
 	LEAQ     (DX)(CX*1), AX
-	CALL     ·fetch128AVX512(SB)
+	CALL     ·fetch128AVX2(SB)
 	CMPL     R10, $+2
 	JNE      half87
 	VPERMW.Z (DX), Z9, K6, Z0
@@ -3748,7 +3748,7 @@ groupodddone:
 
 longstream:
 	LEAQ     (DX)(CX*1), AX
-	CALL     ·fetch128AVX512(SB)
+	CALL     ·fetch128AVX2(SB)
 	CMPL     R10, $+2
 	JNE      half97
 	VPERMW.Z (DX), Z9, K6, Z0
@@ -3953,7 +3953,7 @@ longstaged:
 
 short2stream:
 	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch128AVX512(SB)
+	CALL         ·fetch128AVX2(SB)
 	VBROADCASTSS (R9), Z0
 	VPACKSSDW    Z0, Z0, Z16
 	VBROADCASTSS 4(R9), Z0
@@ -4101,7 +4101,7 @@ short2rare:
 
 short4stream:
 	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch128AVX512(SB)
+	CALL         ·fetch128AVX2(SB)
 	VBROADCASTSS (R9), Z0
 	VBROADCASTSS 4(R9), Z1
 	VPACKSSDW    Z1, Z0, Z16

@@ -844,7 +844,7 @@ fence:
 
 groupstream:
 	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch128AVX512(SB)
+	CALL         ·fetch128AVX2(SB)
 	VCVTPH2PS    (DX), Z0
 	VMULPS       Z12, Z0, Z1
 	VFNMADD231PS Z13, Z1, Z0
@@ -971,7 +971,7 @@ groupodddone:
 
 longstream:
 	LEAQ        (DX)(CX*1), AX
-	CALL        ·fetch128AVX512(SB)
+	CALL        ·fetch128AVX2(SB)
 	VCVTPH2PS   (DX), Z0
 	VMULPS      Z12, Z0, Z1
 	VFMADD231PS Z13, Z0, Z1
@@ -1019,7 +1019,7 @@ longstaged:
 
 short2stream:
 	LEAQ              (DX)(CX*1), AX
-	CALL              ·fetch128AVX512(SB)
+	CALL              ·fetch128AVX2(SB)
 	VCVTPH2PS         (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VFNMADD231PS.BCST (BX), Z1, Z0
@@ -1065,7 +1065,7 @@ short2rare:
 
 short4stream:
 	LEAQ              (DX)(CX*1), AX
-	CALL              ·fetch128AVX512(SB)
+	CALL              ·fetch128AVX2(SB)
 	VCVTPH2PS         (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VFNMADD231PS.BCST (BX), Z1, Z0

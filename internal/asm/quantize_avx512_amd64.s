@@ -743,7 +743,7 @@ fence:
 
 groupstream:
 	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch256AVX512(SB)
+	CALL         ·fetch256AVX2(SB)
 	VMOVUPS      (DX), Z0
 	VMULPS       Z2, Z0, Z1
 	VFNMADD231PS Z3, Z1, Z0
@@ -1055,7 +1055,7 @@ groupodddone:
 
 short2stream:
 	LEAQ              (DX)(CX*1), AX
-	CALL              ·fetch256AVX512(SB)
+	CALL              ·fetch256AVX2(SB)
 	VMOVUPS           (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VFNMADD231PS.BCST (BX), Z1, Z0
@@ -1171,7 +1171,7 @@ short2rare:
 
 short4stream:
 	LEAQ              (DX)(CX*1), AX
-	CALL              ·fetch256AVX512(SB)
+	CALL              ·fetch256AVX2(SB)
 	VMOVUPS           (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VFNMADD231PS.BCST (BX), Z1, Z0
@@ -2407,7 +2407,7 @@ fence:
 
 groupstream:
 	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch256AVX512(SB)
+	CALL         ·fetch256AVX2(SB)
 	VMOVUPS      (DX), Z0
 	VMULPS       Z2, Z0, Z1
 	VFNMADD231PS Z3, Z1, Z0
@@ -2733,7 +2733,7 @@ groupodddone:
 
 short2stream:
 	LEAQ              (DX)(CX*1), AX
-	CALL              ·fetch256AVX512(SB)
+	CALL              ·fetch256AVX2(SB)
 	VBROADCASTSS      (R9), Z0
 	VPACKSSDW         Z0, Z0, Z3
 	VBROADCASTSS      4(R9), Z0
@@ -2856,7 +2856,7 @@ short2rare:
 
 short4stream:
 	LEAQ              (DX)(CX*1), AX
-	CALL              ·fetch256AVX512(SB)
+	CALL              ·fetch256AVX2(SB)
 	VBROADCASTSS      (R9), Z0
 	VBROADCASTSS      4(R9), Z1
 	VPACKSSDW         Z1, Z0, Z3
@@ -4151,7 +4151,7 @@ fence:
 
 groupstream:
 	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch256AVX512(SB)
+	CALL         ·fetch256AVX2(SB)
 	VMOVUPS      (DX), Z0
 	VSUBPS       Z17, Z0, Z0
 	VMULPS       Z16, Z0, Z1
@@ -4481,7 +4481,7 @@ groupodddone:
 
 short2stream:
 	LEAQ              (DX)(CX*1), AX
-	CALL              ·fetch256AVX512(SB)
+	CALL              ·fetch256AVX2(SB)
 	VMOVUPS           (DX), Z0
 	VSUBPS.BCST       (R9), Z0, Z0
 	VMULPS.BCST       (R8), Z0, Z1
@@ -4604,7 +4604,7 @@ short2rare:
 
 short4stream:
 	LEAQ              (DX)(CX*1), AX
-	CALL              ·fetch256AVX512(SB)
+	CALL              ·fetch256AVX2(SB)
 	VMOVUPS           (DX), Z0
 	VSUBPS.BCST       (R9), Z0, Z0
 	VMULPS.BCST       (R8), Z0, Z1
@@ -5722,7 +5722,7 @@ fence:
 
 groupstream:
 	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch256AVX512(SB)
+	CALL         ·fetch256AVX2(SB)
 	VMOVUPS      (DX), Z0
 	VMULPS       Z12, Z0, Z1
 	VFNMADD231PS Z13, Z1, Z0
@@ -5849,7 +5849,7 @@ groupodddone:
 
 short2stream:
 	LEAQ              (DX)(CX*1), AX
-	CALL              ·fetch256AVX512(SB)
+	CALL              ·fetch256AVX2(SB)
 	VMOVUPS           (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VFNMADD231PS.BCST (BX), Z1, Z0
@@ -5895,7 +5895,7 @@ short2rare:
 
 short4stream:
 	LEAQ              (DX)(CX*1), AX
-	CALL              ·fetch256AVX512(SB)
+	CALL              ·fetch256AVX2(SB)
 	VMOVUPS           (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VFNMADD231PS.BCST (BX), Z1, Z0

@@ -1280,7 +1280,7 @@ fence:
 
 groupstream:
 	LEAQ     (DX)(CX*1), AX
-	CALL     ·fetch128AVX512(SB)
+	CALL     ·fetch128AVX2(SB)
 	CMPL     R9, $+2
 	JNE      half74
 	VPERMW.Z (DX), Z9, K6, Z0
@@ -1633,7 +1633,7 @@ groupodddone:
 
 longstream:
 	LEAQ     (DX)(CX*1), AX
-	CALL     ·fetch128AVX512(SB)
+	CALL     ·fetch128AVX2(SB)
 	CMPL     R9, $+2
 	JNE      half82
 	VPERMW.Z (DX), Z9, K6, Z0
@@ -1818,7 +1818,7 @@ longstaged:
 
 short2stream:
 	LEAQ     (DX)(CX*1), AX
-	CALL     ·fetch128AVX512(SB)
+	CALL     ·fetch128AVX2(SB)
 	CMPL     R9, $+2
 	JNE      half87
 	VPERMW.Z (DX), Z9, K6, Z0
@@ -1958,7 +1958,7 @@ short2rare:
 
 short4stream:
 	LEAQ     (DX)(CX*1), AX
-	CALL     ·fetch128AVX512(SB)
+	CALL     ·fetch128AVX2(SB)
 	CMPL     R9, $+2
 	JNE      half92
 	VPERMW.Z (DX), Z9, K6, Z0
@@ -3305,7 +3305,7 @@ fence:
 
 groupstream:
 	LEAQ     (DX)(CX*1), AX
-	CALL     ·fetch128AVX512(SB)
+	CALL     ·fetch128AVX2(SB)
 	CMPL     R8, $+2
 	JNE      half57
 	VPERMW.Z (DX), Z9, K6, Z0
@@ -3640,7 +3640,7 @@ groupodddone:
 
 short2stream:
 	LEAQ     (DX)(CX*1), AX
-	CALL     ·fetch128AVX512(SB)
+	CALL     ·fetch128AVX2(SB)
 	CMPL     R8, $+2
 	JNE      half65
 	VPERMW.Z (DX), Z9, K6, Z0
@@ -3771,7 +3771,7 @@ short2rare:
 
 short4stream:
 	LEAQ     (DX)(CX*1), AX
-	CALL     ·fetch128AVX512(SB)
+	CALL     ·fetch128AVX2(SB)
 	CMPL     R8, $+2
 	JNE      half70
 	VPERMW.Z (DX), Z9, K6, Z0

@@ -945,7 +945,7 @@ fence:
 
 groupstream:
 	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch256AVX512(SB)
+	CALL         ·fetch256AVX2(SB)
 	VMOVUPS      (DX), Z0
 	VMULPS       Z6, Z0, Z1
 	VFMSUB231PS  Z7, Z1, Z0
@@ -1244,7 +1244,7 @@ groupodddone:
 
 short2stream:
 	LEAQ              (DX)(CX*1), AX
-	CALL              ·fetch256AVX512(SB)
+	CALL              ·fetch256AVX2(SB)
 	VMOVUPS           (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VFMSUB231PS.BCST  (BX), Z1, Z0
@@ -1359,7 +1359,7 @@ short2rare:
 
 short4stream:
 	LEAQ              (DX)(CX*1), AX
-	CALL              ·fetch256AVX512(SB)
+	CALL              ·fetch256AVX2(SB)
 	VMOVUPS           (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VFMSUB231PS.BCST  (BX), Z1, Z0
@@ -2525,7 +2525,7 @@ fence:
 
 groupstream:
 	LEAQ        (DX)(CX*1), AX
-	CALL        ·fetch256AVX512(SB)
+	CALL        ·fetch256AVX2(SB)
 	VMOVUPS     (DX), Z0
 	VMULPS      Z7, Z0, Z0
 	VMOVUPS     64(DX), Z1
@@ -2806,7 +2806,7 @@ groupodddone:
 
 short2stream:
 	LEAQ        (DX)(CX*1), AX
-	CALL        ·fetch256AVX512(SB)
+	CALL        ·fetch256AVX2(SB)
 	VMOVUPS     (DX), Z0
 	VMULPS.BCST (BX), Z0, Z0
 	VMOVUPS     64(DX), Z1
@@ -2912,7 +2912,7 @@ short2rare:
 
 short4stream:
 	LEAQ        (DX)(CX*1), AX
-	CALL        ·fetch256AVX512(SB)
+	CALL        ·fetch256AVX2(SB)
 	VMOVUPS     (DX), Z0
 	VMULPS.BCST (BX), Z0, Z0
 	VMOVUPS     64(DX), Z1
@@ -4182,7 +4182,7 @@ fence:
 
 groupstream:
 	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch256AVX512(SB)
+	CALL         ·fetch256AVX2(SB)
 	VMOVUPS      (DX), Z0
 	VMULPS       Z6, Z0, Z1
 	VFNMADD231PS Z7, Z1, Z0
@@ -4365,7 +4365,7 @@ groupodddone:
 
 short2stream:
 	LEAQ              (DX)(CX*1), AX
-	CALL              ·fetch256AVX512(SB)
+	CALL              ·fetch256AVX2(SB)
 	VMOVUPS           (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VFNMADD231PS.BCST (BX), Z1, Z0
@@ -4436,7 +4436,7 @@ short2rare:
 
 short4stream:
 	LEAQ              (DX)(CX*1), AX
-	CALL              ·fetch256AVX512(SB)
+	CALL              ·fetch256AVX2(SB)
 	VMOVUPS           (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VFNMADD231PS.BCST (BX), Z1, Z0
@@ -5485,7 +5485,7 @@ fence:
 
 groupstream:
 	LEAQ        (DX)(CX*1), AX
-	CALL        ·fetch256AVX512(SB)
+	CALL        ·fetch256AVX2(SB)
 	VMOVUPS     (DX), Z0
 	VFMADD213PS Z15, Z4, Z0
 	VMOVUPS     64(DX), Z1
@@ -5660,7 +5660,7 @@ groupodddone:
 
 short2stream:
 	LEAQ             (DX)(CX*1), AX
-	CALL             ·fetch256AVX512(SB)
+	CALL             ·fetch256AVX2(SB)
 	VMOVUPS          (DX), Z0
 	VFMADD132PS.BCST (BX), Z15, Z0
 	VMOVUPS          64(DX), Z1
@@ -5727,7 +5727,7 @@ short2rare:
 
 short4stream:
 	LEAQ             (DX)(CX*1), AX
-	CALL             ·fetch256AVX512(SB)
+	CALL             ·fetch256AVX2(SB)
 	VMOVUPS          (DX), Z0
 	VFMADD132PS.BCST (BX), Z15, Z0
 	VMOVUPS          64(DX), Z1

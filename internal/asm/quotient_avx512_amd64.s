@@ -866,7 +866,7 @@ fence:
 
 groupstream:
 	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch256AVX512(SB)
+	CALL         ·fetch256AVX2(SB)
 	VMOVUPS      (DX), Z0
 	VMULPS       Z12, Z0, Z1
 	VMOVAPS      Z0, Z2
@@ -1035,7 +1035,7 @@ groupodddone:
 
 short2stream:
 	LEAQ              (DX)(CX*1), AX
-	CALL              ·fetch256AVX512(SB)
+	CALL              ·fetch256AVX2(SB)
 	VMOVUPS           (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VMOVAPS           Z0, Z2
@@ -1097,7 +1097,7 @@ short2rare:
 
 short4stream:
 	LEAQ              (DX)(CX*1), AX
-	CALL              ·fetch256AVX512(SB)
+	CALL              ·fetch256AVX2(SB)
 	VMOVUPS           (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VMOVAPS           Z0, Z2
@@ -1787,7 +1787,7 @@ fence:
 
 groupstream:
 	LEAQ     (DX)(CX*1), AX
-	CALL     ·fetch256AVX512(SB)
+	CALL     ·fetch256AVX2(SB)
 	VMOVUPS  (DX), Z0
 	VMULPS   Z14, Z0, Z0
 	VADDPS   Z15, Z0, Z0
@@ -1896,7 +1896,7 @@ groupodddone:
 
 short2stream:
 	LEAQ        (DX)(CX*1), AX
-	CALL        ·fetch256AVX512(SB)
+	CALL        ·fetch256AVX2(SB)
 	VMOVUPS     (DX), Z0
 	VMULPS.BCST (BX), Z0, Z0
 	VADDPS      Z15, Z0, Z0
@@ -1932,7 +1932,7 @@ short2rare:
 
 short4stream:
 	LEAQ        (DX)(CX*1), AX
-	CALL        ·fetch256AVX512(SB)
+	CALL        ·fetch256AVX2(SB)
 	VMOVUPS     (DX), Z0
 	VMULPS.BCST (BX), Z0, Z0
 	VADDPS      Z15, Z0, Z0

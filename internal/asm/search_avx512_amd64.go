@@ -38,11 +38,6 @@ func Turn16AVX512(rows *float32, x *float32, n int)
 //go:noescape
 func Turn32AVX512(rows *float32, x *float32, n int)
 
-// FourColumnsAVX512 sets n >= 1 times four rows of 16 to elements of four groups, from where they begin.
-//
-//go:noescape
-func FourColumnsAVX512(rows *float32, a *float32, b *float32, c *float32, d *float32, n int)
-
 // RangedSearchAVX512 finds the scale and the least value of the least sum w*error, error being that of scale*l + least - x, squared or, by choice, without its sign.
 // The numbers of a try are how many levels l = min(max(round((x-least)*inverse), 0), n) it puts between the least value and the greatest element, n, of the first
 // one, 1, that its scale is the inverse of this, and below what a group with (x-least)*inverse is not usual: -3.9e6, or -15 for choice 2, which is n = 15 with at most

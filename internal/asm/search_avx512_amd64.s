@@ -262,44 +262,6 @@ loop:
 	VZEROUPPER
 	RET
 
-// func FourColumnsAVX512(rows *float32, a *float32, b *float32, c *float32, d *float32, n int)
-// Requires: AVX
-TEXT ·FourColumnsAVX512(SB), NOSPLIT, $0-48
-	// DI rows, SI a, DX b, BX c, R8 d, R9 n
-	MOVQ rows+0(FP), DI
-	MOVQ a+8(FP), SI
-	MOVQ b+16(FP), DX
-	MOVQ c+24(FP), BX
-	MOVQ d+32(FP), R8
-	MOVQ n+40(FP), R9
-
-loop:
-	VMOVUPS     (SI), X0
-	VMOVUPS     (DX), X1
-	VPUNPCKLDQ  X1, X0, X2
-	VMOVUPS     (BX), X3
-	VMOVUPS     (R8), X4
-	VPUNPCKLDQ  X4, X3, X5
-	VPUNPCKLQDQ X5, X2, X6
-	VMOVUPS     X6, (DI)
-	VPUNPCKHQDQ X5, X2, X2
-	VMOVUPS     X2, 64(DI)
-	VPUNPCKHDQ  X1, X0, X0
-	VPUNPCKHDQ  X4, X3, X3
-	VPUNPCKLQDQ X3, X0, X1
-	VMOVUPS     X1, 128(DI)
-	VPUNPCKHQDQ X3, X0, X0
-	VMOVUPS     X0, 192(DI)
-	ADDQ        $+256, DI
-	ADDQ        $+16, SI
-	ADDQ        $+16, DX
-	ADDQ        $+16, BX
-	ADDQ        $+16, R8
-	DECQ        R9
-	JNE         loop
-	VZEROUPPER
-	RET
-
 // func RangedSearchAVX512(l *float32, x *float32, w *float32, params *float32, tries *float32, count int, n int, groups int, choice int)
 // Requires: AVX, AVX512F
 TEXT ·RangedSearchAVX512(SB), NOSPLIT, $0-72

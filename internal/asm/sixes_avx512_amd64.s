@@ -238,7 +238,7 @@ fence:
 
 short2stream:
 	LEAQ          (DX)(CX*1), AX
-	CALL          ·fetch64AVX512(SB)
+	CALL          ·fetch64AVX2(SB)
 	VMULPS.BCST   (BX), Z13, Z8
 	VMULPS.BCST   4(BX), Z13, Z7
 	VMOVUPS       (DX), Y0

@@ -57,12 +57,3 @@ func numberAVX512()
 
 // repeatAVX512 puts parameters from RCX on in the frame, once for each element: R11 times the first, and R12 times each that follows.
 func repeatAVX512()
-
-// fetch64AVX512 fetches 64 bytes from RAX on: into the second cache if RCX is at least 8192, else into the first alone.
-func fetch64AVX512()
-
-// fetch128AVX512 fetches 128 bytes from RAX on: into the second cache if RCX is at least 8192, else into the first alone.
-func fetch128AVX512()
-
-// fetch256AVX512 fetches 256 bytes from RAX on: into the second cache if RCX is at least 8192, else into the first alone.
-func fetch256AVX512()

@@ -182,6 +182,6 @@ func (p *Printer) test(name string, n R, i int, label string) {
 
 // branch prints a branch; the last operand is its label.
 func (p *Printer) branch(name string, operands ...string) {
-	p.wanted[operands[len(operands)-1]] = true
+	p.wanted = append(p.wanted, operands[len(operands)-1])
 	p.op(name, operands...)
 }
