@@ -10,10 +10,13 @@ import (
 )
 
 // Routines move a part of a tile to the frame and back for all functions. R16 is
-// the place in the frame, R17 that in memory, and R0 the number of elements, at
-// least one and less than a tile. They overwrite R16, R17, R19, R20, V0 and V31.
+// the place in the frame, R17 that in memory, which they keep in front of the other or find there, and R0 the number
+// of elements, at least one and less than a tile. They overwrite R16, R17, R19, R20, V0 and V31.
 
 const inFrame, inMemory, count = r0, r1, asm.R(0)
+
+// pointer is to where a tile in the frame belongs.
+var pointer = asm.At(inFrame, -8)
 
 func (m *Machine) call(a plan.Addr, p plan.GPR, does string, number ...int) {
 	m.XFRAME(inFrame, a.Disp)
@@ -39,27 +42,30 @@ func (m *Machine) StageIn(a plan.Addr, p plan.GPR, bits int, fill bool) {
 }
 
 // StageOut copies elements back; bits behind the last are zero.
-func (m *Machine) StageOut(p plan.GPR, a plan.Addr, bits int) { m.call(a, p, "stageOut", bits) }
+func (m *Machine) StageOut(a plan.Addr, bits int) {
+	m.XFRAME(inFrame, a.Disp)
+	m.CALL(routine("stageOut", bits))
+}
 
 // StageInBy copies to the frame what lies in memory as a word says.
 func (m *Machine) StageInBy(a plan.Addr, p plan.GPR, in *ir.Stream) {
-	m.callBy(in, a, p, "stageInCodes")
+	m.loadWord(in)
+	m.call(a, p, "stageInCodes")
 }
 
 // StageOutBy copies such back.
-func (m *Machine) StageOutBy(p plan.GPR, a plan.Addr, out *ir.Stream) {
+func (m *Machine) StageOutBy(a plan.Addr, out *ir.Stream) {
 	does := "stageOutCodes"
 	if out.Mem == ir.MemMask {
 		does = "stageOutMask"
 	}
-	m.callBy(out, a, p, does)
+	m.loadWord(out)
+	m.XFRAME(inFrame, a.Disp)
+	m.CALL(routine(does))
 }
 
-// callBy calls a routine that goes by the stream's word.
-func (m *Machine) callBy(s *ir.Stream, a plan.Addr, p plan.GPR, does string) {
-	m.XARG(asm.S, r2, s.Kind, m.offsets[s.Kind])
-	m.call(a, p, does)
-}
+// loadWord puts a stream's word into R19 for a routine that goes by it.
+func (m *Machine) loadWord(s *ir.Stream) { m.XARG(asm.S, r2, s.Kind, m.offsets[s.Kind]) }
 
 // SpreadTile puts a group's parameter in the frame, once for each element.
 func (m *Machine) SpreadTile(a plan.Addr, p plan.GPR) { m.call(a, p, "spread") }
@@ -99,10 +105,12 @@ func (m *Machine) LoadPart(*plan.Seg, int, plan.Addr) plan.V { panic("neon: no m
 func (m *Machine) Routines() {
 	for _, bits := range []int{1, 2, 4, 8, 16, 32} {
 		m.begin("stageIn", fmt.Sprintf("copies elements of %d bits to the frame, in front of zeros.", bits), bits)
+		m.XSTR(asm.D, pointer, inMemory)
 		m.MOVI(spare, 0)
 		m.fill(bits)
 		m.copy(inFrame, inMemory, bits)
 		m.begin("stageOut", fmt.Sprintf("copies elements of %d bits back; bits behind the last are zero.", bits), bits)
+		m.XLDR(asm.D, inMemory, pointer)
 		if bits < 8 {
 			m.clearBehind(bits)
 		}
@@ -111,6 +119,7 @@ func (m *Machine) Routines() {
 	for _, size := range []asm.Size{asm.H, asm.S} {
 		bits := 8 << size
 		m.begin("stageFilled", fmt.Sprintf("copies elements of %d bits to the frame, in front of copies of the first.", bits), bits)
+		m.XSTR(asm.D, pointer, inMemory)
 		m.LD1R(size, spare, inMemory)
 		m.fill(bits)
 		m.copy(inFrame, inMemory, bits)
@@ -122,6 +131,7 @@ func (m *Machine) Routines() {
 	m.begin("stageOutMask", "copies a mask of the kind that R19 says back, if it is of any.")
 	m.goBy("stageOut", ir.MaskBytes, 0, 8, 1)
 	m.begin("spread", "puts a group's parameter in the frame, once for each element of a tile.")
+	m.XSTR(asm.D, pointer, inMemory)
 	m.LD1R(asm.S, spare, inMemory)
 	m.fill(32)
 	m.RET()

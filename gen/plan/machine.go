@@ -134,14 +134,14 @@ type Streaming interface {
 // Staging prints what passes through the frame.
 type Staging interface {
 	// StageIn copies the elements left, less than a tile, from p to the frame, where the rest of the
-	// tile is filled with zeros, or with the first element; StageOut copies them back. StageInBy and StageOutBy
-	// do so with what lies in memory as a word says. SpreadTile puts
-	// the parameters of a tile's groups there, once for each element; SetGroups says of how many
+	// tile is filled with zeros, or with the first element, and keeps p in front of them; StageOut copies them back to
+	// the p that is there. StageInBy and StageOutBy do so with what lies in memory as a word says. SpreadTile puts
+	// the parameters of a tile's groups there, once for each element, behind p as well; SetGroups says of how many
 	// groups. The first of the general registers has the number of elements.
 	StageIn(a Addr, p GPR, bits int, fill bool)
-	StageOut(p GPR, a Addr, bits int)
+	StageOut(a Addr, bits int)
 	StageInBy(a Addr, p GPR, in *ir.Stream)
-	StageOutBy(p GPR, a Addr, out *ir.Stream)
+	StageOutBy(a Addr, out *ir.Stream)
 	SpreadTile(a Addr, p GPR)
 	SetGroups(groups int) // in a register of its own
 	// Keep stores a general register in the frame, KeepNumber a number, and Recall loads one;

@@ -64,7 +64,7 @@ func (p *planner) row(pr *program, lane *shape) *row {
 	r.numbers = pr.numbers(w)
 	r.end, r.left, r.turned = pr.take(8), pr.take(8), pr.take(8)
 	for _, q := range p.k.Params {
-		r.last[q.Name] = pr.take(16 * w)
+		r.last[q.Name] = pr.takeStaged(16 * w)
 		r.repeated[q.Name] = pr.take(4 * (repeats + w))
 		r.saved[q.Name] = pr.take(8)
 	}

@@ -15,8 +15,7 @@ import (
 // frame is what a function keeps on the stack.
 type frame struct {
 	size   int
-	stage  map[string]Addr // a tile of each array
-	saved  map[string]Addr // the pointers that are set to those
+	stage  map[string]Addr // a tile of each array, each behind the pointer that is set to it
 	left   Addr            // what a row's group has left
 	origin Addr            // the shape that a rare tile is of
 	places []Addr          // what a tree's rounds leave, for each fold
@@ -29,9 +28,21 @@ func (f *frame) take(size int) Addr {
 	return a
 }
 
+// takeStaged adds so many bytes behind room for the pointer to where they come from.
+func (f *frame) takeStaged(size int) Addr {
+	f.take(8)
+	return f.take(size)
+}
+
+// pointer is where the pointer of what is staged at a place is.
+func pointer(at Addr) Addr {
+	at.Disp -= 8
+	return at
+}
+
 // layout makes room for what is staged.
 func (p *planner) layout() frame {
-	f := frame{stage: map[string]Addr{}, saved: map[string]Addr{}}
+	f := frame{stage: map[string]Addr{}}
 	if p.k.Whole {
 		return f
 	}
@@ -45,22 +56,13 @@ func (p *planner) layout() frame {
 		if a.Mem.ByWord() {
 			bits = ir.MemByte.Bits()
 		}
-		f.stage[a.Name] = f.take(max(16, 4*p.m.Width()*bits/8))
+		f.stage[a.Name] = f.takeStaged(max(16, 4*p.m.Width()*bits/8))
 	}
 	if !passes {
 		return f
 	}
-	for _, a := range arrays {
-		f.saved[a.Name] = f.take(8)
-	}
 	f.left, f.origin = f.take(8), f.take(8)
 	return f
-}
-
-// swap sets the pointer of an array to the frame.
-func (p *printer) swap(a *ir.Stream) {
-	p.m.Keep(p.pr.saved[a.Name], p.ptr[a.Name])
-	p.m.Point(p.ptr[a.Name], p.pr.stage[a.Name])
 }
 
 // passing are the arrays that a shape's last tile passes through the frame.
@@ -80,24 +82,25 @@ func (p *printer) stageIn(sh *shape) {
 			p.m.StageInBy(at, ptr, a)
 		case a.In:
 			p.m.StageIn(at, ptr, a.Mem.Bits(), p.k.Folds())
+		default:
+			p.m.Keep(pointer(at), ptr)
 		}
-		p.swap(a)
+		p.m.Point(ptr, at)
 	}
 }
 
-// stageOut stores results where they belong. Where groups are folded others may follow, and pointers are brought behind what is done.
+// stageOut stores results where they belong. Nothing follows them, and pointers stay; but where groups are folded others may
+// follow, and input's pointers are brought behind what is done.
 func (p *printer) stageOut(sh *shape) {
 	for _, a := range p.passing(sh) {
 		ptr, at := p.ptr[a.Name], p.pr.stage[a.Name]
-		if a.Out || p.k.Folds() {
-			p.m.Recall(ptr, p.pr.saved[a.Name])
-		}
 		switch {
 		case a.Out && a.Mem.ByWord():
-			p.m.StageOutBy(ptr, at, a)
+			p.m.StageOutBy(at, a)
 		case a.Out:
-			p.m.StageOut(ptr, at, a.Mem.Bits())
+			p.m.StageOut(at, a.Mem.Bits())
 		case p.k.Folds():
+			p.m.Recall(ptr, pointer(at))
 			p.m.AddBits(ptr, p.n, a.Mem.Bits())
 		}
 	}
@@ -162,9 +165,11 @@ func (p *printer) masked(sh *shape) {
 		ptr, at := p.ptr[a.Name], p.pr.stage[a.Name]
 		switch {
 		case a.Mem == ir.MemMask:
-			p.m.StageOutBy(ptr, at, a)
+			p.m.Keep(pointer(at), ptr)
+			p.m.StageOutBy(at, a)
 		case a.Out && a.Mem == ir.MemBits:
-			p.m.StageOut(ptr, at, a.Mem.Bits())
+			p.m.Keep(pointer(at), ptr)
+			p.m.StageOut(at, a.Mem.Bits())
 		case p.k.Folds(): // others may follow
 			p.m.AddBits(ptr, p.n, a.Mem.Bits())
 		}
@@ -209,7 +214,7 @@ func (p *printer) rarely() {
 		m.Label("spread")
 		for _, q := range p.params() {
 			m.SpreadTile(p.pr.stage[q.Name], p.ptr[q.Name])
-			p.swap(q)
+			m.Point(p.ptr[q.Name], p.pr.stage[q.Name])
 		}
 	}
 	m.Label("rare")
@@ -230,7 +235,7 @@ func (p *printer) rarely() {
 	}
 	branch(atBack, func(sh *shape) bool { return !p.spreads(sh) })
 	for _, q := range p.params() {
-		m.Recall(p.ptr[q.Name], p.pr.saved[q.Name])
+		m.Recall(p.ptr[q.Name], pointer(p.pr.stage[q.Name]))
 	}
 	branch(atBack, func(sh *shape) bool { return p.spreads(sh) && sh.share > 1 })
 	one := func(sh *shape) bool { return sh != p.pr.groups && sh.share == 1 && p.spreads(sh) }

@@ -14,12 +14,14 @@ import (
 )
 
 // Routines move a part of a tile to the frame and back, spread parameters there, and fetch input,
-// for all functions. Of those that use the frame RAX is the place in it, RCX that in memory, and RDI the
-// number of elements, at least one and less than a tile. They overwrite RAX, RCX, R14, the first two
+// for all functions. Of those that use the frame RAX is the place in it, RCX that in memory, which they keep in front of the
+// other or find there, and RDI the number of elements, at least one and less than a tile. They overwrite RAX, RCX, R14, the first two
 // vector registers, K0 and K7; those that fetch overwrite nothing.
 
 var (
 	inFrame, inMemory, count, bytes = reg.RAX, reg.RCX, gprs[0], reg.R14
+
+	pointer = operand.Mem{Base: inFrame, Disp: -8} // to where a tile in the frame belongs
 
 	elementBits = []int{1, 2, 4, 8, 16, 32}
 )
@@ -56,28 +58,31 @@ func (m *Machine) StageIn(a plan.Addr, p plan.GPR, bits int, fill bool) {
 }
 
 // StageOut copies elements back; bits behind the last are zero.
-func (m *Machine) StageOut(p plan.GPR, a plan.Addr, bits int) { m.call(a, p, "stageOut", bits) }
+func (m *Machine) StageOut(a plan.Addr, bits int) {
+	m.i("LEAQ", m.mem(a, 0), inFrame)
+	m.callRoutine("stageOut", bits)
+}
 
 // StageInBy copies to the frame what lies in memory as a word says.
 func (m *Machine) StageInBy(a plan.Addr, p plan.GPR, in *ir.Stream) {
-	m.callBy(in, a, p, "stageInCodes")
+	m.loadWord(in)
+	m.call(a, p, "stageInCodes")
 }
 
 // StageOutBy copies such back.
-func (m *Machine) StageOutBy(p plan.GPR, a plan.Addr, out *ir.Stream) {
+func (m *Machine) StageOutBy(a plan.Addr, out *ir.Stream) {
 	does := "stageOutCodes"
 	if out.Mem == ir.MemMask {
 		does = "stageOutMask"
 	}
-	m.callBy(out, a, p, does)
+	m.loadWord(out)
+	m.i("LEAQ", m.mem(a, 0), inFrame)
+	m.callRoutine(does)
 	m.tailSlot = -1
 }
 
-// callBy calls a routine that goes by the stream's word.
-func (m *Machine) callBy(s *ir.Stream, a plan.Addr, p plan.GPR, does string) {
-	m.i("MOVL", m.word(s.Kind), bytes.As32())
-	m.call(a, p, does)
-}
+// loadWord puts a stream's word into R14 for a routine that goes by it.
+func (m *Machine) loadWord(s *ir.Stream) { m.i("MOVL", m.word(s.Kind), bytes.As32()) }
 
 // SpreadTile puts parameters in the frame, each as often as its group has elements in a tile.
 func (m *Machine) SpreadTile(a plan.Addr, p plan.GPR) { m.call(a, p, "spread") }
@@ -184,6 +189,7 @@ func (m *Machine) goBy(does string, to int, below, equal, above int) {
 }
 
 func (m *Machine) spreadTile() {
+	m.i("MOVQ", inMemory, pointer)
 	two, four := m.newLabel("two"), m.newLabel("four")
 	m.i("CMPL", bytes.As32(), immediate(2))
 	m.i("JEQ", operand.LabelRef(two))
@@ -228,6 +234,7 @@ func (m *Machine) fetch(lines int) {
 }
 
 func (m *Machine) stageIn(bits int) {
+	m.i("MOVQ", inMemory, pointer)
 	switch {
 	case m.wide:
 		m.masked(bits, func(name string, r reg.VecPhysical, disp int) {
@@ -257,6 +264,7 @@ func (m *Machine) stageIn(bits int) {
 func (m *Machine) stageFilled(bits int) {
 	fill := map[int]string{16: "VPBROADCASTW", 32: "VBROADCASTSS"}[bits]
 	first := operand.Mem{Base: inMemory}
+	m.i("MOVQ", inMemory, pointer)
 	switch bits {
 	case 32:
 		m.window(func(disp int) { // there is no third register for a blend
@@ -279,6 +287,7 @@ func (m *Machine) stageFilled(bits int) {
 }
 
 func (m *Machine) stageOut(bits int) {
+	m.i("MOVQ", pointer, inMemory)
 	if bits < 8 {
 		m.clearBehind(bits)
 	}

@@ -57,9 +57,7 @@ lanetail:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+32, DI
-	MOVQ  288(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
+	LEAQ  8(SP), AX
 	CALL  ·stageOut32AVX2(SB)
 
 laneend:
@@ -112,18 +110,16 @@ lanerare:
 	JMP rare
 
 lanestage:
-	MOVQ SI, 288(SP)
-	LEAQ (SP), SI
-	LEAQ 128(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 144(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ DX, 296(SP)
-	LEAQ 128(SP), DX
-	LEAQ 256(SP), AX
+	LEAQ 144(SP), DX
+	LEAQ 280(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn8AVX2(SB)
-	MOVQ BX, 304(SP)
-	LEAQ 256(SP), BX
+	LEAQ 280(SP), BX
 	JMP  laneloop
 
 rare:
@@ -220,9 +216,7 @@ lanetail:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+32, DI
-	MOVQ  272(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
+	LEAQ  8(SP), AX
 	CALL  ·stageOut32AVX2(SB)
 
 laneend:
@@ -283,18 +277,16 @@ lanerare:
 	JMP rare
 
 lanestage:
-	MOVQ SI, 272(SP)
-	LEAQ (SP), SI
-	LEAQ 128(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 144(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ DX, 280(SP)
-	LEAQ 128(SP), DX
-	LEAQ 256(SP), AX
+	LEAQ 144(SP), DX
+	LEAQ 280(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn1AVX2(SB)
-	MOVQ BX, 288(SP)
-	LEAQ 256(SP), BX
+	LEAQ 280(SP), BX
 	JMP  laneloop
 
 rare:
@@ -394,9 +386,7 @@ lanetail:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+32, DI
-	MOVQ  160(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
+	LEAQ  8(SP), AX
 	CALL  ·stageOut16AVX2(SB)
 
 laneend:
@@ -457,18 +447,16 @@ lanerare:
 	JMP rare
 
 lanestage:
-	MOVQ SI, 160(SP)
-	LEAQ (SP), SI
-	LEAQ 64(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 80(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn16AVX2(SB)
-	MOVQ DX, 168(SP)
-	LEAQ 64(SP), DX
-	LEAQ 128(SP), AX
+	LEAQ 80(SP), DX
+	LEAQ 152(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn8AVX2(SB)
-	MOVQ BX, 176(SP)
-	LEAQ 128(SP), BX
+	LEAQ 152(SP), BX
 	JMP  laneloop
 
 rare:
@@ -581,9 +569,7 @@ lanetail:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+32, DI
-	MOVQ  144(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
+	LEAQ  8(SP), AX
 	CALL  ·stageOut16AVX2(SB)
 
 laneend:
@@ -652,18 +638,16 @@ lanerare:
 	JMP rare
 
 lanestage:
-	MOVQ SI, 144(SP)
-	LEAQ (SP), SI
-	LEAQ 64(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 80(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn16AVX2(SB)
-	MOVQ DX, 152(SP)
-	LEAQ 64(SP), DX
-	LEAQ 128(SP), AX
+	LEAQ 80(SP), DX
+	LEAQ 152(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn1AVX2(SB)
-	MOVQ BX, 160(SP)
-	LEAQ 128(SP), BX
+	LEAQ 152(SP), BX
 	JMP  laneloop
 
 rare:
@@ -789,9 +773,7 @@ lanetail:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+32, DI
-	MOVQ  160(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
+	LEAQ  8(SP), AX
 	CALL  ·stageOut16AVX2(SB)
 
 laneend:
@@ -870,18 +852,16 @@ lanerare:
 	JMP rare
 
 lanestage:
-	MOVQ SI, 160(SP)
-	LEAQ (SP), SI
-	LEAQ 64(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 80(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn16AVX2(SB)
-	MOVQ DX, 168(SP)
-	LEAQ 64(SP), DX
-	LEAQ 128(SP), AX
+	LEAQ 80(SP), DX
+	LEAQ 152(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn8AVX2(SB)
-	MOVQ BX, 176(SP)
-	LEAQ 128(SP), BX
+	LEAQ 152(SP), BX
 	JMP  laneloop
 
 rare:
@@ -1030,9 +1010,7 @@ lanetail:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+32, DI
-	MOVQ  144(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
+	LEAQ  8(SP), AX
 	CALL  ·stageOut16AVX2(SB)
 
 laneend:
@@ -1119,18 +1097,16 @@ lanerare:
 	JMP rare
 
 lanestage:
-	MOVQ SI, 144(SP)
-	LEAQ (SP), SI
-	LEAQ 64(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 80(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn16AVX2(SB)
-	MOVQ DX, 152(SP)
-	LEAQ 64(SP), DX
-	LEAQ 128(SP), AX
+	LEAQ 80(SP), DX
+	LEAQ 152(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn1AVX2(SB)
-	MOVQ BX, 160(SP)
-	LEAQ 128(SP), BX
+	LEAQ 152(SP), BX
 	JMP  laneloop
 
 rare:

@@ -208,25 +208,21 @@ lanerare:
 
 lanestaged:
 	ADDQ $+64, DI
-	MOVQ 576(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
+	LEAQ 8(SP), AX
 	CALL ·stageOut32AVX512(SB)
 	JMP  laneend
 
 lanestage:
-	MOVQ SI, 576(SP)
-	LEAQ (SP), SI
-	LEAQ 256(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 272(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ DX, 584(SP)
-	LEAQ 256(SP), DX
-	LEAQ 512(SP), AX
+	LEAQ 272(SP), DX
+	LEAQ 536(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn8AVX512(SB)
-	MOVQ BX, 592(SP)
-	LEAQ 512(SP), BX
+	LEAQ 536(SP), BX
 	JMP  laneloop
 
 rare:
@@ -372,7 +368,7 @@ lanetail:
 	JLT   lanestaged
 
 lanerest:
-	LEAQ      512(SP), AX
+	LEAQ      536(SP), AX
 	MOVQ      BX, CX
 	CALL      ·stageIn1AVX512(SB)
 	MOVQ      $-1, AX
@@ -380,22 +376,22 @@ lanerest:
 	KMOVQ     AX, K0
 	KMOVQ     K0, K7
 	VMOVUPS.Z (DX), K7, Z0
-	KMOVW     512(SP), K1
+	KMOVW     536(SP), K1
 	VMOVAPS.Z Z15, K1, Z1
 	VMULPS    Z1, Z0, Z0
 	KSHIFTRQ  $0x10, K0, K7
 	VMOVUPS.Z 64(DX), K7, Z1
-	KMOVW     514(SP), K1
+	KMOVW     538(SP), K1
 	VMOVAPS.Z Z15, K1, Z2
 	VMULPS    Z2, Z1, Z1
 	KSHIFTRQ  $0x20, K0, K7
 	VMOVUPS.Z 128(DX), K7, Z2
-	KMOVW     516(SP), K1
+	KMOVW     540(SP), K1
 	VMOVAPS.Z Z15, K1, Z3
 	VMULPS    Z3, Z2, Z2
 	KSHIFTRQ  $0x30, K0, K7
 	VMOVUPS.Z 192(DX), K7, Z3
-	KMOVW     518(SP), K1
+	KMOVW     542(SP), K1
 	VMOVAPS.Z Z15, K1, Z4
 	VMULPS    Z4, Z3, Z3
 	VCMPPS    $0x03, Z1, Z0, K1
@@ -471,25 +467,21 @@ lanerare:
 
 lanestaged:
 	ADDQ $+64, DI
-	MOVQ 528(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
+	LEAQ 8(SP), AX
 	CALL ·stageOut32AVX512(SB)
 	JMP  laneend
 
 lanestage:
-	MOVQ SI, 528(SP)
-	LEAQ (SP), SI
-	LEAQ 256(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 272(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ DX, 536(SP)
-	LEAQ 256(SP), DX
-	LEAQ 512(SP), AX
+	LEAQ 272(SP), DX
+	LEAQ 536(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn1AVX512(SB)
-	MOVQ BX, 544(SP)
-	LEAQ 512(SP), BX
+	LEAQ 536(SP), BX
 	JMP  laneloop
 
 rare:
@@ -750,25 +742,21 @@ lanerare:
 
 lanestaged:
 	ADDQ $+64, DI
-	MOVQ 320(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
+	LEAQ 8(SP), AX
 	CALL ·stageOut16AVX512(SB)
 	JMP  laneend
 
 lanestage:
-	MOVQ SI, 320(SP)
-	LEAQ (SP), SI
-	LEAQ 128(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 144(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn16AVX512(SB)
-	MOVQ DX, 328(SP)
-	LEAQ 128(SP), DX
-	LEAQ 256(SP), AX
+	LEAQ 144(SP), DX
+	LEAQ 280(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn8AVX512(SB)
-	MOVQ BX, 336(SP)
-	LEAQ 256(SP), BX
+	LEAQ 280(SP), BX
 	JMP  laneloop
 
 rare:
@@ -926,7 +914,7 @@ lanetail:
 	JLT   lanestaged
 
 lanerest:
-	LEAQ        256(SP), AX
+	LEAQ        280(SP), AX
 	MOVQ        BX, CX
 	CALL        ·stageIn1AVX512(SB)
 	MOVQ        $-1, AX
@@ -935,25 +923,25 @@ lanerest:
 	KMOVQ       K0, K7
 	VMOVDQU16.Z (DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	KMOVW       256(SP), K1
+	KMOVW       280(SP), K1
 	VMOVAPS.Z   Z15, K1, Z1
 	VMULPS      Z1, Z0, Z0
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVDQU16.Z 32(DX), K7, Y1
 	VCVTPH2PS   Y1, Z1
-	KMOVW       258(SP), K1
+	KMOVW       282(SP), K1
 	VMOVAPS.Z   Z15, K1, Z2
 	VMULPS      Z2, Z1, Z1
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVDQU16.Z 64(DX), K7, Y2
 	VCVTPH2PS   Y2, Z2
-	KMOVW       260(SP), K1
+	KMOVW       284(SP), K1
 	VMOVAPS.Z   Z15, K1, Z3
 	VMULPS      Z3, Z2, Z2
 	KSHIFTRQ    $0x30, K0, K7
 	VMOVDQU16.Z 96(DX), K7, Y3
 	VCVTPH2PS   Y3, Z3
-	KMOVW       262(SP), K1
+	KMOVW       286(SP), K1
 	VMOVAPS.Z   Z15, K1, Z4
 	VMULPS      Z4, Z3, Z3
 	VCMPPS      $0x03, Z1, Z0, K1
@@ -1037,25 +1025,21 @@ lanerare:
 
 lanestaged:
 	ADDQ $+64, DI
-	MOVQ 272(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
+	LEAQ 8(SP), AX
 	CALL ·stageOut16AVX512(SB)
 	JMP  laneend
 
 lanestage:
-	MOVQ SI, 272(SP)
-	LEAQ (SP), SI
-	LEAQ 128(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 144(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn16AVX512(SB)
-	MOVQ DX, 280(SP)
-	LEAQ 128(SP), DX
-	LEAQ 256(SP), AX
+	LEAQ 144(SP), DX
+	LEAQ 280(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn1AVX512(SB)
-	MOVQ BX, 288(SP)
-	LEAQ 256(SP), BX
+	LEAQ 280(SP), BX
 	JMP  laneloop
 
 rare:
@@ -1349,25 +1333,21 @@ lanerare:
 
 lanestaged:
 	ADDQ $+64, DI
-	MOVQ 320(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
+	LEAQ 8(SP), AX
 	CALL ·stageOut16AVX512(SB)
 	JMP  laneend
 
 lanestage:
-	MOVQ SI, 320(SP)
-	LEAQ (SP), SI
-	LEAQ 128(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 144(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn16AVX512(SB)
-	MOVQ DX, 328(SP)
-	LEAQ 128(SP), DX
-	LEAQ 256(SP), AX
+	LEAQ 144(SP), DX
+	LEAQ 280(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn8AVX512(SB)
-	MOVQ BX, 336(SP)
-	LEAQ 256(SP), BX
+	LEAQ 280(SP), BX
 	JMP  laneloop
 
 rare:
@@ -1553,7 +1533,7 @@ lanetail:
 	JLT   lanestaged
 
 lanerest:
-	LEAQ        256(SP), AX
+	LEAQ        280(SP), AX
 	MOVQ        BX, CX
 	CALL        ·stageIn1AVX512(SB)
 	MOVQ        $-1, AX
@@ -1563,28 +1543,28 @@ lanerest:
 	VMOVDQU16.Z (DX), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	KMOVW       256(SP), K1
+	KMOVW       280(SP), K1
 	VMOVAPS.Z   Z15, K1, Z1
 	VMULPS      Z1, Z0, Z0
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVDQU16.Z 32(DX), K7, Y1
 	VPMOVZXWD   Y1, Z1
 	VPSLLD      $0x10, Z1, Z1
-	KMOVW       258(SP), K1
+	KMOVW       282(SP), K1
 	VMOVAPS.Z   Z15, K1, Z2
 	VMULPS      Z2, Z1, Z1
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVDQU16.Z 64(DX), K7, Y2
 	VPMOVZXWD   Y2, Z2
 	VPSLLD      $0x10, Z2, Z2
-	KMOVW       260(SP), K1
+	KMOVW       284(SP), K1
 	VMOVAPS.Z   Z15, K1, Z3
 	VMULPS      Z3, Z2, Z2
 	KSHIFTRQ    $0x30, K0, K7
 	VMOVDQU16.Z 96(DX), K7, Y3
 	VPMOVZXWD   Y3, Z3
 	VPSLLD      $0x10, Z3, Z3
-	KMOVW       262(SP), K1
+	KMOVW       286(SP), K1
 	VMOVAPS.Z   Z15, K1, Z4
 	VMULPS      Z4, Z3, Z3
 	VCMPPS      $0x03, Z1, Z0, K1
@@ -1671,25 +1651,21 @@ lanerare:
 
 lanestaged:
 	ADDQ $+64, DI
-	MOVQ 272(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
+	LEAQ 8(SP), AX
 	CALL ·stageOut16AVX512(SB)
 	JMP  laneend
 
 lanestage:
-	MOVQ SI, 272(SP)
-	LEAQ (SP), SI
-	LEAQ 128(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 144(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn16AVX512(SB)
-	MOVQ DX, 280(SP)
-	LEAQ 128(SP), DX
-	LEAQ 256(SP), AX
+	LEAQ 144(SP), DX
+	LEAQ 280(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn1AVX512(SB)
-	MOVQ BX, 288(SP)
-	LEAQ 256(SP), BX
+	LEAQ 280(SP), BX
 	JMP  laneloop
 
 rare:

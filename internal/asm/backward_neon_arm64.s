@@ -60,27 +60,23 @@ laneback:
 	CBZ R0, laneend
 	TBZ $63, R0, lanestage
 	ADD $16, R0, R0
-	MOVD 160(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOut32NEON(SB)
 laneend:
 	RET
 lanerare:
 	B rare
 lanestage:
-	MOVD R1, 160(RSP)
-	ADD $16, RSP, R1
-	ADD $80, RSP, R16
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
+	ADD $96, RSP, R16
 	MOVD R2, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R2, 168(RSP)
-	ADD $80, RSP, R2
-	ADD $144, RSP, R16
+	ADD $96, RSP, R2
+	ADD $168, RSP, R16
 	MOVD R3, R17
 	CALL ·stageIn8NEON(SB)
-	MOVD R3, 176(RSP)
-	ADD $144, RSP, R3
+	ADD $168, RSP, R3
 	B laneloop
 rare:
 	FMOVQ (R2), F0
@@ -175,27 +171,23 @@ laneback:
 	CBZ R0, laneend
 	TBZ $63, R0, lanestage
 	ADD $16, R0, R0
-	MOVD 160(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOut32NEON(SB)
 laneend:
 	RET
 lanerare:
 	B rare
 lanestage:
-	MOVD R1, 160(RSP)
-	ADD $16, RSP, R1
-	ADD $80, RSP, R16
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
+	ADD $96, RSP, R16
 	MOVD R2, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R2, 168(RSP)
-	ADD $80, RSP, R2
-	ADD $144, RSP, R16
+	ADD $96, RSP, R2
+	ADD $168, RSP, R16
 	MOVD R3, R17
 	CALL ·stageIn1NEON(SB)
-	MOVD R3, 176(RSP)
-	ADD $144, RSP, R3
+	ADD $168, RSP, R3
 	B laneloop
 rare:
 	FMOVQ (R2), F0
@@ -294,27 +286,23 @@ laneback:
 	CBZ R0, laneend
 	TBZ $63, R0, lanestage
 	ADD $16, R0, R0
-	MOVD 96(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOut16NEON(SB)
 laneend:
 	RET
 lanerare:
 	B rare
 lanestage:
-	MOVD R1, 96(RSP)
-	ADD $16, RSP, R1
-	ADD $48, RSP, R16
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
+	ADD $64, RSP, R16
 	MOVD R2, R17
 	CALL ·stageIn16NEON(SB)
-	MOVD R2, 104(RSP)
-	ADD $48, RSP, R2
-	ADD $80, RSP, R16
+	ADD $64, RSP, R2
+	ADD $104, RSP, R16
 	MOVD R3, R17
 	CALL ·stageIn8NEON(SB)
-	MOVD R3, 112(RSP)
-	ADD $80, RSP, R3
+	ADD $104, RSP, R3
 	B laneloop
 rare:
 	FMOVQ (R2), F0
@@ -417,27 +405,23 @@ laneback:
 	CBZ R0, laneend
 	TBZ $63, R0, lanestage
 	ADD $16, R0, R0
-	MOVD 96(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOut16NEON(SB)
 laneend:
 	RET
 lanerare:
 	B rare
 lanestage:
-	MOVD R1, 96(RSP)
-	ADD $16, RSP, R1
-	ADD $48, RSP, R16
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
+	ADD $64, RSP, R16
 	MOVD R2, R17
 	CALL ·stageIn16NEON(SB)
-	MOVD R2, 104(RSP)
-	ADD $48, RSP, R2
-	ADD $80, RSP, R16
+	ADD $64, RSP, R2
+	ADD $104, RSP, R16
 	MOVD R3, R17
 	CALL ·stageIn1NEON(SB)
-	MOVD R3, 112(RSP)
-	ADD $80, RSP, R3
+	ADD $104, RSP, R3
 	B laneloop
 rare:
 	FMOVQ (R2), F0
@@ -552,27 +536,23 @@ laneback:
 	CBZ R0, laneend
 	TBZ $63, R0, lanestage
 	ADD $16, R0, R0
-	MOVD 96(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOut16NEON(SB)
 laneend:
 	RET
 lanerare:
 	B rare
 lanestage:
-	MOVD R1, 96(RSP)
-	ADD $16, RSP, R1
-	ADD $48, RSP, R16
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
+	ADD $64, RSP, R16
 	MOVD R2, R17
 	CALL ·stageIn16NEON(SB)
-	MOVD R2, 104(RSP)
-	ADD $48, RSP, R2
-	ADD $80, RSP, R16
+	ADD $64, RSP, R2
+	ADD $104, RSP, R16
 	MOVD R3, R17
 	CALL ·stageIn8NEON(SB)
-	MOVD R3, 112(RSP)
-	ADD $80, RSP, R3
+	ADD $104, RSP, R3
 	B laneloop
 rare:
 	FMOVQ (R2), F0
@@ -695,27 +675,23 @@ laneback:
 	CBZ R0, laneend
 	TBZ $63, R0, lanestage
 	ADD $16, R0, R0
-	MOVD 96(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOut16NEON(SB)
 laneend:
 	RET
 lanerare:
 	B rare
 lanestage:
-	MOVD R1, 96(RSP)
-	ADD $16, RSP, R1
-	ADD $48, RSP, R16
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
+	ADD $64, RSP, R16
 	MOVD R2, R17
 	CALL ·stageIn16NEON(SB)
-	MOVD R2, 104(RSP)
-	ADD $48, RSP, R2
-	ADD $80, RSP, R16
+	ADD $64, RSP, R2
+	ADD $104, RSP, R16
 	MOVD R3, R17
 	CALL ·stageIn1NEON(SB)
-	MOVD R3, 112(RSP)
-	ADD $80, RSP, R3
+	ADD $104, RSP, R3
 	B laneloop
 rare:
 	FMOVQ (R2), F0

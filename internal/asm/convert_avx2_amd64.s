@@ -43,9 +43,7 @@ lanetail:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+32, DI
-	MOVQ  192(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
+	LEAQ  8(SP), AX
 	CALL  ·stageOut16AVX2(SB)
 
 laneend:
@@ -82,13 +80,12 @@ lanestream:
 	JMP       lanetail
 
 lanestage:
-	MOVQ SI, 192(SP)
-	LEAQ (SP), SI
-	LEAQ 64(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 80(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ DX, 200(SP)
-	LEAQ 64(SP), DX
+	LEAQ 80(SP), DX
 	JMP  laneloop
 
 // func DecodeF16AVX2(y *float32, x *uint16, n int, ahead int)
@@ -126,9 +123,7 @@ lanetail:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+32, DI
-	MOVQ  192(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
+	LEAQ  8(SP), AX
 	CALL  ·stageOut32AVX2(SB)
 
 laneend:
@@ -161,13 +156,12 @@ lanestream:
 	JMP       lanetail
 
 lanestage:
-	MOVQ SI, 192(SP)
-	LEAQ (SP), SI
-	LEAQ 128(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 144(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn16AVX2(SB)
-	MOVQ DX, 200(SP)
-	LEAQ 128(SP), DX
+	LEAQ 144(SP), DX
 	JMP  laneloop
 
 // func EncodeBF16AVX2(y *uint16, x *float32, n int, ahead int)
@@ -231,9 +225,7 @@ lanetail:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+32, DI
-	MOVQ  192(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
+	LEAQ  8(SP), AX
 	CALL  ·stageOut16AVX2(SB)
 
 laneend:
@@ -293,13 +285,12 @@ lanerare:
 	JMP rare
 
 lanestage:
-	MOVQ SI, 192(SP)
-	LEAQ (SP), SI
-	LEAQ 64(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 80(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ DX, 200(SP)
-	LEAQ 64(SP), DX
+	LEAQ 80(SP), DX
 	JMP  laneloop
 
 rare:
@@ -388,9 +379,7 @@ lanetail:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+32, DI
-	MOVQ  192(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
+	LEAQ  8(SP), AX
 	CALL  ·stageOut32AVX2(SB)
 
 laneend:
@@ -427,13 +416,12 @@ lanestream:
 	JMP       lanetail
 
 lanestage:
-	MOVQ SI, 192(SP)
-	LEAQ (SP), SI
-	LEAQ 128(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 144(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn16AVX2(SB)
-	MOVQ DX, 200(SP)
-	LEAQ 128(SP), DX
+	LEAQ 144(SP), DX
 	JMP  laneloop
 
 // func DecodeFpE5M2AVX2(y *float32, x *uint8, n int, ahead int)
@@ -480,9 +468,7 @@ lanetail:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+32, DI
-	MOVQ  160(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
+	LEAQ  8(SP), AX
 	CALL  ·stageOut32AVX2(SB)
 
 laneend:
@@ -523,13 +509,12 @@ lanestream:
 	JMP       lanetail
 
 lanestage:
-	MOVQ SI, 160(SP)
-	LEAQ (SP), SI
-	LEAQ 128(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 144(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn8AVX2(SB)
-	MOVQ DX, 168(SP)
-	LEAQ 128(SP), DX
+	LEAQ 144(SP), DX
 	JMP  laneloop
 
 // func DecodeFpE4M3FNUZAVX2(y *float32, x *int8, n int, ahead int)
@@ -617,9 +602,7 @@ lanetail:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+32, DI
-	MOVQ  160(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
+	LEAQ  8(SP), AX
 	CALL  ·stageOut32AVX2(SB)
 
 laneend:
@@ -696,13 +679,12 @@ lanestream:
 	JMP         lanetail
 
 lanestage:
-	MOVQ SI, 160(SP)
-	LEAQ (SP), SI
-	LEAQ 128(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 144(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn8AVX2(SB)
-	MOVQ DX, 168(SP)
-	LEAQ 128(SP), DX
+	LEAQ 144(SP), DX
 	JMP  laneloop
 
 // func DecodeFpE5M2FNUZAVX2(y *float32, x *int8, n int, ahead int)
@@ -790,9 +772,7 @@ lanetail:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+32, DI
-	MOVQ  160(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
+	LEAQ  8(SP), AX
 	CALL  ·stageOut32AVX2(SB)
 
 laneend:
@@ -869,13 +849,12 @@ lanestream:
 	JMP         lanetail
 
 lanestage:
-	MOVQ SI, 160(SP)
-	LEAQ (SP), SI
-	LEAQ 128(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 144(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn8AVX2(SB)
-	MOVQ DX, 168(SP)
-	LEAQ 128(SP), DX
+	LEAQ 144(SP), DX
 	JMP  laneloop
 
 // func DecodeFpE8M0AVX2(y *float32, x *uint8, n int, ahead int)
@@ -932,9 +911,7 @@ lanetail:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+32, DI
-	MOVQ  160(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
+	LEAQ  8(SP), AX
 	CALL  ·stageOut32AVX2(SB)
 
 laneend:
@@ -983,13 +960,12 @@ lanestream:
 	JMP         lanetail
 
 lanestage:
-	MOVQ SI, 160(SP)
-	LEAQ (SP), SI
-	LEAQ 128(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 144(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn8AVX2(SB)
-	MOVQ DX, 168(SP)
-	LEAQ 128(SP), DX
+	LEAQ 144(SP), DX
 	JMP  laneloop
 
 // func DecodeFpE2M1AVX2(y *float32, x *uint8, n int, ahead int)
@@ -1068,9 +1044,7 @@ lanetail:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+32, DI
-	MOVQ  160(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
+	LEAQ  8(SP), AX
 	CALL  ·stageOut32AVX2(SB)
 
 laneend:
@@ -1139,13 +1113,12 @@ lanestream:
 	JMP         lanetail
 
 lanestage:
-	MOVQ SI, 160(SP)
-	LEAQ (SP), SI
-	LEAQ 128(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 144(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn8AVX2(SB)
-	MOVQ DX, 168(SP)
-	LEAQ 128(SP), DX
+	LEAQ 144(SP), DX
 	JMP  laneloop
 
 // func DecodeFpE2M1PackedAVX2(y *float32, x *uint8, n int, ahead int)
@@ -1197,9 +1170,7 @@ lanetail:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+32, DI
-	MOVQ  144(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
+	LEAQ  8(SP), AX
 	CALL  ·stageOut32AVX2(SB)
 
 laneend:
@@ -1241,13 +1212,12 @@ lanestream:
 	JMP            lanetail
 
 lanestage:
-	MOVQ SI, 144(SP)
-	LEAQ (SP), SI
-	LEAQ 128(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 144(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn4AVX2(SB)
-	MOVQ DX, 152(SP)
-	LEAQ 128(SP), DX
+	LEAQ 144(SP), DX
 	JMP  laneloop
 
 // func DecodeFpE4M3AVX2(y *float32, x *uint8, n int, ahead int)
@@ -1308,9 +1278,7 @@ lanetail:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+32, DI
-	MOVQ  160(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
+	LEAQ  8(SP), AX
 	CALL  ·stageOut32AVX2(SB)
 
 laneend:
@@ -1363,13 +1331,12 @@ lanerare:
 	JMP rare
 
 lanestage:
-	MOVQ SI, 160(SP)
-	LEAQ (SP), SI
-	LEAQ 128(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 144(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn8AVX2(SB)
-	MOVQ DX, 168(SP)
-	LEAQ 128(SP), DX
+	LEAQ 144(SP), DX
 	JMP  laneloop
 
 rare:
@@ -1505,9 +1472,7 @@ lanetail:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+32, DI
-	MOVQ  160(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
+	LEAQ  8(SP), AX
 	CALL  ·stageOut8AVX2(SB)
 
 laneend:
@@ -1580,13 +1545,12 @@ lanerare:
 	JMP rare
 
 lanestage:
-	MOVQ SI, 160(SP)
-	LEAQ (SP), SI
-	LEAQ 32(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 48(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ DX, 168(SP)
-	LEAQ 32(SP), DX
+	LEAQ 48(SP), DX
 	JMP  laneloop
 
 rare:
@@ -1761,9 +1725,7 @@ lanetail:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+32, DI
-	MOVQ  160(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
+	LEAQ  8(SP), AX
 	CALL  ·stageOut8AVX2(SB)
 
 laneend:
@@ -1834,13 +1796,12 @@ lanerare:
 	JMP rare
 
 lanestage:
-	MOVQ SI, 160(SP)
-	LEAQ (SP), SI
-	LEAQ 32(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 48(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ DX, 168(SP)
-	LEAQ 32(SP), DX
+	LEAQ 48(SP), DX
 	JMP  laneloop
 
 rare:
@@ -2010,9 +1971,7 @@ lanetail:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+32, DI
-	MOVQ  160(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
+	LEAQ  8(SP), AX
 	CALL  ·stageOut8AVX2(SB)
 
 laneend:
@@ -2083,13 +2042,12 @@ lanerare:
 	JMP rare
 
 lanestage:
-	MOVQ SI, 160(SP)
-	LEAQ (SP), SI
-	LEAQ 32(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 48(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ DX, 168(SP)
-	LEAQ 32(SP), DX
+	LEAQ 48(SP), DX
 	JMP  laneloop
 
 rare:
@@ -2227,9 +2185,7 @@ lanetail:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+32, DI
-	MOVQ  144(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
+	LEAQ  8(SP), AX
 	CALL  ·stageOut4AVX2(SB)
 
 laneend:
@@ -2303,13 +2259,12 @@ lanerare:
 	JMP rare
 
 lanestage:
-	MOVQ SI, 144(SP)
-	LEAQ (SP), SI
-	LEAQ 16(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 32(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ DX, 152(SP)
-	LEAQ 16(SP), DX
+	LEAQ 32(SP), DX
 	JMP  laneloop
 
 rare:
@@ -2419,9 +2374,7 @@ lanetail:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+32, DI
-	MOVQ  160(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
+	LEAQ  8(SP), AX
 	CALL  ·stageOut8AVX2(SB)
 
 laneend:
@@ -2467,11 +2420,10 @@ lanestream:
 	JMP         lanetail
 
 lanestage:
-	MOVQ SI, 160(SP)
-	LEAQ (SP), SI
-	LEAQ 32(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 48(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ DX, 168(SP)
-	LEAQ 32(SP), DX
+	LEAQ 48(SP), DX
 	JMP  laneloop

@@ -375,20 +375,17 @@ lanerare:
 
 lanestaged:
 	ADDQ $+64, DI
-	MOVQ 384(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
+	LEAQ 8(SP), AX
 	CALL ·stageOut16AVX512(SB)
 	JMP  laneend
 
 lanestage:
-	MOVQ SI, 384(SP)
-	LEAQ (SP), SI
-	LEAQ 128(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 144(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ DX, 392(SP)
-	LEAQ 128(SP), DX
+	LEAQ 144(SP), DX
 	JMP  laneloop
 
 rare:
@@ -1686,20 +1683,17 @@ lanerare:
 
 lanestaged:
 	ADDQ $+64, DI
-	MOVQ 320(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
+	LEAQ 8(SP), AX
 	CALL ·stageOut32AVX512(SB)
 	JMP  laneend
 
 lanestage:
-	MOVQ SI, 320(SP)
-	LEAQ (SP), SI
-	LEAQ 256(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 272(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn8AVX512(SB)
-	MOVQ DX, 328(SP)
-	LEAQ 256(SP), DX
+	LEAQ 272(SP), DX
 	JMP  laneloop
 
 rare:
@@ -2015,20 +2009,17 @@ lanerare:
 
 lanestaged:
 	ADDQ $+64, DI
-	MOVQ 320(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
+	LEAQ 8(SP), AX
 	CALL ·stageOut8AVX512(SB)
 	JMP  laneend
 
 lanestage:
-	MOVQ SI, 320(SP)
-	LEAQ (SP), SI
-	LEAQ 64(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 80(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ DX, 328(SP)
-	LEAQ 64(SP), DX
+	LEAQ 80(SP), DX
 	JMP  laneloop
 
 rare:
@@ -2347,20 +2338,17 @@ lanerare:
 
 lanestaged:
 	ADDQ $+64, DI
-	MOVQ 320(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
+	LEAQ 8(SP), AX
 	CALL ·stageOut8AVX512(SB)
 	JMP  laneend
 
 lanestage:
-	MOVQ SI, 320(SP)
-	LEAQ (SP), SI
-	LEAQ 64(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 80(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ DX, 328(SP)
-	LEAQ 64(SP), DX
+	LEAQ 80(SP), DX
 	JMP  laneloop
 
 rare:
@@ -2676,20 +2664,17 @@ lanerare:
 
 lanestaged:
 	ADDQ $+64, DI
-	MOVQ 320(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
+	LEAQ 8(SP), AX
 	CALL ·stageOut8AVX512(SB)
 	JMP  laneend
 
 lanestage:
-	MOVQ SI, 320(SP)
-	LEAQ (SP), SI
-	LEAQ 64(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 80(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ DX, 328(SP)
-	LEAQ 64(SP), DX
+	LEAQ 80(SP), DX
 	JMP  laneloop
 
 rare:
@@ -3015,20 +3000,17 @@ lanerare:
 
 lanestaged:
 	ADDQ $+64, DI
-	MOVQ 288(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
+	LEAQ 8(SP), AX
 	CALL ·stageOut4AVX512(SB)
 	JMP  laneend
 
 lanestage:
-	MOVQ SI, 288(SP)
-	LEAQ (SP), SI
-	LEAQ 32(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 48(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ DX, 296(SP)
-	LEAQ 32(SP), DX
+	LEAQ 48(SP), DX
 	JMP  laneloop
 
 rare:

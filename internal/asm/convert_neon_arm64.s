@@ -34,20 +34,17 @@ laneloop:
 	CBZ R0, laneend
 	TBZ $63, R0, lanestage
 	ADD $16, R0, R0
-	MOVD 112(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOut16NEON(SB)
 laneend:
 	RET
 lanestage:
-	MOVD R1, 112(RSP)
-	ADD $16, RSP, R1
-	ADD $48, RSP, R16
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
+	ADD $64, RSP, R16
 	MOVD R2, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R2, 120(RSP)
-	ADD $48, RSP, R2
+	ADD $64, RSP, R2
 	B laneloop
 
 // func DecodeF16NEON(y *float32, x *uint16, n int, ahead int)
@@ -80,20 +77,17 @@ laneloop:
 	CBZ R0, laneend
 	TBZ $63, R0, lanestage
 	ADD $16, R0, R0
-	MOVD 112(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOut32NEON(SB)
 laneend:
 	RET
 lanestage:
-	MOVD R1, 112(RSP)
-	ADD $16, RSP, R1
-	ADD $80, RSP, R16
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
+	ADD $96, RSP, R16
 	MOVD R2, R17
 	CALL ·stageIn16NEON(SB)
-	MOVD R2, 120(RSP)
-	ADD $80, RSP, R2
+	ADD $96, RSP, R2
 	B laneloop
 
 // func EncodeBF16NEON(y *uint16, x *float32, n int, ahead int)
@@ -145,22 +139,19 @@ laneback:
 	CBZ R0, laneend
 	TBZ $63, R0, lanestage
 	ADD $16, R0, R0
-	MOVD 112(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOut16NEON(SB)
 laneend:
 	RET
 lanerare:
 	B rare
 lanestage:
-	MOVD R1, 112(RSP)
-	ADD $16, RSP, R1
-	ADD $48, RSP, R16
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
+	ADD $64, RSP, R16
 	MOVD R2, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R2, 120(RSP)
-	ADD $48, RSP, R2
+	ADD $64, RSP, R2
 	B laneloop
 rare:
 	FMOVQ (R2), F0
@@ -233,20 +224,17 @@ laneloop:
 	CBZ R0, laneend
 	TBZ $63, R0, lanestage
 	ADD $16, R0, R0
-	MOVD 112(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOut32NEON(SB)
 laneend:
 	RET
 lanestage:
-	MOVD R1, 112(RSP)
-	ADD $16, RSP, R1
-	ADD $80, RSP, R16
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
+	ADD $96, RSP, R16
 	MOVD R2, R17
 	CALL ·stageIn16NEON(SB)
-	MOVD R2, 120(RSP)
-	ADD $80, RSP, R2
+	ADD $96, RSP, R2
 	B laneloop
 
 // func DecodeFpE5M2NEON(y *float32, x *uint8, n int, ahead int)
@@ -280,20 +268,17 @@ laneloop:
 	CBZ R0, laneend
 	TBZ $63, R0, lanestage
 	ADD $16, R0, R0
-	MOVD 96(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOut32NEON(SB)
 laneend:
 	RET
 lanestage:
-	MOVD R1, 96(RSP)
-	ADD $16, RSP, R1
-	ADD $80, RSP, R16
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
+	ADD $96, RSP, R16
 	MOVD R2, R17
 	CALL ·stageIn8NEON(SB)
-	MOVD R2, 104(RSP)
-	ADD $80, RSP, R2
+	ADD $96, RSP, R2
 	B laneloop
 
 // func DecodeFpE4M3FNUZNEON(y *float32, x *int8, n int, ahead int)
@@ -383,20 +368,17 @@ laneloop:
 	CBZ R0, laneend
 	TBZ $63, R0, lanestage
 	ADD $16, R0, R0
-	MOVD 96(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOut32NEON(SB)
 laneend:
 	RET
 lanestage:
-	MOVD R1, 96(RSP)
-	ADD $16, RSP, R1
-	ADD $80, RSP, R16
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
+	ADD $96, RSP, R16
 	MOVD R2, R17
 	CALL ·stageIn8NEON(SB)
-	MOVD R2, 104(RSP)
-	ADD $80, RSP, R2
+	ADD $96, RSP, R2
 	B laneloop
 
 // func DecodeFpE5M2FNUZNEON(y *float32, x *int8, n int, ahead int)
@@ -486,20 +468,17 @@ laneloop:
 	CBZ R0, laneend
 	TBZ $63, R0, lanestage
 	ADD $16, R0, R0
-	MOVD 96(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOut32NEON(SB)
 laneend:
 	RET
 lanestage:
-	MOVD R1, 96(RSP)
-	ADD $16, RSP, R1
-	ADD $80, RSP, R16
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
+	ADD $96, RSP, R16
 	MOVD R2, R17
 	CALL ·stageIn8NEON(SB)
-	MOVD R2, 104(RSP)
-	ADD $80, RSP, R2
+	ADD $96, RSP, R2
 	B laneloop
 
 // func DecodeFpE8M0NEON(y *float32, x *uint8, n int, ahead int)
@@ -558,20 +537,17 @@ laneloop:
 	CBZ R0, laneend
 	TBZ $63, R0, lanestage
 	ADD $16, R0, R0
-	MOVD 96(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOut32NEON(SB)
 laneend:
 	RET
 lanestage:
-	MOVD R1, 96(RSP)
-	ADD $16, RSP, R1
-	ADD $80, RSP, R16
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
+	ADD $96, RSP, R16
 	MOVD R2, R17
 	CALL ·stageIn8NEON(SB)
-	MOVD R2, 104(RSP)
-	ADD $80, RSP, R2
+	ADD $96, RSP, R2
 	B laneloop
 
 // func DecodeFpE2M1NEON(y *float32, x *uint8, n int, ahead int)
@@ -651,20 +627,17 @@ laneloop:
 	CBZ R0, laneend
 	TBZ $63, R0, lanestage
 	ADD $16, R0, R0
-	MOVD 96(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOut32NEON(SB)
 laneend:
 	RET
 lanestage:
-	MOVD R1, 96(RSP)
-	ADD $16, RSP, R1
-	ADD $80, RSP, R16
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
+	ADD $96, RSP, R16
 	MOVD R2, R17
 	CALL ·stageIn8NEON(SB)
-	MOVD R2, 104(RSP)
-	ADD $80, RSP, R2
+	ADD $96, RSP, R2
 	B laneloop
 
 // func DecodeFpE2M1PackedNEON(y *float32, x *uint8, n int, ahead int)
@@ -705,20 +678,17 @@ laneloop:
 	CBZ R0, laneend
 	TBZ $63, R0, lanestage
 	ADD $16, R0, R0
-	MOVD 96(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOut32NEON(SB)
 laneend:
 	RET
 lanestage:
-	MOVD R1, 96(RSP)
-	ADD $16, RSP, R1
-	ADD $80, RSP, R16
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
+	ADD $96, RSP, R16
 	MOVD R2, R17
 	CALL ·stageIn4NEON(SB)
-	MOVD R2, 104(RSP)
-	ADD $80, RSP, R2
+	ADD $96, RSP, R2
 	B laneloop
 
 // func DecodeFpE4M3NEON(y *float32, x *uint8, n int, ahead int)
@@ -776,22 +746,19 @@ laneback:
 	CBZ R0, laneend
 	TBZ $63, R0, lanestage
 	ADD $16, R0, R0
-	MOVD 96(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOut32NEON(SB)
 laneend:
 	RET
 lanerare:
 	B rare
 lanestage:
-	MOVD R1, 96(RSP)
-	ADD $16, RSP, R1
-	ADD $80, RSP, R16
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
+	ADD $96, RSP, R16
 	MOVD R2, R17
 	CALL ·stageIn8NEON(SB)
-	MOVD R2, 104(RSP)
-	ADD $80, RSP, R2
+	ADD $96, RSP, R2
 	B laneloop
 rare:
 	FMOVQ (R2), F0
@@ -934,22 +901,19 @@ laneback:
 	CBZ R0, laneend
 	TBZ $63, R0, lanestage
 	ADD $16, R0, R0
-	MOVD 96(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOut8NEON(SB)
 laneend:
 	RET
 lanerare:
 	B rare
 lanestage:
-	MOVD R1, 96(RSP)
-	ADD $16, RSP, R1
-	ADD $32, RSP, R16
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
+	ADD $48, RSP, R16
 	MOVD R2, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R2, 104(RSP)
-	ADD $32, RSP, R2
+	ADD $48, RSP, R2
 	B laneloop
 rare:
 	FMOVQ (R2), F0
@@ -1094,22 +1058,19 @@ laneback:
 	CBZ R0, laneend
 	TBZ $63, R0, lanestage
 	ADD $16, R0, R0
-	MOVD 96(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOut8NEON(SB)
 laneend:
 	RET
 lanerare:
 	B rare
 lanestage:
-	MOVD R1, 96(RSP)
-	ADD $16, RSP, R1
-	ADD $32, RSP, R16
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
+	ADD $48, RSP, R16
 	MOVD R2, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R2, 104(RSP)
-	ADD $32, RSP, R2
+	ADD $48, RSP, R2
 	B laneloop
 rare:
 	FMOVQ (R2), F0
@@ -1246,22 +1207,19 @@ laneback:
 	CBZ R0, laneend
 	TBZ $63, R0, lanestage
 	ADD $16, R0, R0
-	MOVD 96(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOut8NEON(SB)
 laneend:
 	RET
 lanerare:
 	B rare
 lanestage:
-	MOVD R1, 96(RSP)
-	ADD $16, RSP, R1
-	ADD $32, RSP, R16
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
+	ADD $48, RSP, R16
 	MOVD R2, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R2, 104(RSP)
-	ADD $32, RSP, R2
+	ADD $48, RSP, R2
 	B laneloop
 rare:
 	FMOVQ (R2), F0
@@ -1394,22 +1352,19 @@ laneback:
 	CBZ R0, laneend
 	TBZ $63, R0, lanestage
 	ADD $16, R0, R0
-	MOVD 96(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOut4NEON(SB)
 laneend:
 	RET
 lanerare:
 	B rare
 lanestage:
-	MOVD R1, 96(RSP)
-	ADD $16, RSP, R1
-	ADD $32, RSP, R16
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
+	ADD $48, RSP, R16
 	MOVD R2, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R2, 104(RSP)
-	ADD $32, RSP, R2
+	ADD $48, RSP, R2
 	B laneloop
 rare:
 	FMOVQ (R2), F0
@@ -1518,18 +1473,15 @@ laneloop:
 	CBZ R0, laneend
 	TBZ $63, R0, lanestage
 	ADD $16, R0, R0
-	MOVD 96(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOut8NEON(SB)
 laneend:
 	RET
 lanestage:
-	MOVD R1, 96(RSP)
-	ADD $16, RSP, R1
-	ADD $32, RSP, R16
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
+	ADD $48, RSP, R16
 	MOVD R2, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R2, 104(RSP)
-	ADD $32, RSP, R2
+	ADD $48, RSP, R2
 	B laneloop

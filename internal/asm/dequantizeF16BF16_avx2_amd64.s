@@ -4,7 +4,7 @@
 
 // func DequantizeF16BF16AVX2(y *uint16, q *uint8, scale *float32, layout int32, sign int32, elem int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, F16C, FMA3, MMX+
-TEXT ·DequantizeF16BF16AVX2(SB), $1056-64
+TEXT ·DequantizeF16BF16AVX2(SB), $1072-64
 	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
 	// per call: Y15 0x0, Y14 ByLayout, Y13 ByLayout
 	// per group: Y12 scale
@@ -235,21 +235,18 @@ grouptail:
 	CMPQ         R11, DI
 	JLT          groupodd
 	VBROADCASTSS (BX), Y12
-	MOVQ         SI, 224(SP)
-	LEAQ         (SP), SI
+	MOVQ         SI, (SP)
+	LEAQ         8(SP), SI
 	MOVL         layout+24(FP), R14
-	LEAQ         64(SP), AX
+	LEAQ         80(SP), AX
 	MOVQ         DX, CX
 	CALL         ·stageInCodesAVX2(SB)
-	MOVQ         DX, 232(SP)
-	LEAQ         64(SP), DX
+	LEAQ         80(SP), DX
 	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	MOVQ 224(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
+	LEAQ 8(SP), AX
 	CALL ·stageOut16AVX2(SB)
 	JMP  return
 
@@ -384,9 +381,7 @@ halfdone28:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+32, DI
-	MOVQ  224(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
+	LEAQ  8(SP), AX
 	CALL  ·stageOut16AVX2(SB)
 
 laneend:
@@ -760,10 +755,10 @@ groupending:
 	MOVQ 608(SP), DI
 	SUBQ BX, DI
 	SHRQ $0x02, DI
-	LEAQ 632(SP), AX
+	LEAQ 640(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX2(SB)
-	LEAQ 632(SP), BX
+	LEAQ 640(SP), BX
 	MOVQ $+32, 600(SP)
 	MOVQ 616(SP), DI
 	JMP  groupchosen
@@ -775,17 +770,17 @@ groupodd:
 	MOVL $0x00000040, DI
 
 grouprepeat:
-	LEAQ 760(SP), AX
+	LEAQ 768(SP), AX
 	MOVQ BX, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1048(SP)
-	LEAQ 760(SP), BX
+	MOVQ CX, 1056(SP)
+	LEAQ 768(SP), BX
 	MOVQ R15, R11
 	MOVQ $+1, 624(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 1048(SP), BX
+	MOVQ 1056(SP), BX
 	MOVQ 616(SP), DI
 	CMPQ DI, $+65
 	JLT  return
@@ -1115,19 +1110,17 @@ half27:
 	JMP       halfdone28
 
 lanestage:
-	MOVQ SI, 224(SP)
-	LEAQ (SP), SI
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
 	MOVL layout+24(FP), R14
-	LEAQ 64(SP), AX
+	LEAQ 80(SP), AX
 	MOVQ DX, CX
 	CALL ·stageInCodesAVX2(SB)
-	MOVQ DX, 232(SP)
-	LEAQ 64(SP), DX
-	LEAQ 96(SP), AX
+	LEAQ 80(SP), DX
+	LEAQ 120(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ BX, 240(SP)
-	LEAQ 96(SP), BX
+	LEAQ 120(SP), BX
 	JMP  laneloop
 
 other29:
@@ -1352,7 +1345,7 @@ half67:
 
 // func DequantizeZeroPointF16BF16AVX2(y *uint16, q *uint8, scale *float32, zeroPoint *int32, layout int32, sign int32, elem int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, F16C, FMA3, MMX+
-TEXT ·DequantizeZeroPointF16BF16AVX2(SB), $1616-72
+TEXT ·DequantizeZeroPointF16BF16AVX2(SB), $1632-72
 	// pointers: SI y, DX q, BX scale, R8 zeroPoint, DI elements left, R11 groups left, R12 length
 	// per call: Y15 0x0, Y14 ByLayout, Y13 ByLayout
 	// per group: Y12 scale, Y0 zeroPoint, Y11 ToFloat
@@ -1609,21 +1602,18 @@ grouptail:
 	VBROADCASTSS (BX), Y12
 	VBROADCASTSS (R8), Y0
 	VCVTDQ2PS    Y0, Y11
-	MOVQ         SI, 352(SP)
-	LEAQ         (SP), SI
+	MOVQ         SI, (SP)
+	LEAQ         8(SP), SI
 	MOVL         layout+32(FP), R14
-	LEAQ         64(SP), AX
+	LEAQ         80(SP), AX
 	MOVQ         DX, CX
 	CALL         ·stageInCodesAVX2(SB)
-	MOVQ         DX, 360(SP)
-	LEAQ         64(SP), DX
+	LEAQ         80(SP), DX
 	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	MOVQ 352(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
+	LEAQ 8(SP), AX
 	CALL ·stageOut16AVX2(SB)
 	JMP  return
 
@@ -1780,9 +1770,7 @@ halfdone28:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+32, DI
-	MOVQ  352(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
+	LEAQ  8(SP), AX
 	CALL  ·stageOut16AVX2(SB)
 
 laneend:
@@ -2182,14 +2170,14 @@ groupending:
 	MOVQ 744(SP), DI
 	SUBQ BX, DI
 	SHRQ $0x02, DI
-	LEAQ 768(SP), AX
+	LEAQ 776(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX2(SB)
-	LEAQ 768(SP), BX
-	LEAQ 1192(SP), AX
+	LEAQ 776(SP), BX
+	LEAQ 1208(SP), AX
 	MOVQ R8, CX
 	CALL ·stageIn32AVX2(SB)
-	LEAQ 1192(SP), R8
+	LEAQ 1208(SP), R8
 	MOVQ $+32, 736(SP)
 	MOVQ 752(SP), DI
 	JMP  groupchosen
@@ -2201,23 +2189,23 @@ groupodd:
 	MOVL $0x00000040, DI
 
 grouprepeat:
-	LEAQ 896(SP), AX
+	LEAQ 904(SP), AX
 	MOVQ BX, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1184(SP)
-	LEAQ 896(SP), BX
-	LEAQ 1320(SP), AX
+	MOVQ CX, 1192(SP)
+	LEAQ 904(SP), BX
+	LEAQ 1336(SP), AX
 	MOVQ R8, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1608(SP)
-	LEAQ 1320(SP), R8
+	MOVQ CX, 1624(SP)
+	LEAQ 1336(SP), R8
 	MOVQ R15, R11
 	MOVQ $+1, 760(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 1184(SP), BX
-	MOVQ 1608(SP), R8
+	MOVQ 1192(SP), BX
+	MOVQ 1624(SP), R8
 	MOVQ 752(SP), DI
 	CMPQ DI, $+65
 	JLT  return
@@ -2583,24 +2571,21 @@ half27:
 	JMP       halfdone28
 
 lanestage:
-	MOVQ SI, 352(SP)
-	LEAQ (SP), SI
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
 	MOVL layout+32(FP), R14
-	LEAQ 64(SP), AX
+	LEAQ 80(SP), AX
 	MOVQ DX, CX
 	CALL ·stageInCodesAVX2(SB)
-	MOVQ DX, 360(SP)
-	LEAQ 64(SP), DX
-	LEAQ 96(SP), AX
+	LEAQ 80(SP), DX
+	LEAQ 120(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ BX, 368(SP)
-	LEAQ 96(SP), BX
-	LEAQ 224(SP), AX
+	LEAQ 120(SP), BX
+	LEAQ 256(SP), AX
 	MOVQ R8, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ R8, 376(SP)
-	LEAQ 224(SP), R8
+	LEAQ 256(SP), R8
 	JMP  laneloop
 
 other29:

@@ -4,7 +4,7 @@
 
 // func DequantizeF16BF16AVX512(y *uint16, q *uint8, scale *float32, layout int32, sign int32, elem int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
-TEXT ·DequantizeF16BF16AVX512(SB), $1984-64
+TEXT ·DequantizeF16BF16AVX512(SB), $2000-64
 	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
 	// per call: Z15 0x0, Z14 ByLayout, Z13 ByLayout, Z12 0x10001, Z11 0x80008000, Z10 table, Z9 table
 	// per group: Z8 scale
@@ -444,9 +444,7 @@ halfdone40:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+64, DI
-	MOVQ  448(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
+	LEAQ  8(SP), AX
 	CALL  ·stageOut16AVX512(SB)
 
 laneend:
@@ -769,8 +767,8 @@ other13:
 	BZHIQ      CX, AX, AX
 	KMOVQ      AX, K7
 	VMOVDQU8.Z (DX), K7, Y0
-	VMOVUPS    Y0, 128(SP)
-	VPMOVZXBQ  128(SP), Z0
+	VMOVUPS    Y0, 144(SP)
+	VPMOVZXBQ  144(SP), Z0
 	VPMULUDQ   Z13, Z0, Z0
 	VPERMPS    Z14, Z0, Z0
 	KMOVQ      K0, K7
@@ -783,8 +781,8 @@ crumbs15:
 	BZHIQ        CX, AX, AX
 	KMOVQ        AX, K7
 	VMOVDQU8.Z   (DX), K7, X0
-	VMOVUPS      X0, 128(SP)
-	VPBROADCASTD 128(SP), Z0
+	VMOVUPS      X0, 144(SP)
+	VPBROADCASTD 144(SP), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	KMOVQ        K0, K7
@@ -799,14 +797,14 @@ unsigned14:
 other17:
 	JGT       unsigned18
 	JPS       crumbs19
-	VPMOVZXBQ 136(SP), Z1
+	VPMOVZXBQ 152(SP), Z1
 	VPMULUDQ  Z13, Z1, Z1
 	VPERMPS   Z14, Z1, Z1
 	KSHIFTRQ  $0x10, K0, K7
 	JMP       read20
 
 crumbs19:
-	VPBROADCASTD 132(SP), Z1
+	VPBROADCASTD 148(SP), Z1
 	VPSRLVD      Z13, Z1, Z1
 	VPERMPS      Z14, Z1, Z1
 	KSHIFTRQ     $0x10, K0, K7
@@ -821,14 +819,14 @@ unsigned18:
 other21:
 	JGT       unsigned22
 	JPS       crumbs23
-	VPMOVZXBQ 144(SP), Z2
+	VPMOVZXBQ 160(SP), Z2
 	VPMULUDQ  Z13, Z2, Z2
 	VPERMPS   Z14, Z2, Z2
 	KSHIFTRQ  $0x20, K0, K7
 	JMP       read24
 
 crumbs23:
-	VPBROADCASTD 136(SP), Z2
+	VPBROADCASTD 152(SP), Z2
 	VPSRLVD      Z13, Z2, Z2
 	VPERMPS      Z14, Z2, Z2
 	KSHIFTRQ     $0x20, K0, K7
@@ -843,14 +841,14 @@ unsigned22:
 other25:
 	JGT       unsigned26
 	JPS       crumbs27
-	VPMOVZXBQ 152(SP), Z3
+	VPMOVZXBQ 168(SP), Z3
 	VPMULUDQ  Z13, Z3, Z3
 	VPERMPS   Z14, Z3, Z3
 	KSHIFTRQ  $0x30, K0, K7
 	JMP       read28
 
 crumbs27:
-	VPBROADCASTD 140(SP), Z3
+	VPBROADCASTD 156(SP), Z3
 	VPSRLVD      Z13, Z3, Z3
 	VPERMPS      Z14, Z3, Z3
 	KSHIFTRQ     $0x30, K0, K7
@@ -882,10 +880,10 @@ groupending:
 	MOVQ 1120(SP), DI
 	SUBQ BX, DI
 	SHRQ $0x02, DI
-	LEAQ 1144(SP), AX
+	LEAQ 1152(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX512(SB)
-	LEAQ 1144(SP), BX
+	LEAQ 1152(SP), BX
 	MOVQ $+64, 1112(SP)
 	MOVQ 1128(SP), DI
 	JMP  groupchosen
@@ -897,17 +895,17 @@ groupodd:
 	MOVL $0x00000080, DI
 
 grouprepeat:
-	LEAQ 1400(SP), AX
+	LEAQ 1408(SP), AX
 	MOVQ BX, CX
 	CALL ·repeatAVX512(SB)
-	MOVQ CX, 1976(SP)
-	LEAQ 1400(SP), BX
+	MOVQ CX, 1984(SP)
+	LEAQ 1408(SP), BX
 	MOVQ R15, R11
 	MOVQ $+1, 1136(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 1976(SP), BX
+	MOVQ 1984(SP), BX
 	MOVQ 1128(SP), DI
 	CMPQ DI, $+129
 	JLT  return
@@ -1374,19 +1372,17 @@ half39:
 	JMP       halfdone40
 
 lanestage:
-	MOVQ SI, 448(SP)
-	LEAQ (SP), SI
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
 	MOVL layout+24(FP), R14
-	LEAQ 128(SP), AX
+	LEAQ 144(SP), AX
 	MOVQ DX, CX
 	CALL ·stageInCodesAVX512(SB)
-	MOVQ DX, 456(SP)
-	LEAQ 128(SP), DX
-	LEAQ 192(SP), AX
+	LEAQ 144(SP), DX
+	LEAQ 216(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ BX, 464(SP)
-	LEAQ 192(SP), BX
+	LEAQ 216(SP), BX
 	JMP  laneloop
 
 other41:
@@ -1661,7 +1657,7 @@ half75:
 
 // func DequantizeZeroPointF16BF16AVX512(y *uint16, q *uint8, scale *float32, zeroPoint *int32, layout int32, sign int32, elem int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
-TEXT ·DequantizeZeroPointF16BF16AVX512(SB), $3088-72
+TEXT ·DequantizeZeroPointF16BF16AVX512(SB), $3104-72
 	// pointers: SI y, DX q, BX scale, R8 zeroPoint, DI elements left, R11 groups left, R12 length
 	// per call: Z15 0x0, Z14 ByLayout, Z13 ByLayout, Z12 0x10001, Z11 0x80008000, Z10 table, Z9 table
 	// per group: Z8 scale, Z0 zeroPoint, Z7 ToFloat
@@ -2166,9 +2162,7 @@ halfdone40:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+64, DI
-	MOVQ  704(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
+	LEAQ  8(SP), AX
 	CALL  ·stageOut16AVX512(SB)
 
 laneend:
@@ -2517,8 +2511,8 @@ other13:
 	BZHIQ      CX, AX, AX
 	KMOVQ      AX, K7
 	VMOVDQU8.Z (DX), K7, Y0
-	VMOVUPS    Y0, 128(SP)
-	VPMOVZXBQ  128(SP), Z0
+	VMOVUPS    Y0, 144(SP)
+	VPMOVZXBQ  144(SP), Z0
 	VPMULUDQ   Z13, Z0, Z0
 	VPERMPS    Z14, Z0, Z0
 	KMOVQ      K0, K7
@@ -2531,8 +2525,8 @@ crumbs15:
 	BZHIQ        CX, AX, AX
 	KMOVQ        AX, K7
 	VMOVDQU8.Z   (DX), K7, X0
-	VMOVUPS      X0, 128(SP)
-	VPBROADCASTD 128(SP), Z0
+	VMOVUPS      X0, 144(SP)
+	VPBROADCASTD 144(SP), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	KMOVQ        K0, K7
@@ -2547,14 +2541,14 @@ unsigned14:
 other17:
 	JGT       unsigned18
 	JPS       crumbs19
-	VPMOVZXBQ 136(SP), Z1
+	VPMOVZXBQ 152(SP), Z1
 	VPMULUDQ  Z13, Z1, Z1
 	VPERMPS   Z14, Z1, Z1
 	KSHIFTRQ  $0x10, K0, K7
 	JMP       read20
 
 crumbs19:
-	VPBROADCASTD 132(SP), Z1
+	VPBROADCASTD 148(SP), Z1
 	VPSRLVD      Z13, Z1, Z1
 	VPERMPS      Z14, Z1, Z1
 	KSHIFTRQ     $0x10, K0, K7
@@ -2569,14 +2563,14 @@ unsigned18:
 other21:
 	JGT       unsigned22
 	JPS       crumbs23
-	VPMOVZXBQ 144(SP), Z2
+	VPMOVZXBQ 160(SP), Z2
 	VPMULUDQ  Z13, Z2, Z2
 	VPERMPS   Z14, Z2, Z2
 	KSHIFTRQ  $0x20, K0, K7
 	JMP       read24
 
 crumbs23:
-	VPBROADCASTD 136(SP), Z2
+	VPBROADCASTD 152(SP), Z2
 	VPSRLVD      Z13, Z2, Z2
 	VPERMPS      Z14, Z2, Z2
 	KSHIFTRQ     $0x20, K0, K7
@@ -2591,14 +2585,14 @@ unsigned22:
 other25:
 	JGT       unsigned26
 	JPS       crumbs27
-	VPMOVZXBQ 152(SP), Z3
+	VPMOVZXBQ 168(SP), Z3
 	VPMULUDQ  Z13, Z3, Z3
 	VPERMPS   Z14, Z3, Z3
 	KSHIFTRQ  $0x30, K0, K7
 	JMP       read28
 
 crumbs27:
-	VPBROADCASTD 140(SP), Z3
+	VPBROADCASTD 156(SP), Z3
 	VPSRLVD      Z13, Z3, Z3
 	VPERMPS      Z14, Z3, Z3
 	KSHIFTRQ     $0x30, K0, K7
@@ -2630,14 +2624,14 @@ groupending:
 	MOVQ 1384(SP), DI
 	SUBQ BX, DI
 	SHRQ $0x02, DI
-	LEAQ 1408(SP), AX
+	LEAQ 1416(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX512(SB)
-	LEAQ 1408(SP), BX
-	LEAQ 2248(SP), AX
+	LEAQ 1416(SP), BX
+	LEAQ 2264(SP), AX
 	MOVQ R8, CX
 	CALL ·stageIn32AVX512(SB)
-	LEAQ 2248(SP), R8
+	LEAQ 2264(SP), R8
 	MOVQ $+64, 1376(SP)
 	MOVQ 1392(SP), DI
 	JMP  groupchosen
@@ -2649,23 +2643,23 @@ groupodd:
 	MOVL $0x00000080, DI
 
 grouprepeat:
-	LEAQ 1664(SP), AX
+	LEAQ 1672(SP), AX
 	MOVQ BX, CX
 	CALL ·repeatAVX512(SB)
-	MOVQ CX, 2240(SP)
-	LEAQ 1664(SP), BX
-	LEAQ 2504(SP), AX
+	MOVQ CX, 2248(SP)
+	LEAQ 1672(SP), BX
+	LEAQ 2520(SP), AX
 	MOVQ R8, CX
 	CALL ·repeatAVX512(SB)
-	MOVQ CX, 3080(SP)
-	LEAQ 2504(SP), R8
+	MOVQ CX, 3096(SP)
+	LEAQ 2520(SP), R8
 	MOVQ R15, R11
 	MOVQ $+1, 1400(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 2240(SP), BX
-	MOVQ 3080(SP), R8
+	MOVQ 2248(SP), BX
+	MOVQ 3096(SP), R8
 	MOVQ 1392(SP), DI
 	CMPQ DI, $+129
 	JLT  return
@@ -3220,24 +3214,21 @@ half39:
 	JMP       halfdone40
 
 lanestage:
-	MOVQ SI, 704(SP)
-	LEAQ (SP), SI
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
 	MOVL layout+32(FP), R14
-	LEAQ 128(SP), AX
+	LEAQ 144(SP), AX
 	MOVQ DX, CX
 	CALL ·stageInCodesAVX512(SB)
-	MOVQ DX, 712(SP)
-	LEAQ 128(SP), DX
-	LEAQ 192(SP), AX
+	LEAQ 144(SP), DX
+	LEAQ 216(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ BX, 720(SP)
-	LEAQ 192(SP), BX
-	LEAQ 448(SP), AX
+	LEAQ 216(SP), BX
+	LEAQ 480(SP), AX
 	MOVQ R8, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ R8, 728(SP)
-	LEAQ 448(SP), R8
+	LEAQ 480(SP), R8
 	JMP  laneloop
 
 other41:

@@ -6,7 +6,7 @@
 
 // func DequantizeF16BF16NEON(y *uint16, q *uint8, scale *float32, layout int32, sign int32, elem int32, groups int, length int, ahead int)
 
-TEXT ·DequantizeF16BF16NEON(SB), 0, $600-64
+TEXT ·DequantizeF16BF16NEON(SB), 0, $616-64
 	// pointers: R1 y, R2 q, R3 scale, R0 elements left, R12 groups left, R13 length
 	// per call: V0 0x0, V1 sign, V15 0x4b004b00, V0 0x4b000000, V2 ToFloat, V14 Add, V0 Narrow16, V13 NarrowU8, V12 0x10000, V11 0x7fff
 	// per group: V10 scale
@@ -203,20 +203,17 @@ grouptail:
 	CMP R0, R12
 	BLT groupodd
 	VLD1R (R3), [V10.S4]
-	MOVD R1, 128(RSP)
-	ADD $16, RSP, R1
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
 	MOVWU layout+24(FP), R19
-	ADD $48, RSP, R16
+	ADD $64, RSP, R16
 	MOVD R2, R17
 	CALL ·stageInCodesNEON(SB)
-	MOVD R2, 136(RSP)
-	ADD $48, RSP, R2
+	ADD $64, RSP, R2
 	SUB R12, R12, R12
 	B grouploop
 groupstaged:
-	MOVD 128(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOut16NEON(SB)
 groupdone:
 	RET
@@ -284,9 +281,7 @@ halfdone21:
 	CBZ R0, laneend
 	TBZ $63, R0, lanestage
 	ADD $16, R0, R0
-	MOVD 128(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOut16NEON(SB)
 laneend:
 	MOVD 384(RSP), R16
@@ -357,10 +352,10 @@ groupending:
 	SUB R3, R16, R16
 	MOVD $0, R17
 	ADD R16>>2, R17, R0
-	ADD $392, RSP, R16
+	ADD $400, RSP, R16
 	MOVD R3, R17
 	CALL ·stageIn32NEON(SB)
-	ADD $392, RSP, R3
+	ADD $400, RSP, R3
 	MOVD $16, R16
 	MOVD R16, 360(RSP)
 	MOVD 376(RSP), R0
@@ -371,17 +366,17 @@ groupodd:
 	BLT grouprepeat
 	MOVD $32, R0
 grouprepeat:
-	ADD $456, RSP, R16
+	ADD $464, RSP, R16
 	MOVD R3, R17
 	CALL ·repeatNEON(SB)
-	MOVD R17, 600(RSP)
-	ADD $456, RSP, R3
+	MOVD R17, 608(RSP)
+	ADD $464, RSP, R3
 	MOVD R15, R12
 	MOVD $1, R16
 	MOVD R16, 384(RSP)
 	B lanerow
 groupodddone:
-	MOVD 600(RSP), R3
+	MOVD 608(RSP), R3
 	MOVD 376(RSP), R0
 	CMP $33, R0
 	BLT groupdone
@@ -417,24 +412,22 @@ half20:
 	FMOVQ F0, 16(R1)
 	B halfdone21
 lanestage:
-	MOVD R1, 128(RSP)
-	ADD $16, RSP, R1
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
 	MOVWU layout+24(FP), R19
-	ADD $48, RSP, R16
+	ADD $64, RSP, R16
 	MOVD R2, R17
 	CALL ·stageInCodesNEON(SB)
-	MOVD R2, 136(RSP)
-	ADD $48, RSP, R2
-	ADD $64, RSP, R16
+	ADD $64, RSP, R2
+	ADD $88, RSP, R16
 	MOVD R3, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R3, 144(RSP)
-	ADD $64, RSP, R3
+	ADD $88, RSP, R3
 	B laneloop
 
 // func DequantizeZeroPointF16BF16NEON(y *uint16, q *uint8, scale *float32, zeroPoint *int32, layout int32, sign int32, elem int32, groups int, length int, ahead int)
 
-TEXT ·DequantizeZeroPointF16BF16NEON(SB), 0, $888-72
+TEXT ·DequantizeZeroPointF16BF16NEON(SB), 0, $904-72
 	// pointers: R1 y, R2 q, R3 scale, R4 zeroPoint, R0 elements left, R12 groups left, R13 length
 	// per call: V0 0x0, V1 sign, V15 0x4b004b00, V0 0x4b000000, V2 ToFloat, V14 Add, V0 Narrow16, V13 NarrowU8, V12 0x10000, V11 0x7fff
 	// per group: V10 scale, V0 zeroPoint, V9 ToFloat
@@ -655,20 +648,17 @@ grouptail:
 	VLD1R (R3), [V10.S4]
 	VLD1R (R4), [V0.S4]
 	WORD $0x4e21d809 // scvtf v9.4s, v0.4s
-	MOVD R1, 192(RSP)
-	ADD $16, RSP, R1
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
 	MOVWU layout+32(FP), R19
-	ADD $48, RSP, R16
+	ADD $64, RSP, R16
 	MOVD R2, R17
 	CALL ·stageInCodesNEON(SB)
-	MOVD R2, 200(RSP)
-	ADD $48, RSP, R2
+	ADD $64, RSP, R2
 	SUB R12, R12, R12
 	B grouploop
 groupstaged:
-	MOVD 192(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOut16NEON(SB)
 groupdone:
 	RET
@@ -749,9 +739,7 @@ halfdone21:
 	CBZ R0, laneend
 	TBZ $63, R0, lanestage
 	ADD $16, R0, R0
-	MOVD 192(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOut16NEON(SB)
 laneend:
 	MOVD 456(RSP), R16
@@ -822,14 +810,14 @@ groupending:
 	SUB R3, R16, R16
 	MOVD $0, R17
 	ADD R16>>2, R17, R0
-	ADD $464, RSP, R16
+	ADD $472, RSP, R16
 	MOVD R3, R17
 	CALL ·stageIn32NEON(SB)
-	ADD $464, RSP, R3
-	ADD $680, RSP, R16
+	ADD $472, RSP, R3
+	ADD $696, RSP, R16
 	MOVD R4, R17
 	CALL ·stageIn32NEON(SB)
-	ADD $680, RSP, R4
+	ADD $696, RSP, R4
 	MOVD $16, R16
 	MOVD R16, 432(RSP)
 	MOVD 448(RSP), R0
@@ -840,23 +828,23 @@ groupodd:
 	BLT grouprepeat
 	MOVD $32, R0
 grouprepeat:
-	ADD $528, RSP, R16
+	ADD $536, RSP, R16
 	MOVD R3, R17
 	CALL ·repeatNEON(SB)
-	MOVD R17, 672(RSP)
-	ADD $528, RSP, R3
-	ADD $744, RSP, R16
+	MOVD R17, 680(RSP)
+	ADD $536, RSP, R3
+	ADD $760, RSP, R16
 	MOVD R4, R17
 	CALL ·repeatNEON(SB)
-	MOVD R17, 888(RSP)
-	ADD $744, RSP, R4
+	MOVD R17, 904(RSP)
+	ADD $760, RSP, R4
 	MOVD R15, R12
 	MOVD $1, R16
 	MOVD R16, 456(RSP)
 	B lanerow
 groupodddone:
-	MOVD 672(RSP), R3
-	MOVD 888(RSP), R4
+	MOVD 680(RSP), R3
+	MOVD 904(RSP), R4
 	MOVD 448(RSP), R0
 	CMP $33, R0
 	BLT groupdone
@@ -892,22 +880,19 @@ half20:
 	FMOVQ F0, 16(R1)
 	B halfdone21
 lanestage:
-	MOVD R1, 192(RSP)
-	ADD $16, RSP, R1
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
 	MOVWU layout+32(FP), R19
-	ADD $48, RSP, R16
+	ADD $64, RSP, R16
 	MOVD R2, R17
 	CALL ·stageInCodesNEON(SB)
-	MOVD R2, 200(RSP)
-	ADD $48, RSP, R2
-	ADD $64, RSP, R16
+	ADD $64, RSP, R2
+	ADD $88, RSP, R16
 	MOVD R3, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R3, 208(RSP)
-	ADD $64, RSP, R3
-	ADD $128, RSP, R16
+	ADD $88, RSP, R3
+	ADD $160, RSP, R16
 	MOVD R4, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R4, 216(RSP)
-	ADD $128, RSP, R4
+	ADD $160, RSP, R4
 	B laneloop

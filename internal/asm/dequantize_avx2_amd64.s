@@ -4,7 +4,7 @@
 
 // func DequantizeAVX2(y *float32, q *uint8, scale *float32, layout int32, sign int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·DequantizeAVX2(SB), $1120-56
+TEXT ·DequantizeAVX2(SB), $1136-56
 	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
 	// per call: Y15 0x0, Y14 ByLayout, Y13 ByLayout
 	// per group: Y12 scale
@@ -182,21 +182,18 @@ grouptail:
 	CMPQ         R11, DI
 	JLT          groupodd
 	VBROADCASTSS (BX), Y12
-	MOVQ         SI, 288(SP)
-	LEAQ         (SP), SI
+	MOVQ         SI, (SP)
+	LEAQ         8(SP), SI
 	MOVL         layout+24(FP), R14
-	LEAQ         128(SP), AX
+	LEAQ         144(SP), AX
 	MOVQ         DX, CX
 	CALL         ·stageInCodesAVX2(SB)
-	MOVQ         DX, 296(SP)
-	LEAQ         128(SP), DX
+	LEAQ         144(SP), DX
 	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	MOVQ 288(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
+	LEAQ 8(SP), AX
 	CALL ·stageOut32AVX2(SB)
 	JMP  return
 
@@ -279,9 +276,7 @@ read12:
 	JEQ         laneend
 	JGE         lanestage
 	ADDQ        $+32, DI
-	MOVQ        288(SP), SI
-	LEAQ        (SP), AX
-	MOVQ        SI, CX
+	LEAQ        8(SP), AX
 	CALL        ·stageOut32AVX2(SB)
 
 laneend:
@@ -523,10 +518,10 @@ groupending:
 	MOVQ 672(SP), DI
 	SUBQ BX, DI
 	SHRQ $0x02, DI
-	LEAQ 696(SP), AX
+	LEAQ 704(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX2(SB)
-	LEAQ 696(SP), BX
+	LEAQ 704(SP), BX
 	MOVQ $+32, 664(SP)
 	MOVQ 680(SP), DI
 	JMP  groupchosen
@@ -538,17 +533,17 @@ groupodd:
 	MOVL $0x00000040, DI
 
 grouprepeat:
-	LEAQ 824(SP), AX
+	LEAQ 832(SP), AX
 	MOVQ BX, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1112(SP)
-	LEAQ 824(SP), BX
+	MOVQ CX, 1120(SP)
+	LEAQ 832(SP), BX
 	MOVQ R15, R11
 	MOVQ $+1, 688(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 1112(SP), BX
+	MOVQ 1120(SP), BX
 	MOVQ 680(SP), DI
 	CMPQ DI, $+65
 	JLT  return
@@ -746,19 +741,17 @@ unsigned10:
 	JMP       read12
 
 lanestage:
-	MOVQ SI, 288(SP)
-	LEAQ (SP), SI
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
 	MOVL layout+24(FP), R14
-	LEAQ 128(SP), AX
+	LEAQ 144(SP), AX
 	MOVQ DX, CX
 	CALL ·stageInCodesAVX2(SB)
-	MOVQ DX, 296(SP)
-	LEAQ 128(SP), DX
-	LEAQ 160(SP), AX
+	LEAQ 144(SP), DX
+	LEAQ 184(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ BX, 304(SP)
-	LEAQ 160(SP), BX
+	LEAQ 184(SP), BX
 	JMP  laneloop
 
 other13:
@@ -871,7 +864,7 @@ unsigned18:
 
 // func DequantizeZeroPointAVX2(y *float32, q *uint8, scale *float32, zeroPoint *int32, layout int32, sign int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·DequantizeZeroPointAVX2(SB), $1680-64
+TEXT ·DequantizeZeroPointAVX2(SB), $1696-64
 	// pointers: SI y, DX q, BX scale, R8 zeroPoint, DI elements left, R11 groups left, R12 length
 	// per call: Y15 0x0, Y14 ByLayout, Y13 ByLayout
 	// per group: Y12 scale, Y0 zeroPoint, Y11 ToFloat
@@ -1075,21 +1068,18 @@ grouptail:
 	VBROADCASTSS (BX), Y12
 	VBROADCASTSS (R8), Y0
 	VCVTDQ2PS    Y0, Y11
-	MOVQ         SI, 416(SP)
-	LEAQ         (SP), SI
+	MOVQ         SI, (SP)
+	LEAQ         8(SP), SI
 	MOVL         layout+32(FP), R14
-	LEAQ         128(SP), AX
+	LEAQ         144(SP), AX
 	MOVQ         DX, CX
 	CALL         ·stageInCodesAVX2(SB)
-	MOVQ         DX, 424(SP)
-	LEAQ         128(SP), DX
+	LEAQ         144(SP), DX
 	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	MOVQ 416(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
+	LEAQ 8(SP), AX
 	CALL ·stageOut32AVX2(SB)
 	JMP  return
 
@@ -1194,9 +1184,7 @@ read12:
 	JEQ         laneend
 	JGE         lanestage
 	ADDQ        $+32, DI
-	MOVQ        416(SP), SI
-	LEAQ        (SP), AX
-	MOVQ        SI, CX
+	LEAQ        8(SP), AX
 	CALL        ·stageOut32AVX2(SB)
 
 laneend:
@@ -1464,14 +1452,14 @@ groupending:
 	MOVQ 808(SP), DI
 	SUBQ BX, DI
 	SHRQ $0x02, DI
-	LEAQ 832(SP), AX
+	LEAQ 840(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX2(SB)
-	LEAQ 832(SP), BX
-	LEAQ 1256(SP), AX
+	LEAQ 840(SP), BX
+	LEAQ 1272(SP), AX
 	MOVQ R8, CX
 	CALL ·stageIn32AVX2(SB)
-	LEAQ 1256(SP), R8
+	LEAQ 1272(SP), R8
 	MOVQ $+32, 800(SP)
 	MOVQ 816(SP), DI
 	JMP  groupchosen
@@ -1483,23 +1471,23 @@ groupodd:
 	MOVL $0x00000040, DI
 
 grouprepeat:
-	LEAQ 960(SP), AX
+	LEAQ 968(SP), AX
 	MOVQ BX, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1248(SP)
-	LEAQ 960(SP), BX
-	LEAQ 1384(SP), AX
+	MOVQ CX, 1256(SP)
+	LEAQ 968(SP), BX
+	LEAQ 1400(SP), AX
 	MOVQ R8, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1672(SP)
-	LEAQ 1384(SP), R8
+	MOVQ CX, 1688(SP)
+	LEAQ 1400(SP), R8
 	MOVQ R15, R11
 	MOVQ $+1, 824(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 1248(SP), BX
-	MOVQ 1672(SP), R8
+	MOVQ 1256(SP), BX
+	MOVQ 1688(SP), R8
 	MOVQ 816(SP), DI
 	CMPQ DI, $+65
 	JLT  return
@@ -1733,24 +1721,21 @@ unsigned10:
 	JMP       read12
 
 lanestage:
-	MOVQ SI, 416(SP)
-	LEAQ (SP), SI
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
 	MOVL layout+32(FP), R14
-	LEAQ 128(SP), AX
+	LEAQ 144(SP), AX
 	MOVQ DX, CX
 	CALL ·stageInCodesAVX2(SB)
-	MOVQ DX, 424(SP)
-	LEAQ 128(SP), DX
-	LEAQ 160(SP), AX
+	LEAQ 144(SP), DX
+	LEAQ 184(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ BX, 432(SP)
-	LEAQ 160(SP), BX
-	LEAQ 288(SP), AX
+	LEAQ 184(SP), BX
+	LEAQ 320(SP), AX
 	MOVQ R8, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ R8, 440(SP)
-	LEAQ 288(SP), R8
+	LEAQ 320(SP), R8
 	JMP  laneloop
 
 other13:
@@ -1863,7 +1848,7 @@ unsigned18:
 
 // func DequantizeMinvalAVX2(y *float32, q *uint8, scale *float32, minval *float32, layout int32, sign int32, least int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, MMX+
-TEXT ·DequantizeMinvalAVX2(SB), $1680-72
+TEXT ·DequantizeMinvalAVX2(SB), $1696-72
 	// pointers: SI y, DX q, BX scale, R8 minval, DI elements left, R11 groups left, R12 length
 	// per call: Y0 least, Y15 ToFloat, Y14 ByLayout, Y13 ByLayout
 	// per group: Y12 scale, Y11 minval
@@ -2069,21 +2054,18 @@ grouptail:
 	JLT          groupodd
 	VBROADCASTSS (BX), Y12
 	VBROADCASTSS (R8), Y11
-	MOVQ         SI, 416(SP)
-	LEAQ         (SP), SI
+	MOVQ         SI, (SP)
+	LEAQ         8(SP), SI
 	MOVL         layout+32(FP), R14
-	LEAQ         128(SP), AX
+	LEAQ         144(SP), AX
 	MOVQ         DX, CX
 	CALL         ·stageInCodesAVX2(SB)
-	MOVQ         DX, 424(SP)
-	LEAQ         128(SP), DX
+	LEAQ         144(SP), DX
 	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	MOVQ 416(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
+	LEAQ 8(SP), AX
 	CALL ·stageOut32AVX2(SB)
 	JMP  return
 
@@ -2190,9 +2172,7 @@ read12:
 	JEQ     laneend
 	JGE     lanestage
 	ADDQ    $+32, DI
-	MOVQ    416(SP), SI
-	LEAQ    (SP), AX
-	MOVQ    SI, CX
+	LEAQ    8(SP), AX
 	CALL    ·stageOut32AVX2(SB)
 
 laneend:
@@ -2473,14 +2453,14 @@ groupending:
 	MOVQ 808(SP), DI
 	SUBQ BX, DI
 	SHRQ $0x02, DI
-	LEAQ 832(SP), AX
+	LEAQ 840(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX2(SB)
-	LEAQ 832(SP), BX
-	LEAQ 1256(SP), AX
+	LEAQ 840(SP), BX
+	LEAQ 1272(SP), AX
 	MOVQ R8, CX
 	CALL ·stageIn32AVX2(SB)
-	LEAQ 1256(SP), R8
+	LEAQ 1272(SP), R8
 	MOVQ $+32, 800(SP)
 	MOVQ 816(SP), DI
 	JMP  groupchosen
@@ -2492,23 +2472,23 @@ groupodd:
 	MOVL $0x00000040, DI
 
 grouprepeat:
-	LEAQ 960(SP), AX
+	LEAQ 968(SP), AX
 	MOVQ BX, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1248(SP)
-	LEAQ 960(SP), BX
-	LEAQ 1384(SP), AX
+	MOVQ CX, 1256(SP)
+	LEAQ 968(SP), BX
+	LEAQ 1400(SP), AX
 	MOVQ R8, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1672(SP)
-	LEAQ 1384(SP), R8
+	MOVQ CX, 1688(SP)
+	LEAQ 1400(SP), R8
 	MOVQ R15, R11
 	MOVQ $+1, 824(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 1248(SP), BX
-	MOVQ 1672(SP), R8
+	MOVQ 1256(SP), BX
+	MOVQ 1688(SP), R8
 	MOVQ 816(SP), DI
 	CMPQ DI, $+65
 	JLT  return
@@ -2750,24 +2730,21 @@ unsigned10:
 	JMP       read12
 
 lanestage:
-	MOVQ SI, 416(SP)
-	LEAQ (SP), SI
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
 	MOVL layout+32(FP), R14
-	LEAQ 128(SP), AX
+	LEAQ 144(SP), AX
 	MOVQ DX, CX
 	CALL ·stageInCodesAVX2(SB)
-	MOVQ DX, 424(SP)
-	LEAQ 128(SP), DX
-	LEAQ 160(SP), AX
+	LEAQ 144(SP), DX
+	LEAQ 184(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ BX, 432(SP)
-	LEAQ 160(SP), BX
-	LEAQ 288(SP), AX
+	LEAQ 184(SP), BX
+	LEAQ 320(SP), AX
 	MOVQ R8, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ R8, 440(SP)
-	LEAQ 288(SP), R8
+	LEAQ 320(SP), R8
 	JMP  laneloop
 
 other13:

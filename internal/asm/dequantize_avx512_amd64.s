@@ -4,7 +4,7 @@
 
 // func DequantizeAVX512(y *float32, q *uint8, scale *float32, layout int32, sign int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
-TEXT ·DequantizeAVX512(SB), $2112-56
+TEXT ·DequantizeAVX512(SB), $2128-56
 	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
 	// per call: Z15 0x0, Z14 ByLayout, Z13 ByLayout
 	// per group: Z12 scale
@@ -347,9 +347,7 @@ read28:
 	JEQ         laneend
 	JGE         lanestage
 	ADDQ        $+64, DI
-	MOVQ        576(SP), SI
-	LEAQ        (SP), AX
-	MOVQ        SI, CX
+	LEAQ        8(SP), AX
 	CALL        ·stageOut32AVX512(SB)
 
 laneend:
@@ -592,8 +590,8 @@ other9:
 	BZHIQ      CX, AX, AX
 	KMOVQ      AX, K7
 	VMOVDQU8.Z (DX), K7, Y0
-	VMOVUPS    Y0, 256(SP)
-	VPMOVZXBQ  256(SP), Z0
+	VMOVUPS    Y0, 272(SP)
+	VPMOVZXBQ  272(SP), Z0
 	VPMULUDQ   Z13, Z0, Z0
 	VPERMPS    Z14, Z0, Z0
 	KMOVQ      K0, K7
@@ -606,8 +604,8 @@ crumbs11:
 	BZHIQ        CX, AX, AX
 	KMOVQ        AX, K7
 	VMOVDQU8.Z   (DX), K7, X0
-	VMOVUPS      X0, 256(SP)
-	VPBROADCASTD 256(SP), Z0
+	VMOVUPS      X0, 272(SP)
+	VPBROADCASTD 272(SP), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	KMOVQ        K0, K7
@@ -622,14 +620,14 @@ unsigned10:
 other13:
 	JGT       unsigned14
 	JPS       crumbs15
-	VPMOVZXBQ 264(SP), Z0
+	VPMOVZXBQ 280(SP), Z0
 	VPMULUDQ  Z13, Z0, Z0
 	VPERMPS   Z14, Z0, Z0
 	KSHIFTRQ  $0x10, K0, K7
 	JMP       read16
 
 crumbs15:
-	VPBROADCASTD 260(SP), Z0
+	VPBROADCASTD 276(SP), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	KSHIFTRQ     $0x10, K0, K7
@@ -644,14 +642,14 @@ unsigned14:
 other17:
 	JGT       unsigned18
 	JPS       crumbs19
-	VPMOVZXBQ 272(SP), Z0
+	VPMOVZXBQ 288(SP), Z0
 	VPMULUDQ  Z13, Z0, Z0
 	VPERMPS   Z14, Z0, Z0
 	KSHIFTRQ  $0x20, K0, K7
 	JMP       read20
 
 crumbs19:
-	VPBROADCASTD 264(SP), Z0
+	VPBROADCASTD 280(SP), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	KSHIFTRQ     $0x20, K0, K7
@@ -666,14 +664,14 @@ unsigned18:
 other21:
 	JGT       unsigned22
 	JPS       crumbs23
-	VPMOVZXBQ 280(SP), Z0
+	VPMOVZXBQ 296(SP), Z0
 	VPMULUDQ  Z13, Z0, Z0
 	VPERMPS   Z14, Z0, Z0
 	KSHIFTRQ  $0x30, K0, K7
 	JMP       read24
 
 crumbs23:
-	VPBROADCASTD 268(SP), Z0
+	VPBROADCASTD 284(SP), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	KSHIFTRQ     $0x30, K0, K7
@@ -690,10 +688,10 @@ groupending:
 	MOVQ 1248(SP), DI
 	SUBQ BX, DI
 	SHRQ $0x02, DI
-	LEAQ 1272(SP), AX
+	LEAQ 1280(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX512(SB)
-	LEAQ 1272(SP), BX
+	LEAQ 1280(SP), BX
 	MOVQ $+64, 1240(SP)
 	MOVQ 1256(SP), DI
 	JMP  groupchosen
@@ -705,17 +703,17 @@ groupodd:
 	MOVL $0x00000080, DI
 
 grouprepeat:
-	LEAQ 1528(SP), AX
+	LEAQ 1536(SP), AX
 	MOVQ BX, CX
 	CALL ·repeatAVX512(SB)
-	MOVQ CX, 2104(SP)
-	LEAQ 1528(SP), BX
+	MOVQ CX, 2112(SP)
+	LEAQ 1536(SP), BX
 	MOVQ R15, R11
 	MOVQ $+1, 1264(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 2104(SP), BX
+	MOVQ 2112(SP), BX
 	MOVQ 1256(SP), DI
 	CMPQ DI, $+129
 	JLT  return
@@ -1033,19 +1031,17 @@ unsigned26:
 	JMP       read28
 
 lanestage:
-	MOVQ SI, 576(SP)
-	LEAQ (SP), SI
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
 	MOVL layout+24(FP), R14
-	LEAQ 256(SP), AX
+	LEAQ 272(SP), AX
 	MOVQ DX, CX
 	CALL ·stageInCodesAVX512(SB)
-	MOVQ DX, 584(SP)
-	LEAQ 256(SP), DX
-	LEAQ 320(SP), AX
+	LEAQ 272(SP), DX
+	LEAQ 344(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ BX, 592(SP)
-	LEAQ 320(SP), BX
+	LEAQ 344(SP), BX
 	JMP  laneloop
 
 other29:
@@ -1188,7 +1184,7 @@ unsigned38:
 
 // func DequantizeZeroPointAVX512(y *float32, q *uint8, scale *float32, zeroPoint *int32, layout int32, sign int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
-TEXT ·DequantizeZeroPointAVX512(SB), $3216-64
+TEXT ·DequantizeZeroPointAVX512(SB), $3232-64
 	// pointers: SI y, DX q, BX scale, R8 zeroPoint, DI elements left, R11 groups left, R12 length
 	// per call: Z15 0x0, Z14 ByLayout, Z13 ByLayout
 	// per group: Z12 scale, Z0 zeroPoint, Z11 ToFloat
@@ -1596,9 +1592,7 @@ read28:
 	JEQ         laneend
 	JGE         lanestage
 	ADDQ        $+64, DI
-	MOVQ        832(SP), SI
-	LEAQ        (SP), AX
-	MOVQ        SI, CX
+	LEAQ        8(SP), AX
 	CALL        ·stageOut32AVX512(SB)
 
 laneend:
@@ -1867,8 +1861,8 @@ other9:
 	BZHIQ      CX, AX, AX
 	KMOVQ      AX, K7
 	VMOVDQU8.Z (DX), K7, Y0
-	VMOVUPS    Y0, 256(SP)
-	VPMOVZXBQ  256(SP), Z0
+	VMOVUPS    Y0, 272(SP)
+	VPMOVZXBQ  272(SP), Z0
 	VPMULUDQ   Z13, Z0, Z0
 	VPERMPS    Z14, Z0, Z0
 	KMOVQ      K0, K7
@@ -1881,8 +1875,8 @@ crumbs11:
 	BZHIQ        CX, AX, AX
 	KMOVQ        AX, K7
 	VMOVDQU8.Z   (DX), K7, X0
-	VMOVUPS      X0, 256(SP)
-	VPBROADCASTD 256(SP), Z0
+	VMOVUPS      X0, 272(SP)
+	VPBROADCASTD 272(SP), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	KMOVQ        K0, K7
@@ -1897,14 +1891,14 @@ unsigned10:
 other13:
 	JGT       unsigned14
 	JPS       crumbs15
-	VPMOVZXBQ 264(SP), Z0
+	VPMOVZXBQ 280(SP), Z0
 	VPMULUDQ  Z13, Z0, Z0
 	VPERMPS   Z14, Z0, Z0
 	KSHIFTRQ  $0x10, K0, K7
 	JMP       read16
 
 crumbs15:
-	VPBROADCASTD 260(SP), Z0
+	VPBROADCASTD 276(SP), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	KSHIFTRQ     $0x10, K0, K7
@@ -1919,14 +1913,14 @@ unsigned14:
 other17:
 	JGT       unsigned18
 	JPS       crumbs19
-	VPMOVZXBQ 272(SP), Z0
+	VPMOVZXBQ 288(SP), Z0
 	VPMULUDQ  Z13, Z0, Z0
 	VPERMPS   Z14, Z0, Z0
 	KSHIFTRQ  $0x20, K0, K7
 	JMP       read20
 
 crumbs19:
-	VPBROADCASTD 264(SP), Z0
+	VPBROADCASTD 280(SP), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	KSHIFTRQ     $0x20, K0, K7
@@ -1941,14 +1935,14 @@ unsigned18:
 other21:
 	JGT       unsigned22
 	JPS       crumbs23
-	VPMOVZXBQ 280(SP), Z0
+	VPMOVZXBQ 296(SP), Z0
 	VPMULUDQ  Z13, Z0, Z0
 	VPERMPS   Z14, Z0, Z0
 	KSHIFTRQ  $0x30, K0, K7
 	JMP       read24
 
 crumbs23:
-	VPBROADCASTD 268(SP), Z0
+	VPBROADCASTD 284(SP), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	KSHIFTRQ     $0x30, K0, K7
@@ -1965,14 +1959,14 @@ groupending:
 	MOVQ 1512(SP), DI
 	SUBQ BX, DI
 	SHRQ $0x02, DI
-	LEAQ 1536(SP), AX
+	LEAQ 1544(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX512(SB)
-	LEAQ 1536(SP), BX
-	LEAQ 2376(SP), AX
+	LEAQ 1544(SP), BX
+	LEAQ 2392(SP), AX
 	MOVQ R8, CX
 	CALL ·stageIn32AVX512(SB)
-	LEAQ 2376(SP), R8
+	LEAQ 2392(SP), R8
 	MOVQ $+64, 1504(SP)
 	MOVQ 1520(SP), DI
 	JMP  groupchosen
@@ -1984,23 +1978,23 @@ groupodd:
 	MOVL $0x00000080, DI
 
 grouprepeat:
-	LEAQ 1792(SP), AX
+	LEAQ 1800(SP), AX
 	MOVQ BX, CX
 	CALL ·repeatAVX512(SB)
-	MOVQ CX, 2368(SP)
-	LEAQ 1792(SP), BX
-	LEAQ 2632(SP), AX
+	MOVQ CX, 2376(SP)
+	LEAQ 1800(SP), BX
+	LEAQ 2648(SP), AX
 	MOVQ R8, CX
 	CALL ·repeatAVX512(SB)
-	MOVQ CX, 3208(SP)
-	LEAQ 2632(SP), R8
+	MOVQ CX, 3224(SP)
+	LEAQ 2648(SP), R8
 	MOVQ R15, R11
 	MOVQ $+1, 1528(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 2368(SP), BX
-	MOVQ 3208(SP), R8
+	MOVQ 2376(SP), BX
+	MOVQ 3224(SP), R8
 	MOVQ 1520(SP), DI
 	CMPQ DI, $+129
 	JLT  return
@@ -2406,24 +2400,21 @@ unsigned26:
 	JMP       read28
 
 lanestage:
-	MOVQ SI, 832(SP)
-	LEAQ (SP), SI
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
 	MOVL layout+32(FP), R14
-	LEAQ 256(SP), AX
+	LEAQ 272(SP), AX
 	MOVQ DX, CX
 	CALL ·stageInCodesAVX512(SB)
-	MOVQ DX, 840(SP)
-	LEAQ 256(SP), DX
-	LEAQ 320(SP), AX
+	LEAQ 272(SP), DX
+	LEAQ 344(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ BX, 848(SP)
-	LEAQ 320(SP), BX
-	LEAQ 576(SP), AX
+	LEAQ 344(SP), BX
+	LEAQ 608(SP), AX
 	MOVQ R8, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ R8, 856(SP)
-	LEAQ 576(SP), R8
+	LEAQ 608(SP), R8
 	JMP  laneloop
 
 other29:
@@ -2566,7 +2557,7 @@ unsigned38:
 
 // func DequantizeMinvalAVX512(y *float32, q *uint8, scale *float32, minval *float32, layout int32, sign int32, least int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
-TEXT ·DequantizeMinvalAVX512(SB), $3216-72
+TEXT ·DequantizeMinvalAVX512(SB), $3232-72
 	// pointers: SI y, DX q, BX scale, R8 minval, DI elements left, R11 groups left, R12 length
 	// per call: Z0 least, Z15 ToFloat, Z14 ByLayout, Z13 ByLayout
 	// per group: Z12 scale, Z11 minval
@@ -2976,9 +2967,7 @@ read28:
 	JEQ     laneend
 	JGE     lanestage
 	ADDQ    $+64, DI
-	MOVQ    832(SP), SI
-	LEAQ    (SP), AX
-	MOVQ    SI, CX
+	LEAQ    8(SP), AX
 	CALL    ·stageOut32AVX512(SB)
 
 laneend:
@@ -3260,8 +3249,8 @@ other9:
 	BZHIQ      CX, AX, AX
 	KMOVQ      AX, K7
 	VMOVDQU8.Z (DX), K7, Y0
-	VMOVUPS    Y0, 256(SP)
-	VPMOVZXBQ  256(SP), Z0
+	VMOVUPS    Y0, 272(SP)
+	VPMOVZXBQ  272(SP), Z0
 	VPMULUDQ   Z13, Z0, Z0
 	VPERMPS    Z14, Z0, Z0
 	KMOVQ      K0, K7
@@ -3274,8 +3263,8 @@ crumbs11:
 	BZHIQ        CX, AX, AX
 	KMOVQ        AX, K7
 	VMOVDQU8.Z   (DX), K7, X0
-	VMOVUPS      X0, 256(SP)
-	VPBROADCASTD 256(SP), Z0
+	VMOVUPS      X0, 272(SP)
+	VPBROADCASTD 272(SP), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	KMOVQ        K0, K7
@@ -3290,14 +3279,14 @@ unsigned10:
 other13:
 	JGT       unsigned14
 	JPS       crumbs15
-	VPMOVZXBQ 264(SP), Z0
+	VPMOVZXBQ 280(SP), Z0
 	VPMULUDQ  Z13, Z0, Z0
 	VPERMPS   Z14, Z0, Z0
 	KSHIFTRQ  $0x10, K0, K7
 	JMP       read16
 
 crumbs15:
-	VPBROADCASTD 260(SP), Z0
+	VPBROADCASTD 276(SP), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	KSHIFTRQ     $0x10, K0, K7
@@ -3312,14 +3301,14 @@ unsigned14:
 other17:
 	JGT       unsigned18
 	JPS       crumbs19
-	VPMOVZXBQ 272(SP), Z0
+	VPMOVZXBQ 288(SP), Z0
 	VPMULUDQ  Z13, Z0, Z0
 	VPERMPS   Z14, Z0, Z0
 	KSHIFTRQ  $0x20, K0, K7
 	JMP       read20
 
 crumbs19:
-	VPBROADCASTD 264(SP), Z0
+	VPBROADCASTD 280(SP), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	KSHIFTRQ     $0x20, K0, K7
@@ -3334,14 +3323,14 @@ unsigned18:
 other21:
 	JGT       unsigned22
 	JPS       crumbs23
-	VPMOVZXBQ 280(SP), Z0
+	VPMOVZXBQ 296(SP), Z0
 	VPMULUDQ  Z13, Z0, Z0
 	VPERMPS   Z14, Z0, Z0
 	KSHIFTRQ  $0x30, K0, K7
 	JMP       read24
 
 crumbs23:
-	VPBROADCASTD 268(SP), Z0
+	VPBROADCASTD 284(SP), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	KSHIFTRQ     $0x30, K0, K7
@@ -3358,14 +3347,14 @@ groupending:
 	MOVQ 1512(SP), DI
 	SUBQ BX, DI
 	SHRQ $0x02, DI
-	LEAQ 1536(SP), AX
+	LEAQ 1544(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX512(SB)
-	LEAQ 1536(SP), BX
-	LEAQ 2376(SP), AX
+	LEAQ 1544(SP), BX
+	LEAQ 2392(SP), AX
 	MOVQ R8, CX
 	CALL ·stageIn32AVX512(SB)
-	LEAQ 2376(SP), R8
+	LEAQ 2392(SP), R8
 	MOVQ $+64, 1504(SP)
 	MOVQ 1520(SP), DI
 	JMP  groupchosen
@@ -3377,23 +3366,23 @@ groupodd:
 	MOVL $0x00000080, DI
 
 grouprepeat:
-	LEAQ 1792(SP), AX
+	LEAQ 1800(SP), AX
 	MOVQ BX, CX
 	CALL ·repeatAVX512(SB)
-	MOVQ CX, 2368(SP)
-	LEAQ 1792(SP), BX
-	LEAQ 2632(SP), AX
+	MOVQ CX, 2376(SP)
+	LEAQ 1800(SP), BX
+	LEAQ 2648(SP), AX
 	MOVQ R8, CX
 	CALL ·repeatAVX512(SB)
-	MOVQ CX, 3208(SP)
-	LEAQ 2632(SP), R8
+	MOVQ CX, 3224(SP)
+	LEAQ 2648(SP), R8
 	MOVQ R15, R11
 	MOVQ $+1, 1528(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 2368(SP), BX
-	MOVQ 3208(SP), R8
+	MOVQ 2376(SP), BX
+	MOVQ 3224(SP), R8
 	MOVQ 1520(SP), DI
 	CMPQ DI, $+129
 	JLT  return
@@ -3783,24 +3772,21 @@ unsigned26:
 	JMP       read28
 
 lanestage:
-	MOVQ SI, 832(SP)
-	LEAQ (SP), SI
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
 	MOVL layout+32(FP), R14
-	LEAQ 256(SP), AX
+	LEAQ 272(SP), AX
 	MOVQ DX, CX
 	CALL ·stageInCodesAVX512(SB)
-	MOVQ DX, 840(SP)
-	LEAQ 256(SP), DX
-	LEAQ 320(SP), AX
+	LEAQ 272(SP), DX
+	LEAQ 344(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ BX, 848(SP)
-	LEAQ 320(SP), BX
-	LEAQ 576(SP), AX
+	LEAQ 344(SP), BX
+	LEAQ 608(SP), AX
 	MOVQ R8, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ R8, 856(SP)
-	LEAQ 576(SP), R8
+	LEAQ 608(SP), R8
 	JMP  laneloop
 
 other29:

@@ -4,7 +4,7 @@
 
 // func DequantizeNibblesAVX512VBMI(y *float32, q *uint8, scale *float32, sign int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VBMI, BMI2, CMOV, MMX+
-TEXT ·DequantizeNibblesAVX512VBMI(SB), $2080-56
+TEXT ·DequantizeNibblesAVX512VBMI(SB), $2096-56
 	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
 	// per call: Z0 sign, Z15 0x0, Z14 table, Z13 0xffff0000, Z12 table, Z3 0x0, Z0 Shr, Z3 ISub, Z1 table, Z2 table, Z2 And, Z11 Xor, Z0 table, Z1 table, Z1 And, Z10 Xor
 	// per group: Z9 scale
@@ -332,9 +332,7 @@ laneloop:
 	JEQ            laneend
 	JGE            lanestage
 	ADDQ           $+64, DI
-	MOVQ           544(SP), SI
-	LEAQ           (SP), AX
-	MOVQ           SI, CX
+	LEAQ           8(SP), AX
 	CALL           ·stageOut32AVX512(SB)
 
 laneend:
@@ -391,10 +389,10 @@ groupending:
 	MOVQ 1216(SP), DI
 	SUBQ BX, DI
 	SHRQ $0x02, DI
-	LEAQ 1240(SP), AX
+	LEAQ 1248(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX512(SB)
-	LEAQ 1240(SP), BX
+	LEAQ 1248(SP), BX
 	MOVQ $+64, 1208(SP)
 	MOVQ 1224(SP), DI
 	JMP  groupchosen
@@ -406,17 +404,17 @@ groupodd:
 	MOVL $0x00000080, DI
 
 grouprepeat:
-	LEAQ 1496(SP), AX
+	LEAQ 1504(SP), AX
 	MOVQ BX, CX
 	CALL ·repeatAVX512(SB)
-	MOVQ CX, 2072(SP)
-	LEAQ 1496(SP), BX
+	MOVQ CX, 2080(SP)
+	LEAQ 1504(SP), BX
 	MOVQ R15, R11
 	MOVQ $+1, 1232(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 2072(SP), BX
+	MOVQ 2080(SP), BX
 	MOVQ 1224(SP), DI
 	CMPQ DI, $+129
 	JLT  return
@@ -484,23 +482,21 @@ short4stream:
 	JMP              few
 
 lanestage:
-	MOVQ SI, 544(SP)
-	LEAQ (SP), SI
-	LEAQ 256(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 272(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn4AVX512(SB)
-	MOVQ DX, 552(SP)
-	LEAQ 256(SP), DX
-	LEAQ 288(SP), AX
+	LEAQ 272(SP), DX
+	LEAQ 312(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ BX, 560(SP)
-	LEAQ 288(SP), BX
+	LEAQ 312(SP), BX
 	JMP  laneloop
 
 // func DequantizeZeroPointNibblesAVX512VBMI(y *float32, q *uint8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VBMI, BMI2, CMOV, MMX+
-TEXT ·DequantizeZeroPointNibblesAVX512VBMI(SB), $3184-64
+TEXT ·DequantizeZeroPointNibblesAVX512VBMI(SB), $3200-64
 	// pointers: SI y, DX q, BX scale, R8 zeroPoint, DI elements left, R11 groups left, R12 length
 	// per call: Z0 sign, Z15 0x0, Z14 table, Z13 0xffff0000, Z12 table, Z3 0x0, Z0 Shr, Z3 ISub, Z1 table, Z2 table, Z2 And, Z11 Xor, Z0 table, Z1 table, Z1 And, Z10 Xor
 	// per group: Z9 scale, Z0 zeroPoint, Z8 ToFloat
@@ -891,9 +887,7 @@ laneloop:
 	JEQ            laneend
 	JGE            lanestage
 	ADDQ           $+64, DI
-	MOVQ           800(SP), SI
-	LEAQ           (SP), AX
-	MOVQ           SI, CX
+	LEAQ           8(SP), AX
 	CALL           ·stageOut32AVX512(SB)
 
 laneend:
@@ -954,14 +948,14 @@ groupending:
 	MOVQ 1480(SP), DI
 	SUBQ BX, DI
 	SHRQ $0x02, DI
-	LEAQ 1504(SP), AX
+	LEAQ 1512(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX512(SB)
-	LEAQ 1504(SP), BX
-	LEAQ 2344(SP), AX
+	LEAQ 1512(SP), BX
+	LEAQ 2360(SP), AX
 	MOVQ R8, CX
 	CALL ·stageIn32AVX512(SB)
-	LEAQ 2344(SP), R8
+	LEAQ 2360(SP), R8
 	MOVQ $+64, 1472(SP)
 	MOVQ 1488(SP), DI
 	JMP  groupchosen
@@ -973,23 +967,23 @@ groupodd:
 	MOVL $0x00000080, DI
 
 grouprepeat:
-	LEAQ 1760(SP), AX
+	LEAQ 1768(SP), AX
 	MOVQ BX, CX
 	CALL ·repeatAVX512(SB)
-	MOVQ CX, 2336(SP)
-	LEAQ 1760(SP), BX
-	LEAQ 2600(SP), AX
+	MOVQ CX, 2344(SP)
+	LEAQ 1768(SP), BX
+	LEAQ 2616(SP), AX
 	MOVQ R8, CX
 	CALL ·repeatAVX512(SB)
-	MOVQ CX, 3176(SP)
-	LEAQ 2600(SP), R8
+	MOVQ CX, 3192(SP)
+	LEAQ 2616(SP), R8
 	MOVQ R15, R11
 	MOVQ $+1, 1496(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 2336(SP), BX
-	MOVQ 3176(SP), R8
+	MOVQ 2344(SP), BX
+	MOVQ 3192(SP), R8
 	MOVQ 1488(SP), DI
 	CMPQ DI, $+129
 	JLT  return
@@ -1079,28 +1073,25 @@ short4stream:
 	JMP              few
 
 lanestage:
-	MOVQ SI, 800(SP)
-	LEAQ (SP), SI
-	LEAQ 256(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 272(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn4AVX512(SB)
-	MOVQ DX, 808(SP)
-	LEAQ 256(SP), DX
-	LEAQ 288(SP), AX
+	LEAQ 272(SP), DX
+	LEAQ 312(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ BX, 816(SP)
-	LEAQ 288(SP), BX
-	LEAQ 544(SP), AX
+	LEAQ 312(SP), BX
+	LEAQ 576(SP), AX
 	MOVQ R8, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ R8, 824(SP)
-	LEAQ 544(SP), R8
+	LEAQ 576(SP), R8
 	JMP  laneloop
 
 // func DequantizeMinvalNibblesAVX512VBMI(y *float32, q *uint8, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VBMI, BMI2, CMOV, MMX+
-TEXT ·DequantizeMinvalNibblesAVX512VBMI(SB), $3184-64
+TEXT ·DequantizeMinvalNibblesAVX512VBMI(SB), $3200-64
 	// pointers: SI y, DX q, BX scale, R8 minval, DI elements left, R11 groups left, R12 length
 	// per call: Z0 sign, Z1 least, Z15 ToFloat, Z14 table, Z13 0xffff0000, Z12 table, Z3 0x0, Z0 Shr, Z3 ISub, Z1 table, Z2 table, Z2 And, Z11 Xor, Z0 table, Z1 table, Z1 And, Z10 Xor
 	// per group: Z9 scale, Z8 minval
@@ -1494,9 +1485,7 @@ laneloop:
 	JEQ            laneend
 	JGE            lanestage
 	ADDQ           $+64, DI
-	MOVQ           800(SP), SI
-	LEAQ           (SP), AX
-	MOVQ           SI, CX
+	LEAQ           8(SP), AX
 	CALL           ·stageOut32AVX512(SB)
 
 laneend:
@@ -1561,14 +1550,14 @@ groupending:
 	MOVQ 1480(SP), DI
 	SUBQ BX, DI
 	SHRQ $0x02, DI
-	LEAQ 1504(SP), AX
+	LEAQ 1512(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX512(SB)
-	LEAQ 1504(SP), BX
-	LEAQ 2344(SP), AX
+	LEAQ 1512(SP), BX
+	LEAQ 2360(SP), AX
 	MOVQ R8, CX
 	CALL ·stageIn32AVX512(SB)
-	LEAQ 2344(SP), R8
+	LEAQ 2360(SP), R8
 	MOVQ $+64, 1472(SP)
 	MOVQ 1488(SP), DI
 	JMP  groupchosen
@@ -1580,23 +1569,23 @@ groupodd:
 	MOVL $0x00000080, DI
 
 grouprepeat:
-	LEAQ 1760(SP), AX
+	LEAQ 1768(SP), AX
 	MOVQ BX, CX
 	CALL ·repeatAVX512(SB)
-	MOVQ CX, 2336(SP)
-	LEAQ 1760(SP), BX
-	LEAQ 2600(SP), AX
+	MOVQ CX, 2344(SP)
+	LEAQ 1768(SP), BX
+	LEAQ 2616(SP), AX
 	MOVQ R8, CX
 	CALL ·repeatAVX512(SB)
-	MOVQ CX, 3176(SP)
-	LEAQ 2600(SP), R8
+	MOVQ CX, 3192(SP)
+	LEAQ 2616(SP), R8
 	MOVQ R15, R11
 	MOVQ $+1, 1496(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 2336(SP), BX
-	MOVQ 3176(SP), R8
+	MOVQ 2344(SP), BX
+	MOVQ 3192(SP), R8
 	MOVQ 1488(SP), DI
 	CMPQ DI, $+129
 	JLT  return
@@ -1682,21 +1671,18 @@ short4stream:
 	JMP            few
 
 lanestage:
-	MOVQ SI, 800(SP)
-	LEAQ (SP), SI
-	LEAQ 256(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 272(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn4AVX512(SB)
-	MOVQ DX, 808(SP)
-	LEAQ 256(SP), DX
-	LEAQ 288(SP), AX
+	LEAQ 272(SP), DX
+	LEAQ 312(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ BX, 816(SP)
-	LEAQ 288(SP), BX
-	LEAQ 544(SP), AX
+	LEAQ 312(SP), BX
+	LEAQ 576(SP), AX
 	MOVQ R8, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ R8, 824(SP)
-	LEAQ 544(SP), R8
+	LEAQ 576(SP), R8
 	JMP  laneloop

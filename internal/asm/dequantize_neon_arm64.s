@@ -6,7 +6,7 @@
 
 // func DequantizeNEON(y *float32, q *uint8, scale *float32, layout int32, sign int32, groups int, length int, ahead int)
 
-TEXT ·DequantizeNEON(SB), 0, $632-56
+TEXT ·DequantizeNEON(SB), 0, $648-56
 	// pointers: R1 y, R2 q, R3 scale, R0 elements left, R12 groups left, R13 length
 	// per call: V0 0x0, V1 sign, V15 0x4b004b00, V0 0x4b000000, V2 ToFloat, V14 Add, V0 Narrow16, V13 NarrowU8
 	// per group: V12 scale
@@ -166,20 +166,17 @@ grouptail:
 	CMP R0, R12
 	BLT groupodd
 	VLD1R (R3), [V12.S4]
-	MOVD R1, 160(RSP)
-	ADD $16, RSP, R1
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
 	MOVWU layout+24(FP), R19
-	ADD $80, RSP, R16
+	ADD $96, RSP, R16
 	MOVD R2, R17
 	CALL ·stageInCodesNEON(SB)
-	MOVD R2, 168(RSP)
-	ADD $80, RSP, R2
+	ADD $96, RSP, R2
 	SUB R12, R12, R12
 	B grouploop
 groupstaged:
-	MOVD 160(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOut32NEON(SB)
 groupdone:
 	RET
@@ -231,9 +228,7 @@ read9:
 	CBZ R0, laneend
 	TBZ $63, R0, lanestage
 	ADD $16, R0, R0
-	MOVD 160(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOut32NEON(SB)
 laneend:
 	MOVD 416(RSP), R16
@@ -284,10 +279,10 @@ groupending:
 	SUB R3, R16, R16
 	MOVD $0, R17
 	ADD R16>>2, R17, R0
-	ADD $424, RSP, R16
+	ADD $432, RSP, R16
 	MOVD R3, R17
 	CALL ·stageIn32NEON(SB)
-	ADD $424, RSP, R3
+	ADD $432, RSP, R3
 	MOVD $16, R16
 	MOVD R16, 392(RSP)
 	MOVD 408(RSP), R0
@@ -298,17 +293,17 @@ groupodd:
 	BLT grouprepeat
 	MOVD $32, R0
 grouprepeat:
-	ADD $488, RSP, R16
+	ADD $496, RSP, R16
 	MOVD R3, R17
 	CALL ·repeatNEON(SB)
-	MOVD R17, 632(RSP)
-	ADD $488, RSP, R3
+	MOVD R17, 640(RSP)
+	ADD $496, RSP, R3
 	MOVD R15, R12
 	MOVD $1, R16
 	MOVD R16, 416(RSP)
 	B lanerow
 groupodddone:
-	MOVD 632(RSP), R3
+	MOVD 640(RSP), R3
 	MOVD 408(RSP), R0
 	CMP $33, R0
 	BLT groupdone
@@ -334,24 +329,22 @@ crumbs8:
 	VAND V1.B16, V0.B16, V0.B16
 	B read9
 lanestage:
-	MOVD R1, 160(RSP)
-	ADD $16, RSP, R1
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
 	MOVWU layout+24(FP), R19
-	ADD $80, RSP, R16
+	ADD $96, RSP, R16
 	MOVD R2, R17
 	CALL ·stageInCodesNEON(SB)
-	MOVD R2, 168(RSP)
-	ADD $80, RSP, R2
-	ADD $96, RSP, R16
+	ADD $96, RSP, R2
+	ADD $120, RSP, R16
 	MOVD R3, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R3, 176(RSP)
-	ADD $96, RSP, R3
+	ADD $120, RSP, R3
 	B laneloop
 
 // func DequantizeZeroPointNEON(y *float32, q *uint8, scale *float32, zeroPoint *int32, layout int32, sign int32, groups int, length int, ahead int)
 
-TEXT ·DequantizeZeroPointNEON(SB), 0, $920-64
+TEXT ·DequantizeZeroPointNEON(SB), 0, $936-64
 	// pointers: R1 y, R2 q, R3 scale, R4 zeroPoint, R0 elements left, R12 groups left, R13 length
 	// per call: V0 0x0, V1 sign, V15 0x4b004b00, V0 0x4b000000, V2 ToFloat, V14 Add, V0 Narrow16, V13 NarrowU8
 	// per group: V12 scale, V0 zeroPoint, V11 ToFloat
@@ -535,20 +528,17 @@ grouptail:
 	VLD1R (R3), [V12.S4]
 	VLD1R (R4), [V0.S4]
 	WORD $0x4e21d80b // scvtf v11.4s, v0.4s
-	MOVD R1, 224(RSP)
-	ADD $16, RSP, R1
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
 	MOVWU layout+32(FP), R19
-	ADD $80, RSP, R16
+	ADD $96, RSP, R16
 	MOVD R2, R17
 	CALL ·stageInCodesNEON(SB)
-	MOVD R2, 232(RSP)
-	ADD $80, RSP, R2
+	ADD $96, RSP, R2
 	SUB R12, R12, R12
 	B grouploop
 groupstaged:
-	MOVD 224(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOut32NEON(SB)
 groupdone:
 	RET
@@ -613,9 +603,7 @@ read9:
 	CBZ R0, laneend
 	TBZ $63, R0, lanestage
 	ADD $16, R0, R0
-	MOVD 224(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOut32NEON(SB)
 laneend:
 	MOVD 488(RSP), R16
@@ -666,14 +654,14 @@ groupending:
 	SUB R3, R16, R16
 	MOVD $0, R17
 	ADD R16>>2, R17, R0
-	ADD $496, RSP, R16
+	ADD $504, RSP, R16
 	MOVD R3, R17
 	CALL ·stageIn32NEON(SB)
-	ADD $496, RSP, R3
-	ADD $712, RSP, R16
+	ADD $504, RSP, R3
+	ADD $728, RSP, R16
 	MOVD R4, R17
 	CALL ·stageIn32NEON(SB)
-	ADD $712, RSP, R4
+	ADD $728, RSP, R4
 	MOVD $16, R16
 	MOVD R16, 464(RSP)
 	MOVD 480(RSP), R0
@@ -684,23 +672,23 @@ groupodd:
 	BLT grouprepeat
 	MOVD $32, R0
 grouprepeat:
-	ADD $560, RSP, R16
+	ADD $568, RSP, R16
 	MOVD R3, R17
 	CALL ·repeatNEON(SB)
-	MOVD R17, 704(RSP)
-	ADD $560, RSP, R3
-	ADD $776, RSP, R16
+	MOVD R17, 712(RSP)
+	ADD $568, RSP, R3
+	ADD $792, RSP, R16
 	MOVD R4, R17
 	CALL ·repeatNEON(SB)
-	MOVD R17, 920(RSP)
-	ADD $776, RSP, R4
+	MOVD R17, 936(RSP)
+	ADD $792, RSP, R4
 	MOVD R15, R12
 	MOVD $1, R16
 	MOVD R16, 488(RSP)
 	B lanerow
 groupodddone:
-	MOVD 704(RSP), R3
-	MOVD 920(RSP), R4
+	MOVD 712(RSP), R3
+	MOVD 936(RSP), R4
 	MOVD 480(RSP), R0
 	CMP $33, R0
 	BLT groupdone
@@ -726,29 +714,26 @@ crumbs8:
 	VAND V1.B16, V0.B16, V0.B16
 	B read9
 lanestage:
-	MOVD R1, 224(RSP)
-	ADD $16, RSP, R1
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
 	MOVWU layout+32(FP), R19
-	ADD $80, RSP, R16
+	ADD $96, RSP, R16
 	MOVD R2, R17
 	CALL ·stageInCodesNEON(SB)
-	MOVD R2, 232(RSP)
-	ADD $80, RSP, R2
-	ADD $96, RSP, R16
+	ADD $96, RSP, R2
+	ADD $120, RSP, R16
 	MOVD R3, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R3, 240(RSP)
-	ADD $96, RSP, R3
-	ADD $160, RSP, R16
+	ADD $120, RSP, R3
+	ADD $192, RSP, R16
 	MOVD R4, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R4, 248(RSP)
-	ADD $160, RSP, R4
+	ADD $192, RSP, R4
 	B laneloop
 
 // func DequantizeMinvalNEON(y *float32, q *uint8, scale *float32, minval *float32, layout int32, sign int32, least int32, groups int, length int, ahead int)
 
-TEXT ·DequantizeMinvalNEON(SB), 0, $920-72
+TEXT ·DequantizeMinvalNEON(SB), 0, $936-72
 	// pointers: R1 y, R2 q, R3 scale, R4 minval, R0 elements left, R12 groups left, R13 length
 	// per call: V0 least, V15 ToFloat, V1 sign, V14 0x4b004b00, V0 0x4b000000, V2 ToFloat, V13 Add, V0 Narrow16, V12 NarrowU8
 	// per group: V11 scale, V10 minval
@@ -928,20 +913,17 @@ grouptail:
 	BLT groupodd
 	VLD1R (R3), [V11.S4]
 	VLD1R (R4), [V10.S4]
-	MOVD R1, 224(RSP)
-	ADD $16, RSP, R1
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
 	MOVWU layout+32(FP), R19
-	ADD $80, RSP, R16
+	ADD $96, RSP, R16
 	MOVD R2, R17
 	CALL ·stageInCodesNEON(SB)
-	MOVD R2, 232(RSP)
-	ADD $80, RSP, R2
+	ADD $96, RSP, R2
 	SUB R12, R12, R12
 	B grouploop
 groupstaged:
-	MOVD 224(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOut32NEON(SB)
 groupdone:
 	RET
@@ -1002,9 +984,7 @@ read9:
 	CBZ R0, laneend
 	TBZ $63, R0, lanestage
 	ADD $16, R0, R0
-	MOVD 224(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOut32NEON(SB)
 laneend:
 	MOVD 488(RSP), R16
@@ -1055,14 +1035,14 @@ groupending:
 	SUB R3, R16, R16
 	MOVD $0, R17
 	ADD R16>>2, R17, R0
-	ADD $496, RSP, R16
+	ADD $504, RSP, R16
 	MOVD R3, R17
 	CALL ·stageIn32NEON(SB)
-	ADD $496, RSP, R3
-	ADD $712, RSP, R16
+	ADD $504, RSP, R3
+	ADD $728, RSP, R16
 	MOVD R4, R17
 	CALL ·stageIn32NEON(SB)
-	ADD $712, RSP, R4
+	ADD $728, RSP, R4
 	MOVD $16, R16
 	MOVD R16, 464(RSP)
 	MOVD 480(RSP), R0
@@ -1073,23 +1053,23 @@ groupodd:
 	BLT grouprepeat
 	MOVD $32, R0
 grouprepeat:
-	ADD $560, RSP, R16
+	ADD $568, RSP, R16
 	MOVD R3, R17
 	CALL ·repeatNEON(SB)
-	MOVD R17, 704(RSP)
-	ADD $560, RSP, R3
-	ADD $776, RSP, R16
+	MOVD R17, 712(RSP)
+	ADD $568, RSP, R3
+	ADD $792, RSP, R16
 	MOVD R4, R17
 	CALL ·repeatNEON(SB)
-	MOVD R17, 920(RSP)
-	ADD $776, RSP, R4
+	MOVD R17, 936(RSP)
+	ADD $792, RSP, R4
 	MOVD R15, R12
 	MOVD $1, R16
 	MOVD R16, 488(RSP)
 	B lanerow
 groupodddone:
-	MOVD 704(RSP), R3
-	MOVD 920(RSP), R4
+	MOVD 712(RSP), R3
+	MOVD 936(RSP), R4
 	MOVD 480(RSP), R0
 	CMP $33, R0
 	BLT groupdone
@@ -1115,22 +1095,19 @@ crumbs8:
 	VAND V1.B16, V0.B16, V0.B16
 	B read9
 lanestage:
-	MOVD R1, 224(RSP)
-	ADD $16, RSP, R1
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
 	MOVWU layout+32(FP), R19
-	ADD $80, RSP, R16
+	ADD $96, RSP, R16
 	MOVD R2, R17
 	CALL ·stageInCodesNEON(SB)
-	MOVD R2, 232(RSP)
-	ADD $80, RSP, R2
-	ADD $96, RSP, R16
+	ADD $96, RSP, R2
+	ADD $120, RSP, R16
 	MOVD R3, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R3, 240(RSP)
-	ADD $96, RSP, R3
-	ADD $160, RSP, R16
+	ADD $120, RSP, R3
+	ADD $192, RSP, R16
 	MOVD R4, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R4, 248(RSP)
-	ADD $160, RSP, R4
+	ADD $192, RSP, R4
 	B laneloop

@@ -4,7 +4,7 @@
 
 // func DequantizeFpE4M3F16BF16AVX2(y *uint16, q *uint8, scale *float32, times float32, elem int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, F16C, MMX+
-TEXT ·DequantizeFpE4M3F16BF16AVX2(SB), $1056-56
+TEXT ·DequantizeFpE4M3F16BF16AVX2(SB), $1072-56
 	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
 	// per call: Y15 times, Y14 0x80808080, Y13 0xbfffbfff, Y12 0xffffffff
 	// per group: Y0 scale, Y11 Mul
@@ -230,20 +230,17 @@ grouptail:
 	JLT          groupodd
 	VBROADCASTSS (BX), Y0
 	VMULPS       Y0, Y15, Y11
-	MOVQ         SI, 224(SP)
-	LEAQ         (SP), SI
-	LEAQ         64(SP), AX
+	MOVQ         SI, (SP)
+	LEAQ         8(SP), SI
+	LEAQ         80(SP), AX
 	MOVQ         DX, CX
 	CALL         ·stageIn8AVX2(SB)
-	MOVQ         DX, 232(SP)
-	LEAQ         64(SP), DX
+	LEAQ         80(SP), DX
 	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	MOVQ 224(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
+	LEAQ 8(SP), AX
 	CALL ·stageOut16AVX2(SB)
 	JMP  return
 
@@ -398,9 +395,7 @@ laneback:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+32, DI
-	MOVQ  224(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
+	LEAQ  8(SP), AX
 	CALL  ·stageOut16AVX2(SB)
 
 laneend:
@@ -522,10 +517,10 @@ groupending:
 	MOVQ 608(SP), DI
 	SUBQ BX, DI
 	SHRQ $0x02, DI
-	LEAQ 632(SP), AX
+	LEAQ 640(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX2(SB)
-	LEAQ 632(SP), BX
+	LEAQ 640(SP), BX
 	MOVQ $+32, 600(SP)
 	MOVQ 616(SP), DI
 	JMP  groupchosen
@@ -542,17 +537,17 @@ groupodd:
 	MOVL $0x00000040, DI
 
 grouprepeat:
-	LEAQ 760(SP), AX
+	LEAQ 768(SP), AX
 	MOVQ BX, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1048(SP)
-	LEAQ 760(SP), BX
+	MOVQ CX, 1056(SP)
+	LEAQ 768(SP), BX
 	MOVQ R15, R11
 	MOVQ $+1, 624(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 1048(SP), BX
+	MOVQ 1056(SP), BX
 	MOVQ 616(SP), DI
 	CMPQ DI, $+65
 	JLT  return
@@ -663,18 +658,16 @@ lanerare:
 	JMP  rare
 
 lanestage:
-	MOVQ SI, 224(SP)
-	LEAQ (SP), SI
-	LEAQ 64(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 80(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn8AVX2(SB)
-	MOVQ DX, 232(SP)
-	LEAQ 64(SP), DX
-	LEAQ 96(SP), AX
+	LEAQ 80(SP), DX
+	LEAQ 120(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ BX, 240(SP)
-	LEAQ 96(SP), BX
+	LEAQ 120(SP), BX
 	JMP  laneloop
 
 half17:
@@ -706,11 +699,10 @@ half23:
 	JMP       halfdone24
 
 spread:
-	LEAQ 96(SP), AX
+	LEAQ 120(SP), AX
 	MOVQ BX, CX
 	CALL ·spreadAVX2(SB)
-	MOVQ BX, 240(SP)
-	LEAQ 96(SP), BX
+	LEAQ 120(SP), BX
 
 rare:
 	VMOVUPS      (BX), Y0
@@ -787,7 +779,7 @@ halfdone26:
 halfdone28:
 	CMPQ         256(SP), $+3
 	JEQ          laneback
-	MOVQ         240(SP), BX
+	MOVQ         112(SP), BX
 	CMPQ         256(SP), $+2
 	JEQ          short2back
 	VBROADCASTSS (BX), Y0
@@ -810,7 +802,7 @@ half27:
 
 // func DequantizeFpE5M2F16BF16AVX2(y *uint16, q *uint8, scale *float32, times float32, elem int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, F16C, MMX+
-TEXT ·DequantizeFpE5M2F16BF16AVX2(SB), $1056-56
+TEXT ·DequantizeFpE5M2F16BF16AVX2(SB), $1072-56
 	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
 	// per call: Y15 times, Y14 0x83838383, Y13 table, Y12 0xffffffff
 	// per group: Y0 scale, Y11 Mul
@@ -1036,20 +1028,17 @@ grouptail:
 	JLT          groupodd
 	VBROADCASTSS (BX), Y0
 	VMULPS       Y0, Y15, Y11
-	MOVQ         SI, 224(SP)
-	LEAQ         (SP), SI
-	LEAQ         64(SP), AX
+	MOVQ         SI, (SP)
+	LEAQ         8(SP), SI
+	LEAQ         80(SP), AX
 	MOVQ         DX, CX
 	CALL         ·stageIn8AVX2(SB)
-	MOVQ         DX, 232(SP)
-	LEAQ         64(SP), DX
+	LEAQ         80(SP), DX
 	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	MOVQ 224(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
+	LEAQ 8(SP), AX
 	CALL ·stageOut16AVX2(SB)
 	JMP  return
 
@@ -1204,9 +1193,7 @@ laneback:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+32, DI
-	MOVQ  224(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
+	LEAQ  8(SP), AX
 	CALL  ·stageOut16AVX2(SB)
 
 laneend:
@@ -1328,10 +1315,10 @@ groupending:
 	MOVQ 608(SP), DI
 	SUBQ BX, DI
 	SHRQ $0x02, DI
-	LEAQ 632(SP), AX
+	LEAQ 640(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX2(SB)
-	LEAQ 632(SP), BX
+	LEAQ 640(SP), BX
 	MOVQ $+32, 600(SP)
 	MOVQ 616(SP), DI
 	JMP  groupchosen
@@ -1348,17 +1335,17 @@ groupodd:
 	MOVL $0x00000040, DI
 
 grouprepeat:
-	LEAQ 760(SP), AX
+	LEAQ 768(SP), AX
 	MOVQ BX, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1048(SP)
-	LEAQ 760(SP), BX
+	MOVQ CX, 1056(SP)
+	LEAQ 768(SP), BX
 	MOVQ R15, R11
 	MOVQ $+1, 624(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 1048(SP), BX
+	MOVQ 1056(SP), BX
 	MOVQ 616(SP), DI
 	CMPQ DI, $+65
 	JLT  return
@@ -1469,18 +1456,16 @@ lanerare:
 	JMP  rare
 
 lanestage:
-	MOVQ SI, 224(SP)
-	LEAQ (SP), SI
-	LEAQ 64(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 80(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn8AVX2(SB)
-	MOVQ DX, 232(SP)
-	LEAQ 64(SP), DX
-	LEAQ 96(SP), AX
+	LEAQ 80(SP), DX
+	LEAQ 120(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ BX, 240(SP)
-	LEAQ 96(SP), BX
+	LEAQ 120(SP), BX
 	JMP  laneloop
 
 half17:
@@ -1512,11 +1497,10 @@ half23:
 	JMP       halfdone24
 
 spread:
-	LEAQ 96(SP), AX
+	LEAQ 120(SP), AX
 	MOVQ BX, CX
 	CALL ·spreadAVX2(SB)
-	MOVQ BX, 240(SP)
-	LEAQ 96(SP), BX
+	LEAQ 120(SP), BX
 
 rare:
 	VMOVUPS      (BX), Y0
@@ -1584,7 +1568,7 @@ halfdone26:
 halfdone28:
 	CMPQ         256(SP), $+3
 	JEQ          laneback
-	MOVQ         240(SP), BX
+	MOVQ         112(SP), BX
 	CMPQ         256(SP), $+2
 	JEQ          short2back
 	VBROADCASTSS (BX), Y0
@@ -1607,7 +1591,7 @@ half27:
 
 // func DequantizeFpE2M1F16BF16AVX2(y *uint16, q *uint8, scale *float32, times float32, elem int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, F16C, MMX+
-TEXT ·DequantizeFpE2M1F16BF16AVX2(SB), $1040-56
+TEXT ·DequantizeFpE2M1F16BF16AVX2(SB), $1056-56
 	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
 	// per call: Y15 times, Y14 table, Y13 0xf0f0f0f, Y12 table, Y11 table, Y10 0xffff0000
 	// per group: Y0 scale, Y9 Mul
@@ -1826,20 +1810,17 @@ grouptail:
 	JLT          groupodd
 	VBROADCASTSS (BX), Y0
 	VMULPS       Y0, Y15, Y9
-	MOVQ         SI, 208(SP)
-	LEAQ         (SP), SI
-	LEAQ         64(SP), AX
+	MOVQ         SI, (SP)
+	LEAQ         8(SP), SI
+	LEAQ         80(SP), AX
 	MOVQ         DX, CX
 	CALL         ·stageIn4AVX2(SB)
-	MOVQ         DX, 216(SP)
-	LEAQ         64(SP), DX
+	LEAQ         80(SP), DX
 	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	MOVQ 208(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
+	LEAQ 8(SP), AX
 	CALL ·stageOut16AVX2(SB)
 	JMP  return
 
@@ -1984,9 +1965,7 @@ halfdone16:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+32, DI
-	MOVQ  208(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
+	LEAQ  8(SP), AX
 	CALL  ·stageOut16AVX2(SB)
 
 laneend:
@@ -2099,10 +2078,10 @@ groupending:
 	MOVQ 592(SP), DI
 	SUBQ BX, DI
 	SHRQ $0x02, DI
-	LEAQ 616(SP), AX
+	LEAQ 624(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX2(SB)
-	LEAQ 616(SP), BX
+	LEAQ 624(SP), BX
 	MOVQ $+32, 584(SP)
 	MOVQ 600(SP), DI
 	JMP  groupchosen
@@ -2114,17 +2093,17 @@ groupodd:
 	MOVL $0x00000040, DI
 
 grouprepeat:
-	LEAQ 744(SP), AX
+	LEAQ 752(SP), AX
 	MOVQ BX, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1032(SP)
-	LEAQ 744(SP), BX
+	MOVQ CX, 1040(SP)
+	LEAQ 752(SP), BX
 	MOVQ R15, R11
 	MOVQ $+1, 608(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 1032(SP), BX
+	MOVQ 1040(SP), BX
 	MOVQ 600(SP), DI
 	CMPQ DI, $+65
 	JLT  return
@@ -2222,18 +2201,16 @@ half15:
 	JMP       halfdone16
 
 lanestage:
-	MOVQ SI, 208(SP)
-	LEAQ (SP), SI
-	LEAQ 64(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 80(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn4AVX2(SB)
-	MOVQ DX, 216(SP)
-	LEAQ 64(SP), DX
-	LEAQ 80(SP), AX
+	LEAQ 80(SP), DX
+	LEAQ 104(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ BX, 224(SP)
-	LEAQ 80(SP), BX
+	LEAQ 104(SP), BX
 	JMP  laneloop
 
 half17:

@@ -4,7 +4,7 @@
 
 // func DequantizeFpE4M3F16BF16AVX512(y *uint16, q *uint8, scale *float32, times float32, elem int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
-TEXT ·DequantizeFpE4M3F16BF16AVX512(SB), $1984-56
+TEXT ·DequantizeFpE4M3F16BF16AVX512(SB), $2000-56
 	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
 	// per call: Z15 times, Z14 0x80808080, Z13 0xbfffbfff, Z12 0x10001, Z11 0x80008000, Z10 table, Z9 table, Z8 0xffffffff
 	// per group: Z0 scale, Z7 Mul
@@ -466,9 +466,7 @@ laneback:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+64, DI
-	MOVQ  448(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
+	LEAQ  8(SP), AX
 	CALL  ·stageOut16AVX512(SB)
 
 laneend:
@@ -584,20 +582,17 @@ half5:
 	JMP       halfdone6
 
 groupstage:
-	MOVQ SI, 448(SP)
-	LEAQ (SP), SI
-	LEAQ 128(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 144(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn8AVX512(SB)
-	MOVQ DX, 456(SP)
-	LEAQ 128(SP), DX
+	LEAQ 144(SP), DX
 	SUBQ R11, R11
 	JMP  grouploop
 
 groupstaged:
-	MOVQ 448(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
+	LEAQ 8(SP), AX
 	CALL ·stageOut16AVX512(SB)
 	JMP  return
 
@@ -606,10 +601,10 @@ groupending:
 	MOVQ 1120(SP), DI
 	SUBQ BX, DI
 	SHRQ $0x02, DI
-	LEAQ 1144(SP), AX
+	LEAQ 1152(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX512(SB)
-	LEAQ 1144(SP), BX
+	LEAQ 1152(SP), BX
 	MOVQ $+64, 1112(SP)
 	MOVQ 1128(SP), DI
 	JMP  groupchosen
@@ -626,17 +621,17 @@ groupodd:
 	MOVL $0x00000080, DI
 
 grouprepeat:
-	LEAQ 1400(SP), AX
+	LEAQ 1408(SP), AX
 	MOVQ BX, CX
 	CALL ·repeatAVX512(SB)
-	MOVQ CX, 1976(SP)
-	LEAQ 1400(SP), BX
+	MOVQ CX, 1984(SP)
+	LEAQ 1408(SP), BX
 	MOVQ R15, R11
 	MOVQ $+1, 1136(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 1976(SP), BX
+	MOVQ 1984(SP), BX
 	MOVQ 1128(SP), DI
 	CMPQ DI, $+129
 	JLT  return
@@ -799,18 +794,16 @@ lanerare:
 	JMP  rare
 
 lanestage:
-	MOVQ SI, 448(SP)
-	LEAQ (SP), SI
-	LEAQ 128(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 144(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn8AVX512(SB)
-	MOVQ DX, 456(SP)
-	LEAQ 128(SP), DX
-	LEAQ 192(SP), AX
+	LEAQ 144(SP), DX
+	LEAQ 216(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ BX, 464(SP)
-	LEAQ 192(SP), BX
+	LEAQ 216(SP), BX
 	JMP  laneloop
 
 half13:
@@ -847,11 +840,10 @@ half17:
 	JMP       halfdone18
 
 spread:
-	LEAQ 192(SP), AX
+	LEAQ 216(SP), AX
 	MOVQ BX, CX
 	CALL ·spreadAVX512(SB)
-	MOVQ BX, 464(SP)
-	LEAQ 192(SP), BX
+	LEAQ 216(SP), BX
 
 rare:
 	VMOVUPS       (BX), Z0
@@ -918,7 +910,7 @@ rare:
 halfdone20:
 	CMPQ         480(SP), $+4
 	JEQ          laneback
-	MOVQ         464(SP), BX
+	MOVQ         208(SP), BX
 	CMPQ         480(SP), $+2
 	JEQ          short2back
 	CMPQ         480(SP), $+3
@@ -940,7 +932,7 @@ half19:
 
 // func DequantizeFpE5M2F16BF16AVX512(y *uint16, q *uint8, scale *float32, times float32, elem int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
-TEXT ·DequantizeFpE5M2F16BF16AVX512(SB), $1984-56
+TEXT ·DequantizeFpE5M2F16BF16AVX512(SB), $2000-56
 	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
 	// per call: Z15 times, Z14 0x83838383, Z13 table, Z12 0x10001, Z11 0x80008000, Z10 table, Z9 table, Z8 0xffffffff
 	// per group: Z0 scale, Z7 Mul
@@ -1404,9 +1396,7 @@ laneback:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+64, DI
-	MOVQ  448(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
+	LEAQ  8(SP), AX
 	CALL  ·stageOut16AVX512(SB)
 
 laneend:
@@ -1522,20 +1512,17 @@ half5:
 	JMP       halfdone6
 
 groupstage:
-	MOVQ SI, 448(SP)
-	LEAQ (SP), SI
-	LEAQ 128(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 144(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn8AVX512(SB)
-	MOVQ DX, 456(SP)
-	LEAQ 128(SP), DX
+	LEAQ 144(SP), DX
 	SUBQ R11, R11
 	JMP  grouploop
 
 groupstaged:
-	MOVQ 448(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
+	LEAQ 8(SP), AX
 	CALL ·stageOut16AVX512(SB)
 	JMP  return
 
@@ -1544,10 +1531,10 @@ groupending:
 	MOVQ 1120(SP), DI
 	SUBQ BX, DI
 	SHRQ $0x02, DI
-	LEAQ 1144(SP), AX
+	LEAQ 1152(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX512(SB)
-	LEAQ 1144(SP), BX
+	LEAQ 1152(SP), BX
 	MOVQ $+64, 1112(SP)
 	MOVQ 1128(SP), DI
 	JMP  groupchosen
@@ -1564,17 +1551,17 @@ groupodd:
 	MOVL $0x00000080, DI
 
 grouprepeat:
-	LEAQ 1400(SP), AX
+	LEAQ 1408(SP), AX
 	MOVQ BX, CX
 	CALL ·repeatAVX512(SB)
-	MOVQ CX, 1976(SP)
-	LEAQ 1400(SP), BX
+	MOVQ CX, 1984(SP)
+	LEAQ 1408(SP), BX
 	MOVQ R15, R11
 	MOVQ $+1, 1136(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 1976(SP), BX
+	MOVQ 1984(SP), BX
 	MOVQ 1128(SP), DI
 	CMPQ DI, $+129
 	JLT  return
@@ -1737,18 +1724,16 @@ lanerare:
 	JMP  rare
 
 lanestage:
-	MOVQ SI, 448(SP)
-	LEAQ (SP), SI
-	LEAQ 128(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 144(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn8AVX512(SB)
-	MOVQ DX, 456(SP)
-	LEAQ 128(SP), DX
-	LEAQ 192(SP), AX
+	LEAQ 144(SP), DX
+	LEAQ 216(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ BX, 464(SP)
-	LEAQ 192(SP), BX
+	LEAQ 216(SP), BX
 	JMP  laneloop
 
 half13:
@@ -1785,11 +1770,10 @@ half17:
 	JMP       halfdone18
 
 spread:
-	LEAQ 192(SP), AX
+	LEAQ 216(SP), AX
 	MOVQ BX, CX
 	CALL ·spreadAVX512(SB)
-	MOVQ BX, 464(SP)
-	LEAQ 192(SP), BX
+	LEAQ 216(SP), BX
 
 rare:
 	VMOVUPS        (BX), Z0
@@ -1847,7 +1831,7 @@ rare:
 halfdone20:
 	CMPQ         480(SP), $+4
 	JEQ          laneback
-	MOVQ         464(SP), BX
+	MOVQ         208(SP), BX
 	CMPQ         480(SP), $+2
 	JEQ          short2back
 	CMPQ         480(SP), $+3
@@ -1869,7 +1853,7 @@ half19:
 
 // func DequantizeFpE2M1F16BF16AVX512(y *uint16, q *uint8, scale *float32, times float32, elem int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
-TEXT ·DequantizeFpE2M1F16BF16AVX512(SB), $1952-56
+TEXT ·DequantizeFpE2M1F16BF16AVX512(SB), $1968-56
 	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
 	// per call: Z15 times, Z14 table, Z13 0x10000001, Z12 0x10001, Z11 0x80008000, Z10 table, Z9 table
 	// per group: Z0 scale, Z8 Mul
@@ -2317,9 +2301,7 @@ halfdone12:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+64, DI
-	MOVQ  416(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
+	LEAQ  8(SP), AX
 	CALL  ·stageOut16AVX512(SB)
 
 laneend:
@@ -2430,10 +2412,10 @@ groupending:
 	MOVQ 1088(SP), DI
 	SUBQ BX, DI
 	SHRQ $0x02, DI
-	LEAQ 1112(SP), AX
+	LEAQ 1120(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX512(SB)
-	LEAQ 1112(SP), BX
+	LEAQ 1120(SP), BX
 	MOVQ $+64, 1080(SP)
 	MOVQ 1096(SP), DI
 	JMP  groupchosen
@@ -2445,17 +2427,17 @@ groupodd:
 	MOVL $0x00000080, DI
 
 grouprepeat:
-	LEAQ 1368(SP), AX
+	LEAQ 1376(SP), AX
 	MOVQ BX, CX
 	CALL ·repeatAVX512(SB)
-	MOVQ CX, 1944(SP)
-	LEAQ 1368(SP), BX
+	MOVQ CX, 1952(SP)
+	LEAQ 1376(SP), BX
 	MOVQ R15, R11
 	MOVQ $+1, 1104(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 1944(SP), BX
+	MOVQ 1952(SP), BX
 	MOVQ 1096(SP), DI
 	CMPQ DI, $+129
 	JLT  return
@@ -2596,18 +2578,16 @@ half11:
 	JMP       halfdone12
 
 lanestage:
-	MOVQ SI, 416(SP)
-	LEAQ (SP), SI
-	LEAQ 128(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 144(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn4AVX512(SB)
-	MOVQ DX, 424(SP)
-	LEAQ 128(SP), DX
-	LEAQ 160(SP), AX
+	LEAQ 144(SP), DX
+	LEAQ 184(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ BX, 432(SP)
-	LEAQ 160(SP), BX
+	LEAQ 184(SP), BX
 	JMP  laneloop
 
 half13:

@@ -4,7 +4,7 @@
 
 // func DequantizeFpE4M3F16BF16AVX512VBMI(y *uint16, q *uint8, scale *float32, times float32, elem int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VBMI, AVX512VL, BMI2, CMOV, MMX+
-TEXT ·DequantizeFpE4M3F16BF16AVX512VBMI(SB), $1984-56
+TEXT ·DequantizeFpE4M3F16BF16AVX512VBMI(SB), $2000-56
 	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
 	// per call: Z15 times, Z14 0x0, Z13 table, Z12 0xffff0000, Z11 table, Z10 table, Z9 table, Z8 table, Z7 0x80808080, Z6 0x10001, Z5 0x80008000, Z4 table, Z3 table, Z2 0xffffffff
 	// per group: Z0 scale, Z16 Mul
@@ -472,9 +472,7 @@ laneback:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+64, DI
-	MOVQ  448(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
+	LEAQ  8(SP), AX
 	CALL  ·stageOut16AVX512(SB)
 
 laneend:
@@ -590,20 +588,17 @@ half5:
 	JMP       halfdone6
 
 groupstage:
-	MOVQ SI, 448(SP)
-	LEAQ (SP), SI
-	LEAQ 128(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 144(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn8AVX512(SB)
-	MOVQ DX, 456(SP)
-	LEAQ 128(SP), DX
+	LEAQ 144(SP), DX
 	SUBQ R11, R11
 	JMP  grouploop
 
 groupstaged:
-	MOVQ 448(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
+	LEAQ 8(SP), AX
 	CALL ·stageOut16AVX512(SB)
 	JMP  return
 
@@ -612,10 +607,10 @@ groupending:
 	MOVQ 1120(SP), DI
 	SUBQ BX, DI
 	SHRQ $0x02, DI
-	LEAQ 1144(SP), AX
+	LEAQ 1152(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX512(SB)
-	LEAQ 1144(SP), BX
+	LEAQ 1152(SP), BX
 	MOVQ $+64, 1112(SP)
 	MOVQ 1128(SP), DI
 	JMP  groupchosen
@@ -632,17 +627,17 @@ groupodd:
 	MOVL $0x00000080, DI
 
 grouprepeat:
-	LEAQ 1400(SP), AX
+	LEAQ 1408(SP), AX
 	MOVQ BX, CX
 	CALL ·repeatAVX512(SB)
-	MOVQ CX, 1976(SP)
-	LEAQ 1400(SP), BX
+	MOVQ CX, 1984(SP)
+	LEAQ 1408(SP), BX
 	MOVQ R15, R11
 	MOVQ $+1, 1136(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 1976(SP), BX
+	MOVQ 1984(SP), BX
 	MOVQ 1128(SP), DI
 	CMPQ DI, $+129
 	JLT  return
@@ -805,18 +800,16 @@ lanerare:
 	JMP  rare
 
 lanestage:
-	MOVQ SI, 448(SP)
-	LEAQ (SP), SI
-	LEAQ 128(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 144(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn8AVX512(SB)
-	MOVQ DX, 456(SP)
-	LEAQ 128(SP), DX
-	LEAQ 192(SP), AX
+	LEAQ 144(SP), DX
+	LEAQ 216(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ BX, 464(SP)
-	LEAQ 192(SP), BX
+	LEAQ 216(SP), BX
 	JMP  laneloop
 
 half13:
@@ -853,11 +846,10 @@ half17:
 	JMP       halfdone18
 
 spread:
-	LEAQ 192(SP), AX
+	LEAQ 216(SP), AX
 	MOVQ BX, CX
 	CALL ·spreadAVX512(SB)
-	MOVQ BX, 464(SP)
-	LEAQ 192(SP), BX
+	LEAQ 216(SP), BX
 
 rare:
 	VMOVUPS      (BX), Z0
@@ -924,7 +916,7 @@ rare:
 halfdone20:
 	CMPQ         480(SP), $+4
 	JEQ          laneback
-	MOVQ         464(SP), BX
+	MOVQ         208(SP), BX
 	CMPQ         480(SP), $+2
 	JEQ          short2back
 	CMPQ         480(SP), $+3

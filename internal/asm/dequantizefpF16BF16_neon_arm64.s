@@ -6,7 +6,7 @@
 
 // func DequantizeFpE4M3F16BF16NEON(y *uint16, q *uint8, scale *float32, times float32, elem int32, groups int, length int, ahead int)
 
-TEXT ·DequantizeFpE4M3F16BF16NEON(SB), 0, $600-56
+TEXT ·DequantizeFpE4M3F16BF16NEON(SB), 0, $616-56
 	// pointers: R1 y, R2 q, R3 scale, R0 elements left, R12 groups left, R13 length
 	// per call: V15 times, V14 0x80808080, V13 0xbfffbfff, V12 0x10000, V11 0x7fff, V10 0xffffffff
 	// per group: V0 scale, V9 Mul
@@ -202,19 +202,16 @@ grouptail:
 	BLT groupodd
 	VLD1R (R3), [V0.S4]
 	WORD $0x6e20dde9 // fmul v9.4s, v15.4s, v0.4s
-	MOVD R1, 128(RSP)
-	ADD $16, RSP, R1
-	ADD $48, RSP, R16
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
+	ADD $64, RSP, R16
 	MOVD R2, R17
 	CALL ·stageIn8NEON(SB)
-	MOVD R2, 136(RSP)
-	ADD $48, RSP, R2
+	ADD $64, RSP, R2
 	SUB R12, R12, R12
 	B grouploop
 groupstaged:
-	MOVD 128(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOut16NEON(SB)
 groupdone:
 	RET
@@ -286,9 +283,7 @@ laneback:
 	CBZ R0, laneend
 	TBZ $63, R0, lanestage
 	ADD $16, R0, R0
-	MOVD 128(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOut16NEON(SB)
 laneend:
 	MOVD 384(RSP), R16
@@ -325,10 +320,10 @@ groupending:
 	SUB R3, R16, R16
 	MOVD $0, R17
 	ADD R16>>2, R17, R0
-	ADD $392, RSP, R16
+	ADD $400, RSP, R16
 	MOVD R3, R17
 	CALL ·stageIn32NEON(SB)
-	ADD $392, RSP, R3
+	ADD $400, RSP, R3
 	MOVD $16, R16
 	MOVD R16, 360(RSP)
 	MOVD 376(RSP), R0
@@ -344,17 +339,17 @@ groupodd:
 	BLT grouprepeat
 	MOVD $32, R0
 grouprepeat:
-	ADD $456, RSP, R16
+	ADD $464, RSP, R16
 	MOVD R3, R17
 	CALL ·repeatNEON(SB)
-	MOVD R17, 600(RSP)
-	ADD $456, RSP, R3
+	MOVD R17, 608(RSP)
+	ADD $464, RSP, R3
 	MOVD R15, R12
 	MOVD $1, R16
 	MOVD R16, 384(RSP)
 	B lanerow
 groupodddone:
-	MOVD 600(RSP), R3
+	MOVD 608(RSP), R3
 	MOVD 376(RSP), R0
 	CMP $33, R0
 	BLT groupdone
@@ -375,25 +370,22 @@ lanerare:
 	MOVD R16, 160(RSP)
 	B rare
 lanestage:
-	MOVD R1, 128(RSP)
-	ADD $16, RSP, R1
-	ADD $48, RSP, R16
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
+	ADD $64, RSP, R16
 	MOVD R2, R17
 	CALL ·stageIn8NEON(SB)
-	MOVD R2, 136(RSP)
-	ADD $48, RSP, R2
-	ADD $64, RSP, R16
+	ADD $64, RSP, R2
+	ADD $88, RSP, R16
 	MOVD R3, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R3, 144(RSP)
-	ADD $64, RSP, R3
+	ADD $88, RSP, R3
 	B laneloop
 spread:
-	ADD $64, RSP, R16
+	ADD $88, RSP, R16
 	MOVD R3, R17
 	CALL ·spreadNEON(SB)
-	MOVD R3, 144(RSP)
-	ADD $64, RSP, R3
+	ADD $88, RSP, R3
 rare:
 	FMOVQ (R3), F0
 	WORD $0x6e20dde0 // fmul v0.4s, v15.4s, v0.4s
@@ -464,7 +456,7 @@ halfdone16:
 	MOVD 160(RSP), R16
 	CMP $2, R16
 	BEQ laneback
-	MOVD 144(RSP), R3
+	MOVD 80(RSP), R3
 	VLD1R (R3), [V0.S4]
 	WORD $0x6e20dde9 // fmul v9.4s, v15.4s, v0.4s
 	B groupback
@@ -481,7 +473,7 @@ half15:
 
 // func DequantizeFpE5M2F16BF16NEON(y *uint16, q *uint8, scale *float32, times float32, elem int32, groups int, length int, ahead int)
 
-TEXT ·DequantizeFpE5M2F16BF16NEON(SB), 0, $600-56
+TEXT ·DequantizeFpE5M2F16BF16NEON(SB), 0, $616-56
 	// pointers: R1 y, R2 q, R3 scale, R0 elements left, R12 groups left, R13 length
 	// per call: V15 times, V14 0x83838383, V13 0x10000, V12 0x7fff, V11 0xffffffff
 	// per group: V0 scale, V10 Mul
@@ -667,19 +659,16 @@ grouptail:
 	BLT groupodd
 	VLD1R (R3), [V0.S4]
 	WORD $0x6e20ddea // fmul v10.4s, v15.4s, v0.4s
-	MOVD R1, 128(RSP)
-	ADD $16, RSP, R1
-	ADD $48, RSP, R16
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
+	ADD $64, RSP, R16
 	MOVD R2, R17
 	CALL ·stageIn8NEON(SB)
-	MOVD R2, 136(RSP)
-	ADD $48, RSP, R2
+	ADD $64, RSP, R2
 	SUB R12, R12, R12
 	B grouploop
 groupstaged:
-	MOVD 128(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOut16NEON(SB)
 groupdone:
 	RET
@@ -747,9 +736,7 @@ laneback:
 	CBZ R0, laneend
 	TBZ $63, R0, lanestage
 	ADD $16, R0, R0
-	MOVD 128(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOut16NEON(SB)
 laneend:
 	MOVD 384(RSP), R16
@@ -786,10 +773,10 @@ groupending:
 	SUB R3, R16, R16
 	MOVD $0, R17
 	ADD R16>>2, R17, R0
-	ADD $392, RSP, R16
+	ADD $400, RSP, R16
 	MOVD R3, R17
 	CALL ·stageIn32NEON(SB)
-	ADD $392, RSP, R3
+	ADD $400, RSP, R3
 	MOVD $16, R16
 	MOVD R16, 360(RSP)
 	MOVD 376(RSP), R0
@@ -805,17 +792,17 @@ groupodd:
 	BLT grouprepeat
 	MOVD $32, R0
 grouprepeat:
-	ADD $456, RSP, R16
+	ADD $464, RSP, R16
 	MOVD R3, R17
 	CALL ·repeatNEON(SB)
-	MOVD R17, 600(RSP)
-	ADD $456, RSP, R3
+	MOVD R17, 608(RSP)
+	ADD $464, RSP, R3
 	MOVD R15, R12
 	MOVD $1, R16
 	MOVD R16, 384(RSP)
 	B lanerow
 groupodddone:
-	MOVD 600(RSP), R3
+	MOVD 608(RSP), R3
 	MOVD 376(RSP), R0
 	CMP $33, R0
 	BLT groupdone
@@ -836,25 +823,22 @@ lanerare:
 	MOVD R16, 160(RSP)
 	B rare
 lanestage:
-	MOVD R1, 128(RSP)
-	ADD $16, RSP, R1
-	ADD $48, RSP, R16
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
+	ADD $64, RSP, R16
 	MOVD R2, R17
 	CALL ·stageIn8NEON(SB)
-	MOVD R2, 136(RSP)
-	ADD $48, RSP, R2
-	ADD $64, RSP, R16
+	ADD $64, RSP, R2
+	ADD $88, RSP, R16
 	MOVD R3, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R3, 144(RSP)
-	ADD $64, RSP, R3
+	ADD $88, RSP, R3
 	B laneloop
 spread:
-	ADD $64, RSP, R16
+	ADD $88, RSP, R16
 	MOVD R3, R17
 	CALL ·spreadNEON(SB)
-	MOVD R3, 144(RSP)
-	ADD $64, RSP, R3
+	ADD $88, RSP, R3
 rare:
 	FMOVQ (R3), F0
 	WORD $0x6e20dde0 // fmul v0.4s, v15.4s, v0.4s
@@ -908,7 +892,7 @@ halfdone16:
 	MOVD 160(RSP), R16
 	CMP $2, R16
 	BEQ laneback
-	MOVD 144(RSP), R3
+	MOVD 80(RSP), R3
 	VLD1R (R3), [V0.S4]
 	WORD $0x6e20ddea // fmul v10.4s, v15.4s, v0.4s
 	B groupback
@@ -925,7 +909,7 @@ half15:
 
 // func DequantizeFpE2M1F16BF16NEON(y *uint16, q *uint8, scale *float32, times float32, elem int32, groups int, length int, ahead int)
 
-TEXT ·DequantizeFpE2M1F16BF16NEON(SB), 0, $600-56
+TEXT ·DequantizeFpE2M1F16BF16NEON(SB), 0, $616-56
 	// pointers: R1 y, R2 q, R3 scale, R0 elements left, R12 groups left, R13 length
 	// per call: V15 times, V14 0xf0f0f0f, V13 table, V12 0x10000, V11 0x7fff
 	// per group: V0 scale, V10 Mul
@@ -1103,19 +1087,16 @@ grouptail:
 	BLT groupodd
 	VLD1R (R3), [V0.S4]
 	WORD $0x6e20ddea // fmul v10.4s, v15.4s, v0.4s
-	MOVD R1, 128(RSP)
-	ADD $16, RSP, R1
-	ADD $48, RSP, R16
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
+	ADD $64, RSP, R16
 	MOVD R2, R17
 	CALL ·stageIn4NEON(SB)
-	MOVD R2, 136(RSP)
-	ADD $48, RSP, R2
+	ADD $64, RSP, R2
 	SUB R12, R12, R12
 	B grouploop
 groupstaged:
-	MOVD 128(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOut16NEON(SB)
 groupdone:
 	RET
@@ -1179,9 +1160,7 @@ halfdone12:
 	CBZ R0, laneend
 	TBZ $63, R0, lanestage
 	ADD $16, R0, R0
-	MOVD 128(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOut16NEON(SB)
 laneend:
 	MOVD 384(RSP), R16
@@ -1214,10 +1193,10 @@ groupending:
 	SUB R3, R16, R16
 	MOVD $0, R17
 	ADD R16>>2, R17, R0
-	ADD $392, RSP, R16
+	ADD $400, RSP, R16
 	MOVD R3, R17
 	CALL ·stageIn32NEON(SB)
-	ADD $392, RSP, R3
+	ADD $400, RSP, R3
 	MOVD $16, R16
 	MOVD R16, 360(RSP)
 	MOVD 376(RSP), R0
@@ -1228,17 +1207,17 @@ groupodd:
 	BLT grouprepeat
 	MOVD $32, R0
 grouprepeat:
-	ADD $456, RSP, R16
+	ADD $464, RSP, R16
 	MOVD R3, R17
 	CALL ·repeatNEON(SB)
-	MOVD R17, 600(RSP)
-	ADD $456, RSP, R3
+	MOVD R17, 608(RSP)
+	ADD $464, RSP, R3
 	MOVD R15, R12
 	MOVD $1, R16
 	MOVD R16, 384(RSP)
 	B lanerow
 groupodddone:
-	MOVD 600(RSP), R3
+	MOVD 608(RSP), R3
 	MOVD 376(RSP), R0
 	CMP $33, R0
 	BLT groupdone
@@ -1255,16 +1234,14 @@ half11:
 	FMOVQ F0, 16(R1)
 	B halfdone12
 lanestage:
-	MOVD R1, 128(RSP)
-	ADD $16, RSP, R1
-	ADD $48, RSP, R16
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
+	ADD $64, RSP, R16
 	MOVD R2, R17
 	CALL ·stageIn4NEON(SB)
-	MOVD R2, 136(RSP)
-	ADD $48, RSP, R2
-	ADD $64, RSP, R16
+	ADD $64, RSP, R2
+	ADD $88, RSP, R16
 	MOVD R3, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R3, 144(RSP)
-	ADD $64, RSP, R3
+	ADD $88, RSP, R3
 	B laneloop

@@ -4,7 +4,7 @@
 
 // func DequantizeFpE4M3AVX2(y *float32, q *uint8, scale *float32, times float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, F16C, MMX+
-TEXT ·DequantizeFpE4M3AVX2(SB), $1120-56
+TEXT ·DequantizeFpE4M3AVX2(SB), $1136-56
 	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
 	// per call: Y15 times, Y14 0x80808080, Y13 0xbfffbfff, Y12 0xffffffff
 	// per group: Y0 scale, Y11 Mul
@@ -178,20 +178,17 @@ grouptail:
 	JLT          groupodd
 	VBROADCASTSS (BX), Y0
 	VMULPS       Y0, Y15, Y11
-	MOVQ         SI, 288(SP)
-	LEAQ         (SP), SI
-	LEAQ         128(SP), AX
+	MOVQ         SI, (SP)
+	LEAQ         8(SP), SI
+	LEAQ         144(SP), AX
 	MOVQ         DX, CX
 	CALL         ·stageIn8AVX2(SB)
-	MOVQ         DX, 296(SP)
-	LEAQ         128(SP), DX
+	LEAQ         144(SP), DX
 	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	MOVQ 288(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
+	LEAQ 8(SP), AX
 	CALL ·stageOut32AVX2(SB)
 	JMP  return
 
@@ -296,9 +293,7 @@ laneback:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+32, DI
-	MOVQ  288(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
+	LEAQ  8(SP), AX
 	CALL  ·stageOut32AVX2(SB)
 
 laneend:
@@ -366,10 +361,10 @@ groupending:
 	MOVQ 672(SP), DI
 	SUBQ BX, DI
 	SHRQ $0x02, DI
-	LEAQ 696(SP), AX
+	LEAQ 704(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX2(SB)
-	LEAQ 696(SP), BX
+	LEAQ 704(SP), BX
 	MOVQ $+32, 664(SP)
 	MOVQ 680(SP), DI
 	JMP  groupchosen
@@ -386,17 +381,17 @@ groupodd:
 	MOVL $0x00000040, DI
 
 grouprepeat:
-	LEAQ 824(SP), AX
+	LEAQ 832(SP), AX
 	MOVQ BX, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1112(SP)
-	LEAQ 824(SP), BX
+	MOVQ CX, 1120(SP)
+	LEAQ 832(SP), BX
 	MOVQ R15, R11
 	MOVQ $+1, 688(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 1112(SP), BX
+	MOVQ 1120(SP), BX
 	MOVQ 680(SP), DI
 	CMPQ DI, $+65
 	JLT  return
@@ -453,26 +448,23 @@ lanerare:
 	JMP  rare
 
 lanestage:
-	MOVQ SI, 288(SP)
-	LEAQ (SP), SI
-	LEAQ 128(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 144(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn8AVX2(SB)
-	MOVQ DX, 296(SP)
-	LEAQ 128(SP), DX
-	LEAQ 160(SP), AX
+	LEAQ 144(SP), DX
+	LEAQ 184(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ BX, 304(SP)
-	LEAQ 160(SP), BX
+	LEAQ 184(SP), BX
 	JMP  laneloop
 
 spread:
-	LEAQ 160(SP), AX
+	LEAQ 184(SP), AX
 	MOVQ BX, CX
 	CALL ·spreadAVX2(SB)
-	MOVQ BX, 304(SP)
-	LEAQ 160(SP), BX
+	LEAQ 184(SP), BX
 
 rare:
 	VMOVUPS      (BX), Y0
@@ -523,7 +515,7 @@ rare:
 	VMOVUPS      Y0, 96(SI)
 	CMPQ         320(SP), $+3
 	JEQ          laneback
-	MOVQ         304(SP), BX
+	MOVQ         176(SP), BX
 	CMPQ         320(SP), $+2
 	JEQ          short2back
 	VBROADCASTSS (BX), Y0
@@ -532,7 +524,7 @@ rare:
 
 // func DequantizeFpE5M2AVX2(y *float32, q *uint8, scale *float32, times float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, F16C, MMX+
-TEXT ·DequantizeFpE5M2AVX2(SB), $1120-56
+TEXT ·DequantizeFpE5M2AVX2(SB), $1136-56
 	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
 	// per call: Y15 times, Y14 0x83838383, Y13 table, Y12 0xffffffff
 	// per group: Y0 scale, Y11 Mul
@@ -706,20 +698,17 @@ grouptail:
 	JLT          groupodd
 	VBROADCASTSS (BX), Y0
 	VMULPS       Y0, Y15, Y11
-	MOVQ         SI, 288(SP)
-	LEAQ         (SP), SI
-	LEAQ         128(SP), AX
+	MOVQ         SI, (SP)
+	LEAQ         8(SP), SI
+	LEAQ         144(SP), AX
 	MOVQ         DX, CX
 	CALL         ·stageIn8AVX2(SB)
-	MOVQ         DX, 296(SP)
-	LEAQ         128(SP), DX
+	LEAQ         144(SP), DX
 	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	MOVQ 288(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
+	LEAQ 8(SP), AX
 	CALL ·stageOut32AVX2(SB)
 	JMP  return
 
@@ -824,9 +813,7 @@ laneback:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+32, DI
-	MOVQ  288(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
+	LEAQ  8(SP), AX
 	CALL  ·stageOut32AVX2(SB)
 
 laneend:
@@ -894,10 +881,10 @@ groupending:
 	MOVQ 672(SP), DI
 	SUBQ BX, DI
 	SHRQ $0x02, DI
-	LEAQ 696(SP), AX
+	LEAQ 704(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX2(SB)
-	LEAQ 696(SP), BX
+	LEAQ 704(SP), BX
 	MOVQ $+32, 664(SP)
 	MOVQ 680(SP), DI
 	JMP  groupchosen
@@ -914,17 +901,17 @@ groupodd:
 	MOVL $0x00000040, DI
 
 grouprepeat:
-	LEAQ 824(SP), AX
+	LEAQ 832(SP), AX
 	MOVQ BX, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1112(SP)
-	LEAQ 824(SP), BX
+	MOVQ CX, 1120(SP)
+	LEAQ 832(SP), BX
 	MOVQ R15, R11
 	MOVQ $+1, 688(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 1112(SP), BX
+	MOVQ 1120(SP), BX
 	MOVQ 680(SP), DI
 	CMPQ DI, $+65
 	JLT  return
@@ -981,26 +968,23 @@ lanerare:
 	JMP  rare
 
 lanestage:
-	MOVQ SI, 288(SP)
-	LEAQ (SP), SI
-	LEAQ 128(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 144(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn8AVX2(SB)
-	MOVQ DX, 296(SP)
-	LEAQ 128(SP), DX
-	LEAQ 160(SP), AX
+	LEAQ 144(SP), DX
+	LEAQ 184(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ BX, 304(SP)
-	LEAQ 160(SP), BX
+	LEAQ 184(SP), BX
 	JMP  laneloop
 
 spread:
-	LEAQ 160(SP), AX
+	LEAQ 184(SP), AX
 	MOVQ BX, CX
 	CALL ·spreadAVX2(SB)
-	MOVQ BX, 304(SP)
-	LEAQ 160(SP), BX
+	LEAQ 184(SP), BX
 
 rare:
 	VMOVUPS      (BX), Y0
@@ -1042,7 +1026,7 @@ rare:
 	VMOVUPS      Y0, 96(SI)
 	CMPQ         320(SP), $+3
 	JEQ          laneback
-	MOVQ         304(SP), BX
+	MOVQ         176(SP), BX
 	CMPQ         320(SP), $+2
 	JEQ          short2back
 	VBROADCASTSS (BX), Y0
@@ -1051,7 +1035,7 @@ rare:
 
 // func DequantizeFpE2M1AVX2(y *float32, q *uint8, scale *float32, times float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, MMX+
-TEXT ·DequantizeFpE2M1AVX2(SB), $1104-56
+TEXT ·DequantizeFpE2M1AVX2(SB), $1120-56
 	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
 	// per call: Y15 times, Y14 table, Y13 0xf0f0f0f, Y12 table, Y11 table, Y10 0xffff0000
 	// per group: Y0 scale, Y9 Mul
@@ -1217,20 +1201,17 @@ grouptail:
 	JLT          groupodd
 	VBROADCASTSS (BX), Y0
 	VMULPS       Y0, Y15, Y9
-	MOVQ         SI, 272(SP)
-	LEAQ         (SP), SI
-	LEAQ         128(SP), AX
+	MOVQ         SI, (SP)
+	LEAQ         8(SP), SI
+	LEAQ         144(SP), AX
 	MOVQ         DX, CX
 	CALL         ·stageIn4AVX2(SB)
-	MOVQ         DX, 280(SP)
-	LEAQ         128(SP), DX
+	LEAQ         144(SP), DX
 	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	MOVQ 272(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
+	LEAQ 8(SP), AX
 	CALL ·stageOut32AVX2(SB)
 	JMP  return
 
@@ -1323,9 +1304,7 @@ laneloop:
 	JEQ            laneend
 	JGE            lanestage
 	ADDQ           $+32, DI
-	MOVQ           272(SP), SI
-	LEAQ           (SP), AX
-	MOVQ           SI, CX
+	LEAQ           8(SP), AX
 	CALL           ·stageOut32AVX2(SB)
 
 laneend:
@@ -1384,10 +1363,10 @@ groupending:
 	MOVQ 656(SP), DI
 	SUBQ BX, DI
 	SHRQ $0x02, DI
-	LEAQ 680(SP), AX
+	LEAQ 688(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX2(SB)
-	LEAQ 680(SP), BX
+	LEAQ 688(SP), BX
 	MOVQ $+32, 648(SP)
 	MOVQ 664(SP), DI
 	JMP  groupchosen
@@ -1399,17 +1378,17 @@ groupodd:
 	MOVL $0x00000040, DI
 
 grouprepeat:
-	LEAQ 808(SP), AX
+	LEAQ 816(SP), AX
 	MOVQ BX, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1096(SP)
-	LEAQ 808(SP), BX
+	MOVQ CX, 1104(SP)
+	LEAQ 816(SP), BX
 	MOVQ R15, R11
 	MOVQ $+1, 672(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 1096(SP), BX
+	MOVQ 1104(SP), BX
 	MOVQ 664(SP), DI
 	CMPQ DI, $+65
 	JLT  return
@@ -1453,16 +1432,14 @@ short2stream:
 	JMP            few
 
 lanestage:
-	MOVQ SI, 272(SP)
-	LEAQ (SP), SI
-	LEAQ 128(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 144(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn4AVX2(SB)
-	MOVQ DX, 280(SP)
-	LEAQ 128(SP), DX
-	LEAQ 144(SP), AX
+	LEAQ 144(SP), DX
+	LEAQ 168(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ BX, 288(SP)
-	LEAQ 144(SP), BX
+	LEAQ 168(SP), BX
 	JMP  laneloop

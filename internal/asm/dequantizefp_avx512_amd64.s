@@ -4,7 +4,7 @@
 
 // func DequantizeFpE4M3AVX512(y *float32, q *uint8, scale *float32, times float32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, CMOV, MMX+
-TEXT ·DequantizeFpE4M3AVX512(SB), $2112-56
+TEXT ·DequantizeFpE4M3AVX512(SB), $2128-56
 	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
 	// per call: Z15 times, Z14 0x80808080, Z13 0xbfffbfff, Z12 0xffffffff
 	// per group: Z0 scale, Z11 Mul
@@ -375,9 +375,7 @@ laneback:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+64, DI
-	MOVQ  576(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
+	LEAQ  8(SP), AX
 	CALL  ·stageOut32AVX512(SB)
 
 laneend:
@@ -440,20 +438,17 @@ grouprare:
 	JMP  spread
 
 groupstage:
-	MOVQ SI, 576(SP)
-	LEAQ (SP), SI
-	LEAQ 256(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 272(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn8AVX512(SB)
-	MOVQ DX, 584(SP)
-	LEAQ 256(SP), DX
+	LEAQ 272(SP), DX
 	SUBQ R11, R11
 	JMP  grouploop
 
 groupstaged:
-	MOVQ 576(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
+	LEAQ 8(SP), AX
 	CALL ·stageOut32AVX512(SB)
 	JMP  return
 
@@ -462,10 +457,10 @@ groupending:
 	MOVQ 1248(SP), DI
 	SUBQ BX, DI
 	SHRQ $0x02, DI
-	LEAQ 1272(SP), AX
+	LEAQ 1280(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX512(SB)
-	LEAQ 1272(SP), BX
+	LEAQ 1280(SP), BX
 	MOVQ $+64, 1240(SP)
 	MOVQ 1256(SP), DI
 	JMP  groupchosen
@@ -482,17 +477,17 @@ groupodd:
 	MOVL $0x00000080, DI
 
 grouprepeat:
-	LEAQ 1528(SP), AX
+	LEAQ 1536(SP), AX
 	MOVQ BX, CX
 	CALL ·repeatAVX512(SB)
-	MOVQ CX, 2104(SP)
-	LEAQ 1528(SP), BX
+	MOVQ CX, 2112(SP)
+	LEAQ 1536(SP), BX
 	MOVQ R15, R11
 	MOVQ $+1, 1264(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 2104(SP), BX
+	MOVQ 2112(SP), BX
 	MOVQ 1256(SP), DI
 	CMPQ DI, $+129
 	JLT  return
@@ -590,26 +585,23 @@ lanerare:
 	JMP  rare
 
 lanestage:
-	MOVQ SI, 576(SP)
-	LEAQ (SP), SI
-	LEAQ 256(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 272(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn8AVX512(SB)
-	MOVQ DX, 584(SP)
-	LEAQ 256(SP), DX
-	LEAQ 320(SP), AX
+	LEAQ 272(SP), DX
+	LEAQ 344(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ BX, 592(SP)
-	LEAQ 320(SP), BX
+	LEAQ 344(SP), BX
 	JMP  laneloop
 
 spread:
-	LEAQ 320(SP), AX
+	LEAQ 344(SP), AX
 	MOVQ BX, CX
 	CALL ·spreadAVX512(SB)
-	MOVQ BX, 592(SP)
-	LEAQ 320(SP), BX
+	LEAQ 344(SP), BX
 
 rare:
 	VMOVUPS       (BX), Z0
@@ -660,7 +652,7 @@ rare:
 	VMOVUPS       Z0, 192(SI)
 	CMPQ          608(SP), $+4
 	JEQ           laneback
-	MOVQ          592(SP), BX
+	MOVQ          336(SP), BX
 	CMPQ          608(SP), $+2
 	JEQ           short2back
 	CMPQ          608(SP), $+3
@@ -671,7 +663,7 @@ rare:
 
 // func DequantizeFpE5M2AVX512(y *float32, q *uint8, scale *float32, times float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
-TEXT ·DequantizeFpE5M2AVX512(SB), $2112-56
+TEXT ·DequantizeFpE5M2AVX512(SB), $2128-56
 	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
 	// per call: Z15 times, Z14 0x83838383, Z13 table, Z12 0xffffffff
 	// per group: Z0 scale, Z11 Mul
@@ -1042,9 +1034,7 @@ laneback:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+64, DI
-	MOVQ  576(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
+	LEAQ  8(SP), AX
 	CALL  ·stageOut32AVX512(SB)
 
 laneend:
@@ -1107,20 +1097,17 @@ grouprare:
 	JMP  spread
 
 groupstage:
-	MOVQ SI, 576(SP)
-	LEAQ (SP), SI
-	LEAQ 256(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 272(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn8AVX512(SB)
-	MOVQ DX, 584(SP)
-	LEAQ 256(SP), DX
+	LEAQ 272(SP), DX
 	SUBQ R11, R11
 	JMP  grouploop
 
 groupstaged:
-	MOVQ 576(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
+	LEAQ 8(SP), AX
 	CALL ·stageOut32AVX512(SB)
 	JMP  return
 
@@ -1129,10 +1116,10 @@ groupending:
 	MOVQ 1248(SP), DI
 	SUBQ BX, DI
 	SHRQ $0x02, DI
-	LEAQ 1272(SP), AX
+	LEAQ 1280(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX512(SB)
-	LEAQ 1272(SP), BX
+	LEAQ 1280(SP), BX
 	MOVQ $+64, 1240(SP)
 	MOVQ 1256(SP), DI
 	JMP  groupchosen
@@ -1149,17 +1136,17 @@ groupodd:
 	MOVL $0x00000080, DI
 
 grouprepeat:
-	LEAQ 1528(SP), AX
+	LEAQ 1536(SP), AX
 	MOVQ BX, CX
 	CALL ·repeatAVX512(SB)
-	MOVQ CX, 2104(SP)
-	LEAQ 1528(SP), BX
+	MOVQ CX, 2112(SP)
+	LEAQ 1536(SP), BX
 	MOVQ R15, R11
 	MOVQ $+1, 1264(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 2104(SP), BX
+	MOVQ 2112(SP), BX
 	MOVQ 1256(SP), DI
 	CMPQ DI, $+129
 	JLT  return
@@ -1257,26 +1244,23 @@ lanerare:
 	JMP  rare
 
 lanestage:
-	MOVQ SI, 576(SP)
-	LEAQ (SP), SI
-	LEAQ 256(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 272(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn8AVX512(SB)
-	MOVQ DX, 584(SP)
-	LEAQ 256(SP), DX
-	LEAQ 320(SP), AX
+	LEAQ 272(SP), DX
+	LEAQ 344(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ BX, 592(SP)
-	LEAQ 320(SP), BX
+	LEAQ 344(SP), BX
 	JMP  laneloop
 
 spread:
-	LEAQ 320(SP), AX
+	LEAQ 344(SP), AX
 	MOVQ BX, CX
 	CALL ·spreadAVX512(SB)
-	MOVQ BX, 592(SP)
-	LEAQ 320(SP), BX
+	LEAQ 344(SP), BX
 
 rare:
 	VMOVUPS        (BX), Z0
@@ -1318,7 +1302,7 @@ rare:
 	VMOVUPS        Z2, 192(SI)
 	CMPQ           608(SP), $+4
 	JEQ            laneback
-	MOVQ           592(SP), BX
+	MOVQ           336(SP), BX
 	CMPQ           608(SP), $+2
 	JEQ            short2back
 	CMPQ           608(SP), $+3
@@ -1329,7 +1313,7 @@ rare:
 
 // func DequantizeFpE2M1AVX512(y *float32, q *uint8, scale *float32, times float32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, CMOV, MMX+
-TEXT ·DequantizeFpE2M1AVX512(SB), $2080-56
+TEXT ·DequantizeFpE2M1AVX512(SB), $2096-56
 	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
 	// per call: Z15 times, Z14 table, Z13 0x10000001
 	// per group: Z0 scale, Z12 Mul
@@ -1684,9 +1668,7 @@ laneloop:
 	JEQ       laneend
 	JGE       lanestage
 	ADDQ      $+64, DI
-	MOVQ      544(SP), SI
-	LEAQ      (SP), AX
-	MOVQ      SI, CX
+	LEAQ      8(SP), AX
 	CALL      ·stageOut32AVX512(SB)
 
 laneend:
@@ -1744,10 +1726,10 @@ groupending:
 	MOVQ 1216(SP), DI
 	SUBQ BX, DI
 	SHRQ $0x02, DI
-	LEAQ 1240(SP), AX
+	LEAQ 1248(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX512(SB)
-	LEAQ 1240(SP), BX
+	LEAQ 1248(SP), BX
 	MOVQ $+64, 1208(SP)
 	MOVQ 1224(SP), DI
 	JMP  groupchosen
@@ -1759,17 +1741,17 @@ groupodd:
 	MOVL $0x00000080, DI
 
 grouprepeat:
-	LEAQ 1496(SP), AX
+	LEAQ 1504(SP), AX
 	MOVQ BX, CX
 	CALL ·repeatAVX512(SB)
-	MOVQ CX, 2072(SP)
-	LEAQ 1496(SP), BX
+	MOVQ CX, 2080(SP)
+	LEAQ 1504(SP), BX
 	MOVQ R15, R11
 	MOVQ $+1, 1232(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 2072(SP), BX
+	MOVQ 2080(SP), BX
 	MOVQ 1224(SP), DI
 	CMPQ DI, $+129
 	JLT  return
@@ -1845,16 +1827,14 @@ short4stream:
 	JMP         few
 
 lanestage:
-	MOVQ SI, 544(SP)
-	LEAQ (SP), SI
-	LEAQ 256(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 272(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn4AVX512(SB)
-	MOVQ DX, 552(SP)
-	LEAQ 256(SP), DX
-	LEAQ 288(SP), AX
+	LEAQ 272(SP), DX
+	LEAQ 312(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ BX, 560(SP)
-	LEAQ 288(SP), BX
+	LEAQ 312(SP), BX
 	JMP  laneloop

@@ -6,7 +6,7 @@
 
 // func DequantizeFpE4M3NEON(y *float32, q *uint8, scale *float32, times float32, groups int, length int, ahead int)
 
-TEXT ·DequantizeFpE4M3NEON(SB), 0, $632-56
+TEXT ·DequantizeFpE4M3NEON(SB), 0, $648-56
 	// pointers: R1 y, R2 q, R3 scale, R0 elements left, R12 groups left, R13 length
 	// per call: V15 times, V14 0x80808080, V13 0xbfffbfff, V12 0xffffffff
 	// per group: V0 scale, V11 Mul
@@ -165,19 +165,16 @@ grouptail:
 	BLT groupodd
 	VLD1R (R3), [V0.S4]
 	WORD $0x6e20ddeb // fmul v11.4s, v15.4s, v0.4s
-	MOVD R1, 160(RSP)
-	ADD $16, RSP, R1
-	ADD $80, RSP, R16
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
+	ADD $96, RSP, R16
 	MOVD R2, R17
 	CALL ·stageIn8NEON(SB)
-	MOVD R2, 168(RSP)
-	ADD $80, RSP, R2
+	ADD $96, RSP, R2
 	SUB R12, R12, R12
 	B grouploop
 groupstaged:
-	MOVD 160(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOut32NEON(SB)
 groupdone:
 	RET
@@ -233,9 +230,7 @@ laneback:
 	CBZ R0, laneend
 	TBZ $63, R0, lanestage
 	ADD $16, R0, R0
-	MOVD 160(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOut32NEON(SB)
 laneend:
 	MOVD 416(RSP), R16
@@ -252,10 +247,10 @@ groupending:
 	SUB R3, R16, R16
 	MOVD $0, R17
 	ADD R16>>2, R17, R0
-	ADD $424, RSP, R16
+	ADD $432, RSP, R16
 	MOVD R3, R17
 	CALL ·stageIn32NEON(SB)
-	ADD $424, RSP, R3
+	ADD $432, RSP, R3
 	MOVD $16, R16
 	MOVD R16, 392(RSP)
 	MOVD 408(RSP), R0
@@ -271,17 +266,17 @@ groupodd:
 	BLT grouprepeat
 	MOVD $32, R0
 grouprepeat:
-	ADD $488, RSP, R16
+	ADD $496, RSP, R16
 	MOVD R3, R17
 	CALL ·repeatNEON(SB)
-	MOVD R17, 632(RSP)
-	ADD $488, RSP, R3
+	MOVD R17, 640(RSP)
+	ADD $496, RSP, R3
 	MOVD R15, R12
 	MOVD $1, R16
 	MOVD R16, 416(RSP)
 	B lanerow
 groupodddone:
-	MOVD 632(RSP), R3
+	MOVD 640(RSP), R3
 	MOVD 408(RSP), R0
 	CMP $33, R0
 	BLT groupdone
@@ -292,25 +287,22 @@ lanerare:
 	MOVD R16, 192(RSP)
 	B rare
 lanestage:
-	MOVD R1, 160(RSP)
-	ADD $16, RSP, R1
-	ADD $80, RSP, R16
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
+	ADD $96, RSP, R16
 	MOVD R2, R17
 	CALL ·stageIn8NEON(SB)
-	MOVD R2, 168(RSP)
-	ADD $80, RSP, R2
-	ADD $96, RSP, R16
+	ADD $96, RSP, R2
+	ADD $120, RSP, R16
 	MOVD R3, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R3, 176(RSP)
-	ADD $96, RSP, R3
+	ADD $120, RSP, R3
 	B laneloop
 spread:
-	ADD $96, RSP, R16
+	ADD $120, RSP, R16
 	MOVD R3, R17
 	CALL ·spreadNEON(SB)
-	MOVD R3, 176(RSP)
-	ADD $96, RSP, R3
+	ADD $120, RSP, R3
 rare:
 	FMOVQ (R3), F0
 	WORD $0x6e20dde0 // fmul v0.4s, v15.4s, v0.4s
@@ -365,14 +357,14 @@ rare:
 	MOVD 192(RSP), R16
 	CMP $2, R16
 	BEQ laneback
-	MOVD 176(RSP), R3
+	MOVD 112(RSP), R3
 	VLD1R (R3), [V0.S4]
 	WORD $0x6e20ddeb // fmul v11.4s, v15.4s, v0.4s
 	B groupback
 
 // func DequantizeFpE5M2NEON(y *float32, q *uint8, scale *float32, times float32, groups int, length int, ahead int)
 
-TEXT ·DequantizeFpE5M2NEON(SB), 0, $632-56
+TEXT ·DequantizeFpE5M2NEON(SB), 0, $648-56
 	// pointers: R1 y, R2 q, R3 scale, R0 elements left, R12 groups left, R13 length
 	// per call: V15 times, V14 0x83838383, V13 0xffffffff
 	// per group: V0 scale, V12 Mul
@@ -521,19 +513,16 @@ grouptail:
 	BLT groupodd
 	VLD1R (R3), [V0.S4]
 	WORD $0x6e20ddec // fmul v12.4s, v15.4s, v0.4s
-	MOVD R1, 160(RSP)
-	ADD $16, RSP, R1
-	ADD $80, RSP, R16
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
+	ADD $96, RSP, R16
 	MOVD R2, R17
 	CALL ·stageIn8NEON(SB)
-	MOVD R2, 168(RSP)
-	ADD $80, RSP, R2
+	ADD $96, RSP, R2
 	SUB R12, R12, R12
 	B grouploop
 groupstaged:
-	MOVD 160(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOut32NEON(SB)
 groupdone:
 	RET
@@ -585,9 +574,7 @@ laneback:
 	CBZ R0, laneend
 	TBZ $63, R0, lanestage
 	ADD $16, R0, R0
-	MOVD 160(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOut32NEON(SB)
 laneend:
 	MOVD 416(RSP), R16
@@ -604,10 +591,10 @@ groupending:
 	SUB R3, R16, R16
 	MOVD $0, R17
 	ADD R16>>2, R17, R0
-	ADD $424, RSP, R16
+	ADD $432, RSP, R16
 	MOVD R3, R17
 	CALL ·stageIn32NEON(SB)
-	ADD $424, RSP, R3
+	ADD $432, RSP, R3
 	MOVD $16, R16
 	MOVD R16, 392(RSP)
 	MOVD 408(RSP), R0
@@ -623,17 +610,17 @@ groupodd:
 	BLT grouprepeat
 	MOVD $32, R0
 grouprepeat:
-	ADD $488, RSP, R16
+	ADD $496, RSP, R16
 	MOVD R3, R17
 	CALL ·repeatNEON(SB)
-	MOVD R17, 632(RSP)
-	ADD $488, RSP, R3
+	MOVD R17, 640(RSP)
+	ADD $496, RSP, R3
 	MOVD R15, R12
 	MOVD $1, R16
 	MOVD R16, 416(RSP)
 	B lanerow
 groupodddone:
-	MOVD 632(RSP), R3
+	MOVD 640(RSP), R3
 	MOVD 408(RSP), R0
 	CMP $33, R0
 	BLT groupdone
@@ -644,25 +631,22 @@ lanerare:
 	MOVD R16, 192(RSP)
 	B rare
 lanestage:
-	MOVD R1, 160(RSP)
-	ADD $16, RSP, R1
-	ADD $80, RSP, R16
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
+	ADD $96, RSP, R16
 	MOVD R2, R17
 	CALL ·stageIn8NEON(SB)
-	MOVD R2, 168(RSP)
-	ADD $80, RSP, R2
-	ADD $96, RSP, R16
+	ADD $96, RSP, R2
+	ADD $120, RSP, R16
 	MOVD R3, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R3, 176(RSP)
-	ADD $96, RSP, R3
+	ADD $120, RSP, R3
 	B laneloop
 spread:
-	ADD $96, RSP, R16
+	ADD $120, RSP, R16
 	MOVD R3, R17
 	CALL ·spreadNEON(SB)
-	MOVD R3, 176(RSP)
-	ADD $96, RSP, R3
+	ADD $120, RSP, R3
 rare:
 	FMOVQ (R3), F0
 	WORD $0x6e20dde0 // fmul v0.4s, v15.4s, v0.4s
@@ -700,14 +684,14 @@ rare:
 	MOVD 192(RSP), R16
 	CMP $2, R16
 	BEQ laneback
-	MOVD 176(RSP), R3
+	MOVD 112(RSP), R3
 	VLD1R (R3), [V0.S4]
 	WORD $0x6e20ddec // fmul v12.4s, v15.4s, v0.4s
 	B groupback
 
 // func DequantizeFpE2M1NEON(y *float32, q *uint8, scale *float32, times float32, groups int, length int, ahead int)
 
-TEXT ·DequantizeFpE2M1NEON(SB), 0, $632-56
+TEXT ·DequantizeFpE2M1NEON(SB), 0, $648-56
 	// pointers: R1 y, R2 q, R3 scale, R0 elements left, R12 groups left, R13 length
 	// per call: V15 times, V14 0xf0f0f0f, V13 table
 	// per group: V0 scale, V12 Mul
@@ -848,19 +832,16 @@ grouptail:
 	BLT groupodd
 	VLD1R (R3), [V0.S4]
 	WORD $0x6e20ddec // fmul v12.4s, v15.4s, v0.4s
-	MOVD R1, 160(RSP)
-	ADD $16, RSP, R1
-	ADD $80, RSP, R16
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
+	ADD $96, RSP, R16
 	MOVD R2, R17
 	CALL ·stageIn4NEON(SB)
-	MOVD R2, 168(RSP)
-	ADD $80, RSP, R2
+	ADD $96, RSP, R2
 	SUB R12, R12, R12
 	B grouploop
 groupstaged:
-	MOVD 160(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOut32NEON(SB)
 groupdone:
 	RET
@@ -908,9 +889,7 @@ laneloop:
 	CBZ R0, laneend
 	TBZ $63, R0, lanestage
 	ADD $16, R0, R0
-	MOVD 160(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOut32NEON(SB)
 laneend:
 	MOVD 416(RSP), R16
@@ -923,10 +902,10 @@ groupending:
 	SUB R3, R16, R16
 	MOVD $0, R17
 	ADD R16>>2, R17, R0
-	ADD $424, RSP, R16
+	ADD $432, RSP, R16
 	MOVD R3, R17
 	CALL ·stageIn32NEON(SB)
-	ADD $424, RSP, R3
+	ADD $432, RSP, R3
 	MOVD $16, R16
 	MOVD R16, 392(RSP)
 	MOVD 408(RSP), R0
@@ -937,33 +916,31 @@ groupodd:
 	BLT grouprepeat
 	MOVD $32, R0
 grouprepeat:
-	ADD $488, RSP, R16
+	ADD $496, RSP, R16
 	MOVD R3, R17
 	CALL ·repeatNEON(SB)
-	MOVD R17, 632(RSP)
-	ADD $488, RSP, R3
+	MOVD R17, 640(RSP)
+	ADD $496, RSP, R3
 	MOVD R15, R12
 	MOVD $1, R16
 	MOVD R16, 416(RSP)
 	B lanerow
 groupodddone:
-	MOVD 632(RSP), R3
+	MOVD 640(RSP), R3
 	MOVD 408(RSP), R0
 	CMP $33, R0
 	BLT groupdone
 	SUB $32, R0, R0
 	B groupbegin
 lanestage:
-	MOVD R1, 160(RSP)
-	ADD $16, RSP, R1
-	ADD $80, RSP, R16
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
+	ADD $96, RSP, R16
 	MOVD R2, R17
 	CALL ·stageIn4NEON(SB)
-	MOVD R2, 168(RSP)
-	ADD $80, RSP, R2
-	ADD $96, RSP, R16
+	ADD $96, RSP, R2
+	ADD $120, RSP, R16
 	MOVD R3, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R3, 176(RSP)
-	ADD $96, RSP, R3
+	ADD $120, RSP, R3
 	B laneloop

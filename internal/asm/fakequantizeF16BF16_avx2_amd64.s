@@ -4,7 +4,7 @@
 
 // func FakeQuantizeF16BF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, elem int32, least int32, most int32, kind int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, F16C, FMA3, MMX+
-TEXT ·FakeQuantizeF16BF16AVX2(SB), $1696-80
+TEXT ·FakeQuantizeF16BF16AVX2(SB), $1712-80
 	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, DI elements left, R11 groups left, R12 length
 	// per call: Y15 ToFloat, Y14 ToFloat
 	// per group: nothing
@@ -378,27 +378,22 @@ grouptail:
 	JEQ   return
 	CMPQ  R11, DI
 	JLT   groupodd
-	MOVQ  SI, 416(SP)
-	LEAQ  (SP), SI
-	MOVQ  DX, 424(SP)
-	LEAQ  64(SP), DX
-	LEAQ  96(SP), AX
+	MOVQ  SI, (SP)
+	LEAQ  8(SP), SI
+	MOVQ  DX, 72(SP)
+	LEAQ  80(SP), DX
+	LEAQ  120(SP), AX
 	MOVQ  BX, CX
 	CALL  ·stageIn16AVX2(SB)
-	MOVQ  BX, 432(SP)
-	LEAQ  96(SP), BX
+	LEAQ  120(SP), BX
 	SUBQ  R11, R11
 	JMP   grouploop
 
 groupstaged:
-	MOVQ 416(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
+	LEAQ 8(SP), AX
 	CALL ·stageOut16AVX2(SB)
-	MOVQ 424(SP), DX
 	MOVL kind+52(FP), R14
-	LEAQ 64(SP), AX
-	MOVQ DX, CX
+	LEAQ 80(SP), AX
 	CALL ·stageOutMaskAVX2(SB)
 	JMP  return
 
@@ -545,14 +540,10 @@ longtail:
 	JEQ   longend
 	JGE   longstage
 	ADDQ  $+32, DI
-	MOVQ  416(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
+	LEAQ  8(SP), AX
 	CALL  ·stageOut16AVX2(SB)
-	MOVQ  424(SP), DX
 	MOVL  kind+52(FP), R14
-	LEAQ  64(SP), AX
-	MOVQ  DX, CX
+	LEAQ  80(SP), AX
 	CALL  ·stageOutMaskAVX2(SB)
 
 longend:
@@ -851,14 +842,10 @@ laneback:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+32, DI
-	MOVQ  416(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
+	LEAQ  8(SP), AX
 	CALL  ·stageOut16AVX2(SB)
-	MOVQ  424(SP), DX
 	MOVL  kind+52(FP), R14
-	LEAQ  64(SP), AX
-	MOVQ  DX, CX
+	LEAQ  80(SP), AX
 	CALL  ·stageOutMaskAVX2(SB)
 
 laneend:
@@ -1072,14 +1059,14 @@ groupending:
 	MOVQ 816(SP), DI
 	SUBQ R8, DI
 	SHRQ $0x02, DI
-	LEAQ 840(SP), AX
+	LEAQ 848(SP), AX
 	MOVQ R8, CX
 	CALL ·stageIn32AVX2(SB)
-	LEAQ 840(SP), R8
-	LEAQ 1264(SP), AX
+	LEAQ 848(SP), R8
+	LEAQ 1280(SP), AX
 	MOVQ R9, CX
 	CALL ·stageIn32AVX2(SB)
-	LEAQ 1264(SP), R9
+	LEAQ 1280(SP), R9
 	MOVQ $+32, 808(SP)
 	MOVQ 824(SP), DI
 	JMP  groupchosen
@@ -1096,23 +1083,23 @@ groupodd:
 	MOVL $0x00000040, DI
 
 grouprepeat:
-	LEAQ 968(SP), AX
+	LEAQ 976(SP), AX
 	MOVQ R8, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1256(SP)
-	LEAQ 968(SP), R8
-	LEAQ 1392(SP), AX
+	MOVQ CX, 1264(SP)
+	LEAQ 976(SP), R8
+	LEAQ 1408(SP), AX
 	MOVQ R9, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1680(SP)
-	LEAQ 1392(SP), R9
+	MOVQ CX, 1696(SP)
+	LEAQ 1408(SP), R9
 	MOVQ R15, R11
 	MOVQ $+1, 832(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 1256(SP), R8
-	MOVQ 1680(SP), R9
+	MOVQ 1264(SP), R8
+	MOVQ 1696(SP), R9
 	MOVQ 824(SP), DI
 	CMPQ DI, $+65
 	JLT  return
@@ -1269,15 +1256,14 @@ longrare:
 	JMP  spread
 
 longstage:
-	MOVQ SI, 416(SP)
-	LEAQ (SP), SI
-	MOVQ DX, 424(SP)
-	LEAQ 64(SP), DX
-	LEAQ 96(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	MOVQ DX, 72(SP)
+	LEAQ 80(SP), DX
+	LEAQ 120(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn16AVX2(SB)
-	MOVQ BX, 432(SP)
-	LEAQ 96(SP), BX
+	LEAQ 120(SP), BX
 	JMP  longloop
 
 short2stream:
@@ -1473,25 +1459,22 @@ lanerare:
 	JMP  rare
 
 lanestage:
-	MOVQ SI, 416(SP)
-	LEAQ (SP), SI
-	MOVQ DX, 424(SP)
-	LEAQ 64(SP), DX
-	LEAQ 96(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	MOVQ DX, 72(SP)
+	LEAQ 80(SP), DX
+	LEAQ 120(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn16AVX2(SB)
-	MOVQ BX, 432(SP)
-	LEAQ 96(SP), BX
-	LEAQ 160(SP), AX
+	LEAQ 120(SP), BX
+	LEAQ 192(SP), AX
 	MOVQ R8, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ R8, 440(SP)
-	LEAQ 160(SP), R8
-	LEAQ 288(SP), AX
+	LEAQ 192(SP), R8
+	LEAQ 328(SP), AX
 	MOVQ R9, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ R9, 448(SP)
-	LEAQ 288(SP), R9
+	LEAQ 328(SP), R9
 	JMP  laneloop
 
 half41:
@@ -1558,16 +1541,14 @@ half61:
 	JMP       halfdone62
 
 spread:
-	LEAQ 160(SP), AX
+	LEAQ 192(SP), AX
 	MOVQ R8, CX
 	CALL ·spreadAVX2(SB)
-	MOVQ R8, 440(SP)
-	LEAQ 160(SP), R8
-	LEAQ 288(SP), AX
+	LEAQ 192(SP), R8
+	LEAQ 328(SP), AX
 	MOVQ R9, CX
 	CALL ·spreadAVX2(SB)
-	MOVQ R9, 448(SP)
-	LEAQ 288(SP), R9
+	LEAQ 328(SP), R9
 
 rare:
 	CMPL      R10, $+2
@@ -1699,8 +1680,8 @@ maskbytes71:
 maskdone72:
 	CMPQ 464(SP), $+4
 	JEQ  laneback
-	MOVQ 440(SP), R8
-	MOVQ 448(SP), R9
+	MOVQ 184(SP), R8
+	MOVQ 320(SP), R9
 	CMPQ 464(SP), $+3
 	JEQ  short2back
 	CMPQ 464(SP), $+2
@@ -1742,7 +1723,7 @@ half69:
 
 // func FakeQuantizeZeroPointF16BF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, elem int32, least int32, most int32, kind int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, F16C, FMA3, MMX+
-TEXT ·FakeQuantizeZeroPointF16BF16AVX2(SB), $2256-88
+TEXT ·FakeQuantizeZeroPointF16BF16AVX2(SB), $2272-88
 	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, R10 zeroPoint, DI elements left, R11 groups left, R12 length
 	// per call: nothing
 	// per group: Y0 ISub, Y0 ISub, Y15 ToFloat, Y14 ToFloat
@@ -2159,27 +2140,22 @@ grouptail:
 	VBROADCASTSS (R10), Y1
 	VPSUBD       Y1, Y0, Y0
 	VCVTDQ2PS    Y0, Y14
-	MOVQ         SI, 544(SP)
-	LEAQ         (SP), SI
-	MOVQ         DX, 552(SP)
-	LEAQ         64(SP), DX
-	LEAQ         96(SP), AX
+	MOVQ         SI, (SP)
+	LEAQ         8(SP), SI
+	MOVQ         DX, 72(SP)
+	LEAQ         80(SP), DX
+	LEAQ         120(SP), AX
 	MOVQ         BX, CX
 	CALL         ·stageIn16AVX2(SB)
-	MOVQ         BX, 560(SP)
-	LEAQ         96(SP), BX
+	LEAQ         120(SP), BX
 	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	MOVQ 544(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
+	LEAQ 8(SP), AX
 	CALL ·stageOut16AVX2(SB)
-	MOVQ 552(SP), DX
 	MOVL kind+60(FP), R14
-	LEAQ 64(SP), AX
-	MOVQ DX, CX
+	LEAQ 80(SP), AX
 	CALL ·stageOutMaskAVX2(SB)
 	JMP  return
 
@@ -2334,14 +2310,10 @@ longtail:
 	JEQ   longend
 	JGE   longstage
 	ADDQ  $+32, DI
-	MOVQ  544(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
+	LEAQ  8(SP), AX
 	CALL  ·stageOut16AVX2(SB)
-	MOVQ  552(SP), DX
 	MOVL  kind+60(FP), R14
-	LEAQ  64(SP), AX
-	MOVQ  DX, CX
+	LEAQ  80(SP), AX
 	CALL  ·stageOutMaskAVX2(SB)
 
 longend:
@@ -2687,14 +2659,10 @@ laneback:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+32, DI
-	MOVQ  544(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
+	LEAQ  8(SP), AX
 	CALL  ·stageOut16AVX2(SB)
-	MOVQ  552(SP), DX
 	MOVL  kind+60(FP), R14
-	LEAQ  64(SP), AX
-	MOVQ  DX, CX
+	LEAQ  80(SP), AX
 	CALL  ·stageOutMaskAVX2(SB)
 
 laneend:
@@ -2908,18 +2876,18 @@ groupending:
 	MOVQ 952(SP), DI
 	SUBQ R8, DI
 	SHRQ $0x02, DI
-	LEAQ 976(SP), AX
+	LEAQ 984(SP), AX
 	MOVQ R8, CX
 	CALL ·stageIn32AVX2(SB)
-	LEAQ 976(SP), R8
-	LEAQ 1400(SP), AX
+	LEAQ 984(SP), R8
+	LEAQ 1416(SP), AX
 	MOVQ R9, CX
 	CALL ·stageIn32AVX2(SB)
-	LEAQ 1400(SP), R9
-	LEAQ 1824(SP), AX
+	LEAQ 1416(SP), R9
+	LEAQ 1848(SP), AX
 	MOVQ R10, CX
 	CALL ·stageIn32AVX2(SB)
-	LEAQ 1824(SP), R10
+	LEAQ 1848(SP), R10
 	MOVQ $+32, 944(SP)
 	MOVQ 960(SP), DI
 	JMP  groupchosen
@@ -2936,29 +2904,29 @@ groupodd:
 	MOVL $0x00000040, DI
 
 grouprepeat:
-	LEAQ 1104(SP), AX
+	LEAQ 1112(SP), AX
 	MOVQ R8, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1392(SP)
-	LEAQ 1104(SP), R8
-	LEAQ 1528(SP), AX
+	MOVQ CX, 1400(SP)
+	LEAQ 1112(SP), R8
+	LEAQ 1544(SP), AX
 	MOVQ R9, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1816(SP)
-	LEAQ 1528(SP), R9
-	LEAQ 1952(SP), AX
+	MOVQ CX, 1832(SP)
+	LEAQ 1544(SP), R9
+	LEAQ 1976(SP), AX
 	MOVQ R10, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 2240(SP)
-	LEAQ 1952(SP), R10
+	MOVQ CX, 2264(SP)
+	LEAQ 1976(SP), R10
 	MOVQ R15, R11
 	MOVQ $+1, 968(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 1392(SP), R8
-	MOVQ 1816(SP), R9
-	MOVQ 2240(SP), R10
+	MOVQ 1400(SP), R8
+	MOVQ 1832(SP), R9
+	MOVQ 2264(SP), R10
 	MOVQ 960(SP), DI
 	CMPQ DI, $+65
 	JLT  return
@@ -3115,15 +3083,14 @@ longrare:
 	JMP  spread
 
 longstage:
-	MOVQ SI, 544(SP)
-	LEAQ (SP), SI
-	MOVQ DX, 552(SP)
-	LEAQ 64(SP), DX
-	LEAQ 96(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	MOVQ DX, 72(SP)
+	LEAQ 80(SP), DX
+	LEAQ 120(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn16AVX2(SB)
-	MOVQ BX, 560(SP)
-	LEAQ 96(SP), BX
+	LEAQ 120(SP), BX
 	JMP  longloop
 
 short2stream:
@@ -3336,30 +3303,26 @@ lanerare:
 	JMP  rare
 
 lanestage:
-	MOVQ SI, 544(SP)
-	LEAQ (SP), SI
-	MOVQ DX, 552(SP)
-	LEAQ 64(SP), DX
-	LEAQ 96(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	MOVQ DX, 72(SP)
+	LEAQ 80(SP), DX
+	LEAQ 120(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn16AVX2(SB)
-	MOVQ BX, 560(SP)
-	LEAQ 96(SP), BX
-	LEAQ 160(SP), AX
+	LEAQ 120(SP), BX
+	LEAQ 192(SP), AX
 	MOVQ R8, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ R8, 568(SP)
-	LEAQ 160(SP), R8
-	LEAQ 288(SP), AX
+	LEAQ 192(SP), R8
+	LEAQ 328(SP), AX
 	MOVQ R9, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ R9, 576(SP)
-	LEAQ 288(SP), R9
-	LEAQ 416(SP), AX
+	LEAQ 328(SP), R9
+	LEAQ 464(SP), AX
 	MOVQ R10, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ R10, 584(SP)
-	LEAQ 416(SP), R10
+	LEAQ 464(SP), R10
 	JMP  laneloop
 
 half41:
@@ -3426,21 +3389,18 @@ half61:
 	JMP       halfdone62
 
 spread:
-	LEAQ 160(SP), AX
+	LEAQ 192(SP), AX
 	MOVQ R8, CX
 	CALL ·spreadAVX2(SB)
-	MOVQ R8, 568(SP)
-	LEAQ 160(SP), R8
-	LEAQ 288(SP), AX
+	LEAQ 192(SP), R8
+	LEAQ 328(SP), AX
 	MOVQ R9, CX
 	CALL ·spreadAVX2(SB)
-	MOVQ R9, 576(SP)
-	LEAQ 288(SP), R9
-	LEAQ 416(SP), AX
+	LEAQ 328(SP), R9
+	LEAQ 464(SP), AX
 	MOVQ R10, CX
 	CALL ·spreadAVX2(SB)
-	MOVQ R10, 584(SP)
-	LEAQ 416(SP), R10
+	LEAQ 464(SP), R10
 
 rare:
 	CMPL      elem+48(FP), $+2
@@ -3600,9 +3560,9 @@ maskbytes71:
 maskdone72:
 	CMPQ         600(SP), $+4
 	JEQ          laneback
-	MOVQ         568(SP), R8
-	MOVQ         576(SP), R9
-	MOVQ         584(SP), R10
+	MOVQ         184(SP), R8
+	MOVQ         320(SP), R9
+	MOVQ         456(SP), R10
 	CMPQ         600(SP), $+3
 	JEQ          short2back
 	CMPQ         600(SP), $+2

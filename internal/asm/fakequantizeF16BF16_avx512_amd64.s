@@ -4,7 +4,7 @@
 
 // func FakeQuantizeF16BF16AVX512(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, elem int32, least int32, most int32, kind int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
-TEXT ·FakeQuantizeF16BF16AVX512(SB), $3232-80
+TEXT ·FakeQuantizeF16BF16AVX512(SB), $3248-80
 	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, DI elements left, R11 groups left, R12 length
 	// per call: Z0 least, Z0 most, Z15 ToFloat, Z14 ToFloat, Z13 0x0, Z12 table, Z11 table, K6 Uppers, Z10 0x10001, Z9 0x80008000, Z8 table, Z7 table, Z6 0x1010101
 	// per group: Z5 scale, Z4 recip
@@ -426,7 +426,7 @@ halfdone16:
 	VCMPPS   $0x00, Z2, Z22, K3
 	KUNPCKWD K2, K3, K2
 	KUNPCKDQ K1, K2, K1
-	KMOVQ    K1, 128(SP)
+	KMOVQ    K1, 144(SP)
 	JMP      maskdone18
 
 maskbytes17:
@@ -438,12 +438,12 @@ maskbytes17:
 	KUNPCKWD   K2, K3, K2
 	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z6, K1, Z17
-	VMOVUPS    Z17, 128(SP)
+	VMOVUPS    Z17, 144(SP)
 
 maskdone18:
+	MOVQ DX, 136(SP)
 	MOVL kind+52(FP), R14
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
+	LEAQ 144(SP), AX
 	CALL ·stageOutMaskAVX512(SB)
 	JMP  return
 
@@ -660,7 +660,7 @@ halfdone28:
 	VCMPPS   $0x00, Z2, Z23, K3
 	KUNPCKWD K2, K3, K2
 	KUNPCKDQ K1, K2, K1
-	KMOVQ    K1, 128(SP)
+	KMOVQ    K1, 144(SP)
 	JMP      maskdone30
 
 maskbytes29:
@@ -672,12 +672,12 @@ maskbytes29:
 	KUNPCKWD   K2, K3, K2
 	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z6, K1, Z18
-	VMOVUPS    Z18, 128(SP)
+	VMOVUPS    Z18, 144(SP)
 
 maskdone30:
+	MOVQ DX, 136(SP)
 	MOVL kind+52(FP), R14
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
+	LEAQ 144(SP), AX
 	CALL ·stageOutMaskAVX512(SB)
 
 longend:
@@ -1021,14 +1021,10 @@ laneback:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+64, DI
-	MOVQ  832(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
+	LEAQ  8(SP), AX
 	CALL  ·stageOut16AVX512(SB)
-	MOVQ  840(SP), DX
 	MOVL  kind+52(FP), R14
-	LEAQ  128(SP), AX
-	MOVQ  DX, CX
+	LEAQ  144(SP), AX
 	CALL  ·stageOutMaskAVX512(SB)
 
 laneend:
@@ -1224,27 +1220,22 @@ half15:
 	JMP       halfdone16
 
 groupstage:
-	MOVQ SI, 832(SP)
-	LEAQ (SP), SI
-	MOVQ DX, 840(SP)
-	LEAQ 128(SP), DX
-	LEAQ 192(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	MOVQ DX, 136(SP)
+	LEAQ 144(SP), DX
+	LEAQ 216(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn16AVX512(SB)
-	MOVQ BX, 848(SP)
-	LEAQ 192(SP), BX
+	LEAQ 216(SP), BX
 	SUBQ R11, R11
 	JMP  grouploop
 
 groupstaged:
-	MOVQ 832(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
+	LEAQ 8(SP), AX
 	CALL ·stageOut16AVX512(SB)
-	MOVQ 840(SP), DX
 	MOVL kind+52(FP), R14
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
+	LEAQ 144(SP), AX
 	CALL ·stageOutMaskAVX512(SB)
 	JMP  return
 
@@ -1253,14 +1244,14 @@ groupending:
 	MOVQ 1520(SP), DI
 	SUBQ R8, DI
 	SHRQ $0x02, DI
-	LEAQ 1544(SP), AX
+	LEAQ 1552(SP), AX
 	MOVQ R8, CX
 	CALL ·stageIn32AVX512(SB)
-	LEAQ 1544(SP), R8
-	LEAQ 2384(SP), AX
+	LEAQ 1552(SP), R8
+	LEAQ 2400(SP), AX
 	MOVQ R9, CX
 	CALL ·stageIn32AVX512(SB)
-	LEAQ 2384(SP), R9
+	LEAQ 2400(SP), R9
 	MOVQ $+64, 1512(SP)
 	MOVQ 1528(SP), DI
 	JMP  groupchosen
@@ -1277,23 +1268,23 @@ groupodd:
 	MOVL $0x00000080, DI
 
 grouprepeat:
-	LEAQ 1800(SP), AX
+	LEAQ 1808(SP), AX
 	MOVQ R8, CX
 	CALL ·repeatAVX512(SB)
-	MOVQ CX, 2376(SP)
-	LEAQ 1800(SP), R8
-	LEAQ 2640(SP), AX
+	MOVQ CX, 2384(SP)
+	LEAQ 1808(SP), R8
+	LEAQ 2656(SP), AX
 	MOVQ R9, CX
 	CALL ·repeatAVX512(SB)
-	MOVQ CX, 3216(SP)
-	LEAQ 2640(SP), R9
+	MOVQ CX, 3232(SP)
+	LEAQ 2656(SP), R9
 	MOVQ R15, R11
 	MOVQ $+1, 1536(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 2376(SP), R8
-	MOVQ 3216(SP), R9
+	MOVQ 2384(SP), R8
+	MOVQ 3232(SP), R9
 	MOVQ 1528(SP), DI
 	CMPQ DI, $+129
 	JLT  return
@@ -1452,14 +1443,10 @@ half27:
 
 longstaged:
 	ADDQ $+64, DI
-	MOVQ 832(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
+	LEAQ 8(SP), AX
 	CALL ·stageOut16AVX512(SB)
-	MOVQ 840(SP), DX
 	MOVL kind+52(FP), R14
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
+	LEAQ 144(SP), AX
 	CALL ·stageOutMaskAVX512(SB)
 	JMP  longend
 
@@ -1738,25 +1725,22 @@ lanerare:
 	JMP  rare
 
 lanestage:
-	MOVQ SI, 832(SP)
-	LEAQ (SP), SI
-	MOVQ DX, 840(SP)
-	LEAQ 128(SP), DX
-	LEAQ 192(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	MOVQ DX, 136(SP)
+	LEAQ 144(SP), DX
+	LEAQ 216(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn16AVX512(SB)
-	MOVQ BX, 848(SP)
-	LEAQ 192(SP), BX
-	LEAQ 320(SP), AX
+	LEAQ 216(SP), BX
+	LEAQ 352(SP), AX
 	MOVQ R8, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ R8, 856(SP)
-	LEAQ 320(SP), R8
-	LEAQ 576(SP), AX
+	LEAQ 352(SP), R8
+	LEAQ 616(SP), AX
 	MOVQ R9, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ R9, 864(SP)
-	LEAQ 576(SP), R9
+	LEAQ 616(SP), R9
 	JMP  laneloop
 
 half49:
@@ -1796,15 +1780,14 @@ half57:
 	JMP       halfdone58
 
 longstage:
-	MOVQ SI, 832(SP)
-	LEAQ (SP), SI
-	MOVQ DX, 840(SP)
-	LEAQ 128(SP), DX
-	LEAQ 192(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	MOVQ DX, 136(SP)
+	LEAQ 144(SP), DX
+	LEAQ 216(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn16AVX512(SB)
-	MOVQ BX, 848(SP)
-	LEAQ 192(SP), BX
+	LEAQ 216(SP), BX
 	JMP  longloop
 
 half61:
@@ -1844,16 +1827,14 @@ half69:
 	JMP       halfdone70
 
 spread:
-	LEAQ 320(SP), AX
+	LEAQ 352(SP), AX
 	MOVQ R8, CX
 	CALL ·spreadAVX512(SB)
-	MOVQ R8, 856(SP)
-	LEAQ 320(SP), R8
-	LEAQ 576(SP), AX
+	LEAQ 352(SP), R8
+	LEAQ 616(SP), AX
 	MOVQ R9, CX
 	CALL ·spreadAVX512(SB)
-	MOVQ R9, 864(SP)
-	LEAQ 576(SP), R9
+	LEAQ 616(SP), R9
 
 rare:
 	CMPL     R10, $+2
@@ -1954,8 +1935,8 @@ maskbytes77:
 maskdone78:
 	CMPQ         880(SP), $+5
 	JEQ          laneback
-	MOVQ         856(SP), R8
-	MOVQ         864(SP), R9
+	MOVQ         344(SP), R8
+	MOVQ         608(SP), R9
 	CMPQ         880(SP), $+3
 	JEQ          short2back
 	CMPQ         880(SP), $+4
@@ -1998,7 +1979,7 @@ half75:
 
 // func FakeQuantizeZeroPointF16BF16AVX512(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, elem int32, least int32, most int32, kind int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
-TEXT ·FakeQuantizeZeroPointF16BF16AVX512(SB), $4336-88
+TEXT ·FakeQuantizeZeroPointF16BF16AVX512(SB), $4352-88
 	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, R10 zeroPoint, DI elements left, R11 groups left, R12 length
 	// per call: Z15 least, Z14 most, Z13 0x0, Z12 table, Z11 table, K6 Uppers, Z10 0x10001, Z9 0x80008000, Z8 table, Z7 table, Z6 0x1010101
 	// per group: Z5 scale, Z4 recip, Z0 zeroPoint, Z1 ISub, Z0 ISub, Z3 ToFloat, Z2 ToFloat
@@ -2451,7 +2432,7 @@ halfdone16:
 	VCMPPS   $0x00, Z16, Z24, K3
 	KUNPCKWD K2, K3, K2
 	KUNPCKDQ K1, K2, K1
-	KMOVQ    K1, 128(SP)
+	KMOVQ    K1, 144(SP)
 	JMP      maskdone18
 
 maskbytes17:
@@ -2463,12 +2444,12 @@ maskbytes17:
 	KUNPCKWD   K2, K3, K2
 	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z6, K1, Z19
-	VMOVUPS    Z19, 128(SP)
+	VMOVUPS    Z19, 144(SP)
 
 maskdone18:
+	MOVQ DX, 136(SP)
 	MOVL kind+60(FP), R14
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
+	LEAQ 144(SP), AX
 	CALL ·stageOutMaskAVX512(SB)
 	JMP  return
 
@@ -2690,7 +2671,7 @@ halfdone28:
 	VCMPPS   $0x00, Z17, Z25, K3
 	KUNPCKWD K2, K3, K2
 	KUNPCKDQ K1, K2, K1
-	KMOVQ    K1, 128(SP)
+	KMOVQ    K1, 144(SP)
 	JMP      maskdone30
 
 maskbytes29:
@@ -2702,12 +2683,12 @@ maskbytes29:
 	KUNPCKWD   K2, K3, K2
 	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z6, K1, Z20
-	VMOVUPS    Z20, 128(SP)
+	VMOVUPS    Z20, 144(SP)
 
 maskdone30:
+	MOVQ DX, 136(SP)
 	MOVL kind+60(FP), R14
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
+	LEAQ 144(SP), AX
 	CALL ·stageOutMaskAVX512(SB)
 
 longend:
@@ -3105,14 +3086,10 @@ laneback:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+64, DI
-	MOVQ  1088(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
+	LEAQ  8(SP), AX
 	CALL  ·stageOut16AVX512(SB)
-	MOVQ  1096(SP), DX
 	MOVL  kind+60(FP), R14
-	LEAQ  128(SP), AX
-	MOVQ  DX, CX
+	LEAQ  144(SP), AX
 	CALL  ·stageOutMaskAVX512(SB)
 
 laneend:
@@ -3308,27 +3285,22 @@ half15:
 	JMP       halfdone16
 
 groupstage:
-	MOVQ SI, 1088(SP)
-	LEAQ (SP), SI
-	MOVQ DX, 1096(SP)
-	LEAQ 128(SP), DX
-	LEAQ 192(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	MOVQ DX, 136(SP)
+	LEAQ 144(SP), DX
+	LEAQ 216(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn16AVX512(SB)
-	MOVQ BX, 1104(SP)
-	LEAQ 192(SP), BX
+	LEAQ 216(SP), BX
 	SUBQ R11, R11
 	JMP  grouploop
 
 groupstaged:
-	MOVQ 1088(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
+	LEAQ 8(SP), AX
 	CALL ·stageOut16AVX512(SB)
-	MOVQ 1096(SP), DX
 	MOVL kind+60(FP), R14
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
+	LEAQ 144(SP), AX
 	CALL ·stageOutMaskAVX512(SB)
 	JMP  return
 
@@ -3337,18 +3309,18 @@ groupending:
 	MOVQ 1784(SP), DI
 	SUBQ R8, DI
 	SHRQ $0x02, DI
-	LEAQ 1808(SP), AX
+	LEAQ 1816(SP), AX
 	MOVQ R8, CX
 	CALL ·stageIn32AVX512(SB)
-	LEAQ 1808(SP), R8
-	LEAQ 2648(SP), AX
+	LEAQ 1816(SP), R8
+	LEAQ 2664(SP), AX
 	MOVQ R9, CX
 	CALL ·stageIn32AVX512(SB)
-	LEAQ 2648(SP), R9
-	LEAQ 3488(SP), AX
+	LEAQ 2664(SP), R9
+	LEAQ 3512(SP), AX
 	MOVQ R10, CX
 	CALL ·stageIn32AVX512(SB)
-	LEAQ 3488(SP), R10
+	LEAQ 3512(SP), R10
 	MOVQ $+64, 1776(SP)
 	MOVQ 1792(SP), DI
 	JMP  groupchosen
@@ -3365,29 +3337,29 @@ groupodd:
 	MOVL $0x00000080, DI
 
 grouprepeat:
-	LEAQ 2064(SP), AX
+	LEAQ 2072(SP), AX
 	MOVQ R8, CX
 	CALL ·repeatAVX512(SB)
-	MOVQ CX, 2640(SP)
-	LEAQ 2064(SP), R8
-	LEAQ 2904(SP), AX
+	MOVQ CX, 2648(SP)
+	LEAQ 2072(SP), R8
+	LEAQ 2920(SP), AX
 	MOVQ R9, CX
 	CALL ·repeatAVX512(SB)
-	MOVQ CX, 3480(SP)
-	LEAQ 2904(SP), R9
-	LEAQ 3744(SP), AX
+	MOVQ CX, 3496(SP)
+	LEAQ 2920(SP), R9
+	LEAQ 3768(SP), AX
 	MOVQ R10, CX
 	CALL ·repeatAVX512(SB)
-	MOVQ CX, 4320(SP)
-	LEAQ 3744(SP), R10
+	MOVQ CX, 4344(SP)
+	LEAQ 3768(SP), R10
 	MOVQ R15, R11
 	MOVQ $+1, 1800(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 2640(SP), R8
-	MOVQ 3480(SP), R9
-	MOVQ 4320(SP), R10
+	MOVQ 2648(SP), R8
+	MOVQ 3496(SP), R9
+	MOVQ 4344(SP), R10
 	MOVQ 1792(SP), DI
 	CMPQ DI, $+129
 	JLT  return
@@ -3546,14 +3518,10 @@ half27:
 
 longstaged:
 	ADDQ $+64, DI
-	MOVQ 1088(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
+	LEAQ 8(SP), AX
 	CALL ·stageOut16AVX512(SB)
-	MOVQ 1096(SP), DX
 	MOVL kind+60(FP), R14
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
+	LEAQ 144(SP), AX
 	CALL ·stageOutMaskAVX512(SB)
 	JMP  longend
 
@@ -3864,30 +3832,26 @@ lanerare:
 	JMP  rare
 
 lanestage:
-	MOVQ SI, 1088(SP)
-	LEAQ (SP), SI
-	MOVQ DX, 1096(SP)
-	LEAQ 128(SP), DX
-	LEAQ 192(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	MOVQ DX, 136(SP)
+	LEAQ 144(SP), DX
+	LEAQ 216(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn16AVX512(SB)
-	MOVQ BX, 1104(SP)
-	LEAQ 192(SP), BX
-	LEAQ 320(SP), AX
+	LEAQ 216(SP), BX
+	LEAQ 352(SP), AX
 	MOVQ R8, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ R8, 1112(SP)
-	LEAQ 320(SP), R8
-	LEAQ 576(SP), AX
+	LEAQ 352(SP), R8
+	LEAQ 616(SP), AX
 	MOVQ R9, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ R9, 1120(SP)
-	LEAQ 576(SP), R9
-	LEAQ 832(SP), AX
+	LEAQ 616(SP), R9
+	LEAQ 880(SP), AX
 	MOVQ R10, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ R10, 1128(SP)
-	LEAQ 832(SP), R10
+	LEAQ 880(SP), R10
 	JMP  laneloop
 
 half49:
@@ -3927,15 +3891,14 @@ half57:
 	JMP       halfdone58
 
 longstage:
-	MOVQ SI, 1088(SP)
-	LEAQ (SP), SI
-	MOVQ DX, 1096(SP)
-	LEAQ 128(SP), DX
-	LEAQ 192(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	MOVQ DX, 136(SP)
+	LEAQ 144(SP), DX
+	LEAQ 216(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn16AVX512(SB)
-	MOVQ BX, 1104(SP)
-	LEAQ 192(SP), BX
+	LEAQ 216(SP), BX
 	JMP  longloop
 
 half61:
@@ -3975,21 +3938,18 @@ half69:
 	JMP       halfdone70
 
 spread:
-	LEAQ 320(SP), AX
+	LEAQ 352(SP), AX
 	MOVQ R8, CX
 	CALL ·spreadAVX512(SB)
-	MOVQ R8, 1112(SP)
-	LEAQ 320(SP), R8
-	LEAQ 576(SP), AX
+	LEAQ 352(SP), R8
+	LEAQ 616(SP), AX
 	MOVQ R9, CX
 	CALL ·spreadAVX512(SB)
-	MOVQ R9, 1120(SP)
-	LEAQ 576(SP), R9
-	LEAQ 832(SP), AX
+	LEAQ 616(SP), R9
+	LEAQ 880(SP), AX
 	MOVQ R10, CX
 	CALL ·spreadAVX512(SB)
-	MOVQ R10, 1128(SP)
-	LEAQ 832(SP), R10
+	LEAQ 880(SP), R10
 
 rare:
 	CMPL     elem+48(FP), $+2
@@ -4110,9 +4070,9 @@ maskbytes77:
 maskdone78:
 	CMPQ         1144(SP), $+5
 	JEQ          laneback
-	MOVQ         1112(SP), R8
-	MOVQ         1120(SP), R9
-	MOVQ         1128(SP), R10
+	MOVQ         344(SP), R8
+	MOVQ         608(SP), R9
+	MOVQ         872(SP), R10
 	CMPQ         1144(SP), $+3
 	JEQ          short2back
 	CMPQ         1144(SP), $+4

@@ -6,7 +6,7 @@
 
 // func FakeQuantizeF16BF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, elem int32, least int32, most int32, kind int32, groups int, length int, ahead int)
 
-TEXT ·FakeQuantizeF16BF16NEON(SB), 0, $936-80
+TEXT ·FakeQuantizeF16BF16NEON(SB), 0, $952-80
 	// pointers: R1 y, R2 mask, R3 x, R4 scale, R5 recip, R0 elements left, R12 groups left, R13 length
 	// per call: V0 least, V0 most, V15 ToFloat, V14 ToFloat, V13 0x0, V12 0x10000, V11 0x7fff, V10 table
 	// per group: V9 scale, V8 recip
@@ -325,26 +325,21 @@ grouptail:
 	BLT groupodd
 	VLD1R (R4), [V9.S4]
 	VLD1R (R5), [V8.S4]
-	MOVD R1, 224(RSP)
-	ADD $16, RSP, R1
-	MOVD R2, 232(RSP)
-	ADD $48, RSP, R2
-	ADD $64, RSP, R16
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
+	MOVD R2, 56(RSP)
+	ADD $64, RSP, R2
+	ADD $88, RSP, R16
 	MOVD R3, R17
 	CALL ·stageIn16NEON(SB)
-	MOVD R3, 240(RSP)
-	ADD $64, RSP, R3
+	ADD $88, RSP, R3
 	SUB R12, R12, R12
 	B grouploop
 groupstaged:
-	MOVD 224(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOut16NEON(SB)
-	MOVD 232(RSP), R2
 	MOVWU kind+52(FP), R19
-	ADD $48, RSP, R16
-	MOVD R2, R17
+	ADD $64, RSP, R16
 	CALL ·stageOutMaskNEON(SB)
 groupdone:
 	RET
@@ -468,14 +463,10 @@ longback:
 	CBZ R0, longend
 	TBZ $63, R0, longstage
 	ADD $16, R0, R0
-	MOVD 224(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOut16NEON(SB)
-	MOVD 232(RSP), R2
 	MOVWU kind+52(FP), R19
-	ADD $48, RSP, R16
-	MOVD R2, R17
+	ADD $64, RSP, R16
 	CALL ·stageOutMaskNEON(SB)
 longend:
 	ADD $4, R4, R4
@@ -607,14 +598,10 @@ laneback:
 	CBZ R0, laneend
 	TBZ $63, R0, lanestage
 	ADD $16, R0, R0
-	MOVD 224(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOut16NEON(SB)
-	MOVD 232(RSP), R2
 	MOVWU kind+52(FP), R19
-	ADD $48, RSP, R16
-	MOVD R2, R17
+	ADD $64, RSP, R16
 	CALL ·stageOutMaskNEON(SB)
 laneend:
 	MOVD 496(RSP), R16
@@ -667,14 +654,14 @@ groupending:
 	SUB R4, R16, R16
 	MOVD $0, R17
 	ADD R16>>2, R17, R0
-	ADD $504, RSP, R16
+	ADD $512, RSP, R16
 	MOVD R4, R17
 	CALL ·stageIn32NEON(SB)
-	ADD $504, RSP, R4
-	ADD $720, RSP, R16
+	ADD $512, RSP, R4
+	ADD $736, RSP, R16
 	MOVD R5, R17
 	CALL ·stageIn32NEON(SB)
-	ADD $720, RSP, R5
+	ADD $736, RSP, R5
 	MOVD $16, R16
 	MOVD R16, 472(RSP)
 	MOVD 488(RSP), R0
@@ -690,23 +677,23 @@ groupodd:
 	BLT grouprepeat
 	MOVD $32, R0
 grouprepeat:
-	ADD $568, RSP, R16
+	ADD $576, RSP, R16
 	MOVD R4, R17
 	CALL ·repeatNEON(SB)
-	MOVD R17, 712(RSP)
-	ADD $568, RSP, R4
-	ADD $784, RSP, R16
+	MOVD R17, 720(RSP)
+	ADD $576, RSP, R4
+	ADD $800, RSP, R16
 	MOVD R5, R17
 	CALL ·repeatNEON(SB)
-	MOVD R17, 928(RSP)
-	ADD $784, RSP, R5
+	MOVD R17, 944(RSP)
+	ADD $800, RSP, R5
 	MOVD R15, R12
 	MOVD $1, R16
 	MOVD R16, 496(RSP)
 	B lanerow
 groupodddone:
-	MOVD 712(RSP), R4
-	MOVD 928(RSP), R5
+	MOVD 720(RSP), R4
+	MOVD 944(RSP), R5
 	MOVD 488(RSP), R0
 	CMP $33, R0
 	BLT groupdone
@@ -735,15 +722,14 @@ longrare:
 	MOVD R16, 272(RSP)
 	B spread
 longstage:
-	MOVD R1, 224(RSP)
-	ADD $16, RSP, R1
-	MOVD R2, 232(RSP)
-	ADD $48, RSP, R2
-	ADD $64, RSP, R16
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
+	MOVD R2, 56(RSP)
+	ADD $64, RSP, R2
+	ADD $88, RSP, R16
 	MOVD R3, R17
 	CALL ·stageIn16NEON(SB)
-	MOVD R3, 240(RSP)
-	ADD $64, RSP, R3
+	ADD $88, RSP, R3
 	B longloop
 half25:
 	FMOVQ (R3), F1
@@ -768,37 +754,32 @@ lanerare:
 	MOVD R16, 272(RSP)
 	B rare
 lanestage:
-	MOVD R1, 224(RSP)
-	ADD $16, RSP, R1
-	MOVD R2, 232(RSP)
-	ADD $48, RSP, R2
-	ADD $64, RSP, R16
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
+	MOVD R2, 56(RSP)
+	ADD $64, RSP, R2
+	ADD $88, RSP, R16
 	MOVD R3, R17
 	CALL ·stageIn16NEON(SB)
-	MOVD R3, 240(RSP)
-	ADD $64, RSP, R3
-	ADD $96, RSP, R16
+	ADD $88, RSP, R3
+	ADD $128, RSP, R16
 	MOVD R4, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R4, 248(RSP)
-	ADD $96, RSP, R4
-	ADD $160, RSP, R16
+	ADD $128, RSP, R4
+	ADD $200, RSP, R16
 	MOVD R5, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R5, 256(RSP)
-	ADD $160, RSP, R5
+	ADD $200, RSP, R5
 	B laneloop
 spread:
-	ADD $96, RSP, R16
+	ADD $128, RSP, R16
 	MOVD R4, R17
 	CALL ·spreadNEON(SB)
-	MOVD R4, 248(RSP)
-	ADD $96, RSP, R4
-	ADD $160, RSP, R16
+	ADD $128, RSP, R4
+	ADD $200, RSP, R16
 	MOVD R5, R17
 	CALL ·spreadNEON(SB)
-	MOVD R5, 256(RSP)
-	ADD $160, RSP, R5
+	ADD $200, RSP, R5
 rare:
 	CMP $2, R6
 	BNE half33
@@ -904,8 +885,8 @@ maskdone40:
 	MOVD 272(RSP), R16
 	CMP $3, R16
 	BEQ laneback
-	MOVD 248(RSP), R4
-	MOVD 256(RSP), R5
+	MOVD 120(RSP), R4
+	MOVD 192(RSP), R5
 	MOVD 272(RSP), R16
 	CMP $2, R16
 	BEQ longresume
@@ -948,7 +929,7 @@ half37:
 
 // func FakeQuantizeZeroPointF16BF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, elem int32, least int32, most int32, kind int32, groups int, length int, ahead int)
 
-TEXT ·FakeQuantizeZeroPointF16BF16NEON(SB), 0, $1224-88
+TEXT ·FakeQuantizeZeroPointF16BF16NEON(SB), 0, $1240-88
 	// pointers: R1 y, R2 mask, R3 x, R4 scale, R5 recip, R6 zeroPoint, R0 elements left, R12 groups left, R13 length
 	// per call: V15 least, V14 most, V13 0x0, V12 0x10000, V11 0x7fff, V10 table
 	// per group: V9 scale, V8 recip, V0 zeroPoint, V1 ISub, V0 ISub, V7 ToFloat, V6 ToFloat
@@ -1299,26 +1280,21 @@ grouptail:
 	WORD $0x4e21d827 // scvtf v7.4s, v1.4s
 	VSUB V0.S4, V14.S4, V0.S4
 	WORD $0x4e21d806 // scvtf v6.4s, v0.4s
-	MOVD R1, 288(RSP)
-	ADD $16, RSP, R1
-	MOVD R2, 296(RSP)
-	ADD $48, RSP, R2
-	ADD $64, RSP, R16
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
+	MOVD R2, 56(RSP)
+	ADD $64, RSP, R2
+	ADD $88, RSP, R16
 	MOVD R3, R17
 	CALL ·stageIn16NEON(SB)
-	MOVD R3, 304(RSP)
-	ADD $64, RSP, R3
+	ADD $88, RSP, R3
 	SUB R12, R12, R12
 	B grouploop
 groupstaged:
-	MOVD 288(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOut16NEON(SB)
-	MOVD 296(RSP), R2
 	MOVWU kind+60(FP), R19
-	ADD $48, RSP, R16
-	MOVD R2, R17
+	ADD $64, RSP, R16
 	CALL ·stageOutMaskNEON(SB)
 groupdone:
 	RET
@@ -1447,14 +1423,10 @@ longback:
 	CBZ R0, longend
 	TBZ $63, R0, longstage
 	ADD $16, R0, R0
-	MOVD 288(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOut16NEON(SB)
-	MOVD 296(RSP), R2
 	MOVWU kind+60(FP), R19
-	ADD $48, RSP, R16
-	MOVD R2, R17
+	ADD $64, RSP, R16
 	CALL ·stageOutMaskNEON(SB)
 longend:
 	ADD $4, R4, R4
@@ -1608,14 +1580,10 @@ laneback:
 	CBZ R0, laneend
 	TBZ $63, R0, lanestage
 	ADD $16, R0, R0
-	MOVD 288(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOut16NEON(SB)
-	MOVD 296(RSP), R2
 	MOVWU kind+60(FP), R19
-	ADD $48, RSP, R16
-	MOVD R2, R17
+	ADD $64, RSP, R16
 	CALL ·stageOutMaskNEON(SB)
 laneend:
 	MOVD 568(RSP), R16
@@ -1668,18 +1636,18 @@ groupending:
 	SUB R4, R16, R16
 	MOVD $0, R17
 	ADD R16>>2, R17, R0
-	ADD $576, RSP, R16
+	ADD $584, RSP, R16
 	MOVD R4, R17
 	CALL ·stageIn32NEON(SB)
-	ADD $576, RSP, R4
-	ADD $792, RSP, R16
+	ADD $584, RSP, R4
+	ADD $808, RSP, R16
 	MOVD R5, R17
 	CALL ·stageIn32NEON(SB)
-	ADD $792, RSP, R5
-	ADD $1008, RSP, R16
+	ADD $808, RSP, R5
+	ADD $1032, RSP, R16
 	MOVD R6, R17
 	CALL ·stageIn32NEON(SB)
-	ADD $1008, RSP, R6
+	ADD $1032, RSP, R6
 	MOVD $16, R16
 	MOVD R16, 544(RSP)
 	MOVD 560(RSP), R0
@@ -1695,29 +1663,29 @@ groupodd:
 	BLT grouprepeat
 	MOVD $32, R0
 grouprepeat:
-	ADD $640, RSP, R16
+	ADD $648, RSP, R16
 	MOVD R4, R17
 	CALL ·repeatNEON(SB)
-	MOVD R17, 784(RSP)
-	ADD $640, RSP, R4
-	ADD $856, RSP, R16
+	MOVD R17, 792(RSP)
+	ADD $648, RSP, R4
+	ADD $872, RSP, R16
 	MOVD R5, R17
 	CALL ·repeatNEON(SB)
-	MOVD R17, 1000(RSP)
-	ADD $856, RSP, R5
-	ADD $1072, RSP, R16
+	MOVD R17, 1016(RSP)
+	ADD $872, RSP, R5
+	ADD $1096, RSP, R16
 	MOVD R6, R17
 	CALL ·repeatNEON(SB)
-	MOVD R17, 1216(RSP)
-	ADD $1072, RSP, R6
+	MOVD R17, 1240(RSP)
+	ADD $1096, RSP, R6
 	MOVD R15, R12
 	MOVD $1, R16
 	MOVD R16, 568(RSP)
 	B lanerow
 groupodddone:
-	MOVD 784(RSP), R4
-	MOVD 1000(RSP), R5
-	MOVD 1216(RSP), R6
+	MOVD 792(RSP), R4
+	MOVD 1016(RSP), R5
+	MOVD 1240(RSP), R6
 	MOVD 560(RSP), R0
 	CMP $33, R0
 	BLT groupdone
@@ -1746,15 +1714,14 @@ longrare:
 	MOVD R16, 344(RSP)
 	B spread
 longstage:
-	MOVD R1, 288(RSP)
-	ADD $16, RSP, R1
-	MOVD R2, 296(RSP)
-	ADD $48, RSP, R2
-	ADD $64, RSP, R16
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
+	MOVD R2, 56(RSP)
+	ADD $64, RSP, R2
+	ADD $88, RSP, R16
 	MOVD R3, R17
 	CALL ·stageIn16NEON(SB)
-	MOVD R3, 304(RSP)
-	ADD $64, RSP, R3
+	ADD $88, RSP, R3
 	B longloop
 half25:
 	FMOVQ (R3), F1
@@ -1779,47 +1746,40 @@ lanerare:
 	MOVD R16, 344(RSP)
 	B rare
 lanestage:
-	MOVD R1, 288(RSP)
-	ADD $16, RSP, R1
-	MOVD R2, 296(RSP)
-	ADD $48, RSP, R2
-	ADD $64, RSP, R16
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
+	MOVD R2, 56(RSP)
+	ADD $64, RSP, R2
+	ADD $88, RSP, R16
 	MOVD R3, R17
 	CALL ·stageIn16NEON(SB)
-	MOVD R3, 304(RSP)
-	ADD $64, RSP, R3
-	ADD $96, RSP, R16
+	ADD $88, RSP, R3
+	ADD $128, RSP, R16
 	MOVD R4, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R4, 312(RSP)
-	ADD $96, RSP, R4
-	ADD $160, RSP, R16
+	ADD $128, RSP, R4
+	ADD $200, RSP, R16
 	MOVD R5, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R5, 320(RSP)
-	ADD $160, RSP, R5
-	ADD $224, RSP, R16
+	ADD $200, RSP, R5
+	ADD $272, RSP, R16
 	MOVD R6, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R6, 328(RSP)
-	ADD $224, RSP, R6
+	ADD $272, RSP, R6
 	B laneloop
 spread:
-	ADD $96, RSP, R16
+	ADD $128, RSP, R16
 	MOVD R4, R17
 	CALL ·spreadNEON(SB)
-	MOVD R4, 312(RSP)
-	ADD $96, RSP, R4
-	ADD $160, RSP, R16
+	ADD $128, RSP, R4
+	ADD $200, RSP, R16
 	MOVD R5, R17
 	CALL ·spreadNEON(SB)
-	MOVD R5, 320(RSP)
-	ADD $160, RSP, R5
-	ADD $224, RSP, R16
+	ADD $200, RSP, R5
+	ADD $272, RSP, R16
 	MOVD R6, R17
 	CALL ·spreadNEON(SB)
-	MOVD R6, 328(RSP)
-	ADD $224, RSP, R6
+	ADD $272, RSP, R6
 rare:
 	CMP $2, R7
 	BNE half33
@@ -1945,9 +1905,9 @@ maskdone40:
 	MOVD 344(RSP), R16
 	CMP $3, R16
 	BEQ laneback
-	MOVD 312(RSP), R4
-	MOVD 320(RSP), R5
-	MOVD 328(RSP), R6
+	MOVD 120(RSP), R4
+	MOVD 192(RSP), R5
+	MOVD 264(RSP), R6
 	MOVD 344(RSP), R16
 	CMP $2, R16
 	BEQ longresume

@@ -4,7 +4,7 @@
 
 // func FakeQuantizeAVX2(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, kind int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·FakeQuantizeAVX2(SB), $1824-80
+TEXT ·FakeQuantizeAVX2(SB), $1840-80
 	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, DI elements left, R11 groups left, R12 length
 	// per call: Y0 least, Y0 most, Y15 ToFloat, Y14 ToFloat, Y13 0x0
 	// per group: Y12 scale, Y11 recip
@@ -287,27 +287,22 @@ grouptail:
 	JLT          groupodd
 	VBROADCASTSS (R8), Y12
 	VBROADCASTSS (R9), Y11
-	MOVQ         SI, 544(SP)
-	LEAQ         (SP), SI
-	MOVQ         DX, 552(SP)
-	LEAQ         128(SP), DX
-	LEAQ         160(SP), AX
+	MOVQ         SI, (SP)
+	LEAQ         8(SP), SI
+	MOVQ         DX, 136(SP)
+	LEAQ         144(SP), DX
+	LEAQ         184(SP), AX
 	MOVQ         BX, CX
 	CALL         ·stageIn32AVX2(SB)
-	MOVQ         BX, 560(SP)
-	LEAQ         160(SP), BX
+	LEAQ         184(SP), BX
 	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	MOVQ 544(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
+	LEAQ 8(SP), AX
 	CALL ·stageOut32AVX2(SB)
-	MOVQ 552(SP), DX
 	MOVL kind+48(FP), R14
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
+	LEAQ 144(SP), AX
 	CALL ·stageOutMaskAVX2(SB)
 	JMP  return
 
@@ -516,14 +511,10 @@ laneback:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+32, DI
-	MOVQ  544(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
+	LEAQ  8(SP), AX
 	CALL  ·stageOut32AVX2(SB)
-	MOVQ  552(SP), DX
 	MOVL  kind+48(FP), R14
-	LEAQ  128(SP), AX
-	MOVQ  DX, CX
+	LEAQ  144(SP), AX
 	CALL  ·stageOutMaskAVX2(SB)
 
 laneend:
@@ -645,14 +636,14 @@ groupending:
 	MOVQ 944(SP), DI
 	SUBQ R8, DI
 	SHRQ $0x02, DI
-	LEAQ 968(SP), AX
+	LEAQ 976(SP), AX
 	MOVQ R8, CX
 	CALL ·stageIn32AVX2(SB)
-	LEAQ 968(SP), R8
-	LEAQ 1392(SP), AX
+	LEAQ 976(SP), R8
+	LEAQ 1408(SP), AX
 	MOVQ R9, CX
 	CALL ·stageIn32AVX2(SB)
-	LEAQ 1392(SP), R9
+	LEAQ 1408(SP), R9
 	MOVQ $+32, 936(SP)
 	MOVQ 952(SP), DI
 	JMP  groupchosen
@@ -669,23 +660,23 @@ groupodd:
 	MOVL $0x00000040, DI
 
 grouprepeat:
-	LEAQ 1096(SP), AX
+	LEAQ 1104(SP), AX
 	MOVQ R8, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1384(SP)
-	LEAQ 1096(SP), R8
-	LEAQ 1520(SP), AX
+	MOVQ CX, 1392(SP)
+	LEAQ 1104(SP), R8
+	LEAQ 1536(SP), AX
 	MOVQ R9, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1808(SP)
-	LEAQ 1520(SP), R9
+	MOVQ CX, 1824(SP)
+	LEAQ 1536(SP), R9
 	MOVQ R15, R11
 	MOVQ $+1, 960(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 1384(SP), R8
-	MOVQ 1808(SP), R9
+	MOVQ 1392(SP), R8
+	MOVQ 1824(SP), R9
 	MOVQ 952(SP), DI
 	CMPQ DI, $+65
 	JLT  return
@@ -797,38 +788,33 @@ lanerare:
 	JMP  rare
 
 lanestage:
-	MOVQ SI, 544(SP)
-	LEAQ (SP), SI
-	MOVQ DX, 552(SP)
-	LEAQ 128(SP), DX
-	LEAQ 160(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	MOVQ DX, 136(SP)
+	LEAQ 144(SP), DX
+	LEAQ 184(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ BX, 560(SP)
-	LEAQ 160(SP), BX
-	LEAQ 288(SP), AX
+	LEAQ 184(SP), BX
+	LEAQ 320(SP), AX
 	MOVQ R8, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ R8, 568(SP)
-	LEAQ 288(SP), R8
-	LEAQ 416(SP), AX
+	LEAQ 320(SP), R8
+	LEAQ 456(SP), AX
 	MOVQ R9, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ R9, 576(SP)
-	LEAQ 416(SP), R9
+	LEAQ 456(SP), R9
 	JMP  laneloop
 
 spread:
-	LEAQ 288(SP), AX
+	LEAQ 320(SP), AX
 	MOVQ R8, CX
 	CALL ·spreadAVX2(SB)
-	MOVQ R8, 568(SP)
-	LEAQ 288(SP), R8
-	LEAQ 416(SP), AX
+	LEAQ 320(SP), R8
+	LEAQ 456(SP), AX
 	MOVQ R9, CX
 	CALL ·spreadAVX2(SB)
-	MOVQ R9, 576(SP)
-	LEAQ 416(SP), R9
+	LEAQ 456(SP), R9
 
 rare:
 	VMOVUPS      (BX), Y0
@@ -915,8 +901,8 @@ maskbytes13:
 maskdone14:
 	CMPQ         592(SP), $+3
 	JEQ          laneback
-	MOVQ         568(SP), R8
-	MOVQ         576(SP), R9
+	MOVQ         312(SP), R8
+	MOVQ         448(SP), R9
 	CMPQ         592(SP), $+2
 	JEQ          short2back
 	VBROADCASTSS (R8), Y12
@@ -925,7 +911,7 @@ maskdone14:
 
 // func FakeQuantizeZeroPointAVX2(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, kind int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·FakeQuantizeZeroPointAVX2(SB), $2384-88
+TEXT ·FakeQuantizeZeroPointAVX2(SB), $2400-88
 	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, R10 zeroPoint, DI elements left, R11 groups left, R12 length
 	// per call: Y15 0x0
 	// per group: Y14 scale, Y1 zeroPoint, Y0 ISub, Y0 ISub, Y13 ToFloat, Y12 ToFloat
@@ -1257,27 +1243,22 @@ grouptail:
 	VBROADCASTSS most+52(FP), Y0
 	VPSUBD       Y1, Y0, Y0
 	VCVTDQ2PS    Y0, Y12
-	MOVQ         SI, 672(SP)
-	LEAQ         (SP), SI
-	MOVQ         DX, 680(SP)
-	LEAQ         128(SP), DX
-	LEAQ         160(SP), AX
+	MOVQ         SI, (SP)
+	LEAQ         8(SP), SI
+	MOVQ         DX, 136(SP)
+	LEAQ         144(SP), DX
+	LEAQ         184(SP), AX
 	MOVQ         BX, CX
 	CALL         ·stageIn32AVX2(SB)
-	MOVQ         BX, 688(SP)
-	LEAQ         160(SP), BX
+	LEAQ         184(SP), BX
 	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	MOVQ 672(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
+	LEAQ 8(SP), AX
 	CALL ·stageOut32AVX2(SB)
-	MOVQ 680(SP), DX
 	MOVL kind+56(FP), R14
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
+	LEAQ 144(SP), AX
 	CALL ·stageOutMaskAVX2(SB)
 	JMP  return
 
@@ -1536,14 +1517,10 @@ laneback:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+32, DI
-	MOVQ  672(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
+	LEAQ  8(SP), AX
 	CALL  ·stageOut32AVX2(SB)
-	MOVQ  680(SP), DX
 	MOVL  kind+56(FP), R14
-	LEAQ  128(SP), AX
-	MOVQ  DX, CX
+	LEAQ  144(SP), AX
 	CALL  ·stageOutMaskAVX2(SB)
 
 laneend:
@@ -1673,18 +1650,18 @@ groupending:
 	MOVQ 1080(SP), DI
 	SUBQ R8, DI
 	SHRQ $0x02, DI
-	LEAQ 1104(SP), AX
+	LEAQ 1112(SP), AX
 	MOVQ R8, CX
 	CALL ·stageIn32AVX2(SB)
-	LEAQ 1104(SP), R8
-	LEAQ 1528(SP), AX
+	LEAQ 1112(SP), R8
+	LEAQ 1544(SP), AX
 	MOVQ R9, CX
 	CALL ·stageIn32AVX2(SB)
-	LEAQ 1528(SP), R9
-	LEAQ 1952(SP), AX
+	LEAQ 1544(SP), R9
+	LEAQ 1976(SP), AX
 	MOVQ R10, CX
 	CALL ·stageIn32AVX2(SB)
-	LEAQ 1952(SP), R10
+	LEAQ 1976(SP), R10
 	MOVQ $+32, 1072(SP)
 	MOVQ 1088(SP), DI
 	JMP  groupchosen
@@ -1701,29 +1678,29 @@ groupodd:
 	MOVL $0x00000040, DI
 
 grouprepeat:
-	LEAQ 1232(SP), AX
+	LEAQ 1240(SP), AX
 	MOVQ R8, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1520(SP)
-	LEAQ 1232(SP), R8
-	LEAQ 1656(SP), AX
+	MOVQ CX, 1528(SP)
+	LEAQ 1240(SP), R8
+	LEAQ 1672(SP), AX
 	MOVQ R9, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1944(SP)
-	LEAQ 1656(SP), R9
-	LEAQ 2080(SP), AX
+	MOVQ CX, 1960(SP)
+	LEAQ 1672(SP), R9
+	LEAQ 2104(SP), AX
 	MOVQ R10, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 2368(SP)
-	LEAQ 2080(SP), R10
+	MOVQ CX, 2392(SP)
+	LEAQ 2104(SP), R10
 	MOVQ R15, R11
 	MOVQ $+1, 1096(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 1520(SP), R8
-	MOVQ 1944(SP), R9
-	MOVQ 2368(SP), R10
+	MOVQ 1528(SP), R8
+	MOVQ 1960(SP), R9
+	MOVQ 2392(SP), R10
 	MOVQ 1088(SP), DI
 	CMPQ DI, $+65
 	JLT  return
@@ -1856,48 +1833,41 @@ lanerare:
 	JMP  rare
 
 lanestage:
-	MOVQ SI, 672(SP)
-	LEAQ (SP), SI
-	MOVQ DX, 680(SP)
-	LEAQ 128(SP), DX
-	LEAQ 160(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	MOVQ DX, 136(SP)
+	LEAQ 144(SP), DX
+	LEAQ 184(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ BX, 688(SP)
-	LEAQ 160(SP), BX
-	LEAQ 288(SP), AX
+	LEAQ 184(SP), BX
+	LEAQ 320(SP), AX
 	MOVQ R8, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ R8, 696(SP)
-	LEAQ 288(SP), R8
-	LEAQ 416(SP), AX
+	LEAQ 320(SP), R8
+	LEAQ 456(SP), AX
 	MOVQ R9, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ R9, 704(SP)
-	LEAQ 416(SP), R9
-	LEAQ 544(SP), AX
+	LEAQ 456(SP), R9
+	LEAQ 592(SP), AX
 	MOVQ R10, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ R10, 712(SP)
-	LEAQ 544(SP), R10
+	LEAQ 592(SP), R10
 	JMP  laneloop
 
 spread:
-	LEAQ 288(SP), AX
+	LEAQ 320(SP), AX
 	MOVQ R8, CX
 	CALL ·spreadAVX2(SB)
-	MOVQ R8, 696(SP)
-	LEAQ 288(SP), R8
-	LEAQ 416(SP), AX
+	LEAQ 320(SP), R8
+	LEAQ 456(SP), AX
 	MOVQ R9, CX
 	CALL ·spreadAVX2(SB)
-	MOVQ R9, 704(SP)
-	LEAQ 416(SP), R9
-	LEAQ 544(SP), AX
+	LEAQ 456(SP), R9
+	LEAQ 592(SP), AX
 	MOVQ R10, CX
 	CALL ·spreadAVX2(SB)
-	MOVQ R10, 712(SP)
-	LEAQ 544(SP), R10
+	LEAQ 592(SP), R10
 
 rare:
 	VMOVUPS      (BX), Y0
@@ -2015,9 +1985,9 @@ maskbytes13:
 maskdone14:
 	CMPQ         728(SP), $+3
 	JEQ          laneback
-	MOVQ         696(SP), R8
-	MOVQ         704(SP), R9
-	MOVQ         712(SP), R10
+	MOVQ         312(SP), R8
+	MOVQ         448(SP), R9
+	MOVQ         584(SP), R10
 	CMPQ         728(SP), $+2
 	JEQ          short2back
 	VBROADCASTSS (R8), Y14
@@ -2032,7 +2002,7 @@ maskdone14:
 
 // func FakeQuantizeMinvalAVX2(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, kind int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·FakeQuantizeMinvalAVX2(SB), $2384-88
+TEXT ·FakeQuantizeMinvalAVX2(SB), $2400-88
 	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, R10 minval, DI elements left, R11 groups left, R12 length
 	// per call: Y15 ToFloat, Y14 ToFloat
 	// per group: Y13 scale, Y12 minval
@@ -2348,27 +2318,22 @@ grouptail:
 	JLT          groupodd
 	VBROADCASTSS (R8), Y13
 	VBROADCASTSS (R10), Y12
-	MOVQ         SI, 672(SP)
-	LEAQ         (SP), SI
-	MOVQ         DX, 680(SP)
-	LEAQ         128(SP), DX
-	LEAQ         160(SP), AX
+	MOVQ         SI, (SP)
+	LEAQ         8(SP), SI
+	MOVQ         DX, 136(SP)
+	LEAQ         144(SP), DX
+	LEAQ         184(SP), AX
 	MOVQ         BX, CX
 	CALL         ·stageIn32AVX2(SB)
-	MOVQ         BX, 688(SP)
-	LEAQ         160(SP), BX
+	LEAQ         184(SP), BX
 	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	MOVQ 672(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
+	LEAQ 8(SP), AX
 	CALL ·stageOut32AVX2(SB)
-	MOVQ 680(SP), DX
 	MOVL kind+56(FP), R14
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
+	LEAQ 144(SP), AX
 	CALL ·stageOutMaskAVX2(SB)
 	JMP  return
 
@@ -2603,14 +2568,10 @@ laneback:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+32, DI
-	MOVQ  672(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
+	LEAQ  8(SP), AX
 	CALL  ·stageOut32AVX2(SB)
-	MOVQ  680(SP), DX
 	MOVL  kind+56(FP), R14
-	LEAQ  128(SP), AX
-	MOVQ  DX, CX
+	LEAQ  144(SP), AX
 	CALL  ·stageOutMaskAVX2(SB)
 
 laneend:
@@ -2744,18 +2705,18 @@ groupending:
 	MOVQ 1080(SP), DI
 	SUBQ R8, DI
 	SHRQ $0x02, DI
-	LEAQ 1104(SP), AX
+	LEAQ 1112(SP), AX
 	MOVQ R8, CX
 	CALL ·stageIn32AVX2(SB)
-	LEAQ 1104(SP), R8
-	LEAQ 1528(SP), AX
+	LEAQ 1112(SP), R8
+	LEAQ 1544(SP), AX
 	MOVQ R9, CX
 	CALL ·stageIn32AVX2(SB)
-	LEAQ 1528(SP), R9
-	LEAQ 1952(SP), AX
+	LEAQ 1544(SP), R9
+	LEAQ 1976(SP), AX
 	MOVQ R10, CX
 	CALL ·stageIn32AVX2(SB)
-	LEAQ 1952(SP), R10
+	LEAQ 1976(SP), R10
 	MOVQ $+32, 1072(SP)
 	MOVQ 1088(SP), DI
 	JMP  groupchosen
@@ -2772,29 +2733,29 @@ groupodd:
 	MOVL $0x00000040, DI
 
 grouprepeat:
-	LEAQ 1232(SP), AX
+	LEAQ 1240(SP), AX
 	MOVQ R8, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1520(SP)
-	LEAQ 1232(SP), R8
-	LEAQ 1656(SP), AX
+	MOVQ CX, 1528(SP)
+	LEAQ 1240(SP), R8
+	LEAQ 1672(SP), AX
 	MOVQ R9, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1944(SP)
-	LEAQ 1656(SP), R9
-	LEAQ 2080(SP), AX
+	MOVQ CX, 1960(SP)
+	LEAQ 1672(SP), R9
+	LEAQ 2104(SP), AX
 	MOVQ R10, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 2368(SP)
-	LEAQ 2080(SP), R10
+	MOVQ CX, 2392(SP)
+	LEAQ 2104(SP), R10
 	MOVQ R15, R11
 	MOVQ $+1, 1096(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 1520(SP), R8
-	MOVQ 1944(SP), R9
-	MOVQ 2368(SP), R10
+	MOVQ 1528(SP), R8
+	MOVQ 1960(SP), R9
+	MOVQ 2392(SP), R10
 	MOVQ 1088(SP), DI
 	CMPQ DI, $+65
 	JLT  return
@@ -2919,48 +2880,41 @@ lanerare:
 	JMP  rare
 
 lanestage:
-	MOVQ SI, 672(SP)
-	LEAQ (SP), SI
-	MOVQ DX, 680(SP)
-	LEAQ 128(SP), DX
-	LEAQ 160(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	MOVQ DX, 136(SP)
+	LEAQ 144(SP), DX
+	LEAQ 184(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ BX, 688(SP)
-	LEAQ 160(SP), BX
-	LEAQ 288(SP), AX
+	LEAQ 184(SP), BX
+	LEAQ 320(SP), AX
 	MOVQ R8, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ R8, 696(SP)
-	LEAQ 288(SP), R8
-	LEAQ 416(SP), AX
+	LEAQ 320(SP), R8
+	LEAQ 456(SP), AX
 	MOVQ R9, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ R9, 704(SP)
-	LEAQ 416(SP), R9
-	LEAQ 544(SP), AX
+	LEAQ 456(SP), R9
+	LEAQ 592(SP), AX
 	MOVQ R10, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ R10, 712(SP)
-	LEAQ 544(SP), R10
+	LEAQ 592(SP), R10
 	JMP  laneloop
 
 spread:
-	LEAQ 288(SP), AX
+	LEAQ 320(SP), AX
 	MOVQ R8, CX
 	CALL ·spreadAVX2(SB)
-	MOVQ R8, 696(SP)
-	LEAQ 288(SP), R8
-	LEAQ 416(SP), AX
+	LEAQ 320(SP), R8
+	LEAQ 456(SP), AX
 	MOVQ R9, CX
 	CALL ·spreadAVX2(SB)
-	MOVQ R9, 704(SP)
-	LEAQ 416(SP), R9
-	LEAQ 544(SP), AX
+	LEAQ 456(SP), R9
+	LEAQ 592(SP), AX
 	MOVQ R10, CX
 	CALL ·spreadAVX2(SB)
-	MOVQ R10, 712(SP)
-	LEAQ 544(SP), R10
+	LEAQ 592(SP), R10
 
 rare:
 	VMOVUPS      (BX), Y0
@@ -3058,9 +3012,9 @@ maskbytes13:
 maskdone14:
 	CMPQ         728(SP), $+3
 	JEQ          laneback
-	MOVQ         696(SP), R8
-	MOVQ         704(SP), R9
-	MOVQ         712(SP), R10
+	MOVQ         312(SP), R8
+	MOVQ         448(SP), R9
+	MOVQ         584(SP), R10
 	CMPQ         728(SP), $+2
 	JEQ          short2back
 	VBROADCASTSS (R8), Y13

@@ -4,7 +4,7 @@
 
 // func FakeQuantizeAVX512(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, kind int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, CMOV, MMX+
-TEXT ·FakeQuantizeAVX512(SB), $3488-80
+TEXT ·FakeQuantizeAVX512(SB), $3504-80
 	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, DI elements left, R11 groups left, R12 length
 	// per call: Z0 least, Z0 most, Z15 ToFloat, Z14 ToFloat, Z13 0x0, Z12 0x1010101
 	// per group: Z11 scale, Z10 recip
@@ -555,7 +555,7 @@ grouptailnarrow:
 	VCMPPS   $0x00, Z4, Z7, K3
 	KUNPCKWD K2, K3, K2
 	KUNPCKDQ K1, K2, K1
-	KMOVQ    K1, 256(SP)
+	KMOVQ    K1, 272(SP)
 	JMP      maskdone10
 
 maskbytes9:
@@ -567,12 +567,12 @@ maskbytes9:
 	KUNPCKWD   K2, K3, K2
 	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z12, K1, Z8
-	VMOVUPS    Z8, 256(SP)
+	VMOVUPS    Z8, 272(SP)
 
 maskdone10:
+	MOVQ DX, 264(SP)
 	MOVL kind+48(FP), R14
-	LEAQ 256(SP), AX
-	MOVQ DX, CX
+	LEAQ 272(SP), AX
 	CALL ·stageOutMaskAVX512(SB)
 	JMP  return
 
@@ -1080,14 +1080,10 @@ laneback:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+64, DI
-	MOVQ  1088(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
+	LEAQ  8(SP), AX
 	CALL  ·stageOut32AVX512(SB)
-	MOVQ  1096(SP), DX
 	MOVL  kind+48(FP), R14
-	LEAQ  256(SP), AX
-	MOVQ  DX, CX
+	LEAQ  272(SP), AX
 	CALL  ·stageOutMaskAVX512(SB)
 
 laneend:
@@ -1258,27 +1254,22 @@ grouprare:
 	JMP  spread
 
 groupstage:
-	MOVQ SI, 1088(SP)
-	LEAQ (SP), SI
-	MOVQ DX, 1096(SP)
-	LEAQ 256(SP), DX
-	LEAQ 320(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	MOVQ DX, 264(SP)
+	LEAQ 272(SP), DX
+	LEAQ 344(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ BX, 1104(SP)
-	LEAQ 320(SP), BX
+	LEAQ 344(SP), BX
 	SUBQ R11, R11
 	JMP  grouploop
 
 groupstaged:
-	MOVQ 1088(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
+	LEAQ 8(SP), AX
 	CALL ·stageOut32AVX512(SB)
-	MOVQ 1096(SP), DX
 	MOVL kind+48(FP), R14
-	LEAQ 256(SP), AX
-	MOVQ DX, CX
+	LEAQ 272(SP), AX
 	CALL ·stageOutMaskAVX512(SB)
 	JMP  return
 
@@ -1287,14 +1278,14 @@ groupending:
 	MOVQ 1776(SP), DI
 	SUBQ R8, DI
 	SHRQ $0x02, DI
-	LEAQ 1800(SP), AX
+	LEAQ 1808(SP), AX
 	MOVQ R8, CX
 	CALL ·stageIn32AVX512(SB)
-	LEAQ 1800(SP), R8
-	LEAQ 2640(SP), AX
+	LEAQ 1808(SP), R8
+	LEAQ 2656(SP), AX
 	MOVQ R9, CX
 	CALL ·stageIn32AVX512(SB)
-	LEAQ 2640(SP), R9
+	LEAQ 2656(SP), R9
 	MOVQ $+64, 1768(SP)
 	MOVQ 1784(SP), DI
 	JMP  groupchosen
@@ -1311,23 +1302,23 @@ groupodd:
 	MOVL $0x00000080, DI
 
 grouprepeat:
-	LEAQ 2056(SP), AX
+	LEAQ 2064(SP), AX
 	MOVQ R8, CX
 	CALL ·repeatAVX512(SB)
-	MOVQ CX, 2632(SP)
-	LEAQ 2056(SP), R8
-	LEAQ 2896(SP), AX
+	MOVQ CX, 2640(SP)
+	LEAQ 2064(SP), R8
+	LEAQ 2912(SP), AX
 	MOVQ R9, CX
 	CALL ·repeatAVX512(SB)
-	MOVQ CX, 3472(SP)
-	LEAQ 2896(SP), R9
+	MOVQ CX, 3488(SP)
+	LEAQ 2912(SP), R9
 	MOVQ R15, R11
 	MOVQ $+1, 1792(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 2632(SP), R8
-	MOVQ 3472(SP), R9
+	MOVQ 2640(SP), R8
+	MOVQ 3488(SP), R9
 	MOVQ 1784(SP), DI
 	CMPQ DI, $+129
 	JLT  return
@@ -1515,38 +1506,33 @@ lanerare:
 	JMP  rare
 
 lanestage:
-	MOVQ SI, 1088(SP)
-	LEAQ (SP), SI
-	MOVQ DX, 1096(SP)
-	LEAQ 256(SP), DX
-	LEAQ 320(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	MOVQ DX, 264(SP)
+	LEAQ 272(SP), DX
+	LEAQ 344(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ BX, 1104(SP)
-	LEAQ 320(SP), BX
-	LEAQ 576(SP), AX
+	LEAQ 344(SP), BX
+	LEAQ 608(SP), AX
 	MOVQ R8, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ R8, 1112(SP)
-	LEAQ 576(SP), R8
-	LEAQ 832(SP), AX
+	LEAQ 608(SP), R8
+	LEAQ 872(SP), AX
 	MOVQ R9, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ R9, 1120(SP)
-	LEAQ 832(SP), R9
+	LEAQ 872(SP), R9
 	JMP  laneloop
 
 spread:
-	LEAQ 576(SP), AX
+	LEAQ 608(SP), AX
 	MOVQ R8, CX
 	CALL ·spreadAVX512(SB)
-	MOVQ R8, 1112(SP)
-	LEAQ 576(SP), R8
-	LEAQ 832(SP), AX
+	LEAQ 608(SP), R8
+	LEAQ 872(SP), AX
 	MOVQ R9, CX
 	CALL ·spreadAVX512(SB)
-	MOVQ R9, 1120(SP)
-	LEAQ 832(SP), R9
+	LEAQ 872(SP), R9
 
 rare:
 	VMOVUPS      (BX), Z0
@@ -1627,8 +1613,8 @@ maskbytes29:
 maskdone30:
 	CMPQ         1136(SP), $+4
 	JEQ          laneback
-	MOVQ         1112(SP), R8
-	MOVQ         1120(SP), R9
+	MOVQ         600(SP), R8
+	MOVQ         864(SP), R9
 	CMPQ         1136(SP), $+2
 	JEQ          short2back
 	CMPQ         1136(SP), $+3
@@ -1639,7 +1625,7 @@ maskdone30:
 
 // func FakeQuantizeZeroPointAVX512(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, kind int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, CMOV, MMX+
-TEXT ·FakeQuantizeZeroPointAVX512(SB), $4592-88
+TEXT ·FakeQuantizeZeroPointAVX512(SB), $4608-88
 	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, R10 zeroPoint, DI elements left, R11 groups left, R12 length
 	// per call: Z15 least, Z14 most, Z13 0x0, Z12 0x1010101
 	// per group: Z11 scale, Z10 recip, Z0 zeroPoint, Z1 ISub, Z0 ISub, Z9 ToFloat, Z8 ToFloat
@@ -2233,7 +2219,7 @@ grouptailnarrow:
 	VCMPPS   $0x00, Z4, Z7, K3
 	KUNPCKWD K2, K3, K2
 	KUNPCKDQ K1, K2, K1
-	KMOVQ    K1, 256(SP)
+	KMOVQ    K1, 272(SP)
 	JMP      maskdone10
 
 maskbytes9:
@@ -2245,12 +2231,12 @@ maskbytes9:
 	KUNPCKWD   K2, K3, K2
 	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z12, K1, Z16
-	VMOVUPS    Z16, 256(SP)
+	VMOVUPS    Z16, 272(SP)
 
 maskdone10:
+	MOVQ DX, 264(SP)
 	MOVL kind+56(FP), R14
-	LEAQ 256(SP), AX
-	MOVQ DX, CX
+	LEAQ 272(SP), AX
 	CALL ·stageOutMaskAVX512(SB)
 	JMP  return
 
@@ -2825,14 +2811,10 @@ laneback:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+64, DI
-	MOVQ  1344(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
+	LEAQ  8(SP), AX
 	CALL  ·stageOut32AVX512(SB)
-	MOVQ  1352(SP), DX
 	MOVL  kind+56(FP), R14
-	LEAQ  256(SP), AX
-	MOVQ  DX, CX
+	LEAQ  272(SP), AX
 	CALL  ·stageOutMaskAVX512(SB)
 
 laneend:
@@ -3003,27 +2985,22 @@ grouprare:
 	JMP  spread
 
 groupstage:
-	MOVQ SI, 1344(SP)
-	LEAQ (SP), SI
-	MOVQ DX, 1352(SP)
-	LEAQ 256(SP), DX
-	LEAQ 320(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	MOVQ DX, 264(SP)
+	LEAQ 272(SP), DX
+	LEAQ 344(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ BX, 1360(SP)
-	LEAQ 320(SP), BX
+	LEAQ 344(SP), BX
 	SUBQ R11, R11
 	JMP  grouploop
 
 groupstaged:
-	MOVQ 1344(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
+	LEAQ 8(SP), AX
 	CALL ·stageOut32AVX512(SB)
-	MOVQ 1352(SP), DX
 	MOVL kind+56(FP), R14
-	LEAQ 256(SP), AX
-	MOVQ DX, CX
+	LEAQ 272(SP), AX
 	CALL ·stageOutMaskAVX512(SB)
 	JMP  return
 
@@ -3032,18 +3009,18 @@ groupending:
 	MOVQ 2040(SP), DI
 	SUBQ R8, DI
 	SHRQ $0x02, DI
-	LEAQ 2064(SP), AX
+	LEAQ 2072(SP), AX
 	MOVQ R8, CX
 	CALL ·stageIn32AVX512(SB)
-	LEAQ 2064(SP), R8
-	LEAQ 2904(SP), AX
+	LEAQ 2072(SP), R8
+	LEAQ 2920(SP), AX
 	MOVQ R9, CX
 	CALL ·stageIn32AVX512(SB)
-	LEAQ 2904(SP), R9
-	LEAQ 3744(SP), AX
+	LEAQ 2920(SP), R9
+	LEAQ 3768(SP), AX
 	MOVQ R10, CX
 	CALL ·stageIn32AVX512(SB)
-	LEAQ 3744(SP), R10
+	LEAQ 3768(SP), R10
 	MOVQ $+64, 2032(SP)
 	MOVQ 2048(SP), DI
 	JMP  groupchosen
@@ -3060,29 +3037,29 @@ groupodd:
 	MOVL $0x00000080, DI
 
 grouprepeat:
-	LEAQ 2320(SP), AX
+	LEAQ 2328(SP), AX
 	MOVQ R8, CX
 	CALL ·repeatAVX512(SB)
-	MOVQ CX, 2896(SP)
-	LEAQ 2320(SP), R8
-	LEAQ 3160(SP), AX
+	MOVQ CX, 2904(SP)
+	LEAQ 2328(SP), R8
+	LEAQ 3176(SP), AX
 	MOVQ R9, CX
 	CALL ·repeatAVX512(SB)
-	MOVQ CX, 3736(SP)
-	LEAQ 3160(SP), R9
-	LEAQ 4000(SP), AX
+	MOVQ CX, 3752(SP)
+	LEAQ 3176(SP), R9
+	LEAQ 4024(SP), AX
 	MOVQ R10, CX
 	CALL ·repeatAVX512(SB)
-	MOVQ CX, 4576(SP)
-	LEAQ 4000(SP), R10
+	MOVQ CX, 4600(SP)
+	LEAQ 4024(SP), R10
 	MOVQ R15, R11
 	MOVQ $+1, 2056(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 2896(SP), R8
-	MOVQ 3736(SP), R9
-	MOVQ 4576(SP), R10
+	MOVQ 2904(SP), R8
+	MOVQ 3752(SP), R9
+	MOVQ 4600(SP), R10
 	MOVQ 2048(SP), DI
 	CMPQ DI, $+129
 	JLT  return
@@ -3302,48 +3279,41 @@ lanerare:
 	JMP  rare
 
 lanestage:
-	MOVQ SI, 1344(SP)
-	LEAQ (SP), SI
-	MOVQ DX, 1352(SP)
-	LEAQ 256(SP), DX
-	LEAQ 320(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	MOVQ DX, 264(SP)
+	LEAQ 272(SP), DX
+	LEAQ 344(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ BX, 1360(SP)
-	LEAQ 320(SP), BX
-	LEAQ 576(SP), AX
+	LEAQ 344(SP), BX
+	LEAQ 608(SP), AX
 	MOVQ R8, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ R8, 1368(SP)
-	LEAQ 576(SP), R8
-	LEAQ 832(SP), AX
+	LEAQ 608(SP), R8
+	LEAQ 872(SP), AX
 	MOVQ R9, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ R9, 1376(SP)
-	LEAQ 832(SP), R9
-	LEAQ 1088(SP), AX
+	LEAQ 872(SP), R9
+	LEAQ 1136(SP), AX
 	MOVQ R10, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ R10, 1384(SP)
-	LEAQ 1088(SP), R10
+	LEAQ 1136(SP), R10
 	JMP  laneloop
 
 spread:
-	LEAQ 576(SP), AX
+	LEAQ 608(SP), AX
 	MOVQ R8, CX
 	CALL ·spreadAVX512(SB)
-	MOVQ R8, 1368(SP)
-	LEAQ 576(SP), R8
-	LEAQ 832(SP), AX
+	LEAQ 608(SP), R8
+	LEAQ 872(SP), AX
 	MOVQ R9, CX
 	CALL ·spreadAVX512(SB)
-	MOVQ R9, 1376(SP)
-	LEAQ 832(SP), R9
-	LEAQ 1088(SP), AX
+	LEAQ 872(SP), R9
+	LEAQ 1136(SP), AX
 	MOVQ R10, CX
 	CALL ·spreadAVX512(SB)
-	MOVQ R10, 1384(SP)
-	LEAQ 1088(SP), R10
+	LEAQ 1136(SP), R10
 
 rare:
 	VMOVUPS      (BX), Z0
@@ -3444,9 +3414,9 @@ maskbytes29:
 maskdone30:
 	CMPQ         1400(SP), $+4
 	JEQ          laneback
-	MOVQ         1368(SP), R8
-	MOVQ         1376(SP), R9
-	MOVQ         1384(SP), R10
+	MOVQ         600(SP), R8
+	MOVQ         864(SP), R9
+	MOVQ         1128(SP), R10
 	CMPQ         1400(SP), $+2
 	JEQ          short2back
 	CMPQ         1400(SP), $+3
@@ -3462,7 +3432,7 @@ maskdone30:
 
 // func FakeQuantizeMinvalAVX512(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, kind int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, CMOV, MMX+
-TEXT ·FakeQuantizeMinvalAVX512(SB), $4592-88
+TEXT ·FakeQuantizeMinvalAVX512(SB), $4608-88
 	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, R10 minval, DI elements left, R11 groups left, R12 length
 	// per call: Z0 least, Z0 most, Z15 ToFloat, Z14 ToFloat, Z13 0x0, Z12 0x1010101
 	// per group: Z11 scale, Z10 recip, Z9 minval
@@ -4069,7 +4039,7 @@ grouptailnarrow:
 	VCMPPS   $0x00, Z4, Z7, K3
 	KUNPCKWD K2, K3, K2
 	KUNPCKDQ K1, K2, K1
-	KMOVQ    K1, 256(SP)
+	KMOVQ    K1, 272(SP)
 	JMP      maskdone10
 
 maskbytes9:
@@ -4081,12 +4051,12 @@ maskbytes9:
 	KUNPCKWD   K2, K3, K2
 	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z12, K1, Z8
-	VMOVUPS    Z8, 256(SP)
+	VMOVUPS    Z8, 272(SP)
 
 maskdone10:
+	MOVQ DX, 264(SP)
 	MOVL kind+56(FP), R14
-	LEAQ 256(SP), AX
-	MOVQ DX, CX
+	LEAQ 272(SP), AX
 	CALL ·stageOutMaskAVX512(SB)
 	JMP  return
 
@@ -4633,14 +4603,10 @@ laneback:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+64, DI
-	MOVQ  1344(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
+	LEAQ  8(SP), AX
 	CALL  ·stageOut32AVX512(SB)
-	MOVQ  1352(SP), DX
 	MOVL  kind+56(FP), R14
-	LEAQ  256(SP), AX
-	MOVQ  DX, CX
+	LEAQ  272(SP), AX
 	CALL  ·stageOutMaskAVX512(SB)
 
 laneend:
@@ -4823,27 +4789,22 @@ grouprare:
 	JMP  spread
 
 groupstage:
-	MOVQ SI, 1344(SP)
-	LEAQ (SP), SI
-	MOVQ DX, 1352(SP)
-	LEAQ 256(SP), DX
-	LEAQ 320(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	MOVQ DX, 264(SP)
+	LEAQ 272(SP), DX
+	LEAQ 344(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ BX, 1360(SP)
-	LEAQ 320(SP), BX
+	LEAQ 344(SP), BX
 	SUBQ R11, R11
 	JMP  grouploop
 
 groupstaged:
-	MOVQ 1344(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
+	LEAQ 8(SP), AX
 	CALL ·stageOut32AVX512(SB)
-	MOVQ 1352(SP), DX
 	MOVL kind+56(FP), R14
-	LEAQ 256(SP), AX
-	MOVQ DX, CX
+	LEAQ 272(SP), AX
 	CALL ·stageOutMaskAVX512(SB)
 	JMP  return
 
@@ -4852,18 +4813,18 @@ groupending:
 	MOVQ 2040(SP), DI
 	SUBQ R8, DI
 	SHRQ $0x02, DI
-	LEAQ 2064(SP), AX
+	LEAQ 2072(SP), AX
 	MOVQ R8, CX
 	CALL ·stageIn32AVX512(SB)
-	LEAQ 2064(SP), R8
-	LEAQ 2904(SP), AX
+	LEAQ 2072(SP), R8
+	LEAQ 2920(SP), AX
 	MOVQ R9, CX
 	CALL ·stageIn32AVX512(SB)
-	LEAQ 2904(SP), R9
-	LEAQ 3744(SP), AX
+	LEAQ 2920(SP), R9
+	LEAQ 3768(SP), AX
 	MOVQ R10, CX
 	CALL ·stageIn32AVX512(SB)
-	LEAQ 3744(SP), R10
+	LEAQ 3768(SP), R10
 	MOVQ $+64, 2032(SP)
 	MOVQ 2048(SP), DI
 	JMP  groupchosen
@@ -4880,29 +4841,29 @@ groupodd:
 	MOVL $0x00000080, DI
 
 grouprepeat:
-	LEAQ 2320(SP), AX
+	LEAQ 2328(SP), AX
 	MOVQ R8, CX
 	CALL ·repeatAVX512(SB)
-	MOVQ CX, 2896(SP)
-	LEAQ 2320(SP), R8
-	LEAQ 3160(SP), AX
+	MOVQ CX, 2904(SP)
+	LEAQ 2328(SP), R8
+	LEAQ 3176(SP), AX
 	MOVQ R9, CX
 	CALL ·repeatAVX512(SB)
-	MOVQ CX, 3736(SP)
-	LEAQ 3160(SP), R9
-	LEAQ 4000(SP), AX
+	MOVQ CX, 3752(SP)
+	LEAQ 3176(SP), R9
+	LEAQ 4024(SP), AX
 	MOVQ R10, CX
 	CALL ·repeatAVX512(SB)
-	MOVQ CX, 4576(SP)
-	LEAQ 4000(SP), R10
+	MOVQ CX, 4600(SP)
+	LEAQ 4024(SP), R10
 	MOVQ R15, R11
 	MOVQ $+1, 2056(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 2896(SP), R8
-	MOVQ 3736(SP), R9
-	MOVQ 4576(SP), R10
+	MOVQ 2904(SP), R8
+	MOVQ 3752(SP), R9
+	MOVQ 4600(SP), R10
 	MOVQ 2048(SP), DI
 	CMPQ DI, $+129
 	JLT  return
@@ -5108,48 +5069,41 @@ lanerare:
 	JMP  rare
 
 lanestage:
-	MOVQ SI, 1344(SP)
-	LEAQ (SP), SI
-	MOVQ DX, 1352(SP)
-	LEAQ 256(SP), DX
-	LEAQ 320(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	MOVQ DX, 264(SP)
+	LEAQ 272(SP), DX
+	LEAQ 344(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ BX, 1360(SP)
-	LEAQ 320(SP), BX
-	LEAQ 576(SP), AX
+	LEAQ 344(SP), BX
+	LEAQ 608(SP), AX
 	MOVQ R8, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ R8, 1368(SP)
-	LEAQ 576(SP), R8
-	LEAQ 832(SP), AX
+	LEAQ 608(SP), R8
+	LEAQ 872(SP), AX
 	MOVQ R9, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ R9, 1376(SP)
-	LEAQ 832(SP), R9
-	LEAQ 1088(SP), AX
+	LEAQ 872(SP), R9
+	LEAQ 1136(SP), AX
 	MOVQ R10, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ R10, 1384(SP)
-	LEAQ 1088(SP), R10
+	LEAQ 1136(SP), R10
 	JMP  laneloop
 
 spread:
-	LEAQ 576(SP), AX
+	LEAQ 608(SP), AX
 	MOVQ R8, CX
 	CALL ·spreadAVX512(SB)
-	MOVQ R8, 1368(SP)
-	LEAQ 576(SP), R8
-	LEAQ 832(SP), AX
+	LEAQ 608(SP), R8
+	LEAQ 872(SP), AX
 	MOVQ R9, CX
 	CALL ·spreadAVX512(SB)
-	MOVQ R9, 1376(SP)
-	LEAQ 832(SP), R9
-	LEAQ 1088(SP), AX
+	LEAQ 872(SP), R9
+	LEAQ 1136(SP), AX
 	MOVQ R10, CX
 	CALL ·spreadAVX512(SB)
-	MOVQ R10, 1384(SP)
-	LEAQ 1088(SP), R10
+	LEAQ 1136(SP), R10
 
 rare:
 	VMOVUPS      (BX), Z0
@@ -5238,9 +5192,9 @@ maskbytes29:
 maskdone30:
 	CMPQ         1400(SP), $+4
 	JEQ          laneback
-	MOVQ         1368(SP), R8
-	MOVQ         1376(SP), R9
-	MOVQ         1384(SP), R10
+	MOVQ         600(SP), R8
+	MOVQ         864(SP), R9
+	MOVQ         1128(SP), R10
 	CMPQ         1400(SP), $+2
 	JEQ          short2back
 	CMPQ         1400(SP), $+3

@@ -6,7 +6,7 @@
 
 // func FakeQuantizeNEON(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, kind int32, groups int, length int, ahead int)
 
-TEXT ·FakeQuantizeNEON(SB), 0, $1000-80
+TEXT ·FakeQuantizeNEON(SB), 0, $1016-80
 	// pointers: R1 y, R2 mask, R3 x, R4 scale, R5 recip, R0 elements left, R12 groups left, R13 length
 	// per call: V0 least, V0 most, V15 ToFloat, V14 ToFloat, V13 0x0, V12 table
 	// per group: V11 scale, V10 recip
@@ -270,26 +270,21 @@ grouptail:
 	BLT groupodd
 	VLD1R (R4), [V11.S4]
 	VLD1R (R5), [V10.S4]
-	MOVD R1, 288(RSP)
-	ADD $16, RSP, R1
-	MOVD R2, 296(RSP)
-	ADD $80, RSP, R2
-	ADD $96, RSP, R16
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
+	MOVD R2, 88(RSP)
+	ADD $96, RSP, R2
+	ADD $120, RSP, R16
 	MOVD R3, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R3, 304(RSP)
-	ADD $96, RSP, R3
+	ADD $120, RSP, R3
 	SUB R12, R12, R12
 	B grouploop
 groupstaged:
-	MOVD 288(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOut32NEON(SB)
-	MOVD 296(RSP), R2
 	MOVWU kind+48(FP), R19
-	ADD $80, RSP, R16
-	MOVD R2, R17
+	ADD $96, RSP, R16
 	CALL ·stageOutMaskNEON(SB)
 groupdone:
 	RET
@@ -396,14 +391,10 @@ laneback:
 	CBZ R0, laneend
 	TBZ $63, R0, lanestage
 	ADD $16, R0, R0
-	MOVD 288(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOut32NEON(SB)
-	MOVD 296(RSP), R2
 	MOVWU kind+48(FP), R19
-	ADD $80, RSP, R16
-	MOVD R2, R17
+	ADD $96, RSP, R16
 	CALL ·stageOutMaskNEON(SB)
 laneend:
 	MOVD 560(RSP), R16
@@ -420,14 +411,14 @@ groupending:
 	SUB R4, R16, R16
 	MOVD $0, R17
 	ADD R16>>2, R17, R0
-	ADD $568, RSP, R16
+	ADD $576, RSP, R16
 	MOVD R4, R17
 	CALL ·stageIn32NEON(SB)
-	ADD $568, RSP, R4
-	ADD $784, RSP, R16
+	ADD $576, RSP, R4
+	ADD $800, RSP, R16
 	MOVD R5, R17
 	CALL ·stageIn32NEON(SB)
-	ADD $784, RSP, R5
+	ADD $800, RSP, R5
 	MOVD $16, R16
 	MOVD R16, 536(RSP)
 	MOVD 552(RSP), R0
@@ -443,23 +434,23 @@ groupodd:
 	BLT grouprepeat
 	MOVD $32, R0
 grouprepeat:
-	ADD $632, RSP, R16
+	ADD $640, RSP, R16
 	MOVD R4, R17
 	CALL ·repeatNEON(SB)
-	MOVD R17, 776(RSP)
-	ADD $632, RSP, R4
-	ADD $848, RSP, R16
+	MOVD R17, 784(RSP)
+	ADD $640, RSP, R4
+	ADD $864, RSP, R16
 	MOVD R5, R17
 	CALL ·repeatNEON(SB)
-	MOVD R17, 992(RSP)
-	ADD $848, RSP, R5
+	MOVD R17, 1008(RSP)
+	ADD $864, RSP, R5
 	MOVD R15, R12
 	MOVD $1, R16
 	MOVD R16, 560(RSP)
 	B lanerow
 groupodddone:
-	MOVD 776(RSP), R4
-	MOVD 992(RSP), R5
+	MOVD 784(RSP), R4
+	MOVD 1008(RSP), R5
 	MOVD 552(RSP), R0
 	CMP $33, R0
 	BLT groupdone
@@ -470,37 +461,32 @@ lanerare:
 	MOVD R16, 336(RSP)
 	B rare
 lanestage:
-	MOVD R1, 288(RSP)
-	ADD $16, RSP, R1
-	MOVD R2, 296(RSP)
-	ADD $80, RSP, R2
-	ADD $96, RSP, R16
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
+	MOVD R2, 88(RSP)
+	ADD $96, RSP, R2
+	ADD $120, RSP, R16
 	MOVD R3, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R3, 304(RSP)
-	ADD $96, RSP, R3
-	ADD $160, RSP, R16
+	ADD $120, RSP, R3
+	ADD $192, RSP, R16
 	MOVD R4, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R4, 312(RSP)
-	ADD $160, RSP, R4
-	ADD $224, RSP, R16
+	ADD $192, RSP, R4
+	ADD $264, RSP, R16
 	MOVD R5, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R5, 320(RSP)
-	ADD $224, RSP, R5
+	ADD $264, RSP, R5
 	B laneloop
 spread:
-	ADD $160, RSP, R16
+	ADD $192, RSP, R16
 	MOVD R4, R17
 	CALL ·spreadNEON(SB)
-	MOVD R4, 312(RSP)
-	ADD $160, RSP, R4
-	ADD $224, RSP, R16
+	ADD $192, RSP, R4
+	ADD $264, RSP, R16
 	MOVD R5, R17
 	CALL ·spreadNEON(SB)
-	MOVD R5, 320(RSP)
-	ADD $224, RSP, R5
+	ADD $264, RSP, R5
 rare:
 	FMOVQ (R3), F0
 	FMOVQ (R4), F1
@@ -585,15 +571,15 @@ maskdone8:
 	MOVD 336(RSP), R16
 	CMP $2, R16
 	BEQ laneback
-	MOVD 312(RSP), R4
-	MOVD 320(RSP), R5
+	MOVD 184(RSP), R4
+	MOVD 256(RSP), R5
 	VLD1R (R4), [V11.S4]
 	VLD1R (R5), [V10.S4]
 	B groupback
 
 // func FakeQuantizeZeroPointNEON(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, kind int32, groups int, length int, ahead int)
 
-TEXT ·FakeQuantizeZeroPointNEON(SB), 0, $1288-88
+TEXT ·FakeQuantizeZeroPointNEON(SB), 0, $1304-88
 	// pointers: R1 y, R2 mask, R3 x, R4 scale, R5 recip, R6 zeroPoint, R0 elements left, R12 groups left, R13 length
 	// per call: V15 least, V14 most, V13 0x0, V12 table
 	// per group: V11 scale, V10 recip, V0 zeroPoint, V1 ISub, V0 ISub, V9 ToFloat, V8 ToFloat
@@ -889,26 +875,21 @@ grouptail:
 	WORD $0x4e21d829 // scvtf v9.4s, v1.4s
 	VSUB V0.S4, V14.S4, V0.S4
 	WORD $0x4e21d808 // scvtf v8.4s, v0.4s
-	MOVD R1, 352(RSP)
-	ADD $16, RSP, R1
-	MOVD R2, 360(RSP)
-	ADD $80, RSP, R2
-	ADD $96, RSP, R16
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
+	MOVD R2, 88(RSP)
+	ADD $96, RSP, R2
+	ADD $120, RSP, R16
 	MOVD R3, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R3, 368(RSP)
-	ADD $96, RSP, R3
+	ADD $120, RSP, R3
 	SUB R12, R12, R12
 	B grouploop
 groupstaged:
-	MOVD 352(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOut32NEON(SB)
-	MOVD 360(RSP), R2
 	MOVWU kind+56(FP), R19
-	ADD $80, RSP, R16
-	MOVD R2, R17
+	ADD $96, RSP, R16
 	CALL ·stageOutMaskNEON(SB)
 groupdone:
 	RET
@@ -1036,14 +1017,10 @@ laneback:
 	CBZ R0, laneend
 	TBZ $63, R0, lanestage
 	ADD $16, R0, R0
-	MOVD 352(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOut32NEON(SB)
-	MOVD 360(RSP), R2
 	MOVWU kind+56(FP), R19
-	ADD $80, RSP, R16
-	MOVD R2, R17
+	ADD $96, RSP, R16
 	CALL ·stageOutMaskNEON(SB)
 laneend:
 	MOVD 632(RSP), R16
@@ -1060,18 +1037,18 @@ groupending:
 	SUB R4, R16, R16
 	MOVD $0, R17
 	ADD R16>>2, R17, R0
-	ADD $640, RSP, R16
+	ADD $648, RSP, R16
 	MOVD R4, R17
 	CALL ·stageIn32NEON(SB)
-	ADD $640, RSP, R4
-	ADD $856, RSP, R16
+	ADD $648, RSP, R4
+	ADD $872, RSP, R16
 	MOVD R5, R17
 	CALL ·stageIn32NEON(SB)
-	ADD $856, RSP, R5
-	ADD $1072, RSP, R16
+	ADD $872, RSP, R5
+	ADD $1096, RSP, R16
 	MOVD R6, R17
 	CALL ·stageIn32NEON(SB)
-	ADD $1072, RSP, R6
+	ADD $1096, RSP, R6
 	MOVD $16, R16
 	MOVD R16, 608(RSP)
 	MOVD 624(RSP), R0
@@ -1087,29 +1064,29 @@ groupodd:
 	BLT grouprepeat
 	MOVD $32, R0
 grouprepeat:
-	ADD $704, RSP, R16
+	ADD $712, RSP, R16
 	MOVD R4, R17
 	CALL ·repeatNEON(SB)
-	MOVD R17, 848(RSP)
-	ADD $704, RSP, R4
-	ADD $920, RSP, R16
+	MOVD R17, 856(RSP)
+	ADD $712, RSP, R4
+	ADD $936, RSP, R16
 	MOVD R5, R17
 	CALL ·repeatNEON(SB)
-	MOVD R17, 1064(RSP)
-	ADD $920, RSP, R5
-	ADD $1136, RSP, R16
+	MOVD R17, 1080(RSP)
+	ADD $936, RSP, R5
+	ADD $1160, RSP, R16
 	MOVD R6, R17
 	CALL ·repeatNEON(SB)
-	MOVD R17, 1280(RSP)
-	ADD $1136, RSP, R6
+	MOVD R17, 1304(RSP)
+	ADD $1160, RSP, R6
 	MOVD R15, R12
 	MOVD $1, R16
 	MOVD R16, 632(RSP)
 	B lanerow
 groupodddone:
-	MOVD 848(RSP), R4
-	MOVD 1064(RSP), R5
-	MOVD 1280(RSP), R6
+	MOVD 856(RSP), R4
+	MOVD 1080(RSP), R5
+	MOVD 1304(RSP), R6
 	MOVD 624(RSP), R0
 	CMP $33, R0
 	BLT groupdone
@@ -1120,47 +1097,40 @@ lanerare:
 	MOVD R16, 408(RSP)
 	B rare
 lanestage:
-	MOVD R1, 352(RSP)
-	ADD $16, RSP, R1
-	MOVD R2, 360(RSP)
-	ADD $80, RSP, R2
-	ADD $96, RSP, R16
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
+	MOVD R2, 88(RSP)
+	ADD $96, RSP, R2
+	ADD $120, RSP, R16
 	MOVD R3, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R3, 368(RSP)
-	ADD $96, RSP, R3
-	ADD $160, RSP, R16
+	ADD $120, RSP, R3
+	ADD $192, RSP, R16
 	MOVD R4, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R4, 376(RSP)
-	ADD $160, RSP, R4
-	ADD $224, RSP, R16
+	ADD $192, RSP, R4
+	ADD $264, RSP, R16
 	MOVD R5, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R5, 384(RSP)
-	ADD $224, RSP, R5
-	ADD $288, RSP, R16
+	ADD $264, RSP, R5
+	ADD $336, RSP, R16
 	MOVD R6, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R6, 392(RSP)
-	ADD $288, RSP, R6
+	ADD $336, RSP, R6
 	B laneloop
 spread:
-	ADD $160, RSP, R16
+	ADD $192, RSP, R16
 	MOVD R4, R17
 	CALL ·spreadNEON(SB)
-	MOVD R4, 376(RSP)
-	ADD $160, RSP, R4
-	ADD $224, RSP, R16
+	ADD $192, RSP, R4
+	ADD $264, RSP, R16
 	MOVD R5, R17
 	CALL ·spreadNEON(SB)
-	MOVD R5, 384(RSP)
-	ADD $224, RSP, R5
-	ADD $288, RSP, R16
+	ADD $264, RSP, R5
+	ADD $336, RSP, R16
 	MOVD R6, R17
 	CALL ·spreadNEON(SB)
-	MOVD R6, 392(RSP)
-	ADD $288, RSP, R6
+	ADD $336, RSP, R6
 rare:
 	FMOVQ (R3), F0
 	FMOVQ (R4), F1
@@ -1265,9 +1235,9 @@ maskdone8:
 	MOVD 408(RSP), R16
 	CMP $2, R16
 	BEQ laneback
-	MOVD 376(RSP), R4
-	MOVD 384(RSP), R5
-	MOVD 392(RSP), R6
+	MOVD 184(RSP), R4
+	MOVD 256(RSP), R5
+	MOVD 328(RSP), R6
 	VLD1R (R4), [V11.S4]
 	VLD1R (R5), [V10.S4]
 	VLD1R (R6), [V0.S4]
@@ -1279,7 +1249,7 @@ maskdone8:
 
 // func FakeQuantizeMinvalNEON(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, kind int32, groups int, length int, ahead int)
 
-TEXT ·FakeQuantizeMinvalNEON(SB), 0, $1288-88
+TEXT ·FakeQuantizeMinvalNEON(SB), 0, $1304-88
 	// pointers: R1 y, R2 mask, R3 x, R4 scale, R5 recip, R6 minval, R0 elements left, R12 groups left, R13 length
 	// per call: V0 least, V0 most, V15 ToFloat, V14 ToFloat, V13 0x0, V12 table
 	// per group: V11 scale, V10 recip, V9 minval
@@ -1569,26 +1539,21 @@ grouptail:
 	VLD1R (R4), [V11.S4]
 	VLD1R (R5), [V10.S4]
 	VLD1R (R6), [V9.S4]
-	MOVD R1, 352(RSP)
-	ADD $16, RSP, R1
-	MOVD R2, 360(RSP)
-	ADD $80, RSP, R2
-	ADD $96, RSP, R16
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
+	MOVD R2, 88(RSP)
+	ADD $96, RSP, R2
+	ADD $120, RSP, R16
 	MOVD R3, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R3, 368(RSP)
-	ADD $96, RSP, R3
+	ADD $120, RSP, R3
 	SUB R12, R12, R12
 	B grouploop
 groupstaged:
-	MOVD 352(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOut32NEON(SB)
-	MOVD 360(RSP), R2
 	MOVWU kind+56(FP), R19
-	ADD $80, RSP, R16
-	MOVD R2, R17
+	ADD $96, RSP, R16
 	CALL ·stageOutMaskNEON(SB)
 groupdone:
 	RET
@@ -1708,14 +1673,10 @@ laneback:
 	CBZ R0, laneend
 	TBZ $63, R0, lanestage
 	ADD $16, R0, R0
-	MOVD 352(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOut32NEON(SB)
-	MOVD 360(RSP), R2
 	MOVWU kind+56(FP), R19
-	ADD $80, RSP, R16
-	MOVD R2, R17
+	ADD $96, RSP, R16
 	CALL ·stageOutMaskNEON(SB)
 laneend:
 	MOVD 632(RSP), R16
@@ -1732,18 +1693,18 @@ groupending:
 	SUB R4, R16, R16
 	MOVD $0, R17
 	ADD R16>>2, R17, R0
-	ADD $640, RSP, R16
+	ADD $648, RSP, R16
 	MOVD R4, R17
 	CALL ·stageIn32NEON(SB)
-	ADD $640, RSP, R4
-	ADD $856, RSP, R16
+	ADD $648, RSP, R4
+	ADD $872, RSP, R16
 	MOVD R5, R17
 	CALL ·stageIn32NEON(SB)
-	ADD $856, RSP, R5
-	ADD $1072, RSP, R16
+	ADD $872, RSP, R5
+	ADD $1096, RSP, R16
 	MOVD R6, R17
 	CALL ·stageIn32NEON(SB)
-	ADD $1072, RSP, R6
+	ADD $1096, RSP, R6
 	MOVD $16, R16
 	MOVD R16, 608(RSP)
 	MOVD 624(RSP), R0
@@ -1759,29 +1720,29 @@ groupodd:
 	BLT grouprepeat
 	MOVD $32, R0
 grouprepeat:
-	ADD $704, RSP, R16
+	ADD $712, RSP, R16
 	MOVD R4, R17
 	CALL ·repeatNEON(SB)
-	MOVD R17, 848(RSP)
-	ADD $704, RSP, R4
-	ADD $920, RSP, R16
+	MOVD R17, 856(RSP)
+	ADD $712, RSP, R4
+	ADD $936, RSP, R16
 	MOVD R5, R17
 	CALL ·repeatNEON(SB)
-	MOVD R17, 1064(RSP)
-	ADD $920, RSP, R5
-	ADD $1136, RSP, R16
+	MOVD R17, 1080(RSP)
+	ADD $936, RSP, R5
+	ADD $1160, RSP, R16
 	MOVD R6, R17
 	CALL ·repeatNEON(SB)
-	MOVD R17, 1280(RSP)
-	ADD $1136, RSP, R6
+	MOVD R17, 1304(RSP)
+	ADD $1160, RSP, R6
 	MOVD R15, R12
 	MOVD $1, R16
 	MOVD R16, 632(RSP)
 	B lanerow
 groupodddone:
-	MOVD 848(RSP), R4
-	MOVD 1064(RSP), R5
-	MOVD 1280(RSP), R6
+	MOVD 856(RSP), R4
+	MOVD 1080(RSP), R5
+	MOVD 1304(RSP), R6
 	MOVD 624(RSP), R0
 	CMP $33, R0
 	BLT groupdone
@@ -1792,47 +1753,40 @@ lanerare:
 	MOVD R16, 408(RSP)
 	B rare
 lanestage:
-	MOVD R1, 352(RSP)
-	ADD $16, RSP, R1
-	MOVD R2, 360(RSP)
-	ADD $80, RSP, R2
-	ADD $96, RSP, R16
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
+	MOVD R2, 88(RSP)
+	ADD $96, RSP, R2
+	ADD $120, RSP, R16
 	MOVD R3, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R3, 368(RSP)
-	ADD $96, RSP, R3
-	ADD $160, RSP, R16
+	ADD $120, RSP, R3
+	ADD $192, RSP, R16
 	MOVD R4, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R4, 376(RSP)
-	ADD $160, RSP, R4
-	ADD $224, RSP, R16
+	ADD $192, RSP, R4
+	ADD $264, RSP, R16
 	MOVD R5, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R5, 384(RSP)
-	ADD $224, RSP, R5
-	ADD $288, RSP, R16
+	ADD $264, RSP, R5
+	ADD $336, RSP, R16
 	MOVD R6, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R6, 392(RSP)
-	ADD $288, RSP, R6
+	ADD $336, RSP, R6
 	B laneloop
 spread:
-	ADD $160, RSP, R16
+	ADD $192, RSP, R16
 	MOVD R4, R17
 	CALL ·spreadNEON(SB)
-	MOVD R4, 376(RSP)
-	ADD $160, RSP, R4
-	ADD $224, RSP, R16
+	ADD $192, RSP, R4
+	ADD $264, RSP, R16
 	MOVD R5, R17
 	CALL ·spreadNEON(SB)
-	MOVD R5, 384(RSP)
-	ADD $224, RSP, R5
-	ADD $288, RSP, R16
+	ADD $264, RSP, R5
+	ADD $336, RSP, R16
 	MOVD R6, R17
 	CALL ·spreadNEON(SB)
-	MOVD R6, 392(RSP)
-	ADD $288, RSP, R6
+	ADD $336, RSP, R6
 rare:
 	FMOVQ (R3), F0
 	FMOVQ (R4), F1
@@ -1925,9 +1879,9 @@ maskdone8:
 	MOVD 408(RSP), R16
 	CMP $2, R16
 	BEQ laneback
-	MOVD 376(RSP), R4
-	MOVD 384(RSP), R5
-	MOVD 392(RSP), R6
+	MOVD 184(RSP), R4
+	MOVD 256(RSP), R5
+	MOVD 328(RSP), R6
 	VLD1R (R4), [V11.S4]
 	VLD1R (R5), [V10.S4]
 	VLD1R (R6), [V9.S4]

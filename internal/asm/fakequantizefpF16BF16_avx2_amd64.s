@@ -4,7 +4,7 @@
 
 // func FakeQuantizeFpF16BF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, step int32, most float32, elem int32, kind int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, F16C, FMA3, MMX+
-TEXT ·FakeQuantizeFpF16BF16AVX2(SB), $1696-88
+TEXT ·FakeQuantizeFpF16BF16AVX2(SB), $1712-88
 	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, DI elements left, R11 groups left, R12 length
 	// per call: Y15 most, Y14 IAdd, Y13 0x80000000, Y12 0x7fffffff
 	// per group: Y11 scale, Y10 recip
@@ -440,27 +440,22 @@ grouptail:
 	JLT          groupodd
 	VBROADCASTSS (R8), Y11
 	VBROADCASTSS (R9), Y10
-	MOVQ         SI, 416(SP)
-	LEAQ         (SP), SI
-	MOVQ         DX, 424(SP)
-	LEAQ         64(SP), DX
-	LEAQ         96(SP), AX
+	MOVQ         SI, (SP)
+	LEAQ         8(SP), SI
+	MOVQ         DX, 72(SP)
+	LEAQ         80(SP), DX
+	LEAQ         120(SP), AX
 	MOVQ         BX, CX
 	CALL         ·stageIn16AVX2(SB)
-	MOVQ         BX, 432(SP)
-	LEAQ         96(SP), BX
+	LEAQ         120(SP), BX
 	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	MOVQ 416(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
+	LEAQ 8(SP), AX
 	CALL ·stageOut16AVX2(SB)
-	MOVQ 424(SP), DX
 	MOVL kind+56(FP), R14
-	LEAQ 64(SP), AX
-	MOVQ DX, CX
+	LEAQ 80(SP), AX
 	CALL ·stageOutMaskAVX2(SB)
 	JMP  return
 
@@ -639,14 +634,10 @@ longtail:
 	JEQ   longend
 	JGE   longstage
 	ADDQ  $+32, DI
-	MOVQ  416(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
+	LEAQ  8(SP), AX
 	CALL  ·stageOut16AVX2(SB)
-	MOVQ  424(SP), DX
 	MOVL  kind+56(FP), R14
-	LEAQ  64(SP), AX
-	MOVQ  DX, CX
+	LEAQ  80(SP), AX
 	CALL  ·stageOutMaskAVX2(SB)
 
 longend:
@@ -1005,14 +996,10 @@ laneback:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+32, DI
-	MOVQ  416(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
+	LEAQ  8(SP), AX
 	CALL  ·stageOut16AVX2(SB)
-	MOVQ  424(SP), DX
 	MOVL  kind+56(FP), R14
-	LEAQ  64(SP), AX
-	MOVQ  DX, CX
+	LEAQ  80(SP), AX
 	CALL  ·stageOutMaskAVX2(SB)
 
 laneend:
@@ -1246,14 +1233,14 @@ groupending:
 	MOVQ 816(SP), DI
 	SUBQ R8, DI
 	SHRQ $0x02, DI
-	LEAQ 840(SP), AX
+	LEAQ 848(SP), AX
 	MOVQ R8, CX
 	CALL ·stageIn32AVX2(SB)
-	LEAQ 840(SP), R8
-	LEAQ 1264(SP), AX
+	LEAQ 848(SP), R8
+	LEAQ 1280(SP), AX
 	MOVQ R9, CX
 	CALL ·stageIn32AVX2(SB)
-	LEAQ 1264(SP), R9
+	LEAQ 1280(SP), R9
 	MOVQ $+32, 808(SP)
 	MOVQ 824(SP), DI
 	JMP  groupchosen
@@ -1270,23 +1257,23 @@ groupodd:
 	MOVL $0x00000040, DI
 
 grouprepeat:
-	LEAQ 968(SP), AX
+	LEAQ 976(SP), AX
 	MOVQ R8, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1256(SP)
-	LEAQ 968(SP), R8
-	LEAQ 1392(SP), AX
+	MOVQ CX, 1264(SP)
+	LEAQ 976(SP), R8
+	LEAQ 1408(SP), AX
 	MOVQ R9, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1680(SP)
-	LEAQ 1392(SP), R9
+	MOVQ CX, 1696(SP)
+	LEAQ 1408(SP), R9
 	MOVQ R15, R11
 	MOVQ $+1, 832(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 1256(SP), R8
-	MOVQ 1680(SP), R9
+	MOVQ 1264(SP), R8
+	MOVQ 1696(SP), R9
 	MOVQ 824(SP), DI
 	CMPQ DI, $+65
 	JLT  return
@@ -1475,15 +1462,14 @@ longrare:
 	JMP  spread
 
 longstage:
-	MOVQ SI, 416(SP)
-	LEAQ (SP), SI
-	MOVQ DX, 424(SP)
-	LEAQ 64(SP), DX
-	LEAQ 96(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	MOVQ DX, 72(SP)
+	LEAQ 80(SP), DX
+	LEAQ 120(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn16AVX2(SB)
-	MOVQ BX, 432(SP)
-	LEAQ 96(SP), BX
+	LEAQ 120(SP), BX
 	JMP  longloop
 
 short2stream:
@@ -1703,25 +1689,22 @@ lanerare:
 	JMP  rare
 
 lanestage:
-	MOVQ SI, 416(SP)
-	LEAQ (SP), SI
-	MOVQ DX, 424(SP)
-	LEAQ 64(SP), DX
-	LEAQ 96(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	MOVQ DX, 72(SP)
+	LEAQ 80(SP), DX
+	LEAQ 120(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn16AVX2(SB)
-	MOVQ BX, 432(SP)
-	LEAQ 96(SP), BX
-	LEAQ 160(SP), AX
+	LEAQ 120(SP), BX
+	LEAQ 192(SP), AX
 	MOVQ R8, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ R8, 440(SP)
-	LEAQ 160(SP), R8
-	LEAQ 288(SP), AX
+	LEAQ 192(SP), R8
+	LEAQ 328(SP), AX
 	MOVQ R9, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ R9, 448(SP)
-	LEAQ 288(SP), R9
+	LEAQ 328(SP), R9
 	JMP  laneloop
 
 half41:
@@ -1788,16 +1771,14 @@ half61:
 	JMP       halfdone62
 
 spread:
-	LEAQ 160(SP), AX
+	LEAQ 192(SP), AX
 	MOVQ R8, CX
 	CALL ·spreadAVX2(SB)
-	MOVQ R8, 440(SP)
-	LEAQ 160(SP), R8
-	LEAQ 288(SP), AX
+	LEAQ 192(SP), R8
+	LEAQ 328(SP), AX
 	MOVQ R9, CX
 	CALL ·spreadAVX2(SB)
-	MOVQ R9, 448(SP)
-	LEAQ 288(SP), R9
+	LEAQ 328(SP), R9
 
 rare:
 	CMPL      R10, $+2
@@ -1975,8 +1956,8 @@ maskdone72:
 	VBROADCASTSS ·word7fffffff+0(SB), Y12
 	CMPQ         464(SP), $+4
 	JEQ          laneback
-	MOVQ         440(SP), R8
-	MOVQ         448(SP), R9
+	MOVQ         184(SP), R8
+	MOVQ         320(SP), R9
 	CMPQ         464(SP), $+3
 	JEQ          short2back
 	CMPQ         464(SP), $+2

@@ -4,7 +4,7 @@
 
 // func FakeQuantizeFpF16BF16AVX512(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, step int32, most float32, elem int32, kind int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, BMI2, CMOV, MMX+
-TEXT ·FakeQuantizeFpF16BF16AVX512(SB), $3232-88
+TEXT ·FakeQuantizeFpF16BF16AVX512(SB), $3248-88
 	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, DI elements left, R11 groups left, R12 length
 	// per call: Z15 least, Z0 step, Z14 most, Z13 0x7f800000, Z1 0x400000, Z12 IAdd, Z11 0x80000000, Z10 table, Z9 table, K6 Uppers, Z8 0x10001, Z7 0x80008000, Z6 table, Z5 table, Z4 0x1010101
 	// per group: Z3 scale, Z2 recip
@@ -468,7 +468,7 @@ halfdone16:
 	VPCMPEQD Z16, Z23, K3
 	KUNPCKWD K2, K3, K2
 	KUNPCKDQ K1, K2, K1
-	KMOVQ    K1, 128(SP)
+	KMOVQ    K1, 144(SP)
 	JMP      maskdone18
 
 maskbytes17:
@@ -480,12 +480,12 @@ maskbytes17:
 	KUNPCKWD   K2, K3, K2
 	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z4, K1, Z20
-	VMOVUPS    Z20, 128(SP)
+	VMOVUPS    Z20, 144(SP)
 
 maskdone18:
+	MOVQ DX, 136(SP)
 	MOVL kind+56(FP), R14
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
+	LEAQ 144(SP), AX
 	CALL ·stageOutMaskAVX512(SB)
 	JMP  return
 
@@ -726,7 +726,7 @@ halfdone28:
 	VPCMPEQD Z17, Z24, K3
 	KUNPCKWD K2, K3, K2
 	KUNPCKDQ K1, K2, K1
-	KMOVQ    K1, 128(SP)
+	KMOVQ    K1, 144(SP)
 	JMP      maskdone30
 
 maskbytes29:
@@ -738,12 +738,12 @@ maskbytes29:
 	KUNPCKWD   K2, K3, K2
 	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z4, K1, Z21
-	VMOVUPS    Z21, 128(SP)
+	VMOVUPS    Z21, 144(SP)
 
 maskdone30:
+	MOVQ DX, 136(SP)
 	MOVL kind+56(FP), R14
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
+	LEAQ 144(SP), AX
 	CALL ·stageOutMaskAVX512(SB)
 
 longend:
@@ -1127,14 +1127,10 @@ laneback:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+64, DI
-	MOVQ  832(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
+	LEAQ  8(SP), AX
 	CALL  ·stageOut16AVX512(SB)
-	MOVQ  840(SP), DX
 	MOVL  kind+56(FP), R14
-	LEAQ  128(SP), AX
-	MOVQ  DX, CX
+	LEAQ  144(SP), AX
 	CALL  ·stageOutMaskAVX512(SB)
 
 laneend:
@@ -1342,27 +1338,22 @@ half15:
 	JMP       halfdone16
 
 groupstage:
-	MOVQ SI, 832(SP)
-	LEAQ (SP), SI
-	MOVQ DX, 840(SP)
-	LEAQ 128(SP), DX
-	LEAQ 192(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	MOVQ DX, 136(SP)
+	LEAQ 144(SP), DX
+	LEAQ 216(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn16AVX512(SB)
-	MOVQ BX, 848(SP)
-	LEAQ 192(SP), BX
+	LEAQ 216(SP), BX
 	SUBQ R11, R11
 	JMP  grouploop
 
 groupstaged:
-	MOVQ 832(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
+	LEAQ 8(SP), AX
 	CALL ·stageOut16AVX512(SB)
-	MOVQ 840(SP), DX
 	MOVL kind+56(FP), R14
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
+	LEAQ 144(SP), AX
 	CALL ·stageOutMaskAVX512(SB)
 	JMP  return
 
@@ -1371,14 +1362,14 @@ groupending:
 	MOVQ 1520(SP), DI
 	SUBQ R8, DI
 	SHRQ $0x02, DI
-	LEAQ 1544(SP), AX
+	LEAQ 1552(SP), AX
 	MOVQ R8, CX
 	CALL ·stageIn32AVX512(SB)
-	LEAQ 1544(SP), R8
-	LEAQ 2384(SP), AX
+	LEAQ 1552(SP), R8
+	LEAQ 2400(SP), AX
 	MOVQ R9, CX
 	CALL ·stageIn32AVX512(SB)
-	LEAQ 2384(SP), R9
+	LEAQ 2400(SP), R9
 	MOVQ $+64, 1512(SP)
 	MOVQ 1528(SP), DI
 	JMP  groupchosen
@@ -1395,23 +1386,23 @@ groupodd:
 	MOVL $0x00000080, DI
 
 grouprepeat:
-	LEAQ 1800(SP), AX
+	LEAQ 1808(SP), AX
 	MOVQ R8, CX
 	CALL ·repeatAVX512(SB)
-	MOVQ CX, 2376(SP)
-	LEAQ 1800(SP), R8
-	LEAQ 2640(SP), AX
+	MOVQ CX, 2384(SP)
+	LEAQ 1808(SP), R8
+	LEAQ 2656(SP), AX
 	MOVQ R9, CX
 	CALL ·repeatAVX512(SB)
-	MOVQ CX, 3216(SP)
-	LEAQ 2640(SP), R9
+	MOVQ CX, 3232(SP)
+	LEAQ 2656(SP), R9
 	MOVQ R15, R11
 	MOVQ $+1, 1536(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 2376(SP), R8
-	MOVQ 3216(SP), R9
+	MOVQ 2384(SP), R8
+	MOVQ 3232(SP), R9
 	MOVQ 1528(SP), DI
 	CMPQ DI, $+129
 	JLT  return
@@ -1582,14 +1573,10 @@ half27:
 
 longstaged:
 	ADDQ $+64, DI
-	MOVQ 832(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
+	LEAQ 8(SP), AX
 	CALL ·stageOut16AVX512(SB)
-	MOVQ 840(SP), DX
 	MOVL kind+56(FP), R14
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
+	LEAQ 144(SP), AX
 	CALL ·stageOutMaskAVX512(SB)
 	JMP  longend
 
@@ -1892,25 +1879,22 @@ lanerare:
 	JMP  rare
 
 lanestage:
-	MOVQ SI, 832(SP)
-	LEAQ (SP), SI
-	MOVQ DX, 840(SP)
-	LEAQ 128(SP), DX
-	LEAQ 192(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	MOVQ DX, 136(SP)
+	LEAQ 144(SP), DX
+	LEAQ 216(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn16AVX512(SB)
-	MOVQ BX, 848(SP)
-	LEAQ 192(SP), BX
-	LEAQ 320(SP), AX
+	LEAQ 216(SP), BX
+	LEAQ 352(SP), AX
 	MOVQ R8, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ R8, 856(SP)
-	LEAQ 320(SP), R8
-	LEAQ 576(SP), AX
+	LEAQ 352(SP), R8
+	LEAQ 616(SP), AX
 	MOVQ R9, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ R9, 864(SP)
-	LEAQ 576(SP), R9
+	LEAQ 616(SP), R9
 	JMP  laneloop
 
 half49:
@@ -1950,15 +1934,14 @@ half57:
 	JMP       halfdone58
 
 longstage:
-	MOVQ SI, 832(SP)
-	LEAQ (SP), SI
-	MOVQ DX, 840(SP)
-	LEAQ 128(SP), DX
-	LEAQ 192(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	MOVQ DX, 136(SP)
+	LEAQ 144(SP), DX
+	LEAQ 216(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn16AVX512(SB)
-	MOVQ BX, 848(SP)
-	LEAQ 192(SP), BX
+	LEAQ 216(SP), BX
 	JMP  longloop
 
 half61:
@@ -1998,16 +1981,14 @@ half69:
 	JMP       halfdone70
 
 spread:
-	LEAQ 320(SP), AX
+	LEAQ 352(SP), AX
 	MOVQ R8, CX
 	CALL ·spreadAVX512(SB)
-	MOVQ R8, 856(SP)
-	LEAQ 320(SP), R8
-	LEAQ 576(SP), AX
+	LEAQ 352(SP), R8
+	LEAQ 616(SP), AX
 	MOVQ R9, CX
 	CALL ·spreadAVX512(SB)
-	MOVQ R9, 864(SP)
-	LEAQ 576(SP), R9
+	LEAQ 616(SP), R9
 
 rare:
 	CMPL     R10, $+2
@@ -2121,8 +2102,8 @@ maskbytes77:
 maskdone78:
 	CMPQ         880(SP), $+5
 	JEQ          laneback
-	MOVQ         856(SP), R8
-	MOVQ         864(SP), R9
+	MOVQ         344(SP), R8
+	MOVQ         608(SP), R9
 	CMPQ         880(SP), $+3
 	JEQ          short2back
 	CMPQ         880(SP), $+4

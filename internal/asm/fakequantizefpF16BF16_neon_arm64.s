@@ -6,7 +6,7 @@
 
 // func FakeQuantizeFpF16BF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, step int32, most float32, elem int32, kind int32, groups int, length int, ahead int)
 
-TEXT ·FakeQuantizeFpF16BF16NEON(SB), 0, $936-88
+TEXT ·FakeQuantizeFpF16BF16NEON(SB), 0, $952-88
 	// pointers: R1 y, R2 mask, R3 x, R4 scale, R5 recip, R0 elements left, R12 groups left, R13 length
 	// per call: V15 least, V0 step, V14 most, V13 0x7f800000, V1 0x400000, V12 IAdd, V11 0x80000000, V10 0x7fffffff, V9 0x10000, V8 0x7fff, V7 table
 	// per group: V6 scale, V5 recip
@@ -381,26 +381,21 @@ grouptail:
 	BLT groupodd
 	VLD1R (R4), [V6.S4]
 	VLD1R (R5), [V5.S4]
-	MOVD R1, 224(RSP)
-	ADD $16, RSP, R1
-	MOVD R2, 232(RSP)
-	ADD $48, RSP, R2
-	ADD $64, RSP, R16
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
+	MOVD R2, 56(RSP)
+	ADD $64, RSP, R2
+	ADD $88, RSP, R16
 	MOVD R3, R17
 	CALL ·stageIn16NEON(SB)
-	MOVD R3, 240(RSP)
-	ADD $64, RSP, R3
+	ADD $88, RSP, R3
 	SUB R12, R12, R12
 	B grouploop
 groupstaged:
-	MOVD 224(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOut16NEON(SB)
-	MOVD 232(RSP), R2
 	MOVWU kind+56(FP), R19
-	ADD $48, RSP, R16
-	MOVD R2, R17
+	ADD $64, RSP, R16
 	CALL ·stageOutMaskNEON(SB)
 groupdone:
 	RET
@@ -544,14 +539,10 @@ longback:
 	CBZ R0, longend
 	TBZ $63, R0, longstage
 	ADD $16, R0, R0
-	MOVD 224(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOut16NEON(SB)
-	MOVD 232(RSP), R2
 	MOVWU kind+56(FP), R19
-	ADD $48, RSP, R16
-	MOVD R2, R17
+	ADD $64, RSP, R16
 	CALL ·stageOutMaskNEON(SB)
 longend:
 	ADD $4, R4, R4
@@ -707,14 +698,10 @@ laneback:
 	CBZ R0, laneend
 	TBZ $63, R0, lanestage
 	ADD $16, R0, R0
-	MOVD 224(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOut16NEON(SB)
-	MOVD 232(RSP), R2
 	MOVWU kind+56(FP), R19
-	ADD $48, RSP, R16
-	MOVD R2, R17
+	ADD $64, RSP, R16
 	CALL ·stageOutMaskNEON(SB)
 laneend:
 	MOVD 496(RSP), R16
@@ -767,14 +754,14 @@ groupending:
 	SUB R4, R16, R16
 	MOVD $0, R17
 	ADD R16>>2, R17, R0
-	ADD $504, RSP, R16
+	ADD $512, RSP, R16
 	MOVD R4, R17
 	CALL ·stageIn32NEON(SB)
-	ADD $504, RSP, R4
-	ADD $720, RSP, R16
+	ADD $512, RSP, R4
+	ADD $736, RSP, R16
 	MOVD R5, R17
 	CALL ·stageIn32NEON(SB)
-	ADD $720, RSP, R5
+	ADD $736, RSP, R5
 	MOVD $16, R16
 	MOVD R16, 472(RSP)
 	MOVD 488(RSP), R0
@@ -790,23 +777,23 @@ groupodd:
 	BLT grouprepeat
 	MOVD $32, R0
 grouprepeat:
-	ADD $568, RSP, R16
+	ADD $576, RSP, R16
 	MOVD R4, R17
 	CALL ·repeatNEON(SB)
-	MOVD R17, 712(RSP)
-	ADD $568, RSP, R4
-	ADD $784, RSP, R16
+	MOVD R17, 720(RSP)
+	ADD $576, RSP, R4
+	ADD $800, RSP, R16
 	MOVD R5, R17
 	CALL ·repeatNEON(SB)
-	MOVD R17, 928(RSP)
-	ADD $784, RSP, R5
+	MOVD R17, 944(RSP)
+	ADD $800, RSP, R5
 	MOVD R15, R12
 	MOVD $1, R16
 	MOVD R16, 496(RSP)
 	B lanerow
 groupodddone:
-	MOVD 712(RSP), R4
-	MOVD 928(RSP), R5
+	MOVD 720(RSP), R4
+	MOVD 944(RSP), R5
 	MOVD 488(RSP), R0
 	CMP $33, R0
 	BLT groupdone
@@ -835,15 +822,14 @@ longrare:
 	MOVD R16, 272(RSP)
 	B spread
 longstage:
-	MOVD R1, 224(RSP)
-	ADD $16, RSP, R1
-	MOVD R2, 232(RSP)
-	ADD $48, RSP, R2
-	ADD $64, RSP, R16
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
+	MOVD R2, 56(RSP)
+	ADD $64, RSP, R2
+	ADD $88, RSP, R16
 	MOVD R3, R17
 	CALL ·stageIn16NEON(SB)
-	MOVD R3, 240(RSP)
-	ADD $64, RSP, R3
+	ADD $88, RSP, R3
 	B longloop
 half25:
 	FMOVQ (R3), F1
@@ -868,37 +854,32 @@ lanerare:
 	MOVD R16, 272(RSP)
 	B rare
 lanestage:
-	MOVD R1, 224(RSP)
-	ADD $16, RSP, R1
-	MOVD R2, 232(RSP)
-	ADD $48, RSP, R2
-	ADD $64, RSP, R16
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
+	MOVD R2, 56(RSP)
+	ADD $64, RSP, R2
+	ADD $88, RSP, R16
 	MOVD R3, R17
 	CALL ·stageIn16NEON(SB)
-	MOVD R3, 240(RSP)
-	ADD $64, RSP, R3
-	ADD $96, RSP, R16
+	ADD $88, RSP, R3
+	ADD $128, RSP, R16
 	MOVD R4, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R4, 248(RSP)
-	ADD $96, RSP, R4
-	ADD $160, RSP, R16
+	ADD $128, RSP, R4
+	ADD $200, RSP, R16
 	MOVD R5, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R5, 256(RSP)
-	ADD $160, RSP, R5
+	ADD $200, RSP, R5
 	B laneloop
 spread:
-	ADD $96, RSP, R16
+	ADD $128, RSP, R16
 	MOVD R4, R17
 	CALL ·spreadNEON(SB)
-	MOVD R4, 248(RSP)
-	ADD $96, RSP, R4
-	ADD $160, RSP, R16
+	ADD $128, RSP, R4
+	ADD $200, RSP, R16
 	MOVD R5, R17
 	CALL ·spreadNEON(SB)
-	MOVD R5, 256(RSP)
-	ADD $160, RSP, R5
+	ADD $200, RSP, R5
 rare:
 	CMP $2, R6
 	BNE half33
@@ -1020,8 +1001,8 @@ maskdone40:
 	MOVD 272(RSP), R16
 	CMP $3, R16
 	BEQ laneback
-	MOVD 248(RSP), R4
-	MOVD 256(RSP), R5
+	MOVD 120(RSP), R4
+	MOVD 192(RSP), R5
 	MOVD 272(RSP), R16
 	CMP $2, R16
 	BEQ longresume

@@ -4,7 +4,7 @@
 
 // func FakeQuantizeFpAVX2(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, step int32, most float32, kind int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·FakeQuantizeFpAVX2(SB), $1824-80
+TEXT ·FakeQuantizeFpAVX2(SB), $1840-80
 	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, DI elements left, R11 groups left, R12 length
 	// per call: Y15 least, Y0 step, Y14 most, Y13 0x7f800000, Y1 0x400000, Y12 IAdd, Y11 0x80000000, Y10 0x7fffffff
 	// per group: Y9 scale, Y8 recip
@@ -352,27 +352,22 @@ grouptail:
 	JLT          groupodd
 	VBROADCASTSS (R8), Y9
 	VBROADCASTSS (R9), Y8
-	MOVQ         SI, 544(SP)
-	LEAQ         (SP), SI
-	MOVQ         DX, 552(SP)
-	LEAQ         128(SP), DX
-	LEAQ         160(SP), AX
+	MOVQ         SI, (SP)
+	LEAQ         8(SP), SI
+	MOVQ         DX, 136(SP)
+	LEAQ         144(SP), DX
+	LEAQ         184(SP), AX
 	MOVQ         BX, CX
 	CALL         ·stageIn32AVX2(SB)
-	MOVQ         BX, 560(SP)
-	LEAQ         160(SP), BX
+	LEAQ         184(SP), BX
 	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	MOVQ 544(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
+	LEAQ 8(SP), AX
 	CALL ·stageOut32AVX2(SB)
-	MOVQ 552(SP), DX
 	MOVL kind+52(FP), R14
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
+	LEAQ 144(SP), AX
 	CALL ·stageOutMaskAVX2(SB)
 	JMP  return
 
@@ -641,14 +636,10 @@ laneback:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+32, DI
-	MOVQ  544(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
+	LEAQ  8(SP), AX
 	CALL  ·stageOut32AVX2(SB)
-	MOVQ  552(SP), DX
 	MOVL  kind+52(FP), R14
-	LEAQ  128(SP), AX
-	MOVQ  DX, CX
+	LEAQ  144(SP), AX
 	CALL  ·stageOutMaskAVX2(SB)
 
 laneend:
@@ -798,14 +789,14 @@ groupending:
 	MOVQ 944(SP), DI
 	SUBQ R8, DI
 	SHRQ $0x02, DI
-	LEAQ 968(SP), AX
+	LEAQ 976(SP), AX
 	MOVQ R8, CX
 	CALL ·stageIn32AVX2(SB)
-	LEAQ 968(SP), R8
-	LEAQ 1392(SP), AX
+	LEAQ 976(SP), R8
+	LEAQ 1408(SP), AX
 	MOVQ R9, CX
 	CALL ·stageIn32AVX2(SB)
-	LEAQ 1392(SP), R9
+	LEAQ 1408(SP), R9
 	MOVQ $+32, 936(SP)
 	MOVQ 952(SP), DI
 	JMP  groupchosen
@@ -822,23 +813,23 @@ groupodd:
 	MOVL $0x00000040, DI
 
 grouprepeat:
-	LEAQ 1096(SP), AX
+	LEAQ 1104(SP), AX
 	MOVQ R8, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1384(SP)
-	LEAQ 1096(SP), R8
-	LEAQ 1520(SP), AX
+	MOVQ CX, 1392(SP)
+	LEAQ 1104(SP), R8
+	LEAQ 1536(SP), AX
 	MOVQ R9, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1808(SP)
-	LEAQ 1520(SP), R9
+	MOVQ CX, 1824(SP)
+	LEAQ 1536(SP), R9
 	MOVQ R15, R11
 	MOVQ $+1, 960(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 1384(SP), R8
-	MOVQ 1808(SP), R9
+	MOVQ 1392(SP), R8
+	MOVQ 1824(SP), R9
 	MOVQ 952(SP), DI
 	CMPQ DI, $+65
 	JLT  return
@@ -978,38 +969,33 @@ lanerare:
 	JMP  rare
 
 lanestage:
-	MOVQ SI, 544(SP)
-	LEAQ (SP), SI
-	MOVQ DX, 552(SP)
-	LEAQ 128(SP), DX
-	LEAQ 160(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	MOVQ DX, 136(SP)
+	LEAQ 144(SP), DX
+	LEAQ 184(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ BX, 560(SP)
-	LEAQ 160(SP), BX
-	LEAQ 288(SP), AX
+	LEAQ 184(SP), BX
+	LEAQ 320(SP), AX
 	MOVQ R8, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ R8, 568(SP)
-	LEAQ 288(SP), R8
-	LEAQ 416(SP), AX
+	LEAQ 320(SP), R8
+	LEAQ 456(SP), AX
 	MOVQ R9, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ R9, 576(SP)
-	LEAQ 416(SP), R9
+	LEAQ 456(SP), R9
 	JMP  laneloop
 
 spread:
-	LEAQ 288(SP), AX
+	LEAQ 320(SP), AX
 	MOVQ R8, CX
 	CALL ·spreadAVX2(SB)
-	MOVQ R8, 568(SP)
-	LEAQ 288(SP), R8
-	LEAQ 416(SP), AX
+	LEAQ 320(SP), R8
+	LEAQ 456(SP), AX
 	MOVQ R9, CX
 	CALL ·spreadAVX2(SB)
-	MOVQ R9, 576(SP)
-	LEAQ 416(SP), R9
+	LEAQ 456(SP), R9
 
 rare:
 	VMOVUPS      (BX), Y0
@@ -1155,8 +1141,8 @@ maskdone14:
 	VBROADCASTSS ·word7fffffff+0(SB), Y10
 	CMPQ         592(SP), $+3
 	JEQ          laneback
-	MOVQ         568(SP), R8
-	MOVQ         576(SP), R9
+	MOVQ         312(SP), R8
+	MOVQ         448(SP), R9
 	CMPQ         592(SP), $+2
 	JEQ          short2back
 	VBROADCASTSS (R8), Y9

@@ -4,7 +4,7 @@
 
 // func FakeQuantizeFpAVX512(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, step int32, most float32, kind int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·FakeQuantizeFpAVX512(SB), $3488-80
+TEXT ·FakeQuantizeFpAVX512(SB), $3504-80
 	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, DI elements left, R11 groups left, R12 length
 	// per call: Z15 least, Z0 step, Z14 most, Z13 0x7f800000, Z1 0x400000, Z12 IAdd, Z11 0x80000000, Z10 0x1010101
 	// per group: Z9 scale, Z8 recip
@@ -621,7 +621,7 @@ grouptailnarrow:
 	VPCMPEQD Z4, Z7, K3
 	KUNPCKWD K2, K3, K2
 	KUNPCKDQ K1, K2, K1
-	KMOVQ    K1, 256(SP)
+	KMOVQ    K1, 272(SP)
 	JMP      maskdone10
 
 maskbytes9:
@@ -633,12 +633,12 @@ maskbytes9:
 	KUNPCKWD   K2, K3, K2
 	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z10, K1, Z16
-	VMOVUPS    Z16, 256(SP)
+	VMOVUPS    Z16, 272(SP)
 
 maskdone10:
+	MOVQ DX, 264(SP)
 	MOVL kind+52(FP), R14
-	LEAQ 256(SP), AX
-	MOVQ DX, CX
+	LEAQ 272(SP), AX
 	CALL ·stageOutMaskAVX512(SB)
 	JMP  return
 
@@ -1210,14 +1210,10 @@ laneback:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+64, DI
-	MOVQ  1088(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
+	LEAQ  8(SP), AX
 	CALL  ·stageOut32AVX512(SB)
-	MOVQ  1096(SP), DX
 	MOVL  kind+52(FP), R14
-	LEAQ  256(SP), AX
-	MOVQ  DX, CX
+	LEAQ  272(SP), AX
 	CALL  ·stageOutMaskAVX512(SB)
 
 laneend:
@@ -1412,27 +1408,22 @@ grouprare:
 	JMP  spread
 
 groupstage:
-	MOVQ SI, 1088(SP)
-	LEAQ (SP), SI
-	MOVQ DX, 1096(SP)
-	LEAQ 256(SP), DX
-	LEAQ 320(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	MOVQ DX, 264(SP)
+	LEAQ 272(SP), DX
+	LEAQ 344(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ BX, 1104(SP)
-	LEAQ 320(SP), BX
+	LEAQ 344(SP), BX
 	SUBQ R11, R11
 	JMP  grouploop
 
 groupstaged:
-	MOVQ 1088(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
+	LEAQ 8(SP), AX
 	CALL ·stageOut32AVX512(SB)
-	MOVQ 1096(SP), DX
 	MOVL kind+52(FP), R14
-	LEAQ 256(SP), AX
-	MOVQ DX, CX
+	LEAQ 272(SP), AX
 	CALL ·stageOutMaskAVX512(SB)
 	JMP  return
 
@@ -1441,14 +1432,14 @@ groupending:
 	MOVQ 1776(SP), DI
 	SUBQ R8, DI
 	SHRQ $0x02, DI
-	LEAQ 1800(SP), AX
+	LEAQ 1808(SP), AX
 	MOVQ R8, CX
 	CALL ·stageIn32AVX512(SB)
-	LEAQ 1800(SP), R8
-	LEAQ 2640(SP), AX
+	LEAQ 1808(SP), R8
+	LEAQ 2656(SP), AX
 	MOVQ R9, CX
 	CALL ·stageIn32AVX512(SB)
-	LEAQ 2640(SP), R9
+	LEAQ 2656(SP), R9
 	MOVQ $+64, 1768(SP)
 	MOVQ 1784(SP), DI
 	JMP  groupchosen
@@ -1465,23 +1456,23 @@ groupodd:
 	MOVL $0x00000080, DI
 
 grouprepeat:
-	LEAQ 2056(SP), AX
+	LEAQ 2064(SP), AX
 	MOVQ R8, CX
 	CALL ·repeatAVX512(SB)
-	MOVQ CX, 2632(SP)
-	LEAQ 2056(SP), R8
-	LEAQ 2896(SP), AX
+	MOVQ CX, 2640(SP)
+	LEAQ 2064(SP), R8
+	LEAQ 2912(SP), AX
 	MOVQ R9, CX
 	CALL ·repeatAVX512(SB)
-	MOVQ CX, 3472(SP)
-	LEAQ 2896(SP), R9
+	MOVQ CX, 3488(SP)
+	LEAQ 2912(SP), R9
 	MOVQ R15, R11
 	MOVQ $+1, 1792(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 2632(SP), R8
-	MOVQ 3472(SP), R9
+	MOVQ 2640(SP), R8
+	MOVQ 3488(SP), R9
 	MOVQ 1784(SP), DI
 	CMPQ DI, $+129
 	JLT  return
@@ -1693,38 +1684,33 @@ lanerare:
 	JMP  rare
 
 lanestage:
-	MOVQ SI, 1088(SP)
-	LEAQ (SP), SI
-	MOVQ DX, 1096(SP)
-	LEAQ 256(SP), DX
-	LEAQ 320(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	MOVQ DX, 264(SP)
+	LEAQ 272(SP), DX
+	LEAQ 344(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ BX, 1104(SP)
-	LEAQ 320(SP), BX
-	LEAQ 576(SP), AX
+	LEAQ 344(SP), BX
+	LEAQ 608(SP), AX
 	MOVQ R8, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ R8, 1112(SP)
-	LEAQ 576(SP), R8
-	LEAQ 832(SP), AX
+	LEAQ 608(SP), R8
+	LEAQ 872(SP), AX
 	MOVQ R9, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ R9, 1120(SP)
-	LEAQ 832(SP), R9
+	LEAQ 872(SP), R9
 	JMP  laneloop
 
 spread:
-	LEAQ 576(SP), AX
+	LEAQ 608(SP), AX
 	MOVQ R8, CX
 	CALL ·spreadAVX512(SB)
-	MOVQ R8, 1112(SP)
-	LEAQ 576(SP), R8
-	LEAQ 832(SP), AX
+	LEAQ 608(SP), R8
+	LEAQ 872(SP), AX
 	MOVQ R9, CX
 	CALL ·spreadAVX512(SB)
-	MOVQ R9, 1120(SP)
-	LEAQ 832(SP), R9
+	LEAQ 872(SP), R9
 
 rare:
 	VMOVUPS      (BX), Z0
@@ -1818,8 +1804,8 @@ maskbytes29:
 maskdone30:
 	CMPQ         1136(SP), $+4
 	JEQ          laneback
-	MOVQ         1112(SP), R8
-	MOVQ         1120(SP), R9
+	MOVQ         600(SP), R8
+	MOVQ         864(SP), R9
 	CMPQ         1136(SP), $+2
 	JEQ          short2back
 	CMPQ         1136(SP), $+3

@@ -6,7 +6,7 @@
 
 // func FakeQuantizeFpNEON(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, step int32, most float32, kind int32, groups int, length int, ahead int)
 
-TEXT ·FakeQuantizeFpNEON(SB), 0, $1000-80
+TEXT ·FakeQuantizeFpNEON(SB), 0, $1016-80
 	// pointers: R1 y, R2 mask, R3 x, R4 scale, R5 recip, R0 elements left, R12 groups left, R13 length
 	// per call: V15 least, V0 step, V14 most, V13 0x7f800000, V1 0x400000, V12 IAdd, V11 0x80000000, V10 0x7fffffff, V9 table
 	// per group: V8 scale, V7 recip
@@ -326,26 +326,21 @@ grouptail:
 	BLT groupodd
 	VLD1R (R4), [V8.S4]
 	VLD1R (R5), [V7.S4]
-	MOVD R1, 288(RSP)
-	ADD $16, RSP, R1
-	MOVD R2, 296(RSP)
-	ADD $80, RSP, R2
-	ADD $96, RSP, R16
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
+	MOVD R2, 88(RSP)
+	ADD $96, RSP, R2
+	ADD $120, RSP, R16
 	MOVD R3, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R3, 304(RSP)
-	ADD $96, RSP, R3
+	ADD $120, RSP, R3
 	SUB R12, R12, R12
 	B grouploop
 groupstaged:
-	MOVD 288(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOut32NEON(SB)
-	MOVD 296(RSP), R2
 	MOVWU kind+52(FP), R19
-	ADD $80, RSP, R16
-	MOVD R2, R17
+	ADD $96, RSP, R16
 	CALL ·stageOutMaskNEON(SB)
 groupdone:
 	RET
@@ -476,14 +471,10 @@ laneback:
 	CBZ R0, laneend
 	TBZ $63, R0, lanestage
 	ADD $16, R0, R0
-	MOVD 288(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOut32NEON(SB)
-	MOVD 296(RSP), R2
 	MOVWU kind+52(FP), R19
-	ADD $80, RSP, R16
-	MOVD R2, R17
+	ADD $96, RSP, R16
 	CALL ·stageOutMaskNEON(SB)
 laneend:
 	MOVD 560(RSP), R16
@@ -500,14 +491,14 @@ groupending:
 	SUB R4, R16, R16
 	MOVD $0, R17
 	ADD R16>>2, R17, R0
-	ADD $568, RSP, R16
+	ADD $576, RSP, R16
 	MOVD R4, R17
 	CALL ·stageIn32NEON(SB)
-	ADD $568, RSP, R4
-	ADD $784, RSP, R16
+	ADD $576, RSP, R4
+	ADD $800, RSP, R16
 	MOVD R5, R17
 	CALL ·stageIn32NEON(SB)
-	ADD $784, RSP, R5
+	ADD $800, RSP, R5
 	MOVD $16, R16
 	MOVD R16, 536(RSP)
 	MOVD 552(RSP), R0
@@ -523,23 +514,23 @@ groupodd:
 	BLT grouprepeat
 	MOVD $32, R0
 grouprepeat:
-	ADD $632, RSP, R16
+	ADD $640, RSP, R16
 	MOVD R4, R17
 	CALL ·repeatNEON(SB)
-	MOVD R17, 776(RSP)
-	ADD $632, RSP, R4
-	ADD $848, RSP, R16
+	MOVD R17, 784(RSP)
+	ADD $640, RSP, R4
+	ADD $864, RSP, R16
 	MOVD R5, R17
 	CALL ·repeatNEON(SB)
-	MOVD R17, 992(RSP)
-	ADD $848, RSP, R5
+	MOVD R17, 1008(RSP)
+	ADD $864, RSP, R5
 	MOVD R15, R12
 	MOVD $1, R16
 	MOVD R16, 560(RSP)
 	B lanerow
 groupodddone:
-	MOVD 776(RSP), R4
-	MOVD 992(RSP), R5
+	MOVD 784(RSP), R4
+	MOVD 1008(RSP), R5
 	MOVD 552(RSP), R0
 	CMP $33, R0
 	BLT groupdone
@@ -550,37 +541,32 @@ lanerare:
 	MOVD R16, 336(RSP)
 	B rare
 lanestage:
-	MOVD R1, 288(RSP)
-	ADD $16, RSP, R1
-	MOVD R2, 296(RSP)
-	ADD $80, RSP, R2
-	ADD $96, RSP, R16
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
+	MOVD R2, 88(RSP)
+	ADD $96, RSP, R2
+	ADD $120, RSP, R16
 	MOVD R3, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R3, 304(RSP)
-	ADD $96, RSP, R3
-	ADD $160, RSP, R16
+	ADD $120, RSP, R3
+	ADD $192, RSP, R16
 	MOVD R4, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R4, 312(RSP)
-	ADD $160, RSP, R4
-	ADD $224, RSP, R16
+	ADD $192, RSP, R4
+	ADD $264, RSP, R16
 	MOVD R5, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R5, 320(RSP)
-	ADD $224, RSP, R5
+	ADD $264, RSP, R5
 	B laneloop
 spread:
-	ADD $160, RSP, R16
+	ADD $192, RSP, R16
 	MOVD R4, R17
 	CALL ·spreadNEON(SB)
-	MOVD R4, 312(RSP)
-	ADD $160, RSP, R4
-	ADD $224, RSP, R16
+	ADD $192, RSP, R4
+	ADD $264, RSP, R16
 	MOVD R5, R17
 	CALL ·spreadNEON(SB)
-	MOVD R5, 320(RSP)
-	ADD $224, RSP, R5
+	ADD $264, RSP, R5
 rare:
 	FMOVQ (R3), F0
 	FMOVQ (R4), F1
@@ -681,8 +667,8 @@ maskdone8:
 	MOVD 336(RSP), R16
 	CMP $2, R16
 	BEQ laneback
-	MOVD 312(RSP), R4
-	MOVD 320(RSP), R5
+	MOVD 184(RSP), R4
+	MOVD 256(RSP), R5
 	VLD1R (R4), [V8.S4]
 	VLD1R (R5), [V7.S4]
 	B groupback

@@ -75,7 +75,7 @@ grouploop:
 	JEQ     groupend
 	JGE     groupstage
 	ADDQ    $+32, DI
-	MOVQ    128(SP), SI
+	MOVQ    (SP), SI
 	LEAQ    (SI)(DI*4), SI
 
 groupend:
@@ -1106,11 +1106,10 @@ few:
 	RET
 
 groupstage:
-	LEAQ (SP), AX
+	LEAQ 8(SP), AX
 	MOVQ SI, CX
 	CALL ·stageFilled32AVX2(SB)
-	MOVQ SI, 128(SP)
-	LEAQ (SP), SI
+	LEAQ 8(SP), SI
 	JMP  grouploop
 
 // func AbsMaxAVX2(x *int32, most *float32, groups int, length int)
@@ -1169,7 +1168,7 @@ grouploop:
 	JEQ     groupend
 	JGE     groupstage
 	ADDQ    $+32, DI
-	MOVQ    128(SP), SI
+	MOVQ    (SP), SI
 	LEAQ    (SI)(DI*4), SI
 
 groupend:
@@ -1918,11 +1917,10 @@ few:
 	RET
 
 groupstage:
-	LEAQ (SP), AX
+	LEAQ 8(SP), AX
 	MOVQ SI, CX
 	CALL ·stageFilled32AVX2(SB)
-	MOVQ SI, 128(SP)
-	LEAQ (SP), SI
+	LEAQ 8(SP), SI
 	JMP  grouploop
 
 // func ReachAVX2(x *int32, low *float32, high *float32, groups int, length int)
@@ -1991,7 +1989,7 @@ grouploop:
 	JEQ     groupend
 	JGE     groupstage
 	ADDQ    $+32, DI
-	MOVQ    128(SP), SI
+	MOVQ    (SP), SI
 	LEAQ    (SI)(DI*4), SI
 
 groupend:
@@ -2870,11 +2868,10 @@ few:
 	RET
 
 groupstage:
-	LEAQ (SP), AX
+	LEAQ 8(SP), AX
 	MOVQ SI, CX
 	CALL ·stageFilled32AVX2(SB)
-	MOVQ SI, 128(SP)
-	LEAQ (SP), SI
+	LEAQ 8(SP), SI
 	JMP  grouploop
 
 // func MinMaxColumnsAVX2(min *float32, max *float32, x0 *float32, x1 *float32, x2 *float32, x3 *float32, x4 *float32, x5 *float32, n int)
@@ -3074,13 +3071,9 @@ laneloop:
 	JEQ       laneend
 	JGE       lanestage
 	ADDQ      $+32, DI
-	MOVQ      1024(SP), SI
-	LEAQ      (SP), AX
-	MOVQ      SI, CX
+	LEAQ      8(SP), AX
 	CALL      ·stageOut32AVX2(SB)
-	MOVQ      1032(SP), DX
-	LEAQ      128(SP), AX
-	MOVQ      DX, CX
+	LEAQ      144(SP), AX
 	CALL      ·stageOut32AVX2(SB)
 
 laneend:
@@ -3088,46 +3081,38 @@ laneend:
 	RET
 
 lanestage:
-	LEAQ (SP), AX
+	LEAQ 8(SP), AX
 	MOVQ SI, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ SI, 1024(SP)
-	LEAQ (SP), SI
-	LEAQ 128(SP), AX
+	LEAQ 8(SP), SI
+	LEAQ 144(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ DX, 1032(SP)
-	LEAQ 128(SP), DX
-	LEAQ 256(SP), AX
+	LEAQ 144(SP), DX
+	LEAQ 280(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ BX, 1040(SP)
-	LEAQ 256(SP), BX
-	LEAQ 384(SP), AX
+	LEAQ 280(SP), BX
+	LEAQ 416(SP), AX
 	MOVQ R8, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ R8, 1048(SP)
-	LEAQ 384(SP), R8
-	LEAQ 512(SP), AX
+	LEAQ 416(SP), R8
+	LEAQ 552(SP), AX
 	MOVQ R9, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ R9, 1056(SP)
-	LEAQ 512(SP), R9
-	LEAQ 640(SP), AX
+	LEAQ 552(SP), R9
+	LEAQ 688(SP), AX
 	MOVQ R10, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ R10, 1064(SP)
-	LEAQ 640(SP), R10
-	LEAQ 768(SP), AX
+	LEAQ 688(SP), R10
+	LEAQ 824(SP), AX
 	MOVQ R11, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ R11, 1072(SP)
-	LEAQ 768(SP), R11
-	LEAQ 896(SP), AX
+	LEAQ 824(SP), R11
+	LEAQ 960(SP), AX
 	MOVQ R12, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ R12, 1080(SP)
-	LEAQ 896(SP), R12
+	LEAQ 960(SP), R12
 	JMP  laneloop
 
 // func MergeMinMaxAVX2(min *float32, max *float32, x *float32, y *float32, n int)
@@ -3254,13 +3239,9 @@ laneloop:
 	JEQ       laneend
 	JGE       lanestage
 	ADDQ      $+32, DI
-	MOVQ      512(SP), SI
-	LEAQ      (SP), AX
-	MOVQ      SI, CX
+	LEAQ      8(SP), AX
 	CALL      ·stageOut32AVX2(SB)
-	MOVQ      520(SP), DX
-	LEAQ      128(SP), AX
-	MOVQ      DX, CX
+	LEAQ      144(SP), AX
 	CALL      ·stageOut32AVX2(SB)
 
 laneend:
@@ -3268,26 +3249,22 @@ laneend:
 	RET
 
 lanestage:
-	LEAQ (SP), AX
+	LEAQ 8(SP), AX
 	MOVQ SI, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ SI, 512(SP)
-	LEAQ (SP), SI
-	LEAQ 128(SP), AX
+	LEAQ 8(SP), SI
+	LEAQ 144(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ DX, 520(SP)
-	LEAQ 128(SP), DX
-	LEAQ 256(SP), AX
+	LEAQ 144(SP), DX
+	LEAQ 280(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ BX, 528(SP)
-	LEAQ 256(SP), BX
-	LEAQ 384(SP), AX
+	LEAQ 280(SP), BX
+	LEAQ 416(SP), AX
 	MOVQ R8, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ R8, 536(SP)
-	LEAQ 384(SP), R8
+	LEAQ 416(SP), R8
 	JMP  laneloop
 
 // func MinMaxF16BF16AVX2(x *uint16, min *uint16, max *uint16, infinity int32, oneNaN int32, groups int, length int)
@@ -3354,7 +3331,7 @@ grouploop:
 	JEQ     groupend
 	JGE     groupstage
 	ADDQ    $+32, DI
-	MOVQ    64(SP), SI
+	MOVQ    (SP), SI
 	LEAQ    (SI)(DI*2), SI
 
 groupend:
@@ -4594,11 +4571,10 @@ few:
 	RET
 
 groupstage:
-	LEAQ (SP), AX
+	LEAQ 8(SP), AX
 	MOVQ SI, CX
 	CALL ·stageFilled16AVX2(SB)
-	MOVQ SI, 64(SP)
-	LEAQ (SP), SI
+	LEAQ 8(SP), SI
 	JMP  grouploop
 
 // func AbsMaxF16BF16AVX2(x *uint16, most *float32, elem int32, groups int, length int)
@@ -4654,7 +4630,7 @@ grouploop:
 	JEQ     groupend
 	JGE     groupstage
 	ADDQ    $+32, DI
-	MOVQ    64(SP), SI
+	MOVQ    (SP), SI
 	LEAQ    (SI)(DI*2), SI
 
 groupend:
@@ -5450,11 +5426,10 @@ few:
 	RET
 
 groupstage:
-	LEAQ (SP), AX
+	LEAQ 8(SP), AX
 	MOVQ SI, CX
 	CALL ·stageFilled16AVX2(SB)
-	MOVQ SI, 64(SP)
-	LEAQ (SP), SI
+	LEAQ 8(SP), SI
 	JMP  grouploop
 
 half1:
@@ -5563,7 +5538,7 @@ grouploop:
 	JEQ     groupend
 	JGE     groupstage
 	ADDQ    $+32, DI
-	MOVQ    64(SP), SI
+	MOVQ    (SP), SI
 	LEAQ    (SI)(DI*2), SI
 
 groupend:
@@ -6536,11 +6511,10 @@ few:
 	RET
 
 groupstage:
-	LEAQ (SP), AX
+	LEAQ 8(SP), AX
 	MOVQ SI, CX
 	CALL ·stageFilled16AVX2(SB)
-	MOVQ SI, 64(SP)
-	LEAQ (SP), SI
+	LEAQ 8(SP), SI
 	JMP  grouploop
 
 half1:
@@ -6737,17 +6711,11 @@ laneloop:
 	JEQ     laneend
 	JGE     lanestage
 	ADDQ    $+32, DI
-	MOVQ    576(SP), SI
-	LEAQ    (SP), AX
-	MOVQ    SI, CX
+	LEAQ    8(SP), AX
 	CALL    ·stageOut16AVX2(SB)
-	MOVQ    584(SP), DX
-	LEAQ    64(SP), AX
-	MOVQ    DX, CX
+	LEAQ    80(SP), AX
 	CALL    ·stageOut16AVX2(SB)
-	MOVQ    592(SP), BX
-	LEAQ    128(SP), AX
-	MOVQ    BX, CX
+	LEAQ    152(SP), AX
 	CALL    ·stageOut16AVX2(SB)
 
 laneend:
@@ -6755,51 +6723,42 @@ laneend:
 	RET
 
 lanestage:
-	LEAQ (SP), AX
+	LEAQ 8(SP), AX
 	MOVQ SI, CX
 	CALL ·stageIn16AVX2(SB)
-	MOVQ SI, 576(SP)
-	LEAQ (SP), SI
-	LEAQ 64(SP), AX
+	LEAQ 8(SP), SI
+	LEAQ 80(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn16AVX2(SB)
-	MOVQ DX, 584(SP)
-	LEAQ 64(SP), DX
-	LEAQ 128(SP), AX
+	LEAQ 80(SP), DX
+	LEAQ 152(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn16AVX2(SB)
-	MOVQ BX, 592(SP)
-	LEAQ 128(SP), BX
-	LEAQ 192(SP), AX
+	LEAQ 152(SP), BX
+	LEAQ 224(SP), AX
 	MOVQ R8, CX
 	CALL ·stageIn16AVX2(SB)
-	MOVQ R8, 600(SP)
-	LEAQ 192(SP), R8
-	LEAQ 256(SP), AX
+	LEAQ 224(SP), R8
+	LEAQ 296(SP), AX
 	MOVQ R9, CX
 	CALL ·stageIn16AVX2(SB)
-	MOVQ R9, 608(SP)
-	LEAQ 256(SP), R9
-	LEAQ 320(SP), AX
+	LEAQ 296(SP), R9
+	LEAQ 368(SP), AX
 	MOVQ R10, CX
 	CALL ·stageIn16AVX2(SB)
-	MOVQ R10, 616(SP)
-	LEAQ 320(SP), R10
-	LEAQ 384(SP), AX
+	LEAQ 368(SP), R10
+	LEAQ 440(SP), AX
 	MOVQ R11, CX
 	CALL ·stageIn16AVX2(SB)
-	MOVQ R11, 624(SP)
-	LEAQ 384(SP), R11
-	LEAQ 448(SP), AX
+	LEAQ 440(SP), R11
+	LEAQ 512(SP), AX
 	MOVQ R12, CX
 	CALL ·stageIn16AVX2(SB)
-	MOVQ R12, 632(SP)
-	LEAQ 448(SP), R12
-	LEAQ 512(SP), AX
+	LEAQ 512(SP), R12
+	LEAQ 584(SP), AX
 	MOVQ R13, CX
 	CALL ·stageIn16AVX2(SB)
-	MOVQ R13, 640(SP)
-	LEAQ 512(SP), R13
+	LEAQ 584(SP), R13
 	JMP  laneloop
 
 // func MergeMinMaxF16BF16AVX2(min *uint16, max *uint16, x *uint16, y *uint16, infinity int32, oneNaN int32, n int)
@@ -6976,13 +6935,9 @@ laneloop:
 	JEQ       laneend
 	JGE       lanestage
 	ADDQ      $+32, DI
-	MOVQ      256(SP), SI
-	LEAQ      (SP), AX
-	MOVQ      SI, CX
+	LEAQ      8(SP), AX
 	CALL      ·stageOut16AVX2(SB)
-	MOVQ      264(SP), DX
-	LEAQ      64(SP), AX
-	MOVQ      DX, CX
+	LEAQ      80(SP), AX
 	CALL      ·stageOut16AVX2(SB)
 
 laneend:
@@ -6990,24 +6945,20 @@ laneend:
 	RET
 
 lanestage:
-	LEAQ (SP), AX
+	LEAQ 8(SP), AX
 	MOVQ SI, CX
 	CALL ·stageIn16AVX2(SB)
-	MOVQ SI, 256(SP)
-	LEAQ (SP), SI
-	LEAQ 64(SP), AX
+	LEAQ 8(SP), SI
+	LEAQ 80(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn16AVX2(SB)
-	MOVQ DX, 264(SP)
-	LEAQ 64(SP), DX
-	LEAQ 128(SP), AX
+	LEAQ 80(SP), DX
+	LEAQ 152(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn16AVX2(SB)
-	MOVQ BX, 272(SP)
-	LEAQ 128(SP), BX
-	LEAQ 192(SP), AX
+	LEAQ 152(SP), BX
+	LEAQ 224(SP), AX
 	MOVQ R8, CX
 	CALL ·stageIn16AVX2(SB)
-	MOVQ R8, 280(SP)
-	LEAQ 192(SP), R8
+	LEAQ 224(SP), R8
 	JMP  laneloop

@@ -66,7 +66,7 @@ grouploop:
 	CBZ R0, groupend
 	TBZ $63, R0, groupstage
 	ADD $16, R0, R0
-	MOVD 80(RSP), R1
+	MOVD 16(RSP), R1
 	ADD R0<<2, R1, R1
 groupend:
 	WORD $0x4eabf580 // fmin v0.4s, v12.4s, v11.4s
@@ -411,11 +411,10 @@ few:
 	CBNZ R4, groups
 	RET
 groupstage:
-	ADD $16, RSP, R16
+	ADD $24, RSP, R16
 	MOVD R1, R17
 	CALL ·stageFilled32NEON(SB)
-	MOVD R1, 80(RSP)
-	ADD $16, RSP, R1
+	ADD $24, RSP, R1
 	B grouploop
 
 // func AbsMaxNEON(x *int32, most *float32, groups int, length int)
@@ -472,7 +471,7 @@ grouploop:
 	CBZ R0, groupend
 	TBZ $63, R0, groupstage
 	ADD $16, R0, R0
-	MOVD 80(RSP), R1
+	MOVD 16(RSP), R1
 	ADD R0<<2, R1, R1
 groupend:
 	VUMAX V12.S4, V13.S4, V0.S4
@@ -767,11 +766,10 @@ few:
 	CBNZ R3, groups
 	RET
 groupstage:
-	ADD $16, RSP, R16
+	ADD $24, RSP, R16
 	MOVD R1, R17
 	CALL ·stageFilled32NEON(SB)
-	MOVD R1, 80(RSP)
-	ADD $16, RSP, R1
+	ADD $24, RSP, R1
 	B grouploop
 
 // func ReachNEON(x *int32, low *float32, high *float32, groups int, length int)
@@ -834,7 +832,7 @@ grouploop:
 	CBZ R0, groupend
 	TBZ $63, R0, groupstage
 	ADD $16, R0, R0
-	MOVD 80(RSP), R1
+	MOVD 16(RSP), R1
 	ADD R0<<2, R1, R1
 groupend:
 	VUMAX V11.S4, V12.S4, V0.S4
@@ -1179,11 +1177,10 @@ few:
 	CBNZ R4, groups
 	RET
 groupstage:
-	ADD $16, RSP, R16
+	ADD $24, RSP, R16
 	MOVD R1, R17
 	CALL ·stageFilled32NEON(SB)
-	MOVD R1, 80(RSP)
-	ADD $16, RSP, R1
+	ADD $24, RSP, R1
 	B grouploop
 
 // func MinMaxColumnsNEON(min *float32, max *float32, x0 *float32, x1 *float32, x2 *float32, x3 *float32, x4 *float32, x5 *float32, n int)
@@ -1387,57 +1384,45 @@ laneloop:
 	CBZ R0, laneend
 	TBZ $63, R0, lanestage
 	ADD $16, R0, R0
-	MOVD 528(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOut32NEON(SB)
-	MOVD 536(RSP), R2
-	ADD $80, RSP, R16
-	MOVD R2, R17
+	ADD $96, RSP, R16
 	CALL ·stageOut32NEON(SB)
 laneend:
 	RET
 lanestage:
-	ADD $16, RSP, R16
+	ADD $24, RSP, R16
 	MOVD R1, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R1, 528(RSP)
-	ADD $16, RSP, R1
-	ADD $80, RSP, R16
+	ADD $24, RSP, R1
+	ADD $96, RSP, R16
 	MOVD R2, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R2, 536(RSP)
-	ADD $80, RSP, R2
-	ADD $144, RSP, R16
+	ADD $96, RSP, R2
+	ADD $168, RSP, R16
 	MOVD R3, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R3, 544(RSP)
-	ADD $144, RSP, R3
-	ADD $208, RSP, R16
+	ADD $168, RSP, R3
+	ADD $240, RSP, R16
 	MOVD R4, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R4, 552(RSP)
-	ADD $208, RSP, R4
-	ADD $272, RSP, R16
+	ADD $240, RSP, R4
+	ADD $312, RSP, R16
 	MOVD R5, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R5, 560(RSP)
-	ADD $272, RSP, R5
-	ADD $336, RSP, R16
+	ADD $312, RSP, R5
+	ADD $384, RSP, R16
 	MOVD R6, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R6, 568(RSP)
-	ADD $336, RSP, R6
-	ADD $400, RSP, R16
+	ADD $384, RSP, R6
+	ADD $456, RSP, R16
 	MOVD R7, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R7, 576(RSP)
-	ADD $400, RSP, R7
-	ADD $464, RSP, R16
+	ADD $456, RSP, R7
+	ADD $528, RSP, R16
 	MOVD R8, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R8, 584(RSP)
-	ADD $464, RSP, R8
+	ADD $528, RSP, R8
 	B laneloop
 
 // func MergeMinMaxNEON(min *float32, max *float32, x *float32, y *float32, n int)
@@ -1531,37 +1516,29 @@ laneloop:
 	CBZ R0, laneend
 	TBZ $63, R0, lanestage
 	ADD $16, R0, R0
-	MOVD 272(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOut32NEON(SB)
-	MOVD 280(RSP), R2
-	ADD $80, RSP, R16
-	MOVD R2, R17
+	ADD $96, RSP, R16
 	CALL ·stageOut32NEON(SB)
 laneend:
 	RET
 lanestage:
-	ADD $16, RSP, R16
+	ADD $24, RSP, R16
 	MOVD R1, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R1, 272(RSP)
-	ADD $16, RSP, R1
-	ADD $80, RSP, R16
+	ADD $24, RSP, R1
+	ADD $96, RSP, R16
 	MOVD R2, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R2, 280(RSP)
-	ADD $80, RSP, R2
-	ADD $144, RSP, R16
+	ADD $96, RSP, R2
+	ADD $168, RSP, R16
 	MOVD R3, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R3, 288(RSP)
-	ADD $144, RSP, R3
-	ADD $208, RSP, R16
+	ADD $168, RSP, R3
+	ADD $240, RSP, R16
 	MOVD R4, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R4, 296(RSP)
-	ADD $208, RSP, R4
+	ADD $240, RSP, R4
 	B laneloop
 
 // func MinMaxF16BF16NEON(x *uint16, min *uint16, max *uint16, infinity int32, oneNaN int32, groups int, length int)
@@ -1626,7 +1603,7 @@ grouploop:
 	CBZ R0, groupend
 	TBZ $63, R0, groupstage
 	ADD $16, R0, R0
-	MOVD 48(RSP), R1
+	MOVD 16(RSP), R1
 	ADD R0<<1, R1, R1
 groupend:
 	WORD $0x4e676500 // smax v0.8h, v8.8h, v7.8h
@@ -2087,11 +2064,10 @@ few:
 	CBNZ R4, groups
 	RET
 groupstage:
-	ADD $16, RSP, R16
+	ADD $24, RSP, R16
 	MOVD R1, R17
 	CALL ·stageFilled16NEON(SB)
-	MOVD R1, 48(RSP)
-	ADD $16, RSP, R1
+	ADD $24, RSP, R1
 	B grouploop
 
 // func AbsMaxF16BF16NEON(x *uint16, most *float32, elem int32, groups int, length int)
@@ -2141,7 +2117,7 @@ grouploop:
 	CBZ R0, groupend
 	TBZ $63, R0, groupstage
 	ADD $16, R0, R0
-	MOVD 48(RSP), R1
+	MOVD 16(RSP), R1
 	ADD R0<<1, R1, R1
 groupend:
 	VUMAX V12.H8, V13.H8, V0.H8
@@ -2459,11 +2435,10 @@ few:
 	CBNZ R3, groups
 	RET
 groupstage:
-	ADD $16, RSP, R16
+	ADD $24, RSP, R16
 	MOVD R1, R17
 	CALL ·stageFilled16NEON(SB)
-	MOVD R1, 48(RSP)
-	ADD $16, RSP, R1
+	ADD $24, RSP, R1
 	B grouploop
 half1:
 	VUZP2 V0.H8, V0.H8, V0.H8
@@ -2537,7 +2512,7 @@ grouploop:
 	CBZ R0, groupend
 	TBZ $63, R0, groupstage
 	ADD $16, R0, R0
-	MOVD 48(RSP), R1
+	MOVD 16(RSP), R1
 	ADD R0<<1, R1, R1
 groupend:
 	VUMAX V11.H8, V12.H8, V0.H8
@@ -2928,11 +2903,10 @@ few:
 	CBNZ R4, groups
 	RET
 groupstage:
-	ADD $16, RSP, R16
+	ADD $24, RSP, R16
 	MOVD R1, R17
 	CALL ·stageFilled16NEON(SB)
-	MOVD R1, 48(RSP)
-	ADD $16, RSP, R1
+	ADD $24, RSP, R1
 	B grouploop
 half1:
 	VUZP2 V1.H8, V1.H8, V1.H8
@@ -3069,66 +3043,51 @@ laneloop:
 	CBZ R0, laneend
 	TBZ $63, R0, lanestage
 	ADD $16, R0, R0
-	MOVD 304(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOut16NEON(SB)
-	MOVD 312(RSP), R2
-	ADD $48, RSP, R16
-	MOVD R2, R17
+	ADD $64, RSP, R16
 	CALL ·stageOut16NEON(SB)
-	MOVD 320(RSP), R3
-	ADD $80, RSP, R16
-	MOVD R3, R17
+	ADD $104, RSP, R16
 	CALL ·stageOut16NEON(SB)
 laneend:
 	RET
 lanestage:
-	ADD $16, RSP, R16
+	ADD $24, RSP, R16
 	MOVD R1, R17
 	CALL ·stageIn16NEON(SB)
-	MOVD R1, 304(RSP)
-	ADD $16, RSP, R1
-	ADD $48, RSP, R16
+	ADD $24, RSP, R1
+	ADD $64, RSP, R16
 	MOVD R2, R17
 	CALL ·stageIn16NEON(SB)
-	MOVD R2, 312(RSP)
-	ADD $48, RSP, R2
-	ADD $80, RSP, R16
+	ADD $64, RSP, R2
+	ADD $104, RSP, R16
 	MOVD R3, R17
 	CALL ·stageIn16NEON(SB)
-	MOVD R3, 320(RSP)
-	ADD $80, RSP, R3
-	ADD $112, RSP, R16
+	ADD $104, RSP, R3
+	ADD $144, RSP, R16
 	MOVD R4, R17
 	CALL ·stageIn16NEON(SB)
-	MOVD R4, 328(RSP)
-	ADD $112, RSP, R4
-	ADD $144, RSP, R16
+	ADD $144, RSP, R4
+	ADD $184, RSP, R16
 	MOVD R5, R17
 	CALL ·stageIn16NEON(SB)
-	MOVD R5, 336(RSP)
-	ADD $144, RSP, R5
-	ADD $176, RSP, R16
+	ADD $184, RSP, R5
+	ADD $224, RSP, R16
 	MOVD R6, R17
 	CALL ·stageIn16NEON(SB)
-	MOVD R6, 344(RSP)
-	ADD $176, RSP, R6
-	ADD $208, RSP, R16
+	ADD $224, RSP, R6
+	ADD $264, RSP, R16
 	MOVD R7, R17
 	CALL ·stageIn16NEON(SB)
-	MOVD R7, 352(RSP)
-	ADD $208, RSP, R7
-	ADD $240, RSP, R16
+	ADD $264, RSP, R7
+	ADD $304, RSP, R16
 	MOVD R8, R17
 	CALL ·stageIn16NEON(SB)
-	MOVD R8, 360(RSP)
-	ADD $240, RSP, R8
-	ADD $272, RSP, R16
+	ADD $304, RSP, R8
+	ADD $344, RSP, R16
 	MOVD R9, R17
 	CALL ·stageIn16NEON(SB)
-	MOVD R9, 368(RSP)
-	ADD $272, RSP, R9
+	ADD $344, RSP, R9
 	B laneloop
 
 // func MergeMinMaxF16BF16NEON(min *uint16, max *uint16, x *uint16, y *uint16, infinity int32, oneNaN int32, n int)
@@ -3290,35 +3249,27 @@ laneloop:
 	CBZ R0, laneend
 	TBZ $63, R0, lanestage
 	ADD $16, R0, R0
-	MOVD 144(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOut16NEON(SB)
-	MOVD 152(RSP), R2
-	ADD $48, RSP, R16
-	MOVD R2, R17
+	ADD $64, RSP, R16
 	CALL ·stageOut16NEON(SB)
 laneend:
 	RET
 lanestage:
-	ADD $16, RSP, R16
+	ADD $24, RSP, R16
 	MOVD R1, R17
 	CALL ·stageIn16NEON(SB)
-	MOVD R1, 144(RSP)
-	ADD $16, RSP, R1
-	ADD $48, RSP, R16
+	ADD $24, RSP, R1
+	ADD $64, RSP, R16
 	MOVD R2, R17
 	CALL ·stageIn16NEON(SB)
-	MOVD R2, 152(RSP)
-	ADD $48, RSP, R2
-	ADD $80, RSP, R16
+	ADD $64, RSP, R2
+	ADD $104, RSP, R16
 	MOVD R3, R17
 	CALL ·stageIn16NEON(SB)
-	MOVD R3, 160(RSP)
-	ADD $80, RSP, R3
-	ADD $112, RSP, R16
+	ADD $104, RSP, R3
+	ADD $144, RSP, R16
 	MOVD R4, R17
 	CALL ·stageIn16NEON(SB)
-	MOVD R4, 168(RSP)
-	ADD $112, RSP, R4
+	ADD $144, RSP, R4
 	B laneloop

@@ -39,9 +39,7 @@ lanetail:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+32, DI
-	MOVQ  48(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
+	LEAQ  8(SP), AX
 	CALL  ·stageOut4AVX2(SB)
 
 laneend:
@@ -72,13 +70,12 @@ lanestream:
 	JMP        lanetail
 
 lanestage:
-	MOVQ SI, 48(SP)
-	LEAQ (SP), SI
-	LEAQ 16(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 32(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn8AVX2(SB)
-	MOVQ DX, 56(SP)
-	LEAQ 16(SP), DX
+	LEAQ 32(SP), DX
 	JMP  laneloop
 
 // func UnpackPacked4AVX2(y *uint8, x *uint8, sign int32, n int, ahead int)
@@ -121,9 +118,7 @@ lanetail:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+32, DI
-	MOVQ  48(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
+	LEAQ  8(SP), AX
 	CALL  ·stageOut8AVX2(SB)
 
 laneend:
@@ -155,13 +150,12 @@ lanestream:
 	JMP       lanetail
 
 lanestage:
-	MOVQ SI, 48(SP)
-	LEAQ (SP), SI
-	LEAQ 32(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 48(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn4AVX2(SB)
-	MOVQ DX, 56(SP)
-	LEAQ 32(SP), DX
+	LEAQ 48(SP), DX
 	JMP  laneloop
 
 // func PackPacked2AVX2(y *uint8, x *uint8, n int, ahead int)
@@ -202,9 +196,7 @@ lanetail:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+32, DI
-	MOVQ  48(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
+	LEAQ  8(SP), AX
 	CALL  ·stageOut2AVX2(SB)
 
 laneend:
@@ -237,13 +229,12 @@ lanestream:
 	JMP        lanetail
 
 lanestage:
-	MOVQ SI, 48(SP)
-	LEAQ (SP), SI
-	LEAQ 16(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 32(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn8AVX2(SB)
-	MOVQ DX, 56(SP)
-	LEAQ 16(SP), DX
+	LEAQ 32(SP), DX
 	JMP  laneloop
 
 // func UnpackPacked2AVX2(y *uint8, x *uint8, sign int32, n int, ahead int)
@@ -288,9 +279,7 @@ lanetail:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+32, DI
-	MOVQ  48(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
+	LEAQ  8(SP), AX
 	CALL  ·stageOut8AVX2(SB)
 
 laneend:
@@ -324,13 +313,12 @@ lanestream:
 	JMP       lanetail
 
 lanestage:
-	MOVQ SI, 48(SP)
-	LEAQ (SP), SI
-	LEAQ 32(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 48(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn2AVX2(SB)
-	MOVQ DX, 56(SP)
-	LEAQ 32(SP), DX
+	LEAQ 48(SP), DX
 	JMP  laneloop
 
 // func PackSixesAVX2(y *uint8, x *uint8, low int32, high int32, n int)

@@ -29,20 +29,17 @@ laneloop:
 	CBZ R0, laneend
 	TBZ $63, R0, lanestage
 	ADD $16, R0, R0
-	MOVD 48(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOut4NEON(SB)
 laneend:
 	RET
 lanestage:
-	MOVD R1, 48(RSP)
-	ADD $16, RSP, R1
-	ADD $32, RSP, R16
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
+	ADD $48, RSP, R16
 	MOVD R2, R17
 	CALL ·stageIn8NEON(SB)
-	MOVD R2, 56(RSP)
-	ADD $32, RSP, R2
+	ADD $48, RSP, R2
 	B laneloop
 
 // func UnpackPacked4NEON(y *uint8, x *uint8, sign int32, n int, ahead int)
@@ -80,20 +77,17 @@ laneloop:
 	CBZ R0, laneend
 	TBZ $63, R0, lanestage
 	ADD $16, R0, R0
-	MOVD 48(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOut8NEON(SB)
 laneend:
 	RET
 lanestage:
-	MOVD R1, 48(RSP)
-	ADD $16, RSP, R1
-	ADD $32, RSP, R16
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
+	ADD $48, RSP, R16
 	MOVD R2, R17
 	CALL ·stageIn4NEON(SB)
-	MOVD R2, 56(RSP)
-	ADD $32, RSP, R2
+	ADD $48, RSP, R2
 	B laneloop
 
 // func PackPacked2NEON(y *uint8, x *uint8, n int, ahead int)
@@ -124,20 +118,17 @@ laneloop:
 	CBZ R0, laneend
 	TBZ $63, R0, lanestage
 	ADD $16, R0, R0
-	MOVD 48(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOut2NEON(SB)
 laneend:
 	RET
 lanestage:
-	MOVD R1, 48(RSP)
-	ADD $16, RSP, R1
-	ADD $32, RSP, R16
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
+	ADD $48, RSP, R16
 	MOVD R2, R17
 	CALL ·stageIn8NEON(SB)
-	MOVD R2, 56(RSP)
-	ADD $32, RSP, R2
+	ADD $48, RSP, R2
 	B laneloop
 
 // func UnpackPacked2NEON(y *uint8, x *uint8, sign int32, n int, ahead int)
@@ -177,20 +168,17 @@ laneloop:
 	CBZ R0, laneend
 	TBZ $63, R0, lanestage
 	ADD $16, R0, R0
-	MOVD 48(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOut8NEON(SB)
 laneend:
 	RET
 lanestage:
-	MOVD R1, 48(RSP)
-	ADD $16, RSP, R1
-	ADD $32, RSP, R16
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
+	ADD $48, RSP, R16
 	MOVD R2, R17
 	CALL ·stageIn2NEON(SB)
-	MOVD R2, 56(RSP)
-	ADD $32, RSP, R2
+	ADD $48, RSP, R2
 	B laneloop
 
 // func PackSixesNEON(y *uint8, x *uint8, low int32, high int32, n int)

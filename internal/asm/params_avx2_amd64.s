@@ -122,13 +122,9 @@ elemdone12:
 	JEQ       laneend
 	JGE       lanestage
 	ADDQ      $+32, DI
-	MOVQ      384(SP), SI
-	LEAQ      (SP), AX
-	MOVQ      SI, CX
+	LEAQ      8(SP), AX
 	CALL      ·stageOut32AVX2(SB)
-	MOVQ      392(SP), DX
-	LEAQ      128(SP), AX
-	MOVQ      DX, CX
+	LEAQ      144(SP), AX
 	CALL      ·stageOut32AVX2(SB)
 
 laneend:
@@ -208,15 +204,14 @@ half11:
 	JMP       elemdone12
 
 lanestage:
-	MOVQ SI, 384(SP)
-	LEAQ (SP), SI
-	MOVQ DX, 392(SP)
-	LEAQ 128(SP), DX
-	LEAQ 256(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	MOVQ DX, 136(SP)
+	LEAQ 144(SP), DX
+	LEAQ 280(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ BX, 400(SP)
-	LEAQ 256(SP), BX
+	LEAQ 280(SP), BX
 	JMP  laneloop
 
 // func ParamsSymmetricAVX2(scale *float32, recip *float32, zeroPoint *int32, minval *float32, most *float32, half float32, middle int32, elem int32, n int)
@@ -365,21 +360,13 @@ elemdone12:
 	JEQ       laneend
 	JGE       lanestage
 	ADDQ      $+32, DI
-	MOVQ      640(SP), SI
-	LEAQ      (SP), AX
-	MOVQ      SI, CX
+	LEAQ      8(SP), AX
 	CALL      ·stageOut32AVX2(SB)
-	MOVQ      648(SP), DX
-	LEAQ      128(SP), AX
-	MOVQ      DX, CX
+	LEAQ      144(SP), AX
 	CALL      ·stageOut32AVX2(SB)
-	MOVQ      656(SP), BX
-	LEAQ      256(SP), AX
-	MOVQ      BX, CX
+	LEAQ      280(SP), AX
 	CALL      ·stageOut32AVX2(SB)
-	MOVQ      664(SP), R8
-	LEAQ      384(SP), AX
-	MOVQ      R8, CX
+	LEAQ      416(SP), AX
 	CALL      ·stageOut32AVX2(SB)
 
 laneend:
@@ -459,19 +446,18 @@ half11:
 	JMP       elemdone12
 
 lanestage:
-	MOVQ SI, 640(SP)
-	LEAQ (SP), SI
-	MOVQ DX, 648(SP)
-	LEAQ 128(SP), DX
-	MOVQ BX, 656(SP)
-	LEAQ 256(SP), BX
-	MOVQ R8, 664(SP)
-	LEAQ 384(SP), R8
-	LEAQ 512(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	MOVQ DX, 136(SP)
+	LEAQ 144(SP), DX
+	MOVQ BX, 272(SP)
+	LEAQ 280(SP), BX
+	MOVQ R8, 408(SP)
+	LEAQ 416(SP), R8
+	LEAQ 552(SP), AX
 	MOVQ R9, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ R9, 672(SP)
-	LEAQ 512(SP), R9
+	LEAQ 552(SP), R9
 	JMP  laneloop
 
 // func ParamsAsymmetricAVX2(scale *float32, recip *float32, zeroPoint *int32, minval *float32, min *float32, max *float32, steps float32, least float32, greatest float32, elem int32, n int)
@@ -751,21 +737,13 @@ elemdone60:
 	JEQ       laneend
 	JGE       lanestage
 	ADDQ      $+32, DI
-	MOVQ      768(SP), SI
-	LEAQ      (SP), AX
-	MOVQ      SI, CX
+	LEAQ      8(SP), AX
 	CALL      ·stageOut32AVX2(SB)
-	MOVQ      776(SP), DX
-	LEAQ      128(SP), AX
-	MOVQ      DX, CX
+	LEAQ      144(SP), AX
 	CALL      ·stageOut32AVX2(SB)
-	MOVQ      784(SP), BX
-	LEAQ      256(SP), AX
-	MOVQ      BX, CX
+	LEAQ      280(SP), AX
 	CALL      ·stageOut32AVX2(SB)
-	MOVQ      792(SP), R8
-	LEAQ      384(SP), AX
-	MOVQ      R8, CX
+	LEAQ      416(SP), AX
 	CALL      ·stageOut32AVX2(SB)
 
 laneend:
@@ -1133,24 +1111,22 @@ half59:
 	JMP       elemdone60
 
 lanestage:
-	MOVQ SI, 768(SP)
-	LEAQ (SP), SI
-	MOVQ DX, 776(SP)
-	LEAQ 128(SP), DX
-	MOVQ BX, 784(SP)
-	LEAQ 256(SP), BX
-	MOVQ R8, 792(SP)
-	LEAQ 384(SP), R8
-	LEAQ 512(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	MOVQ DX, 136(SP)
+	LEAQ 144(SP), DX
+	MOVQ BX, 272(SP)
+	LEAQ 280(SP), BX
+	MOVQ R8, 408(SP)
+	LEAQ 416(SP), R8
+	LEAQ 552(SP), AX
 	MOVQ R9, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ R9, 800(SP)
-	LEAQ 512(SP), R9
-	LEAQ 640(SP), AX
+	LEAQ 552(SP), R9
+	LEAQ 688(SP), AX
 	MOVQ R10, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ R10, 808(SP)
-	LEAQ 640(SP), R10
+	LEAQ 688(SP), R10
 	JMP  laneloop
 
 // func ParamsE4M3AVX2(scale *float32, recip *float32, value *float32, most *float32, over float32, elem int32, global float32, times float32, nothing float32, instead float32, least float32, under float32, by float32, greatest float32, one float32, n int)
@@ -1380,17 +1356,11 @@ elemdone12:
 	JEQ          laneend
 	JGE          lanestage
 	ADDQ         $+32, DI
-	MOVQ         512(SP), SI
-	LEAQ         (SP), AX
-	MOVQ         SI, CX
+	LEAQ         8(SP), AX
 	CALL         ·stageOut32AVX2(SB)
-	MOVQ         520(SP), DX
-	LEAQ         128(SP), AX
-	MOVQ         DX, CX
+	LEAQ         144(SP), AX
 	CALL         ·stageOut32AVX2(SB)
-	MOVQ         528(SP), BX
-	LEAQ         256(SP), AX
-	MOVQ         BX, CX
+	LEAQ         280(SP), AX
 	CALL         ·stageOut32AVX2(SB)
 
 laneend:
@@ -1470,17 +1440,16 @@ half11:
 	JMP       elemdone12
 
 lanestage:
-	MOVQ SI, 512(SP)
-	LEAQ (SP), SI
-	MOVQ DX, 520(SP)
-	LEAQ 128(SP), DX
-	MOVQ BX, 528(SP)
-	LEAQ 256(SP), BX
-	LEAQ 384(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	MOVQ DX, 136(SP)
+	LEAQ 144(SP), DX
+	MOVQ BX, 272(SP)
+	LEAQ 280(SP), BX
+	LEAQ 416(SP), AX
 	MOVQ R8, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ R8, 536(SP)
-	LEAQ 384(SP), R8
+	LEAQ 416(SP), R8
 	JMP  laneloop
 
 // func ParamsPowerOfTwoAVX2(scale *float32, recip *float32, most *float32, round int32, maxExp int32, least int32, one int32, n int)
@@ -1562,13 +1531,9 @@ laneloop:
 	JEQ     laneend
 	JGE     lanestage
 	ADDQ    $+32, DI
-	MOVQ    384(SP), SI
-	LEAQ    (SP), AX
-	MOVQ    SI, CX
+	LEAQ    8(SP), AX
 	CALL    ·stageOut32AVX2(SB)
-	MOVQ    392(SP), DX
-	LEAQ    128(SP), AX
-	MOVQ    DX, CX
+	LEAQ    144(SP), AX
 	CALL    ·stageOut32AVX2(SB)
 
 laneend:
@@ -1576,15 +1541,14 @@ laneend:
 	RET
 
 lanestage:
-	MOVQ SI, 384(SP)
-	LEAQ (SP), SI
-	MOVQ DX, 392(SP)
-	LEAQ 128(SP), DX
-	LEAQ 256(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	MOVQ DX, 136(SP)
+	LEAQ 144(SP), DX
+	LEAQ 280(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ BX, 400(SP)
-	LEAQ 256(SP), BX
+	LEAQ 280(SP), BX
 	JMP  laneloop
 
 // func ParamsLogarithmAVX2(scale *float32, recip *float32, most *float32, largest float32, of float32, n int)
@@ -1711,13 +1675,9 @@ laneloop:
 	JEQ         laneend
 	JGE         lanestage
 	ADDQ        $+32, DI
-	MOVQ        384(SP), SI
-	LEAQ        (SP), AX
-	MOVQ        SI, CX
+	LEAQ        8(SP), AX
 	CALL        ·stageOut32AVX2(SB)
-	MOVQ        392(SP), DX
-	LEAQ        128(SP), AX
-	MOVQ        DX, CX
+	LEAQ        144(SP), AX
 	CALL        ·stageOut32AVX2(SB)
 
 laneend:
@@ -1725,15 +1685,14 @@ laneend:
 	RET
 
 lanestage:
-	MOVQ SI, 384(SP)
-	LEAQ (SP), SI
-	MOVQ DX, 392(SP)
-	LEAQ 128(SP), DX
-	LEAQ 256(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	MOVQ DX, 136(SP)
+	LEAQ 144(SP), DX
+	LEAQ 280(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ BX, 400(SP)
-	LEAQ 256(SP), BX
+	LEAQ 280(SP), BX
 	JMP  laneloop
 
 // func ParamsMagnitudeAVX2(most *float32, low *float32, high *float32, n int)
@@ -1797,9 +1756,7 @@ laneloop:
 	JEQ       laneend
 	JGE       lanestage
 	ADDQ      $+32, DI
-	MOVQ      384(SP), SI
-	LEAQ      (SP), AX
-	MOVQ      SI, CX
+	LEAQ      8(SP), AX
 	CALL      ·stageOut32AVX2(SB)
 
 laneend:
@@ -1807,18 +1764,16 @@ laneend:
 	RET
 
 lanestage:
-	MOVQ SI, 384(SP)
-	LEAQ (SP), SI
-	LEAQ 128(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 144(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ DX, 392(SP)
-	LEAQ 128(SP), DX
-	LEAQ 256(SP), AX
+	LEAQ 144(SP), DX
+	LEAQ 280(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ BX, 400(SP)
-	LEAQ 256(SP), BX
+	LEAQ 280(SP), BX
 	JMP  laneloop
 
 // func ParamsValueAVX2(value *float32, recip *float32, scale *float32, times float32, over float32, most float32, n int)
@@ -1895,13 +1850,9 @@ laneloop:
 	JEQ       laneend
 	JGE       lanestage
 	ADDQ      $+32, DI
-	MOVQ      384(SP), SI
-	LEAQ      (SP), AX
-	MOVQ      SI, CX
+	LEAQ      8(SP), AX
 	CALL      ·stageOut32AVX2(SB)
-	MOVQ      392(SP), DX
-	LEAQ      128(SP), AX
-	MOVQ      DX, CX
+	LEAQ      144(SP), AX
 	CALL      ·stageOut32AVX2(SB)
 
 laneend:
@@ -1909,13 +1860,12 @@ laneend:
 	RET
 
 lanestage:
-	MOVQ SI, 384(SP)
-	LEAQ (SP), SI
-	MOVQ DX, 392(SP)
-	LEAQ 128(SP), DX
-	LEAQ 256(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	MOVQ DX, 136(SP)
+	LEAQ 144(SP), DX
+	LEAQ 280(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ BX, 400(SP)
-	LEAQ 256(SP), BX
+	LEAQ 280(SP), BX
 	JMP  laneloop

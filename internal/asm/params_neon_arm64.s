@@ -126,13 +126,9 @@ elemdone12:
 	CBZ R0, laneend
 	TBZ $63, R0, lanestage
 	ADD $16, R0, R0
-	MOVD 208(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOut32NEON(SB)
-	MOVD 216(RSP), R2
-	ADD $80, RSP, R16
-	MOVD R2, R17
+	ADD $96, RSP, R16
 	CALL ·stageOut32NEON(SB)
 laneend:
 	RET
@@ -201,15 +197,14 @@ half11:
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	B elemdone12
 lanestage:
-	MOVD R1, 208(RSP)
-	ADD $16, RSP, R1
-	MOVD R2, 216(RSP)
-	ADD $80, RSP, R2
-	ADD $144, RSP, R16
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
+	MOVD R2, 88(RSP)
+	ADD $96, RSP, R2
+	ADD $168, RSP, R16
 	MOVD R3, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R3, 224(RSP)
-	ADD $144, RSP, R3
+	ADD $168, RSP, R3
 	B laneloop
 
 // func ParamsSymmetricNEON(scale *float32, recip *float32, zeroPoint *int32, minval *float32, most *float32, half float32, middle int32, elem int32, n int)
@@ -361,21 +356,13 @@ elemdone12:
 	CBZ R0, laneend
 	TBZ $63, R0, lanestage
 	ADD $16, R0, R0
-	MOVD 336(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOut32NEON(SB)
-	MOVD 344(RSP), R2
-	ADD $80, RSP, R16
-	MOVD R2, R17
+	ADD $96, RSP, R16
 	CALL ·stageOut32NEON(SB)
-	MOVD 352(RSP), R3
-	ADD $144, RSP, R16
-	MOVD R3, R17
+	ADD $168, RSP, R16
 	CALL ·stageOut32NEON(SB)
-	MOVD 360(RSP), R4
-	ADD $208, RSP, R16
-	MOVD R4, R17
+	ADD $240, RSP, R16
 	CALL ·stageOut32NEON(SB)
 laneend:
 	RET
@@ -444,19 +431,18 @@ half11:
 	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
 	B elemdone12
 lanestage:
-	MOVD R1, 336(RSP)
-	ADD $16, RSP, R1
-	MOVD R2, 344(RSP)
-	ADD $80, RSP, R2
-	MOVD R3, 352(RSP)
-	ADD $144, RSP, R3
-	MOVD R4, 360(RSP)
-	ADD $208, RSP, R4
-	ADD $272, RSP, R16
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
+	MOVD R2, 88(RSP)
+	ADD $96, RSP, R2
+	MOVD R3, 160(RSP)
+	ADD $168, RSP, R3
+	MOVD R4, 232(RSP)
+	ADD $240, RSP, R4
+	ADD $312, RSP, R16
 	MOVD R5, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R5, 368(RSP)
-	ADD $272, RSP, R5
+	ADD $312, RSP, R5
 	B laneloop
 
 // func ParamsAsymmetricNEON(scale *float32, recip *float32, zeroPoint *int32, minval *float32, min *float32, max *float32, steps float32, least float32, greatest float32, elem int32, n int)
@@ -724,21 +710,13 @@ elemdone60:
 	CBZ R0, laneend
 	TBZ $63, R0, lanestage
 	ADD $16, R0, R0
-	MOVD 400(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOut32NEON(SB)
-	MOVD 408(RSP), R2
-	ADD $80, RSP, R16
-	MOVD R2, R17
+	ADD $96, RSP, R16
 	CALL ·stageOut32NEON(SB)
-	MOVD 416(RSP), R3
-	ADD $144, RSP, R16
-	MOVD R3, R17
+	ADD $168, RSP, R16
 	CALL ·stageOut32NEON(SB)
-	MOVD 424(RSP), R4
-	ADD $208, RSP, R16
-	MOVD R4, R17
+	ADD $240, RSP, R16
 	CALL ·stageOut32NEON(SB)
 laneend:
 	RET
@@ -1063,24 +1041,22 @@ half59:
 	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
 	B elemdone60
 lanestage:
-	MOVD R1, 400(RSP)
-	ADD $16, RSP, R1
-	MOVD R2, 408(RSP)
-	ADD $80, RSP, R2
-	MOVD R3, 416(RSP)
-	ADD $144, RSP, R3
-	MOVD R4, 424(RSP)
-	ADD $208, RSP, R4
-	ADD $272, RSP, R16
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
+	MOVD R2, 88(RSP)
+	ADD $96, RSP, R2
+	MOVD R3, 160(RSP)
+	ADD $168, RSP, R3
+	MOVD R4, 232(RSP)
+	ADD $240, RSP, R4
+	ADD $312, RSP, R16
 	MOVD R5, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R5, 432(RSP)
-	ADD $272, RSP, R5
-	ADD $336, RSP, R16
+	ADD $312, RSP, R5
+	ADD $384, RSP, R16
 	MOVD R6, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R6, 440(RSP)
-	ADD $336, RSP, R6
+	ADD $384, RSP, R6
 	B laneloop
 
 // func ParamsE4M3NEON(scale *float32, recip *float32, value *float32, most *float32, over float32, elem int32, global float32, times float32, nothing float32, instead float32, least float32, under float32, by float32, greatest float32, one float32, n int)
@@ -1305,17 +1281,11 @@ elemdone12:
 	CBZ R0, laneend
 	TBZ $63, R0, lanestage
 	ADD $16, R0, R0
-	MOVD 272(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOut32NEON(SB)
-	MOVD 280(RSP), R2
-	ADD $80, RSP, R16
-	MOVD R2, R17
+	ADD $96, RSP, R16
 	CALL ·stageOut32NEON(SB)
-	MOVD 288(RSP), R3
-	ADD $144, RSP, R16
-	MOVD R3, R17
+	ADD $168, RSP, R16
 	CALL ·stageOut32NEON(SB)
 laneend:
 	RET
@@ -1384,17 +1354,16 @@ half11:
 	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
 	B elemdone12
 lanestage:
-	MOVD R1, 272(RSP)
-	ADD $16, RSP, R1
-	MOVD R2, 280(RSP)
-	ADD $80, RSP, R2
-	MOVD R3, 288(RSP)
-	ADD $144, RSP, R3
-	ADD $208, RSP, R16
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
+	MOVD R2, 88(RSP)
+	ADD $96, RSP, R2
+	MOVD R3, 160(RSP)
+	ADD $168, RSP, R3
+	ADD $240, RSP, R16
 	MOVD R4, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R4, 296(RSP)
-	ADD $208, RSP, R4
+	ADD $240, RSP, R4
 	B laneloop
 
 // func ParamsPowerOfTwoNEON(scale *float32, recip *float32, most *float32, round int32, maxExp int32, least int32, one int32, n int)
@@ -1485,26 +1454,21 @@ laneloop:
 	CBZ R0, laneend
 	TBZ $63, R0, lanestage
 	ADD $16, R0, R0
-	MOVD 208(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOut32NEON(SB)
-	MOVD 216(RSP), R2
-	ADD $80, RSP, R16
-	MOVD R2, R17
+	ADD $96, RSP, R16
 	CALL ·stageOut32NEON(SB)
 laneend:
 	RET
 lanestage:
-	MOVD R1, 208(RSP)
-	ADD $16, RSP, R1
-	MOVD R2, 216(RSP)
-	ADD $80, RSP, R2
-	ADD $144, RSP, R16
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
+	MOVD R2, 88(RSP)
+	ADD $96, RSP, R2
+	ADD $168, RSP, R16
 	MOVD R3, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R3, 224(RSP)
-	ADD $144, RSP, R3
+	ADD $168, RSP, R3
 	B laneloop
 
 // func ParamsLogarithmNEON(scale *float32, recip *float32, most *float32, largest float32, of float32, n int)
@@ -1644,26 +1608,21 @@ laneloop:
 	CBZ R0, laneend
 	TBZ $63, R0, lanestage
 	ADD $16, R0, R0
-	MOVD 208(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOut32NEON(SB)
-	MOVD 216(RSP), R2
-	ADD $80, RSP, R16
-	MOVD R2, R17
+	ADD $96, RSP, R16
 	CALL ·stageOut32NEON(SB)
 laneend:
 	RET
 lanestage:
-	MOVD R1, 208(RSP)
-	ADD $16, RSP, R1
-	MOVD R2, 216(RSP)
-	ADD $80, RSP, R2
-	ADD $144, RSP, R16
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
+	MOVD R2, 88(RSP)
+	ADD $96, RSP, R2
+	ADD $168, RSP, R16
 	MOVD R3, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R3, 224(RSP)
-	ADD $144, RSP, R3
+	ADD $168, RSP, R3
 	B laneloop
 
 // func ParamsMagnitudeNEON(most *float32, low *float32, high *float32, n int)
@@ -1717,25 +1676,21 @@ laneloop:
 	CBZ R0, laneend
 	TBZ $63, R0, lanestage
 	ADD $16, R0, R0
-	MOVD 208(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOut32NEON(SB)
 laneend:
 	RET
 lanestage:
-	MOVD R1, 208(RSP)
-	ADD $16, RSP, R1
-	ADD $80, RSP, R16
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
+	ADD $96, RSP, R16
 	MOVD R2, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R2, 216(RSP)
-	ADD $80, RSP, R2
-	ADD $144, RSP, R16
+	ADD $96, RSP, R2
+	ADD $168, RSP, R16
 	MOVD R3, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R3, 224(RSP)
-	ADD $144, RSP, R3
+	ADD $168, RSP, R3
 	B laneloop
 
 // func ParamsValueNEON(value *float32, recip *float32, scale *float32, times float32, over float32, most float32, n int)
@@ -1820,24 +1775,19 @@ laneloop:
 	CBZ R0, laneend
 	TBZ $63, R0, lanestage
 	ADD $16, R0, R0
-	MOVD 208(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOut32NEON(SB)
-	MOVD 216(RSP), R2
-	ADD $80, RSP, R16
-	MOVD R2, R17
+	ADD $96, RSP, R16
 	CALL ·stageOut32NEON(SB)
 laneend:
 	RET
 lanestage:
-	MOVD R1, 208(RSP)
-	ADD $16, RSP, R1
-	MOVD R2, 216(RSP)
-	ADD $80, RSP, R2
-	ADD $144, RSP, R16
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
+	MOVD R2, 88(RSP)
+	ADD $96, RSP, R2
+	ADD $168, RSP, R16
 	MOVD R3, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R3, 224(RSP)
-	ADD $144, RSP, R3
+	ADD $168, RSP, R3
 	B laneloop

@@ -56,9 +56,7 @@ laneloop:
 	JEQ       laneend
 	JGE       lanestage
 	ADDQ      $+32, DI
-	MOVQ      256(SP), SI
-	LEAQ      (SP), AX
-	MOVQ      SI, CX
+	LEAQ      8(SP), AX
 	CALL      ·stageOut32AVX2(SB)
 
 laneend:
@@ -66,11 +64,10 @@ laneend:
 	RET
 
 lanestage:
-	MOVQ SI, 256(SP)
-	LEAQ (SP), SI
-	LEAQ 128(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 144(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ DX, 264(SP)
-	LEAQ 128(SP), DX
+	LEAQ 144(SP), DX
 	JMP  laneloop

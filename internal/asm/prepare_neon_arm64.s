@@ -60,18 +60,15 @@ laneloop:
 	CBZ R0, laneend
 	TBZ $63, R0, lanestage
 	ADD $16, R0, R0
-	MOVD 144(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOut32NEON(SB)
 laneend:
 	RET
 lanestage:
-	MOVD R1, 144(RSP)
-	ADD $16, RSP, R1
-	ADD $80, RSP, R16
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
+	ADD $96, RSP, R16
 	MOVD R2, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R2, 152(RSP)
-	ADD $80, RSP, R2
+	ADD $96, RSP, R2
 	B laneloop

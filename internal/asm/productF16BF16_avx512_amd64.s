@@ -436,10 +436,8 @@ listed16:
 
 lanestaged:
 	ADDQ $+64, DI
-	MOVQ 192(SP), SI
 	MOVL layout+48(FP), R14
-	LEAQ (SP), AX
-	MOVQ SI, CX
+	LEAQ 8(SP), AX
 	CALL ·stageOutCodesAVX512(SB)
 	JMP  laneend
 
@@ -472,13 +470,12 @@ listed21:
 	JMP      stored22
 
 lanestage:
-	MOVQ SI, 192(SP)
-	LEAQ (SP), SI
-	LEAQ 64(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 80(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn16AVX512(SB)
-	MOVQ DX, 200(SP)
-	LEAQ 64(SP), DX
+	LEAQ 80(SP), DX
 	JMP  laneloop
 
 rare:

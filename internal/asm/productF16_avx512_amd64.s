@@ -250,7 +250,7 @@ lanetailnarrow:
 	VPCMPEQW Z4, Z0, K1
 	VPCMPEQW Z7, Z2, K2
 	KUNPCKDQ K1, K2, K1
-	KMOVQ    K1, 128(SP)
+	KMOVQ    K1, 144(SP)
 	JMP      maskdone6
 
 maskbytes5:
@@ -258,12 +258,12 @@ maskbytes5:
 	VPCMPEQW   Z7, Z2, K2
 	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z8, K1, Z1
-	VMOVUPS    Z1, 128(SP)
+	VMOVUPS    Z1, 144(SP)
 
 maskdone6:
+	MOVQ DX, 136(SP)
 	MOVL kind+40(FP), R14
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
+	LEAQ 144(SP), AX
 	CALL ·stageOutMaskAVX512(SB)
 
 laneend:
@@ -349,27 +349,22 @@ lanerare:
 
 lanestaged:
 	ADDQ $+64, DI
-	MOVQ 320(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
+	LEAQ 8(SP), AX
 	CALL ·stageOut16AVX512(SB)
-	MOVQ 328(SP), DX
 	MOVL kind+40(FP), R14
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
+	LEAQ 144(SP), AX
 	CALL ·stageOutMaskAVX512(SB)
 	JMP  laneend
 
 lanestage:
-	MOVQ SI, 320(SP)
-	LEAQ (SP), SI
-	MOVQ DX, 328(SP)
-	LEAQ 128(SP), DX
-	LEAQ 192(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	MOVQ DX, 136(SP)
+	LEAQ 144(SP), DX
+	LEAQ 216(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn16AVX512(SB)
-	MOVQ BX, 336(SP)
-	LEAQ 192(SP), BX
+	LEAQ 216(SP), BX
 	JMP  laneloop
 
 rare:
@@ -801,10 +796,8 @@ unsigned10:
 
 lanestaged:
 	ADDQ $+64, DI
-	MOVQ 192(SP), SI
 	MOVL layout+36(FP), R14
-	LEAQ (SP), AX
-	MOVQ SI, CX
+	LEAQ 8(SP), AX
 	CALL ·stageOutCodesAVX512(SB)
 	JMP  laneend
 
@@ -841,13 +834,12 @@ unsigned14:
 	JMP       stored16
 
 lanestage:
-	MOVQ SI, 192(SP)
-	LEAQ (SP), SI
-	LEAQ 64(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 80(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn16AVX512(SB)
-	MOVQ DX, 200(SP)
-	LEAQ 64(SP), DX
+	LEAQ 80(SP), DX
 	JMP  laneloop
 
 rare:
@@ -1141,20 +1133,17 @@ lanerare:
 
 lanestaged:
 	ADDQ $+64, DI
-	MOVQ 192(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
+	LEAQ 8(SP), AX
 	CALL ·stageOut8AVX512(SB)
 	JMP  laneend
 
 lanestage:
-	MOVQ SI, 192(SP)
-	LEAQ (SP), SI
-	LEAQ 64(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 80(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn16AVX512(SB)
-	MOVQ DX, 200(SP)
-	LEAQ 64(SP), DX
+	LEAQ 80(SP), DX
 	JMP  laneloop
 
 rare:
@@ -1512,7 +1501,7 @@ lanetailnarrow:
 	VPCMPEQD Z3, Z7, K3
 	KUNPCKWD K2, K3, K2
 	KUNPCKDQ K1, K2, K1
-	KMOVQ    K1, 128(SP)
+	KMOVQ    K1, 144(SP)
 	JMP      maskdone6
 
 maskbytes5:
@@ -1524,12 +1513,12 @@ maskbytes5:
 	KUNPCKWD   K2, K3, K2
 	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z8, K1, Z16
-	VMOVUPS    Z16, 128(SP)
+	VMOVUPS    Z16, 144(SP)
 
 maskdone6:
+	MOVQ DX, 136(SP)
 	MOVL kind+48(FP), R14
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
+	LEAQ 144(SP), AX
 	CALL ·stageOutMaskAVX512(SB)
 
 laneend:
@@ -1637,27 +1626,22 @@ lanerare:
 
 lanestaged:
 	ADDQ $+64, DI
-	MOVQ 320(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
+	LEAQ 8(SP), AX
 	CALL ·stageOut16AVX512(SB)
-	MOVQ 328(SP), DX
 	MOVL kind+48(FP), R14
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
+	LEAQ 144(SP), AX
 	CALL ·stageOutMaskAVX512(SB)
 	JMP  laneend
 
 lanestage:
-	MOVQ SI, 320(SP)
-	LEAQ (SP), SI
-	MOVQ DX, 328(SP)
-	LEAQ 128(SP), DX
-	LEAQ 192(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	MOVQ DX, 136(SP)
+	LEAQ 144(SP), DX
+	LEAQ 216(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn16AVX512(SB)
-	MOVQ BX, 336(SP)
-	LEAQ 192(SP), BX
+	LEAQ 216(SP), BX
 	JMP  laneloop
 
 rare:

@@ -4,7 +4,7 @@
 
 // func QuantizeWholeBF16AVX512(q *int8, x *uint16, scale *float32, recip *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
-TEXT ·QuantizeWholeBF16AVX512(SB), $3088-56
+TEXT ·QuantizeWholeBF16AVX512(SB), $3104-56
 	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
 	// per call: Z15 table, Z14 table, K6 Uppers, Z13 0x80008000, Z12 table
 	// per group: Z11 scale, Z10 recip
@@ -829,9 +829,7 @@ laneback:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+64, DI
-	MOVQ  704(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
+	LEAQ  8(SP), AX
 	CALL  ·stageOut8AVX512(SB)
 
 laneend:
@@ -912,20 +910,17 @@ grouprare:
 	JMP  spread
 
 groupstage:
-	MOVQ SI, 704(SP)
-	LEAQ (SP), SI
-	LEAQ 64(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 80(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn16AVX512(SB)
-	MOVQ DX, 712(SP)
-	LEAQ 64(SP), DX
+	LEAQ 80(SP), DX
 	SUBQ R11, R11
 	JMP  grouploop
 
 groupstaged:
-	MOVQ 704(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
+	LEAQ 8(SP), AX
 	CALL ·stageOut8AVX512(SB)
 	JMP  return
 
@@ -934,14 +929,14 @@ groupending:
 	MOVQ 1384(SP), DI
 	SUBQ BX, DI
 	SHRQ $0x02, DI
-	LEAQ 1408(SP), AX
+	LEAQ 1416(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX512(SB)
-	LEAQ 1408(SP), BX
-	LEAQ 2248(SP), AX
+	LEAQ 1416(SP), BX
+	LEAQ 2264(SP), AX
 	MOVQ R8, CX
 	CALL ·stageIn32AVX512(SB)
-	LEAQ 2248(SP), R8
+	LEAQ 2264(SP), R8
 	MOVQ $+64, 1376(SP)
 	MOVQ 1392(SP), DI
 	JMP  groupchosen
@@ -958,23 +953,23 @@ groupodd:
 	MOVL $0x00000080, DI
 
 grouprepeat:
-	LEAQ 1664(SP), AX
+	LEAQ 1672(SP), AX
 	MOVQ BX, CX
 	CALL ·repeatAVX512(SB)
-	MOVQ CX, 2240(SP)
-	LEAQ 1664(SP), BX
-	LEAQ 2504(SP), AX
+	MOVQ CX, 2248(SP)
+	LEAQ 1672(SP), BX
+	LEAQ 2520(SP), AX
 	MOVQ R8, CX
 	CALL ·repeatAVX512(SB)
-	MOVQ CX, 3080(SP)
-	LEAQ 2504(SP), R8
+	MOVQ CX, 3096(SP)
+	LEAQ 2520(SP), R8
 	MOVQ R15, R11
 	MOVQ $+1, 1400(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 2240(SP), BX
-	MOVQ 3080(SP), R8
+	MOVQ 2248(SP), BX
+	MOVQ 3096(SP), R8
 	MOVQ 1392(SP), DI
 	CMPQ DI, $+129
 	JLT  return
@@ -1023,9 +1018,7 @@ longrare:
 
 longstaged:
 	ADDQ $+64, DI
-	MOVQ 704(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
+	LEAQ 8(SP), AX
 	CALL ·stageOut8AVX512(SB)
 	JMP  longend
 
@@ -1126,46 +1119,40 @@ lanerare:
 	JMP  rare
 
 lanestage:
-	MOVQ SI, 704(SP)
-	LEAQ (SP), SI
-	LEAQ 64(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 80(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn16AVX512(SB)
-	MOVQ DX, 712(SP)
-	LEAQ 64(SP), DX
-	LEAQ 192(SP), AX
+	LEAQ 80(SP), DX
+	LEAQ 216(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ BX, 720(SP)
-	LEAQ 192(SP), BX
-	LEAQ 448(SP), AX
+	LEAQ 216(SP), BX
+	LEAQ 480(SP), AX
 	MOVQ R8, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ R8, 728(SP)
-	LEAQ 448(SP), R8
+	LEAQ 480(SP), R8
 	JMP  laneloop
 
 longstage:
-	MOVQ SI, 704(SP)
-	LEAQ (SP), SI
-	LEAQ 64(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 80(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn16AVX512(SB)
-	MOVQ DX, 712(SP)
-	LEAQ 64(SP), DX
+	LEAQ 80(SP), DX
 	JMP  longloop
 
 spread:
-	LEAQ 192(SP), AX
+	LEAQ 216(SP), AX
 	MOVQ BX, CX
 	CALL ·spreadAVX512(SB)
-	MOVQ BX, 720(SP)
-	LEAQ 192(SP), BX
-	LEAQ 448(SP), AX
+	LEAQ 216(SP), BX
+	LEAQ 480(SP), AX
 	MOVQ R8, CX
 	CALL ·spreadAVX512(SB)
-	MOVQ R8, 728(SP)
-	LEAQ 448(SP), R8
+	LEAQ 480(SP), R8
 
 rare:
 	VPERMW.Z     (DX), Z15, K6, Z0
@@ -1223,8 +1210,8 @@ rare:
 	VMOVUPS      Z1, (SI)
 	CMPQ         744(SP), $+5
 	JEQ          laneback
-	MOVQ         720(SP), BX
-	MOVQ         728(SP), R8
+	MOVQ         208(SP), BX
+	MOVQ         472(SP), R8
 	CMPQ         744(SP), $+3
 	JEQ          short2back
 	CMPQ         744(SP), $+4

@@ -4,7 +4,7 @@
 
 // func QuantizeF16BF16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, elem int32, least int32, most int32, layout int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, F16C, FMA3, MMX+
-TEXT ·QuantizeF16BF16AVX2(SB), $1616-72
+TEXT ·QuantizeF16BF16AVX2(SB), $1632-72
 	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
 	// per call: Y15 least, Y11 most, Y14 0xff, Y0 And, Y0 Narrow16, Y12 NarrowU8, Y0 And, Y0 Narrow16, Y10 NarrowU8, Y9 0x80008000, Y13 table
 	// per group: Y8 scale, Y7 recip
@@ -238,21 +238,18 @@ grouptail:
 	JLT          groupodd
 	VBROADCASTSS (BX), Y8
 	VBROADCASTSS (R8), Y7
-	MOVQ         SI, 352(SP)
-	LEAQ         (SP), SI
-	LEAQ         32(SP), AX
+	MOVQ         SI, (SP)
+	LEAQ         8(SP), SI
+	LEAQ         48(SP), AX
 	MOVQ         DX, CX
 	CALL         ·stageIn16AVX2(SB)
-	MOVQ         DX, 360(SP)
-	LEAQ         32(SP), DX
+	LEAQ         48(SP), DX
 	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	MOVQ 352(SP), SI
 	MOVL layout+44(FP), R14
-	LEAQ (SP), AX
-	MOVQ SI, CX
+	LEAQ 8(SP), AX
 	CALL ·stageOutCodesAVX2(SB)
 	JMP  return
 
@@ -326,10 +323,8 @@ longtail:
 	JEQ   longend
 	JGE   longstage
 	ADDQ  $+32, DI
-	MOVQ  352(SP), SI
 	MOVL  layout+44(FP), R14
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
+	LEAQ  8(SP), AX
 	CALL  ·stageOutCodesAVX2(SB)
 
 longend:
@@ -478,10 +473,8 @@ laneback:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+32, DI
-	MOVQ  352(SP), SI
 	MOVL  layout+44(FP), R14
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
+	LEAQ  8(SP), AX
 	CALL  ·stageOutCodesAVX2(SB)
 
 laneend:
@@ -652,14 +645,14 @@ groupending:
 	MOVQ 744(SP), DI
 	SUBQ BX, DI
 	SHRQ $0x02, DI
-	LEAQ 768(SP), AX
+	LEAQ 776(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX2(SB)
-	LEAQ 768(SP), BX
-	LEAQ 1192(SP), AX
+	LEAQ 776(SP), BX
+	LEAQ 1208(SP), AX
 	MOVQ R8, CX
 	CALL ·stageIn32AVX2(SB)
-	LEAQ 1192(SP), R8
+	LEAQ 1208(SP), R8
 	MOVQ $+32, 736(SP)
 	MOVQ 752(SP), DI
 	JMP  groupchosen
@@ -676,23 +669,23 @@ groupodd:
 	MOVL $0x00000040, DI
 
 grouprepeat:
-	LEAQ 896(SP), AX
+	LEAQ 904(SP), AX
 	MOVQ BX, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1184(SP)
-	LEAQ 896(SP), BX
-	LEAQ 1320(SP), AX
+	MOVQ CX, 1192(SP)
+	LEAQ 904(SP), BX
+	LEAQ 1336(SP), AX
 	MOVQ R8, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1608(SP)
-	LEAQ 1320(SP), R8
+	MOVQ CX, 1624(SP)
+	LEAQ 1336(SP), R8
 	MOVQ R15, R11
 	MOVQ $+1, 760(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 1184(SP), BX
-	MOVQ 1608(SP), R8
+	MOVQ 1192(SP), BX
+	MOVQ 1624(SP), R8
 	MOVQ 752(SP), DI
 	CMPQ DI, $+65
 	JLT  return
@@ -797,13 +790,12 @@ longrare:
 	JMP  spread
 
 longstage:
-	MOVQ SI, 352(SP)
-	LEAQ (SP), SI
-	LEAQ 32(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 48(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn16AVX2(SB)
-	MOVQ DX, 360(SP)
-	LEAQ 32(SP), DX
+	LEAQ 48(SP), DX
 	JMP  longloop
 
 short2stream:
@@ -960,23 +952,20 @@ lanerare:
 	JMP  rare
 
 lanestage:
-	MOVQ SI, 352(SP)
-	LEAQ (SP), SI
-	LEAQ 32(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 48(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn16AVX2(SB)
-	MOVQ DX, 360(SP)
-	LEAQ 32(SP), DX
-	LEAQ 96(SP), AX
+	LEAQ 48(SP), DX
+	LEAQ 120(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ BX, 368(SP)
-	LEAQ 96(SP), BX
-	LEAQ 224(SP), AX
+	LEAQ 120(SP), BX
+	LEAQ 256(SP), AX
 	MOVQ R8, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ R8, 376(SP)
-	LEAQ 224(SP), R8
+	LEAQ 256(SP), R8
 	JMP  laneloop
 
 half31:
@@ -1106,16 +1095,14 @@ unsigned46:
 	JMP       stored48
 
 spread:
-	LEAQ 96(SP), AX
+	LEAQ 120(SP), AX
 	MOVQ BX, CX
 	CALL ·spreadAVX2(SB)
-	MOVQ BX, 368(SP)
-	LEAQ 96(SP), BX
-	LEAQ 224(SP), AX
+	LEAQ 120(SP), BX
+	LEAQ 256(SP), AX
 	MOVQ R8, CX
 	CALL ·spreadAVX2(SB)
-	MOVQ R8, 376(SP)
-	LEAQ 224(SP), R8
+	LEAQ 256(SP), R8
 
 rare:
 	CMPL      R9, $+2
@@ -1198,8 +1185,8 @@ halfdone50:
 stored54:
 	CMPQ         392(SP), $+4
 	JEQ          laneback
-	MOVQ         368(SP), BX
-	MOVQ         376(SP), R8
+	MOVQ         112(SP), BX
+	MOVQ         248(SP), R8
 	CMPQ         392(SP), $+3
 	JEQ          short2back
 	CMPQ         392(SP), $+2
@@ -1264,7 +1251,7 @@ unsigned52:
 
 // func QuantizeZeroPointF16BF16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, elem int32, least int32, most int32, layout int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, F16C, FMA3, MMX+
-TEXT ·QuantizeZeroPointF16BF16AVX2(SB), $2176-80
+TEXT ·QuantizeZeroPointF16BF16AVX2(SB), $2208-80
 	// pointers: SI q, DX x, BX scale, R8 recip, R9 zeroPoint, DI elements left, R11 groups left, R12 length
 	// per call: Y15 least, Y12 most, Y14 0xff, Y0 And, Y0 Narrow16, Y13 NarrowU8, Y0 And, Y0 Narrow16, Y11 NarrowU8
 	// per group: Y10 scale, Y9 recip, Y8 Narrow16
@@ -1526,21 +1513,18 @@ grouptail:
 	VBROADCASTSS (R9), Y0
 	VBROADCASTSS (R9), Y1
 	VPACKSSDW    Y1, Y0, Y8
-	MOVQ         SI, 480(SP)
-	LEAQ         (SP), SI
-	LEAQ         32(SP), AX
+	MOVQ         SI, (SP)
+	LEAQ         8(SP), SI
+	LEAQ         48(SP), AX
 	MOVQ         DX, CX
 	CALL         ·stageIn16AVX2(SB)
-	MOVQ         DX, 488(SP)
-	LEAQ         32(SP), DX
+	LEAQ         48(SP), DX
 	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	MOVQ 480(SP), SI
 	MOVL layout+52(FP), R14
-	LEAQ (SP), AX
-	MOVQ SI, CX
+	LEAQ 8(SP), AX
 	CALL ·stageOutCodesAVX2(SB)
 	JMP  return
 
@@ -1621,10 +1605,8 @@ longtail:
 	JEQ   longend
 	JGE   longstage
 	ADDQ  $+32, DI
-	MOVQ  480(SP), SI
 	MOVL  layout+52(FP), R14
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
+	LEAQ  8(SP), AX
 	CALL  ·stageOutCodesAVX2(SB)
 
 longend:
@@ -1796,10 +1778,8 @@ laneback:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+32, DI
-	MOVQ  480(SP), SI
 	MOVL  layout+52(FP), R14
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
+	LEAQ  8(SP), AX
 	CALL  ·stageOutCodesAVX2(SB)
 
 laneend:
@@ -1974,18 +1954,18 @@ groupending:
 	MOVQ 880(SP), DI
 	SUBQ BX, DI
 	SHRQ $0x02, DI
-	LEAQ 904(SP), AX
+	LEAQ 912(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX2(SB)
-	LEAQ 904(SP), BX
-	LEAQ 1328(SP), AX
+	LEAQ 912(SP), BX
+	LEAQ 1344(SP), AX
 	MOVQ R8, CX
 	CALL ·stageIn32AVX2(SB)
-	LEAQ 1328(SP), R8
-	LEAQ 1752(SP), AX
+	LEAQ 1344(SP), R8
+	LEAQ 1776(SP), AX
 	MOVQ R9, CX
 	CALL ·stageIn32AVX2(SB)
-	LEAQ 1752(SP), R9
+	LEAQ 1776(SP), R9
 	MOVQ $+32, 872(SP)
 	MOVQ 888(SP), DI
 	JMP  groupchosen
@@ -2002,29 +1982,29 @@ groupodd:
 	MOVL $0x00000040, DI
 
 grouprepeat:
-	LEAQ 1032(SP), AX
+	LEAQ 1040(SP), AX
 	MOVQ BX, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1320(SP)
-	LEAQ 1032(SP), BX
-	LEAQ 1456(SP), AX
+	MOVQ CX, 1328(SP)
+	LEAQ 1040(SP), BX
+	LEAQ 1472(SP), AX
 	MOVQ R8, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1744(SP)
-	LEAQ 1456(SP), R8
-	LEAQ 1880(SP), AX
+	MOVQ CX, 1760(SP)
+	LEAQ 1472(SP), R8
+	LEAQ 1904(SP), AX
 	MOVQ R9, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 2168(SP)
-	LEAQ 1880(SP), R9
+	MOVQ CX, 2192(SP)
+	LEAQ 1904(SP), R9
 	MOVQ R15, R11
 	MOVQ $+1, 896(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 1320(SP), BX
-	MOVQ 1744(SP), R8
-	MOVQ 2168(SP), R9
+	MOVQ 1328(SP), BX
+	MOVQ 1760(SP), R8
+	MOVQ 2192(SP), R9
 	MOVQ 888(SP), DI
 	CMPQ DI, $+65
 	JLT  return
@@ -2133,13 +2113,12 @@ longrare:
 	JMP  spread
 
 longstage:
-	MOVQ SI, 480(SP)
-	LEAQ (SP), SI
-	LEAQ 32(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 48(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn16AVX2(SB)
-	MOVQ DX, 488(SP)
-	LEAQ 32(SP), DX
+	LEAQ 48(SP), DX
 	JMP  longloop
 
 short2stream:
@@ -2307,28 +2286,24 @@ lanerare:
 	JMP  rare
 
 lanestage:
-	MOVQ SI, 480(SP)
-	LEAQ (SP), SI
-	LEAQ 32(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 48(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn16AVX2(SB)
-	MOVQ DX, 488(SP)
-	LEAQ 32(SP), DX
-	LEAQ 96(SP), AX
+	LEAQ 48(SP), DX
+	LEAQ 120(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ BX, 496(SP)
-	LEAQ 96(SP), BX
-	LEAQ 224(SP), AX
+	LEAQ 120(SP), BX
+	LEAQ 256(SP), AX
 	MOVQ R8, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ R8, 504(SP)
-	LEAQ 224(SP), R8
-	LEAQ 352(SP), AX
+	LEAQ 256(SP), R8
+	LEAQ 392(SP), AX
 	MOVQ R9, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ R9, 512(SP)
-	LEAQ 352(SP), R9
+	LEAQ 392(SP), R9
 	JMP  laneloop
 
 half31:
@@ -2458,21 +2433,18 @@ unsigned46:
 	JMP       stored48
 
 spread:
-	LEAQ 96(SP), AX
+	LEAQ 120(SP), AX
 	MOVQ BX, CX
 	CALL ·spreadAVX2(SB)
-	MOVQ BX, 496(SP)
-	LEAQ 96(SP), BX
-	LEAQ 224(SP), AX
+	LEAQ 120(SP), BX
+	LEAQ 256(SP), AX
 	MOVQ R8, CX
 	CALL ·spreadAVX2(SB)
-	MOVQ R8, 504(SP)
-	LEAQ 224(SP), R8
-	LEAQ 352(SP), AX
+	LEAQ 256(SP), R8
+	LEAQ 392(SP), AX
 	MOVQ R9, CX
 	CALL ·spreadAVX2(SB)
-	MOVQ R9, 512(SP)
-	LEAQ 352(SP), R9
+	LEAQ 392(SP), R9
 
 rare:
 	CMPL      R10, $+2
@@ -2571,9 +2543,9 @@ halfdone50:
 stored54:
 	CMPQ         528(SP), $+4
 	JEQ          laneback
-	MOVQ         496(SP), BX
-	MOVQ         504(SP), R8
-	MOVQ         512(SP), R9
+	MOVQ         112(SP), BX
+	MOVQ         248(SP), R8
+	MOVQ         384(SP), R9
 	CMPQ         528(SP), $+3
 	JEQ          short2back
 	CMPQ         528(SP), $+2

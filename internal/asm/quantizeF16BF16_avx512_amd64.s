@@ -4,7 +4,7 @@
 
 // func QuantizeF16BF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, elem int32, least int32, most int32, layout int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
-TEXT ·QuantizeF16BF16AVX512(SB), $3088-72
+TEXT ·QuantizeF16BF16AVX512(SB), $3104-72
 	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
 	// per call: Z15 least, Z11 most, Z14 0xff, Z0 And, Z0 Narrow16, Z12 NarrowU8, Z0 And, Z0 Narrow16, Z10 NarrowU8, Z9 table, Z8 table, K6 Uppers, Z7 0x80008000, Z13 table, Z6 0x10011001, Z5 0xf0f0f0f, Z4 0x4010401, Z3 0x3030303, Z2 0x100001
 	// per group: Z16 scale, Z17 recip
@@ -987,10 +987,8 @@ laneback:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+64, DI
-	MOVQ  704(SP), SI
 	MOVL  layout+44(FP), R14
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
+	LEAQ  8(SP), AX
 	CALL  ·stageOutCodesAVX512(SB)
 
 laneend:
@@ -1309,21 +1307,18 @@ unsigned30:
 	JMP       stored32
 
 groupstage:
-	MOVQ SI, 704(SP)
-	LEAQ (SP), SI
-	LEAQ 64(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 80(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn16AVX512(SB)
-	MOVQ DX, 712(SP)
-	LEAQ 64(SP), DX
+	LEAQ 80(SP), DX
 	SUBQ R11, R11
 	JMP  grouploop
 
 groupstaged:
-	MOVQ 704(SP), SI
 	MOVL layout+44(FP), R14
-	LEAQ (SP), AX
-	MOVQ SI, CX
+	LEAQ 8(SP), AX
 	CALL ·stageOutCodesAVX512(SB)
 	JMP  return
 
@@ -1332,14 +1327,14 @@ groupending:
 	MOVQ 1384(SP), DI
 	SUBQ BX, DI
 	SHRQ $0x02, DI
-	LEAQ 1408(SP), AX
+	LEAQ 1416(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX512(SB)
-	LEAQ 1408(SP), BX
-	LEAQ 2248(SP), AX
+	LEAQ 1416(SP), BX
+	LEAQ 2264(SP), AX
 	MOVQ R8, CX
 	CALL ·stageIn32AVX512(SB)
-	LEAQ 2248(SP), R8
+	LEAQ 2264(SP), R8
 	MOVQ $+64, 1376(SP)
 	MOVQ 1392(SP), DI
 	JMP  groupchosen
@@ -1356,23 +1351,23 @@ groupodd:
 	MOVL $0x00000080, DI
 
 grouprepeat:
-	LEAQ 1664(SP), AX
+	LEAQ 1672(SP), AX
 	MOVQ BX, CX
 	CALL ·repeatAVX512(SB)
-	MOVQ CX, 2240(SP)
-	LEAQ 1664(SP), BX
-	LEAQ 2504(SP), AX
+	MOVQ CX, 2248(SP)
+	LEAQ 1672(SP), BX
+	LEAQ 2520(SP), AX
 	MOVQ R8, CX
 	CALL ·repeatAVX512(SB)
-	MOVQ CX, 3080(SP)
-	LEAQ 2504(SP), R8
+	MOVQ CX, 3096(SP)
+	LEAQ 2520(SP), R8
 	MOVQ R15, R11
 	MOVQ $+1, 1400(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 2240(SP), BX
-	MOVQ 3080(SP), R8
+	MOVQ 2248(SP), BX
+	MOVQ 3096(SP), R8
 	MOVQ 1392(SP), DI
 	CMPQ DI, $+129
 	JLT  return
@@ -1575,10 +1570,8 @@ unsigned50:
 
 longstaged:
 	ADDQ $+64, DI
-	MOVQ 704(SP), SI
 	MOVL layout+44(FP), R14
-	LEAQ (SP), AX
-	MOVQ SI, CX
+	LEAQ 8(SP), AX
 	CALL ·stageOutCodesAVX512(SB)
 	JMP  longend
 
@@ -1908,23 +1901,20 @@ lanerare:
 	JMP  rare
 
 lanestage:
-	MOVQ SI, 704(SP)
-	LEAQ (SP), SI
-	LEAQ 64(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 80(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn16AVX512(SB)
-	MOVQ DX, 712(SP)
-	LEAQ 64(SP), DX
-	LEAQ 192(SP), AX
+	LEAQ 80(SP), DX
+	LEAQ 216(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ BX, 720(SP)
-	LEAQ 192(SP), BX
-	LEAQ 448(SP), AX
+	LEAQ 216(SP), BX
+	LEAQ 480(SP), AX
 	MOVQ R8, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ R8, 728(SP)
-	LEAQ 448(SP), R8
+	LEAQ 480(SP), R8
 	JMP  laneloop
 
 half87:
@@ -2038,13 +2028,12 @@ unsigned100:
 	JMP       stored102
 
 longstage:
-	MOVQ SI, 704(SP)
-	LEAQ (SP), SI
-	LEAQ 64(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 80(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn16AVX512(SB)
-	MOVQ DX, 712(SP)
-	LEAQ 64(SP), DX
+	LEAQ 80(SP), DX
 	JMP  longloop
 
 half103:
@@ -2126,16 +2115,14 @@ unsigned112:
 	JMP       stored114
 
 spread:
-	LEAQ 192(SP), AX
+	LEAQ 216(SP), AX
 	MOVQ BX, CX
 	CALL ·spreadAVX512(SB)
-	MOVQ BX, 720(SP)
-	LEAQ 192(SP), BX
-	LEAQ 448(SP), AX
+	LEAQ 216(SP), BX
+	LEAQ 480(SP), AX
 	MOVQ R8, CX
 	CALL ·spreadAVX512(SB)
-	MOVQ R8, 728(SP)
-	LEAQ 448(SP), R8
+	LEAQ 480(SP), R8
 
 rare:
 	CMPL     R9, $+2
@@ -2214,8 +2201,8 @@ halfdone116:
 stored120:
 	CMPQ         744(SP), $+5
 	JEQ          laneback
-	MOVQ         720(SP), BX
-	MOVQ         728(SP), R8
+	MOVQ         208(SP), BX
+	MOVQ         472(SP), R8
 	CMPQ         744(SP), $+3
 	JEQ          short2back
 	CMPQ         744(SP), $+4
@@ -2279,7 +2266,7 @@ unsigned118:
 
 // func QuantizeZeroPointF16BF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, elem int32, least int32, most int32, layout int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
-TEXT ·QuantizeZeroPointF16BF16AVX512(SB), $4192-80
+TEXT ·QuantizeZeroPointF16BF16AVX512(SB), $4224-80
 	// pointers: SI q, DX x, BX scale, R8 recip, R9 zeroPoint, DI elements left, R11 groups left, R12 length
 	// per call: Z15 least, Z11 most, Z14 0xff, Z0 And, Z0 Narrow16, Z12 NarrowU8, Z0 And, Z0 Narrow16, Z10 NarrowU8, Z9 table, Z8 table, K6 Uppers, Z7 0x80008000, Z13 table, Z6 0x10011001, Z5 0xf0f0f0f, Z4 0x4010401, Z3 0x3030303, Z2 0x100001
 	// per group: Z16 scale, Z17 recip, Z0 zeroPoint, Z18 Narrow16
@@ -3340,10 +3327,8 @@ laneback:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+64, DI
-	MOVQ  960(SP), SI
 	MOVL  layout+52(FP), R14
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
+	LEAQ  8(SP), AX
 	CALL  ·stageOutCodesAVX512(SB)
 
 laneend:
@@ -3666,21 +3651,18 @@ unsigned30:
 	JMP       stored32
 
 groupstage:
-	MOVQ SI, 960(SP)
-	LEAQ (SP), SI
-	LEAQ 64(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 80(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn16AVX512(SB)
-	MOVQ DX, 968(SP)
-	LEAQ 64(SP), DX
+	LEAQ 80(SP), DX
 	SUBQ R11, R11
 	JMP  grouploop
 
 groupstaged:
-	MOVQ 960(SP), SI
 	MOVL layout+52(FP), R14
-	LEAQ (SP), AX
-	MOVQ SI, CX
+	LEAQ 8(SP), AX
 	CALL ·stageOutCodesAVX512(SB)
 	JMP  return
 
@@ -3689,18 +3671,18 @@ groupending:
 	MOVQ 1648(SP), DI
 	SUBQ BX, DI
 	SHRQ $0x02, DI
-	LEAQ 1672(SP), AX
+	LEAQ 1680(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX512(SB)
-	LEAQ 1672(SP), BX
-	LEAQ 2512(SP), AX
+	LEAQ 1680(SP), BX
+	LEAQ 2528(SP), AX
 	MOVQ R8, CX
 	CALL ·stageIn32AVX512(SB)
-	LEAQ 2512(SP), R8
-	LEAQ 3352(SP), AX
+	LEAQ 2528(SP), R8
+	LEAQ 3376(SP), AX
 	MOVQ R9, CX
 	CALL ·stageIn32AVX512(SB)
-	LEAQ 3352(SP), R9
+	LEAQ 3376(SP), R9
 	MOVQ $+64, 1640(SP)
 	MOVQ 1656(SP), DI
 	JMP  groupchosen
@@ -3717,29 +3699,29 @@ groupodd:
 	MOVL $0x00000080, DI
 
 grouprepeat:
-	LEAQ 1928(SP), AX
+	LEAQ 1936(SP), AX
 	MOVQ BX, CX
 	CALL ·repeatAVX512(SB)
-	MOVQ CX, 2504(SP)
-	LEAQ 1928(SP), BX
-	LEAQ 2768(SP), AX
+	MOVQ CX, 2512(SP)
+	LEAQ 1936(SP), BX
+	LEAQ 2784(SP), AX
 	MOVQ R8, CX
 	CALL ·repeatAVX512(SB)
-	MOVQ CX, 3344(SP)
-	LEAQ 2768(SP), R8
-	LEAQ 3608(SP), AX
+	MOVQ CX, 3360(SP)
+	LEAQ 2784(SP), R8
+	LEAQ 3632(SP), AX
 	MOVQ R9, CX
 	CALL ·repeatAVX512(SB)
-	MOVQ CX, 4184(SP)
-	LEAQ 3608(SP), R9
+	MOVQ CX, 4208(SP)
+	LEAQ 3632(SP), R9
 	MOVQ R15, R11
 	MOVQ $+1, 1664(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 2504(SP), BX
-	MOVQ 3344(SP), R8
-	MOVQ 4184(SP), R9
+	MOVQ 2512(SP), BX
+	MOVQ 3360(SP), R8
+	MOVQ 4208(SP), R9
 	MOVQ 1656(SP), DI
 	CMPQ DI, $+129
 	JLT  return
@@ -3944,10 +3926,8 @@ unsigned50:
 
 longstaged:
 	ADDQ $+64, DI
-	MOVQ 960(SP), SI
 	MOVL layout+52(FP), R14
-	LEAQ (SP), AX
-	MOVQ SI, CX
+	LEAQ 8(SP), AX
 	CALL ·stageOutCodesAVX512(SB)
 	JMP  longend
 
@@ -4293,28 +4273,24 @@ lanerare:
 	JMP  rare
 
 lanestage:
-	MOVQ SI, 960(SP)
-	LEAQ (SP), SI
-	LEAQ 64(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 80(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn16AVX512(SB)
-	MOVQ DX, 968(SP)
-	LEAQ 64(SP), DX
-	LEAQ 192(SP), AX
+	LEAQ 80(SP), DX
+	LEAQ 216(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ BX, 976(SP)
-	LEAQ 192(SP), BX
-	LEAQ 448(SP), AX
+	LEAQ 216(SP), BX
+	LEAQ 480(SP), AX
 	MOVQ R8, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ R8, 984(SP)
-	LEAQ 448(SP), R8
-	LEAQ 704(SP), AX
+	LEAQ 480(SP), R8
+	LEAQ 744(SP), AX
 	MOVQ R9, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ R9, 992(SP)
-	LEAQ 704(SP), R9
+	LEAQ 744(SP), R9
 	JMP  laneloop
 
 half87:
@@ -4428,13 +4404,12 @@ unsigned100:
 	JMP       stored102
 
 longstage:
-	MOVQ SI, 960(SP)
-	LEAQ (SP), SI
-	LEAQ 64(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 80(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn16AVX512(SB)
-	MOVQ DX, 968(SP)
-	LEAQ 64(SP), DX
+	LEAQ 80(SP), DX
 	JMP  longloop
 
 half103:
@@ -4516,21 +4491,18 @@ unsigned112:
 	JMP       stored114
 
 spread:
-	LEAQ 192(SP), AX
+	LEAQ 216(SP), AX
 	MOVQ BX, CX
 	CALL ·spreadAVX512(SB)
-	MOVQ BX, 976(SP)
-	LEAQ 192(SP), BX
-	LEAQ 448(SP), AX
+	LEAQ 216(SP), BX
+	LEAQ 480(SP), AX
 	MOVQ R8, CX
 	CALL ·spreadAVX512(SB)
-	MOVQ R8, 984(SP)
-	LEAQ 448(SP), R8
-	LEAQ 704(SP), AX
+	LEAQ 480(SP), R8
+	LEAQ 744(SP), AX
 	MOVQ R9, CX
 	CALL ·spreadAVX512(SB)
-	MOVQ R9, 992(SP)
-	LEAQ 704(SP), R9
+	LEAQ 744(SP), R9
 
 rare:
 	CMPL     R10, $+2
@@ -4622,9 +4594,9 @@ halfdone116:
 stored120:
 	CMPQ         1008(SP), $+5
 	JEQ          laneback
-	MOVQ         976(SP), BX
-	MOVQ         984(SP), R8
-	MOVQ         992(SP), R9
+	MOVQ         208(SP), BX
+	MOVQ         472(SP), R8
+	MOVQ         736(SP), R9
 	CMPQ         1008(SP), $+3
 	JEQ          short2back
 	CMPQ         1008(SP), $+4

@@ -6,7 +6,7 @@
 
 // func QuantizeF16BF16NEON(q *uint8, x *uint16, scale *float32, recip *float32, elem int32, least int32, most int32, layout int32, groups int, length int, ahead int)
 
-TEXT ·QuantizeF16BF16NEON(SB), 0, $888-72
+TEXT ·QuantizeF16BF16NEON(SB), 0, $904-72
 	// pointers: R1 q, R2 x, R3 scale, R4 recip, R0 elements left, R12 groups left, R13 length
 	// per call: V15 least, V12 most, V14 0xff, V0 And, V1 Narrow16, V13 NarrowU8, V0 And, V1 Narrow16, V11 NarrowU8
 	// per group: V10 scale, V9 recip
@@ -221,20 +221,17 @@ grouptail:
 	BLT groupodd
 	VLD1R (R3), [V10.S4]
 	VLD1R (R4), [V9.S4]
-	MOVD R1, 192(RSP)
-	ADD $16, RSP, R1
-	ADD $32, RSP, R16
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
+	ADD $48, RSP, R16
 	MOVD R2, R17
 	CALL ·stageIn16NEON(SB)
-	MOVD R2, 200(RSP)
-	ADD $32, RSP, R2
+	ADD $48, RSP, R2
 	SUB R12, R12, R12
 	B grouploop
 groupstaged:
-	MOVD 192(RSP), R1
 	MOVWU layout+44(FP), R19
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOutCodesNEON(SB)
 groupdone:
 	RET
@@ -304,10 +301,8 @@ longback:
 	CBZ R0, longend
 	TBZ $63, R0, longstage
 	ADD $16, R0, R0
-	MOVD 192(RSP), R1
 	MOVWU layout+44(FP), R19
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOutCodesNEON(SB)
 longend:
 	ADD $4, R3, R3
@@ -385,10 +380,8 @@ laneback:
 	CBZ R0, laneend
 	TBZ $63, R0, lanestage
 	ADD $16, R0, R0
-	MOVD 192(RSP), R1
 	MOVWU layout+44(FP), R19
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOutCodesNEON(SB)
 laneend:
 	MOVD 456(RSP), R16
@@ -485,14 +478,14 @@ groupending:
 	SUB R3, R16, R16
 	MOVD $0, R17
 	ADD R16>>2, R17, R0
-	ADD $464, RSP, R16
+	ADD $472, RSP, R16
 	MOVD R3, R17
 	CALL ·stageIn32NEON(SB)
-	ADD $464, RSP, R3
-	ADD $680, RSP, R16
+	ADD $472, RSP, R3
+	ADD $696, RSP, R16
 	MOVD R4, R17
 	CALL ·stageIn32NEON(SB)
-	ADD $680, RSP, R4
+	ADD $696, RSP, R4
 	MOVD $16, R16
 	MOVD R16, 432(RSP)
 	MOVD 448(RSP), R0
@@ -508,23 +501,23 @@ groupodd:
 	BLT grouprepeat
 	MOVD $32, R0
 grouprepeat:
-	ADD $528, RSP, R16
+	ADD $536, RSP, R16
 	MOVD R3, R17
 	CALL ·repeatNEON(SB)
-	MOVD R17, 672(RSP)
-	ADD $528, RSP, R3
-	ADD $744, RSP, R16
+	MOVD R17, 680(RSP)
+	ADD $536, RSP, R3
+	ADD $760, RSP, R16
 	MOVD R4, R17
 	CALL ·repeatNEON(SB)
-	MOVD R17, 888(RSP)
-	ADD $744, RSP, R4
+	MOVD R17, 904(RSP)
+	ADD $760, RSP, R4
 	MOVD R15, R12
 	MOVD $1, R16
 	MOVD R16, 456(RSP)
 	B lanerow
 groupodddone:
-	MOVD 672(RSP), R3
-	MOVD 888(RSP), R4
+	MOVD 680(RSP), R3
+	MOVD 904(RSP), R4
 	MOVD 448(RSP), R0
 	CMP $33, R0
 	BLT groupdone
@@ -575,13 +568,12 @@ longrare:
 	MOVD R16, 232(RSP)
 	B spread
 longstage:
-	MOVD R1, 192(RSP)
-	ADD $16, RSP, R1
-	ADD $32, RSP, R16
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
+	ADD $48, RSP, R16
 	MOVD R2, R17
 	CALL ·stageIn16NEON(SB)
-	MOVD R2, 200(RSP)
-	ADD $32, RSP, R2
+	ADD $48, RSP, R2
 	B longloop
 half19:
 	FMOVQ (R2), F1
@@ -628,35 +620,30 @@ lanerare:
 	MOVD R16, 232(RSP)
 	B rare
 lanestage:
-	MOVD R1, 192(RSP)
-	ADD $16, RSP, R1
-	ADD $32, RSP, R16
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
+	ADD $48, RSP, R16
 	MOVD R2, R17
 	CALL ·stageIn16NEON(SB)
-	MOVD R2, 200(RSP)
-	ADD $32, RSP, R2
-	ADD $64, RSP, R16
+	ADD $48, RSP, R2
+	ADD $88, RSP, R16
 	MOVD R3, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R3, 208(RSP)
-	ADD $64, RSP, R3
-	ADD $128, RSP, R16
+	ADD $88, RSP, R3
+	ADD $160, RSP, R16
 	MOVD R4, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R4, 216(RSP)
-	ADD $128, RSP, R4
+	ADD $160, RSP, R4
 	B laneloop
 spread:
-	ADD $64, RSP, R16
+	ADD $88, RSP, R16
 	MOVD R3, R17
 	CALL ·spreadNEON(SB)
-	MOVD R3, 208(RSP)
-	ADD $64, RSP, R3
-	ADD $128, RSP, R16
+	ADD $88, RSP, R3
+	ADD $160, RSP, R16
 	MOVD R4, R17
 	CALL ·spreadNEON(SB)
-	MOVD R4, 216(RSP)
-	ADD $128, RSP, R4
+	ADD $160, RSP, R4
 rare:
 	CMP $2, R5
 	BNE half25
@@ -739,8 +726,8 @@ stored30:
 	MOVD 232(RSP), R16
 	CMP $3, R16
 	BEQ laneback
-	MOVD 208(RSP), R3
-	MOVD 216(RSP), R4
+	MOVD 80(RSP), R3
+	MOVD 152(RSP), R4
 	MOVD 232(RSP), R16
 	CMP $2, R16
 	BEQ longresume
@@ -805,7 +792,7 @@ crumbs29:
 
 // func QuantizeZeroPointF16BF16NEON(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, elem int32, least int32, most int32, layout int32, groups int, length int, ahead int)
 
-TEXT ·QuantizeZeroPointF16BF16NEON(SB), 0, $1176-80
+TEXT ·QuantizeZeroPointF16BF16NEON(SB), 0, $1208-80
 	// pointers: R1 q, R2 x, R3 scale, R4 recip, R5 zeroPoint, R0 elements left, R12 groups left, R13 length
 	// per call: V15 least, V12 most, V14 0xff, V0 And, V1 Narrow16, V13 NarrowU8, V0 And, V1 Narrow16, V11 NarrowU8
 	// per group: V10 scale, V9 recip, V0 zeroPoint, V8 Narrow16
@@ -1042,20 +1029,17 @@ grouptail:
 	VLD1R (R5), [V0.S4]
 	WORD $0x0e614808 // sqxtn v8.4h, v0.4s
 	WORD $0x4e614808 // sqxtn2 v8.8h, v0.4s
-	MOVD R1, 256(RSP)
-	ADD $16, RSP, R1
-	ADD $32, RSP, R16
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
+	ADD $48, RSP, R16
 	MOVD R2, R17
 	CALL ·stageIn16NEON(SB)
-	MOVD R2, 264(RSP)
-	ADD $32, RSP, R2
+	ADD $48, RSP, R2
 	SUB R12, R12, R12
 	B grouploop
 groupstaged:
-	MOVD 256(RSP), R1
 	MOVWU layout+52(FP), R19
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOutCodesNEON(SB)
 groupdone:
 	RET
@@ -1130,10 +1114,8 @@ longback:
 	CBZ R0, longend
 	TBZ $63, R0, longstage
 	ADD $16, R0, R0
-	MOVD 256(RSP), R1
 	MOVWU layout+52(FP), R19
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOutCodesNEON(SB)
 longend:
 	ADD $4, R3, R3
@@ -1223,10 +1205,8 @@ laneback:
 	CBZ R0, laneend
 	TBZ $63, R0, lanestage
 	ADD $16, R0, R0
-	MOVD 256(RSP), R1
 	MOVWU layout+52(FP), R19
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOutCodesNEON(SB)
 laneend:
 	MOVD 528(RSP), R16
@@ -1323,18 +1303,18 @@ groupending:
 	SUB R3, R16, R16
 	MOVD $0, R17
 	ADD R16>>2, R17, R0
-	ADD $536, RSP, R16
+	ADD $544, RSP, R16
 	MOVD R3, R17
 	CALL ·stageIn32NEON(SB)
-	ADD $536, RSP, R3
-	ADD $752, RSP, R16
+	ADD $544, RSP, R3
+	ADD $768, RSP, R16
 	MOVD R4, R17
 	CALL ·stageIn32NEON(SB)
-	ADD $752, RSP, R4
-	ADD $968, RSP, R16
+	ADD $768, RSP, R4
+	ADD $992, RSP, R16
 	MOVD R5, R17
 	CALL ·stageIn32NEON(SB)
-	ADD $968, RSP, R5
+	ADD $992, RSP, R5
 	MOVD $16, R16
 	MOVD R16, 504(RSP)
 	MOVD 520(RSP), R0
@@ -1350,29 +1330,29 @@ groupodd:
 	BLT grouprepeat
 	MOVD $32, R0
 grouprepeat:
-	ADD $600, RSP, R16
+	ADD $608, RSP, R16
 	MOVD R3, R17
 	CALL ·repeatNEON(SB)
-	MOVD R17, 744(RSP)
-	ADD $600, RSP, R3
-	ADD $816, RSP, R16
+	MOVD R17, 752(RSP)
+	ADD $608, RSP, R3
+	ADD $832, RSP, R16
 	MOVD R4, R17
 	CALL ·repeatNEON(SB)
-	MOVD R17, 960(RSP)
-	ADD $816, RSP, R4
-	ADD $1032, RSP, R16
+	MOVD R17, 976(RSP)
+	ADD $832, RSP, R4
+	ADD $1056, RSP, R16
 	MOVD R5, R17
 	CALL ·repeatNEON(SB)
-	MOVD R17, 1176(RSP)
-	ADD $1032, RSP, R5
+	MOVD R17, 1200(RSP)
+	ADD $1056, RSP, R5
 	MOVD R15, R12
 	MOVD $1, R16
 	MOVD R16, 528(RSP)
 	B lanerow
 groupodddone:
-	MOVD 744(RSP), R3
-	MOVD 960(RSP), R4
-	MOVD 1176(RSP), R5
+	MOVD 752(RSP), R3
+	MOVD 976(RSP), R4
+	MOVD 1200(RSP), R5
 	MOVD 520(RSP), R0
 	CMP $33, R0
 	BLT groupdone
@@ -1423,13 +1403,12 @@ longrare:
 	MOVD R16, 304(RSP)
 	B spread
 longstage:
-	MOVD R1, 256(RSP)
-	ADD $16, RSP, R1
-	ADD $32, RSP, R16
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
+	ADD $48, RSP, R16
 	MOVD R2, R17
 	CALL ·stageIn16NEON(SB)
-	MOVD R2, 264(RSP)
-	ADD $32, RSP, R2
+	ADD $48, RSP, R2
 	B longloop
 half19:
 	FMOVQ (R2), F1
@@ -1476,45 +1455,38 @@ lanerare:
 	MOVD R16, 304(RSP)
 	B rare
 lanestage:
-	MOVD R1, 256(RSP)
-	ADD $16, RSP, R1
-	ADD $32, RSP, R16
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
+	ADD $48, RSP, R16
 	MOVD R2, R17
 	CALL ·stageIn16NEON(SB)
-	MOVD R2, 264(RSP)
-	ADD $32, RSP, R2
-	ADD $64, RSP, R16
+	ADD $48, RSP, R2
+	ADD $88, RSP, R16
 	MOVD R3, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R3, 272(RSP)
-	ADD $64, RSP, R3
-	ADD $128, RSP, R16
+	ADD $88, RSP, R3
+	ADD $160, RSP, R16
 	MOVD R4, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R4, 280(RSP)
-	ADD $128, RSP, R4
-	ADD $192, RSP, R16
+	ADD $160, RSP, R4
+	ADD $232, RSP, R16
 	MOVD R5, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R5, 288(RSP)
-	ADD $192, RSP, R5
+	ADD $232, RSP, R5
 	B laneloop
 spread:
-	ADD $64, RSP, R16
+	ADD $88, RSP, R16
 	MOVD R3, R17
 	CALL ·spreadNEON(SB)
-	MOVD R3, 272(RSP)
-	ADD $64, RSP, R3
-	ADD $128, RSP, R16
+	ADD $88, RSP, R3
+	ADD $160, RSP, R16
 	MOVD R4, R17
 	CALL ·spreadNEON(SB)
-	MOVD R4, 280(RSP)
-	ADD $128, RSP, R4
-	ADD $192, RSP, R16
+	ADD $160, RSP, R4
+	ADD $232, RSP, R16
 	MOVD R5, R17
 	CALL ·spreadNEON(SB)
-	MOVD R5, 288(RSP)
-	ADD $192, RSP, R5
+	ADD $232, RSP, R5
 rare:
 	CMP $2, R6
 	BNE half25
@@ -1610,9 +1582,9 @@ stored30:
 	MOVD 304(RSP), R16
 	CMP $3, R16
 	BEQ laneback
-	MOVD 272(RSP), R3
-	MOVD 280(RSP), R4
-	MOVD 288(RSP), R5
+	MOVD 80(RSP), R3
+	MOVD 152(RSP), R4
+	MOVD 224(RSP), R5
 	MOVD 304(RSP), R16
 	CMP $2, R16
 	BEQ longresume

@@ -4,7 +4,7 @@
 
 // func QuantizeWholeF16AVX2(q *int8, x *uint16, scale *float32, recip *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, F16C, FMA3, MMX+
-TEXT ·QuantizeWholeF16AVX2(SB), $1616-56
+TEXT ·QuantizeWholeF16AVX2(SB), $1632-56
 	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
 	// per call: Y15 0x80008000, Y14 table
 	// per group: Y13 scale, Y12 recip
@@ -197,20 +197,17 @@ grouptail:
 	JLT          groupodd
 	VBROADCASTSS (BX), Y13
 	VBROADCASTSS (R8), Y12
-	MOVQ         SI, 352(SP)
-	LEAQ         (SP), SI
-	LEAQ         32(SP), AX
+	MOVQ         SI, (SP)
+	LEAQ         8(SP), SI
+	LEAQ         48(SP), AX
 	MOVQ         DX, CX
 	CALL         ·stageIn16AVX2(SB)
-	MOVQ         DX, 360(SP)
-	LEAQ         32(SP), DX
+	LEAQ         48(SP), DX
 	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	MOVQ 352(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
+	LEAQ 8(SP), AX
 	CALL ·stageOut8AVX2(SB)
 	JMP  return
 
@@ -271,9 +268,7 @@ longtail:
 	JEQ   longend
 	JGE   longstage
 	ADDQ  $+32, DI
-	MOVQ  352(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
+	LEAQ  8(SP), AX
 	CALL  ·stageOut8AVX2(SB)
 
 longend:
@@ -396,9 +391,7 @@ laneback:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+32, DI
-	MOVQ  352(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
+	LEAQ  8(SP), AX
 	CALL  ·stageOut8AVX2(SB)
 
 laneend:
@@ -471,14 +464,14 @@ groupending:
 	MOVQ 744(SP), DI
 	SUBQ BX, DI
 	SHRQ $0x02, DI
-	LEAQ 768(SP), AX
+	LEAQ 776(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX2(SB)
-	LEAQ 768(SP), BX
-	LEAQ 1192(SP), AX
+	LEAQ 776(SP), BX
+	LEAQ 1208(SP), AX
 	MOVQ R8, CX
 	CALL ·stageIn32AVX2(SB)
-	LEAQ 1192(SP), R8
+	LEAQ 1208(SP), R8
 	MOVQ $+32, 736(SP)
 	MOVQ 752(SP), DI
 	JMP  groupchosen
@@ -495,23 +488,23 @@ groupodd:
 	MOVL $0x00000040, DI
 
 grouprepeat:
-	LEAQ 896(SP), AX
+	LEAQ 904(SP), AX
 	MOVQ BX, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1184(SP)
-	LEAQ 896(SP), BX
-	LEAQ 1320(SP), AX
+	MOVQ CX, 1192(SP)
+	LEAQ 904(SP), BX
+	LEAQ 1336(SP), AX
 	MOVQ R8, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1608(SP)
-	LEAQ 1320(SP), R8
+	MOVQ CX, 1624(SP)
+	LEAQ 1336(SP), R8
 	MOVQ R15, R11
 	MOVQ $+1, 760(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 1184(SP), BX
-	MOVQ 1608(SP), R8
+	MOVQ 1192(SP), BX
+	MOVQ 1624(SP), R8
 	MOVQ 752(SP), DI
 	CMPQ DI, $+65
 	JLT  return
@@ -560,13 +553,12 @@ longrare:
 	JMP  spread
 
 longstage:
-	MOVQ SI, 352(SP)
-	LEAQ (SP), SI
-	LEAQ 32(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 48(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn16AVX2(SB)
-	MOVQ DX, 360(SP)
-	LEAQ 32(SP), DX
+	LEAQ 48(SP), DX
 	JMP  longloop
 
 short2stream:
@@ -625,36 +617,31 @@ lanerare:
 	JMP  rare
 
 lanestage:
-	MOVQ SI, 352(SP)
-	LEAQ (SP), SI
-	LEAQ 32(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 48(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn16AVX2(SB)
-	MOVQ DX, 360(SP)
-	LEAQ 32(SP), DX
-	LEAQ 96(SP), AX
+	LEAQ 48(SP), DX
+	LEAQ 120(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ BX, 368(SP)
-	LEAQ 96(SP), BX
-	LEAQ 224(SP), AX
+	LEAQ 120(SP), BX
+	LEAQ 256(SP), AX
 	MOVQ R8, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ R8, 376(SP)
-	LEAQ 224(SP), R8
+	LEAQ 256(SP), R8
 	JMP  laneloop
 
 spread:
-	LEAQ 96(SP), AX
+	LEAQ 120(SP), AX
 	MOVQ BX, CX
 	CALL ·spreadAVX2(SB)
-	MOVQ BX, 368(SP)
-	LEAQ 96(SP), BX
-	LEAQ 224(SP), AX
+	LEAQ 120(SP), BX
+	LEAQ 256(SP), AX
 	MOVQ R8, CX
 	CALL ·spreadAVX2(SB)
-	MOVQ R8, 376(SP)
-	LEAQ 224(SP), R8
+	LEAQ 256(SP), R8
 
 rare:
 	VCVTPH2PS    (DX), Y0
@@ -712,8 +699,8 @@ rare:
 	VMOVUPS      Y0, (SI)
 	CMPQ         392(SP), $+4
 	JEQ          laneback
-	MOVQ         368(SP), BX
-	MOVQ         376(SP), R8
+	MOVQ         112(SP), BX
+	MOVQ         248(SP), R8
 	CMPQ         392(SP), $+3
 	JEQ          short2back
 	CMPQ         392(SP), $+2

@@ -6,7 +6,7 @@
 
 // func QuantizeWholeF16NEON(q *int8, x *uint16, scale *float32, recip *float32, groups int, length int, ahead int)
 
-TEXT ·QuantizeWholeF16NEON(SB), 0, $888-56
+TEXT ·QuantizeWholeF16NEON(SB), 0, $904-56
 	// pointers: R1 q, R2 x, R3 scale, R4 recip, R0 elements left, R12 groups left, R13 length
 	// per call: nothing
 	// per group: V15 scale, V14 recip
@@ -187,19 +187,16 @@ grouptail:
 	BLT groupodd
 	VLD1R (R3), [V15.S4]
 	VLD1R (R4), [V14.S4]
-	MOVD R1, 192(RSP)
-	ADD $16, RSP, R1
-	ADD $32, RSP, R16
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
+	ADD $48, RSP, R16
 	MOVD R2, R17
 	CALL ·stageIn16NEON(SB)
-	MOVD R2, 200(RSP)
-	ADD $32, RSP, R2
+	ADD $48, RSP, R2
 	SUB R12, R12, R12
 	B grouploop
 groupstaged:
-	MOVD 192(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOut8NEON(SB)
 groupdone:
 	RET
@@ -261,9 +258,7 @@ longback:
 	CBZ R0, longend
 	TBZ $63, R0, longstage
 	ADD $16, R0, R0
-	MOVD 192(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOut8NEON(SB)
 longend:
 	ADD $4, R3, R3
@@ -333,9 +328,7 @@ laneback:
 	CBZ R0, laneend
 	TBZ $63, R0, lanestage
 	ADD $16, R0, R0
-	MOVD 192(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOut8NEON(SB)
 laneend:
 	MOVD 456(RSP), R16
@@ -352,14 +345,14 @@ groupending:
 	SUB R3, R16, R16
 	MOVD $0, R17
 	ADD R16>>2, R17, R0
-	ADD $464, RSP, R16
+	ADD $472, RSP, R16
 	MOVD R3, R17
 	CALL ·stageIn32NEON(SB)
-	ADD $464, RSP, R3
-	ADD $680, RSP, R16
+	ADD $472, RSP, R3
+	ADD $696, RSP, R16
 	MOVD R4, R17
 	CALL ·stageIn32NEON(SB)
-	ADD $680, RSP, R4
+	ADD $696, RSP, R4
 	MOVD $16, R16
 	MOVD R16, 432(RSP)
 	MOVD 448(RSP), R0
@@ -375,23 +368,23 @@ groupodd:
 	BLT grouprepeat
 	MOVD $32, R0
 grouprepeat:
-	ADD $528, RSP, R16
+	ADD $536, RSP, R16
 	MOVD R3, R17
 	CALL ·repeatNEON(SB)
-	MOVD R17, 672(RSP)
-	ADD $528, RSP, R3
-	ADD $744, RSP, R16
+	MOVD R17, 680(RSP)
+	ADD $536, RSP, R3
+	ADD $760, RSP, R16
 	MOVD R4, R17
 	CALL ·repeatNEON(SB)
-	MOVD R17, 888(RSP)
-	ADD $744, RSP, R4
+	MOVD R17, 904(RSP)
+	ADD $760, RSP, R4
 	MOVD R15, R12
 	MOVD $1, R16
 	MOVD R16, 456(RSP)
 	B lanerow
 groupodddone:
-	MOVD 672(RSP), R3
-	MOVD 888(RSP), R4
+	MOVD 680(RSP), R3
+	MOVD 904(RSP), R4
 	MOVD 448(RSP), R0
 	CMP $33, R0
 	BLT groupdone
@@ -402,48 +395,42 @@ longrare:
 	MOVD R16, 232(RSP)
 	B spread
 longstage:
-	MOVD R1, 192(RSP)
-	ADD $16, RSP, R1
-	ADD $32, RSP, R16
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
+	ADD $48, RSP, R16
 	MOVD R2, R17
 	CALL ·stageIn16NEON(SB)
-	MOVD R2, 200(RSP)
-	ADD $32, RSP, R2
+	ADD $48, RSP, R2
 	B longloop
 lanerare:
 	MOVD $3, R16
 	MOVD R16, 232(RSP)
 	B rare
 lanestage:
-	MOVD R1, 192(RSP)
-	ADD $16, RSP, R1
-	ADD $32, RSP, R16
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
+	ADD $48, RSP, R16
 	MOVD R2, R17
 	CALL ·stageIn16NEON(SB)
-	MOVD R2, 200(RSP)
-	ADD $32, RSP, R2
-	ADD $64, RSP, R16
+	ADD $48, RSP, R2
+	ADD $88, RSP, R16
 	MOVD R3, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R3, 208(RSP)
-	ADD $64, RSP, R3
-	ADD $128, RSP, R16
+	ADD $88, RSP, R3
+	ADD $160, RSP, R16
 	MOVD R4, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R4, 216(RSP)
-	ADD $128, RSP, R4
+	ADD $160, RSP, R4
 	B laneloop
 spread:
-	ADD $64, RSP, R16
+	ADD $88, RSP, R16
 	MOVD R3, R17
 	CALL ·spreadNEON(SB)
-	MOVD R3, 208(RSP)
-	ADD $64, RSP, R3
-	ADD $128, RSP, R16
+	ADD $88, RSP, R3
+	ADD $160, RSP, R16
 	MOVD R4, R17
 	CALL ·spreadNEON(SB)
-	MOVD R4, 216(RSP)
-	ADD $128, RSP, R4
+	ADD $160, RSP, R4
 rare:
 	FMOVQ (R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
@@ -507,8 +494,8 @@ rare:
 	MOVD 232(RSP), R16
 	CMP $3, R16
 	BEQ laneback
-	MOVD 208(RSP), R3
-	MOVD 216(RSP), R4
+	MOVD 80(RSP), R3
+	MOVD 152(RSP), R4
 	MOVD 232(RSP), R16
 	CMP $2, R16
 	BEQ longresume

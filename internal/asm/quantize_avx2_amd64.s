@@ -4,7 +4,7 @@
 
 // func QuantizeAVX2(q *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, layout int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·QuantizeAVX2(SB), $1680-72
+TEXT ·QuantizeAVX2(SB), $1696-72
 	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
 	// per call: Y15 least, Y11 most, Y14 0xff, Y0 And, Y0 Narrow16, Y12 NarrowU8, Y0 And, Y0 Narrow16, Y10 NarrowU8, Y9 0x80008000, Y13 table
 	// per group: Y8 scale, Y7 recip
@@ -214,21 +214,18 @@ grouptail:
 	JLT          groupodd
 	VBROADCASTSS (BX), Y8
 	VBROADCASTSS (R8), Y7
-	MOVQ         SI, 416(SP)
-	LEAQ         (SP), SI
-	LEAQ         32(SP), AX
+	MOVQ         SI, (SP)
+	LEAQ         8(SP), SI
+	LEAQ         48(SP), AX
 	MOVQ         DX, CX
 	CALL         ·stageIn32AVX2(SB)
-	MOVQ         DX, 424(SP)
-	LEAQ         32(SP), DX
+	LEAQ         48(SP), DX
 	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	MOVQ 416(SP), SI
 	MOVL layout+40(FP), R14
-	LEAQ (SP), AX
-	MOVQ SI, CX
+	LEAQ 8(SP), AX
 	CALL ·stageOutCodesAVX2(SB)
 	JMP  return
 
@@ -355,10 +352,8 @@ laneback:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+32, DI
-	MOVQ  416(SP), SI
 	MOVL  layout+40(FP), R14
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
+	LEAQ  8(SP), AX
 	CALL  ·stageOutCodesAVX2(SB)
 
 laneend:
@@ -507,14 +502,14 @@ groupending:
 	MOVQ 808(SP), DI
 	SUBQ BX, DI
 	SHRQ $0x02, DI
-	LEAQ 832(SP), AX
+	LEAQ 840(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX2(SB)
-	LEAQ 832(SP), BX
-	LEAQ 1256(SP), AX
+	LEAQ 840(SP), BX
+	LEAQ 1272(SP), AX
 	MOVQ R8, CX
 	CALL ·stageIn32AVX2(SB)
-	LEAQ 1256(SP), R8
+	LEAQ 1272(SP), R8
 	MOVQ $+32, 800(SP)
 	MOVQ 816(SP), DI
 	JMP  groupchosen
@@ -531,23 +526,23 @@ groupodd:
 	MOVL $0x00000040, DI
 
 grouprepeat:
-	LEAQ 960(SP), AX
+	LEAQ 968(SP), AX
 	MOVQ BX, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1248(SP)
-	LEAQ 960(SP), BX
-	LEAQ 1384(SP), AX
+	MOVQ CX, 1256(SP)
+	LEAQ 968(SP), BX
+	LEAQ 1400(SP), AX
 	MOVQ R8, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1672(SP)
-	LEAQ 1384(SP), R8
+	MOVQ CX, 1688(SP)
+	LEAQ 1400(SP), R8
 	MOVQ R15, R11
 	MOVQ $+1, 824(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 1248(SP), BX
-	MOVQ 1672(SP), R8
+	MOVQ 1256(SP), BX
+	MOVQ 1688(SP), R8
 	MOVQ 816(SP), DI
 	CMPQ DI, $+65
 	JLT  return
@@ -686,23 +681,20 @@ lanerare:
 	JMP  rare
 
 lanestage:
-	MOVQ SI, 416(SP)
-	LEAQ (SP), SI
-	LEAQ 32(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 48(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ DX, 424(SP)
-	LEAQ 32(SP), DX
-	LEAQ 160(SP), AX
+	LEAQ 48(SP), DX
+	LEAQ 184(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ BX, 432(SP)
-	LEAQ 160(SP), BX
-	LEAQ 288(SP), AX
+	LEAQ 184(SP), BX
+	LEAQ 320(SP), AX
 	MOVQ R8, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ R8, 440(SP)
-	LEAQ 288(SP), R8
+	LEAQ 320(SP), R8
 	JMP  laneloop
 
 other17:
@@ -776,16 +768,14 @@ unsigned22:
 	JMP       stored24
 
 spread:
-	LEAQ 160(SP), AX
+	LEAQ 184(SP), AX
 	MOVQ BX, CX
 	CALL ·spreadAVX2(SB)
-	MOVQ BX, 432(SP)
-	LEAQ 160(SP), BX
-	LEAQ 288(SP), AX
+	LEAQ 184(SP), BX
+	LEAQ 320(SP), AX
 	MOVQ R8, CX
 	CALL ·spreadAVX2(SB)
-	MOVQ R8, 440(SP)
-	LEAQ 288(SP), R8
+	LEAQ 320(SP), R8
 
 rare:
 	VMOVUPS   (DX), Y0
@@ -860,8 +850,8 @@ rare:
 stored28:
 	CMPQ         456(SP), $+3
 	JEQ          laneback
-	MOVQ         432(SP), BX
-	MOVQ         440(SP), R8
+	MOVQ         176(SP), BX
+	MOVQ         312(SP), R8
 	CMPQ         456(SP), $+2
 	JEQ          short2back
 	VBROADCASTSS (BX), Y8
@@ -905,7 +895,7 @@ unsigned26:
 
 // func QuantizeZeroPointAVX2(q *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, layout int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·QuantizeZeroPointAVX2(SB), $2240-80
+TEXT ·QuantizeZeroPointAVX2(SB), $2272-80
 	// pointers: SI q, DX x, BX scale, R8 recip, R9 zeroPoint, DI elements left, R11 groups left, R12 length
 	// per call: Y15 least, Y12 most, Y14 0xff, Y0 And, Y0 Narrow16, Y13 NarrowU8, Y0 And, Y0 Narrow16, Y11 NarrowU8
 	// per group: Y10 scale, Y9 recip, Y8 Narrow16
@@ -1140,21 +1130,18 @@ grouptail:
 	VBROADCASTSS (R9), Y0
 	VBROADCASTSS (R9), Y1
 	VPACKSSDW    Y1, Y0, Y8
-	MOVQ         SI, 544(SP)
-	LEAQ         (SP), SI
-	LEAQ         32(SP), AX
+	MOVQ         SI, (SP)
+	LEAQ         8(SP), SI
+	LEAQ         48(SP), AX
 	MOVQ         DX, CX
 	CALL         ·stageIn32AVX2(SB)
-	MOVQ         DX, 552(SP)
-	LEAQ         32(SP), DX
+	LEAQ         48(SP), DX
 	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	MOVQ 544(SP), SI
 	MOVL layout+48(FP), R14
-	LEAQ (SP), AX
-	MOVQ SI, CX
+	LEAQ 8(SP), AX
 	CALL ·stageOutCodesAVX2(SB)
 	JMP  return
 
@@ -1303,10 +1290,8 @@ laneback:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+32, DI
-	MOVQ  544(SP), SI
 	MOVL  layout+48(FP), R14
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
+	LEAQ  8(SP), AX
 	CALL  ·stageOutCodesAVX2(SB)
 
 laneend:
@@ -1459,18 +1444,18 @@ groupending:
 	MOVQ 944(SP), DI
 	SUBQ BX, DI
 	SHRQ $0x02, DI
-	LEAQ 968(SP), AX
+	LEAQ 976(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX2(SB)
-	LEAQ 968(SP), BX
-	LEAQ 1392(SP), AX
+	LEAQ 976(SP), BX
+	LEAQ 1408(SP), AX
 	MOVQ R8, CX
 	CALL ·stageIn32AVX2(SB)
-	LEAQ 1392(SP), R8
-	LEAQ 1816(SP), AX
+	LEAQ 1408(SP), R8
+	LEAQ 1840(SP), AX
 	MOVQ R9, CX
 	CALL ·stageIn32AVX2(SB)
-	LEAQ 1816(SP), R9
+	LEAQ 1840(SP), R9
 	MOVQ $+32, 936(SP)
 	MOVQ 952(SP), DI
 	JMP  groupchosen
@@ -1487,29 +1472,29 @@ groupodd:
 	MOVL $0x00000040, DI
 
 grouprepeat:
-	LEAQ 1096(SP), AX
+	LEAQ 1104(SP), AX
 	MOVQ BX, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1384(SP)
-	LEAQ 1096(SP), BX
-	LEAQ 1520(SP), AX
+	MOVQ CX, 1392(SP)
+	LEAQ 1104(SP), BX
+	LEAQ 1536(SP), AX
 	MOVQ R8, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1808(SP)
-	LEAQ 1520(SP), R8
-	LEAQ 1944(SP), AX
+	MOVQ CX, 1824(SP)
+	LEAQ 1536(SP), R8
+	LEAQ 1968(SP), AX
 	MOVQ R9, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 2232(SP)
-	LEAQ 1944(SP), R9
+	MOVQ CX, 2256(SP)
+	LEAQ 1968(SP), R9
 	MOVQ R15, R11
 	MOVQ $+1, 960(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 1384(SP), BX
-	MOVQ 1808(SP), R8
-	MOVQ 2232(SP), R9
+	MOVQ 1392(SP), BX
+	MOVQ 1824(SP), R8
+	MOVQ 2256(SP), R9
 	MOVQ 952(SP), DI
 	CMPQ DI, $+65
 	JLT  return
@@ -1659,28 +1644,24 @@ lanerare:
 	JMP  rare
 
 lanestage:
-	MOVQ SI, 544(SP)
-	LEAQ (SP), SI
-	LEAQ 32(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 48(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ DX, 552(SP)
-	LEAQ 32(SP), DX
-	LEAQ 160(SP), AX
+	LEAQ 48(SP), DX
+	LEAQ 184(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ BX, 560(SP)
-	LEAQ 160(SP), BX
-	LEAQ 288(SP), AX
+	LEAQ 184(SP), BX
+	LEAQ 320(SP), AX
 	MOVQ R8, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ R8, 568(SP)
-	LEAQ 288(SP), R8
-	LEAQ 416(SP), AX
+	LEAQ 320(SP), R8
+	LEAQ 456(SP), AX
 	MOVQ R9, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ R9, 576(SP)
-	LEAQ 416(SP), R9
+	LEAQ 456(SP), R9
 	JMP  laneloop
 
 other17:
@@ -1754,21 +1735,18 @@ unsigned22:
 	JMP       stored24
 
 spread:
-	LEAQ 160(SP), AX
+	LEAQ 184(SP), AX
 	MOVQ BX, CX
 	CALL ·spreadAVX2(SB)
-	MOVQ BX, 560(SP)
-	LEAQ 160(SP), BX
-	LEAQ 288(SP), AX
+	LEAQ 184(SP), BX
+	LEAQ 320(SP), AX
 	MOVQ R8, CX
 	CALL ·spreadAVX2(SB)
-	MOVQ R8, 568(SP)
-	LEAQ 288(SP), R8
-	LEAQ 416(SP), AX
+	LEAQ 320(SP), R8
+	LEAQ 456(SP), AX
 	MOVQ R9, CX
 	CALL ·spreadAVX2(SB)
-	MOVQ R9, 576(SP)
-	LEAQ 416(SP), R9
+	LEAQ 456(SP), R9
 
 rare:
 	VMOVUPS   (DX), Y0
@@ -1859,9 +1837,9 @@ rare:
 stored28:
 	CMPQ         592(SP), $+3
 	JEQ          laneback
-	MOVQ         560(SP), BX
-	MOVQ         568(SP), R8
-	MOVQ         576(SP), R9
+	MOVQ         176(SP), BX
+	MOVQ         312(SP), R8
+	MOVQ         448(SP), R9
 	CMPQ         592(SP), $+2
 	JEQ          short2back
 	VBROADCASTSS (BX), Y10
@@ -1908,7 +1886,7 @@ unsigned26:
 
 // func QuantizeMinvalAVX2(q *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, layout int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·QuantizeMinvalAVX2(SB), $2240-80
+TEXT ·QuantizeMinvalAVX2(SB), $2272-80
 	// pointers: SI q, DX x, BX scale, R8 recip, R9 minval, DI elements left, R11 groups left, R12 length
 	// per call: Y15 least, Y10 most, Y14 Narrow16, Y13 0xff, Y0 And, Y0 Narrow16, Y11 NarrowU8, Y0 And, Y0 Narrow16, Y9 NarrowU8, Y12 table
 	// per group: Y8 scale, Y7 recip
@@ -2145,21 +2123,18 @@ grouptail:
 	JLT          groupodd
 	VBROADCASTSS (BX), Y8
 	VBROADCASTSS (R8), Y7
-	MOVQ         SI, 544(SP)
-	LEAQ         (SP), SI
-	LEAQ         32(SP), AX
+	MOVQ         SI, (SP)
+	LEAQ         8(SP), SI
+	LEAQ         48(SP), AX
 	MOVQ         DX, CX
 	CALL         ·stageIn32AVX2(SB)
-	MOVQ         DX, 552(SP)
-	LEAQ         32(SP), DX
+	LEAQ         48(SP), DX
 	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	MOVQ 544(SP), SI
 	MOVL layout+48(FP), R14
-	LEAQ (SP), AX
-	MOVQ SI, CX
+	LEAQ 8(SP), AX
 	CALL ·stageOutCodesAVX2(SB)
 	JMP  return
 
@@ -2310,10 +2285,8 @@ laneback:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+32, DI
-	MOVQ  544(SP), SI
 	MOVL  layout+48(FP), R14
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
+	LEAQ  8(SP), AX
 	CALL  ·stageOutCodesAVX2(SB)
 
 laneend:
@@ -2473,18 +2446,18 @@ groupending:
 	MOVQ 944(SP), DI
 	SUBQ BX, DI
 	SHRQ $0x02, DI
-	LEAQ 968(SP), AX
+	LEAQ 976(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX2(SB)
-	LEAQ 968(SP), BX
-	LEAQ 1392(SP), AX
+	LEAQ 976(SP), BX
+	LEAQ 1408(SP), AX
 	MOVQ R8, CX
 	CALL ·stageIn32AVX2(SB)
-	LEAQ 1392(SP), R8
-	LEAQ 1816(SP), AX
+	LEAQ 1408(SP), R8
+	LEAQ 1840(SP), AX
 	MOVQ R9, CX
 	CALL ·stageIn32AVX2(SB)
-	LEAQ 1816(SP), R9
+	LEAQ 1840(SP), R9
 	MOVQ $+32, 936(SP)
 	MOVQ 952(SP), DI
 	JMP  groupchosen
@@ -2501,29 +2474,29 @@ groupodd:
 	MOVL $0x00000040, DI
 
 grouprepeat:
-	LEAQ 1096(SP), AX
+	LEAQ 1104(SP), AX
 	MOVQ BX, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1384(SP)
-	LEAQ 1096(SP), BX
-	LEAQ 1520(SP), AX
+	MOVQ CX, 1392(SP)
+	LEAQ 1104(SP), BX
+	LEAQ 1536(SP), AX
 	MOVQ R8, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1808(SP)
-	LEAQ 1520(SP), R8
-	LEAQ 1944(SP), AX
+	MOVQ CX, 1824(SP)
+	LEAQ 1536(SP), R8
+	LEAQ 1968(SP), AX
 	MOVQ R9, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 2232(SP)
-	LEAQ 1944(SP), R9
+	MOVQ CX, 2256(SP)
+	LEAQ 1968(SP), R9
 	MOVQ R15, R11
 	MOVQ $+1, 960(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 1384(SP), BX
-	MOVQ 1808(SP), R8
-	MOVQ 2232(SP), R9
+	MOVQ 1392(SP), BX
+	MOVQ 1824(SP), R8
+	MOVQ 2256(SP), R9
 	MOVQ 952(SP), DI
 	CMPQ DI, $+65
 	JLT  return
@@ -2674,28 +2647,24 @@ lanerare:
 	JMP  rare
 
 lanestage:
-	MOVQ SI, 544(SP)
-	LEAQ (SP), SI
-	LEAQ 32(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 48(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ DX, 552(SP)
-	LEAQ 32(SP), DX
-	LEAQ 160(SP), AX
+	LEAQ 48(SP), DX
+	LEAQ 184(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ BX, 560(SP)
-	LEAQ 160(SP), BX
-	LEAQ 288(SP), AX
+	LEAQ 184(SP), BX
+	LEAQ 320(SP), AX
 	MOVQ R8, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ R8, 568(SP)
-	LEAQ 288(SP), R8
-	LEAQ 416(SP), AX
+	LEAQ 320(SP), R8
+	LEAQ 456(SP), AX
 	MOVQ R9, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ R9, 576(SP)
-	LEAQ 416(SP), R9
+	LEAQ 456(SP), R9
 	JMP  laneloop
 
 other17:
@@ -2769,21 +2738,18 @@ unsigned22:
 	JMP       stored24
 
 spread:
-	LEAQ 160(SP), AX
+	LEAQ 184(SP), AX
 	MOVQ BX, CX
 	CALL ·spreadAVX2(SB)
-	MOVQ BX, 560(SP)
-	LEAQ 160(SP), BX
-	LEAQ 288(SP), AX
+	LEAQ 184(SP), BX
+	LEAQ 320(SP), AX
 	MOVQ R8, CX
 	CALL ·spreadAVX2(SB)
-	MOVQ R8, 568(SP)
-	LEAQ 288(SP), R8
-	LEAQ 416(SP), AX
+	LEAQ 320(SP), R8
+	LEAQ 456(SP), AX
 	MOVQ R9, CX
 	CALL ·spreadAVX2(SB)
-	MOVQ R9, 576(SP)
-	LEAQ 416(SP), R9
+	LEAQ 456(SP), R9
 
 rare:
 	VMOVUPS   (DX), Y0
@@ -2865,9 +2831,9 @@ rare:
 stored28:
 	CMPQ         592(SP), $+3
 	JEQ          laneback
-	MOVQ         560(SP), BX
-	MOVQ         568(SP), R8
-	MOVQ         576(SP), R9
+	MOVQ         176(SP), BX
+	MOVQ         312(SP), R8
+	MOVQ         448(SP), R9
 	CMPQ         592(SP), $+2
 	JEQ          short2back
 	VBROADCASTSS (BX), Y8
@@ -2911,7 +2877,7 @@ unsigned26:
 
 // func QuantizeWholeAVX2(q *int8, x *float32, scale *float32, recip *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·QuantizeWholeAVX2(SB), $1680-56
+TEXT ·QuantizeWholeAVX2(SB), $1696-56
 	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
 	// per call: Y15 0x80008000, Y14 table
 	// per group: Y13 scale, Y12 recip
@@ -3097,20 +3063,17 @@ grouptail:
 	JLT          groupodd
 	VBROADCASTSS (BX), Y13
 	VBROADCASTSS (R8), Y12
-	MOVQ         SI, 416(SP)
-	LEAQ         (SP), SI
-	LEAQ         32(SP), AX
+	MOVQ         SI, (SP)
+	LEAQ         8(SP), SI
+	LEAQ         48(SP), AX
 	MOVQ         DX, CX
 	CALL         ·stageIn32AVX2(SB)
-	MOVQ         DX, 424(SP)
-	LEAQ         32(SP), DX
+	LEAQ         48(SP), DX
 	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	MOVQ 416(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
+	LEAQ 8(SP), AX
 	CALL ·stageOut8AVX2(SB)
 	JMP  return
 
@@ -3227,9 +3190,7 @@ laneback:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+32, DI
-	MOVQ  416(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
+	LEAQ  8(SP), AX
 	CALL  ·stageOut8AVX2(SB)
 
 laneend:
@@ -3302,14 +3263,14 @@ groupending:
 	MOVQ 808(SP), DI
 	SUBQ BX, DI
 	SHRQ $0x02, DI
-	LEAQ 832(SP), AX
+	LEAQ 840(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX2(SB)
-	LEAQ 832(SP), BX
-	LEAQ 1256(SP), AX
+	LEAQ 840(SP), BX
+	LEAQ 1272(SP), AX
 	MOVQ R8, CX
 	CALL ·stageIn32AVX2(SB)
-	LEAQ 1256(SP), R8
+	LEAQ 1272(SP), R8
 	MOVQ $+32, 800(SP)
 	MOVQ 816(SP), DI
 	JMP  groupchosen
@@ -3326,23 +3287,23 @@ groupodd:
 	MOVL $0x00000040, DI
 
 grouprepeat:
-	LEAQ 960(SP), AX
+	LEAQ 968(SP), AX
 	MOVQ BX, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1248(SP)
-	LEAQ 960(SP), BX
-	LEAQ 1384(SP), AX
+	MOVQ CX, 1256(SP)
+	LEAQ 968(SP), BX
+	LEAQ 1400(SP), AX
 	MOVQ R8, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1672(SP)
-	LEAQ 1384(SP), R8
+	MOVQ CX, 1688(SP)
+	LEAQ 1400(SP), R8
 	MOVQ R15, R11
 	MOVQ $+1, 824(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 1248(SP), BX
-	MOVQ 1672(SP), R8
+	MOVQ 1256(SP), BX
+	MOVQ 1688(SP), R8
 	MOVQ 816(SP), DI
 	CMPQ DI, $+65
 	JLT  return
@@ -3405,36 +3366,31 @@ lanerare:
 	JMP  rare
 
 lanestage:
-	MOVQ SI, 416(SP)
-	LEAQ (SP), SI
-	LEAQ 32(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 48(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ DX, 424(SP)
-	LEAQ 32(SP), DX
-	LEAQ 160(SP), AX
+	LEAQ 48(SP), DX
+	LEAQ 184(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ BX, 432(SP)
-	LEAQ 160(SP), BX
-	LEAQ 288(SP), AX
+	LEAQ 184(SP), BX
+	LEAQ 320(SP), AX
 	MOVQ R8, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ R8, 440(SP)
-	LEAQ 288(SP), R8
+	LEAQ 320(SP), R8
 	JMP  laneloop
 
 spread:
-	LEAQ 160(SP), AX
+	LEAQ 184(SP), AX
 	MOVQ BX, CX
 	CALL ·spreadAVX2(SB)
-	MOVQ BX, 432(SP)
-	LEAQ 160(SP), BX
-	LEAQ 288(SP), AX
+	LEAQ 184(SP), BX
+	LEAQ 320(SP), AX
 	MOVQ R8, CX
 	CALL ·spreadAVX2(SB)
-	MOVQ R8, 440(SP)
-	LEAQ 288(SP), R8
+	LEAQ 320(SP), R8
 
 rare:
 	VMOVUPS      (DX), Y0
@@ -3492,8 +3448,8 @@ rare:
 	VMOVUPS      Y0, (SI)
 	CMPQ         456(SP), $+3
 	JEQ          laneback
-	MOVQ         432(SP), BX
-	MOVQ         440(SP), R8
+	MOVQ         176(SP), BX
+	MOVQ         312(SP), R8
 	CMPQ         456(SP), $+2
 	JEQ          short2back
 	VBROADCASTSS (BX), Y13

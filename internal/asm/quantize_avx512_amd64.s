@@ -4,7 +4,7 @@
 
 // func QuantizeAVX512(q *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, layout int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
-TEXT ·QuantizeAVX512(SB), $3216-72
+TEXT ·QuantizeAVX512(SB), $3232-72
 	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
 	// per call: Z15 least, Z11 most, Z14 0xff, Z0 And, Z0 Narrow16, Z12 NarrowU8, Z0 And, Z0 Narrow16, Z10 NarrowU8, Z9 0x80008000, Z13 table, Z8 0x10011001, Z7 0xf0f0f0f, Z6 0x4010401, Z5 0x3030303, Z4 0x100001
 	// per group: Z3 scale, Z2 recip
@@ -715,10 +715,8 @@ laneback:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+64, DI
-	MOVQ  832(SP), SI
 	MOVL  layout+40(FP), R14
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
+	LEAQ  8(SP), AX
 	CALL  ·stageOutCodesAVX512(SB)
 
 laneend:
@@ -983,21 +981,18 @@ unsigned18:
 	JMP       stored20
 
 groupstage:
-	MOVQ SI, 832(SP)
-	LEAQ (SP), SI
-	LEAQ 64(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 80(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ DX, 840(SP)
-	LEAQ 64(SP), DX
+	LEAQ 80(SP), DX
 	SUBQ R11, R11
 	JMP  grouploop
 
 groupstaged:
-	MOVQ 832(SP), SI
 	MOVL layout+40(FP), R14
-	LEAQ (SP), AX
-	MOVQ SI, CX
+	LEAQ 8(SP), AX
 	CALL ·stageOutCodesAVX512(SB)
 	JMP  return
 
@@ -1006,14 +1001,14 @@ groupending:
 	MOVQ 1512(SP), DI
 	SUBQ BX, DI
 	SHRQ $0x02, DI
-	LEAQ 1536(SP), AX
+	LEAQ 1544(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX512(SB)
-	LEAQ 1536(SP), BX
-	LEAQ 2376(SP), AX
+	LEAQ 1544(SP), BX
+	LEAQ 2392(SP), AX
 	MOVQ R8, CX
 	CALL ·stageIn32AVX512(SB)
-	LEAQ 2376(SP), R8
+	LEAQ 2392(SP), R8
 	MOVQ $+64, 1504(SP)
 	MOVQ 1520(SP), DI
 	JMP  groupchosen
@@ -1030,23 +1025,23 @@ groupodd:
 	MOVL $0x00000080, DI
 
 grouprepeat:
-	LEAQ 1792(SP), AX
+	LEAQ 1800(SP), AX
 	MOVQ BX, CX
 	CALL ·repeatAVX512(SB)
-	MOVQ CX, 2368(SP)
-	LEAQ 1792(SP), BX
-	LEAQ 2632(SP), AX
+	MOVQ CX, 2376(SP)
+	LEAQ 1800(SP), BX
+	LEAQ 2648(SP), AX
 	MOVQ R8, CX
 	CALL ·repeatAVX512(SB)
-	MOVQ CX, 3208(SP)
-	LEAQ 2632(SP), R8
+	MOVQ CX, 3224(SP)
+	LEAQ 2648(SP), R8
 	MOVQ R15, R11
 	MOVQ $+1, 1528(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 2368(SP), BX
-	MOVQ 3208(SP), R8
+	MOVQ 2376(SP), BX
+	MOVQ 3224(SP), R8
 	MOVQ 1520(SP), DI
 	CMPQ DI, $+129
 	JLT  return
@@ -1322,23 +1317,20 @@ lanerare:
 	JMP  rare
 
 lanestage:
-	MOVQ SI, 832(SP)
-	LEAQ (SP), SI
-	LEAQ 64(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 80(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ DX, 840(SP)
-	LEAQ 64(SP), DX
-	LEAQ 320(SP), AX
+	LEAQ 80(SP), DX
+	LEAQ 344(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ BX, 848(SP)
-	LEAQ 320(SP), BX
-	LEAQ 576(SP), AX
+	LEAQ 344(SP), BX
+	LEAQ 608(SP), AX
 	MOVQ R8, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ R8, 856(SP)
-	LEAQ 576(SP), R8
+	LEAQ 608(SP), R8
 	JMP  laneloop
 
 other41:
@@ -1470,16 +1462,14 @@ unsigned54:
 	JMP       stored56
 
 spread:
-	LEAQ 320(SP), AX
+	LEAQ 344(SP), AX
 	MOVQ BX, CX
 	CALL ·spreadAVX512(SB)
-	MOVQ BX, 848(SP)
-	LEAQ 320(SP), BX
-	LEAQ 576(SP), AX
+	LEAQ 344(SP), BX
+	LEAQ 608(SP), AX
 	MOVQ R8, CX
 	CALL ·spreadAVX512(SB)
-	MOVQ R8, 856(SP)
-	LEAQ 576(SP), R8
+	LEAQ 608(SP), R8
 
 rare:
 	VMOVUPS     (DX), Z0
@@ -1554,8 +1544,8 @@ rare:
 stored60:
 	CMPQ         872(SP), $+4
 	JEQ          laneback
-	MOVQ         848(SP), BX
-	MOVQ         856(SP), R8
+	MOVQ         336(SP), BX
+	MOVQ         600(SP), R8
 	CMPQ         872(SP), $+2
 	JEQ          short2back
 	CMPQ         872(SP), $+3
@@ -1598,7 +1588,7 @@ unsigned58:
 
 // func QuantizeZeroPointAVX512(q *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, layout int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
-TEXT ·QuantizeZeroPointAVX512(SB), $4320-80
+TEXT ·QuantizeZeroPointAVX512(SB), $4352-80
 	// pointers: SI q, DX x, BX scale, R8 recip, R9 zeroPoint, DI elements left, R11 groups left, R12 length
 	// per call: Z15 least, Z11 most, Z14 0xff, Z0 And, Z0 Narrow16, Z12 NarrowU8, Z0 And, Z0 Narrow16, Z10 NarrowU8, Z9 0x80008000, Z13 table, Z8 0x10011001, Z7 0xf0f0f0f, Z6 0x4010401, Z5 0x3030303, Z4 0x100001
 	// per group: Z3 scale, Z2 recip, Z0 zeroPoint, Z16 Narrow16
@@ -2379,10 +2369,8 @@ laneback:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+64, DI
-	MOVQ  1088(SP), SI
 	MOVL  layout+48(FP), R14
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
+	LEAQ  8(SP), AX
 	CALL  ·stageOutCodesAVX512(SB)
 
 laneend:
@@ -2651,21 +2639,18 @@ unsigned18:
 	JMP       stored20
 
 groupstage:
-	MOVQ SI, 1088(SP)
-	LEAQ (SP), SI
-	LEAQ 64(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 80(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ DX, 1096(SP)
-	LEAQ 64(SP), DX
+	LEAQ 80(SP), DX
 	SUBQ R11, R11
 	JMP  grouploop
 
 groupstaged:
-	MOVQ 1088(SP), SI
 	MOVL layout+48(FP), R14
-	LEAQ (SP), AX
-	MOVQ SI, CX
+	LEAQ 8(SP), AX
 	CALL ·stageOutCodesAVX512(SB)
 	JMP  return
 
@@ -2674,18 +2659,18 @@ groupending:
 	MOVQ 1776(SP), DI
 	SUBQ BX, DI
 	SHRQ $0x02, DI
-	LEAQ 1800(SP), AX
+	LEAQ 1808(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX512(SB)
-	LEAQ 1800(SP), BX
-	LEAQ 2640(SP), AX
+	LEAQ 1808(SP), BX
+	LEAQ 2656(SP), AX
 	MOVQ R8, CX
 	CALL ·stageIn32AVX512(SB)
-	LEAQ 2640(SP), R8
-	LEAQ 3480(SP), AX
+	LEAQ 2656(SP), R8
+	LEAQ 3504(SP), AX
 	MOVQ R9, CX
 	CALL ·stageIn32AVX512(SB)
-	LEAQ 3480(SP), R9
+	LEAQ 3504(SP), R9
 	MOVQ $+64, 1768(SP)
 	MOVQ 1784(SP), DI
 	JMP  groupchosen
@@ -2702,29 +2687,29 @@ groupodd:
 	MOVL $0x00000080, DI
 
 grouprepeat:
-	LEAQ 2056(SP), AX
+	LEAQ 2064(SP), AX
 	MOVQ BX, CX
 	CALL ·repeatAVX512(SB)
-	MOVQ CX, 2632(SP)
-	LEAQ 2056(SP), BX
-	LEAQ 2896(SP), AX
+	MOVQ CX, 2640(SP)
+	LEAQ 2064(SP), BX
+	LEAQ 2912(SP), AX
 	MOVQ R8, CX
 	CALL ·repeatAVX512(SB)
-	MOVQ CX, 3472(SP)
-	LEAQ 2896(SP), R8
-	LEAQ 3736(SP), AX
+	MOVQ CX, 3488(SP)
+	LEAQ 2912(SP), R8
+	LEAQ 3760(SP), AX
 	MOVQ R9, CX
 	CALL ·repeatAVX512(SB)
-	MOVQ CX, 4312(SP)
-	LEAQ 3736(SP), R9
+	MOVQ CX, 4336(SP)
+	LEAQ 3760(SP), R9
 	MOVQ R15, R11
 	MOVQ $+1, 1792(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 2632(SP), BX
-	MOVQ 3472(SP), R8
-	MOVQ 4312(SP), R9
+	MOVQ 2640(SP), BX
+	MOVQ 3488(SP), R8
+	MOVQ 4336(SP), R9
 	MOVQ 1784(SP), DI
 	CMPQ DI, $+129
 	JLT  return
@@ -3016,28 +3001,24 @@ lanerare:
 	JMP  rare
 
 lanestage:
-	MOVQ SI, 1088(SP)
-	LEAQ (SP), SI
-	LEAQ 64(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 80(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ DX, 1096(SP)
-	LEAQ 64(SP), DX
-	LEAQ 320(SP), AX
+	LEAQ 80(SP), DX
+	LEAQ 344(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ BX, 1104(SP)
-	LEAQ 320(SP), BX
-	LEAQ 576(SP), AX
+	LEAQ 344(SP), BX
+	LEAQ 608(SP), AX
 	MOVQ R8, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ R8, 1112(SP)
-	LEAQ 576(SP), R8
-	LEAQ 832(SP), AX
+	LEAQ 608(SP), R8
+	LEAQ 872(SP), AX
 	MOVQ R9, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ R9, 1120(SP)
-	LEAQ 832(SP), R9
+	LEAQ 872(SP), R9
 	JMP  laneloop
 
 other41:
@@ -3169,21 +3150,18 @@ unsigned54:
 	JMP       stored56
 
 spread:
-	LEAQ 320(SP), AX
+	LEAQ 344(SP), AX
 	MOVQ BX, CX
 	CALL ·spreadAVX512(SB)
-	MOVQ BX, 1104(SP)
-	LEAQ 320(SP), BX
-	LEAQ 576(SP), AX
+	LEAQ 344(SP), BX
+	LEAQ 608(SP), AX
 	MOVQ R8, CX
 	CALL ·spreadAVX512(SB)
-	MOVQ R8, 1112(SP)
-	LEAQ 576(SP), R8
-	LEAQ 832(SP), AX
+	LEAQ 608(SP), R8
+	LEAQ 872(SP), AX
 	MOVQ R9, CX
 	CALL ·spreadAVX512(SB)
-	MOVQ R9, 1120(SP)
-	LEAQ 832(SP), R9
+	LEAQ 872(SP), R9
 
 rare:
 	VMOVUPS     (DX), Z0
@@ -3271,9 +3249,9 @@ rare:
 stored60:
 	CMPQ         1136(SP), $+4
 	JEQ          laneback
-	MOVQ         1104(SP), BX
-	MOVQ         1112(SP), R8
-	MOVQ         1120(SP), R9
+	MOVQ         336(SP), BX
+	MOVQ         600(SP), R8
+	MOVQ         864(SP), R9
 	CMPQ         1136(SP), $+2
 	JEQ          short2back
 	CMPQ         1136(SP), $+3
@@ -3318,7 +3296,7 @@ unsigned58:
 
 // func QuantizeMinvalAVX512(q *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, layout int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
-TEXT ·QuantizeMinvalAVX512(SB), $4320-80
+TEXT ·QuantizeMinvalAVX512(SB), $4352-80
 	// pointers: SI q, DX x, BX scale, R8 recip, R9 minval, DI elements left, R11 groups left, R12 length
 	// per call: Z15 least, Z10 most, Z14 Narrow16, Z13 0xff, Z0 And, Z0 Narrow16, Z11 NarrowU8, Z0 And, Z0 Narrow16, Z9 NarrowU8, Z8 0x80008000, Z12 table, Z7 0x10011001, Z6 0xf0f0f0f, Z5 0x4010401, Z4 0x3030303, Z3 0x100001
 	// per group: Z2 scale, Z16 recip, Z17 minval
@@ -4123,10 +4101,8 @@ laneback:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+64, DI
-	MOVQ  1088(SP), SI
 	MOVL  layout+48(FP), R14
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
+	LEAQ  8(SP), AX
 	CALL  ·stageOutCodesAVX512(SB)
 
 laneend:
@@ -4399,21 +4375,18 @@ unsigned18:
 	JMP       stored20
 
 groupstage:
-	MOVQ SI, 1088(SP)
-	LEAQ (SP), SI
-	LEAQ 64(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 80(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ DX, 1096(SP)
-	LEAQ 64(SP), DX
+	LEAQ 80(SP), DX
 	SUBQ R11, R11
 	JMP  grouploop
 
 groupstaged:
-	MOVQ 1088(SP), SI
 	MOVL layout+48(FP), R14
-	LEAQ (SP), AX
-	MOVQ SI, CX
+	LEAQ 8(SP), AX
 	CALL ·stageOutCodesAVX512(SB)
 	JMP  return
 
@@ -4422,18 +4395,18 @@ groupending:
 	MOVQ 1776(SP), DI
 	SUBQ BX, DI
 	SHRQ $0x02, DI
-	LEAQ 1800(SP), AX
+	LEAQ 1808(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX512(SB)
-	LEAQ 1800(SP), BX
-	LEAQ 2640(SP), AX
+	LEAQ 1808(SP), BX
+	LEAQ 2656(SP), AX
 	MOVQ R8, CX
 	CALL ·stageIn32AVX512(SB)
-	LEAQ 2640(SP), R8
-	LEAQ 3480(SP), AX
+	LEAQ 2656(SP), R8
+	LEAQ 3504(SP), AX
 	MOVQ R9, CX
 	CALL ·stageIn32AVX512(SB)
-	LEAQ 3480(SP), R9
+	LEAQ 3504(SP), R9
 	MOVQ $+64, 1768(SP)
 	MOVQ 1784(SP), DI
 	JMP  groupchosen
@@ -4450,29 +4423,29 @@ groupodd:
 	MOVL $0x00000080, DI
 
 grouprepeat:
-	LEAQ 2056(SP), AX
+	LEAQ 2064(SP), AX
 	MOVQ BX, CX
 	CALL ·repeatAVX512(SB)
-	MOVQ CX, 2632(SP)
-	LEAQ 2056(SP), BX
-	LEAQ 2896(SP), AX
+	MOVQ CX, 2640(SP)
+	LEAQ 2064(SP), BX
+	LEAQ 2912(SP), AX
 	MOVQ R8, CX
 	CALL ·repeatAVX512(SB)
-	MOVQ CX, 3472(SP)
-	LEAQ 2896(SP), R8
-	LEAQ 3736(SP), AX
+	MOVQ CX, 3488(SP)
+	LEAQ 2912(SP), R8
+	LEAQ 3760(SP), AX
 	MOVQ R9, CX
 	CALL ·repeatAVX512(SB)
-	MOVQ CX, 4312(SP)
-	LEAQ 3736(SP), R9
+	MOVQ CX, 4336(SP)
+	LEAQ 3760(SP), R9
 	MOVQ R15, R11
 	MOVQ $+1, 1792(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 2632(SP), BX
-	MOVQ 3472(SP), R8
-	MOVQ 4312(SP), R9
+	MOVQ 2640(SP), BX
+	MOVQ 3488(SP), R8
+	MOVQ 4336(SP), R9
 	MOVQ 1784(SP), DI
 	CMPQ DI, $+129
 	JLT  return
@@ -4762,28 +4735,24 @@ lanerare:
 	JMP  rare
 
 lanestage:
-	MOVQ SI, 1088(SP)
-	LEAQ (SP), SI
-	LEAQ 64(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 80(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ DX, 1096(SP)
-	LEAQ 64(SP), DX
-	LEAQ 320(SP), AX
+	LEAQ 80(SP), DX
+	LEAQ 344(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ BX, 1104(SP)
-	LEAQ 320(SP), BX
-	LEAQ 576(SP), AX
+	LEAQ 344(SP), BX
+	LEAQ 608(SP), AX
 	MOVQ R8, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ R8, 1112(SP)
-	LEAQ 576(SP), R8
-	LEAQ 832(SP), AX
+	LEAQ 608(SP), R8
+	LEAQ 872(SP), AX
 	MOVQ R9, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ R9, 1120(SP)
-	LEAQ 832(SP), R9
+	LEAQ 872(SP), R9
 	JMP  laneloop
 
 other41:
@@ -4915,21 +4884,18 @@ unsigned54:
 	JMP       stored56
 
 spread:
-	LEAQ 320(SP), AX
+	LEAQ 344(SP), AX
 	MOVQ BX, CX
 	CALL ·spreadAVX512(SB)
-	MOVQ BX, 1104(SP)
-	LEAQ 320(SP), BX
-	LEAQ 576(SP), AX
+	LEAQ 344(SP), BX
+	LEAQ 608(SP), AX
 	MOVQ R8, CX
 	CALL ·spreadAVX512(SB)
-	MOVQ R8, 1112(SP)
-	LEAQ 576(SP), R8
-	LEAQ 832(SP), AX
+	LEAQ 608(SP), R8
+	LEAQ 872(SP), AX
 	MOVQ R9, CX
 	CALL ·spreadAVX512(SB)
-	MOVQ R9, 1120(SP)
-	LEAQ 832(SP), R9
+	LEAQ 872(SP), R9
 
 rare:
 	VMOVUPS     (DX), Z0
@@ -5011,9 +4977,9 @@ rare:
 stored60:
 	CMPQ         1136(SP), $+4
 	JEQ          laneback
-	MOVQ         1104(SP), BX
-	MOVQ         1112(SP), R8
-	MOVQ         1120(SP), R9
+	MOVQ         336(SP), BX
+	MOVQ         600(SP), R8
+	MOVQ         864(SP), R9
 	CMPQ         1136(SP), $+2
 	JEQ          short2back
 	CMPQ         1136(SP), $+3
@@ -5057,7 +5023,7 @@ unsigned58:
 
 // func QuantizeWholeAVX512(q *int8, x *float32, scale *float32, recip *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, CMOV, MMX+
-TEXT ·QuantizeWholeAVX512(SB), $3216-56
+TEXT ·QuantizeWholeAVX512(SB), $3232-56
 	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
 	// per call: Z15 0x80008000, Z14 table
 	// per group: Z13 scale, Z12 recip
@@ -5695,9 +5661,7 @@ laneback:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+64, DI
-	MOVQ  832(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
+	LEAQ  8(SP), AX
 	CALL  ·stageOut8AVX512(SB)
 
 laneend:
@@ -5778,20 +5742,17 @@ grouprare:
 	JMP  spread
 
 groupstage:
-	MOVQ SI, 832(SP)
-	LEAQ (SP), SI
-	LEAQ 64(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 80(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ DX, 840(SP)
-	LEAQ 64(SP), DX
+	LEAQ 80(SP), DX
 	SUBQ R11, R11
 	JMP  grouploop
 
 groupstaged:
-	MOVQ 832(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
+	LEAQ 8(SP), AX
 	CALL ·stageOut8AVX512(SB)
 	JMP  return
 
@@ -5800,14 +5761,14 @@ groupending:
 	MOVQ 1512(SP), DI
 	SUBQ BX, DI
 	SHRQ $0x02, DI
-	LEAQ 1536(SP), AX
+	LEAQ 1544(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX512(SB)
-	LEAQ 1536(SP), BX
-	LEAQ 2376(SP), AX
+	LEAQ 1544(SP), BX
+	LEAQ 2392(SP), AX
 	MOVQ R8, CX
 	CALL ·stageIn32AVX512(SB)
-	LEAQ 2376(SP), R8
+	LEAQ 2392(SP), R8
 	MOVQ $+64, 1504(SP)
 	MOVQ 1520(SP), DI
 	JMP  groupchosen
@@ -5824,23 +5785,23 @@ groupodd:
 	MOVL $0x00000080, DI
 
 grouprepeat:
-	LEAQ 1792(SP), AX
+	LEAQ 1800(SP), AX
 	MOVQ BX, CX
 	CALL ·repeatAVX512(SB)
-	MOVQ CX, 2368(SP)
-	LEAQ 1792(SP), BX
-	LEAQ 2632(SP), AX
+	MOVQ CX, 2376(SP)
+	LEAQ 1800(SP), BX
+	LEAQ 2648(SP), AX
 	MOVQ R8, CX
 	CALL ·repeatAVX512(SB)
-	MOVQ CX, 3208(SP)
-	LEAQ 2632(SP), R8
+	MOVQ CX, 3224(SP)
+	LEAQ 2648(SP), R8
 	MOVQ R15, R11
 	MOVQ $+1, 1528(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 2368(SP), BX
-	MOVQ 3208(SP), R8
+	MOVQ 2376(SP), BX
+	MOVQ 3224(SP), R8
 	MOVQ 1520(SP), DI
 	CMPQ DI, $+129
 	JLT  return
@@ -5944,36 +5905,31 @@ lanerare:
 	JMP  rare
 
 lanestage:
-	MOVQ SI, 832(SP)
-	LEAQ (SP), SI
-	LEAQ 64(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 80(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ DX, 840(SP)
-	LEAQ 64(SP), DX
-	LEAQ 320(SP), AX
+	LEAQ 80(SP), DX
+	LEAQ 344(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ BX, 848(SP)
-	LEAQ 320(SP), BX
-	LEAQ 576(SP), AX
+	LEAQ 344(SP), BX
+	LEAQ 608(SP), AX
 	MOVQ R8, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ R8, 856(SP)
-	LEAQ 576(SP), R8
+	LEAQ 608(SP), R8
 	JMP  laneloop
 
 spread:
-	LEAQ 320(SP), AX
+	LEAQ 344(SP), AX
 	MOVQ BX, CX
 	CALL ·spreadAVX512(SB)
-	MOVQ BX, 848(SP)
-	LEAQ 320(SP), BX
-	LEAQ 576(SP), AX
+	LEAQ 344(SP), BX
+	LEAQ 608(SP), AX
 	MOVQ R8, CX
 	CALL ·spreadAVX512(SB)
-	MOVQ R8, 856(SP)
-	LEAQ 576(SP), R8
+	LEAQ 608(SP), R8
 
 rare:
 	VMOVUPS      (DX), Z0
@@ -6031,8 +5987,8 @@ rare:
 	VMOVUPS      Z1, (SI)
 	CMPQ         872(SP), $+4
 	JEQ          laneback
-	MOVQ         848(SP), BX
-	MOVQ         856(SP), R8
+	MOVQ         336(SP), BX
+	MOVQ         600(SP), R8
 	CMPQ         872(SP), $+2
 	JEQ          short2back
 	CMPQ         872(SP), $+3

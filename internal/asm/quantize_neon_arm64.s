@@ -6,7 +6,7 @@
 
 // func QuantizeNEON(q *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, layout int32, groups int, length int, ahead int)
 
-TEXT ·QuantizeNEON(SB), 0, $920-72
+TEXT ·QuantizeNEON(SB), 0, $936-72
 	// pointers: R1 q, R2 x, R3 scale, R4 recip, R0 elements left, R12 groups left, R13 length
 	// per call: V15 least, V12 most, V14 0xff, V0 And, V1 Narrow16, V13 NarrowU8, V0 And, V1 Narrow16, V11 NarrowU8
 	// per group: V10 scale, V9 recip
@@ -202,20 +202,17 @@ grouptail:
 	BLT groupodd
 	VLD1R (R3), [V10.S4]
 	VLD1R (R4), [V9.S4]
-	MOVD R1, 224(RSP)
-	ADD $16, RSP, R1
-	ADD $32, RSP, R16
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
+	ADD $48, RSP, R16
 	MOVD R2, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R2, 232(RSP)
-	ADD $32, RSP, R2
+	ADD $48, RSP, R2
 	SUB R12, R12, R12
 	B grouploop
 groupstaged:
-	MOVD 224(RSP), R1
 	MOVWU layout+40(FP), R19
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOutCodesNEON(SB)
 groupdone:
 	RET
@@ -284,10 +281,8 @@ laneback:
 	CBZ R0, laneend
 	TBZ $63, R0, lanestage
 	ADD $16, R0, R0
-	MOVD 224(RSP), R1
 	MOVWU layout+40(FP), R19
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOutCodesNEON(SB)
 laneend:
 	MOVD 488(RSP), R16
@@ -368,14 +363,14 @@ groupending:
 	SUB R3, R16, R16
 	MOVD $0, R17
 	ADD R16>>2, R17, R0
-	ADD $496, RSP, R16
+	ADD $504, RSP, R16
 	MOVD R3, R17
 	CALL ·stageIn32NEON(SB)
-	ADD $496, RSP, R3
-	ADD $712, RSP, R16
+	ADD $504, RSP, R3
+	ADD $728, RSP, R16
 	MOVD R4, R17
 	CALL ·stageIn32NEON(SB)
-	ADD $712, RSP, R4
+	ADD $728, RSP, R4
 	MOVD $16, R16
 	MOVD R16, 464(RSP)
 	MOVD 480(RSP), R0
@@ -391,23 +386,23 @@ groupodd:
 	BLT grouprepeat
 	MOVD $32, R0
 grouprepeat:
-	ADD $560, RSP, R16
+	ADD $568, RSP, R16
 	MOVD R3, R17
 	CALL ·repeatNEON(SB)
-	MOVD R17, 704(RSP)
-	ADD $560, RSP, R3
-	ADD $776, RSP, R16
+	MOVD R17, 712(RSP)
+	ADD $568, RSP, R3
+	ADD $792, RSP, R16
 	MOVD R4, R17
 	CALL ·repeatNEON(SB)
-	MOVD R17, 920(RSP)
-	ADD $776, RSP, R4
+	MOVD R17, 936(RSP)
+	ADD $792, RSP, R4
 	MOVD R15, R12
 	MOVD $1, R16
 	MOVD R16, 488(RSP)
 	B lanerow
 groupodddone:
-	MOVD 704(RSP), R3
-	MOVD 920(RSP), R4
+	MOVD 712(RSP), R3
+	MOVD 936(RSP), R4
 	MOVD 480(RSP), R0
 	CMP $33, R0
 	BLT groupdone
@@ -450,35 +445,30 @@ lanerare:
 	MOVD R16, 264(RSP)
 	B rare
 lanestage:
-	MOVD R1, 224(RSP)
-	ADD $16, RSP, R1
-	ADD $32, RSP, R16
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
+	ADD $48, RSP, R16
 	MOVD R2, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R2, 232(RSP)
-	ADD $32, RSP, R2
-	ADD $96, RSP, R16
+	ADD $48, RSP, R2
+	ADD $120, RSP, R16
 	MOVD R3, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R3, 240(RSP)
-	ADD $96, RSP, R3
-	ADD $160, RSP, R16
+	ADD $120, RSP, R3
+	ADD $192, RSP, R16
 	MOVD R4, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R4, 248(RSP)
-	ADD $160, RSP, R4
+	ADD $192, RSP, R4
 	B laneloop
 spread:
-	ADD $96, RSP, R16
+	ADD $120, RSP, R16
 	MOVD R3, R17
 	CALL ·spreadNEON(SB)
-	MOVD R3, 240(RSP)
-	ADD $96, RSP, R3
-	ADD $160, RSP, R16
+	ADD $120, RSP, R3
+	ADD $192, RSP, R16
 	MOVD R4, R17
 	CALL ·spreadNEON(SB)
-	MOVD R4, 248(RSP)
-	ADD $160, RSP, R4
+	ADD $192, RSP, R4
 rare:
 	FMOVQ (R2), F0
 	FMOVQ (R3), F1
@@ -556,8 +546,8 @@ stored16:
 	MOVD 264(RSP), R16
 	CMP $2, R16
 	BEQ laneback
-	MOVD 240(RSP), R3
-	MOVD 248(RSP), R4
+	MOVD 112(RSP), R3
+	MOVD 184(RSP), R4
 	VLD1R (R3), [V10.S4]
 	VLD1R (R4), [V9.S4]
 	B groupback
@@ -596,7 +586,7 @@ crumbs15:
 
 // func QuantizeZeroPointNEON(q *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, layout int32, groups int, length int, ahead int)
 
-TEXT ·QuantizeZeroPointNEON(SB), 0, $1208-80
+TEXT ·QuantizeZeroPointNEON(SB), 0, $1240-80
 	// pointers: R1 q, R2 x, R3 scale, R4 recip, R5 zeroPoint, R0 elements left, R12 groups left, R13 length
 	// per call: V15 least, V12 most, V14 0xff, V0 And, V1 Narrow16, V13 NarrowU8, V0 And, V1 Narrow16, V11 NarrowU8
 	// per group: V10 scale, V9 recip, V0 zeroPoint, V8 Narrow16
@@ -814,20 +804,17 @@ grouptail:
 	VLD1R (R5), [V0.S4]
 	WORD $0x0e614808 // sqxtn v8.4h, v0.4s
 	WORD $0x4e614808 // sqxtn2 v8.8h, v0.4s
-	MOVD R1, 288(RSP)
-	ADD $16, RSP, R1
-	ADD $32, RSP, R16
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
+	ADD $48, RSP, R16
 	MOVD R2, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R2, 296(RSP)
-	ADD $32, RSP, R2
+	ADD $48, RSP, R2
 	SUB R12, R12, R12
 	B grouploop
 groupstaged:
-	MOVD 288(RSP), R1
 	MOVWU layout+48(FP), R19
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOutCodesNEON(SB)
 groupdone:
 	RET
@@ -907,10 +894,8 @@ laneback:
 	CBZ R0, laneend
 	TBZ $63, R0, lanestage
 	ADD $16, R0, R0
-	MOVD 288(RSP), R1
 	MOVWU layout+48(FP), R19
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOutCodesNEON(SB)
 laneend:
 	MOVD 560(RSP), R16
@@ -991,18 +976,18 @@ groupending:
 	SUB R3, R16, R16
 	MOVD $0, R17
 	ADD R16>>2, R17, R0
-	ADD $568, RSP, R16
+	ADD $576, RSP, R16
 	MOVD R3, R17
 	CALL ·stageIn32NEON(SB)
-	ADD $568, RSP, R3
-	ADD $784, RSP, R16
+	ADD $576, RSP, R3
+	ADD $800, RSP, R16
 	MOVD R4, R17
 	CALL ·stageIn32NEON(SB)
-	ADD $784, RSP, R4
-	ADD $1000, RSP, R16
+	ADD $800, RSP, R4
+	ADD $1024, RSP, R16
 	MOVD R5, R17
 	CALL ·stageIn32NEON(SB)
-	ADD $1000, RSP, R5
+	ADD $1024, RSP, R5
 	MOVD $16, R16
 	MOVD R16, 536(RSP)
 	MOVD 552(RSP), R0
@@ -1018,29 +1003,29 @@ groupodd:
 	BLT grouprepeat
 	MOVD $32, R0
 grouprepeat:
-	ADD $632, RSP, R16
+	ADD $640, RSP, R16
 	MOVD R3, R17
 	CALL ·repeatNEON(SB)
-	MOVD R17, 776(RSP)
-	ADD $632, RSP, R3
-	ADD $848, RSP, R16
+	MOVD R17, 784(RSP)
+	ADD $640, RSP, R3
+	ADD $864, RSP, R16
 	MOVD R4, R17
 	CALL ·repeatNEON(SB)
-	MOVD R17, 992(RSP)
-	ADD $848, RSP, R4
-	ADD $1064, RSP, R16
+	MOVD R17, 1008(RSP)
+	ADD $864, RSP, R4
+	ADD $1088, RSP, R16
 	MOVD R5, R17
 	CALL ·repeatNEON(SB)
-	MOVD R17, 1208(RSP)
-	ADD $1064, RSP, R5
+	MOVD R17, 1232(RSP)
+	ADD $1088, RSP, R5
 	MOVD R15, R12
 	MOVD $1, R16
 	MOVD R16, 560(RSP)
 	B lanerow
 groupodddone:
-	MOVD 776(RSP), R3
-	MOVD 992(RSP), R4
-	MOVD 1208(RSP), R5
+	MOVD 784(RSP), R3
+	MOVD 1008(RSP), R4
+	MOVD 1232(RSP), R5
 	MOVD 552(RSP), R0
 	CMP $33, R0
 	BLT groupdone
@@ -1083,45 +1068,38 @@ lanerare:
 	MOVD R16, 336(RSP)
 	B rare
 lanestage:
-	MOVD R1, 288(RSP)
-	ADD $16, RSP, R1
-	ADD $32, RSP, R16
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
+	ADD $48, RSP, R16
 	MOVD R2, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R2, 296(RSP)
-	ADD $32, RSP, R2
-	ADD $96, RSP, R16
+	ADD $48, RSP, R2
+	ADD $120, RSP, R16
 	MOVD R3, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R3, 304(RSP)
-	ADD $96, RSP, R3
-	ADD $160, RSP, R16
+	ADD $120, RSP, R3
+	ADD $192, RSP, R16
 	MOVD R4, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R4, 312(RSP)
-	ADD $160, RSP, R4
-	ADD $224, RSP, R16
+	ADD $192, RSP, R4
+	ADD $264, RSP, R16
 	MOVD R5, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R5, 320(RSP)
-	ADD $224, RSP, R5
+	ADD $264, RSP, R5
 	B laneloop
 spread:
-	ADD $96, RSP, R16
+	ADD $120, RSP, R16
 	MOVD R3, R17
 	CALL ·spreadNEON(SB)
-	MOVD R3, 304(RSP)
-	ADD $96, RSP, R3
-	ADD $160, RSP, R16
+	ADD $120, RSP, R3
+	ADD $192, RSP, R16
 	MOVD R4, R17
 	CALL ·spreadNEON(SB)
-	MOVD R4, 312(RSP)
-	ADD $160, RSP, R4
-	ADD $224, RSP, R16
+	ADD $192, RSP, R4
+	ADD $264, RSP, R16
 	MOVD R5, R17
 	CALL ·spreadNEON(SB)
-	MOVD R5, 320(RSP)
-	ADD $224, RSP, R5
+	ADD $264, RSP, R5
 rare:
 	FMOVQ (R2), F0
 	FMOVQ (R3), F1
@@ -1212,9 +1190,9 @@ stored16:
 	MOVD 336(RSP), R16
 	CMP $2, R16
 	BEQ laneback
-	MOVD 304(RSP), R3
-	MOVD 312(RSP), R4
-	MOVD 320(RSP), R5
+	MOVD 112(RSP), R3
+	MOVD 184(RSP), R4
+	MOVD 256(RSP), R5
 	VLD1R (R3), [V10.S4]
 	VLD1R (R4), [V9.S4]
 	VLD1R (R5), [V0.S4]
@@ -1256,7 +1234,7 @@ crumbs15:
 
 // func QuantizeMinvalNEON(q *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, layout int32, groups int, length int, ahead int)
 
-TEXT ·QuantizeMinvalNEON(SB), 0, $1208-80
+TEXT ·QuantizeMinvalNEON(SB), 0, $1240-80
 	// pointers: R1 q, R2 x, R3 scale, R4 recip, R5 minval, R0 elements left, R12 groups left, R13 length
 	// per call: V15 least, V11 most, V14 Narrow16, V13 0xff, V0 And, V1 Narrow16, V12 NarrowU8, V0 And, V1 Narrow16, V10 NarrowU8
 	// per group: V9 scale, V8 recip, V7 minval
@@ -1476,20 +1454,17 @@ grouptail:
 	VLD1R (R3), [V9.S4]
 	VLD1R (R4), [V8.S4]
 	VLD1R (R5), [V7.S4]
-	MOVD R1, 288(RSP)
-	ADD $16, RSP, R1
-	ADD $32, RSP, R16
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
+	ADD $48, RSP, R16
 	MOVD R2, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R2, 296(RSP)
-	ADD $32, RSP, R2
+	ADD $48, RSP, R2
 	SUB R12, R12, R12
 	B grouploop
 groupstaged:
-	MOVD 288(RSP), R1
 	MOVWU layout+48(FP), R19
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOutCodesNEON(SB)
 groupdone:
 	RET
@@ -1569,10 +1544,8 @@ laneback:
 	CBZ R0, laneend
 	TBZ $63, R0, lanestage
 	ADD $16, R0, R0
-	MOVD 288(RSP), R1
 	MOVWU layout+48(FP), R19
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOutCodesNEON(SB)
 laneend:
 	MOVD 560(RSP), R16
@@ -1653,18 +1626,18 @@ groupending:
 	SUB R3, R16, R16
 	MOVD $0, R17
 	ADD R16>>2, R17, R0
-	ADD $568, RSP, R16
+	ADD $576, RSP, R16
 	MOVD R3, R17
 	CALL ·stageIn32NEON(SB)
-	ADD $568, RSP, R3
-	ADD $784, RSP, R16
+	ADD $576, RSP, R3
+	ADD $800, RSP, R16
 	MOVD R4, R17
 	CALL ·stageIn32NEON(SB)
-	ADD $784, RSP, R4
-	ADD $1000, RSP, R16
+	ADD $800, RSP, R4
+	ADD $1024, RSP, R16
 	MOVD R5, R17
 	CALL ·stageIn32NEON(SB)
-	ADD $1000, RSP, R5
+	ADD $1024, RSP, R5
 	MOVD $16, R16
 	MOVD R16, 536(RSP)
 	MOVD 552(RSP), R0
@@ -1680,29 +1653,29 @@ groupodd:
 	BLT grouprepeat
 	MOVD $32, R0
 grouprepeat:
-	ADD $632, RSP, R16
+	ADD $640, RSP, R16
 	MOVD R3, R17
 	CALL ·repeatNEON(SB)
-	MOVD R17, 776(RSP)
-	ADD $632, RSP, R3
-	ADD $848, RSP, R16
+	MOVD R17, 784(RSP)
+	ADD $640, RSP, R3
+	ADD $864, RSP, R16
 	MOVD R4, R17
 	CALL ·repeatNEON(SB)
-	MOVD R17, 992(RSP)
-	ADD $848, RSP, R4
-	ADD $1064, RSP, R16
+	MOVD R17, 1008(RSP)
+	ADD $864, RSP, R4
+	ADD $1088, RSP, R16
 	MOVD R5, R17
 	CALL ·repeatNEON(SB)
-	MOVD R17, 1208(RSP)
-	ADD $1064, RSP, R5
+	MOVD R17, 1232(RSP)
+	ADD $1088, RSP, R5
 	MOVD R15, R12
 	MOVD $1, R16
 	MOVD R16, 560(RSP)
 	B lanerow
 groupodddone:
-	MOVD 776(RSP), R3
-	MOVD 992(RSP), R4
-	MOVD 1208(RSP), R5
+	MOVD 784(RSP), R3
+	MOVD 1008(RSP), R4
+	MOVD 1232(RSP), R5
 	MOVD 552(RSP), R0
 	CMP $33, R0
 	BLT groupdone
@@ -1745,45 +1718,38 @@ lanerare:
 	MOVD R16, 336(RSP)
 	B rare
 lanestage:
-	MOVD R1, 288(RSP)
-	ADD $16, RSP, R1
-	ADD $32, RSP, R16
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
+	ADD $48, RSP, R16
 	MOVD R2, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R2, 296(RSP)
-	ADD $32, RSP, R2
-	ADD $96, RSP, R16
+	ADD $48, RSP, R2
+	ADD $120, RSP, R16
 	MOVD R3, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R3, 304(RSP)
-	ADD $96, RSP, R3
-	ADD $160, RSP, R16
+	ADD $120, RSP, R3
+	ADD $192, RSP, R16
 	MOVD R4, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R4, 312(RSP)
-	ADD $160, RSP, R4
-	ADD $224, RSP, R16
+	ADD $192, RSP, R4
+	ADD $264, RSP, R16
 	MOVD R5, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R5, 320(RSP)
-	ADD $224, RSP, R5
+	ADD $264, RSP, R5
 	B laneloop
 spread:
-	ADD $96, RSP, R16
+	ADD $120, RSP, R16
 	MOVD R3, R17
 	CALL ·spreadNEON(SB)
-	MOVD R3, 304(RSP)
-	ADD $96, RSP, R3
-	ADD $160, RSP, R16
+	ADD $120, RSP, R3
+	ADD $192, RSP, R16
 	MOVD R4, R17
 	CALL ·spreadNEON(SB)
-	MOVD R4, 312(RSP)
-	ADD $160, RSP, R4
-	ADD $224, RSP, R16
+	ADD $192, RSP, R4
+	ADD $264, RSP, R16
 	MOVD R5, R17
 	CALL ·spreadNEON(SB)
-	MOVD R5, 320(RSP)
-	ADD $224, RSP, R5
+	ADD $264, RSP, R5
 rare:
 	FMOVQ (R2), F0
 	FMOVQ (R3), F1
@@ -1868,9 +1834,9 @@ stored16:
 	MOVD 336(RSP), R16
 	CMP $2, R16
 	BEQ laneback
-	MOVD 304(RSP), R3
-	MOVD 312(RSP), R4
-	MOVD 320(RSP), R5
+	MOVD 112(RSP), R3
+	MOVD 184(RSP), R4
+	MOVD 256(RSP), R5
 	VLD1R (R3), [V9.S4]
 	VLD1R (R4), [V8.S4]
 	VLD1R (R5), [V7.S4]
@@ -1910,7 +1876,7 @@ crumbs15:
 
 // func QuantizeWholeNEON(q *int8, x *float32, scale *float32, recip *float32, groups int, length int, ahead int)
 
-TEXT ·QuantizeWholeNEON(SB), 0, $920-56
+TEXT ·QuantizeWholeNEON(SB), 0, $936-56
 	// pointers: R1 q, R2 x, R3 scale, R4 recip, R0 elements left, R12 groups left, R13 length
 	// per call: nothing
 	// per group: V15 scale, V14 recip
@@ -2079,19 +2045,16 @@ grouptail:
 	BLT groupodd
 	VLD1R (R3), [V15.S4]
 	VLD1R (R4), [V14.S4]
-	MOVD R1, 224(RSP)
-	ADD $16, RSP, R1
-	ADD $32, RSP, R16
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
+	ADD $48, RSP, R16
 	MOVD R2, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R2, 232(RSP)
-	ADD $32, RSP, R2
+	ADD $48, RSP, R2
 	SUB R12, R12, R12
 	B grouploop
 groupstaged:
-	MOVD 224(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOut8NEON(SB)
 groupdone:
 	RET
@@ -2155,9 +2118,7 @@ laneback:
 	CBZ R0, laneend
 	TBZ $63, R0, lanestage
 	ADD $16, R0, R0
-	MOVD 224(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOut8NEON(SB)
 laneend:
 	MOVD 488(RSP), R16
@@ -2174,14 +2135,14 @@ groupending:
 	SUB R3, R16, R16
 	MOVD $0, R17
 	ADD R16>>2, R17, R0
-	ADD $496, RSP, R16
+	ADD $504, RSP, R16
 	MOVD R3, R17
 	CALL ·stageIn32NEON(SB)
-	ADD $496, RSP, R3
-	ADD $712, RSP, R16
+	ADD $504, RSP, R3
+	ADD $728, RSP, R16
 	MOVD R4, R17
 	CALL ·stageIn32NEON(SB)
-	ADD $712, RSP, R4
+	ADD $728, RSP, R4
 	MOVD $16, R16
 	MOVD R16, 464(RSP)
 	MOVD 480(RSP), R0
@@ -2197,23 +2158,23 @@ groupodd:
 	BLT grouprepeat
 	MOVD $32, R0
 grouprepeat:
-	ADD $560, RSP, R16
+	ADD $568, RSP, R16
 	MOVD R3, R17
 	CALL ·repeatNEON(SB)
-	MOVD R17, 704(RSP)
-	ADD $560, RSP, R3
-	ADD $776, RSP, R16
+	MOVD R17, 712(RSP)
+	ADD $568, RSP, R3
+	ADD $792, RSP, R16
 	MOVD R4, R17
 	CALL ·repeatNEON(SB)
-	MOVD R17, 920(RSP)
-	ADD $776, RSP, R4
+	MOVD R17, 936(RSP)
+	ADD $792, RSP, R4
 	MOVD R15, R12
 	MOVD $1, R16
 	MOVD R16, 488(RSP)
 	B lanerow
 groupodddone:
-	MOVD 704(RSP), R3
-	MOVD 920(RSP), R4
+	MOVD 712(RSP), R3
+	MOVD 936(RSP), R4
 	MOVD 480(RSP), R0
 	CMP $33, R0
 	BLT groupdone
@@ -2224,35 +2185,30 @@ lanerare:
 	MOVD R16, 264(RSP)
 	B rare
 lanestage:
-	MOVD R1, 224(RSP)
-	ADD $16, RSP, R1
-	ADD $32, RSP, R16
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
+	ADD $48, RSP, R16
 	MOVD R2, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R2, 232(RSP)
-	ADD $32, RSP, R2
-	ADD $96, RSP, R16
+	ADD $48, RSP, R2
+	ADD $120, RSP, R16
 	MOVD R3, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R3, 240(RSP)
-	ADD $96, RSP, R3
-	ADD $160, RSP, R16
+	ADD $120, RSP, R3
+	ADD $192, RSP, R16
 	MOVD R4, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R4, 248(RSP)
-	ADD $160, RSP, R4
+	ADD $192, RSP, R4
 	B laneloop
 spread:
-	ADD $96, RSP, R16
+	ADD $120, RSP, R16
 	MOVD R3, R17
 	CALL ·spreadNEON(SB)
-	MOVD R3, 240(RSP)
-	ADD $96, RSP, R3
-	ADD $160, RSP, R16
+	ADD $120, RSP, R3
+	ADD $192, RSP, R16
 	MOVD R4, R17
 	CALL ·spreadNEON(SB)
-	MOVD R4, 248(RSP)
-	ADD $160, RSP, R4
+	ADD $192, RSP, R4
 rare:
 	FMOVQ (R2), F0
 	FMOVQ (R3), F1
@@ -2314,8 +2270,8 @@ rare:
 	MOVD 264(RSP), R16
 	CMP $2, R16
 	BEQ laneback
-	MOVD 240(RSP), R3
-	MOVD 248(RSP), R4
+	MOVD 112(RSP), R3
+	MOVD 184(RSP), R4
 	VLD1R (R3), [V15.S4]
 	VLD1R (R4), [V14.S4]
 	B groupback

@@ -4,7 +4,7 @@
 
 // func QuantizeFpF16BF16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, layout int32, elem int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, F16C, FMA3, MMX+
-TEXT ·QuantizeFpF16BF16AVX2(SB), $1616-88
+TEXT ·QuantizeFpF16BF16AVX2(SB), $1632-88
 	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
 	// per call: Y15 least, Y14 ruler, Y13 weights, Y12 0x7f800000, Y11 0x7fffffff
 	// per group: Y10 scale, Y9 recip
@@ -281,21 +281,18 @@ grouptail:
 	JLT          groupodd
 	VBROADCASTSS (BX), Y10
 	VBROADCASTSS (R8), Y9
-	MOVQ         SI, 352(SP)
-	LEAQ         (SP), SI
-	LEAQ         32(SP), AX
+	MOVQ         SI, (SP)
+	LEAQ         8(SP), SI
+	LEAQ         48(SP), AX
 	MOVQ         DX, CX
 	CALL         ·stageIn16AVX2(SB)
-	MOVQ         DX, 360(SP)
-	LEAQ         32(SP), DX
+	LEAQ         48(SP), DX
 	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	MOVQ 352(SP), SI
 	MOVL layout+52(FP), R14
-	LEAQ (SP), AX
-	MOVQ SI, CX
+	LEAQ 8(SP), AX
 	CALL ·stageOutCodesAVX2(SB)
 	JMP  return
 
@@ -395,10 +392,8 @@ longtail:
 	JEQ   longend
 	JGE   longstage
 	ADDQ  $+32, DI
-	MOVQ  352(SP), SI
 	MOVL  layout+52(FP), R14
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
+	LEAQ  8(SP), AX
 	CALL  ·stageOutCodesAVX2(SB)
 
 longend:
@@ -599,10 +594,8 @@ laneback:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+32, DI
-	MOVQ  352(SP), SI
 	MOVL  layout+52(FP), R14
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
+	LEAQ  8(SP), AX
 	CALL  ·stageOutCodesAVX2(SB)
 
 laneend:
@@ -777,14 +770,14 @@ groupending:
 	MOVQ 744(SP), DI
 	SUBQ BX, DI
 	SHRQ $0x02, DI
-	LEAQ 768(SP), AX
+	LEAQ 776(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX2(SB)
-	LEAQ 768(SP), BX
-	LEAQ 1192(SP), AX
+	LEAQ 776(SP), BX
+	LEAQ 1208(SP), AX
 	MOVQ R8, CX
 	CALL ·stageIn32AVX2(SB)
-	LEAQ 1192(SP), R8
+	LEAQ 1208(SP), R8
 	MOVQ $+32, 736(SP)
 	MOVQ 752(SP), DI
 	JMP  groupchosen
@@ -801,23 +794,23 @@ groupodd:
 	MOVL $0x00000040, DI
 
 grouprepeat:
-	LEAQ 896(SP), AX
+	LEAQ 904(SP), AX
 	MOVQ BX, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1184(SP)
-	LEAQ 896(SP), BX
-	LEAQ 1320(SP), AX
+	MOVQ CX, 1192(SP)
+	LEAQ 904(SP), BX
+	LEAQ 1336(SP), AX
 	MOVQ R8, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1608(SP)
-	LEAQ 1320(SP), R8
+	MOVQ CX, 1624(SP)
+	LEAQ 1336(SP), R8
 	MOVQ R15, R11
 	MOVQ $+1, 760(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 1184(SP), BX
-	MOVQ 1608(SP), R8
+	MOVQ 1192(SP), BX
+	MOVQ 1624(SP), R8
 	MOVQ 752(SP), DI
 	CMPQ DI, $+65
 	JLT  return
@@ -937,13 +930,12 @@ longrare:
 	JMP  spread
 
 longstage:
-	MOVQ SI, 352(SP)
-	LEAQ (SP), SI
-	LEAQ 32(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 48(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn16AVX2(SB)
-	MOVQ DX, 360(SP)
-	LEAQ 32(SP), DX
+	LEAQ 48(SP), DX
 	JMP  longloop
 
 short2stream:
@@ -1104,23 +1096,20 @@ lanerare:
 	JMP  rare
 
 lanestage:
-	MOVQ SI, 352(SP)
-	LEAQ (SP), SI
-	LEAQ 32(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 48(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn16AVX2(SB)
-	MOVQ DX, 360(SP)
-	LEAQ 32(SP), DX
-	LEAQ 96(SP), AX
+	LEAQ 48(SP), DX
+	LEAQ 120(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ BX, 368(SP)
-	LEAQ 96(SP), BX
-	LEAQ 224(SP), AX
+	LEAQ 120(SP), BX
+	LEAQ 256(SP), AX
 	MOVQ R8, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ R8, 376(SP)
-	LEAQ 224(SP), R8
+	LEAQ 256(SP), R8
 	JMP  laneloop
 
 half26:
@@ -1217,16 +1206,14 @@ listed39:
 	JMP      stored40
 
 spread:
-	LEAQ 96(SP), AX
+	LEAQ 120(SP), AX
 	MOVQ BX, CX
 	CALL ·spreadAVX2(SB)
-	MOVQ BX, 368(SP)
-	LEAQ 96(SP), BX
-	LEAQ 224(SP), AX
+	LEAQ 120(SP), BX
+	LEAQ 256(SP), AX
 	MOVQ R8, CX
 	CALL ·spreadAVX2(SB)
-	MOVQ R8, 376(SP)
-	LEAQ 224(SP), R8
+	LEAQ 256(SP), R8
 
 rare:
 	CMPL      R9, $+2
@@ -1338,8 +1325,8 @@ stored45:
 	VBROADCASTSS ·word7fffffff+0(SB), Y11
 	CMPQ         392(SP), $+4
 	JEQ          laneback
-	MOVQ         368(SP), BX
-	MOVQ         376(SP), R8
+	MOVQ         112(SP), BX
+	MOVQ         248(SP), R8
 	CMPQ         392(SP), $+3
 	JEQ          short2back
 	CMPQ         392(SP), $+2
@@ -1394,7 +1381,7 @@ listed44:
 
 // func QuantizeFpPowerOfTwoF16BF16AVX2(q *uint8, x *uint16, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, layout int32, elem int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, F16C, FMA3, MMX+
-TEXT ·QuantizeFpPowerOfTwoF16BF16AVX2(SB), $1056-80
+TEXT ·QuantizeFpPowerOfTwoF16BF16AVX2(SB), $1072-80
 	// pointers: SI q, DX x, BX recip, DI elements left, R11 groups left, R12 length
 	// per call: Y15 least, Y14 ruler, Y13 weights, Y12 top, Y11 0x7f800000, Y10 0x7fffffff, Y9 table
 	// per group: Y8 recip
@@ -1637,21 +1624,18 @@ grouptail:
 	CMPQ         R11, DI
 	JLT          groupodd
 	VBROADCASTSS (BX), Y8
-	MOVQ         SI, 224(SP)
-	LEAQ         (SP), SI
-	LEAQ         32(SP), AX
+	MOVQ         SI, (SP)
+	LEAQ         8(SP), SI
+	LEAQ         48(SP), AX
 	MOVQ         DX, CX
 	CALL         ·stageIn16AVX2(SB)
-	MOVQ         DX, 232(SP)
-	LEAQ         32(SP), DX
+	LEAQ         48(SP), DX
 	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	MOVQ 224(SP), SI
 	MOVL layout+44(FP), R14
-	LEAQ (SP), AX
-	MOVQ SI, CX
+	LEAQ 8(SP), AX
 	CALL ·stageOutCodesAVX2(SB)
 	JMP  return
 
@@ -1818,10 +1802,8 @@ laneback:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+32, DI
-	MOVQ  224(SP), SI
 	MOVL  layout+44(FP), R14
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
+	LEAQ  8(SP), AX
 	CALL  ·stageOutCodesAVX2(SB)
 
 laneend:
@@ -1986,10 +1968,10 @@ groupending:
 	MOVQ 608(SP), DI
 	SUBQ BX, DI
 	SHRQ $0x02, DI
-	LEAQ 632(SP), AX
+	LEAQ 640(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX2(SB)
-	LEAQ 632(SP), BX
+	LEAQ 640(SP), BX
 	MOVQ $+32, 600(SP)
 	MOVQ 616(SP), DI
 	JMP  groupchosen
@@ -2006,17 +1988,17 @@ groupodd:
 	MOVL $0x00000040, DI
 
 grouprepeat:
-	LEAQ 760(SP), AX
+	LEAQ 768(SP), AX
 	MOVQ BX, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1048(SP)
-	LEAQ 760(SP), BX
+	MOVQ CX, 1056(SP)
+	LEAQ 768(SP), BX
 	MOVQ R15, R11
 	MOVQ $+1, 624(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 1048(SP), BX
+	MOVQ 1056(SP), BX
 	MOVQ 616(SP), DI
 	CMPQ DI, $+65
 	JLT  return
@@ -2168,18 +2150,16 @@ lanerare:
 	JMP  rare
 
 lanestage:
-	MOVQ SI, 224(SP)
-	LEAQ (SP), SI
-	LEAQ 32(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 48(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn16AVX2(SB)
-	MOVQ DX, 232(SP)
-	LEAQ 32(SP), DX
-	LEAQ 96(SP), AX
+	LEAQ 48(SP), DX
+	LEAQ 120(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ BX, 240(SP)
-	LEAQ 96(SP), BX
+	LEAQ 120(SP), BX
 	JMP  laneloop
 
 half21:
@@ -2245,11 +2225,10 @@ listed29:
 	JMP      stored30
 
 spread:
-	LEAQ 96(SP), AX
+	LEAQ 120(SP), AX
 	MOVQ BX, CX
 	CALL ·spreadAVX2(SB)
-	MOVQ BX, 240(SP)
-	LEAQ 96(SP), BX
+	LEAQ 120(SP), BX
 
 rare:
 	CMPL      R8, $+2
@@ -2363,7 +2342,7 @@ stored35:
 	VMOVUPS      ·bytes270d3b65+0(SB), Y9
 	CMPQ         256(SP), $+3
 	JEQ          laneback
-	MOVQ         240(SP), BX
+	MOVQ         112(SP), BX
 	CMPQ         256(SP), $+2
 	JEQ          short2back
 	VBROADCASTSS (BX), Y8

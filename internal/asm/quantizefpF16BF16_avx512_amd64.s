@@ -4,7 +4,7 @@
 
 // func QuantizeFpF16BF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, layout int32, elem int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
-TEXT ·QuantizeFpF16BF16AVX512(SB), $3088-88
+TEXT ·QuantizeFpF16BF16AVX512(SB), $3104-88
 	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
 	// per call: Z15 least, Z14 ruler, Z13 weights, Z12 top, Z11 0x7f800000, Z10 0x7fffffff, Z9 table, Z8 table, K6 Uppers, Z7 table, Z6 0x80808080
 	// per group: Z5 scale, Z4 recip
@@ -1252,10 +1252,8 @@ laneback:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+64, DI
-	MOVQ  704(SP), SI
 	MOVL  layout+52(FP), R14
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
+	LEAQ  8(SP), AX
 	CALL  ·stageOutCodesAVX512(SB)
 
 laneend:
@@ -1561,21 +1559,18 @@ listed26:
 	JMP      stored27
 
 groupstage:
-	MOVQ SI, 704(SP)
-	LEAQ (SP), SI
-	LEAQ 64(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 80(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn16AVX512(SB)
-	MOVQ DX, 712(SP)
-	LEAQ 64(SP), DX
+	LEAQ 80(SP), DX
 	SUBQ R11, R11
 	JMP  grouploop
 
 groupstaged:
-	MOVQ 704(SP), SI
 	MOVL layout+52(FP), R14
-	LEAQ (SP), AX
-	MOVQ SI, CX
+	LEAQ 8(SP), AX
 	CALL ·stageOutCodesAVX512(SB)
 	JMP  return
 
@@ -1584,14 +1579,14 @@ groupending:
 	MOVQ 1384(SP), DI
 	SUBQ BX, DI
 	SHRQ $0x02, DI
-	LEAQ 1408(SP), AX
+	LEAQ 1416(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX512(SB)
-	LEAQ 1408(SP), BX
-	LEAQ 2248(SP), AX
+	LEAQ 1416(SP), BX
+	LEAQ 2264(SP), AX
 	MOVQ R8, CX
 	CALL ·stageIn32AVX512(SB)
-	LEAQ 2248(SP), R8
+	LEAQ 2264(SP), R8
 	MOVQ $+64, 1376(SP)
 	MOVQ 1392(SP), DI
 	JMP  groupchosen
@@ -1608,23 +1603,23 @@ groupodd:
 	MOVL $0x00000080, DI
 
 grouprepeat:
-	LEAQ 1664(SP), AX
+	LEAQ 1672(SP), AX
 	MOVQ BX, CX
 	CALL ·repeatAVX512(SB)
-	MOVQ CX, 2240(SP)
-	LEAQ 1664(SP), BX
-	LEAQ 2504(SP), AX
+	MOVQ CX, 2248(SP)
+	LEAQ 1672(SP), BX
+	LEAQ 2520(SP), AX
 	MOVQ R8, CX
 	CALL ·repeatAVX512(SB)
-	MOVQ CX, 3080(SP)
-	LEAQ 2504(SP), R8
+	MOVQ CX, 3096(SP)
+	LEAQ 2520(SP), R8
 	MOVQ R15, R11
 	MOVQ $+1, 1400(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 2240(SP), BX
-	MOVQ 3080(SP), R8
+	MOVQ 2248(SP), BX
+	MOVQ 3096(SP), R8
 	MOVQ 1392(SP), DI
 	CMPQ DI, $+129
 	JLT  return
@@ -1809,10 +1804,8 @@ listed43:
 
 longstaged:
 	ADDQ $+64, DI
-	MOVQ 704(SP), SI
 	MOVL layout+52(FP), R14
-	LEAQ (SP), AX
-	MOVQ SI, CX
+	LEAQ 8(SP), AX
 	CALL ·stageOutCodesAVX512(SB)
 	JMP  longend
 
@@ -2129,23 +2122,20 @@ lanerare:
 	JMP  rare
 
 lanestage:
-	MOVQ SI, 704(SP)
-	LEAQ (SP), SI
-	LEAQ 64(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 80(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn16AVX512(SB)
-	MOVQ DX, 712(SP)
-	LEAQ 64(SP), DX
-	LEAQ 192(SP), AX
+	LEAQ 80(SP), DX
+	LEAQ 216(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ BX, 720(SP)
-	LEAQ 192(SP), BX
-	LEAQ 448(SP), AX
+	LEAQ 216(SP), BX
+	LEAQ 480(SP), AX
 	MOVQ R8, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ R8, 728(SP)
-	LEAQ 448(SP), R8
+	LEAQ 480(SP), R8
 	JMP  laneloop
 
 half74:
@@ -2226,13 +2216,12 @@ listed85:
 	JMP      stored86
 
 longstage:
-	MOVQ SI, 704(SP)
-	LEAQ (SP), SI
-	LEAQ 64(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 80(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn16AVX512(SB)
-	MOVQ DX, 712(SP)
-	LEAQ 64(SP), DX
+	LEAQ 80(SP), DX
 	JMP  longloop
 
 half87:
@@ -2292,16 +2281,14 @@ listed95:
 	JMP      stored96
 
 spread:
-	LEAQ 192(SP), AX
+	LEAQ 216(SP), AX
 	MOVQ BX, CX
 	CALL ·spreadAVX512(SB)
-	MOVQ BX, 720(SP)
-	LEAQ 192(SP), BX
-	LEAQ 448(SP), AX
+	LEAQ 216(SP), BX
+	LEAQ 480(SP), AX
 	MOVQ R8, CX
 	CALL ·spreadAVX512(SB)
-	MOVQ R8, 728(SP)
-	LEAQ 448(SP), R8
+	LEAQ 480(SP), R8
 
 rare:
 	CMPL     R9, $+2
@@ -2381,8 +2368,8 @@ halfdone98:
 stored101:
 	CMPQ         744(SP), $+5
 	JEQ          laneback
-	MOVQ         720(SP), BX
-	MOVQ         728(SP), R8
+	MOVQ         208(SP), BX
+	MOVQ         472(SP), R8
 	CMPQ         744(SP), $+3
 	JEQ          short2back
 	CMPQ         744(SP), $+4
@@ -2436,7 +2423,7 @@ listed100:
 
 // func QuantizeFpPowerOfTwoF16BF16AVX512(q *uint8, x *uint16, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, layout int32, elem int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
-TEXT ·QuantizeFpPowerOfTwoF16BF16AVX512(SB), $1984-80
+TEXT ·QuantizeFpPowerOfTwoF16BF16AVX512(SB), $2000-80
 	// pointers: SI q, DX x, BX recip, DI elements left, R11 groups left, R12 length
 	// per call: Z15 least, Z14 ruler, Z13 weights, Z12 top, Z11 0x7f800000, Z10 0x7fffffff, Z9 table, Z8 table, K6 Uppers, Z7 table, Z6 0x80808080
 	// per group: Z5 recip
@@ -3277,10 +3264,8 @@ laneback:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+64, DI
-	MOVQ  448(SP), SI
 	MOVL  layout+44(FP), R14
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
+	LEAQ  8(SP), AX
 	CALL  ·stageOutCodesAVX512(SB)
 
 laneend:
@@ -3578,21 +3563,18 @@ listed26:
 	JMP      stored27
 
 groupstage:
-	MOVQ SI, 448(SP)
-	LEAQ (SP), SI
-	LEAQ 64(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 80(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn16AVX512(SB)
-	MOVQ DX, 456(SP)
-	LEAQ 64(SP), DX
+	LEAQ 80(SP), DX
 	SUBQ R11, R11
 	JMP  grouploop
 
 groupstaged:
-	MOVQ 448(SP), SI
 	MOVL layout+44(FP), R14
-	LEAQ (SP), AX
-	MOVQ SI, CX
+	LEAQ 8(SP), AX
 	CALL ·stageOutCodesAVX512(SB)
 	JMP  return
 
@@ -3601,10 +3583,10 @@ groupending:
 	MOVQ 1120(SP), DI
 	SUBQ BX, DI
 	SHRQ $0x02, DI
-	LEAQ 1144(SP), AX
+	LEAQ 1152(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX512(SB)
-	LEAQ 1144(SP), BX
+	LEAQ 1152(SP), BX
 	MOVQ $+64, 1112(SP)
 	MOVQ 1128(SP), DI
 	JMP  groupchosen
@@ -3621,17 +3603,17 @@ groupodd:
 	MOVL $0x00000080, DI
 
 grouprepeat:
-	LEAQ 1400(SP), AX
+	LEAQ 1408(SP), AX
 	MOVQ BX, CX
 	CALL ·repeatAVX512(SB)
-	MOVQ CX, 1976(SP)
-	LEAQ 1400(SP), BX
+	MOVQ CX, 1984(SP)
+	LEAQ 1408(SP), BX
 	MOVQ R15, R11
 	MOVQ $+1, 1136(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 1976(SP), BX
+	MOVQ 1984(SP), BX
 	MOVQ 1128(SP), DI
 	CMPQ DI, $+129
 	JLT  return
@@ -3933,18 +3915,16 @@ lanerare:
 	JMP  rare
 
 lanestage:
-	MOVQ SI, 448(SP)
-	LEAQ (SP), SI
-	LEAQ 64(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 80(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn16AVX512(SB)
-	MOVQ DX, 456(SP)
-	LEAQ 64(SP), DX
-	LEAQ 192(SP), AX
+	LEAQ 80(SP), DX
+	LEAQ 216(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ BX, 464(SP)
-	LEAQ 192(SP), BX
+	LEAQ 216(SP), BX
 	JMP  laneloop
 
 half57:
@@ -4053,11 +4033,10 @@ listed73:
 	JMP      stored74
 
 spread:
-	LEAQ 192(SP), AX
+	LEAQ 216(SP), AX
 	MOVQ BX, CX
 	CALL ·spreadAVX512(SB)
-	MOVQ BX, 464(SP)
-	LEAQ 192(SP), BX
+	LEAQ 216(SP), BX
 
 rare:
 	CMPL     R8, $+2
@@ -4137,7 +4116,7 @@ halfdone76:
 stored79:
 	CMPQ         480(SP), $+4
 	JEQ          laneback
-	MOVQ         464(SP), BX
+	MOVQ         208(SP), BX
 	CMPQ         480(SP), $+2
 	JEQ          short2back
 	CMPQ         480(SP), $+3

@@ -6,7 +6,7 @@
 
 // func QuantizeFpF16BF16NEON(q *uint8, x *uint16, scale *float32, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, layout int32, elem int32, groups int, length int, ahead int)
 
-TEXT ·QuantizeFpF16BF16NEON(SB), 0, $888-88
+TEXT ·QuantizeFpF16BF16NEON(SB), 0, $904-88
 	// pointers: R1 q, R2 x, R3 scale, R4 recip, R0 elements left, R12 groups left, R13 length
 	// per call: V15 least, V14 ruler, V0 weights, V13 top, V12 0x7f800000, V11 0x7fffffff, V1 Shr, V1 ToFloat, V2 0xffff, V0 And, V0 ToFloat, V1 Div, V0 0x47000000, V1 Mul, V1 ToInt, V0 Shl, V10 Or, V9 0x80808080, V8 table
 	// per group: V7 scale, V6 recip
@@ -281,20 +281,17 @@ grouptail:
 	BLT groupodd
 	VLD1R (R3), [V7.S4]
 	VLD1R (R4), [V6.S4]
-	MOVD R1, 192(RSP)
-	ADD $16, RSP, R1
-	ADD $32, RSP, R16
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
+	ADD $48, RSP, R16
 	MOVD R2, R17
 	CALL ·stageIn16NEON(SB)
-	MOVD R2, 200(RSP)
-	ADD $32, RSP, R2
+	ADD $48, RSP, R2
 	SUB R12, R12, R12
 	B grouploop
 groupstaged:
-	MOVD 192(RSP), R1
 	MOVWU layout+52(FP), R19
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOutCodesNEON(SB)
 groupdone:
 	RET
@@ -384,10 +381,8 @@ longback:
 	CBZ R0, longend
 	TBZ $63, R0, longstage
 	ADD $16, R0, R0
-	MOVD 192(RSP), R1
 	MOVWU layout+52(FP), R19
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOutCodesNEON(SB)
 longend:
 	ADD $4, R3, R3
@@ -489,10 +484,8 @@ laneback:
 	CBZ R0, laneend
 	TBZ $63, R0, lanestage
 	ADD $16, R0, R0
-	MOVD 192(RSP), R1
 	MOVWU layout+52(FP), R19
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOutCodesNEON(SB)
 laneend:
 	MOVD 456(RSP), R16
@@ -563,14 +556,14 @@ groupending:
 	SUB R3, R16, R16
 	MOVD $0, R17
 	ADD R16>>2, R17, R0
-	ADD $464, RSP, R16
+	ADD $472, RSP, R16
 	MOVD R3, R17
 	CALL ·stageIn32NEON(SB)
-	ADD $464, RSP, R3
-	ADD $680, RSP, R16
+	ADD $472, RSP, R3
+	ADD $696, RSP, R16
 	MOVD R4, R17
 	CALL ·stageIn32NEON(SB)
-	ADD $680, RSP, R4
+	ADD $696, RSP, R4
 	MOVD $16, R16
 	MOVD R16, 432(RSP)
 	MOVD 448(RSP), R0
@@ -586,23 +579,23 @@ groupodd:
 	BLT grouprepeat
 	MOVD $32, R0
 grouprepeat:
-	ADD $528, RSP, R16
+	ADD $536, RSP, R16
 	MOVD R3, R17
 	CALL ·repeatNEON(SB)
-	MOVD R17, 672(RSP)
-	ADD $528, RSP, R3
-	ADD $744, RSP, R16
+	MOVD R17, 680(RSP)
+	ADD $536, RSP, R3
+	ADD $760, RSP, R16
 	MOVD R4, R17
 	CALL ·repeatNEON(SB)
-	MOVD R17, 888(RSP)
-	ADD $744, RSP, R4
+	MOVD R17, 904(RSP)
+	ADD $760, RSP, R4
 	MOVD R15, R12
 	MOVD $1, R16
 	MOVD R16, 456(RSP)
 	B lanerow
 groupodddone:
-	MOVD 672(RSP), R3
-	MOVD 888(RSP), R4
+	MOVD 680(RSP), R3
+	MOVD 904(RSP), R4
 	MOVD 448(RSP), R0
 	CMP $33, R0
 	BLT groupdone
@@ -640,13 +633,12 @@ longrare:
 	MOVD R16, 232(RSP)
 	B spread
 longstage:
-	MOVD R1, 192(RSP)
-	ADD $16, RSP, R1
-	ADD $32, RSP, R16
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
+	ADD $48, RSP, R16
 	MOVD R2, R17
 	CALL ·stageIn16NEON(SB)
-	MOVD R2, 200(RSP)
-	ADD $32, RSP, R2
+	ADD $48, RSP, R2
 	B longloop
 half16:
 	FMOVQ (R2), F1
@@ -680,35 +672,30 @@ lanerare:
 	MOVD R16, 232(RSP)
 	B rare
 lanestage:
-	MOVD R1, 192(RSP)
-	ADD $16, RSP, R1
-	ADD $32, RSP, R16
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
+	ADD $48, RSP, R16
 	MOVD R2, R17
 	CALL ·stageIn16NEON(SB)
-	MOVD R2, 200(RSP)
-	ADD $32, RSP, R2
-	ADD $64, RSP, R16
+	ADD $48, RSP, R2
+	ADD $88, RSP, R16
 	MOVD R3, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R3, 208(RSP)
-	ADD $64, RSP, R3
-	ADD $128, RSP, R16
+	ADD $88, RSP, R3
+	ADD $160, RSP, R16
 	MOVD R4, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R4, 216(RSP)
-	ADD $128, RSP, R4
+	ADD $160, RSP, R4
 	B laneloop
 spread:
-	ADD $64, RSP, R16
+	ADD $88, RSP, R16
 	MOVD R3, R17
 	CALL ·spreadNEON(SB)
-	MOVD R3, 208(RSP)
-	ADD $64, RSP, R3
-	ADD $128, RSP, R16
+	ADD $88, RSP, R3
+	ADD $160, RSP, R16
 	MOVD R4, R17
 	CALL ·spreadNEON(SB)
-	MOVD R4, 216(RSP)
-	ADD $128, RSP, R4
+	ADD $160, RSP, R4
 rare:
 	CMP $2, R5
 	BNE half21
@@ -790,8 +777,8 @@ stored25:
 	MOVD 232(RSP), R16
 	CMP $3, R16
 	BEQ laneback
-	MOVD 208(RSP), R3
-	MOVD 216(RSP), R4
+	MOVD 80(RSP), R3
+	MOVD 152(RSP), R4
 	MOVD 232(RSP), R16
 	CMP $2, R16
 	BEQ longresume
@@ -844,7 +831,7 @@ nibbles24:
 
 // func QuantizeFpPowerOfTwoF16BF16NEON(q *uint8, x *uint16, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, layout int32, elem int32, groups int, length int, ahead int)
 
-TEXT ·QuantizeFpPowerOfTwoF16BF16NEON(SB), 0, $600-80
+TEXT ·QuantizeFpPowerOfTwoF16BF16NEON(SB), 0, $616-80
 	// pointers: R1 q, R2 x, R3 recip, R0 elements left, R12 groups left, R13 length
 	// per call: V15 least, V14 ruler, V0 weights, V13 top, V12 0x7f800000, V11 0x7fffffff, V1 Shr, V1 ToFloat, V2 0xffff, V0 And, V0 ToFloat, V1 Div, V0 0x47000000, V1 Mul, V1 ToInt, V0 Shl, V10 Or, V9 0x80808080, V8 table
 	// per group: V7 recip
@@ -1077,20 +1064,17 @@ grouptail:
 	CMP R0, R12
 	BLT groupodd
 	VLD1R (R3), [V7.S4]
-	MOVD R1, 128(RSP)
-	ADD $16, RSP, R1
-	ADD $32, RSP, R16
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
+	ADD $48, RSP, R16
 	MOVD R2, R17
 	CALL ·stageIn16NEON(SB)
-	MOVD R2, 136(RSP)
-	ADD $32, RSP, R2
+	ADD $48, RSP, R2
 	SUB R12, R12, R12
 	B grouploop
 groupstaged:
-	MOVD 128(RSP), R1
 	MOVWU layout+44(FP), R19
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOutCodesNEON(SB)
 groupdone:
 	RET
@@ -1171,10 +1155,8 @@ laneback:
 	CBZ R0, laneend
 	TBZ $63, R0, lanestage
 	ADD $16, R0, R0
-	MOVD 128(RSP), R1
 	MOVWU layout+44(FP), R19
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOutCodesNEON(SB)
 laneend:
 	MOVD 384(RSP), R16
@@ -1245,10 +1227,10 @@ groupending:
 	SUB R3, R16, R16
 	MOVD $0, R17
 	ADD R16>>2, R17, R0
-	ADD $392, RSP, R16
+	ADD $400, RSP, R16
 	MOVD R3, R17
 	CALL ·stageIn32NEON(SB)
-	ADD $392, RSP, R3
+	ADD $400, RSP, R3
 	MOVD $16, R16
 	MOVD R16, 360(RSP)
 	MOVD 376(RSP), R0
@@ -1264,17 +1246,17 @@ groupodd:
 	BLT grouprepeat
 	MOVD $32, R0
 grouprepeat:
-	ADD $456, RSP, R16
+	ADD $464, RSP, R16
 	MOVD R3, R17
 	CALL ·repeatNEON(SB)
-	MOVD R17, 600(RSP)
-	ADD $456, RSP, R3
+	MOVD R17, 608(RSP)
+	ADD $464, RSP, R3
 	MOVD R15, R12
 	MOVD $1, R16
 	MOVD R16, 384(RSP)
 	B lanerow
 groupodddone:
-	MOVD 600(RSP), R3
+	MOVD 608(RSP), R3
 	MOVD 376(RSP), R0
 	CMP $33, R0
 	BLT groupdone
@@ -1312,25 +1294,22 @@ lanerare:
 	MOVD R16, 160(RSP)
 	B rare
 lanestage:
-	MOVD R1, 128(RSP)
-	ADD $16, RSP, R1
-	ADD $32, RSP, R16
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
+	ADD $48, RSP, R16
 	MOVD R2, R17
 	CALL ·stageIn16NEON(SB)
-	MOVD R2, 136(RSP)
-	ADD $32, RSP, R2
-	ADD $64, RSP, R16
+	ADD $48, RSP, R2
+	ADD $88, RSP, R16
 	MOVD R3, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R3, 144(RSP)
-	ADD $64, RSP, R3
+	ADD $88, RSP, R3
 	B laneloop
 spread:
-	ADD $64, RSP, R16
+	ADD $88, RSP, R16
 	MOVD R3, R17
 	CALL ·spreadNEON(SB)
-	MOVD R3, 144(RSP)
-	ADD $64, RSP, R3
+	ADD $88, RSP, R3
 rare:
 	CMP $2, R4
 	BNE half16
@@ -1412,7 +1391,7 @@ stored20:
 	MOVD 160(RSP), R16
 	CMP $2, R16
 	BEQ laneback
-	MOVD 144(RSP), R3
+	MOVD 80(RSP), R3
 	VLD1R (R3), [V7.S4]
 	B groupback
 half16:

@@ -4,7 +4,7 @@
 
 // func QuantizeFpAVX2(q *uint8, x *float32, scale *float32, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, layout int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·QuantizeFpAVX2(SB), $1680-80
+TEXT ·QuantizeFpAVX2(SB), $1696-80
 	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
 	// per call: Y15 least, Y14 ruler, Y13 weights, Y12 0x7f800000, Y11 0x7fffffff
 	// per group: Y10 scale, Y9 recip
@@ -258,21 +258,18 @@ grouptail:
 	JLT          groupodd
 	VBROADCASTSS (BX), Y10
 	VBROADCASTSS (R8), Y9
-	MOVQ         SI, 416(SP)
-	LEAQ         (SP), SI
-	LEAQ         32(SP), AX
+	MOVQ         SI, (SP)
+	LEAQ         8(SP), SI
+	LEAQ         48(SP), AX
 	MOVQ         DX, CX
 	CALL         ·stageIn32AVX2(SB)
-	MOVQ         DX, 424(SP)
-	LEAQ         32(SP), DX
+	LEAQ         48(SP), DX
 	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	MOVQ 416(SP), SI
 	MOVL layout+52(FP), R14
-	LEAQ (SP), AX
-	MOVQ SI, CX
+	LEAQ 8(SP), AX
 	CALL ·stageOutCodesAVX2(SB)
 	JMP  return
 
@@ -451,10 +448,8 @@ laneback:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+32, DI
-	MOVQ  416(SP), SI
 	MOVL  layout+52(FP), R14
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
+	LEAQ  8(SP), AX
 	CALL  ·stageOutCodesAVX2(SB)
 
 laneend:
@@ -607,14 +602,14 @@ groupending:
 	MOVQ 808(SP), DI
 	SUBQ BX, DI
 	SHRQ $0x02, DI
-	LEAQ 832(SP), AX
+	LEAQ 840(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX2(SB)
-	LEAQ 832(SP), BX
-	LEAQ 1256(SP), AX
+	LEAQ 840(SP), BX
+	LEAQ 1272(SP), AX
 	MOVQ R8, CX
 	CALL ·stageIn32AVX2(SB)
-	LEAQ 1256(SP), R8
+	LEAQ 1272(SP), R8
 	MOVQ $+32, 800(SP)
 	MOVQ 816(SP), DI
 	JMP  groupchosen
@@ -631,23 +626,23 @@ groupodd:
 	MOVL $0x00000040, DI
 
 grouprepeat:
-	LEAQ 960(SP), AX
+	LEAQ 968(SP), AX
 	MOVQ BX, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1248(SP)
-	LEAQ 960(SP), BX
-	LEAQ 1384(SP), AX
+	MOVQ CX, 1256(SP)
+	LEAQ 968(SP), BX
+	LEAQ 1400(SP), AX
 	MOVQ R8, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1672(SP)
-	LEAQ 1384(SP), R8
+	MOVQ CX, 1688(SP)
+	LEAQ 1400(SP), R8
 	MOVQ R15, R11
 	MOVQ $+1, 824(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 1248(SP), BX
-	MOVQ 1672(SP), R8
+	MOVQ 1256(SP), BX
+	MOVQ 1688(SP), R8
 	MOVQ 816(SP), DI
 	CMPQ DI, $+65
 	JLT  return
@@ -790,23 +785,20 @@ lanerare:
 	JMP  rare
 
 lanestage:
-	MOVQ SI, 416(SP)
-	LEAQ (SP), SI
-	LEAQ 32(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 48(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ DX, 424(SP)
-	LEAQ 32(SP), DX
-	LEAQ 160(SP), AX
+	LEAQ 48(SP), DX
+	LEAQ 184(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ BX, 432(SP)
-	LEAQ 160(SP), BX
-	LEAQ 288(SP), AX
+	LEAQ 184(SP), BX
+	LEAQ 320(SP), AX
 	MOVQ R8, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ R8, 440(SP)
-	LEAQ 288(SP), R8
+	LEAQ 320(SP), R8
 	JMP  laneloop
 
 other13:
@@ -858,16 +850,14 @@ listed17:
 	JMP      stored18
 
 spread:
-	LEAQ 160(SP), AX
+	LEAQ 184(SP), AX
 	MOVQ BX, CX
 	CALL ·spreadAVX2(SB)
-	MOVQ BX, 432(SP)
-	LEAQ 160(SP), BX
-	LEAQ 288(SP), AX
+	LEAQ 184(SP), BX
+	LEAQ 320(SP), AX
 	MOVQ R8, CX
 	CALL ·spreadAVX2(SB)
-	MOVQ R8, 440(SP)
-	LEAQ 288(SP), R8
+	LEAQ 320(SP), R8
 
 rare:
 	VMOVUPS      (DX), Y0
@@ -971,8 +961,8 @@ stored21:
 	VBROADCASTSS ·word7fffffff+0(SB), Y11
 	CMPQ         456(SP), $+3
 	JEQ          laneback
-	MOVQ         432(SP), BX
-	MOVQ         440(SP), R8
+	MOVQ         176(SP), BX
+	MOVQ         312(SP), R8
 	CMPQ         456(SP), $+2
 	JEQ          short2back
 	VBROADCASTSS (BX), Y10
@@ -1006,7 +996,7 @@ listed20:
 
 // func QuantizeFpPowerOfTwoAVX2(q *uint8, x *float32, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, layout int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·QuantizeFpPowerOfTwoAVX2(SB), $1120-72
+TEXT ·QuantizeFpPowerOfTwoAVX2(SB), $1136-72
 	// pointers: SI q, DX x, BX recip, DI elements left, R11 groups left, R12 length
 	// per call: Y15 least, Y14 ruler, Y13 weights, Y12 top, Y11 0x7f800000, Y10 0x7fffffff, Y9 table
 	// per group: Y8 recip
@@ -1224,21 +1214,18 @@ grouptail:
 	CMPQ         R11, DI
 	JLT          groupodd
 	VBROADCASTSS (BX), Y8
-	MOVQ         SI, 288(SP)
-	LEAQ         (SP), SI
-	LEAQ         32(SP), AX
+	MOVQ         SI, (SP)
+	LEAQ         8(SP), SI
+	LEAQ         48(SP), AX
 	MOVQ         DX, CX
 	CALL         ·stageIn32AVX2(SB)
-	MOVQ         DX, 296(SP)
-	LEAQ         32(SP), DX
+	LEAQ         48(SP), DX
 	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	MOVQ 288(SP), SI
 	MOVL layout+44(FP), R14
-	LEAQ (SP), AX
-	MOVQ SI, CX
+	LEAQ 8(SP), AX
 	CALL ·stageOutCodesAVX2(SB)
 	JMP  return
 
@@ -1381,10 +1368,8 @@ laneback:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+32, DI
-	MOVQ  288(SP), SI
 	MOVL  layout+44(FP), R14
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
+	LEAQ  8(SP), AX
 	CALL  ·stageOutCodesAVX2(SB)
 
 laneend:
@@ -1523,10 +1508,10 @@ groupending:
 	MOVQ 672(SP), DI
 	SUBQ BX, DI
 	SHRQ $0x02, DI
-	LEAQ 696(SP), AX
+	LEAQ 704(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX2(SB)
-	LEAQ 696(SP), BX
+	LEAQ 704(SP), BX
 	MOVQ $+32, 664(SP)
 	MOVQ 680(SP), DI
 	JMP  groupchosen
@@ -1543,17 +1528,17 @@ groupodd:
 	MOVL $0x00000040, DI
 
 grouprepeat:
-	LEAQ 824(SP), AX
+	LEAQ 832(SP), AX
 	MOVQ BX, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1112(SP)
-	LEAQ 824(SP), BX
+	MOVQ CX, 1120(SP)
+	LEAQ 832(SP), BX
 	MOVQ R15, R11
 	MOVQ $+1, 688(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 1112(SP), BX
+	MOVQ 1120(SP), BX
 	MOVQ 680(SP), DI
 	CMPQ DI, $+65
 	JLT  return
@@ -1679,18 +1664,16 @@ lanerare:
 	JMP  rare
 
 lanestage:
-	MOVQ SI, 288(SP)
-	LEAQ (SP), SI
-	LEAQ 32(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 48(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ DX, 296(SP)
-	LEAQ 32(SP), DX
-	LEAQ 160(SP), AX
+	LEAQ 48(SP), DX
+	LEAQ 184(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ BX, 304(SP)
-	LEAQ 160(SP), BX
+	LEAQ 184(SP), BX
 	JMP  laneloop
 
 other13:
@@ -1742,11 +1725,10 @@ listed17:
 	JMP      stored18
 
 spread:
-	LEAQ 160(SP), AX
+	LEAQ 184(SP), AX
 	MOVQ BX, CX
 	CALL ·spreadAVX2(SB)
-	MOVQ BX, 304(SP)
-	LEAQ 160(SP), BX
+	LEAQ 184(SP), BX
 
 rare:
 	VMOVUPS      (BX), Y0
@@ -1848,7 +1830,7 @@ stored21:
 	VMOVUPS      ·bytes270d3b65+0(SB), Y9
 	CMPQ         320(SP), $+3
 	JEQ          laneback
-	MOVQ         304(SP), BX
+	MOVQ         176(SP), BX
 	CMPQ         320(SP), $+2
 	JEQ          short2back
 	VBROADCASTSS (BX), Y8
@@ -1881,7 +1863,7 @@ listed20:
 
 // func QuantizeE2M1AVX2(q *uint8, x *float32, scale *float32, recip *float32, instead float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·QuantizeE2M1AVX2(SB), $1664-64
+TEXT ·QuantizeE2M1AVX2(SB), $1680-64
 	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
 	// per call: Y15 0x3f800000, Y14 0x4a80fed6, Y13 0x7f800000, Y12 0x7fffffff, Y11 0x401000
 	// per group: Y10 scale, Y9 recip
@@ -2133,20 +2115,17 @@ grouptail:
 	JLT          groupodd
 	VBROADCASTSS (BX), Y10
 	VBROADCASTSS (R8), Y9
-	MOVQ         SI, 400(SP)
-	LEAQ         (SP), SI
-	LEAQ         16(SP), AX
+	MOVQ         SI, (SP)
+	LEAQ         8(SP), SI
+	LEAQ         32(SP), AX
 	MOVQ         DX, CX
 	CALL         ·stageIn32AVX2(SB)
-	MOVQ         DX, 408(SP)
-	LEAQ         16(SP), DX
+	LEAQ         32(SP), DX
 	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	MOVQ 400(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
+	LEAQ 8(SP), AX
 	CALL ·stageOut4AVX2(SB)
 	JMP  return
 
@@ -2325,9 +2304,7 @@ laneback:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+32, DI
-	MOVQ  400(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
+	LEAQ  8(SP), AX
 	CALL  ·stageOut4AVX2(SB)
 
 laneend:
@@ -2431,14 +2408,14 @@ groupending:
 	MOVQ 792(SP), DI
 	SUBQ BX, DI
 	SHRQ $0x02, DI
-	LEAQ 816(SP), AX
+	LEAQ 824(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX2(SB)
-	LEAQ 816(SP), BX
-	LEAQ 1240(SP), AX
+	LEAQ 824(SP), BX
+	LEAQ 1256(SP), AX
 	MOVQ R8, CX
 	CALL ·stageIn32AVX2(SB)
-	LEAQ 1240(SP), R8
+	LEAQ 1256(SP), R8
 	MOVQ $+32, 784(SP)
 	MOVQ 800(SP), DI
 	JMP  groupchosen
@@ -2455,23 +2432,23 @@ groupodd:
 	MOVL $0x00000040, DI
 
 grouprepeat:
-	LEAQ 944(SP), AX
+	LEAQ 952(SP), AX
 	MOVQ BX, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1232(SP)
-	LEAQ 944(SP), BX
-	LEAQ 1368(SP), AX
+	MOVQ CX, 1240(SP)
+	LEAQ 952(SP), BX
+	LEAQ 1384(SP), AX
 	MOVQ R8, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1656(SP)
-	LEAQ 1368(SP), R8
+	MOVQ CX, 1672(SP)
+	LEAQ 1384(SP), R8
 	MOVQ R15, R11
 	MOVQ $+1, 808(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 1232(SP), BX
-	MOVQ 1656(SP), R8
+	MOVQ 1240(SP), BX
+	MOVQ 1672(SP), R8
 	MOVQ 800(SP), DI
 	CMPQ DI, $+65
 	JLT  return
@@ -2565,36 +2542,31 @@ lanerare:
 	JMP  rare
 
 lanestage:
-	MOVQ SI, 400(SP)
-	LEAQ (SP), SI
-	LEAQ 16(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 32(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ DX, 408(SP)
-	LEAQ 16(SP), DX
-	LEAQ 144(SP), AX
+	LEAQ 32(SP), DX
+	LEAQ 168(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ BX, 416(SP)
-	LEAQ 144(SP), BX
-	LEAQ 272(SP), AX
+	LEAQ 168(SP), BX
+	LEAQ 304(SP), AX
 	MOVQ R8, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ R8, 424(SP)
-	LEAQ 272(SP), R8
+	LEAQ 304(SP), R8
 	JMP  laneloop
 
 spread:
-	LEAQ 144(SP), AX
+	LEAQ 168(SP), AX
 	MOVQ BX, CX
 	CALL ·spreadAVX2(SB)
-	MOVQ BX, 416(SP)
-	LEAQ 144(SP), BX
-	LEAQ 272(SP), AX
+	LEAQ 168(SP), BX
+	LEAQ 304(SP), AX
 	MOVQ R8, CX
 	CALL ·spreadAVX2(SB)
-	MOVQ R8, 424(SP)
-	LEAQ 272(SP), R8
+	LEAQ 304(SP), R8
 
 rare:
 	VMOVUPS      (DX), Y0
@@ -2676,8 +2648,8 @@ rare:
 	VMOVUPS      X1, (SI)
 	CMPQ         440(SP), $+3
 	JEQ          laneback
-	MOVQ         416(SP), BX
-	MOVQ         424(SP), R8
+	MOVQ         160(SP), BX
+	MOVQ         296(SP), R8
 	CMPQ         440(SP), $+2
 	JEQ          short2back
 	VBROADCASTSS (BX), Y10
@@ -2686,7 +2658,7 @@ rare:
 
 // func QuantizeE2M1PowerOfTwoAVX2(q *uint8, x *float32, factor *float32, instead float32, tie float32, flip int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·QuantizeE2M1PowerOfTwoAVX2(SB), $1104-64
+TEXT ·QuantizeE2M1PowerOfTwoAVX2(SB), $1120-64
 	// pointers: SI q, DX x, BX factor, DI elements left, R11 groups left, R12 length
 	// per call: Y15 0x0, Y14 tie, Y13 0xff02, Y12 0x7f800000, Y11 0x3f80ff02, Y10 0x7fffffff, Y9 0x401000
 	// per group: Y8 factor
@@ -2926,20 +2898,17 @@ grouptail:
 	CMPQ         R11, DI
 	JLT          groupodd
 	VBROADCASTSS (BX), Y8
-	MOVQ         SI, 272(SP)
-	LEAQ         (SP), SI
-	LEAQ         16(SP), AX
+	MOVQ         SI, (SP)
+	LEAQ         8(SP), SI
+	LEAQ         32(SP), AX
 	MOVQ         DX, CX
 	CALL         ·stageIn32AVX2(SB)
-	MOVQ         DX, 280(SP)
-	LEAQ         16(SP), DX
+	LEAQ         32(SP), DX
 	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	MOVQ 272(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
+	LEAQ 8(SP), AX
 	CALL ·stageOut4AVX2(SB)
 	JMP  return
 
@@ -3106,9 +3075,7 @@ laneback:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+32, DI
-	MOVQ  272(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
+	LEAQ  8(SP), AX
 	CALL  ·stageOut4AVX2(SB)
 
 laneend:
@@ -3210,10 +3177,10 @@ groupending:
 	MOVQ 656(SP), DI
 	SUBQ BX, DI
 	SHRQ $0x02, DI
-	LEAQ 680(SP), AX
+	LEAQ 688(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX2(SB)
-	LEAQ 680(SP), BX
+	LEAQ 688(SP), BX
 	MOVQ $+32, 648(SP)
 	MOVQ 664(SP), DI
 	JMP  groupchosen
@@ -3230,17 +3197,17 @@ groupodd:
 	MOVL $0x00000040, DI
 
 grouprepeat:
-	LEAQ 808(SP), AX
+	LEAQ 816(SP), AX
 	MOVQ BX, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1096(SP)
-	LEAQ 808(SP), BX
+	MOVQ CX, 1104(SP)
+	LEAQ 816(SP), BX
 	MOVQ R15, R11
 	MOVQ $+1, 672(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 1096(SP), BX
+	MOVQ 1104(SP), BX
 	MOVQ 664(SP), DI
 	CMPQ DI, $+65
 	JLT  return
@@ -3329,26 +3296,23 @@ lanerare:
 	JMP  rare
 
 lanestage:
-	MOVQ SI, 272(SP)
-	LEAQ (SP), SI
-	LEAQ 16(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 32(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ DX, 280(SP)
-	LEAQ 16(SP), DX
-	LEAQ 144(SP), AX
+	LEAQ 32(SP), DX
+	LEAQ 168(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ BX, 288(SP)
-	LEAQ 144(SP), BX
+	LEAQ 168(SP), BX
 	JMP  laneloop
 
 spread:
-	LEAQ 144(SP), AX
+	LEAQ 168(SP), AX
 	MOVQ BX, CX
 	CALL ·spreadAVX2(SB)
-	MOVQ BX, 288(SP)
-	LEAQ 144(SP), BX
+	LEAQ 168(SP), BX
 
 rare:
 	VMOVUPS      (DX), Y0
@@ -3471,7 +3435,7 @@ rare:
 	VBROADCASTSS ·word00401000+0(SB), Y9
 	CMPQ         304(SP), $+3
 	JEQ          laneback
-	MOVQ         288(SP), BX
+	MOVQ         160(SP), BX
 	CMPQ         304(SP), $+2
 	JEQ          short2back
 	VBROADCASTSS (BX), Y8

@@ -4,7 +4,7 @@
 
 // func QuantizeFpAVX512(q *uint8, x *float32, scale *float32, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, layout int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
-TEXT ·QuantizeFpAVX512(SB), $3216-80
+TEXT ·QuantizeFpAVX512(SB), $3232-80
 	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
 	// per call: Z15 least, Z14 ruler, Z13 weights, Z12 top, Z11 0x7f800000, Z10 0x7fffffff, Z9 table, Z8 0x80808080
 	// per group: Z7 scale, Z6 recip
@@ -917,10 +917,8 @@ laneback:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+64, DI
-	MOVQ  832(SP), SI
 	MOVL  layout+52(FP), R14
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
+	LEAQ  8(SP), AX
 	CALL  ·stageOutCodesAVX512(SB)
 
 laneend:
@@ -1172,21 +1170,18 @@ listed14:
 	JMP      stored15
 
 groupstage:
-	MOVQ SI, 832(SP)
-	LEAQ (SP), SI
-	LEAQ 64(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 80(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ DX, 840(SP)
-	LEAQ 64(SP), DX
+	LEAQ 80(SP), DX
 	SUBQ R11, R11
 	JMP  grouploop
 
 groupstaged:
-	MOVQ 832(SP), SI
 	MOVL layout+52(FP), R14
-	LEAQ (SP), AX
-	MOVQ SI, CX
+	LEAQ 8(SP), AX
 	CALL ·stageOutCodesAVX512(SB)
 	JMP  return
 
@@ -1195,14 +1190,14 @@ groupending:
 	MOVQ 1512(SP), DI
 	SUBQ BX, DI
 	SHRQ $0x02, DI
-	LEAQ 1536(SP), AX
+	LEAQ 1544(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX512(SB)
-	LEAQ 1536(SP), BX
-	LEAQ 2376(SP), AX
+	LEAQ 1544(SP), BX
+	LEAQ 2392(SP), AX
 	MOVQ R8, CX
 	CALL ·stageIn32AVX512(SB)
-	LEAQ 2376(SP), R8
+	LEAQ 2392(SP), R8
 	MOVQ $+64, 1504(SP)
 	MOVQ 1520(SP), DI
 	JMP  groupchosen
@@ -1219,23 +1214,23 @@ groupodd:
 	MOVL $0x00000080, DI
 
 grouprepeat:
-	LEAQ 1792(SP), AX
+	LEAQ 1800(SP), AX
 	MOVQ BX, CX
 	CALL ·repeatAVX512(SB)
-	MOVQ CX, 2368(SP)
-	LEAQ 1792(SP), BX
-	LEAQ 2632(SP), AX
+	MOVQ CX, 2376(SP)
+	LEAQ 1800(SP), BX
+	LEAQ 2648(SP), AX
 	MOVQ R8, CX
 	CALL ·repeatAVX512(SB)
-	MOVQ CX, 3208(SP)
-	LEAQ 2632(SP), R8
+	MOVQ CX, 3224(SP)
+	LEAQ 2648(SP), R8
 	MOVQ R15, R11
 	MOVQ $+1, 1528(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 2368(SP), BX
-	MOVQ 3208(SP), R8
+	MOVQ 2376(SP), BX
+	MOVQ 3224(SP), R8
 	MOVQ 1520(SP), DI
 	CMPQ DI, $+129
 	JLT  return
@@ -1498,23 +1493,20 @@ lanerare:
 	JMP  rare
 
 lanestage:
-	MOVQ SI, 832(SP)
-	LEAQ (SP), SI
-	LEAQ 64(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 80(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ DX, 840(SP)
-	LEAQ 64(SP), DX
-	LEAQ 320(SP), AX
+	LEAQ 80(SP), DX
+	LEAQ 344(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ BX, 848(SP)
-	LEAQ 320(SP), BX
-	LEAQ 576(SP), AX
+	LEAQ 344(SP), BX
+	LEAQ 608(SP), AX
 	MOVQ R8, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ R8, 856(SP)
-	LEAQ 576(SP), R8
+	LEAQ 608(SP), R8
 	JMP  laneloop
 
 other31:
@@ -1602,16 +1594,14 @@ listed41:
 	JMP      stored42
 
 spread:
-	LEAQ 320(SP), AX
+	LEAQ 344(SP), AX
 	MOVQ BX, CX
 	CALL ·spreadAVX512(SB)
-	MOVQ BX, 848(SP)
-	LEAQ 320(SP), BX
-	LEAQ 576(SP), AX
+	LEAQ 344(SP), BX
+	LEAQ 608(SP), AX
 	MOVQ R8, CX
 	CALL ·spreadAVX512(SB)
-	MOVQ R8, 856(SP)
-	LEAQ 576(SP), R8
+	LEAQ 608(SP), R8
 
 rare:
 	VMOVUPS      (DX), Z0
@@ -1687,8 +1677,8 @@ rare:
 stored45:
 	CMPQ         872(SP), $+4
 	JEQ          laneback
-	MOVQ         848(SP), BX
-	MOVQ         856(SP), R8
+	MOVQ         336(SP), BX
+	MOVQ         600(SP), R8
 	CMPQ         872(SP), $+2
 	JEQ          short2back
 	CMPQ         872(SP), $+3
@@ -1721,7 +1711,7 @@ listed44:
 
 // func QuantizeFpPowerOfTwoAVX512(q *uint8, x *float32, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, layout int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
-TEXT ·QuantizeFpPowerOfTwoAVX512(SB), $2112-72
+TEXT ·QuantizeFpPowerOfTwoAVX512(SB), $2128-72
 	// pointers: SI q, DX x, BX recip, DI elements left, R11 groups left, R12 length
 	// per call: Z15 least, Z14 ruler, Z13 weights, Z12 top, Z11 0x7f800000, Z10 0x7fffffff, Z9 table, Z8 0x80808080
 	// per group: Z7 recip
@@ -2497,10 +2487,8 @@ laneback:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+64, DI
-	MOVQ  576(SP), SI
 	MOVL  layout+44(FP), R14
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
+	LEAQ  8(SP), AX
 	CALL  ·stageOutCodesAVX512(SB)
 
 laneend:
@@ -2744,21 +2732,18 @@ listed14:
 	JMP      stored15
 
 groupstage:
-	MOVQ SI, 576(SP)
-	LEAQ (SP), SI
-	LEAQ 64(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 80(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ DX, 584(SP)
-	LEAQ 64(SP), DX
+	LEAQ 80(SP), DX
 	SUBQ R11, R11
 	JMP  grouploop
 
 groupstaged:
-	MOVQ 576(SP), SI
 	MOVL layout+44(FP), R14
-	LEAQ (SP), AX
-	MOVQ SI, CX
+	LEAQ 8(SP), AX
 	CALL ·stageOutCodesAVX512(SB)
 	JMP  return
 
@@ -2767,10 +2752,10 @@ groupending:
 	MOVQ 1248(SP), DI
 	SUBQ BX, DI
 	SHRQ $0x02, DI
-	LEAQ 1272(SP), AX
+	LEAQ 1280(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX512(SB)
-	LEAQ 1272(SP), BX
+	LEAQ 1280(SP), BX
 	MOVQ $+64, 1240(SP)
 	MOVQ 1256(SP), DI
 	JMP  groupchosen
@@ -2787,17 +2772,17 @@ groupodd:
 	MOVL $0x00000080, DI
 
 grouprepeat:
-	LEAQ 1528(SP), AX
+	LEAQ 1536(SP), AX
 	MOVQ BX, CX
 	CALL ·repeatAVX512(SB)
-	MOVQ CX, 2104(SP)
-	LEAQ 1528(SP), BX
+	MOVQ CX, 2112(SP)
+	LEAQ 1536(SP), BX
 	MOVQ R15, R11
 	MOVQ $+1, 1264(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 2104(SP), BX
+	MOVQ 2112(SP), BX
 	MOVQ 1256(SP), DI
 	CMPQ DI, $+129
 	JLT  return
@@ -3042,18 +3027,16 @@ lanerare:
 	JMP  rare
 
 lanestage:
-	MOVQ SI, 576(SP)
-	LEAQ (SP), SI
-	LEAQ 64(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 80(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ DX, 584(SP)
-	LEAQ 64(SP), DX
-	LEAQ 320(SP), AX
+	LEAQ 80(SP), DX
+	LEAQ 344(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ BX, 592(SP)
-	LEAQ 320(SP), BX
+	LEAQ 344(SP), BX
 	JMP  laneloop
 
 other31:
@@ -3141,11 +3124,10 @@ listed41:
 	JMP      stored42
 
 spread:
-	LEAQ 320(SP), AX
+	LEAQ 344(SP), AX
 	MOVQ BX, CX
 	CALL ·spreadAVX512(SB)
-	MOVQ BX, 592(SP)
-	LEAQ 320(SP), BX
+	LEAQ 344(SP), BX
 
 rare:
 	VMOVUPS      (DX), Z0
@@ -3221,7 +3203,7 @@ rare:
 stored45:
 	CMPQ         608(SP), $+4
 	JEQ          laneback
-	MOVQ         592(SP), BX
+	MOVQ         336(SP), BX
 	CMPQ         608(SP), $+2
 	JEQ          short2back
 	CMPQ         608(SP), $+3
@@ -3253,7 +3235,7 @@ listed44:
 
 // func QuantizeE2M1AVX512(q *uint8, x *float32, scale *float32, recip *float32, instead float32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
-TEXT ·QuantizeE2M1AVX512(SB), $3184-64
+TEXT ·QuantizeE2M1AVX512(SB), $3200-64
 	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
 	// per call: Z15 0x3f800000, Z14 0x4a80fed6, Z13 0x7f800000, Z12 0x7fffffff, Z11 0x8080808, Z10 0x401000, Z9 table, Z8 0x10011001
 	// per group: Z7 scale, Z6 recip
@@ -4155,9 +4137,7 @@ laneback:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+64, DI
-	MOVQ  800(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
+	LEAQ  8(SP), AX
 	CALL  ·stageOut4AVX512(SB)
 
 laneend:
@@ -4294,20 +4274,17 @@ grouprare:
 	JMP  spread
 
 groupstage:
-	MOVQ SI, 800(SP)
-	LEAQ (SP), SI
-	LEAQ 32(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 48(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ DX, 808(SP)
-	LEAQ 32(SP), DX
+	LEAQ 48(SP), DX
 	SUBQ R11, R11
 	JMP  grouploop
 
 groupstaged:
-	MOVQ 800(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
+	LEAQ 8(SP), AX
 	CALL ·stageOut4AVX512(SB)
 	JMP  return
 
@@ -4316,14 +4293,14 @@ groupending:
 	MOVQ 1480(SP), DI
 	SUBQ BX, DI
 	SHRQ $0x02, DI
-	LEAQ 1504(SP), AX
+	LEAQ 1512(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX512(SB)
-	LEAQ 1504(SP), BX
-	LEAQ 2344(SP), AX
+	LEAQ 1512(SP), BX
+	LEAQ 2360(SP), AX
 	MOVQ R8, CX
 	CALL ·stageIn32AVX512(SB)
-	LEAQ 2344(SP), R8
+	LEAQ 2360(SP), R8
 	MOVQ $+64, 1472(SP)
 	MOVQ 1488(SP), DI
 	JMP  groupchosen
@@ -4340,23 +4317,23 @@ groupodd:
 	MOVL $0x00000080, DI
 
 grouprepeat:
-	LEAQ 1760(SP), AX
+	LEAQ 1768(SP), AX
 	MOVQ BX, CX
 	CALL ·repeatAVX512(SB)
-	MOVQ CX, 2336(SP)
-	LEAQ 1760(SP), BX
-	LEAQ 2600(SP), AX
+	MOVQ CX, 2344(SP)
+	LEAQ 1768(SP), BX
+	LEAQ 2616(SP), AX
 	MOVQ R8, CX
 	CALL ·repeatAVX512(SB)
-	MOVQ CX, 3176(SP)
-	LEAQ 2600(SP), R8
+	MOVQ CX, 3192(SP)
+	LEAQ 2616(SP), R8
 	MOVQ R15, R11
 	MOVQ $+1, 1496(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 2336(SP), BX
-	MOVQ 3176(SP), R8
+	MOVQ 2344(SP), BX
+	MOVQ 3192(SP), R8
 	MOVQ 1488(SP), DI
 	CMPQ DI, $+129
 	JLT  return
@@ -4510,36 +4487,31 @@ lanerare:
 	JMP  rare
 
 lanestage:
-	MOVQ SI, 800(SP)
-	LEAQ (SP), SI
-	LEAQ 32(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 48(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ DX, 808(SP)
-	LEAQ 32(SP), DX
-	LEAQ 288(SP), AX
+	LEAQ 48(SP), DX
+	LEAQ 312(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ BX, 816(SP)
-	LEAQ 288(SP), BX
-	LEAQ 544(SP), AX
+	LEAQ 312(SP), BX
+	LEAQ 576(SP), AX
 	MOVQ R8, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ R8, 824(SP)
-	LEAQ 544(SP), R8
+	LEAQ 576(SP), R8
 	JMP  laneloop
 
 spread:
-	LEAQ 288(SP), AX
+	LEAQ 312(SP), AX
 	MOVQ BX, CX
 	CALL ·spreadAVX512(SB)
-	MOVQ BX, 816(SP)
-	LEAQ 288(SP), BX
-	LEAQ 544(SP), AX
+	LEAQ 312(SP), BX
+	LEAQ 576(SP), AX
 	MOVQ R8, CX
 	CALL ·spreadAVX512(SB)
-	MOVQ R8, 824(SP)
-	LEAQ 544(SP), R8
+	LEAQ 576(SP), R8
 
 rare:
 	VMOVUPS      (DX), Z0
@@ -4616,8 +4588,8 @@ rare:
 	VMOVUPS      Y0, (SI)
 	CMPQ         840(SP), $+4
 	JEQ          laneback
-	MOVQ         816(SP), BX
-	MOVQ         824(SP), R8
+	MOVQ         304(SP), BX
+	MOVQ         568(SP), R8
 	CMPQ         840(SP), $+2
 	JEQ          short2back
 	CMPQ         840(SP), $+3
@@ -4628,7 +4600,7 @@ rare:
 
 // func QuantizeE2M1PowerOfTwoAVX512(q *uint8, x *float32, factor *float32, instead float32, tie float32, flip int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
-TEXT ·QuantizeE2M1PowerOfTwoAVX512(SB), $2080-64
+TEXT ·QuantizeE2M1PowerOfTwoAVX512(SB), $2096-64
 	// pointers: SI q, DX x, BX factor, DI elements left, R11 groups left, R12 length
 	// per call: Z15 0x0, Z14 tie, Z13 flip, Z12 0xff02, Z11 0x7f800000, Z10 0x3f80ff02, Z9 0x7fffffff, Z8 0x8080808, Z7 0x401000, Z6 table, Z5 0x10011001
 	// per group: Z4 factor
@@ -5458,9 +5430,7 @@ laneback:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+64, DI
-	MOVQ  544(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
+	LEAQ  8(SP), AX
 	CALL  ·stageOut4AVX512(SB)
 
 laneend:
@@ -5599,20 +5569,17 @@ grouprare:
 	JMP  spread
 
 groupstage:
-	MOVQ SI, 544(SP)
-	LEAQ (SP), SI
-	LEAQ 32(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 48(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ DX, 552(SP)
-	LEAQ 32(SP), DX
+	LEAQ 48(SP), DX
 	SUBQ R11, R11
 	JMP  grouploop
 
 groupstaged:
-	MOVQ 544(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
+	LEAQ 8(SP), AX
 	CALL ·stageOut4AVX512(SB)
 	JMP  return
 
@@ -5621,10 +5588,10 @@ groupending:
 	MOVQ 1216(SP), DI
 	SUBQ BX, DI
 	SHRQ $0x02, DI
-	LEAQ 1240(SP), AX
+	LEAQ 1248(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX512(SB)
-	LEAQ 1240(SP), BX
+	LEAQ 1248(SP), BX
 	MOVQ $+64, 1208(SP)
 	MOVQ 1224(SP), DI
 	JMP  groupchosen
@@ -5641,17 +5608,17 @@ groupodd:
 	MOVL $0x00000080, DI
 
 grouprepeat:
-	LEAQ 1496(SP), AX
+	LEAQ 1504(SP), AX
 	MOVQ BX, CX
 	CALL ·repeatAVX512(SB)
-	MOVQ CX, 2072(SP)
-	LEAQ 1496(SP), BX
+	MOVQ CX, 2080(SP)
+	LEAQ 1504(SP), BX
 	MOVQ R15, R11
 	MOVQ $+1, 1232(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 2072(SP), BX
+	MOVQ 2080(SP), BX
 	MOVQ 1224(SP), DI
 	CMPQ DI, $+129
 	JLT  return
@@ -5797,26 +5764,23 @@ lanerare:
 	JMP  rare
 
 lanestage:
-	MOVQ SI, 544(SP)
-	LEAQ (SP), SI
-	LEAQ 32(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 48(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ DX, 552(SP)
-	LEAQ 32(SP), DX
-	LEAQ 288(SP), AX
+	LEAQ 48(SP), DX
+	LEAQ 312(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ BX, 560(SP)
-	LEAQ 288(SP), BX
+	LEAQ 312(SP), BX
 	JMP  laneloop
 
 spread:
-	LEAQ 288(SP), AX
+	LEAQ 312(SP), AX
 	MOVQ BX, CX
 	CALL ·spreadAVX512(SB)
-	MOVQ BX, 560(SP)
-	LEAQ 288(SP), BX
+	LEAQ 312(SP), BX
 
 rare:
 	VMOVUPS      (DX), Z0
@@ -5897,7 +5861,7 @@ rare:
 	VMOVUPS      Y0, (SI)
 	CMPQ         576(SP), $+4
 	JEQ          laneback
-	MOVQ         560(SP), BX
+	MOVQ         304(SP), BX
 	CMPQ         576(SP), $+2
 	JEQ          short2back
 	CMPQ         576(SP), $+3

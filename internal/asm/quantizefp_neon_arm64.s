@@ -6,7 +6,7 @@
 
 // func QuantizeFpNEON(q *uint8, x *float32, scale *float32, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, layout int32, groups int, length int, ahead int)
 
-TEXT ·QuantizeFpNEON(SB), 0, $920-80
+TEXT ·QuantizeFpNEON(SB), 0, $936-80
 	// pointers: R1 q, R2 x, R3 scale, R4 recip, R0 elements left, R12 groups left, R13 length
 	// per call: V15 least, V14 ruler, V0 weights, V13 top, V12 0x7f800000, V11 0x7fffffff, V1 Shr, V1 ToFloat, V2 0xffff, V0 And, V0 ToFloat, V1 Div, V0 0x47000000, V1 Mul, V1 ToInt, V0 Shl, V10 Or, V9 0x80808080, V8 table
 	// per group: V7 scale, V6 recip
@@ -262,20 +262,17 @@ grouptail:
 	BLT groupodd
 	VLD1R (R3), [V7.S4]
 	VLD1R (R4), [V6.S4]
-	MOVD R1, 224(RSP)
-	ADD $16, RSP, R1
-	ADD $32, RSP, R16
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
+	ADD $48, RSP, R16
 	MOVD R2, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R2, 232(RSP)
-	ADD $32, RSP, R2
+	ADD $48, RSP, R2
 	SUB R12, R12, R12
 	B grouploop
 groupstaged:
-	MOVD 224(RSP), R1
 	MOVWU layout+52(FP), R19
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOutCodesNEON(SB)
 groupdone:
 	RET
@@ -368,10 +365,8 @@ laneback:
 	CBZ R0, laneend
 	TBZ $63, R0, lanestage
 	ADD $16, R0, R0
-	MOVD 224(RSP), R1
 	MOVWU layout+52(FP), R19
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOutCodesNEON(SB)
 laneend:
 	MOVD 488(RSP), R16
@@ -426,14 +421,14 @@ groupending:
 	SUB R3, R16, R16
 	MOVD $0, R17
 	ADD R16>>2, R17, R0
-	ADD $496, RSP, R16
+	ADD $504, RSP, R16
 	MOVD R3, R17
 	CALL ·stageIn32NEON(SB)
-	ADD $496, RSP, R3
-	ADD $712, RSP, R16
+	ADD $504, RSP, R3
+	ADD $728, RSP, R16
 	MOVD R4, R17
 	CALL ·stageIn32NEON(SB)
-	ADD $712, RSP, R4
+	ADD $728, RSP, R4
 	MOVD $16, R16
 	MOVD R16, 464(RSP)
 	MOVD 480(RSP), R0
@@ -449,23 +444,23 @@ groupodd:
 	BLT grouprepeat
 	MOVD $32, R0
 grouprepeat:
-	ADD $560, RSP, R16
+	ADD $568, RSP, R16
 	MOVD R3, R17
 	CALL ·repeatNEON(SB)
-	MOVD R17, 704(RSP)
-	ADD $560, RSP, R3
-	ADD $776, RSP, R16
+	MOVD R17, 712(RSP)
+	ADD $568, RSP, R3
+	ADD $792, RSP, R16
 	MOVD R4, R17
 	CALL ·repeatNEON(SB)
-	MOVD R17, 920(RSP)
-	ADD $776, RSP, R4
+	MOVD R17, 936(RSP)
+	ADD $792, RSP, R4
 	MOVD R15, R12
 	MOVD $1, R16
 	MOVD R16, 488(RSP)
 	B lanerow
 groupodddone:
-	MOVD 704(RSP), R3
-	MOVD 920(RSP), R4
+	MOVD 712(RSP), R3
+	MOVD 936(RSP), R4
 	MOVD 480(RSP), R0
 	CMP $33, R0
 	BLT groupdone
@@ -495,35 +490,30 @@ lanerare:
 	MOVD R16, 264(RSP)
 	B rare
 lanestage:
-	MOVD R1, 224(RSP)
-	ADD $16, RSP, R1
-	ADD $32, RSP, R16
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
+	ADD $48, RSP, R16
 	MOVD R2, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R2, 232(RSP)
-	ADD $32, RSP, R2
-	ADD $96, RSP, R16
+	ADD $48, RSP, R2
+	ADD $120, RSP, R16
 	MOVD R3, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R3, 240(RSP)
-	ADD $96, RSP, R3
-	ADD $160, RSP, R16
+	ADD $120, RSP, R3
+	ADD $192, RSP, R16
 	MOVD R4, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R4, 248(RSP)
-	ADD $160, RSP, R4
+	ADD $192, RSP, R4
 	B laneloop
 spread:
-	ADD $96, RSP, R16
+	ADD $120, RSP, R16
 	MOVD R3, R17
 	CALL ·spreadNEON(SB)
-	MOVD R3, 240(RSP)
-	ADD $96, RSP, R3
-	ADD $160, RSP, R16
+	ADD $120, RSP, R3
+	ADD $192, RSP, R16
 	MOVD R4, R17
 	CALL ·spreadNEON(SB)
-	MOVD R4, 248(RSP)
-	ADD $160, RSP, R4
+	ADD $192, RSP, R4
 rare:
 	FMOVQ (R2), F0
 	FMOVQ (R3), F1
@@ -600,8 +590,8 @@ stored12:
 	MOVD 264(RSP), R16
 	CMP $2, R16
 	BEQ laneback
-	MOVD 240(RSP), R3
-	MOVD 248(RSP), R4
+	MOVD 112(RSP), R3
+	MOVD 184(RSP), R4
 	VLD1R (R3), [V7.S4]
 	VLD1R (R4), [V6.S4]
 	B groupback
@@ -628,7 +618,7 @@ nibbles11:
 
 // func QuantizeFpPowerOfTwoNEON(q *uint8, x *float32, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, layout int32, groups int, length int, ahead int)
 
-TEXT ·QuantizeFpPowerOfTwoNEON(SB), 0, $632-72
+TEXT ·QuantizeFpPowerOfTwoNEON(SB), 0, $648-72
 	// pointers: R1 q, R2 x, R3 recip, R0 elements left, R12 groups left, R13 length
 	// per call: V15 least, V14 ruler, V0 weights, V13 top, V12 0x7f800000, V11 0x7fffffff, V1 Shr, V1 ToFloat, V2 0xffff, V0 And, V0 ToFloat, V1 Div, V0 0x47000000, V1 Mul, V1 ToInt, V0 Shl, V10 Or, V9 0x80808080, V8 table
 	// per group: V7 recip
@@ -850,20 +840,17 @@ grouptail:
 	CMP R0, R12
 	BLT groupodd
 	VLD1R (R3), [V7.S4]
-	MOVD R1, 160(RSP)
-	ADD $16, RSP, R1
-	ADD $32, RSP, R16
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
+	ADD $48, RSP, R16
 	MOVD R2, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R2, 168(RSP)
-	ADD $32, RSP, R2
+	ADD $48, RSP, R2
 	SUB R12, R12, R12
 	B grouploop
 groupstaged:
-	MOVD 160(RSP), R1
 	MOVWU layout+44(FP), R19
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOutCodesNEON(SB)
 groupdone:
 	RET
@@ -939,10 +926,8 @@ laneback:
 	CBZ R0, laneend
 	TBZ $63, R0, lanestage
 	ADD $16, R0, R0
-	MOVD 160(RSP), R1
 	MOVWU layout+44(FP), R19
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOutCodesNEON(SB)
 laneend:
 	MOVD 416(RSP), R16
@@ -997,10 +982,10 @@ groupending:
 	SUB R3, R16, R16
 	MOVD $0, R17
 	ADD R16>>2, R17, R0
-	ADD $424, RSP, R16
+	ADD $432, RSP, R16
 	MOVD R3, R17
 	CALL ·stageIn32NEON(SB)
-	ADD $424, RSP, R3
+	ADD $432, RSP, R3
 	MOVD $16, R16
 	MOVD R16, 392(RSP)
 	MOVD 408(RSP), R0
@@ -1016,17 +1001,17 @@ groupodd:
 	BLT grouprepeat
 	MOVD $32, R0
 grouprepeat:
-	ADD $488, RSP, R16
+	ADD $496, RSP, R16
 	MOVD R3, R17
 	CALL ·repeatNEON(SB)
-	MOVD R17, 632(RSP)
-	ADD $488, RSP, R3
+	MOVD R17, 640(RSP)
+	ADD $496, RSP, R3
 	MOVD R15, R12
 	MOVD $1, R16
 	MOVD R16, 416(RSP)
 	B lanerow
 groupodddone:
-	MOVD 632(RSP), R3
+	MOVD 640(RSP), R3
 	MOVD 408(RSP), R0
 	CMP $33, R0
 	BLT groupdone
@@ -1056,25 +1041,22 @@ lanerare:
 	MOVD R16, 192(RSP)
 	B rare
 lanestage:
-	MOVD R1, 160(RSP)
-	ADD $16, RSP, R1
-	ADD $32, RSP, R16
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
+	ADD $48, RSP, R16
 	MOVD R2, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R2, 168(RSP)
-	ADD $32, RSP, R2
-	ADD $96, RSP, R16
+	ADD $48, RSP, R2
+	ADD $120, RSP, R16
 	MOVD R3, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R3, 176(RSP)
-	ADD $96, RSP, R3
+	ADD $120, RSP, R3
 	B laneloop
 spread:
-	ADD $96, RSP, R16
+	ADD $120, RSP, R16
 	MOVD R3, R17
 	CALL ·spreadNEON(SB)
-	MOVD R3, 176(RSP)
-	ADD $96, RSP, R3
+	ADD $120, RSP, R3
 rare:
 	FMOVQ (R2), F0
 	FMOVQ (R3), F1
@@ -1151,7 +1133,7 @@ stored12:
 	MOVD 192(RSP), R16
 	CMP $2, R16
 	BEQ laneback
-	MOVD 176(RSP), R3
+	MOVD 112(RSP), R3
 	VLD1R (R3), [V7.S4]
 	B groupback
 other10:
@@ -1177,7 +1159,7 @@ nibbles11:
 
 // func QuantizeE2M1NEON(q *uint8, x *float32, scale *float32, recip *float32, instead float32, groups int, length int, ahead int)
 
-TEXT ·QuantizeE2M1NEON(SB), 0, $920-64
+TEXT ·QuantizeE2M1NEON(SB), 0, $936-64
 	// pointers: R1 q, R2 x, R3 scale, R4 recip, R0 elements left, R12 groups left, R13 length
 	// per call: V15 0x3f800000, V14 0x4a80fed6, V13 0x7f800000, V12 0x7fffffff, V11 0x8080808, V10 0x70007
 	// per group: V9 scale, V8 recip
@@ -1408,19 +1390,16 @@ grouptail:
 	BLT groupodd
 	VLD1R (R3), [V9.S4]
 	VLD1R (R4), [V8.S4]
-	MOVD R1, 224(RSP)
-	ADD $16, RSP, R1
-	ADD $32, RSP, R16
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
+	ADD $48, RSP, R16
 	MOVD R2, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R2, 232(RSP)
-	ADD $32, RSP, R2
+	ADD $48, RSP, R2
 	SUB R12, R12, R12
 	B grouploop
 groupstaged:
-	MOVD 224(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOut4NEON(SB)
 groupdone:
 	RET
@@ -1509,9 +1488,7 @@ laneback:
 	CBZ R0, laneend
 	TBZ $63, R0, lanestage
 	ADD $16, R0, R0
-	MOVD 224(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOut4NEON(SB)
 laneend:
 	MOVD 488(RSP), R16
@@ -1528,14 +1505,14 @@ groupending:
 	SUB R3, R16, R16
 	MOVD $0, R17
 	ADD R16>>2, R17, R0
-	ADD $496, RSP, R16
+	ADD $504, RSP, R16
 	MOVD R3, R17
 	CALL ·stageIn32NEON(SB)
-	ADD $496, RSP, R3
-	ADD $712, RSP, R16
+	ADD $504, RSP, R3
+	ADD $728, RSP, R16
 	MOVD R4, R17
 	CALL ·stageIn32NEON(SB)
-	ADD $712, RSP, R4
+	ADD $728, RSP, R4
 	MOVD $16, R16
 	MOVD R16, 464(RSP)
 	MOVD 480(RSP), R0
@@ -1551,23 +1528,23 @@ groupodd:
 	BLT grouprepeat
 	MOVD $32, R0
 grouprepeat:
-	ADD $560, RSP, R16
+	ADD $568, RSP, R16
 	MOVD R3, R17
 	CALL ·repeatNEON(SB)
-	MOVD R17, 704(RSP)
-	ADD $560, RSP, R3
-	ADD $776, RSP, R16
+	MOVD R17, 712(RSP)
+	ADD $568, RSP, R3
+	ADD $792, RSP, R16
 	MOVD R4, R17
 	CALL ·repeatNEON(SB)
-	MOVD R17, 920(RSP)
-	ADD $776, RSP, R4
+	MOVD R17, 936(RSP)
+	ADD $792, RSP, R4
 	MOVD R15, R12
 	MOVD $1, R16
 	MOVD R16, 488(RSP)
 	B lanerow
 groupodddone:
-	MOVD 704(RSP), R3
-	MOVD 920(RSP), R4
+	MOVD 712(RSP), R3
+	MOVD 936(RSP), R4
 	MOVD 480(RSP), R0
 	CMP $33, R0
 	BLT groupdone
@@ -1578,35 +1555,30 @@ lanerare:
 	MOVD R16, 264(RSP)
 	B rare
 lanestage:
-	MOVD R1, 224(RSP)
-	ADD $16, RSP, R1
-	ADD $32, RSP, R16
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
+	ADD $48, RSP, R16
 	MOVD R2, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R2, 232(RSP)
-	ADD $32, RSP, R2
-	ADD $96, RSP, R16
+	ADD $48, RSP, R2
+	ADD $120, RSP, R16
 	MOVD R3, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R3, 240(RSP)
-	ADD $96, RSP, R3
-	ADD $160, RSP, R16
+	ADD $120, RSP, R3
+	ADD $192, RSP, R16
 	MOVD R4, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R4, 248(RSP)
-	ADD $160, RSP, R4
+	ADD $192, RSP, R4
 	B laneloop
 spread:
-	ADD $96, RSP, R16
+	ADD $120, RSP, R16
 	MOVD R3, R17
 	CALL ·spreadNEON(SB)
-	MOVD R3, 240(RSP)
-	ADD $96, RSP, R3
-	ADD $160, RSP, R16
+	ADD $120, RSP, R3
+	ADD $192, RSP, R16
 	MOVD R4, R17
 	CALL ·spreadNEON(SB)
-	MOVD R4, 248(RSP)
-	ADD $160, RSP, R4
+	ADD $192, RSP, R4
 rare:
 	FMOVQ (R2), F0
 	FMOVQ (R3), F1
@@ -1686,15 +1658,15 @@ rare:
 	MOVD 264(RSP), R16
 	CMP $2, R16
 	BEQ laneback
-	MOVD 240(RSP), R3
-	MOVD 248(RSP), R4
+	MOVD 112(RSP), R3
+	MOVD 184(RSP), R4
 	VLD1R (R3), [V9.S4]
 	VLD1R (R4), [V8.S4]
 	B groupback
 
 // func QuantizeE2M1PowerOfTwoNEON(q *uint8, x *float32, factor *float32, instead float32, tie float32, flip int32, groups int, length int, ahead int)
 
-TEXT ·QuantizeE2M1PowerOfTwoNEON(SB), 0, $632-64
+TEXT ·QuantizeE2M1PowerOfTwoNEON(SB), 0, $648-64
 	// pointers: R1 q, R2 x, R3 factor, R0 elements left, R12 groups left, R13 length
 	// per call: V15 0x0, V14 tie, V13 flip, V12 0xff02, V11 0x7f800000, V10 0x3f80ff02, V9 0x7fffffff, V8 0x8080808, V7 0x70007
 	// per group: V6 factor
@@ -1922,19 +1894,16 @@ grouptail:
 	CMP R0, R12
 	BLT groupodd
 	VLD1R (R3), [V6.S4]
-	MOVD R1, 160(RSP)
-	ADD $16, RSP, R1
-	ADD $32, RSP, R16
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
+	ADD $48, RSP, R16
 	MOVD R2, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R2, 168(RSP)
-	ADD $32, RSP, R2
+	ADD $48, RSP, R2
 	SUB R12, R12, R12
 	B grouploop
 groupstaged:
-	MOVD 160(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOut4NEON(SB)
 groupdone:
 	RET
@@ -2019,9 +1988,7 @@ laneback:
 	CBZ R0, laneend
 	TBZ $63, R0, lanestage
 	ADD $16, R0, R0
-	MOVD 160(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOut4NEON(SB)
 laneend:
 	MOVD 416(RSP), R16
@@ -2038,10 +2005,10 @@ groupending:
 	SUB R3, R16, R16
 	MOVD $0, R17
 	ADD R16>>2, R17, R0
-	ADD $424, RSP, R16
+	ADD $432, RSP, R16
 	MOVD R3, R17
 	CALL ·stageIn32NEON(SB)
-	ADD $424, RSP, R3
+	ADD $432, RSP, R3
 	MOVD $16, R16
 	MOVD R16, 392(RSP)
 	MOVD 408(RSP), R0
@@ -2057,17 +2024,17 @@ groupodd:
 	BLT grouprepeat
 	MOVD $32, R0
 grouprepeat:
-	ADD $488, RSP, R16
+	ADD $496, RSP, R16
 	MOVD R3, R17
 	CALL ·repeatNEON(SB)
-	MOVD R17, 632(RSP)
-	ADD $488, RSP, R3
+	MOVD R17, 640(RSP)
+	ADD $496, RSP, R3
 	MOVD R15, R12
 	MOVD $1, R16
 	MOVD R16, 416(RSP)
 	B lanerow
 groupodddone:
-	MOVD 632(RSP), R3
+	MOVD 640(RSP), R3
 	MOVD 408(RSP), R0
 	CMP $33, R0
 	BLT groupdone
@@ -2078,25 +2045,22 @@ lanerare:
 	MOVD R16, 192(RSP)
 	B rare
 lanestage:
-	MOVD R1, 160(RSP)
-	ADD $16, RSP, R1
-	ADD $32, RSP, R16
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
+	ADD $48, RSP, R16
 	MOVD R2, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R2, 168(RSP)
-	ADD $32, RSP, R2
-	ADD $96, RSP, R16
+	ADD $48, RSP, R2
+	ADD $120, RSP, R16
 	MOVD R3, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R3, 176(RSP)
-	ADD $96, RSP, R3
+	ADD $120, RSP, R3
 	B laneloop
 spread:
-	ADD $96, RSP, R16
+	ADD $120, RSP, R16
 	MOVD R3, R17
 	CALL ·spreadNEON(SB)
-	MOVD R3, 176(RSP)
-	ADD $96, RSP, R3
+	ADD $120, RSP, R3
 rare:
 	FMOVQ (R2), F0
 	FMOVQ (R3), F1
@@ -2180,6 +2144,6 @@ rare:
 	MOVD 192(RSP), R16
 	CMP $2, R16
 	BEQ laneback
-	MOVD 176(RSP), R3
+	MOVD 112(RSP), R3
 	VLD1R (R3), [V6.S4]
 	B groupback

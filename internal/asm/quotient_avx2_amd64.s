@@ -4,7 +4,7 @@
 
 // func QuotientAVX2(y *float32, x *float32, scale *float32, recip *float32, offset *float32, keep int32, nan float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·QuotientAVX2(SB), $2336-72
+TEXT ·QuotientAVX2(SB), $2368-72
 	// pointers: SI y, DX x, BX scale, R8 recip, R9 offset, DI elements left, R11 groups left, R12 length
 	// per call: Y15 keep, Y14 Xor
 	// per group: Y13 recip, Y12 offset
@@ -236,20 +236,17 @@ grouptail:
 	JLT          groupodd
 	VBROADCASTSS (R8), Y13
 	VBROADCASTSS (R9), Y12
-	MOVQ         SI, 640(SP)
-	LEAQ         (SP), SI
-	LEAQ         128(SP), AX
+	MOVQ         SI, (SP)
+	LEAQ         8(SP), SI
+	LEAQ         144(SP), AX
 	MOVQ         DX, CX
 	CALL         ·stageIn32AVX2(SB)
-	MOVQ         DX, 648(SP)
-	LEAQ         128(SP), DX
+	LEAQ         144(SP), DX
 	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	MOVQ 640(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
+	LEAQ 8(SP), AX
 	CALL ·stageOut32AVX2(SB)
 	JMP  return
 
@@ -408,9 +405,7 @@ laneback:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+32, DI
-	MOVQ  640(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
+	LEAQ  8(SP), AX
 	CALL  ·stageOut32AVX2(SB)
 
 laneend:
@@ -503,18 +498,18 @@ groupending:
 	MOVQ 1040(SP), DI
 	SUBQ BX, DI
 	SHRQ $0x02, DI
-	LEAQ 1064(SP), AX
+	LEAQ 1072(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX2(SB)
-	LEAQ 1064(SP), BX
-	LEAQ 1488(SP), AX
+	LEAQ 1072(SP), BX
+	LEAQ 1504(SP), AX
 	MOVQ R8, CX
 	CALL ·stageIn32AVX2(SB)
-	LEAQ 1488(SP), R8
-	LEAQ 1912(SP), AX
+	LEAQ 1504(SP), R8
+	LEAQ 1936(SP), AX
 	MOVQ R9, CX
 	CALL ·stageIn32AVX2(SB)
-	LEAQ 1912(SP), R9
+	LEAQ 1936(SP), R9
 	MOVQ $+32, 1032(SP)
 	MOVQ 1048(SP), DI
 	JMP  groupchosen
@@ -531,29 +526,29 @@ groupodd:
 	MOVL $0x00000040, DI
 
 grouprepeat:
-	LEAQ 1192(SP), AX
+	LEAQ 1200(SP), AX
 	MOVQ BX, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1480(SP)
-	LEAQ 1192(SP), BX
-	LEAQ 1616(SP), AX
+	MOVQ CX, 1488(SP)
+	LEAQ 1200(SP), BX
+	LEAQ 1632(SP), AX
 	MOVQ R8, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1904(SP)
-	LEAQ 1616(SP), R8
-	LEAQ 2040(SP), AX
+	MOVQ CX, 1920(SP)
+	LEAQ 1632(SP), R8
+	LEAQ 2064(SP), AX
 	MOVQ R9, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 2328(SP)
-	LEAQ 2040(SP), R9
+	MOVQ CX, 2352(SP)
+	LEAQ 2064(SP), R9
 	MOVQ R15, R11
 	MOVQ $+1, 1056(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 1480(SP), BX
-	MOVQ 1904(SP), R8
-	MOVQ 2328(SP), R9
+	MOVQ 1488(SP), BX
+	MOVQ 1920(SP), R8
+	MOVQ 2352(SP), R9
 	MOVQ 1048(SP), DI
 	CMPQ DI, $+65
 	JLT  return
@@ -637,46 +632,39 @@ lanerare:
 	JMP  rare
 
 lanestage:
-	MOVQ SI, 640(SP)
-	LEAQ (SP), SI
-	LEAQ 128(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 144(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ DX, 648(SP)
-	LEAQ 128(SP), DX
-	LEAQ 256(SP), AX
+	LEAQ 144(SP), DX
+	LEAQ 280(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ BX, 656(SP)
-	LEAQ 256(SP), BX
-	LEAQ 384(SP), AX
+	LEAQ 280(SP), BX
+	LEAQ 416(SP), AX
 	MOVQ R8, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ R8, 664(SP)
-	LEAQ 384(SP), R8
-	LEAQ 512(SP), AX
+	LEAQ 416(SP), R8
+	LEAQ 552(SP), AX
 	MOVQ R9, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ R9, 672(SP)
-	LEAQ 512(SP), R9
+	LEAQ 552(SP), R9
 	JMP  laneloop
 
 spread:
-	LEAQ 256(SP), AX
+	LEAQ 280(SP), AX
 	MOVQ BX, CX
 	CALL ·spreadAVX2(SB)
-	MOVQ BX, 656(SP)
-	LEAQ 256(SP), BX
-	LEAQ 384(SP), AX
+	LEAQ 280(SP), BX
+	LEAQ 416(SP), AX
 	MOVQ R8, CX
 	CALL ·spreadAVX2(SB)
-	MOVQ R8, 664(SP)
-	LEAQ 384(SP), R8
-	LEAQ 512(SP), AX
+	LEAQ 416(SP), R8
+	LEAQ 552(SP), AX
 	MOVQ R9, CX
 	CALL ·spreadAVX2(SB)
-	MOVQ R9, 672(SP)
-	LEAQ 512(SP), R9
+	LEAQ 552(SP), R9
 
 rare:
 	VMOVUPS      (DX), Y0
@@ -717,9 +705,9 @@ rare:
 	VMOVUPS      Y1, 96(SI)
 	CMPQ         688(SP), $+3
 	JEQ          laneback
-	MOVQ         656(SP), BX
-	MOVQ         664(SP), R8
-	MOVQ         672(SP), R9
+	MOVQ         272(SP), BX
+	MOVQ         408(SP), R8
+	MOVQ         544(SP), R9
 	CMPQ         688(SP), $+2
 	JEQ          short2back
 	VBROADCASTSS (R8), Y13
@@ -728,7 +716,7 @@ rare:
 
 // func ProductAVX2(y *float32, x *float32, factor *float32, zero float32, nan float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, MMX+
-TEXT ·ProductAVX2(SB), $1216-56
+TEXT ·ProductAVX2(SB), $1232-56
 	// pointers: SI y, DX x, BX factor, DI elements left, R11 groups left, R12 length
 	// per call: Y15 zero
 	// per group: Y14 factor
@@ -879,20 +867,17 @@ grouptail:
 	CMPQ         R11, DI
 	JLT          groupodd
 	VBROADCASTSS (BX), Y14
-	MOVQ         SI, 384(SP)
-	LEAQ         (SP), SI
-	LEAQ         128(SP), AX
+	MOVQ         SI, (SP)
+	LEAQ         8(SP), SI
+	LEAQ         144(SP), AX
 	MOVQ         DX, CX
 	CALL         ·stageIn32AVX2(SB)
-	MOVQ         DX, 392(SP)
-	LEAQ         128(SP), DX
+	LEAQ         144(SP), DX
 	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	MOVQ 384(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
+	LEAQ 8(SP), AX
 	CALL ·stageOut32AVX2(SB)
 	JMP  return
 
@@ -977,9 +962,7 @@ laneback:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+32, DI
-	MOVQ  384(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
+	LEAQ  8(SP), AX
 	CALL  ·stageOut32AVX2(SB)
 
 laneend:
@@ -1040,10 +1023,10 @@ groupending:
 	MOVQ 768(SP), DI
 	SUBQ BX, DI
 	SHRQ $0x02, DI
-	LEAQ 792(SP), AX
+	LEAQ 800(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX2(SB)
-	LEAQ 792(SP), BX
+	LEAQ 800(SP), BX
 	MOVQ $+32, 760(SP)
 	MOVQ 776(SP), DI
 	JMP  groupchosen
@@ -1060,17 +1043,17 @@ groupodd:
 	MOVL $0x00000040, DI
 
 grouprepeat:
-	LEAQ 920(SP), AX
+	LEAQ 928(SP), AX
 	MOVQ BX, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1208(SP)
-	LEAQ 920(SP), BX
+	MOVQ CX, 1216(SP)
+	LEAQ 928(SP), BX
 	MOVQ R15, R11
 	MOVQ $+1, 784(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 1208(SP), BX
+	MOVQ 1216(SP), BX
 	MOVQ 776(SP), DI
 	CMPQ DI, $+65
 	JLT  return
@@ -1118,26 +1101,23 @@ lanerare:
 	JMP  rare
 
 lanestage:
-	MOVQ SI, 384(SP)
-	LEAQ (SP), SI
-	LEAQ 128(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 144(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ DX, 392(SP)
-	LEAQ 128(SP), DX
-	LEAQ 256(SP), AX
+	LEAQ 144(SP), DX
+	LEAQ 280(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ BX, 400(SP)
-	LEAQ 256(SP), BX
+	LEAQ 280(SP), BX
 	JMP  laneloop
 
 spread:
-	LEAQ 256(SP), AX
+	LEAQ 280(SP), AX
 	MOVQ BX, CX
 	CALL ·spreadAVX2(SB)
-	MOVQ BX, 400(SP)
-	LEAQ 256(SP), BX
+	LEAQ 280(SP), BX
 
 rare:
 	VMOVUPS      (BX), Y0
@@ -1167,7 +1147,7 @@ rare:
 	VMOVUPS      Y1, 96(SI)
 	CMPQ         416(SP), $+3
 	JEQ          laneback
-	MOVQ         400(SP), BX
+	MOVQ         272(SP), BX
 	CMPQ         416(SP), $+2
 	JEQ          short2back
 	VBROADCASTSS (BX), Y14

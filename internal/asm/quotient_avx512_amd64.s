@@ -4,7 +4,7 @@
 
 // func QuotientAVX512(y *float32, x *float32, scale *float32, recip *float32, offset *float32, keep int32, nan float32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, CMOV, MMX+
-TEXT ·QuotientAVX512(SB), $4512-72
+TEXT ·QuotientAVX512(SB), $4544-72
 	// pointers: SI y, DX x, BX scale, R8 recip, R9 offset, DI elements left, R11 groups left, R12 length
 	// per call: Z15 keep, Z0 0xffffffff, Z14 Xor
 	// per group: Z13 scale, Z12 recip, Z11 offset
@@ -839,9 +839,7 @@ laneback:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+64, DI
-	MOVQ  1280(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
+	LEAQ  8(SP), AX
 	CALL  ·stageOut32AVX512(SB)
 
 laneend:
@@ -954,20 +952,17 @@ grouprare:
 	JMP  spread
 
 groupstage:
-	MOVQ SI, 1280(SP)
-	LEAQ (SP), SI
-	LEAQ 256(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 272(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ DX, 1288(SP)
-	LEAQ 256(SP), DX
+	LEAQ 272(SP), DX
 	SUBQ R11, R11
 	JMP  grouploop
 
 groupstaged:
-	MOVQ 1280(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
+	LEAQ 8(SP), AX
 	CALL ·stageOut32AVX512(SB)
 	JMP  return
 
@@ -976,18 +971,18 @@ groupending:
 	MOVQ 1968(SP), DI
 	SUBQ BX, DI
 	SHRQ $0x02, DI
-	LEAQ 1992(SP), AX
+	LEAQ 2000(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX512(SB)
-	LEAQ 1992(SP), BX
-	LEAQ 2832(SP), AX
+	LEAQ 2000(SP), BX
+	LEAQ 2848(SP), AX
 	MOVQ R8, CX
 	CALL ·stageIn32AVX512(SB)
-	LEAQ 2832(SP), R8
-	LEAQ 3672(SP), AX
+	LEAQ 2848(SP), R8
+	LEAQ 3696(SP), AX
 	MOVQ R9, CX
 	CALL ·stageIn32AVX512(SB)
-	LEAQ 3672(SP), R9
+	LEAQ 3696(SP), R9
 	MOVQ $+64, 1960(SP)
 	MOVQ 1976(SP), DI
 	JMP  groupchosen
@@ -1004,29 +999,29 @@ groupodd:
 	MOVL $0x00000080, DI
 
 grouprepeat:
-	LEAQ 2248(SP), AX
+	LEAQ 2256(SP), AX
 	MOVQ BX, CX
 	CALL ·repeatAVX512(SB)
-	MOVQ CX, 2824(SP)
-	LEAQ 2248(SP), BX
-	LEAQ 3088(SP), AX
+	MOVQ CX, 2832(SP)
+	LEAQ 2256(SP), BX
+	LEAQ 3104(SP), AX
 	MOVQ R8, CX
 	CALL ·repeatAVX512(SB)
-	MOVQ CX, 3664(SP)
-	LEAQ 3088(SP), R8
-	LEAQ 3928(SP), AX
+	MOVQ CX, 3680(SP)
+	LEAQ 3104(SP), R8
+	LEAQ 3952(SP), AX
 	MOVQ R9, CX
 	CALL ·repeatAVX512(SB)
-	MOVQ CX, 4504(SP)
-	LEAQ 3928(SP), R9
+	MOVQ CX, 4528(SP)
+	LEAQ 3952(SP), R9
 	MOVQ R15, R11
 	MOVQ $+1, 1984(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 2824(SP), BX
-	MOVQ 3664(SP), R8
-	MOVQ 4504(SP), R9
+	MOVQ 2832(SP), BX
+	MOVQ 3680(SP), R8
+	MOVQ 4528(SP), R9
 	MOVQ 1976(SP), DI
 	CMPQ DI, $+129
 	JLT  return
@@ -1162,46 +1157,39 @@ lanerare:
 	JMP  rare
 
 lanestage:
-	MOVQ SI, 1280(SP)
-	LEAQ (SP), SI
-	LEAQ 256(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 272(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ DX, 1288(SP)
-	LEAQ 256(SP), DX
-	LEAQ 512(SP), AX
+	LEAQ 272(SP), DX
+	LEAQ 536(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ BX, 1296(SP)
-	LEAQ 512(SP), BX
-	LEAQ 768(SP), AX
+	LEAQ 536(SP), BX
+	LEAQ 800(SP), AX
 	MOVQ R8, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ R8, 1304(SP)
-	LEAQ 768(SP), R8
-	LEAQ 1024(SP), AX
+	LEAQ 800(SP), R8
+	LEAQ 1064(SP), AX
 	MOVQ R9, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ R9, 1312(SP)
-	LEAQ 1024(SP), R9
+	LEAQ 1064(SP), R9
 	JMP  laneloop
 
 spread:
-	LEAQ 512(SP), AX
+	LEAQ 536(SP), AX
 	MOVQ BX, CX
 	CALL ·spreadAVX512(SB)
-	MOVQ BX, 1296(SP)
-	LEAQ 512(SP), BX
-	LEAQ 768(SP), AX
+	LEAQ 536(SP), BX
+	LEAQ 800(SP), AX
 	MOVQ R8, CX
 	CALL ·spreadAVX512(SB)
-	MOVQ R8, 1304(SP)
-	LEAQ 768(SP), R8
-	LEAQ 1024(SP), AX
+	LEAQ 800(SP), R8
+	LEAQ 1064(SP), AX
 	MOVQ R9, CX
 	CALL ·spreadAVX512(SB)
-	MOVQ R9, 1312(SP)
-	LEAQ 1024(SP), R9
+	LEAQ 1064(SP), R9
 
 rare:
 	VMOVUPS      (DX), Z0
@@ -1239,9 +1227,9 @@ rare:
 	VMOVUPS      Z0, 192(SI)
 	CMPQ         1328(SP), $+4
 	JEQ          laneback
-	MOVQ         1296(SP), BX
-	MOVQ         1304(SP), R8
-	MOVQ         1312(SP), R9
+	MOVQ         528(SP), BX
+	MOVQ         792(SP), R8
+	MOVQ         1056(SP), R9
 	CMPQ         1328(SP), $+2
 	JEQ          short2back
 	CMPQ         1328(SP), $+3
@@ -1253,7 +1241,7 @@ rare:
 
 // func ProductAVX512(y *float32, x *float32, factor *float32, zero float32, nan float32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, CMOV, MMX+
-TEXT ·ProductAVX512(SB), $2304-56
+TEXT ·ProductAVX512(SB), $2320-56
 	// pointers: SI y, DX x, BX factor, DI elements left, R11 groups left, R12 length
 	// per call: Z15 zero
 	// per group: Z14 factor
@@ -1760,9 +1748,7 @@ laneback:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+64, DI
-	MOVQ  768(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
+	LEAQ  8(SP), AX
 	CALL  ·stageOut32AVX512(SB)
 
 laneend:
@@ -1835,20 +1821,17 @@ grouprare:
 	JMP  spread
 
 groupstage:
-	MOVQ SI, 768(SP)
-	LEAQ (SP), SI
-	LEAQ 256(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 272(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ DX, 776(SP)
-	LEAQ 256(SP), DX
+	LEAQ 272(SP), DX
 	SUBQ R11, R11
 	JMP  grouploop
 
 groupstaged:
-	MOVQ 768(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
+	LEAQ 8(SP), AX
 	CALL ·stageOut32AVX512(SB)
 	JMP  return
 
@@ -1857,10 +1840,10 @@ groupending:
 	MOVQ 1440(SP), DI
 	SUBQ BX, DI
 	SHRQ $0x02, DI
-	LEAQ 1464(SP), AX
+	LEAQ 1472(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX512(SB)
-	LEAQ 1464(SP), BX
+	LEAQ 1472(SP), BX
 	MOVQ $+64, 1432(SP)
 	MOVQ 1448(SP), DI
 	JMP  groupchosen
@@ -1877,17 +1860,17 @@ groupodd:
 	MOVL $0x00000080, DI
 
 grouprepeat:
-	LEAQ 1720(SP), AX
+	LEAQ 1728(SP), AX
 	MOVQ BX, CX
 	CALL ·repeatAVX512(SB)
-	MOVQ CX, 2296(SP)
-	LEAQ 1720(SP), BX
+	MOVQ CX, 2304(SP)
+	LEAQ 1728(SP), BX
 	MOVQ R15, R11
 	MOVQ $+1, 1456(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 2296(SP), BX
+	MOVQ 2304(SP), BX
 	MOVQ 1448(SP), DI
 	CMPQ DI, $+129
 	JLT  return
@@ -1971,26 +1954,23 @@ lanerare:
 	JMP  rare
 
 lanestage:
-	MOVQ SI, 768(SP)
-	LEAQ (SP), SI
-	LEAQ 256(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 272(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ DX, 776(SP)
-	LEAQ 256(SP), DX
-	LEAQ 512(SP), AX
+	LEAQ 272(SP), DX
+	LEAQ 536(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ BX, 784(SP)
-	LEAQ 512(SP), BX
+	LEAQ 536(SP), BX
 	JMP  laneloop
 
 spread:
-	LEAQ 512(SP), AX
+	LEAQ 536(SP), AX
 	MOVQ BX, CX
 	CALL ·spreadAVX512(SB)
-	MOVQ BX, 784(SP)
-	LEAQ 512(SP), BX
+	LEAQ 536(SP), BX
 
 rare:
 	VMOVUPS      (DX), Z0
@@ -2024,7 +2004,7 @@ rare:
 	VMOVUPS      Z0, 192(SI)
 	CMPQ         800(SP), $+4
 	JEQ          laneback
-	MOVQ         784(SP), BX
+	MOVQ         528(SP), BX
 	CMPQ         800(SP), $+2
 	JEQ          short2back
 	CMPQ         800(SP), $+3

@@ -6,7 +6,7 @@
 
 // func QuotientNEON(y *float32, x *float32, scale *float32, recip *float32, offset *float32, keep int32, nan float32, groups int, length int, ahead int)
 
-TEXT ·QuotientNEON(SB), 0, $1256-72
+TEXT ·QuotientNEON(SB), 0, $1288-72
 	// pointers: R1 y, R2 x, R3 scale, R4 recip, R5 offset, R0 elements left, R12 groups left, R13 length
 	// per call: V15 keep, V0 0xffffffff, V14 Xor
 	// per group: V13 scale, V12 recip, V11 offset
@@ -224,19 +224,16 @@ grouptail:
 	VLD1R (R3), [V13.S4]
 	VLD1R (R4), [V12.S4]
 	VLD1R (R5), [V11.S4]
-	MOVD R1, 336(RSP)
-	ADD $16, RSP, R1
-	ADD $80, RSP, R16
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
+	ADD $96, RSP, R16
 	MOVD R2, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R2, 344(RSP)
-	ADD $80, RSP, R2
+	ADD $96, RSP, R2
 	SUB R12, R12, R12
 	B grouploop
 groupstaged:
-	MOVD 336(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOut32NEON(SB)
 groupdone:
 	RET
@@ -322,9 +319,7 @@ laneback:
 	CBZ R0, laneend
 	TBZ $63, R0, lanestage
 	ADD $16, R0, R0
-	MOVD 336(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOut32NEON(SB)
 laneend:
 	MOVD 608(RSP), R16
@@ -341,18 +336,18 @@ groupending:
 	SUB R3, R16, R16
 	MOVD $0, R17
 	ADD R16>>2, R17, R0
-	ADD $616, RSP, R16
+	ADD $624, RSP, R16
 	MOVD R3, R17
 	CALL ·stageIn32NEON(SB)
-	ADD $616, RSP, R3
-	ADD $832, RSP, R16
+	ADD $624, RSP, R3
+	ADD $848, RSP, R16
 	MOVD R4, R17
 	CALL ·stageIn32NEON(SB)
-	ADD $832, RSP, R4
-	ADD $1048, RSP, R16
+	ADD $848, RSP, R4
+	ADD $1072, RSP, R16
 	MOVD R5, R17
 	CALL ·stageIn32NEON(SB)
-	ADD $1048, RSP, R5
+	ADD $1072, RSP, R5
 	MOVD $16, R16
 	MOVD R16, 584(RSP)
 	MOVD 600(RSP), R0
@@ -368,29 +363,29 @@ groupodd:
 	BLT grouprepeat
 	MOVD $32, R0
 grouprepeat:
-	ADD $680, RSP, R16
+	ADD $688, RSP, R16
 	MOVD R3, R17
 	CALL ·repeatNEON(SB)
-	MOVD R17, 824(RSP)
-	ADD $680, RSP, R3
-	ADD $896, RSP, R16
+	MOVD R17, 832(RSP)
+	ADD $688, RSP, R3
+	ADD $912, RSP, R16
 	MOVD R4, R17
 	CALL ·repeatNEON(SB)
-	MOVD R17, 1040(RSP)
-	ADD $896, RSP, R4
-	ADD $1112, RSP, R16
+	MOVD R17, 1056(RSP)
+	ADD $912, RSP, R4
+	ADD $1136, RSP, R16
 	MOVD R5, R17
 	CALL ·repeatNEON(SB)
-	MOVD R17, 1256(RSP)
-	ADD $1112, RSP, R5
+	MOVD R17, 1280(RSP)
+	ADD $1136, RSP, R5
 	MOVD R15, R12
 	MOVD $1, R16
 	MOVD R16, 608(RSP)
 	B lanerow
 groupodddone:
-	MOVD 824(RSP), R3
-	MOVD 1040(RSP), R4
-	MOVD 1256(RSP), R5
+	MOVD 832(RSP), R3
+	MOVD 1056(RSP), R4
+	MOVD 1280(RSP), R5
 	MOVD 600(RSP), R0
 	CMP $33, R0
 	BLT groupdone
@@ -401,45 +396,38 @@ lanerare:
 	MOVD R16, 384(RSP)
 	B rare
 lanestage:
-	MOVD R1, 336(RSP)
-	ADD $16, RSP, R1
-	ADD $80, RSP, R16
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
+	ADD $96, RSP, R16
 	MOVD R2, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R2, 344(RSP)
-	ADD $80, RSP, R2
-	ADD $144, RSP, R16
+	ADD $96, RSP, R2
+	ADD $168, RSP, R16
 	MOVD R3, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R3, 352(RSP)
-	ADD $144, RSP, R3
-	ADD $208, RSP, R16
+	ADD $168, RSP, R3
+	ADD $240, RSP, R16
 	MOVD R4, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R4, 360(RSP)
-	ADD $208, RSP, R4
-	ADD $272, RSP, R16
+	ADD $240, RSP, R4
+	ADD $312, RSP, R16
 	MOVD R5, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R5, 368(RSP)
-	ADD $272, RSP, R5
+	ADD $312, RSP, R5
 	B laneloop
 spread:
-	ADD $144, RSP, R16
+	ADD $168, RSP, R16
 	MOVD R3, R17
 	CALL ·spreadNEON(SB)
-	MOVD R3, 352(RSP)
-	ADD $144, RSP, R3
-	ADD $208, RSP, R16
+	ADD $168, RSP, R3
+	ADD $240, RSP, R16
 	MOVD R4, R17
 	CALL ·spreadNEON(SB)
-	MOVD R4, 360(RSP)
-	ADD $208, RSP, R4
-	ADD $272, RSP, R16
+	ADD $240, RSP, R4
+	ADD $312, RSP, R16
 	MOVD R5, R17
 	CALL ·spreadNEON(SB)
-	MOVD R5, 368(RSP)
-	ADD $272, RSP, R5
+	ADD $312, RSP, R5
 rare:
 	FMOVQ (R2), F0
 	FMOVQ (R3), F1
@@ -478,9 +466,9 @@ rare:
 	MOVD 384(RSP), R16
 	CMP $2, R16
 	BEQ laneback
-	MOVD 352(RSP), R3
-	MOVD 360(RSP), R4
-	MOVD 368(RSP), R5
+	MOVD 160(RSP), R3
+	MOVD 232(RSP), R4
+	MOVD 304(RSP), R5
 	VLD1R (R3), [V13.S4]
 	VLD1R (R4), [V12.S4]
 	VLD1R (R5), [V11.S4]
@@ -488,7 +476,7 @@ rare:
 
 // func ProductNEON(y *float32, x *float32, factor *float32, zero float32, nan float32, groups int, length int, ahead int)
 
-TEXT ·ProductNEON(SB), 0, $680-56
+TEXT ·ProductNEON(SB), 0, $696-56
 	// pointers: R1 y, R2 x, R3 factor, R0 elements left, R12 groups left, R13 length
 	// per call: V15 zero
 	// per group: V14 factor
@@ -627,19 +615,16 @@ grouptail:
 	CMP R0, R12
 	BLT groupodd
 	VLD1R (R3), [V14.S4]
-	MOVD R1, 208(RSP)
-	ADD $16, RSP, R1
-	ADD $80, RSP, R16
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
+	ADD $96, RSP, R16
 	MOVD R2, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R2, 216(RSP)
-	ADD $80, RSP, R2
+	ADD $96, RSP, R2
 	SUB R12, R12, R12
 	B grouploop
 groupstaged:
-	MOVD 208(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOut32NEON(SB)
 groupdone:
 	RET
@@ -687,9 +672,7 @@ laneback:
 	CBZ R0, laneend
 	TBZ $63, R0, lanestage
 	ADD $16, R0, R0
-	MOVD 208(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOut32NEON(SB)
 laneend:
 	MOVD 464(RSP), R16
@@ -706,10 +689,10 @@ groupending:
 	SUB R3, R16, R16
 	MOVD $0, R17
 	ADD R16>>2, R17, R0
-	ADD $472, RSP, R16
+	ADD $480, RSP, R16
 	MOVD R3, R17
 	CALL ·stageIn32NEON(SB)
-	ADD $472, RSP, R3
+	ADD $480, RSP, R3
 	MOVD $16, R16
 	MOVD R16, 440(RSP)
 	MOVD 456(RSP), R0
@@ -725,17 +708,17 @@ groupodd:
 	BLT grouprepeat
 	MOVD $32, R0
 grouprepeat:
-	ADD $536, RSP, R16
+	ADD $544, RSP, R16
 	MOVD R3, R17
 	CALL ·repeatNEON(SB)
-	MOVD R17, 680(RSP)
-	ADD $536, RSP, R3
+	MOVD R17, 688(RSP)
+	ADD $544, RSP, R3
 	MOVD R15, R12
 	MOVD $1, R16
 	MOVD R16, 464(RSP)
 	B lanerow
 groupodddone:
-	MOVD 680(RSP), R3
+	MOVD 688(RSP), R3
 	MOVD 456(RSP), R0
 	CMP $33, R0
 	BLT groupdone
@@ -746,25 +729,22 @@ lanerare:
 	MOVD R16, 240(RSP)
 	B rare
 lanestage:
-	MOVD R1, 208(RSP)
-	ADD $16, RSP, R1
-	ADD $80, RSP, R16
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
+	ADD $96, RSP, R16
 	MOVD R2, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R2, 216(RSP)
-	ADD $80, RSP, R2
-	ADD $144, RSP, R16
+	ADD $96, RSP, R2
+	ADD $168, RSP, R16
 	MOVD R3, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R3, 224(RSP)
-	ADD $144, RSP, R3
+	ADD $168, RSP, R3
 	B laneloop
 spread:
-	ADD $144, RSP, R16
+	ADD $168, RSP, R16
 	MOVD R3, R17
 	CALL ·spreadNEON(SB)
-	MOVD R3, 224(RSP)
-	ADD $144, RSP, R3
+	ADD $168, RSP, R3
 rare:
 	FMOVQ (R2), F0
 	FMOVQ (R3), F1
@@ -799,6 +779,6 @@ rare:
 	MOVD 240(RSP), R16
 	CMP $2, R16
 	BEQ laneback
-	MOVD 224(RSP), R3
+	MOVD 160(RSP), R3
 	VLD1R (R3), [V14.S4]
 	B groupback

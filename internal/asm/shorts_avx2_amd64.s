@@ -4,7 +4,7 @@
 
 // func QuantizeShortAVX2(q *uint16, x *float32, scale *float32, recip *float32, zero *float32, minval *float32, least float32, most float32, groups int, length int)
 // Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·QuantizeShortAVX2(SB), $2832-72
+TEXT ·QuantizeShortAVX2(SB), $2864-72
 	// pointers: SI q, DX x, BX scale, R8 recip, R9 zero, R10 minval, DI elements left, R11 groups left, R12 length
 	// per call: Y15 least, Y14 most, Y13 0xffff
 	// per group: Y12 scale, Y11 recip, Y10 zero
@@ -261,20 +261,17 @@ grouptail:
 	VBROADCASTSS (BX), Y12
 	VBROADCASTSS (R8), Y11
 	VBROADCASTSS (R9), Y10
-	MOVQ         SI, 704(SP)
-	LEAQ         (SP), SI
-	LEAQ         64(SP), AX
+	MOVQ         SI, (SP)
+	LEAQ         8(SP), SI
+	LEAQ         80(SP), AX
 	MOVQ         DX, CX
 	CALL         ·stageIn32AVX2(SB)
-	MOVQ         DX, 712(SP)
-	LEAQ         64(SP), DX
+	LEAQ         80(SP), DX
 	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	MOVQ 704(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
+	LEAQ 8(SP), AX
 	CALL ·stageOut16AVX2(SB)
 
 groupdone:
@@ -461,9 +458,7 @@ laneback:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+32, DI
-	MOVQ  704(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
+	LEAQ  8(SP), AX
 	CALL  ·stageOut16AVX2(SB)
 
 laneend:
@@ -488,22 +483,22 @@ groupending:
 	MOVQ 1112(SP), DI
 	SUBQ BX, DI
 	SHRQ $0x02, DI
-	LEAQ 1136(SP), AX
+	LEAQ 1144(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX2(SB)
-	LEAQ 1136(SP), BX
-	LEAQ 1560(SP), AX
+	LEAQ 1144(SP), BX
+	LEAQ 1576(SP), AX
 	MOVQ R8, CX
 	CALL ·stageIn32AVX2(SB)
-	LEAQ 1560(SP), R8
-	LEAQ 1984(SP), AX
+	LEAQ 1576(SP), R8
+	LEAQ 2008(SP), AX
 	MOVQ R9, CX
 	CALL ·stageIn32AVX2(SB)
-	LEAQ 1984(SP), R9
-	LEAQ 2408(SP), AX
+	LEAQ 2008(SP), R9
+	LEAQ 2440(SP), AX
 	MOVQ R10, CX
 	CALL ·stageIn32AVX2(SB)
-	LEAQ 2408(SP), R10
+	LEAQ 2440(SP), R10
 	MOVQ $+32, 1104(SP)
 	MOVQ 1120(SP), DI
 	JMP  groupchosen
@@ -520,35 +515,35 @@ groupodd:
 	MOVL $0x00000040, DI
 
 grouprepeat:
-	LEAQ 1264(SP), AX
+	LEAQ 1272(SP), AX
 	MOVQ BX, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1552(SP)
-	LEAQ 1264(SP), BX
-	LEAQ 1688(SP), AX
+	MOVQ CX, 1560(SP)
+	LEAQ 1272(SP), BX
+	LEAQ 1704(SP), AX
 	MOVQ R8, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1976(SP)
-	LEAQ 1688(SP), R8
-	LEAQ 2112(SP), AX
+	MOVQ CX, 1992(SP)
+	LEAQ 1704(SP), R8
+	LEAQ 2136(SP), AX
 	MOVQ R9, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 2400(SP)
-	LEAQ 2112(SP), R9
-	LEAQ 2536(SP), AX
+	MOVQ CX, 2424(SP)
+	LEAQ 2136(SP), R9
+	LEAQ 2568(SP), AX
 	MOVQ R10, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 2824(SP)
-	LEAQ 2536(SP), R10
+	MOVQ CX, 2856(SP)
+	LEAQ 2568(SP), R10
 	MOVQ R15, R11
 	MOVQ $+1, 1128(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 1552(SP), BX
-	MOVQ 1976(SP), R8
-	MOVQ 2400(SP), R9
-	MOVQ 2824(SP), R10
+	MOVQ 1560(SP), BX
+	MOVQ 1992(SP), R8
+	MOVQ 2424(SP), R9
+	MOVQ 2856(SP), R10
 	MOVQ 1120(SP), DI
 	CMPQ DI, $+65
 	JLT  groupdone
@@ -565,56 +560,47 @@ lanerare:
 	JMP  rare
 
 lanestage:
-	MOVQ SI, 704(SP)
-	LEAQ (SP), SI
-	LEAQ 64(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 80(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ DX, 712(SP)
-	LEAQ 64(SP), DX
-	LEAQ 192(SP), AX
+	LEAQ 80(SP), DX
+	LEAQ 216(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ BX, 720(SP)
-	LEAQ 192(SP), BX
-	LEAQ 320(SP), AX
+	LEAQ 216(SP), BX
+	LEAQ 352(SP), AX
 	MOVQ R8, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ R8, 728(SP)
-	LEAQ 320(SP), R8
-	LEAQ 448(SP), AX
+	LEAQ 352(SP), R8
+	LEAQ 488(SP), AX
 	MOVQ R9, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ R9, 736(SP)
-	LEAQ 448(SP), R9
-	LEAQ 576(SP), AX
+	LEAQ 488(SP), R9
+	LEAQ 624(SP), AX
 	MOVQ R10, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ R10, 744(SP)
-	LEAQ 576(SP), R10
+	LEAQ 624(SP), R10
 	JMP  laneloop
 
 spread:
-	LEAQ 192(SP), AX
+	LEAQ 216(SP), AX
 	MOVQ BX, CX
 	CALL ·spreadAVX2(SB)
-	MOVQ BX, 720(SP)
-	LEAQ 192(SP), BX
-	LEAQ 320(SP), AX
+	LEAQ 216(SP), BX
+	LEAQ 352(SP), AX
 	MOVQ R8, CX
 	CALL ·spreadAVX2(SB)
-	MOVQ R8, 728(SP)
-	LEAQ 320(SP), R8
-	LEAQ 448(SP), AX
+	LEAQ 352(SP), R8
+	LEAQ 488(SP), AX
 	MOVQ R9, CX
 	CALL ·spreadAVX2(SB)
-	MOVQ R9, 736(SP)
-	LEAQ 448(SP), R9
-	LEAQ 576(SP), AX
+	LEAQ 488(SP), R9
+	LEAQ 624(SP), AX
 	MOVQ R10, CX
 	CALL ·spreadAVX2(SB)
-	MOVQ R10, 744(SP)
-	LEAQ 576(SP), R10
+	LEAQ 624(SP), R10
 
 rare:
 	VMOVUPS      (DX), Y0
@@ -681,10 +667,10 @@ rare:
 	VMOVUPS      Y1, 32(SI)
 	CMPQ         760(SP), $+3
 	JEQ          laneback
-	MOVQ         720(SP), BX
-	MOVQ         728(SP), R8
-	MOVQ         736(SP), R9
-	MOVQ         744(SP), R10
+	MOVQ         208(SP), BX
+	MOVQ         344(SP), R8
+	MOVQ         480(SP), R9
+	MOVQ         616(SP), R10
 	CMPQ         760(SP), $+2
 	JEQ          short2back
 	VBROADCASTSS (BX), Y12
@@ -694,7 +680,7 @@ rare:
 
 // func DequantizeShortAVX2(y *float32, q *uint16, scale *float32, zero *float32, minval *float32, sign int32, groups int, length int)
 // Requires: AVX, AVX2, CMOV
-TEXT ·DequantizeShortAVX2(SB), $2272-64
+TEXT ·DequantizeShortAVX2(SB), $2304-64
 	// pointers: SI y, DX q, BX scale, R8 zero, R9 minval, DI elements left, R11 groups left, R12 length
 	// per call: Y15 sign
 	// per group: Y14 scale, Y13 zero, Y12 minval
@@ -886,20 +872,17 @@ grouptail:
 	VBROADCASTSS (BX), Y14
 	VBROADCASTSS (R8), Y13
 	VBROADCASTSS (R9), Y12
-	MOVQ         SI, 576(SP)
-	LEAQ         (SP), SI
-	LEAQ         128(SP), AX
+	MOVQ         SI, (SP)
+	LEAQ         8(SP), SI
+	LEAQ         144(SP), AX
 	MOVQ         DX, CX
 	CALL         ·stageIn16AVX2(SB)
-	MOVQ         DX, 584(SP)
-	LEAQ         128(SP), DX
+	LEAQ         144(SP), DX
 	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	MOVQ 576(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
+	LEAQ 8(SP), AX
 	CALL ·stageOut32AVX2(SB)
 
 groupdone:
@@ -1024,9 +1007,7 @@ laneloop:
 	JEQ       laneend
 	JGE       lanestage
 	ADDQ      $+32, DI
-	MOVQ      576(SP), SI
-	LEAQ      (SP), AX
-	MOVQ      SI, CX
+	LEAQ      8(SP), AX
 	CALL      ·stageOut32AVX2(SB)
 
 laneend:
@@ -1046,18 +1027,18 @@ groupending:
 	MOVQ 976(SP), DI
 	SUBQ BX, DI
 	SHRQ $0x02, DI
-	LEAQ 1000(SP), AX
+	LEAQ 1008(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX2(SB)
-	LEAQ 1000(SP), BX
-	LEAQ 1424(SP), AX
+	LEAQ 1008(SP), BX
+	LEAQ 1440(SP), AX
 	MOVQ R8, CX
 	CALL ·stageIn32AVX2(SB)
-	LEAQ 1424(SP), R8
-	LEAQ 1848(SP), AX
+	LEAQ 1440(SP), R8
+	LEAQ 1872(SP), AX
 	MOVQ R9, CX
 	CALL ·stageIn32AVX2(SB)
-	LEAQ 1848(SP), R9
+	LEAQ 1872(SP), R9
 	MOVQ $+32, 968(SP)
 	MOVQ 984(SP), DI
 	JMP  groupchosen
@@ -1069,29 +1050,29 @@ groupodd:
 	MOVL $0x00000040, DI
 
 grouprepeat:
-	LEAQ 1128(SP), AX
+	LEAQ 1136(SP), AX
 	MOVQ BX, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1416(SP)
-	LEAQ 1128(SP), BX
-	LEAQ 1552(SP), AX
+	MOVQ CX, 1424(SP)
+	LEAQ 1136(SP), BX
+	LEAQ 1568(SP), AX
 	MOVQ R8, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1840(SP)
-	LEAQ 1552(SP), R8
-	LEAQ 1976(SP), AX
+	MOVQ CX, 1856(SP)
+	LEAQ 1568(SP), R8
+	LEAQ 2000(SP), AX
 	MOVQ R9, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 2264(SP)
-	LEAQ 1976(SP), R9
+	MOVQ CX, 2288(SP)
+	LEAQ 2000(SP), R9
 	MOVQ R15, R11
 	MOVQ $+1, 992(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 1416(SP), BX
-	MOVQ 1840(SP), R8
-	MOVQ 2264(SP), R9
+	MOVQ 1424(SP), BX
+	MOVQ 1856(SP), R8
+	MOVQ 2288(SP), R9
 	MOVQ 984(SP), DI
 	CMPQ DI, $+65
 	JLT  groupdone
@@ -1099,26 +1080,22 @@ groupodddone:
 	JMP  groupbegin
 
 lanestage:
-	MOVQ SI, 576(SP)
-	LEAQ (SP), SI
-	LEAQ 128(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 144(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn16AVX2(SB)
-	MOVQ DX, 584(SP)
-	LEAQ 128(SP), DX
-	LEAQ 192(SP), AX
+	LEAQ 144(SP), DX
+	LEAQ 216(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ BX, 592(SP)
-	LEAQ 192(SP), BX
-	LEAQ 320(SP), AX
+	LEAQ 216(SP), BX
+	LEAQ 352(SP), AX
 	MOVQ R8, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ R8, 600(SP)
-	LEAQ 320(SP), R8
-	LEAQ 448(SP), AX
+	LEAQ 352(SP), R8
+	LEAQ 488(SP), AX
 	MOVQ R9, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ R9, 608(SP)
-	LEAQ 448(SP), R9
+	LEAQ 488(SP), R9
 	JMP  laneloop

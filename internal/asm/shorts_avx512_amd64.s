@@ -4,7 +4,7 @@
 
 // func QuantizeShortAVX512(q *uint16, x *float32, scale *float32, recip *float32, zero *float32, minval *float32, least float32, most float32, groups int, length int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV
-TEXT ·QuantizeShortAVX512(SB), $5488-72
+TEXT ·QuantizeShortAVX512(SB), $5520-72
 	// pointers: SI q, DX x, BX scale, R8 recip, R9 zero, R10 minval, DI elements left, R11 groups left, R12 length
 	// per call: Z15 least, Z14 most
 	// per group: Z13 scale, Z12 recip, Z11 zero, Z10 minval
@@ -925,9 +925,7 @@ laneback:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+64, DI
-	MOVQ  1408(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
+	LEAQ  8(SP), AX
 	CALL  ·stageOut16AVX512(SB)
 
 laneend:
@@ -986,20 +984,17 @@ grouprare:
 	JMP  spread
 
 groupstage:
-	MOVQ SI, 1408(SP)
-	LEAQ (SP), SI
-	LEAQ 128(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 144(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ DX, 1416(SP)
-	LEAQ 128(SP), DX
+	LEAQ 144(SP), DX
 	SUBQ R11, R11
 	JMP  grouploop
 
 groupstaged:
-	MOVQ 1408(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
+	LEAQ 8(SP), AX
 	CALL ·stageOut16AVX512(SB)
 	JMP  groupdone
 
@@ -1008,22 +1003,22 @@ groupending:
 	MOVQ 2104(SP), DI
 	SUBQ BX, DI
 	SHRQ $0x02, DI
-	LEAQ 2128(SP), AX
+	LEAQ 2136(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX512(SB)
-	LEAQ 2128(SP), BX
-	LEAQ 2968(SP), AX
+	LEAQ 2136(SP), BX
+	LEAQ 2984(SP), AX
 	MOVQ R8, CX
 	CALL ·stageIn32AVX512(SB)
-	LEAQ 2968(SP), R8
-	LEAQ 3808(SP), AX
+	LEAQ 2984(SP), R8
+	LEAQ 3832(SP), AX
 	MOVQ R9, CX
 	CALL ·stageIn32AVX512(SB)
-	LEAQ 3808(SP), R9
-	LEAQ 4648(SP), AX
+	LEAQ 3832(SP), R9
+	LEAQ 4680(SP), AX
 	MOVQ R10, CX
 	CALL ·stageIn32AVX512(SB)
-	LEAQ 4648(SP), R10
+	LEAQ 4680(SP), R10
 	MOVQ $+64, 2096(SP)
 	MOVQ 2112(SP), DI
 	JMP  groupchosen
@@ -1040,35 +1035,35 @@ groupodd:
 	MOVL $0x00000080, DI
 
 grouprepeat:
-	LEAQ 2384(SP), AX
+	LEAQ 2392(SP), AX
 	MOVQ BX, CX
 	CALL ·repeatAVX512(SB)
-	MOVQ CX, 2960(SP)
-	LEAQ 2384(SP), BX
-	LEAQ 3224(SP), AX
+	MOVQ CX, 2968(SP)
+	LEAQ 2392(SP), BX
+	LEAQ 3240(SP), AX
 	MOVQ R8, CX
 	CALL ·repeatAVX512(SB)
-	MOVQ CX, 3800(SP)
-	LEAQ 3224(SP), R8
-	LEAQ 4064(SP), AX
+	MOVQ CX, 3816(SP)
+	LEAQ 3240(SP), R8
+	LEAQ 4088(SP), AX
 	MOVQ R9, CX
 	CALL ·repeatAVX512(SB)
-	MOVQ CX, 4640(SP)
-	LEAQ 4064(SP), R9
-	LEAQ 4904(SP), AX
+	MOVQ CX, 4664(SP)
+	LEAQ 4088(SP), R9
+	LEAQ 4936(SP), AX
 	MOVQ R10, CX
 	CALL ·repeatAVX512(SB)
-	MOVQ CX, 5480(SP)
-	LEAQ 4904(SP), R10
+	MOVQ CX, 5512(SP)
+	LEAQ 4936(SP), R10
 	MOVQ R15, R11
 	MOVQ $+1, 2120(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 2960(SP), BX
-	MOVQ 3800(SP), R8
-	MOVQ 4640(SP), R9
-	MOVQ 5480(SP), R10
+	MOVQ 2968(SP), BX
+	MOVQ 3816(SP), R8
+	MOVQ 4664(SP), R9
+	MOVQ 5512(SP), R10
 	MOVQ 2112(SP), DI
 	CMPQ DI, $+129
 	JLT  groupdone
@@ -1090,56 +1085,47 @@ lanerare:
 	JMP  rare
 
 lanestage:
-	MOVQ SI, 1408(SP)
-	LEAQ (SP), SI
-	LEAQ 128(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 144(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ DX, 1416(SP)
-	LEAQ 128(SP), DX
-	LEAQ 384(SP), AX
+	LEAQ 144(SP), DX
+	LEAQ 408(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ BX, 1424(SP)
-	LEAQ 384(SP), BX
-	LEAQ 640(SP), AX
+	LEAQ 408(SP), BX
+	LEAQ 672(SP), AX
 	MOVQ R8, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ R8, 1432(SP)
-	LEAQ 640(SP), R8
-	LEAQ 896(SP), AX
+	LEAQ 672(SP), R8
+	LEAQ 936(SP), AX
 	MOVQ R9, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ R9, 1440(SP)
-	LEAQ 896(SP), R9
-	LEAQ 1152(SP), AX
+	LEAQ 936(SP), R9
+	LEAQ 1200(SP), AX
 	MOVQ R10, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ R10, 1448(SP)
-	LEAQ 1152(SP), R10
+	LEAQ 1200(SP), R10
 	JMP  laneloop
 
 spread:
-	LEAQ 384(SP), AX
+	LEAQ 408(SP), AX
 	MOVQ BX, CX
 	CALL ·spreadAVX512(SB)
-	MOVQ BX, 1424(SP)
-	LEAQ 384(SP), BX
-	LEAQ 640(SP), AX
+	LEAQ 408(SP), BX
+	LEAQ 672(SP), AX
 	MOVQ R8, CX
 	CALL ·spreadAVX512(SB)
-	MOVQ R8, 1432(SP)
-	LEAQ 640(SP), R8
-	LEAQ 896(SP), AX
+	LEAQ 672(SP), R8
+	LEAQ 936(SP), AX
 	MOVQ R9, CX
 	CALL ·spreadAVX512(SB)
-	MOVQ R9, 1440(SP)
-	LEAQ 896(SP), R9
-	LEAQ 1152(SP), AX
+	LEAQ 936(SP), R9
+	LEAQ 1200(SP), AX
 	MOVQ R10, CX
 	CALL ·spreadAVX512(SB)
-	MOVQ R10, 1448(SP)
-	LEAQ 1152(SP), R10
+	LEAQ 1200(SP), R10
 
 rare:
 	VMOVUPS      (DX), Z0
@@ -1204,10 +1190,10 @@ rare:
 	VMOVUPS      Y1, 96(SI)
 	CMPQ         1464(SP), $+4
 	JEQ          laneback
-	MOVQ         1424(SP), BX
-	MOVQ         1432(SP), R8
-	MOVQ         1440(SP), R9
-	MOVQ         1448(SP), R10
+	MOVQ         400(SP), BX
+	MOVQ         664(SP), R8
+	MOVQ         928(SP), R9
+	MOVQ         1192(SP), R10
 	CMPQ         1464(SP), $+2
 	JEQ          short2back
 	CMPQ         1464(SP), $+3
@@ -1220,7 +1206,7 @@ rare:
 
 // func DequantizeShortAVX512(y *float32, q *uint16, scale *float32, zero *float32, minval *float32, sign int32, groups int, length int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV
-TEXT ·DequantizeShortAVX512(SB), $4384-64
+TEXT ·DequantizeShortAVX512(SB), $4416-64
 	// pointers: SI y, DX q, BX scale, R8 zero, R9 minval, DI elements left, R11 groups left, R12 length
 	// per call: Z15 sign
 	// per group: Z14 scale, Z13 zero, Z12 minval
@@ -1623,9 +1609,7 @@ laneloop:
 	JEQ       laneend
 	JGE       lanestage
 	ADDQ      $+64, DI
-	MOVQ      1152(SP), SI
-	LEAQ      (SP), AX
-	MOVQ      SI, CX
+	LEAQ      8(SP), AX
 	CALL      ·stageOut32AVX512(SB)
 
 laneend:
@@ -1645,18 +1629,18 @@ groupending:
 	MOVQ 1840(SP), DI
 	SUBQ BX, DI
 	SHRQ $0x02, DI
-	LEAQ 1864(SP), AX
+	LEAQ 1872(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX512(SB)
-	LEAQ 1864(SP), BX
-	LEAQ 2704(SP), AX
+	LEAQ 1872(SP), BX
+	LEAQ 2720(SP), AX
 	MOVQ R8, CX
 	CALL ·stageIn32AVX512(SB)
-	LEAQ 2704(SP), R8
-	LEAQ 3544(SP), AX
+	LEAQ 2720(SP), R8
+	LEAQ 3568(SP), AX
 	MOVQ R9, CX
 	CALL ·stageIn32AVX512(SB)
-	LEAQ 3544(SP), R9
+	LEAQ 3568(SP), R9
 	MOVQ $+64, 1832(SP)
 	MOVQ 1848(SP), DI
 	JMP  groupchosen
@@ -1668,29 +1652,29 @@ groupodd:
 	MOVL $0x00000080, DI
 
 grouprepeat:
-	LEAQ 2120(SP), AX
+	LEAQ 2128(SP), AX
 	MOVQ BX, CX
 	CALL ·repeatAVX512(SB)
-	MOVQ CX, 2696(SP)
-	LEAQ 2120(SP), BX
-	LEAQ 2960(SP), AX
+	MOVQ CX, 2704(SP)
+	LEAQ 2128(SP), BX
+	LEAQ 2976(SP), AX
 	MOVQ R8, CX
 	CALL ·repeatAVX512(SB)
-	MOVQ CX, 3536(SP)
-	LEAQ 2960(SP), R8
-	LEAQ 3800(SP), AX
+	MOVQ CX, 3552(SP)
+	LEAQ 2976(SP), R8
+	LEAQ 3824(SP), AX
 	MOVQ R9, CX
 	CALL ·repeatAVX512(SB)
-	MOVQ CX, 4376(SP)
-	LEAQ 3800(SP), R9
+	MOVQ CX, 4400(SP)
+	LEAQ 3824(SP), R9
 	MOVQ R15, R11
 	MOVQ $+1, 1856(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 2696(SP), BX
-	MOVQ 3536(SP), R8
-	MOVQ 4376(SP), R9
+	MOVQ 2704(SP), BX
+	MOVQ 3552(SP), R8
+	MOVQ 4400(SP), R9
 	MOVQ 1848(SP), DI
 	CMPQ DI, $+129
 	JLT  groupdone
@@ -1698,26 +1682,22 @@ groupodddone:
 	JMP  groupbegin
 
 lanestage:
-	MOVQ SI, 1152(SP)
-	LEAQ (SP), SI
-	LEAQ 256(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 272(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn16AVX512(SB)
-	MOVQ DX, 1160(SP)
-	LEAQ 256(SP), DX
-	LEAQ 384(SP), AX
+	LEAQ 272(SP), DX
+	LEAQ 408(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ BX, 1168(SP)
-	LEAQ 384(SP), BX
-	LEAQ 640(SP), AX
+	LEAQ 408(SP), BX
+	LEAQ 672(SP), AX
 	MOVQ R8, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ R8, 1176(SP)
-	LEAQ 640(SP), R8
-	LEAQ 896(SP), AX
+	LEAQ 672(SP), R8
+	LEAQ 936(SP), AX
 	MOVQ R9, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ R9, 1184(SP)
-	LEAQ 896(SP), R9
+	LEAQ 936(SP), R9
 	JMP  laneloop

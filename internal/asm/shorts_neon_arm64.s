@@ -6,7 +6,7 @@
 
 // func QuantizeShortNEON(q *uint16, x *float32, scale *float32, recip *float32, zero *float32, minval *float32, least float32, most float32, groups int, length int)
 
-TEXT ·QuantizeShortNEON(SB), 0, $1512-72
+TEXT ·QuantizeShortNEON(SB), 0, $1544-72
 	// pointers: R1 q, R2 x, R3 scale, R4 recip, R5 zero, R6 minval, R0 elements left, R12 groups left, R13 length
 	// per call: V15 least, V14 most
 	// per group: V13 scale, V12 recip, V11 zero, V10 minval
@@ -233,19 +233,16 @@ grouptail:
 	VLD1R (R4), [V12.S4]
 	VLD1R (R5), [V11.S4]
 	VLD1R (R6), [V10.S4]
-	MOVD R1, 368(RSP)
-	ADD $16, RSP, R1
-	ADD $48, RSP, R16
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
+	ADD $64, RSP, R16
 	MOVD R2, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R2, 376(RSP)
-	ADD $48, RSP, R2
+	ADD $64, RSP, R2
 	SUB R12, R12, R12
 	B grouploop
 groupstaged:
-	MOVD 368(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOut16NEON(SB)
 groupdone:
 	RET
@@ -336,9 +333,7 @@ laneback:
 	CBZ R0, laneend
 	TBZ $63, R0, lanestage
 	ADD $16, R0, R0
-	MOVD 368(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOut16NEON(SB)
 laneend:
 	MOVD 648(RSP), R16
@@ -355,22 +350,22 @@ groupending:
 	SUB R3, R16, R16
 	MOVD $0, R17
 	ADD R16>>2, R17, R0
-	ADD $656, RSP, R16
+	ADD $664, RSP, R16
 	MOVD R3, R17
 	CALL ·stageIn32NEON(SB)
-	ADD $656, RSP, R3
-	ADD $872, RSP, R16
+	ADD $664, RSP, R3
+	ADD $888, RSP, R16
 	MOVD R4, R17
 	CALL ·stageIn32NEON(SB)
-	ADD $872, RSP, R4
-	ADD $1088, RSP, R16
+	ADD $888, RSP, R4
+	ADD $1112, RSP, R16
 	MOVD R5, R17
 	CALL ·stageIn32NEON(SB)
-	ADD $1088, RSP, R5
-	ADD $1304, RSP, R16
+	ADD $1112, RSP, R5
+	ADD $1336, RSP, R16
 	MOVD R6, R17
 	CALL ·stageIn32NEON(SB)
-	ADD $1304, RSP, R6
+	ADD $1336, RSP, R6
 	MOVD $16, R16
 	MOVD R16, 624(RSP)
 	MOVD 640(RSP), R0
@@ -386,35 +381,35 @@ groupodd:
 	BLT grouprepeat
 	MOVD $32, R0
 grouprepeat:
-	ADD $720, RSP, R16
+	ADD $728, RSP, R16
 	MOVD R3, R17
 	CALL ·repeatNEON(SB)
-	MOVD R17, 864(RSP)
-	ADD $720, RSP, R3
-	ADD $936, RSP, R16
+	MOVD R17, 872(RSP)
+	ADD $728, RSP, R3
+	ADD $952, RSP, R16
 	MOVD R4, R17
 	CALL ·repeatNEON(SB)
-	MOVD R17, 1080(RSP)
-	ADD $936, RSP, R4
-	ADD $1152, RSP, R16
+	MOVD R17, 1096(RSP)
+	ADD $952, RSP, R4
+	ADD $1176, RSP, R16
 	MOVD R5, R17
 	CALL ·repeatNEON(SB)
-	MOVD R17, 1296(RSP)
-	ADD $1152, RSP, R5
-	ADD $1368, RSP, R16
+	MOVD R17, 1320(RSP)
+	ADD $1176, RSP, R5
+	ADD $1400, RSP, R16
 	MOVD R6, R17
 	CALL ·repeatNEON(SB)
-	MOVD R17, 1512(RSP)
-	ADD $1368, RSP, R6
+	MOVD R17, 1544(RSP)
+	ADD $1400, RSP, R6
 	MOVD R15, R12
 	MOVD $1, R16
 	MOVD R16, 648(RSP)
 	B lanerow
 groupodddone:
-	MOVD 864(RSP), R3
-	MOVD 1080(RSP), R4
-	MOVD 1296(RSP), R5
-	MOVD 1512(RSP), R6
+	MOVD 872(RSP), R3
+	MOVD 1096(RSP), R4
+	MOVD 1320(RSP), R5
+	MOVD 1544(RSP), R6
 	MOVD 640(RSP), R0
 	CMP $33, R0
 	BLT groupdone
@@ -425,55 +420,46 @@ lanerare:
 	MOVD R16, 424(RSP)
 	B rare
 lanestage:
-	MOVD R1, 368(RSP)
-	ADD $16, RSP, R1
-	ADD $48, RSP, R16
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
+	ADD $64, RSP, R16
 	MOVD R2, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R2, 376(RSP)
-	ADD $48, RSP, R2
-	ADD $112, RSP, R16
+	ADD $64, RSP, R2
+	ADD $136, RSP, R16
 	MOVD R3, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R3, 384(RSP)
-	ADD $112, RSP, R3
-	ADD $176, RSP, R16
+	ADD $136, RSP, R3
+	ADD $208, RSP, R16
 	MOVD R4, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R4, 392(RSP)
-	ADD $176, RSP, R4
-	ADD $240, RSP, R16
+	ADD $208, RSP, R4
+	ADD $280, RSP, R16
 	MOVD R5, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R5, 400(RSP)
-	ADD $240, RSP, R5
-	ADD $304, RSP, R16
+	ADD $280, RSP, R5
+	ADD $352, RSP, R16
 	MOVD R6, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R6, 408(RSP)
-	ADD $304, RSP, R6
+	ADD $352, RSP, R6
 	B laneloop
 spread:
-	ADD $112, RSP, R16
+	ADD $136, RSP, R16
 	MOVD R3, R17
 	CALL ·spreadNEON(SB)
-	MOVD R3, 384(RSP)
-	ADD $112, RSP, R3
-	ADD $176, RSP, R16
+	ADD $136, RSP, R3
+	ADD $208, RSP, R16
 	MOVD R4, R17
 	CALL ·spreadNEON(SB)
-	MOVD R4, 392(RSP)
-	ADD $176, RSP, R4
-	ADD $240, RSP, R16
+	ADD $208, RSP, R4
+	ADD $280, RSP, R16
 	MOVD R5, R17
 	CALL ·spreadNEON(SB)
-	MOVD R5, 400(RSP)
-	ADD $240, RSP, R5
-	ADD $304, RSP, R16
+	ADD $280, RSP, R5
+	ADD $352, RSP, R16
 	MOVD R6, R17
 	CALL ·spreadNEON(SB)
-	MOVD R6, 408(RSP)
-	ADD $304, RSP, R6
+	ADD $352, RSP, R6
 rare:
 	FMOVQ (R2), F0
 	FMOVQ (R3), F1
@@ -534,10 +520,10 @@ rare:
 	MOVD 424(RSP), R16
 	CMP $2, R16
 	BEQ laneback
-	MOVD 384(RSP), R3
-	MOVD 392(RSP), R4
-	MOVD 400(RSP), R5
-	MOVD 408(RSP), R6
+	MOVD 128(RSP), R3
+	MOVD 200(RSP), R4
+	MOVD 272(RSP), R5
+	MOVD 344(RSP), R6
 	VLD1R (R3), [V13.S4]
 	VLD1R (R4), [V12.S4]
 	VLD1R (R5), [V11.S4]
@@ -546,7 +532,7 @@ rare:
 
 // func DequantizeShortNEON(y *float32, q *uint16, scale *float32, zero *float32, minval *float32, sign int32, groups int, length int)
 
-TEXT ·DequantizeShortNEON(SB), 0, $1224-64
+TEXT ·DequantizeShortNEON(SB), 0, $1256-64
 	// pointers: R1 y, R2 q, R3 scale, R4 zero, R5 minval, R0 elements left, R12 groups left, R13 length
 	// per call: V15 sign
 	// per group: V14 scale, V13 zero, V12 minval
@@ -728,19 +714,16 @@ grouptail:
 	VLD1R (R3), [V14.S4]
 	VLD1R (R4), [V13.S4]
 	VLD1R (R5), [V12.S4]
-	MOVD R1, 304(RSP)
-	ADD $16, RSP, R1
-	ADD $80, RSP, R16
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
+	ADD $96, RSP, R16
 	MOVD R2, R17
 	CALL ·stageIn16NEON(SB)
-	MOVD R2, 312(RSP)
-	ADD $80, RSP, R2
+	ADD $96, RSP, R2
 	SUB R12, R12, R12
 	B grouploop
 groupstaged:
-	MOVD 304(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOut32NEON(SB)
 groupdone:
 	RET
@@ -809,9 +792,7 @@ laneloop:
 	CBZ R0, laneend
 	TBZ $63, R0, lanestage
 	ADD $16, R0, R0
-	MOVD 304(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOut32NEON(SB)
 laneend:
 	MOVD 576(RSP), R16
@@ -824,18 +805,18 @@ groupending:
 	SUB R3, R16, R16
 	MOVD $0, R17
 	ADD R16>>2, R17, R0
-	ADD $584, RSP, R16
+	ADD $592, RSP, R16
 	MOVD R3, R17
 	CALL ·stageIn32NEON(SB)
-	ADD $584, RSP, R3
-	ADD $800, RSP, R16
+	ADD $592, RSP, R3
+	ADD $816, RSP, R16
 	MOVD R4, R17
 	CALL ·stageIn32NEON(SB)
-	ADD $800, RSP, R4
-	ADD $1016, RSP, R16
+	ADD $816, RSP, R4
+	ADD $1040, RSP, R16
 	MOVD R5, R17
 	CALL ·stageIn32NEON(SB)
-	ADD $1016, RSP, R5
+	ADD $1040, RSP, R5
 	MOVD $16, R16
 	MOVD R16, 552(RSP)
 	MOVD 568(RSP), R0
@@ -846,55 +827,51 @@ groupodd:
 	BLT grouprepeat
 	MOVD $32, R0
 grouprepeat:
-	ADD $648, RSP, R16
+	ADD $656, RSP, R16
 	MOVD R3, R17
 	CALL ·repeatNEON(SB)
-	MOVD R17, 792(RSP)
-	ADD $648, RSP, R3
-	ADD $864, RSP, R16
+	MOVD R17, 800(RSP)
+	ADD $656, RSP, R3
+	ADD $880, RSP, R16
 	MOVD R4, R17
 	CALL ·repeatNEON(SB)
-	MOVD R17, 1008(RSP)
-	ADD $864, RSP, R4
-	ADD $1080, RSP, R16
+	MOVD R17, 1024(RSP)
+	ADD $880, RSP, R4
+	ADD $1104, RSP, R16
 	MOVD R5, R17
 	CALL ·repeatNEON(SB)
-	MOVD R17, 1224(RSP)
-	ADD $1080, RSP, R5
+	MOVD R17, 1248(RSP)
+	ADD $1104, RSP, R5
 	MOVD R15, R12
 	MOVD $1, R16
 	MOVD R16, 576(RSP)
 	B lanerow
 groupodddone:
-	MOVD 792(RSP), R3
-	MOVD 1008(RSP), R4
-	MOVD 1224(RSP), R5
+	MOVD 800(RSP), R3
+	MOVD 1024(RSP), R4
+	MOVD 1248(RSP), R5
 	MOVD 568(RSP), R0
 	CMP $33, R0
 	BLT groupdone
 	SUB $32, R0, R0
 	B groupbegin
 lanestage:
-	MOVD R1, 304(RSP)
-	ADD $16, RSP, R1
-	ADD $80, RSP, R16
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
+	ADD $96, RSP, R16
 	MOVD R2, R17
 	CALL ·stageIn16NEON(SB)
-	MOVD R2, 312(RSP)
-	ADD $80, RSP, R2
-	ADD $112, RSP, R16
+	ADD $96, RSP, R2
+	ADD $136, RSP, R16
 	MOVD R3, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R3, 320(RSP)
-	ADD $112, RSP, R3
-	ADD $176, RSP, R16
+	ADD $136, RSP, R3
+	ADD $208, RSP, R16
 	MOVD R4, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R4, 328(RSP)
-	ADD $176, RSP, R4
-	ADD $240, RSP, R16
+	ADD $208, RSP, R4
+	ADD $280, RSP, R16
 	MOVD R5, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R5, 336(RSP)
-	ADD $240, RSP, R5
+	ADD $280, RSP, R5
 	B laneloop

@@ -7,6 +7,7 @@
 // func stageIn1AVX2()
 // Requires: AVX
 TEXT ·stageIn1AVX2(SB), NOSPLIT|NOFRAME, $0
+	MOVQ    CX, -8(AX)
 	VXORPS  Y0, Y0, Y0
 	VMOVUPS X0, (AX)
 	LEAQ    7(DI), R14
@@ -72,6 +73,7 @@ piece7:
 // func stageOut1AVX2()
 // Requires: AVX, BMI2
 TEXT ·stageOut1AVX2(SB), NOSPLIT|NOFRAME, $0
+	MOVQ  -8(AX), CX
 	MOVQ  DI, R14
 	SHLQ  $0x00, R14
 	TESTQ $0x00000007, R14
@@ -152,6 +154,7 @@ piece8:
 // func stageIn2AVX2()
 // Requires: AVX
 TEXT ·stageIn2AVX2(SB), NOSPLIT|NOFRAME, $0
+	MOVQ    CX, -8(AX)
 	VXORPS  Y0, Y0, Y0
 	VMOVUPS X0, (AX)
 	LEAQ    3(DI), R14
@@ -217,6 +220,7 @@ piece7:
 // func stageOut2AVX2()
 // Requires: AVX, BMI2
 TEXT ·stageOut2AVX2(SB), NOSPLIT|NOFRAME, $0
+	MOVQ  -8(AX), CX
 	MOVQ  DI, R14
 	SHLQ  $0x01, R14
 	TESTQ $0x00000007, R14
@@ -297,6 +301,7 @@ piece8:
 // func stageIn4AVX2()
 // Requires: AVX
 TEXT ·stageIn4AVX2(SB), NOSPLIT|NOFRAME, $0
+	MOVQ    CX, -8(AX)
 	VXORPS  Y0, Y0, Y0
 	VMOVUPS X0, (AX)
 	LEAQ    1(DI), R14
@@ -362,6 +367,7 @@ piece7:
 // func stageOut4AVX2()
 // Requires: AVX, BMI2
 TEXT ·stageOut4AVX2(SB), NOSPLIT|NOFRAME, $0
+	MOVQ  -8(AX), CX
 	MOVQ  DI, R14
 	SHLQ  $0x02, R14
 	TESTQ $0x00000007, R14
@@ -442,6 +448,7 @@ piece8:
 // func stageIn8AVX2()
 // Requires: AVX
 TEXT ·stageIn8AVX2(SB), NOSPLIT|NOFRAME, $0
+	MOVQ    CX, -8(AX)
 	VXORPS  Y0, Y0, Y0
 	VMOVUPS Y0, (AX)
 	MOVQ    DI, R14
@@ -506,6 +513,7 @@ piece7:
 // func stageOut8AVX2()
 // Requires: AVX
 TEXT ·stageOut8AVX2(SB), NOSPLIT|NOFRAME, $0
+	MOVQ    -8(AX), CX
 	MOVQ    DI, R14
 	TESTQ   $0x00000040, R14
 	JEQ     piece1
@@ -568,6 +576,7 @@ piece7:
 // func stageIn16AVX2()
 // Requires: AVX
 TEXT ·stageIn16AVX2(SB), NOSPLIT|NOFRAME, $0
+	MOVQ    CX, -8(AX)
 	VXORPS  Y0, Y0, Y0
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y0, 32(AX)
@@ -634,6 +643,7 @@ piece7:
 // func stageOut16AVX2()
 // Requires: AVX
 TEXT ·stageOut16AVX2(SB), NOSPLIT|NOFRAME, $0
+	MOVQ    -8(AX), CX
 	MOVQ    DI, R14
 	SHLQ    $0x01, R14
 	TESTQ   $0x00000040, R14
@@ -697,6 +707,7 @@ piece7:
 // func stageIn32AVX2()
 // Requires: AVX
 TEXT ·stageIn32AVX2(SB), NOSPLIT|NOFRAME, $0
+	MOVQ       CX, -8(AX)
 	LEAQ       ·bytes20944d45+128(SB), R14
 	SUBQ       DI, R14
 	SUBQ       DI, R14
@@ -719,6 +730,7 @@ TEXT ·stageIn32AVX2(SB), NOSPLIT|NOFRAME, $0
 // func stageOut32AVX2()
 // Requires: AVX
 TEXT ·stageOut32AVX2(SB), NOSPLIT|NOFRAME, $0
+	MOVQ    -8(AX), CX
 	MOVQ    DI, R14
 	SHLQ    $0x02, R14
 	TESTQ   $0x00000040, R14
@@ -829,6 +841,7 @@ less1:
 // func stageFilled16AVX2()
 // Requires: AVX, AVX2
 TEXT ·stageFilled16AVX2(SB), NOSPLIT|NOFRAME, $0
+	MOVQ         CX, -8(AX)
 	VPBROADCASTW (CX), Y0
 	VMOVUPS      Y0, (AX)
 	VMOVUPS      Y0, 32(AX)
@@ -895,6 +908,7 @@ piece7:
 // func stageFilled32AVX2()
 // Requires: AVX, AVX2
 TEXT ·stageFilled32AVX2(SB), NOSPLIT|NOFRAME, $0
+	MOVQ         CX, -8(AX)
 	LEAQ         ·bytes20944d45+128(SB), R14
 	SUBQ         DI, R14
 	SUBQ         DI, R14
@@ -933,6 +947,7 @@ TEXT ·stageFilled32AVX2(SB), NOSPLIT|NOFRAME, $0
 // func spreadAVX2()
 // Requires: AVX
 TEXT ·spreadAVX2(SB), NOSPLIT|NOFRAME, $0
+	MOVQ         CX, -8(AX)
 	CMPL         R14, $+2
 	JEQ          two1
 	JGT          four2

@@ -7,6 +7,7 @@
 // func stageIn1AVX512()
 // Requires: AVX, AVX512BW, AVX512VL, BMI2
 TEXT ·stageIn1AVX512(SB), NOSPLIT|NOFRAME, $0
+	MOVQ       CX, -8(AX)
 	LEAQ       7(DI), R14
 	SHRQ       $0x03, R14
 	BZHIQ      R14, ·wordffffffff+0(SB), R14
@@ -18,6 +19,7 @@ TEXT ·stageIn1AVX512(SB), NOSPLIT|NOFRAME, $0
 // func stageOut1AVX512()
 // Requires: AVX, AVX512BW, AVX512VL, BMI2
 TEXT ·stageOut1AVX512(SB), NOSPLIT|NOFRAME, $0
+	MOVQ  -8(AX), CX
 	MOVQ  DI, R14
 	SHLQ  $0x00, R14
 	TESTQ $0x00000007, R14
@@ -46,6 +48,7 @@ whole1:
 // func stageIn2AVX512()
 // Requires: AVX, AVX512BW, AVX512VL, BMI2
 TEXT ·stageIn2AVX512(SB), NOSPLIT|NOFRAME, $0
+	MOVQ       CX, -8(AX)
 	LEAQ       3(DI), R14
 	SHRQ       $0x02, R14
 	BZHIQ      R14, ·wordffffffff+0(SB), R14
@@ -57,6 +60,7 @@ TEXT ·stageIn2AVX512(SB), NOSPLIT|NOFRAME, $0
 // func stageOut2AVX512()
 // Requires: AVX, AVX512BW, AVX512VL, BMI2
 TEXT ·stageOut2AVX512(SB), NOSPLIT|NOFRAME, $0
+	MOVQ  -8(AX), CX
 	MOVQ  DI, R14
 	SHLQ  $0x01, R14
 	TESTQ $0x00000007, R14
@@ -85,6 +89,7 @@ whole1:
 // func stageIn4AVX512()
 // Requires: AVX, AVX512BW, AVX512VL, BMI2
 TEXT ·stageIn4AVX512(SB), NOSPLIT|NOFRAME, $0
+	MOVQ       CX, -8(AX)
 	LEAQ       1(DI), R14
 	SHRQ       $0x01, R14
 	BZHIQ      R14, ·wordffffffff+0(SB), R14
@@ -96,6 +101,7 @@ TEXT ·stageIn4AVX512(SB), NOSPLIT|NOFRAME, $0
 // func stageOut4AVX512()
 // Requires: AVX, AVX512BW, AVX512VL, BMI2
 TEXT ·stageOut4AVX512(SB), NOSPLIT|NOFRAME, $0
+	MOVQ  -8(AX), CX
 	MOVQ  DI, R14
 	SHLQ  $0x02, R14
 	TESTQ $0x00000007, R14
@@ -124,6 +130,7 @@ whole1:
 // func stageIn8AVX512()
 // Requires: AVX512BW, AVX512F, BMI2
 TEXT ·stageIn8AVX512(SB), NOSPLIT|NOFRAME, $0
+	MOVQ       CX, -8(AX)
 	BZHIQ      DI, ·wordffffffff+0(SB), R14
 	KMOVQ      R14, K7
 	VMOVDQU8.Z (CX), K7, Z0
@@ -133,6 +140,7 @@ TEXT ·stageIn8AVX512(SB), NOSPLIT|NOFRAME, $0
 // func stageOut8AVX512()
 // Requires: AVX512BW, AVX512F, BMI2
 TEXT ·stageOut8AVX512(SB), NOSPLIT|NOFRAME, $0
+	MOVQ     -8(AX), CX
 	BZHIQ    DI, ·wordffffffff+0(SB), R14
 	KMOVQ    R14, K7
 	VMOVUPS  (AX), Z0
@@ -142,6 +150,7 @@ TEXT ·stageOut8AVX512(SB), NOSPLIT|NOFRAME, $0
 // func stageIn16AVX512()
 // Requires: AVX512BW, AVX512F, BMI2
 TEXT ·stageIn16AVX512(SB), NOSPLIT|NOFRAME, $0
+	MOVQ        CX, -8(AX)
 	BZHIQ       DI, ·wordffffffff+0(SB), R14
 	KMOVQ       R14, K7
 	KMOVQ       R14, K0
@@ -155,6 +164,7 @@ TEXT ·stageIn16AVX512(SB), NOSPLIT|NOFRAME, $0
 // func stageOut16AVX512()
 // Requires: AVX512BW, AVX512F, BMI2
 TEXT ·stageOut16AVX512(SB), NOSPLIT|NOFRAME, $0
+	MOVQ      -8(AX), CX
 	BZHIQ     DI, ·wordffffffff+0(SB), R14
 	KMOVQ     R14, K7
 	KMOVQ     R14, K0
@@ -168,6 +178,7 @@ TEXT ·stageOut16AVX512(SB), NOSPLIT|NOFRAME, $0
 // func stageIn32AVX512()
 // Requires: AVX512BW, AVX512F, BMI2
 TEXT ·stageIn32AVX512(SB), NOSPLIT|NOFRAME, $0
+	MOVQ        CX, -8(AX)
 	BZHIQ       DI, ·wordffffffff+0(SB), R14
 	KMOVQ       R14, K7
 	KMOVQ       R14, K0
@@ -187,6 +198,7 @@ TEXT ·stageIn32AVX512(SB), NOSPLIT|NOFRAME, $0
 // func stageOut32AVX512()
 // Requires: AVX512BW, AVX512F, BMI2
 TEXT ·stageOut32AVX512(SB), NOSPLIT|NOFRAME, $0
+	MOVQ      -8(AX), CX
 	BZHIQ     DI, ·wordffffffff+0(SB), R14
 	KMOVQ     R14, K7
 	KMOVQ     R14, K0
@@ -253,6 +265,7 @@ less1:
 // func spreadAVX512()
 // Requires: AVX512F
 TEXT ·spreadAVX512(SB), NOSPLIT|NOFRAME, $0
+	MOVQ         CX, -8(AX)
 	CMPL         R14, $+2
 	JEQ          two1
 	JGT          four2

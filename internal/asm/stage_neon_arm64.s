@@ -7,6 +7,7 @@
 // func stageIn1NEON()
 
 TEXT ·stageIn1NEON(SB), NOSPLIT|NOFRAME, $0-0
+	MOVD R17, -8(R16)
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, (R16)
 	ADD $7, R0, R20
@@ -25,6 +26,7 @@ piece2:
 // func stageOut1NEON()
 
 TEXT ·stageOut1NEON(SB), NOSPLIT|NOFRAME, $0-0
+	MOVD -8(R16), R17
 	MOVD $0, R19
 	ADD R0, R19, R20
 	MOVD $1, R19
@@ -49,6 +51,7 @@ piece2:
 // func stageIn2NEON()
 
 TEXT ·stageIn2NEON(SB), NOSPLIT|NOFRAME, $0-0
+	MOVD R17, -8(R16)
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, (R16)
 	ADD $3, R0, R20
@@ -71,6 +74,7 @@ piece3:
 // func stageOut2NEON()
 
 TEXT ·stageOut2NEON(SB), NOSPLIT|NOFRAME, $0-0
+	MOVD -8(R16), R17
 	MOVD $0, R19
 	ADD R0<<1, R19, R20
 	MOVD $1, R19
@@ -99,6 +103,7 @@ piece3:
 // func stageIn4NEON()
 
 TEXT ·stageIn4NEON(SB), NOSPLIT|NOFRAME, $0-0
+	MOVD R17, -8(R16)
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, (R16)
 	ADD $1, R0, R20
@@ -125,6 +130,7 @@ piece4:
 // func stageOut4NEON()
 
 TEXT ·stageOut4NEON(SB), NOSPLIT|NOFRAME, $0-0
+	MOVD -8(R16), R17
 	MOVD $0, R19
 	ADD R0<<2, R19, R20
 	MOVD $1, R19
@@ -157,6 +163,7 @@ piece4:
 // func stageIn8NEON()
 
 TEXT ·stageIn8NEON(SB), NOSPLIT|NOFRAME, $0-0
+	MOVD R17, -8(R16)
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, (R16)
 	TBZ $3, R0, piece1
@@ -180,6 +187,7 @@ piece4:
 // func stageOut8NEON()
 
 TEXT ·stageOut8NEON(SB), NOSPLIT|NOFRAME, $0-0
+	MOVD -8(R16), R17
 	TBZ $3, R0, piece1
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
@@ -201,6 +209,7 @@ piece4:
 // func stageIn16NEON()
 
 TEXT ·stageIn16NEON(SB), NOSPLIT|NOFRAME, $0-0
+	MOVD R17, -8(R16)
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, (R16)
 	FMOVQ F31, 16(R16)
@@ -225,6 +234,7 @@ piece4:
 // func stageOut16NEON()
 
 TEXT ·stageOut16NEON(SB), NOSPLIT|NOFRAME, $0-0
+	MOVD -8(R16), R17
 	TBZ $3, R0, piece1
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
@@ -246,6 +256,7 @@ piece4:
 // func stageIn32NEON()
 
 TEXT ·stageIn32NEON(SB), NOSPLIT|NOFRAME, $0-0
+	MOVD R17, -8(R16)
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, (R16)
 	FMOVQ F31, 16(R16)
@@ -274,6 +285,7 @@ piece4:
 // func stageOut32NEON()
 
 TEXT ·stageOut32NEON(SB), NOSPLIT|NOFRAME, $0-0
+	MOVD -8(R16), R17
 	TBZ $3, R0, piece1
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
@@ -297,6 +309,7 @@ piece4:
 // func stageFilled16NEON()
 
 TEXT ·stageFilled16NEON(SB), NOSPLIT|NOFRAME, $0-0
+	MOVD R17, -8(R16)
 	VLD1R (R17), [V31.H8]
 	FMOVQ F31, (R16)
 	FMOVQ F31, 16(R16)
@@ -321,6 +334,7 @@ piece4:
 // func stageFilled32NEON()
 
 TEXT ·stageFilled32NEON(SB), NOSPLIT|NOFRAME, $0-0
+	MOVD R17, -8(R16)
 	VLD1R (R17), [V31.S4]
 	FMOVQ F31, (R16)
 	FMOVQ F31, 16(R16)
@@ -385,6 +399,7 @@ less1:
 // func spreadNEON()
 
 TEXT ·spreadNEON(SB), NOSPLIT|NOFRAME, $0-0
+	MOVD R17, -8(R16)
 	VLD1R (R17), [V31.S4]
 	FMOVQ F31, (R16)
 	FMOVQ F31, 16(R16)

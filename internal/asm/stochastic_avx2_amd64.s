@@ -277,9 +277,7 @@ laneloop:
 	JEQ          laneend
 	JGE          lanestage
 	ADDQ         $+32, DI
-	MOVQ         384(SP), SI
-	LEAQ         (SP), AX
-	MOVQ         SI, CX
+	LEAQ         8(SP), AX
 	CALL         ·stageOut32AVX2(SB)
 
 laneend:
@@ -289,18 +287,16 @@ laneend:
 	RET
 
 lanestage:
-	MOVQ SI, 384(SP)
-	LEAQ (SP), SI
-	LEAQ 128(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 144(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ DX, 392(SP)
-	LEAQ 128(SP), DX
-	LEAQ 256(SP), AX
+	LEAQ 144(SP), DX
+	LEAQ 280(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ BX, 400(SP)
-	LEAQ 256(SP), BX
+	LEAQ 280(SP), BX
 	JMP  laneloop
 
 // func StochasticFpAVX2(y *float32, v *float32, words *int32, most float32, least int32, mantissa int32, n int)
@@ -400,9 +396,7 @@ laneloop:
 	JEQ          laneend
 	JGE          lanestage
 	ADDQ         $+32, DI
-	MOVQ         384(SP), SI
-	LEAQ         (SP), AX
-	MOVQ         SI, CX
+	LEAQ         8(SP), AX
 	CALL         ·stageOut32AVX2(SB)
 
 laneend:
@@ -412,18 +406,16 @@ laneend:
 	RET
 
 lanestage:
-	MOVQ SI, 384(SP)
-	LEAQ (SP), SI
-	LEAQ 128(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 144(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ DX, 392(SP)
-	LEAQ 128(SP), DX
-	LEAQ 256(SP), AX
+	LEAQ 144(SP), DX
+	LEAQ 280(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ BX, 400(SP)
-	LEAQ 256(SP), BX
+	LEAQ 280(SP), BX
 	JMP  laneloop
 
 // func StochasticHalfF16AVX2(y *uint16, x *float32, words *int32, n int)
@@ -522,9 +514,7 @@ laneloop:
 	JEQ          laneend
 	JGE          lanestage
 	ADDQ         $+32, DI
-	MOVQ         320(SP), SI
-	LEAQ         (SP), AX
-	MOVQ         SI, CX
+	LEAQ         8(SP), AX
 	CALL         ·stageOut16AVX2(SB)
 
 laneend:
@@ -534,18 +524,16 @@ laneend:
 	RET
 
 lanestage:
-	MOVQ SI, 320(SP)
-	LEAQ (SP), SI
-	LEAQ 64(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 80(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ DX, 328(SP)
-	LEAQ 64(SP), DX
-	LEAQ 192(SP), AX
+	LEAQ 80(SP), DX
+	LEAQ 216(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ BX, 336(SP)
-	LEAQ 192(SP), BX
+	LEAQ 216(SP), BX
 	JMP  laneloop
 
 // func StochasticHalfBF16AVX2(y *uint16, x *float32, words *int32, n int)
@@ -615,9 +603,7 @@ laneback:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+32, DI
-	MOVQ  320(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
+	LEAQ  8(SP), AX
 	CALL  ·stageOut16AVX2(SB)
 
 laneend:
@@ -628,18 +614,16 @@ lanerare:
 	JMP rare
 
 lanestage:
-	MOVQ SI, 320(SP)
-	LEAQ (SP), SI
-	LEAQ 64(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 80(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ DX, 328(SP)
-	LEAQ 64(SP), DX
-	LEAQ 192(SP), AX
+	LEAQ 80(SP), DX
+	LEAQ 216(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ BX, 336(SP)
-	LEAQ 192(SP), BX
+	LEAQ 216(SP), BX
 	JMP  laneloop
 
 rare:

@@ -876,25 +876,21 @@ lanerare:
 
 lanestaged:
 	ADDQ $+64, DI
-	MOVQ 640(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
+	LEAQ 8(SP), AX
 	CALL ·stageOut16AVX512(SB)
 	JMP  laneend
 
 lanestage:
-	MOVQ SI, 640(SP)
-	LEAQ (SP), SI
-	LEAQ 128(SP), AX
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 144(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ DX, 648(SP)
-	LEAQ 128(SP), DX
-	LEAQ 384(SP), AX
+	LEAQ 144(SP), DX
+	LEAQ 408(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ BX, 656(SP)
-	LEAQ 384(SP), BX
+	LEAQ 408(SP), BX
 	JMP  laneloop
 
 rare:

@@ -255,9 +255,7 @@ laneloop:
 	CBZ R0, laneend
 	TBZ $63, R0, lanestage
 	ADD $16, R0, R0
-	MOVD 208(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOut32NEON(SB)
 laneend:
 	MOVD FPCR, R16
@@ -265,18 +263,16 @@ laneend:
 	MOVD R16, FPCR
 	RET
 lanestage:
-	MOVD R1, 208(RSP)
-	ADD $16, RSP, R1
-	ADD $80, RSP, R16
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
+	ADD $96, RSP, R16
 	MOVD R2, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R2, 216(RSP)
-	ADD $80, RSP, R2
-	ADD $144, RSP, R16
+	ADD $96, RSP, R2
+	ADD $168, RSP, R16
 	MOVD R3, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R3, 224(RSP)
-	ADD $144, RSP, R3
+	ADD $168, RSP, R3
 	B laneloop
 
 // func StochasticFpNEON(y *float32, v *float32, words *int32, most float32, least int32, mantissa int32, n int)
@@ -381,9 +377,7 @@ laneloop:
 	CBZ R0, laneend
 	TBZ $63, R0, lanestage
 	ADD $16, R0, R0
-	MOVD 208(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOut32NEON(SB)
 laneend:
 	MOVD FPCR, R16
@@ -391,18 +385,16 @@ laneend:
 	MOVD R16, FPCR
 	RET
 lanestage:
-	MOVD R1, 208(RSP)
-	ADD $16, RSP, R1
-	ADD $80, RSP, R16
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
+	ADD $96, RSP, R16
 	MOVD R2, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R2, 216(RSP)
-	ADD $80, RSP, R2
-	ADD $144, RSP, R16
+	ADD $96, RSP, R2
+	ADD $168, RSP, R16
 	MOVD R3, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R3, 224(RSP)
-	ADD $144, RSP, R3
+	ADD $168, RSP, R3
 	B laneloop
 
 // func StochasticHalfF16NEON(y *uint16, x *float32, words *int32, n int)
@@ -513,9 +505,7 @@ laneloop:
 	CBZ R0, laneend
 	TBZ $63, R0, lanestage
 	ADD $16, R0, R0
-	MOVD 176(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOut16NEON(SB)
 laneend:
 	MOVD FPCR, R16
@@ -523,18 +513,16 @@ laneend:
 	MOVD R16, FPCR
 	RET
 lanestage:
-	MOVD R1, 176(RSP)
-	ADD $16, RSP, R1
-	ADD $48, RSP, R16
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
+	ADD $64, RSP, R16
 	MOVD R2, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R2, 184(RSP)
-	ADD $48, RSP, R2
-	ADD $112, RSP, R16
+	ADD $64, RSP, R2
+	ADD $136, RSP, R16
 	MOVD R3, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R3, 192(RSP)
-	ADD $112, RSP, R3
+	ADD $136, RSP, R3
 	B laneloop
 
 // func StochasticHalfBF16NEON(y *uint16, x *float32, words *int32, n int)
@@ -596,27 +584,23 @@ laneback:
 	CBZ R0, laneend
 	TBZ $63, R0, lanestage
 	ADD $16, R0, R0
-	MOVD 176(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
+	ADD $24, RSP, R16
 	CALL ·stageOut16NEON(SB)
 laneend:
 	RET
 lanerare:
 	B rare
 lanestage:
-	MOVD R1, 176(RSP)
-	ADD $16, RSP, R1
-	ADD $48, RSP, R16
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
+	ADD $64, RSP, R16
 	MOVD R2, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R2, 184(RSP)
-	ADD $48, RSP, R2
-	ADD $112, RSP, R16
+	ADD $64, RSP, R2
+	ADD $136, RSP, R16
 	MOVD R3, R17
 	CALL ·stageIn32NEON(SB)
-	MOVD R3, 192(RSP)
-	ADD $112, RSP, R3
+	ADD $136, RSP, R3
 	B laneloop
 rare:
 	FMOVQ (R2), F0
