@@ -34,7 +34,11 @@ In place (y == v) is allowed.`)
 
 	k = begin("StochasticHalf", `sets y = x as float16, toward zero`+rule+`. Infinity and NaN are converted as by Encode.`, Elems.Of("F16"))
 	x := k.Load("x", ir.MemF32)
-	k.Store("y", ir.MemF16, withSign(k, upSteps(k, x.Magnitude(), x, k.Int(113<<23), k.Int(10<<23)), x))
+	x.OrAlarmBelow(x.Magnitude(), k.Const(0x1p-14)) // float16's normal numbers are a float32's upper bits, as bfloat16 is
+	k.Store("y", ir.MemF16, x.As(ir.I32).IAdd(k.Int(0x1fff).ISub(k.Load("words", ir.MemI32).Shr(19))).And(k.Int(-0x2000)).As(ir.F32))
+	k.Rarely(func() {
+		k.Store("y", ir.MemF16, withSign(k, upSteps(k, x.Magnitude(), x, k.Int(113<<23), k.Int(10<<23)), x))
+	})
 
 	k = ir.New("stochastic", "StochasticHalf", `sets y = x as bfloat16, toward zero, or the next farther from zero if word>>16 is below what is
 beyond it. Infinity and NaN are converted as by Encode.`, Elems.Of("BF16"))
@@ -44,7 +48,11 @@ beyond it. Infinity and NaN are converted as by Encode.`, Elems.Of("BF16"))
 	carried := b.IAdd(k.Int(0xffff).ISub(k.Load("words", ir.MemI32).Shr(16)))
 	k.Store("y", ir.MemU16, carried.Shr(16))
 	k.Rarely(func() { k.Store("y", ir.MemU16, x.Ordered().Select(carried, b.Or(k.Int(1<<22))).Shr(16)) })
-	return append(ks, k)
+	ks = append(ks, k)
+	for _, k := range ks[1:] { // of words too there are whole runs
+		k.Whole = true
+	}
+	return ks
 }
 
 // less is a magnitude less the element's word in 2^-24 steps, rounded upward: it is above what is on the grid just where the magnitude is so by more

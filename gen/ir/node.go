@@ -22,7 +22,7 @@ type Node struct {
 // for the whole tile at once, what is made 16 bits of lanes for half of it.
 func (n *Node) Slots() int {
 	switch n.Op {
-	case OpAlarmNaN, OpAlarmCode, OpAlarmAbove, OpAlarmLow:
+	case OpAlarmNaN, OpAlarmCode, OpAlarmAbove, OpAlarmBelow, OpAlarmLow:
 		return 1
 	case OpStore:
 		switch n.Mem {
@@ -286,6 +286,14 @@ func (n *Node) OrAlarmAbove(x, most *Node) *Node {
 	n.want("OrAlarmAbove", F32)
 	x.want("OrAlarmAbove", I16)
 	n.k.add(Node{Op: OpAlarmAbove, Args: []*Node{x, most, n}})
+	return n
+}
+
+// OrAlarmBelow is n; it sends the tile the rare way if a number of x is less than
+// least, or NaN. A loop that looks ahead computes n ahead too.
+func (n *Node) OrAlarmBelow(x, least *Node) *Node {
+	x.want("OrAlarmBelow", F32)
+	n.k.add(Node{Op: OpAlarmBelow, Args: []*Node{x, least, n}})
 	return n
 }
 

@@ -79,6 +79,7 @@ const (
 	OpAlarmNaN   // sends the tile the rare way if a float in it is NaN
 	OpAlarmCode  // the same if a byte of a stream, or'ed with a, is 0xff
 	OpAlarmAbove // the same if 16 bits, unsigned, are more than b; c is what else to begin a tile with
+	OpAlarmBelow // the same if a float is less than b or NaN; c is what else to begin a tile with
 	OpAlarmLow   // the same if a float is NaN or beyond the integers, so that ToInt will not do; the least int16 of Narrow16 sounds it too
 
 	OpFoldMin  // the smallest float of a group; anything if a NaN is among them
@@ -105,7 +106,7 @@ var opNames = [...]string{
 	OpNarrowU8: "NarrowU8", OpShuffledU8: "ShuffledU8", OpInOrder: "InOrder", OpMaxS8: "MaxS8",
 	OpMaxU8: "MaxU8", OpMinS8: "MinS8", OpMinU8: "MinU8", OpSub8: "Sub8", OpBytes: "Bytes", OpSigns: "Signs",
 	OpSigns8: "Signs8", OpLookUp16: "LookUp16", OpAlarmNaN: "AlarmNaN", OpAlarmCode: "AlarmCode",
-	OpAlarmAbove: "AlarmAbove", OpAlarmLow: "AlarmLow", OpFoldMin: "FoldMin", OpFoldMax: "FoldMax",
+	OpAlarmAbove: "AlarmAbove", OpAlarmBelow: "AlarmBelow", OpAlarmLow: "AlarmLow", OpFoldMin: "FoldMin", OpFoldMax: "FoldMax",
 	OpFoldIMax: "FoldIMax", OpFoldUMax: "FoldUMax", OpFoldUMin: "FoldUMin", OpFoldNaN: "FoldNaN", OpSum: "Sum",
 	OpResult: "Result",
 }

@@ -233,6 +233,9 @@ func (m *Machine) Lower(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at p
 	case ir.OpAlarmCode:
 		m.alarmCode(s, args[0][0], args[1][0], at)
 		return -1
+	case ir.OpAlarmBelow:
+		m.alarmBelow(s, args[0], args[1][0])
+		return -1
 	case ir.OpAlarmNaN, ir.OpAlarmLow:
 		m.alarm(s, args[0])
 		return -1
@@ -312,6 +315,12 @@ func (m *Machine) narrow(s *plan.Seg, wide asm.Size, lo, hi func(wide asm.Size, 
 // alarm leaves for the rare way if one of four registers has a NaN.
 func (m *Machine) alarm(s *plan.Seg, x []plan.V) {
 	m.alarmLane(s, m.binary(s, m.FMAX, m.binary(s, m.FMAX, x[0], x[1]), m.binary(s, m.FMAX, x[2], x[3])))
+}
+
+// alarmBelow leaves for the rare way if a number is less than least, or NaN.
+func (m *Machine) alarmBelow(s *plan.Seg, x []plan.V, least plan.V) {
+	low := m.binary(s, m.FMIN, m.binary(s, m.FMIN, x[0], x[1]), m.binary(s, m.FMIN, x[2], x[3]))
+	m.alarmLane(s, m.binary(s, m.ORR, low, m.binary(s, m.FCMGT, least, low))) // all ones are a NaN
 }
 
 // alarmCode leaves for the rare way if a byte of a stream is 0xff where the bits

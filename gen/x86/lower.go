@@ -218,6 +218,9 @@ func (m *Machine) Lower(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at p
 	case ir.OpAlarmAbove:
 		m.alarmAbove(s, args[0], args[1][0])
 		return -1
+	case ir.OpAlarmBelow:
+		m.alarmBelow(s, args[0], args[1][0])
+		return -1
 	case ir.OpAlarmLow:
 		m.alarmLow(s, args[0], args[1][0])
 		return -1
@@ -491,6 +494,22 @@ func (m *Machine) alarmNaN(s *plan.Seg, x []plan.V) {
 // alarmAbove looks for words of a tile that are more than most.
 func (m *Machine) alarmAbove(s *plan.Seg, x []plan.V, most plan.V) {
 	m.alarm(s, m.above(s, m.pack(s, "VPMAXUW", x[0], x[1]), most))
+}
+
+// alarmBelow looks for numbers of a tile that are not at least least.
+func (m *Machine) alarmBelow(s *plan.Seg, x []plan.V, least plan.V) {
+	var below []plan.V
+	for _, x := range x {
+		below = append(below, m.compare(s, 0x19, x, least))
+	}
+	if m.wide {
+		or := func(a, b plan.V) plan.V {
+			return s.Op(plan.Mask, func(d int, u []int) { m.i("KORW", ks[u[1]], ks[u[0]], ks[d]) }, a, b)
+		}
+		m.alarm(s, or(below[0], below[1]), or(below[2], below[3]))
+		return
+	}
+	m.alarm(s, m.pack(s, "VORPS", m.pack(s, "VORPS", below[0], below[1]), m.pack(s, "VORPS", below[2], below[3])))
 }
 
 // above is where words of a, unsigned, are more than those of b.

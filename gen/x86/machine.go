@@ -136,7 +136,7 @@ func (m *Machine) Layouts() []int {
 
 // Watched: of two numbers the integer tells more than the float.
 func (m *Machine) Watched(alarm *ir.Node) *ir.Node {
-	if alarm.Op == ir.OpAlarmAbove {
+	if alarm.Op == ir.OpAlarmAbove || alarm.Op == ir.OpAlarmBelow {
 		return alarm.Args[2]
 	}
 	return alarm.Args[0]

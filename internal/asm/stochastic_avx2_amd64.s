@@ -192,10 +192,10 @@ rounds:
 
 // func StochasticIntAVX2(y *float32, v *float32, words *int32, least float32, most float32, n int)
 // Requires: AVX, AVX2, FMA3, SSE
-TEXT ·StochasticIntAVX2(SB), $440-40
-	STMXCSR 432(SP)
-	XORL    $0x00004000, 432(SP)
-	LDMXCSR 432(SP)
+TEXT ·StochasticIntAVX2(SB), NOSPLIT, $8-40
+	STMXCSR (SP)
+	XORL    $0x00004000, (SP)
+	LDMXCSR (SP)
 
 	// pointers: SI y, DX v, BX words, DI elements left
 	// per call: Y15 least, Y14 most, Y0 0x80000000, Y13 And, Y12 0x4b400000, Y11 0x7fffffff, Y10 0x33800000
@@ -211,8 +211,6 @@ TEXT ·StochasticIntAVX2(SB), $440-40
 	VBROADCASTSS ·word7fffffff+0(SB), Y11
 	VBROADCASTSS ·word33800000+0(SB), Y10
 	MOVQ         n+32(FP), DI
-	CMPQ         DI, $+32
-	JLT          lanestage
 
 laneloop:
 	VMOVUPS      (DX), Y0
@@ -273,38 +271,17 @@ laneloop:
 	SUBQ         $+32, DI
 	CMPQ         DI, $+32
 	JGE          laneloop
-	TESTQ        DI, DI
-	JEQ          laneend
-	JGE          lanestage
-	ADDQ         $+32, DI
-	LEAQ         8(SP), AX
-	CALL         ·stageOut32AVX2(SB)
-
-laneend:
-	XORL    $0x00004000, 432(SP)
-	LDMXCSR 432(SP)
+	XORL         $0x00004000, (SP)
+	LDMXCSR      (SP)
 	VZEROUPPER
 	RET
 
-lanestage:
-	MOVQ SI, (SP)
-	LEAQ 8(SP), SI
-	LEAQ 144(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 144(SP), DX
-	LEAQ 280(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 280(SP), BX
-	JMP  laneloop
-
 // func StochasticFpAVX2(y *float32, v *float32, words *int32, most float32, least int32, mantissa int32, n int)
 // Requires: AVX, AVX2, FMA3, SSE
-TEXT ·StochasticFpAVX2(SB), $440-48
-	STMXCSR 432(SP)
-	XORL    $0x00004000, 432(SP)
-	LDMXCSR 432(SP)
+TEXT ·StochasticFpAVX2(SB), NOSPLIT, $8-48
+	STMXCSR (SP)
+	XORL    $0x00004000, (SP)
+	LDMXCSR (SP)
 
 	// pointers: SI y, DX v, BX words, DI elements left
 	// per call: Y15 most, Y14 0x7fffffff, Y13 least, Y0 mantissa, Y12 0x7f800000, Y1 0xc000000, Y11 IAdd, Y10 0x57400000, Y9 0x80000000
@@ -322,8 +299,6 @@ TEXT ·StochasticFpAVX2(SB), $440-48
 	VBROADCASTSS ·word57400000+0(SB), Y10
 	VBROADCASTSS ·word80000000+0(SB), Y9
 	MOVQ         n+40(FP), DI
-	CMPQ         DI, $+32
-	JLT          lanestage
 
 laneloop:
 	VMOVUPS      (DX), Y0
@@ -392,153 +367,163 @@ laneloop:
 	SUBQ         $+32, DI
 	CMPQ         DI, $+32
 	JGE          laneloop
-	TESTQ        DI, DI
-	JEQ          laneend
-	JGE          lanestage
-	ADDQ         $+32, DI
-	LEAQ         8(SP), AX
-	CALL         ·stageOut32AVX2(SB)
-
-laneend:
-	XORL    $0x00004000, 432(SP)
-	LDMXCSR 432(SP)
+	XORL         $0x00004000, (SP)
+	LDMXCSR      (SP)
 	VZEROUPPER
 	RET
 
-lanestage:
-	MOVQ SI, (SP)
-	LEAQ 8(SP), SI
-	LEAQ 144(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 144(SP), DX
-	LEAQ 280(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 280(SP), BX
-	JMP  laneloop
-
 // func StochasticHalfF16AVX2(y *uint16, x *float32, words *int32, n int)
 // Requires: AVX, AVX2, F16C, FMA3, SSE
-TEXT ·StochasticHalfF16AVX2(SB), $376-32
-	STMXCSR 368(SP)
-	XORL    $0x00004000, 368(SP)
-	LDMXCSR 368(SP)
+TEXT ·StochasticHalfF16AVX2(SB), NOSPLIT, $8-32
+	STMXCSR (SP)
+	XORL    $0x00004000, (SP)
+	LDMXCSR (SP)
 
 	// pointers: SI y, DX x, BX words, DI elements left
-	// per call: Y15 0x7fffffff, Y14 0x38800000, Y0 0x5000000, Y13 0x7f800000, Y1 0xc000000, Y12 IAdd, Y11 0x57400000, Y10 0x80000000
-	// vector registers in use at once: 10
+	// per call: Y15 0x7fffffff, Y14 0x38800000, Y13 0x1fff, Y12 0xffffe000
+	// vector registers in use at once: 13
 	MOVQ         y+0(FP), SI
 	MOVQ         x+8(FP), DX
 	MOVQ         words+16(FP), BX
 	VBROADCASTSS ·word7fffffff+0(SB), Y15
 	VBROADCASTSS ·word38800000+0(SB), Y14
-	VBROADCASTSS ·word7f800000+0(SB), Y13
-	VBROADCASTSS ·word05000000+0(SB), Y0
-	VBROADCASTSS ·word0c000000+0(SB), Y1
-	VPADDD       Y1, Y0, Y12
-	VBROADCASTSS ·word57400000+0(SB), Y11
-	VBROADCASTSS ·word80000000+0(SB), Y10
+	VBROADCASTSS ·word00001fff+0(SB), Y13
+	VBROADCASTSS ·wordffffe000+0(SB), Y12
 	MOVQ         n+24(FP), DI
-	CMPQ         DI, $+32
-	JLT          lanestage
 
 laneloop:
+	VMOVUPS   (DX), Y0
+	VPAND     Y15, Y0, Y1
+	VMOVUPS   32(DX), Y2
+	VPAND     Y15, Y2, Y3
+	VMOVUPS   64(DX), Y4
+	VPAND     Y15, Y4, Y5
+	VMOVUPS   96(DX), Y6
+	VPAND     Y15, Y6, Y7
+	VCMPPS    $0x19, Y14, Y1, Y1
+	VCMPPS    $0x19, Y14, Y3, Y3
+	VCMPPS    $0x19, Y14, Y5, Y5
+	VCMPPS    $0x19, Y14, Y7, Y7
+	VORPS     Y3, Y1, Y1
+	VORPS     Y7, Y5, Y5
+	VORPS     Y5, Y1, Y1
+	VPMOVMSKB Y1, AX
+	TESTL     AX, AX
+	JNE       lanerare
+	VMOVUPS   (BX), Y1
+	VPSRLD    $0x13, Y1, Y1
+	VPSUBD    Y1, Y13, Y1
+	VPADDD    Y1, Y0, Y0
+	VPAND     Y12, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, (SI)
+	VMOVUPS   32(BX), Y0
+	VPSRLD    $0x13, Y0, Y0
+	VPSUBD    Y0, Y13, Y0
+	VPADDD    Y0, Y2, Y2
+	VPAND     Y12, Y2, Y2
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVUPS   X2, 16(SI)
+	VMOVUPS   64(BX), Y0
+	VPSRLD    $0x13, Y0, Y0
+	VPSUBD    Y0, Y13, Y0
+	VPADDD    Y0, Y4, Y4
+	VPAND     Y12, Y4, Y4
+	VCVTPS2PH $0x00, Y4, X4
+	VMOVUPS   X4, 32(SI)
+	VMOVUPS   96(BX), Y0
+	VPSRLD    $0x13, Y0, Y0
+	VPSUBD    Y0, Y13, Y0
+	VPADDD    Y0, Y6, Y6
+	VPAND     Y12, Y6, Y6
+	VCVTPS2PH $0x00, Y6, X6
+	VMOVUPS   X6, 48(SI)
+
+laneback:
+	ADDQ    $+64, SI
+	SUBQ    $-128, DX
+	SUBQ    $-128, BX
+	SUBQ    $+32, DI
+	CMPQ    DI, $+32
+	JGE     laneloop
+	XORL    $0x00004000, (SP)
+	LDMXCSR (SP)
+	VZEROUPPER
+	RET
+
+lanerare:
 	VMOVUPS      (DX), Y0
-	VPAND        (DX), Y15, Y1
-	VPAND        (DX), Y13, Y2
-	VPMAXUD      Y14, Y2, Y2
-	VPSUBD       Y12, Y2, Y2
-	VMOVUPS      (BX), Y3
-	VPSRLD       $0x08, Y3, Y3
-	VCVTDQ2PS    Y3, Y3
-	VFNMADD231PS Y2, Y3, Y1
-	VFMADD231PS  Y11, Y2, Y1
-	VFNMADD231PS Y11, Y2, Y1
-	VPAND        Y10, Y0, Y0
+	VPAND        Y15, Y0, Y1
+	VMOVUPS      (BX), Y2
+	VBROADCASTSS ·word7f800000+0(SB), Y3
+	VPAND        Y3, Y0, Y4
+	VBROADCASTSS ·word38800000+0(SB), Y5
+	VPMAXUD      Y5, Y4, Y4
+	VBROADCASTSS ·word05000000+0(SB), Y6
+	VBROADCASTSS ·word0c000000+0(SB), Y7
+	VPADDD       Y7, Y6, Y6
+	VPSUBD       Y6, Y4, Y4
+	VPSRLD       $0x08, Y2, Y2
+	VCVTDQ2PS    Y2, Y2
+	VFNMADD231PS Y4, Y2, Y1
+	VBROADCASTSS ·word57400000+0(SB), Y2
+	VFMADD231PS  Y2, Y4, Y1
+	VFNMADD231PS Y2, Y4, Y1
+	VBROADCASTSS ·word80000000+0(SB), Y4
+	VPAND        Y4, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	VCVTPS2PH    $0x00, Y1, X1
 	VMOVUPS      X1, (SI)
 	VMOVUPS      32(DX), Y0
-	VPAND        32(DX), Y15, Y1
-	VPAND        32(DX), Y13, Y2
-	VPMAXUD      Y14, Y2, Y2
-	VPSUBD       Y12, Y2, Y2
-	VMOVUPS      32(BX), Y3
-	VPSRLD       $0x08, Y3, Y3
-	VCVTDQ2PS    Y3, Y3
-	VFNMADD231PS Y2, Y3, Y1
-	VFMADD231PS  Y11, Y2, Y1
-	VFNMADD231PS Y11, Y2, Y1
-	VPAND        Y10, Y0, Y0
+	VPAND        Y15, Y0, Y1
+	VMOVUPS      32(BX), Y7
+	VPAND        Y3, Y0, Y8
+	VPMAXUD      Y5, Y8, Y8
+	VPSUBD       Y6, Y8, Y8
+	VPSRLD       $0x08, Y7, Y7
+	VCVTDQ2PS    Y7, Y7
+	VFNMADD231PS Y8, Y7, Y1
+	VFMADD231PS  Y2, Y8, Y1
+	VFNMADD231PS Y2, Y8, Y1
+	VPAND        Y4, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	VCVTPS2PH    $0x00, Y1, X1
 	VMOVUPS      X1, 16(SI)
 	VMOVUPS      64(DX), Y0
-	VPAND        64(DX), Y15, Y1
-	VPAND        64(DX), Y13, Y2
-	VPMAXUD      Y14, Y2, Y2
-	VPSUBD       Y12, Y2, Y2
-	VMOVUPS      64(BX), Y3
-	VPSRLD       $0x08, Y3, Y3
-	VCVTDQ2PS    Y3, Y3
-	VFNMADD231PS Y2, Y3, Y1
-	VFMADD231PS  Y11, Y2, Y1
-	VFNMADD231PS Y11, Y2, Y1
-	VPAND        Y10, Y0, Y0
+	VPAND        Y15, Y0, Y1
+	VMOVUPS      64(BX), Y7
+	VPAND        Y3, Y0, Y8
+	VPMAXUD      Y5, Y8, Y8
+	VPSUBD       Y6, Y8, Y8
+	VPSRLD       $0x08, Y7, Y7
+	VCVTDQ2PS    Y7, Y7
+	VFNMADD231PS Y8, Y7, Y1
+	VFMADD231PS  Y2, Y8, Y1
+	VFNMADD231PS Y2, Y8, Y1
+	VPAND        Y4, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	VCVTPS2PH    $0x00, Y1, X1
 	VMOVUPS      X1, 32(SI)
 	VMOVUPS      96(DX), Y0
-	VPAND        96(DX), Y15, Y1
-	VPAND        96(DX), Y13, Y2
-	VPMAXUD      Y14, Y2, Y2
-	VPSUBD       Y12, Y2, Y2
-	VMOVUPS      96(BX), Y3
-	VPSRLD       $0x08, Y3, Y3
-	VCVTDQ2PS    Y3, Y3
+	VPAND        Y15, Y0, Y1
+	VMOVUPS      96(BX), Y7
+	VPAND        Y3, Y0, Y3
+	VPMAXUD      Y5, Y3, Y3
+	VPSUBD       Y6, Y3, Y3
+	VPSRLD       $0x08, Y7, Y7
+	VCVTDQ2PS    Y7, Y7
+	VFNMADD231PS Y3, Y7, Y1
+	VFMADD231PS  Y2, Y3, Y1
 	VFNMADD231PS Y2, Y3, Y1
-	VFMADD231PS  Y11, Y2, Y1
-	VFNMADD231PS Y11, Y2, Y1
-	VPAND        Y10, Y0, Y0
+	VPAND        Y4, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	VCVTPS2PH    $0x00, Y1, X1
 	VMOVUPS      X1, 48(SI)
-	ADDQ         $+64, SI
-	SUBQ         $-128, DX
-	SUBQ         $-128, BX
-	SUBQ         $+32, DI
-	CMPQ         DI, $+32
-	JGE          laneloop
-	TESTQ        DI, DI
-	JEQ          laneend
-	JGE          lanestage
-	ADDQ         $+32, DI
-	LEAQ         8(SP), AX
-	CALL         ·stageOut16AVX2(SB)
-
-laneend:
-	XORL    $0x00004000, 368(SP)
-	LDMXCSR 368(SP)
-	VZEROUPPER
-	RET
-
-lanestage:
-	MOVQ SI, (SP)
-	LEAQ 8(SP), SI
-	LEAQ 80(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 80(SP), DX
-	LEAQ 216(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 216(SP), BX
-	JMP  laneloop
+	JMP          laneback
 
 // func StochasticHalfBF16AVX2(y *uint16, x *float32, words *int32, n int)
 // Requires: AVX, AVX2
-TEXT ·StochasticHalfBF16AVX2(SB), $368-32
+TEXT ·StochasticHalfBF16AVX2(SB), NOSPLIT, $0-32
 	// pointers: SI y, DX x, BX words, DI elements left
 	// per call: Y15 0xffff
 	// vector registers in use at once: 7
@@ -547,8 +532,6 @@ TEXT ·StochasticHalfBF16AVX2(SB), $368-32
 	MOVQ         words+16(FP), BX
 	VBROADCASTSS ·word0000ffff+0(SB), Y15
 	MOVQ         n+24(FP), DI
-	CMPQ         DI, $+32
-	JLT          lanestage
 
 laneloop:
 	VMOVUPS   (DX), Y0
@@ -593,40 +576,16 @@ laneloop:
 	VMOVUPS   Y2, 32(SI)
 
 laneback:
-	ADDQ  $+64, SI
-	SUBQ  $-128, DX
-	SUBQ  $-128, BX
-	SUBQ  $+32, DI
-	CMPQ  DI, $+32
-	JGE   laneloop
-	TESTQ DI, DI
-	JEQ   laneend
-	JGE   lanestage
-	ADDQ  $+32, DI
-	LEAQ  8(SP), AX
-	CALL  ·stageOut16AVX2(SB)
-
-laneend:
+	ADDQ $+64, SI
+	SUBQ $-128, DX
+	SUBQ $-128, BX
+	SUBQ $+32, DI
+	CMPQ DI, $+32
+	JGE  laneloop
 	VZEROUPPER
 	RET
 
 lanerare:
-	JMP rare
-
-lanestage:
-	MOVQ SI, (SP)
-	LEAQ 8(SP), SI
-	LEAQ 80(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 80(SP), DX
-	LEAQ 216(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 216(SP), BX
-	JMP  laneloop
-
-rare:
 	VMOVUPS      (DX), Y0
 	VMOVUPS      (BX), Y1
 	VPSRLD       $0x10, Y1, Y1

@@ -12,7 +12,7 @@ func RandomWordsAVX512(words *uint32, keys *uint32, block int, n int)
 
 // StochasticIntAVX512 sets y = trunc(c) with c = min(max(v, least), most), or the next farther from zero
 // if word>>8 < frac*2^24, frac being what is beyond it in steps. In place (y == v) is allowed.
-// It runs over n >= 1 elements.
+// It runs over n >= 1 elements, a multiple of 64.
 //
 //go:noescape
 func StochasticIntAVX512(y *float32, v *float32, words *int32, least float32, most float32, n int)
@@ -21,21 +21,21 @@ func StochasticIntAVX512(y *float32, v *float32, words *int32, least float32, mo
 // if word>>8 < frac*2^24, frac being what is beyond it in steps.
 // The grid is that of mantissa bits, in the place of a float32's exponent, whose least normal number has the exponent field least, in place.
 // In place (y == v) is allowed.
-// It runs over n >= 1 elements.
+// It runs over n >= 1 elements, a multiple of 64.
 //
 //go:noescape
 func StochasticFpAVX512(y *float32, v *float32, words *int32, most float32, least int32, mantissa int32, n int)
 
 // StochasticHalfF16AVX512 sets y = x as float16, toward zero, or the next farther from zero
 // if word>>8 < frac*2^24, frac being what is beyond it in steps. Infinity and NaN are converted as by Encode.
-// It runs over n >= 1 elements.
+// It runs over n >= 1 elements, a multiple of 64.
 //
 //go:noescape
 func StochasticHalfF16AVX512(y *uint16, x *float32, words *int32, n int)
 
 // StochasticHalfBF16AVX512 sets y = x as bfloat16, toward zero, or the next farther from zero if word>>16 is below what is
 // beyond it. Infinity and NaN are converted as by Encode.
-// It runs over n >= 1 elements.
+// It runs over n >= 1 elements, a multiple of 64.
 //
 //go:noescape
 func StochasticHalfBF16AVX512(y *uint16, x *float32, words *int32, n int)

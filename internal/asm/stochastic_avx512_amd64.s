@@ -199,7 +199,7 @@ rounds:
 	RET
 
 // func StochasticIntAVX512(y *float32, v *float32, words *int32, least float32, most float32, n int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2, SSE
+// Requires: AVX, AVX512F, SSE
 TEXT ·StochasticIntAVX512(SB), NOSPLIT, $8-40
 	STMXCSR (SP)
 	XORL    $0x00004000, (SP)
@@ -219,8 +219,6 @@ TEXT ·StochasticIntAVX512(SB), NOSPLIT, $8-40
 	VBROADCASTSS ·word7fffffff+0(SB), Z11
 	VBROADCASTSS ·word33800000+0(SB), Z10
 	MOVQ         n+32(FP), DI
-	CMPQ         DI, $+64
-	JLT          lanerest
 
 laneloop:
 	VMOVUPS      (DX), Z0
@@ -277,81 +275,13 @@ laneloop:
 	SUBQ         $+64, DI
 	CMPQ         DI, $+64
 	JGE          laneloop
-	TESTQ        DI, DI
-	JEQ          laneend
-
-lanerest:
-	MOVQ         $-1, AX
-	BZHIQ        DI, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (DX), K7, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VPANDD       Z11, Z1, Z1
-	VMOVUPS.Z    (BX), K7, Z2
-	VPSRLD       $0x08, Z2, Z2
-	VCVTDQ2PS    Z2, Z2
-	VFNMADD231PS Z10, Z2, Z1
-	VADDPS       Z12, Z1, Z1
-	VSUBPS       Z12, Z1, Z1
-	VPTERNLOGD   $0xf8, Z13, Z0, Z1
-	VMOVUPS      Z1, K7, (SI)
-	CMPQ         DI, $+17
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(DX), K7, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VPANDD       Z11, Z1, Z1
-	VMOVUPS.Z    64(BX), K7, Z2
-	VPSRLD       $0x08, Z2, Z2
-	VCVTDQ2PS    Z2, Z2
-	VFNMADD231PS Z10, Z2, Z1
-	VADDPS       Z12, Z1, Z1
-	VSUBPS       Z12, Z1, Z1
-	VPTERNLOGD   $0xf8, Z13, Z0, Z1
-	VMOVUPS      Z1, K7, 64(SI)
-	CMPQ         DI, $+33
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(DX), K7, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VPANDD       Z11, Z1, Z1
-	VMOVUPS.Z    128(BX), K7, Z2
-	VPSRLD       $0x08, Z2, Z2
-	VCVTDQ2PS    Z2, Z2
-	VFNMADD231PS Z10, Z2, Z1
-	VADDPS       Z12, Z1, Z1
-	VSUBPS       Z12, Z1, Z1
-	VPTERNLOGD   $0xf8, Z13, Z0, Z1
-	VMOVUPS      Z1, K7, 128(SI)
-	CMPQ         DI, $+49
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(DX), K7, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VPANDD       Z11, Z1, Z1
-	VMOVUPS.Z    192(BX), K7, Z2
-	VPSRLD       $0x08, Z2, Z2
-	VCVTDQ2PS    Z2, Z2
-	VFNMADD231PS Z10, Z2, Z1
-	VADDPS       Z12, Z1, Z1
-	VSUBPS       Z12, Z1, Z1
-	VPTERNLOGD   $0xf8, Z13, Z0, Z1
-	VMOVUPS      Z1, K7, 192(SI)
-
-lanetailnarrow:
-laneend:
-	XORL    $0x00004000, (SP)
-	LDMXCSR (SP)
+	XORL         $0x00004000, (SP)
+	LDMXCSR      (SP)
 	VZEROUPPER
 	RET
 
 // func StochasticFpAVX512(y *float32, v *float32, words *int32, most float32, least int32, mantissa int32, n int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2, SSE
+// Requires: AVX, AVX512F, SSE
 TEXT ·StochasticFpAVX512(SB), NOSPLIT, $8-48
 	STMXCSR (SP)
 	XORL    $0x00004000, (SP)
@@ -373,8 +303,6 @@ TEXT ·StochasticFpAVX512(SB), NOSPLIT, $8-48
 	VBROADCASTSS ·word57400000+0(SB), Z10
 	VBROADCASTSS ·word80000000+0(SB), Z9
 	MOVQ         n+40(FP), DI
-	CMPQ         DI, $+64
-	JLT          lanerest
 
 laneloop:
 	VMOVUPS      (DX), Z0
@@ -439,259 +367,219 @@ laneloop:
 	SUBQ         $+64, DI
 	CMPQ         DI, $+64
 	JGE          laneloop
-	TESTQ        DI, DI
-	JEQ          laneend
-
-lanerest:
-	MOVQ         $-1, AX
-	BZHIQ        DI, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (DX), K7, Z0
-	VPANDD       Z14, Z0, Z1
-	VMINPS       Z1, Z15, Z1
-	VPANDD       Z12, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
-	VPSUBD       Z11, Z2, Z2
-	VMOVUPS.Z    (BX), K7, Z3
-	VPSRLD       $0x08, Z3, Z3
-	VCVTDQ2PS    Z3, Z3
-	VFNMADD231PS Z2, Z3, Z1
-	VFMADD231PS  Z10, Z2, Z1
-	VFNMADD231PS Z10, Z2, Z1
-	VPTERNLOGD   $0xf8, Z9, Z0, Z1
-	VMOVUPS      Z1, K7, (SI)
-	CMPQ         DI, $+17
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(DX), K7, Z0
-	VPANDD       Z14, Z0, Z1
-	VMINPS       Z1, Z15, Z1
-	VPANDD       Z12, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
-	VPSUBD       Z11, Z2, Z2
-	VMOVUPS.Z    64(BX), K7, Z3
-	VPSRLD       $0x08, Z3, Z3
-	VCVTDQ2PS    Z3, Z3
-	VFNMADD231PS Z2, Z3, Z1
-	VFMADD231PS  Z10, Z2, Z1
-	VFNMADD231PS Z10, Z2, Z1
-	VPTERNLOGD   $0xf8, Z9, Z0, Z1
-	VMOVUPS      Z1, K7, 64(SI)
-	CMPQ         DI, $+33
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(DX), K7, Z0
-	VPANDD       Z14, Z0, Z1
-	VMINPS       Z1, Z15, Z1
-	VPANDD       Z12, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
-	VPSUBD       Z11, Z2, Z2
-	VMOVUPS.Z    128(BX), K7, Z3
-	VPSRLD       $0x08, Z3, Z3
-	VCVTDQ2PS    Z3, Z3
-	VFNMADD231PS Z2, Z3, Z1
-	VFMADD231PS  Z10, Z2, Z1
-	VFNMADD231PS Z10, Z2, Z1
-	VPTERNLOGD   $0xf8, Z9, Z0, Z1
-	VMOVUPS      Z1, K7, 128(SI)
-	CMPQ         DI, $+49
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(DX), K7, Z0
-	VPANDD       Z14, Z0, Z1
-	VMINPS       Z1, Z15, Z1
-	VPANDD       Z12, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
-	VPSUBD       Z11, Z2, Z2
-	VMOVUPS.Z    192(BX), K7, Z3
-	VPSRLD       $0x08, Z3, Z3
-	VCVTDQ2PS    Z3, Z3
-	VFNMADD231PS Z2, Z3, Z1
-	VFMADD231PS  Z10, Z2, Z1
-	VFNMADD231PS Z10, Z2, Z1
-	VPTERNLOGD   $0xf8, Z9, Z0, Z1
-	VMOVUPS      Z1, K7, 192(SI)
-
-lanetailnarrow:
-laneend:
-	XORL    $0x00004000, (SP)
-	LDMXCSR (SP)
+	XORL         $0x00004000, (SP)
+	LDMXCSR      (SP)
 	VZEROUPPER
 	RET
 
 // func StochasticHalfF16AVX512(y *uint16, x *float32, words *int32, n int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, SSE
+// Requires: AVX, AVX512BW, AVX512F, SSE
 TEXT ·StochasticHalfF16AVX512(SB), NOSPLIT, $8-32
 	STMXCSR (SP)
 	XORL    $0x00004000, (SP)
 	LDMXCSR (SP)
 
 	// pointers: SI y, DX x, BX words, DI elements left
-	// per call: Z15 0x7fffffff, Z14 0x38800000, Z0 0x5000000, Z13 0x7f800000, Z1 0xc000000, Z12 IAdd, Z11 0x57400000, Z10 0x80000000
-	// vector registers in use at once: 10
+	// per call: Z15 0x7fffffff, Z14 0x38800000, Z13 0x1fff, Z12 0xffffe000
+	// vector registers in use at once: 16
 	MOVQ         y+0(FP), SI
 	MOVQ         x+8(FP), DX
 	MOVQ         words+16(FP), BX
 	VBROADCASTSS ·word7fffffff+0(SB), Z15
 	VBROADCASTSS ·word38800000+0(SB), Z14
-	VBROADCASTSS ·word7f800000+0(SB), Z13
-	VBROADCASTSS ·word05000000+0(SB), Z0
-	VBROADCASTSS ·word0c000000+0(SB), Z1
-	VPADDD       Z1, Z0, Z12
-	VBROADCASTSS ·word57400000+0(SB), Z11
-	VBROADCASTSS ·word80000000+0(SB), Z10
+	VBROADCASTSS ·word00001fff+0(SB), Z13
+	VBROADCASTSS ·wordffffe000+0(SB), Z12
 	MOVQ         n+24(FP), DI
-	CMPQ         DI, $+64
-	JLT          lanerest
+	CMPQ         DI, $+256
+	JLT          laneloop
+	VMOVUPS      (DX), Z11
+	VMOVUPS      64(DX), Z10
+	VMOVUPS      128(DX), Z9
+	VMOVUPS      192(DX), Z8
+
+laneahead:
+	VMOVUPS   256(DX), Z0
+	VMOVUPS   320(DX), Z1
+	VMOVUPS   384(DX), Z2
+	VMOVUPS   448(DX), Z3
+	VPANDD    Z15, Z11, Z4
+	VPANDD    Z15, Z10, Z5
+	VPANDD    Z15, Z9, Z6
+	VPANDD    Z15, Z8, Z7
+	VCMPPS    $0x19, Z14, Z4, K1
+	VCMPPS    $0x19, Z14, Z5, K2
+	VCMPPS    $0x19, Z14, Z6, K3
+	VCMPPS    $0x19, Z14, Z7, K4
+	KORW      K2, K1, K1
+	KORW      K4, K3, K3
+	KORTESTQ  K1, K3
+	JNE       laneloop
+	VMOVUPS   (BX), Z4
+	VPSRLD    $0x13, Z4, Z4
+	VMOVUPS   64(BX), Z5
+	VPSRLD    $0x13, Z5, Z5
+	VMOVUPS   128(BX), Z6
+	VPSRLD    $0x13, Z6, Z6
+	VMOVUPS   192(BX), Z7
+	VPSRLD    $0x13, Z7, Z7
+	VPSUBD    Z4, Z13, Z4
+	VPSUBD    Z5, Z13, Z5
+	VPSUBD    Z6, Z13, Z6
+	VPSUBD    Z7, Z13, Z7
+	VPADDD    Z4, Z11, Z4
+	VPADDD    Z5, Z10, Z5
+	VPADDD    Z6, Z9, Z6
+	VPADDD    Z7, Z8, Z7
+	VPANDD    Z12, Z4, Z4
+	VPANDD    Z12, Z5, Z5
+	VPANDD    Z12, Z6, Z6
+	VPANDD    Z12, Z7, Z7
+	VCVTPS2PH $0x00, Z4, Y4
+	VMOVUPS   Y4, (SI)
+	VCVTPS2PH $0x00, Z5, Y5
+	VMOVUPS   Y5, 32(SI)
+	VCVTPS2PH $0x00, Z6, Y6
+	VMOVUPS   Y6, 64(SI)
+	VCVTPS2PH $0x00, Z7, Y7
+	VMOVUPS   Y7, 96(SI)
+	VMOVAPS   Z0, Z11
+	VMOVAPS   Z1, Z10
+	VMOVAPS   Z2, Z9
+	VMOVAPS   Z3, Z8
+	SUBQ      $-128, SI
+	ADDQ      $+256, DX
+	ADDQ      $+256, BX
+	SUBQ      $+64, DI
+	CMPQ      DI, $+128
+	JGE       laneahead
 
 laneloop:
-	VMOVUPS      (DX), Z0
-	VPANDD       Z15, Z0, Z1
-	VPANDD       Z13, Z0, Z2
-	VPMAXUD      Z14, Z2, Z2
-	VPSUBD       Z12, Z2, Z2
-	VMOVUPS      (BX), Z3
-	VPSRLD       $0x08, Z3, Z3
-	VCVTDQ2PS    Z3, Z3
-	VFNMADD231PS Z2, Z3, Z1
-	VFMADD231PS  Z11, Z2, Z1
-	VFNMADD231PS Z11, Z2, Z1
-	VPTERNLOGD   $0xf8, Z10, Z0, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVUPS      Y1, (SI)
-	VMOVUPS      64(DX), Z0
-	VPANDD       Z15, Z0, Z1
-	VPANDD       Z13, Z0, Z2
-	VPMAXUD      Z14, Z2, Z2
-	VPSUBD       Z12, Z2, Z2
-	VMOVUPS      64(BX), Z3
-	VPSRLD       $0x08, Z3, Z3
-	VCVTDQ2PS    Z3, Z3
-	VFNMADD231PS Z2, Z3, Z1
-	VFMADD231PS  Z11, Z2, Z1
-	VFNMADD231PS Z11, Z2, Z1
-	VPTERNLOGD   $0xf8, Z10, Z0, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVUPS      Y1, 32(SI)
-	VMOVUPS      128(DX), Z0
-	VPANDD       Z15, Z0, Z1
-	VPANDD       Z13, Z0, Z2
-	VPMAXUD      Z14, Z2, Z2
-	VPSUBD       Z12, Z2, Z2
-	VMOVUPS      128(BX), Z3
-	VPSRLD       $0x08, Z3, Z3
-	VCVTDQ2PS    Z3, Z3
-	VFNMADD231PS Z2, Z3, Z1
-	VFMADD231PS  Z11, Z2, Z1
-	VFNMADD231PS Z11, Z2, Z1
-	VPTERNLOGD   $0xf8, Z10, Z0, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVUPS      Y1, 64(SI)
-	VMOVUPS      192(DX), Z0
-	VPANDD       Z15, Z0, Z1
-	VPANDD       Z13, Z0, Z2
-	VPMAXUD      Z14, Z2, Z2
-	VPSUBD       Z12, Z2, Z2
-	VMOVUPS      192(BX), Z3
-	VPSRLD       $0x08, Z3, Z3
-	VCVTDQ2PS    Z3, Z3
-	VFNMADD231PS Z2, Z3, Z1
-	VFMADD231PS  Z11, Z2, Z1
-	VFNMADD231PS Z11, Z2, Z1
-	VPTERNLOGD   $0xf8, Z10, Z0, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVUPS      Y1, 96(SI)
-	SUBQ         $-128, SI
-	ADDQ         $+256, DX
-	ADDQ         $+256, BX
-	SUBQ         $+64, DI
-	CMPQ         DI, $+64
-	JGE          laneloop
-	TESTQ        DI, DI
-	JEQ          laneend
+	VMOVUPS   (DX), Z0
+	VPANDD    Z15, Z0, Z1
+	VMOVUPS   64(DX), Z2
+	VPANDD    Z15, Z2, Z3
+	VMOVUPS   128(DX), Z4
+	VPANDD    Z15, Z4, Z5
+	VMOVUPS   192(DX), Z6
+	VPANDD    Z15, Z6, Z7
+	VCMPPS    $0x19, Z14, Z1, K1
+	VCMPPS    $0x19, Z14, Z3, K2
+	VCMPPS    $0x19, Z14, Z5, K3
+	VCMPPS    $0x19, Z14, Z7, K4
+	KORW      K2, K1, K1
+	KORW      K4, K3, K3
+	KORTESTQ  K1, K3
+	JNE       lanerare
+	VMOVUPS   (BX), Z1
+	VPSRLD    $0x13, Z1, Z1
+	VPSUBD    Z1, Z13, Z1
+	VPADDD    Z1, Z0, Z0
+	VPANDD    Z12, Z0, Z0
+	VCVTPS2PH $0x00, Z0, Y0
+	VMOVUPS   Y0, (SI)
+	VMOVUPS   64(BX), Z0
+	VPSRLD    $0x13, Z0, Z0
+	VPSUBD    Z0, Z13, Z0
+	VPADDD    Z0, Z2, Z2
+	VPANDD    Z12, Z2, Z2
+	VCVTPS2PH $0x00, Z2, Y2
+	VMOVUPS   Y2, 32(SI)
+	VMOVUPS   128(BX), Z0
+	VPSRLD    $0x13, Z0, Z0
+	VPSUBD    Z0, Z13, Z0
+	VPADDD    Z0, Z4, Z4
+	VPANDD    Z12, Z4, Z4
+	VCVTPS2PH $0x00, Z4, Y4
+	VMOVUPS   Y4, 64(SI)
+	VMOVUPS   192(BX), Z0
+	VPSRLD    $0x13, Z0, Z0
+	VPSUBD    Z0, Z13, Z0
+	VPADDD    Z0, Z6, Z6
+	VPANDD    Z12, Z6, Z6
+	VCVTPS2PH $0x00, Z6, Y6
+	VMOVUPS   Y6, 96(SI)
 
-lanerest:
-	MOVQ         $-1, AX
-	BZHIQ        DI, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (DX), K7, Z0
-	VPANDD       Z15, Z0, Z1
-	VPANDD       Z13, Z0, Z2
-	VPMAXUD      Z14, Z2, Z2
-	VPSUBD       Z12, Z2, Z2
-	VMOVUPS.Z    (BX), K7, Z3
-	VPSRLD       $0x08, Z3, Z3
-	VCVTDQ2PS    Z3, Z3
-	VFNMADD231PS Z2, Z3, Z1
-	VFMADD231PS  Z11, Z2, Z1
-	VFNMADD231PS Z11, Z2, Z1
-	VPTERNLOGD   $0xf8, Z10, Z0, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVDQU16    Y1, K7, (SI)
-	CMPQ         DI, $+17
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(DX), K7, Z0
-	VPANDD       Z15, Z0, Z1
-	VPANDD       Z13, Z0, Z2
-	VPMAXUD      Z14, Z2, Z2
-	VPSUBD       Z12, Z2, Z2
-	VMOVUPS.Z    64(BX), K7, Z3
-	VPSRLD       $0x08, Z3, Z3
-	VCVTDQ2PS    Z3, Z3
-	VFNMADD231PS Z2, Z3, Z1
-	VFMADD231PS  Z11, Z2, Z1
-	VFNMADD231PS Z11, Z2, Z1
-	VPTERNLOGD   $0xf8, Z10, Z0, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVDQU16    Y1, K7, 32(SI)
-	CMPQ         DI, $+33
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(DX), K7, Z0
-	VPANDD       Z15, Z0, Z1
-	VPANDD       Z13, Z0, Z2
-	VPMAXUD      Z14, Z2, Z2
-	VPSUBD       Z12, Z2, Z2
-	VMOVUPS.Z    128(BX), K7, Z3
-	VPSRLD       $0x08, Z3, Z3
-	VCVTDQ2PS    Z3, Z3
-	VFNMADD231PS Z2, Z3, Z1
-	VFMADD231PS  Z11, Z2, Z1
-	VFNMADD231PS Z11, Z2, Z1
-	VPTERNLOGD   $0xf8, Z10, Z0, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVDQU16    Y1, K7, 64(SI)
-	CMPQ         DI, $+49
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(DX), K7, Z0
-	VPANDD       Z15, Z0, Z1
-	VPANDD       Z13, Z0, Z2
-	VPMAXUD      Z14, Z2, Z2
-	VPSUBD       Z12, Z2, Z2
-	VMOVUPS.Z    192(BX), K7, Z3
-	VPSRLD       $0x08, Z3, Z3
-	VCVTDQ2PS    Z3, Z3
-	VFNMADD231PS Z2, Z3, Z1
-	VFMADD231PS  Z11, Z2, Z1
-	VFNMADD231PS Z11, Z2, Z1
-	VPTERNLOGD   $0xf8, Z10, Z0, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVDQU16    Y1, K7, 96(SI)
-
-lanetailnarrow:
-laneend:
+laneback:
+	SUBQ    $-128, SI
+	ADDQ    $+256, DX
+	ADDQ    $+256, BX
+	SUBQ    $+64, DI
+	CMPQ    DI, $+64
+	JGE     laneloop
 	XORL    $0x00004000, (SP)
 	LDMXCSR (SP)
 	VZEROUPPER
 	RET
 
+lanerare:
+	VMOVUPS      (DX), Z0
+	VPANDD       Z15, Z0, Z1
+	VMOVUPS      (BX), Z2
+	VBROADCASTSS ·word7f800000+0(SB), Z3
+	VPANDD       Z3, Z0, Z4
+	VBROADCASTSS ·word38800000+0(SB), Z5
+	VPMAXUD      Z5, Z4, Z4
+	VBROADCASTSS ·word05000000+0(SB), Z6
+	VBROADCASTSS ·word0c000000+0(SB), Z7
+	VPADDD       Z7, Z6, Z6
+	VPSUBD       Z6, Z4, Z4
+	VPSRLD       $0x08, Z2, Z2
+	VCVTDQ2PS    Z2, Z2
+	VFNMADD231PS Z4, Z2, Z1
+	VBROADCASTSS ·word57400000+0(SB), Z2
+	VFMADD231PS  Z2, Z4, Z1
+	VFNMADD231PS Z2, Z4, Z1
+	VBROADCASTSS ·word80000000+0(SB), Z4
+	VPTERNLOGD   $0xf8, Z4, Z0, Z1
+	VCVTPS2PH    $0x00, Z1, Y1
+	VMOVUPS      Y1, (SI)
+	VMOVUPS      64(DX), Z0
+	VPANDD       Z15, Z0, Z1
+	VMOVUPS      64(BX), Z7
+	VPANDD       Z3, Z0, Z8
+	VPMAXUD      Z5, Z8, Z8
+	VPSUBD       Z6, Z8, Z8
+	VPSRLD       $0x08, Z7, Z7
+	VCVTDQ2PS    Z7, Z7
+	VFNMADD231PS Z8, Z7, Z1
+	VFMADD231PS  Z2, Z8, Z1
+	VFNMADD231PS Z2, Z8, Z1
+	VPTERNLOGD   $0xf8, Z4, Z0, Z1
+	VCVTPS2PH    $0x00, Z1, Y1
+	VMOVUPS      Y1, 32(SI)
+	VMOVUPS      128(DX), Z0
+	VPANDD       Z15, Z0, Z1
+	VMOVUPS      128(BX), Z7
+	VPANDD       Z3, Z0, Z8
+	VPMAXUD      Z5, Z8, Z8
+	VPSUBD       Z6, Z8, Z8
+	VPSRLD       $0x08, Z7, Z7
+	VCVTDQ2PS    Z7, Z7
+	VFNMADD231PS Z8, Z7, Z1
+	VFMADD231PS  Z2, Z8, Z1
+	VFNMADD231PS Z2, Z8, Z1
+	VPTERNLOGD   $0xf8, Z4, Z0, Z1
+	VCVTPS2PH    $0x00, Z1, Y1
+	VMOVUPS      Y1, 64(SI)
+	VMOVUPS      192(DX), Z0
+	VPANDD       Z15, Z0, Z1
+	VMOVUPS      192(BX), Z7
+	VPANDD       Z3, Z0, Z3
+	VPMAXUD      Z5, Z3, Z3
+	VPSUBD       Z6, Z3, Z3
+	VPSRLD       $0x08, Z7, Z7
+	VCVTDQ2PS    Z7, Z7
+	VFNMADD231PS Z3, Z7, Z1
+	VFMADD231PS  Z2, Z3, Z1
+	VFNMADD231PS Z2, Z3, Z1
+	VPTERNLOGD   $0xf8, Z4, Z0, Z1
+	VCVTPS2PH    $0x00, Z1, Y1
+	VMOVUPS      Y1, 96(SI)
+	JMP          laneback
+
 // func StochasticHalfBF16AVX512(y *uint16, x *float32, words *int32, n int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·StochasticHalfBF16AVX512(SB), $688-32
+// Requires: AVX, AVX512BW, AVX512F
+TEXT ·StochasticHalfBF16AVX512(SB), NOSPLIT, $0-32
 	// pointers: SI y, DX x, BX words, DI elements left
 	// per call: Z15 0xffff
 	// vector registers in use at once: 13
@@ -700,8 +588,6 @@ TEXT ·StochasticHalfBF16AVX512(SB), $688-32
 	MOVQ         words+16(FP), BX
 	VBROADCASTSS ·word0000ffff+0(SB), Z15
 	MOVQ         n+24(FP), DI
-	CMPQ         DI, $+64
-	JLT          lanerest
 	CMPQ         DI, $+256
 	JLT          laneloop
 	VMOVUPS      (DX), Z14
@@ -796,104 +682,16 @@ laneloop:
 	VMOVUPS  Y3, 96(SI)
 
 laneback:
-	SUBQ  $-128, SI
-	ADDQ  $+256, DX
-	ADDQ  $+256, BX
-	SUBQ  $+64, DI
-	CMPQ  DI, $+64
-	JGE   laneloop
-	TESTQ DI, DI
-	JEQ   laneend
-	JLT   lanestaged
-
-lanerest:
-	MOVQ      $-1, AX
-	BZHIQ     DI, AX, AX
-	KMOVQ     AX, K0
-	KMOVQ     K0, K7
-	VMOVUPS.Z (DX), K7, Z0
-	KSHIFTRQ  $0x10, K0, K7
-	VMOVUPS.Z 64(DX), K7, Z1
-	KSHIFTRQ  $0x20, K0, K7
-	VMOVUPS.Z 128(DX), K7, Z2
-	KSHIFTRQ  $0x30, K0, K7
-	VMOVUPS.Z 192(DX), K7, Z3
-	VCMPPS    $0x03, Z1, Z0, K1
-	VCMPPS    $0x03, Z3, Z2, K2
-	KORTESTQ  K1, K2
-	JNE       lanestage
-	KMOVQ     K0, K7
-	VMOVUPS.Z (BX), K7, Z4
-	VPSRLD    $0x10, Z4, Z4
-	VPSUBD    Z4, Z15, Z4
-	VPADDD    Z4, Z0, Z0
-	VPSRLD    $0x10, Z0, Z0
-	CMPQ      DI, $+17
-	JLT       lanetailnarrow
-	KSHIFTRQ  $0x10, K0, K7
-	VMOVUPS.Z 64(BX), K7, Z4
-	VPSRLD    $0x10, Z4, Z4
-	VPSUBD    Z4, Z15, Z4
-	VPADDD    Z4, Z1, Z1
-	VPSRLD    $0x10, Z1, Z1
-	CMPQ      DI, $+33
-	JLT       lanetailnarrow
-	KSHIFTRQ  $0x20, K0, K7
-	VMOVUPS.Z 128(BX), K7, Z4
-	VPSRLD    $0x10, Z4, Z4
-	VPSUBD    Z4, Z15, Z4
-	VPADDD    Z4, Z2, Z2
-	VPSRLD    $0x10, Z2, Z2
-	CMPQ      DI, $+49
-	JLT       lanetailnarrow
-	KSHIFTRQ  $0x30, K0, K7
-	VMOVUPS.Z 192(BX), K7, Z4
-	VPSRLD    $0x10, Z4, Z4
-	VPSUBD    Z4, Z15, Z4
-	VPADDD    Z4, Z3, Z3
-	VPSRLD    $0x10, Z3, Z3
-
-lanetailnarrow:
-	VPMOVDW   Z0, Y0
-	KMOVQ     K0, K7
-	VMOVDQU16 Y0, K7, (SI)
-	VPMOVDW   Z1, Y1
-	KSHIFTRQ  $0x10, K0, K7
-	VMOVDQU16 Y1, K7, 32(SI)
-	VPMOVDW   Z2, Y2
-	KSHIFTRQ  $0x20, K0, K7
-	VMOVDQU16 Y2, K7, 64(SI)
-	VPMOVDW   Z3, Y3
-	KSHIFTRQ  $0x30, K0, K7
-	VMOVDQU16 Y3, K7, 96(SI)
-
-laneend:
+	SUBQ $-128, SI
+	ADDQ $+256, DX
+	ADDQ $+256, BX
+	SUBQ $+64, DI
+	CMPQ DI, $+64
+	JGE  laneloop
 	VZEROUPPER
 	RET
 
 lanerare:
-	JMP rare
-
-lanestaged:
-	ADDQ $+64, DI
-	LEAQ 8(SP), AX
-	CALL ·stageOut16AVX512(SB)
-	JMP  laneend
-
-lanestage:
-	MOVQ SI, (SP)
-	LEAQ 8(SP), SI
-	LEAQ 144(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 144(SP), DX
-	LEAQ 408(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 408(SP), BX
-	JMP  laneloop
-
-rare:
 	VMOVUPS      (DX), Z0
 	VMOVUPS      (BX), Z1
 	VPSRLD       $0x10, Z1, Z1

@@ -12,7 +12,7 @@ func RandomWordsNEON(words *uint32, keys *uint32, block int, n int)
 
 // StochasticIntNEON sets y = trunc(c) with c = min(max(v, least), most), or the next farther from zero
 // if word>>8 < frac*2^24, frac being what is beyond it in steps. In place (y == v) is allowed.
-// It runs over n >= 1 elements.
+// It runs over n >= 1 elements, a multiple of 16.
 //
 //go:noescape
 func StochasticIntNEON(y *float32, v *float32, words *int32, least float32, most float32, n int)
@@ -21,21 +21,21 @@ func StochasticIntNEON(y *float32, v *float32, words *int32, least float32, most
 // if word>>8 < frac*2^24, frac being what is beyond it in steps.
 // The grid is that of mantissa bits, in the place of a float32's exponent, whose least normal number has the exponent field least, in place.
 // In place (y == v) is allowed.
-// It runs over n >= 1 elements.
+// It runs over n >= 1 elements, a multiple of 16.
 //
 //go:noescape
 func StochasticFpNEON(y *float32, v *float32, words *int32, most float32, least int32, mantissa int32, n int)
 
 // StochasticHalfF16NEON sets y = x as float16, toward zero, or the next farther from zero
 // if word>>8 < frac*2^24, frac being what is beyond it in steps. Infinity and NaN are converted as by Encode.
-// It runs over n >= 1 elements.
+// It runs over n >= 1 elements, a multiple of 16.
 //
 //go:noescape
 func StochasticHalfF16NEON(y *uint16, x *float32, words *int32, n int)
 
 // StochasticHalfBF16NEON sets y = x as bfloat16, toward zero, or the next farther from zero if word>>16 is below what is
 // beyond it. Infinity and NaN are converted as by Encode.
-// It runs over n >= 1 elements.
+// It runs over n >= 1 elements, a multiple of 16.
 //
 //go:noescape
 func StochasticHalfBF16NEON(y *uint16, x *float32, words *int32, n int)

@@ -167,7 +167,7 @@ blocks:
 
 // func StochasticIntNEON(y *float32, v *float32, words *int32, least float32, most float32, n int)
 
-TEXT ·StochasticIntNEON(SB), NOSPLIT, $248-40
+TEXT ·StochasticIntNEON(SB), NOSPLIT, $0-40
 	MOVD FPCR, R16
 	ADD $4194304, R16, R16
 	MOVD R16, FPCR
@@ -191,8 +191,6 @@ TEXT ·StochasticIntNEON(SB), NOSPLIT, $248-40
 	MOVD $864026624, R16
 	VDUP R16, V10.S4
 	MOVD n+32(FP), R0
-	CMP $16, R0
-	BLT lanestage
 laneloop:
 	FMOVQ (R2), F0
 	WORD $0x4e2ff401 // fmax v1.4s, v0.4s, v15.4s
@@ -252,32 +250,14 @@ laneloop:
 	SUB $16, R0, R0
 	CMP $16, R0
 	BGE laneloop
-	CBZ R0, laneend
-	TBZ $63, R0, lanestage
-	ADD $16, R0, R0
-	ADD $24, RSP, R16
-	CALL ·stageOut32NEON(SB)
-laneend:
 	MOVD FPCR, R16
 	SUB $4194304, R16, R16
 	MOVD R16, FPCR
 	RET
-lanestage:
-	MOVD R1, 16(RSP)
-	ADD $24, RSP, R1
-	ADD $96, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $96, RSP, R2
-	ADD $168, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $168, RSP, R3
-	B laneloop
 
 // func StochasticFpNEON(y *float32, v *float32, words *int32, most float32, least int32, mantissa int32, n int)
 
-TEXT ·StochasticFpNEON(SB), NOSPLIT, $248-48
+TEXT ·StochasticFpNEON(SB), NOSPLIT, $0-48
 	MOVD FPCR, R16
 	ADD $4194304, R16, R16
 	MOVD R16, FPCR
@@ -305,8 +285,6 @@ TEXT ·StochasticFpNEON(SB), NOSPLIT, $248-48
 	MOVD $2147483648, R16
 	VDUP R16, V9.S4
 	MOVD n+40(FP), R0
-	CMP $16, R0
-	BLT lanestage
 laneloop:
 	FMOVQ (R2), F0
 	VAND V14.B16, V0.B16, V1.B16
@@ -374,38 +352,20 @@ laneloop:
 	SUB $16, R0, R0
 	CMP $16, R0
 	BGE laneloop
-	CBZ R0, laneend
-	TBZ $63, R0, lanestage
-	ADD $16, R0, R0
-	ADD $24, RSP, R16
-	CALL ·stageOut32NEON(SB)
-laneend:
 	MOVD FPCR, R16
 	SUB $4194304, R16, R16
 	MOVD R16, FPCR
 	RET
-lanestage:
-	MOVD R1, 16(RSP)
-	ADD $24, RSP, R1
-	ADD $96, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $96, RSP, R2
-	ADD $168, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $168, RSP, R3
-	B laneloop
 
 // func StochasticHalfF16NEON(y *uint16, x *float32, words *int32, n int)
 
-TEXT ·StochasticHalfF16NEON(SB), NOSPLIT, $216-32
+TEXT ·StochasticHalfF16NEON(SB), NOSPLIT, $0-32
 	MOVD FPCR, R16
 	ADD $4194304, R16, R16
 	MOVD R16, FPCR
 	// pointers: R1 y, R2 x, R3 words, R0 elements left
-	// per call: V15 0x7fffffff, V14 0x38800000, V0 0x5000000, V13 0x7f800000, V1 0xc000000, V12 IAdd, V11 0x57400000, V10 0x80000000
-	// vector registers in use at once: 12
+	// per call: V15 0x7fffffff, V14 0x38800000, V13 0x1fff, V12 0xffffe000
+	// vector registers in use at once: 15
 	MOVD y+0(FP), R1
 	MOVD x+8(FP), R2
 	MOVD words+16(FP), R3
@@ -413,121 +373,164 @@ TEXT ·StochasticHalfF16NEON(SB), NOSPLIT, $216-32
 	VDUP R16, V15.S4
 	MOVD $947912704, R16
 	VDUP R16, V14.S4
-	MOVD $2139095040, R16
+	MOVD $8191, R16
 	VDUP R16, V13.S4
-	MOVD $83886080, R16
-	VDUP R16, V0.S4
-	MOVD $201326592, R16
-	VDUP R16, V1.S4
-	VADD V1.S4, V0.S4, V12.S4
-	MOVD $1463812096, R16
-	VDUP R16, V11.S4
-	MOVD $2147483648, R16
-	VDUP R16, V10.S4
+	MOVD $4294959104, R16
+	VDUP R16, V12.S4
 	MOVD n+24(FP), R0
-	CMP $16, R0
-	BLT lanestage
 laneloop:
 	FMOVQ (R2), F0
 	VAND V15.B16, V0.B16, V1.B16
-	VAND V13.B16, V0.B16, V2.B16
-	VUMAX V14.S4, V2.S4, V2.S4
-	VSUB V12.S4, V2.S4, V2.S4
-	FMOVQ (R3), F3
-	VUSHR $8, V3.S4, V3.S4
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	VFMLS V2.S4, V3.S4, V1.S4
-	VFMLA V11.S4, V2.S4, V1.S4
-	VFMLS V11.S4, V2.S4, V1.S4
-	VAND V10.B16, V0.B16, V0.B16
-	VORR V0.B16, V1.B16, V1.B16
-	WORD $0x4ea0f820 // fabs v0.4s, v1.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVQ 16(R2), F2
 	VAND V15.B16, V2.B16, V3.B16
-	VAND V13.B16, V2.B16, V4.B16
-	VUMAX V14.S4, V4.S4, V4.S4
-	VSUB V12.S4, V4.S4, V4.S4
-	FMOVQ 16(R3), F5
-	VUSHR $8, V5.S4, V5.S4
-	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	VFMLS V4.S4, V5.S4, V3.S4
-	VFMLA V11.S4, V4.S4, V3.S4
-	VFMLS V11.S4, V4.S4, V3.S4
-	VAND V10.B16, V2.B16, V2.B16
-	VORR V2.B16, V3.B16, V3.B16
-	WORD $0x4ea0f862 // fabs v2.4s, v3.4s
-	WORD $0x4e216840 // fcvtn2 v0.8h, v2.4s
-	VUZP2 V3.H8, V1.H8, V1.H8
-	VUSHR $15, V1.H8, V1.H8
-	VSLI $15, V1.H8, V0.H8
-	FMOVQ F0, (R1)
-	FMOVQ 32(R2), F0
-	VAND V15.B16, V0.B16, V1.B16
-	VAND V13.B16, V0.B16, V2.B16
-	VUMAX V14.S4, V2.S4, V2.S4
-	VSUB V12.S4, V2.S4, V2.S4
-	FMOVQ 32(R3), F3
-	VUSHR $8, V3.S4, V3.S4
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	VFMLS V2.S4, V3.S4, V1.S4
-	VFMLA V11.S4, V2.S4, V1.S4
-	VFMLS V11.S4, V2.S4, V1.S4
-	VAND V10.B16, V0.B16, V0.B16
-	VORR V0.B16, V1.B16, V1.B16
-	WORD $0x4ea0f820 // fabs v0.4s, v1.4s
+	FMOVQ 32(R2), F4
+	VAND V15.B16, V4.B16, V5.B16
+	FMOVQ 48(R2), F6
+	VAND V15.B16, V6.B16, V7.B16
+	WORD $0x4ea3f421 // fmin v1.4s, v1.4s, v3.4s
+	WORD $0x4ea7f4a5 // fmin v5.4s, v5.4s, v7.4s
+	WORD $0x4ea5f421 // fmin v1.4s, v1.4s, v5.4s
+	WORD $0x6ea1e5c3 // fcmgt v3.4s, v14.4s, v1.4s
+	VORR V3.B16, V1.B16, V1.B16
+	WORD $0x6e30f821 // fmaxv s1, v1.4s
+	FCMPS F1, F1
+	BVS lanerare
+	FMOVQ (R3), F1
+	VUSHR $19, V1.S4, V1.S4
+	VSUB V1.S4, V13.S4, V1.S4
+	VADD V1.S4, V0.S4, V0.S4
+	VAND V12.B16, V0.B16, V0.B16
+	WORD $0x4ea0f801 // fabs v1.4s, v0.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVQ 16(R3), F3
+	VUSHR $19, V3.S4, V3.S4
+	VSUB V3.S4, V13.S4, V3.S4
+	VADD V3.S4, V2.S4, V2.S4
+	VAND V12.B16, V2.B16, V2.B16
+	WORD $0x4ea0f843 // fabs v3.4s, v2.4s
+	WORD $0x4e216861 // fcvtn2 v1.8h, v3.4s
+	VUZP2 V2.H8, V0.H8, V0.H8
+	VUSHR $15, V0.H8, V0.H8
+	VSLI $15, V0.H8, V1.H8
+	FMOVQ F1, (R1)
+	FMOVQ 32(R3), F0
+	VUSHR $19, V0.S4, V0.S4
+	VSUB V0.S4, V13.S4, V0.S4
+	VADD V0.S4, V4.S4, V4.S4
+	VAND V12.B16, V4.B16, V4.B16
+	WORD $0x4ea0f880 // fabs v0.4s, v4.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVQ 48(R2), F2
-	VAND V15.B16, V2.B16, V3.B16
-	VAND V13.B16, V2.B16, V4.B16
-	VUMAX V14.S4, V4.S4, V4.S4
-	VSUB V12.S4, V4.S4, V4.S4
-	FMOVQ 48(R3), F5
-	VUSHR $8, V5.S4, V5.S4
-	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	VFMLS V4.S4, V5.S4, V3.S4
-	VFMLA V11.S4, V4.S4, V3.S4
-	VFMLS V11.S4, V4.S4, V3.S4
-	VAND V10.B16, V2.B16, V2.B16
-	VORR V2.B16, V3.B16, V3.B16
-	WORD $0x4ea0f862 // fabs v2.4s, v3.4s
-	WORD $0x4e216840 // fcvtn2 v0.8h, v2.4s
-	VUZP2 V3.H8, V1.H8, V1.H8
-	VUSHR $15, V1.H8, V1.H8
-	VSLI $15, V1.H8, V0.H8
+	FMOVQ 48(R3), F1
+	VUSHR $19, V1.S4, V1.S4
+	VSUB V1.S4, V13.S4, V1.S4
+	VADD V1.S4, V6.S4, V6.S4
+	VAND V12.B16, V6.B16, V6.B16
+	WORD $0x4ea0f8c1 // fabs v1.4s, v6.4s
+	WORD $0x4e216820 // fcvtn2 v0.8h, v1.4s
+	VUZP2 V6.H8, V4.H8, V4.H8
+	VUSHR $15, V4.H8, V4.H8
+	VSLI $15, V4.H8, V0.H8
 	FMOVQ F0, 16(R1)
+laneback:
 	ADD $32, R1, R1
 	ADD $64, R2, R2
 	ADD $64, R3, R3
 	SUB $16, R0, R0
 	CMP $16, R0
 	BGE laneloop
-	CBZ R0, laneend
-	TBZ $63, R0, lanestage
-	ADD $16, R0, R0
-	ADD $24, RSP, R16
-	CALL ·stageOut16NEON(SB)
-laneend:
 	MOVD FPCR, R16
 	SUB $4194304, R16, R16
 	MOVD R16, FPCR
 	RET
-lanestage:
-	MOVD R1, 16(RSP)
-	ADD $24, RSP, R1
-	ADD $64, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $64, RSP, R2
-	ADD $136, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $136, RSP, R3
-	B laneloop
+lanerare:
+	B rare
+rare:
+	FMOVQ (R2), F0
+	VAND V15.B16, V0.B16, V1.B16
+	FMOVQ (R3), F2
+	MOVD $2139095040, R16
+	VDUP R16, V3.S4
+	VAND V3.B16, V0.B16, V4.B16
+	MOVD $947912704, R16
+	VDUP R16, V5.S4
+	VUMAX V5.S4, V4.S4, V4.S4
+	MOVD $83886080, R16
+	VDUP R16, V6.S4
+	MOVD $201326592, R16
+	VDUP R16, V7.S4
+	VADD V7.S4, V6.S4, V6.S4
+	VSUB V6.S4, V4.S4, V4.S4
+	VUSHR $8, V2.S4, V2.S4
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	VFMLS V4.S4, V2.S4, V1.S4
+	MOVD $1463812096, R16
+	VDUP R16, V2.S4
+	VFMLA V2.S4, V4.S4, V1.S4
+	VFMLS V2.S4, V4.S4, V1.S4
+	MOVD $2147483648, R16
+	VDUP R16, V4.S4
+	VAND V4.B16, V0.B16, V0.B16
+	VORR V0.B16, V1.B16, V1.B16
+	WORD $0x4ea0f820 // fabs v0.4s, v1.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVQ 16(R2), F7
+	VAND V15.B16, V7.B16, V8.B16
+	FMOVQ 16(R3), F9
+	VAND V3.B16, V7.B16, V10.B16
+	VUMAX V5.S4, V10.S4, V10.S4
+	VSUB V6.S4, V10.S4, V10.S4
+	VUSHR $8, V9.S4, V9.S4
+	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
+	VFMLS V10.S4, V9.S4, V8.S4
+	VFMLA V2.S4, V10.S4, V8.S4
+	VFMLS V2.S4, V10.S4, V8.S4
+	VAND V4.B16, V7.B16, V7.B16
+	VORR V7.B16, V8.B16, V8.B16
+	WORD $0x4ea0f907 // fabs v7.4s, v8.4s
+	WORD $0x4e2168e0 // fcvtn2 v0.8h, v7.4s
+	VUZP2 V8.H8, V1.H8, V1.H8
+	VUSHR $15, V1.H8, V1.H8
+	VSLI $15, V1.H8, V0.H8
+	FMOVQ F0, (R1)
+	FMOVQ 32(R2), F0
+	VAND V15.B16, V0.B16, V1.B16
+	FMOVQ 32(R3), F7
+	VAND V3.B16, V0.B16, V8.B16
+	VUMAX V5.S4, V8.S4, V8.S4
+	VSUB V6.S4, V8.S4, V8.S4
+	VUSHR $8, V7.S4, V7.S4
+	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
+	VFMLS V8.S4, V7.S4, V1.S4
+	VFMLA V2.S4, V8.S4, V1.S4
+	VFMLS V2.S4, V8.S4, V1.S4
+	VAND V4.B16, V0.B16, V0.B16
+	VORR V0.B16, V1.B16, V1.B16
+	WORD $0x4ea0f820 // fabs v0.4s, v1.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVQ 48(R2), F7
+	VAND V15.B16, V7.B16, V8.B16
+	FMOVQ 48(R3), F9
+	VAND V3.B16, V7.B16, V3.B16
+	VUMAX V5.S4, V3.S4, V3.S4
+	VSUB V6.S4, V3.S4, V3.S4
+	VUSHR $8, V9.S4, V9.S4
+	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
+	VFMLS V3.S4, V9.S4, V8.S4
+	VFMLA V2.S4, V3.S4, V8.S4
+	VFMLS V2.S4, V3.S4, V8.S4
+	VAND V4.B16, V7.B16, V7.B16
+	VORR V7.B16, V8.B16, V8.B16
+	WORD $0x4ea0f902 // fabs v2.4s, v8.4s
+	WORD $0x4e216840 // fcvtn2 v0.8h, v2.4s
+	VUZP2 V8.H8, V1.H8, V1.H8
+	VUSHR $15, V1.H8, V1.H8
+	VSLI $15, V1.H8, V0.H8
+	FMOVQ F0, 16(R1)
+	B laneback
 
 // func StochasticHalfBF16NEON(y *uint16, x *float32, words *int32, n int)
 
-TEXT ·StochasticHalfBF16NEON(SB), NOSPLIT, $216-32
+TEXT ·StochasticHalfBF16NEON(SB), NOSPLIT, $0-32
 	// pointers: R1 y, R2 x, R3 words, R0 elements left
 	// per call: V15 0xffff
 	// vector registers in use at once: 7
@@ -537,8 +540,6 @@ TEXT ·StochasticHalfBF16NEON(SB), NOSPLIT, $216-32
 	MOVD $65535, R16
 	VDUP R16, V15.S4
 	MOVD n+24(FP), R0
-	CMP $16, R0
-	BLT lanestage
 laneloop:
 	FMOVQ (R2), F0
 	FMOVQ 16(R2), F1
@@ -581,27 +582,9 @@ laneback:
 	SUB $16, R0, R0
 	CMP $16, R0
 	BGE laneloop
-	CBZ R0, laneend
-	TBZ $63, R0, lanestage
-	ADD $16, R0, R0
-	ADD $24, RSP, R16
-	CALL ·stageOut16NEON(SB)
-laneend:
 	RET
 lanerare:
 	B rare
-lanestage:
-	MOVD R1, 16(RSP)
-	ADD $24, RSP, R1
-	ADD $64, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $64, RSP, R2
-	ADD $136, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $136, RSP, R3
-	B laneloop
 rare:
 	FMOVQ (R2), F0
 	FMOVQ (R3), F1
