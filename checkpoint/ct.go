@@ -271,11 +271,11 @@ func (w *ctWeight) findZeros() bool {
 	if !ok && w.symmetric() {
 		return true
 	}
-	z, want, dtype := &zeros{Stored: zero, bits: 8}, w.scaleShape, safetensors.I8
+	z, want, dtype := &zeros{Stored: zero}, w.scaleShape, safetensors.I8
 	switch w.l.form {
 	case formI8:
 	case formBits:
-		z.bits, z.pack = w.l.bits, true
+		z.bits = w.l.bits
 		want, dtype = []int{(w.scaleShape[0]*w.l.bits + 31) / 32, w.l.groupCols}, safetensors.I32
 	default:
 		return ok || w.fail(name, "%s is said to be asymmetric by %s, want symmetric", w.format, w.path)
@@ -303,7 +303,6 @@ func (w *ctWeight) findOrder() bool {
 	set := slices.ContainsFunc(readSmall[int32](w.builder, index), func(g int32) bool { return g != -1 })
 	if w.err == nil && set {
 		w.l.index = w.readIndex(index, w.l.groupCols)
-		w.l.places = placesOf(w.l.index, w.l.groupCols, w.l.bits)
 	}
 	return w.err == nil
 }

@@ -21,27 +21,27 @@ const (
 	formE2M3             // four e2m3 in three bytes, little-endian
 )
 
+// formats are how kernels read them; streams if codes are of four bits.
+var formats = [...]kernels.Format{kernels.Int8, kernels.Uint8, kernels.Uint4, kernels.E4M3FN, kernels.E5M2, kernels.E2M1Packed, kernels.E2M3Packed}
+
 // grouped are codes of rows, whose groups are blocks of the matrix:
 //
-//	(q - zero point) * scale    q * scale for floats    (q - lowest code) * scale + minval
+//	(q - zero point) * scale    q * scale for floats
 type grouped struct {
 	codes    Stored
 	form     form
 	bits     int   // of a code
-	signed   bool  // codes of formBits are two's complement
 	bias     int32 // the zero point where zero has none
 	cols     int
 	rowBytes int
 
 	axes      []axis // all but the last
 	blockCols int
-	groupCols int      // groups of a row
-	index     []int32  // the group of each column, nil where it follows from blockCols
-	places    []uint16 // as placesOf gives them
+	groupCols int     // groups of a row
+	index     []int32 // the group of each column, nil where it follows from blockCols
 
-	scale  scales
-	zero   *zeros  // nil if there are none
-	minval *scales // nil if there are none
+	scale scales
+	zero  *zeros // nil if there are none
 }
 
 // axis is one axis, cut into blocks; the last may be shorter.
@@ -130,46 +130,39 @@ func (c *scales) decode(dst []float32, codes []uint8) {
 	}
 }
 
-// zeros are a zero point per group.
+// zeros are a zero point per group: int8, or packed in 32-bit words down the rows.
 type zeros struct {
 	Stored
-	bits int // of a zero point: less than 8 are packed in 32-bit words down the rows; 8 in bytes unless packed
-	pack bool
+	bits int // of a zero point that is packed, else 0
 }
 
 // read reads the zero points of so many rows of groups.
 func (z *zeros) read(s *scratch, dst []int32, first, rows, cols int) error {
-	switch {
-	case z.pack:
-		begin, end := first*z.bits/32, ((first+rows)*z.bits+31)/32
-		words := lend[uint32](&s.stored, (end-begin)*cols)
-		if err := read(z.Stored, words, int64(begin)*int64(cols)*4); err != nil {
+	if z.bits == 0 {
+		bytes := lend[int8](&s.stored, rows*cols)
+		if err := read(z.Stored, bytes, int64(first)*int64(cols)); err != nil {
 			return err
 		}
-		mask := uint32(1)<<z.bits - 1
-		for r := range rows {
-			bit := (first + r) * z.bits
-			at, shift := bit/32-begin, bit%32
-			for c := range cols {
-				v := words[at*cols+c] >> shift
-				if shift+z.bits > 32 {
-					v |= words[(at+1)*cols+c] << (32 - shift)
-				}
-				dst[r*cols+c] = int32(v & mask)
-			}
+		for i, b := range bytes {
+			dst[i] = int32(b)
 		}
 		return nil
-	case z.DType == safetensors.I32:
-		return read(z.Stored, dst[:rows*cols], int64(first)*int64(cols)*4)
 	}
-	bytes := lend[int8](&s.stored, rows*cols)
-	if err := read(z.Stored, bytes, int64(first)*int64(cols)); err != nil {
+	begin, end := first*z.bits/32, ((first+rows)*z.bits+31)/32
+	words := lend[uint32](&s.stored, (end-begin)*cols)
+	if err := read(z.Stored, words, int64(begin)*int64(cols)*4); err != nil {
 		return err
 	}
-	for i, b := range bytes {
-		dst[i] = int32(b)
-		if z.DType == safetensors.U8 {
-			dst[i] = int32(uint8(b))
+	mask := uint32(1)<<z.bits - 1
+	for r := range rows {
+		bit := (first + r) * z.bits
+		at, shift := bit/32-begin, bit%32
+		for c := range cols {
+			v := words[at*cols+c] >> shift
+			if shift+z.bits > 32 {
+				v |= words[(at+1)*cols+c] << (32 - shift)
+			}
+			dst[r*cols+c] = int32(v & mask)
 		}
 	}
 	return nil
@@ -179,7 +172,11 @@ func (z *zeros) read(s *scratch, dst []int32, first, rows, cols int) error {
 func readGrouped[T kernels.Float](l *grouped, s *scratch, dst []T, first int) error {
 	for len(dst) > 0 {
 		scaleRow, rows := l.scaleRow(first)
-		rows = min(rows, len(dst)/l.cols, max(1, pieceLen/l.cols))
+		most := max(1, pieceLen/l.cols)
+		if l.mixed() {
+			most = mixedRows
+		}
+		rows = min(rows, len(dst)/l.cols, most)
 		scaleRows := 1
 		if l.axes[len(l.axes)-1].block == 1 {
 			scaleRows = rows
@@ -199,47 +196,38 @@ func readBlock[T kernels.Float](l *grouped, s *scratch, dst []T, first, scaleRow
 	if err := read(l.codes, codes, int64(first)*int64(l.rowBytes)); err != nil {
 		return err
 	}
-	p := params{scale: lend[float32](&s.scale, scaleRows*l.groupCols)}
-	if err := l.scale.read(s, p.scale, scaleRow*l.groupCols); err != nil {
+	p, err := l.params(s, scaleRow, scaleRows)
+	if err != nil {
 		return err
 	}
-	if l.zero != nil || l.bias != 0 {
-		p.zero = lend[int32](&s.zero, len(p.scale))
-		if l.zero == nil {
-			for i := range p.zero {
-				p.zero[i] = l.bias
+	if l.mixed() {
+		m := mixed{bits: l.bits, index: l.index, stride: sideBySide(rows)}
+		if l.form == formI8 { // as uint8
+			m.bits = 8
+			for i := range s.codes[:(len(codes)+7)/8] {
+				s.codes[i] ^= 0x80808080_80808080
 			}
-		} else if err := l.zero.read(s, p.zero, scaleRow, scaleRows, l.groupCols); err != nil {
-			return err
+			for i := range p.zero {
+				p.zero[i] += 1 << 7
+			}
 		}
-	}
-	if l.minval != nil {
-		p.minval = lend[float32](&s.minval, len(p.scale))
-		if err := l.minval.read(s, p.minval, scaleRow*l.groupCols); err != nil {
-			return err
+		m.scale, m.zero = lend[float32](&s.minval, l.groupCols*m.stride), lend[int32](&s.gathered, l.groupCols*m.stride)
+		next := l.groupCols // row of parameters
+		if scaleRows == 1 {
+			next = 0
 		}
-	}
-	if err := l.checkZero(p.zero); err != nil {
-		return err
+		transposeWords(m.scale, m.stride, p.scale, next, rows, l.groupCols)
+		transposeWords(m.zero, m.stride, p.zero, next, rows, l.groupCols)
+		readMixed(m, s, dst, codes, l.rowBytes)
+		return nil
 	}
 
 	ragged := l.index != nil || l.cols%l.blockCols != 0
 	form, rowBytes := l.form, l.rowBytes
 	if form == formBits && (l.bits != 4 || ragged || 2*rowBytes != l.cols || p.odd()) {
 		codes, form, rowBytes = l.unpack(s, codes, rows), formU8, l.cols
-		if l.signed {
-			form = formI8
-		}
 	}
 	switch {
-	case l.places != nil && form == formU8 && p.zero != nil:
-		var table *[tableLen]T
-		for r := range rows {
-			if r < scaleRows {
-				table = codeTable[T](s, p.slice(r*l.groupCols, l.groupCols), l.bits)
-			}
-			lookUp(dst[r*l.cols:][:l.cols], codes[r*rowBytes:], table, l.places)
-		}
 	case l.index != nil:
 		for r := range rows {
 			at := min(r, scaleRows-1) * l.groupCols
@@ -262,6 +250,30 @@ func readBlock[T kernels.Float](l *grouped, s *scratch, dst []T, first, scaleRow
 	return nil
 }
 
+// mixed tells whether codes are integers whose columns have groups in any order.
+func (l *grouped) mixed() bool { return l.index != nil && (l.form == formI8 || l.form == formBits) }
+
+// params reads the parameters of some rows.
+func (l *grouped) params(s *scratch, row, rows int) (p params, err error) {
+	p.scale = lend[float32](&s.scale, rows*l.groupCols)
+	if err := l.scale.read(s, p.scale, row*l.groupCols); err != nil {
+		return p, err
+	}
+	switch {
+	case l.zero != nil:
+		p.zero = lend[int32](&s.zero, len(p.scale))
+		if err := l.zero.read(s, p.zero, row, rows, l.groupCols); err != nil {
+			return p, err
+		}
+	case l.bias != 0 || l.mixed():
+		p.zero = lend[int32](&s.zero, len(p.scale))
+		for i := range p.zero {
+			p.zero[i] = l.bias
+		}
+	}
+	return p, l.checkZero(p.zero)
+}
+
 // checkZero holds zero points against the codes.
 func (l *grouped) checkZero(zero []int32) error {
 	if l.zero == nil {
@@ -278,7 +290,7 @@ func (l *grouped) checkZero(zero []int32) error {
 
 // codeRange returns the least and the greatest code.
 func (l *grouped) codeRange() (low, high int) {
-	if l.form == formI8 || l.signed {
+	if l.form == formI8 {
 		return -1 << (l.bits - 1), 1<<(l.bits-1) - 1
 	}
 	return 0, 1<<l.bits - 1
@@ -290,20 +302,13 @@ func (l *grouped) unpack(s *scratch, packed []uint8, rows int) []uint8 {
 	for r := range rows {
 		unpackBits(out[r*l.cols:][:l.cols], packed[r*l.rowBytes:][:l.rowBytes], l.bits)
 	}
-	if l.signed {
-		shift := 8 - l.bits
-		for i, q := range out {
-			out[i] = uint8(int8(q<<shift) >> shift)
-		}
-	}
 	return out
 }
 
 // params are parameters, one of each per group.
 type params struct {
-	scale  []float32
-	zero   []int32   // nil for zeros
-	minval []float32 // nil for none
+	scale []float32
+	zero  []int32 // nil for zeros
 }
 
 // odd tells whether a scale is negative or zero: the kernels give +0 for a code that stands for zero, IEEE arithmetic -0 if the scale is
@@ -322,65 +327,35 @@ func (p params) slice(at, n int) params {
 	if p.zero != nil {
 		p.zero = p.zero[at:][:n]
 	}
-	if p.minval != nil {
-		p.minval = p.minval[at:][:n]
-	}
 	return p
 }
 
-// gather gives each column the parameters of its group, of those from at on.
+// gather gives each column the scale of its group, of those from at on.
 func (p params) gather(s *scratch, at int, index []int32) params {
-	n := len(index)
-	out := params{scale: lend[float32](&s.column, n)}
+	out := params{scale: lend[float32](&s.column, len(index))}
 	for c, g := range index {
 		out.scale[c] = p.scale[at+int(g)]
-	}
-	if p.zero != nil {
-		out.zero = lend[int32](&s.gathered, n)
-		for c, g := range index {
-			out.zero[c] = p.zero[at+int(g)]
-		}
 	}
 	return out
 }
 
 // dequantize writes the values of codes.
 func dequantize[T kernels.Float](l *grouped, s *scratch, form form, dst []T, codes []uint8, g kernels.Grid, p params) {
-	n := len(dst)
-	switch form {
-	case formE4M3:
-		kernels.DequantizeFloat(dst, codes[:n], g, &kernels.FloatParams{Format: kernels.E4M3FN, Scale: p.scale})
-		return
-	case formE5M2:
-		kernels.DequantizeFloat(dst, codes[:n], g, &kernels.FloatParams{Format: kernels.E5M2, Scale: p.scale})
-		return
-	case formE2M1:
-		kernels.DequantizeFloat(dst, codes[:n/2], g, &kernels.FloatParams{Format: kernels.E2M1Packed, Scale: p.scale})
-		return
-	case formE2M3:
-		kernels.DequantizeFloat(dst, codes[:n/4*3], g, &kernels.FloatParams{Format: kernels.E2M3Packed, Scale: p.scale})
-		return
-	}
-	low, high := l.codeRange()
-	given := &kernels.IntParams{Min: low, Max: high, Scale: p.scale, ZeroPoint: p.zero, Minval: p.minval}
+	format := formats[form]
+	codes = codes[:format.Bytes(len(dst))]
 	switch {
+	case form >= formE4M3:
+		kernels.DequantizeFloat(dst, codes, g, &kernels.FloatParams{Format: format, Scale: p.scale})
 	case p.odd():
-		dequantizeOdd(s, form == formI8, dst, codes, g, p, low)
-	case form == formI8:
-		kernels.DequantizeInt(dst, as[int8](codes)[:n], g, given)
-	case form == formU8:
-		kernels.DequantizeInt(dst, codes[:n], g, given)
-	case l.signed:
-		given.Format = kernels.Int4
-		kernels.DequantizeInt(dst, codes[:n/2], g, given)
+		dequantizeOdd(s, form == formI8, dst, codes, g, p)
 	default:
-		given.Format = kernels.Uint4
-		kernels.DequantizeInt(dst, codes[:n/2], g, given)
+		low, high := l.codeRange()
+		kernels.DequantizeInt(dst, codes, g, &kernels.IntParams{Format: format, Min: low, Max: high, Scale: p.scale, ZeroPoint: p.zero})
 	}
 }
 
 // dequantizeOdd does what the kernels do, to the sign of zero.
-func dequantizeOdd[T kernels.Float](s *scratch, signed bool, dst []T, codes []uint8, g kernels.Grid, p params, low int) {
+func dequantizeOdd[T kernels.Float](s *scratch, signed bool, dst []T, codes []uint8, g kernels.Grid, p params) {
 	wide := lend[float32](&s.values, len(dst))
 	for i := range dst {
 		group := i / g.Len % g.Groups
@@ -388,14 +363,10 @@ func dequantizeOdd[T kernels.Float](s *scratch, signed bool, dst []T, codes []ui
 		if signed {
 			q = int32(int8(codes[i]))
 		}
-		switch {
-		case p.minval != nil:
-			wide[i] = float32(float32(q-int32(low))*p.scale[group]) + p.minval[group]
-		case p.zero != nil:
-			wide[i] = float32(q-p.zero[group]) * p.scale[group]
-		default:
-			wide[i] = float32(q) * p.scale[group]
+		if p.zero != nil {
+			q -= p.zero[group]
 		}
+		wide[i] = float32(q) * p.scale[group]
 	}
 	narrow(dst, wide)
 }

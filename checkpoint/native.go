@@ -172,7 +172,7 @@ func (b *builder) resolveGPTQ(q *quantConfig, p string) {
 		return
 	}
 	in, out := codes.dims()[0]*32/q.Bits, codes.dims()[1]
-	l := &gptq{codes: codes, bits: q.Bits, in: in, out: out}
+	l := &gptq{columns: columns{codes: codes, bits: q.Bits, in: in, out: out}}
 	if b.scheme.Format == "gptq" {
 		l.plus = 1
 	}
@@ -218,7 +218,6 @@ func (b *builder) resolveGPTQ(q *quantConfig, p string) {
 	} else {
 		l.index, l.size = evenIndex(in, size), size
 	}
-	l.places = placesOf(l.index, l.groups, l.bits)
 	b.scheme.Bits, b.scheme.Rows, b.scheme.Cols = q.Bits, 1, size
 	b.done([]int{out, in}, l, scale.DType)
 }
@@ -270,12 +269,12 @@ func (b *builder) resolveAWQ(q *quantConfig, p string) {
 	if !ok {
 		return
 	}
-	l := &awq{codes: codes, in: in, out: out, groups: in / size, index: evenIndex(in, size), size: size}
+	l := &awq{columns{codes: codes, bits: 4, in: in, out: out, groups: in / size, index: evenIndex(in, size), size: size}}
 	zeros, ok := b.need(ZeroPoint, p+".qzeros", safetensors.I32)
 	if !ok || !b.wantShape(zeros, l.groups, out/8) {
 		return
 	}
-	l.zeros, l.places = zeros, placesOf(l.index, l.groups, 4)
+	l.zeros = zeros
 	scale, ok := b.need(Scale, p+".scales", floats...)
 	if !ok || !b.wantShape(scale, l.groups, out) {
 		return

@@ -68,7 +68,7 @@ func (w *ctWriter[T]) layout(f finished, global float32) *grouped {
 	default:
 		l.form, l.bias = formBits, 1<<(l.bits-1)
 		if !w.preset.weights.symmetric {
-			l.zero = &zeros{Stored: part(3), bits: l.bits, pack: true}
+			l.zero = &zeros{part(3), l.bits}
 		}
 	}
 	return l

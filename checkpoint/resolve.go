@@ -321,18 +321,6 @@ func (b *builder) readIndex(s Stored, groups int) []int32 {
 	return index
 }
 
-// placesOf is where in a codeTable the values of each column's group begin; nil if there are too many groups, or codes, for a table.
-func placesOf(index []int32, groups, bits int) []uint16 {
-	if bits > 4 || groups<<bits > tableLen {
-		return nil
-	}
-	places := make([]uint16, len(index))
-	for i, g := range index {
-		places[i] = uint16(g << bits)
-	}
-	return places
-}
-
 // evenIndex gives each column the group that it is in if groups are of that size.
 func evenIndex(cols, size int) []int32 {
 	index := make([]int32, cols)

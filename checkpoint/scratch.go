@@ -48,6 +48,11 @@ func bytesOf[E element](elements []E) []byte {
 	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(elements))), len(elements)*int(unsafe.Sizeof(*new(E))))
 }
 
+// wordsIn views bytes that are aligned to words as these.
+func wordsIn(b []byte) []uint32 {
+	return unsafe.Slice((*uint32)(unsafe.Pointer(unsafe.SliceData(b))), len(b)/4)
+}
+
 var bigEndian = binary.NativeEndian.Uint16([]byte{0, 1}) == 1
 
 // toggleEndian turns elements from little-endian, which files are, to the machine's order, or back.

@@ -1,6 +1,7 @@
 package checkpoint
 
 import (
+	"bytes"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -9,17 +10,32 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/x448/float16"
 
+	"github.com/lowbit-go/lowbit/bf16"
 	"github.com/lowbit-go/lowbit/fp4"
+	"github.com/lowbit-go/lowbit/kernels"
 	"github.com/lowbit-go/lowbit/safetensors"
 )
 
-// Matrices of several tiles and of parts of them, read as a whole and in runs of rows that begin within a word and within a tile.
+// Matrices of several tiles and of parts of them, read by every implementation in every element type, as a whole and in runs of rows that begin
+// within a word and within a tile.
 func TestTransposedTiles(t *testing.T) {
 	r := rand.New(rand.NewPCG(7, 1))
 	check := func(t *testing.T, x *Tensor, want []float32) {
 		t.Helper()
-		for _, rows := range []int{x.Rows(), 67} {
-			require.Equal(t, floatBytes(want), readAs(t, x, safetensors.F32, rows), "%d rows at a time", rows)
+		before := kernels.Implementation()
+		defer func() { require.NoError(t, kernels.Use(before)) }()
+		half, brain := make([]float16.Float16, len(want)), make([]bf16.BFloat16, len(want))
+		narrow(half, want)
+		narrow(brain, want)
+		toggleEndian(half)
+		toggleEndian(brain)
+		for _, name := range kernels.Implementations() {
+			require.NoError(t, kernels.Use(name))
+			for dtype, rounded := range map[safetensors.DType][]byte{safetensors.F32: floatBytes(want), safetensors.F16: bytesOf(half), safetensors.BF16: bytesOf(brain)} {
+				for _, rows := range []int{x.Rows(), 67} {
+					require.True(t, bytes.Equal(rounded, readAs(t, x, dtype, rows)), "%s: %v, %d rows at a time", name, dtype, rows)
+				}
+			}
 		}
 	}
 	// codes, zero points and scales of groups of inputs, by input and output, and what comes of them.
@@ -53,7 +69,7 @@ func TestTransposedTiles(t *testing.T) {
 	}
 	gptq := func(bits int, mixed bool) {
 		t.Run(fmt.Sprintf("gptq %d mixed %v", bits, mixed), func(t *testing.T) {
-			in, out, size := 33*128/bits/32*32, 96, 32
+			in, out, size := 33*128/bits/32*32, 160, 32
 			index := evenIndex(in, size)
 			if mixed {
 				r.Shuffle(in, func(i, j int) { index[i], index[j] = index[j], index[i] })
@@ -82,6 +98,46 @@ func TestTransposedTiles(t *testing.T) {
 	for _, bits := range []int{2, 3, 4, 8} {
 		gptq(bits, false)
 		gptq(bits, true)
+	}
+	// Integers of compressed-tensors with groups in any order, whose scales may be anything.
+	for bits := 2; bits <= 9; bits++ {
+		t.Run(fmt.Sprintf("g_idx %d", bits), func(t *testing.T) {
+			const rows, cols, size = 150, 333, 37
+			config, bits, packed := "pack-quantized", bits, true
+			if bits == 9 {
+				config, bits, packed = "int-quantized", 8, false
+			}
+			index := evenIndex(cols, size)
+			r.Shuffle(cols, func(i, j int) { index[i], index[j] = index[j], index[i] })
+			scales := make([]float32, rows*cols/size)
+			for i := range scales {
+				scales[i] = r.Float32() - .3
+			}
+			copy(scales, []float32{float32(math.NaN()), float32(math.Inf(1)), float32(math.Inf(-1)), 0, negativeZero})
+			codes, words, want := make([]int, rows*cols), []int32{}, make([]float32, rows*cols)
+			for i := range codes {
+				codes[i] = r.IntN(1 << bits)
+				scale := scales[i/cols*(cols/size)+int(index[i%cols])]
+				if want[i] = float32(codes[i]-1<<(bits-1)) * scale; want[i] != want[i] {
+					want[i] = nan
+				}
+			}
+			all := tensors{"m.weight_scale": of(safetensors.F32, []int{rows, cols / size}, scales...), "m.weight_g_idx": of(safetensors.I32, []int{cols}, index...)}
+			if packed {
+				for i := range rows {
+					words = append(words, bitStream(codes[i*cols:][:cols], bits)...)
+				}
+				all["m.weight_packed"] = of(safetensors.I32, []int{rows, len(words) / rows}, words...)
+				all["m.weight_shape"] = of(safetensors.I64, []int{2}, int64(rows), cols)
+			} else {
+				signed := make([]int8, len(codes))
+				for i, q := range codes {
+					signed[i] = int8(q - 1<<7)
+				}
+				all["m.weight"] = of(safetensors.I8, []int{rows, cols}, signed...)
+			}
+			check(t, lookup(t, open(t, folder(t, ctConfig(config, fmt.Sprintf(`"num_bits":%d,"type":"int","strategy":"group","group_size":%d`, bits, size)), all)), "m.weight"), want)
+		})
 	}
 	t.Run("gpt-oss", func(t *testing.T) {
 		const out, blocks = mxOutputs + 77, mxBlocks + 3

@@ -15,5 +15,14 @@ n >= 1 times four columns. Rows lie so many bytes apart.`, Sizes.Of("32"))
 nibble j of word k. Rows of words lie so many bytes apart. There are n >= 1 times eight rows of src, and those that become of each eight lie as far
 apart in dst as two rows in src.`, Sizes.Of("4"))
 	nibbles.Transposed = 4
-	return []*ir.Kernel{nibbles, words}
+	return []*ir.Kernel{nibbles, words, dequantizeAcross()}
+}
+
+// dequantizeAcross is for rows side by side, each with parameters of its own, a word of whose codes is in each lane.
+func dequantizeAcross() *ir.Kernel {
+	k := ir.New("transpose", "DequantizeAcross", `sets y = ((words>>by & mask) - zeroPoint)*scale.`)
+	q := k.Load("words", ir.MemI32).ShrBy(k.Word("by", ir.MemI32)).And(k.Word("mask", ir.MemI32))
+	k.Store("y", ir.MemF32, oneNaN(k, q.ISub(k.Load("zeroPoint", ir.MemI32)).ToFloat().Mul(k.Load("scale", ir.MemF32))))
+	k.Whole = true
+	return k
 }

@@ -180,6 +180,9 @@ func (n *Node) Shr(c uint32) *Node {
 	return n.k.add(Node{Op: OpShr, Type: n.Type, Args: []*Node{n}, Bits: c})
 }
 
+// ShrBy shifts right by b bits, less than 32, filling with zeros.
+func (n *Node) ShrBy(b *Node) *Node { return n.bin(OpShrBy, I32, b, I32) }
+
 // As is the same bits as a 32-bit lane of another type, or of what is the same in
 // every lane as two of 16 bits, or four bytes.
 func (n *Node) As(t Type) *Node {

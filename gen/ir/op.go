@@ -47,6 +47,7 @@ const (
 	OpOrAnd // a | b&c; bytes too
 	OpShl   // by a constant
 	OpShr   // logical, by a constant; of bytes too, but then anything may be shifted in
+	OpShrBy // logical, by b, less than 32
 	OpAs    // the same bits as another type
 	OpElse  // a where groups are long, b elsewhere
 
@@ -100,7 +101,7 @@ var opNames = [...]string{
 	OpRoundElem: "RoundElem", OpSqrt: "Sqrt", OpToInt: "ToInt", OpToFloat: "ToFloat",
 	OpWidenUpper: "WidenUpper", OpWiden: "Widen", OpIAdd: "IAdd", OpISub: "ISub", OpIMax: "IMax",
 	OpIMin: "IMin", OpUMin: "UMin", OpUMax: "UMax", OpAnd: "And", OpOr: "Or", OpXor: "Xor", OpOrAnd: "OrAnd",
-	OpShl: "Shl", OpShr: "Shr", OpAs: "As", OpElse: "Else", OpEq: "Eq", OpIEq: "IEq", OpInside: "Inside",
+	OpShl: "Shl", OpShr: "Shr", OpShrBy: "ShrBy", OpAs: "As", OpElse: "Else", OpEq: "Eq", OpIEq: "IEq", OpInside: "Inside",
 	OpOrdered: "Ordered", OpSelect: "Select", OpKeep: "Keep", OpNarrow16: "Narrow16", OpHalves: "Halves",
 	OpHalvesBy: "HalvesBy", OpHalvesHigh: "HalvesHigh", OpAddSat16: "AddSat16", OpNarrowS8: "NarrowS8",
 	OpNarrowU8: "NarrowU8", OpShuffledU8: "ShuffledU8", OpInOrder: "InOrder", OpMaxS8: "MaxS8",

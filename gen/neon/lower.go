@@ -33,6 +33,8 @@ func (m *Machine) Extras(n *ir.Node) []*ir.Node {
 		return []*ir.Node{k.Int(0x4b004b00), k.Const(0x1p23).Add(sign.ToFloat()), sign.Narrow16().NarrowU8()}
 	case n.Op == ir.OpClip:
 		return []*ir.Node{n.Args[0].Magnitude()}
+	case n.Op == ir.OpShrBy: // to the left by less than nothing
+		return []*ir.Node{k.Int(0).ISub(n.Args[1])}
 	case n.Op == ir.OpInside:
 		return []*ir.Node{n.Args[1].Magnitude()}
 	case n.Op == ir.OpHalves:
@@ -195,6 +197,8 @@ func (m *Machine) Lower(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at p
 	case ir.OpShr:
 		size := map[ir.Type]asm.Size{ir.I32: asm.S, ir.I8: asm.B}[n.Type]
 		return m.unary(s, func(d, a asm.V) { m.USHR(size, d, a, int(n.Bits)) }, args[0][0])
+	case ir.OpShrBy:
+		return m.binary(s, sized(asm.S, m.USHL), args[0][0], args[2][0])
 	case ir.OpClip: // of the magnitude
 		return m.binary(s, sized(asm.S, m.UMIN), args[2][0], args[1][0])
 	case ir.OpInside:

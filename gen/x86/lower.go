@@ -17,7 +17,7 @@ var simple = map[ir.Op][2]string{
 	ir.OpUMax: {"VPMAXUD", "VPMAXUD"}, ir.OpAnd: {"VPAND", "VPANDD"}, ir.OpOr: {"VPOR", "VPORD"}, ir.OpXor: {"VPXOR", "VPXORD"},
 	ir.OpAddSat16: {"VPADDSW", "VPADDSW"}, ir.OpMaxS8: {"VPMAXSB", "VPMAXSB"}, ir.OpMaxU8: {"VPMAXUB", "VPMAXUB"},
 	ir.OpMinS8: {"VPMINSB", "VPMINSB"}, ir.OpMinU8: {"VPMINUB", "VPMINUB"},
-	ir.OpSub8: {"VPSUBB", "VPSUBB"},
+	ir.OpSub8: {"VPSUBB", "VPSUBB"}, ir.OpShrBy: {"VPSRLVD", "VPSRLVD"},
 }
 
 // commutes are those of the simple ones that take the first operand from memory as well.

@@ -1478,6 +1478,19 @@ func Transpose(isa ISA, sizeKind Size, dst *uint32, src *uint32, dstStride int, 
 	panic("asm: no such implementation of Transpose")
 }
 
+// DequantizeAcross sets y = ((words>>by & mask) - zeroPoint)*scale.
+func DequantizeAcross(isa ISA, y *float32, words *int32, zeroPoint *int32, scale *float32, by int32, mask int32, n int) {
+	switch int(isa) << 16 {
+	case int(AVX2) << 16:
+		DequantizeAcrossAVX2(y, words, zeroPoint, scale, by, mask, n)
+		return
+	case int(AVX512) << 16, int(AVX512VBMI) << 16:
+		DequantizeAcrossAVX512(y, words, zeroPoint, scale, by, mask, n)
+		return
+	}
+	panic("asm: no such implementation of DequantizeAcross")
+}
+
 // ParamsMagnitude sets most = max(-min(low, 0), max(high, 0)), NaN if low or high is.
 func ParamsMagnitude(isa ISA, most *float32, low *float32, high *float32, n int) {
 	switch int(isa) << 16 {

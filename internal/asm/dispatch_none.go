@@ -458,6 +458,11 @@ func Transpose(isa ISA, sizeKind Size, dst *uint32, src *uint32, dstStride int, 
 	panic("asm: no such implementation of Transpose")
 }
 
+// DequantizeAcross sets y = ((words>>by & mask) - zeroPoint)*scale.
+func DequantizeAcross(isa ISA, y *float32, words *int32, zeroPoint *int32, scale *float32, by int32, mask int32, n int) {
+	panic("asm: no such implementation of DequantizeAcross")
+}
+
 // ParamsMagnitude sets most = max(-min(low, 0), max(high, 0)), NaN if low or high is.
 func ParamsMagnitude(isa ISA, most *float32, low *float32, high *float32, n int) {
 	panic("asm: no such implementation of ParamsMagnitude")

@@ -159,3 +159,73 @@ squares:
 	JNE         squares
 	VZEROUPPER
 	RET
+
+// func DequantizeAcrossAVX2(y *float32, words *int32, zeroPoint *int32, scale *float32, by int32, mask int32, n int)
+// Requires: AVX, AVX2
+TEXT ·DequantizeAcrossAVX2(SB), NOSPLIT, $0-48
+	// pointers: SI y, DX words, BX zeroPoint, R8 scale, DI elements left
+	// per call: Y15 by, Y14 mask, Y13 0x7fc00000
+	// vector registers in use at once: 5
+	MOVQ         y+0(FP), SI
+	MOVQ         words+8(FP), DX
+	MOVQ         zeroPoint+16(FP), BX
+	MOVQ         scale+24(FP), R8
+	VBROADCASTSS by+32(FP), Y15
+	VBROADCASTSS mask+36(FP), Y14
+	VBROADCASTSS ·word7fc00000+0(SB), Y13
+	MOVQ         n+40(FP), DI
+
+laneloop:
+	VMOVUPS   (DX), Y0
+	VPSRLVD   Y15, Y0, Y0
+	VPAND     Y14, Y0, Y0
+	VMOVUPS   (BX), Y1
+	VPSUBD    Y1, Y0, Y0
+	VCVTDQ2PS Y0, Y0
+	VMOVUPS   (R8), Y1
+	VMULPS    Y1, Y0, Y0
+	VCMPPS    $0x07, Y0, Y0, Y1
+	VBLENDVPS Y1, Y0, Y13, Y1
+	VMOVUPS   Y1, (SI)
+	VMOVUPS   32(DX), Y0
+	VPSRLVD   Y15, Y0, Y0
+	VPAND     Y14, Y0, Y0
+	VMOVUPS   32(BX), Y1
+	VPSUBD    Y1, Y0, Y0
+	VCVTDQ2PS Y0, Y0
+	VMOVUPS   32(R8), Y1
+	VMULPS    Y1, Y0, Y0
+	VCMPPS    $0x07, Y0, Y0, Y1
+	VBLENDVPS Y1, Y0, Y13, Y1
+	VMOVUPS   Y1, 32(SI)
+	VMOVUPS   64(DX), Y0
+	VPSRLVD   Y15, Y0, Y0
+	VPAND     Y14, Y0, Y0
+	VMOVUPS   64(BX), Y1
+	VPSUBD    Y1, Y0, Y0
+	VCVTDQ2PS Y0, Y0
+	VMOVUPS   64(R8), Y1
+	VMULPS    Y1, Y0, Y0
+	VCMPPS    $0x07, Y0, Y0, Y1
+	VBLENDVPS Y1, Y0, Y13, Y1
+	VMOVUPS   Y1, 64(SI)
+	VMOVUPS   96(DX), Y0
+	VPSRLVD   Y15, Y0, Y0
+	VPAND     Y14, Y0, Y0
+	VMOVUPS   96(BX), Y1
+	VPSUBD    Y1, Y0, Y0
+	VCVTDQ2PS Y0, Y0
+	VMOVUPS   96(R8), Y1
+	VMULPS    Y1, Y0, Y0
+	VCMPPS    $0x07, Y0, Y0, Y1
+	VBLENDVPS Y1, Y0, Y13, Y1
+	VMOVUPS   Y1, 96(SI)
+	SUBQ      $-128, SI
+	SUBQ      $-128, DX
+	SUBQ      $-128, BX
+	SUBQ      $-128, R8
+	SUBQ      $+32, DI
+	CMPQ      DI, $+32
+	JGE       laneloop
+	VZEROUPPER
+	RET

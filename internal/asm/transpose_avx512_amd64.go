@@ -16,3 +16,9 @@ func Transpose4AVX512(dst *uint32, src *uint32, dstStride int, srcStride int, n 
 //
 //go:noescape
 func Transpose32AVX512(dst *uint32, src *uint32, dstStride int, srcStride int, n int)
+
+// DequantizeAcrossAVX512 sets y = ((words>>by & mask) - zeroPoint)*scale.
+// It runs over n >= 1 elements, a multiple of 64.
+//
+//go:noescape
+func DequantizeAcrossAVX512(y *float32, words *int32, zeroPoint *int32, scale *float32, by int32, mask int32, n int)

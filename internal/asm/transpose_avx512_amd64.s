@@ -145,3 +145,73 @@ squares:
 	JNE          squares
 	VZEROUPPER
 	RET
+
+// func DequantizeAcrossAVX512(y *float32, words *int32, zeroPoint *int32, scale *float32, by int32, mask int32, n int)
+// Requires: AVX, AVX512F
+TEXT ·DequantizeAcrossAVX512(SB), NOSPLIT, $0-48
+	// pointers: SI y, DX words, BX zeroPoint, R8 scale, DI elements left
+	// per call: Z15 by, Z14 mask, Z13 0x7fc00000
+	// vector registers in use at once: 5
+	MOVQ         y+0(FP), SI
+	MOVQ         words+8(FP), DX
+	MOVQ         zeroPoint+16(FP), BX
+	MOVQ         scale+24(FP), R8
+	VBROADCASTSS by+32(FP), Z15
+	VBROADCASTSS mask+36(FP), Z14
+	VBROADCASTSS ·word7fc00000+0(SB), Z13
+	MOVQ         n+40(FP), DI
+
+laneloop:
+	VMOVUPS   (DX), Z0
+	VPSRLVD   Z15, Z0, Z0
+	VPANDD    Z14, Z0, Z0
+	VMOVUPS   (BX), Z1
+	VPSUBD    Z1, Z0, Z0
+	VCVTDQ2PS Z0, Z0
+	VMOVUPS   (R8), Z1
+	VMULPS    Z1, Z0, Z0
+	VCMPPS    $0x07, Z0, Z0, K1
+	VBLENDMPS Z0, Z13, K1, Z0
+	VMOVUPS   Z0, (SI)
+	VMOVUPS   64(DX), Z0
+	VPSRLVD   Z15, Z0, Z0
+	VPANDD    Z14, Z0, Z0
+	VMOVUPS   64(BX), Z1
+	VPSUBD    Z1, Z0, Z0
+	VCVTDQ2PS Z0, Z0
+	VMOVUPS   64(R8), Z1
+	VMULPS    Z1, Z0, Z0
+	VCMPPS    $0x07, Z0, Z0, K1
+	VBLENDMPS Z0, Z13, K1, Z0
+	VMOVUPS   Z0, 64(SI)
+	VMOVUPS   128(DX), Z0
+	VPSRLVD   Z15, Z0, Z0
+	VPANDD    Z14, Z0, Z0
+	VMOVUPS   128(BX), Z1
+	VPSUBD    Z1, Z0, Z0
+	VCVTDQ2PS Z0, Z0
+	VMOVUPS   128(R8), Z1
+	VMULPS    Z1, Z0, Z0
+	VCMPPS    $0x07, Z0, Z0, K1
+	VBLENDMPS Z0, Z13, K1, Z0
+	VMOVUPS   Z0, 128(SI)
+	VMOVUPS   192(DX), Z0
+	VPSRLVD   Z15, Z0, Z0
+	VPANDD    Z14, Z0, Z0
+	VMOVUPS   192(BX), Z1
+	VPSUBD    Z1, Z0, Z0
+	VCVTDQ2PS Z0, Z0
+	VMOVUPS   192(R8), Z1
+	VMULPS    Z1, Z0, Z0
+	VCMPPS    $0x07, Z0, Z0, K1
+	VBLENDMPS Z0, Z13, K1, Z0
+	VMOVUPS   Z0, 192(SI)
+	ADDQ      $+256, SI
+	ADDQ      $+256, DX
+	ADDQ      $+256, BX
+	ADDQ      $+256, R8
+	SUBQ      $+64, DI
+	CMPQ      DI, $+64
+	JGE       laneloop
+	VZEROUPPER
+	RET

@@ -16,3 +16,9 @@ func Transpose4NEON(dst *uint32, src *uint32, dstStride int, srcStride int, n in
 //
 //go:noescape
 func Transpose32NEON(dst *uint32, src *uint32, dstStride int, srcStride int, n int)
+
+// DequantizeAcrossNEON sets y = ((words>>by & mask) - zeroPoint)*scale.
+// It runs over n >= 1 elements, a multiple of 16.
+//
+//go:noescape
+func DequantizeAcrossNEON(y *float32, words *int32, zeroPoint *int32, scale *float32, by int32, mask int32, n int)

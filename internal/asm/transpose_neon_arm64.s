@@ -167,3 +167,76 @@ squares:
 	SUB $1, R4, R4
 	CBNZ R4, squares
 	RET
+
+// func DequantizeAcrossNEON(y *float32, words *int32, zeroPoint *int32, scale *float32, by int32, mask int32, n int)
+
+TEXT ·DequantizeAcrossNEON(SB), NOSPLIT, $0-48
+	// pointers: R1 y, R2 words, R3 zeroPoint, R4 scale, R0 elements left
+	// per call: V0 by, V15 mask, V14 0x7fc00000, V1 0x0, V13 ISub
+	// vector registers in use at once: 5
+	MOVD y+0(FP), R1
+	MOVD words+8(FP), R2
+	MOVD zeroPoint+16(FP), R3
+	MOVD scale+24(FP), R4
+	FMOVS by+32(FP), F0
+	VDUP V0.S[0], V0.S4
+	FMOVS mask+36(FP), F15
+	VDUP V15.S[0], V15.S4
+	MOVD $2143289344, R16
+	VDUP R16, V14.S4
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VSUB V0.S4, V1.S4, V13.S4
+	MOVD n+40(FP), R0
+laneloop:
+	FMOVQ (R2), F0
+	WORD $0x6ead4400 // ushl v0.4s, v0.4s, v13.4s
+	VAND V15.B16, V0.B16, V0.B16
+	FMOVQ (R3), F1
+	VSUB V1.S4, V0.S4, V0.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	FMOVQ (R4), F1
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V14.B16, V0.B16, V1.B16
+	FMOVQ F1, (R1)
+	FMOVQ 16(R2), F0
+	WORD $0x6ead4400 // ushl v0.4s, v0.4s, v13.4s
+	VAND V15.B16, V0.B16, V0.B16
+	FMOVQ 16(R3), F1
+	VSUB V1.S4, V0.S4, V0.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	FMOVQ 16(R4), F1
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V14.B16, V0.B16, V1.B16
+	FMOVQ F1, 16(R1)
+	FMOVQ 32(R2), F0
+	WORD $0x6ead4400 // ushl v0.4s, v0.4s, v13.4s
+	VAND V15.B16, V0.B16, V0.B16
+	FMOVQ 32(R3), F1
+	VSUB V1.S4, V0.S4, V0.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	FMOVQ 32(R4), F1
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V14.B16, V0.B16, V1.B16
+	FMOVQ F1, 32(R1)
+	FMOVQ 48(R2), F0
+	WORD $0x6ead4400 // ushl v0.4s, v0.4s, v13.4s
+	VAND V15.B16, V0.B16, V0.B16
+	FMOVQ 48(R3), F1
+	VSUB V1.S4, V0.S4, V0.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	FMOVQ 48(R4), F1
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V14.B16, V0.B16, V1.B16
+	FMOVQ F1, 48(R1)
+	ADD $64, R1, R1
+	ADD $64, R2, R2
+	ADD $64, R3, R3
+	ADD $64, R4, R4
+	SUB $16, R0, R0
+	CMP $16, R0
+	BGE laneloop
+	RET

@@ -141,6 +141,7 @@ func tests() []instruction {
 	s3("SMAX", "smax v{d}.{t}, v{n}.{t}, v{m}.{t}", B, S, (*Printer).SMAX)
 	s3("SMIN", "smin v{d}.{t}, v{n}.{t}, v{m}.{t}", B, S, (*Printer).SMIN)
 	s3("UMIN", "umin v{d}.{t}, v{n}.{t}, v{m}.{t}", B, S, (*Printer).UMIN)
+	s3("USHL", "ushl v{d}.{t}, v{n}.{t}, v{m}.{t}", B, D, (*Printer).USHL)
 	s3("UMAX", "umax v{d}.{t}, v{n}.{t}, v{m}.{t}", B, S, (*Printer).UMAX)
 	s3("SMAXP", "smaxp v{d}.{t}, v{n}.{t}, v{m}.{t}", B, S, (*Printer).SMAXP)
 	s3("UMAXP", "umaxp v{d}.{t}, v{n}.{t}, v{m}.{t}", B, S, (*Printer).UMAXP)

@@ -38,6 +38,12 @@ func (p *Printer) SQDMULH(s Size, d, n, m V) {
 	p.integer(0x4e20b400, "sqdmulh", s, d, n, m)
 }
 
+// USHL is d = n << m, or n >> -m where the lowest byte of m is negative, unsigned.
+func (p *Printer) USHL(s Size, d, n, m V) {
+	sized("USHL", s, B, D)
+	p.integer(0x6e204400, "ushl", s, d, n, m)
+}
+
 // SMAX is d = max(n, m), signed.
 func (p *Printer) SMAX(s Size, d, n, m V) {
 	sized("SMAX", s, B, S)

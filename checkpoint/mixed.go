@@ -1,0 +1,109 @@
+package checkpoint
+
+import (
+	"unsafe"
+
+	"github.com/lowbit-go/lowbit/internal/asm"
+	"github.com/lowbit-go/lowbit/internal/isa"
+	"github.com/lowbit-go/lowbit/kernels"
+)
+
+// mixed are rows of unsigned codes whose columns have groups in any order.
+type mixed struct {
+	bits  int     // of a code
+	index []int32 // the group of each column
+
+	// The parameters of all rows in a group, side by side, and so far behind them those in the next. Behind the last ones is room for spare more.
+	scale  []float32
+	zero   []int32
+	stride int
+}
+
+// A tile is some columns of some rows. Its values are made where those of all rows lie side by side, as their parameters do, a strip of columns
+// at a time. Fewer than fewRows are not worth it. How many rows lie side by side is a multiple of every implementation's tile; spare are behind the last.
+const (
+	mixedRows   = 128
+	mixedCols   = 256
+	mixedStride = mixedCols + 16 // as streamStride
+	mixedStrip  = 32
+	fewRows     = 16
+	lanes       = 64
+	spare       = lanes - 1
+)
+
+// acrossRows tells whether so many rows are worked on side by side.
+func acrossRows(rows int) bool { return rows >= fewRows && isa.Current() != asm.Generic }
+
+// sideBySide is how many rows are worked on if there are so many.
+func sideBySide(rows int) int { return (rows + lanes - 1) / lanes * lanes }
+
+// from is m without the rows before one.
+func (m mixed) from(row int) mixed {
+	m.scale, m.zero = m.scale[row:], m.zero[row:]
+	return m
+}
+
+// readTile gives the values of up to mixedCols columns, from one on, of up to mixedRows rows. What is read are words of codes, those of all rows
+// side by side, and so far behind them those of the next columns; behind the last ones is room for spare more.
+func readTile[T kernels.Float](m mixed, s *scratch, dst []T, rows, first, n int, words []uint32, stride int) {
+	impl, wide := isa.Current(), sideBySide(rows)
+	values, strip := lend[float32](&s.values, wide*mixedStride), lend[float32](&s.table, wide*mixedStrip)
+	for i, g := range m.index[first:][:n] {
+		w, at := words[i*m.bits/32*stride:][:wide], int(g)*m.stride
+		scale, zero := m.scale[at:][:wide], m.zero[at:][:wide]
+		c := i % mixedStrip
+		asm.DequantizeAcross(impl, &strip[c*wide], (*int32)(unsafe.Pointer(&w[0])), &zero[0], &scale[0], int32(i*m.bits%32), 1<<m.bits-1, wide)
+		if c == mixedStrip-1 || i == n-1 {
+			transposeWords(values[i-c:], mixedStride, strip, wide, mixedStrip, wide)
+		}
+	}
+	for r := range rows {
+		narrow(dst[r*len(m.index)+first:][:n], values[r*mixedStride:][:n])
+	}
+}
+
+// readMixed gives the values of up to mixedRows rows of codes, a bit stream each.
+func readMixed[T kernels.Float](m mixed, s *scratch, dst []T, codes []uint8, rowBytes int) {
+	cols := len(m.index)
+	rows := len(dst) / cols
+	if !acrossRows(rows) {
+		bytes, values := lend[uint8](&s.bytes, cols), lend[float32](&s.values, cols)
+		for r := range rows {
+			unpackBits(bytes, codes[r*rowBytes:][:rowBytes], m.bits)
+			m.row(values, bytes, r)
+			narrow(dst[r*cols:][:cols], values)
+		}
+		return
+	}
+	bits := m.bits
+	if 32%bits != 0 || rowBytes%4 != 0 {
+		m.bits = 8
+	}
+	stride := sideBySide(rows)
+	words := lend[uint32](&s.column, mixedCols/4*stride)
+	for first := 0; first < cols; first += mixedCols {
+		n, begin := min(mixedCols, cols-first), first*bits/8
+		row, from, rowWords := codes[begin:], rowBytes, (n*bits+31)/32
+		if m.bits != bits || rowBytes%4 != 0 {
+			row, from, rowWords = lend[uint8](&s.bytes, rows*mixedStride), mixedStride, (n+3)/4
+			for r := range rows {
+				unpackBits(row[r*from:][:n], codes[r*rowBytes+begin:][:(n*bits+7)/8], bits)
+			}
+		}
+		transposeWords(words, stride, wordsIn(row), from/4, rows, rowWords)
+		readTile(m, s, dst, rows, first, n, words, stride)
+	}
+}
+
+// row gives the values of a row.
+func (m mixed) row(dst []float32, codes []uint8, row int) {
+	scale, zero := m.scale[row:], m.zero[row:]
+	for i, q := range codes[:len(dst)] {
+		at := int(m.index[i]) * m.stride
+		v := float32(int32(q)-zero[at]) * scale[at]
+		if v != v {
+			v = nan
+		}
+		dst[i] = v
+	}
+}
