@@ -129,6 +129,9 @@ func (p *planner) shape(pr *program, share int, lanes, long bool) *shape {
 	accs := map[*ir.Node][]V{}
 	if !lanes {
 		for _, n := range p.roots(ir.PerGroup, false, long) {
+			if share > 1 && n.Op == ir.OpParam && !p.m.Ahead() {
+				continue // loaded where it is wanted first
+			}
 			for c := range min(share, n.Slots()) {
 				sh.group.demand(n, c*n.Slots()/min(share, n.Slots()))
 			}

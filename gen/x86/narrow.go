@@ -89,27 +89,32 @@ func (m *Machine) storeNarrow(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V
 	for _, a := range args[1:] {
 		uses = append(uses, a[0])
 	}
-	temps := []plan.V{s.New(plan.Vec), s.New(plan.Vec)}
+	temps := []plan.V{s.New(plan.Vec)}
 	if m.wide {
-		temps = append(temps, s.New(plan.Mask))
+		temps = append(temps, s.New(plan.Vec), s.New(plan.Mask))
 	} else {
-		temps = append(temps, v[0]) // the number is for nothing else
+		temps = append(temps, v...) // the numbers are for nothing else
 	}
 	s.Add(plan.Inst{Defs: temps, Uses: uses, Apart: true, Emit: func(d, u []int) {
 		place := func(i int) plan.Addr { return plan.Addr{Reg: at.Reg, Stack: at.Stack, Disp: at.Disp + size*i} }
 		m.byElem(s, n.Kind, func() {
 			for i := 0; i < registers; i += 2 {
+				a, b := m.vec(u[i]), m.vec(u[i+1])
 				if m.wide {
-					m.roundPair(d, m.vec(u[i]), m.vec(u[i+1]), u[registers:])
+					m.roundPair(d, a, b, u[registers:])
 					m.storeWords(d[0], i, place(i), masked)
-					continue
+				} else {
+					m.storeRounded(a, b, m.vec(d[0]), a, b, at)
 				}
-				m.storeRounded(m.vec(u[0]), m.vec(u[1]), m.vec(d[0]), m.vec(u[0]), m.vec(d[1]), at)
 			}
 		}, func() {
 			for i := range registers {
-				m.i("VCVTPS2PH", operand.Imm(0), m.vec(u[i]), m.narrow(d[i%2]))
-				m.storeHalf(d[i%2], 2*slot+i, place(i), masked)
+				h := d[i%2]
+				if !m.wide {
+					h = u[i]
+				}
+				m.i("VCVTPS2PH", operand.Imm(0), m.vec(u[i]), m.narrow(h))
+				m.storeHalf(h, 2*slot+i, place(i), masked)
 			}
 		})
 	}})

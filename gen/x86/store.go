@@ -262,7 +262,7 @@ func (m *Machine) storeBF16(s *plan.Seg, slot int, v []plan.V, c [][]plan.V, at 
 
 // storeRounded rounds the numbers of a and b to bfloat16 with AVX2, and stores them. The upper words of both lie together, and the
 // lower ones do: an upper word is one more where the lower one is more than half, or is half and the upper one odd. The lower words
-// come to low, which may be a; high and t are others.
+// come to low, which may be a; high is another, and t too, or b.
 func (m *Machine) storeRounded(a, b, high, low, t reg.VecPhysical, at plan.Addr) {
 	const fromB = 0b10101010
 	m.i("VPSRLD", operand.Imm(16), a, high)

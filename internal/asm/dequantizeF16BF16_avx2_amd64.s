@@ -8,7 +8,7 @@ TEXT ·DequantizeF16BF16AVX2(SB), $1072-64
 	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
 	// per call: Y15 0x0, Y14 ByLayout, Y13 ByLayout
 	// per group: Y12 scale
-	// vector registers in use at once: 11
+	// vector registers in use at once: 9
 	MOVQ         y+0(FP), SI
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
@@ -96,10 +96,10 @@ grouplayout2loop:
 	JNE         half5
 	VPSRLD      $0x10, Y0, Y2
 	VPBLENDW    $0xaa, Y1, Y2, Y2
-	VPSLLD      $0x10, Y1, Y3
-	VPBLENDW    $0xaa, Y3, Y0, Y0
-	VPANDN      ·word00010001+0(SB), Y2, Y3
-	VPSUBUSW    Y3, Y0, Y0
+	VPSLLD      $0x10, Y1, Y1
+	VPBLENDW    $0xaa, Y1, Y0, Y0
+	VPANDN      ·word00010001+0(SB), Y2, Y1
+	VPSUBUSW    Y1, Y0, Y0
 	VPSRLW      $0x0f, Y0, Y0
 	VPADDW      Y0, Y2, Y2
 	VPSHUFB     ·bytes05b81a5d+0(SB), Y2, Y2
@@ -118,10 +118,10 @@ halfdone6:
 	JNE         half7
 	VPSRLD      $0x10, Y0, Y2
 	VPBLENDW    $0xaa, Y1, Y2, Y2
-	VPSLLD      $0x10, Y1, Y3
-	VPBLENDW    $0xaa, Y3, Y0, Y0
-	VPANDN      ·word00010001+0(SB), Y2, Y3
-	VPSUBUSW    Y3, Y0, Y0
+	VPSLLD      $0x10, Y1, Y1
+	VPBLENDW    $0xaa, Y1, Y0, Y0
+	VPANDN      ·word00010001+0(SB), Y2, Y1
+	VPSUBUSW    Y1, Y0, Y0
 	VPSRLW      $0x0f, Y0, Y0
 	VPADDW      Y0, Y2, Y2
 	VPSHUFB     ·bytes05b81a5d+0(SB), Y2, Y2
@@ -176,10 +176,10 @@ read12:
 	JNE         half13
 	VPSRLD      $0x10, Y0, Y4
 	VPBLENDW    $0xaa, Y1, Y4, Y4
-	VPSLLD      $0x10, Y1, Y6
-	VPBLENDW    $0xaa, Y6, Y0, Y0
-	VPANDN      ·word00010001+0(SB), Y4, Y6
-	VPSUBUSW    Y6, Y0, Y0
+	VPSLLD      $0x10, Y1, Y1
+	VPBLENDW    $0xaa, Y1, Y0, Y0
+	VPANDN      ·word00010001+0(SB), Y4, Y1
+	VPSUBUSW    Y1, Y0, Y0
 	VPSRLW      $0x0f, Y0, Y0
 	VPADDW      Y0, Y4, Y4
 	VPSHUFB     ·bytes05b81a5d+0(SB), Y4, Y4
@@ -197,10 +197,10 @@ halfdone14:
 	JNE         half15
 	VPSRLD      $0x10, Y2, Y0
 	VPBLENDW    $0xaa, Y3, Y0, Y0
-	VPSLLD      $0x10, Y3, Y1
-	VPBLENDW    $0xaa, Y1, Y2, Y2
-	VPANDN      ·word00010001+0(SB), Y0, Y1
-	VPSUBUSW    Y1, Y2, Y2
+	VPSLLD      $0x10, Y3, Y3
+	VPBLENDW    $0xaa, Y3, Y2, Y2
+	VPANDN      ·word00010001+0(SB), Y0, Y3
+	VPSUBUSW    Y3, Y2, Y2
 	VPSRLW      $0x0f, Y2, Y2
 	VPADDW      Y2, Y0, Y0
 	VPSHUFB     ·bytes05b81a5d+0(SB), Y0, Y0
@@ -260,49 +260,49 @@ short2:
 	JNE  short2layout
 
 short2layout2:
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS 4(BX), Y11
 	VPMOVSXBD    (DX), Y0
 	VCVTDQ2PS    Y0, Y0
-	VFMADD213PS  Y15, Y12, Y0
-	VPMOVSXBD    8(DX), Y1
-	VCVTDQ2PS    Y1, Y1
-	VFMADD213PS  Y15, Y12, Y1
+	VBROADCASTSS (BX), Y1
+	VFMADD213PS  Y15, Y1, Y0
+	VPMOVSXBD    8(DX), Y2
+	VCVTDQ2PS    Y2, Y2
+	VFMADD213PS  Y15, Y1, Y2
 	CMPL         R9, $+2
 	JNE          half17
-	VPSRLD       $0x10, Y0, Y2
-	VPBLENDW     $0xaa, Y1, Y2, Y2
-	VPSLLD       $0x10, Y1, Y3
-	VPBLENDW     $0xaa, Y3, Y0, Y0
-	VPANDN       ·word00010001+0(SB), Y2, Y3
-	VPSUBUSW     Y3, Y0, Y0
+	VPSRLD       $0x10, Y0, Y1
+	VPBLENDW     $0xaa, Y2, Y1, Y1
+	VPSLLD       $0x10, Y2, Y2
+	VPBLENDW     $0xaa, Y2, Y0, Y0
+	VPANDN       ·word00010001+0(SB), Y1, Y2
+	VPSUBUSW     Y2, Y0, Y0
 	VPSRLW       $0x0f, Y0, Y0
-	VPADDW       Y0, Y2, Y2
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (SI)
+	VPADDW       Y0, Y1, Y1
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y1, Y1
+	VPERMQ       $0xd8, Y1, Y1
+	VMOVUPS      Y1, (SI)
 
 halfdone18:
-	VPMOVSXBD   16(DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VFMADD213PS Y15, Y11, Y0
-	VPMOVSXBD   24(DX), Y1
-	VCVTDQ2PS   Y1, Y1
-	ADDQ        $+32, DX
-	VFMADD213PS Y15, Y11, Y1
-	CMPL        R9, $+2
-	JNE         half19
-	VPSRLD      $0x10, Y0, Y2
-	VPBLENDW    $0xaa, Y1, Y2, Y2
-	VPSLLD      $0x10, Y1, Y3
-	VPBLENDW    $0xaa, Y3, Y0, Y0
-	VPANDN      ·word00010001+0(SB), Y2, Y3
-	VPSUBUSW    Y3, Y0, Y0
-	VPSRLW      $0x0f, Y0, Y0
-	VPADDW      Y0, Y2, Y2
-	VPSHUFB     ·bytes05b81a5d+0(SB), Y2, Y2
-	VPERMQ      $0xd8, Y2, Y2
-	VMOVUPS     Y2, 32(SI)
+	VPMOVSXBD    16(DX), Y0
+	VCVTDQ2PS    Y0, Y0
+	VBROADCASTSS 4(BX), Y1
+	VFMADD213PS  Y15, Y1, Y0
+	VPMOVSXBD    24(DX), Y2
+	VCVTDQ2PS    Y2, Y2
+	ADDQ         $+32, DX
+	VFMADD213PS  Y15, Y1, Y2
+	CMPL         R9, $+2
+	JNE          half19
+	VPSRLD       $0x10, Y0, Y1
+	VPBLENDW     $0xaa, Y2, Y1, Y1
+	VPSLLD       $0x10, Y2, Y2
+	VPBLENDW     $0xaa, Y2, Y0, Y0
+	VPANDN       ·word00010001+0(SB), Y1, Y2
+	VPSUBUSW     Y2, Y0, Y0
+	VPSRLW       $0x0f, Y0, Y0
+	VPADDW       Y0, Y1, Y1
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y1, Y1
+	VPERMQ       $0xd8, Y1, Y1
+	VMOVUPS      Y1, 32(SI)
 
 halfdone20:
 	ADDQ $+8, BX
@@ -342,10 +342,10 @@ read24:
 	JNE         half25
 	VPSRLD      $0x10, Y0, Y4
 	VPBLENDW    $0xaa, Y1, Y4, Y4
-	VPSLLD      $0x10, Y1, Y5
-	VPBLENDW    $0xaa, Y5, Y0, Y0
-	VPANDN      ·word00010001+0(SB), Y4, Y5
-	VPSUBUSW    Y5, Y0, Y0
+	VPSLLD      $0x10, Y1, Y1
+	VPBLENDW    $0xaa, Y1, Y0, Y0
+	VPANDN      ·word00010001+0(SB), Y4, Y1
+	VPSUBUSW    Y1, Y0, Y0
 	VPSRLW      $0x0f, Y0, Y0
 	VPADDW      Y0, Y4, Y4
 	VPSHUFB     ·bytes05b81a5d+0(SB), Y4, Y4
@@ -361,10 +361,10 @@ halfdone26:
 	JNE         half27
 	VPSRLD      $0x10, Y2, Y0
 	VPBLENDW    $0xaa, Y3, Y0, Y0
-	VPSLLD      $0x10, Y3, Y1
-	VPBLENDW    $0xaa, Y1, Y2, Y2
-	VPANDN      ·word00010001+0(SB), Y0, Y1
-	VPSUBUSW    Y1, Y2, Y2
+	VPSLLD      $0x10, Y3, Y3
+	VPBLENDW    $0xaa, Y3, Y2, Y2
+	VPANDN      ·word00010001+0(SB), Y0, Y3
+	VPSUBUSW    Y3, Y2, Y2
 	VPSRLW      $0x0f, Y2, Y2
 	VPADDW      Y2, Y0, Y0
 	VPSHUFB     ·bytes05b81a5d+0(SB), Y0, Y0
@@ -426,10 +426,10 @@ read32:
 	JNE         half33
 	VPSRLD      $0x10, Y0, Y4
 	VPBLENDW    $0xaa, Y1, Y4, Y4
-	VPSLLD      $0x10, Y1, Y5
-	VPBLENDW    $0xaa, Y5, Y0, Y0
-	VPANDN      ·word00010001+0(SB), Y4, Y5
-	VPSUBUSW    Y5, Y0, Y0
+	VPSLLD      $0x10, Y1, Y1
+	VPBLENDW    $0xaa, Y1, Y0, Y0
+	VPANDN      ·word00010001+0(SB), Y4, Y1
+	VPSUBUSW    Y1, Y0, Y0
 	VPSRLW      $0x0f, Y0, Y0
 	VPADDW      Y0, Y4, Y4
 	VPSHUFB     ·bytes05b81a5d+0(SB), Y4, Y4
@@ -443,10 +443,10 @@ halfdone34:
 	JNE         half35
 	VPSRLD      $0x10, Y2, Y0
 	VPBLENDW    $0xaa, Y3, Y0, Y0
-	VPSLLD      $0x10, Y3, Y1
-	VPBLENDW    $0xaa, Y1, Y2, Y2
-	VPANDN      ·word00010001+0(SB), Y0, Y1
-	VPSUBUSW    Y1, Y2, Y2
+	VPSLLD      $0x10, Y3, Y3
+	VPBLENDW    $0xaa, Y3, Y2, Y2
+	VPANDN      ·word00010001+0(SB), Y0, Y3
+	VPSUBUSW    Y3, Y2, Y2
 	VPSRLW      $0x0f, Y2, Y2
 	VPADDW      Y2, Y0, Y0
 	VPSHUFB     ·bytes05b81a5d+0(SB), Y0, Y0
@@ -467,17 +467,17 @@ halfdone36:
 	JMP   return
 
 half5:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVUPS   X2, (SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVUPS   X3, 16(SI)
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, (SI)
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVUPS   X1, 16(SI)
 	JMP       halfdone6
 
 half7:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVUPS   X2, 32(SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVUPS   X3, 48(SI)
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 32(SI)
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVUPS   X1, 48(SI)
 	JMP       halfdone8
 
 grouplayout:
@@ -503,10 +503,10 @@ grouplayout1loop:
 	JNE          half37
 	VPSRLD       $0x10, Y0, Y2
 	VPBLENDW     $0xaa, Y1, Y2, Y2
-	VPSLLD       $0x10, Y1, Y3
-	VPBLENDW     $0xaa, Y3, Y0, Y0
-	VPANDN       ·word00010001+0(SB), Y2, Y3
-	VPSUBUSW     Y3, Y0, Y0
+	VPSLLD       $0x10, Y1, Y1
+	VPBLENDW     $0xaa, Y1, Y0, Y0
+	VPANDN       ·word00010001+0(SB), Y2, Y1
+	VPSUBUSW     Y1, Y0, Y0
 	VPSRLW       $0x0f, Y0, Y0
 	VPADDW       Y0, Y2, Y2
 	VPSHUFB      ·bytes05b81a5d+0(SB), Y2, Y2
@@ -527,10 +527,10 @@ halfdone38:
 	JNE          half39
 	VPSRLD       $0x10, Y0, Y2
 	VPBLENDW     $0xaa, Y1, Y2, Y2
-	VPSLLD       $0x10, Y1, Y3
-	VPBLENDW     $0xaa, Y3, Y0, Y0
-	VPANDN       ·word00010001+0(SB), Y2, Y3
-	VPSUBUSW     Y3, Y0, Y0
+	VPSLLD       $0x10, Y1, Y1
+	VPBLENDW     $0xaa, Y1, Y0, Y0
+	VPANDN       ·word00010001+0(SB), Y2, Y1
+	VPSUBUSW     Y1, Y0, Y0
 	VPSRLW       $0x0f, Y0, Y0
 	VPADDW       Y0, Y2, Y2
 	VPSHUFB      ·bytes05b81a5d+0(SB), Y2, Y2
@@ -571,10 +571,10 @@ grouplayout0loop:
 	JNE          half41
 	VPSRLD       $0x10, Y0, Y2
 	VPBLENDW     $0xaa, Y1, Y2, Y2
-	VPSLLD       $0x10, Y1, Y3
-	VPBLENDW     $0xaa, Y3, Y0, Y0
-	VPANDN       ·word00010001+0(SB), Y2, Y3
-	VPSUBUSW     Y3, Y0, Y0
+	VPSLLD       $0x10, Y1, Y1
+	VPBLENDW     $0xaa, Y1, Y0, Y0
+	VPANDN       ·word00010001+0(SB), Y2, Y1
+	VPSUBUSW     Y1, Y0, Y0
 	VPSRLW       $0x0f, Y0, Y0
 	VPADDW       Y0, Y2, Y2
 	VPSHUFB      ·bytes05b81a5d+0(SB), Y2, Y2
@@ -599,10 +599,10 @@ halfdone42:
 	JNE          half43
 	VPSRLD       $0x10, Y0, Y2
 	VPBLENDW     $0xaa, Y1, Y2, Y2
-	VPSLLD       $0x10, Y1, Y3
-	VPBLENDW     $0xaa, Y3, Y0, Y0
-	VPANDN       ·word00010001+0(SB), Y2, Y3
-	VPSUBUSW     Y3, Y0, Y0
+	VPSLLD       $0x10, Y1, Y1
+	VPBLENDW     $0xaa, Y1, Y0, Y0
+	VPANDN       ·word00010001+0(SB), Y2, Y1
+	VPSUBUSW     Y1, Y0, Y0
 	VPSRLW       $0x0f, Y0, Y0
 	VPADDW       Y0, Y2, Y2
 	VPSHUFB      ·bytes05b81a5d+0(SB), Y2, Y2
@@ -637,10 +637,10 @@ grouplayout3loop:
 	JNE         half45
 	VPSRLD      $0x10, Y0, Y2
 	VPBLENDW    $0xaa, Y1, Y2, Y2
-	VPSLLD      $0x10, Y1, Y3
-	VPBLENDW    $0xaa, Y3, Y0, Y0
-	VPANDN      ·word00010001+0(SB), Y2, Y3
-	VPSUBUSW    Y3, Y0, Y0
+	VPSLLD      $0x10, Y1, Y1
+	VPBLENDW    $0xaa, Y1, Y0, Y0
+	VPANDN      ·word00010001+0(SB), Y2, Y1
+	VPSUBUSW    Y1, Y0, Y0
 	VPSRLW      $0x0f, Y0, Y0
 	VPADDW      Y0, Y2, Y2
 	VPSHUFB     ·bytes05b81a5d+0(SB), Y2, Y2
@@ -659,10 +659,10 @@ halfdone46:
 	JNE         half47
 	VPSRLD      $0x10, Y0, Y2
 	VPBLENDW    $0xaa, Y1, Y2, Y2
-	VPSLLD      $0x10, Y1, Y3
-	VPBLENDW    $0xaa, Y3, Y0, Y0
-	VPANDN      ·word00010001+0(SB), Y2, Y3
-	VPSUBUSW    Y3, Y0, Y0
+	VPSLLD      $0x10, Y1, Y1
+	VPBLENDW    $0xaa, Y1, Y0, Y0
+	VPANDN      ·word00010001+0(SB), Y2, Y1
+	VPSUBUSW    Y1, Y0, Y0
 	VPSRLW      $0x0f, Y0, Y0
 	VPADDW      Y0, Y2, Y2
 	VPSHUFB     ·bytes05b81a5d+0(SB), Y2, Y2
@@ -737,17 +737,17 @@ unsigned10:
 	JMP       read12
 
 half13:
-	VCVTPS2PH $0x00, Y0, X4
-	VMOVUPS   X4, (SI)
-	VCVTPS2PH $0x00, Y1, X6
-	VMOVUPS   X6, 16(SI)
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, (SI)
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVUPS   X1, 16(SI)
 	JMP       halfdone14
 
 half15:
-	VCVTPS2PH $0x00, Y2, X0
-	VMOVUPS   X0, 32(SI)
-	VCVTPS2PH $0x00, Y3, X1
-	VMOVUPS   X1, 48(SI)
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVUPS   X2, 32(SI)
+	VCVTPS2PH $0x00, Y3, X3
+	VMOVUPS   X3, 48(SI)
 	JMP       halfdone16
 
 groupending:
@@ -788,55 +788,55 @@ groupodddone:
 	JMP  groupbegin
 
 short2stream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch64AVX2(SB)
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS 4(BX), Y11
-	CMPL         R8, $+2
-	JNE          other49
-	VPMOVSXBD    (DX), Y0
-	VCVTDQ2PS    Y0, Y0
-	VPMOVSXBD    8(DX), Y1
-	VCVTDQ2PS    Y1, Y1
-	VPMOVSXBD    16(DX), Y2
-	VCVTDQ2PS    Y2, Y2
-	VPMOVSXBD    24(DX), Y3
-	VCVTDQ2PS    Y3, Y3
-	ADDQ         $+32, DX
+	LEAQ      (DX)(CX*1), AX
+	CALL      ·fetch64AVX2(SB)
+	CMPL      R8, $+2
+	JNE       other49
+	VPMOVSXBD (DX), Y0
+	VCVTDQ2PS Y0, Y0
+	VPMOVSXBD 8(DX), Y1
+	VCVTDQ2PS Y1, Y1
+	VPMOVSXBD 16(DX), Y2
+	VCVTDQ2PS Y2, Y2
+	VPMOVSXBD 24(DX), Y3
+	VCVTDQ2PS Y3, Y3
+	ADDQ      $+32, DX
 
 read52:
-	VFMADD213PS Y15, Y12, Y0
-	VFMADD213PS Y15, Y12, Y1
-	CMPL        R9, $+2
-	JNE         half53
-	VPSRLD      $0x10, Y0, Y4
-	VPBLENDW    $0xaa, Y1, Y4, Y4
-	VPSLLD      $0x10, Y1, Y5
-	VPBLENDW    $0xaa, Y5, Y0, Y0
-	VPANDN      ·word00010001+0(SB), Y4, Y5
-	VPSUBUSW    Y5, Y0, Y0
-	VPSRLW      $0x0f, Y0, Y0
-	VPADDW      Y0, Y4, Y4
-	VPSHUFB     ·bytes05b81a5d+0(SB), Y4, Y4
-	VPERMQ      $0xd8, Y4, Y4
-	VMOVNTPS    Y4, (SI)
+	VBROADCASTSS (BX), Y4
+	VFMADD213PS  Y15, Y4, Y0
+	VFMADD213PS  Y15, Y4, Y1
+	CMPL         R9, $+2
+	JNE          half53
+	VPSRLD       $0x10, Y0, Y4
+	VPBLENDW     $0xaa, Y1, Y4, Y4
+	VPSLLD       $0x10, Y1, Y1
+	VPBLENDW     $0xaa, Y1, Y0, Y0
+	VPANDN       ·word00010001+0(SB), Y4, Y1
+	VPSUBUSW     Y1, Y0, Y0
+	VPSRLW       $0x0f, Y0, Y0
+	VPADDW       Y0, Y4, Y4
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVNTPS     Y4, (SI)
 
 halfdone54:
-	VFMADD213PS Y15, Y11, Y2
-	VFMADD213PS Y15, Y11, Y3
-	CMPL        R9, $+2
-	JNE         half55
-	VPSRLD      $0x10, Y2, Y0
-	VPBLENDW    $0xaa, Y3, Y0, Y0
-	VPSLLD      $0x10, Y3, Y1
-	VPBLENDW    $0xaa, Y1, Y2, Y2
-	VPANDN      ·word00010001+0(SB), Y0, Y1
-	VPSUBUSW    Y1, Y2, Y2
-	VPSRLW      $0x0f, Y2, Y2
-	VPADDW      Y2, Y0, Y0
-	VPSHUFB     ·bytes05b81a5d+0(SB), Y0, Y0
-	VPERMQ      $0xd8, Y0, Y0
-	VMOVNTPS    Y0, 32(SI)
+	VBROADCASTSS 4(BX), Y0
+	VFMADD213PS  Y15, Y0, Y2
+	VFMADD213PS  Y15, Y0, Y3
+	CMPL         R9, $+2
+	JNE          half55
+	VPSRLD       $0x10, Y2, Y0
+	VPBLENDW     $0xaa, Y3, Y0, Y0
+	VPSLLD       $0x10, Y3, Y3
+	VPBLENDW     $0xaa, Y3, Y2, Y2
+	VPANDN       ·word00010001+0(SB), Y0, Y3
+	VPSUBUSW     Y3, Y2, Y2
+	VPSRLW       $0x0f, Y2, Y2
+	VPADDW       Y2, Y0, Y0
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVNTPS     Y0, 32(SI)
 
 halfdone56:
 	ADDQ $+8, BX
@@ -847,17 +847,17 @@ halfdone56:
 	JMP  few
 
 half17:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVUPS   X2, (SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVUPS   X3, 16(SI)
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, (SI)
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVUPS   X2, 16(SI)
 	JMP       halfdone18
 
 half19:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVUPS   X2, 32(SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVUPS   X3, 48(SI)
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 32(SI)
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVUPS   X2, 48(SI)
 	JMP       halfdone20
 
 short2layout:
@@ -867,53 +867,53 @@ short2layout:
 	JEQ   short2layout0
 
 short2layout1:
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS 4(BX), Y11
 	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
-	VFMADD213PS  Y15, Y12, Y0
-	VPBROADCASTD (DX), Y1
-	VPSRLVD      ·bytes19c9ddc5+0(SB), Y1, Y1
-	VPERMPS      Y14, Y1, Y1
-	VFMADD213PS  Y15, Y12, Y1
+	VBROADCASTSS (BX), Y1
+	VFMADD213PS  Y15, Y1, Y0
+	VPBROADCASTD (DX), Y2
+	VPSRLVD      ·bytes19c9ddc5+0(SB), Y2, Y2
+	VPERMPS      Y14, Y2, Y2
+	VFMADD213PS  Y15, Y1, Y2
 	CMPL         R9, $+2
 	JNE          half57
-	VPSRLD       $0x10, Y0, Y2
-	VPBLENDW     $0xaa, Y1, Y2, Y2
-	VPSLLD       $0x10, Y1, Y3
-	VPBLENDW     $0xaa, Y3, Y0, Y0
-	VPANDN       ·word00010001+0(SB), Y2, Y3
-	VPSUBUSW     Y3, Y0, Y0
+	VPSRLD       $0x10, Y0, Y1
+	VPBLENDW     $0xaa, Y2, Y1, Y1
+	VPSLLD       $0x10, Y2, Y2
+	VPBLENDW     $0xaa, Y2, Y0, Y0
+	VPANDN       ·word00010001+0(SB), Y1, Y2
+	VPSUBUSW     Y2, Y0, Y0
 	VPSRLW       $0x0f, Y0, Y0
-	VPADDW       Y0, Y2, Y2
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (SI)
+	VPADDW       Y0, Y1, Y1
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y1, Y1
+	VPERMQ       $0xd8, Y1, Y1
+	VMOVUPS      Y1, (SI)
 
 halfdone58:
 	VPBROADCASTD 4(DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
-	VFMADD213PS  Y15, Y11, Y0
-	VPBROADCASTD 4(DX), Y1
-	VPSRLVD      ·bytes19c9ddc5+0(SB), Y1, Y1
-	VPERMPS      Y14, Y1, Y1
+	VBROADCASTSS 4(BX), Y1
+	VFMADD213PS  Y15, Y1, Y0
+	VPBROADCASTD 4(DX), Y2
+	VPSRLVD      ·bytes19c9ddc5+0(SB), Y2, Y2
+	VPERMPS      Y14, Y2, Y2
 	ADDQ         $+8, DX
-	VFMADD213PS  Y15, Y11, Y1
+	VFMADD213PS  Y15, Y1, Y2
 	CMPL         R9, $+2
 	JNE          half59
-	VPSRLD       $0x10, Y0, Y2
-	VPBLENDW     $0xaa, Y1, Y2, Y2
-	VPSLLD       $0x10, Y1, Y3
-	VPBLENDW     $0xaa, Y3, Y0, Y0
-	VPANDN       ·word00010001+0(SB), Y2, Y3
-	VPSUBUSW     Y3, Y0, Y0
+	VPSRLD       $0x10, Y0, Y1
+	VPBLENDW     $0xaa, Y2, Y1, Y1
+	VPSLLD       $0x10, Y2, Y2
+	VPBLENDW     $0xaa, Y2, Y0, Y0
+	VPANDN       ·word00010001+0(SB), Y1, Y2
+	VPSUBUSW     Y2, Y0, Y0
 	VPSRLW       $0x0f, Y0, Y0
-	VPADDW       Y0, Y2, Y2
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, 32(SI)
+	VPADDW       Y0, Y1, Y1
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y1, Y1
+	VPERMQ       $0xd8, Y1, Y1
+	VMOVUPS      Y1, 32(SI)
 
 halfdone60:
 	ADDQ $+8, BX
@@ -924,33 +924,32 @@ halfdone60:
 	JMP  few
 
 short2layout0:
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS 4(BX), Y11
 	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
-	VFMADD213PS  Y15, Y12, Y0
-	VPBROADCASTD 4(DX), Y1
-	VPSLLVD      Y13, Y1, Y1
-	VPSRAD       $0x1c, Y1, Y1
-	VPAND        Y14, Y1, Y1
-	VCVTDQ2PS    Y1, Y1
-	VFMADD213PS  Y15, Y12, Y1
+	VBROADCASTSS (BX), Y1
+	VFMADD213PS  Y15, Y1, Y0
+	VPBROADCASTD 4(DX), Y2
+	VPSLLVD      Y13, Y2, Y2
+	VPSRAD       $0x1c, Y2, Y2
+	VPAND        Y14, Y2, Y2
+	VCVTDQ2PS    Y2, Y2
+	VFMADD213PS  Y15, Y1, Y2
 	CMPL         R9, $+2
 	JNE          half61
-	VPSRLD       $0x10, Y0, Y2
-	VPBLENDW     $0xaa, Y1, Y2, Y2
-	VPSLLD       $0x10, Y1, Y3
-	VPBLENDW     $0xaa, Y3, Y0, Y0
-	VPANDN       ·word00010001+0(SB), Y2, Y3
-	VPSUBUSW     Y3, Y0, Y0
+	VPSRLD       $0x10, Y0, Y1
+	VPBLENDW     $0xaa, Y2, Y1, Y1
+	VPSLLD       $0x10, Y2, Y2
+	VPBLENDW     $0xaa, Y2, Y0, Y0
+	VPANDN       ·word00010001+0(SB), Y1, Y2
+	VPSUBUSW     Y2, Y0, Y0
 	VPSRLW       $0x0f, Y0, Y0
-	VPADDW       Y0, Y2, Y2
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (SI)
+	VPADDW       Y0, Y1, Y1
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y1, Y1
+	VPERMQ       $0xd8, Y1, Y1
+	VMOVUPS      Y1, (SI)
 
 halfdone62:
 	VPBROADCASTD 8(DX), Y0
@@ -958,27 +957,28 @@ halfdone62:
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
-	VFMADD213PS  Y15, Y11, Y0
-	VPBROADCASTD 12(DX), Y1
-	VPSLLVD      Y13, Y1, Y1
-	VPSRAD       $0x1c, Y1, Y1
-	VPAND        Y14, Y1, Y1
-	VCVTDQ2PS    Y1, Y1
+	VBROADCASTSS 4(BX), Y1
+	VFMADD213PS  Y15, Y1, Y0
+	VPBROADCASTD 12(DX), Y2
+	VPSLLVD      Y13, Y2, Y2
+	VPSRAD       $0x1c, Y2, Y2
+	VPAND        Y14, Y2, Y2
+	VCVTDQ2PS    Y2, Y2
 	ADDQ         $+16, DX
-	VFMADD213PS  Y15, Y11, Y1
+	VFMADD213PS  Y15, Y1, Y2
 	CMPL         R9, $+2
 	JNE          half63
-	VPSRLD       $0x10, Y0, Y2
-	VPBLENDW     $0xaa, Y1, Y2, Y2
-	VPSLLD       $0x10, Y1, Y3
-	VPBLENDW     $0xaa, Y3, Y0, Y0
-	VPANDN       ·word00010001+0(SB), Y2, Y3
-	VPSUBUSW     Y3, Y0, Y0
+	VPSRLD       $0x10, Y0, Y1
+	VPBLENDW     $0xaa, Y2, Y1, Y1
+	VPSLLD       $0x10, Y2, Y2
+	VPBLENDW     $0xaa, Y2, Y0, Y0
+	VPANDN       ·word00010001+0(SB), Y1, Y2
+	VPSUBUSW     Y2, Y0, Y0
 	VPSRLW       $0x0f, Y0, Y0
-	VPADDW       Y0, Y2, Y2
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, 32(SI)
+	VPADDW       Y0, Y1, Y1
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y1, Y1
+	VPERMQ       $0xd8, Y1, Y1
+	VMOVUPS      Y1, 32(SI)
 
 halfdone64:
 	ADDQ $+8, BX
@@ -989,49 +989,49 @@ halfdone64:
 	JMP  few
 
 short2layout3:
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS 4(BX), Y11
 	VPMOVZXBD    (DX), Y0
 	VCVTDQ2PS    Y0, Y0
-	VFMADD213PS  Y15, Y12, Y0
-	VPMOVZXBD    8(DX), Y1
-	VCVTDQ2PS    Y1, Y1
-	VFMADD213PS  Y15, Y12, Y1
+	VBROADCASTSS (BX), Y1
+	VFMADD213PS  Y15, Y1, Y0
+	VPMOVZXBD    8(DX), Y2
+	VCVTDQ2PS    Y2, Y2
+	VFMADD213PS  Y15, Y1, Y2
 	CMPL         R9, $+2
 	JNE          half65
-	VPSRLD       $0x10, Y0, Y2
-	VPBLENDW     $0xaa, Y1, Y2, Y2
-	VPSLLD       $0x10, Y1, Y3
-	VPBLENDW     $0xaa, Y3, Y0, Y0
-	VPANDN       ·word00010001+0(SB), Y2, Y3
-	VPSUBUSW     Y3, Y0, Y0
+	VPSRLD       $0x10, Y0, Y1
+	VPBLENDW     $0xaa, Y2, Y1, Y1
+	VPSLLD       $0x10, Y2, Y2
+	VPBLENDW     $0xaa, Y2, Y0, Y0
+	VPANDN       ·word00010001+0(SB), Y1, Y2
+	VPSUBUSW     Y2, Y0, Y0
 	VPSRLW       $0x0f, Y0, Y0
-	VPADDW       Y0, Y2, Y2
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (SI)
+	VPADDW       Y0, Y1, Y1
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y1, Y1
+	VPERMQ       $0xd8, Y1, Y1
+	VMOVUPS      Y1, (SI)
 
 halfdone66:
-	VPMOVZXBD   16(DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VFMADD213PS Y15, Y11, Y0
-	VPMOVZXBD   24(DX), Y1
-	VCVTDQ2PS   Y1, Y1
-	ADDQ        $+32, DX
-	VFMADD213PS Y15, Y11, Y1
-	CMPL        R9, $+2
-	JNE         half67
-	VPSRLD      $0x10, Y0, Y2
-	VPBLENDW    $0xaa, Y1, Y2, Y2
-	VPSLLD      $0x10, Y1, Y3
-	VPBLENDW    $0xaa, Y3, Y0, Y0
-	VPANDN      ·word00010001+0(SB), Y2, Y3
-	VPSUBUSW    Y3, Y0, Y0
-	VPSRLW      $0x0f, Y0, Y0
-	VPADDW      Y0, Y2, Y2
-	VPSHUFB     ·bytes05b81a5d+0(SB), Y2, Y2
-	VPERMQ      $0xd8, Y2, Y2
-	VMOVUPS     Y2, 32(SI)
+	VPMOVZXBD    16(DX), Y0
+	VCVTDQ2PS    Y0, Y0
+	VBROADCASTSS 4(BX), Y1
+	VFMADD213PS  Y15, Y1, Y0
+	VPMOVZXBD    24(DX), Y2
+	VCVTDQ2PS    Y2, Y2
+	ADDQ         $+32, DX
+	VFMADD213PS  Y15, Y1, Y2
+	CMPL         R9, $+2
+	JNE          half67
+	VPSRLD       $0x10, Y0, Y1
+	VPBLENDW     $0xaa, Y2, Y1, Y1
+	VPSLLD       $0x10, Y2, Y2
+	VPBLENDW     $0xaa, Y2, Y0, Y0
+	VPANDN       ·word00010001+0(SB), Y1, Y2
+	VPSUBUSW     Y2, Y0, Y0
+	VPSRLW       $0x0f, Y0, Y0
+	VPADDW       Y0, Y1, Y1
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y1, Y1
+	VPERMQ       $0xd8, Y1, Y1
+	VMOVUPS      Y1, 32(SI)
 
 halfdone68:
 	ADDQ $+8, BX
@@ -1096,17 +1096,17 @@ unsigned22:
 	JMP       read24
 
 half25:
-	VCVTPS2PH $0x00, Y0, X4
-	VMOVUPS   X4, (SI)
-	VCVTPS2PH $0x00, Y1, X5
-	VMOVUPS   X5, 16(SI)
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, (SI)
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVUPS   X1, 16(SI)
 	JMP       halfdone26
 
 half27:
-	VCVTPS2PH $0x00, Y2, X0
-	VMOVUPS   X0, 32(SI)
-	VCVTPS2PH $0x00, Y3, X1
-	VMOVUPS   X1, 48(SI)
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVUPS   X2, 32(SI)
+	VCVTPS2PH $0x00, Y3, X3
+	VMOVUPS   X3, 48(SI)
 	JMP       halfdone28
 
 lanestage:
@@ -1178,59 +1178,59 @@ unsigned30:
 	JMP       read32
 
 half33:
-	VCVTPS2PH $0x00, Y0, X4
-	VMOVNTPS  X4, (SI)
-	VCVTPS2PH $0x00, Y1, X5
-	VMOVNTPS  X5, 16(SI)
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVNTPS  X0, (SI)
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVNTPS  X1, 16(SI)
 	JMP       halfdone34
 
 half35:
-	VCVTPS2PH $0x00, Y2, X0
-	VMOVNTPS  X0, 32(SI)
-	VCVTPS2PH $0x00, Y3, X1
-	VMOVNTPS  X1, 48(SI)
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVNTPS  X2, 32(SI)
+	VCVTPS2PH $0x00, Y3, X3
+	VMOVNTPS  X3, 48(SI)
 	JMP       halfdone36
 
 half37:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVUPS   X2, (SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVUPS   X3, 16(SI)
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, (SI)
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVUPS   X1, 16(SI)
 	JMP       halfdone38
 
 half39:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVUPS   X2, 32(SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVUPS   X3, 48(SI)
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 32(SI)
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVUPS   X1, 48(SI)
 	JMP       halfdone40
 
 half41:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVUPS   X2, (SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVUPS   X3, 16(SI)
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, (SI)
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVUPS   X1, 16(SI)
 	JMP       halfdone42
 
 half43:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVUPS   X2, 32(SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVUPS   X3, 48(SI)
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 32(SI)
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVUPS   X1, 48(SI)
 	JMP       halfdone44
 
 half45:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVUPS   X2, (SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVUPS   X3, 16(SI)
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, (SI)
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVUPS   X1, 16(SI)
 	JMP       halfdone46
 
 half47:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVUPS   X2, 32(SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVUPS   X3, 48(SI)
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 32(SI)
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVUPS   X1, 48(SI)
 	JMP       halfdone48
 
 other49:
@@ -1288,59 +1288,59 @@ unsigned50:
 	JMP       read52
 
 half53:
-	VCVTPS2PH $0x00, Y0, X4
-	VMOVNTPS  X4, (SI)
-	VCVTPS2PH $0x00, Y1, X5
-	VMOVNTPS  X5, 16(SI)
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVNTPS  X0, (SI)
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVNTPS  X1, 16(SI)
 	JMP       halfdone54
 
 half55:
-	VCVTPS2PH $0x00, Y2, X0
-	VMOVNTPS  X0, 32(SI)
-	VCVTPS2PH $0x00, Y3, X1
-	VMOVNTPS  X1, 48(SI)
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVNTPS  X2, 32(SI)
+	VCVTPS2PH $0x00, Y3, X3
+	VMOVNTPS  X3, 48(SI)
 	JMP       halfdone56
 
 half57:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVUPS   X2, (SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVUPS   X3, 16(SI)
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, (SI)
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVUPS   X2, 16(SI)
 	JMP       halfdone58
 
 half59:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVUPS   X2, 32(SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVUPS   X3, 48(SI)
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 32(SI)
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVUPS   X2, 48(SI)
 	JMP       halfdone60
 
 half61:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVUPS   X2, (SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVUPS   X3, 16(SI)
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, (SI)
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVUPS   X2, 16(SI)
 	JMP       halfdone62
 
 half63:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVUPS   X2, 32(SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVUPS   X3, 48(SI)
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 32(SI)
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVUPS   X2, 48(SI)
 	JMP       halfdone64
 
 half65:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVUPS   X2, (SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVUPS   X3, 16(SI)
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, (SI)
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVUPS   X2, 16(SI)
 	JMP       halfdone66
 
 half67:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVUPS   X2, 32(SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVUPS   X3, 48(SI)
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 32(SI)
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVUPS   X2, 48(SI)
 	JMP       halfdone68
 
 // func DequantizeZeroPointF16BF16AVX2(y *uint16, q *uint8, scale *float32, zeroPoint *int32, layout int32, sign int32, elem int32, groups int, length int, ahead int)
@@ -1349,7 +1349,7 @@ TEXT ·DequantizeZeroPointF16BF16AVX2(SB), $1632-72
 	// pointers: SI y, DX q, BX scale, R8 zeroPoint, DI elements left, R11 groups left, R12 length
 	// per call: Y15 0x0, Y14 ByLayout, Y13 ByLayout
 	// per group: Y12 scale, Y0 zeroPoint, Y11 ToFloat
-	// vector registers in use at once: 13
+	// vector registers in use at once: 11
 	MOVQ         y+0(FP), SI
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
@@ -1444,10 +1444,10 @@ grouplayout2loop:
 	JNE         half5
 	VPSRLD      $0x10, Y0, Y2
 	VPBLENDW    $0xaa, Y1, Y2, Y2
-	VPSLLD      $0x10, Y1, Y3
-	VPBLENDW    $0xaa, Y3, Y0, Y0
-	VPANDN      ·word00010001+0(SB), Y2, Y3
-	VPSUBUSW    Y3, Y0, Y0
+	VPSLLD      $0x10, Y1, Y1
+	VPBLENDW    $0xaa, Y1, Y0, Y0
+	VPANDN      ·word00010001+0(SB), Y2, Y1
+	VPSUBUSW    Y1, Y0, Y0
 	VPSRLW      $0x0f, Y0, Y0
 	VPADDW      Y0, Y2, Y2
 	VPSHUFB     ·bytes05b81a5d+0(SB), Y2, Y2
@@ -1468,10 +1468,10 @@ halfdone6:
 	JNE         half7
 	VPSRLD      $0x10, Y0, Y2
 	VPBLENDW    $0xaa, Y1, Y2, Y2
-	VPSLLD      $0x10, Y1, Y3
-	VPBLENDW    $0xaa, Y3, Y0, Y0
-	VPANDN      ·word00010001+0(SB), Y2, Y3
-	VPSUBUSW    Y3, Y0, Y0
+	VPSLLD      $0x10, Y1, Y1
+	VPBLENDW    $0xaa, Y1, Y0, Y0
+	VPANDN      ·word00010001+0(SB), Y2, Y1
+	VPSUBUSW    Y1, Y0, Y0
 	VPSRLW      $0x0f, Y0, Y0
 	VPADDW      Y0, Y2, Y2
 	VPSHUFB     ·bytes05b81a5d+0(SB), Y2, Y2
@@ -1534,10 +1534,10 @@ read12:
 	JNE         half13
 	VPSRLD      $0x10, Y0, Y4
 	VPBLENDW    $0xaa, Y1, Y4, Y4
-	VPSLLD      $0x10, Y1, Y6
-	VPBLENDW    $0xaa, Y6, Y0, Y0
-	VPANDN      ·word00010001+0(SB), Y4, Y6
-	VPSUBUSW    Y6, Y0, Y0
+	VPSLLD      $0x10, Y1, Y1
+	VPBLENDW    $0xaa, Y1, Y0, Y0
+	VPANDN      ·word00010001+0(SB), Y4, Y1
+	VPSUBUSW    Y1, Y0, Y0
 	VPSRLW      $0x0f, Y0, Y0
 	VPADDW      Y0, Y4, Y4
 	VPSHUFB     ·bytes05b81a5d+0(SB), Y4, Y4
@@ -1561,10 +1561,10 @@ halfdone14:
 	JNE         half15
 	VPSRLD      $0x10, Y2, Y0
 	VPBLENDW    $0xaa, Y3, Y0, Y0
-	VPSLLD      $0x10, Y3, Y1
-	VPBLENDW    $0xaa, Y1, Y2, Y2
-	VPANDN      ·word00010001+0(SB), Y0, Y1
-	VPSUBUSW    Y1, Y2, Y2
+	VPSLLD      $0x10, Y3, Y3
+	VPBLENDW    $0xaa, Y3, Y2, Y2
+	VPANDN      ·word00010001+0(SB), Y0, Y3
+	VPSUBUSW    Y3, Y2, Y2
 	VPSRLW      $0x0f, Y2, Y2
 	VPADDW      Y2, Y0, Y0
 	VPSHUFB     ·bytes05b81a5d+0(SB), Y0, Y0
@@ -1627,57 +1627,57 @@ short2:
 	JNE  short2layout
 
 short2layout2:
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS 4(BX), Y11
 	VBROADCASTSS (R8), Y0
-	VCVTDQ2PS    Y0, Y10
+	VCVTDQ2PS    Y0, Y12
 	VBROADCASTSS 4(R8), Y0
-	VCVTDQ2PS    Y0, Y9
+	VCVTDQ2PS    Y0, Y11
 	VPMOVSXBD    (DX), Y0
 	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y10, Y0, Y0
-	VFMADD213PS  Y15, Y12, Y0
-	VPMOVSXBD    8(DX), Y1
-	VCVTDQ2PS    Y1, Y1
-	VSUBPS       Y10, Y1, Y1
-	VFMADD213PS  Y15, Y12, Y1
+	VSUBPS       Y12, Y0, Y0
+	VBROADCASTSS (BX), Y1
+	VFMADD213PS  Y15, Y1, Y0
+	VPMOVSXBD    8(DX), Y2
+	VCVTDQ2PS    Y2, Y2
+	VSUBPS       Y12, Y2, Y2
+	VFMADD213PS  Y15, Y1, Y2
 	CMPL         R10, $+2
 	JNE          half17
-	VPSRLD       $0x10, Y0, Y2
-	VPBLENDW     $0xaa, Y1, Y2, Y2
-	VPSLLD       $0x10, Y1, Y3
-	VPBLENDW     $0xaa, Y3, Y0, Y0
-	VPANDN       ·word00010001+0(SB), Y2, Y3
-	VPSUBUSW     Y3, Y0, Y0
+	VPSRLD       $0x10, Y0, Y1
+	VPBLENDW     $0xaa, Y2, Y1, Y1
+	VPSLLD       $0x10, Y2, Y2
+	VPBLENDW     $0xaa, Y2, Y0, Y0
+	VPANDN       ·word00010001+0(SB), Y1, Y2
+	VPSUBUSW     Y2, Y0, Y0
 	VPSRLW       $0x0f, Y0, Y0
-	VPADDW       Y0, Y2, Y2
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (SI)
+	VPADDW       Y0, Y1, Y1
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y1, Y1
+	VPERMQ       $0xd8, Y1, Y1
+	VMOVUPS      Y1, (SI)
 
 halfdone18:
-	VPMOVSXBD   16(DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y9, Y0, Y0
-	VFMADD213PS Y15, Y11, Y0
-	VPMOVSXBD   24(DX), Y1
-	VCVTDQ2PS   Y1, Y1
-	ADDQ        $+32, DX
-	VSUBPS      Y9, Y1, Y1
-	VFMADD213PS Y15, Y11, Y1
-	CMPL        R10, $+2
-	JNE         half19
-	VPSRLD      $0x10, Y0, Y2
-	VPBLENDW    $0xaa, Y1, Y2, Y2
-	VPSLLD      $0x10, Y1, Y3
-	VPBLENDW    $0xaa, Y3, Y0, Y0
-	VPANDN      ·word00010001+0(SB), Y2, Y3
-	VPSUBUSW    Y3, Y0, Y0
-	VPSRLW      $0x0f, Y0, Y0
-	VPADDW      Y0, Y2, Y2
-	VPSHUFB     ·bytes05b81a5d+0(SB), Y2, Y2
-	VPERMQ      $0xd8, Y2, Y2
-	VMOVUPS     Y2, 32(SI)
+	VPMOVSXBD    16(DX), Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y11, Y0, Y0
+	VBROADCASTSS 4(BX), Y1
+	VFMADD213PS  Y15, Y1, Y0
+	VPMOVSXBD    24(DX), Y2
+	VCVTDQ2PS    Y2, Y2
+	ADDQ         $+32, DX
+	VSUBPS       Y11, Y2, Y2
+	VFMADD213PS  Y15, Y1, Y2
+	CMPL         R10, $+2
+	JNE          half19
+	VPSRLD       $0x10, Y0, Y1
+	VPBLENDW     $0xaa, Y2, Y1, Y1
+	VPSLLD       $0x10, Y2, Y2
+	VPBLENDW     $0xaa, Y2, Y0, Y0
+	VPANDN       ·word00010001+0(SB), Y1, Y2
+	VPSUBUSW     Y2, Y0, Y0
+	VPSRLW       $0x0f, Y0, Y0
+	VPADDW       Y0, Y1, Y1
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y1, Y1
+	VPERMQ       $0xd8, Y1, Y1
+	VMOVUPS      Y1, 32(SI)
 
 halfdone20:
 	ADDQ $+8, BX
@@ -1724,10 +1724,10 @@ read24:
 	JNE         half25
 	VPSRLD      $0x10, Y0, Y4
 	VPBLENDW    $0xaa, Y1, Y4, Y4
-	VPSLLD      $0x10, Y1, Y5
-	VPBLENDW    $0xaa, Y5, Y0, Y0
-	VPANDN      ·word00010001+0(SB), Y4, Y5
-	VPSUBUSW    Y5, Y0, Y0
+	VPSLLD      $0x10, Y1, Y1
+	VPBLENDW    $0xaa, Y1, Y0, Y0
+	VPANDN      ·word00010001+0(SB), Y4, Y1
+	VPSUBUSW    Y1, Y0, Y0
 	VPSRLW      $0x0f, Y0, Y0
 	VPADDW      Y0, Y4, Y4
 	VPSHUFB     ·bytes05b81a5d+0(SB), Y4, Y4
@@ -1749,10 +1749,10 @@ halfdone26:
 	JNE         half27
 	VPSRLD      $0x10, Y2, Y0
 	VPBLENDW    $0xaa, Y3, Y0, Y0
-	VPSLLD      $0x10, Y3, Y1
-	VPBLENDW    $0xaa, Y1, Y2, Y2
-	VPANDN      ·word00010001+0(SB), Y0, Y1
-	VPSUBUSW    Y1, Y2, Y2
+	VPSLLD      $0x10, Y3, Y3
+	VPBLENDW    $0xaa, Y3, Y2, Y2
+	VPANDN      ·word00010001+0(SB), Y0, Y3
+	VPSUBUSW    Y3, Y2, Y2
 	VPSRLW      $0x0f, Y2, Y2
 	VPADDW      Y2, Y0, Y0
 	VPSHUFB     ·bytes05b81a5d+0(SB), Y0, Y0
@@ -1817,10 +1817,10 @@ read32:
 	JNE         half33
 	VPSRLD      $0x10, Y0, Y4
 	VPBLENDW    $0xaa, Y1, Y4, Y4
-	VPSLLD      $0x10, Y1, Y5
-	VPBLENDW    $0xaa, Y5, Y0, Y0
-	VPANDN      ·word00010001+0(SB), Y4, Y5
-	VPSUBUSW    Y5, Y0, Y0
+	VPSLLD      $0x10, Y1, Y1
+	VPBLENDW    $0xaa, Y1, Y0, Y0
+	VPANDN      ·word00010001+0(SB), Y4, Y1
+	VPSUBUSW    Y1, Y0, Y0
 	VPSRLW      $0x0f, Y0, Y0
 	VPADDW      Y0, Y4, Y4
 	VPSHUFB     ·bytes05b81a5d+0(SB), Y4, Y4
@@ -1836,10 +1836,10 @@ halfdone34:
 	JNE         half35
 	VPSRLD      $0x10, Y2, Y0
 	VPBLENDW    $0xaa, Y3, Y0, Y0
-	VPSLLD      $0x10, Y3, Y1
-	VPBLENDW    $0xaa, Y1, Y2, Y2
-	VPANDN      ·word00010001+0(SB), Y0, Y1
-	VPSUBUSW    Y1, Y2, Y2
+	VPSLLD      $0x10, Y3, Y3
+	VPBLENDW    $0xaa, Y3, Y2, Y2
+	VPANDN      ·word00010001+0(SB), Y0, Y3
+	VPSUBUSW    Y3, Y2, Y2
 	VPSRLW      $0x0f, Y2, Y2
 	VPADDW      Y2, Y0, Y0
 	VPSHUFB     ·bytes05b81a5d+0(SB), Y0, Y0
@@ -1861,17 +1861,17 @@ halfdone36:
 	JMP   return
 
 half5:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVUPS   X2, (SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVUPS   X3, 16(SI)
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, (SI)
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVUPS   X1, 16(SI)
 	JMP       halfdone6
 
 half7:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVUPS   X2, 32(SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVUPS   X3, 48(SI)
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 32(SI)
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVUPS   X1, 48(SI)
 	JMP       halfdone8
 
 grouplayout:
@@ -1901,10 +1901,10 @@ grouplayout1loop:
 	JNE          half37
 	VPSRLD       $0x10, Y0, Y2
 	VPBLENDW     $0xaa, Y1, Y2, Y2
-	VPSLLD       $0x10, Y1, Y3
-	VPBLENDW     $0xaa, Y3, Y0, Y0
-	VPANDN       ·word00010001+0(SB), Y2, Y3
-	VPSUBUSW     Y3, Y0, Y0
+	VPSLLD       $0x10, Y1, Y1
+	VPBLENDW     $0xaa, Y1, Y0, Y0
+	VPANDN       ·word00010001+0(SB), Y2, Y1
+	VPSUBUSW     Y1, Y0, Y0
 	VPSRLW       $0x0f, Y0, Y0
 	VPADDW       Y0, Y2, Y2
 	VPSHUFB      ·bytes05b81a5d+0(SB), Y2, Y2
@@ -1927,10 +1927,10 @@ halfdone38:
 	JNE          half39
 	VPSRLD       $0x10, Y0, Y2
 	VPBLENDW     $0xaa, Y1, Y2, Y2
-	VPSLLD       $0x10, Y1, Y3
-	VPBLENDW     $0xaa, Y3, Y0, Y0
-	VPANDN       ·word00010001+0(SB), Y2, Y3
-	VPSUBUSW     Y3, Y0, Y0
+	VPSLLD       $0x10, Y1, Y1
+	VPBLENDW     $0xaa, Y1, Y0, Y0
+	VPANDN       ·word00010001+0(SB), Y2, Y1
+	VPSUBUSW     Y1, Y0, Y0
 	VPSRLW       $0x0f, Y0, Y0
 	VPADDW       Y0, Y2, Y2
 	VPSHUFB      ·bytes05b81a5d+0(SB), Y2, Y2
@@ -1976,10 +1976,10 @@ grouplayout0loop:
 	JNE          half41
 	VPSRLD       $0x10, Y0, Y2
 	VPBLENDW     $0xaa, Y1, Y2, Y2
-	VPSLLD       $0x10, Y1, Y3
-	VPBLENDW     $0xaa, Y3, Y0, Y0
-	VPANDN       ·word00010001+0(SB), Y2, Y3
-	VPSUBUSW     Y3, Y0, Y0
+	VPSLLD       $0x10, Y1, Y1
+	VPBLENDW     $0xaa, Y1, Y0, Y0
+	VPANDN       ·word00010001+0(SB), Y2, Y1
+	VPSUBUSW     Y1, Y0, Y0
 	VPSRLW       $0x0f, Y0, Y0
 	VPADDW       Y0, Y2, Y2
 	VPSHUFB      ·bytes05b81a5d+0(SB), Y2, Y2
@@ -2006,10 +2006,10 @@ halfdone42:
 	JNE          half43
 	VPSRLD       $0x10, Y0, Y2
 	VPBLENDW     $0xaa, Y1, Y2, Y2
-	VPSLLD       $0x10, Y1, Y3
-	VPBLENDW     $0xaa, Y3, Y0, Y0
-	VPANDN       ·word00010001+0(SB), Y2, Y3
-	VPSUBUSW     Y3, Y0, Y0
+	VPSLLD       $0x10, Y1, Y1
+	VPBLENDW     $0xaa, Y1, Y0, Y0
+	VPANDN       ·word00010001+0(SB), Y2, Y1
+	VPSUBUSW     Y1, Y0, Y0
 	VPSRLW       $0x0f, Y0, Y0
 	VPADDW       Y0, Y2, Y2
 	VPSHUFB      ·bytes05b81a5d+0(SB), Y2, Y2
@@ -2049,10 +2049,10 @@ grouplayout3loop:
 	JNE         half45
 	VPSRLD      $0x10, Y0, Y2
 	VPBLENDW    $0xaa, Y1, Y2, Y2
-	VPSLLD      $0x10, Y1, Y3
-	VPBLENDW    $0xaa, Y3, Y0, Y0
-	VPANDN      ·word00010001+0(SB), Y2, Y3
-	VPSUBUSW    Y3, Y0, Y0
+	VPSLLD      $0x10, Y1, Y1
+	VPBLENDW    $0xaa, Y1, Y0, Y0
+	VPANDN      ·word00010001+0(SB), Y2, Y1
+	VPSUBUSW    Y1, Y0, Y0
 	VPSRLW      $0x0f, Y0, Y0
 	VPADDW      Y0, Y2, Y2
 	VPSHUFB     ·bytes05b81a5d+0(SB), Y2, Y2
@@ -2073,10 +2073,10 @@ halfdone46:
 	JNE         half47
 	VPSRLD      $0x10, Y0, Y2
 	VPBLENDW    $0xaa, Y1, Y2, Y2
-	VPSLLD      $0x10, Y1, Y3
-	VPBLENDW    $0xaa, Y3, Y0, Y0
-	VPANDN      ·word00010001+0(SB), Y2, Y3
-	VPSUBUSW    Y3, Y0, Y0
+	VPSLLD      $0x10, Y1, Y1
+	VPBLENDW    $0xaa, Y1, Y0, Y0
+	VPANDN      ·word00010001+0(SB), Y2, Y1
+	VPSUBUSW    Y1, Y0, Y0
 	VPSRLW      $0x0f, Y0, Y0
 	VPADDW      Y0, Y2, Y2
 	VPSHUFB     ·bytes05b81a5d+0(SB), Y2, Y2
@@ -2152,17 +2152,17 @@ unsigned10:
 	JMP       read12
 
 half13:
-	VCVTPS2PH $0x00, Y0, X4
-	VMOVUPS   X4, (SI)
-	VCVTPS2PH $0x00, Y1, X6
-	VMOVUPS   X6, 16(SI)
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, (SI)
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVUPS   X1, 16(SI)
 	JMP       halfdone14
 
 half15:
-	VCVTPS2PH $0x00, Y2, X0
-	VMOVUPS   X0, 32(SI)
-	VCVTPS2PH $0x00, Y3, X1
-	VMOVUPS   X1, 48(SI)
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVUPS   X2, 32(SI)
+	VCVTPS2PH $0x00, Y3, X3
+	VMOVUPS   X3, 48(SI)
 	JMP       halfdone16
 
 groupending:
@@ -2215,12 +2215,10 @@ groupodddone:
 short2stream:
 	LEAQ         (DX)(CX*1), AX
 	CALL         ·fetch64AVX2(SB)
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS 4(BX), Y11
 	VBROADCASTSS (R8), Y0
-	VCVTDQ2PS    Y0, Y10
+	VCVTDQ2PS    Y0, Y12
 	VBROADCASTSS 4(R8), Y0
-	VCVTDQ2PS    Y0, Y9
+	VCVTDQ2PS    Y0, Y11
 	CMPL         R9, $+2
 	JNE          other49
 	VPMOVSXBD    (DX), Y0
@@ -2234,42 +2232,44 @@ short2stream:
 	ADDQ         $+32, DX
 
 read52:
-	VSUBPS      Y10, Y0, Y0
-	VFMADD213PS Y15, Y12, Y0
-	VSUBPS      Y10, Y1, Y1
-	VFMADD213PS Y15, Y12, Y1
-	CMPL        R10, $+2
-	JNE         half53
-	VPSRLD      $0x10, Y0, Y4
-	VPBLENDW    $0xaa, Y1, Y4, Y4
-	VPSLLD      $0x10, Y1, Y5
-	VPBLENDW    $0xaa, Y5, Y0, Y0
-	VPANDN      ·word00010001+0(SB), Y4, Y5
-	VPSUBUSW    Y5, Y0, Y0
-	VPSRLW      $0x0f, Y0, Y0
-	VPADDW      Y0, Y4, Y4
-	VPSHUFB     ·bytes05b81a5d+0(SB), Y4, Y4
-	VPERMQ      $0xd8, Y4, Y4
-	VMOVNTPS    Y4, (SI)
+	VSUBPS       Y12, Y0, Y0
+	VBROADCASTSS (BX), Y4
+	VFMADD213PS  Y15, Y4, Y0
+	VSUBPS       Y12, Y1, Y1
+	VFMADD213PS  Y15, Y4, Y1
+	CMPL         R10, $+2
+	JNE          half53
+	VPSRLD       $0x10, Y0, Y4
+	VPBLENDW     $0xaa, Y1, Y4, Y4
+	VPSLLD       $0x10, Y1, Y1
+	VPBLENDW     $0xaa, Y1, Y0, Y0
+	VPANDN       ·word00010001+0(SB), Y4, Y1
+	VPSUBUSW     Y1, Y0, Y0
+	VPSRLW       $0x0f, Y0, Y0
+	VPADDW       Y0, Y4, Y4
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVNTPS     Y4, (SI)
 
 halfdone54:
-	VSUBPS      Y9, Y2, Y2
-	VFMADD213PS Y15, Y11, Y2
-	VSUBPS      Y9, Y3, Y3
-	VFMADD213PS Y15, Y11, Y3
-	CMPL        R10, $+2
-	JNE         half55
-	VPSRLD      $0x10, Y2, Y0
-	VPBLENDW    $0xaa, Y3, Y0, Y0
-	VPSLLD      $0x10, Y3, Y1
-	VPBLENDW    $0xaa, Y1, Y2, Y2
-	VPANDN      ·word00010001+0(SB), Y0, Y1
-	VPSUBUSW    Y1, Y2, Y2
-	VPSRLW      $0x0f, Y2, Y2
-	VPADDW      Y2, Y0, Y0
-	VPSHUFB     ·bytes05b81a5d+0(SB), Y0, Y0
-	VPERMQ      $0xd8, Y0, Y0
-	VMOVNTPS    Y0, 32(SI)
+	VSUBPS       Y11, Y2, Y2
+	VBROADCASTSS 4(BX), Y0
+	VFMADD213PS  Y15, Y0, Y2
+	VSUBPS       Y11, Y3, Y3
+	VFMADD213PS  Y15, Y0, Y3
+	CMPL         R10, $+2
+	JNE          half55
+	VPSRLD       $0x10, Y2, Y0
+	VPBLENDW     $0xaa, Y3, Y0, Y0
+	VPSLLD       $0x10, Y3, Y3
+	VPBLENDW     $0xaa, Y3, Y2, Y2
+	VPANDN       ·word00010001+0(SB), Y0, Y3
+	VPSUBUSW     Y3, Y2, Y2
+	VPSRLW       $0x0f, Y2, Y2
+	VPADDW       Y2, Y0, Y0
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVNTPS     Y0, 32(SI)
 
 halfdone56:
 	ADDQ $+8, BX
@@ -2281,17 +2281,17 @@ halfdone56:
 	JMP  few
 
 half17:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVUPS   X2, (SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVUPS   X3, 16(SI)
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, (SI)
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVUPS   X2, 16(SI)
 	JMP       halfdone18
 
 half19:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVUPS   X2, 32(SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVUPS   X3, 48(SI)
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 32(SI)
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVUPS   X2, 48(SI)
 	JMP       halfdone20
 
 short2layout:
@@ -2301,61 +2301,61 @@ short2layout:
 	JEQ   short2layout0
 
 short2layout1:
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS 4(BX), Y11
 	VBROADCASTSS (R8), Y0
-	VCVTDQ2PS    Y0, Y10
+	VCVTDQ2PS    Y0, Y12
 	VBROADCASTSS 4(R8), Y0
-	VCVTDQ2PS    Y0, Y9
+	VCVTDQ2PS    Y0, Y11
 	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
-	VSUBPS       Y10, Y0, Y0
-	VFMADD213PS  Y15, Y12, Y0
-	VPBROADCASTD (DX), Y1
-	VPSRLVD      ·bytes19c9ddc5+0(SB), Y1, Y1
-	VPERMPS      Y14, Y1, Y1
-	VSUBPS       Y10, Y1, Y1
-	VFMADD213PS  Y15, Y12, Y1
+	VSUBPS       Y12, Y0, Y0
+	VBROADCASTSS (BX), Y1
+	VFMADD213PS  Y15, Y1, Y0
+	VPBROADCASTD (DX), Y2
+	VPSRLVD      ·bytes19c9ddc5+0(SB), Y2, Y2
+	VPERMPS      Y14, Y2, Y2
+	VSUBPS       Y12, Y2, Y2
+	VFMADD213PS  Y15, Y1, Y2
 	CMPL         R10, $+2
 	JNE          half57
-	VPSRLD       $0x10, Y0, Y2
-	VPBLENDW     $0xaa, Y1, Y2, Y2
-	VPSLLD       $0x10, Y1, Y3
-	VPBLENDW     $0xaa, Y3, Y0, Y0
-	VPANDN       ·word00010001+0(SB), Y2, Y3
-	VPSUBUSW     Y3, Y0, Y0
+	VPSRLD       $0x10, Y0, Y1
+	VPBLENDW     $0xaa, Y2, Y1, Y1
+	VPSLLD       $0x10, Y2, Y2
+	VPBLENDW     $0xaa, Y2, Y0, Y0
+	VPANDN       ·word00010001+0(SB), Y1, Y2
+	VPSUBUSW     Y2, Y0, Y0
 	VPSRLW       $0x0f, Y0, Y0
-	VPADDW       Y0, Y2, Y2
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (SI)
+	VPADDW       Y0, Y1, Y1
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y1, Y1
+	VPERMQ       $0xd8, Y1, Y1
+	VMOVUPS      Y1, (SI)
 
 halfdone58:
 	VPBROADCASTD 4(DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
-	VSUBPS       Y9, Y0, Y0
-	VFMADD213PS  Y15, Y11, Y0
-	VPBROADCASTD 4(DX), Y1
-	VPSRLVD      ·bytes19c9ddc5+0(SB), Y1, Y1
-	VPERMPS      Y14, Y1, Y1
+	VSUBPS       Y11, Y0, Y0
+	VBROADCASTSS 4(BX), Y1
+	VFMADD213PS  Y15, Y1, Y0
+	VPBROADCASTD 4(DX), Y2
+	VPSRLVD      ·bytes19c9ddc5+0(SB), Y2, Y2
+	VPERMPS      Y14, Y2, Y2
 	ADDQ         $+8, DX
-	VSUBPS       Y9, Y1, Y1
-	VFMADD213PS  Y15, Y11, Y1
+	VSUBPS       Y11, Y2, Y2
+	VFMADD213PS  Y15, Y1, Y2
 	CMPL         R10, $+2
 	JNE          half59
-	VPSRLD       $0x10, Y0, Y2
-	VPBLENDW     $0xaa, Y1, Y2, Y2
-	VPSLLD       $0x10, Y1, Y3
-	VPBLENDW     $0xaa, Y3, Y0, Y0
-	VPANDN       ·word00010001+0(SB), Y2, Y3
-	VPSUBUSW     Y3, Y0, Y0
+	VPSRLD       $0x10, Y0, Y1
+	VPBLENDW     $0xaa, Y2, Y1, Y1
+	VPSLLD       $0x10, Y2, Y2
+	VPBLENDW     $0xaa, Y2, Y0, Y0
+	VPANDN       ·word00010001+0(SB), Y1, Y2
+	VPSUBUSW     Y2, Y0, Y0
 	VPSRLW       $0x0f, Y0, Y0
-	VPADDW       Y0, Y2, Y2
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, 32(SI)
+	VPADDW       Y0, Y1, Y1
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y1, Y1
+	VPERMQ       $0xd8, Y1, Y1
+	VMOVUPS      Y1, 32(SI)
 
 halfdone60:
 	ADDQ $+8, BX
@@ -2367,39 +2367,38 @@ halfdone60:
 	JMP  few
 
 short2layout0:
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS 4(BX), Y11
 	VBROADCASTSS (R8), Y0
-	VCVTDQ2PS    Y0, Y10
+	VCVTDQ2PS    Y0, Y12
 	VBROADCASTSS 4(R8), Y0
-	VCVTDQ2PS    Y0, Y9
+	VCVTDQ2PS    Y0, Y11
 	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y10, Y0, Y0
-	VFMADD213PS  Y15, Y12, Y0
-	VPBROADCASTD 4(DX), Y1
-	VPSLLVD      Y13, Y1, Y1
-	VPSRAD       $0x1c, Y1, Y1
-	VPAND        Y14, Y1, Y1
-	VCVTDQ2PS    Y1, Y1
-	VSUBPS       Y10, Y1, Y1
-	VFMADD213PS  Y15, Y12, Y1
+	VSUBPS       Y12, Y0, Y0
+	VBROADCASTSS (BX), Y1
+	VFMADD213PS  Y15, Y1, Y0
+	VPBROADCASTD 4(DX), Y2
+	VPSLLVD      Y13, Y2, Y2
+	VPSRAD       $0x1c, Y2, Y2
+	VPAND        Y14, Y2, Y2
+	VCVTDQ2PS    Y2, Y2
+	VSUBPS       Y12, Y2, Y2
+	VFMADD213PS  Y15, Y1, Y2
 	CMPL         R10, $+2
 	JNE          half61
-	VPSRLD       $0x10, Y0, Y2
-	VPBLENDW     $0xaa, Y1, Y2, Y2
-	VPSLLD       $0x10, Y1, Y3
-	VPBLENDW     $0xaa, Y3, Y0, Y0
-	VPANDN       ·word00010001+0(SB), Y2, Y3
-	VPSUBUSW     Y3, Y0, Y0
+	VPSRLD       $0x10, Y0, Y1
+	VPBLENDW     $0xaa, Y2, Y1, Y1
+	VPSLLD       $0x10, Y2, Y2
+	VPBLENDW     $0xaa, Y2, Y0, Y0
+	VPANDN       ·word00010001+0(SB), Y1, Y2
+	VPSUBUSW     Y2, Y0, Y0
 	VPSRLW       $0x0f, Y0, Y0
-	VPADDW       Y0, Y2, Y2
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (SI)
+	VPADDW       Y0, Y1, Y1
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y1, Y1
+	VPERMQ       $0xd8, Y1, Y1
+	VMOVUPS      Y1, (SI)
 
 halfdone62:
 	VPBROADCASTD 8(DX), Y0
@@ -2407,29 +2406,30 @@ halfdone62:
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y9, Y0, Y0
-	VFMADD213PS  Y15, Y11, Y0
-	VPBROADCASTD 12(DX), Y1
-	VPSLLVD      Y13, Y1, Y1
-	VPSRAD       $0x1c, Y1, Y1
-	VPAND        Y14, Y1, Y1
-	VCVTDQ2PS    Y1, Y1
+	VSUBPS       Y11, Y0, Y0
+	VBROADCASTSS 4(BX), Y1
+	VFMADD213PS  Y15, Y1, Y0
+	VPBROADCASTD 12(DX), Y2
+	VPSLLVD      Y13, Y2, Y2
+	VPSRAD       $0x1c, Y2, Y2
+	VPAND        Y14, Y2, Y2
+	VCVTDQ2PS    Y2, Y2
 	ADDQ         $+16, DX
-	VSUBPS       Y9, Y1, Y1
-	VFMADD213PS  Y15, Y11, Y1
+	VSUBPS       Y11, Y2, Y2
+	VFMADD213PS  Y15, Y1, Y2
 	CMPL         R10, $+2
 	JNE          half63
-	VPSRLD       $0x10, Y0, Y2
-	VPBLENDW     $0xaa, Y1, Y2, Y2
-	VPSLLD       $0x10, Y1, Y3
-	VPBLENDW     $0xaa, Y3, Y0, Y0
-	VPANDN       ·word00010001+0(SB), Y2, Y3
-	VPSUBUSW     Y3, Y0, Y0
+	VPSRLD       $0x10, Y0, Y1
+	VPBLENDW     $0xaa, Y2, Y1, Y1
+	VPSLLD       $0x10, Y2, Y2
+	VPBLENDW     $0xaa, Y2, Y0, Y0
+	VPANDN       ·word00010001+0(SB), Y1, Y2
+	VPSUBUSW     Y2, Y0, Y0
 	VPSRLW       $0x0f, Y0, Y0
-	VPADDW       Y0, Y2, Y2
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, 32(SI)
+	VPADDW       Y0, Y1, Y1
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y1, Y1
+	VPERMQ       $0xd8, Y1, Y1
+	VMOVUPS      Y1, 32(SI)
 
 halfdone64:
 	ADDQ $+8, BX
@@ -2441,57 +2441,57 @@ halfdone64:
 	JMP  few
 
 short2layout3:
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS 4(BX), Y11
 	VBROADCASTSS (R8), Y0
-	VCVTDQ2PS    Y0, Y10
+	VCVTDQ2PS    Y0, Y12
 	VBROADCASTSS 4(R8), Y0
-	VCVTDQ2PS    Y0, Y9
+	VCVTDQ2PS    Y0, Y11
 	VPMOVZXBD    (DX), Y0
 	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y10, Y0, Y0
-	VFMADD213PS  Y15, Y12, Y0
-	VPMOVZXBD    8(DX), Y1
-	VCVTDQ2PS    Y1, Y1
-	VSUBPS       Y10, Y1, Y1
-	VFMADD213PS  Y15, Y12, Y1
+	VSUBPS       Y12, Y0, Y0
+	VBROADCASTSS (BX), Y1
+	VFMADD213PS  Y15, Y1, Y0
+	VPMOVZXBD    8(DX), Y2
+	VCVTDQ2PS    Y2, Y2
+	VSUBPS       Y12, Y2, Y2
+	VFMADD213PS  Y15, Y1, Y2
 	CMPL         R10, $+2
 	JNE          half65
-	VPSRLD       $0x10, Y0, Y2
-	VPBLENDW     $0xaa, Y1, Y2, Y2
-	VPSLLD       $0x10, Y1, Y3
-	VPBLENDW     $0xaa, Y3, Y0, Y0
-	VPANDN       ·word00010001+0(SB), Y2, Y3
-	VPSUBUSW     Y3, Y0, Y0
+	VPSRLD       $0x10, Y0, Y1
+	VPBLENDW     $0xaa, Y2, Y1, Y1
+	VPSLLD       $0x10, Y2, Y2
+	VPBLENDW     $0xaa, Y2, Y0, Y0
+	VPANDN       ·word00010001+0(SB), Y1, Y2
+	VPSUBUSW     Y2, Y0, Y0
 	VPSRLW       $0x0f, Y0, Y0
-	VPADDW       Y0, Y2, Y2
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (SI)
+	VPADDW       Y0, Y1, Y1
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y1, Y1
+	VPERMQ       $0xd8, Y1, Y1
+	VMOVUPS      Y1, (SI)
 
 halfdone66:
-	VPMOVZXBD   16(DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y9, Y0, Y0
-	VFMADD213PS Y15, Y11, Y0
-	VPMOVZXBD   24(DX), Y1
-	VCVTDQ2PS   Y1, Y1
-	ADDQ        $+32, DX
-	VSUBPS      Y9, Y1, Y1
-	VFMADD213PS Y15, Y11, Y1
-	CMPL        R10, $+2
-	JNE         half67
-	VPSRLD      $0x10, Y0, Y2
-	VPBLENDW    $0xaa, Y1, Y2, Y2
-	VPSLLD      $0x10, Y1, Y3
-	VPBLENDW    $0xaa, Y3, Y0, Y0
-	VPANDN      ·word00010001+0(SB), Y2, Y3
-	VPSUBUSW    Y3, Y0, Y0
-	VPSRLW      $0x0f, Y0, Y0
-	VPADDW      Y0, Y2, Y2
-	VPSHUFB     ·bytes05b81a5d+0(SB), Y2, Y2
-	VPERMQ      $0xd8, Y2, Y2
-	VMOVUPS     Y2, 32(SI)
+	VPMOVZXBD    16(DX), Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y11, Y0, Y0
+	VBROADCASTSS 4(BX), Y1
+	VFMADD213PS  Y15, Y1, Y0
+	VPMOVZXBD    24(DX), Y2
+	VCVTDQ2PS    Y2, Y2
+	ADDQ         $+32, DX
+	VSUBPS       Y11, Y2, Y2
+	VFMADD213PS  Y15, Y1, Y2
+	CMPL         R10, $+2
+	JNE          half67
+	VPSRLD       $0x10, Y0, Y1
+	VPBLENDW     $0xaa, Y2, Y1, Y1
+	VPSLLD       $0x10, Y2, Y2
+	VPBLENDW     $0xaa, Y2, Y0, Y0
+	VPANDN       ·word00010001+0(SB), Y1, Y2
+	VPSUBUSW     Y2, Y0, Y0
+	VPSRLW       $0x0f, Y0, Y0
+	VPADDW       Y0, Y1, Y1
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y1, Y1
+	VPERMQ       $0xd8, Y1, Y1
+	VMOVUPS      Y1, 32(SI)
 
 halfdone68:
 	ADDQ $+8, BX
@@ -2557,17 +2557,17 @@ unsigned22:
 	JMP       read24
 
 half25:
-	VCVTPS2PH $0x00, Y0, X4
-	VMOVUPS   X4, (SI)
-	VCVTPS2PH $0x00, Y1, X5
-	VMOVUPS   X5, 16(SI)
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, (SI)
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVUPS   X1, 16(SI)
 	JMP       halfdone26
 
 half27:
-	VCVTPS2PH $0x00, Y2, X0
-	VMOVUPS   X0, 32(SI)
-	VCVTPS2PH $0x00, Y3, X1
-	VMOVUPS   X1, 48(SI)
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVUPS   X2, 32(SI)
+	VCVTPS2PH $0x00, Y3, X3
+	VMOVUPS   X3, 48(SI)
 	JMP       halfdone28
 
 lanestage:
@@ -2643,59 +2643,59 @@ unsigned30:
 	JMP       read32
 
 half33:
-	VCVTPS2PH $0x00, Y0, X4
-	VMOVNTPS  X4, (SI)
-	VCVTPS2PH $0x00, Y1, X5
-	VMOVNTPS  X5, 16(SI)
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVNTPS  X0, (SI)
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVNTPS  X1, 16(SI)
 	JMP       halfdone34
 
 half35:
-	VCVTPS2PH $0x00, Y2, X0
-	VMOVNTPS  X0, 32(SI)
-	VCVTPS2PH $0x00, Y3, X1
-	VMOVNTPS  X1, 48(SI)
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVNTPS  X2, 32(SI)
+	VCVTPS2PH $0x00, Y3, X3
+	VMOVNTPS  X3, 48(SI)
 	JMP       halfdone36
 
 half37:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVUPS   X2, (SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVUPS   X3, 16(SI)
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, (SI)
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVUPS   X1, 16(SI)
 	JMP       halfdone38
 
 half39:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVUPS   X2, 32(SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVUPS   X3, 48(SI)
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 32(SI)
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVUPS   X1, 48(SI)
 	JMP       halfdone40
 
 half41:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVUPS   X2, (SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVUPS   X3, 16(SI)
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, (SI)
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVUPS   X1, 16(SI)
 	JMP       halfdone42
 
 half43:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVUPS   X2, 32(SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVUPS   X3, 48(SI)
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 32(SI)
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVUPS   X1, 48(SI)
 	JMP       halfdone44
 
 half45:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVUPS   X2, (SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVUPS   X3, 16(SI)
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, (SI)
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVUPS   X1, 16(SI)
 	JMP       halfdone46
 
 half47:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVUPS   X2, 32(SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVUPS   X3, 48(SI)
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 32(SI)
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVUPS   X1, 48(SI)
 	JMP       halfdone48
 
 other49:
@@ -2753,57 +2753,57 @@ unsigned50:
 	JMP       read52
 
 half53:
-	VCVTPS2PH $0x00, Y0, X4
-	VMOVNTPS  X4, (SI)
-	VCVTPS2PH $0x00, Y1, X5
-	VMOVNTPS  X5, 16(SI)
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVNTPS  X0, (SI)
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVNTPS  X1, 16(SI)
 	JMP       halfdone54
 
 half55:
-	VCVTPS2PH $0x00, Y2, X0
-	VMOVNTPS  X0, 32(SI)
-	VCVTPS2PH $0x00, Y3, X1
-	VMOVNTPS  X1, 48(SI)
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVNTPS  X2, 32(SI)
+	VCVTPS2PH $0x00, Y3, X3
+	VMOVNTPS  X3, 48(SI)
 	JMP       halfdone56
 
 half57:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVUPS   X2, (SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVUPS   X3, 16(SI)
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, (SI)
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVUPS   X2, 16(SI)
 	JMP       halfdone58
 
 half59:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVUPS   X2, 32(SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVUPS   X3, 48(SI)
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 32(SI)
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVUPS   X2, 48(SI)
 	JMP       halfdone60
 
 half61:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVUPS   X2, (SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVUPS   X3, 16(SI)
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, (SI)
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVUPS   X2, 16(SI)
 	JMP       halfdone62
 
 half63:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVUPS   X2, 32(SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVUPS   X3, 48(SI)
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 32(SI)
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVUPS   X2, 48(SI)
 	JMP       halfdone64
 
 half65:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVUPS   X2, (SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVUPS   X3, 16(SI)
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, (SI)
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVUPS   X2, 16(SI)
 	JMP       halfdone66
 
 half67:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVUPS   X2, 32(SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVUPS   X3, 48(SI)
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 32(SI)
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVUPS   X2, 48(SI)
 	JMP       halfdone68

@@ -8,7 +8,7 @@ TEXT ·DequantizeFpE4M3F16BF16AVX2(SB), $1072-56
 	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
 	// per call: Y15 times, Y14 0x80808080, Y13 0xbfffbfff, Y12 0xffffffff
 	// per group: Y0 scale, Y11 Mul
-	// vector registers in use at once: 10
+	// vector registers in use at once: 9
 	MOVQ         y+0(FP), SI
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
@@ -76,10 +76,10 @@ grouploop:
 	JNE          half1
 	VPSRLD       $0x10, Y1, Y2
 	VPBLENDW     $0xaa, Y0, Y2, Y2
-	VPSLLD       $0x10, Y0, Y3
-	VPBLENDW     $0xaa, Y3, Y1, Y1
-	VPANDN       ·word00010001+0(SB), Y2, Y3
-	VPSUBUSW     Y3, Y1, Y1
+	VPSLLD       $0x10, Y0, Y0
+	VPBLENDW     $0xaa, Y0, Y1, Y1
+	VPANDN       ·word00010001+0(SB), Y2, Y0
+	VPSUBUSW     Y0, Y1, Y1
 	VPSRLW       $0x0f, Y1, Y1
 	VPADDW       Y1, Y2, Y2
 	VPSHUFB      ·bytes05b81a5d+0(SB), Y2, Y2
@@ -99,10 +99,10 @@ halfdone2:
 	JNE          half3
 	VPSRLD       $0x10, Y1, Y2
 	VPBLENDW     $0xaa, Y0, Y2, Y2
-	VPSLLD       $0x10, Y0, Y3
-	VPBLENDW     $0xaa, Y3, Y1, Y1
-	VPANDN       ·word00010001+0(SB), Y2, Y3
-	VPSUBUSW     Y3, Y1, Y1
+	VPSLLD       $0x10, Y0, Y0
+	VPBLENDW     $0xaa, Y0, Y1, Y1
+	VPANDN       ·word00010001+0(SB), Y2, Y0
+	VPSUBUSW     Y0, Y1, Y1
 	VPSRLW       $0x0f, Y1, Y1
 	VPADDW       Y1, Y2, Y2
 	VPSHUFB      ·bytes05b81a5d+0(SB), Y2, Y2
@@ -161,10 +161,10 @@ groupmeet:
 	JNE          half5
 	VPSRLD       $0x10, Y3, Y0
 	VPBLENDW     $0xaa, Y2, Y0, Y0
-	VPSLLD       $0x10, Y2, Y4
-	VPBLENDW     $0xaa, Y4, Y3, Y3
-	VPANDN       ·word00010001+0(SB), Y0, Y4
-	VPSUBUSW     Y4, Y3, Y3
+	VPSLLD       $0x10, Y2, Y2
+	VPBLENDW     $0xaa, Y2, Y3, Y3
+	VPANDN       ·word00010001+0(SB), Y0, Y2
+	VPSUBUSW     Y2, Y3, Y3
 	VPSRLW       $0x0f, Y3, Y3
 	VPADDW       Y3, Y0, Y0
 	VPSHUFB      ·bytes05b81a5d+0(SB), Y0, Y0
@@ -190,10 +190,10 @@ halfdone6:
 	JNE          half7
 	VPSRLD       $0x10, Y3, Y0
 	VPBLENDW     $0xaa, Y2, Y0, Y0
-	VPSLLD       $0x10, Y2, Y1
-	VPBLENDW     $0xaa, Y1, Y3, Y3
-	VPANDN       ·word00010001+0(SB), Y0, Y1
-	VPSUBUSW     Y1, Y3, Y3
+	VPSLLD       $0x10, Y2, Y2
+	VPBLENDW     $0xaa, Y2, Y3, Y3
+	VPANDN       ·word00010001+0(SB), Y0, Y2
+	VPSUBUSW     Y2, Y3, Y3
 	VPSRLW       $0x0f, Y3, Y3
 	VPADDW       Y3, Y0, Y0
 	VPSHUFB      ·bytes05b81a5d+0(SB), Y0, Y0
@@ -273,10 +273,10 @@ short2loop:
 	JNE          half9
 	VPSRLD       $0x10, Y1, Y2
 	VPBLENDW     $0xaa, Y0, Y2, Y2
-	VPSLLD       $0x10, Y0, Y3
-	VPBLENDW     $0xaa, Y3, Y1, Y1
-	VPANDN       ·word00010001+0(SB), Y2, Y3
-	VPSUBUSW     Y3, Y1, Y1
+	VPSLLD       $0x10, Y0, Y0
+	VPBLENDW     $0xaa, Y0, Y1, Y1
+	VPANDN       ·word00010001+0(SB), Y2, Y0
+	VPSUBUSW     Y0, Y1, Y1
 	VPSRLW       $0x0f, Y1, Y1
 	VPADDW       Y1, Y2, Y2
 	VPSHUFB      ·bytes05b81a5d+0(SB), Y2, Y2
@@ -296,10 +296,10 @@ halfdone10:
 	JNE          half11
 	VPSRLD       $0x10, Y1, Y2
 	VPBLENDW     $0xaa, Y0, Y2, Y2
-	VPSLLD       $0x10, Y0, Y3
-	VPBLENDW     $0xaa, Y3, Y1, Y1
-	VPANDN       ·word00010001+0(SB), Y2, Y3
-	VPSUBUSW     Y3, Y1, Y1
+	VPSLLD       $0x10, Y0, Y0
+	VPBLENDW     $0xaa, Y0, Y1, Y1
+	VPANDN       ·word00010001+0(SB), Y2, Y0
+	VPSUBUSW     Y0, Y1, Y1
 	VPSRLW       $0x0f, Y1, Y1
 	VPADDW       Y1, Y2, Y2
 	VPSHUFB      ·bytes05b81a5d+0(SB), Y2, Y2
@@ -346,10 +346,10 @@ laneloop:
 	JNE          half13
 	VPSRLD       $0x10, Y2, Y0
 	VPBLENDW     $0xaa, Y1, Y0, Y0
-	VPSLLD       $0x10, Y1, Y3
-	VPBLENDW     $0xaa, Y3, Y2, Y2
-	VPANDN       ·word00010001+0(SB), Y0, Y3
-	VPSUBUSW     Y3, Y2, Y2
+	VPSLLD       $0x10, Y1, Y1
+	VPBLENDW     $0xaa, Y1, Y2, Y2
+	VPANDN       ·word00010001+0(SB), Y0, Y1
+	VPSUBUSW     Y1, Y2, Y2
 	VPSRLW       $0x0f, Y2, Y2
 	VPADDW       Y2, Y0, Y0
 	VPSHUFB      ·bytes05b81a5d+0(SB), Y0, Y0
@@ -373,10 +373,10 @@ halfdone14:
 	JNE          half15
 	VPSRLD       $0x10, Y2, Y0
 	VPBLENDW     $0xaa, Y1, Y0, Y0
-	VPSLLD       $0x10, Y1, Y3
-	VPBLENDW     $0xaa, Y3, Y2, Y2
-	VPANDN       ·word00010001+0(SB), Y0, Y3
-	VPSUBUSW     Y3, Y2, Y2
+	VPSLLD       $0x10, Y1, Y1
+	VPBLENDW     $0xaa, Y1, Y2, Y2
+	VPANDN       ·word00010001+0(SB), Y0, Y1
+	VPSUBUSW     Y1, Y2, Y2
 	VPSRLW       $0x0f, Y2, Y2
 	VPADDW       Y2, Y0, Y0
 	VPSHUFB      ·bytes05b81a5d+0(SB), Y0, Y0
@@ -438,10 +438,10 @@ groupstream:
 	JNE          half17
 	VPSRLD       $0x10, Y1, Y2
 	VPBLENDW     $0xaa, Y0, Y2, Y2
-	VPSLLD       $0x10, Y0, Y3
-	VPBLENDW     $0xaa, Y3, Y1, Y1
-	VPANDN       ·word00010001+0(SB), Y2, Y3
-	VPSUBUSW     Y3, Y1, Y1
+	VPSLLD       $0x10, Y0, Y0
+	VPBLENDW     $0xaa, Y0, Y1, Y1
+	VPANDN       ·word00010001+0(SB), Y2, Y0
+	VPSUBUSW     Y0, Y1, Y1
 	VPSRLW       $0x0f, Y1, Y1
 	VPADDW       Y1, Y2, Y2
 	VPSHUFB      ·bytes05b81a5d+0(SB), Y2, Y2
@@ -461,10 +461,10 @@ halfdone18:
 	JNE          half19
 	VPSRLD       $0x10, Y1, Y2
 	VPBLENDW     $0xaa, Y0, Y2, Y2
-	VPSLLD       $0x10, Y0, Y3
-	VPBLENDW     $0xaa, Y3, Y1, Y1
-	VPANDN       ·word00010001+0(SB), Y2, Y3
-	VPSUBUSW     Y3, Y1, Y1
+	VPSLLD       $0x10, Y0, Y0
+	VPBLENDW     $0xaa, Y0, Y1, Y1
+	VPANDN       ·word00010001+0(SB), Y2, Y0
+	VPSUBUSW     Y0, Y1, Y1
 	VPSRLW       $0x0f, Y1, Y1
 	VPADDW       Y1, Y2, Y2
 	VPSHUFB      ·bytes05b81a5d+0(SB), Y2, Y2
@@ -480,17 +480,17 @@ halfdone20:
 	JMP  groupwhole
 
 half1:
-	VCVTPS2PH $0x00, Y1, X2
-	VMOVUPS   X2, (SI)
-	VCVTPS2PH $0x00, Y0, X3
-	VMOVUPS   X3, 16(SI)
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVUPS   X1, (SI)
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 16(SI)
 	JMP       halfdone2
 
 half3:
-	VCVTPS2PH $0x00, Y1, X2
-	VMOVUPS   X2, 32(SI)
-	VCVTPS2PH $0x00, Y0, X3
-	VMOVUPS   X3, 48(SI)
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVUPS   X1, 32(SI)
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 48(SI)
 	JMP       halfdone4
 
 grouprare:
@@ -499,17 +499,17 @@ grouprare:
 	JMP  spread
 
 half5:
-	VCVTPS2PH $0x00, Y3, X0
-	VMOVUPS   X0, (SI)
-	VCVTPS2PH $0x00, Y2, X4
-	VMOVUPS   X4, 16(SI)
+	VCVTPS2PH $0x00, Y3, X3
+	VMOVUPS   X3, (SI)
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVUPS   X2, 16(SI)
 	JMP       halfdone6
 
 half7:
-	VCVTPS2PH $0x00, Y3, X0
-	VMOVUPS   X0, 32(SI)
-	VCVTPS2PH $0x00, Y2, X1
-	VMOVUPS   X1, 48(SI)
+	VCVTPS2PH $0x00, Y3, X3
+	VMOVUPS   X3, 32(SI)
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVUPS   X2, 48(SI)
 	JMP       halfdone8
 
 groupending:
@@ -578,10 +578,10 @@ short2stream:
 	JNE          half21
 	VPSRLD       $0x10, Y1, Y2
 	VPBLENDW     $0xaa, Y0, Y2, Y2
-	VPSLLD       $0x10, Y0, Y3
-	VPBLENDW     $0xaa, Y3, Y1, Y1
-	VPANDN       ·word00010001+0(SB), Y2, Y3
-	VPSUBUSW     Y3, Y1, Y1
+	VPSLLD       $0x10, Y0, Y0
+	VPBLENDW     $0xaa, Y0, Y1, Y1
+	VPANDN       ·word00010001+0(SB), Y2, Y0
+	VPSUBUSW     Y0, Y1, Y1
 	VPSRLW       $0x0f, Y1, Y1
 	VPADDW       Y1, Y2, Y2
 	VPSHUFB      ·bytes05b81a5d+0(SB), Y2, Y2
@@ -601,10 +601,10 @@ halfdone22:
 	JNE          half23
 	VPSRLD       $0x10, Y1, Y2
 	VPBLENDW     $0xaa, Y0, Y2, Y2
-	VPSLLD       $0x10, Y0, Y3
-	VPBLENDW     $0xaa, Y3, Y1, Y1
-	VPANDN       ·word00010001+0(SB), Y2, Y3
-	VPSUBUSW     Y3, Y1, Y1
+	VPSLLD       $0x10, Y0, Y0
+	VPBLENDW     $0xaa, Y0, Y1, Y1
+	VPANDN       ·word00010001+0(SB), Y2, Y0
+	VPSUBUSW     Y0, Y1, Y1
 	VPSRLW       $0x0f, Y1, Y1
 	VPADDW       Y1, Y2, Y2
 	VPSHUFB      ·bytes05b81a5d+0(SB), Y2, Y2
@@ -621,17 +621,17 @@ halfdone24:
 	JMP  few
 
 half9:
-	VCVTPS2PH $0x00, Y1, X2
-	VMOVUPS   X2, (SI)
-	VCVTPS2PH $0x00, Y0, X3
-	VMOVUPS   X3, 16(SI)
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVUPS   X1, (SI)
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 16(SI)
 	JMP       halfdone10
 
 half11:
-	VCVTPS2PH $0x00, Y1, X2
-	VMOVUPS   X2, 32(SI)
-	VCVTPS2PH $0x00, Y0, X3
-	VMOVUPS   X3, 48(SI)
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVUPS   X1, 32(SI)
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 48(SI)
 	JMP       halfdone12
 
 short2rare:
@@ -640,17 +640,17 @@ short2rare:
 	JMP  spread
 
 half13:
-	VCVTPS2PH $0x00, Y2, X0
-	VMOVUPS   X0, (SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVUPS   X3, 16(SI)
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVUPS   X2, (SI)
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVUPS   X1, 16(SI)
 	JMP       halfdone14
 
 half15:
-	VCVTPS2PH $0x00, Y2, X0
-	VMOVUPS   X0, 32(SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVUPS   X3, 48(SI)
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVUPS   X2, 32(SI)
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVUPS   X1, 48(SI)
 	JMP       halfdone16
 
 lanerare:
@@ -671,31 +671,31 @@ lanestage:
 	JMP  laneloop
 
 half17:
-	VCVTPS2PH $0x00, Y1, X2
-	VMOVNTPS  X2, (SI)
-	VCVTPS2PH $0x00, Y0, X3
-	VMOVNTPS  X3, 16(SI)
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVNTPS  X1, (SI)
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVNTPS  X0, 16(SI)
 	JMP       halfdone18
 
 half19:
-	VCVTPS2PH $0x00, Y1, X2
-	VMOVNTPS  X2, 32(SI)
-	VCVTPS2PH $0x00, Y0, X3
-	VMOVNTPS  X3, 48(SI)
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVNTPS  X1, 32(SI)
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVNTPS  X0, 48(SI)
 	JMP       halfdone20
 
 half21:
-	VCVTPS2PH $0x00, Y1, X2
-	VMOVNTPS  X2, (SI)
-	VCVTPS2PH $0x00, Y0, X3
-	VMOVNTPS  X3, 16(SI)
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVNTPS  X1, (SI)
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVNTPS  X0, 16(SI)
 	JMP       halfdone22
 
 half23:
-	VCVTPS2PH $0x00, Y1, X2
-	VMOVNTPS  X2, 32(SI)
-	VCVTPS2PH $0x00, Y0, X3
-	VMOVNTPS  X3, 48(SI)
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVNTPS  X1, 32(SI)
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVNTPS  X0, 48(SI)
 	JMP       halfdone24
 
 spread:
@@ -731,10 +731,10 @@ rare:
 	JNE          half25
 	VPSRLD       $0x10, Y0, Y1
 	VPBLENDW     $0xaa, Y2, Y1, Y1
-	VPSLLD       $0x10, Y2, Y5
-	VPBLENDW     $0xaa, Y5, Y0, Y0
-	VPANDN       ·word00010001+0(SB), Y1, Y5
-	VPSUBUSW     Y5, Y0, Y0
+	VPSLLD       $0x10, Y2, Y2
+	VPBLENDW     $0xaa, Y2, Y0, Y0
+	VPANDN       ·word00010001+0(SB), Y1, Y2
+	VPSUBUSW     Y2, Y0, Y0
 	VPSRLW       $0x0f, Y0, Y0
 	VPADDW       Y0, Y1, Y1
 	VPSHUFB      ·bytes05b81a5d+0(SB), Y1, Y1
@@ -766,10 +766,10 @@ halfdone26:
 	JNE          half27
 	VPSRLD       $0x10, Y0, Y1
 	VPBLENDW     $0xaa, Y2, Y1, Y1
-	VPSLLD       $0x10, Y2, Y3
-	VPBLENDW     $0xaa, Y3, Y0, Y0
-	VPANDN       ·word00010001+0(SB), Y1, Y3
-	VPSUBUSW     Y3, Y0, Y0
+	VPSLLD       $0x10, Y2, Y2
+	VPBLENDW     $0xaa, Y2, Y0, Y0
+	VPANDN       ·word00010001+0(SB), Y1, Y2
+	VPSUBUSW     Y2, Y0, Y0
 	VPSRLW       $0x0f, Y0, Y0
 	VPADDW       Y0, Y1, Y1
 	VPSHUFB      ·bytes05b81a5d+0(SB), Y1, Y1
@@ -787,17 +787,17 @@ halfdone28:
 	JMP          groupback
 
 half25:
-	VCVTPS2PH $0x00, Y0, X1
-	VMOVUPS   X1, (SI)
-	VCVTPS2PH $0x00, Y2, X5
-	VMOVUPS   X5, 16(SI)
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, (SI)
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVUPS   X2, 16(SI)
 	JMP       halfdone26
 
 half27:
-	VCVTPS2PH $0x00, Y0, X1
-	VMOVUPS   X1, 32(SI)
-	VCVTPS2PH $0x00, Y2, X3
-	VMOVUPS   X3, 48(SI)
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 32(SI)
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVUPS   X2, 48(SI)
 	JMP       halfdone28
 
 // func DequantizeFpE5M2F16BF16AVX2(y *uint16, q *uint8, scale *float32, times float32, elem int32, groups int, length int, ahead int)
@@ -806,7 +806,7 @@ TEXT ·DequantizeFpE5M2F16BF16AVX2(SB), $1072-56
 	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
 	// per call: Y15 times, Y14 0x83838383, Y13 table, Y12 0xffffffff
 	// per group: Y0 scale, Y11 Mul
-	// vector registers in use at once: 10
+	// vector registers in use at once: 9
 	MOVQ         y+0(FP), SI
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
@@ -874,10 +874,10 @@ grouploop:
 	JNE       half1
 	VPSRLD    $0x10, Y0, Y2
 	VPBLENDW  $0xaa, Y1, Y2, Y2
-	VPSLLD    $0x10, Y1, Y3
-	VPBLENDW  $0xaa, Y3, Y0, Y0
-	VPANDN    ·word00010001+0(SB), Y2, Y3
-	VPSUBUSW  Y3, Y0, Y0
+	VPSLLD    $0x10, Y1, Y1
+	VPBLENDW  $0xaa, Y1, Y0, Y0
+	VPANDN    ·word00010001+0(SB), Y2, Y1
+	VPSUBUSW  Y1, Y0, Y0
 	VPSRLW    $0x0f, Y0, Y0
 	VPADDW    Y0, Y2, Y2
 	VPSHUFB   ·bytes05b81a5d+0(SB), Y2, Y2
@@ -897,10 +897,10 @@ halfdone2:
 	JNE       half3
 	VPSRLD    $0x10, Y0, Y2
 	VPBLENDW  $0xaa, Y1, Y2, Y2
-	VPSLLD    $0x10, Y1, Y3
-	VPBLENDW  $0xaa, Y3, Y0, Y0
-	VPANDN    ·word00010001+0(SB), Y2, Y3
-	VPSUBUSW  Y3, Y0, Y0
+	VPSLLD    $0x10, Y1, Y1
+	VPBLENDW  $0xaa, Y1, Y0, Y0
+	VPANDN    ·word00010001+0(SB), Y2, Y1
+	VPSUBUSW  Y1, Y0, Y0
 	VPSRLW    $0x0f, Y0, Y0
 	VPADDW    Y0, Y2, Y2
 	VPSHUFB   ·bytes05b81a5d+0(SB), Y2, Y2
@@ -959,10 +959,10 @@ groupmeet:
 	JNE       half5
 	VPSRLD    $0x10, Y2, Y0
 	VPBLENDW  $0xaa, Y3, Y0, Y0
-	VPSLLD    $0x10, Y3, Y4
-	VPBLENDW  $0xaa, Y4, Y2, Y2
-	VPANDN    ·word00010001+0(SB), Y0, Y4
-	VPSUBUSW  Y4, Y2, Y2
+	VPSLLD    $0x10, Y3, Y3
+	VPBLENDW  $0xaa, Y3, Y2, Y2
+	VPANDN    ·word00010001+0(SB), Y0, Y3
+	VPSUBUSW  Y3, Y2, Y2
 	VPSRLW    $0x0f, Y2, Y2
 	VPADDW    Y2, Y0, Y0
 	VPSHUFB   ·bytes05b81a5d+0(SB), Y0, Y0
@@ -988,10 +988,10 @@ halfdone6:
 	JNE       half7
 	VPSRLD    $0x10, Y2, Y1
 	VPBLENDW  $0xaa, Y0, Y1, Y1
-	VPSLLD    $0x10, Y0, Y3
-	VPBLENDW  $0xaa, Y3, Y2, Y2
-	VPANDN    ·word00010001+0(SB), Y1, Y3
-	VPSUBUSW  Y3, Y2, Y2
+	VPSLLD    $0x10, Y0, Y0
+	VPBLENDW  $0xaa, Y0, Y2, Y2
+	VPANDN    ·word00010001+0(SB), Y1, Y0
+	VPSUBUSW  Y0, Y2, Y2
 	VPSRLW    $0x0f, Y2, Y2
 	VPADDW    Y2, Y1, Y1
 	VPSHUFB   ·bytes05b81a5d+0(SB), Y1, Y1
@@ -1071,10 +1071,10 @@ short2loop:
 	JNE          half9
 	VPSRLD       $0x10, Y0, Y2
 	VPBLENDW     $0xaa, Y1, Y2, Y2
-	VPSLLD       $0x10, Y1, Y3
-	VPBLENDW     $0xaa, Y3, Y0, Y0
-	VPANDN       ·word00010001+0(SB), Y2, Y3
-	VPSUBUSW     Y3, Y0, Y0
+	VPSLLD       $0x10, Y1, Y1
+	VPBLENDW     $0xaa, Y1, Y0, Y0
+	VPANDN       ·word00010001+0(SB), Y2, Y1
+	VPSUBUSW     Y1, Y0, Y0
 	VPSRLW       $0x0f, Y0, Y0
 	VPADDW       Y0, Y2, Y2
 	VPSHUFB      ·bytes05b81a5d+0(SB), Y2, Y2
@@ -1094,10 +1094,10 @@ halfdone10:
 	JNE       half11
 	VPSRLD    $0x10, Y0, Y2
 	VPBLENDW  $0xaa, Y1, Y2, Y2
-	VPSLLD    $0x10, Y1, Y3
-	VPBLENDW  $0xaa, Y3, Y0, Y0
-	VPANDN    ·word00010001+0(SB), Y2, Y3
-	VPSUBUSW  Y3, Y0, Y0
+	VPSLLD    $0x10, Y1, Y1
+	VPBLENDW  $0xaa, Y1, Y0, Y0
+	VPANDN    ·word00010001+0(SB), Y2, Y1
+	VPSUBUSW  Y1, Y0, Y0
 	VPSRLW    $0x0f, Y0, Y0
 	VPADDW    Y0, Y2, Y2
 	VPSHUFB   ·bytes05b81a5d+0(SB), Y2, Y2
@@ -1144,10 +1144,10 @@ laneloop:
 	JNE       half13
 	VPSRLD    $0x10, Y1, Y0
 	VPBLENDW  $0xaa, Y2, Y0, Y0
-	VPSLLD    $0x10, Y2, Y3
-	VPBLENDW  $0xaa, Y3, Y1, Y1
-	VPANDN    ·word00010001+0(SB), Y0, Y3
-	VPSUBUSW  Y3, Y1, Y1
+	VPSLLD    $0x10, Y2, Y2
+	VPBLENDW  $0xaa, Y2, Y1, Y1
+	VPANDN    ·word00010001+0(SB), Y0, Y2
+	VPSUBUSW  Y2, Y1, Y1
 	VPSRLW    $0x0f, Y1, Y1
 	VPADDW    Y1, Y0, Y0
 	VPSHUFB   ·bytes05b81a5d+0(SB), Y0, Y0
@@ -1171,10 +1171,10 @@ halfdone14:
 	JNE       half15
 	VPSRLD    $0x10, Y1, Y0
 	VPBLENDW  $0xaa, Y2, Y0, Y0
-	VPSLLD    $0x10, Y2, Y3
-	VPBLENDW  $0xaa, Y3, Y1, Y1
-	VPANDN    ·word00010001+0(SB), Y0, Y3
-	VPSUBUSW  Y3, Y1, Y1
+	VPSLLD    $0x10, Y2, Y2
+	VPBLENDW  $0xaa, Y2, Y1, Y1
+	VPANDN    ·word00010001+0(SB), Y0, Y2
+	VPSUBUSW  Y2, Y1, Y1
 	VPSRLW    $0x0f, Y1, Y1
 	VPADDW    Y1, Y0, Y0
 	VPSHUFB   ·bytes05b81a5d+0(SB), Y0, Y0
@@ -1236,10 +1236,10 @@ groupstream:
 	JNE       half17
 	VPSRLD    $0x10, Y0, Y2
 	VPBLENDW  $0xaa, Y1, Y2, Y2
-	VPSLLD    $0x10, Y1, Y3
-	VPBLENDW  $0xaa, Y3, Y0, Y0
-	VPANDN    ·word00010001+0(SB), Y2, Y3
-	VPSUBUSW  Y3, Y0, Y0
+	VPSLLD    $0x10, Y1, Y1
+	VPBLENDW  $0xaa, Y1, Y0, Y0
+	VPANDN    ·word00010001+0(SB), Y2, Y1
+	VPSUBUSW  Y1, Y0, Y0
 	VPSRLW    $0x0f, Y0, Y0
 	VPADDW    Y0, Y2, Y2
 	VPSHUFB   ·bytes05b81a5d+0(SB), Y2, Y2
@@ -1259,10 +1259,10 @@ halfdone18:
 	JNE       half19
 	VPSRLD    $0x10, Y0, Y2
 	VPBLENDW  $0xaa, Y1, Y2, Y2
-	VPSLLD    $0x10, Y1, Y3
-	VPBLENDW  $0xaa, Y3, Y0, Y0
-	VPANDN    ·word00010001+0(SB), Y2, Y3
-	VPSUBUSW  Y3, Y0, Y0
+	VPSLLD    $0x10, Y1, Y1
+	VPBLENDW  $0xaa, Y1, Y0, Y0
+	VPANDN    ·word00010001+0(SB), Y2, Y1
+	VPSUBUSW  Y1, Y0, Y0
 	VPSRLW    $0x0f, Y0, Y0
 	VPADDW    Y0, Y2, Y2
 	VPSHUFB   ·bytes05b81a5d+0(SB), Y2, Y2
@@ -1278,17 +1278,17 @@ halfdone20:
 	JMP  groupwhole
 
 half1:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVUPS   X2, (SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVUPS   X3, 16(SI)
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, (SI)
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVUPS   X1, 16(SI)
 	JMP       halfdone2
 
 half3:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVUPS   X2, 32(SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVUPS   X3, 48(SI)
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 32(SI)
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVUPS   X1, 48(SI)
 	JMP       halfdone4
 
 grouprare:
@@ -1297,17 +1297,17 @@ grouprare:
 	JMP  spread
 
 half5:
-	VCVTPS2PH $0x00, Y2, X0
-	VMOVUPS   X0, (SI)
-	VCVTPS2PH $0x00, Y3, X4
-	VMOVUPS   X4, 16(SI)
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVUPS   X2, (SI)
+	VCVTPS2PH $0x00, Y3, X3
+	VMOVUPS   X3, 16(SI)
 	JMP       halfdone6
 
 half7:
-	VCVTPS2PH $0x00, Y2, X1
-	VMOVUPS   X1, 32(SI)
-	VCVTPS2PH $0x00, Y0, X3
-	VMOVUPS   X3, 48(SI)
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVUPS   X2, 32(SI)
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 48(SI)
 	JMP       halfdone8
 
 groupending:
@@ -1376,10 +1376,10 @@ short2stream:
 	JNE          half21
 	VPSRLD       $0x10, Y0, Y2
 	VPBLENDW     $0xaa, Y1, Y2, Y2
-	VPSLLD       $0x10, Y1, Y3
-	VPBLENDW     $0xaa, Y3, Y0, Y0
-	VPANDN       ·word00010001+0(SB), Y2, Y3
-	VPSUBUSW     Y3, Y0, Y0
+	VPSLLD       $0x10, Y1, Y1
+	VPBLENDW     $0xaa, Y1, Y0, Y0
+	VPANDN       ·word00010001+0(SB), Y2, Y1
+	VPSUBUSW     Y1, Y0, Y0
 	VPSRLW       $0x0f, Y0, Y0
 	VPADDW       Y0, Y2, Y2
 	VPSHUFB      ·bytes05b81a5d+0(SB), Y2, Y2
@@ -1399,10 +1399,10 @@ halfdone22:
 	JNE       half23
 	VPSRLD    $0x10, Y0, Y2
 	VPBLENDW  $0xaa, Y1, Y2, Y2
-	VPSLLD    $0x10, Y1, Y3
-	VPBLENDW  $0xaa, Y3, Y0, Y0
-	VPANDN    ·word00010001+0(SB), Y2, Y3
-	VPSUBUSW  Y3, Y0, Y0
+	VPSLLD    $0x10, Y1, Y1
+	VPBLENDW  $0xaa, Y1, Y0, Y0
+	VPANDN    ·word00010001+0(SB), Y2, Y1
+	VPSUBUSW  Y1, Y0, Y0
 	VPSRLW    $0x0f, Y0, Y0
 	VPADDW    Y0, Y2, Y2
 	VPSHUFB   ·bytes05b81a5d+0(SB), Y2, Y2
@@ -1419,17 +1419,17 @@ halfdone24:
 	JMP  few
 
 half9:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVUPS   X2, (SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVUPS   X3, 16(SI)
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, (SI)
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVUPS   X1, 16(SI)
 	JMP       halfdone10
 
 half11:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVUPS   X2, 32(SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVUPS   X3, 48(SI)
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 32(SI)
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVUPS   X1, 48(SI)
 	JMP       halfdone12
 
 short2rare:
@@ -1438,17 +1438,17 @@ short2rare:
 	JMP  spread
 
 half13:
-	VCVTPS2PH $0x00, Y1, X0
-	VMOVUPS   X0, (SI)
-	VCVTPS2PH $0x00, Y2, X3
-	VMOVUPS   X3, 16(SI)
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVUPS   X1, (SI)
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVUPS   X2, 16(SI)
 	JMP       halfdone14
 
 half15:
-	VCVTPS2PH $0x00, Y1, X0
-	VMOVUPS   X0, 32(SI)
-	VCVTPS2PH $0x00, Y2, X3
-	VMOVUPS   X3, 48(SI)
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVUPS   X1, 32(SI)
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVUPS   X2, 48(SI)
 	JMP       halfdone16
 
 lanerare:
@@ -1469,31 +1469,31 @@ lanestage:
 	JMP  laneloop
 
 half17:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVNTPS  X2, (SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVNTPS  X3, 16(SI)
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVNTPS  X0, (SI)
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVNTPS  X1, 16(SI)
 	JMP       halfdone18
 
 half19:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVNTPS  X2, 32(SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVNTPS  X3, 48(SI)
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVNTPS  X0, 32(SI)
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVNTPS  X1, 48(SI)
 	JMP       halfdone20
 
 half21:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVNTPS  X2, (SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVNTPS  X3, 16(SI)
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVNTPS  X0, (SI)
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVNTPS  X1, 16(SI)
 	JMP       halfdone22
 
 half23:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVNTPS  X2, 32(SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVNTPS  X3, 48(SI)
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVNTPS  X0, 32(SI)
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVNTPS  X1, 48(SI)
 	JMP       halfdone24
 
 spread:
@@ -1524,10 +1524,10 @@ rare:
 	JNE          half25
 	VPSRLD       $0x10, Y0, Y3
 	VPBLENDW     $0xaa, Y1, Y3, Y3
-	VPSLLD       $0x10, Y1, Y4
-	VPBLENDW     $0xaa, Y4, Y0, Y0
-	VPANDN       ·word00010001+0(SB), Y3, Y4
-	VPSUBUSW     Y4, Y0, Y0
+	VPSLLD       $0x10, Y1, Y1
+	VPBLENDW     $0xaa, Y1, Y0, Y0
+	VPANDN       ·word00010001+0(SB), Y3, Y1
+	VPSUBUSW     Y1, Y0, Y0
 	VPSRLW       $0x0f, Y0, Y0
 	VPADDW       Y0, Y3, Y3
 	VPSHUFB      ·bytes05b81a5d+0(SB), Y3, Y3
@@ -1555,10 +1555,10 @@ halfdone26:
 	JNE       half27
 	VPSRLD    $0x10, Y0, Y2
 	VPBLENDW  $0xaa, Y1, Y2, Y2
-	VPSLLD    $0x10, Y1, Y3
-	VPBLENDW  $0xaa, Y3, Y0, Y0
-	VPANDN    ·word00010001+0(SB), Y2, Y3
-	VPSUBUSW  Y3, Y0, Y0
+	VPSLLD    $0x10, Y1, Y1
+	VPBLENDW  $0xaa, Y1, Y0, Y0
+	VPANDN    ·word00010001+0(SB), Y2, Y1
+	VPSUBUSW  Y1, Y0, Y0
 	VPSRLW    $0x0f, Y0, Y0
 	VPADDW    Y0, Y2, Y2
 	VPSHUFB   ·bytes05b81a5d+0(SB), Y2, Y2
@@ -1576,17 +1576,17 @@ halfdone28:
 	JMP          groupback
 
 half25:
-	VCVTPS2PH $0x00, Y0, X3
-	VMOVUPS   X3, (SI)
-	VCVTPS2PH $0x00, Y1, X4
-	VMOVUPS   X4, 16(SI)
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, (SI)
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVUPS   X1, 16(SI)
 	JMP       halfdone26
 
 half27:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVUPS   X2, 32(SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVUPS   X3, 48(SI)
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 32(SI)
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVUPS   X1, 48(SI)
 	JMP       halfdone28
 
 // func DequantizeFpE2M1F16BF16AVX2(y *uint16, q *uint8, scale *float32, times float32, elem int32, groups int, length int, ahead int)
@@ -1595,7 +1595,7 @@ TEXT ·DequantizeFpE2M1F16BF16AVX2(SB), $1056-56
 	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
 	// per call: Y15 times, Y14 table, Y13 0xf0f0f0f, Y12 table, Y11 table, Y10 0xffff0000
 	// per group: Y0 scale, Y9 Mul
-	// vector registers in use at once: 14
+	// vector registers in use at once: 13
 	MOVQ         y+0(FP), SI
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
@@ -1664,10 +1664,10 @@ grouploop:
 	JNE            half1
 	VPSRLD         $0x10, Y3, Y4
 	VPBLENDW       $0xaa, Y2, Y4, Y4
-	VPSLLD         $0x10, Y2, Y5
-	VPBLENDW       $0xaa, Y5, Y3, Y3
-	VPANDN         ·word00010001+0(SB), Y4, Y5
-	VPSUBUSW       Y5, Y3, Y3
+	VPSLLD         $0x10, Y2, Y2
+	VPBLENDW       $0xaa, Y2, Y3, Y3
+	VPANDN         ·word00010001+0(SB), Y4, Y2
+	VPSUBUSW       Y2, Y3, Y3
 	VPSRLW         $0x0f, Y3, Y3
 	VPADDW         Y3, Y4, Y4
 	VPSHUFB        ·bytes05b81a5d+0(SB), Y4, Y4
@@ -1684,10 +1684,10 @@ halfdone2:
 	JNE        half3
 	VPSRLD     $0x10, Y0, Y2
 	VPBLENDW   $0xaa, Y1, Y2, Y2
-	VPSLLD     $0x10, Y1, Y3
-	VPBLENDW   $0xaa, Y3, Y0, Y0
-	VPANDN     ·word00010001+0(SB), Y2, Y3
-	VPSUBUSW   Y3, Y0, Y0
+	VPSLLD     $0x10, Y1, Y1
+	VPBLENDW   $0xaa, Y1, Y0, Y0
+	VPANDN     ·word00010001+0(SB), Y2, Y1
+	VPSUBUSW   Y1, Y0, Y0
 	VPSRLW     $0x0f, Y0, Y0
 	VPADDW     Y0, Y2, Y2
 	VPSHUFB    ·bytes05b81a5d+0(SB), Y2, Y2
@@ -1744,10 +1744,10 @@ groupmeet:
 	JNE            half5
 	VPSRLD         $0x10, Y5, Y0
 	VPBLENDW       $0xaa, Y4, Y0, Y0
-	VPSLLD         $0x10, Y4, Y6
-	VPBLENDW       $0xaa, Y6, Y5, Y5
-	VPANDN         ·word00010001+0(SB), Y0, Y6
-	VPSUBUSW       Y6, Y5, Y5
+	VPSLLD         $0x10, Y4, Y4
+	VPBLENDW       $0xaa, Y4, Y5, Y5
+	VPANDN         ·word00010001+0(SB), Y0, Y4
+	VPSUBUSW       Y4, Y5, Y5
 	VPSRLW         $0x0f, Y5, Y5
 	VPADDW         Y5, Y0, Y0
 	VPSHUFB        ·bytes05b81a5d+0(SB), Y0, Y0
@@ -1770,10 +1770,10 @@ halfdone6:
 	JNE        half7
 	VPSRLD     $0x10, Y2, Y0
 	VPBLENDW   $0xaa, Y3, Y0, Y0
-	VPSLLD     $0x10, Y3, Y1
-	VPBLENDW   $0xaa, Y1, Y2, Y2
-	VPANDN     ·word00010001+0(SB), Y0, Y1
-	VPSUBUSW   Y1, Y2, Y2
+	VPSLLD     $0x10, Y3, Y3
+	VPBLENDW   $0xaa, Y3, Y2, Y2
+	VPANDN     ·word00010001+0(SB), Y0, Y3
+	VPSUBUSW   Y3, Y2, Y2
 	VPSRLW     $0x0f, Y2, Y2
 	VPADDW     Y2, Y0, Y0
 	VPSHUFB    ·bytes05b81a5d+0(SB), Y0, Y0
@@ -1852,10 +1852,10 @@ short2loop:
 	JNE            half9
 	VPSRLD         $0x10, Y3, Y4
 	VPBLENDW       $0xaa, Y2, Y4, Y4
-	VPSLLD         $0x10, Y2, Y5
-	VPBLENDW       $0xaa, Y5, Y3, Y3
-	VPANDN         ·word00010001+0(SB), Y4, Y5
-	VPSUBUSW       Y5, Y3, Y3
+	VPSLLD         $0x10, Y2, Y2
+	VPBLENDW       $0xaa, Y2, Y3, Y3
+	VPANDN         ·word00010001+0(SB), Y4, Y2
+	VPSUBUSW       Y2, Y3, Y3
 	VPSRLW         $0x0f, Y3, Y3
 	VPADDW         Y3, Y4, Y4
 	VPSHUFB        ·bytes05b81a5d+0(SB), Y4, Y4
@@ -1872,10 +1872,10 @@ halfdone10:
 	JNE        half11
 	VPSRLD     $0x10, Y0, Y2
 	VPBLENDW   $0xaa, Y1, Y2, Y2
-	VPSLLD     $0x10, Y1, Y3
-	VPBLENDW   $0xaa, Y3, Y0, Y0
-	VPANDN     ·word00010001+0(SB), Y2, Y3
-	VPSUBUSW   Y3, Y0, Y0
+	VPSLLD     $0x10, Y1, Y1
+	VPBLENDW   $0xaa, Y1, Y0, Y0
+	VPANDN     ·word00010001+0(SB), Y2, Y1
+	VPSUBUSW   Y1, Y0, Y0
 	VPSRLW     $0x0f, Y0, Y0
 	VPADDW     Y0, Y2, Y2
 	VPSHUFB    ·bytes05b81a5d+0(SB), Y2, Y2
@@ -1920,10 +1920,10 @@ laneloop:
 	JNE            half13
 	VPSRLD         $0x10, Y4, Y0
 	VPBLENDW       $0xaa, Y3, Y0, Y0
-	VPSLLD         $0x10, Y3, Y5
-	VPBLENDW       $0xaa, Y5, Y4, Y4
-	VPANDN         ·word00010001+0(SB), Y0, Y5
-	VPSUBUSW       Y5, Y4, Y4
+	VPSLLD         $0x10, Y3, Y3
+	VPBLENDW       $0xaa, Y3, Y4, Y4
+	VPANDN         ·word00010001+0(SB), Y0, Y3
+	VPSUBUSW       Y3, Y4, Y4
 	VPSRLW         $0x0f, Y4, Y4
 	VPADDW         Y4, Y0, Y0
 	VPSHUFB        ·bytes05b81a5d+0(SB), Y0, Y0
@@ -1944,10 +1944,10 @@ halfdone14:
 	JNE        half15
 	VPSRLD     $0x10, Y1, Y0
 	VPBLENDW   $0xaa, Y2, Y0, Y0
-	VPSLLD     $0x10, Y2, Y3
-	VPBLENDW   $0xaa, Y3, Y1, Y1
-	VPANDN     ·word00010001+0(SB), Y0, Y3
-	VPSUBUSW   Y3, Y1, Y1
+	VPSLLD     $0x10, Y2, Y2
+	VPBLENDW   $0xaa, Y2, Y1, Y1
+	VPANDN     ·word00010001+0(SB), Y0, Y2
+	VPSUBUSW   Y2, Y1, Y1
 	VPSRLW     $0x0f, Y1, Y1
 	VPADDW     Y1, Y0, Y0
 	VPSHUFB    ·bytes05b81a5d+0(SB), Y0, Y0
@@ -2007,10 +2007,10 @@ groupstream:
 	JNE            half17
 	VPSRLD         $0x10, Y3, Y4
 	VPBLENDW       $0xaa, Y2, Y4, Y4
-	VPSLLD         $0x10, Y2, Y5
-	VPBLENDW       $0xaa, Y5, Y3, Y3
-	VPANDN         ·word00010001+0(SB), Y4, Y5
-	VPSUBUSW       Y5, Y3, Y3
+	VPSLLD         $0x10, Y2, Y2
+	VPBLENDW       $0xaa, Y2, Y3, Y3
+	VPANDN         ·word00010001+0(SB), Y4, Y2
+	VPSUBUSW       Y2, Y3, Y3
 	VPSRLW         $0x0f, Y3, Y3
 	VPADDW         Y3, Y4, Y4
 	VPSHUFB        ·bytes05b81a5d+0(SB), Y4, Y4
@@ -2027,10 +2027,10 @@ halfdone18:
 	JNE        half19
 	VPSRLD     $0x10, Y0, Y2
 	VPBLENDW   $0xaa, Y1, Y2, Y2
-	VPSLLD     $0x10, Y1, Y3
-	VPBLENDW   $0xaa, Y3, Y0, Y0
-	VPANDN     ·word00010001+0(SB), Y2, Y3
-	VPSUBUSW   Y3, Y0, Y0
+	VPSLLD     $0x10, Y1, Y1
+	VPBLENDW   $0xaa, Y1, Y0, Y0
+	VPANDN     ·word00010001+0(SB), Y2, Y1
+	VPSUBUSW   Y1, Y0, Y0
 	VPSRLW     $0x0f, Y0, Y0
 	VPADDW     Y0, Y2, Y2
 	VPSHUFB    ·bytes05b81a5d+0(SB), Y2, Y2
@@ -2046,31 +2046,31 @@ halfdone20:
 	JMP  groupwhole
 
 half1:
-	VCVTPS2PH $0x00, Y3, X4
-	VMOVUPS   X4, (SI)
-	VCVTPS2PH $0x00, Y2, X5
-	VMOVUPS   X5, 16(SI)
+	VCVTPS2PH $0x00, Y3, X3
+	VMOVUPS   X3, (SI)
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVUPS   X2, 16(SI)
 	JMP       halfdone2
 
 half3:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVUPS   X2, 32(SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVUPS   X3, 48(SI)
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 32(SI)
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVUPS   X1, 48(SI)
 	JMP       halfdone4
 
 half5:
-	VCVTPS2PH $0x00, Y5, X0
-	VMOVUPS   X0, (SI)
-	VCVTPS2PH $0x00, Y4, X6
-	VMOVUPS   X6, 16(SI)
+	VCVTPS2PH $0x00, Y5, X5
+	VMOVUPS   X5, (SI)
+	VCVTPS2PH $0x00, Y4, X4
+	VMOVUPS   X4, 16(SI)
 	JMP       halfdone6
 
 half7:
-	VCVTPS2PH $0x00, Y2, X0
-	VMOVUPS   X0, 32(SI)
-	VCVTPS2PH $0x00, Y3, X1
-	VMOVUPS   X1, 48(SI)
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVUPS   X2, 32(SI)
+	VCVTPS2PH $0x00, Y3, X3
+	VMOVUPS   X3, 48(SI)
 	JMP       halfdone8
 
 groupending:
@@ -2133,10 +2133,10 @@ short2stream:
 	JNE            half21
 	VPSRLD         $0x10, Y3, Y4
 	VPBLENDW       $0xaa, Y2, Y4, Y4
-	VPSLLD         $0x10, Y2, Y5
-	VPBLENDW       $0xaa, Y5, Y3, Y3
-	VPANDN         ·word00010001+0(SB), Y4, Y5
-	VPSUBUSW       Y5, Y3, Y3
+	VPSLLD         $0x10, Y2, Y2
+	VPBLENDW       $0xaa, Y2, Y3, Y3
+	VPANDN         ·word00010001+0(SB), Y4, Y2
+	VPSUBUSW       Y2, Y3, Y3
 	VPSRLW         $0x0f, Y3, Y3
 	VPADDW         Y3, Y4, Y4
 	VPSHUFB        ·bytes05b81a5d+0(SB), Y4, Y4
@@ -2153,10 +2153,10 @@ halfdone22:
 	JNE        half23
 	VPSRLD     $0x10, Y0, Y2
 	VPBLENDW   $0xaa, Y1, Y2, Y2
-	VPSLLD     $0x10, Y1, Y3
-	VPBLENDW   $0xaa, Y3, Y0, Y0
-	VPANDN     ·word00010001+0(SB), Y2, Y3
-	VPSUBUSW   Y3, Y0, Y0
+	VPSLLD     $0x10, Y1, Y1
+	VPBLENDW   $0xaa, Y1, Y0, Y0
+	VPANDN     ·word00010001+0(SB), Y2, Y1
+	VPSUBUSW   Y1, Y0, Y0
 	VPSRLW     $0x0f, Y0, Y0
 	VPADDW     Y0, Y2, Y2
 	VPSHUFB    ·bytes05b81a5d+0(SB), Y2, Y2
@@ -2173,31 +2173,31 @@ halfdone24:
 	JMP  few
 
 half9:
-	VCVTPS2PH $0x00, Y3, X4
-	VMOVUPS   X4, (SI)
-	VCVTPS2PH $0x00, Y2, X5
-	VMOVUPS   X5, 16(SI)
+	VCVTPS2PH $0x00, Y3, X3
+	VMOVUPS   X3, (SI)
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVUPS   X2, 16(SI)
 	JMP       halfdone10
 
 half11:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVUPS   X2, 32(SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVUPS   X3, 48(SI)
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 32(SI)
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVUPS   X1, 48(SI)
 	JMP       halfdone12
 
 half13:
-	VCVTPS2PH $0x00, Y4, X0
-	VMOVUPS   X0, (SI)
-	VCVTPS2PH $0x00, Y3, X5
-	VMOVUPS   X5, 16(SI)
+	VCVTPS2PH $0x00, Y4, X4
+	VMOVUPS   X4, (SI)
+	VCVTPS2PH $0x00, Y3, X3
+	VMOVUPS   X3, 16(SI)
 	JMP       halfdone14
 
 half15:
-	VCVTPS2PH $0x00, Y1, X0
-	VMOVUPS   X0, 32(SI)
-	VCVTPS2PH $0x00, Y2, X3
-	VMOVUPS   X3, 48(SI)
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVUPS   X1, 32(SI)
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVUPS   X2, 48(SI)
 	JMP       halfdone16
 
 lanestage:
@@ -2214,29 +2214,29 @@ lanestage:
 	JMP  laneloop
 
 half17:
-	VCVTPS2PH $0x00, Y3, X4
-	VMOVNTPS  X4, (SI)
-	VCVTPS2PH $0x00, Y2, X5
-	VMOVNTPS  X5, 16(SI)
+	VCVTPS2PH $0x00, Y3, X3
+	VMOVNTPS  X3, (SI)
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVNTPS  X2, 16(SI)
 	JMP       halfdone18
 
 half19:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVNTPS  X2, 32(SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVNTPS  X3, 48(SI)
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVNTPS  X0, 32(SI)
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVNTPS  X1, 48(SI)
 	JMP       halfdone20
 
 half21:
-	VCVTPS2PH $0x00, Y3, X4
-	VMOVNTPS  X4, (SI)
-	VCVTPS2PH $0x00, Y2, X5
-	VMOVNTPS  X5, 16(SI)
+	VCVTPS2PH $0x00, Y3, X3
+	VMOVNTPS  X3, (SI)
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVNTPS  X2, 16(SI)
 	JMP       halfdone22
 
 half23:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVNTPS  X2, 32(SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVNTPS  X3, 48(SI)
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVNTPS  X0, 32(SI)
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVNTPS  X1, 48(SI)
 	JMP       halfdone24

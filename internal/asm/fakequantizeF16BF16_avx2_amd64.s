@@ -7,8 +7,8 @@
 TEXT ·FakeQuantizeF16BF16AVX2(SB), $1712-80
 	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, DI elements left, R11 groups left, R12 length
 	// per call: Y15 ToFloat, Y14 ToFloat
-	// per group: nothing
-	// loaded at each use: scale, recip, least, most, 0x1, 0x3f800000, 0x34800000, 0x0, 0x7fc00000
+	// per group: Y13 scale, Y12 recip
+	// loaded at each use: least, most, 0x1, 0x3f800000, 0x34800000, 0x0, 0x7fc00000
 	// vector registers in use at once: 16
 	MOVQ         y+0(FP), SI
 	MOVQ         mask+8(FP), DX
@@ -61,9 +61,11 @@ groupbegin:
 	SUBQ R11, DI
 
 groupnext:
-	MOVQ ahead+72(FP), CX
-	CMPQ CX, $+1
-	JGT  groupstream
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS (R9), Y12
+	MOVQ         ahead+72(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 
 grouploop:
 	CMPL      R10, $+2
@@ -78,30 +80,18 @@ grouploop:
 	VPSLLD    $0x10, Y3, Y3
 
 halfdone2:
-	VBROADCASTSS (R9), Y4
-	VMULPS       Y4, Y0, Y4
-	VBROADCASTSS (R8), Y5
-	VFNMADD231PS Y5, Y4, Y0
-	VBROADCASTSS (R9), Y5
-	VFMADD231PS  Y5, Y0, Y4
-	VBROADCASTSS (R9), Y0
-	VMULPS       Y0, Y1, Y0
-	VBROADCASTSS (R8), Y5
-	VFNMADD231PS Y5, Y0, Y1
-	VBROADCASTSS (R9), Y5
-	VFMADD231PS  Y5, Y1, Y0
-	VBROADCASTSS (R9), Y1
-	VMULPS       Y1, Y2, Y1
-	VBROADCASTSS (R8), Y5
-	VFNMADD231PS Y5, Y1, Y2
-	VBROADCASTSS (R9), Y5
-	VFMADD231PS  Y5, Y2, Y1
-	VBROADCASTSS (R9), Y2
-	VMULPS       Y2, Y3, Y2
-	VBROADCASTSS (R8), Y5
-	VFNMADD231PS Y5, Y2, Y3
-	VBROADCASTSS (R9), Y5
-	VFMADD231PS  Y5, Y3, Y2
+	VMULPS       Y12, Y0, Y4
+	VFNMADD231PS Y13, Y4, Y0
+	VFMADD231PS  Y12, Y0, Y4
+	VMULPS       Y12, Y1, Y0
+	VFNMADD231PS Y13, Y0, Y1
+	VFMADD231PS  Y12, Y1, Y0
+	VMULPS       Y12, Y2, Y1
+	VFNMADD231PS Y13, Y1, Y2
+	VFMADD231PS  Y12, Y2, Y1
+	VMULPS       Y12, Y3, Y2
+	VFNMADD231PS Y13, Y2, Y3
+	VFMADD231PS  Y12, Y3, Y2
 	VCMPPS       $0x03, Y0, Y4, Y3
 	VCMPPS       $0x03, Y2, Y1, Y5
 	VORPS        Y5, Y3, Y3
@@ -111,85 +101,81 @@ halfdone2:
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y3
 	VMINPS       Y3, Y14, Y3
-	VBROADCASTSS (R8), Y5
-	VXORPS       Y6, Y6, Y6
-	VFMADD231PS  Y5, Y3, Y6
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y13, Y3, Y5
 	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y5
-	VMINPS       Y5, Y14, Y5
-	VBROADCASTSS (R8), Y7
-	VXORPS       Y8, Y8, Y8
-	VFMADD231PS  Y7, Y5, Y8
+	VMAXPS       Y0, Y15, Y6
+	VMINPS       Y6, Y14, Y6
+	VXORPS       Y7, Y7, Y7
+	VFMADD231PS  Y13, Y6, Y7
 	CMPL         R10, $+2
 	JNE          half3
-	VPSRLD       $0x10, Y6, Y7
-	VPBLENDW     $0xaa, Y8, Y7, Y7
-	VPSLLD       $0x10, Y8, Y9
-	VPBLENDW     $0xaa, Y9, Y6, Y6
-	VPANDN       ·word00010001+0(SB), Y7, Y9
-	VPSUBUSW     Y9, Y6, Y6
-	VPSRLW       $0x0f, Y6, Y6
-	VPADDW       Y6, Y7, Y7
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, (SI)
+	VPSRLD       $0x10, Y5, Y8
+	VPBLENDW     $0xaa, Y7, Y8, Y8
+	VPSLLD       $0x10, Y7, Y7
+	VPBLENDW     $0xaa, Y7, Y5, Y5
+	VPANDN       ·word00010001+0(SB), Y8, Y7
+	VPSUBUSW     Y7, Y5, Y5
+	VPSRLW       $0x0f, Y5, Y5
+	VPADDW       Y5, Y8, Y8
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y8, Y8
+	VPERMQ       $0xd8, Y8, Y8
+	VMOVUPS      Y8, (SI)
 
 halfdone4:
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y6
-	VMINPS       Y6, Y14, Y6
-	VBROADCASTSS (R8), Y7
-	VXORPS       Y8, Y8, Y8
-	VFMADD231PS  Y7, Y6, Y8
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y7
-	VMINPS       Y7, Y14, Y7
-	VBROADCASTSS (R8), Y9
-	VXORPS       Y10, Y10, Y10
-	VFMADD231PS  Y9, Y7, Y10
-	CMPL         R10, $+2
-	JNE          half5
-	VPSRLD       $0x10, Y8, Y9
-	VPBLENDW     $0xaa, Y10, Y9, Y9
-	VPSLLD       $0x10, Y10, Y11
-	VPBLENDW     $0xaa, Y11, Y8, Y8
-	VPANDN       ·word00010001+0(SB), Y9, Y11
-	VPSUBUSW     Y11, Y8, Y8
-	VPSRLW       $0x0f, Y8, Y8
-	VPADDW       Y8, Y9, Y9
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y9, Y9
-	VPERMQ       $0xd8, Y9, Y9
-	VMOVUPS      Y9, 32(SI)
+	VROUNDPS    $0x08, Y1, Y1
+	VMAXPS      Y1, Y15, Y5
+	VMINPS      Y5, Y14, Y5
+	VXORPS      Y7, Y7, Y7
+	VFMADD231PS Y13, Y5, Y7
+	VROUNDPS    $0x08, Y2, Y2
+	VMAXPS      Y2, Y15, Y8
+	VMINPS      Y8, Y14, Y8
+	VXORPS      Y9, Y9, Y9
+	VFMADD231PS Y13, Y8, Y9
+	CMPL        R10, $+2
+	JNE         half5
+	VPSRLD      $0x10, Y7, Y10
+	VPBLENDW    $0xaa, Y9, Y10, Y10
+	VPSLLD      $0x10, Y9, Y9
+	VPBLENDW    $0xaa, Y9, Y7, Y7
+	VPANDN      ·word00010001+0(SB), Y10, Y9
+	VPSUBUSW    Y9, Y7, Y7
+	VPSRLW      $0x0f, Y7, Y7
+	VPADDW      Y7, Y10, Y10
+	VPSHUFB     ·bytes05b81a5d+0(SB), Y10, Y10
+	VPERMQ      $0xd8, Y10, Y10
+	VMOVUPS     Y10, 32(SI)
 
 halfdone6:
 	CMPL      kind+52(FP), $+1
 	JLT       maskdone8
 	JEQ       maskbytes7
 	VCMPPS    $0x00, Y4, Y3, Y3
-	VCMPPS    $0x00, Y0, Y5, Y5
-	VCMPPS    $0x00, Y1, Y6, Y6
-	VCMPPS    $0x00, Y2, Y7, Y7
+	VCMPPS    $0x00, Y0, Y6, Y6
+	VCMPPS    $0x00, Y1, Y5, Y5
+	VCMPPS    $0x00, Y2, Y8, Y8
 	VMOVMSKPS Y3, AX
 	MOVB      AL, (DX)
-	VMOVMSKPS Y5, AX
-	MOVB      AL, 1(DX)
 	VMOVMSKPS Y6, AX
+	MOVB      AL, 1(DX)
+	VMOVMSKPS Y5, AX
 	MOVB      AL, 2(DX)
-	VMOVMSKPS Y7, AX
+	VMOVMSKPS Y8, AX
 	MOVB      AL, 3(DX)
 	ADDQ      $+4, DX
 	JMP       maskdone8
 
 maskbytes7:
 	VCMPPS    $0x00, Y4, Y3, Y3
-	VCMPPS    $0x00, Y0, Y5, Y5
-	VCMPPS    $0x00, Y1, Y6, Y6
-	VCMPPS    $0x00, Y2, Y7, Y7
-	VPACKSSDW Y5, Y3, Y3
-	VPACKSSDW Y7, Y6, Y6
-	VPACKSSWB Y6, Y3, Y3
-	VMOVUPS   ·bytes270d3b65+0(SB), Y8
-	VPERMD    Y3, Y8, Y3
+	VCMPPS    $0x00, Y0, Y6, Y6
+	VCMPPS    $0x00, Y1, Y5, Y5
+	VCMPPS    $0x00, Y2, Y8, Y8
+	VPACKSSDW Y6, Y3, Y3
+	VPACKSSDW Y8, Y5, Y5
+	VPACKSSWB Y5, Y3, Y3
+	VMOVUPS   ·bytes270d3b65+0(SB), Y7
+	VPERMD    Y3, Y7, Y3
 	VPABSB    Y3, Y3
 	VMOVUPS   Y3, (DX)
 	ADDQ      $+32, DX
@@ -281,10 +267,10 @@ halfdone10:
 	JNE          half11
 	VPSRLD       $0x10, Y3, Y0
 	VPBLENDW     $0xaa, Y5, Y0, Y0
-	VPSLLD       $0x10, Y5, Y11
-	VPBLENDW     $0xaa, Y11, Y3, Y3
-	VPANDN       ·word00010001+0(SB), Y0, Y11
-	VPSUBUSW     Y11, Y3, Y3
+	VPSLLD       $0x10, Y5, Y5
+	VPBLENDW     $0xaa, Y5, Y3, Y3
+	VPANDN       ·word00010001+0(SB), Y0, Y5
+	VPSUBUSW     Y5, Y3, Y3
 	VPSRLW       $0x0f, Y3, Y3
 	VPADDW       Y3, Y0, Y0
 	VPSHUFB      ·bytes05b81a5d+0(SB), Y0, Y0
@@ -306,10 +292,10 @@ halfdone12:
 	JNE         half13
 	VPSRLD      $0x10, Y3, Y8
 	VPBLENDW    $0xaa, Y5, Y8, Y8
-	VPSLLD      $0x10, Y5, Y11
-	VPBLENDW    $0xaa, Y11, Y3, Y3
-	VPANDN      ·word00010001+0(SB), Y8, Y11
-	VPSUBUSW    Y11, Y3, Y3
+	VPSLLD      $0x10, Y5, Y5
+	VPBLENDW    $0xaa, Y5, Y3, Y3
+	VPANDN      ·word00010001+0(SB), Y8, Y5
+	VPSUBUSW    Y5, Y3, Y3
 	VPSRLW      $0x0f, Y3, Y3
 	VPADDW      Y3, Y8, Y8
 	VPSHUFB     ·bytes05b81a5d+0(SB), Y8, Y8
@@ -374,20 +360,22 @@ groupmet:
 	JMP  groupbegin
 
 grouptail:
-	TESTQ DI, DI
-	JEQ   return
-	CMPQ  R11, DI
-	JLT   groupodd
-	MOVQ  SI, (SP)
-	LEAQ  8(SP), SI
-	MOVQ  DX, 72(SP)
-	LEAQ  80(SP), DX
-	LEAQ  120(SP), AX
-	MOVQ  BX, CX
-	CALL  ·stageIn16AVX2(SB)
-	LEAQ  120(SP), BX
-	SUBQ  R11, R11
-	JMP   grouploop
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS (R9), Y12
+	MOVQ         SI, (SP)
+	LEAQ         8(SP), SI
+	MOVQ         DX, 72(SP)
+	LEAQ         80(SP), DX
+	LEAQ         120(SP), AX
+	MOVQ         BX, CX
+	CALL         ·stageIn16AVX2(SB)
+	LEAQ         120(SP), BX
+	SUBQ         R11, R11
+	JMP          grouploop
 
 groupstaged:
 	LEAQ 8(SP), AX
@@ -398,15 +386,15 @@ groupstaged:
 	JMP  return
 
 longs:
+	VBROADCASTSS (R8), Y13
 	VBROADCASTSS (R9), Y0
 	VBROADCASTSS ·word00000001+0(SB), Y1
-	VPSUBD       Y1, Y0, Y13
-	VBROADCASTSS (R8), Y0
-	VBROADCASTSS ·word3f800000+0(SB), Y1
-	VFNMADD231PS Y0, Y13, Y1
-	VBROADCASTSS ·word34800000+0(SB), Y0
-	VFMADD231PS  Y0, Y1, Y1
-	VMULPS       Y13, Y1, Y12
+	VPSUBD       Y1, Y0, Y12
+	VBROADCASTSS ·word3f800000+0(SB), Y0
+	VFNMADD231PS Y13, Y12, Y0
+	VBROADCASTSS ·word34800000+0(SB), Y1
+	VFMADD231PS  Y1, Y0, Y0
+	VMULPS       Y12, Y0, Y11
 	MOVQ         R12, DI
 	CMPQ         DI, $+32
 	JLT          longstage
@@ -427,102 +415,98 @@ longloop:
 	VPSLLD    $0x10, Y3, Y3
 
 halfdone18:
-	VMULPS       Y12, Y0, Y4
-	VFMADD231PS  Y13, Y0, Y4
-	VMULPS       Y12, Y1, Y0
-	VFMADD231PS  Y13, Y1, Y0
-	VMULPS       Y12, Y2, Y1
-	VFMADD231PS  Y13, Y2, Y1
-	VMULPS       Y12, Y3, Y2
-	VFMADD231PS  Y13, Y3, Y2
-	VCMPPS       $0x03, Y0, Y4, Y3
-	VCMPPS       $0x03, Y2, Y1, Y5
-	VORPS        Y5, Y3, Y3
-	VPMOVMSKB    Y3, AX
-	TESTL        AX, AX
-	JNE          longrare
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VBROADCASTSS (R8), Y5
-	VXORPS       Y6, Y6, Y6
-	VFMADD231PS  Y5, Y3, Y6
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y5
-	VMINPS       Y5, Y14, Y5
-	VBROADCASTSS (R8), Y7
-	VXORPS       Y8, Y8, Y8
-	VFMADD231PS  Y7, Y5, Y8
-	CMPL         R10, $+2
-	JNE          half19
-	VPSRLD       $0x10, Y6, Y7
-	VPBLENDW     $0xaa, Y8, Y7, Y7
-	VPSLLD       $0x10, Y8, Y9
-	VPBLENDW     $0xaa, Y9, Y6, Y6
-	VPANDN       ·word00010001+0(SB), Y7, Y9
-	VPSUBUSW     Y9, Y6, Y6
-	VPSRLW       $0x0f, Y6, Y6
-	VPADDW       Y6, Y7, Y7
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, (SI)
+	VMULPS      Y11, Y0, Y4
+	VFMADD231PS Y12, Y0, Y4
+	VMULPS      Y11, Y1, Y0
+	VFMADD231PS Y12, Y1, Y0
+	VMULPS      Y11, Y2, Y1
+	VFMADD231PS Y12, Y2, Y1
+	VMULPS      Y11, Y3, Y2
+	VFMADD231PS Y12, Y3, Y2
+	VCMPPS      $0x03, Y0, Y4, Y3
+	VCMPPS      $0x03, Y2, Y1, Y5
+	VORPS       Y5, Y3, Y3
+	VPMOVMSKB   Y3, AX
+	TESTL       AX, AX
+	JNE         longrare
+	VROUNDPS    $0x08, Y4, Y4
+	VMAXPS      Y4, Y15, Y3
+	VMINPS      Y3, Y14, Y3
+	VXORPS      Y5, Y5, Y5
+	VFMADD231PS Y13, Y3, Y5
+	VROUNDPS    $0x08, Y0, Y0
+	VMAXPS      Y0, Y15, Y6
+	VMINPS      Y6, Y14, Y6
+	VXORPS      Y7, Y7, Y7
+	VFMADD231PS Y13, Y6, Y7
+	CMPL        R10, $+2
+	JNE         half19
+	VPSRLD      $0x10, Y5, Y8
+	VPBLENDW    $0xaa, Y7, Y8, Y8
+	VPSLLD      $0x10, Y7, Y7
+	VPBLENDW    $0xaa, Y7, Y5, Y5
+	VPANDN      ·word00010001+0(SB), Y8, Y7
+	VPSUBUSW    Y7, Y5, Y5
+	VPSRLW      $0x0f, Y5, Y5
+	VPADDW      Y5, Y8, Y8
+	VPSHUFB     ·bytes05b81a5d+0(SB), Y8, Y8
+	VPERMQ      $0xd8, Y8, Y8
+	VMOVUPS     Y8, (SI)
 
 halfdone20:
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y6
-	VMINPS       Y6, Y14, Y6
-	VBROADCASTSS (R8), Y7
-	VXORPS       Y8, Y8, Y8
-	VFMADD231PS  Y7, Y6, Y8
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y7
-	VMINPS       Y7, Y14, Y7
-	VBROADCASTSS (R8), Y9
-	VXORPS       Y10, Y10, Y10
-	VFMADD231PS  Y9, Y7, Y10
-	CMPL         R10, $+2
-	JNE          half21
-	VPSRLD       $0x10, Y8, Y9
-	VPBLENDW     $0xaa, Y10, Y9, Y9
-	VPSLLD       $0x10, Y10, Y11
-	VPBLENDW     $0xaa, Y11, Y8, Y8
-	VPANDN       ·word00010001+0(SB), Y9, Y11
-	VPSUBUSW     Y11, Y8, Y8
-	VPSRLW       $0x0f, Y8, Y8
-	VPADDW       Y8, Y9, Y9
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y9, Y9
-	VPERMQ       $0xd8, Y9, Y9
-	VMOVUPS      Y9, 32(SI)
+	VROUNDPS    $0x08, Y1, Y1
+	VMAXPS      Y1, Y15, Y5
+	VMINPS      Y5, Y14, Y5
+	VXORPS      Y7, Y7, Y7
+	VFMADD231PS Y13, Y5, Y7
+	VROUNDPS    $0x08, Y2, Y2
+	VMAXPS      Y2, Y15, Y8
+	VMINPS      Y8, Y14, Y8
+	VXORPS      Y9, Y9, Y9
+	VFMADD231PS Y13, Y8, Y9
+	CMPL        R10, $+2
+	JNE         half21
+	VPSRLD      $0x10, Y7, Y10
+	VPBLENDW    $0xaa, Y9, Y10, Y10
+	VPSLLD      $0x10, Y9, Y9
+	VPBLENDW    $0xaa, Y9, Y7, Y7
+	VPANDN      ·word00010001+0(SB), Y10, Y9
+	VPSUBUSW    Y9, Y7, Y7
+	VPSRLW      $0x0f, Y7, Y7
+	VPADDW      Y7, Y10, Y10
+	VPSHUFB     ·bytes05b81a5d+0(SB), Y10, Y10
+	VPERMQ      $0xd8, Y10, Y10
+	VMOVUPS     Y10, 32(SI)
 
 halfdone22:
 	CMPL      kind+52(FP), $+1
 	JLT       maskdone24
 	JEQ       maskbytes23
 	VCMPPS    $0x00, Y4, Y3, Y3
-	VCMPPS    $0x00, Y0, Y5, Y5
-	VCMPPS    $0x00, Y1, Y6, Y6
-	VCMPPS    $0x00, Y2, Y7, Y7
+	VCMPPS    $0x00, Y0, Y6, Y6
+	VCMPPS    $0x00, Y1, Y5, Y5
+	VCMPPS    $0x00, Y2, Y8, Y8
 	VMOVMSKPS Y3, AX
 	MOVB      AL, (DX)
-	VMOVMSKPS Y5, AX
-	MOVB      AL, 1(DX)
 	VMOVMSKPS Y6, AX
+	MOVB      AL, 1(DX)
+	VMOVMSKPS Y5, AX
 	MOVB      AL, 2(DX)
-	VMOVMSKPS Y7, AX
+	VMOVMSKPS Y8, AX
 	MOVB      AL, 3(DX)
 	ADDQ      $+4, DX
 	JMP       maskdone24
 
 maskbytes23:
 	VCMPPS    $0x00, Y4, Y3, Y3
-	VCMPPS    $0x00, Y0, Y5, Y5
-	VCMPPS    $0x00, Y1, Y6, Y6
-	VCMPPS    $0x00, Y2, Y7, Y7
-	VPACKSSDW Y5, Y3, Y3
-	VPACKSSDW Y7, Y6, Y6
-	VPACKSSWB Y6, Y3, Y3
-	VMOVUPS   ·bytes270d3b65+0(SB), Y8
-	VPERMD    Y3, Y8, Y3
+	VCMPPS    $0x00, Y0, Y6, Y6
+	VCMPPS    $0x00, Y1, Y5, Y5
+	VCMPPS    $0x00, Y2, Y8, Y8
+	VPACKSSDW Y6, Y3, Y3
+	VPACKSSDW Y8, Y5, Y5
+	VPACKSSWB Y5, Y3, Y3
+	VMOVUPS   ·bytes270d3b65+0(SB), Y7
+	VPERMD    Y3, Y7, Y3
 	VPABSB    Y3, Y3
 	VMOVUPS   Y3, (DX)
 	ADDQ      $+32, DX
@@ -574,119 +558,107 @@ short2loop:
 
 halfdone26:
 	VBROADCASTSS (R9), Y4
-	VMULPS       Y4, Y0, Y4
-	VBROADCASTSS (R8), Y5
-	VFNMADD231PS Y5, Y4, Y0
-	VBROADCASTSS (R9), Y5
-	VFMADD231PS  Y5, Y0, Y4
-	VBROADCASTSS (R9), Y0
-	VMULPS       Y0, Y1, Y0
-	VBROADCASTSS (R8), Y5
-	VFNMADD231PS Y5, Y0, Y1
-	VBROADCASTSS (R9), Y5
-	VFMADD231PS  Y5, Y1, Y0
+	VMULPS       Y4, Y0, Y5
+	VBROADCASTSS (R8), Y6
+	VFNMADD231PS Y6, Y5, Y0
+	VFMADD231PS  Y4, Y0, Y5
+	VMULPS       Y4, Y1, Y0
+	VFNMADD231PS Y6, Y0, Y1
+	VFMADD231PS  Y4, Y1, Y0
 	VBROADCASTSS 4(R9), Y1
-	VMULPS       Y1, Y2, Y1
-	VBROADCASTSS 4(R8), Y5
-	VFNMADD231PS Y5, Y1, Y2
-	VBROADCASTSS 4(R9), Y5
-	VFMADD231PS  Y5, Y2, Y1
-	VBROADCASTSS 4(R9), Y2
-	VMULPS       Y2, Y3, Y2
-	VBROADCASTSS 4(R8), Y5
-	VFNMADD231PS Y5, Y2, Y3
-	VBROADCASTSS 4(R9), Y5
-	VFMADD231PS  Y5, Y3, Y2
-	VCMPPS       $0x03, Y0, Y4, Y3
-	VCMPPS       $0x03, Y2, Y1, Y5
-	VORPS        Y5, Y3, Y3
-	VPMOVMSKB    Y3, AX
+	VMULPS       Y1, Y2, Y4
+	VBROADCASTSS 4(R8), Y7
+	VFNMADD231PS Y7, Y4, Y2
+	VFMADD231PS  Y1, Y2, Y4
+	VMULPS       Y1, Y3, Y2
+	VFNMADD231PS Y7, Y2, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VCMPPS       $0x03, Y0, Y5, Y1
+	VCMPPS       $0x03, Y2, Y4, Y3
+	VORPS        Y3, Y1, Y1
+	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VBROADCASTSS (R8), Y5
-	VXORPS       Y6, Y6, Y6
-	VFMADD231PS  Y5, Y3, Y6
+	VROUNDPS     $0x08, Y5, Y5
+	VMAXPS       Y5, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VXORPS       Y3, Y3, Y3
+	VFMADD231PS  Y6, Y1, Y3
 	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y5
-	VMINPS       Y5, Y14, Y5
-	VBROADCASTSS (R8), Y7
-	VXORPS       Y8, Y8, Y8
-	VFMADD231PS  Y7, Y5, Y8
+	VMAXPS       Y0, Y15, Y8
+	VMINPS       Y8, Y14, Y8
+	VXORPS       Y9, Y9, Y9
+	VFMADD231PS  Y6, Y8, Y9
 	CMPL         R10, $+2
 	JNE          half27
-	VPSRLD       $0x10, Y6, Y7
-	VPBLENDW     $0xaa, Y8, Y7, Y7
-	VPSLLD       $0x10, Y8, Y9
+	VPSRLD       $0x10, Y3, Y6
 	VPBLENDW     $0xaa, Y9, Y6, Y6
-	VPANDN       ·word00010001+0(SB), Y7, Y9
-	VPSUBUSW     Y9, Y6, Y6
-	VPSRLW       $0x0f, Y6, Y6
-	VPADDW       Y6, Y7, Y7
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, (SI)
+	VPSLLD       $0x10, Y9, Y9
+	VPBLENDW     $0xaa, Y9, Y3, Y3
+	VPANDN       ·word00010001+0(SB), Y6, Y9
+	VPSUBUSW     Y9, Y3, Y3
+	VPSRLW       $0x0f, Y3, Y3
+	VPADDW       Y3, Y6, Y6
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VMOVUPS      Y6, (SI)
 
 halfdone28:
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y6
-	VMINPS       Y6, Y14, Y6
-	VBROADCASTSS 4(R8), Y7
-	VXORPS       Y8, Y8, Y8
-	VFMADD231PS  Y7, Y6, Y8
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y7
-	VMINPS       Y7, Y14, Y7
-	VBROADCASTSS 4(R8), Y9
-	VXORPS       Y10, Y10, Y10
-	VFMADD231PS  Y9, Y7, Y10
-	CMPL         R10, $+2
-	JNE          half29
-	VPSRLD       $0x10, Y8, Y9
-	VPBLENDW     $0xaa, Y10, Y9, Y9
-	VPSLLD       $0x10, Y10, Y11
-	VPBLENDW     $0xaa, Y11, Y8, Y8
-	VPANDN       ·word00010001+0(SB), Y9, Y11
-	VPSUBUSW     Y11, Y8, Y8
-	VPSRLW       $0x0f, Y8, Y8
-	VPADDW       Y8, Y9, Y9
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y9, Y9
-	VPERMQ       $0xd8, Y9, Y9
-	VMOVUPS      Y9, 32(SI)
+	VROUNDPS    $0x08, Y4, Y4
+	VMAXPS      Y4, Y15, Y3
+	VMINPS      Y3, Y14, Y3
+	VXORPS      Y6, Y6, Y6
+	VFMADD231PS Y7, Y3, Y6
+	VROUNDPS    $0x08, Y2, Y2
+	VMAXPS      Y2, Y15, Y9
+	VMINPS      Y9, Y14, Y9
+	VXORPS      Y10, Y10, Y10
+	VFMADD231PS Y7, Y9, Y10
+	CMPL        R10, $+2
+	JNE         half29
+	VPSRLD      $0x10, Y6, Y7
+	VPBLENDW    $0xaa, Y10, Y7, Y7
+	VPSLLD      $0x10, Y10, Y10
+	VPBLENDW    $0xaa, Y10, Y6, Y6
+	VPANDN      ·word00010001+0(SB), Y7, Y10
+	VPSUBUSW    Y10, Y6, Y6
+	VPSRLW      $0x0f, Y6, Y6
+	VPADDW      Y6, Y7, Y7
+	VPSHUFB     ·bytes05b81a5d+0(SB), Y7, Y7
+	VPERMQ      $0xd8, Y7, Y7
+	VMOVUPS     Y7, 32(SI)
 
 halfdone30:
 	CMPL      kind+52(FP), $+1
 	JLT       maskdone32
 	JEQ       maskbytes31
+	VCMPPS    $0x00, Y5, Y1, Y1
+	VCMPPS    $0x00, Y0, Y8, Y8
 	VCMPPS    $0x00, Y4, Y3, Y3
-	VCMPPS    $0x00, Y0, Y5, Y5
-	VCMPPS    $0x00, Y1, Y6, Y6
-	VCMPPS    $0x00, Y2, Y7, Y7
-	VMOVMSKPS Y3, AX
+	VCMPPS    $0x00, Y2, Y9, Y9
+	VMOVMSKPS Y1, AX
 	MOVB      AL, (DX)
-	VMOVMSKPS Y5, AX
+	VMOVMSKPS Y8, AX
 	MOVB      AL, 1(DX)
-	VMOVMSKPS Y6, AX
+	VMOVMSKPS Y3, AX
 	MOVB      AL, 2(DX)
-	VMOVMSKPS Y7, AX
+	VMOVMSKPS Y9, AX
 	MOVB      AL, 3(DX)
 	ADDQ      $+4, DX
 	JMP       maskdone32
 
 maskbytes31:
+	VCMPPS    $0x00, Y5, Y1, Y1
+	VCMPPS    $0x00, Y0, Y8, Y8
 	VCMPPS    $0x00, Y4, Y3, Y3
-	VCMPPS    $0x00, Y0, Y5, Y5
-	VCMPPS    $0x00, Y1, Y6, Y6
-	VCMPPS    $0x00, Y2, Y7, Y7
-	VPACKSSDW Y5, Y3, Y3
-	VPACKSSDW Y7, Y6, Y6
-	VPACKSSWB Y6, Y3, Y3
-	VMOVUPS   ·bytes270d3b65+0(SB), Y8
-	VPERMD    Y3, Y8, Y3
-	VPABSB    Y3, Y3
-	VMOVUPS   Y3, (DX)
+	VCMPPS    $0x00, Y2, Y9, Y9
+	VPACKSSDW Y8, Y1, Y1
+	VPACKSSDW Y9, Y3, Y3
+	VPACKSSWB Y3, Y1, Y1
+	VMOVUPS   ·bytes270d3b65+0(SB), Y6
+	VPERMD    Y1, Y6, Y1
+	VPABSB    Y1, Y1
+	VMOVUPS   Y1, (DX)
 	ADDQ      $+32, DX
 
 maskdone32:
@@ -761,10 +733,10 @@ halfdone34:
 	JNE          half35
 	VPSRLD       $0x10, Y3, Y7
 	VPBLENDW     $0xaa, Y10, Y7, Y7
-	VPSLLD       $0x10, Y10, Y11
-	VPBLENDW     $0xaa, Y11, Y3, Y3
-	VPANDN       ·word00010001+0(SB), Y7, Y11
-	VPSUBUSW     Y11, Y3, Y3
+	VPSLLD       $0x10, Y10, Y10
+	VPBLENDW     $0xaa, Y10, Y3, Y3
+	VPANDN       ·word00010001+0(SB), Y7, Y10
+	VPSUBUSW     Y10, Y3, Y3
 	VPSRLW       $0x0f, Y3, Y3
 	VPADDW       Y3, Y7, Y7
 	VPSHUFB      ·bytes05b81a5d+0(SB), Y7, Y7
@@ -786,10 +758,10 @@ halfdone36:
 	JNE         half37
 	VPSRLD      $0x10, Y7, Y9
 	VPBLENDW    $0xaa, Y10, Y9, Y9
-	VPSLLD      $0x10, Y10, Y11
-	VPBLENDW    $0xaa, Y11, Y7, Y7
-	VPANDN      ·word00010001+0(SB), Y9, Y11
-	VPSUBUSW    Y11, Y7, Y7
+	VPSLLD      $0x10, Y10, Y10
+	VPBLENDW    $0xaa, Y10, Y7, Y7
+	VPANDN      ·word00010001+0(SB), Y9, Y10
+	VPSUBUSW    Y10, Y7, Y7
 	VPSRLW      $0x0f, Y7, Y7
 	VPADDW      Y7, Y9, Y9
 	VPSHUFB     ·bytes05b81a5d+0(SB), Y9, Y9
@@ -883,30 +855,18 @@ groupstream:
 	VPSLLD    $0x10, Y3, Y3
 
 halfdone42:
-	VBROADCASTSS (R9), Y4
-	VMULPS       Y4, Y0, Y4
-	VBROADCASTSS (R8), Y5
-	VFNMADD231PS Y5, Y4, Y0
-	VBROADCASTSS (R9), Y5
-	VFMADD231PS  Y5, Y0, Y4
-	VBROADCASTSS (R9), Y0
-	VMULPS       Y0, Y1, Y0
-	VBROADCASTSS (R8), Y5
-	VFNMADD231PS Y5, Y0, Y1
-	VBROADCASTSS (R9), Y5
-	VFMADD231PS  Y5, Y1, Y0
-	VBROADCASTSS (R9), Y1
-	VMULPS       Y1, Y2, Y1
-	VBROADCASTSS (R8), Y5
-	VFNMADD231PS Y5, Y1, Y2
-	VBROADCASTSS (R9), Y5
-	VFMADD231PS  Y5, Y2, Y1
-	VBROADCASTSS (R9), Y2
-	VMULPS       Y2, Y3, Y2
-	VBROADCASTSS (R8), Y5
-	VFNMADD231PS Y5, Y2, Y3
-	VBROADCASTSS (R9), Y5
-	VFMADD231PS  Y5, Y3, Y2
+	VMULPS       Y12, Y0, Y4
+	VFNMADD231PS Y13, Y4, Y0
+	VFMADD231PS  Y12, Y0, Y4
+	VMULPS       Y12, Y1, Y0
+	VFNMADD231PS Y13, Y0, Y1
+	VFMADD231PS  Y12, Y1, Y0
+	VMULPS       Y12, Y2, Y1
+	VFNMADD231PS Y13, Y1, Y2
+	VFMADD231PS  Y12, Y2, Y1
+	VMULPS       Y12, Y3, Y2
+	VFNMADD231PS Y13, Y2, Y3
+	VFMADD231PS  Y12, Y3, Y2
 	VCMPPS       $0x03, Y0, Y4, Y3
 	VCMPPS       $0x03, Y2, Y1, Y5
 	VORPS        Y5, Y3, Y3
@@ -916,85 +876,81 @@ halfdone42:
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y3
 	VMINPS       Y3, Y14, Y3
-	VBROADCASTSS (R8), Y5
-	VXORPS       Y6, Y6, Y6
-	VFMADD231PS  Y5, Y3, Y6
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y13, Y3, Y5
 	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y5
-	VMINPS       Y5, Y14, Y5
-	VBROADCASTSS (R8), Y7
-	VXORPS       Y8, Y8, Y8
-	VFMADD231PS  Y7, Y5, Y8
+	VMAXPS       Y0, Y15, Y6
+	VMINPS       Y6, Y14, Y6
+	VXORPS       Y7, Y7, Y7
+	VFMADD231PS  Y13, Y6, Y7
 	CMPL         R10, $+2
 	JNE          half43
-	VPSRLD       $0x10, Y6, Y7
-	VPBLENDW     $0xaa, Y8, Y7, Y7
-	VPSLLD       $0x10, Y8, Y9
-	VPBLENDW     $0xaa, Y9, Y6, Y6
-	VPANDN       ·word00010001+0(SB), Y7, Y9
-	VPSUBUSW     Y9, Y6, Y6
-	VPSRLW       $0x0f, Y6, Y6
-	VPADDW       Y6, Y7, Y7
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVNTPS     Y7, (SI)
+	VPSRLD       $0x10, Y5, Y8
+	VPBLENDW     $0xaa, Y7, Y8, Y8
+	VPSLLD       $0x10, Y7, Y7
+	VPBLENDW     $0xaa, Y7, Y5, Y5
+	VPANDN       ·word00010001+0(SB), Y8, Y7
+	VPSUBUSW     Y7, Y5, Y5
+	VPSRLW       $0x0f, Y5, Y5
+	VPADDW       Y5, Y8, Y8
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y8, Y8
+	VPERMQ       $0xd8, Y8, Y8
+	VMOVNTPS     Y8, (SI)
 
 halfdone44:
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y6
-	VMINPS       Y6, Y14, Y6
-	VBROADCASTSS (R8), Y7
-	VXORPS       Y8, Y8, Y8
-	VFMADD231PS  Y7, Y6, Y8
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y7
-	VMINPS       Y7, Y14, Y7
-	VBROADCASTSS (R8), Y9
-	VXORPS       Y10, Y10, Y10
-	VFMADD231PS  Y9, Y7, Y10
-	CMPL         R10, $+2
-	JNE          half45
-	VPSRLD       $0x10, Y8, Y9
-	VPBLENDW     $0xaa, Y10, Y9, Y9
-	VPSLLD       $0x10, Y10, Y11
-	VPBLENDW     $0xaa, Y11, Y8, Y8
-	VPANDN       ·word00010001+0(SB), Y9, Y11
-	VPSUBUSW     Y11, Y8, Y8
-	VPSRLW       $0x0f, Y8, Y8
-	VPADDW       Y8, Y9, Y9
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y9, Y9
-	VPERMQ       $0xd8, Y9, Y9
-	VMOVNTPS     Y9, 32(SI)
+	VROUNDPS    $0x08, Y1, Y1
+	VMAXPS      Y1, Y15, Y5
+	VMINPS      Y5, Y14, Y5
+	VXORPS      Y7, Y7, Y7
+	VFMADD231PS Y13, Y5, Y7
+	VROUNDPS    $0x08, Y2, Y2
+	VMAXPS      Y2, Y15, Y8
+	VMINPS      Y8, Y14, Y8
+	VXORPS      Y9, Y9, Y9
+	VFMADD231PS Y13, Y8, Y9
+	CMPL        R10, $+2
+	JNE         half45
+	VPSRLD      $0x10, Y7, Y10
+	VPBLENDW    $0xaa, Y9, Y10, Y10
+	VPSLLD      $0x10, Y9, Y9
+	VPBLENDW    $0xaa, Y9, Y7, Y7
+	VPANDN      ·word00010001+0(SB), Y10, Y9
+	VPSUBUSW    Y9, Y7, Y7
+	VPSRLW      $0x0f, Y7, Y7
+	VPADDW      Y7, Y10, Y10
+	VPSHUFB     ·bytes05b81a5d+0(SB), Y10, Y10
+	VPERMQ      $0xd8, Y10, Y10
+	VMOVNTPS    Y10, 32(SI)
 
 halfdone46:
 	CMPL      kind+52(FP), $+1
 	JLT       maskdone48
 	JEQ       maskbytes47
 	VCMPPS    $0x00, Y4, Y3, Y3
-	VCMPPS    $0x00, Y0, Y5, Y5
-	VCMPPS    $0x00, Y1, Y6, Y6
-	VCMPPS    $0x00, Y2, Y7, Y7
+	VCMPPS    $0x00, Y0, Y6, Y6
+	VCMPPS    $0x00, Y1, Y5, Y5
+	VCMPPS    $0x00, Y2, Y8, Y8
 	VMOVMSKPS Y3, AX
 	MOVB      AL, (DX)
-	VMOVMSKPS Y5, AX
-	MOVB      AL, 1(DX)
 	VMOVMSKPS Y6, AX
+	MOVB      AL, 1(DX)
+	VMOVMSKPS Y5, AX
 	MOVB      AL, 2(DX)
-	VMOVMSKPS Y7, AX
+	VMOVMSKPS Y8, AX
 	MOVB      AL, 3(DX)
 	ADDQ      $+4, DX
 	JMP       maskdone48
 
 maskbytes47:
 	VCMPPS    $0x00, Y4, Y3, Y3
-	VCMPPS    $0x00, Y0, Y5, Y5
-	VCMPPS    $0x00, Y1, Y6, Y6
-	VCMPPS    $0x00, Y2, Y7, Y7
-	VPACKSSDW Y5, Y3, Y3
-	VPACKSSDW Y7, Y6, Y6
-	VPACKSSWB Y6, Y3, Y3
-	VMOVUPS   ·bytes270d3b65+0(SB), Y8
-	VPERMD    Y3, Y8, Y3
+	VCMPPS    $0x00, Y0, Y6, Y6
+	VCMPPS    $0x00, Y1, Y5, Y5
+	VCMPPS    $0x00, Y2, Y8, Y8
+	VPACKSSDW Y6, Y3, Y3
+	VPACKSSDW Y8, Y5, Y5
+	VPACKSSWB Y5, Y3, Y3
+	VMOVUPS   ·bytes270d3b65+0(SB), Y7
+	VPERMD    Y3, Y7, Y3
 	VPABSB    Y3, Y3
 	VMOVNTPS  Y3, (DX)
 	ADDQ      $+32, DX
@@ -1015,17 +971,17 @@ half1:
 	JMP       halfdone2
 
 half3:
-	VCVTPS2PH $0x00, Y6, X7
-	VMOVUPS   X7, (SI)
-	VCVTPS2PH $0x00, Y8, X9
-	VMOVUPS   X9, 16(SI)
+	VCVTPS2PH $0x00, Y5, X5
+	VMOVUPS   X5, (SI)
+	VCVTPS2PH $0x00, Y7, X7
+	VMOVUPS   X7, 16(SI)
 	JMP       halfdone4
 
 half5:
-	VCVTPS2PH $0x00, Y8, X9
-	VMOVUPS   X9, 32(SI)
-	VCVTPS2PH $0x00, Y10, X11
-	VMOVUPS   X11, 48(SI)
+	VCVTPS2PH $0x00, Y7, X7
+	VMOVUPS   X7, 32(SI)
+	VCVTPS2PH $0x00, Y9, X9
+	VMOVUPS   X9, 48(SI)
 	JMP       halfdone6
 
 grouprare:
@@ -1041,17 +997,17 @@ half9:
 	JMP       halfdone10
 
 half11:
-	VCVTPS2PH $0x00, Y3, X0
-	VMOVUPS   X0, (SI)
-	VCVTPS2PH $0x00, Y5, X11
-	VMOVUPS   X11, 16(SI)
+	VCVTPS2PH $0x00, Y3, X3
+	VMOVUPS   X3, (SI)
+	VCVTPS2PH $0x00, Y5, X5
+	VMOVUPS   X5, 16(SI)
 	JMP       halfdone12
 
 half13:
-	VCVTPS2PH $0x00, Y3, X8
-	VMOVUPS   X8, 32(SI)
-	VCVTPS2PH $0x00, Y5, X11
-	VMOVUPS   X11, 48(SI)
+	VCVTPS2PH $0x00, Y3, X3
+	VMOVUPS   X3, 32(SI)
+	VCVTPS2PH $0x00, Y5, X5
+	VMOVUPS   X5, 48(SI)
 	JMP       halfdone14
 
 groupending:
@@ -1121,102 +1077,98 @@ longstream:
 	VPSLLD    $0x10, Y3, Y3
 
 halfdone50:
-	VMULPS       Y12, Y0, Y4
-	VFMADD231PS  Y13, Y0, Y4
-	VMULPS       Y12, Y1, Y0
-	VFMADD231PS  Y13, Y1, Y0
-	VMULPS       Y12, Y2, Y1
-	VFMADD231PS  Y13, Y2, Y1
-	VMULPS       Y12, Y3, Y2
-	VFMADD231PS  Y13, Y3, Y2
-	VCMPPS       $0x03, Y0, Y4, Y3
-	VCMPPS       $0x03, Y2, Y1, Y5
-	VORPS        Y5, Y3, Y3
-	VPMOVMSKB    Y3, AX
-	TESTL        AX, AX
-	JNE          longrare
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VBROADCASTSS (R8), Y5
-	VXORPS       Y6, Y6, Y6
-	VFMADD231PS  Y5, Y3, Y6
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y5
-	VMINPS       Y5, Y14, Y5
-	VBROADCASTSS (R8), Y7
-	VXORPS       Y8, Y8, Y8
-	VFMADD231PS  Y7, Y5, Y8
-	CMPL         R10, $+2
-	JNE          half51
-	VPSRLD       $0x10, Y6, Y7
-	VPBLENDW     $0xaa, Y8, Y7, Y7
-	VPSLLD       $0x10, Y8, Y9
-	VPBLENDW     $0xaa, Y9, Y6, Y6
-	VPANDN       ·word00010001+0(SB), Y7, Y9
-	VPSUBUSW     Y9, Y6, Y6
-	VPSRLW       $0x0f, Y6, Y6
-	VPADDW       Y6, Y7, Y7
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVNTPS     Y7, (SI)
+	VMULPS      Y11, Y0, Y4
+	VFMADD231PS Y12, Y0, Y4
+	VMULPS      Y11, Y1, Y0
+	VFMADD231PS Y12, Y1, Y0
+	VMULPS      Y11, Y2, Y1
+	VFMADD231PS Y12, Y2, Y1
+	VMULPS      Y11, Y3, Y2
+	VFMADD231PS Y12, Y3, Y2
+	VCMPPS      $0x03, Y0, Y4, Y3
+	VCMPPS      $0x03, Y2, Y1, Y5
+	VORPS       Y5, Y3, Y3
+	VPMOVMSKB   Y3, AX
+	TESTL       AX, AX
+	JNE         longrare
+	VROUNDPS    $0x08, Y4, Y4
+	VMAXPS      Y4, Y15, Y3
+	VMINPS      Y3, Y14, Y3
+	VXORPS      Y5, Y5, Y5
+	VFMADD231PS Y13, Y3, Y5
+	VROUNDPS    $0x08, Y0, Y0
+	VMAXPS      Y0, Y15, Y6
+	VMINPS      Y6, Y14, Y6
+	VXORPS      Y7, Y7, Y7
+	VFMADD231PS Y13, Y6, Y7
+	CMPL        R10, $+2
+	JNE         half51
+	VPSRLD      $0x10, Y5, Y8
+	VPBLENDW    $0xaa, Y7, Y8, Y8
+	VPSLLD      $0x10, Y7, Y7
+	VPBLENDW    $0xaa, Y7, Y5, Y5
+	VPANDN      ·word00010001+0(SB), Y8, Y7
+	VPSUBUSW    Y7, Y5, Y5
+	VPSRLW      $0x0f, Y5, Y5
+	VPADDW      Y5, Y8, Y8
+	VPSHUFB     ·bytes05b81a5d+0(SB), Y8, Y8
+	VPERMQ      $0xd8, Y8, Y8
+	VMOVNTPS    Y8, (SI)
 
 halfdone52:
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y6
-	VMINPS       Y6, Y14, Y6
-	VBROADCASTSS (R8), Y7
-	VXORPS       Y8, Y8, Y8
-	VFMADD231PS  Y7, Y6, Y8
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y7
-	VMINPS       Y7, Y14, Y7
-	VBROADCASTSS (R8), Y9
-	VXORPS       Y10, Y10, Y10
-	VFMADD231PS  Y9, Y7, Y10
-	CMPL         R10, $+2
-	JNE          half53
-	VPSRLD       $0x10, Y8, Y9
-	VPBLENDW     $0xaa, Y10, Y9, Y9
-	VPSLLD       $0x10, Y10, Y11
-	VPBLENDW     $0xaa, Y11, Y8, Y8
-	VPANDN       ·word00010001+0(SB), Y9, Y11
-	VPSUBUSW     Y11, Y8, Y8
-	VPSRLW       $0x0f, Y8, Y8
-	VPADDW       Y8, Y9, Y9
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y9, Y9
-	VPERMQ       $0xd8, Y9, Y9
-	VMOVNTPS     Y9, 32(SI)
+	VROUNDPS    $0x08, Y1, Y1
+	VMAXPS      Y1, Y15, Y5
+	VMINPS      Y5, Y14, Y5
+	VXORPS      Y7, Y7, Y7
+	VFMADD231PS Y13, Y5, Y7
+	VROUNDPS    $0x08, Y2, Y2
+	VMAXPS      Y2, Y15, Y8
+	VMINPS      Y8, Y14, Y8
+	VXORPS      Y9, Y9, Y9
+	VFMADD231PS Y13, Y8, Y9
+	CMPL        R10, $+2
+	JNE         half53
+	VPSRLD      $0x10, Y7, Y10
+	VPBLENDW    $0xaa, Y9, Y10, Y10
+	VPSLLD      $0x10, Y9, Y9
+	VPBLENDW    $0xaa, Y9, Y7, Y7
+	VPANDN      ·word00010001+0(SB), Y10, Y9
+	VPSUBUSW    Y9, Y7, Y7
+	VPSRLW      $0x0f, Y7, Y7
+	VPADDW      Y7, Y10, Y10
+	VPSHUFB     ·bytes05b81a5d+0(SB), Y10, Y10
+	VPERMQ      $0xd8, Y10, Y10
+	VMOVNTPS    Y10, 32(SI)
 
 halfdone54:
 	CMPL      kind+52(FP), $+1
 	JLT       maskdone56
 	JEQ       maskbytes55
 	VCMPPS    $0x00, Y4, Y3, Y3
-	VCMPPS    $0x00, Y0, Y5, Y5
-	VCMPPS    $0x00, Y1, Y6, Y6
-	VCMPPS    $0x00, Y2, Y7, Y7
+	VCMPPS    $0x00, Y0, Y6, Y6
+	VCMPPS    $0x00, Y1, Y5, Y5
+	VCMPPS    $0x00, Y2, Y8, Y8
 	VMOVMSKPS Y3, AX
 	MOVB      AL, (DX)
-	VMOVMSKPS Y5, AX
-	MOVB      AL, 1(DX)
 	VMOVMSKPS Y6, AX
+	MOVB      AL, 1(DX)
+	VMOVMSKPS Y5, AX
 	MOVB      AL, 2(DX)
-	VMOVMSKPS Y7, AX
+	VMOVMSKPS Y8, AX
 	MOVB      AL, 3(DX)
 	ADDQ      $+4, DX
 	JMP       maskdone56
 
 maskbytes55:
 	VCMPPS    $0x00, Y4, Y3, Y3
-	VCMPPS    $0x00, Y0, Y5, Y5
-	VCMPPS    $0x00, Y1, Y6, Y6
-	VCMPPS    $0x00, Y2, Y7, Y7
-	VPACKSSDW Y5, Y3, Y3
-	VPACKSSDW Y7, Y6, Y6
-	VPACKSSWB Y6, Y3, Y3
-	VMOVUPS   ·bytes270d3b65+0(SB), Y8
-	VPERMD    Y3, Y8, Y3
+	VCMPPS    $0x00, Y0, Y6, Y6
+	VCMPPS    $0x00, Y1, Y5, Y5
+	VCMPPS    $0x00, Y2, Y8, Y8
+	VPACKSSDW Y6, Y3, Y3
+	VPACKSSDW Y8, Y5, Y5
+	VPACKSSWB Y5, Y3, Y3
+	VMOVUPS   ·bytes270d3b65+0(SB), Y7
+	VPERMD    Y3, Y7, Y3
 	VPABSB    Y3, Y3
 	VMOVNTPS  Y3, (DX)
 	ADDQ      $+32, DX
@@ -1237,17 +1189,17 @@ half17:
 	JMP       halfdone18
 
 half19:
-	VCVTPS2PH $0x00, Y6, X7
-	VMOVUPS   X7, (SI)
-	VCVTPS2PH $0x00, Y8, X9
-	VMOVUPS   X9, 16(SI)
+	VCVTPS2PH $0x00, Y5, X5
+	VMOVUPS   X5, (SI)
+	VCVTPS2PH $0x00, Y7, X7
+	VMOVUPS   X7, 16(SI)
 	JMP       halfdone20
 
 half21:
-	VCVTPS2PH $0x00, Y8, X9
-	VMOVUPS   X9, 32(SI)
-	VCVTPS2PH $0x00, Y10, X11
-	VMOVUPS   X11, 48(SI)
+	VCVTPS2PH $0x00, Y7, X7
+	VMOVUPS   X7, 32(SI)
+	VCVTPS2PH $0x00, Y9, X9
+	VMOVUPS   X9, 48(SI)
 	JMP       halfdone22
 
 longrare:
@@ -1282,119 +1234,107 @@ short2stream:
 
 halfdone58:
 	VBROADCASTSS (R9), Y4
-	VMULPS       Y4, Y0, Y4
-	VBROADCASTSS (R8), Y5
-	VFNMADD231PS Y5, Y4, Y0
-	VBROADCASTSS (R9), Y5
-	VFMADD231PS  Y5, Y0, Y4
-	VBROADCASTSS (R9), Y0
-	VMULPS       Y0, Y1, Y0
-	VBROADCASTSS (R8), Y5
-	VFNMADD231PS Y5, Y0, Y1
-	VBROADCASTSS (R9), Y5
-	VFMADD231PS  Y5, Y1, Y0
+	VMULPS       Y4, Y0, Y5
+	VBROADCASTSS (R8), Y6
+	VFNMADD231PS Y6, Y5, Y0
+	VFMADD231PS  Y4, Y0, Y5
+	VMULPS       Y4, Y1, Y0
+	VFNMADD231PS Y6, Y0, Y1
+	VFMADD231PS  Y4, Y1, Y0
 	VBROADCASTSS 4(R9), Y1
-	VMULPS       Y1, Y2, Y1
-	VBROADCASTSS 4(R8), Y5
-	VFNMADD231PS Y5, Y1, Y2
-	VBROADCASTSS 4(R9), Y5
-	VFMADD231PS  Y5, Y2, Y1
-	VBROADCASTSS 4(R9), Y2
-	VMULPS       Y2, Y3, Y2
-	VBROADCASTSS 4(R8), Y5
-	VFNMADD231PS Y5, Y2, Y3
-	VBROADCASTSS 4(R9), Y5
-	VFMADD231PS  Y5, Y3, Y2
-	VCMPPS       $0x03, Y0, Y4, Y3
-	VCMPPS       $0x03, Y2, Y1, Y5
-	VORPS        Y5, Y3, Y3
-	VPMOVMSKB    Y3, AX
+	VMULPS       Y1, Y2, Y4
+	VBROADCASTSS 4(R8), Y7
+	VFNMADD231PS Y7, Y4, Y2
+	VFMADD231PS  Y1, Y2, Y4
+	VMULPS       Y1, Y3, Y2
+	VFNMADD231PS Y7, Y2, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VCMPPS       $0x03, Y0, Y5, Y1
+	VCMPPS       $0x03, Y2, Y4, Y3
+	VORPS        Y3, Y1, Y1
+	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VBROADCASTSS (R8), Y5
-	VXORPS       Y6, Y6, Y6
-	VFMADD231PS  Y5, Y3, Y6
+	VROUNDPS     $0x08, Y5, Y5
+	VMAXPS       Y5, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VXORPS       Y3, Y3, Y3
+	VFMADD231PS  Y6, Y1, Y3
 	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y5
-	VMINPS       Y5, Y14, Y5
-	VBROADCASTSS (R8), Y7
-	VXORPS       Y8, Y8, Y8
-	VFMADD231PS  Y7, Y5, Y8
+	VMAXPS       Y0, Y15, Y8
+	VMINPS       Y8, Y14, Y8
+	VXORPS       Y9, Y9, Y9
+	VFMADD231PS  Y6, Y8, Y9
 	CMPL         R10, $+2
 	JNE          half59
-	VPSRLD       $0x10, Y6, Y7
-	VPBLENDW     $0xaa, Y8, Y7, Y7
-	VPSLLD       $0x10, Y8, Y9
+	VPSRLD       $0x10, Y3, Y6
 	VPBLENDW     $0xaa, Y9, Y6, Y6
-	VPANDN       ·word00010001+0(SB), Y7, Y9
-	VPSUBUSW     Y9, Y6, Y6
-	VPSRLW       $0x0f, Y6, Y6
-	VPADDW       Y6, Y7, Y7
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVNTPS     Y7, (SI)
+	VPSLLD       $0x10, Y9, Y9
+	VPBLENDW     $0xaa, Y9, Y3, Y3
+	VPANDN       ·word00010001+0(SB), Y6, Y9
+	VPSUBUSW     Y9, Y3, Y3
+	VPSRLW       $0x0f, Y3, Y3
+	VPADDW       Y3, Y6, Y6
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VMOVNTPS     Y6, (SI)
 
 halfdone60:
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y6
-	VMINPS       Y6, Y14, Y6
-	VBROADCASTSS 4(R8), Y7
-	VXORPS       Y8, Y8, Y8
-	VFMADD231PS  Y7, Y6, Y8
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y7
-	VMINPS       Y7, Y14, Y7
-	VBROADCASTSS 4(R8), Y9
-	VXORPS       Y10, Y10, Y10
-	VFMADD231PS  Y9, Y7, Y10
-	CMPL         R10, $+2
-	JNE          half61
-	VPSRLD       $0x10, Y8, Y9
-	VPBLENDW     $0xaa, Y10, Y9, Y9
-	VPSLLD       $0x10, Y10, Y11
-	VPBLENDW     $0xaa, Y11, Y8, Y8
-	VPANDN       ·word00010001+0(SB), Y9, Y11
-	VPSUBUSW     Y11, Y8, Y8
-	VPSRLW       $0x0f, Y8, Y8
-	VPADDW       Y8, Y9, Y9
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y9, Y9
-	VPERMQ       $0xd8, Y9, Y9
-	VMOVNTPS     Y9, 32(SI)
+	VROUNDPS    $0x08, Y4, Y4
+	VMAXPS      Y4, Y15, Y3
+	VMINPS      Y3, Y14, Y3
+	VXORPS      Y6, Y6, Y6
+	VFMADD231PS Y7, Y3, Y6
+	VROUNDPS    $0x08, Y2, Y2
+	VMAXPS      Y2, Y15, Y9
+	VMINPS      Y9, Y14, Y9
+	VXORPS      Y10, Y10, Y10
+	VFMADD231PS Y7, Y9, Y10
+	CMPL        R10, $+2
+	JNE         half61
+	VPSRLD      $0x10, Y6, Y7
+	VPBLENDW    $0xaa, Y10, Y7, Y7
+	VPSLLD      $0x10, Y10, Y10
+	VPBLENDW    $0xaa, Y10, Y6, Y6
+	VPANDN      ·word00010001+0(SB), Y7, Y10
+	VPSUBUSW    Y10, Y6, Y6
+	VPSRLW      $0x0f, Y6, Y6
+	VPADDW      Y6, Y7, Y7
+	VPSHUFB     ·bytes05b81a5d+0(SB), Y7, Y7
+	VPERMQ      $0xd8, Y7, Y7
+	VMOVNTPS    Y7, 32(SI)
 
 halfdone62:
 	CMPL      kind+52(FP), $+1
 	JLT       maskdone64
 	JEQ       maskbytes63
+	VCMPPS    $0x00, Y5, Y1, Y1
+	VCMPPS    $0x00, Y0, Y8, Y8
 	VCMPPS    $0x00, Y4, Y3, Y3
-	VCMPPS    $0x00, Y0, Y5, Y5
-	VCMPPS    $0x00, Y1, Y6, Y6
-	VCMPPS    $0x00, Y2, Y7, Y7
-	VMOVMSKPS Y3, AX
+	VCMPPS    $0x00, Y2, Y9, Y9
+	VMOVMSKPS Y1, AX
 	MOVB      AL, (DX)
-	VMOVMSKPS Y5, AX
+	VMOVMSKPS Y8, AX
 	MOVB      AL, 1(DX)
-	VMOVMSKPS Y6, AX
+	VMOVMSKPS Y3, AX
 	MOVB      AL, 2(DX)
-	VMOVMSKPS Y7, AX
+	VMOVMSKPS Y9, AX
 	MOVB      AL, 3(DX)
 	ADDQ      $+4, DX
 	JMP       maskdone64
 
 maskbytes63:
+	VCMPPS    $0x00, Y5, Y1, Y1
+	VCMPPS    $0x00, Y0, Y8, Y8
 	VCMPPS    $0x00, Y4, Y3, Y3
-	VCMPPS    $0x00, Y0, Y5, Y5
-	VCMPPS    $0x00, Y1, Y6, Y6
-	VCMPPS    $0x00, Y2, Y7, Y7
-	VPACKSSDW Y5, Y3, Y3
-	VPACKSSDW Y7, Y6, Y6
-	VPACKSSWB Y6, Y3, Y3
-	VMOVUPS   ·bytes270d3b65+0(SB), Y8
-	VPERMD    Y3, Y8, Y3
-	VPABSB    Y3, Y3
-	VMOVNTPS  Y3, (DX)
+	VCMPPS    $0x00, Y2, Y9, Y9
+	VPACKSSDW Y8, Y1, Y1
+	VPACKSSDW Y9, Y3, Y3
+	VPACKSSWB Y3, Y1, Y1
+	VMOVUPS   ·bytes270d3b65+0(SB), Y6
+	VPERMD    Y1, Y6, Y1
+	VPABSB    Y1, Y1
+	VMOVNTPS  Y1, (DX)
 	ADDQ      $+32, DX
 
 maskdone64:
@@ -1415,17 +1355,17 @@ half25:
 	JMP       halfdone26
 
 half27:
-	VCVTPS2PH $0x00, Y6, X7
-	VMOVUPS   X7, (SI)
-	VCVTPS2PH $0x00, Y8, X9
+	VCVTPS2PH $0x00, Y3, X3
+	VMOVUPS   X3, (SI)
+	VCVTPS2PH $0x00, Y9, X9
 	VMOVUPS   X9, 16(SI)
 	JMP       halfdone28
 
 half29:
-	VCVTPS2PH $0x00, Y8, X9
-	VMOVUPS   X9, 32(SI)
-	VCVTPS2PH $0x00, Y10, X11
-	VMOVUPS   X11, 48(SI)
+	VCVTPS2PH $0x00, Y6, X6
+	VMOVUPS   X6, 32(SI)
+	VCVTPS2PH $0x00, Y10, X10
+	VMOVUPS   X10, 48(SI)
 	JMP       halfdone30
 
 short2rare:
@@ -1441,17 +1381,17 @@ half33:
 	JMP       halfdone34
 
 half35:
-	VCVTPS2PH $0x00, Y3, X7
-	VMOVUPS   X7, (SI)
-	VCVTPS2PH $0x00, Y10, X11
-	VMOVUPS   X11, 16(SI)
+	VCVTPS2PH $0x00, Y3, X3
+	VMOVUPS   X3, (SI)
+	VCVTPS2PH $0x00, Y10, X10
+	VMOVUPS   X10, 16(SI)
 	JMP       halfdone36
 
 half37:
-	VCVTPS2PH $0x00, Y7, X9
-	VMOVUPS   X9, 32(SI)
-	VCVTPS2PH $0x00, Y10, X11
-	VMOVUPS   X11, 48(SI)
+	VCVTPS2PH $0x00, Y7, X7
+	VMOVUPS   X7, 32(SI)
+	VCVTPS2PH $0x00, Y10, X10
+	VMOVUPS   X10, 48(SI)
 	JMP       halfdone38
 
 lanerare:
@@ -1485,17 +1425,17 @@ half41:
 	JMP       halfdone42
 
 half43:
-	VCVTPS2PH $0x00, Y6, X7
-	VMOVNTPS  X7, (SI)
-	VCVTPS2PH $0x00, Y8, X9
-	VMOVNTPS  X9, 16(SI)
+	VCVTPS2PH $0x00, Y5, X5
+	VMOVNTPS  X5, (SI)
+	VCVTPS2PH $0x00, Y7, X7
+	VMOVNTPS  X7, 16(SI)
 	JMP       halfdone44
 
 half45:
-	VCVTPS2PH $0x00, Y8, X9
-	VMOVNTPS  X9, 32(SI)
-	VCVTPS2PH $0x00, Y10, X11
-	VMOVNTPS  X11, 48(SI)
+	VCVTPS2PH $0x00, Y7, X7
+	VMOVNTPS  X7, 32(SI)
+	VCVTPS2PH $0x00, Y9, X9
+	VMOVNTPS  X9, 48(SI)
 	JMP       halfdone46
 
 half49:
@@ -1506,17 +1446,17 @@ half49:
 	JMP       halfdone50
 
 half51:
-	VCVTPS2PH $0x00, Y6, X7
-	VMOVNTPS  X7, (SI)
-	VCVTPS2PH $0x00, Y8, X9
-	VMOVNTPS  X9, 16(SI)
+	VCVTPS2PH $0x00, Y5, X5
+	VMOVNTPS  X5, (SI)
+	VCVTPS2PH $0x00, Y7, X7
+	VMOVNTPS  X7, 16(SI)
 	JMP       halfdone52
 
 half53:
-	VCVTPS2PH $0x00, Y8, X9
-	VMOVNTPS  X9, 32(SI)
-	VCVTPS2PH $0x00, Y10, X11
-	VMOVNTPS  X11, 48(SI)
+	VCVTPS2PH $0x00, Y7, X7
+	VMOVNTPS  X7, 32(SI)
+	VCVTPS2PH $0x00, Y9, X9
+	VMOVNTPS  X9, 48(SI)
 	JMP       halfdone54
 
 half57:
@@ -1527,17 +1467,17 @@ half57:
 	JMP       halfdone58
 
 half59:
-	VCVTPS2PH $0x00, Y6, X7
-	VMOVNTPS  X7, (SI)
-	VCVTPS2PH $0x00, Y8, X9
+	VCVTPS2PH $0x00, Y3, X3
+	VMOVNTPS  X3, (SI)
+	VCVTPS2PH $0x00, Y9, X9
 	VMOVNTPS  X9, 16(SI)
 	JMP       halfdone60
 
 half61:
-	VCVTPS2PH $0x00, Y8, X9
-	VMOVNTPS  X9, 32(SI)
-	VCVTPS2PH $0x00, Y10, X11
-	VMOVNTPS  X11, 48(SI)
+	VCVTPS2PH $0x00, Y6, X6
+	VMOVNTPS  X6, 32(SI)
+	VCVTPS2PH $0x00, Y10, X10
+	VMOVNTPS  X10, 48(SI)
 	JMP       halfdone62
 
 spread:
@@ -1593,10 +1533,10 @@ halfdone66:
 	JNE          half67
 	VPSRLD       $0x10, Y4, Y8
 	VPBLENDW     $0xaa, Y6, Y8, Y8
-	VPSLLD       $0x10, Y6, Y9
-	VPBLENDW     $0xaa, Y9, Y4, Y4
-	VPANDN       ·word00010001+0(SB), Y8, Y9
-	VPSUBUSW     Y9, Y4, Y4
+	VPSLLD       $0x10, Y6, Y6
+	VPBLENDW     $0xaa, Y6, Y4, Y4
+	VPANDN       ·word00010001+0(SB), Y8, Y6
+	VPSUBUSW     Y6, Y4, Y4
 	VPSRLW       $0x0f, Y4, Y4
 	VPADDW       Y4, Y8, Y8
 	VPSHUFB      ·bytes05b81a5d+0(SB), Y8, Y8
@@ -1634,10 +1574,10 @@ halfdone68:
 	JNE          half69
 	VPSRLD       $0x10, Y4, Y10
 	VPBLENDW     $0xaa, Y8, Y10, Y10
-	VPSLLD       $0x10, Y8, Y11
-	VPBLENDW     $0xaa, Y11, Y4, Y4
-	VPANDN       ·word00010001+0(SB), Y10, Y11
-	VPSUBUSW     Y11, Y4, Y4
+	VPSLLD       $0x10, Y8, Y8
+	VPBLENDW     $0xaa, Y8, Y4, Y4
+	VPANDN       ·word00010001+0(SB), Y10, Y8
+	VPSUBUSW     Y8, Y4, Y4
 	VPSRLW       $0x0f, Y4, Y4
 	VPADDW       Y4, Y10, Y10
 	VPSHUFB      ·bytes05b81a5d+0(SB), Y10, Y10
@@ -1678,26 +1618,28 @@ maskbytes71:
 	ADDQ      $+32, DX
 
 maskdone72:
-	CMPQ 464(SP), $+4
-	JEQ  laneback
-	MOVQ 184(SP), R8
-	MOVQ 320(SP), R9
-	CMPQ 464(SP), $+3
-	JEQ  short2back
-	CMPQ 464(SP), $+2
-	JEQ  longresume
-	JMP  groupback
+	CMPQ         464(SP), $+4
+	JEQ          laneback
+	MOVQ         184(SP), R8
+	MOVQ         320(SP), R9
+	CMPQ         464(SP), $+3
+	JEQ          short2back
+	CMPQ         464(SP), $+2
+	JEQ          longresume
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS (R9), Y12
+	JMP          groupback
 
 longresume:
+	VBROADCASTSS (R8), Y13
 	VBROADCASTSS (R9), Y0
 	VBROADCASTSS ·word00000001+0(SB), Y1
-	VPSUBD       Y1, Y0, Y13
-	VBROADCASTSS (R8), Y0
-	VBROADCASTSS ·word3f800000+0(SB), Y1
-	VFNMADD231PS Y0, Y13, Y1
-	VBROADCASTSS ·word34800000+0(SB), Y0
-	VFMADD231PS  Y0, Y1, Y1
-	VMULPS       Y13, Y1, Y12
+	VPSUBD       Y1, Y0, Y12
+	VBROADCASTSS ·word3f800000+0(SB), Y0
+	VFNMADD231PS Y13, Y12, Y0
+	VBROADCASTSS ·word34800000+0(SB), Y1
+	VFMADD231PS  Y1, Y0, Y0
+	VMULPS       Y12, Y0, Y11
 	JMP          longback
 
 half65:
@@ -1708,17 +1650,17 @@ half65:
 	JMP       halfdone66
 
 half67:
-	VCVTPS2PH $0x00, Y4, X8
-	VMOVUPS   X8, (SI)
-	VCVTPS2PH $0x00, Y6, X9
-	VMOVUPS   X9, 16(SI)
+	VCVTPS2PH $0x00, Y4, X4
+	VMOVUPS   X4, (SI)
+	VCVTPS2PH $0x00, Y6, X6
+	VMOVUPS   X6, 16(SI)
 	JMP       halfdone68
 
 half69:
-	VCVTPS2PH $0x00, Y4, X10
-	VMOVUPS   X10, 32(SI)
-	VCVTPS2PH $0x00, Y8, X11
-	VMOVUPS   X11, 48(SI)
+	VCVTPS2PH $0x00, Y4, X4
+	VMOVUPS   X4, 32(SI)
+	VCVTPS2PH $0x00, Y8, X8
+	VMOVUPS   X8, 48(SI)
 	JMP       halfdone70
 
 // func FakeQuantizeZeroPointF16BF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, elem int32, least int32, most int32, kind int32, groups int, length int, ahead int)
@@ -1726,8 +1668,8 @@ half69:
 TEXT ·FakeQuantizeZeroPointF16BF16AVX2(SB), $2272-88
 	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, R10 zeroPoint, DI elements left, R11 groups left, R12 length
 	// per call: nothing
-	// per group: Y0 ISub, Y0 ISub, Y15 ToFloat, Y14 ToFloat
-	// loaded at each use: scale, recip, least, most, zeroPoint, 0x1, 0x3f800000, 0x34800000, 0x0, 0x7fc00000
+	// per group: Y15 scale, Y14 recip, Y0 ISub, Y0 ISub, Y13 ToFloat, Y12 ToFloat
+	// loaded at each use: least, most, zeroPoint, 0x1, 0x3f800000, 0x34800000, 0x0, 0x7fc00000
 	// vector registers in use at once: 16
 	MOVQ  y+0(FP), SI
 	MOVQ  mask+8(FP), DX
@@ -1776,14 +1718,16 @@ groupbegin:
 	SUBQ R11, DI
 
 groupnext:
+	VBROADCASTSS (R8), Y15
+	VBROADCASTSS (R9), Y14
 	VBROADCASTSS least+52(FP), Y0
 	VBROADCASTSS (R10), Y1
 	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y15
+	VCVTDQ2PS    Y0, Y13
 	VBROADCASTSS most+56(FP), Y0
 	VBROADCASTSS (R10), Y1
 	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y14
+	VCVTDQ2PS    Y0, Y12
 	MOVQ         ahead+80(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -1801,30 +1745,18 @@ grouploop:
 	VPSLLD    $0x10, Y3, Y3
 
 halfdone2:
-	VBROADCASTSS (R9), Y4
-	VMULPS       Y4, Y0, Y4
-	VBROADCASTSS (R8), Y5
-	VFNMADD231PS Y5, Y4, Y0
-	VBROADCASTSS (R9), Y5
-	VFMADD231PS  Y5, Y0, Y4
-	VBROADCASTSS (R9), Y0
-	VMULPS       Y0, Y1, Y0
-	VBROADCASTSS (R8), Y5
-	VFNMADD231PS Y5, Y0, Y1
-	VBROADCASTSS (R9), Y5
-	VFMADD231PS  Y5, Y1, Y0
-	VBROADCASTSS (R9), Y1
-	VMULPS       Y1, Y2, Y1
-	VBROADCASTSS (R8), Y5
-	VFNMADD231PS Y5, Y1, Y2
-	VBROADCASTSS (R9), Y5
-	VFMADD231PS  Y5, Y2, Y1
-	VBROADCASTSS (R9), Y2
-	VMULPS       Y2, Y3, Y2
-	VBROADCASTSS (R8), Y5
-	VFNMADD231PS Y5, Y2, Y3
-	VBROADCASTSS (R9), Y5
-	VFMADD231PS  Y5, Y3, Y2
+	VMULPS       Y14, Y0, Y4
+	VFNMADD231PS Y15, Y4, Y0
+	VFMADD231PS  Y14, Y0, Y4
+	VMULPS       Y14, Y1, Y0
+	VFNMADD231PS Y15, Y0, Y1
+	VFMADD231PS  Y14, Y1, Y0
+	VMULPS       Y14, Y2, Y1
+	VFNMADD231PS Y15, Y1, Y2
+	VFMADD231PS  Y14, Y2, Y1
+	VMULPS       Y14, Y3, Y2
+	VFNMADD231PS Y15, Y2, Y3
+	VFMADD231PS  Y14, Y3, Y2
 	VCMPPS       $0x03, Y0, Y4, Y3
 	VCMPPS       $0x03, Y2, Y1, Y5
 	VORPS        Y5, Y3, Y3
@@ -1832,87 +1764,83 @@ halfdone2:
 	TESTL        AX, AX
 	JNE          grouprare
 	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VBROADCASTSS (R8), Y5
-	VXORPS       Y6, Y6, Y6
-	VFMADD231PS  Y5, Y3, Y6
+	VMAXPS       Y4, Y13, Y3
+	VMINPS       Y3, Y12, Y3
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y15, Y3, Y5
 	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y5
-	VMINPS       Y5, Y14, Y5
-	VBROADCASTSS (R8), Y7
-	VXORPS       Y8, Y8, Y8
-	VFMADD231PS  Y7, Y5, Y8
+	VMAXPS       Y0, Y13, Y6
+	VMINPS       Y6, Y12, Y6
+	VXORPS       Y7, Y7, Y7
+	VFMADD231PS  Y15, Y6, Y7
 	CMPL         elem+48(FP), $+2
 	JNE          half3
-	VPSRLD       $0x10, Y6, Y7
-	VPBLENDW     $0xaa, Y8, Y7, Y7
-	VPSLLD       $0x10, Y8, Y9
-	VPBLENDW     $0xaa, Y9, Y6, Y6
-	VPANDN       ·word00010001+0(SB), Y7, Y9
-	VPSUBUSW     Y9, Y6, Y6
-	VPSRLW       $0x0f, Y6, Y6
-	VPADDW       Y6, Y7, Y7
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, (SI)
+	VPSRLD       $0x10, Y5, Y8
+	VPBLENDW     $0xaa, Y7, Y8, Y8
+	VPSLLD       $0x10, Y7, Y7
+	VPBLENDW     $0xaa, Y7, Y5, Y5
+	VPANDN       ·word00010001+0(SB), Y8, Y7
+	VPSUBUSW     Y7, Y5, Y5
+	VPSRLW       $0x0f, Y5, Y5
+	VPADDW       Y5, Y8, Y8
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y8, Y8
+	VPERMQ       $0xd8, Y8, Y8
+	VMOVUPS      Y8, (SI)
 
 halfdone4:
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y6
-	VMINPS       Y6, Y14, Y6
-	VBROADCASTSS (R8), Y7
-	VXORPS       Y8, Y8, Y8
-	VFMADD231PS  Y7, Y6, Y8
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y7
-	VMINPS       Y7, Y14, Y7
-	VBROADCASTSS (R8), Y9
-	VXORPS       Y10, Y10, Y10
-	VFMADD231PS  Y9, Y7, Y10
-	CMPL         elem+48(FP), $+2
-	JNE          half5
-	VPSRLD       $0x10, Y8, Y9
-	VPBLENDW     $0xaa, Y10, Y9, Y9
-	VPSLLD       $0x10, Y10, Y11
-	VPBLENDW     $0xaa, Y11, Y8, Y8
-	VPANDN       ·word00010001+0(SB), Y9, Y11
-	VPSUBUSW     Y11, Y8, Y8
-	VPSRLW       $0x0f, Y8, Y8
-	VPADDW       Y8, Y9, Y9
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y9, Y9
-	VPERMQ       $0xd8, Y9, Y9
-	VMOVUPS      Y9, 32(SI)
+	VROUNDPS    $0x08, Y1, Y1
+	VMAXPS      Y1, Y13, Y5
+	VMINPS      Y5, Y12, Y5
+	VXORPS      Y7, Y7, Y7
+	VFMADD231PS Y15, Y5, Y7
+	VROUNDPS    $0x08, Y2, Y2
+	VMAXPS      Y2, Y13, Y8
+	VMINPS      Y8, Y12, Y8
+	VXORPS      Y9, Y9, Y9
+	VFMADD231PS Y15, Y8, Y9
+	CMPL        elem+48(FP), $+2
+	JNE         half5
+	VPSRLD      $0x10, Y7, Y10
+	VPBLENDW    $0xaa, Y9, Y10, Y10
+	VPSLLD      $0x10, Y9, Y9
+	VPBLENDW    $0xaa, Y9, Y7, Y7
+	VPANDN      ·word00010001+0(SB), Y10, Y9
+	VPSUBUSW    Y9, Y7, Y7
+	VPSRLW      $0x0f, Y7, Y7
+	VPADDW      Y7, Y10, Y10
+	VPSHUFB     ·bytes05b81a5d+0(SB), Y10, Y10
+	VPERMQ      $0xd8, Y10, Y10
+	VMOVUPS     Y10, 32(SI)
 
 halfdone6:
 	CMPL      kind+60(FP), $+1
 	JLT       maskdone8
 	JEQ       maskbytes7
 	VCMPPS    $0x00, Y4, Y3, Y3
-	VCMPPS    $0x00, Y0, Y5, Y5
-	VCMPPS    $0x00, Y1, Y6, Y6
-	VCMPPS    $0x00, Y2, Y7, Y7
+	VCMPPS    $0x00, Y0, Y6, Y6
+	VCMPPS    $0x00, Y1, Y5, Y5
+	VCMPPS    $0x00, Y2, Y8, Y8
 	VMOVMSKPS Y3, AX
 	MOVB      AL, (DX)
-	VMOVMSKPS Y5, AX
-	MOVB      AL, 1(DX)
 	VMOVMSKPS Y6, AX
+	MOVB      AL, 1(DX)
+	VMOVMSKPS Y5, AX
 	MOVB      AL, 2(DX)
-	VMOVMSKPS Y7, AX
+	VMOVMSKPS Y8, AX
 	MOVB      AL, 3(DX)
 	ADDQ      $+4, DX
 	JMP       maskdone8
 
 maskbytes7:
 	VCMPPS    $0x00, Y4, Y3, Y3
-	VCMPPS    $0x00, Y0, Y5, Y5
-	VCMPPS    $0x00, Y1, Y6, Y6
-	VCMPPS    $0x00, Y2, Y7, Y7
-	VPACKSSDW Y5, Y3, Y3
-	VPACKSSDW Y7, Y6, Y6
-	VPACKSSWB Y6, Y3, Y3
-	VMOVUPS   ·bytes270d3b65+0(SB), Y8
-	VPERMD    Y3, Y8, Y3
+	VCMPPS    $0x00, Y0, Y6, Y6
+	VCMPPS    $0x00, Y1, Y5, Y5
+	VCMPPS    $0x00, Y2, Y8, Y8
+	VPACKSSDW Y6, Y3, Y3
+	VPACKSSDW Y8, Y5, Y5
+	VPACKSSWB Y5, Y3, Y3
+	VMOVUPS   ·bytes270d3b65+0(SB), Y7
+	VPERMD    Y3, Y7, Y3
 	VPABSB    Y3, Y3
 	VMOVUPS   Y3, (DX)
 	ADDQ      $+32, DX
@@ -2020,10 +1948,10 @@ halfdone10:
 	JNE          half11
 	VPSRLD       $0x10, Y4, Y11
 	VPBLENDW     $0xaa, Y0, Y11, Y11
-	VPSLLD       $0x10, Y0, Y14
-	VPBLENDW     $0xaa, Y14, Y4, Y4
-	VPANDN       ·word00010001+0(SB), Y11, Y14
-	VPSUBUSW     Y14, Y4, Y4
+	VPSLLD       $0x10, Y0, Y0
+	VPBLENDW     $0xaa, Y0, Y4, Y4
+	VPANDN       ·word00010001+0(SB), Y11, Y0
+	VPSUBUSW     Y0, Y4, Y4
 	VPSRLW       $0x0f, Y4, Y4
 	VPADDW       Y4, Y11, Y11
 	VPSHUFB      ·bytes05b81a5d+0(SB), Y11, Y11
@@ -2059,10 +1987,10 @@ halfdone12:
 	JNE          half13
 	VPSRLD       $0x10, Y1, Y4
 	VPBLENDW     $0xaa, Y3, Y4, Y4
-	VPSLLD       $0x10, Y3, Y8
-	VPBLENDW     $0xaa, Y8, Y1, Y1
-	VPANDN       ·word00010001+0(SB), Y4, Y8
-	VPSUBUSW     Y8, Y1, Y1
+	VPSLLD       $0x10, Y3, Y3
+	VPBLENDW     $0xaa, Y3, Y1, Y1
+	VPANDN       ·word00010001+0(SB), Y4, Y3
+	VPSUBUSW     Y3, Y1, Y1
 	VPSRLW       $0x0f, Y1, Y1
 	VPADDW       Y1, Y4, Y4
 	VPSHUFB      ·bytes05b81a5d+0(SB), Y4, Y4
@@ -2132,14 +2060,16 @@ grouptail:
 	JEQ          return
 	CMPQ         R11, DI
 	JLT          groupodd
+	VBROADCASTSS (R8), Y15
+	VBROADCASTSS (R9), Y14
 	VBROADCASTSS least+52(FP), Y0
 	VBROADCASTSS (R10), Y1
 	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y15
+	VCVTDQ2PS    Y0, Y13
 	VBROADCASTSS most+56(FP), Y0
 	VBROADCASTSS (R10), Y1
 	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y14
+	VCVTDQ2PS    Y0, Y12
 	MOVQ         SI, (SP)
 	LEAQ         8(SP), SI
 	MOVQ         DX, 72(SP)
@@ -2160,23 +2090,23 @@ groupstaged:
 	JMP  return
 
 longs:
+	VBROADCASTSS (R8), Y15
 	VBROADCASTSS (R9), Y0
 	VBROADCASTSS ·word00000001+0(SB), Y1
-	VPSUBD       Y1, Y0, Y15
-	VBROADCASTSS (R8), Y0
-	VBROADCASTSS ·word3f800000+0(SB), Y1
-	VFNMADD231PS Y0, Y15, Y1
-	VBROADCASTSS ·word34800000+0(SB), Y0
-	VFMADD231PS  Y0, Y1, Y1
-	VMULPS       Y15, Y1, Y14
+	VPSUBD       Y1, Y0, Y14
+	VBROADCASTSS ·word3f800000+0(SB), Y0
+	VFNMADD231PS Y15, Y14, Y0
+	VBROADCASTSS ·word34800000+0(SB), Y1
+	VFMADD231PS  Y1, Y0, Y0
+	VMULPS       Y14, Y0, Y13
 	VBROADCASTSS least+52(FP), Y0
 	VBROADCASTSS (R10), Y1
 	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y13
+	VCVTDQ2PS    Y0, Y12
 	VBROADCASTSS most+56(FP), Y0
 	VBROADCASTSS (R10), Y1
 	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y12
+	VCVTDQ2PS    Y0, Y11
 	MOVQ         R12, DI
 	CMPQ         DI, $+32
 	JLT          longstage
@@ -2197,102 +2127,98 @@ longloop:
 	VPSLLD    $0x10, Y3, Y3
 
 halfdone18:
-	VMULPS       Y14, Y0, Y4
-	VFMADD231PS  Y15, Y0, Y4
-	VMULPS       Y14, Y1, Y0
-	VFMADD231PS  Y15, Y1, Y0
-	VMULPS       Y14, Y2, Y1
-	VFMADD231PS  Y15, Y2, Y1
-	VMULPS       Y14, Y3, Y2
-	VFMADD231PS  Y15, Y3, Y2
-	VCMPPS       $0x03, Y0, Y4, Y3
-	VCMPPS       $0x03, Y2, Y1, Y5
-	VORPS        Y5, Y3, Y3
-	VPMOVMSKB    Y3, AX
-	TESTL        AX, AX
-	JNE          longrare
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y13, Y3
-	VMINPS       Y3, Y12, Y3
-	VBROADCASTSS (R8), Y5
-	VXORPS       Y6, Y6, Y6
-	VFMADD231PS  Y5, Y3, Y6
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y13, Y5
-	VMINPS       Y5, Y12, Y5
-	VBROADCASTSS (R8), Y7
-	VXORPS       Y8, Y8, Y8
-	VFMADD231PS  Y7, Y5, Y8
-	CMPL         elem+48(FP), $+2
-	JNE          half19
-	VPSRLD       $0x10, Y6, Y7
-	VPBLENDW     $0xaa, Y8, Y7, Y7
-	VPSLLD       $0x10, Y8, Y9
-	VPBLENDW     $0xaa, Y9, Y6, Y6
-	VPANDN       ·word00010001+0(SB), Y7, Y9
-	VPSUBUSW     Y9, Y6, Y6
-	VPSRLW       $0x0f, Y6, Y6
-	VPADDW       Y6, Y7, Y7
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, (SI)
+	VMULPS      Y13, Y0, Y4
+	VFMADD231PS Y14, Y0, Y4
+	VMULPS      Y13, Y1, Y0
+	VFMADD231PS Y14, Y1, Y0
+	VMULPS      Y13, Y2, Y1
+	VFMADD231PS Y14, Y2, Y1
+	VMULPS      Y13, Y3, Y2
+	VFMADD231PS Y14, Y3, Y2
+	VCMPPS      $0x03, Y0, Y4, Y3
+	VCMPPS      $0x03, Y2, Y1, Y5
+	VORPS       Y5, Y3, Y3
+	VPMOVMSKB   Y3, AX
+	TESTL       AX, AX
+	JNE         longrare
+	VROUNDPS    $0x08, Y4, Y4
+	VMAXPS      Y4, Y12, Y3
+	VMINPS      Y3, Y11, Y3
+	VXORPS      Y5, Y5, Y5
+	VFMADD231PS Y15, Y3, Y5
+	VROUNDPS    $0x08, Y0, Y0
+	VMAXPS      Y0, Y12, Y6
+	VMINPS      Y6, Y11, Y6
+	VXORPS      Y7, Y7, Y7
+	VFMADD231PS Y15, Y6, Y7
+	CMPL        elem+48(FP), $+2
+	JNE         half19
+	VPSRLD      $0x10, Y5, Y8
+	VPBLENDW    $0xaa, Y7, Y8, Y8
+	VPSLLD      $0x10, Y7, Y7
+	VPBLENDW    $0xaa, Y7, Y5, Y5
+	VPANDN      ·word00010001+0(SB), Y8, Y7
+	VPSUBUSW    Y7, Y5, Y5
+	VPSRLW      $0x0f, Y5, Y5
+	VPADDW      Y5, Y8, Y8
+	VPSHUFB     ·bytes05b81a5d+0(SB), Y8, Y8
+	VPERMQ      $0xd8, Y8, Y8
+	VMOVUPS     Y8, (SI)
 
 halfdone20:
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y13, Y6
-	VMINPS       Y6, Y12, Y6
-	VBROADCASTSS (R8), Y7
-	VXORPS       Y8, Y8, Y8
-	VFMADD231PS  Y7, Y6, Y8
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y13, Y7
-	VMINPS       Y7, Y12, Y7
-	VBROADCASTSS (R8), Y9
-	VXORPS       Y10, Y10, Y10
-	VFMADD231PS  Y9, Y7, Y10
-	CMPL         elem+48(FP), $+2
-	JNE          half21
-	VPSRLD       $0x10, Y8, Y9
-	VPBLENDW     $0xaa, Y10, Y9, Y9
-	VPSLLD       $0x10, Y10, Y11
-	VPBLENDW     $0xaa, Y11, Y8, Y8
-	VPANDN       ·word00010001+0(SB), Y9, Y11
-	VPSUBUSW     Y11, Y8, Y8
-	VPSRLW       $0x0f, Y8, Y8
-	VPADDW       Y8, Y9, Y9
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y9, Y9
-	VPERMQ       $0xd8, Y9, Y9
-	VMOVUPS      Y9, 32(SI)
+	VROUNDPS    $0x08, Y1, Y1
+	VMAXPS      Y1, Y12, Y5
+	VMINPS      Y5, Y11, Y5
+	VXORPS      Y7, Y7, Y7
+	VFMADD231PS Y15, Y5, Y7
+	VROUNDPS    $0x08, Y2, Y2
+	VMAXPS      Y2, Y12, Y8
+	VMINPS      Y8, Y11, Y8
+	VXORPS      Y9, Y9, Y9
+	VFMADD231PS Y15, Y8, Y9
+	CMPL        elem+48(FP), $+2
+	JNE         half21
+	VPSRLD      $0x10, Y7, Y10
+	VPBLENDW    $0xaa, Y9, Y10, Y10
+	VPSLLD      $0x10, Y9, Y9
+	VPBLENDW    $0xaa, Y9, Y7, Y7
+	VPANDN      ·word00010001+0(SB), Y10, Y9
+	VPSUBUSW    Y9, Y7, Y7
+	VPSRLW      $0x0f, Y7, Y7
+	VPADDW      Y7, Y10, Y10
+	VPSHUFB     ·bytes05b81a5d+0(SB), Y10, Y10
+	VPERMQ      $0xd8, Y10, Y10
+	VMOVUPS     Y10, 32(SI)
 
 halfdone22:
 	CMPL      kind+60(FP), $+1
 	JLT       maskdone24
 	JEQ       maskbytes23
 	VCMPPS    $0x00, Y4, Y3, Y3
-	VCMPPS    $0x00, Y0, Y5, Y5
-	VCMPPS    $0x00, Y1, Y6, Y6
-	VCMPPS    $0x00, Y2, Y7, Y7
+	VCMPPS    $0x00, Y0, Y6, Y6
+	VCMPPS    $0x00, Y1, Y5, Y5
+	VCMPPS    $0x00, Y2, Y8, Y8
 	VMOVMSKPS Y3, AX
 	MOVB      AL, (DX)
-	VMOVMSKPS Y5, AX
-	MOVB      AL, 1(DX)
 	VMOVMSKPS Y6, AX
+	MOVB      AL, 1(DX)
+	VMOVMSKPS Y5, AX
 	MOVB      AL, 2(DX)
-	VMOVMSKPS Y7, AX
+	VMOVMSKPS Y8, AX
 	MOVB      AL, 3(DX)
 	ADDQ      $+4, DX
 	JMP       maskdone24
 
 maskbytes23:
 	VCMPPS    $0x00, Y4, Y3, Y3
-	VCMPPS    $0x00, Y0, Y5, Y5
-	VCMPPS    $0x00, Y1, Y6, Y6
-	VCMPPS    $0x00, Y2, Y7, Y7
-	VPACKSSDW Y5, Y3, Y3
-	VPACKSSDW Y7, Y6, Y6
-	VPACKSSWB Y6, Y3, Y3
-	VMOVUPS   ·bytes270d3b65+0(SB), Y8
-	VPERMD    Y3, Y8, Y3
+	VCMPPS    $0x00, Y0, Y6, Y6
+	VCMPPS    $0x00, Y1, Y5, Y5
+	VCMPPS    $0x00, Y2, Y8, Y8
+	VPACKSSDW Y6, Y3, Y3
+	VPACKSSDW Y8, Y5, Y5
+	VPACKSSWB Y5, Y3, Y3
+	VMOVUPS   ·bytes270d3b65+0(SB), Y7
+	VPERMD    Y3, Y7, Y3
 	VPABSB    Y3, Y3
 	VMOVUPS   Y3, (DX)
 	ADDQ      $+32, DX
@@ -2361,119 +2287,107 @@ short2loop:
 
 halfdone26:
 	VBROADCASTSS (R9), Y4
-	VMULPS       Y4, Y0, Y4
-	VBROADCASTSS (R8), Y5
-	VFNMADD231PS Y5, Y4, Y0
-	VBROADCASTSS (R9), Y5
-	VFMADD231PS  Y5, Y0, Y4
-	VBROADCASTSS (R9), Y0
-	VMULPS       Y0, Y1, Y0
-	VBROADCASTSS (R8), Y5
-	VFNMADD231PS Y5, Y0, Y1
-	VBROADCASTSS (R9), Y5
-	VFMADD231PS  Y5, Y1, Y0
+	VMULPS       Y4, Y0, Y5
+	VBROADCASTSS (R8), Y6
+	VFNMADD231PS Y6, Y5, Y0
+	VFMADD231PS  Y4, Y0, Y5
+	VMULPS       Y4, Y1, Y0
+	VFNMADD231PS Y6, Y0, Y1
+	VFMADD231PS  Y4, Y1, Y0
 	VBROADCASTSS 4(R9), Y1
-	VMULPS       Y1, Y2, Y1
-	VBROADCASTSS 4(R8), Y5
-	VFNMADD231PS Y5, Y1, Y2
-	VBROADCASTSS 4(R9), Y5
-	VFMADD231PS  Y5, Y2, Y1
-	VBROADCASTSS 4(R9), Y2
-	VMULPS       Y2, Y3, Y2
-	VBROADCASTSS 4(R8), Y5
-	VFNMADD231PS Y5, Y2, Y3
-	VBROADCASTSS 4(R9), Y5
-	VFMADD231PS  Y5, Y3, Y2
-	VCMPPS       $0x03, Y0, Y4, Y3
-	VCMPPS       $0x03, Y2, Y1, Y5
-	VORPS        Y5, Y3, Y3
-	VPMOVMSKB    Y3, AX
+	VMULPS       Y1, Y2, Y4
+	VBROADCASTSS 4(R8), Y7
+	VFNMADD231PS Y7, Y4, Y2
+	VFMADD231PS  Y1, Y2, Y4
+	VMULPS       Y1, Y3, Y2
+	VFNMADD231PS Y7, Y2, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VCMPPS       $0x03, Y0, Y5, Y1
+	VCMPPS       $0x03, Y2, Y4, Y3
+	VORPS        Y3, Y1, Y1
+	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y3
-	VMINPS       Y3, Y13, Y3
-	VBROADCASTSS (R8), Y5
-	VXORPS       Y6, Y6, Y6
-	VFMADD231PS  Y5, Y3, Y6
+	VROUNDPS     $0x08, Y5, Y5
+	VMAXPS       Y5, Y15, Y1
+	VMINPS       Y1, Y13, Y1
+	VXORPS       Y3, Y3, Y3
+	VFMADD231PS  Y6, Y1, Y3
 	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y5
-	VMINPS       Y5, Y13, Y5
-	VBROADCASTSS (R8), Y7
-	VXORPS       Y8, Y8, Y8
-	VFMADD231PS  Y7, Y5, Y8
+	VMAXPS       Y0, Y15, Y8
+	VMINPS       Y8, Y13, Y8
+	VXORPS       Y9, Y9, Y9
+	VFMADD231PS  Y6, Y8, Y9
 	CMPL         elem+48(FP), $+2
 	JNE          half27
-	VPSRLD       $0x10, Y6, Y7
-	VPBLENDW     $0xaa, Y8, Y7, Y7
-	VPSLLD       $0x10, Y8, Y9
+	VPSRLD       $0x10, Y3, Y6
 	VPBLENDW     $0xaa, Y9, Y6, Y6
-	VPANDN       ·word00010001+0(SB), Y7, Y9
-	VPSUBUSW     Y9, Y6, Y6
-	VPSRLW       $0x0f, Y6, Y6
-	VPADDW       Y6, Y7, Y7
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, (SI)
+	VPSLLD       $0x10, Y9, Y9
+	VPBLENDW     $0xaa, Y9, Y3, Y3
+	VPANDN       ·word00010001+0(SB), Y6, Y9
+	VPSUBUSW     Y9, Y3, Y3
+	VPSRLW       $0x0f, Y3, Y3
+	VPADDW       Y3, Y6, Y6
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VMOVUPS      Y6, (SI)
 
 halfdone28:
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y14, Y6
-	VMINPS       Y6, Y12, Y6
-	VBROADCASTSS 4(R8), Y7
-	VXORPS       Y8, Y8, Y8
-	VFMADD231PS  Y7, Y6, Y8
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y14, Y7
-	VMINPS       Y7, Y12, Y7
-	VBROADCASTSS 4(R8), Y9
-	VXORPS       Y10, Y10, Y10
-	VFMADD231PS  Y9, Y7, Y10
-	CMPL         elem+48(FP), $+2
-	JNE          half29
-	VPSRLD       $0x10, Y8, Y9
-	VPBLENDW     $0xaa, Y10, Y9, Y9
-	VPSLLD       $0x10, Y10, Y11
-	VPBLENDW     $0xaa, Y11, Y8, Y8
-	VPANDN       ·word00010001+0(SB), Y9, Y11
-	VPSUBUSW     Y11, Y8, Y8
-	VPSRLW       $0x0f, Y8, Y8
-	VPADDW       Y8, Y9, Y9
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y9, Y9
-	VPERMQ       $0xd8, Y9, Y9
-	VMOVUPS      Y9, 32(SI)
+	VROUNDPS    $0x08, Y4, Y4
+	VMAXPS      Y4, Y14, Y3
+	VMINPS      Y3, Y12, Y3
+	VXORPS      Y6, Y6, Y6
+	VFMADD231PS Y7, Y3, Y6
+	VROUNDPS    $0x08, Y2, Y2
+	VMAXPS      Y2, Y14, Y9
+	VMINPS      Y9, Y12, Y9
+	VXORPS      Y10, Y10, Y10
+	VFMADD231PS Y7, Y9, Y10
+	CMPL        elem+48(FP), $+2
+	JNE         half29
+	VPSRLD      $0x10, Y6, Y7
+	VPBLENDW    $0xaa, Y10, Y7, Y7
+	VPSLLD      $0x10, Y10, Y10
+	VPBLENDW    $0xaa, Y10, Y6, Y6
+	VPANDN      ·word00010001+0(SB), Y7, Y10
+	VPSUBUSW    Y10, Y6, Y6
+	VPSRLW      $0x0f, Y6, Y6
+	VPADDW      Y6, Y7, Y7
+	VPSHUFB     ·bytes05b81a5d+0(SB), Y7, Y7
+	VPERMQ      $0xd8, Y7, Y7
+	VMOVUPS     Y7, 32(SI)
 
 halfdone30:
 	CMPL      kind+60(FP), $+1
 	JLT       maskdone32
 	JEQ       maskbytes31
+	VCMPPS    $0x00, Y5, Y1, Y1
+	VCMPPS    $0x00, Y0, Y8, Y8
 	VCMPPS    $0x00, Y4, Y3, Y3
-	VCMPPS    $0x00, Y0, Y5, Y5
-	VCMPPS    $0x00, Y1, Y6, Y6
-	VCMPPS    $0x00, Y2, Y7, Y7
-	VMOVMSKPS Y3, AX
+	VCMPPS    $0x00, Y2, Y9, Y9
+	VMOVMSKPS Y1, AX
 	MOVB      AL, (DX)
-	VMOVMSKPS Y5, AX
+	VMOVMSKPS Y8, AX
 	MOVB      AL, 1(DX)
-	VMOVMSKPS Y6, AX
+	VMOVMSKPS Y3, AX
 	MOVB      AL, 2(DX)
-	VMOVMSKPS Y7, AX
+	VMOVMSKPS Y9, AX
 	MOVB      AL, 3(DX)
 	ADDQ      $+4, DX
 	JMP       maskdone32
 
 maskbytes31:
+	VCMPPS    $0x00, Y5, Y1, Y1
+	VCMPPS    $0x00, Y0, Y8, Y8
 	VCMPPS    $0x00, Y4, Y3, Y3
-	VCMPPS    $0x00, Y0, Y5, Y5
-	VCMPPS    $0x00, Y1, Y6, Y6
-	VCMPPS    $0x00, Y2, Y7, Y7
-	VPACKSSDW Y5, Y3, Y3
-	VPACKSSDW Y7, Y6, Y6
-	VPACKSSWB Y6, Y3, Y3
-	VMOVUPS   ·bytes270d3b65+0(SB), Y8
-	VPERMD    Y3, Y8, Y3
-	VPABSB    Y3, Y3
-	VMOVUPS   Y3, (DX)
+	VCMPPS    $0x00, Y2, Y9, Y9
+	VPACKSSDW Y8, Y1, Y1
+	VPACKSSDW Y9, Y3, Y3
+	VPACKSSWB Y3, Y1, Y1
+	VMOVUPS   ·bytes270d3b65+0(SB), Y6
+	VPERMD    Y1, Y6, Y1
+	VPABSB    Y1, Y1
+	VMOVUPS   Y1, (DX)
 	ADDQ      $+32, DX
 
 maskdone32:
@@ -2563,10 +2477,10 @@ halfdone34:
 	JNE          half35
 	VPSRLD       $0x10, Y0, Y7
 	VPBLENDW     $0xaa, Y6, Y7, Y7
-	VPSLLD       $0x10, Y6, Y11
-	VPBLENDW     $0xaa, Y11, Y0, Y0
-	VPANDN       ·word00010001+0(SB), Y7, Y11
-	VPSUBUSW     Y11, Y0, Y0
+	VPSLLD       $0x10, Y6, Y6
+	VPBLENDW     $0xaa, Y6, Y0, Y0
+	VPANDN       ·word00010001+0(SB), Y7, Y6
+	VPSUBUSW     Y6, Y0, Y0
 	VPSRLW       $0x0f, Y0, Y0
 	VPADDW       Y0, Y7, Y7
 	VPSHUFB      ·bytes05b81a5d+0(SB), Y7, Y7
@@ -2602,10 +2516,10 @@ halfdone36:
 	JNE          half37
 	VPSRLD       $0x10, Y0, Y9
 	VPBLENDW     $0xaa, Y7, Y9, Y9
-	VPSLLD       $0x10, Y7, Y11
-	VPBLENDW     $0xaa, Y11, Y0, Y0
-	VPANDN       ·word00010001+0(SB), Y9, Y11
-	VPSUBUSW     Y11, Y0, Y0
+	VPSLLD       $0x10, Y7, Y7
+	VPBLENDW     $0xaa, Y7, Y0, Y0
+	VPANDN       ·word00010001+0(SB), Y9, Y7
+	VPSUBUSW     Y7, Y0, Y0
 	VPSRLW       $0x0f, Y0, Y0
 	VPADDW       Y0, Y9, Y9
 	VPSHUFB      ·bytes05b81a5d+0(SB), Y9, Y9
@@ -2700,30 +2614,18 @@ groupstream:
 	VPSLLD    $0x10, Y3, Y3
 
 halfdone42:
-	VBROADCASTSS (R9), Y4
-	VMULPS       Y4, Y0, Y4
-	VBROADCASTSS (R8), Y5
-	VFNMADD231PS Y5, Y4, Y0
-	VBROADCASTSS (R9), Y5
-	VFMADD231PS  Y5, Y0, Y4
-	VBROADCASTSS (R9), Y0
-	VMULPS       Y0, Y1, Y0
-	VBROADCASTSS (R8), Y5
-	VFNMADD231PS Y5, Y0, Y1
-	VBROADCASTSS (R9), Y5
-	VFMADD231PS  Y5, Y1, Y0
-	VBROADCASTSS (R9), Y1
-	VMULPS       Y1, Y2, Y1
-	VBROADCASTSS (R8), Y5
-	VFNMADD231PS Y5, Y1, Y2
-	VBROADCASTSS (R9), Y5
-	VFMADD231PS  Y5, Y2, Y1
-	VBROADCASTSS (R9), Y2
-	VMULPS       Y2, Y3, Y2
-	VBROADCASTSS (R8), Y5
-	VFNMADD231PS Y5, Y2, Y3
-	VBROADCASTSS (R9), Y5
-	VFMADD231PS  Y5, Y3, Y2
+	VMULPS       Y14, Y0, Y4
+	VFNMADD231PS Y15, Y4, Y0
+	VFMADD231PS  Y14, Y0, Y4
+	VMULPS       Y14, Y1, Y0
+	VFNMADD231PS Y15, Y0, Y1
+	VFMADD231PS  Y14, Y1, Y0
+	VMULPS       Y14, Y2, Y1
+	VFNMADD231PS Y15, Y1, Y2
+	VFMADD231PS  Y14, Y2, Y1
+	VMULPS       Y14, Y3, Y2
+	VFNMADD231PS Y15, Y2, Y3
+	VFMADD231PS  Y14, Y3, Y2
 	VCMPPS       $0x03, Y0, Y4, Y3
 	VCMPPS       $0x03, Y2, Y1, Y5
 	VORPS        Y5, Y3, Y3
@@ -2731,87 +2633,83 @@ halfdone42:
 	TESTL        AX, AX
 	JNE          grouprare
 	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VBROADCASTSS (R8), Y5
-	VXORPS       Y6, Y6, Y6
-	VFMADD231PS  Y5, Y3, Y6
+	VMAXPS       Y4, Y13, Y3
+	VMINPS       Y3, Y12, Y3
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y15, Y3, Y5
 	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y5
-	VMINPS       Y5, Y14, Y5
-	VBROADCASTSS (R8), Y7
-	VXORPS       Y8, Y8, Y8
-	VFMADD231PS  Y7, Y5, Y8
+	VMAXPS       Y0, Y13, Y6
+	VMINPS       Y6, Y12, Y6
+	VXORPS       Y7, Y7, Y7
+	VFMADD231PS  Y15, Y6, Y7
 	CMPL         elem+48(FP), $+2
 	JNE          half43
-	VPSRLD       $0x10, Y6, Y7
-	VPBLENDW     $0xaa, Y8, Y7, Y7
-	VPSLLD       $0x10, Y8, Y9
-	VPBLENDW     $0xaa, Y9, Y6, Y6
-	VPANDN       ·word00010001+0(SB), Y7, Y9
-	VPSUBUSW     Y9, Y6, Y6
-	VPSRLW       $0x0f, Y6, Y6
-	VPADDW       Y6, Y7, Y7
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVNTPS     Y7, (SI)
+	VPSRLD       $0x10, Y5, Y8
+	VPBLENDW     $0xaa, Y7, Y8, Y8
+	VPSLLD       $0x10, Y7, Y7
+	VPBLENDW     $0xaa, Y7, Y5, Y5
+	VPANDN       ·word00010001+0(SB), Y8, Y7
+	VPSUBUSW     Y7, Y5, Y5
+	VPSRLW       $0x0f, Y5, Y5
+	VPADDW       Y5, Y8, Y8
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y8, Y8
+	VPERMQ       $0xd8, Y8, Y8
+	VMOVNTPS     Y8, (SI)
 
 halfdone44:
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y6
-	VMINPS       Y6, Y14, Y6
-	VBROADCASTSS (R8), Y7
-	VXORPS       Y8, Y8, Y8
-	VFMADD231PS  Y7, Y6, Y8
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y7
-	VMINPS       Y7, Y14, Y7
-	VBROADCASTSS (R8), Y9
-	VXORPS       Y10, Y10, Y10
-	VFMADD231PS  Y9, Y7, Y10
-	CMPL         elem+48(FP), $+2
-	JNE          half45
-	VPSRLD       $0x10, Y8, Y9
-	VPBLENDW     $0xaa, Y10, Y9, Y9
-	VPSLLD       $0x10, Y10, Y11
-	VPBLENDW     $0xaa, Y11, Y8, Y8
-	VPANDN       ·word00010001+0(SB), Y9, Y11
-	VPSUBUSW     Y11, Y8, Y8
-	VPSRLW       $0x0f, Y8, Y8
-	VPADDW       Y8, Y9, Y9
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y9, Y9
-	VPERMQ       $0xd8, Y9, Y9
-	VMOVNTPS     Y9, 32(SI)
+	VROUNDPS    $0x08, Y1, Y1
+	VMAXPS      Y1, Y13, Y5
+	VMINPS      Y5, Y12, Y5
+	VXORPS      Y7, Y7, Y7
+	VFMADD231PS Y15, Y5, Y7
+	VROUNDPS    $0x08, Y2, Y2
+	VMAXPS      Y2, Y13, Y8
+	VMINPS      Y8, Y12, Y8
+	VXORPS      Y9, Y9, Y9
+	VFMADD231PS Y15, Y8, Y9
+	CMPL        elem+48(FP), $+2
+	JNE         half45
+	VPSRLD      $0x10, Y7, Y10
+	VPBLENDW    $0xaa, Y9, Y10, Y10
+	VPSLLD      $0x10, Y9, Y9
+	VPBLENDW    $0xaa, Y9, Y7, Y7
+	VPANDN      ·word00010001+0(SB), Y10, Y9
+	VPSUBUSW    Y9, Y7, Y7
+	VPSRLW      $0x0f, Y7, Y7
+	VPADDW      Y7, Y10, Y10
+	VPSHUFB     ·bytes05b81a5d+0(SB), Y10, Y10
+	VPERMQ      $0xd8, Y10, Y10
+	VMOVNTPS    Y10, 32(SI)
 
 halfdone46:
 	CMPL      kind+60(FP), $+1
 	JLT       maskdone48
 	JEQ       maskbytes47
 	VCMPPS    $0x00, Y4, Y3, Y3
-	VCMPPS    $0x00, Y0, Y5, Y5
-	VCMPPS    $0x00, Y1, Y6, Y6
-	VCMPPS    $0x00, Y2, Y7, Y7
+	VCMPPS    $0x00, Y0, Y6, Y6
+	VCMPPS    $0x00, Y1, Y5, Y5
+	VCMPPS    $0x00, Y2, Y8, Y8
 	VMOVMSKPS Y3, AX
 	MOVB      AL, (DX)
-	VMOVMSKPS Y5, AX
-	MOVB      AL, 1(DX)
 	VMOVMSKPS Y6, AX
+	MOVB      AL, 1(DX)
+	VMOVMSKPS Y5, AX
 	MOVB      AL, 2(DX)
-	VMOVMSKPS Y7, AX
+	VMOVMSKPS Y8, AX
 	MOVB      AL, 3(DX)
 	ADDQ      $+4, DX
 	JMP       maskdone48
 
 maskbytes47:
 	VCMPPS    $0x00, Y4, Y3, Y3
-	VCMPPS    $0x00, Y0, Y5, Y5
-	VCMPPS    $0x00, Y1, Y6, Y6
-	VCMPPS    $0x00, Y2, Y7, Y7
-	VPACKSSDW Y5, Y3, Y3
-	VPACKSSDW Y7, Y6, Y6
-	VPACKSSWB Y6, Y3, Y3
-	VMOVUPS   ·bytes270d3b65+0(SB), Y8
-	VPERMD    Y3, Y8, Y3
+	VCMPPS    $0x00, Y0, Y6, Y6
+	VCMPPS    $0x00, Y1, Y5, Y5
+	VCMPPS    $0x00, Y2, Y8, Y8
+	VPACKSSDW Y6, Y3, Y3
+	VPACKSSDW Y8, Y5, Y5
+	VPACKSSWB Y5, Y3, Y3
+	VMOVUPS   ·bytes270d3b65+0(SB), Y7
+	VPERMD    Y3, Y7, Y3
 	VPABSB    Y3, Y3
 	VMOVNTPS  Y3, (DX)
 	ADDQ      $+32, DX
@@ -2832,17 +2730,17 @@ half1:
 	JMP       halfdone2
 
 half3:
-	VCVTPS2PH $0x00, Y6, X7
-	VMOVUPS   X7, (SI)
-	VCVTPS2PH $0x00, Y8, X9
-	VMOVUPS   X9, 16(SI)
+	VCVTPS2PH $0x00, Y5, X5
+	VMOVUPS   X5, (SI)
+	VCVTPS2PH $0x00, Y7, X7
+	VMOVUPS   X7, 16(SI)
 	JMP       halfdone4
 
 half5:
-	VCVTPS2PH $0x00, Y8, X9
-	VMOVUPS   X9, 32(SI)
-	VCVTPS2PH $0x00, Y10, X11
-	VMOVUPS   X11, 48(SI)
+	VCVTPS2PH $0x00, Y7, X7
+	VMOVUPS   X7, 32(SI)
+	VCVTPS2PH $0x00, Y9, X9
+	VMOVUPS   X9, 48(SI)
 	JMP       halfdone6
 
 grouprare:
@@ -2858,17 +2756,17 @@ half9:
 	JMP       halfdone10
 
 half11:
-	VCVTPS2PH $0x00, Y4, X11
-	VMOVUPS   X11, (SI)
-	VCVTPS2PH $0x00, Y0, X14
-	VMOVUPS   X14, 16(SI)
+	VCVTPS2PH $0x00, Y4, X4
+	VMOVUPS   X4, (SI)
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 16(SI)
 	JMP       halfdone12
 
 half13:
-	VCVTPS2PH $0x00, Y1, X4
-	VMOVUPS   X4, 32(SI)
-	VCVTPS2PH $0x00, Y3, X8
-	VMOVUPS   X8, 48(SI)
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVUPS   X1, 32(SI)
+	VCVTPS2PH $0x00, Y3, X3
+	VMOVUPS   X3, 48(SI)
 	JMP       halfdone14
 
 groupending:
@@ -2948,102 +2846,98 @@ longstream:
 	VPSLLD    $0x10, Y3, Y3
 
 halfdone50:
-	VMULPS       Y14, Y0, Y4
-	VFMADD231PS  Y15, Y0, Y4
-	VMULPS       Y14, Y1, Y0
-	VFMADD231PS  Y15, Y1, Y0
-	VMULPS       Y14, Y2, Y1
-	VFMADD231PS  Y15, Y2, Y1
-	VMULPS       Y14, Y3, Y2
-	VFMADD231PS  Y15, Y3, Y2
-	VCMPPS       $0x03, Y0, Y4, Y3
-	VCMPPS       $0x03, Y2, Y1, Y5
-	VORPS        Y5, Y3, Y3
-	VPMOVMSKB    Y3, AX
-	TESTL        AX, AX
-	JNE          longrare
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y13, Y3
-	VMINPS       Y3, Y12, Y3
-	VBROADCASTSS (R8), Y5
-	VXORPS       Y6, Y6, Y6
-	VFMADD231PS  Y5, Y3, Y6
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y13, Y5
-	VMINPS       Y5, Y12, Y5
-	VBROADCASTSS (R8), Y7
-	VXORPS       Y8, Y8, Y8
-	VFMADD231PS  Y7, Y5, Y8
-	CMPL         elem+48(FP), $+2
-	JNE          half51
-	VPSRLD       $0x10, Y6, Y7
-	VPBLENDW     $0xaa, Y8, Y7, Y7
-	VPSLLD       $0x10, Y8, Y9
-	VPBLENDW     $0xaa, Y9, Y6, Y6
-	VPANDN       ·word00010001+0(SB), Y7, Y9
-	VPSUBUSW     Y9, Y6, Y6
-	VPSRLW       $0x0f, Y6, Y6
-	VPADDW       Y6, Y7, Y7
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVNTPS     Y7, (SI)
+	VMULPS      Y13, Y0, Y4
+	VFMADD231PS Y14, Y0, Y4
+	VMULPS      Y13, Y1, Y0
+	VFMADD231PS Y14, Y1, Y0
+	VMULPS      Y13, Y2, Y1
+	VFMADD231PS Y14, Y2, Y1
+	VMULPS      Y13, Y3, Y2
+	VFMADD231PS Y14, Y3, Y2
+	VCMPPS      $0x03, Y0, Y4, Y3
+	VCMPPS      $0x03, Y2, Y1, Y5
+	VORPS       Y5, Y3, Y3
+	VPMOVMSKB   Y3, AX
+	TESTL       AX, AX
+	JNE         longrare
+	VROUNDPS    $0x08, Y4, Y4
+	VMAXPS      Y4, Y12, Y3
+	VMINPS      Y3, Y11, Y3
+	VXORPS      Y5, Y5, Y5
+	VFMADD231PS Y15, Y3, Y5
+	VROUNDPS    $0x08, Y0, Y0
+	VMAXPS      Y0, Y12, Y6
+	VMINPS      Y6, Y11, Y6
+	VXORPS      Y7, Y7, Y7
+	VFMADD231PS Y15, Y6, Y7
+	CMPL        elem+48(FP), $+2
+	JNE         half51
+	VPSRLD      $0x10, Y5, Y8
+	VPBLENDW    $0xaa, Y7, Y8, Y8
+	VPSLLD      $0x10, Y7, Y7
+	VPBLENDW    $0xaa, Y7, Y5, Y5
+	VPANDN      ·word00010001+0(SB), Y8, Y7
+	VPSUBUSW    Y7, Y5, Y5
+	VPSRLW      $0x0f, Y5, Y5
+	VPADDW      Y5, Y8, Y8
+	VPSHUFB     ·bytes05b81a5d+0(SB), Y8, Y8
+	VPERMQ      $0xd8, Y8, Y8
+	VMOVNTPS    Y8, (SI)
 
 halfdone52:
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y13, Y6
-	VMINPS       Y6, Y12, Y6
-	VBROADCASTSS (R8), Y7
-	VXORPS       Y8, Y8, Y8
-	VFMADD231PS  Y7, Y6, Y8
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y13, Y7
-	VMINPS       Y7, Y12, Y7
-	VBROADCASTSS (R8), Y9
-	VXORPS       Y10, Y10, Y10
-	VFMADD231PS  Y9, Y7, Y10
-	CMPL         elem+48(FP), $+2
-	JNE          half53
-	VPSRLD       $0x10, Y8, Y9
-	VPBLENDW     $0xaa, Y10, Y9, Y9
-	VPSLLD       $0x10, Y10, Y11
-	VPBLENDW     $0xaa, Y11, Y8, Y8
-	VPANDN       ·word00010001+0(SB), Y9, Y11
-	VPSUBUSW     Y11, Y8, Y8
-	VPSRLW       $0x0f, Y8, Y8
-	VPADDW       Y8, Y9, Y9
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y9, Y9
-	VPERMQ       $0xd8, Y9, Y9
-	VMOVNTPS     Y9, 32(SI)
+	VROUNDPS    $0x08, Y1, Y1
+	VMAXPS      Y1, Y12, Y5
+	VMINPS      Y5, Y11, Y5
+	VXORPS      Y7, Y7, Y7
+	VFMADD231PS Y15, Y5, Y7
+	VROUNDPS    $0x08, Y2, Y2
+	VMAXPS      Y2, Y12, Y8
+	VMINPS      Y8, Y11, Y8
+	VXORPS      Y9, Y9, Y9
+	VFMADD231PS Y15, Y8, Y9
+	CMPL        elem+48(FP), $+2
+	JNE         half53
+	VPSRLD      $0x10, Y7, Y10
+	VPBLENDW    $0xaa, Y9, Y10, Y10
+	VPSLLD      $0x10, Y9, Y9
+	VPBLENDW    $0xaa, Y9, Y7, Y7
+	VPANDN      ·word00010001+0(SB), Y10, Y9
+	VPSUBUSW    Y9, Y7, Y7
+	VPSRLW      $0x0f, Y7, Y7
+	VPADDW      Y7, Y10, Y10
+	VPSHUFB     ·bytes05b81a5d+0(SB), Y10, Y10
+	VPERMQ      $0xd8, Y10, Y10
+	VMOVNTPS    Y10, 32(SI)
 
 halfdone54:
 	CMPL      kind+60(FP), $+1
 	JLT       maskdone56
 	JEQ       maskbytes55
 	VCMPPS    $0x00, Y4, Y3, Y3
-	VCMPPS    $0x00, Y0, Y5, Y5
-	VCMPPS    $0x00, Y1, Y6, Y6
-	VCMPPS    $0x00, Y2, Y7, Y7
+	VCMPPS    $0x00, Y0, Y6, Y6
+	VCMPPS    $0x00, Y1, Y5, Y5
+	VCMPPS    $0x00, Y2, Y8, Y8
 	VMOVMSKPS Y3, AX
 	MOVB      AL, (DX)
-	VMOVMSKPS Y5, AX
-	MOVB      AL, 1(DX)
 	VMOVMSKPS Y6, AX
+	MOVB      AL, 1(DX)
+	VMOVMSKPS Y5, AX
 	MOVB      AL, 2(DX)
-	VMOVMSKPS Y7, AX
+	VMOVMSKPS Y8, AX
 	MOVB      AL, 3(DX)
 	ADDQ      $+4, DX
 	JMP       maskdone56
 
 maskbytes55:
 	VCMPPS    $0x00, Y4, Y3, Y3
-	VCMPPS    $0x00, Y0, Y5, Y5
-	VCMPPS    $0x00, Y1, Y6, Y6
-	VCMPPS    $0x00, Y2, Y7, Y7
-	VPACKSSDW Y5, Y3, Y3
-	VPACKSSDW Y7, Y6, Y6
-	VPACKSSWB Y6, Y3, Y3
-	VMOVUPS   ·bytes270d3b65+0(SB), Y8
-	VPERMD    Y3, Y8, Y3
+	VCMPPS    $0x00, Y0, Y6, Y6
+	VCMPPS    $0x00, Y1, Y5, Y5
+	VCMPPS    $0x00, Y2, Y8, Y8
+	VPACKSSDW Y6, Y3, Y3
+	VPACKSSDW Y8, Y5, Y5
+	VPACKSSWB Y5, Y3, Y3
+	VMOVUPS   ·bytes270d3b65+0(SB), Y7
+	VPERMD    Y3, Y7, Y3
 	VPABSB    Y3, Y3
 	VMOVNTPS  Y3, (DX)
 	ADDQ      $+32, DX
@@ -3064,17 +2958,17 @@ half17:
 	JMP       halfdone18
 
 half19:
-	VCVTPS2PH $0x00, Y6, X7
-	VMOVUPS   X7, (SI)
-	VCVTPS2PH $0x00, Y8, X9
-	VMOVUPS   X9, 16(SI)
+	VCVTPS2PH $0x00, Y5, X5
+	VMOVUPS   X5, (SI)
+	VCVTPS2PH $0x00, Y7, X7
+	VMOVUPS   X7, 16(SI)
 	JMP       halfdone20
 
 half21:
-	VCVTPS2PH $0x00, Y8, X9
-	VMOVUPS   X9, 32(SI)
-	VCVTPS2PH $0x00, Y10, X11
-	VMOVUPS   X11, 48(SI)
+	VCVTPS2PH $0x00, Y7, X7
+	VMOVUPS   X7, 32(SI)
+	VCVTPS2PH $0x00, Y9, X9
+	VMOVUPS   X9, 48(SI)
 	JMP       halfdone22
 
 longrare:
@@ -3125,119 +3019,107 @@ short2stream:
 
 halfdone58:
 	VBROADCASTSS (R9), Y4
-	VMULPS       Y4, Y0, Y4
-	VBROADCASTSS (R8), Y5
-	VFNMADD231PS Y5, Y4, Y0
-	VBROADCASTSS (R9), Y5
-	VFMADD231PS  Y5, Y0, Y4
-	VBROADCASTSS (R9), Y0
-	VMULPS       Y0, Y1, Y0
-	VBROADCASTSS (R8), Y5
-	VFNMADD231PS Y5, Y0, Y1
-	VBROADCASTSS (R9), Y5
-	VFMADD231PS  Y5, Y1, Y0
+	VMULPS       Y4, Y0, Y5
+	VBROADCASTSS (R8), Y6
+	VFNMADD231PS Y6, Y5, Y0
+	VFMADD231PS  Y4, Y0, Y5
+	VMULPS       Y4, Y1, Y0
+	VFNMADD231PS Y6, Y0, Y1
+	VFMADD231PS  Y4, Y1, Y0
 	VBROADCASTSS 4(R9), Y1
-	VMULPS       Y1, Y2, Y1
-	VBROADCASTSS 4(R8), Y5
-	VFNMADD231PS Y5, Y1, Y2
-	VBROADCASTSS 4(R9), Y5
-	VFMADD231PS  Y5, Y2, Y1
-	VBROADCASTSS 4(R9), Y2
-	VMULPS       Y2, Y3, Y2
-	VBROADCASTSS 4(R8), Y5
-	VFNMADD231PS Y5, Y2, Y3
-	VBROADCASTSS 4(R9), Y5
-	VFMADD231PS  Y5, Y3, Y2
-	VCMPPS       $0x03, Y0, Y4, Y3
-	VCMPPS       $0x03, Y2, Y1, Y5
-	VORPS        Y5, Y3, Y3
-	VPMOVMSKB    Y3, AX
+	VMULPS       Y1, Y2, Y4
+	VBROADCASTSS 4(R8), Y7
+	VFNMADD231PS Y7, Y4, Y2
+	VFMADD231PS  Y1, Y2, Y4
+	VMULPS       Y1, Y3, Y2
+	VFNMADD231PS Y7, Y2, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VCMPPS       $0x03, Y0, Y5, Y1
+	VCMPPS       $0x03, Y2, Y4, Y3
+	VORPS        Y3, Y1, Y1
+	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y3
-	VMINPS       Y3, Y13, Y3
-	VBROADCASTSS (R8), Y5
-	VXORPS       Y6, Y6, Y6
-	VFMADD231PS  Y5, Y3, Y6
+	VROUNDPS     $0x08, Y5, Y5
+	VMAXPS       Y5, Y15, Y1
+	VMINPS       Y1, Y13, Y1
+	VXORPS       Y3, Y3, Y3
+	VFMADD231PS  Y6, Y1, Y3
 	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y5
-	VMINPS       Y5, Y13, Y5
-	VBROADCASTSS (R8), Y7
-	VXORPS       Y8, Y8, Y8
-	VFMADD231PS  Y7, Y5, Y8
+	VMAXPS       Y0, Y15, Y8
+	VMINPS       Y8, Y13, Y8
+	VXORPS       Y9, Y9, Y9
+	VFMADD231PS  Y6, Y8, Y9
 	CMPL         elem+48(FP), $+2
 	JNE          half59
-	VPSRLD       $0x10, Y6, Y7
-	VPBLENDW     $0xaa, Y8, Y7, Y7
-	VPSLLD       $0x10, Y8, Y9
+	VPSRLD       $0x10, Y3, Y6
 	VPBLENDW     $0xaa, Y9, Y6, Y6
-	VPANDN       ·word00010001+0(SB), Y7, Y9
-	VPSUBUSW     Y9, Y6, Y6
-	VPSRLW       $0x0f, Y6, Y6
-	VPADDW       Y6, Y7, Y7
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVNTPS     Y7, (SI)
+	VPSLLD       $0x10, Y9, Y9
+	VPBLENDW     $0xaa, Y9, Y3, Y3
+	VPANDN       ·word00010001+0(SB), Y6, Y9
+	VPSUBUSW     Y9, Y3, Y3
+	VPSRLW       $0x0f, Y3, Y3
+	VPADDW       Y3, Y6, Y6
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VMOVNTPS     Y6, (SI)
 
 halfdone60:
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y14, Y6
-	VMINPS       Y6, Y12, Y6
-	VBROADCASTSS 4(R8), Y7
-	VXORPS       Y8, Y8, Y8
-	VFMADD231PS  Y7, Y6, Y8
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y14, Y7
-	VMINPS       Y7, Y12, Y7
-	VBROADCASTSS 4(R8), Y9
-	VXORPS       Y10, Y10, Y10
-	VFMADD231PS  Y9, Y7, Y10
-	CMPL         elem+48(FP), $+2
-	JNE          half61
-	VPSRLD       $0x10, Y8, Y9
-	VPBLENDW     $0xaa, Y10, Y9, Y9
-	VPSLLD       $0x10, Y10, Y11
-	VPBLENDW     $0xaa, Y11, Y8, Y8
-	VPANDN       ·word00010001+0(SB), Y9, Y11
-	VPSUBUSW     Y11, Y8, Y8
-	VPSRLW       $0x0f, Y8, Y8
-	VPADDW       Y8, Y9, Y9
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y9, Y9
-	VPERMQ       $0xd8, Y9, Y9
-	VMOVNTPS     Y9, 32(SI)
+	VROUNDPS    $0x08, Y4, Y4
+	VMAXPS      Y4, Y14, Y3
+	VMINPS      Y3, Y12, Y3
+	VXORPS      Y6, Y6, Y6
+	VFMADD231PS Y7, Y3, Y6
+	VROUNDPS    $0x08, Y2, Y2
+	VMAXPS      Y2, Y14, Y9
+	VMINPS      Y9, Y12, Y9
+	VXORPS      Y10, Y10, Y10
+	VFMADD231PS Y7, Y9, Y10
+	CMPL        elem+48(FP), $+2
+	JNE         half61
+	VPSRLD      $0x10, Y6, Y7
+	VPBLENDW    $0xaa, Y10, Y7, Y7
+	VPSLLD      $0x10, Y10, Y10
+	VPBLENDW    $0xaa, Y10, Y6, Y6
+	VPANDN      ·word00010001+0(SB), Y7, Y10
+	VPSUBUSW    Y10, Y6, Y6
+	VPSRLW      $0x0f, Y6, Y6
+	VPADDW      Y6, Y7, Y7
+	VPSHUFB     ·bytes05b81a5d+0(SB), Y7, Y7
+	VPERMQ      $0xd8, Y7, Y7
+	VMOVNTPS    Y7, 32(SI)
 
 halfdone62:
 	CMPL      kind+60(FP), $+1
 	JLT       maskdone64
 	JEQ       maskbytes63
+	VCMPPS    $0x00, Y5, Y1, Y1
+	VCMPPS    $0x00, Y0, Y8, Y8
 	VCMPPS    $0x00, Y4, Y3, Y3
-	VCMPPS    $0x00, Y0, Y5, Y5
-	VCMPPS    $0x00, Y1, Y6, Y6
-	VCMPPS    $0x00, Y2, Y7, Y7
-	VMOVMSKPS Y3, AX
+	VCMPPS    $0x00, Y2, Y9, Y9
+	VMOVMSKPS Y1, AX
 	MOVB      AL, (DX)
-	VMOVMSKPS Y5, AX
+	VMOVMSKPS Y8, AX
 	MOVB      AL, 1(DX)
-	VMOVMSKPS Y6, AX
+	VMOVMSKPS Y3, AX
 	MOVB      AL, 2(DX)
-	VMOVMSKPS Y7, AX
+	VMOVMSKPS Y9, AX
 	MOVB      AL, 3(DX)
 	ADDQ      $+4, DX
 	JMP       maskdone64
 
 maskbytes63:
+	VCMPPS    $0x00, Y5, Y1, Y1
+	VCMPPS    $0x00, Y0, Y8, Y8
 	VCMPPS    $0x00, Y4, Y3, Y3
-	VCMPPS    $0x00, Y0, Y5, Y5
-	VCMPPS    $0x00, Y1, Y6, Y6
-	VCMPPS    $0x00, Y2, Y7, Y7
-	VPACKSSDW Y5, Y3, Y3
-	VPACKSSDW Y7, Y6, Y6
-	VPACKSSWB Y6, Y3, Y3
-	VMOVUPS   ·bytes270d3b65+0(SB), Y8
-	VPERMD    Y3, Y8, Y3
-	VPABSB    Y3, Y3
-	VMOVNTPS  Y3, (DX)
+	VCMPPS    $0x00, Y2, Y9, Y9
+	VPACKSSDW Y8, Y1, Y1
+	VPACKSSDW Y9, Y3, Y3
+	VPACKSSWB Y3, Y1, Y1
+	VMOVUPS   ·bytes270d3b65+0(SB), Y6
+	VPERMD    Y1, Y6, Y1
+	VPABSB    Y1, Y1
+	VMOVNTPS  Y1, (DX)
 	ADDQ      $+32, DX
 
 maskdone64:
@@ -3259,17 +3141,17 @@ half25:
 	JMP       halfdone26
 
 half27:
-	VCVTPS2PH $0x00, Y6, X7
-	VMOVUPS   X7, (SI)
-	VCVTPS2PH $0x00, Y8, X9
+	VCVTPS2PH $0x00, Y3, X3
+	VMOVUPS   X3, (SI)
+	VCVTPS2PH $0x00, Y9, X9
 	VMOVUPS   X9, 16(SI)
 	JMP       halfdone28
 
 half29:
-	VCVTPS2PH $0x00, Y8, X9
-	VMOVUPS   X9, 32(SI)
-	VCVTPS2PH $0x00, Y10, X11
-	VMOVUPS   X11, 48(SI)
+	VCVTPS2PH $0x00, Y6, X6
+	VMOVUPS   X6, 32(SI)
+	VCVTPS2PH $0x00, Y10, X10
+	VMOVUPS   X10, 48(SI)
 	JMP       halfdone30
 
 short2rare:
@@ -3285,17 +3167,17 @@ half33:
 	JMP       halfdone34
 
 half35:
-	VCVTPS2PH $0x00, Y0, X7
-	VMOVUPS   X7, (SI)
-	VCVTPS2PH $0x00, Y6, X11
-	VMOVUPS   X11, 16(SI)
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, (SI)
+	VCVTPS2PH $0x00, Y6, X6
+	VMOVUPS   X6, 16(SI)
 	JMP       halfdone36
 
 half37:
-	VCVTPS2PH $0x00, Y0, X9
-	VMOVUPS   X9, 32(SI)
-	VCVTPS2PH $0x00, Y7, X11
-	VMOVUPS   X11, 48(SI)
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 32(SI)
+	VCVTPS2PH $0x00, Y7, X7
+	VMOVUPS   X7, 48(SI)
 	JMP       halfdone38
 
 lanerare:
@@ -3333,17 +3215,17 @@ half41:
 	JMP       halfdone42
 
 half43:
-	VCVTPS2PH $0x00, Y6, X7
-	VMOVNTPS  X7, (SI)
-	VCVTPS2PH $0x00, Y8, X9
-	VMOVNTPS  X9, 16(SI)
+	VCVTPS2PH $0x00, Y5, X5
+	VMOVNTPS  X5, (SI)
+	VCVTPS2PH $0x00, Y7, X7
+	VMOVNTPS  X7, 16(SI)
 	JMP       halfdone44
 
 half45:
-	VCVTPS2PH $0x00, Y8, X9
-	VMOVNTPS  X9, 32(SI)
-	VCVTPS2PH $0x00, Y10, X11
-	VMOVNTPS  X11, 48(SI)
+	VCVTPS2PH $0x00, Y7, X7
+	VMOVNTPS  X7, 32(SI)
+	VCVTPS2PH $0x00, Y9, X9
+	VMOVNTPS  X9, 48(SI)
 	JMP       halfdone46
 
 half49:
@@ -3354,17 +3236,17 @@ half49:
 	JMP       halfdone50
 
 half51:
-	VCVTPS2PH $0x00, Y6, X7
-	VMOVNTPS  X7, (SI)
-	VCVTPS2PH $0x00, Y8, X9
-	VMOVNTPS  X9, 16(SI)
+	VCVTPS2PH $0x00, Y5, X5
+	VMOVNTPS  X5, (SI)
+	VCVTPS2PH $0x00, Y7, X7
+	VMOVNTPS  X7, 16(SI)
 	JMP       halfdone52
 
 half53:
-	VCVTPS2PH $0x00, Y8, X9
-	VMOVNTPS  X9, 32(SI)
-	VCVTPS2PH $0x00, Y10, X11
-	VMOVNTPS  X11, 48(SI)
+	VCVTPS2PH $0x00, Y7, X7
+	VMOVNTPS  X7, 32(SI)
+	VCVTPS2PH $0x00, Y9, X9
+	VMOVNTPS  X9, 48(SI)
 	JMP       halfdone54
 
 half57:
@@ -3375,17 +3257,17 @@ half57:
 	JMP       halfdone58
 
 half59:
-	VCVTPS2PH $0x00, Y6, X7
-	VMOVNTPS  X7, (SI)
-	VCVTPS2PH $0x00, Y8, X9
+	VCVTPS2PH $0x00, Y3, X3
+	VMOVNTPS  X3, (SI)
+	VCVTPS2PH $0x00, Y9, X9
 	VMOVNTPS  X9, 16(SI)
 	JMP       halfdone60
 
 half61:
-	VCVTPS2PH $0x00, Y8, X9
-	VMOVNTPS  X9, 32(SI)
-	VCVTPS2PH $0x00, Y10, X11
-	VMOVNTPS  X11, 48(SI)
+	VCVTPS2PH $0x00, Y6, X6
+	VMOVNTPS  X6, 32(SI)
+	VCVTPS2PH $0x00, Y10, X10
+	VMOVNTPS  X10, 48(SI)
 	JMP       halfdone62
 
 spread:
@@ -3459,10 +3341,10 @@ halfdone66:
 	JNE          half67
 	VPSRLD       $0x10, Y4, Y7
 	VPBLENDW     $0xaa, Y5, Y7, Y7
-	VPSLLD       $0x10, Y5, Y9
-	VPBLENDW     $0xaa, Y9, Y4, Y4
-	VPANDN       ·word00010001+0(SB), Y7, Y9
-	VPSUBUSW     Y9, Y4, Y4
+	VPSLLD       $0x10, Y5, Y5
+	VPBLENDW     $0xaa, Y5, Y4, Y4
+	VPANDN       ·word00010001+0(SB), Y7, Y5
+	VPSUBUSW     Y5, Y4, Y4
 	VPSRLW       $0x0f, Y4, Y4
 	VPADDW       Y4, Y7, Y7
 	VPSHUFB      ·bytes05b81a5d+0(SB), Y7, Y7
@@ -3514,10 +3396,10 @@ halfdone68:
 	JNE          half69
 	VPSRLD       $0x10, Y4, Y9
 	VPBLENDW     $0xaa, Y5, Y9, Y9
-	VPSLLD       $0x10, Y5, Y11
-	VPBLENDW     $0xaa, Y11, Y4, Y4
-	VPANDN       ·word00010001+0(SB), Y9, Y11
-	VPSUBUSW     Y11, Y4, Y4
+	VPSLLD       $0x10, Y5, Y5
+	VPBLENDW     $0xaa, Y5, Y4, Y4
+	VPANDN       ·word00010001+0(SB), Y9, Y5
+	VPSUBUSW     Y5, Y4, Y4
 	VPSRLW       $0x0f, Y4, Y4
 	VPADDW       Y4, Y9, Y9
 	VPSHUFB      ·bytes05b81a5d+0(SB), Y9, Y9
@@ -3567,26 +3449,8 @@ maskdone72:
 	JEQ          short2back
 	CMPQ         600(SP), $+2
 	JEQ          longresume
-	VBROADCASTSS least+52(FP), Y0
-	VBROADCASTSS (R10), Y1
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y15
-	VBROADCASTSS most+56(FP), Y0
-	VBROADCASTSS (R10), Y1
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y14
-	JMP          groupback
-
-longresume:
-	VBROADCASTSS (R9), Y0
-	VBROADCASTSS ·word00000001+0(SB), Y1
-	VPSUBD       Y1, Y0, Y15
-	VBROADCASTSS (R8), Y0
-	VBROADCASTSS ·word3f800000+0(SB), Y1
-	VFNMADD231PS Y0, Y15, Y1
-	VBROADCASTSS ·word34800000+0(SB), Y0
-	VFMADD231PS  Y0, Y1, Y1
-	VMULPS       Y15, Y1, Y14
+	VBROADCASTSS (R8), Y15
+	VBROADCASTSS (R9), Y14
 	VBROADCASTSS least+52(FP), Y0
 	VBROADCASTSS (R10), Y1
 	VPSUBD       Y1, Y0, Y0
@@ -3595,6 +3459,26 @@ longresume:
 	VBROADCASTSS (R10), Y1
 	VPSUBD       Y1, Y0, Y0
 	VCVTDQ2PS    Y0, Y12
+	JMP          groupback
+
+longresume:
+	VBROADCASTSS (R8), Y15
+	VBROADCASTSS (R9), Y0
+	VBROADCASTSS ·word00000001+0(SB), Y1
+	VPSUBD       Y1, Y0, Y14
+	VBROADCASTSS ·word3f800000+0(SB), Y0
+	VFNMADD231PS Y15, Y14, Y0
+	VBROADCASTSS ·word34800000+0(SB), Y1
+	VFMADD231PS  Y1, Y0, Y0
+	VMULPS       Y14, Y0, Y13
+	VBROADCASTSS least+52(FP), Y0
+	VBROADCASTSS (R10), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y12
+	VBROADCASTSS most+56(FP), Y0
+	VBROADCASTSS (R10), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y11
 	JMP          longback
 
 half65:
@@ -3605,15 +3489,15 @@ half65:
 	JMP       halfdone66
 
 half67:
-	VCVTPS2PH $0x00, Y4, X7
-	VMOVUPS   X7, (SI)
-	VCVTPS2PH $0x00, Y5, X9
-	VMOVUPS   X9, 16(SI)
+	VCVTPS2PH $0x00, Y4, X4
+	VMOVUPS   X4, (SI)
+	VCVTPS2PH $0x00, Y5, X5
+	VMOVUPS   X5, 16(SI)
 	JMP       halfdone68
 
 half69:
-	VCVTPS2PH $0x00, Y4, X9
-	VMOVUPS   X9, 32(SI)
-	VCVTPS2PH $0x00, Y5, X11
-	VMOVUPS   X11, 48(SI)
+	VCVTPS2PH $0x00, Y4, X4
+	VMOVUPS   X4, 32(SI)
+	VCVTPS2PH $0x00, Y5, X5
+	VMOVUPS   X5, 48(SI)
 	JMP       halfdone70

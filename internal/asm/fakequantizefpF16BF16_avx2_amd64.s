@@ -6,9 +6,9 @@
 // Requires: AVX, AVX2, CMOV, F16C, FMA3, MMX+
 TEXT ·FakeQuantizeFpF16BF16AVX2(SB), $1712-88
 	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, DI elements left, R11 groups left, R12 length
-	// per call: Y15 most, Y14 IAdd, Y13 0x80000000, Y12 0x7fffffff
-	// per group: Y11 scale, Y10 recip
-	// loaded at each use: least, step, 0x1, 0x3f800000, 0x34800000, 0x7f800000, 0x400000, 0x7fc00000
+	// per call: Y15 least, Y0 step, Y14 most, Y13 0x7f800000, Y1 0x400000, Y12 IAdd, Y11 0x80000000, Y10 0x7fffffff
+	// per group: Y9 scale, Y8 recip
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000
 	// vector registers in use at once: 16
 	MOVQ         y+0(FP), SI
 	MOVQ         mask+8(FP), DX
@@ -16,12 +16,14 @@ TEXT ·FakeQuantizeFpF16BF16AVX2(SB), $1712-88
 	MOVQ         scale+24(FP), R8
 	MOVQ         recip+32(FP), R9
 	MOVL         elem+52(FP), R10
-	VBROADCASTSS most+48(FP), Y15
+	VBROADCASTSS least+40(FP), Y15
+	VBROADCASTSS most+48(FP), Y14
+	VBROADCASTSS ·word7f800000+0(SB), Y13
 	VBROADCASTSS step+44(FP), Y0
 	VBROADCASTSS ·word00400000+0(SB), Y1
-	VPADDD       Y1, Y0, Y14
-	VBROADCASTSS ·word80000000+0(SB), Y13
-	VBROADCASTSS ·word7fffffff+0(SB), Y12
+	VPADDD       Y1, Y0, Y12
+	VBROADCASTSS ·word80000000+0(SB), Y11
+	VBROADCASTSS ·word7fffffff+0(SB), Y10
 	MOVQ         groups+64(FP), R11
 	MOVQ         length+72(FP), R12
 	CMPQ         R12, $+1
@@ -63,8 +65,8 @@ groupbegin:
 	SUBQ R11, DI
 
 groupnext:
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS (R9), Y10
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS (R9), Y8
 	MOVQ         ahead+80(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -82,56 +84,52 @@ grouploop:
 	VPSLLD    $0x10, Y3, Y3
 
 halfdone2:
-	VMULPS       Y10, Y0, Y4
-	VFMSUB231PS  Y11, Y4, Y0
-	VFNMADD231PS Y10, Y0, Y4
-	VMULPS       Y10, Y1, Y0
-	VFMSUB231PS  Y11, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VMULPS       Y10, Y2, Y1
-	VFMSUB231PS  Y11, Y1, Y2
-	VFNMADD231PS Y10, Y2, Y1
-	VMULPS       Y10, Y3, Y2
-	VFMSUB231PS  Y11, Y2, Y3
-	VFNMADD231PS Y10, Y3, Y2
+	VMULPS       Y8, Y0, Y4
+	VFMSUB231PS  Y9, Y4, Y0
+	VFNMADD231PS Y8, Y0, Y4
+	VMULPS       Y8, Y1, Y0
+	VFMSUB231PS  Y9, Y0, Y1
+	VFNMADD231PS Y8, Y1, Y0
+	VMULPS       Y8, Y2, Y1
+	VFMSUB231PS  Y9, Y1, Y2
+	VFNMADD231PS Y8, Y2, Y1
+	VMULPS       Y8, Y3, Y2
+	VFMSUB231PS  Y9, Y2, Y3
+	VFNMADD231PS Y8, Y3, Y2
 	VCMPPS       $0x03, Y0, Y4, Y3
 	VCMPPS       $0x03, Y2, Y1, Y5
 	VORPS        Y5, Y3, Y3
 	VPMOVMSKB    Y3, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VPAND        Y12, Y4, Y3
-	VPMINUD      Y15, Y3, Y3
-	VBROADCASTSS ·word7f800000+0(SB), Y5
-	VPAND        Y5, Y3, Y5
-	VBROADCASTSS least+40(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y14, Y5, Y5
+	VPAND        Y10, Y4, Y3
+	VPMINUD      Y14, Y3, Y3
+	VPAND        Y13, Y3, Y5
+	VPMAXUD      Y15, Y5, Y5
+	VPADDD       Y12, Y5, Y5
 	VADDPS       Y5, Y3, Y3
 	VSUBPS       Y5, Y3, Y3
-	VPAND        Y13, Y4, Y5
+	VPAND        Y11, Y4, Y5
 	VPOR         Y5, Y3, Y3
-	VMULPS       Y11, Y3, Y3
-	VPAND        Y12, Y0, Y5
-	VPMINUD      Y15, Y5, Y5
-	VBROADCASTSS ·word7f800000+0(SB), Y6
-	VPAND        Y6, Y5, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
+	VMULPS       Y9, Y3, Y3
+	VPAND        Y10, Y0, Y5
+	VPMINUD      Y14, Y5, Y5
+	VPAND        Y13, Y5, Y6
+	VPMAXUD      Y15, Y6, Y6
+	VPADDD       Y12, Y6, Y6
 	VADDPS       Y6, Y5, Y5
 	VSUBPS       Y6, Y5, Y5
-	VPAND        Y13, Y0, Y6
+	VPAND        Y11, Y0, Y6
 	VPOR         Y6, Y5, Y5
-	VMULPS       Y11, Y5, Y5
+	VMULPS       Y9, Y5, Y5
 	CMPL         R10, $+2
 	JNE          half3
 	VPSRLD       $0x10, Y3, Y6
 	VPBLENDW     $0xaa, Y5, Y6, Y6
-	VPSLLD       $0x10, Y5, Y7
-	VPBLENDW     $0xaa, Y7, Y3, Y3
-	VPANDN       ·word00010001+0(SB), Y6, Y7
-	VPSUBUSW     Y7, Y3, Y3
+	VPSLLD       $0x10, Y5, Y5
+	VPBLENDW     $0xaa, Y5, Y3, Y3
+	VPANDN       ·word00010001+0(SB), Y6, Y5
+	VPSUBUSW     Y5, Y3, Y3
 	VPSRLW       $0x0f, Y3, Y3
 	VPADDW       Y3, Y6, Y6
 	VPSHUFB      ·bytes05b81a5d+0(SB), Y6, Y6
@@ -139,56 +137,52 @@ halfdone2:
 	VMOVUPS      Y6, (SI)
 
 halfdone4:
-	VPAND        Y12, Y1, Y3
-	VPMINUD      Y15, Y3, Y3
-	VBROADCASTSS ·word7f800000+0(SB), Y5
-	VPAND        Y5, Y3, Y5
-	VBROADCASTSS least+40(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y14, Y5, Y5
-	VADDPS       Y5, Y3, Y3
-	VSUBPS       Y5, Y3, Y3
-	VPAND        Y13, Y1, Y5
-	VPOR         Y5, Y3, Y3
-	VMULPS       Y11, Y3, Y3
-	VPAND        Y12, Y2, Y5
-	VPMINUD      Y15, Y5, Y5
-	VBROADCASTSS ·word7f800000+0(SB), Y6
-	VPAND        Y6, Y5, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y5, Y5
-	VSUBPS       Y6, Y5, Y5
-	VPAND        Y13, Y2, Y6
-	VPOR         Y6, Y5, Y5
-	VMULPS       Y11, Y5, Y5
-	CMPL         R10, $+2
-	JNE          half5
-	VPSRLD       $0x10, Y3, Y6
-	VPBLENDW     $0xaa, Y5, Y6, Y6
-	VPSLLD       $0x10, Y5, Y7
-	VPBLENDW     $0xaa, Y7, Y3, Y3
-	VPANDN       ·word00010001+0(SB), Y6, Y7
-	VPSUBUSW     Y7, Y3, Y3
-	VPSRLW       $0x0f, Y3, Y3
-	VPADDW       Y3, Y6, Y6
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y6, Y6
-	VPERMQ       $0xd8, Y6, Y6
-	VMOVUPS      Y6, 32(SI)
+	VPAND    Y10, Y1, Y3
+	VPMINUD  Y14, Y3, Y3
+	VPAND    Y13, Y3, Y5
+	VPMAXUD  Y15, Y5, Y5
+	VPADDD   Y12, Y5, Y5
+	VADDPS   Y5, Y3, Y3
+	VSUBPS   Y5, Y3, Y3
+	VPAND    Y11, Y1, Y5
+	VPOR     Y5, Y3, Y3
+	VMULPS   Y9, Y3, Y3
+	VPAND    Y10, Y2, Y5
+	VPMINUD  Y14, Y5, Y5
+	VPAND    Y13, Y5, Y6
+	VPMAXUD  Y15, Y6, Y6
+	VPADDD   Y12, Y6, Y6
+	VADDPS   Y6, Y5, Y5
+	VSUBPS   Y6, Y5, Y5
+	VPAND    Y11, Y2, Y6
+	VPOR     Y6, Y5, Y5
+	VMULPS   Y9, Y5, Y5
+	CMPL     R10, $+2
+	JNE      half5
+	VPSRLD   $0x10, Y3, Y6
+	VPBLENDW $0xaa, Y5, Y6, Y6
+	VPSLLD   $0x10, Y5, Y5
+	VPBLENDW $0xaa, Y5, Y3, Y3
+	VPANDN   ·word00010001+0(SB), Y6, Y5
+	VPSUBUSW Y5, Y3, Y3
+	VPSRLW   $0x0f, Y3, Y3
+	VPADDW   Y3, Y6, Y6
+	VPSHUFB  ·bytes05b81a5d+0(SB), Y6, Y6
+	VPERMQ   $0xd8, Y6, Y6
+	VMOVUPS  Y6, 32(SI)
 
 halfdone6:
 	CMPL      kind+56(FP), $+1
 	JLT       maskdone8
 	JEQ       maskbytes7
-	VPAND     Y12, Y4, Y4
-	VCMPPS    $0x02, Y15, Y4, Y4
-	VPAND     Y12, Y0, Y0
-	VCMPPS    $0x02, Y15, Y0, Y0
-	VPAND     Y12, Y1, Y1
-	VCMPPS    $0x02, Y15, Y1, Y1
-	VPAND     Y12, Y2, Y2
-	VCMPPS    $0x02, Y15, Y2, Y2
+	VPAND     Y10, Y4, Y4
+	VCMPPS    $0x02, Y14, Y4, Y4
+	VPAND     Y10, Y0, Y0
+	VCMPPS    $0x02, Y14, Y0, Y0
+	VPAND     Y10, Y1, Y1
+	VCMPPS    $0x02, Y14, Y1, Y1
+	VPAND     Y10, Y2, Y2
+	VCMPPS    $0x02, Y14, Y2, Y2
 	VMOVMSKPS Y4, AX
 	MOVB      AL, (DX)
 	VMOVMSKPS Y0, AX
@@ -201,14 +195,14 @@ halfdone6:
 	JMP       maskdone8
 
 maskbytes7:
-	VPAND     Y12, Y4, Y4
-	VCMPPS    $0x02, Y15, Y4, Y4
-	VPAND     Y12, Y0, Y0
-	VCMPPS    $0x02, Y15, Y0, Y0
-	VPAND     Y12, Y1, Y1
-	VCMPPS    $0x02, Y15, Y1, Y1
-	VPAND     Y12, Y2, Y2
-	VCMPPS    $0x02, Y15, Y2, Y2
+	VPAND     Y10, Y4, Y4
+	VCMPPS    $0x02, Y14, Y4, Y4
+	VPAND     Y10, Y0, Y0
+	VCMPPS    $0x02, Y14, Y0, Y0
+	VPAND     Y10, Y1, Y1
+	VCMPPS    $0x02, Y14, Y1, Y1
+	VPAND     Y10, Y2, Y2
+	VCMPPS    $0x02, Y14, Y2, Y2
 	VPACKSSDW Y0, Y4, Y4
 	VPACKSSDW Y2, Y1, Y1
 	VPACKSSWB Y1, Y4, Y4
@@ -260,153 +254,147 @@ groupmeet:
 
 halfdone10:
 	VMOVUPS      (R15), Y4
-	VMOVUPS      (R9), Y5
-	VPERMPS      Y5, Y4, Y6
-	VMULPS       Y6, Y0, Y7
-	VMOVUPS      (R8), Y8
-	VPERMPS      Y8, Y4, Y4
-	VFMSUB231PS  Y4, Y7, Y0
-	VFNMADD231PS Y6, Y0, Y7
+	VPERMPS      (R9), Y4, Y4
+	VMULPS       Y4, Y0, Y5
+	VMOVUPS      (R15), Y6
+	VPERMPS      (R8), Y6, Y6
+	VFMSUB231PS  Y6, Y5, Y0
+	VFNMADD231PS Y4, Y0, Y5
 	VMOVUPS      32(R15), Y0
-	VPERMPS      Y5, Y0, Y6
-	VMULPS       Y6, Y1, Y9
-	VPERMPS      Y8, Y0, Y0
-	VFMSUB231PS  Y0, Y9, Y1
-	VFNMADD231PS Y6, Y1, Y9
-	VMOVUPS      64(R15), Y1
-	VPERMPS      Y5, Y1, Y6
-	VMULPS       Y6, Y2, Y10
-	VPERMPS      Y8, Y1, Y1
-	VFMSUB231PS  Y1, Y10, Y2
-	VFNMADD231PS Y6, Y2, Y10
-	VMOVUPS      96(R15), Y2
-	VPERMPS      Y5, Y2, Y5
-	VMULPS       Y5, Y3, Y6
-	VPERMPS      Y8, Y2, Y8
-	VFMSUB231PS  Y8, Y6, Y3
-	VFNMADD231PS Y5, Y3, Y6
-	VCMPPS       $0x03, Y9, Y7, Y2
-	VCMPPS       $0x03, Y6, Y10, Y3
-	VORPS        Y3, Y2, Y2
-	VPMOVMSKB    Y2, AX
+	VPERMPS      (R9), Y0, Y0
+	VMULPS       Y0, Y1, Y4
+	VMOVUPS      32(R15), Y7
+	VPERMPS      (R8), Y7, Y7
+	VFMSUB231PS  Y7, Y4, Y1
+	VFNMADD231PS Y0, Y1, Y4
+	VMOVUPS      64(R15), Y0
+	VPERMPS      (R9), Y0, Y0
+	VMULPS       Y0, Y2, Y1
+	VMOVUPS      64(R15), Y8
+	VPERMPS      (R8), Y8, Y8
+	VFMSUB231PS  Y8, Y1, Y2
+	VFNMADD231PS Y0, Y2, Y1
+	VMOVUPS      96(R15), Y0
+	VPERMPS      (R9), Y0, Y0
+	VMULPS       Y0, Y3, Y2
+	VMOVUPS      96(R15), Y9
+	VPERMPS      (R8), Y9, Y9
+	VFMSUB231PS  Y9, Y2, Y3
+	VFNMADD231PS Y0, Y3, Y2
+	VCMPPS       $0x03, Y4, Y5, Y0
+	VCMPPS       $0x03, Y2, Y1, Y3
+	VORPS        Y3, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VPAND        Y12, Y7, Y2
-	VPMINUD      Y15, Y2, Y2
-	VBROADCASTSS ·word7f800000+0(SB), Y3
-	VPAND        Y3, Y2, Y3
-	VBROADCASTSS least+40(FP), Y5
-	VPMAXUD      Y5, Y3, Y3
-	VPADDD       Y14, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPAND        Y13, Y7, Y3
-	VPOR         Y3, Y2, Y2
-	VMULPS       Y4, Y2, Y2
-	VPAND        Y12, Y9, Y3
-	VPMINUD      Y15, Y3, Y3
-	VBROADCASTSS ·word7f800000+0(SB), Y4
-	VPAND        Y4, Y3, Y4
-	VBROADCASTSS least+40(FP), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VPADDD       Y14, Y4, Y4
-	VADDPS       Y4, Y3, Y3
-	VSUBPS       Y4, Y3, Y3
-	VPAND        Y13, Y9, Y4
-	VPOR         Y4, Y3, Y3
-	VMULPS       Y0, Y3, Y3
+	VPAND        Y10, Y5, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y3
+	VPMAXUD      Y15, Y3, Y3
+	VPADDD       Y12, Y3, Y3
+	VADDPS       Y3, Y0, Y0
+	VSUBPS       Y3, Y0, Y0
+	VPAND        Y11, Y5, Y3
+	VPOR         Y3, Y0, Y0
+	VMULPS       Y6, Y0, Y0
+	VPAND        Y10, Y4, Y3
+	VPMINUD      Y14, Y3, Y3
+	VPAND        Y13, Y3, Y6
+	VPMAXUD      Y15, Y6, Y6
+	VPADDD       Y12, Y6, Y6
+	VADDPS       Y6, Y3, Y3
+	VSUBPS       Y6, Y3, Y3
+	VPAND        Y11, Y4, Y6
+	VPOR         Y6, Y3, Y3
+	VMULPS       Y7, Y3, Y3
 	CMPL         R10, $+2
 	JNE          half11
-	VPSRLD       $0x10, Y2, Y0
+	VPSRLD       $0x10, Y0, Y6
+	VPBLENDW     $0xaa, Y3, Y6, Y6
+	VPSLLD       $0x10, Y3, Y3
 	VPBLENDW     $0xaa, Y3, Y0, Y0
-	VPSLLD       $0x10, Y3, Y4
-	VPBLENDW     $0xaa, Y4, Y2, Y2
-	VPANDN       ·word00010001+0(SB), Y0, Y4
-	VPSUBUSW     Y4, Y2, Y2
-	VPSRLW       $0x0f, Y2, Y2
-	VPADDW       Y2, Y0, Y0
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y0, Y0
-	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, (SI)
-
-halfdone12:
-	VPAND        Y12, Y10, Y0
-	VPMINUD      Y15, Y0, Y0
-	VBROADCASTSS ·word7f800000+0(SB), Y2
-	VPAND        Y2, Y0, Y2
-	VBROADCASTSS least+40(FP), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VPADDD       Y14, Y2, Y2
-	VADDPS       Y2, Y0, Y0
-	VSUBPS       Y2, Y0, Y0
-	VPAND        Y13, Y10, Y2
-	VPOR         Y2, Y0, Y0
-	VMULPS       Y1, Y0, Y0
-	VPAND        Y12, Y6, Y1
-	VPMINUD      Y15, Y1, Y1
-	VBROADCASTSS ·word7f800000+0(SB), Y2
-	VPAND        Y2, Y1, Y2
-	VBROADCASTSS least+40(FP), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VPADDD       Y14, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPAND        Y13, Y6, Y2
-	VPOR         Y2, Y1, Y1
-	VMULPS       Y8, Y1, Y1
-	CMPL         R10, $+2
-	JNE          half13
-	VPSRLD       $0x10, Y0, Y2
-	VPBLENDW     $0xaa, Y1, Y2, Y2
-	VPSLLD       $0x10, Y1, Y3
-	VPBLENDW     $0xaa, Y3, Y0, Y0
-	VPANDN       ·word00010001+0(SB), Y2, Y3
+	VPANDN       ·word00010001+0(SB), Y6, Y3
 	VPSUBUSW     Y3, Y0, Y0
 	VPSRLW       $0x0f, Y0, Y0
-	VPADDW       Y0, Y2, Y2
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, 32(SI)
+	VPADDW       Y0, Y6, Y6
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VMOVUPS      Y6, (SI)
+
+halfdone12:
+	VPAND    Y10, Y1, Y0
+	VPMINUD  Y14, Y0, Y0
+	VPAND    Y13, Y0, Y3
+	VPMAXUD  Y15, Y3, Y3
+	VPADDD   Y12, Y3, Y3
+	VADDPS   Y3, Y0, Y0
+	VSUBPS   Y3, Y0, Y0
+	VPAND    Y11, Y1, Y3
+	VPOR     Y3, Y0, Y0
+	VMULPS   Y8, Y0, Y0
+	VPAND    Y10, Y2, Y3
+	VPMINUD  Y14, Y3, Y3
+	VPAND    Y13, Y3, Y6
+	VPMAXUD  Y15, Y6, Y6
+	VPADDD   Y12, Y6, Y6
+	VADDPS   Y6, Y3, Y3
+	VSUBPS   Y6, Y3, Y3
+	VPAND    Y11, Y2, Y6
+	VPOR     Y6, Y3, Y3
+	VMULPS   Y9, Y3, Y3
+	CMPL     R10, $+2
+	JNE      half13
+	VPSRLD   $0x10, Y0, Y6
+	VPBLENDW $0xaa, Y3, Y6, Y6
+	VPSLLD   $0x10, Y3, Y3
+	VPBLENDW $0xaa, Y3, Y0, Y0
+	VPANDN   ·word00010001+0(SB), Y6, Y3
+	VPSUBUSW Y3, Y0, Y0
+	VPSRLW   $0x0f, Y0, Y0
+	VPADDW   Y0, Y6, Y6
+	VPSHUFB  ·bytes05b81a5d+0(SB), Y6, Y6
+	VPERMQ   $0xd8, Y6, Y6
+	VMOVUPS  Y6, 32(SI)
 
 halfdone14:
 	CMPL      kind+56(FP), $+1
 	JLT       maskdone16
 	JEQ       maskbytes15
-	VPAND     Y12, Y7, Y7
-	VCMPPS    $0x02, Y15, Y7, Y7
-	VPAND     Y12, Y9, Y9
-	VCMPPS    $0x02, Y15, Y9, Y9
-	VPAND     Y12, Y10, Y10
-	VCMPPS    $0x02, Y15, Y10, Y10
-	VPAND     Y12, Y6, Y6
-	VCMPPS    $0x02, Y15, Y6, Y6
-	VMOVMSKPS Y7, AX
+	VPAND     Y10, Y5, Y5
+	VCMPPS    $0x02, Y14, Y5, Y5
+	VPAND     Y10, Y4, Y4
+	VCMPPS    $0x02, Y14, Y4, Y4
+	VPAND     Y10, Y1, Y1
+	VCMPPS    $0x02, Y14, Y1, Y1
+	VPAND     Y10, Y2, Y2
+	VCMPPS    $0x02, Y14, Y2, Y2
+	VMOVMSKPS Y5, AX
 	MOVB      AL, (DX)
-	VMOVMSKPS Y9, AX
+	VMOVMSKPS Y4, AX
 	MOVB      AL, 1(DX)
-	VMOVMSKPS Y10, AX
+	VMOVMSKPS Y1, AX
 	MOVB      AL, 2(DX)
-	VMOVMSKPS Y6, AX
+	VMOVMSKPS Y2, AX
 	MOVB      AL, 3(DX)
 	ADDQ      $+4, DX
 	JMP       maskdone16
 
 maskbytes15:
-	VPAND     Y12, Y7, Y7
-	VCMPPS    $0x02, Y15, Y7, Y7
-	VPAND     Y12, Y9, Y9
-	VCMPPS    $0x02, Y15, Y9, Y9
-	VPAND     Y12, Y10, Y10
-	VCMPPS    $0x02, Y15, Y10, Y10
-	VPAND     Y12, Y6, Y6
-	VCMPPS    $0x02, Y15, Y6, Y6
-	VPACKSSDW Y9, Y7, Y7
-	VPACKSSDW Y6, Y10, Y10
-	VPACKSSWB Y10, Y7, Y7
+	VPAND     Y10, Y5, Y5
+	VCMPPS    $0x02, Y14, Y5, Y5
+	VPAND     Y10, Y4, Y4
+	VCMPPS    $0x02, Y14, Y4, Y4
+	VPAND     Y10, Y1, Y1
+	VCMPPS    $0x02, Y14, Y1, Y1
+	VPAND     Y10, Y2, Y2
+	VCMPPS    $0x02, Y14, Y2, Y2
+	VPACKSSDW Y4, Y5, Y5
+	VPACKSSDW Y2, Y1, Y1
+	VPACKSSWB Y1, Y5, Y5
 	VMOVUPS   ·bytes270d3b65+0(SB), Y0
-	VPERMD    Y7, Y0, Y7
-	VPABSB    Y7, Y7
-	VMOVUPS   Y7, (DX)
+	VPERMD    Y5, Y0, Y5
+	VPABSB    Y5, Y5
+	VMOVUPS   Y5, (DX)
 	ADDQ      $+32, DX
 
 maskdone16:
@@ -438,8 +426,8 @@ grouptail:
 	JEQ          return
 	CMPQ         R11, DI
 	JLT          groupodd
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS (R9), Y10
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS (R9), Y8
 	MOVQ         SI, (SP)
 	LEAQ         8(SP), SI
 	MOVQ         DX, 72(SP)
@@ -460,15 +448,15 @@ groupstaged:
 	JMP  return
 
 longs:
-	VBROADCASTSS (R8), Y11
+	VBROADCASTSS (R8), Y9
 	VBROADCASTSS (R9), Y0
 	VBROADCASTSS ·word00000001+0(SB), Y1
-	VPSUBD       Y1, Y0, Y10
+	VPSUBD       Y1, Y0, Y8
 	VBROADCASTSS ·word3f800000+0(SB), Y0
-	VFNMADD231PS Y11, Y10, Y0
+	VFNMADD231PS Y9, Y8, Y0
 	VBROADCASTSS ·word34800000+0(SB), Y1
 	VFMADD231PS  Y1, Y0, Y0
-	VMULPS       Y10, Y0, Y9
+	VMULPS       Y8, Y0, Y7
 	MOVQ         R12, DI
 	CMPQ         DI, $+32
 	JLT          longstage
@@ -489,109 +477,101 @@ longloop:
 	VPSLLD    $0x10, Y3, Y3
 
 halfdone18:
-	VMULPS       Y9, Y0, Y4
-	VFMADD231PS  Y10, Y0, Y4
-	VMULPS       Y9, Y1, Y0
-	VFMADD231PS  Y10, Y1, Y0
-	VMULPS       Y9, Y2, Y1
-	VFMADD231PS  Y10, Y2, Y1
-	VMULPS       Y9, Y3, Y2
-	VFMADD231PS  Y10, Y3, Y2
-	VCMPPS       $0x03, Y0, Y4, Y3
-	VCMPPS       $0x03, Y2, Y1, Y5
-	VORPS        Y5, Y3, Y3
-	VPMOVMSKB    Y3, AX
-	TESTL        AX, AX
-	JNE          longrare
-	VPAND        Y12, Y4, Y3
-	VPMINUD      Y15, Y3, Y3
-	VBROADCASTSS ·word7f800000+0(SB), Y5
-	VPAND        Y5, Y3, Y5
-	VBROADCASTSS least+40(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y14, Y5, Y5
-	VADDPS       Y5, Y3, Y3
-	VSUBPS       Y5, Y3, Y3
-	VPAND        Y13, Y4, Y5
-	VPOR         Y5, Y3, Y3
-	VMULPS       Y11, Y3, Y3
-	VPAND        Y12, Y0, Y5
-	VPMINUD      Y15, Y5, Y5
-	VBROADCASTSS ·word7f800000+0(SB), Y6
-	VPAND        Y6, Y5, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y5, Y5
-	VSUBPS       Y6, Y5, Y5
-	VPAND        Y13, Y0, Y6
-	VPOR         Y6, Y5, Y5
-	VMULPS       Y11, Y5, Y5
-	CMPL         R10, $+2
-	JNE          half19
-	VPSRLD       $0x10, Y3, Y6
-	VPBLENDW     $0xaa, Y5, Y6, Y6
-	VPSLLD       $0x10, Y5, Y7
-	VPBLENDW     $0xaa, Y7, Y3, Y3
-	VPANDN       ·word00010001+0(SB), Y6, Y7
-	VPSUBUSW     Y7, Y3, Y3
-	VPSRLW       $0x0f, Y3, Y3
-	VPADDW       Y3, Y6, Y6
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y6, Y6
-	VPERMQ       $0xd8, Y6, Y6
-	VMOVUPS      Y6, (SI)
+	VMULPS      Y7, Y0, Y4
+	VFMADD231PS Y8, Y0, Y4
+	VMULPS      Y7, Y1, Y0
+	VFMADD231PS Y8, Y1, Y0
+	VMULPS      Y7, Y2, Y1
+	VFMADD231PS Y8, Y2, Y1
+	VMULPS      Y7, Y3, Y2
+	VFMADD231PS Y8, Y3, Y2
+	VCMPPS      $0x03, Y0, Y4, Y3
+	VCMPPS      $0x03, Y2, Y1, Y5
+	VORPS       Y5, Y3, Y3
+	VPMOVMSKB   Y3, AX
+	TESTL       AX, AX
+	JNE         longrare
+	VPAND       Y10, Y4, Y3
+	VPMINUD     Y14, Y3, Y3
+	VPAND       Y13, Y3, Y5
+	VPMAXUD     Y15, Y5, Y5
+	VPADDD      Y12, Y5, Y5
+	VADDPS      Y5, Y3, Y3
+	VSUBPS      Y5, Y3, Y3
+	VPAND       Y11, Y4, Y5
+	VPOR        Y5, Y3, Y3
+	VMULPS      Y9, Y3, Y3
+	VPAND       Y10, Y0, Y5
+	VPMINUD     Y14, Y5, Y5
+	VPAND       Y13, Y5, Y6
+	VPMAXUD     Y15, Y6, Y6
+	VPADDD      Y12, Y6, Y6
+	VADDPS      Y6, Y5, Y5
+	VSUBPS      Y6, Y5, Y5
+	VPAND       Y11, Y0, Y6
+	VPOR        Y6, Y5, Y5
+	VMULPS      Y9, Y5, Y5
+	CMPL        R10, $+2
+	JNE         half19
+	VPSRLD      $0x10, Y3, Y6
+	VPBLENDW    $0xaa, Y5, Y6, Y6
+	VPSLLD      $0x10, Y5, Y5
+	VPBLENDW    $0xaa, Y5, Y3, Y3
+	VPANDN      ·word00010001+0(SB), Y6, Y5
+	VPSUBUSW    Y5, Y3, Y3
+	VPSRLW      $0x0f, Y3, Y3
+	VPADDW      Y3, Y6, Y6
+	VPSHUFB     ·bytes05b81a5d+0(SB), Y6, Y6
+	VPERMQ      $0xd8, Y6, Y6
+	VMOVUPS     Y6, (SI)
 
 halfdone20:
-	VPAND        Y12, Y1, Y3
-	VPMINUD      Y15, Y3, Y3
-	VBROADCASTSS ·word7f800000+0(SB), Y5
-	VPAND        Y5, Y3, Y5
-	VBROADCASTSS least+40(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y14, Y5, Y5
-	VADDPS       Y5, Y3, Y3
-	VSUBPS       Y5, Y3, Y3
-	VPAND        Y13, Y1, Y5
-	VPOR         Y5, Y3, Y3
-	VMULPS       Y11, Y3, Y3
-	VPAND        Y12, Y2, Y5
-	VPMINUD      Y15, Y5, Y5
-	VBROADCASTSS ·word7f800000+0(SB), Y6
-	VPAND        Y6, Y5, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y5, Y5
-	VSUBPS       Y6, Y5, Y5
-	VPAND        Y13, Y2, Y6
-	VPOR         Y6, Y5, Y5
-	VMULPS       Y11, Y5, Y5
-	CMPL         R10, $+2
-	JNE          half21
-	VPSRLD       $0x10, Y3, Y6
-	VPBLENDW     $0xaa, Y5, Y6, Y6
-	VPSLLD       $0x10, Y5, Y7
-	VPBLENDW     $0xaa, Y7, Y3, Y3
-	VPANDN       ·word00010001+0(SB), Y6, Y7
-	VPSUBUSW     Y7, Y3, Y3
-	VPSRLW       $0x0f, Y3, Y3
-	VPADDW       Y3, Y6, Y6
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y6, Y6
-	VPERMQ       $0xd8, Y6, Y6
-	VMOVUPS      Y6, 32(SI)
+	VPAND    Y10, Y1, Y3
+	VPMINUD  Y14, Y3, Y3
+	VPAND    Y13, Y3, Y5
+	VPMAXUD  Y15, Y5, Y5
+	VPADDD   Y12, Y5, Y5
+	VADDPS   Y5, Y3, Y3
+	VSUBPS   Y5, Y3, Y3
+	VPAND    Y11, Y1, Y5
+	VPOR     Y5, Y3, Y3
+	VMULPS   Y9, Y3, Y3
+	VPAND    Y10, Y2, Y5
+	VPMINUD  Y14, Y5, Y5
+	VPAND    Y13, Y5, Y6
+	VPMAXUD  Y15, Y6, Y6
+	VPADDD   Y12, Y6, Y6
+	VADDPS   Y6, Y5, Y5
+	VSUBPS   Y6, Y5, Y5
+	VPAND    Y11, Y2, Y6
+	VPOR     Y6, Y5, Y5
+	VMULPS   Y9, Y5, Y5
+	CMPL     R10, $+2
+	JNE      half21
+	VPSRLD   $0x10, Y3, Y6
+	VPBLENDW $0xaa, Y5, Y6, Y6
+	VPSLLD   $0x10, Y5, Y5
+	VPBLENDW $0xaa, Y5, Y3, Y3
+	VPANDN   ·word00010001+0(SB), Y6, Y5
+	VPSUBUSW Y5, Y3, Y3
+	VPSRLW   $0x0f, Y3, Y3
+	VPADDW   Y3, Y6, Y6
+	VPSHUFB  ·bytes05b81a5d+0(SB), Y6, Y6
+	VPERMQ   $0xd8, Y6, Y6
+	VMOVUPS  Y6, 32(SI)
 
 halfdone22:
 	CMPL      kind+56(FP), $+1
 	JLT       maskdone24
 	JEQ       maskbytes23
-	VPAND     Y12, Y4, Y4
-	VCMPPS    $0x02, Y15, Y4, Y4
-	VPAND     Y12, Y0, Y0
-	VCMPPS    $0x02, Y15, Y0, Y0
-	VPAND     Y12, Y1, Y1
-	VCMPPS    $0x02, Y15, Y1, Y1
-	VPAND     Y12, Y2, Y2
-	VCMPPS    $0x02, Y15, Y2, Y2
+	VPAND     Y10, Y4, Y4
+	VCMPPS    $0x02, Y14, Y4, Y4
+	VPAND     Y10, Y0, Y0
+	VCMPPS    $0x02, Y14, Y0, Y0
+	VPAND     Y10, Y1, Y1
+	VCMPPS    $0x02, Y14, Y1, Y1
+	VPAND     Y10, Y2, Y2
+	VCMPPS    $0x02, Y14, Y2, Y2
 	VMOVMSKPS Y4, AX
 	MOVB      AL, (DX)
 	VMOVMSKPS Y0, AX
@@ -604,14 +584,14 @@ halfdone22:
 	JMP       maskdone24
 
 maskbytes23:
-	VPAND     Y12, Y4, Y4
-	VCMPPS    $0x02, Y15, Y4, Y4
-	VPAND     Y12, Y0, Y0
-	VCMPPS    $0x02, Y15, Y0, Y0
-	VPAND     Y12, Y1, Y1
-	VCMPPS    $0x02, Y15, Y1, Y1
-	VPAND     Y12, Y2, Y2
-	VCMPPS    $0x02, Y15, Y2, Y2
+	VPAND     Y10, Y4, Y4
+	VCMPPS    $0x02, Y14, Y4, Y4
+	VPAND     Y10, Y0, Y0
+	VCMPPS    $0x02, Y14, Y0, Y0
+	VPAND     Y10, Y1, Y1
+	VCMPPS    $0x02, Y14, Y1, Y1
+	VPAND     Y10, Y2, Y2
+	VCMPPS    $0x02, Y14, Y2, Y2
 	VPACKSSDW Y0, Y4, Y4
 	VPACKSSDW Y2, Y1, Y1
 	VPACKSSWB Y1, Y4, Y4
@@ -655,134 +635,126 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS 4(R8), Y10
-	VBROADCASTSS (R9), Y9
-	VBROADCASTSS 4(R9), Y8
-	CMPL         R10, $+2
-	JNE          half25
-	VPMOVZXWD    (BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VPMOVZXWD    16(BX), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VPMOVZXWD    32(BX), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VPMOVZXWD    48(BX), Y3
-	VPSLLD       $0x10, Y3, Y3
+	CMPL      R10, $+2
+	JNE       half25
+	VPMOVZXWD (BX), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VPMOVZXWD 16(BX), Y1
+	VPSLLD    $0x10, Y1, Y1
+	VPMOVZXWD 32(BX), Y2
+	VPSLLD    $0x10, Y2, Y2
+	VPMOVZXWD 48(BX), Y3
+	VPSLLD    $0x10, Y3, Y3
 
 halfdone26:
-	VMULPS       Y9, Y0, Y4
-	VFMSUB231PS  Y11, Y4, Y0
-	VFNMADD231PS Y9, Y0, Y4
-	VMULPS       Y9, Y1, Y0
-	VFMSUB231PS  Y11, Y0, Y1
-	VFNMADD231PS Y9, Y1, Y0
-	VMULPS       Y8, Y2, Y1
-	VFMSUB231PS  Y10, Y1, Y2
-	VFNMADD231PS Y8, Y2, Y1
-	VMULPS       Y8, Y3, Y2
-	VFMSUB231PS  Y10, Y2, Y3
-	VFNMADD231PS Y8, Y3, Y2
-	VCMPPS       $0x03, Y0, Y4, Y3
-	VCMPPS       $0x03, Y2, Y1, Y5
-	VORPS        Y5, Y3, Y3
-	VPMOVMSKB    Y3, AX
+	VBROADCASTSS (R9), Y4
+	VMULPS       Y4, Y0, Y5
+	VBROADCASTSS (R8), Y6
+	VFMSUB231PS  Y6, Y5, Y0
+	VFNMADD231PS Y4, Y0, Y5
+	VMULPS       Y4, Y1, Y0
+	VFMSUB231PS  Y6, Y0, Y1
+	VFNMADD231PS Y4, Y1, Y0
+	VBROADCASTSS 4(R9), Y1
+	VMULPS       Y1, Y2, Y4
+	VBROADCASTSS 4(R8), Y7
+	VFMSUB231PS  Y7, Y4, Y2
+	VFNMADD231PS Y1, Y2, Y4
+	VMULPS       Y1, Y3, Y2
+	VFMSUB231PS  Y7, Y2, Y3
+	VFNMADD231PS Y1, Y3, Y2
+	VCMPPS       $0x03, Y0, Y5, Y1
+	VCMPPS       $0x03, Y2, Y4, Y3
+	VORPS        Y3, Y1, Y1
+	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VPAND        Y12, Y4, Y3
-	VPMINUD      Y15, Y3, Y3
-	VBROADCASTSS ·word7f800000+0(SB), Y5
-	VPAND        Y5, Y3, Y5
-	VBROADCASTSS least+40(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y14, Y5, Y5
-	VADDPS       Y5, Y3, Y3
-	VSUBPS       Y5, Y3, Y3
-	VPAND        Y13, Y4, Y5
-	VPOR         Y5, Y3, Y3
-	VMULPS       Y11, Y3, Y3
-	VPAND        Y12, Y0, Y5
-	VPMINUD      Y15, Y5, Y5
-	VBROADCASTSS ·word7f800000+0(SB), Y6
-	VPAND        Y6, Y5, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y5, Y5
-	VSUBPS       Y6, Y5, Y5
-	VPAND        Y13, Y0, Y6
-	VPOR         Y6, Y5, Y5
-	VMULPS       Y11, Y5, Y5
+	VPAND        Y10, Y5, Y1
+	VPMINUD      Y14, Y1, Y1
+	VPAND        Y13, Y1, Y3
+	VPMAXUD      Y15, Y3, Y3
+	VPADDD       Y12, Y3, Y3
+	VADDPS       Y3, Y1, Y1
+	VSUBPS       Y3, Y1, Y1
+	VPAND        Y11, Y5, Y3
+	VPOR         Y3, Y1, Y1
+	VMULPS       Y6, Y1, Y1
+	VPAND        Y10, Y0, Y3
+	VPMINUD      Y14, Y3, Y3
+	VPAND        Y13, Y3, Y8
+	VPMAXUD      Y15, Y8, Y8
+	VPADDD       Y12, Y8, Y8
+	VADDPS       Y8, Y3, Y3
+	VSUBPS       Y8, Y3, Y3
+	VPAND        Y11, Y0, Y8
+	VPOR         Y8, Y3, Y3
+	VMULPS       Y6, Y3, Y3
 	CMPL         R10, $+2
 	JNE          half27
-	VPSRLD       $0x10, Y3, Y6
-	VPBLENDW     $0xaa, Y5, Y6, Y6
-	VPSLLD       $0x10, Y5, Y7
-	VPBLENDW     $0xaa, Y7, Y3, Y3
-	VPANDN       ·word00010001+0(SB), Y6, Y7
-	VPSUBUSW     Y7, Y3, Y3
-	VPSRLW       $0x0f, Y3, Y3
-	VPADDW       Y3, Y6, Y6
+	VPSRLD       $0x10, Y1, Y6
+	VPBLENDW     $0xaa, Y3, Y6, Y6
+	VPSLLD       $0x10, Y3, Y3
+	VPBLENDW     $0xaa, Y3, Y1, Y1
+	VPANDN       ·word00010001+0(SB), Y6, Y3
+	VPSUBUSW     Y3, Y1, Y1
+	VPSRLW       $0x0f, Y1, Y1
+	VPADDW       Y1, Y6, Y6
 	VPSHUFB      ·bytes05b81a5d+0(SB), Y6, Y6
 	VPERMQ       $0xd8, Y6, Y6
 	VMOVUPS      Y6, (SI)
 
 halfdone28:
-	VPAND        Y12, Y1, Y3
-	VPMINUD      Y15, Y3, Y3
-	VBROADCASTSS ·word7f800000+0(SB), Y5
-	VPAND        Y5, Y3, Y5
-	VBROADCASTSS least+40(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y14, Y5, Y5
-	VADDPS       Y5, Y3, Y3
-	VSUBPS       Y5, Y3, Y3
-	VPAND        Y13, Y1, Y5
-	VPOR         Y5, Y3, Y3
-	VMULPS       Y10, Y3, Y3
-	VPAND        Y12, Y2, Y5
-	VPMINUD      Y15, Y5, Y5
-	VBROADCASTSS ·word7f800000+0(SB), Y6
-	VPAND        Y6, Y5, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y5, Y5
-	VSUBPS       Y6, Y5, Y5
-	VPAND        Y13, Y2, Y6
-	VPOR         Y6, Y5, Y5
-	VMULPS       Y10, Y5, Y5
-	CMPL         R10, $+2
-	JNE          half29
-	VPSRLD       $0x10, Y3, Y6
-	VPBLENDW     $0xaa, Y5, Y6, Y6
-	VPSLLD       $0x10, Y5, Y7
-	VPBLENDW     $0xaa, Y7, Y3, Y3
-	VPANDN       ·word00010001+0(SB), Y6, Y7
-	VPSUBUSW     Y7, Y3, Y3
-	VPSRLW       $0x0f, Y3, Y3
-	VPADDW       Y3, Y6, Y6
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y6, Y6
-	VPERMQ       $0xd8, Y6, Y6
-	VMOVUPS      Y6, 32(SI)
+	VPAND    Y10, Y4, Y1
+	VPMINUD  Y14, Y1, Y1
+	VPAND    Y13, Y1, Y3
+	VPMAXUD  Y15, Y3, Y3
+	VPADDD   Y12, Y3, Y3
+	VADDPS   Y3, Y1, Y1
+	VSUBPS   Y3, Y1, Y1
+	VPAND    Y11, Y4, Y3
+	VPOR     Y3, Y1, Y1
+	VMULPS   Y7, Y1, Y1
+	VPAND    Y10, Y2, Y3
+	VPMINUD  Y14, Y3, Y3
+	VPAND    Y13, Y3, Y6
+	VPMAXUD  Y15, Y6, Y6
+	VPADDD   Y12, Y6, Y6
+	VADDPS   Y6, Y3, Y3
+	VSUBPS   Y6, Y3, Y3
+	VPAND    Y11, Y2, Y6
+	VPOR     Y6, Y3, Y3
+	VMULPS   Y7, Y3, Y3
+	CMPL     R10, $+2
+	JNE      half29
+	VPSRLD   $0x10, Y1, Y6
+	VPBLENDW $0xaa, Y3, Y6, Y6
+	VPSLLD   $0x10, Y3, Y3
+	VPBLENDW $0xaa, Y3, Y1, Y1
+	VPANDN   ·word00010001+0(SB), Y6, Y3
+	VPSUBUSW Y3, Y1, Y1
+	VPSRLW   $0x0f, Y1, Y1
+	VPADDW   Y1, Y6, Y6
+	VPSHUFB  ·bytes05b81a5d+0(SB), Y6, Y6
+	VPERMQ   $0xd8, Y6, Y6
+	VMOVUPS  Y6, 32(SI)
 
 halfdone30:
 	CMPL      kind+56(FP), $+1
 	JLT       maskdone32
 	JEQ       maskbytes31
-	VPAND     Y12, Y4, Y4
-	VCMPPS    $0x02, Y15, Y4, Y4
-	VPAND     Y12, Y0, Y0
-	VCMPPS    $0x02, Y15, Y0, Y0
-	VPAND     Y12, Y1, Y1
-	VCMPPS    $0x02, Y15, Y1, Y1
-	VPAND     Y12, Y2, Y2
-	VCMPPS    $0x02, Y15, Y2, Y2
-	VMOVMSKPS Y4, AX
+	VPAND     Y10, Y5, Y5
+	VCMPPS    $0x02, Y14, Y5, Y5
+	VPAND     Y10, Y0, Y0
+	VCMPPS    $0x02, Y14, Y0, Y0
+	VPAND     Y10, Y4, Y4
+	VCMPPS    $0x02, Y14, Y4, Y4
+	VPAND     Y10, Y2, Y2
+	VCMPPS    $0x02, Y14, Y2, Y2
+	VMOVMSKPS Y5, AX
 	MOVB      AL, (DX)
 	VMOVMSKPS Y0, AX
 	MOVB      AL, 1(DX)
-	VMOVMSKPS Y1, AX
+	VMOVMSKPS Y4, AX
 	MOVB      AL, 2(DX)
 	VMOVMSKPS Y2, AX
 	MOVB      AL, 3(DX)
@@ -790,21 +762,21 @@ halfdone30:
 	JMP       maskdone32
 
 maskbytes31:
-	VPAND     Y12, Y4, Y4
-	VCMPPS    $0x02, Y15, Y4, Y4
-	VPAND     Y12, Y0, Y0
-	VCMPPS    $0x02, Y15, Y0, Y0
-	VPAND     Y12, Y1, Y1
-	VCMPPS    $0x02, Y15, Y1, Y1
-	VPAND     Y12, Y2, Y2
-	VCMPPS    $0x02, Y15, Y2, Y2
-	VPACKSSDW Y0, Y4, Y4
-	VPACKSSDW Y2, Y1, Y1
-	VPACKSSWB Y1, Y4, Y4
-	VMOVUPS   ·bytes270d3b65+0(SB), Y3
-	VPERMD    Y4, Y3, Y4
-	VPABSB    Y4, Y4
-	VMOVUPS   Y4, (DX)
+	VPAND     Y10, Y5, Y5
+	VCMPPS    $0x02, Y14, Y5, Y5
+	VPAND     Y10, Y0, Y0
+	VCMPPS    $0x02, Y14, Y0, Y0
+	VPAND     Y10, Y4, Y4
+	VCMPPS    $0x02, Y14, Y4, Y4
+	VPAND     Y10, Y2, Y2
+	VCMPPS    $0x02, Y14, Y2, Y2
+	VPACKSSDW Y0, Y5, Y5
+	VPACKSSDW Y2, Y4, Y4
+	VPACKSSWB Y4, Y5, Y5
+	VMOVUPS   ·bytes270d3b65+0(SB), Y1
+	VPERMD    Y5, Y1, Y5
+	VPABSB    Y5, Y5
+	VMOVUPS   Y5, (DX)
 	ADDQ      $+32, DX
 
 maskdone32:
@@ -865,38 +837,34 @@ halfdone34:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VPAND        Y12, Y5, Y0
-	VPMINUD      Y15, Y0, Y0
-	VBROADCASTSS ·word7f800000+0(SB), Y3
-	VPAND        Y3, Y0, Y3
-	VBROADCASTSS least+40(FP), Y10
-	VPMAXUD      Y10, Y3, Y3
-	VPADDD       Y14, Y3, Y3
+	VPAND        Y10, Y5, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y3
+	VPMAXUD      Y15, Y3, Y3
+	VPADDD       Y12, Y3, Y3
 	VADDPS       Y3, Y0, Y0
 	VSUBPS       Y3, Y0, Y0
-	VPAND        Y13, Y5, Y3
+	VPAND        Y11, Y5, Y3
 	VPOR         Y3, Y0, Y0
 	VMULPS       Y6, Y0, Y0
-	VPAND        Y12, Y4, Y3
-	VPMINUD      Y15, Y3, Y3
-	VBROADCASTSS ·word7f800000+0(SB), Y6
-	VPAND        Y6, Y3, Y6
-	VBROADCASTSS least+40(FP), Y10
-	VPMAXUD      Y10, Y6, Y6
-	VPADDD       Y14, Y6, Y6
+	VPAND        Y10, Y4, Y3
+	VPMINUD      Y14, Y3, Y3
+	VPAND        Y13, Y3, Y6
+	VPMAXUD      Y15, Y6, Y6
+	VPADDD       Y12, Y6, Y6
 	VADDPS       Y6, Y3, Y3
 	VSUBPS       Y6, Y3, Y3
-	VPAND        Y13, Y4, Y6
+	VPAND        Y11, Y4, Y6
 	VPOR         Y6, Y3, Y3
 	VMULPS       Y7, Y3, Y3
 	CMPL         R10, $+2
 	JNE          half35
 	VPSRLD       $0x10, Y0, Y6
 	VPBLENDW     $0xaa, Y3, Y6, Y6
-	VPSLLD       $0x10, Y3, Y7
-	VPBLENDW     $0xaa, Y7, Y0, Y0
-	VPANDN       ·word00010001+0(SB), Y6, Y7
-	VPSUBUSW     Y7, Y0, Y0
+	VPSLLD       $0x10, Y3, Y3
+	VPBLENDW     $0xaa, Y3, Y0, Y0
+	VPANDN       ·word00010001+0(SB), Y6, Y3
+	VPSUBUSW     Y3, Y0, Y0
 	VPSRLW       $0x0f, Y0, Y0
 	VPADDW       Y0, Y6, Y6
 	VPSHUFB      ·bytes05b81a5d+0(SB), Y6, Y6
@@ -904,56 +872,52 @@ halfdone34:
 	VMOVUPS      Y6, (SI)
 
 halfdone36:
-	VPAND        Y12, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VBROADCASTSS ·word7f800000+0(SB), Y3
-	VPAND        Y3, Y0, Y3
-	VBROADCASTSS least+40(FP), Y6
-	VPMAXUD      Y6, Y3, Y3
-	VPADDD       Y14, Y3, Y3
-	VADDPS       Y3, Y0, Y0
-	VSUBPS       Y3, Y0, Y0
-	VPAND        Y13, Y1, Y3
-	VPOR         Y3, Y0, Y0
-	VMULPS       Y8, Y0, Y0
-	VPAND        Y12, Y2, Y3
-	VPMINUD      Y15, Y3, Y3
-	VBROADCASTSS ·word7f800000+0(SB), Y6
-	VPAND        Y6, Y3, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y3, Y3
-	VSUBPS       Y6, Y3, Y3
-	VPAND        Y13, Y2, Y6
-	VPOR         Y6, Y3, Y3
-	VMULPS       Y9, Y3, Y3
-	CMPL         R10, $+2
-	JNE          half37
-	VPSRLD       $0x10, Y0, Y6
-	VPBLENDW     $0xaa, Y3, Y6, Y6
-	VPSLLD       $0x10, Y3, Y7
-	VPBLENDW     $0xaa, Y7, Y0, Y0
-	VPANDN       ·word00010001+0(SB), Y6, Y7
-	VPSUBUSW     Y7, Y0, Y0
-	VPSRLW       $0x0f, Y0, Y0
-	VPADDW       Y0, Y6, Y6
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y6, Y6
-	VPERMQ       $0xd8, Y6, Y6
-	VMOVUPS      Y6, 32(SI)
+	VPAND    Y10, Y1, Y0
+	VPMINUD  Y14, Y0, Y0
+	VPAND    Y13, Y0, Y3
+	VPMAXUD  Y15, Y3, Y3
+	VPADDD   Y12, Y3, Y3
+	VADDPS   Y3, Y0, Y0
+	VSUBPS   Y3, Y0, Y0
+	VPAND    Y11, Y1, Y3
+	VPOR     Y3, Y0, Y0
+	VMULPS   Y8, Y0, Y0
+	VPAND    Y10, Y2, Y3
+	VPMINUD  Y14, Y3, Y3
+	VPAND    Y13, Y3, Y6
+	VPMAXUD  Y15, Y6, Y6
+	VPADDD   Y12, Y6, Y6
+	VADDPS   Y6, Y3, Y3
+	VSUBPS   Y6, Y3, Y3
+	VPAND    Y11, Y2, Y6
+	VPOR     Y6, Y3, Y3
+	VMULPS   Y9, Y3, Y3
+	CMPL     R10, $+2
+	JNE      half37
+	VPSRLD   $0x10, Y0, Y6
+	VPBLENDW $0xaa, Y3, Y6, Y6
+	VPSLLD   $0x10, Y3, Y3
+	VPBLENDW $0xaa, Y3, Y0, Y0
+	VPANDN   ·word00010001+0(SB), Y6, Y3
+	VPSUBUSW Y3, Y0, Y0
+	VPSRLW   $0x0f, Y0, Y0
+	VPADDW   Y0, Y6, Y6
+	VPSHUFB  ·bytes05b81a5d+0(SB), Y6, Y6
+	VPERMQ   $0xd8, Y6, Y6
+	VMOVUPS  Y6, 32(SI)
 
 halfdone38:
 	CMPL      kind+56(FP), $+1
 	JLT       maskdone40
 	JEQ       maskbytes39
-	VPAND     Y12, Y5, Y5
-	VCMPPS    $0x02, Y15, Y5, Y5
-	VPAND     Y12, Y4, Y4
-	VCMPPS    $0x02, Y15, Y4, Y4
-	VPAND     Y12, Y1, Y1
-	VCMPPS    $0x02, Y15, Y1, Y1
-	VPAND     Y12, Y2, Y2
-	VCMPPS    $0x02, Y15, Y2, Y2
+	VPAND     Y10, Y5, Y5
+	VCMPPS    $0x02, Y14, Y5, Y5
+	VPAND     Y10, Y4, Y4
+	VCMPPS    $0x02, Y14, Y4, Y4
+	VPAND     Y10, Y1, Y1
+	VCMPPS    $0x02, Y14, Y1, Y1
+	VPAND     Y10, Y2, Y2
+	VCMPPS    $0x02, Y14, Y2, Y2
 	VMOVMSKPS Y5, AX
 	MOVB      AL, (DX)
 	VMOVMSKPS Y4, AX
@@ -966,14 +930,14 @@ halfdone38:
 	JMP       maskdone40
 
 maskbytes39:
-	VPAND     Y12, Y5, Y5
-	VCMPPS    $0x02, Y15, Y5, Y5
-	VPAND     Y12, Y4, Y4
-	VCMPPS    $0x02, Y15, Y4, Y4
-	VPAND     Y12, Y1, Y1
-	VCMPPS    $0x02, Y15, Y1, Y1
-	VPAND     Y12, Y2, Y2
-	VCMPPS    $0x02, Y15, Y2, Y2
+	VPAND     Y10, Y5, Y5
+	VCMPPS    $0x02, Y14, Y5, Y5
+	VPAND     Y10, Y4, Y4
+	VCMPPS    $0x02, Y14, Y4, Y4
+	VPAND     Y10, Y1, Y1
+	VCMPPS    $0x02, Y14, Y1, Y1
+	VPAND     Y10, Y2, Y2
+	VCMPPS    $0x02, Y14, Y2, Y2
 	VPACKSSDW Y4, Y5, Y5
 	VPACKSSDW Y2, Y1, Y1
 	VPACKSSWB Y1, Y5, Y5
@@ -1037,56 +1001,52 @@ groupstream:
 	VPSLLD    $0x10, Y3, Y3
 
 halfdone42:
-	VMULPS       Y10, Y0, Y4
-	VFMSUB231PS  Y11, Y4, Y0
-	VFNMADD231PS Y10, Y0, Y4
-	VMULPS       Y10, Y1, Y0
-	VFMSUB231PS  Y11, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VMULPS       Y10, Y2, Y1
-	VFMSUB231PS  Y11, Y1, Y2
-	VFNMADD231PS Y10, Y2, Y1
-	VMULPS       Y10, Y3, Y2
-	VFMSUB231PS  Y11, Y2, Y3
-	VFNMADD231PS Y10, Y3, Y2
+	VMULPS       Y8, Y0, Y4
+	VFMSUB231PS  Y9, Y4, Y0
+	VFNMADD231PS Y8, Y0, Y4
+	VMULPS       Y8, Y1, Y0
+	VFMSUB231PS  Y9, Y0, Y1
+	VFNMADD231PS Y8, Y1, Y0
+	VMULPS       Y8, Y2, Y1
+	VFMSUB231PS  Y9, Y1, Y2
+	VFNMADD231PS Y8, Y2, Y1
+	VMULPS       Y8, Y3, Y2
+	VFMSUB231PS  Y9, Y2, Y3
+	VFNMADD231PS Y8, Y3, Y2
 	VCMPPS       $0x03, Y0, Y4, Y3
 	VCMPPS       $0x03, Y2, Y1, Y5
 	VORPS        Y5, Y3, Y3
 	VPMOVMSKB    Y3, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VPAND        Y12, Y4, Y3
-	VPMINUD      Y15, Y3, Y3
-	VBROADCASTSS ·word7f800000+0(SB), Y5
-	VPAND        Y5, Y3, Y5
-	VBROADCASTSS least+40(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y14, Y5, Y5
+	VPAND        Y10, Y4, Y3
+	VPMINUD      Y14, Y3, Y3
+	VPAND        Y13, Y3, Y5
+	VPMAXUD      Y15, Y5, Y5
+	VPADDD       Y12, Y5, Y5
 	VADDPS       Y5, Y3, Y3
 	VSUBPS       Y5, Y3, Y3
-	VPAND        Y13, Y4, Y5
+	VPAND        Y11, Y4, Y5
 	VPOR         Y5, Y3, Y3
-	VMULPS       Y11, Y3, Y3
-	VPAND        Y12, Y0, Y5
-	VPMINUD      Y15, Y5, Y5
-	VBROADCASTSS ·word7f800000+0(SB), Y6
-	VPAND        Y6, Y5, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
+	VMULPS       Y9, Y3, Y3
+	VPAND        Y10, Y0, Y5
+	VPMINUD      Y14, Y5, Y5
+	VPAND        Y13, Y5, Y6
+	VPMAXUD      Y15, Y6, Y6
+	VPADDD       Y12, Y6, Y6
 	VADDPS       Y6, Y5, Y5
 	VSUBPS       Y6, Y5, Y5
-	VPAND        Y13, Y0, Y6
+	VPAND        Y11, Y0, Y6
 	VPOR         Y6, Y5, Y5
-	VMULPS       Y11, Y5, Y5
+	VMULPS       Y9, Y5, Y5
 	CMPL         R10, $+2
 	JNE          half43
 	VPSRLD       $0x10, Y3, Y6
 	VPBLENDW     $0xaa, Y5, Y6, Y6
-	VPSLLD       $0x10, Y5, Y7
-	VPBLENDW     $0xaa, Y7, Y3, Y3
-	VPANDN       ·word00010001+0(SB), Y6, Y7
-	VPSUBUSW     Y7, Y3, Y3
+	VPSLLD       $0x10, Y5, Y5
+	VPBLENDW     $0xaa, Y5, Y3, Y3
+	VPANDN       ·word00010001+0(SB), Y6, Y5
+	VPSUBUSW     Y5, Y3, Y3
 	VPSRLW       $0x0f, Y3, Y3
 	VPADDW       Y3, Y6, Y6
 	VPSHUFB      ·bytes05b81a5d+0(SB), Y6, Y6
@@ -1094,56 +1054,52 @@ halfdone42:
 	VMOVNTPS     Y6, (SI)
 
 halfdone44:
-	VPAND        Y12, Y1, Y3
-	VPMINUD      Y15, Y3, Y3
-	VBROADCASTSS ·word7f800000+0(SB), Y5
-	VPAND        Y5, Y3, Y5
-	VBROADCASTSS least+40(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y14, Y5, Y5
-	VADDPS       Y5, Y3, Y3
-	VSUBPS       Y5, Y3, Y3
-	VPAND        Y13, Y1, Y5
-	VPOR         Y5, Y3, Y3
-	VMULPS       Y11, Y3, Y3
-	VPAND        Y12, Y2, Y5
-	VPMINUD      Y15, Y5, Y5
-	VBROADCASTSS ·word7f800000+0(SB), Y6
-	VPAND        Y6, Y5, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y5, Y5
-	VSUBPS       Y6, Y5, Y5
-	VPAND        Y13, Y2, Y6
-	VPOR         Y6, Y5, Y5
-	VMULPS       Y11, Y5, Y5
-	CMPL         R10, $+2
-	JNE          half45
-	VPSRLD       $0x10, Y3, Y6
-	VPBLENDW     $0xaa, Y5, Y6, Y6
-	VPSLLD       $0x10, Y5, Y7
-	VPBLENDW     $0xaa, Y7, Y3, Y3
-	VPANDN       ·word00010001+0(SB), Y6, Y7
-	VPSUBUSW     Y7, Y3, Y3
-	VPSRLW       $0x0f, Y3, Y3
-	VPADDW       Y3, Y6, Y6
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y6, Y6
-	VPERMQ       $0xd8, Y6, Y6
-	VMOVNTPS     Y6, 32(SI)
+	VPAND    Y10, Y1, Y3
+	VPMINUD  Y14, Y3, Y3
+	VPAND    Y13, Y3, Y5
+	VPMAXUD  Y15, Y5, Y5
+	VPADDD   Y12, Y5, Y5
+	VADDPS   Y5, Y3, Y3
+	VSUBPS   Y5, Y3, Y3
+	VPAND    Y11, Y1, Y5
+	VPOR     Y5, Y3, Y3
+	VMULPS   Y9, Y3, Y3
+	VPAND    Y10, Y2, Y5
+	VPMINUD  Y14, Y5, Y5
+	VPAND    Y13, Y5, Y6
+	VPMAXUD  Y15, Y6, Y6
+	VPADDD   Y12, Y6, Y6
+	VADDPS   Y6, Y5, Y5
+	VSUBPS   Y6, Y5, Y5
+	VPAND    Y11, Y2, Y6
+	VPOR     Y6, Y5, Y5
+	VMULPS   Y9, Y5, Y5
+	CMPL     R10, $+2
+	JNE      half45
+	VPSRLD   $0x10, Y3, Y6
+	VPBLENDW $0xaa, Y5, Y6, Y6
+	VPSLLD   $0x10, Y5, Y5
+	VPBLENDW $0xaa, Y5, Y3, Y3
+	VPANDN   ·word00010001+0(SB), Y6, Y5
+	VPSUBUSW Y5, Y3, Y3
+	VPSRLW   $0x0f, Y3, Y3
+	VPADDW   Y3, Y6, Y6
+	VPSHUFB  ·bytes05b81a5d+0(SB), Y6, Y6
+	VPERMQ   $0xd8, Y6, Y6
+	VMOVNTPS Y6, 32(SI)
 
 halfdone46:
 	CMPL      kind+56(FP), $+1
 	JLT       maskdone48
 	JEQ       maskbytes47
-	VPAND     Y12, Y4, Y4
-	VCMPPS    $0x02, Y15, Y4, Y4
-	VPAND     Y12, Y0, Y0
-	VCMPPS    $0x02, Y15, Y0, Y0
-	VPAND     Y12, Y1, Y1
-	VCMPPS    $0x02, Y15, Y1, Y1
-	VPAND     Y12, Y2, Y2
-	VCMPPS    $0x02, Y15, Y2, Y2
+	VPAND     Y10, Y4, Y4
+	VCMPPS    $0x02, Y14, Y4, Y4
+	VPAND     Y10, Y0, Y0
+	VCMPPS    $0x02, Y14, Y0, Y0
+	VPAND     Y10, Y1, Y1
+	VCMPPS    $0x02, Y14, Y1, Y1
+	VPAND     Y10, Y2, Y2
+	VCMPPS    $0x02, Y14, Y2, Y2
 	VMOVMSKPS Y4, AX
 	MOVB      AL, (DX)
 	VMOVMSKPS Y0, AX
@@ -1156,14 +1112,14 @@ halfdone46:
 	JMP       maskdone48
 
 maskbytes47:
-	VPAND     Y12, Y4, Y4
-	VCMPPS    $0x02, Y15, Y4, Y4
-	VPAND     Y12, Y0, Y0
-	VCMPPS    $0x02, Y15, Y0, Y0
-	VPAND     Y12, Y1, Y1
-	VCMPPS    $0x02, Y15, Y1, Y1
-	VPAND     Y12, Y2, Y2
-	VCMPPS    $0x02, Y15, Y2, Y2
+	VPAND     Y10, Y4, Y4
+	VCMPPS    $0x02, Y14, Y4, Y4
+	VPAND     Y10, Y0, Y0
+	VCMPPS    $0x02, Y14, Y0, Y0
+	VPAND     Y10, Y1, Y1
+	VCMPPS    $0x02, Y14, Y1, Y1
+	VPAND     Y10, Y2, Y2
+	VCMPPS    $0x02, Y14, Y2, Y2
 	VPACKSSDW Y0, Y4, Y4
 	VPACKSSDW Y2, Y1, Y1
 	VPACKSSWB Y1, Y4, Y4
@@ -1189,17 +1145,17 @@ half1:
 	JMP       halfdone2
 
 half3:
-	VCVTPS2PH $0x00, Y3, X6
-	VMOVUPS   X6, (SI)
-	VCVTPS2PH $0x00, Y5, X7
-	VMOVUPS   X7, 16(SI)
+	VCVTPS2PH $0x00, Y3, X3
+	VMOVUPS   X3, (SI)
+	VCVTPS2PH $0x00, Y5, X5
+	VMOVUPS   X5, 16(SI)
 	JMP       halfdone4
 
 half5:
-	VCVTPS2PH $0x00, Y3, X6
-	VMOVUPS   X6, 32(SI)
-	VCVTPS2PH $0x00, Y5, X7
-	VMOVUPS   X7, 48(SI)
+	VCVTPS2PH $0x00, Y3, X3
+	VMOVUPS   X3, 32(SI)
+	VCVTPS2PH $0x00, Y5, X5
+	VMOVUPS   X5, 48(SI)
 	JMP       halfdone6
 
 grouprare:
@@ -1215,16 +1171,16 @@ half9:
 	JMP       halfdone10
 
 half11:
-	VCVTPS2PH $0x00, Y2, X0
+	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, (SI)
-	VCVTPS2PH $0x00, Y3, X4
-	VMOVUPS   X4, 16(SI)
+	VCVTPS2PH $0x00, Y3, X3
+	VMOVUPS   X3, 16(SI)
 	JMP       halfdone12
 
 half13:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVUPS   X2, 32(SI)
-	VCVTPS2PH $0x00, Y1, X3
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 32(SI)
+	VCVTPS2PH $0x00, Y3, X3
 	VMOVUPS   X3, 48(SI)
 	JMP       halfdone14
 
@@ -1295,109 +1251,101 @@ longstream:
 	VPSLLD    $0x10, Y3, Y3
 
 halfdone50:
-	VMULPS       Y9, Y0, Y4
-	VFMADD231PS  Y10, Y0, Y4
-	VMULPS       Y9, Y1, Y0
-	VFMADD231PS  Y10, Y1, Y0
-	VMULPS       Y9, Y2, Y1
-	VFMADD231PS  Y10, Y2, Y1
-	VMULPS       Y9, Y3, Y2
-	VFMADD231PS  Y10, Y3, Y2
-	VCMPPS       $0x03, Y0, Y4, Y3
-	VCMPPS       $0x03, Y2, Y1, Y5
-	VORPS        Y5, Y3, Y3
-	VPMOVMSKB    Y3, AX
-	TESTL        AX, AX
-	JNE          longrare
-	VPAND        Y12, Y4, Y3
-	VPMINUD      Y15, Y3, Y3
-	VBROADCASTSS ·word7f800000+0(SB), Y5
-	VPAND        Y5, Y3, Y5
-	VBROADCASTSS least+40(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y14, Y5, Y5
-	VADDPS       Y5, Y3, Y3
-	VSUBPS       Y5, Y3, Y3
-	VPAND        Y13, Y4, Y5
-	VPOR         Y5, Y3, Y3
-	VMULPS       Y11, Y3, Y3
-	VPAND        Y12, Y0, Y5
-	VPMINUD      Y15, Y5, Y5
-	VBROADCASTSS ·word7f800000+0(SB), Y6
-	VPAND        Y6, Y5, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y5, Y5
-	VSUBPS       Y6, Y5, Y5
-	VPAND        Y13, Y0, Y6
-	VPOR         Y6, Y5, Y5
-	VMULPS       Y11, Y5, Y5
-	CMPL         R10, $+2
-	JNE          half51
-	VPSRLD       $0x10, Y3, Y6
-	VPBLENDW     $0xaa, Y5, Y6, Y6
-	VPSLLD       $0x10, Y5, Y7
-	VPBLENDW     $0xaa, Y7, Y3, Y3
-	VPANDN       ·word00010001+0(SB), Y6, Y7
-	VPSUBUSW     Y7, Y3, Y3
-	VPSRLW       $0x0f, Y3, Y3
-	VPADDW       Y3, Y6, Y6
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y6, Y6
-	VPERMQ       $0xd8, Y6, Y6
-	VMOVNTPS     Y6, (SI)
+	VMULPS      Y7, Y0, Y4
+	VFMADD231PS Y8, Y0, Y4
+	VMULPS      Y7, Y1, Y0
+	VFMADD231PS Y8, Y1, Y0
+	VMULPS      Y7, Y2, Y1
+	VFMADD231PS Y8, Y2, Y1
+	VMULPS      Y7, Y3, Y2
+	VFMADD231PS Y8, Y3, Y2
+	VCMPPS      $0x03, Y0, Y4, Y3
+	VCMPPS      $0x03, Y2, Y1, Y5
+	VORPS       Y5, Y3, Y3
+	VPMOVMSKB   Y3, AX
+	TESTL       AX, AX
+	JNE         longrare
+	VPAND       Y10, Y4, Y3
+	VPMINUD     Y14, Y3, Y3
+	VPAND       Y13, Y3, Y5
+	VPMAXUD     Y15, Y5, Y5
+	VPADDD      Y12, Y5, Y5
+	VADDPS      Y5, Y3, Y3
+	VSUBPS      Y5, Y3, Y3
+	VPAND       Y11, Y4, Y5
+	VPOR        Y5, Y3, Y3
+	VMULPS      Y9, Y3, Y3
+	VPAND       Y10, Y0, Y5
+	VPMINUD     Y14, Y5, Y5
+	VPAND       Y13, Y5, Y6
+	VPMAXUD     Y15, Y6, Y6
+	VPADDD      Y12, Y6, Y6
+	VADDPS      Y6, Y5, Y5
+	VSUBPS      Y6, Y5, Y5
+	VPAND       Y11, Y0, Y6
+	VPOR        Y6, Y5, Y5
+	VMULPS      Y9, Y5, Y5
+	CMPL        R10, $+2
+	JNE         half51
+	VPSRLD      $0x10, Y3, Y6
+	VPBLENDW    $0xaa, Y5, Y6, Y6
+	VPSLLD      $0x10, Y5, Y5
+	VPBLENDW    $0xaa, Y5, Y3, Y3
+	VPANDN      ·word00010001+0(SB), Y6, Y5
+	VPSUBUSW    Y5, Y3, Y3
+	VPSRLW      $0x0f, Y3, Y3
+	VPADDW      Y3, Y6, Y6
+	VPSHUFB     ·bytes05b81a5d+0(SB), Y6, Y6
+	VPERMQ      $0xd8, Y6, Y6
+	VMOVNTPS    Y6, (SI)
 
 halfdone52:
-	VPAND        Y12, Y1, Y3
-	VPMINUD      Y15, Y3, Y3
-	VBROADCASTSS ·word7f800000+0(SB), Y5
-	VPAND        Y5, Y3, Y5
-	VBROADCASTSS least+40(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y14, Y5, Y5
-	VADDPS       Y5, Y3, Y3
-	VSUBPS       Y5, Y3, Y3
-	VPAND        Y13, Y1, Y5
-	VPOR         Y5, Y3, Y3
-	VMULPS       Y11, Y3, Y3
-	VPAND        Y12, Y2, Y5
-	VPMINUD      Y15, Y5, Y5
-	VBROADCASTSS ·word7f800000+0(SB), Y6
-	VPAND        Y6, Y5, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y5, Y5
-	VSUBPS       Y6, Y5, Y5
-	VPAND        Y13, Y2, Y6
-	VPOR         Y6, Y5, Y5
-	VMULPS       Y11, Y5, Y5
-	CMPL         R10, $+2
-	JNE          half53
-	VPSRLD       $0x10, Y3, Y6
-	VPBLENDW     $0xaa, Y5, Y6, Y6
-	VPSLLD       $0x10, Y5, Y7
-	VPBLENDW     $0xaa, Y7, Y3, Y3
-	VPANDN       ·word00010001+0(SB), Y6, Y7
-	VPSUBUSW     Y7, Y3, Y3
-	VPSRLW       $0x0f, Y3, Y3
-	VPADDW       Y3, Y6, Y6
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y6, Y6
-	VPERMQ       $0xd8, Y6, Y6
-	VMOVNTPS     Y6, 32(SI)
+	VPAND    Y10, Y1, Y3
+	VPMINUD  Y14, Y3, Y3
+	VPAND    Y13, Y3, Y5
+	VPMAXUD  Y15, Y5, Y5
+	VPADDD   Y12, Y5, Y5
+	VADDPS   Y5, Y3, Y3
+	VSUBPS   Y5, Y3, Y3
+	VPAND    Y11, Y1, Y5
+	VPOR     Y5, Y3, Y3
+	VMULPS   Y9, Y3, Y3
+	VPAND    Y10, Y2, Y5
+	VPMINUD  Y14, Y5, Y5
+	VPAND    Y13, Y5, Y6
+	VPMAXUD  Y15, Y6, Y6
+	VPADDD   Y12, Y6, Y6
+	VADDPS   Y6, Y5, Y5
+	VSUBPS   Y6, Y5, Y5
+	VPAND    Y11, Y2, Y6
+	VPOR     Y6, Y5, Y5
+	VMULPS   Y9, Y5, Y5
+	CMPL     R10, $+2
+	JNE      half53
+	VPSRLD   $0x10, Y3, Y6
+	VPBLENDW $0xaa, Y5, Y6, Y6
+	VPSLLD   $0x10, Y5, Y5
+	VPBLENDW $0xaa, Y5, Y3, Y3
+	VPANDN   ·word00010001+0(SB), Y6, Y5
+	VPSUBUSW Y5, Y3, Y3
+	VPSRLW   $0x0f, Y3, Y3
+	VPADDW   Y3, Y6, Y6
+	VPSHUFB  ·bytes05b81a5d+0(SB), Y6, Y6
+	VPERMQ   $0xd8, Y6, Y6
+	VMOVNTPS Y6, 32(SI)
 
 halfdone54:
 	CMPL      kind+56(FP), $+1
 	JLT       maskdone56
 	JEQ       maskbytes55
-	VPAND     Y12, Y4, Y4
-	VCMPPS    $0x02, Y15, Y4, Y4
-	VPAND     Y12, Y0, Y0
-	VCMPPS    $0x02, Y15, Y0, Y0
-	VPAND     Y12, Y1, Y1
-	VCMPPS    $0x02, Y15, Y1, Y1
-	VPAND     Y12, Y2, Y2
-	VCMPPS    $0x02, Y15, Y2, Y2
+	VPAND     Y10, Y4, Y4
+	VCMPPS    $0x02, Y14, Y4, Y4
+	VPAND     Y10, Y0, Y0
+	VCMPPS    $0x02, Y14, Y0, Y0
+	VPAND     Y10, Y1, Y1
+	VCMPPS    $0x02, Y14, Y1, Y1
+	VPAND     Y10, Y2, Y2
+	VCMPPS    $0x02, Y14, Y2, Y2
 	VMOVMSKPS Y4, AX
 	MOVB      AL, (DX)
 	VMOVMSKPS Y0, AX
@@ -1410,14 +1358,14 @@ halfdone54:
 	JMP       maskdone56
 
 maskbytes55:
-	VPAND     Y12, Y4, Y4
-	VCMPPS    $0x02, Y15, Y4, Y4
-	VPAND     Y12, Y0, Y0
-	VCMPPS    $0x02, Y15, Y0, Y0
-	VPAND     Y12, Y1, Y1
-	VCMPPS    $0x02, Y15, Y1, Y1
-	VPAND     Y12, Y2, Y2
-	VCMPPS    $0x02, Y15, Y2, Y2
+	VPAND     Y10, Y4, Y4
+	VCMPPS    $0x02, Y14, Y4, Y4
+	VPAND     Y10, Y0, Y0
+	VCMPPS    $0x02, Y14, Y0, Y0
+	VPAND     Y10, Y1, Y1
+	VCMPPS    $0x02, Y14, Y1, Y1
+	VPAND     Y10, Y2, Y2
+	VCMPPS    $0x02, Y14, Y2, Y2
 	VPACKSSDW Y0, Y4, Y4
 	VPACKSSDW Y2, Y1, Y1
 	VPACKSSWB Y1, Y4, Y4
@@ -1443,17 +1391,17 @@ half17:
 	JMP       halfdone18
 
 half19:
-	VCVTPS2PH $0x00, Y3, X6
-	VMOVUPS   X6, (SI)
-	VCVTPS2PH $0x00, Y5, X7
-	VMOVUPS   X7, 16(SI)
+	VCVTPS2PH $0x00, Y3, X3
+	VMOVUPS   X3, (SI)
+	VCVTPS2PH $0x00, Y5, X5
+	VMOVUPS   X5, 16(SI)
 	JMP       halfdone20
 
 half21:
-	VCVTPS2PH $0x00, Y3, X6
-	VMOVUPS   X6, 32(SI)
-	VCVTPS2PH $0x00, Y5, X7
-	VMOVUPS   X7, 48(SI)
+	VCVTPS2PH $0x00, Y3, X3
+	VMOVUPS   X3, 32(SI)
+	VCVTPS2PH $0x00, Y5, X5
+	VMOVUPS   X5, 48(SI)
 	JMP       halfdone22
 
 longrare:
@@ -1473,136 +1421,128 @@ longstage:
 	JMP  longloop
 
 short2stream:
-	LEAQ         (BX)(CX*1), AX
-	CALL         ·fetch64AVX2(SB)
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS 4(R8), Y10
-	VBROADCASTSS (R9), Y9
-	VBROADCASTSS 4(R9), Y8
-	CMPL         R10, $+2
-	JNE          half57
-	VPMOVZXWD    (BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VPMOVZXWD    16(BX), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VPMOVZXWD    32(BX), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VPMOVZXWD    48(BX), Y3
-	VPSLLD       $0x10, Y3, Y3
+	LEAQ      (BX)(CX*1), AX
+	CALL      ·fetch64AVX2(SB)
+	CMPL      R10, $+2
+	JNE       half57
+	VPMOVZXWD (BX), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VPMOVZXWD 16(BX), Y1
+	VPSLLD    $0x10, Y1, Y1
+	VPMOVZXWD 32(BX), Y2
+	VPSLLD    $0x10, Y2, Y2
+	VPMOVZXWD 48(BX), Y3
+	VPSLLD    $0x10, Y3, Y3
 
 halfdone58:
-	VMULPS       Y9, Y0, Y4
-	VFMSUB231PS  Y11, Y4, Y0
-	VFNMADD231PS Y9, Y0, Y4
-	VMULPS       Y9, Y1, Y0
-	VFMSUB231PS  Y11, Y0, Y1
-	VFNMADD231PS Y9, Y1, Y0
-	VMULPS       Y8, Y2, Y1
-	VFMSUB231PS  Y10, Y1, Y2
-	VFNMADD231PS Y8, Y2, Y1
-	VMULPS       Y8, Y3, Y2
-	VFMSUB231PS  Y10, Y2, Y3
-	VFNMADD231PS Y8, Y3, Y2
-	VCMPPS       $0x03, Y0, Y4, Y3
-	VCMPPS       $0x03, Y2, Y1, Y5
-	VORPS        Y5, Y3, Y3
-	VPMOVMSKB    Y3, AX
+	VBROADCASTSS (R9), Y4
+	VMULPS       Y4, Y0, Y5
+	VBROADCASTSS (R8), Y6
+	VFMSUB231PS  Y6, Y5, Y0
+	VFNMADD231PS Y4, Y0, Y5
+	VMULPS       Y4, Y1, Y0
+	VFMSUB231PS  Y6, Y0, Y1
+	VFNMADD231PS Y4, Y1, Y0
+	VBROADCASTSS 4(R9), Y1
+	VMULPS       Y1, Y2, Y4
+	VBROADCASTSS 4(R8), Y7
+	VFMSUB231PS  Y7, Y4, Y2
+	VFNMADD231PS Y1, Y2, Y4
+	VMULPS       Y1, Y3, Y2
+	VFMSUB231PS  Y7, Y2, Y3
+	VFNMADD231PS Y1, Y3, Y2
+	VCMPPS       $0x03, Y0, Y5, Y1
+	VCMPPS       $0x03, Y2, Y4, Y3
+	VORPS        Y3, Y1, Y1
+	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VPAND        Y12, Y4, Y3
-	VPMINUD      Y15, Y3, Y3
-	VBROADCASTSS ·word7f800000+0(SB), Y5
-	VPAND        Y5, Y3, Y5
-	VBROADCASTSS least+40(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y14, Y5, Y5
-	VADDPS       Y5, Y3, Y3
-	VSUBPS       Y5, Y3, Y3
-	VPAND        Y13, Y4, Y5
-	VPOR         Y5, Y3, Y3
-	VMULPS       Y11, Y3, Y3
-	VPAND        Y12, Y0, Y5
-	VPMINUD      Y15, Y5, Y5
-	VBROADCASTSS ·word7f800000+0(SB), Y6
-	VPAND        Y6, Y5, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y5, Y5
-	VSUBPS       Y6, Y5, Y5
-	VPAND        Y13, Y0, Y6
-	VPOR         Y6, Y5, Y5
-	VMULPS       Y11, Y5, Y5
+	VPAND        Y10, Y5, Y1
+	VPMINUD      Y14, Y1, Y1
+	VPAND        Y13, Y1, Y3
+	VPMAXUD      Y15, Y3, Y3
+	VPADDD       Y12, Y3, Y3
+	VADDPS       Y3, Y1, Y1
+	VSUBPS       Y3, Y1, Y1
+	VPAND        Y11, Y5, Y3
+	VPOR         Y3, Y1, Y1
+	VMULPS       Y6, Y1, Y1
+	VPAND        Y10, Y0, Y3
+	VPMINUD      Y14, Y3, Y3
+	VPAND        Y13, Y3, Y8
+	VPMAXUD      Y15, Y8, Y8
+	VPADDD       Y12, Y8, Y8
+	VADDPS       Y8, Y3, Y3
+	VSUBPS       Y8, Y3, Y3
+	VPAND        Y11, Y0, Y8
+	VPOR         Y8, Y3, Y3
+	VMULPS       Y6, Y3, Y3
 	CMPL         R10, $+2
 	JNE          half59
-	VPSRLD       $0x10, Y3, Y6
-	VPBLENDW     $0xaa, Y5, Y6, Y6
-	VPSLLD       $0x10, Y5, Y7
-	VPBLENDW     $0xaa, Y7, Y3, Y3
-	VPANDN       ·word00010001+0(SB), Y6, Y7
-	VPSUBUSW     Y7, Y3, Y3
-	VPSRLW       $0x0f, Y3, Y3
-	VPADDW       Y3, Y6, Y6
+	VPSRLD       $0x10, Y1, Y6
+	VPBLENDW     $0xaa, Y3, Y6, Y6
+	VPSLLD       $0x10, Y3, Y3
+	VPBLENDW     $0xaa, Y3, Y1, Y1
+	VPANDN       ·word00010001+0(SB), Y6, Y3
+	VPSUBUSW     Y3, Y1, Y1
+	VPSRLW       $0x0f, Y1, Y1
+	VPADDW       Y1, Y6, Y6
 	VPSHUFB      ·bytes05b81a5d+0(SB), Y6, Y6
 	VPERMQ       $0xd8, Y6, Y6
 	VMOVNTPS     Y6, (SI)
 
 halfdone60:
-	VPAND        Y12, Y1, Y3
-	VPMINUD      Y15, Y3, Y3
-	VBROADCASTSS ·word7f800000+0(SB), Y5
-	VPAND        Y5, Y3, Y5
-	VBROADCASTSS least+40(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y14, Y5, Y5
-	VADDPS       Y5, Y3, Y3
-	VSUBPS       Y5, Y3, Y3
-	VPAND        Y13, Y1, Y5
-	VPOR         Y5, Y3, Y3
-	VMULPS       Y10, Y3, Y3
-	VPAND        Y12, Y2, Y5
-	VPMINUD      Y15, Y5, Y5
-	VBROADCASTSS ·word7f800000+0(SB), Y6
-	VPAND        Y6, Y5, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y5, Y5
-	VSUBPS       Y6, Y5, Y5
-	VPAND        Y13, Y2, Y6
-	VPOR         Y6, Y5, Y5
-	VMULPS       Y10, Y5, Y5
-	CMPL         R10, $+2
-	JNE          half61
-	VPSRLD       $0x10, Y3, Y6
-	VPBLENDW     $0xaa, Y5, Y6, Y6
-	VPSLLD       $0x10, Y5, Y7
-	VPBLENDW     $0xaa, Y7, Y3, Y3
-	VPANDN       ·word00010001+0(SB), Y6, Y7
-	VPSUBUSW     Y7, Y3, Y3
-	VPSRLW       $0x0f, Y3, Y3
-	VPADDW       Y3, Y6, Y6
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y6, Y6
-	VPERMQ       $0xd8, Y6, Y6
-	VMOVNTPS     Y6, 32(SI)
+	VPAND    Y10, Y4, Y1
+	VPMINUD  Y14, Y1, Y1
+	VPAND    Y13, Y1, Y3
+	VPMAXUD  Y15, Y3, Y3
+	VPADDD   Y12, Y3, Y3
+	VADDPS   Y3, Y1, Y1
+	VSUBPS   Y3, Y1, Y1
+	VPAND    Y11, Y4, Y3
+	VPOR     Y3, Y1, Y1
+	VMULPS   Y7, Y1, Y1
+	VPAND    Y10, Y2, Y3
+	VPMINUD  Y14, Y3, Y3
+	VPAND    Y13, Y3, Y6
+	VPMAXUD  Y15, Y6, Y6
+	VPADDD   Y12, Y6, Y6
+	VADDPS   Y6, Y3, Y3
+	VSUBPS   Y6, Y3, Y3
+	VPAND    Y11, Y2, Y6
+	VPOR     Y6, Y3, Y3
+	VMULPS   Y7, Y3, Y3
+	CMPL     R10, $+2
+	JNE      half61
+	VPSRLD   $0x10, Y1, Y6
+	VPBLENDW $0xaa, Y3, Y6, Y6
+	VPSLLD   $0x10, Y3, Y3
+	VPBLENDW $0xaa, Y3, Y1, Y1
+	VPANDN   ·word00010001+0(SB), Y6, Y3
+	VPSUBUSW Y3, Y1, Y1
+	VPSRLW   $0x0f, Y1, Y1
+	VPADDW   Y1, Y6, Y6
+	VPSHUFB  ·bytes05b81a5d+0(SB), Y6, Y6
+	VPERMQ   $0xd8, Y6, Y6
+	VMOVNTPS Y6, 32(SI)
 
 halfdone62:
 	CMPL      kind+56(FP), $+1
 	JLT       maskdone64
 	JEQ       maskbytes63
-	VPAND     Y12, Y4, Y4
-	VCMPPS    $0x02, Y15, Y4, Y4
-	VPAND     Y12, Y0, Y0
-	VCMPPS    $0x02, Y15, Y0, Y0
-	VPAND     Y12, Y1, Y1
-	VCMPPS    $0x02, Y15, Y1, Y1
-	VPAND     Y12, Y2, Y2
-	VCMPPS    $0x02, Y15, Y2, Y2
-	VMOVMSKPS Y4, AX
+	VPAND     Y10, Y5, Y5
+	VCMPPS    $0x02, Y14, Y5, Y5
+	VPAND     Y10, Y0, Y0
+	VCMPPS    $0x02, Y14, Y0, Y0
+	VPAND     Y10, Y4, Y4
+	VCMPPS    $0x02, Y14, Y4, Y4
+	VPAND     Y10, Y2, Y2
+	VCMPPS    $0x02, Y14, Y2, Y2
+	VMOVMSKPS Y5, AX
 	MOVB      AL, (DX)
 	VMOVMSKPS Y0, AX
 	MOVB      AL, 1(DX)
-	VMOVMSKPS Y1, AX
+	VMOVMSKPS Y4, AX
 	MOVB      AL, 2(DX)
 	VMOVMSKPS Y2, AX
 	MOVB      AL, 3(DX)
@@ -1610,21 +1550,21 @@ halfdone62:
 	JMP       maskdone64
 
 maskbytes63:
-	VPAND     Y12, Y4, Y4
-	VCMPPS    $0x02, Y15, Y4, Y4
-	VPAND     Y12, Y0, Y0
-	VCMPPS    $0x02, Y15, Y0, Y0
-	VPAND     Y12, Y1, Y1
-	VCMPPS    $0x02, Y15, Y1, Y1
-	VPAND     Y12, Y2, Y2
-	VCMPPS    $0x02, Y15, Y2, Y2
-	VPACKSSDW Y0, Y4, Y4
-	VPACKSSDW Y2, Y1, Y1
-	VPACKSSWB Y1, Y4, Y4
-	VMOVUPS   ·bytes270d3b65+0(SB), Y3
-	VPERMD    Y4, Y3, Y4
-	VPABSB    Y4, Y4
-	VMOVNTPS  Y4, (DX)
+	VPAND     Y10, Y5, Y5
+	VCMPPS    $0x02, Y14, Y5, Y5
+	VPAND     Y10, Y0, Y0
+	VCMPPS    $0x02, Y14, Y0, Y0
+	VPAND     Y10, Y4, Y4
+	VCMPPS    $0x02, Y14, Y4, Y4
+	VPAND     Y10, Y2, Y2
+	VCMPPS    $0x02, Y14, Y2, Y2
+	VPACKSSDW Y0, Y5, Y5
+	VPACKSSDW Y2, Y4, Y4
+	VPACKSSWB Y4, Y5, Y5
+	VMOVUPS   ·bytes270d3b65+0(SB), Y1
+	VPERMD    Y5, Y1, Y5
+	VPABSB    Y5, Y5
+	VMOVNTPS  Y5, (DX)
 	ADDQ      $+32, DX
 
 maskdone64:
@@ -1645,17 +1585,17 @@ half25:
 	JMP       halfdone26
 
 half27:
-	VCVTPS2PH $0x00, Y3, X6
-	VMOVUPS   X6, (SI)
-	VCVTPS2PH $0x00, Y5, X7
-	VMOVUPS   X7, 16(SI)
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVUPS   X1, (SI)
+	VCVTPS2PH $0x00, Y3, X3
+	VMOVUPS   X3, 16(SI)
 	JMP       halfdone28
 
 half29:
-	VCVTPS2PH $0x00, Y3, X6
-	VMOVUPS   X6, 32(SI)
-	VCVTPS2PH $0x00, Y5, X7
-	VMOVUPS   X7, 48(SI)
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVUPS   X1, 32(SI)
+	VCVTPS2PH $0x00, Y3, X3
+	VMOVUPS   X3, 48(SI)
 	JMP       halfdone30
 
 short2rare:
@@ -1671,17 +1611,17 @@ half33:
 	JMP       halfdone34
 
 half35:
-	VCVTPS2PH $0x00, Y0, X6
-	VMOVUPS   X6, (SI)
-	VCVTPS2PH $0x00, Y3, X7
-	VMOVUPS   X7, 16(SI)
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, (SI)
+	VCVTPS2PH $0x00, Y3, X3
+	VMOVUPS   X3, 16(SI)
 	JMP       halfdone36
 
 half37:
-	VCVTPS2PH $0x00, Y0, X6
-	VMOVUPS   X6, 32(SI)
-	VCVTPS2PH $0x00, Y3, X7
-	VMOVUPS   X7, 48(SI)
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 32(SI)
+	VCVTPS2PH $0x00, Y3, X3
+	VMOVUPS   X3, 48(SI)
 	JMP       halfdone38
 
 lanerare:
@@ -1715,17 +1655,17 @@ half41:
 	JMP       halfdone42
 
 half43:
-	VCVTPS2PH $0x00, Y3, X6
-	VMOVNTPS  X6, (SI)
-	VCVTPS2PH $0x00, Y5, X7
-	VMOVNTPS  X7, 16(SI)
+	VCVTPS2PH $0x00, Y3, X3
+	VMOVNTPS  X3, (SI)
+	VCVTPS2PH $0x00, Y5, X5
+	VMOVNTPS  X5, 16(SI)
 	JMP       halfdone44
 
 half45:
-	VCVTPS2PH $0x00, Y3, X6
-	VMOVNTPS  X6, 32(SI)
-	VCVTPS2PH $0x00, Y5, X7
-	VMOVNTPS  X7, 48(SI)
+	VCVTPS2PH $0x00, Y3, X3
+	VMOVNTPS  X3, 32(SI)
+	VCVTPS2PH $0x00, Y5, X5
+	VMOVNTPS  X5, 48(SI)
 	JMP       halfdone46
 
 half49:
@@ -1736,17 +1676,17 @@ half49:
 	JMP       halfdone50
 
 half51:
-	VCVTPS2PH $0x00, Y3, X6
-	VMOVNTPS  X6, (SI)
-	VCVTPS2PH $0x00, Y5, X7
-	VMOVNTPS  X7, 16(SI)
+	VCVTPS2PH $0x00, Y3, X3
+	VMOVNTPS  X3, (SI)
+	VCVTPS2PH $0x00, Y5, X5
+	VMOVNTPS  X5, 16(SI)
 	JMP       halfdone52
 
 half53:
-	VCVTPS2PH $0x00, Y3, X6
-	VMOVNTPS  X6, 32(SI)
-	VCVTPS2PH $0x00, Y5, X7
-	VMOVNTPS  X7, 48(SI)
+	VCVTPS2PH $0x00, Y3, X3
+	VMOVNTPS  X3, 32(SI)
+	VCVTPS2PH $0x00, Y5, X5
+	VMOVNTPS  X5, 48(SI)
 	JMP       halfdone54
 
 half57:
@@ -1757,17 +1697,17 @@ half57:
 	JMP       halfdone58
 
 half59:
-	VCVTPS2PH $0x00, Y3, X6
-	VMOVNTPS  X6, (SI)
-	VCVTPS2PH $0x00, Y5, X7
-	VMOVNTPS  X7, 16(SI)
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVNTPS  X1, (SI)
+	VCVTPS2PH $0x00, Y3, X3
+	VMOVNTPS  X3, 16(SI)
 	JMP       halfdone60
 
 half61:
-	VCVTPS2PH $0x00, Y3, X6
-	VMOVNTPS  X6, 32(SI)
-	VCVTPS2PH $0x00, Y5, X7
-	VMOVNTPS  X7, 48(SI)
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVNTPS  X1, 32(SI)
+	VCVTPS2PH $0x00, Y3, X3
+	VMOVNTPS  X3, 48(SI)
 	JMP       halfdone62
 
 spread:
@@ -1843,10 +1783,10 @@ halfdone66:
 	JNE          half67
 	VPSRLD       $0x10, Y0, Y4
 	VPBLENDW     $0xaa, Y1, Y4, Y4
-	VPSLLD       $0x10, Y1, Y9
-	VPBLENDW     $0xaa, Y9, Y0, Y0
-	VPANDN       ·word00010001+0(SB), Y4, Y9
-	VPSUBUSW     Y9, Y0, Y0
+	VPSLLD       $0x10, Y1, Y1
+	VPBLENDW     $0xaa, Y1, Y0, Y0
+	VPANDN       ·word00010001+0(SB), Y4, Y1
+	VPSUBUSW     Y1, Y0, Y0
 	VPSRLW       $0x0f, Y0, Y0
 	VPADDW       Y0, Y4, Y4
 	VPSHUFB      ·bytes05b81a5d+0(SB), Y4, Y4
@@ -1904,10 +1844,10 @@ halfdone68:
 	JNE          half69
 	VPSRLD       $0x10, Y0, Y3
 	VPBLENDW     $0xaa, Y2, Y3, Y3
-	VPSLLD       $0x10, Y2, Y11
-	VPBLENDW     $0xaa, Y11, Y0, Y0
-	VPANDN       ·word00010001+0(SB), Y3, Y11
-	VPSUBUSW     Y11, Y0, Y0
+	VPSLLD       $0x10, Y2, Y2
+	VPBLENDW     $0xaa, Y2, Y0, Y0
+	VPANDN       ·word00010001+0(SB), Y3, Y2
+	VPSUBUSW     Y2, Y0, Y0
 	VPSRLW       $0x0f, Y0, Y0
 	VPADDW       Y0, Y3, Y3
 	VPSHUFB      ·bytes05b81a5d+0(SB), Y3, Y3
@@ -1948,12 +1888,14 @@ maskbytes71:
 	ADDQ      $+32, DX
 
 maskdone72:
-	VBROADCASTSS most+48(FP), Y15
+	VBROADCASTSS least+40(FP), Y15
+	VBROADCASTSS most+48(FP), Y14
+	VBROADCASTSS ·word7f800000+0(SB), Y13
 	VBROADCASTSS step+44(FP), Y0
 	VBROADCASTSS ·word00400000+0(SB), Y1
-	VPADDD       Y1, Y0, Y14
-	VBROADCASTSS ·word80000000+0(SB), Y13
-	VBROADCASTSS ·word7fffffff+0(SB), Y12
+	VPADDD       Y1, Y0, Y12
+	VBROADCASTSS ·word80000000+0(SB), Y11
+	VBROADCASTSS ·word7fffffff+0(SB), Y10
 	CMPQ         464(SP), $+4
 	JEQ          laneback
 	MOVQ         184(SP), R8
@@ -1962,20 +1904,20 @@ maskdone72:
 	JEQ          short2back
 	CMPQ         464(SP), $+2
 	JEQ          longresume
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS (R9), Y10
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS (R9), Y8
 	JMP          groupback
 
 longresume:
-	VBROADCASTSS (R8), Y11
+	VBROADCASTSS (R8), Y9
 	VBROADCASTSS (R9), Y0
 	VBROADCASTSS ·word00000001+0(SB), Y1
-	VPSUBD       Y1, Y0, Y10
+	VPSUBD       Y1, Y0, Y8
 	VBROADCASTSS ·word3f800000+0(SB), Y0
-	VFNMADD231PS Y11, Y10, Y0
+	VFNMADD231PS Y9, Y8, Y0
 	VBROADCASTSS ·word34800000+0(SB), Y1
 	VFMADD231PS  Y1, Y0, Y0
-	VMULPS       Y10, Y0, Y9
+	VMULPS       Y8, Y0, Y7
 	JMP          longback
 
 half65:
@@ -1986,15 +1928,15 @@ half65:
 	JMP       halfdone66
 
 half67:
-	VCVTPS2PH $0x00, Y0, X4
-	VMOVUPS   X4, (SI)
-	VCVTPS2PH $0x00, Y1, X9
-	VMOVUPS   X9, 16(SI)
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, (SI)
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVUPS   X1, 16(SI)
 	JMP       halfdone68
 
 half69:
-	VCVTPS2PH $0x00, Y0, X3
-	VMOVUPS   X3, 32(SI)
-	VCVTPS2PH $0x00, Y2, X11
-	VMOVUPS   X11, 48(SI)
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 32(SI)
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVUPS   X2, 48(SI)
 	JMP       halfdone70

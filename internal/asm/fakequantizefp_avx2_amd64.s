@@ -379,114 +379,114 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (R8), Y9
-	VBROADCASTSS 4(R8), Y8
-	VBROADCASTSS (R9), Y7
-	VBROADCASTSS 4(R9), Y6
 	VMOVUPS      (BX), Y0
-	VMULPS       Y7, Y0, Y1
-	VFMSUB231PS  Y9, Y1, Y0
-	VFNMADD231PS Y7, Y0, Y1
+	VBROADCASTSS (R9), Y1
+	VMULPS       Y1, Y0, Y2
+	VBROADCASTSS (R8), Y3
+	VFMSUB231PS  Y3, Y2, Y0
+	VFNMADD231PS Y1, Y0, Y2
 	VMOVUPS      32(BX), Y0
-	VMULPS       Y7, Y0, Y2
-	VFMSUB231PS  Y9, Y2, Y0
-	VFNMADD231PS Y7, Y0, Y2
+	VMULPS       Y1, Y0, Y4
+	VFMSUB231PS  Y3, Y4, Y0
+	VFNMADD231PS Y1, Y0, Y4
 	VMOVUPS      64(BX), Y0
-	VMULPS       Y6, Y0, Y3
-	VFMSUB231PS  Y8, Y3, Y0
-	VFNMADD231PS Y6, Y0, Y3
+	VBROADCASTSS 4(R9), Y1
+	VMULPS       Y1, Y0, Y5
+	VBROADCASTSS 4(R8), Y6
+	VFMSUB231PS  Y6, Y5, Y0
+	VFNMADD231PS Y1, Y0, Y5
 	VMOVUPS      96(BX), Y0
-	VMULPS       Y6, Y0, Y4
-	VFMSUB231PS  Y8, Y4, Y0
-	VFNMADD231PS Y6, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
+	VMULPS       Y1, Y0, Y7
+	VFMSUB231PS  Y6, Y7, Y0
+	VFNMADD231PS Y1, Y0, Y7
+	VCMPPS       $0x03, Y4, Y2, Y0
+	VCMPPS       $0x03, Y7, Y5, Y1
+	VORPS        Y1, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VPAND        Y10, Y1, Y0
-	VPMINUD      Y14, Y0, Y0
-	VPAND        Y13, Y0, Y5
-	VPMAXUD      Y15, Y5, Y5
-	VPADDD       Y12, Y5, Y5
-	VADDPS       Y5, Y0, Y0
-	VSUBPS       Y5, Y0, Y0
-	VPAND        Y11, Y1, Y5
-	VPOR         Y5, Y0, Y0
-	VMULPS       Y9, Y0, Y0
-	VMOVUPS      Y0, (SI)
 	VPAND        Y10, Y2, Y0
 	VPMINUD      Y14, Y0, Y0
-	VPAND        Y13, Y0, Y5
-	VPMAXUD      Y15, Y5, Y5
-	VPADDD       Y12, Y5, Y5
-	VADDPS       Y5, Y0, Y0
-	VSUBPS       Y5, Y0, Y0
-	VPAND        Y11, Y2, Y5
-	VPOR         Y5, Y0, Y0
-	VMULPS       Y9, Y0, Y0
-	VMOVUPS      Y0, 32(SI)
-	VPAND        Y10, Y3, Y0
-	VPMINUD      Y14, Y0, Y0
-	VPAND        Y13, Y0, Y5
-	VPMAXUD      Y15, Y5, Y5
-	VPADDD       Y12, Y5, Y5
-	VADDPS       Y5, Y0, Y0
-	VSUBPS       Y5, Y0, Y0
-	VPAND        Y11, Y3, Y5
-	VPOR         Y5, Y0, Y0
-	VMULPS       Y8, Y0, Y0
-	VMOVUPS      Y0, 64(SI)
+	VPAND        Y13, Y0, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPADDD       Y12, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VSUBPS       Y1, Y0, Y0
+	VPAND        Y11, Y2, Y1
+	VPOR         Y1, Y0, Y0
+	VMULPS       Y3, Y0, Y0
+	VMOVUPS      Y0, (SI)
 	VPAND        Y10, Y4, Y0
 	VPMINUD      Y14, Y0, Y0
-	VPAND        Y13, Y0, Y5
-	VPMAXUD      Y15, Y5, Y5
-	VPADDD       Y12, Y5, Y5
-	VADDPS       Y5, Y0, Y0
-	VSUBPS       Y5, Y0, Y0
-	VPAND        Y11, Y4, Y5
-	VPOR         Y5, Y0, Y0
-	VMULPS       Y8, Y0, Y0
+	VPAND        Y13, Y0, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPADDD       Y12, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VSUBPS       Y1, Y0, Y0
+	VPAND        Y11, Y4, Y1
+	VPOR         Y1, Y0, Y0
+	VMULPS       Y3, Y0, Y0
+	VMOVUPS      Y0, 32(SI)
+	VPAND        Y10, Y5, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPADDD       Y12, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VSUBPS       Y1, Y0, Y0
+	VPAND        Y11, Y5, Y1
+	VPOR         Y1, Y0, Y0
+	VMULPS       Y6, Y0, Y0
+	VMOVUPS      Y0, 64(SI)
+	VPAND        Y10, Y7, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPADDD       Y12, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VSUBPS       Y1, Y0, Y0
+	VPAND        Y11, Y7, Y1
+	VPOR         Y1, Y0, Y0
+	VMULPS       Y6, Y0, Y0
 	VMOVUPS      Y0, 96(SI)
 	CMPL         kind+52(FP), $+1
 	JLT          maskdone6
 	JEQ          maskbytes5
-	VPAND        Y10, Y1, Y1
-	VCMPPS       $0x02, Y14, Y1, Y1
 	VPAND        Y10, Y2, Y2
 	VCMPPS       $0x02, Y14, Y2, Y2
-	VPAND        Y10, Y3, Y3
-	VCMPPS       $0x02, Y14, Y3, Y3
 	VPAND        Y10, Y4, Y4
 	VCMPPS       $0x02, Y14, Y4, Y4
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, (DX)
+	VPAND        Y10, Y5, Y5
+	VCMPPS       $0x02, Y14, Y5, Y5
+	VPAND        Y10, Y7, Y7
+	VCMPPS       $0x02, Y14, Y7, Y7
 	VMOVMSKPS    Y2, AX
-	MOVB         AL, 1(DX)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 2(DX)
+	MOVB         AL, (DX)
 	VMOVMSKPS    Y4, AX
+	MOVB         AL, 1(DX)
+	VMOVMSKPS    Y5, AX
+	MOVB         AL, 2(DX)
+	VMOVMSKPS    Y7, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
 	JMP          maskdone6
 
 maskbytes5:
-	VPAND     Y10, Y1, Y1
-	VCMPPS    $0x02, Y14, Y1, Y1
 	VPAND     Y10, Y2, Y2
 	VCMPPS    $0x02, Y14, Y2, Y2
-	VPAND     Y10, Y3, Y3
-	VCMPPS    $0x02, Y14, Y3, Y3
 	VPAND     Y10, Y4, Y4
 	VCMPPS    $0x02, Y14, Y4, Y4
-	VPACKSSDW Y2, Y1, Y1
-	VPACKSSDW Y4, Y3, Y3
-	VPACKSSWB Y3, Y1, Y1
+	VPAND     Y10, Y5, Y5
+	VCMPPS    $0x02, Y14, Y5, Y5
+	VPAND     Y10, Y7, Y7
+	VCMPPS    $0x02, Y14, Y7, Y7
+	VPACKSSDW Y4, Y2, Y2
+	VPACKSSDW Y7, Y5, Y5
+	VPACKSSWB Y5, Y2, Y2
 	VMOVUPS   ·bytes270d3b65+0(SB), Y0
-	VPERMD    Y1, Y0, Y1
-	VPABSB    Y1, Y1
-	VMOVUPS   Y1, (DX)
+	VPERMD    Y2, Y0, Y2
+	VPABSB    Y2, Y2
+	VMOVUPS   Y2, (DX)
 	ADDQ      $+32, DX
 
 maskdone6:
@@ -839,114 +839,114 @@ groupodddone:
 short2stream:
 	LEAQ         (BX)(CX*1), AX
 	CALL         ·fetch128AVX2(SB)
-	VBROADCASTSS (R8), Y9
-	VBROADCASTSS 4(R8), Y8
-	VBROADCASTSS (R9), Y7
-	VBROADCASTSS 4(R9), Y6
 	VMOVUPS      (BX), Y0
-	VMULPS       Y7, Y0, Y1
-	VFMSUB231PS  Y9, Y1, Y0
-	VFNMADD231PS Y7, Y0, Y1
+	VBROADCASTSS (R9), Y1
+	VMULPS       Y1, Y0, Y2
+	VBROADCASTSS (R8), Y3
+	VFMSUB231PS  Y3, Y2, Y0
+	VFNMADD231PS Y1, Y0, Y2
 	VMOVUPS      32(BX), Y0
-	VMULPS       Y7, Y0, Y2
-	VFMSUB231PS  Y9, Y2, Y0
-	VFNMADD231PS Y7, Y0, Y2
+	VMULPS       Y1, Y0, Y4
+	VFMSUB231PS  Y3, Y4, Y0
+	VFNMADD231PS Y1, Y0, Y4
 	VMOVUPS      64(BX), Y0
-	VMULPS       Y6, Y0, Y3
-	VFMSUB231PS  Y8, Y3, Y0
-	VFNMADD231PS Y6, Y0, Y3
+	VBROADCASTSS 4(R9), Y1
+	VMULPS       Y1, Y0, Y5
+	VBROADCASTSS 4(R8), Y6
+	VFMSUB231PS  Y6, Y5, Y0
+	VFNMADD231PS Y1, Y0, Y5
 	VMOVUPS      96(BX), Y0
-	VMULPS       Y6, Y0, Y4
-	VFMSUB231PS  Y8, Y4, Y0
-	VFNMADD231PS Y6, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
+	VMULPS       Y1, Y0, Y7
+	VFMSUB231PS  Y6, Y7, Y0
+	VFNMADD231PS Y1, Y0, Y7
+	VCMPPS       $0x03, Y4, Y2, Y0
+	VCMPPS       $0x03, Y7, Y5, Y1
+	VORPS        Y1, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VPAND        Y10, Y1, Y0
-	VPMINUD      Y14, Y0, Y0
-	VPAND        Y13, Y0, Y5
-	VPMAXUD      Y15, Y5, Y5
-	VPADDD       Y12, Y5, Y5
-	VADDPS       Y5, Y0, Y0
-	VSUBPS       Y5, Y0, Y0
-	VPAND        Y11, Y1, Y5
-	VPOR         Y5, Y0, Y0
-	VMULPS       Y9, Y0, Y0
-	VMOVNTPS     Y0, (SI)
 	VPAND        Y10, Y2, Y0
 	VPMINUD      Y14, Y0, Y0
-	VPAND        Y13, Y0, Y5
-	VPMAXUD      Y15, Y5, Y5
-	VPADDD       Y12, Y5, Y5
-	VADDPS       Y5, Y0, Y0
-	VSUBPS       Y5, Y0, Y0
-	VPAND        Y11, Y2, Y5
-	VPOR         Y5, Y0, Y0
-	VMULPS       Y9, Y0, Y0
-	VMOVNTPS     Y0, 32(SI)
-	VPAND        Y10, Y3, Y0
-	VPMINUD      Y14, Y0, Y0
-	VPAND        Y13, Y0, Y5
-	VPMAXUD      Y15, Y5, Y5
-	VPADDD       Y12, Y5, Y5
-	VADDPS       Y5, Y0, Y0
-	VSUBPS       Y5, Y0, Y0
-	VPAND        Y11, Y3, Y5
-	VPOR         Y5, Y0, Y0
-	VMULPS       Y8, Y0, Y0
-	VMOVNTPS     Y0, 64(SI)
+	VPAND        Y13, Y0, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPADDD       Y12, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VSUBPS       Y1, Y0, Y0
+	VPAND        Y11, Y2, Y1
+	VPOR         Y1, Y0, Y0
+	VMULPS       Y3, Y0, Y0
+	VMOVNTPS     Y0, (SI)
 	VPAND        Y10, Y4, Y0
 	VPMINUD      Y14, Y0, Y0
-	VPAND        Y13, Y0, Y5
-	VPMAXUD      Y15, Y5, Y5
-	VPADDD       Y12, Y5, Y5
-	VADDPS       Y5, Y0, Y0
-	VSUBPS       Y5, Y0, Y0
-	VPAND        Y11, Y4, Y5
-	VPOR         Y5, Y0, Y0
-	VMULPS       Y8, Y0, Y0
+	VPAND        Y13, Y0, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPADDD       Y12, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VSUBPS       Y1, Y0, Y0
+	VPAND        Y11, Y4, Y1
+	VPOR         Y1, Y0, Y0
+	VMULPS       Y3, Y0, Y0
+	VMOVNTPS     Y0, 32(SI)
+	VPAND        Y10, Y5, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPADDD       Y12, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VSUBPS       Y1, Y0, Y0
+	VPAND        Y11, Y5, Y1
+	VPOR         Y1, Y0, Y0
+	VMULPS       Y6, Y0, Y0
+	VMOVNTPS     Y0, 64(SI)
+	VPAND        Y10, Y7, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPADDD       Y12, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VSUBPS       Y1, Y0, Y0
+	VPAND        Y11, Y7, Y1
+	VPOR         Y1, Y0, Y0
+	VMULPS       Y6, Y0, Y0
 	VMOVNTPS     Y0, 96(SI)
 	CMPL         kind+52(FP), $+1
 	JLT          maskdone12
 	JEQ          maskbytes11
-	VPAND        Y10, Y1, Y1
-	VCMPPS       $0x02, Y14, Y1, Y1
 	VPAND        Y10, Y2, Y2
 	VCMPPS       $0x02, Y14, Y2, Y2
-	VPAND        Y10, Y3, Y3
-	VCMPPS       $0x02, Y14, Y3, Y3
 	VPAND        Y10, Y4, Y4
 	VCMPPS       $0x02, Y14, Y4, Y4
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, (DX)
+	VPAND        Y10, Y5, Y5
+	VCMPPS       $0x02, Y14, Y5, Y5
+	VPAND        Y10, Y7, Y7
+	VCMPPS       $0x02, Y14, Y7, Y7
 	VMOVMSKPS    Y2, AX
-	MOVB         AL, 1(DX)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 2(DX)
+	MOVB         AL, (DX)
 	VMOVMSKPS    Y4, AX
+	MOVB         AL, 1(DX)
+	VMOVMSKPS    Y5, AX
+	MOVB         AL, 2(DX)
+	VMOVMSKPS    Y7, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
 	JMP          maskdone12
 
 maskbytes11:
-	VPAND     Y10, Y1, Y1
-	VCMPPS    $0x02, Y14, Y1, Y1
 	VPAND     Y10, Y2, Y2
 	VCMPPS    $0x02, Y14, Y2, Y2
-	VPAND     Y10, Y3, Y3
-	VCMPPS    $0x02, Y14, Y3, Y3
 	VPAND     Y10, Y4, Y4
 	VCMPPS    $0x02, Y14, Y4, Y4
-	VPACKSSDW Y2, Y1, Y1
-	VPACKSSDW Y4, Y3, Y3
-	VPACKSSWB Y3, Y1, Y1
+	VPAND     Y10, Y5, Y5
+	VCMPPS    $0x02, Y14, Y5, Y5
+	VPAND     Y10, Y7, Y7
+	VCMPPS    $0x02, Y14, Y7, Y7
+	VPACKSSDW Y4, Y2, Y2
+	VPACKSSDW Y7, Y5, Y5
+	VPACKSSWB Y5, Y2, Y2
 	VMOVUPS   ·bytes270d3b65+0(SB), Y0
-	VPERMD    Y1, Y0, Y1
-	VPABSB    Y1, Y1
-	VMOVNTPS  Y1, (DX)
+	VPERMD    Y2, Y0, Y2
+	VPABSB    Y2, Y2
+	VMOVNTPS  Y2, (DX)
 	ADDQ      $+32, DX
 
 maskdone12:

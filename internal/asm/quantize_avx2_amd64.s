@@ -237,40 +237,40 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS 4(BX), Y7
-	VBROADCASTSS (R8), Y6
-	VBROADCASTSS 4(R8), Y5
 	VMOVUPS      (DX), Y0
-	VMULPS       Y6, Y0, Y1
-	VFNMADD231PS Y8, Y1, Y0
-	VFMADD231PS  Y6, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
+	VBROADCASTSS (R8), Y1
+	VMULPS       Y1, Y0, Y2
+	VBROADCASTSS (BX), Y3
+	VFNMADD231PS Y3, Y2, Y0
+	VFMADD231PS  Y1, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
 	VMOVUPS      32(DX), Y0
-	VMULPS       Y6, Y0, Y2
-	VFNMADD231PS Y8, Y2, Y0
-	VFMADD231PS  Y6, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
+	VMULPS       Y1, Y0, Y4
+	VFNMADD231PS Y3, Y4, Y0
+	VFMADD231PS  Y1, Y0, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y2, Y2
 	VMOVUPS      64(DX), Y0
-	VMULPS       Y5, Y0, Y2
-	VFNMADD231PS Y7, Y2, Y0
-	VFMADD231PS  Y5, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VMOVUPS      96(DX), Y0
-	VMULPS       Y5, Y0, Y3
-	VFNMADD231PS Y7, Y3, Y0
-	VFMADD231PS  Y5, Y0, Y3
+	VBROADCASTSS 4(R8), Y1
+	VMULPS       Y1, Y0, Y3
+	VBROADCASTSS 4(BX), Y4
+	VFNMADD231PS Y4, Y3, Y0
+	VFMADD231PS  Y1, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VPMINSW      Y2, Y1, Y0
+	VMOVUPS      96(DX), Y0
+	VMULPS       Y1, Y0, Y5
+	VFNMADD231PS Y4, Y5, Y0
+	VFMADD231PS  Y1, Y0, Y5
+	VCVTPS2DQ    Y5, Y5
+	VPACKSSDW    Y5, Y3, Y3
+	VPMINSW      Y3, Y2, Y0
 	VPCMPEQW     Y9, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
 	CMPL         R9, $+2
 	JNE          other9
-	VPACKSSWB    Y2, Y1, Y0
+	VPACKSSWB    Y3, Y2, Y0
 	VPMAXSB      Y12, Y0, Y0
 	VPMINSB      Y10, Y0, Y0
 	VPERMD       Y0, Y13, Y0
@@ -552,40 +552,40 @@ groupodddone:
 short2stream:
 	LEAQ         (DX)(CX*1), AX
 	CALL         ·fetch128AVX2(SB)
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS 4(BX), Y7
-	VBROADCASTSS (R8), Y6
-	VBROADCASTSS 4(R8), Y5
 	VMOVUPS      (DX), Y0
-	VMULPS       Y6, Y0, Y1
-	VFNMADD231PS Y8, Y1, Y0
-	VFMADD231PS  Y6, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
+	VBROADCASTSS (R8), Y1
+	VMULPS       Y1, Y0, Y2
+	VBROADCASTSS (BX), Y3
+	VFNMADD231PS Y3, Y2, Y0
+	VFMADD231PS  Y1, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
 	VMOVUPS      32(DX), Y0
-	VMULPS       Y6, Y0, Y2
-	VFNMADD231PS Y8, Y2, Y0
-	VFMADD231PS  Y6, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
+	VMULPS       Y1, Y0, Y4
+	VFNMADD231PS Y3, Y4, Y0
+	VFMADD231PS  Y1, Y0, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y2, Y2
 	VMOVUPS      64(DX), Y0
-	VMULPS       Y5, Y0, Y2
-	VFNMADD231PS Y7, Y2, Y0
-	VFMADD231PS  Y5, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VMOVUPS      96(DX), Y0
-	VMULPS       Y5, Y0, Y3
-	VFNMADD231PS Y7, Y3, Y0
-	VFMADD231PS  Y5, Y0, Y3
+	VBROADCASTSS 4(R8), Y1
+	VMULPS       Y1, Y0, Y3
+	VBROADCASTSS 4(BX), Y4
+	VFNMADD231PS Y4, Y3, Y0
+	VFMADD231PS  Y1, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VPMINSW      Y2, Y1, Y0
+	VMOVUPS      96(DX), Y0
+	VMULPS       Y1, Y0, Y5
+	VFNMADD231PS Y4, Y5, Y0
+	VFMADD231PS  Y1, Y0, Y5
+	VCVTPS2DQ    Y5, Y5
+	VPACKSSDW    Y5, Y3, Y3
+	VPMINSW      Y3, Y2, Y0
 	VPCMPEQW     Y9, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
 	CMPL         R9, $+2
 	JNE          other21
-	VPACKSSWB    Y2, Y1, Y0
+	VPACKSSWB    Y3, Y2, Y0
 	VPMAXSB      Y12, Y0, Y0
 	VPMINSB      Y10, Y0, Y0
 	VPERMD       Y0, Y13, Y0
@@ -603,7 +603,7 @@ stored24:
 
 other9:
 	JGT        unsigned10
-	VPACKSSWB  Y2, Y1, Y0
+	VPACKSSWB  Y3, Y2, Y0
 	VPMAXSB    Y12, Y0, Y0
 	VPMINSB    Y10, Y0, Y0
 	VPERMD     Y0, Y13, Y0
@@ -628,7 +628,7 @@ crumbs11:
 	JMP        stored12
 
 unsigned10:
-	VPACKUSWB Y2, Y1, Y0
+	VPACKUSWB Y3, Y2, Y0
 	VPMAXUB   Y12, Y0, Y0
 	VPMINUB   Y10, Y0, Y0
 	VPERMD    Y0, Y13, Y0
@@ -734,7 +734,7 @@ unsigned18:
 
 other21:
 	JGT        unsigned22
-	VPACKSSWB  Y2, Y1, Y0
+	VPACKSSWB  Y3, Y2, Y0
 	VPMAXSB    Y12, Y0, Y0
 	VPMINSB    Y10, Y0, Y0
 	VPERMD     Y0, Y13, Y0
@@ -759,7 +759,7 @@ crumbs23:
 	JMP        stored24
 
 unsigned22:
-	VPACKUSWB Y2, Y1, Y0
+	VPACKUSWB Y3, Y2, Y0
 	VPMAXUB   Y12, Y0, Y0
 	VPMINUB   Y10, Y0, Y0
 	VPERMD    Y0, Y13, Y0
@@ -897,9 +897,8 @@ unsigned26:
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·QuantizeZeroPointAVX2(SB), $2272-80
 	// pointers: SI q, DX x, BX scale, R8 recip, R9 zeroPoint, DI elements left, R11 groups left, R12 length
-	// per call: Y15 least, Y12 most, Y14 0xff, Y0 And, Y0 Narrow16, Y13 NarrowU8, Y0 And, Y0 Narrow16, Y11 NarrowU8
-	// per group: Y10 scale, Y9 recip, Y8 Narrow16
-	// loaded at each use: zeroPoint, 0x80008000, table
+	// per call: Y15 least, Y11 most, Y14 0xff, Y0 And, Y0 Narrow16, Y12 NarrowU8, Y0 And, Y0 Narrow16, Y10 NarrowU8, Y9 0x80008000, Y13 table
+	// per group: Y8 scale, Y7 recip, Y0 zeroPoint, Y6 Narrow16
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), SI
 	MOVQ         x+8(FP), DX
@@ -911,15 +910,15 @@ TEXT ·QuantizeZeroPointAVX2(SB), $2272-80
 	VBROADCASTSS ·word000000ff+0(SB), Y14
 	VPAND        Y14, Y15, Y0
 	VPACKSSDW    Y0, Y0, Y0
-	VMOVUPS      ·bytes270d3b65+0(SB), Y1
+	VMOVUPS      ·bytes270d3b65+0(SB), Y13
 	VPACKUSWB    Y0, Y0, Y0
-	VPERMD       Y0, Y1, Y13
-	VBROADCASTSS most+44(FP), Y12
-	VPAND        Y14, Y12, Y0
+	VPERMD       Y0, Y13, Y12
+	VBROADCASTSS most+44(FP), Y11
+	VPAND        Y14, Y11, Y0
 	VPACKSSDW    Y0, Y0, Y0
-	VMOVUPS      ·bytes270d3b65+0(SB), Y1
 	VPACKUSWB    Y0, Y0, Y0
-	VPERMD       Y0, Y1, Y11
+	VPERMD       Y0, Y13, Y10
+	VBROADCASTSS ·word80008000+0(SB), Y9
 	MOVQ         groups+56(FP), R11
 	MOVQ         length+64(FP), R12
 	CMPQ         R12, $+1
@@ -956,54 +955,51 @@ groupbegin:
 	PCALIGN $0x20
 
 groupnext:
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (R8), Y9
+	VBROADCASTSS (BX), Y8
+	VBROADCASTSS (R8), Y7
 	VBROADCASTSS (R9), Y0
-	VBROADCASTSS (R9), Y1
-	VPACKSSDW    Y1, Y0, Y8
+	VPACKSSDW    Y0, Y0, Y6
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
 	VMOVUPS      (DX), Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
+	VMULPS       Y7, Y0, Y1
+	VFNMADD231PS Y8, Y1, Y0
+	VFMADD231PS  Y7, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
 	VMOVUPS      32(DX), Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
+	VMULPS       Y7, Y0, Y2
+	VFNMADD231PS Y8, Y2, Y0
+	VFMADD231PS  Y7, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y8, Y1, Y0
+	VPADDSW      Y6, Y1, Y0
 	VMOVUPS      64(DX), Y2
-	VMULPS       Y9, Y2, Y3
-	VFNMADD231PS Y10, Y3, Y2
-	VFMADD231PS  Y9, Y2, Y3
+	VMULPS       Y7, Y2, Y3
+	VFNMADD231PS Y8, Y3, Y2
+	VFMADD231PS  Y7, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
 	VMOVUPS      96(DX), Y2
-	VMULPS       Y9, Y2, Y4
-	VFNMADD231PS Y10, Y4, Y2
-	VFMADD231PS  Y9, Y2, Y4
+	VMULPS       Y7, Y2, Y4
+	VFNMADD231PS Y8, Y4, Y2
+	VFMADD231PS  Y7, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y8, Y3, Y2
-	VBROADCASTSS ·word80008000+0(SB), Y4
+	VPADDSW      Y6, Y3, Y2
 	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
+	VPCMPEQW     Y9, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VMOVUPS      ·bytes270d3b65+0(SB), Y1
 	CMPL         R10, $+2
 	JNE          other1
-	VPACKSSWB    Y2, Y0, Y3
-	VPMAXSB      Y13, Y3, Y3
-	VPMINSB      Y11, Y3, Y3
-	VPERMD       Y3, Y1, Y3
-	VMOVUPS      Y3, (SI)
+	VPACKSSWB    Y2, Y0, Y1
+	VPMAXSB      Y12, Y1, Y1
+	VPMINSB      Y10, Y1, Y1
+	VPERMD       Y1, Y13, Y1
+	VMOVUPS      Y1, (SI)
 	ADDQ         $+32, SI
 
 stored4:
@@ -1037,63 +1033,66 @@ groupchosen:
 groupmeet:
 	VMOVUPS      (DX), Y0
 	VMOVUPS      (R15), Y1
-	VMOVUPS      (BX), Y2
-	VPERMPS      Y2, Y1, Y3
-	VMOVUPS      (R8), Y4
-	VPERMPS      Y4, Y1, Y5
-	VMOVUPS      (R9), Y6
-	VPERMPS      Y6, Y1, Y1
-	VMULPS       Y5, Y0, Y7
-	VFNMADD231PS Y3, Y7, Y0
-	VFMADD231PS  Y5, Y0, Y7
-	VCVTPS2DQ    Y7, Y7
+	VPERMPS      (BX), Y1, Y1
+	VMOVUPS      (R15), Y2
+	VPERMPS      (R8), Y2, Y2
+	VMOVUPS      (R15), Y3
+	VPERMPS      (R9), Y3, Y3
+	VMULPS       Y2, Y0, Y4
+	VFNMADD231PS Y1, Y4, Y0
+	VFMADD231PS  Y2, Y0, Y4
+	VCVTPS2DQ    Y4, Y4
 	VMOVUPS      32(DX), Y0
-	VMOVUPS      32(R15), Y3
-	VPERMPS      Y2, Y3, Y5
-	VPERMPS      Y4, Y3, Y8
-	VPERMPS      Y6, Y3, Y3
-	VMULPS       Y8, Y0, Y9
-	VFNMADD231PS Y5, Y9, Y0
-	VFMADD231PS  Y8, Y0, Y9
-	VCVTPS2DQ    Y9, Y9
-	VPACKSSDW    Y9, Y7, Y7
-	VPACKSSDW    Y3, Y1, Y1
-	VPADDSW      Y1, Y7, Y1
+	VMOVUPS      32(R15), Y1
+	VPERMPS      (BX), Y1, Y1
+	VMOVUPS      32(R15), Y2
+	VPERMPS      (R8), Y2, Y2
+	VMOVUPS      32(R15), Y5
+	VPERMPS      (R9), Y5, Y5
+	VMULPS       Y2, Y0, Y6
+	VFNMADD231PS Y1, Y6, Y0
+	VFMADD231PS  Y2, Y0, Y6
+	VCVTPS2DQ    Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPACKSSDW    Y5, Y3, Y3
+	VPADDSW      Y3, Y4, Y3
 	VMOVUPS      64(DX), Y0
-	VMOVUPS      64(R15), Y3
-	VPERMPS      Y2, Y3, Y5
-	VPERMPS      Y4, Y3, Y8
-	VPERMPS      Y6, Y3, Y3
-	VMULPS       Y8, Y0, Y9
-	VFNMADD231PS Y5, Y9, Y0
-	VFMADD231PS  Y8, Y0, Y9
-	VCVTPS2DQ    Y9, Y9
+	VMOVUPS      64(R15), Y1
+	VPERMPS      (BX), Y1, Y1
+	VMOVUPS      64(R15), Y2
+	VPERMPS      (R8), Y2, Y2
+	VMOVUPS      64(R15), Y5
+	VPERMPS      (R9), Y5, Y5
+	VMULPS       Y2, Y0, Y6
+	VFNMADD231PS Y1, Y6, Y0
+	VFMADD231PS  Y2, Y0, Y6
+	VCVTPS2DQ    Y6, Y6
 	VMOVUPS      96(DX), Y0
-	VMOVUPS      96(R15), Y5
-	VPERMPS      Y2, Y5, Y2
-	VPERMPS      Y4, Y5, Y4
-	VPERMPS      Y6, Y5, Y6
-	VMULPS       Y4, Y0, Y5
-	VFNMADD231PS Y2, Y5, Y0
-	VFMADD231PS  Y4, Y0, Y5
-	VCVTPS2DQ    Y5, Y5
-	VPACKSSDW    Y5, Y9, Y9
-	VPACKSSDW    Y6, Y3, Y3
-	VPADDSW      Y3, Y9, Y3
-	VBROADCASTSS ·word80008000+0(SB), Y0
-	VPMINSW      Y9, Y7, Y7
-	VPCMPEQW     Y0, Y7, Y7
-	VPMOVMSKB    Y7, AX
+	VMOVUPS      96(R15), Y1
+	VPERMPS      (BX), Y1, Y1
+	VMOVUPS      96(R15), Y2
+	VPERMPS      (R8), Y2, Y2
+	VMOVUPS      96(R15), Y7
+	VPERMPS      (R9), Y7, Y7
+	VMULPS       Y2, Y0, Y8
+	VFNMADD231PS Y1, Y8, Y0
+	VFMADD231PS  Y2, Y0, Y8
+	VCVTPS2DQ    Y8, Y8
+	VPACKSSDW    Y8, Y6, Y6
+	VPACKSSDW    Y7, Y5, Y5
+	VPADDSW      Y5, Y6, Y5
+	VPMINSW      Y6, Y4, Y4
+	VPCMPEQW     Y9, Y4, Y4
+	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VMOVUPS      ·bytes270d3b65+0(SB), Y0
 	CMPL         R10, $+2
 	JNE          other5
-	VPACKSSWB    Y3, Y1, Y2
-	VPMAXSB      Y13, Y2, Y2
-	VPMINSB      Y11, Y2, Y2
-	VPERMD       Y2, Y0, Y2
-	VMOVUPS      Y2, (SI)
+	VPACKSSWB    Y5, Y3, Y0
+	VPMAXSB      Y12, Y0, Y0
+	VPMINSB      Y10, Y0, Y0
+	VPERMD       Y0, Y13, Y0
+	VMOVUPS      Y0, (SI)
 	ADDQ         $+32, SI
 
 stored8:
@@ -1125,11 +1124,10 @@ grouptail:
 	JEQ          return
 	CMPQ         R11, DI
 	JLT          groupodd
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (R8), Y9
+	VBROADCASTSS (BX), Y8
+	VBROADCASTSS (R8), Y7
 	VBROADCASTSS (R9), Y0
-	VBROADCASTSS (R9), Y1
-	VPACKSSDW    Y1, Y0, Y8
+	VPACKSSDW    Y0, Y0, Y6
 	MOVQ         SI, (SP)
 	LEAQ         8(SP), SI
 	LEAQ         48(SP), AX
@@ -1153,54 +1151,50 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS 4(BX), Y9
-	VBROADCASTSS (R8), Y8
-	VBROADCASTSS 4(R8), Y7
 	VBROADCASTSS (R9), Y0
-	VBROADCASTSS (R9), Y1
-	VPACKSSDW    Y1, Y0, Y6
+	VPACKSSDW    Y0, Y0, Y8
 	VBROADCASTSS 4(R9), Y0
-	VBROADCASTSS 4(R9), Y1
-	VPACKSSDW    Y1, Y0, Y5
+	VPACKSSDW    Y0, Y0, Y7
 	VMOVUPS      (DX), Y0
-	VMULPS       Y8, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y8, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      32(DX), Y0
-	VMULPS       Y8, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y8, Y0, Y2
+	VBROADCASTSS (R8), Y1
+	VMULPS       Y1, Y0, Y2
+	VBROADCASTSS (BX), Y3
+	VFNMADD231PS Y3, Y2, Y0
+	VFMADD231PS  Y1, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y6, Y1, Y0
-	VMOVUPS      64(DX), Y2
-	VMULPS       Y7, Y2, Y3
-	VFNMADD231PS Y9, Y3, Y2
-	VFMADD231PS  Y7, Y2, Y3
-	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      96(DX), Y2
-	VMULPS       Y7, Y2, Y4
-	VFNMADD231PS Y9, Y4, Y2
-	VFMADD231PS  Y7, Y2, Y4
+	VMOVUPS      32(DX), Y0
+	VMULPS       Y1, Y0, Y4
+	VFNMADD231PS Y3, Y4, Y0
+	VFMADD231PS  Y1, Y0, Y4
 	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y5, Y3, Y2
-	VBROADCASTSS ·word80008000+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
+	VPACKSSDW    Y4, Y2, Y2
+	VPADDSW      Y8, Y2, Y0
+	VMOVUPS      64(DX), Y1
+	VBROADCASTSS 4(R8), Y3
+	VMULPS       Y3, Y1, Y4
+	VBROADCASTSS 4(BX), Y5
+	VFNMADD231PS Y5, Y4, Y1
+	VFMADD231PS  Y3, Y1, Y4
+	VCVTPS2DQ    Y4, Y4
+	VMOVUPS      96(DX), Y1
+	VMULPS       Y3, Y1, Y6
+	VFNMADD231PS Y5, Y6, Y1
+	VFMADD231PS  Y3, Y1, Y6
+	VCVTPS2DQ    Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPADDSW      Y7, Y4, Y1
+	VPMINSW      Y4, Y2, Y2
+	VPCMPEQW     Y9, Y2, Y2
+	VPMOVMSKB    Y2, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VMOVUPS      ·bytes270d3b65+0(SB), Y1
 	CMPL         R10, $+2
 	JNE          other9
-	VPACKSSWB    Y2, Y0, Y3
-	VPMAXSB      Y13, Y3, Y3
-	VPMINSB      Y11, Y3, Y3
-	VPERMD       Y3, Y1, Y3
-	VMOVUPS      Y3, (SI)
+	VPACKSSWB    Y1, Y0, Y2
+	VPMAXSB      Y12, Y2, Y2
+	VPMINSB      Y10, Y2, Y2
+	VPERMD       Y2, Y13, Y2
+	VMOVUPS      Y2, (SI)
 	ADDQ         $+32, SI
 
 stored12:
@@ -1261,20 +1255,18 @@ laneloop:
 	VPACKSSDW    Y8, Y6, Y6
 	VPACKSSDW    Y7, Y5, Y5
 	VPADDSW      Y5, Y6, Y5
-	VBROADCASTSS ·word80008000+0(SB), Y0
 	VPMINSW      Y6, Y4, Y4
-	VPCMPEQW     Y0, Y4, Y4
+	VPCMPEQW     Y9, Y4, Y4
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VMOVUPS      ·bytes270d3b65+0(SB), Y0
 	CMPL         R10, $+2
 	JNE          other13
-	VPACKSSWB    Y5, Y3, Y1
-	VPMAXSB      Y13, Y1, Y1
-	VPMINSB      Y11, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VMOVUPS      Y1, (SI)
+	VPACKSSWB    Y5, Y3, Y0
+	VPMAXSB      Y12, Y0, Y0
+	VPMINSB      Y10, Y0, Y0
+	VPERMD       Y0, Y13, Y0
+	VMOVUPS      Y0, (SI)
 	ADDQ         $+32, SI
 
 stored16:
@@ -1318,43 +1310,41 @@ groupstream:
 	LEAQ         (DX)(CX*1), AX
 	CALL         ·fetch128AVX2(SB)
 	VMOVUPS      (DX), Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
+	VMULPS       Y7, Y0, Y1
+	VFNMADD231PS Y8, Y1, Y0
+	VFMADD231PS  Y7, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
 	VMOVUPS      32(DX), Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
+	VMULPS       Y7, Y0, Y2
+	VFNMADD231PS Y8, Y2, Y0
+	VFMADD231PS  Y7, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y8, Y1, Y0
+	VPADDSW      Y6, Y1, Y0
 	VMOVUPS      64(DX), Y2
-	VMULPS       Y9, Y2, Y3
-	VFNMADD231PS Y10, Y3, Y2
-	VFMADD231PS  Y9, Y2, Y3
+	VMULPS       Y7, Y2, Y3
+	VFNMADD231PS Y8, Y3, Y2
+	VFMADD231PS  Y7, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
 	VMOVUPS      96(DX), Y2
-	VMULPS       Y9, Y2, Y4
-	VFNMADD231PS Y10, Y4, Y2
-	VFMADD231PS  Y9, Y2, Y4
+	VMULPS       Y7, Y2, Y4
+	VFNMADD231PS Y8, Y4, Y2
+	VFMADD231PS  Y7, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y8, Y3, Y2
-	VBROADCASTSS ·word80008000+0(SB), Y4
+	VPADDSW      Y6, Y3, Y2
 	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
+	VPCMPEQW     Y9, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VMOVUPS      ·bytes270d3b65+0(SB), Y1
 	CMPL         R10, $+2
 	JNE          other17
-	VPACKSSWB    Y2, Y0, Y3
-	VPMAXSB      Y13, Y3, Y3
-	VPMINSB      Y11, Y3, Y3
-	VPERMD       Y3, Y1, Y3
-	VMOVNTPS     Y3, (SI)
+	VPACKSSWB    Y2, Y0, Y1
+	VPMAXSB      Y12, Y1, Y1
+	VPMINSB      Y10, Y1, Y1
+	VPERMD       Y1, Y13, Y1
+	VMOVNTPS     Y1, (SI)
 	ADDQ         $+32, SI
 
 stored20:
@@ -1366,36 +1356,36 @@ stored20:
 
 other1:
 	JGT        unsigned2
-	VPACKSSWB  Y2, Y0, Y3
-	VPMAXSB    Y13, Y3, Y3
-	VPMINSB    Y11, Y3, Y3
-	VPERMD     Y3, Y1, Y3
+	VPACKSSWB  Y2, Y0, Y1
+	VPMAXSB    Y12, Y1, Y1
+	VPMINSB    Y10, Y1, Y1
+	VPERMD     Y1, Y13, Y1
 	JPS        crumbs3
-	VPAND      ·word0f0f0f0f+0(SB), Y3, Y3
-	VPMADDUBSW ·word10011001+0(SB), Y3, Y3
-	VPACKUSWB  Y3, Y3, Y3
-	VPERMQ     $0x08, Y3, Y3
-	VMOVUPS    X3, (SI)
+	VPAND      ·word0f0f0f0f+0(SB), Y1, Y1
+	VPMADDUBSW ·word10011001+0(SB), Y1, Y1
+	VPACKUSWB  Y1, Y1, Y1
+	VPERMQ     $0x08, Y1, Y1
+	VMOVUPS    X1, (SI)
 	ADDQ       $+16, SI
 	JMP        stored4
 
 crumbs3:
-	VPAND      ·word03030303+0(SB), Y3, Y3
-	VPMADDUBSW ·word04010401+0(SB), Y3, Y3
-	VPMADDWD   ·word00100001+0(SB), Y3, Y3
-	VPACKUSDW  Y3, Y3, Y3
-	VPERMQ     $0x08, Y3, Y3
-	VPACKUSWB  X3, X3, X3
-	VMOVQ      X3, (SI)
+	VPAND      ·word03030303+0(SB), Y1, Y1
+	VPMADDUBSW ·word04010401+0(SB), Y1, Y1
+	VPMADDWD   ·word00100001+0(SB), Y1, Y1
+	VPACKUSDW  Y1, Y1, Y1
+	VPERMQ     $0x08, Y1, Y1
+	VPACKUSWB  X1, X1, X1
+	VMOVQ      X1, (SI)
 	ADDQ       $+8, SI
 	JMP        stored4
 
 unsigned2:
-	VPACKUSWB Y2, Y0, Y3
-	VPMAXUB   Y13, Y3, Y3
-	VPMINUB   Y11, Y3, Y3
-	VPERMD    Y3, Y1, Y3
-	VMOVUPS   Y3, (SI)
+	VPACKUSWB Y2, Y0, Y1
+	VPMAXUB   Y12, Y1, Y1
+	VPMINUB   Y10, Y1, Y1
+	VPERMD    Y1, Y13, Y1
+	VMOVUPS   Y1, (SI)
 	ADDQ      $+32, SI
 	JMP       stored4
 
@@ -1406,10 +1396,996 @@ grouprare:
 
 other5:
 	JGT        unsigned6
-	VPACKSSWB  Y3, Y1, Y2
-	VPMAXSB    Y13, Y2, Y2
-	VPMINSB    Y11, Y2, Y2
-	VPERMD     Y2, Y0, Y2
+	VPACKSSWB  Y5, Y3, Y0
+	VPMAXSB    Y12, Y0, Y0
+	VPMINSB    Y10, Y0, Y0
+	VPERMD     Y0, Y13, Y0
+	JPS        crumbs7
+	VPAND      ·word0f0f0f0f+0(SB), Y0, Y0
+	VPMADDUBSW ·word10011001+0(SB), Y0, Y0
+	VPACKUSWB  Y0, Y0, Y0
+	VPERMQ     $0x08, Y0, Y0
+	VMOVUPS    X0, (SI)
+	ADDQ       $+16, SI
+	JMP        stored8
+
+crumbs7:
+	VPAND      ·word03030303+0(SB), Y0, Y0
+	VPMADDUBSW ·word04010401+0(SB), Y0, Y0
+	VPMADDWD   ·word00100001+0(SB), Y0, Y0
+	VPACKUSDW  Y0, Y0, Y0
+	VPERMQ     $0x08, Y0, Y0
+	VPACKUSWB  X0, X0, X0
+	VMOVQ      X0, (SI)
+	ADDQ       $+8, SI
+	JMP        stored8
+
+unsigned6:
+	VPACKUSWB Y5, Y3, Y0
+	VPMAXUB   Y12, Y0, Y0
+	VPMINUB   Y10, Y0, Y0
+	VPERMD    Y0, Y13, Y0
+	VMOVUPS   Y0, (SI)
+	ADDQ      $+32, SI
+	JMP       stored8
+
+groupending:
+	MOVQ DI, 952(SP)
+	MOVQ 944(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 976(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 976(SP), BX
+	LEAQ 1408(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 1408(SP), R8
+	LEAQ 1840(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 1840(SP), R9
+	MOVQ $+32, 936(SP)
+	MOVQ 952(SP), DI
+	JMP  groupchosen
+
+groupmeetrare:
+	LEAQ 732(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 952(SP)
+	CMPQ DI, $+64
+	JLT  grouprepeat
+	MOVL $0x00000040, DI
+
+grouprepeat:
+	LEAQ 1104(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1392(SP)
+	LEAQ 1104(SP), BX
+	LEAQ 1536(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1824(SP)
+	LEAQ 1536(SP), R8
+	LEAQ 1968(SP), AX
+	MOVQ R9, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 2256(SP)
+	LEAQ 1968(SP), R9
+	MOVQ R15, R11
+	MOVQ $+1, 960(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 1392(SP), BX
+	MOVQ 1824(SP), R8
+	MOVQ 2256(SP), R9
+	MOVQ 952(SP), DI
+	CMPQ DI, $+65
+	JLT  return
+	SUBQ $+64, DI
+	JMP  groupbegin
+
+short2stream:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch128AVX2(SB)
+	VBROADCASTSS (R9), Y0
+	VPACKSSDW    Y0, Y0, Y8
+	VBROADCASTSS 4(R9), Y0
+	VPACKSSDW    Y0, Y0, Y7
+	VMOVUPS      (DX), Y0
+	VBROADCASTSS (R8), Y1
+	VMULPS       Y1, Y0, Y2
+	VBROADCASTSS (BX), Y3
+	VFNMADD231PS Y3, Y2, Y0
+	VFMADD231PS  Y1, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VMOVUPS      32(DX), Y0
+	VMULPS       Y1, Y0, Y4
+	VFNMADD231PS Y3, Y4, Y0
+	VFMADD231PS  Y1, Y0, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y2, Y2
+	VPADDSW      Y8, Y2, Y0
+	VMOVUPS      64(DX), Y1
+	VBROADCASTSS 4(R8), Y3
+	VMULPS       Y3, Y1, Y4
+	VBROADCASTSS 4(BX), Y5
+	VFNMADD231PS Y5, Y4, Y1
+	VFMADD231PS  Y3, Y1, Y4
+	VCVTPS2DQ    Y4, Y4
+	VMOVUPS      96(DX), Y1
+	VMULPS       Y3, Y1, Y6
+	VFNMADD231PS Y5, Y6, Y1
+	VFMADD231PS  Y3, Y1, Y6
+	VCVTPS2DQ    Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPADDSW      Y7, Y4, Y1
+	VPMINSW      Y4, Y2, Y2
+	VPCMPEQW     Y9, Y2, Y2
+	VPMOVMSKB    Y2, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	CMPL         R10, $+2
+	JNE          other21
+	VPACKSSWB    Y1, Y0, Y2
+	VPMAXSB      Y12, Y2, Y2
+	VPMINSB      Y10, Y2, Y2
+	VPERMD       Y2, Y13, Y2
+	VMOVNTPS     Y2, (SI)
+	ADDQ         $+32, SI
+
+stored24:
+	ADDQ $+8, BX
+	ADDQ $+8, R8
+	ADDQ $+8, R9
+	SUBQ $-128, DX
+	SUBQ $+2, R11
+	CMPQ R11, $+2
+	JGE  short2stream
+	JMP  few
+
+other9:
+	JGT        unsigned10
+	VPACKSSWB  Y1, Y0, Y2
+	VPMAXSB    Y12, Y2, Y2
+	VPMINSB    Y10, Y2, Y2
+	VPERMD     Y2, Y13, Y2
+	JPS        crumbs11
+	VPAND      ·word0f0f0f0f+0(SB), Y2, Y2
+	VPMADDUBSW ·word10011001+0(SB), Y2, Y2
+	VPACKUSWB  Y2, Y2, Y2
+	VPERMQ     $0x08, Y2, Y2
+	VMOVUPS    X2, (SI)
+	ADDQ       $+16, SI
+	JMP        stored12
+
+crumbs11:
+	VPAND      ·word03030303+0(SB), Y2, Y2
+	VPMADDUBSW ·word04010401+0(SB), Y2, Y2
+	VPMADDWD   ·word00100001+0(SB), Y2, Y2
+	VPACKUSDW  Y2, Y2, Y2
+	VPERMQ     $0x08, Y2, Y2
+	VPACKUSWB  X2, X2, X2
+	VMOVQ      X2, (SI)
+	ADDQ       $+8, SI
+	JMP        stored12
+
+unsigned10:
+	VPACKUSWB Y1, Y0, Y2
+	VPMAXUB   Y12, Y2, Y2
+	VPMINUB   Y10, Y2, Y2
+	VPERMD    Y2, Y13, Y2
+	VMOVUPS   Y2, (SI)
+	ADDQ      $+32, SI
+	JMP       stored12
+
+short2rare:
+	MOVQ $+2, 592(SP)
+	MOVL $0x00000002, R14
+	JMP  spread
+
+other13:
+	JGT        unsigned14
+	VPACKSSWB  Y5, Y3, Y0
+	VPMAXSB    Y12, Y0, Y0
+	VPMINSB    Y10, Y0, Y0
+	VPERMD     Y0, Y13, Y0
+	JPS        crumbs15
+	VPAND      ·word0f0f0f0f+0(SB), Y0, Y0
+	VPMADDUBSW ·word10011001+0(SB), Y0, Y0
+	VPACKUSWB  Y0, Y0, Y0
+	VPERMQ     $0x08, Y0, Y0
+	VMOVUPS    X0, (SI)
+	ADDQ       $+16, SI
+	JMP        stored16
+
+crumbs15:
+	VPAND      ·word03030303+0(SB), Y0, Y0
+	VPMADDUBSW ·word04010401+0(SB), Y0, Y0
+	VPMADDWD   ·word00100001+0(SB), Y0, Y0
+	VPACKUSDW  Y0, Y0, Y0
+	VPERMQ     $0x08, Y0, Y0
+	VPACKUSWB  X0, X0, X0
+	VMOVQ      X0, (SI)
+	ADDQ       $+8, SI
+	JMP        stored16
+
+unsigned14:
+	VPACKUSWB Y5, Y3, Y0
+	VPMAXUB   Y12, Y0, Y0
+	VPMINUB   Y10, Y0, Y0
+	VPERMD    Y0, Y13, Y0
+	VMOVUPS   Y0, (SI)
+	ADDQ      $+32, SI
+	JMP       stored16
+
+lanerare:
+	MOVQ $+3, 592(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	LEAQ 48(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 48(SP), DX
+	LEAQ 184(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 184(SP), BX
+	LEAQ 320(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 320(SP), R8
+	LEAQ 456(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 456(SP), R9
+	JMP  laneloop
+
+other17:
+	JGT        unsigned18
+	VPACKSSWB  Y2, Y0, Y1
+	VPMAXSB    Y12, Y1, Y1
+	VPMINSB    Y10, Y1, Y1
+	VPERMD     Y1, Y13, Y1
+	JPS        crumbs19
+	VPAND      ·word0f0f0f0f+0(SB), Y1, Y1
+	VPMADDUBSW ·word10011001+0(SB), Y1, Y1
+	VPACKUSWB  Y1, Y1, Y1
+	VPERMQ     $0x08, Y1, Y1
+	VMOVNTPS   X1, (SI)
+	ADDQ       $+16, SI
+	JMP        stored20
+
+crumbs19:
+	VPAND      ·word03030303+0(SB), Y1, Y1
+	VPMADDUBSW ·word04010401+0(SB), Y1, Y1
+	VPMADDWD   ·word00100001+0(SB), Y1, Y1
+	VPACKUSDW  Y1, Y1, Y1
+	VPERMQ     $0x08, Y1, Y1
+	VPACKUSWB  X1, X1, X1
+	VMOVQ      X1, (SI)
+	ADDQ       $+8, SI
+	JMP        stored20
+
+unsigned18:
+	VPACKUSWB Y2, Y0, Y1
+	VPMAXUB   Y12, Y1, Y1
+	VPMINUB   Y10, Y1, Y1
+	VPERMD    Y1, Y13, Y1
+	VMOVNTPS  Y1, (SI)
+	ADDQ      $+32, SI
+	JMP       stored20
+
+other21:
+	JGT        unsigned22
+	VPACKSSWB  Y1, Y0, Y2
+	VPMAXSB    Y12, Y2, Y2
+	VPMINSB    Y10, Y2, Y2
+	VPERMD     Y2, Y13, Y2
+	JPS        crumbs23
+	VPAND      ·word0f0f0f0f+0(SB), Y2, Y2
+	VPMADDUBSW ·word10011001+0(SB), Y2, Y2
+	VPACKUSWB  Y2, Y2, Y2
+	VPERMQ     $0x08, Y2, Y2
+	VMOVNTPS   X2, (SI)
+	ADDQ       $+16, SI
+	JMP        stored24
+
+crumbs23:
+	VPAND      ·word03030303+0(SB), Y2, Y2
+	VPMADDUBSW ·word04010401+0(SB), Y2, Y2
+	VPMADDWD   ·word00100001+0(SB), Y2, Y2
+	VPACKUSDW  Y2, Y2, Y2
+	VPERMQ     $0x08, Y2, Y2
+	VPACKUSWB  X2, X2, X2
+	VMOVQ      X2, (SI)
+	ADDQ       $+8, SI
+	JMP        stored24
+
+unsigned22:
+	VPACKUSWB Y1, Y0, Y2
+	VPMAXUB   Y12, Y2, Y2
+	VPMINUB   Y10, Y2, Y2
+	VPERMD    Y2, Y13, Y2
+	VMOVNTPS  Y2, (SI)
+	ADDQ      $+32, SI
+	JMP       stored24
+
+spread:
+	LEAQ 184(SP), AX
+	MOVQ BX, CX
+	CALL ·spreadAVX2(SB)
+	LEAQ 184(SP), BX
+	LEAQ 320(SP), AX
+	MOVQ R8, CX
+	CALL ·spreadAVX2(SB)
+	LEAQ 320(SP), R8
+	LEAQ 456(SP), AX
+	MOVQ R9, CX
+	CALL ·spreadAVX2(SB)
+	LEAQ 456(SP), R9
+
+rare:
+	VMOVUPS   (DX), Y0
+	VMOVUPS   (BX), Y1
+	VMOVUPS   (R9), Y2
+	VDIVPS    Y1, Y0, Y0
+	VCVTDQ2PS Y2, Y2
+	VROUNDPS  $0x08, Y0, Y1
+	VCVTDQ2PS Y15, Y3
+	VSUBPS    Y2, Y3, Y4
+	VMAXPS    Y1, Y4, Y1
+	VCVTDQ2PS Y11, Y4
+	VSUBPS    Y2, Y4, Y5
+	VMINPS    Y1, Y5, Y1
+	VADDPS    Y2, Y1, Y1
+	VCMPPS    $0x07, Y0, Y0, Y0
+	VCVTPS2DQ Y1, Y1
+	VANDPS    Y1, Y0, Y0
+	VMOVUPS   32(DX), Y1
+	VMOVUPS   32(BX), Y2
+	VMOVUPS   32(R9), Y5
+	VDIVPS    Y2, Y1, Y1
+	VCVTDQ2PS Y5, Y5
+	VROUNDPS  $0x08, Y1, Y2
+	VSUBPS    Y5, Y3, Y6
+	VMAXPS    Y2, Y6, Y2
+	VSUBPS    Y5, Y4, Y6
+	VMINPS    Y2, Y6, Y2
+	VADDPS    Y5, Y2, Y2
+	VCMPPS    $0x07, Y1, Y1, Y1
+	VCVTPS2DQ Y2, Y2
+	VANDPS    Y2, Y1, Y1
+	VPACKSSDW Y1, Y0, Y0
+	VMOVUPS   64(DX), Y1
+	VMOVUPS   64(BX), Y2
+	VMOVUPS   64(R9), Y5
+	VDIVPS    Y2, Y1, Y1
+	VCVTDQ2PS Y5, Y5
+	VROUNDPS  $0x08, Y1, Y2
+	VSUBPS    Y5, Y3, Y6
+	VMAXPS    Y2, Y6, Y2
+	VSUBPS    Y5, Y4, Y6
+	VMINPS    Y2, Y6, Y2
+	VADDPS    Y5, Y2, Y2
+	VCMPPS    $0x07, Y1, Y1, Y1
+	VCVTPS2DQ Y2, Y2
+	VANDPS    Y2, Y1, Y1
+	VMOVUPS   96(DX), Y2
+	VMOVUPS   96(BX), Y5
+	VMOVUPS   96(R9), Y6
+	VDIVPS    Y5, Y2, Y2
+	VCVTDQ2PS Y6, Y6
+	VROUNDPS  $0x08, Y2, Y5
+	VSUBPS    Y6, Y3, Y3
+	VMAXPS    Y5, Y3, Y5
+	VSUBPS    Y6, Y4, Y4
+	VMINPS    Y5, Y4, Y5
+	VADDPS    Y6, Y5, Y5
+	VCMPPS    $0x07, Y2, Y2, Y2
+	VCVTPS2DQ Y5, Y5
+	VANDPS    Y5, Y2, Y2
+	VPACKSSDW Y2, Y1, Y1
+	VXORPS    Y2, Y2, Y2
+	VPSUBD    Y15, Y2, Y3
+	VPMAXSD   Y2, Y3, Y3
+	VPSUBD    Y3, Y2, Y3
+	VPAND     Y14, Y3, Y3
+	VPACKSSDW Y3, Y3, Y3
+	VPACKUSWB Y3, Y3, Y3
+	VPERMD    Y3, Y13, Y3
+	VPMAXSD   Y2, Y11, Y2
+	VPAND     Y14, Y2, Y2
+	VPACKSSDW Y2, Y2, Y2
+	VPACKUSWB Y2, Y2, Y2
+	VPERMD    Y2, Y13, Y2
+	CMPL      R10, $+2
+	JNE       other25
+	VPACKSSWB Y1, Y0, Y4
+	VPMAXSB   Y3, Y4, Y4
+	VPMINSB   Y2, Y4, Y4
+	VPERMD    Y4, Y13, Y4
+	VMOVUPS   Y4, (SI)
+	ADDQ      $+32, SI
+
+stored28:
+	CMPQ         592(SP), $+3
+	JEQ          laneback
+	MOVQ         176(SP), BX
+	MOVQ         312(SP), R8
+	MOVQ         448(SP), R9
+	CMPQ         592(SP), $+2
+	JEQ          short2back
+	VBROADCASTSS (BX), Y8
+	VBROADCASTSS (R8), Y7
+	VBROADCASTSS (R9), Y0
+	VPACKSSDW    Y0, Y0, Y6
+	JMP          groupback
+
+other25:
+	JGT        unsigned26
+	VPACKSSWB  Y1, Y0, Y4
+	VPMAXSB    Y3, Y4, Y4
+	VPMINSB    Y2, Y4, Y4
+	VPERMD     Y4, Y13, Y4
+	JPS        crumbs27
+	VPAND      ·word0f0f0f0f+0(SB), Y4, Y4
+	VPMADDUBSW ·word10011001+0(SB), Y4, Y4
+	VPACKUSWB  Y4, Y4, Y4
+	VPERMQ     $0x08, Y4, Y4
+	VMOVUPS    X4, (SI)
+	ADDQ       $+16, SI
+	JMP        stored28
+
+crumbs27:
+	VPAND      ·word03030303+0(SB), Y4, Y4
+	VPMADDUBSW ·word04010401+0(SB), Y4, Y4
+	VPMADDWD   ·word00100001+0(SB), Y4, Y4
+	VPACKUSDW  Y4, Y4, Y4
+	VPERMQ     $0x08, Y4, Y4
+	VPACKUSWB  X4, X4, X4
+	VMOVQ      X4, (SI)
+	ADDQ       $+8, SI
+	JMP        stored28
+
+unsigned26:
+	VPACKUSWB Y1, Y0, Y4
+	VPMAXUB   Y3, Y4, Y4
+	VPMINUB   Y2, Y4, Y4
+	VPERMD    Y4, Y13, Y4
+	VMOVUPS   Y4, (SI)
+	ADDQ      $+32, SI
+	JMP       stored28
+
+// func QuantizeMinvalAVX2(q *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, layout int32, groups int, length int, ahead int)
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·QuantizeMinvalAVX2(SB), $2272-80
+	// pointers: SI q, DX x, BX scale, R8 recip, R9 minval, DI elements left, R11 groups left, R12 length
+	// per call: Y15 least, Y10 most, Y14 Narrow16, Y13 0xff, Y0 And, Y0 Narrow16, Y11 NarrowU8, Y0 And, Y0 Narrow16, Y9 NarrowU8, Y8 0x80008000, Y12 table
+	// per group: Y7 scale, Y6 recip, Y5 minval
+	// vector registers in use at once: 16
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
+	MOVQ         minval+32(FP), R9
+	MOVL         layout+48(FP), R10
+	VBROADCASTSS least+40(FP), Y15
+	VPACKSSDW    Y15, Y15, Y14
+	VBROADCASTSS ·word000000ff+0(SB), Y13
+	VPAND        Y13, Y15, Y0
+	VPACKSSDW    Y0, Y0, Y0
+	VMOVUPS      ·bytes270d3b65+0(SB), Y12
+	VPACKUSWB    Y0, Y0, Y0
+	VPERMD       Y0, Y12, Y11
+	VBROADCASTSS most+44(FP), Y10
+	VPAND        Y13, Y10, Y0
+	VPACKSSDW    Y0, Y0, Y0
+	VPACKUSWB    Y0, Y0, Y0
+	VPERMD       Y0, Y12, Y9
+	VBROADCASTSS ·word80008000+0(SB), Y8
+	MOVQ         groups+56(FP), R11
+	MOVQ         length+64(FP), R12
+	CMPQ         R12, $+1
+	JEQ          lanes
+	CMPQ         R12, $+16
+	JEQ          short2
+
+groups:
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000001f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 944(SP)
+	LEAQ  600(SP), AX
+	CALL  ·numberAVX2(SB)
+	JMP   groupbegin
+
+groupover:
+	TESTQ R11, R11
+	JLT   groupstaged
+	ADDQ  R11, DI
+
+groupbegin:
+	CMPQ    DI, $+32
+	JLT     grouptail
+	CMPQ    R11, $+32
+	JLT     grouptomeet
+	SUBQ    R11, DI
+	PCALIGN $0x20
+
+groupnext:
+	VBROADCASTSS (BX), Y7
+	VBROADCASTSS (R8), Y6
+	VBROADCASTSS (R9), Y5
+	MOVQ         ahead+72(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
+
+grouploop:
+	VMOVUPS      (DX), Y0
+	VSUBPS       Y5, Y0, Y0
+	VMULPS       Y6, Y0, Y1
+	VFNMADD231PS Y7, Y1, Y0
+	VFMADD231PS  Y6, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VMOVUPS      32(DX), Y0
+	VSUBPS       Y5, Y0, Y0
+	VMULPS       Y6, Y0, Y2
+	VFNMADD231PS Y7, Y2, Y0
+	VFMADD231PS  Y6, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPADDSW      Y14, Y1, Y0
+	VMOVUPS      64(DX), Y2
+	VSUBPS       Y5, Y2, Y2
+	VMULPS       Y6, Y2, Y3
+	VFNMADD231PS Y7, Y3, Y2
+	VFMADD231PS  Y6, Y2, Y3
+	VCVTPS2DQ    Y3, Y3
+	VMOVUPS      96(DX), Y2
+	VSUBPS       Y5, Y2, Y2
+	VMULPS       Y6, Y2, Y4
+	VFNMADD231PS Y7, Y4, Y2
+	VFMADD231PS  Y6, Y2, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y14, Y3, Y2
+	VPMINSW      Y3, Y1, Y1
+	VPCMPEQW     Y8, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	CMPL         R10, $+2
+	JNE          other1
+	VPACKSSWB    Y2, Y0, Y1
+	VPMAXSB      Y11, Y1, Y1
+	VPMINSB      Y9, Y1, Y1
+	VPERMD       Y1, Y12, Y1
+	VMOVUPS      Y1, (SI)
+	ADDQ         $+32, SI
+
+stored4:
+groupback:
+	SUBQ $-128, DX
+	SUBQ $+32, R11
+	CMPQ R11, $+32
+	JGE  grouploop
+
+groupwhole:
+	TESTQ R11, R11
+	JNE   groupover
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	ADDQ  $+4, R9
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
+
+grouptomeet:
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 936(SP)
+	JLT  groupending
+
+groupchosen:
+	NEGQ R11
+	LEAQ 732(SP)(R11*4), R15
+
+groupmeet:
+	VMOVUPS      (DX), Y0
+	VMOVUPS      (R15), Y1
+	VPERMPS      (BX), Y1, Y1
+	VMOVUPS      (R15), Y2
+	VPERMPS      (R8), Y2, Y2
+	VMOVUPS      (R15), Y3
+	VPERMPS      (R9), Y3, Y3
+	VSUBPS       Y3, Y0, Y0
+	VMULPS       Y2, Y0, Y3
+	VFNMADD231PS Y1, Y3, Y0
+	VFMADD231PS  Y2, Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	VMOVUPS      32(DX), Y0
+	VMOVUPS      32(R15), Y1
+	VPERMPS      (BX), Y1, Y1
+	VMOVUPS      32(R15), Y2
+	VPERMPS      (R8), Y2, Y2
+	VMOVUPS      32(R15), Y4
+	VPERMPS      (R9), Y4, Y4
+	VSUBPS       Y4, Y0, Y0
+	VMULPS       Y2, Y0, Y4
+	VFNMADD231PS Y1, Y4, Y0
+	VFMADD231PS  Y2, Y0, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y14, Y3, Y0
+	VMOVUPS      64(DX), Y1
+	VMOVUPS      64(R15), Y2
+	VPERMPS      (BX), Y2, Y2
+	VMOVUPS      64(R15), Y4
+	VPERMPS      (R8), Y4, Y4
+	VMOVUPS      64(R15), Y5
+	VPERMPS      (R9), Y5, Y5
+	VSUBPS       Y5, Y1, Y1
+	VMULPS       Y4, Y1, Y5
+	VFNMADD231PS Y2, Y5, Y1
+	VFMADD231PS  Y4, Y1, Y5
+	VCVTPS2DQ    Y5, Y5
+	VMOVUPS      96(DX), Y1
+	VMOVUPS      96(R15), Y2
+	VPERMPS      (BX), Y2, Y2
+	VMOVUPS      96(R15), Y4
+	VPERMPS      (R8), Y4, Y4
+	VMOVUPS      96(R15), Y6
+	VPERMPS      (R9), Y6, Y6
+	VSUBPS       Y6, Y1, Y1
+	VMULPS       Y4, Y1, Y6
+	VFNMADD231PS Y2, Y6, Y1
+	VFMADD231PS  Y4, Y1, Y6
+	VCVTPS2DQ    Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPADDSW      Y14, Y5, Y1
+	VPMINSW      Y5, Y3, Y3
+	VPCMPEQW     Y8, Y3, Y3
+	VPMOVMSKB    Y3, AX
+	TESTL        AX, AX
+	JNE          groupmeetrare
+	CMPL         R10, $+2
+	JNE          other5
+	VPACKSSWB    Y1, Y0, Y2
+	VPMAXSB      Y11, Y2, Y2
+	VPMINSB      Y9, Y2, Y2
+	VPERMD       Y2, Y12, Y2
+	VMOVUPS      Y2, (SI)
+	ADDQ         $+32, SI
+
+stored8:
+	SUBQ    $-128, DX
+	ADDQ    904(SP), R15
+	MOVQ    R15, R13
+	SUBQ    912(SP), R13
+	XORL    AX, AX
+	CMPQ    920(SP), R15
+	CMOVQCS R13, R15
+	ADCQ    896(SP), AX
+	LEAQ    (BX)(AX*4), BX
+	LEAQ    (R8)(AX*4), R8
+	LEAQ    (R9)(AX*4), R9
+	SUBQ    $+32, DI
+	CMPQ    DI, 936(SP)
+	JLT     groupmet
+	CMPQ    R15, 928(SP)
+	JGT     groupmeet
+
+groupmet:
+	LEAQ 732(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+	JMP  groupbegin
+
+grouptail:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
+	VBROADCASTSS (BX), Y7
+	VBROADCASTSS (R8), Y6
+	VBROADCASTSS (R9), Y5
+	MOVQ         SI, (SP)
+	LEAQ         8(SP), SI
+	LEAQ         48(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageIn32AVX2(SB)
+	LEAQ         48(SP), DX
+	SUBQ         R11, R11
+	JMP          grouploop
+
+groupstaged:
+	MOVL layout+48(FP), R14
+	LEAQ 8(SP), AX
+	CALL ·stageOutCodesAVX2(SB)
+	JMP  return
+
+short2:
+	CMPQ R11, $+2
+	JLT  few
+	MOVQ ahead+72(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
+
+short2loop:
+	VMOVUPS      (DX), Y0
+	VBROADCASTSS (R9), Y1
+	VSUBPS       Y1, Y0, Y0
+	VBROADCASTSS (R8), Y2
+	VMULPS       Y2, Y0, Y3
+	VBROADCASTSS (BX), Y4
+	VFNMADD231PS Y4, Y3, Y0
+	VFMADD231PS  Y2, Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	VMOVUPS      32(DX), Y0
+	VSUBPS       Y1, Y0, Y0
+	VMULPS       Y2, Y0, Y1
+	VFNMADD231PS Y4, Y1, Y0
+	VFMADD231PS  Y2, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VPACKSSDW    Y1, Y3, Y3
+	VPADDSW      Y14, Y3, Y0
+	VMOVUPS      64(DX), Y1
+	VBROADCASTSS 4(R9), Y2
+	VSUBPS       Y2, Y1, Y1
+	VBROADCASTSS 4(R8), Y4
+	VMULPS       Y4, Y1, Y5
+	VBROADCASTSS 4(BX), Y6
+	VFNMADD231PS Y6, Y5, Y1
+	VFMADD231PS  Y4, Y1, Y5
+	VCVTPS2DQ    Y5, Y5
+	VMOVUPS      96(DX), Y1
+	VSUBPS       Y2, Y1, Y1
+	VMULPS       Y4, Y1, Y2
+	VFNMADD231PS Y6, Y2, Y1
+	VFMADD231PS  Y4, Y1, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y5, Y5
+	VPADDSW      Y14, Y5, Y1
+	VPMINSW      Y5, Y3, Y3
+	VPCMPEQW     Y8, Y3, Y3
+	VPMOVMSKB    Y3, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	CMPL         R10, $+2
+	JNE          other9
+	VPACKSSWB    Y1, Y0, Y2
+	VPMAXSB      Y11, Y2, Y2
+	VPMINSB      Y9, Y2, Y2
+	VPERMD       Y2, Y12, Y2
+	VMOVUPS      Y2, (SI)
+	ADDQ         $+32, SI
+
+stored12:
+short2back:
+	ADDQ $+8, BX
+	ADDQ $+8, R8
+	ADDQ $+8, R9
+	SUBQ $-128, DX
+	SUBQ $+2, R11
+	CMPQ R11, $+2
+	JGE  short2loop
+	JMP  few
+
+lanes:
+	MOVQ R11, DI
+	MOVQ $+0, 960(SP)
+
+lanerow:
+	CMPQ DI, $+32
+	JLT  lanestage
+
+laneloop:
+	VMOVUPS      (DX), Y0
+	VMOVUPS      (BX), Y1
+	VMOVUPS      (R8), Y2
+	VMOVUPS      (R9), Y3
+	VSUBPS       Y3, Y0, Y0
+	VMULPS       Y2, Y0, Y3
+	VFNMADD231PS Y1, Y3, Y0
+	VFMADD231PS  Y2, Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	VMOVUPS      32(DX), Y0
+	VMOVUPS      32(BX), Y1
+	VMOVUPS      32(R8), Y2
+	VMOVUPS      32(R9), Y4
+	VSUBPS       Y4, Y0, Y0
+	VMULPS       Y2, Y0, Y4
+	VFNMADD231PS Y1, Y4, Y0
+	VFMADD231PS  Y2, Y0, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y14, Y3, Y0
+	VMOVUPS      64(DX), Y1
+	VMOVUPS      64(BX), Y2
+	VMOVUPS      64(R8), Y4
+	VMOVUPS      64(R9), Y5
+	VSUBPS       Y5, Y1, Y1
+	VMULPS       Y4, Y1, Y5
+	VFNMADD231PS Y2, Y5, Y1
+	VFMADD231PS  Y4, Y1, Y5
+	VCVTPS2DQ    Y5, Y5
+	VMOVUPS      96(DX), Y1
+	VMOVUPS      96(BX), Y2
+	VMOVUPS      96(R8), Y4
+	VMOVUPS      96(R9), Y6
+	VSUBPS       Y6, Y1, Y1
+	VMULPS       Y4, Y1, Y6
+	VFNMADD231PS Y2, Y6, Y1
+	VFMADD231PS  Y4, Y1, Y6
+	VCVTPS2DQ    Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPADDSW      Y14, Y5, Y1
+	VPMINSW      Y5, Y3, Y3
+	VPCMPEQW     Y8, Y3, Y3
+	VPMOVMSKB    Y3, AX
+	TESTL        AX, AX
+	JNE          lanerare
+	CMPL         R10, $+2
+	JNE          other13
+	VPACKSSWB    Y1, Y0, Y2
+	VPMAXSB      Y11, Y2, Y2
+	VPMINSB      Y9, Y2, Y2
+	VPERMD       Y2, Y12, Y2
+	VMOVUPS      Y2, (SI)
+	ADDQ         $+32, SI
+
+stored16:
+laneback:
+	SUBQ  $-128, DX
+	SUBQ  $-128, BX
+	SUBQ  $-128, R8
+	SUBQ  $-128, R9
+	SUBQ  $+32, DI
+	CMPQ  DI, $+32
+	JGE   laneloop
+	TESTQ DI, DI
+	JEQ   laneend
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVL  layout+48(FP), R14
+	LEAQ  8(SP), AX
+	CALL  ·stageOutCodesAVX2(SB)
+
+laneend:
+	CMPQ 960(SP), $+1
+	JEQ  groupodddone
+	JMP  return
+
+few:
+	TESTQ R11, R11
+	JNE   groups
+
+return:
+	TESTQ $0x00000001, ahead+72(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch128AVX2(SB)
+	VMOVUPS      (DX), Y0
+	VSUBPS       Y5, Y0, Y0
+	VMULPS       Y6, Y0, Y1
+	VFNMADD231PS Y7, Y1, Y0
+	VFMADD231PS  Y6, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VMOVUPS      32(DX), Y0
+	VSUBPS       Y5, Y0, Y0
+	VMULPS       Y6, Y0, Y2
+	VFNMADD231PS Y7, Y2, Y0
+	VFMADD231PS  Y6, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPADDSW      Y14, Y1, Y0
+	VMOVUPS      64(DX), Y2
+	VSUBPS       Y5, Y2, Y2
+	VMULPS       Y6, Y2, Y3
+	VFNMADD231PS Y7, Y3, Y2
+	VFMADD231PS  Y6, Y2, Y3
+	VCVTPS2DQ    Y3, Y3
+	VMOVUPS      96(DX), Y2
+	VSUBPS       Y5, Y2, Y2
+	VMULPS       Y6, Y2, Y4
+	VFNMADD231PS Y7, Y4, Y2
+	VFMADD231PS  Y6, Y2, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y14, Y3, Y2
+	VPMINSW      Y3, Y1, Y1
+	VPCMPEQW     Y8, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	CMPL         R10, $+2
+	JNE          other17
+	VPACKSSWB    Y2, Y0, Y1
+	VPMAXSB      Y11, Y1, Y1
+	VPMINSB      Y9, Y1, Y1
+	VPERMD       Y1, Y12, Y1
+	VMOVNTPS     Y1, (SI)
+	ADDQ         $+32, SI
+
+stored20:
+	SUBQ $-128, DX
+	SUBQ $+32, R11
+	CMPQ R11, $+32
+	JGE  groupstream
+	JMP  groupwhole
+
+other1:
+	JGT        unsigned2
+	VPACKSSWB  Y2, Y0, Y1
+	VPMAXSB    Y11, Y1, Y1
+	VPMINSB    Y9, Y1, Y1
+	VPERMD     Y1, Y12, Y1
+	JPS        crumbs3
+	VPAND      ·word0f0f0f0f+0(SB), Y1, Y1
+	VPMADDUBSW ·word10011001+0(SB), Y1, Y1
+	VPACKUSWB  Y1, Y1, Y1
+	VPERMQ     $0x08, Y1, Y1
+	VMOVUPS    X1, (SI)
+	ADDQ       $+16, SI
+	JMP        stored4
+
+crumbs3:
+	VPAND      ·word03030303+0(SB), Y1, Y1
+	VPMADDUBSW ·word04010401+0(SB), Y1, Y1
+	VPMADDWD   ·word00100001+0(SB), Y1, Y1
+	VPACKUSDW  Y1, Y1, Y1
+	VPERMQ     $0x08, Y1, Y1
+	VPACKUSWB  X1, X1, X1
+	VMOVQ      X1, (SI)
+	ADDQ       $+8, SI
+	JMP        stored4
+
+unsigned2:
+	VPACKUSWB Y2, Y0, Y1
+	VPMAXUB   Y11, Y1, Y1
+	VPMINUB   Y9, Y1, Y1
+	VPERMD    Y1, Y12, Y1
+	VMOVUPS   Y1, (SI)
+	ADDQ      $+32, SI
+	JMP       stored4
+
+grouprare:
+	MOVQ $+1, 592(SP)
+	MOVL $0x00000001, R14
+	JMP  spread
+
+other5:
+	JGT        unsigned6
+	VPACKSSWB  Y1, Y0, Y2
+	VPMAXSB    Y11, Y2, Y2
+	VPMINSB    Y9, Y2, Y2
+	VPERMD     Y2, Y12, Y2
 	JPS        crumbs7
 	VPAND      ·word0f0f0f0f+0(SB), Y2, Y2
 	VPMADDUBSW ·word10011001+0(SB), Y2, Y2
@@ -1431,10 +2407,10 @@ crumbs7:
 	JMP        stored8
 
 unsigned6:
-	VPACKUSWB Y3, Y1, Y2
-	VPMAXUB   Y13, Y2, Y2
-	VPMINUB   Y11, Y2, Y2
-	VPERMD    Y2, Y0, Y2
+	VPACKUSWB Y1, Y0, Y2
+	VPMAXUB   Y11, Y2, Y2
+	VPMINUB   Y9, Y2, Y2
+	VPERMD    Y2, Y12, Y2
 	VMOVUPS   Y2, (SI)
 	ADDQ      $+32, SI
 	JMP       stored8
@@ -1504,1057 +2480,52 @@ groupodddone:
 short2stream:
 	LEAQ         (DX)(CX*1), AX
 	CALL         ·fetch128AVX2(SB)
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS 4(BX), Y9
-	VBROADCASTSS (R8), Y8
-	VBROADCASTSS 4(R8), Y7
-	VBROADCASTSS (R9), Y0
-	VBROADCASTSS (R9), Y1
-	VPACKSSDW    Y1, Y0, Y6
-	VBROADCASTSS 4(R9), Y0
-	VBROADCASTSS 4(R9), Y1
-	VPACKSSDW    Y1, Y0, Y5
-	VMOVUPS      (DX), Y0
-	VMULPS       Y8, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y8, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      32(DX), Y0
-	VMULPS       Y8, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y8, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y6, Y1, Y0
-	VMOVUPS      64(DX), Y2
-	VMULPS       Y7, Y2, Y3
-	VFNMADD231PS Y9, Y3, Y2
-	VFMADD231PS  Y7, Y2, Y3
-	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      96(DX), Y2
-	VMULPS       Y7, Y2, Y4
-	VFNMADD231PS Y9, Y4, Y2
-	VFMADD231PS  Y7, Y2, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y5, Y3, Y2
-	VBROADCASTSS ·word80008000+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VMOVUPS      ·bytes270d3b65+0(SB), Y1
-	CMPL         R10, $+2
-	JNE          other21
-	VPACKSSWB    Y2, Y0, Y3
-	VPMAXSB      Y13, Y3, Y3
-	VPMINSB      Y11, Y3, Y3
-	VPERMD       Y3, Y1, Y3
-	VMOVNTPS     Y3, (SI)
-	ADDQ         $+32, SI
-
-stored24:
-	ADDQ $+8, BX
-	ADDQ $+8, R8
-	ADDQ $+8, R9
-	SUBQ $-128, DX
-	SUBQ $+2, R11
-	CMPQ R11, $+2
-	JGE  short2stream
-	JMP  few
-
-other9:
-	JGT        unsigned10
-	VPACKSSWB  Y2, Y0, Y3
-	VPMAXSB    Y13, Y3, Y3
-	VPMINSB    Y11, Y3, Y3
-	VPERMD     Y3, Y1, Y3
-	JPS        crumbs11
-	VPAND      ·word0f0f0f0f+0(SB), Y3, Y3
-	VPMADDUBSW ·word10011001+0(SB), Y3, Y3
-	VPACKUSWB  Y3, Y3, Y3
-	VPERMQ     $0x08, Y3, Y3
-	VMOVUPS    X3, (SI)
-	ADDQ       $+16, SI
-	JMP        stored12
-
-crumbs11:
-	VPAND      ·word03030303+0(SB), Y3, Y3
-	VPMADDUBSW ·word04010401+0(SB), Y3, Y3
-	VPMADDWD   ·word00100001+0(SB), Y3, Y3
-	VPACKUSDW  Y3, Y3, Y3
-	VPERMQ     $0x08, Y3, Y3
-	VPACKUSWB  X3, X3, X3
-	VMOVQ      X3, (SI)
-	ADDQ       $+8, SI
-	JMP        stored12
-
-unsigned10:
-	VPACKUSWB Y2, Y0, Y3
-	VPMAXUB   Y13, Y3, Y3
-	VPMINUB   Y11, Y3, Y3
-	VPERMD    Y3, Y1, Y3
-	VMOVUPS   Y3, (SI)
-	ADDQ      $+32, SI
-	JMP       stored12
-
-short2rare:
-	MOVQ $+2, 592(SP)
-	MOVL $0x00000002, R14
-	JMP  spread
-
-other13:
-	JGT        unsigned14
-	VPACKSSWB  Y5, Y3, Y1
-	VPMAXSB    Y13, Y1, Y1
-	VPMINSB    Y11, Y1, Y1
-	VPERMD     Y1, Y0, Y1
-	JPS        crumbs15
-	VPAND      ·word0f0f0f0f+0(SB), Y1, Y1
-	VPMADDUBSW ·word10011001+0(SB), Y1, Y1
-	VPACKUSWB  Y1, Y1, Y1
-	VPERMQ     $0x08, Y1, Y1
-	VMOVUPS    X1, (SI)
-	ADDQ       $+16, SI
-	JMP        stored16
-
-crumbs15:
-	VPAND      ·word03030303+0(SB), Y1, Y1
-	VPMADDUBSW ·word04010401+0(SB), Y1, Y1
-	VPMADDWD   ·word00100001+0(SB), Y1, Y1
-	VPACKUSDW  Y1, Y1, Y1
-	VPERMQ     $0x08, Y1, Y1
-	VPACKUSWB  X1, X1, X1
-	VMOVQ      X1, (SI)
-	ADDQ       $+8, SI
-	JMP        stored16
-
-unsigned14:
-	VPACKUSWB Y5, Y3, Y1
-	VPMAXUB   Y13, Y1, Y1
-	VPMINUB   Y11, Y1, Y1
-	VPERMD    Y1, Y0, Y1
-	VMOVUPS   Y1, (SI)
-	ADDQ      $+32, SI
-	JMP       stored16
-
-lanerare:
-	MOVQ $+3, 592(SP)
-	JMP  rare
-
-lanestage:
-	MOVQ SI, (SP)
-	LEAQ 8(SP), SI
-	LEAQ 48(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 48(SP), DX
-	LEAQ 184(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 184(SP), BX
-	LEAQ 320(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 320(SP), R8
-	LEAQ 456(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 456(SP), R9
-	JMP  laneloop
-
-other17:
-	JGT        unsigned18
-	VPACKSSWB  Y2, Y0, Y3
-	VPMAXSB    Y13, Y3, Y3
-	VPMINSB    Y11, Y3, Y3
-	VPERMD     Y3, Y1, Y3
-	JPS        crumbs19
-	VPAND      ·word0f0f0f0f+0(SB), Y3, Y3
-	VPMADDUBSW ·word10011001+0(SB), Y3, Y3
-	VPACKUSWB  Y3, Y3, Y3
-	VPERMQ     $0x08, Y3, Y3
-	VMOVNTPS   X3, (SI)
-	ADDQ       $+16, SI
-	JMP        stored20
-
-crumbs19:
-	VPAND      ·word03030303+0(SB), Y3, Y3
-	VPMADDUBSW ·word04010401+0(SB), Y3, Y3
-	VPMADDWD   ·word00100001+0(SB), Y3, Y3
-	VPACKUSDW  Y3, Y3, Y3
-	VPERMQ     $0x08, Y3, Y3
-	VPACKUSWB  X3, X3, X3
-	VMOVQ      X3, (SI)
-	ADDQ       $+8, SI
-	JMP        stored20
-
-unsigned18:
-	VPACKUSWB Y2, Y0, Y3
-	VPMAXUB   Y13, Y3, Y3
-	VPMINUB   Y11, Y3, Y3
-	VPERMD    Y3, Y1, Y3
-	VMOVNTPS  Y3, (SI)
-	ADDQ      $+32, SI
-	JMP       stored20
-
-other21:
-	JGT        unsigned22
-	VPACKSSWB  Y2, Y0, Y3
-	VPMAXSB    Y13, Y3, Y3
-	VPMINSB    Y11, Y3, Y3
-	VPERMD     Y3, Y1, Y3
-	JPS        crumbs23
-	VPAND      ·word0f0f0f0f+0(SB), Y3, Y3
-	VPMADDUBSW ·word10011001+0(SB), Y3, Y3
-	VPACKUSWB  Y3, Y3, Y3
-	VPERMQ     $0x08, Y3, Y3
-	VMOVNTPS   X3, (SI)
-	ADDQ       $+16, SI
-	JMP        stored24
-
-crumbs23:
-	VPAND      ·word03030303+0(SB), Y3, Y3
-	VPMADDUBSW ·word04010401+0(SB), Y3, Y3
-	VPMADDWD   ·word00100001+0(SB), Y3, Y3
-	VPACKUSDW  Y3, Y3, Y3
-	VPERMQ     $0x08, Y3, Y3
-	VPACKUSWB  X3, X3, X3
-	VMOVQ      X3, (SI)
-	ADDQ       $+8, SI
-	JMP        stored24
-
-unsigned22:
-	VPACKUSWB Y2, Y0, Y3
-	VPMAXUB   Y13, Y3, Y3
-	VPMINUB   Y11, Y3, Y3
-	VPERMD    Y3, Y1, Y3
-	VMOVNTPS  Y3, (SI)
-	ADDQ      $+32, SI
-	JMP       stored24
-
-spread:
-	LEAQ 184(SP), AX
-	MOVQ BX, CX
-	CALL ·spreadAVX2(SB)
-	LEAQ 184(SP), BX
-	LEAQ 320(SP), AX
-	MOVQ R8, CX
-	CALL ·spreadAVX2(SB)
-	LEAQ 320(SP), R8
-	LEAQ 456(SP), AX
-	MOVQ R9, CX
-	CALL ·spreadAVX2(SB)
-	LEAQ 456(SP), R9
-
-rare:
-	VMOVUPS   (DX), Y0
-	VMOVUPS   (BX), Y1
-	VMOVUPS   (R9), Y2
-	VDIVPS    Y1, Y0, Y0
-	VCVTDQ2PS Y2, Y2
-	VROUNDPS  $0x08, Y0, Y1
-	VCVTDQ2PS Y15, Y3
-	VSUBPS    Y2, Y3, Y4
-	VMAXPS    Y1, Y4, Y1
-	VCVTDQ2PS Y12, Y4
-	VSUBPS    Y2, Y4, Y5
-	VMINPS    Y1, Y5, Y1
-	VADDPS    Y2, Y1, Y1
-	VCMPPS    $0x07, Y0, Y0, Y0
-	VCVTPS2DQ Y1, Y1
-	VANDPS    Y1, Y0, Y0
-	VMOVUPS   32(DX), Y1
-	VMOVUPS   32(BX), Y2
-	VMOVUPS   32(R9), Y5
-	VDIVPS    Y2, Y1, Y1
-	VCVTDQ2PS Y5, Y5
-	VROUNDPS  $0x08, Y1, Y2
-	VSUBPS    Y5, Y3, Y6
-	VMAXPS    Y2, Y6, Y2
-	VSUBPS    Y5, Y4, Y6
-	VMINPS    Y2, Y6, Y2
-	VADDPS    Y5, Y2, Y2
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y2, Y2
-	VANDPS    Y2, Y1, Y1
-	VPACKSSDW Y1, Y0, Y0
-	VMOVUPS   64(DX), Y1
-	VMOVUPS   64(BX), Y2
-	VMOVUPS   64(R9), Y5
-	VDIVPS    Y2, Y1, Y1
-	VCVTDQ2PS Y5, Y5
-	VROUNDPS  $0x08, Y1, Y2
-	VSUBPS    Y5, Y3, Y6
-	VMAXPS    Y2, Y6, Y2
-	VSUBPS    Y5, Y4, Y6
-	VMINPS    Y2, Y6, Y2
-	VADDPS    Y5, Y2, Y2
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y2, Y2
-	VANDPS    Y2, Y1, Y1
-	VMOVUPS   96(DX), Y2
-	VMOVUPS   96(BX), Y5
-	VMOVUPS   96(R9), Y6
-	VDIVPS    Y5, Y2, Y2
-	VCVTDQ2PS Y6, Y6
-	VROUNDPS  $0x08, Y2, Y5
-	VSUBPS    Y6, Y3, Y3
-	VMAXPS    Y5, Y3, Y5
-	VSUBPS    Y6, Y4, Y4
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y6, Y5, Y5
-	VCMPPS    $0x07, Y2, Y2, Y2
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y2, Y2
-	VPACKSSDW Y2, Y1, Y1
-	VXORPS    Y2, Y2, Y2
-	VPSUBD    Y15, Y2, Y3
-	VPMAXSD   Y2, Y3, Y3
-	VPSUBD    Y3, Y2, Y3
-	VPAND     Y14, Y3, Y3
-	VPACKSSDW Y3, Y3, Y3
-	VMOVUPS   ·bytes270d3b65+0(SB), Y4
-	VPACKUSWB Y3, Y3, Y3
-	VPERMD    Y3, Y4, Y3
-	VPMAXSD   Y2, Y12, Y2
-	VPAND     Y14, Y2, Y2
-	VPACKSSDW Y2, Y2, Y2
-	VMOVUPS   ·bytes270d3b65+0(SB), Y4
-	VPACKUSWB Y2, Y2, Y2
-	VPERMD    Y2, Y4, Y2
-	VMOVUPS   ·bytes270d3b65+0(SB), Y4
-	CMPL      R10, $+2
-	JNE       other25
-	VPACKSSWB Y1, Y0, Y5
-	VPMAXSB   Y3, Y5, Y5
-	VPMINSB   Y2, Y5, Y5
-	VPERMD    Y5, Y4, Y5
-	VMOVUPS   Y5, (SI)
-	ADDQ      $+32, SI
-
-stored28:
-	CMPQ         592(SP), $+3
-	JEQ          laneback
-	MOVQ         176(SP), BX
-	MOVQ         312(SP), R8
-	MOVQ         448(SP), R9
-	CMPQ         592(SP), $+2
-	JEQ          short2back
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (R8), Y9
-	VBROADCASTSS (R9), Y0
-	VBROADCASTSS (R9), Y1
-	VPACKSSDW    Y1, Y0, Y8
-	JMP          groupback
-
-other25:
-	JGT        unsigned26
-	VPACKSSWB  Y1, Y0, Y5
-	VPMAXSB    Y3, Y5, Y5
-	VPMINSB    Y2, Y5, Y5
-	VPERMD     Y5, Y4, Y5
-	JPS        crumbs27
-	VPAND      ·word0f0f0f0f+0(SB), Y5, Y5
-	VPMADDUBSW ·word10011001+0(SB), Y5, Y5
-	VPACKUSWB  Y5, Y5, Y5
-	VPERMQ     $0x08, Y5, Y5
-	VMOVUPS    X5, (SI)
-	ADDQ       $+16, SI
-	JMP        stored28
-
-crumbs27:
-	VPAND      ·word03030303+0(SB), Y5, Y5
-	VPMADDUBSW ·word04010401+0(SB), Y5, Y5
-	VPMADDWD   ·word00100001+0(SB), Y5, Y5
-	VPACKUSDW  Y5, Y5, Y5
-	VPERMQ     $0x08, Y5, Y5
-	VPACKUSWB  X5, X5, X5
-	VMOVQ      X5, (SI)
-	ADDQ       $+8, SI
-	JMP        stored28
-
-unsigned26:
-	VPACKUSWB Y1, Y0, Y5
-	VPMAXUB   Y3, Y5, Y5
-	VPMINUB   Y2, Y5, Y5
-	VPERMD    Y5, Y4, Y5
-	VMOVUPS   Y5, (SI)
-	ADDQ      $+32, SI
-	JMP       stored28
-
-// func QuantizeMinvalAVX2(q *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, layout int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·QuantizeMinvalAVX2(SB), $2272-80
-	// pointers: SI q, DX x, BX scale, R8 recip, R9 minval, DI elements left, R11 groups left, R12 length
-	// per call: Y15 least, Y10 most, Y14 Narrow16, Y13 0xff, Y0 And, Y0 Narrow16, Y11 NarrowU8, Y0 And, Y0 Narrow16, Y9 NarrowU8, Y12 table
-	// per group: Y8 scale, Y7 recip
-	// loaded at each use: minval, 0x80008000
-	// vector registers in use at once: 16
-	MOVQ         q+0(FP), SI
-	MOVQ         x+8(FP), DX
-	MOVQ         scale+16(FP), BX
-	MOVQ         recip+24(FP), R8
-	MOVQ         minval+32(FP), R9
-	MOVL         layout+48(FP), R10
-	VBROADCASTSS least+40(FP), Y15
-	VPACKSSDW    Y15, Y15, Y14
-	VBROADCASTSS ·word000000ff+0(SB), Y13
-	VPAND        Y13, Y15, Y0
-	VPACKSSDW    Y0, Y0, Y0
-	VMOVUPS      ·bytes270d3b65+0(SB), Y12
-	VPACKUSWB    Y0, Y0, Y0
-	VPERMD       Y0, Y12, Y11
-	VBROADCASTSS most+44(FP), Y10
-	VPAND        Y13, Y10, Y0
-	VPACKSSDW    Y0, Y0, Y0
-	VPACKUSWB    Y0, Y0, Y0
-	VPERMD       Y0, Y12, Y9
-	MOVQ         groups+56(FP), R11
-	MOVQ         length+64(FP), R12
-	CMPQ         R12, $+1
-	JEQ          lanes
-	CMPQ         R12, $+16
-	JEQ          short2
-
-groups:
-	MOVQ  R11, R13
-	MOVQ  R12, DI
-	IMULQ R13, DI
-	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000001f, R12
-	JEQ   groupbegin
-	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 944(SP)
-	LEAQ  600(SP), AX
-	CALL  ·numberAVX2(SB)
-	JMP   groupbegin
-
-groupover:
-	TESTQ R11, R11
-	JLT   groupstaged
-	ADDQ  R11, DI
-
-groupbegin:
-	CMPQ    DI, $+32
-	JLT     grouptail
-	CMPQ    R11, $+32
-	JLT     grouptomeet
-	SUBQ    R11, DI
-	PCALIGN $0x20
-
-groupnext:
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS (R8), Y7
-	MOVQ         ahead+72(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-
-grouploop:
 	VMOVUPS      (DX), Y0
 	VBROADCASTSS (R9), Y1
 	VSUBPS       Y1, Y0, Y0
-	VMULPS       Y7, Y0, Y1
-	VFNMADD231PS Y8, Y1, Y0
-	VFMADD231PS  Y7, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      32(DX), Y0
-	VBROADCASTSS (R9), Y2
-	VSUBPS       Y2, Y0, Y0
-	VMULPS       Y7, Y0, Y2
-	VFNMADD231PS Y8, Y2, Y0
-	VFMADD231PS  Y7, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y14, Y1, Y0
-	VMOVUPS      64(DX), Y2
-	VBROADCASTSS (R9), Y3
-	VSUBPS       Y3, Y2, Y2
-	VMULPS       Y7, Y2, Y3
-	VFNMADD231PS Y8, Y3, Y2
-	VFMADD231PS  Y7, Y2, Y3
-	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      96(DX), Y2
-	VBROADCASTSS (R9), Y4
-	VSUBPS       Y4, Y2, Y2
-	VMULPS       Y7, Y2, Y4
-	VFNMADD231PS Y8, Y4, Y2
-	VFMADD231PS  Y7, Y2, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y14, Y3, Y2
-	VBROADCASTSS ·word80008000+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	CMPL         R10, $+2
-	JNE          other1
-	VPACKSSWB    Y2, Y0, Y1
-	VPMAXSB      Y11, Y1, Y1
-	VPMINSB      Y9, Y1, Y1
-	VPERMD       Y1, Y12, Y1
-	VMOVUPS      Y1, (SI)
-	ADDQ         $+32, SI
-
-stored4:
-groupback:
-	SUBQ $-128, DX
-	SUBQ $+32, R11
-	CMPQ R11, $+32
-	JGE  grouploop
-
-groupwhole:
-	TESTQ R11, R11
-	JNE   groupover
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-	MOVQ  R12, R11
-	SUBQ  R12, DI
-	JGE   groupnext
-	JMP   return
-
-grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 936(SP)
-	JLT  groupending
-
-groupchosen:
-	NEGQ R11
-	LEAQ 732(SP)(R11*4), R15
-
-groupmeet:
-	VMOVUPS      (DX), Y0
-	VMOVUPS      (R15), Y1
-	VMOVUPS      (BX), Y2
-	VPERMPS      Y2, Y1, Y3
-	VMOVUPS      (R8), Y4
-	VPERMPS      Y4, Y1, Y5
-	VMOVUPS      (R9), Y6
-	VPERMPS      Y6, Y1, Y1
-	VSUBPS       Y1, Y0, Y0
-	VMULPS       Y5, Y0, Y1
-	VFNMADD231PS Y3, Y1, Y0
-	VFMADD231PS  Y5, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      32(DX), Y0
-	VMOVUPS      32(R15), Y3
-	VPERMPS      Y2, Y3, Y5
-	VPERMPS      Y4, Y3, Y7
-	VPERMPS      Y6, Y3, Y3
-	VSUBPS       Y3, Y0, Y0
-	VMULPS       Y7, Y0, Y3
-	VFNMADD231PS Y5, Y3, Y0
-	VFMADD231PS  Y7, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	VPACKSSDW    Y3, Y1, Y1
-	VPADDSW      Y14, Y1, Y0
-	VMOVUPS      64(DX), Y3
-	VMOVUPS      64(R15), Y5
-	VPERMPS      Y2, Y5, Y7
-	VPERMPS      Y4, Y5, Y8
-	VPERMPS      Y6, Y5, Y5
-	VSUBPS       Y5, Y3, Y3
-	VMULPS       Y8, Y3, Y5
-	VFNMADD231PS Y7, Y5, Y3
-	VFMADD231PS  Y8, Y3, Y5
-	VCVTPS2DQ    Y5, Y5
-	VMOVUPS      96(DX), Y3
-	VMOVUPS      96(R15), Y7
-	VPERMPS      Y2, Y7, Y2
-	VPERMPS      Y4, Y7, Y4
-	VPERMPS      Y6, Y7, Y6
-	VSUBPS       Y6, Y3, Y3
-	VMULPS       Y4, Y3, Y6
-	VFNMADD231PS Y2, Y6, Y3
-	VFMADD231PS  Y4, Y3, Y6
-	VCVTPS2DQ    Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPADDSW      Y14, Y5, Y2
-	VBROADCASTSS ·word80008000+0(SB), Y3
-	VPMINSW      Y5, Y1, Y1
-	VPCMPEQW     Y3, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          groupmeetrare
-	CMPL         R10, $+2
-	JNE          other5
-	VPACKSSWB    Y2, Y0, Y1
-	VPMAXSB      Y11, Y1, Y1
-	VPMINSB      Y9, Y1, Y1
-	VPERMD       Y1, Y12, Y1
-	VMOVUPS      Y1, (SI)
-	ADDQ         $+32, SI
-
-stored8:
-	SUBQ    $-128, DX
-	ADDQ    904(SP), R15
-	MOVQ    R15, R13
-	SUBQ    912(SP), R13
-	XORL    AX, AX
-	CMPQ    920(SP), R15
-	CMOVQCS R13, R15
-	ADCQ    896(SP), AX
-	LEAQ    (BX)(AX*4), BX
-	LEAQ    (R8)(AX*4), R8
-	LEAQ    (R9)(AX*4), R9
-	SUBQ    $+32, DI
-	CMPQ    DI, 936(SP)
-	JLT     groupmet
-	CMPQ    R15, 928(SP)
-	JGT     groupmeet
-
-groupmet:
-	LEAQ 732(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-	JMP  groupbegin
-
-grouptail:
-	TESTQ        DI, DI
-	JEQ          return
-	CMPQ         R11, DI
-	JLT          groupodd
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS (R8), Y7
-	MOVQ         SI, (SP)
-	LEAQ         8(SP), SI
-	LEAQ         48(SP), AX
-	MOVQ         DX, CX
-	CALL         ·stageIn32AVX2(SB)
-	LEAQ         48(SP), DX
-	SUBQ         R11, R11
-	JMP          grouploop
-
-groupstaged:
-	MOVL layout+48(FP), R14
-	LEAQ 8(SP), AX
-	CALL ·stageOutCodesAVX2(SB)
-	JMP  return
-
-short2:
-	CMPQ R11, $+2
-	JLT  few
-	MOVQ ahead+72(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
-
-short2loop:
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS 4(BX), Y7
-	VBROADCASTSS (R8), Y6
-	VBROADCASTSS 4(R8), Y5
-	VMOVUPS      (DX), Y0
-	VBROADCASTSS (R9), Y1
-	VSUBPS       Y1, Y0, Y0
-	VMULPS       Y6, Y0, Y1
-	VFNMADD231PS Y8, Y1, Y0
-	VFMADD231PS  Y6, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      32(DX), Y0
-	VBROADCASTSS (R9), Y2
-	VSUBPS       Y2, Y0, Y0
-	VMULPS       Y6, Y0, Y2
-	VFNMADD231PS Y8, Y2, Y0
-	VFMADD231PS  Y6, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y14, Y1, Y0
-	VMOVUPS      64(DX), Y2
-	VBROADCASTSS 4(R9), Y3
-	VSUBPS       Y3, Y2, Y2
-	VMULPS       Y5, Y2, Y3
-	VFNMADD231PS Y7, Y3, Y2
-	VFMADD231PS  Y5, Y2, Y3
-	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      96(DX), Y2
-	VBROADCASTSS 4(R9), Y4
-	VSUBPS       Y4, Y2, Y2
-	VMULPS       Y5, Y2, Y4
-	VFNMADD231PS Y7, Y4, Y2
-	VFMADD231PS  Y5, Y2, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y14, Y3, Y2
-	VBROADCASTSS ·word80008000+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	CMPL         R10, $+2
-	JNE          other9
-	VPACKSSWB    Y2, Y0, Y1
-	VPMAXSB      Y11, Y1, Y1
-	VPMINSB      Y9, Y1, Y1
-	VPERMD       Y1, Y12, Y1
-	VMOVUPS      Y1, (SI)
-	ADDQ         $+32, SI
-
-stored12:
-short2back:
-	ADDQ $+8, BX
-	ADDQ $+8, R8
-	ADDQ $+8, R9
-	SUBQ $-128, DX
-	SUBQ $+2, R11
-	CMPQ R11, $+2
-	JGE  short2loop
-	JMP  few
-
-lanes:
-	MOVQ R11, DI
-	MOVQ $+0, 960(SP)
-
-lanerow:
-	CMPQ DI, $+32
-	JLT  lanestage
-
-laneloop:
-	VMOVUPS      (DX), Y0
-	VMOVUPS      (BX), Y1
-	VMOVUPS      (R8), Y2
-	VMOVUPS      (R9), Y3
-	VSUBPS       Y3, Y0, Y0
+	VBROADCASTSS (R8), Y2
 	VMULPS       Y2, Y0, Y3
-	VFNMADD231PS Y1, Y3, Y0
+	VBROADCASTSS (BX), Y4
+	VFNMADD231PS Y4, Y3, Y0
 	VFMADD231PS  Y2, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
 	VMOVUPS      32(DX), Y0
-	VMOVUPS      32(BX), Y1
-	VMOVUPS      32(R8), Y2
-	VMOVUPS      32(R9), Y4
-	VSUBPS       Y4, Y0, Y0
-	VMULPS       Y2, Y0, Y4
-	VFNMADD231PS Y1, Y4, Y0
-	VFMADD231PS  Y2, Y0, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
+	VSUBPS       Y1, Y0, Y0
+	VMULPS       Y2, Y0, Y1
+	VFNMADD231PS Y4, Y1, Y0
+	VFMADD231PS  Y2, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VPACKSSDW    Y1, Y3, Y3
 	VPADDSW      Y14, Y3, Y0
 	VMOVUPS      64(DX), Y1
-	VMOVUPS      64(BX), Y2
-	VMOVUPS      64(R8), Y4
-	VMOVUPS      64(R9), Y5
-	VSUBPS       Y5, Y1, Y1
+	VBROADCASTSS 4(R9), Y2
+	VSUBPS       Y2, Y1, Y1
+	VBROADCASTSS 4(R8), Y4
 	VMULPS       Y4, Y1, Y5
-	VFNMADD231PS Y2, Y5, Y1
+	VBROADCASTSS 4(BX), Y6
+	VFNMADD231PS Y6, Y5, Y1
 	VFMADD231PS  Y4, Y1, Y5
 	VCVTPS2DQ    Y5, Y5
 	VMOVUPS      96(DX), Y1
-	VMOVUPS      96(BX), Y2
-	VMOVUPS      96(R8), Y4
-	VMOVUPS      96(R9), Y6
-	VSUBPS       Y6, Y1, Y1
-	VMULPS       Y4, Y1, Y6
-	VFNMADD231PS Y2, Y6, Y1
-	VFMADD231PS  Y4, Y1, Y6
-	VCVTPS2DQ    Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
+	VSUBPS       Y2, Y1, Y1
+	VMULPS       Y4, Y1, Y2
+	VFNMADD231PS Y6, Y2, Y1
+	VFMADD231PS  Y4, Y1, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y5, Y5
 	VPADDSW      Y14, Y5, Y1
-	VBROADCASTSS ·word80008000+0(SB), Y2
 	VPMINSW      Y5, Y3, Y3
-	VPCMPEQW     Y2, Y3, Y3
+	VPCMPEQW     Y8, Y3, Y3
 	VPMOVMSKB    Y3, AX
 	TESTL        AX, AX
-	JNE          lanerare
+	JNE          short2rare
 	CMPL         R10, $+2
-	JNE          other13
+	JNE          other21
 	VPACKSSWB    Y1, Y0, Y2
 	VPMAXSB      Y11, Y2, Y2
 	VPMINSB      Y9, Y2, Y2
 	VPERMD       Y2, Y12, Y2
-	VMOVUPS      Y2, (SI)
-	ADDQ         $+32, SI
-
-stored16:
-laneback:
-	SUBQ  $-128, DX
-	SUBQ  $-128, BX
-	SUBQ  $-128, R8
-	SUBQ  $-128, R9
-	SUBQ  $+32, DI
-	CMPQ  DI, $+32
-	JGE   laneloop
-	TESTQ DI, DI
-	JEQ   laneend
-	JGE   lanestage
-	ADDQ  $+32, DI
-	MOVL  layout+48(FP), R14
-	LEAQ  8(SP), AX
-	CALL  ·stageOutCodesAVX2(SB)
-
-laneend:
-	CMPQ 960(SP), $+1
-	JEQ  groupodddone
-	JMP  return
-
-few:
-	TESTQ R11, R11
-	JNE   groups
-
-return:
-	TESTQ $0x00000001, ahead+72(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch128AVX2(SB)
-	VMOVUPS      (DX), Y0
-	VBROADCASTSS (R9), Y1
-	VSUBPS       Y1, Y0, Y0
-	VMULPS       Y7, Y0, Y1
-	VFNMADD231PS Y8, Y1, Y0
-	VFMADD231PS  Y7, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      32(DX), Y0
-	VBROADCASTSS (R9), Y2
-	VSUBPS       Y2, Y0, Y0
-	VMULPS       Y7, Y0, Y2
-	VFNMADD231PS Y8, Y2, Y0
-	VFMADD231PS  Y7, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y14, Y1, Y0
-	VMOVUPS      64(DX), Y2
-	VBROADCASTSS (R9), Y3
-	VSUBPS       Y3, Y2, Y2
-	VMULPS       Y7, Y2, Y3
-	VFNMADD231PS Y8, Y3, Y2
-	VFMADD231PS  Y7, Y2, Y3
-	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      96(DX), Y2
-	VBROADCASTSS (R9), Y4
-	VSUBPS       Y4, Y2, Y2
-	VMULPS       Y7, Y2, Y4
-	VFNMADD231PS Y8, Y4, Y2
-	VFMADD231PS  Y7, Y2, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y14, Y3, Y2
-	VBROADCASTSS ·word80008000+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	CMPL         R10, $+2
-	JNE          other17
-	VPACKSSWB    Y2, Y0, Y1
-	VPMAXSB      Y11, Y1, Y1
-	VPMINSB      Y9, Y1, Y1
-	VPERMD       Y1, Y12, Y1
-	VMOVNTPS     Y1, (SI)
-	ADDQ         $+32, SI
-
-stored20:
-	SUBQ $-128, DX
-	SUBQ $+32, R11
-	CMPQ R11, $+32
-	JGE  groupstream
-	JMP  groupwhole
-
-other1:
-	JGT        unsigned2
-	VPACKSSWB  Y2, Y0, Y1
-	VPMAXSB    Y11, Y1, Y1
-	VPMINSB    Y9, Y1, Y1
-	VPERMD     Y1, Y12, Y1
-	JPS        crumbs3
-	VPAND      ·word0f0f0f0f+0(SB), Y1, Y1
-	VPMADDUBSW ·word10011001+0(SB), Y1, Y1
-	VPACKUSWB  Y1, Y1, Y1
-	VPERMQ     $0x08, Y1, Y1
-	VMOVUPS    X1, (SI)
-	ADDQ       $+16, SI
-	JMP        stored4
-
-crumbs3:
-	VPAND      ·word03030303+0(SB), Y1, Y1
-	VPMADDUBSW ·word04010401+0(SB), Y1, Y1
-	VPMADDWD   ·word00100001+0(SB), Y1, Y1
-	VPACKUSDW  Y1, Y1, Y1
-	VPERMQ     $0x08, Y1, Y1
-	VPACKUSWB  X1, X1, X1
-	VMOVQ      X1, (SI)
-	ADDQ       $+8, SI
-	JMP        stored4
-
-unsigned2:
-	VPACKUSWB Y2, Y0, Y1
-	VPMAXUB   Y11, Y1, Y1
-	VPMINUB   Y9, Y1, Y1
-	VPERMD    Y1, Y12, Y1
-	VMOVUPS   Y1, (SI)
-	ADDQ      $+32, SI
-	JMP       stored4
-
-grouprare:
-	MOVQ $+1, 592(SP)
-	MOVL $0x00000001, R14
-	JMP  spread
-
-other5:
-	JGT        unsigned6
-	VPACKSSWB  Y2, Y0, Y1
-	VPMAXSB    Y11, Y1, Y1
-	VPMINSB    Y9, Y1, Y1
-	VPERMD     Y1, Y12, Y1
-	JPS        crumbs7
-	VPAND      ·word0f0f0f0f+0(SB), Y1, Y1
-	VPMADDUBSW ·word10011001+0(SB), Y1, Y1
-	VPACKUSWB  Y1, Y1, Y1
-	VPERMQ     $0x08, Y1, Y1
-	VMOVUPS    X1, (SI)
-	ADDQ       $+16, SI
-	JMP        stored8
-
-crumbs7:
-	VPAND      ·word03030303+0(SB), Y1, Y1
-	VPMADDUBSW ·word04010401+0(SB), Y1, Y1
-	VPMADDWD   ·word00100001+0(SB), Y1, Y1
-	VPACKUSDW  Y1, Y1, Y1
-	VPERMQ     $0x08, Y1, Y1
-	VPACKUSWB  X1, X1, X1
-	VMOVQ      X1, (SI)
-	ADDQ       $+8, SI
-	JMP        stored8
-
-unsigned6:
-	VPACKUSWB Y2, Y0, Y1
-	VPMAXUB   Y11, Y1, Y1
-	VPMINUB   Y9, Y1, Y1
-	VPERMD    Y1, Y12, Y1
-	VMOVUPS   Y1, (SI)
-	ADDQ      $+32, SI
-	JMP       stored8
-
-groupending:
-	MOVQ DI, 952(SP)
-	MOVQ 944(SP), DI
-	SUBQ BX, DI
-	SHRQ $0x02, DI
-	LEAQ 976(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 976(SP), BX
-	LEAQ 1408(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 1408(SP), R8
-	LEAQ 1840(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 1840(SP), R9
-	MOVQ $+32, 936(SP)
-	MOVQ 952(SP), DI
-	JMP  groupchosen
-
-groupmeetrare:
-	LEAQ 732(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-
-groupodd:
-	MOVQ DI, 952(SP)
-	CMPQ DI, $+64
-	JLT  grouprepeat
-	MOVL $0x00000040, DI
-
-grouprepeat:
-	LEAQ 1104(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1392(SP)
-	LEAQ 1104(SP), BX
-	LEAQ 1536(SP), AX
-	MOVQ R8, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1824(SP)
-	LEAQ 1536(SP), R8
-	LEAQ 1968(SP), AX
-	MOVQ R9, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 2256(SP)
-	LEAQ 1968(SP), R9
-	MOVQ R15, R11
-	MOVQ $+1, 960(SP)
-	JMP  lanerow
-
-groupodddone:
-	MOVQ 1392(SP), BX
-	MOVQ 1824(SP), R8
-	MOVQ 2256(SP), R9
-	MOVQ 952(SP), DI
-	CMPQ DI, $+65
-	JLT  return
-	SUBQ $+64, DI
-	JMP  groupbegin
-
-short2stream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch128AVX2(SB)
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS 4(BX), Y7
-	VBROADCASTSS (R8), Y6
-	VBROADCASTSS 4(R8), Y5
-	VMOVUPS      (DX), Y0
-	VBROADCASTSS (R9), Y1
-	VSUBPS       Y1, Y0, Y0
-	VMULPS       Y6, Y0, Y1
-	VFNMADD231PS Y8, Y1, Y0
-	VFMADD231PS  Y6, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      32(DX), Y0
-	VBROADCASTSS (R9), Y2
-	VSUBPS       Y2, Y0, Y0
-	VMULPS       Y6, Y0, Y2
-	VFNMADD231PS Y8, Y2, Y0
-	VFMADD231PS  Y6, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y14, Y1, Y0
-	VMOVUPS      64(DX), Y2
-	VBROADCASTSS 4(R9), Y3
-	VSUBPS       Y3, Y2, Y2
-	VMULPS       Y5, Y2, Y3
-	VFNMADD231PS Y7, Y3, Y2
-	VFMADD231PS  Y5, Y2, Y3
-	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      96(DX), Y2
-	VBROADCASTSS 4(R9), Y4
-	VSUBPS       Y4, Y2, Y2
-	VMULPS       Y5, Y2, Y4
-	VFNMADD231PS Y7, Y4, Y2
-	VFMADD231PS  Y5, Y2, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y14, Y3, Y2
-	VBROADCASTSS ·word80008000+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	CMPL         R10, $+2
-	JNE          other21
-	VPACKSSWB    Y2, Y0, Y1
-	VPMAXSB      Y11, Y1, Y1
-	VPMINSB      Y9, Y1, Y1
-	VPERMD       Y1, Y12, Y1
-	VMOVNTPS     Y1, (SI)
+	VMOVNTPS     Y2, (SI)
 	ADDQ         $+32, SI
 
 stored24:
@@ -2569,36 +2540,36 @@ stored24:
 
 other9:
 	JGT        unsigned10
-	VPACKSSWB  Y2, Y0, Y1
-	VPMAXSB    Y11, Y1, Y1
-	VPMINSB    Y9, Y1, Y1
-	VPERMD     Y1, Y12, Y1
+	VPACKSSWB  Y1, Y0, Y2
+	VPMAXSB    Y11, Y2, Y2
+	VPMINSB    Y9, Y2, Y2
+	VPERMD     Y2, Y12, Y2
 	JPS        crumbs11
-	VPAND      ·word0f0f0f0f+0(SB), Y1, Y1
-	VPMADDUBSW ·word10011001+0(SB), Y1, Y1
-	VPACKUSWB  Y1, Y1, Y1
-	VPERMQ     $0x08, Y1, Y1
-	VMOVUPS    X1, (SI)
+	VPAND      ·word0f0f0f0f+0(SB), Y2, Y2
+	VPMADDUBSW ·word10011001+0(SB), Y2, Y2
+	VPACKUSWB  Y2, Y2, Y2
+	VPERMQ     $0x08, Y2, Y2
+	VMOVUPS    X2, (SI)
 	ADDQ       $+16, SI
 	JMP        stored12
 
 crumbs11:
-	VPAND      ·word03030303+0(SB), Y1, Y1
-	VPMADDUBSW ·word04010401+0(SB), Y1, Y1
-	VPMADDWD   ·word00100001+0(SB), Y1, Y1
-	VPACKUSDW  Y1, Y1, Y1
-	VPERMQ     $0x08, Y1, Y1
-	VPACKUSWB  X1, X1, X1
-	VMOVQ      X1, (SI)
+	VPAND      ·word03030303+0(SB), Y2, Y2
+	VPMADDUBSW ·word04010401+0(SB), Y2, Y2
+	VPMADDWD   ·word00100001+0(SB), Y2, Y2
+	VPACKUSDW  Y2, Y2, Y2
+	VPERMQ     $0x08, Y2, Y2
+	VPACKUSWB  X2, X2, X2
+	VMOVQ      X2, (SI)
 	ADDQ       $+8, SI
 	JMP        stored12
 
 unsigned10:
-	VPACKUSWB Y2, Y0, Y1
-	VPMAXUB   Y11, Y1, Y1
-	VPMINUB   Y9, Y1, Y1
-	VPERMD    Y1, Y12, Y1
-	VMOVUPS   Y1, (SI)
+	VPACKUSWB Y1, Y0, Y2
+	VPMAXUB   Y11, Y2, Y2
+	VPMINUB   Y9, Y2, Y2
+	VPERMD    Y2, Y12, Y2
+	VMOVUPS   Y2, (SI)
 	ADDQ      $+32, SI
 	JMP       stored12
 
@@ -2704,36 +2675,36 @@ unsigned18:
 
 other21:
 	JGT        unsigned22
-	VPACKSSWB  Y2, Y0, Y1
-	VPMAXSB    Y11, Y1, Y1
-	VPMINSB    Y9, Y1, Y1
-	VPERMD     Y1, Y12, Y1
+	VPACKSSWB  Y1, Y0, Y2
+	VPMAXSB    Y11, Y2, Y2
+	VPMINSB    Y9, Y2, Y2
+	VPERMD     Y2, Y12, Y2
 	JPS        crumbs23
-	VPAND      ·word0f0f0f0f+0(SB), Y1, Y1
-	VPMADDUBSW ·word10011001+0(SB), Y1, Y1
-	VPACKUSWB  Y1, Y1, Y1
-	VPERMQ     $0x08, Y1, Y1
-	VMOVNTPS   X1, (SI)
+	VPAND      ·word0f0f0f0f+0(SB), Y2, Y2
+	VPMADDUBSW ·word10011001+0(SB), Y2, Y2
+	VPACKUSWB  Y2, Y2, Y2
+	VPERMQ     $0x08, Y2, Y2
+	VMOVNTPS   X2, (SI)
 	ADDQ       $+16, SI
 	JMP        stored24
 
 crumbs23:
-	VPAND      ·word03030303+0(SB), Y1, Y1
-	VPMADDUBSW ·word04010401+0(SB), Y1, Y1
-	VPMADDWD   ·word00100001+0(SB), Y1, Y1
-	VPACKUSDW  Y1, Y1, Y1
-	VPERMQ     $0x08, Y1, Y1
-	VPACKUSWB  X1, X1, X1
-	VMOVQ      X1, (SI)
+	VPAND      ·word03030303+0(SB), Y2, Y2
+	VPMADDUBSW ·word04010401+0(SB), Y2, Y2
+	VPMADDWD   ·word00100001+0(SB), Y2, Y2
+	VPACKUSDW  Y2, Y2, Y2
+	VPERMQ     $0x08, Y2, Y2
+	VPACKUSWB  X2, X2, X2
+	VMOVQ      X2, (SI)
 	ADDQ       $+8, SI
 	JMP        stored24
 
 unsigned22:
-	VPACKUSWB Y2, Y0, Y1
-	VPMAXUB   Y11, Y1, Y1
-	VPMINUB   Y9, Y1, Y1
-	VPERMD    Y1, Y12, Y1
-	VMOVNTPS  Y1, (SI)
+	VPACKUSWB Y1, Y0, Y2
+	VPMAXUB   Y11, Y2, Y2
+	VPMINUB   Y9, Y2, Y2
+	VPERMD    Y2, Y12, Y2
+	VMOVNTPS  Y2, (SI)
 	ADDQ      $+32, SI
 	JMP       stored24
 
@@ -2836,8 +2807,9 @@ stored28:
 	MOVQ         448(SP), R9
 	CMPQ         592(SP), $+2
 	JEQ          short2back
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS (R8), Y7
+	VBROADCASTSS (BX), Y7
+	VBROADCASTSS (R8), Y6
+	VBROADCASTSS (R9), Y5
 	JMP          groupback
 
 other25:
@@ -2881,7 +2853,7 @@ TEXT ·QuantizeWholeAVX2(SB), $1696-56
 	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
 	// per call: Y15 0x80008000, Y14 table
 	// per group: Y13 scale, Y12 recip
-	// vector registers in use at once: 10
+	// vector registers in use at once: 9
 	MOVQ         q+0(FP), SI
 	MOVQ         x+8(FP), DX
 	MOVQ         scale+16(FP), BX
@@ -3085,40 +3057,40 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS 4(BX), Y12
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS 4(R8), Y10
 	VMOVUPS      (DX), Y0
-	VMULPS       Y11, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y11, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
+	VBROADCASTSS (R8), Y1
+	VMULPS       Y1, Y0, Y2
+	VBROADCASTSS (BX), Y3
+	VFNMADD231PS Y3, Y2, Y0
+	VFMADD231PS  Y1, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
 	VMOVUPS      32(DX), Y0
-	VMULPS       Y11, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VFMADD231PS  Y11, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
+	VMULPS       Y1, Y0, Y4
+	VFNMADD231PS Y3, Y4, Y0
+	VFMADD231PS  Y1, Y0, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y2, Y2
 	VMOVUPS      64(DX), Y0
-	VMULPS       Y10, Y0, Y2
-	VFNMADD231PS Y12, Y2, Y0
-	VFMADD231PS  Y10, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VMOVUPS      96(DX), Y0
-	VMULPS       Y10, Y0, Y3
-	VFNMADD231PS Y12, Y3, Y0
-	VFMADD231PS  Y10, Y0, Y3
+	VBROADCASTSS 4(R8), Y1
+	VMULPS       Y1, Y0, Y3
+	VBROADCASTSS 4(BX), Y4
+	VFNMADD231PS Y4, Y3, Y0
+	VFMADD231PS  Y1, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VPMINSW      Y2, Y1, Y0
+	VMOVUPS      96(DX), Y0
+	VMULPS       Y1, Y0, Y5
+	VFNMADD231PS Y4, Y5, Y0
+	VFMADD231PS  Y1, Y0, Y5
+	VCVTPS2DQ    Y5, Y5
+	VPACKSSDW    Y5, Y3, Y3
+	VPMINSW      Y3, Y2, Y0
 	VPCMPEQW     Y15, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VPACKSSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y14, Y1
-	VMOVUPS      Y1, (SI)
+	VPACKSSWB    Y3, Y2, Y2
+	VPERMD       Y2, Y14, Y2
+	VMOVUPS      Y2, (SI)
 
 short2back:
 	ADDQ $+8, BX
@@ -3313,40 +3285,40 @@ groupodddone:
 short2stream:
 	LEAQ         (DX)(CX*1), AX
 	CALL         ·fetch128AVX2(SB)
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS 4(BX), Y12
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS 4(R8), Y10
 	VMOVUPS      (DX), Y0
-	VMULPS       Y11, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y11, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
+	VBROADCASTSS (R8), Y1
+	VMULPS       Y1, Y0, Y2
+	VBROADCASTSS (BX), Y3
+	VFNMADD231PS Y3, Y2, Y0
+	VFMADD231PS  Y1, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
 	VMOVUPS      32(DX), Y0
-	VMULPS       Y11, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VFMADD231PS  Y11, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
+	VMULPS       Y1, Y0, Y4
+	VFNMADD231PS Y3, Y4, Y0
+	VFMADD231PS  Y1, Y0, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y2, Y2
 	VMOVUPS      64(DX), Y0
-	VMULPS       Y10, Y0, Y2
-	VFNMADD231PS Y12, Y2, Y0
-	VFMADD231PS  Y10, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VMOVUPS      96(DX), Y0
-	VMULPS       Y10, Y0, Y3
-	VFNMADD231PS Y12, Y3, Y0
-	VFMADD231PS  Y10, Y0, Y3
+	VBROADCASTSS 4(R8), Y1
+	VMULPS       Y1, Y0, Y3
+	VBROADCASTSS 4(BX), Y4
+	VFNMADD231PS Y4, Y3, Y0
+	VFMADD231PS  Y1, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VPMINSW      Y2, Y1, Y0
+	VMOVUPS      96(DX), Y0
+	VMULPS       Y1, Y0, Y5
+	VFNMADD231PS Y4, Y5, Y0
+	VFMADD231PS  Y1, Y0, Y5
+	VCVTPS2DQ    Y5, Y5
+	VPACKSSDW    Y5, Y3, Y3
+	VPMINSW      Y3, Y2, Y0
 	VPCMPEQW     Y15, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VPACKSSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y14, Y1
-	VMOVNTPS     Y1, (SI)
+	VPACKSSWB    Y3, Y2, Y2
+	VPERMD       Y2, Y14, Y2
+	VMOVNTPS     Y2, (SI)
 	ADDQ         $+8, BX
 	ADDQ         $+8, R8
 	ADDQ         $+32, SI

@@ -6,9 +6,9 @@
 // Requires: AVX, AVX2, CMOV, F16C, FMA3, MMX+
 TEXT ·QuantizeFpF16BF16AVX2(SB), $1632-88
 	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
-	// per call: Y15 least, Y14 ruler, Y13 weights, Y12 0x7f800000, Y11 0x7fffffff
-	// per group: Y10 scale, Y9 recip
-	// loaded at each use: top, nan, 0x1, 0x3f800000, 0x34800000, 0x1010101, table, 0x80808080
+	// per call: Y15 least, Y14 ruler, Y13 weights, Y12 top, Y11 0x7f800000, Y10 0x7fffffff, Y9 table
+	// per group: Y8 scale, Y7 recip
+	// loaded at each use: nan, 0x1, 0x3f800000, 0x34800000, 0x1010101, 0x80808080
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), SI
 	MOVQ         x+8(FP), DX
@@ -19,8 +19,10 @@ TEXT ·QuantizeFpF16BF16AVX2(SB), $1632-88
 	VBROADCASTSS least+32(FP), Y15
 	VBROADCASTSS ruler+36(FP), Y14
 	VBROADCASTSS weights+40(FP), Y13
-	VBROADCASTSS ·word7f800000+0(SB), Y12
-	VBROADCASTSS ·word7fffffff+0(SB), Y11
+	VBROADCASTSS top+44(FP), Y12
+	VBROADCASTSS ·word7f800000+0(SB), Y11
+	VBROADCASTSS ·word7fffffff+0(SB), Y10
+	VMOVUPS      ·bytes270d3b65+0(SB), Y9
 	MOVQ         groups+64(FP), R11
 	MOVQ         length+72(FP), R12
 	CMPQ         R12, $+1
@@ -62,8 +64,8 @@ groupbegin:
 	SUBQ R11, DI
 
 groupnext:
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (R8), Y9
+	VBROADCASTSS (BX), Y8
+	VBROADCASTSS (R8), Y7
 	MOVQ         ahead+80(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -81,61 +83,59 @@ grouploop:
 	VPSLLD    $0x10, Y3, Y3
 
 halfdone2:
-	VMULPS       Y9, Y0, Y4
-	VFMSUB231PS  Y10, Y4, Y0
-	VFNMADD231PS Y9, Y0, Y4
-	VMULPS       Y9, Y1, Y0
-	VFMSUB231PS  Y10, Y0, Y1
-	VFNMADD231PS Y9, Y1, Y0
-	VMULPS       Y9, Y2, Y1
-	VFMSUB231PS  Y10, Y1, Y2
-	VFNMADD231PS Y9, Y2, Y1
-	VMULPS       Y9, Y3, Y2
-	VFMSUB231PS  Y10, Y2, Y3
-	VFNMADD231PS Y9, Y3, Y2
+	VMULPS       Y7, Y0, Y4
+	VFMSUB231PS  Y8, Y4, Y0
+	VFNMADD231PS Y7, Y0, Y4
+	VMULPS       Y7, Y1, Y0
+	VFMSUB231PS  Y8, Y0, Y1
+	VFNMADD231PS Y7, Y1, Y0
+	VMULPS       Y7, Y2, Y1
+	VFMSUB231PS  Y8, Y1, Y2
+	VFNMADD231PS Y7, Y2, Y1
+	VMULPS       Y7, Y3, Y2
+	VFMSUB231PS  Y8, Y2, Y3
+	VFNMADD231PS Y7, Y3, Y2
 	VCMPPS       $0x03, Y0, Y4, Y3
 	VCMPPS       $0x03, Y2, Y1, Y5
 	VORPS        Y5, Y3, Y3
 	VPMOVMSKB    Y3, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VPAND        Y12, Y4, Y3
+	VPAND        Y11, Y4, Y3
 	VPMAXUD      Y15, Y3, Y3
-	VPAND        Y11, Y4, Y5
+	VPAND        Y10, Y4, Y5
 	VFMADD231PS  Y14, Y3, Y5
-	VPAND        Y12, Y0, Y3
+	VPAND        Y11, Y0, Y3
 	VPMAXUD      Y15, Y3, Y3
-	VPAND        Y11, Y0, Y6
+	VPAND        Y10, Y0, Y6
 	VFMADD231PS  Y14, Y3, Y6
 	VPMADDWD     Y13, Y5, Y5
 	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPACKSSDW    Y0, Y4, Y4
-	VPAND        Y12, Y1, Y0
+	VPAND        Y11, Y1, Y0
 	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y11, Y1, Y3
+	VPAND        Y10, Y1, Y3
 	VFMADD231PS  Y14, Y0, Y3
-	VPAND        Y12, Y2, Y0
+	VPAND        Y11, Y2, Y0
 	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y11, Y2, Y6
+	VPAND        Y10, Y2, Y6
 	VFMADD231PS  Y14, Y0, Y6
 	VPMADDWD     Y13, Y3, Y3
 	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y3, Y3
 	VPACKSSDW    Y2, Y1, Y1
-	VBROADCASTSS top+44(FP), Y0
-	VMOVUPS      ·bytes270d3b65+0(SB), Y2
-	VBROADCASTSS ·word80808080+0(SB), Y6
+	VBROADCASTSS ·word80808080+0(SB), Y0
 	CMPL         R10, $+3
 	JNE          other3
 	VPSRLW       $0x07, Y5, Y5
 	VPSRLW       $0x07, Y3, Y3
 	VPACKUSWB    Y3, Y5, Y5
 	VPACKSSWB    Y1, Y4, Y4
-	VPMINUB      Y0, Y5, Y5
-	VPAND        Y6, Y4, Y4
+	VPMINUB      Y12, Y5, Y5
+	VPAND        Y0, Y4, Y4
 	VPOR         Y4, Y5, Y5
-	VPERMD       Y5, Y2, Y5
+	VPERMD       Y5, Y9, Y5
 	VMOVUPS      Y5, (SI)
 	ADDQ         $+32, SI
 
@@ -211,43 +211,41 @@ halfdone7:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VPAND        Y12, Y7, Y0
+	VPAND        Y11, Y7, Y0
 	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y11, Y7, Y2
+	VPAND        Y10, Y7, Y2
 	VFMADD231PS  Y14, Y0, Y2
-	VPAND        Y12, Y6, Y0
+	VPAND        Y11, Y6, Y0
 	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y11, Y6, Y3
+	VPAND        Y10, Y6, Y3
 	VFMADD231PS  Y14, Y0, Y3
 	VPMADDWD     Y13, Y2, Y2
 	VPMADDWD     Y13, Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSDW    Y6, Y7, Y7
-	VPAND        Y12, Y4, Y0
+	VPAND        Y11, Y4, Y0
 	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y11, Y4, Y3
+	VPAND        Y10, Y4, Y3
 	VFMADD231PS  Y14, Y0, Y3
-	VPAND        Y12, Y1, Y0
+	VPAND        Y11, Y1, Y0
 	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y11, Y1, Y5
+	VPAND        Y10, Y1, Y5
 	VFMADD231PS  Y14, Y0, Y5
 	VPMADDWD     Y13, Y3, Y3
 	VPMADDWD     Y13, Y5, Y5
 	VPACKSSDW    Y5, Y3, Y3
 	VPACKSSDW    Y1, Y4, Y4
-	VBROADCASTSS top+44(FP), Y0
-	VMOVUPS      ·bytes270d3b65+0(SB), Y1
-	VBROADCASTSS ·word80808080+0(SB), Y5
+	VBROADCASTSS ·word80808080+0(SB), Y0
 	CMPL         R10, $+3
 	JNE          other8
 	VPSRLW       $0x07, Y2, Y2
 	VPSRLW       $0x07, Y3, Y3
 	VPACKUSWB    Y3, Y2, Y2
 	VPACKSSWB    Y4, Y7, Y7
-	VPMINUB      Y0, Y2, Y2
-	VPAND        Y5, Y7, Y7
+	VPMINUB      Y12, Y2, Y2
+	VPAND        Y0, Y7, Y7
 	VPOR         Y7, Y2, Y2
-	VPERMD       Y2, Y1, Y2
+	VPERMD       Y2, Y9, Y2
 	VMOVUPS      Y2, (SI)
 	ADDQ         $+32, SI
 
@@ -279,8 +277,8 @@ grouptail:
 	JEQ          return
 	CMPQ         R11, DI
 	JLT          groupodd
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (R8), Y9
+	VBROADCASTSS (BX), Y8
+	VBROADCASTSS (R8), Y7
 	MOVQ         SI, (SP)
 	LEAQ         8(SP), SI
 	LEAQ         48(SP), AX
@@ -299,13 +297,13 @@ groupstaged:
 longs:
 	VBROADCASTSS (R8), Y0
 	VBROADCASTSS ·word00000001+0(SB), Y1
-	VPSUBD       Y1, Y0, Y10
+	VPSUBD       Y1, Y0, Y8
 	VBROADCASTSS (BX), Y0
 	VBROADCASTSS ·word3f800000+0(SB), Y1
-	VFNMADD231PS Y0, Y10, Y1
+	VFNMADD231PS Y0, Y8, Y1
 	VBROADCASTSS ·word34800000+0(SB), Y0
 	VFMADD231PS  Y0, Y1, Y1
-	VMULPS       Y10, Y1, Y9
+	VMULPS       Y8, Y1, Y7
 	MOVQ         R12, DI
 	CMPQ         DI, $+32
 	JLT          longstage
@@ -326,57 +324,55 @@ longloop:
 	VPSLLD    $0x10, Y3, Y3
 
 halfdone12:
-	VMULPS       Y9, Y0, Y4
-	VFMADD231PS  Y10, Y0, Y4
-	VMULPS       Y9, Y1, Y0
-	VFMADD231PS  Y10, Y1, Y0
-	VMULPS       Y9, Y2, Y1
-	VFMADD231PS  Y10, Y2, Y1
-	VMULPS       Y9, Y3, Y2
-	VFMADD231PS  Y10, Y3, Y2
+	VMULPS       Y7, Y0, Y4
+	VFMADD231PS  Y8, Y0, Y4
+	VMULPS       Y7, Y1, Y0
+	VFMADD231PS  Y8, Y1, Y0
+	VMULPS       Y7, Y2, Y1
+	VFMADD231PS  Y8, Y2, Y1
+	VMULPS       Y7, Y3, Y2
+	VFMADD231PS  Y8, Y3, Y2
 	VCMPPS       $0x03, Y0, Y4, Y3
 	VCMPPS       $0x03, Y2, Y1, Y5
 	VORPS        Y5, Y3, Y3
 	VPMOVMSKB    Y3, AX
 	TESTL        AX, AX
 	JNE          longrare
-	VPAND        Y12, Y4, Y3
+	VPAND        Y11, Y4, Y3
 	VPMAXUD      Y15, Y3, Y3
-	VPAND        Y11, Y4, Y5
+	VPAND        Y10, Y4, Y5
 	VFMADD231PS  Y14, Y3, Y5
-	VPAND        Y12, Y0, Y3
+	VPAND        Y11, Y0, Y3
 	VPMAXUD      Y15, Y3, Y3
-	VPAND        Y11, Y0, Y6
+	VPAND        Y10, Y0, Y6
 	VFMADD231PS  Y14, Y3, Y6
 	VPMADDWD     Y13, Y5, Y5
 	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPACKSSDW    Y0, Y4, Y4
-	VPAND        Y12, Y1, Y0
+	VPAND        Y11, Y1, Y0
 	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y11, Y1, Y3
+	VPAND        Y10, Y1, Y3
 	VFMADD231PS  Y14, Y0, Y3
-	VPAND        Y12, Y2, Y0
+	VPAND        Y11, Y2, Y0
 	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y11, Y2, Y6
+	VPAND        Y10, Y2, Y6
 	VFMADD231PS  Y14, Y0, Y6
 	VPMADDWD     Y13, Y3, Y3
 	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y3, Y3
 	VPACKSSDW    Y2, Y1, Y1
-	VBROADCASTSS top+44(FP), Y0
-	VMOVUPS      ·bytes270d3b65+0(SB), Y2
-	VBROADCASTSS ·word80808080+0(SB), Y6
+	VBROADCASTSS ·word80808080+0(SB), Y0
 	CMPL         R10, $+3
 	JNE          other13
 	VPSRLW       $0x07, Y5, Y5
 	VPSRLW       $0x07, Y3, Y3
 	VPACKUSWB    Y3, Y5, Y5
 	VPACKSSWB    Y1, Y4, Y4
-	VPMINUB      Y0, Y5, Y5
-	VPAND        Y6, Y4, Y4
+	VPMINUB      Y12, Y5, Y5
+	VPAND        Y0, Y4, Y4
 	VPOR         Y4, Y5, Y5
-	VPERMD       Y5, Y2, Y5
+	VPERMD       Y5, Y9, Y5
 	VMOVUPS      Y5, (SI)
 	ADDQ         $+32, SI
 
@@ -411,78 +407,76 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS 4(BX), Y9
-	VBROADCASTSS (R8), Y8
-	VBROADCASTSS 4(R8), Y7
-	CMPL         R9, $+2
-	JNE          half16
-	VPMOVZXWD    (DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VPMOVZXWD    16(DX), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VPMOVZXWD    32(DX), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VPMOVZXWD    48(DX), Y3
-	VPSLLD       $0x10, Y3, Y3
+	CMPL      R9, $+2
+	JNE       half16
+	VPMOVZXWD (DX), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VPMOVZXWD 16(DX), Y1
+	VPSLLD    $0x10, Y1, Y1
+	VPMOVZXWD 32(DX), Y2
+	VPSLLD    $0x10, Y2, Y2
+	VPMOVZXWD 48(DX), Y3
+	VPSLLD    $0x10, Y3, Y3
 
 halfdone17:
-	VMULPS       Y8, Y0, Y4
-	VFMSUB231PS  Y10, Y4, Y0
-	VFNMADD231PS Y8, Y0, Y4
-	VMULPS       Y8, Y1, Y0
-	VFMSUB231PS  Y10, Y0, Y1
-	VFNMADD231PS Y8, Y1, Y0
-	VMULPS       Y7, Y2, Y1
-	VFMSUB231PS  Y9, Y1, Y2
-	VFNMADD231PS Y7, Y2, Y1
-	VMULPS       Y7, Y3, Y2
-	VFMSUB231PS  Y9, Y2, Y3
-	VFNMADD231PS Y7, Y3, Y2
-	VCMPPS       $0x03, Y0, Y4, Y3
-	VCMPPS       $0x03, Y2, Y1, Y5
-	VORPS        Y5, Y3, Y3
-	VPMOVMSKB    Y3, AX
+	VBROADCASTSS (R8), Y4
+	VMULPS       Y4, Y0, Y5
+	VBROADCASTSS (BX), Y6
+	VFMSUB231PS  Y6, Y5, Y0
+	VFNMADD231PS Y4, Y0, Y5
+	VMULPS       Y4, Y1, Y0
+	VFMSUB231PS  Y6, Y0, Y1
+	VFNMADD231PS Y4, Y1, Y0
+	VBROADCASTSS 4(R8), Y1
+	VMULPS       Y1, Y2, Y4
+	VBROADCASTSS 4(BX), Y6
+	VFMSUB231PS  Y6, Y4, Y2
+	VFNMADD231PS Y1, Y2, Y4
+	VMULPS       Y1, Y3, Y2
+	VFMSUB231PS  Y6, Y2, Y3
+	VFNMADD231PS Y1, Y3, Y2
+	VCMPPS       $0x03, Y0, Y5, Y1
+	VCMPPS       $0x03, Y2, Y4, Y3
+	VORPS        Y3, Y1, Y1
+	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VPAND        Y12, Y4, Y3
-	VPMAXUD      Y15, Y3, Y3
-	VPAND        Y11, Y4, Y5
-	VFMADD231PS  Y14, Y3, Y5
-	VPAND        Y12, Y0, Y3
-	VPMAXUD      Y15, Y3, Y3
-	VPAND        Y11, Y0, Y6
-	VFMADD231PS  Y14, Y3, Y6
-	VPMADDWD     Y13, Y5, Y5
-	VPMADDWD     Y13, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPACKSSDW    Y0, Y4, Y4
-	VPAND        Y12, Y1, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y11, Y1, Y3
-	VFMADD231PS  Y14, Y0, Y3
-	VPAND        Y12, Y2, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y11, Y2, Y6
-	VFMADD231PS  Y14, Y0, Y6
+	VPAND        Y11, Y5, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPAND        Y10, Y5, Y3
+	VFMADD231PS  Y14, Y1, Y3
+	VPAND        Y11, Y0, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPAND        Y10, Y0, Y6
+	VFMADD231PS  Y14, Y1, Y6
 	VPMADDWD     Y13, Y3, Y3
 	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y3, Y3
-	VPACKSSDW    Y2, Y1, Y1
-	VBROADCASTSS top+44(FP), Y0
-	VMOVUPS      ·bytes270d3b65+0(SB), Y2
-	VBROADCASTSS ·word80808080+0(SB), Y6
+	VPACKSSDW    Y0, Y5, Y5
+	VPAND        Y11, Y4, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y10, Y4, Y1
+	VFMADD231PS  Y14, Y0, Y1
+	VPAND        Y11, Y2, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y10, Y2, Y6
+	VFMADD231PS  Y14, Y0, Y6
+	VPMADDWD     Y13, Y1, Y1
+	VPMADDWD     Y13, Y6, Y6
+	VPACKSSDW    Y6, Y1, Y1
+	VPACKSSDW    Y2, Y4, Y4
+	VBROADCASTSS ·word80808080+0(SB), Y0
 	CMPL         R10, $+3
 	JNE          other18
-	VPSRLW       $0x07, Y5, Y5
 	VPSRLW       $0x07, Y3, Y3
-	VPACKUSWB    Y3, Y5, Y5
-	VPACKSSWB    Y1, Y4, Y4
-	VPMINUB      Y0, Y5, Y5
-	VPAND        Y6, Y4, Y4
-	VPOR         Y4, Y5, Y5
-	VPERMD       Y5, Y2, Y5
-	VMOVUPS      Y5, (SI)
+	VPSRLW       $0x07, Y1, Y1
+	VPACKUSWB    Y1, Y3, Y3
+	VPACKSSWB    Y4, Y5, Y5
+	VPMINUB      Y12, Y3, Y3
+	VPAND        Y0, Y5, Y5
+	VPOR         Y5, Y3, Y3
+	VPERMD       Y3, Y9, Y3
+	VMOVUPS      Y3, (SI)
 	ADDQ         $+32, SI
 
 stored20:
@@ -542,43 +536,41 @@ halfdone22:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VPAND        Y12, Y5, Y0
+	VPAND        Y11, Y5, Y0
 	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y11, Y5, Y3
+	VPAND        Y10, Y5, Y3
 	VFMADD231PS  Y14, Y0, Y3
-	VPAND        Y12, Y4, Y0
+	VPAND        Y11, Y4, Y0
 	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y11, Y4, Y6
+	VPAND        Y10, Y4, Y6
 	VFMADD231PS  Y14, Y0, Y6
 	VPMADDWD     Y13, Y3, Y3
 	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y3, Y3
 	VPACKSSDW    Y4, Y5, Y5
-	VPAND        Y12, Y1, Y0
+	VPAND        Y11, Y1, Y0
 	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y11, Y1, Y4
+	VPAND        Y10, Y1, Y4
 	VFMADD231PS  Y14, Y0, Y4
-	VPAND        Y12, Y2, Y0
+	VPAND        Y11, Y2, Y0
 	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y11, Y2, Y6
+	VPAND        Y10, Y2, Y6
 	VFMADD231PS  Y14, Y0, Y6
 	VPMADDWD     Y13, Y4, Y4
 	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
 	VPACKSSDW    Y2, Y1, Y1
-	VBROADCASTSS top+44(FP), Y0
-	VMOVUPS      ·bytes270d3b65+0(SB), Y2
-	VBROADCASTSS ·word80808080+0(SB), Y6
+	VBROADCASTSS ·word80808080+0(SB), Y0
 	CMPL         R10, $+3
 	JNE          other23
 	VPSRLW       $0x07, Y3, Y3
 	VPSRLW       $0x07, Y4, Y4
 	VPACKUSWB    Y4, Y3, Y3
 	VPACKSSWB    Y1, Y5, Y5
-	VPMINUB      Y0, Y3, Y3
-	VPAND        Y6, Y5, Y5
+	VPMINUB      Y12, Y3, Y3
+	VPAND        Y0, Y5, Y5
 	VPOR         Y5, Y3, Y3
-	VPERMD       Y3, Y2, Y3
+	VPERMD       Y3, Y9, Y3
 	VMOVUPS      Y3, (SI)
 	ADDQ         $+32, SI
 
@@ -633,61 +625,59 @@ groupstream:
 	VPSLLD    $0x10, Y3, Y3
 
 halfdone27:
-	VMULPS       Y9, Y0, Y4
-	VFMSUB231PS  Y10, Y4, Y0
-	VFNMADD231PS Y9, Y0, Y4
-	VMULPS       Y9, Y1, Y0
-	VFMSUB231PS  Y10, Y0, Y1
-	VFNMADD231PS Y9, Y1, Y0
-	VMULPS       Y9, Y2, Y1
-	VFMSUB231PS  Y10, Y1, Y2
-	VFNMADD231PS Y9, Y2, Y1
-	VMULPS       Y9, Y3, Y2
-	VFMSUB231PS  Y10, Y2, Y3
-	VFNMADD231PS Y9, Y3, Y2
+	VMULPS       Y7, Y0, Y4
+	VFMSUB231PS  Y8, Y4, Y0
+	VFNMADD231PS Y7, Y0, Y4
+	VMULPS       Y7, Y1, Y0
+	VFMSUB231PS  Y8, Y0, Y1
+	VFNMADD231PS Y7, Y1, Y0
+	VMULPS       Y7, Y2, Y1
+	VFMSUB231PS  Y8, Y1, Y2
+	VFNMADD231PS Y7, Y2, Y1
+	VMULPS       Y7, Y3, Y2
+	VFMSUB231PS  Y8, Y2, Y3
+	VFNMADD231PS Y7, Y3, Y2
 	VCMPPS       $0x03, Y0, Y4, Y3
 	VCMPPS       $0x03, Y2, Y1, Y5
 	VORPS        Y5, Y3, Y3
 	VPMOVMSKB    Y3, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VPAND        Y12, Y4, Y3
+	VPAND        Y11, Y4, Y3
 	VPMAXUD      Y15, Y3, Y3
-	VPAND        Y11, Y4, Y5
+	VPAND        Y10, Y4, Y5
 	VFMADD231PS  Y14, Y3, Y5
-	VPAND        Y12, Y0, Y3
+	VPAND        Y11, Y0, Y3
 	VPMAXUD      Y15, Y3, Y3
-	VPAND        Y11, Y0, Y6
+	VPAND        Y10, Y0, Y6
 	VFMADD231PS  Y14, Y3, Y6
 	VPMADDWD     Y13, Y5, Y5
 	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPACKSSDW    Y0, Y4, Y4
-	VPAND        Y12, Y1, Y0
+	VPAND        Y11, Y1, Y0
 	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y11, Y1, Y3
+	VPAND        Y10, Y1, Y3
 	VFMADD231PS  Y14, Y0, Y3
-	VPAND        Y12, Y2, Y0
+	VPAND        Y11, Y2, Y0
 	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y11, Y2, Y6
+	VPAND        Y10, Y2, Y6
 	VFMADD231PS  Y14, Y0, Y6
 	VPMADDWD     Y13, Y3, Y3
 	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y3, Y3
 	VPACKSSDW    Y2, Y1, Y1
-	VBROADCASTSS top+44(FP), Y0
-	VMOVUPS      ·bytes270d3b65+0(SB), Y2
-	VBROADCASTSS ·word80808080+0(SB), Y6
+	VBROADCASTSS ·word80808080+0(SB), Y0
 	CMPL         R10, $+3
 	JNE          other28
 	VPSRLW       $0x07, Y5, Y5
 	VPSRLW       $0x07, Y3, Y3
 	VPACKUSWB    Y3, Y5, Y5
 	VPACKSSWB    Y1, Y4, Y4
-	VPMINUB      Y0, Y5, Y5
-	VPAND        Y6, Y4, Y4
+	VPMINUB      Y12, Y5, Y5
+	VPAND        Y0, Y4, Y4
 	VPOR         Y4, Y5, Y5
-	VPERMD       Y5, Y2, Y5
+	VPERMD       Y5, Y9, Y5
 	VMOVNTPS     Y5, (SI)
 	ADDQ         $+32, SI
 
@@ -713,7 +703,7 @@ other3:
 	VPSRLW     $0x0c, Y5, Y5
 	VPSRLW     $0x0c, Y3, Y3
 	VPACKUSWB  Y3, Y5, Y5
-	VPERMD     Y5, Y2, Y5
+	VPERMD     Y5, Y9, Y5
 	JGT        listed4
 	VPMADDUBSW ·word10011001+0(SB), Y5, Y5
 	VPACKUSWB  Y5, Y5, Y5
@@ -749,7 +739,7 @@ other8:
 	VPSRLW     $0x0c, Y2, Y2
 	VPSRLW     $0x0c, Y3, Y3
 	VPACKUSWB  Y3, Y2, Y2
-	VPERMD     Y2, Y1, Y2
+	VPERMD     Y2, Y9, Y2
 	JGT        listed9
 	VPMADDUBSW ·word10011001+0(SB), Y2, Y2
 	VPACKUSWB  Y2, Y2, Y2
@@ -832,57 +822,55 @@ longstream:
 	VPSLLD    $0x10, Y3, Y3
 
 halfdone32:
-	VMULPS       Y9, Y0, Y4
-	VFMADD231PS  Y10, Y0, Y4
-	VMULPS       Y9, Y1, Y0
-	VFMADD231PS  Y10, Y1, Y0
-	VMULPS       Y9, Y2, Y1
-	VFMADD231PS  Y10, Y2, Y1
-	VMULPS       Y9, Y3, Y2
-	VFMADD231PS  Y10, Y3, Y2
+	VMULPS       Y7, Y0, Y4
+	VFMADD231PS  Y8, Y0, Y4
+	VMULPS       Y7, Y1, Y0
+	VFMADD231PS  Y8, Y1, Y0
+	VMULPS       Y7, Y2, Y1
+	VFMADD231PS  Y8, Y2, Y1
+	VMULPS       Y7, Y3, Y2
+	VFMADD231PS  Y8, Y3, Y2
 	VCMPPS       $0x03, Y0, Y4, Y3
 	VCMPPS       $0x03, Y2, Y1, Y5
 	VORPS        Y5, Y3, Y3
 	VPMOVMSKB    Y3, AX
 	TESTL        AX, AX
 	JNE          longrare
-	VPAND        Y12, Y4, Y3
+	VPAND        Y11, Y4, Y3
 	VPMAXUD      Y15, Y3, Y3
-	VPAND        Y11, Y4, Y5
+	VPAND        Y10, Y4, Y5
 	VFMADD231PS  Y14, Y3, Y5
-	VPAND        Y12, Y0, Y3
+	VPAND        Y11, Y0, Y3
 	VPMAXUD      Y15, Y3, Y3
-	VPAND        Y11, Y0, Y6
+	VPAND        Y10, Y0, Y6
 	VFMADD231PS  Y14, Y3, Y6
 	VPMADDWD     Y13, Y5, Y5
 	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPACKSSDW    Y0, Y4, Y4
-	VPAND        Y12, Y1, Y0
+	VPAND        Y11, Y1, Y0
 	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y11, Y1, Y3
+	VPAND        Y10, Y1, Y3
 	VFMADD231PS  Y14, Y0, Y3
-	VPAND        Y12, Y2, Y0
+	VPAND        Y11, Y2, Y0
 	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y11, Y2, Y6
+	VPAND        Y10, Y2, Y6
 	VFMADD231PS  Y14, Y0, Y6
 	VPMADDWD     Y13, Y3, Y3
 	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y3, Y3
 	VPACKSSDW    Y2, Y1, Y1
-	VBROADCASTSS top+44(FP), Y0
-	VMOVUPS      ·bytes270d3b65+0(SB), Y2
-	VBROADCASTSS ·word80808080+0(SB), Y6
+	VBROADCASTSS ·word80808080+0(SB), Y0
 	CMPL         R10, $+3
 	JNE          other33
 	VPSRLW       $0x07, Y5, Y5
 	VPSRLW       $0x07, Y3, Y3
 	VPACKUSWB    Y3, Y5, Y5
 	VPACKSSWB    Y1, Y4, Y4
-	VPMINUB      Y0, Y5, Y5
-	VPAND        Y6, Y4, Y4
+	VPMINUB      Y12, Y5, Y5
+	VPAND        Y0, Y4, Y4
 	VPOR         Y4, Y5, Y5
-	VPERMD       Y5, Y2, Y5
+	VPERMD       Y5, Y9, Y5
 	VMOVNTPS     Y5, (SI)
 	ADDQ         $+32, SI
 
@@ -908,7 +896,7 @@ other13:
 	VPSRLW     $0x0c, Y5, Y5
 	VPSRLW     $0x0c, Y3, Y3
 	VPACKUSWB  Y3, Y5, Y5
-	VPERMD     Y5, Y2, Y5
+	VPERMD     Y5, Y9, Y5
 	JGT        listed14
 	VPMADDUBSW ·word10011001+0(SB), Y5, Y5
 	VPACKUSWB  Y5, Y5, Y5
@@ -939,80 +927,78 @@ longstage:
 	JMP  longloop
 
 short2stream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch64AVX2(SB)
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS 4(BX), Y9
-	VBROADCASTSS (R8), Y8
-	VBROADCASTSS 4(R8), Y7
-	CMPL         R9, $+2
-	JNE          half36
-	VPMOVZXWD    (DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VPMOVZXWD    16(DX), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VPMOVZXWD    32(DX), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VPMOVZXWD    48(DX), Y3
-	VPSLLD       $0x10, Y3, Y3
+	LEAQ      (DX)(CX*1), AX
+	CALL      ·fetch64AVX2(SB)
+	CMPL      R9, $+2
+	JNE       half36
+	VPMOVZXWD (DX), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VPMOVZXWD 16(DX), Y1
+	VPSLLD    $0x10, Y1, Y1
+	VPMOVZXWD 32(DX), Y2
+	VPSLLD    $0x10, Y2, Y2
+	VPMOVZXWD 48(DX), Y3
+	VPSLLD    $0x10, Y3, Y3
 
 halfdone37:
-	VMULPS       Y8, Y0, Y4
-	VFMSUB231PS  Y10, Y4, Y0
-	VFNMADD231PS Y8, Y0, Y4
-	VMULPS       Y8, Y1, Y0
-	VFMSUB231PS  Y10, Y0, Y1
-	VFNMADD231PS Y8, Y1, Y0
-	VMULPS       Y7, Y2, Y1
-	VFMSUB231PS  Y9, Y1, Y2
-	VFNMADD231PS Y7, Y2, Y1
-	VMULPS       Y7, Y3, Y2
-	VFMSUB231PS  Y9, Y2, Y3
-	VFNMADD231PS Y7, Y3, Y2
-	VCMPPS       $0x03, Y0, Y4, Y3
-	VCMPPS       $0x03, Y2, Y1, Y5
-	VORPS        Y5, Y3, Y3
-	VPMOVMSKB    Y3, AX
+	VBROADCASTSS (R8), Y4
+	VMULPS       Y4, Y0, Y5
+	VBROADCASTSS (BX), Y6
+	VFMSUB231PS  Y6, Y5, Y0
+	VFNMADD231PS Y4, Y0, Y5
+	VMULPS       Y4, Y1, Y0
+	VFMSUB231PS  Y6, Y0, Y1
+	VFNMADD231PS Y4, Y1, Y0
+	VBROADCASTSS 4(R8), Y1
+	VMULPS       Y1, Y2, Y4
+	VBROADCASTSS 4(BX), Y6
+	VFMSUB231PS  Y6, Y4, Y2
+	VFNMADD231PS Y1, Y2, Y4
+	VMULPS       Y1, Y3, Y2
+	VFMSUB231PS  Y6, Y2, Y3
+	VFNMADD231PS Y1, Y3, Y2
+	VCMPPS       $0x03, Y0, Y5, Y1
+	VCMPPS       $0x03, Y2, Y4, Y3
+	VORPS        Y3, Y1, Y1
+	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VPAND        Y12, Y4, Y3
-	VPMAXUD      Y15, Y3, Y3
-	VPAND        Y11, Y4, Y5
-	VFMADD231PS  Y14, Y3, Y5
-	VPAND        Y12, Y0, Y3
-	VPMAXUD      Y15, Y3, Y3
-	VPAND        Y11, Y0, Y6
-	VFMADD231PS  Y14, Y3, Y6
-	VPMADDWD     Y13, Y5, Y5
-	VPMADDWD     Y13, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPACKSSDW    Y0, Y4, Y4
-	VPAND        Y12, Y1, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y11, Y1, Y3
-	VFMADD231PS  Y14, Y0, Y3
-	VPAND        Y12, Y2, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y11, Y2, Y6
-	VFMADD231PS  Y14, Y0, Y6
+	VPAND        Y11, Y5, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPAND        Y10, Y5, Y3
+	VFMADD231PS  Y14, Y1, Y3
+	VPAND        Y11, Y0, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPAND        Y10, Y0, Y6
+	VFMADD231PS  Y14, Y1, Y6
 	VPMADDWD     Y13, Y3, Y3
 	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y3, Y3
-	VPACKSSDW    Y2, Y1, Y1
-	VBROADCASTSS top+44(FP), Y0
-	VMOVUPS      ·bytes270d3b65+0(SB), Y2
-	VBROADCASTSS ·word80808080+0(SB), Y6
+	VPACKSSDW    Y0, Y5, Y5
+	VPAND        Y11, Y4, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y10, Y4, Y1
+	VFMADD231PS  Y14, Y0, Y1
+	VPAND        Y11, Y2, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y10, Y2, Y6
+	VFMADD231PS  Y14, Y0, Y6
+	VPMADDWD     Y13, Y1, Y1
+	VPMADDWD     Y13, Y6, Y6
+	VPACKSSDW    Y6, Y1, Y1
+	VPACKSSDW    Y2, Y4, Y4
+	VBROADCASTSS ·word80808080+0(SB), Y0
 	CMPL         R10, $+3
 	JNE          other38
-	VPSRLW       $0x07, Y5, Y5
 	VPSRLW       $0x07, Y3, Y3
-	VPACKUSWB    Y3, Y5, Y5
-	VPACKSSWB    Y1, Y4, Y4
-	VPMINUB      Y0, Y5, Y5
-	VPAND        Y6, Y4, Y4
-	VPOR         Y4, Y5, Y5
-	VPERMD       Y5, Y2, Y5
-	VMOVNTPS     Y5, (SI)
+	VPSRLW       $0x07, Y1, Y1
+	VPACKUSWB    Y1, Y3, Y3
+	VPACKSSWB    Y4, Y5, Y5
+	VPMINUB      Y12, Y3, Y3
+	VPAND        Y0, Y5, Y5
+	VPOR         Y5, Y3, Y3
+	VPERMD       Y3, Y9, Y3
+	VMOVNTPS     Y3, (SI)
 	ADDQ         $+32, SI
 
 stored40:
@@ -1032,26 +1018,26 @@ half16:
 	JMP       halfdone17
 
 other18:
+	VPAND      ·word80008000+0(SB), Y5, Y5
+	VPOR       Y5, Y3, Y3
 	VPAND      ·word80008000+0(SB), Y4, Y4
-	VPOR       Y4, Y5, Y5
-	VPAND      ·word80008000+0(SB), Y1, Y1
-	VPOR       Y1, Y3, Y3
-	VPSRLW     $0x0c, Y5, Y5
+	VPOR       Y4, Y1, Y1
 	VPSRLW     $0x0c, Y3, Y3
-	VPACKUSWB  Y3, Y5, Y5
-	VPERMD     Y5, Y2, Y5
+	VPSRLW     $0x0c, Y1, Y1
+	VPACKUSWB  Y1, Y3, Y3
+	VPERMD     Y3, Y9, Y3
 	JGT        listed19
-	VPMADDUBSW ·word10011001+0(SB), Y5, Y5
-	VPACKUSWB  Y5, Y5, Y5
-	VPERMQ     $0x08, Y5, Y5
-	VMOVUPS    X5, (SI)
+	VPMADDUBSW ·word10011001+0(SB), Y3, Y3
+	VPACKUSWB  Y3, Y3, Y3
+	VPERMQ     $0x08, Y3, Y3
+	VMOVUPS    X3, (SI)
 	ADDQ       $+16, SI
 	JMP        stored20
 
 listed19:
-	VMOVUPS ·bytes2983da05+0(SB), Y3
-	VPSHUFB Y5, Y3, Y5
-	VMOVUPS Y5, (SI)
+	VMOVUPS ·bytes2983da05+0(SB), Y1
+	VPSHUFB Y3, Y1, Y3
+	VMOVUPS Y3, (SI)
 	ADDQ    $+32, SI
 	JMP     stored20
 
@@ -1075,7 +1061,7 @@ other23:
 	VPSRLW     $0x0c, Y3, Y3
 	VPSRLW     $0x0c, Y4, Y4
 	VPACKUSWB  Y4, Y3, Y3
-	VPERMD     Y3, Y2, Y3
+	VPERMD     Y3, Y9, Y3
 	JGT        listed24
 	VPMADDUBSW ·word10011001+0(SB), Y3, Y3
 	VPACKUSWB  Y3, Y3, Y3
@@ -1127,7 +1113,7 @@ other28:
 	VPSRLW     $0x0c, Y5, Y5
 	VPSRLW     $0x0c, Y3, Y3
 	VPACKUSWB  Y3, Y5, Y5
-	VPERMD     Y5, Y2, Y5
+	VPERMD     Y5, Y9, Y5
 	JGT        listed29
 	VPMADDUBSW ·word10011001+0(SB), Y5, Y5
 	VPACKUSWB  Y5, Y5, Y5
@@ -1158,7 +1144,7 @@ other33:
 	VPSRLW     $0x0c, Y5, Y5
 	VPSRLW     $0x0c, Y3, Y3
 	VPACKUSWB  Y3, Y5, Y5
-	VPERMD     Y5, Y2, Y5
+	VPERMD     Y5, Y9, Y5
 	JGT        listed34
 	VPMADDUBSW ·word10011001+0(SB), Y5, Y5
 	VPACKUSWB  Y5, Y5, Y5
@@ -1182,26 +1168,26 @@ half36:
 	JMP       halfdone37
 
 other38:
+	VPAND      ·word80008000+0(SB), Y5, Y5
+	VPOR       Y5, Y3, Y3
 	VPAND      ·word80008000+0(SB), Y4, Y4
-	VPOR       Y4, Y5, Y5
-	VPAND      ·word80008000+0(SB), Y1, Y1
-	VPOR       Y1, Y3, Y3
-	VPSRLW     $0x0c, Y5, Y5
+	VPOR       Y4, Y1, Y1
 	VPSRLW     $0x0c, Y3, Y3
-	VPACKUSWB  Y3, Y5, Y5
-	VPERMD     Y5, Y2, Y5
+	VPSRLW     $0x0c, Y1, Y1
+	VPACKUSWB  Y1, Y3, Y3
+	VPERMD     Y3, Y9, Y3
 	JGT        listed39
-	VPMADDUBSW ·word10011001+0(SB), Y5, Y5
-	VPACKUSWB  Y5, Y5, Y5
-	VPERMQ     $0x08, Y5, Y5
-	VMOVNTPS   X5, (SI)
+	VPMADDUBSW ·word10011001+0(SB), Y3, Y3
+	VPACKUSWB  Y3, Y3, Y3
+	VPERMQ     $0x08, Y3, Y3
+	VMOVNTPS   X3, (SI)
 	ADDQ       $+16, SI
 	JMP        stored40
 
 listed39:
-	VMOVUPS  ·bytes2983da05+0(SB), Y3
-	VPSHUFB  Y5, Y3, Y5
-	VMOVNTPS Y5, (SI)
+	VMOVUPS  ·bytes2983da05+0(SB), Y1
+	VPSHUFB  Y3, Y1, Y3
+	VMOVNTPS Y3, (SI)
 	ADDQ     $+32, SI
 	JMP      stored40
 
@@ -1321,8 +1307,10 @@ stored45:
 	VBROADCASTSS least+32(FP), Y15
 	VBROADCASTSS ruler+36(FP), Y14
 	VBROADCASTSS weights+40(FP), Y13
-	VBROADCASTSS ·word7f800000+0(SB), Y12
-	VBROADCASTSS ·word7fffffff+0(SB), Y11
+	VBROADCASTSS top+44(FP), Y12
+	VBROADCASTSS ·word7f800000+0(SB), Y11
+	VBROADCASTSS ·word7fffffff+0(SB), Y10
+	VMOVUPS      ·bytes270d3b65+0(SB), Y9
 	CMPQ         392(SP), $+4
 	JEQ          laneback
 	MOVQ         112(SP), BX
@@ -1331,20 +1319,20 @@ stored45:
 	JEQ          short2back
 	CMPQ         392(SP), $+2
 	JEQ          longresume
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (R8), Y9
+	VBROADCASTSS (BX), Y8
+	VBROADCASTSS (R8), Y7
 	JMP          groupback
 
 longresume:
 	VBROADCASTSS (R8), Y0
 	VBROADCASTSS ·word00000001+0(SB), Y1
-	VPSUBD       Y1, Y0, Y10
+	VPSUBD       Y1, Y0, Y8
 	VBROADCASTSS (BX), Y0
 	VBROADCASTSS ·word3f800000+0(SB), Y1
-	VFNMADD231PS Y0, Y10, Y1
+	VFNMADD231PS Y0, Y8, Y1
 	VBROADCASTSS ·word34800000+0(SB), Y0
 	VFMADD231PS  Y0, Y1, Y1
-	VMULPS       Y10, Y1, Y9
+	VMULPS       Y8, Y1, Y7
 	JMP          longback
 
 half41:
@@ -1383,9 +1371,8 @@ listed44:
 // Requires: AVX, AVX2, CMOV, F16C, FMA3, MMX+
 TEXT ·QuantizeFpPowerOfTwoF16BF16AVX2(SB), $1072-80
 	// pointers: SI q, DX x, BX recip, DI elements left, R11 groups left, R12 length
-	// per call: Y15 least, Y14 ruler, Y13 weights, Y12 top, Y11 0x7f800000, Y10 0x7fffffff, Y9 table
-	// per group: Y8 recip
-	// loaded at each use: nan, 0x1010101, 0x80808080
+	// per call: Y15 least, Y14 ruler, Y13 weights, Y12 top, Y11 0x7f800000, Y10 0x7fffffff, Y9 table, Y8 0x80808080
+	// per group: Y7 recip
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), SI
 	MOVQ         x+8(FP), DX
@@ -1399,6 +1386,7 @@ TEXT ·QuantizeFpPowerOfTwoF16BF16AVX2(SB), $1072-80
 	VBROADCASTSS ·word7f800000+0(SB), Y11
 	VBROADCASTSS ·word7fffffff+0(SB), Y10
 	VMOVUPS      ·bytes270d3b65+0(SB), Y9
+	VBROADCASTSS ·word80808080+0(SB), Y8
 	MOVQ         groups+56(FP), R11
 	MOVQ         length+64(FP), R12
 	CMPQ         R12, $+1
@@ -1434,7 +1422,7 @@ groupbegin:
 	SUBQ R11, DI
 
 groupnext:
-	VBROADCASTSS (BX), Y8
+	VBROADCASTSS (BX), Y7
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -1452,53 +1440,52 @@ grouploop:
 	VPSLLD    $0x10, Y3, Y3
 
 halfdone2:
-	VMULPS       Y8, Y0, Y0
-	VMULPS       Y8, Y1, Y1
-	VMULPS       Y8, Y2, Y2
-	VMULPS       Y8, Y3, Y3
-	VCMPPS       $0x03, Y1, Y0, Y4
-	VCMPPS       $0x03, Y3, Y2, Y5
-	VORPS        Y5, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VPAND        Y11, Y0, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y10, Y0, Y5
-	VFMADD231PS  Y14, Y4, Y5
-	VPAND        Y11, Y1, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y10, Y1, Y6
-	VFMADD231PS  Y14, Y4, Y6
-	VPMADDWD     Y13, Y5, Y5
-	VPMADDWD     Y13, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y11, Y2, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y10, Y2, Y4
-	VFMADD231PS  Y14, Y1, Y4
-	VPAND        Y11, Y3, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y10, Y3, Y6
-	VFMADD231PS  Y14, Y1, Y6
-	VPMADDWD     Y13, Y4, Y4
-	VPMADDWD     Y13, Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS ·word80808080+0(SB), Y1
-	CMPL         R9, $+3
-	JNE          other3
-	VPSRLW       $0x07, Y5, Y5
-	VPSRLW       $0x07, Y4, Y4
-	VPACKUSWB    Y4, Y5, Y5
-	VPACKSSWB    Y2, Y0, Y0
-	VPMINUB      Y12, Y5, Y5
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VPERMD       Y5, Y9, Y5
-	VMOVUPS      Y5, (SI)
-	ADDQ         $+32, SI
+	VMULPS      Y7, Y0, Y0
+	VMULPS      Y7, Y1, Y1
+	VMULPS      Y7, Y2, Y2
+	VMULPS      Y7, Y3, Y3
+	VCMPPS      $0x03, Y1, Y0, Y4
+	VCMPPS      $0x03, Y3, Y2, Y5
+	VORPS       Y5, Y4, Y4
+	VPMOVMSKB   Y4, AX
+	TESTL       AX, AX
+	JNE         grouprare
+	VPAND       Y11, Y0, Y4
+	VPMAXUD     Y15, Y4, Y4
+	VPAND       Y10, Y0, Y5
+	VFMADD231PS Y14, Y4, Y5
+	VPAND       Y11, Y1, Y4
+	VPMAXUD     Y15, Y4, Y4
+	VPAND       Y10, Y1, Y6
+	VFMADD231PS Y14, Y4, Y6
+	VPMADDWD    Y13, Y5, Y5
+	VPMADDWD    Y13, Y6, Y6
+	VPACKSSDW   Y6, Y5, Y5
+	VPACKSSDW   Y1, Y0, Y0
+	VPAND       Y11, Y2, Y1
+	VPMAXUD     Y15, Y1, Y1
+	VPAND       Y10, Y2, Y4
+	VFMADD231PS Y14, Y1, Y4
+	VPAND       Y11, Y3, Y1
+	VPMAXUD     Y15, Y1, Y1
+	VPAND       Y10, Y3, Y6
+	VFMADD231PS Y14, Y1, Y6
+	VPMADDWD    Y13, Y4, Y4
+	VPMADDWD    Y13, Y6, Y6
+	VPACKSSDW   Y6, Y4, Y4
+	VPACKSSDW   Y3, Y2, Y2
+	CMPL        R9, $+3
+	JNE         other3
+	VPSRLW      $0x07, Y5, Y5
+	VPSRLW      $0x07, Y4, Y4
+	VPACKUSWB   Y4, Y5, Y5
+	VPACKSSWB   Y2, Y0, Y0
+	VPMINUB     Y12, Y5, Y5
+	VPAND       Y8, Y0, Y0
+	VPOR        Y0, Y5, Y5
+	VPERMD      Y5, Y9, Y5
+	VMOVUPS     Y5, (SI)
+	ADDQ        $+32, SI
 
 stored5:
 groupback:
@@ -1539,62 +1526,61 @@ groupmeet:
 	VPSLLD    $0x10, Y3, Y3
 
 halfdone7:
-	VMOVUPS      (R15), Y4
-	VMOVUPS      (BX), Y5
-	VPERMPS      Y5, Y4, Y4
-	VMULPS       Y4, Y0, Y0
-	VMOVUPS      32(R15), Y4
-	VPERMPS      Y5, Y4, Y4
-	VMULPS       Y4, Y1, Y1
-	VMOVUPS      64(R15), Y4
-	VPERMPS      Y5, Y4, Y4
-	VMULPS       Y4, Y2, Y2
-	VMOVUPS      96(R15), Y4
-	VPERMPS      Y5, Y4, Y5
-	VMULPS       Y5, Y3, Y3
-	VCMPPS       $0x03, Y1, Y0, Y4
-	VCMPPS       $0x03, Y3, Y2, Y5
-	VORPS        Y5, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          groupmeetrare
-	VPAND        Y11, Y0, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y10, Y0, Y5
-	VFMADD231PS  Y14, Y4, Y5
-	VPAND        Y11, Y1, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y10, Y1, Y6
-	VFMADD231PS  Y14, Y4, Y6
-	VPMADDWD     Y13, Y5, Y5
-	VPMADDWD     Y13, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y11, Y2, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y10, Y2, Y4
-	VFMADD231PS  Y14, Y1, Y4
-	VPAND        Y11, Y3, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y10, Y3, Y6
-	VFMADD231PS  Y14, Y1, Y6
-	VPMADDWD     Y13, Y4, Y4
-	VPMADDWD     Y13, Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS ·word80808080+0(SB), Y1
-	CMPL         R9, $+3
-	JNE          other8
-	VPSRLW       $0x07, Y5, Y5
-	VPSRLW       $0x07, Y4, Y4
-	VPACKUSWB    Y4, Y5, Y5
-	VPACKSSWB    Y2, Y0, Y0
-	VPMINUB      Y12, Y5, Y5
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VPERMD       Y5, Y9, Y5
-	VMOVUPS      Y5, (SI)
-	ADDQ         $+32, SI
+	VMOVUPS     (R15), Y4
+	VMOVUPS     (BX), Y5
+	VPERMPS     Y5, Y4, Y4
+	VMULPS      Y4, Y0, Y0
+	VMOVUPS     32(R15), Y4
+	VPERMPS     Y5, Y4, Y4
+	VMULPS      Y4, Y1, Y1
+	VMOVUPS     64(R15), Y4
+	VPERMPS     Y5, Y4, Y4
+	VMULPS      Y4, Y2, Y2
+	VMOVUPS     96(R15), Y4
+	VPERMPS     Y5, Y4, Y5
+	VMULPS      Y5, Y3, Y3
+	VCMPPS      $0x03, Y1, Y0, Y4
+	VCMPPS      $0x03, Y3, Y2, Y5
+	VORPS       Y5, Y4, Y4
+	VPMOVMSKB   Y4, AX
+	TESTL       AX, AX
+	JNE         groupmeetrare
+	VPAND       Y11, Y0, Y4
+	VPMAXUD     Y15, Y4, Y4
+	VPAND       Y10, Y0, Y5
+	VFMADD231PS Y14, Y4, Y5
+	VPAND       Y11, Y1, Y4
+	VPMAXUD     Y15, Y4, Y4
+	VPAND       Y10, Y1, Y6
+	VFMADD231PS Y14, Y4, Y6
+	VPMADDWD    Y13, Y5, Y5
+	VPMADDWD    Y13, Y6, Y6
+	VPACKSSDW   Y6, Y5, Y5
+	VPACKSSDW   Y1, Y0, Y0
+	VPAND       Y11, Y2, Y1
+	VPMAXUD     Y15, Y1, Y1
+	VPAND       Y10, Y2, Y4
+	VFMADD231PS Y14, Y1, Y4
+	VPAND       Y11, Y3, Y1
+	VPMAXUD     Y15, Y1, Y1
+	VPAND       Y10, Y3, Y6
+	VFMADD231PS Y14, Y1, Y6
+	VPMADDWD    Y13, Y4, Y4
+	VPMADDWD    Y13, Y6, Y6
+	VPACKSSDW   Y6, Y4, Y4
+	VPACKSSDW   Y3, Y2, Y2
+	CMPL        R9, $+3
+	JNE         other8
+	VPSRLW      $0x07, Y5, Y5
+	VPSRLW      $0x07, Y4, Y4
+	VPACKUSWB   Y4, Y5, Y5
+	VPACKSSWB   Y2, Y0, Y0
+	VPMINUB     Y12, Y5, Y5
+	VPAND       Y8, Y0, Y0
+	VPOR        Y0, Y5, Y5
+	VPERMD      Y5, Y9, Y5
+	VMOVUPS     Y5, (SI)
+	ADDQ        $+32, SI
 
 stored10:
 	ADDQ    $+64, DX
@@ -1623,7 +1609,7 @@ grouptail:
 	JEQ          return
 	CMPQ         R11, DI
 	JLT          groupodd
-	VBROADCASTSS (BX), Y8
+	VBROADCASTSS (BX), Y7
 	MOVQ         SI, (SP)
 	LEAQ         8(SP), SI
 	LEAQ         48(SP), AX
@@ -1647,24 +1633,24 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS 4(BX), Y7
-	CMPL         R8, $+2
-	JNE          half11
-	VPMOVZXWD    (DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VPMOVZXWD    16(DX), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VPMOVZXWD    32(DX), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VPMOVZXWD    48(DX), Y3
-	VPSLLD       $0x10, Y3, Y3
+	CMPL      R8, $+2
+	JNE       half11
+	VPMOVZXWD (DX), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VPMOVZXWD 16(DX), Y1
+	VPSLLD    $0x10, Y1, Y1
+	VPMOVZXWD 32(DX), Y2
+	VPSLLD    $0x10, Y2, Y2
+	VPMOVZXWD 48(DX), Y3
+	VPSLLD    $0x10, Y3, Y3
 
 halfdone12:
-	VMULPS       Y8, Y0, Y0
-	VMULPS       Y8, Y1, Y1
-	VMULPS       Y7, Y2, Y2
-	VMULPS       Y7, Y3, Y3
+	VBROADCASTSS (BX), Y4
+	VMULPS       Y4, Y0, Y0
+	VMULPS       Y4, Y1, Y1
+	VBROADCASTSS 4(BX), Y4
+	VMULPS       Y4, Y2, Y2
+	VMULPS       Y4, Y3, Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
 	VORPS        Y5, Y4, Y4
@@ -1695,7 +1681,6 @@ halfdone12:
 	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
 	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS ·word80808080+0(SB), Y1
 	CMPL         R9, $+3
 	JNE          other13
 	VPSRLW       $0x07, Y5, Y5
@@ -1703,7 +1688,7 @@ halfdone12:
 	VPACKUSWB    Y4, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
 	VPMINUB      Y12, Y5, Y5
-	VPAND        Y1, Y0, Y0
+	VPAND        Y8, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VPERMD       Y5, Y9, Y5
 	VMOVUPS      Y5, (SI)
@@ -1739,57 +1724,56 @@ laneloop:
 	VPSLLD    $0x10, Y3, Y3
 
 halfdone17:
-	VMOVUPS      (BX), Y4
-	VMULPS       Y4, Y0, Y0
-	VMOVUPS      32(BX), Y4
-	VMULPS       Y4, Y1, Y1
-	VMOVUPS      64(BX), Y4
-	VMULPS       Y4, Y2, Y2
-	VMOVUPS      96(BX), Y4
-	VMULPS       Y4, Y3, Y3
-	VCMPPS       $0x03, Y1, Y0, Y4
-	VCMPPS       $0x03, Y3, Y2, Y5
-	VORPS        Y5, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          lanerare
-	VPAND        Y11, Y0, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y10, Y0, Y5
-	VFMADD231PS  Y14, Y4, Y5
-	VPAND        Y11, Y1, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y10, Y1, Y6
-	VFMADD231PS  Y14, Y4, Y6
-	VPMADDWD     Y13, Y5, Y5
-	VPMADDWD     Y13, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y11, Y2, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y10, Y2, Y4
-	VFMADD231PS  Y14, Y1, Y4
-	VPAND        Y11, Y3, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y10, Y3, Y6
-	VFMADD231PS  Y14, Y1, Y6
-	VPMADDWD     Y13, Y4, Y4
-	VPMADDWD     Y13, Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS ·word80808080+0(SB), Y1
-	CMPL         R9, $+3
-	JNE          other18
-	VPSRLW       $0x07, Y5, Y5
-	VPSRLW       $0x07, Y4, Y4
-	VPACKUSWB    Y4, Y5, Y5
-	VPACKSSWB    Y2, Y0, Y0
-	VPMINUB      Y12, Y5, Y5
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VPERMD       Y5, Y9, Y5
-	VMOVUPS      Y5, (SI)
-	ADDQ         $+32, SI
+	VMOVUPS     (BX), Y4
+	VMULPS      Y4, Y0, Y0
+	VMOVUPS     32(BX), Y4
+	VMULPS      Y4, Y1, Y1
+	VMOVUPS     64(BX), Y4
+	VMULPS      Y4, Y2, Y2
+	VMOVUPS     96(BX), Y4
+	VMULPS      Y4, Y3, Y3
+	VCMPPS      $0x03, Y1, Y0, Y4
+	VCMPPS      $0x03, Y3, Y2, Y5
+	VORPS       Y5, Y4, Y4
+	VPMOVMSKB   Y4, AX
+	TESTL       AX, AX
+	JNE         lanerare
+	VPAND       Y11, Y0, Y4
+	VPMAXUD     Y15, Y4, Y4
+	VPAND       Y10, Y0, Y5
+	VFMADD231PS Y14, Y4, Y5
+	VPAND       Y11, Y1, Y4
+	VPMAXUD     Y15, Y4, Y4
+	VPAND       Y10, Y1, Y6
+	VFMADD231PS Y14, Y4, Y6
+	VPMADDWD    Y13, Y5, Y5
+	VPMADDWD    Y13, Y6, Y6
+	VPACKSSDW   Y6, Y5, Y5
+	VPACKSSDW   Y1, Y0, Y0
+	VPAND       Y11, Y2, Y1
+	VPMAXUD     Y15, Y1, Y1
+	VPAND       Y10, Y2, Y4
+	VFMADD231PS Y14, Y1, Y4
+	VPAND       Y11, Y3, Y1
+	VPMAXUD     Y15, Y1, Y1
+	VPAND       Y10, Y3, Y6
+	VFMADD231PS Y14, Y1, Y6
+	VPMADDWD    Y13, Y4, Y4
+	VPMADDWD    Y13, Y6, Y6
+	VPACKSSDW   Y6, Y4, Y4
+	VPACKSSDW   Y3, Y2, Y2
+	CMPL        R9, $+3
+	JNE         other18
+	VPSRLW      $0x07, Y5, Y5
+	VPSRLW      $0x07, Y4, Y4
+	VPACKUSWB   Y4, Y5, Y5
+	VPACKSSWB   Y2, Y0, Y0
+	VPMINUB     Y12, Y5, Y5
+	VPAND       Y8, Y0, Y0
+	VPOR        Y0, Y5, Y5
+	VPERMD      Y5, Y9, Y5
+	VMOVUPS     Y5, (SI)
+	ADDQ        $+32, SI
 
 stored20:
 laneback:
@@ -1841,53 +1825,52 @@ groupstream:
 	VPSLLD    $0x10, Y3, Y3
 
 halfdone22:
-	VMULPS       Y8, Y0, Y0
-	VMULPS       Y8, Y1, Y1
-	VMULPS       Y8, Y2, Y2
-	VMULPS       Y8, Y3, Y3
-	VCMPPS       $0x03, Y1, Y0, Y4
-	VCMPPS       $0x03, Y3, Y2, Y5
-	VORPS        Y5, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VPAND        Y11, Y0, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y10, Y0, Y5
-	VFMADD231PS  Y14, Y4, Y5
-	VPAND        Y11, Y1, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y10, Y1, Y6
-	VFMADD231PS  Y14, Y4, Y6
-	VPMADDWD     Y13, Y5, Y5
-	VPMADDWD     Y13, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y11, Y2, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y10, Y2, Y4
-	VFMADD231PS  Y14, Y1, Y4
-	VPAND        Y11, Y3, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y10, Y3, Y6
-	VFMADD231PS  Y14, Y1, Y6
-	VPMADDWD     Y13, Y4, Y4
-	VPMADDWD     Y13, Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS ·word80808080+0(SB), Y1
-	CMPL         R9, $+3
-	JNE          other23
-	VPSRLW       $0x07, Y5, Y5
-	VPSRLW       $0x07, Y4, Y4
-	VPACKUSWB    Y4, Y5, Y5
-	VPACKSSWB    Y2, Y0, Y0
-	VPMINUB      Y12, Y5, Y5
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VPERMD       Y5, Y9, Y5
-	VMOVNTPS     Y5, (SI)
-	ADDQ         $+32, SI
+	VMULPS      Y7, Y0, Y0
+	VMULPS      Y7, Y1, Y1
+	VMULPS      Y7, Y2, Y2
+	VMULPS      Y7, Y3, Y3
+	VCMPPS      $0x03, Y1, Y0, Y4
+	VCMPPS      $0x03, Y3, Y2, Y5
+	VORPS       Y5, Y4, Y4
+	VPMOVMSKB   Y4, AX
+	TESTL       AX, AX
+	JNE         grouprare
+	VPAND       Y11, Y0, Y4
+	VPMAXUD     Y15, Y4, Y4
+	VPAND       Y10, Y0, Y5
+	VFMADD231PS Y14, Y4, Y5
+	VPAND       Y11, Y1, Y4
+	VPMAXUD     Y15, Y4, Y4
+	VPAND       Y10, Y1, Y6
+	VFMADD231PS Y14, Y4, Y6
+	VPMADDWD    Y13, Y5, Y5
+	VPMADDWD    Y13, Y6, Y6
+	VPACKSSDW   Y6, Y5, Y5
+	VPACKSSDW   Y1, Y0, Y0
+	VPAND       Y11, Y2, Y1
+	VPMAXUD     Y15, Y1, Y1
+	VPAND       Y10, Y2, Y4
+	VFMADD231PS Y14, Y1, Y4
+	VPAND       Y11, Y3, Y1
+	VPMAXUD     Y15, Y1, Y1
+	VPAND       Y10, Y3, Y6
+	VFMADD231PS Y14, Y1, Y6
+	VPMADDWD    Y13, Y4, Y4
+	VPMADDWD    Y13, Y6, Y6
+	VPACKSSDW   Y6, Y4, Y4
+	VPACKSSDW   Y3, Y2, Y2
+	CMPL        R9, $+3
+	JNE         other23
+	VPSRLW      $0x07, Y5, Y5
+	VPSRLW      $0x07, Y4, Y4
+	VPACKUSWB   Y4, Y5, Y5
+	VPACKSSWB   Y2, Y0, Y0
+	VPMINUB     Y12, Y5, Y5
+	VPAND       Y8, Y0, Y0
+	VPOR        Y0, Y5, Y5
+	VPERMD      Y5, Y9, Y5
+	VMOVNTPS    Y5, (SI)
+	ADDQ        $+32, SI
 
 stored25:
 	ADDQ $+64, DX
@@ -2006,26 +1989,26 @@ groupodddone:
 	JMP  groupbegin
 
 short2stream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch64AVX2(SB)
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS 4(BX), Y7
-	CMPL         R8, $+2
-	JNE          half26
-	VPMOVZXWD    (DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VPMOVZXWD    16(DX), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VPMOVZXWD    32(DX), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VPMOVZXWD    48(DX), Y3
-	VPSLLD       $0x10, Y3, Y3
+	LEAQ      (DX)(CX*1), AX
+	CALL      ·fetch64AVX2(SB)
+	CMPL      R8, $+2
+	JNE       half26
+	VPMOVZXWD (DX), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VPMOVZXWD 16(DX), Y1
+	VPSLLD    $0x10, Y1, Y1
+	VPMOVZXWD 32(DX), Y2
+	VPSLLD    $0x10, Y2, Y2
+	VPMOVZXWD 48(DX), Y3
+	VPSLLD    $0x10, Y3, Y3
 
 halfdone27:
-	VMULPS       Y8, Y0, Y0
-	VMULPS       Y8, Y1, Y1
-	VMULPS       Y7, Y2, Y2
-	VMULPS       Y7, Y3, Y3
+	VBROADCASTSS (BX), Y4
+	VMULPS       Y4, Y0, Y0
+	VMULPS       Y4, Y1, Y1
+	VBROADCASTSS 4(BX), Y4
+	VMULPS       Y4, Y2, Y2
+	VMULPS       Y4, Y3, Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
 	VORPS        Y5, Y4, Y4
@@ -2056,7 +2039,6 @@ halfdone27:
 	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
 	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS ·word80808080+0(SB), Y1
 	CMPL         R9, $+3
 	JNE          other28
 	VPSRLW       $0x07, Y5, Y5
@@ -2064,7 +2046,7 @@ halfdone27:
 	VPACKUSWB    Y4, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
 	VPMINUB      Y12, Y5, Y5
-	VPAND        Y1, Y0, Y0
+	VPAND        Y8, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VPERMD       Y5, Y9, Y5
 	VMOVNTPS     Y5, (SI)
@@ -2340,12 +2322,13 @@ stored35:
 	VBROADCASTSS ·word7f800000+0(SB), Y11
 	VBROADCASTSS ·word7fffffff+0(SB), Y10
 	VMOVUPS      ·bytes270d3b65+0(SB), Y9
+	VBROADCASTSS ·word80808080+0(SB), Y8
 	CMPQ         256(SP), $+3
 	JEQ          laneback
 	MOVQ         112(SP), BX
 	CMPQ         256(SP), $+2
 	JEQ          short2back
-	VBROADCASTSS (BX), Y8
+	VBROADCASTSS (BX), Y7
 	JMP          groupback
 
 half31:

@@ -6,9 +6,9 @@
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·QuantizeFpAVX2(SB), $1696-80
 	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
-	// per call: Y15 least, Y14 ruler, Y13 weights, Y12 0x7f800000, Y11 0x7fffffff
-	// per group: Y10 scale, Y9 recip
-	// loaded at each use: top, nan, 0x1010101, table, 0x80808080
+	// per call: Y15 least, Y14 ruler, Y13 weights, Y12 top, Y11 0x7f800000, Y10 0x7fffffff, Y9 table
+	// per group: Y8 scale, Y7 recip
+	// loaded at each use: nan, 0x1010101, 0x80808080
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), SI
 	MOVQ         x+8(FP), DX
@@ -18,8 +18,10 @@ TEXT ·QuantizeFpAVX2(SB), $1696-80
 	VBROADCASTSS least+32(FP), Y15
 	VBROADCASTSS ruler+36(FP), Y14
 	VBROADCASTSS weights+40(FP), Y13
-	VBROADCASTSS ·word7f800000+0(SB), Y12
-	VBROADCASTSS ·word7fffffff+0(SB), Y11
+	VBROADCASTSS top+44(FP), Y12
+	VBROADCASTSS ·word7f800000+0(SB), Y11
+	VBROADCASTSS ·word7fffffff+0(SB), Y10
+	VMOVUPS      ·bytes270d3b65+0(SB), Y9
 	MOVQ         groups+56(FP), R11
 	MOVQ         length+64(FP), R12
 	CMPQ         R12, $+1
@@ -55,72 +57,70 @@ groupbegin:
 	SUBQ R11, DI
 
 groupnext:
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (R8), Y9
+	VBROADCASTSS (BX), Y8
+	VBROADCASTSS (R8), Y7
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
 	VMOVUPS      (DX), Y0
-	VMULPS       Y9, Y0, Y1
-	VFMSUB231PS  Y10, Y1, Y0
-	VFNMADD231PS Y9, Y0, Y1
+	VMULPS       Y7, Y0, Y1
+	VFMSUB231PS  Y8, Y1, Y0
+	VFNMADD231PS Y7, Y0, Y1
 	VMOVUPS      32(DX), Y0
-	VMULPS       Y9, Y0, Y2
-	VFMSUB231PS  Y10, Y2, Y0
-	VFNMADD231PS Y9, Y0, Y2
+	VMULPS       Y7, Y0, Y2
+	VFMSUB231PS  Y8, Y2, Y0
+	VFNMADD231PS Y7, Y0, Y2
 	VMOVUPS      64(DX), Y0
-	VMULPS       Y9, Y0, Y3
-	VFMSUB231PS  Y10, Y3, Y0
-	VFNMADD231PS Y9, Y0, Y3
+	VMULPS       Y7, Y0, Y3
+	VFMSUB231PS  Y8, Y3, Y0
+	VFNMADD231PS Y7, Y0, Y3
 	VMOVUPS      96(DX), Y0
-	VMULPS       Y9, Y0, Y4
-	VFMSUB231PS  Y10, Y4, Y0
-	VFNMADD231PS Y9, Y0, Y4
+	VMULPS       Y7, Y0, Y4
+	VFMSUB231PS  Y8, Y4, Y0
+	VFNMADD231PS Y7, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VPAND        Y12, Y1, Y0
+	VPAND        Y11, Y1, Y0
 	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y11, Y1, Y5
+	VPAND        Y10, Y1, Y5
 	VFMADD231PS  Y14, Y0, Y5
-	VPAND        Y12, Y2, Y0
+	VPAND        Y11, Y2, Y0
 	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y11, Y2, Y6
+	VPAND        Y10, Y2, Y6
 	VFMADD231PS  Y14, Y0, Y6
 	VPMADDWD     Y13, Y5, Y5
 	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VPAND        Y12, Y3, Y0
+	VPAND        Y11, Y3, Y0
 	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y11, Y3, Y2
+	VPAND        Y10, Y3, Y2
 	VFMADD231PS  Y14, Y0, Y2
-	VPAND        Y12, Y4, Y0
+	VPAND        Y11, Y4, Y0
 	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y11, Y4, Y6
+	VPAND        Y10, Y4, Y6
 	VFMADD231PS  Y14, Y0, Y6
 	VPMADDWD     Y13, Y2, Y2
 	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y2, Y2
 	VPACKSSDW    Y4, Y3, Y3
-	VBROADCASTSS top+44(FP), Y0
-	VMOVUPS      ·bytes270d3b65+0(SB), Y4
-	VBROADCASTSS ·word80808080+0(SB), Y6
+	VBROADCASTSS ·word80808080+0(SB), Y0
 	CMPL         R9, $+3
 	JNE          other1
 	VPSRLW       $0x07, Y5, Y5
 	VPSRLW       $0x07, Y2, Y2
 	VPACKUSWB    Y2, Y5, Y5
 	VPACKSSWB    Y3, Y1, Y1
-	VPMINUB      Y0, Y5, Y5
-	VPAND        Y6, Y1, Y1
+	VPMINUB      Y12, Y5, Y5
+	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
-	VPERMD       Y5, Y4, Y5
+	VPERMD       Y5, Y9, Y5
 	VMOVUPS      Y5, (SI)
 	ADDQ         $+32, SI
 
@@ -188,43 +188,41 @@ groupmeet:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VPAND        Y12, Y4, Y0
+	VPAND        Y11, Y4, Y0
 	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y11, Y4, Y1
+	VPAND        Y10, Y4, Y1
 	VFMADD231PS  Y14, Y0, Y1
-	VPAND        Y12, Y6, Y0
+	VPAND        Y11, Y6, Y0
 	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y11, Y6, Y2
+	VPAND        Y10, Y6, Y2
 	VFMADD231PS  Y14, Y0, Y2
 	VPMADDWD     Y13, Y1, Y1
 	VPMADDWD     Y13, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VPACKSSDW    Y6, Y4, Y4
-	VPAND        Y12, Y7, Y0
+	VPAND        Y11, Y7, Y0
 	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y11, Y7, Y2
+	VPAND        Y10, Y7, Y2
 	VFMADD231PS  Y14, Y0, Y2
-	VPAND        Y12, Y3, Y0
+	VPAND        Y11, Y3, Y0
 	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y11, Y3, Y5
+	VPAND        Y10, Y3, Y5
 	VFMADD231PS  Y14, Y0, Y5
 	VPMADDWD     Y13, Y2, Y2
 	VPMADDWD     Y13, Y5, Y5
 	VPACKSSDW    Y5, Y2, Y2
 	VPACKSSDW    Y3, Y7, Y7
-	VBROADCASTSS top+44(FP), Y0
-	VMOVUPS      ·bytes270d3b65+0(SB), Y3
-	VBROADCASTSS ·word80808080+0(SB), Y5
+	VBROADCASTSS ·word80808080+0(SB), Y0
 	CMPL         R9, $+3
 	JNE          other4
 	VPSRLW       $0x07, Y1, Y1
 	VPSRLW       $0x07, Y2, Y2
 	VPACKUSWB    Y2, Y1, Y1
 	VPACKSSWB    Y7, Y4, Y4
-	VPMINUB      Y0, Y1, Y1
-	VPAND        Y5, Y4, Y4
+	VPMINUB      Y12, Y1, Y1
+	VPAND        Y0, Y4, Y4
 	VPOR         Y4, Y1, Y1
-	VPERMD       Y1, Y3, Y1
+	VPERMD       Y1, Y9, Y1
 	VMOVUPS      Y1, (SI)
 	ADDQ         $+32, SI
 
@@ -256,8 +254,8 @@ grouptail:
 	JEQ          return
 	CMPQ         R11, DI
 	JLT          groupodd
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (R8), Y9
+	VBROADCASTSS (BX), Y8
+	VBROADCASTSS (R8), Y7
 	MOVQ         SI, (SP)
 	LEAQ         8(SP), SI
 	LEAQ         48(SP), AX
@@ -281,70 +279,68 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS 4(BX), Y9
-	VBROADCASTSS (R8), Y8
-	VBROADCASTSS 4(R8), Y7
 	VMOVUPS      (DX), Y0
-	VMULPS       Y8, Y0, Y1
-	VFMSUB231PS  Y10, Y1, Y0
-	VFNMADD231PS Y8, Y0, Y1
+	VBROADCASTSS (R8), Y1
+	VMULPS       Y1, Y0, Y2
+	VBROADCASTSS (BX), Y3
+	VFMSUB231PS  Y3, Y2, Y0
+	VFNMADD231PS Y1, Y0, Y2
 	VMOVUPS      32(DX), Y0
-	VMULPS       Y8, Y0, Y2
-	VFMSUB231PS  Y10, Y2, Y0
-	VFNMADD231PS Y8, Y0, Y2
+	VMULPS       Y1, Y0, Y4
+	VFMSUB231PS  Y3, Y4, Y0
+	VFNMADD231PS Y1, Y0, Y4
 	VMOVUPS      64(DX), Y0
-	VMULPS       Y7, Y0, Y3
-	VFMSUB231PS  Y9, Y3, Y0
-	VFNMADD231PS Y7, Y0, Y3
+	VBROADCASTSS 4(R8), Y1
+	VMULPS       Y1, Y0, Y3
+	VBROADCASTSS 4(BX), Y5
+	VFMSUB231PS  Y5, Y3, Y0
+	VFNMADD231PS Y1, Y0, Y3
 	VMOVUPS      96(DX), Y0
-	VMULPS       Y7, Y0, Y4
-	VFMSUB231PS  Y9, Y4, Y0
-	VFNMADD231PS Y7, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
+	VMULPS       Y1, Y0, Y6
+	VFMSUB231PS  Y5, Y6, Y0
+	VFNMADD231PS Y1, Y0, Y6
+	VCMPPS       $0x03, Y4, Y2, Y0
+	VCMPPS       $0x03, Y6, Y3, Y1
+	VORPS        Y1, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VPAND        Y12, Y1, Y0
+	VPAND        Y11, Y2, Y0
 	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y11, Y1, Y5
+	VPAND        Y10, Y2, Y1
+	VFMADD231PS  Y14, Y0, Y1
+	VPAND        Y11, Y4, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y10, Y4, Y5
 	VFMADD231PS  Y14, Y0, Y5
-	VPAND        Y12, Y2, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y11, Y2, Y6
-	VFMADD231PS  Y14, Y0, Y6
+	VPMADDWD     Y13, Y1, Y1
 	VPMADDWD     Y13, Y5, Y5
-	VPMADDWD     Y13, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPACKSSDW    Y2, Y1, Y1
-	VPAND        Y12, Y3, Y0
+	VPACKSSDW    Y5, Y1, Y1
+	VPACKSSDW    Y4, Y2, Y2
+	VPAND        Y11, Y3, Y0
 	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y11, Y3, Y2
-	VFMADD231PS  Y14, Y0, Y2
-	VPAND        Y12, Y4, Y0
+	VPAND        Y10, Y3, Y4
+	VFMADD231PS  Y14, Y0, Y4
+	VPAND        Y11, Y6, Y0
 	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y11, Y4, Y6
-	VFMADD231PS  Y14, Y0, Y6
-	VPMADDWD     Y13, Y2, Y2
-	VPMADDWD     Y13, Y6, Y6
-	VPACKSSDW    Y6, Y2, Y2
-	VPACKSSDW    Y4, Y3, Y3
-	VBROADCASTSS top+44(FP), Y0
-	VMOVUPS      ·bytes270d3b65+0(SB), Y4
-	VBROADCASTSS ·word80808080+0(SB), Y6
+	VPAND        Y10, Y6, Y5
+	VFMADD231PS  Y14, Y0, Y5
+	VPMADDWD     Y13, Y4, Y4
+	VPMADDWD     Y13, Y5, Y5
+	VPACKSSDW    Y5, Y4, Y4
+	VPACKSSDW    Y6, Y3, Y3
+	VBROADCASTSS ·word80808080+0(SB), Y0
 	CMPL         R9, $+3
 	JNE          other7
-	VPSRLW       $0x07, Y5, Y5
-	VPSRLW       $0x07, Y2, Y2
-	VPACKUSWB    Y2, Y5, Y5
-	VPACKSSWB    Y3, Y1, Y1
-	VPMINUB      Y0, Y5, Y5
-	VPAND        Y6, Y1, Y1
-	VPOR         Y1, Y5, Y5
-	VPERMD       Y5, Y4, Y5
-	VMOVUPS      Y5, (SI)
+	VPSRLW       $0x07, Y1, Y1
+	VPSRLW       $0x07, Y4, Y4
+	VPACKUSWB    Y4, Y1, Y1
+	VPACKSSWB    Y3, Y2, Y2
+	VPMINUB      Y12, Y1, Y1
+	VPAND        Y0, Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPERMD       Y1, Y9, Y1
+	VMOVUPS      Y1, (SI)
 	ADDQ         $+32, SI
 
 stored9:
@@ -396,43 +392,41 @@ laneloop:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VPAND        Y12, Y2, Y0
+	VPAND        Y11, Y2, Y0
 	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y11, Y2, Y1
+	VPAND        Y10, Y2, Y1
 	VFMADD231PS  Y14, Y0, Y1
-	VPAND        Y12, Y3, Y0
+	VPAND        Y11, Y3, Y0
 	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y11, Y3, Y6
+	VPAND        Y10, Y3, Y6
 	VFMADD231PS  Y14, Y0, Y6
 	VPMADDWD     Y13, Y1, Y1
 	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y1, Y1
 	VPACKSSDW    Y3, Y2, Y2
-	VPAND        Y12, Y4, Y0
+	VPAND        Y11, Y4, Y0
 	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y11, Y4, Y3
+	VPAND        Y10, Y4, Y3
 	VFMADD231PS  Y14, Y0, Y3
-	VPAND        Y12, Y5, Y0
+	VPAND        Y11, Y5, Y0
 	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y11, Y5, Y6
+	VPAND        Y10, Y5, Y6
 	VFMADD231PS  Y14, Y0, Y6
 	VPMADDWD     Y13, Y3, Y3
 	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y3, Y3
 	VPACKSSDW    Y5, Y4, Y4
-	VBROADCASTSS top+44(FP), Y0
-	VMOVUPS      ·bytes270d3b65+0(SB), Y5
-	VBROADCASTSS ·word80808080+0(SB), Y6
+	VBROADCASTSS ·word80808080+0(SB), Y0
 	CMPL         R9, $+3
 	JNE          other10
 	VPSRLW       $0x07, Y1, Y1
 	VPSRLW       $0x07, Y3, Y3
 	VPACKUSWB    Y3, Y1, Y1
 	VPACKSSWB    Y4, Y2, Y2
-	VPMINUB      Y0, Y1, Y1
-	VPAND        Y6, Y2, Y2
+	VPMINUB      Y12, Y1, Y1
+	VPAND        Y0, Y2, Y2
 	VPOR         Y2, Y1, Y1
-	VPERMD       Y1, Y5, Y1
+	VPERMD       Y1, Y9, Y1
 	VMOVUPS      Y1, (SI)
 	ADDQ         $+32, SI
 
@@ -476,64 +470,62 @@ groupstream:
 	LEAQ         (DX)(CX*1), AX
 	CALL         ·fetch128AVX2(SB)
 	VMOVUPS      (DX), Y0
-	VMULPS       Y9, Y0, Y1
-	VFMSUB231PS  Y10, Y1, Y0
-	VFNMADD231PS Y9, Y0, Y1
+	VMULPS       Y7, Y0, Y1
+	VFMSUB231PS  Y8, Y1, Y0
+	VFNMADD231PS Y7, Y0, Y1
 	VMOVUPS      32(DX), Y0
-	VMULPS       Y9, Y0, Y2
-	VFMSUB231PS  Y10, Y2, Y0
-	VFNMADD231PS Y9, Y0, Y2
+	VMULPS       Y7, Y0, Y2
+	VFMSUB231PS  Y8, Y2, Y0
+	VFNMADD231PS Y7, Y0, Y2
 	VMOVUPS      64(DX), Y0
-	VMULPS       Y9, Y0, Y3
-	VFMSUB231PS  Y10, Y3, Y0
-	VFNMADD231PS Y9, Y0, Y3
+	VMULPS       Y7, Y0, Y3
+	VFMSUB231PS  Y8, Y3, Y0
+	VFNMADD231PS Y7, Y0, Y3
 	VMOVUPS      96(DX), Y0
-	VMULPS       Y9, Y0, Y4
-	VFMSUB231PS  Y10, Y4, Y0
-	VFNMADD231PS Y9, Y0, Y4
+	VMULPS       Y7, Y0, Y4
+	VFMSUB231PS  Y8, Y4, Y0
+	VFNMADD231PS Y7, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VPAND        Y12, Y1, Y0
+	VPAND        Y11, Y1, Y0
 	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y11, Y1, Y5
+	VPAND        Y10, Y1, Y5
 	VFMADD231PS  Y14, Y0, Y5
-	VPAND        Y12, Y2, Y0
+	VPAND        Y11, Y2, Y0
 	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y11, Y2, Y6
+	VPAND        Y10, Y2, Y6
 	VFMADD231PS  Y14, Y0, Y6
 	VPMADDWD     Y13, Y5, Y5
 	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VPAND        Y12, Y3, Y0
+	VPAND        Y11, Y3, Y0
 	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y11, Y3, Y2
+	VPAND        Y10, Y3, Y2
 	VFMADD231PS  Y14, Y0, Y2
-	VPAND        Y12, Y4, Y0
+	VPAND        Y11, Y4, Y0
 	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y11, Y4, Y6
+	VPAND        Y10, Y4, Y6
 	VFMADD231PS  Y14, Y0, Y6
 	VPMADDWD     Y13, Y2, Y2
 	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y2, Y2
 	VPACKSSDW    Y4, Y3, Y3
-	VBROADCASTSS top+44(FP), Y0
-	VMOVUPS      ·bytes270d3b65+0(SB), Y4
-	VBROADCASTSS ·word80808080+0(SB), Y6
+	VBROADCASTSS ·word80808080+0(SB), Y0
 	CMPL         R9, $+3
 	JNE          other13
 	VPSRLW       $0x07, Y5, Y5
 	VPSRLW       $0x07, Y2, Y2
 	VPACKUSWB    Y2, Y5, Y5
 	VPACKSSWB    Y3, Y1, Y1
-	VPMINUB      Y0, Y5, Y5
-	VPAND        Y6, Y1, Y1
+	VPMINUB      Y12, Y5, Y5
+	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
-	VPERMD       Y5, Y4, Y5
+	VPERMD       Y5, Y9, Y5
 	VMOVNTPS     Y5, (SI)
 	ADDQ         $+32, SI
 
@@ -552,7 +544,7 @@ other1:
 	VPSRLW     $0x0c, Y5, Y5
 	VPSRLW     $0x0c, Y2, Y2
 	VPACKUSWB  Y2, Y5, Y5
-	VPERMD     Y5, Y4, Y5
+	VPERMD     Y5, Y9, Y5
 	JGT        listed2
 	VPMADDUBSW ·word10011001+0(SB), Y5, Y5
 	VPACKUSWB  Y5, Y5, Y5
@@ -581,7 +573,7 @@ other4:
 	VPSRLW     $0x0c, Y1, Y1
 	VPSRLW     $0x0c, Y2, Y2
 	VPACKUSWB  Y2, Y1, Y1
-	VPERMD     Y1, Y3, Y1
+	VPERMD     Y1, Y9, Y1
 	JGT        listed5
 	VPMADDUBSW ·word10011001+0(SB), Y1, Y1
 	VPACKUSWB  Y1, Y1, Y1
@@ -652,70 +644,68 @@ groupodddone:
 short2stream:
 	LEAQ         (DX)(CX*1), AX
 	CALL         ·fetch128AVX2(SB)
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS 4(BX), Y9
-	VBROADCASTSS (R8), Y8
-	VBROADCASTSS 4(R8), Y7
 	VMOVUPS      (DX), Y0
-	VMULPS       Y8, Y0, Y1
-	VFMSUB231PS  Y10, Y1, Y0
-	VFNMADD231PS Y8, Y0, Y1
+	VBROADCASTSS (R8), Y1
+	VMULPS       Y1, Y0, Y2
+	VBROADCASTSS (BX), Y3
+	VFMSUB231PS  Y3, Y2, Y0
+	VFNMADD231PS Y1, Y0, Y2
 	VMOVUPS      32(DX), Y0
-	VMULPS       Y8, Y0, Y2
-	VFMSUB231PS  Y10, Y2, Y0
-	VFNMADD231PS Y8, Y0, Y2
+	VMULPS       Y1, Y0, Y4
+	VFMSUB231PS  Y3, Y4, Y0
+	VFNMADD231PS Y1, Y0, Y4
 	VMOVUPS      64(DX), Y0
-	VMULPS       Y7, Y0, Y3
-	VFMSUB231PS  Y9, Y3, Y0
-	VFNMADD231PS Y7, Y0, Y3
+	VBROADCASTSS 4(R8), Y1
+	VMULPS       Y1, Y0, Y3
+	VBROADCASTSS 4(BX), Y5
+	VFMSUB231PS  Y5, Y3, Y0
+	VFNMADD231PS Y1, Y0, Y3
 	VMOVUPS      96(DX), Y0
-	VMULPS       Y7, Y0, Y4
-	VFMSUB231PS  Y9, Y4, Y0
-	VFNMADD231PS Y7, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
+	VMULPS       Y1, Y0, Y6
+	VFMSUB231PS  Y5, Y6, Y0
+	VFNMADD231PS Y1, Y0, Y6
+	VCMPPS       $0x03, Y4, Y2, Y0
+	VCMPPS       $0x03, Y6, Y3, Y1
+	VORPS        Y1, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VPAND        Y12, Y1, Y0
+	VPAND        Y11, Y2, Y0
 	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y11, Y1, Y5
+	VPAND        Y10, Y2, Y1
+	VFMADD231PS  Y14, Y0, Y1
+	VPAND        Y11, Y4, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y10, Y4, Y5
 	VFMADD231PS  Y14, Y0, Y5
-	VPAND        Y12, Y2, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y11, Y2, Y6
-	VFMADD231PS  Y14, Y0, Y6
+	VPMADDWD     Y13, Y1, Y1
 	VPMADDWD     Y13, Y5, Y5
-	VPMADDWD     Y13, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPACKSSDW    Y2, Y1, Y1
-	VPAND        Y12, Y3, Y0
+	VPACKSSDW    Y5, Y1, Y1
+	VPACKSSDW    Y4, Y2, Y2
+	VPAND        Y11, Y3, Y0
 	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y11, Y3, Y2
-	VFMADD231PS  Y14, Y0, Y2
-	VPAND        Y12, Y4, Y0
+	VPAND        Y10, Y3, Y4
+	VFMADD231PS  Y14, Y0, Y4
+	VPAND        Y11, Y6, Y0
 	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y11, Y4, Y6
-	VFMADD231PS  Y14, Y0, Y6
-	VPMADDWD     Y13, Y2, Y2
-	VPMADDWD     Y13, Y6, Y6
-	VPACKSSDW    Y6, Y2, Y2
-	VPACKSSDW    Y4, Y3, Y3
-	VBROADCASTSS top+44(FP), Y0
-	VMOVUPS      ·bytes270d3b65+0(SB), Y4
-	VBROADCASTSS ·word80808080+0(SB), Y6
+	VPAND        Y10, Y6, Y5
+	VFMADD231PS  Y14, Y0, Y5
+	VPMADDWD     Y13, Y4, Y4
+	VPMADDWD     Y13, Y5, Y5
+	VPACKSSDW    Y5, Y4, Y4
+	VPACKSSDW    Y6, Y3, Y3
+	VBROADCASTSS ·word80808080+0(SB), Y0
 	CMPL         R9, $+3
 	JNE          other16
-	VPSRLW       $0x07, Y5, Y5
-	VPSRLW       $0x07, Y2, Y2
-	VPACKUSWB    Y2, Y5, Y5
-	VPACKSSWB    Y3, Y1, Y1
-	VPMINUB      Y0, Y5, Y5
-	VPAND        Y6, Y1, Y1
-	VPOR         Y1, Y5, Y5
-	VPERMD       Y5, Y4, Y5
-	VMOVNTPS     Y5, (SI)
+	VPSRLW       $0x07, Y1, Y1
+	VPSRLW       $0x07, Y4, Y4
+	VPACKUSWB    Y4, Y1, Y1
+	VPACKSSWB    Y3, Y2, Y2
+	VPMINUB      Y12, Y1, Y1
+	VPAND        Y0, Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPERMD       Y1, Y9, Y1
+	VMOVNTPS     Y1, (SI)
 	ADDQ         $+32, SI
 
 stored18:
@@ -728,26 +718,26 @@ stored18:
 	JMP  few
 
 other7:
-	VPAND      ·word80008000+0(SB), Y1, Y1
-	VPOR       Y1, Y5, Y5
+	VPAND      ·word80008000+0(SB), Y2, Y2
+	VPOR       Y2, Y1, Y1
 	VPAND      ·word80008000+0(SB), Y3, Y3
-	VPOR       Y3, Y2, Y2
-	VPSRLW     $0x0c, Y5, Y5
-	VPSRLW     $0x0c, Y2, Y2
-	VPACKUSWB  Y2, Y5, Y5
-	VPERMD     Y5, Y4, Y5
+	VPOR       Y3, Y4, Y4
+	VPSRLW     $0x0c, Y1, Y1
+	VPSRLW     $0x0c, Y4, Y4
+	VPACKUSWB  Y4, Y1, Y1
+	VPERMD     Y1, Y9, Y1
 	JGT        listed8
-	VPMADDUBSW ·word10011001+0(SB), Y5, Y5
-	VPACKUSWB  Y5, Y5, Y5
-	VPERMQ     $0x08, Y5, Y5
-	VMOVUPS    X5, (SI)
+	VPMADDUBSW ·word10011001+0(SB), Y1, Y1
+	VPACKUSWB  Y1, Y1, Y1
+	VPERMQ     $0x08, Y1, Y1
+	VMOVUPS    X1, (SI)
 	ADDQ       $+16, SI
 	JMP        stored9
 
 listed8:
-	VMOVUPS ·bytes2983da05+0(SB), Y2
-	VPSHUFB Y5, Y2, Y5
-	VMOVUPS Y5, (SI)
+	VMOVUPS ·bytes2983da05+0(SB), Y4
+	VPSHUFB Y1, Y4, Y1
+	VMOVUPS Y1, (SI)
 	ADDQ    $+32, SI
 	JMP     stored9
 
@@ -764,7 +754,7 @@ other10:
 	VPSRLW     $0x0c, Y1, Y1
 	VPSRLW     $0x0c, Y3, Y3
 	VPACKUSWB  Y3, Y1, Y1
-	VPERMD     Y1, Y5, Y1
+	VPERMD     Y1, Y9, Y1
 	JGT        listed11
 	VPMADDUBSW ·word10011001+0(SB), Y1, Y1
 	VPACKUSWB  Y1, Y1, Y1
@@ -809,7 +799,7 @@ other13:
 	VPSRLW     $0x0c, Y5, Y5
 	VPSRLW     $0x0c, Y2, Y2
 	VPACKUSWB  Y2, Y5, Y5
-	VPERMD     Y5, Y4, Y5
+	VPERMD     Y5, Y9, Y5
 	JGT        listed14
 	VPMADDUBSW ·word10011001+0(SB), Y5, Y5
 	VPACKUSWB  Y5, Y5, Y5
@@ -826,26 +816,26 @@ listed14:
 	JMP      stored15
 
 other16:
-	VPAND      ·word80008000+0(SB), Y1, Y1
-	VPOR       Y1, Y5, Y5
+	VPAND      ·word80008000+0(SB), Y2, Y2
+	VPOR       Y2, Y1, Y1
 	VPAND      ·word80008000+0(SB), Y3, Y3
-	VPOR       Y3, Y2, Y2
-	VPSRLW     $0x0c, Y5, Y5
-	VPSRLW     $0x0c, Y2, Y2
-	VPACKUSWB  Y2, Y5, Y5
-	VPERMD     Y5, Y4, Y5
+	VPOR       Y3, Y4, Y4
+	VPSRLW     $0x0c, Y1, Y1
+	VPSRLW     $0x0c, Y4, Y4
+	VPACKUSWB  Y4, Y1, Y1
+	VPERMD     Y1, Y9, Y1
 	JGT        listed17
-	VPMADDUBSW ·word10011001+0(SB), Y5, Y5
-	VPACKUSWB  Y5, Y5, Y5
-	VPERMQ     $0x08, Y5, Y5
-	VMOVNTPS   X5, (SI)
+	VPMADDUBSW ·word10011001+0(SB), Y1, Y1
+	VPACKUSWB  Y1, Y1, Y1
+	VPERMQ     $0x08, Y1, Y1
+	VMOVNTPS   X1, (SI)
 	ADDQ       $+16, SI
 	JMP        stored18
 
 listed17:
-	VMOVUPS  ·bytes2983da05+0(SB), Y2
-	VPSHUFB  Y5, Y2, Y5
-	VMOVNTPS Y5, (SI)
+	VMOVUPS  ·bytes2983da05+0(SB), Y4
+	VPSHUFB  Y1, Y4, Y1
+	VMOVNTPS Y1, (SI)
 	ADDQ     $+32, SI
 	JMP      stored18
 
@@ -957,16 +947,18 @@ stored21:
 	VBROADCASTSS least+32(FP), Y15
 	VBROADCASTSS ruler+36(FP), Y14
 	VBROADCASTSS weights+40(FP), Y13
-	VBROADCASTSS ·word7f800000+0(SB), Y12
-	VBROADCASTSS ·word7fffffff+0(SB), Y11
+	VBROADCASTSS top+44(FP), Y12
+	VBROADCASTSS ·word7f800000+0(SB), Y11
+	VBROADCASTSS ·word7fffffff+0(SB), Y10
+	VMOVUPS      ·bytes270d3b65+0(SB), Y9
 	CMPQ         456(SP), $+3
 	JEQ          laneback
 	MOVQ         176(SP), BX
 	MOVQ         312(SP), R8
 	CMPQ         456(SP), $+2
 	JEQ          short2back
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (R8), Y9
+	VBROADCASTSS (BX), Y8
+	VBROADCASTSS (R8), Y7
 	JMP          groupback
 
 other19:
@@ -998,9 +990,8 @@ listed20:
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·QuantizeFpPowerOfTwoAVX2(SB), $1136-72
 	// pointers: SI q, DX x, BX recip, DI elements left, R11 groups left, R12 length
-	// per call: Y15 least, Y14 ruler, Y13 weights, Y12 top, Y11 0x7f800000, Y10 0x7fffffff, Y9 table
-	// per group: Y8 recip
-	// loaded at each use: nan, 0x1010101, 0x80808080
+	// per call: Y15 least, Y14 ruler, Y13 weights, Y12 top, Y11 0x7f800000, Y10 0x7fffffff, Y9 table, Y8 0x80808080
+	// per group: Y7 recip
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), SI
 	MOVQ         x+8(FP), DX
@@ -1013,6 +1004,7 @@ TEXT ·QuantizeFpPowerOfTwoAVX2(SB), $1136-72
 	VBROADCASTSS ·word7f800000+0(SB), Y11
 	VBROADCASTSS ·word7fffffff+0(SB), Y10
 	VMOVUPS      ·bytes270d3b65+0(SB), Y9
+	VBROADCASTSS ·word80808080+0(SB), Y8
 	MOVQ         groups+48(FP), R11
 	MOVQ         length+56(FP), R12
 	CMPQ         R12, $+1
@@ -1048,59 +1040,58 @@ groupbegin:
 	SUBQ R11, DI
 
 groupnext:
-	VBROADCASTSS (BX), Y8
+	VBROADCASTSS (BX), Y7
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VMULPS       (DX), Y8, Y0
-	VMULPS       32(DX), Y8, Y1
-	VMULPS       64(DX), Y8, Y2
-	VMULPS       96(DX), Y8, Y3
-	VCMPPS       $0x03, Y1, Y0, Y4
-	VCMPPS       $0x03, Y3, Y2, Y5
-	VORPS        Y5, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VPAND        Y11, Y0, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y10, Y0, Y5
-	VFMADD231PS  Y14, Y4, Y5
-	VPAND        Y11, Y1, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y10, Y1, Y6
-	VFMADD231PS  Y14, Y4, Y6
-	VPMADDWD     Y13, Y5, Y5
-	VPMADDWD     Y13, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y11, Y2, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y10, Y2, Y4
-	VFMADD231PS  Y14, Y1, Y4
-	VPAND        Y11, Y3, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y10, Y3, Y6
-	VFMADD231PS  Y14, Y1, Y6
-	VPMADDWD     Y13, Y4, Y4
-	VPMADDWD     Y13, Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS ·word80808080+0(SB), Y1
-	CMPL         R8, $+3
-	JNE          other1
-	VPSRLW       $0x07, Y5, Y5
-	VPSRLW       $0x07, Y4, Y4
-	VPACKUSWB    Y4, Y5, Y5
-	VPACKSSWB    Y2, Y0, Y0
-	VPMINUB      Y12, Y5, Y5
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VPERMD       Y5, Y9, Y5
-	VMOVUPS      Y5, (SI)
-	ADDQ         $+32, SI
+	VMULPS      (DX), Y7, Y0
+	VMULPS      32(DX), Y7, Y1
+	VMULPS      64(DX), Y7, Y2
+	VMULPS      96(DX), Y7, Y3
+	VCMPPS      $0x03, Y1, Y0, Y4
+	VCMPPS      $0x03, Y3, Y2, Y5
+	VORPS       Y5, Y4, Y4
+	VPMOVMSKB   Y4, AX
+	TESTL       AX, AX
+	JNE         grouprare
+	VPAND       Y11, Y0, Y4
+	VPMAXUD     Y15, Y4, Y4
+	VPAND       Y10, Y0, Y5
+	VFMADD231PS Y14, Y4, Y5
+	VPAND       Y11, Y1, Y4
+	VPMAXUD     Y15, Y4, Y4
+	VPAND       Y10, Y1, Y6
+	VFMADD231PS Y14, Y4, Y6
+	VPMADDWD    Y13, Y5, Y5
+	VPMADDWD    Y13, Y6, Y6
+	VPACKSSDW   Y6, Y5, Y5
+	VPACKSSDW   Y1, Y0, Y0
+	VPAND       Y11, Y2, Y1
+	VPMAXUD     Y15, Y1, Y1
+	VPAND       Y10, Y2, Y4
+	VFMADD231PS Y14, Y1, Y4
+	VPAND       Y11, Y3, Y1
+	VPMAXUD     Y15, Y1, Y1
+	VPAND       Y10, Y3, Y6
+	VFMADD231PS Y14, Y1, Y6
+	VPMADDWD    Y13, Y4, Y4
+	VPMADDWD    Y13, Y6, Y6
+	VPACKSSDW   Y6, Y4, Y4
+	VPACKSSDW   Y3, Y2, Y2
+	CMPL        R8, $+3
+	JNE         other1
+	VPSRLW      $0x07, Y5, Y5
+	VPSRLW      $0x07, Y4, Y4
+	VPACKUSWB   Y4, Y5, Y5
+	VPACKSSWB   Y2, Y0, Y0
+	VPMINUB     Y12, Y5, Y5
+	VPAND       Y8, Y0, Y0
+	VPOR        Y0, Y5, Y5
+	VPERMD      Y5, Y9, Y5
+	VMOVUPS     Y5, (SI)
+	ADDQ        $+32, SI
 
 stored3:
 groupback:
@@ -1129,62 +1120,61 @@ groupchosen:
 	LEAQ 460(SP)(R11*4), R15
 
 groupmeet:
-	VMOVUPS      (R15), Y0
-	VMOVUPS      (BX), Y1
-	VPERMPS      Y1, Y0, Y0
-	VMULPS       (DX), Y0, Y0
-	VMOVUPS      32(R15), Y2
-	VPERMPS      Y1, Y2, Y2
-	VMULPS       32(DX), Y2, Y2
-	VMOVUPS      64(R15), Y3
-	VPERMPS      Y1, Y3, Y3
-	VMULPS       64(DX), Y3, Y3
-	VMOVUPS      96(R15), Y4
-	VPERMPS      Y1, Y4, Y1
-	VMULPS       96(DX), Y1, Y1
-	VCMPPS       $0x03, Y2, Y0, Y4
-	VCMPPS       $0x03, Y1, Y3, Y5
-	VORPS        Y5, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          groupmeetrare
-	VPAND        Y11, Y0, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y10, Y0, Y5
-	VFMADD231PS  Y14, Y4, Y5
-	VPAND        Y11, Y2, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y10, Y2, Y6
-	VFMADD231PS  Y14, Y4, Y6
-	VPMADDWD     Y13, Y5, Y5
-	VPMADDWD     Y13, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPACKSSDW    Y2, Y0, Y0
-	VPAND        Y11, Y3, Y2
-	VPMAXUD      Y15, Y2, Y2
-	VPAND        Y10, Y3, Y4
-	VFMADD231PS  Y14, Y2, Y4
-	VPAND        Y11, Y1, Y2
-	VPMAXUD      Y15, Y2, Y2
-	VPAND        Y10, Y1, Y6
-	VFMADD231PS  Y14, Y2, Y6
-	VPMADDWD     Y13, Y4, Y4
-	VPMADDWD     Y13, Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPACKSSDW    Y1, Y3, Y3
-	VBROADCASTSS ·word80808080+0(SB), Y1
-	CMPL         R8, $+3
-	JNE          other4
-	VPSRLW       $0x07, Y5, Y5
-	VPSRLW       $0x07, Y4, Y4
-	VPACKUSWB    Y4, Y5, Y5
-	VPACKSSWB    Y3, Y0, Y0
-	VPMINUB      Y12, Y5, Y5
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VPERMD       Y5, Y9, Y5
-	VMOVUPS      Y5, (SI)
-	ADDQ         $+32, SI
+	VMOVUPS     (R15), Y0
+	VMOVUPS     (BX), Y1
+	VPERMPS     Y1, Y0, Y0
+	VMULPS      (DX), Y0, Y0
+	VMOVUPS     32(R15), Y2
+	VPERMPS     Y1, Y2, Y2
+	VMULPS      32(DX), Y2, Y2
+	VMOVUPS     64(R15), Y3
+	VPERMPS     Y1, Y3, Y3
+	VMULPS      64(DX), Y3, Y3
+	VMOVUPS     96(R15), Y4
+	VPERMPS     Y1, Y4, Y1
+	VMULPS      96(DX), Y1, Y1
+	VCMPPS      $0x03, Y2, Y0, Y4
+	VCMPPS      $0x03, Y1, Y3, Y5
+	VORPS       Y5, Y4, Y4
+	VPMOVMSKB   Y4, AX
+	TESTL       AX, AX
+	JNE         groupmeetrare
+	VPAND       Y11, Y0, Y4
+	VPMAXUD     Y15, Y4, Y4
+	VPAND       Y10, Y0, Y5
+	VFMADD231PS Y14, Y4, Y5
+	VPAND       Y11, Y2, Y4
+	VPMAXUD     Y15, Y4, Y4
+	VPAND       Y10, Y2, Y6
+	VFMADD231PS Y14, Y4, Y6
+	VPMADDWD    Y13, Y5, Y5
+	VPMADDWD    Y13, Y6, Y6
+	VPACKSSDW   Y6, Y5, Y5
+	VPACKSSDW   Y2, Y0, Y0
+	VPAND       Y11, Y3, Y2
+	VPMAXUD     Y15, Y2, Y2
+	VPAND       Y10, Y3, Y4
+	VFMADD231PS Y14, Y2, Y4
+	VPAND       Y11, Y1, Y2
+	VPMAXUD     Y15, Y2, Y2
+	VPAND       Y10, Y1, Y6
+	VFMADD231PS Y14, Y2, Y6
+	VPMADDWD    Y13, Y4, Y4
+	VPMADDWD    Y13, Y6, Y6
+	VPACKSSDW   Y6, Y4, Y4
+	VPACKSSDW   Y1, Y3, Y3
+	CMPL        R8, $+3
+	JNE         other4
+	VPSRLW      $0x07, Y5, Y5
+	VPSRLW      $0x07, Y4, Y4
+	VPACKUSWB   Y4, Y5, Y5
+	VPACKSSWB   Y3, Y0, Y0
+	VPMINUB     Y12, Y5, Y5
+	VPAND       Y8, Y0, Y0
+	VPOR        Y0, Y5, Y5
+	VPERMD      Y5, Y9, Y5
+	VMOVUPS     Y5, (SI)
+	ADDQ        $+32, SI
 
 stored6:
 	SUBQ    $-128, DX
@@ -1213,7 +1203,7 @@ grouptail:
 	JEQ          return
 	CMPQ         R11, DI
 	JLT          groupodd
-	VBROADCASTSS (BX), Y8
+	VBROADCASTSS (BX), Y7
 	MOVQ         SI, (SP)
 	LEAQ         8(SP), SI
 	LEAQ         48(SP), AX
@@ -1237,52 +1227,51 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS 4(BX), Y7
-	VMULPS       (DX), Y8, Y0
-	VMULPS       32(DX), Y8, Y1
-	VMULPS       64(DX), Y7, Y2
-	VMULPS       96(DX), Y7, Y3
-	VCMPPS       $0x03, Y1, Y0, Y4
-	VCMPPS       $0x03, Y3, Y2, Y5
+	VBROADCASTSS (BX), Y0
+	VMULPS       (DX), Y0, Y1
+	VMULPS       32(DX), Y0, Y0
+	VBROADCASTSS 4(BX), Y2
+	VMULPS       64(DX), Y2, Y3
+	VMULPS       96(DX), Y2, Y2
+	VCMPPS       $0x03, Y0, Y1, Y4
+	VCMPPS       $0x03, Y2, Y3, Y5
 	VORPS        Y5, Y4, Y4
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VPAND        Y11, Y0, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y10, Y0, Y5
-	VFMADD231PS  Y14, Y4, Y5
 	VPAND        Y11, Y1, Y4
 	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y10, Y1, Y6
+	VPAND        Y10, Y1, Y5
+	VFMADD231PS  Y14, Y4, Y5
+	VPAND        Y11, Y0, Y4
+	VPMAXUD      Y15, Y4, Y4
+	VPAND        Y10, Y0, Y6
 	VFMADD231PS  Y14, Y4, Y6
 	VPMADDWD     Y13, Y5, Y5
 	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
-	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y11, Y2, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y10, Y2, Y4
-	VFMADD231PS  Y14, Y1, Y4
-	VPAND        Y11, Y3, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y10, Y3, Y6
-	VFMADD231PS  Y14, Y1, Y6
+	VPACKSSDW    Y0, Y1, Y1
+	VPAND        Y11, Y3, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y10, Y3, Y4
+	VFMADD231PS  Y14, Y0, Y4
+	VPAND        Y11, Y2, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y10, Y2, Y6
+	VFMADD231PS  Y14, Y0, Y6
 	VPMADDWD     Y13, Y4, Y4
 	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
-	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS ·word80808080+0(SB), Y1
+	VPACKSSDW    Y2, Y3, Y3
 	CMPL         R8, $+3
 	JNE          other7
 	VPSRLW       $0x07, Y5, Y5
 	VPSRLW       $0x07, Y4, Y4
 	VPACKUSWB    Y4, Y5, Y5
-	VPACKSSWB    Y2, Y0, Y0
+	VPACKSSWB    Y3, Y1, Y1
 	VPMINUB      Y12, Y5, Y5
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y5, Y5
+	VPAND        Y8, Y1, Y1
+	VPOR         Y1, Y5, Y5
 	VPERMD       Y5, Y9, Y5
 	VMOVUPS      Y5, (SI)
 	ADDQ         $+32, SI
@@ -1305,57 +1294,56 @@ lanerow:
 	JLT  lanestage
 
 laneloop:
-	VMOVUPS      (BX), Y0
-	VMULPS       (DX), Y0, Y0
-	VMOVUPS      32(BX), Y1
-	VMULPS       32(DX), Y1, Y1
-	VMOVUPS      64(BX), Y2
-	VMULPS       64(DX), Y2, Y2
-	VMOVUPS      96(BX), Y3
-	VMULPS       96(DX), Y3, Y3
-	VCMPPS       $0x03, Y1, Y0, Y4
-	VCMPPS       $0x03, Y3, Y2, Y5
-	VORPS        Y5, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          lanerare
-	VPAND        Y11, Y0, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y10, Y0, Y5
-	VFMADD231PS  Y14, Y4, Y5
-	VPAND        Y11, Y1, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y10, Y1, Y6
-	VFMADD231PS  Y14, Y4, Y6
-	VPMADDWD     Y13, Y5, Y5
-	VPMADDWD     Y13, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y11, Y2, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y10, Y2, Y4
-	VFMADD231PS  Y14, Y1, Y4
-	VPAND        Y11, Y3, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y10, Y3, Y6
-	VFMADD231PS  Y14, Y1, Y6
-	VPMADDWD     Y13, Y4, Y4
-	VPMADDWD     Y13, Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS ·word80808080+0(SB), Y1
-	CMPL         R8, $+3
-	JNE          other10
-	VPSRLW       $0x07, Y5, Y5
-	VPSRLW       $0x07, Y4, Y4
-	VPACKUSWB    Y4, Y5, Y5
-	VPACKSSWB    Y2, Y0, Y0
-	VPMINUB      Y12, Y5, Y5
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VPERMD       Y5, Y9, Y5
-	VMOVUPS      Y5, (SI)
-	ADDQ         $+32, SI
+	VMOVUPS     (BX), Y0
+	VMULPS      (DX), Y0, Y0
+	VMOVUPS     32(BX), Y1
+	VMULPS      32(DX), Y1, Y1
+	VMOVUPS     64(BX), Y2
+	VMULPS      64(DX), Y2, Y2
+	VMOVUPS     96(BX), Y3
+	VMULPS      96(DX), Y3, Y3
+	VCMPPS      $0x03, Y1, Y0, Y4
+	VCMPPS      $0x03, Y3, Y2, Y5
+	VORPS       Y5, Y4, Y4
+	VPMOVMSKB   Y4, AX
+	TESTL       AX, AX
+	JNE         lanerare
+	VPAND       Y11, Y0, Y4
+	VPMAXUD     Y15, Y4, Y4
+	VPAND       Y10, Y0, Y5
+	VFMADD231PS Y14, Y4, Y5
+	VPAND       Y11, Y1, Y4
+	VPMAXUD     Y15, Y4, Y4
+	VPAND       Y10, Y1, Y6
+	VFMADD231PS Y14, Y4, Y6
+	VPMADDWD    Y13, Y5, Y5
+	VPMADDWD    Y13, Y6, Y6
+	VPACKSSDW   Y6, Y5, Y5
+	VPACKSSDW   Y1, Y0, Y0
+	VPAND       Y11, Y2, Y1
+	VPMAXUD     Y15, Y1, Y1
+	VPAND       Y10, Y2, Y4
+	VFMADD231PS Y14, Y1, Y4
+	VPAND       Y11, Y3, Y1
+	VPMAXUD     Y15, Y1, Y1
+	VPAND       Y10, Y3, Y6
+	VFMADD231PS Y14, Y1, Y6
+	VPMADDWD    Y13, Y4, Y4
+	VPMADDWD    Y13, Y6, Y6
+	VPACKSSDW   Y6, Y4, Y4
+	VPACKSSDW   Y3, Y2, Y2
+	CMPL        R8, $+3
+	JNE         other10
+	VPSRLW      $0x07, Y5, Y5
+	VPSRLW      $0x07, Y4, Y4
+	VPACKUSWB   Y4, Y5, Y5
+	VPACKSSWB   Y2, Y0, Y0
+	VPMINUB     Y12, Y5, Y5
+	VPAND       Y8, Y0, Y0
+	VPOR        Y0, Y5, Y5
+	VPERMD      Y5, Y9, Y5
+	VMOVUPS     Y5, (SI)
+	ADDQ        $+32, SI
 
 stored12:
 laneback:
@@ -1393,55 +1381,54 @@ fence:
 	RET
 
 groupstream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch128AVX2(SB)
-	VMULPS       (DX), Y8, Y0
-	VMULPS       32(DX), Y8, Y1
-	VMULPS       64(DX), Y8, Y2
-	VMULPS       96(DX), Y8, Y3
-	VCMPPS       $0x03, Y1, Y0, Y4
-	VCMPPS       $0x03, Y3, Y2, Y5
-	VORPS        Y5, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VPAND        Y11, Y0, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y10, Y0, Y5
-	VFMADD231PS  Y14, Y4, Y5
-	VPAND        Y11, Y1, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y10, Y1, Y6
-	VFMADD231PS  Y14, Y4, Y6
-	VPMADDWD     Y13, Y5, Y5
-	VPMADDWD     Y13, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y11, Y2, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y10, Y2, Y4
-	VFMADD231PS  Y14, Y1, Y4
-	VPAND        Y11, Y3, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y10, Y3, Y6
-	VFMADD231PS  Y14, Y1, Y6
-	VPMADDWD     Y13, Y4, Y4
-	VPMADDWD     Y13, Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS ·word80808080+0(SB), Y1
-	CMPL         R8, $+3
-	JNE          other13
-	VPSRLW       $0x07, Y5, Y5
-	VPSRLW       $0x07, Y4, Y4
-	VPACKUSWB    Y4, Y5, Y5
-	VPACKSSWB    Y2, Y0, Y0
-	VPMINUB      Y12, Y5, Y5
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VPERMD       Y5, Y9, Y5
-	VMOVNTPS     Y5, (SI)
-	ADDQ         $+32, SI
+	LEAQ        (DX)(CX*1), AX
+	CALL        ·fetch128AVX2(SB)
+	VMULPS      (DX), Y7, Y0
+	VMULPS      32(DX), Y7, Y1
+	VMULPS      64(DX), Y7, Y2
+	VMULPS      96(DX), Y7, Y3
+	VCMPPS      $0x03, Y1, Y0, Y4
+	VCMPPS      $0x03, Y3, Y2, Y5
+	VORPS       Y5, Y4, Y4
+	VPMOVMSKB   Y4, AX
+	TESTL       AX, AX
+	JNE         grouprare
+	VPAND       Y11, Y0, Y4
+	VPMAXUD     Y15, Y4, Y4
+	VPAND       Y10, Y0, Y5
+	VFMADD231PS Y14, Y4, Y5
+	VPAND       Y11, Y1, Y4
+	VPMAXUD     Y15, Y4, Y4
+	VPAND       Y10, Y1, Y6
+	VFMADD231PS Y14, Y4, Y6
+	VPMADDWD    Y13, Y5, Y5
+	VPMADDWD    Y13, Y6, Y6
+	VPACKSSDW   Y6, Y5, Y5
+	VPACKSSDW   Y1, Y0, Y0
+	VPAND       Y11, Y2, Y1
+	VPMAXUD     Y15, Y1, Y1
+	VPAND       Y10, Y2, Y4
+	VFMADD231PS Y14, Y1, Y4
+	VPAND       Y11, Y3, Y1
+	VPMAXUD     Y15, Y1, Y1
+	VPAND       Y10, Y3, Y6
+	VFMADD231PS Y14, Y1, Y6
+	VPMADDWD    Y13, Y4, Y4
+	VPMADDWD    Y13, Y6, Y6
+	VPACKSSDW   Y6, Y4, Y4
+	VPACKSSDW   Y3, Y2, Y2
+	CMPL        R8, $+3
+	JNE         other13
+	VPSRLW      $0x07, Y5, Y5
+	VPSRLW      $0x07, Y4, Y4
+	VPACKUSWB   Y4, Y5, Y5
+	VPACKSSWB   Y2, Y0, Y0
+	VPMINUB     Y12, Y5, Y5
+	VPAND       Y8, Y0, Y0
+	VPOR        Y0, Y5, Y5
+	VPERMD      Y5, Y9, Y5
+	VMOVNTPS    Y5, (SI)
+	ADDQ        $+32, SI
 
 stored15:
 	SUBQ $-128, DX
@@ -1548,52 +1535,51 @@ groupodddone:
 short2stream:
 	LEAQ         (DX)(CX*1), AX
 	CALL         ·fetch128AVX2(SB)
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS 4(BX), Y7
-	VMULPS       (DX), Y8, Y0
-	VMULPS       32(DX), Y8, Y1
-	VMULPS       64(DX), Y7, Y2
-	VMULPS       96(DX), Y7, Y3
-	VCMPPS       $0x03, Y1, Y0, Y4
-	VCMPPS       $0x03, Y3, Y2, Y5
+	VBROADCASTSS (BX), Y0
+	VMULPS       (DX), Y0, Y1
+	VMULPS       32(DX), Y0, Y0
+	VBROADCASTSS 4(BX), Y2
+	VMULPS       64(DX), Y2, Y3
+	VMULPS       96(DX), Y2, Y2
+	VCMPPS       $0x03, Y0, Y1, Y4
+	VCMPPS       $0x03, Y2, Y3, Y5
 	VORPS        Y5, Y4, Y4
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VPAND        Y11, Y0, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y10, Y0, Y5
-	VFMADD231PS  Y14, Y4, Y5
 	VPAND        Y11, Y1, Y4
 	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y10, Y1, Y6
+	VPAND        Y10, Y1, Y5
+	VFMADD231PS  Y14, Y4, Y5
+	VPAND        Y11, Y0, Y4
+	VPMAXUD      Y15, Y4, Y4
+	VPAND        Y10, Y0, Y6
 	VFMADD231PS  Y14, Y4, Y6
 	VPMADDWD     Y13, Y5, Y5
 	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
-	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y11, Y2, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y10, Y2, Y4
-	VFMADD231PS  Y14, Y1, Y4
-	VPAND        Y11, Y3, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y10, Y3, Y6
-	VFMADD231PS  Y14, Y1, Y6
+	VPACKSSDW    Y0, Y1, Y1
+	VPAND        Y11, Y3, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y10, Y3, Y4
+	VFMADD231PS  Y14, Y0, Y4
+	VPAND        Y11, Y2, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y10, Y2, Y6
+	VFMADD231PS  Y14, Y0, Y6
 	VPMADDWD     Y13, Y4, Y4
 	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
-	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS ·word80808080+0(SB), Y1
+	VPACKSSDW    Y2, Y3, Y3
 	CMPL         R8, $+3
 	JNE          other16
 	VPSRLW       $0x07, Y5, Y5
 	VPSRLW       $0x07, Y4, Y4
 	VPACKUSWB    Y4, Y5, Y5
-	VPACKSSWB    Y2, Y0, Y0
+	VPACKSSWB    Y3, Y1, Y1
 	VPMINUB      Y12, Y5, Y5
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y5, Y5
+	VPAND        Y8, Y1, Y1
+	VPOR         Y1, Y5, Y5
 	VPERMD       Y5, Y9, Y5
 	VMOVNTPS     Y5, (SI)
 	ADDQ         $+32, SI
@@ -1607,10 +1593,10 @@ stored18:
 	JMP  few
 
 other7:
-	VPAND      ·word80008000+0(SB), Y0, Y0
-	VPOR       Y0, Y5, Y5
-	VPAND      ·word80008000+0(SB), Y2, Y2
-	VPOR       Y2, Y4, Y4
+	VPAND      ·word80008000+0(SB), Y1, Y1
+	VPOR       Y1, Y5, Y5
+	VPAND      ·word80008000+0(SB), Y3, Y3
+	VPOR       Y3, Y4, Y4
 	VPSRLW     $0x0c, Y5, Y5
 	VPSRLW     $0x0c, Y4, Y4
 	VPACKUSWB  Y4, Y5, Y5
@@ -1701,10 +1687,10 @@ listed14:
 	JMP      stored15
 
 other16:
-	VPAND      ·word80008000+0(SB), Y0, Y0
-	VPOR       Y0, Y5, Y5
-	VPAND      ·word80008000+0(SB), Y2, Y2
-	VPOR       Y2, Y4, Y4
+	VPAND      ·word80008000+0(SB), Y1, Y1
+	VPOR       Y1, Y5, Y5
+	VPAND      ·word80008000+0(SB), Y3, Y3
+	VPOR       Y3, Y4, Y4
 	VPSRLW     $0x0c, Y5, Y5
 	VPSRLW     $0x0c, Y4, Y4
 	VPACKUSWB  Y4, Y5, Y5
@@ -1828,12 +1814,13 @@ stored21:
 	VBROADCASTSS ·word7f800000+0(SB), Y11
 	VBROADCASTSS ·word7fffffff+0(SB), Y10
 	VMOVUPS      ·bytes270d3b65+0(SB), Y9
+	VBROADCASTSS ·word80808080+0(SB), Y8
 	CMPQ         320(SP), $+3
 	JEQ          laneback
 	MOVQ         176(SP), BX
 	CMPQ         320(SP), $+2
 	JEQ          short2back
-	VBROADCASTSS (BX), Y8
+	VBROADCASTSS (BX), Y7
 	JMP          groupback
 
 other19:
@@ -1865,9 +1852,9 @@ listed20:
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·QuantizeE2M1AVX2(SB), $1680-64
 	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
-	// per call: Y15 0x3f800000, Y14 0x4a80fed6, Y13 0x7f800000, Y12 0x7fffffff, Y11 0x401000
-	// per group: Y10 scale, Y9 recip
-	// loaded at each use: 0x8080808, table, 0x10011001
+	// per call: Y15 0x3f800000, Y14 0x4a80fed6, Y13 0x7f800000, Y12 0x7fffffff, Y11 0x401000, Y10 table, Y9 0x10011001
+	// per group: Y8 scale, Y7 recip
+	// loaded at each use: 0x8080808
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), SI
 	MOVQ         x+8(FP), DX
@@ -1878,6 +1865,8 @@ TEXT ·QuantizeE2M1AVX2(SB), $1680-64
 	VBROADCASTSS ·word7f800000+0(SB), Y13
 	VBROADCASTSS ·word7fffffff+0(SB), Y12
 	VBROADCASTSS ·word00401000+0(SB), Y11
+	VMOVUPS      ·bytes270d3b65+0(SB), Y10
+	VBROADCASTSS ·word10011001+0(SB), Y9
 	MOVQ         groups+40(FP), R11
 	MOVQ         length+48(FP), R12
 	CMPQ         R12, $+1
@@ -1913,29 +1902,29 @@ groupbegin:
 	SUBQ R11, DI
 
 groupnext:
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (R8), Y9
+	VBROADCASTSS (BX), Y8
+	VBROADCASTSS (R8), Y7
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
 	VMOVUPS      (DX), Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
+	VMULPS       Y7, Y0, Y1
+	VFNMADD231PS Y8, Y1, Y0
+	VFMADD231PS  Y7, Y0, Y1
 	VMOVUPS      32(DX), Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
+	VMULPS       Y7, Y0, Y2
+	VFNMADD231PS Y8, Y2, Y0
+	VFMADD231PS  Y7, Y0, Y2
 	VMOVUPS      64(DX), Y0
-	VMULPS       Y9, Y0, Y3
-	VFNMADD231PS Y10, Y3, Y0
-	VFMADD231PS  Y9, Y0, Y3
+	VMULPS       Y7, Y0, Y3
+	VFNMADD231PS Y8, Y3, Y0
+	VFMADD231PS  Y7, Y0, Y3
 	VMOVUPS      96(DX), Y0
-	VMULPS       Y9, Y0, Y4
-	VFNMADD231PS Y10, Y4, Y0
-	VFMADD231PS  Y9, Y0, Y4
+	VMULPS       Y7, Y0, Y4
+	VFNMADD231PS Y8, Y4, Y0
+	VFMADD231PS  Y7, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -1974,13 +1963,11 @@ grouploop:
 	VBROADCASTSS ·word08080808+0(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
-	VMOVUPS      ·bytes270d3b65+0(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VBROADCASTSS ·word10011001+0(SB), Y0
-	VPMADDUBSW   Y0, Y5, Y1
-	VPACKUSWB    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VMOVUPS      X1, (SI)
+	VPERMD       Y5, Y10, Y5
+	VPMADDUBSW   Y9, Y5, Y0
+	VPACKUSWB    Y0, Y0, Y0
+	VPERMQ       $0x08, Y0, Y0
+	VMOVUPS      X0, (SI)
 
 groupback:
 	ADDQ $+16, SI
@@ -2078,13 +2065,11 @@ groupmeet:
 	VBROADCASTSS ·word08080808+0(SB), Y0
 	VPAND        Y0, Y4, Y4
 	VPOR         Y4, Y1, Y1
-	VMOVUPS      ·bytes270d3b65+0(SB), Y0
-	VPERMD       Y1, Y0, Y1
-	VBROADCASTSS ·word10011001+0(SB), Y0
-	VPMADDUBSW   Y0, Y1, Y2
-	VPACKUSWB    Y2, Y2, Y2
-	VPERMQ       $0x08, Y2, Y2
-	VMOVUPS      X2, (SI)
+	VPERMD       Y1, Y10, Y1
+	VPMADDUBSW   Y9, Y1, Y0
+	VPACKUSWB    Y0, Y0, Y0
+	VPERMQ       $0x08, Y0, Y0
+	VMOVUPS      X0, (SI)
 	ADDQ         $+16, SI
 	SUBQ         $-128, DX
 	ADDQ         752(SP), R15
@@ -2113,8 +2098,8 @@ grouptail:
 	JEQ          return
 	CMPQ         R11, DI
 	JLT          groupodd
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (R8), Y9
+	VBROADCASTSS (BX), Y8
+	VBROADCASTSS (R8), Y7
 	MOVQ         SI, (SP)
 	LEAQ         8(SP), SI
 	LEAQ         32(SP), AX
@@ -2137,71 +2122,69 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS 4(BX), Y9
-	VBROADCASTSS (R8), Y8
-	VBROADCASTSS 4(R8), Y7
 	VMOVUPS      (DX), Y0
-	VMULPS       Y8, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y8, Y0, Y1
+	VBROADCASTSS (R8), Y1
+	VMULPS       Y1, Y0, Y2
+	VBROADCASTSS (BX), Y3
+	VFNMADD231PS Y3, Y2, Y0
+	VFMADD231PS  Y1, Y0, Y2
 	VMOVUPS      32(DX), Y0
-	VMULPS       Y8, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y8, Y0, Y2
+	VMULPS       Y1, Y0, Y4
+	VFNMADD231PS Y3, Y4, Y0
+	VFMADD231PS  Y1, Y0, Y4
 	VMOVUPS      64(DX), Y0
-	VMULPS       Y7, Y0, Y3
-	VFNMADD231PS Y9, Y3, Y0
-	VFMADD231PS  Y7, Y0, Y3
+	VBROADCASTSS 4(R8), Y1
+	VMULPS       Y1, Y0, Y3
+	VBROADCASTSS 4(BX), Y5
+	VFNMADD231PS Y5, Y3, Y0
+	VFMADD231PS  Y1, Y0, Y3
 	VMOVUPS      96(DX), Y0
-	VMULPS       Y7, Y0, Y4
-	VFNMADD231PS Y9, Y4, Y0
-	VFMADD231PS  Y7, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
+	VMULPS       Y1, Y0, Y6
+	VFNMADD231PS Y5, Y6, Y0
+	VFMADD231PS  Y1, Y0, Y6
+	VCMPPS       $0x03, Y4, Y2, Y0
+	VCMPPS       $0x03, Y6, Y3, Y1
+	VORPS        Y1, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VPAND        Y13, Y1, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y1, Y5
-	VFMADD231PS  Y14, Y0, Y5
 	VPAND        Y13, Y2, Y0
 	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y2, Y6
-	VFMADD231PS  Y14, Y0, Y6
-	VPACKSSDW    Y2, Y1, Y1
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPAND        Y13, Y3, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y3, Y2
-	VFMADD231PS  Y14, Y0, Y2
+	VPAND        Y12, Y2, Y1
+	VFMADD231PS  Y14, Y0, Y1
 	VPAND        Y13, Y4, Y0
 	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y4, Y6
-	VFMADD231PS  Y14, Y0, Y6
-	VPACKSSDW    Y4, Y3, Y3
-	VPMADDWD     Y11, Y2, Y2
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y2, Y2
-	VPSRLW       $0x0c, Y2, Y2
-	VPACKSSWB    Y3, Y1, Y1
-	VPSRLW       $0x04, Y1, Y1
-	VPACKUSWB    Y2, Y5, Y5
+	VPAND        Y12, Y4, Y5
+	VFMADD231PS  Y14, Y0, Y5
+	VPACKSSDW    Y4, Y2, Y2
+	VPMADDWD     Y11, Y1, Y1
+	VPMADDWD     Y11, Y5, Y5
+	VPACKSSDW    Y5, Y1, Y1
+	VPSRLW       $0x0c, Y1, Y1
+	VPAND        Y13, Y3, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y12, Y3, Y4
+	VFMADD231PS  Y14, Y0, Y4
+	VPAND        Y13, Y6, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y12, Y6, Y5
+	VFMADD231PS  Y14, Y0, Y5
+	VPACKSSDW    Y6, Y3, Y3
+	VPMADDWD     Y11, Y4, Y4
+	VPMADDWD     Y11, Y5, Y5
+	VPACKSSDW    Y5, Y4, Y4
+	VPSRLW       $0x0c, Y4, Y4
+	VPACKSSWB    Y3, Y2, Y2
+	VPSRLW       $0x04, Y2, Y2
+	VPACKUSWB    Y4, Y1, Y1
 	VBROADCASTSS ·word08080808+0(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y5, Y5
-	VMOVUPS      ·bytes270d3b65+0(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VBROADCASTSS ·word10011001+0(SB), Y0
-	VPMADDUBSW   Y0, Y5, Y1
-	VPACKUSWB    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VMOVUPS      X1, (SI)
+	VPAND        Y0, Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPERMD       Y1, Y10, Y1
+	VPMADDUBSW   Y9, Y1, Y0
+	VPACKUSWB    Y0, Y0, Y0
+	VPERMQ       $0x08, Y0, Y0
+	VMOVUPS      X0, (SI)
 
 short2back:
 	ADDQ $+8, BX
@@ -2284,13 +2267,11 @@ laneloop:
 	VBROADCASTSS ·word08080808+0(SB), Y0
 	VPAND        Y0, Y2, Y2
 	VPOR         Y2, Y1, Y1
-	VMOVUPS      ·bytes270d3b65+0(SB), Y0
-	VPERMD       Y1, Y0, Y1
-	VBROADCASTSS ·word10011001+0(SB), Y0
-	VPMADDUBSW   Y0, Y1, Y2
-	VPACKUSWB    Y2, Y2, Y2
-	VPERMQ       $0x08, Y2, Y2
-	VMOVUPS      X2, (SI)
+	VPERMD       Y1, Y10, Y1
+	VPMADDUBSW   Y9, Y1, Y0
+	VPACKUSWB    Y0, Y0, Y0
+	VPERMQ       $0x08, Y0, Y0
+	VMOVUPS      X0, (SI)
 
 laneback:
 	ADDQ  $+16, SI
@@ -2331,21 +2312,21 @@ groupstream:
 	LEAQ         (DX)(CX*1), AX
 	CALL         ·fetch128AVX2(SB)
 	VMOVUPS      (DX), Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
+	VMULPS       Y7, Y0, Y1
+	VFNMADD231PS Y8, Y1, Y0
+	VFMADD231PS  Y7, Y0, Y1
 	VMOVUPS      32(DX), Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
+	VMULPS       Y7, Y0, Y2
+	VFNMADD231PS Y8, Y2, Y0
+	VFMADD231PS  Y7, Y0, Y2
 	VMOVUPS      64(DX), Y0
-	VMULPS       Y9, Y0, Y3
-	VFNMADD231PS Y10, Y3, Y0
-	VFMADD231PS  Y9, Y0, Y3
+	VMULPS       Y7, Y0, Y3
+	VFNMADD231PS Y8, Y3, Y0
+	VFMADD231PS  Y7, Y0, Y3
 	VMOVUPS      96(DX), Y0
-	VMULPS       Y9, Y0, Y4
-	VFNMADD231PS Y10, Y4, Y0
-	VFMADD231PS  Y9, Y0, Y4
+	VMULPS       Y7, Y0, Y4
+	VFNMADD231PS Y8, Y4, Y0
+	VFMADD231PS  Y7, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -2384,13 +2365,11 @@ groupstream:
 	VBROADCASTSS ·word08080808+0(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
-	VMOVUPS      ·bytes270d3b65+0(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VBROADCASTSS ·word10011001+0(SB), Y0
-	VPMADDUBSW   Y0, Y5, Y1
-	VPACKUSWB    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VMOVNTPS     X1, (SI)
+	VPERMD       Y5, Y10, Y5
+	VPMADDUBSW   Y9, Y5, Y0
+	VPACKUSWB    Y0, Y0, Y0
+	VPERMQ       $0x08, Y0, Y0
+	VMOVNTPS     X0, (SI)
 	ADDQ         $+16, SI
 	SUBQ         $-128, DX
 	SUBQ         $+32, R11
@@ -2458,71 +2437,69 @@ groupodddone:
 short2stream:
 	LEAQ         (DX)(CX*1), AX
 	CALL         ·fetch128AVX2(SB)
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS 4(BX), Y9
-	VBROADCASTSS (R8), Y8
-	VBROADCASTSS 4(R8), Y7
 	VMOVUPS      (DX), Y0
-	VMULPS       Y8, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y8, Y0, Y1
+	VBROADCASTSS (R8), Y1
+	VMULPS       Y1, Y0, Y2
+	VBROADCASTSS (BX), Y3
+	VFNMADD231PS Y3, Y2, Y0
+	VFMADD231PS  Y1, Y0, Y2
 	VMOVUPS      32(DX), Y0
-	VMULPS       Y8, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y8, Y0, Y2
+	VMULPS       Y1, Y0, Y4
+	VFNMADD231PS Y3, Y4, Y0
+	VFMADD231PS  Y1, Y0, Y4
 	VMOVUPS      64(DX), Y0
-	VMULPS       Y7, Y0, Y3
-	VFNMADD231PS Y9, Y3, Y0
-	VFMADD231PS  Y7, Y0, Y3
+	VBROADCASTSS 4(R8), Y1
+	VMULPS       Y1, Y0, Y3
+	VBROADCASTSS 4(BX), Y5
+	VFNMADD231PS Y5, Y3, Y0
+	VFMADD231PS  Y1, Y0, Y3
 	VMOVUPS      96(DX), Y0
-	VMULPS       Y7, Y0, Y4
-	VFNMADD231PS Y9, Y4, Y0
-	VFMADD231PS  Y7, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
+	VMULPS       Y1, Y0, Y6
+	VFNMADD231PS Y5, Y6, Y0
+	VFMADD231PS  Y1, Y0, Y6
+	VCMPPS       $0x03, Y4, Y2, Y0
+	VCMPPS       $0x03, Y6, Y3, Y1
+	VORPS        Y1, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VPAND        Y13, Y1, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y1, Y5
-	VFMADD231PS  Y14, Y0, Y5
 	VPAND        Y13, Y2, Y0
 	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y2, Y6
-	VFMADD231PS  Y14, Y0, Y6
-	VPACKSSDW    Y2, Y1, Y1
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPAND        Y13, Y3, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y3, Y2
-	VFMADD231PS  Y14, Y0, Y2
+	VPAND        Y12, Y2, Y1
+	VFMADD231PS  Y14, Y0, Y1
 	VPAND        Y13, Y4, Y0
 	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y4, Y6
-	VFMADD231PS  Y14, Y0, Y6
-	VPACKSSDW    Y4, Y3, Y3
-	VPMADDWD     Y11, Y2, Y2
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y2, Y2
-	VPSRLW       $0x0c, Y2, Y2
-	VPACKSSWB    Y3, Y1, Y1
-	VPSRLW       $0x04, Y1, Y1
-	VPACKUSWB    Y2, Y5, Y5
+	VPAND        Y12, Y4, Y5
+	VFMADD231PS  Y14, Y0, Y5
+	VPACKSSDW    Y4, Y2, Y2
+	VPMADDWD     Y11, Y1, Y1
+	VPMADDWD     Y11, Y5, Y5
+	VPACKSSDW    Y5, Y1, Y1
+	VPSRLW       $0x0c, Y1, Y1
+	VPAND        Y13, Y3, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y12, Y3, Y4
+	VFMADD231PS  Y14, Y0, Y4
+	VPAND        Y13, Y6, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y12, Y6, Y5
+	VFMADD231PS  Y14, Y0, Y5
+	VPACKSSDW    Y6, Y3, Y3
+	VPMADDWD     Y11, Y4, Y4
+	VPMADDWD     Y11, Y5, Y5
+	VPACKSSDW    Y5, Y4, Y4
+	VPSRLW       $0x0c, Y4, Y4
+	VPACKSSWB    Y3, Y2, Y2
+	VPSRLW       $0x04, Y2, Y2
+	VPACKUSWB    Y4, Y1, Y1
 	VBROADCASTSS ·word08080808+0(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y5, Y5
-	VMOVUPS      ·bytes270d3b65+0(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VBROADCASTSS ·word10011001+0(SB), Y0
-	VPMADDUBSW   Y0, Y5, Y1
-	VPACKUSWB    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VMOVNTPS     X1, (SI)
+	VPAND        Y0, Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPERMD       Y1, Y10, Y1
+	VPMADDUBSW   Y9, Y1, Y0
+	VPACKUSWB    Y0, Y0, Y0
+	VPERMQ       $0x08, Y0, Y0
+	VMOVNTPS     X0, (SI)
 	ADDQ         $+8, BX
 	ADDQ         $+8, R8
 	ADDQ         $+16, SI
@@ -2639,41 +2616,40 @@ rare:
 	VBROADCASTSS ·word08080808+0(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      ·bytes270d3b65+0(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VBROADCASTSS ·word10011001+0(SB), Y0
-	VPMADDUBSW   Y0, Y5, Y1
-	VPACKUSWB    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VMOVUPS      X1, (SI)
+	VPERMD       Y5, Y10, Y5
+	VPMADDUBSW   Y9, Y5, Y0
+	VPACKUSWB    Y0, Y0, Y0
+	VPERMQ       $0x08, Y0, Y0
+	VMOVUPS      X0, (SI)
 	CMPQ         440(SP), $+3
 	JEQ          laneback
 	MOVQ         160(SP), BX
 	MOVQ         296(SP), R8
 	CMPQ         440(SP), $+2
 	JEQ          short2back
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (R8), Y9
+	VBROADCASTSS (BX), Y8
+	VBROADCASTSS (R8), Y7
 	JMP          groupback
 
 // func QuantizeE2M1PowerOfTwoAVX2(q *uint8, x *float32, factor *float32, instead float32, tie float32, flip int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·QuantizeE2M1PowerOfTwoAVX2(SB), $1120-64
 	// pointers: SI q, DX x, BX factor, DI elements left, R11 groups left, R12 length
-	// per call: Y15 0x0, Y14 tie, Y13 0xff02, Y12 0x7f800000, Y11 0x3f80ff02, Y10 0x7fffffff, Y9 0x401000
-	// per group: Y8 factor
-	// loaded at each use: flip, 0x8080808, table, 0x10011001
+	// per call: Y15 0x0, Y14 tie, Y13 flip, Y12 0xff02, Y11 0x7f800000, Y10 0x3f80ff02, Y9 0x7fffffff, Y8 0x401000
+	// per group: Y7 factor
+	// loaded at each use: 0x8080808, table, 0x10011001
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), SI
 	MOVQ         x+8(FP), DX
 	MOVQ         factor+16(FP), BX
 	VXORPS       Y15, Y15, Y15
 	VBROADCASTSS tie+28(FP), Y14
-	VBROADCASTSS ·word0000ff02+0(SB), Y13
-	VBROADCASTSS ·word7f800000+0(SB), Y12
-	VBROADCASTSS ·word3f80ff02+0(SB), Y11
-	VBROADCASTSS ·word7fffffff+0(SB), Y10
-	VBROADCASTSS ·word00401000+0(SB), Y9
+	VBROADCASTSS flip+32(FP), Y13
+	VBROADCASTSS ·word0000ff02+0(SB), Y12
+	VBROADCASTSS ·word7f800000+0(SB), Y11
+	VBROADCASTSS ·word3f80ff02+0(SB), Y10
+	VBROADCASTSS ·word7fffffff+0(SB), Y9
+	VBROADCASTSS ·word00401000+0(SB), Y8
 	MOVQ         groups+40(FP), R11
 	MOVQ         length+48(FP), R12
 	CMPQ         R12, $+1
@@ -2709,60 +2685,59 @@ groupbegin:
 	SUBQ R11, DI
 
 groupnext:
-	VBROADCASTSS (BX), Y8
+	VBROADCASTSS (BX), Y7
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
 	VMOVUPS      (DX), Y0
-	VFMADD213PS  Y15, Y8, Y0
+	VFMADD213PS  Y15, Y7, Y0
 	VMOVUPS      32(DX), Y1
-	VFMADD213PS  Y15, Y8, Y1
+	VFMADD213PS  Y15, Y7, Y1
 	VMOVUPS      64(DX), Y2
-	VFMADD213PS  Y15, Y8, Y2
+	VFMADD213PS  Y15, Y7, Y2
 	VMOVUPS      96(DX), Y3
-	VFMADD213PS  Y15, Y8, Y3
+	VFMADD213PS  Y15, Y7, Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
 	VORPS        Y5, Y4, Y4
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VPAND        Y12, Y0, Y4
-	VPOR         Y4, Y13, Y4
-	VPMAXUD      Y11, Y4, Y4
-	VPAND        Y10, Y0, Y5
+	VPAND        Y11, Y0, Y4
+	VPOR         Y4, Y12, Y4
+	VPMAXUD      Y10, Y4, Y4
+	VPAND        Y9, Y0, Y5
 	VFMADD231PS  Y14, Y5, Y4
-	VPAND        Y12, Y1, Y5
-	VPOR         Y5, Y13, Y5
-	VPMAXUD      Y11, Y5, Y5
-	VPAND        Y10, Y1, Y6
+	VPAND        Y11, Y1, Y5
+	VPOR         Y5, Y12, Y5
+	VPMAXUD      Y10, Y5, Y5
+	VPAND        Y9, Y1, Y6
 	VFMADD231PS  Y14, Y6, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VPMADDWD     Y9, Y4, Y4
-	VPMADDWD     Y9, Y5, Y5
+	VPMADDWD     Y8, Y4, Y4
+	VPMADDWD     Y8, Y5, Y5
 	VPACKSSDW    Y5, Y4, Y4
 	VPSRLW       $0x0c, Y4, Y4
-	VPAND        Y12, Y2, Y1
-	VPOR         Y1, Y13, Y1
-	VPMAXUD      Y11, Y1, Y1
-	VPAND        Y10, Y2, Y5
+	VPAND        Y11, Y2, Y1
+	VPOR         Y1, Y12, Y1
+	VPMAXUD      Y10, Y1, Y1
+	VPAND        Y9, Y2, Y5
 	VFMADD231PS  Y14, Y5, Y1
-	VPAND        Y12, Y3, Y5
-	VPOR         Y5, Y13, Y5
-	VPMAXUD      Y11, Y5, Y5
-	VPAND        Y10, Y3, Y6
+	VPAND        Y11, Y3, Y5
+	VPOR         Y5, Y12, Y5
+	VPMAXUD      Y10, Y5, Y5
+	VPAND        Y9, Y3, Y6
 	VFMADD231PS  Y14, Y6, Y5
 	VPACKSSDW    Y3, Y2, Y2
-	VPMADDWD     Y9, Y1, Y1
-	VPMADDWD     Y9, Y5, Y5
+	VPMADDWD     Y8, Y1, Y1
+	VPMADDWD     Y8, Y5, Y5
 	VPACKSSDW    Y5, Y1, Y1
 	VPSRLW       $0x0c, Y1, Y1
 	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS flip+32(FP), Y2
-	VPXOR        Y2, Y0, Y0
+	VPXOR        Y13, Y0, Y0
 	VPACKUSWB    Y1, Y4, Y4
 	VBROADCASTSS ·word08080808+0(SB), Y1
 	VPAND        Y1, Y0, Y0
@@ -2825,40 +2800,39 @@ groupmeet:
 	VPMOVMSKB    Y2, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VPAND        Y12, Y0, Y2
-	VPOR         Y2, Y13, Y2
-	VPMAXUD      Y11, Y2, Y2
-	VPAND        Y10, Y0, Y5
+	VPAND        Y11, Y0, Y2
+	VPOR         Y2, Y12, Y2
+	VPMAXUD      Y10, Y2, Y2
+	VPAND        Y9, Y0, Y5
 	VFMADD231PS  Y14, Y5, Y2
-	VPAND        Y12, Y1, Y5
-	VPOR         Y5, Y13, Y5
-	VPMAXUD      Y11, Y5, Y5
-	VPAND        Y10, Y1, Y6
+	VPAND        Y11, Y1, Y5
+	VPOR         Y5, Y12, Y5
+	VPMAXUD      Y10, Y5, Y5
+	VPAND        Y9, Y1, Y6
 	VFMADD231PS  Y14, Y6, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VPMADDWD     Y9, Y2, Y2
-	VPMADDWD     Y9, Y5, Y5
+	VPMADDWD     Y8, Y2, Y2
+	VPMADDWD     Y8, Y5, Y5
 	VPACKSSDW    Y5, Y2, Y2
 	VPSRLW       $0x0c, Y2, Y2
-	VPAND        Y12, Y3, Y1
-	VPOR         Y1, Y13, Y1
-	VPMAXUD      Y11, Y1, Y1
-	VPAND        Y10, Y3, Y5
+	VPAND        Y11, Y3, Y1
+	VPOR         Y1, Y12, Y1
+	VPMAXUD      Y10, Y1, Y1
+	VPAND        Y9, Y3, Y5
 	VFMADD231PS  Y14, Y5, Y1
-	VPAND        Y12, Y4, Y5
-	VPOR         Y5, Y13, Y5
-	VPMAXUD      Y11, Y5, Y5
-	VPAND        Y10, Y4, Y6
+	VPAND        Y11, Y4, Y5
+	VPOR         Y5, Y12, Y5
+	VPMAXUD      Y10, Y5, Y5
+	VPAND        Y9, Y4, Y6
 	VFMADD231PS  Y14, Y6, Y5
 	VPACKSSDW    Y4, Y3, Y3
-	VPMADDWD     Y9, Y1, Y1
-	VPMADDWD     Y9, Y5, Y5
+	VPMADDWD     Y8, Y1, Y1
+	VPMADDWD     Y8, Y5, Y5
 	VPACKSSDW    Y5, Y1, Y1
 	VPSRLW       $0x0c, Y1, Y1
 	VPACKSSWB    Y3, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS flip+32(FP), Y3
-	VPXOR        Y3, Y0, Y0
+	VPXOR        Y13, Y0, Y0
 	VPACKUSWB    Y1, Y2, Y2
 	VBROADCASTSS ·word08080808+0(SB), Y1
 	VPAND        Y1, Y0, Y0
@@ -2897,7 +2871,7 @@ grouptail:
 	JEQ          return
 	CMPQ         R11, DI
 	JLT          groupodd
-	VBROADCASTSS (BX), Y8
+	VBROADCASTSS (BX), Y7
 	MOVQ         SI, (SP)
 	LEAQ         8(SP), SI
 	LEAQ         32(SP), AX
@@ -2920,64 +2894,63 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS 4(BX), Y7
 	VMOVUPS      (DX), Y0
-	VFMADD213PS  Y15, Y8, Y0
-	VMOVUPS      32(DX), Y1
-	VFMADD213PS  Y15, Y8, Y1
-	VMOVUPS      64(DX), Y2
-	VFMADD213PS  Y15, Y7, Y2
-	VMOVUPS      96(DX), Y3
-	VFMADD213PS  Y15, Y7, Y3
-	VCMPPS       $0x03, Y1, Y0, Y4
-	VCMPPS       $0x03, Y3, Y2, Y5
-	VORPS        Y5, Y4, Y4
-	VPMOVMSKB    Y4, AX
+	VBROADCASTSS (BX), Y1
+	VFMADD213PS  Y15, Y1, Y0
+	VMOVUPS      32(DX), Y2
+	VFMADD213PS  Y15, Y1, Y2
+	VMOVUPS      64(DX), Y1
+	VBROADCASTSS 4(BX), Y3
+	VFMADD213PS  Y15, Y3, Y1
+	VMOVUPS      96(DX), Y4
+	VFMADD213PS  Y15, Y3, Y4
+	VCMPPS       $0x03, Y2, Y0, Y3
+	VCMPPS       $0x03, Y4, Y1, Y5
+	VORPS        Y5, Y3, Y3
+	VPMOVMSKB    Y3, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VPAND        Y12, Y0, Y4
-	VPOR         Y4, Y13, Y4
-	VPMAXUD      Y11, Y4, Y4
-	VPAND        Y10, Y0, Y5
-	VFMADD231PS  Y14, Y5, Y4
-	VPAND        Y12, Y1, Y5
-	VPOR         Y5, Y13, Y5
-	VPMAXUD      Y11, Y5, Y5
-	VPAND        Y10, Y1, Y6
+	VPAND        Y11, Y0, Y3
+	VPOR         Y3, Y12, Y3
+	VPMAXUD      Y10, Y3, Y3
+	VPAND        Y9, Y0, Y5
+	VFMADD231PS  Y14, Y5, Y3
+	VPAND        Y11, Y2, Y5
+	VPOR         Y5, Y12, Y5
+	VPMAXUD      Y10, Y5, Y5
+	VPAND        Y9, Y2, Y6
 	VFMADD231PS  Y14, Y6, Y5
-	VPACKSSDW    Y1, Y0, Y0
-	VPMADDWD     Y9, Y4, Y4
-	VPMADDWD     Y9, Y5, Y5
-	VPACKSSDW    Y5, Y4, Y4
-	VPSRLW       $0x0c, Y4, Y4
-	VPAND        Y12, Y2, Y1
-	VPOR         Y1, Y13, Y1
-	VPMAXUD      Y11, Y1, Y1
-	VPAND        Y10, Y2, Y5
-	VFMADD231PS  Y14, Y5, Y1
-	VPAND        Y12, Y3, Y5
-	VPOR         Y5, Y13, Y5
-	VPMAXUD      Y11, Y5, Y5
-	VPAND        Y10, Y3, Y6
+	VPACKSSDW    Y2, Y0, Y0
+	VPMADDWD     Y8, Y3, Y3
+	VPMADDWD     Y8, Y5, Y5
+	VPACKSSDW    Y5, Y3, Y3
+	VPSRLW       $0x0c, Y3, Y3
+	VPAND        Y11, Y1, Y2
+	VPOR         Y2, Y12, Y2
+	VPMAXUD      Y10, Y2, Y2
+	VPAND        Y9, Y1, Y5
+	VFMADD231PS  Y14, Y5, Y2
+	VPAND        Y11, Y4, Y5
+	VPOR         Y5, Y12, Y5
+	VPMAXUD      Y10, Y5, Y5
+	VPAND        Y9, Y4, Y6
 	VFMADD231PS  Y14, Y6, Y5
-	VPACKSSDW    Y3, Y2, Y2
-	VPMADDWD     Y9, Y1, Y1
-	VPMADDWD     Y9, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VPSRLW       $0x0c, Y1, Y1
-	VPACKSSWB    Y2, Y0, Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPMADDWD     Y8, Y2, Y2
+	VPMADDWD     Y8, Y5, Y5
+	VPACKSSDW    Y5, Y2, Y2
+	VPSRLW       $0x0c, Y2, Y2
+	VPACKSSWB    Y1, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS flip+32(FP), Y2
-	VPXOR        Y2, Y0, Y0
-	VPACKUSWB    Y1, Y4, Y4
+	VPXOR        Y13, Y0, Y0
+	VPACKUSWB    Y2, Y3, Y3
 	VBROADCASTSS ·word08080808+0(SB), Y1
 	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y4, Y4
+	VPOR         Y0, Y3, Y3
 	VMOVUPS      ·bytes270d3b65+0(SB), Y0
-	VPERMD       Y4, Y0, Y4
+	VPERMD       Y3, Y0, Y3
 	VBROADCASTSS ·word10011001+0(SB), Y0
-	VPMADDUBSW   Y0, Y4, Y1
+	VPMADDUBSW   Y0, Y3, Y1
 	VPACKUSWB    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
 	VMOVUPS      X1, (SI)
@@ -3018,40 +2991,39 @@ laneloop:
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VPAND        Y12, Y0, Y4
-	VPOR         Y4, Y13, Y4
-	VPMAXUD      Y11, Y4, Y4
-	VPAND        Y10, Y0, Y5
+	VPAND        Y11, Y0, Y4
+	VPOR         Y4, Y12, Y4
+	VPMAXUD      Y10, Y4, Y4
+	VPAND        Y9, Y0, Y5
 	VFMADD231PS  Y14, Y5, Y4
-	VPAND        Y12, Y1, Y5
-	VPOR         Y5, Y13, Y5
-	VPMAXUD      Y11, Y5, Y5
-	VPAND        Y10, Y1, Y6
+	VPAND        Y11, Y1, Y5
+	VPOR         Y5, Y12, Y5
+	VPMAXUD      Y10, Y5, Y5
+	VPAND        Y9, Y1, Y6
 	VFMADD231PS  Y14, Y6, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VPMADDWD     Y9, Y4, Y4
-	VPMADDWD     Y9, Y5, Y5
+	VPMADDWD     Y8, Y4, Y4
+	VPMADDWD     Y8, Y5, Y5
 	VPACKSSDW    Y5, Y4, Y4
 	VPSRLW       $0x0c, Y4, Y4
-	VPAND        Y12, Y2, Y1
-	VPOR         Y1, Y13, Y1
-	VPMAXUD      Y11, Y1, Y1
-	VPAND        Y10, Y2, Y5
+	VPAND        Y11, Y2, Y1
+	VPOR         Y1, Y12, Y1
+	VPMAXUD      Y10, Y1, Y1
+	VPAND        Y9, Y2, Y5
 	VFMADD231PS  Y14, Y5, Y1
-	VPAND        Y12, Y3, Y5
-	VPOR         Y5, Y13, Y5
-	VPMAXUD      Y11, Y5, Y5
-	VPAND        Y10, Y3, Y6
+	VPAND        Y11, Y3, Y5
+	VPOR         Y5, Y12, Y5
+	VPMAXUD      Y10, Y5, Y5
+	VPAND        Y9, Y3, Y6
 	VFMADD231PS  Y14, Y6, Y5
 	VPACKSSDW    Y3, Y2, Y2
-	VPMADDWD     Y9, Y1, Y1
-	VPMADDWD     Y9, Y5, Y5
+	VPMADDWD     Y8, Y1, Y1
+	VPMADDWD     Y8, Y5, Y5
 	VPACKSSDW    Y5, Y1, Y1
 	VPSRLW       $0x0c, Y1, Y1
 	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS flip+32(FP), Y2
-	VPXOR        Y2, Y0, Y0
+	VPXOR        Y13, Y0, Y0
 	VPACKUSWB    Y1, Y4, Y4
 	VBROADCASTSS ·word08080808+0(SB), Y1
 	VPAND        Y1, Y0, Y0
@@ -3102,53 +3074,52 @@ groupstream:
 	LEAQ         (DX)(CX*1), AX
 	CALL         ·fetch128AVX2(SB)
 	VMOVUPS      (DX), Y0
-	VFMADD213PS  Y15, Y8, Y0
+	VFMADD213PS  Y15, Y7, Y0
 	VMOVUPS      32(DX), Y1
-	VFMADD213PS  Y15, Y8, Y1
+	VFMADD213PS  Y15, Y7, Y1
 	VMOVUPS      64(DX), Y2
-	VFMADD213PS  Y15, Y8, Y2
+	VFMADD213PS  Y15, Y7, Y2
 	VMOVUPS      96(DX), Y3
-	VFMADD213PS  Y15, Y8, Y3
+	VFMADD213PS  Y15, Y7, Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
 	VORPS        Y5, Y4, Y4
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VPAND        Y12, Y0, Y4
-	VPOR         Y4, Y13, Y4
-	VPMAXUD      Y11, Y4, Y4
-	VPAND        Y10, Y0, Y5
+	VPAND        Y11, Y0, Y4
+	VPOR         Y4, Y12, Y4
+	VPMAXUD      Y10, Y4, Y4
+	VPAND        Y9, Y0, Y5
 	VFMADD231PS  Y14, Y5, Y4
-	VPAND        Y12, Y1, Y5
-	VPOR         Y5, Y13, Y5
-	VPMAXUD      Y11, Y5, Y5
-	VPAND        Y10, Y1, Y6
+	VPAND        Y11, Y1, Y5
+	VPOR         Y5, Y12, Y5
+	VPMAXUD      Y10, Y5, Y5
+	VPAND        Y9, Y1, Y6
 	VFMADD231PS  Y14, Y6, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VPMADDWD     Y9, Y4, Y4
-	VPMADDWD     Y9, Y5, Y5
+	VPMADDWD     Y8, Y4, Y4
+	VPMADDWD     Y8, Y5, Y5
 	VPACKSSDW    Y5, Y4, Y4
 	VPSRLW       $0x0c, Y4, Y4
-	VPAND        Y12, Y2, Y1
-	VPOR         Y1, Y13, Y1
-	VPMAXUD      Y11, Y1, Y1
-	VPAND        Y10, Y2, Y5
+	VPAND        Y11, Y2, Y1
+	VPOR         Y1, Y12, Y1
+	VPMAXUD      Y10, Y1, Y1
+	VPAND        Y9, Y2, Y5
 	VFMADD231PS  Y14, Y5, Y1
-	VPAND        Y12, Y3, Y5
-	VPOR         Y5, Y13, Y5
-	VPMAXUD      Y11, Y5, Y5
-	VPAND        Y10, Y3, Y6
+	VPAND        Y11, Y3, Y5
+	VPOR         Y5, Y12, Y5
+	VPMAXUD      Y10, Y5, Y5
+	VPAND        Y9, Y3, Y6
 	VFMADD231PS  Y14, Y6, Y5
 	VPACKSSDW    Y3, Y2, Y2
-	VPMADDWD     Y9, Y1, Y1
-	VPMADDWD     Y9, Y5, Y5
+	VPMADDWD     Y8, Y1, Y1
+	VPMADDWD     Y8, Y5, Y5
 	VPACKSSDW    Y5, Y1, Y1
 	VPSRLW       $0x0c, Y1, Y1
 	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS flip+32(FP), Y2
-	VPXOR        Y2, Y0, Y0
+	VPXOR        Y13, Y0, Y0
 	VPACKUSWB    Y1, Y4, Y4
 	VBROADCASTSS ·word08080808+0(SB), Y1
 	VPAND        Y1, Y0, Y0
@@ -3217,64 +3188,63 @@ groupodddone:
 short2stream:
 	LEAQ         (DX)(CX*1), AX
 	CALL         ·fetch128AVX2(SB)
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS 4(BX), Y7
 	VMOVUPS      (DX), Y0
-	VFMADD213PS  Y15, Y8, Y0
-	VMOVUPS      32(DX), Y1
-	VFMADD213PS  Y15, Y8, Y1
-	VMOVUPS      64(DX), Y2
-	VFMADD213PS  Y15, Y7, Y2
-	VMOVUPS      96(DX), Y3
-	VFMADD213PS  Y15, Y7, Y3
-	VCMPPS       $0x03, Y1, Y0, Y4
-	VCMPPS       $0x03, Y3, Y2, Y5
-	VORPS        Y5, Y4, Y4
-	VPMOVMSKB    Y4, AX
+	VBROADCASTSS (BX), Y1
+	VFMADD213PS  Y15, Y1, Y0
+	VMOVUPS      32(DX), Y2
+	VFMADD213PS  Y15, Y1, Y2
+	VMOVUPS      64(DX), Y1
+	VBROADCASTSS 4(BX), Y3
+	VFMADD213PS  Y15, Y3, Y1
+	VMOVUPS      96(DX), Y4
+	VFMADD213PS  Y15, Y3, Y4
+	VCMPPS       $0x03, Y2, Y0, Y3
+	VCMPPS       $0x03, Y4, Y1, Y5
+	VORPS        Y5, Y3, Y3
+	VPMOVMSKB    Y3, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VPAND        Y12, Y0, Y4
-	VPOR         Y4, Y13, Y4
-	VPMAXUD      Y11, Y4, Y4
-	VPAND        Y10, Y0, Y5
-	VFMADD231PS  Y14, Y5, Y4
-	VPAND        Y12, Y1, Y5
-	VPOR         Y5, Y13, Y5
-	VPMAXUD      Y11, Y5, Y5
-	VPAND        Y10, Y1, Y6
+	VPAND        Y11, Y0, Y3
+	VPOR         Y3, Y12, Y3
+	VPMAXUD      Y10, Y3, Y3
+	VPAND        Y9, Y0, Y5
+	VFMADD231PS  Y14, Y5, Y3
+	VPAND        Y11, Y2, Y5
+	VPOR         Y5, Y12, Y5
+	VPMAXUD      Y10, Y5, Y5
+	VPAND        Y9, Y2, Y6
 	VFMADD231PS  Y14, Y6, Y5
-	VPACKSSDW    Y1, Y0, Y0
-	VPMADDWD     Y9, Y4, Y4
-	VPMADDWD     Y9, Y5, Y5
-	VPACKSSDW    Y5, Y4, Y4
-	VPSRLW       $0x0c, Y4, Y4
-	VPAND        Y12, Y2, Y1
-	VPOR         Y1, Y13, Y1
-	VPMAXUD      Y11, Y1, Y1
-	VPAND        Y10, Y2, Y5
-	VFMADD231PS  Y14, Y5, Y1
-	VPAND        Y12, Y3, Y5
-	VPOR         Y5, Y13, Y5
-	VPMAXUD      Y11, Y5, Y5
-	VPAND        Y10, Y3, Y6
+	VPACKSSDW    Y2, Y0, Y0
+	VPMADDWD     Y8, Y3, Y3
+	VPMADDWD     Y8, Y5, Y5
+	VPACKSSDW    Y5, Y3, Y3
+	VPSRLW       $0x0c, Y3, Y3
+	VPAND        Y11, Y1, Y2
+	VPOR         Y2, Y12, Y2
+	VPMAXUD      Y10, Y2, Y2
+	VPAND        Y9, Y1, Y5
+	VFMADD231PS  Y14, Y5, Y2
+	VPAND        Y11, Y4, Y5
+	VPOR         Y5, Y12, Y5
+	VPMAXUD      Y10, Y5, Y5
+	VPAND        Y9, Y4, Y6
 	VFMADD231PS  Y14, Y6, Y5
-	VPACKSSDW    Y3, Y2, Y2
-	VPMADDWD     Y9, Y1, Y1
-	VPMADDWD     Y9, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VPSRLW       $0x0c, Y1, Y1
-	VPACKSSWB    Y2, Y0, Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPMADDWD     Y8, Y2, Y2
+	VPMADDWD     Y8, Y5, Y5
+	VPACKSSDW    Y5, Y2, Y2
+	VPSRLW       $0x0c, Y2, Y2
+	VPACKSSWB    Y1, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS flip+32(FP), Y2
-	VPXOR        Y2, Y0, Y0
-	VPACKUSWB    Y1, Y4, Y4
+	VPXOR        Y13, Y0, Y0
+	VPACKUSWB    Y2, Y3, Y3
 	VBROADCASTSS ·word08080808+0(SB), Y1
 	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y4, Y4
+	VPOR         Y0, Y3, Y3
 	VMOVUPS      ·bytes270d3b65+0(SB), Y0
-	VPERMD       Y4, Y0, Y4
+	VPERMD       Y3, Y0, Y3
 	VBROADCASTSS ·word10011001+0(SB), Y0
-	VPMADDUBSW   Y0, Y4, Y1
+	VPMADDUBSW   Y0, Y3, Y1
 	VPACKUSWB    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
 	VMOVNTPS     X1, (SI)
@@ -3428,15 +3398,16 @@ rare:
 	VMOVUPS      X1, (SI)
 	VXORPS       Y15, Y15, Y15
 	VBROADCASTSS tie+28(FP), Y14
-	VBROADCASTSS ·word0000ff02+0(SB), Y13
-	VBROADCASTSS ·word7f800000+0(SB), Y12
-	VBROADCASTSS ·word3f80ff02+0(SB), Y11
-	VBROADCASTSS ·word7fffffff+0(SB), Y10
-	VBROADCASTSS ·word00401000+0(SB), Y9
+	VBROADCASTSS flip+32(FP), Y13
+	VBROADCASTSS ·word0000ff02+0(SB), Y12
+	VBROADCASTSS ·word7f800000+0(SB), Y11
+	VBROADCASTSS ·word3f80ff02+0(SB), Y10
+	VBROADCASTSS ·word7fffffff+0(SB), Y9
+	VBROADCASTSS ·word00401000+0(SB), Y8
 	CMPQ         304(SP), $+3
 	JEQ          laneback
 	MOVQ         160(SP), BX
 	CMPQ         304(SP), $+2
 	JEQ          short2back
-	VBROADCASTSS (BX), Y8
+	VBROADCASTSS (BX), Y7
 	JMP          groupback

@@ -6,9 +6,8 @@
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·QuotientAVX2(SB), $2368-72
 	// pointers: SI y, DX x, BX scale, R8 recip, R9 offset, DI elements left, R11 groups left, R12 length
-	// per call: Y15 keep, Y14 Xor
-	// per group: Y13 recip, Y12 offset
-	// loaded at each use: scale, nan, 0xffffffff
+	// per call: Y15 keep, Y0 0xffffffff, Y14 Xor
+	// per group: Y13 scale, Y12 recip, Y11 offset
 	// vector registers in use at once: 16
 	MOVQ         y+0(FP), SI
 	MOVQ         x+8(FP), DX
@@ -53,60 +52,61 @@ groupbegin:
 	SUBQ R11, DI
 
 groupnext:
-	VBROADCASTSS (R8), Y13
-	VBROADCASTSS (R9), Y12
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS (R9), Y11
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
 	VMOVUPS      (DX), Y0
-	VMULPS       Y13, Y0, Y1
-	VBROADCASTSS (BX), Y2
-	VFMSUB213PS  Y0, Y1, Y2
-	VFNMADD231PS Y13, Y2, Y1
+	VMULPS       Y12, Y0, Y1
+	VMOVAPS      Y0, Y2
+	VFMSUB231PS  Y13, Y1, Y2
+	VFNMADD231PS Y12, Y2, Y1
 	VMOVUPS      32(DX), Y2
-	VMULPS       Y13, Y2, Y3
-	VBROADCASTSS (BX), Y4
-	VFMSUB213PS  Y2, Y3, Y4
-	VFNMADD231PS Y13, Y4, Y3
+	VMULPS       Y12, Y2, Y3
+	VMOVAPS      Y2, Y4
+	VFMSUB231PS  Y13, Y3, Y4
+	VFNMADD231PS Y12, Y4, Y3
 	VMOVUPS      64(DX), Y4
-	VMULPS       Y13, Y4, Y5
-	VBROADCASTSS (BX), Y6
-	VFMSUB213PS  Y4, Y5, Y6
-	VFNMADD231PS Y13, Y6, Y5
+	VMULPS       Y12, Y4, Y5
+	VMOVAPS      Y4, Y6
+	VFMSUB231PS  Y13, Y5, Y6
+	VFNMADD231PS Y12, Y6, Y5
 	VMOVUPS      96(DX), Y6
-	VMULPS       Y13, Y6, Y7
-	VBROADCASTSS (BX), Y8
-	VFMSUB213PS  Y6, Y7, Y8
-	VFNMADD231PS Y13, Y8, Y7
+	VMULPS       Y12, Y6, Y7
+	VMOVAPS      Y6, Y8
+	VFMSUB231PS  Y13, Y7, Y8
+	VFNMADD231PS Y12, Y8, Y7
 	VCMPPS       $0x03, Y3, Y1, Y8
 	VCMPPS       $0x03, Y7, Y5, Y9
 	VORPS        Y9, Y8, Y8
 	VPMOVMSKB    Y8, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VADDPS       Y12, Y1, Y1
+	VADDPS       Y11, Y1, Y1
 	VPAND        Y15, Y1, Y1
-	VADDPS       Y12, Y0, Y0
+	VADDPS       Y11, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	VMOVUPS      Y1, (SI)
-	VADDPS       Y12, Y3, Y3
+	VADDPS       Y11, Y3, Y3
 	VPAND        Y15, Y3, Y3
-	VADDPS       Y12, Y2, Y2
+	VADDPS       Y11, Y2, Y2
 	VPAND        Y14, Y2, Y2
 	VPOR         Y2, Y3, Y3
 	VMOVUPS      Y3, 32(SI)
-	VADDPS       Y12, Y5, Y5
+	VADDPS       Y11, Y5, Y5
 	VPAND        Y15, Y5, Y5
-	VADDPS       Y12, Y4, Y4
+	VADDPS       Y11, Y4, Y4
 	VPAND        Y14, Y4, Y4
 	VPOR         Y4, Y5, Y5
 	VMOVUPS      Y5, 64(SI)
-	VADDPS       Y12, Y7, Y7
+	VADDPS       Y11, Y7, Y7
 	VPAND        Y15, Y7, Y7
-	VADDPS       Y12, Y6, Y6
+	VADDPS       Y11, Y6, Y6
 	VPAND        Y14, Y6, Y6
 	VPOR         Y6, Y7, Y7
 	VMOVUPS      Y7, 96(SI)
@@ -234,8 +234,9 @@ grouptail:
 	JEQ          return
 	CMPQ         R11, DI
 	JLT          groupodd
-	VBROADCASTSS (R8), Y13
-	VBROADCASTSS (R9), Y12
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS (R9), Y11
 	MOVQ         SI, (SP)
 	LEAQ         8(SP), SI
 	LEAQ         144(SP), AX
@@ -258,60 +259,60 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (R8), Y13
-	VBROADCASTSS 4(R8), Y12
-	VBROADCASTSS (R9), Y11
-	VBROADCASTSS 4(R9), Y10
 	VMOVUPS      (DX), Y0
-	VMULPS       Y13, Y0, Y1
-	VBROADCASTSS (BX), Y2
-	VFMSUB213PS  Y0, Y1, Y2
-	VFNMADD231PS Y13, Y2, Y1
-	VMOVUPS      32(DX), Y2
-	VMULPS       Y13, Y2, Y3
-	VBROADCASTSS (BX), Y4
-	VFMSUB213PS  Y2, Y3, Y4
-	VFNMADD231PS Y13, Y4, Y3
-	VMOVUPS      64(DX), Y4
-	VMULPS       Y12, Y4, Y5
-	VBROADCASTSS 4(BX), Y6
-	VFMSUB213PS  Y4, Y5, Y6
-	VFNMADD231PS Y12, Y6, Y5
-	VMOVUPS      96(DX), Y6
-	VMULPS       Y12, Y6, Y7
-	VBROADCASTSS 4(BX), Y8
-	VFMSUB213PS  Y6, Y7, Y8
-	VFNMADD231PS Y12, Y8, Y7
-	VCMPPS       $0x03, Y3, Y1, Y8
-	VCMPPS       $0x03, Y7, Y5, Y9
-	VORPS        Y9, Y8, Y8
-	VPMOVMSKB    Y8, AX
+	VBROADCASTSS (R8), Y1
+	VMULPS       Y1, Y0, Y2
+	VBROADCASTSS (BX), Y3
+	VMOVAPS      Y0, Y4
+	VFMSUB231PS  Y3, Y2, Y4
+	VFNMADD231PS Y1, Y4, Y2
+	VMOVUPS      32(DX), Y4
+	VMULPS       Y1, Y4, Y5
+	VFMSUB213PS  Y4, Y5, Y3
+	VFNMADD231PS Y1, Y3, Y5
+	VMOVUPS      64(DX), Y1
+	VBROADCASTSS 4(R8), Y3
+	VMULPS       Y3, Y1, Y6
+	VBROADCASTSS 4(BX), Y7
+	VMOVAPS      Y1, Y8
+	VFMSUB231PS  Y7, Y6, Y8
+	VFNMADD231PS Y3, Y8, Y6
+	VMOVUPS      96(DX), Y8
+	VMULPS       Y3, Y8, Y9
+	VFMSUB213PS  Y8, Y9, Y7
+	VFNMADD231PS Y3, Y7, Y9
+	VCMPPS       $0x03, Y5, Y2, Y3
+	VCMPPS       $0x03, Y9, Y6, Y7
+	VORPS        Y7, Y3, Y3
+	VPMOVMSKB    Y3, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VADDPS       Y11, Y1, Y1
-	VPAND        Y15, Y1, Y1
-	VADDPS       Y11, Y0, Y0
+	VBROADCASTSS (R9), Y3
+	VADDPS       Y3, Y2, Y2
+	VPAND        Y15, Y2, Y2
+	VADDPS       Y3, Y0, Y0
 	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMOVUPS      Y1, (SI)
-	VADDPS       Y11, Y3, Y3
-	VPAND        Y15, Y3, Y3
-	VADDPS       Y11, Y2, Y2
-	VPAND        Y14, Y2, Y2
-	VPOR         Y2, Y3, Y3
-	VMOVUPS      Y3, 32(SI)
-	VADDPS       Y10, Y5, Y5
+	VPOR         Y0, Y2, Y2
+	VMOVUPS      Y2, (SI)
+	VADDPS       Y3, Y5, Y5
 	VPAND        Y15, Y5, Y5
-	VADDPS       Y10, Y4, Y4
+	VADDPS       Y3, Y4, Y4
 	VPAND        Y14, Y4, Y4
 	VPOR         Y4, Y5, Y5
-	VMOVUPS      Y5, 64(SI)
-	VADDPS       Y10, Y7, Y7
-	VPAND        Y15, Y7, Y7
-	VADDPS       Y10, Y6, Y6
-	VPAND        Y14, Y6, Y6
-	VPOR         Y6, Y7, Y7
-	VMOVUPS      Y7, 96(SI)
+	VMOVUPS      Y5, 32(SI)
+	VBROADCASTSS 4(R9), Y0
+	VADDPS       Y0, Y6, Y6
+	VPAND        Y15, Y6, Y6
+	VADDPS       Y0, Y1, Y1
+	VPAND        Y14, Y1, Y1
+	VPOR         Y1, Y6, Y6
+	VMOVUPS      Y6, 64(SI)
+	VADDPS       Y0, Y9, Y9
+	VPAND        Y15, Y9, Y9
+	VADDPS       Y0, Y8, Y8
+	VPAND        Y14, Y8, Y8
+	VPOR         Y8, Y9, Y9
+	VMOVUPS      Y9, 96(SI)
 
 short2back:
 	ADDQ $+8, BX
@@ -432,52 +433,52 @@ groupstream:
 	LEAQ         (DX)(CX*1), AX
 	CALL         ·fetch128AVX2(SB)
 	VMOVUPS      (DX), Y0
-	VMULPS       Y13, Y0, Y1
-	VBROADCASTSS (BX), Y2
-	VFMSUB213PS  Y0, Y1, Y2
-	VFNMADD231PS Y13, Y2, Y1
+	VMULPS       Y12, Y0, Y1
+	VMOVAPS      Y0, Y2
+	VFMSUB231PS  Y13, Y1, Y2
+	VFNMADD231PS Y12, Y2, Y1
 	VMOVUPS      32(DX), Y2
-	VMULPS       Y13, Y2, Y3
-	VBROADCASTSS (BX), Y4
-	VFMSUB213PS  Y2, Y3, Y4
-	VFNMADD231PS Y13, Y4, Y3
+	VMULPS       Y12, Y2, Y3
+	VMOVAPS      Y2, Y4
+	VFMSUB231PS  Y13, Y3, Y4
+	VFNMADD231PS Y12, Y4, Y3
 	VMOVUPS      64(DX), Y4
-	VMULPS       Y13, Y4, Y5
-	VBROADCASTSS (BX), Y6
-	VFMSUB213PS  Y4, Y5, Y6
-	VFNMADD231PS Y13, Y6, Y5
+	VMULPS       Y12, Y4, Y5
+	VMOVAPS      Y4, Y6
+	VFMSUB231PS  Y13, Y5, Y6
+	VFNMADD231PS Y12, Y6, Y5
 	VMOVUPS      96(DX), Y6
-	VMULPS       Y13, Y6, Y7
-	VBROADCASTSS (BX), Y8
-	VFMSUB213PS  Y6, Y7, Y8
-	VFNMADD231PS Y13, Y8, Y7
+	VMULPS       Y12, Y6, Y7
+	VMOVAPS      Y6, Y8
+	VFMSUB231PS  Y13, Y7, Y8
+	VFNMADD231PS Y12, Y8, Y7
 	VCMPPS       $0x03, Y3, Y1, Y8
 	VCMPPS       $0x03, Y7, Y5, Y9
 	VORPS        Y9, Y8, Y8
 	VPMOVMSKB    Y8, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VADDPS       Y12, Y1, Y1
+	VADDPS       Y11, Y1, Y1
 	VPAND        Y15, Y1, Y1
-	VADDPS       Y12, Y0, Y0
+	VADDPS       Y11, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	VMOVNTPS     Y1, (SI)
-	VADDPS       Y12, Y3, Y3
+	VADDPS       Y11, Y3, Y3
 	VPAND        Y15, Y3, Y3
-	VADDPS       Y12, Y2, Y2
+	VADDPS       Y11, Y2, Y2
 	VPAND        Y14, Y2, Y2
 	VPOR         Y2, Y3, Y3
 	VMOVNTPS     Y3, 32(SI)
-	VADDPS       Y12, Y5, Y5
+	VADDPS       Y11, Y5, Y5
 	VPAND        Y15, Y5, Y5
-	VADDPS       Y12, Y4, Y4
+	VADDPS       Y11, Y4, Y4
 	VPAND        Y14, Y4, Y4
 	VPOR         Y4, Y5, Y5
 	VMOVNTPS     Y5, 64(SI)
-	VADDPS       Y12, Y7, Y7
+	VADDPS       Y11, Y7, Y7
 	VPAND        Y15, Y7, Y7
-	VADDPS       Y12, Y6, Y6
+	VADDPS       Y11, Y6, Y6
 	VPAND        Y14, Y6, Y6
 	VPOR         Y6, Y7, Y7
 	VMOVNTPS     Y7, 96(SI)
@@ -558,60 +559,60 @@ groupodddone:
 short2stream:
 	LEAQ         (DX)(CX*1), AX
 	CALL         ·fetch128AVX2(SB)
-	VBROADCASTSS (R8), Y13
-	VBROADCASTSS 4(R8), Y12
-	VBROADCASTSS (R9), Y11
-	VBROADCASTSS 4(R9), Y10
 	VMOVUPS      (DX), Y0
-	VMULPS       Y13, Y0, Y1
-	VBROADCASTSS (BX), Y2
-	VFMSUB213PS  Y0, Y1, Y2
-	VFNMADD231PS Y13, Y2, Y1
-	VMOVUPS      32(DX), Y2
-	VMULPS       Y13, Y2, Y3
-	VBROADCASTSS (BX), Y4
-	VFMSUB213PS  Y2, Y3, Y4
-	VFNMADD231PS Y13, Y4, Y3
-	VMOVUPS      64(DX), Y4
-	VMULPS       Y12, Y4, Y5
-	VBROADCASTSS 4(BX), Y6
-	VFMSUB213PS  Y4, Y5, Y6
-	VFNMADD231PS Y12, Y6, Y5
-	VMOVUPS      96(DX), Y6
-	VMULPS       Y12, Y6, Y7
-	VBROADCASTSS 4(BX), Y8
-	VFMSUB213PS  Y6, Y7, Y8
-	VFNMADD231PS Y12, Y8, Y7
-	VCMPPS       $0x03, Y3, Y1, Y8
-	VCMPPS       $0x03, Y7, Y5, Y9
-	VORPS        Y9, Y8, Y8
-	VPMOVMSKB    Y8, AX
+	VBROADCASTSS (R8), Y1
+	VMULPS       Y1, Y0, Y2
+	VBROADCASTSS (BX), Y3
+	VMOVAPS      Y0, Y4
+	VFMSUB231PS  Y3, Y2, Y4
+	VFNMADD231PS Y1, Y4, Y2
+	VMOVUPS      32(DX), Y4
+	VMULPS       Y1, Y4, Y5
+	VFMSUB213PS  Y4, Y5, Y3
+	VFNMADD231PS Y1, Y3, Y5
+	VMOVUPS      64(DX), Y1
+	VBROADCASTSS 4(R8), Y3
+	VMULPS       Y3, Y1, Y6
+	VBROADCASTSS 4(BX), Y7
+	VMOVAPS      Y1, Y8
+	VFMSUB231PS  Y7, Y6, Y8
+	VFNMADD231PS Y3, Y8, Y6
+	VMOVUPS      96(DX), Y8
+	VMULPS       Y3, Y8, Y9
+	VFMSUB213PS  Y8, Y9, Y7
+	VFNMADD231PS Y3, Y7, Y9
+	VCMPPS       $0x03, Y5, Y2, Y3
+	VCMPPS       $0x03, Y9, Y6, Y7
+	VORPS        Y7, Y3, Y3
+	VPMOVMSKB    Y3, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VADDPS       Y11, Y1, Y1
-	VPAND        Y15, Y1, Y1
-	VADDPS       Y11, Y0, Y0
+	VBROADCASTSS (R9), Y3
+	VADDPS       Y3, Y2, Y2
+	VPAND        Y15, Y2, Y2
+	VADDPS       Y3, Y0, Y0
 	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMOVNTPS     Y1, (SI)
-	VADDPS       Y11, Y3, Y3
-	VPAND        Y15, Y3, Y3
-	VADDPS       Y11, Y2, Y2
-	VPAND        Y14, Y2, Y2
-	VPOR         Y2, Y3, Y3
-	VMOVNTPS     Y3, 32(SI)
-	VADDPS       Y10, Y5, Y5
+	VPOR         Y0, Y2, Y2
+	VMOVNTPS     Y2, (SI)
+	VADDPS       Y3, Y5, Y5
 	VPAND        Y15, Y5, Y5
-	VADDPS       Y10, Y4, Y4
+	VADDPS       Y3, Y4, Y4
 	VPAND        Y14, Y4, Y4
 	VPOR         Y4, Y5, Y5
-	VMOVNTPS     Y5, 64(SI)
-	VADDPS       Y10, Y7, Y7
-	VPAND        Y15, Y7, Y7
-	VADDPS       Y10, Y6, Y6
-	VPAND        Y14, Y6, Y6
-	VPOR         Y6, Y7, Y7
-	VMOVNTPS     Y7, 96(SI)
+	VMOVNTPS     Y5, 32(SI)
+	VBROADCASTSS 4(R9), Y0
+	VADDPS       Y0, Y6, Y6
+	VPAND        Y15, Y6, Y6
+	VADDPS       Y0, Y1, Y1
+	VPAND        Y14, Y1, Y1
+	VPOR         Y1, Y6, Y6
+	VMOVNTPS     Y6, 64(SI)
+	VADDPS       Y0, Y9, Y9
+	VPAND        Y15, Y9, Y9
+	VADDPS       Y0, Y8, Y8
+	VPAND        Y14, Y8, Y8
+	VPOR         Y8, Y9, Y9
+	VMOVNTPS     Y9, 96(SI)
 	ADDQ         $+8, BX
 	ADDQ         $+8, R8
 	ADDQ         $+8, R9
@@ -678,29 +679,26 @@ rare:
 	VMOVUPS      Y1, (SI)
 	VMOVUPS      32(DX), Y0
 	VMOVUPS      32(BX), Y1
-	VMOVUPS      32(R9), Y2
+	VMOVUPS      32(R9), Y3
 	VDIVPS       Y1, Y0, Y0
-	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS nan+44(FP), Y2
 	VBLENDVPS    Y1, Y0, Y2, Y1
 	VMOVUPS      Y1, 32(SI)
 	VMOVUPS      64(DX), Y0
 	VMOVUPS      64(BX), Y1
-	VMOVUPS      64(R9), Y2
+	VMOVUPS      64(R9), Y3
 	VDIVPS       Y1, Y0, Y0
-	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS nan+44(FP), Y2
 	VBLENDVPS    Y1, Y0, Y2, Y1
 	VMOVUPS      Y1, 64(SI)
 	VMOVUPS      96(DX), Y0
 	VMOVUPS      96(BX), Y1
-	VMOVUPS      96(R9), Y2
+	VMOVUPS      96(R9), Y3
 	VDIVPS       Y1, Y0, Y0
-	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS nan+44(FP), Y2
 	VBLENDVPS    Y1, Y0, Y2, Y1
 	VMOVUPS      Y1, 96(SI)
 	CMPQ         688(SP), $+3
@@ -710,8 +708,9 @@ rare:
 	MOVQ         544(SP), R9
 	CMPQ         688(SP), $+2
 	JEQ          short2back
-	VBROADCASTSS (R8), Y13
-	VBROADCASTSS (R9), Y12
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS (R9), Y11
 	JMP          groupback
 
 // func ProductAVX2(y *float32, x *float32, factor *float32, zero float32, nan float32, groups int, length int, ahead int)
@@ -720,7 +719,7 @@ TEXT ·ProductAVX2(SB), $1232-56
 	// pointers: SI y, DX x, BX factor, DI elements left, R11 groups left, R12 length
 	// per call: Y15 zero
 	// per group: Y14 factor
-	// vector registers in use at once: 9
+	// vector registers in use at once: 8
 	MOVQ         y+0(FP), SI
 	MOVQ         x+8(FP), DX
 	MOVQ         factor+16(FP), BX
@@ -889,26 +888,26 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (BX), Y14
-	VBROADCASTSS 4(BX), Y13
-	VMULPS       (DX), Y14, Y0
-	VADDPS       Y15, Y0, Y0
-	VMULPS       32(DX), Y14, Y1
+	VBROADCASTSS (BX), Y0
+	VMULPS       (DX), Y0, Y1
 	VADDPS       Y15, Y1, Y1
-	VMULPS       64(DX), Y13, Y2
-	VADDPS       Y15, Y2, Y2
-	VMULPS       96(DX), Y13, Y3
+	VMULPS       32(DX), Y0, Y0
+	VADDPS       Y15, Y0, Y0
+	VBROADCASTSS 4(BX), Y2
+	VMULPS       64(DX), Y2, Y3
 	VADDPS       Y15, Y3, Y3
-	VCMPPS       $0x03, Y1, Y0, Y4
-	VCMPPS       $0x03, Y3, Y2, Y5
+	VMULPS       96(DX), Y2, Y2
+	VADDPS       Y15, Y2, Y2
+	VCMPPS       $0x03, Y0, Y1, Y4
+	VCMPPS       $0x03, Y2, Y3, Y5
 	VORPS        Y5, Y4, Y4
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VMOVUPS      Y0, (SI)
-	VMOVUPS      Y1, 32(SI)
-	VMOVUPS      Y2, 64(SI)
-	VMOVUPS      Y3, 96(SI)
+	VMOVUPS      Y1, (SI)
+	VMOVUPS      Y0, 32(SI)
+	VMOVUPS      Y3, 64(SI)
+	VMOVUPS      Y2, 96(SI)
 
 short2back:
 	ADDQ $+8, BX
@@ -1063,26 +1062,26 @@ groupodddone:
 short2stream:
 	LEAQ         (DX)(CX*1), AX
 	CALL         ·fetch128AVX2(SB)
-	VBROADCASTSS (BX), Y14
-	VBROADCASTSS 4(BX), Y13
-	VMULPS       (DX), Y14, Y0
-	VADDPS       Y15, Y0, Y0
-	VMULPS       32(DX), Y14, Y1
+	VBROADCASTSS (BX), Y0
+	VMULPS       (DX), Y0, Y1
 	VADDPS       Y15, Y1, Y1
-	VMULPS       64(DX), Y13, Y2
-	VADDPS       Y15, Y2, Y2
-	VMULPS       96(DX), Y13, Y3
+	VMULPS       32(DX), Y0, Y0
+	VADDPS       Y15, Y0, Y0
+	VBROADCASTSS 4(BX), Y2
+	VMULPS       64(DX), Y2, Y3
 	VADDPS       Y15, Y3, Y3
-	VCMPPS       $0x03, Y1, Y0, Y4
-	VCMPPS       $0x03, Y3, Y2, Y5
+	VMULPS       96(DX), Y2, Y2
+	VADDPS       Y15, Y2, Y2
+	VCMPPS       $0x03, Y0, Y1, Y4
+	VCMPPS       $0x03, Y2, Y3, Y5
 	VORPS        Y5, Y4, Y4
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VMOVNTPS     Y0, (SI)
-	VMOVNTPS     Y1, 32(SI)
-	VMOVNTPS     Y2, 64(SI)
-	VMOVNTPS     Y3, 96(SI)
+	VMOVNTPS     Y1, (SI)
+	VMOVNTPS     Y0, 32(SI)
+	VMOVNTPS     Y3, 64(SI)
+	VMOVNTPS     Y2, 96(SI)
 	ADDQ         $+8, BX
 	SUBQ         $-128, SI
 	SUBQ         $-128, DX

@@ -7,8 +7,7 @@
 TEXT ·QuantizeShortAVX2(SB), $2864-72
 	// pointers: SI q, DX x, BX scale, R8 recip, R9 zero, R10 minval, DI elements left, R11 groups left, R12 length
 	// per call: Y15 least, Y14 most, Y13 0xffff
-	// per group: Y12 scale, Y11 recip, Y10 zero
-	// loaded at each use: minval
+	// per group: Y12 scale, Y11 recip, Y10 zero, Y9 minval
 	// vector registers in use at once: 15
 	MOVQ         q+0(FP), SI
 	MOVQ         x+8(FP), DX
@@ -57,29 +56,26 @@ groupnext:
 	VBROADCASTSS (BX), Y12
 	VBROADCASTSS (R8), Y11
 	VBROADCASTSS (R9), Y10
+	VBROADCASTSS (R10), Y9
 
 grouploop:
 	VMOVUPS      (DX), Y0
-	VBROADCASTSS (R10), Y1
-	VSUBPS       Y1, Y0, Y0
+	VSUBPS       Y9, Y0, Y0
 	VMULPS       Y11, Y0, Y1
 	VFNMADD231PS Y12, Y1, Y0
 	VFMADD231PS  Y11, Y0, Y1
 	VMOVUPS      32(DX), Y0
-	VBROADCASTSS (R10), Y2
-	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y9, Y0, Y0
 	VMULPS       Y11, Y0, Y2
 	VFNMADD231PS Y12, Y2, Y0
 	VFMADD231PS  Y11, Y0, Y2
 	VMOVUPS      64(DX), Y0
-	VBROADCASTSS (R10), Y3
-	VSUBPS       Y3, Y0, Y0
+	VSUBPS       Y9, Y0, Y0
 	VMULPS       Y11, Y0, Y3
 	VFNMADD231PS Y12, Y3, Y0
 	VFMADD231PS  Y11, Y0, Y3
 	VMOVUPS      96(DX), Y0
-	VBROADCASTSS (R10), Y4
-	VSUBPS       Y4, Y0, Y0
+	VSUBPS       Y9, Y0, Y0
 	VMULPS       Y11, Y0, Y4
 	VFNMADD231PS Y12, Y4, Y0
 	VFMADD231PS  Y11, Y0, Y4
@@ -261,6 +257,7 @@ grouptail:
 	VBROADCASTSS (BX), Y12
 	VBROADCASTSS (R8), Y11
 	VBROADCASTSS (R9), Y10
+	VBROADCASTSS (R10), Y9
 	MOVQ         SI, (SP)
 	LEAQ         8(SP), SI
 	LEAQ         80(SP), AX
@@ -283,72 +280,70 @@ short2:
 	JLT  few
 
 short2loop:
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS 4(BX), Y11
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS 4(R8), Y9
-	VBROADCASTSS (R9), Y8
-	VBROADCASTSS 4(R9), Y7
 	VMOVUPS      (DX), Y0
 	VBROADCASTSS (R10), Y1
 	VSUBPS       Y1, Y0, Y0
-	VMULPS       Y10, Y0, Y1
-	VFNMADD231PS Y12, Y1, Y0
-	VFMADD231PS  Y10, Y0, Y1
+	VBROADCASTSS (R8), Y2
+	VMULPS       Y2, Y0, Y3
+	VBROADCASTSS (BX), Y4
+	VFNMADD231PS Y4, Y3, Y0
+	VFMADD231PS  Y2, Y0, Y3
 	VMOVUPS      32(DX), Y0
-	VBROADCASTSS (R10), Y2
-	VSUBPS       Y2, Y0, Y0
-	VMULPS       Y10, Y0, Y2
-	VFNMADD231PS Y12, Y2, Y0
-	VFMADD231PS  Y10, Y0, Y2
+	VSUBPS       Y1, Y0, Y0
+	VMULPS       Y2, Y0, Y1
+	VFNMADD231PS Y4, Y1, Y0
+	VFMADD231PS  Y2, Y0, Y1
 	VMOVUPS      64(DX), Y0
-	VBROADCASTSS 4(R10), Y3
-	VSUBPS       Y3, Y0, Y0
-	VMULPS       Y9, Y0, Y3
-	VFNMADD231PS Y11, Y3, Y0
-	VFMADD231PS  Y9, Y0, Y3
+	VBROADCASTSS 4(R10), Y2
+	VSUBPS       Y2, Y0, Y0
+	VBROADCASTSS 4(R8), Y4
+	VMULPS       Y4, Y0, Y5
+	VBROADCASTSS 4(BX), Y6
+	VFNMADD231PS Y6, Y5, Y0
+	VFMADD231PS  Y4, Y0, Y5
 	VMOVUPS      96(DX), Y0
-	VBROADCASTSS 4(R10), Y4
-	VSUBPS       Y4, Y0, Y0
-	VMULPS       Y9, Y0, Y4
-	VFNMADD231PS Y11, Y4, Y0
-	VFMADD231PS  Y9, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
+	VSUBPS       Y2, Y0, Y0
+	VMULPS       Y4, Y0, Y2
+	VFNMADD231PS Y6, Y2, Y0
+	VFMADD231PS  Y4, Y0, Y2
+	VCMPPS       $0x03, Y1, Y3, Y0
+	VCMPPS       $0x03, Y2, Y5, Y4
+	VORPS        Y4, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VROUNDPS     $0x08, Y1, Y1
-	VADDPS       Y8, Y1, Y1
-	VMAXPS       Y1, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VCVTPS2DQ    Y1, Y1
-	VROUNDPS     $0x08, Y2, Y2
-	VADDPS       Y8, Y2, Y2
-	VMAXPS       Y2, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPAND        Y13, Y1, Y1
-	VPAND        Y13, Y2, Y2
-	VPACKUSDW    Y2, Y1, Y1
-	VPERMQ       $0xd8, Y1, Y1
-	VMOVUPS      Y1, (SI)
 	VROUNDPS     $0x08, Y3, Y3
-	VADDPS       Y7, Y3, Y3
+	VBROADCASTSS (R9), Y0
+	VADDPS       Y0, Y3, Y3
 	VMAXPS       Y3, Y15, Y3
 	VMINPS       Y3, Y14, Y3
 	VCVTPS2DQ    Y3, Y3
-	VROUNDPS     $0x08, Y4, Y4
-	VADDPS       Y7, Y4, Y4
-	VMAXPS       Y4, Y15, Y4
-	VMINPS       Y4, Y14, Y4
-	VCVTPS2DQ    Y4, Y4
+	VROUNDPS     $0x08, Y1, Y1
+	VADDPS       Y0, Y1, Y1
+	VMAXPS       Y1, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VCVTPS2DQ    Y1, Y1
 	VPAND        Y13, Y3, Y3
-	VPAND        Y13, Y4, Y4
-	VPACKUSDW    Y4, Y3, Y3
+	VPAND        Y13, Y1, Y1
+	VPACKUSDW    Y1, Y3, Y3
 	VPERMQ       $0xd8, Y3, Y3
-	VMOVUPS      Y3, 32(SI)
+	VMOVUPS      Y3, (SI)
+	VROUNDPS     $0x08, Y5, Y5
+	VBROADCASTSS 4(R9), Y0
+	VADDPS       Y0, Y5, Y5
+	VMAXPS       Y5, Y15, Y5
+	VMINPS       Y5, Y14, Y5
+	VCVTPS2DQ    Y5, Y5
+	VROUNDPS     $0x08, Y2, Y2
+	VADDPS       Y0, Y2, Y2
+	VMAXPS       Y2, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPAND        Y13, Y5, Y5
+	VPAND        Y13, Y2, Y2
+	VPACKUSDW    Y2, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVUPS      Y5, 32(SI)
 
 short2back:
 	ADDQ $+8, BX
@@ -676,6 +671,7 @@ rare:
 	VBROADCASTSS (BX), Y12
 	VBROADCASTSS (R8), Y11
 	VBROADCASTSS (R9), Y10
+	VBROADCASTSS (R10), Y9
 	JMP          groupback
 
 // func DequantizeShortAVX2(y *float32, q *uint16, scale *float32, zero *float32, minval *float32, sign int32, groups int, length int)
@@ -894,43 +890,43 @@ short2:
 	JLT  few
 
 short2loop:
-	VBROADCASTSS (BX), Y14
-	VBROADCASTSS 4(BX), Y13
-	VBROADCASTSS (R8), Y12
-	VBROADCASTSS 4(R8), Y11
-	VBROADCASTSS (R9), Y10
-	VBROADCASTSS 4(R9), Y9
 	VPMOVZXWD    (DX), Y0
 	VPXOR        Y15, Y0, Y0
 	VPSUBD       Y15, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y12, Y0, Y0
-	VMULPS       Y14, Y0, Y0
-	VADDPS       Y10, Y0, Y0
+	VBROADCASTSS (R8), Y1
+	VSUBPS       Y1, Y0, Y0
+	VBROADCASTSS (BX), Y2
+	VMULPS       Y2, Y0, Y0
+	VBROADCASTSS (R9), Y3
+	VADDPS       Y3, Y0, Y0
 	VMOVUPS      Y0, (SI)
 	VPMOVZXWD    16(DX), Y0
 	VPXOR        Y15, Y0, Y0
 	VPSUBD       Y15, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y12, Y0, Y0
-	VMULPS       Y14, Y0, Y0
-	VADDPS       Y10, Y0, Y0
+	VSUBPS       Y1, Y0, Y0
+	VMULPS       Y2, Y0, Y0
+	VADDPS       Y3, Y0, Y0
 	VMOVUPS      Y0, 32(SI)
 	VPMOVZXWD    32(DX), Y0
 	VPXOR        Y15, Y0, Y0
 	VPSUBD       Y15, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y11, Y0, Y0
-	VMULPS       Y13, Y0, Y0
-	VADDPS       Y9, Y0, Y0
+	VBROADCASTSS 4(R8), Y1
+	VSUBPS       Y1, Y0, Y0
+	VBROADCASTSS 4(BX), Y2
+	VMULPS       Y2, Y0, Y0
+	VBROADCASTSS 4(R9), Y3
+	VADDPS       Y3, Y0, Y0
 	VMOVUPS      Y0, 64(SI)
 	VPMOVZXWD    48(DX), Y0
 	VPXOR        Y15, Y0, Y0
 	VPSUBD       Y15, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y11, Y0, Y0
-	VMULPS       Y13, Y0, Y0
-	VADDPS       Y9, Y0, Y0
+	VSUBPS       Y1, Y0, Y0
+	VMULPS       Y2, Y0, Y0
+	VADDPS       Y3, Y0, Y0
 	VMOVUPS      Y0, 96(SI)
 	ADDQ         $+8, BX
 	ADDQ         $+8, R8
