@@ -128,7 +128,8 @@ type fits struct {
 	quick   [pieceLen]byte // the codes that searchQuick found
 	leveler leveler
 
-	positive [2 * pieceLen / 256]float32 // inverses for searchPositive of the scales and of the least values of each block
+	positive [2 * pieceLen / 256]float32  // inverses for searchPositive of the scales and of the least values of each block
+	second   [pieceLen / 256]symmetricFit // of the scales of each block
 }
 
 // found has what the searches of a piece found, one of each for each group: what rangedFit and symmetricFit have, the sum of the weights, and a
@@ -201,6 +202,21 @@ func (f *fits) tryPositives(blocks, scales int, most float32) {
 	if impl := isa.Current(); impl != asm.Generic {
 		f.tryPositivesBatch(impl, blocks, scales, most)
 	}
+}
+
+// searchScales searches for the second level of a piece's blocks, which have sixteen scales each.
+func (f *fits) searchScales(blocks int) {
+	if impl := isa.Current(); impl != asm.Generic {
+		f.searchScalesBatches(impl, blocks)
+		return
+	}
+	for i := range blocks {
+		f.searchScalesBlock(i)
+	}
+}
+
+func (f *fits) searchScalesBlock(i int) {
+	f.second[i] = searchSymmetric(f.scale[16*i:][:16], f.sums[16*i:][:16], 32)
 }
 
 func (f *fits) searchQuickGroup(x []float32, g int) {
@@ -531,14 +547,16 @@ func toSteps2(steps *[16]uint8, values *[16]float32) (step uint16) {
 // quantizeQ3_K has groups of 16 with a scale of six bits and a sign.
 func (f *fits) quantizeQ3_K(dst []byte, x []float32, weighed bool) {
 	const n, length, size = 4, 16, 110
+	if weighed {
+		f.searchScales(len(x) / 256)
+	}
 	for i := range len(x) / 256 {
 		var sl [16]uint8
 		var d uint16
 		b, scales := (*[size]byte)(dst[size*i:]), (*[16]float32)(f.scale[16*i:])
 		if weighed {
-			fit := searchSymmetric(scales[:], f.sums[16*i:][:16], 32)
-			fit.codes(sl[:], scales[:], 32)
-			d = toHalf(fit.scale)
+			f.second[i].codes(sl[:], scales[:], 32)
+			d = toHalf(f.second[i].scale)
 		} else if most := firstLargest(scales[:]); most != 0 {
 			inverse := -32 / most
 			for g, s := range scales {

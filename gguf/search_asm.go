@@ -130,16 +130,9 @@ func (f *fits) searchRangedBatches(impl asm.ISA, s *rangedSearch, x []float32, l
 
 // searchSymmetricBatches is searchSymmetric for them.
 func (f *fits) searchSymmetricBatches(impl asm.ISA, x []float32, length int, n float32) {
-	b, at := &f.lanes, &f.lanes.signed
-	b.begin([4]float32{-n, 0, n - 1, -n})
-	for k := -9; k <= 9; k++ {
-		if k != 0 {
-			b.add([4]float32{-(n + float32(0.1*float32(k))), 0, n - 1, -n})
-		}
-	}
-	batches(x, length, func(x []float32, g int) {
+	at := &f.lanes.signed
+	f.lanes.searchSymmetric(impl, &f.weighing, x, length, n, func(x []float32, g int) {
 		groups := len(x) / length
-		b.searchScale(impl, f, x, g, length, 0)
 		copy(f.scale[g:][:groups], at[asm.SignedScale][:])
 		copy(f.inverse[g:][:groups], at[asm.SignedFitted][:])
 		copy(f.sums[g:][:groups], at[asm.SignedWeights][:])
@@ -152,6 +145,34 @@ func (f *fits) searchSymmetricBatches(impl asm.ISA, x []float32, length int, n f
 	})
 }
 
+// searchScalesBatches is searchScales with the blocks side by side.
+func (f *fits) searchScalesBatches(impl asm.ISA, blocks int) {
+	at, w := &f.lanes.signed, weighing{kind: byNothingElse, importance: f.sums[:16*blocks]}
+	f.lanes.searchSymmetric(impl, &w, f.scale[:16*blocks], 16, 32, func(_ []float32, _ int) {
+		for i := range blocks {
+			if at[asm.SignedUsual][i] == 0 {
+				f.searchScalesBlock(i)
+			} else {
+				f.second[i] = symmetricFit{scale: at[asm.SignedScale][i], inverse: at[asm.SignedFitted][i]}
+			}
+		}
+	})
+}
+
+// searchSymmetric makes all tries of searchSymmetric for groups, and visits them, as many at a time as are searched side by side, for what is found.
+func (b *lanes) searchSymmetric(impl asm.ISA, w *weighing, x []float32, length int, n float32, visit func(x []float32, g int)) {
+	b.begin([4]float32{-n, 0, n - 1, -n})
+	for k := -9; k <= 9; k++ {
+		if k != 0 {
+			b.add([4]float32{-(n + float32(0.1*float32(k))), 0, n - 1, -n})
+		}
+	}
+	batches(x, length, func(x []float32, g int) {
+		b.searchScale(impl, w, x, g, length, 0)
+		visit(x, g)
+	})
+}
+
 // searchIQ4Batches is searchIQ4 for groups of 32.
 func (f *fits) searchIQ4Batches(impl asm.ISA, x []float32) {
 	b, at := &f.lanes, &f.lanes.signed
@@ -161,7 +182,7 @@ func (f *fits) searchIQ4Batches(impl asm.ISA, x []float32) {
 	}
 	batches(x, 32, func(x []float32, g int) {
 		groups := len(x) / 32
-		b.searchScale(impl, f, x, g, 32, 1)
+		b.searchScale(impl, &f.weighing, x, g, 32, 1)
 		copy(f.scale[g:][:groups], at[asm.SignedScale][:])
 		for i := range groups {
 			f.largest[g+i] = abs32(at[asm.SignedMost][i])
@@ -179,8 +200,8 @@ func batches(x []float32, length int, visit func(x []float32, g int)) {
 	}
 }
 
-func (b *lanes) searchScale(impl asm.ISA, f *fits, x []float32, g, length, choice int) {
-	b.weigh(impl, &f.weighing, x, g, length)
+func (b *lanes) searchScale(impl asm.ISA, w *weighing, x []float32, g, length, choice int) {
+	b.weigh(impl, w, x, g, length)
 	at := &b.signed
 	at[asm.SignedMost], at[asm.SignedBest] = row{}, minusInfinities
 	asm.ScaleSearch(impl, &b.l[0][0], &b.x[0][0], &b.w[0][0], &at[0][0], &b.tries[0][0], b.count, length, 4*(len(x)/length), choice)
