@@ -46,17 +46,17 @@ var budgets = map[string]budget{
 	"quantizefp":            {11470, 272},
 	"quantizefpF16BF16":     {7960, 181},
 	"quotient":              {3960, 87},
-	"search":                {4400, 107},
+	"search":                {4720, 116},
 	"shorts":                {3690, 83},
 	"sixes":                 {480, 12},
 	"stage":                 {1980, 33},
 	"stochastic":            {2010, 52},
 	"transpose":             {690, 15},
-	"writeblocks":           {5720, 170},
+	"writeblocks":           {6090, 181},
 }
 
 // budgetOfAll is less than the sum of what each may have.
-var budgetOfAll = budget{183800, 4317}
+var budgetOfAll = budget{184480, 4337}
 
 func TestBudget(t *testing.T) {
 	names, err := filepath.Glob(filepath.Join(asmDir, "*.s"))

@@ -45,8 +45,32 @@ func (l *leveler) signed(f *found, x []float32, length int, n int32, first first
 // assemble writes the codes of all groups by generated code.
 func (l *leveler) assemble(x []float32, least, most, zero int32) {
 	if impl := isa.Current(); impl != asm.Generic {
-		levels := [3]float32{float32(least), float32(most), magic32 + float32(zero)}
+		levels := levelsOf(least, most, zero)
 		asm.LevelCodes(impl, &l.codes[0], &x[0], &l.offsets[0], &l.scales[0], &levels[0], len(x)/codedAtOnce)
+	}
+}
+
+// levelsOf are what kernels take.
+func levelsOf(least, most, zero int32) [3]float32 {
+	return [3]float32{float32(least), float32(most), magic32 + float32(zero)}
+}
+
+// first writes the codes that the search has found for groups of 32, with levels from least to most, those that first gives.
+func (l *leveler) first(f *found, x []float32, least, most int32, first func(codes []byte, x []float32, g int)) {
+	coded := 0
+	if impl := isa.Current(); impl != asm.Generic && len(x) >= codedAtOnce {
+		coded = len(x) / 32 &^ 1
+		for g := range coded {
+			factor, base := f.inverse[g], f.base[g]
+			l.scales[2*g], l.scales[2*g+1], l.offsets[2*g], l.offsets[2*g+1] = factor, factor, base, base
+		}
+		levels := levelsOf(least, most, least)
+		asm.ProductCodes(impl, &l.codes[0], &x[0], &l.offsets[0], &l.scales[0], &levels[0], coded/2)
+	}
+	for g := range len(x) / 32 {
+		if g >= coded || f.flat[g] || !((f.largest[g]+abs32(f.base[g]))*abs32(f.inverse[g]) < 4e6) {
+			first(l.codes[32*g:][:32], x[32*g:][:32], g)
+		}
 	}
 }
 

@@ -125,7 +125,6 @@ type fits struct {
 	lanes    lanes // first, so that its rows do not cross lines of the cache
 	weighing weighing
 	found
-	quick   [pieceLen]byte // the codes that searchQuick found
 	leveler leveler
 
 	positive [2 * pieceLen / 256]float32  // inverses for searchPositive of the scales and of the least values of each block
@@ -220,7 +219,8 @@ func (f *fits) searchScalesBlock(i int) {
 }
 
 func (f *fits) searchQuickGroup(x []float32, g int) {
-	f.scale[g], f.largest[g] = searchQuick(f.quick[16*g:16*g+16], x, 4), infinity
+	var codes [16]byte
+	f.scale[g], f.largest[g] = searchQuick(codes[:], x, 4), infinity
 }
 
 // weights are those of a group that is searched by the portable code, and their sum.
@@ -267,14 +267,15 @@ func (f *fits) quantizeSignedWeighed(dst []byte, x []float32, t Type, im []float
 	}
 	f.byMean(im, mean)
 	f.searchSymmetric(x, 32, float32(n))
-	var codes [32]byte
-	for i, size := 0, t.BlockBytes(); len(x) > 0; i, dst, x = i+1, dst[size:], x[32:] {
-		f.symmetric(i).codes(codes[:], x[:32], n)
+	clear(f.base[:])
+	f.leveler.first(&f.found, x, -n, n-1, func(codes []byte, x []float32, g int) { f.firstSymmetric(codes, x, g, n) })
+	for i, size := 0, t.BlockBytes(); len(dst) > 0; i, dst = i+1, dst[size:] {
+		codes := (*[32]byte)(f.leveler.codes[32*i:])
 		putHalf(dst, toHalf(f.scale[i]))
 		if t == Q4_0 {
-			pack4((*[16]byte)(dst[2:]), &codes)
+			pack4((*[16]byte)(dst[2:]), codes)
 		} else {
-			pack5((*[20]byte)(dst[2:]), &codes)
+			pack5((*[20]byte)(dst[2:]), codes)
 		}
 	}
 }
@@ -287,15 +288,15 @@ func (f *fits) quantizeRangedWeighed(dst []byte, x []float32, t Type, im []float
 	}
 	f.byMean(im, mean)
 	f.searchRanged(s, x, 32)
-	var codes [32]byte
-	for i, size := 0, t.BlockBytes(); len(x) > 0; i, dst, x = i+1, dst[size:], x[32:] {
-		f.ranged(i).codes(codes[:], x[:32], n)
+	f.leveler.first(&f.found, x, 0, n, func(codes []byte, x []float32, g int) { f.firstRanged(codes, x, g, n) })
+	for i, size := 0, t.BlockBytes(); len(dst) > 0; i, dst = i+1, dst[size:] {
+		codes := (*[32]byte)(f.leveler.codes[32*i:])
 		putHalf(dst, toHalf(f.scale[i]))
 		putHalf(dst[2:], toHalf(-f.least[i]))
 		if t == Q4_1 {
-			pack4((*[16]byte)(dst[4:]), &codes)
+			pack4((*[16]byte)(dst[4:]), codes)
 		} else {
-			pack5((*[20]byte)(dst[4:]), &codes)
+			pack5((*[20]byte)(dst[4:]), codes)
 		}
 	}
 }
@@ -572,7 +573,7 @@ func (f *fits) quantizeQ3_K(dst []byte, x []float32, weighed bool) {
 			to[g] = float32(unit * float32(int(s)-32))
 		}
 	}
-	first := func(codes []byte, _ []float32, g int, _ int32) { copy(codes, f.quick[length*g:]) }
+	first := func(codes []byte, x []float32, _ int, n int32) { searchQuick(codes, x, n) }
 	if weighed {
 		first = f.firstSymmetric
 	}

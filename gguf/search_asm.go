@@ -26,6 +26,8 @@ type lanes struct {
 	count  int        // of tries
 	mean   [4]float32 // a try of SquareRoots
 	rest   [32 * turnedGroups]float32
+
+	gathered [pieceLen]float32 // groups that are searched again
 }
 
 var infinity = float32(math.Inf(1))
@@ -207,31 +209,50 @@ func (b *lanes) searchScale(impl asm.ISA, w *weighing, x []float32, g, length, c
 	asm.ScaleSearch(impl, &b.l[0][0], &b.x[0][0], &b.w[0][0], &at[0][0], &b.tries[0][0], b.count, length, 4*(len(x)/length), choice)
 }
 
-// searchQuickBatches is searchQuick for the groups of sixteen of Q3_K; it leaves their codes in f.
+// searchQuickBatches is searchQuick for the groups of sixteen of Q3_K. In most groups no code changes, and in hardly any are there changes in more than three
+// rounds: those that change in more rounds than have been made are put together and searched again.
 func (f *fits) searchQuickBatches(impl asm.ISA, x []float32) {
-	const n, length = 4, 16
-	b, at := &f.lanes, &f.lanes.signed
-	batches(x, length, func(x []float32, g int) {
-		groups := len(x) / length
-		b.load(impl, &b.x, x, length)
-		at[asm.SignedMost] = row{}
-		asm.CodeSearch(impl, &b.l[0][0], &b.x[0][0], &at[0][0], &b.tries[0][0], 5, length, 4*groups)
-		for i := range groups {
-			if at[asm.SignedUsual][i] == 0 {
-				f.searchQuickGroup(x[length*i:][:length], g+i)
-				continue
+	const length = 16
+	b := &f.lanes
+	var groups [pieceLen / length]uint8
+	for g := range groups {
+		groups[g] = uint8(g)
+	}
+	count := len(x) / length
+	for _, rounds := range [...]int{0, 3, 5} {
+		others := 0
+		batches(x, length, func(x []float32, at int) {
+			b.load(impl, &b.x, x, length)
+			b.signed[asm.SignedMost] = row{}
+			asm.CodeSearch(impl, &b.l[0][0], &b.x[0][0], &b.signed[0][0], &b.tries[0][0], rounds+1, length, 4*(len(x)/length))
+			for i := range len(x) / length {
+				if g := groups[at+i]; !f.setQuick(int(g), i) {
+					groups[others] = g
+					copy(b.gathered[length*others:][:length], x[length*i:])
+					others++
+				}
 			}
-			scale := float32(0)
-			if d := at[asm.SignedB][i]; d > 0 {
-				scale = at[asm.SignedA][i] / d
-			}
-			f.scale[g+i], f.largest[g+i] = scale, abs32(at[asm.SignedMost][i])
-			codes := (*[length]byte)(f.quick[length*(g+i):])
-			for k := range codes {
-				codes[k] = byte(int32(b.l[k][i]) + n)
-			}
+		})
+		count = others
+		if x = b.gathered[:length*count]; count == 0 {
+			return
 		}
-	})
+	}
+	each(x, length, func(x []float32, i int) { f.searchQuickGroup(x, int(groups[i])) })
+}
+
+// setQuick sets what is found for a group, which is in a lane, if that is usual.
+func (f *fits) setQuick(g, lane int) bool {
+	at := &f.lanes.signed
+	if at[asm.SignedUsual][lane] == 0 {
+		return false
+	}
+	f.scale[g] = 0
+	if d := at[asm.SignedB][lane]; d > 0 {
+		f.scale[g] = at[asm.SignedA][lane] / d
+	}
+	f.largest[g] = abs32(at[asm.SignedMost][lane])
+	return true
 }
 
 // tryPositivesBatch is tryPositives with the scales and the least values of all blocks side by side. Those that are out of the ordinary have no

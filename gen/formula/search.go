@@ -405,8 +405,9 @@ A try has one number, the inverse times m. That of one more is read.`+ofGroups)
 
 // codeSearch changes one code after the other.
 func codeSearch() *ir.Kernel {
-	k, s := ir.NewSearch("search", "CodeSearch", `sets l to min(max(round(-4*x/m), -4), 3), m being the element of largest magnitude, and, in each try, each of them to what makes
-sum x^2*(scale*l - x)^2 the least for the others, if that is better. Its scale is sum x^3*l / sum x^2*l^2.`+ofGroups)
+	k, s := ir.NewSearch("search", "CodeSearch", `sets l to min(max(round(-4*x/m), -4), 3), m being the element of largest magnitude, and, in each try but the last, each of them to
+what makes sum x^2*(scale*l - x)^2 the least for the others, if that is better. Its scale is sum x^3*l / sum x^2*l^2. The last try only looks: groups in which
+one more would change are not usual.`+ofGroups)
 	levels := func(b block, v *ir.BlockNode) *ir.BlockNode { return b.unit(v).Min(b.Each(3)).Max(b.Each(-4)) }
 	stage := s.Stage(false)
 	b := block{stage.Rows()}
@@ -431,23 +432,35 @@ sum x^2*(scale*l - x)^2 the least for the others, if that is better. Its scale i
 	b.StoreLane(signedUsual, b.finite(b.Lane(signedB), b.Lane(signedUsual), b.Each(0))) // no element is a NaN
 
 	stage = s.Stage(true)
-	b = block{stage.Rows()}
-	x, l = b.Row("x"), b.Row("l")
-	a, d, usual := b.Carry(signedA), b.Carry(signedB), b.Carry(signedUsual)
-	w = x.Mul(x)
-	wx := w.Mul(x)
-	a1, d1 := a.Sub(wx.Mul(l)), d.Sub(w.Mul(l).Mul(l)) // of the others
-	quotient := x.Mul(d1).Div(a1)
-	rounds := b.Each(4e6).Where(unsigned(quotient), usual, b.Each(0))
-	usual.Carried(b.positive(a1, rounds, usual))
-	next := levels(b, quotient)
-	a2, d2 := a1.Add(wx.Mul(next)), d1.Add(w.Mul(next).Mul(next))
-	never := b.Each(float32(math.Inf(-1)))
-	better := b.positive(a1, b.positive(d2, b.positive(unsigned(next.Sub(l)), a2.Mul(a2).Mul(d), never), never), never)
-	bound := a.Mul(a).Mul(d2)
-	taken := func(yes, no *ir.BlockNode) *ir.BlockNode { return better.WhereAbove(bound, yes, no) }
-	b.StoreRow("l", taken(next, l))
-	a.Carried(taken(a2, a))
-	d.Carried(taken(d2, d))
+	looking := stage.Rows()
+	changing := stage.Before(1, looking)
+	for _, b := range []block{{changing}, {looking}} {
+		x, l := b.Row("x"), b.Row("l")
+		number := b.Carry
+		if b.Block == looking {
+			number = b.Lane
+		}
+		a, d, usual := number(signedA), number(signedB), b.Carry(signedUsual)
+		w := x.Mul(x)
+		wx := w.Mul(x)
+		a1, d1 := a.Sub(wx.Mul(l)), d.Sub(w.Mul(l).Mul(l)) // of the others
+		quotient := x.Mul(d1).Div(a1)
+		rounds := b.Each(4e6).Where(unsigned(quotient), usual, b.Each(0))
+		next := levels(b, quotient)
+		a2, d2 := a1.Add(wx.Mul(next)), d1.Add(w.Mul(next).Mul(next))
+		could := unsigned(next.Sub(l)).Min(a1).Min(d2) // positive; a NaN of them is not taken in any case
+		better := b.positive(could, a2.Mul(a2).Mul(d), b.Each(float32(math.Inf(-1))))
+		bound := a.Mul(a).Mul(d2)
+		taken := func(yes, no *ir.BlockNode) *ir.BlockNode { return better.WhereAbove(bound, yes, no) }
+		rounds = b.positive(a1, rounds, usual)
+		if b.Block == looking {
+			usual.Carried(taken(b.Each(0), rounds))
+			continue
+		}
+		usual.Carried(rounds)
+		b.StoreRow("l", taken(next, l))
+		a.Carried(taken(a2, a))
+		d.Carried(taken(d2, d))
+	}
 	return k
 }

@@ -115,7 +115,7 @@ what the number of largest magnitude is multiplied by for Q4_0 and Q5_0, and the
 		t.write(writer{block{b}})
 		ks = append(ks, k)
 	}
-	return append(ks, levelCodes())
+	return append(ks, levelCodes(), productCodes())
 }
 
 // levelCodes rounds to levels with scales that are found before.
@@ -124,10 +124,25 @@ func levelCodes() *ir.Kernel {
 The levels are least and most, and 12582912 + zero, zero being even. Quotients are below 2^31.`)
 	w := writer{block{b}}
 	w.coded(func(i int) *ir.BlockNode {
-		q := w.Elements(16 * i).Add(w.coder("offsets", i)).Div(w.coder("scales", i))
-		return q.Max(w.Element("levels", 0, 0)).Min(w.Element("levels", 1, 0)).Add(w.Each(12582912)).Sub(w.Element("levels", 2, 0))
+		return w.level(w.Elements(16 * i).Add(w.coder("offsets", i)).Div(w.coder("scales", i)))
 	})
 	return k
+}
+
+// productCodes rounds to the levels that a search has found.
+func productCodes() *ir.Kernel {
+	k, b := ir.NewCoder("writeblocks", "ProductCodes", `writes the codes of n >= 1 times 64 elements, a byte each, with a factor and a base for each sixteen:
+code = min(max(round((x-base)*factor), least), most) - zero. The levels are those of LevelCodes. Products are below 2^31.`)
+	w := writer{block{b}}
+	w.coded(func(i int) *ir.BlockNode {
+		return w.level(w.Elements(16 * i).Sub(w.coder("bases", i)).Mul(w.coder("factors", i)))
+	})
+	return k
+}
+
+// level is a number rounded to a level.
+func (w writer) level(v *ir.BlockNode) *ir.BlockNode {
+	return v.Max(w.Element("levels", 0, 0)).Min(w.Element("levels", 1, 0)).Add(w.Each(12582912)).Sub(w.Element("levels", 2, 0))
 }
 
 // coder is what the codes of sixteen elements are found with.

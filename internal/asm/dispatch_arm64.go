@@ -794,6 +794,17 @@ func LevelCodes(isa ISA, blocks *uint8, x *float32, offsets *float32, scales *fl
 	panic("asm: no such implementation of LevelCodes")
 }
 
+// ProductCodes writes the codes of n >= 1 times 64 elements, a byte each, with a factor and a base for each sixteen:
+// code = min(max(round((x-base)*factor), least), most) - zero. The levels are those of LevelCodes. Products are below 2^31.
+func ProductCodes(isa ISA, blocks *uint8, x *float32, bases *float32, factors *float32, levels *float32, n int) {
+	switch int(isa) << 16 {
+	case int(NEON) << 16:
+		ProductCodesNEON(blocks, x, bases, factors, levels, n)
+		return
+	}
+	panic("asm: no such implementation of ProductCodes")
+}
+
 // ErrorInt sums, for each lane's parameters, e*e with e = y - x and
 // y = clip(round(x/scale))*scale, clipping to least..most less zeroPoint, in kernels.ErrorInt's order.
 // A sum is NaN too where a quotient overflows, or Prepare's reciprocal is NaN.
@@ -1001,8 +1012,9 @@ func PositiveSearch(isa ISA, x *float32, w *float32, params *float32, tries *flo
 	panic("asm: no such implementation of PositiveSearch")
 }
 
-// CodeSearch sets l to min(max(round(-4*x/m), -4), 3), m being the element of largest magnitude, and, in each try, each of them to what makes
-// sum x^2*(scale*l - x)^2 the least for the others, if that is better. Its scale is sum x^3*l / sum x^2*l^2.
+// CodeSearch sets l to min(max(round(-4*x/m), -4), 3), m being the element of largest magnitude, and, in each try but the last, each of them to
+// what makes sum x^2*(scale*l - x)^2 the least for the others, if that is better. Its scale is sum x^3*l / sum x^2*l^2. The last try only looks: groups in which
+// one more would change are not usual.
 // It runs over n >= 1 rows of groups, of which params has numbers, and groups is four times as many as there are; count >= 1 tries have four numbers each.
 func CodeSearch(isa ISA, l *float32, x *float32, params *float32, tries *float32, count int, n int, groups int) {
 	switch int(isa) << 16 {

@@ -1323,146 +1323,245 @@ try:
 	SUBQ R11, R11
 
 strip1:
-	MOVQ    params+16(FP), DX
-	ADDQ    R11, DX
-	MOVQ    l+0(FP), DI
-	ADDQ    R11, DI
-	MOVQ    x+8(FP), SI
-	ADDQ    R11, SI
-	VMOVUPS 2048(DX), Y15
-	VMOVUPS 2304(DX), Y14
-	VMOVUPS 512(DX), Y13
-	VMOVUPS 2080(DX), Y12
-	VMOVUPS 2336(DX), Y11
-	VMOVUPS 544(DX), Y10
-	MOVQ    n+40(FP), R9
+	CMPQ         R8, $+2
+	JGE          other10
+	MOVQ         params+16(FP), DX
+	ADDQ         R11, DX
+	MOVQ         l+0(FP), DI
+	ADDQ         R11, DI
+	MOVQ         x+8(FP), SI
+	ADDQ         R11, SI
+	VMOVUPS      2304(DX), Y15
+	VMOVUPS      2048(DX), Y14
+	VBROADCASTSS ·word7fffffff+0(SB), Y13
+	VBROADCASTSS ·word00000000+0(SB), Y12
+	VMOVUPS      512(DX), Y11
+	VMOVUPS      2336(DX), Y10
+	VMOVUPS      2080(DX), Y9
+	VMOVUPS      544(DX), Y8
+	MOVQ         n+40(FP), R9
 
 row10:
+	VMOVUPS      (SI), Y0
+	VMULPS       Y0, Y0, Y1
+	VMOVUPS      (DI), Y2
+	VMULPS       Y2, Y1, Y3
+	VMULPS       Y2, Y3, Y3
+	VSUBPS       Y3, Y15, Y3
+	VMULPS       Y3, Y0, Y4
+	VMULPS       Y0, Y1, Y0
+	VMULPS       Y2, Y0, Y5
+	VSUBPS       Y5, Y14, Y5
+	VDIVPS       Y5, Y4, Y4
+	VROUNDPS     $0x08, Y4, Y6
+	VBROADCASTSS ·word40400000+0(SB), Y7
+	VMINPS       Y7, Y6, Y6
+	VBROADCASTSS ·wordc0800000+0(SB), Y7
+	VMAXPS       Y7, Y6, Y6
+	VSUBPS       Y2, Y6, Y2
+	VPAND        Y13, Y2, Y2
+	VMINPS       Y5, Y2, Y2
+	VMULPS       Y6, Y1, Y1
+	VMULPS       Y6, Y1, Y1
+	VADDPS       Y1, Y3, Y3
+	VMINPS       Y3, Y2, Y2
+	VCMPPS       $0x1e, Y12, Y2, Y2
+	VMULPS       Y6, Y0, Y0
+	VADDPS       Y0, Y5, Y0
+	VMULPS       Y0, Y0, Y0
+	VMULPS       Y15, Y0, Y0
+	VBROADCASTSS ·wordff800000+0(SB), Y1
+	VBLENDVPS    Y2, Y0, Y1, Y2
+	VMULPS       Y14, Y14, Y0
+	VMULPS       Y3, Y0, Y0
+	VCMPPS       $0x1e, Y0, Y2, Y2
+	VCMPPS       $0x1e, Y12, Y5, Y5
+	VPAND        Y13, Y4, Y4
+	VBROADCASTSS ·word4a742400+0(SB), Y0
+	VCMPPS       $0x1d, Y4, Y0, Y0
+	VBLENDVPS    Y0, Y11, Y12, Y0
+	VBLENDVPS    Y5, Y0, Y11, Y5
+	VBLENDVPS    Y2, Y12, Y5, Y2
+	VMOVAPS      Y2, Y11
+	VMOVUPS      32(SI), Y0
+	VMULPS       Y0, Y0, Y1
+	VMOVUPS      32(DI), Y2
+	VMULPS       Y2, Y1, Y3
+	VMULPS       Y2, Y3, Y3
+	VSUBPS       Y3, Y10, Y3
+	VMULPS       Y3, Y0, Y4
+	VMULPS       Y0, Y1, Y0
+	VMULPS       Y2, Y0, Y5
+	VSUBPS       Y5, Y9, Y5
+	VDIVPS       Y5, Y4, Y4
+	VROUNDPS     $0x08, Y4, Y6
+	VBROADCASTSS ·word40400000+0(SB), Y7
+	VMINPS       Y7, Y6, Y6
+	VBROADCASTSS ·wordc0800000+0(SB), Y7
+	VMAXPS       Y7, Y6, Y6
+	VSUBPS       Y2, Y6, Y2
+	VPAND        Y13, Y2, Y2
+	VMINPS       Y5, Y2, Y2
+	VMULPS       Y6, Y1, Y1
+	VMULPS       Y6, Y1, Y1
+	VADDPS       Y1, Y3, Y3
+	VMINPS       Y3, Y2, Y2
+	VCMPPS       $0x1e, Y12, Y2, Y2
+	VMULPS       Y6, Y0, Y0
+	VADDPS       Y0, Y5, Y0
+	VMULPS       Y0, Y0, Y0
+	VMULPS       Y10, Y0, Y0
+	VBROADCASTSS ·wordff800000+0(SB), Y1
+	VBLENDVPS    Y2, Y0, Y1, Y2
+	VMULPS       Y9, Y9, Y0
+	VMULPS       Y3, Y0, Y0
+	VCMPPS       $0x1e, Y0, Y2, Y2
+	VCMPPS       $0x1e, Y12, Y5, Y5
+	VPAND        Y13, Y4, Y4
+	VBROADCASTSS ·word4a742400+0(SB), Y0
+	VCMPPS       $0x1d, Y4, Y0, Y0
+	VBLENDVPS    Y0, Y8, Y12, Y0
+	VBLENDVPS    Y5, Y0, Y8, Y5
+	VBLENDVPS    Y2, Y12, Y5, Y2
+	VMOVAPS      Y2, Y8
+	ADDQ         $+256, DI
+	ADDQ         $+256, SI
+	DECQ         R9
+	JNE          row10
+	VMOVUPS      Y11, 512(DX)
+	VMOVUPS      Y8, 544(DX)
+	JMP          end10
+
+other10:
+	MOVQ         params+16(FP), DX
+	ADDQ         R11, DX
+	MOVQ         l+0(FP), DI
+	ADDQ         R11, DI
+	MOVQ         x+8(FP), SI
+	ADDQ         R11, SI
+	VMOVUPS      2048(DX), Y15
+	VBROADCASTSS ·word00000000+0(SB), Y14
+	VMOVUPS      2304(DX), Y13
+	VMOVUPS      512(DX), Y12
+	VMOVUPS      2080(DX), Y11
+	VMOVUPS      2336(DX), Y10
+	VMOVUPS      544(DX), Y9
+	MOVQ         n+40(FP), R9
+
+rowother10:
 	VMOVUPS      (SI), Y0
 	VMULPS       Y0, Y0, Y1
 	VMULPS       Y0, Y1, Y2
 	VMOVUPS      (DI), Y3
 	VMULPS       Y3, Y2, Y4
 	VSUBPS       Y4, Y15, Y4
-	VBROADCASTSS ·word00000000+0(SB), Y5
-	VCMPPS       $0x1e, Y5, Y4, Y5
+	VCMPPS       $0x1e, Y14, Y4, Y5
 	VMULPS       Y3, Y1, Y6
 	VMULPS       Y3, Y6, Y6
-	VSUBPS       Y6, Y14, Y6
+	VSUBPS       Y6, Y13, Y6
 	VMULPS       Y6, Y0, Y0
 	VDIVPS       Y4, Y0, Y0
 	VBROADCASTSS ·word7fffffff+0(SB), Y7
 	VPAND        Y7, Y0, Y7
 	VBROADCASTSS ·word4a742400+0(SB), Y8
 	VCMPPS       $0x1d, Y7, Y8, Y8
-	VBROADCASTSS ·word00000000+0(SB), Y7
-	VBLENDVPS    Y8, Y13, Y7, Y8
-	VBLENDVPS    Y5, Y8, Y13, Y8
+	VBLENDVPS    Y8, Y12, Y14, Y8
+	VBLENDVPS    Y5, Y8, Y12, Y5
 	VROUNDPS     $0x08, Y0, Y0
 	VBROADCASTSS ·word40400000+0(SB), Y7
 	VMINPS       Y7, Y0, Y0
 	VBROADCASTSS ·wordc0800000+0(SB), Y7
 	VMAXPS       Y7, Y0, Y0
+	VSUBPS       Y3, Y0, Y7
+	VBROADCASTSS ·word7fffffff+0(SB), Y8
+	VPAND        Y8, Y7, Y7
+	VMINPS       Y4, Y7, Y7
 	VMULPS       Y0, Y1, Y1
 	VMULPS       Y0, Y1, Y1
 	VADDPS       Y1, Y6, Y6
-	VBROADCASTSS ·word00000000+0(SB), Y1
-	VCMPPS       $0x1e, Y1, Y6, Y1
-	VSUBPS       Y3, Y0, Y7
-	VBROADCASTSS ·word7fffffff+0(SB), Y9
-	VPAND        Y9, Y7, Y7
-	VBROADCASTSS ·word00000000+0(SB), Y9
-	VCMPPS       $0x1e, Y9, Y7, Y7
+	VMINPS       Y6, Y7, Y7
+	VCMPPS       $0x1e, Y14, Y7, Y7
 	VMULPS       Y0, Y2, Y2
 	VADDPS       Y2, Y4, Y4
-	VMULPS       Y4, Y4, Y2
-	VMULPS       Y14, Y2, Y2
-	VBROADCASTSS ·wordff800000+0(SB), Y9
-	VBLENDVPS    Y7, Y2, Y9, Y7
+	VMULPS       Y4, Y4, Y1
+	VMULPS       Y13, Y1, Y1
 	VBROADCASTSS ·wordff800000+0(SB), Y2
-	VBLENDVPS    Y1, Y7, Y2, Y1
-	VBROADCASTSS ·wordff800000+0(SB), Y2
-	VBLENDVPS    Y5, Y1, Y2, Y5
+	VBLENDVPS    Y7, Y1, Y2, Y7
 	VMULPS       Y15, Y15, Y1
 	VMULPS       Y6, Y1, Y1
-	VCMPPS       $0x1e, Y1, Y5, Y5
-	VBLENDVPS    Y5, Y4, Y15, Y4
-	VBLENDVPS    Y5, Y6, Y14, Y6
-	VMOVAPS      Y8, Y13
-	VBLENDVPS    Y5, Y0, Y3, Y5
-	VMOVUPS      Y5, (DI)
+	VCMPPS       $0x1e, Y1, Y7, Y7
+	VBLENDVPS    Y7, Y4, Y15, Y4
+	VBLENDVPS    Y7, Y6, Y13, Y6
+	VMOVAPS      Y5, Y12
+	VBLENDVPS    Y7, Y0, Y3, Y7
+	VMOVUPS      Y7, (DI)
 	VMOVAPS      Y4, Y15
-	VMOVAPS      Y6, Y14
+	VMOVAPS      Y6, Y13
 	VMOVUPS      32(SI), Y0
 	VMULPS       Y0, Y0, Y1
 	VMULPS       Y0, Y1, Y2
 	VMOVUPS      32(DI), Y3
 	VMULPS       Y3, Y2, Y4
-	VSUBPS       Y4, Y12, Y4
-	VBROADCASTSS ·word00000000+0(SB), Y5
-	VCMPPS       $0x1e, Y5, Y4, Y5
+	VSUBPS       Y4, Y11, Y4
+	VCMPPS       $0x1e, Y14, Y4, Y5
 	VMULPS       Y3, Y1, Y6
 	VMULPS       Y3, Y6, Y6
-	VSUBPS       Y6, Y11, Y6
+	VSUBPS       Y6, Y10, Y6
 	VMULPS       Y6, Y0, Y0
 	VDIVPS       Y4, Y0, Y0
 	VBROADCASTSS ·word7fffffff+0(SB), Y7
 	VPAND        Y7, Y0, Y7
 	VBROADCASTSS ·word4a742400+0(SB), Y8
 	VCMPPS       $0x1d, Y7, Y8, Y8
-	VBROADCASTSS ·word00000000+0(SB), Y7
-	VBLENDVPS    Y8, Y10, Y7, Y8
-	VBLENDVPS    Y5, Y8, Y10, Y8
+	VBLENDVPS    Y8, Y9, Y14, Y8
+	VBLENDVPS    Y5, Y8, Y9, Y5
 	VROUNDPS     $0x08, Y0, Y0
 	VBROADCASTSS ·word40400000+0(SB), Y7
 	VMINPS       Y7, Y0, Y0
 	VBROADCASTSS ·wordc0800000+0(SB), Y7
 	VMAXPS       Y7, Y0, Y0
+	VSUBPS       Y3, Y0, Y7
+	VBROADCASTSS ·word7fffffff+0(SB), Y8
+	VPAND        Y8, Y7, Y7
+	VMINPS       Y4, Y7, Y7
 	VMULPS       Y0, Y1, Y1
 	VMULPS       Y0, Y1, Y1
 	VADDPS       Y1, Y6, Y6
-	VBROADCASTSS ·word00000000+0(SB), Y1
-	VCMPPS       $0x1e, Y1, Y6, Y1
-	VSUBPS       Y3, Y0, Y7
-	VBROADCASTSS ·word7fffffff+0(SB), Y9
-	VPAND        Y9, Y7, Y7
-	VBROADCASTSS ·word00000000+0(SB), Y9
-	VCMPPS       $0x1e, Y9, Y7, Y7
+	VMINPS       Y6, Y7, Y7
+	VCMPPS       $0x1e, Y14, Y7, Y7
 	VMULPS       Y0, Y2, Y2
 	VADDPS       Y2, Y4, Y4
-	VMULPS       Y4, Y4, Y2
-	VMULPS       Y11, Y2, Y2
-	VBROADCASTSS ·wordff800000+0(SB), Y9
-	VBLENDVPS    Y7, Y2, Y9, Y7
+	VMULPS       Y4, Y4, Y1
+	VMULPS       Y10, Y1, Y1
 	VBROADCASTSS ·wordff800000+0(SB), Y2
-	VBLENDVPS    Y1, Y7, Y2, Y1
-	VBROADCASTSS ·wordff800000+0(SB), Y2
-	VBLENDVPS    Y5, Y1, Y2, Y5
-	VMULPS       Y12, Y12, Y1
+	VBLENDVPS    Y7, Y1, Y2, Y7
+	VMULPS       Y11, Y11, Y1
 	VMULPS       Y6, Y1, Y1
-	VCMPPS       $0x1e, Y1, Y5, Y5
-	VBLENDVPS    Y5, Y4, Y12, Y4
-	VBLENDVPS    Y5, Y6, Y11, Y6
-	VMOVAPS      Y8, Y10
-	VBLENDVPS    Y5, Y0, Y3, Y5
-	VMOVUPS      Y5, 32(DI)
-	VMOVAPS      Y4, Y12
-	VMOVAPS      Y6, Y11
+	VCMPPS       $0x1e, Y1, Y7, Y7
+	VBLENDVPS    Y7, Y4, Y11, Y4
+	VBLENDVPS    Y7, Y6, Y10, Y6
+	VMOVAPS      Y5, Y9
+	VBLENDVPS    Y7, Y0, Y3, Y7
+	VMOVUPS      Y7, 32(DI)
+	VMOVAPS      Y4, Y11
+	VMOVAPS      Y6, Y10
 	ADDQ         $+256, DI
 	ADDQ         $+256, SI
 	DECQ         R9
-	JNE          row10
-	VMOVUPS      Y13, 512(DX)
+	JNE          rowother10
+	VMOVUPS      Y12, 512(DX)
 	VMOVUPS      Y15, 2048(DX)
-	VMOVUPS      Y14, 2304(DX)
-	VMOVUPS      Y10, 544(DX)
-	VMOVUPS      Y12, 2080(DX)
-	VMOVUPS      Y11, 2336(DX)
-	ADDQ         $+64, R11
-	CMPQ         R11, R10
-	JLT          strip1
-	ADDQ         $+16, BX
-	DECQ         R8
-	JNE          try
+	VMOVUPS      Y13, 2304(DX)
+	VMOVUPS      Y9, 544(DX)
+	VMOVUPS      Y11, 2080(DX)
+	VMOVUPS      Y10, 2336(DX)
+
+end10:
+	ADDQ $+64, R11
+	CMPQ R11, R10
+	JLT  strip1
+	ADDQ $+16, BX
+	DECQ R8
+	JNE  try
 	VZEROUPPER
 	RET

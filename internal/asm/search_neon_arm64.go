@@ -67,8 +67,9 @@ func ScaleSearchNEON(wx *float32, x *float32, w *float32, params *float32, tries
 //go:noescape
 func PositiveSearchNEON(x *float32, w *float32, params *float32, tries *float32, count int, n int, groups int)
 
-// CodeSearchNEON sets l to min(max(round(-4*x/m), -4), 3), m being the element of largest magnitude, and, in each try, each of them to what makes
-// sum x^2*(scale*l - x)^2 the least for the others, if that is better. Its scale is sum x^3*l / sum x^2*l^2.
+// CodeSearchNEON sets l to min(max(round(-4*x/m), -4), 3), m being the element of largest magnitude, and, in each try but the last, each of them to
+// what makes sum x^2*(scale*l - x)^2 the least for the others, if that is better. Its scale is sum x^3*l / sum x^2*l^2. The last try only looks: groups in which
+// one more would change are not usual.
 // It runs over n >= 1 rows of groups, of which params has numbers, and groups is four times as many as there are; count >= 1 tries have four numbers each.
 //
 //go:noescape

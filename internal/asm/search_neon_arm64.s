@@ -1408,6 +1408,8 @@ number03:
 try:
 	SUB R7, R7, R7
 strip1:
+	CMP $2, R4
+	BGE other10
 	MOVD params+16(FP), R2
 	ADD R7, R2, R2
 	MOVD l+0(FP), R0
@@ -1462,12 +1464,6 @@ row10:
 	WORD $0x6e39e559 // fcmge v25.4s, v10.4s, v25.4s
 	VBSL V8.B16, V9.B16, V24.B16
 	VBSL V8.B16, V7.B16, V25.B16
-	WORD $0x6ea8e67a // fcmgt v26.4s, v19.4s, v8.4s
-	WORD $0x6ea8e6bb // fcmgt v27.4s, v21.4s, v8.4s
-	VMOV V26.B16, V28.B16
-	VBSL V9.B16, V24.B16, V28.B16
-	VMOV V27.B16, V24.B16
-	VBSL V7.B16, V25.B16, V24.B16
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
 	WORD $0x4ea6f400 // fmin v0.4s, v0.4s, v6.4s
@@ -1476,8 +1472,116 @@ row10:
 	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
 	WORD $0x6e20de10 // fmul v16.4s, v16.4s, v0.4s
 	WORD $0x6e22de31 // fmul v17.4s, v17.4s, v2.4s
-	WORD $0x4e30d673 // fadd v19.4s, v19.4s, v16.4s
-	WORD $0x4e31d6b5 // fadd v21.4s, v21.4s, v17.4s
+	WORD $0x4e30d670 // fadd v16.4s, v19.4s, v16.4s
+	WORD $0x4e31d6b1 // fadd v17.4s, v21.4s, v17.4s
+	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
+	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
+	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
+	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
+	WORD $0x4e21d6d6 // fadd v22.4s, v22.4s, v1.4s
+	WORD $0x4e23d6f7 // fadd v23.4s, v23.4s, v3.4s
+	WORD $0x4eb2d400 // fsub v0.4s, v0.4s, v18.4s
+	WORD $0x4eb4d442 // fsub v2.4s, v2.4s, v20.4s
+	VAND V11.B16, V0.B16, V0.B16
+	VAND V11.B16, V2.B16, V2.B16
+	WORD $0x4eb3f400 // fmin v0.4s, v0.4s, v19.4s
+	WORD $0x4eb5f442 // fmin v2.4s, v2.4s, v21.4s
+	WORD $0x4eb6f400 // fmin v0.4s, v0.4s, v22.4s
+	WORD $0x4eb7f442 // fmin v2.4s, v2.4s, v23.4s
+	WORD $0x6e30de10 // fmul v16.4s, v16.4s, v16.4s
+	WORD $0x6e31de31 // fmul v17.4s, v17.4s, v17.4s
+	WORD $0x6e2dde10 // fmul v16.4s, v16.4s, v13.4s
+	WORD $0x6e2cde31 // fmul v17.4s, v17.4s, v12.4s
+	WORD $0x6ea8e400 // fcmgt v0.4s, v0.4s, v8.4s
+	WORD $0x6ea8e442 // fcmgt v2.4s, v2.4s, v8.4s
+	VBSL V4.B16, V16.B16, V0.B16
+	VBSL V4.B16, V17.B16, V2.B16
+	WORD $0x6e2fdde1 // fmul v1.4s, v15.4s, v15.4s
+	WORD $0x6e2eddc3 // fmul v3.4s, v14.4s, v14.4s
+	WORD $0x6e36dc21 // fmul v1.4s, v1.4s, v22.4s
+	WORD $0x6e37dc63 // fmul v3.4s, v3.4s, v23.4s
+	WORD $0x6ea8e673 // fcmgt v19.4s, v19.4s, v8.4s
+	WORD $0x6ea8e6b5 // fcmgt v21.4s, v21.4s, v8.4s
+	VBSL V9.B16, V24.B16, V19.B16
+	VBSL V7.B16, V25.B16, V21.B16
+	WORD $0x6ea1e400 // fcmgt v0.4s, v0.4s, v1.4s
+	WORD $0x6ea3e442 // fcmgt v2.4s, v2.4s, v3.4s
+	VBSL V19.B16, V8.B16, V0.B16
+	VBSL V21.B16, V8.B16, V2.B16
+	VMOV V0.B16, V9.B16
+	VMOV V2.B16, V7.B16
+	ADD $256, R0, R0
+	ADD $256, R1, R1
+	SUB $1, R5, R5
+	CBNZ R5, row10
+	FMOVQ F9, 512(R2)
+	FMOVQ F7, 528(R2)
+	B end10
+other10:
+	MOVD params+16(FP), R2
+	ADD R7, R2, R2
+	MOVD l+0(FP), R0
+	ADD R7, R0, R0
+	MOVD x+8(FP), R1
+	ADD R7, R1, R1
+	FMOVQ 2048(R2), F15
+	FMOVQ 2064(R2), F14
+	FMOVQ 2304(R2), F13
+	FMOVQ 2320(R2), F12
+	MOVD $2147483647, R16
+	VDUP R16, V11.S4
+	MOVD $1249125376, R16
+	VDUP R16, V10.S4
+	FMOVQ 512(R2), F9
+	MOVD $0, R16
+	VDUP R16, V8.S4
+	FMOVQ 528(R2), F7
+	MOVD $1077936128, R16
+	VDUP R16, V6.S4
+	MOVD $3229614080, R16
+	VDUP R16, V5.S4
+	MOVD $4286578688, R16
+	VDUP R16, V4.S4
+	MOVD n+40(FP), R5
+rowother10:
+	FMOVQ (R1), F0
+	WORD $0x6e20dc01 // fmul v1.4s, v0.4s, v0.4s
+	FMOVQ 16(R1), F2
+	WORD $0x6e22dc43 // fmul v3.4s, v2.4s, v2.4s
+	WORD $0x6e20dc30 // fmul v16.4s, v1.4s, v0.4s
+	WORD $0x6e22dc71 // fmul v17.4s, v3.4s, v2.4s
+	FMOVQ (R0), F18
+	WORD $0x6e32de13 // fmul v19.4s, v16.4s, v18.4s
+	FMOVQ 16(R0), F20
+	WORD $0x6e34de35 // fmul v21.4s, v17.4s, v20.4s
+	WORD $0x4eb3d5f3 // fsub v19.4s, v15.4s, v19.4s
+	WORD $0x4eb5d5d5 // fsub v21.4s, v14.4s, v21.4s
+	WORD $0x6e32dc36 // fmul v22.4s, v1.4s, v18.4s
+	WORD $0x6e34dc77 // fmul v23.4s, v3.4s, v20.4s
+	WORD $0x6e32ded6 // fmul v22.4s, v22.4s, v18.4s
+	WORD $0x6e34def7 // fmul v23.4s, v23.4s, v20.4s
+	WORD $0x4eb6d5b6 // fsub v22.4s, v13.4s, v22.4s
+	WORD $0x4eb7d597 // fsub v23.4s, v12.4s, v23.4s
+	WORD $0x6e36dc00 // fmul v0.4s, v0.4s, v22.4s
+	WORD $0x6e37dc42 // fmul v2.4s, v2.4s, v23.4s
+	WORD $0x6e33fc00 // fdiv v0.4s, v0.4s, v19.4s
+	WORD $0x6e35fc42 // fdiv v2.4s, v2.4s, v21.4s
+	VAND V11.B16, V0.B16, V24.B16
+	VAND V11.B16, V2.B16, V25.B16
+	WORD $0x6e38e558 // fcmge v24.4s, v10.4s, v24.4s
+	WORD $0x6e39e559 // fcmge v25.4s, v10.4s, v25.4s
+	VBSL V8.B16, V9.B16, V24.B16
+	VBSL V8.B16, V7.B16, V25.B16
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4ea6f400 // fmin v0.4s, v0.4s, v6.4s
+	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
+	WORD $0x6e20de10 // fmul v16.4s, v16.4s, v0.4s
+	WORD $0x6e22de31 // fmul v17.4s, v17.4s, v2.4s
+	WORD $0x4e30d670 // fadd v16.4s, v19.4s, v16.4s
+	WORD $0x4e31d6b1 // fadd v17.4s, v21.4s, v17.4s
 	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
 	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
 	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
@@ -1488,54 +1592,57 @@ row10:
 	WORD $0x4eb4d443 // fsub v3.4s, v2.4s, v20.4s
 	VAND V11.B16, V1.B16, V1.B16
 	VAND V11.B16, V3.B16, V3.B16
-	WORD $0x6e33de70 // fmul v16.4s, v19.4s, v19.4s
-	WORD $0x6e35deb1 // fmul v17.4s, v21.4s, v21.4s
-	WORD $0x6e2dde10 // fmul v16.4s, v16.4s, v13.4s
-	WORD $0x6e2cde31 // fmul v17.4s, v17.4s, v12.4s
+	WORD $0x4eb3f421 // fmin v1.4s, v1.4s, v19.4s
+	WORD $0x4eb5f463 // fmin v3.4s, v3.4s, v21.4s
+	WORD $0x4eb6f421 // fmin v1.4s, v1.4s, v22.4s
+	WORD $0x4eb7f463 // fmin v3.4s, v3.4s, v23.4s
+	WORD $0x6e30de1a // fmul v26.4s, v16.4s, v16.4s
+	WORD $0x6e31de3b // fmul v27.4s, v17.4s, v17.4s
+	WORD $0x6e2ddf5a // fmul v26.4s, v26.4s, v13.4s
+	WORD $0x6e2cdf7b // fmul v27.4s, v27.4s, v12.4s
 	WORD $0x6ea8e421 // fcmgt v1.4s, v1.4s, v8.4s
 	WORD $0x6ea8e463 // fcmgt v3.4s, v3.4s, v8.4s
-	VBSL V4.B16, V16.B16, V1.B16
-	VBSL V4.B16, V17.B16, V3.B16
-	WORD $0x6ea8e6d0 // fcmgt v16.4s, v22.4s, v8.4s
-	WORD $0x6ea8e6f1 // fcmgt v17.4s, v23.4s, v8.4s
-	VBSL V4.B16, V1.B16, V16.B16
-	VBSL V4.B16, V3.B16, V17.B16
-	VBSL V4.B16, V16.B16, V26.B16
-	VBSL V4.B16, V17.B16, V27.B16
-	WORD $0x6e2fdde1 // fmul v1.4s, v15.4s, v15.4s
-	WORD $0x6e2eddc3 // fmul v3.4s, v14.4s, v14.4s
-	WORD $0x6e36dc21 // fmul v1.4s, v1.4s, v22.4s
-	WORD $0x6e37dc63 // fmul v3.4s, v3.4s, v23.4s
-	WORD $0x6ea1e75a // fcmgt v26.4s, v26.4s, v1.4s
-	WORD $0x6ea3e77b // fcmgt v27.4s, v27.4s, v3.4s
-	VMOV V26.B16, V1.B16
-	VBSL V18.B16, V0.B16, V1.B16
-	VMOV V27.B16, V0.B16
+	VBSL V4.B16, V26.B16, V1.B16
+	VBSL V4.B16, V27.B16, V3.B16
+	WORD $0x6e2fddfa // fmul v26.4s, v15.4s, v15.4s
+	WORD $0x6e2edddb // fmul v27.4s, v14.4s, v14.4s
+	WORD $0x6e36df5a // fmul v26.4s, v26.4s, v22.4s
+	WORD $0x6e37df7b // fmul v27.4s, v27.4s, v23.4s
+	WORD $0x6ea8e673 // fcmgt v19.4s, v19.4s, v8.4s
+	WORD $0x6ea8e6b5 // fcmgt v21.4s, v21.4s, v8.4s
+	VBSL V9.B16, V24.B16, V19.B16
+	VBSL V7.B16, V25.B16, V21.B16
+	WORD $0x6ebae421 // fcmgt v1.4s, v1.4s, v26.4s
+	WORD $0x6ebbe463 // fcmgt v3.4s, v3.4s, v27.4s
+	VMOV V1.B16, V24.B16
+	VBSL V18.B16, V0.B16, V24.B16
+	VMOV V3.B16, V0.B16
 	VBSL V20.B16, V2.B16, V0.B16
-	FMOVQ F1, (R0)
+	FMOVQ F24, (R0)
 	FMOVQ F0, 16(R0)
-	VMOV V26.B16, V0.B16
-	VBSL V15.B16, V19.B16, V0.B16
-	VMOV V27.B16, V1.B16
-	VBSL V14.B16, V21.B16, V1.B16
-	VBSL V13.B16, V22.B16, V26.B16
-	VBSL V12.B16, V23.B16, V27.B16
-	VMOV V28.B16, V9.B16
-	VMOV V24.B16, V7.B16
+	VMOV V1.B16, V0.B16
+	VBSL V15.B16, V16.B16, V0.B16
+	VMOV V3.B16, V2.B16
+	VBSL V14.B16, V17.B16, V2.B16
+	VBSL V13.B16, V22.B16, V1.B16
+	VBSL V12.B16, V23.B16, V3.B16
+	VMOV V19.B16, V9.B16
+	VMOV V21.B16, V7.B16
 	VMOV V0.B16, V15.B16
-	VMOV V1.B16, V14.B16
-	VMOV V26.B16, V13.B16
-	VMOV V27.B16, V12.B16
+	VMOV V2.B16, V14.B16
+	VMOV V1.B16, V13.B16
+	VMOV V3.B16, V12.B16
 	ADD $256, R0, R0
 	ADD $256, R1, R1
 	SUB $1, R5, R5
-	CBNZ R5, row10
+	CBNZ R5, rowother10
 	FMOVQ F9, 512(R2)
 	FMOVQ F7, 528(R2)
 	FMOVQ F15, 2048(R2)
 	FMOVQ F14, 2064(R2)
 	FMOVQ F13, 2304(R2)
 	FMOVQ F12, 2320(R2)
+end10:
 	ADD $32, R7, R7
 	CMP R6, R7
 	BLT strip1

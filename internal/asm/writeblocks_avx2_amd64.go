@@ -80,6 +80,12 @@ func QuantizeBlocksNVFP4AVX2(blocks *uint8, x *float32, factors *float32, scales
 //go:noescape
 func LevelCodesAVX2(blocks *uint8, x *float32, offsets *float32, scales *float32, levels *float32, n int)
 
+// ProductCodesAVX2 writes the codes of n >= 1 times 64 elements, a byte each, with a factor and a base for each sixteen:
+// code = min(max(round((x-base)*factor), least), most) - zero. The levels are those of LevelCodes. Products are below 2^31.
+//
+//go:noescape
+func ProductCodesAVX2(blocks *uint8, x *float32, bases *float32, factors *float32, levels *float32, n int)
+
 // ValueCodesAVX2 writes the codes of n >= 1 times 64 elements, a byte each, with a factor for each sixteen: that of the value of IQ4_NL that is nearest to x*factor,
 // of two the upper one. No product is a NaN.
 //

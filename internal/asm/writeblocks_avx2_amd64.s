@@ -1581,6 +1581,114 @@ loop:
 	VZEROUPPER
 	RET
 
+// func ProductCodesAVX2(blocks *uint8, x *float32, bases *float32, factors *float32, levels *float32, n int)
+// Requires: AVX, AVX2
+TEXT ·ProductCodesAVX2(SB), NOSPLIT, $0-48
+	// DI blocks, SI x, DX bases, BX factors, R8 levels, R9 n
+	MOVQ         blocks+0(FP), DI
+	MOVQ         x+8(FP), SI
+	MOVQ         bases+16(FP), DX
+	MOVQ         factors+24(FP), BX
+	MOVQ         levels+32(FP), R8
+	MOVQ         n+40(FP), R9
+	VBROADCASTSS ·word4b400000+0(SB), Y15
+	VMOVUPS      ·bytes270d3b65+0(SB), Y14
+
+loop:
+	VMOVUPS      (SI), Y0
+	VBROADCASTSS (DX), Y1
+	VSUBPS       Y1, Y0, Y0
+	VBROADCASTSS (BX), Y2
+	VMULPS       Y2, Y0, Y0
+	VBROADCASTSS (R8), Y3
+	VMAXPS       Y3, Y0, Y0
+	VBROADCASTSS 4(R8), Y4
+	VMINPS       Y4, Y0, Y0
+	VADDPS       Y15, Y0, Y0
+	VBROADCASTSS 8(R8), Y5
+	VSUBPS       Y5, Y0, Y0
+	VCVTTPS2DQ   Y0, Y0
+	VMOVUPS      32(SI), Y6
+	VSUBPS       Y1, Y6, Y6
+	VMULPS       Y2, Y6, Y6
+	VMAXPS       Y3, Y6, Y6
+	VMINPS       Y4, Y6, Y6
+	VADDPS       Y15, Y6, Y6
+	VSUBPS       Y5, Y6, Y6
+	VCVTTPS2DQ   Y6, Y6
+	VMOVUPS      64(SI), Y1
+	VBROADCASTSS 4(DX), Y2
+	VSUBPS       Y2, Y1, Y1
+	VBROADCASTSS 4(BX), Y7
+	VMULPS       Y7, Y1, Y1
+	VMAXPS       Y3, Y1, Y1
+	VMINPS       Y4, Y1, Y1
+	VADDPS       Y15, Y1, Y1
+	VSUBPS       Y5, Y1, Y1
+	VCVTTPS2DQ   Y1, Y1
+	VMOVUPS      96(SI), Y8
+	VSUBPS       Y2, Y8, Y8
+	VMULPS       Y7, Y8, Y8
+	VMAXPS       Y3, Y8, Y8
+	VMINPS       Y4, Y8, Y8
+	VADDPS       Y15, Y8, Y8
+	VSUBPS       Y5, Y8, Y8
+	VCVTTPS2DQ   Y8, Y8
+	VPACKSSDW    Y6, Y0, Y0
+	VPACKSSDW    Y8, Y1, Y1
+	VPACKUSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y14, Y0
+	VMOVUPS      Y0, (DI)
+	VMOVUPS      128(SI), Y0
+	VBROADCASTSS 8(DX), Y1
+	VSUBPS       Y1, Y0, Y0
+	VBROADCASTSS 8(BX), Y2
+	VMULPS       Y2, Y0, Y0
+	VMAXPS       Y3, Y0, Y0
+	VMINPS       Y4, Y0, Y0
+	VADDPS       Y15, Y0, Y0
+	VSUBPS       Y5, Y0, Y0
+	VCVTTPS2DQ   Y0, Y0
+	VMOVUPS      160(SI), Y6
+	VSUBPS       Y1, Y6, Y6
+	VMULPS       Y2, Y6, Y6
+	VMAXPS       Y3, Y6, Y6
+	VMINPS       Y4, Y6, Y6
+	VADDPS       Y15, Y6, Y6
+	VSUBPS       Y5, Y6, Y6
+	VCVTTPS2DQ   Y6, Y6
+	VMOVUPS      192(SI), Y1
+	VBROADCASTSS 12(DX), Y2
+	VSUBPS       Y2, Y1, Y1
+	VBROADCASTSS 12(BX), Y7
+	VMULPS       Y7, Y1, Y1
+	VMAXPS       Y3, Y1, Y1
+	VMINPS       Y4, Y1, Y1
+	VADDPS       Y15, Y1, Y1
+	VSUBPS       Y5, Y1, Y1
+	VCVTTPS2DQ   Y1, Y1
+	VMOVUPS      224(SI), Y8
+	VSUBPS       Y2, Y8, Y8
+	VMULPS       Y7, Y8, Y8
+	VMAXPS       Y3, Y8, Y8
+	VMINPS       Y4, Y8, Y8
+	VADDPS       Y15, Y8, Y8
+	VSUBPS       Y5, Y8, Y8
+	VCVTTPS2DQ   Y8, Y8
+	VPACKSSDW    Y6, Y0, Y0
+	VPACKSSDW    Y8, Y1, Y1
+	VPACKUSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y14, Y0
+	VMOVUPS      Y0, 32(DI)
+	ADDQ         $+64, DI
+	ADDQ         $+256, SI
+	ADDQ         $+16, DX
+	ADDQ         $+16, BX
+	DECQ         R9
+	JNE          loop
+	VZEROUPPER
+	RET
+
 // func ValueCodesAVX2(blocks *uint8, x *float32, factors *float32, n int)
 // Requires: AVX, AVX2
 TEXT ·ValueCodesAVX2(SB), NOSPLIT, $0-32

@@ -1055,6 +1055,78 @@ loop:
 	VZEROUPPER
 	RET
 
+// func ProductCodesAVX512(blocks *uint8, x *float32, bases *float32, factors *float32, levels *float32, n int)
+// Requires: AVX, AVX512BW, AVX512F
+TEXT ·ProductCodesAVX512(SB), NOSPLIT, $0-48
+	// DI blocks, SI x, DX bases, BX factors, R8 levels, R9 n
+	MOVQ         blocks+0(FP), DI
+	MOVQ         x+8(FP), SI
+	MOVQ         bases+16(FP), DX
+	MOVQ         factors+24(FP), BX
+	MOVQ         levels+32(FP), R8
+	MOVQ         n+40(FP), R9
+	VBROADCASTSS ·word4b400000+0(SB), Z15
+	VMOVUPS      ·bytesf0efbf05+0(SB), Z14
+
+loop:
+	VMOVUPS       (SI), Z0
+	VBROADCASTSS  (DX), Z1
+	VSUBPS        Z1, Z0, Z0
+	VBROADCASTSS  (BX), Z1
+	VMULPS        Z1, Z0, Z0
+	VBROADCASTSS  (R8), Z1
+	VMAXPS        Z1, Z0, Z0
+	VBROADCASTSS  4(R8), Z2
+	VMINPS        Z2, Z0, Z0
+	VADDPS        Z15, Z0, Z0
+	VBROADCASTSS  8(R8), Z3
+	VSUBPS        Z3, Z0, Z0
+	VCVTTPS2DQ    Z0, Z0
+	VMOVUPS       64(SI), Z4
+	VBROADCASTSS  4(DX), Z5
+	VSUBPS        Z5, Z4, Z4
+	VBROADCASTSS  4(BX), Z5
+	VMULPS        Z5, Z4, Z4
+	VMAXPS        Z1, Z4, Z4
+	VMINPS        Z2, Z4, Z4
+	VADDPS        Z15, Z4, Z4
+	VSUBPS        Z3, Z4, Z4
+	VCVTTPS2DQ    Z4, Z4
+	VMOVUPS       128(SI), Z5
+	VBROADCASTSS  8(DX), Z6
+	VSUBPS        Z6, Z5, Z5
+	VBROADCASTSS  8(BX), Z6
+	VMULPS        Z6, Z5, Z5
+	VMAXPS        Z1, Z5, Z5
+	VMINPS        Z2, Z5, Z5
+	VADDPS        Z15, Z5, Z5
+	VSUBPS        Z3, Z5, Z5
+	VCVTTPS2DQ    Z5, Z5
+	VMOVUPS       192(SI), Z6
+	VBROADCASTSS  12(DX), Z7
+	VSUBPS        Z7, Z6, Z6
+	VBROADCASTSS  12(BX), Z7
+	VMULPS        Z7, Z6, Z6
+	VMAXPS        Z1, Z6, Z6
+	VMINPS        Z2, Z6, Z6
+	VADDPS        Z15, Z6, Z6
+	VSUBPS        Z3, Z6, Z6
+	VCVTTPS2DQ    Z6, Z6
+	VPACKSSDW     Z4, Z0, Z0
+	VPACKSSDW     Z6, Z5, Z5
+	VPACKUSWB     Z5, Z0, Z0
+	VPERMD        Z0, Z14, Z0
+	VMOVUPS       Y0, (DI)
+	VEXTRACTF64X4 $0x01, Z0, 32(DI)
+	ADDQ          $+64, DI
+	ADDQ          $+256, SI
+	ADDQ          $+16, DX
+	ADDQ          $+16, BX
+	DECQ          R9
+	JNE           loop
+	VZEROUPPER
+	RET
+
 // func ValueCodesAVX512(blocks *uint8, x *float32, factors *float32, n int)
 // Requires: AVX, AVX512BW, AVX512F
 TEXT ·ValueCodesAVX512(SB), NOSPLIT, $0-32

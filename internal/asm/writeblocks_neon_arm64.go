@@ -79,3 +79,9 @@ func QuantizeBlocksNVFP4NEON(blocks *uint8, x *float32, factors *float32, scales
 //
 //go:noescape
 func LevelCodesNEON(blocks *uint8, x *float32, offsets *float32, scales *float32, levels *float32, n int)
+
+// ProductCodesNEON writes the codes of n >= 1 times 64 elements, a byte each, with a factor and a base for each sixteen:
+// code = min(max(round((x-base)*factor), least), most) - zero. The levels are those of LevelCodes. Products are below 2^31.
+//
+//go:noescape
+func ProductCodesNEON(blocks *uint8, x *float32, bases *float32, factors *float32, levels *float32, n int)

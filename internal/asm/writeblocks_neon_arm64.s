@@ -2802,3 +2802,190 @@ loop:
 	SUB $1, R5, R5
 	CBNZ R5, loop
 	RET
+
+// func ProductCodesNEON(blocks *uint8, x *float32, bases *float32, factors *float32, levels *float32, n int)
+
+TEXT ·ProductCodesNEON(SB), NOSPLIT, $0-48
+	// R0 blocks, R1 x, R2 bases, R3 factors, R4 levels, R5 n
+	MOVD blocks+0(FP), R0
+	MOVD x+8(FP), R1
+	MOVD bases+16(FP), R2
+	MOVD factors+24(FP), R3
+	MOVD levels+32(FP), R4
+	MOVD n+40(FP), R5
+	MOVD $1262485504, R16
+	VDUP R16, V15.S4
+loop:
+	FMOVQ (R1), F0
+	FMOVS (R2), F1
+	VDUP V1.S[0], V1.S4
+	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
+	FMOVS (R3), F2
+	VDUP V2.S[0], V2.S4
+	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
+	FMOVS (R4), F3
+	VDUP V3.S[0], V3.S4
+	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
+	FMOVS 4(R4), F4
+	VDUP V4.S[0], V4.S4
+	WORD $0x4ea4f400 // fmin v0.4s, v0.4s, v4.4s
+	WORD $0x4e2fd400 // fadd v0.4s, v0.4s, v15.4s
+	FMOVS 8(R4), F5
+	VDUP V5.S[0], V5.S4
+	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
+	WORD $0x4ea1b800 // fcvtzs v0.4s, v0.4s
+	FMOVQ 16(R1), F6
+	WORD $0x4ea1d4c6 // fsub v6.4s, v6.4s, v1.4s
+	WORD $0x6e22dcc6 // fmul v6.4s, v6.4s, v2.4s
+	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
+	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
+	WORD $0x4e2fd4c6 // fadd v6.4s, v6.4s, v15.4s
+	WORD $0x4ea5d4c6 // fsub v6.4s, v6.4s, v5.4s
+	WORD $0x4ea1b8c6 // fcvtzs v6.4s, v6.4s
+	FMOVQ 32(R1), F7
+	WORD $0x4ea1d4e7 // fsub v7.4s, v7.4s, v1.4s
+	WORD $0x6e22dce7 // fmul v7.4s, v7.4s, v2.4s
+	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
+	WORD $0x4ea4f4e7 // fmin v7.4s, v7.4s, v4.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4ea5d4e7 // fsub v7.4s, v7.4s, v5.4s
+	WORD $0x4ea1b8e7 // fcvtzs v7.4s, v7.4s
+	FMOVQ 48(R1), F8
+	WORD $0x4ea1d508 // fsub v8.4s, v8.4s, v1.4s
+	WORD $0x6e22dd08 // fmul v8.4s, v8.4s, v2.4s
+	WORD $0x4e23f508 // fmax v8.4s, v8.4s, v3.4s
+	WORD $0x4ea4f508 // fmin v8.4s, v8.4s, v4.4s
+	WORD $0x4e2fd508 // fadd v8.4s, v8.4s, v15.4s
+	WORD $0x4ea5d508 // fsub v8.4s, v8.4s, v5.4s
+	WORD $0x4ea1b908 // fcvtzs v8.4s, v8.4s
+	VUZP1 V6.H8, V0.H8, V0.H8
+	VUZP1 V8.H8, V7.H8, V7.H8
+	VUZP1 V7.B16, V0.B16, V0.B16
+	FMOVQ 64(R1), F1
+	FMOVS 4(R2), F2
+	VDUP V2.S[0], V2.S4
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
+	FMOVS 4(R3), F6
+	VDUP V6.S[0], V6.S4
+	WORD $0x6e26dc21 // fmul v1.4s, v1.4s, v6.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
+	WORD $0x4e2fd421 // fadd v1.4s, v1.4s, v15.4s
+	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
+	WORD $0x4ea1b821 // fcvtzs v1.4s, v1.4s
+	FMOVQ 80(R1), F7
+	WORD $0x4ea2d4e7 // fsub v7.4s, v7.4s, v2.4s
+	WORD $0x6e26dce7 // fmul v7.4s, v7.4s, v6.4s
+	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
+	WORD $0x4ea4f4e7 // fmin v7.4s, v7.4s, v4.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4ea5d4e7 // fsub v7.4s, v7.4s, v5.4s
+	WORD $0x4ea1b8e7 // fcvtzs v7.4s, v7.4s
+	FMOVQ 96(R1), F8
+	WORD $0x4ea2d508 // fsub v8.4s, v8.4s, v2.4s
+	WORD $0x6e26dd08 // fmul v8.4s, v8.4s, v6.4s
+	WORD $0x4e23f508 // fmax v8.4s, v8.4s, v3.4s
+	WORD $0x4ea4f508 // fmin v8.4s, v8.4s, v4.4s
+	WORD $0x4e2fd508 // fadd v8.4s, v8.4s, v15.4s
+	WORD $0x4ea5d508 // fsub v8.4s, v8.4s, v5.4s
+	WORD $0x4ea1b908 // fcvtzs v8.4s, v8.4s
+	FMOVQ 112(R1), F9
+	WORD $0x4ea2d529 // fsub v9.4s, v9.4s, v2.4s
+	WORD $0x6e26dd29 // fmul v9.4s, v9.4s, v6.4s
+	WORD $0x4e23f529 // fmax v9.4s, v9.4s, v3.4s
+	WORD $0x4ea4f529 // fmin v9.4s, v9.4s, v4.4s
+	WORD $0x4e2fd529 // fadd v9.4s, v9.4s, v15.4s
+	WORD $0x4ea5d529 // fsub v9.4s, v9.4s, v5.4s
+	WORD $0x4ea1b929 // fcvtzs v9.4s, v9.4s
+	VUZP1 V7.H8, V1.H8, V1.H8
+	VUZP1 V9.H8, V8.H8, V8.H8
+	VUZP1 V8.B16, V1.B16, V1.B16
+	FMOVQ F0, (R0)
+	FMOVQ F1, 16(R0)
+	FMOVQ 128(R1), F0
+	FMOVS 8(R2), F1
+	VDUP V1.S[0], V1.S4
+	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
+	FMOVS 8(R3), F2
+	VDUP V2.S[0], V2.S4
+	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
+	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
+	WORD $0x4ea4f400 // fmin v0.4s, v0.4s, v4.4s
+	WORD $0x4e2fd400 // fadd v0.4s, v0.4s, v15.4s
+	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
+	WORD $0x4ea1b800 // fcvtzs v0.4s, v0.4s
+	FMOVQ 144(R1), F6
+	WORD $0x4ea1d4c6 // fsub v6.4s, v6.4s, v1.4s
+	WORD $0x6e22dcc6 // fmul v6.4s, v6.4s, v2.4s
+	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
+	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
+	WORD $0x4e2fd4c6 // fadd v6.4s, v6.4s, v15.4s
+	WORD $0x4ea5d4c6 // fsub v6.4s, v6.4s, v5.4s
+	WORD $0x4ea1b8c6 // fcvtzs v6.4s, v6.4s
+	FMOVQ 160(R1), F7
+	WORD $0x4ea1d4e7 // fsub v7.4s, v7.4s, v1.4s
+	WORD $0x6e22dce7 // fmul v7.4s, v7.4s, v2.4s
+	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
+	WORD $0x4ea4f4e7 // fmin v7.4s, v7.4s, v4.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4ea5d4e7 // fsub v7.4s, v7.4s, v5.4s
+	WORD $0x4ea1b8e7 // fcvtzs v7.4s, v7.4s
+	FMOVQ 176(R1), F8
+	WORD $0x4ea1d508 // fsub v8.4s, v8.4s, v1.4s
+	WORD $0x6e22dd08 // fmul v8.4s, v8.4s, v2.4s
+	WORD $0x4e23f508 // fmax v8.4s, v8.4s, v3.4s
+	WORD $0x4ea4f508 // fmin v8.4s, v8.4s, v4.4s
+	WORD $0x4e2fd508 // fadd v8.4s, v8.4s, v15.4s
+	WORD $0x4ea5d508 // fsub v8.4s, v8.4s, v5.4s
+	WORD $0x4ea1b908 // fcvtzs v8.4s, v8.4s
+	VUZP1 V6.H8, V0.H8, V0.H8
+	VUZP1 V8.H8, V7.H8, V7.H8
+	VUZP1 V7.B16, V0.B16, V0.B16
+	FMOVQ 192(R1), F1
+	FMOVS 12(R2), F2
+	VDUP V2.S[0], V2.S4
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
+	FMOVS 12(R3), F6
+	VDUP V6.S[0], V6.S4
+	WORD $0x6e26dc21 // fmul v1.4s, v1.4s, v6.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
+	WORD $0x4e2fd421 // fadd v1.4s, v1.4s, v15.4s
+	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
+	WORD $0x4ea1b821 // fcvtzs v1.4s, v1.4s
+	FMOVQ 208(R1), F7
+	WORD $0x4ea2d4e7 // fsub v7.4s, v7.4s, v2.4s
+	WORD $0x6e26dce7 // fmul v7.4s, v7.4s, v6.4s
+	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
+	WORD $0x4ea4f4e7 // fmin v7.4s, v7.4s, v4.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4ea5d4e7 // fsub v7.4s, v7.4s, v5.4s
+	WORD $0x4ea1b8e7 // fcvtzs v7.4s, v7.4s
+	FMOVQ 224(R1), F8
+	WORD $0x4ea2d508 // fsub v8.4s, v8.4s, v2.4s
+	WORD $0x6e26dd08 // fmul v8.4s, v8.4s, v6.4s
+	WORD $0x4e23f508 // fmax v8.4s, v8.4s, v3.4s
+	WORD $0x4ea4f508 // fmin v8.4s, v8.4s, v4.4s
+	WORD $0x4e2fd508 // fadd v8.4s, v8.4s, v15.4s
+	WORD $0x4ea5d508 // fsub v8.4s, v8.4s, v5.4s
+	WORD $0x4ea1b908 // fcvtzs v8.4s, v8.4s
+	FMOVQ 240(R1), F9
+	WORD $0x4ea2d529 // fsub v9.4s, v9.4s, v2.4s
+	WORD $0x6e26dd29 // fmul v9.4s, v9.4s, v6.4s
+	WORD $0x4e23f529 // fmax v9.4s, v9.4s, v3.4s
+	WORD $0x4ea4f529 // fmin v9.4s, v9.4s, v4.4s
+	WORD $0x4e2fd529 // fadd v9.4s, v9.4s, v15.4s
+	WORD $0x4ea5d529 // fsub v9.4s, v9.4s, v5.4s
+	WORD $0x4ea1b929 // fcvtzs v9.4s, v9.4s
+	VUZP1 V7.H8, V1.H8, V1.H8
+	VUZP1 V9.H8, V8.H8, V8.H8
+	VUZP1 V8.B16, V1.B16, V1.B16
+	FMOVQ F0, 32(R0)
+	FMOVQ F1, 48(R0)
+	ADD $64, R0, R0
+	ADD $256, R1, R1
+	ADD $16, R2, R2
+	ADD $16, R3, R3
+	SUB $1, R5, R5
+	CBNZ R5, loop
+	RET
