@@ -51,7 +51,7 @@ func add[T kernels.Float](h *histogram, x []T) {
 		return
 	}
 	h.begin(elementOf[T]())
-	if len(x) < many {
+	if len(x) < many(h.element) {
 		for part := range slices.Chunk(x, smallPart) {
 			addPart(h, nil, part)
 		}
@@ -72,8 +72,17 @@ func add[T kernels.Float](h *histogram, x []T) {
 	tallies.Put(t)
 }
 
-// many are so many elements that it takes less time to count them in a tally, and to add that, than to count each in a histogram.
-const many = 1 << 17
+// many returns so many elements that it takes less time to count them in a tally, and to add that, than to count each in a histogram. What a tally takes
+// to be added depends on how many bins have elements, of which float16 has the most.
+func many(e element) int {
+	switch e {
+	case elementF16:
+		return 1 << 19
+	case elementBF16:
+		return 1 << 17
+	}
+	return 1 << 16
+}
 
 // Elements are counted in parts: in a tally in larger ones, as little as there is to do besides.
 const (
@@ -81,16 +90,13 @@ const (
 	largePart = 1 << 11
 )
 
-// tally counts in several tables in turn: where neighbours are equal, the second one need not wait until the first is counted. Its bins are in the
+// tally counts in two tables in turn: where neighbours are equal, the second one need not wait until the first is counted. Its bins are in the
 // order of bit patterns. The same bin of two tables is not at the same place in a page, or a load of the one would seem to be of the other.
 type tally struct {
 	first   [bins]uint32
 	_       [1040]byte
 	second  [bins]uint32
 	_       [1040]byte
-	third   [bins]uint32
-	_       [1040]byte
-	fourth  [bins]uint32
 	counted uint64
 }
 
@@ -114,16 +120,12 @@ func (t *tally) addTo(h *histogram) {
 			i = bins/2 - some + i&(bins/2)
 			continue
 		}
-		a, b, c, d := (*[some]uint32)(t.first[i:]), (*[some]uint32)(t.second[i:]), (*[some]uint32)(t.third[i:]), (*[some]uint32)(t.fourth[i:])
-		var used uint32
-		for j := range some {
-			used |= a[j] | b[j] | c[j] | d[j]
-		}
-		if used == 0 {
+		a, b := (*[some]uint32)(t.first[i:]), (*[some]uint32)(t.second[i:])
+		if anySet(a)|anySet(b) == 0 {
 			continue
 		}
 		for j := range some {
-			n := uint64(a[j]) + uint64(b[j]) + uint64(c[j]) + uint64(d[j])
+			n := uint64(a[j]) + uint64(b[j])
 			upper := uint16(i + j)
 			bin, size := bin(upper), upper&(1<<15-1)
 			if size > infinity && h.element != elementF32 {
@@ -136,7 +138,7 @@ func (t *tally) addTo(h *histogram) {
 			}
 			h.counts[bin] += n
 		}
-		*a, *b, *c, *d = [some]uint32{}, [some]uint32{}, [some]uint32{}, [some]uint32{}
+		*a, *b = [some]uint32{}, [some]uint32{}
 	}
 	t.counted = 0
 	if h.element != elementF32 && least <= most {
@@ -144,12 +146,18 @@ func (t *tally) addTo(h *histogram) {
 	}
 }
 
-// four counts in one table each, by 1 or by -1.
+// anySet returns bits, of which none is set if all counts are 0. It loads two at a time.
+func anySet(a *[16]uint32) uint64 {
+	p := (*[8]uint64)(unsafe.Pointer(a))
+	return p[0] | p[1] | p[2] | p[3] | p[4] | p[5] | p[6] | p[7]
+}
+
+// four counts in the tables in turn, by 1 or by -1.
 func (t *tally) four(a, b, c, d uint16, by uint32) {
 	t.first[a] += by
 	t.second[b] += by
-	t.third[c] += by
-	t.fourth[d] += by
+	t.first[c] += by
+	t.second[d] += by
 }
 
 // count counts bit patterns.
@@ -226,7 +234,7 @@ func addPart[T kernels.Float](h *histogram, t *tally, x []T) {
 
 // counted tells whether the bin of such bit patterns has elements, in a histogram or in a tally for it, if there is one.
 func (h *histogram) counted(t *tally, upper uint16) bool {
-	return h.counts[bin(upper)] > 0 || t != nil && t.first[upper]|t.second[upper]|t.third[upper]|t.fourth[upper] > 0
+	return h.counts[bin(upper)] > 0 || t != nil && t.first[upper]|t.second[upper] > 0
 }
 
 // count adds by to the counts of elements by their upper 16 bits, NaN among them, in a tally if there is one.

@@ -156,7 +156,7 @@ func TestObserveHistogram(t *testing.T) {
 // TestHistogramTally holds what many elements are counted in against few at a time.
 func TestHistogramTally(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 6))
-	x := make([]float32, many+13)
+	x := make([]float32, many(elementF16)+13) // the most of all types
 	for i := range x {
 		switch x[i] = float32(r.NormFloat64() * math.Exp(r.NormFloat64())); {
 		case i >= 5000 && i < 60000:
@@ -166,7 +166,7 @@ func TestHistogramTally(t *testing.T) {
 		}
 	}
 	testTally(t, x)
-	zeros := make([]float32, many)
+	zeros := make([]float32, many(elementF32))
 	testTally(t, zeros)
 	zeros[77] = float32(math.Copysign(0, -1))
 	testTally(t, zeros)
