@@ -150,11 +150,7 @@ func (s *searcher) candidates(low, high []float32, first int, r Range) {
 			high[i] = float32(most * p)
 		}
 		clear(low)
-		if s.element != elementF32 {
-			for i, h := range high {
-				high[i] = s.element.round(h)
-			}
-		}
+		s.round(high)
 		return
 	}
 	for i := range high {
@@ -212,8 +208,9 @@ func (s *searcher) put(x, weights []float32, groups int) {
 func (s *searcher) search(low, high []float32) {
 	n := len(low)
 	for g := range s.ends {
-		s.ends[g] = s.newExtremes(g, Range{low[min(g, n-1)], high[min(g, n-1)]})
+		s.ends[g] = extremes{Range{low[min(g, n-1)], high[min(g, n-1)]}, 1, 1}
 	}
+	s.weighExtremes()
 	var best kernels.Best
 	done, ready, first := 0, 0, 0 // candidates; those with parameters, from first on
 	for done < s.count() {
@@ -271,11 +268,7 @@ func (s *searcher) fractions(to []float32, ends *[together]float32, first, n int
 			row[g], row[g+1], row[g+2], row[g+3] = float32(ends[g]*p), float32(ends[g+1]*p), float32(ends[g+2]*p), float32(ends[g+3]*p)
 		}
 	}
-	if s.element != elementF32 {
-		for i, v := range to {
-			to[i] = s.element.round(v)
-		}
-	}
+	s.round(to)
 }
 
 // part returns n elements of x, or none of none.
@@ -298,24 +291,37 @@ type extremes struct {
 	least, most float32
 }
 
-// newExtremes takes the g-th group, and its weights if there are any.
-func (s *searcher) newExtremes(g int, r Range) extremes {
-	e := extremes{r, 1, 1}
+// weighExtremes finds the least weights of the groups' ends, if there are weights.
+func (s *searcher) weighExtremes() {
 	if len(s.w) == 0 {
-		return e
+		return
 	}
-	e.least, e.most = 0, 0
-	var isLeast, isMost bool
-	for i := g; i < len(s.x); i += together {
-		v, w := s.x[i], s.w[i]
-		if v == r.Min && !(isLeast && e.least <= w) {
-			e.least, isLeast = w, true
-		}
-		if v == r.Max && !(isMost && e.most <= w) {
-			e.most, isMost = w, true
+	var low, high [together]float32
+	nan := float32(math.NaN())
+	for g := range s.ends {
+		e := &s.ends[g]
+		low[g], high[g] = e.Min, e.Max
+		e.least, e.most = nan, nan // none yet
+	}
+	for i := 0; i < len(s.x); i += together {
+		for g, v := range (*[together]float32)(s.x[i:]) {
+			if v > low[g] && v < high[g] {
+				continue
+			}
+			e, w := &s.ends[g], s.w[i+g]
+			if v == e.Min && !(e.least <= w) {
+				e.least = w
+			}
+			if v == e.Max && !(e.most <= w) {
+				e.most = w
+			}
 		}
 	}
-	return e
+	for g := range s.ends { // of a NaN there is none
+		if e := &s.ends[g]; e.least != e.least || e.most != e.most {
+			e.least, e.most = 0, 0
+		}
+	}
 }
 
 // mayGain tells whether a candidate with the i-th parameters may have an error less than least: it has none of the values beyond
@@ -387,19 +393,23 @@ func (s *searcher) anyReaches(best *kernels.Best, first int) bool {
 
 // anyNarrower is mayGain for that candidate and all narrower ones. Where zero points depend on ranges, what the values of a format reach over is no more
 // than its steps times the scale, and scales follow from ranges by operations that keep an order. What a group reaches over beyond that its two ends have
-// between them for errors; the squares of these are least where they are equal. 2^-20 of all magnitudes is more than what roundings are off.
+// between them for errors; the powers of these are least where they are equal. 2^-20 of all magnitudes is more than what roundings are off.
 func (s *searcher) anyNarrower(i int, least float64, ends *extremes) bool {
 	switch {
 	case s.shrinks():
 		return s.mayGain(i, least, ends)
 	case least != least, least == 0 && !s.signed:
 		return false
-	case s.signed || s.format.dialect != Reference || s.norm != kernels.Norm2:
+	case s.signed || s.format.dialect != Reference:
 		return true
 	}
 	low, high, width := float64(ends.Min), float64(ends.Max), float64(s.top-s.bottom)*float64(s.params.Scale[i])
 	beyond := high - low - width - 0x1p-20*(math.Abs(low)+math.Abs(high)+2*width)
-	bound := beyond * beyond / 2 * float64(min(ends.least, ends.most)) * (1 - 0x1p-14)
+	each := beyond / 2
+	bound := 2 * each * each * float64(min(ends.least, ends.most)) * (1 - 0x1p-14)
+	if s.norm == kernels.Norm2Half {
+		bound *= math.Sqrt(each)
+	}
 	return !(beyond > 0x1p-40 && bound > 0x1p-100 && bound >= least)
 }
 

@@ -359,9 +359,12 @@ func (e element) round(x float32) float32 {
 type arithmetic struct {
 	element element
 	choose  func(f *format, p *Params, first int, low, high []float32)
+	round   func(x []float32) // to the element type
 }
 
-func arithmeticOf[T kernels.Float]() arithmetic { return arithmetic{elementOf[T](), choose[T]} }
+func arithmeticOf[T kernels.Float]() arithmetic {
+	return arithmetic{elementOf[T](), choose[T], roundAll[T]}
+}
 
 // choose computes the parameters of the groups from first on, from their ranges.
 func choose[T kernels.Float](f *format, p *Params, first int, low, high []float32) {

@@ -149,13 +149,43 @@ func widen[T kernels.Float](dst []float32, src []T) {
 	case []float32:
 		copy(dst, src)
 	case []float16.Float16:
+		if len(src) >= someWide {
+			kernels.DecodeFloat16(dst[:len(src)], src)
+			return
+		}
 		for i, x := range src {
 			dst[i] = x.Float32()
 		}
 	case []bf16.BFloat16:
+		if len(src) >= someWide {
+			kernels.DecodeBFloat16(dst[:len(src)], src)
+			return
+		}
 		for i, x := range src {
 			dst[i] = x.Float32()
 		}
+	}
+}
+
+// someWide are so many elements that a kernel converts them in less time than a loop.
+const someWide = 16
+
+// roundAll rounds numbers to an element type.
+func roundAll[T kernels.Float](x []float32) {
+	if elementOf[T]() == elementF32 {
+		return
+	}
+	var buf [8 * someWide]T
+	for len(x) > 0 {
+		n := min(len(x), len(buf))
+		switch narrow := any(buf[:n]).(type) {
+		case []float16.Float16:
+			kernels.EncodeFloat16(narrow, x[:n])
+		case []bf16.BFloat16:
+			kernels.EncodeBFloat16(narrow, x[:n])
+		}
+		widen(x[:n], buf[:n])
+		x = x[n:]
 	}
 }
 
