@@ -98,6 +98,7 @@ func (m *Machine) Masks() bool { return false }
 
 // What belongs to these is for machines that have them.
 func (m *Machine) TailMasks(plan.GPR)                        { panic("neon: no masks") }
+func (m *Machine) NextMasks()                                { panic("neon: no masks") }
 func (m *Machine) PartMask(plan.GPR)                         { panic("neon: no masks") }
 func (m *Machine) LoadPart(*plan.Seg, int, plan.Addr) plan.V { panic("neon: no masks") }
 

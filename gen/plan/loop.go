@@ -112,6 +112,7 @@ const (
 	atRest   mark = "rest"   // what is left of a tile, by masks
 	atStage  mark = "stage"  // the same, copied to the frame
 	atStaged mark = "staged" // behind a tile that was in the frame
+	atPart   mark = "part"   // a register of the rest, where a loop does it
 	atEnd    mark = "end"    // behind all of them
 	atRare   mark = "rare"   // a tile of the rare kind leaves
 	atBack   mark = "back"   // and comes back

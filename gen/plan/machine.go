@@ -155,11 +155,12 @@ type Staging interface {
 
 // Masking is for machines that load and store parts of registers.
 type Masking interface {
-	// Masks reports whether the machine does. TailMasks prepares them for the
-	// n elements of a Tail, of which masks are stored in the frame, and PartMask that of LoadPart for n
-	// elements, fewer than a register holds: what is behind them are copies of the first.
+	// Masks reports whether the machine does. TailMasks prepares them for the n elements of a Tail, of which masks are
+	// stored in the frame, and NextMasks goes on by a register. PartMask prepares that of LoadPart for n elements, fewer
+	// than a register holds: what is behind them are copies of the first.
 	Masks() bool
 	TailMasks(n GPR)
+	NextMasks()
 	PartMask(n GPR)
 	LoadPart(s *Seg, bits int, at Addr) V
 }

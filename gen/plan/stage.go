@@ -160,6 +160,10 @@ func (p *printer) masked(sh *shape) {
 		}
 	}
 	p.m.TailMasks(p.n)
+	if sh.each {
+		p.registers(sh)
+		return
+	}
 	p.run(sh.tail)
 	for _, a := range p.streams {
 		ptr, at := p.ptr[a.Name], p.pr.stage[a.Name]
@@ -174,6 +178,19 @@ func (p *printer) masked(sh *shape) {
 			p.m.AddBits(ptr, p.n, a.Mem.Bits())
 		}
 	}
+}
+
+// registers is a loop over the registers of a tail.
+func (p *printer) registers(sh *shape) {
+	m, w := p.m, p.m.Width()
+	m.LoopHead(sh.at(atPart))
+	p.run(sh.tail)
+	m.NextMasks()
+	for _, s := range p.streams {
+		m.AddImm(p.ptr[s.Name], w*s.Mem.Bits()/8)
+	}
+	m.AddImm(p.n, -w)
+	m.Branch(p.n, GreaterEqual, 1, sh.at(atPart))
 }
 
 // tile prints a shape's tile, and how it is done if it is a rare one.

@@ -451,6 +451,12 @@ func (m *Machine) TailMasks(n plan.GPR) {
 	m.i("KMOVQ", scratch, ks[0])
 }
 
+// NextMasks goes on by a register.
+func (m *Machine) NextMasks() {
+	m.tailSlot = -1
+	m.i("KSHIFTRQ", operand.Imm(uint64(m.Width())), ks[0], ks[0])
+}
+
 // lanes is the mask of a tail's 32-bit lanes from a slot on; slot 0's is that of bytes too.
 func (m *Machine) lanes(slot int) reg.OpmaskPhysical {
 	switch {

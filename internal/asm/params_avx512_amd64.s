@@ -124,9 +124,11 @@ elemdone12:
 	JEQ       laneend
 
 lanerest:
-	MOVQ         $-1, AX
-	BZHIQ        DI, AX, AX
-	KMOVQ        AX, K0
+	MOVQ  $-1, AX
+	BZHIQ DI, AX, AX
+	KMOVQ AX, K0
+
+lanepart:
 	KMOVQ        K0, K7
 	VMOVUPS.Z    (BX), K7, Z0
 	VMULPS       Z13, Z0, Z1
@@ -140,93 +142,24 @@ lanerest:
 	JNE          elem13
 
 elemdone15:
-	VMAXPS       Z0, Z12, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z11, K1, Z0
-	VMOVUPS      Z0, K7, (SI)
-	VMAXPS       Z0, Z10, Z1
-	VMINPS       Z1, Z9, Z1
-	VCMPPS       $0x00, Z0, Z1, K1
-	VDIVPS       Z0, Z14, Z0
-	VBLENDMPS    Z0, Z11, K1, Z0
-	VMOVUPS      Z0, K7, (DX)
-	CMPQ         DI, $+17
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(BX), K7, Z0
-	VMULPS       Z13, Z0, Z1
-	VMOVAPS      Z0, Z2
-	VFNMADD231PS Z15, Z1, Z2
-	VFMADD231PS  Z13, Z2, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z0, K1, Z1
-	VMOVAPS      Z1, Z0
-	CMPL         R8, $+0
-	JNE          elem16
-
-elemdone18:
-	VMAXPS       Z0, Z12, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z11, K1, Z0
-	VMOVUPS      Z0, K7, 64(SI)
-	VMAXPS       Z0, Z10, Z1
-	VMINPS       Z1, Z9, Z1
-	VCMPPS       $0x00, Z0, Z1, K1
-	VDIVPS       Z0, Z14, Z0
-	VBLENDMPS    Z0, Z11, K1, Z0
-	VMOVUPS      Z0, K7, 64(DX)
-	CMPQ         DI, $+33
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(BX), K7, Z0
-	VMULPS       Z13, Z0, Z1
-	VMOVAPS      Z0, Z2
-	VFNMADD231PS Z15, Z1, Z2
-	VFMADD231PS  Z13, Z2, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z0, K1, Z1
-	VMOVAPS      Z1, Z0
-	CMPL         R8, $+0
-	JNE          elem19
-
-elemdone21:
-	VMAXPS       Z0, Z12, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z11, K1, Z0
-	VMOVUPS      Z0, K7, 128(SI)
-	VMAXPS       Z0, Z10, Z1
-	VMINPS       Z1, Z9, Z1
-	VCMPPS       $0x00, Z0, Z1, K1
-	VDIVPS       Z0, Z14, Z0
-	VBLENDMPS    Z0, Z11, K1, Z0
-	VMOVUPS      Z0, K7, 128(DX)
-	CMPQ         DI, $+49
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(BX), K7, Z0
-	VMULPS       Z13, Z0, Z1
-	VMOVAPS      Z0, Z2
-	VFNMADD231PS Z15, Z1, Z2
-	VFMADD231PS  Z13, Z2, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z0, K1, Z1
-	VMOVAPS      Z1, Z0
-	CMPL         R8, $+0
-	JNE          elem22
-
-elemdone24:
 	VMAXPS    Z0, Z12, Z0
 	VCMPPS    $0x07, Z0, Z0, K1
 	VBLENDMPS Z0, Z11, K1, Z0
-	VMOVUPS   Z0, K7, 192(SI)
+	VMOVUPS   Z0, K7, (SI)
 	VMAXPS    Z0, Z10, Z1
 	VMINPS    Z1, Z9, Z1
 	VCMPPS    $0x00, Z0, Z1, K1
 	VDIVPS    Z0, Z14, Z0
 	VBLENDMPS Z0, Z11, K1, Z0
-	VMOVUPS   Z0, K7, 192(DX)
+	VMOVUPS   Z0, K7, (DX)
+	KSHIFTRQ  $0x10, K0, K0
+	ADDQ      $+64, SI
+	ADDQ      $+64, DX
+	ADDQ      $+64, BX
+	SUBQ      $+16, DI
+	CMPQ      DI, $+1
+	JGE       lanepart
 
-lanetailnarrow:
 laneend:
 	VZEROUPPER
 	RET
@@ -320,60 +253,6 @@ half14:
 	VCVTPS2PH $0x00, Z1, Y0
 	VCVTPH2PS Y0, Z0
 	JMP       elemdone15
-
-elem16:
-	CMPL    R8, $+2
-	JNE     half17
-	VPSLLD  $0x0f, Z1, Z2
-	VPSRLD  $0x1f, Z2, Z2
-	VPADDD  Z2, Z1, Z2
-	VPADDD  ·word00007fff+0(SB), Z2, Z2
-	VPSRLD  $0x10, Z2, Z2
-	VPSLLD  $0x10, Z2, Z2
-	VCMPPS  $0x07, Z1, Z1, K1
-	VMOVAPS Z2, K1, Z0
-	JMP     elemdone18
-
-half17:
-	VCVTPS2PH $0x00, Z1, Y0
-	VCVTPH2PS Y0, Z0
-	JMP       elemdone18
-
-elem19:
-	CMPL    R8, $+2
-	JNE     half20
-	VPSLLD  $0x0f, Z1, Z2
-	VPSRLD  $0x1f, Z2, Z2
-	VPADDD  Z2, Z1, Z2
-	VPADDD  ·word00007fff+0(SB), Z2, Z2
-	VPSRLD  $0x10, Z2, Z2
-	VPSLLD  $0x10, Z2, Z2
-	VCMPPS  $0x07, Z1, Z1, K1
-	VMOVAPS Z2, K1, Z0
-	JMP     elemdone21
-
-half20:
-	VCVTPS2PH $0x00, Z1, Y0
-	VCVTPH2PS Y0, Z0
-	JMP       elemdone21
-
-elem22:
-	CMPL    R8, $+2
-	JNE     half23
-	VPSLLD  $0x0f, Z1, Z2
-	VPSRLD  $0x1f, Z2, Z2
-	VPADDD  Z2, Z1, Z2
-	VPADDD  ·word00007fff+0(SB), Z2, Z2
-	VPSRLD  $0x10, Z2, Z2
-	VPSLLD  $0x10, Z2, Z2
-	VCMPPS  $0x07, Z1, Z1, K1
-	VMOVAPS Z2, K1, Z0
-	JMP     elemdone24
-
-half23:
-	VCVTPS2PH $0x00, Z1, Y0
-	VCVTPH2PS Y0, Z0
-	JMP       elemdone24
 
 // func ParamsSymmetricAVX512(scale *float32, recip *float32, zeroPoint *int32, minval *float32, most *float32, half float32, middle int32, elem int32, n int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2
@@ -521,9 +400,11 @@ elemdone12:
 	JEQ       laneend
 
 lanerest:
-	MOVQ         $-1, AX
-	BZHIQ        DI, AX, AX
-	KMOVQ        AX, K0
+	MOVQ  $-1, AX
+	BZHIQ DI, AX, AX
+	KMOVQ AX, K0
+
+lanepart:
 	KMOVQ        K0, K7
 	VMOVUPS.Z    (R9), K7, Z0
 	VMULPS       Z12, Z0, Z1
@@ -537,113 +418,31 @@ lanerest:
 	JNE          elem13
 
 elemdone15:
-	VMAXPS       Z2, Z11, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z10, K1, Z2
-	VMOVUPS      Z2, K7, (SI)
-	VMAXPS       Z2, Z9, Z1
-	VMINPS       Z1, Z8, Z1
-	VCMPPS       $0x00, Z2, Z1, K1
-	VDIVPS       Z2, Z13, Z2
-	VBLENDMPS    Z2, Z10, K1, Z2
-	VMOVUPS      Z2, K7, (DX)
-	VMOVUPS      Z14, K7, (BX)
-	VSUBPS       Z0, Z7, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z10, K1, Z0
-	VMOVUPS      Z0, K7, (R8)
-	CMPQ         DI, $+17
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(R9), K7, Z0
-	VMULPS       Z12, Z0, Z1
-	VMOVAPS      Z0, Z2
-	VFNMADD231PS Z15, Z1, Z2
-	VFMADD231PS  Z12, Z2, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z0, K1, Z1
-	VMOVAPS      Z1, Z2
-	CMPL         R10, $+0
-	JNE          elem16
-
-elemdone18:
-	VMAXPS       Z2, Z11, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z10, K1, Z2
-	VMOVUPS      Z2, K7, 64(SI)
-	VMAXPS       Z2, Z9, Z1
-	VMINPS       Z1, Z8, Z1
-	VCMPPS       $0x00, Z2, Z1, K1
-	VDIVPS       Z2, Z13, Z2
-	VBLENDMPS    Z2, Z10, K1, Z2
-	VMOVUPS      Z2, K7, 64(DX)
-	VMOVUPS      Z14, K7, 64(BX)
-	VSUBPS       Z0, Z7, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z10, K1, Z0
-	VMOVUPS      Z0, K7, 64(R8)
-	CMPQ         DI, $+33
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(R9), K7, Z0
-	VMULPS       Z12, Z0, Z1
-	VMOVAPS      Z0, Z2
-	VFNMADD231PS Z15, Z1, Z2
-	VFMADD231PS  Z12, Z2, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z0, K1, Z1
-	VMOVAPS      Z1, Z2
-	CMPL         R10, $+0
-	JNE          elem19
-
-elemdone21:
-	VMAXPS       Z2, Z11, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z10, K1, Z2
-	VMOVUPS      Z2, K7, 128(SI)
-	VMAXPS       Z2, Z9, Z1
-	VMINPS       Z1, Z8, Z1
-	VCMPPS       $0x00, Z2, Z1, K1
-	VDIVPS       Z2, Z13, Z2
-	VBLENDMPS    Z2, Z10, K1, Z2
-	VMOVUPS      Z2, K7, 128(DX)
-	VMOVUPS      Z14, K7, 128(BX)
-	VSUBPS       Z0, Z7, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z10, K1, Z0
-	VMOVUPS      Z0, K7, 128(R8)
-	CMPQ         DI, $+49
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(R9), K7, Z0
-	VMULPS       Z12, Z0, Z1
-	VMOVAPS      Z0, Z2
-	VFNMADD231PS Z15, Z1, Z2
-	VFMADD231PS  Z12, Z2, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z0, K1, Z1
-	VMOVAPS      Z1, Z2
-	CMPL         R10, $+0
-	JNE          elem22
-
-elemdone24:
 	VMAXPS    Z2, Z11, Z2
 	VCMPPS    $0x07, Z2, Z2, K1
 	VBLENDMPS Z2, Z10, K1, Z2
-	VMOVUPS   Z2, K7, 192(SI)
+	VMOVUPS   Z2, K7, (SI)
 	VMAXPS    Z2, Z9, Z1
 	VMINPS    Z1, Z8, Z1
 	VCMPPS    $0x00, Z2, Z1, K1
 	VDIVPS    Z2, Z13, Z2
 	VBLENDMPS Z2, Z10, K1, Z2
-	VMOVUPS   Z2, K7, 192(DX)
-	VMOVUPS   Z14, K7, 192(BX)
+	VMOVUPS   Z2, K7, (DX)
+	VMOVUPS   Z14, K7, (BX)
 	VSUBPS    Z0, Z7, Z0
 	VCMPPS    $0x07, Z0, Z0, K1
 	VBLENDMPS Z0, Z10, K1, Z0
-	VMOVUPS   Z0, K7, 192(R8)
+	VMOVUPS   Z0, K7, (R8)
+	KSHIFTRQ  $0x10, K0, K0
+	ADDQ      $+64, SI
+	ADDQ      $+64, DX
+	ADDQ      $+64, BX
+	ADDQ      $+64, R8
+	ADDQ      $+64, R9
+	SUBQ      $+16, DI
+	CMPQ      DI, $+1
+	JGE       lanepart
 
-lanetailnarrow:
 laneend:
 	VZEROUPPER
 	RET
@@ -737,60 +536,6 @@ half14:
 	VCVTPS2PH $0x00, Z1, Y2
 	VCVTPH2PS Y2, Z2
 	JMP       elemdone15
-
-elem16:
-	CMPL    R10, $+2
-	JNE     half17
-	VPSLLD  $0x0f, Z1, Z3
-	VPSRLD  $0x1f, Z3, Z3
-	VPADDD  Z3, Z1, Z3
-	VPADDD  ·word00007fff+0(SB), Z3, Z3
-	VPSRLD  $0x10, Z3, Z3
-	VPSLLD  $0x10, Z3, Z3
-	VCMPPS  $0x07, Z1, Z1, K1
-	VMOVAPS Z3, K1, Z2
-	JMP     elemdone18
-
-half17:
-	VCVTPS2PH $0x00, Z1, Y2
-	VCVTPH2PS Y2, Z2
-	JMP       elemdone18
-
-elem19:
-	CMPL    R10, $+2
-	JNE     half20
-	VPSLLD  $0x0f, Z1, Z3
-	VPSRLD  $0x1f, Z3, Z3
-	VPADDD  Z3, Z1, Z3
-	VPADDD  ·word00007fff+0(SB), Z3, Z3
-	VPSRLD  $0x10, Z3, Z3
-	VPSLLD  $0x10, Z3, Z3
-	VCMPPS  $0x07, Z1, Z1, K1
-	VMOVAPS Z3, K1, Z2
-	JMP     elemdone21
-
-half20:
-	VCVTPS2PH $0x00, Z1, Y2
-	VCVTPH2PS Y2, Z2
-	JMP       elemdone21
-
-elem22:
-	CMPL    R10, $+2
-	JNE     half23
-	VPSLLD  $0x0f, Z1, Z3
-	VPSRLD  $0x1f, Z3, Z3
-	VPADDD  Z3, Z1, Z3
-	VPADDD  ·word00007fff+0(SB), Z3, Z3
-	VPSRLD  $0x10, Z3, Z3
-	VPSLLD  $0x10, Z3, Z3
-	VCMPPS  $0x07, Z1, Z1, K1
-	VMOVAPS Z3, K1, Z2
-	JMP     elemdone24
-
-half23:
-	VCVTPS2PH $0x00, Z1, Y2
-	VCVTPH2PS Y2, Z2
-	JMP       elemdone24
 
 // func ParamsAsymmetricAVX512(scale *float32, recip *float32, zeroPoint *int32, minval *float32, min *float32, max *float32, steps float32, least float32, greatest float32, elem int32, n int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2
@@ -1069,9 +814,11 @@ elemdone60:
 	JEQ       laneend
 
 lanerest:
-	MOVQ      $-1, AX
-	BZHIQ     DI, AX, AX
-	KMOVQ     AX, K0
+	MOVQ  $-1, AX
+	BZHIQ DI, AX, AX
+	KMOVQ AX, K0
+
+lanepart:
 	KMOVQ     K0, K7
 	VMOVUPS.Z (R9), K7, Z0
 	VMINPS    Z0, Z12, Z0
@@ -1132,194 +879,17 @@ elemdone75:
 	VCMPPS    $0x07, Z0, Z0, K1
 	VBLENDMPS Z0, Z8, K1, Z0
 	VMOVUPS   Z0, K7, (R8)
-	CMPQ      DI, $+17
-	JLT       lanetailnarrow
-	KSHIFTRQ  $0x10, K0, K7
-	VMOVUPS.Z 64(R9), K7, Z0
-	VMINPS    Z0, Z12, Z0
-	VMOVUPS.Z 64(R10), K7, Z1
-	VMAXPS    Z1, Z12, Z1
-	VSUBPS    Z0, Z1, Z1
-	VMOVAPS   Z1, Z2
-	CMPL      R11, $+0
-	JNE       elem76
+	KSHIFTRQ  $0x10, K0, K0
+	ADDQ      $+64, SI
+	ADDQ      $+64, DX
+	ADDQ      $+64, BX
+	ADDQ      $+64, R8
+	ADDQ      $+64, R9
+	ADDQ      $+64, R10
+	SUBQ      $+16, DI
+	CMPQ      DI, $+1
+	JGE       lanepart
 
-elemdone78:
-	VMULPS       Z10, Z2, Z1
-	VMOVAPS      Z2, Z3
-	VFNMADD231PS Z15, Z1, Z3
-	VFMADD231PS  Z10, Z3, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z2, K1, Z1
-	VMOVAPS      Z1, Z2
-	CMPL         R11, $+0
-	JNE          elem79
-
-elemdone81:
-	VMAXPS    Z2, Z9, Z2
-	VCMPPS    $0x07, Z2, Z2, K1
-	VBLENDMPS Z2, Z8, K1, Z2
-	VMOVUPS   Z2, K7, 64(SI)
-	VMAXPS    Z2, Z7, Z1
-	VMINPS    Z1, Z6, Z1
-	VCMPPS    $0x00, Z2, Z1, K1
-	VDIVPS    Z2, Z11, Z1
-	VBLENDMPS Z1, Z8, K1, Z1
-	VMOVUPS   Z1, K7, 64(DX)
-	VDIVPS    Z2, Z0, Z2
-	VMOVAPS   Z2, Z1
-	CMPL      R11, $+0
-	JNE       elem82
-
-elemdone84:
-	VRNDSCALEPS $0x08, Z1, Z1
-	VMOVAPS     Z1, Z2
-	CMPL        R11, $+0
-	JNE         elem85
-
-elemdone87:
-	VSUBPS  Z2, Z14, Z2
-	VMOVAPS Z2, Z1
-	CMPL    R11, $+0
-	JNE     elem88
-
-elemdone90:
-	VMAXPS    Z1, Z14, Z1
-	VMINPS    Z1, Z13, Z1
-	VCMPPS    $0x07, Z1, Z1, K1
-	VMOVAPS.Z Z1, K1, Z1
-	VCVTPS2DQ Z1, Z1
-	VMOVUPS   Z1, K7, 64(BX)
-	VADDPS    Z12, Z0, Z0
-	VCMPPS    $0x07, Z0, Z0, K1
-	VBLENDMPS Z0, Z8, K1, Z0
-	VMOVUPS   Z0, K7, 64(R8)
-	CMPQ      DI, $+33
-	JLT       lanetailnarrow
-	KSHIFTRQ  $0x20, K0, K7
-	VMOVUPS.Z 128(R9), K7, Z0
-	VMINPS    Z0, Z12, Z0
-	VMOVUPS.Z 128(R10), K7, Z1
-	VMAXPS    Z1, Z12, Z1
-	VSUBPS    Z0, Z1, Z1
-	VMOVAPS   Z1, Z2
-	CMPL      R11, $+0
-	JNE       elem91
-
-elemdone93:
-	VMULPS       Z10, Z2, Z1
-	VMOVAPS      Z2, Z3
-	VFNMADD231PS Z15, Z1, Z3
-	VFMADD231PS  Z10, Z3, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z2, K1, Z1
-	VMOVAPS      Z1, Z2
-	CMPL         R11, $+0
-	JNE          elem94
-
-elemdone96:
-	VMAXPS    Z2, Z9, Z2
-	VCMPPS    $0x07, Z2, Z2, K1
-	VBLENDMPS Z2, Z8, K1, Z2
-	VMOVUPS   Z2, K7, 128(SI)
-	VMAXPS    Z2, Z7, Z1
-	VMINPS    Z1, Z6, Z1
-	VCMPPS    $0x00, Z2, Z1, K1
-	VDIVPS    Z2, Z11, Z1
-	VBLENDMPS Z1, Z8, K1, Z1
-	VMOVUPS   Z1, K7, 128(DX)
-	VDIVPS    Z2, Z0, Z2
-	VMOVAPS   Z2, Z1
-	CMPL      R11, $+0
-	JNE       elem97
-
-elemdone99:
-	VRNDSCALEPS $0x08, Z1, Z1
-	VMOVAPS     Z1, Z2
-	CMPL        R11, $+0
-	JNE         elem100
-
-elemdone102:
-	VSUBPS  Z2, Z14, Z2
-	VMOVAPS Z2, Z1
-	CMPL    R11, $+0
-	JNE     elem103
-
-elemdone105:
-	VMAXPS    Z1, Z14, Z1
-	VMINPS    Z1, Z13, Z1
-	VCMPPS    $0x07, Z1, Z1, K1
-	VMOVAPS.Z Z1, K1, Z1
-	VCVTPS2DQ Z1, Z1
-	VMOVUPS   Z1, K7, 128(BX)
-	VADDPS    Z12, Z0, Z0
-	VCMPPS    $0x07, Z0, Z0, K1
-	VBLENDMPS Z0, Z8, K1, Z0
-	VMOVUPS   Z0, K7, 128(R8)
-	CMPQ      DI, $+49
-	JLT       lanetailnarrow
-	KSHIFTRQ  $0x30, K0, K7
-	VMOVUPS.Z 192(R9), K7, Z0
-	VMINPS    Z0, Z12, Z0
-	VMOVUPS.Z 192(R10), K7, Z1
-	VMAXPS    Z1, Z12, Z1
-	VSUBPS    Z0, Z1, Z1
-	VMOVAPS   Z1, Z2
-	CMPL      R11, $+0
-	JNE       elem106
-
-elemdone108:
-	VMULPS       Z10, Z2, Z1
-	VMOVAPS      Z2, Z3
-	VFNMADD231PS Z15, Z1, Z3
-	VFMADD231PS  Z10, Z3, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z2, K1, Z1
-	VMOVAPS      Z1, Z2
-	CMPL         R11, $+0
-	JNE          elem109
-
-elemdone111:
-	VMAXPS    Z2, Z9, Z2
-	VCMPPS    $0x07, Z2, Z2, K1
-	VBLENDMPS Z2, Z8, K1, Z2
-	VMOVUPS   Z2, K7, 192(SI)
-	VMAXPS    Z2, Z7, Z1
-	VMINPS    Z1, Z6, Z1
-	VCMPPS    $0x00, Z2, Z1, K1
-	VDIVPS    Z2, Z11, Z1
-	VBLENDMPS Z1, Z8, K1, Z1
-	VMOVUPS   Z1, K7, 192(DX)
-	VDIVPS    Z2, Z0, Z2
-	VMOVAPS   Z2, Z1
-	CMPL      R11, $+0
-	JNE       elem112
-
-elemdone114:
-	VRNDSCALEPS $0x08, Z1, Z1
-	VMOVAPS     Z1, Z2
-	CMPL        R11, $+0
-	JNE         elem115
-
-elemdone117:
-	VSUBPS  Z2, Z14, Z2
-	VMOVAPS Z2, Z1
-	CMPL    R11, $+0
-	JNE     elem118
-
-elemdone120:
-	VMAXPS    Z1, Z14, Z1
-	VMINPS    Z1, Z13, Z1
-	VCMPPS    $0x07, Z1, Z1, K1
-	VMOVAPS.Z Z1, K1, Z1
-	VCVTPS2DQ Z1, Z1
-	VMOVUPS   Z1, K7, 192(BX)
-	VADDPS    Z12, Z0, Z0
-	VCMPPS    $0x07, Z0, Z0, K1
-	VBLENDMPS Z0, Z8, K1, Z0
-	VMOVUPS   Z0, K7, 192(R8)
-
-lanetailnarrow:
 laneend:
 	VZEROUPPER
 	RET
@@ -1774,276 +1344,6 @@ half74:
 	VCVTPH2PS Y1, Z1
 	JMP       elemdone75
 
-elem76:
-	CMPL    R11, $+2
-	JNE     half77
-	VPSLLD  $0x0f, Z1, Z3
-	VPSRLD  $0x1f, Z3, Z3
-	VPADDD  Z3, Z1, Z3
-	VPADDD  ·word00007fff+0(SB), Z3, Z3
-	VPSRLD  $0x10, Z3, Z3
-	VPSLLD  $0x10, Z3, Z3
-	VCMPPS  $0x07, Z1, Z1, K1
-	VMOVAPS Z3, K1, Z2
-	JMP     elemdone78
-
-half77:
-	VCVTPS2PH $0x00, Z1, Y2
-	VCVTPH2PS Y2, Z2
-	JMP       elemdone78
-
-elem79:
-	CMPL    R11, $+2
-	JNE     half80
-	VPSLLD  $0x0f, Z1, Z3
-	VPSRLD  $0x1f, Z3, Z3
-	VPADDD  Z3, Z1, Z3
-	VPADDD  ·word00007fff+0(SB), Z3, Z3
-	VPSRLD  $0x10, Z3, Z3
-	VPSLLD  $0x10, Z3, Z3
-	VCMPPS  $0x07, Z1, Z1, K1
-	VMOVAPS Z3, K1, Z2
-	JMP     elemdone81
-
-half80:
-	VCVTPS2PH $0x00, Z1, Y2
-	VCVTPH2PS Y2, Z2
-	JMP       elemdone81
-
-elem82:
-	CMPL    R11, $+2
-	JNE     half83
-	VPSLLD  $0x0f, Z2, Z3
-	VPSRLD  $0x1f, Z3, Z3
-	VPADDD  Z3, Z2, Z3
-	VPADDD  ·word00007fff+0(SB), Z3, Z3
-	VPSRLD  $0x10, Z3, Z3
-	VPSLLD  $0x10, Z3, Z3
-	VCMPPS  $0x07, Z2, Z2, K1
-	VMOVAPS Z3, K1, Z1
-	JMP     elemdone84
-
-half83:
-	VCVTPS2PH $0x00, Z2, Y1
-	VCVTPH2PS Y1, Z1
-	JMP       elemdone84
-
-elem85:
-	CMPL    R11, $+2
-	JNE     half86
-	VPSLLD  $0x0f, Z1, Z3
-	VPSRLD  $0x1f, Z3, Z3
-	VPADDD  Z3, Z1, Z3
-	VPADDD  ·word00007fff+0(SB), Z3, Z3
-	VPSRLD  $0x10, Z3, Z3
-	VPSLLD  $0x10, Z3, Z3
-	VCMPPS  $0x07, Z1, Z1, K1
-	VMOVAPS Z3, K1, Z2
-	JMP     elemdone87
-
-half86:
-	VCVTPS2PH $0x00, Z1, Y2
-	VCVTPH2PS Y2, Z2
-	JMP       elemdone87
-
-elem88:
-	CMPL    R11, $+2
-	JNE     half89
-	VPSLLD  $0x0f, Z2, Z3
-	VPSRLD  $0x1f, Z3, Z3
-	VPADDD  Z3, Z2, Z3
-	VPADDD  ·word00007fff+0(SB), Z3, Z3
-	VPSRLD  $0x10, Z3, Z3
-	VPSLLD  $0x10, Z3, Z3
-	VCMPPS  $0x07, Z2, Z2, K1
-	VMOVAPS Z3, K1, Z1
-	JMP     elemdone90
-
-half89:
-	VCVTPS2PH $0x00, Z2, Y1
-	VCVTPH2PS Y1, Z1
-	JMP       elemdone90
-
-elem91:
-	CMPL    R11, $+2
-	JNE     half92
-	VPSLLD  $0x0f, Z1, Z3
-	VPSRLD  $0x1f, Z3, Z3
-	VPADDD  Z3, Z1, Z3
-	VPADDD  ·word00007fff+0(SB), Z3, Z3
-	VPSRLD  $0x10, Z3, Z3
-	VPSLLD  $0x10, Z3, Z3
-	VCMPPS  $0x07, Z1, Z1, K1
-	VMOVAPS Z3, K1, Z2
-	JMP     elemdone93
-
-half92:
-	VCVTPS2PH $0x00, Z1, Y2
-	VCVTPH2PS Y2, Z2
-	JMP       elemdone93
-
-elem94:
-	CMPL    R11, $+2
-	JNE     half95
-	VPSLLD  $0x0f, Z1, Z3
-	VPSRLD  $0x1f, Z3, Z3
-	VPADDD  Z3, Z1, Z3
-	VPADDD  ·word00007fff+0(SB), Z3, Z3
-	VPSRLD  $0x10, Z3, Z3
-	VPSLLD  $0x10, Z3, Z3
-	VCMPPS  $0x07, Z1, Z1, K1
-	VMOVAPS Z3, K1, Z2
-	JMP     elemdone96
-
-half95:
-	VCVTPS2PH $0x00, Z1, Y2
-	VCVTPH2PS Y2, Z2
-	JMP       elemdone96
-
-elem97:
-	CMPL    R11, $+2
-	JNE     half98
-	VPSLLD  $0x0f, Z2, Z3
-	VPSRLD  $0x1f, Z3, Z3
-	VPADDD  Z3, Z2, Z3
-	VPADDD  ·word00007fff+0(SB), Z3, Z3
-	VPSRLD  $0x10, Z3, Z3
-	VPSLLD  $0x10, Z3, Z3
-	VCMPPS  $0x07, Z2, Z2, K1
-	VMOVAPS Z3, K1, Z1
-	JMP     elemdone99
-
-half98:
-	VCVTPS2PH $0x00, Z2, Y1
-	VCVTPH2PS Y1, Z1
-	JMP       elemdone99
-
-elem100:
-	CMPL    R11, $+2
-	JNE     half101
-	VPSLLD  $0x0f, Z1, Z3
-	VPSRLD  $0x1f, Z3, Z3
-	VPADDD  Z3, Z1, Z3
-	VPADDD  ·word00007fff+0(SB), Z3, Z3
-	VPSRLD  $0x10, Z3, Z3
-	VPSLLD  $0x10, Z3, Z3
-	VCMPPS  $0x07, Z1, Z1, K1
-	VMOVAPS Z3, K1, Z2
-	JMP     elemdone102
-
-half101:
-	VCVTPS2PH $0x00, Z1, Y2
-	VCVTPH2PS Y2, Z2
-	JMP       elemdone102
-
-elem103:
-	CMPL    R11, $+2
-	JNE     half104
-	VPSLLD  $0x0f, Z2, Z3
-	VPSRLD  $0x1f, Z3, Z3
-	VPADDD  Z3, Z2, Z3
-	VPADDD  ·word00007fff+0(SB), Z3, Z3
-	VPSRLD  $0x10, Z3, Z3
-	VPSLLD  $0x10, Z3, Z3
-	VCMPPS  $0x07, Z2, Z2, K1
-	VMOVAPS Z3, K1, Z1
-	JMP     elemdone105
-
-half104:
-	VCVTPS2PH $0x00, Z2, Y1
-	VCVTPH2PS Y1, Z1
-	JMP       elemdone105
-
-elem106:
-	CMPL    R11, $+2
-	JNE     half107
-	VPSLLD  $0x0f, Z1, Z3
-	VPSRLD  $0x1f, Z3, Z3
-	VPADDD  Z3, Z1, Z3
-	VPADDD  ·word00007fff+0(SB), Z3, Z3
-	VPSRLD  $0x10, Z3, Z3
-	VPSLLD  $0x10, Z3, Z3
-	VCMPPS  $0x07, Z1, Z1, K1
-	VMOVAPS Z3, K1, Z2
-	JMP     elemdone108
-
-half107:
-	VCVTPS2PH $0x00, Z1, Y2
-	VCVTPH2PS Y2, Z2
-	JMP       elemdone108
-
-elem109:
-	CMPL    R11, $+2
-	JNE     half110
-	VPSLLD  $0x0f, Z1, Z3
-	VPSRLD  $0x1f, Z3, Z3
-	VPADDD  Z3, Z1, Z3
-	VPADDD  ·word00007fff+0(SB), Z3, Z3
-	VPSRLD  $0x10, Z3, Z3
-	VPSLLD  $0x10, Z3, Z3
-	VCMPPS  $0x07, Z1, Z1, K1
-	VMOVAPS Z3, K1, Z2
-	JMP     elemdone111
-
-half110:
-	VCVTPS2PH $0x00, Z1, Y2
-	VCVTPH2PS Y2, Z2
-	JMP       elemdone111
-
-elem112:
-	CMPL    R11, $+2
-	JNE     half113
-	VPSLLD  $0x0f, Z2, Z3
-	VPSRLD  $0x1f, Z3, Z3
-	VPADDD  Z3, Z2, Z3
-	VPADDD  ·word00007fff+0(SB), Z3, Z3
-	VPSRLD  $0x10, Z3, Z3
-	VPSLLD  $0x10, Z3, Z3
-	VCMPPS  $0x07, Z2, Z2, K1
-	VMOVAPS Z3, K1, Z1
-	JMP     elemdone114
-
-half113:
-	VCVTPS2PH $0x00, Z2, Y1
-	VCVTPH2PS Y1, Z1
-	JMP       elemdone114
-
-elem115:
-	CMPL    R11, $+2
-	JNE     half116
-	VPSLLD  $0x0f, Z1, Z3
-	VPSRLD  $0x1f, Z3, Z3
-	VPADDD  Z3, Z1, Z3
-	VPADDD  ·word00007fff+0(SB), Z3, Z3
-	VPSRLD  $0x10, Z3, Z3
-	VPSLLD  $0x10, Z3, Z3
-	VCMPPS  $0x07, Z1, Z1, K1
-	VMOVAPS Z3, K1, Z2
-	JMP     elemdone117
-
-half116:
-	VCVTPS2PH $0x00, Z1, Y2
-	VCVTPH2PS Y2, Z2
-	JMP       elemdone117
-
-elem118:
-	CMPL    R11, $+2
-	JNE     half119
-	VPSLLD  $0x0f, Z2, Z3
-	VPSRLD  $0x1f, Z3, Z3
-	VPADDD  Z3, Z2, Z3
-	VPADDD  ·word00007fff+0(SB), Z3, Z3
-	VPSRLD  $0x10, Z3, Z3
-	VPSLLD  $0x10, Z3, Z3
-	VCMPPS  $0x07, Z2, Z2, K1
-	VMOVAPS Z3, K1, Z1
-	JMP     elemdone120
-
-half119:
-	VCVTPS2PH $0x00, Z2, Y1
-	VCVTPH2PS Y1, Z1
-	JMP       elemdone120
-
 // func ParamsE4M3AVX512(scale *float32, recip *float32, value *float32, most *float32, over float32, elem int32, global float32, times float32, nothing float32, instead float32, least float32, under float32, by float32, greatest float32, one float32, n int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2
 TEXT ·ParamsE4M3AVX512(SB), NOSPLIT, $0-88
@@ -2252,9 +1552,11 @@ elemdone12:
 	JEQ          laneend
 
 lanerest:
-	MOVQ      $-1, AX
-	BZHIQ     DI, AX, AX
-	KMOVQ     AX, K0
+	MOVQ  $-1, AX
+	BZHIQ DI, AX, AX
+	KMOVQ AX, K0
+
+lanepart:
 	KMOVQ     K0, K7
 	VMOVUPS.Z (R8), K7, Z0
 	VDIVPS    Z15, Z0, Z0
@@ -2296,137 +1598,15 @@ elemdone15:
 	VBLENDMPS    Z0, Z4, K1, Z0
 	VMOVUPS      Z0, K7, (DX)
 	VMOVUPS      Z1, K7, (BX)
-	CMPQ         DI, $+17
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(R8), K7, Z0
-	VDIVPS       Z15, Z0, Z0
-	VMOVAPS      Z0, Z1
-	CMPL         R9, $+0
-	JNE          elem16
+	KSHIFTRQ     $0x10, K0, K0
+	ADDQ         $+64, SI
+	ADDQ         $+64, DX
+	ADDQ         $+64, BX
+	ADDQ         $+64, R8
+	SUBQ         $+16, DI
+	CMPQ         DI, $+1
+	JGE          lanepart
 
-elemdone18:
-	VMULPS       Z13, Z1, Z0
-	VMOVAPS      Z1, Z20
-	VFNMADD231PS Z14, Z0, Z20
-	VFMADD231PS  Z13, Z20, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VMULPS       Z12, Z0, Z0
-	VMAXPS       Z0, Z11, Z1
-	VCMPPS       $0x00, Z11, Z1, K1
-	VMAXPS       Z0, Z9, Z0
-	VMINPS       Z0, Z8, Z0
-	VBLENDMPS    Z10, Z0, K1, Z0
-	VPANDD       Z6, Z0, Z1
-	VPMAXUD      Z7, Z1, Z1
-	VPADDD       Z5, Z1, Z1
-	VADDPS       Z1, Z0, Z0
-	VSUBPS       Z1, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z4, K1, Z0
-	VMOVUPS      Z0, K7, 64(SI)
-	VMULPS       Z2, Z0, Z0
-	VMULPS       Z16, Z0, Z1
-	VFNMADD231PS Z3, Z1, Z0
-	VFMADD231PS  Z16, Z0, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z4, K1, Z1
-	VMAXPS       Z1, Z17, Z0
-	VMINPS       Z0, Z18, Z0
-	VCMPPS       $0x00, Z1, Z0, K1
-	VDIVPS       Z1, Z19, Z0
-	VBLENDMPS    Z0, Z4, K1, Z0
-	VMOVUPS      Z0, K7, 64(DX)
-	VMOVUPS      Z1, K7, 64(BX)
-	CMPQ         DI, $+33
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(R8), K7, Z0
-	VDIVPS       Z15, Z0, Z0
-	VMOVAPS      Z0, Z1
-	CMPL         R9, $+0
-	JNE          elem19
-
-elemdone21:
-	VMULPS       Z13, Z1, Z0
-	VMOVAPS      Z1, Z20
-	VFNMADD231PS Z14, Z0, Z20
-	VFMADD231PS  Z13, Z20, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VMULPS       Z12, Z0, Z0
-	VMAXPS       Z0, Z11, Z1
-	VCMPPS       $0x00, Z11, Z1, K1
-	VMAXPS       Z0, Z9, Z0
-	VMINPS       Z0, Z8, Z0
-	VBLENDMPS    Z10, Z0, K1, Z0
-	VPANDD       Z6, Z0, Z1
-	VPMAXUD      Z7, Z1, Z1
-	VPADDD       Z5, Z1, Z1
-	VADDPS       Z1, Z0, Z0
-	VSUBPS       Z1, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z4, K1, Z0
-	VMOVUPS      Z0, K7, 128(SI)
-	VMULPS       Z2, Z0, Z0
-	VMULPS       Z16, Z0, Z1
-	VFNMADD231PS Z3, Z1, Z0
-	VFMADD231PS  Z16, Z0, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z4, K1, Z1
-	VMAXPS       Z1, Z17, Z0
-	VMINPS       Z0, Z18, Z0
-	VCMPPS       $0x00, Z1, Z0, K1
-	VDIVPS       Z1, Z19, Z0
-	VBLENDMPS    Z0, Z4, K1, Z0
-	VMOVUPS      Z0, K7, 128(DX)
-	VMOVUPS      Z1, K7, 128(BX)
-	CMPQ         DI, $+49
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(R8), K7, Z0
-	VDIVPS       Z15, Z0, Z0
-	VMOVAPS      Z0, Z1
-	CMPL         R9, $+0
-	JNE          elem22
-
-elemdone24:
-	VMULPS       Z13, Z1, Z0
-	VMOVAPS      Z1, Z20
-	VFNMADD231PS Z14, Z0, Z20
-	VFMADD231PS  Z13, Z20, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VMULPS       Z12, Z0, Z0
-	VMAXPS       Z0, Z11, Z1
-	VCMPPS       $0x00, Z11, Z1, K1
-	VMAXPS       Z0, Z9, Z0
-	VMINPS       Z0, Z8, Z0
-	VBLENDMPS    Z10, Z0, K1, Z0
-	VPANDD       Z6, Z0, Z1
-	VPMAXUD      Z7, Z1, Z1
-	VPADDD       Z5, Z1, Z1
-	VADDPS       Z1, Z0, Z0
-	VSUBPS       Z1, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z4, K1, Z0
-	VMOVUPS      Z0, K7, 192(SI)
-	VMULPS       Z2, Z0, Z0
-	VMULPS       Z16, Z0, Z1
-	VFNMADD231PS Z3, Z1, Z0
-	VFMADD231PS  Z16, Z0, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z4, K1, Z1
-	VMAXPS       Z1, Z17, Z0
-	VMINPS       Z0, Z18, Z0
-	VCMPPS       $0x00, Z1, Z0, K1
-	VDIVPS       Z1, Z19, Z0
-	VBLENDMPS    Z0, Z4, K1, Z0
-	VMOVUPS      Z0, K7, 192(DX)
-	VMOVUPS      Z1, K7, 192(BX)
-
-lanetailnarrow:
 laneend:
 	VZEROUPPER
 	RET
@@ -2520,60 +1700,6 @@ half14:
 	VCVTPS2PH $0x00, Z0, Y1
 	VCVTPH2PS Y1, Z1
 	JMP       elemdone15
-
-elem16:
-	CMPL    R9, $+2
-	JNE     half17
-	VPSLLD  $0x0f, Z0, Z20
-	VPSRLD  $0x1f, Z20, Z20
-	VPADDD  Z20, Z0, Z20
-	VPADDD  ·word00007fff+0(SB), Z20, Z20
-	VPSRLD  $0x10, Z20, Z20
-	VPSLLD  $0x10, Z20, Z20
-	VCMPPS  $0x07, Z0, Z0, K1
-	VMOVAPS Z20, K1, Z1
-	JMP     elemdone18
-
-half17:
-	VCVTPS2PH $0x00, Z0, Y1
-	VCVTPH2PS Y1, Z1
-	JMP       elemdone18
-
-elem19:
-	CMPL    R9, $+2
-	JNE     half20
-	VPSLLD  $0x0f, Z0, Z20
-	VPSRLD  $0x1f, Z20, Z20
-	VPADDD  Z20, Z0, Z20
-	VPADDD  ·word00007fff+0(SB), Z20, Z20
-	VPSRLD  $0x10, Z20, Z20
-	VPSLLD  $0x10, Z20, Z20
-	VCMPPS  $0x07, Z0, Z0, K1
-	VMOVAPS Z20, K1, Z1
-	JMP     elemdone21
-
-half20:
-	VCVTPS2PH $0x00, Z0, Y1
-	VCVTPH2PS Y1, Z1
-	JMP       elemdone21
-
-elem22:
-	CMPL    R9, $+2
-	JNE     half23
-	VPSLLD  $0x0f, Z0, Z20
-	VPSRLD  $0x1f, Z20, Z20
-	VPADDD  Z20, Z0, Z20
-	VPADDD  ·word00007fff+0(SB), Z20, Z20
-	VPSRLD  $0x10, Z20, Z20
-	VPSLLD  $0x10, Z20, Z20
-	VCMPPS  $0x07, Z0, Z0, K1
-	VMOVAPS Z20, K1, Z1
-	JMP     elemdone24
-
-half23:
-	VCVTPS2PH $0x00, Z0, Y1
-	VCVTPH2PS Y1, Z1
-	JMP       elemdone24
 
 // func ParamsPowerOfTwoAVX512(scale *float32, recip *float32, most *float32, round int32, maxExp int32, least int32, one int32, n int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2
@@ -2853,9 +1979,11 @@ laneloop:
 	JEQ         laneend
 
 lanerest:
-	MOVQ        $-1, AX
-	BZHIQ       DI, AX, AX
-	KMOVQ       AX, K0
+	MOVQ  $-1, AX
+	BZHIQ DI, AX, AX
+	KMOVQ AX, K0
+
+lanepart:
 	KMOVQ       K0, K7
 	VMOVUPS.Z   (BX), K7, Z0
 	VDIVPS      Z15, Z0, Z0
@@ -2879,83 +2007,14 @@ lanerest:
 	VPSLLD      $0x17, Z0, Z0
 	VBLENDMPS   Z5, Z0, K1, Z0
 	VMOVUPS     Z0, K7, (DX)
-	CMPQ        DI, $+17
-	JLT         lanetailnarrow
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVUPS.Z   64(BX), K7, Z0
-	VDIVPS      Z15, Z0, Z0
-	VPSRLD      $0x17, Z0, Z1
-	VPSUBD      Z14, Z1, Z2
-	VCVTDQ2PS   Z2, Z2
-	VADDPS      Z13, Z2, Z2
-	VPANDD      Z12, Z2, Z2
-	VFMSUB213PS Z10, Z11, Z2
-	VCVTPS2DQ   Z2, Z2
-	VPCMPEQD    Z9, Z1, K1
-	VPSUBD      Z2, Z7, Z2
-	VBLENDMPS   Z8, Z2, K1, Z2
-	VPADDD      Z2, Z0, Z0
-	VPSRLD      $0x17, Z0, Z0
-	VPSLLD      $0x17, Z0, Z1
-	VPMAXUD     Z6, Z1, Z1
-	VMOVUPS     Z1, K7, 64(SI)
-	VPCMPEQD    Z9, Z0, K1
-	VPSUBD      Z0, Z4, Z0
-	VPSLLD      $0x17, Z0, Z0
-	VBLENDMPS   Z5, Z0, K1, Z0
-	VMOVUPS     Z0, K7, 64(DX)
-	CMPQ        DI, $+33
-	JLT         lanetailnarrow
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVUPS.Z   128(BX), K7, Z0
-	VDIVPS      Z15, Z0, Z0
-	VPSRLD      $0x17, Z0, Z1
-	VPSUBD      Z14, Z1, Z2
-	VCVTDQ2PS   Z2, Z2
-	VADDPS      Z13, Z2, Z2
-	VPANDD      Z12, Z2, Z2
-	VFMSUB213PS Z10, Z11, Z2
-	VCVTPS2DQ   Z2, Z2
-	VPCMPEQD    Z9, Z1, K1
-	VPSUBD      Z2, Z7, Z2
-	VBLENDMPS   Z8, Z2, K1, Z2
-	VPADDD      Z2, Z0, Z0
-	VPSRLD      $0x17, Z0, Z0
-	VPSLLD      $0x17, Z0, Z1
-	VPMAXUD     Z6, Z1, Z1
-	VMOVUPS     Z1, K7, 128(SI)
-	VPCMPEQD    Z9, Z0, K1
-	VPSUBD      Z0, Z4, Z0
-	VPSLLD      $0x17, Z0, Z0
-	VBLENDMPS   Z5, Z0, K1, Z0
-	VMOVUPS     Z0, K7, 128(DX)
-	CMPQ        DI, $+49
-	JLT         lanetailnarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVUPS.Z   192(BX), K7, Z0
-	VDIVPS      Z15, Z0, Z0
-	VPSRLD      $0x17, Z0, Z1
-	VPSUBD      Z14, Z1, Z2
-	VCVTDQ2PS   Z2, Z2
-	VADDPS      Z13, Z2, Z2
-	VPANDD      Z12, Z2, Z2
-	VFMSUB213PS Z10, Z11, Z2
-	VCVTPS2DQ   Z2, Z2
-	VPCMPEQD    Z9, Z1, K1
-	VPSUBD      Z2, Z7, Z2
-	VBLENDMPS   Z8, Z2, K1, Z2
-	VPADDD      Z2, Z0, Z0
-	VPSRLD      $0x17, Z0, Z0
-	VPSLLD      $0x17, Z0, Z1
-	VPMAXUD     Z6, Z1, Z1
-	VMOVUPS     Z1, K7, 192(SI)
-	VPCMPEQD    Z9, Z0, K1
-	VPSUBD      Z0, Z4, Z0
-	VPSLLD      $0x17, Z0, Z0
-	VBLENDMPS   Z5, Z0, K1, Z0
-	VMOVUPS     Z0, K7, 192(DX)
+	KSHIFTRQ    $0x10, K0, K0
+	ADDQ        $+64, SI
+	ADDQ        $+64, DX
+	ADDQ        $+64, BX
+	SUBQ        $+16, DI
+	CMPQ        DI, $+1
+	JGE         lanepart
 
-lanetailnarrow:
 laneend:
 	VZEROUPPER
 	RET
@@ -3154,9 +2213,11 @@ laneloop:
 	JEQ       laneend
 
 lanerest:
-	MOVQ      $-1, AX
-	BZHIQ     DI, AX, AX
-	KMOVQ     AX, K0
+	MOVQ  $-1, AX
+	BZHIQ DI, AX, AX
+	KMOVQ AX, K0
+
+lanepart:
 	KMOVQ     K0, K7
 	VMOVUPS.Z (BX), K7, Z0
 	VMULPS    Z15, Z0, Z0
@@ -3170,53 +2231,14 @@ lanerest:
 	VDIVPS    Z0, Z10, Z0
 	VBLENDMPS Z0, Z13, K1, Z0
 	VMOVUPS   Z0, K7, (DX)
-	CMPQ      DI, $+17
-	JLT       lanetailnarrow
-	KSHIFTRQ  $0x10, K0, K7
-	VMOVUPS.Z 64(BX), K7, Z0
-	VMULPS    Z15, Z0, Z0
-	VDIVPS    Z14, Z0, Z0
-	VCMPPS    $0x07, Z0, Z0, K1
-	VBLENDMPS Z0, Z13, K1, Z1
-	VMOVUPS   Z1, K7, 64(SI)
-	VMAXPS    Z0, Z12, Z1
-	VMINPS    Z1, Z11, Z1
-	VCMPPS    $0x00, Z0, Z1, K1
-	VDIVPS    Z0, Z10, Z0
-	VBLENDMPS Z0, Z13, K1, Z0
-	VMOVUPS   Z0, K7, 64(DX)
-	CMPQ      DI, $+33
-	JLT       lanetailnarrow
-	KSHIFTRQ  $0x20, K0, K7
-	VMOVUPS.Z 128(BX), K7, Z0
-	VMULPS    Z15, Z0, Z0
-	VDIVPS    Z14, Z0, Z0
-	VCMPPS    $0x07, Z0, Z0, K1
-	VBLENDMPS Z0, Z13, K1, Z1
-	VMOVUPS   Z1, K7, 128(SI)
-	VMAXPS    Z0, Z12, Z1
-	VMINPS    Z1, Z11, Z1
-	VCMPPS    $0x00, Z0, Z1, K1
-	VDIVPS    Z0, Z10, Z0
-	VBLENDMPS Z0, Z13, K1, Z0
-	VMOVUPS   Z0, K7, 128(DX)
-	CMPQ      DI, $+49
-	JLT       lanetailnarrow
-	KSHIFTRQ  $0x30, K0, K7
-	VMOVUPS.Z 192(BX), K7, Z0
-	VMULPS    Z15, Z0, Z0
-	VDIVPS    Z14, Z0, Z0
-	VCMPPS    $0x07, Z0, Z0, K1
-	VBLENDMPS Z0, Z13, K1, Z1
-	VMOVUPS   Z1, K7, 192(SI)
-	VMAXPS    Z0, Z12, Z1
-	VMINPS    Z1, Z11, Z1
-	VCMPPS    $0x00, Z0, Z1, K1
-	VDIVPS    Z0, Z10, Z0
-	VBLENDMPS Z0, Z13, K1, Z0
-	VMOVUPS   Z0, K7, 192(DX)
+	KSHIFTRQ  $0x10, K0, K0
+	ADDQ      $+64, SI
+	ADDQ      $+64, DX
+	ADDQ      $+64, BX
+	SUBQ      $+16, DI
+	CMPQ      DI, $+1
+	JGE       lanepart
 
-lanetailnarrow:
 laneend:
 	VZEROUPPER
 	RET

@@ -58,9 +58,11 @@ laneloop:
 	JEQ       laneend
 
 lanerest:
-	MOVQ      $-1, AX
-	BZHIQ     DI, AX, AX
-	KMOVQ     AX, K0
+	MOVQ  $-1, AX
+	BZHIQ DI, AX, AX
+	KMOVQ AX, K0
+
+lanepart:
 	KMOVQ     K0, K7
 	VMOVUPS.Z (DX), K7, Z0
 	VMAXPS    Z0, Z15, Z1
@@ -69,38 +71,13 @@ lanerest:
 	VDIVPS    Z0, Z13, Z0
 	VBLENDMPS Z0, Z12, K1, Z0
 	VMOVUPS   Z0, K7, (SI)
-	CMPQ      DI, $+17
-	JLT       lanetailnarrow
-	KSHIFTRQ  $0x10, K0, K7
-	VMOVUPS.Z 64(DX), K7, Z0
-	VMAXPS    Z0, Z15, Z1
-	VMINPS    Z1, Z14, Z1
-	VCMPPS    $0x00, Z0, Z1, K1
-	VDIVPS    Z0, Z13, Z0
-	VBLENDMPS Z0, Z12, K1, Z0
-	VMOVUPS   Z0, K7, 64(SI)
-	CMPQ      DI, $+33
-	JLT       lanetailnarrow
-	KSHIFTRQ  $0x20, K0, K7
-	VMOVUPS.Z 128(DX), K7, Z0
-	VMAXPS    Z0, Z15, Z1
-	VMINPS    Z1, Z14, Z1
-	VCMPPS    $0x00, Z0, Z1, K1
-	VDIVPS    Z0, Z13, Z0
-	VBLENDMPS Z0, Z12, K1, Z0
-	VMOVUPS   Z0, K7, 128(SI)
-	CMPQ      DI, $+49
-	JLT       lanetailnarrow
-	KSHIFTRQ  $0x30, K0, K7
-	VMOVUPS.Z 192(DX), K7, Z0
-	VMAXPS    Z0, Z15, Z1
-	VMINPS    Z1, Z14, Z1
-	VCMPPS    $0x00, Z0, Z1, K1
-	VDIVPS    Z0, Z13, Z0
-	VBLENDMPS Z0, Z12, K1, Z0
-	VMOVUPS   Z0, K7, 192(SI)
+	KSHIFTRQ  $0x10, K0, K0
+	ADDQ      $+64, SI
+	ADDQ      $+64, DX
+	SUBQ      $+16, DI
+	CMPQ      DI, $+1
+	JGE       lanepart
 
-lanetailnarrow:
 laneend:
 	VZEROUPPER
 	RET
