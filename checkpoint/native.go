@@ -371,21 +371,8 @@ func (b *builder) resolveNF4() {
 	}
 	b.scheme.Format = kind
 	stateName := b.name + bnbState + kind
-	stored, ok := b.need(Other, stateName, safetensors.U8)
-	if !ok || !b.wantShape(stored, int(stored.Size)) {
-		return
-	}
-	text := readSmall[uint8](b, stored)
-	if b.err != nil {
-		return
-	}
-	var state quantState
-	err := noTwins(text)
-	if err == nil {
-		err = json.Unmarshal(text, &state)
-	}
-	if err != nil {
-		b.fail(stateName, "is no JSON that says how the tensor is quantized: %w", plainJSON(err))
+	state, ok := b.readQuantState(stateName)
+	if !ok {
 		return
 	}
 	l, values := &nf4{codes: codes, elements: 1, block: state.BlockSize, pairs: &nf4Pairs}, &nf4Table
@@ -429,33 +416,61 @@ func (b *builder) resolveNF4() {
 	if b.err != nil {
 		return
 	}
+	absmax := safetensors.U8
 	if state.NestedOffset == nil {
-		if l.absmax, ok = b.need(Scale, b.name+".absmax", safetensors.F32); !ok || !b.wantShape(l.absmax, blocks) {
+		absmax = safetensors.F32
+	}
+	if l.absmax, ok = b.need(Scale, b.name+".absmax", absmax); !ok || !b.wantShape(l.absmax, blocks) {
+		return
+	}
+	if state.NestedOffset != nil {
+		if l.nested = b.resolveNested(stateName, state, blocks); l.nested == nil {
 			return
 		}
-	} else {
-		if l.absmax, ok = b.need(Scale, b.name+".absmax", safetensors.U8); !ok || !b.wantShape(l.absmax, blocks) {
-			return
-		}
-		n := &nested{block: state.NestedBlockSize, offset: float32(*state.NestedOffset)}
-		if n.block < 1 || n.block > 1<<20 {
-			b.fail(stateName, "has a nested_blocksize of %d", n.block)
-			return
-		}
-		if torchDType(state.NestedDType) != safetensors.F32 {
-			b.fail(stateName, "has the nested_dtype %q, want float32", state.NestedDType)
-			return
-		}
-		if n.absmax, ok = b.need(GlobalScale, b.name+".nested_absmax", safetensors.F32); !ok || !b.wantShape(n.absmax, (blocks+n.block-1)/n.block) {
-			return
-		}
-		nestedTable, ok := b.need(Other, b.name+".nested_quant_map", safetensors.F32)
-		if !ok || !b.wantShape(nestedTable, 256) {
-			return
-		}
-		n.table = readSmall[float32](b, nestedTable)
-		l.nested = n
 	}
 	b.scheme.Rows, b.scheme.Cols = 1, l.block
 	b.done(state.Shape, l, dtype)
+}
+
+// readQuantState reads what the tensor of that name says in JSON.
+func (b *builder) readQuantState(name string) (state quantState, ok bool) {
+	stored, ok := b.need(Other, name, safetensors.U8)
+	if !ok || !b.wantShape(stored, int(stored.Size)) {
+		return state, false
+	}
+	text := readSmall[uint8](b, stored)
+	if b.err != nil {
+		return state, false
+	}
+	err := noTwins(text)
+	if err == nil {
+		err = json.Unmarshal(text, &state)
+	}
+	if err != nil {
+		b.fail(name, "is no JSON that says how the tensor is quantized: %w", plainJSON(err))
+	}
+	return state, err == nil
+}
+
+// resolveNested finds what the scales of so many blocks are quantized by, nil if that is not whole.
+func (b *builder) resolveNested(stateName string, state quantState, blocks int) *nested {
+	n := &nested{block: state.NestedBlockSize, offset: float32(*state.NestedOffset)}
+	if n.block < 1 || n.block > 1<<20 {
+		b.fail(stateName, "has a nested_blocksize of %d", n.block)
+		return nil
+	}
+	if torchDType(state.NestedDType) != safetensors.F32 {
+		b.fail(stateName, "has the nested_dtype %q, want float32", state.NestedDType)
+		return nil
+	}
+	var ok bool
+	if n.absmax, ok = b.need(GlobalScale, b.name+".nested_absmax", safetensors.F32); !ok || !b.wantShape(n.absmax, (blocks+n.block-1)/n.block) {
+		return nil
+	}
+	table, ok := b.need(Other, b.name+".nested_quant_map", safetensors.F32)
+	if !ok || !b.wantShape(table, 256) {
+		return nil
+	}
+	n.table = readSmall[float32](b, table)
+	return n
 }

@@ -108,7 +108,24 @@ func (c *fakeQuantCommand) Run(t *tool) error {
 	j.stream = t.newStream("fakequant", before, size(j.out.Tensors()))
 	defer j.end()
 
+	if err := j.passes(places); err != nil {
+		return err
+	}
+	if c.StateOut == "" {
+		return j.commit(&files, j.out)
+	}
+	state, err := j.stateOut.create(string(c.StateOut))
+	if err != nil {
+		return err
+	}
+	defer state.Close()
+	return j.commit(&files, j.out, state)
+}
+
+// passes does those of the tensors that are selected, and copies the others.
+func (j *fakeQuantJob) passes(places map[string]fakeQuantPlace) error {
 	for _, info := range j.last.Tensors() {
+		var err error
 		if p := places[info.Name]; p != nil {
 			err = p.run(j)
 		} else {
@@ -126,15 +143,7 @@ func (c *fakeQuantCommand) Run(t *tool) error {
 			p.warn(j.log)
 		}
 	}
-	if c.StateOut == "" {
-		return j.commit(&files, j.out)
-	}
-	state, err := j.stateOut.create(string(c.StateOut))
-	if err != nil {
-		return err
-	}
-	defer state.Close()
-	return j.commit(&files, j.out, state)
+	return nil
 }
 
 // check refuses a spec that no quantizer has, and a state in the place of another file.
