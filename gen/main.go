@@ -31,7 +31,8 @@
 //     groups (ir/lanes.go), rows of sixteen groups, and sums that are carried from row to row.
 //   - An implementation: a type with the methods of plan.Machine and File, and a
 //     line in targets; package kernels must learn when it can be used. It may
-//     have some kernels only, and leave the others to another, as AVX512VBMI does.
+//     have some kernels only, and leave the others to another, as AVX512VBMI does to AVX512; that leaves to
+//     AVX2 the kernels that say that wider registers gain nothing (UpTo256).
 //
 // What is left of a tile is copied to the stack by routines that all functions call,
 // goes through the loop's own code there, and is copied back; AVX-512 has masks for that.
@@ -39,6 +40,8 @@
 // lanes' loop's, with parameters repeated (plan/row.go).
 // A tile that the formula is not right for is done by one copy of its slow path, from
 // whatever loop it comes, with its parameters one for each element.
+//
+// Constants of amd64 have one file, and each its value for its name: a new one changes no other function.
 //
 // A tile is four registers of float32, so the code of a 32-bit operation is
 // emitted for one register after the other, narrower ones once or twice.
