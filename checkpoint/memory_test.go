@@ -126,6 +126,9 @@ func TestPlanKeepsNoParameters(t *testing.T) {
 		{"partial blocks", `{"dtype":"int4","granularity":{"type":"per_block","axis":-1,"block_size":48,"partial":true}}`, false, false},
 		{"partial blocks of rows", `{"dtype":"int4","granularity":{"type":"per_block","axis":0,"block_size":3,"partial":true}}`, false, false},
 		{"per tensor", `{"dtype":"int8"}`, false, true},
+		{"searched per tensor", `{"dtype":"int8","range_calculator_cls":"mse"}`, false, true},
+		{"searched blocks", `{"dtype":"int4","granularity":{"type":"per_block","axis":-1,"block_size":32},"range_calculator_cls":"mse"}`, false, false},
+		{"histogram", `{"dtype":"int8","qparam_calculator_cls":"histogram"}`, false, true},
 	} {
 		spec, err := quant.ParseSpec([]byte(c.spec))
 		require.NoError(t, err)

@@ -28,7 +28,7 @@ type partedBy[T kernels.Float] interface {
 	// read reads elements from the one called first on.
 	read(s *Scratch, x []T, first int) error
 
-	// searches tells whether parts are to be whole in memory.
+	// searches tells whether ranges are searched for: parts of several groups are to be whole in memory, one group is read again and again.
 	searches() bool
 
 	// aligned is how many elements parts begin at a multiple of.
@@ -70,7 +70,7 @@ func (t *parted[T]) pieces(by partedBy[T], n int) iter.Seq2[quant.Part, quant.Pa
 				panic(err) // as units are whole bytes of codes
 			}
 			first += part.Len
-			if part.Len <= wholePieces*n || by.searches() {
+			if part.Len <= wholePieces*n || by.searches() && part.Groups > 1 {
 				if !yield(part, part) {
 					return
 				}
@@ -157,12 +157,30 @@ func (t *parted[T]) global(s *Scratch, by partedBy[T], pieces quantizers.Pieces[
 func (t *parted[T]) long(s *Scratch, by partedBy[T], pieces quantizers.Pieces[T], part quant.Part, ask bool) maker[quant.Ranges, quant.Params] {
 	const job = observeJob * observePiece
 	return maker[quant.Ranges, quant.Params]{
-		begin: func(r *quant.Ranges) (int, error) { return t.begin(r, pieces, part.First, part.Len, job, ask) },
+		begin: func(r *quant.Ranges) (int, error) {
+			if by.searches() {
+				return 0, nil
+			}
+			return t.begin(r, pieces, part.First, part.Len, job, ask)
+		},
 		do: func(r *quant.Ranges, i int) error {
 			return t.observeRun(s, by, r, part, part.First+i*job, min(job, part.Len-i*job))
 		},
 		end: func(r *quant.Ranges) (quant.Params, error) {
-			params, err := pieces.Params(r, part)
+			var params quant.Params
+			var err error
+			if by.searches() {
+				params, err = pieces.Search(part, func(x []T, first int) error {
+					if t.stop != nil {
+						if err := t.stop(); err != nil {
+							return err
+						}
+					}
+					return by.read(s, x, first)
+				})
+			} else {
+				params, err = pieces.Params(r, part)
+			}
 			return params, t.t.wrap(err)
 		},
 	}

@@ -495,7 +495,7 @@ func (p *pass[T]) search(m *mse) {
 	if !shareable(p.observer.calculator) {
 		shares = 1
 	}
-	signed := slices.ContainsFunc(p.importance, func(w float32) bool { return !(w >= 0) })
+	signed := hasSigned(p.importance)
 	if m.format.scale == ScaleE4M3FN {
 		p.observe()
 		p.observer.update(0, p.workspaces[0].allLow, p.workspaces[0].allHigh)
@@ -516,6 +516,11 @@ func (p *pass[T]) search(m *mse) {
 		p.split(searching, shares)
 	}
 	p.size = size
+}
+
+// hasSigned tells whether a weight is not positive or zero.
+func hasSigned(importance []float32) bool {
+	return slices.ContainsFunc(importance, func(w float32) bool { return !(w >= 0) })
 }
 
 // searchLong searches for a long group, of which the chunks are shared out.

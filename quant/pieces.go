@@ -530,6 +530,96 @@ func (p *Pieces[T]) Params(r *Ranges, part Part) (Params, error) {
 	return o.params, nil
 }
 
+// Search returns the parameters of a whole part that is one group and too long for memory, where Spec.Searches: read reads elements from the one called
+// first on, and all of them as often as the search looks at them. Its error ends the search.
+func (p *Pieces[T]) Search(part Part, read func(x []T, first int) error) (Params, error) {
+	if p == nil {
+		return Params{}, missing("Pieces")
+	}
+	if err := p.check(part); err != nil {
+		return Params{}, err
+	}
+	if err := p.checkWhole(part); err != nil {
+		return Params{}, err
+	}
+	if part.Groups != 1 {
+		return Params{}, shapeError("Part", part, "one group")
+	}
+	if !p.spec.Searches() {
+		return Params{}, specError("range_calculator_cls", p.spec.RangeCalculator.Name, "one that searches")
+	}
+	a, err := p.spec.algorithms(arithmeticOf[T]())
+	if err != nil {
+		return Params{}, err
+	}
+	if p.Importance != nil {
+		if err := checkImportance(p.Importance, a.ranges, &p.tiling); err != nil {
+			return Params{}, err
+		}
+	}
+	o := p.observer
+	p.resize(&o, part)
+	var failed error
+	narrow := make([]T, min(part.Len, fuse))
+	pieces := func(yield func(x []T, first int) bool) {
+		for at, end := part.First, part.First+part.Len; at < end && failed == nil; at += len(narrow) {
+			x := narrow[:min(len(narrow), end-at)]
+			if failed = read(x, at); failed != nil || !yield(x, at) {
+				return
+			}
+		}
+	}
+	wide := make([]float32, chunk)
+	chunks := func(yield func(x []float32, first int) bool) {
+		for x, first := range pieces {
+			for ; len(x) > 0; x, first = x[min(chunk, len(x)):], first+chunk {
+				n := min(chunk, len(x))
+				widen(wide, x[:n])
+				if !yield(wide[:n], first) {
+					return
+				}
+			}
+		}
+	}
+	var r Range
+	b, isBinned := a.calculator.(*binned)
+	m, isMSE := a.ranges.(*mse)
+	switch {
+	case p.Fixed():
+	case isBinned:
+		for x := range pieces {
+			add(&b.histogram, x)
+		}
+		if failed == nil {
+			r = b.rangeOf()
+		}
+	case isMSE:
+		s := &m.alone
+		s.signed = hasSigned(p.Importance)
+		r = s.rangeOf(func(yield func(weighted) bool) {
+			for x, first := range chunks {
+				if !yield(weighted{x, s.weightsOf(p.Importance, first, len(x))}) {
+					return
+				}
+			}
+		})
+	default:
+		r = a.ranges.Range(func(yield func([]float32) bool) {
+			for x := range chunks {
+				if !yield(x) {
+					return
+				}
+			}
+		})
+	}
+	if failed != nil {
+		return Params{}, failed
+	}
+	low, high := []float32{o.round(r.Min)}, []float32{o.round(r.Max)}
+	o.update(0, low, high)
+	return o.params, nil
+}
+
 // ObserveRanges is Observe for a tensor of that shape that was observed in pieces: r are the ranges of Pieces.Whole, all pieces of
 // which were observed: else it is an ErrNotObserved. If they are fixed, none need be.
 func (q *FakeQuantizer[T]) ObserveRanges(shape []int, r *Ranges) error {

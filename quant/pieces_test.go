@@ -2,6 +2,7 @@ package quant_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -448,4 +449,61 @@ func TestPartialParts(t *testing.T) {
 		}
 		require.Equal(t, p.Whole().Groups, groups, "%v", c)
 	}
+}
+
+// One group that is searched through as often as the search wants gets the parameters that it gets in memory.
+func TestPiecesSearch(t *testing.T) {
+	r := rand.New(rand.NewPCG(27, 28))
+	for _, text := range []string{
+		`"range_calculator_cls":"mse"`, `"range_calculator_cls":{"name":"mse","norm":2.5}`, `"range_calculator_cls":{"name":"percentile","num":9,"den":10}`,
+		`"qparam_calculator_cls":"histogram"`, `"qparam_calculator_cls":{"name":"histogram","range":{"name":"percentile","num":99,"den":100}}`,
+		`"range_calculator_cls":"mse","float_range":[-1,null]`, `"range_calculator_cls":"mse","qscheme":"asymmetric","qformulation":"minval"`,
+	} {
+		for _, n := range []int{1, 100, 4096, 70000, 140001} {
+			testPiecesSearch[float32](t, r, text, n)
+			testPiecesSearch[float16.Float16](t, r, text, n)
+			testPiecesSearch[bf16.BFloat16](t, r, text, n)
+		}
+	}
+	spec, err := quant.ParseSpec([]byte(`{"dtype":"int8","granularity":{"type":"per_channel","axis":0},"range_calculator_cls":"mse"}`))
+	require.NoError(t, err)
+	p, err := quant.NewPieces[float32](spec, quant.Weight, []int{2, 100}, false)
+	require.NoError(t, err)
+	_, err = p.Search(p.Whole(), nil)
+	require.ErrorIs(t, err, quant.ErrShape)
+	want := errors.New("no more")
+	_, err = p.Search(slices.Collect(p.Parts(1))[1], func(_ []float32, first int) error {
+		assert.Equal(t, 100, first)
+		return want
+	})
+	require.Equal(t, want, err)
+	p, err = quant.NewPieces[float32](quant.Spec{}, quant.Weight, []int{2, 100}, false)
+	require.NoError(t, err)
+	_, err = p.Search(p.Whole(), nil)
+	require.ErrorIs(t, err, quant.ErrSpec)
+}
+
+func testPiecesSearch[T kernels.Float](t *testing.T, r *rand.Rand, text string, n int) {
+	t.Helper()
+	spec, err := quant.ParseSpec([]byte(`{"dtype":"int8",` + text + `}`))
+	require.NoError(t, err)
+	x := random[T](r, r.IntN(3) == 0, 1, n)
+	p, err := quant.NewPieces[T](spec, quant.Weight, x.Shape, false)
+	require.NoError(t, err)
+	if spec.RangeCalculator.Name == "mse" && r.IntN(2) == 0 {
+		p.Importance = make([]float32, n)
+		for i := range p.Importance {
+			p.Importance[i] = r.Float32()
+		}
+	}
+	var want quant.Params
+	require.NoError(t, p.Quantize(make([]byte, n), &want, p.Whole(), x.Data), text)
+	got, err := p.Search(p.Whole(), func(dst []T, first int) error {
+		copy(dst, x.Data[first:])
+		return nil
+	})
+	require.NoError(t, err, text)
+	requireSame(t, text, want.Scale, got.Scale)
+	requireSame(t, text, want.MinVal, got.MinVal)
+	require.Equal(t, want.ZeroPoint, got.ZeroPoint, text)
 }

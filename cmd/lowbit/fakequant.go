@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"sync"
 
 	"github.com/x448/float16"
 
@@ -374,6 +375,30 @@ func (f *fakeQuantTensor[T]) observe(j *fakeQuantJob, in *safetensors.File) erro
 	case errors.Is(err, quant.ErrDisabled), info.Elements() == 0: // which the quantizer is to hear of
 	case err != nil:
 		return inTensor(in, name, err)
+	case f.q.Spec().Calculator.Name == "histogram":
+		h := quantizers.NewHistogram[T]()
+		var counting sync.Mutex
+		for piece := range p.Cut(p.Whole(), pieceLen[T]()) {
+			if err := j.do(func(ws *workspace) error {
+				x, err := f.read(j, in, &ws.in, piece)
+				if err != nil {
+					return err
+				}
+				counting.Lock()
+				defer counting.Unlock()
+				h.Add(x)
+				return nil
+			}); err != nil {
+				return err
+			}
+		}
+		if err := j.wait(); err != nil {
+			return err
+		}
+		if err := quantizers.ObserveHistogram(f.q, info.Shape.Dims(), h); err != nil {
+			return inTensor(in, name, err)
+		}
+		return nil
 	case f.q.Spec().Searches():
 		x := quant.Tensor[T]{Data: make([]T, info.Elements()), Shape: info.Shape.Dims()}
 		for piece := range p.Cut(p.Whole(), pieceLen[T]()) {

@@ -53,6 +53,7 @@ type Pieces[T kernels.Float] interface {
 	Piece(first, n int) (quant.Part, error)
 	Quantize(dst []byte, params *quant.Params, part quant.Part, x []T) error
 	QuantizeBy(params quant.Params, dst []byte, piece quant.Part, x []T) error
+	Search(part quant.Part, read func(x []T, first int) error) (quant.Params, error)
 	Unit() int
 	Whole() quant.Part
 }
@@ -68,6 +69,19 @@ func (p cutPieces[T]) ByGlobal(global float32) Pieces[T] {
 type Importance[T kernels.Float] interface {
 	Add(x quant.Tensor[T]) error
 	State() quant.State
+}
+
+// Histogram is a quant.Histogram.
+type Histogram[T kernels.Float] interface {
+	Add(x []T)
+}
+
+// NewHistogram makes a quant.Histogram.
+func NewHistogram[T kernels.Float]() Histogram[T] { return newHistogram(any(*new(T))).(Histogram[T]) }
+
+// ObserveHistogram is quant.FakeQuantizer.ObserveHistogram.
+func ObserveHistogram[T kernels.Float](q Quantizer[T], shape []int, h Histogram[T]) error {
+	return observeHistogram(q, shape, h)
 }
 
 // New is quant.New.
@@ -176,4 +190,26 @@ func newImportance(element any) any {
 		return new(quant.Importance[bf16.BFloat16])
 	}
 	return new(quant.Importance[float32])
+}
+
+//go:noinline
+func newHistogram(element any) any {
+	switch element.(type) {
+	case float16.Float16:
+		return new(quant.Histogram[float16.Float16])
+	case bf16.BFloat16:
+		return new(quant.Histogram[bf16.BFloat16])
+	}
+	return new(quant.Histogram[float32])
+}
+
+//go:noinline
+func observeHistogram(q any, shape []int, h any) error {
+	switch q := q.(type) {
+	case *quant.FakeQuantizer[float16.Float16]:
+		return q.ObserveHistogram(shape, h.(*quant.Histogram[float16.Float16]))
+	case *quant.FakeQuantizer[bf16.BFloat16]:
+		return q.ObserveHistogram(shape, h.(*quant.Histogram[bf16.BFloat16]))
+	}
+	return q.(*quant.FakeQuantizer[float32]).ObserveHistogram(shape, h.(*quant.Histogram[float32]))
 }
