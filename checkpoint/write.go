@@ -27,6 +27,10 @@ type WriteOptions struct {
 	// shards. It may be nil.
 	Begin func(bytes int64)
 
+	// Start is told of the tensor of each piece that is begun, by several goroutines at a time. What a tensor's pieces have in common may take long to
+	// find before the first of them is done. It may be nil.
+	Start func(tensor string)
+
 	// Watch, unless it is nil, is told of every element of the input, and of its value in the output, by several goroutines at a time. It
 	// keeps nothing of a Passage. Its error ends the work.
 	Watch func(Passage) error
@@ -365,6 +369,9 @@ func (p *Plan) run(ctx context.Context, paths []string, o WriteOptions) error {
 			for j := range jobs {
 				if ctx.Err() != nil {
 					continue
+				}
+				if o.Start != nil {
+					o.Start(j.task.Tensor)
 				}
 				if err := p.do(&s, j.out, j.task, o.Progress); err != nil {
 					cancel(err)

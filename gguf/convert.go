@@ -31,6 +31,9 @@ type Conversion struct {
 	// Progress, unless it is nil, is told how many bytes were read and written since the last call; calls do not overlap.
 	Progress func(bytes int64)
 
+	// Begin, unless it is nil, is told the name of each tensor when its turn comes.
+	Begin func(tensor string)
+
 	// Watch, unless it is nil, is told of every byte of the source, and of what has become of it, by several goroutines at a time. It keeps
 	// nothing of a Passage. Its error ends the work.
 	Watch func(Passage) error
@@ -115,6 +118,9 @@ func Convert(ctx context.Context, path string, src *File, c Conversion) error {
 	}
 	number := int64(0)
 	for i, t := range src.Tensors() {
+		if c.Begin != nil {
+			c.Begin(t.Name)
+		}
 		var weights []float32
 		if to := c.Types[i]; to != t.Type && to.Weighed() {
 			if weights, err = c.Importance.Weights(t); err != nil {

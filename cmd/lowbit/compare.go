@@ -59,11 +59,11 @@ func (t *tool) compare(a, b *model, known map[string]*difference, to fileFlag, o
 	total := int64(0)
 	for _, name := range a.names {
 		x, _ := a.find(name)
-		if _, ok := b.find(name); ok && known[name] == nil {
-			total += int64(x.shape.Elements())
+		if y, ok := b.find(name); ok && x.shape == y.shape && known[name] == nil {
+			total += x.bytes + y.bytes
 		}
 	}
-	bar := newProgress(t.stderr, "compare", total, false)
+	bar := newProgress(t.stderr, "compare", total, true)
 	defer bar.end()
 	report := newReport(to, a.path, b.path)
 	job := &compareJob{taskGroup: t.newTaskGroup(t.workers), progress: bar, a: a, b: b, errors: report != nil, known: known}
@@ -253,7 +253,7 @@ func counted(n int, what string) string {
 // compareJob is the command at work.
 type compareJob struct {
 	*taskGroup
-	progress   *progress // counts elements
+	progress   *progress // counts the bytes of both sides
 	a, b       *model
 	errors     bool // are counted
 	known      map[string]*difference
@@ -327,7 +327,7 @@ func (j *compareJob) measure(x, y *comparand) (*difference, error) {
 	if err := j.each(n, piece, func(off, n int64) error {
 		ws := j.workspaces.get()
 		defer j.workspaces.put(ws)
-		j.progress.add(n)
+		j.progress.add(int64(float64(x.bytes+y.bytes) * float64(n) / float64(x.shape.Elements())))
 		var sides [2]elements
 		for i, side := range []*comparand{x, y} {
 			var err error

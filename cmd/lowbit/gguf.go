@@ -63,7 +63,7 @@ func (c *quantizeCommand) toGGUF(t *tool) error {
 	before, after := ggufSize(src.Tensors()), ggufSize(tensors)
 	bar := newProgress(t.stderr, "quantize", before+after, true)
 	defer bar.end()
-	conversion.Progress = bar.add
+	conversion.Progress, conversion.Begin = bar.add, bar.name
 	watch := newWatch(c.Report, modelOfGGUF(src))
 	if watch != nil {
 		conversion.Watch = watch.gguf

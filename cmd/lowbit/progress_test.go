@@ -8,6 +8,10 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/lowbit-go/lowbit/checkpoint"
+	"github.com/lowbit-go/lowbit/quant"
+	"github.com/lowbit-go/lowbit/safetensors"
 )
 
 // screen is what a terminal shows of some output: a carriage return goes back to the line's beginning, and what is there is written over.
@@ -85,4 +89,31 @@ func TestProgress(t *testing.T) {
 	none.of(1)
 	none.name("w")
 	none.end()
+}
+
+// A bar counts what is read and written of a plan, as the closing line does, and names a tensor before its first piece is done.
+func TestBytesMoved(t *testing.T) {
+	in := place(t, "in")
+	save(t, in, noise("a.weight", safetensors.F32, 64, 256), noise("norm", safetensors.F32, 300))
+	c, err := open(in)
+	require.NoError(t, err)
+	defer c.Close()
+	spec, err := quant.ParseSpec([]byte(`{"dtype":"int4","granularity":{"type":"per_block","axis":-1,"block_size":32}}`))
+	require.NoError(t, err)
+	plan, err := checkpoint.NewPlan(c, &checkpoint.Quantization{Choose: func(x *checkpoint.Tensor) *checkpoint.Choice {
+		if x.Name() == "norm" {
+			return nil
+		}
+		return &checkpoint.Choice{Spec: spec, Pack: true}
+	}}, 4<<10)
+	require.NoError(t, err)
+	moved, sum, pieces, started := (&writing{plan: plan}).moved(true), int64(0), 0, ""
+	require.NoError(t, plan.WriteFile(t.Context(), place(t, "out"), checkpoint.WriteOptions{Start: func(name string) { started = name }, Progress: func(name string, bytes int64) {
+		assert.Equal(t, started, name)
+		sum += moved(name, bytes)
+		pieces++
+	}}))
+	assert.Greater(t, pieces, 16)
+	assert.InDelta(t, plan.Before+plan.After, sum, float64(pieces))
+	assert.Zero(t, (&writing{plan: plan}).moved(false)("a.weight", 1))
 }

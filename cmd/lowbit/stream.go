@@ -101,7 +101,6 @@ func (s *stream) do(task func(ws *workspace) error) error {
 
 // copy begins to copy a tensor as it is.
 func (s *stream) copy(w *safetensors.Writer, f *safetensors.File, info safetensors.Info) error {
-	s.progress.name(info.Name)
 	for off := int64(0); off < info.Size; off += pieceSize {
 		if err := s.do(func(ws *workspace) error {
 			piece := lend[uint8](&ws.in, int(min(pieceSize, info.Size-off)))
@@ -124,6 +123,7 @@ func get[E element](s *stream, f *safetensors.File, name string, elements []E, o
 // getAgain is get for what is read so many times, of which this is one.
 func getAgain[E element](s *stream, f *safetensors.File, name string, elements []E, off, times int64) error {
 	bytes := bytesOf(elements)
+	s.progress.name(name)
 	err := f.ReadTensor(name, bytes, off)
 	s.progress.add(int64(len(bytes)) / times)
 	toggleEndian(elements)

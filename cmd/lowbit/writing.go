@@ -32,20 +32,20 @@ func (w *writing) run(after func()) error {
 		return errors.New("the name of the file to write is empty")
 	}
 	begun := time.Now()
-	bar := newProgress(w.stderr, w.what, w.plan.After, true)
+	bar := newProgress(w.stderr, w.what, w.plan.Before+w.plan.After, true)
 	defer bar.end()
+	moved := w.moved(bar != nil)
 	ctx, stop := context.WithCancel(w.ctx)
 	defer stop()
 	left := w.plan.After // what an earlier run has not finished
 	options := checkpoint.WriteOptions{Workers: min(w.workers, int(memoryLimit/pieceSize)), Restart: w.restart, Begin: func(bytes int64) {
 		left = bytes
-		bar.of(bytes)
-	}, Progress: func(tensor string, bytes int64) {
+		bar.of(int64(float64(bytes) * perWritten(w.plan.Before, w.plan.After)))
+	}, Start: bar.name, Progress: func(tensor string, bytes int64) {
 		if w.ctx.Err() != nil {
 			stop()
 		}
-		bar.name(tensor)
-		bar.add(bytes)
+		bar.add(moved(tensor, bytes))
 	}}
 	if w.watch != nil {
 		options.Watch, options.Note, options.Noted = w.watch.safetensors, w.watch.note, w.watch.noted
@@ -65,6 +65,31 @@ func (w *writing) run(after func()) error {
 	after()
 	closingLine(closing, w.what, w.plan.Before, w.plan.After, left == w.plan.After, time.Since(begun))
 	return nil
+}
+
+// moved returns what counts the bytes that are read and written for so many written ones of a tensor: its parts are copied under names of their own, all
+// else has the plain one. Without a bar that shows it nothing is counted.
+func (w *writing) moved(shown bool) func(tensor string, written int64) int64 {
+	if !shown {
+		return func(string, int64) int64 { return 0 }
+	}
+	per := map[string]float64{}
+	for _, c := range w.plan.Changes {
+		if c.Converted {
+			per[c.Tensor.Name()] = perWritten(c.Before, c.After)
+		}
+	}
+	return func(tensor string, written int64) int64 {
+		if n, ok := per[tensor]; ok {
+			return int64(float64(written) * n)
+		}
+		return 2 * written
+	}
+}
+
+// perWritten is how many bytes are read and written for each that is written.
+func perWritten(before, after int64) float64 {
+	return float64(before+after) / float64(max(1, after))
 }
 
 // closingPlace is where the closing line goes: standard output, unless it is OUT, or OUT may end up in it as a device does.
