@@ -213,4 +213,17 @@ func tensorAllocations[T Float](zero func(name string, f func())) {
 		DynamicFloat(q[:], x[:], g, &r)
 		DynamicFloat(q[:], x[:], Grid{1, groups, n / groups}, &r)
 	})
+	zero("two levels", func() {
+		var x [n]T
+		var scale [groups]float32
+		oneEach(scale[:])
+		var q [n / 2]byte
+		for _, dialect := range []Dialect{TorchAO, ModelOpt, CompressedTensors} {
+			p := FloatParams{Format: E2M1Packed, Dialect: dialect, Scales: ScaleE4M3FNGlobal, Global: 3, Scale: scale[:]}
+			g := Grid{1, groups, n / groups}
+			QuantizeFloat(q[:], x[:], g, &p)
+			DequantizeFloat(x[:], q[:], g, &p)
+			FakeQuantizeFloat(x[:], NoMask, x[:], g, &p)
+		}
+	})
 }

@@ -154,6 +154,14 @@ func dequantizeFloat[T Float](impl isa, dst []T, src []byte, g Grid, p *FloatPar
 	switch {
 	case over != 1, level != 1 && m.format.times != 1: // a subnormal product of the levels is rounded before it is made larger
 		dequantizeFloatLevels(impl, dst, src, g, p, &m)
+	default:
+		dequantizeFloatTimes(impl, dst, src, g, p, times)
+	}
+}
+
+// dequantizeFloatTimes is dequantizeFloat where scales are multiplied by a number.
+func dequantizeFloatTimes[T Float](impl isa, dst []T, src []byte, g Grid, p *FloatParams, times float32) {
+	switch {
 	case !(math.Abs(float64(times*largest(impl, p.Scale))) <= math.MaxFloat32):
 		portableDequantizeFloat(dst, src, g, p)
 	case p.Format.isSix():

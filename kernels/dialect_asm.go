@@ -214,7 +214,7 @@ func dequantizeFloatPieces[T Float](impl isa, dst []T, src []byte, g Grid, p *Fl
 		part := FloatParams{Format: p.Format, Scale: s}
 		for r := range g.Rows {
 			at, n := r*row+base*g.Len, len(s)*g.Len
-			dequantizeFloat(impl, dst[at:][:n], src[p.Format.Bytes(at):][:p.Format.Bytes(n)], Grid{1, len(s), g.Len}, &part)
+			dequantizeFloatTimes(impl, dst[at:][:n], src[p.Format.Bytes(at):][:p.Format.Bytes(n)], Grid{1, len(s), g.Len}, &part, m.format.times)
 		}
 	}
 }
