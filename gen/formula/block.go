@@ -59,7 +59,9 @@ var blockTypes = []struct {
 			low, high := b.values(fp4).Shuffle(b.low(q)), b.values(fp4).Shuffle(b.high(q))
 			twos := b.Same(4+i/2, 16, func(i int) byte { return byte(i/16*8 + i%8) }).HighNibbles(func(i int) bool { return i%16 >= 8 })
 			for k, other := range []*ir.BlockNode{low.Lower(high).Widen(true), low.Upper(high).Widen(true)} {
-				b.Store(i+16*k, other.Tabled(b.twosOf(fp4, twos, k), other).Mul(b.Look(i/16+k)))
+				scale := b.Look(i/16 + k)
+				nibbles := b.Gather(4+i/2+8*k, 8, func(i int) [4]int { return [4]int{i % 8, -1, -1, -1} }).ShiftRight(func(i int) uint32 { return uint32(i / 8 * 4) })
+				b.Store(i+16*k, b.numbers(fp4).Mul(scale).Sixteenth(nibbles).Tabled(b.twosOf(fp4, twos, k).Mul(scale), other.Mul(scale)))
 			}
 		}
 	}},
@@ -70,7 +72,8 @@ var blockTypes = []struct {
 		b.pairs(16, func(element int, q *ir.BlockNode) {
 			scale, least := scales.Pick(element/16), least.Pick(element/16)
 			other := q.Widen(false).MulAdd(scale, least)
-			b.Store(element, other.Tabled(b.numbers(fours).MulAdd(scale, least).Fourth(b.Spread(16+element/128*32+element%32).Shift32(-element%128/32*2)), other))
+			looked := b.numbers(fours).MulAdd(scale, least).Fourth(b.Spread(16 + element/128*32 + element%32).Shift32(-element % 128 / 32 * 2))
+			b.Store(element, looked.Tabled(looked, other))
 		})
 	}},
 	{"Q3_K", 110, 256, "y = (q-4)*(d*(s-32))", func(b block) {
@@ -78,13 +81,32 @@ var blockTypes = []struct {
 		low := b.eitherNibble(s.Shuffle(b.from(func(i int) int { return 2 + i%8 })), func(i int) bool { return i >= 8 })
 		high := b.fourths(s.Shuffle(b.from(func(i int) int { return 10 + i%4 })), func(i int) int { return i / 4 })
 		products := low.Or(high).Less(b.All(32)).Widen(true).Mul(d)
-		scales, twos := products.Stash(), products.Mul(b.Each(down)).Stash()
+		six := b.sixBits(94, func(i int) (low, shift, high, part int) { return 2 + i%8, i / 8 * 4, 10 + i%4, i / 4 })
+		scales, twos := six.Plus(-32).Float().Mul(d).Tabled(products, products).Stash(), products.Mul(b.Each(down)).Stash()
+		// With tables of 32: of which bits of four codes the lowest two are taken, after how many, what becomes of them and of a
+		// third with places for both in between, and the codes that they are then.
+		thirds := [4]struct {
+			bits        uint32
+			first, then int
+			code        func(i int) int
+		}{
+			{0xc3, 0, 0, func(i int) int { return i & 7 }},
+			{3, 2, 0, func(i int) int { return i&3 | i>>1&4 }},
+			{6, 3, 1, func(i int) int { return i&3 | i>>1&4 }},
+			{0xc3, 0, 5, func(i int) int { return i>>1&3 | i<<2&4 }},
+		}
 		b.pairs(32, func(element int, q *ir.BlockNode) {
 			place, group := element/32, element/16
 			other := q.Or(b.Load(element%32).Any(b.All(1<<place), b.All(4))).Less(b.All(4)).Widen(true).Mul(scales.Pick(group))
 			codes := b.LoadTwos(32 + element/128*32).Shift(-2 * (place % 4)).And(b.AllTwos(3))
 			codes = codes.Or(b.LoadTwos(0).Shift(2 - place).And(b.AllTwos(4))).Less(b.AllTwos(4))
-			b.Store(element, other.Tabled(codes.Half(group%2, ir.AtTop).Float().Mul(twos.Pick(group)), other))
+			t := thirds[place%4]
+			three := b.Spread(32+element/128*32+element%32).Shift32(-t.first).Select(t.bits, b.Spread(element%32).Shift32(2-element/128*4)).Shift32(-t.then)
+			var numbers [16]int8
+			for i := range numbers {
+				numbers[i] = int8(t.code(i) - 4)
+			}
+			b.Store(element, b.numbers(numbers).Mul(scales.Pick(group)).Sixteenth(three).Tabled(codes.Half(group%2, ir.AtTop).Float().Mul(twos.Pick(group)), other))
 		})
 	}},
 	{"Q4_K", 144, 256, "y = q*(d*s) - dmin*t", func(b block) {
@@ -105,11 +127,13 @@ var blockTypes = []struct {
 		for i := 0; i < 256; i += 64 {
 			for k := range 2 {
 				q, bits := b.Load(48+i/2+16*k), b.Load(16+16*k)
+				// the fifth bits of two groups lie one beside the other
+				pair := b.Spread(q.Off).Times(1<<1|1<<12).Select(0xf001e, b.Spread(bits.Off).Times(1|1<<14).Shift32(-i/32))
 				for half := range 2 {
 					group := i/32 + half
 					value := func(v *ir.BlockNode) *ir.BlockNode { return v.MulAdd(scale(group), least(group)) }
 					codes := nibblesOf(b, b.LoadTwos(48+i/2), half).Or(b.LoadTwos(16).Shift(4 - group).And(b.AllTwos(16)))
-					b.Store(i+16*k+32*half, b.fifth(q, half, bits.Any(b.All(1<<group), b.All(16)), bits.Test(b.All(1<<group)),
+					b.Store(i+16*k+32*half, b.fifth(q, half, pair.Shift32(-15*half), bits.Any(b.All(1<<group), b.All(16)),
 						value(codes.Half(k, ir.AtBottom).Float()), 0, plainCode, value))
 				}
 			}
@@ -139,7 +163,9 @@ var blockTypes = []struct {
 		d, s := b.scale(0), b.Load(0)
 		low := b.eitherNibble(s.Shuffle(b.from(func(i int) int { return 4 + i%8/2 })), func(i int) bool { return i%2 == 1 })
 		high := b.fourths(s.Shuffle(b.from(func(i int) int { return 2 + i%8/4 })), func(i int) int { return i % 4 })
-		scales := low.Or(high).Less(b.All(32)).Widen(true).Mul(d).Stash()
+		six := b.sixBits(0, func(i int) (low, shift, high, part int) { return 4 + i%8/2, i % 2 * 4, 2 + i%8/4, i % 4 })
+		products := low.Or(high).Less(b.All(32)).Widen(true).Mul(d)
+		scales := six.Plus(-32).Float().Mul(d).Tabled(products, products).Stash()
 		for i := 0; i < 256; i += 32 {
 			b.halves(i, b.Load(8+i/2), iq4, func(q *ir.BlockNode) *ir.BlockNode { return b.values(iq4).Shuffle(q).Widen(true) },
 				func(v *ir.BlockNode) *ir.BlockNode { return v.Mul(scales.Pick(i / 32)) })
@@ -187,9 +213,9 @@ func (b block) scale(off int) *ir.BlockNode {
 func (b block) scales(off int) (d, m *ir.BlockNode) {
 	d, m = b.Float16(off), b.Float16(off+2)
 	first, second, both := b.Float16s(off)
-	b.Finite(d.Tabled(both, d))
-	b.Finite(m.Tabled(both, m))
-	return d.Tabled(first, d), m.Tabled(second, m)
+	b.Finite(both.Tabled(both, d))
+	b.Finite(both.Tabled(both, m))
+	return first.Tabled(first, d), second.Tabled(second, m)
 }
 
 func (b block) low(q *ir.BlockNode) *ir.BlockNode  { return q.And(b.All(15)) }
@@ -267,7 +293,12 @@ func (b block) nibble(q *ir.BlockNode, half int, numbers [16]int8, code, value b
 	default:
 		eights = spread(b.Spread(q.Off), half).Float()
 	}
-	return q.Nibble(half == 1, value(b.numbers(numbers))).Tabled(value(eights), value(code(n)))
+	return b.sixteenth(q.Off, half, value(b.numbers(numbers))).Tabled(value(eights), value(code(n)))
+}
+
+// sixteenth is what a table of sixteen has for sixteen low nibbles, or for the high ones; the bits above do not count.
+func (b block) sixteenth(off, half int, table *ir.BlockNode) *ir.BlockNode {
+	return table.Sixteenth(b.Spread(off).Shift32(-4 * half))
 }
 
 // twoNibbles are the low nibbles of sixteen bytes, then the high ones.
@@ -290,14 +321,18 @@ func (b block) twosOf(numbers [16]int8, twos *ir.BlockNode, half int) *ir.BlockN
 // down takes a number at the top of integers back.
 const down = 1. / (1 << 24)
 
-// fifth is the same with fifth bits of codes, and where they are; zero is the code whose number is 0. With tables of eight it is eights.
-func (b block) fifth(q *ir.BlockNode, half int, bits, where, eights *ir.BlockNode, zero int, code, value become) *ir.BlockNode {
+// fifth is the same with a fifth bit of codes. On machines with tables of 32 it is below the others, and behind tables are the numbers of codes without it and
+// with it in turn; zero is the code whose number is 0. With tables of eight it is eights.
+func (b block) fifth(q *ir.BlockNode, half int, codes, bits, eights *ir.BlockNode, zero int, code, value become) *ir.BlockNode {
 	n := b.low(q)
 	if half == 1 {
 		n = b.high(q)
 	}
-	low, high := value(b.numbers(numbered(-zero))), value(b.numbers(numbered(16-zero)))
-	return q.Nibble(half == 1, low).OrOf(high, where).Tabled(eights, value(code(n.Or(bits))))
+	var tables [2][16]int8
+	for i := range 32 {
+		tables[i/16][i%16] = int8(i/2 + i%2*16 - zero)
+	}
+	return codes.OfTwo(value(b.numbers(tables[0])), value(b.numbers(tables[1]))).Tabled(eights, value(code(n.Or(bits))))
 }
 
 // numbers are those of a table.
@@ -325,9 +360,11 @@ func (b block) fifths(off, zero int, code become, d *ir.BlockNode, value func(v,
 	if zero > 0 {
 		twos, place, unit = twos.Less(b.AllTwos(byte(zero))), ir.AtTop, d.Mul(b.Each(down))
 	}
+	// bit i of a word goes to the bottom and bit 16+i to the middle, and the nibbles above them
+	codes := b.Spread(off+4).Times(1<<1|1<<13).Select(0x1e001e, b.Word(off).ShiftRight(func(i int) uint32 { return uint32(i) }))
 	for half := range 2 {
 		others := bits.Shuffle(b.from(func(i int) int { return 2*half + i/8 }))
-		b.Store(16*half, b.fifth(q, half, others.Any(bit, b.All(16)), b.Sixteen(off+2*half), value(twos.Half(half, place).Float(), unit), zero, code,
+		b.Store(16*half, b.fifth(q, half, codes.Shift32(-16*half), others.Any(bit, b.All(16)), value(twos.Half(half, place).Float(), unit), zero, code,
 			func(v *ir.BlockNode) *ir.BlockNode { return value(v, d) }))
 	}
 }
@@ -358,6 +395,24 @@ func (b block) fourths(v *ir.BlockNode, which func(i int) int) *ir.BlockNode {
 	return part(0).Or(part(1)).Or(part(2).Or(part(3)))
 }
 
+// sixBits are sixteen integers, on machines with tables of 32: of one of sixteen bytes four bits from a shift on, and above them two bits of another, the
+// first part of four or one behind.
+func (b block) sixBits(off int, from func(i int) (low, shift, high, part int)) *ir.BlockNode {
+	bytes := b.Gather(off, 16, func(i int) [4]int {
+		low, _, high, _ := from(i)
+		return [4]int{low, high, -1, -1}
+	})
+	lower := bytes.ShiftRight(func(i int) uint32 {
+		_, shift, _, _ := from(i)
+		return uint32(shift)
+	})
+	upper := bytes.ShiftRight(func(i int) uint32 {
+		_, _, _, part := from(i)
+		return uint32(4 + 2*part)
+	})
+	return lower.Select(15, upper).Keep(63)
+}
+
 // scalesOfSix are the products of d and dmin, -dmin for the sum, with the scales and minima of six bits behind them:
 // of each the first four are the low bits of bytes, of which the two above belong to the others.
 func (b block) scalesOfSix() (scale, least func(group int) *ir.BlockNode) {
@@ -382,7 +437,15 @@ func (b block) scalesOfSix() (scale, least func(group int) *ir.BlockNode) {
 	})).Or(low.Shift(-4).And(b.where(15, func(i int) bool { return i >= 12 })))
 	above := v.Shuffle(b.from(func(i int) int { return 4 + i/8*4 + i%4 }))
 	six = six.Or(above.Shift(-2).And(b.where(0x30, func(i int) bool { return !first(i) })))
-	products := six.Widen(false)
-	scales, minima := products.Mul(d).Stash(), products.Mul(dmin.Negated()).Stash()
+	gathered := b.sixBits(0, func(i int) (low, shift, high, part int) {
+		low = 4 + i/8*4 + i%4
+		if first(i) {
+			return low, 0, low, 2
+		}
+		return 12 + i%4, i / 8 * 4, low, 3
+	})
+	numbers := six.Widen(false)
+	numbers = gathered.Float().Tabled(numbers, numbers)
+	scales, minima := numbers.Mul(d).Stash(), numbers.Mul(dmin.Negated()).Stash()
 	return scales.Pick, func(group int) *ir.BlockNode { return minima.Pick(8 + group) }
 }

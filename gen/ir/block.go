@@ -122,17 +122,17 @@ const (
 	BlockSqrt                     // the square root
 	BlockRound                    // to an integer, half to even
 	BlockTable                    // of two tables of sixteen the number that the low five bits say
-	BlockNibble                   // of a table of sixteen the number that four bits of each byte say, or of another where a mask says so
-	BlockTest                     // where bytes have a bit
-	BlockSixteen                  // where sixteen bits of the block are 1
+	BlockSixteenth                // of a table of sixteen the number that the low four bits of a say
 	BlockAmong                    // how many of fifteen places are at most a
 	BlockTabled                   // a on machines that have tables of 32 numbers, b on those of eight, c on others
 	BlockSpread                   // sixteen bytes of the block as integers without a sign
 	BlockLoadTwos                 // twice sixteen bytes of the block
-	BlockSame                     // sixteen bytes of the block twice, or four bytes eight times, in their own order
+	BlockSame                     // sixteen bytes of the block, or eight, or four, as often as a register has room for them, in their own order
 	BlockShrEach                  // each 32 bits of a >> a number of b
 	BlockWidenTwos                // one of two sixteens of bytes as integers, at the bottom or at the top
 	BlockFourth                   // of four numbers the one that the low two bits of a say
+	BlockTimes                    // integers of 15 bits times another
+	BlockSelect                   // the bits of a that b has, and those of c that it has not
 	BlockPair                     // two float16 of the block, in turn
 	BlockEven                     // the first of such two as a number
 	BlockOdd                      // the second
@@ -152,7 +152,7 @@ type BlockNode struct {
 	Signed bool
 	To     int // of copies, and of other stores in two places; how far sixteens lie apart
 	First  int // the first sixteen bytes that are stored
-	Count  int // how many sixteens are stored, or how many bytes are copied
+	Count  int // how many sixteens are stored, how many bytes are copied, or how many there are from a float16 on
 	ID     int
 
 	b *Block
@@ -272,18 +272,7 @@ func (b *Block) Numbers(numbers [16]float32) *BlockNode {
 	return b.add(BlockNode{Op: BlockConst, Type: BlockFloats, Bytes: string(bytes)})
 }
 
-// Nibble is what four bits of each byte say of a table of sixteen numbers, on such machines: the low ones, or the high ones.
-func (n *BlockNode) Nibble(high bool, table *BlockNode) *BlockNode {
-	n.want("Nibble", BlockBytes)
-	table.want("Nibble", BlockFloats)
-	v := BlockNode{Op: BlockNibble, Type: BlockFloats, Args: []*BlockNode{n, table}}
-	if high {
-		v.Off = 4
-	}
-	return n.b.add(v)
-}
-
-// Spread is what Load loads, as integers, for machines that have tables of eight numbers; and so are those below.
+// Spread is what Load loads, as integers, for machines that have tables of numbers; and so are those below.
 func (b *Block) Spread(off int) *BlockNode {
 	b.inside(off, 16)
 	return b.add(BlockNode{Op: BlockSpread, Type: BlockInts, Name: codes, Off: off})
@@ -361,36 +350,73 @@ func (n *BlockNode) Fourth(at *BlockNode) *BlockNode {
 	return n.b.add(BlockNode{Op: BlockFourth, Type: BlockFloats, Args: []*BlockNode{at, n}})
 }
 
-// Test says where bytes have a bit, on such machines, and Sixteen where the bits at an offset are 1.
-func (n *BlockNode) Test(bits *BlockNode) *BlockNode {
-	n.want("Test", BlockBytes)
-	return n.b.add(BlockNode{Op: BlockTest, Type: BlockMask, Args: []*BlockNode{n, bits}})
+// Sixteenth is the one of the sixteen numbers of n that the low four bits of at say, for machines that have tables of 32; and so are those below.
+func (n *BlockNode) Sixteenth(at *BlockNode) *BlockNode {
+	n.want("Sixteenth", BlockFloats)
+	at.want("Sixteenth", BlockInts)
+	return n.b.add(BlockNode{Op: BlockSixteenth, Type: BlockFloats, Args: []*BlockNode{at, n}})
 }
 
-func (b *Block) Sixteen(off int) *BlockNode {
-	b.inside(off, 2)
-	return b.add(BlockNode{Op: BlockSixteen, Type: BlockMask, Name: codes, Off: off})
+// OfTwo is the one of low, or behind those of high, that the low five bits say.
+func (n *BlockNode) OfTwo(low, high *BlockNode) *BlockNode {
+	n.want("OfTwo", BlockInts)
+	return n.b.add(BlockNode{Op: BlockTable, Type: BlockFloats, Args: []*BlockNode{n, low, high}})
 }
 
-// OrOf is what Nibble has of another table somewhere.
-func (n *BlockNode) OrOf(table, where *BlockNode) *BlockNode {
-	if n.Op != BlockNibble {
-		panic("ir: OrOf of what is no Nibble")
+// Word is four bytes of the block as sixteen times the same integer.
+func (b *Block) Word(off int) *BlockNode {
+	b.inside(off, 4)
+	return b.add(BlockNode{Op: BlockSame, Type: BlockInts, Name: codes, Off: off, Count: 4})
+}
+
+// Gather is for each of sixteen integers some of sixteen bytes of the block, or of eight: -1 is a byte of zeros.
+func (b *Block) Gather(off, bytes int, which func(i int) [4]int) *BlockNode {
+	b.inside(off, bytes)
+	all := b.add(BlockNode{Op: BlockSame, Type: BlockInts, Name: codes, Off: off, Count: bytes})
+	from := b.ints(func(i int) uint32 {
+		w := which(i)
+		return uint32(byte(w[0])) | uint32(byte(w[1]))<<8 | uint32(byte(w[2]))<<16 | uint32(byte(w[3]))<<24
+	})
+	return b.add(BlockNode{Op: BlockShuffle, Type: BlockInts, Args: []*BlockNode{all, from}})
+}
+
+// ints are sixteen constants.
+func (b *Block) ints(f func(i int) uint32) *BlockNode {
+	var bytes []byte
+	for i := range 16 {
+		bytes = binary.LittleEndian.AppendUint32(bytes, f(i))
 	}
-	where.want("OrOf", BlockMask)
-	return n.b.add(BlockNode{Op: BlockNibble, Type: BlockFloats, Args: []*BlockNode{n.Args[0], n.Args[1], table, where}, Off: n.Off})
+	return b.add(BlockNode{Op: BlockConst, Type: BlockInts, Bytes: string(bytes)})
+}
+
+// ShiftRight is each integer shifted by a count of its own.
+func (n *BlockNode) ShiftRight(count func(i int) uint32) *BlockNode {
+	n.want("ShiftRight", BlockInts)
+	return n.b.add(BlockNode{Op: BlockShrEach, Type: BlockInts, Args: []*BlockNode{n, n.b.ints(count)}})
+}
+
+// Times is n, of 15 bits, times a constant of as many.
+func (n *BlockNode) Times(v uint32) *BlockNode {
+	n.want("Times", BlockInts)
+	return n.b.add(BlockNode{Op: BlockTimes, Type: BlockInts, Args: []*BlockNode{n, n.b.Bits(v)}})
+}
+
+// Select has some bits of n, and the others of c.
+func (n *BlockNode) Select(bits uint32, c *BlockNode) *BlockNode {
+	n.want("Select", BlockInts)
+	return n.b.add(BlockNode{Op: BlockSelect, Type: BlockInts, Args: []*BlockNode{n, n.b.Bits(bits), c}})
 }
 
 // Float16 is the one at an offset, as a number.
 func (b *Block) Float16(off int) *BlockNode {
 	b.inside(off, 2)
-	return b.add(BlockNode{Op: BlockFloat16, Type: BlockNumber, Name: codes, Off: off})
+	return b.add(BlockNode{Op: BlockFloat16, Type: BlockNumber, Name: codes, Off: off, Count: b.Bytes - off})
 }
 
-// Float16s are the two at an offset, as numbers, for machines that have tables of eight; both is finite if they are.
+// Float16s are the two at an offset, as numbers, for machines that have tables; both is finite if they are.
 func (b *Block) Float16s(off int) (first, second, both *BlockNode) {
 	b.inside(off, 4)
-	both = b.add(BlockNode{Op: BlockPair, Type: BlockNumber, Name: codes, Off: off})
+	both = b.add(BlockNode{Op: BlockPair, Type: BlockNumber, Name: codes, Off: off, Count: b.Bytes - off})
 	of := func(op BlockOp) *BlockNode {
 		return b.add(BlockNode{Op: op, Type: BlockNumber, Args: []*BlockNode{both}})
 	}

@@ -90,6 +90,19 @@ var kernels = []kernel{
 	{name: "encode/f16", file: "convert", function: "EncodeF16", path: flat},
 	{name: "encode/bf16", file: "convert", function: "EncodeBF16", path: flat},
 	{name: "decode/bf16", file: "convert", function: "DecodeBF16", path: flat},
+	{name: "dequantize/q8_0", file: "blocks", function: "DequantizeBlocksQ8_0", path: copying, elements: 32},
+	{name: "dequantize/q4_0", file: "blocks", function: "DequantizeBlocksQ4_0", path: copying, elements: 32},
+	{name: "dequantize/q4_1", file: "blocks", function: "DequantizeBlocksQ4_1", path: copying, elements: 32},
+	{name: "dequantize/q5_0", file: "blocks", function: "DequantizeBlocksQ5_0", path: copying, elements: 32},
+	{name: "dequantize/q5_1", file: "blocks", function: "DequantizeBlocksQ5_1", path: copying, elements: 32},
+	{name: "dequantize/mxfp4", file: "blocks", function: "DequantizeBlocksMXFP4", path: copying, elements: 32},
+	{name: "dequantize/nvfp4", file: "blocks", function: "DequantizeBlocksNVFP4", path: copying, elements: 64},
+	{name: "dequantize/q2_k", file: "blocks", function: "DequantizeBlocksQ2_K", path: copying, elements: 256},
+	{name: "dequantize/q3_k", file: "blocks", function: "DequantizeBlocksQ3_K", path: copying, elements: 256},
+	{name: "dequantize/q4_k", file: "blocks", function: "DequantizeBlocksQ4_K", path: copying, elements: 256},
+	{name: "dequantize/q5_k", file: "blocks", function: "DequantizeBlocksQ5_K", path: copying, elements: 256},
+	{name: "dequantize/q6_k", file: "blocks", function: "DequantizeBlocksQ6_K", path: copying, elements: 256},
+	{name: "dequantize/iq4_xs", file: "blocks", function: "DequantizeBlocksIQ4_XS", path: copying, elements: 256},
 }
 
 func main() {

@@ -65,6 +65,9 @@ func (m *Machine) ofTwo(op ir.BlockOp) emit2 {
 // BlockFolds says that operands are in registers.
 func (m *Machine) BlockFolds(*ir.BlockNode) int { return 0 }
 
+// BlockSpreads says that operands are in registers.
+func (m *Machine) BlockSpreads() bool { return false }
+
 // BlockTables says that there are no tables of float32.
 func (m *Machine) BlockTables() int { return 0 }
 

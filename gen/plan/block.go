@@ -27,6 +27,7 @@ type BlockMachine interface {
 	BlockConstant(n *ir.BlockNode) string  // bytes of a register that a node has as its last operand, none if there are none
 	BlockTables() int                      // how many numbers the tables have for which it has instructions: 32, 8 or none
 	BlockFolds(n *ir.BlockNode) int        // the most operands, from the last one on, of which one may be at an address, so that args lacks it
+	BlockSpreads() bool                    // whether the second factor of a product, and of one with a sum, may be a number in the frame likewise
 }
 
 // blockArgs are the arguments of such a kernel.
@@ -383,6 +384,12 @@ func (b *blocks) demand(n *ir.BlockNode, part int) V {
 		return args[0]
 	}
 	slot := 4 * b.m.Width() * part
+	if folded != nil && folded.Op == ir.BlockPick {
+		for i := range b.parts(folded.Args[0]) {
+			b.demand(folded.Args[0], i)
+		}
+		return b.remember(s, key, b.m.LowerBlock(s, n, part, args, Addr{Stack: true, Disp: folded.Off}, Addr{}))
+	}
 	if folded != nil {
 		return b.remember(s, key, b.m.LowerBlock(s, n, part, args, Addr{Reg: b.at[folded.Name], Disp: folded.Off + slot}, Addr{}))
 	}
@@ -427,8 +434,11 @@ func (b *blocks) remember(s *Seg, key [2]int, v V) V {
 	return v
 }
 
-// folded is the row that only one operand of a node is, and that is loaded by the node's own instruction.
+// folded is the row that only one operand of a node is, or the number in the frame, and that is loaded by the node's own instruction.
 func (b *blocks) folded(n *ir.BlockNode) *ir.BlockNode {
+	if (n.Op == ir.BlockMul || n.Op == ir.BlockMulAdd) && n.Args[1].Op == ir.BlockPick && b.uses[n.Args[1].ID] == 1 && b.m.BlockSpreads() {
+		return n.Args[1]
+	}
 	if len(n.Args) != 2 || n.Args[0] == n.Args[1] {
 		return nil
 	}

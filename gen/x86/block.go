@@ -37,7 +37,7 @@ var blockBytes = map[ir.BlockOp]string{
 // blockFloats are those on float32.
 var blockFloats = map[ir.BlockOp]string{
 	ir.BlockAdd: "VADDPS", ir.BlockSub: "VSUBPS", ir.BlockMul: "VMULPS", ir.BlockMax: "VMAXPS", ir.BlockMin: "VMINPS",
-	ir.BlockDiv: "VDIVPS", ir.BlockPlus: "VPADDD",
+	ir.BlockDiv: "VDIVPS", ir.BlockPlus: "VPADDD", ir.BlockTimes: "VPMADDWD",
 }
 
 // BlockFolds says which operands arithmetic may have in memory: the second one, or either where their order is all the same.
@@ -50,6 +50,9 @@ func (m *Machine) BlockFolds(n *ir.BlockNode) int {
 	}
 	return 0
 }
+
+// BlockSpreads says that AVX-512 has arithmetic with one number for all lanes.
+func (m *Machine) BlockSpreads() bool { return m.wide }
 
 // BlockTables says that tables are of two registers, or with AVX2 of one.
 func (m *Machine) BlockTables() int {
@@ -82,6 +85,9 @@ func (m *Machine) LowerBlock(s *plan.Seg, n *ir.BlockNode, part int, args []plan
 	}
 	if name, ok := blockFloats[n.Op]; ok {
 		if len(args) == 1 {
+			if at.Stack {
+				name += "_BCST"
+			}
 			return op(func(d int, u []int) { m.i(name, m.mem(at, 0), m.vec(u[0]), m.vec(d)) })
 		}
 		return op(func(d int, u []int) { m.i(name, m.vec(u[1]), m.vec(u[0]), m.vec(d)) })
@@ -93,6 +99,9 @@ func (m *Machine) LowerBlock(s *plan.Seg, n *ir.BlockNode, part int, args []plan
 		bytes := n.Bytes
 		if len(n.Bytes) == 16 && n.Type != ir.BlockBytes {
 			bytes = strings.Repeat(n.Bytes, m.Width()/4)
+		}
+		if first := bytes[:4]; len(bytes) == 64 && bytes == strings.Repeat(first, 16) {
+			return op(func(d int, _ []int) { m.i("VBROADCASTSS", m.constant(first), m.vec(d)) })
 		}
 		return op(func(d int, _ []int) { m.i("VMOVUPS", m.constant(bytes), m.ofType(n.Type, d)) })
 	case ir.BlockQuads:
@@ -131,7 +140,12 @@ func (m *Machine) LowerBlock(s *plan.Seg, n *ir.BlockNode, part int, args []plan
 	case ir.BlockFloat16:
 		return op(func(d int, _ []int) {
 			words := reg.VecPhysical(xs[d])
-			if m.wide {
+			switch {
+			case m.wide && n.Count >= 8: // four are converted in fewer steps than one that is in all words
+				m.i("VCVTPH2PS", m.mem(at, 0), xs[d])
+				m.i("VBROADCASTSS", xs[d], m.vec(d))
+				return
+			case m.wide:
 				words = half(d)
 			}
 			m.i("VPBROADCASTW", m.mem(at, 0), words)
@@ -139,19 +153,36 @@ func (m *Machine) LowerBlock(s *plan.Seg, n *ir.BlockNode, part int, args []plan
 		})
 	case ir.BlockPair:
 		return op(func(d int, _ []int) {
-			m.i("VPBROADCASTD", m.mem(at, 0), xs[d])
-			m.i("VCVTPH2PS", xs[d], m.vec(d))
+			switch {
+			case m.wide && n.Count >= 8:
+				m.i("VCVTPH2PS", m.mem(at, 0), xs[d])
+			case m.wide:
+				m.i("VPBROADCASTD", m.mem(at, 0), xs[d])
+				m.i("VCVTPH2PS", xs[d], xs[d])
+			default:
+				m.i("VPBROADCASTD", m.mem(at, 0), xs[d])
+				m.i("VCVTPH2PS", xs[d], m.vec(d))
+			}
 		})
 	case ir.BlockEven:
+		if m.wide {
+			return op(func(d int, u []int) { m.i("VBROADCASTSS", xs[u[0]], m.vec(d)) })
+		}
 		return op(func(d int, u []int) { m.i("VMOVSLDUP", m.vec(u[0]), m.vec(d)) })
 	case ir.BlockOdd:
+		if m.wide {
+			return op(func(d int, u []int) { m.i("VPERMPS", m.vec(u[0]), m.vec(u[1]), m.vec(d)) })
+		}
 		return op(func(d int, u []int) { m.i("VMOVSHDUP", m.vec(u[0]), m.vec(d)) })
 	case ir.BlockSpread:
 		return op(func(d int, _ []int) { m.i("VPMOVZXBD", m.mem(at, m.Width()*part), m.vec(d)) })
 	case ir.BlockLoadTwos:
 		return op(func(d int, u []int) { m.i("VPERMD", m.mem(at, 0), m.vec(u[0]), m.vec(d)) })
 	case ir.BlockSame:
-		name := map[int]string{4: "VPBROADCASTD", 16: "VBROADCASTI128"}[n.Count]
+		name := map[int]string{4: "VPBROADCASTD", 8: "VPBROADCASTQ", 16: "VBROADCASTI128"}[n.Count]
+		if m.wide && n.Count == 16 {
+			name = "VBROADCASTI32X4"
+		}
 		return op(func(d int, _ []int) { m.i(name, m.mem(at, 0), m.vec(d)) })
 	case ir.BlockShrEach:
 		return op(func(d int, u []int) { m.i("VPSRLVD", m.vec(u[1]), m.vec(u[0]), m.vec(d)) })
@@ -166,7 +197,11 @@ func (m *Machine) LowerBlock(s *plan.Seg, n *ir.BlockNode, part int, args []plan
 		})
 	case ir.BlockNegate:
 		return op(func(d int, u []int) {
-			m.bitwise("VPXOR", m.constant(strings.Repeat("\x00\x00\x00\x80", m.Width())), m.vec(u[0]), m.vec(d))
+			if m.wide {
+				m.i("VPXORD_BCST", m.constant("\x00\x00\x00\x80"), m.vec(u[0]), m.vec(d))
+			} else {
+				m.i("VPXOR", m.constant(strings.Repeat("\x00\x00\x00\x80", m.Width())), m.vec(u[0]), m.vec(d))
+			}
 		})
 	case ir.BlockRow, ir.BlockLane, ir.BlockCarry:
 		return op(func(d int, _ []int) { m.i("VMOVUPS", m.mem(at, 0), m.vec(d)) })
@@ -184,7 +219,15 @@ func (m *Machine) LowerBlock(s *plan.Seg, n *ir.BlockNode, part int, args []plan
 	case ir.BlockRound:
 		return m.round(s, args[0], roundEven)
 	case ir.BlockMulAdd:
-		if n.Args[0].Op == ir.BlockConst && !m.wide {
+		if n.Args[0].Op == ir.BlockConst && len(args) == 2 {
+			return s.OpTied(plan.Vec, func(d int, u []int) {
+				if d != u[0] {
+					m.i("VMOVUPS", m.vec(u[0]), m.vec(d))
+				}
+				m.i("VFMADD231PS_BCST", m.mem(at, 0), m.vec(u[1]), m.vec(d))
+			}, args[1], args[0])
+		}
+		if n.Args[0].Op == ir.BlockConst {
 			return s.OpTied(plan.Vec, func(d int, u []int) {
 				if d != u[0] {
 					m.i("VMOVUPS", m.vec(u[0]), m.vec(d))
@@ -205,12 +248,15 @@ func (m *Machine) LowerBlock(s *plan.Seg, n *ir.BlockNode, part int, args []plan
 			}
 			m.i("VPERMI2PS", m.vec(u[2]), m.vec(u[1]), m.vec(d))
 		}, args...)
-	case ir.BlockNibble:
-		return m.nibble(s, n, args)
-	case ir.BlockTest:
-		return s.Op(plan.Mask, func(d int, u []int) { m.i("VPTESTMB", xs[u[1]], xs[u[0]], ks[d]) }, args...)
-	case ir.BlockSixteen:
-		return s.Op(plan.Mask, func(d int, _ []int) { m.i("KMOVW", m.mem(at, 0), ks[d]) })
+	case ir.BlockSixteenth:
+		return op(func(d int, u []int) { m.i("VPERMPS", m.vec(u[1]), m.vec(u[0]), m.vec(d)) })
+	case ir.BlockSelect:
+		return s.OpTied(plan.Vec, func(d int, u []int) { // d & u[1] | u[2] &^ u[1]
+			if d != u[0] {
+				m.i("VMOVUPS", m.vec(u[0]), m.vec(d))
+			}
+			m.i("VPTERNLOGD", operand.U8(0xe2), m.vec(u[2]), m.vec(u[1]), m.vec(d))
+		}, args...)
 	case ir.BlockAmong:
 		return m.among(s, args)
 	case ir.BlockPick, ir.BlockElement:
@@ -229,29 +275,6 @@ func (m *Machine) LowerBlock(s *plan.Seg, n *ir.BlockNode, part int, args []plan
 		return v
 	}
 	panic(fmt.Sprintf("x86: no lowering for operation %d of blocks", n.Op))
-}
-
-// nibble looks nibbles up: a permutation does not look at the bits above.
-func (m *Machine) nibble(s *plan.Seg, n *ir.BlockNode, args []plan.V) plan.V {
-	at := s.OnceOf(n.Args[0], 0, func() plan.V {
-		return s.Op(plan.Vec, func(d int, u []int) { m.i("VPMOVZXBD", xs[u[0]], m.vec(d)) }, args[0])
-	})
-	if n.Off > 0 {
-		low := at
-		at = s.OnceOf(n.Args[0], n.Off, func() plan.V {
-			return s.Op(plan.Vec, func(d int, u []int) { m.i("VPSRLD", operand.Imm(uint64(n.Off)), m.vec(u[0]), m.vec(d)) }, low)
-		})
-	}
-	v := s.Op(plan.Vec, func(d int, u []int) { m.i("VPERMPS", m.vec(u[1]), m.vec(u[0]), m.vec(d)) }, at, args[1])
-	if len(args) == 2 {
-		return v
-	}
-	return s.OpTied(plan.Vec, func(d int, u []int) {
-		if d != u[0] {
-			m.i("VMOVAPS", m.vec(u[0]), m.vec(d))
-		}
-		m.i("VPERMPS", m.vec(u[2]), m.vec(u[1]), ks[u[3]], m.vec(d))
-	}, v, at, args[2], args[3])
 }
 
 // widenTwos puts bytes beside zeros, or beside the bytes below, and then beside zeros again.

@@ -2,6 +2,7 @@ package x86
 
 import (
 	"encoding/binary"
+	"strings"
 
 	"github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
@@ -25,6 +26,8 @@ func (m *Machine) BlockConstant(n *ir.BlockNode) string {
 			}
 			b = binary.LittleEndian.AppendUint32(b, uint32(from))
 		}
+	case n.Op == ir.BlockOdd && m.wide:
+		return strings.Repeat("\x01\x00\x00\x00", m.Width())
 	case n.Op == ir.BlockPutEights && m.wide:
 		for i := range 8 {
 			b = binary.LittleEndian.AppendUint64(b, uint64(i%4*2+i/4))

@@ -394,7 +394,7 @@ TEXT ·QuantizeBlocksQ4_0AVX512(SB), NOSPLIT, $0-40
 	MOVQ         scales+24(FP), BX
 	MOVQ         n+32(FP), R8
 	VBROADCASTSS ·word41080000+0(SB), Z15
-	VMOVUPS      ·word0f0f0f0f+0(SB), Z14
+	VBROADCASTSS ·word0f0f0f0f+0(SB), Z14
 	VMOVUPS      ·bytesf0efbf05+0(SB), Z13
 
 loop:
@@ -468,10 +468,10 @@ TEXT ·QuantizeBlocksQ5_0AVX512(SB), NOSPLIT, $0-40
 	MOVQ         scales+24(FP), BX
 	MOVQ         n+32(FP), R8
 	VBROADCASTSS ·word41840000+0(SB), Z15
-	VMOVUPS      ·word1f1f1f1f+0(SB), Z14
+	VBROADCASTSS ·word1f1f1f1f+0(SB), Z14
 	VMOVUPS      ·bytesf0efbf05+0(SB), Z13
-	VMOVUPS      ·word10101010+0(SB), Z12
-	VMOVUPS      ·word0f0f0f0f+0(SB), Z11
+	VBROADCASTSS ·word10101010+0(SB), Z12
+	VBROADCASTSS ·word0f0f0f0f+0(SB), Z11
 
 loop:
 	VBROADCASTSS  (DX), Z0
@@ -671,8 +671,8 @@ TEXT ·QuantizeBlocksQ5_1AVX512(SB), NOSPLIT, $0-56
 	MOVQ         n+48(FP), R10
 	VBROADCASTSS ·word3f000000+0(SB), Z15
 	VMOVUPS      ·bytesf0efbf05+0(SB), Z14
-	VMOVUPS      ·word10101010+0(SB), Z13
-	VMOVUPS      ·word0f0f0f0f+0(SB), Z12
+	VBROADCASTSS ·word10101010+0(SB), Z13
+	VBROADCASTSS ·word0f0f0f0f+0(SB), Z12
 
 loop:
 	VMOVUPS       (SI), Z0
@@ -788,19 +788,19 @@ loop:
 // Requires: AVX, AVX512BW, AVX512F
 TEXT ·QuantizeBlocksMXFP4AVX512(SB), NOSPLIT, $0-40
 	// DI blocks, SI x, DX factors, BX scales, R8 n
-	MOVQ    blocks+0(FP), DI
-	MOVQ    x+8(FP), SI
-	MOVQ    factors+16(FP), DX
-	MOVQ    scales+24(FP), BX
-	MOVQ    n+32(FP), R8
-	VMOVUPS ·word00000000+0(SB), Z15
-	VMOVUPS ·word0f0f0f0f+0(SB), Z14
-	VMOVUPS ·bytes33c50b45+0(SB), Z13
-	VMOVUPS ·word94949494+0(SB), Z12
-	VMOVUPS ·word80808080+0(SB), Z11
-	VMOVUPS ·word01010101+0(SB), Z10
-	VMOVUPS ·word08080808+0(SB), Z9
-	VMOVUPS ·bytesf0efbf05+0(SB), Z8
+	MOVQ         blocks+0(FP), DI
+	MOVQ         x+8(FP), SI
+	MOVQ         factors+16(FP), DX
+	MOVQ         scales+24(FP), BX
+	MOVQ         n+32(FP), R8
+	VBROADCASTSS ·word00000000+0(SB), Z15
+	VBROADCASTSS ·word0f0f0f0f+0(SB), Z14
+	VMOVUPS      ·bytes33c50b45+0(SB), Z13
+	VBROADCASTSS ·word94949494+0(SB), Z12
+	VBROADCASTSS ·word80808080+0(SB), Z11
+	VBROADCASTSS ·word01010101+0(SB), Z10
+	VBROADCASTSS ·word08080808+0(SB), Z9
+	VMOVUPS      ·bytesf0efbf05+0(SB), Z8
 
 loop:
 	VBROADCASTSS  (DX), Z0
@@ -879,22 +879,22 @@ loop:
 // Requires: AVX, AVX512BW, AVX512F
 TEXT ·QuantizeBlocksNVFP4AVX512(SB), NOSPLIT, $0-40
 	// DI blocks, SI x, DX factors, BX scales, R8 n
-	MOVQ    blocks+0(FP), DI
-	MOVQ    x+8(FP), SI
-	MOVQ    factors+16(FP), DX
-	MOVQ    scales+24(FP), BX
-	MOVQ    n+32(FP), R8
-	VMOVUPS ·bytesf0efbf05+0(SB), Z15
-	VMOVUPS ·word1f1f1f1f+0(SB), Z14
-	VMOVUPS ·worde1e1e1e1+0(SB), Z13
-	VMOVUPS ·word00000000+0(SB), Z12
-	VMOVUPS ·word0f0f0f0f+0(SB), Z11
-	VMOVUPS ·bytes33c50b45+0(SB), Z10
-	VMOVUPS ·word94949494+0(SB), Z9
-	VMOVUPS ·word80808080+0(SB), Z8
-	VMOVUPS ·word01010101+0(SB), Z7
-	VMOVUPS ·word08080808+0(SB), Z6
-	VMOVUPS ·bytes56c42c85+0(SB), Z5
+	MOVQ         blocks+0(FP), DI
+	MOVQ         x+8(FP), SI
+	MOVQ         factors+16(FP), DX
+	MOVQ         scales+24(FP), BX
+	MOVQ         n+32(FP), R8
+	VMOVUPS      ·bytesf0efbf05+0(SB), Z15
+	VBROADCASTSS ·word1f1f1f1f+0(SB), Z14
+	VBROADCASTSS ·worde1e1e1e1+0(SB), Z13
+	VBROADCASTSS ·word00000000+0(SB), Z12
+	VBROADCASTSS ·word0f0f0f0f+0(SB), Z11
+	VMOVUPS      ·bytes33c50b45+0(SB), Z10
+	VBROADCASTSS ·word94949494+0(SB), Z9
+	VBROADCASTSS ·word80808080+0(SB), Z8
+	VBROADCASTSS ·word01010101+0(SB), Z7
+	VBROADCASTSS ·word08080808+0(SB), Z6
+	VMOVUPS      ·bytes56c42c85+0(SB), Z5
 
 loop:
 	VBROADCASTSS  (DX), Z0
