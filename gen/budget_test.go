@@ -15,8 +15,8 @@ type budget struct{ lines, kilobytes int }
 // one and says in the commit what it buys; whoever needs less lowers it.
 var budgets = map[string]budget{
 	"backward":              {3630, 84},
-	"blocks":                {6550, 198},
-	"constants":             {1320, 63},
+	"blocks":                {6540, 198},
+	"constants":             {1290, 62},
 	"convert":               {7740, 181},
 	"copy":                  {1170, 20},
 	"dequantize":            {9590, 207},

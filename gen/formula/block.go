@@ -332,7 +332,11 @@ func (b block) fifth(q *ir.BlockNode, half int, codes, bits, eights *ir.BlockNod
 	for i := range 32 {
 		tables[i/16][i%16] = int8(i/2 + i%2*16 - zero)
 	}
-	return codes.OfTwo(value(b.numbers(tables[0])), value(b.numbers(tables[1]))).Tabled(eights, value(code(n.Or(bits))))
+	looked := codes.OfTwo(value(b.numbers(tables[0])), value(b.numbers(tables[1])))
+	if zero == 0 { // sums take the place of an operand, which a table would be copied for
+		looked = value(codes.OfTwo(b.numbers(tables[0]), b.numbers(tables[1])))
+	}
+	return looked.Tabled(eights, value(code(n.Or(bits))))
 }
 
 // numbers are those of a table.

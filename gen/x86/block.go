@@ -70,6 +70,20 @@ func (m *Machine) ofType(t ir.BlockType, r int) reg.VecPhysical {
 	return m.vec(r)
 }
 
+// oneByteEach is the lowest bytes of sixteen integers that have no others.
+func oneByteEach(bytes string) (narrow string, ok bool) {
+	if len(bytes) != 64 {
+		return "", false
+	}
+	for ; bytes != ""; bytes = bytes[4:] {
+		if bytes[1:4] != "\x00\x00\x00" {
+			return "", false
+		}
+		narrow += bytes[:1]
+	}
+	return narrow, true
+}
+
 // LowerBlock emits a part of a node.
 func (m *Machine) LowerBlock(s *plan.Seg, n *ir.BlockNode, part int, args []plan.V, at, table plan.Addr) plan.V {
 	op := func(emit func(d int, u []int)) plan.V { return s.Op(plan.Vec, emit, args...) }
@@ -99,6 +113,9 @@ func (m *Machine) LowerBlock(s *plan.Seg, n *ir.BlockNode, part int, args []plan
 		bytes := n.Bytes
 		if len(n.Bytes) == 16 && n.Type != ir.BlockBytes {
 			bytes = strings.Repeat(n.Bytes, m.Width()/4)
+		}
+		if narrow, ok := oneByteEach(bytes); ok && n.Type == ir.BlockInts {
+			return op(func(d int, _ []int) { m.i("VPMOVZXBD", m.constant(narrow), m.vec(d)) })
 		}
 		if first := bytes[:4]; len(bytes) == 64 && bytes == strings.Repeat(first, 16) {
 			return op(func(d int, _ []int) { m.i("VBROADCASTSS", m.constant(first), m.vec(d)) })
