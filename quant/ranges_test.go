@@ -153,6 +153,41 @@ func TestObserveHistogram(t *testing.T) {
 	require.ErrorIs(t, err, ErrNotObserved)
 }
 
+// TestHistogramGoesOn holds quantizers that go on from a saved histogram against ones that go on themselves. The ends that a state keeps hold 0, where all
+// elements are on one side of it: every range that a histogram gives is widened to 0, so that nothing else follows.
+func TestHistogramGoesOn(t *testing.T) {
+	r := rand.New(rand.NewPCG(8, 9))
+	for _, calculator := range []string{`{"name":"percentile","num":9,"den":10}`, `{"name":"percentile","num":1,"den":1}`, `"mse"`} {
+		for _, spec := range []Spec{{DType: Uint8, Scheme: Asymmetric}, {DType: Int4}, {DType: Float8E4M3FN}} {
+			spec.Calculator = Algorithm{Name: "histogram", Arguments: `{"range":` + calculator + `}`}
+			for trial := range 30 {
+				batch := func() Tensor[float32] {
+					x := make([]float32, 1+r.IntN(40))
+					for i := range x {
+						switch x[i] = float32(r.NormFloat64()); trial % 3 {
+						case 1:
+							x[i] = 2 + x[i]*x[i]
+						case 2:
+							x[i] = -2 - x[i]*x[i]
+						}
+					}
+					return Tensor[float32]{Data: x, Shape: []int{len(x)}}
+				}
+				want, err := New[float32](spec, Activation)
+				require.NoError(t, err)
+				require.NoError(t, want.Observe(batch()))
+				got, err := New[float32](spec, Activation)
+				require.NoError(t, err)
+				require.NoError(t, got.LoadState(want.State()))
+				next := batch()
+				require.NoError(t, want.Observe(next))
+				require.NoError(t, got.Observe(next))
+				require.Equal(t, want.State(), got.State(), "%v, %v", spec, next.Data)
+			}
+		}
+	}
+}
+
 // TestHistogramTally holds what many elements are counted in against few at a time.
 func TestHistogramTally(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 6))
