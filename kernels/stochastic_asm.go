@@ -45,67 +45,71 @@ func (r *random) fill(buf *wordBuffer, at, n int) *int32 {
 	return (*int32)(unsafe.Pointer(&buf[line+skip]))
 }
 
-// chanceTile is a multiple of the elements that the assembly rounds at a time.
+// chanceTile is a multiple of the elements that the assembly rounds at a time. The last elements of a call are in a tile of their own.
 const chanceTile = 64
 
-// chance is what all calls of assembly of one kernel have in common.
-type chance struct {
-	random
-	formula     chanceFormula
-	elem        asm.Elem
-	least, most float32
-	format      *description
+// lastTile is such a tile.
+type lastTile [chanceTile]float32
+
+// fill sets the tile to elements, and returns where they are.
+func (t *lastTile) fill(x []float32) *float32 {
+	copy(t[:], x)
+	return &t[0]
 }
 
-// chanceFormula is which kernel is called.
-type chanceFormula uint8
+// behind returns where the words of elements that follow n others are.
+func behind(words *int32, n int) *int32 { return (*int32)(unsafe.Add(unsafe.Pointer(words), 4*n)) }
 
-const (
-	chanceInt chanceFormula = iota
-	chanceFloat
-	chanceHalf
-)
-
-// run rounds elements to those of size bytes at y. The last ones are in a tile of their own.
-func (c *chance) run(y unsafe.Pointer, size uintptr, x []float32) {
-	var buf wordBuffer
-	for at := 0; at < len(x); at += wordsAtOnce {
-		n := min(wordsAtOnce, len(x)-at)
-		words, whole := c.fill(&buf, at, n), n/chanceTile*chanceTile
-		if whole > 0 {
-			c.call(unsafe.Add(y, uintptr(at)*size), &x[at], words, whole)
-		}
-		if whole < n {
-			var in, out [chanceTile]float32
-			copy(in[:], x[at+whole:])
-			c.call(unsafe.Pointer(&out[0]), &in[0], (*int32)(unsafe.Add(unsafe.Pointer(words), 4*whole)), chanceTile)
-			copy(unsafe.Slice((*byte)(unsafe.Add(y, uintptr(at+whole)*size)), uintptr(n-whole)*size), unsafe.Slice((*byte)(unsafe.Pointer(&out[0])), 4*chanceTile))
-		}
-	}
-}
-
-func (c *chance) call(y unsafe.Pointer, x *float32, words *int32, n int) {
-	switch c.formula {
-	case chanceInt:
-		asm.StochasticInt(c.impl, (*float32)(y), x, words, c.least, c.most, n)
-	case chanceFloat:
-		asm.StochasticFp(c.impl, (*float32)(y), x, words, c.format.largest, c.format.field, 23<<23-c.format.step, n)
-	default:
-		asm.StochasticHalf(c.impl, c.elem, (*uint16)(y), x, words, n)
-	}
-}
+// Each of these calls its kernel by name: a program links no other.
 
 func stochasticIntAsm(impl isa, y, v []float32, lo, hi float32, r Random) {
-	c := chance{random: r.with(impl), formula: chanceInt, least: lo, most: hi}
-	c.run(unsafe.Pointer(&y[0]), 4, v)
+	var buf wordBuffer
+	w := r.with(impl)
+	for at := 0; at < len(v); at += wordsAtOnce {
+		n := min(wordsAtOnce, len(v)-at)
+		words, whole := w.fill(&buf, at, n), n/chanceTile*chanceTile
+		if whole > 0 {
+			asm.StochasticInt(impl, &y[at], &v[at], words, lo, hi, whole)
+		}
+		if whole < n {
+			var in, out lastTile
+			asm.StochasticInt(impl, &out[0], in.fill(v[at+whole:]), behind(words, whole), lo, hi, chanceTile)
+			copy(y[at+whole:], out[:n-whole])
+		}
+	}
 }
 
 func stochasticFloatAsm(impl isa, y, v []float32, f Format, r Random) {
-	c := chance{random: r.with(impl), formula: chanceFloat, format: &formats[f]}
-	c.run(unsafe.Pointer(&y[0]), 4, v)
+	var buf wordBuffer
+	w, d := r.with(impl), &formats[f]
+	for at := 0; at < len(v); at += wordsAtOnce {
+		n := min(wordsAtOnce, len(v)-at)
+		words, whole := w.fill(&buf, at, n), n/chanceTile*chanceTile
+		if whole > 0 {
+			asm.StochasticFp(impl, &y[at], &v[at], words, d.largest, d.field, 23<<23-d.step, whole)
+		}
+		if whole < n {
+			var in, out lastTile
+			asm.StochasticFp(impl, &out[0], in.fill(v[at+whole:]), behind(words, whole), d.largest, d.field, 23<<23-d.step, chanceTile)
+			copy(y[at+whole:], out[:n-whole])
+		}
+	}
 }
 
 func stochasticHalfAsm[T Float](impl isa, y []T, x []float32, r Random) {
-	c := chance{random: r.with(impl), formula: chanceHalf, elem: elemOf[T]()}
-	c.run(unsafe.Pointer(&y[0]), 2, x)
+	var buf wordBuffer
+	w := r.with(impl)
+	for at := 0; at < len(x); at += wordsAtOnce {
+		n := min(wordsAtOnce, len(x)-at)
+		words, whole := w.fill(&buf, at, n), n/chanceTile*chanceTile
+		if whole > 0 {
+			asm.StochasticHalf(impl, elemOf[T](), (*uint16)(unsafe.Pointer(&y[at])), &x[at], words, whole)
+		}
+		if whole < n {
+			var in lastTile
+			var out [chanceTile]T
+			asm.StochasticHalf(impl, elemOf[T](), (*uint16)(unsafe.Pointer(&out[0])), in.fill(x[at+whole:]), behind(words, whole), chanceTile)
+			copy(y[at+whole:], out[:n-whole])
+		}
+	}
 }
