@@ -25,7 +25,7 @@ var budgets = map[string]budget{
 	"dequantizefpF16BF16":   {7050, 152},
 	"difference":            {130, 2},
 	"dispatch":              {120, 4},
-	"errors":                {6140, 160},
+	"errors":                {6610, 173},
 	"fakequantize":          {10050, 244},
 	"fakequantizeF16BF16":   {9590, 223},
 	"fakequantizefp":        {3640, 88},
@@ -56,7 +56,7 @@ var budgets = map[string]budget{
 }
 
 // budgetOfAll is less than the sum of what each may have.
-var budgetOfAll = budget{183130, 4300}
+var budgetOfAll = budget{183400, 4313}
 
 func TestBudget(t *testing.T) {
 	names, err := filepath.Glob(filepath.Join(asmDir, "*.s"))

@@ -49,8 +49,8 @@ func leastInt(impl isa, best *Best, src, weights []float32, p *IntParams, n Norm
 	switch {
 	case impl == generic || len(src) == 0 || len(p.Scale) == 0 || p.Dialect != Reference:
 		portableLeast(best, src, weights, len(p.Scale), f, n)
-	case n == Norm2:
-		leastIntAsm(impl, best, src, weights, p)
+	case n == Norm2 || len(weights) > 0 || len(src) <= sumChunk:
+		leastIntAsm(impl, best, src, weights, p, n)
 	default:
 		best.byRows(impl, src, weights, len(p.Scale), f, n)
 	}

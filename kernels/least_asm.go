@@ -7,8 +7,8 @@ import (
 )
 
 // leastIntAsm takes the candidates of someGroups columns at a time, and of these a register's.
-func leastIntAsm(impl isa, b *Best, src, weights []float32, p *IntParams) {
-	term := termOf(weights, Norm2)
+func leastIntAsm(impl isa, b *Best, src, weights []float32, p *IntParams, n Norm) {
+	term, w := termsOf(weights, n)
 	before := b.begin()
 	for first := 0; first < len(p.Scale); first += someGroups {
 		candidates := min(someGroups, len(p.Scale)-first) / Columns
@@ -17,19 +17,17 @@ func leastIntAsm(impl isa, b *Best, src, weights []float32, p *IntParams) {
 			if p.ZeroPoint != nil {
 				zeroPoint = &p.ZeroPoint[first+l]
 			}
-			asm.LeastInt(impl, term, &b.Error[l], &p.Scale[first+l], zeroPoint, &src[l], firstOf(weights, l), int32(p.Min), int32(p.Max), 4*len(src), candidates)
+			asm.LeastInt(impl, term, &b.Error[l], &p.Scale[first+l], zeroPoint, &src[l], firstOf(w, l), int32(p.Min), int32(p.Max), 4*len(src), candidates)
 		}
 	}
-	b.divided(&before, src, weights, len(p.Scale), fakeQuantizer{ints: p}, Norm2)
+	b.divided(&before, src, weights, len(p.Scale), fakeQuantizer{ints: p}, n)
 }
 
 // leastFloatAsm is leastIntAsm for floats. Where elements are divided by what the values of codes are multiplied with, all is as the reference does it
 // with that number for the scale; else they are multiplied with another one.
 func leastFloatAsm(impl isa, b *Best, src, weights []float32, p *FloatParams, n Norm, e4m3, product bool) {
-	m, d, term, w := p.method(), &formats[p.Format], termOf(weights, n), weights
-	if n == Norm2Half && len(weights) == 0 {
-		w = ones()[:]
-	}
+	m, d := p.method(), &formats[p.Format]
+	term, w := termsOf(weights, n)
 	inverse := float32(1)
 	if p.Scales == ScaleE4M3FNGlobal {
 		inverse = 1 / p.Global
@@ -54,6 +52,14 @@ func leastFloatAsm(impl isa, b *Best, src, weights []float32, p *FloatParams, n 
 		}
 	}
 	b.divided(&before, src, weights, len(p.Scale), fakeQuantizer{floats: p}, n)
+}
+
+// termsOf returns what is summed, and the weights: ones, if it needs some, of at most a chunk.
+func termsOf(weights []float32, n Norm) (asm.Term, []float32) {
+	if n == Norm2Half && len(weights) == 0 {
+		weights = ones()[:]
+	}
+	return termOf(weights, n), weights
 }
 
 // firstOf returns where numbers from one on are, nil for none.

@@ -66,8 +66,8 @@ is NaN: where a quotient overflows, or Prepare's reciprocal is NaN, it is too.`,
 			return clip(v, k.Word("least", ir.MemI32), k.Word("most", ir.MemI32)).Mul(s).Add(minval)
 		})
 		add("ErrorFp", floats, float(divided))
+		least("LeastInt", ints, integers)
 		if term != "Powers" {
-			least("LeastInt", ints, integers)
 			least("LeastFp", floats, float(divided))
 		}
 		least("LeastFpProduct", `y = grid(min(max(x*factor, -most), most))*scale, with ErrorFp's grid`, float(func(k *ir.Kernel, x, _ *ir.Node) *ir.Node {

@@ -1144,11 +1144,17 @@ func LeastInt(isa ISA, termKind Term, best *float32, scale *float32, zeroPoint *
 	case int(AVX2)<<16 | int(WeightedSquares)<<0:
 		LeastIntWeightedAVX2(best, scale, zeroPoint, x, w, least, most, n, candidates)
 		return
+	case int(AVX2)<<16 | int(WeightedPowers)<<0:
+		LeastIntPowersAVX2(best, scale, zeroPoint, x, w, least, most, n, candidates)
+		return
 	case int(AVX512)<<16 | int(Squares)<<0, int(AVX512VBMI)<<16 | int(Squares)<<0:
 		LeastIntAVX512(best, scale, zeroPoint, x, least, most, n, candidates)
 		return
 	case int(AVX512)<<16 | int(WeightedSquares)<<0, int(AVX512VBMI)<<16 | int(WeightedSquares)<<0:
 		LeastIntWeightedAVX512(best, scale, zeroPoint, x, w, least, most, n, candidates)
+		return
+	case int(AVX512)<<16 | int(WeightedPowers)<<0, int(AVX512VBMI)<<16 | int(WeightedPowers)<<0:
+		LeastIntPowersAVX512(best, scale, zeroPoint, x, w, least, most, n, candidates)
 		return
 	}
 	panic("asm: no such implementation of LeastInt")

@@ -871,6 +871,9 @@ func LeastInt(isa ISA, termKind Term, best *float32, scale *float32, zeroPoint *
 	case int(NEON)<<16 | int(WeightedSquares)<<0:
 		LeastIntWeightedNEON(best, scale, zeroPoint, x, w, least, most, n, candidates)
 		return
+	case int(NEON)<<16 | int(WeightedPowers)<<0:
+		LeastIntPowersNEON(best, scale, zeroPoint, x, w, least, most, n, candidates)
+		return
 	}
 	panic("asm: no such implementation of LeastInt")
 }

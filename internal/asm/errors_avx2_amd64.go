@@ -145,6 +145,16 @@ func ErrorMinvalPowersAVX2(sums *float32, scale *float32, minval *float32, x *fl
 //go:noescape
 func ErrorFpPowersAVX2(sums *float32, scale *float32, x *float32, w *float32, least int32, step int32, most float32, n int, groups int, stride int)
 
+// LeastIntPowersAVX2 finds, for each lane, the first candidate with the least sum of w*((e*e)*sqrt(|e|)) with e = y - x and
+// y = clip(round(x/scale))*scale, clipping to least..most less zeroPoint, in kernels.ErrorInt's
+// order, that is less than what best has. The rows of best are the least sum, its candidate, the number of the next one, and a NaN after a sum that
+// is NaN: where a quotient overflows, or Prepare's reciprocal is NaN, it is too.
+// There are 8 lanes, each a group, in rows of 16 float32 or int32, an element of each group or a candidate's numbers for each of them.
+// There are n bytes of elements, those of a multiple of 4 rows and of 4096 at most, and candidates >= 1.
+//
+//go:noescape
+func LeastIntPowersAVX2(best *float32, scale *float32, zeroPoint *int32, x *float32, w *float32, least int32, most int32, n int, candidates int)
+
 // LeastFpProductPowersAVX2 finds, for each lane, the first candidate with the least sum of w*((e*e)*sqrt(|e|)) with e = y - x and
 // y = grid(min(max(x*factor, -most), most))*scale, with ErrorFp's grid, in kernels.ErrorInt's
 // order, that is less than what best has. The rows of best are the least sum, its candidate, the number of the next one, and a NaN after a sum that

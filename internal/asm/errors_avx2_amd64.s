@@ -1767,6 +1767,147 @@ shut:
 	VZEROUPPER
 	RET
 
+// func LeastIntPowersAVX2(best *float32, scale *float32, zeroPoint *int32, x *float32, w *float32, least int32, most int32, n int, candidates int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·LeastIntPowersAVX2(SB), $512-64
+	// pointers: R8 best, R9 scale, R10 zeroPoint, R12 x, from R11 on, R15 w, from R13 on
+	// DI the accumulator's place, SI accumulators left, BX candidates left, DX end of the elements
+	// vector registers in use at once: 13
+	MOVQ best+0(FP), R8
+	MOVQ scale+8(FP), R9
+	MOVQ zeroPoint+16(FP), R10
+	MOVQ x+24(FP), R11
+	MOVQ w+32(FP), R13
+	MOVQ candidates+56(FP), BX
+
+group:
+	MOVQ         n+48(FP), SI
+	MOVQ         R11, DX
+	LEAQ         (DX)(SI*1), DX
+	LEAQ         (SP), DI
+	VMOVUPS      (R9), Y15
+	VBROADCASTSS ·word17800000+0(SB), Y0
+	VMAXPS       Y15, Y0, Y0
+	VBROADCASTSS ·word71800000+0(SB), Y1
+	VMINPS       Y0, Y1, Y0
+	VCMPPS       $0x00, Y15, Y0, Y0
+	VBROADCASTSS ·word3f800000+0(SB), Y1
+	VDIVPS       Y15, Y1, Y1
+	VBROADCASTSS ·word7fc00000+0(SB), Y2
+	VBLENDVPS    Y0, Y1, Y2, Y14
+	VBROADCASTSS least+40(FP), Y0
+	VMOVUPS      (R10), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y13
+	VBROADCASTSS most+44(FP), Y0
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y12
+	VBROADCASTSS ·word7fffffff+0(SB), Y11
+	SUBQ         SI, SI
+	ADDQ         $+16, SI
+
+accumulators:
+	VXORPS Y10, Y10, Y10
+	VXORPS Y9, Y9, Y9
+	MOVQ   R11, R12
+	MOVQ   R13, R15
+	CMPQ   R12, DX
+	JGE    shut
+
+elements:
+	VMOVUPS      (R12), Y0
+	VMOVUPS      64(R12), Y1
+	VMULPS       Y14, Y0, Y2
+	VMULPS       Y14, Y1, Y3
+	VMOVAPS      Y0, Y4
+	VFNMADD231PS Y15, Y2, Y4
+	VMOVAPS      Y1, Y5
+	VFNMADD231PS Y15, Y3, Y5
+	VFMADD231PS  Y14, Y4, Y2
+	VFMADD231PS  Y14, Y5, Y3
+	VROUNDPS     $0x08, Y2, Y2
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y2, Y13, Y2
+	VMAXPS       Y3, Y13, Y3
+	VMINPS       Y2, Y12, Y2
+	VMINPS       Y3, Y12, Y3
+	VMULPS       Y15, Y2, Y2
+	VMULPS       Y15, Y3, Y3
+	VSUBPS       Y0, Y2, Y2
+	VSUBPS       Y1, Y3, Y3
+	VMULPS       Y2, Y2, Y0
+	VMULPS       Y3, Y3, Y1
+	VPAND        Y11, Y2, Y2
+	VPAND        Y11, Y3, Y3
+	VSQRTPS      Y2, Y2
+	VSQRTPS      Y3, Y3
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	VMOVUPS      (R15), Y2
+	VMOVUPS      64(R15), Y3
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	VADDPS       Y0, Y10, Y10
+	VADDPS       Y1, Y9, Y9
+	ADDQ         $+1024, R12
+	ADDQ         $+1024, R15
+	CMPQ         R12, DX
+	JLT          elements
+
+shut:
+	VMOVUPS      Y10, (DI)
+	VMOVUPS      Y9, 32(DI)
+	SUBQ         $-128, R11
+	SUBQ         $-128, R13
+	ADDQ         $+64, DI
+	SUBQ         $+2, SI
+	JNE          accumulators
+	VMOVUPS      (SP), Y0
+	VADDPS       256(SP), Y0, Y0
+	VMOVUPS      128(SP), Y1
+	VADDPS       384(SP), Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VMOVUPS      64(SP), Y1
+	VADDPS       320(SP), Y1, Y1
+	VMOVUPS      192(SP), Y2
+	VADDPS       448(SP), Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VMOVUPS      32(SP), Y1
+	VADDPS       288(SP), Y1, Y1
+	VMOVUPS      160(SP), Y2
+	VADDPS       416(SP), Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VMOVUPS      96(SP), Y2
+	VADDPS       352(SP), Y2, Y2
+	VMOVUPS      224(SP), Y3
+	VADDPS       480(SP), Y3, Y3
+	VADDPS       Y3, Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VMOVUPS      (R8), Y1
+	VMINPS       Y0, Y1, Y2
+	VMOVUPS      Y2, (R8)
+	VCMPPS       $0x00, Y1, Y2, Y2
+	VMOVUPS      64(R8), Y1
+	VMOVUPS      128(R8), Y3
+	VBLENDVPS    Y2, Y1, Y3, Y2
+	VMOVUPS      Y2, 64(R8)
+	VBROADCASTSS ·word00000001+0(SB), Y1
+	VPADDD       Y1, Y3, Y3
+	VMOVUPS      Y3, 128(R8)
+	VMOVUPS      192(R8), Y1
+	VADDPS       Y0, Y1, Y1
+	VMOVUPS      Y1, 192(R8)
+	SUBQ         $+1024, R11
+	SUBQ         $+1024, R13
+	ADDQ         $+64, R9
+	ADDQ         $+64, R10
+	SUBQ         $+1, BX
+	JNE          group
+	VZEROUPPER
+	RET
+
 // func LeastFpProductPowersAVX2(best *float32, scale *float32, factor *float32, x *float32, w *float32, least int32, step int32, most float32, n int, candidates int)
 // Requires: AVX, AVX2
 TEXT ·LeastFpProductPowersAVX2(SB), $512-72

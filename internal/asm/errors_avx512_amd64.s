@@ -1967,6 +1967,185 @@ shut:
 	VZEROUPPER
 	RET
 
+// func LeastIntPowersAVX512(best *float32, scale *float32, zeroPoint *int32, x *float32, w *float32, least int32, most int32, n int, candidates int)
+// Requires: AVX, AVX512F
+TEXT ·LeastIntPowersAVX512(SB), $1024-64
+	// pointers: R8 best, R9 scale, R10 zeroPoint, R12 x, from R11 on, R15 w, from R13 on
+	// DI the accumulator's place, SI accumulators left, BX candidates left, DX end of the elements
+	// vector registers in use at once: 21
+	MOVQ best+0(FP), R8
+	MOVQ scale+8(FP), R9
+	MOVQ zeroPoint+16(FP), R10
+	MOVQ x+24(FP), R11
+	MOVQ w+32(FP), R13
+	MOVQ candidates+56(FP), BX
+
+group:
+	MOVQ         n+48(FP), SI
+	MOVQ         R11, DX
+	LEAQ         (DX)(SI*1), DX
+	LEAQ         (SP), DI
+	VMOVUPS      (R9), Z15
+	VBROADCASTSS ·word17800000+0(SB), Z0
+	VMAXPS       Z15, Z0, Z0
+	VBROADCASTSS ·word71800000+0(SB), Z1
+	VMINPS       Z0, Z1, Z0
+	VCMPPS       $0x00, Z15, Z0, K1
+	VBROADCASTSS ·word3f800000+0(SB), Z0
+	VDIVPS       Z15, Z0, Z0
+	VBROADCASTSS ·word7fc00000+0(SB), Z1
+	VBLENDMPS    Z0, Z1, K1, Z14
+	VBROADCASTSS least+40(FP), Z0
+	VMOVUPS      (R10), Z1
+	VPSUBD       Z1, Z0, Z0
+	VCVTDQ2PS    Z0, Z13
+	VBROADCASTSS most+44(FP), Z0
+	VPSUBD       Z1, Z0, Z0
+	VCVTDQ2PS    Z0, Z12
+	VBROADCASTSS ·word7fffffff+0(SB), Z11
+	SUBQ         SI, SI
+	ADDQ         $+16, SI
+
+accumulators:
+	VPXORD Z10, Z10, Z10
+	VPXORD Z9, Z9, Z9
+	VPXORD Z8, Z8, Z8
+	VPXORD Z7, Z7, Z7
+	MOVQ   R11, R12
+	MOVQ   R13, R15
+	CMPQ   R12, DX
+	JGE    shut
+
+elements:
+	VMOVUPS      (R12), Z0
+	VMOVUPS      64(R12), Z1
+	VMOVUPS      128(R12), Z2
+	VMOVUPS      192(R12), Z3
+	VMULPS       Z14, Z0, Z4
+	VMULPS       Z14, Z1, Z5
+	VMULPS       Z14, Z2, Z6
+	VMULPS       Z14, Z3, Z16
+	VMOVAPS      Z0, Z17
+	VFNMADD231PS Z15, Z4, Z17
+	VMOVAPS      Z1, Z18
+	VFNMADD231PS Z15, Z5, Z18
+	VMOVAPS      Z2, Z19
+	VFNMADD231PS Z15, Z6, Z19
+	VMOVAPS      Z3, Z20
+	VFNMADD231PS Z15, Z16, Z20
+	VFMADD231PS  Z14, Z17, Z4
+	VFMADD231PS  Z14, Z18, Z5
+	VFMADD231PS  Z14, Z19, Z6
+	VFMADD231PS  Z14, Z20, Z16
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VRNDSCALEPS  $0x08, Z5, Z5
+	VRNDSCALEPS  $0x08, Z6, Z6
+	VRNDSCALEPS  $0x08, Z16, Z16
+	VMAXPS       Z4, Z13, Z4
+	VMAXPS       Z5, Z13, Z5
+	VMAXPS       Z6, Z13, Z6
+	VMAXPS       Z16, Z13, Z16
+	VMINPS       Z4, Z12, Z4
+	VMINPS       Z5, Z12, Z5
+	VMINPS       Z6, Z12, Z6
+	VMINPS       Z16, Z12, Z16
+	VMULPS       Z15, Z4, Z4
+	VMULPS       Z15, Z5, Z5
+	VMULPS       Z15, Z6, Z6
+	VMULPS       Z15, Z16, Z16
+	VSUBPS       Z0, Z4, Z4
+	VSUBPS       Z1, Z5, Z5
+	VSUBPS       Z2, Z6, Z6
+	VSUBPS       Z3, Z16, Z16
+	VMULPS       Z4, Z4, Z0
+	VMULPS       Z5, Z5, Z1
+	VMULPS       Z6, Z6, Z2
+	VMULPS       Z16, Z16, Z3
+	VPANDD       Z11, Z4, Z4
+	VPANDD       Z11, Z5, Z5
+	VPANDD       Z11, Z6, Z6
+	VPANDD       Z11, Z16, Z16
+	VSQRTPS      Z4, Z4
+	VSQRTPS      Z5, Z5
+	VSQRTPS      Z6, Z6
+	VSQRTPS      Z16, Z16
+	VMULPS       Z4, Z0, Z0
+	VMULPS       Z5, Z1, Z1
+	VMULPS       Z6, Z2, Z2
+	VMULPS       Z16, Z3, Z3
+	VMOVUPS      (R15), Z4
+	VMOVUPS      64(R15), Z5
+	VMOVUPS      128(R15), Z6
+	VMOVUPS      192(R15), Z16
+	VMULPS       Z4, Z0, Z0
+	VMULPS       Z5, Z1, Z1
+	VMULPS       Z6, Z2, Z2
+	VMULPS       Z16, Z3, Z3
+	VADDPS       Z0, Z10, Z10
+	VADDPS       Z1, Z9, Z9
+	VADDPS       Z2, Z8, Z8
+	VADDPS       Z3, Z7, Z7
+	ADDQ         $+1024, R12
+	ADDQ         $+1024, R15
+	CMPQ         R12, DX
+	JLT          elements
+
+shut:
+	VMOVUPS      Z10, (DI)
+	VMOVUPS      Z9, 64(DI)
+	VMOVUPS      Z8, 128(DI)
+	VMOVUPS      Z7, 192(DI)
+	ADDQ         $+256, R11
+	ADDQ         $+256, R13
+	ADDQ         $+256, DI
+	SUBQ         $+4, SI
+	JNE          accumulators
+	VMOVUPS      (SP), Z0
+	VADDPS       512(SP), Z0, Z0
+	VMOVUPS      256(SP), Z1
+	VADDPS       768(SP), Z1, Z1
+	VADDPS       Z1, Z0, Z0
+	VMOVUPS      128(SP), Z1
+	VADDPS       640(SP), Z1, Z1
+	VMOVUPS      384(SP), Z2
+	VADDPS       896(SP), Z2, Z2
+	VADDPS       Z2, Z1, Z1
+	VADDPS       Z1, Z0, Z0
+	VMOVUPS      64(SP), Z1
+	VADDPS       576(SP), Z1, Z1
+	VMOVUPS      320(SP), Z2
+	VADDPS       832(SP), Z2, Z2
+	VADDPS       Z2, Z1, Z1
+	VMOVUPS      192(SP), Z2
+	VADDPS       704(SP), Z2, Z2
+	VMOVUPS      448(SP), Z3
+	VADDPS       960(SP), Z3, Z3
+	VADDPS       Z3, Z2, Z2
+	VADDPS       Z2, Z1, Z1
+	VADDPS       Z1, Z0, Z0
+	VMOVUPS      (R8), Z1
+	VMINPS       Z0, Z1, Z2
+	VMOVUPS      Z2, (R8)
+	VCMPPS       $0x00, Z1, Z2, K1
+	VMOVUPS      64(R8), Z1
+	VMOVUPS      128(R8), Z2
+	VBLENDMPS    Z1, Z2, K1, Z1
+	VMOVUPS      Z1, 64(R8)
+	VBROADCASTSS ·word00000001+0(SB), Z1
+	VPADDD       Z1, Z2, Z2
+	VMOVUPS      Z2, 128(R8)
+	VMOVUPS      192(R8), Z1
+	VADDPS       Z0, Z1, Z1
+	VMOVUPS      Z1, 192(R8)
+	SUBQ         $+1024, R11
+	SUBQ         $+1024, R13
+	ADDQ         $+64, R9
+	ADDQ         $+64, R10
+	SUBQ         $+1, BX
+	JNE          group
+	VZEROUPPER
+	RET
+
 // func LeastFpProductPowersAVX512(best *float32, scale *float32, factor *float32, x *float32, w *float32, least int32, step int32, most float32, n int, candidates int)
 // Requires: AVX, AVX512F
 TEXT ·LeastFpProductPowersAVX512(SB), $1024-72

@@ -1939,6 +1939,159 @@ shut:
 	CBNZ R3, group
 	RET
 
+// func LeastIntPowersNEON(best *float32, scale *float32, zeroPoint *int32, x *float32, w *float32, least int32, most int32, n int, candidates int)
+
+TEXT ·LeastIntPowersNEON(SB), NOSPLIT, $264-64
+	// pointers: R4 best, R5 scale, R6 zeroPoint, R8 x, from R7 on, R10 w, from R9 on
+	// R0 the accumulator's place, R1 accumulators left, R3 candidates left, R2 end of the elements
+	// vector registers in use at once: 13
+	MOVD best+0(FP), R4
+	MOVD scale+8(FP), R5
+	MOVD zeroPoint+16(FP), R6
+	MOVD x+24(FP), R7
+	MOVD w+32(FP), R9
+	MOVD candidates+56(FP), R3
+group:
+	MOVD n+48(FP), R1
+	MOVD R7, R2
+	ADD R1, R2, R2
+	ADD $16, RSP, R0
+	FMOVQ (R5), F15
+	MOVD $394264576, R16
+	VDUP R16, V0.S4
+	WORD $0x4e20f5e0 // fmax v0.4s, v15.4s, v0.4s
+	MOVD $1904214016, R16
+	VDUP R16, V1.S4
+	WORD $0x4ea1f400 // fmin v0.4s, v0.4s, v1.4s
+	WORD $0x4e2fe400 // fcmeq v0.4s, v0.4s, v15.4s
+	MOVD $1065353216, R16
+	VDUP R16, V1.S4
+	WORD $0x6e2ffc21 // fdiv v1.4s, v1.4s, v15.4s
+	MOVD $2143289344, R16
+	VDUP R16, V2.S4
+	VMOV V0.B16, V14.B16
+	VBSL V2.B16, V1.B16, V14.B16
+	FMOVS least+40(FP), F0
+	VDUP V0.S[0], V0.S4
+	FMOVQ (R6), F1
+	VSUB V1.S4, V0.S4, V0.S4
+	WORD $0x4e21d80d // scvtf v13.4s, v0.4s
+	FMOVS most+44(FP), F0
+	VDUP V0.S[0], V0.S4
+	VSUB V1.S4, V0.S4, V0.S4
+	WORD $0x4e21d80c // scvtf v12.4s, v0.4s
+	MOVD $2147483647, R16
+	VDUP R16, V11.S4
+	SUB R1, R1, R1
+	ADD $16, R1, R1
+accumulators:
+	WORD $0x6f00e40a // movi v10.2d, #0000000000000000
+	WORD $0x6f00e409 // movi v9.2d, #0000000000000000
+	MOVD R7, R8
+	MOVD R9, R10
+	CMP R2, R8
+	BGE shut
+elements:
+	FMOVQ (R8), F0
+	FMOVQ 64(R8), F1
+	WORD $0x6e2edc02 // fmul v2.4s, v0.4s, v14.4s
+	WORD $0x6e2edc23 // fmul v3.4s, v1.4s, v14.4s
+	VMOV V0.B16, V4.B16
+	VFMLS V15.S4, V2.S4, V4.S4
+	VMOV V1.B16, V5.B16
+	VFMLS V15.S4, V3.S4, V5.S4
+	VFMLA V14.S4, V4.S4, V2.S4
+	VFMLA V14.S4, V5.S4, V3.S4
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e2df442 // fmax v2.4s, v2.4s, v13.4s
+	WORD $0x4e2df463 // fmax v3.4s, v3.4s, v13.4s
+	WORD $0x4eacf442 // fmin v2.4s, v2.4s, v12.4s
+	WORD $0x4eacf463 // fmin v3.4s, v3.4s, v12.4s
+	WORD $0x6e2fdc42 // fmul v2.4s, v2.4s, v15.4s
+	WORD $0x6e2fdc63 // fmul v3.4s, v3.4s, v15.4s
+	WORD $0x4ea0d442 // fsub v2.4s, v2.4s, v0.4s
+	WORD $0x4ea1d463 // fsub v3.4s, v3.4s, v1.4s
+	WORD $0x6e22dc40 // fmul v0.4s, v2.4s, v2.4s
+	WORD $0x6e23dc61 // fmul v1.4s, v3.4s, v3.4s
+	VAND V11.B16, V2.B16, V2.B16
+	VAND V11.B16, V3.B16, V3.B16
+	WORD $0x6ea1f842 // fsqrt v2.4s, v2.4s
+	WORD $0x6ea1f863 // fsqrt v3.4s, v3.4s
+	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
+	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
+	FMOVQ (R10), F2
+	FMOVQ 64(R10), F3
+	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
+	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
+	WORD $0x4e20d54a // fadd v10.4s, v10.4s, v0.4s
+	WORD $0x4e21d529 // fadd v9.4s, v9.4s, v1.4s
+	ADD $1024, R8, R8
+	ADD $1024, R10, R10
+	CMP R2, R8
+	BLT elements
+shut:
+	FMOVQ F10, (R0)
+	FMOVQ F9, 16(R0)
+	ADD $128, R7, R7
+	ADD $128, R9, R9
+	ADD $32, R0, R0
+	SUB $2, R1, R1
+	CBNZ R1, accumulators
+	FMOVQ 16(RSP), F0
+	FMOVQ 144(RSP), F1
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	FMOVQ 80(RSP), F1
+	FMOVQ 208(RSP), F2
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	FMOVQ 48(RSP), F1
+	FMOVQ 176(RSP), F2
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	FMOVQ 112(RSP), F2
+	FMOVQ 240(RSP), F3
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	FMOVQ 32(RSP), F1
+	FMOVQ 160(RSP), F2
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	FMOVQ 96(RSP), F2
+	FMOVQ 224(RSP), F3
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	FMOVQ 64(RSP), F2
+	FMOVQ 192(RSP), F3
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	FMOVQ 128(RSP), F3
+	FMOVQ 256(RSP), F4
+	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	FMOVQ (R4), F1
+	WORD $0x4ea1f402 // fmin v2.4s, v0.4s, v1.4s
+	FMOVQ F2, (R4)
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	FMOVQ 64(R4), F1
+	FMOVQ 128(R4), F3
+	VBSL V3.B16, V1.B16, V2.B16
+	FMOVQ F2, 64(R4)
+	MOVD $1, R16
+	VDUP R16, V1.S4
+	VADD V1.S4, V3.S4, V3.S4
+	FMOVQ F3, 128(R4)
+	FMOVQ 192(R4), F1
+	WORD $0x4e20d421 // fadd v1.4s, v1.4s, v0.4s
+	FMOVQ F1, 192(R4)
+	SUB $1024, R7, R7
+	SUB $1024, R9, R9
+	ADD $64, R5, R5
+	ADD $64, R6, R6
+	SUB $1, R3, R3
+	CBNZ R3, group
+	RET
+
 // func LeastFpProductPowersNEON(best *float32, scale *float32, factor *float32, x *float32, w *float32, least int32, step int32, most float32, n int, candidates int)
 
 TEXT ·LeastFpProductPowersNEON(SB), NOSPLIT, $264-72
