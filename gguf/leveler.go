@@ -77,11 +77,13 @@ func (l *leveler) first(f *found, x []float32, least, most int32, first func(cod
 // others visits the groups whose codes generated code has not written, or not the right ones: those whose scale is 0, and those with quotients that
 // are no numbers or round in another way than others.
 func (l *leveler) others(f *found, x []float32, length int, visit func(codes []byte, x []float32, g int)) {
-	generic := isa.Current() == asm.Generic
-	for g := range len(x) / length {
-		if i := g * length / 16; generic || !(f.largest[g]+l.offsets[i] < 4e6*abs32(l.scales[i])) {
+	generic, each := isa.Current() == asm.Generic, length/16
+	scales, offsets := l.scales[:], l.offsets[:]
+	for g, largest := range f.largest[:len(x)/length] {
+		if generic || !(largest+offsets[0] < 4e6*abs32(scales[0])) {
 			visit(l.codes[g*length:][:length], x[g*length:][:length], g)
 		}
+		scales, offsets = scales[each:], offsets[each:]
 	}
 }
 

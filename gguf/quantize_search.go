@@ -78,27 +78,34 @@ func (w *weighing) group(dst, x []float32, g int) {
 func (w *weighing) byMeans(x, im []float32, length int, factor float32) {
 	w.kind, w.importance = byImportance, im
 	groups := 256 / length
-	for means := w.means[:]; len(x) > 0; {
+	sumsOfSquares(x, 256, func(block int, sum float32) {
+		mean := float32(factor*sum) / 256
+		for g := range groups {
+			w.means[groups*block+g] = mean
+		}
+	})
+}
+
+// sumsOfSquares visits blocks of so many elements, with the sum of the squares of each.
+func sumsOfSquares(x []float32, length int, visit func(block int, sum float32)) {
+	for first := 0; len(x) > 0; first += 8 {
 		var sums [8]float32
-		blocks := min(len(x)/256, len(sums))
+		blocks := min(len(x)/length, len(sums))
 		if blocks == len(sums) {
 			var parts [8][]float32
 			for i := range parts {
-				parts[i] = x[256*i:][:256]
+				parts[i] = x[length*i:][:length]
 			}
 			addSquares(&sums, &parts)
 		} else {
 			for i := range blocks {
-				sums[i] = sumSquares(x[256*i:][:256])
+				sums[i] = sumSquares(x[length*i:][:length])
 			}
 		}
-		for i := range blocks {
-			mean := float32(factor*sums[i]) / 256
-			for g := range means[groups*i:][:groups] {
-				means[groups*i+g] = mean
-			}
+		for i, sum := range sums[:blocks] {
+			visit(first+i, sum)
 		}
-		x, means = x[256*blocks:], means[groups*blocks:]
+		x = x[length*blocks:]
 	}
 }
 
@@ -565,11 +572,10 @@ func (f *fits) quantizeQ3_K(dst []byte, x []float32, weighed bool) {
 			}
 			d = toHalf(1 / inverse)
 		}
-		packed := (*[12]byte)(b[96:])
-		packScales3(packed, &sl)
+		packScales3((*[12]byte)(b[96:]), &sl)
 		putHalf(b[108:], d)
 		unit, to := fromHalf(d), (*[16]float32)(f.leveler.scales[16*i:])
-		for g, s := range unpackScales3(packed) {
+		for g, s := range sl {
 			to[g] = float32(unit * float32(int(s)-32))
 		}
 	}
@@ -645,12 +651,12 @@ func (f *fits) quantizeIQ4(dst []byte, x []float32, t Type, im []float32) {
 	if im != nil {
 		f.weighing.kind = byImportance
 		length := t.BlockLen()
-		for at := 0; at < len(x); at += length {
-			mean := float32(sumSquares(x[at:at+length]) * (2 / float32(length)))
-			for g := at / 32; g < (at+length)/32; g++ {
-				f.weighing.means[g] = mean
+		sumsOfSquares(x, length, func(block int, sum float32) {
+			mean := float32(sum * (2 / float32(length)))
+			for g := range length / 32 {
+				f.weighing.means[length/32*block+g] = mean
 			}
-		}
+		})
 	}
 	f.searchIQ4(x)
 	l := &f.leveler
