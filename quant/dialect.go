@@ -203,5 +203,5 @@ func chooseGlobal[T kernels.Float](f *format, p *Params, low, high []float32) {
 	for i := range low {
 		most = max(most, -low[i], high[i]) // a NaN stays
 	}
-	p.Global = kernels.GlobalScale[T](kernelDialects[f.dialect], most)
+	p.Global = kernels.GlobalScale[T](kernelDialects[f.dialect], oneNaN(most)) // max may make another one, as its operands and the machine are
 }
