@@ -203,3 +203,37 @@ func TestDialectSpecs(t *testing.T) {
 		assert.NoError(t, err, name)
 	}
 }
+
+// A tensor with two levels of scales is quantized part by part once its own scale is known; the scales and codes are those that all its ranges give,
+// whoever works on which part, and a NaN or an infinity anywhere is in the scale of the whole.
+func TestTwoLevelsAtOnce(t *testing.T) {
+	quant.ShareEvery(t, 512)
+	for _, dialect := range []string{"torchao", "modelopt", "compressed_tensors", "compressed_tensors_f32"} {
+		text := `{"dtype":"float4_e2m1fn_x2",` + e4m3Scales + `"dialect":"` + dialect + `",` + nvfp4Blocks + `}`
+		for name, at := range map[string]float32{"finite": -7.5, "nan": float32(math.NaN()), "inf": float32(math.Inf(-1)), "zero": 0} {
+			x := quant.Tensor[float32]{Data: make([]float32, 64*80), Shape: []int{64, 80}}
+			for i := range x.Data {
+				if name != "zero" {
+					x.Data[i] = float32(i*2654435761%4001-2000) * 0x1p-10
+				}
+			}
+			x.Data[len(x.Data)-3] = at
+
+			seen := mustNew[float32](t, text, quant.Weight)
+			require.NoError(t, seen.Observe(x))
+			require.NoError(t, seen.EnableObserver(false))
+			var want quant.Codes
+			require.NoError(t, seen.Quantize(&want, x))
+			for _, workers := range []int{1, 4} {
+				q := mustNew[float32](t, text, quant.Weight)
+				q.Workers = workers
+				var got quant.Codes
+				require.NoError(t, q.Quantize(&got, x))
+				what := fmt.Sprintf("%s %s %d", dialect, name, workers)
+				assert.Equal(t, want.Data, got.Data, what)
+				requireSame(t, what, want.Params.Scale, got.Params.Scale)
+				requireSame(t, what, []float32{want.Params.Global}, []float32{got.Params.Global})
+			}
+		}
+	}
+}

@@ -119,6 +119,30 @@ func (p *pass[T]) observe() {
 	}
 }
 
+// observeGlobal finds the scale of the whole tensor, after which its groups have nothing in common.
+func (p *pass[T]) observeGlobal() {
+	for _, ws := range p.workspaces[:p.workers] {
+		ws.allLow, ws.allHigh = unbounded(ws.allLow, ws.allHigh, 1)
+	}
+	p.unit = 64
+	p.split(observingAll, p.workers)
+	all := p.workspaces[0]
+	for _, ws := range p.workspaces[1:p.workers] {
+		widest(all.allLow, all.allHigh, ws.allLow, ws.allHigh)
+	}
+	chooseGlobal[T](p.format, p.params, all.allLow, all.allHigh)
+	p.ownFormat = *p.format
+	p.ownFormat.known, p.format = true, &p.ownFormat
+}
+
+// observeAll widens the workspace's only range by that of the elements [lo, hi).
+func (p *pass[T]) observeAll(ws *workspace[T], lo, hi int) {
+	if lo < hi {
+		low, high := p.minMax(ws, span{at: lo, grid: kernels.Grid{Rows: 1, Groups: 1, Len: hi - lo}})
+		widest(ws.allLow, ws.allHigh, low, high)
+	}
+}
+
 // unbounded returns so many ranges of nothing, in that memory if there is enough.
 func unbounded(low, high []float32, count int) (_, _ []float32) {
 	low, high = grow(low, count), grow(high, count)

@@ -30,6 +30,7 @@ type phase uint8
 
 const (
 	observing     phase = iota // ranges from x
+	observingAll               // the range of all of x
 	writing                    // the output
 	fused                      // both, a few groups at a time
 	checking                   // whether all of x is finite
@@ -81,7 +82,7 @@ type pass[T kernels.Float] struct {
 	ownTiling   tiling
 	groups      []int    // room for those of a tiling to be
 	ownObserver observer // of a dynamic pass
-	ownFormat   format   // of a pass without a quantizer
+	ownFormat   format   // of a pass without a quantizer, or that knows what the quantizer's does not
 	ownParams   Params
 }
 
@@ -133,6 +134,9 @@ func (p *pass[T]) do(workers int) {
 		case p.ranges != nil:
 			p.observeBy(p.ranges)
 		case p.fuses():
+			if p.format.gathers() {
+				p.observeGlobal()
+			}
 			p.unit = p.batch()
 			p.split(fused, p.workers)
 			return
@@ -169,7 +173,7 @@ func (p *pass[T]) equip(workers int) {
 // fuses tells whether each group can be observed and quantized while it is in cache.
 func (p *pass[T]) fuses() bool {
 	return p.tiling.contiguous() && p.tiling.grid.Len <= fuse && p.batch() <= fuse &&
-		p.out != nil && p.step == nil && !p.lines.padded && !p.format.gathers() &&
+		p.out != nil && p.step == nil && !p.lines.padded && (!p.format.gathers() || p.observer.alone()) &&
 		(p.workers == 1 || shareable(p.observer.calculator))
 }
 
@@ -258,6 +262,8 @@ func (p *pass[T]) workOn(k, lo, hi int) {
 		p.checkShare(ws, lo, hi)
 	case observing:
 		p.observeShare(k, lo, hi)
+	case observingAll:
+		p.observeAll(ws, lo, hi)
 	case searching: // for groups
 		p.searchGroups(ws, lo, hi)
 	case searchingLong: // for chunks
