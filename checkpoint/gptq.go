@@ -32,7 +32,7 @@ func (*gptq) step() int { return 32 } // whole words of zero points
 const (
 	columnBytes = 4 << 20
 	fewestCols  = 32
-	cacheBytes  = 512 << 10
+	cacheBytes  = 256 << 10
 )
 
 // streamStride is how many words apart the streams of neighbours lie: not so that all begin in the same set of a cache.
