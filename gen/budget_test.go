@@ -16,7 +16,7 @@ type budget struct{ lines, kilobytes int }
 var budgets = map[string]budget{
 	"backward":              {3630, 84},
 	"blocks":                {6540, 198},
-	"constants":             {1290, 62},
+	"constants":             {1310, 63},
 	"convert":               {7740, 181},
 	"copy":                  {1170, 20},
 	"dequantize":            {9590, 207},
@@ -26,9 +26,9 @@ var budgets = map[string]budget{
 	"difference":            {130, 2},
 	"dispatch":              {120, 4},
 	"errors":                {6610, 173},
-	"fakequantize":          {10050, 244},
-	"fakequantizeF16BF16":   {9590, 223},
-	"fakequantizefp":        {3640, 88},
+	"fakequantize":          {10060, 245},
+	"fakequantizeF16BF16":   {9600, 224},
+	"fakequantizefp":        {3650, 88},
 	"fakequantizefpF16BF16": {5140, 119},
 	"learn":                 {440, 10},
 	"lookup":                {140, 3},
@@ -39,15 +39,15 @@ var budgets = map[string]budget{
 	"productBF16":           {1830, 44},
 	"productF16BF16":        {880, 19},
 	"productF16":            {1740, 40},
-	"quantize":              {11710, 263},
-	"quantizeBF16":          {2520, 57},
-	"quantizeF16":           {2470, 54},
-	"quantizeF16BF16":       {8910, 194},
+	"quantize":              {11730, 264},
+	"quantizeBF16":          {2510, 57},
+	"quantizeF16":           {2460, 54},
+	"quantizeF16BF16":       {8940, 195},
 	"quantizefp":            {11440, 271},
-	"quantizefpF16BF16":     {7950, 180},
-	"quotient":              {3950, 87},
+	"quantizefpF16BF16":     {7970, 181},
+	"quotient":              {3970, 88},
 	"search":                {4720, 116},
-	"shorts":                {3680, 82},
+	"shorts":                {3700, 83},
 	"sixes":                 {480, 12},
 	"stage":                 {1980, 33},
 	"stochastic":            {2010, 52},
@@ -56,7 +56,7 @@ var budgets = map[string]budget{
 }
 
 // budgetOfAll is less than the sum of what each may have.
-var budgetOfAll = budget{183400, 4313}
+var budgetOfAll = budget{183540, 4321}
 
 func TestBudget(t *testing.T) {
 	names, err := filepath.Glob(filepath.Join(asmDir, "*.s"))

@@ -156,6 +156,9 @@ func (p *planner) allocate(pr *program) (allocation, bool) {
 	all = append(all, pr.rare)
 	if pr.row != nil {
 		all = append(all, pr.row.meet)
+		if x := pr.row.mix; x != nil {
+			all = append(all, x.first)
+		}
 	}
 	callPins := map[V]int{}
 	if !p.pin(liveOut(pr.call, all...), callPins) {
@@ -203,7 +206,12 @@ func (p *planner) allocate(pr *program) (allocation, bool) {
 		place(sh.after, pins)
 	}
 	if ok && pr.row != nil {
-		place(pr.row.meet, callPins)
+		pins := maps.Clone(callPins)
+		if x := pr.row.mix; x != nil {
+			ok = p.pin(liveOut(x.first, pr.row.meet), pins)
+			place(x.first, pins)
+		}
+		place(pr.row.meet, pins)
 		p.meetFails = !ok
 	}
 	return out, ok

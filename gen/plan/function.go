@@ -54,6 +54,10 @@ func Generate(k *ir.Kernel, m Machine) error {
 			p.frugal = true
 			continue
 		}
+		if p.meetFails && !p.slotwise && pr.row.mix != nil {
+			p.slotwise = true
+			continue
+		}
 		if p.rareFails && !p.rareAlone {
 			p.rareAlone = true
 			continue

@@ -88,6 +88,19 @@ type Meeting interface {
 	KeepRepeated(a Addr)
 }
 
+// Mixing is for machines that mix parameters where groups meet, if they do so: the others choose them.
+type Mixing interface {
+	Mixes() bool
+	// ToMix is before the tiles in which groups meet, and Mixed behind them: in between what a group has left is negative.
+	// Cross prints the beginning of slots, with the branch that leads to Mix and back, and NextMixed
+	// goes on by a tile: with the parameters' pointers, of which slots use copies.
+	ToMix()
+	Mixed()
+	Cross(c Crossing)
+	Mix(c Crossing)
+	NextMixed(params []GPR)
+}
+
 // Control prints what is done with general registers.
 type Control interface {
 	Begin(f *Func)

@@ -151,6 +151,7 @@ type planner struct {
 
 	rareFails, rareAlone bool // registers ran out in the rare way; so it has all of them, and keeps no constant
 	meetFails, frugal    bool // registers ran out where groups meet; so it keeps no choice of parameters
+	slotwise             bool // nor registers for two slots of mixed parameters
 
 	abreast bool     // a loop that looks ahead has registers for a tile's four side by side
 	aside   []func() // prints what is out of the loops' way

@@ -11,7 +11,7 @@ import (
 // registers. A tile in which groups meet is a lane's, but that each register of
 // parameters is chosen from those of W adjacent groups, by the numbers of the
 // elements' groups: the group at hand is 0. A table in the frame has these numbers; where
-// a tile begins in its group says from where on they count.
+// a tile begins in its group says from where on they count. Some machines mix parameters instead (mix.go).
 //
 // What is rare is done by the lanes' loop, with parameters repeated in the frame: what is
 // left in the end, tiles that an alarm stops, and groups so short that more than W meet.
@@ -28,7 +28,8 @@ const usualBlock = 32
 // row is what a row has beside its group's loop.
 type row struct {
 	lane *shape
-	meet *Seg // a tile in which groups meet
+	meet *Seg     // a tile in which groups meet
+	mix  *mixture // if its parameters are mixed, and not chosen by numbers
 
 	numbers  Numbers
 	end      Addr            // of the first parameter's array
@@ -61,16 +62,23 @@ func (p *planner) row(pr *program, lane *shape) *row {
 	w := p.m.Width()
 	repeats := repeated * 4 * w
 	r := &row{lane: lane, last: map[string]Addr{}, repeated: map[string]Addr{}, saved: map[string]Addr{}}
-	r.numbers = pr.numbers(w)
-	r.end, r.left, r.turned = pr.take(8), pr.take(8), pr.take(8)
+	if p.mixing() != nil {
+		r.mix = p.mixture(pr)
+	} else {
+		r.numbers = pr.numbers(w)
+		r.end = pr.take(8)
+	}
+	r.left, r.turned = pr.take(8), pr.take(8)
 	for _, q := range p.k.Params {
-		r.last[q.Name] = pr.takeStaged(16 * w)
+		if r.mix == nil {
+			r.last[q.Name] = pr.takeStaged(16 * w)
+		}
 		r.repeated[q.Name] = pr.take(4 * (repeats + w))
 		r.saved[q.Name] = pr.take(8)
 	}
 	r.meet = p.seg(lane.group, true, 4)
 	r.meet.name, r.meet.alarm, r.meet.at = "meet", label("group", atMeetRare), lane.body.at
-	r.meet.meets = true
+	r.meet.meets, r.meet.mix = true, r.mix
 	r.meet.body(nil)
 	return r
 }
@@ -83,6 +91,9 @@ func (s *Seg) index(slot int) Addr {
 // chosen emits a register of parameters, chosen for each element. If there are
 // registers for it, those that are chosen from stay in one, and so does the choice.
 func (s *Seg) chosen(n *ir.Node, slot int) V {
+	if s.mix != nil {
+		return s.mixed(n, slot)
+	}
 	m, from := s.p.m, Addr{Reg: s.p.ptr[n.Name]}
 	if s.p.frugal {
 		return m.Choose(s, from, s.index(slot))
@@ -110,10 +121,12 @@ func (l rowLoop) print(p *printer) {
 	m.Move(n, length)
 	m.Mul(n, free)
 	m.Move(behind, length)
-	m.Branch(free, Equal, 1, sh.at(atBegin))
-	m.BranchMultiple(length, Equal, tile, sh.at(atBegin))
-	m.KeepEnd(r.end, first, free)
-	m.NumberGroups(r.numbers)
+	if r.mix == nil {
+		m.Branch(free, Equal, 1, sh.at(atBegin))
+		m.BranchMultiple(length, Equal, tile, sh.at(atBegin))
+		m.KeepEnd(r.end, first, free)
+		m.NumberGroups(r.numbers)
+	}
 	over := func() { // behind the last whole tile of a group that has more elements
 		if !sh.masked || p.hasRare() {
 			m.Branch(behind, Less, 0, sh.at(atStaged)) // it was the tile in the frame
@@ -180,13 +193,20 @@ func (l rowLoop) print(p *printer) {
 		m.Label(done)
 		m.Ret()
 	}
-	p.aside = append(p.aside, func() { l.last(p) }, func() { l.odd(p, done) })
+	if r.mix == nil {
+		p.aside = append(p.aside, func() { l.last(p) })
+	}
+	p.aside = append(p.aside, func() { l.odd(p, done) })
 }
 
 // meet does tiles in which groups meet.
 func (l rowLoop) meet(p *printer) {
 	m, sh, r, n, tile := p.m, l.shape, l.row, p.counts.n, 4*p.m.Width()
 	m.Label(sh.at(atToMeet))
+	if r.mix != nil {
+		l.mix(p)
+		return
+	}
 	m.Branch(p.counts.length, Less, leastChosen, sh.at(atOdd))
 	m.BranchBelowKept(n, r.numbers.Least, sh.at(atEnding))
 	m.Label(sh.at(atChosen))
@@ -194,11 +214,7 @@ func (l rowLoop) meet(p *printer) {
 	m.LoopHead(sh.at(atMeet))
 	p.run(r.meet)
 	p.advanceStreams(false)
-	var params []GPR
-	for _, q := range p.k.Params {
-		params = append(params, p.ptr[q.Name])
-	}
-	m.NextGroups(r.numbers, params)
+	m.NextGroups(r.numbers, p.paramPointers())
 	m.AddImm(n, -tile)
 	m.BranchBelowKept(n, r.numbers.Least, sh.at(atMet))
 	m.BranchAboveKept(p.counts.index, r.numbers.Low, sh.at(atMeet))
@@ -265,7 +281,12 @@ func (l rowLoop) odd(p *printer, done string) {
 	repeats := repeated * 4 * m.Width()
 	if p.hasRare() {
 		m.Label(sh.at(atMeetRare))
-		m.GroupLeft(r.numbers.Table)
+		if r.mix == nil {
+			m.GroupLeft(r.numbers.Table)
+		} else {
+			m.Recall(p.counts.groups, r.left)
+			p.mixing().Mixed()
+		}
 	}
 	m.Label(sh.at(atOdd))
 	m.Keep(r.left, n)

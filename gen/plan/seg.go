@@ -18,14 +18,15 @@ type Seg struct {
 	once    map[V]Addr // where whole registers of a stream are of which there is one use
 	name    string     // of the loop, for labels
 	splits  map[[3]int][2]V
-	layout  int    // of codes that are read, or -1 if any may be
-	rare    bool   // what is done instead of another segment
-	alarm   string // where alarms go
-	second  bool   // a tile's second half
-	next    int    // groups between those of the segment and those that the pointers are at
-	inplace bool   // parameters stay in memory, for a machine that takes such operands
-	meets   bool   // groups meet, and parameters are chosen
-	Tail    bool   // fewer elements than a tile are left, and masks say which
+	layout  int      // of codes that are read, or -1 if any may be
+	rare    bool     // what is done instead of another segment
+	alarm   string   // where alarms go
+	second  bool     // a tile's second half
+	next    int      // groups between those of the segment and those that the pointers are at
+	inplace bool     // parameters stay in memory, for a machine that takes such operands
+	meets   bool     // groups meet, and parameters are chosen
+	mix     *mixture // of parameters, if they are mixed
+	Tail    bool     // fewer elements than a tile are left, and masks say which
 }
 
 // RareLabel is where an alarm goes.

@@ -2,6 +2,7 @@ package x86
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/mmcloughlin/avo/operand"
 
@@ -192,4 +193,66 @@ func (m *Machine) Spill(v plan.V, at plan.Addr) plan.Inst {
 
 func (m *Machine) Fill(v plan.V, at plan.Addr) plan.Inst {
 	return plan.Inst{Defs: []plan.V{v}, Emit: func(d, _ []int) { m.i("VMOVUPS", m.mem(at, 0), m.vec(d[0])) }}
+}
+
+// Mixes reports whether parameters are mixed: with AVX-512 a register has several groups more often.
+func (m *Machine) Mixes() bool { return !m.wide }
+
+// ToMix prepares for tiles in which groups meet: masks are in memory for each place where a group may end,
+// and rowFree counts the groups that have ended in a tile.
+func (m *Machine) ToMix() {
+	size := 8 * m.Width()
+	m.i("NEGQ", rowLeft)
+	m.i("XORL", rowFree.As32(), rowFree.As32())
+	m.i("LEAQ", m.constant(strings.Repeat("\x00", size)+strings.Repeat("\xff", size)), rowIndex)
+}
+
+// Mixed makes what the group has left positive again.
+func (m *Machine) Mixed() { m.i("NEGQ", rowLeft) }
+
+// Cross begins slots with the parameters of the group at hand.
+func (m *Machine) Cross(c plan.Crossing) {
+	for i, now := range c.Now {
+		if p := i % len(c.From); len(c.Next) > 1 {
+			m.i("VMOVAPS", m.vec(c.Next[p]), m.vec(now))
+		} else {
+			m.i("VBROADCASTSS", m.ended(c.From[p]), m.vec(now))
+		}
+	}
+	m.i("ADDQ", immediate(c.Slots*m.Width()), rowLeft)
+	m.i("JGT", operand.LabelRef(c.Label+"mix"))
+	m.ctx.Label(c.Label)
+}
+
+// Mix puts the next group's parameters behind the end of the one at hand, and so on until a group goes beyond the slots.
+func (m *Machine) Mix(c plan.Crossing) {
+	w, mask := m.Width(), m.vec(c.Mask)
+	m.ctx.Label(c.Label + "mix")
+	m.i("INCQ", rowFree)
+	for slot := range c.Slots {
+		m.i("VMOVUPS", operand.Mem{Base: rowIndex, Index: rowLeft, Scale: 4, Disp: 4 * w * (2 - c.Slots + slot)}, mask)
+		for p, from := range c.From {
+			next, now := m.vec(c.Next[min(p, len(c.Next)-1)]), m.vec(c.Now[slot*len(c.From)+p])
+			if slot == 0 || len(c.Next) == 1 {
+				m.i("VBROADCASTSS", m.ended(from), next)
+			}
+			m.i("VBLENDVPS", mask, next, now, now)
+		}
+	}
+	m.i("SUBQ", rowLength, rowLeft)
+	m.i("JGT", operand.LabelRef(c.Label+"mix"))
+	m.i("JMP", operand.LabelRef(c.Label))
+}
+
+// ended is a parameter behind those of the groups that have ended.
+func (m *Machine) ended(from plan.GPR) operand.Mem {
+	return operand.Mem{Base: gprs[from], Index: rowFree, Scale: 4}
+}
+
+// NextMixed goes on.
+func (m *Machine) NextMixed(params []plan.GPR) {
+	for _, p := range params {
+		m.i("LEAQ", m.ended(p), gprs[p])
+	}
+	m.i("XORL", rowFree.As32(), rowFree.As32())
 }

@@ -3,8 +3,8 @@
 //go:build !purego
 
 // func FakeQuantizeF16BF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, elem int32, least int32, most int32, kind int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, CMOV, F16C, FMA3, MMX+
-TEXT ·FakeQuantizeF16BF16AVX2(SB), $1712-80
+// Requires: AVX, AVX2, F16C, FMA3, MMX+
+TEXT ·FakeQuantizeF16BF16AVX2(SB), $1088-80
 	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, DI elements left, R11 groups left, R12 length
 	// per call: Y15 ToFloat, Y14 ToFloat
 	// per group: Y13 scale, Y12 recip
@@ -38,14 +38,6 @@ groups:
 	MOVQ  R12, DI
 	IMULQ R13, DI
 	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000001f, R12
-	JEQ   groupbegin
-	LEAQ  (R8)(R13*4), AX
-	MOVQ  AX, 816(SP)
-	LEAQ  472(SP), AX
-	CALL  ·numberAVX2(SB)
 	JMP   groupbegin
 
 groupover:
@@ -199,16 +191,14 @@ groupwhole:
 	JMP   return
 
 grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 808(SP)
-	JLT  groupending
-
-groupchosen:
-	NEGQ R11
-	LEAQ 604(SP)(R11*4), R15
+	NEGQ         R11
+	XORL         R13, R13
+	LEAQ         ·bytes839c9385+0(SB), R15
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS (R9), Y12
 
 groupmeet:
+	MOVQ      R11, 472(SP)
 	CMPL      R10, $+2
 	JNE       half9
 	VPMOVZXWD (BX), Y0
@@ -221,100 +211,102 @@ groupmeet:
 	VPSLLD    $0x10, Y3, Y3
 
 halfdone10:
-	VMOVUPS      (R15), Y4
-	VMOVUPS      (R9), Y5
-	VPERMPS      Y5, Y4, Y6
-	VMULPS       Y6, Y0, Y7
-	VMOVUPS      (R8), Y8
-	VPERMPS      Y8, Y4, Y4
-	VFNMADD231PS Y4, Y7, Y0
-	VFMADD231PS  Y6, Y0, Y7
-	VMOVUPS      32(R15), Y0
-	VPERMPS      Y5, Y0, Y6
-	VMULPS       Y6, Y1, Y9
-	VPERMPS      Y8, Y0, Y0
-	VFNMADD231PS Y0, Y9, Y1
-	VFMADD231PS  Y6, Y1, Y9
-	VMOVUPS      64(R15), Y1
-	VPERMPS      Y5, Y1, Y6
-	VMULPS       Y6, Y2, Y10
-	VPERMPS      Y8, Y1, Y1
+	VMOVAPS Y13, Y4
+	VMOVAPS Y12, Y5
+	VMOVAPS Y13, Y6
+	VMOVAPS Y12, Y7
+	ADDQ    $+16, R11
+	JGT     groupmeet0mix
+
+groupmeet0:
+	VMULPS       Y5, Y0, Y8
+	VFNMADD231PS Y4, Y8, Y0
+	VFMADD231PS  Y5, Y0, Y8
+	VMULPS       Y7, Y1, Y0
+	VFNMADD231PS Y6, Y0, Y1
+	VFMADD231PS  Y7, Y1, Y0
+	VMOVAPS      Y13, Y1
+	VMOVAPS      Y12, Y5
+	VMOVAPS      Y13, Y7
+	VMOVAPS      Y12, Y9
+	ADDQ         $+16, R11
+	JGT          groupmeet2mix
+
+groupmeet2:
+	VMULPS       Y5, Y2, Y10
 	VFNMADD231PS Y1, Y10, Y2
-	VFMADD231PS  Y6, Y2, Y10
-	VMOVUPS      96(R15), Y2
-	VPERMPS      Y5, Y2, Y5
-	VMULPS       Y5, Y3, Y6
-	VPERMPS      Y8, Y2, Y8
-	VFNMADD231PS Y8, Y6, Y3
-	VFMADD231PS  Y5, Y3, Y6
-	VCMPPS       $0x03, Y9, Y7, Y2
-	VCMPPS       $0x03, Y6, Y10, Y3
-	VORPS        Y3, Y2, Y2
-	VPMOVMSKB    Y2, AX
+	VFMADD231PS  Y5, Y2, Y10
+	VMULPS       Y9, Y3, Y2
+	VFNMADD231PS Y7, Y2, Y3
+	VFMADD231PS  Y9, Y3, Y2
+	VCMPPS       $0x03, Y0, Y8, Y3
+	VCMPPS       $0x03, Y2, Y10, Y5
+	VORPS        Y5, Y3, Y3
+	VPMOVMSKB    Y3, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VROUNDPS     $0x08, Y7, Y7
-	VMAXPS       Y7, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VXORPS       Y3, Y3, Y3
-	VFMADD231PS  Y4, Y2, Y3
-	VROUNDPS     $0x08, Y9, Y9
-	VMAXPS       Y9, Y15, Y4
-	VMINPS       Y4, Y14, Y4
+	VROUNDPS     $0x08, Y8, Y8
+	VMAXPS       Y8, Y15, Y3
+	VMINPS       Y3, Y14, Y3
 	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y0, Y4, Y5
+	VFMADD231PS  Y4, Y3, Y5
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y4
+	VMINPS       Y4, Y14, Y4
+	VXORPS       Y9, Y9, Y9
+	VFMADD231PS  Y6, Y4, Y9
 	CMPL         R10, $+2
 	JNE          half11
-	VPSRLD       $0x10, Y3, Y0
-	VPBLENDW     $0xaa, Y5, Y0, Y0
-	VPSLLD       $0x10, Y5, Y5
-	VPBLENDW     $0xaa, Y5, Y3, Y3
-	VPANDN       ·word00010001+0(SB), Y0, Y5
-	VPSUBUSW     Y5, Y3, Y3
-	VPSRLW       $0x0f, Y3, Y3
-	VPADDW       Y3, Y0, Y0
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y0, Y0
-	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, (SI)
+	VPSRLD       $0x10, Y5, Y6
+	VPBLENDW     $0xaa, Y9, Y6, Y6
+	VPSLLD       $0x10, Y9, Y9
+	VPBLENDW     $0xaa, Y9, Y5, Y5
+	VPANDN       ·word00010001+0(SB), Y6, Y9
+	VPSUBUSW     Y9, Y5, Y5
+	VPSRLW       $0x0f, Y5, Y5
+	VPADDW       Y5, Y6, Y6
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VMOVUPS      Y6, (SI)
 
 halfdone12:
 	VROUNDPS    $0x08, Y10, Y10
-	VMAXPS      Y10, Y15, Y0
-	VMINPS      Y0, Y14, Y0
-	VXORPS      Y3, Y3, Y3
-	VFMADD231PS Y1, Y0, Y3
-	VROUNDPS    $0x08, Y6, Y6
-	VMAXPS      Y6, Y15, Y1
+	VMAXPS      Y10, Y15, Y5
+	VMINPS      Y5, Y14, Y5
+	VXORPS      Y6, Y6, Y6
+	VFMADD231PS Y1, Y5, Y6
+	VROUNDPS    $0x08, Y2, Y2
+	VMAXPS      Y2, Y15, Y1
 	VMINPS      Y1, Y14, Y1
-	VXORPS      Y5, Y5, Y5
-	VFMADD231PS Y8, Y1, Y5
+	VXORPS      Y9, Y9, Y9
+	VFMADD231PS Y7, Y1, Y9
 	CMPL        R10, $+2
 	JNE         half13
-	VPSRLD      $0x10, Y3, Y8
-	VPBLENDW    $0xaa, Y5, Y8, Y8
-	VPSLLD      $0x10, Y5, Y5
-	VPBLENDW    $0xaa, Y5, Y3, Y3
-	VPANDN      ·word00010001+0(SB), Y8, Y5
-	VPSUBUSW    Y5, Y3, Y3
-	VPSRLW      $0x0f, Y3, Y3
-	VPADDW      Y3, Y8, Y8
-	VPSHUFB     ·bytes05b81a5d+0(SB), Y8, Y8
-	VPERMQ      $0xd8, Y8, Y8
-	VMOVUPS     Y8, 32(SI)
+	VPSRLD      $0x10, Y6, Y7
+	VPBLENDW    $0xaa, Y9, Y7, Y7
+	VPSLLD      $0x10, Y9, Y9
+	VPBLENDW    $0xaa, Y9, Y6, Y6
+	VPANDN      ·word00010001+0(SB), Y7, Y9
+	VPSUBUSW    Y9, Y6, Y6
+	VPSRLW      $0x0f, Y6, Y6
+	VPADDW      Y6, Y7, Y7
+	VPSHUFB     ·bytes05b81a5d+0(SB), Y7, Y7
+	VPERMQ      $0xd8, Y7, Y7
+	VMOVUPS     Y7, 32(SI)
 
 halfdone14:
 	CMPL      kind+52(FP), $+1
 	JLT       maskdone16
 	JEQ       maskbytes15
-	VCMPPS    $0x00, Y7, Y2, Y2
-	VCMPPS    $0x00, Y9, Y4, Y4
-	VCMPPS    $0x00, Y10, Y0, Y0
-	VCMPPS    $0x00, Y6, Y1, Y1
-	VMOVMSKPS Y2, AX
+	VCMPPS    $0x00, Y8, Y3, Y3
+	VCMPPS    $0x00, Y0, Y4, Y4
+	VCMPPS    $0x00, Y10, Y5, Y5
+	VCMPPS    $0x00, Y2, Y1, Y1
+	VMOVMSKPS Y3, AX
 	MOVB      AL, (DX)
 	VMOVMSKPS Y4, AX
 	MOVB      AL, 1(DX)
-	VMOVMSKPS Y0, AX
+	VMOVMSKPS Y5, AX
 	MOVB      AL, 2(DX)
 	VMOVMSKPS Y1, AX
 	MOVB      AL, 3(DX)
@@ -322,41 +314,33 @@ halfdone14:
 	JMP       maskdone16
 
 maskbytes15:
-	VCMPPS    $0x00, Y7, Y2, Y2
-	VCMPPS    $0x00, Y9, Y4, Y4
-	VCMPPS    $0x00, Y10, Y0, Y0
-	VCMPPS    $0x00, Y6, Y1, Y1
-	VPACKSSDW Y4, Y2, Y2
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSWB Y0, Y2, Y2
-	VMOVUPS   ·bytes270d3b65+0(SB), Y3
-	VPERMD    Y2, Y3, Y2
-	VPABSB    Y2, Y2
-	VMOVUPS   Y2, (DX)
+	VCMPPS    $0x00, Y8, Y3, Y3
+	VCMPPS    $0x00, Y0, Y4, Y4
+	VCMPPS    $0x00, Y10, Y5, Y5
+	VCMPPS    $0x00, Y2, Y1, Y1
+	VPACKSSDW Y4, Y3, Y3
+	VPACKSSDW Y1, Y5, Y5
+	VPACKSSWB Y5, Y3, Y3
+	VMOVUPS   ·bytes270d3b65+0(SB), Y6
+	VPERMD    Y3, Y6, Y3
+	VPABSB    Y3, Y3
+	VMOVUPS   Y3, (DX)
 	ADDQ      $+32, DX
 
 maskdone16:
-	ADDQ    $+64, SI
-	ADDQ    $+64, BX
-	ADDQ    776(SP), R15
-	MOVQ    R15, R13
-	SUBQ    784(SP), R13
-	XORL    AX, AX
-	CMPQ    792(SP), R15
-	CMOVQCS R13, R15
-	ADCQ    768(SP), AX
-	LEAQ    (R8)(AX*4), R8
-	LEAQ    (R9)(AX*4), R9
-	SUBQ    $+32, DI
-	CMPQ    DI, 808(SP)
-	JLT     groupmet
-	CMPQ    R15, 800(SP)
-	JGT     groupmeet
+	ADDQ $+64, SI
+	ADDQ $+64, BX
+	LEAQ (R8)(R13*4), R8
+	LEAQ (R9)(R13*4), R9
+	XORL R13, R13
+	SUBQ $+32, DI
+	CMPQ DI, $+32
+	JLT  groupmet
+	CMPQ R11, $-31
+	JGE  groupmeet
 
 groupmet:
-	LEAQ 604(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
+	NEGQ R11
 	JMP  groupbegin
 
 grouptail:
@@ -674,7 +658,7 @@ short2back:
 
 lanes:
 	MOVQ R11, DI
-	MOVQ $+0, 832(SP)
+	MOVQ $+0, 480(SP)
 
 lanerow:
 	CMPQ DI, $+32
@@ -821,7 +805,7 @@ laneback:
 	CALL  ·stageOutMaskAVX2(SB)
 
 laneend:
-	CMPQ 832(SP), $+1
+	CMPQ 480(SP), $+1
 	JEQ  groupodddone
 	JMP  return
 
@@ -996,67 +980,77 @@ half9:
 	VCVTPH2PS 48(BX), Y3
 	JMP       halfdone10
 
+groupmeet0mix:
+	INCQ         R13
+	VMOVUPS      (R15)(R11*4), Y8
+	VBROADCASTSS (R8)(R13*4), Y13
+	VBLENDVPS    Y8, Y13, Y4, Y4
+	VBROADCASTSS (R9)(R13*4), Y12
+	VBLENDVPS    Y8, Y12, Y5, Y5
+	VMOVUPS      32(R15)(R11*4), Y8
+	VBLENDVPS    Y8, Y13, Y6, Y6
+	VBLENDVPS    Y8, Y12, Y7, Y7
+	SUBQ         R12, R11
+	JGT          groupmeet0mix
+	JMP          groupmeet0
+
+groupmeet2mix:
+	INCQ         R13
+	VMOVUPS      (R15)(R11*4), Y10
+	VBROADCASTSS (R8)(R13*4), Y13
+	VBLENDVPS    Y10, Y13, Y1, Y1
+	VBROADCASTSS (R9)(R13*4), Y12
+	VBLENDVPS    Y10, Y12, Y5, Y5
+	VMOVUPS      32(R15)(R11*4), Y10
+	VBLENDVPS    Y10, Y13, Y7, Y7
+	VBLENDVPS    Y10, Y12, Y9, Y9
+	SUBQ         R12, R11
+	JGT          groupmeet2mix
+	JMP          groupmeet2
+
 half11:
-	VCVTPS2PH $0x00, Y3, X3
-	VMOVUPS   X3, (SI)
 	VCVTPS2PH $0x00, Y5, X5
-	VMOVUPS   X5, 16(SI)
+	VMOVUPS   X5, (SI)
+	VCVTPS2PH $0x00, Y9, X9
+	VMOVUPS   X9, 16(SI)
 	JMP       halfdone12
 
 half13:
-	VCVTPS2PH $0x00, Y3, X3
-	VMOVUPS   X3, 32(SI)
-	VCVTPS2PH $0x00, Y5, X5
-	VMOVUPS   X5, 48(SI)
+	VCVTPS2PH $0x00, Y6, X6
+	VMOVUPS   X6, 32(SI)
+	VCVTPS2PH $0x00, Y9, X9
+	VMOVUPS   X9, 48(SI)
 	JMP       halfdone14
 
-groupending:
-	MOVQ DI, 824(SP)
-	MOVQ 816(SP), DI
-	SUBQ R8, DI
-	SHRQ $0x02, DI
-	LEAQ 848(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 848(SP), R8
-	LEAQ 1280(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 1280(SP), R9
-	MOVQ $+32, 808(SP)
-	MOVQ 824(SP), DI
-	JMP  groupchosen
-
 groupmeetrare:
-	LEAQ 604(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
+	MOVQ 472(SP), R11
+	NEGQ R11
 
 groupodd:
-	MOVQ DI, 824(SP)
+	MOVQ DI, 472(SP)
 	CMPQ DI, $+64
 	JLT  grouprepeat
 	MOVL $0x00000040, DI
 
 grouprepeat:
-	LEAQ 976(SP), AX
+	LEAQ 488(SP), AX
 	MOVQ R8, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1264(SP)
-	LEAQ 976(SP), R8
-	LEAQ 1408(SP), AX
+	MOVQ CX, 776(SP)
+	LEAQ 488(SP), R8
+	LEAQ 784(SP), AX
 	MOVQ R9, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1696(SP)
-	LEAQ 1408(SP), R9
+	MOVQ CX, 1072(SP)
+	LEAQ 784(SP), R9
 	MOVQ R15, R11
-	MOVQ $+1, 832(SP)
+	MOVQ $+1, 480(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 1264(SP), R8
-	MOVQ 1696(SP), R9
-	MOVQ 824(SP), DI
+	MOVQ 776(SP), R8
+	MOVQ 1072(SP), R9
+	MOVQ 472(SP), DI
 	CMPQ DI, $+65
 	JLT  return
 	SUBQ $+64, DI
@@ -1664,8 +1658,8 @@ half69:
 	JMP       halfdone70
 
 // func FakeQuantizeZeroPointF16BF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, elem int32, least int32, most int32, kind int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, CMOV, F16C, FMA3, MMX+
-TEXT ·FakeQuantizeZeroPointF16BF16AVX2(SB), $2272-88
+// Requires: AVX, AVX2, F16C, FMA3, MMX+
+TEXT ·FakeQuantizeZeroPointF16BF16AVX2(SB), $1904-88
 	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, R10 zeroPoint, DI elements left, R11 groups left, R12 length
 	// per call: nothing
 	// per group: Y15 scale, Y14 recip, Y0 ISub, Y0 ISub, Y13 ToFloat, Y12 ToFloat
@@ -1695,14 +1689,6 @@ groups:
 	MOVQ  R12, DI
 	IMULQ R13, DI
 	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000001f, R12
-	JEQ   groupbegin
-	LEAQ  (R8)(R13*4), AX
-	MOVQ  AX, 952(SP)
-	LEAQ  608(SP), AX
-	CALL  ·numberAVX2(SB)
 	JMP   groupbegin
 
 groupover:
@@ -1865,16 +1851,12 @@ groupwhole:
 	JMP   return
 
 grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 944(SP)
-	JLT  groupending
-
-groupchosen:
 	NEGQ R11
-	LEAQ 740(SP)(R11*4), R15
+	XORL R13, R13
+	LEAQ ·bytes839c9385+0(SB), R15
 
 groupmeet:
+	MOVQ      R11, 992(SP)
 	CMPL      elem+48(FP), $+2
 	JNE       half9
 	VPMOVZXWD (BX), Y0
@@ -1887,172 +1869,177 @@ groupmeet:
 	VPSLLD    $0x10, Y3, Y3
 
 halfdone10:
-	VMOVUPS      (R15), Y4
-	VMOVUPS      (R9), Y5
-	VPERMPS      Y5, Y4, Y6
-	VMULPS       Y6, Y0, Y7
-	VMOVUPS      (R8), Y8
-	VPERMPS      Y8, Y4, Y9
-	VFNMADD231PS Y9, Y7, Y0
-	VFMADD231PS  Y6, Y0, Y7
-	VMOVUPS      32(R15), Y0
-	VPERMPS      Y5, Y0, Y6
-	VMULPS       Y6, Y1, Y10
-	VPERMPS      Y8, Y0, Y11
-	VFNMADD231PS Y11, Y10, Y1
-	VFMADD231PS  Y6, Y1, Y10
-	VMOVUPS      64(R15), Y1
-	VPERMPS      Y5, Y1, Y6
-	VMULPS       Y6, Y2, Y12
-	VPERMPS      Y8, Y1, Y13
-	VFNMADD231PS Y13, Y12, Y2
-	VFMADD231PS  Y6, Y2, Y12
-	VMOVUPS      96(R15), Y2
-	VPERMPS      Y5, Y2, Y5
-	VMULPS       Y5, Y3, Y6
-	VPERMPS      Y8, Y2, Y8
-	VFNMADD231PS Y8, Y6, Y3
-	VFMADD231PS  Y5, Y3, Y6
-	VCMPPS       $0x03, Y10, Y7, Y3
-	VCMPPS       $0x03, Y6, Y12, Y5
-	VORPS        Y5, Y3, Y3
+	VBROADCASTSS (R8)(R13*4), Y4
+	VBROADCASTSS (R9)(R13*4), Y5
+	VBROADCASTSS (R10)(R13*4), Y6
+	VBROADCASTSS (R8)(R13*4), Y7
+	VBROADCASTSS (R9)(R13*4), Y8
+	VBROADCASTSS (R10)(R13*4), Y9
+	ADDQ         $+16, R11
+	JGT          groupmeet0mix
+
+groupmeet0:
+	VMOVUPS      Y4, 608(SP)
+	VMOVUPS      Y5, 736(SP)
+	VMOVUPS      Y6, 864(SP)
+	VMOVUPS      Y7, 640(SP)
+	VMOVUPS      Y8, 768(SP)
+	VMOVUPS      Y9, 896(SP)
+	VMULPS       Y5, Y0, Y6
+	VFNMADD231PS Y4, Y6, Y0
+	VFMADD231PS  Y5, Y0, Y6
+	VMULPS       Y8, Y1, Y0
+	VFNMADD231PS Y7, Y0, Y1
+	VFMADD231PS  Y8, Y1, Y0
+	VBROADCASTSS (R8)(R13*4), Y1
+	VBROADCASTSS (R9)(R13*4), Y4
+	VBROADCASTSS (R10)(R13*4), Y5
+	VBROADCASTSS (R8)(R13*4), Y7
+	VBROADCASTSS (R9)(R13*4), Y8
+	VBROADCASTSS (R10)(R13*4), Y9
+	ADDQ         $+16, R11
+	JGT          groupmeet2mix
+
+groupmeet2:
+	VMULPS       Y4, Y2, Y10
+	VFNMADD231PS Y1, Y10, Y2
+	VFMADD231PS  Y4, Y2, Y10
+	VMULPS       Y8, Y3, Y2
+	VFNMADD231PS Y7, Y2, Y3
+	VFMADD231PS  Y8, Y3, Y2
+	VCMPPS       $0x03, Y0, Y6, Y3
+	VCMPPS       $0x03, Y2, Y10, Y4
+	VORPS        Y4, Y3, Y3
 	VPMOVMSKB    Y3, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VMOVUPS      (R10), Y3
-	VPERMPS      Y3, Y4, Y4
-	VBROADCASTSS least+52(FP), Y5
-	VPSUBD       Y4, Y5, Y5
-	VBROADCASTSS most+56(FP), Y14
-	VPSUBD       Y4, Y14, Y14
-	VCVTDQ2PS    Y5, Y5
-	VCVTDQ2PS    Y14, Y14
-	VROUNDPS     $0x08, Y7, Y7
-	VMAXPS       Y7, Y5, Y5
-	VMINPS       Y5, Y14, Y5
+	VMOVUPS      608(SP), Y3
+	VMOVUPS      736(SP), Y4
+	VMOVUPS      864(SP), Y4
+	VBROADCASTSS least+52(FP), Y8
+	VPSUBD       Y4, Y8, Y8
+	VBROADCASTSS most+56(FP), Y11
+	VPSUBD       Y4, Y11, Y11
+	VCVTDQ2PS    Y8, Y8
+	VCVTDQ2PS    Y11, Y11
+	VROUNDPS     $0x08, Y6, Y6
+	VMAXPS       Y6, Y8, Y8
+	VMINPS       Y8, Y11, Y8
 	VXORPS       Y4, Y4, Y4
-	VFMADD231PS  Y9, Y5, Y4
-	VPERMPS      Y3, Y0, Y0
-	VBROADCASTSS least+52(FP), Y9
-	VPSUBD       Y0, Y9, Y9
-	VBROADCASTSS most+56(FP), Y14
-	VPSUBD       Y0, Y14, Y14
-	VCVTDQ2PS    Y9, Y9
-	VCVTDQ2PS    Y14, Y14
-	VROUNDPS     $0x08, Y10, Y10
-	VMAXPS       Y10, Y9, Y9
-	VMINPS       Y9, Y14, Y9
-	VXORPS       Y0, Y0, Y0
-	VFMADD231PS  Y11, Y9, Y0
+	VFMADD231PS  Y3, Y8, Y4
+	VMOVUPS      640(SP), Y3
+	VMOVUPS      768(SP), Y11
+	VMOVUPS      896(SP), Y11
+	VBROADCASTSS least+52(FP), Y12
+	VPSUBD       Y11, Y12, Y12
+	VBROADCASTSS most+56(FP), Y13
+	VPSUBD       Y11, Y13, Y13
+	VCVTDQ2PS    Y12, Y12
+	VCVTDQ2PS    Y13, Y13
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y12, Y12
+	VMINPS       Y12, Y13, Y12
+	VXORPS       Y11, Y11, Y11
+	VFMADD231PS  Y3, Y12, Y11
 	CMPL         elem+48(FP), $+2
 	JNE          half11
-	VPSRLD       $0x10, Y4, Y11
-	VPBLENDW     $0xaa, Y0, Y11, Y11
-	VPSLLD       $0x10, Y0, Y0
-	VPBLENDW     $0xaa, Y0, Y4, Y4
-	VPANDN       ·word00010001+0(SB), Y11, Y0
-	VPSUBUSW     Y0, Y4, Y4
+	VPSRLD       $0x10, Y4, Y3
+	VPBLENDW     $0xaa, Y11, Y3, Y3
+	VPSLLD       $0x10, Y11, Y11
+	VPBLENDW     $0xaa, Y11, Y4, Y4
+	VPANDN       ·word00010001+0(SB), Y3, Y11
+	VPSUBUSW     Y11, Y4, Y4
 	VPSRLW       $0x0f, Y4, Y4
-	VPADDW       Y4, Y11, Y11
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y11, Y11
-	VPERMQ       $0xd8, Y11, Y11
-	VMOVUPS      Y11, (SI)
+	VPADDW       Y4, Y3, Y3
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y3, Y3
+	VPERMQ       $0xd8, Y3, Y3
+	VMOVUPS      Y3, (SI)
 
 halfdone12:
-	VPERMPS      Y3, Y1, Y1
-	VBROADCASTSS least+52(FP), Y0
-	VPSUBD       Y1, Y0, Y0
+	VBROADCASTSS least+52(FP), Y3
+	VPSUBD       Y5, Y3, Y3
 	VBROADCASTSS most+56(FP), Y4
-	VPSUBD       Y1, Y4, Y4
-	VCVTDQ2PS    Y0, Y0
+	VPSUBD       Y5, Y4, Y4
+	VCVTDQ2PS    Y3, Y3
 	VCVTDQ2PS    Y4, Y4
-	VROUNDPS     $0x08, Y12, Y12
-	VMAXPS       Y12, Y0, Y0
-	VMINPS       Y0, Y4, Y0
-	VXORPS       Y1, Y1, Y1
-	VFMADD231PS  Y13, Y0, Y1
-	VPERMPS      Y3, Y2, Y3
-	VBROADCASTSS least+52(FP), Y2
-	VPSUBD       Y3, Y2, Y2
-	VBROADCASTSS most+56(FP), Y4
-	VPSUBD       Y3, Y4, Y4
-	VCVTDQ2PS    Y2, Y2
-	VCVTDQ2PS    Y4, Y4
-	VROUNDPS     $0x08, Y6, Y6
-	VMAXPS       Y6, Y2, Y2
-	VMINPS       Y2, Y4, Y2
-	VXORPS       Y3, Y3, Y3
-	VFMADD231PS  Y8, Y2, Y3
+	VROUNDPS     $0x08, Y10, Y10
+	VMAXPS       Y10, Y3, Y3
+	VMINPS       Y3, Y4, Y3
+	VXORPS       Y4, Y4, Y4
+	VFMADD231PS  Y1, Y3, Y4
+	VBROADCASTSS least+52(FP), Y1
+	VPSUBD       Y9, Y1, Y1
+	VBROADCASTSS most+56(FP), Y5
+	VPSUBD       Y9, Y5, Y5
+	VCVTDQ2PS    Y1, Y1
+	VCVTDQ2PS    Y5, Y5
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y1, Y1
+	VMINPS       Y1, Y5, Y1
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y7, Y1, Y5
 	CMPL         elem+48(FP), $+2
 	JNE          half13
-	VPSRLD       $0x10, Y1, Y4
-	VPBLENDW     $0xaa, Y3, Y4, Y4
-	VPSLLD       $0x10, Y3, Y3
-	VPBLENDW     $0xaa, Y3, Y1, Y1
-	VPANDN       ·word00010001+0(SB), Y4, Y3
-	VPSUBUSW     Y3, Y1, Y1
-	VPSRLW       $0x0f, Y1, Y1
-	VPADDW       Y1, Y4, Y4
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, 32(SI)
+	VPSRLD       $0x10, Y4, Y7
+	VPBLENDW     $0xaa, Y5, Y7, Y7
+	VPSLLD       $0x10, Y5, Y5
+	VPBLENDW     $0xaa, Y5, Y4, Y4
+	VPANDN       ·word00010001+0(SB), Y7, Y5
+	VPSUBUSW     Y5, Y4, Y4
+	VPSRLW       $0x0f, Y4, Y4
+	VPADDW       Y4, Y7, Y7
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVUPS      Y7, 32(SI)
 
 halfdone14:
 	CMPL      kind+60(FP), $+1
 	JLT       maskdone16
 	JEQ       maskbytes15
-	VCMPPS    $0x00, Y7, Y5, Y5
-	VCMPPS    $0x00, Y10, Y9, Y9
-	VCMPPS    $0x00, Y12, Y0, Y0
-	VCMPPS    $0x00, Y6, Y2, Y2
-	VMOVMSKPS Y5, AX
+	VCMPPS    $0x00, Y6, Y8, Y8
+	VCMPPS    $0x00, Y0, Y12, Y12
+	VCMPPS    $0x00, Y10, Y3, Y3
+	VCMPPS    $0x00, Y2, Y1, Y1
+	VMOVMSKPS Y8, AX
 	MOVB      AL, (DX)
-	VMOVMSKPS Y9, AX
+	VMOVMSKPS Y12, AX
 	MOVB      AL, 1(DX)
-	VMOVMSKPS Y0, AX
+	VMOVMSKPS Y3, AX
 	MOVB      AL, 2(DX)
-	VMOVMSKPS Y2, AX
+	VMOVMSKPS Y1, AX
 	MOVB      AL, 3(DX)
 	ADDQ      $+4, DX
 	JMP       maskdone16
 
 maskbytes15:
-	VCMPPS    $0x00, Y7, Y5, Y5
-	VCMPPS    $0x00, Y10, Y9, Y9
-	VCMPPS    $0x00, Y12, Y0, Y0
-	VCMPPS    $0x00, Y6, Y2, Y2
-	VPACKSSDW Y9, Y5, Y5
-	VPACKSSDW Y2, Y0, Y0
-	VPACKSSWB Y0, Y5, Y5
-	VMOVUPS   ·bytes270d3b65+0(SB), Y1
-	VPERMD    Y5, Y1, Y5
-	VPABSB    Y5, Y5
-	VMOVUPS   Y5, (DX)
+	VCMPPS    $0x00, Y6, Y8, Y8
+	VCMPPS    $0x00, Y0, Y12, Y12
+	VCMPPS    $0x00, Y10, Y3, Y3
+	VCMPPS    $0x00, Y2, Y1, Y1
+	VPACKSSDW Y12, Y8, Y8
+	VPACKSSDW Y1, Y3, Y3
+	VPACKSSWB Y3, Y8, Y8
+	VMOVUPS   ·bytes270d3b65+0(SB), Y4
+	VPERMD    Y8, Y4, Y8
+	VPABSB    Y8, Y8
+	VMOVUPS   Y8, (DX)
 	ADDQ      $+32, DX
 
 maskdone16:
-	ADDQ    $+64, SI
-	ADDQ    $+64, BX
-	ADDQ    912(SP), R15
-	MOVQ    R15, R13
-	SUBQ    920(SP), R13
-	XORL    AX, AX
-	CMPQ    928(SP), R15
-	CMOVQCS R13, R15
-	ADCQ    904(SP), AX
-	LEAQ    (R8)(AX*4), R8
-	LEAQ    (R9)(AX*4), R9
-	LEAQ    (R10)(AX*4), R10
-	SUBQ    $+32, DI
-	CMPQ    DI, 944(SP)
-	JLT     groupmet
-	CMPQ    R15, 936(SP)
-	JGT     groupmeet
+	ADDQ $+64, SI
+	ADDQ $+64, BX
+	LEAQ (R8)(R13*4), R8
+	LEAQ (R9)(R13*4), R9
+	LEAQ (R10)(R13*4), R10
+	XORL R13, R13
+	SUBQ $+32, DI
+	CMPQ DI, $+32
+	JLT  groupmet
+	CMPQ R11, $-31
+	JGE  groupmeet
 
 groupmet:
-	LEAQ 740(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
+	NEGQ R11
 	JMP  groupbegin
 
 grouptail:
@@ -2404,7 +2391,7 @@ short2back:
 
 lanes:
 	MOVQ R11, DI
-	MOVQ $+0, 968(SP)
+	MOVQ $+0, 1000(SP)
 
 lanerow:
 	CMPQ DI, $+32
@@ -2580,7 +2567,7 @@ laneback:
 	CALL  ·stageOutMaskAVX2(SB)
 
 laneend:
-	CMPQ 968(SP), $+1
+	CMPQ 1000(SP), $+1
 	JEQ  groupodddone
 	JMP  return
 
@@ -2755,77 +2742,95 @@ half9:
 	VCVTPH2PS 48(BX), Y3
 	JMP       halfdone10
 
+groupmeet0mix:
+	INCQ         R13
+	VMOVUPS      (R15)(R11*4), Y10
+	VBROADCASTSS (R8)(R13*4), Y11
+	VBLENDVPS    Y10, Y11, Y4, Y4
+	VBROADCASTSS (R9)(R13*4), Y11
+	VBLENDVPS    Y10, Y11, Y5, Y5
+	VBROADCASTSS (R10)(R13*4), Y11
+	VBLENDVPS    Y10, Y11, Y6, Y6
+	VMOVUPS      32(R15)(R11*4), Y10
+	VBROADCASTSS (R8)(R13*4), Y11
+	VBLENDVPS    Y10, Y11, Y7, Y7
+	VBROADCASTSS (R9)(R13*4), Y11
+	VBLENDVPS    Y10, Y11, Y8, Y8
+	VBROADCASTSS (R10)(R13*4), Y11
+	VBLENDVPS    Y10, Y11, Y9, Y9
+	SUBQ         R12, R11
+	JGT          groupmeet0mix
+	JMP          groupmeet0
+
+groupmeet2mix:
+	INCQ         R13
+	VMOVUPS      (R15)(R11*4), Y10
+	VBROADCASTSS (R8)(R13*4), Y11
+	VBLENDVPS    Y10, Y11, Y1, Y1
+	VBROADCASTSS (R9)(R13*4), Y11
+	VBLENDVPS    Y10, Y11, Y4, Y4
+	VBROADCASTSS (R10)(R13*4), Y11
+	VBLENDVPS    Y10, Y11, Y5, Y5
+	VMOVUPS      32(R15)(R11*4), Y10
+	VBROADCASTSS (R8)(R13*4), Y11
+	VBLENDVPS    Y10, Y11, Y7, Y7
+	VBROADCASTSS (R9)(R13*4), Y11
+	VBLENDVPS    Y10, Y11, Y8, Y8
+	VBROADCASTSS (R10)(R13*4), Y11
+	VBLENDVPS    Y10, Y11, Y9, Y9
+	SUBQ         R12, R11
+	JGT          groupmeet2mix
+	JMP          groupmeet2
+
 half11:
 	VCVTPS2PH $0x00, Y4, X4
 	VMOVUPS   X4, (SI)
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 16(SI)
+	VCVTPS2PH $0x00, Y11, X11
+	VMOVUPS   X11, 16(SI)
 	JMP       halfdone12
 
 half13:
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVUPS   X1, 32(SI)
-	VCVTPS2PH $0x00, Y3, X3
-	VMOVUPS   X3, 48(SI)
+	VCVTPS2PH $0x00, Y4, X4
+	VMOVUPS   X4, 32(SI)
+	VCVTPS2PH $0x00, Y5, X5
+	VMOVUPS   X5, 48(SI)
 	JMP       halfdone14
 
-groupending:
-	MOVQ DI, 960(SP)
-	MOVQ 952(SP), DI
-	SUBQ R8, DI
-	SHRQ $0x02, DI
-	LEAQ 984(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 984(SP), R8
-	LEAQ 1416(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 1416(SP), R9
-	LEAQ 1848(SP), AX
-	MOVQ R10, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 1848(SP), R10
-	MOVQ $+32, 944(SP)
-	MOVQ 960(SP), DI
-	JMP  groupchosen
-
 groupmeetrare:
-	LEAQ 740(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
+	MOVQ 992(SP), R11
+	NEGQ R11
 
 groupodd:
-	MOVQ DI, 960(SP)
+	MOVQ DI, 992(SP)
 	CMPQ DI, $+64
 	JLT  grouprepeat
 	MOVL $0x00000040, DI
 
 grouprepeat:
-	LEAQ 1112(SP), AX
+	LEAQ 1008(SP), AX
 	MOVQ R8, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1400(SP)
-	LEAQ 1112(SP), R8
-	LEAQ 1544(SP), AX
+	MOVQ CX, 1296(SP)
+	LEAQ 1008(SP), R8
+	LEAQ 1304(SP), AX
 	MOVQ R9, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1832(SP)
-	LEAQ 1544(SP), R9
-	LEAQ 1976(SP), AX
+	MOVQ CX, 1592(SP)
+	LEAQ 1304(SP), R9
+	LEAQ 1600(SP), AX
 	MOVQ R10, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 2264(SP)
-	LEAQ 1976(SP), R10
+	MOVQ CX, 1888(SP)
+	LEAQ 1600(SP), R10
 	MOVQ R15, R11
-	MOVQ $+1, 968(SP)
+	MOVQ $+1, 1000(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 1400(SP), R8
-	MOVQ 1832(SP), R9
-	MOVQ 2264(SP), R10
-	MOVQ 960(SP), DI
+	MOVQ 1296(SP), R8
+	MOVQ 1592(SP), R9
+	MOVQ 1888(SP), R10
+	MOVQ 992(SP), DI
 	CMPQ DI, $+65
 	JLT  return
 	SUBQ $+64, DI

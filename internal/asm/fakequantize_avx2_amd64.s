@@ -3,12 +3,12 @@
 //go:build !purego
 
 // func FakeQuantizeAVX2(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, kind int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·FakeQuantizeAVX2(SB), $1840-80
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·FakeQuantizeAVX2(SB), $1216-80
 	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, DI elements left, R11 groups left, R12 length
 	// per call: Y0 least, Y0 most, Y15 ToFloat, Y14 ToFloat, Y13 0x0
 	// per group: Y12 scale, Y11 recip
-	// vector registers in use at once: 14
+	// vector registers in use at once: 15
 	MOVQ         y+0(FP), SI
 	MOVQ         mask+8(FP), DX
 	MOVQ         x+16(FP), BX
@@ -31,14 +31,6 @@ groups:
 	MOVQ  R12, DI
 	IMULQ R13, DI
 	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000001f, R12
-	JEQ   groupbegin
-	LEAQ  (R8)(R13*4), AX
-	MOVQ  AX, 944(SP)
-	LEAQ  600(SP), AX
-	CALL  ·numberAVX2(SB)
 	JMP   groupbegin
 
 groupover:
@@ -158,126 +150,118 @@ groupwhole:
 	JMP   return
 
 grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 936(SP)
-	JLT  groupending
-
-groupchosen:
-	NEGQ R11
-	LEAQ 732(SP)(R11*4), R15
+	NEGQ         R11
+	XORL         R13, R13
+	LEAQ         ·bytes839c9385+0(SB), R15
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS (R9), Y11
 
 groupmeet:
-	VMOVUPS      (BX), Y0
-	VMOVUPS      (R15), Y1
-	VMOVUPS      (R9), Y2
-	VPERMPS      Y2, Y1, Y3
-	VMULPS       Y3, Y0, Y4
-	VMOVUPS      (R8), Y5
-	VPERMPS      Y5, Y1, Y1
-	VFNMADD231PS Y1, Y4, Y0
-	VFMADD231PS  Y3, Y0, Y4
+	MOVQ    R11, 600(SP)
+	VMOVUPS (BX), Y0
+	VMOVAPS Y12, Y1
+	VMOVAPS Y11, Y2
+	VMOVAPS Y12, Y3
+	VMOVAPS Y11, Y4
+	ADDQ    $+16, R11
+	JGT     groupmeet0mix
+
+groupmeet0:
+	VMULPS       Y2, Y0, Y5
+	VFNMADD231PS Y1, Y5, Y0
+	VFMADD231PS  Y2, Y0, Y5
 	VMOVUPS      32(BX), Y0
-	VMOVUPS      32(R15), Y3
-	VPERMPS      Y2, Y3, Y6
-	VMULPS       Y6, Y0, Y7
-	VPERMPS      Y5, Y3, Y3
-	VFNMADD231PS Y3, Y7, Y0
-	VFMADD231PS  Y6, Y0, Y7
+	VMULPS       Y4, Y0, Y2
+	VFNMADD231PS Y3, Y2, Y0
+	VFMADD231PS  Y4, Y0, Y2
 	VMOVUPS      64(BX), Y0
-	VMOVUPS      64(R15), Y6
-	VPERMPS      Y2, Y6, Y8
-	VMULPS       Y8, Y0, Y9
-	VPERMPS      Y5, Y6, Y6
-	VFNMADD231PS Y6, Y9, Y0
-	VFMADD231PS  Y8, Y0, Y9
+	VMOVAPS      Y12, Y4
+	VMOVAPS      Y11, Y6
+	VMOVAPS      Y12, Y7
+	VMOVAPS      Y11, Y8
+	ADDQ         $+16, R11
+	JGT          groupmeet2mix
+
+groupmeet2:
+	VMULPS       Y6, Y0, Y9
+	VFNMADD231PS Y4, Y9, Y0
+	VFMADD231PS  Y6, Y0, Y9
 	VMOVUPS      96(BX), Y0
-	VMOVUPS      96(R15), Y8
-	VPERMPS      Y2, Y8, Y2
-	VMULPS       Y2, Y0, Y10
-	VPERMPS      Y5, Y8, Y5
-	VFNMADD231PS Y5, Y10, Y0
-	VFMADD231PS  Y2, Y0, Y10
-	VCMPPS       $0x03, Y7, Y4, Y0
-	VCMPPS       $0x03, Y10, Y9, Y2
-	VORPS        Y2, Y0, Y0
+	VMULPS       Y8, Y0, Y6
+	VFNMADD231PS Y7, Y6, Y0
+	VFMADD231PS  Y8, Y0, Y6
+	VCMPPS       $0x03, Y2, Y5, Y0
+	VCMPPS       $0x03, Y6, Y9, Y8
+	VORPS        Y8, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y0
+	VROUNDPS     $0x08, Y5, Y5
+	VMAXPS       Y5, Y15, Y0
 	VMINPS       Y0, Y14, Y0
 	VFMADD213PS  Y13, Y0, Y1
 	VMOVUPS      Y1, (SI)
-	VROUNDPS     $0x08, Y7, Y7
-	VMAXPS       Y7, Y15, Y1
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y1
 	VMINPS       Y1, Y14, Y1
 	VFMADD213PS  Y13, Y1, Y3
 	VMOVUPS      Y3, 32(SI)
 	VROUNDPS     $0x08, Y9, Y9
-	VMAXPS       Y9, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VFMADD213PS  Y13, Y2, Y6
-	VMOVUPS      Y6, 64(SI)
-	VROUNDPS     $0x08, Y10, Y10
-	VMAXPS       Y10, Y15, Y3
+	VMAXPS       Y9, Y15, Y3
 	VMINPS       Y3, Y14, Y3
-	VFMADD213PS  Y13, Y3, Y5
-	VMOVUPS      Y5, 96(SI)
+	VFMADD213PS  Y13, Y3, Y4
+	VMOVUPS      Y4, 64(SI)
+	VROUNDPS     $0x08, Y6, Y6
+	VMAXPS       Y6, Y15, Y4
+	VMINPS       Y4, Y14, Y4
+	VFMADD213PS  Y13, Y4, Y7
+	VMOVUPS      Y7, 96(SI)
 	CMPL         kind+48(FP), $+1
 	JLT          maskdone4
 	JEQ          maskbytes3
-	VCMPPS       $0x00, Y4, Y0, Y0
-	VCMPPS       $0x00, Y7, Y1, Y1
-	VCMPPS       $0x00, Y9, Y2, Y2
-	VCMPPS       $0x00, Y10, Y3, Y3
+	VCMPPS       $0x00, Y5, Y0, Y0
+	VCMPPS       $0x00, Y2, Y1, Y1
+	VCMPPS       $0x00, Y9, Y3, Y3
+	VCMPPS       $0x00, Y6, Y4, Y4
 	VMOVMSKPS    Y0, AX
 	MOVB         AL, (DX)
 	VMOVMSKPS    Y1, AX
 	MOVB         AL, 1(DX)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(DX)
 	VMOVMSKPS    Y3, AX
+	MOVB         AL, 2(DX)
+	VMOVMSKPS    Y4, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
 	JMP          maskdone4
 
 maskbytes3:
-	VCMPPS    $0x00, Y4, Y0, Y0
-	VCMPPS    $0x00, Y7, Y1, Y1
-	VCMPPS    $0x00, Y9, Y2, Y2
-	VCMPPS    $0x00, Y10, Y3, Y3
+	VCMPPS    $0x00, Y5, Y0, Y0
+	VCMPPS    $0x00, Y2, Y1, Y1
+	VCMPPS    $0x00, Y9, Y3, Y3
+	VCMPPS    $0x00, Y6, Y4, Y4
 	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y3, Y2, Y2
-	VPACKSSWB Y2, Y0, Y0
-	VMOVUPS   ·bytes270d3b65+0(SB), Y5
-	VPERMD    Y0, Y5, Y0
+	VPACKSSDW Y4, Y3, Y3
+	VPACKSSWB Y3, Y0, Y0
+	VMOVUPS   ·bytes270d3b65+0(SB), Y7
+	VPERMD    Y0, Y7, Y0
 	VPABSB    Y0, Y0
 	VMOVUPS   Y0, (DX)
 	ADDQ      $+32, DX
 
 maskdone4:
-	SUBQ    $-128, SI
-	SUBQ    $-128, BX
-	ADDQ    904(SP), R15
-	MOVQ    R15, R13
-	SUBQ    912(SP), R13
-	XORL    AX, AX
-	CMPQ    920(SP), R15
-	CMOVQCS R13, R15
-	ADCQ    896(SP), AX
-	LEAQ    (R8)(AX*4), R8
-	LEAQ    (R9)(AX*4), R9
-	SUBQ    $+32, DI
-	CMPQ    DI, 936(SP)
-	JLT     groupmet
-	CMPQ    R15, 928(SP)
-	JGT     groupmeet
+	SUBQ $-128, SI
+	SUBQ $-128, BX
+	LEAQ (R8)(R13*4), R8
+	LEAQ (R9)(R13*4), R9
+	XORL R13, R13
+	SUBQ $+32, DI
+	CMPQ DI, $+32
+	JLT  groupmet
+	CMPQ R11, $-31
+	JGE  groupmeet
 
 groupmet:
-	LEAQ 732(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
+	NEGQ R11
 	JMP  groupbegin
 
 grouptail:
@@ -407,7 +391,7 @@ short2back:
 
 lanes:
 	MOVQ R11, DI
-	MOVQ $+0, 960(SP)
+	MOVQ $+0, 608(SP)
 
 lanerow:
 	CMPQ DI, $+32
@@ -516,7 +500,7 @@ laneback:
 	CALL  ·stageOutMaskAVX2(SB)
 
 laneend:
-	CMPQ 960(SP), $+1
+	CMPQ 608(SP), $+1
 	JEQ  groupodddone
 	JMP  return
 
@@ -629,53 +613,63 @@ grouprare:
 	MOVL $0x00000001, R14
 	JMP  spread
 
-groupending:
-	MOVQ DI, 952(SP)
-	MOVQ 944(SP), DI
-	SUBQ R8, DI
-	SHRQ $0x02, DI
-	LEAQ 976(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 976(SP), R8
-	LEAQ 1408(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 1408(SP), R9
-	MOVQ $+32, 936(SP)
-	MOVQ 952(SP), DI
-	JMP  groupchosen
+groupmeet0mix:
+	INCQ         R13
+	VMOVUPS      (R15)(R11*4), Y5
+	VBROADCASTSS (R8)(R13*4), Y12
+	VBLENDVPS    Y5, Y12, Y1, Y1
+	VBROADCASTSS (R9)(R13*4), Y11
+	VBLENDVPS    Y5, Y11, Y2, Y2
+	VMOVUPS      32(R15)(R11*4), Y5
+	VBLENDVPS    Y5, Y12, Y3, Y3
+	VBLENDVPS    Y5, Y11, Y4, Y4
+	SUBQ         R12, R11
+	JGT          groupmeet0mix
+	JMP          groupmeet0
+
+groupmeet2mix:
+	INCQ         R13
+	VMOVUPS      (R15)(R11*4), Y9
+	VBROADCASTSS (R8)(R13*4), Y12
+	VBLENDVPS    Y9, Y12, Y4, Y4
+	VBROADCASTSS (R9)(R13*4), Y11
+	VBLENDVPS    Y9, Y11, Y6, Y6
+	VMOVUPS      32(R15)(R11*4), Y9
+	VBLENDVPS    Y9, Y12, Y7, Y7
+	VBLENDVPS    Y9, Y11, Y8, Y8
+	SUBQ         R12, R11
+	JGT          groupmeet2mix
+	JMP          groupmeet2
 
 groupmeetrare:
-	LEAQ 732(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
+	MOVQ 600(SP), R11
+	NEGQ R11
 
 groupodd:
-	MOVQ DI, 952(SP)
+	MOVQ DI, 600(SP)
 	CMPQ DI, $+64
 	JLT  grouprepeat
 	MOVL $0x00000040, DI
 
 grouprepeat:
-	LEAQ 1104(SP), AX
+	LEAQ 616(SP), AX
 	MOVQ R8, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1392(SP)
-	LEAQ 1104(SP), R8
-	LEAQ 1536(SP), AX
+	MOVQ CX, 904(SP)
+	LEAQ 616(SP), R8
+	LEAQ 912(SP), AX
 	MOVQ R9, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1824(SP)
-	LEAQ 1536(SP), R9
+	MOVQ CX, 1200(SP)
+	LEAQ 912(SP), R9
 	MOVQ R15, R11
-	MOVQ $+1, 960(SP)
+	MOVQ $+1, 608(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 1392(SP), R8
-	MOVQ 1824(SP), R9
-	MOVQ 952(SP), DI
+	MOVQ 904(SP), R8
+	MOVQ 1200(SP), R9
+	MOVQ 600(SP), DI
 	CMPQ DI, $+65
 	JLT  return
 	SUBQ $+64, DI
@@ -906,8 +900,8 @@ maskdone14:
 	JMP          groupback
 
 // func FakeQuantizeZeroPointAVX2(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, kind int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·FakeQuantizeZeroPointAVX2(SB), $2400-88
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·FakeQuantizeZeroPointAVX2(SB), $2032-88
 	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, R10 zeroPoint, DI elements left, R11 groups left, R12 length
 	// per call: Y15 least, Y14 most, Y13 0x0
 	// per group: Y12 scale, Y11 recip, Y0 zeroPoint, Y1 ISub, Y0 ISub, Y10 ToFloat, Y9 ToFloat
@@ -933,14 +927,6 @@ groups:
 	MOVQ  R12, DI
 	IMULQ R13, DI
 	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000001f, R12
-	JEQ   groupbegin
-	LEAQ  (R8)(R13*4), AX
-	MOVQ  AX, 1080(SP)
-	LEAQ  736(SP), AX
-	CALL  ·numberAVX2(SB)
 	JMP   groupbegin
 
 groupover:
@@ -1066,153 +1052,149 @@ groupwhole:
 	JMP   return
 
 grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 1072(SP)
-	JLT  groupending
-
-groupchosen:
 	NEGQ R11
-	LEAQ 868(SP)(R11*4), R15
+	XORL R13, R13
+	LEAQ ·bytes839c9385+0(SB), R15
 
 groupmeet:
+	MOVQ         R11, 1120(SP)
 	VMOVUPS      (BX), Y0
-	VMOVUPS      (R15), Y1
-	VPERMPS      (R9), Y1, Y1
-	VMULPS       Y1, Y0, Y2
-	VMOVUPS      (R15), Y3
-	VPERMPS      (R8), Y3, Y3
-	VFNMADD231PS Y3, Y2, Y0
-	VFMADD231PS  Y1, Y0, Y2
+	VBROADCASTSS (R8)(R13*4), Y1
+	VBROADCASTSS (R9)(R13*4), Y2
+	VBROADCASTSS (R10)(R13*4), Y3
+	VBROADCASTSS (R8)(R13*4), Y4
+	VBROADCASTSS (R9)(R13*4), Y5
+	VBROADCASTSS (R10)(R13*4), Y6
+	ADDQ         $+16, R11
+	JGT          groupmeet0mix
+
+groupmeet0:
+	VMOVUPS      Y1, 736(SP)
+	VMOVUPS      Y2, 864(SP)
+	VMOVUPS      Y3, 992(SP)
+	VMOVUPS      Y4, 768(SP)
+	VMOVUPS      Y5, 896(SP)
+	VMOVUPS      Y6, 1024(SP)
+	VMULPS       Y2, Y0, Y3
+	VFNMADD231PS Y1, Y3, Y0
+	VFMADD231PS  Y2, Y0, Y3
 	VMOVUPS      32(BX), Y0
-	VMOVUPS      32(R15), Y1
-	VPERMPS      (R9), Y1, Y1
-	VMULPS       Y1, Y0, Y4
-	VMOVUPS      32(R15), Y5
-	VPERMPS      (R8), Y5, Y5
-	VFNMADD231PS Y5, Y4, Y0
-	VFMADD231PS  Y1, Y0, Y4
+	VMULPS       Y5, Y0, Y1
+	VFNMADD231PS Y4, Y1, Y0
+	VFMADD231PS  Y5, Y0, Y1
 	VMOVUPS      64(BX), Y0
-	VMOVUPS      64(R15), Y1
-	VPERMPS      (R9), Y1, Y1
-	VMULPS       Y1, Y0, Y6
-	VMOVUPS      64(R15), Y7
-	VPERMPS      (R8), Y7, Y7
-	VFNMADD231PS Y7, Y6, Y0
-	VFMADD231PS  Y1, Y0, Y6
+	VBROADCASTSS (R8)(R13*4), Y2
+	VBROADCASTSS (R9)(R13*4), Y4
+	VBROADCASTSS (R10)(R13*4), Y5
+	VBROADCASTSS (R8)(R13*4), Y6
+	VBROADCASTSS (R9)(R13*4), Y7
+	VBROADCASTSS (R10)(R13*4), Y8
+	ADDQ         $+16, R11
+	JGT          groupmeet2mix
+
+groupmeet2:
+	VMULPS       Y4, Y0, Y9
+	VFNMADD231PS Y2, Y9, Y0
+	VFMADD231PS  Y4, Y0, Y9
 	VMOVUPS      96(BX), Y0
-	VMOVUPS      96(R15), Y1
-	VPERMPS      (R9), Y1, Y1
-	VMULPS       Y1, Y0, Y8
-	VMOVUPS      96(R15), Y9
-	VPERMPS      (R8), Y9, Y9
-	VFNMADD231PS Y9, Y8, Y0
-	VFMADD231PS  Y1, Y0, Y8
-	VCMPPS       $0x03, Y4, Y2, Y0
-	VCMPPS       $0x03, Y8, Y6, Y1
-	VORPS        Y1, Y0, Y0
+	VMULPS       Y7, Y0, Y4
+	VFNMADD231PS Y6, Y4, Y0
+	VFMADD231PS  Y7, Y0, Y4
+	VCMPPS       $0x03, Y1, Y3, Y0
+	VCMPPS       $0x03, Y4, Y9, Y7
+	VORPS        Y7, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VMOVUPS      (R15), Y0
-	VPERMPS      (R10), Y0, Y0
-	VPSUBD       Y0, Y15, Y1
-	VPSUBD       Y0, Y14, Y0
-	VCVTDQ2PS    Y1, Y1
-	VCVTDQ2PS    Y0, Y0
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y1, Y1
-	VMINPS       Y1, Y0, Y1
-	VFMADD213PS  Y13, Y1, Y3
-	VMOVUPS      Y3, (SI)
-	VMOVUPS      32(R15), Y0
-	VPERMPS      (R10), Y0, Y0
-	VPSUBD       Y0, Y15, Y3
-	VPSUBD       Y0, Y14, Y0
-	VCVTDQ2PS    Y3, Y3
-	VCVTDQ2PS    Y0, Y0
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y3, Y3
-	VMINPS       Y3, Y0, Y3
-	VFMADD213PS  Y13, Y3, Y5
-	VMOVUPS      Y5, 32(SI)
-	VMOVUPS      64(R15), Y0
-	VPERMPS      (R10), Y0, Y0
-	VPSUBD       Y0, Y15, Y5
-	VPSUBD       Y0, Y14, Y0
-	VCVTDQ2PS    Y5, Y5
-	VCVTDQ2PS    Y0, Y0
-	VROUNDPS     $0x08, Y6, Y6
-	VMAXPS       Y6, Y5, Y5
-	VMINPS       Y5, Y0, Y5
-	VFMADD213PS  Y13, Y5, Y7
-	VMOVUPS      Y7, 64(SI)
-	VMOVUPS      96(R15), Y0
-	VPERMPS      (R10), Y0, Y0
-	VPSUBD       Y0, Y15, Y7
-	VPSUBD       Y0, Y14, Y0
+	VMOVUPS      736(SP), Y0
+	VMOVUPS      864(SP), Y7
+	VMOVUPS      992(SP), Y7
+	VPSUBD       Y7, Y15, Y10
+	VPSUBD       Y7, Y14, Y7
+	VCVTDQ2PS    Y10, Y10
 	VCVTDQ2PS    Y7, Y7
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y10, Y10
+	VMINPS       Y10, Y7, Y10
+	VFMADD213PS  Y13, Y10, Y0
+	VMOVUPS      Y0, (SI)
+	VMOVUPS      768(SP), Y0
+	VMOVUPS      896(SP), Y7
+	VMOVUPS      1024(SP), Y7
+	VPSUBD       Y7, Y15, Y11
+	VPSUBD       Y7, Y14, Y7
+	VCVTDQ2PS    Y11, Y11
+	VCVTDQ2PS    Y7, Y7
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y11, Y11
+	VMINPS       Y11, Y7, Y11
+	VFMADD213PS  Y13, Y11, Y0
+	VMOVUPS      Y0, 32(SI)
+	VPSUBD       Y5, Y15, Y0
+	VPSUBD       Y5, Y14, Y5
 	VCVTDQ2PS    Y0, Y0
-	VROUNDPS     $0x08, Y8, Y8
-	VMAXPS       Y8, Y7, Y7
-	VMINPS       Y7, Y0, Y7
-	VFMADD213PS  Y13, Y7, Y9
-	VMOVUPS      Y9, 96(SI)
+	VCVTDQ2PS    Y5, Y5
+	VROUNDPS     $0x08, Y9, Y9
+	VMAXPS       Y9, Y0, Y0
+	VMINPS       Y0, Y5, Y0
+	VFMADD213PS  Y13, Y0, Y2
+	VMOVUPS      Y2, 64(SI)
+	VPSUBD       Y8, Y15, Y2
+	VPSUBD       Y8, Y14, Y8
+	VCVTDQ2PS    Y2, Y2
+	VCVTDQ2PS    Y8, Y8
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y2, Y2
+	VMINPS       Y2, Y8, Y2
+	VFMADD213PS  Y13, Y2, Y6
+	VMOVUPS      Y6, 96(SI)
 	CMPL         kind+56(FP), $+1
 	JLT          maskdone4
 	JEQ          maskbytes3
-	VCMPPS       $0x00, Y2, Y1, Y1
-	VCMPPS       $0x00, Y4, Y3, Y3
-	VCMPPS       $0x00, Y6, Y5, Y5
-	VCMPPS       $0x00, Y8, Y7, Y7
-	VMOVMSKPS    Y1, AX
+	VCMPPS       $0x00, Y3, Y10, Y10
+	VCMPPS       $0x00, Y1, Y11, Y11
+	VCMPPS       $0x00, Y9, Y0, Y0
+	VCMPPS       $0x00, Y4, Y2, Y2
+	VMOVMSKPS    Y10, AX
 	MOVB         AL, (DX)
-	VMOVMSKPS    Y3, AX
+	VMOVMSKPS    Y11, AX
 	MOVB         AL, 1(DX)
-	VMOVMSKPS    Y5, AX
+	VMOVMSKPS    Y0, AX
 	MOVB         AL, 2(DX)
-	VMOVMSKPS    Y7, AX
+	VMOVMSKPS    Y2, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
 	JMP          maskdone4
 
 maskbytes3:
-	VCMPPS    $0x00, Y2, Y1, Y1
-	VCMPPS    $0x00, Y4, Y3, Y3
-	VCMPPS    $0x00, Y6, Y5, Y5
-	VCMPPS    $0x00, Y8, Y7, Y7
-	VPACKSSDW Y3, Y1, Y1
-	VPACKSSDW Y7, Y5, Y5
-	VPACKSSWB Y5, Y1, Y1
-	VMOVUPS   ·bytes270d3b65+0(SB), Y0
-	VPERMD    Y1, Y0, Y1
-	VPABSB    Y1, Y1
-	VMOVUPS   Y1, (DX)
+	VCMPPS    $0x00, Y3, Y10, Y10
+	VCMPPS    $0x00, Y1, Y11, Y11
+	VCMPPS    $0x00, Y9, Y0, Y0
+	VCMPPS    $0x00, Y4, Y2, Y2
+	VPACKSSDW Y11, Y10, Y10
+	VPACKSSDW Y2, Y0, Y0
+	VPACKSSWB Y0, Y10, Y10
+	VMOVUPS   ·bytes270d3b65+0(SB), Y5
+	VPERMD    Y10, Y5, Y10
+	VPABSB    Y10, Y10
+	VMOVUPS   Y10, (DX)
 	ADDQ      $+32, DX
 
 maskdone4:
-	SUBQ    $-128, SI
-	SUBQ    $-128, BX
-	ADDQ    1040(SP), R15
-	MOVQ    R15, R13
-	SUBQ    1048(SP), R13
-	XORL    AX, AX
-	CMPQ    1056(SP), R15
-	CMOVQCS R13, R15
-	ADCQ    1032(SP), AX
-	LEAQ    (R8)(AX*4), R8
-	LEAQ    (R9)(AX*4), R9
-	LEAQ    (R10)(AX*4), R10
-	SUBQ    $+32, DI
-	CMPQ    DI, 1072(SP)
-	JLT     groupmet
-	CMPQ    R15, 1064(SP)
-	JGT     groupmeet
+	SUBQ $-128, SI
+	SUBQ $-128, BX
+	LEAQ (R8)(R13*4), R8
+	LEAQ (R9)(R13*4), R9
+	LEAQ (R10)(R13*4), R10
+	XORL R13, R13
+	SUBQ $+32, DI
+	CMPQ DI, $+32
+	JLT  groupmet
+	CMPQ R11, $-31
+	JGE  groupmeet
 
 groupmet:
-	LEAQ 868(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
+	NEGQ R11
 	JMP  groupbegin
 
 grouptail:
@@ -1358,7 +1340,7 @@ short2back:
 
 lanes:
 	MOVQ R11, DI
-	MOVQ $+0, 1096(SP)
+	MOVQ $+0, 1128(SP)
 
 lanerow:
 	CMPQ DI, $+32
@@ -1488,7 +1470,7 @@ laneback:
 	CALL  ·stageOutMaskAVX2(SB)
 
 laneend:
-	CMPQ 1096(SP), $+1
+	CMPQ 1128(SP), $+1
 	JEQ  groupodddone
 	JMP  return
 
@@ -1601,63 +1583,81 @@ grouprare:
 	MOVL $0x00000001, R14
 	JMP  spread
 
-groupending:
-	MOVQ DI, 1088(SP)
-	MOVQ 1080(SP), DI
-	SUBQ R8, DI
-	SHRQ $0x02, DI
-	LEAQ 1112(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 1112(SP), R8
-	LEAQ 1544(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 1544(SP), R9
-	LEAQ 1976(SP), AX
-	MOVQ R10, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 1976(SP), R10
-	MOVQ $+32, 1072(SP)
-	MOVQ 1088(SP), DI
-	JMP  groupchosen
+groupmeet0mix:
+	INCQ         R13
+	VMOVUPS      (R15)(R11*4), Y7
+	VBROADCASTSS (R8)(R13*4), Y8
+	VBLENDVPS    Y7, Y8, Y1, Y1
+	VBROADCASTSS (R9)(R13*4), Y8
+	VBLENDVPS    Y7, Y8, Y2, Y2
+	VBROADCASTSS (R10)(R13*4), Y8
+	VBLENDVPS    Y7, Y8, Y3, Y3
+	VMOVUPS      32(R15)(R11*4), Y7
+	VBROADCASTSS (R8)(R13*4), Y8
+	VBLENDVPS    Y7, Y8, Y4, Y4
+	VBROADCASTSS (R9)(R13*4), Y8
+	VBLENDVPS    Y7, Y8, Y5, Y5
+	VBROADCASTSS (R10)(R13*4), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	SUBQ         R12, R11
+	JGT          groupmeet0mix
+	JMP          groupmeet0
+
+groupmeet2mix:
+	INCQ         R13
+	VMOVUPS      (R15)(R11*4), Y9
+	VBROADCASTSS (R8)(R13*4), Y10
+	VBLENDVPS    Y9, Y10, Y2, Y2
+	VBROADCASTSS (R9)(R13*4), Y10
+	VBLENDVPS    Y9, Y10, Y4, Y4
+	VBROADCASTSS (R10)(R13*4), Y10
+	VBLENDVPS    Y9, Y10, Y5, Y5
+	VMOVUPS      32(R15)(R11*4), Y9
+	VBROADCASTSS (R8)(R13*4), Y10
+	VBLENDVPS    Y9, Y10, Y6, Y6
+	VBROADCASTSS (R9)(R13*4), Y10
+	VBLENDVPS    Y9, Y10, Y7, Y7
+	VBROADCASTSS (R10)(R13*4), Y10
+	VBLENDVPS    Y9, Y10, Y8, Y8
+	SUBQ         R12, R11
+	JGT          groupmeet2mix
+	JMP          groupmeet2
 
 groupmeetrare:
-	LEAQ 868(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
+	MOVQ 1120(SP), R11
+	NEGQ R11
 
 groupodd:
-	MOVQ DI, 1088(SP)
+	MOVQ DI, 1120(SP)
 	CMPQ DI, $+64
 	JLT  grouprepeat
 	MOVL $0x00000040, DI
 
 grouprepeat:
-	LEAQ 1240(SP), AX
+	LEAQ 1136(SP), AX
 	MOVQ R8, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1528(SP)
-	LEAQ 1240(SP), R8
-	LEAQ 1672(SP), AX
+	MOVQ CX, 1424(SP)
+	LEAQ 1136(SP), R8
+	LEAQ 1432(SP), AX
 	MOVQ R9, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1960(SP)
-	LEAQ 1672(SP), R9
-	LEAQ 2104(SP), AX
+	MOVQ CX, 1720(SP)
+	LEAQ 1432(SP), R9
+	LEAQ 1728(SP), AX
 	MOVQ R10, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 2392(SP)
-	LEAQ 2104(SP), R10
+	MOVQ CX, 2016(SP)
+	LEAQ 1728(SP), R10
 	MOVQ R15, R11
-	MOVQ $+1, 1096(SP)
+	MOVQ $+1, 1128(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 1528(SP), R8
-	MOVQ 1960(SP), R9
-	MOVQ 2392(SP), R10
-	MOVQ 1088(SP), DI
+	MOVQ 1424(SP), R8
+	MOVQ 1720(SP), R9
+	MOVQ 2016(SP), R10
+	MOVQ 1120(SP), DI
 	CMPQ DI, $+65
 	JLT  return
 	SUBQ $+64, DI
@@ -1933,8 +1933,8 @@ maskdone14:
 	JMP          groupback
 
 // func FakeQuantizeMinvalAVX2(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, kind int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·FakeQuantizeMinvalAVX2(SB), $2400-88
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·FakeQuantizeMinvalAVX2(SB), $2032-88
 	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, R10 minval, DI elements left, R11 groups left, R12 length
 	// per call: Y15 ToFloat, Y14 ToFloat
 	// per group: Y13 scale, Y12 minval
@@ -1962,14 +1962,6 @@ groups:
 	MOVQ  R12, DI
 	IMULQ R13, DI
 	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000001f, R12
-	JEQ   groupbegin
-	LEAQ  (R8)(R13*4), AX
-	MOVQ  AX, 1080(SP)
-	LEAQ  736(SP), AX
-	CALL  ·numberAVX2(SB)
 	JMP   groupbegin
 
 groupover:
@@ -2102,145 +2094,141 @@ groupwhole:
 	JMP   return
 
 grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 1072(SP)
-	JLT  groupending
-
-groupchosen:
 	NEGQ R11
-	LEAQ 868(SP)(R11*4), R15
+	XORL R13, R13
+	LEAQ ·bytes839c9385+0(SB), R15
 
 groupmeet:
+	MOVQ         R11, 1120(SP)
 	VMOVUPS      (BX), Y0
-	VMOVUPS      (R15), Y1
-	VPERMPS      (R10), Y1, Y1
-	VSUBPS       Y1, Y0, Y0
-	VMOVUPS      (R15), Y2
-	VPERMPS      (R9), Y2, Y2
+	VBROADCASTSS (R8)(R13*4), Y1
+	VBROADCASTSS (R9)(R13*4), Y2
+	VBROADCASTSS (R10)(R13*4), Y3
+	VBROADCASTSS (R8)(R13*4), Y4
+	VBROADCASTSS (R9)(R13*4), Y5
+	VBROADCASTSS (R10)(R13*4), Y6
+	ADDQ         $+16, R11
+	JGT          groupmeet0mix
+
+groupmeet0:
+	VMOVUPS      Y1, 736(SP)
+	VMOVUPS      Y2, 864(SP)
+	VMOVUPS      Y3, 992(SP)
+	VMOVUPS      Y4, 768(SP)
+	VMOVUPS      Y5, 896(SP)
+	VMOVUPS      Y6, 1024(SP)
+	VSUBPS       Y3, Y0, Y0
 	VMULPS       Y2, Y0, Y3
-	VMOVUPS      (R15), Y4
-	VPERMPS      (R8), Y4, Y4
-	VFNMADD231PS Y4, Y3, Y0
+	VFNMADD231PS Y1, Y3, Y0
 	VFMADD231PS  Y2, Y0, Y3
 	VMOVUPS      32(BX), Y0
-	VMOVUPS      32(R15), Y2
-	VPERMPS      (R10), Y2, Y2
-	VSUBPS       Y2, Y0, Y0
-	VMOVUPS      32(R15), Y5
-	VPERMPS      (R9), Y5, Y5
-	VMULPS       Y5, Y0, Y6
-	VMOVUPS      32(R15), Y7
-	VPERMPS      (R8), Y7, Y7
-	VFNMADD231PS Y7, Y6, Y0
-	VFMADD231PS  Y5, Y0, Y6
+	VSUBPS       Y6, Y0, Y0
+	VMULPS       Y5, Y0, Y1
+	VFNMADD231PS Y4, Y1, Y0
+	VFMADD231PS  Y5, Y0, Y1
 	VMOVUPS      64(BX), Y0
-	VMOVUPS      64(R15), Y5
-	VPERMPS      (R10), Y5, Y5
+	VBROADCASTSS (R8)(R13*4), Y2
+	VBROADCASTSS (R9)(R13*4), Y4
+	VBROADCASTSS (R10)(R13*4), Y5
+	VBROADCASTSS (R8)(R13*4), Y6
+	VBROADCASTSS (R9)(R13*4), Y7
+	VBROADCASTSS (R10)(R13*4), Y8
+	ADDQ         $+16, R11
+	JGT          groupmeet2mix
+
+groupmeet2:
 	VSUBPS       Y5, Y0, Y0
-	VMOVUPS      64(R15), Y8
-	VPERMPS      (R9), Y8, Y8
-	VMULPS       Y8, Y0, Y9
-	VMOVUPS      64(R15), Y10
-	VPERMPS      (R8), Y10, Y10
-	VFNMADD231PS Y10, Y9, Y0
-	VFMADD231PS  Y8, Y0, Y9
+	VMULPS       Y4, Y0, Y9
+	VFNMADD231PS Y2, Y9, Y0
+	VFMADD231PS  Y4, Y0, Y9
 	VMOVUPS      96(BX), Y0
-	VMOVUPS      96(R15), Y8
-	VPERMPS      (R10), Y8, Y8
 	VSUBPS       Y8, Y0, Y0
-	VMOVUPS      96(R15), Y11
-	VPERMPS      (R9), Y11, Y11
-	VMULPS       Y11, Y0, Y12
-	VMOVUPS      96(R15), Y13
-	VPERMPS      (R8), Y13, Y13
-	VFNMADD231PS Y13, Y12, Y0
-	VFMADD231PS  Y11, Y0, Y12
-	VCMPPS       $0x03, Y6, Y3, Y0
-	VCMPPS       $0x03, Y12, Y9, Y11
-	VORPS        Y11, Y0, Y0
+	VMULPS       Y7, Y0, Y4
+	VFNMADD231PS Y6, Y4, Y0
+	VFMADD231PS  Y7, Y0, Y4
+	VCMPPS       $0x03, Y1, Y3, Y0
+	VCMPPS       $0x03, Y4, Y9, Y7
+	VORPS        Y7, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
+	VMOVUPS      736(SP), Y0
+	VMOVUPS      864(SP), Y7
+	VMOVUPS      992(SP), Y7
 	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y15, Y0
-	VMINPS       Y0, Y14, Y0
+	VMAXPS       Y3, Y15, Y10
+	VMINPS       Y10, Y14, Y10
 	VXORPS       Y11, Y11, Y11
-	VFMADD231PS  Y4, Y0, Y11
-	VADDPS       Y1, Y11, Y11
+	VFMADD231PS  Y0, Y10, Y11
+	VADDPS       Y7, Y11, Y11
 	VMOVUPS      Y11, (SI)
-	VCMPPS       $0x00, Y3, Y0, Y0
-	VROUNDPS     $0x08, Y6, Y6
-	VMAXPS       Y6, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VXORPS       Y3, Y3, Y3
-	VFMADD231PS  Y7, Y1, Y3
-	VADDPS       Y2, Y3, Y3
-	VMOVUPS      Y3, 32(SI)
-	VCMPPS       $0x00, Y6, Y1, Y1
+	VCMPPS       $0x00, Y3, Y10, Y10
+	VMOVUPS      768(SP), Y0
+	VMOVUPS      896(SP), Y3
+	VMOVUPS      1024(SP), Y3
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y7
+	VMINPS       Y7, Y14, Y7
+	VXORPS       Y11, Y11, Y11
+	VFMADD231PS  Y0, Y7, Y11
+	VADDPS       Y3, Y11, Y11
+	VMOVUPS      Y11, 32(SI)
+	VCMPPS       $0x00, Y1, Y7, Y7
 	VROUNDPS     $0x08, Y9, Y9
-	VMAXPS       Y9, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VXORPS       Y3, Y3, Y3
-	VFMADD231PS  Y10, Y2, Y3
-	VADDPS       Y5, Y3, Y3
-	VMOVUPS      Y3, 64(SI)
-	VCMPPS       $0x00, Y9, Y2, Y2
-	VROUNDPS     $0x08, Y12, Y12
-	VMAXPS       Y12, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VXORPS       Y4, Y4, Y4
-	VFMADD231PS  Y13, Y3, Y4
-	VADDPS       Y8, Y4, Y4
-	VMOVUPS      Y4, 96(SI)
-	VCMPPS       $0x00, Y12, Y3, Y3
+	VMAXPS       Y9, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VXORPS       Y1, Y1, Y1
+	VFMADD231PS  Y2, Y0, Y1
+	VADDPS       Y5, Y1, Y1
+	VMOVUPS      Y1, 64(SI)
+	VCMPPS       $0x00, Y9, Y0, Y0
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VXORPS       Y2, Y2, Y2
+	VFMADD231PS  Y6, Y1, Y2
+	VADDPS       Y8, Y2, Y2
+	VMOVUPS      Y2, 96(SI)
+	VCMPPS       $0x00, Y4, Y1, Y1
 	CMPL         kind+56(FP), $+1
 	JLT          maskdone4
 	JEQ          maskbytes3
-	VMOVMSKPS    Y0, AX
+	VMOVMSKPS    Y10, AX
 	MOVB         AL, (DX)
-	VMOVMSKPS    Y1, AX
+	VMOVMSKPS    Y7, AX
 	MOVB         AL, 1(DX)
-	VMOVMSKPS    Y2, AX
+	VMOVMSKPS    Y0, AX
 	MOVB         AL, 2(DX)
-	VMOVMSKPS    Y3, AX
+	VMOVMSKPS    Y1, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
 	JMP          maskdone4
 
 maskbytes3:
+	VPACKSSDW Y7, Y10, Y10
 	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y3, Y2, Y2
-	VPACKSSWB Y2, Y0, Y0
-	VMOVUPS   ·bytes270d3b65+0(SB), Y4
-	VPERMD    Y0, Y4, Y0
-	VPABSB    Y0, Y0
-	VMOVUPS   Y0, (DX)
+	VPACKSSWB Y0, Y10, Y10
+	VMOVUPS   ·bytes270d3b65+0(SB), Y2
+	VPERMD    Y10, Y2, Y10
+	VPABSB    Y10, Y10
+	VMOVUPS   Y10, (DX)
 	ADDQ      $+32, DX
 
 maskdone4:
-	SUBQ    $-128, SI
-	SUBQ    $-128, BX
-	ADDQ    1040(SP), R15
-	MOVQ    R15, R13
-	SUBQ    1048(SP), R13
-	XORL    AX, AX
-	CMPQ    1056(SP), R15
-	CMOVQCS R13, R15
-	ADCQ    1032(SP), AX
-	LEAQ    (R8)(AX*4), R8
-	LEAQ    (R9)(AX*4), R9
-	LEAQ    (R10)(AX*4), R10
-	SUBQ    $+32, DI
-	CMPQ    DI, 1072(SP)
-	JLT     groupmet
-	CMPQ    R15, 1064(SP)
-	JGT     groupmeet
+	SUBQ $-128, SI
+	SUBQ $-128, BX
+	LEAQ (R8)(R13*4), R8
+	LEAQ (R9)(R13*4), R9
+	LEAQ (R10)(R13*4), R10
+	XORL R13, R13
+	SUBQ $+32, DI
+	CMPQ DI, $+32
+	JLT  groupmet
+	CMPQ R11, $-31
+	JGE  groupmeet
 
 groupmet:
-	LEAQ 868(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
+	NEGQ R11
 	JMP  groupbegin
 
 grouptail:
@@ -2385,7 +2373,7 @@ short2back:
 
 lanes:
 	MOVQ R11, DI
-	MOVQ $+0, 1096(SP)
+	MOVQ $+0, 1128(SP)
 
 lanerow:
 	CMPQ DI, $+32
@@ -2507,7 +2495,7 @@ laneback:
 	CALL  ·stageOutMaskAVX2(SB)
 
 laneend:
-	CMPQ 1096(SP), $+1
+	CMPQ 1128(SP), $+1
 	JEQ  groupodddone
 	JMP  return
 
@@ -2632,63 +2620,81 @@ grouprare:
 	MOVL $0x00000001, R14
 	JMP  spread
 
-groupending:
-	MOVQ DI, 1088(SP)
-	MOVQ 1080(SP), DI
-	SUBQ R8, DI
-	SHRQ $0x02, DI
-	LEAQ 1112(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 1112(SP), R8
-	LEAQ 1544(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 1544(SP), R9
-	LEAQ 1976(SP), AX
-	MOVQ R10, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 1976(SP), R10
-	MOVQ $+32, 1072(SP)
-	MOVQ 1088(SP), DI
-	JMP  groupchosen
+groupmeet0mix:
+	INCQ         R13
+	VMOVUPS      (R15)(R11*4), Y7
+	VBROADCASTSS (R8)(R13*4), Y8
+	VBLENDVPS    Y7, Y8, Y1, Y1
+	VBROADCASTSS (R9)(R13*4), Y8
+	VBLENDVPS    Y7, Y8, Y2, Y2
+	VBROADCASTSS (R10)(R13*4), Y8
+	VBLENDVPS    Y7, Y8, Y3, Y3
+	VMOVUPS      32(R15)(R11*4), Y7
+	VBROADCASTSS (R8)(R13*4), Y8
+	VBLENDVPS    Y7, Y8, Y4, Y4
+	VBROADCASTSS (R9)(R13*4), Y8
+	VBLENDVPS    Y7, Y8, Y5, Y5
+	VBROADCASTSS (R10)(R13*4), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	SUBQ         R12, R11
+	JGT          groupmeet0mix
+	JMP          groupmeet0
+
+groupmeet2mix:
+	INCQ         R13
+	VMOVUPS      (R15)(R11*4), Y9
+	VBROADCASTSS (R8)(R13*4), Y10
+	VBLENDVPS    Y9, Y10, Y2, Y2
+	VBROADCASTSS (R9)(R13*4), Y10
+	VBLENDVPS    Y9, Y10, Y4, Y4
+	VBROADCASTSS (R10)(R13*4), Y10
+	VBLENDVPS    Y9, Y10, Y5, Y5
+	VMOVUPS      32(R15)(R11*4), Y9
+	VBROADCASTSS (R8)(R13*4), Y10
+	VBLENDVPS    Y9, Y10, Y6, Y6
+	VBROADCASTSS (R9)(R13*4), Y10
+	VBLENDVPS    Y9, Y10, Y7, Y7
+	VBROADCASTSS (R10)(R13*4), Y10
+	VBLENDVPS    Y9, Y10, Y8, Y8
+	SUBQ         R12, R11
+	JGT          groupmeet2mix
+	JMP          groupmeet2
 
 groupmeetrare:
-	LEAQ 868(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
+	MOVQ 1120(SP), R11
+	NEGQ R11
 
 groupodd:
-	MOVQ DI, 1088(SP)
+	MOVQ DI, 1120(SP)
 	CMPQ DI, $+64
 	JLT  grouprepeat
 	MOVL $0x00000040, DI
 
 grouprepeat:
-	LEAQ 1240(SP), AX
+	LEAQ 1136(SP), AX
 	MOVQ R8, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1528(SP)
-	LEAQ 1240(SP), R8
-	LEAQ 1672(SP), AX
+	MOVQ CX, 1424(SP)
+	LEAQ 1136(SP), R8
+	LEAQ 1432(SP), AX
 	MOVQ R9, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1960(SP)
-	LEAQ 1672(SP), R9
-	LEAQ 2104(SP), AX
+	MOVQ CX, 1720(SP)
+	LEAQ 1432(SP), R9
+	LEAQ 1728(SP), AX
 	MOVQ R10, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 2392(SP)
-	LEAQ 2104(SP), R10
+	MOVQ CX, 2016(SP)
+	LEAQ 1728(SP), R10
 	MOVQ R15, R11
-	MOVQ $+1, 1096(SP)
+	MOVQ $+1, 1128(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 1528(SP), R8
-	MOVQ 1960(SP), R9
-	MOVQ 2392(SP), R10
-	MOVQ 1088(SP), DI
+	MOVQ 1424(SP), R8
+	MOVQ 1720(SP), R9
+	MOVQ 2016(SP), R10
+	MOVQ 1120(SP), DI
 	CMPQ DI, $+65
 	JLT  return
 	SUBQ $+64, DI

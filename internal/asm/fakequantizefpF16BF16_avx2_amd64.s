@@ -3,8 +3,8 @@
 //go:build !purego
 
 // func FakeQuantizeFpF16BF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, step int32, most float32, elem int32, kind int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, CMOV, F16C, FMA3, MMX+
-TEXT ·FakeQuantizeFpF16BF16AVX2(SB), $1712-88
+// Requires: AVX, AVX2, F16C, FMA3, MMX+
+TEXT ·FakeQuantizeFpF16BF16AVX2(SB), $1344-88
 	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, DI elements left, R11 groups left, R12 length
 	// per call: Y15 least, Y0 step, Y14 most, Y13 0x7f800000, Y1 0x400000, Y12 IAdd, Y11 0x80000000, Y10 0x7fffffff
 	// per group: Y9 scale, Y8 recip
@@ -42,14 +42,6 @@ groups:
 	MOVQ  R12, DI
 	IMULQ R13, DI
 	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000001f, R12
-	JEQ   groupbegin
-	LEAQ  (R8)(R13*4), AX
-	MOVQ  AX, 816(SP)
-	LEAQ  472(SP), AX
-	CALL  ·numberAVX2(SB)
 	JMP   groupbegin
 
 groupover:
@@ -231,16 +223,12 @@ groupwhole:
 	JMP   return
 
 grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 808(SP)
-	JLT  groupending
-
-groupchosen:
 	NEGQ R11
-	LEAQ 604(SP)(R11*4), R15
+	XORL R13, R13
+	LEAQ ·bytes839c9385+0(SB), R15
 
 groupmeet:
+	MOVQ      R11, 728(SP)
 	CMPL      R10, $+2
 	JNE       half9
 	VPMOVZXWD (BX), Y0
@@ -253,126 +241,134 @@ groupmeet:
 	VPSLLD    $0x10, Y3, Y3
 
 halfdone10:
-	VMOVUPS      (R15), Y4
-	VPERMPS      (R9), Y4, Y4
-	VMULPS       Y4, Y0, Y5
-	VMOVUPS      (R15), Y6
-	VPERMPS      (R8), Y6, Y6
-	VFMSUB231PS  Y6, Y5, Y0
-	VFNMADD231PS Y4, Y0, Y5
-	VMOVUPS      32(R15), Y0
-	VPERMPS      (R9), Y0, Y0
-	VMULPS       Y0, Y1, Y4
-	VMOVUPS      32(R15), Y7
-	VPERMPS      (R8), Y7, Y7
-	VFMSUB231PS  Y7, Y4, Y1
-	VFNMADD231PS Y0, Y1, Y4
-	VMOVUPS      64(R15), Y0
-	VPERMPS      (R9), Y0, Y0
-	VMULPS       Y0, Y2, Y1
-	VMOVUPS      64(R15), Y8
-	VPERMPS      (R8), Y8, Y8
-	VFMSUB231PS  Y8, Y1, Y2
-	VFNMADD231PS Y0, Y2, Y1
-	VMOVUPS      96(R15), Y0
-	VPERMPS      (R9), Y0, Y0
-	VMULPS       Y0, Y3, Y2
-	VMOVUPS      96(R15), Y9
-	VPERMPS      (R8), Y9, Y9
-	VFMSUB231PS  Y9, Y2, Y3
-	VFNMADD231PS Y0, Y3, Y2
-	VCMPPS       $0x03, Y4, Y5, Y0
-	VCMPPS       $0x03, Y2, Y1, Y3
-	VORPS        Y3, Y0, Y0
-	VPMOVMSKB    Y0, AX
+	VBROADCASTSS (R8)(R13*4), Y4
+	VBROADCASTSS (R9)(R13*4), Y5
+	VBROADCASTSS (R8)(R13*4), Y6
+	VBROADCASTSS (R9)(R13*4), Y7
+	ADDQ         $+16, R11
+	JGT          groupmeet0mix
+
+groupmeet0:
+	VMOVUPS      Y4, 472(SP)
+	VMOVUPS      Y5, 600(SP)
+	VMOVUPS      Y6, 504(SP)
+	VMOVUPS      Y7, 632(SP)
+	VMULPS       Y5, Y0, Y8
+	VFMSUB231PS  Y4, Y8, Y0
+	VFNMADD231PS Y5, Y0, Y8
+	VMULPS       Y7, Y1, Y0
+	VFMSUB231PS  Y6, Y0, Y1
+	VFNMADD231PS Y7, Y1, Y0
+	VBROADCASTSS (R8)(R13*4), Y1
+	VBROADCASTSS (R9)(R13*4), Y4
+	VBROADCASTSS (R8)(R13*4), Y5
+	VBROADCASTSS (R9)(R13*4), Y6
+	ADDQ         $+16, R11
+	JGT          groupmeet2mix
+
+groupmeet2:
+	VMULPS       Y4, Y2, Y7
+	VFMSUB231PS  Y1, Y7, Y2
+	VFNMADD231PS Y4, Y2, Y7
+	VMULPS       Y6, Y3, Y2
+	VFMSUB231PS  Y5, Y2, Y3
+	VFNMADD231PS Y6, Y3, Y2
+	VCMPPS       $0x03, Y0, Y8, Y3
+	VCMPPS       $0x03, Y2, Y7, Y4
+	VORPS        Y4, Y3, Y3
+	VPMOVMSKB    Y3, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VPAND        Y10, Y5, Y0
-	VPMINUD      Y14, Y0, Y0
-	VPAND        Y13, Y0, Y3
-	VPMAXUD      Y15, Y3, Y3
-	VPADDD       Y12, Y3, Y3
-	VADDPS       Y3, Y0, Y0
-	VSUBPS       Y3, Y0, Y0
-	VPAND        Y11, Y5, Y3
-	VPOR         Y3, Y0, Y0
-	VMULPS       Y6, Y0, Y0
-	VPAND        Y10, Y4, Y3
-	VPMINUD      Y14, Y3, Y3
-	VPAND        Y13, Y3, Y6
+	VMOVUPS      472(SP), Y3
+	VMOVUPS      600(SP), Y4
+	VPAND        Y10, Y8, Y4
+	VPMINUD      Y14, Y4, Y4
+	VPAND        Y13, Y4, Y6
 	VPMAXUD      Y15, Y6, Y6
 	VPADDD       Y12, Y6, Y6
-	VADDPS       Y6, Y3, Y3
-	VSUBPS       Y6, Y3, Y3
-	VPAND        Y11, Y4, Y6
-	VPOR         Y6, Y3, Y3
-	VMULPS       Y7, Y3, Y3
+	VADDPS       Y6, Y4, Y4
+	VSUBPS       Y6, Y4, Y4
+	VPAND        Y11, Y8, Y6
+	VPOR         Y6, Y4, Y4
+	VMULPS       Y3, Y4, Y4
+	VMOVUPS      504(SP), Y3
+	VMOVUPS      632(SP), Y6
+	VPAND        Y10, Y0, Y6
+	VPMINUD      Y14, Y6, Y6
+	VPAND        Y13, Y6, Y9
+	VPMAXUD      Y15, Y9, Y9
+	VPADDD       Y12, Y9, Y9
+	VADDPS       Y9, Y6, Y6
+	VSUBPS       Y9, Y6, Y6
+	VPAND        Y11, Y0, Y9
+	VPOR         Y9, Y6, Y6
+	VMULPS       Y3, Y6, Y6
 	CMPL         R10, $+2
 	JNE          half11
-	VPSRLD       $0x10, Y0, Y6
-	VPBLENDW     $0xaa, Y3, Y6, Y6
-	VPSLLD       $0x10, Y3, Y3
-	VPBLENDW     $0xaa, Y3, Y0, Y0
-	VPANDN       ·word00010001+0(SB), Y6, Y3
-	VPSUBUSW     Y3, Y0, Y0
-	VPSRLW       $0x0f, Y0, Y0
-	VPADDW       Y0, Y6, Y6
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y6, Y6
-	VPERMQ       $0xd8, Y6, Y6
-	VMOVUPS      Y6, (SI)
+	VPSRLD       $0x10, Y4, Y3
+	VPBLENDW     $0xaa, Y6, Y3, Y3
+	VPSLLD       $0x10, Y6, Y6
+	VPBLENDW     $0xaa, Y6, Y4, Y4
+	VPANDN       ·word00010001+0(SB), Y3, Y6
+	VPSUBUSW     Y6, Y4, Y4
+	VPSRLW       $0x0f, Y4, Y4
+	VPADDW       Y4, Y3, Y3
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y3, Y3
+	VPERMQ       $0xd8, Y3, Y3
+	VMOVUPS      Y3, (SI)
 
 halfdone12:
-	VPAND    Y10, Y1, Y0
-	VPMINUD  Y14, Y0, Y0
-	VPAND    Y13, Y0, Y3
-	VPMAXUD  Y15, Y3, Y3
-	VPADDD   Y12, Y3, Y3
-	VADDPS   Y3, Y0, Y0
-	VSUBPS   Y3, Y0, Y0
-	VPAND    Y11, Y1, Y3
-	VPOR     Y3, Y0, Y0
-	VMULPS   Y8, Y0, Y0
-	VPAND    Y10, Y2, Y3
+	VPAND    Y10, Y7, Y3
 	VPMINUD  Y14, Y3, Y3
-	VPAND    Y13, Y3, Y6
-	VPMAXUD  Y15, Y6, Y6
-	VPADDD   Y12, Y6, Y6
-	VADDPS   Y6, Y3, Y3
-	VSUBPS   Y6, Y3, Y3
-	VPAND    Y11, Y2, Y6
-	VPOR     Y6, Y3, Y3
-	VMULPS   Y9, Y3, Y3
+	VPAND    Y13, Y3, Y4
+	VPMAXUD  Y15, Y4, Y4
+	VPADDD   Y12, Y4, Y4
+	VADDPS   Y4, Y3, Y3
+	VSUBPS   Y4, Y3, Y3
+	VPAND    Y11, Y7, Y4
+	VPOR     Y4, Y3, Y3
+	VMULPS   Y1, Y3, Y3
+	VPAND    Y10, Y2, Y1
+	VPMINUD  Y14, Y1, Y1
+	VPAND    Y13, Y1, Y4
+	VPMAXUD  Y15, Y4, Y4
+	VPADDD   Y12, Y4, Y4
+	VADDPS   Y4, Y1, Y1
+	VSUBPS   Y4, Y1, Y1
+	VPAND    Y11, Y2, Y4
+	VPOR     Y4, Y1, Y1
+	VMULPS   Y5, Y1, Y1
 	CMPL     R10, $+2
 	JNE      half13
-	VPSRLD   $0x10, Y0, Y6
-	VPBLENDW $0xaa, Y3, Y6, Y6
-	VPSLLD   $0x10, Y3, Y3
-	VPBLENDW $0xaa, Y3, Y0, Y0
-	VPANDN   ·word00010001+0(SB), Y6, Y3
-	VPSUBUSW Y3, Y0, Y0
-	VPSRLW   $0x0f, Y0, Y0
-	VPADDW   Y0, Y6, Y6
-	VPSHUFB  ·bytes05b81a5d+0(SB), Y6, Y6
-	VPERMQ   $0xd8, Y6, Y6
-	VMOVUPS  Y6, 32(SI)
+	VPSRLD   $0x10, Y3, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPSLLD   $0x10, Y1, Y1
+	VPBLENDW $0xaa, Y1, Y3, Y3
+	VPANDN   ·word00010001+0(SB), Y4, Y1
+	VPSUBUSW Y1, Y3, Y3
+	VPSRLW   $0x0f, Y3, Y3
+	VPADDW   Y3, Y4, Y4
+	VPSHUFB  ·bytes05b81a5d+0(SB), Y4, Y4
+	VPERMQ   $0xd8, Y4, Y4
+	VMOVUPS  Y4, 32(SI)
 
 halfdone14:
 	CMPL      kind+56(FP), $+1
 	JLT       maskdone16
 	JEQ       maskbytes15
-	VPAND     Y10, Y5, Y5
-	VCMPPS    $0x02, Y14, Y5, Y5
-	VPAND     Y10, Y4, Y4
-	VCMPPS    $0x02, Y14, Y4, Y4
-	VPAND     Y10, Y1, Y1
-	VCMPPS    $0x02, Y14, Y1, Y1
+	VPAND     Y10, Y8, Y8
+	VCMPPS    $0x02, Y14, Y8, Y8
+	VPAND     Y10, Y0, Y0
+	VCMPPS    $0x02, Y14, Y0, Y0
+	VPAND     Y10, Y7, Y7
+	VCMPPS    $0x02, Y14, Y7, Y7
 	VPAND     Y10, Y2, Y2
 	VCMPPS    $0x02, Y14, Y2, Y2
-	VMOVMSKPS Y5, AX
+	VMOVMSKPS Y8, AX
 	MOVB      AL, (DX)
-	VMOVMSKPS Y4, AX
+	VMOVMSKPS Y0, AX
 	MOVB      AL, 1(DX)
-	VMOVMSKPS Y1, AX
+	VMOVMSKPS Y7, AX
 	MOVB      AL, 2(DX)
 	VMOVMSKPS Y2, AX
 	MOVB      AL, 3(DX)
@@ -380,45 +376,37 @@ halfdone14:
 	JMP       maskdone16
 
 maskbytes15:
-	VPAND     Y10, Y5, Y5
-	VCMPPS    $0x02, Y14, Y5, Y5
-	VPAND     Y10, Y4, Y4
-	VCMPPS    $0x02, Y14, Y4, Y4
-	VPAND     Y10, Y1, Y1
-	VCMPPS    $0x02, Y14, Y1, Y1
+	VPAND     Y10, Y8, Y8
+	VCMPPS    $0x02, Y14, Y8, Y8
+	VPAND     Y10, Y0, Y0
+	VCMPPS    $0x02, Y14, Y0, Y0
+	VPAND     Y10, Y7, Y7
+	VCMPPS    $0x02, Y14, Y7, Y7
 	VPAND     Y10, Y2, Y2
 	VCMPPS    $0x02, Y14, Y2, Y2
-	VPACKSSDW Y4, Y5, Y5
-	VPACKSSDW Y2, Y1, Y1
-	VPACKSSWB Y1, Y5, Y5
-	VMOVUPS   ·bytes270d3b65+0(SB), Y0
-	VPERMD    Y5, Y0, Y5
-	VPABSB    Y5, Y5
-	VMOVUPS   Y5, (DX)
+	VPACKSSDW Y0, Y8, Y8
+	VPACKSSDW Y2, Y7, Y7
+	VPACKSSWB Y7, Y8, Y8
+	VMOVUPS   ·bytes270d3b65+0(SB), Y1
+	VPERMD    Y8, Y1, Y8
+	VPABSB    Y8, Y8
+	VMOVUPS   Y8, (DX)
 	ADDQ      $+32, DX
 
 maskdone16:
-	ADDQ    $+64, SI
-	ADDQ    $+64, BX
-	ADDQ    776(SP), R15
-	MOVQ    R15, R13
-	SUBQ    784(SP), R13
-	XORL    AX, AX
-	CMPQ    792(SP), R15
-	CMOVQCS R13, R15
-	ADCQ    768(SP), AX
-	LEAQ    (R8)(AX*4), R8
-	LEAQ    (R9)(AX*4), R9
-	SUBQ    $+32, DI
-	CMPQ    DI, 808(SP)
-	JLT     groupmet
-	CMPQ    R15, 800(SP)
-	JGT     groupmeet
+	ADDQ $+64, SI
+	ADDQ $+64, BX
+	LEAQ (R8)(R13*4), R8
+	LEAQ (R9)(R13*4), R9
+	XORL R13, R13
+	SUBQ $+32, DI
+	CMPQ DI, $+32
+	JLT  groupmet
+	CMPQ R11, $-31
+	JGE  groupmeet
 
 groupmet:
-	LEAQ 604(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
+	NEGQ R11
 	JMP  groupbegin
 
 grouptail:
@@ -792,7 +780,7 @@ short2back:
 
 lanes:
 	MOVQ R11, DI
-	MOVQ $+0, 832(SP)
+	MOVQ $+0, 736(SP)
 
 lanerow:
 	CMPQ DI, $+32
@@ -967,7 +955,7 @@ laneback:
 	CALL  ·stageOutMaskAVX2(SB)
 
 laneend:
-	CMPQ 832(SP), $+1
+	CMPQ 736(SP), $+1
 	JEQ  groupodddone
 	JMP  return
 
@@ -1170,67 +1158,81 @@ half9:
 	VCVTPH2PS 48(BX), Y3
 	JMP       halfdone10
 
+groupmeet0mix:
+	INCQ         R13
+	VMOVUPS      (R15)(R11*4), Y8
+	VBROADCASTSS (R8)(R13*4), Y9
+	VBLENDVPS    Y8, Y9, Y4, Y4
+	VBROADCASTSS (R9)(R13*4), Y9
+	VBLENDVPS    Y8, Y9, Y5, Y5
+	VMOVUPS      32(R15)(R11*4), Y8
+	VBROADCASTSS (R8)(R13*4), Y9
+	VBLENDVPS    Y8, Y9, Y6, Y6
+	VBROADCASTSS (R9)(R13*4), Y9
+	VBLENDVPS    Y8, Y9, Y7, Y7
+	SUBQ         R12, R11
+	JGT          groupmeet0mix
+	JMP          groupmeet0
+
+groupmeet2mix:
+	INCQ         R13
+	VMOVUPS      (R15)(R11*4), Y7
+	VBROADCASTSS (R8)(R13*4), Y9
+	VBLENDVPS    Y7, Y9, Y1, Y1
+	VBROADCASTSS (R9)(R13*4), Y9
+	VBLENDVPS    Y7, Y9, Y4, Y4
+	VMOVUPS      32(R15)(R11*4), Y7
+	VBROADCASTSS (R8)(R13*4), Y9
+	VBLENDVPS    Y7, Y9, Y5, Y5
+	VBROADCASTSS (R9)(R13*4), Y9
+	VBLENDVPS    Y7, Y9, Y6, Y6
+	SUBQ         R12, R11
+	JGT          groupmeet2mix
+	JMP          groupmeet2
+
 half11:
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, (SI)
-	VCVTPS2PH $0x00, Y3, X3
-	VMOVUPS   X3, 16(SI)
+	VCVTPS2PH $0x00, Y4, X4
+	VMOVUPS   X4, (SI)
+	VCVTPS2PH $0x00, Y6, X6
+	VMOVUPS   X6, 16(SI)
 	JMP       halfdone12
 
 half13:
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 32(SI)
 	VCVTPS2PH $0x00, Y3, X3
-	VMOVUPS   X3, 48(SI)
+	VMOVUPS   X3, 32(SI)
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVUPS   X1, 48(SI)
 	JMP       halfdone14
 
-groupending:
-	MOVQ DI, 824(SP)
-	MOVQ 816(SP), DI
-	SUBQ R8, DI
-	SHRQ $0x02, DI
-	LEAQ 848(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 848(SP), R8
-	LEAQ 1280(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 1280(SP), R9
-	MOVQ $+32, 808(SP)
-	MOVQ 824(SP), DI
-	JMP  groupchosen
-
 groupmeetrare:
-	LEAQ 604(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
+	MOVQ 728(SP), R11
+	NEGQ R11
 
 groupodd:
-	MOVQ DI, 824(SP)
+	MOVQ DI, 728(SP)
 	CMPQ DI, $+64
 	JLT  grouprepeat
 	MOVL $0x00000040, DI
 
 grouprepeat:
-	LEAQ 976(SP), AX
+	LEAQ 744(SP), AX
 	MOVQ R8, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1264(SP)
-	LEAQ 976(SP), R8
-	LEAQ 1408(SP), AX
+	MOVQ CX, 1032(SP)
+	LEAQ 744(SP), R8
+	LEAQ 1040(SP), AX
 	MOVQ R9, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1696(SP)
-	LEAQ 1408(SP), R9
+	MOVQ CX, 1328(SP)
+	LEAQ 1040(SP), R9
 	MOVQ R15, R11
-	MOVQ $+1, 832(SP)
+	MOVQ $+1, 736(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 1264(SP), R8
-	MOVQ 1696(SP), R9
-	MOVQ 824(SP), DI
+	MOVQ 1032(SP), R8
+	MOVQ 1328(SP), R9
+	MOVQ 728(SP), DI
 	CMPQ DI, $+65
 	JLT  return
 	SUBQ $+64, DI

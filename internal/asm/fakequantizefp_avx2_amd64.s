@@ -3,8 +3,8 @@
 //go:build !purego
 
 // func FakeQuantizeFpAVX2(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, step int32, most float32, kind int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·FakeQuantizeFpAVX2(SB), $1840-80
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·FakeQuantizeFpAVX2(SB), $1472-80
 	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, DI elements left, R11 groups left, R12 length
 	// per call: Y15 least, Y0 step, Y14 most, Y13 0x7f800000, Y1 0x400000, Y12 IAdd, Y11 0x80000000, Y10 0x7fffffff
 	// per group: Y9 scale, Y8 recip
@@ -34,14 +34,6 @@ groups:
 	MOVQ  R12, DI
 	IMULQ R13, DI
 	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000001f, R12
-	JEQ   groupbegin
-	LEAQ  (R8)(R13*4), AX
-	MOVQ  AX, 944(SP)
-	LEAQ  600(SP), AX
-	CALL  ·numberAVX2(SB)
 	JMP   groupbegin
 
 groupover:
@@ -189,160 +181,156 @@ groupwhole:
 	JMP   return
 
 grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 936(SP)
-	JLT  groupending
-
-groupchosen:
 	NEGQ R11
-	LEAQ 732(SP)(R11*4), R15
+	XORL R13, R13
+	LEAQ ·bytes839c9385+0(SB), R15
 
 groupmeet:
+	MOVQ         R11, 856(SP)
 	VMOVUPS      (BX), Y0
-	VMOVUPS      (R15), Y1
-	VPERMPS      (R9), Y1, Y1
-	VMULPS       Y1, Y0, Y2
-	VMOVUPS      (R15), Y3
-	VPERMPS      (R8), Y3, Y3
-	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y1, Y0, Y2
+	VBROADCASTSS (R8)(R13*4), Y1
+	VBROADCASTSS (R9)(R13*4), Y2
+	VBROADCASTSS (R8)(R13*4), Y3
+	VBROADCASTSS (R9)(R13*4), Y4
+	ADDQ         $+16, R11
+	JGT          groupmeet0mix
+
+groupmeet0:
+	VMOVUPS      Y1, 600(SP)
+	VMOVUPS      Y2, 728(SP)
+	VMOVUPS      Y3, 632(SP)
+	VMOVUPS      Y4, 760(SP)
+	VMULPS       Y2, Y0, Y5
+	VFMSUB231PS  Y1, Y5, Y0
+	VFNMADD231PS Y2, Y0, Y5
 	VMOVUPS      32(BX), Y0
-	VMOVUPS      32(R15), Y1
-	VPERMPS      (R9), Y1, Y1
-	VMULPS       Y1, Y0, Y4
-	VMOVUPS      32(R15), Y5
-	VPERMPS      (R8), Y5, Y5
-	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y1, Y0, Y4
+	VMULPS       Y4, Y0, Y1
+	VFMSUB231PS  Y3, Y1, Y0
+	VFNMADD231PS Y4, Y0, Y1
 	VMOVUPS      64(BX), Y0
-	VMOVUPS      64(R15), Y1
-	VPERMPS      (R9), Y1, Y1
-	VMULPS       Y1, Y0, Y6
-	VMOVUPS      64(R15), Y7
-	VPERMPS      (R8), Y7, Y7
-	VFMSUB231PS  Y7, Y6, Y0
-	VFNMADD231PS Y1, Y0, Y6
+	VBROADCASTSS (R8)(R13*4), Y2
+	VBROADCASTSS (R9)(R13*4), Y3
+	VBROADCASTSS (R8)(R13*4), Y4
+	VBROADCASTSS (R9)(R13*4), Y6
+	ADDQ         $+16, R11
+	JGT          groupmeet2mix
+
+groupmeet2:
+	VMULPS       Y3, Y0, Y7
+	VFMSUB231PS  Y2, Y7, Y0
+	VFNMADD231PS Y3, Y0, Y7
 	VMOVUPS      96(BX), Y0
-	VMOVUPS      96(R15), Y1
-	VPERMPS      (R9), Y1, Y1
-	VMULPS       Y1, Y0, Y8
-	VMOVUPS      96(R15), Y9
-	VPERMPS      (R8), Y9, Y9
-	VFMSUB231PS  Y9, Y8, Y0
-	VFNMADD231PS Y1, Y0, Y8
-	VCMPPS       $0x03, Y4, Y2, Y0
-	VCMPPS       $0x03, Y8, Y6, Y1
-	VORPS        Y1, Y0, Y0
+	VMULPS       Y6, Y0, Y3
+	VFMSUB231PS  Y4, Y3, Y0
+	VFNMADD231PS Y6, Y0, Y3
+	VCMPPS       $0x03, Y1, Y5, Y0
+	VCMPPS       $0x03, Y3, Y7, Y6
+	VORPS        Y6, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VPAND        Y10, Y2, Y0
+	VMOVUPS      600(SP), Y0
+	VMOVUPS      728(SP), Y6
+	VPAND        Y10, Y5, Y6
+	VPMINUD      Y14, Y6, Y6
+	VPAND        Y13, Y6, Y8
+	VPMAXUD      Y15, Y8, Y8
+	VPADDD       Y12, Y8, Y8
+	VADDPS       Y8, Y6, Y6
+	VSUBPS       Y8, Y6, Y6
+	VPAND        Y11, Y5, Y8
+	VPOR         Y8, Y6, Y6
+	VMULPS       Y0, Y6, Y6
+	VMOVUPS      Y6, (SI)
+	VMOVUPS      632(SP), Y0
+	VMOVUPS      760(SP), Y6
+	VPAND        Y10, Y1, Y6
+	VPMINUD      Y14, Y6, Y6
+	VPAND        Y13, Y6, Y8
+	VPMAXUD      Y15, Y8, Y8
+	VPADDD       Y12, Y8, Y8
+	VADDPS       Y8, Y6, Y6
+	VSUBPS       Y8, Y6, Y6
+	VPAND        Y11, Y1, Y8
+	VPOR         Y8, Y6, Y6
+	VMULPS       Y0, Y6, Y6
+	VMOVUPS      Y6, 32(SI)
+	VPAND        Y10, Y7, Y0
 	VPMINUD      Y14, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y12, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VSUBPS       Y1, Y0, Y0
-	VPAND        Y11, Y2, Y1
-	VPOR         Y1, Y0, Y0
-	VMULPS       Y3, Y0, Y0
-	VMOVUPS      Y0, (SI)
-	VPAND        Y10, Y4, Y0
-	VPMINUD      Y14, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y12, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VSUBPS       Y1, Y0, Y0
-	VPAND        Y11, Y4, Y1
-	VPOR         Y1, Y0, Y0
-	VMULPS       Y5, Y0, Y0
-	VMOVUPS      Y0, 32(SI)
-	VPAND        Y10, Y6, Y0
-	VPMINUD      Y14, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y12, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VSUBPS       Y1, Y0, Y0
-	VPAND        Y11, Y6, Y1
-	VPOR         Y1, Y0, Y0
-	VMULPS       Y7, Y0, Y0
+	VPAND        Y13, Y0, Y6
+	VPMAXUD      Y15, Y6, Y6
+	VPADDD       Y12, Y6, Y6
+	VADDPS       Y6, Y0, Y0
+	VSUBPS       Y6, Y0, Y0
+	VPAND        Y11, Y7, Y6
+	VPOR         Y6, Y0, Y0
+	VMULPS       Y2, Y0, Y0
 	VMOVUPS      Y0, 64(SI)
-	VPAND        Y10, Y8, Y0
+	VPAND        Y10, Y3, Y0
 	VPMINUD      Y14, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y12, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VSUBPS       Y1, Y0, Y0
-	VPAND        Y11, Y8, Y1
-	VPOR         Y1, Y0, Y0
-	VMULPS       Y9, Y0, Y0
+	VPAND        Y13, Y0, Y2
+	VPMAXUD      Y15, Y2, Y2
+	VPADDD       Y12, Y2, Y2
+	VADDPS       Y2, Y0, Y0
+	VSUBPS       Y2, Y0, Y0
+	VPAND        Y11, Y3, Y2
+	VPOR         Y2, Y0, Y0
+	VMULPS       Y4, Y0, Y0
 	VMOVUPS      Y0, 96(SI)
 	CMPL         kind+52(FP), $+1
 	JLT          maskdone4
 	JEQ          maskbytes3
-	VPAND        Y10, Y2, Y2
-	VCMPPS       $0x02, Y14, Y2, Y2
-	VPAND        Y10, Y4, Y4
-	VCMPPS       $0x02, Y14, Y4, Y4
-	VPAND        Y10, Y6, Y6
-	VCMPPS       $0x02, Y14, Y6, Y6
-	VPAND        Y10, Y8, Y8
-	VCMPPS       $0x02, Y14, Y8, Y8
-	VMOVMSKPS    Y2, AX
+	VPAND        Y10, Y5, Y5
+	VCMPPS       $0x02, Y14, Y5, Y5
+	VPAND        Y10, Y1, Y1
+	VCMPPS       $0x02, Y14, Y1, Y1
+	VPAND        Y10, Y7, Y7
+	VCMPPS       $0x02, Y14, Y7, Y7
+	VPAND        Y10, Y3, Y3
+	VCMPPS       $0x02, Y14, Y3, Y3
+	VMOVMSKPS    Y5, AX
 	MOVB         AL, (DX)
-	VMOVMSKPS    Y4, AX
+	VMOVMSKPS    Y1, AX
 	MOVB         AL, 1(DX)
-	VMOVMSKPS    Y6, AX
+	VMOVMSKPS    Y7, AX
 	MOVB         AL, 2(DX)
-	VMOVMSKPS    Y8, AX
+	VMOVMSKPS    Y3, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
 	JMP          maskdone4
 
 maskbytes3:
-	VPAND     Y10, Y2, Y2
-	VCMPPS    $0x02, Y14, Y2, Y2
-	VPAND     Y10, Y4, Y4
-	VCMPPS    $0x02, Y14, Y4, Y4
-	VPAND     Y10, Y6, Y6
-	VCMPPS    $0x02, Y14, Y6, Y6
-	VPAND     Y10, Y8, Y8
-	VCMPPS    $0x02, Y14, Y8, Y8
-	VPACKSSDW Y4, Y2, Y2
-	VPACKSSDW Y8, Y6, Y6
-	VPACKSSWB Y6, Y2, Y2
+	VPAND     Y10, Y5, Y5
+	VCMPPS    $0x02, Y14, Y5, Y5
+	VPAND     Y10, Y1, Y1
+	VCMPPS    $0x02, Y14, Y1, Y1
+	VPAND     Y10, Y7, Y7
+	VCMPPS    $0x02, Y14, Y7, Y7
+	VPAND     Y10, Y3, Y3
+	VCMPPS    $0x02, Y14, Y3, Y3
+	VPACKSSDW Y1, Y5, Y5
+	VPACKSSDW Y3, Y7, Y7
+	VPACKSSWB Y7, Y5, Y5
 	VMOVUPS   ·bytes270d3b65+0(SB), Y0
-	VPERMD    Y2, Y0, Y2
-	VPABSB    Y2, Y2
-	VMOVUPS   Y2, (DX)
+	VPERMD    Y5, Y0, Y5
+	VPABSB    Y5, Y5
+	VMOVUPS   Y5, (DX)
 	ADDQ      $+32, DX
 
 maskdone4:
-	SUBQ    $-128, SI
-	SUBQ    $-128, BX
-	ADDQ    904(SP), R15
-	MOVQ    R15, R13
-	SUBQ    912(SP), R13
-	XORL    AX, AX
-	CMPQ    920(SP), R15
-	CMOVQCS R13, R15
-	ADCQ    896(SP), AX
-	LEAQ    (R8)(AX*4), R8
-	LEAQ    (R9)(AX*4), R9
-	SUBQ    $+32, DI
-	CMPQ    DI, 936(SP)
-	JLT     groupmet
-	CMPQ    R15, 928(SP)
-	JGT     groupmeet
+	SUBQ $-128, SI
+	SUBQ $-128, BX
+	LEAQ (R8)(R13*4), R8
+	LEAQ (R9)(R13*4), R9
+	XORL R13, R13
+	SUBQ $+32, DI
+	CMPQ DI, $+32
+	JLT  groupmet
+	CMPQ R11, $-31
+	JGE  groupmeet
 
 groupmet:
-	LEAQ 732(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
+	NEGQ R11
 	JMP  groupbegin
 
 grouptail:
@@ -502,7 +490,7 @@ short2back:
 
 lanes:
 	MOVQ R11, DI
-	MOVQ $+0, 960(SP)
+	MOVQ $+0, 864(SP)
 
 lanerow:
 	CMPQ DI, $+32
@@ -643,7 +631,7 @@ laneback:
 	CALL  ·stageOutMaskAVX2(SB)
 
 laneend:
-	CMPQ 960(SP), $+1
+	CMPQ 864(SP), $+1
 	JEQ  groupodddone
 	JMP  return
 
@@ -784,53 +772,67 @@ grouprare:
 	MOVL $0x00000001, R14
 	JMP  spread
 
-groupending:
-	MOVQ DI, 952(SP)
-	MOVQ 944(SP), DI
-	SUBQ R8, DI
-	SHRQ $0x02, DI
-	LEAQ 976(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 976(SP), R8
-	LEAQ 1408(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 1408(SP), R9
-	MOVQ $+32, 936(SP)
-	MOVQ 952(SP), DI
-	JMP  groupchosen
+groupmeet0mix:
+	INCQ         R13
+	VMOVUPS      (R15)(R11*4), Y5
+	VBROADCASTSS (R8)(R13*4), Y6
+	VBLENDVPS    Y5, Y6, Y1, Y1
+	VBROADCASTSS (R9)(R13*4), Y6
+	VBLENDVPS    Y5, Y6, Y2, Y2
+	VMOVUPS      32(R15)(R11*4), Y5
+	VBROADCASTSS (R8)(R13*4), Y6
+	VBLENDVPS    Y5, Y6, Y3, Y3
+	VBROADCASTSS (R9)(R13*4), Y6
+	VBLENDVPS    Y5, Y6, Y4, Y4
+	SUBQ         R12, R11
+	JGT          groupmeet0mix
+	JMP          groupmeet0
+
+groupmeet2mix:
+	INCQ         R13
+	VMOVUPS      (R15)(R11*4), Y7
+	VBROADCASTSS (R8)(R13*4), Y8
+	VBLENDVPS    Y7, Y8, Y2, Y2
+	VBROADCASTSS (R9)(R13*4), Y8
+	VBLENDVPS    Y7, Y8, Y3, Y3
+	VMOVUPS      32(R15)(R11*4), Y7
+	VBROADCASTSS (R8)(R13*4), Y8
+	VBLENDVPS    Y7, Y8, Y4, Y4
+	VBROADCASTSS (R9)(R13*4), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	SUBQ         R12, R11
+	JGT          groupmeet2mix
+	JMP          groupmeet2
 
 groupmeetrare:
-	LEAQ 732(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
+	MOVQ 856(SP), R11
+	NEGQ R11
 
 groupodd:
-	MOVQ DI, 952(SP)
+	MOVQ DI, 856(SP)
 	CMPQ DI, $+64
 	JLT  grouprepeat
 	MOVL $0x00000040, DI
 
 grouprepeat:
-	LEAQ 1104(SP), AX
+	LEAQ 872(SP), AX
 	MOVQ R8, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1392(SP)
-	LEAQ 1104(SP), R8
-	LEAQ 1536(SP), AX
+	MOVQ CX, 1160(SP)
+	LEAQ 872(SP), R8
+	LEAQ 1168(SP), AX
 	MOVQ R9, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1824(SP)
-	LEAQ 1536(SP), R9
+	MOVQ CX, 1456(SP)
+	LEAQ 1168(SP), R9
 	MOVQ R15, R11
-	MOVQ $+1, 960(SP)
+	MOVQ $+1, 864(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 1392(SP), R8
-	MOVQ 1824(SP), R9
-	MOVQ 952(SP), DI
+	MOVQ 1160(SP), R8
+	MOVQ 1456(SP), R9
+	MOVQ 856(SP), DI
 	CMPQ DI, $+65
 	JLT  return
 	SUBQ $+64, DI

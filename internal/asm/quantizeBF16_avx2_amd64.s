@@ -3,13 +3,13 @@
 //go:build !purego
 
 // func QuantizeWholeBF16AVX2(q *int8, x *uint16, scale *float32, recip *float32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·QuantizeWholeBF16AVX2(SB), $1632-56
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·QuantizeWholeBF16AVX2(SB), $1008-56
 	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
 	// per call: Y15 0x80008000, Y14 table
 	// per group: Y13 scale, Y12 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 9
+	// vector registers in use at once: 11
 	MOVQ         q+0(FP), SI
 	MOVQ         x+8(FP), DX
 	MOVQ         scale+16(FP), BX
@@ -34,14 +34,6 @@ groups:
 	MOVQ  R12, DI
 	IMULQ R13, DI
 	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000001f, R12
-	JEQ   groupbegin
-	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 744(SP)
-	LEAQ  400(SP), AX
-	CALL  ·numberAVX2(SB)
 	JMP   groupbegin
 
 groupover:
@@ -117,53 +109,53 @@ groupwhole:
 	JMP   return
 
 grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 736(SP)
-	JLT  groupending
-
-groupchosen:
-	NEGQ R11
-	LEAQ 532(SP)(R11*4), R15
+	NEGQ         R11
+	XORL         R13, R13
+	LEAQ         ·bytes839c9385+0(SB), R15
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (R8), Y12
 
 groupmeet:
-	VPMOVZXWD    (DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      (R15), Y1
-	VMOVUPS      (BX), Y2
-	VPERMPS      Y2, Y1, Y3
-	VMOVUPS      (R8), Y4
-	VPERMPS      Y4, Y1, Y1
-	VMULPS       Y1, Y0, Y5
-	VFNMADD231PS Y3, Y5, Y0
-	VFMADD231PS  Y1, Y0, Y5
+	MOVQ      R11, 400(SP)
+	VPMOVZXWD (DX), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VMOVAPS   Y13, Y1
+	VMOVAPS   Y12, Y2
+	VMOVAPS   Y13, Y3
+	VMOVAPS   Y12, Y4
+	ADDQ      $+16, R11
+	JGT       groupmeet0mix
+
+groupmeet0:
+	VMULPS       Y2, Y0, Y5
+	VFNMADD231PS Y1, Y5, Y0
+	VFMADD231PS  Y2, Y0, Y5
 	VCVTPS2DQ    Y5, Y5
 	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      32(R15), Y1
-	VPERMPS      Y2, Y1, Y3
-	VPERMPS      Y4, Y1, Y1
-	VMULPS       Y1, Y0, Y6
-	VFNMADD231PS Y3, Y6, Y0
-	VFMADD231PS  Y1, Y0, Y6
-	VCVTPS2DQ    Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
+	VMULPS       Y4, Y0, Y1
+	VFNMADD231PS Y3, Y1, Y0
+	VFMADD231PS  Y4, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VPACKSSDW    Y1, Y5, Y5
 	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      64(R15), Y1
-	VPERMPS      Y2, Y1, Y3
-	VPERMPS      Y4, Y1, Y1
-	VMULPS       Y1, Y0, Y6
-	VFNMADD231PS Y3, Y6, Y0
-	VFMADD231PS  Y1, Y0, Y6
+	VMOVAPS      Y13, Y1
+	VMOVAPS      Y12, Y2
+	VMOVAPS      Y13, Y3
+	VMOVAPS      Y12, Y4
+	ADDQ         $+16, R11
+	JGT          groupmeet2mix
+
+groupmeet2:
+	VMULPS       Y2, Y0, Y6
+	VFNMADD231PS Y1, Y6, Y0
+	VFMADD231PS  Y2, Y0, Y6
 	VCVTPS2DQ    Y6, Y6
 	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      96(R15), Y1
-	VPERMPS      Y2, Y1, Y2
-	VPERMPS      Y4, Y1, Y4
 	VMULPS       Y4, Y0, Y1
-	VFNMADD231PS Y2, Y1, Y0
+	VFNMADD231PS Y3, Y1, Y0
 	VFMADD231PS  Y4, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
 	VPACKSSDW    Y1, Y6, Y6
@@ -177,25 +169,17 @@ groupmeet:
 	VMOVUPS      Y5, (SI)
 	ADDQ         $+32, SI
 	ADDQ         $+64, DX
-	ADDQ         704(SP), R15
-	MOVQ         R15, R13
-	SUBQ         712(SP), R13
-	XORL         AX, AX
-	CMPQ         720(SP), R15
-	CMOVQCS      R13, R15
-	ADCQ         696(SP), AX
-	LEAQ         (BX)(AX*4), BX
-	LEAQ         (R8)(AX*4), R8
+	LEAQ         (BX)(R13*4), BX
+	LEAQ         (R8)(R13*4), R8
+	XORL         R13, R13
 	SUBQ         $+32, DI
-	CMPQ         DI, 736(SP)
+	CMPQ         DI, $+32
 	JLT          groupmet
-	CMPQ         R15, 728(SP)
-	JGT          groupmeet
+	CMPQ         R11, $-31
+	JGE          groupmeet
 
 groupmet:
-	LEAQ 532(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
+	NEGQ R11
 	JMP  groupbegin
 
 grouptail:
@@ -349,7 +333,7 @@ short2back:
 
 lanes:
 	MOVQ R11, DI
-	MOVQ $+0, 760(SP)
+	MOVQ $+0, 408(SP)
 
 lanerow:
 	CMPQ DI, $+32
@@ -415,7 +399,7 @@ laneback:
 	CALL  ·stageOut8AVX2(SB)
 
 laneend:
-	CMPQ 760(SP), $+1
+	CMPQ 408(SP), $+1
 	JEQ  groupodddone
 	JMP  return
 
@@ -483,53 +467,63 @@ grouprare:
 	MOVL $0x00000001, R14
 	JMP  spread
 
-groupending:
-	MOVQ DI, 752(SP)
-	MOVQ 744(SP), DI
-	SUBQ BX, DI
-	SHRQ $0x02, DI
-	LEAQ 776(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 776(SP), BX
-	LEAQ 1208(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 1208(SP), R8
-	MOVQ $+32, 736(SP)
-	MOVQ 752(SP), DI
-	JMP  groupchosen
+groupmeet0mix:
+	INCQ         R13
+	VMOVUPS      (R15)(R11*4), Y5
+	VBROADCASTSS (BX)(R13*4), Y13
+	VBLENDVPS    Y5, Y13, Y1, Y1
+	VBROADCASTSS (R8)(R13*4), Y12
+	VBLENDVPS    Y5, Y12, Y2, Y2
+	VMOVUPS      32(R15)(R11*4), Y5
+	VBLENDVPS    Y5, Y13, Y3, Y3
+	VBLENDVPS    Y5, Y12, Y4, Y4
+	SUBQ         R12, R11
+	JGT          groupmeet0mix
+	JMP          groupmeet0
+
+groupmeet2mix:
+	INCQ         R13
+	VMOVUPS      (R15)(R11*4), Y6
+	VBROADCASTSS (BX)(R13*4), Y13
+	VBLENDVPS    Y6, Y13, Y1, Y1
+	VBROADCASTSS (R8)(R13*4), Y12
+	VBLENDVPS    Y6, Y12, Y2, Y2
+	VMOVUPS      32(R15)(R11*4), Y6
+	VBLENDVPS    Y6, Y13, Y3, Y3
+	VBLENDVPS    Y6, Y12, Y4, Y4
+	SUBQ         R12, R11
+	JGT          groupmeet2mix
+	JMP          groupmeet2
 
 groupmeetrare:
-	LEAQ 532(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
+	MOVQ 400(SP), R11
+	NEGQ R11
 
 groupodd:
-	MOVQ DI, 752(SP)
+	MOVQ DI, 400(SP)
 	CMPQ DI, $+64
 	JLT  grouprepeat
 	MOVL $0x00000040, DI
 
 grouprepeat:
-	LEAQ 904(SP), AX
+	LEAQ 416(SP), AX
 	MOVQ BX, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1192(SP)
-	LEAQ 904(SP), BX
-	LEAQ 1336(SP), AX
+	MOVQ CX, 704(SP)
+	LEAQ 416(SP), BX
+	LEAQ 712(SP), AX
 	MOVQ R8, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1624(SP)
-	LEAQ 1336(SP), R8
+	MOVQ CX, 1000(SP)
+	LEAQ 712(SP), R8
 	MOVQ R15, R11
-	MOVQ $+1, 760(SP)
+	MOVQ $+1, 408(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 1192(SP), BX
-	MOVQ 1624(SP), R8
-	MOVQ 752(SP), DI
+	MOVQ 704(SP), BX
+	MOVQ 1000(SP), R8
+	MOVQ 400(SP), DI
 	CMPQ DI, $+65
 	JLT  return
 	SUBQ $+64, DI

@@ -3,8 +3,8 @@
 //go:build !purego
 
 // func QuantizeF16BF16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, elem int32, least int32, most int32, layout int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, CMOV, F16C, FMA3, MMX+
-TEXT ·QuantizeF16BF16AVX2(SB), $1632-72
+// Requires: AVX, AVX2, F16C, FMA3, MMX+
+TEXT ·QuantizeF16BF16AVX2(SB), $1264-72
 	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
 	// per call: Y15 least, Y11 most, Y14 0xff, Y0 And, Y0 Narrow16, Y12 NarrowU8, Y0 And, Y0 Narrow16, Y10 NarrowU8, Y9 0x80008000, Y13 table
 	// per group: Y8 scale, Y7 recip
@@ -47,14 +47,6 @@ groups:
 	MOVQ  R12, DI
 	IMULQ R13, DI
 	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000001f, R12
-	JEQ   groupbegin
-	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 744(SP)
-	LEAQ  400(SP), AX
-	CALL  ·numberAVX2(SB)
 	JMP   groupbegin
 
 groupover:
@@ -140,16 +132,12 @@ groupwhole:
 	JMP   return
 
 grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 736(SP)
-	JLT  groupending
-
-groupchosen:
 	NEGQ R11
-	LEAQ 532(SP)(R11*4), R15
+	XORL R13, R13
+	LEAQ ·bytes839c9385+0(SB), R15
 
 groupmeet:
+	MOVQ      R11, 656(SP)
 	CMPL      R9, $+2
 	JNE       half7
 	VPMOVZXWD (DX), Y0
@@ -162,46 +150,56 @@ groupmeet:
 	VPSLLD    $0x10, Y3, Y3
 
 halfdone8:
-	VMOVUPS      (R15), Y4
-	VMOVUPS      (BX), Y5
-	VPERMPS      Y5, Y4, Y6
-	VMOVUPS      (R8), Y7
-	VPERMPS      Y7, Y4, Y4
-	VMULPS       Y4, Y0, Y8
-	VFNMADD231PS Y6, Y8, Y0
-	VFMADD231PS  Y4, Y0, Y8
-	VCVTPS2DQ    Y8, Y8
-	VMOVUPS      32(R15), Y0
-	VPERMPS      Y5, Y0, Y4
-	VPERMPS      Y7, Y0, Y0
-	VMULPS       Y0, Y1, Y6
-	VFNMADD231PS Y4, Y6, Y1
-	VFMADD231PS  Y0, Y1, Y6
+	VBROADCASTSS (BX)(R13*4), Y4
+	VBROADCASTSS (R8)(R13*4), Y5
+	ADDQ         $+8, R11
+	JGT          groupmeet0mix
+
+groupmeet0:
+	VMULPS       Y5, Y0, Y6
+	VFNMADD231PS Y4, Y6, Y0
+	VFMADD231PS  Y5, Y0, Y6
 	VCVTPS2DQ    Y6, Y6
-	VPACKSSDW    Y6, Y8, Y8
-	VMOVUPS      64(R15), Y0
-	VPERMPS      Y5, Y0, Y1
-	VPERMPS      Y7, Y0, Y0
-	VMULPS       Y0, Y2, Y4
-	VFNMADD231PS Y1, Y4, Y2
-	VFMADD231PS  Y0, Y2, Y4
+	VBROADCASTSS (BX)(R13*4), Y0
+	VBROADCASTSS (R8)(R13*4), Y4
+	ADDQ         $+8, R11
+	JGT          groupmeet1mix
+
+groupmeet1:
+	VMULPS       Y4, Y1, Y5
+	VFNMADD231PS Y0, Y5, Y1
+	VFMADD231PS  Y4, Y1, Y5
+	VCVTPS2DQ    Y5, Y5
+	VPACKSSDW    Y5, Y6, Y6
+	VBROADCASTSS (BX)(R13*4), Y0
+	VBROADCASTSS (R8)(R13*4), Y1
+	ADDQ         $+8, R11
+	JGT          groupmeet2mix
+
+groupmeet2:
+	VMULPS       Y1, Y2, Y4
+	VFNMADD231PS Y0, Y4, Y2
+	VFMADD231PS  Y1, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
-	VMOVUPS      96(R15), Y0
-	VPERMPS      Y5, Y0, Y5
-	VPERMPS      Y7, Y0, Y7
-	VMULPS       Y7, Y3, Y0
-	VFNMADD231PS Y5, Y0, Y3
-	VFMADD231PS  Y7, Y3, Y0
-	VCVTPS2DQ    Y0, Y0
-	VPACKSSDW    Y0, Y4, Y4
-	VPMINSW      Y4, Y8, Y0
+	VBROADCASTSS (BX)(R13*4), Y0
+	VBROADCASTSS (R8)(R13*4), Y1
+	ADDQ         $+8, R11
+	JGT          groupmeet3mix
+
+groupmeet3:
+	VMULPS       Y1, Y3, Y2
+	VFNMADD231PS Y0, Y2, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y4, Y4
+	VPMINSW      Y4, Y6, Y0
 	VPCMPEQW     Y9, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
 	CMPL         R10, $+2
 	JNE          other9
-	VPACKSSWB    Y4, Y8, Y0
+	VPACKSSWB    Y4, Y6, Y0
 	VPMAXSB      Y12, Y0, Y0
 	VPMINSB      Y10, Y0, Y0
 	VPERMD       Y0, Y13, Y0
@@ -209,26 +207,18 @@ halfdone8:
 	ADDQ         $+32, SI
 
 stored12:
-	ADDQ    $+64, DX
-	ADDQ    704(SP), R15
-	MOVQ    R15, R13
-	SUBQ    712(SP), R13
-	XORL    AX, AX
-	CMPQ    720(SP), R15
-	CMOVQCS R13, R15
-	ADCQ    696(SP), AX
-	LEAQ    (BX)(AX*4), BX
-	LEAQ    (R8)(AX*4), R8
-	SUBQ    $+32, DI
-	CMPQ    DI, 736(SP)
-	JLT     groupmet
-	CMPQ    R15, 728(SP)
-	JGT     groupmeet
+	ADDQ $+64, DX
+	LEAQ (BX)(R13*4), BX
+	LEAQ (R8)(R13*4), R8
+	XORL R13, R13
+	SUBQ $+32, DI
+	CMPQ DI, $+32
+	JLT  groupmet
+	CMPQ R11, $-31
+	JGE  groupmeet
 
 groupmet:
-	LEAQ 532(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
+	NEGQ R11
 	JMP  groupbegin
 
 grouptail:
@@ -402,7 +392,7 @@ short2back:
 
 lanes:
 	MOVQ R11, DI
-	MOVQ $+0, 760(SP)
+	MOVQ $+0, 664(SP)
 
 lanerow:
 	CMPQ DI, $+32
@@ -478,7 +468,7 @@ laneback:
 	CALL  ·stageOutCodesAVX2(SB)
 
 laneend:
-	CMPQ 760(SP), $+1
+	CMPQ 664(SP), $+1
 	JEQ  groupodddone
 	JMP  return
 
@@ -605,9 +595,53 @@ half7:
 	VCVTPH2PS 48(DX), Y3
 	JMP       halfdone8
 
+groupmeet0mix:
+	INCQ         R13
+	VMOVUPS      32(R15)(R11*4), Y6
+	VBROADCASTSS (BX)(R13*4), Y7
+	VBLENDVPS    Y6, Y7, Y4, Y4
+	VBROADCASTSS (R8)(R13*4), Y7
+	VBLENDVPS    Y6, Y7, Y5, Y5
+	SUBQ         R12, R11
+	JGT          groupmeet0mix
+	JMP          groupmeet0
+
+groupmeet1mix:
+	INCQ         R13
+	VMOVUPS      32(R15)(R11*4), Y5
+	VBROADCASTSS (BX)(R13*4), Y7
+	VBLENDVPS    Y5, Y7, Y0, Y0
+	VBROADCASTSS (R8)(R13*4), Y7
+	VBLENDVPS    Y5, Y7, Y4, Y4
+	SUBQ         R12, R11
+	JGT          groupmeet1mix
+	JMP          groupmeet1
+
+groupmeet2mix:
+	INCQ         R13
+	VMOVUPS      32(R15)(R11*4), Y4
+	VBROADCASTSS (BX)(R13*4), Y5
+	VBLENDVPS    Y4, Y5, Y0, Y0
+	VBROADCASTSS (R8)(R13*4), Y5
+	VBLENDVPS    Y4, Y5, Y1, Y1
+	SUBQ         R12, R11
+	JGT          groupmeet2mix
+	JMP          groupmeet2
+
+groupmeet3mix:
+	INCQ         R13
+	VMOVUPS      32(R15)(R11*4), Y2
+	VBROADCASTSS (BX)(R13*4), Y5
+	VBLENDVPS    Y2, Y5, Y0, Y0
+	VBROADCASTSS (R8)(R13*4), Y5
+	VBLENDVPS    Y2, Y5, Y1, Y1
+	SUBQ         R12, R11
+	JGT          groupmeet3mix
+	JMP          groupmeet3
+
 other9:
 	JGT        unsigned10
-	VPACKSSWB  Y4, Y8, Y0
+	VPACKSSWB  Y4, Y6, Y0
 	VPMAXSB    Y12, Y0, Y0
 	VPMINSB    Y10, Y0, Y0
 	VPERMD     Y0, Y13, Y0
@@ -632,7 +666,7 @@ crumbs11:
 	JMP        stored12
 
 unsigned10:
-	VPACKUSWB Y4, Y8, Y0
+	VPACKUSWB Y4, Y6, Y0
 	VPMAXUB   Y12, Y0, Y0
 	VPMINUB   Y10, Y0, Y0
 	VPERMD    Y0, Y13, Y0
@@ -640,53 +674,35 @@ unsigned10:
 	ADDQ      $+32, SI
 	JMP       stored12
 
-groupending:
-	MOVQ DI, 752(SP)
-	MOVQ 744(SP), DI
-	SUBQ BX, DI
-	SHRQ $0x02, DI
-	LEAQ 776(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 776(SP), BX
-	LEAQ 1208(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 1208(SP), R8
-	MOVQ $+32, 736(SP)
-	MOVQ 752(SP), DI
-	JMP  groupchosen
-
 groupmeetrare:
-	LEAQ 532(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
+	MOVQ 656(SP), R11
+	NEGQ R11
 
 groupodd:
-	MOVQ DI, 752(SP)
+	MOVQ DI, 656(SP)
 	CMPQ DI, $+64
 	JLT  grouprepeat
 	MOVL $0x00000040, DI
 
 grouprepeat:
-	LEAQ 904(SP), AX
+	LEAQ 672(SP), AX
 	MOVQ BX, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1192(SP)
-	LEAQ 904(SP), BX
-	LEAQ 1336(SP), AX
+	MOVQ CX, 960(SP)
+	LEAQ 672(SP), BX
+	LEAQ 968(SP), AX
 	MOVQ R8, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1624(SP)
-	LEAQ 1336(SP), R8
+	MOVQ CX, 1256(SP)
+	LEAQ 968(SP), R8
 	MOVQ R15, R11
-	MOVQ $+1, 760(SP)
+	MOVQ $+1, 664(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 1192(SP), BX
-	MOVQ 1624(SP), R8
-	MOVQ 752(SP), DI
+	MOVQ 960(SP), BX
+	MOVQ 1256(SP), R8
+	MOVQ 656(SP), DI
 	CMPQ DI, $+65
 	JLT  return
 	SUBQ $+64, DI
@@ -1250,8 +1266,8 @@ unsigned52:
 	JMP       stored54
 
 // func QuantizeZeroPointF16BF16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, elem int32, least int32, most int32, layout int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, CMOV, F16C, FMA3, MMX+
-TEXT ·QuantizeZeroPointF16BF16AVX2(SB), $2208-80
+// Requires: AVX, AVX2, F16C, FMA3, MMX+
+TEXT ·QuantizeZeroPointF16BF16AVX2(SB), $1824-80
 	// pointers: SI q, DX x, BX scale, R8 recip, R9 zeroPoint, DI elements left, R11 groups left, R12 length
 	// per call: Y15 least, Y11 most, Y14 0xff, Y0 And, Y0 Narrow16, Y12 NarrowU8, Y0 And, Y0 Narrow16, Y10 NarrowU8, Y9 0x80008000, Y13 table
 	// per group: Y8 scale, Y7 recip, Y0 zeroPoint, Y6 Narrow16
@@ -1294,14 +1310,6 @@ groups:
 	MOVQ  R12, DI
 	IMULQ R13, DI
 	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000001f, R12
-	JEQ   groupbegin
-	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 880(SP)
-	LEAQ  536(SP), AX
-	CALL  ·numberAVX2(SB)
 	JMP   groupbegin
 
 groupover:
@@ -1392,16 +1400,12 @@ groupwhole:
 	JMP   return
 
 grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 872(SP)
-	JLT  groupending
-
-groupchosen:
 	NEGQ R11
-	LEAQ 668(SP)(R11*4), R15
+	XORL R13, R13
+	LEAQ ·bytes839c9385+0(SB), R15
 
 groupmeet:
+	MOVQ      R11, 920(SP)
 	CMPL      R10, $+2
 	JNE       half7
 	VPMOVZXWD (DX), Y0
@@ -1414,88 +1418,88 @@ groupmeet:
 	VPSLLD    $0x10, Y3, Y3
 
 halfdone8:
-	VMOVUPS      (R15), Y4
-	VPERMPS      (BX), Y4, Y4
-	VMOVUPS      (R15), Y5
-	VPERMPS      (R8), Y5, Y5
-	VMOVUPS      (R15), Y6
-	VPERMPS      (R9), Y6, Y6
-	VMULPS       Y5, Y0, Y7
-	VFNMADD231PS Y4, Y7, Y0
-	VFMADD231PS  Y5, Y0, Y7
+	VBROADCASTSS (BX)(R13*4), Y4
+	VBROADCASTSS (R8)(R13*4), Y5
+	VBROADCASTSS (R9)(R13*4), Y6
+	ADDQ         $+8, R11
+	JGT          groupmeet0mix
+
+groupmeet0:
+	VMOVUPS      Y6, 792(SP)
+	VMULPS       Y5, Y0, Y6
+	VFNMADD231PS Y4, Y6, Y0
+	VFMADD231PS  Y5, Y0, Y6
+	VCVTPS2DQ    Y6, Y6
+	VBROADCASTSS (BX)(R13*4), Y0
+	VBROADCASTSS (R8)(R13*4), Y4
+	VBROADCASTSS (R9)(R13*4), Y5
+	ADDQ         $+8, R11
+	JGT          groupmeet1mix
+
+groupmeet1:
+	VMULPS       Y4, Y1, Y7
+	VFNMADD231PS Y0, Y7, Y1
+	VFMADD231PS  Y4, Y1, Y7
 	VCVTPS2DQ    Y7, Y7
-	VMOVUPS      32(R15), Y0
-	VPERMPS      (BX), Y0, Y0
-	VMOVUPS      32(R15), Y4
-	VPERMPS      (R8), Y4, Y4
-	VMOVUPS      32(R15), Y5
-	VPERMPS      (R9), Y5, Y5
-	VMULPS       Y4, Y1, Y8
-	VFNMADD231PS Y0, Y8, Y1
-	VFMADD231PS  Y4, Y1, Y8
-	VCVTPS2DQ    Y8, Y8
-	VPACKSSDW    Y8, Y7, Y7
-	VPACKSSDW    Y5, Y6, Y6
-	VPADDSW      Y6, Y7, Y6
-	VMOVUPS      64(R15), Y0
-	VPERMPS      (BX), Y0, Y0
-	VMOVUPS      64(R15), Y1
-	VPERMPS      (R8), Y1, Y1
-	VMOVUPS      64(R15), Y4
-	VPERMPS      (R9), Y4, Y4
-	VMULPS       Y1, Y2, Y5
-	VFNMADD231PS Y0, Y5, Y2
-	VFMADD231PS  Y1, Y2, Y5
+	VPACKSSDW    Y7, Y6, Y6
+	VMOVUPS      792(SP), Y0
+	VPACKSSDW    Y5, Y0, Y0
+	VPADDSW      Y0, Y6, Y0
+	VBROADCASTSS (BX)(R13*4), Y1
+	VBROADCASTSS (R8)(R13*4), Y4
+	VBROADCASTSS (R9)(R13*4), Y5
+	ADDQ         $+8, R11
+	JGT          groupmeet2mix
+
+groupmeet2:
+	VMOVUPS      Y5, 856(SP)
+	VMULPS       Y4, Y2, Y5
+	VFNMADD231PS Y1, Y5, Y2
+	VFMADD231PS  Y4, Y2, Y5
 	VCVTPS2DQ    Y5, Y5
-	VMOVUPS      96(R15), Y0
-	VPERMPS      (BX), Y0, Y0
-	VMOVUPS      96(R15), Y1
-	VPERMPS      (R8), Y1, Y1
-	VMOVUPS      96(R15), Y2
-	VPERMPS      (R9), Y2, Y2
-	VMULPS       Y1, Y3, Y8
-	VFNMADD231PS Y0, Y8, Y3
-	VFMADD231PS  Y1, Y3, Y8
-	VCVTPS2DQ    Y8, Y8
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSDW    Y2, Y4, Y4
-	VPADDSW      Y4, Y5, Y4
-	VPMINSW      Y5, Y7, Y7
-	VPCMPEQW     Y9, Y7, Y7
-	VPMOVMSKB    Y7, AX
+	VBROADCASTSS (BX)(R13*4), Y1
+	VBROADCASTSS (R8)(R13*4), Y2
+	VBROADCASTSS (R9)(R13*4), Y4
+	ADDQ         $+8, R11
+	JGT          groupmeet3mix
+
+groupmeet3:
+	VMULPS       Y2, Y3, Y7
+	VFNMADD231PS Y1, Y7, Y3
+	VFMADD231PS  Y2, Y3, Y7
+	VCVTPS2DQ    Y7, Y7
+	VPACKSSDW    Y7, Y5, Y5
+	VMOVUPS      856(SP), Y1
+	VPACKSSDW    Y4, Y1, Y1
+	VPADDSW      Y1, Y5, Y1
+	VPMINSW      Y5, Y6, Y6
+	VPCMPEQW     Y9, Y6, Y6
+	VPMOVMSKB    Y6, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
 	CMPL         layout+52(FP), $+2
 	JNE          other9
-	VPACKSSWB    Y4, Y6, Y0
-	VPMAXSB      Y12, Y0, Y0
-	VPMINSB      Y10, Y0, Y0
-	VPERMD       Y0, Y13, Y0
-	VMOVUPS      Y0, (SI)
+	VPACKSSWB    Y1, Y0, Y2
+	VPMAXSB      Y12, Y2, Y2
+	VPMINSB      Y10, Y2, Y2
+	VPERMD       Y2, Y13, Y2
+	VMOVUPS      Y2, (SI)
 	ADDQ         $+32, SI
 
 stored12:
-	ADDQ    $+64, DX
-	ADDQ    840(SP), R15
-	MOVQ    R15, R13
-	SUBQ    848(SP), R13
-	XORL    AX, AX
-	CMPQ    856(SP), R15
-	CMOVQCS R13, R15
-	ADCQ    832(SP), AX
-	LEAQ    (BX)(AX*4), BX
-	LEAQ    (R8)(AX*4), R8
-	LEAQ    (R9)(AX*4), R9
-	SUBQ    $+32, DI
-	CMPQ    DI, 872(SP)
-	JLT     groupmet
-	CMPQ    R15, 864(SP)
-	JGT     groupmeet
+	ADDQ $+64, DX
+	LEAQ (BX)(R13*4), BX
+	LEAQ (R8)(R13*4), R8
+	LEAQ (R9)(R13*4), R9
+	XORL R13, R13
+	SUBQ $+32, DI
+	CMPQ DI, $+32
+	JLT  groupmet
+	CMPQ R11, $-31
+	JGE  groupmeet
 
 groupmet:
-	LEAQ 668(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
+	NEGQ R11
 	JMP  groupbegin
 
 grouptail:
@@ -1683,7 +1687,7 @@ short2back:
 
 lanes:
 	MOVQ R11, DI
-	MOVQ $+0, 896(SP)
+	MOVQ $+0, 928(SP)
 
 lanerow:
 	CMPQ DI, $+32
@@ -1768,7 +1772,7 @@ laneback:
 	CALL  ·stageOutCodesAVX2(SB)
 
 laneend:
-	CMPQ 896(SP), $+1
+	CMPQ 928(SP), $+1
 	JEQ  groupodddone
 	JMP  return
 
@@ -1897,98 +1901,128 @@ half7:
 	VCVTPH2PS 48(DX), Y3
 	JMP       halfdone8
 
+groupmeet0mix:
+	INCQ         R13
+	VMOVUPS      32(R15)(R11*4), Y7
+	VBROADCASTSS (BX)(R13*4), Y8
+	VBLENDVPS    Y7, Y8, Y4, Y4
+	VBROADCASTSS (R8)(R13*4), Y8
+	VBLENDVPS    Y7, Y8, Y5, Y5
+	VBROADCASTSS (R9)(R13*4), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	SUBQ         R12, R11
+	JGT          groupmeet0mix
+	JMP          groupmeet0
+
+groupmeet1mix:
+	INCQ         R13
+	VMOVUPS      32(R15)(R11*4), Y7
+	VBROADCASTSS (BX)(R13*4), Y8
+	VBLENDVPS    Y7, Y8, Y0, Y0
+	VBROADCASTSS (R8)(R13*4), Y8
+	VBLENDVPS    Y7, Y8, Y4, Y4
+	VBROADCASTSS (R9)(R13*4), Y8
+	VBLENDVPS    Y7, Y8, Y5, Y5
+	SUBQ         R12, R11
+	JGT          groupmeet1mix
+	JMP          groupmeet1
+
+groupmeet2mix:
+	INCQ         R13
+	VMOVUPS      32(R15)(R11*4), Y7
+	VBROADCASTSS (BX)(R13*4), Y8
+	VBLENDVPS    Y7, Y8, Y1, Y1
+	VBROADCASTSS (R8)(R13*4), Y8
+	VBLENDVPS    Y7, Y8, Y4, Y4
+	VBROADCASTSS (R9)(R13*4), Y8
+	VBLENDVPS    Y7, Y8, Y5, Y5
+	SUBQ         R12, R11
+	JGT          groupmeet2mix
+	JMP          groupmeet2
+
+groupmeet3mix:
+	INCQ         R13
+	VMOVUPS      32(R15)(R11*4), Y7
+	VBROADCASTSS (BX)(R13*4), Y8
+	VBLENDVPS    Y7, Y8, Y1, Y1
+	VBROADCASTSS (R8)(R13*4), Y8
+	VBLENDVPS    Y7, Y8, Y2, Y2
+	VBROADCASTSS (R9)(R13*4), Y8
+	VBLENDVPS    Y7, Y8, Y4, Y4
+	SUBQ         R12, R11
+	JGT          groupmeet3mix
+	JMP          groupmeet3
+
 other9:
 	JGT        unsigned10
-	VPACKSSWB  Y4, Y6, Y0
-	VPMAXSB    Y12, Y0, Y0
-	VPMINSB    Y10, Y0, Y0
-	VPERMD     Y0, Y13, Y0
+	VPACKSSWB  Y1, Y0, Y2
+	VPMAXSB    Y12, Y2, Y2
+	VPMINSB    Y10, Y2, Y2
+	VPERMD     Y2, Y13, Y2
 	JPS        crumbs11
-	VPAND      ·word0f0f0f0f+0(SB), Y0, Y0
-	VPMADDUBSW ·word10011001+0(SB), Y0, Y0
-	VPACKUSWB  Y0, Y0, Y0
-	VPERMQ     $0x08, Y0, Y0
-	VMOVUPS    X0, (SI)
+	VPAND      ·word0f0f0f0f+0(SB), Y2, Y2
+	VPMADDUBSW ·word10011001+0(SB), Y2, Y2
+	VPACKUSWB  Y2, Y2, Y2
+	VPERMQ     $0x08, Y2, Y2
+	VMOVUPS    X2, (SI)
 	ADDQ       $+16, SI
 	JMP        stored12
 
 crumbs11:
-	VPAND      ·word03030303+0(SB), Y0, Y0
-	VPMADDUBSW ·word04010401+0(SB), Y0, Y0
-	VPMADDWD   ·word00100001+0(SB), Y0, Y0
-	VPACKUSDW  Y0, Y0, Y0
-	VPERMQ     $0x08, Y0, Y0
-	VPACKUSWB  X0, X0, X0
-	VMOVQ      X0, (SI)
+	VPAND      ·word03030303+0(SB), Y2, Y2
+	VPMADDUBSW ·word04010401+0(SB), Y2, Y2
+	VPMADDWD   ·word00100001+0(SB), Y2, Y2
+	VPACKUSDW  Y2, Y2, Y2
+	VPERMQ     $0x08, Y2, Y2
+	VPACKUSWB  X2, X2, X2
+	VMOVQ      X2, (SI)
 	ADDQ       $+8, SI
 	JMP        stored12
 
 unsigned10:
-	VPACKUSWB Y4, Y6, Y0
-	VPMAXUB   Y12, Y0, Y0
-	VPMINUB   Y10, Y0, Y0
-	VPERMD    Y0, Y13, Y0
-	VMOVUPS   Y0, (SI)
+	VPACKUSWB Y1, Y0, Y2
+	VPMAXUB   Y12, Y2, Y2
+	VPMINUB   Y10, Y2, Y2
+	VPERMD    Y2, Y13, Y2
+	VMOVUPS   Y2, (SI)
 	ADDQ      $+32, SI
 	JMP       stored12
 
-groupending:
-	MOVQ DI, 888(SP)
-	MOVQ 880(SP), DI
-	SUBQ BX, DI
-	SHRQ $0x02, DI
-	LEAQ 912(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 912(SP), BX
-	LEAQ 1344(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 1344(SP), R8
-	LEAQ 1776(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 1776(SP), R9
-	MOVQ $+32, 872(SP)
-	MOVQ 888(SP), DI
-	JMP  groupchosen
-
 groupmeetrare:
-	LEAQ 668(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
+	MOVQ 920(SP), R11
+	NEGQ R11
 
 groupodd:
-	MOVQ DI, 888(SP)
+	MOVQ DI, 920(SP)
 	CMPQ DI, $+64
 	JLT  grouprepeat
 	MOVL $0x00000040, DI
 
 grouprepeat:
-	LEAQ 1040(SP), AX
+	LEAQ 936(SP), AX
 	MOVQ BX, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1328(SP)
-	LEAQ 1040(SP), BX
-	LEAQ 1472(SP), AX
+	MOVQ CX, 1224(SP)
+	LEAQ 936(SP), BX
+	LEAQ 1232(SP), AX
 	MOVQ R8, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1760(SP)
-	LEAQ 1472(SP), R8
-	LEAQ 1904(SP), AX
+	MOVQ CX, 1520(SP)
+	LEAQ 1232(SP), R8
+	LEAQ 1528(SP), AX
 	MOVQ R9, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 2192(SP)
-	LEAQ 1904(SP), R9
+	MOVQ CX, 1816(SP)
+	LEAQ 1528(SP), R9
 	MOVQ R15, R11
-	MOVQ $+1, 896(SP)
+	MOVQ $+1, 928(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 1328(SP), BX
-	MOVQ 1760(SP), R8
-	MOVQ 2192(SP), R9
-	MOVQ 888(SP), DI
+	MOVQ 1224(SP), BX
+	MOVQ 1520(SP), R8
+	MOVQ 1816(SP), R9
+	MOVQ 920(SP), DI
 	CMPQ DI, $+65
 	JLT  return
 	SUBQ $+64, DI

@@ -3,12 +3,12 @@
 //go:build !purego
 
 // func QuantizeAVX2(q *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, layout int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·QuantizeAVX2(SB), $1696-72
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·QuantizeAVX2(SB), $1072-72
 	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
 	// per call: Y15 least, Y11 most, Y14 0xff, Y0 And, Y0 Narrow16, Y12 NarrowU8, Y0 And, Y0 Narrow16, Y10 NarrowU8, Y9 0x80008000, Y13 table
 	// per group: Y8 scale, Y7 recip
-	// vector registers in use at once: 15
+	// vector registers in use at once: 16
 	MOVQ         q+0(FP), SI
 	MOVQ         x+8(FP), DX
 	MOVQ         scale+16(FP), BX
@@ -39,14 +39,6 @@ groups:
 	MOVQ  R12, DI
 	IMULQ R13, DI
 	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000001f, R12
-	JEQ   groupbegin
-	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 808(SP)
-	LEAQ  464(SP), AX
-	CALL  ·numberAVX2(SB)
 	JMP   groupbegin
 
 groupover:
@@ -124,49 +116,49 @@ groupwhole:
 	JMP   return
 
 grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 800(SP)
-	JLT  groupending
-
-groupchosen:
-	NEGQ R11
-	LEAQ 596(SP)(R11*4), R15
+	NEGQ         R11
+	XORL         R13, R13
+	LEAQ         ·bytes839c9385+0(SB), R15
+	VBROADCASTSS (BX), Y8
+	VBROADCASTSS (R8), Y7
 
 groupmeet:
-	VMOVUPS      (DX), Y0
-	VMOVUPS      (R15), Y1
-	VMOVUPS      (BX), Y2
-	VPERMPS      Y2, Y1, Y3
-	VMOVUPS      (R8), Y4
-	VPERMPS      Y4, Y1, Y1
-	VMULPS       Y1, Y0, Y5
-	VFNMADD231PS Y3, Y5, Y0
-	VFMADD231PS  Y1, Y0, Y5
+	MOVQ    R11, 464(SP)
+	VMOVUPS (DX), Y0
+	VMOVAPS Y8, Y1
+	VMOVAPS Y7, Y2
+	VMOVAPS Y8, Y3
+	VMOVAPS Y7, Y4
+	ADDQ    $+16, R11
+	JGT     groupmeet0mix
+
+groupmeet0:
+	VMULPS       Y2, Y0, Y5
+	VFNMADD231PS Y1, Y5, Y0
+	VFMADD231PS  Y2, Y0, Y5
 	VCVTPS2DQ    Y5, Y5
 	VMOVUPS      32(DX), Y0
-	VMOVUPS      32(R15), Y1
-	VPERMPS      Y2, Y1, Y3
-	VPERMPS      Y4, Y1, Y1
-	VMULPS       Y1, Y0, Y6
-	VFNMADD231PS Y3, Y6, Y0
-	VFMADD231PS  Y1, Y0, Y6
-	VCVTPS2DQ    Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
+	VMULPS       Y4, Y0, Y1
+	VFNMADD231PS Y3, Y1, Y0
+	VFMADD231PS  Y4, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VPACKSSDW    Y1, Y5, Y5
 	VMOVUPS      64(DX), Y0
-	VMOVUPS      64(R15), Y1
-	VPERMPS      Y2, Y1, Y3
-	VPERMPS      Y4, Y1, Y1
-	VMULPS       Y1, Y0, Y6
-	VFNMADD231PS Y3, Y6, Y0
-	VFMADD231PS  Y1, Y0, Y6
+	VMOVAPS      Y8, Y1
+	VMOVAPS      Y7, Y2
+	VMOVAPS      Y8, Y3
+	VMOVAPS      Y7, Y4
+	ADDQ         $+16, R11
+	JGT          groupmeet2mix
+
+groupmeet2:
+	VMULPS       Y2, Y0, Y6
+	VFNMADD231PS Y1, Y6, Y0
+	VFMADD231PS  Y2, Y0, Y6
 	VCVTPS2DQ    Y6, Y6
 	VMOVUPS      96(DX), Y0
-	VMOVUPS      96(R15), Y1
-	VPERMPS      Y2, Y1, Y2
-	VPERMPS      Y4, Y1, Y4
 	VMULPS       Y4, Y0, Y1
-	VFNMADD231PS Y2, Y1, Y0
+	VFNMADD231PS Y3, Y1, Y0
 	VFMADD231PS  Y4, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
 	VPACKSSDW    Y1, Y6, Y6
@@ -185,26 +177,18 @@ groupmeet:
 	ADDQ         $+32, SI
 
 stored8:
-	SUBQ    $-128, DX
-	ADDQ    768(SP), R15
-	MOVQ    R15, R13
-	SUBQ    776(SP), R13
-	XORL    AX, AX
-	CMPQ    784(SP), R15
-	CMOVQCS R13, R15
-	ADCQ    760(SP), AX
-	LEAQ    (BX)(AX*4), BX
-	LEAQ    (R8)(AX*4), R8
-	SUBQ    $+32, DI
-	CMPQ    DI, 800(SP)
-	JLT     groupmet
-	CMPQ    R15, 792(SP)
-	JGT     groupmeet
+	SUBQ $-128, DX
+	LEAQ (BX)(R13*4), BX
+	LEAQ (R8)(R13*4), R8
+	XORL R13, R13
+	SUBQ $+32, DI
+	CMPQ DI, $+32
+	JLT  groupmet
+	CMPQ R11, $-31
+	JGE  groupmeet
 
 groupmet:
-	LEAQ 596(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
+	NEGQ R11
 	JMP  groupbegin
 
 grouptail:
@@ -289,7 +273,7 @@ short2back:
 
 lanes:
 	MOVQ R11, DI
-	MOVQ $+0, 824(SP)
+	MOVQ $+0, 472(SP)
 
 lanerow:
 	CMPQ DI, $+32
@@ -357,7 +341,7 @@ laneback:
 	CALL  ·stageOutCodesAVX2(SB)
 
 laneend:
-	CMPQ 824(SP), $+1
+	CMPQ 472(SP), $+1
 	JEQ  groupodddone
 	JMP  return
 
@@ -462,6 +446,34 @@ grouprare:
 	MOVL $0x00000001, R14
 	JMP  spread
 
+groupmeet0mix:
+	INCQ         R13
+	VMOVUPS      (R15)(R11*4), Y5
+	VBROADCASTSS (BX)(R13*4), Y8
+	VBLENDVPS    Y5, Y8, Y1, Y1
+	VBROADCASTSS (R8)(R13*4), Y7
+	VBLENDVPS    Y5, Y7, Y2, Y2
+	VMOVUPS      32(R15)(R11*4), Y5
+	VBLENDVPS    Y5, Y8, Y3, Y3
+	VBLENDVPS    Y5, Y7, Y4, Y4
+	SUBQ         R12, R11
+	JGT          groupmeet0mix
+	JMP          groupmeet0
+
+groupmeet2mix:
+	INCQ         R13
+	VMOVUPS      (R15)(R11*4), Y6
+	VBROADCASTSS (BX)(R13*4), Y8
+	VBLENDVPS    Y6, Y8, Y1, Y1
+	VBROADCASTSS (R8)(R13*4), Y7
+	VBLENDVPS    Y6, Y7, Y2, Y2
+	VMOVUPS      32(R15)(R11*4), Y6
+	VBLENDVPS    Y6, Y8, Y3, Y3
+	VBLENDVPS    Y6, Y7, Y4, Y4
+	SUBQ         R12, R11
+	JGT          groupmeet2mix
+	JMP          groupmeet2
+
 other5:
 	JGT        unsigned6
 	VPACKSSWB  Y6, Y5, Y0
@@ -497,53 +509,35 @@ unsigned6:
 	ADDQ      $+32, SI
 	JMP       stored8
 
-groupending:
-	MOVQ DI, 816(SP)
-	MOVQ 808(SP), DI
-	SUBQ BX, DI
-	SHRQ $0x02, DI
-	LEAQ 840(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 840(SP), BX
-	LEAQ 1272(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 1272(SP), R8
-	MOVQ $+32, 800(SP)
-	MOVQ 816(SP), DI
-	JMP  groupchosen
-
 groupmeetrare:
-	LEAQ 596(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
+	MOVQ 464(SP), R11
+	NEGQ R11
 
 groupodd:
-	MOVQ DI, 816(SP)
+	MOVQ DI, 464(SP)
 	CMPQ DI, $+64
 	JLT  grouprepeat
 	MOVL $0x00000040, DI
 
 grouprepeat:
-	LEAQ 968(SP), AX
+	LEAQ 480(SP), AX
 	MOVQ BX, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1256(SP)
-	LEAQ 968(SP), BX
-	LEAQ 1400(SP), AX
+	MOVQ CX, 768(SP)
+	LEAQ 480(SP), BX
+	LEAQ 776(SP), AX
 	MOVQ R8, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1688(SP)
-	LEAQ 1400(SP), R8
+	MOVQ CX, 1064(SP)
+	LEAQ 776(SP), R8
 	MOVQ R15, R11
-	MOVQ $+1, 824(SP)
+	MOVQ $+1, 472(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 1256(SP), BX
-	MOVQ 1688(SP), R8
-	MOVQ 816(SP), DI
+	MOVQ 768(SP), BX
+	MOVQ 1064(SP), R8
+	MOVQ 464(SP), DI
 	CMPQ DI, $+65
 	JLT  return
 	SUBQ $+64, DI
@@ -894,8 +888,8 @@ unsigned26:
 	JMP       stored28
 
 // func QuantizeZeroPointAVX2(q *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, layout int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·QuantizeZeroPointAVX2(SB), $2272-80
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·QuantizeZeroPointAVX2(SB), $1888-80
 	// pointers: SI q, DX x, BX scale, R8 recip, R9 zeroPoint, DI elements left, R11 groups left, R12 length
 	// per call: Y15 least, Y11 most, Y14 0xff, Y0 And, Y0 Narrow16, Y12 NarrowU8, Y0 And, Y0 Narrow16, Y10 NarrowU8, Y9 0x80008000, Y13 table
 	// per group: Y8 scale, Y7 recip, Y0 zeroPoint, Y6 Narrow16
@@ -931,14 +925,6 @@ groups:
 	MOVQ  R12, DI
 	IMULQ R13, DI
 	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000001f, R12
-	JEQ   groupbegin
-	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 944(SP)
-	LEAQ  600(SP), AX
-	CALL  ·numberAVX2(SB)
 	JMP   groupbegin
 
 groupover:
@@ -1021,102 +1007,98 @@ groupwhole:
 	JMP   return
 
 grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 936(SP)
-	JLT  groupending
-
-groupchosen:
 	NEGQ R11
-	LEAQ 732(SP)(R11*4), R15
+	XORL R13, R13
+	LEAQ ·bytes839c9385+0(SB), R15
 
 groupmeet:
+	MOVQ         R11, 984(SP)
 	VMOVUPS      (DX), Y0
-	VMOVUPS      (R15), Y1
-	VPERMPS      (BX), Y1, Y1
-	VMOVUPS      (R15), Y2
-	VPERMPS      (R8), Y2, Y2
-	VMOVUPS      (R15), Y3
-	VPERMPS      (R9), Y3, Y3
-	VMULPS       Y2, Y0, Y4
-	VFNMADD231PS Y1, Y4, Y0
-	VFMADD231PS  Y2, Y0, Y4
-	VCVTPS2DQ    Y4, Y4
+	VBROADCASTSS (BX)(R13*4), Y1
+	VBROADCASTSS (R8)(R13*4), Y2
+	VBROADCASTSS (R9)(R13*4), Y3
+	ADDQ         $+8, R11
+	JGT          groupmeet0mix
+
+groupmeet0:
+	VMOVUPS      Y3, 856(SP)
+	VMULPS       Y2, Y0, Y3
+	VFNMADD231PS Y1, Y3, Y0
+	VFMADD231PS  Y2, Y0, Y3
+	VCVTPS2DQ    Y3, Y3
 	VMOVUPS      32(DX), Y0
-	VMOVUPS      32(R15), Y1
-	VPERMPS      (BX), Y1, Y1
-	VMOVUPS      32(R15), Y2
-	VPERMPS      (R8), Y2, Y2
-	VMOVUPS      32(R15), Y5
-	VPERMPS      (R9), Y5, Y5
-	VMULPS       Y2, Y0, Y6
-	VFNMADD231PS Y1, Y6, Y0
-	VFMADD231PS  Y2, Y0, Y6
-	VCVTPS2DQ    Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
+	VBROADCASTSS (BX)(R13*4), Y1
+	VBROADCASTSS (R8)(R13*4), Y2
+	VBROADCASTSS (R9)(R13*4), Y4
+	ADDQ         $+8, R11
+	JGT          groupmeet1mix
+
+groupmeet1:
+	VMULPS       Y2, Y0, Y5
+	VFNMADD231PS Y1, Y5, Y0
+	VFMADD231PS  Y2, Y0, Y5
+	VCVTPS2DQ    Y5, Y5
 	VPACKSSDW    Y5, Y3, Y3
-	VPADDSW      Y3, Y4, Y3
-	VMOVUPS      64(DX), Y0
-	VMOVUPS      64(R15), Y1
-	VPERMPS      (BX), Y1, Y1
-	VMOVUPS      64(R15), Y2
-	VPERMPS      (R8), Y2, Y2
-	VMOVUPS      64(R15), Y5
-	VPERMPS      (R9), Y5, Y5
-	VMULPS       Y2, Y0, Y6
-	VFNMADD231PS Y1, Y6, Y0
-	VFMADD231PS  Y2, Y0, Y6
-	VCVTPS2DQ    Y6, Y6
-	VMOVUPS      96(DX), Y0
-	VMOVUPS      96(R15), Y1
-	VPERMPS      (BX), Y1, Y1
-	VMOVUPS      96(R15), Y2
-	VPERMPS      (R8), Y2, Y2
-	VMOVUPS      96(R15), Y7
-	VPERMPS      (R9), Y7, Y7
-	VMULPS       Y2, Y0, Y8
-	VFNMADD231PS Y1, Y8, Y0
-	VFMADD231PS  Y2, Y0, Y8
-	VCVTPS2DQ    Y8, Y8
-	VPACKSSDW    Y8, Y6, Y6
+	VMOVUPS      856(SP), Y0
+	VPACKSSDW    Y4, Y0, Y0
+	VPADDSW      Y0, Y3, Y0
+	VMOVUPS      64(DX), Y1
+	VBROADCASTSS (BX)(R13*4), Y2
+	VBROADCASTSS (R8)(R13*4), Y4
+	VBROADCASTSS (R9)(R13*4), Y5
+	ADDQ         $+8, R11
+	JGT          groupmeet2mix
+
+groupmeet2:
+	VMOVUPS      Y5, 920(SP)
+	VMULPS       Y4, Y1, Y5
+	VFNMADD231PS Y2, Y5, Y1
+	VFMADD231PS  Y4, Y1, Y5
+	VCVTPS2DQ    Y5, Y5
+	VMOVUPS      96(DX), Y1
+	VBROADCASTSS (BX)(R13*4), Y2
+	VBROADCASTSS (R8)(R13*4), Y4
+	VBROADCASTSS (R9)(R13*4), Y6
+	ADDQ         $+8, R11
+	JGT          groupmeet3mix
+
+groupmeet3:
+	VMULPS       Y4, Y1, Y7
+	VFNMADD231PS Y2, Y7, Y1
+	VFMADD231PS  Y4, Y1, Y7
+	VCVTPS2DQ    Y7, Y7
 	VPACKSSDW    Y7, Y5, Y5
-	VPADDSW      Y5, Y6, Y5
-	VPMINSW      Y6, Y4, Y4
-	VPCMPEQW     Y9, Y4, Y4
-	VPMOVMSKB    Y4, AX
+	VMOVUPS      920(SP), Y1
+	VPACKSSDW    Y6, Y1, Y1
+	VPADDSW      Y1, Y5, Y1
+	VPMINSW      Y5, Y3, Y3
+	VPCMPEQW     Y9, Y3, Y3
+	VPMOVMSKB    Y3, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
 	CMPL         R10, $+2
 	JNE          other5
-	VPACKSSWB    Y5, Y3, Y0
-	VPMAXSB      Y12, Y0, Y0
-	VPMINSB      Y10, Y0, Y0
-	VPERMD       Y0, Y13, Y0
-	VMOVUPS      Y0, (SI)
+	VPACKSSWB    Y1, Y0, Y2
+	VPMAXSB      Y12, Y2, Y2
+	VPMINSB      Y10, Y2, Y2
+	VPERMD       Y2, Y13, Y2
+	VMOVUPS      Y2, (SI)
 	ADDQ         $+32, SI
 
 stored8:
-	SUBQ    $-128, DX
-	ADDQ    904(SP), R15
-	MOVQ    R15, R13
-	SUBQ    912(SP), R13
-	XORL    AX, AX
-	CMPQ    920(SP), R15
-	CMOVQCS R13, R15
-	ADCQ    896(SP), AX
-	LEAQ    (BX)(AX*4), BX
-	LEAQ    (R8)(AX*4), R8
-	LEAQ    (R9)(AX*4), R9
-	SUBQ    $+32, DI
-	CMPQ    DI, 936(SP)
-	JLT     groupmet
-	CMPQ    R15, 928(SP)
-	JGT     groupmeet
+	SUBQ $-128, DX
+	LEAQ (BX)(R13*4), BX
+	LEAQ (R8)(R13*4), R8
+	LEAQ (R9)(R13*4), R9
+	XORL R13, R13
+	SUBQ $+32, DI
+	CMPQ DI, $+32
+	JLT  groupmet
+	CMPQ R11, $-31
+	JGE  groupmeet
 
 groupmet:
-	LEAQ 732(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
+	NEGQ R11
 	JMP  groupbegin
 
 grouptail:
@@ -1210,7 +1192,7 @@ short2back:
 
 lanes:
 	MOVQ R11, DI
-	MOVQ $+0, 960(SP)
+	MOVQ $+0, 992(SP)
 
 lanerow:
 	CMPQ DI, $+32
@@ -1287,7 +1269,7 @@ laneback:
 	CALL  ·stageOutCodesAVX2(SB)
 
 laneend:
-	CMPQ 960(SP), $+1
+	CMPQ 992(SP), $+1
 	JEQ  groupodddone
 	JMP  return
 
@@ -1394,98 +1376,128 @@ grouprare:
 	MOVL $0x00000001, R14
 	JMP  spread
 
+groupmeet0mix:
+	INCQ         R13
+	VMOVUPS      32(R15)(R11*4), Y4
+	VBROADCASTSS (BX)(R13*4), Y5
+	VBLENDVPS    Y4, Y5, Y1, Y1
+	VBROADCASTSS (R8)(R13*4), Y5
+	VBLENDVPS    Y4, Y5, Y2, Y2
+	VBROADCASTSS (R9)(R13*4), Y5
+	VBLENDVPS    Y4, Y5, Y3, Y3
+	SUBQ         R12, R11
+	JGT          groupmeet0mix
+	JMP          groupmeet0
+
+groupmeet1mix:
+	INCQ         R13
+	VMOVUPS      32(R15)(R11*4), Y5
+	VBROADCASTSS (BX)(R13*4), Y6
+	VBLENDVPS    Y5, Y6, Y1, Y1
+	VBROADCASTSS (R8)(R13*4), Y6
+	VBLENDVPS    Y5, Y6, Y2, Y2
+	VBROADCASTSS (R9)(R13*4), Y6
+	VBLENDVPS    Y5, Y6, Y4, Y4
+	SUBQ         R12, R11
+	JGT          groupmeet1mix
+	JMP          groupmeet1
+
+groupmeet2mix:
+	INCQ         R13
+	VMOVUPS      32(R15)(R11*4), Y6
+	VBROADCASTSS (BX)(R13*4), Y7
+	VBLENDVPS    Y6, Y7, Y2, Y2
+	VBROADCASTSS (R8)(R13*4), Y7
+	VBLENDVPS    Y6, Y7, Y4, Y4
+	VBROADCASTSS (R9)(R13*4), Y7
+	VBLENDVPS    Y6, Y7, Y5, Y5
+	SUBQ         R12, R11
+	JGT          groupmeet2mix
+	JMP          groupmeet2
+
+groupmeet3mix:
+	INCQ         R13
+	VMOVUPS      32(R15)(R11*4), Y7
+	VBROADCASTSS (BX)(R13*4), Y8
+	VBLENDVPS    Y7, Y8, Y2, Y2
+	VBROADCASTSS (R8)(R13*4), Y8
+	VBLENDVPS    Y7, Y8, Y4, Y4
+	VBROADCASTSS (R9)(R13*4), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	SUBQ         R12, R11
+	JGT          groupmeet3mix
+	JMP          groupmeet3
+
 other5:
 	JGT        unsigned6
-	VPACKSSWB  Y5, Y3, Y0
-	VPMAXSB    Y12, Y0, Y0
-	VPMINSB    Y10, Y0, Y0
-	VPERMD     Y0, Y13, Y0
+	VPACKSSWB  Y1, Y0, Y2
+	VPMAXSB    Y12, Y2, Y2
+	VPMINSB    Y10, Y2, Y2
+	VPERMD     Y2, Y13, Y2
 	JPS        crumbs7
-	VPAND      ·word0f0f0f0f+0(SB), Y0, Y0
-	VPMADDUBSW ·word10011001+0(SB), Y0, Y0
-	VPACKUSWB  Y0, Y0, Y0
-	VPERMQ     $0x08, Y0, Y0
-	VMOVUPS    X0, (SI)
+	VPAND      ·word0f0f0f0f+0(SB), Y2, Y2
+	VPMADDUBSW ·word10011001+0(SB), Y2, Y2
+	VPACKUSWB  Y2, Y2, Y2
+	VPERMQ     $0x08, Y2, Y2
+	VMOVUPS    X2, (SI)
 	ADDQ       $+16, SI
 	JMP        stored8
 
 crumbs7:
-	VPAND      ·word03030303+0(SB), Y0, Y0
-	VPMADDUBSW ·word04010401+0(SB), Y0, Y0
-	VPMADDWD   ·word00100001+0(SB), Y0, Y0
-	VPACKUSDW  Y0, Y0, Y0
-	VPERMQ     $0x08, Y0, Y0
-	VPACKUSWB  X0, X0, X0
-	VMOVQ      X0, (SI)
+	VPAND      ·word03030303+0(SB), Y2, Y2
+	VPMADDUBSW ·word04010401+0(SB), Y2, Y2
+	VPMADDWD   ·word00100001+0(SB), Y2, Y2
+	VPACKUSDW  Y2, Y2, Y2
+	VPERMQ     $0x08, Y2, Y2
+	VPACKUSWB  X2, X2, X2
+	VMOVQ      X2, (SI)
 	ADDQ       $+8, SI
 	JMP        stored8
 
 unsigned6:
-	VPACKUSWB Y5, Y3, Y0
-	VPMAXUB   Y12, Y0, Y0
-	VPMINUB   Y10, Y0, Y0
-	VPERMD    Y0, Y13, Y0
-	VMOVUPS   Y0, (SI)
+	VPACKUSWB Y1, Y0, Y2
+	VPMAXUB   Y12, Y2, Y2
+	VPMINUB   Y10, Y2, Y2
+	VPERMD    Y2, Y13, Y2
+	VMOVUPS   Y2, (SI)
 	ADDQ      $+32, SI
 	JMP       stored8
 
-groupending:
-	MOVQ DI, 952(SP)
-	MOVQ 944(SP), DI
-	SUBQ BX, DI
-	SHRQ $0x02, DI
-	LEAQ 976(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 976(SP), BX
-	LEAQ 1408(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 1408(SP), R8
-	LEAQ 1840(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 1840(SP), R9
-	MOVQ $+32, 936(SP)
-	MOVQ 952(SP), DI
-	JMP  groupchosen
-
 groupmeetrare:
-	LEAQ 732(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
+	MOVQ 984(SP), R11
+	NEGQ R11
 
 groupodd:
-	MOVQ DI, 952(SP)
+	MOVQ DI, 984(SP)
 	CMPQ DI, $+64
 	JLT  grouprepeat
 	MOVL $0x00000040, DI
 
 grouprepeat:
-	LEAQ 1104(SP), AX
+	LEAQ 1000(SP), AX
 	MOVQ BX, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1392(SP)
-	LEAQ 1104(SP), BX
-	LEAQ 1536(SP), AX
+	MOVQ CX, 1288(SP)
+	LEAQ 1000(SP), BX
+	LEAQ 1296(SP), AX
 	MOVQ R8, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1824(SP)
-	LEAQ 1536(SP), R8
-	LEAQ 1968(SP), AX
+	MOVQ CX, 1584(SP)
+	LEAQ 1296(SP), R8
+	LEAQ 1592(SP), AX
 	MOVQ R9, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 2256(SP)
-	LEAQ 1968(SP), R9
+	MOVQ CX, 1880(SP)
+	LEAQ 1592(SP), R9
 	MOVQ R15, R11
-	MOVQ $+1, 960(SP)
+	MOVQ $+1, 992(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 1392(SP), BX
-	MOVQ 1824(SP), R8
-	MOVQ 2256(SP), R9
-	MOVQ 952(SP), DI
+	MOVQ 1288(SP), BX
+	MOVQ 1584(SP), R8
+	MOVQ 1880(SP), R9
+	MOVQ 984(SP), DI
 	CMPQ DI, $+65
 	JLT  return
 	SUBQ $+64, DI
@@ -1867,11 +1879,12 @@ unsigned26:
 	JMP       stored28
 
 // func QuantizeMinvalAVX2(q *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, layout int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·QuantizeMinvalAVX2(SB), $2272-80
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·QuantizeMinvalAVX2(SB), $1888-80
 	// pointers: SI q, DX x, BX scale, R8 recip, R9 minval, DI elements left, R11 groups left, R12 length
-	// per call: Y15 least, Y10 most, Y14 Narrow16, Y13 0xff, Y0 And, Y0 Narrow16, Y11 NarrowU8, Y0 And, Y0 Narrow16, Y9 NarrowU8, Y8 0x80008000, Y12 table
-	// per group: Y7 scale, Y6 recip, Y5 minval
+	// per call: Y15 least, Y10 most, Y14 Narrow16, Y13 0xff, Y0 And, Y0 Narrow16, Y11 NarrowU8, Y0 And, Y0 Narrow16, Y9 NarrowU8, Y12 table
+	// per group: Y8 scale, Y7 recip, Y6 minval
+	// loaded at each use: 0x80008000
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), SI
 	MOVQ         x+8(FP), DX
@@ -1892,7 +1905,6 @@ TEXT ·QuantizeMinvalAVX2(SB), $2272-80
 	VPACKSSDW    Y0, Y0, Y0
 	VPACKUSWB    Y0, Y0, Y0
 	VPERMD       Y0, Y12, Y9
-	VBROADCASTSS ·word80008000+0(SB), Y8
 	MOVQ         groups+56(FP), R11
 	MOVQ         length+64(FP), R12
 	CMPQ         R12, $+1
@@ -1905,14 +1917,6 @@ groups:
 	MOVQ  R12, DI
 	IMULQ R13, DI
 	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000001f, R12
-	JEQ   groupbegin
-	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 944(SP)
-	LEAQ  600(SP), AX
-	CALL  ·numberAVX2(SB)
 	JMP   groupbegin
 
 groupover:
@@ -1929,44 +1933,45 @@ groupbegin:
 	PCALIGN $0x20
 
 groupnext:
-	VBROADCASTSS (BX), Y7
-	VBROADCASTSS (R8), Y6
-	VBROADCASTSS (R9), Y5
+	VBROADCASTSS (BX), Y8
+	VBROADCASTSS (R8), Y7
+	VBROADCASTSS (R9), Y6
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
 	VMOVUPS      (DX), Y0
-	VSUBPS       Y5, Y0, Y0
-	VMULPS       Y6, Y0, Y1
-	VFNMADD231PS Y7, Y1, Y0
-	VFMADD231PS  Y6, Y0, Y1
+	VSUBPS       Y6, Y0, Y0
+	VMULPS       Y7, Y0, Y1
+	VFNMADD231PS Y8, Y1, Y0
+	VFMADD231PS  Y7, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
 	VMOVUPS      32(DX), Y0
-	VSUBPS       Y5, Y0, Y0
-	VMULPS       Y6, Y0, Y2
-	VFNMADD231PS Y7, Y2, Y0
-	VFMADD231PS  Y6, Y0, Y2
+	VSUBPS       Y6, Y0, Y0
+	VMULPS       Y7, Y0, Y2
+	VFNMADD231PS Y8, Y2, Y0
+	VFMADD231PS  Y7, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VPADDSW      Y14, Y1, Y0
 	VMOVUPS      64(DX), Y2
-	VSUBPS       Y5, Y2, Y2
-	VMULPS       Y6, Y2, Y3
-	VFNMADD231PS Y7, Y3, Y2
-	VFMADD231PS  Y6, Y2, Y3
+	VSUBPS       Y6, Y2, Y2
+	VMULPS       Y7, Y2, Y3
+	VFNMADD231PS Y8, Y3, Y2
+	VFMADD231PS  Y7, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
 	VMOVUPS      96(DX), Y2
-	VSUBPS       Y5, Y2, Y2
-	VMULPS       Y6, Y2, Y4
-	VFNMADD231PS Y7, Y4, Y2
-	VFMADD231PS  Y6, Y2, Y4
+	VSUBPS       Y6, Y2, Y2
+	VMULPS       Y7, Y2, Y4
+	VFNMADD231PS Y8, Y4, Y2
+	VFMADD231PS  Y7, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y2
+	VBROADCASTSS ·word80008000+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y8, Y1, Y1
+	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          grouprare
@@ -1998,35 +2003,33 @@ groupwhole:
 	JMP   return
 
 grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 936(SP)
-	JLT  groupending
-
-groupchosen:
 	NEGQ R11
-	LEAQ 732(SP)(R11*4), R15
+	XORL R13, R13
+	LEAQ ·bytes839c9385+0(SB), R15
 
 groupmeet:
+	MOVQ         R11, 984(SP)
 	VMOVUPS      (DX), Y0
-	VMOVUPS      (R15), Y1
-	VPERMPS      (BX), Y1, Y1
-	VMOVUPS      (R15), Y2
-	VPERMPS      (R8), Y2, Y2
-	VMOVUPS      (R15), Y3
-	VPERMPS      (R9), Y3, Y3
+	VBROADCASTSS (BX)(R13*4), Y1
+	VBROADCASTSS (R8)(R13*4), Y2
+	VBROADCASTSS (R9)(R13*4), Y3
+	ADDQ         $+8, R11
+	JGT          groupmeet0mix
+
+groupmeet0:
 	VSUBPS       Y3, Y0, Y0
 	VMULPS       Y2, Y0, Y3
 	VFNMADD231PS Y1, Y3, Y0
 	VFMADD231PS  Y2, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
 	VMOVUPS      32(DX), Y0
-	VMOVUPS      32(R15), Y1
-	VPERMPS      (BX), Y1, Y1
-	VMOVUPS      32(R15), Y2
-	VPERMPS      (R8), Y2, Y2
-	VMOVUPS      32(R15), Y4
-	VPERMPS      (R9), Y4, Y4
+	VBROADCASTSS (BX)(R13*4), Y1
+	VBROADCASTSS (R8)(R13*4), Y2
+	VBROADCASTSS (R9)(R13*4), Y4
+	ADDQ         $+8, R11
+	JGT          groupmeet1mix
+
+groupmeet1:
 	VSUBPS       Y4, Y0, Y0
 	VMULPS       Y2, Y0, Y4
 	VFNMADD231PS Y1, Y4, Y0
@@ -2035,24 +2038,26 @@ groupmeet:
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y0
 	VMOVUPS      64(DX), Y1
-	VMOVUPS      64(R15), Y2
-	VPERMPS      (BX), Y2, Y2
-	VMOVUPS      64(R15), Y4
-	VPERMPS      (R8), Y4, Y4
-	VMOVUPS      64(R15), Y5
-	VPERMPS      (R9), Y5, Y5
+	VBROADCASTSS (BX)(R13*4), Y2
+	VBROADCASTSS (R8)(R13*4), Y4
+	VBROADCASTSS (R9)(R13*4), Y5
+	ADDQ         $+8, R11
+	JGT          groupmeet2mix
+
+groupmeet2:
 	VSUBPS       Y5, Y1, Y1
 	VMULPS       Y4, Y1, Y5
 	VFNMADD231PS Y2, Y5, Y1
 	VFMADD231PS  Y4, Y1, Y5
 	VCVTPS2DQ    Y5, Y5
 	VMOVUPS      96(DX), Y1
-	VMOVUPS      96(R15), Y2
-	VPERMPS      (BX), Y2, Y2
-	VMOVUPS      96(R15), Y4
-	VPERMPS      (R8), Y4, Y4
-	VMOVUPS      96(R15), Y6
-	VPERMPS      (R9), Y6, Y6
+	VBROADCASTSS (BX)(R13*4), Y2
+	VBROADCASTSS (R8)(R13*4), Y4
+	VBROADCASTSS (R9)(R13*4), Y6
+	ADDQ         $+8, R11
+	JGT          groupmeet3mix
+
+groupmeet3:
 	VSUBPS       Y6, Y1, Y1
 	VMULPS       Y4, Y1, Y6
 	VFNMADD231PS Y2, Y6, Y1
@@ -2060,8 +2065,9 @@ groupmeet:
 	VCVTPS2DQ    Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPADDSW      Y14, Y5, Y1
+	VBROADCASTSS ·word80008000+0(SB), Y2
 	VPMINSW      Y5, Y3, Y3
-	VPCMPEQW     Y8, Y3, Y3
+	VPCMPEQW     Y2, Y3, Y3
 	VPMOVMSKB    Y3, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
@@ -2075,27 +2081,19 @@ groupmeet:
 	ADDQ         $+32, SI
 
 stored8:
-	SUBQ    $-128, DX
-	ADDQ    904(SP), R15
-	MOVQ    R15, R13
-	SUBQ    912(SP), R13
-	XORL    AX, AX
-	CMPQ    920(SP), R15
-	CMOVQCS R13, R15
-	ADCQ    896(SP), AX
-	LEAQ    (BX)(AX*4), BX
-	LEAQ    (R8)(AX*4), R8
-	LEAQ    (R9)(AX*4), R9
-	SUBQ    $+32, DI
-	CMPQ    DI, 936(SP)
-	JLT     groupmet
-	CMPQ    R15, 928(SP)
-	JGT     groupmeet
+	SUBQ $-128, DX
+	LEAQ (BX)(R13*4), BX
+	LEAQ (R8)(R13*4), R8
+	LEAQ (R9)(R13*4), R9
+	XORL R13, R13
+	SUBQ $+32, DI
+	CMPQ DI, $+32
+	JLT  groupmet
+	CMPQ R11, $-31
+	JGE  groupmeet
 
 groupmet:
-	LEAQ 732(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
+	NEGQ R11
 	JMP  groupbegin
 
 grouptail:
@@ -2103,9 +2101,9 @@ grouptail:
 	JEQ          return
 	CMPQ         R11, DI
 	JLT          groupodd
-	VBROADCASTSS (BX), Y7
-	VBROADCASTSS (R8), Y6
-	VBROADCASTSS (R9), Y5
+	VBROADCASTSS (BX), Y8
+	VBROADCASTSS (R8), Y7
+	VBROADCASTSS (R9), Y6
 	MOVQ         SI, (SP)
 	LEAQ         8(SP), SI
 	LEAQ         48(SP), AX
@@ -2163,8 +2161,9 @@ short2loop:
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y5, Y5
 	VPADDSW      Y14, Y5, Y1
+	VBROADCASTSS ·word80008000+0(SB), Y2
 	VPMINSW      Y5, Y3, Y3
-	VPCMPEQW     Y8, Y3, Y3
+	VPCMPEQW     Y2, Y3, Y3
 	VPMOVMSKB    Y3, AX
 	TESTL        AX, AX
 	JNE          short2rare
@@ -2190,7 +2189,7 @@ short2back:
 
 lanes:
 	MOVQ R11, DI
-	MOVQ $+0, 960(SP)
+	MOVQ $+0, 992(SP)
 
 lanerow:
 	CMPQ DI, $+32
@@ -2237,8 +2236,9 @@ laneloop:
 	VCVTPS2DQ    Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPADDSW      Y14, Y5, Y1
+	VBROADCASTSS ·word80008000+0(SB), Y2
 	VPMINSW      Y5, Y3, Y3
-	VPCMPEQW     Y8, Y3, Y3
+	VPCMPEQW     Y2, Y3, Y3
 	VPMOVMSKB    Y3, AX
 	TESTL        AX, AX
 	JNE          lanerare
@@ -2269,7 +2269,7 @@ laneback:
 	CALL  ·stageOutCodesAVX2(SB)
 
 laneend:
-	CMPQ 960(SP), $+1
+	CMPQ 992(SP), $+1
 	JEQ  groupodddone
 	JMP  return
 
@@ -2292,35 +2292,36 @@ groupstream:
 	LEAQ         (DX)(CX*1), AX
 	CALL         ·fetch128AVX2(SB)
 	VMOVUPS      (DX), Y0
-	VSUBPS       Y5, Y0, Y0
-	VMULPS       Y6, Y0, Y1
-	VFNMADD231PS Y7, Y1, Y0
-	VFMADD231PS  Y6, Y0, Y1
+	VSUBPS       Y6, Y0, Y0
+	VMULPS       Y7, Y0, Y1
+	VFNMADD231PS Y8, Y1, Y0
+	VFMADD231PS  Y7, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
 	VMOVUPS      32(DX), Y0
-	VSUBPS       Y5, Y0, Y0
-	VMULPS       Y6, Y0, Y2
-	VFNMADD231PS Y7, Y2, Y0
-	VFMADD231PS  Y6, Y0, Y2
+	VSUBPS       Y6, Y0, Y0
+	VMULPS       Y7, Y0, Y2
+	VFNMADD231PS Y8, Y2, Y0
+	VFMADD231PS  Y7, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VPADDSW      Y14, Y1, Y0
 	VMOVUPS      64(DX), Y2
-	VSUBPS       Y5, Y2, Y2
-	VMULPS       Y6, Y2, Y3
-	VFNMADD231PS Y7, Y3, Y2
-	VFMADD231PS  Y6, Y2, Y3
+	VSUBPS       Y6, Y2, Y2
+	VMULPS       Y7, Y2, Y3
+	VFNMADD231PS Y8, Y3, Y2
+	VFMADD231PS  Y7, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
 	VMOVUPS      96(DX), Y2
-	VSUBPS       Y5, Y2, Y2
-	VMULPS       Y6, Y2, Y4
-	VFNMADD231PS Y7, Y4, Y2
-	VFMADD231PS  Y6, Y2, Y4
+	VSUBPS       Y6, Y2, Y2
+	VMULPS       Y7, Y2, Y4
+	VFNMADD231PS Y8, Y4, Y2
+	VFMADD231PS  Y7, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y2
+	VBROADCASTSS ·word80008000+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y8, Y1, Y1
+	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          grouprare
@@ -2380,6 +2381,58 @@ grouprare:
 	MOVL $0x00000001, R14
 	JMP  spread
 
+groupmeet0mix:
+	INCQ         R13
+	VMOVUPS      32(R15)(R11*4), Y4
+	VBROADCASTSS (BX)(R13*4), Y5
+	VBLENDVPS    Y4, Y5, Y1, Y1
+	VBROADCASTSS (R8)(R13*4), Y5
+	VBLENDVPS    Y4, Y5, Y2, Y2
+	VBROADCASTSS (R9)(R13*4), Y5
+	VBLENDVPS    Y4, Y5, Y3, Y3
+	SUBQ         R12, R11
+	JGT          groupmeet0mix
+	JMP          groupmeet0
+
+groupmeet1mix:
+	INCQ         R13
+	VMOVUPS      32(R15)(R11*4), Y5
+	VBROADCASTSS (BX)(R13*4), Y6
+	VBLENDVPS    Y5, Y6, Y1, Y1
+	VBROADCASTSS (R8)(R13*4), Y6
+	VBLENDVPS    Y5, Y6, Y2, Y2
+	VBROADCASTSS (R9)(R13*4), Y6
+	VBLENDVPS    Y5, Y6, Y4, Y4
+	SUBQ         R12, R11
+	JGT          groupmeet1mix
+	JMP          groupmeet1
+
+groupmeet2mix:
+	INCQ         R13
+	VMOVUPS      32(R15)(R11*4), Y6
+	VBROADCASTSS (BX)(R13*4), Y7
+	VBLENDVPS    Y6, Y7, Y2, Y2
+	VBROADCASTSS (R8)(R13*4), Y7
+	VBLENDVPS    Y6, Y7, Y4, Y4
+	VBROADCASTSS (R9)(R13*4), Y7
+	VBLENDVPS    Y6, Y7, Y5, Y5
+	SUBQ         R12, R11
+	JGT          groupmeet2mix
+	JMP          groupmeet2
+
+groupmeet3mix:
+	INCQ         R13
+	VMOVUPS      32(R15)(R11*4), Y7
+	VBROADCASTSS (BX)(R13*4), Y8
+	VBLENDVPS    Y7, Y8, Y2, Y2
+	VBROADCASTSS (R8)(R13*4), Y8
+	VBLENDVPS    Y7, Y8, Y4, Y4
+	VBROADCASTSS (R9)(R13*4), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	SUBQ         R12, R11
+	JGT          groupmeet3mix
+	JMP          groupmeet3
+
 other5:
 	JGT        unsigned6
 	VPACKSSWB  Y1, Y0, Y2
@@ -2415,63 +2468,41 @@ unsigned6:
 	ADDQ      $+32, SI
 	JMP       stored8
 
-groupending:
-	MOVQ DI, 952(SP)
-	MOVQ 944(SP), DI
-	SUBQ BX, DI
-	SHRQ $0x02, DI
-	LEAQ 976(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 976(SP), BX
-	LEAQ 1408(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 1408(SP), R8
-	LEAQ 1840(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 1840(SP), R9
-	MOVQ $+32, 936(SP)
-	MOVQ 952(SP), DI
-	JMP  groupchosen
-
 groupmeetrare:
-	LEAQ 732(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
+	MOVQ 984(SP), R11
+	NEGQ R11
 
 groupodd:
-	MOVQ DI, 952(SP)
+	MOVQ DI, 984(SP)
 	CMPQ DI, $+64
 	JLT  grouprepeat
 	MOVL $0x00000040, DI
 
 grouprepeat:
-	LEAQ 1104(SP), AX
+	LEAQ 1000(SP), AX
 	MOVQ BX, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1392(SP)
-	LEAQ 1104(SP), BX
-	LEAQ 1536(SP), AX
+	MOVQ CX, 1288(SP)
+	LEAQ 1000(SP), BX
+	LEAQ 1296(SP), AX
 	MOVQ R8, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1824(SP)
-	LEAQ 1536(SP), R8
-	LEAQ 1968(SP), AX
+	MOVQ CX, 1584(SP)
+	LEAQ 1296(SP), R8
+	LEAQ 1592(SP), AX
 	MOVQ R9, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 2256(SP)
-	LEAQ 1968(SP), R9
+	MOVQ CX, 1880(SP)
+	LEAQ 1592(SP), R9
 	MOVQ R15, R11
-	MOVQ $+1, 960(SP)
+	MOVQ $+1, 992(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 1392(SP), BX
-	MOVQ 1824(SP), R8
-	MOVQ 2256(SP), R9
-	MOVQ 952(SP), DI
+	MOVQ 1288(SP), BX
+	MOVQ 1584(SP), R8
+	MOVQ 1880(SP), R9
+	MOVQ 984(SP), DI
 	CMPQ DI, $+65
 	JLT  return
 	SUBQ $+64, DI
@@ -2514,8 +2545,9 @@ short2stream:
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y5, Y5
 	VPADDSW      Y14, Y5, Y1
+	VBROADCASTSS ·word80008000+0(SB), Y2
 	VPMINSW      Y5, Y3, Y3
-	VPCMPEQW     Y8, Y3, Y3
+	VPCMPEQW     Y2, Y3, Y3
 	VPMOVMSKB    Y3, AX
 	TESTL        AX, AX
 	JNE          short2rare
@@ -2807,9 +2839,9 @@ stored28:
 	MOVQ         448(SP), R9
 	CMPQ         592(SP), $+2
 	JEQ          short2back
-	VBROADCASTSS (BX), Y7
-	VBROADCASTSS (R8), Y6
-	VBROADCASTSS (R9), Y5
+	VBROADCASTSS (BX), Y8
+	VBROADCASTSS (R8), Y7
+	VBROADCASTSS (R9), Y6
 	JMP          groupback
 
 other25:
@@ -2848,12 +2880,12 @@ unsigned26:
 	JMP       stored28
 
 // func QuantizeWholeAVX2(q *int8, x *float32, scale *float32, recip *float32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·QuantizeWholeAVX2(SB), $1696-56
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·QuantizeWholeAVX2(SB), $1072-56
 	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
 	// per call: Y15 0x80008000, Y14 table
 	// per group: Y13 scale, Y12 recip
-	// vector registers in use at once: 9
+	// vector registers in use at once: 11
 	MOVQ         q+0(FP), SI
 	MOVQ         x+8(FP), DX
 	MOVQ         scale+16(FP), BX
@@ -2872,14 +2904,6 @@ groups:
 	MOVQ  R12, DI
 	IMULQ R13, DI
 	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000001f, R12
-	JEQ   groupbegin
-	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 808(SP)
-	LEAQ  464(SP), AX
-	CALL  ·numberAVX2(SB)
 	JMP   groupbegin
 
 groupover:
@@ -2951,49 +2975,49 @@ groupwhole:
 	JMP   return
 
 grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 800(SP)
-	JLT  groupending
-
-groupchosen:
-	NEGQ R11
-	LEAQ 596(SP)(R11*4), R15
+	NEGQ         R11
+	XORL         R13, R13
+	LEAQ         ·bytes839c9385+0(SB), R15
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (R8), Y12
 
 groupmeet:
-	VMOVUPS      (DX), Y0
-	VMOVUPS      (R15), Y1
-	VMOVUPS      (BX), Y2
-	VPERMPS      Y2, Y1, Y3
-	VMOVUPS      (R8), Y4
-	VPERMPS      Y4, Y1, Y1
-	VMULPS       Y1, Y0, Y5
-	VFNMADD231PS Y3, Y5, Y0
-	VFMADD231PS  Y1, Y0, Y5
+	MOVQ    R11, 464(SP)
+	VMOVUPS (DX), Y0
+	VMOVAPS Y13, Y1
+	VMOVAPS Y12, Y2
+	VMOVAPS Y13, Y3
+	VMOVAPS Y12, Y4
+	ADDQ    $+16, R11
+	JGT     groupmeet0mix
+
+groupmeet0:
+	VMULPS       Y2, Y0, Y5
+	VFNMADD231PS Y1, Y5, Y0
+	VFMADD231PS  Y2, Y0, Y5
 	VCVTPS2DQ    Y5, Y5
 	VMOVUPS      32(DX), Y0
-	VMOVUPS      32(R15), Y1
-	VPERMPS      Y2, Y1, Y3
-	VPERMPS      Y4, Y1, Y1
-	VMULPS       Y1, Y0, Y6
-	VFNMADD231PS Y3, Y6, Y0
-	VFMADD231PS  Y1, Y0, Y6
-	VCVTPS2DQ    Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
+	VMULPS       Y4, Y0, Y1
+	VFNMADD231PS Y3, Y1, Y0
+	VFMADD231PS  Y4, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VPACKSSDW    Y1, Y5, Y5
 	VMOVUPS      64(DX), Y0
-	VMOVUPS      64(R15), Y1
-	VPERMPS      Y2, Y1, Y3
-	VPERMPS      Y4, Y1, Y1
-	VMULPS       Y1, Y0, Y6
-	VFNMADD231PS Y3, Y6, Y0
-	VFMADD231PS  Y1, Y0, Y6
+	VMOVAPS      Y13, Y1
+	VMOVAPS      Y12, Y2
+	VMOVAPS      Y13, Y3
+	VMOVAPS      Y12, Y4
+	ADDQ         $+16, R11
+	JGT          groupmeet2mix
+
+groupmeet2:
+	VMULPS       Y2, Y0, Y6
+	VFNMADD231PS Y1, Y6, Y0
+	VFMADD231PS  Y2, Y0, Y6
 	VCVTPS2DQ    Y6, Y6
 	VMOVUPS      96(DX), Y0
-	VMOVUPS      96(R15), Y1
-	VPERMPS      Y2, Y1, Y2
-	VPERMPS      Y4, Y1, Y4
 	VMULPS       Y4, Y0, Y1
-	VFNMADD231PS Y2, Y1, Y0
+	VFNMADD231PS Y3, Y1, Y0
 	VFMADD231PS  Y4, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
 	VPACKSSDW    Y1, Y6, Y6
@@ -3007,25 +3031,17 @@ groupmeet:
 	VMOVUPS      Y5, (SI)
 	ADDQ         $+32, SI
 	SUBQ         $-128, DX
-	ADDQ         768(SP), R15
-	MOVQ         R15, R13
-	SUBQ         776(SP), R13
-	XORL         AX, AX
-	CMPQ         784(SP), R15
-	CMOVQCS      R13, R15
-	ADCQ         760(SP), AX
-	LEAQ         (BX)(AX*4), BX
-	LEAQ         (R8)(AX*4), R8
+	LEAQ         (BX)(R13*4), BX
+	LEAQ         (R8)(R13*4), R8
+	XORL         R13, R13
 	SUBQ         $+32, DI
-	CMPQ         DI, 800(SP)
+	CMPQ         DI, $+32
 	JLT          groupmet
-	CMPQ         R15, 792(SP)
-	JGT          groupmeet
+	CMPQ         R11, $-31
+	JGE          groupmeet
 
 groupmet:
-	LEAQ 596(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
+	NEGQ R11
 	JMP  groupbegin
 
 grouptail:
@@ -3104,7 +3120,7 @@ short2back:
 
 lanes:
 	MOVQ R11, DI
-	MOVQ $+0, 824(SP)
+	MOVQ $+0, 472(SP)
 
 lanerow:
 	CMPQ DI, $+32
@@ -3166,7 +3182,7 @@ laneback:
 	CALL  ·stageOut8AVX2(SB)
 
 laneend:
-	CMPQ 824(SP), $+1
+	CMPQ 472(SP), $+1
 	JEQ  groupodddone
 	JMP  return
 
@@ -3230,53 +3246,63 @@ grouprare:
 	MOVL $0x00000001, R14
 	JMP  spread
 
-groupending:
-	MOVQ DI, 816(SP)
-	MOVQ 808(SP), DI
-	SUBQ BX, DI
-	SHRQ $0x02, DI
-	LEAQ 840(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 840(SP), BX
-	LEAQ 1272(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 1272(SP), R8
-	MOVQ $+32, 800(SP)
-	MOVQ 816(SP), DI
-	JMP  groupchosen
+groupmeet0mix:
+	INCQ         R13
+	VMOVUPS      (R15)(R11*4), Y5
+	VBROADCASTSS (BX)(R13*4), Y13
+	VBLENDVPS    Y5, Y13, Y1, Y1
+	VBROADCASTSS (R8)(R13*4), Y12
+	VBLENDVPS    Y5, Y12, Y2, Y2
+	VMOVUPS      32(R15)(R11*4), Y5
+	VBLENDVPS    Y5, Y13, Y3, Y3
+	VBLENDVPS    Y5, Y12, Y4, Y4
+	SUBQ         R12, R11
+	JGT          groupmeet0mix
+	JMP          groupmeet0
+
+groupmeet2mix:
+	INCQ         R13
+	VMOVUPS      (R15)(R11*4), Y6
+	VBROADCASTSS (BX)(R13*4), Y13
+	VBLENDVPS    Y6, Y13, Y1, Y1
+	VBROADCASTSS (R8)(R13*4), Y12
+	VBLENDVPS    Y6, Y12, Y2, Y2
+	VMOVUPS      32(R15)(R11*4), Y6
+	VBLENDVPS    Y6, Y13, Y3, Y3
+	VBLENDVPS    Y6, Y12, Y4, Y4
+	SUBQ         R12, R11
+	JGT          groupmeet2mix
+	JMP          groupmeet2
 
 groupmeetrare:
-	LEAQ 596(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
+	MOVQ 464(SP), R11
+	NEGQ R11
 
 groupodd:
-	MOVQ DI, 816(SP)
+	MOVQ DI, 464(SP)
 	CMPQ DI, $+64
 	JLT  grouprepeat
 	MOVL $0x00000040, DI
 
 grouprepeat:
-	LEAQ 968(SP), AX
+	LEAQ 480(SP), AX
 	MOVQ BX, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1256(SP)
-	LEAQ 968(SP), BX
-	LEAQ 1400(SP), AX
+	MOVQ CX, 768(SP)
+	LEAQ 480(SP), BX
+	LEAQ 776(SP), AX
 	MOVQ R8, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1688(SP)
-	LEAQ 1400(SP), R8
+	MOVQ CX, 1064(SP)
+	LEAQ 776(SP), R8
 	MOVQ R15, R11
-	MOVQ $+1, 824(SP)
+	MOVQ $+1, 472(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 1256(SP), BX
-	MOVQ 1688(SP), R8
-	MOVQ 816(SP), DI
+	MOVQ 768(SP), BX
+	MOVQ 1064(SP), R8
+	MOVQ 464(SP), DI
 	CMPQ DI, $+65
 	JLT  return
 	SUBQ $+64, DI

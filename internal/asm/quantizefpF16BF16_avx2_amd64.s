@@ -3,8 +3,8 @@
 //go:build !purego
 
 // func QuantizeFpF16BF16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, layout int32, elem int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, CMOV, F16C, FMA3, MMX+
-TEXT ·QuantizeFpF16BF16AVX2(SB), $1632-88
+// Requires: AVX, AVX2, F16C, FMA3, MMX+
+TEXT ·QuantizeFpF16BF16AVX2(SB), $1264-88
 	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
 	// per call: Y15 least, Y14 ruler, Y13 weights, Y12 top, Y11 0x7f800000, Y10 0x7fffffff, Y9 table
 	// per group: Y8 scale, Y7 recip
@@ -41,14 +41,6 @@ groups:
 	MOVQ  R12, DI
 	IMULQ R13, DI
 	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000001f, R12
-	JEQ   groupbegin
-	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 744(SP)
-	LEAQ  400(SP), AX
-	CALL  ·numberAVX2(SB)
 	JMP   groupbegin
 
 groupover:
@@ -157,16 +149,12 @@ groupwhole:
 	JMP   return
 
 grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 736(SP)
-	JLT  groupending
-
-groupchosen:
 	NEGQ R11
-	LEAQ 532(SP)(R11*4), R15
+	XORL R13, R13
+	LEAQ ·bytes839c9385+0(SB), R15
 
 groupmeet:
+	MOVQ      R11, 656(SP)
 	CMPL      R9, $+2
 	JNE       half6
 	VPMOVZXWD (DX), Y0
@@ -179,97 +167,111 @@ groupmeet:
 	VPSLLD    $0x10, Y3, Y3
 
 halfdone7:
-	VMOVUPS      (R15), Y4
-	VMOVUPS      (R8), Y5
-	VPERMPS      Y5, Y4, Y6
-	VMULPS       Y6, Y0, Y7
-	VMOVUPS      (BX), Y8
-	VPERMPS      Y8, Y4, Y4
-	VFMSUB231PS  Y4, Y7, Y0
-	VFNMADD231PS Y6, Y0, Y7
-	VMOVUPS      32(R15), Y0
-	VPERMPS      Y5, Y0, Y4
-	VMULPS       Y4, Y1, Y6
-	VPERMPS      Y8, Y0, Y0
-	VFMSUB231PS  Y0, Y6, Y1
-	VFNMADD231PS Y4, Y1, Y6
-	VMOVUPS      64(R15), Y0
-	VPERMPS      Y5, Y0, Y1
+	VBROADCASTSS (BX)(R13*4), Y4
+	VBROADCASTSS (R8)(R13*4), Y5
+	ADDQ         $+8, R11
+	JGT          groupmeet0mix
+
+groupmeet0:
+	VMOVUPS      Y4, 400(SP)
+	VMOVUPS      Y5, 528(SP)
+	VMULPS       Y5, Y0, Y6
+	VFMSUB231PS  Y4, Y6, Y0
+	VFNMADD231PS Y5, Y0, Y6
+	VBROADCASTSS (BX)(R13*4), Y0
+	VBROADCASTSS (R8)(R13*4), Y4
+	ADDQ         $+8, R11
+	JGT          groupmeet1mix
+
+groupmeet1:
+	VMOVUPS      Y0, 432(SP)
+	VMOVUPS      Y4, 560(SP)
+	VMULPS       Y4, Y1, Y5
+	VFMSUB231PS  Y0, Y5, Y1
+	VFNMADD231PS Y4, Y1, Y5
+	VBROADCASTSS (BX)(R13*4), Y0
+	VBROADCASTSS (R8)(R13*4), Y1
+	ADDQ         $+8, R11
+	JGT          groupmeet2mix
+
+groupmeet2:
+	VMOVUPS      Y0, 464(SP)
+	VMOVUPS      Y1, 592(SP)
 	VMULPS       Y1, Y2, Y4
-	VPERMPS      Y8, Y0, Y0
 	VFMSUB231PS  Y0, Y4, Y2
 	VFNMADD231PS Y1, Y2, Y4
-	VMOVUPS      96(R15), Y0
-	VPERMPS      Y5, Y0, Y5
-	VMULPS       Y5, Y3, Y1
-	VPERMPS      Y8, Y0, Y8
-	VFMSUB231PS  Y8, Y1, Y3
-	VFNMADD231PS Y5, Y3, Y1
-	VCMPPS       $0x03, Y6, Y7, Y0
-	VCMPPS       $0x03, Y1, Y4, Y2
-	VORPS        Y2, Y0, Y0
+	VBROADCASTSS (BX)(R13*4), Y0
+	VBROADCASTSS (R8)(R13*4), Y1
+	ADDQ         $+8, R11
+	JGT          groupmeet3mix
+
+groupmeet3:
+	VMULPS       Y1, Y3, Y2
+	VFMSUB231PS  Y0, Y2, Y3
+	VFNMADD231PS Y1, Y3, Y2
+	VCMPPS       $0x03, Y5, Y6, Y0
+	VCMPPS       $0x03, Y2, Y4, Y1
+	VORPS        Y1, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VPAND        Y11, Y7, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y10, Y7, Y2
-	VFMADD231PS  Y14, Y0, Y2
+	VMOVUPS      400(SP), Y0
+	VMOVUPS      528(SP), Y0
 	VPAND        Y11, Y6, Y0
 	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y10, Y6, Y3
+	VPAND        Y10, Y6, Y1
+	VFMADD231PS  Y14, Y0, Y1
+	VMOVUPS      432(SP), Y0
+	VMOVUPS      560(SP), Y0
+	VPAND        Y11, Y5, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y10, Y5, Y3
 	VFMADD231PS  Y14, Y0, Y3
-	VPMADDWD     Y13, Y2, Y2
+	VPMADDWD     Y13, Y1, Y1
 	VPMADDWD     Y13, Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSDW    Y6, Y7, Y7
+	VPACKSSDW    Y3, Y1, Y1
+	VPACKSSDW    Y5, Y6, Y6
+	VMOVUPS      464(SP), Y0
+	VMOVUPS      592(SP), Y0
 	VPAND        Y11, Y4, Y0
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y10, Y4, Y3
 	VFMADD231PS  Y14, Y0, Y3
-	VPAND        Y11, Y1, Y0
+	VPAND        Y11, Y2, Y0
 	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y10, Y1, Y5
+	VPAND        Y10, Y2, Y5
 	VFMADD231PS  Y14, Y0, Y5
 	VPMADDWD     Y13, Y3, Y3
 	VPMADDWD     Y13, Y5, Y5
 	VPACKSSDW    Y5, Y3, Y3
-	VPACKSSDW    Y1, Y4, Y4
+	VPACKSSDW    Y2, Y4, Y4
 	VBROADCASTSS ·word80808080+0(SB), Y0
 	CMPL         R10, $+3
 	JNE          other8
-	VPSRLW       $0x07, Y2, Y2
+	VPSRLW       $0x07, Y1, Y1
 	VPSRLW       $0x07, Y3, Y3
-	VPACKUSWB    Y3, Y2, Y2
-	VPACKSSWB    Y4, Y7, Y7
-	VPMINUB      Y12, Y2, Y2
-	VPAND        Y0, Y7, Y7
-	VPOR         Y7, Y2, Y2
-	VPERMD       Y2, Y9, Y2
-	VMOVUPS      Y2, (SI)
+	VPACKUSWB    Y3, Y1, Y1
+	VPACKSSWB    Y4, Y6, Y6
+	VPMINUB      Y12, Y1, Y1
+	VPAND        Y0, Y6, Y6
+	VPOR         Y6, Y1, Y1
+	VPERMD       Y1, Y9, Y1
+	VMOVUPS      Y1, (SI)
 	ADDQ         $+32, SI
 
 stored10:
-	ADDQ    $+64, DX
-	ADDQ    704(SP), R15
-	MOVQ    R15, R13
-	SUBQ    712(SP), R13
-	XORL    AX, AX
-	CMPQ    720(SP), R15
-	CMOVQCS R13, R15
-	ADCQ    696(SP), AX
-	LEAQ    (BX)(AX*4), BX
-	LEAQ    (R8)(AX*4), R8
-	SUBQ    $+32, DI
-	CMPQ    DI, 736(SP)
-	JLT     groupmet
-	CMPQ    R15, 728(SP)
-	JGT     groupmeet
+	ADDQ $+64, DX
+	LEAQ (BX)(R13*4), BX
+	LEAQ (R8)(R13*4), R8
+	XORL R13, R13
+	SUBQ $+32, DI
+	CMPQ DI, $+32
+	JLT  groupmet
+	CMPQ R11, $-31
+	JGE  groupmeet
 
 groupmet:
-	LEAQ 532(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
+	NEGQ R11
 	JMP  groupbegin
 
 grouptail:
@@ -491,7 +493,7 @@ short2back:
 
 lanes:
 	MOVQ R11, DI
-	MOVQ $+0, 760(SP)
+	MOVQ $+0, 664(SP)
 
 lanerow:
 	CMPQ DI, $+32
@@ -591,7 +593,7 @@ laneback:
 	CALL  ·stageOutCodesAVX2(SB)
 
 laneend:
-	CMPQ 760(SP), $+1
+	CMPQ 664(SP), $+1
 	JEQ  groupodddone
 	JMP  return
 
@@ -731,77 +733,103 @@ half6:
 	VCVTPH2PS 48(DX), Y3
 	JMP       halfdone7
 
+groupmeet0mix:
+	INCQ         R13
+	VMOVUPS      32(R15)(R11*4), Y6
+	VBROADCASTSS (BX)(R13*4), Y7
+	VBLENDVPS    Y6, Y7, Y4, Y4
+	VBROADCASTSS (R8)(R13*4), Y7
+	VBLENDVPS    Y6, Y7, Y5, Y5
+	SUBQ         R12, R11
+	JGT          groupmeet0mix
+	JMP          groupmeet0
+
+groupmeet1mix:
+	INCQ         R13
+	VMOVUPS      32(R15)(R11*4), Y5
+	VBROADCASTSS (BX)(R13*4), Y7
+	VBLENDVPS    Y5, Y7, Y0, Y0
+	VBROADCASTSS (R8)(R13*4), Y7
+	VBLENDVPS    Y5, Y7, Y4, Y4
+	SUBQ         R12, R11
+	JGT          groupmeet1mix
+	JMP          groupmeet1
+
+groupmeet2mix:
+	INCQ         R13
+	VMOVUPS      32(R15)(R11*4), Y4
+	VBROADCASTSS (BX)(R13*4), Y7
+	VBLENDVPS    Y4, Y7, Y0, Y0
+	VBROADCASTSS (R8)(R13*4), Y7
+	VBLENDVPS    Y4, Y7, Y1, Y1
+	SUBQ         R12, R11
+	JGT          groupmeet2mix
+	JMP          groupmeet2
+
+groupmeet3mix:
+	INCQ         R13
+	VMOVUPS      32(R15)(R11*4), Y2
+	VBROADCASTSS (BX)(R13*4), Y7
+	VBLENDVPS    Y2, Y7, Y0, Y0
+	VBROADCASTSS (R8)(R13*4), Y7
+	VBLENDVPS    Y2, Y7, Y1, Y1
+	SUBQ         R12, R11
+	JGT          groupmeet3mix
+	JMP          groupmeet3
+
 other8:
-	VPAND      ·word80008000+0(SB), Y7, Y7
-	VPOR       Y7, Y2, Y2
+	VPAND      ·word80008000+0(SB), Y6, Y6
+	VPOR       Y6, Y1, Y1
 	VPAND      ·word80008000+0(SB), Y4, Y4
 	VPOR       Y4, Y3, Y3
-	VPSRLW     $0x0c, Y2, Y2
+	VPSRLW     $0x0c, Y1, Y1
 	VPSRLW     $0x0c, Y3, Y3
-	VPACKUSWB  Y3, Y2, Y2
-	VPERMD     Y2, Y9, Y2
+	VPACKUSWB  Y3, Y1, Y1
+	VPERMD     Y1, Y9, Y1
 	JGT        listed9
-	VPMADDUBSW ·word10011001+0(SB), Y2, Y2
-	VPACKUSWB  Y2, Y2, Y2
-	VPERMQ     $0x08, Y2, Y2
-	VMOVUPS    X2, (SI)
+	VPMADDUBSW ·word10011001+0(SB), Y1, Y1
+	VPACKUSWB  Y1, Y1, Y1
+	VPERMQ     $0x08, Y1, Y1
+	VMOVUPS    X1, (SI)
 	ADDQ       $+16, SI
 	JMP        stored10
 
 listed9:
 	VMOVUPS ·bytes2983da05+0(SB), Y3
-	VPSHUFB Y2, Y3, Y2
-	VMOVUPS Y2, (SI)
+	VPSHUFB Y1, Y3, Y1
+	VMOVUPS Y1, (SI)
 	ADDQ    $+32, SI
 	JMP     stored10
 
-groupending:
-	MOVQ DI, 752(SP)
-	MOVQ 744(SP), DI
-	SUBQ BX, DI
-	SHRQ $0x02, DI
-	LEAQ 776(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 776(SP), BX
-	LEAQ 1208(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 1208(SP), R8
-	MOVQ $+32, 736(SP)
-	MOVQ 752(SP), DI
-	JMP  groupchosen
-
 groupmeetrare:
-	LEAQ 532(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
+	MOVQ 656(SP), R11
+	NEGQ R11
 
 groupodd:
-	MOVQ DI, 752(SP)
+	MOVQ DI, 656(SP)
 	CMPQ DI, $+64
 	JLT  grouprepeat
 	MOVL $0x00000040, DI
 
 grouprepeat:
-	LEAQ 904(SP), AX
+	LEAQ 672(SP), AX
 	MOVQ BX, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1192(SP)
-	LEAQ 904(SP), BX
-	LEAQ 1336(SP), AX
+	MOVQ CX, 960(SP)
+	LEAQ 672(SP), BX
+	LEAQ 968(SP), AX
 	MOVQ R8, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1624(SP)
-	LEAQ 1336(SP), R8
+	MOVQ CX, 1256(SP)
+	LEAQ 968(SP), R8
 	MOVQ R15, R11
-	MOVQ $+1, 760(SP)
+	MOVQ $+1, 664(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 1192(SP), BX
-	MOVQ 1624(SP), R8
-	MOVQ 752(SP), DI
+	MOVQ 960(SP), BX
+	MOVQ 1256(SP), R8
+	MOVQ 656(SP), DI
 	CMPQ DI, $+65
 	JLT  return
 	SUBQ $+64, DI
@@ -1368,8 +1396,8 @@ listed44:
 	JMP     stored45
 
 // func QuantizeFpPowerOfTwoF16BF16AVX2(q *uint8, x *uint16, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, layout int32, elem int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, CMOV, F16C, FMA3, MMX+
-TEXT ·QuantizeFpPowerOfTwoF16BF16AVX2(SB), $1072-80
+// Requires: AVX, AVX2, F16C, FMA3, MMX+
+TEXT ·QuantizeFpPowerOfTwoF16BF16AVX2(SB), $576-80
 	// pointers: SI q, DX x, BX recip, DI elements left, R11 groups left, R12 length
 	// per call: Y15 least, Y14 ruler, Y13 weights, Y12 top, Y11 0x7f800000, Y10 0x7fffffff, Y9 table, Y8 0x80808080
 	// per group: Y7 recip
@@ -1399,14 +1427,6 @@ groups:
 	MOVQ  R12, DI
 	IMULQ R13, DI
 	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000001f, R12
-	JEQ   groupbegin
-	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 608(SP)
-	LEAQ  264(SP), AX
-	CALL  ·numberAVX2(SB)
 	JMP   groupbegin
 
 groupover:
@@ -1504,16 +1524,13 @@ groupwhole:
 	JMP   return
 
 grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 600(SP)
-	JLT  groupending
-
-groupchosen:
-	NEGQ R11
-	LEAQ 396(SP)(R11*4), R15
+	NEGQ         R11
+	XORL         R13, R13
+	LEAQ         ·bytes839c9385+0(SB), R15
+	VBROADCASTSS (BX), Y7
 
 groupmeet:
+	MOVQ      R11, 264(SP)
 	CMPL      R8, $+2
 	JNE       half6
 	VPMOVZXWD (DX), Y0
@@ -1526,18 +1543,21 @@ groupmeet:
 	VPSLLD    $0x10, Y3, Y3
 
 halfdone7:
-	VMOVUPS     (R15), Y4
-	VMOVUPS     (BX), Y5
-	VPERMPS     Y5, Y4, Y4
-	VMULPS      Y4, Y0, Y0
-	VMOVUPS     32(R15), Y4
-	VPERMPS     Y5, Y4, Y4
-	VMULPS      Y4, Y1, Y1
-	VMOVUPS     64(R15), Y4
-	VPERMPS     Y5, Y4, Y4
+	VBROADCASTSS (BX)(R13*4), Y4
+	VBROADCASTSS (BX)(R13*4), Y5
+	ADDQ         $+16, R11
+	JGT          groupmeet0mix
+
+groupmeet0:
+	VMULPS       Y4, Y0, Y0
+	VMULPS       Y5, Y1, Y1
+	VBROADCASTSS (BX)(R13*4), Y4
+	VBROADCASTSS (BX)(R13*4), Y5
+	ADDQ         $+16, R11
+	JGT          groupmeet2mix
+
+groupmeet2:
 	VMULPS      Y4, Y2, Y2
-	VMOVUPS     96(R15), Y4
-	VPERMPS     Y5, Y4, Y5
 	VMULPS      Y5, Y3, Y3
 	VCMPPS      $0x03, Y1, Y0, Y4
 	VCMPPS      $0x03, Y3, Y2, Y5
@@ -1583,25 +1603,17 @@ halfdone7:
 	ADDQ        $+32, SI
 
 stored10:
-	ADDQ    $+64, DX
-	ADDQ    568(SP), R15
-	MOVQ    R15, R13
-	SUBQ    576(SP), R13
-	XORL    AX, AX
-	CMPQ    584(SP), R15
-	CMOVQCS R13, R15
-	ADCQ    560(SP), AX
-	LEAQ    (BX)(AX*4), BX
-	SUBQ    $+32, DI
-	CMPQ    DI, 600(SP)
-	JLT     groupmet
-	CMPQ    R15, 592(SP)
-	JGT     groupmeet
+	ADDQ $+64, DX
+	LEAQ (BX)(R13*4), BX
+	XORL R13, R13
+	SUBQ $+32, DI
+	CMPQ DI, $+32
+	JLT  groupmet
+	CMPQ R11, $-31
+	JGE  groupmeet
 
 groupmet:
-	LEAQ 396(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
+	NEGQ R11
 	JMP  groupbegin
 
 grouptail:
@@ -1705,7 +1717,7 @@ short2back:
 
 lanes:
 	MOVQ R11, DI
-	MOVQ $+0, 624(SP)
+	MOVQ $+0, 272(SP)
 
 lanerow:
 	CMPQ DI, $+32
@@ -1791,7 +1803,7 @@ laneback:
 	CALL  ·stageOutCodesAVX2(SB)
 
 laneend:
-	CMPQ 624(SP), $+1
+	CMPQ 272(SP), $+1
 	JEQ  groupodddone
 	JMP  return
 
@@ -1922,6 +1934,30 @@ half6:
 	VCVTPH2PS 48(DX), Y3
 	JMP       halfdone7
 
+groupmeet0mix:
+	INCQ         R13
+	VMOVUPS      (R15)(R11*4), Y6
+	VBROADCASTSS (BX)(R13*4), Y7
+	VBLENDVPS    Y6, Y7, Y4, Y4
+	VMOVUPS      32(R15)(R11*4), Y6
+	VBROADCASTSS (BX)(R13*4), Y7
+	VBLENDVPS    Y6, Y7, Y5, Y5
+	SUBQ         R12, R11
+	JGT          groupmeet0mix
+	JMP          groupmeet0
+
+groupmeet2mix:
+	INCQ         R13
+	VMOVUPS      (R15)(R11*4), Y6
+	VBROADCASTSS (BX)(R13*4), Y7
+	VBLENDVPS    Y6, Y7, Y4, Y4
+	VMOVUPS      32(R15)(R11*4), Y6
+	VBROADCASTSS (BX)(R13*4), Y7
+	VBLENDVPS    Y6, Y7, Y5, Y5
+	SUBQ         R12, R11
+	JGT          groupmeet2mix
+	JMP          groupmeet2
+
 other8:
 	VPAND      ·word80008000+0(SB), Y0, Y0
 	VPOR       Y0, Y5, Y5
@@ -1946,43 +1982,29 @@ listed9:
 	ADDQ    $+32, SI
 	JMP     stored10
 
-groupending:
-	MOVQ DI, 616(SP)
-	MOVQ 608(SP), DI
-	SUBQ BX, DI
-	SHRQ $0x02, DI
-	LEAQ 640(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 640(SP), BX
-	MOVQ $+32, 600(SP)
-	MOVQ 616(SP), DI
-	JMP  groupchosen
-
 groupmeetrare:
-	LEAQ 396(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
+	MOVQ 264(SP), R11
+	NEGQ R11
 
 groupodd:
-	MOVQ DI, 616(SP)
+	MOVQ DI, 264(SP)
 	CMPQ DI, $+64
 	JLT  grouprepeat
 	MOVL $0x00000040, DI
 
 grouprepeat:
-	LEAQ 768(SP), AX
+	LEAQ 280(SP), AX
 	MOVQ BX, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1056(SP)
-	LEAQ 768(SP), BX
+	MOVQ CX, 568(SP)
+	LEAQ 280(SP), BX
 	MOVQ R15, R11
-	MOVQ $+1, 624(SP)
+	MOVQ $+1, 272(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 1056(SP), BX
-	MOVQ 616(SP), DI
+	MOVQ 568(SP), BX
+	MOVQ 264(SP), DI
 	CMPQ DI, $+65
 	JLT  return
 	SUBQ $+64, DI

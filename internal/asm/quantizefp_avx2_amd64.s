@@ -3,8 +3,8 @@
 //go:build !purego
 
 // func QuantizeFpAVX2(q *uint8, x *float32, scale *float32, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, layout int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·QuantizeFpAVX2(SB), $1696-80
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·QuantizeFpAVX2(SB), $1328-80
 	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
 	// per call: Y15 least, Y14 ruler, Y13 weights, Y12 top, Y11 0x7f800000, Y10 0x7fffffff, Y9 table
 	// per group: Y8 scale, Y7 recip
@@ -34,14 +34,6 @@ groups:
 	MOVQ  R12, DI
 	IMULQ R13, DI
 	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000001f, R12
-	JEQ   groupbegin
-	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 808(SP)
-	LEAQ  464(SP), AX
-	CALL  ·numberAVX2(SB)
 	JMP   groupbegin
 
 groupover:
@@ -142,111 +134,109 @@ groupwhole:
 	JMP   return
 
 grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 800(SP)
-	JLT  groupending
-
-groupchosen:
 	NEGQ R11
-	LEAQ 596(SP)(R11*4), R15
+	XORL R13, R13
+	LEAQ ·bytes839c9385+0(SB), R15
 
 groupmeet:
+	MOVQ         R11, 720(SP)
 	VMOVUPS      (DX), Y0
-	VMOVUPS      (R15), Y1
-	VMOVUPS      (R8), Y2
-	VPERMPS      Y2, Y1, Y3
-	VMULPS       Y3, Y0, Y4
-	VMOVUPS      (BX), Y5
-	VPERMPS      Y5, Y1, Y1
-	VFMSUB231PS  Y1, Y4, Y0
-	VFNMADD231PS Y3, Y0, Y4
+	VBROADCASTSS (BX)(R13*4), Y1
+	VBROADCASTSS (R8)(R13*4), Y2
+	VBROADCASTSS (BX)(R13*4), Y3
+	VBROADCASTSS (R8)(R13*4), Y4
+	ADDQ         $+16, R11
+	JGT          groupmeet0mix
+
+groupmeet0:
+	VMOVUPS      Y1, 464(SP)
+	VMOVUPS      Y2, 592(SP)
+	VMOVUPS      Y3, 496(SP)
+	VMOVUPS      Y4, 624(SP)
+	VMULPS       Y2, Y0, Y5
+	VFMSUB231PS  Y1, Y5, Y0
+	VFNMADD231PS Y2, Y0, Y5
 	VMOVUPS      32(DX), Y0
-	VMOVUPS      32(R15), Y1
-	VPERMPS      Y2, Y1, Y3
-	VMULPS       Y3, Y0, Y6
-	VPERMPS      Y5, Y1, Y1
-	VFMSUB231PS  Y1, Y6, Y0
-	VFNMADD231PS Y3, Y0, Y6
+	VMULPS       Y4, Y0, Y1
+	VFMSUB231PS  Y3, Y1, Y0
+	VFNMADD231PS Y4, Y0, Y1
 	VMOVUPS      64(DX), Y0
-	VMOVUPS      64(R15), Y1
-	VPERMPS      Y2, Y1, Y3
+	VBROADCASTSS (BX)(R13*4), Y2
+	VBROADCASTSS (R8)(R13*4), Y3
+	VBROADCASTSS (BX)(R13*4), Y4
+	VBROADCASTSS (R8)(R13*4), Y6
+	ADDQ         $+16, R11
+	JGT          groupmeet2mix
+
+groupmeet2:
 	VMULPS       Y3, Y0, Y7
-	VPERMPS      Y5, Y1, Y1
-	VFMSUB231PS  Y1, Y7, Y0
+	VFMSUB231PS  Y2, Y7, Y0
 	VFNMADD231PS Y3, Y0, Y7
 	VMOVUPS      96(DX), Y0
-	VMOVUPS      96(R15), Y1
-	VPERMPS      Y2, Y1, Y2
-	VMULPS       Y2, Y0, Y3
-	VPERMPS      Y5, Y1, Y5
-	VFMSUB231PS  Y5, Y3, Y0
-	VFNMADD231PS Y2, Y0, Y3
-	VCMPPS       $0x03, Y6, Y4, Y0
-	VCMPPS       $0x03, Y3, Y7, Y1
-	VORPS        Y1, Y0, Y0
+	VMULPS       Y6, Y0, Y2
+	VFMSUB231PS  Y4, Y2, Y0
+	VFNMADD231PS Y6, Y0, Y2
+	VCMPPS       $0x03, Y1, Y5, Y0
+	VCMPPS       $0x03, Y2, Y7, Y3
+	VORPS        Y3, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VPAND        Y11, Y4, Y0
+	VMOVUPS      464(SP), Y0
+	VMOVUPS      592(SP), Y0
+	VPAND        Y11, Y5, Y0
 	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y10, Y4, Y1
-	VFMADD231PS  Y14, Y0, Y1
-	VPAND        Y11, Y6, Y0
+	VPAND        Y10, Y5, Y3
+	VFMADD231PS  Y14, Y0, Y3
+	VMOVUPS      496(SP), Y0
+	VMOVUPS      624(SP), Y0
+	VPAND        Y11, Y1, Y0
 	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y10, Y6, Y2
-	VFMADD231PS  Y14, Y0, Y2
-	VPMADDWD     Y13, Y1, Y1
-	VPMADDWD     Y13, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPACKSSDW    Y6, Y4, Y4
+	VPAND        Y10, Y1, Y4
+	VFMADD231PS  Y14, Y0, Y4
+	VPMADDWD     Y13, Y3, Y3
+	VPMADDWD     Y13, Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKSSDW    Y1, Y5, Y5
 	VPAND        Y11, Y7, Y0
 	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y10, Y7, Y2
-	VFMADD231PS  Y14, Y0, Y2
-	VPAND        Y11, Y3, Y0
+	VPAND        Y10, Y7, Y1
+	VFMADD231PS  Y14, Y0, Y1
+	VPAND        Y11, Y2, Y0
 	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y10, Y3, Y5
-	VFMADD231PS  Y14, Y0, Y5
-	VPMADDWD     Y13, Y2, Y2
-	VPMADDWD     Y13, Y5, Y5
-	VPACKSSDW    Y5, Y2, Y2
-	VPACKSSDW    Y3, Y7, Y7
+	VPAND        Y10, Y2, Y4
+	VFMADD231PS  Y14, Y0, Y4
+	VPMADDWD     Y13, Y1, Y1
+	VPMADDWD     Y13, Y4, Y4
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y2, Y7, Y7
 	VBROADCASTSS ·word80808080+0(SB), Y0
 	CMPL         R9, $+3
 	JNE          other4
+	VPSRLW       $0x07, Y3, Y3
 	VPSRLW       $0x07, Y1, Y1
-	VPSRLW       $0x07, Y2, Y2
-	VPACKUSWB    Y2, Y1, Y1
-	VPACKSSWB    Y7, Y4, Y4
-	VPMINUB      Y12, Y1, Y1
-	VPAND        Y0, Y4, Y4
-	VPOR         Y4, Y1, Y1
-	VPERMD       Y1, Y9, Y1
-	VMOVUPS      Y1, (SI)
+	VPACKUSWB    Y1, Y3, Y3
+	VPACKSSWB    Y7, Y5, Y5
+	VPMINUB      Y12, Y3, Y3
+	VPAND        Y0, Y5, Y5
+	VPOR         Y5, Y3, Y3
+	VPERMD       Y3, Y9, Y3
+	VMOVUPS      Y3, (SI)
 	ADDQ         $+32, SI
 
 stored6:
-	SUBQ    $-128, DX
-	ADDQ    768(SP), R15
-	MOVQ    R15, R13
-	SUBQ    776(SP), R13
-	XORL    AX, AX
-	CMPQ    784(SP), R15
-	CMOVQCS R13, R15
-	ADCQ    760(SP), AX
-	LEAQ    (BX)(AX*4), BX
-	LEAQ    (R8)(AX*4), R8
-	SUBQ    $+32, DI
-	CMPQ    DI, 800(SP)
-	JLT     groupmet
-	CMPQ    R15, 792(SP)
-	JGT     groupmeet
+	SUBQ $-128, DX
+	LEAQ (BX)(R13*4), BX
+	LEAQ (R8)(R13*4), R8
+	XORL R13, R13
+	SUBQ $+32, DI
+	CMPQ DI, $+32
+	JLT  groupmet
+	CMPQ R11, $-31
+	JGE  groupmeet
 
 groupmet:
-	LEAQ 596(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
+	NEGQ R11
 	JMP  groupbegin
 
 grouptail:
@@ -355,7 +345,7 @@ short2back:
 
 lanes:
 	MOVQ R11, DI
-	MOVQ $+0, 824(SP)
+	MOVQ $+0, 728(SP)
 
 lanerow:
 	CMPQ DI, $+32
@@ -447,7 +437,7 @@ laneback:
 	CALL  ·stageOutCodesAVX2(SB)
 
 laneend:
-	CMPQ 824(SP), $+1
+	CMPQ 728(SP), $+1
 	JEQ  groupodddone
 	JMP  return
 
@@ -565,77 +555,91 @@ grouprare:
 	MOVL $0x00000001, R14
 	JMP  spread
 
+groupmeet0mix:
+	INCQ         R13
+	VMOVUPS      (R15)(R11*4), Y5
+	VBROADCASTSS (BX)(R13*4), Y6
+	VBLENDVPS    Y5, Y6, Y1, Y1
+	VBROADCASTSS (R8)(R13*4), Y6
+	VBLENDVPS    Y5, Y6, Y2, Y2
+	VMOVUPS      32(R15)(R11*4), Y5
+	VBROADCASTSS (BX)(R13*4), Y6
+	VBLENDVPS    Y5, Y6, Y3, Y3
+	VBROADCASTSS (R8)(R13*4), Y6
+	VBLENDVPS    Y5, Y6, Y4, Y4
+	SUBQ         R12, R11
+	JGT          groupmeet0mix
+	JMP          groupmeet0
+
+groupmeet2mix:
+	INCQ         R13
+	VMOVUPS      (R15)(R11*4), Y7
+	VBROADCASTSS (BX)(R13*4), Y8
+	VBLENDVPS    Y7, Y8, Y2, Y2
+	VBROADCASTSS (R8)(R13*4), Y8
+	VBLENDVPS    Y7, Y8, Y3, Y3
+	VMOVUPS      32(R15)(R11*4), Y7
+	VBROADCASTSS (BX)(R13*4), Y8
+	VBLENDVPS    Y7, Y8, Y4, Y4
+	VBROADCASTSS (R8)(R13*4), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	SUBQ         R12, R11
+	JGT          groupmeet2mix
+	JMP          groupmeet2
+
 other4:
-	VPAND      ·word80008000+0(SB), Y4, Y4
-	VPOR       Y4, Y1, Y1
+	VPAND      ·word80008000+0(SB), Y5, Y5
+	VPOR       Y5, Y3, Y3
 	VPAND      ·word80008000+0(SB), Y7, Y7
-	VPOR       Y7, Y2, Y2
+	VPOR       Y7, Y1, Y1
+	VPSRLW     $0x0c, Y3, Y3
 	VPSRLW     $0x0c, Y1, Y1
-	VPSRLW     $0x0c, Y2, Y2
-	VPACKUSWB  Y2, Y1, Y1
-	VPERMD     Y1, Y9, Y1
+	VPACKUSWB  Y1, Y3, Y3
+	VPERMD     Y3, Y9, Y3
 	JGT        listed5
-	VPMADDUBSW ·word10011001+0(SB), Y1, Y1
-	VPACKUSWB  Y1, Y1, Y1
-	VPERMQ     $0x08, Y1, Y1
-	VMOVUPS    X1, (SI)
+	VPMADDUBSW ·word10011001+0(SB), Y3, Y3
+	VPACKUSWB  Y3, Y3, Y3
+	VPERMQ     $0x08, Y3, Y3
+	VMOVUPS    X3, (SI)
 	ADDQ       $+16, SI
 	JMP        stored6
 
 listed5:
-	VMOVUPS ·bytes2983da05+0(SB), Y2
-	VPSHUFB Y1, Y2, Y1
-	VMOVUPS Y1, (SI)
+	VMOVUPS ·bytes2983da05+0(SB), Y1
+	VPSHUFB Y3, Y1, Y3
+	VMOVUPS Y3, (SI)
 	ADDQ    $+32, SI
 	JMP     stored6
 
-groupending:
-	MOVQ DI, 816(SP)
-	MOVQ 808(SP), DI
-	SUBQ BX, DI
-	SHRQ $0x02, DI
-	LEAQ 840(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 840(SP), BX
-	LEAQ 1272(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 1272(SP), R8
-	MOVQ $+32, 800(SP)
-	MOVQ 816(SP), DI
-	JMP  groupchosen
-
 groupmeetrare:
-	LEAQ 596(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
+	MOVQ 720(SP), R11
+	NEGQ R11
 
 groupodd:
-	MOVQ DI, 816(SP)
+	MOVQ DI, 720(SP)
 	CMPQ DI, $+64
 	JLT  grouprepeat
 	MOVL $0x00000040, DI
 
 grouprepeat:
-	LEAQ 968(SP), AX
+	LEAQ 736(SP), AX
 	MOVQ BX, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1256(SP)
-	LEAQ 968(SP), BX
-	LEAQ 1400(SP), AX
+	MOVQ CX, 1024(SP)
+	LEAQ 736(SP), BX
+	LEAQ 1032(SP), AX
 	MOVQ R8, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1688(SP)
-	LEAQ 1400(SP), R8
+	MOVQ CX, 1320(SP)
+	LEAQ 1032(SP), R8
 	MOVQ R15, R11
-	MOVQ $+1, 824(SP)
+	MOVQ $+1, 728(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 1256(SP), BX
-	MOVQ 1688(SP), R8
-	MOVQ 816(SP), DI
+	MOVQ 1024(SP), BX
+	MOVQ 1320(SP), R8
+	MOVQ 720(SP), DI
 	CMPQ DI, $+65
 	JLT  return
 	SUBQ $+64, DI
@@ -987,8 +991,8 @@ listed20:
 	JMP     stored21
 
 // func QuantizeFpPowerOfTwoAVX2(q *uint8, x *float32, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, layout int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·QuantizeFpPowerOfTwoAVX2(SB), $1136-72
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·QuantizeFpPowerOfTwoAVX2(SB), $640-72
 	// pointers: SI q, DX x, BX recip, DI elements left, R11 groups left, R12 length
 	// per call: Y15 least, Y14 ruler, Y13 weights, Y12 top, Y11 0x7f800000, Y10 0x7fffffff, Y9 table, Y8 0x80808080
 	// per group: Y7 recip
@@ -1017,14 +1021,6 @@ groups:
 	MOVQ  R12, DI
 	IMULQ R13, DI
 	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000001f, R12
-	JEQ   groupbegin
-	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 672(SP)
-	LEAQ  328(SP), AX
-	CALL  ·numberAVX2(SB)
 	JMP   groupbegin
 
 groupover:
@@ -1110,31 +1106,31 @@ groupwhole:
 	JMP   return
 
 grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 664(SP)
-	JLT  groupending
-
-groupchosen:
-	NEGQ R11
-	LEAQ 460(SP)(R11*4), R15
+	NEGQ         R11
+	XORL         R13, R13
+	LEAQ         ·bytes839c9385+0(SB), R15
+	VBROADCASTSS (BX), Y7
 
 groupmeet:
-	VMOVUPS     (R15), Y0
-	VMOVUPS     (BX), Y1
-	VPERMPS     Y1, Y0, Y0
-	VMULPS      (DX), Y0, Y0
-	VMOVUPS     32(R15), Y2
-	VPERMPS     Y1, Y2, Y2
-	VMULPS      32(DX), Y2, Y2
-	VMOVUPS     64(R15), Y3
-	VPERMPS     Y1, Y3, Y3
-	VMULPS      64(DX), Y3, Y3
-	VMOVUPS     96(R15), Y4
-	VPERMPS     Y1, Y4, Y1
-	VMULPS      96(DX), Y1, Y1
-	VCMPPS      $0x03, Y2, Y0, Y4
-	VCMPPS      $0x03, Y1, Y3, Y5
+	MOVQ         R11, 328(SP)
+	VBROADCASTSS (BX)(R13*4), Y0
+	VBROADCASTSS (BX)(R13*4), Y1
+	ADDQ         $+16, R11
+	JGT          groupmeet0mix
+
+groupmeet0:
+	VMULPS       (DX), Y0, Y0
+	VMULPS       32(DX), Y1, Y1
+	VBROADCASTSS (BX)(R13*4), Y2
+	VBROADCASTSS (BX)(R13*4), Y3
+	ADDQ         $+16, R11
+	JGT          groupmeet2mix
+
+groupmeet2:
+	VMULPS      64(DX), Y2, Y2
+	VMULPS      96(DX), Y3, Y3
+	VCMPPS      $0x03, Y1, Y0, Y4
+	VCMPPS      $0x03, Y3, Y2, Y5
 	VORPS       Y5, Y4, Y4
 	VPMOVMSKB   Y4, AX
 	TESTL       AX, AX
@@ -1143,32 +1139,32 @@ groupmeet:
 	VPMAXUD     Y15, Y4, Y4
 	VPAND       Y10, Y0, Y5
 	VFMADD231PS Y14, Y4, Y5
-	VPAND       Y11, Y2, Y4
+	VPAND       Y11, Y1, Y4
 	VPMAXUD     Y15, Y4, Y4
-	VPAND       Y10, Y2, Y6
+	VPAND       Y10, Y1, Y6
 	VFMADD231PS Y14, Y4, Y6
 	VPMADDWD    Y13, Y5, Y5
 	VPMADDWD    Y13, Y6, Y6
 	VPACKSSDW   Y6, Y5, Y5
-	VPACKSSDW   Y2, Y0, Y0
-	VPAND       Y11, Y3, Y2
-	VPMAXUD     Y15, Y2, Y2
-	VPAND       Y10, Y3, Y4
-	VFMADD231PS Y14, Y2, Y4
-	VPAND       Y11, Y1, Y2
-	VPMAXUD     Y15, Y2, Y2
-	VPAND       Y10, Y1, Y6
-	VFMADD231PS Y14, Y2, Y6
+	VPACKSSDW   Y1, Y0, Y0
+	VPAND       Y11, Y2, Y1
+	VPMAXUD     Y15, Y1, Y1
+	VPAND       Y10, Y2, Y4
+	VFMADD231PS Y14, Y1, Y4
+	VPAND       Y11, Y3, Y1
+	VPMAXUD     Y15, Y1, Y1
+	VPAND       Y10, Y3, Y6
+	VFMADD231PS Y14, Y1, Y6
 	VPMADDWD    Y13, Y4, Y4
 	VPMADDWD    Y13, Y6, Y6
 	VPACKSSDW   Y6, Y4, Y4
-	VPACKSSDW   Y1, Y3, Y3
+	VPACKSSDW   Y3, Y2, Y2
 	CMPL        R8, $+3
 	JNE         other4
 	VPSRLW      $0x07, Y5, Y5
 	VPSRLW      $0x07, Y4, Y4
 	VPACKUSWB   Y4, Y5, Y5
-	VPACKSSWB   Y3, Y0, Y0
+	VPACKSSWB   Y2, Y0, Y0
 	VPMINUB     Y12, Y5, Y5
 	VPAND       Y8, Y0, Y0
 	VPOR        Y0, Y5, Y5
@@ -1177,25 +1173,17 @@ groupmeet:
 	ADDQ        $+32, SI
 
 stored6:
-	SUBQ    $-128, DX
-	ADDQ    632(SP), R15
-	MOVQ    R15, R13
-	SUBQ    640(SP), R13
-	XORL    AX, AX
-	CMPQ    648(SP), R15
-	CMOVQCS R13, R15
-	ADCQ    624(SP), AX
-	LEAQ    (BX)(AX*4), BX
-	SUBQ    $+32, DI
-	CMPQ    DI, 664(SP)
-	JLT     groupmet
-	CMPQ    R15, 656(SP)
-	JGT     groupmeet
+	SUBQ $-128, DX
+	LEAQ (BX)(R13*4), BX
+	XORL R13, R13
+	SUBQ $+32, DI
+	CMPQ DI, $+32
+	JLT  groupmet
+	CMPQ R11, $-31
+	JGE  groupmeet
 
 groupmet:
-	LEAQ 460(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
+	NEGQ R11
 	JMP  groupbegin
 
 grouptail:
@@ -1287,7 +1275,7 @@ short2back:
 
 lanes:
 	MOVQ R11, DI
-	MOVQ $+0, 688(SP)
+	MOVQ $+0, 336(SP)
 
 lanerow:
 	CMPQ DI, $+32
@@ -1361,7 +1349,7 @@ laneback:
 	CALL  ·stageOutCodesAVX2(SB)
 
 laneend:
-	CMPQ 688(SP), $+1
+	CMPQ 336(SP), $+1
 	JEQ  groupodddone
 	JMP  return
 
@@ -1466,11 +1454,35 @@ grouprare:
 	MOVL $0x00000001, R14
 	JMP  spread
 
+groupmeet0mix:
+	INCQ         R13
+	VMOVUPS      (R15)(R11*4), Y2
+	VBROADCASTSS (BX)(R13*4), Y7
+	VBLENDVPS    Y2, Y7, Y0, Y0
+	VMOVUPS      32(R15)(R11*4), Y2
+	VBROADCASTSS (BX)(R13*4), Y7
+	VBLENDVPS    Y2, Y7, Y1, Y1
+	SUBQ         R12, R11
+	JGT          groupmeet0mix
+	JMP          groupmeet0
+
+groupmeet2mix:
+	INCQ         R13
+	VMOVUPS      (R15)(R11*4), Y4
+	VBROADCASTSS (BX)(R13*4), Y7
+	VBLENDVPS    Y4, Y7, Y2, Y2
+	VMOVUPS      32(R15)(R11*4), Y4
+	VBROADCASTSS (BX)(R13*4), Y7
+	VBLENDVPS    Y4, Y7, Y3, Y3
+	SUBQ         R12, R11
+	JGT          groupmeet2mix
+	JMP          groupmeet2
+
 other4:
 	VPAND      ·word80008000+0(SB), Y0, Y0
 	VPOR       Y0, Y5, Y5
-	VPAND      ·word80008000+0(SB), Y3, Y3
-	VPOR       Y3, Y4, Y4
+	VPAND      ·word80008000+0(SB), Y2, Y2
+	VPOR       Y2, Y4, Y4
 	VPSRLW     $0x0c, Y5, Y5
 	VPSRLW     $0x0c, Y4, Y4
 	VPACKUSWB  Y4, Y5, Y5
@@ -1490,43 +1502,29 @@ listed5:
 	ADDQ    $+32, SI
 	JMP     stored6
 
-groupending:
-	MOVQ DI, 680(SP)
-	MOVQ 672(SP), DI
-	SUBQ BX, DI
-	SHRQ $0x02, DI
-	LEAQ 704(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 704(SP), BX
-	MOVQ $+32, 664(SP)
-	MOVQ 680(SP), DI
-	JMP  groupchosen
-
 groupmeetrare:
-	LEAQ 460(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
+	MOVQ 328(SP), R11
+	NEGQ R11
 
 groupodd:
-	MOVQ DI, 680(SP)
+	MOVQ DI, 328(SP)
 	CMPQ DI, $+64
 	JLT  grouprepeat
 	MOVL $0x00000040, DI
 
 grouprepeat:
-	LEAQ 832(SP), AX
+	LEAQ 344(SP), AX
 	MOVQ BX, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1120(SP)
-	LEAQ 832(SP), BX
+	MOVQ CX, 632(SP)
+	LEAQ 344(SP), BX
 	MOVQ R15, R11
-	MOVQ $+1, 688(SP)
+	MOVQ $+1, 336(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 1120(SP), BX
-	MOVQ 680(SP), DI
+	MOVQ 632(SP), BX
+	MOVQ 328(SP), DI
 	CMPQ DI, $+65
 	JLT  return
 	SUBQ $+64, DI
@@ -1849,8 +1847,8 @@ listed20:
 	JMP     stored21
 
 // func QuantizeE2M1AVX2(q *uint8, x *float32, scale *float32, recip *float32, instead float32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·QuantizeE2M1AVX2(SB), $1680-64
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·QuantizeE2M1AVX2(SB), $1312-64
 	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
 	// per call: Y15 0x3f800000, Y14 0x4a80fed6, Y13 0x7f800000, Y12 0x7fffffff, Y11 0x401000, Y10 table, Y9 0x10011001
 	// per group: Y8 scale, Y7 recip
@@ -1879,14 +1877,6 @@ groups:
 	MOVQ  R12, DI
 	IMULQ R13, DI
 	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000001f, R12
-	JEQ   groupbegin
-	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 792(SP)
-	LEAQ  448(SP), AX
-	CALL  ·numberAVX2(SB)
 	JMP   groupbegin
 
 groupover:
@@ -1987,110 +1977,108 @@ groupwhole:
 	JMP   return
 
 grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 784(SP)
-	JLT  groupending
-
-groupchosen:
 	NEGQ R11
-	LEAQ 580(SP)(R11*4), R15
+	XORL R13, R13
+	LEAQ ·bytes839c9385+0(SB), R15
 
 groupmeet:
+	MOVQ         R11, 704(SP)
 	VMOVUPS      (DX), Y0
-	VMOVUPS      (R15), Y1
-	VMOVUPS      (R8), Y2
-	VPERMPS      Y2, Y1, Y3
-	VMULPS       Y3, Y0, Y4
-	VMOVUPS      (BX), Y5
-	VPERMPS      Y5, Y1, Y1
-	VFNMADD231PS Y1, Y4, Y0
-	VFMADD231PS  Y3, Y0, Y4
+	VBROADCASTSS (BX)(R13*4), Y1
+	VBROADCASTSS (R8)(R13*4), Y2
+	VBROADCASTSS (BX)(R13*4), Y3
+	VBROADCASTSS (R8)(R13*4), Y4
+	ADDQ         $+16, R11
+	JGT          groupmeet0mix
+
+groupmeet0:
+	VMOVUPS      Y1, 448(SP)
+	VMOVUPS      Y2, 576(SP)
+	VMOVUPS      Y3, 480(SP)
+	VMOVUPS      Y4, 608(SP)
+	VMULPS       Y2, Y0, Y5
+	VFNMADD231PS Y1, Y5, Y0
+	VFMADD231PS  Y2, Y0, Y5
 	VMOVUPS      32(DX), Y0
-	VMOVUPS      32(R15), Y1
-	VPERMPS      Y2, Y1, Y3
-	VMULPS       Y3, Y0, Y6
-	VPERMPS      Y5, Y1, Y1
-	VFNMADD231PS Y1, Y6, Y0
-	VFMADD231PS  Y3, Y0, Y6
+	VMULPS       Y4, Y0, Y1
+	VFNMADD231PS Y3, Y1, Y0
+	VFMADD231PS  Y4, Y0, Y1
 	VMOVUPS      64(DX), Y0
-	VMOVUPS      64(R15), Y1
-	VPERMPS      Y2, Y1, Y3
+	VBROADCASTSS (BX)(R13*4), Y2
+	VBROADCASTSS (R8)(R13*4), Y3
+	VBROADCASTSS (BX)(R13*4), Y4
+	VBROADCASTSS (R8)(R13*4), Y6
+	ADDQ         $+16, R11
+	JGT          groupmeet2mix
+
+groupmeet2:
 	VMULPS       Y3, Y0, Y7
-	VPERMPS      Y5, Y1, Y1
-	VFNMADD231PS Y1, Y7, Y0
+	VFNMADD231PS Y2, Y7, Y0
 	VFMADD231PS  Y3, Y0, Y7
 	VMOVUPS      96(DX), Y0
-	VMOVUPS      96(R15), Y1
-	VPERMPS      Y2, Y1, Y2
-	VMULPS       Y2, Y0, Y3
-	VPERMPS      Y5, Y1, Y5
-	VFNMADD231PS Y5, Y3, Y0
-	VFMADD231PS  Y2, Y0, Y3
-	VCMPPS       $0x03, Y6, Y4, Y0
-	VCMPPS       $0x03, Y3, Y7, Y1
-	VORPS        Y1, Y0, Y0
+	VMULPS       Y6, Y0, Y2
+	VFNMADD231PS Y4, Y2, Y0
+	VFMADD231PS  Y6, Y0, Y2
+	VCMPPS       $0x03, Y1, Y5, Y0
+	VCMPPS       $0x03, Y2, Y7, Y3
+	VORPS        Y3, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VPAND        Y13, Y4, Y0
+	VMOVUPS      448(SP), Y0
+	VMOVUPS      576(SP), Y0
+	VPAND        Y13, Y5, Y0
 	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y4, Y1
-	VFMADD231PS  Y14, Y0, Y1
-	VPAND        Y13, Y6, Y0
+	VPAND        Y12, Y5, Y3
+	VFMADD231PS  Y14, Y0, Y3
+	VMOVUPS      480(SP), Y0
+	VMOVUPS      608(SP), Y0
+	VPAND        Y13, Y1, Y0
 	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y6, Y2
-	VFMADD231PS  Y14, Y0, Y2
-	VPACKSSDW    Y6, Y4, Y4
-	VPMADDWD     Y11, Y1, Y1
-	VPMADDWD     Y11, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPSRLW       $0x0c, Y1, Y1
+	VPAND        Y12, Y1, Y4
+	VFMADD231PS  Y14, Y0, Y4
+	VPACKSSDW    Y1, Y5, Y5
+	VPMADDWD     Y11, Y3, Y3
+	VPMADDWD     Y11, Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VPSRLW       $0x0c, Y3, Y3
 	VPAND        Y13, Y7, Y0
 	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y7, Y2
-	VFMADD231PS  Y14, Y0, Y2
-	VPAND        Y13, Y3, Y0
+	VPAND        Y12, Y7, Y1
+	VFMADD231PS  Y14, Y0, Y1
+	VPAND        Y13, Y2, Y0
 	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y3, Y5
-	VFMADD231PS  Y14, Y0, Y5
-	VPACKSSDW    Y3, Y7, Y7
-	VPMADDWD     Y11, Y2, Y2
-	VPMADDWD     Y11, Y5, Y5
-	VPACKSSDW    Y5, Y2, Y2
-	VPSRLW       $0x0c, Y2, Y2
-	VPACKSSWB    Y7, Y4, Y4
-	VPSRLW       $0x04, Y4, Y4
-	VPACKUSWB    Y2, Y1, Y1
+	VPAND        Y12, Y2, Y4
+	VFMADD231PS  Y14, Y0, Y4
+	VPACKSSDW    Y2, Y7, Y7
+	VPMADDWD     Y11, Y1, Y1
+	VPMADDWD     Y11, Y4, Y4
+	VPACKSSDW    Y4, Y1, Y1
+	VPSRLW       $0x0c, Y1, Y1
+	VPACKSSWB    Y7, Y5, Y5
+	VPSRLW       $0x04, Y5, Y5
+	VPACKUSWB    Y1, Y3, Y3
 	VBROADCASTSS ·word08080808+0(SB), Y0
-	VPAND        Y0, Y4, Y4
-	VPOR         Y4, Y1, Y1
-	VPERMD       Y1, Y10, Y1
-	VPMADDUBSW   Y9, Y1, Y0
+	VPAND        Y0, Y5, Y5
+	VPOR         Y5, Y3, Y3
+	VPERMD       Y3, Y10, Y3
+	VPMADDUBSW   Y9, Y3, Y0
 	VPACKUSWB    Y0, Y0, Y0
 	VPERMQ       $0x08, Y0, Y0
 	VMOVUPS      X0, (SI)
 	ADDQ         $+16, SI
 	SUBQ         $-128, DX
-	ADDQ         752(SP), R15
-	MOVQ         R15, R13
-	SUBQ         760(SP), R13
-	XORL         AX, AX
-	CMPQ         768(SP), R15
-	CMOVQCS      R13, R15
-	ADCQ         744(SP), AX
-	LEAQ         (BX)(AX*4), BX
-	LEAQ         (R8)(AX*4), R8
+	LEAQ         (BX)(R13*4), BX
+	LEAQ         (R8)(R13*4), R8
+	XORL         R13, R13
 	SUBQ         $+32, DI
-	CMPQ         DI, 784(SP)
+	CMPQ         DI, $+32
 	JLT          groupmet
-	CMPQ         R15, 776(SP)
-	JGT          groupmeet
+	CMPQ         R11, $-31
+	JGE          groupmeet
 
 groupmet:
-	LEAQ 580(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
+	NEGQ R11
 	JMP  groupbegin
 
 grouptail:
@@ -2198,7 +2186,7 @@ short2back:
 
 lanes:
 	MOVQ R11, DI
-	MOVQ $+0, 808(SP)
+	MOVQ $+0, 712(SP)
 
 lanerow:
 	CMPQ DI, $+32
@@ -2289,7 +2277,7 @@ laneback:
 	CALL  ·stageOut4AVX2(SB)
 
 laneend:
-	CMPQ 808(SP), $+1
+	CMPQ 712(SP), $+1
 	JEQ  groupodddone
 	JMP  return
 
@@ -2382,53 +2370,67 @@ grouprare:
 	MOVL $0x00000001, R14
 	JMP  spread
 
-groupending:
-	MOVQ DI, 800(SP)
-	MOVQ 792(SP), DI
-	SUBQ BX, DI
-	SHRQ $0x02, DI
-	LEAQ 824(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 824(SP), BX
-	LEAQ 1256(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 1256(SP), R8
-	MOVQ $+32, 784(SP)
-	MOVQ 800(SP), DI
-	JMP  groupchosen
+groupmeet0mix:
+	INCQ         R13
+	VMOVUPS      (R15)(R11*4), Y5
+	VBROADCASTSS (BX)(R13*4), Y6
+	VBLENDVPS    Y5, Y6, Y1, Y1
+	VBROADCASTSS (R8)(R13*4), Y6
+	VBLENDVPS    Y5, Y6, Y2, Y2
+	VMOVUPS      32(R15)(R11*4), Y5
+	VBROADCASTSS (BX)(R13*4), Y6
+	VBLENDVPS    Y5, Y6, Y3, Y3
+	VBROADCASTSS (R8)(R13*4), Y6
+	VBLENDVPS    Y5, Y6, Y4, Y4
+	SUBQ         R12, R11
+	JGT          groupmeet0mix
+	JMP          groupmeet0
+
+groupmeet2mix:
+	INCQ         R13
+	VMOVUPS      (R15)(R11*4), Y7
+	VBROADCASTSS (BX)(R13*4), Y8
+	VBLENDVPS    Y7, Y8, Y2, Y2
+	VBROADCASTSS (R8)(R13*4), Y8
+	VBLENDVPS    Y7, Y8, Y3, Y3
+	VMOVUPS      32(R15)(R11*4), Y7
+	VBROADCASTSS (BX)(R13*4), Y8
+	VBLENDVPS    Y7, Y8, Y4, Y4
+	VBROADCASTSS (R8)(R13*4), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	SUBQ         R12, R11
+	JGT          groupmeet2mix
+	JMP          groupmeet2
 
 groupmeetrare:
-	LEAQ 580(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
+	MOVQ 704(SP), R11
+	NEGQ R11
 
 groupodd:
-	MOVQ DI, 800(SP)
+	MOVQ DI, 704(SP)
 	CMPQ DI, $+64
 	JLT  grouprepeat
 	MOVL $0x00000040, DI
 
 grouprepeat:
-	LEAQ 952(SP), AX
+	LEAQ 720(SP), AX
 	MOVQ BX, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1240(SP)
-	LEAQ 952(SP), BX
-	LEAQ 1384(SP), AX
+	MOVQ CX, 1008(SP)
+	LEAQ 720(SP), BX
+	LEAQ 1016(SP), AX
 	MOVQ R8, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1672(SP)
-	LEAQ 1384(SP), R8
+	MOVQ CX, 1304(SP)
+	LEAQ 1016(SP), R8
 	MOVQ R15, R11
-	MOVQ $+1, 808(SP)
+	MOVQ $+1, 712(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 1240(SP), BX
-	MOVQ 1672(SP), R8
-	MOVQ 800(SP), DI
+	MOVQ 1008(SP), BX
+	MOVQ 1304(SP), R8
+	MOVQ 704(SP), DI
 	CMPQ DI, $+65
 	JLT  return
 	SUBQ $+64, DI

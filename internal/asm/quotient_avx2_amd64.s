@@ -3,12 +3,12 @@
 //go:build !purego
 
 // func QuotientAVX2(y *float32, x *float32, scale *float32, recip *float32, offset *float32, keep int32, nan float32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·QuotientAVX2(SB), $2368-72
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·QuotientAVX2(SB), $1984-72
 	// pointers: SI y, DX x, BX scale, R8 recip, R9 offset, DI elements left, R11 groups left, R12 length
 	// per call: Y15 keep, Y0 0xffffffff, Y14 Xor
 	// per group: Y13 scale, Y12 recip, Y11 offset
-	// vector registers in use at once: 16
+	// vector registers in use at once: 15
 	MOVQ         y+0(FP), SI
 	MOVQ         x+8(FP), DX
 	MOVQ         scale+16(FP), BX
@@ -29,14 +29,6 @@ groups:
 	MOVQ  R12, DI
 	IMULQ R13, DI
 	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000001f, R12
-	JEQ   groupbegin
-	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 1040(SP)
-	LEAQ  696(SP), AX
-	CALL  ·numberAVX2(SB)
 	JMP   groupbegin
 
 groupover:
@@ -130,103 +122,104 @@ groupwhole:
 	JMP   return
 
 grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 1032(SP)
-	JLT  groupending
-
-groupchosen:
 	NEGQ R11
-	LEAQ 828(SP)(R11*4), R15
+	XORL R13, R13
+	LEAQ ·bytes839c9385+0(SB), R15
 
 groupmeet:
+	MOVQ         R11, 1080(SP)
 	VMOVUPS      (DX), Y0
-	VMOVUPS      (R15), Y1
-	VMOVUPS      (R8), Y2
-	VPERMPS      Y2, Y1, Y3
-	VMULPS       Y3, Y0, Y4
-	VMOVUPS      (BX), Y5
-	VPERMPS      Y5, Y1, Y6
-	VFMSUB213PS  Y0, Y4, Y6
-	VFNMADD231PS Y3, Y6, Y4
-	VMOVUPS      32(DX), Y3
-	VMOVUPS      32(R15), Y6
-	VPERMPS      Y2, Y6, Y7
-	VMULPS       Y7, Y3, Y8
-	VPERMPS      Y5, Y6, Y9
-	VFMSUB213PS  Y3, Y8, Y9
-	VFNMADD231PS Y7, Y9, Y8
-	VMOVUPS      64(DX), Y7
-	VMOVUPS      64(R15), Y9
-	VPERMPS      Y2, Y9, Y10
-	VMULPS       Y10, Y7, Y11
-	VPERMPS      Y5, Y9, Y12
-	VFMSUB213PS  Y7, Y11, Y12
-	VFNMADD231PS Y10, Y12, Y11
-	VMOVUPS      96(DX), Y10
-	VMOVUPS      96(R15), Y12
-	VPERMPS      Y2, Y12, Y2
-	VMULPS       Y2, Y10, Y13
-	VPERMPS      Y5, Y12, Y5
-	VFMSUB213PS  Y10, Y13, Y5
-	VFNMADD231PS Y2, Y5, Y13
-	VCMPPS       $0x03, Y8, Y4, Y2
-	VCMPPS       $0x03, Y13, Y11, Y5
-	VORPS        Y5, Y2, Y2
-	VPMOVMSKB    Y2, AX
+	VBROADCASTSS (BX)(R13*4), Y1
+	VBROADCASTSS (R8)(R13*4), Y2
+	VBROADCASTSS (R9)(R13*4), Y3
+	VBROADCASTSS (BX)(R13*4), Y4
+	VBROADCASTSS (R8)(R13*4), Y5
+	VBROADCASTSS (R9)(R13*4), Y6
+	ADDQ         $+16, R11
+	JGT          groupmeet0mix
+
+groupmeet0:
+	VMOVUPS      Y1, 696(SP)
+	VMOVUPS      Y2, 824(SP)
+	VMOVUPS      Y3, 952(SP)
+	VMOVUPS      Y4, 728(SP)
+	VMOVUPS      Y5, 856(SP)
+	VMOVUPS      Y6, 984(SP)
+	VMULPS       Y2, Y0, Y3
+	VFMSUB213PS  Y0, Y3, Y1
+	VFNMADD231PS Y2, Y1, Y3
+	VMOVUPS      32(DX), Y1
+	VMULPS       Y5, Y1, Y2
+	VFMSUB213PS  Y1, Y2, Y4
+	VFNMADD231PS Y5, Y4, Y2
+	VMOVUPS      64(DX), Y4
+	VBROADCASTSS (BX)(R13*4), Y5
+	VBROADCASTSS (R8)(R13*4), Y6
+	VBROADCASTSS (R9)(R13*4), Y7
+	VBROADCASTSS (BX)(R13*4), Y8
+	VBROADCASTSS (R8)(R13*4), Y9
+	VBROADCASTSS (R9)(R13*4), Y10
+	ADDQ         $+16, R11
+	JGT          groupmeet2mix
+
+groupmeet2:
+	VMULPS       Y6, Y4, Y11
+	VFMSUB213PS  Y4, Y11, Y5
+	VFNMADD231PS Y6, Y5, Y11
+	VMOVUPS      96(DX), Y5
+	VMULPS       Y9, Y5, Y6
+	VFMSUB213PS  Y5, Y6, Y8
+	VFNMADD231PS Y9, Y8, Y6
+	VCMPPS       $0x03, Y2, Y3, Y8
+	VCMPPS       $0x03, Y6, Y11, Y9
+	VORPS        Y9, Y8, Y8
+	VPMOVMSKB    Y8, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VMOVUPS      (R9), Y2
-	VPERMPS      Y2, Y1, Y1
-	VADDPS       Y1, Y4, Y4
-	VPAND        Y15, Y4, Y4
-	VADDPS       Y1, Y0, Y0
+	VMOVUPS      696(SP), Y8
+	VMOVUPS      824(SP), Y8
+	VMOVUPS      952(SP), Y8
+	VADDPS       Y8, Y3, Y3
+	VPAND        Y15, Y3, Y3
+	VADDPS       Y8, Y0, Y0
 	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VMOVUPS      Y4, (SI)
-	VPERMPS      Y2, Y6, Y6
-	VADDPS       Y6, Y8, Y8
-	VPAND        Y15, Y8, Y8
-	VADDPS       Y6, Y3, Y3
-	VPAND        Y14, Y3, Y3
-	VPOR         Y3, Y8, Y8
-	VMOVUPS      Y8, 32(SI)
-	VPERMPS      Y2, Y9, Y9
-	VADDPS       Y9, Y11, Y11
+	VPOR         Y0, Y3, Y3
+	VMOVUPS      Y3, (SI)
+	VMOVUPS      728(SP), Y0
+	VMOVUPS      856(SP), Y0
+	VMOVUPS      984(SP), Y0
+	VADDPS       Y0, Y2, Y2
+	VPAND        Y15, Y2, Y2
+	VADDPS       Y0, Y1, Y1
+	VPAND        Y14, Y1, Y1
+	VPOR         Y1, Y2, Y2
+	VMOVUPS      Y2, 32(SI)
+	VADDPS       Y7, Y11, Y11
 	VPAND        Y15, Y11, Y11
-	VADDPS       Y9, Y7, Y7
-	VPAND        Y14, Y7, Y7
-	VPOR         Y7, Y11, Y11
+	VADDPS       Y7, Y4, Y4
+	VPAND        Y14, Y4, Y4
+	VPOR         Y4, Y11, Y11
 	VMOVUPS      Y11, 64(SI)
-	VPERMPS      Y2, Y12, Y2
-	VADDPS       Y2, Y13, Y13
-	VPAND        Y15, Y13, Y13
-	VADDPS       Y2, Y10, Y10
-	VPAND        Y14, Y10, Y10
-	VPOR         Y10, Y13, Y13
-	VMOVUPS      Y13, 96(SI)
+	VADDPS       Y10, Y6, Y6
+	VPAND        Y15, Y6, Y6
+	VADDPS       Y10, Y5, Y5
+	VPAND        Y14, Y5, Y5
+	VPOR         Y5, Y6, Y6
+	VMOVUPS      Y6, 96(SI)
 	SUBQ         $-128, SI
 	SUBQ         $-128, DX
-	ADDQ         1000(SP), R15
-	MOVQ         R15, R13
-	SUBQ         1008(SP), R13
-	XORL         AX, AX
-	CMPQ         1016(SP), R15
-	CMOVQCS      R13, R15
-	ADCQ         992(SP), AX
-	LEAQ         (BX)(AX*4), BX
-	LEAQ         (R8)(AX*4), R8
-	LEAQ         (R9)(AX*4), R9
+	LEAQ         (BX)(R13*4), BX
+	LEAQ         (R8)(R13*4), R8
+	LEAQ         (R9)(R13*4), R9
+	XORL         R13, R13
 	SUBQ         $+32, DI
-	CMPQ         DI, 1032(SP)
+	CMPQ         DI, $+32
 	JLT          groupmet
-	CMPQ         R15, 1024(SP)
-	JGT          groupmeet
+	CMPQ         R11, $-31
+	JGE          groupmeet
 
 groupmet:
-	LEAQ 828(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
+	NEGQ R11
 	JMP  groupbegin
 
 grouptail:
@@ -327,7 +320,7 @@ short2back:
 
 lanes:
 	MOVQ R11, DI
-	MOVQ $+0, 1056(SP)
+	MOVQ $+0, 1088(SP)
 
 lanerow:
 	CMPQ DI, $+32
@@ -410,7 +403,7 @@ laneback:
 	CALL  ·stageOut32AVX2(SB)
 
 laneend:
-	CMPQ 1056(SP), $+1
+	CMPQ 1088(SP), $+1
 	JEQ  groupodddone
 	JMP  return
 
@@ -494,63 +487,81 @@ grouprare:
 	MOVL $0x00000001, R14
 	JMP  spread
 
-groupending:
-	MOVQ DI, 1048(SP)
-	MOVQ 1040(SP), DI
-	SUBQ BX, DI
-	SHRQ $0x02, DI
-	LEAQ 1072(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 1072(SP), BX
-	LEAQ 1504(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 1504(SP), R8
-	LEAQ 1936(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 1936(SP), R9
-	MOVQ $+32, 1032(SP)
-	MOVQ 1048(SP), DI
-	JMP  groupchosen
+groupmeet0mix:
+	INCQ         R13
+	VMOVUPS      (R15)(R11*4), Y7
+	VBROADCASTSS (BX)(R13*4), Y8
+	VBLENDVPS    Y7, Y8, Y1, Y1
+	VBROADCASTSS (R8)(R13*4), Y8
+	VBLENDVPS    Y7, Y8, Y2, Y2
+	VBROADCASTSS (R9)(R13*4), Y8
+	VBLENDVPS    Y7, Y8, Y3, Y3
+	VMOVUPS      32(R15)(R11*4), Y7
+	VBROADCASTSS (BX)(R13*4), Y8
+	VBLENDVPS    Y7, Y8, Y4, Y4
+	VBROADCASTSS (R8)(R13*4), Y8
+	VBLENDVPS    Y7, Y8, Y5, Y5
+	VBROADCASTSS (R9)(R13*4), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	SUBQ         R12, R11
+	JGT          groupmeet0mix
+	JMP          groupmeet0
+
+groupmeet2mix:
+	INCQ         R13
+	VMOVUPS      (R15)(R11*4), Y11
+	VBROADCASTSS (BX)(R13*4), Y12
+	VBLENDVPS    Y11, Y12, Y5, Y5
+	VBROADCASTSS (R8)(R13*4), Y12
+	VBLENDVPS    Y11, Y12, Y6, Y6
+	VBROADCASTSS (R9)(R13*4), Y12
+	VBLENDVPS    Y11, Y12, Y7, Y7
+	VMOVUPS      32(R15)(R11*4), Y11
+	VBROADCASTSS (BX)(R13*4), Y12
+	VBLENDVPS    Y11, Y12, Y8, Y8
+	VBROADCASTSS (R8)(R13*4), Y12
+	VBLENDVPS    Y11, Y12, Y9, Y9
+	VBROADCASTSS (R9)(R13*4), Y12
+	VBLENDVPS    Y11, Y12, Y10, Y10
+	SUBQ         R12, R11
+	JGT          groupmeet2mix
+	JMP          groupmeet2
 
 groupmeetrare:
-	LEAQ 828(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
+	MOVQ 1080(SP), R11
+	NEGQ R11
 
 groupodd:
-	MOVQ DI, 1048(SP)
+	MOVQ DI, 1080(SP)
 	CMPQ DI, $+64
 	JLT  grouprepeat
 	MOVL $0x00000040, DI
 
 grouprepeat:
-	LEAQ 1200(SP), AX
+	LEAQ 1096(SP), AX
 	MOVQ BX, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1488(SP)
-	LEAQ 1200(SP), BX
-	LEAQ 1632(SP), AX
+	MOVQ CX, 1384(SP)
+	LEAQ 1096(SP), BX
+	LEAQ 1392(SP), AX
 	MOVQ R8, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1920(SP)
-	LEAQ 1632(SP), R8
-	LEAQ 2064(SP), AX
+	MOVQ CX, 1680(SP)
+	LEAQ 1392(SP), R8
+	LEAQ 1688(SP), AX
 	MOVQ R9, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 2352(SP)
-	LEAQ 2064(SP), R9
+	MOVQ CX, 1976(SP)
+	LEAQ 1688(SP), R9
 	MOVQ R15, R11
-	MOVQ $+1, 1056(SP)
+	MOVQ $+1, 1088(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 1488(SP), BX
-	MOVQ 1920(SP), R8
-	MOVQ 2352(SP), R9
-	MOVQ 1048(SP), DI
+	MOVQ 1384(SP), BX
+	MOVQ 1680(SP), R8
+	MOVQ 1976(SP), R9
+	MOVQ 1080(SP), DI
 	CMPQ DI, $+65
 	JLT  return
 	SUBQ $+64, DI

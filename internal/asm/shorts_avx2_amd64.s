@@ -3,12 +3,12 @@
 //go:build !purego
 
 // func QuantizeShortAVX2(q *uint16, x *float32, scale *float32, recip *float32, zero *float32, minval *float32, least float32, most float32, groups int, length int)
-// Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·QuantizeShortAVX2(SB), $2864-72
+// Requires: AVX, AVX2, FMA3
+TEXT ·QuantizeShortAVX2(SB), $2480-72
 	// pointers: SI q, DX x, BX scale, R8 recip, R9 zero, R10 minval, DI elements left, R11 groups left, R12 length
 	// per call: Y15 least, Y14 most, Y13 0xffff
 	// per group: Y12 scale, Y11 recip, Y10 zero, Y9 minval
-	// vector registers in use at once: 15
+	// vector registers in use at once: 16
 	MOVQ         q+0(FP), SI
 	MOVQ         x+8(FP), DX
 	MOVQ         scale+16(FP), BX
@@ -30,14 +30,6 @@ groups:
 	MOVQ  R12, DI
 	IMULQ R13, DI
 	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000001f, R12
-	JEQ   groupbegin
-	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 1112(SP)
-	LEAQ  768(SP), AX
-	CALL  ·numberAVX2(SB)
 	JMP   groupbegin
 
 groupover:
@@ -134,119 +126,123 @@ groupback:
 	JMP   groupdone
 
 grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 1104(SP)
-	JLT  groupending
-
-groupchosen:
 	NEGQ R11
-	LEAQ 900(SP)(R11*4), R15
+	XORL R13, R13
+	LEAQ ·bytes839c9385+0(SB), R15
 
 groupmeet:
+	MOVQ         R11, 1280(SP)
 	VMOVUPS      (DX), Y0
-	VMOVUPS      (R15), Y1
-	VMOVUPS      (R10), Y2
-	VPERMPS      Y2, Y1, Y3
-	VSUBPS       Y3, Y0, Y0
-	VMOVUPS      (R8), Y3
-	VPERMPS      Y3, Y1, Y4
-	VMULPS       Y4, Y0, Y5
-	VMOVUPS      (BX), Y6
-	VPERMPS      Y6, Y1, Y7
-	VFNMADD231PS Y7, Y5, Y0
-	VFMADD231PS  Y4, Y0, Y5
+	VBROADCASTSS (BX)(R13*4), Y1
+	VBROADCASTSS (R8)(R13*4), Y2
+	VBROADCASTSS (R9)(R13*4), Y3
+	VBROADCASTSS (R10)(R13*4), Y4
+	VBROADCASTSS (BX)(R13*4), Y5
+	VBROADCASTSS (R8)(R13*4), Y6
+	VBROADCASTSS (R9)(R13*4), Y7
+	VBROADCASTSS (R10)(R13*4), Y8
+	ADDQ         $+16, R11
+	JGT          groupmeet0mix
+
+groupmeet0:
+	VMOVUPS      Y1, 768(SP)
+	VMOVUPS      Y2, 896(SP)
+	VMOVUPS      Y3, 1024(SP)
+	VMOVUPS      Y4, 1152(SP)
+	VMOVUPS      Y5, 800(SP)
+	VMOVUPS      Y6, 928(SP)
+	VMOVUPS      Y7, 1056(SP)
+	VMOVUPS      Y8, 1184(SP)
+	VSUBPS       Y4, Y0, Y0
+	VMULPS       Y2, Y0, Y3
+	VFNMADD231PS Y1, Y3, Y0
+	VFMADD231PS  Y2, Y0, Y3
 	VMOVUPS      32(DX), Y0
-	VMOVUPS      32(R15), Y4
-	VPERMPS      Y2, Y4, Y7
-	VSUBPS       Y7, Y0, Y0
-	VPERMPS      Y3, Y4, Y7
-	VMULPS       Y7, Y0, Y8
-	VPERMPS      Y6, Y4, Y9
-	VFNMADD231PS Y9, Y8, Y0
-	VFMADD231PS  Y7, Y0, Y8
+	VSUBPS       Y8, Y0, Y0
+	VMULPS       Y6, Y0, Y1
+	VFNMADD231PS Y5, Y1, Y0
+	VFMADD231PS  Y6, Y0, Y1
 	VMOVUPS      64(DX), Y0
-	VMOVUPS      64(R15), Y7
-	VPERMPS      Y2, Y7, Y9
-	VSUBPS       Y9, Y0, Y0
-	VPERMPS      Y3, Y7, Y9
-	VMULPS       Y9, Y0, Y10
-	VPERMPS      Y6, Y7, Y11
-	VFNMADD231PS Y11, Y10, Y0
-	VFMADD231PS  Y9, Y0, Y10
+	VBROADCASTSS (BX)(R13*4), Y2
+	VBROADCASTSS (R8)(R13*4), Y4
+	VBROADCASTSS (R9)(R13*4), Y5
+	VBROADCASTSS (R10)(R13*4), Y6
+	VBROADCASTSS (BX)(R13*4), Y7
+	VBROADCASTSS (R8)(R13*4), Y8
+	VBROADCASTSS (R9)(R13*4), Y9
+	VBROADCASTSS (R10)(R13*4), Y10
+	ADDQ         $+16, R11
+	JGT          groupmeet2mix
+
+groupmeet2:
+	VSUBPS       Y6, Y0, Y0
+	VMULPS       Y4, Y0, Y6
+	VFNMADD231PS Y2, Y6, Y0
+	VFMADD231PS  Y4, Y0, Y6
 	VMOVUPS      96(DX), Y0
-	VMOVUPS      96(R15), Y9
-	VPERMPS      Y2, Y9, Y2
-	VSUBPS       Y2, Y0, Y0
-	VPERMPS      Y3, Y9, Y3
-	VMULPS       Y3, Y0, Y2
-	VPERMPS      Y6, Y9, Y6
-	VFNMADD231PS Y6, Y2, Y0
-	VFMADD231PS  Y3, Y0, Y2
-	VCMPPS       $0x03, Y8, Y5, Y0
-	VCMPPS       $0x03, Y2, Y10, Y3
-	VORPS        Y3, Y0, Y0
+	VSUBPS       Y10, Y0, Y0
+	VMULPS       Y8, Y0, Y2
+	VFNMADD231PS Y7, Y2, Y0
+	VFMADD231PS  Y8, Y0, Y2
+	VCMPPS       $0x03, Y1, Y3, Y0
+	VCMPPS       $0x03, Y2, Y6, Y4
+	VORPS        Y4, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VMOVUPS      (R9), Y0
-	VPERMPS      Y0, Y1, Y1
-	VROUNDPS     $0x08, Y5, Y5
-	VADDPS       Y1, Y5, Y5
-	VMAXPS       Y5, Y15, Y5
-	VMINPS       Y5, Y14, Y5
-	VCVTPS2DQ    Y5, Y5
-	VPERMPS      Y0, Y4, Y4
-	VROUNDPS     $0x08, Y8, Y8
-	VADDPS       Y4, Y8, Y8
-	VMAXPS       Y8, Y15, Y8
-	VMINPS       Y8, Y14, Y8
-	VCVTPS2DQ    Y8, Y8
-	VPAND        Y13, Y5, Y5
-	VPAND        Y13, Y8, Y8
-	VPACKUSDW    Y8, Y5, Y5
-	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, (SI)
-	VPERMPS      Y0, Y7, Y7
-	VROUNDPS     $0x08, Y10, Y10
-	VADDPS       Y7, Y10, Y10
-	VMAXPS       Y10, Y15, Y10
-	VMINPS       Y10, Y14, Y10
-	VCVTPS2DQ    Y10, Y10
-	VPERMPS      Y0, Y9, Y0
+	VMOVUPS      768(SP), Y0
+	VMOVUPS      896(SP), Y0
+	VMOVUPS      1024(SP), Y0
+	VMOVUPS      1152(SP), Y4
+	VROUNDPS     $0x08, Y3, Y3
+	VADDPS       Y0, Y3, Y3
+	VMAXPS       Y3, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VCVTPS2DQ    Y3, Y3
+	VMOVUPS      800(SP), Y0
+	VMOVUPS      928(SP), Y0
+	VMOVUPS      1056(SP), Y0
+	VMOVUPS      1184(SP), Y4
+	VROUNDPS     $0x08, Y1, Y1
+	VADDPS       Y0, Y1, Y1
+	VMAXPS       Y1, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VCVTPS2DQ    Y1, Y1
+	VPAND        Y13, Y3, Y3
+	VPAND        Y13, Y1, Y1
+	VPACKUSDW    Y1, Y3, Y3
+	VPERMQ       $0xd8, Y3, Y3
+	VMOVUPS      Y3, (SI)
+	VROUNDPS     $0x08, Y6, Y6
+	VADDPS       Y5, Y6, Y6
+	VMAXPS       Y6, Y15, Y6
+	VMINPS       Y6, Y14, Y6
+	VCVTPS2DQ    Y6, Y6
 	VROUNDPS     $0x08, Y2, Y2
-	VADDPS       Y0, Y2, Y2
+	VADDPS       Y9, Y2, Y2
 	VMAXPS       Y2, Y15, Y2
 	VMINPS       Y2, Y14, Y2
 	VCVTPS2DQ    Y2, Y2
-	VPAND        Y13, Y10, Y10
+	VPAND        Y13, Y6, Y6
 	VPAND        Y13, Y2, Y2
-	VPACKUSDW    Y2, Y10, Y10
-	VPERMQ       $0xd8, Y10, Y10
-	VMOVUPS      Y10, 32(SI)
+	VPACKUSDW    Y2, Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VMOVUPS      Y6, 32(SI)
 	ADDQ         $+64, SI
 	SUBQ         $-128, DX
-	ADDQ         1072(SP), R15
-	MOVQ         R15, R13
-	SUBQ         1080(SP), R13
-	XORL         AX, AX
-	CMPQ         1088(SP), R15
-	CMOVQCS      R13, R15
-	ADCQ         1064(SP), AX
-	LEAQ         (BX)(AX*4), BX
-	LEAQ         (R8)(AX*4), R8
-	LEAQ         (R9)(AX*4), R9
-	LEAQ         (R10)(AX*4), R10
+	LEAQ         (BX)(R13*4), BX
+	LEAQ         (R8)(R13*4), R8
+	LEAQ         (R9)(R13*4), R9
+	LEAQ         (R10)(R13*4), R10
+	XORL         R13, R13
 	SUBQ         $+32, DI
-	CMPQ         DI, 1104(SP)
+	CMPQ         DI, $+32
 	JLT          groupmet
-	CMPQ         R15, 1096(SP)
-	JGT          groupmeet
+	CMPQ         R11, $-31
+	JGE          groupmeet
 
 groupmet:
-	LEAQ 900(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
+	NEGQ R11
 	JMP  groupbegin
 
 grouptail:
@@ -359,7 +355,7 @@ short2back:
 
 lanes:
 	MOVQ R11, DI
-	MOVQ $+0, 1128(SP)
+	MOVQ $+0, 1288(SP)
 
 lanerow:
 	CMPQ DI, $+32
@@ -457,7 +453,7 @@ laneback:
 	CALL  ·stageOut16AVX2(SB)
 
 laneend:
-	CMPQ 1128(SP), $+1
+	CMPQ 1288(SP), $+1
 	JEQ  groupodddone
 	VZEROUPPER
 	RET
@@ -473,73 +469,95 @@ grouprare:
 	MOVL $0x00000001, R14
 	JMP  spread
 
-groupending:
-	MOVQ DI, 1120(SP)
-	MOVQ 1112(SP), DI
-	SUBQ BX, DI
-	SHRQ $0x02, DI
-	LEAQ 1144(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 1144(SP), BX
-	LEAQ 1576(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 1576(SP), R8
-	LEAQ 2008(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 2008(SP), R9
-	LEAQ 2440(SP), AX
-	MOVQ R10, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 2440(SP), R10
-	MOVQ $+32, 1104(SP)
-	MOVQ 1120(SP), DI
-	JMP  groupchosen
+groupmeet0mix:
+	INCQ         R13
+	VMOVUPS      (R15)(R11*4), Y9
+	VBROADCASTSS (BX)(R13*4), Y10
+	VBLENDVPS    Y9, Y10, Y1, Y1
+	VBROADCASTSS (R8)(R13*4), Y10
+	VBLENDVPS    Y9, Y10, Y2, Y2
+	VBROADCASTSS (R9)(R13*4), Y10
+	VBLENDVPS    Y9, Y10, Y3, Y3
+	VBROADCASTSS (R10)(R13*4), Y10
+	VBLENDVPS    Y9, Y10, Y4, Y4
+	VMOVUPS      32(R15)(R11*4), Y9
+	VBROADCASTSS (BX)(R13*4), Y10
+	VBLENDVPS    Y9, Y10, Y5, Y5
+	VBROADCASTSS (R8)(R13*4), Y10
+	VBLENDVPS    Y9, Y10, Y6, Y6
+	VBROADCASTSS (R9)(R13*4), Y10
+	VBLENDVPS    Y9, Y10, Y7, Y7
+	VBROADCASTSS (R10)(R13*4), Y10
+	VBLENDVPS    Y9, Y10, Y8, Y8
+	SUBQ         R12, R11
+	JGT          groupmeet0mix
+	JMP          groupmeet0
+
+groupmeet2mix:
+	INCQ         R13
+	VMOVUPS      (R15)(R11*4), Y11
+	VBROADCASTSS (BX)(R13*4), Y12
+	VBLENDVPS    Y11, Y12, Y2, Y2
+	VBROADCASTSS (R8)(R13*4), Y12
+	VBLENDVPS    Y11, Y12, Y4, Y4
+	VBROADCASTSS (R9)(R13*4), Y12
+	VBLENDVPS    Y11, Y12, Y5, Y5
+	VBROADCASTSS (R10)(R13*4), Y12
+	VBLENDVPS    Y11, Y12, Y6, Y6
+	VMOVUPS      32(R15)(R11*4), Y11
+	VBROADCASTSS (BX)(R13*4), Y12
+	VBLENDVPS    Y11, Y12, Y7, Y7
+	VBROADCASTSS (R8)(R13*4), Y12
+	VBLENDVPS    Y11, Y12, Y8, Y8
+	VBROADCASTSS (R9)(R13*4), Y12
+	VBLENDVPS    Y11, Y12, Y9, Y9
+	VBROADCASTSS (R10)(R13*4), Y12
+	VBLENDVPS    Y11, Y12, Y10, Y10
+	SUBQ         R12, R11
+	JGT          groupmeet2mix
+	JMP          groupmeet2
 
 groupmeetrare:
-	LEAQ 900(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
+	MOVQ 1280(SP), R11
+	NEGQ R11
 
 groupodd:
-	MOVQ DI, 1120(SP)
+	MOVQ DI, 1280(SP)
 	CMPQ DI, $+64
 	JLT  grouprepeat
 	MOVL $0x00000040, DI
 
 grouprepeat:
-	LEAQ 1272(SP), AX
+	LEAQ 1296(SP), AX
 	MOVQ BX, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1560(SP)
-	LEAQ 1272(SP), BX
-	LEAQ 1704(SP), AX
+	MOVQ CX, 1584(SP)
+	LEAQ 1296(SP), BX
+	LEAQ 1592(SP), AX
 	MOVQ R8, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1992(SP)
-	LEAQ 1704(SP), R8
-	LEAQ 2136(SP), AX
+	MOVQ CX, 1880(SP)
+	LEAQ 1592(SP), R8
+	LEAQ 1888(SP), AX
 	MOVQ R9, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 2424(SP)
-	LEAQ 2136(SP), R9
-	LEAQ 2568(SP), AX
+	MOVQ CX, 2176(SP)
+	LEAQ 1888(SP), R9
+	LEAQ 2184(SP), AX
 	MOVQ R10, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 2856(SP)
-	LEAQ 2568(SP), R10
+	MOVQ CX, 2472(SP)
+	LEAQ 2184(SP), R10
 	MOVQ R15, R11
-	MOVQ $+1, 1128(SP)
+	MOVQ $+1, 1288(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 1560(SP), BX
-	MOVQ 1992(SP), R8
-	MOVQ 2424(SP), R9
-	MOVQ 2856(SP), R10
-	MOVQ 1120(SP), DI
+	MOVQ 1584(SP), BX
+	MOVQ 1880(SP), R8
+	MOVQ 2176(SP), R9
+	MOVQ 2472(SP), R10
+	MOVQ 1280(SP), DI
 	CMPQ DI, $+65
 	JLT  groupdone
 	SUBQ $+64, DI

@@ -1,0 +1,154 @@
+package plan
+
+import (
+	"slices"
+	"strconv"
+
+	"github.com/lowbit-go/lowbit/gen/ir"
+)
+
+// Where groups meet some machines do not choose each element's parameters, but mix those of two groups: a group's stay in
+// registers, and a branch before some slots of a tile tells whether the group ends in them. What puts the next group's
+// parameters into the lanes behind the end is out of the loop's way. That takes fewer shuffles, of which there are few a
+// cycle; it pays where they are many, in kernels that divide.
+
+// mixture is what a row's tiles have to mix.
+type mixture struct {
+	params []*ir.Node
+	from   []GPR // where they are in memory
+	first  *Seg  // loads the first group's
+	next   []V   // has a group's in all lanes; if registers ran out there are none, and each slot loads them
+	slots  int   // so many of the tile's have begun
+	step   int   // and so many begin at a time
+	kept   map[[2]int]*keptParam
+}
+
+// keptParam is where a slot's register of parameters is in the frame, for what comes when other slots have begun.
+type keptParam struct {
+	at   Addr
+	used bool
+}
+
+// Crossing is where slots begin. Now are registers that get the parameters of their elements, those of a slot one after
+// the other. Next has a group's in all lanes; if that is one register alone, they are loaded there one by one.
+type Crossing struct {
+	Label     string
+	From      []GPR
+	Slots     int
+	Now, Next []int
+	Mask      int
+}
+
+// mixing is the machine, if it is to mix the kernel's parameters.
+func (p *planner) mixing() Mixing {
+	m, ok := p.m.(Mixing)
+	divides := slices.ContainsFunc(p.k.Params, func(q *ir.Node) bool { return q.Name == "recip" })
+	if !ok || !m.Mixes() || !divides {
+		return nil
+	}
+	return m
+}
+
+// mixture makes what comes before the first tile.
+func (p *planner) mixture(pr *program) *mixture {
+	x := &mixture{first: p.seg(pr.call, false, 1), step: 2, kept: map[[2]int]*keptParam{}}
+	if p.slotwise {
+		x.step = 1
+	}
+	for _, n := range p.k.Nodes {
+		if n.Op != ir.OpParam || !p.needs[false].wanted[false][n.ID] {
+			continue
+		}
+		x.params, x.from = append(x.params, n), append(x.from, p.ptr[n.Name])
+		if !p.frugal {
+			x.next = append(x.next, x.first.demand(n, 0))
+			continue
+		}
+		for slot := range n.Slots() {
+			x.kept[[2]int{n.ID, slot}] = &keptParam{at: pr.take(4 * p.m.Width())}
+		}
+	}
+	return x
+}
+
+// mixed is a register of parameters, for each element of a slot.
+func (s *Seg) mixed(n *ir.Node, slot int) V {
+	for s.mix.slots <= slot {
+		s.cross()
+	}
+	key := [2]int{n.ID, slot}
+	v, ok := s.vals[key]
+	if !ok {
+		v = s.New(Vec)
+		s.mix.kept[key].used = true
+		s.Add(s.p.m.Fill(v, s.mix.kept[key].at))
+	}
+	return v
+}
+
+// cross begins the next slots.
+func (s *Seg) cross() {
+	x, m := s.mix, s.p.mixing()
+	in := Inst{Uses: x.next, Apart: true}
+	for slot := x.slots; slot < x.slots+x.step; slot++ {
+		for _, n := range x.params {
+			v := s.New(Vec)
+			in.Defs, s.vals[[2]int{n.ID, slot}] = append(in.Defs, v), v
+		}
+	}
+	now := len(in.Defs)
+	in.Defs = append(append(in.Defs, s.New(Vec)), x.next...)
+	if s.p.frugal {
+		in.Defs = append(in.Defs, s.New(Vec))
+	}
+	c := Crossing{Label: label("group", atMeet) + strconv.Itoa(x.slots), From: x.from, Slots: x.step}
+	in.Emit = func(d, _ []int) {
+		c.Now, c.Mask, c.Next = d[:now], d[now], d[now+1:]
+		m.Cross(c)
+		s.Aside(func() { m.Mix(c) })
+	}
+	s.Add(in)
+	for i, v := range in.Defs[:now] {
+		n, slot := x.params[i%len(x.params)], x.slots+i/len(x.params)
+		if k := x.kept[[2]int{n.ID, slot}]; k != nil {
+			spill := s.p.m.Spill(v, k.at)
+			print := spill.Emit
+			spill.Emit = func(d, u []int) {
+				if k.used {
+					print(d, u)
+				}
+			}
+			s.Add(spill)
+			delete(s.vals, [2]int{n.ID, slot - x.step})
+		}
+	}
+	x.slots += x.step
+}
+
+// mix does tiles in which groups meet.
+func (l rowLoop) mix(p *printer) {
+	m, mixing, sh, r, n, tile := p.m, p.mixing(), l.shape, l.row, p.counts.n, 4*p.m.Width()
+	mixing.ToMix()
+	p.run(r.mix.first)
+	m.LoopHead(sh.at(atMeet))
+	if p.hasRare() {
+		m.Keep(r.left, p.counts.groups)
+	}
+	p.run(r.meet)
+	p.advanceStreams(false)
+	mixing.NextMixed(p.paramPointers())
+	m.AddImm(n, -tile)
+	m.Branch(n, Less, tile, sh.at(atMet))
+	m.Branch(p.counts.groups, GreaterEqual, 1-tile, sh.at(atMeet))
+	m.Label(sh.at(atMet))
+	mixing.Mixed()
+	m.Jump(sh.at(atBegin))
+}
+
+// paramPointers are the pointers to all parameters.
+func (p *planner) paramPointers() (out []GPR) {
+	for _, q := range p.k.Params {
+		out = append(out, p.ptr[q.Name])
+	}
+	return out
+}
