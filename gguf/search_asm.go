@@ -218,7 +218,6 @@ func (f *fits) searchQuickBatches(impl asm.ISA, x []float32) {
 	for g := range groups {
 		groups[g] = uint8(g)
 	}
-	count := len(x) / length
 	for _, rounds := range [...]int{0, 3, 5} {
 		others := 0
 		batches(x, length, func(x []float32, at int) {
@@ -233,8 +232,7 @@ func (f *fits) searchQuickBatches(impl asm.ISA, x []float32) {
 				}
 			}
 		})
-		count = others
-		if x = b.gathered[:length*count]; count == 0 {
+		if x = b.gathered[:length*others]; others == 0 {
 			return
 		}
 	}
