@@ -214,7 +214,7 @@ func TestTwoLevelsAtOnce(t *testing.T) {
 			x := quant.Tensor[float32]{Data: make([]float32, 64*80), Shape: []int{64, 80}}
 			for i := range x.Data {
 				if name != "zero" {
-					x.Data[i] = float32(i*2654435761%4001-2000) * 0x1p-10
+					x.Data[i] = float32(int(uint32(i)*2654435761%4001)-2000) * 0x1p-10
 				}
 			}
 			x.Data[len(x.Data)-3] = at
