@@ -64,16 +64,17 @@ type method struct {
 	scales  ScaleType
 	rule    ScaleRule
 	global  float32
+	inverse float32 // of global
 	format  *description
 	fp4     bool
 }
 
 func (r *FloatRule) method() method {
-	return method{r.Dialect, r.Scales, r.Rule, r.Global, &formats[r.Format], r.Format == E2M1 || r.Format == E2M1Packed}
+	return method{r.Dialect, r.Scales, r.Rule, r.Global, 1 / r.Global, &formats[r.Format], r.Format == E2M1 || r.Format == E2M1Packed}
 }
 
 func (p *FloatParams) method() method {
-	return method{p.Dialect, p.Scales, p.Rule, p.Global, &formats[p.Format], p.Format == E2M1 || p.Format == E2M1Packed}
+	return method{p.Dialect, p.Scales, p.Rule, p.Global, 1 / p.Global, &formats[p.Format], p.Format == E2M1 || p.Format == E2M1Packed}
 }
 
 // check panics unless the dialect has such scales for the format.
@@ -256,7 +257,7 @@ func factorOf[T Float](m *method, scale float32) float32 {
 			if m.scales == ScaleE4M3FN {
 				return 1 / scale
 			}
-			return float32(1/m.global) / scale
+			return m.inverse / scale
 		case ModelOpt:
 			return scale * m.global
 		}

@@ -52,11 +52,6 @@ func ofFloats[T Float](b *before, impl isa, p *FloatParams, base, n int, nan flo
 		most = belowTwo
 	}
 	switch b.product = m.multiplies(); {
-	case b.product && p.Factor == nil && m.scales == ScaleE4M3FNGlobal && m.dialect == TorchAO: // factorOf, of which a half is the same for all
-		inverse := 1 / m.global
-		for i, s := range p.Scale[base:][:n] {
-			b.scale[i] = inverse / s
-		}
 	case b.product:
 		for i := range b.scale[:n] {
 			b.scale[i] = factorAt[T](p, &m, base+i)
