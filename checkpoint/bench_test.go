@@ -134,7 +134,7 @@ func BenchmarkCompressedTensors(b *testing.B) {
 	x := lookup(b, open(b, folder(b, c.config, c.all)), "m.weight")
 	for _, preset := range CompressedTensorsPresets() {
 		b.Run(preset, func(b *testing.B) {
-			conv, err := newCTWriter(x, ctPresets[preset])
+			conv, err := newCTWriter(x, ctPresets[preset], ctPresets[preset].choice())
 			require.NoError(b, err)
 			var s Scratch
 			for b.Loop() {

@@ -6,10 +6,7 @@ import (
 	"math"
 	"slices"
 
-	"github.com/x448/float16"
-
-	"github.com/lowbit-go/lowbit/bf16"
-	"github.com/lowbit-go/lowbit/fp8"
+	"github.com/lowbit-go/lowbit/kernels"
 	"github.com/lowbit-go/lowbit/quant"
 	"github.com/lowbit-go/lowbit/safetensors"
 )
@@ -187,33 +184,50 @@ func (c Companion) encode(data []byte, p quant.Params) error {
 		}
 		return nil
 	}
-	for i, v := range *c.floats(&p) {
-		back := v
-		switch c.DType {
-		case safetensors.F32:
+	values := *c.floats(&p)
+	var failed float32
+	ok := true
+	switch c.DType {
+	case safetensors.F32:
+		for i, v := range values {
 			le.PutUint32(data[4*i:], math.Float32bits(v))
-		case safetensors.F16:
-			h := float16.Fromfloat32(v)
-			le.PutUint16(data[2*i:], h.Bits())
-			back = h.Float32()
-		case safetensors.BF16:
-			h := bf16.FromFloat32(v)
-			le.PutUint16(data[2*i:], uint16(h))
-			back = h.Float32()
-		case safetensors.F8_E8M0:
-			e := fp8.E8M0FromFloat32(v)
-			data[i] = uint8(e)
-			back = e.Float32()
-		case safetensors.F8_E4M3:
-			e := fp8.E4M3FNFromFloat32(v)
-			data[i] = uint8(e)
-			back = e.Float32()
 		}
-		if back != v && v == v {
-			return fmt.Errorf("%s of %v is not one of %v", c.Suffix[1:], v, c.DType)
-		}
+	case safetensors.F16:
+		failed, ok = encodeAs(data, values, kernels.EncodeFloat16, kernels.DecodeFloat16)
+	case safetensors.BF16:
+		failed, ok = encodeAs(data, values, kernels.EncodeBFloat16, kernels.DecodeBFloat16)
+	case safetensors.F8_E8M0:
+		failed, ok = encodeAs(data, values, kernels.EncodeE8M0, kernels.DecodeE8M0)
+	case safetensors.F8_E4M3:
+		failed, ok = encodeAs(data, values, kernels.EncodeE4M3FN, kernels.DecodeE4M3FN)
+	}
+	if !ok {
+		return fmt.Errorf("%s of %v is not one of %v", c.Suffix[1:], failed, c.DType)
 	}
 	return nil
+}
+
+// encodeAs writes values as little-endian codes, of a byte or two each, and returns the first value that has none.
+func encodeAs[E ~uint8 | ~uint16](data []byte, values []float32, encode func([]E, []float32), decode func([]float32, []E)) (float32, bool) {
+	codes, back := make([]E, 256), make([]float32, 256)
+	wide := len(data) > len(values)
+	for first, v := range values {
+		i := first % len(codes)
+		if i == 0 {
+			n := min(len(values)-first, len(codes))
+			encode(codes[:n], values[first:][:n])
+			decode(back[:n], codes[:n])
+		}
+		if back[i] != v && v == v {
+			return v, false
+		}
+		if wide {
+			binary.LittleEndian.PutUint16(data[2*first:], uint16(codes[i]))
+		} else {
+			data[first] = uint8(codes[i])
+		}
+	}
+	return 0, true
 }
 
 // integer is a zero point.

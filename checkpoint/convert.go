@@ -42,9 +42,9 @@ type Run struct {
 // Scratch is the memory of a worker, which may do one piece after the other with it. The zero value is ready to use.
 type Scratch struct {
 	scratch
-	rows, observed, wide, low, high, params memory
-	out                                     [4]memory
-	results                                 [][]byte
+	rows, observed, wide memory
+	out                  [4]memory
+	results              [][]byte
 
 	watch func(Passage) error // is told of what is converted, or is nil
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/lowbit-go/lowbit/gguf"
+	"github.com/lowbit-go/lowbit/quant"
 	"github.com/lowbit-go/lowbit/safetensors"
 )
 
@@ -16,6 +17,43 @@ type ctPreset struct {
 	format      string
 	weights     ctWeights
 	activations map[string]any // input_activations of config.json, nil for none
+}
+
+// zeros tells whether zero points are stored.
+func (p ctPreset) zeros() bool { return !p.weights.symmetric }
+
+// choice is the same as package quant has it.
+func (p ctPreset) choice() *Choice {
+	a := p.weights
+	s := quant.Spec{Dialect: quant.CompressedTensors}
+	switch {
+	case a.kind == "float" && a.bits == 8:
+		s.DType = quant.Float8E4M3FN
+	case a.kind == "float":
+		s.DType = quant.Float4E2M1FN
+	case a.bits == 8:
+		s.DType = quant.Int8
+	default:
+		s.DType = quant.Int4
+	}
+	switch a.strategy {
+	case "channel":
+		s.Granularity = quant.PerChannel(0)
+	case "block":
+		s.Granularity = quant.PerBlocks(a.block...).Partial()
+	default:
+		s.Granularity = quant.PerBlock(-1, a.group)
+	}
+	switch p.format {
+	case ctNVFP4:
+		s.ScaleDType = quant.ScaleE4M3FN
+	case ctMXFP4:
+		s.ScaleDType = quant.ScaleE8M0
+	}
+	if !a.symmetric {
+		s.Scheme = quant.Asymmetric
+	}
+	return &Choice{Spec: s, Pack: true}
 }
 
 // ctWeights is how weights are quantized.
@@ -100,6 +138,7 @@ func lookUpPreset(name string) (ctPreset, error) {
 // config.json that transformers and vLLM take.
 type CompressedTensors struct {
 	preset ctPreset
+	choice *Choice
 	name   string
 	sel    func(t *Tensor) bool
 	what   string
@@ -116,7 +155,7 @@ func NewCompressedTensors(preset string, selected func(t *Tensor) bool, selectio
 	if selected == nil {
 		selected = IsWeight
 	}
-	return &CompressedTensors{p, preset, selected, selection}, nil
+	return &CompressedTensors{p, p.choice(), preset, selected, selection}, nil
 }
 
 // IsWeight tells the tensors that are quantized unless others are asked for: those of two axes whose name ends in weight and has none of
@@ -155,7 +194,7 @@ func (j *CompressedTensors) Convert(t *Tensor) (Converter, error) {
 	if g := j.preset.weights.group; g != 0 && t.Shape()[1]%g != 0 {
 		return nil, Kept(fmt.Sprintf("its rows of %d elements are not whole groups of %d", t.Shape()[1], g))
 	}
-	return newCTWriter(t, j.preset)
+	return newCTWriter(t, j.preset, j.choice)
 }
 
 // Metadata says that the tensors are torch's, as its readers want to hear.

@@ -1,9 +1,7 @@
 package checkpoint
 
 import (
-	"encoding/binary"
 	"fmt"
-	"math"
 
 	"github.com/lowbit-go/lowbit/quant"
 )
@@ -160,42 +158,3 @@ func (q *quantizer[T]) merge(parts [][]byte) ([]byte, error) {
 	}
 	return all.MarshalBinary()
 }
-
-func (w *ctWriter[T]) subject() string { return w.t.Name() }
-
-// facts is the largest magnitude, where there is more than one piece.
-func (w *ctWriter[T]) facts(most int64) []Fact {
-	row := int64(w.cols) * int64(dtypeOf[T]().Bits()/8)
-	if w.preset.format != ctNVFP4 || row*int64(w.rows) <= most {
-		return nil
-	}
-	return []Fact{newFact(w.t.Name(), 0, w.rows, int(max(1, 8*most/row)))}
-}
-
-func (w *ctWriter[T]) observe(s *Scratch, f Fact, part int) ([]byte, error) {
-	first, n := f.cut(part)
-	largest, err := w.largest(s, first, n)
-	return binary.LittleEndian.AppendUint32(nil, math.Float32bits(largest)), err
-}
-
-func (w *ctWriter[T]) merge(parts [][]byte) ([]byte, error) {
-	all := float32(0)
-	for _, data := range parts {
-		largest, err := w.parseLargest(data)
-		if err != nil {
-			return nil, err
-		}
-		all = max(all, largest)
-	}
-	return binary.LittleEndian.AppendUint32(nil, math.Float32bits(all)), nil
-}
-
-// parseLargest reads a magnitude.
-func (w *ctWriter[T]) parseLargest(data []byte) (float32, error) {
-	if len(data) != 4 {
-		return 0, w.t.refuse("has %d bytes for its largest magnitude, want 4", len(data))
-	}
-	return math.Float32frombits(binary.LittleEndian.Uint32(data)), nil
-}
-
-func (w *ctWriter[T]) asks(known func(f Fact) ([]byte, error)) { w.known = known }

@@ -91,7 +91,11 @@ type fakeQuantizer[T kernels.Float] struct {
 }
 
 func newFakeQuantizer[T kernels.Float](job *FakeQuantization, t *Tensor, groups []int) *fakeQuantizer[T] {
-	return &fakeQuantizer[T]{job, groups, parted[T]{t: t, stop: job.Stop}}
+	f := &fakeQuantizer[T]{job, groups, parted[T]{t: t, stop: job.Stop}}
+	if job.Mask == quant.BitMask {
+		f.align = 8 // whole bytes of the mask
+	}
+	return f
 }
 
 func (f *fakeQuantizer[T]) cut(bool) (quantizers.Pieces[T], error) {
@@ -100,14 +104,6 @@ func (f *fakeQuantizer[T]) cut(bool) (quantizers.Pieces[T], error) {
 }
 
 func (f *fakeQuantizer[T]) searches() bool { return f.job.Spec.Searches() }
-
-// aligned is for whole bytes of a mask of bits.
-func (f *fakeQuantizer[T]) aligned() int {
-	if f.job.Mask == quant.BitMask {
-		return 8
-	}
-	return 1
-}
 
 // Outputs returns the values, the mask and the parameters.
 func (f *fakeQuantizer[T]) Outputs() []safetensors.Info {

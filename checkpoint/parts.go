@@ -14,6 +14,8 @@ type parted[T kernels.Float] struct {
 	t    *Tensor
 	stop func() error // is asked from time to time whether the work is to end with an error, or is nil
 
+	align int // parts begin at a multiple of so many elements; 0 is 1
+
 	known func(f Fact) ([]byte, error) // finds ranges, or is nil
 
 	globals shared[quant.Ranges, float32]      // of the tensor
@@ -30,16 +32,13 @@ type partedBy[T kernels.Float] interface {
 
 	// searches tells whether ranges are searched for: parts of several groups are to be whole in memory, one group is read again and again.
 	searches() bool
-
-	// aligned is how many elements parts begin at a multiple of.
-	aligned() int
 }
 
 // unit is how many elements make a part.
-func (t *parted[T]) unit(by partedBy[T], pieces quantizers.Pieces[T]) int {
-	unit, n := pieces.Unit(), by.aligned()
-	for unit%n != 0 {
-		unit *= 2
+func (t *parted[T]) unit(pieces quantizers.Pieces[T]) int {
+	unit := pieces.Unit()
+	for unit%max(1, t.align) != 0 {
+		unit += pieces.Unit()
 	}
 	return min(unit, t.t.Elements())
 }
@@ -63,7 +62,7 @@ func (t *parted[T]) pieces(by partedBy[T], n int) iter.Seq2[quant.Part, quant.Pa
 		if pieces.Gathers() && t.t.Elements() > wholePieces*n {
 			pieces = pieces.ByGlobal(0)
 		}
-		unit := t.unit(by, pieces)
+		unit := t.unit(pieces)
 		for first, all := 0, t.t.Elements(); first < all; {
 			part, err := pieces.Piece(first, min(max(1, n/unit)*unit, all-first))
 			if err != nil {
@@ -103,7 +102,7 @@ func (t *parted[T]) do(s *Scratch, by partedBy[T], p Piece, x []T, quantize func
 		pieces = pieces.ByGlobal(global)
 	}
 	var params *quant.Params
-	unit := t.unit(by, pieces)
+	unit := t.unit(pieces)
 	part, err := pieces.Piece(p.First, p.Rows)
 	if err != nil {
 		return t.t.wrap(err)

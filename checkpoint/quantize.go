@@ -26,6 +26,8 @@ type Quantization struct {
 
 	// Stop, unless it is nil, is asked from time to time whether the work is to end with an error.
 	Stop func() error
+
+	check func(t *Tensor, p *quant.Params) error // refuses parameters, or is nil
 }
 
 // Choice is how a tensor is quantized.
@@ -128,8 +130,6 @@ func (q *quantizer[T]) cut(observed bool) (quantizers.Pieces[T], error) {
 
 func (q *quantizer[T]) searches() bool { return q.choice.Spec.Searches() }
 
-func (q *quantizer[T]) aligned() int { return 1 }
-
 // Outputs returns the codes and what lies beside them.
 func (q *quantizer[T]) Outputs() []safetensors.Info {
 	r := q.record()
@@ -189,13 +189,22 @@ func (q *quantizer[T]) Do(s *Scratch, p Piece) ([][]byte, error) {
 		}
 		codes := lend[uint8](&s.out[0], part.Bytes)
 		s.results = append(s.results[:0], codes)
-		if params == nil {
+		known := params != nil
+		if !known {
 			params = &s.groups
 			if err := pieces.Quantize(codes, params, part, x); err != nil {
 				return err
 			}
-		} else if err := pieces.QuantizeBy(*params, codes, part, x); err != nil {
-			return err
+		}
+		if q.job.check != nil {
+			if err := q.job.check(q.t, params); err != nil {
+				return err
+			}
+		}
+		if known {
+			if err := pieces.QuantizeBy(*params, codes, part, x); err != nil {
+				return err
+			}
 		}
 		if s.watch != nil {
 			values, err := q.values(s, codes, *params, part)
