@@ -162,7 +162,12 @@ func readInt8Rows[T kernels.Float](l *int8Rows, s *scratch, dst []T, first int) 
 			if !same {
 				wide = lend[float32](&s.values, n)
 			}
-			kernels.DequantizeInt(wide, codes[:n], kernels.Grid{Rows: 1, Groups: some, Len: l.cols}, &kernels.IntParams{Min: -128, Max: 127, Scale: scale[:some]})
+			grid := kernels.Grid{Rows: 1, Groups: some, Len: l.cols}
+			if p := (params{scale: scale[:some]}); p.odd() {
+				dequantizeOdd(s, true, wide, bytesOf(codes[:n]), grid, p)
+			} else {
+				kernels.DequantizeInt(wide, codes[:n], grid, &kernels.IntParams{Min: -128, Max: 127, Scale: p.scale})
+			}
 			multiply(wide, over127[:], n)
 			if !same {
 				narrow(dst[:n], wide)

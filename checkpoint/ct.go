@@ -275,6 +275,10 @@ func (w *ctWeight) findZeros() bool {
 	switch w.l.form {
 	case formI8:
 	case formBits:
+		if w.Strategy != "channel" && w.Strategy != "group" && ok && zero.DType == dtype {
+			z.plus = w.l.bias // the library packs those of channels and groups alone
+			break
+		}
 		z.bits = w.l.bits
 		want, dtype = []int{(w.scaleShape[0]*w.l.bits + 31) / 32, w.l.groupCols}, safetensors.I32
 	default:

@@ -45,9 +45,10 @@ func TestPackQuantized(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	for bits := 2; bits <= 8; bits++ {
 		for _, strategy := range []string{"group", "channel", "tensor"} {
-			for variant := range 4 {
-				asymmetric, actOrder, odd := variant == 1, variant == 2, variant == 3
-				if actOrder && strategy != "group" {
+			for variant := range 5 {
+				unpacked, actOrder, odd := variant == 4, variant == 2, variant == 3
+				asymmetric := variant == 1 || unpacked
+				if actOrder && strategy != "group" || unpacked && strategy != "tensor" {
 					continue
 				}
 				groupRows, groupCols, size := rows, 1, cols
@@ -111,6 +112,9 @@ func TestPackQuantized(t *testing.T) {
 						}
 					}
 					all["m.weight_zero_point"] = of(safetensors.I32, []int{words, groupCols}, zero...)
+					if unpacked { // as the library has those of a whole tensor
+						all["m.weight_zero_point"] = of(safetensors.I8, []int{1}, int8(zeros[0]-1<<(bits-1)))
+					}
 				}
 				if actOrder {
 					all["m.weight_g_idx"] = of(safetensors.I32, []int{cols}, index...)

@@ -313,3 +313,21 @@ func TestReadRowsFromSeveralGoroutines(t *testing.T) {
 		all.Wait()
 	}
 }
+
+// TestInt8OfAnyScale has scales that no kernel takes as they are: the sign of zero is that of the product.
+func TestInt8OfAnyScale(t *testing.T) {
+	codes := []int8{-3, 0, 127, -128}
+	scales := []float32{0, -1, 1e-45, float32(math.Inf(1)), .5}
+	all, want := []int8{}, []float32{}
+	for _, s := range scales {
+		for _, q := range codes {
+			all, want = append(all, q), append(want, float32(float32(q)*s)*over127[0])
+		}
+	}
+	want[13] = nan // 0 * Inf
+	c := open(t, folder(t, `{"quantization_config":{"quant_method":"bitsandbytes"}}`, tensors{
+		"m.weight": of(safetensors.I8, []int{len(scales), len(codes)}, all...), "m.SCB": of(safetensors.F32, []int{len(scales)}, scales...)}))
+	for _, rows := range []int{len(scales), 1} {
+		require.Equal(t, floatBytes(want), readAs(t, lookup(t, c, "m.weight"), safetensors.F32, rows))
+	}
+}

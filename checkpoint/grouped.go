@@ -133,7 +133,8 @@ func (c *scales) decode(dst []float32, codes []uint8) {
 // zeros are a zero point per group: int8, or packed in 32-bit words down the rows.
 type zeros struct {
 	Stored
-	bits int // of a zero point that is packed, else 0
+	bits int   // of a zero point that is packed, else 0
+	plus int32 // what makes one that is not packed a code
 }
 
 // read reads the zero points of so many rows of groups.
@@ -144,7 +145,7 @@ func (z *zeros) read(s *scratch, dst []int32, first, rows, cols int) error {
 			return err
 		}
 		for i, b := range bytes {
-			dst[i] = int32(b)
+			dst[i] = int32(b) + z.plus
 		}
 		return nil
 	}
@@ -282,7 +283,8 @@ func (l *grouped) checkZero(zero []int32) error {
 	low, high := l.codeRange()
 	for _, z := range zero {
 		if int(z) < low || int(z) > high {
-			return refuse(l.zero.File.Name(), l.zero.Name, "has a zero point of %d, want %d to %d", z, low, high)
+			plus := int(l.zero.plus)
+			return refuse(l.zero.File.Name(), l.zero.Name, "has a zero point of %d, want %d to %d", int(z)-plus, low-plus, high-plus)
 		}
 	}
 	return nil
