@@ -2,11 +2,13 @@ package checkpoint
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 
+	"github.com/lowbit-go/lowbit/internal/outfile"
 	"github.com/lowbit-go/lowbit/safetensors"
 )
 
@@ -27,7 +29,18 @@ func (d disk) readDir(path string) ([]fs.DirEntry, error) {
 	return fs.ReadDir(d.fsys, filepath.ToSlash(path))
 }
 
+// readFile reads a config.json or an index, which is no longer than a header.
 func (d disk) readFile(path string) ([]byte, error) {
+	stat, err := d.stat(path)
+	if err == nil {
+		err = outfile.CheckRegular(stat.Mode())
+	}
+	if err == nil && stat.Size() > longestHeader {
+		err = fmt.Errorf("has %d bytes, want %d at most", stat.Size(), longestHeader)
+	}
+	if err != nil {
+		return nil, err
+	}
 	if d.fsys == nil {
 		return os.ReadFile(path)
 	}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -223,9 +222,9 @@ func (f *recipeFlag) UnmarshalText(text []byte) error {
 	if path == "" {
 		return errors.New("is empty, want the name of a file")
 	}
-	content, err := os.ReadFile(path)
+	content, err := readFlagFile(path)
 	if err != nil {
-		return fmt.Errorf("%s: %w", path, withoutPath(err))
+		return err
 	}
 	if f.rules, err = parseRecipe(content); err != nil {
 		return fmt.Errorf("%s: %w", path, err)

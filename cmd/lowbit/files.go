@@ -8,6 +8,7 @@ import (
 
 	"github.com/lowbit-go/lowbit/checkpoint"
 	"github.com/lowbit-go/lowbit/internal/outfile"
+	"github.com/lowbit-go/lowbit/internal/tensorfile"
 	"github.com/lowbit-go/lowbit/safetensors"
 )
 
@@ -20,19 +21,18 @@ func open(path string) (*checkpoint.Checkpoint, error) {
 }
 
 // isGGUF tells whether a file is a GGUF, by its first bytes.
-func isGGUF(path string) (bool, error) {
-	stat, err := os.Stat(path)
-	if err != nil || !stat.Mode().IsRegular() {
-		return false, nil // whoever opens it says what is wrong
-	}
-	f, err := os.Open(path)
+func isGGUF(path string) bool { return string(beginning(path, 4)) == "GGUF" }
+
+// beginning returns the first n bytes of a file, or what there is of them. Of what cannot be read there are none: whoever opens it says why.
+func beginning(path string, n int) []byte {
+	f, _, err := tensorfile.Open(path)
 	if err != nil {
-		return false, &safetensors.Error{File: path, Err: withoutPath(err)}
+		return nil
 	}
 	defer f.Close()
-	var head [4]byte
-	n, _ := f.ReadAt(head[:], 0)
-	return string(head[:n]) == "GGUF", nil
+	head := make([]byte, n)
+	n, _ = f.ReadAt(head, 0)
+	return head[:n]
 }
 
 // inFolder tells whether what is made of a checkpoint is a folder, as it is one.

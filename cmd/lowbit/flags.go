@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"regexp"
@@ -24,6 +25,25 @@ func (f *fileFlag) UnmarshalText(text []byte) error {
 	return nil
 }
 
+// longestText is the greatest size of a spec or a recipe, in bytes.
+const longestText = 1 << 24
+
+// readFlagFile reads a spec or a recipe. The file may be a pipe, and so one without an end.
+func readFlagFile(path string) (text []byte, err error) {
+	f, err := os.Open(path)
+	if err == nil {
+		defer f.Close()
+		text, err = io.ReadAll(io.LimitReader(f, longestText+1))
+	}
+	if err == nil && len(text) > longestText {
+		err = fmt.Errorf("has more than %d bytes", longestText)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, withoutPath(err))
+	}
+	return text, nil
+}
+
 // specFlag is a spec: JSON, or the name of a file with it behind an @.
 type specFlag struct {
 	quant.Spec
@@ -40,9 +60,9 @@ func (f *specFlag) UnmarshalText(text []byte) error {
 		if name == "" {
 			return errors.New("is @, want the name of a file behind it")
 		}
-		content, err := os.ReadFile(name)
+		content, err := readFlagFile(name)
 		if err != nil {
-			return fmt.Errorf("%s: %w", name, withoutPath(err))
+			return err
 		}
 		text, in = content, name+": "
 	}

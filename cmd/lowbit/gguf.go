@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"reflect"
 	"slices"
 	"strings"
@@ -14,14 +13,12 @@ import (
 
 // toGGUF quantizes the tensors of a GGUF to blocks of llama.cpp.
 func (c *quantizeCommand) toGGUF(t *tool) error {
-	is, err := isGGUF(c.In)
-	if err != nil {
-		return err
-	}
-	if !is {
-		if _, err := os.Stat(c.In); err != nil {
-			return &safetensors.Error{File: c.In, Err: withoutPath(err)}
+	if !isGGUF(c.In) {
+		in, err := open(c.In)
+		if err != nil {
+			return err
 		}
+		in.Close()
 		return &safetensors.Error{File: c.In, Err: fmt.Errorf("is no GGUF, and --to gguf takes only that: names and metadata of a model are made by llama.cpp's convert_hf_to_gguf.py")}
 	}
 	if c.Spec.set {

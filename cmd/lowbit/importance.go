@@ -60,14 +60,8 @@ func openImportance(path string) (*gguf.Importance, error) {
 
 // beginsAsSafetensors tells a safetensors file by its beginning: a length that it has, and an object.
 func beginsAsSafetensors(path string) bool {
-	f, err := os.Open(path)
-	if err != nil {
-		return false
-	}
-	defer f.Close()
-	var head [16]byte
-	n, _ := f.ReadAt(head[:], 0)
-	return n > 8 && binary.LittleEndian.Uint64(head[:]) < math.MaxInt32 && strings.HasPrefix(strings.TrimLeft(string(head[8:n]), " \t\r\n"), "{")
+	head := beginning(path, 16)
+	return len(head) > 8 && binary.LittleEndian.Uint64(head) < math.MaxInt32 && strings.HasPrefix(strings.TrimLeft(string(head[8:]), " \t\r\n"), "{")
 }
 
 // weights are those of an importance matrix, for the range calculator mse. Without --imatrix they are nil.

@@ -23,9 +23,7 @@ type inspectCommand struct {
 
 // Run prints metadata and tensors; of quantized ones, how.
 func (c *inspectCommand) Run(t *tool) error {
-	if is, err := isGGUF(c.File); err != nil {
-		return err
-	} else if is {
+	if isGGUF(c.File) {
 		return inspectGGUF(t, c.File, c.JSON)
 	}
 	in, err := open(c.File)

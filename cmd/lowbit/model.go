@@ -31,9 +31,7 @@ func (c *comparand) numeric() bool { return c.plain == 0 || numeric(c.plain) }
 
 // openModel opens a file, an index, a folder or a GGUF.
 func openModel(path string) (*model, error) {
-	if is, err := isGGUF(path); err != nil {
-		return nil, err
-	} else if is {
+	if isGGUF(path) {
 		return openGGUFModel(path)
 	}
 	in, err := open(path)

@@ -34,10 +34,7 @@ func (c *quantizeCommand) Run(t *tool) error {
 	if c.Output == nil && !c.DryRun {
 		return usagef("missing flags: --output=OUT")
 	}
-	to, err := c.writes()
-	if err != nil {
-		return err
-	}
+	to := c.writes()
 	if !c.DryRun {
 		if err := checkReport(c.Report, c.In, *c.Output); err != nil {
 			return err
@@ -96,17 +93,14 @@ func (c *quantizeCommand) Run(t *tool) error {
 }
 
 // writes tells what is written: what --to says, a GGUF where IN is one, else what the preset is for.
-func (c *quantizeCommand) writes() (string, error) {
-	is, err := isGGUF(c.In)
+func (c *quantizeCommand) writes() string {
 	switch {
-	case err != nil:
-		return "", err
 	case c.To != nil:
-		return *c.To, nil
-	case is:
-		return toGGUF, nil
+		return *c.To
+	case isGGUF(c.In):
+		return toGGUF
 	}
-	return c.to(), nil
+	return c.to()
 }
 
 // job is what the command does to safetensors.
