@@ -14,9 +14,9 @@ type budget struct{ lines, kilobytes int }
 // budgets are those of the kernels of a file, for all implementations together. Whoever needs more raises
 // one and says in the commit what it buys; whoever needs less lowers it.
 var budgets = map[string]budget{
-	"backward":              {3630, 84},
+	"backward":              {3020, 68},
 	"blocks":                {6540, 198},
-	"constants":             {1310, 63},
+	"constants":             {1320, 63},
 	"convert":               {7740, 181},
 	"copy":                  {1170, 20},
 	"dequantize":            {9590, 207},
@@ -56,7 +56,7 @@ var budgets = map[string]budget{
 }
 
 // budgetOfAll is less than the sum of what each may have.
-var budgetOfAll = budget{183540, 4321}
+var budgetOfAll = budget{182930, 4305}
 
 func TestBudget(t *testing.T) {
 	names, err := filepath.Glob(filepath.Join(asmDir, "*.s"))

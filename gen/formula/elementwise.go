@@ -10,19 +10,38 @@ import (
 // sign of zero come out as IEEE has them.
 func backward(t tensor) []*ir.Kernel {
 	bytes := ir.New("backward", "Backward", `sets dx = dy*mask, mask a byte per element. In place (dx == dy) is allowed.`, Masks.Of("Bytes"), t.elem())
-	dy := bytes.Load("dy", t.mem)
-	storeProduct(bytes, t.mem, dy.Mul(bytes.Load("mask", ir.MemU8).ToFloat()))
-
+	byByte := func() *ir.Node { return bytes.Load("dy", t.mem).Mul(bytes.Load("mask", ir.MemU8).ToFloat()) }
 	bits := ir.New("backward", "Backward", `sets dx = dy*mask, mask a bit per element, first element lowest. In place (dx == dy) is allowed.`, Masks.Of("Bits"), t.elem())
-	dy = bits.Load("dy", t.mem)
-	storeProduct(bits, t.mem, dy.Mul(bits.Load("mask", ir.MemBits).Keep(bits.Const(1))))
+	byBit := func() *ir.Node { return bits.Load("dy", t.mem).Mul(bits.Load("mask", ir.MemBits).Keep(bits.Const(1))) }
+	if t.bits != ir.MemI16 {
+		storeProduct(bytes, t.mem, byByte)
+		storeProduct(bits, t.mem, byBit)
+		return []*ir.Kernel{bytes, bits}
+	}
+
+	// What is finite passes as it is, or leaves its sign. A byte of a mask above 1 is as rare as what is not finite: it makes
+	// the largest finite number, to which it is added but for 1, larger.
+	dy, mask, most := bytes.Load("dy", t.bits), bytes.LoadShorts("mask"), bytes.Short(t.finite())
+	dy.And(bytes.Short(0x7fff)).UMax(mask.AddSat16(bytes.Short(t.finite() - 1))).AlarmAbove(most)
+	passProduct(bytes, t, mask.IEq(bytes.Short(1)).Pass(dy), byByte)
+
+	dy = bits.Load("dy", t.bits)
+	dy.And(bits.Short(0x7fff)).AlarmAbove(bits.Short(t.finite()))
+	passProduct(bits, t, bits.LoadMask16("mask").Pass(dy), byBit)
 	return []*ir.Kernel{bytes, bits}
 }
 
 // storeProduct stores a gradient.
-func storeProduct(k *ir.Kernel, m ir.Mem, dx *ir.Node) {
+func storeProduct(k *ir.Kernel, m ir.Mem, product func() *ir.Node) {
+	dx := product()
 	k.Store("dx", m, dx.OrAlarm())
 	k.Rarely(func() { k.Store("dx", m, oneNaN(k, dx)) })
+}
+
+// passProduct stores one of 16 bits, which is a product where that is rare.
+func passProduct(k *ir.Kernel, t tensor, dx *ir.Node, product func() *ir.Node) {
+	k.Store("dx", t.bits, dx)
+	k.Rarely(func() { k.Store("dx", t.mem, oneNaN(k, product())) })
 }
 
 // minmax reduces groups. As integers, elements are in the order of their

@@ -105,6 +105,14 @@ func (t tensor) elem() ir.Variant {
 	return Elems.Of(t.name)
 }
 
+// finite is the largest finite number of 16 bits.
+func (t tensor) finite() uint16 {
+	if t.mem == ir.MemBF16 {
+		return 0x7f7f
+	}
+	return 0x7bff
+}
+
 // oneNaN is v, or the NaN that arithmetic gives, which has neither a sign nor a
 // payload: machines differ in theirs.
 func oneNaN(k *ir.Kernel, v *ir.Node) *ir.Node {

@@ -34,17 +34,13 @@ func (t tensor) ties() *ir.Kernel {
 // has found which are the last that are not clipped. Infinities and NaN take the
 // rare way.
 func fakeQuantizeProduct(t tensor) *ir.Kernel {
-	finite := uint16(0x7bff)
-	if t.mem == ir.MemBF16 {
-		finite = 0x7f7f
-	}
 	k := ir.New("product"+t.name, "FakeQuantizeProduct", `sets y = clip(round(x*recip))*scale, clipping to least..most`+toldByMask("it did not clip")+`.
 The elements that are not clipped are low to high, both given in each half of a word. Where x has an infinity or a
 NaN it divides. In place (y == x) is allowed.`, Elems.Of(t.name))
 	x := k.Load("x", t.bits)
 	c := x.IMin(k.Word("high", ir.MemI32).As(ir.I16)).UMin(k.Word("low", ir.MemI32).As(ir.I16))
 	s, r := k.Word("scale", ir.MemF32), k.Word("recip", ir.MemF32)
-	v := c.Widen(t.mem).Mul(r).OrAlarmAbove(x.And(k.Short(0x7fff)), k.Short(finite))
+	v := c.Widen(t.mem).Mul(r).OrAlarmAbove(x.And(k.Short(0x7fff)), k.Short(t.finite()))
 	k.Store("y", t.mem, v.Round().MulAdd(s, k.Const(0)))
 	storeMask(k, x.IEq(c))
 	lo, hi := k.Word("least", ir.MemI32).ToFloat(), k.Word("most", ir.MemI32).ToFloat()

@@ -122,6 +122,18 @@ func (k *Kernel) Load(name string, m Mem) *Node {
 	return k.add(Node{Op: OpLoad, Type: memInfo[m].typ, Name: name, Mem: m, Kind: k.elemWord(m)})
 }
 
+// LoadShorts is the next tile of unsigned bytes as integers of 16 bits.
+func (k *Kernel) LoadShorts(name string) *Node {
+	k.stream(name, MemU8, false)
+	return k.add(Node{Op: OpLoad, Type: I16, Name: name, Mem: MemU8})
+}
+
+// LoadMask16 is the next tile of bits as a mask of 16-bit lanes.
+func (k *Kernel) LoadMask16(name string) *Node {
+	k.stream(name, MemBits, false)
+	return k.add(Node{Op: OpLoad, Type: Mask16, Name: name, Mem: MemBits})
+}
+
 // elemWord is the word that a type of elements goes by, if it goes by one.
 func (k *Kernel) elemWord(m Mem) string {
 	if m != MemNarrow {

@@ -223,6 +223,13 @@ func (n *Node) Keep(a *Node) *Node {
 	return n.k.add(Node{Op: OpKeep, Type: a.Type, Args: []*Node{n, a}})
 }
 
+// Pass is x, floats of 16 bits as integers, where the mask is true, and elsewhere a zero with the sign of x.
+func (n *Node) Pass(x *Node) *Node {
+	n.want("Pass", Mask16)
+	x.want("Pass", I16)
+	return n.k.add(Node{Op: OpPass, Type: I16, Args: []*Node{n, x}})
+}
+
 // Narrow lanes.
 
 func (n *Node) Narrow16() *Node        { return n.un(OpNarrow16, I32, I16) }
@@ -283,8 +290,13 @@ func (n *Node) OrAlarm() *Node {
 	return n
 }
 
-// OrAlarmAbove is n; it sends the tile the rare way if 16 bits of x, unsigned, are
-// more than most. A loop that looks ahead computes n ahead too.
+// AlarmAbove sends the tile the rare way if 16 bits of n, less than 0x8000, are more than most, which is the same for all tiles.
+func (n *Node) AlarmAbove(most *Node) {
+	n.want("AlarmAbove", I16)
+	n.k.add(Node{Op: OpAlarmAbove, Args: []*Node{n, most, most}})
+}
+
+// OrAlarmAbove is n; it sends the tile the rare way if 16 bits of x are such. A loop that looks ahead computes n ahead too.
 func (n *Node) OrAlarmAbove(x, most *Node) *Node {
 	n.want("OrAlarmAbove", F32)
 	x.want("OrAlarmAbove", I16)

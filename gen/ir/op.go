@@ -57,6 +57,7 @@ const (
 	OpOrdered // mask: a is no NaN
 	OpSelect  // mask ? a : b
 	OpKeep    // mask ? a : +0
+	OpPass    // mask ? a : the sign of a, of 16 bits
 
 	OpNarrow16   // int32 to int16, saturating
 	OpHalves     // int32 to int16: the sum of the lower half, signed, and the upper one >> a constant, 0 or above, saturated to some bits
@@ -79,7 +80,7 @@ const (
 
 	OpAlarmNaN   // sends the tile the rare way if a float in it is NaN
 	OpAlarmCode  // the same if a byte of a stream, or'ed with a, is 0xff
-	OpAlarmAbove // the same if 16 bits, unsigned, are more than b; c is what else to begin a tile with
+	OpAlarmAbove // the same if 16 bits, less than 0x8000, are more than b; c is what else to begin a tile with
 	OpAlarmBelow // the same if a float is less than b or NaN; c is what else to begin a tile with
 	OpAlarmLow   // the same if a float is NaN or beyond the integers, so that ToInt will not do; the least int16 of Narrow16 sounds it too
 
@@ -102,7 +103,7 @@ var opNames = [...]string{
 	OpWidenUpper: "WidenUpper", OpWiden: "Widen", OpIAdd: "IAdd", OpISub: "ISub", OpIMax: "IMax",
 	OpIMin: "IMin", OpUMin: "UMin", OpUMax: "UMax", OpAnd: "And", OpOr: "Or", OpXor: "Xor", OpOrAnd: "OrAnd",
 	OpShl: "Shl", OpShr: "Shr", OpShrBy: "ShrBy", OpAs: "As", OpElse: "Else", OpEq: "Eq", OpIEq: "IEq", OpInside: "Inside",
-	OpOrdered: "Ordered", OpSelect: "Select", OpKeep: "Keep", OpNarrow16: "Narrow16", OpHalves: "Halves",
+	OpOrdered: "Ordered", OpSelect: "Select", OpKeep: "Keep", OpPass: "Pass", OpNarrow16: "Narrow16", OpHalves: "Halves",
 	OpHalvesBy: "HalvesBy", OpHalvesHigh: "HalvesHigh", OpAddSat16: "AddSat16", OpNarrowS8: "NarrowS8",
 	OpNarrowU8: "NarrowU8", OpShuffledU8: "ShuffledU8", OpInOrder: "InOrder", OpMaxS8: "MaxS8",
 	OpMaxU8: "MaxU8", OpMinS8: "MinS8", OpMinU8: "MinU8", OpSub8: "Sub8", OpBytes: "Bytes", OpSigns: "Signs",

@@ -31,6 +31,8 @@ func (m *Machine) Extras(n *ir.Node) []*ir.Node {
 	case n.Op == ir.OpLoad && n.Mem == ir.MemCodes: // likewise, with the sign as bytes
 		sign := k.Word(ir.SignWord, ir.MemI32)
 		return []*ir.Node{k.Int(0x4b004b00), k.Const(0x1p23).Add(sign.ToFloat()), sign.Narrow16().NarrowU8()}
+	case n.Op == ir.OpPass:
+		return []*ir.Node{k.Short(0x8000)}
 	case n.Op == ir.OpClip:
 		return []*ir.Node{n.Args[0].Magnitude()}
 	case n.Op == ir.OpShrBy: // to the left by less than nothing
@@ -67,6 +69,8 @@ func (m *Machine) Extras(n *ir.Node) []*ir.Node {
 		return []*ir.Node{k.TableConst([]uint32{0x04020100, 0x09080605, 0x0e0d0c0a, 0xffffffff})}
 	case n.Op == ir.OpLoad && (n.Mem == ir.MemU4 || n.Mem == ir.MemU2): // the bits kept of each byte
 		return []*ir.Node{k.Byte(1<<n.Mem.Bits() - 1)}
+	case n.Op == ir.OpLoad && n.Mem == ir.MemBits && n.Type == ir.Mask16:
+		return []*ir.Node{k.TableConst([]uint32{0x00020001, 0x00080004, 0x00200010, 0x00800040})}
 	case n.Op == ir.OpLoad && n.Mem == ir.MemBits:
 		return []*ir.Node{k.TableConst([]uint32{1, 2, 4, 8}), k.TableConst([]uint32{16, 32, 64, 128})}
 	case n.Op == ir.OpStore && (n.Mem == ir.MemBits || n.Mem == ir.MemMask):
@@ -143,7 +147,7 @@ func (m *Machine) simple(n *ir.Node) emit2 {
 	case ir.OpEq:
 		return m.FCMEQ
 	case ir.OpIEq:
-		return sized(asm.S, m.CMEQ)
+		return sized(lane(n.Args[0].Type), m.CMEQ)
 	case ir.OpAddSat16:
 		return sized(asm.H, m.SQADD)
 	case ir.OpMaxS8:
@@ -226,6 +230,8 @@ func (m *Machine) Lower(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at p
 		return m.binary(s, m.FCMEQ, args[0][0], args[0][0])
 	case ir.OpSelect:
 		return m.choose(s, args[0][0], args[1][0], args[2][0])
+	case ir.OpPass:
+		return m.binary(s, m.AND, m.binary(s, m.ORR, args[0][0], args[2][0]), args[1][0])
 	case ir.OpNarrow16:
 		return m.narrow(s, asm.S, m.SQXTN, m.SQXTN2, args[0])
 	case ir.OpNarrowS8:
@@ -236,6 +242,9 @@ func (m *Machine) Lower(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at p
 		return m.unary(s, func(d, a asm.V) { m.USHR(asm.B, d, a, 7) }, m.signBytes(s, args[0]))
 	case ir.OpAlarmCode:
 		m.alarmCode(s, args[0][0], args[1][0], at)
+		return -1
+	case ir.OpAlarmAbove:
+		m.alarmAbove(s, args[0], args[1][0])
 		return -1
 	case ir.OpAlarmBelow:
 		m.alarmBelow(s, args[0], args[1][0])
@@ -319,6 +328,12 @@ func (m *Machine) narrow(s *plan.Seg, wide asm.Size, lo, hi func(wide asm.Size, 
 // alarm leaves for the rare way if one of four registers has a NaN.
 func (m *Machine) alarm(s *plan.Seg, x []plan.V) {
 	m.alarmLane(s, m.binary(s, m.FMAX, m.binary(s, m.FMAX, x[0], x[1]), m.binary(s, m.FMAX, x[2], x[3])))
+}
+
+// alarmAbove leaves for the rare way if a word, less than 0x8000, is more than most.
+func (m *Machine) alarmAbove(s *plan.Seg, x []plan.V, most plan.V) {
+	is := m.binary(s, sized(asm.H, m.CMGT), m.binary(s, sized(asm.H, m.UMAX), x[0], x[1]), most)
+	m.alarmLane(s, m.binary(s, sized(asm.S, m.CMTST), is, is)) // all ones are a NaN
 }
 
 // alarmBelow leaves for the rare way if a number is less than least, or NaN.

@@ -20,7 +20,7 @@ func (m *Machine) load(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at pl
 	case ir.MemU6:
 		return m.loadSixes(s, args, at)
 	case ir.MemBits:
-		return m.loadBits(s, n, args[slot%2][0], at)
+		return m.loadBits(s, n, slot, args, at)
 	case ir.MemNarrow:
 		return m.loadNarrow(s, n, slot, at)
 	case ir.MemCodes:
@@ -63,6 +63,9 @@ func (m *Machine) load(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at pl
 		})
 		args = args[1:]
 	}
+	if n.Mem == ir.MemU8 && n.Type == ir.I16 {
+		return half(8, m.UXTL, m.UXTL2, asm.H, raw)
+	}
 	if n.Mem == ir.MemU8 && n.Type == ir.F32 {
 		return m.floatOfBytes(s, slot, half(8, m.UXTL, m.UXTL2, asm.H, raw), args)
 	}
@@ -103,15 +106,19 @@ func (m *Machine) floatOfBytes(s *plan.Seg, slot int, h plan.V, args [][]plan.V)
 	return m.binary(s, m.FSUB, m.binary(s, zip, h, args[0][0]), args[1][0])
 }
 
-// loadBits makes a lane mask of four bits; mine are those of the slot's lanes.
-func (m *Machine) loadBits(s *plan.Seg, n *ir.Node, mine plan.V, at plan.Addr) plan.V {
+// loadBits makes a mask of a slot's bits, of which lanes of 16 bits have all of a byte and others half of one.
+func (m *Machine) loadBits(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at plan.Addr) plan.V {
+	size, mine := asm.S, args[slot%len(args)][0]
+	if n.Type == ir.Mask16 {
+		size = asm.H
+	}
 	all := s.Once(n, at.Disp, func() plan.V {
 		return s.Op(plan.Vec, func(d int, _ []int) {
 			m.XLDR(asm.B, r0, m.mem(at))
-			m.DUPX(asm.S, asm.V(d), r0)
+			m.DUPX(size, asm.V(d), r0)
 		})
 	})
-	return m.binary(s, sized(asm.S, m.CMTST), all, mine)
+	return m.binary(s, sized(size, m.CMTST), all, mine)
 }
 
 // store writes one slot of a stream, or bits of a whole tile.

@@ -53,6 +53,13 @@ func (m *Machine) loadExtras(n *ir.Node) []*ir.Node {
 		if m.wide {
 			return nil
 		}
+		if n.Type == ir.Mask16 {
+			words := make([]uint32, 8)
+			for i := range words {
+				words[i] = 1<<(2*i) | 1<<(2*i+1+16)
+			}
+			return []*ir.Node{k.TableConst(words)}
+		}
 		var out []*ir.Node
 		for slot := range 4 {
 			words := make([]uint32, 8)
@@ -125,6 +132,15 @@ func (m *Machine) load(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at pl
 			}
 		})
 	case ir.MemI8, ir.MemU8:
+		if n.Type == ir.I16 {
+			return s.Op(plan.Vec, func(d int, _ []int) {
+				if masked {
+					m.i("VPMOVZXBW_Z", m.mem(at, 0), m.lanes(2*slot), m.vec(d))
+				} else {
+					m.i("VPMOVZXBW", m.mem(at, 0), m.vec(d))
+				}
+			})
+		}
 		name := map[ir.Mem]string{ir.MemI8: "VPMOVSXBD", ir.MemU8: "VPMOVZXBD"}[n.Mem]
 		v := s.Op(plan.Vec, func(d int, _ []int) {
 			if masked {
@@ -176,16 +192,30 @@ func (m *Machine) load(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at pl
 	case ir.MemCodes:
 		return m.loadCodes(s, n, slot, args, at, masked)
 	case ir.MemBits:
-		if m.wide {
-			return s.Op(plan.Mask, func(d int, _ []int) { m.i("KMOVW", m.mem(at, 0), ks[d]) })
-		}
-		// every lane gets all 32 bits and looks at its own
-		at.Disp -= slot
-		all := s.Op(plan.Vec, func(d int, _ []int) { m.i("VPBROADCASTD", m.mem(at, 0), m.vec(d)) })
-		mine := s.Op(plan.Vec, func(d int, u []int) { m.i("VPAND", m.vec(u[1]), m.vec(u[0]), m.vec(d)) }, all, args[slot][0])
-		return s.Op(plan.Vec, func(d int, u []int) { m.i("VPCMPEQD", m.vec(u[1]), m.vec(u[0]), m.vec(d)) }, mine, args[slot][0])
+		return m.loadBits(s, n, slot, args, at)
 	}
 	panic(fmt.Sprintf("x86: cannot load memory type %d", n.Mem))
+}
+
+// loadBits makes a mask of a slot's bits. With AVX2 every lane gets all bits, of a tile or for 16 bits of the slot, and looks at its own.
+func (m *Machine) loadBits(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at plan.Addr) plan.V {
+	words := n.Type == ir.Mask16
+	if m.wide {
+		name := "KMOVW"
+		if words {
+			name = "KMOVD"
+		}
+		return s.Op(plan.Mask, func(d int, _ []int) { m.i(name, m.mem(at, 0), ks[d]) })
+	}
+	if words {
+		all := s.Op(plan.Vec, func(d int, _ []int) { m.i("VPBROADCASTW", m.mem(at, 0), m.vec(d)) })
+		return m.equal(s, "VPCMPEQW", m.pack(s, "VPAND", all, args[0][0]), args[0][0])
+	}
+	all := s.Once(n, 0, func() plan.V {
+		at.Disp -= slot
+		return s.Op(plan.Vec, func(d int, _ []int) { m.i("VPBROADCASTD", m.mem(at, 0), m.vec(d)) })
+	})
+	return m.equal(s, "VPCMPEQD", m.pack(s, "VPAND", all, args[slot][0]), args[slot][0])
 }
 
 // narrow is the register that holds a slot at 16 bits.

@@ -38,6 +38,8 @@ func (m *Machine) Extras(n *ir.Node) []*ir.Node {
 			return []*ir.Node{ir.Of(n).Int(0x01010101)}
 		}
 		return []*ir.Node{ir.Of(n).TableConst(m.order())}
+	case ir.OpPass:
+		return []*ir.Node{ir.Of(n).Short(0x8000)}
 	case ir.OpClip:
 		if !m.wide {
 			return []*ir.Node{n.Args[0].Magnitude()}
@@ -186,6 +188,8 @@ func (m *Machine) Lower(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at p
 				m.i("VANDPS", m.vec(u[1]), m.vec(u[0]), m.vec(d))
 			}
 		}, args[0][0], args[1][0])
+	case ir.OpPass:
+		return m.pass(s, args[0][0], args[1][0], args[2][0])
 	case ir.OpNarrow16:
 		return m.pack(s, "VPACKSSDW", args[0][0], args[0][1])
 	case ir.OpHalves: // the word is brought to the top by its weights, and back
@@ -394,6 +398,17 @@ func (m *Machine) nanAware(s *plan.Seg, name string, a, b plan.V) plan.V {
 	return m.choose(s, m.compare(s, 7, a, a), t, a)
 }
 
+// pass is x where the mask is true, and its sign elsewhere.
+func (m *Machine) pass(s *plan.Seg, mask, x, sign plan.V) plan.V {
+	if m.wide {
+		return s.OpApart(plan.Vec, func(d int, u []int) {
+			m.i("VPANDD", m.vec(u[2]), m.vec(u[1]), m.vec(d))
+			m.i("VMOVDQU16", m.vec(u[1]), ks[u[0]], m.vec(d))
+		}, mask, x, sign)
+	}
+	return m.pack(s, "VPAND", m.pack(s, "VPOR", mask, sign), x)
+}
+
 func (m *Machine) pack(s *plan.Seg, name string, lo, hi plan.V) plan.V {
 	return s.Op(plan.Vec, func(d int, u []int) { m.i(name, m.vec(u[1]), m.vec(u[0]), m.vec(d)) }, lo, hi)
 }
@@ -512,8 +527,11 @@ func (m *Machine) alarmBelow(s *plan.Seg, x []plan.V, least plan.V) {
 	m.alarm(s, m.pack(s, "VORPS", m.pack(s, "VORPS", below[0], below[1]), m.pack(s, "VORPS", below[2], below[3])))
 }
 
-// above is where words of a, unsigned, are more than those of b.
+// above is where words of a, less than 0x8000, are more than those of b.
 func (m *Machine) above(s *plan.Seg, a, b plan.V) plan.V {
+	if !m.wide {
+		return m.pack(s, "VPCMPGTW", a, b)
+	}
 	return s.Op(plan.Mask, func(d int, u []int) { m.i("VPCMPUW", operand.Imm(6), m.vec(u[1]), m.vec(u[0]), ks[d]) }, a, b)
 }
 

@@ -173,35 +173,32 @@ TEXT ·BackwardBitsAVX2(SB), $320-40
 
 laneloop:
 	VPBROADCASTD (BX), Y0
-	VPAND        Y14, Y0, Y0
-	VPCMPEQD     Y14, Y0, Y0
-	VANDPS       Y15, Y0, Y0
-	VMULPS       (DX), Y0, Y0
-	VPBROADCASTD (BX), Y1
-	VPAND        Y13, Y1, Y1
-	VPCMPEQD     Y13, Y1, Y1
+	VPAND        Y14, Y0, Y1
+	VPCMPEQD     Y14, Y1, Y1
 	VANDPS       Y15, Y1, Y1
-	VMULPS       32(DX), Y1, Y1
-	VPBROADCASTD (BX), Y2
-	VPAND        Y12, Y2, Y2
-	VPCMPEQD     Y12, Y2, Y2
+	VMULPS       (DX), Y1, Y1
+	VPAND        Y13, Y0, Y2
+	VPCMPEQD     Y13, Y2, Y2
 	VANDPS       Y15, Y2, Y2
-	VMULPS       64(DX), Y2, Y2
-	VPBROADCASTD (BX), Y3
-	VPAND        Y11, Y3, Y3
-	VPCMPEQD     Y11, Y3, Y3
+	VMULPS       32(DX), Y2, Y2
+	VPAND        Y12, Y0, Y3
+	VPCMPEQD     Y12, Y3, Y3
 	VANDPS       Y15, Y3, Y3
-	VMULPS       96(DX), Y3, Y3
-	VCMPPS       $0x03, Y1, Y0, Y4
-	VCMPPS       $0x03, Y3, Y2, Y5
+	VMULPS       64(DX), Y3, Y3
+	VPAND        Y11, Y0, Y0
+	VPCMPEQD     Y11, Y0, Y0
+	VANDPS       Y15, Y0, Y0
+	VMULPS       96(DX), Y0, Y0
+	VCMPPS       $0x03, Y2, Y1, Y4
+	VCMPPS       $0x03, Y0, Y3, Y5
 	VORPS        Y5, Y4, Y4
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VMOVUPS      Y0, (SI)
-	VMOVUPS      Y1, 32(SI)
-	VMOVUPS      Y2, 64(SI)
-	VMOVUPS      Y3, 96(SI)
+	VMOVUPS      Y1, (SI)
+	VMOVUPS      Y2, 32(SI)
+	VMOVUPS      Y3, 64(SI)
+	VMOVUPS      Y0, 96(SI)
 
 laneback:
 	SUBQ $-128, SI
@@ -236,35 +233,32 @@ lanestream:
 	LEAQ         (BX)(CX*1), AX
 	CALL         ·fetch64AVX2(SB)
 	VPBROADCASTD (BX), Y0
-	VPAND        Y14, Y0, Y0
-	VPCMPEQD     Y14, Y0, Y0
-	VANDPS       Y15, Y0, Y0
-	VMULPS       (DX), Y0, Y0
-	VPBROADCASTD (BX), Y1
-	VPAND        Y13, Y1, Y1
-	VPCMPEQD     Y13, Y1, Y1
+	VPAND        Y14, Y0, Y1
+	VPCMPEQD     Y14, Y1, Y1
 	VANDPS       Y15, Y1, Y1
-	VMULPS       32(DX), Y1, Y1
-	VPBROADCASTD (BX), Y2
-	VPAND        Y12, Y2, Y2
-	VPCMPEQD     Y12, Y2, Y2
+	VMULPS       (DX), Y1, Y1
+	VPAND        Y13, Y0, Y2
+	VPCMPEQD     Y13, Y2, Y2
 	VANDPS       Y15, Y2, Y2
-	VMULPS       64(DX), Y2, Y2
-	VPBROADCASTD (BX), Y3
-	VPAND        Y11, Y3, Y3
-	VPCMPEQD     Y11, Y3, Y3
+	VMULPS       32(DX), Y2, Y2
+	VPAND        Y12, Y0, Y3
+	VPCMPEQD     Y12, Y3, Y3
 	VANDPS       Y15, Y3, Y3
-	VMULPS       96(DX), Y3, Y3
-	VCMPPS       $0x03, Y1, Y0, Y4
-	VCMPPS       $0x03, Y3, Y2, Y5
+	VMULPS       64(DX), Y3, Y3
+	VPAND        Y11, Y0, Y0
+	VPCMPEQD     Y11, Y0, Y0
+	VANDPS       Y15, Y0, Y0
+	VMULPS       96(DX), Y0, Y0
+	VCMPPS       $0x03, Y2, Y1, Y4
+	VCMPPS       $0x03, Y0, Y3, Y5
 	VORPS        Y5, Y4, Y4
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VMOVNTPS     Y0, (SI)
-	VMOVNTPS     Y1, 32(SI)
-	VMOVNTPS     Y2, 64(SI)
-	VMOVNTPS     Y3, 96(SI)
+	VMOVNTPS     Y1, (SI)
+	VMOVNTPS     Y2, 32(SI)
+	VMOVNTPS     Y3, 64(SI)
+	VMOVNTPS     Y0, 96(SI)
 	SUBQ         $-128, SI
 	SUBQ         $-128, DX
 	ADDQ         $+4, BX
@@ -291,37 +285,34 @@ lanestage:
 
 rare:
 	VPBROADCASTD (BX), Y0
-	VPAND        Y14, Y0, Y0
-	VPCMPEQD     Y14, Y0, Y0
-	VANDPS       Y15, Y0, Y0
-	VMULPS       (DX), Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS ·word7fc00000+0(SB), Y2
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, (SI)
-	VPBROADCASTD (BX), Y0
-	VPAND        Y13, Y0, Y0
-	VPCMPEQD     Y13, Y0, Y0
-	VANDPS       Y15, Y0, Y0
-	VMULPS       32(DX), Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, 32(SI)
-	VPBROADCASTD (BX), Y0
-	VPAND        Y12, Y0, Y0
-	VPCMPEQD     Y12, Y0, Y0
-	VANDPS       Y15, Y0, Y0
-	VMULPS       64(DX), Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, 64(SI)
-	VPBROADCASTD (BX), Y0
+	VPAND        Y14, Y0, Y1
+	VPCMPEQD     Y14, Y1, Y1
+	VANDPS       Y15, Y1, Y1
+	VMULPS       (DX), Y1, Y1
+	VCMPPS       $0x07, Y1, Y1, Y2
+	VBROADCASTSS ·word7fc00000+0(SB), Y3
+	VBLENDVPS    Y2, Y1, Y3, Y2
+	VMOVUPS      Y2, (SI)
+	VPAND        Y13, Y0, Y1
+	VPCMPEQD     Y13, Y1, Y1
+	VANDPS       Y15, Y1, Y1
+	VMULPS       32(DX), Y1, Y1
+	VCMPPS       $0x07, Y1, Y1, Y2
+	VBLENDVPS    Y2, Y1, Y3, Y2
+	VMOVUPS      Y2, 32(SI)
+	VPAND        Y12, Y0, Y1
+	VPCMPEQD     Y12, Y1, Y1
+	VANDPS       Y15, Y1, Y1
+	VMULPS       64(DX), Y1, Y1
+	VCMPPS       $0x07, Y1, Y1, Y2
+	VBLENDVPS    Y2, Y1, Y3, Y2
+	VMOVUPS      Y2, 64(SI)
 	VPAND        Y11, Y0, Y0
 	VPCMPEQD     Y11, Y0, Y0
 	VANDPS       Y15, Y0, Y0
 	VMULPS       96(DX), Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
+	VBLENDVPS    Y1, Y0, Y3, Y1
 	VMOVUPS      Y1, 96(SI)
 	JMP          laneback
 
@@ -329,49 +320,47 @@ rare:
 // Requires: AVX, AVX2, F16C, MMX+
 TEXT ·BackwardBytesF16AVX2(SB), NOSPLIT, $208-40
 	// pointers: SI dx, DX dy, BX mask, DI elements left
-	// per call: nothing
-	// vector registers in use at once: 6
-	MOVQ dx+0(FP), SI
-	MOVQ dy+8(FP), DX
-	MOVQ mask+16(FP), BX
-	MOVQ n+24(FP), DI
-	CMPQ DI, $+32
-	JLT  lanestage
-	MOVQ ahead+32(FP), CX
-	CMPQ CX, $+1
-	JGT  lanestream
+	// per call: Y15 0x7bff7bff, Y14 0x7fff7fff, Y13 0x7bfe7bfe, Y12 0x10001, Y11 0x80008000
+	// vector registers in use at once: 12
+	MOVQ         dx+0(FP), SI
+	MOVQ         dy+8(FP), DX
+	MOVQ         mask+16(FP), BX
+	VBROADCASTSS ·word7bff7bff+0(SB), Y15
+	VBROADCASTSS ·word7fff7fff+0(SB), Y14
+	VBROADCASTSS ·word7bfe7bfe+0(SB), Y13
+	VBROADCASTSS ·word00010001+0(SB), Y12
+	VBROADCASTSS ·word80008000+0(SB), Y11
+	MOVQ         n+24(FP), DI
+	CMPQ         DI, $+32
+	JLT          lanestage
+	MOVQ         ahead+32(FP), CX
+	CMPQ         CX, $+1
+	JGT          lanestream
 
 laneloop:
-	VCVTPH2PS (DX), Y0
-	VPMOVZXBD (BX), Y1
-	VCVTDQ2PS Y1, Y1
-	VMULPS    Y1, Y0, Y0
-	VCVTPH2PS 16(DX), Y1
-	VPMOVZXBD 8(BX), Y2
-	VCVTDQ2PS Y2, Y2
-	VMULPS    Y2, Y1, Y1
-	VCVTPH2PS 32(DX), Y2
-	VPMOVZXBD 16(BX), Y3
-	VCVTDQ2PS Y3, Y3
-	VMULPS    Y3, Y2, Y2
-	VCVTPH2PS 48(DX), Y3
-	VPMOVZXBD 24(BX), Y4
-	VCVTDQ2PS Y4, Y4
-	VMULPS    Y4, Y3, Y3
-	VCMPPS    $0x03, Y1, Y0, Y4
-	VCMPPS    $0x03, Y3, Y2, Y5
-	VORPS     Y5, Y4, Y4
-	VPMOVMSKB Y4, AX
+	VMOVUPS   (DX), Y0
+	VPAND     Y14, Y0, Y1
+	VPMOVZXBW (BX), Y2
+	VPADDSW   Y13, Y2, Y3
+	VPMAXUW   Y3, Y1, Y1
+	VMOVUPS   32(DX), Y3
+	VPAND     Y14, Y3, Y4
+	VPMOVZXBW 16(BX), Y5
+	VPADDSW   Y13, Y5, Y6
+	VPMAXUW   Y6, Y4, Y4
+	VPMAXUW   Y4, Y1, Y1
+	VPCMPGTW  Y15, Y1, Y1
+	VPMOVMSKB Y1, AX
 	TESTL     AX, AX
 	JNE       lanerare
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, (SI)
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVUPS   X1, 16(SI)
-	VCVTPS2PH $0x00, Y2, X2
-	VMOVUPS   X2, 32(SI)
-	VCVTPS2PH $0x00, Y3, X3
-	VMOVUPS   X3, 48(SI)
+	VPCMPEQW  Y12, Y2, Y2
+	VPOR      Y11, Y2, Y2
+	VPAND     Y0, Y2, Y2
+	VMOVUPS   Y2, (SI)
+	VPCMPEQW  Y12, Y5, Y5
+	VPOR      Y11, Y5, Y5
+	VPAND     Y3, Y5, Y5
+	VMOVUPS   Y5, 32(SI)
 
 laneback:
 	ADDQ $+64, SI
@@ -405,36 +394,29 @@ lanestream:
 	CALL      ·fetch64AVX2(SB)
 	LEAQ      (BX)(CX*1), AX
 	CALL      ·fetch64AVX2(SB)
-	VCVTPH2PS (DX), Y0
-	VPMOVZXBD (BX), Y1
-	VCVTDQ2PS Y1, Y1
-	VMULPS    Y1, Y0, Y0
-	VCVTPH2PS 16(DX), Y1
-	VPMOVZXBD 8(BX), Y2
-	VCVTDQ2PS Y2, Y2
-	VMULPS    Y2, Y1, Y1
-	VCVTPH2PS 32(DX), Y2
-	VPMOVZXBD 16(BX), Y3
-	VCVTDQ2PS Y3, Y3
-	VMULPS    Y3, Y2, Y2
-	VCVTPH2PS 48(DX), Y3
-	VPMOVZXBD 24(BX), Y4
-	VCVTDQ2PS Y4, Y4
-	VMULPS    Y4, Y3, Y3
-	VCMPPS    $0x03, Y1, Y0, Y4
-	VCMPPS    $0x03, Y3, Y2, Y5
-	VORPS     Y5, Y4, Y4
-	VPMOVMSKB Y4, AX
+	VMOVUPS   (DX), Y0
+	VPAND     Y14, Y0, Y1
+	VPMOVZXBW (BX), Y2
+	VPADDSW   Y13, Y2, Y3
+	VPMAXUW   Y3, Y1, Y1
+	VMOVUPS   32(DX), Y3
+	VPAND     Y14, Y3, Y4
+	VPMOVZXBW 16(BX), Y5
+	VPADDSW   Y13, Y5, Y6
+	VPMAXUW   Y6, Y4, Y4
+	VPMAXUW   Y4, Y1, Y1
+	VPCMPGTW  Y15, Y1, Y1
+	VPMOVMSKB Y1, AX
 	TESTL     AX, AX
 	JNE       lanerare
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVNTPS  X0, (SI)
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVNTPS  X1, 16(SI)
-	VCVTPS2PH $0x00, Y2, X2
-	VMOVNTPS  X2, 32(SI)
-	VCVTPS2PH $0x00, Y3, X3
-	VMOVNTPS  X3, 48(SI)
+	VPCMPEQW  Y12, Y2, Y2
+	VPOR      Y11, Y2, Y2
+	VPAND     Y0, Y2, Y2
+	VMOVNTPS  Y2, (SI)
+	VPCMPEQW  Y12, Y5, Y5
+	VPOR      Y11, Y5, Y5
+	VPAND     Y3, Y5, Y5
+	VMOVNTPS  Y5, 32(SI)
 	ADDQ      $+64, SI
 	ADDQ      $+64, DX
 	ADDQ      $+32, BX
@@ -499,16 +481,15 @@ rare:
 // Requires: AVX, AVX2, F16C, MMX+
 TEXT ·BackwardBitsF16AVX2(SB), NOSPLIT, $192-40
 	// pointers: SI dx, DX dy, BX mask, DI elements left
-	// per call: Y15 0x3f800000, Y14 table, Y13 table, Y12 table, Y11 table
-	// vector registers in use at once: 11
+	// per call: Y15 0x7fff7fff, Y14 0x7bff7bff, Y13 table, Y12 0x80008000
+	// vector registers in use at once: 12
 	MOVQ         dx+0(FP), SI
 	MOVQ         dy+8(FP), DX
 	MOVQ         mask+16(FP), BX
-	VBROADCASTSS ·word3f800000+0(SB), Y15
-	VMOVUPS      ·bytes85e68c9a+0(SB), Y14
-	VMOVUPS      ·bytes26254340+0(SB), Y13
-	VMOVUPS      ·bytesc781d9c2+0(SB), Y12
-	VMOVUPS      ·bytese187fe78+0(SB), Y11
+	VBROADCASTSS ·word7fff7fff+0(SB), Y15
+	VBROADCASTSS ·word7bff7bff+0(SB), Y14
+	VMOVUPS      ·bytesb3c1c2fb+0(SB), Y13
+	VBROADCASTSS ·word80008000+0(SB), Y12
 	MOVQ         n+24(FP), DI
 	CMPQ         DI, $+32
 	JLT          lanestage
@@ -517,44 +498,27 @@ TEXT ·BackwardBitsF16AVX2(SB), NOSPLIT, $192-40
 	JGT          lanestream
 
 laneloop:
-	VCVTPH2PS    (DX), Y0
-	VPBROADCASTD (BX), Y1
-	VPAND        Y14, Y1, Y1
-	VPCMPEQD     Y14, Y1, Y1
-	VANDPS       Y15, Y1, Y1
-	VMULPS       Y1, Y0, Y0
-	VCVTPH2PS    16(DX), Y1
-	VPBROADCASTD (BX), Y2
-	VPAND        Y13, Y2, Y2
-	VPCMPEQD     Y13, Y2, Y2
-	VANDPS       Y15, Y2, Y2
-	VMULPS       Y2, Y1, Y1
-	VCVTPH2PS    32(DX), Y2
-	VPBROADCASTD (BX), Y3
-	VPAND        Y12, Y3, Y3
-	VPCMPEQD     Y12, Y3, Y3
-	VANDPS       Y15, Y3, Y3
-	VMULPS       Y3, Y2, Y2
-	VCVTPH2PS    48(DX), Y3
-	VPBROADCASTD (BX), Y4
-	VPAND        Y11, Y4, Y4
-	VPCMPEQD     Y11, Y4, Y4
-	VANDPS       Y15, Y4, Y4
-	VMULPS       Y4, Y3, Y3
-	VCMPPS       $0x03, Y1, Y0, Y4
-	VCMPPS       $0x03, Y3, Y2, Y5
-	VORPS        Y5, Y4, Y4
-	VPMOVMSKB    Y4, AX
+	VMOVUPS      (DX), Y0
+	VPAND        Y15, Y0, Y1
+	VMOVUPS      32(DX), Y2
+	VPAND        Y15, Y2, Y3
+	VPMAXUW      Y3, Y1, Y1
+	VPCMPGTW     Y14, Y1, Y1
+	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, (SI)
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 16(SI)
-	VCVTPS2PH    $0x00, Y2, X2
-	VMOVUPS      X2, 32(SI)
-	VCVTPS2PH    $0x00, Y3, X3
-	VMOVUPS      X3, 48(SI)
+	VPBROADCASTW (BX), Y1
+	VPAND        Y13, Y1, Y1
+	VPCMPEQW     Y13, Y1, Y1
+	VPOR         Y12, Y1, Y1
+	VPAND        Y0, Y1, Y1
+	VMOVUPS      Y1, (SI)
+	VPBROADCASTW 2(BX), Y0
+	VPAND        Y13, Y0, Y0
+	VPCMPEQW     Y13, Y0, Y0
+	VPOR         Y12, Y0, Y0
+	VPAND        Y2, Y0, Y0
+	VMOVUPS      Y0, 32(SI)
 
 laneback:
 	ADDQ $+64, SI
@@ -588,44 +552,27 @@ lanestream:
 	CALL         ·fetch64AVX2(SB)
 	LEAQ         (BX)(CX*1), AX
 	CALL         ·fetch64AVX2(SB)
-	VCVTPH2PS    (DX), Y0
-	VPBROADCASTD (BX), Y1
-	VPAND        Y14, Y1, Y1
-	VPCMPEQD     Y14, Y1, Y1
-	VANDPS       Y15, Y1, Y1
-	VMULPS       Y1, Y0, Y0
-	VCVTPH2PS    16(DX), Y1
-	VPBROADCASTD (BX), Y2
-	VPAND        Y13, Y2, Y2
-	VPCMPEQD     Y13, Y2, Y2
-	VANDPS       Y15, Y2, Y2
-	VMULPS       Y2, Y1, Y1
-	VCVTPH2PS    32(DX), Y2
-	VPBROADCASTD (BX), Y3
-	VPAND        Y12, Y3, Y3
-	VPCMPEQD     Y12, Y3, Y3
-	VANDPS       Y15, Y3, Y3
-	VMULPS       Y3, Y2, Y2
-	VCVTPH2PS    48(DX), Y3
-	VPBROADCASTD (BX), Y4
-	VPAND        Y11, Y4, Y4
-	VPCMPEQD     Y11, Y4, Y4
-	VANDPS       Y15, Y4, Y4
-	VMULPS       Y4, Y3, Y3
-	VCMPPS       $0x03, Y1, Y0, Y4
-	VCMPPS       $0x03, Y3, Y2, Y5
-	VORPS        Y5, Y4, Y4
-	VPMOVMSKB    Y4, AX
+	VMOVUPS      (DX), Y0
+	VPAND        Y15, Y0, Y1
+	VMOVUPS      32(DX), Y2
+	VPAND        Y15, Y2, Y3
+	VPMAXUW      Y3, Y1, Y1
+	VPCMPGTW     Y14, Y1, Y1
+	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVNTPS     X0, (SI)
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVNTPS     X1, 16(SI)
-	VCVTPS2PH    $0x00, Y2, X2
-	VMOVNTPS     X2, 32(SI)
-	VCVTPS2PH    $0x00, Y3, X3
-	VMOVNTPS     X3, 48(SI)
+	VPBROADCASTW (BX), Y1
+	VPAND        Y13, Y1, Y1
+	VPCMPEQW     Y13, Y1, Y1
+	VPOR         Y12, Y1, Y1
+	VPAND        Y0, Y1, Y1
+	VMOVNTPS     Y1, (SI)
+	VPBROADCASTW 2(BX), Y0
+	VPAND        Y13, Y0, Y0
+	VPCMPEQW     Y13, Y0, Y0
+	VPOR         Y12, Y0, Y0
+	VPAND        Y2, Y0, Y0
+	VMOVNTPS     Y0, 32(SI)
 	ADDQ         $+64, SI
 	ADDQ         $+64, DX
 	ADDQ         $+4, BX
@@ -652,44 +599,46 @@ lanestage:
 
 rare:
 	VCVTPH2PS    (DX), Y0
-	VPBROADCASTD (BX), Y1
-	VPAND        Y14, Y1, Y1
-	VPCMPEQD     Y14, Y1, Y1
-	VANDPS       Y15, Y1, Y1
-	VMULPS       Y1, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS ·word7fc00000+0(SB), Y2
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, (SI)
+	VMOVUPS      ·bytes85e68c9a+0(SB), Y1
+	VMOVUPS      ·bytes26254340+0(SB), Y2
+	VMOVUPS      ·bytesc781d9c2+0(SB), Y3
+	VMOVUPS      ·bytese187fe78+0(SB), Y4
+	VPBROADCASTD (BX), Y5
+	VPAND        Y1, Y5, Y6
+	VPCMPEQD     Y1, Y6, Y6
+	VBROADCASTSS ·word3f800000+0(SB), Y1
+	VANDPS       Y1, Y6, Y6
+	VMULPS       Y6, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y6
+	VBROADCASTSS ·word7fc00000+0(SB), Y7
+	VBLENDVPS    Y6, Y0, Y7, Y6
+	VCVTPS2PH    $0x00, Y6, X6
+	VMOVUPS      X6, (SI)
 	VCVTPH2PS    16(DX), Y0
-	VPBROADCASTD (BX), Y1
-	VPAND        Y13, Y1, Y1
-	VPCMPEQD     Y13, Y1, Y1
-	VANDPS       Y15, Y1, Y1
-	VMULPS       Y1, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 16(SI)
+	VPAND        Y2, Y5, Y6
+	VPCMPEQD     Y2, Y6, Y6
+	VANDPS       Y1, Y6, Y6
+	VMULPS       Y6, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y2
+	VBLENDVPS    Y2, Y0, Y7, Y2
+	VCVTPS2PH    $0x00, Y2, X2
+	VMOVUPS      X2, 16(SI)
 	VCVTPH2PS    32(DX), Y0
-	VPBROADCASTD (BX), Y1
-	VPAND        Y12, Y1, Y1
-	VPCMPEQD     Y12, Y1, Y1
-	VANDPS       Y15, Y1, Y1
-	VMULPS       Y1, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 32(SI)
+	VPAND        Y3, Y5, Y2
+	VPCMPEQD     Y3, Y2, Y2
+	VANDPS       Y1, Y2, Y2
+	VMULPS       Y2, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y2
+	VBLENDVPS    Y2, Y0, Y7, Y2
+	VCVTPS2PH    $0x00, Y2, X2
+	VMOVUPS      X2, 32(SI)
 	VCVTPH2PS    48(DX), Y0
-	VPBROADCASTD (BX), Y1
-	VPAND        Y11, Y1, Y1
-	VPCMPEQD     Y11, Y1, Y1
-	VANDPS       Y15, Y1, Y1
-	VMULPS       Y1, Y0, Y0
+	VPAND        Y4, Y5, Y5
+	VPCMPEQD     Y4, Y5, Y5
+	VANDPS       Y1, Y5, Y5
+	VMULPS       Y5, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
+	VBLENDVPS    Y1, Y0, Y7, Y1
 	VCVTPS2PH    $0x00, Y1, X1
 	VMOVUPS      X1, 48(SI)
 	JMP          laneback
@@ -698,67 +647,47 @@ rare:
 // Requires: AVX, AVX2, MMX+
 TEXT ·BackwardBytesBF16AVX2(SB), NOSPLIT, $208-40
 	// pointers: SI dx, DX dy, BX mask, DI elements left
-	// per call: nothing
-	// vector registers in use at once: 7
-	MOVQ dx+0(FP), SI
-	MOVQ dy+8(FP), DX
-	MOVQ mask+16(FP), BX
-	MOVQ n+24(FP), DI
-	CMPQ DI, $+32
-	JLT  lanestage
-	MOVQ ahead+32(FP), CX
-	CMPQ CX, $+1
-	JGT  lanestream
+	// per call: Y15 0x7f7f7f7f, Y14 0x7fff7fff, Y13 0x7f7e7f7e, Y12 0x10001, Y11 0x80008000
+	// vector registers in use at once: 12
+	MOVQ         dx+0(FP), SI
+	MOVQ         dy+8(FP), DX
+	MOVQ         mask+16(FP), BX
+	VBROADCASTSS ·word7f7f7f7f+0(SB), Y15
+	VBROADCASTSS ·word7fff7fff+0(SB), Y14
+	VBROADCASTSS ·word7f7e7f7e+0(SB), Y13
+	VBROADCASTSS ·word00010001+0(SB), Y12
+	VBROADCASTSS ·word80008000+0(SB), Y11
+	MOVQ         n+24(FP), DI
+	CMPQ         DI, $+32
+	JLT          lanestage
+	MOVQ         ahead+32(FP), CX
+	CMPQ         CX, $+1
+	JGT          lanestream
 
 laneloop:
-	VPMOVZXWD (DX), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VPMOVZXBD (BX), Y1
-	VCVTDQ2PS Y1, Y1
-	VMULPS    Y1, Y0, Y0
-	VPMOVZXWD 16(DX), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPMOVZXBD 8(BX), Y2
-	VCVTDQ2PS Y2, Y2
-	VMULPS    Y2, Y1, Y1
-	VPMOVZXWD 32(DX), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VPMOVZXBD 16(BX), Y3
-	VCVTDQ2PS Y3, Y3
-	VMULPS    Y3, Y2, Y2
-	VPMOVZXWD 48(DX), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VPMOVZXBD 24(BX), Y4
-	VCVTDQ2PS Y4, Y4
-	VMULPS    Y4, Y3, Y3
-	VCMPPS    $0x03, Y1, Y0, Y4
-	VCMPPS    $0x03, Y3, Y2, Y5
-	VORPS     Y5, Y4, Y4
-	VPMOVMSKB Y4, AX
+	VMOVUPS   (DX), Y0
+	VPAND     Y14, Y0, Y1
+	VPMOVZXBW (BX), Y2
+	VPADDSW   Y13, Y2, Y3
+	VPMAXUW   Y3, Y1, Y1
+	VMOVUPS   32(DX), Y3
+	VPAND     Y14, Y3, Y4
+	VPMOVZXBW 16(BX), Y5
+	VPADDSW   Y13, Y5, Y6
+	VPMAXUW   Y6, Y4, Y4
+	VPMAXUW   Y4, Y1, Y1
+	VPCMPGTW  Y15, Y1, Y1
+	VPMOVMSKB Y1, AX
 	TESTL     AX, AX
 	JNE       lanerare
-	VPSRLD    $0x10, Y0, Y4
-	VPBLENDW  $0xaa, Y1, Y4, Y4
-	VPSLLD    $0x10, Y1, Y6
-	VPBLENDW  $0xaa, Y6, Y0, Y5
-	VPANDN    ·word00010001+0(SB), Y4, Y6
-	VPSUBUSW  Y6, Y5, Y5
-	VPSRLW    $0x0f, Y5, Y5
-	VPADDW    Y5, Y4, Y4
-	VPSHUFB   ·bytes05b81a5d+0(SB), Y4, Y4
-	VPERMQ    $0xd8, Y4, Y4
-	VMOVUPS   Y4, (SI)
-	VPSRLD    $0x10, Y2, Y0
-	VPBLENDW  $0xaa, Y3, Y0, Y0
-	VPSLLD    $0x10, Y3, Y4
-	VPBLENDW  $0xaa, Y4, Y2, Y1
-	VPANDN    ·word00010001+0(SB), Y0, Y4
-	VPSUBUSW  Y4, Y1, Y1
-	VPSRLW    $0x0f, Y1, Y1
-	VPADDW    Y1, Y0, Y0
-	VPSHUFB   ·bytes05b81a5d+0(SB), Y0, Y0
-	VPERMQ    $0xd8, Y0, Y0
-	VMOVUPS   Y0, 32(SI)
+	VPCMPEQW  Y12, Y2, Y2
+	VPOR      Y11, Y2, Y2
+	VPAND     Y0, Y2, Y2
+	VMOVUPS   Y2, (SI)
+	VPCMPEQW  Y12, Y5, Y5
+	VPOR      Y11, Y5, Y5
+	VPAND     Y3, Y5, Y5
+	VMOVUPS   Y5, 32(SI)
 
 laneback:
 	ADDQ $+64, SI
@@ -792,54 +721,29 @@ lanestream:
 	CALL      ·fetch64AVX2(SB)
 	LEAQ      (BX)(CX*1), AX
 	CALL      ·fetch64AVX2(SB)
-	VPMOVZXWD (DX), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VPMOVZXBD (BX), Y1
-	VCVTDQ2PS Y1, Y1
-	VMULPS    Y1, Y0, Y0
-	VPMOVZXWD 16(DX), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPMOVZXBD 8(BX), Y2
-	VCVTDQ2PS Y2, Y2
-	VMULPS    Y2, Y1, Y1
-	VPMOVZXWD 32(DX), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VPMOVZXBD 16(BX), Y3
-	VCVTDQ2PS Y3, Y3
-	VMULPS    Y3, Y2, Y2
-	VPMOVZXWD 48(DX), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VPMOVZXBD 24(BX), Y4
-	VCVTDQ2PS Y4, Y4
-	VMULPS    Y4, Y3, Y3
-	VCMPPS    $0x03, Y1, Y0, Y4
-	VCMPPS    $0x03, Y3, Y2, Y5
-	VORPS     Y5, Y4, Y4
-	VPMOVMSKB Y4, AX
+	VMOVUPS   (DX), Y0
+	VPAND     Y14, Y0, Y1
+	VPMOVZXBW (BX), Y2
+	VPADDSW   Y13, Y2, Y3
+	VPMAXUW   Y3, Y1, Y1
+	VMOVUPS   32(DX), Y3
+	VPAND     Y14, Y3, Y4
+	VPMOVZXBW 16(BX), Y5
+	VPADDSW   Y13, Y5, Y6
+	VPMAXUW   Y6, Y4, Y4
+	VPMAXUW   Y4, Y1, Y1
+	VPCMPGTW  Y15, Y1, Y1
+	VPMOVMSKB Y1, AX
 	TESTL     AX, AX
 	JNE       lanerare
-	VPSRLD    $0x10, Y0, Y4
-	VPBLENDW  $0xaa, Y1, Y4, Y4
-	VPSLLD    $0x10, Y1, Y6
-	VPBLENDW  $0xaa, Y6, Y0, Y5
-	VPANDN    ·word00010001+0(SB), Y4, Y6
-	VPSUBUSW  Y6, Y5, Y5
-	VPSRLW    $0x0f, Y5, Y5
-	VPADDW    Y5, Y4, Y4
-	VPSHUFB   ·bytes05b81a5d+0(SB), Y4, Y4
-	VPERMQ    $0xd8, Y4, Y4
-	VMOVNTPS  Y4, (SI)
-	VPSRLD    $0x10, Y2, Y0
-	VPBLENDW  $0xaa, Y3, Y0, Y0
-	VPSLLD    $0x10, Y3, Y4
-	VPBLENDW  $0xaa, Y4, Y2, Y1
-	VPANDN    ·word00010001+0(SB), Y0, Y4
-	VPSUBUSW  Y4, Y1, Y1
-	VPSRLW    $0x0f, Y1, Y1
-	VPADDW    Y1, Y0, Y0
-	VPSHUFB   ·bytes05b81a5d+0(SB), Y0, Y0
-	VPERMQ    $0xd8, Y0, Y0
-	VMOVNTPS  Y0, 32(SI)
+	VPCMPEQW  Y12, Y2, Y2
+	VPOR      Y11, Y2, Y2
+	VPAND     Y0, Y2, Y2
+	VMOVNTPS  Y2, (SI)
+	VPCMPEQW  Y12, Y5, Y5
+	VPOR      Y11, Y5, Y5
+	VPAND     Y3, Y5, Y5
+	VMOVNTPS  Y5, 32(SI)
 	ADDQ      $+64, SI
 	ADDQ      $+64, DX
 	ADDQ      $+32, BX
@@ -922,16 +826,15 @@ rare:
 // Requires: AVX, AVX2, MMX+
 TEXT ·BackwardBitsBF16AVX2(SB), NOSPLIT, $192-40
 	// pointers: SI dx, DX dy, BX mask, DI elements left
-	// per call: Y15 0x3f800000, Y14 table, Y13 table, Y12 table, Y11 table
-	// vector registers in use at once: 12
+	// per call: Y15 0x7fff7fff, Y14 0x7f7f7f7f, Y13 table, Y12 0x80008000
+	// vector registers in use at once: 14
 	MOVQ         dx+0(FP), SI
 	MOVQ         dy+8(FP), DX
 	MOVQ         mask+16(FP), BX
-	VBROADCASTSS ·word3f800000+0(SB), Y15
-	VMOVUPS      ·bytes85e68c9a+0(SB), Y14
-	VMOVUPS      ·bytes26254340+0(SB), Y13
-	VMOVUPS      ·bytesc781d9c2+0(SB), Y12
-	VMOVUPS      ·bytese187fe78+0(SB), Y11
+	VBROADCASTSS ·word7fff7fff+0(SB), Y15
+	VBROADCASTSS ·word7f7f7f7f+0(SB), Y14
+	VMOVUPS      ·bytesb3c1c2fb+0(SB), Y13
+	VBROADCASTSS ·word80008000+0(SB), Y12
 	MOVQ         n+24(FP), DI
 	CMPQ         DI, $+32
 	JLT          lanestage
@@ -940,61 +843,26 @@ TEXT ·BackwardBitsBF16AVX2(SB), NOSPLIT, $192-40
 	JGT          lanestream
 
 laneloop:
-	VPMOVZXWD    (DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VPBROADCASTD (BX), Y1
-	VPAND        Y14, Y1, Y1
-	VPCMPEQD     Y14, Y1, Y1
-	VANDPS       Y15, Y1, Y1
-	VMULPS       Y1, Y0, Y0
-	VPMOVZXWD    16(DX), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VPBROADCASTD (BX), Y2
-	VPAND        Y13, Y2, Y2
-	VPCMPEQD     Y13, Y2, Y2
-	VANDPS       Y15, Y2, Y2
-	VMULPS       Y2, Y1, Y1
-	VPMOVZXWD    32(DX), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VPBROADCASTD (BX), Y3
-	VPAND        Y12, Y3, Y3
-	VPCMPEQD     Y12, Y3, Y3
-	VANDPS       Y15, Y3, Y3
-	VMULPS       Y3, Y2, Y2
-	VPMOVZXWD    48(DX), Y3
-	VPSLLD       $0x10, Y3, Y3
-	VPBROADCASTD (BX), Y4
-	VPAND        Y11, Y4, Y4
-	VPCMPEQD     Y11, Y4, Y4
-	VANDPS       Y15, Y4, Y4
-	VMULPS       Y4, Y3, Y3
-	VCMPPS       $0x03, Y1, Y0, Y4
-	VCMPPS       $0x03, Y3, Y2, Y5
-	VORPS        Y5, Y4, Y4
-	VPMOVMSKB    Y4, AX
+	VMOVUPS      (DX), Y0
+	VPAND        Y15, Y0, Y1
+	VMOVUPS      32(DX), Y2
+	VPAND        Y15, Y2, Y3
+	VPMAXUW      Y3, Y1, Y1
+	VPCMPGTW     Y14, Y1, Y1
+	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VPSRLD       $0x10, Y0, Y4
-	VPBLENDW     $0xaa, Y1, Y4, Y4
-	VPSLLD       $0x10, Y1, Y6
-	VPBLENDW     $0xaa, Y6, Y0, Y5
-	VPANDN       ·word00010001+0(SB), Y4, Y6
-	VPSUBUSW     Y6, Y5, Y5
-	VPSRLW       $0x0f, Y5, Y5
-	VPADDW       Y5, Y4, Y4
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, (SI)
-	VPSRLD       $0x10, Y2, Y0
-	VPBLENDW     $0xaa, Y3, Y0, Y0
-	VPSLLD       $0x10, Y3, Y4
-	VPBLENDW     $0xaa, Y4, Y2, Y1
-	VPANDN       ·word00010001+0(SB), Y0, Y4
-	VPSUBUSW     Y4, Y1, Y1
-	VPSRLW       $0x0f, Y1, Y1
-	VPADDW       Y1, Y0, Y0
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y0, Y0
-	VPERMQ       $0xd8, Y0, Y0
+	VPBROADCASTW (BX), Y1
+	VPAND        Y13, Y1, Y1
+	VPCMPEQW     Y13, Y1, Y1
+	VPOR         Y12, Y1, Y1
+	VPAND        Y0, Y1, Y1
+	VMOVUPS      Y1, (SI)
+	VPBROADCASTW 2(BX), Y0
+	VPAND        Y13, Y0, Y0
+	VPCMPEQW     Y13, Y0, Y0
+	VPOR         Y12, Y0, Y0
+	VPAND        Y2, Y0, Y0
 	VMOVUPS      Y0, 32(SI)
 
 laneback:
@@ -1029,61 +897,26 @@ lanestream:
 	CALL         ·fetch64AVX2(SB)
 	LEAQ         (BX)(CX*1), AX
 	CALL         ·fetch64AVX2(SB)
-	VPMOVZXWD    (DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VPBROADCASTD (BX), Y1
-	VPAND        Y14, Y1, Y1
-	VPCMPEQD     Y14, Y1, Y1
-	VANDPS       Y15, Y1, Y1
-	VMULPS       Y1, Y0, Y0
-	VPMOVZXWD    16(DX), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VPBROADCASTD (BX), Y2
-	VPAND        Y13, Y2, Y2
-	VPCMPEQD     Y13, Y2, Y2
-	VANDPS       Y15, Y2, Y2
-	VMULPS       Y2, Y1, Y1
-	VPMOVZXWD    32(DX), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VPBROADCASTD (BX), Y3
-	VPAND        Y12, Y3, Y3
-	VPCMPEQD     Y12, Y3, Y3
-	VANDPS       Y15, Y3, Y3
-	VMULPS       Y3, Y2, Y2
-	VPMOVZXWD    48(DX), Y3
-	VPSLLD       $0x10, Y3, Y3
-	VPBROADCASTD (BX), Y4
-	VPAND        Y11, Y4, Y4
-	VPCMPEQD     Y11, Y4, Y4
-	VANDPS       Y15, Y4, Y4
-	VMULPS       Y4, Y3, Y3
-	VCMPPS       $0x03, Y1, Y0, Y4
-	VCMPPS       $0x03, Y3, Y2, Y5
-	VORPS        Y5, Y4, Y4
-	VPMOVMSKB    Y4, AX
+	VMOVUPS      (DX), Y0
+	VPAND        Y15, Y0, Y1
+	VMOVUPS      32(DX), Y2
+	VPAND        Y15, Y2, Y3
+	VPMAXUW      Y3, Y1, Y1
+	VPCMPGTW     Y14, Y1, Y1
+	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VPSRLD       $0x10, Y0, Y4
-	VPBLENDW     $0xaa, Y1, Y4, Y4
-	VPSLLD       $0x10, Y1, Y6
-	VPBLENDW     $0xaa, Y6, Y0, Y5
-	VPANDN       ·word00010001+0(SB), Y4, Y6
-	VPSUBUSW     Y6, Y5, Y5
-	VPSRLW       $0x0f, Y5, Y5
-	VPADDW       Y5, Y4, Y4
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVNTPS     Y4, (SI)
-	VPSRLD       $0x10, Y2, Y0
-	VPBLENDW     $0xaa, Y3, Y0, Y0
-	VPSLLD       $0x10, Y3, Y4
-	VPBLENDW     $0xaa, Y4, Y2, Y1
-	VPANDN       ·word00010001+0(SB), Y0, Y4
-	VPSUBUSW     Y4, Y1, Y1
-	VPSRLW       $0x0f, Y1, Y1
-	VPADDW       Y1, Y0, Y0
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y0, Y0
-	VPERMQ       $0xd8, Y0, Y0
+	VPBROADCASTW (BX), Y1
+	VPAND        Y13, Y1, Y1
+	VPCMPEQW     Y13, Y1, Y1
+	VPOR         Y12, Y1, Y1
+	VPAND        Y0, Y1, Y1
+	VMOVNTPS     Y1, (SI)
+	VPBROADCASTW 2(BX), Y0
+	VPAND        Y13, Y0, Y0
+	VPCMPEQW     Y13, Y0, Y0
+	VPOR         Y12, Y0, Y0
+	VPAND        Y2, Y0, Y0
 	VMOVNTPS     Y0, 32(SI)
 	ADDQ         $+64, SI
 	ADDQ         $+64, DX
@@ -1112,60 +945,62 @@ lanestage:
 rare:
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VPBROADCASTD (BX), Y1
-	VPAND        Y14, Y1, Y1
-	VPCMPEQD     Y14, Y1, Y1
-	VANDPS       Y15, Y1, Y1
-	VMULPS       Y1, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS ·word7fc00000+0(SB), Y2
-	VBLENDVPS    Y1, Y0, Y2, Y1
+	VMOVUPS      ·bytes85e68c9a+0(SB), Y1
+	VMOVUPS      ·bytes26254340+0(SB), Y2
+	VMOVUPS      ·bytesc781d9c2+0(SB), Y3
+	VMOVUPS      ·bytese187fe78+0(SB), Y4
+	VPBROADCASTD (BX), Y5
+	VPAND        Y1, Y5, Y6
+	VPCMPEQD     Y1, Y6, Y6
+	VBROADCASTSS ·word3f800000+0(SB), Y1
+	VANDPS       Y1, Y6, Y6
+	VMULPS       Y6, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y6
+	VBROADCASTSS ·word7fc00000+0(SB), Y7
+	VBLENDVPS    Y6, Y0, Y7, Y6
 	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VPBROADCASTD (BX), Y3
-	VPAND        Y13, Y3, Y3
-	VPCMPEQD     Y13, Y3, Y3
-	VANDPS       Y15, Y3, Y3
-	VMULPS       Y3, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VBLENDVPS    Y3, Y0, Y2, Y3
-	VPSRLD       $0x10, Y1, Y0
-	VPBLENDW     $0xaa, Y3, Y0, Y0
-	VPSLLD       $0x10, Y3, Y5
-	VPBLENDW     $0xaa, Y5, Y1, Y4
-	VPANDN       ·word00010001+0(SB), Y0, Y5
-	VPSUBUSW     Y5, Y4, Y4
-	VPSRLW       $0x0f, Y4, Y4
-	VPADDW       Y4, Y0, Y0
+	VPAND        Y2, Y5, Y8
+	VPCMPEQD     Y2, Y8, Y8
+	VANDPS       Y1, Y8, Y8
+	VMULPS       Y8, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y2
+	VBLENDVPS    Y2, Y0, Y7, Y2
+	VPSRLD       $0x10, Y6, Y0
+	VPBLENDW     $0xaa, Y2, Y0, Y0
+	VPSLLD       $0x10, Y2, Y9
+	VPBLENDW     $0xaa, Y9, Y6, Y8
+	VPANDN       ·word00010001+0(SB), Y0, Y9
+	VPSUBUSW     Y9, Y8, Y8
+	VPSRLW       $0x0f, Y8, Y8
+	VPADDW       Y8, Y0, Y0
 	VPSHUFB      ·bytes05b81a5d+0(SB), Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
 	VMOVUPS      Y0, (SI)
 	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VPBROADCASTD (BX), Y1
-	VPAND        Y12, Y1, Y1
-	VPCMPEQD     Y12, Y1, Y1
-	VANDPS       Y15, Y1, Y1
-	VMULPS       Y1, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
+	VPAND        Y3, Y5, Y2
+	VPCMPEQD     Y3, Y2, Y2
+	VANDPS       Y1, Y2, Y2
+	VMULPS       Y2, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y2
+	VBLENDVPS    Y2, Y0, Y7, Y2
 	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VPBROADCASTD (BX), Y3
-	VPAND        Y11, Y3, Y3
-	VPCMPEQD     Y11, Y3, Y3
-	VANDPS       Y15, Y3, Y3
-	VMULPS       Y3, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VBLENDVPS    Y3, Y0, Y2, Y3
-	VPSRLD       $0x10, Y1, Y0
-	VPBLENDW     $0xaa, Y3, Y0, Y0
-	VPSLLD       $0x10, Y3, Y4
-	VPBLENDW     $0xaa, Y4, Y1, Y2
+	VPAND        Y4, Y5, Y5
+	VPCMPEQD     Y4, Y5, Y5
+	VANDPS       Y1, Y5, Y5
+	VMULPS       Y5, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y7, Y1
+	VPSRLD       $0x10, Y2, Y0
+	VPBLENDW     $0xaa, Y1, Y0, Y0
+	VPSLLD       $0x10, Y1, Y4
+	VPBLENDW     $0xaa, Y4, Y2, Y3
 	VPANDN       ·word00010001+0(SB), Y0, Y4
-	VPSUBUSW     Y4, Y2, Y2
-	VPSRLW       $0x0f, Y2, Y2
-	VPADDW       Y2, Y0, Y0
+	VPSUBUSW     Y4, Y3, Y3
+	VPSRLW       $0x0f, Y3, Y3
+	VPADDW       Y3, Y0, Y0
 	VPSHUFB      ·bytes05b81a5d+0(SB), Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
 	VMOVUPS      Y0, 32(SI)

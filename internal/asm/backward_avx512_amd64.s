@@ -517,108 +517,49 @@ rare:
 	JMP          laneback
 
 // func BackwardBytesF16AVX512(dx *uint16, dy *uint16, mask *uint8, n int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
+// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
 TEXT ·BackwardBytesF16AVX512(SB), $368-40
 	// pointers: SI dx, DX dy, BX mask, DI elements left
-	// per call: nothing
-	// vector registers in use at once: 9
-	MOVQ      dx+0(FP), SI
-	MOVQ      dy+8(FP), DX
-	MOVQ      mask+16(FP), BX
-	MOVQ      n+24(FP), DI
-	CMPQ      DI, $+64
-	JLT       lanerest
-	MOVQ      ahead+32(FP), CX
-	CMPQ      CX, $+1
-	JGT       lanestream
-	CMPQ      DI, $+256
-	JLT       laneloop
-	VCVTPH2PS (DX), Z0
-	VPMOVZXBD (BX), Z1
-	VCVTDQ2PS Z1, Z1
-	VMULPS    Z1, Z0, Z15
-	VCVTPH2PS 32(DX), Z0
-	VPMOVZXBD 16(BX), Z1
-	VCVTDQ2PS Z1, Z1
-	VMULPS    Z1, Z0, Z14
-	VCVTPH2PS 64(DX), Z0
-	VPMOVZXBD 32(BX), Z1
-	VCVTDQ2PS Z1, Z1
-	VMULPS    Z1, Z0, Z13
-	VCVTPH2PS 96(DX), Z0
-	VPMOVZXBD 48(BX), Z1
-	VCVTDQ2PS Z1, Z1
-	VMULPS    Z1, Z0, Z12
-
-laneahead:
-	VCVTPH2PS 128(DX), Z0
-	VPMOVZXBD 64(BX), Z1
-	VCVTDQ2PS Z1, Z1
-	VMULPS    Z1, Z0, Z0
-	VCVTPH2PS 160(DX), Z1
-	VPMOVZXBD 80(BX), Z2
-	VCVTDQ2PS Z2, Z2
-	VMULPS    Z2, Z1, Z1
-	VCVTPH2PS 192(DX), Z2
-	VPMOVZXBD 96(BX), Z3
-	VCVTDQ2PS Z3, Z3
-	VMULPS    Z3, Z2, Z2
-	VCVTPH2PS 224(DX), Z3
-	VPMOVZXBD 112(BX), Z4
-	VCVTDQ2PS Z4, Z4
-	VMULPS    Z4, Z3, Z3
-	VCMPPS    $0x03, Z14, Z15, K1
-	VCMPPS    $0x03, Z12, Z13, K2
-	KORTESTQ  K1, K2
-	JNE       laneloop
-	VCVTPS2PH $0x00, Z15, Y4
-	VMOVUPS   Y4, (SI)
-	VCVTPS2PH $0x00, Z14, Y4
-	VMOVUPS   Y4, 32(SI)
-	VCVTPS2PH $0x00, Z13, Y4
-	VMOVUPS   Y4, 64(SI)
-	VCVTPS2PH $0x00, Z12, Y4
-	VMOVUPS   Y4, 96(SI)
-	VMOVAPS   Z0, Z15
-	VMOVAPS   Z1, Z14
-	VMOVAPS   Z2, Z13
-	VMOVAPS   Z3, Z12
-	SUBQ      $-128, SI
-	SUBQ      $-128, DX
-	ADDQ      $+64, BX
-	SUBQ      $+64, DI
-	CMPQ      DI, $+128
-	JGE       laneahead
+	// per call: Z15 0x7bff7bff, Z14 0x7fff7fff, Z13 0x7bfe7bfe, Z12 0x10001, Z11 0x80008000
+	// vector registers in use at once: 12
+	MOVQ         dx+0(FP), SI
+	MOVQ         dy+8(FP), DX
+	MOVQ         mask+16(FP), BX
+	VBROADCASTSS ·word7bff7bff+0(SB), Z15
+	VBROADCASTSS ·word7fff7fff+0(SB), Z14
+	VBROADCASTSS ·word7bfe7bfe+0(SB), Z13
+	VBROADCASTSS ·word00010001+0(SB), Z12
+	VBROADCASTSS ·word80008000+0(SB), Z11
+	MOVQ         n+24(FP), DI
+	CMPQ         DI, $+64
+	JLT          lanerest
+	MOVQ         ahead+32(FP), CX
+	CMPQ         CX, $+1
+	JGT          lanestream
 
 laneloop:
-	VCVTPH2PS (DX), Z0
-	VPMOVZXBD (BX), Z1
-	VCVTDQ2PS Z1, Z1
-	VMULPS    Z1, Z0, Z0
-	VCVTPH2PS 32(DX), Z1
-	VPMOVZXBD 16(BX), Z2
-	VCVTDQ2PS Z2, Z2
-	VMULPS    Z2, Z1, Z1
-	VCVTPH2PS 64(DX), Z2
-	VPMOVZXBD 32(BX), Z3
-	VCVTDQ2PS Z3, Z3
-	VMULPS    Z3, Z2, Z2
-	VCVTPH2PS 96(DX), Z3
-	VPMOVZXBD 48(BX), Z4
-	VCVTDQ2PS Z4, Z4
-	VMULPS    Z4, Z3, Z3
-	VCMPPS    $0x03, Z1, Z0, K1
-	VCMPPS    $0x03, Z3, Z2, K2
-	KORTESTQ  K1, K2
+	VMOVUPS   (DX), Z0
+	VPANDD    Z14, Z0, Z1
+	VPMOVZXBW (BX), Z2
+	VPADDSW   Z13, Z2, Z3
+	VPMAXUW   Z3, Z1, Z1
+	VMOVUPS   64(DX), Z3
+	VPANDD    Z14, Z3, Z4
+	VPMOVZXBW 32(BX), Z5
+	VPADDSW   Z13, Z5, Z6
+	VPMAXUW   Z6, Z4, Z4
+	VPMAXUW   Z4, Z1, Z1
+	VPCMPUW   $0x06, Z15, Z1, K1
+	KORTESTQ  K1, K1
 	JNE       lanerare
-	VCVTPS2PH $0x00, Z0, Y0
-	VMOVUPS   Y0, (SI)
-	VCVTPS2PH $0x00, Z1, Y1
-	VMOVUPS   Y1, 32(SI)
-	VCVTPS2PH $0x00, Z2, Y2
-	VMOVUPS   Y2, 64(SI)
-	VCVTPS2PH $0x00, Z3, Y3
-	VMOVUPS   Y3, 96(SI)
+	VPCMPEQW  Z12, Z2, K1
+	VPANDD    Z11, Z0, Z1
+	VMOVDQU16 Z0, K1, Z1
+	VMOVUPS   Z1, (SI)
+	VPCMPEQW  Z12, Z5, K1
+	VPANDD    Z11, Z3, Z0
+	VMOVDQU16 Z3, K1, Z0
+	VMOVUPS   Z0, 64(SI)
 
 laneback:
 	SUBQ $-128, SI
@@ -638,53 +579,32 @@ lanerest:
 	BZHIQ       DI, AX, AX
 	KMOVQ       AX, K0
 	KMOVQ       K0, K7
-	VMOVDQU16.Z (DX), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VPMOVZXBD.Z (BX), K7, Z1
-	VCVTDQ2PS   Z1, Z1
-	VMULPS      Z1, Z0, Z0
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(DX), K7, Y1
-	VCVTPH2PS   Y1, Z1
-	VPMOVZXBD.Z 16(BX), K7, Z2
-	VCVTDQ2PS   Z2, Z2
-	VMULPS      Z2, Z1, Z1
+	VMOVDQU16.Z (DX), K7, Z0
+	VPANDD      Z14, Z0, Z1
+	VPMOVZXBW.Z (BX), K7, Z2
+	VPADDSW     Z13, Z2, Z3
+	VPMAXUW     Z3, Z1, Z1
 	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(DX), K7, Y2
-	VCVTPH2PS   Y2, Z2
-	VPMOVZXBD.Z 32(BX), K7, Z3
-	VCVTDQ2PS   Z3, Z3
-	VMULPS      Z3, Z2, Z2
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(DX), K7, Y3
-	VCVTPH2PS   Y3, Z3
-	VPMOVZXBD.Z 48(BX), K7, Z4
-	VCVTDQ2PS   Z4, Z4
-	VMULPS      Z4, Z3, Z3
-	VCMPPS      $0x03, Z1, Z0, K1
-	VCMPPS      $0x03, Z3, Z2, K2
-	KORTESTQ    K1, K2
+	VMOVDQU16.Z 64(DX), K7, Z3
+	VPANDD      Z14, Z3, Z4
+	VPMOVZXBW.Z 32(BX), K7, Z5
+	VPADDSW     Z13, Z5, Z6
+	VPMAXUW     Z6, Z4, Z4
+	VPMAXUW     Z4, Z1, Z1
+	VPCMPUW     $0x06, Z15, Z1, K1
+	KORTESTQ    K1, K1
 	JNE         lanestage
-	VCVTPS2PH   $0x00, Z0, Y0
+	VPCMPEQW    Z12, Z2, K1
+	VPANDD      Z11, Z0, Z1
+	VMOVDQU16   Z0, K1, Z1
 	KMOVQ       K0, K7
-	VMOVDQU16   Y0, K7, (SI)
-	CMPQ        DI, $+17
-	JLT         lanetailnarrow
-	VCVTPS2PH   $0x00, Z1, Y1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16   Y1, K7, 32(SI)
-	CMPQ        DI, $+33
-	JLT         lanetailnarrow
-	VCVTPS2PH   $0x00, Z2, Y2
+	VMOVDQU16   Z1, K7, (SI)
+	VPCMPEQW    Z12, Z5, K1
+	VPANDD      Z11, Z3, Z0
+	VMOVDQU16   Z3, K1, Z0
 	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16   Y2, K7, 64(SI)
-	CMPQ        DI, $+49
-	JLT         lanetailnarrow
-	VCVTPS2PH   $0x00, Z3, Y3
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16   Y3, K7, 96(SI)
+	VMOVDQU16   Z0, K7, 64(SI)
 
-lanetailnarrow:
 laneend:
 	TESTQ $0x00000001, ahead+32(FP)
 	JNE   fence
@@ -701,34 +621,28 @@ lanestream:
 	CALL      ·fetch128AVX2(SB)
 	LEAQ      (BX)(CX*1), AX
 	CALL      ·fetch64AVX2(SB)
-	VCVTPH2PS (DX), Z0
-	VPMOVZXBD (BX), Z1
-	VCVTDQ2PS Z1, Z1
-	VMULPS    Z1, Z0, Z0
-	VCVTPH2PS 32(DX), Z1
-	VPMOVZXBD 16(BX), Z2
-	VCVTDQ2PS Z2, Z2
-	VMULPS    Z2, Z1, Z1
-	VCVTPH2PS 64(DX), Z2
-	VPMOVZXBD 32(BX), Z3
-	VCVTDQ2PS Z3, Z3
-	VMULPS    Z3, Z2, Z2
-	VCVTPH2PS 96(DX), Z3
-	VPMOVZXBD 48(BX), Z4
-	VCVTDQ2PS Z4, Z4
-	VMULPS    Z4, Z3, Z3
-	VCMPPS    $0x03, Z1, Z0, K1
-	VCMPPS    $0x03, Z3, Z2, K2
-	KORTESTQ  K1, K2
+	VMOVUPS   (DX), Z0
+	VPANDD    Z14, Z0, Z1
+	VPMOVZXBW (BX), Z2
+	VPADDSW   Z13, Z2, Z3
+	VPMAXUW   Z3, Z1, Z1
+	VMOVUPS   64(DX), Z3
+	VPANDD    Z14, Z3, Z4
+	VPMOVZXBW 32(BX), Z5
+	VPADDSW   Z13, Z5, Z6
+	VPMAXUW   Z6, Z4, Z4
+	VPMAXUW   Z4, Z1, Z1
+	VPCMPUW   $0x06, Z15, Z1, K1
+	KORTESTQ  K1, K1
 	JNE       lanerare
-	VCVTPS2PH $0x00, Z0, Y0
-	VMOVNTPS  Y0, (SI)
-	VCVTPS2PH $0x00, Z1, Y1
-	VMOVNTPS  Y1, 32(SI)
-	VCVTPS2PH $0x00, Z2, Y2
-	VMOVNTPS  Y2, 64(SI)
-	VCVTPS2PH $0x00, Z3, Y3
-	VMOVNTPS  Y3, 96(SI)
+	VPCMPEQW  Z12, Z2, K1
+	VPANDD    Z11, Z0, Z1
+	VMOVDQU16 Z0, K1, Z1
+	VMOVNTPS  Z1, (SI)
+	VPCMPEQW  Z12, Z5, K1
+	VPANDD    Z11, Z3, Z0
+	VMOVDQU16 Z3, K1, Z0
+	VMOVNTPS  Z0, 64(SI)
 	SUBQ      $-128, SI
 	SUBQ      $-128, DX
 	ADDQ      $+64, BX
@@ -796,109 +710,41 @@ rare:
 	JMP          laneback
 
 // func BackwardBitsF16AVX512(dx *uint16, dy *uint16, mask *uint8, n int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
+// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
 TEXT ·BackwardBitsF16AVX512(SB), $320-40
 	// pointers: SI dx, DX dy, BX mask, DI elements left
-	// per call: Z15 0x3f800000
-	// vector registers in use at once: 10
+	// per call: Z15 0x7fff7fff, Z14 0x7bff7bff, Z13 0x80008000
+	// vector registers in use at once: 7
 	MOVQ         dx+0(FP), SI
 	MOVQ         dy+8(FP), DX
 	MOVQ         mask+16(FP), BX
-	VBROADCASTSS ·word3f800000+0(SB), Z15
+	VBROADCASTSS ·word7fff7fff+0(SB), Z15
+	VBROADCASTSS ·word7bff7bff+0(SB), Z14
+	VBROADCASTSS ·word80008000+0(SB), Z13
 	MOVQ         n+24(FP), DI
 	CMPQ         DI, $+64
 	JLT          lanerest
 	MOVQ         ahead+32(FP), CX
 	CMPQ         CX, $+1
 	JGT          lanestream
-	CMPQ         DI, $+256
-	JLT          laneloop
-	VCVTPH2PS    (DX), Z0
-	KMOVW        (BX), K1
-	VMOVAPS.Z    Z15, K1, Z1
-	VMULPS       Z1, Z0, Z14
-	VCVTPH2PS    32(DX), Z0
-	KMOVW        2(BX), K1
-	VMOVAPS.Z    Z15, K1, Z1
-	VMULPS       Z1, Z0, Z13
-	VCVTPH2PS    64(DX), Z0
-	KMOVW        4(BX), K1
-	VMOVAPS.Z    Z15, K1, Z1
-	VMULPS       Z1, Z0, Z12
-	VCVTPH2PS    96(DX), Z0
-	KMOVW        6(BX), K1
-	VMOVAPS.Z    Z15, K1, Z1
-	VMULPS       Z1, Z0, Z11
-
-laneahead:
-	VCVTPH2PS 128(DX), Z0
-	KMOVW     8(BX), K1
-	VMOVAPS.Z Z15, K1, Z1
-	VMULPS    Z1, Z0, Z0
-	VCVTPH2PS 160(DX), Z1
-	KMOVW     10(BX), K1
-	VMOVAPS.Z Z15, K1, Z2
-	VMULPS    Z2, Z1, Z1
-	VCVTPH2PS 192(DX), Z2
-	KMOVW     12(BX), K1
-	VMOVAPS.Z Z15, K1, Z3
-	VMULPS    Z3, Z2, Z2
-	VCVTPH2PS 224(DX), Z3
-	KMOVW     14(BX), K1
-	VMOVAPS.Z Z15, K1, Z4
-	VMULPS    Z4, Z3, Z3
-	VCMPPS    $0x03, Z13, Z14, K1
-	VCMPPS    $0x03, Z11, Z12, K2
-	KORTESTQ  K1, K2
-	JNE       laneloop
-	VCVTPS2PH $0x00, Z14, Y4
-	VMOVUPS   Y4, (SI)
-	VCVTPS2PH $0x00, Z13, Y4
-	VMOVUPS   Y4, 32(SI)
-	VCVTPS2PH $0x00, Z12, Y4
-	VMOVUPS   Y4, 64(SI)
-	VCVTPS2PH $0x00, Z11, Y4
-	VMOVUPS   Y4, 96(SI)
-	VMOVAPS   Z0, Z14
-	VMOVAPS   Z1, Z13
-	VMOVAPS   Z2, Z12
-	VMOVAPS   Z3, Z11
-	SUBQ      $-128, SI
-	SUBQ      $-128, DX
-	ADDQ      $+8, BX
-	SUBQ      $+64, DI
-	CMPQ      DI, $+128
-	JGE       laneahead
 
 laneloop:
-	VCVTPH2PS (DX), Z0
-	KMOVW     (BX), K1
-	VMOVAPS.Z Z15, K1, Z1
-	VMULPS    Z1, Z0, Z0
-	VCVTPH2PS 32(DX), Z1
-	KMOVW     2(BX), K1
-	VMOVAPS.Z Z15, K1, Z2
-	VMULPS    Z2, Z1, Z1
-	VCVTPH2PS 64(DX), Z2
-	KMOVW     4(BX), K1
-	VMOVAPS.Z Z15, K1, Z3
-	VMULPS    Z3, Z2, Z2
-	VCVTPH2PS 96(DX), Z3
-	KMOVW     6(BX), K1
-	VMOVAPS.Z Z15, K1, Z4
-	VMULPS    Z4, Z3, Z3
-	VCMPPS    $0x03, Z1, Z0, K1
-	VCMPPS    $0x03, Z3, Z2, K2
-	KORTESTQ  K1, K2
+	VMOVUPS   (DX), Z0
+	VPANDD    Z15, Z0, Z1
+	VMOVUPS   64(DX), Z2
+	VPANDD    Z15, Z2, Z3
+	VPMAXUW   Z3, Z1, Z1
+	VPCMPUW   $0x06, Z14, Z1, K1
+	KORTESTQ  K1, K1
 	JNE       lanerare
-	VCVTPS2PH $0x00, Z0, Y0
-	VMOVUPS   Y0, (SI)
-	VCVTPS2PH $0x00, Z1, Y1
-	VMOVUPS   Y1, 32(SI)
-	VCVTPS2PH $0x00, Z2, Y2
-	VMOVUPS   Y2, 64(SI)
-	VCVTPS2PH $0x00, Z3, Y3
-	VMOVUPS   Y3, 96(SI)
+	KMOVD     (BX), K1
+	VPANDD    Z13, Z0, Z1
+	VMOVDQU16 Z0, K1, Z1
+	VMOVUPS   Z1, (SI)
+	KMOVD     4(BX), K1
+	VPANDD    Z13, Z2, Z0
+	VMOVDQU16 Z2, K1, Z0
+	VMOVUPS   Z0, 64(SI)
 
 laneback:
 	SUBQ $-128, SI
@@ -921,53 +767,26 @@ lanerest:
 	BZHIQ       DI, AX, AX
 	KMOVQ       AX, K0
 	KMOVQ       K0, K7
-	VMOVDQU16.Z (DX), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	KMOVW       280(SP), K1
-	VMOVAPS.Z   Z15, K1, Z1
-	VMULPS      Z1, Z0, Z0
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(DX), K7, Y1
-	VCVTPH2PS   Y1, Z1
-	KMOVW       282(SP), K1
-	VMOVAPS.Z   Z15, K1, Z2
-	VMULPS      Z2, Z1, Z1
+	VMOVDQU16.Z (DX), K7, Z0
+	VPANDD      Z15, Z0, Z1
 	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(DX), K7, Y2
-	VCVTPH2PS   Y2, Z2
-	KMOVW       284(SP), K1
-	VMOVAPS.Z   Z15, K1, Z3
-	VMULPS      Z3, Z2, Z2
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(DX), K7, Y3
-	VCVTPH2PS   Y3, Z3
-	KMOVW       286(SP), K1
-	VMOVAPS.Z   Z15, K1, Z4
-	VMULPS      Z4, Z3, Z3
-	VCMPPS      $0x03, Z1, Z0, K1
-	VCMPPS      $0x03, Z3, Z2, K2
-	KORTESTQ    K1, K2
+	VMOVDQU16.Z 64(DX), K7, Z2
+	VPANDD      Z15, Z2, Z3
+	VPMAXUW     Z3, Z1, Z1
+	VPCMPUW     $0x06, Z14, Z1, K1
+	KORTESTQ    K1, K1
 	JNE         lanestage
-	VCVTPS2PH   $0x00, Z0, Y0
+	KMOVD       280(SP), K1
+	VPANDD      Z13, Z0, Z1
+	VMOVDQU16   Z0, K1, Z1
 	KMOVQ       K0, K7
-	VMOVDQU16   Y0, K7, (SI)
-	CMPQ        DI, $+17
-	JLT         lanetailnarrow
-	VCVTPS2PH   $0x00, Z1, Y1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16   Y1, K7, 32(SI)
-	CMPQ        DI, $+33
-	JLT         lanetailnarrow
-	VCVTPS2PH   $0x00, Z2, Y2
+	VMOVDQU16   Z1, K7, (SI)
+	KMOVD       284(SP), K1
+	VPANDD      Z13, Z2, Z0
+	VMOVDQU16   Z2, K1, Z0
 	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16   Y2, K7, 64(SI)
-	CMPQ        DI, $+49
-	JLT         lanetailnarrow
-	VCVTPS2PH   $0x00, Z3, Y3
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16   Y3, K7, 96(SI)
+	VMOVDQU16   Z0, K7, 64(SI)
 
-lanetailnarrow:
 laneend:
 	TESTQ $0x00000001, ahead+32(FP)
 	JNE   fence
@@ -984,34 +803,22 @@ lanestream:
 	CALL      ·fetch128AVX2(SB)
 	LEAQ      (BX)(CX*1), AX
 	CALL      ·fetch64AVX2(SB)
-	VCVTPH2PS (DX), Z0
-	KMOVW     (BX), K1
-	VMOVAPS.Z Z15, K1, Z1
-	VMULPS    Z1, Z0, Z0
-	VCVTPH2PS 32(DX), Z1
-	KMOVW     2(BX), K1
-	VMOVAPS.Z Z15, K1, Z2
-	VMULPS    Z2, Z1, Z1
-	VCVTPH2PS 64(DX), Z2
-	KMOVW     4(BX), K1
-	VMOVAPS.Z Z15, K1, Z3
-	VMULPS    Z3, Z2, Z2
-	VCVTPH2PS 96(DX), Z3
-	KMOVW     6(BX), K1
-	VMOVAPS.Z Z15, K1, Z4
-	VMULPS    Z4, Z3, Z3
-	VCMPPS    $0x03, Z1, Z0, K1
-	VCMPPS    $0x03, Z3, Z2, K2
-	KORTESTQ  K1, K2
+	VMOVUPS   (DX), Z0
+	VPANDD    Z15, Z0, Z1
+	VMOVUPS   64(DX), Z2
+	VPANDD    Z15, Z2, Z3
+	VPMAXUW   Z3, Z1, Z1
+	VPCMPUW   $0x06, Z14, Z1, K1
+	KORTESTQ  K1, K1
 	JNE       lanerare
-	VCVTPS2PH $0x00, Z0, Y0
-	VMOVNTPS  Y0, (SI)
-	VCVTPS2PH $0x00, Z1, Y1
-	VMOVNTPS  Y1, 32(SI)
-	VCVTPS2PH $0x00, Z2, Y2
-	VMOVNTPS  Y2, 64(SI)
-	VCVTPS2PH $0x00, Z3, Y3
-	VMOVNTPS  Y3, 96(SI)
+	KMOVD     (BX), K1
+	VPANDD    Z13, Z0, Z1
+	VMOVDQU16 Z0, K1, Z1
+	VMOVNTPS  Z1, (SI)
+	KMOVD     4(BX), K1
+	VPANDD    Z13, Z2, Z0
+	VMOVDQU16 Z2, K1, Z0
+	VMOVNTPS  Z0, 64(SI)
 	SUBQ      $-128, SI
 	SUBQ      $-128, DX
 	ADDQ      $+8, BX
@@ -1045,164 +852,84 @@ lanestage:
 rare:
 	VCVTPH2PS    (DX), Z0
 	KMOVW        (BX), K1
-	VMOVAPS.Z    Z15, K1, Z1
-	VMULPS       Z1, Z0, Z0
+	VBROADCASTSS ·word3f800000+0(SB), Z1
+	VMOVAPS.Z    Z1, K1, Z2
+	VMULPS       Z2, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS ·word7fc00000+0(SB), Z1
-	VBLENDMPS    Z0, Z1, K1, Z0
+	VBROADCASTSS ·word7fc00000+0(SB), Z2
+	VBLENDMPS    Z0, Z2, K1, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	VMOVUPS      Y0, (SI)
 	VCVTPH2PS    32(DX), Z0
 	KMOVW        2(BX), K1
-	VMOVAPS.Z    Z15, K1, Z2
-	VMULPS       Z2, Z0, Z0
+	VMOVAPS.Z    Z1, K1, Z3
+	VMULPS       Z3, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
+	VBLENDMPS    Z0, Z2, K1, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	VMOVUPS      Y0, 32(SI)
 	VCVTPH2PS    64(DX), Z0
 	KMOVW        4(BX), K1
-	VMOVAPS.Z    Z15, K1, Z2
-	VMULPS       Z2, Z0, Z0
+	VMOVAPS.Z    Z1, K1, Z3
+	VMULPS       Z3, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
+	VBLENDMPS    Z0, Z2, K1, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	VMOVUPS      Y0, 64(SI)
 	VCVTPH2PS    96(DX), Z0
 	KMOVW        6(BX), K1
-	VMOVAPS.Z    Z15, K1, Z2
-	VMULPS       Z2, Z0, Z0
+	VMOVAPS.Z    Z1, K1, Z1
+	VMULPS       Z1, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
+	VBLENDMPS    Z0, Z2, K1, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	VMOVUPS      Y0, 96(SI)
 	JMP          laneback
 
 // func BackwardBytesBF16AVX512(dx *uint16, dy *uint16, mask *uint8, n int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
+// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
 TEXT ·BackwardBytesBF16AVX512(SB), $368-40
 	// pointers: SI dx, DX dy, BX mask, DI elements left
-	// per call: Z15 table, Z14 table, K6 Uppers, Z13 0x10001, Z12 0x80008000, Z11 table, Z10 table
-	// vector registers in use at once: 16
+	// per call: Z15 0x7f7f7f7f, Z14 0x7fff7fff, Z13 0x7f7e7f7e, Z12 0x10001, Z11 0x80008000
+	// vector registers in use at once: 15
 	MOVQ         dx+0(FP), SI
 	MOVQ         dy+8(FP), DX
 	MOVQ         mask+16(FP), BX
-	VMOVUPS      ·bytesc5808bc5+0(SB), Z15
-	VMOVUPS      ·bytesba878045+0(SB), Z14
-	MOVL         $0xaaaaaaaa, AX
-	KMOVD        AX, K6
-	VBROADCASTSS ·word00010001+0(SB), Z13
-	VBROADCASTSS ·word80008000+0(SB), Z12
-	VMOVUPS      ·bytescb91c145+0(SB), Z11
-	VMOVUPS      ·bytesae5a38c5+0(SB), Z10
+	VBROADCASTSS ·word7f7f7f7f+0(SB), Z15
+	VBROADCASTSS ·word7fff7fff+0(SB), Z14
+	VBROADCASTSS ·word7f7e7f7e+0(SB), Z13
+	VBROADCASTSS ·word00010001+0(SB), Z12
+	VBROADCASTSS ·word80008000+0(SB), Z11
 	MOVQ         n+24(FP), DI
 	CMPQ         DI, $+64
 	JLT          lanerest
 	MOVQ         ahead+32(FP), CX
 	CMPQ         CX, $+1
 	JGT          lanestream
-	CMPQ         DI, $+256
-	JLT          laneloop
-	VPERMW.Z     (DX), Z15, K6, Z0
-	VPMOVZXBD    (BX), Z1
-	VCVTDQ2PS    Z1, Z1
-	VMULPS       Z1, Z0, Z9
-	VPERMW.Z     (DX), Z14, K6, Z0
-	VPMOVZXBD    16(BX), Z1
-	VCVTDQ2PS    Z1, Z1
-	VMULPS       Z1, Z0, Z8
-	VPERMW.Z     64(DX), Z15, K6, Z0
-	VPMOVZXBD    32(BX), Z1
-	VCVTDQ2PS    Z1, Z1
-	VMULPS       Z1, Z0, Z7
-	VPERMW.Z     64(DX), Z14, K6, Z0
-	VPMOVZXBD    48(BX), Z1
-	VCVTDQ2PS    Z1, Z1
-	VMULPS       Z1, Z0, Z6
-
-laneahead:
-	VPERMW.Z   128(DX), Z15, K6, Z0
-	VPMOVZXBD  64(BX), Z1
-	VCVTDQ2PS  Z1, Z1
-	VMULPS     Z1, Z0, Z0
-	VPERMW.Z   128(DX), Z14, K6, Z1
-	VPMOVZXBD  80(BX), Z2
-	VCVTDQ2PS  Z2, Z2
-	VMULPS     Z2, Z1, Z1
-	VPERMW.Z   192(DX), Z15, K6, Z2
-	VPMOVZXBD  96(BX), Z3
-	VCVTDQ2PS  Z3, Z3
-	VMULPS     Z3, Z2, Z2
-	VPERMW.Z   192(DX), Z14, K6, Z3
-	VPMOVZXBD  112(BX), Z4
-	VCVTDQ2PS  Z4, Z4
-	VMULPS     Z4, Z3, Z3
-	VCMPPS     $0x03, Z8, Z9, K1
-	VCMPPS     $0x03, Z6, Z7, K2
-	KORTESTQ   K1, K2
-	JNE        laneloop
-	VMOVDQA64  Z9, Z4
-	VPERMT2W   Z8, Z10, Z4
-	VMOVDQA64  Z9, Z5
-	VPERMT2W   Z8, Z11, Z5
-	VPTERNLOGD $0xf8, Z13, Z4, Z5
-	VPCMPUW    $0x06, Z12, Z5, K1
-	VPADDW     Z13, Z4, K1, Z4
-	VMOVUPS    Z4, (SI)
-	VMOVDQA64  Z7, Z4
-	VPERMT2W   Z6, Z10, Z4
-	VMOVDQA64  Z7, Z5
-	VPERMT2W   Z6, Z11, Z5
-	VPTERNLOGD $0xf8, Z13, Z4, Z5
-	VPCMPUW    $0x06, Z12, Z5, K1
-	VPADDW     Z13, Z4, K1, Z4
-	VMOVUPS    Z4, 64(SI)
-	VMOVAPS    Z0, Z9
-	VMOVAPS    Z1, Z8
-	VMOVAPS    Z2, Z7
-	VMOVAPS    Z3, Z6
-	SUBQ       $-128, SI
-	SUBQ       $-128, DX
-	ADDQ       $+64, BX
-	SUBQ       $+64, DI
-	CMPQ       DI, $+128
-	JGE        laneahead
 
 laneloop:
-	VPERMW.Z   (DX), Z15, K6, Z0
-	VPMOVZXBD  (BX), Z1
-	VCVTDQ2PS  Z1, Z1
-	VMULPS     Z1, Z0, Z0
-	VPERMW.Z   (DX), Z14, K6, Z1
-	VPMOVZXBD  16(BX), Z2
-	VCVTDQ2PS  Z2, Z2
-	VMULPS     Z2, Z1, Z1
-	VPERMW.Z   64(DX), Z15, K6, Z2
-	VPMOVZXBD  32(BX), Z3
-	VCVTDQ2PS  Z3, Z3
-	VMULPS     Z3, Z2, Z2
-	VPERMW.Z   64(DX), Z14, K6, Z3
-	VPMOVZXBD  48(BX), Z4
-	VCVTDQ2PS  Z4, Z4
-	VMULPS     Z4, Z3, Z3
-	VCMPPS     $0x03, Z1, Z0, K1
-	VCMPPS     $0x03, Z3, Z2, K2
-	KORTESTQ   K1, K2
-	JNE        lanerare
-	VMOVDQA64  Z0, Z4
-	VPERMT2W   Z1, Z10, Z4
-	VPERMT2W   Z1, Z11, Z0
-	VPTERNLOGD $0xf8, Z13, Z4, Z0
-	VPCMPUW    $0x06, Z12, Z0, K1
-	VPADDW     Z13, Z4, K1, Z4
-	VMOVUPS    Z4, (SI)
-	VMOVDQA64  Z2, Z0
-	VPERMT2W   Z3, Z10, Z0
-	VPERMT2W   Z3, Z11, Z2
-	VPTERNLOGD $0xf8, Z13, Z0, Z2
-	VPCMPUW    $0x06, Z12, Z2, K1
-	VPADDW     Z13, Z0, K1, Z0
-	VMOVUPS    Z0, 64(SI)
+	VMOVUPS   (DX), Z0
+	VPANDD    Z14, Z0, Z1
+	VPMOVZXBW (BX), Z2
+	VPADDSW   Z13, Z2, Z3
+	VPMAXUW   Z3, Z1, Z1
+	VMOVUPS   64(DX), Z3
+	VPANDD    Z14, Z3, Z4
+	VPMOVZXBW 32(BX), Z5
+	VPADDSW   Z13, Z5, Z6
+	VPMAXUW   Z6, Z4, Z4
+	VPMAXUW   Z4, Z1, Z1
+	VPCMPUW   $0x06, Z15, Z1, K1
+	KORTESTQ  K1, K1
+	JNE       lanerare
+	VPCMPEQW  Z12, Z2, K1
+	VPANDD    Z11, Z0, Z1
+	VMOVDQU16 Z0, K1, Z1
+	VMOVUPS   Z1, (SI)
+	VPCMPEQW  Z12, Z5, K1
+	VPANDD    Z11, Z3, Z0
+	VMOVDQU16 Z3, K1, Z0
+	VMOVUPS   Z0, 64(SI)
 
 laneback:
 	SUBQ $-128, SI
@@ -1222,51 +949,29 @@ lanerest:
 	BZHIQ       DI, AX, AX
 	KMOVQ       AX, K0
 	KMOVQ       K0, K7
-	VMOVDQU16.Z (DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VPMOVZXBD.Z (BX), K7, Z1
-	VCVTDQ2PS   Z1, Z1
-	VMULPS      Z1, Z0, Z0
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(DX), K7, Y1
-	VPMOVZXWD   Y1, Z1
-	VPSLLD      $0x10, Z1, Z1
-	VPMOVZXBD.Z 16(BX), K7, Z2
-	VCVTDQ2PS   Z2, Z2
-	VMULPS      Z2, Z1, Z1
+	VMOVDQU16.Z (DX), K7, Z0
+	VPANDD      Z14, Z0, Z1
+	VPMOVZXBW.Z (BX), K7, Z2
+	VPADDSW     Z13, Z2, Z3
+	VPMAXUW     Z3, Z1, Z1
 	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(DX), K7, Y2
-	VPMOVZXWD   Y2, Z2
-	VPSLLD      $0x10, Z2, Z2
-	VPMOVZXBD.Z 32(BX), K7, Z3
-	VCVTDQ2PS   Z3, Z3
-	VMULPS      Z3, Z2, Z2
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(DX), K7, Y3
-	VPMOVZXWD   Y3, Z3
-	VPSLLD      $0x10, Z3, Z3
-	VPMOVZXBD.Z 48(BX), K7, Z4
-	VCVTDQ2PS   Z4, Z4
-	VMULPS      Z4, Z3, Z3
-	VCMPPS      $0x03, Z1, Z0, K1
-	VCMPPS      $0x03, Z3, Z2, K2
-	KORTESTQ    K1, K2
+	VMOVDQU16.Z 64(DX), K7, Z3
+	VPANDD      Z14, Z3, Z4
+	VPMOVZXBW.Z 32(BX), K7, Z5
+	VPADDSW     Z13, Z5, Z6
+	VPMAXUW     Z6, Z4, Z4
+	VPMAXUW     Z4, Z1, Z1
+	VPCMPUW     $0x06, Z15, Z1, K1
+	KORTESTQ    K1, K1
 	JNE         lanestage
-	VMOVDQA64   Z0, Z4
-	VPERMT2W    Z1, Z10, Z4
-	VPERMT2W    Z1, Z11, Z0
-	VPTERNLOGD  $0xf8, Z13, Z4, Z0
-	VPCMPUW     $0x06, Z12, Z0, K1
-	VPADDW      Z13, Z4, K1, Z4
+	VPCMPEQW    Z12, Z2, K1
+	VPANDD      Z11, Z0, Z1
+	VMOVDQU16   Z0, K1, Z1
 	KMOVQ       K0, K7
-	VMOVDQU16   Z4, K7, (SI)
-	VMOVDQA64   Z2, Z0
-	VPERMT2W    Z3, Z10, Z0
-	VPERMT2W    Z3, Z11, Z2
-	VPTERNLOGD  $0xf8, Z13, Z0, Z2
-	VPCMPUW     $0x06, Z12, Z2, K1
-	VPADDW      Z13, Z0, K1, Z0
+	VMOVDQU16   Z1, K7, (SI)
+	VPCMPEQW    Z12, Z5, K1
+	VPANDD      Z11, Z3, Z0
+	VMOVDQU16   Z3, K1, Z0
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVDQU16   Z0, K7, 64(SI)
 
@@ -1282,51 +987,39 @@ fence:
 	RET
 
 lanestream:
-	LEAQ       (DX)(CX*1), AX
-	CALL       ·fetch128AVX2(SB)
-	LEAQ       (BX)(CX*1), AX
-	CALL       ·fetch64AVX2(SB)
-	VPERMW.Z   (DX), Z15, K6, Z0
-	VPMOVZXBD  (BX), Z1
-	VCVTDQ2PS  Z1, Z1
-	VMULPS     Z1, Z0, Z0
-	VPERMW.Z   (DX), Z14, K6, Z1
-	VPMOVZXBD  16(BX), Z2
-	VCVTDQ2PS  Z2, Z2
-	VMULPS     Z2, Z1, Z1
-	VPERMW.Z   64(DX), Z15, K6, Z2
-	VPMOVZXBD  32(BX), Z3
-	VCVTDQ2PS  Z3, Z3
-	VMULPS     Z3, Z2, Z2
-	VPERMW.Z   64(DX), Z14, K6, Z3
-	VPMOVZXBD  48(BX), Z4
-	VCVTDQ2PS  Z4, Z4
-	VMULPS     Z4, Z3, Z3
-	VCMPPS     $0x03, Z1, Z0, K1
-	VCMPPS     $0x03, Z3, Z2, K2
-	KORTESTQ   K1, K2
-	JNE        lanerare
-	VMOVDQA64  Z0, Z4
-	VPERMT2W   Z1, Z10, Z4
-	VPERMT2W   Z1, Z11, Z0
-	VPTERNLOGD $0xf8, Z13, Z4, Z0
-	VPCMPUW    $0x06, Z12, Z0, K1
-	VPADDW     Z13, Z4, K1, Z4
-	VMOVNTPS   Z4, (SI)
-	VMOVDQA64  Z2, Z0
-	VPERMT2W   Z3, Z10, Z0
-	VPERMT2W   Z3, Z11, Z2
-	VPTERNLOGD $0xf8, Z13, Z0, Z2
-	VPCMPUW    $0x06, Z12, Z2, K1
-	VPADDW     Z13, Z0, K1, Z0
-	VMOVNTPS   Z0, 64(SI)
-	SUBQ       $-128, SI
-	SUBQ       $-128, DX
-	ADDQ       $+64, BX
-	SUBQ       $+64, DI
-	CMPQ       DI, $+64
-	JGE        lanestream
-	JMP        lanetail
+	LEAQ      (DX)(CX*1), AX
+	CALL      ·fetch128AVX2(SB)
+	LEAQ      (BX)(CX*1), AX
+	CALL      ·fetch64AVX2(SB)
+	VMOVUPS   (DX), Z0
+	VPANDD    Z14, Z0, Z1
+	VPMOVZXBW (BX), Z2
+	VPADDSW   Z13, Z2, Z3
+	VPMAXUW   Z3, Z1, Z1
+	VMOVUPS   64(DX), Z3
+	VPANDD    Z14, Z3, Z4
+	VPMOVZXBW 32(BX), Z5
+	VPADDSW   Z13, Z5, Z6
+	VPMAXUW   Z6, Z4, Z4
+	VPMAXUW   Z4, Z1, Z1
+	VPCMPUW   $0x06, Z15, Z1, K1
+	KORTESTQ  K1, K1
+	JNE       lanerare
+	VPCMPEQW  Z12, Z2, K1
+	VPANDD    Z11, Z0, Z1
+	VMOVDQU16 Z0, K1, Z1
+	VMOVNTPS  Z1, (SI)
+	VPCMPEQW  Z12, Z5, K1
+	VPANDD    Z11, Z3, Z0
+	VMOVDQU16 Z3, K1, Z0
+	VMOVNTPS  Z0, 64(SI)
+	SUBQ      $-128, SI
+	SUBQ      $-128, DX
+	ADDQ      $+64, BX
+	SUBQ      $+64, DI
+	CMPQ      DI, $+64
+	JGE       lanestream
+	JMP       lanetail
 
 lanerare:
 	JMP rare
@@ -1351,173 +1044,91 @@ lanestage:
 	JMP  laneloop
 
 rare:
-	VPERMW.Z     (DX), Z15, K6, Z0
-	VPMOVZXBD    (BX), Z1
-	VCVTDQ2PS    Z1, Z1
-	VMULPS       Z1, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS ·word7fc00000+0(SB), Z1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VPERMW.Z     (DX), Z14, K6, Z2
-	VPMOVZXBD    16(BX), Z3
+	VMOVUPS      ·bytesc5808bc5+0(SB), Z0
+	VMOVUPS      ·bytesba878045+0(SB), Z1
+	MOVL         $0xaaaaaaaa, AX
+	KMOVD        AX, K1
+	VPERMW.Z     (DX), Z0, K1, Z2
+	VPMOVZXBD    (BX), Z3
 	VCVTDQ2PS    Z3, Z3
 	VMULPS       Z3, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z1, K1, Z2
-	VMOVDQA64    Z0, Z3
-	VPERMT2W     Z2, Z10, Z3
-	VPERMT2W     Z2, Z11, Z0
-	VPTERNLOGD   $0xf8, Z13, Z3, Z0
-	VPCMPUW      $0x06, Z12, Z0, K1
-	VPADDW       Z13, Z3, K1, Z3
-	VMOVUPS      Z3, (SI)
-	VPERMW.Z     64(DX), Z15, K6, Z0
+	VCMPPS       $0x07, Z2, Z2, K2
+	VBROADCASTSS ·word7fc00000+0(SB), Z3
+	VBLENDMPS    Z2, Z3, K2, Z2
+	VPERMW.Z     (DX), Z1, K1, Z4
+	VPMOVZXBD    16(BX), Z5
+	VCVTDQ2PS    Z5, Z5
+	VMULPS       Z5, Z4, Z4
+	VCMPPS       $0x07, Z4, Z4, K2
+	VBLENDMPS    Z4, Z3, K2, Z4
+	VBROADCASTSS ·word00010001+0(SB), Z5
+	VBROADCASTSS ·word80008000+0(SB), Z6
+	VMOVUPS      ·bytescb91c145+0(SB), Z7
+	VMOVUPS      ·bytesae5a38c5+0(SB), Z8
+	VMOVDQA64    Z2, Z9
+	VPERMT2W     Z4, Z8, Z9
+	VPERMT2W     Z4, Z7, Z2
+	VPTERNLOGD   $0xf8, Z5, Z9, Z2
+	VPCMPUW      $0x06, Z6, Z2, K2
+	VPADDW       Z5, Z9, K2, Z9
+	VMOVUPS      Z9, (SI)
+	VPERMW.Z     64(DX), Z0, K1, Z0
 	VPMOVZXBD    32(BX), Z2
 	VCVTDQ2PS    Z2, Z2
 	VMULPS       Z2, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VPERMW.Z     64(DX), Z14, K6, Z2
-	VPMOVZXBD    48(BX), Z3
-	VCVTDQ2PS    Z3, Z3
-	VMULPS       Z3, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z1, K1, Z2
-	VMOVDQA64    Z0, Z1
-	VPERMT2W     Z2, Z10, Z1
-	VPERMT2W     Z2, Z11, Z0
-	VPTERNLOGD   $0xf8, Z13, Z1, Z0
-	VPCMPUW      $0x06, Z12, Z0, K1
-	VPADDW       Z13, Z1, K1, Z1
-	VMOVUPS      Z1, 64(SI)
+	VCMPPS       $0x07, Z0, Z0, K2
+	VBLENDMPS    Z0, Z3, K2, Z0
+	VPERMW.Z     64(DX), Z1, K1, Z1
+	VPMOVZXBD    48(BX), Z2
+	VCVTDQ2PS    Z2, Z2
+	VMULPS       Z2, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z3, K1, Z1
+	VMOVDQA64    Z0, Z2
+	VPERMT2W     Z1, Z8, Z2
+	VPERMT2W     Z1, Z7, Z0
+	VPTERNLOGD   $0xf8, Z5, Z2, Z0
+	VPCMPUW      $0x06, Z6, Z0, K1
+	VPADDW       Z5, Z2, K1, Z2
+	VMOVUPS      Z2, 64(SI)
 	JMP          laneback
 
 // func BackwardBitsBF16AVX512(dx *uint16, dy *uint16, mask *uint8, n int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
+// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
 TEXT ·BackwardBitsBF16AVX512(SB), $320-40
 	// pointers: SI dx, DX dy, BX mask, DI elements left
-	// per call: Z15 0x3f800000, Z14 table, Z13 table, K6 Uppers, Z12 0x10001, Z11 0x80008000, Z10 table, Z9 table
-	// vector registers in use at once: 17
+	// per call: Z15 0x7fff7fff, Z14 0x7f7f7f7f, Z13 0x80008000
+	// vector registers in use at once: 14
 	MOVQ         dx+0(FP), SI
 	MOVQ         dy+8(FP), DX
 	MOVQ         mask+16(FP), BX
-	VBROADCASTSS ·word3f800000+0(SB), Z15
-	VMOVUPS      ·bytesc5808bc5+0(SB), Z14
-	VMOVUPS      ·bytesba878045+0(SB), Z13
-	MOVL         $0xaaaaaaaa, AX
-	KMOVD        AX, K6
-	VBROADCASTSS ·word00010001+0(SB), Z12
-	VBROADCASTSS ·word80008000+0(SB), Z11
-	VMOVUPS      ·bytescb91c145+0(SB), Z10
-	VMOVUPS      ·bytesae5a38c5+0(SB), Z9
+	VBROADCASTSS ·word7fff7fff+0(SB), Z15
+	VBROADCASTSS ·word7f7f7f7f+0(SB), Z14
+	VBROADCASTSS ·word80008000+0(SB), Z13
 	MOVQ         n+24(FP), DI
 	CMPQ         DI, $+64
 	JLT          lanerest
 	MOVQ         ahead+32(FP), CX
 	CMPQ         CX, $+1
 	JGT          lanestream
-	CMPQ         DI, $+256
-	JLT          laneloop
-	VPERMW.Z     (DX), Z14, K6, Z0
-	KMOVW        (BX), K1
-	VMOVAPS.Z    Z15, K1, Z1
-	VMULPS       Z1, Z0, Z8
-	VPERMW.Z     (DX), Z13, K6, Z0
-	KMOVW        2(BX), K1
-	VMOVAPS.Z    Z15, K1, Z1
-	VMULPS       Z1, Z0, Z7
-	VPERMW.Z     64(DX), Z14, K6, Z0
-	KMOVW        4(BX), K1
-	VMOVAPS.Z    Z15, K1, Z1
-	VMULPS       Z1, Z0, Z6
-	VPERMW.Z     64(DX), Z13, K6, Z0
-	KMOVW        6(BX), K1
-	VMOVAPS.Z    Z15, K1, Z1
-	VMULPS       Z1, Z0, Z5
-
-laneahead:
-	VPERMW.Z   128(DX), Z14, K6, Z0
-	KMOVW      8(BX), K1
-	VMOVAPS.Z  Z15, K1, Z1
-	VMULPS     Z1, Z0, Z0
-	VPERMW.Z   128(DX), Z13, K6, Z1
-	KMOVW      10(BX), K1
-	VMOVAPS.Z  Z15, K1, Z2
-	VMULPS     Z2, Z1, Z1
-	VPERMW.Z   192(DX), Z14, K6, Z2
-	KMOVW      12(BX), K1
-	VMOVAPS.Z  Z15, K1, Z3
-	VMULPS     Z3, Z2, Z2
-	VPERMW.Z   192(DX), Z13, K6, Z3
-	KMOVW      14(BX), K1
-	VMOVAPS.Z  Z15, K1, Z4
-	VMULPS     Z4, Z3, Z3
-	VCMPPS     $0x03, Z7, Z8, K1
-	VCMPPS     $0x03, Z5, Z6, K2
-	KORTESTQ   K1, K2
-	JNE        laneloop
-	VMOVDQA64  Z8, Z4
-	VPERMT2W   Z7, Z9, Z4
-	VMOVDQA64  Z8, Z16
-	VPERMT2W   Z7, Z10, Z16
-	VPTERNLOGD $0xf8, Z12, Z4, Z16
-	VPCMPUW    $0x06, Z11, Z16, K1
-	VPADDW     Z12, Z4, K1, Z4
-	VMOVUPS    Z4, (SI)
-	VMOVDQA64  Z6, Z4
-	VPERMT2W   Z5, Z9, Z4
-	VMOVDQA64  Z6, Z16
-	VPERMT2W   Z5, Z10, Z16
-	VPTERNLOGD $0xf8, Z12, Z4, Z16
-	VPCMPUW    $0x06, Z11, Z16, K1
-	VPADDW     Z12, Z4, K1, Z4
-	VMOVUPS    Z4, 64(SI)
-	VMOVAPS    Z0, Z8
-	VMOVAPS    Z1, Z7
-	VMOVAPS    Z2, Z6
-	VMOVAPS    Z3, Z5
-	SUBQ       $-128, SI
-	SUBQ       $-128, DX
-	ADDQ       $+8, BX
-	SUBQ       $+64, DI
-	CMPQ       DI, $+128
-	JGE        laneahead
 
 laneloop:
-	VPERMW.Z   (DX), Z14, K6, Z0
-	KMOVW      (BX), K1
-	VMOVAPS.Z  Z15, K1, Z1
-	VMULPS     Z1, Z0, Z0
-	VPERMW.Z   (DX), Z13, K6, Z1
-	KMOVW      2(BX), K1
-	VMOVAPS.Z  Z15, K1, Z2
-	VMULPS     Z2, Z1, Z1
-	VPERMW.Z   64(DX), Z14, K6, Z2
-	KMOVW      4(BX), K1
-	VMOVAPS.Z  Z15, K1, Z3
-	VMULPS     Z3, Z2, Z2
-	VPERMW.Z   64(DX), Z13, K6, Z3
-	KMOVW      6(BX), K1
-	VMOVAPS.Z  Z15, K1, Z4
-	VMULPS     Z4, Z3, Z3
-	VCMPPS     $0x03, Z1, Z0, K1
-	VCMPPS     $0x03, Z3, Z2, K2
-	KORTESTQ   K1, K2
-	JNE        lanerare
-	VMOVDQA64  Z0, Z4
-	VPERMT2W   Z1, Z9, Z4
-	VPERMT2W   Z1, Z10, Z0
-	VPTERNLOGD $0xf8, Z12, Z4, Z0
-	VPCMPUW    $0x06, Z11, Z0, K1
-	VPADDW     Z12, Z4, K1, Z4
-	VMOVUPS    Z4, (SI)
-	VMOVDQA64  Z2, Z0
-	VPERMT2W   Z3, Z9, Z0
-	VPERMT2W   Z3, Z10, Z2
-	VPTERNLOGD $0xf8, Z12, Z0, Z2
-	VPCMPUW    $0x06, Z11, Z2, K1
-	VPADDW     Z12, Z0, K1, Z0
-	VMOVUPS    Z0, 64(SI)
+	VMOVUPS   (DX), Z0
+	VPANDD    Z15, Z0, Z1
+	VMOVUPS   64(DX), Z2
+	VPANDD    Z15, Z2, Z3
+	VPMAXUW   Z3, Z1, Z1
+	VPCMPUW   $0x06, Z14, Z1, K1
+	KORTESTQ  K1, K1
+	JNE       lanerare
+	KMOVD     (BX), K1
+	VPANDD    Z13, Z0, Z1
+	VMOVDQU16 Z0, K1, Z1
+	VMOVUPS   Z1, (SI)
+	KMOVD     4(BX), K1
+	VPANDD    Z13, Z2, Z0
+	VMOVDQU16 Z2, K1, Z0
+	VMOVUPS   Z0, 64(SI)
 
 laneback:
 	SUBQ $-128, SI
@@ -1540,51 +1151,23 @@ lanerest:
 	BZHIQ       DI, AX, AX
 	KMOVQ       AX, K0
 	KMOVQ       K0, K7
-	VMOVDQU16.Z (DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	KMOVW       280(SP), K1
-	VMOVAPS.Z   Z15, K1, Z1
-	VMULPS      Z1, Z0, Z0
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(DX), K7, Y1
-	VPMOVZXWD   Y1, Z1
-	VPSLLD      $0x10, Z1, Z1
-	KMOVW       282(SP), K1
-	VMOVAPS.Z   Z15, K1, Z2
-	VMULPS      Z2, Z1, Z1
+	VMOVDQU16.Z (DX), K7, Z0
+	VPANDD      Z15, Z0, Z1
 	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(DX), K7, Y2
-	VPMOVZXWD   Y2, Z2
-	VPSLLD      $0x10, Z2, Z2
-	KMOVW       284(SP), K1
-	VMOVAPS.Z   Z15, K1, Z3
-	VMULPS      Z3, Z2, Z2
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(DX), K7, Y3
-	VPMOVZXWD   Y3, Z3
-	VPSLLD      $0x10, Z3, Z3
-	KMOVW       286(SP), K1
-	VMOVAPS.Z   Z15, K1, Z4
-	VMULPS      Z4, Z3, Z3
-	VCMPPS      $0x03, Z1, Z0, K1
-	VCMPPS      $0x03, Z3, Z2, K2
-	KORTESTQ    K1, K2
+	VMOVDQU16.Z 64(DX), K7, Z2
+	VPANDD      Z15, Z2, Z3
+	VPMAXUW     Z3, Z1, Z1
+	VPCMPUW     $0x06, Z14, Z1, K1
+	KORTESTQ    K1, K1
 	JNE         lanestage
-	VMOVDQA64   Z0, Z4
-	VPERMT2W    Z1, Z9, Z4
-	VPERMT2W    Z1, Z10, Z0
-	VPTERNLOGD  $0xf8, Z12, Z4, Z0
-	VPCMPUW     $0x06, Z11, Z0, K1
-	VPADDW      Z12, Z4, K1, Z4
+	KMOVD       280(SP), K1
+	VPANDD      Z13, Z0, Z1
+	VMOVDQU16   Z0, K1, Z1
 	KMOVQ       K0, K7
-	VMOVDQU16   Z4, K7, (SI)
-	VMOVDQA64   Z2, Z0
-	VPERMT2W    Z3, Z9, Z0
-	VPERMT2W    Z3, Z10, Z2
-	VPTERNLOGD  $0xf8, Z12, Z0, Z2
-	VPCMPUW     $0x06, Z11, Z2, K1
-	VPADDW      Z12, Z0, K1, Z0
+	VMOVDQU16   Z1, K7, (SI)
+	KMOVD       284(SP), K1
+	VPANDD      Z13, Z2, Z0
+	VMOVDQU16   Z2, K1, Z0
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVDQU16   Z0, K7, 64(SI)
 
@@ -1600,51 +1183,33 @@ fence:
 	RET
 
 lanestream:
-	LEAQ       (DX)(CX*1), AX
-	CALL       ·fetch128AVX2(SB)
-	LEAQ       (BX)(CX*1), AX
-	CALL       ·fetch64AVX2(SB)
-	VPERMW.Z   (DX), Z14, K6, Z0
-	KMOVW      (BX), K1
-	VMOVAPS.Z  Z15, K1, Z1
-	VMULPS     Z1, Z0, Z0
-	VPERMW.Z   (DX), Z13, K6, Z1
-	KMOVW      2(BX), K1
-	VMOVAPS.Z  Z15, K1, Z2
-	VMULPS     Z2, Z1, Z1
-	VPERMW.Z   64(DX), Z14, K6, Z2
-	KMOVW      4(BX), K1
-	VMOVAPS.Z  Z15, K1, Z3
-	VMULPS     Z3, Z2, Z2
-	VPERMW.Z   64(DX), Z13, K6, Z3
-	KMOVW      6(BX), K1
-	VMOVAPS.Z  Z15, K1, Z4
-	VMULPS     Z4, Z3, Z3
-	VCMPPS     $0x03, Z1, Z0, K1
-	VCMPPS     $0x03, Z3, Z2, K2
-	KORTESTQ   K1, K2
-	JNE        lanerare
-	VMOVDQA64  Z0, Z4
-	VPERMT2W   Z1, Z9, Z4
-	VPERMT2W   Z1, Z10, Z0
-	VPTERNLOGD $0xf8, Z12, Z4, Z0
-	VPCMPUW    $0x06, Z11, Z0, K1
-	VPADDW     Z12, Z4, K1, Z4
-	VMOVNTPS   Z4, (SI)
-	VMOVDQA64  Z2, Z0
-	VPERMT2W   Z3, Z9, Z0
-	VPERMT2W   Z3, Z10, Z2
-	VPTERNLOGD $0xf8, Z12, Z0, Z2
-	VPCMPUW    $0x06, Z11, Z2, K1
-	VPADDW     Z12, Z0, K1, Z0
-	VMOVNTPS   Z0, 64(SI)
-	SUBQ       $-128, SI
-	SUBQ       $-128, DX
-	ADDQ       $+8, BX
-	SUBQ       $+64, DI
-	CMPQ       DI, $+64
-	JGE        lanestream
-	JMP        lanetail
+	LEAQ      (DX)(CX*1), AX
+	CALL      ·fetch128AVX2(SB)
+	LEAQ      (BX)(CX*1), AX
+	CALL      ·fetch64AVX2(SB)
+	VMOVUPS   (DX), Z0
+	VPANDD    Z15, Z0, Z1
+	VMOVUPS   64(DX), Z2
+	VPANDD    Z15, Z2, Z3
+	VPMAXUW   Z3, Z1, Z1
+	VPCMPUW   $0x06, Z14, Z1, K1
+	KORTESTQ  K1, K1
+	JNE       lanerare
+	KMOVD     (BX), K1
+	VPANDD    Z13, Z0, Z1
+	VMOVDQU16 Z0, K1, Z1
+	VMOVNTPS  Z1, (SI)
+	KMOVD     4(BX), K1
+	VPANDD    Z13, Z2, Z0
+	VMOVDQU16 Z2, K1, Z0
+	VMOVNTPS  Z0, 64(SI)
+	SUBQ      $-128, SI
+	SUBQ      $-128, DX
+	ADDQ      $+8, BX
+	SUBQ      $+64, DI
+	CMPQ      DI, $+64
+	JGE       lanestream
+	JMP       lanetail
 
 lanerare:
 	JMP rare
@@ -1669,43 +1234,52 @@ lanestage:
 	JMP  laneloop
 
 rare:
-	VPERMW.Z     (DX), Z14, K6, Z0
-	KMOVW        (BX), K1
-	VMOVAPS.Z    Z15, K1, Z1
-	VMULPS       Z1, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS ·word7fc00000+0(SB), Z1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VPERMW.Z     (DX), Z13, K6, Z2
-	KMOVW        2(BX), K1
-	VMOVAPS.Z    Z15, K1, Z3
-	VMULPS       Z3, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z1, K1, Z2
-	VMOVDQA64    Z0, Z3
-	VPERMT2W     Z2, Z9, Z3
-	VPERMT2W     Z2, Z10, Z0
-	VPTERNLOGD   $0xf8, Z12, Z3, Z0
-	VPCMPUW      $0x06, Z11, Z0, K1
-	VPADDW       Z12, Z3, K1, Z3
-	VMOVUPS      Z3, (SI)
-	VPERMW.Z     64(DX), Z14, K6, Z0
-	KMOVW        4(BX), K1
-	VMOVAPS.Z    Z15, K1, Z2
+	VMOVUPS      ·bytesc5808bc5+0(SB), Z0
+	VMOVUPS      ·bytesba878045+0(SB), Z1
+	MOVL         $0xaaaaaaaa, AX
+	KMOVD        AX, K1
+	VPERMW.Z     (DX), Z0, K1, Z2
+	KMOVW        (BX), K2
+	VBROADCASTSS ·word3f800000+0(SB), Z3
+	VMOVAPS.Z    Z3, K2, Z4
+	VMULPS       Z4, Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K2
+	VBROADCASTSS ·word7fc00000+0(SB), Z4
+	VBLENDMPS    Z2, Z4, K2, Z2
+	VPERMW.Z     (DX), Z1, K1, Z5
+	KMOVW        2(BX), K2
+	VMOVAPS.Z    Z3, K2, Z6
+	VMULPS       Z6, Z5, Z5
+	VCMPPS       $0x07, Z5, Z5, K2
+	VBLENDMPS    Z5, Z4, K2, Z5
+	VBROADCASTSS ·word00010001+0(SB), Z6
+	VBROADCASTSS ·word80008000+0(SB), Z7
+	VMOVUPS      ·bytescb91c145+0(SB), Z8
+	VMOVUPS      ·bytesae5a38c5+0(SB), Z9
+	VMOVDQA64    Z2, Z10
+	VPERMT2W     Z5, Z9, Z10
+	VPERMT2W     Z5, Z8, Z2
+	VPTERNLOGD   $0xf8, Z6, Z10, Z2
+	VPCMPUW      $0x06, Z7, Z2, K2
+	VPADDW       Z6, Z10, K2, Z10
+	VMOVUPS      Z10, (SI)
+	VPERMW.Z     64(DX), Z0, K1, Z0
+	KMOVW        4(BX), K2
+	VMOVAPS.Z    Z3, K2, Z2
 	VMULPS       Z2, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VPERMW.Z     64(DX), Z13, K6, Z2
+	VCMPPS       $0x07, Z0, Z0, K2
+	VBLENDMPS    Z0, Z4, K2, Z0
+	VPERMW.Z     64(DX), Z1, K1, Z1
 	KMOVW        6(BX), K1
-	VMOVAPS.Z    Z15, K1, Z3
-	VMULPS       Z3, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z1, K1, Z2
-	VMOVDQA64    Z0, Z1
-	VPERMT2W     Z2, Z9, Z1
-	VPERMT2W     Z2, Z10, Z0
-	VPTERNLOGD   $0xf8, Z12, Z1, Z0
-	VPCMPUW      $0x06, Z11, Z0, K1
-	VPADDW       Z12, Z1, K1, Z1
-	VMOVUPS      Z1, 64(SI)
+	VMOVAPS.Z    Z3, K1, Z3
+	VMULPS       Z3, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z4, K1, Z1
+	VMOVDQA64    Z0, Z2
+	VPERMT2W     Z1, Z9, Z2
+	VPERMT2W     Z1, Z8, Z0
+	VPTERNLOGD   $0xf8, Z6, Z2, Z0
+	VPCMPUW      $0x06, Z7, Z0, K1
+	VPADDW       Z6, Z2, K1, Z2
+	VMOVUPS      Z2, 64(SI)
 	JMP          laneback

@@ -230,441 +230,411 @@ rare:
 
 TEXT ·BackwardBytesF16NEON(SB), NOSPLIT, $136-40
 	// pointers: R1 dx, R2 dy, R3 mask, R0 elements left
-	// per call: V15 0x4b004b00, V14 0x4b000000
-	// vector registers in use at once: 8
+	// per call: V15 0x7bff7bff, V14 0x7fff7fff, V13 0x7bfe7bfe, V12 0x10001, V11 0x80008000
+	// vector registers in use at once: 13
 	MOVD dx+0(FP), R1
 	MOVD dy+8(FP), R2
 	MOVD mask+16(FP), R3
-	MOVD $1258310400, R16
+	MOVD $2080340991, R16
 	VDUP R16, V15.S4
-	MOVD $1258291200, R16
+	MOVD $2147450879, R16
 	VDUP R16, V14.S4
-	MOVD n+24(FP), R0
-	CMP $16, R0
-	BLT lanestage
-laneloop:
-	FMOVQ (R2), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ (R3), F2
-	VUXTL V2.B8, V3.H8
-	VZIP1 V15.H8, V3.H8, V4.H8
-	WORD $0x4eaed484 // fsub v4.4s, v4.4s, v14.4s
-	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	VZIP2 V15.H8, V3.H8, V3.H8
-	WORD $0x4eaed463 // fsub v3.4s, v3.4s, v14.4s
-	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
-	FMOVQ 16(R2), F3
-	WORD $0x0e217864 // fcvtl v4.4s, v3.4h
-	VUXTL2 V2.B16, V2.H8
-	VZIP1 V15.H8, V2.H8, V5.H8
-	WORD $0x4eaed4a5 // fsub v5.4s, v5.4s, v14.4s
-	WORD $0x6e25dc84 // fmul v4.4s, v4.4s, v5.4s
-	WORD $0x4e217863 // fcvtl2 v3.4s, v3.8h
-	VZIP2 V15.H8, V2.H8, V2.H8
-	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
-	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
-	WORD $0x4e20f422 // fmax v2.4s, v1.4s, v0.4s
-	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
-	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
-	WORD $0x6e30f842 // fmaxv s2, v2.4s
-	FCMPS F2, F2
-	BVS lanerare
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
-	FMOVQ F1, (R1)
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	WORD $0x4e216864 // fcvtn2 v4.8h, v3.4s
-	FMOVQ F4, 16(R1)
-laneback:
-	ADD $32, R1, R1
-	ADD $32, R2, R2
-	ADD $16, R3, R3
-	SUB $16, R0, R0
-	CMP $16, R0
-	BGE laneloop
-	CBZ R0, laneend
-	TBZ $63, R0, lanestage
-	ADD $16, R0, R0
-	ADD $24, RSP, R16
-	CALL ·stageOut16NEON(SB)
-laneend:
-	RET
-lanerare:
-	B rare
-lanestage:
-	MOVD R1, 16(RSP)
-	ADD $24, RSP, R1
-	ADD $64, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn16NEON(SB)
-	ADD $64, RSP, R2
-	ADD $104, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn8NEON(SB)
-	ADD $104, RSP, R3
-	B laneloop
-rare:
-	FMOVQ (R2), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ (R3), F2
-	VUXTL V2.B8, V3.H8
-	VZIP1 V15.H8, V3.H8, V4.H8
-	WORD $0x4eaed484 // fsub v4.4s, v4.4s, v14.4s
-	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
-	WORD $0x4e21e424 // fcmeq v4.4s, v1.4s, v1.4s
-	MOVD $2143289344, R16
-	VDUP R16, V5.S4
-	VBSL V5.B16, V1.B16, V4.B16
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	VZIP2 V15.H8, V3.H8, V3.H8
-	WORD $0x4eaed463 // fsub v3.4s, v3.4s, v14.4s
-	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V5.B16, V0.B16, V1.B16
-	WORD $0x4e216824 // fcvtn2 v4.8h, v1.4s
-	FMOVQ F4, (R1)
-	FMOVQ 16(R2), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	VUXTL2 V2.B16, V2.H8
-	VZIP1 V15.H8, V2.H8, V3.H8
-	WORD $0x4eaed463 // fsub v3.4s, v3.4s, v14.4s
-	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
-	VBSL V5.B16, V1.B16, V3.B16
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	VZIP2 V15.H8, V2.H8, V2.H8
-	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
-	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V5.B16, V0.B16, V1.B16
-	WORD $0x4e216823 // fcvtn2 v3.8h, v1.4s
-	FMOVQ F3, 16(R1)
-	B laneback
-
-// func BackwardBitsF16NEON(dx *uint16, dy *uint16, mask *uint8, n int, ahead int)
-
-TEXT ·BackwardBitsF16NEON(SB), NOSPLIT, $136-40
-	// pointers: R1 dx, R2 dy, R3 mask, R0 elements left
-	// per call: V15 0x3f800000, V14 table, V13 table
-	// vector registers in use at once: 9
-	MOVD dx+0(FP), R1
-	MOVD dy+8(FP), R2
-	MOVD mask+16(FP), R3
-	MOVD $1065353216, R16
-	VDUP R16, V15.S4
-	VMOVQ $0x0000000200000001, $0x0000000800000004, V14
-	VMOVQ $0x0000002000000010, $0x0000008000000040, V13
-	MOVD n+24(FP), R0
-	CMP $16, R0
-	BLT lanestage
-laneloop:
-	FMOVQ (R2), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	MOVBU (R3), R16
-	VDUP R16, V2.S4
-	VCMTST V14.S4, V2.S4, V3.S4
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	VCMTST V13.S4, V2.S4, V2.S4
-	VAND V15.B16, V2.B16, V2.B16
-	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
-	FMOVQ 16(R2), F2
-	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
-	MOVBU 1(R3), R16
-	VDUP R16, V4.S4
-	VCMTST V14.S4, V4.S4, V5.S4
-	VAND V15.B16, V5.B16, V5.B16
-	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
-	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
-	VCMTST V13.S4, V4.S4, V4.S4
-	VAND V15.B16, V4.B16, V4.B16
-	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
-	WORD $0x4e20f424 // fmax v4.4s, v1.4s, v0.4s
-	WORD $0x4e22f465 // fmax v5.4s, v3.4s, v2.4s
-	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
-	WORD $0x6e30f884 // fmaxv s4, v4.4s
-	FCMPS F4, F4
-	BVS lanerare
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
-	FMOVQ F1, (R1)
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	WORD $0x4e216843 // fcvtn2 v3.8h, v2.4s
-	FMOVQ F3, 16(R1)
-laneback:
-	ADD $32, R1, R1
-	ADD $32, R2, R2
-	ADD $2, R3, R3
-	SUB $16, R0, R0
-	CMP $16, R0
-	BGE laneloop
-	CBZ R0, laneend
-	TBZ $63, R0, lanestage
-	ADD $16, R0, R0
-	ADD $24, RSP, R16
-	CALL ·stageOut16NEON(SB)
-laneend:
-	RET
-lanerare:
-	B rare
-lanestage:
-	MOVD R1, 16(RSP)
-	ADD $24, RSP, R1
-	ADD $64, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn16NEON(SB)
-	ADD $64, RSP, R2
-	ADD $104, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn1NEON(SB)
-	ADD $104, RSP, R3
-	B laneloop
-rare:
-	FMOVQ (R2), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	MOVBU (R3), R16
-	VDUP R16, V2.S4
-	VCMTST V14.S4, V2.S4, V3.S4
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
-	MOVD $2143289344, R16
-	VDUP R16, V4.S4
-	VBSL V4.B16, V1.B16, V3.B16
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	VCMTST V13.S4, V2.S4, V2.S4
-	VAND V15.B16, V2.B16, V2.B16
-	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V4.B16, V0.B16, V1.B16
-	WORD $0x4e216823 // fcvtn2 v3.8h, v1.4s
-	FMOVQ F3, (R1)
-	FMOVQ 16(R2), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	MOVBU 1(R3), R16
-	VDUP R16, V2.S4
-	VCMTST V14.S4, V2.S4, V3.S4
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
-	VBSL V4.B16, V1.B16, V3.B16
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	VCMTST V13.S4, V2.S4, V2.S4
-	VAND V15.B16, V2.B16, V2.B16
-	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V4.B16, V0.B16, V1.B16
-	WORD $0x4e216823 // fcvtn2 v3.8h, v1.4s
-	FMOVQ F3, 16(R1)
-	B laneback
-
-// func BackwardBytesBF16NEON(dx *uint16, dy *uint16, mask *uint8, n int, ahead int)
-
-TEXT ·BackwardBytesBF16NEON(SB), NOSPLIT, $136-40
-	// pointers: R1 dx, R2 dy, R3 mask, R0 elements left
-	// per call: V15 0x4b004b00, V14 0x4b000000, V13 0x10000, V12 0x7fff
-	// vector registers in use at once: 10
-	MOVD dx+0(FP), R1
-	MOVD dy+8(FP), R2
-	MOVD mask+16(FP), R3
-	MOVD $1258310400, R16
-	VDUP R16, V15.S4
-	MOVD $1258291200, R16
-	VDUP R16, V14.S4
-	MOVD $65536, R16
+	MOVD $2080275454, R16
 	VDUP R16, V13.S4
-	MOVD $32767, R16
+	MOVD $65537, R16
 	VDUP R16, V12.S4
-	MOVD n+24(FP), R0
-	CMP $16, R0
-	BLT lanestage
-laneloop:
-	FMOVQ (R2), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ (R3), F2
-	VUXTL V2.B8, V3.H8
-	VZIP1 V15.H8, V3.H8, V4.H8
-	WORD $0x4eaed484 // fsub v4.4s, v4.4s, v14.4s
-	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	VZIP2 V15.H8, V3.H8, V3.H8
-	WORD $0x4eaed463 // fsub v3.4s, v3.4s, v14.4s
-	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
-	FMOVQ 16(R2), F3
-	WORD $0x2e613864 // shll v4.4s, v3.4h, #16
-	VUXTL2 V2.B16, V2.H8
-	VZIP1 V15.H8, V2.H8, V5.H8
-	WORD $0x4eaed4a5 // fsub v5.4s, v5.4s, v14.4s
-	WORD $0x6e25dc84 // fmul v4.4s, v4.4s, v5.4s
-	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
-	VZIP2 V15.H8, V2.H8, V2.H8
-	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
-	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
-	WORD $0x4e20f422 // fmax v2.4s, v1.4s, v0.4s
-	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
-	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
-	WORD $0x6e30f842 // fmaxv s2, v2.4s
-	FCMPS F2, F2
-	BVS lanerare
-	VCMTST V13.S4, V1.S4, V2.S4
-	VSUB V2.S4, V12.S4, V2.S4
-	VCMTST V13.S4, V0.S4, V5.S4
-	VSUB V5.S4, V12.S4, V5.S4
-	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
-	WORD $0x4e654001 // addhn2 v1.8h, v0.4s, v5.4s
-	FMOVQ F1, (R1)
-	VCMTST V13.S4, V4.S4, V0.S4
-	VSUB V0.S4, V12.S4, V0.S4
-	VCMTST V13.S4, V3.S4, V1.S4
-	VSUB V1.S4, V12.S4, V1.S4
-	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
-	WORD $0x4e614064 // addhn2 v4.8h, v3.4s, v1.4s
-	FMOVQ F4, 16(R1)
-laneback:
-	ADD $32, R1, R1
-	ADD $32, R2, R2
-	ADD $16, R3, R3
-	SUB $16, R0, R0
-	CMP $16, R0
-	BGE laneloop
-	CBZ R0, laneend
-	TBZ $63, R0, lanestage
-	ADD $16, R0, R0
-	ADD $24, RSP, R16
-	CALL ·stageOut16NEON(SB)
-laneend:
-	RET
-lanerare:
-	B rare
-lanestage:
-	MOVD R1, 16(RSP)
-	ADD $24, RSP, R1
-	ADD $64, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn16NEON(SB)
-	ADD $64, RSP, R2
-	ADD $104, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn8NEON(SB)
-	ADD $104, RSP, R3
-	B laneloop
-rare:
-	FMOVQ (R2), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ (R3), F2
-	VUXTL V2.B8, V3.H8
-	VZIP1 V15.H8, V3.H8, V4.H8
-	WORD $0x4eaed484 // fsub v4.4s, v4.4s, v14.4s
-	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
-	WORD $0x4e21e424 // fcmeq v4.4s, v1.4s, v1.4s
-	MOVD $2143289344, R16
-	VDUP R16, V5.S4
-	VBSL V5.B16, V1.B16, V4.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	VZIP2 V15.H8, V3.H8, V3.H8
-	WORD $0x4eaed463 // fsub v3.4s, v3.4s, v14.4s
-	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V5.B16, V0.B16, V1.B16
-	VCMTST V13.S4, V4.S4, V0.S4
-	VSUB V0.S4, V12.S4, V0.S4
-	VCMTST V13.S4, V1.S4, V3.S4
-	VSUB V3.S4, V12.S4, V3.S4
-	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
-	WORD $0x4e634024 // addhn2 v4.8h, v1.4s, v3.4s
-	FMOVQ F4, (R1)
-	FMOVQ 16(R2), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	VUXTL2 V2.B16, V2.H8
-	VZIP1 V15.H8, V2.H8, V3.H8
-	WORD $0x4eaed463 // fsub v3.4s, v3.4s, v14.4s
-	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
-	VBSL V5.B16, V1.B16, V3.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	VZIP2 V15.H8, V2.H8, V2.H8
-	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
-	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V5.B16, V0.B16, V1.B16
-	VCMTST V13.S4, V3.S4, V0.S4
-	VSUB V0.S4, V12.S4, V0.S4
-	VCMTST V13.S4, V1.S4, V2.S4
-	VSUB V2.S4, V12.S4, V2.S4
-	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
-	WORD $0x4e624023 // addhn2 v3.8h, v1.4s, v2.4s
-	FMOVQ F3, 16(R1)
-	B laneback
-
-// func BackwardBitsBF16NEON(dx *uint16, dy *uint16, mask *uint8, n int, ahead int)
-
-TEXT ·BackwardBitsBF16NEON(SB), NOSPLIT, $136-40
-	// pointers: R1 dx, R2 dy, R3 mask, R0 elements left
-	// per call: V15 0x3f800000, V14 table, V13 table, V12 0x10000, V11 0x7fff
-	// vector registers in use at once: 11
-	MOVD dx+0(FP), R1
-	MOVD dy+8(FP), R2
-	MOVD mask+16(FP), R3
-	MOVD $1065353216, R16
-	VDUP R16, V15.S4
-	VMOVQ $0x0000000200000001, $0x0000000800000004, V14
-	VMOVQ $0x0000002000000010, $0x0000008000000040, V13
-	MOVD $65536, R16
-	VDUP R16, V12.S4
-	MOVD $32767, R16
+	MOVD $2147516416, R16
 	VDUP R16, V11.S4
 	MOVD n+24(FP), R0
 	CMP $16, R0
 	BLT lanestage
 laneloop:
 	FMOVQ (R2), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	MOVBU (R3), R16
+	VAND V14.B16, V0.B16, V1.B16
+	FMOVQ (R3), F2
+	VUXTL V2.B8, V3.H8
+	WORD $0x4e6d0c64 // sqadd v4.8h, v3.8h, v13.8h
+	VUMAX V4.H8, V1.H8, V1.H8
+	FMOVQ 16(R2), F4
+	VAND V14.B16, V4.B16, V5.B16
+	VUXTL2 V2.B16, V2.H8
+	WORD $0x4e6d0c46 // sqadd v6.8h, v2.8h, v13.8h
+	VUMAX V6.H8, V5.H8, V5.H8
+	VUMAX V5.H8, V1.H8, V1.H8
+	WORD $0x4e6f3421 // cmgt v1.8h, v1.8h, v15.8h
+	VCMTST V1.S4, V1.S4, V1.S4
+	WORD $0x6e30f821 // fmaxv s1, v1.4s
+	FCMPS F1, F1
+	BVS lanerare
+	VCMEQ V12.H8, V3.H8, V3.H8
+	VORR V11.B16, V3.B16, V3.B16
+	VAND V0.B16, V3.B16, V3.B16
+	FMOVQ F3, (R1)
+	VCMEQ V12.H8, V2.H8, V2.H8
+	VORR V11.B16, V2.B16, V2.B16
+	VAND V4.B16, V2.B16, V2.B16
+	FMOVQ F2, 16(R1)
+laneback:
+	ADD $32, R1, R1
+	ADD $32, R2, R2
+	ADD $16, R3, R3
+	SUB $16, R0, R0
+	CMP $16, R0
+	BGE laneloop
+	CBZ R0, laneend
+	TBZ $63, R0, lanestage
+	ADD $16, R0, R0
+	ADD $24, RSP, R16
+	CALL ·stageOut16NEON(SB)
+laneend:
+	RET
+lanerare:
+	B rare
+lanestage:
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
+	ADD $64, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn16NEON(SB)
+	ADD $64, RSP, R2
+	ADD $104, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn8NEON(SB)
+	ADD $104, RSP, R3
+	B laneloop
+rare:
+	FMOVQ (R2), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	MOVD $1258310400, R16
 	VDUP R16, V2.S4
-	VCMTST V14.S4, V2.S4, V3.S4
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	VCMTST V13.S4, V2.S4, V2.S4
-	VAND V15.B16, V2.B16, V2.B16
-	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
+	MOVD $1258291200, R16
+	VDUP R16, V3.S4
+	FMOVQ (R3), F4
+	VUXTL V4.B8, V5.H8
+	VZIP1 V2.H8, V5.H8, V6.H8
+	WORD $0x4ea3d4c6 // fsub v6.4s, v6.4s, v3.4s
+	WORD $0x6e26dc21 // fmul v1.4s, v1.4s, v6.4s
+	WORD $0x4e21e426 // fcmeq v6.4s, v1.4s, v1.4s
+	MOVD $2143289344, R16
+	VDUP R16, V7.S4
+	VBSL V7.B16, V1.B16, V6.B16
+	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	VZIP2 V2.H8, V5.H8, V5.H8
+	WORD $0x4ea3d4a5 // fsub v5.4s, v5.4s, v3.4s
+	WORD $0x6e25dc00 // fmul v0.4s, v0.4s, v5.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V7.B16, V0.B16, V1.B16
+	WORD $0x4e216826 // fcvtn2 v6.8h, v1.4s
+	FMOVQ F6, (R1)
+	FMOVQ 16(R2), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	VUXTL2 V4.B16, V4.H8
+	VZIP1 V2.H8, V4.H8, V5.H8
+	WORD $0x4ea3d4a5 // fsub v5.4s, v5.4s, v3.4s
+	WORD $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
+	WORD $0x4e21e425 // fcmeq v5.4s, v1.4s, v1.4s
+	VBSL V7.B16, V1.B16, V5.B16
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	VZIP2 V2.H8, V4.H8, V4.H8
+	WORD $0x4ea3d484 // fsub v4.4s, v4.4s, v3.4s
+	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V7.B16, V0.B16, V1.B16
+	WORD $0x4e216825 // fcvtn2 v5.8h, v1.4s
+	FMOVQ F5, 16(R1)
+	B laneback
+
+// func BackwardBitsF16NEON(dx *uint16, dy *uint16, mask *uint8, n int, ahead int)
+
+TEXT ·BackwardBitsF16NEON(SB), NOSPLIT, $136-40
+	// pointers: R1 dx, R2 dy, R3 mask, R0 elements left
+	// per call: V15 0x7fff7fff, V14 0x7bff7bff, V13 table, V12 0x80008000
+	// vector registers in use at once: 12
+	MOVD dx+0(FP), R1
+	MOVD dy+8(FP), R2
+	MOVD mask+16(FP), R3
+	MOVD $2147450879, R16
+	VDUP R16, V15.S4
+	MOVD $2080340991, R16
+	VDUP R16, V14.S4
+	VMOVQ $0x0008000400020001, $0x0080004000200010, V13
+	MOVD $2147516416, R16
+	VDUP R16, V12.S4
+	MOVD n+24(FP), R0
+	CMP $16, R0
+	BLT lanestage
+laneloop:
+	FMOVQ (R2), F0
+	VAND V15.B16, V0.B16, V1.B16
 	FMOVQ 16(R2), F2
-	WORD $0x2e613843 // shll v3.4s, v2.4h, #16
+	VAND V15.B16, V2.B16, V3.B16
+	VUMAX V3.H8, V1.H8, V1.H8
+	WORD $0x4e6e3421 // cmgt v1.8h, v1.8h, v14.8h
+	VCMTST V1.S4, V1.S4, V1.S4
+	WORD $0x6e30f821 // fmaxv s1, v1.4s
+	FCMPS F1, F1
+	BVS lanerare
+	MOVBU (R3), R16
+	VDUP R16, V1.H8
+	VCMTST V13.H8, V1.H8, V1.H8
+	VORR V12.B16, V1.B16, V1.B16
+	VAND V0.B16, V1.B16, V1.B16
+	FMOVQ F1, (R1)
+	MOVBU 1(R3), R16
+	VDUP R16, V0.H8
+	VCMTST V13.H8, V0.H8, V0.H8
+	VORR V12.B16, V0.B16, V0.B16
+	VAND V2.B16, V0.B16, V0.B16
+	FMOVQ F0, 16(R1)
+laneback:
+	ADD $32, R1, R1
+	ADD $32, R2, R2
+	ADD $2, R3, R3
+	SUB $16, R0, R0
+	CMP $16, R0
+	BGE laneloop
+	CBZ R0, laneend
+	TBZ $63, R0, lanestage
+	ADD $16, R0, R0
+	ADD $24, RSP, R16
+	CALL ·stageOut16NEON(SB)
+laneend:
+	RET
+lanerare:
+	B rare
+lanestage:
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
+	ADD $64, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn16NEON(SB)
+	ADD $64, RSP, R2
+	ADD $104, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn1NEON(SB)
+	ADD $104, RSP, R3
+	B laneloop
+rare:
+	FMOVQ (R2), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	VMOVQ $0x0000000200000001, $0x0000000800000004, V2
+	VMOVQ $0x0000002000000010, $0x0000008000000040, V3
+	MOVBU (R3), R16
+	VDUP R16, V4.S4
+	VCMTST V2.S4, V4.S4, V5.S4
+	MOVD $1065353216, R16
+	VDUP R16, V6.S4
+	VAND V6.B16, V5.B16, V5.B16
+	WORD $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
+	WORD $0x4e21e425 // fcmeq v5.4s, v1.4s, v1.4s
+	MOVD $2143289344, R16
+	VDUP R16, V7.S4
+	VBSL V7.B16, V1.B16, V5.B16
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	VCMTST V3.S4, V4.S4, V4.S4
+	VAND V6.B16, V4.B16, V4.B16
+	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V7.B16, V0.B16, V1.B16
+	WORD $0x4e216825 // fcvtn2 v5.8h, v1.4s
+	FMOVQ F5, (R1)
+	FMOVQ 16(R2), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	MOVBU 1(R3), R16
 	VDUP R16, V4.S4
-	VCMTST V14.S4, V4.S4, V5.S4
-	VAND V15.B16, V5.B16, V5.B16
-	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
-	WORD $0x6e613842 // shll2 v2.4s, v2.8h, #16
-	VCMTST V13.S4, V4.S4, V4.S4
-	VAND V15.B16, V4.B16, V4.B16
-	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
-	WORD $0x4e20f424 // fmax v4.4s, v1.4s, v0.4s
-	WORD $0x4e22f465 // fmax v5.4s, v3.4s, v2.4s
-	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
-	WORD $0x6e30f884 // fmaxv s4, v4.4s
-	FCMPS F4, F4
+	VCMTST V2.S4, V4.S4, V2.S4
+	VAND V6.B16, V2.B16, V2.B16
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VBSL V7.B16, V1.B16, V2.B16
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	VCMTST V3.S4, V4.S4, V4.S4
+	VAND V6.B16, V4.B16, V4.B16
+	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V7.B16, V0.B16, V1.B16
+	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
+	FMOVQ F2, 16(R1)
+	B laneback
+
+// func BackwardBytesBF16NEON(dx *uint16, dy *uint16, mask *uint8, n int, ahead int)
+
+TEXT ·BackwardBytesBF16NEON(SB), NOSPLIT, $136-40
+	// pointers: R1 dx, R2 dy, R3 mask, R0 elements left
+	// per call: V15 0x7f7f7f7f, V14 0x7fff7fff, V13 0x7f7e7f7e, V12 0x10001, V11 0x80008000
+	// vector registers in use at once: 15
+	MOVD dx+0(FP), R1
+	MOVD dy+8(FP), R2
+	MOVD mask+16(FP), R3
+	MOVD $2139062143, R16
+	VDUP R16, V15.S4
+	MOVD $2147450879, R16
+	VDUP R16, V14.S4
+	MOVD $2138996606, R16
+	VDUP R16, V13.S4
+	MOVD $65537, R16
+	VDUP R16, V12.S4
+	MOVD $2147516416, R16
+	VDUP R16, V11.S4
+	MOVD n+24(FP), R0
+	CMP $16, R0
+	BLT lanestage
+laneloop:
+	FMOVQ (R2), F0
+	VAND V14.B16, V0.B16, V1.B16
+	FMOVQ (R3), F2
+	VUXTL V2.B8, V3.H8
+	WORD $0x4e6d0c64 // sqadd v4.8h, v3.8h, v13.8h
+	VUMAX V4.H8, V1.H8, V1.H8
+	FMOVQ 16(R2), F4
+	VAND V14.B16, V4.B16, V5.B16
+	VUXTL2 V2.B16, V2.H8
+	WORD $0x4e6d0c46 // sqadd v6.8h, v2.8h, v13.8h
+	VUMAX V6.H8, V5.H8, V5.H8
+	VUMAX V5.H8, V1.H8, V1.H8
+	WORD $0x4e6f3421 // cmgt v1.8h, v1.8h, v15.8h
+	VCMTST V1.S4, V1.S4, V1.S4
+	WORD $0x6e30f821 // fmaxv s1, v1.4s
+	FCMPS F1, F1
 	BVS lanerare
-	VCMTST V12.S4, V1.S4, V4.S4
-	VSUB V4.S4, V11.S4, V4.S4
-	VCMTST V12.S4, V0.S4, V5.S4
-	VSUB V5.S4, V11.S4, V5.S4
-	WORD $0x0e644021 // addhn v1.4h, v1.4s, v4.4s
-	WORD $0x4e654001 // addhn2 v1.8h, v0.4s, v5.4s
+	VCMEQ V12.H8, V3.H8, V3.H8
+	VORR V11.B16, V3.B16, V3.B16
+	VAND V0.B16, V3.B16, V3.B16
+	FMOVQ F3, (R1)
+	VCMEQ V12.H8, V2.H8, V2.H8
+	VORR V11.B16, V2.B16, V2.B16
+	VAND V4.B16, V2.B16, V2.B16
+	FMOVQ F2, 16(R1)
+laneback:
+	ADD $32, R1, R1
+	ADD $32, R2, R2
+	ADD $16, R3, R3
+	SUB $16, R0, R0
+	CMP $16, R0
+	BGE laneloop
+	CBZ R0, laneend
+	TBZ $63, R0, lanestage
+	ADD $16, R0, R0
+	ADD $24, RSP, R16
+	CALL ·stageOut16NEON(SB)
+laneend:
+	RET
+lanerare:
+	B rare
+lanestage:
+	MOVD R1, 16(RSP)
+	ADD $24, RSP, R1
+	ADD $64, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn16NEON(SB)
+	ADD $64, RSP, R2
+	ADD $104, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn8NEON(SB)
+	ADD $104, RSP, R3
+	B laneloop
+rare:
+	FMOVQ (R2), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	MOVD $1258310400, R16
+	VDUP R16, V2.S4
+	MOVD $1258291200, R16
+	VDUP R16, V3.S4
+	FMOVQ (R3), F4
+	VUXTL V4.B8, V5.H8
+	VZIP1 V2.H8, V5.H8, V6.H8
+	WORD $0x4ea3d4c6 // fsub v6.4s, v6.4s, v3.4s
+	WORD $0x6e26dc21 // fmul v1.4s, v1.4s, v6.4s
+	WORD $0x4e21e426 // fcmeq v6.4s, v1.4s, v1.4s
+	MOVD $2143289344, R16
+	VDUP R16, V7.S4
+	VBSL V7.B16, V1.B16, V6.B16
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	VZIP2 V2.H8, V5.H8, V5.H8
+	WORD $0x4ea3d4a5 // fsub v5.4s, v5.4s, v3.4s
+	WORD $0x6e25dc00 // fmul v0.4s, v0.4s, v5.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V7.B16, V0.B16, V1.B16
+	MOVD $65536, R16
+	VDUP R16, V0.S4
+	MOVD $32767, R16
+	VDUP R16, V5.S4
+	VCMTST V0.S4, V6.S4, V8.S4
+	VSUB V8.S4, V5.S4, V8.S4
+	VCMTST V0.S4, V1.S4, V9.S4
+	VSUB V9.S4, V5.S4, V9.S4
+	WORD $0x0e6840c6 // addhn v6.4h, v6.4s, v8.4s
+	WORD $0x4e694026 // addhn2 v6.8h, v1.4s, v9.4s
+	FMOVQ F6, (R1)
+	FMOVQ 16(R2), F1
+	WORD $0x2e613826 // shll v6.4s, v1.4h, #16
+	VUXTL2 V4.B16, V4.H8
+	VZIP1 V2.H8, V4.H8, V8.H8
+	WORD $0x4ea3d508 // fsub v8.4s, v8.4s, v3.4s
+	WORD $0x6e28dcc6 // fmul v6.4s, v6.4s, v8.4s
+	WORD $0x4e26e4c8 // fcmeq v8.4s, v6.4s, v6.4s
+	VBSL V7.B16, V6.B16, V8.B16
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	VZIP2 V2.H8, V4.H8, V4.H8
+	WORD $0x4ea3d484 // fsub v4.4s, v4.4s, v3.4s
+	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VBSL V7.B16, V1.B16, V2.B16
+	VCMTST V0.S4, V8.S4, V1.S4
+	VSUB V1.S4, V5.S4, V1.S4
+	VCMTST V0.S4, V2.S4, V0.S4
+	VSUB V0.S4, V5.S4, V5.S4
+	WORD $0x0e614108 // addhn v8.4h, v8.4s, v1.4s
+	WORD $0x4e654048 // addhn2 v8.8h, v2.4s, v5.4s
+	FMOVQ F8, 16(R1)
+	B laneback
+
+// func BackwardBitsBF16NEON(dx *uint16, dy *uint16, mask *uint8, n int, ahead int)
+
+TEXT ·BackwardBitsBF16NEON(SB), NOSPLIT, $136-40
+	// pointers: R1 dx, R2 dy, R3 mask, R0 elements left
+	// per call: V15 0x7fff7fff, V14 0x7f7f7f7f, V13 table, V12 0x80008000
+	// vector registers in use at once: 14
+	MOVD dx+0(FP), R1
+	MOVD dy+8(FP), R2
+	MOVD mask+16(FP), R3
+	MOVD $2147450879, R16
+	VDUP R16, V15.S4
+	MOVD $2139062143, R16
+	VDUP R16, V14.S4
+	VMOVQ $0x0008000400020001, $0x0080004000200010, V13
+	MOVD $2147516416, R16
+	VDUP R16, V12.S4
+	MOVD n+24(FP), R0
+	CMP $16, R0
+	BLT lanestage
+laneloop:
+	FMOVQ (R2), F0
+	VAND V15.B16, V0.B16, V1.B16
+	FMOVQ 16(R2), F2
+	VAND V15.B16, V2.B16, V3.B16
+	VUMAX V3.H8, V1.H8, V1.H8
+	WORD $0x4e6e3421 // cmgt v1.8h, v1.8h, v14.8h
+	VCMTST V1.S4, V1.S4, V1.S4
+	WORD $0x6e30f821 // fmaxv s1, v1.4s
+	FCMPS F1, F1
+	BVS lanerare
+	MOVBU (R3), R16
+	VDUP R16, V1.H8
+	VCMTST V13.H8, V1.H8, V1.H8
+	VORR V12.B16, V1.B16, V1.B16
+	VAND V0.B16, V1.B16, V1.B16
 	FMOVQ F1, (R1)
-	VCMTST V12.S4, V3.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V2.S4, V1.S4
-	VSUB V1.S4, V11.S4, V1.S4
-	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
-	WORD $0x4e614043 // addhn2 v3.8h, v2.4s, v1.4s
-	FMOVQ F3, 16(R1)
+	MOVBU 1(R3), R16
+	VDUP R16, V0.H8
+	VCMTST V13.H8, V0.H8, V0.H8
+	VORR V12.B16, V0.B16, V0.B16
+	VAND V2.B16, V0.B16, V0.B16
+	FMOVQ F0, 16(R1)
 laneback:
 	ADD $32, R1, R1
 	ADD $32, R2, R2
@@ -696,48 +666,56 @@ lanestage:
 rare:
 	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	VMOVQ $0x0000000200000001, $0x0000000800000004, V2
+	VMOVQ $0x0000002000000010, $0x0000008000000040, V3
 	MOVBU (R3), R16
-	VDUP R16, V2.S4
-	VCMTST V14.S4, V2.S4, V3.S4
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
-	MOVD $2143289344, R16
 	VDUP R16, V4.S4
-	VBSL V4.B16, V1.B16, V3.B16
+	VCMTST V2.S4, V4.S4, V5.S4
+	MOVD $1065353216, R16
+	VDUP R16, V6.S4
+	VAND V6.B16, V5.B16, V5.B16
+	WORD $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
+	WORD $0x4e21e425 // fcmeq v5.4s, v1.4s, v1.4s
+	MOVD $2143289344, R16
+	VDUP R16, V7.S4
+	VBSL V7.B16, V1.B16, V5.B16
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	VCMTST V13.S4, V2.S4, V2.S4
-	VAND V15.B16, V2.B16, V2.B16
-	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
+	VCMTST V3.S4, V4.S4, V4.S4
+	VAND V6.B16, V4.B16, V4.B16
+	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V4.B16, V0.B16, V1.B16
-	VCMTST V12.S4, V3.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V1.S4, V2.S4
-	VSUB V2.S4, V11.S4, V2.S4
-	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
-	WORD $0x4e624023 // addhn2 v3.8h, v1.4s, v2.4s
-	FMOVQ F3, (R1)
-	FMOVQ 16(R2), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	VBSL V7.B16, V0.B16, V1.B16
+	MOVD $65536, R16
+	VDUP R16, V0.S4
+	MOVD $32767, R16
+	VDUP R16, V4.S4
+	VCMTST V0.S4, V5.S4, V8.S4
+	VSUB V8.S4, V4.S4, V8.S4
+	VCMTST V0.S4, V1.S4, V9.S4
+	VSUB V9.S4, V4.S4, V9.S4
+	WORD $0x0e6840a5 // addhn v5.4h, v5.4s, v8.4s
+	WORD $0x4e694025 // addhn2 v5.8h, v1.4s, v9.4s
+	FMOVQ F5, (R1)
+	FMOVQ 16(R2), F1
+	WORD $0x2e613825 // shll v5.4s, v1.4h, #16
 	MOVBU 1(R3), R16
-	VDUP R16, V2.S4
-	VCMTST V14.S4, V2.S4, V3.S4
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
+	VDUP R16, V8.S4
+	VCMTST V2.S4, V8.S4, V2.S4
+	VAND V6.B16, V2.B16, V2.B16
+	WORD $0x6e22dca5 // fmul v5.4s, v5.4s, v2.4s
+	WORD $0x4e25e4a2 // fcmeq v2.4s, v5.4s, v5.4s
+	VBSL V7.B16, V5.B16, V2.B16
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	VCMTST V3.S4, V8.S4, V8.S4
+	VAND V6.B16, V8.B16, V8.B16
+	WORD $0x6e28dc21 // fmul v1.4s, v1.4s, v8.4s
 	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
-	VBSL V4.B16, V1.B16, V3.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	VCMTST V13.S4, V2.S4, V2.S4
-	VAND V15.B16, V2.B16, V2.B16
-	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V4.B16, V0.B16, V1.B16
-	VCMTST V12.S4, V3.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V1.S4, V2.S4
-	VSUB V2.S4, V11.S4, V2.S4
-	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
-	WORD $0x4e624023 // addhn2 v3.8h, v1.4s, v2.4s
-	FMOVQ F3, 16(R1)
+	VBSL V7.B16, V1.B16, V3.B16
+	VCMTST V0.S4, V2.S4, V1.S4
+	VSUB V1.S4, V4.S4, V1.S4
+	VCMTST V0.S4, V3.S4, V0.S4
+	VSUB V0.S4, V4.S4, V4.S4
+	WORD $0x0e614042 // addhn v2.4h, v2.4s, v1.4s
+	WORD $0x4e644062 // addhn2 v2.8h, v3.4s, v4.4s
+	FMOVQ F2, 16(R1)
 	B laneback

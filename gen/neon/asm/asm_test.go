@@ -148,6 +148,7 @@ func tests() []instruction {
 	s3("UMINP", "uminp v{d}.{t}, v{n}.{t}, v{m}.{t}", B, S, (*Printer).UMINP)
 	s3("ADDP", "addp v{d}.{t}, v{n}.{t}, v{m}.{t}", B, D, (*Printer).ADDP)
 	s3("CMEQ", "cmeq v{d}.{t}, v{n}.{t}, v{m}.{t}", B, D, (*Printer).CMEQ)
+	s3("CMGT", "cmgt v{d}.{t}, v{n}.{t}, v{m}.{t}", B, D, (*Printer).CMGT)
 	s3("CMTST", "cmtst v{d}.{t}, v{n}.{t}, v{m}.{t}", B, D, (*Printer).CMTST)
 
 	v3("AND", "and v{d}.16b, v{n}.16b, v{m}.16b", (*Printer).AND)

@@ -88,5 +88,11 @@ func (p *Printer) UMINP(s Size, d, n, m V) {
 // CMEQ is d = n == m.
 func (p *Printer) CMEQ(s Size, d, n, m V) { sized("CMEQ", s, B, D); p.full("VCMEQ", s, d, n, m) }
 
+// CMGT is d = n > m, signed.
+func (p *Printer) CMGT(s Size, d, n, m V) {
+	sized("CMGT", s, B, D)
+	p.integer(0x4e203400, "cmgt", s, d, n, m)
+}
+
 // CMTST is d = n&m != 0.
 func (p *Printer) CMTST(s Size, d, n, m V) { sized("CMTST", s, B, D); p.full("VCMTST", s, d, n, m) }
