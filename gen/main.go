@@ -36,7 +36,7 @@
 //
 // What is left of a tile is copied to the stack by routines that all functions call,
 // goes through the loop's own code there, and is copied back; AVX-512 has masks for that.
-// Where groups meet in a tile its parameters are chosen by a permutation; what is rare there is the
+// Where groups meet in a tile its parameters are chosen by a permutation, or mixed with AVX2; what is rare there is the
 // lanes' loop's, with parameters repeated (plan/row.go).
 // A tile that the formula is not right for is done by one copy of its slow path, from
 // whatever loop it comes, with its parameters one for each element.

@@ -1,7 +1,6 @@
 package plan
 
 import (
-	"slices"
 	"strconv"
 
 	"github.com/lowbit-go/lowbit/gen/ir"
@@ -10,7 +9,7 @@ import (
 // Where groups meet some machines do not choose each element's parameters, but mix those of two groups: a group's stay in
 // registers, and a branch before some slots of a tile tells whether the group ends in them. What puts the next group's
 // parameters into the lanes behind the end is out of the loop's way. That takes fewer shuffles, of which there are few a
-// cycle; it pays where they are many, in kernels that divide.
+// cycle. Groups of fewer than about twelve elements end too often for it to pay.
 
 // mixture is what a row's tiles have to mix.
 type mixture struct {
@@ -39,11 +38,10 @@ type Crossing struct {
 	Mask      int
 }
 
-// mixing is the machine, if it is to mix the kernel's parameters.
+// mixing is the machine, if it is to mix parameters.
 func (p *planner) mixing() Mixing {
 	m, ok := p.m.(Mixing)
-	divides := slices.ContainsFunc(p.k.Params, func(q *ir.Node) bool { return q.Name == "recip" })
-	if !ok || !m.Mixes() || !divides {
+	if !ok || !m.Mixes() {
 		return nil
 	}
 	return m

@@ -3,12 +3,12 @@
 //go:build !purego
 
 // func DequantizeF16BF16AVX2(y *uint16, q *uint8, scale *float32, layout int32, sign int32, elem int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, CMOV, F16C, FMA3, MMX+
-TEXT ·DequantizeF16BF16AVX2(SB), $1072-64
+// Requires: AVX, AVX2, F16C, FMA3, MMX+
+TEXT ·DequantizeF16BF16AVX2(SB), $576-64
 	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
 	// per call: Y15 0x0, Y14 ByLayout, Y13 ByLayout
 	// per group: Y12 scale
-	// vector registers in use at once: 9
+	// vector registers in use at once: 11
 	MOVQ         y+0(FP), SI
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
@@ -49,14 +49,6 @@ groups:
 	MOVQ  R12, DI
 	IMULQ R13, DI
 	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000001f, R12
-	JEQ   groupbegin
-	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 608(SP)
-	LEAQ  264(SP), AX
-	CALL  ·numberAVX2(SB)
 	JMP   groupbegin
 
 groupover:
@@ -142,14 +134,10 @@ halfdone8:
 	JMP   return
 
 grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 600(SP)
-	JLT  groupending
-
-groupchosen:
-	NEGQ R11
-	LEAQ 396(SP)(R11*4), R15
+	NEGQ         R11
+	XORL         R13, R13
+	LEAQ         ·bytes839c9385+0(SB), R15
+	VBROADCASTSS (BX), Y12
 
 groupmeet:
 	CMPL      R8, $+2
@@ -165,13 +153,14 @@ groupmeet:
 	ADDQ      $+32, DX
 
 read12:
-	VMOVUPS     (R15), Y4
-	VMOVUPS     (BX), Y5
-	VPERMPS     Y5, Y4, Y4
+	VBROADCASTSS (BX)(R13*4), Y4
+	VBROADCASTSS (BX)(R13*4), Y5
+	ADDQ         $+16, R11
+	JGT          groupmeet0mix
+
+groupmeet0:
 	VFMADD213PS Y15, Y4, Y0
-	VMOVUPS     32(R15), Y4
-	VPERMPS     Y5, Y4, Y4
-	VFMADD213PS Y15, Y4, Y1
+	VFMADD213PS Y15, Y5, Y1
 	CMPL        R9, $+2
 	JNE         half13
 	VPSRLD      $0x10, Y0, Y4
@@ -187,12 +176,14 @@ read12:
 	VMOVUPS     Y4, (SI)
 
 halfdone14:
-	VMOVUPS     64(R15), Y0
-	VPERMPS     Y5, Y0, Y0
+	VBROADCASTSS (BX)(R13*4), Y0
+	VBROADCASTSS (BX)(R13*4), Y1
+	ADDQ         $+16, R11
+	JGT          groupmeet2mix
+
+groupmeet2:
 	VFMADD213PS Y15, Y0, Y2
-	VMOVUPS     96(R15), Y0
-	VPERMPS     Y5, Y0, Y5
-	VFMADD213PS Y15, Y5, Y3
+	VFMADD213PS Y15, Y1, Y3
 	CMPL        R9, $+2
 	JNE         half15
 	VPSRLD      $0x10, Y2, Y0
@@ -208,25 +199,17 @@ halfdone14:
 	VMOVUPS     Y0, 32(SI)
 
 halfdone16:
-	ADDQ    $+64, SI
-	ADDQ    568(SP), R15
-	MOVQ    R15, R13
-	SUBQ    576(SP), R13
-	XORL    AX, AX
-	CMPQ    584(SP), R15
-	CMOVQCS R13, R15
-	ADCQ    560(SP), AX
-	LEAQ    (BX)(AX*4), BX
-	SUBQ    $+32, DI
-	CMPQ    DI, 600(SP)
-	JLT     groupmet
-	CMPQ    R15, 592(SP)
-	JGT     groupmeet
+	ADDQ $+64, SI
+	LEAQ (BX)(R13*4), BX
+	XORL R13, R13
+	SUBQ $+32, DI
+	CMPQ DI, $+32
+	JLT  groupmet
+	CMPQ R11, $-31
+	JGE  groupmeet
 
 groupmet:
-	LEAQ 396(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
+	NEGQ R11
 	JMP  groupbegin
 
 grouptail:
@@ -314,7 +297,7 @@ halfdone20:
 
 lanes:
 	MOVQ R11, DI
-	MOVQ $+0, 624(SP)
+	MOVQ $+0, 272(SP)
 
 lanerow:
 	CMPQ DI, $+32
@@ -385,7 +368,7 @@ halfdone28:
 	CALL  ·stageOut16AVX2(SB)
 
 laneend:
-	CMPQ 624(SP), $+1
+	CMPQ 272(SP), $+1
 	JEQ  groupodddone
 	JMP  return
 
@@ -736,12 +719,36 @@ unsigned10:
 	ADDQ      $+32, DX
 	JMP       read12
 
+groupmeet0mix:
+	INCQ         R13
+	VMOVUPS      (R15)(R11*4), Y6
+	VBROADCASTSS (BX)(R13*4), Y12
+	VBLENDVPS    Y6, Y12, Y4, Y4
+	VMOVUPS      32(R15)(R11*4), Y6
+	VBROADCASTSS (BX)(R13*4), Y12
+	VBLENDVPS    Y6, Y12, Y5, Y5
+	SUBQ         R12, R11
+	JGT          groupmeet0mix
+	JMP          groupmeet0
+
 half13:
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, (SI)
 	VCVTPS2PH $0x00, Y1, X1
 	VMOVUPS   X1, 16(SI)
 	JMP       halfdone14
+
+groupmeet2mix:
+	INCQ         R13
+	VMOVUPS      (R15)(R11*4), Y4
+	VBROADCASTSS (BX)(R13*4), Y12
+	VBLENDVPS    Y4, Y12, Y0, Y0
+	VMOVUPS      32(R15)(R11*4), Y4
+	VBROADCASTSS (BX)(R13*4), Y12
+	VBLENDVPS    Y4, Y12, Y1, Y1
+	SUBQ         R12, R11
+	JGT          groupmeet2mix
+	JMP          groupmeet2
 
 half15:
 	VCVTPS2PH $0x00, Y2, X2
@@ -750,38 +757,25 @@ half15:
 	VMOVUPS   X3, 48(SI)
 	JMP       halfdone16
 
-groupending:
-	MOVQ DI, 616(SP)
-	MOVQ 608(SP), DI
-	SUBQ BX, DI
-	SHRQ $0x02, DI
-	LEAQ 640(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 640(SP), BX
-	MOVQ $+32, 600(SP)
-	MOVQ 616(SP), DI
-	JMP  groupchosen
-
 groupodd:
-	MOVQ DI, 616(SP)
+	MOVQ DI, 264(SP)
 	CMPQ DI, $+64
 	JLT  grouprepeat
 	MOVL $0x00000040, DI
 
 grouprepeat:
-	LEAQ 768(SP), AX
+	LEAQ 280(SP), AX
 	MOVQ BX, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1056(SP)
-	LEAQ 768(SP), BX
+	MOVQ CX, 568(SP)
+	LEAQ 280(SP), BX
 	MOVQ R15, R11
-	MOVQ $+1, 624(SP)
+	MOVQ $+1, 272(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 1056(SP), BX
-	MOVQ 616(SP), DI
+	MOVQ 568(SP), BX
+	MOVQ 264(SP), DI
 	CMPQ DI, $+65
 	JLT  return
 	SUBQ $+64, DI
@@ -1344,12 +1338,12 @@ half67:
 	JMP       halfdone68
 
 // func DequantizeZeroPointF16BF16AVX2(y *uint16, q *uint8, scale *float32, zeroPoint *int32, layout int32, sign int32, elem int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, CMOV, F16C, FMA3, MMX+
-TEXT ·DequantizeZeroPointF16BF16AVX2(SB), $1632-72
+// Requires: AVX, AVX2, F16C, FMA3, MMX+
+TEXT ·DequantizeZeroPointF16BF16AVX2(SB), $1008-72
 	// pointers: SI y, DX q, BX scale, R8 zeroPoint, DI elements left, R11 groups left, R12 length
 	// per call: Y15 0x0, Y14 ByLayout, Y13 ByLayout
 	// per group: Y12 scale, Y0 zeroPoint, Y11 ToFloat
-	// vector registers in use at once: 11
+	// vector registers in use at once: 14
 	MOVQ         y+0(FP), SI
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
@@ -1391,14 +1385,6 @@ groups:
 	MOVQ  R12, DI
 	IMULQ R13, DI
 	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000001f, R12
-	JEQ   groupbegin
-	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 744(SP)
-	LEAQ  400(SP), AX
-	CALL  ·numberAVX2(SB)
 	JMP   groupbegin
 
 groupover:
@@ -1493,14 +1479,11 @@ halfdone8:
 	JMP   return
 
 grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 736(SP)
-	JLT  groupending
-
-groupchosen:
-	NEGQ R11
-	LEAQ 532(SP)(R11*4), R15
+	NEGQ         R11
+	XORL         R13, R13
+	LEAQ         ·bytes839c9385+0(SB), R15
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (R8), Y11
 
 groupmeet:
 	CMPL      R9, $+2
@@ -1516,19 +1499,19 @@ groupmeet:
 	ADDQ      $+32, DX
 
 read12:
-	VMOVUPS     (R15), Y4
-	VMOVUPS     (BX), Y5
-	VPERMPS     Y5, Y4, Y6
-	VMOVUPS     (R8), Y7
-	VPERMPS     Y7, Y4, Y4
-	VCVTDQ2PS   Y4, Y4
-	VSUBPS      Y4, Y0, Y0
-	VFMADD213PS Y15, Y6, Y0
-	VMOVUPS     32(R15), Y4
-	VPERMPS     Y5, Y4, Y6
-	VPERMPS     Y7, Y4, Y4
-	VCVTDQ2PS   Y4, Y4
-	VSUBPS      Y4, Y1, Y1
+	VMOVAPS Y12, Y4
+	VMOVAPS Y11, Y5
+	VMOVAPS Y12, Y6
+	VMOVAPS Y11, Y7
+	ADDQ    $+16, R11
+	JGT     groupmeet0mix
+
+groupmeet0:
+	VCVTDQ2PS   Y5, Y5
+	VSUBPS      Y5, Y0, Y0
+	VFMADD213PS Y15, Y4, Y0
+	VCVTDQ2PS   Y7, Y7
+	VSUBPS      Y7, Y1, Y1
 	VFMADD213PS Y15, Y6, Y1
 	CMPL        R10, $+2
 	JNE         half13
@@ -1545,18 +1528,20 @@ read12:
 	VMOVUPS     Y4, (SI)
 
 halfdone14:
-	VMOVUPS     64(R15), Y0
-	VPERMPS     Y5, Y0, Y1
-	VPERMPS     Y7, Y0, Y0
-	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y0, Y2, Y2
-	VFMADD213PS Y15, Y1, Y2
-	VMOVUPS     96(R15), Y0
-	VPERMPS     Y5, Y0, Y5
-	VPERMPS     Y7, Y0, Y7
-	VCVTDQ2PS   Y7, Y7
-	VSUBPS      Y7, Y3, Y3
-	VFMADD213PS Y15, Y5, Y3
+	VMOVAPS Y12, Y0
+	VMOVAPS Y11, Y1
+	VMOVAPS Y12, Y4
+	VMOVAPS Y11, Y5
+	ADDQ    $+16, R11
+	JGT     groupmeet2mix
+
+groupmeet2:
+	VCVTDQ2PS   Y1, Y1
+	VSUBPS      Y1, Y2, Y2
+	VFMADD213PS Y15, Y0, Y2
+	VCVTDQ2PS   Y5, Y5
+	VSUBPS      Y5, Y3, Y3
+	VFMADD213PS Y15, Y4, Y3
 	CMPL        R10, $+2
 	JNE         half15
 	VPSRLD      $0x10, Y2, Y0
@@ -1572,26 +1557,18 @@ halfdone14:
 	VMOVUPS     Y0, 32(SI)
 
 halfdone16:
-	ADDQ    $+64, SI
-	ADDQ    704(SP), R15
-	MOVQ    R15, R13
-	SUBQ    712(SP), R13
-	XORL    AX, AX
-	CMPQ    720(SP), R15
-	CMOVQCS R13, R15
-	ADCQ    696(SP), AX
-	LEAQ    (BX)(AX*4), BX
-	LEAQ    (R8)(AX*4), R8
-	SUBQ    $+32, DI
-	CMPQ    DI, 736(SP)
-	JLT     groupmet
-	CMPQ    R15, 728(SP)
-	JGT     groupmeet
+	ADDQ $+64, SI
+	LEAQ (BX)(R13*4), BX
+	LEAQ (R8)(R13*4), R8
+	XORL R13, R13
+	SUBQ $+32, DI
+	CMPQ DI, $+32
+	JLT  groupmet
+	CMPQ R11, $-31
+	JGE  groupmeet
 
 groupmet:
-	LEAQ 532(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
+	NEGQ R11
 	JMP  groupbegin
 
 grouptail:
@@ -1690,7 +1667,7 @@ halfdone20:
 
 lanes:
 	MOVQ R11, DI
-	MOVQ $+0, 760(SP)
+	MOVQ $+0, 408(SP)
 
 lanerow:
 	CMPQ DI, $+32
@@ -1774,7 +1751,7 @@ halfdone28:
 	CALL  ·stageOut16AVX2(SB)
 
 laneend:
-	CMPQ 760(SP), $+1
+	CMPQ 408(SP), $+1
 	JEQ  groupodddone
 	JMP  return
 
@@ -2151,12 +2128,40 @@ unsigned10:
 	ADDQ      $+32, DX
 	JMP       read12
 
+groupmeet0mix:
+	INCQ         R13
+	VMOVUPS      (R15)(R11*4), Y8
+	VBROADCASTSS (BX)(R13*4), Y12
+	VBLENDVPS    Y8, Y12, Y4, Y4
+	VBROADCASTSS (R8)(R13*4), Y11
+	VBLENDVPS    Y8, Y11, Y5, Y5
+	VMOVUPS      32(R15)(R11*4), Y8
+	VBLENDVPS    Y8, Y12, Y6, Y6
+	VBLENDVPS    Y8, Y11, Y7, Y7
+	SUBQ         R12, R11
+	JGT          groupmeet0mix
+	JMP          groupmeet0
+
 half13:
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, (SI)
 	VCVTPS2PH $0x00, Y1, X1
 	VMOVUPS   X1, 16(SI)
 	JMP       halfdone14
+
+groupmeet2mix:
+	INCQ         R13
+	VMOVUPS      (R15)(R11*4), Y6
+	VBROADCASTSS (BX)(R13*4), Y12
+	VBLENDVPS    Y6, Y12, Y0, Y0
+	VBROADCASTSS (R8)(R13*4), Y11
+	VBLENDVPS    Y6, Y11, Y1, Y1
+	VMOVUPS      32(R15)(R11*4), Y6
+	VBLENDVPS    Y6, Y12, Y4, Y4
+	VBLENDVPS    Y6, Y11, Y5, Y5
+	SUBQ         R12, R11
+	JGT          groupmeet2mix
+	JMP          groupmeet2
 
 half15:
 	VCVTPS2PH $0x00, Y2, X2
@@ -2165,48 +2170,31 @@ half15:
 	VMOVUPS   X3, 48(SI)
 	JMP       halfdone16
 
-groupending:
-	MOVQ DI, 752(SP)
-	MOVQ 744(SP), DI
-	SUBQ BX, DI
-	SHRQ $0x02, DI
-	LEAQ 776(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 776(SP), BX
-	LEAQ 1208(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 1208(SP), R8
-	MOVQ $+32, 736(SP)
-	MOVQ 752(SP), DI
-	JMP  groupchosen
-
 groupodd:
-	MOVQ DI, 752(SP)
+	MOVQ DI, 400(SP)
 	CMPQ DI, $+64
 	JLT  grouprepeat
 	MOVL $0x00000040, DI
 
 grouprepeat:
-	LEAQ 904(SP), AX
+	LEAQ 416(SP), AX
 	MOVQ BX, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1192(SP)
-	LEAQ 904(SP), BX
-	LEAQ 1336(SP), AX
+	MOVQ CX, 704(SP)
+	LEAQ 416(SP), BX
+	LEAQ 712(SP), AX
 	MOVQ R8, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1624(SP)
-	LEAQ 1336(SP), R8
+	MOVQ CX, 1000(SP)
+	LEAQ 712(SP), R8
 	MOVQ R15, R11
-	MOVQ $+1, 760(SP)
+	MOVQ $+1, 408(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 1192(SP), BX
-	MOVQ 1624(SP), R8
-	MOVQ 752(SP), DI
+	MOVQ 704(SP), BX
+	MOVQ 1000(SP), R8
+	MOVQ 400(SP), DI
 	CMPQ DI, $+65
 	JLT  return
 	SUBQ $+64, DI

@@ -3,12 +3,12 @@
 //go:build !purego
 
 // func DequantizeAVX2(y *float32, q *uint8, scale *float32, layout int32, sign int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·DequantizeAVX2(SB), $1136-56
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·DequantizeAVX2(SB), $640-56
 	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
 	// per call: Y15 0x0, Y14 ByLayout, Y13 ByLayout
 	// per group: Y12 scale
-	// vector registers in use at once: 9
+	// vector registers in use at once: 11
 	MOVQ         y+0(FP), SI
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
@@ -48,14 +48,6 @@ groups:
 	MOVQ  R12, DI
 	IMULQ R13, DI
 	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000001f, R12
-	JEQ   groupbegin
-	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 672(SP)
-	LEAQ  328(SP), AX
-	CALL  ·numberAVX2(SB)
 	JMP   groupbegin
 
 groupover:
@@ -115,14 +107,10 @@ grouplayout2loop:
 	JMP         return
 
 grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 664(SP)
-	JLT  groupending
-
-groupchosen:
-	NEGQ R11
-	LEAQ 460(SP)(R11*4), R15
+	NEGQ         R11
+	XORL         R13, R13
+	LEAQ         ·bytes839c9385+0(SB), R15
+	VBROADCASTSS (BX), Y12
 
 groupmeet:
 	CMPL      R8, $+2
@@ -138,42 +126,37 @@ groupmeet:
 	ADDQ      $+32, DX
 
 read8:
-	VMOVUPS     (R15), Y4
-	VMOVUPS     (BX), Y5
-	VPERMPS     Y5, Y4, Y4
-	VFMADD213PS Y15, Y4, Y0
-	VMOVUPS     Y0, (SI)
-	VMOVUPS     32(R15), Y0
-	VPERMPS     Y5, Y0, Y0
-	VFMADD213PS Y15, Y0, Y1
-	VMOVUPS     Y1, 32(SI)
-	VMOVUPS     64(R15), Y0
-	VPERMPS     Y5, Y0, Y0
+	VBROADCASTSS (BX)(R13*4), Y4
+	VBROADCASTSS (BX)(R13*4), Y5
+	ADDQ         $+16, R11
+	JGT          groupmeet0mix
+
+groupmeet0:
+	VFMADD213PS  Y15, Y4, Y0
+	VMOVUPS      Y0, (SI)
+	VFMADD213PS  Y15, Y5, Y1
+	VMOVUPS      Y1, 32(SI)
+	VBROADCASTSS (BX)(R13*4), Y0
+	VBROADCASTSS (BX)(R13*4), Y1
+	ADDQ         $+16, R11
+	JGT          groupmeet2mix
+
+groupmeet2:
 	VFMADD213PS Y15, Y0, Y2
 	VMOVUPS     Y2, 64(SI)
-	VMOVUPS     96(R15), Y0
-	VPERMPS     Y5, Y0, Y5
-	VFMADD213PS Y15, Y5, Y3
+	VFMADD213PS Y15, Y1, Y3
 	VMOVUPS     Y3, 96(SI)
 	SUBQ        $-128, SI
-	ADDQ        632(SP), R15
-	MOVQ        R15, R13
-	SUBQ        640(SP), R13
-	XORL        AX, AX
-	CMPQ        648(SP), R15
-	CMOVQCS     R13, R15
-	ADCQ        624(SP), AX
-	LEAQ        (BX)(AX*4), BX
+	LEAQ        (BX)(R13*4), BX
+	XORL        R13, R13
 	SUBQ        $+32, DI
-	CMPQ        DI, 664(SP)
+	CMPQ        DI, $+32
 	JLT         groupmet
-	CMPQ        R15, 656(SP)
-	JGT         groupmeet
+	CMPQ        R11, $-31
+	JGE         groupmeet
 
 groupmet:
-	LEAQ 460(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
+	NEGQ R11
 	JMP  groupbegin
 
 grouptail:
@@ -235,7 +218,7 @@ short2layout2:
 
 lanes:
 	MOVQ R11, DI
-	MOVQ $+0, 688(SP)
+	MOVQ $+0, 336(SP)
 
 lanerow:
 	CMPQ DI, $+32
@@ -280,7 +263,7 @@ read12:
 	CALL        ·stageOut32AVX2(SB)
 
 laneend:
-	CMPQ 688(SP), $+1
+	CMPQ 336(SP), $+1
 	JEQ  groupodddone
 	JMP  return
 
@@ -513,38 +496,49 @@ unsigned6:
 	ADDQ      $+32, DX
 	JMP       read8
 
-groupending:
-	MOVQ DI, 680(SP)
-	MOVQ 672(SP), DI
-	SUBQ BX, DI
-	SHRQ $0x02, DI
-	LEAQ 704(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 704(SP), BX
-	MOVQ $+32, 664(SP)
-	MOVQ 680(SP), DI
-	JMP  groupchosen
+groupmeet0mix:
+	INCQ         R13
+	VMOVUPS      (R15)(R11*4), Y6
+	VBROADCASTSS (BX)(R13*4), Y12
+	VBLENDVPS    Y6, Y12, Y4, Y4
+	VMOVUPS      32(R15)(R11*4), Y6
+	VBROADCASTSS (BX)(R13*4), Y12
+	VBLENDVPS    Y6, Y12, Y5, Y5
+	SUBQ         R12, R11
+	JGT          groupmeet0mix
+	JMP          groupmeet0
+
+groupmeet2mix:
+	INCQ         R13
+	VMOVUPS      (R15)(R11*4), Y4
+	VBROADCASTSS (BX)(R13*4), Y12
+	VBLENDVPS    Y4, Y12, Y0, Y0
+	VMOVUPS      32(R15)(R11*4), Y4
+	VBROADCASTSS (BX)(R13*4), Y12
+	VBLENDVPS    Y4, Y12, Y1, Y1
+	SUBQ         R12, R11
+	JGT          groupmeet2mix
+	JMP          groupmeet2
 
 groupodd:
-	MOVQ DI, 680(SP)
+	MOVQ DI, 328(SP)
 	CMPQ DI, $+64
 	JLT  grouprepeat
 	MOVL $0x00000040, DI
 
 grouprepeat:
-	LEAQ 832(SP), AX
+	LEAQ 344(SP), AX
 	MOVQ BX, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1120(SP)
-	LEAQ 832(SP), BX
+	MOVQ CX, 632(SP)
+	LEAQ 344(SP), BX
 	MOVQ R15, R11
-	MOVQ $+1, 688(SP)
+	MOVQ $+1, 336(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 1120(SP), BX
-	MOVQ 680(SP), DI
+	MOVQ 632(SP), BX
+	MOVQ 328(SP), DI
 	CMPQ DI, $+65
 	JLT  return
 	SUBQ $+64, DI
@@ -863,12 +857,12 @@ unsigned18:
 	JMP       read20
 
 // func DequantizeZeroPointAVX2(y *float32, q *uint8, scale *float32, zeroPoint *int32, layout int32, sign int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·DequantizeZeroPointAVX2(SB), $1696-64
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·DequantizeZeroPointAVX2(SB), $1072-64
 	// pointers: SI y, DX q, BX scale, R8 zeroPoint, DI elements left, R11 groups left, R12 length
 	// per call: Y15 0x0, Y14 ByLayout, Y13 ByLayout
 	// per group: Y12 scale, Y0 zeroPoint, Y11 ToFloat
-	// vector registers in use at once: 11
+	// vector registers in use at once: 14
 	MOVQ         y+0(FP), SI
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
@@ -909,14 +903,6 @@ groups:
 	MOVQ  R12, DI
 	IMULQ R13, DI
 	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000001f, R12
-	JEQ   groupbegin
-	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 808(SP)
-	LEAQ  464(SP), AX
-	CALL  ·numberAVX2(SB)
 	JMP   groupbegin
 
 groupover:
@@ -985,14 +971,11 @@ grouplayout2loop:
 	JMP         return
 
 grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 800(SP)
-	JLT  groupending
-
-groupchosen:
-	NEGQ R11
-	LEAQ 596(SP)(R11*4), R15
+	NEGQ         R11
+	XORL         R13, R13
+	LEAQ         ·bytes839c9385+0(SB), R15
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (R8), Y11
 
 groupmeet:
 	CMPL      R9, $+2
@@ -1008,56 +991,50 @@ groupmeet:
 	ADDQ      $+32, DX
 
 read8:
-	VMOVUPS     (R15), Y4
-	VMOVUPS     (BX), Y5
-	VPERMPS     Y5, Y4, Y6
-	VMOVUPS     (R8), Y7
-	VPERMPS     Y7, Y4, Y4
-	VCVTDQ2PS   Y4, Y4
-	VSUBPS      Y4, Y0, Y0
-	VFMADD213PS Y15, Y6, Y0
+	VMOVAPS Y12, Y4
+	VMOVAPS Y11, Y5
+	VMOVAPS Y12, Y6
+	VMOVAPS Y11, Y7
+	ADDQ    $+16, R11
+	JGT     groupmeet0mix
+
+groupmeet0:
+	VCVTDQ2PS   Y5, Y5
+	VSUBPS      Y5, Y0, Y0
+	VFMADD213PS Y15, Y4, Y0
 	VMOVUPS     Y0, (SI)
-	VMOVUPS     32(R15), Y0
-	VPERMPS     Y5, Y0, Y4
-	VPERMPS     Y7, Y0, Y0
-	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y0, Y1, Y1
-	VFMADD213PS Y15, Y4, Y1
-	VMOVUPS     Y1, 32(SI)
-	VMOVUPS     64(R15), Y0
-	VPERMPS     Y5, Y0, Y1
-	VPERMPS     Y7, Y0, Y0
-	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y0, Y2, Y2
-	VFMADD213PS Y15, Y1, Y2
-	VMOVUPS     Y2, 64(SI)
-	VMOVUPS     96(R15), Y0
-	VPERMPS     Y5, Y0, Y5
-	VPERMPS     Y7, Y0, Y7
 	VCVTDQ2PS   Y7, Y7
-	VSUBPS      Y7, Y3, Y3
-	VFMADD213PS Y15, Y5, Y3
+	VSUBPS      Y7, Y1, Y1
+	VFMADD213PS Y15, Y6, Y1
+	VMOVUPS     Y1, 32(SI)
+	VMOVAPS     Y12, Y0
+	VMOVAPS     Y11, Y1
+	VMOVAPS     Y12, Y4
+	VMOVAPS     Y11, Y5
+	ADDQ        $+16, R11
+	JGT         groupmeet2mix
+
+groupmeet2:
+	VCVTDQ2PS   Y1, Y1
+	VSUBPS      Y1, Y2, Y2
+	VFMADD213PS Y15, Y0, Y2
+	VMOVUPS     Y2, 64(SI)
+	VCVTDQ2PS   Y5, Y5
+	VSUBPS      Y5, Y3, Y3
+	VFMADD213PS Y15, Y4, Y3
 	VMOVUPS     Y3, 96(SI)
 	SUBQ        $-128, SI
-	ADDQ        768(SP), R15
-	MOVQ        R15, R13
-	SUBQ        776(SP), R13
-	XORL        AX, AX
-	CMPQ        784(SP), R15
-	CMOVQCS     R13, R15
-	ADCQ        760(SP), AX
-	LEAQ        (BX)(AX*4), BX
-	LEAQ        (R8)(AX*4), R8
+	LEAQ        (BX)(R13*4), BX
+	LEAQ        (R8)(R13*4), R8
+	XORL        R13, R13
 	SUBQ        $+32, DI
-	CMPQ        DI, 800(SP)
+	CMPQ        DI, $+32
 	JLT         groupmet
-	CMPQ        R15, 792(SP)
-	JGT         groupmeet
+	CMPQ        R11, $-31
+	JGE         groupmeet
 
 groupmet:
-	LEAQ 596(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
+	NEGQ R11
 	JMP  groupbegin
 
 grouptail:
@@ -1130,7 +1107,7 @@ short2layout2:
 
 lanes:
 	MOVQ R11, DI
-	MOVQ $+0, 824(SP)
+	MOVQ $+0, 472(SP)
 
 lanerow:
 	CMPQ DI, $+32
@@ -1188,7 +1165,7 @@ read12:
 	CALL        ·stageOut32AVX2(SB)
 
 laneend:
-	CMPQ 824(SP), $+1
+	CMPQ 472(SP), $+1
 	JEQ  groupodddone
 	JMP  return
 
@@ -1447,48 +1424,59 @@ unsigned6:
 	ADDQ      $+32, DX
 	JMP       read8
 
-groupending:
-	MOVQ DI, 816(SP)
-	MOVQ 808(SP), DI
-	SUBQ BX, DI
-	SHRQ $0x02, DI
-	LEAQ 840(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 840(SP), BX
-	LEAQ 1272(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 1272(SP), R8
-	MOVQ $+32, 800(SP)
-	MOVQ 816(SP), DI
-	JMP  groupchosen
+groupmeet0mix:
+	INCQ         R13
+	VMOVUPS      (R15)(R11*4), Y8
+	VBROADCASTSS (BX)(R13*4), Y12
+	VBLENDVPS    Y8, Y12, Y4, Y4
+	VBROADCASTSS (R8)(R13*4), Y11
+	VBLENDVPS    Y8, Y11, Y5, Y5
+	VMOVUPS      32(R15)(R11*4), Y8
+	VBLENDVPS    Y8, Y12, Y6, Y6
+	VBLENDVPS    Y8, Y11, Y7, Y7
+	SUBQ         R12, R11
+	JGT          groupmeet0mix
+	JMP          groupmeet0
+
+groupmeet2mix:
+	INCQ         R13
+	VMOVUPS      (R15)(R11*4), Y6
+	VBROADCASTSS (BX)(R13*4), Y12
+	VBLENDVPS    Y6, Y12, Y0, Y0
+	VBROADCASTSS (R8)(R13*4), Y11
+	VBLENDVPS    Y6, Y11, Y1, Y1
+	VMOVUPS      32(R15)(R11*4), Y6
+	VBLENDVPS    Y6, Y12, Y4, Y4
+	VBLENDVPS    Y6, Y11, Y5, Y5
+	SUBQ         R12, R11
+	JGT          groupmeet2mix
+	JMP          groupmeet2
 
 groupodd:
-	MOVQ DI, 816(SP)
+	MOVQ DI, 464(SP)
 	CMPQ DI, $+64
 	JLT  grouprepeat
 	MOVL $0x00000040, DI
 
 grouprepeat:
-	LEAQ 968(SP), AX
+	LEAQ 480(SP), AX
 	MOVQ BX, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1256(SP)
-	LEAQ 968(SP), BX
-	LEAQ 1400(SP), AX
+	MOVQ CX, 768(SP)
+	LEAQ 480(SP), BX
+	LEAQ 776(SP), AX
 	MOVQ R8, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1688(SP)
-	LEAQ 1400(SP), R8
+	MOVQ CX, 1064(SP)
+	LEAQ 776(SP), R8
 	MOVQ R15, R11
-	MOVQ $+1, 824(SP)
+	MOVQ $+1, 472(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 1256(SP), BX
-	MOVQ 1688(SP), R8
-	MOVQ 816(SP), DI
+	MOVQ 768(SP), BX
+	MOVQ 1064(SP), R8
+	MOVQ 464(SP), DI
 	CMPQ DI, $+65
 	JLT  return
 	SUBQ $+64, DI
@@ -1847,12 +1835,12 @@ unsigned18:
 	JMP       read20
 
 // func DequantizeMinvalAVX2(y *float32, q *uint8, scale *float32, minval *float32, layout int32, sign int32, least int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, CMOV, MMX+
-TEXT ·DequantizeMinvalAVX2(SB), $1696-72
+// Requires: AVX, AVX2, MMX+
+TEXT ·DequantizeMinvalAVX2(SB), $1072-72
 	// pointers: SI y, DX q, BX scale, R8 minval, DI elements left, R11 groups left, R12 length
 	// per call: Y0 least, Y15 ToFloat, Y14 ByLayout, Y13 ByLayout
 	// per group: Y12 scale, Y11 minval
-	// vector registers in use at once: 11
+	// vector registers in use at once: 14
 	MOVQ         y+0(FP), SI
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
@@ -1894,14 +1882,6 @@ groups:
 	MOVQ  R12, DI
 	IMULQ R13, DI
 	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000001f, R12
-	JEQ   groupbegin
-	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 808(SP)
-	LEAQ  464(SP), AX
-	CALL  ·numberAVX2(SB)
 	JMP   groupbegin
 
 groupover:
@@ -1972,14 +1952,11 @@ grouplayout2loop:
 	JMP       return
 
 grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 800(SP)
-	JLT  groupending
-
-groupchosen:
-	NEGQ R11
-	LEAQ 596(SP)(R11*4), R15
+	NEGQ         R11
+	XORL         R13, R13
+	LEAQ         ·bytes839c9385+0(SB), R15
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (R8), Y11
 
 groupmeet:
 	CMPL      R9, $+2
@@ -1995,56 +1972,50 @@ groupmeet:
 	ADDQ      $+32, DX
 
 read8:
-	VMOVUPS (R15), Y4
-	VMOVUPS (BX), Y5
-	VPERMPS Y5, Y4, Y6
-	VMOVUPS (R8), Y7
-	VPERMPS Y7, Y4, Y4
+	VMOVAPS Y12, Y4
+	VMOVAPS Y11, Y5
+	VMOVAPS Y12, Y6
+	VMOVAPS Y11, Y7
+	ADDQ    $+16, R11
+	JGT     groupmeet0mix
+
+groupmeet0:
 	VSUBPS  Y15, Y0, Y0
-	VMULPS  Y6, Y0, Y0
-	VADDPS  Y4, Y0, Y0
+	VMULPS  Y4, Y0, Y0
+	VADDPS  Y5, Y0, Y0
 	VMOVUPS Y0, (SI)
-	VMOVUPS 32(R15), Y0
-	VPERMPS Y5, Y0, Y4
-	VPERMPS Y7, Y0, Y0
 	VSUBPS  Y15, Y1, Y1
-	VMULPS  Y4, Y1, Y1
-	VADDPS  Y0, Y1, Y1
+	VMULPS  Y6, Y1, Y1
+	VADDPS  Y7, Y1, Y1
 	VMOVUPS Y1, 32(SI)
-	VMOVUPS 64(R15), Y0
-	VPERMPS Y5, Y0, Y1
-	VPERMPS Y7, Y0, Y0
+	VMOVAPS Y12, Y0
+	VMOVAPS Y11, Y1
+	VMOVAPS Y12, Y4
+	VMOVAPS Y11, Y5
+	ADDQ    $+16, R11
+	JGT     groupmeet2mix
+
+groupmeet2:
 	VSUBPS  Y15, Y2, Y2
-	VMULPS  Y1, Y2, Y2
-	VADDPS  Y0, Y2, Y2
+	VMULPS  Y0, Y2, Y2
+	VADDPS  Y1, Y2, Y2
 	VMOVUPS Y2, 64(SI)
-	VMOVUPS 96(R15), Y0
-	VPERMPS Y5, Y0, Y5
-	VPERMPS Y7, Y0, Y7
 	VSUBPS  Y15, Y3, Y3
-	VMULPS  Y5, Y3, Y3
-	VADDPS  Y7, Y3, Y3
+	VMULPS  Y4, Y3, Y3
+	VADDPS  Y5, Y3, Y3
 	VMOVUPS Y3, 96(SI)
 	SUBQ    $-128, SI
-	ADDQ    768(SP), R15
-	MOVQ    R15, R13
-	SUBQ    776(SP), R13
-	XORL    AX, AX
-	CMPQ    784(SP), R15
-	CMOVQCS R13, R15
-	ADCQ    760(SP), AX
-	LEAQ    (BX)(AX*4), BX
-	LEAQ    (R8)(AX*4), R8
+	LEAQ    (BX)(R13*4), BX
+	LEAQ    (R8)(R13*4), R8
+	XORL    R13, R13
 	SUBQ    $+32, DI
-	CMPQ    DI, 800(SP)
+	CMPQ    DI, $+32
 	JLT     groupmet
-	CMPQ    R15, 792(SP)
-	JGT     groupmeet
+	CMPQ    R11, $-31
+	JGE     groupmeet
 
 groupmet:
-	LEAQ 596(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
+	NEGQ R11
 	JMP  groupbegin
 
 grouptail:
@@ -2118,7 +2089,7 @@ short2layout2:
 
 lanes:
 	MOVQ R11, DI
-	MOVQ $+0, 824(SP)
+	MOVQ $+0, 472(SP)
 
 lanerow:
 	CMPQ DI, $+32
@@ -2176,7 +2147,7 @@ read12:
 	CALL    ·stageOut32AVX2(SB)
 
 laneend:
-	CMPQ 824(SP), $+1
+	CMPQ 472(SP), $+1
 	JEQ  groupodddone
 	JMP  return
 
@@ -2448,48 +2419,59 @@ unsigned6:
 	ADDQ      $+32, DX
 	JMP       read8
 
-groupending:
-	MOVQ DI, 816(SP)
-	MOVQ 808(SP), DI
-	SUBQ BX, DI
-	SHRQ $0x02, DI
-	LEAQ 840(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 840(SP), BX
-	LEAQ 1272(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 1272(SP), R8
-	MOVQ $+32, 800(SP)
-	MOVQ 816(SP), DI
-	JMP  groupchosen
+groupmeet0mix:
+	INCQ         R13
+	VMOVUPS      (R15)(R11*4), Y8
+	VBROADCASTSS (BX)(R13*4), Y12
+	VBLENDVPS    Y8, Y12, Y4, Y4
+	VBROADCASTSS (R8)(R13*4), Y11
+	VBLENDVPS    Y8, Y11, Y5, Y5
+	VMOVUPS      32(R15)(R11*4), Y8
+	VBLENDVPS    Y8, Y12, Y6, Y6
+	VBLENDVPS    Y8, Y11, Y7, Y7
+	SUBQ         R12, R11
+	JGT          groupmeet0mix
+	JMP          groupmeet0
+
+groupmeet2mix:
+	INCQ         R13
+	VMOVUPS      (R15)(R11*4), Y6
+	VBROADCASTSS (BX)(R13*4), Y12
+	VBLENDVPS    Y6, Y12, Y0, Y0
+	VBROADCASTSS (R8)(R13*4), Y11
+	VBLENDVPS    Y6, Y11, Y1, Y1
+	VMOVUPS      32(R15)(R11*4), Y6
+	VBLENDVPS    Y6, Y12, Y4, Y4
+	VBLENDVPS    Y6, Y11, Y5, Y5
+	SUBQ         R12, R11
+	JGT          groupmeet2mix
+	JMP          groupmeet2
 
 groupodd:
-	MOVQ DI, 816(SP)
+	MOVQ DI, 464(SP)
 	CMPQ DI, $+64
 	JLT  grouprepeat
 	MOVL $0x00000040, DI
 
 grouprepeat:
-	LEAQ 968(SP), AX
+	LEAQ 480(SP), AX
 	MOVQ BX, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1256(SP)
-	LEAQ 968(SP), BX
-	LEAQ 1400(SP), AX
+	MOVQ CX, 768(SP)
+	LEAQ 480(SP), BX
+	LEAQ 776(SP), AX
 	MOVQ R8, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1688(SP)
-	LEAQ 1400(SP), R8
+	MOVQ CX, 1064(SP)
+	LEAQ 776(SP), R8
 	MOVQ R15, R11
-	MOVQ $+1, 824(SP)
+	MOVQ $+1, 472(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 1256(SP), BX
-	MOVQ 1688(SP), R8
-	MOVQ 816(SP), DI
+	MOVQ 768(SP), BX
+	MOVQ 1064(SP), R8
+	MOVQ 464(SP), DI
 	CMPQ DI, $+65
 	JLT  return
 	SUBQ $+64, DI

@@ -3,8 +3,8 @@
 //go:build !purego
 
 // func DequantizeFpE4M3F16BF16AVX2(y *uint16, q *uint8, scale *float32, times float32, elem int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, CMOV, F16C, MMX+
-TEXT ·DequantizeFpE4M3F16BF16AVX2(SB), $1072-56
+// Requires: AVX, AVX2, F16C, MMX+
+TEXT ·DequantizeFpE4M3F16BF16AVX2(SB), $576-56
 	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
 	// per call: Y15 times, Y14 0x80808080, Y13 0xbfffbfff, Y12 0xffffffff
 	// per group: Y0 scale, Y11 Mul
@@ -29,14 +29,6 @@ groups:
 	MOVQ  R12, DI
 	IMULQ R13, DI
 	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000001f, R12
-	JEQ   groupbegin
-	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 608(SP)
-	LEAQ  264(SP), AX
-	CALL  ·numberAVX2(SB)
 	JMP   groupbegin
 
 groupover:
@@ -127,36 +119,34 @@ groupwhole:
 	JMP   return
 
 grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 600(SP)
-	JLT  groupending
-
-groupchosen:
-	NEGQ R11
-	LEAQ 396(SP)(R11*4), R15
+	NEGQ         R11
+	XORL         R13, R13
+	LEAQ         ·bytes839c9385+0(SB), R15
+	VBROADCASTSS (BX), Y11
 
 groupmeet:
+	MOVQ         R11, 264(SP)
 	VPOR         (DX), Y14, Y0
 	VPCMPEQB     Y12, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VMOVUPS      (R15), Y0
-	VMOVUPS      (BX), Y1
-	VPERMPS      Y1, Y0, Y0
+	VBROADCASTSS (BX)(R13*4), Y0
+	VBROADCASTSS (BX)(R13*4), Y1
+	ADDQ         $+16, R11
+	JGT          groupmeet0mix
+
+groupmeet0:
 	VMULPS       Y0, Y15, Y0
 	VPMOVSXBW    (DX), Y2
 	VPSLLW       $0x07, Y2, Y2
 	VPAND        Y13, Y2, Y2
 	VCVTPH2PS    X2, Y3
 	VMULPS       Y0, Y3, Y3
-	VMOVUPS      32(R15), Y0
-	VPERMPS      Y1, Y0, Y0
-	VMULPS       Y0, Y15, Y0
+	VMULPS       Y1, Y15, Y1
 	VEXTRACTI128 $0x01, Y2, X2
 	VCVTPH2PS    X2, Y2
-	VMULPS       Y0, Y2, Y2
+	VMULPS       Y1, Y2, Y2
 	CMPL         R8, $+2
 	JNE          half5
 	VPSRLD       $0x10, Y3, Y0
@@ -172,16 +162,18 @@ groupmeet:
 	VMOVUPS      Y0, (SI)
 
 halfdone6:
-	VMOVUPS      64(R15), Y0
-	VPERMPS      Y1, Y0, Y0
+	VBROADCASTSS (BX)(R13*4), Y0
+	VBROADCASTSS (BX)(R13*4), Y1
+	ADDQ         $+16, R11
+	JGT          groupmeet2mix
+
+groupmeet2:
 	VMULPS       Y0, Y15, Y0
 	VPMOVSXBW    16(DX), Y2
 	VPSLLW       $0x07, Y2, Y2
 	VPAND        Y13, Y2, Y2
 	VCVTPH2PS    X2, Y3
 	VMULPS       Y0, Y3, Y3
-	VMOVUPS      96(R15), Y0
-	VPERMPS      Y1, Y0, Y1
 	VMULPS       Y1, Y15, Y1
 	VEXTRACTI128 $0x01, Y2, X2
 	VCVTPH2PS    X2, Y2
@@ -201,26 +193,18 @@ halfdone6:
 	VMOVUPS      Y0, 32(SI)
 
 halfdone8:
-	ADDQ    $+64, SI
-	ADDQ    $+32, DX
-	ADDQ    568(SP), R15
-	MOVQ    R15, R13
-	SUBQ    576(SP), R13
-	XORL    AX, AX
-	CMPQ    584(SP), R15
-	CMOVQCS R13, R15
-	ADCQ    560(SP), AX
-	LEAQ    (BX)(AX*4), BX
-	SUBQ    $+32, DI
-	CMPQ    DI, 600(SP)
-	JLT     groupmet
-	CMPQ    R15, 592(SP)
-	JGT     groupmeet
+	ADDQ $+64, SI
+	ADDQ $+32, DX
+	LEAQ (BX)(R13*4), BX
+	XORL R13, R13
+	SUBQ $+32, DI
+	CMPQ DI, $+32
+	JLT  groupmet
+	CMPQ R11, $-31
+	JGE  groupmeet
 
 groupmet:
-	LEAQ 396(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
+	NEGQ R11
 	JMP  groupbegin
 
 grouptail:
@@ -318,7 +302,7 @@ short2back:
 
 lanes:
 	MOVQ R11, DI
-	MOVQ $+0, 624(SP)
+	MOVQ $+0, 272(SP)
 
 lanerow:
 	CMPQ DI, $+32
@@ -399,7 +383,7 @@ laneback:
 	CALL  ·stageOut16AVX2(SB)
 
 laneend:
-	CMPQ 624(SP), $+1
+	CMPQ 272(SP), $+1
 	JEQ  groupodddone
 	JMP  return
 
@@ -498,12 +482,36 @@ grouprare:
 	MOVL $0x00000001, R14
 	JMP  spread
 
+groupmeet0mix:
+	INCQ         R13
+	VMOVUPS      (R15)(R11*4), Y2
+	VBROADCASTSS (BX)(R13*4), Y11
+	VBLENDVPS    Y2, Y11, Y0, Y0
+	VMOVUPS      32(R15)(R11*4), Y2
+	VBROADCASTSS (BX)(R13*4), Y11
+	VBLENDVPS    Y2, Y11, Y1, Y1
+	SUBQ         R12, R11
+	JGT          groupmeet0mix
+	JMP          groupmeet0
+
 half5:
 	VCVTPS2PH $0x00, Y3, X3
 	VMOVUPS   X3, (SI)
 	VCVTPS2PH $0x00, Y2, X2
 	VMOVUPS   X2, 16(SI)
 	JMP       halfdone6
+
+groupmeet2mix:
+	INCQ         R13
+	VMOVUPS      (R15)(R11*4), Y2
+	VBROADCASTSS (BX)(R13*4), Y11
+	VBLENDVPS    Y2, Y11, Y0, Y0
+	VMOVUPS      32(R15)(R11*4), Y2
+	VBROADCASTSS (BX)(R13*4), Y11
+	VBLENDVPS    Y2, Y11, Y1, Y1
+	SUBQ         R12, R11
+	JGT          groupmeet2mix
+	JMP          groupmeet2
 
 half7:
 	VCVTPS2PH $0x00, Y3, X3
@@ -512,43 +520,29 @@ half7:
 	VMOVUPS   X2, 48(SI)
 	JMP       halfdone8
 
-groupending:
-	MOVQ DI, 616(SP)
-	MOVQ 608(SP), DI
-	SUBQ BX, DI
-	SHRQ $0x02, DI
-	LEAQ 640(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 640(SP), BX
-	MOVQ $+32, 600(SP)
-	MOVQ 616(SP), DI
-	JMP  groupchosen
-
 groupmeetrare:
-	LEAQ 396(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
+	MOVQ 264(SP), R11
+	NEGQ R11
 
 groupodd:
-	MOVQ DI, 616(SP)
+	MOVQ DI, 264(SP)
 	CMPQ DI, $+64
 	JLT  grouprepeat
 	MOVL $0x00000040, DI
 
 grouprepeat:
-	LEAQ 768(SP), AX
+	LEAQ 280(SP), AX
 	MOVQ BX, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1056(SP)
-	LEAQ 768(SP), BX
+	MOVQ CX, 568(SP)
+	LEAQ 280(SP), BX
 	MOVQ R15, R11
-	MOVQ $+1, 624(SP)
+	MOVQ $+1, 272(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 1056(SP), BX
-	MOVQ 616(SP), DI
+	MOVQ 568(SP), BX
+	MOVQ 264(SP), DI
 	CMPQ DI, $+65
 	JLT  return
 	SUBQ $+64, DI
@@ -801,8 +795,8 @@ half27:
 	JMP       halfdone28
 
 // func DequantizeFpE5M2F16BF16AVX2(y *uint16, q *uint8, scale *float32, times float32, elem int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, CMOV, F16C, MMX+
-TEXT ·DequantizeFpE5M2F16BF16AVX2(SB), $1072-56
+// Requires: AVX, AVX2, F16C, MMX+
+TEXT ·DequantizeFpE5M2F16BF16AVX2(SB), $576-56
 	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
 	// per call: Y15 times, Y14 0x83838383, Y13 table, Y12 0xffffffff
 	// per group: Y0 scale, Y11 Mul
@@ -827,14 +821,6 @@ groups:
 	MOVQ  R12, DI
 	IMULQ R13, DI
 	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000001f, R12
-	JEQ   groupbegin
-	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 608(SP)
-	LEAQ  264(SP), AX
-	CALL  ·numberAVX2(SB)
 	JMP   groupbegin
 
 groupover:
@@ -925,60 +911,60 @@ groupwhole:
 	JMP   return
 
 grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 600(SP)
-	JLT  groupending
-
-groupchosen:
-	NEGQ R11
-	LEAQ 396(SP)(R11*4), R15
+	NEGQ         R11
+	XORL         R13, R13
+	LEAQ         ·bytes839c9385+0(SB), R15
+	VBROADCASTSS (BX), Y11
 
 groupmeet:
-	VPOR      (DX), Y14, Y0
-	VPCMPEQB  Y12, Y0, Y0
-	VPMOVMSKB Y0, AX
-	TESTL     AX, AX
-	JNE       groupmeetrare
-	VMOVUPS   (R15), Y0
-	VMOVUPS   (BX), Y1
-	VPERMPS   Y1, Y0, Y0
+	MOVQ         R11, 264(SP)
+	VPOR         (DX), Y14, Y0
+	VPCMPEQB     Y12, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          groupmeetrare
+	VBROADCASTSS (BX)(R13*4), Y0
+	VBROADCASTSS (BX)(R13*4), Y1
+	ADDQ         $+16, R11
+	JGT          groupmeet0mix
+
+groupmeet0:
 	VMULPS    Y0, Y15, Y0
 	VMOVQ     (DX), X2
 	VPSHUFB   X13, X2, X2
 	VCVTPH2PS X2, Y2
 	VMULPS    Y0, Y2, Y2
-	VMOVUPS   32(R15), Y0
-	VPERMPS   Y1, Y0, Y0
-	VMULPS    Y0, Y15, Y0
-	VMOVQ     8(DX), X3
-	VPSHUFB   X13, X3, X3
-	VCVTPH2PS X3, Y3
-	VMULPS    Y0, Y3, Y3
+	VMULPS    Y1, Y15, Y1
+	VMOVQ     8(DX), X0
+	VPSHUFB   X13, X0, X0
+	VCVTPH2PS X0, Y0
+	VMULPS    Y1, Y0, Y0
 	CMPL      R8, $+2
 	JNE       half5
-	VPSRLD    $0x10, Y2, Y0
-	VPBLENDW  $0xaa, Y3, Y0, Y0
-	VPSLLD    $0x10, Y3, Y3
-	VPBLENDW  $0xaa, Y3, Y2, Y2
-	VPANDN    ·word00010001+0(SB), Y0, Y3
-	VPSUBUSW  Y3, Y2, Y2
+	VPSRLD    $0x10, Y2, Y1
+	VPBLENDW  $0xaa, Y0, Y1, Y1
+	VPSLLD    $0x10, Y0, Y0
+	VPBLENDW  $0xaa, Y0, Y2, Y2
+	VPANDN    ·word00010001+0(SB), Y1, Y0
+	VPSUBUSW  Y0, Y2, Y2
 	VPSRLW    $0x0f, Y2, Y2
-	VPADDW    Y2, Y0, Y0
-	VPSHUFB   ·bytes05b81a5d+0(SB), Y0, Y0
-	VPERMQ    $0xd8, Y0, Y0
-	VMOVUPS   Y0, (SI)
+	VPADDW    Y2, Y1, Y1
+	VPSHUFB   ·bytes05b81a5d+0(SB), Y1, Y1
+	VPERMQ    $0xd8, Y1, Y1
+	VMOVUPS   Y1, (SI)
 
 halfdone6:
-	VMOVUPS   64(R15), Y0
-	VPERMPS   Y1, Y0, Y0
+	VBROADCASTSS (BX)(R13*4), Y0
+	VBROADCASTSS (BX)(R13*4), Y1
+	ADDQ         $+16, R11
+	JGT          groupmeet2mix
+
+groupmeet2:
 	VMULPS    Y0, Y15, Y0
 	VMOVQ     16(DX), X2
 	VPSHUFB   X13, X2, X2
 	VCVTPH2PS X2, Y2
 	VMULPS    Y0, Y2, Y2
-	VMOVUPS   96(R15), Y0
-	VPERMPS   Y1, Y0, Y1
 	VMULPS    Y1, Y15, Y1
 	VMOVQ     24(DX), X0
 	VPSHUFB   X13, X0, X0
@@ -999,26 +985,18 @@ halfdone6:
 	VMOVUPS   Y1, 32(SI)
 
 halfdone8:
-	ADDQ    $+64, SI
-	ADDQ    $+32, DX
-	ADDQ    568(SP), R15
-	MOVQ    R15, R13
-	SUBQ    576(SP), R13
-	XORL    AX, AX
-	CMPQ    584(SP), R15
-	CMOVQCS R13, R15
-	ADCQ    560(SP), AX
-	LEAQ    (BX)(AX*4), BX
-	SUBQ    $+32, DI
-	CMPQ    DI, 600(SP)
-	JLT     groupmet
-	CMPQ    R15, 592(SP)
-	JGT     groupmeet
+	ADDQ $+64, SI
+	ADDQ $+32, DX
+	LEAQ (BX)(R13*4), BX
+	XORL R13, R13
+	SUBQ $+32, DI
+	CMPQ DI, $+32
+	JLT  groupmet
+	CMPQ R11, $-31
+	JGE  groupmeet
 
 groupmet:
-	LEAQ 396(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
+	NEGQ R11
 	JMP  groupbegin
 
 grouptail:
@@ -1116,7 +1094,7 @@ short2back:
 
 lanes:
 	MOVQ R11, DI
-	MOVQ $+0, 624(SP)
+	MOVQ $+0, 272(SP)
 
 lanerow:
 	CMPQ DI, $+32
@@ -1197,7 +1175,7 @@ laneback:
 	CALL  ·stageOut16AVX2(SB)
 
 laneend:
-	CMPQ 624(SP), $+1
+	CMPQ 272(SP), $+1
 	JEQ  groupodddone
 	JMP  return
 
@@ -1296,12 +1274,36 @@ grouprare:
 	MOVL $0x00000001, R14
 	JMP  spread
 
+groupmeet0mix:
+	INCQ         R13
+	VMOVUPS      (R15)(R11*4), Y2
+	VBROADCASTSS (BX)(R13*4), Y11
+	VBLENDVPS    Y2, Y11, Y0, Y0
+	VMOVUPS      32(R15)(R11*4), Y2
+	VBROADCASTSS (BX)(R13*4), Y11
+	VBLENDVPS    Y2, Y11, Y1, Y1
+	SUBQ         R12, R11
+	JGT          groupmeet0mix
+	JMP          groupmeet0
+
 half5:
 	VCVTPS2PH $0x00, Y2, X2
 	VMOVUPS   X2, (SI)
-	VCVTPS2PH $0x00, Y3, X3
-	VMOVUPS   X3, 16(SI)
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 16(SI)
 	JMP       halfdone6
+
+groupmeet2mix:
+	INCQ         R13
+	VMOVUPS      (R15)(R11*4), Y2
+	VBROADCASTSS (BX)(R13*4), Y11
+	VBLENDVPS    Y2, Y11, Y0, Y0
+	VMOVUPS      32(R15)(R11*4), Y2
+	VBROADCASTSS (BX)(R13*4), Y11
+	VBLENDVPS    Y2, Y11, Y1, Y1
+	SUBQ         R12, R11
+	JGT          groupmeet2mix
+	JMP          groupmeet2
 
 half7:
 	VCVTPS2PH $0x00, Y2, X2
@@ -1310,43 +1312,29 @@ half7:
 	VMOVUPS   X0, 48(SI)
 	JMP       halfdone8
 
-groupending:
-	MOVQ DI, 616(SP)
-	MOVQ 608(SP), DI
-	SUBQ BX, DI
-	SHRQ $0x02, DI
-	LEAQ 640(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 640(SP), BX
-	MOVQ $+32, 600(SP)
-	MOVQ 616(SP), DI
-	JMP  groupchosen
-
 groupmeetrare:
-	LEAQ 396(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
+	MOVQ 264(SP), R11
+	NEGQ R11
 
 groupodd:
-	MOVQ DI, 616(SP)
+	MOVQ DI, 264(SP)
 	CMPQ DI, $+64
 	JLT  grouprepeat
 	MOVL $0x00000040, DI
 
 grouprepeat:
-	LEAQ 768(SP), AX
+	LEAQ 280(SP), AX
 	MOVQ BX, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1056(SP)
-	LEAQ 768(SP), BX
+	MOVQ CX, 568(SP)
+	LEAQ 280(SP), BX
 	MOVQ R15, R11
-	MOVQ $+1, 624(SP)
+	MOVQ $+1, 272(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 1056(SP), BX
-	MOVQ 616(SP), DI
+	MOVQ 568(SP), BX
+	MOVQ 264(SP), DI
 	CMPQ DI, $+65
 	JLT  return
 	SUBQ $+64, DI
@@ -1590,8 +1578,8 @@ half27:
 	JMP       halfdone28
 
 // func DequantizeFpE2M1F16BF16AVX2(y *uint16, q *uint8, scale *float32, times float32, elem int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, CMOV, F16C, MMX+
-TEXT ·DequantizeFpE2M1F16BF16AVX2(SB), $1056-56
+// Requires: AVX, AVX2, F16C, MMX+
+TEXT ·DequantizeFpE2M1F16BF16AVX2(SB), $560-56
 	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
 	// per call: Y15 times, Y14 table, Y13 0xf0f0f0f, Y12 table, Y11 table, Y10 0xffff0000
 	// per group: Y0 scale, Y9 Mul
@@ -1618,14 +1606,6 @@ groups:
 	MOVQ  R12, DI
 	IMULQ R13, DI
 	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000001f, R12
-	JEQ   groupbegin
-	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 592(SP)
-	LEAQ  248(SP), AX
-	CALL  ·numberAVX2(SB)
 	JMP   groupbegin
 
 groupover:
@@ -1711,19 +1691,18 @@ groupwhole:
 	JMP   return
 
 grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 584(SP)
-	JLT  groupending
-
-groupchosen:
-	NEGQ R11
-	LEAQ 380(SP)(R11*4), R15
+	NEGQ         R11
+	XORL         R13, R13
+	LEAQ         ·bytes839c9385+0(SB), R15
+	VBROADCASTSS (BX), Y9
 
 groupmeet:
-	VMOVUPS        (R15), Y0
-	VMOVUPS        (BX), Y1
-	VPERMPS        Y1, Y0, Y0
+	VBROADCASTSS (BX)(R13*4), Y0
+	VBROADCASTSS (BX)(R13*4), Y1
+	ADDQ         $+16, R11
+	JGT          groupmeet0mix
+
+groupmeet0:
 	VMULPS         Y0, Y15, Y0
 	VBROADCASTI128 (DX), Y2
 	VPSHUFB        Y14, Y2, Y2
@@ -1735,11 +1714,9 @@ groupmeet:
 	VPUNPCKLBW     Y2, Y3, Y4
 	VPSLLD         $0x10, Y4, Y5
 	VMULPS         Y0, Y5, Y5
-	VMOVUPS        32(R15), Y0
-	VPERMPS        Y1, Y0, Y0
-	VMULPS         Y0, Y15, Y0
+	VMULPS         Y1, Y15, Y1
 	VPAND          Y10, Y4, Y4
-	VMULPS         Y0, Y4, Y4
+	VMULPS         Y1, Y4, Y4
 	CMPL           R8, $+2
 	JNE            half5
 	VPSRLD         $0x10, Y5, Y0
@@ -1755,14 +1732,16 @@ groupmeet:
 	VMOVUPS        Y0, (SI)
 
 halfdone6:
-	VMOVUPS    64(R15), Y0
-	VPERMPS    Y1, Y0, Y0
+	VBROADCASTSS (BX)(R13*4), Y0
+	VBROADCASTSS (BX)(R13*4), Y1
+	ADDQ         $+16, R11
+	JGT          groupmeet2mix
+
+groupmeet2:
 	VMULPS     Y0, Y15, Y0
 	VPUNPCKHBW Y2, Y3, Y3
 	VPSLLD     $0x10, Y3, Y2
 	VMULPS     Y0, Y2, Y2
-	VMOVUPS    96(R15), Y0
-	VPERMPS    Y1, Y0, Y1
 	VMULPS     Y1, Y15, Y1
 	VPAND      Y10, Y3, Y3
 	VMULPS     Y1, Y3, Y3
@@ -1781,26 +1760,18 @@ halfdone6:
 	VMOVUPS    Y0, 32(SI)
 
 halfdone8:
-	ADDQ    $+64, SI
-	ADDQ    $+16, DX
-	ADDQ    552(SP), R15
-	MOVQ    R15, R13
-	SUBQ    560(SP), R13
-	XORL    AX, AX
-	CMPQ    568(SP), R15
-	CMOVQCS R13, R15
-	ADCQ    544(SP), AX
-	LEAQ    (BX)(AX*4), BX
-	SUBQ    $+32, DI
-	CMPQ    DI, 584(SP)
-	JLT     groupmet
-	CMPQ    R15, 576(SP)
-	JGT     groupmeet
+	ADDQ $+64, SI
+	ADDQ $+16, DX
+	LEAQ (BX)(R13*4), BX
+	XORL R13, R13
+	SUBQ $+32, DI
+	CMPQ DI, $+32
+	JLT  groupmet
+	CMPQ R11, $-31
+	JGE  groupmeet
 
 groupmet:
-	LEAQ 380(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
+	NEGQ R11
 	JMP  groupbegin
 
 grouptail:
@@ -1893,7 +1864,7 @@ halfdone12:
 
 lanes:
 	MOVQ R11, DI
-	MOVQ $+0, 608(SP)
+	MOVQ $+0, 256(SP)
 
 lanerow:
 	CMPQ DI, $+32
@@ -1969,7 +1940,7 @@ halfdone16:
 	CALL  ·stageOut16AVX2(SB)
 
 laneend:
-	CMPQ 608(SP), $+1
+	CMPQ 256(SP), $+1
 	JEQ  groupodddone
 	JMP  return
 
@@ -2059,12 +2030,36 @@ half3:
 	VMOVUPS   X1, 48(SI)
 	JMP       halfdone4
 
+groupmeet0mix:
+	INCQ         R13
+	VMOVUPS      (R15)(R11*4), Y2
+	VBROADCASTSS (BX)(R13*4), Y9
+	VBLENDVPS    Y2, Y9, Y0, Y0
+	VMOVUPS      32(R15)(R11*4), Y2
+	VBROADCASTSS (BX)(R13*4), Y9
+	VBLENDVPS    Y2, Y9, Y1, Y1
+	SUBQ         R12, R11
+	JGT          groupmeet0mix
+	JMP          groupmeet0
+
 half5:
 	VCVTPS2PH $0x00, Y5, X5
 	VMOVUPS   X5, (SI)
 	VCVTPS2PH $0x00, Y4, X4
 	VMOVUPS   X4, 16(SI)
 	JMP       halfdone6
+
+groupmeet2mix:
+	INCQ         R13
+	VMOVUPS      (R15)(R11*4), Y4
+	VBROADCASTSS (BX)(R13*4), Y9
+	VBLENDVPS    Y4, Y9, Y0, Y0
+	VMOVUPS      32(R15)(R11*4), Y4
+	VBROADCASTSS (BX)(R13*4), Y9
+	VBLENDVPS    Y4, Y9, Y1, Y1
+	SUBQ         R12, R11
+	JGT          groupmeet2mix
+	JMP          groupmeet2
 
 half7:
 	VCVTPS2PH $0x00, Y2, X2
@@ -2073,38 +2068,25 @@ half7:
 	VMOVUPS   X3, 48(SI)
 	JMP       halfdone8
 
-groupending:
-	MOVQ DI, 600(SP)
-	MOVQ 592(SP), DI
-	SUBQ BX, DI
-	SHRQ $0x02, DI
-	LEAQ 624(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 624(SP), BX
-	MOVQ $+32, 584(SP)
-	MOVQ 600(SP), DI
-	JMP  groupchosen
-
 groupodd:
-	MOVQ DI, 600(SP)
+	MOVQ DI, 248(SP)
 	CMPQ DI, $+64
 	JLT  grouprepeat
 	MOVL $0x00000040, DI
 
 grouprepeat:
-	LEAQ 752(SP), AX
+	LEAQ 264(SP), AX
 	MOVQ BX, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1040(SP)
-	LEAQ 752(SP), BX
+	MOVQ CX, 552(SP)
+	LEAQ 264(SP), BX
 	MOVQ R15, R11
-	MOVQ $+1, 608(SP)
+	MOVQ $+1, 256(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 1040(SP), BX
-	MOVQ 600(SP), DI
+	MOVQ 552(SP), BX
+	MOVQ 248(SP), DI
 	CMPQ DI, $+65
 	JLT  return
 	SUBQ $+64, DI

@@ -3,8 +3,8 @@
 //go:build !purego
 
 // func DequantizeFpE4M3AVX2(y *float32, q *uint8, scale *float32, times float32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, CMOV, F16C, MMX+
-TEXT ·DequantizeFpE4M3AVX2(SB), $1136-56
+// Requires: AVX, AVX2, F16C, MMX+
+TEXT ·DequantizeFpE4M3AVX2(SB), $640-56
 	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
 	// per call: Y15 times, Y14 0x80808080, Y13 0xbfffbfff, Y12 0xffffffff
 	// per group: Y0 scale, Y11 Mul
@@ -28,14 +28,6 @@ groups:
 	MOVQ  R12, DI
 	IMULQ R13, DI
 	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000001f, R12
-	JEQ   groupbegin
-	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 672(SP)
-	LEAQ  328(SP), AX
-	CALL  ·numberAVX2(SB)
 	JMP   groupbegin
 
 groupover:
@@ -101,24 +93,24 @@ groupwhole:
 	JMP   return
 
 grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 664(SP)
-	JLT  groupending
-
-groupchosen:
-	NEGQ R11
-	LEAQ 460(SP)(R11*4), R15
+	NEGQ         R11
+	XORL         R13, R13
+	LEAQ         ·bytes839c9385+0(SB), R15
+	VBROADCASTSS (BX), Y11
 
 groupmeet:
+	MOVQ         R11, 328(SP)
 	VPOR         (DX), Y14, Y0
 	VPCMPEQB     Y12, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VMOVUPS      (R15), Y0
-	VMOVUPS      (BX), Y1
-	VPERMPS      Y1, Y0, Y0
+	VBROADCASTSS (BX)(R13*4), Y0
+	VBROADCASTSS (BX)(R13*4), Y1
+	ADDQ         $+16, R11
+	JGT          groupmeet0mix
+
+groupmeet0:
 	VMULPS       Y0, Y15, Y0
 	VPMOVSXBW    (DX), Y2
 	VPSLLW       $0x07, Y2, Y2
@@ -126,15 +118,17 @@ groupmeet:
 	VCVTPH2PS    X2, Y3
 	VMULPS       Y0, Y3, Y3
 	VMOVUPS      Y3, (SI)
-	VMOVUPS      32(R15), Y0
-	VPERMPS      Y1, Y0, Y0
-	VMULPS       Y0, Y15, Y0
+	VMULPS       Y1, Y15, Y1
 	VEXTRACTI128 $0x01, Y2, X2
 	VCVTPH2PS    X2, Y2
-	VMULPS       Y0, Y2, Y2
+	VMULPS       Y1, Y2, Y2
 	VMOVUPS      Y2, 32(SI)
-	VMOVUPS      64(R15), Y0
-	VPERMPS      Y1, Y0, Y0
+	VBROADCASTSS (BX)(R13*4), Y0
+	VBROADCASTSS (BX)(R13*4), Y1
+	ADDQ         $+16, R11
+	JGT          groupmeet2mix
+
+groupmeet2:
 	VMULPS       Y0, Y15, Y0
 	VPMOVSXBW    16(DX), Y2
 	VPSLLW       $0x07, Y2, Y2
@@ -142,8 +136,6 @@ groupmeet:
 	VCVTPH2PS    X2, Y3
 	VMULPS       Y0, Y3, Y3
 	VMOVUPS      Y3, 64(SI)
-	VMOVUPS      96(R15), Y0
-	VPERMPS      Y1, Y0, Y1
 	VMULPS       Y1, Y15, Y1
 	VEXTRACTI128 $0x01, Y2, X2
 	VCVTPH2PS    X2, Y2
@@ -151,24 +143,16 @@ groupmeet:
 	VMOVUPS      Y2, 96(SI)
 	SUBQ         $-128, SI
 	ADDQ         $+32, DX
-	ADDQ         632(SP), R15
-	MOVQ         R15, R13
-	SUBQ         640(SP), R13
-	XORL         AX, AX
-	CMPQ         648(SP), R15
-	CMOVQCS      R13, R15
-	ADCQ         624(SP), AX
-	LEAQ         (BX)(AX*4), BX
+	LEAQ         (BX)(R13*4), BX
+	XORL         R13, R13
 	SUBQ         $+32, DI
-	CMPQ         DI, 664(SP)
+	CMPQ         DI, $+32
 	JLT          groupmet
-	CMPQ         R15, 656(SP)
-	JGT          groupmeet
+	CMPQ         R11, $-31
+	JGE          groupmeet
 
 groupmet:
-	LEAQ 460(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
+	NEGQ R11
 	JMP  groupbegin
 
 grouptail:
@@ -241,7 +225,7 @@ short2back:
 
 lanes:
 	MOVQ R11, DI
-	MOVQ $+0, 688(SP)
+	MOVQ $+0, 336(SP)
 
 lanerow:
 	CMPQ DI, $+32
@@ -297,7 +281,7 @@ laneback:
 	CALL  ·stageOut32AVX2(SB)
 
 laneend:
-	CMPQ 688(SP), $+1
+	CMPQ 336(SP), $+1
 	JEQ  groupodddone
 	JMP  return
 
@@ -356,43 +340,53 @@ grouprare:
 	MOVL $0x00000001, R14
 	JMP  spread
 
-groupending:
-	MOVQ DI, 680(SP)
-	MOVQ 672(SP), DI
-	SUBQ BX, DI
-	SHRQ $0x02, DI
-	LEAQ 704(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 704(SP), BX
-	MOVQ $+32, 664(SP)
-	MOVQ 680(SP), DI
-	JMP  groupchosen
+groupmeet0mix:
+	INCQ         R13
+	VMOVUPS      (R15)(R11*4), Y2
+	VBROADCASTSS (BX)(R13*4), Y11
+	VBLENDVPS    Y2, Y11, Y0, Y0
+	VMOVUPS      32(R15)(R11*4), Y2
+	VBROADCASTSS (BX)(R13*4), Y11
+	VBLENDVPS    Y2, Y11, Y1, Y1
+	SUBQ         R12, R11
+	JGT          groupmeet0mix
+	JMP          groupmeet0
+
+groupmeet2mix:
+	INCQ         R13
+	VMOVUPS      (R15)(R11*4), Y2
+	VBROADCASTSS (BX)(R13*4), Y11
+	VBLENDVPS    Y2, Y11, Y0, Y0
+	VMOVUPS      32(R15)(R11*4), Y2
+	VBROADCASTSS (BX)(R13*4), Y11
+	VBLENDVPS    Y2, Y11, Y1, Y1
+	SUBQ         R12, R11
+	JGT          groupmeet2mix
+	JMP          groupmeet2
 
 groupmeetrare:
-	LEAQ 460(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
+	MOVQ 328(SP), R11
+	NEGQ R11
 
 groupodd:
-	MOVQ DI, 680(SP)
+	MOVQ DI, 328(SP)
 	CMPQ DI, $+64
 	JLT  grouprepeat
 	MOVL $0x00000040, DI
 
 grouprepeat:
-	LEAQ 832(SP), AX
+	LEAQ 344(SP), AX
 	MOVQ BX, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1120(SP)
-	LEAQ 832(SP), BX
+	MOVQ CX, 632(SP)
+	LEAQ 344(SP), BX
 	MOVQ R15, R11
-	MOVQ $+1, 688(SP)
+	MOVQ $+1, 336(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 1120(SP), BX
-	MOVQ 680(SP), DI
+	MOVQ 632(SP), BX
+	MOVQ 328(SP), DI
 	CMPQ DI, $+65
 	JLT  return
 	SUBQ $+64, DI
@@ -523,12 +517,12 @@ rare:
 	JMP          groupback
 
 // func DequantizeFpE5M2AVX2(y *float32, q *uint8, scale *float32, times float32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, CMOV, F16C, MMX+
-TEXT ·DequantizeFpE5M2AVX2(SB), $1136-56
+// Requires: AVX, AVX2, F16C, MMX+
+TEXT ·DequantizeFpE5M2AVX2(SB), $640-56
 	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
 	// per call: Y15 times, Y14 0x83838383, Y13 table, Y12 0xffffffff
 	// per group: Y0 scale, Y11 Mul
-	// vector registers in use at once: 7
+	// vector registers in use at once: 8
 	MOVQ         y+0(FP), SI
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
@@ -548,14 +542,6 @@ groups:
 	MOVQ  R12, DI
 	IMULQ R13, DI
 	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000001f, R12
-	JEQ   groupbegin
-	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 672(SP)
-	LEAQ  328(SP), AX
-	CALL  ·numberAVX2(SB)
 	JMP   groupbegin
 
 groupover:
@@ -621,48 +607,48 @@ groupwhole:
 	JMP   return
 
 grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 664(SP)
-	JLT  groupending
-
-groupchosen:
-	NEGQ R11
-	LEAQ 460(SP)(R11*4), R15
+	NEGQ         R11
+	XORL         R13, R13
+	LEAQ         ·bytes839c9385+0(SB), R15
+	VBROADCASTSS (BX), Y11
 
 groupmeet:
-	VPOR      (DX), Y14, Y0
-	VPCMPEQB  Y12, Y0, Y0
-	VPMOVMSKB Y0, AX
-	TESTL     AX, AX
-	JNE       groupmeetrare
-	VMOVUPS   (R15), Y0
-	VMOVUPS   (BX), Y1
-	VPERMPS   Y1, Y0, Y0
-	VMULPS    Y0, Y15, Y0
-	VMOVQ     (DX), X2
-	VPSHUFB   X13, X2, X2
-	VCVTPH2PS X2, Y2
-	VMULPS    Y0, Y2, Y2
-	VMOVUPS   Y2, (SI)
-	VMOVUPS   32(R15), Y0
-	VPERMPS   Y1, Y0, Y0
-	VMULPS    Y0, Y15, Y0
-	VMOVQ     8(DX), X2
-	VPSHUFB   X13, X2, X2
-	VCVTPH2PS X2, Y2
-	VMULPS    Y0, Y2, Y2
-	VMOVUPS   Y2, 32(SI)
-	VMOVUPS   64(R15), Y0
-	VPERMPS   Y1, Y0, Y0
+	MOVQ         R11, 328(SP)
+	VPOR         (DX), Y14, Y0
+	VPCMPEQB     Y12, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          groupmeetrare
+	VBROADCASTSS (BX)(R13*4), Y0
+	VBROADCASTSS (BX)(R13*4), Y1
+	ADDQ         $+16, R11
+	JGT          groupmeet0mix
+
+groupmeet0:
+	VMULPS       Y0, Y15, Y0
+	VMOVQ        (DX), X2
+	VPSHUFB      X13, X2, X2
+	VCVTPH2PS    X2, Y2
+	VMULPS       Y0, Y2, Y2
+	VMOVUPS      Y2, (SI)
+	VMULPS       Y1, Y15, Y1
+	VMOVQ        8(DX), X0
+	VPSHUFB      X13, X0, X0
+	VCVTPH2PS    X0, Y0
+	VMULPS       Y1, Y0, Y0
+	VMOVUPS      Y0, 32(SI)
+	VBROADCASTSS (BX)(R13*4), Y0
+	VBROADCASTSS (BX)(R13*4), Y1
+	ADDQ         $+16, R11
+	JGT          groupmeet2mix
+
+groupmeet2:
 	VMULPS    Y0, Y15, Y0
 	VMOVQ     16(DX), X2
 	VPSHUFB   X13, X2, X2
 	VCVTPH2PS X2, Y2
 	VMULPS    Y0, Y2, Y2
 	VMOVUPS   Y2, 64(SI)
-	VMOVUPS   96(R15), Y0
-	VPERMPS   Y1, Y0, Y1
 	VMULPS    Y1, Y15, Y1
 	VMOVQ     24(DX), X0
 	VPSHUFB   X13, X0, X0
@@ -671,24 +657,16 @@ groupmeet:
 	VMOVUPS   Y0, 96(SI)
 	SUBQ      $-128, SI
 	ADDQ      $+32, DX
-	ADDQ      632(SP), R15
-	MOVQ      R15, R13
-	SUBQ      640(SP), R13
-	XORL      AX, AX
-	CMPQ      648(SP), R15
-	CMOVQCS   R13, R15
-	ADCQ      624(SP), AX
-	LEAQ      (BX)(AX*4), BX
+	LEAQ      (BX)(R13*4), BX
+	XORL      R13, R13
 	SUBQ      $+32, DI
-	CMPQ      DI, 664(SP)
+	CMPQ      DI, $+32
 	JLT       groupmet
-	CMPQ      R15, 656(SP)
-	JGT       groupmeet
+	CMPQ      R11, $-31
+	JGE       groupmeet
 
 groupmet:
-	LEAQ 460(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
+	NEGQ R11
 	JMP  groupbegin
 
 grouptail:
@@ -761,7 +739,7 @@ short2back:
 
 lanes:
 	MOVQ R11, DI
-	MOVQ $+0, 688(SP)
+	MOVQ $+0, 336(SP)
 
 lanerow:
 	CMPQ DI, $+32
@@ -817,7 +795,7 @@ laneback:
 	CALL  ·stageOut32AVX2(SB)
 
 laneend:
-	CMPQ 688(SP), $+1
+	CMPQ 336(SP), $+1
 	JEQ  groupodddone
 	JMP  return
 
@@ -876,43 +854,53 @@ grouprare:
 	MOVL $0x00000001, R14
 	JMP  spread
 
-groupending:
-	MOVQ DI, 680(SP)
-	MOVQ 672(SP), DI
-	SUBQ BX, DI
-	SHRQ $0x02, DI
-	LEAQ 704(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 704(SP), BX
-	MOVQ $+32, 664(SP)
-	MOVQ 680(SP), DI
-	JMP  groupchosen
+groupmeet0mix:
+	INCQ         R13
+	VMOVUPS      (R15)(R11*4), Y2
+	VBROADCASTSS (BX)(R13*4), Y11
+	VBLENDVPS    Y2, Y11, Y0, Y0
+	VMOVUPS      32(R15)(R11*4), Y2
+	VBROADCASTSS (BX)(R13*4), Y11
+	VBLENDVPS    Y2, Y11, Y1, Y1
+	SUBQ         R12, R11
+	JGT          groupmeet0mix
+	JMP          groupmeet0
+
+groupmeet2mix:
+	INCQ         R13
+	VMOVUPS      (R15)(R11*4), Y2
+	VBROADCASTSS (BX)(R13*4), Y11
+	VBLENDVPS    Y2, Y11, Y0, Y0
+	VMOVUPS      32(R15)(R11*4), Y2
+	VBROADCASTSS (BX)(R13*4), Y11
+	VBLENDVPS    Y2, Y11, Y1, Y1
+	SUBQ         R12, R11
+	JGT          groupmeet2mix
+	JMP          groupmeet2
 
 groupmeetrare:
-	LEAQ 460(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
+	MOVQ 328(SP), R11
+	NEGQ R11
 
 groupodd:
-	MOVQ DI, 680(SP)
+	MOVQ DI, 328(SP)
 	CMPQ DI, $+64
 	JLT  grouprepeat
 	MOVL $0x00000040, DI
 
 grouprepeat:
-	LEAQ 832(SP), AX
+	LEAQ 344(SP), AX
 	MOVQ BX, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1120(SP)
-	LEAQ 832(SP), BX
+	MOVQ CX, 632(SP)
+	LEAQ 344(SP), BX
 	MOVQ R15, R11
-	MOVQ $+1, 688(SP)
+	MOVQ $+1, 336(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 1120(SP), BX
-	MOVQ 680(SP), DI
+	MOVQ 632(SP), BX
+	MOVQ 328(SP), DI
 	CMPQ DI, $+65
 	JLT  return
 	SUBQ $+64, DI
@@ -1034,12 +1022,12 @@ rare:
 	JMP          groupback
 
 // func DequantizeFpE2M1AVX2(y *float32, q *uint8, scale *float32, times float32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, CMOV, MMX+
-TEXT ·DequantizeFpE2M1AVX2(SB), $1120-56
+// Requires: AVX, AVX2, MMX+
+TEXT ·DequantizeFpE2M1AVX2(SB), $624-56
 	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
 	// per call: Y15 times, Y14 table, Y13 0xf0f0f0f, Y12 table, Y11 table, Y10 0xffff0000
 	// per group: Y0 scale, Y9 Mul
-	// vector registers in use at once: 12
+	// vector registers in use at once: 13
 	MOVQ         y+0(FP), SI
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
@@ -1061,14 +1049,6 @@ groups:
 	MOVQ  R12, DI
 	IMULQ R13, DI
 	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000001f, R12
-	JEQ   groupbegin
-	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 656(SP)
-	LEAQ  312(SP), AX
-	CALL  ·numberAVX2(SB)
 	JMP   groupbegin
 
 groupover:
@@ -1128,19 +1108,18 @@ groupwhole:
 	JMP   return
 
 grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 648(SP)
-	JLT  groupending
-
-groupchosen:
-	NEGQ R11
-	LEAQ 444(SP)(R11*4), R15
+	NEGQ         R11
+	XORL         R13, R13
+	LEAQ         ·bytes839c9385+0(SB), R15
+	VBROADCASTSS (BX), Y9
 
 groupmeet:
-	VMOVUPS        (R15), Y0
-	VMOVUPS        (BX), Y1
-	VPERMPS        Y1, Y0, Y0
+	VBROADCASTSS (BX)(R13*4), Y0
+	VBROADCASTSS (BX)(R13*4), Y1
+	ADDQ         $+16, R11
+	JGT          groupmeet0mix
+
+groupmeet0:
 	VMULPS         Y0, Y15, Y0
 	VBROADCASTI128 (DX), Y2
 	VPSHUFB        Y14, Y2, Y2
@@ -1153,45 +1132,37 @@ groupmeet:
 	VPSLLD         $0x10, Y4, Y5
 	VMULPS         Y0, Y5, Y5
 	VMOVUPS        Y5, (SI)
-	VMOVUPS        32(R15), Y0
-	VPERMPS        Y1, Y0, Y0
-	VMULPS         Y0, Y15, Y0
-	VPAND          Y10, Y4, Y4
-	VMULPS         Y0, Y4, Y4
-	VMOVUPS        Y4, 32(SI)
-	VMOVUPS        64(R15), Y0
-	VPERMPS        Y1, Y0, Y0
-	VMULPS         Y0, Y15, Y0
-	VPUNPCKHBW     Y2, Y3, Y3
-	VPSLLD         $0x10, Y3, Y2
-	VMULPS         Y0, Y2, Y2
-	VMOVUPS        Y2, 64(SI)
-	VMOVUPS        96(R15), Y0
-	VPERMPS        Y1, Y0, Y1
 	VMULPS         Y1, Y15, Y1
-	VPAND          Y10, Y3, Y3
-	VMULPS         Y1, Y3, Y3
-	VMOVUPS        Y3, 96(SI)
-	SUBQ           $-128, SI
-	ADDQ           $+16, DX
-	ADDQ           616(SP), R15
-	MOVQ           R15, R13
-	SUBQ           624(SP), R13
-	XORL           AX, AX
-	CMPQ           632(SP), R15
-	CMOVQCS        R13, R15
-	ADCQ           608(SP), AX
-	LEAQ           (BX)(AX*4), BX
-	SUBQ           $+32, DI
-	CMPQ           DI, 648(SP)
-	JLT            groupmet
-	CMPQ           R15, 640(SP)
-	JGT            groupmeet
+	VPAND          Y10, Y4, Y4
+	VMULPS         Y1, Y4, Y4
+	VMOVUPS        Y4, 32(SI)
+	VBROADCASTSS   (BX)(R13*4), Y0
+	VBROADCASTSS   (BX)(R13*4), Y1
+	ADDQ           $+16, R11
+	JGT            groupmeet2mix
+
+groupmeet2:
+	VMULPS     Y0, Y15, Y0
+	VPUNPCKHBW Y2, Y3, Y3
+	VPSLLD     $0x10, Y3, Y2
+	VMULPS     Y0, Y2, Y2
+	VMOVUPS    Y2, 64(SI)
+	VMULPS     Y1, Y15, Y1
+	VPAND      Y10, Y3, Y3
+	VMULPS     Y1, Y3, Y3
+	VMOVUPS    Y3, 96(SI)
+	SUBQ       $-128, SI
+	ADDQ       $+16, DX
+	LEAQ       (BX)(R13*4), BX
+	XORL       R13, R13
+	SUBQ       $+32, DI
+	CMPQ       DI, $+32
+	JLT        groupmet
+	CMPQ       R11, $-31
+	JGE        groupmeet
 
 groupmet:
-	LEAQ 444(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
+	NEGQ R11
 	JMP  groupbegin
 
 grouptail:
@@ -1258,7 +1229,7 @@ short2loop:
 
 lanes:
 	MOVQ R11, DI
-	MOVQ $+0, 672(SP)
+	MOVQ $+0, 320(SP)
 
 lanerow:
 	CMPQ DI, $+32
@@ -1308,7 +1279,7 @@ laneloop:
 	CALL           ·stageOut32AVX2(SB)
 
 laneend:
-	CMPQ 672(SP), $+1
+	CMPQ 320(SP), $+1
 	JEQ  groupodddone
 	JMP  return
 
@@ -1358,38 +1329,49 @@ groupstream:
 	JGE            groupstream
 	JMP            groupwhole
 
-groupending:
-	MOVQ DI, 664(SP)
-	MOVQ 656(SP), DI
-	SUBQ BX, DI
-	SHRQ $0x02, DI
-	LEAQ 688(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 688(SP), BX
-	MOVQ $+32, 648(SP)
-	MOVQ 664(SP), DI
-	JMP  groupchosen
+groupmeet0mix:
+	INCQ         R13
+	VMOVUPS      (R15)(R11*4), Y2
+	VBROADCASTSS (BX)(R13*4), Y9
+	VBLENDVPS    Y2, Y9, Y0, Y0
+	VMOVUPS      32(R15)(R11*4), Y2
+	VBROADCASTSS (BX)(R13*4), Y9
+	VBLENDVPS    Y2, Y9, Y1, Y1
+	SUBQ         R12, R11
+	JGT          groupmeet0mix
+	JMP          groupmeet0
+
+groupmeet2mix:
+	INCQ         R13
+	VMOVUPS      (R15)(R11*4), Y4
+	VBROADCASTSS (BX)(R13*4), Y9
+	VBLENDVPS    Y4, Y9, Y0, Y0
+	VMOVUPS      32(R15)(R11*4), Y4
+	VBROADCASTSS (BX)(R13*4), Y9
+	VBLENDVPS    Y4, Y9, Y1, Y1
+	SUBQ         R12, R11
+	JGT          groupmeet2mix
+	JMP          groupmeet2
 
 groupodd:
-	MOVQ DI, 664(SP)
+	MOVQ DI, 312(SP)
 	CMPQ DI, $+64
 	JLT  grouprepeat
 	MOVL $0x00000040, DI
 
 grouprepeat:
-	LEAQ 816(SP), AX
+	LEAQ 328(SP), AX
 	MOVQ BX, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1104(SP)
-	LEAQ 816(SP), BX
+	MOVQ CX, 616(SP)
+	LEAQ 328(SP), BX
 	MOVQ R15, R11
-	MOVQ $+1, 672(SP)
+	MOVQ $+1, 320(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 1104(SP), BX
-	MOVQ 664(SP), DI
+	MOVQ 616(SP), BX
+	MOVQ 312(SP), DI
 	CMPQ DI, $+65
 	JLT  return
 	SUBQ $+64, DI

@@ -2634,8 +2634,8 @@ rare:
 	JMP          groupback
 
 // func QuantizeE2M1PowerOfTwoAVX2(q *uint8, x *float32, factor *float32, instead float32, tie float32, flip int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·QuantizeE2M1PowerOfTwoAVX2(SB), $1120-64
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·QuantizeE2M1PowerOfTwoAVX2(SB), $624-64
 	// pointers: SI q, DX x, BX factor, DI elements left, R11 groups left, R12 length
 	// per call: Y15 0x0, Y14 tie, Y13 flip, Y12 0xff02, Y11 0x7f800000, Y10 0x3f80ff02, Y9 0x7fffffff, Y8 0x401000
 	// per group: Y7 factor
@@ -2664,14 +2664,6 @@ groups:
 	MOVQ  R12, DI
 	IMULQ R13, DI
 	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000001f, R12
-	JEQ   groupbegin
-	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 656(SP)
-	LEAQ  312(SP), AX
-	CALL  ·numberAVX2(SB)
 	JMP   groupbegin
 
 groupover:
@@ -2769,103 +2761,95 @@ groupwhole:
 	JMP   return
 
 grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 648(SP)
-	JLT  groupending
-
-groupchosen:
-	NEGQ R11
-	LEAQ 444(SP)(R11*4), R15
+	NEGQ         R11
+	XORL         R13, R13
+	LEAQ         ·bytes839c9385+0(SB), R15
+	VBROADCASTSS (BX), Y7
 
 groupmeet:
+	MOVQ         R11, 312(SP)
 	VMOVUPS      (DX), Y0
-	VMOVUPS      (R15), Y1
-	VMOVUPS      (BX), Y2
-	VPERMPS      Y2, Y1, Y1
+	VBROADCASTSS (BX)(R13*4), Y1
+	VBROADCASTSS (BX)(R13*4), Y2
+	ADDQ         $+16, R11
+	JGT          groupmeet0mix
+
+groupmeet0:
 	VFMADD213PS  Y15, Y1, Y0
 	VMOVUPS      32(DX), Y1
-	VMOVUPS      32(R15), Y3
-	VPERMPS      Y2, Y3, Y3
-	VFMADD213PS  Y15, Y3, Y1
-	VMOVUPS      64(DX), Y3
-	VMOVUPS      64(R15), Y4
-	VPERMPS      Y2, Y4, Y4
+	VFMADD213PS  Y15, Y2, Y1
+	VMOVUPS      64(DX), Y2
+	VBROADCASTSS (BX)(R13*4), Y3
+	VBROADCASTSS (BX)(R13*4), Y4
+	ADDQ         $+16, R11
+	JGT          groupmeet2mix
+
+groupmeet2:
+	VFMADD213PS  Y15, Y3, Y2
+	VMOVUPS      96(DX), Y3
 	VFMADD213PS  Y15, Y4, Y3
-	VMOVUPS      96(DX), Y4
-	VMOVUPS      96(R15), Y5
-	VPERMPS      Y2, Y5, Y2
-	VFMADD213PS  Y15, Y2, Y4
-	VCMPPS       $0x03, Y1, Y0, Y2
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y2, Y2
-	VPMOVMSKB    Y2, AX
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VPAND        Y11, Y0, Y2
-	VPOR         Y2, Y12, Y2
-	VPMAXUD      Y10, Y2, Y2
+	VPAND        Y11, Y0, Y4
+	VPOR         Y4, Y12, Y4
+	VPMAXUD      Y10, Y4, Y4
 	VPAND        Y9, Y0, Y5
-	VFMADD231PS  Y14, Y5, Y2
+	VFMADD231PS  Y14, Y5, Y4
 	VPAND        Y11, Y1, Y5
 	VPOR         Y5, Y12, Y5
 	VPMAXUD      Y10, Y5, Y5
 	VPAND        Y9, Y1, Y6
 	VFMADD231PS  Y14, Y6, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VPMADDWD     Y8, Y2, Y2
+	VPMADDWD     Y8, Y4, Y4
 	VPMADDWD     Y8, Y5, Y5
-	VPACKSSDW    Y5, Y2, Y2
-	VPSRLW       $0x0c, Y2, Y2
-	VPAND        Y11, Y3, Y1
+	VPACKSSDW    Y5, Y4, Y4
+	VPSRLW       $0x0c, Y4, Y4
+	VPAND        Y11, Y2, Y1
 	VPOR         Y1, Y12, Y1
 	VPMAXUD      Y10, Y1, Y1
-	VPAND        Y9, Y3, Y5
+	VPAND        Y9, Y2, Y5
 	VFMADD231PS  Y14, Y5, Y1
-	VPAND        Y11, Y4, Y5
+	VPAND        Y11, Y3, Y5
 	VPOR         Y5, Y12, Y5
 	VPMAXUD      Y10, Y5, Y5
-	VPAND        Y9, Y4, Y6
+	VPAND        Y9, Y3, Y6
 	VFMADD231PS  Y14, Y6, Y5
-	VPACKSSDW    Y4, Y3, Y3
+	VPACKSSDW    Y3, Y2, Y2
 	VPMADDWD     Y8, Y1, Y1
 	VPMADDWD     Y8, Y5, Y5
 	VPACKSSDW    Y5, Y1, Y1
 	VPSRLW       $0x0c, Y1, Y1
-	VPACKSSWB    Y3, Y0, Y0
+	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
 	VPXOR        Y13, Y0, Y0
-	VPACKUSWB    Y1, Y2, Y2
+	VPACKUSWB    Y1, Y4, Y4
 	VBROADCASTSS ·word08080808+0(SB), Y1
 	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y2, Y2
+	VPOR         Y0, Y4, Y4
 	VMOVUPS      ·bytes270d3b65+0(SB), Y0
-	VPERMD       Y2, Y0, Y2
+	VPERMD       Y4, Y0, Y4
 	VBROADCASTSS ·word10011001+0(SB), Y0
-	VPMADDUBSW   Y0, Y2, Y1
+	VPMADDUBSW   Y0, Y4, Y1
 	VPACKUSWB    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
 	VMOVUPS      X1, (SI)
 	ADDQ         $+16, SI
 	SUBQ         $-128, DX
-	ADDQ         616(SP), R15
-	MOVQ         R15, R13
-	SUBQ         624(SP), R13
-	XORL         AX, AX
-	CMPQ         632(SP), R15
-	CMOVQCS      R13, R15
-	ADCQ         608(SP), AX
-	LEAQ         (BX)(AX*4), BX
+	LEAQ         (BX)(R13*4), BX
+	XORL         R13, R13
 	SUBQ         $+32, DI
-	CMPQ         DI, 648(SP)
+	CMPQ         DI, $+32
 	JLT          groupmet
-	CMPQ         R15, 640(SP)
-	JGT          groupmeet
+	CMPQ         R11, $-31
+	JGE          groupmeet
 
 groupmet:
-	LEAQ 444(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
+	NEGQ R11
 	JMP  groupbegin
 
 grouptail:
@@ -2968,7 +2952,7 @@ short2back:
 
 lanes:
 	MOVQ R11, DI
-	MOVQ $+0, 672(SP)
+	MOVQ $+0, 320(SP)
 
 lanerow:
 	CMPQ DI, $+32
@@ -3053,7 +3037,7 @@ laneback:
 	CALL  ·stageOut4AVX2(SB)
 
 laneend:
-	CMPQ 672(SP), $+1
+	CMPQ 320(SP), $+1
 	JEQ  groupodddone
 	JMP  return
 
@@ -3145,43 +3129,53 @@ grouprare:
 	MOVL $0x00000001, R14
 	JMP  spread
 
-groupending:
-	MOVQ DI, 664(SP)
-	MOVQ 656(SP), DI
-	SUBQ BX, DI
-	SHRQ $0x02, DI
-	LEAQ 688(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 688(SP), BX
-	MOVQ $+32, 648(SP)
-	MOVQ 664(SP), DI
-	JMP  groupchosen
+groupmeet0mix:
+	INCQ         R13
+	VMOVUPS      (R15)(R11*4), Y3
+	VBROADCASTSS (BX)(R13*4), Y7
+	VBLENDVPS    Y3, Y7, Y1, Y1
+	VMOVUPS      32(R15)(R11*4), Y3
+	VBROADCASTSS (BX)(R13*4), Y7
+	VBLENDVPS    Y3, Y7, Y2, Y2
+	SUBQ         R12, R11
+	JGT          groupmeet0mix
+	JMP          groupmeet0
+
+groupmeet2mix:
+	INCQ         R13
+	VMOVUPS      (R15)(R11*4), Y5
+	VBROADCASTSS (BX)(R13*4), Y7
+	VBLENDVPS    Y5, Y7, Y3, Y3
+	VMOVUPS      32(R15)(R11*4), Y5
+	VBROADCASTSS (BX)(R13*4), Y7
+	VBLENDVPS    Y5, Y7, Y4, Y4
+	SUBQ         R12, R11
+	JGT          groupmeet2mix
+	JMP          groupmeet2
 
 groupmeetrare:
-	LEAQ 444(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
+	MOVQ 312(SP), R11
+	NEGQ R11
 
 groupodd:
-	MOVQ DI, 664(SP)
+	MOVQ DI, 312(SP)
 	CMPQ DI, $+64
 	JLT  grouprepeat
 	MOVL $0x00000040, DI
 
 grouprepeat:
-	LEAQ 816(SP), AX
+	LEAQ 328(SP), AX
 	MOVQ BX, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1104(SP)
-	LEAQ 816(SP), BX
+	MOVQ CX, 616(SP)
+	LEAQ 328(SP), BX
 	MOVQ R15, R11
-	MOVQ $+1, 672(SP)
+	MOVQ $+1, 320(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 1104(SP), BX
-	MOVQ 664(SP), DI
+	MOVQ 616(SP), BX
+	MOVQ 312(SP), DI
 	CMPQ DI, $+65
 	JLT  return
 	SUBQ $+64, DI

@@ -725,8 +725,8 @@ rare:
 	JMP          groupback
 
 // func ProductAVX2(y *float32, x *float32, factor *float32, zero float32, nan float32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, CMOV, MMX+
-TEXT ·ProductAVX2(SB), $1232-56
+// Requires: AVX, AVX2, MMX+
+TEXT ·ProductAVX2(SB), $736-56
 	// pointers: SI y, DX x, BX factor, DI elements left, R11 groups left, R12 length
 	// per call: Y15 zero
 	// per group: Y14 factor
@@ -747,14 +747,6 @@ groups:
 	MOVQ  R12, DI
 	IMULQ R13, DI
 	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000001f, R12
-	JEQ   groupbegin
-	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 768(SP)
-	LEAQ  424(SP), AX
-	CALL  ·numberAVX2(SB)
 	JMP   groupbegin
 
 groupover:
@@ -812,63 +804,55 @@ groupwhole:
 	JMP   return
 
 grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 760(SP)
-	JLT  groupending
-
-groupchosen:
-	NEGQ R11
-	LEAQ 556(SP)(R11*4), R15
+	NEGQ         R11
+	XORL         R13, R13
+	LEAQ         ·bytes839c9385+0(SB), R15
+	VBROADCASTSS (BX), Y14
 
 groupmeet:
-	VMOVUPS   (R15), Y0
-	VMOVUPS   (BX), Y1
-	VPERMPS   Y1, Y0, Y0
-	VMULPS    (DX), Y0, Y0
-	VADDPS    Y15, Y0, Y0
-	VMOVUPS   32(R15), Y2
-	VPERMPS   Y1, Y2, Y2
-	VMULPS    32(DX), Y2, Y2
+	MOVQ         R11, 424(SP)
+	VBROADCASTSS (BX)(R13*4), Y0
+	VBROADCASTSS (BX)(R13*4), Y1
+	ADDQ         $+16, R11
+	JGT          groupmeet0mix
+
+groupmeet0:
+	VMULPS       (DX), Y0, Y0
+	VADDPS       Y15, Y0, Y0
+	VMULPS       32(DX), Y1, Y1
+	VADDPS       Y15, Y1, Y1
+	VBROADCASTSS (BX)(R13*4), Y2
+	VBROADCASTSS (BX)(R13*4), Y3
+	ADDQ         $+16, R11
+	JGT          groupmeet2mix
+
+groupmeet2:
+	VMULPS    64(DX), Y2, Y2
 	VADDPS    Y15, Y2, Y2
-	VMOVUPS   64(R15), Y3
-	VPERMPS   Y1, Y3, Y3
-	VMULPS    64(DX), Y3, Y3
+	VMULPS    96(DX), Y3, Y3
 	VADDPS    Y15, Y3, Y3
-	VMOVUPS   96(R15), Y4
-	VPERMPS   Y1, Y4, Y1
-	VMULPS    96(DX), Y1, Y1
-	VADDPS    Y15, Y1, Y1
-	VCMPPS    $0x03, Y2, Y0, Y4
-	VCMPPS    $0x03, Y1, Y3, Y5
+	VCMPPS    $0x03, Y1, Y0, Y4
+	VCMPPS    $0x03, Y3, Y2, Y5
 	VORPS     Y5, Y4, Y4
 	VPMOVMSKB Y4, AX
 	TESTL     AX, AX
 	JNE       groupmeetrare
 	VMOVUPS   Y0, (SI)
-	VMOVUPS   Y2, 32(SI)
-	VMOVUPS   Y3, 64(SI)
-	VMOVUPS   Y1, 96(SI)
+	VMOVUPS   Y1, 32(SI)
+	VMOVUPS   Y2, 64(SI)
+	VMOVUPS   Y3, 96(SI)
 	SUBQ      $-128, SI
 	SUBQ      $-128, DX
-	ADDQ      728(SP), R15
-	MOVQ      R15, R13
-	SUBQ      736(SP), R13
-	XORL      AX, AX
-	CMPQ      744(SP), R15
-	CMOVQCS   R13, R15
-	ADCQ      720(SP), AX
-	LEAQ      (BX)(AX*4), BX
+	LEAQ      (BX)(R13*4), BX
+	XORL      R13, R13
 	SUBQ      $+32, DI
-	CMPQ      DI, 760(SP)
+	CMPQ      DI, $+32
 	JLT       groupmet
-	CMPQ      R15, 752(SP)
-	JGT       groupmeet
+	CMPQ      R11, $-31
+	JGE       groupmeet
 
 groupmet:
-	LEAQ 556(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
+	NEGQ R11
 	JMP  groupbegin
 
 grouptail:
@@ -931,7 +915,7 @@ short2back:
 
 lanes:
 	MOVQ R11, DI
-	MOVQ $+0, 784(SP)
+	MOVQ $+0, 432(SP)
 
 lanerow:
 	CMPQ DI, $+32
@@ -976,7 +960,7 @@ laneback:
 	CALL  ·stageOut32AVX2(SB)
 
 laneend:
-	CMPQ 784(SP), $+1
+	CMPQ 432(SP), $+1
 	JEQ  groupodddone
 	JMP  return
 
@@ -1028,43 +1012,53 @@ grouprare:
 	MOVL $0x00000001, R14
 	JMP  spread
 
-groupending:
-	MOVQ DI, 776(SP)
-	MOVQ 768(SP), DI
-	SUBQ BX, DI
-	SHRQ $0x02, DI
-	LEAQ 800(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 800(SP), BX
-	MOVQ $+32, 760(SP)
-	MOVQ 776(SP), DI
-	JMP  groupchosen
+groupmeet0mix:
+	INCQ         R13
+	VMOVUPS      (R15)(R11*4), Y2
+	VBROADCASTSS (BX)(R13*4), Y14
+	VBLENDVPS    Y2, Y14, Y0, Y0
+	VMOVUPS      32(R15)(R11*4), Y2
+	VBROADCASTSS (BX)(R13*4), Y14
+	VBLENDVPS    Y2, Y14, Y1, Y1
+	SUBQ         R12, R11
+	JGT          groupmeet0mix
+	JMP          groupmeet0
+
+groupmeet2mix:
+	INCQ         R13
+	VMOVUPS      (R15)(R11*4), Y4
+	VBROADCASTSS (BX)(R13*4), Y14
+	VBLENDVPS    Y4, Y14, Y2, Y2
+	VMOVUPS      32(R15)(R11*4), Y4
+	VBROADCASTSS (BX)(R13*4), Y14
+	VBLENDVPS    Y4, Y14, Y3, Y3
+	SUBQ         R12, R11
+	JGT          groupmeet2mix
+	JMP          groupmeet2
 
 groupmeetrare:
-	LEAQ 556(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
+	MOVQ 424(SP), R11
+	NEGQ R11
 
 groupodd:
-	MOVQ DI, 776(SP)
+	MOVQ DI, 424(SP)
 	CMPQ DI, $+64
 	JLT  grouprepeat
 	MOVL $0x00000040, DI
 
 grouprepeat:
-	LEAQ 928(SP), AX
+	LEAQ 440(SP), AX
 	MOVQ BX, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1216(SP)
-	LEAQ 928(SP), BX
+	MOVQ CX, 728(SP)
+	LEAQ 440(SP), BX
 	MOVQ R15, R11
-	MOVQ $+1, 784(SP)
+	MOVQ $+1, 432(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 1216(SP), BX
-	MOVQ 776(SP), DI
+	MOVQ 728(SP), BX
+	MOVQ 424(SP), DI
 	CMPQ DI, $+65
 	JLT  return
 	SUBQ $+64, DI

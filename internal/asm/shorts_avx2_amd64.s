@@ -693,12 +693,12 @@ rare:
 	JMP          groupback
 
 // func DequantizeShortAVX2(y *float32, q *uint16, scale *float32, zero *float32, minval *float32, sign int32, groups int, length int)
-// Requires: AVX, AVX2, CMOV
-TEXT ·DequantizeShortAVX2(SB), $2304-64
+// Requires: AVX, AVX2
+TEXT ·DequantizeShortAVX2(SB), $1536-64
 	// pointers: SI y, DX q, BX scale, R8 zero, R9 minval, DI elements left, R11 groups left, R12 length
 	// per call: Y15 sign
 	// per group: Y14 scale, Y13 zero, Y12 minval
-	// vector registers in use at once: 8
+	// vector registers in use at once: 12
 	MOVQ         y+0(FP), SI
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
@@ -717,14 +717,6 @@ groups:
 	MOVQ  R12, DI
 	IMULQ R13, DI
 	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000001f, R12
-	JEQ   groupbegin
-	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 976(SP)
-	LEAQ  632(SP), AX
-	CALL  ·numberAVX2(SB)
 	JMP   groupbegin
 
 groupover:
@@ -793,89 +785,80 @@ grouploop:
 	JMP       groupdone
 
 grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 968(SP)
-	JLT  groupending
-
-groupchosen:
-	NEGQ R11
-	LEAQ 764(SP)(R11*4), R15
+	NEGQ         R11
+	XORL         R13, R13
+	LEAQ         ·bytes839c9385+0(SB), R15
+	VBROADCASTSS (BX), Y14
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS (R9), Y12
 
 groupmeet:
 	VPMOVZXWD (DX), Y0
-	VMOVUPS   (R15), Y1
-	VMOVUPS   (BX), Y2
-	VPERMPS   Y2, Y1, Y3
-	VMOVUPS   (R8), Y4
-	VPERMPS   Y4, Y1, Y5
+	VMOVAPS   Y14, Y1
+	VMOVAPS   Y13, Y2
+	VMOVAPS   Y12, Y3
+	VMOVAPS   Y14, Y4
+	VMOVAPS   Y13, Y5
+	VMOVAPS   Y12, Y6
+	ADDQ      $+16, R11
+	JGT       groupmeet0mix
+
+groupmeet0:
+	VPXOR     Y15, Y0, Y0
+	VPSUBD    Y15, Y0, Y0
+	VCVTDQ2PS Y0, Y0
+	VSUBPS    Y2, Y0, Y0
+	VMULPS    Y1, Y0, Y0
+	VADDPS    Y3, Y0, Y0
+	VMOVUPS   Y0, (SI)
+	VPMOVZXWD 16(DX), Y0
 	VPXOR     Y15, Y0, Y0
 	VPSUBD    Y15, Y0, Y0
 	VCVTDQ2PS Y0, Y0
 	VSUBPS    Y5, Y0, Y0
-	VMULPS    Y3, Y0, Y0
-	VMOVUPS   (R9), Y3
-	VPERMPS   Y3, Y1, Y1
-	VADDPS    Y1, Y0, Y0
-	VMOVUPS   Y0, (SI)
-	VPMOVZXWD 16(DX), Y0
-	VMOVUPS   32(R15), Y1
-	VPERMPS   Y2, Y1, Y5
-	VPERMPS   Y4, Y1, Y6
-	VPXOR     Y15, Y0, Y0
-	VPSUBD    Y15, Y0, Y0
-	VCVTDQ2PS Y0, Y0
-	VSUBPS    Y6, Y0, Y0
-	VMULPS    Y5, Y0, Y0
-	VPERMPS   Y3, Y1, Y1
-	VADDPS    Y1, Y0, Y0
+	VMULPS    Y4, Y0, Y0
+	VADDPS    Y6, Y0, Y0
 	VMOVUPS   Y0, 32(SI)
 	VPMOVZXWD 32(DX), Y0
-	VMOVUPS   64(R15), Y1
-	VPERMPS   Y2, Y1, Y5
-	VPERMPS   Y4, Y1, Y6
+	VMOVAPS   Y14, Y1
+	VMOVAPS   Y13, Y2
+	VMOVAPS   Y12, Y3
+	VMOVAPS   Y14, Y4
+	VMOVAPS   Y13, Y5
+	VMOVAPS   Y12, Y6
+	ADDQ      $+16, R11
+	JGT       groupmeet2mix
+
+groupmeet2:
 	VPXOR     Y15, Y0, Y0
 	VPSUBD    Y15, Y0, Y0
 	VCVTDQ2PS Y0, Y0
-	VSUBPS    Y6, Y0, Y0
-	VMULPS    Y5, Y0, Y0
-	VPERMPS   Y3, Y1, Y1
-	VADDPS    Y1, Y0, Y0
+	VSUBPS    Y2, Y0, Y0
+	VMULPS    Y1, Y0, Y0
+	VADDPS    Y3, Y0, Y0
 	VMOVUPS   Y0, 64(SI)
 	VPMOVZXWD 48(DX), Y0
-	VMOVUPS   96(R15), Y1
-	VPERMPS   Y2, Y1, Y2
-	VPERMPS   Y4, Y1, Y4
 	VPXOR     Y15, Y0, Y0
 	VPSUBD    Y15, Y0, Y0
 	VCVTDQ2PS Y0, Y0
-	VSUBPS    Y4, Y0, Y0
-	VMULPS    Y2, Y0, Y0
-	VPERMPS   Y3, Y1, Y3
-	VADDPS    Y3, Y0, Y0
+	VSUBPS    Y5, Y0, Y0
+	VMULPS    Y4, Y0, Y0
+	VADDPS    Y6, Y0, Y0
 	VMOVUPS   Y0, 96(SI)
 	SUBQ      $-128, SI
 	ADDQ      $+64, DX
-	ADDQ      936(SP), R15
-	MOVQ      R15, R13
-	SUBQ      944(SP), R13
-	XORL      AX, AX
-	CMPQ      952(SP), R15
-	CMOVQCS   R13, R15
-	ADCQ      928(SP), AX
-	LEAQ      (BX)(AX*4), BX
-	LEAQ      (R8)(AX*4), R8
-	LEAQ      (R9)(AX*4), R9
+	LEAQ      (BX)(R13*4), BX
+	LEAQ      (R8)(R13*4), R8
+	LEAQ      (R9)(R13*4), R9
+	XORL      R13, R13
 	SUBQ      $+32, DI
-	CMPQ      DI, 968(SP)
+	CMPQ      DI, $+32
 	JLT       groupmet
-	CMPQ      R15, 960(SP)
-	JGT       groupmeet
+	CMPQ      R11, $-31
+	JGE       groupmeet
 
 groupmet:
-	LEAQ 764(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
+	NEGQ R11
 	JMP  groupbegin
 
 grouptail:
@@ -958,7 +941,7 @@ short2loop:
 
 lanes:
 	MOVQ R11, DI
-	MOVQ $+0, 992(SP)
+	MOVQ $+0, 640(SP)
 
 lanerow:
 	CMPQ DI, $+32
@@ -1025,7 +1008,7 @@ laneloop:
 	CALL      ·stageOut32AVX2(SB)
 
 laneend:
-	CMPQ 992(SP), $+1
+	CMPQ 640(SP), $+1
 	JEQ  groupodddone
 	VZEROUPPER
 	RET
@@ -1036,58 +1019,71 @@ few:
 	VZEROUPPER
 	RET
 
-groupending:
-	MOVQ DI, 984(SP)
-	MOVQ 976(SP), DI
-	SUBQ BX, DI
-	SHRQ $0x02, DI
-	LEAQ 1008(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 1008(SP), BX
-	LEAQ 1440(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 1440(SP), R8
-	LEAQ 1872(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 1872(SP), R9
-	MOVQ $+32, 968(SP)
-	MOVQ 984(SP), DI
-	JMP  groupchosen
+groupmeet0mix:
+	INCQ         R13
+	VMOVUPS      (R15)(R11*4), Y7
+	VBROADCASTSS (BX)(R13*4), Y14
+	VBLENDVPS    Y7, Y14, Y1, Y1
+	VBROADCASTSS (R8)(R13*4), Y13
+	VBLENDVPS    Y7, Y13, Y2, Y2
+	VBROADCASTSS (R9)(R13*4), Y12
+	VBLENDVPS    Y7, Y12, Y3, Y3
+	VMOVUPS      32(R15)(R11*4), Y7
+	VBLENDVPS    Y7, Y14, Y4, Y4
+	VBLENDVPS    Y7, Y13, Y5, Y5
+	VBLENDVPS    Y7, Y12, Y6, Y6
+	SUBQ         R12, R11
+	JGT          groupmeet0mix
+	JMP          groupmeet0
+
+groupmeet2mix:
+	INCQ         R13
+	VMOVUPS      (R15)(R11*4), Y7
+	VBROADCASTSS (BX)(R13*4), Y14
+	VBLENDVPS    Y7, Y14, Y1, Y1
+	VBROADCASTSS (R8)(R13*4), Y13
+	VBLENDVPS    Y7, Y13, Y2, Y2
+	VBROADCASTSS (R9)(R13*4), Y12
+	VBLENDVPS    Y7, Y12, Y3, Y3
+	VMOVUPS      32(R15)(R11*4), Y7
+	VBLENDVPS    Y7, Y14, Y4, Y4
+	VBLENDVPS    Y7, Y13, Y5, Y5
+	VBLENDVPS    Y7, Y12, Y6, Y6
+	SUBQ         R12, R11
+	JGT          groupmeet2mix
+	JMP          groupmeet2
 
 groupodd:
-	MOVQ DI, 984(SP)
+	MOVQ DI, 632(SP)
 	CMPQ DI, $+64
 	JLT  grouprepeat
 	MOVL $0x00000040, DI
 
 grouprepeat:
-	LEAQ 1136(SP), AX
+	LEAQ 648(SP), AX
 	MOVQ BX, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1424(SP)
-	LEAQ 1136(SP), BX
-	LEAQ 1568(SP), AX
+	MOVQ CX, 936(SP)
+	LEAQ 648(SP), BX
+	LEAQ 944(SP), AX
 	MOVQ R8, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1856(SP)
-	LEAQ 1568(SP), R8
-	LEAQ 2000(SP), AX
+	MOVQ CX, 1232(SP)
+	LEAQ 944(SP), R8
+	LEAQ 1240(SP), AX
 	MOVQ R9, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 2288(SP)
-	LEAQ 2000(SP), R9
+	MOVQ CX, 1528(SP)
+	LEAQ 1240(SP), R9
 	MOVQ R15, R11
-	MOVQ $+1, 992(SP)
+	MOVQ $+1, 640(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 1424(SP), BX
-	MOVQ 1856(SP), R8
-	MOVQ 2288(SP), R9
-	MOVQ 984(SP), DI
+	MOVQ 936(SP), BX
+	MOVQ 1232(SP), R8
+	MOVQ 1528(SP), R9
+	MOVQ 632(SP), DI
 	CMPQ DI, $+65
 	JLT  groupdone
 	SUBQ $+64, DI
