@@ -46,7 +46,8 @@ type Scratch struct {
 	out                  [4]memory
 	results              [][]byte
 
-	watch func(Passage) error // is told of what is converted, or is nil
+	watch   func(Passage) error // is told of what is converted, or is nil
+	workers int                 // of the plan, where it is known
 }
 
 // rowPieces yields pieces of rows, a multiple of unit each but the last, so that the bytes of a row times their number are at most most.

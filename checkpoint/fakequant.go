@@ -193,16 +193,18 @@ func littleEndian[E element](elements []E) []byte {
 }
 
 // read reads elements from the one called first on: the rows that they are in.
-func (f *fakeQuantizer[T]) read(s *Scratch, x []T, first int) error {
+func (f *fakeQuantizer[T]) read(x []T, first int) error {
+	s := scratches.Get().(*scratch)
+	defer scratches.Put(s)
 	if _, ok := layoutOf(f.t).(plain); ok {
-		return f.t.wrap(readPlain(f.t.lead(), &s.scratch, x, first))
+		return f.t.wrap(readPlain(f.t.lead(), s, x, first))
 	}
 	row := f.t.RowLen()
 	from, to := first/row, (first+len(x)+row-1)/row
 	if first%row == 0 && len(x)%row == 0 {
 		return ReadRows(f.t, x, from)
 	}
-	rows := lend[T](&s.rows, (to-from)*row)
+	rows := lend[T](&s.whole, (to-from)*row)
 	if err := ReadRows(f.t, rows, from); err != nil {
 		return err
 	}

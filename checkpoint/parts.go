@@ -27,8 +27,8 @@ type partedBy[T kernels.Float] interface {
 	// cut cuts it. What is only observed is cut as if it were not packed: then pieces may begin anywhere.
 	cut(observed bool) (quantizers.Pieces[T], error)
 
-	// read reads elements from the one called first on.
-	read(s *Scratch, x []T, first int) error
+	// read reads elements from the one called first on. Several goroutines may call it.
+	read(x []T, first int) error
 
 	// searches tells whether ranges are searched for: parts of several groups are to be whole in memory, one group is read again and again.
 	searches() bool
@@ -120,7 +120,7 @@ func (t *parted[T]) do(s *Scratch, by partedBy[T], p Piece, x []T, quantize func
 		params = &found
 		part.Group, part.Groups = long.Group, long.Groups
 	}
-	if err := by.read(s, x, p.First); err != nil {
+	if err := by.read(x, p.First); err != nil {
 		return err
 	}
 	if pieces.Gathers() { // it is whole in memory
@@ -169,13 +169,13 @@ func (t *parted[T]) long(s *Scratch, by partedBy[T], pieces quantizers.Pieces[T]
 			var params quant.Params
 			var err error
 			if by.searches() {
-				params, err = pieces.Search(part, func(x []T, first int) error {
+				params, err = pieces.Search(part, s.workers, func(x []T, first int) error {
 					if t.stop != nil {
 						if err := t.stop(); err != nil {
 							return err
 						}
 					}
-					return by.read(s, x, first)
+					return by.read(x, first)
 				})
 			} else {
 				params, err = pieces.Params(r, part)
@@ -252,7 +252,7 @@ func (t *parted[T]) observePieces(s *Scratch, by partedBy[T], first, n, step int
 			}
 		}
 		x := lend[T](&s.observed, min(step, end-first))
-		if err := by.read(s, x, first); err != nil {
+		if err := by.read(x, first); err != nil {
 			return err
 		}
 		if err := observe(first, x); err != nil {

@@ -232,7 +232,7 @@ func (q *quantizer[T]) Do(s *Scratch, p Piece) ([][]byte, error) {
 }
 
 // read reads elements from the one called first on.
-func (q *quantizer[T]) read(_ *Scratch, x []T, first int) error {
+func (q *quantizer[T]) read(x []T, first int) error {
 	return read(q.t.lead(), x, int64(first)*int64(dtypeOf[T]().Bits()/8))
 }
 

@@ -365,7 +365,7 @@ func (p *Plan) run(ctx context.Context, paths []string, o WriteOptions) error {
 	}()
 	for range max(1, o.Workers) {
 		workers.Go(func() {
-			s := Scratch{watch: o.Watch}
+			s := Scratch{watch: o.Watch, workers: o.Workers}
 			for j := range jobs {
 				if ctx.Err() != nil {
 					continue

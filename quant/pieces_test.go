@@ -466,21 +466,22 @@ func TestPiecesSearch(t *testing.T) {
 			testPiecesSearch[bf16.BFloat16](t, r, text, n)
 		}
 	}
+	testPiecesSearch[bf16.BFloat16](t, r, `"range_calculator_cls":"mse"`, 17<<16+5) // more than workers take before errors are added up
 	spec, err := quant.ParseSpec([]byte(`{"dtype":"int8","granularity":{"type":"per_channel","axis":0},"range_calculator_cls":"mse"}`))
 	require.NoError(t, err)
 	p, err := quant.NewPieces[float32](spec, quant.Weight, []int{2, 100}, false)
 	require.NoError(t, err)
-	_, err = p.Search(p.Whole(), nil)
+	_, err = p.Search(p.Whole(), 1, nil)
 	require.ErrorIs(t, err, quant.ErrShape)
 	want := errors.New("no more")
-	_, err = p.Search(slices.Collect(p.Parts(1))[1], func(_ []float32, first int) error {
+	_, err = p.Search(slices.Collect(p.Parts(1))[1], 2, func(_ []float32, first int) error {
 		assert.Equal(t, 100, first)
 		return want
 	})
 	require.Equal(t, want, err)
 	p, err = quant.NewPieces[float32](quant.Spec{}, quant.Weight, []int{2, 100}, false)
 	require.NoError(t, err)
-	_, err = p.Search(p.Whole(), nil)
+	_, err = p.Search(p.Whole(), 1, nil)
 	require.ErrorIs(t, err, quant.ErrSpec)
 }
 
@@ -499,12 +500,14 @@ func testPiecesSearch[T kernels.Float](t *testing.T, r *rand.Rand, text string, 
 	}
 	var want quant.Params
 	require.NoError(t, p.Quantize(make([]byte, n), &want, p.Whole(), x.Data), text)
-	got, err := p.Search(p.Whole(), func(dst []T, first int) error {
-		copy(dst, x.Data[first:])
-		return nil
-	})
-	require.NoError(t, err, text)
-	requireSame(t, text, want.Scale, got.Scale)
-	requireSame(t, text, want.MinVal, got.MinVal)
-	require.Equal(t, want.ZeroPoint, got.ZeroPoint, text)
+	for _, workers := range []int{0, 1, 2, 5} {
+		got, err := p.Search(p.Whole(), workers, func(dst []T, first int) error {
+			copy(dst, x.Data[first:])
+			return nil
+		})
+		require.NoError(t, err, text)
+		requireSame(t, text, want.Scale, got.Scale)
+		requireSame(t, text, want.MinVal, got.MinVal)
+		require.Equal(t, want.ZeroPoint, got.ZeroPoint, text)
+	}
 }

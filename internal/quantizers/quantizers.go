@@ -53,7 +53,7 @@ type Pieces[T kernels.Float] interface {
 	Piece(first, n int) (quant.Part, error)
 	Quantize(dst []byte, params *quant.Params, part quant.Part, x []T) error
 	QuantizeBy(params quant.Params, dst []byte, piece quant.Part, x []T) error
-	Search(part quant.Part, read func(x []T, first int) error) (quant.Params, error)
+	Search(part quant.Part, workers int, read func(x []T, first int) error) (quant.Params, error)
 	Unit() int
 	Whole() quant.Part
 }
