@@ -179,7 +179,8 @@ func TestLeast(t *testing.T) {
 					return inColumns(x)
 				}
 				y := view[float32](a.place(4*n, 0, r.IntN(2) == 0))
-				toColumns(impl, y, x, Columns, length, length)
+				from := begins(Columns, length)
+				toColumns(impl, y, x, &from, length)
 				require.Equal(t, view4(inColumns(x)), view4(y))
 				return y
 			}
@@ -238,10 +239,14 @@ func TestToColumns(t *testing.T) {
 				for i := range src {
 					src[i] = float32(i)
 				}
-				toColumns(current(), dst, src, groups, length, length)
+				order := make([]int32, groups)
+				for i := range order {
+					order[i] = int32(i * 7 % groups)
+				}
+				ToColumns(dst, src, length, order)
 				require.NoError(t, out.check())
 				for i, v := range dst {
-					want := float32(min(i%Columns, groups-1)*length + i/Columns)
+					want := float32(int(order[min(i%Columns, groups-1)])*length + i/Columns)
 					if i/Columns >= length {
 						want = 0
 					}

@@ -87,13 +87,15 @@ func columnsOf[T Float](impl isa, dst []float32, wide *[sumChunk * Columns]float
 	if g.Rows == 1 {
 		src := x[first*g.Len+at:]
 		if flat, ok := any(src).([]float32); ok {
-			toColumns(impl, dst, flat, groups, g.Len, n)
+			from := begins(groups, g.Len)
+			toColumns(impl, dst, flat, &from, n)
 			return
 		}
 		for i := range groups {
 			widenEnds(impl, wide[i*n:][:n], src[i*g.Len:])
 		}
-		toColumns(impl, dst, wide[:groups*n], groups, n, n)
+		from := begins(groups, n)
+		toColumns(impl, dst, wide[:groups*n], &from, n)
 		return
 	}
 	src, stride := x[first*g.Len:], g.Groups*g.Len

@@ -145,27 +145,38 @@ func (b *Best) byRows(impl isa, src, weights []float32, candidates int, f fakeQu
 	}
 }
 
-// ToColumns puts adjacent groups of the same length side by side, as LeastInt takes
-// them: dst has rows of Columns elements, one of each group of src, and then rows of
-// zeros up to a multiple of RowsAtOnce. Where there are fewer groups, the last one
-// stands for the rest too.
-func ToColumns(dst, src []float32, groups int) {
+// ToColumns puts groups side by side, as LeastInt takes them: dst has rows of Columns
+// elements, one of each of the groups, and then rows of zeros up to a multiple of
+// RowsAtOnce. src has groups of length elements, and groups the numbers of some of
+// them. Where these are fewer than Columns, the last one stands for the rest too.
+func ToColumns(dst, src []float32, length int, groups []int32) {
 	const kernel = "ToColumns"
-	if groups < 1 || groups > Columns || len(src)%groups != 0 {
-		fail(kernel, "%d elements of %d groups, want the same number for each of 1 to %d", len(src), groups, Columns)
+	if len(groups) < 1 || len(groups) > Columns {
+		fail(kernel, "len(groups)=%d, want 1 to %d", len(groups), Columns)
 	}
-	checkLen(kernel, "dst", len(dst), (len(src)/groups+RowsAtOnce-1)/RowsAtOnce*RowsAtOnce*Columns)
-	length := len(src) / groups
-	toColumns(current(), dst, src, groups, length, length)
+	if length < 0 {
+		fail(kernel, "length=%d, want the number of a group's elements", length)
+	}
+	for _, g := range groups {
+		if g < 0 || (int(g)+1)*length > len(src) {
+			fail(kernel, "there is no group %d of %d elements, as len(src)=%d", g, length, len(src))
+		}
+	}
+	checkLen(kernel, "dst", len(dst), (length+RowsAtOnce-1)/RowsAtOnce*RowsAtOnce*Columns)
+	var from [Columns]int
+	for i := range from {
+		from[i] = int(groups[min(i, len(groups)-1)]) * length
+	}
+	toColumns(current(), dst, src, &from, length)
 }
 
-// toColumns is ToColumns of so many elements of each group; the next group begins stride elements behind it.
-func toColumns(impl isa, dst, src []float32, groups, stride, length int) {
+// toColumns is ToColumns of so many elements of each group, which begin at from.
+func toColumns(impl isa, dst, src []float32, from *[Columns]int, length int) {
 	const four = 4
 	for g := 0; g < Columns; g += four {
 		var x [four][]float32
 		for i := range x {
-			x[i] = src[min(g+i, groups-1)*stride:][:length]
+			x[i] = src[from[g+i]:][:length]
 		}
 		at := 0
 		if impl != generic && length >= four {
@@ -180,4 +191,12 @@ func toColumns(impl isa, dst, src []float32, groups, stride, length int) {
 		}
 	}
 	clear(dst[length*Columns:])
+}
+
+// begins returns where adjacent groups begin; where they are fewer than Columns, the last one does for the rest too.
+func begins(groups, stride int) (from [Columns]int) {
+	for i := range from {
+		from[i] = min(i, groups-1) * stride
+	}
+	return from
 }

@@ -25,6 +25,7 @@ type mse struct {
 	from, to int
 	grid     int
 	parts    []float32 // the fractions
+	reach    Range     // the format's values where three quarters of a range are left whose greater magnitude is 1
 
 	alone searcher // of Range
 }
@@ -34,28 +35,30 @@ type searcher struct {
 	*mse
 	low, high []float32 // of candidates
 	ends      [together]extremes
+	batch     [observed]extremes
+	order     [observed]int32
 	params    Params
 	errs      []float32
 	totals    []float64
 	x, w      []float32 // rows of elements, one of each group, and their weights
 	wide      []float32
 	weights   []float32
-	live      int  // a group whose candidates may gain
-	guess     int  // how many candidates groups are likely to need
-	signed    bool // a weight may be negative
+	live      int                      // a group whose candidates may gain
+	guess     [observed / together]int // how many candidates groups are likely to need
+	signed    bool                     // a weight may be negative
 }
 
 // block is how many candidates of a group are tried before the rest is given up, if it can be: as many as the kernels take at a time.
 const block = 16
 
-// together is how many groups are searched side by side. As many candidates as are likely to be needed are tried at once, and then so few before the rest
-// is given up, if it can be.
+// together is how many groups are searched side by side. So many candidates fewer than the last ones needed are tried at once, and then those that may
+// gain.
 const (
 	together = kernels.Columns
 	tried    = 2
 )
 
-// observed is how many groups have their ranges found, and their parameters chosen, in one.
+// observed is how many short groups have their ranges found in one, and the order chosen in which they are searched.
 const observed = 8 * together
 
 // short is the length of groups that are searched side by side even if there are fewer.
@@ -115,6 +118,11 @@ func newMSE(r Request) (RangeCalculator, error) {
 	default:
 		m.bottom, m.top = f.min, f.max
 	}
+	bottom, top := m.bottom, m.top
+	if bottom == 0 { // with the zero point that is the middle
+		bottom, top = -(top+1)/2, (top-1)/2
+	}
+	m.reach = Range{1.5 * bottom / (top - bottom), 1.5 * top / (top - bottom)}
 	m.alone.mse = m
 	for n := m.from; n >= m.to && !steps; n-- {
 		m.parts = append(m.parts, float32(n)/float32(m.grid))
@@ -191,47 +199,123 @@ func (s *searcher) least(best *kernels.Best, first, candidates int) {
 // alike tells whether groups may be searched side by side: zeros behind them add nothing.
 func (m *mse) alike() bool { return !m.format.minval }
 
-// put puts adjacent groups side by side, and their weights, or none.
-func (s *searcher) put(x, weights []float32, groups int) {
-	rows := (len(x)/groups + kernels.RowsAtOnce - 1) / kernels.RowsAtOnce * kernels.RowsAtOnce
+// put puts groups of a length side by side, and their weights, or none.
+func (s *searcher) put(x, weights []float32, length int, groups []int32) {
+	rows := (length + kernels.RowsAtOnce - 1) / kernels.RowsAtOnce * kernels.RowsAtOnce
 	n := rows * together
 	s.x, s.w = grow(s.x, n), s.w[:0]
-	kernels.ToColumns(s.x, x, groups)
+	kernels.ToColumns(s.x, x, length, groups)
 	if weights != nil {
 		s.w = grow(s.w, n)
-		kernels.ToColumns(s.w, weights, groups)
+		kernels.ToColumns(s.w, weights, length, groups)
 	}
 }
 
-// search replaces the ranges of the groups that are side by side by the best fractions of them. They are fewer than there is room for: the last one
-// takes the rest of it too.
-func (s *searcher) search(low, high []float32) {
-	n := len(low)
-	for g := range s.ends {
-		s.ends[g] = extremes{Range{low[min(g, n-1)], high[min(g, n-1)]}, 1, 1}
+// searchBatch replaces the ranges of as many groups as observed at most by the best fractions of them. x has the groups' elements, one group after the
+// other, and weights theirs, or none.
+func (s *searcher) searchBatch(x, weights, low, high []float32) {
+	length := len(x) / len(low)
+	for g, v := range low {
+		e := &s.batch[g]
+		*e = extremes{Range{v, high[g]}, 1, 1}
+		if weights != nil {
+			e.weigh(x[g*length:][:length], weights[g*length:][:length])
+		}
 	}
-	s.weighExtremes()
-	var best kernels.Best
+	order := s.inOrder(len(low), weights != nil)
+	for i := 0; i < len(order); i += together {
+		groups := order[i:min(i+together, len(order))]
+		s.put(x, weights, length, groups)
+		for g := range s.ends {
+			s.ends[g] = s.batch[groups[min(g, len(groups)-1)]]
+		}
+		best := s.search(&s.guess[i/together])
+		for g, at := range groups {
+			e, p := &s.ends[g], s.parts[best.Candidate[g]]
+			low[at], high[at] = float32(e.Min*p), float32(e.Max*p)
+		}
+	}
+	s.round(low)
+	s.round(high)
+	for g := range low {
+		if s.given.hasMin {
+			low[g] = s.fixed.Min
+		}
+		if s.given.hasMax {
+			high[g] = s.fixed.Max
+		}
+	}
+}
+
+// inOrder returns the first n numbers in the order in which the groups of a batch are searched: those side by side should need as many candidates.
+// That depends on what the ends cost that a range of three quarters cuts off, over the square of the range. It is sorted by exponent and first bit of the
+// fraction.
+func (s *searcher) inOrder(n int, weighted bool) []int32 {
+	if s.signed || s.format.dialect != Reference || !s.shrinks() && !weighted || n <= together {
+		return s.inTurn(n)
+	}
+	order := s.order[:n]
+	var count [1 << 9]uint8
+	var key [observed]uint16
+	shrinks, reach := s.shrinks(), s.reach
+	for g := range order {
+		e := &s.batch[g]
+		cut := min(e.least, e.most)
+		if shrinks {
+			one := 1 / max(-e.Min, e.Max)
+			low, high := max(reach.Min-e.Min*one, 0), max(e.Max*one-reach.Max, 0)
+			cut = low*low*e.least + high*high*e.most
+		}
+		key[g] = uint16(math.Float32bits(cut) >> 22 % uint32(len(count)))
+		count[key[g]]++
+	}
+	at := uint8(0)
+	for i, c := range count {
+		count[i], at = at, at+c
+	}
+	for g := range order {
+		to := &count[key[g]]
+		order[*to] = int32(g)
+		*to++
+	}
+	return order
+}
+
+// inTurn returns the first n numbers.
+func (s *searcher) inTurn(n int) []int32 {
+	for g := range n {
+		s.order[g] = int32(g)
+	}
+	return s.order[:n]
+}
+
+// search returns the best candidates of the groups that are side by side, which are likely to need so many.
+func (s *searcher) search(guess *int) (best kernels.Best) {
 	done, ready, first := 0, 0, 0 // candidates; those with parameters, from first on
-	for done < s.count() {
+	likely := max(*guess, tried)
+	for more := true; more && done < s.count(); {
 		if done == ready {
-			k := min(max(s.guess-done, 0)+2*tried, s.count()-done)
+			k := min(max(likely-done, 0)+2*tried, s.count()-done)
 			first, ready = done, done+k
 			s.low, s.high = grow(s.low, k*together), grow(s.high, k*together)
 			s.candidatesTogether(first, k)
 			s.choose(k * together)
 		}
-		if done > 0 && !s.anyMayGain(&best, (done-first)*together) {
-			break
+		k := min(likely, ready)
+		if done > 0 { // whoever cannot gain now never can: the least errors only become less
+			for k = 0; more && k < ready-done; {
+				if more = s.anyMayGain(&best, (done-first+k)*together); more {
+					k++
+				}
+			}
 		}
-		k := min(max(s.guess-done, tried), ready-done)
-		s.least(&best, done-first, k)
-		done += k
+		if k > 0 {
+			s.least(&best, done-first, k)
+			done += k
+		}
 	}
-	s.guess = max(done-tried, tried)
-	for g := range low {
-		low[g], high[g] = s.fraction(int(best.Candidate[g]), s.ends[g].Range)
-	}
+	*guess = done - tried
+	return best
 }
 
 // candidatesTogether is candidates for each of the groups that are side by side.
@@ -291,37 +375,26 @@ type extremes struct {
 	least, most float32
 }
 
-// weighExtremes finds the least weights of the groups' ends, if there are weights.
-func (s *searcher) weighExtremes() {
-	if len(s.w) == 0 {
-		return
-	}
-	var low, high [together]float32
+// weigh finds the least weights of a group's ends.
+func (e *extremes) weigh(x, weights []float32) {
 	nan := float32(math.NaN())
-	for g := range s.ends {
-		e := &s.ends[g]
-		low[g], high[g] = e.Min, e.Max
-		e.least, e.most = nan, nan // none yet
-	}
-	for i := 0; i < len(s.x); i += together {
-		for g, v := range (*[together]float32)(s.x[i:]) {
-			if v > low[g] && v < high[g] {
-				continue
-			}
-			e, w := &s.ends[g], s.w[i+g]
-			if v == e.Min && !(e.least <= w) {
-				e.least = w
-			}
-			if v == e.Max && !(e.most <= w) {
-				e.most = w
-			}
+	least, most := nan, nan // none yet
+	for i, v := range x {
+		if v > e.Min && v < e.Max {
+			continue
+		}
+		w := weights[i]
+		if v == e.Min && !(least <= w) {
+			least = w
+		}
+		if v == e.Max && !(most <= w) {
+			most = w
 		}
 	}
-	for g := range s.ends { // of a NaN there is none
-		if e := &s.ends[g]; e.least != e.least || e.most != e.most {
-			e.least, e.most = 0, 0
-		}
+	if least != least || most != most { // of a NaN there is none
+		least, most = 0, 0
 	}
+	e.least, e.most = least, most
 }
 
 // mayGain tells whether a candidate with the i-th parameters may have an error less than least: it has none of the values beyond
@@ -570,29 +643,19 @@ func (p *pass[T]) searchGroups(ws *workspace[T], lo, hi int) {
 	}
 	for lo < hi {
 		n := min(together, hi-lo)
-		adjacent := t.contiguous() && (0 < length && length <= short || length <= chunk && n == together)
 		switch {
 		case p.format.scale == ScaleE4M3FN:
 			if length == 0 {
 				n = 1
 			}
-			p.putTogether(ws, lo, n)
-			ws.searcher.searchScales(p.observer.params.Scale[lo:][:n])
-		case ws.searcher.alike() && adjacent:
-			n = min(observed, hi-lo)
-			if length > short {
-				n -= n % together
+			x, weights, _, _ := p.collect(ws, lo, n)
+			ws.searcher.searchScales(p.observer.params.Scale[lo:][:n], x, weights)
+		case ws.searcher.alike() && 0 < length && (length <= short || t.contiguous() && length <= chunk && n == together):
+			if length <= short {
+				n = min(observed, hi-lo)
 			}
-			low, high := p.minMax(ws, span{at: lo * length, grid: kernels.Grid{Rows: 1, Groups: n, Len: length}})
-			for g := 0; g < n; g += together {
-				k := min(together, n-g)
-				p.putAdjacent(ws, lo+g, k)
-				ws.searcher.search(low[g:][:k], high[g:][:k])
-			}
-			p.observer.update(lo, low, high)
-		case ws.searcher.alike() && 0 < length && length <= short:
-			low, high := p.putTogether(ws, lo, n)
-			ws.searcher.search(low, high)
+			x, weights, low, high := p.collect(ws, lo, n)
+			ws.searcher.searchBatch(x, weights, low, high)
 			p.observer.update(lo, low, high)
 		default:
 			n = 1
@@ -605,34 +668,26 @@ func (p *pass[T]) searchGroups(ws *workspace[T], lo, hi int) {
 	}
 }
 
-// putTogether puts n groups of one length from the g-th on side by side, and returns their ranges.
-func (p *pass[T]) putTogether(ws *workspace[T], g, n int) (low, high []float32) {
+// collect returns the elements of n groups of one length from the g-th on, one group after the other, their weights or none, and their ranges.
+func (p *pass[T]) collect(ws *workspace[T], g, n int) (x, weights, low, high []float32) {
 	t, s := p.tiling, &ws.searcher
 	if t.contiguous() {
-		p.putAdjacent(ws, g, n)
-		return p.minMax(ws, span{at: g * t.grid.Len, grid: kernels.Grid{Rows: 1, Groups: n, Len: t.grid.Len}})
+		at, length := g*t.grid.Len, n*t.grid.Len
+		if elementOf[T]() != elementF32 {
+			s.wide = grow(s.wide, length)
+		}
+		low, high = p.minMax(ws, span{at: at, grid: kernels.Grid{Rows: 1, Groups: n, Len: t.grid.Len}})
+		return widened(s.wide, p.x[at:][:length]), s.weightsOf(p.importance, t.first+at, length), low, high
 	}
 	ws.low, ws.high = grow(ws.low, n), grow(ws.high, n)
 	s.wide = s.wide[:0]
-	var weights []float32
 	for i := range n {
 		for part := range p.weighted(ws, g+i) {
 			s.wide, weights = append(s.wide, part.x...), append(weights, part.weights...)
 			ws.low[i], ws.high[i] = slices.Min(part.x), slices.Max(part.x)
 		}
 	}
-	s.put(s.wide, weights, n)
-	return ws.low, ws.high
-}
-
-// putAdjacent is putTogether for groups that are adjacent, without their ranges.
-func (p *pass[T]) putAdjacent(ws *workspace[T], g, n int) {
-	t, s := p.tiling, &ws.searcher
-	at, length := g*t.grid.Len, n*t.grid.Len
-	if elementOf[T]() != elementF32 {
-		s.wide = grow(s.wide, length)
-	}
-	s.put(widened(s.wide, p.x[at:][:length]), s.weightsOf(p.importance, t.first+at, length), n)
+	return s.wide, weights, ws.low, ws.high
 }
 
 // weighted yields the elements of a group in chunks, with their weights. Inlined, its loops would stand in each of its callers, for no time

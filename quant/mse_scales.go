@@ -24,10 +24,11 @@ func (m *mse) leastScale() fp8.E4M3FN {
 	return 0x01
 }
 
-// searchScales replaces the scales of the groups that are side by side by the best of their neighbours. The first candidate is the widest; a narrower
+// searchScales replaces the scales of groups, together at most, by the best of their neighbours. x has the groups' elements, and weights theirs, or none. The first candidate is the widest; a narrower
 // one takes its place if its error is less. What would be beyond the dialect's scales counts as the last of them. Groups of zeros, and those whose
 // scale is NaN, keep their scales.
-func (s *searcher) searchScales(scales []float32) {
+func (s *searcher) searchScales(scales, x, weights []float32) {
+	s.put(x, weights, len(x)/len(scales), s.inTurn(len(scales)))
 	each, n := s.count(), s.count()*together
 	s.params.resizeCodes(&s.format, n)
 	for g := range together {
