@@ -32,16 +32,16 @@ var budgets = map[string]budget{
 	"fakequantizefpF16BF16": {5140, 119},
 	"learn":                 {440, 10},
 	"lookup":                {140, 3},
-	"minmax":                {17790, 405},
+	"minmax":                {18100, 413},
 	"pack":                  {1090, 24},
 	"params":                {5910, 141},
 	"prepare":               {230, 3},
 	"productBF16":           {1830, 44},
 	"productF16BF16":        {880, 19},
 	"productF16":            {1740, 40},
-	"quantize":              {11730, 264},
-	"quantizeBF16":          {2510, 57},
-	"quantizeF16":           {2460, 54},
+	"quantize":              {11950, 269},
+	"quantizeBF16":          {2810, 64},
+	"quantizeF16":           {2730, 61},
 	"quantizeF16BF16":       {8940, 195},
 	"quantizefp":            {11430, 271},
 	"quantizefpF16BF16":     {7970, 181},
@@ -56,7 +56,7 @@ var budgets = map[string]budget{
 }
 
 // budgetOfAll is less than the sum of what each may have.
-var budgetOfAll = budget{182850, 4307}
+var budgetOfAll = budget{183940, 4334}
 
 func TestBudget(t *testing.T) {
 	names, err := filepath.Glob(filepath.Join(asmDir, "*.s"))

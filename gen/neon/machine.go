@@ -83,7 +83,7 @@ func (m *Machine) Shares() []int { return nil }
 
 // Ahead: there are registers enough, but to carry values over takes moves, and
 // llvm-mca predicts a twentieth to a tenth more time for it on M1, V2 and N1.
-func (m *Machine) Ahead() bool { return false }
+func (m *Machine) Ahead() int { return 0 }
 
 // Layouts: to go aside for a tile costs little.
 func (m *Machine) Layouts() []int { return nil }

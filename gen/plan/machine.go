@@ -21,7 +21,7 @@ type Registers interface {
 	Regs(c Class) []int // allocatable registers; routines use the first two between tiles
 	GPRs() []GPR        // for counts and pointers, in order of use
 	Shares() []int      // how many short groups a tile may hold, of 2 and 4
-	Ahead() bool        // it has the registers to begin a tile before the one in front is done
+	Ahead() int         // to begin a tile before the one in front is done it has registers for so many that are carried to a tile's second half
 	Layouts() []int     // those of codes that are read which have loops of their own, the first that goes straight on; none where jumps cost little
 }
 

@@ -185,10 +185,17 @@ func (s *Seg) emit(n *ir.Node, slot int) V {
 	if n.Op == ir.OpParam && s.inplace {
 		s.params[v] = s.place(n, slot)
 	}
-	if n.Op == ir.OpLoad && (n.Mem == ir.MemF32 || n.Mem == ir.MemI32) && s.p.uses(n) == 1 {
-		s.once[v] = s.place(n, slot)
+	if n.Op == ir.OpLoad {
+		s.loaded(n, v, s.place(n, slot))
 	}
 	return v
+}
+
+// loaded notes where a register comes from, if it can be an operand there.
+func (s *Seg) loaded(n *ir.Node, v V, from Addr) {
+	if (n.Mem == ir.MemF32 || n.Mem == ir.MemI32) && s.p.uses(n) == 1 {
+		s.once[v] = from
+	}
 }
 
 // place finds a memory operand.

@@ -130,7 +130,7 @@ func (p *planner) shape(pr *program, share int, lanes, long bool) *shape {
 	accs := map[*ir.Node][]V{}
 	if !lanes {
 		for _, n := range p.roots(ir.PerGroup, false, long) {
-			if share > 1 && n.Op == ir.OpParam && !p.m.Ahead() {
+			if share > 1 && n.Op == ir.OpParam && !p.looksAhead(long) {
 				continue // loaded where it is wanted first
 			}
 			for c := range min(share, n.Slots()) {
@@ -177,7 +177,7 @@ func (p *planner) shape(pr *program, share int, lanes, long bool) *shape {
 			sh.tail.body(accs)
 		}
 	}
-	if len(p.needs[long].carried) > 0 && !lanes && p.m.Ahead() {
+	if !lanes && p.looksAhead(long) {
 		sh.ahead = p.lookAhead(pr, sh, direct)
 	}
 	sh.after = p.seg(sh.group, lanes, share)
@@ -191,6 +191,15 @@ func (p *planner) shape(pr *program, share int, lanes, long bool) *shape {
 		p.m.Lower(sh.after, r, 0, [][]V{{v}}, sh.after.place(r, 0))
 	}
 	return sh
+}
+
+// looksAhead reports whether the machine has registers for a loop that looks ahead.
+func (p *planner) looksAhead(long bool) bool {
+	carried := 0
+	for _, n := range p.needs[long].carried {
+		carried += n.Slots()
+	}
+	return 0 < carried && carried <= p.m.Ahead()
 }
 
 // divides reports whether registers have nothing to do with each other and wait for divisions, beside which a loop over them costs nothing.

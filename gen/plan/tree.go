@@ -40,6 +40,9 @@ const (
 func (p *planner) treeKinds() []*tree {
 	kinds := []*tree{{name: "tree", group: whole, registers: 1, first: true}, {name: "treepair", group: whole, registers: 2}}
 	splits := p.m.HalfLevel() >= 0
+	if splits && 4*p.perRegister() == usual {
+		kinds = append(kinds, &tree{name: "treefour", group: whole, registers: 4})
+	}
 	if splits {
 		kinds = append(kinds, &tree{name: "treehalf", group: half})
 	}
@@ -52,6 +55,9 @@ func (p *planner) treeKinds() []*tree {
 	}
 	return kinds
 }
+
+// usual is the length of most formats' groups, which are done without a loop.
+const usual = 32
 
 // perRegister is how many elements of what is folded are in a register.
 func (p *planner) perRegister() int {
@@ -301,7 +307,10 @@ func (g *grower) do(emit func()) {
 // load computes what is folded of a register at a place, loadHalves of one whose halves are at two.
 func (g *grower) load(at GPR, disp int) V {
 	return g.element(g.folds[0].Args[0], func(n *ir.Node, args [][]V) V {
-		return g.p.m.Lower(g.Seg, n, 0, args, Addr{Reg: at, Disp: disp})
+		place := Addr{Reg: at, Disp: disp}
+		v := g.p.m.Lower(g.Seg, n, 0, args, place)
+		g.loaded(n, v, place)
+		return v
 	})
 }
 

@@ -126,8 +126,13 @@ func (m *Machine) Shares() []int {
 	return []int{2}
 }
 
-// Ahead: AVX2 has too few registers.
-func (m *Machine) Ahead() bool { return m.wide }
+// Ahead: AVX2 has few registers.
+func (m *Machine) Ahead() int {
+	if m.wide {
+		return 32
+	}
+	return 2
+}
 
 // Layouts: a tile takes so few cycles that to go aside and back would be a fourth more.
 func (m *Machine) Layouts() []int {

@@ -25,6 +25,8 @@ TEXT ·MinMaxAVX2(SB), NOSPLIT, $160-40
 	JEQ          tree
 	CMPQ         R9, $+16
 	JEQ          treepair
+	CMPQ         R9, $+32
+	JEQ          treefour
 	CMPQ         R9, $+4
 	JEQ          treehalf
 	TESTQ        $0x0000001f, R9
@@ -297,6 +299,182 @@ treepairloop:
 	SUBQ       $+8, R8
 	CMPQ       R8, $+8
 	JGE        treepairloop
+	JMP        few
+
+treefour:
+treefourloop:
+	VXORPS     Y0, Y0, Y0
+	VMOVUPS    (SI), Y1
+	VMOVUPS    32(SI), Y2
+	VMINPS     Y2, Y1, Y3
+	VMAXPS     Y2, Y1, Y4
+	VCMPPS     $0x03, Y2, Y1, Y1
+	VORPS      Y0, Y1, Y0
+	VMOVUPS    64(SI), Y1
+	VMINPS     Y1, Y3, Y3
+	VMAXPS     Y1, Y4, Y4
+	VMOVUPS    96(SI), Y2
+	VMINPS     Y2, Y3, Y3
+	VMAXPS     Y2, Y4, Y4
+	VCMPPS     $0x03, Y2, Y1, Y1
+	VORPS      Y0, Y1, Y0
+	VMOVUPS    128(SI), Y1
+	VMOVUPS    160(SI), Y2
+	VMINPS     Y2, Y1, Y5
+	VMAXPS     Y2, Y1, Y6
+	VCMPPS     $0x03, Y2, Y1, Y1
+	VORPS      Y0, Y1, Y0
+	VMOVUPS    192(SI), Y1
+	VMINPS     Y1, Y5, Y5
+	VMAXPS     Y1, Y6, Y6
+	VMOVUPS    224(SI), Y2
+	VMINPS     Y2, Y5, Y5
+	VMAXPS     Y2, Y6, Y6
+	VCMPPS     $0x03, Y2, Y1, Y1
+	VORPS      Y0, Y1, Y0
+	VBLENDPS   $0xcc, Y5, Y3, Y1
+	VSHUFPS    $0x4e, Y5, Y3, Y3
+	VMINPS     Y3, Y1, Y1
+	VBLENDPS   $0xcc, Y6, Y4, Y2
+	VSHUFPS    $0x4e, Y6, Y4, Y4
+	VMAXPS     Y4, Y2, Y2
+	VMOVUPS    256(SI), Y3
+	VMOVUPS    288(SI), Y4
+	VMINPS     Y4, Y3, Y5
+	VMAXPS     Y4, Y3, Y6
+	VCMPPS     $0x03, Y4, Y3, Y3
+	VORPS      Y0, Y3, Y0
+	VMOVUPS    320(SI), Y3
+	VMINPS     Y3, Y5, Y5
+	VMAXPS     Y3, Y6, Y6
+	VMOVUPS    352(SI), Y4
+	VMINPS     Y4, Y5, Y5
+	VMAXPS     Y4, Y6, Y6
+	VCMPPS     $0x03, Y4, Y3, Y3
+	VORPS      Y0, Y3, Y0
+	VMOVUPS    384(SI), Y3
+	VMOVUPS    416(SI), Y4
+	VMINPS     Y4, Y3, Y7
+	VMAXPS     Y4, Y3, Y8
+	VCMPPS     $0x03, Y4, Y3, Y3
+	VORPS      Y0, Y3, Y0
+	VMOVUPS    448(SI), Y3
+	VMINPS     Y3, Y7, Y7
+	VMAXPS     Y3, Y8, Y8
+	VMOVUPS    480(SI), Y4
+	VMINPS     Y4, Y7, Y7
+	VMAXPS     Y4, Y8, Y8
+	VCMPPS     $0x03, Y4, Y3, Y3
+	VORPS      Y0, Y3, Y0
+	VBLENDPS   $0xcc, Y7, Y5, Y3
+	VSHUFPS    $0x4e, Y7, Y5, Y5
+	VMINPS     Y5, Y3, Y3
+	VSHUFPS    $0x88, Y3, Y1, Y4
+	VSHUFPS    $0xdd, Y3, Y1, Y1
+	VMINPS     Y1, Y4, Y4
+	VBLENDPS   $0xcc, Y8, Y6, Y1
+	VSHUFPS    $0x4e, Y8, Y6, Y6
+	VMAXPS     Y6, Y1, Y1
+	VSHUFPS    $0x88, Y1, Y2, Y3
+	VSHUFPS    $0xdd, Y1, Y2, Y2
+	VMAXPS     Y2, Y3, Y3
+	VMOVUPS    512(SI), Y1
+	VMOVUPS    544(SI), Y2
+	VMINPS     Y2, Y1, Y5
+	VMAXPS     Y2, Y1, Y6
+	VCMPPS     $0x03, Y2, Y1, Y1
+	VORPS      Y0, Y1, Y0
+	VMOVUPS    576(SI), Y1
+	VMINPS     Y1, Y5, Y5
+	VMAXPS     Y1, Y6, Y6
+	VMOVUPS    608(SI), Y2
+	VMINPS     Y2, Y5, Y5
+	VMAXPS     Y2, Y6, Y6
+	VCMPPS     $0x03, Y2, Y1, Y1
+	VORPS      Y0, Y1, Y0
+	VMOVUPS    640(SI), Y1
+	VMOVUPS    672(SI), Y2
+	VMINPS     Y2, Y1, Y7
+	VMAXPS     Y2, Y1, Y8
+	VCMPPS     $0x03, Y2, Y1, Y1
+	VORPS      Y0, Y1, Y0
+	VMOVUPS    704(SI), Y1
+	VMINPS     Y1, Y7, Y7
+	VMAXPS     Y1, Y8, Y8
+	VMOVUPS    736(SI), Y2
+	VMINPS     Y2, Y7, Y7
+	VMAXPS     Y2, Y8, Y8
+	VCMPPS     $0x03, Y2, Y1, Y1
+	VORPS      Y0, Y1, Y0
+	VBLENDPS   $0xcc, Y7, Y5, Y1
+	VSHUFPS    $0x4e, Y7, Y5, Y5
+	VMINPS     Y5, Y1, Y1
+	VBLENDPS   $0xcc, Y8, Y6, Y2
+	VSHUFPS    $0x4e, Y8, Y6, Y6
+	VMAXPS     Y6, Y2, Y2
+	VMOVUPS    768(SI), Y5
+	VMOVUPS    800(SI), Y6
+	VMINPS     Y6, Y5, Y7
+	VMAXPS     Y6, Y5, Y8
+	VCMPPS     $0x03, Y6, Y5, Y5
+	VORPS      Y0, Y5, Y0
+	VMOVUPS    832(SI), Y5
+	VMINPS     Y5, Y7, Y7
+	VMAXPS     Y5, Y8, Y8
+	VMOVUPS    864(SI), Y6
+	VMINPS     Y6, Y7, Y7
+	VMAXPS     Y6, Y8, Y8
+	VCMPPS     $0x03, Y6, Y5, Y5
+	VORPS      Y0, Y5, Y0
+	VMOVUPS    896(SI), Y5
+	VMOVUPS    928(SI), Y6
+	VMINPS     Y6, Y5, Y9
+	VMAXPS     Y6, Y5, Y10
+	VCMPPS     $0x03, Y6, Y5, Y5
+	VORPS      Y0, Y5, Y0
+	VMOVUPS    960(SI), Y5
+	VMINPS     Y5, Y9, Y9
+	VMAXPS     Y5, Y10, Y10
+	VMOVUPS    992(SI), Y6
+	VMINPS     Y6, Y9, Y9
+	VMAXPS     Y6, Y10, Y10
+	VCMPPS     $0x03, Y6, Y5, Y5
+	VORPS      Y0, Y5, Y0
+	VBLENDPS   $0xcc, Y9, Y7, Y5
+	VSHUFPS    $0x4e, Y9, Y7, Y7
+	VMINPS     Y7, Y5, Y5
+	VSHUFPS    $0x88, Y5, Y1, Y6
+	VSHUFPS    $0xdd, Y5, Y1, Y1
+	VMINPS     Y1, Y6, Y6
+	VBLENDPS   $0xf0, Y6, Y4, Y1
+	VPERM2F128 $0x21, Y6, Y4, Y4
+	VMINPS     Y4, Y1, Y1
+	VBLENDPS   $0xcc, Y10, Y8, Y4
+	VSHUFPS    $0x4e, Y10, Y8, Y8
+	VMAXPS     Y8, Y4, Y4
+	VSHUFPS    $0x88, Y4, Y2, Y5
+	VSHUFPS    $0xdd, Y4, Y2, Y2
+	VMAXPS     Y2, Y5, Y5
+	VBLENDPS   $0xf0, Y5, Y3, Y2
+	VPERM2F128 $0x21, Y5, Y3, Y3
+	VMAXPS     Y3, Y2, Y2
+	VMOVMSKPS  Y0, AX
+	TESTL      AX, AX
+	JNE        groups
+	VXORPS     Y0, Y0, Y0
+	VADDPS     Y0, Y1, Y1
+	VCMPPS     $0x07, Y1, Y1, Y3
+	VBLENDVPS  Y3, Y1, Y15, Y1
+	VMOVUPS    Y1, (DX)
+	VADDPS     Y0, Y2, Y2
+	VBLENDVPS  Y3, Y2, Y15, Y3
+	VMOVUPS    Y3, (BX)
+	ADDQ       $+1024, SI
+	ADDQ       $+32, DX
+	ADDQ       $+32, BX
+	SUBQ       $+8, R8
+	CMPQ       R8, $+8
+	JGE        treefourloop
 	JMP        few
 
 treehalf:
@@ -1131,6 +1309,8 @@ TEXT ·AbsMaxAVX2(SB), NOSPLIT, $160-32
 	JEQ          tree
 	CMPQ         R8, $+16
 	JEQ          treepair
+	CMPQ         R8, $+32
+	JEQ          treefour
 	CMPQ         R8, $+4
 	JEQ          treehalf
 	TESTQ        $0x0000001f, R8
@@ -1190,34 +1370,26 @@ groupend:
 
 tree:
 treeloop:
-	VMOVUPS    (SI), Y0
-	VPAND      Y15, Y0, Y0
-	VMOVUPS    32(SI), Y1
-	VPAND      Y15, Y1, Y1
+	VPAND      (SI), Y15, Y0
+	VPAND      32(SI), Y15, Y1
 	VBLENDPS   $0xcc, Y1, Y0, Y2
 	VSHUFPS    $0x4e, Y1, Y0, Y0
 	VPMAXUD    Y0, Y2, Y2
-	VMOVUPS    64(SI), Y0
-	VPAND      Y15, Y0, Y0
-	VMOVUPS    96(SI), Y1
-	VPAND      Y15, Y1, Y1
+	VPAND      64(SI), Y15, Y0
+	VPAND      96(SI), Y15, Y1
 	VBLENDPS   $0xcc, Y1, Y0, Y3
 	VSHUFPS    $0x4e, Y1, Y0, Y0
 	VPMAXUD    Y0, Y3, Y3
 	VSHUFPS    $0x88, Y3, Y2, Y0
 	VSHUFPS    $0xdd, Y3, Y2, Y2
 	VPMAXUD    Y2, Y0, Y0
-	VMOVUPS    128(SI), Y1
-	VPAND      Y15, Y1, Y1
-	VMOVUPS    160(SI), Y2
-	VPAND      Y15, Y2, Y2
+	VPAND      128(SI), Y15, Y1
+	VPAND      160(SI), Y15, Y2
 	VBLENDPS   $0xcc, Y2, Y1, Y3
 	VSHUFPS    $0x4e, Y2, Y1, Y1
 	VPMAXUD    Y1, Y3, Y3
-	VMOVUPS    192(SI), Y1
-	VPAND      Y15, Y1, Y1
-	VMOVUPS    224(SI), Y2
-	VPAND      Y15, Y2, Y2
+	VPAND      192(SI), Y15, Y1
+	VPAND      224(SI), Y15, Y2
 	VBLENDPS   $0xcc, Y2, Y1, Y4
 	VSHUFPS    $0x4e, Y2, Y1, Y1
 	VPMAXUD    Y1, Y4, Y4
@@ -1237,28 +1409,20 @@ treeloop:
 
 treepair:
 treepairloop:
-	VMOVUPS    (SI), Y0
-	VPAND      Y15, Y0, Y0
-	VMOVUPS    32(SI), Y1
-	VPAND      Y15, Y1, Y1
+	VPAND      (SI), Y15, Y0
+	VPAND      32(SI), Y15, Y1
 	VPMAXUD    Y1, Y0, Y0
-	VMOVUPS    64(SI), Y1
-	VPAND      Y15, Y1, Y1
-	VMOVUPS    96(SI), Y2
-	VPAND      Y15, Y2, Y2
+	VPAND      64(SI), Y15, Y1
+	VPAND      96(SI), Y15, Y2
 	VPMAXUD    Y2, Y1, Y1
 	VBLENDPS   $0xcc, Y1, Y0, Y2
 	VSHUFPS    $0x4e, Y1, Y0, Y0
 	VPMAXUD    Y0, Y2, Y2
-	VMOVUPS    128(SI), Y0
-	VPAND      Y15, Y0, Y0
-	VMOVUPS    160(SI), Y1
-	VPAND      Y15, Y1, Y1
+	VPAND      128(SI), Y15, Y0
+	VPAND      160(SI), Y15, Y1
 	VPMAXUD    Y1, Y0, Y0
-	VMOVUPS    192(SI), Y1
-	VPAND      Y15, Y1, Y1
-	VMOVUPS    224(SI), Y3
-	VPAND      Y15, Y3, Y3
+	VPAND      192(SI), Y15, Y1
+	VPAND      224(SI), Y15, Y3
 	VPMAXUD    Y3, Y1, Y1
 	VBLENDPS   $0xcc, Y1, Y0, Y3
 	VSHUFPS    $0x4e, Y1, Y0, Y0
@@ -1266,28 +1430,20 @@ treepairloop:
 	VSHUFPS    $0x88, Y3, Y2, Y0
 	VSHUFPS    $0xdd, Y3, Y2, Y2
 	VPMAXUD    Y2, Y0, Y0
-	VMOVUPS    256(SI), Y1
-	VPAND      Y15, Y1, Y1
-	VMOVUPS    288(SI), Y2
-	VPAND      Y15, Y2, Y2
+	VPAND      256(SI), Y15, Y1
+	VPAND      288(SI), Y15, Y2
 	VPMAXUD    Y2, Y1, Y1
-	VMOVUPS    320(SI), Y2
-	VPAND      Y15, Y2, Y2
-	VMOVUPS    352(SI), Y3
-	VPAND      Y15, Y3, Y3
+	VPAND      320(SI), Y15, Y2
+	VPAND      352(SI), Y15, Y3
 	VPMAXUD    Y3, Y2, Y2
 	VBLENDPS   $0xcc, Y2, Y1, Y3
 	VSHUFPS    $0x4e, Y2, Y1, Y1
 	VPMAXUD    Y1, Y3, Y3
-	VMOVUPS    384(SI), Y1
-	VPAND      Y15, Y1, Y1
-	VMOVUPS    416(SI), Y2
-	VPAND      Y15, Y2, Y2
+	VPAND      384(SI), Y15, Y1
+	VPAND      416(SI), Y15, Y2
 	VPMAXUD    Y2, Y1, Y1
-	VMOVUPS    448(SI), Y2
-	VPAND      Y15, Y2, Y2
-	VMOVUPS    480(SI), Y4
-	VPAND      Y15, Y4, Y4
+	VPAND      448(SI), Y15, Y2
+	VPAND      480(SI), Y15, Y4
 	VPMAXUD    Y4, Y2, Y2
 	VBLENDPS   $0xcc, Y2, Y1, Y4
 	VSHUFPS    $0x4e, Y2, Y1, Y1
@@ -1304,6 +1460,93 @@ treepairloop:
 	SUBQ       $+8, BX
 	CMPQ       BX, $+8
 	JGE        treepairloop
+	JMP        few
+
+treefour:
+treefourloop:
+	VPAND      (SI), Y15, Y0
+	VPAND      32(SI), Y15, Y1
+	VPMAXUD    Y1, Y0, Y0
+	VPAND      64(SI), Y15, Y1
+	VPMAXUD    Y1, Y0, Y0
+	VPAND      96(SI), Y15, Y1
+	VPMAXUD    Y1, Y0, Y0
+	VPAND      128(SI), Y15, Y1
+	VPAND      160(SI), Y15, Y2
+	VPMAXUD    Y2, Y1, Y1
+	VPAND      192(SI), Y15, Y2
+	VPMAXUD    Y2, Y1, Y1
+	VPAND      224(SI), Y15, Y2
+	VPMAXUD    Y2, Y1, Y1
+	VBLENDPS   $0xcc, Y1, Y0, Y2
+	VSHUFPS    $0x4e, Y1, Y0, Y0
+	VPMAXUD    Y0, Y2, Y2
+	VPAND      256(SI), Y15, Y0
+	VPAND      288(SI), Y15, Y1
+	VPMAXUD    Y1, Y0, Y0
+	VPAND      320(SI), Y15, Y1
+	VPMAXUD    Y1, Y0, Y0
+	VPAND      352(SI), Y15, Y1
+	VPMAXUD    Y1, Y0, Y0
+	VPAND      384(SI), Y15, Y1
+	VPAND      416(SI), Y15, Y3
+	VPMAXUD    Y3, Y1, Y1
+	VPAND      448(SI), Y15, Y3
+	VPMAXUD    Y3, Y1, Y1
+	VPAND      480(SI), Y15, Y3
+	VPMAXUD    Y3, Y1, Y1
+	VBLENDPS   $0xcc, Y1, Y0, Y3
+	VSHUFPS    $0x4e, Y1, Y0, Y0
+	VPMAXUD    Y0, Y3, Y3
+	VSHUFPS    $0x88, Y3, Y2, Y0
+	VSHUFPS    $0xdd, Y3, Y2, Y2
+	VPMAXUD    Y2, Y0, Y0
+	VPAND      512(SI), Y15, Y1
+	VPAND      544(SI), Y15, Y2
+	VPMAXUD    Y2, Y1, Y1
+	VPAND      576(SI), Y15, Y2
+	VPMAXUD    Y2, Y1, Y1
+	VPAND      608(SI), Y15, Y2
+	VPMAXUD    Y2, Y1, Y1
+	VPAND      640(SI), Y15, Y2
+	VPAND      672(SI), Y15, Y3
+	VPMAXUD    Y3, Y2, Y2
+	VPAND      704(SI), Y15, Y3
+	VPMAXUD    Y3, Y2, Y2
+	VPAND      736(SI), Y15, Y3
+	VPMAXUD    Y3, Y2, Y2
+	VBLENDPS   $0xcc, Y2, Y1, Y3
+	VSHUFPS    $0x4e, Y2, Y1, Y1
+	VPMAXUD    Y1, Y3, Y3
+	VPAND      768(SI), Y15, Y1
+	VPAND      800(SI), Y15, Y2
+	VPMAXUD    Y2, Y1, Y1
+	VPAND      832(SI), Y15, Y2
+	VPMAXUD    Y2, Y1, Y1
+	VPAND      864(SI), Y15, Y2
+	VPMAXUD    Y2, Y1, Y1
+	VPAND      896(SI), Y15, Y2
+	VPAND      928(SI), Y15, Y4
+	VPMAXUD    Y4, Y2, Y2
+	VPAND      960(SI), Y15, Y4
+	VPMAXUD    Y4, Y2, Y2
+	VPAND      992(SI), Y15, Y4
+	VPMAXUD    Y4, Y2, Y2
+	VBLENDPS   $0xcc, Y2, Y1, Y4
+	VSHUFPS    $0x4e, Y2, Y1, Y1
+	VPMAXUD    Y1, Y4, Y4
+	VSHUFPS    $0x88, Y4, Y3, Y1
+	VSHUFPS    $0xdd, Y4, Y3, Y3
+	VPMAXUD    Y3, Y1, Y1
+	VBLENDPS   $0xf0, Y1, Y0, Y2
+	VPERM2F128 $0x21, Y1, Y0, Y0
+	VPMAXUD    Y0, Y2, Y2
+	VMOVUPS    Y2, (DX)
+	ADDQ       $+1024, SI
+	ADDQ       $+32, DX
+	SUBQ       $+8, BX
+	CMPQ       BX, $+8
+	JGE        treefourloop
 	JMP        few
 
 treehalf:
@@ -1346,31 +1589,23 @@ tree4loop:
 	MOVQ    SI, R9
 	MOVQ    SI, DI
 	ADDQ    R10, DI
-	VMOVUPS (DI), Y0
-	VPAND   Y15, Y0, Y0
-	VMOVUPS 32(DI), Y1
-	VPAND   Y15, Y1, Y1
+	VPAND   (DI), Y15, Y0
+	VPAND   32(DI), Y15, Y1
 	VPMAXUD Y1, Y0, Y0
-	VMOVUPS 64(DI), Y1
-	VPAND   Y15, Y1, Y1
+	VPAND   64(DI), Y15, Y1
 	VPMAXUD Y1, Y0, Y0
-	VMOVUPS 96(DI), Y1
-	VPAND   Y15, Y1, Y1
+	VPAND   96(DI), Y15, Y1
 	VPMAXUD Y1, Y0, Y0
 	CMPQ    R9, DI
 	JGE     tree4done0
 
 tree4turn0:
-	VMOVUPS (R9), Y1
-	VPAND   Y15, Y1, Y1
-	VMOVUPS 32(R9), Y2
-	VPAND   Y15, Y2, Y2
+	VPAND   (R9), Y15, Y1
+	VPAND   32(R9), Y15, Y2
 	VPMAXUD Y2, Y1, Y1
-	VMOVUPS 64(R9), Y2
-	VPAND   Y15, Y2, Y2
+	VPAND   64(R9), Y15, Y2
 	VPMAXUD Y2, Y1, Y1
-	VMOVUPS 96(R9), Y2
-	VPAND   Y15, Y2, Y2
+	VPAND   96(R9), Y15, Y2
 	VPMAXUD Y2, Y1, Y1
 	VPMAXUD Y1, Y0, Y0
 	SUBQ    $-128, R9
@@ -1381,31 +1616,23 @@ tree4done0:
 	SUBQ    $-128, DI
 	MOVQ    DI, R9
 	ADDQ    R10, DI
-	VMOVUPS (DI), Y1
-	VPAND   Y15, Y1, Y1
-	VMOVUPS 32(DI), Y2
-	VPAND   Y15, Y2, Y2
+	VPAND   (DI), Y15, Y1
+	VPAND   32(DI), Y15, Y2
 	VPMAXUD Y2, Y1, Y1
-	VMOVUPS 64(DI), Y2
-	VPAND   Y15, Y2, Y2
+	VPAND   64(DI), Y15, Y2
 	VPMAXUD Y2, Y1, Y1
-	VMOVUPS 96(DI), Y2
-	VPAND   Y15, Y2, Y2
+	VPAND   96(DI), Y15, Y2
 	VPMAXUD Y2, Y1, Y1
 	CMPQ    R9, DI
 	JGE     tree4done1
 
 tree4turn1:
-	VMOVUPS (R9), Y2
-	VPAND   Y15, Y2, Y2
-	VMOVUPS 32(R9), Y3
-	VPAND   Y15, Y3, Y3
+	VPAND   (R9), Y15, Y2
+	VPAND   32(R9), Y15, Y3
 	VPMAXUD Y3, Y2, Y2
-	VMOVUPS 64(R9), Y3
-	VPAND   Y15, Y3, Y3
+	VPAND   64(R9), Y15, Y3
 	VPMAXUD Y3, Y2, Y2
-	VMOVUPS 96(R9), Y3
-	VPAND   Y15, Y3, Y3
+	VPAND   96(R9), Y15, Y3
 	VPMAXUD Y3, Y2, Y2
 	VPMAXUD Y2, Y1, Y1
 	SUBQ    $-128, R9
@@ -1419,31 +1646,23 @@ tree4done1:
 	VSHUFPS  $0x4e, Y1, Y0, Y0
 	VPMAXUD  Y0, Y2, Y2
 	ADDQ     R10, DI
-	VMOVUPS  (DI), Y0
-	VPAND    Y15, Y0, Y0
-	VMOVUPS  32(DI), Y1
-	VPAND    Y15, Y1, Y1
+	VPAND    (DI), Y15, Y0
+	VPAND    32(DI), Y15, Y1
 	VPMAXUD  Y1, Y0, Y0
-	VMOVUPS  64(DI), Y1
-	VPAND    Y15, Y1, Y1
+	VPAND    64(DI), Y15, Y1
 	VPMAXUD  Y1, Y0, Y0
-	VMOVUPS  96(DI), Y1
-	VPAND    Y15, Y1, Y1
+	VPAND    96(DI), Y15, Y1
 	VPMAXUD  Y1, Y0, Y0
 	CMPQ     R9, DI
 	JGE      tree4done2
 
 tree4turn2:
-	VMOVUPS (R9), Y1
-	VPAND   Y15, Y1, Y1
-	VMOVUPS 32(R9), Y3
-	VPAND   Y15, Y3, Y3
+	VPAND   (R9), Y15, Y1
+	VPAND   32(R9), Y15, Y3
 	VPMAXUD Y3, Y1, Y1
-	VMOVUPS 64(R9), Y3
-	VPAND   Y15, Y3, Y3
+	VPAND   64(R9), Y15, Y3
 	VPMAXUD Y3, Y1, Y1
-	VMOVUPS 96(R9), Y3
-	VPAND   Y15, Y3, Y3
+	VPAND   96(R9), Y15, Y3
 	VPMAXUD Y3, Y1, Y1
 	VPMAXUD Y1, Y0, Y0
 	SUBQ    $-128, R9
@@ -1454,31 +1673,23 @@ tree4done2:
 	SUBQ    $-128, DI
 	MOVQ    DI, R9
 	ADDQ    R10, DI
-	VMOVUPS (DI), Y1
-	VPAND   Y15, Y1, Y1
-	VMOVUPS 32(DI), Y3
-	VPAND   Y15, Y3, Y3
+	VPAND   (DI), Y15, Y1
+	VPAND   32(DI), Y15, Y3
 	VPMAXUD Y3, Y1, Y1
-	VMOVUPS 64(DI), Y3
-	VPAND   Y15, Y3, Y3
+	VPAND   64(DI), Y15, Y3
 	VPMAXUD Y3, Y1, Y1
-	VMOVUPS 96(DI), Y3
-	VPAND   Y15, Y3, Y3
+	VPAND   96(DI), Y15, Y3
 	VPMAXUD Y3, Y1, Y1
 	CMPQ    R9, DI
 	JGE     tree4done3
 
 tree4turn3:
-	VMOVUPS (R9), Y3
-	VPAND   Y15, Y3, Y3
-	VMOVUPS 32(R9), Y4
-	VPAND   Y15, Y4, Y4
+	VPAND   (R9), Y15, Y3
+	VPAND   32(R9), Y15, Y4
 	VPMAXUD Y4, Y3, Y3
-	VMOVUPS 64(R9), Y4
-	VPAND   Y15, Y4, Y4
+	VPAND   64(R9), Y15, Y4
 	VPMAXUD Y4, Y3, Y3
-	VMOVUPS 96(R9), Y4
-	VPAND   Y15, Y4, Y4
+	VPAND   96(R9), Y15, Y4
 	VPMAXUD Y4, Y3, Y3
 	VPMAXUD Y3, Y1, Y1
 	SUBQ    $-128, R9
@@ -1495,31 +1706,23 @@ tree4done3:
 	VSHUFPS  $0xdd, Y3, Y2, Y2
 	VPMAXUD  Y2, Y0, Y0
 	ADDQ     R10, DI
-	VMOVUPS  (DI), Y1
-	VPAND    Y15, Y1, Y1
-	VMOVUPS  32(DI), Y2
-	VPAND    Y15, Y2, Y2
+	VPAND    (DI), Y15, Y1
+	VPAND    32(DI), Y15, Y2
 	VPMAXUD  Y2, Y1, Y1
-	VMOVUPS  64(DI), Y2
-	VPAND    Y15, Y2, Y2
+	VPAND    64(DI), Y15, Y2
 	VPMAXUD  Y2, Y1, Y1
-	VMOVUPS  96(DI), Y2
-	VPAND    Y15, Y2, Y2
+	VPAND    96(DI), Y15, Y2
 	VPMAXUD  Y2, Y1, Y1
 	CMPQ     R9, DI
 	JGE      tree4done4
 
 tree4turn4:
-	VMOVUPS (R9), Y2
-	VPAND   Y15, Y2, Y2
-	VMOVUPS 32(R9), Y3
-	VPAND   Y15, Y3, Y3
+	VPAND   (R9), Y15, Y2
+	VPAND   32(R9), Y15, Y3
 	VPMAXUD Y3, Y2, Y2
-	VMOVUPS 64(R9), Y3
-	VPAND   Y15, Y3, Y3
+	VPAND   64(R9), Y15, Y3
 	VPMAXUD Y3, Y2, Y2
-	VMOVUPS 96(R9), Y3
-	VPAND   Y15, Y3, Y3
+	VPAND   96(R9), Y15, Y3
 	VPMAXUD Y3, Y2, Y2
 	VPMAXUD Y2, Y1, Y1
 	SUBQ    $-128, R9
@@ -1530,31 +1733,23 @@ tree4done4:
 	SUBQ    $-128, DI
 	MOVQ    DI, R9
 	ADDQ    R10, DI
-	VMOVUPS (DI), Y2
-	VPAND   Y15, Y2, Y2
-	VMOVUPS 32(DI), Y3
-	VPAND   Y15, Y3, Y3
+	VPAND   (DI), Y15, Y2
+	VPAND   32(DI), Y15, Y3
 	VPMAXUD Y3, Y2, Y2
-	VMOVUPS 64(DI), Y3
-	VPAND   Y15, Y3, Y3
+	VPAND   64(DI), Y15, Y3
 	VPMAXUD Y3, Y2, Y2
-	VMOVUPS 96(DI), Y3
-	VPAND   Y15, Y3, Y3
+	VPAND   96(DI), Y15, Y3
 	VPMAXUD Y3, Y2, Y2
 	CMPQ    R9, DI
 	JGE     tree4done5
 
 tree4turn5:
-	VMOVUPS (R9), Y3
-	VPAND   Y15, Y3, Y3
-	VMOVUPS 32(R9), Y4
-	VPAND   Y15, Y4, Y4
+	VPAND   (R9), Y15, Y3
+	VPAND   32(R9), Y15, Y4
 	VPMAXUD Y4, Y3, Y3
-	VMOVUPS 64(R9), Y4
-	VPAND   Y15, Y4, Y4
+	VPAND   64(R9), Y15, Y4
 	VPMAXUD Y4, Y3, Y3
-	VMOVUPS 96(R9), Y4
-	VPAND   Y15, Y4, Y4
+	VPAND   96(R9), Y15, Y4
 	VPMAXUD Y4, Y3, Y3
 	VPMAXUD Y3, Y2, Y2
 	SUBQ    $-128, R9
@@ -1568,31 +1763,23 @@ tree4done5:
 	VSHUFPS  $0x4e, Y2, Y1, Y1
 	VPMAXUD  Y1, Y3, Y3
 	ADDQ     R10, DI
-	VMOVUPS  (DI), Y1
-	VPAND    Y15, Y1, Y1
-	VMOVUPS  32(DI), Y2
-	VPAND    Y15, Y2, Y2
+	VPAND    (DI), Y15, Y1
+	VPAND    32(DI), Y15, Y2
 	VPMAXUD  Y2, Y1, Y1
-	VMOVUPS  64(DI), Y2
-	VPAND    Y15, Y2, Y2
+	VPAND    64(DI), Y15, Y2
 	VPMAXUD  Y2, Y1, Y1
-	VMOVUPS  96(DI), Y2
-	VPAND    Y15, Y2, Y2
+	VPAND    96(DI), Y15, Y2
 	VPMAXUD  Y2, Y1, Y1
 	CMPQ     R9, DI
 	JGE      tree4done6
 
 tree4turn6:
-	VMOVUPS (R9), Y2
-	VPAND   Y15, Y2, Y2
-	VMOVUPS 32(R9), Y4
-	VPAND   Y15, Y4, Y4
+	VPAND   (R9), Y15, Y2
+	VPAND   32(R9), Y15, Y4
 	VPMAXUD Y4, Y2, Y2
-	VMOVUPS 64(R9), Y4
-	VPAND   Y15, Y4, Y4
+	VPAND   64(R9), Y15, Y4
 	VPMAXUD Y4, Y2, Y2
-	VMOVUPS 96(R9), Y4
-	VPAND   Y15, Y4, Y4
+	VPAND   96(R9), Y15, Y4
 	VPMAXUD Y4, Y2, Y2
 	VPMAXUD Y2, Y1, Y1
 	SUBQ    $-128, R9
@@ -1603,31 +1790,23 @@ tree4done6:
 	SUBQ    $-128, DI
 	MOVQ    DI, R9
 	ADDQ    R10, DI
-	VMOVUPS (DI), Y2
-	VPAND   Y15, Y2, Y2
-	VMOVUPS 32(DI), Y4
-	VPAND   Y15, Y4, Y4
+	VPAND   (DI), Y15, Y2
+	VPAND   32(DI), Y15, Y4
 	VPMAXUD Y4, Y2, Y2
-	VMOVUPS 64(DI), Y4
-	VPAND   Y15, Y4, Y4
+	VPAND   64(DI), Y15, Y4
 	VPMAXUD Y4, Y2, Y2
-	VMOVUPS 96(DI), Y4
-	VPAND   Y15, Y4, Y4
+	VPAND   96(DI), Y15, Y4
 	VPMAXUD Y4, Y2, Y2
 	CMPQ    R9, DI
 	JGE     tree4done7
 
 tree4turn7:
-	VMOVUPS (R9), Y4
-	VPAND   Y15, Y4, Y4
-	VMOVUPS 32(R9), Y5
-	VPAND   Y15, Y5, Y5
+	VPAND   (R9), Y15, Y4
+	VPAND   32(R9), Y15, Y5
 	VPMAXUD Y5, Y4, Y4
-	VMOVUPS 64(R9), Y5
-	VPAND   Y15, Y5, Y5
+	VPAND   64(R9), Y15, Y5
 	VPMAXUD Y5, Y4, Y4
-	VMOVUPS 96(R9), Y5
-	VPAND   Y15, Y5, Y5
+	VPAND   96(R9), Y15, Y5
 	VPMAXUD Y5, Y4, Y4
 	VPMAXUD Y4, Y2, Y2
 	SUBQ    $-128, R9
@@ -1660,34 +1839,30 @@ tree1:
 	SUBQ $+32, R10
 
 tree1loop:
-	MOVQ    SI, R9
-	MOVQ    SI, DI
-	ADDQ    R10, DI
-	VMOVUPS (DI), Y0
-	VPAND   Y15, Y0, Y0
-	CMPQ    R9, DI
-	JGE     tree1done0
+	MOVQ  SI, R9
+	MOVQ  SI, DI
+	ADDQ  R10, DI
+	VPAND (DI), Y15, Y0
+	CMPQ  R9, DI
+	JGE   tree1done0
 
 tree1turn0:
-	VMOVUPS (R9), Y1
-	VPAND   Y15, Y1, Y1
+	VPAND   (R9), Y15, Y1
 	VPMAXUD Y1, Y0, Y0
 	ADDQ    $+32, R9
 	CMPQ    R9, DI
 	JLT     tree1turn0
 
 tree1done0:
-	ADDQ    $+32, DI
-	MOVQ    DI, R9
-	ADDQ    R10, DI
-	VMOVUPS (DI), Y1
-	VPAND   Y15, Y1, Y1
-	CMPQ    R9, DI
-	JGE     tree1done1
+	ADDQ  $+32, DI
+	MOVQ  DI, R9
+	ADDQ  R10, DI
+	VPAND (DI), Y15, Y1
+	CMPQ  R9, DI
+	JGE   tree1done1
 
 tree1turn1:
-	VMOVUPS (R9), Y2
-	VPAND   Y15, Y2, Y2
+	VPAND   (R9), Y15, Y2
 	VPMAXUD Y2, Y1, Y1
 	ADDQ    $+32, R9
 	CMPQ    R9, DI
@@ -1700,31 +1875,27 @@ tree1done1:
 	VSHUFPS  $0x4e, Y1, Y0, Y0
 	VPMAXUD  Y0, Y2, Y2
 	ADDQ     R10, DI
-	VMOVUPS  (DI), Y0
-	VPAND    Y15, Y0, Y0
+	VPAND    (DI), Y15, Y0
 	CMPQ     R9, DI
 	JGE      tree1done2
 
 tree1turn2:
-	VMOVUPS (R9), Y1
-	VPAND   Y15, Y1, Y1
+	VPAND   (R9), Y15, Y1
 	VPMAXUD Y1, Y0, Y0
 	ADDQ    $+32, R9
 	CMPQ    R9, DI
 	JLT     tree1turn2
 
 tree1done2:
-	ADDQ    $+32, DI
-	MOVQ    DI, R9
-	ADDQ    R10, DI
-	VMOVUPS (DI), Y1
-	VPAND   Y15, Y1, Y1
-	CMPQ    R9, DI
-	JGE     tree1done3
+	ADDQ  $+32, DI
+	MOVQ  DI, R9
+	ADDQ  R10, DI
+	VPAND (DI), Y15, Y1
+	CMPQ  R9, DI
+	JGE   tree1done3
 
 tree1turn3:
-	VMOVUPS (R9), Y3
-	VPAND   Y15, Y3, Y3
+	VPAND   (R9), Y15, Y3
 	VPMAXUD Y3, Y1, Y1
 	ADDQ    $+32, R9
 	CMPQ    R9, DI
@@ -1740,31 +1911,27 @@ tree1done3:
 	VSHUFPS  $0xdd, Y3, Y2, Y2
 	VPMAXUD  Y2, Y0, Y0
 	ADDQ     R10, DI
-	VMOVUPS  (DI), Y1
-	VPAND    Y15, Y1, Y1
+	VPAND    (DI), Y15, Y1
 	CMPQ     R9, DI
 	JGE      tree1done4
 
 tree1turn4:
-	VMOVUPS (R9), Y2
-	VPAND   Y15, Y2, Y2
+	VPAND   (R9), Y15, Y2
 	VPMAXUD Y2, Y1, Y1
 	ADDQ    $+32, R9
 	CMPQ    R9, DI
 	JLT     tree1turn4
 
 tree1done4:
-	ADDQ    $+32, DI
-	MOVQ    DI, R9
-	ADDQ    R10, DI
-	VMOVUPS (DI), Y2
-	VPAND   Y15, Y2, Y2
-	CMPQ    R9, DI
-	JGE     tree1done5
+	ADDQ  $+32, DI
+	MOVQ  DI, R9
+	ADDQ  R10, DI
+	VPAND (DI), Y15, Y2
+	CMPQ  R9, DI
+	JGE   tree1done5
 
 tree1turn5:
-	VMOVUPS (R9), Y3
-	VPAND   Y15, Y3, Y3
+	VPAND   (R9), Y15, Y3
 	VPMAXUD Y3, Y2, Y2
 	ADDQ    $+32, R9
 	CMPQ    R9, DI
@@ -1777,31 +1944,27 @@ tree1done5:
 	VSHUFPS  $0x4e, Y2, Y1, Y1
 	VPMAXUD  Y1, Y3, Y3
 	ADDQ     R10, DI
-	VMOVUPS  (DI), Y1
-	VPAND    Y15, Y1, Y1
+	VPAND    (DI), Y15, Y1
 	CMPQ     R9, DI
 	JGE      tree1done6
 
 tree1turn6:
-	VMOVUPS (R9), Y2
-	VPAND   Y15, Y2, Y2
+	VPAND   (R9), Y15, Y2
 	VPMAXUD Y2, Y1, Y1
 	ADDQ    $+32, R9
 	CMPQ    R9, DI
 	JLT     tree1turn6
 
 tree1done6:
-	ADDQ    $+32, DI
-	MOVQ    DI, R9
-	ADDQ    R10, DI
-	VMOVUPS (DI), Y2
-	VPAND   Y15, Y2, Y2
-	CMPQ    R9, DI
-	JGE     tree1done7
+	ADDQ  $+32, DI
+	MOVQ  DI, R9
+	ADDQ  R10, DI
+	VPAND (DI), Y15, Y2
+	CMPQ  R9, DI
+	JGE   tree1done7
 
 tree1turn7:
-	VMOVUPS (R9), Y4
-	VPAND   Y15, Y4, Y4
+	VPAND   (R9), Y15, Y4
 	VPMAXUD Y4, Y2, Y2
 	ADDQ    $+32, R9
 	CMPQ    R9, DI
@@ -1944,6 +2107,8 @@ TEXT ·ReachAVX2(SB), NOSPLIT, $160-40
 	JEQ          tree
 	CMPQ         R9, $+16
 	JEQ          treepair
+	CMPQ         R9, $+32
+	JEQ          treefour
 	CMPQ         R9, $+4
 	JEQ          treehalf
 	TESTQ        $0x0000001f, R9
@@ -2179,6 +2344,147 @@ treepairloop:
 	SUBQ       $+8, R8
 	CMPQ       R8, $+8
 	JGE        treepairloop
+	JMP        few
+
+treefour:
+treefourloop:
+	VMOVUPS    (SI), Y0
+	VMOVUPS    32(SI), Y1
+	VPMAXUD    Y1, Y0, Y2
+	VPMAXSD    Y1, Y0, Y0
+	VMOVUPS    64(SI), Y1
+	VPMAXUD    Y1, Y2, Y2
+	VPMAXSD    Y1, Y0, Y0
+	VMOVUPS    96(SI), Y1
+	VPMAXUD    Y1, Y2, Y2
+	VPMAXSD    Y1, Y0, Y0
+	VMOVUPS    128(SI), Y1
+	VMOVUPS    160(SI), Y3
+	VPMAXUD    Y3, Y1, Y4
+	VPMAXSD    Y3, Y1, Y1
+	VMOVUPS    192(SI), Y3
+	VPMAXUD    Y3, Y4, Y4
+	VPMAXSD    Y3, Y1, Y1
+	VMOVUPS    224(SI), Y3
+	VPMAXUD    Y3, Y4, Y4
+	VPMAXSD    Y3, Y1, Y1
+	VBLENDPS   $0xcc, Y4, Y2, Y3
+	VSHUFPS    $0x4e, Y4, Y2, Y2
+	VPMAXUD    Y2, Y3, Y3
+	VBLENDPS   $0xcc, Y1, Y0, Y2
+	VSHUFPS    $0x4e, Y1, Y0, Y0
+	VPMAXSD    Y0, Y2, Y2
+	VMOVUPS    256(SI), Y0
+	VMOVUPS    288(SI), Y1
+	VPMAXUD    Y1, Y0, Y4
+	VPMAXSD    Y1, Y0, Y0
+	VMOVUPS    320(SI), Y1
+	VPMAXUD    Y1, Y4, Y4
+	VPMAXSD    Y1, Y0, Y0
+	VMOVUPS    352(SI), Y1
+	VPMAXUD    Y1, Y4, Y4
+	VPMAXSD    Y1, Y0, Y0
+	VMOVUPS    384(SI), Y1
+	VMOVUPS    416(SI), Y5
+	VPMAXUD    Y5, Y1, Y6
+	VPMAXSD    Y5, Y1, Y1
+	VMOVUPS    448(SI), Y5
+	VPMAXUD    Y5, Y6, Y6
+	VPMAXSD    Y5, Y1, Y1
+	VMOVUPS    480(SI), Y5
+	VPMAXUD    Y5, Y6, Y6
+	VPMAXSD    Y5, Y1, Y1
+	VBLENDPS   $0xcc, Y6, Y4, Y5
+	VSHUFPS    $0x4e, Y6, Y4, Y4
+	VPMAXUD    Y4, Y5, Y5
+	VSHUFPS    $0x88, Y5, Y3, Y4
+	VSHUFPS    $0xdd, Y5, Y3, Y3
+	VPMAXUD    Y3, Y4, Y4
+	VBLENDPS   $0xcc, Y1, Y0, Y3
+	VSHUFPS    $0x4e, Y1, Y0, Y0
+	VPMAXSD    Y0, Y3, Y3
+	VSHUFPS    $0x88, Y3, Y2, Y0
+	VSHUFPS    $0xdd, Y3, Y2, Y2
+	VPMAXSD    Y2, Y0, Y0
+	VMOVUPS    512(SI), Y1
+	VMOVUPS    544(SI), Y2
+	VPMAXUD    Y2, Y1, Y3
+	VPMAXSD    Y2, Y1, Y1
+	VMOVUPS    576(SI), Y2
+	VPMAXUD    Y2, Y3, Y3
+	VPMAXSD    Y2, Y1, Y1
+	VMOVUPS    608(SI), Y2
+	VPMAXUD    Y2, Y3, Y3
+	VPMAXSD    Y2, Y1, Y1
+	VMOVUPS    640(SI), Y2
+	VMOVUPS    672(SI), Y5
+	VPMAXUD    Y5, Y2, Y6
+	VPMAXSD    Y5, Y2, Y2
+	VMOVUPS    704(SI), Y5
+	VPMAXUD    Y5, Y6, Y6
+	VPMAXSD    Y5, Y2, Y2
+	VMOVUPS    736(SI), Y5
+	VPMAXUD    Y5, Y6, Y6
+	VPMAXSD    Y5, Y2, Y2
+	VBLENDPS   $0xcc, Y6, Y3, Y5
+	VSHUFPS    $0x4e, Y6, Y3, Y3
+	VPMAXUD    Y3, Y5, Y5
+	VBLENDPS   $0xcc, Y2, Y1, Y3
+	VSHUFPS    $0x4e, Y2, Y1, Y1
+	VPMAXSD    Y1, Y3, Y3
+	VMOVUPS    768(SI), Y1
+	VMOVUPS    800(SI), Y2
+	VPMAXUD    Y2, Y1, Y6
+	VPMAXSD    Y2, Y1, Y1
+	VMOVUPS    832(SI), Y2
+	VPMAXUD    Y2, Y6, Y6
+	VPMAXSD    Y2, Y1, Y1
+	VMOVUPS    864(SI), Y2
+	VPMAXUD    Y2, Y6, Y6
+	VPMAXSD    Y2, Y1, Y1
+	VMOVUPS    896(SI), Y2
+	VMOVUPS    928(SI), Y7
+	VPMAXUD    Y7, Y2, Y8
+	VPMAXSD    Y7, Y2, Y2
+	VMOVUPS    960(SI), Y7
+	VPMAXUD    Y7, Y8, Y8
+	VPMAXSD    Y7, Y2, Y2
+	VMOVUPS    992(SI), Y7
+	VPMAXUD    Y7, Y8, Y8
+	VPMAXSD    Y7, Y2, Y2
+	VBLENDPS   $0xcc, Y8, Y6, Y7
+	VSHUFPS    $0x4e, Y8, Y6, Y6
+	VPMAXUD    Y6, Y7, Y7
+	VSHUFPS    $0x88, Y7, Y5, Y6
+	VSHUFPS    $0xdd, Y7, Y5, Y5
+	VPMAXUD    Y5, Y6, Y6
+	VBLENDPS   $0xf0, Y6, Y4, Y5
+	VPERM2F128 $0x21, Y6, Y4, Y4
+	VPMAXUD    Y4, Y5, Y5
+	VBLENDPS   $0xcc, Y2, Y1, Y4
+	VSHUFPS    $0x4e, Y2, Y1, Y1
+	VPMAXSD    Y1, Y4, Y4
+	VSHUFPS    $0x88, Y4, Y3, Y1
+	VSHUFPS    $0xdd, Y4, Y3, Y3
+	VPMAXSD    Y3, Y1, Y1
+	VBLENDPS   $0xf0, Y1, Y0, Y2
+	VPERM2F128 $0x21, Y1, Y0, Y0
+	VPMAXSD    Y0, Y2, Y2
+	VPMAXSD    Y15, Y2, Y2
+	VCMPPS     $0x07, Y2, Y2, Y0
+	VPSRLD     $0x1f, Y5, Y1
+	VPSUBD     Y1, Y15, Y1
+	VPAND      Y1, Y5, Y5
+	VADDPS     Y14, Y5, Y5
+	VBLENDVPS  Y0, Y5, Y2, Y0
+	VMOVUPS    Y0, (DX)
+	VMOVUPS    Y2, (BX)
+	ADDQ       $+1024, SI
+	ADDQ       $+32, DX
+	ADDQ       $+32, BX
+	SUBQ       $+8, R8
+	CMPQ       R8, $+8
+	JGE        treefourloop
 	JMP        few
 
 treehalf:

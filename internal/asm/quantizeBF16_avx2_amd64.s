@@ -9,7 +9,7 @@ TEXT ·QuantizeWholeBF16AVX2(SB), $1008-56
 	// per call: Y15 0x80008000, Y14 table
 	// per group: Y13 scale, Y12 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 11
+	// vector registers in use at once: 14
 	MOVQ         q+0(FP), SI
 	MOVQ         x+8(FP), DX
 	MOVQ         scale+16(FP), BX
@@ -54,6 +54,147 @@ groupnext:
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
+	CMPQ         R11, $+128
+	JGE          groupfirst
+	TESTQ        $0x0000001f, R11
+	JNE          grouploop
+	CMPQ         DI, $+128
+	JLT          grouploop
+
+groupfirst:
+	VPMOVZXWD    (DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y12, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VFMADD231PS  Y12, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VPMOVZXWD    16(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y12, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VFMADD231PS  Y12, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y11
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y12, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VFMADD231PS  Y12, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y12, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VFMADD231PS  Y12, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y10
+	CMPQ         R11, $+64
+	JLT          groupends
+
+groupahead:
+	VPMOVZXWD    64(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y12, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VFMADD231PS  Y12, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VPMOVZXWD    80(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y12, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VFMADD231PS  Y12, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPMOVZXWD    96(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y12, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VFMADD231PS  Y12, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPMOVZXWD    112(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y12, Y0, Y3
+	VFNMADD231PS Y13, Y3, Y0
+	VFMADD231PS  Y12, Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	VPACKSSDW    Y3, Y2, Y2
+	VPMINSW      Y10, Y11, Y0
+	VPCMPEQW     Y15, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          grouploop
+	VPACKSSWB    Y10, Y11, Y0
+	VPERMD       Y0, Y14, Y0
+	VMOVUPS      Y0, (SI)
+	VMOVAPS      Y1, Y11
+	VMOVAPS      Y2, Y10
+	ADDQ         $+32, SI
+	ADDQ         $+64, DX
+	SUBQ         $+32, R11
+	CMPQ         R11, $+64
+	JGE          groupahead
+
+groupends:
+	CMPQ  R11, $+32
+	JNE   grouplast
+	TESTQ DI, DI
+	JEQ   grouplast
+
+groupturn:
+	VPMOVZXWD    64(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS 4(R8), Y1
+	VMULPS       Y1, Y0, Y2
+	VBROADCASTSS 4(BX), Y3
+	VFNMADD231PS Y3, Y2, Y0
+	VFMADD231PS  Y1, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPMOVZXWD    80(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y1, Y0, Y4
+	VFNMADD231PS Y3, Y4, Y0
+	VFMADD231PS  Y1, Y0, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y2, Y2
+	VPMOVZXWD    96(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y1, Y0, Y4
+	VFNMADD231PS Y3, Y4, Y0
+	VFMADD231PS  Y1, Y0, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPMOVZXWD    112(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y1, Y0, Y5
+	VFNMADD231PS Y3, Y5, Y0
+	VFMADD231PS  Y1, Y0, Y5
+	VCVTPS2DQ    Y5, Y5
+	VPACKSSDW    Y5, Y4, Y4
+	VPMINSW      Y10, Y11, Y0
+	VPCMPEQW     Y15, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          groupturned
+	VPACKSSWB    Y10, Y11, Y0
+	VPERMD       Y0, Y14, Y0
+	VMOVUPS      Y0, (SI)
+	VMOVAPS      Y2, Y11
+	VMOVAPS      Y4, Y10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+32, SI
+	ADDQ         $+64, DX
+	MOVQ         R12, R11
+	SUBQ         R11, DI
+	CMPQ         R11, $+32
+	JNE          groupturned
+	TESTQ        DI, DI
+	JNE          groupturn
+
+groupturned:
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (R8), Y12
+	CMPQ         R11, $+64
+	JGE          groupahead
 
 grouploop:
 	VPMOVZXWD    (DX), Y0
@@ -219,6 +360,69 @@ longs:
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          longstream
+	CMPQ         DI, $+128
+	JLT          longloop
+	VPMOVZXWD    (DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y12, Y0, Y1
+	VFMADD231PS  Y13, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VPMOVZXWD    16(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y12, Y0, Y2
+	VFMADD231PS  Y13, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y11
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y12, Y0, Y1
+	VFMADD231PS  Y13, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y12, Y0, Y2
+	VFMADD231PS  Y13, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y10
+
+longahead:
+	VPMOVZXWD   64(DX), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y12, Y0, Y1
+	VFMADD231PS Y13, Y0, Y1
+	VCVTPS2DQ   Y1, Y1
+	VPMOVZXWD   80(DX), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y12, Y0, Y2
+	VFMADD231PS Y13, Y0, Y2
+	VCVTPS2DQ   Y2, Y2
+	VPACKSSDW   Y2, Y1, Y1
+	VPMOVZXWD   96(DX), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y12, Y0, Y2
+	VFMADD231PS Y13, Y0, Y2
+	VCVTPS2DQ   Y2, Y2
+	VPMOVZXWD   112(DX), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y12, Y0, Y3
+	VFMADD231PS Y13, Y0, Y3
+	VCVTPS2DQ   Y3, Y3
+	VPACKSSDW   Y3, Y2, Y2
+	VPMINSW     Y10, Y11, Y0
+	VPCMPEQW    Y15, Y0, Y0
+	VPMOVMSKB   Y0, AX
+	TESTL       AX, AX
+	JNE         longloop
+	VPACKSSWB   Y10, Y11, Y0
+	VPERMD      Y0, Y14, Y0
+	VMOVUPS     Y0, (SI)
+	VMOVAPS     Y1, Y11
+	VMOVAPS     Y2, Y10
+	ADDQ        $+32, SI
+	ADDQ        $+64, DX
+	SUBQ        $+32, DI
+	CMPQ        DI, $+64
+	JGE         longahead
 
 longloop:
 	VPMOVZXWD   (DX), Y0
@@ -275,13 +479,13 @@ longend:
 	JMP  return
 
 short2:
-	CMPQ R11, $+2
-	JLT  few
-	MOVQ ahead+48(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
-
-short2loop:
+	CMPQ         R11, $+2
+	JLT          few
+	MOVQ         ahead+48(FP), CX
+	CMPQ         CX, $+1
+	JGT          short2stream
+	CMPQ         R11, $+8
+	JLT          short2loop
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VBROADCASTSS (R8), Y1
@@ -296,30 +500,111 @@ short2loop:
 	VFNMADD231PS Y3, Y4, Y0
 	VFMADD231PS  Y1, Y0, Y4
 	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y2, Y2
+	VPACKSSDW    Y4, Y2, Y9
 	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VBROADCASTSS 4(R8), Y1
+	VMULPS       Y1, Y0, Y2
+	VBROADCASTSS 4(BX), Y3
+	VFNMADD231PS Y3, Y2, Y0
+	VFMADD231PS  Y1, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y1, Y0, Y4
+	VFNMADD231PS Y3, Y4, Y0
+	VFMADD231PS  Y1, Y0, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y2, Y8
+
+short2ahead:
+	VPMOVZXWD    64(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS 8(R8), Y1
+	VMULPS       Y1, Y0, Y2
+	VBROADCASTSS 8(BX), Y3
+	VFNMADD231PS Y3, Y2, Y0
+	VFMADD231PS  Y1, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPMOVZXWD    80(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y1, Y0, Y4
+	VFNMADD231PS Y3, Y4, Y0
+	VFMADD231PS  Y1, Y0, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y2, Y2
+	VPMOVZXWD    96(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS 12(R8), Y1
 	VMULPS       Y1, Y0, Y3
-	VBROADCASTSS 4(BX), Y4
+	VBROADCASTSS 12(BX), Y4
 	VFNMADD231PS Y4, Y3, Y0
 	VFMADD231PS  Y1, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
-	VPMOVZXWD    48(DX), Y0
+	VPMOVZXWD    112(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y1, Y0, Y5
 	VFNMADD231PS Y4, Y5, Y0
 	VFMADD231PS  Y1, Y0, Y5
 	VCVTPS2DQ    Y5, Y5
 	VPACKSSDW    Y5, Y3, Y3
-	VPMINSW      Y3, Y2, Y0
+	VPMINSW      Y8, Y9, Y0
+	VPCMPEQW     Y15, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          short2loop
+	VPACKSSWB    Y8, Y9, Y0
+	VPERMD       Y0, Y14, Y0
+	VMOVUPS      Y0, (SI)
+	VMOVAPS      Y2, Y9
+	VMOVAPS      Y3, Y8
+	ADDQ         $+8, BX
+	ADDQ         $+8, R8
+	ADDQ         $+32, SI
+	ADDQ         $+64, DX
+	SUBQ         $+2, R11
+	CMPQ         R11, $+4
+	JGE          short2ahead
+
+short2loop:
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS 4(BX), Y12
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS 4(R8), Y10
+	VPMOVZXWD    (DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y11, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VFMADD231PS  Y11, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VPMOVZXWD    16(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y11, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VFMADD231PS  Y11, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y10, Y0, Y2
+	VFNMADD231PS Y12, Y2, Y0
+	VFMADD231PS  Y10, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y10, Y0, Y3
+	VFNMADD231PS Y12, Y3, Y0
+	VFMADD231PS  Y10, Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	VPACKSSDW    Y3, Y2, Y2
+	VPMINSW      Y2, Y1, Y0
 	VPCMPEQW     Y15, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VPACKSSWB    Y3, Y2, Y2
-	VPERMD       Y2, Y14, Y2
-	VMOVUPS      Y2, (SI)
+	VPACKSSWB    Y2, Y1, Y1
+	VPERMD       Y1, Y14, Y1
+	VMOVUPS      Y1, (SI)
 
 short2back:
 	ADDQ $+8, BX
@@ -462,6 +747,20 @@ groupstream:
 	JGE          groupstream
 	JMP          groupwhole
 
+grouplast:
+	VPMINSW   Y10, Y11, Y0
+	VPCMPEQW  Y15, Y0, Y0
+	VPMOVMSKB Y0, AX
+	TESTL     AX, AX
+	JNE       grouploop
+	VPACKSSWB Y10, Y11, Y0
+	VPERMD    Y0, Y14, Y0
+	VMOVUPS   Y0, (SI)
+	ADDQ      $+32, SI
+	ADDQ      $+64, DX
+	SUBQ      $+32, R11
+	JMP       groupwhole
+
 grouprare:
 	MOVQ $+1, 392(SP)
 	MOVL $0x00000001, R14
@@ -586,44 +885,44 @@ longstage:
 short2stream:
 	LEAQ         (DX)(CX*1), AX
 	CALL         ·fetch64AVX2(SB)
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS 4(BX), Y12
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS 4(R8), Y10
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y1
-	VMULPS       Y1, Y0, Y2
-	VBROADCASTSS (BX), Y3
-	VFNMADD231PS Y3, Y2, Y0
-	VFMADD231PS  Y1, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
+	VMULPS       Y11, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VFMADD231PS  Y11, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
 	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y1, Y0, Y4
-	VFNMADD231PS Y3, Y4, Y0
-	VFMADD231PS  Y1, Y0, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y2, Y2
+	VMULPS       Y11, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VFMADD231PS  Y11, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
 	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS 4(R8), Y1
-	VMULPS       Y1, Y0, Y3
-	VBROADCASTSS 4(BX), Y4
-	VFNMADD231PS Y4, Y3, Y0
-	VFMADD231PS  Y1, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
+	VMULPS       Y10, Y0, Y2
+	VFNMADD231PS Y12, Y2, Y0
+	VFMADD231PS  Y10, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
 	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y1, Y0, Y5
-	VFNMADD231PS Y4, Y5, Y0
-	VFMADD231PS  Y1, Y0, Y5
-	VCVTPS2DQ    Y5, Y5
-	VPACKSSDW    Y5, Y3, Y3
-	VPMINSW      Y3, Y2, Y0
+	VMULPS       Y10, Y0, Y3
+	VFNMADD231PS Y12, Y3, Y0
+	VFMADD231PS  Y10, Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	VPACKSSDW    Y3, Y2, Y2
+	VPMINSW      Y2, Y1, Y0
 	VPCMPEQW     Y15, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VPACKSSWB    Y3, Y2, Y2
-	VPERMD       Y2, Y14, Y2
-	VMOVNTPS     Y2, (SI)
+	VPACKSSWB    Y2, Y1, Y1
+	VPERMD       Y1, Y14, Y1
+	VMOVNTPS     Y1, (SI)
 	ADDQ         $+8, BX
 	ADDQ         $+8, R8
 	ADDQ         $+32, SI

@@ -2885,7 +2885,7 @@ TEXT ·QuantizeWholeAVX2(SB), $1072-56
 	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
 	// per call: Y15 0x80008000, Y14 table
 	// per group: Y13 scale, Y12 recip
-	// vector registers in use at once: 11
+	// vector registers in use at once: 14
 	MOVQ         q+0(FP), SI
 	MOVQ         x+8(FP), DX
 	MOVQ         scale+16(FP), BX
@@ -2924,6 +2924,135 @@ groupnext:
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
+	CMPQ         R11, $+128
+	JGE          groupfirst
+	TESTQ        $0x0000001f, R11
+	JNE          grouploop
+	CMPQ         DI, $+128
+	JLT          grouploop
+
+groupfirst:
+	VMOVUPS      (DX), Y0
+	VMULPS       Y12, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VFMADD231PS  Y12, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VMOVUPS      32(DX), Y0
+	VMULPS       Y12, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VFMADD231PS  Y12, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y11
+	VMOVUPS      64(DX), Y0
+	VMULPS       Y12, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VFMADD231PS  Y12, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VMOVUPS      96(DX), Y0
+	VMULPS       Y12, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VFMADD231PS  Y12, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y10
+	CMPQ         R11, $+64
+	JLT          groupends
+
+groupahead:
+	VMOVUPS      128(DX), Y0
+	VMULPS       Y12, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VFMADD231PS  Y12, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VMOVUPS      160(DX), Y0
+	VMULPS       Y12, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VFMADD231PS  Y12, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      192(DX), Y0
+	VMULPS       Y12, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VFMADD231PS  Y12, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VMOVUPS      224(DX), Y0
+	VMULPS       Y12, Y0, Y3
+	VFNMADD231PS Y13, Y3, Y0
+	VFMADD231PS  Y12, Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	VPACKSSDW    Y3, Y2, Y2
+	VPMINSW      Y10, Y11, Y0
+	VPCMPEQW     Y15, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          grouploop
+	VPACKSSWB    Y10, Y11, Y0
+	VPERMD       Y0, Y14, Y0
+	VMOVUPS      Y0, (SI)
+	VMOVAPS      Y1, Y11
+	VMOVAPS      Y2, Y10
+	ADDQ         $+32, SI
+	SUBQ         $-128, DX
+	SUBQ         $+32, R11
+	CMPQ         R11, $+64
+	JGE          groupahead
+
+groupends:
+	CMPQ  R11, $+32
+	JNE   grouplast
+	TESTQ DI, DI
+	JEQ   grouplast
+
+groupturn:
+	VMOVUPS      128(DX), Y0
+	VBROADCASTSS 4(R8), Y1
+	VMULPS       Y1, Y0, Y2
+	VBROADCASTSS 4(BX), Y3
+	VFNMADD231PS Y3, Y2, Y0
+	VFMADD231PS  Y1, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VMOVUPS      160(DX), Y0
+	VMULPS       Y1, Y0, Y4
+	VFNMADD231PS Y3, Y4, Y0
+	VFMADD231PS  Y1, Y0, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y2, Y2
+	VMOVUPS      192(DX), Y0
+	VMULPS       Y1, Y0, Y4
+	VFNMADD231PS Y3, Y4, Y0
+	VFMADD231PS  Y1, Y0, Y4
+	VCVTPS2DQ    Y4, Y4
+	VMOVUPS      224(DX), Y0
+	VMULPS       Y1, Y0, Y5
+	VFNMADD231PS Y3, Y5, Y0
+	VFMADD231PS  Y1, Y0, Y5
+	VCVTPS2DQ    Y5, Y5
+	VPACKSSDW    Y5, Y4, Y4
+	VPMINSW      Y10, Y11, Y0
+	VPCMPEQW     Y15, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          groupturned
+	VPACKSSWB    Y10, Y11, Y0
+	VPERMD       Y0, Y14, Y0
+	VMOVUPS      Y0, (SI)
+	VMOVAPS      Y2, Y11
+	VMOVAPS      Y4, Y10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+32, SI
+	SUBQ         $-128, DX
+	MOVQ         R12, R11
+	SUBQ         R11, DI
+	CMPQ         R11, $+32
+	JNE          groupturned
+	TESTQ        DI, DI
+	JNE          groupturn
+
+groupturned:
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (R8), Y12
+	CMPQ         R11, $+64
+	JGE          groupahead
 
 grouploop:
 	VMOVUPS      (DX), Y0
@@ -3066,13 +3195,13 @@ groupstaged:
 	JMP  return
 
 short2:
-	CMPQ R11, $+2
-	JLT  few
-	MOVQ ahead+48(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
-
-short2loop:
+	CMPQ         R11, $+2
+	JLT          few
+	MOVQ         ahead+48(FP), CX
+	CMPQ         CX, $+1
+	JGT          short2stream
+	CMPQ         R11, $+8
+	JLT          short2loop
 	VMOVUPS      (DX), Y0
 	VBROADCASTSS (R8), Y1
 	VMULPS       Y1, Y0, Y2
@@ -3085,28 +3214,101 @@ short2loop:
 	VFNMADD231PS Y3, Y4, Y0
 	VFMADD231PS  Y1, Y0, Y4
 	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y2, Y2
+	VPACKSSDW    Y4, Y2, Y9
 	VMOVUPS      64(DX), Y0
 	VBROADCASTSS 4(R8), Y1
+	VMULPS       Y1, Y0, Y2
+	VBROADCASTSS 4(BX), Y3
+	VFNMADD231PS Y3, Y2, Y0
+	VFMADD231PS  Y1, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VMOVUPS      96(DX), Y0
+	VMULPS       Y1, Y0, Y4
+	VFNMADD231PS Y3, Y4, Y0
+	VFMADD231PS  Y1, Y0, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y2, Y8
+
+short2ahead:
+	VMOVUPS      128(DX), Y0
+	VBROADCASTSS 8(R8), Y1
+	VMULPS       Y1, Y0, Y2
+	VBROADCASTSS 8(BX), Y3
+	VFNMADD231PS Y3, Y2, Y0
+	VFMADD231PS  Y1, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VMOVUPS      160(DX), Y0
+	VMULPS       Y1, Y0, Y4
+	VFNMADD231PS Y3, Y4, Y0
+	VFMADD231PS  Y1, Y0, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y2, Y2
+	VMOVUPS      192(DX), Y0
+	VBROADCASTSS 12(R8), Y1
 	VMULPS       Y1, Y0, Y3
-	VBROADCASTSS 4(BX), Y4
+	VBROADCASTSS 12(BX), Y4
 	VFNMADD231PS Y4, Y3, Y0
 	VFMADD231PS  Y1, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      96(DX), Y0
+	VMOVUPS      224(DX), Y0
 	VMULPS       Y1, Y0, Y5
 	VFNMADD231PS Y4, Y5, Y0
 	VFMADD231PS  Y1, Y0, Y5
 	VCVTPS2DQ    Y5, Y5
 	VPACKSSDW    Y5, Y3, Y3
-	VPMINSW      Y3, Y2, Y0
+	VPMINSW      Y8, Y9, Y0
+	VPCMPEQW     Y15, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          short2loop
+	VPACKSSWB    Y8, Y9, Y0
+	VPERMD       Y0, Y14, Y0
+	VMOVUPS      Y0, (SI)
+	VMOVAPS      Y2, Y9
+	VMOVAPS      Y3, Y8
+	ADDQ         $+8, BX
+	ADDQ         $+8, R8
+	ADDQ         $+32, SI
+	SUBQ         $-128, DX
+	SUBQ         $+2, R11
+	CMPQ         R11, $+4
+	JGE          short2ahead
+
+short2loop:
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS 4(BX), Y12
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS 4(R8), Y10
+	VMOVUPS      (DX), Y0
+	VMULPS       Y11, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VFMADD231PS  Y11, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VMOVUPS      32(DX), Y0
+	VMULPS       Y11, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VFMADD231PS  Y11, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      64(DX), Y0
+	VMULPS       Y10, Y0, Y2
+	VFNMADD231PS Y12, Y2, Y0
+	VFMADD231PS  Y10, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VMOVUPS      96(DX), Y0
+	VMULPS       Y10, Y0, Y3
+	VFNMADD231PS Y12, Y3, Y0
+	VFMADD231PS  Y10, Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	VPACKSSDW    Y3, Y2, Y2
+	VPMINSW      Y2, Y1, Y0
 	VPCMPEQW     Y15, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VPACKSSWB    Y3, Y2, Y2
-	VPERMD       Y2, Y14, Y2
-	VMOVUPS      Y2, (SI)
+	VPACKSSWB    Y2, Y1, Y1
+	VPERMD       Y1, Y14, Y1
+	VMOVUPS      Y1, (SI)
 
 short2back:
 	ADDQ $+8, BX
@@ -3241,6 +3443,20 @@ groupstream:
 	JGE          groupstream
 	JMP          groupwhole
 
+grouplast:
+	VPMINSW   Y10, Y11, Y0
+	VPCMPEQW  Y15, Y0, Y0
+	VPMOVMSKB Y0, AX
+	TESTL     AX, AX
+	JNE       grouploop
+	VPACKSSWB Y10, Y11, Y0
+	VPERMD    Y0, Y14, Y0
+	VMOVUPS   Y0, (SI)
+	ADDQ      $+32, SI
+	SUBQ      $-128, DX
+	SUBQ      $+32, R11
+	JMP       groupwhole
+
 grouprare:
 	MOVQ $+1, 456(SP)
 	MOVL $0x00000001, R14
@@ -3311,40 +3527,40 @@ groupodddone:
 short2stream:
 	LEAQ         (DX)(CX*1), AX
 	CALL         ·fetch128AVX2(SB)
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS 4(BX), Y12
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS 4(R8), Y10
 	VMOVUPS      (DX), Y0
-	VBROADCASTSS (R8), Y1
-	VMULPS       Y1, Y0, Y2
-	VBROADCASTSS (BX), Y3
-	VFNMADD231PS Y3, Y2, Y0
-	VFMADD231PS  Y1, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
+	VMULPS       Y11, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VFMADD231PS  Y11, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
 	VMOVUPS      32(DX), Y0
-	VMULPS       Y1, Y0, Y4
-	VFNMADD231PS Y3, Y4, Y0
-	VFMADD231PS  Y1, Y0, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y2, Y2
+	VMULPS       Y11, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VFMADD231PS  Y11, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
 	VMOVUPS      64(DX), Y0
-	VBROADCASTSS 4(R8), Y1
-	VMULPS       Y1, Y0, Y3
-	VBROADCASTSS 4(BX), Y4
-	VFNMADD231PS Y4, Y3, Y0
-	VFMADD231PS  Y1, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
+	VMULPS       Y10, Y0, Y2
+	VFNMADD231PS Y12, Y2, Y0
+	VFMADD231PS  Y10, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
 	VMOVUPS      96(DX), Y0
-	VMULPS       Y1, Y0, Y5
-	VFNMADD231PS Y4, Y5, Y0
-	VFMADD231PS  Y1, Y0, Y5
-	VCVTPS2DQ    Y5, Y5
-	VPACKSSDW    Y5, Y3, Y3
-	VPMINSW      Y3, Y2, Y0
+	VMULPS       Y10, Y0, Y3
+	VFNMADD231PS Y12, Y3, Y0
+	VFMADD231PS  Y10, Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	VPACKSSDW    Y3, Y2, Y2
+	VPMINSW      Y2, Y1, Y0
 	VPCMPEQW     Y15, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VPACKSSWB    Y3, Y2, Y2
-	VPERMD       Y2, Y14, Y2
-	VMOVNTPS     Y2, (SI)
+	VPACKSSWB    Y2, Y1, Y1
+	VPERMD       Y1, Y14, Y1
+	VMOVNTPS     Y1, (SI)
 	ADDQ         $+8, BX
 	ADDQ         $+8, R8
 	ADDQ         $+32, SI
