@@ -209,7 +209,11 @@ func (c codeReader) read(layout int, from plan.Addr) {
 			} else {
 				m.i("VPSRLVD", m.shifts(first%16), r, r)
 			}
-			m.i("VPERMPS", m.vec(c.has[codeTable]), r, r)
+			if m.wide {
+				m.i("VPERMPS", m.vec(c.has[codeTable]), r, r)
+			} else { // each half has all four values, and to choose within halves takes half as long
+				m.i("VPERMILPS", r, m.vec(c.has[codeTable]), r)
+			}
 		}
 	}
 	if !c.masked && c.slots[len(c.slots)-1] == 3 {
