@@ -86,7 +86,7 @@ func (l *columns) even(s *scratch, p params, n int) (t params, ok bool) {
 
 // mixed are n columns with groups in any order.
 func (l *columns) mixed(p params, n int) mixed {
-	return mixed{bits: l.bits, index: l.index, scale: p.scale, zero: p.zero, stride: streamStride(n)}
+	return mixed{bits: l.bits, index: l.index, scale: p.scale, zero: p.zero, groups: l.groups, stride: streamStride(n), next: 1}
 }
 
 // readColumnTiles gives the values of some inputs of all n columns, whose words lie side by side.

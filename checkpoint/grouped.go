@@ -202,7 +202,10 @@ func readBlock[T kernels.Float](l *grouped, s *scratch, dst []T, first, scaleRow
 		return err
 	}
 	if l.mixed() {
-		m := mixed{bits: l.bits, index: l.index, stride: sideBySide(rows)}
+		m := mixed{bits: l.bits, index: l.index, scale: p.scale, zero: p.zero, groups: l.groupCols, stride: 1, next: l.groupCols}
+		if scaleRows == 1 {
+			m.next = 0
+		}
 		if l.form == formI8 { // as uint8
 			m.bits = 8
 			for i := range s.codes[:(len(codes)+7)/8] {
@@ -212,13 +215,9 @@ func readBlock[T kernels.Float](l *grouped, s *scratch, dst []T, first, scaleRow
 				p.zero[i] += 1 << 7
 			}
 		}
-		m.scale, m.zero = lend[float32](&s.minval, l.groupCols*m.stride), lend[int32](&s.gathered, l.groupCols*m.stride)
-		next := l.groupCols // row of parameters
-		if scaleRows == 1 {
-			next = 0
+		if acrossRows(rows) {
+			m = m.sideBySide(s, rows)
 		}
-		transposeWords(m.scale, m.stride, p.scale, next, rows, l.groupCols)
-		transposeWords(m.zero, m.stride, p.zero, next, rows, l.groupCols)
 		readMixed(m, s, dst, codes, l.rowBytes)
 		return nil
 	}

@@ -39,6 +39,7 @@ func lend[E element](m *memory, n int) []E {
 type scratch struct {
 	stored, codes, bytes, values, scale, zero, minval, table, column, gathered, whole memory
 	groups                                                                            quant.Params
+	groupsOfRow                                                                       []groupOfRow
 }
 
 var scratches = sync.Pool{New: func() any { return new(scratch) }}
