@@ -242,11 +242,14 @@ func TestDamageIsNamed(t *testing.T) {
 		{with("gptq", "m.g_idx", set32(5, 4)), `DIR/model.safetensors: tensor "m.g_idx": names group 4 for column 5, there are 4 groups`},
 		{with("gptq", "m.g_idx", set32(0, -1)), `DIR/model.safetensors: tensor "m.g_idx": names group -1 for column 0, there are 4 groups`},
 		{with("gptq", "m.g_idx", nil), `DIR/model.safetensors: tensor "m.g_idx": is missing, though desc_act in DIR/config.json is true`},
-		{with("gptq", "m.qweight", nil), `DIR: tensor "m.qweight": is missing, though DIR/config.json says that "m.weight" is quantized`},
+		{with("gptq", "m.qweight", nil), `DIR/model.safetensors: tensor "m.qweight": is missing, though DIR/config.json says that "m.weight" is quantized`},
 		{config("gptq", `"group_size":32`, `"group_size":64`), `DIR/model.safetensors: tensor "m.qzeros": has the shape [4,8], want [2,8]`},
 		{config("gptq", `"bits":4`, `"bits":8`), `DIR/model.safetensors: tensor "m.qzeros": has the shape [4,8], want [2,16]`},
 		{config("awq", `"group_size":32`, `"group_size":128`), `DIR/model.safetensors: tensor "m.qzeros": has the shape [4,8], want [1,8]`},
 		{config("awq", `"group_size":32`, `"group_size":48`), `DIR/model.safetensors: tensor "m.qweight": has 128 inputs, which the group_size of 48 in DIR/config.json does not divide`},
+		{func() (string, tensors) {
+			return list["fp8"].config, tensors{"m.weight": of(safetensors.I8, []int{1, 16}, make([]int8, 16)...)}
+		}, `DIR/model.safetensors: tensor "m.weight_scale_inv": is missing, though DIR/config.json says that "m.weight" is quantized`},
 		{config("fp8", `[128,128]`, `[64,128]`), `DIR/model.safetensors: tensor "m.weight_scale_inv": has the shape [1,2], want [2,2]`},
 		{config("fp8", `[128,128]`, `null`), `DIR/model.safetensors: tensor "m.weight_scale_inv": has the shape [1,2], but DIR/config.json has no weight_block_size`},
 		{config("fp8", `[128,128]`, `[0]`), `DIR/model.safetensors: tensor "m.weight": is fp8, but the weight_block_size in DIR/config.json is [0]`},

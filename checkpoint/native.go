@@ -17,7 +17,10 @@ func (r *resolver) resolveFP8(q *quantConfig) {
 	if q.path != "" {
 		for name := range r.names {
 			t := r.info(name).DType
-			if _, ok := r.storedAs(name + scaleInv); !ok && (t == safetensors.F8_E4M3 || t == safetensors.F8_E5M2) {
+			if t == safetensors.I8 && !strings.HasSuffix(name, ".weight") { // integers that are no experts
+				continue
+			}
+			if _, ok := r.storedAs(name + scaleInv); !ok && (t == safetensors.F8_E4M3 || t == safetensors.F8_E5M2 || t == safetensors.I8) {
 				names = append(names, name)
 			}
 		}

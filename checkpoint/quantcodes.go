@@ -7,8 +7,8 @@ import (
 )
 
 // ReadCodes reads the codes and parameters of a quantized tensor, as package quant has them. Codes that it has no formula for (another
-// library's in any order along a row, of 3, 5, 6 or 7 bits, of nvfp4, of a table or transposed, and the blocks of GGUF), scales that are not
-// positive and groups that do not divide the tensor are an error; ReadRows gives their values, and Tensor.Parts what is stored.
+// library's in any order along a row, of 3, 5, 6 or 7 bits, of nvfp4, of a table or transposed, and the blocks of GGUF) and scales that are not
+// positive are an error; ReadRows gives their values, and Tensor.Parts what is stored.
 func (t *Tensor) ReadCodes() (quant.Codes, error) {
 	if t.Err() != nil {
 		return quant.Codes{}, t.Err()
@@ -55,14 +55,16 @@ func (l *grouped) readCodes(shape []int) (c quant.Codes, err error) {
 		c.Spec.Scheme = quant.Asymmetric
 	}
 	var blocks []int
+	partial := false
 	for _, a := range append(l.axes[:len(l.axes):len(l.axes)], axis{l.cols, l.blockCols}) {
-		if a.len%a.block != 0 {
-			return c, fmt.Errorf("has blocks of %d along an axis of %d, which package quant does not have", a.block, a.len)
-		}
+		partial = partial || a.len%a.block != 0
 		blocks = append(blocks, a.block)
 		c.Params.Shape = append(c.Params.Shape, a.groups())
 	}
 	c.Spec.Granularity = quant.PerBlocks(blocks...)
+	if partial {
+		c.Spec.Granularity = c.Spec.Granularity.Partial()
+	}
 
 	rows, groupRows := 1, 1
 	for _, a := range l.axes {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -43,6 +44,18 @@ func TestReadCodes(t *testing.T) {
 	var y quant.Tensor[float32]
 	require.NoError(t, quant.Dequantize(&y, c, 1))
 	assert.Equal(t, floatBytes(y.Data), readAs(t, x, safetensors.F32, 7))
+
+	// Blocks that do not divide the matrix, as DeepSeek's 576 rows.
+	blocks := make([]byte, 9*11)
+	for i := range blocks {
+		blocks[i] = byte(i)
+	}
+	x = lookup(t, open(t, folder(t, strings.Replace(d.config, "128,128", "4,5", 1), tensors{"m.weight": {safetensors.F8_E4M3, []int{9, 11}, blocks},
+		"m.weight_scale_inv": of(safetensors.F32, []int{3, 3}, 1, 2, float32(3), 4, 5, 6, 7, 8, 9)})), "m.weight")
+	c, err = x.ReadCodes()
+	require.NoError(t, err)
+	require.NoError(t, quant.Dequantize(&y, c, 1))
+	assert.Equal(t, floatBytes(y.Data), readAs(t, x, safetensors.F32, 9))
 
 	// Rows of 10 codes take a word and two bytes more than they need.
 	codes := make([]int32, 2*3)

@@ -115,9 +115,22 @@ func (b *builder) fail(stored, format string, args ...any) bool {
 		file = s.File.Name()
 	case len(b.parts) > 0:
 		file = b.parts[0].File.Name()
+	default:
+		if beside, ok := b.beside(stored); ok {
+			file = beside.File.Name()
+		}
 	}
 	b.err = refuse(file, stored, format, args...)
 	return false
+}
+
+// beside returns a stored tensor of the module of one that is missing.
+func (c *Checkpoint) beside(missing string) (Stored, bool) {
+	module := missing[:strings.LastIndexByte(missing, '.')+1]
+	if i, _ := c.find(module); i < len(c.stored) && strings.HasPrefix(c.at(c.stored[i]).Name, module) {
+		return c.at(c.stored[i]), true
+	}
+	return Stored{}, false
 }
 
 // add takes a stored tensor, if it is there.

@@ -231,6 +231,8 @@ type layout interface {
 // ReadRows reads len(dst)/t.RowLen() rows from row first on, as elements of type T: computed in float32 as the tensor's library does it,
 // and rounded once to T, half to even. It does not allocate memory, apart from buffers that later calls use again. It may be called by
 // several goroutines at a time.
+//
+// GPTQ, AWQ and gpt-oss store columns where a tensor has rows: a single row is a few bytes of each row that is stored. Ask for hundreds at once.
 func ReadRows[T kernels.Float](t *Tensor, dst []T, first int) error {
 	layout := layoutOf(t)
 	switch {
