@@ -369,7 +369,10 @@ func (f *fakeQuantTensor[T]) observeAll(j *fakeQuantJob) error {
 func (f *fakeQuantTensor[T]) observe(j *fakeQuantJob, in *safetensors.File) error {
 	name := f.info.Name
 	info, _ := in.Lookup(name)
+	shape := info.Shape.Dims()
 	var ranges quant.Ranges
+	observe := func() error { return f.q.ObserveRanges(shape, &ranges) }
+	var see func(piece quant.Part, x []T) error // what is to be known of each piece first
 	p, err := f.pieces(j, info)
 	switch {
 	case errors.Is(err, quant.ErrDisabled), info.Elements() == 0: // which the quantizer is to hear of
@@ -378,71 +381,61 @@ func (f *fakeQuantTensor[T]) observe(j *fakeQuantJob, in *safetensors.File) erro
 	case f.q.Spec().Calculator.Name == "histogram":
 		h := quantizers.NewHistogram[T]()
 		var counting sync.Mutex
-		for piece := range p.Cut(p.Whole(), pieceLen[T]()) {
-			if err := j.do(func(ws *workspace) error {
-				x, err := f.read(j, in, &ws.in, piece)
-				if err != nil {
-					return err
-				}
-				counting.Lock()
-				defer counting.Unlock()
-				h.Add(x)
-				return nil
-			}); err != nil {
-				return err
-			}
+		see = func(_ quant.Part, x []T) error {
+			counting.Lock()
+			defer counting.Unlock()
+			h.Add(x)
+			return nil
 		}
-		if err := j.wait(); err != nil {
-			return err
-		}
-		if err := quantizers.ObserveHistogram(f.q, info.Shape.Dims(), h); err != nil {
-			return inTensor(in, name, err)
-		}
-		return nil
+		observe = func() error { return quantizers.ObserveHistogram(f.q, shape, h) }
 	case f.q.Spec().Searches():
-		x := quant.Tensor[T]{Data: make([]T, info.Elements()), Shape: info.Shape.Dims()}
-		for piece := range p.Cut(p.Whole(), pieceLen[T]()) {
-			if err := j.do(func(ws *workspace) error {
-				part, err := f.read(j, in, &ws.in, piece)
-				copy(x.Data[piece.First:], part)
-				return err
-			}); err != nil {
-				return err
-			}
+		whole := quant.Tensor[T]{Data: make([]T, info.Elements()), Shape: shape}
+		see = func(piece quant.Part, x []T) error {
+			copy(whole.Data[piece.First:], x)
+			return nil
 		}
-		if err := j.wait(); err != nil {
-			return err
-		}
-		if err := f.q.Observe(x); err != nil {
-			return inTensor(in, name, err)
-		}
-		return nil
+		observe = func() error { return f.q.Observe(whole) }
 	case !f.q.Disabled() && f.q.ObserverEnabled() && !p.Fixed():
-		for piece := range p.Cut(p.Whole(), pieceLen[T]()) {
-			if err := j.do(func(ws *workspace) error {
-				x, err := f.read(j, in, &ws.in, piece)
-				if err != nil {
+		see = func(piece quant.Part, x []T) error { return p.Observe(&ranges, piece, x) }
+	}
+	if see != nil {
+		earlier := j.last != nil && in != j.last // the last is looked at when it is quantized
+		err := f.each(j, in, p, func(_ *workspace, piece quant.Part, x []T) error {
+			if earlier {
+				if err := lookFor(&j.nonFiniteFlag, &f.odd, in, name, x, piece.First); err != nil {
 					return err
 				}
-				if in != j.last { // which is looked at when it is quantized
-					if err := lookFor(&j.nonFiniteFlag, &f.odd, in, name, x, piece.First); err != nil {
-						return err
-					}
-				}
-				if err := p.Observe(&ranges, piece, x); err != nil {
-					return inTensor(in, name, err)
-				}
-				return nil
-			}); err != nil {
-				return err
 			}
+			if err := see(piece, x); err != nil {
+				return inTensor(in, name, err)
+			}
+			return nil
+		})
+		if err == nil {
+			err = j.wait()
 		}
-		if err := j.wait(); err != nil {
+		if err != nil {
 			return err
 		}
 	}
-	if err := f.q.ObserveRanges(info.Shape.Dims(), &ranges); err != nil {
+	if err := observe(); err != nil {
 		return inTensor(in, name, err)
+	}
+	return nil
+}
+
+// each begins to do the pieces of the tensor as it is in one of the files.
+func (f *fakeQuantTensor[T]) each(j *fakeQuantJob, in *safetensors.File, p quantizers.Pieces[T], do func(ws *workspace, piece quant.Part, x []T) error) error {
+	for piece := range p.Cut(p.Whole(), pieceLen[T]()) {
+		if err := j.do(func(ws *workspace) error {
+			x, err := f.read(j, in, &ws.in, piece)
+			if err != nil {
+				return err
+			}
+			return do(ws, piece, x)
+		}); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -473,47 +466,39 @@ func (f *fakeQuantTensor[T]) fakeQuantize(j *fakeQuantJob) error {
 	if j.grad != nil && kind == quant.NoMask {
 		kind = quant.BitMask // for the gradient alone
 	}
-	for piece := range p.Cut(p.Whole(), pieceLen[T]()) {
-		if err := j.do(func(ws *workspace) error {
-			x, err := f.read(j, j.last, &ws.in, piece)
-			if err != nil {
-				return err
-			}
-			if err := lookFor(&j.nonFiniteFlag, &f.odd, j.last, name, x, piece.First); err != nil {
-				return err
-			}
-			mask := quant.Mask{Kind: kind, Data: lend[uint8](&ws.out, piece.Len)}
-			if err := p.FakeQuantizeBy(params, x, &mask, piece, x); err != nil {
-				return inTensor(j.last, name, err)
-			}
-			if err := f.write(j, name, piece, x); err != nil {
-				return err
-			}
-			if j.mask != quant.NoMask {
-				off := int64(piece.First)
-				if j.mask == quant.BitMask {
-					off /= 8
-				}
-				if err := put(j.stream, j.out, name+maskSuffix, mask.Data, off); err != nil {
-					return err
-				}
-			}
-			if j.grad == nil {
-				return nil
-			}
-			dy := quant.Tensor[T]{Shape: []int{piece.Len}}
-			if dy.Data, err = f.read(j, j.grad, &ws.in, piece); err != nil {
-				return err
-			}
-			if err := f.q.Backward(&dy, dy, mask); err != nil {
-				return inTensor(j.grad, name, err)
-			}
-			return f.write(j, name+gradSuffix, piece, dy.Data)
-		}); err != nil {
+	return f.each(j, j.last, p, func(ws *workspace, piece quant.Part, x []T) error {
+		if err := lookFor(&j.nonFiniteFlag, &f.odd, j.last, name, x, piece.First); err != nil {
 			return err
 		}
-	}
-	return nil
+		mask := quant.Mask{Kind: kind, Data: lend[uint8](&ws.out, piece.Len)}
+		if err := p.FakeQuantizeBy(params, x, &mask, piece, x); err != nil {
+			return inTensor(j.last, name, err)
+		}
+		if err := f.write(j, name, piece, x); err != nil {
+			return err
+		}
+		if j.mask != quant.NoMask {
+			off := int64(piece.First)
+			if j.mask == quant.BitMask {
+				off /= 8
+			}
+			if err := put(j.stream, j.out, name+maskSuffix, mask.Data, off); err != nil {
+				return err
+			}
+		}
+		if j.grad == nil {
+			return nil
+		}
+		dy, err := f.read(j, j.grad, &ws.in, piece)
+		if err != nil {
+			return err
+		}
+		dx := quant.Tensor[T]{Data: dy, Shape: []int{piece.Len}}
+		if err := f.q.Backward(&dx, dx, mask); err != nil {
+			return inTensor(j.grad, name, err)
+		}
+		return f.write(j, name+gradSuffix, piece, dx.Data)
+	})
 }
 
 // writeParameters writes the tensor's parameters.

@@ -36,6 +36,19 @@ lowbit: warning: a group with a NaN or an infinity loses its other values (tenso
 	assert.Equal(t, []string{"in", "out"}, entries(t, dir))
 }
 
+// So is one in an earlier pass that moves the parameters, whatever finds the ranges.
+func TestNonFiniteEarlier(t *testing.T) {
+	earlier := save(t, place(t, "earlier"), of("w", safetensors.F32, []int{4}, 1, float32(math.NaN()), 2, 3))
+	last, out := save(t, place(t, "last"), ramp("w", 4)), place(t, "out")
+	for _, spec := range []string{int8Spec, `{"range_calculator_cls":"mse"}`, `{"range_calculator_cls":{"name":"percentile","num":1,"den":2}}`, `{"qparam_calculator_cls":"histogram"}`} {
+		r := lowbit(t, "fakequant", "--spec", spec, "-o", place(t, "warned"), earlier, last)
+		assert.Equal(t, exitOK, r.status)
+		assert.Equal(t, "lowbit: warning: a group with a NaN or an infinity loses its other values (tensor \"w\", NaN 1, Inf 0)\n", r.stderr, spec)
+		fails(t, exitFailed, []string{earlier, `tensor "w"`, "element 1 is NaN", "--non-finite"}, "fakequant", "--non-finite", "error", "--spec", spec, "-o", out, earlier, last)
+	}
+	assert.NoFileExists(t, out)
+}
+
 // compare counts them apart from the rest.
 func TestCompareNonFinite(t *testing.T) {
 	nan, inf := float32(math.NaN()), float32(math.Inf(1))
