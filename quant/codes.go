@@ -85,6 +85,71 @@ func (c Codes) repack(packed bool) (Codes, error) {
 	return c, nil
 }
 
+// IntParams returns the parameters of n groups from the first on as kernels.DequantizeInt takes them, for whoever dequantizes a row at a time: they
+// share the memory of Params. Codes of a float format, which have FloatParams, are an ErrSpec; of these groups what Dequantize refuses is an error too.
+func (c Codes) IntParams(first, n int) (kernels.IntParams, error) {
+	f, p, err := c.forKernels(false, first, n)
+	if err != nil {
+		return kernels.IntParams{}, err
+	}
+	return f.ints(&p, span{grid: kernels.Grid{Groups: n}}, c.Packed), nil
+}
+
+// FloatParams is IntParams for a float format and kernels.DequantizeFloat.
+func (c Codes) FloatParams(first, n int) (kernels.FloatParams, error) {
+	f, p, err := c.forKernels(true, first, n)
+	if err != nil {
+		return kernels.FloatParams{}, err
+	}
+	return f.floats(&p, span{grid: kernels.Grid{Groups: n}}, c.Packed), nil
+}
+
+// forKernels returns the format, and the parameters of n groups.
+func (c *Codes) forKernels(float bool, first, n int) (f format, part Params, err error) {
+	if _, err := c.check(); err != nil {
+		return format{}, Params{}, err
+	}
+	switch {
+	case c.Spec.DType.IsFloat() && !float:
+		return format{}, Params{}, specError("Codes.Spec.DType", c.Spec.DType, "an integer")
+	case !c.Spec.DType.IsFloat() && float:
+		return format{}, Params{}, specError("Codes.Spec.DType", c.Spec.DType, "a float")
+	}
+	count, err := elements("Params", ".Shape", c.Params.Shape)
+	if err != nil {
+		return format{}, Params{}, err
+	}
+	if first < 0 || n < 0 || first > count-n {
+		return format{}, Params{}, shapeError("groups", []int{first, n}, "some of the tensor's %d", count)
+	}
+	f, part = newFormat(c.Spec), c.Params
+	part.Shape = []int{n}
+	if part.Scale, err = someOf(part.Scale, "Scale", first, n, count); err == nil {
+		part.ZeroPoint, err = someOf(part.ZeroPoint, "ZeroPoint", first, n, count)
+	}
+	if err == nil {
+		part.MinVal, err = someOf(part.MinVal, "MinVal", first, n, count)
+	}
+	if err == nil && len(part.factor) == count {
+		part.factor = part.factor[first:][:n]
+	}
+	if err == nil {
+		err = part.check(&f, foreign, first)
+	}
+	return f, part, err
+}
+
+// someOf returns n numbers from the first on of a parameter that each of count groups has, or none.
+func someOf[E any](all []E, name string, first, n, count int) ([]E, error) {
+	if len(all) == 0 {
+		return nil, nil
+	}
+	if len(all) != count {
+		return nil, paramsError("len(Params."+name+")", len(all), "%d, the number of groups", count)
+	}
+	return all[first:][:n], nil
+}
+
 // check holds data, shape and parameters against one another, and returns the number of elements.
 func (c Codes) check() (size int, err error) {
 	if err := c.Spec.validateCodes(); err != nil {

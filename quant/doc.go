@@ -12,7 +12,8 @@
 //	err = q.Quantize(&codes, w)          // observe, quantize
 //	err = quant.Dequantize(&y, codes, 1)
 //
-// An inference engine that brings its own scales uses NewGiven, or the kernels package directly.
+// An inference engine that brings its own scales uses NewGiven, or the kernels package directly. For Codes that it has,
+// Codes.IntParams and FloatParams are what the kernels take.
 //
 // # Formulas
 //

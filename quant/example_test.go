@@ -6,6 +6,7 @@ import (
 	"math"
 	"math/rand/v2"
 
+	"github.com/lowbit-go/lowbit/kernels"
 	"github.com/lowbit-go/lowbit/quant"
 )
 
@@ -99,6 +100,29 @@ func Example_int4() {
 	// scales [0.1 1 2 0.2] shaped [2 2]
 	// [-8 4 2 -1 7 7 -8 0]
 	// [-16.0 8.0 4.0 -2.0 1.4 1.4 -1.6 0.0]
+}
+
+// An engine keeps a matrix as it is stored and dequantizes the rows that it needs, into memory that it has.
+func ExampleCodes_IntParams() {
+	q, err := quant.New[float32](quant.Spec{DType: quant.Int4, Granularity: quant.PerBlock(1, 4)}, quant.Weight)
+	if err != nil {
+		panic(err)
+	}
+	w := quant.Tensor[float32]{Data: []float32{0.1, -0.7, 0.75, 0, 7.5, 3, -1, 2, -15, 8, 4, -2, 1.5, 1.5, -1.5, 0}, Shape: []int{2, 8}}
+	codes := quant.Codes{Packed: true}
+	if err := q.Quantize(&codes, w); err != nil {
+		panic(err)
+	}
+	row, groups, columns := 1, codes.Params.Shape[1], codes.Shape[1]
+	p, err := codes.IntParams(row*groups, groups)
+	if err != nil {
+		panic(err)
+	}
+	bytes := p.Format.Bytes(columns) // of a row, which begins at a byte
+	y := make([]float32, columns)
+	kernels.DequantizeInt(y, codes.Data[row*bytes:][:bytes], kernels.Grid{Rows: 1, Groups: groups, Len: columns / groups}, &p)
+	fmt.Printf("%.1f\n", y)
+	// Output: [-16.0 8.0 4.0 -2.0 1.4 1.4 -1.6 0.0]
 }
 
 // A vector database keeps int8 codes and one scale for each vector: quantized on insert, dequantized to score the best candidates again.
