@@ -39,6 +39,19 @@ func BenchmarkOps(b *testing.B) {
 	}
 }
 
+// TestCalibrate: work that takes long once, as what touches new memory does, is done many times in a round.
+func TestCalibrate(t *testing.T) {
+	done := false
+	r := rounds{runs: []func(){func() {
+		if !done {
+			time.Sleep(2 * soloRound)
+		}
+		done = true
+	}}}
+	r.calibrate(time.Second)
+	require.Greater(t, r.times, 1)
+}
+
 func names(ops []Op) (names []string) {
 	for _, op := range ops {
 		names = append(names, op.Name)

@@ -124,8 +124,7 @@ func newOperand(c *comparand) *operand {
 
 // dimsOf are the lengths of the axes, nil if there are absurdly many.
 func dimsOf(s safetensors.Shape) []int {
-	const most = 1024
-	if s.Rank() > most {
+	if s.Rank() > checkpoint.MostAxes {
 		return nil
 	}
 	return s.Dims()
@@ -173,7 +172,7 @@ func comparisonJSON(w io.Writer) comparisons {
 	return comparisons{
 		add: func(c *comparison) error {
 			defer func() { before = ",\n" }()
-			return write(strings.ReplaceAll(before, "%", "%%")+"%s", c)
+			return write(before+"%s", c)
 		},
 		end: func(count, differ int) error {
 			if count == 0 {
