@@ -31,7 +31,7 @@ func chooseInts[T Float](impl isa, c findings, r *IntRule, first, n int) {
 	case r.Scales == ScaleE8M0:
 		chooseIntE8M0(impl, c, r, first, n)
 		return
-	case r.Scales > ScaleE8M0 && r.Asymmetric || r.compressed(): // low and the scales are the ends
+	case r.compressed(): // low and the scales are the ends
 		part := r.part(first, n)
 		portableChooseInt[T](&part, c.low[:n], part.Scale)
 		asm.Prepare(impl, recip, &scale[0], n)
@@ -40,6 +40,9 @@ func chooseInts[T Float](impl isa, c findings, r *IntRule, first, n int) {
 		zeroPoint, minval := c.others(r, first)
 		asm.ParamsAsymmetric(impl, elemOf[T](), &scale[0], recip, zeroPoint, minval, &c.low[0], &scale[0],
 			r.steps(), float32(r.Min), float32(r.Max), n)
+		if r.Scales != ScaleAny {
+			roundAsymmetric[T](impl, c, r, unsafe.Slice(minval, n), first, n)
+		}
 	case r.Scales == ScaleFloat16:
 		chooseRounded[T, float16.Float16](impl, c, r, first, n)
 	case r.Scales == ScaleBFloat16:
@@ -58,9 +61,66 @@ func chooseRounded[T, S Float](impl isa, c findings, r *IntRule, first, n int) {
 		asm.ParamsScale(impl, elemOf[S](), &r.Scale[first], &c.recip[0], &r.Scale[first], 1, n)
 	}
 	if r.Minval != nil {
-		for i, v := range r.Minval[first:][:n] {
-			r.Minval[first+i] = oneNaN(r.stored(v))
+		roundTo(impl, elemOf[S](), r.Minval[first:][:n])
+	}
+}
+
+// roundAsymmetric rounds the scales of an asymmetric format to the type that they are asked to have, and has the zero points follow
+// from them. low are the lower ends.
+func roundAsymmetric[T Float](impl isa, c findings, r *IntRule, low []float32, first, n int) {
+	elem := asm.F16
+	if r.Scales == ScaleBFloat16 {
+		elem = asm.BF16
+	}
+	asm.ParamsScale(impl, elem, &r.Scale[first], &c.recip[0], &r.Scale[first], 1, n)
+	for at := 0; at < n && r.ZeroPoint != nil; at += someGroups {
+		part := r.part(first+at, min(someGroups, n-at))
+		zeroPoints[T](impl, &part, low[at:], c.recip[at:])
+	}
+	if r.Minval != nil {
+		roundTo(impl, elem, r.Minval[first:][:n])
+	}
+}
+
+// zeroPoints computes the zero points of someGroups groups at most from their scales and lower ends.
+func zeroPoints[T Float](impl isa, r *IntRule, low, recip []float32) {
+	n, least, greatest := len(r.Scale), float32(r.Min), float32(r.Max)
+	if elemOf[T]() == asm.F32 { // nothing is rounded between
+		var steps [someGroups]uint16 // above the least code
+		asm.QuantizeShort(impl, &steps[0], &minusZeros[0], &r.Scale[0], &recip[0], &minusZeros[0], &low[0], 0, greatest-least, n, 1)
+		for i, s := range r.Scale {
+			if r.ZeroPoint[i] = int32(r.Min) + int32(steps[i]); low[i]-low[i] != 0 || s != s {
+				r.ZeroPoint[i] = 0
+			}
 		}
+		return
+	}
+	var v [someGroups]float32 // of the few bits of T, also as integers
+	minus := float32(-1)
+	asm.Quotient(impl, &v[0], &low[0], &r.Scale[0], &recip[0], &minusZeros[0], -1, nan32, n, 1, 0)
+	roundTo(impl, elemOf[T](), v[:n])
+	asm.FakeQuantize[float32](impl, asm.F32, unsafe.Pointer(&v[0]), nil, unsafe.Pointer(&v[0]), &ones()[0], &ones()[0], -1<<24, 1<<24, int32(asm.NoMask), 1, n, 0)
+	asm.Product(impl, &v[0], &v[0], &minus, least, nan32, 1, n, 0)
+	roundTo(impl, elemOf[T](), v[:n])
+	for i, z := range v[:n] {
+		if z = clamp(z, least, greatest); z != z {
+			z = 0
+		}
+		r.ZeroPoint[i] = int32(z)
+	}
+}
+
+// roundTo rounds numbers to an element type.
+func roundTo(impl isa, elem asm.Elem, v []float32) {
+	if elem == asm.F32 {
+		return
+	}
+	var half [someGroups]uint16
+	for len(v) > 0 {
+		n := min(len(half), len(v))
+		asm.Encode(impl, elem, &half[0], &v[0], n, 0)
+		asm.Decode(impl, elem, &v[0], &half[0], n, 0)
+		v = v[n:]
 	}
 }
 

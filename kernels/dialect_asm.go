@@ -248,12 +248,6 @@ func chooseDialect[T Float](impl isa, r *FloatRule, most, factor, recip []float3
 		reciprocals = !m.multiplies()
 	default:
 		for i, most := range most {
-			if r.Dialect == Reference {
-				one := FloatRule{Format: r.Format, Scales: r.Scales, Scale: r.Scale[i:][:1]}
-				portableChooseFloat[T](&one, []float32{0}, []float32{most})
-				factor[i] = r.Scale[i]
-				continue
-			}
 			r.Scale[i], factor[i] = chooseScale[T](&m, most)
 			r.Scale[i] = oneNaN(r.Scale[i])
 		}
@@ -278,9 +272,17 @@ func choosePowers[T Float](impl isa, m *method, scale, factor, most []float32) b
 	case m.dialect == TorchAO:
 		round := [...]int32{ScaleFloor: 0, ScaleEven: 1 << (f.step>>23 - 1), ScaleCeil: 1<<23 - 1}[m.rule]
 		asm.ParamsPowerOfTwo(impl, &scale[0], &factor[0], &most[0], round, int32(f.maxExp), 0, 1, len(most))
-	case (m.dialect == CompressedTensors || m.dialect == CompressedTensorsF32) && elemOf[T]() != asm.F16:
+	case m.dialect == CompressedTensors || m.dialect == CompressedTensorsF32:
 		mantissa, below := m.compressedPower()
 		asm.ParamsPowerOfTwo(impl, &scale[0], &factor[0], &most[0], 1<<(22-mantissa), below, 0, 0, len(most))
+		for i := 0; i < len(most) && elemOf[T]() == asm.F16; i++ {
+			switch s := scale[i]; { // what chooseCompressed makes of a scale that float16 has not
+			case s > 0x1p15:
+				scale[i], factor[i] = 1, 0
+			case s < 0x1p-24:
+				factor[i] = 0x1p10
+			}
+		}
 	default:
 		return false
 	}
@@ -332,7 +334,12 @@ func dynamicFloatsBy[T Float](impl isa, dst []byte, src []T, g Grid, r *FloatRul
 		n := min(step, g.Groups-first)
 		x, part := src[first*g.Len:][:n*g.Len], r.part(first, n)
 		adjacent(impl, x, g.Len, nil, part.Scale, false)
-		reciprocals := chooseDialect[T](impl, &part, part.Scale, factor, recip)
+		reciprocals := false
+		if r.Dialect == Reference {
+			chooseFloats[T](impl, findings{recip: recip}, &part, 0, n)
+		} else {
+			reciprocals = chooseDialect[T](impl, &part, part.Scale, factor, recip)
+		}
 		q, grid := dst[r.Format.Bytes(first*g.Len):][:r.Format.Bytes(n*g.Len)], Grid{1, n, g.Len}
 		if reciprocals && r.Format == E2M1Packed {
 			quantizeFoursOf(impl, q, x, grid, 0, factor[:n], recip[:n], &words, streaming{})

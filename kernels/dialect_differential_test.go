@@ -210,11 +210,12 @@ func differFakes[T Float](t *testing.T, where string, x []T, fake func(y []T, ma
 
 func differInts[T Float](t *testing.T, impl string, d Dialect, seed uint64) {
 	src := newSource(2000 + seed)
-	for trial := range effort(3*len(dialectGrids), 10*len(dialectGrids), 200*len(dialectGrids)) {
+	formats := []Format{Int8, Int4, Int2, Int6, Uint6, Int16, Uint16, Uint8}
+	for trial := range effort(len(formats)*len(dialectGrids), 20*len(dialectGrids), 200*len(dialectGrids)) {
 		g := dialectGrids[trial%len(dialectGrids)]
 		src.mood()
 		n := elements(g)
-		p := IntParams{Format: []Format{Int8, Int4, Int2}[trial%3], Dialect: d, Scale: make([]float32, g.Groups)}
+		p := IntParams{Format: formats[trial%len(formats)], Dialect: d, Scale: make([]float32, g.Groups)}
 		p.Min, p.Max = p.Format.Range()
 		src.scales(p.Scale)
 		if src.IntN(2) == 0 {
@@ -245,6 +246,44 @@ func sameFloats[T Float](t *testing.T, where string, want, got []T) {
 		if w, v := value(want[i]), value(got[i]); bitsOf(want[i]) != bitsOf(got[i]) && (w == w || v == v) {
 			t.Fatalf("%s: element %d is %v (%#x), want %v (%#x)", where, i, v, bitsOf(got[i]), w, bitsOf(want[i]))
 		}
+	}
+}
+
+// TestChooseAnyRange holds the scales that implementations choose against the portable ones for ranges of any size, also
+// ones that a tensor of 16 bits has not.
+func TestChooseAnyRange(t *testing.T) {
+	for _, name := range assembled(t) {
+		require.NoError(t, Use(name))
+		for i, rule := range floatMethods {
+			chooseAnyRange[float32](t, name, rule, uint64(3*i))
+			chooseAnyRange[float16.Float16](t, name, rule, uint64(3*i+1))
+			chooseAnyRange[bf16.BFloat16](t, name, rule, uint64(3*i+2))
+		}
+	}
+}
+
+func chooseAnyRange[T Float](t *testing.T, impl string, r FloatRule, seed uint64) {
+	src := newSource(3000 + seed)
+	const n = 150
+	r.Global = 2
+	for trial := range 4 {
+		low, high := make([]float32, n), make([]float32, n)
+		for i := range high {
+			high[i] = float32(math.Ldexp(1+src.Float64(), []int{src.IntN(30) - 20, src.IntN(270) - 150}[trial%2]))
+			low[i] = -high[i] * float32(src.Float64())
+		}
+		if trial > 1 {
+			high[src.IntN(n)] = 0
+			high[src.IntN(n)] = float32(math.Inf(1))
+		}
+		want := r
+		want.Scale, want.Factor = make([]float32, n), make([]float32, n)
+		r.Scale, r.Factor = make([]float32, n), make([]float32, n)
+		portableChooseFloat[T](&want, low, high)
+		ChooseFloat[T](&r, low, high)
+		where := fmt.Sprintf("%s: %v %v %v %v, %T, trial %d", impl, r.Dialect, r.Scales, r.Rule, r.Format, *new(T), trial)
+		sameFloats(t, where+": scales", want.Scale, r.Scale)
+		sameFloats(t, where+": factors", want.Factor, r.Factor)
 	}
 }
 

@@ -215,6 +215,9 @@ func (f Format) isInt() bool    { return formats[f].most > 0 }
 func (f Format) isSigned() bool { return formats[f].least < 0 }
 func (f Format) isPacked() bool { return formats[f].bits < 8 }
 
+// isSix reports whether the format is one of six bits, packed or not.
+func (f Format) isSix() bool { return formats[f].bits == 6 || formats[f].width == 6 }
+
 // check panics unless the format exists.
 func (f Format) check(kernel string) {
 	if f == 0 || f >= formatsEnd {

@@ -81,23 +81,26 @@ func quantizeIntLong[C IntCode, T Float](dst []C, src []T, g Grid, p *IntParams)
 
 // quantizeWide is quantizeInt for codes of two bytes.
 func quantizeWide[T Float](impl isa, dst []byte, src []T, g Grid, p *IntParams, f Format) {
-	if impl == generic || len(src) == 0 || !asReference[T](p) {
-		portableQuantizeInt(dst, src, g.merged(), p, f)
-		return
+	switch g = g.merged(); {
+	case impl == generic || len(src) == 0:
+		portableQuantizeInt(dst, src, g, p, f)
+	case !asReference[T](p):
+		quantizeIntBefore(impl, storage{bits: 16}, unsafe.Pointer(&dst[0]), src, g, p)
+	default:
+		quantizeShorts(impl, unsafe.Pointer(&dst[0]), src, g, p)
 	}
-	quantizeShorts(impl, unsafe.Pointer(&dst[0]), src, g.merged(), p)
 }
 
 // quantizeInt is for codes of a byte and less.
 func quantizeInt[T Float](impl isa, dst []byte, src []T, g Grid, p *IntParams, f Format) {
 	g = g.merged()
 	switch {
-	case impl == generic || len(src) == 0 || !asReference[T](p) && (f.Bits() == 6 || !g.inBytes(f.Bits())):
+	case impl == generic || len(src) == 0 || !asReference[T](p) && !g.inBytes(f.Bits()) && f.Bits() != 6:
 		portableQuantizeInt(dst, src, g, p, f)
-	case !asReference[T](p):
-		quantizeIntBefore(impl, f.storage(), unsafe.Pointer(&dst[0]), src, g, p)
 	case f.Bits() == 6:
 		quantizeIntSixes(impl, dst, src, g, p, f)
+	case !asReference[T](p):
+		quantizeIntBefore(impl, f.storage(), unsafe.Pointer(&dst[0]), src, g, p)
 	case g.inBytes(f.Bits()):
 		quantizeIntAsm(impl, f.storage(), unsafe.Pointer(&dst[0]), src, g, p)
 	default:

@@ -2,6 +2,7 @@ package kernels
 
 import (
 	"math"
+	"math/bits"
 	"unsafe"
 
 	"github.com/lowbit-go/lowbit/internal/asm"
@@ -70,7 +71,13 @@ func ofFloats[T Float](b *before, impl isa, p *FloatParams, base, n int, nan flo
 // ofInts is ofFloats for an integer format.
 func ofInts[T Float](b *before, impl isa, p *IntParams, base, n int) {
 	b.nan, b.half, b.zero, b.keep = nan32, asm.F32, minusZeros[0], -1
-	if p.Dialect == Torch {
+	for i := range n {
+		b.offset[i] = minusZeros[0]
+		if p.ZeroPoint != nil {
+			b.offset[i] = float32(p.ZeroPoint[base+i])
+		}
+	}
+	if p.Dialect == Torch { // which rounds before it adds
 		b.product = true
 		for i, s := range p.Scale[base:][:n] {
 			b.scale[i] = 1 / s
@@ -82,12 +89,6 @@ func ofInts[T Float](b *before, impl isa, p *IntParams, base, n int) {
 	}
 	copy(b.scale[:], p.Scale[base:][:n])
 	asm.Prepare(impl, &b.recip[0], &b.scale[0], n)
-	for i := range n {
-		b.offset[i] = minusZeros[0]
-		if p.ZeroPoint != nil {
-			b.offset[i] = float32(p.ZeroPoint[base+i])
-		}
-	}
 }
 
 // runBefore is for some groups from first on; they have no more elements than buf.
@@ -131,13 +132,14 @@ func runBefore[T Float](b *before, impl isa, buf *[widenedLen]float32, x unsafe.
 func towardZero(v []float32) {
 	for i, x := range v {
 		b := math.Float32bits(x)
+		if b&(1<<21-1) != 0 { // most
+			continue
+		}
 		switch {
 		case b<<1 == 0:
 			b = 1 << 31
-		case b&(1<<21-1) == 0 && x-x == 0:
+		case x-x == 0:
 			b--
-		default:
-			continue
 		}
 		v[i] = math.Float32frombits(b)
 	}
@@ -207,6 +209,17 @@ func fakeQuantizeFloatBefore[T Float](impl isa, dst []T, mask Mask, src []T, g G
 	}
 }
 
+// parts returns a power of two of which every float32 beyond the range, and not beyond twice its nearer end, is a multiple, so that it is beyond
+// it as a number of such parts too, if that is rounded to an integer; and whether the ends are that many parts, and none is 0.
+func parts(least, most int) (part float32, ok bool) {
+	nearer := min(-least, most)
+	if nearer <= 0 {
+		return 0, false
+	}
+	shift := 24 - bits.Len(uint(nearer))
+	return float32(math.Ldexp(1, -shift)), int64(max(-least, most))<<shift <= math.MaxInt32
+}
+
 // signs does again the flags of what is close to the end of a range that is 0, for groups from first on: a quotient that is subnormal may have become 0.
 func signs[T Float](in []byte, quotients []float32, src []T, length int, p *IntParams, first int) {
 	for k, r := range quotients {
@@ -238,7 +251,7 @@ func roundAsm[T Float](impl isa, y []T, results []float32) {
 	asm.Encode(impl, elemOf[T](), (*uint16)(first), &results[0], len(y), 0)
 }
 
-// quantizeIntBefore writes codes of integers.
+// quantizeIntBefore writes codes of integers, of two bytes or as they are stored.
 func quantizeIntBefore[T Float](impl isa, st storage, dst unsafe.Pointer, src []T, g Grid, p *IntParams) {
 	var b before
 	var buf [widenedLen]float32
@@ -249,9 +262,16 @@ func quantizeIntBefore[T Float](impl isa, st storage, dst unsafe.Pointer, src []
 		for s.advance() {
 			runBefore[T](&b, impl, &buf, unsafe.Pointer(&src[s.off]), s.first, s.groups, s.length)
 			q, x, count := unsafe.Add(dst, s.off*st.bits/8), unsafe.Pointer(&buf[0]), s.groups*s.length
-			if p.Dialect == Torch && p.ZeroPoint != nil { // added to what is rounded
+			switch zeros := p.Dialect == Torch && p.ZeroPoint != nil; { // added to what is rounded
+			case st.bits == 16:
+				zero := &minusZeros[0]
+				if zeros {
+					zero = &b.offset[s.first]
+				}
+				asm.QuantizeShort(impl, (*uint16)(q), &buf[0], &ones()[0], &ones()[0], zero, &minusZeros[0], float32(p.Min), float32(p.Max), s.groups, s.length)
+			case zeros:
 				asm.QuantizeZeroPoint[float32](impl, asm.F32, (*uint8)(q), x, &ones()[0], &ones()[0], &p.ZeroPoint[base+s.first], int32(p.Min), int32(p.Max), int32(st.layout), s.groups, s.length, 0)
-			} else {
+			default:
 				asm.Quantize[float32](impl, asm.F32, (*uint8)(q), x, &ones()[0], &ones()[0], int32(p.Min), int32(p.Max), int32(st.layout), 1, count, 0)
 			}
 		}
@@ -268,6 +288,7 @@ func fakeQuantizeIntBefore[T Float](impl isa, dst []T, mask Mask, src []T, g Gri
 	if mask.kind == bitMask {
 		clear(mask.data)
 	}
+	part, fine := parts(p.Min, p.Max)
 	for base := 0; base < g.Groups; base += someGroups {
 		n := min(someGroups, g.Groups-base)
 		ofInts[T](&b, impl, p, base, n)
@@ -290,11 +311,15 @@ func fakeQuantizeIntBefore[T Float](impl isa, dst []T, mask Mask, src []T, g Gri
 				if p.ZeroPoint != nil {
 					asm.Quotient(impl, &q[0], &q[0], &ones()[0], &ones()[0], &zeros[s.first], -1, nan32, s.groups, s.length, 0)
 				}
-				in := flags[:count]
-				for k, r := range buf[:count] { // clamped before it is rounded
-					in[k] = bit(lo <= r) & bit(r <= hi)
-				}
-				if lo == 0 || hi == 0 {
+				switch in := flags[:count]; { // clamped before it is rounded
+				case mask.kind == noMask:
+				case fine:
+					recip := 1 / part
+					asm.FakeQuantize[float32](impl, asm.F32, v, &flags[0], v, &part, &recip, int32(lo/part), int32(hi/part), int32(asm.ByteMask), 1, count, 0)
+				default:
+					for k, r := range buf[:count] {
+						in[k] = bit(lo <= r) & bit(r <= hi)
+					}
 					signs[T](in, buf[:count], src[s.off:], s.length, p, base+s.first)
 				}
 			}

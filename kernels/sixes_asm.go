@@ -1,7 +1,6 @@
 package kernels
 
 import (
-	"encoding/binary"
 	"unsafe"
 
 	"github.com/lowbit-go/lowbit/internal/asm"
@@ -43,7 +42,7 @@ func (s *sixes) pack(impl isa, dst, src []byte) {
 		dst, src = dst[whole/4*3:], src[whole:]
 	}
 	if s.floats {
-		signsDown(src)
+		fewSignsDown(src)
 	}
 	portablePack(dst, src, Uint6)
 }
@@ -53,7 +52,7 @@ func unpackSixesAsm(impl isa, dst, src []byte, signed, floats bool) {
 	f, sign, keep := Uint6, int32(0), int32(-1)
 	switch {
 	case floats:
-		sign, keep = 0x20, -0x60606061 // in each byte 0x9f: the sign, which is extended, and the five bits below
+		sign, keep = 0x20, signAndFive
 	case signed:
 		f, sign = Int6, 0x20
 	}
@@ -63,7 +62,7 @@ func unpackSixesAsm(impl isa, dst, src []byte, signed, floats bool) {
 	}
 	portableUnpack(dst, src, f)
 	if floats {
-		signsUp(dst, dst)
+		fewSignsUp(dst, dst)
 	}
 }
 
@@ -75,7 +74,12 @@ func quantizeIntSixes[T Float](impl isa, dst []byte, src []T, g Grid, p *IntPara
 	for s.advance() {
 		n := s.groups * s.length
 		part := p.part(s.first, s.groups)
-		quantizeIntAsm(impl, st, unsafe.Pointer(&packer.room()[0]), src[s.off:][:n], Grid{1, s.groups, s.length}, &part)
+		to, x, g := unsafe.Pointer(&packer.room()[0]), src[s.off:][:n], Grid{1, s.groups, s.length}
+		if asReference[T](p) {
+			quantizeIntAsm(impl, st, to, x, g, &part)
+		} else {
+			quantizeIntBefore(impl, st, to, x, g, &part)
+		}
 		packer.add(impl, n)
 	}
 	packer.end(impl)
@@ -95,30 +99,45 @@ func dequantizeIntSixes[T Float](impl isa, dst []T, src []byte, g Grid, p *IntPa
 }
 
 // The assembly writes a float code of six bits with its sign in the highest bit of
-// the byte.
+// the byte. To bring the signs of many codes there, or back, these are packed and unpacked,
+// in pieces of betweenBytes at most.
 
 // signsDown makes codes of six bits of those that the assembly writes.
-func signsDown(codes []byte) {
-	for len(codes) >= 8 {
-		binary.LittleEndian.PutUint64(codes, signDown(binary.LittleEndian.Uint64(codes)))
-		codes = codes[8:]
+func signsDown(impl isa, codes []byte) {
+	var packed [betweenBytes / 4 * 3]byte
+	n := len(codes) &^ (sixTile - 1)
+	if n > 0 {
+		asm.PackSixes(impl, &packed[0], &codes[0], 0x1f1f1f1f, 0x20202020, n)
+		asm.UnpackSixes(impl, &codes[0], &packed[0], 0, -1, n)
 	}
+	fewSignsDown(codes[n:])
+}
+
+func fewSignsDown(codes []byte) {
 	for i, c := range codes {
-		codes[i] = byte(signDown(uint64(c)))
+		codes[i] = c&0x1f | c>>2&0x20
 	}
 }
 
 // signsUp is the inverse: the two highest bits of a code of six do not count.
-func signsUp(dst, src []byte) {
-	one := func(w uint64) uint64 { return w&0x1f1f1f1f1f1f1f1f | w<<2&0x8080808080808080 }
-	for len(src) >= 8 {
-		binary.LittleEndian.PutUint64(dst, one(binary.LittleEndian.Uint64(src)))
-		dst, src = dst[8:], src[8:]
+func signsUp(impl isa, dst, src []byte) {
+	var packed [betweenBytes / 4 * 3]byte
+	n := len(src) &^ (sixTile - 1)
+	if n > 0 {
+		asm.PackSixes(impl, &packed[0], &src[0], 0x3f3f3f3f, 0, n)
+		asm.UnpackSixes(impl, &dst[0], &packed[0], 0x20, signAndFive, n)
 	}
+	fewSignsUp(dst[n:], src[n:])
+}
+
+func fewSignsUp(dst, src []byte) {
 	for i, c := range src {
-		dst[i] = byte(one(uint64(c)))
+		dst[i] = c&0x1f | c<<2&0x80
 	}
 }
+
+// signAndFive keeps in each byte the sign, which is extended, and the five bits at the bottom.
+const signAndFive = -0x60606061
 
 // sixesLen is the length of groups of packed floats for which there are kernels, with AVX-512 of two groups at
 // a time or a multiple of that; sixesBytes is how many bytes such a group takes.
@@ -193,7 +212,7 @@ func quantizeFloatSixesInPieces[T Float](impl isa, dst []byte, src []T, g Grid, 
 			if f != p.Format {
 				packer.add(impl, n)
 			} else {
-				signsDown(codes)
+				signsDown(impl, codes)
 			}
 		}
 	}
@@ -248,7 +267,7 @@ func dequantizeFloatSixesInPieces[T Float](impl isa, dst []T, src []byte, g Grid
 			before = s.off % 4
 			unpackSixesAsm(impl, codes[:before+n], src[s.off/4*3:], false, true)
 		} else {
-			signsUp(codes[:n], src[s.off:][:n])
+			signsUp(impl, codes[:n], src[s.off:][:n])
 		}
 		part.Scale = p.Scale[s.first:][:s.groups]
 		dequantizeFloatAsm(impl, dst[s.off:][:n], codes[before:][:n], Grid{1, s.groups, s.length}, &part, times)
