@@ -194,12 +194,16 @@ func (m *method) adjust(quotients []float32) {
 	}
 }
 
-// replaceNaNs makes numbers of quotients that are NaN where dialects have codes for them in E2M1Packed, which has no NaN.
-func (m *method) replaceNaNs(quotients, x []float32, factor float32) {
+// replaces reports whether the dialect has codes for quotients that are NaN.
+func (m *method) replaces() bool { return m.fp4 && (m.dialect == ModelOpt || m.dialect == TorchAO) }
+
+// replaceNaNs makes numbers of quotients that are NaN where dialects have codes for them. Those of elements that are NaN
+// themselves stay, unless it is for E2M1Packed, which has no NaN.
+func (m *method) replaceNaNs(quotients, x []float32, factor float32, packed bool) {
 	for i, v := range quotients {
 		switch {
 		case v == v:
-		case m.dialect == ModelOpt:
+		case m.dialect == ModelOpt && (packed || x[i] == x[i] && factor == factor):
 			quotients[i] = fp4.E2M1Max
 		case m.dialect == TorchAO && x[i] == 0 && factor == factor:
 			quotients[i] = zeroTimesInf

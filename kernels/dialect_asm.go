@@ -40,19 +40,26 @@ func (m *method) infinite() bool {
 	return m.dialect == TorchAO && m.scales == ScaleE4M3FNGlobal && !(m.global >= 0x1p-100)
 }
 
-// anyInfinite reports whether a factor of groups to quantize may be, as that of a scale of 0 is.
-func (m *method) anyInfinite(impl isa, p *FloatParams) bool {
+// wild reports whether a quotient of groups to quantize may be NaN that is not one of a NaN: of zero and an infinite factor, as that of a
+// scale of 0 is, or of zero divided by one. For E2M1Packed the assembly is told what ModelOpt has for that.
+func (m *method) wild(impl isa, p *FloatParams, packed bool) bool {
 	switch {
-	case m.dialect != TorchAO || m.format.layout != asm.Nibbles:
+	case !m.replaces() || m.dialect == ModelOpt && packed:
 		return false
-	case p.Factor != nil:
+	case m.scales == ScaleE4M3FNGlobal && !(m.global >= 0x1p-100):
+		return true
+	case p.Factor != nil && m.multiplies():
 		return !(largest(impl, p.Factor) <= math.MaxFloat32)
 	case m.scales == ScaleE8M0:
 		return false
 	}
+	of := p.Scale
+	if p.Factor != nil {
+		of = p.Factor
+	}
 	var least, most float32
-	asm.MinMax[float32](impl, asm.F32, unsafe.Pointer(unsafe.SliceData(p.Scale)), unsafe.Pointer(&least), unsafe.Pointer(&most), 1, len(p.Scale))
-	return !(least >= fp8.E4M3FNSmallestSubnormal)
+	asm.MinMax[float32](impl, asm.F32, unsafe.Pointer(unsafe.SliceData(of)), unsafe.Pointer(&least), unsafe.Pointer(&most), 1, len(of))
+	return !(least >= 0x1p-120)
 }
 
 // multipliesAlone reports whether codes are those of products with the factors. To
@@ -67,7 +74,7 @@ func (m *method) multipliesAlone() bool {
 func quantizeFloatBy[T Float](impl isa, dst []byte, src []T, g Grid, p *FloatParams) {
 	m := p.method()
 	switch {
-	case !g.inBytes(p.Format.Bits()) || m.infinite() || m.anyInfinite(impl, p):
+	case !g.inBytes(p.Format.Bits()) || m.wild(impl, p, p.Format == E2M1Packed):
 		portableQuantizeFloat(dst, src, g, p)
 	case p.Format.isSix():
 		quantizeFloatSixes(impl, dst, src, g, p)

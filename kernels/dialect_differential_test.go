@@ -187,6 +187,47 @@ func TestDialectsAtZero(t *testing.T) {
 	}
 }
 
+// TestZeroTimesInfinity holds what dialects make of zero where a group's factor is infinite, or zero to divide by: its code is the same with four
+// bits and with a byte, and what a tensor is rounded to is the code's value.
+func TestZeroTimesInfinity(t *testing.T) {
+	x := make([]float32, 2*16)
+	x[1], x[2], x[17], x[18] = 0x1p-140, neg, 0x1p-149, -0x1p-130
+	g := Grid{1, 2, 16}
+	for _, c := range []struct {
+		p    FloatParams
+		want float32
+	}{
+		{FloatParams{Dialect: TorchAO, Scales: ScaleE4M3FNGlobal, Global: 0x1p-140}, -1.5},
+		{FloatParams{Dialect: TorchAO, Scales: ScaleE4M3FN, Global: 1}, -1.5},
+		{FloatParams{Dialect: ModelOpt, Scales: ScaleE4M3FNGlobal, Global: 0x1p-149}, 6},
+		{FloatParams{Dialect: ModelOpt, Scales: ScaleE4M3FNGlobal, Global: 1, Factor: []float32{0, 1}}, 6},
+	} {
+		p := c.p
+		switch p.Scale = []float32{0x1p-9, 0x1p-6}; {
+		case p.Factor != nil:
+			p.Scale = []float32{1, 1}
+		case p.Global == 1:
+			p.Scale[0] = 0
+		}
+		forEachImplementation(t, func(t *testing.T) {
+			packed, bytes, y := make([]byte, len(x)/2), make([]byte, len(x)), make([]float32, len(x))
+			p.Format = E2M1Packed
+			QuantizeFloat(packed, x, g, &p)
+			FakeQuantizeFloat(y, Mask{}, x, g, &p)
+			back := make([]float32, len(x))
+			DequantizeFloat(back, packed, g, &p)
+			sameFloats(t, fmt.Sprintf("%+v: fake-quantized", p), back, y)
+			p.Format = E2M1
+			QuantizeFloat(bytes, x, g, &p)
+			for i := range x {
+				four := packed[i/2] >> (i % 2 * 4) & 15
+				require.Equal(t, e2m1Listed[four], bytes[i], "%+v: element %d", p, i)
+			}
+			require.Equal(t, c.want, fp8.E4M3FN(bytes[0]).Float32(), "%+v", p)
+		})
+	}
+}
+
 // anyNaN reports whether a scale is NaN: what codes are then is not specified.
 func (r *FloatRule) anyNaN() bool {
 	return slices.ContainsFunc(r.Scale, func(s float32) bool { return s != s })

@@ -91,10 +91,10 @@ func fakeQuantizeFloat[T Float](impl isa, dst []T, mask Mask, src []T, g Grid, p
 	switch {
 	case impl == generic || len(src) == 0:
 		portableFakeQuantizeFloat(dst, mask, src, g, p)
-	case p.Dialect != Reference && !p.dividesByScales():
-		fakeQuantizeFloatBefore(impl, dst, mask, src, g, p)
-	default:
+	case p.Dialect == Reference || p.dividesByScales():
 		fakeQuantizeFloatAsm(impl, dst, mask, src, g, p)
+	default:
+		fakeQuantizeFloatBy(impl, dst, mask, src, g, p)
 	}
 }
 

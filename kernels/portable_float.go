@@ -17,6 +17,9 @@ func portableFakeQuantizeFloat[T Float](dst []T, mask Mask, src []T, g Grid, p *
 			quotients[T](&m, y[r.from:r.to], x[r.from:r.to], factorAt[T](p, &m, r.group))
 		}
 		mask.put(at, y, -hi, hi)
+		for r := g.run(at, len(x)); m.replaces() && r.from < r.to; r = g.after(r, len(x)) {
+			m.replaceNaNs(y[r.from:r.to], x[r.from:r.to], factorAt[T](p, &m, r.group), false)
+		}
 		m.codes(q, y)
 		for r := g.run(at, len(x)); r.from < r.to; r = g.after(r, len(x)) {
 			s, y, values := m.valueScale(p.Scale[r.group]), y[r.from:r.to], m.format.values
@@ -41,8 +44,8 @@ func portableQuantizeFloat[T Float](dst []byte, src []T, g Grid, p *FloatParams)
 		for r := g.run(at, len(x)); r.from < r.to; r = g.after(r, len(x)) {
 			factor := factorAt[T](p, &m, r.group)
 			quotients[T](&m, y[r.from:r.to], x[r.from:r.to], factor)
-			if f == E2M1Packed && m.dialect != Reference {
-				m.replaceNaNs(y[r.from:r.to], x[r.from:r.to], factor)
+			if m.replaces() {
+				m.replaceNaNs(y[r.from:r.to], x[r.from:r.to], factor, f == E2M1Packed)
 			}
 		}
 		m.codes(q, y)

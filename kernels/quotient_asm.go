@@ -54,9 +54,7 @@ func ofFloats[T Float](b *before, impl isa, p *FloatParams, base, n int, nan flo
 	}
 	switch b.product = m.multiplies(); {
 	case b.product:
-		for i := range b.scale[:n] {
-			b.scale[i] = factorAt[T](p, &m, base+i)
-		}
+		copy(b.scale[:], factors[T](p, &m, base, n, b.scale[:]))
 	case p.Factor != nil:
 		asm.ParamsValue(impl, &b.scale[0], &b.recip[0], &p.Factor[base], 1, 1, most, n)
 	case m.scales == ScaleE4M3FNGlobal:
@@ -179,13 +177,17 @@ func quantizeFloatBefore[T Float](impl isa, dst []byte, src []T, g Grid, p *Floa
 	}
 }
 
-// fakeQuantizeFloatBefore is FakeQuantizeFloat by dialects.
-func fakeQuantizeFloatBefore[T Float](impl isa, dst []T, mask Mask, src []T, g Grid, p *FloatParams) {
+// fakeQuantizeFloatBy is FakeQuantizeFloat by dialects.
+func fakeQuantizeFloatBy[T Float](impl isa, dst []T, mask Mask, src []T, g Grid, p *FloatParams) {
+	m := p.method()
+	if m.wild(impl, p, false) {
+		portableFakeQuantizeFloat(dst, mask, src, g, p)
+		return
+	}
 	var b before
 	var buf [widenedLen]float32
 	var flags [widenedLen]byte
 	var value [someGroups]float32
-	m := p.method()
 	if mask.kind == bitMask {
 		clear(mask.data)
 	}
