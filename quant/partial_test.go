@@ -61,6 +61,41 @@ func TestONNX(t *testing.T) {
 	})
 }
 
+// TestCompressedTensorsBlocks holds blocks of two axes, which divide neither, against compressed-tensors.
+func TestCompressedTensorsBlocks(t *testing.T) {
+	cases, err := golden.Calibration("ct_block")
+	require.NoError(t, err)
+	quant.ShareEvery(t, 64)
+	onEach(t, func(t *testing.T) {
+		for _, c := range cases {
+			var of struct {
+				Sym   bool
+				Block []int
+			}
+			require.NoError(t, json.Unmarshal(c.Params, &of))
+			scheme := "asymmetric"
+			if of.Sym {
+				scheme = "symmetric"
+			}
+			in := c.Tensor("x")
+			x := quant.Tensor[float32]{Data: golden.Values[float32](in), Shape: in.Shape}
+			for workers := 1; workers <= 8; workers++ {
+				q := mustNew[float32](t, fmt.Sprintf(`{"dtype":"int8","qscheme":%q,"dialect":"compressed_tensors","granularity":{"type":"per_block","block_size":[%d,%d],"partial":true}}`,
+					scheme, of.Block[0], of.Block[1]), quant.Weight)
+				q.Workers = workers
+				var y quant.Tensor[float32]
+				require.NoError(t, q.FakeQuantize(&y, x, nil))
+				p, err := q.Params()
+				require.NoError(t, err)
+				require.Equal(t, c.Tensor("scale").Shape, p.Shape, c.Name)
+				require.Negative(t, c.Tensor("scale").Diff(golden.Bytes(p.Scale)), c.Name)
+				require.Equal(t, golden.Values[int32](c.Tensor("zero_point")), p.ZeroPoint, c.Name)
+				require.Equal(t, golden.Values[float32](c.Tensor("y")), y.Data, c.Name)
+			}
+		}
+	})
+}
+
 func integers[E int8 | uint8 | int16 | uint16](values []E) []int32 {
 	var all []int32
 	for _, v := range values {
