@@ -1,7 +1,11 @@
 package main
 
 import (
+	"encoding/binary"
 	"math"
+	"os"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -48,6 +52,40 @@ func TestImportance(t *testing.T) {
 	short := save(t, place(t, "short"), of("a.weight", safetensors.F32, []int{10, 3}, x[:30]...))
 	works(t, "calibrate", "--importance", "-o", importance, short)
 	fails(t, exitFailed, []string{"a.weight", "3 weights", "64"}, "quantize", "--preset", "int4-g32-mse", "--imatrix", importance, "-o", out, model)
+}
+
+// What calibrate keeps does the same as llama.cpp's matrix of the same weights, to GGUF and to the range calculator mse.
+func TestImportanceForms(t *testing.T) {
+	const name, rows, columns = "blk.0.attn_v.weight", 3, 256
+	x := noise(name, safetensors.F32, rows, columns)
+	for i, v := range numbers[float32](t, x) { // columns of large elements, and of small ones
+		binary.LittleEndian.PutUint32(x.data[4*i:], math.Float32bits(v*float32(i%7*(i%7))))
+	}
+	state, matrix := place(t, "state"), place(t, "matrix.dat")
+	works(t, "calibrate", "--importance", "-o", state, save(t, place(t, "batch"), x))
+	var seen quant.Importance[float32]
+	require.NoError(t, seen.Add(quant.Tensor[float32]{Data: numbers[float32](t, x), Shape: x.shape}))
+	dat := binary.LittleEndian.AppendUint32(nil, 1) // entries
+	dat = append(binary.LittleEndian.AppendUint32(dat, uint32(len(name))), name...)
+	dat = binary.LittleEndian.AppendUint32(binary.LittleEndian.AppendUint32(dat, 1), columns) // calls, values
+	for _, w := range seen.Weights() {
+		dat = binary.LittleEndian.AppendUint32(dat, math.Float32bits(w))
+	}
+	require.NoError(t, os.WriteFile(matrix, dat, 0o666))
+
+	model := saveGGUF(t, place(t, "model.gguf"))
+	for _, to := range []string{"--preset=q4_k", "--preset=q4_0", "--preset=iq4_xs", "--to=lowbit --preset=int4-g32-mse"} {
+		var values [3][]byte
+		for i, with := range [][]string{{"--imatrix", state}, {"--imatrix", matrix}, nil} {
+			out, back := place(t, "out"), place(t, "back")
+			r := lowbit(t, slices.Concat([]string{"quantize"}, strings.Fields(to), with, []string{"-o", out, model})...)
+			require.Equal(t, exitOK, r.status, r.stderr)
+			works(t, "dequantize", "--dtype", "f32", "-o", back, out)
+			values[i] = load(t, back).tensors[name].data
+		}
+		assert.Equal(t, values[0], values[1], to)
+		assert.NotEqual(t, values[0], values[2], to)
+	}
 }
 
 // A tensor without elements has no weights, and is quantized without.
