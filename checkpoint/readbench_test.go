@@ -216,26 +216,27 @@ func benchmarkTypes(b *testing.B, x *Tensor) {
 
 // benchmarkRows reads so many rows at a time, and copies as many in turn. The least of all rounds counts.
 func benchmarkRows[T kernels.Float](b *testing.B, x *Tensor, rows int) {
-	dst := make([]T, rows*x.RowLen())
+	dst, all := make([]T, rows*x.RowLen()), max(rows, benchmarkedRows/8)
 	first := 0
 	round := func(do func(first int) error) time.Duration {
 		begin := time.Now()
-		for at := 0; at < benchmarkedRows; at += rows {
+		for at := 0; at < all; at += rows {
 			if err := do(first + at); err != nil {
 				b.Fatal(err)
 			}
 		}
 		return time.Since(begin)
 	}
-	took, copied := time.Hour, time.Hour
+	copying := func(first int) error { return copyRowsOf(x, bytesOf(dst), first, rows) }
+	reading := func(first int) error { return ReadRows(x, dst, first) }
+	took, copied := round(reading), round(copying)
 	b.ReportAllocs()
 	for b.Loop() {
-		copied = min(copied, round(func(first int) error { return copyRowsOf(x, bytesOf(dst), first, rows) }))
-		took = min(took, round(func(first int) error { return ReadRows(x, dst, first) }))
-		first = (first + benchmarkedRows) % x.Rows()
+		copied, took = min(copied, round(copying)), min(took, round(reading))
+		first = (first + all) % x.Rows()
 	}
 	b.ReportMetric(0, "ns/op")
-	b.ReportMetric(float64(took.Nanoseconds())/float64(benchmarkedRows*x.RowLen()), "ns/weight")
+	b.ReportMetric(float64(took.Nanoseconds())/float64(all*x.RowLen()), "ns/weight")
 	b.ReportMetric(float64(took)/float64(copied), "copies")
 }
 
