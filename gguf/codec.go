@@ -118,6 +118,7 @@ type scratch struct {
 	bfloat16 [pieceLen]bf16.BFloat16
 	unpacked unpacked
 	ranges   ranges
+	ends     [2 * pieceLen / 16]uint16 // ranges of elements of 16 bits
 	written  writtenParams
 }
 
@@ -136,17 +137,29 @@ func quantizeRows[T kernels.Float](dst []byte, src []T, t Type, row int, im []fl
 			meansOfRows(s, &means, src, row)
 		}
 		for at := 0; at < row; at += pieceLen {
-			end := min(at+pieceLen, row)
-			x := widen(s.wide[:end-at], src[at:end])
-			var weights []float32
-			if im != nil {
-				weights = im[at:end]
+			piece := src[at:min(at+pieceLen, row)]
+			n := t.Bytes(len(piece))
+			if im == nil && t.computed() {
+				quantizeSimple(s, dst[:n], piece, t)
+			} else {
+				var weights []float32
+				if im != nil {
+					weights = im[at:][:len(piece)]
+				}
+				s.quantize(dst[:n], widen(s.wide[:len(piece)], piece), t, weights, means[i%len(means)])
 			}
-			n := t.Bytes(len(x))
-			s.quantize(dst[:n], x, t, weights, means[i%len(means)])
 			dst = dst[n:]
 		}
 	}
+}
+
+// computed tells whether scales are computed where there is no importance matrix, and not searched for.
+func (t Type) computed() bool {
+	switch t {
+	case Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, MXFP4, NVFP4:
+		return true
+	}
+	return false
 }
 
 // meanOfRow tells whether the weights that an importance matrix gives depend on the whole row.
@@ -198,7 +211,7 @@ func as[E, T any](elements []T) []E {
 	return unsafe.Slice((*E)(unsafe.Pointer(unsafe.SliceData(elements))), len(elements))
 }
 
-// quantize quantizes at most pieceLen elements.
+// quantize quantizes at most pieceLen elements, to a type without scales or one that searches for them.
 func (s *scratch) quantize(dst []byte, x []float32, t Type, im []float32, mean float32) {
 	switch t {
 	case F32:
@@ -211,20 +224,10 @@ func (s *scratch) quantize(dst []byte, x []float32, t Type, im []float32, mean f
 		half := s.bfloat16[:len(x)]
 		kernels.EncodeBFloat16(half, x)
 		putFloats(dst, half)
-	case Q8_0, MXFP4, NVFP4:
-		s.quantizeSimple(dst, x, t)
 	case Q4_0, Q5_0:
-		if im == nil {
-			s.quantizeSimple(dst, x, t)
-		} else {
-			s.fits.quantizeSignedWeighed(dst, x, t, im, mean)
-		}
+		s.fits.quantizeSignedWeighed(dst, x, t, im, mean)
 	case Q4_1, Q5_1:
-		if im == nil {
-			s.quantizeSimple(dst, x, t)
-		} else {
-			s.fits.quantizeRangedWeighed(dst, x, t, im, mean)
-		}
+		s.fits.quantizeRangedWeighed(dst, x, t, im, mean)
 	case Q2_K, Q3_K, Q4_K, Q5_K, Q6_K:
 		s.fits.quantizeK(dst, x, t, im)
 	case IQ4_NL, IQ4_XS:

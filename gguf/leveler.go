@@ -78,12 +78,11 @@ func (l *leveler) first(f *found, x []float32, least, most int32, first func(cod
 // are no numbers or round in another way than others.
 func (l *leveler) others(f *found, x []float32, length int, visit func(codes []byte, x []float32, g int)) {
 	generic, each := isa.Current() == asm.Generic, length/16
-	scales, offsets := l.scales[:], l.offsets[:]
 	for g, largest := range f.largest[:len(x)/length] {
-		if generic || !(largest+offsets[0] < 4e6*abs32(scales[0])) {
+		at := g * each & (len(l.scales) - 1)
+		if generic || !(largest+l.offsets[at] < 4e6*abs32(l.scales[at])) {
 			visit(l.codes[g*length:][:length], x[g*length:][:length], g)
 		}
-		scales, offsets = scales[each:], offsets[each:]
 	}
 }
 

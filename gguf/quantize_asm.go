@@ -1,8 +1,13 @@
 package gguf
 
 import (
+	"unsafe"
+
+	"github.com/x448/float16"
+
 	"github.com/lowbit-go/lowbit/internal/asm"
 	"github.com/lowbit-go/lowbit/internal/isa"
+	"github.com/lowbit-go/lowbit/kernels"
 )
 
 // writtenAtOnce is the number of elements of which generated code writes blocks at a time.
@@ -26,14 +31,14 @@ var paramKernels = [...]struct {
 	Q8_0: {asm.BlockQ8_0, 0}, Q4_0: {asm.BlockQ4_0, -1. / 8}, Q5_0: {asm.BlockQ4_0, -1. / 16}, Q4_1: {asm.BlockQ4_1, 15}, Q5_1: {asm.BlockQ4_1, 31}, MXFP4: {asm.BlockMXFP4, 0}, NVFP4: {asm.BlockNVFP4, 0},
 }
 
-// quantizeSimple quantizes to a type whose scales need no search. Blocks that are out of the ordinary, and those that are too few for generated
-// code, are left to the portable code, which is the oracle.
-func (s *scratch) quantizeSimple(dst []byte, x []float32, t Type) {
+// quantizeSimple quantizes a piece to a type whose scales need no search. Blocks that are out of the ordinary, and those that are too few for
+// generated code, are left to the portable code, which is the oracle.
+func quantizeSimple[T kernels.Float](s *scratch, dst []byte, src []T, t Type) {
 	impl := isa.Current()
-	units := len(x) / writtenAtOnce
+	units := len(src) / writtenAtOnce
 	r, p := &s.ranges, &s.written
 	if impl == asm.Generic || units == 0 {
-		r.quantizePortable(dst, x, t)
+		r.quantizePortable(dst, widen(s.wide[:len(src)], src), t)
 		return
 	}
 	length, block, size := 32, t.BlockLen(), t.BlockBytes()
@@ -42,10 +47,8 @@ func (s *scratch) quantizeSimple(dst []byte, x []float32, t Type) {
 	}
 	whole := units * writtenAtOnce
 	groups := whole / length
-	r.find(x[:whole], length)
-	if t == Q4_0 || t == Q5_0 {
-		r.untie(x, groups)
-	}
+	findRanges(impl, s, src[:whole], length)
+	x := widen(s.wide[:len(src)], src)
 	for i := groups; i%16 != 0; i++ { // what is usual for every type
 		r.low[i], r.high[i] = 1, 1
 	}
@@ -53,42 +56,68 @@ func (s *scratch) quantizeSimple(dst []byte, x []float32, t Type) {
 	for i := range p.levels {
 		p.levels[i] = params.levels
 	}
-	asm.BlockParams(impl, params.kind, &p.minima[0], &p.scales[0], &p.factors[0], &p.checks[0], &r.high[0], &r.low[0], &p.levels[0], &p.sums[0], (groups+15)/16)
-	asm.QuantizeBlocks(impl, blockKernels[t], &dst[0], &x[0], &r.low[0], &p.factors[0], &p.scales[0], &p.minima[0], units)
-	unusual := false
-	for _, sum := range p.sums {
-		unusual = unusual || sum != sum
+	find := func(first, rows int) {
+		asm.BlockParams(impl, params.kind, &p.minima[2*first], &p.scales[2*first], &p.factors[first], &p.checks[first], &r.high[first], &r.low[first], &p.levels[0], &p.sums[0], rows)
 	}
-	if unusual {
-		done := -1
-		for i, check := range p.checks[:groups] {
-			if b := i * length / block; check != check && b != done {
-				r.quantizePortable(dst[size*b:][:size], x[block*b:][:block], t)
-				done = b
+	find(0, (groups+15)/16)
+	sums := p.sums
+	unusual := func(visit func(i int)) {
+		for lane, sum := range sums {
+			for i := lane; sum != sum && i < groups; i += len(sums) {
+				if p.checks[i] != p.checks[i] {
+					visit(i)
+				}
 			}
 		}
 	}
+	if t == Q4_0 || t == Q5_0 {
+		unusual(func(i int) {
+			if r.untie(x, i) {
+				find(i&^15, 1)
+			}
+		})
+	}
+	asm.QuantizeBlocks(impl, blockKernels[t], &dst[0], &x[0], &r.low[0], &p.factors[0], &p.scales[0], &p.minima[0], units)
+	unusual(func(i int) {
+		b := i * length / block
+		r.quantizePortable(dst[size*b:][:size], x[block*b:][:block], t)
+	})
 	if whole < len(x) {
 		r.quantizePortable(dst[t.Bytes(whole):], x[whole:], t)
 	}
 }
 
-// untie leaves groups of 32 whose largest magnitude has either sign the range on that side only where it is first.
-func (r *ranges) untie(x []float32, groups int) {
-	for g, low := range r.low[:groups] {
-		high := r.high[g]
-		if low != -high || high == 0 {
-			continue
+// findRanges is find by generated code, for elements of any type: what they are between are some of them.
+func findRanges[T kernels.Float](impl asm.ISA, s *scratch, src []T, length int) {
+	r, n, elem, x := &s.ranges, len(src)/length, asm.BF16, unsafe.Pointer(&src[0])
+	switch any(*new(T)).(type) {
+	case float32:
+		asm.MinMaxF32(x, unsafe.Pointer(&r.low[0]), unsafe.Pointer(&r.high[0]), n, length, impl)
+		return
+	case float16.Float16:
+		elem = asm.F16
+	}
+	low, high := &s.ends[0], &s.ends[len(s.ends)/2]
+	asm.MinMax[T](impl, elem, x, unsafe.Pointer(low), unsafe.Pointer(high), n, length)
+	asm.Decode(impl, elem, &r.low[0], low, n, 0)
+	asm.Decode(impl, elem, &r.high[0], high, n, 0)
+}
+
+// untie leaves a group of 32 whose largest magnitude has either sign the range on that side only where it is first. It tells whether it is such a group.
+func (r *ranges) untie(x []float32, g int) bool {
+	low, high := r.low[g], r.high[g]
+	if low != -high {
+		return false
+	}
+	for _, v := range x[32*g:][:32] {
+		if v == high {
+			r.low[g] = 0
+			return true
 		}
-		for _, v := range x[32*g:][:32] {
-			if v == high {
-				r.low[g] = 0
-				break
-			}
-			if v == low {
-				r.high[g] = 0
-				break
-			}
+		if v == low {
+			break
 		}
 	}
+	r.high[g] = 0
+	return true
 }

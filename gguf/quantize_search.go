@@ -397,15 +397,12 @@ func (f *fits) quantizeK45(dst []byte, x []float32, t Type, weighed bool) {
 
 // packTops packs one bit of codes: that of element 32*j + k into bit j of byte k.
 func packTops(b *[32]byte, codes *[256]byte, bit int) {
-	var high [4]uint64
-	for j := 7; j >= 0; j-- {
-		c := (*[32]byte)(codes[32*j:])
-		for k := range high {
-			high[k] = high[k]<<1 | binary.LittleEndian.Uint64(c[8*k:])>>(bit&7)&ones
-		}
-	}
-	for k, v := range high {
-		binary.LittleEndian.PutUint64(b[8*k:], v)
+	mask, down, up := uint64(ones)<<(bit&7), bit&7, (4-bit)&7
+	for k := 0; k < 32; k += 8 {
+		top := func(j int) uint64 { return binary.LittleEndian.Uint64(codes[32*j+k:]) & mask }
+		low := top(0) | top(1)<<1 | top(2)<<2 | top(3)<<3
+		high := top(4) | top(5)<<1 | top(6)<<2 | top(7)<<3
+		binary.LittleEndian.PutUint64(b[k:], low>>down|high<<up)
 	}
 }
 
@@ -485,9 +482,10 @@ func packScales4(b *[12]byte, scales, least *[8]uint8) {
 // packHalves packs nibbles: of 64 codes the first 32 low, the others high.
 func packHalves(b *[128]byte, codes *[256]byte) {
 	for h := range 4 {
+		halves, c := (*[32]byte)(b[32*h:]), (*[64]byte)(codes[64*h:])
 		for k := 0; k < 32; k += 8 {
-			low, high := binary.LittleEndian.Uint64(codes[64*h+k:]), binary.LittleEndian.Uint64(codes[64*h+32+k:])
-			binary.LittleEndian.PutUint64(b[32*h+k:], low&nibbles|high&nibbles<<4)
+			low, high := binary.LittleEndian.Uint64(c[k:]), binary.LittleEndian.Uint64(c[32+k:])
+			binary.LittleEndian.PutUint64(halves[k:], low&nibbles|high&nibbles<<4)
 		}
 	}
 }
@@ -495,12 +493,11 @@ func packHalves(b *[128]byte, codes *[256]byte) {
 // packPairs packs the low two bits of codes: of 128 the first 32 lowest, and so on.
 func packPairs(b *[64]byte, codes *[256]byte) {
 	for h := range 2 {
+		pairs, c := (*[32]byte)(b[32*h:]), (*[128]byte)(codes[128*h:])
 		for k := 0; k < 32; k += 8 {
-			v := uint64(0)
-			for s := range 4 {
-				v |= binary.LittleEndian.Uint64(codes[128*h+32*s+k:]) & threes << (2 * s)
-			}
-			binary.LittleEndian.PutUint64(b[32*h+k:], v)
+			v0, v1 := binary.LittleEndian.Uint64(c[k:]), binary.LittleEndian.Uint64(c[32+k:])
+			v2, v3 := binary.LittleEndian.Uint64(c[64+k:]), binary.LittleEndian.Uint64(c[96+k:])
+			binary.LittleEndian.PutUint64(pairs[k:], v0&threes|v1&threes<<2|v2&threes<<4|v3&threes<<6)
 		}
 	}
 }
@@ -591,14 +588,12 @@ func (f *fits) quantizeQ3_K(dst []byte, x []float32, weighed bool) {
 	}
 }
 
-// packScales3 writes sixteen scales of six bits.
+// packScales3 writes sixteen scales of six bits: of each the low four, those of two in a byte, then the high two, those of four.
 func packScales3(b *[12]byte, scales *[16]uint8) {
-	for k := range 8 {
-		b[k] = scales[k]&15 | scales[k+8]<<4
-	}
-	for k := range 4 {
-		b[8+k] = scales[k]>>4 | scales[k+4]>>4<<2 | scales[k+8]>>4<<4 | scales[k+12]>>4<<6
-	}
+	low, high := binary.LittleEndian.Uint64(scales[:]), binary.LittleEndian.Uint64(scales[8:])
+	binary.LittleEndian.PutUint64(b[:], low&nibbles|high&nibbles<<4)
+	tops := low>>4&threes | high&(threes<<4)
+	binary.LittleEndian.PutUint32(b[8:], uint32(tops)|uint32(tops>>32)<<2)
 }
 
 // quantizeQ6_K has groups of 16 with a scale of eight bits.

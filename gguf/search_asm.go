@@ -209,27 +209,32 @@ func (b *lanes) searchScale(impl asm.ISA, w *weighing, x []float32, g, length, c
 	asm.ScaleSearch(impl, &b.l[0][0], &b.x[0][0], &b.w[0][0], &at[0][0], &b.tries[0][0], b.count, length, 4*(len(x)/length), choice)
 }
 
-// searchQuickBatches is searchQuick for the groups of sixteen of Q3_K. In most groups no code changes, and in hardly any are there changes in more than three
-// rounds: those that change in more rounds than have been made are put together and searched again.
+// searchQuickBatches is searchQuick for the groups of sixteen of Q3_K. In four of five no code changes, and in most others there are changes in one round
+// only: those that change in more rounds than have been made are put together and searched again.
 func (f *fits) searchQuickBatches(impl asm.ISA, x []float32) {
 	const length = 16
 	b := &f.lanes
-	var groups [pieceLen / length]uint8
-	for g := range groups {
-		groups[g] = uint8(g)
-	}
-	for _, rounds := range [...]int{0, 3, 5} {
-		others := 0
-		batches(x, length, func(x []float32, at int) {
+	at := &b.signed
+	groups := everyGroup
+	var from [len(everyGroup)]uint8 // where in their batch they are
+	for _, rounds := range [...]int{0, 1, 5} {
+		others, gathered := 0, 0
+		batches(x, length, func(x []float32, first int) {
 			b.load(impl, &b.x, x, length)
-			b.signed[asm.SignedMost] = row{}
-			asm.CodeSearch(impl, &b.l[0][0], &b.x[0][0], &b.signed[0][0], &b.tries[0][0], rounds+1, length, 4*(len(x)/length))
+			at[asm.SignedMost] = row{}
+			asm.CodeSearch(impl, &b.l[0][0], &b.x[0][0], &at[0][0], &b.tries[0][0], rounds+1, length, 4*(len(x)/length))
 			for i := range len(x) / length {
-				if g := groups[at+i]; !f.setQuick(int(g), i) {
-					groups[others] = g
-					copy(b.gathered[length*others:][:length], x[length*i:])
-					others++
+				g := groups[first+i]
+				scale := at[asm.SignedA][i] / at[asm.SignedB][i]
+				if !(at[asm.SignedB][i] > 0) {
+					scale = 0
 				}
+				f.scale[g], f.largest[g] = scale, abs32(at[asm.SignedMost][i])
+				groups[others], from[others] = g, uint8(i)
+				others += 1 - int(at[asm.SignedUsual][i]) // without a branch, which would be hard to foretell
+			}
+			for ; gathered < others; gathered++ {
+				copy(b.gathered[length*gathered:][:length], x[length*int(from[gathered]):])
 			}
 		})
 		if x = b.gathered[:length*others]; others == 0 {
@@ -239,19 +244,13 @@ func (f *fits) searchQuickBatches(impl asm.ISA, x []float32) {
 	each(x, length, func(x []float32, i int) { f.searchQuickGroup(x, int(groups[i])) })
 }
 
-// setQuick sets what is found for a group, which is in a lane, if that is usual.
-func (f *fits) setQuick(g, lane int) bool {
-	at := &f.lanes.signed
-	if at[asm.SignedUsual][lane] == 0 {
-		return false
+// everyGroup are the groups of sixteen of a piece.
+var everyGroup = func() (groups [pieceLen / 16]uint8) {
+	for g := range groups {
+		groups[g] = uint8(g)
 	}
-	f.scale[g] = 0
-	if d := at[asm.SignedB][lane]; d > 0 {
-		f.scale[g] = at[asm.SignedA][lane] / d
-	}
-	f.largest[g] = abs32(at[asm.SignedMost][lane])
-	return true
-}
+	return groups
+}()
 
 // tryPositivesBatch is tryPositives with the scales and the least values of all blocks side by side. Those that are out of the ordinary have no
 // inverse.
