@@ -77,7 +77,7 @@ func (c Conversion) Tensors(src *File) (tensors []Info, unweighed []string, err 
 			if t.Row()%to.BlockLen() != 0 {
 				return nil, nil, refuse("rows of %d elements are not a multiple of the %d of a block of %v", t.Row(), to.BlockLen(), to)
 			}
-			if to.Weighed() && c.Importance != nil {
+			if to.Quantized() && c.Importance != nil { // of types that have no use for weights too: the matrix may be another model's
 				weights, err := c.Importance.Weights(t)
 				if err != nil {
 					return nil, nil, err

@@ -227,10 +227,12 @@ func TestConvertRefuses(t *testing.T) {
 	require.ErrorContains(t, Convert(context.Background(), out, plain, Conversion{Types: []Type{IQ2_XS, I32}}), "cannot make IQ2_XS of F32")
 	require.ErrorContains(t, Convert(context.Background(), out, plain, Conversion{Types: []Type{F32, F32}}), "cannot make F32 of I32")
 	im := &Importance{File: "im.dat", entries: map[string][]float32{"t": make([]float32, 31)}}
-	require.ErrorContains(t, Convert(context.Background(), out, plain, Conversion{Types: []Type{Q4_0, I32}, Importance: im}), `im.dat: tensor "t": 31 weights, want 32`)
-	_, unweighed, err := Conversion{Types: []Type{Q4_0, I32}, Importance: &Importance{}}.Tensors(plain)
-	require.NoError(t, err)
-	require.Equal(t, []string{"t"}, unweighed)
+	for _, to := range []Type{Q4_0, Q8_0} { // Q8_0 has no use for weights
+		require.ErrorContains(t, Convert(context.Background(), out, plain, Conversion{Types: []Type{to, I32}, Importance: im}), `im.dat: tensor "t": 31 weights, want 32`)
+		_, unweighed, err := Conversion{Types: []Type{to, I32}, Importance: &Importance{}}.Tensors(plain)
+		require.NoError(t, err)
+		require.Equal(t, []string{"t"}, unweighed)
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	require.ErrorIs(t, Convert(ctx, out, plain, Conversion{Types: []Type{Q4_0, I32}}), context.Canceled)
