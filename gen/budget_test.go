@@ -49,14 +49,14 @@ var budgets = map[string]budget{
 	"search":                {4720, 116},
 	"shorts":                {3700, 83},
 	"sixes":                 {480, 12},
-	"stage":                 {1980, 33},
+	"stage":                 {2000, 33},
 	"stochastic":            {2010, 52},
 	"transpose":             {690, 15},
 	"writeblocks":           {6090, 181},
 }
 
 // budgetOfAll is less than the sum of what each may have.
-var budgetOfAll = budget{183940, 4334}
+var budgetOfAll = budget{183960, 4334}
 
 func TestBudget(t *testing.T) {
 	names, err := filepath.Glob(filepath.Join(asmDir, "*.s"))

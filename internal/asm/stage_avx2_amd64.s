@@ -708,6 +708,10 @@ piece7:
 // Requires: AVX
 TEXT ·stageIn32AVX2(SB), NOSPLIT|NOFRAME, $0
 	MOVQ       CX, -8(AX)
+	VXORPS     Y0, Y0, Y0
+	VMOVUPS    Y0, 32(AX)
+	VMOVUPS    Y0, 64(AX)
+	VMOVUPS    Y0, 96(AX)
 	LEAQ       ·bytes20944d45+128(SB), R14
 	SUBQ       DI, R14
 	SUBQ       DI, R14
@@ -716,15 +720,23 @@ TEXT ·stageIn32AVX2(SB), NOSPLIT|NOFRAME, $0
 	VMOVUPS    (R14), Y1
 	VMASKMOVPS (CX), Y1, Y0
 	VMOVUPS    Y0, (AX)
+	CMPQ       DI, $+8
+	JLE        ended1
 	VMOVUPS    32(R14), Y1
 	VMASKMOVPS 32(CX), Y1, Y0
 	VMOVUPS    Y0, 32(AX)
+	CMPQ       DI, $+16
+	JLE        ended1
 	VMOVUPS    64(R14), Y1
 	VMASKMOVPS 64(CX), Y1, Y0
 	VMOVUPS    Y0, 64(AX)
+	CMPQ       DI, $+24
+	JLE        ended1
 	VMOVUPS    96(R14), Y1
 	VMASKMOVPS 96(CX), Y1, Y0
 	VMOVUPS    Y0, 96(AX)
+
+ended1:
 	RET
 
 // func stageOut32AVX2()
@@ -909,39 +921,44 @@ piece7:
 // Requires: AVX, AVX2
 TEXT ·stageFilled32AVX2(SB), NOSPLIT|NOFRAME, $0
 	MOVQ         CX, -8(AX)
+	VBROADCASTSS (CX), Y0
+	VMOVUPS      Y0, (AX)
+	VMOVUPS      Y0, 32(AX)
+	VMOVUPS      Y0, 64(AX)
+	VMOVUPS      Y0, 96(AX)
 	LEAQ         ·bytes20944d45+128(SB), R14
 	SUBQ         DI, R14
 	SUBQ         DI, R14
 	SUBQ         DI, R14
 	SUBQ         DI, R14
 	VMOVUPS      (R14), Y1
-	VBROADCASTSS (CX), Y0
-	VMOVUPS      Y0, (AX)
 	VMASKMOVPS   (CX), Y1, Y0
 	VPANDN       (AX), Y1, Y1
 	VPOR         Y1, Y0, Y0
 	VMOVUPS      Y0, (AX)
+	CMPQ         DI, $+8
+	JLE          ended1
 	VMOVUPS      32(R14), Y1
-	VBROADCASTSS (CX), Y0
-	VMOVUPS      Y0, 32(AX)
 	VMASKMOVPS   32(CX), Y1, Y0
 	VPANDN       32(AX), Y1, Y1
 	VPOR         Y1, Y0, Y0
 	VMOVUPS      Y0, 32(AX)
+	CMPQ         DI, $+16
+	JLE          ended1
 	VMOVUPS      64(R14), Y1
-	VBROADCASTSS (CX), Y0
-	VMOVUPS      Y0, 64(AX)
 	VMASKMOVPS   64(CX), Y1, Y0
 	VPANDN       64(AX), Y1, Y1
 	VPOR         Y1, Y0, Y0
 	VMOVUPS      Y0, 64(AX)
+	CMPQ         DI, $+24
+	JLE          ended1
 	VMOVUPS      96(R14), Y1
-	VBROADCASTSS (CX), Y0
-	VMOVUPS      Y0, 96(AX)
 	VMASKMOVPS   96(CX), Y1, Y0
 	VPANDN       96(AX), Y1, Y1
 	VPOR         Y1, Y0, Y0
 	VMOVUPS      Y0, 96(AX)
+
+ended1:
 	RET
 
 // func spreadAVX2()
