@@ -300,7 +300,7 @@ func (s *Seg) nodes(slots, slot int, accs map[*ir.Node][]V) {
 		case levels[n.ID] != ir.PerElement || n.Slots() != slots || early(n) || !s.wants(n):
 		case n.Op == ir.OpStore || n.Op == ir.OpAlarmLow:
 			s.emit(n, slot)
-		case n.Op == ir.OpLoad && slots != 4: // where it is wanted first
+		case n.Op == ir.OpLoad && slots != 4, n.Op == ir.OpParam && s.mix != nil: // where it is wanted first
 		default:
 			s.demand(n, slot)
 		}

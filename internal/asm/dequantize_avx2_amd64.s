@@ -1972,6 +1972,7 @@ groupmeet:
 	ADDQ      $+32, DX
 
 read8:
+	VSUBPS  Y15, Y0, Y0
 	VMOVAPS Y12, Y4
 	VMOVAPS Y11, Y5
 	VMOVAPS Y12, Y6
@@ -1980,7 +1981,6 @@ read8:
 	JGT     groupmeet0mix
 
 groupmeet0:
-	VSUBPS  Y15, Y0, Y0
 	VMULPS  Y4, Y0, Y0
 	VADDPS  Y5, Y0, Y0
 	VMOVUPS Y0, (SI)
@@ -1988,6 +1988,7 @@ groupmeet0:
 	VMULPS  Y6, Y1, Y1
 	VADDPS  Y7, Y1, Y1
 	VMOVUPS Y1, 32(SI)
+	VSUBPS  Y15, Y2, Y2
 	VMOVAPS Y12, Y0
 	VMOVAPS Y11, Y1
 	VMOVAPS Y12, Y4
@@ -1996,7 +1997,6 @@ groupmeet0:
 	JGT     groupmeet2mix
 
 groupmeet2:
-	VSUBPS  Y15, Y2, Y2
 	VMULPS  Y0, Y2, Y2
 	VADDPS  Y1, Y2, Y2
 	VMOVUPS Y2, 64(SI)

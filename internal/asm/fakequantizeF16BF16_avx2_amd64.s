@@ -1880,10 +1880,8 @@ halfdone10:
 
 groupmeet0:
 	VMOVUPS      Y4, 608(SP)
-	VMOVUPS      Y5, 736(SP)
 	VMOVUPS      Y6, 864(SP)
 	VMOVUPS      Y7, 640(SP)
-	VMOVUPS      Y8, 768(SP)
 	VMOVUPS      Y9, 896(SP)
 	VMULPS       Y5, Y0, Y6
 	VFNMADD231PS Y4, Y6, Y0
@@ -1913,81 +1911,79 @@ groupmeet2:
 	VPMOVMSKB    Y3, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VMOVUPS      608(SP), Y3
-	VMOVUPS      736(SP), Y4
+	VBROADCASTSS least+52(FP), Y3
 	VMOVUPS      864(SP), Y4
-	VBROADCASTSS least+52(FP), Y8
+	VPSUBD       Y4, Y3, Y3
+	VBROADCASTSS most+56(FP), Y8
 	VPSUBD       Y4, Y8, Y8
-	VBROADCASTSS most+56(FP), Y11
-	VPSUBD       Y4, Y11, Y11
+	VCVTDQ2PS    Y3, Y3
 	VCVTDQ2PS    Y8, Y8
-	VCVTDQ2PS    Y11, Y11
 	VROUNDPS     $0x08, Y6, Y6
-	VMAXPS       Y6, Y8, Y8
-	VMINPS       Y8, Y11, Y8
-	VXORPS       Y4, Y4, Y4
-	VFMADD231PS  Y3, Y8, Y4
-	VMOVUPS      640(SP), Y3
-	VMOVUPS      768(SP), Y11
+	VMAXPS       Y6, Y3, Y3
+	VMINPS       Y3, Y8, Y3
+	VMOVUPS      608(SP), Y4
+	VXORPS       Y8, Y8, Y8
+	VFMADD231PS  Y4, Y3, Y8
+	VBROADCASTSS least+52(FP), Y4
 	VMOVUPS      896(SP), Y11
-	VBROADCASTSS least+52(FP), Y12
+	VPSUBD       Y11, Y4, Y4
+	VBROADCASTSS most+56(FP), Y12
 	VPSUBD       Y11, Y12, Y12
-	VBROADCASTSS most+56(FP), Y13
-	VPSUBD       Y11, Y13, Y13
+	VCVTDQ2PS    Y4, Y4
 	VCVTDQ2PS    Y12, Y12
-	VCVTDQ2PS    Y13, Y13
 	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y12, Y12
-	VMINPS       Y12, Y13, Y12
-	VXORPS       Y11, Y11, Y11
-	VFMADD231PS  Y3, Y12, Y11
+	VMAXPS       Y0, Y4, Y4
+	VMINPS       Y4, Y12, Y4
+	VMOVUPS      640(SP), Y11
+	VXORPS       Y12, Y12, Y12
+	VFMADD231PS  Y11, Y4, Y12
 	CMPL         elem+48(FP), $+2
 	JNE          half11
-	VPSRLD       $0x10, Y4, Y3
-	VPBLENDW     $0xaa, Y11, Y3, Y3
-	VPSLLD       $0x10, Y11, Y11
-	VPBLENDW     $0xaa, Y11, Y4, Y4
-	VPANDN       ·word00010001+0(SB), Y3, Y11
-	VPSUBUSW     Y11, Y4, Y4
-	VPSRLW       $0x0f, Y4, Y4
-	VPADDW       Y4, Y3, Y3
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y3, Y3
-	VPERMQ       $0xd8, Y3, Y3
-	VMOVUPS      Y3, (SI)
+	VPSRLD       $0x10, Y8, Y11
+	VPBLENDW     $0xaa, Y12, Y11, Y11
+	VPSLLD       $0x10, Y12, Y12
+	VPBLENDW     $0xaa, Y12, Y8, Y8
+	VPANDN       ·word00010001+0(SB), Y11, Y12
+	VPSUBUSW     Y12, Y8, Y8
+	VPSRLW       $0x0f, Y8, Y8
+	VPADDW       Y8, Y11, Y11
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y11, Y11
+	VPERMQ       $0xd8, Y11, Y11
+	VMOVUPS      Y11, (SI)
 
 halfdone12:
-	VBROADCASTSS least+52(FP), Y3
-	VPSUBD       Y5, Y3, Y3
-	VBROADCASTSS most+56(FP), Y4
-	VPSUBD       Y5, Y4, Y4
-	VCVTDQ2PS    Y3, Y3
-	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS least+52(FP), Y8
+	VPSUBD       Y5, Y8, Y8
+	VBROADCASTSS most+56(FP), Y11
+	VPSUBD       Y5, Y11, Y11
+	VCVTDQ2PS    Y8, Y8
+	VCVTDQ2PS    Y11, Y11
 	VROUNDPS     $0x08, Y10, Y10
-	VMAXPS       Y10, Y3, Y3
-	VMINPS       Y3, Y4, Y3
-	VXORPS       Y4, Y4, Y4
-	VFMADD231PS  Y1, Y3, Y4
+	VMAXPS       Y10, Y8, Y8
+	VMINPS       Y8, Y11, Y8
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y1, Y8, Y5
 	VBROADCASTSS least+52(FP), Y1
 	VPSUBD       Y9, Y1, Y1
-	VBROADCASTSS most+56(FP), Y5
-	VPSUBD       Y9, Y5, Y5
+	VBROADCASTSS most+56(FP), Y11
+	VPSUBD       Y9, Y11, Y11
 	VCVTDQ2PS    Y1, Y1
-	VCVTDQ2PS    Y5, Y5
+	VCVTDQ2PS    Y11, Y11
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y1, Y1
-	VMINPS       Y1, Y5, Y1
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y7, Y1, Y5
+	VMINPS       Y1, Y11, Y1
+	VXORPS       Y9, Y9, Y9
+	VFMADD231PS  Y7, Y1, Y9
 	CMPL         elem+48(FP), $+2
 	JNE          half13
-	VPSRLD       $0x10, Y4, Y7
-	VPBLENDW     $0xaa, Y5, Y7, Y7
-	VPSLLD       $0x10, Y5, Y5
-	VPBLENDW     $0xaa, Y5, Y4, Y4
-	VPANDN       ·word00010001+0(SB), Y7, Y5
-	VPSUBUSW     Y5, Y4, Y4
-	VPSRLW       $0x0f, Y4, Y4
-	VPADDW       Y4, Y7, Y7
+	VPSRLD       $0x10, Y5, Y7
+	VPBLENDW     $0xaa, Y9, Y7, Y7
+	VPSLLD       $0x10, Y9, Y9
+	VPBLENDW     $0xaa, Y9, Y5, Y5
+	VPANDN       ·word00010001+0(SB), Y7, Y9
+	VPSUBUSW     Y9, Y5, Y5
+	VPSRLW       $0x0f, Y5, Y5
+	VPADDW       Y5, Y7, Y7
 	VPSHUFB      ·bytes05b81a5d+0(SB), Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
 	VMOVUPS      Y7, 32(SI)
@@ -1996,15 +1992,15 @@ halfdone14:
 	CMPL      kind+60(FP), $+1
 	JLT       maskdone16
 	JEQ       maskbytes15
-	VCMPPS    $0x00, Y6, Y8, Y8
-	VCMPPS    $0x00, Y0, Y12, Y12
-	VCMPPS    $0x00, Y10, Y3, Y3
+	VCMPPS    $0x00, Y6, Y3, Y3
+	VCMPPS    $0x00, Y0, Y4, Y4
+	VCMPPS    $0x00, Y10, Y8, Y8
 	VCMPPS    $0x00, Y2, Y1, Y1
-	VMOVMSKPS Y8, AX
-	MOVB      AL, (DX)
-	VMOVMSKPS Y12, AX
-	MOVB      AL, 1(DX)
 	VMOVMSKPS Y3, AX
+	MOVB      AL, (DX)
+	VMOVMSKPS Y4, AX
+	MOVB      AL, 1(DX)
+	VMOVMSKPS Y8, AX
 	MOVB      AL, 2(DX)
 	VMOVMSKPS Y1, AX
 	MOVB      AL, 3(DX)
@@ -2012,17 +2008,17 @@ halfdone14:
 	JMP       maskdone16
 
 maskbytes15:
-	VCMPPS    $0x00, Y6, Y8, Y8
-	VCMPPS    $0x00, Y0, Y12, Y12
-	VCMPPS    $0x00, Y10, Y3, Y3
+	VCMPPS    $0x00, Y6, Y3, Y3
+	VCMPPS    $0x00, Y0, Y4, Y4
+	VCMPPS    $0x00, Y10, Y8, Y8
 	VCMPPS    $0x00, Y2, Y1, Y1
-	VPACKSSDW Y12, Y8, Y8
-	VPACKSSDW Y1, Y3, Y3
-	VPACKSSWB Y3, Y8, Y8
-	VMOVUPS   ·bytes270d3b65+0(SB), Y4
-	VPERMD    Y8, Y4, Y8
-	VPABSB    Y8, Y8
-	VMOVUPS   Y8, (DX)
+	VPACKSSDW Y4, Y3, Y3
+	VPACKSSDW Y1, Y8, Y8
+	VPACKSSWB Y8, Y3, Y3
+	VMOVUPS   ·bytes270d3b65+0(SB), Y5
+	VPERMD    Y3, Y5, Y3
+	VPABSB    Y3, Y3
+	VMOVUPS   Y3, (DX)
 	ADDQ      $+32, DX
 
 maskdone16:
@@ -2783,17 +2779,17 @@ groupmeet2mix:
 	JMP          groupmeet2
 
 half11:
-	VCVTPS2PH $0x00, Y4, X4
-	VMOVUPS   X4, (SI)
-	VCVTPS2PH $0x00, Y11, X11
-	VMOVUPS   X11, 16(SI)
+	VCVTPS2PH $0x00, Y8, X8
+	VMOVUPS   X8, (SI)
+	VCVTPS2PH $0x00, Y12, X12
+	VMOVUPS   X12, 16(SI)
 	JMP       halfdone12
 
 half13:
-	VCVTPS2PH $0x00, Y4, X4
-	VMOVUPS   X4, 32(SI)
 	VCVTPS2PH $0x00, Y5, X5
-	VMOVUPS   X5, 48(SI)
+	VMOVUPS   X5, 32(SI)
+	VCVTPS2PH $0x00, Y9, X9
+	VMOVUPS   X9, 48(SI)
 	JMP       halfdone14
 
 groupmeetrare:

@@ -1070,10 +1070,8 @@ groupmeet:
 
 groupmeet0:
 	VMOVUPS      Y1, 736(SP)
-	VMOVUPS      Y2, 864(SP)
 	VMOVUPS      Y3, 992(SP)
 	VMOVUPS      Y4, 768(SP)
-	VMOVUPS      Y5, 896(SP)
 	VMOVUPS      Y6, 1024(SP)
 	VMULPS       Y2, Y0, Y3
 	VFNMADD231PS Y1, Y3, Y0
@@ -1106,29 +1104,27 @@ groupmeet2:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VMOVUPS      736(SP), Y0
-	VMOVUPS      864(SP), Y7
-	VMOVUPS      992(SP), Y7
-	VPSUBD       Y7, Y15, Y10
-	VPSUBD       Y7, Y14, Y7
-	VCVTDQ2PS    Y10, Y10
+	VMOVUPS      992(SP), Y0
+	VPSUBD       Y0, Y15, Y7
+	VPSUBD       Y0, Y14, Y0
 	VCVTDQ2PS    Y7, Y7
+	VCVTDQ2PS    Y0, Y0
 	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y10, Y10
-	VMINPS       Y10, Y7, Y10
-	VFMADD213PS  Y13, Y10, Y0
+	VMAXPS       Y3, Y7, Y7
+	VMINPS       Y7, Y0, Y7
+	VMOVUPS      736(SP), Y0
+	VFMADD213PS  Y13, Y7, Y0
 	VMOVUPS      Y0, (SI)
-	VMOVUPS      768(SP), Y0
-	VMOVUPS      896(SP), Y7
-	VMOVUPS      1024(SP), Y7
-	VPSUBD       Y7, Y15, Y11
-	VPSUBD       Y7, Y14, Y7
-	VCVTDQ2PS    Y11, Y11
-	VCVTDQ2PS    Y7, Y7
+	VMOVUPS      1024(SP), Y0
+	VPSUBD       Y0, Y15, Y10
+	VPSUBD       Y0, Y14, Y0
+	VCVTDQ2PS    Y10, Y10
+	VCVTDQ2PS    Y0, Y0
 	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y11, Y11
-	VMINPS       Y11, Y7, Y11
-	VFMADD213PS  Y13, Y11, Y0
+	VMAXPS       Y1, Y10, Y10
+	VMINPS       Y10, Y0, Y10
+	VMOVUPS      768(SP), Y0
+	VFMADD213PS  Y13, Y10, Y0
 	VMOVUPS      Y0, 32(SI)
 	VPSUBD       Y5, Y15, Y0
 	VPSUBD       Y5, Y14, Y5
@@ -1151,13 +1147,13 @@ groupmeet2:
 	CMPL         kind+56(FP), $+1
 	JLT          maskdone4
 	JEQ          maskbytes3
-	VCMPPS       $0x00, Y3, Y10, Y10
-	VCMPPS       $0x00, Y1, Y11, Y11
+	VCMPPS       $0x00, Y3, Y7, Y7
+	VCMPPS       $0x00, Y1, Y10, Y10
 	VCMPPS       $0x00, Y9, Y0, Y0
 	VCMPPS       $0x00, Y4, Y2, Y2
-	VMOVMSKPS    Y10, AX
+	VMOVMSKPS    Y7, AX
 	MOVB         AL, (DX)
-	VMOVMSKPS    Y11, AX
+	VMOVMSKPS    Y10, AX
 	MOVB         AL, 1(DX)
 	VMOVMSKPS    Y0, AX
 	MOVB         AL, 2(DX)
@@ -1167,17 +1163,17 @@ groupmeet2:
 	JMP          maskdone4
 
 maskbytes3:
-	VCMPPS    $0x00, Y3, Y10, Y10
-	VCMPPS    $0x00, Y1, Y11, Y11
+	VCMPPS    $0x00, Y3, Y7, Y7
+	VCMPPS    $0x00, Y1, Y10, Y10
 	VCMPPS    $0x00, Y9, Y0, Y0
 	VCMPPS    $0x00, Y4, Y2, Y2
-	VPACKSSDW Y11, Y10, Y10
+	VPACKSSDW Y10, Y7, Y7
 	VPACKSSDW Y2, Y0, Y0
-	VPACKSSWB Y0, Y10, Y10
+	VPACKSSWB Y0, Y7, Y7
 	VMOVUPS   ·bytes270d3b65+0(SB), Y5
-	VPERMD    Y10, Y5, Y10
-	VPABSB    Y10, Y10
-	VMOVUPS   Y10, (DX)
+	VPERMD    Y7, Y5, Y7
+	VPABSB    Y7, Y7
+	VMOVUPS   Y7, (DX)
 	ADDQ      $+32, DX
 
 maskdone4:
@@ -2112,10 +2108,8 @@ groupmeet:
 
 groupmeet0:
 	VMOVUPS      Y1, 736(SP)
-	VMOVUPS      Y2, 864(SP)
 	VMOVUPS      Y3, 992(SP)
 	VMOVUPS      Y4, 768(SP)
-	VMOVUPS      Y5, 896(SP)
 	VMOVUPS      Y6, 1024(SP)
 	VSUBPS       Y3, Y0, Y0
 	VMULPS       Y2, Y0, Y3
@@ -2152,66 +2146,64 @@ groupmeet2:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VMOVUPS      736(SP), Y0
-	VMOVUPS      864(SP), Y7
-	VMOVUPS      992(SP), Y7
 	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y15, Y10
-	VMINPS       Y10, Y14, Y10
-	VXORPS       Y11, Y11, Y11
-	VFMADD231PS  Y0, Y10, Y11
-	VADDPS       Y7, Y11, Y11
-	VMOVUPS      Y11, (SI)
-	VCMPPS       $0x00, Y3, Y10, Y10
-	VMOVUPS      768(SP), Y0
-	VMOVUPS      896(SP), Y3
-	VMOVUPS      1024(SP), Y3
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y7
-	VMINPS       Y7, Y14, Y7
-	VXORPS       Y11, Y11, Y11
-	VFMADD231PS  Y0, Y7, Y11
-	VADDPS       Y3, Y11, Y11
-	VMOVUPS      Y11, 32(SI)
-	VCMPPS       $0x00, Y1, Y7, Y7
-	VROUNDPS     $0x08, Y9, Y9
-	VMAXPS       Y9, Y15, Y0
+	VMAXPS       Y3, Y15, Y0
 	VMINPS       Y0, Y14, Y0
-	VXORPS       Y1, Y1, Y1
-	VFMADD231PS  Y2, Y0, Y1
-	VADDPS       Y5, Y1, Y1
-	VMOVUPS      Y1, 64(SI)
-	VCMPPS       $0x00, Y9, Y0, Y0
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y1
+	VMOVUPS      736(SP), Y7
+	VXORPS       Y10, Y10, Y10
+	VFMADD231PS  Y7, Y0, Y10
+	VMOVUPS      992(SP), Y7
+	VADDPS       Y7, Y10, Y10
+	VMOVUPS      Y10, (SI)
+	VCMPPS       $0x00, Y3, Y0, Y0
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VMOVUPS      768(SP), Y7
+	VXORPS       Y10, Y10, Y10
+	VFMADD231PS  Y7, Y3, Y10
+	VMOVUPS      1024(SP), Y7
+	VADDPS       Y7, Y10, Y10
+	VMOVUPS      Y10, 32(SI)
+	VCMPPS       $0x00, Y1, Y3, Y3
+	VROUNDPS     $0x08, Y9, Y9
+	VMAXPS       Y9, Y15, Y1
 	VMINPS       Y1, Y14, Y1
-	VXORPS       Y2, Y2, Y2
-	VFMADD231PS  Y6, Y1, Y2
-	VADDPS       Y8, Y2, Y2
-	VMOVUPS      Y2, 96(SI)
-	VCMPPS       $0x00, Y4, Y1, Y1
+	VXORPS       Y7, Y7, Y7
+	VFMADD231PS  Y2, Y1, Y7
+	VADDPS       Y5, Y7, Y7
+	VMOVUPS      Y7, 64(SI)
+	VCMPPS       $0x00, Y9, Y1, Y1
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y6, Y2, Y5
+	VADDPS       Y8, Y5, Y5
+	VMOVUPS      Y5, 96(SI)
+	VCMPPS       $0x00, Y4, Y2, Y2
 	CMPL         kind+56(FP), $+1
 	JLT          maskdone4
 	JEQ          maskbytes3
-	VMOVMSKPS    Y10, AX
-	MOVB         AL, (DX)
-	VMOVMSKPS    Y7, AX
-	MOVB         AL, 1(DX)
 	VMOVMSKPS    Y0, AX
-	MOVB         AL, 2(DX)
+	MOVB         AL, (DX)
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, 1(DX)
 	VMOVMSKPS    Y1, AX
+	MOVB         AL, 2(DX)
+	VMOVMSKPS    Y2, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
 	JMP          maskdone4
 
 maskbytes3:
-	VPACKSSDW Y7, Y10, Y10
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSWB Y0, Y10, Y10
-	VMOVUPS   ·bytes270d3b65+0(SB), Y2
-	VPERMD    Y10, Y2, Y10
-	VPABSB    Y10, Y10
-	VMOVUPS   Y10, (DX)
+	VPACKSSDW Y3, Y0, Y0
+	VPACKSSDW Y2, Y1, Y1
+	VPACKSSWB Y1, Y0, Y0
+	VMOVUPS   ·bytes270d3b65+0(SB), Y4
+	VPERMD    Y0, Y4, Y0
+	VPABSB    Y0, Y0
+	VMOVUPS   Y0, (DX)
 	ADDQ      $+32, DX
 
 maskdone4:

@@ -250,9 +250,7 @@ halfdone10:
 
 groupmeet0:
 	VMOVUPS      Y4, 472(SP)
-	VMOVUPS      Y5, 600(SP)
 	VMOVUPS      Y6, 504(SP)
-	VMOVUPS      Y7, 632(SP)
 	VMULPS       Y5, Y0, Y8
 	VFMSUB231PS  Y4, Y8, Y0
 	VFNMADD231PS Y5, Y0, Y8
@@ -279,43 +277,41 @@ groupmeet2:
 	VPMOVMSKB    Y3, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VMOVUPS      472(SP), Y3
-	VMOVUPS      600(SP), Y4
-	VPAND        Y10, Y8, Y4
+	VPAND        Y10, Y8, Y3
+	VPMINUD      Y14, Y3, Y3
+	VPAND        Y13, Y3, Y4
+	VPMAXUD      Y15, Y4, Y4
+	VPADDD       Y12, Y4, Y4
+	VADDPS       Y4, Y3, Y3
+	VSUBPS       Y4, Y3, Y3
+	VPAND        Y11, Y8, Y4
+	VPOR         Y4, Y3, Y3
+	VMOVUPS      472(SP), Y4
+	VMULPS       Y4, Y3, Y3
+	VPAND        Y10, Y0, Y4
 	VPMINUD      Y14, Y4, Y4
 	VPAND        Y13, Y4, Y6
 	VPMAXUD      Y15, Y6, Y6
 	VPADDD       Y12, Y6, Y6
 	VADDPS       Y6, Y4, Y4
 	VSUBPS       Y6, Y4, Y4
-	VPAND        Y11, Y8, Y6
+	VPAND        Y11, Y0, Y6
 	VPOR         Y6, Y4, Y4
-	VMULPS       Y3, Y4, Y4
-	VMOVUPS      504(SP), Y3
-	VMOVUPS      632(SP), Y6
-	VPAND        Y10, Y0, Y6
-	VPMINUD      Y14, Y6, Y6
-	VPAND        Y13, Y6, Y9
-	VPMAXUD      Y15, Y9, Y9
-	VPADDD       Y12, Y9, Y9
-	VADDPS       Y9, Y6, Y6
-	VSUBPS       Y9, Y6, Y6
-	VPAND        Y11, Y0, Y9
-	VPOR         Y9, Y6, Y6
-	VMULPS       Y3, Y6, Y6
+	VMOVUPS      504(SP), Y6
+	VMULPS       Y6, Y4, Y4
 	CMPL         R10, $+2
 	JNE          half11
-	VPSRLD       $0x10, Y4, Y3
-	VPBLENDW     $0xaa, Y6, Y3, Y3
-	VPSLLD       $0x10, Y6, Y6
-	VPBLENDW     $0xaa, Y6, Y4, Y4
-	VPANDN       ·word00010001+0(SB), Y3, Y6
-	VPSUBUSW     Y6, Y4, Y4
-	VPSRLW       $0x0f, Y4, Y4
-	VPADDW       Y4, Y3, Y3
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y3, Y3
-	VPERMQ       $0xd8, Y3, Y3
-	VMOVUPS      Y3, (SI)
+	VPSRLD       $0x10, Y3, Y6
+	VPBLENDW     $0xaa, Y4, Y6, Y6
+	VPSLLD       $0x10, Y4, Y4
+	VPBLENDW     $0xaa, Y4, Y3, Y3
+	VPANDN       ·word00010001+0(SB), Y6, Y4
+	VPSUBUSW     Y4, Y3, Y3
+	VPSRLW       $0x0f, Y3, Y3
+	VPADDW       Y3, Y6, Y6
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VMOVUPS      Y6, (SI)
 
 halfdone12:
 	VPAND    Y10, Y7, Y3
@@ -1191,10 +1187,10 @@ groupmeet2mix:
 	JMP          groupmeet2
 
 half11:
+	VCVTPS2PH $0x00, Y3, X3
+	VMOVUPS   X3, (SI)
 	VCVTPS2PH $0x00, Y4, X4
-	VMOVUPS   X4, (SI)
-	VCVTPS2PH $0x00, Y6, X6
-	VMOVUPS   X6, 16(SI)
+	VMOVUPS   X4, 16(SI)
 	JMP       halfdone12
 
 half13:

@@ -197,9 +197,7 @@ groupmeet:
 
 groupmeet0:
 	VMOVUPS      Y1, 600(SP)
-	VMOVUPS      Y2, 728(SP)
 	VMOVUPS      Y3, 632(SP)
-	VMOVUPS      Y4, 760(SP)
 	VMULPS       Y2, Y0, Y5
 	VFMSUB231PS  Y1, Y5, Y0
 	VFNMADD231PS Y2, Y0, Y5
@@ -229,32 +227,30 @@ groupmeet2:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VMOVUPS      600(SP), Y0
-	VMOVUPS      728(SP), Y6
-	VPAND        Y10, Y5, Y6
-	VPMINUD      Y14, Y6, Y6
-	VPAND        Y13, Y6, Y8
-	VPMAXUD      Y15, Y8, Y8
-	VPADDD       Y12, Y8, Y8
-	VADDPS       Y8, Y6, Y6
-	VSUBPS       Y8, Y6, Y6
-	VPAND        Y11, Y5, Y8
-	VPOR         Y8, Y6, Y6
-	VMULPS       Y0, Y6, Y6
-	VMOVUPS      Y6, (SI)
-	VMOVUPS      632(SP), Y0
-	VMOVUPS      760(SP), Y6
-	VPAND        Y10, Y1, Y6
-	VPMINUD      Y14, Y6, Y6
-	VPAND        Y13, Y6, Y8
-	VPMAXUD      Y15, Y8, Y8
-	VPADDD       Y12, Y8, Y8
-	VADDPS       Y8, Y6, Y6
-	VSUBPS       Y8, Y6, Y6
-	VPAND        Y11, Y1, Y8
-	VPOR         Y8, Y6, Y6
-	VMULPS       Y0, Y6, Y6
-	VMOVUPS      Y6, 32(SI)
+	VPAND        Y10, Y5, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y6
+	VPMAXUD      Y15, Y6, Y6
+	VPADDD       Y12, Y6, Y6
+	VADDPS       Y6, Y0, Y0
+	VSUBPS       Y6, Y0, Y0
+	VPAND        Y11, Y5, Y6
+	VPOR         Y6, Y0, Y0
+	VMOVUPS      600(SP), Y6
+	VMULPS       Y6, Y0, Y0
+	VMOVUPS      Y0, (SI)
+	VPAND        Y10, Y1, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y6
+	VPMAXUD      Y15, Y6, Y6
+	VPADDD       Y12, Y6, Y6
+	VADDPS       Y6, Y0, Y0
+	VSUBPS       Y6, Y0, Y0
+	VPAND        Y11, Y1, Y6
+	VPOR         Y6, Y0, Y0
+	VMOVUPS      632(SP), Y6
+	VMULPS       Y6, Y0, Y0
+	VMOVUPS      Y0, 32(SI)
 	VPAND        Y10, Y7, Y0
 	VPMINUD      Y14, Y0, Y0
 	VPAND        Y13, Y0, Y6

@@ -173,8 +173,6 @@ halfdone7:
 	JGT          groupmeet0mix
 
 groupmeet0:
-	VMOVUPS      Y4, 400(SP)
-	VMOVUPS      Y5, 528(SP)
 	VMULPS       Y5, Y0, Y6
 	VFMSUB231PS  Y4, Y6, Y0
 	VFNMADD231PS Y5, Y0, Y6
@@ -184,8 +182,6 @@ groupmeet0:
 	JGT          groupmeet1mix
 
 groupmeet1:
-	VMOVUPS      Y0, 432(SP)
-	VMOVUPS      Y4, 560(SP)
 	VMULPS       Y4, Y1, Y5
 	VFMSUB231PS  Y0, Y5, Y1
 	VFNMADD231PS Y4, Y1, Y5
@@ -195,8 +191,6 @@ groupmeet1:
 	JGT          groupmeet2mix
 
 groupmeet2:
-	VMOVUPS      Y0, 464(SP)
-	VMOVUPS      Y1, 592(SP)
 	VMULPS       Y1, Y2, Y4
 	VFMSUB231PS  Y0, Y4, Y2
 	VFNMADD231PS Y1, Y2, Y4
@@ -215,14 +209,10 @@ groupmeet3:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VMOVUPS      400(SP), Y0
-	VMOVUPS      528(SP), Y0
 	VPAND        Y11, Y6, Y0
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y10, Y6, Y1
 	VFMADD231PS  Y14, Y0, Y1
-	VMOVUPS      432(SP), Y0
-	VMOVUPS      560(SP), Y0
 	VPAND        Y11, Y5, Y0
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y10, Y5, Y3
@@ -231,8 +221,6 @@ groupmeet3:
 	VPMADDWD     Y13, Y3, Y3
 	VPACKSSDW    Y3, Y1, Y1
 	VPACKSSDW    Y5, Y6, Y6
-	VMOVUPS      464(SP), Y0
-	VMOVUPS      592(SP), Y0
 	VPAND        Y11, Y4, Y0
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y10, Y4, Y3

@@ -149,10 +149,6 @@ groupmeet:
 	JGT          groupmeet0mix
 
 groupmeet0:
-	VMOVUPS      Y1, 464(SP)
-	VMOVUPS      Y2, 592(SP)
-	VMOVUPS      Y3, 496(SP)
-	VMOVUPS      Y4, 624(SP)
 	VMULPS       Y2, Y0, Y5
 	VFMSUB231PS  Y1, Y5, Y0
 	VFNMADD231PS Y2, Y0, Y5
@@ -182,14 +178,10 @@ groupmeet2:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VMOVUPS      464(SP), Y0
-	VMOVUPS      592(SP), Y0
 	VPAND        Y11, Y5, Y0
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y10, Y5, Y3
 	VFMADD231PS  Y14, Y0, Y3
-	VMOVUPS      496(SP), Y0
-	VMOVUPS      624(SP), Y0
 	VPAND        Y11, Y1, Y0
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y10, Y1, Y4
@@ -1992,10 +1984,6 @@ groupmeet:
 	JGT          groupmeet0mix
 
 groupmeet0:
-	VMOVUPS      Y1, 448(SP)
-	VMOVUPS      Y2, 576(SP)
-	VMOVUPS      Y3, 480(SP)
-	VMOVUPS      Y4, 608(SP)
 	VMULPS       Y2, Y0, Y5
 	VFNMADD231PS Y1, Y5, Y0
 	VFMADD231PS  Y2, Y0, Y5
@@ -2025,14 +2013,10 @@ groupmeet2:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VMOVUPS      448(SP), Y0
-	VMOVUPS      576(SP), Y0
 	VPAND        Y13, Y5, Y0
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y5, Y3
 	VFMADD231PS  Y14, Y0, Y3
-	VMOVUPS      480(SP), Y0
-	VMOVUPS      608(SP), Y0
 	VPAND        Y13, Y1, Y0
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y1, Y4

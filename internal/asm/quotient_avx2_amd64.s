@@ -139,11 +139,7 @@ groupmeet:
 	JGT          groupmeet0mix
 
 groupmeet0:
-	VMOVUPS      Y1, 696(SP)
-	VMOVUPS      Y2, 824(SP)
 	VMOVUPS      Y3, 952(SP)
-	VMOVUPS      Y4, 728(SP)
-	VMOVUPS      Y5, 856(SP)
 	VMOVUPS      Y6, 984(SP)
 	VMULPS       Y2, Y0, Y3
 	VFMSUB213PS  Y0, Y3, Y1
@@ -176,8 +172,6 @@ groupmeet2:
 	VPMOVMSKB    Y8, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VMOVUPS      696(SP), Y8
-	VMOVUPS      824(SP), Y8
 	VMOVUPS      952(SP), Y8
 	VADDPS       Y8, Y3, Y3
 	VPAND        Y15, Y3, Y3
@@ -185,8 +179,6 @@ groupmeet2:
 	VPAND        Y14, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	VMOVUPS      Y3, (SI)
-	VMOVUPS      728(SP), Y0
-	VMOVUPS      856(SP), Y0
 	VMOVUPS      984(SP), Y0
 	VADDPS       Y0, Y2, Y2
 	VPAND        Y15, Y2, Y2

@@ -145,14 +145,8 @@ groupmeet:
 	JGT          groupmeet0mix
 
 groupmeet0:
-	VMOVUPS      Y1, 768(SP)
-	VMOVUPS      Y2, 896(SP)
 	VMOVUPS      Y3, 1024(SP)
-	VMOVUPS      Y4, 1152(SP)
-	VMOVUPS      Y5, 800(SP)
-	VMOVUPS      Y6, 928(SP)
 	VMOVUPS      Y7, 1056(SP)
-	VMOVUPS      Y8, 1184(SP)
 	VSUBPS       Y4, Y0, Y0
 	VMULPS       Y2, Y0, Y3
 	VFNMADD231PS Y1, Y3, Y0
@@ -190,20 +184,14 @@ groupmeet2:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VMOVUPS      768(SP), Y0
-	VMOVUPS      896(SP), Y0
-	VMOVUPS      1024(SP), Y0
-	VMOVUPS      1152(SP), Y4
 	VROUNDPS     $0x08, Y3, Y3
+	VMOVUPS      1024(SP), Y0
 	VADDPS       Y0, Y3, Y3
 	VMAXPS       Y3, Y15, Y3
 	VMINPS       Y3, Y14, Y3
 	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      800(SP), Y0
-	VMOVUPS      928(SP), Y0
-	VMOVUPS      1056(SP), Y0
-	VMOVUPS      1184(SP), Y4
 	VROUNDPS     $0x08, Y1, Y1
+	VMOVUPS      1056(SP), Y0
 	VADDPS       Y0, Y1, Y1
 	VMAXPS       Y1, Y15, Y1
 	VMINPS       Y1, Y14, Y1
@@ -794,6 +782,9 @@ grouptomeet:
 
 groupmeet:
 	VPMOVZXWD (DX), Y0
+	VPXOR     Y15, Y0, Y0
+	VPSUBD    Y15, Y0, Y0
+	VCVTDQ2PS Y0, Y0
 	VMOVAPS   Y14, Y1
 	VMOVAPS   Y13, Y2
 	VMOVAPS   Y12, Y3
@@ -804,9 +795,6 @@ groupmeet:
 	JGT       groupmeet0mix
 
 groupmeet0:
-	VPXOR     Y15, Y0, Y0
-	VPSUBD    Y15, Y0, Y0
-	VCVTDQ2PS Y0, Y0
 	VSUBPS    Y2, Y0, Y0
 	VMULPS    Y1, Y0, Y0
 	VADDPS    Y3, Y0, Y0
@@ -820,6 +808,9 @@ groupmeet0:
 	VADDPS    Y6, Y0, Y0
 	VMOVUPS   Y0, 32(SI)
 	VPMOVZXWD 32(DX), Y0
+	VPXOR     Y15, Y0, Y0
+	VPSUBD    Y15, Y0, Y0
+	VCVTDQ2PS Y0, Y0
 	VMOVAPS   Y14, Y1
 	VMOVAPS   Y13, Y2
 	VMOVAPS   Y12, Y3
@@ -830,9 +821,6 @@ groupmeet0:
 	JGT       groupmeet2mix
 
 groupmeet2:
-	VPXOR     Y15, Y0, Y0
-	VPSUBD    Y15, Y0, Y0
-	VCVTDQ2PS Y0, Y0
 	VSUBPS    Y2, Y0, Y0
 	VMULPS    Y1, Y0, Y0
 	VADDPS    Y3, Y0, Y0
