@@ -10,7 +10,7 @@ import (
 )
 
 // A tile of elements of which a word says whether they are float16 or bfloat16 is loaded, and stored, behind one
-// comparison; with AVX2 each half is stored behind its own. bfloat16 goes straight on, float16 aside.
+// comparison; with AVX2 each half may be stored behind its own. bfloat16 goes straight on, float16 aside.
 
 // byElem prints what is done with the elements of a tile.
 func (m *Machine) byElem(s *plan.Seg, word string, bf16, f16 func()) {
@@ -73,10 +73,16 @@ func (m *Machine) widenUpper(s *plan.Seg, n *ir.Node, v plan.V) plan.V {
 	}, v)
 }
 
-// storeNarrow rounds two registers to elements, or with AVX-512, which has registers to keep them, all four when the last are there.
+// loadsNarrow reports whether a kernel loads such elements too.
+func loadsNarrow(k *ir.Kernel) bool {
+	return slices.ContainsFunc(k.Nodes, func(n *ir.Node) bool { return n.Op == ir.OpLoad && n.Mem == ir.MemNarrow })
+}
+
+// storeNarrow rounds two registers to elements, or all four when the last are there, if there are registers to keep them: with AVX-512,
+// and in kernels that make elements of codes.
 func (m *Machine) storeNarrow(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at plan.Addr, masked bool) {
 	v, size := args[0], 2*m.Width()
-	if m.wide {
+	if m.wide || !loadsNarrow(ir.Of(n)) {
 		kept := func(i int) plan.V { return s.Once(n, i, func() plan.V { return v[i] }) }
 		a, b := kept(0), kept(1)
 		if slot == 0 {
@@ -104,7 +110,7 @@ func (m *Machine) storeNarrow(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V
 					m.roundPair(d, a, b, u[registers:])
 					m.storeWords(d[0], i, place(i), masked)
 				} else {
-					m.storeRounded(a, b, m.vec(d[0]), a, b, at)
+					m.storeRounded(a, b, m.vec(d[0]), a, b, place(i))
 				}
 			}
 		}, func() {

@@ -84,43 +84,39 @@ grouplayout2loop:
 	VPMOVSXBD   8(DX), Y1
 	VCVTDQ2PS   Y1, Y1
 	VFMADD213PS Y15, Y12, Y1
+	VPMOVSXBD   16(DX), Y2
+	VCVTDQ2PS   Y2, Y2
+	VFMADD213PS Y15, Y12, Y2
+	VPMOVSXBD   24(DX), Y3
+	VCVTDQ2PS   Y3, Y3
+	ADDQ        $+32, DX
+	VFMADD213PS Y15, Y12, Y3
 	CMPL        R9, $+2
 	JNE         half5
-	VPSRLD      $0x10, Y0, Y2
-	VPBLENDW    $0xaa, Y1, Y2, Y2
+	VPSRLD      $0x10, Y0, Y4
+	VPBLENDW    $0xaa, Y1, Y4, Y4
 	VPSLLD      $0x10, Y1, Y1
 	VPBLENDW    $0xaa, Y1, Y0, Y0
-	VPANDN      ·word00010001+0(SB), Y2, Y1
+	VPANDN      ·word00010001+0(SB), Y4, Y1
 	VPSUBUSW    Y1, Y0, Y0
 	VPSRLW      $0x0f, Y0, Y0
-	VPADDW      Y0, Y2, Y2
-	VPSHUFB     ·bytes05b81a5d+0(SB), Y2, Y2
-	VPERMQ      $0xd8, Y2, Y2
-	VMOVUPS     Y2, (SI)
+	VPADDW      Y0, Y4, Y4
+	VPSHUFB     ·bytes05b81a5d+0(SB), Y4, Y4
+	VPERMQ      $0xd8, Y4, Y4
+	VMOVUPS     Y4, (SI)
+	VPSRLD      $0x10, Y2, Y4
+	VPBLENDW    $0xaa, Y3, Y4, Y4
+	VPSLLD      $0x10, Y3, Y3
+	VPBLENDW    $0xaa, Y3, Y2, Y2
+	VPANDN      ·word00010001+0(SB), Y4, Y3
+	VPSUBUSW    Y3, Y2, Y2
+	VPSRLW      $0x0f, Y2, Y2
+	VPADDW      Y2, Y4, Y4
+	VPSHUFB     ·bytes05b81a5d+0(SB), Y4, Y4
+	VPERMQ      $0xd8, Y4, Y4
+	VMOVUPS     Y4, 32(SI)
 
 halfdone6:
-	VPMOVSXBD   16(DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VFMADD213PS Y15, Y12, Y0
-	VPMOVSXBD   24(DX), Y1
-	VCVTDQ2PS   Y1, Y1
-	ADDQ        $+32, DX
-	VFMADD213PS Y15, Y12, Y1
-	CMPL        R9, $+2
-	JNE         half7
-	VPSRLD      $0x10, Y0, Y2
-	VPBLENDW    $0xaa, Y1, Y2, Y2
-	VPSLLD      $0x10, Y1, Y1
-	VPBLENDW    $0xaa, Y1, Y0, Y0
-	VPANDN      ·word00010001+0(SB), Y2, Y1
-	VPSUBUSW    Y1, Y0, Y0
-	VPSRLW      $0x0f, Y0, Y0
-	VPADDW      Y0, Y2, Y2
-	VPSHUFB     ·bytes05b81a5d+0(SB), Y2, Y2
-	VPERMQ      $0xd8, Y2, Y2
-	VMOVUPS     Y2, 32(SI)
-
-halfdone8:
 	ADDQ  $+64, SI
 	SUBQ  $+32, R11
 	CMPQ  R11, $+32
@@ -141,7 +137,7 @@ grouptomeet:
 
 groupmeet:
 	CMPL      R8, $+2
-	JNE       other9
+	JNE       other7
 	VPMOVSXBD (DX), Y0
 	VCVTDQ2PS Y0, Y0
 	VPMOVSXBD 8(DX), Y1
@@ -152,17 +148,25 @@ groupmeet:
 	VCVTDQ2PS Y3, Y3
 	ADDQ      $+32, DX
 
-read12:
+read10:
 	VBROADCASTSS (BX)(R13*4), Y4
 	VBROADCASTSS (BX)(R13*4), Y5
 	ADDQ         $+16, R11
 	JGT          groupmeet0mix
 
 groupmeet0:
-	VFMADD213PS Y15, Y4, Y0
-	VFMADD213PS Y15, Y5, Y1
+	VFMADD213PS  Y15, Y4, Y0
+	VFMADD213PS  Y15, Y5, Y1
+	VBROADCASTSS (BX)(R13*4), Y4
+	VBROADCASTSS (BX)(R13*4), Y5
+	ADDQ         $+16, R11
+	JGT          groupmeet2mix
+
+groupmeet2:
+	VFMADD213PS Y15, Y4, Y2
+	VFMADD213PS Y15, Y5, Y3
 	CMPL        R9, $+2
-	JNE         half13
+	JNE         half11
 	VPSRLD      $0x10, Y0, Y4
 	VPBLENDW    $0xaa, Y1, Y4, Y4
 	VPSLLD      $0x10, Y1, Y1
@@ -174,31 +178,19 @@ groupmeet0:
 	VPSHUFB     ·bytes05b81a5d+0(SB), Y4, Y4
 	VPERMQ      $0xd8, Y4, Y4
 	VMOVUPS     Y4, (SI)
-
-halfdone14:
-	VBROADCASTSS (BX)(R13*4), Y0
-	VBROADCASTSS (BX)(R13*4), Y1
-	ADDQ         $+16, R11
-	JGT          groupmeet2mix
-
-groupmeet2:
-	VFMADD213PS Y15, Y0, Y2
-	VFMADD213PS Y15, Y1, Y3
-	CMPL        R9, $+2
-	JNE         half15
-	VPSRLD      $0x10, Y2, Y0
-	VPBLENDW    $0xaa, Y3, Y0, Y0
+	VPSRLD      $0x10, Y2, Y4
+	VPBLENDW    $0xaa, Y3, Y4, Y4
 	VPSLLD      $0x10, Y3, Y3
 	VPBLENDW    $0xaa, Y3, Y2, Y2
-	VPANDN      ·word00010001+0(SB), Y0, Y3
+	VPANDN      ·word00010001+0(SB), Y4, Y3
 	VPSUBUSW    Y3, Y2, Y2
 	VPSRLW      $0x0f, Y2, Y2
-	VPADDW      Y2, Y0, Y0
-	VPSHUFB     ·bytes05b81a5d+0(SB), Y0, Y0
-	VPERMQ      $0xd8, Y0, Y0
-	VMOVUPS     Y0, 32(SI)
+	VPADDW      Y2, Y4, Y4
+	VPSHUFB     ·bytes05b81a5d+0(SB), Y4, Y4
+	VPERMQ      $0xd8, Y4, Y4
+	VMOVUPS     Y4, 32(SI)
 
-halfdone16:
+halfdone12:
 	ADDQ $+64, SI
 	LEAQ (BX)(R13*4), BX
 	XORL R13, R13
@@ -250,44 +242,40 @@ short2layout2:
 	VPMOVSXBD    8(DX), Y2
 	VCVTDQ2PS    Y2, Y2
 	VFMADD213PS  Y15, Y1, Y2
-	CMPL         R9, $+2
-	JNE          half17
-	VPSRLD       $0x10, Y0, Y1
-	VPBLENDW     $0xaa, Y2, Y1, Y1
-	VPSLLD       $0x10, Y2, Y2
-	VPBLENDW     $0xaa, Y2, Y0, Y0
-	VPANDN       ·word00010001+0(SB), Y1, Y2
-	VPSUBUSW     Y2, Y0, Y0
-	VPSRLW       $0x0f, Y0, Y0
-	VPADDW       Y0, Y1, Y1
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y1, Y1
-	VPERMQ       $0xd8, Y1, Y1
-	VMOVUPS      Y1, (SI)
-
-halfdone18:
-	VPMOVSXBD    16(DX), Y0
-	VCVTDQ2PS    Y0, Y0
-	VBROADCASTSS 4(BX), Y1
-	VFMADD213PS  Y15, Y1, Y0
-	VPMOVSXBD    24(DX), Y2
-	VCVTDQ2PS    Y2, Y2
+	VPMOVSXBD    16(DX), Y1
+	VCVTDQ2PS    Y1, Y1
+	VBROADCASTSS 4(BX), Y3
+	VFMADD213PS  Y15, Y3, Y1
+	VPMOVSXBD    24(DX), Y4
+	VCVTDQ2PS    Y4, Y4
 	ADDQ         $+32, DX
-	VFMADD213PS  Y15, Y1, Y2
+	VFMADD213PS  Y15, Y3, Y4
 	CMPL         R9, $+2
-	JNE          half19
-	VPSRLD       $0x10, Y0, Y1
-	VPBLENDW     $0xaa, Y2, Y1, Y1
+	JNE          half13
+	VPSRLD       $0x10, Y0, Y3
+	VPBLENDW     $0xaa, Y2, Y3, Y3
 	VPSLLD       $0x10, Y2, Y2
 	VPBLENDW     $0xaa, Y2, Y0, Y0
-	VPANDN       ·word00010001+0(SB), Y1, Y2
+	VPANDN       ·word00010001+0(SB), Y3, Y2
 	VPSUBUSW     Y2, Y0, Y0
 	VPSRLW       $0x0f, Y0, Y0
-	VPADDW       Y0, Y1, Y1
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y1, Y1
-	VPERMQ       $0xd8, Y1, Y1
-	VMOVUPS      Y1, 32(SI)
+	VPADDW       Y0, Y3, Y3
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y3, Y3
+	VPERMQ       $0xd8, Y3, Y3
+	VMOVUPS      Y3, (SI)
+	VPSRLD       $0x10, Y1, Y3
+	VPBLENDW     $0xaa, Y4, Y3, Y3
+	VPSLLD       $0x10, Y4, Y4
+	VPBLENDW     $0xaa, Y4, Y1, Y1
+	VPANDN       ·word00010001+0(SB), Y3, Y4
+	VPSUBUSW     Y4, Y1, Y1
+	VPSRLW       $0x0f, Y1, Y1
+	VPADDW       Y1, Y3, Y3
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y3, Y3
+	VPERMQ       $0xd8, Y3, Y3
+	VMOVUPS      Y3, 32(SI)
 
-halfdone20:
+halfdone14:
 	ADDQ $+8, BX
 	ADDQ $+64, SI
 	SUBQ $+2, R11
@@ -305,7 +293,7 @@ lanerow:
 
 laneloop:
 	CMPL      R8, $+2
-	JNE       other21
+	JNE       other15
 	VPMOVSXBD (DX), Y0
 	VCVTDQ2PS Y0, Y0
 	VPMOVSXBD 8(DX), Y1
@@ -316,13 +304,17 @@ laneloop:
 	VCVTDQ2PS Y3, Y3
 	ADDQ      $+32, DX
 
-read24:
+read18:
 	VMOVUPS     (BX), Y4
 	VFMADD213PS Y15, Y4, Y0
 	VMOVUPS     32(BX), Y4
 	VFMADD213PS Y15, Y4, Y1
+	VMOVUPS     64(BX), Y4
+	VFMADD213PS Y15, Y4, Y2
+	VMOVUPS     96(BX), Y4
+	VFMADD213PS Y15, Y4, Y3
 	CMPL        R9, $+2
-	JNE         half25
+	JNE         half19
 	VPSRLD      $0x10, Y0, Y4
 	VPBLENDW    $0xaa, Y1, Y4, Y4
 	VPSLLD      $0x10, Y1, Y1
@@ -334,27 +326,19 @@ read24:
 	VPSHUFB     ·bytes05b81a5d+0(SB), Y4, Y4
 	VPERMQ      $0xd8, Y4, Y4
 	VMOVUPS     Y4, (SI)
-
-halfdone26:
-	VMOVUPS     64(BX), Y0
-	VFMADD213PS Y15, Y0, Y2
-	VMOVUPS     96(BX), Y0
-	VFMADD213PS Y15, Y0, Y3
-	CMPL        R9, $+2
-	JNE         half27
-	VPSRLD      $0x10, Y2, Y0
-	VPBLENDW    $0xaa, Y3, Y0, Y0
+	VPSRLD      $0x10, Y2, Y4
+	VPBLENDW    $0xaa, Y3, Y4, Y4
 	VPSLLD      $0x10, Y3, Y3
 	VPBLENDW    $0xaa, Y3, Y2, Y2
-	VPANDN      ·word00010001+0(SB), Y0, Y3
+	VPANDN      ·word00010001+0(SB), Y4, Y3
 	VPSUBUSW    Y3, Y2, Y2
 	VPSRLW      $0x0f, Y2, Y2
-	VPADDW      Y2, Y0, Y0
-	VPSHUFB     ·bytes05b81a5d+0(SB), Y0, Y0
-	VPERMQ      $0xd8, Y0, Y0
-	VMOVUPS     Y0, 32(SI)
+	VPADDW      Y2, Y4, Y4
+	VPSHUFB     ·bytes05b81a5d+0(SB), Y4, Y4
+	VPERMQ      $0xd8, Y4, Y4
+	VMOVUPS     Y4, 32(SI)
 
-halfdone28:
+halfdone20:
 	ADDQ  $+64, SI
 	SUBQ  $-128, BX
 	SUBQ  $+32, DI
@@ -391,7 +375,7 @@ groupstream:
 	LEAQ      (DX)(CX*1), AX
 	CALL      ·fetch64AVX2(SB)
 	CMPL      R8, $+2
-	JNE       other29
+	JNE       other21
 	VPMOVSXBD (DX), Y0
 	VCVTDQ2PS Y0, Y0
 	VPMOVSXBD 8(DX), Y1
@@ -402,11 +386,13 @@ groupstream:
 	VCVTDQ2PS Y3, Y3
 	ADDQ      $+32, DX
 
-read32:
+read24:
 	VFMADD213PS Y15, Y12, Y0
 	VFMADD213PS Y15, Y12, Y1
+	VFMADD213PS Y15, Y12, Y2
+	VFMADD213PS Y15, Y12, Y3
 	CMPL        R9, $+2
-	JNE         half33
+	JNE         half25
 	VPSRLD      $0x10, Y0, Y4
 	VPBLENDW    $0xaa, Y1, Y4, Y4
 	VPSLLD      $0x10, Y1, Y1
@@ -418,25 +404,19 @@ read32:
 	VPSHUFB     ·bytes05b81a5d+0(SB), Y4, Y4
 	VPERMQ      $0xd8, Y4, Y4
 	VMOVNTPS    Y4, (SI)
-
-halfdone34:
-	VFMADD213PS Y15, Y12, Y2
-	VFMADD213PS Y15, Y12, Y3
-	CMPL        R9, $+2
-	JNE         half35
-	VPSRLD      $0x10, Y2, Y0
-	VPBLENDW    $0xaa, Y3, Y0, Y0
+	VPSRLD      $0x10, Y2, Y4
+	VPBLENDW    $0xaa, Y3, Y4, Y4
 	VPSLLD      $0x10, Y3, Y3
 	VPBLENDW    $0xaa, Y3, Y2, Y2
-	VPANDN      ·word00010001+0(SB), Y0, Y3
+	VPANDN      ·word00010001+0(SB), Y4, Y3
 	VPSUBUSW    Y3, Y2, Y2
 	VPSRLW      $0x0f, Y2, Y2
-	VPADDW      Y2, Y0, Y0
-	VPSHUFB     ·bytes05b81a5d+0(SB), Y0, Y0
-	VPERMQ      $0xd8, Y0, Y0
-	VMOVNTPS    Y0, 32(SI)
+	VPADDW      Y2, Y4, Y4
+	VPSHUFB     ·bytes05b81a5d+0(SB), Y4, Y4
+	VPERMQ      $0xd8, Y4, Y4
+	VMOVNTPS    Y4, 32(SI)
 
-halfdone36:
+halfdone26:
 	ADDQ  $+64, SI
 	SUBQ  $+32, R11
 	CMPQ  R11, $+32
@@ -454,14 +434,11 @@ half5:
 	VMOVUPS   X0, (SI)
 	VCVTPS2PH $0x00, Y1, X1
 	VMOVUPS   X1, 16(SI)
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVUPS   X2, 32(SI)
+	VCVTPS2PH $0x00, Y3, X3
+	VMOVUPS   X3, 48(SI)
 	JMP       halfdone6
-
-half7:
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 32(SI)
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVUPS   X1, 48(SI)
-	JMP       halfdone8
 
 grouplayout:
 	CMPQ    R8, $+3
@@ -482,45 +459,41 @@ grouplayout1loop:
 	VPSRLVD      ·bytes19c9ddc5+0(SB), Y1, Y1
 	VPERMILPS    Y1, Y14, Y1
 	VFMADD213PS  Y15, Y12, Y1
-	CMPL         R9, $+2
-	JNE          half37
-	VPSRLD       $0x10, Y0, Y2
-	VPBLENDW     $0xaa, Y1, Y2, Y2
-	VPSLLD       $0x10, Y1, Y1
-	VPBLENDW     $0xaa, Y1, Y0, Y0
-	VPANDN       ·word00010001+0(SB), Y2, Y1
-	VPSUBUSW     Y1, Y0, Y0
-	VPSRLW       $0x0f, Y0, Y0
-	VPADDW       Y0, Y2, Y2
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (SI)
-
-halfdone38:
-	VPBROADCASTD 4(DX), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMILPS    Y0, Y14, Y0
-	VFMADD213PS  Y15, Y12, Y0
-	VPBROADCASTD 4(DX), Y1
-	VPSRLVD      ·bytes19c9ddc5+0(SB), Y1, Y1
-	VPERMILPS    Y1, Y14, Y1
+	VPBROADCASTD 4(DX), Y2
+	VPSRLVD      Y13, Y2, Y2
+	VPERMILPS    Y2, Y14, Y2
+	VFMADD213PS  Y15, Y12, Y2
+	VPBROADCASTD 4(DX), Y3
+	VPSRLVD      ·bytes19c9ddc5+0(SB), Y3, Y3
+	VPERMILPS    Y3, Y14, Y3
 	ADDQ         $+8, DX
-	VFMADD213PS  Y15, Y12, Y1
+	VFMADD213PS  Y15, Y12, Y3
 	CMPL         R9, $+2
-	JNE          half39
-	VPSRLD       $0x10, Y0, Y2
-	VPBLENDW     $0xaa, Y1, Y2, Y2
+	JNE          half27
+	VPSRLD       $0x10, Y0, Y4
+	VPBLENDW     $0xaa, Y1, Y4, Y4
 	VPSLLD       $0x10, Y1, Y1
 	VPBLENDW     $0xaa, Y1, Y0, Y0
-	VPANDN       ·word00010001+0(SB), Y2, Y1
+	VPANDN       ·word00010001+0(SB), Y4, Y1
 	VPSUBUSW     Y1, Y0, Y0
 	VPSRLW       $0x0f, Y0, Y0
-	VPADDW       Y0, Y2, Y2
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, 32(SI)
+	VPADDW       Y0, Y4, Y4
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, (SI)
+	VPSRLD       $0x10, Y2, Y4
+	VPBLENDW     $0xaa, Y3, Y4, Y4
+	VPSLLD       $0x10, Y3, Y3
+	VPBLENDW     $0xaa, Y3, Y2, Y2
+	VPANDN       ·word00010001+0(SB), Y4, Y3
+	VPSUBUSW     Y3, Y2, Y2
+	VPSRLW       $0x0f, Y2, Y2
+	VPADDW       Y2, Y4, Y4
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, 32(SI)
 
-halfdone40:
+halfdone28:
 	ADDQ  $+64, SI
 	SUBQ  $+32, R11
 	CMPQ  R11, $+32
@@ -550,49 +523,45 @@ grouplayout0loop:
 	VPAND        Y14, Y1, Y1
 	VCVTDQ2PS    Y1, Y1
 	VFMADD213PS  Y15, Y12, Y1
-	CMPL         R9, $+2
-	JNE          half41
-	VPSRLD       $0x10, Y0, Y2
-	VPBLENDW     $0xaa, Y1, Y2, Y2
-	VPSLLD       $0x10, Y1, Y1
-	VPBLENDW     $0xaa, Y1, Y0, Y0
-	VPANDN       ·word00010001+0(SB), Y2, Y1
-	VPSUBUSW     Y1, Y0, Y0
-	VPSRLW       $0x0f, Y0, Y0
-	VPADDW       Y0, Y2, Y2
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (SI)
-
-halfdone42:
-	VPBROADCASTD 8(DX), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VFMADD213PS  Y15, Y12, Y0
-	VPBROADCASTD 12(DX), Y1
-	VPSLLVD      Y13, Y1, Y1
-	VPSRAD       $0x1c, Y1, Y1
-	VPAND        Y14, Y1, Y1
-	VCVTDQ2PS    Y1, Y1
+	VPBROADCASTD 8(DX), Y2
+	VPSLLVD      Y13, Y2, Y2
+	VPSRAD       $0x1c, Y2, Y2
+	VPAND        Y14, Y2, Y2
+	VCVTDQ2PS    Y2, Y2
+	VFMADD213PS  Y15, Y12, Y2
+	VPBROADCASTD 12(DX), Y3
+	VPSLLVD      Y13, Y3, Y3
+	VPSRAD       $0x1c, Y3, Y3
+	VPAND        Y14, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
 	ADDQ         $+16, DX
-	VFMADD213PS  Y15, Y12, Y1
+	VFMADD213PS  Y15, Y12, Y3
 	CMPL         R9, $+2
-	JNE          half43
-	VPSRLD       $0x10, Y0, Y2
-	VPBLENDW     $0xaa, Y1, Y2, Y2
+	JNE          half29
+	VPSRLD       $0x10, Y0, Y4
+	VPBLENDW     $0xaa, Y1, Y4, Y4
 	VPSLLD       $0x10, Y1, Y1
 	VPBLENDW     $0xaa, Y1, Y0, Y0
-	VPANDN       ·word00010001+0(SB), Y2, Y1
+	VPANDN       ·word00010001+0(SB), Y4, Y1
 	VPSUBUSW     Y1, Y0, Y0
 	VPSRLW       $0x0f, Y0, Y0
-	VPADDW       Y0, Y2, Y2
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, 32(SI)
+	VPADDW       Y0, Y4, Y4
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, (SI)
+	VPSRLD       $0x10, Y2, Y4
+	VPBLENDW     $0xaa, Y3, Y4, Y4
+	VPSLLD       $0x10, Y3, Y3
+	VPBLENDW     $0xaa, Y3, Y2, Y2
+	VPANDN       ·word00010001+0(SB), Y4, Y3
+	VPSUBUSW     Y3, Y2, Y2
+	VPSRLW       $0x0f, Y2, Y2
+	VPADDW       Y2, Y4, Y4
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, 32(SI)
 
-halfdone44:
+halfdone30:
 	ADDQ  $+64, SI
 	SUBQ  $+32, R11
 	CMPQ  R11, $+32
@@ -616,43 +585,39 @@ grouplayout3loop:
 	VPMOVZXBD   8(DX), Y1
 	VCVTDQ2PS   Y1, Y1
 	VFMADD213PS Y15, Y12, Y1
-	CMPL        R9, $+2
-	JNE         half45
-	VPSRLD      $0x10, Y0, Y2
-	VPBLENDW    $0xaa, Y1, Y2, Y2
-	VPSLLD      $0x10, Y1, Y1
-	VPBLENDW    $0xaa, Y1, Y0, Y0
-	VPANDN      ·word00010001+0(SB), Y2, Y1
-	VPSUBUSW    Y1, Y0, Y0
-	VPSRLW      $0x0f, Y0, Y0
-	VPADDW      Y0, Y2, Y2
-	VPSHUFB     ·bytes05b81a5d+0(SB), Y2, Y2
-	VPERMQ      $0xd8, Y2, Y2
-	VMOVUPS     Y2, (SI)
-
-halfdone46:
-	VPMOVZXBD   16(DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VFMADD213PS Y15, Y12, Y0
-	VPMOVZXBD   24(DX), Y1
-	VCVTDQ2PS   Y1, Y1
+	VPMOVZXBD   16(DX), Y2
+	VCVTDQ2PS   Y2, Y2
+	VFMADD213PS Y15, Y12, Y2
+	VPMOVZXBD   24(DX), Y3
+	VCVTDQ2PS   Y3, Y3
 	ADDQ        $+32, DX
-	VFMADD213PS Y15, Y12, Y1
+	VFMADD213PS Y15, Y12, Y3
 	CMPL        R9, $+2
-	JNE         half47
-	VPSRLD      $0x10, Y0, Y2
-	VPBLENDW    $0xaa, Y1, Y2, Y2
+	JNE         half31
+	VPSRLD      $0x10, Y0, Y4
+	VPBLENDW    $0xaa, Y1, Y4, Y4
 	VPSLLD      $0x10, Y1, Y1
 	VPBLENDW    $0xaa, Y1, Y0, Y0
-	VPANDN      ·word00010001+0(SB), Y2, Y1
+	VPANDN      ·word00010001+0(SB), Y4, Y1
 	VPSUBUSW    Y1, Y0, Y0
 	VPSRLW      $0x0f, Y0, Y0
-	VPADDW      Y0, Y2, Y2
-	VPSHUFB     ·bytes05b81a5d+0(SB), Y2, Y2
-	VPERMQ      $0xd8, Y2, Y2
-	VMOVUPS     Y2, 32(SI)
+	VPADDW      Y0, Y4, Y4
+	VPSHUFB     ·bytes05b81a5d+0(SB), Y4, Y4
+	VPERMQ      $0xd8, Y4, Y4
+	VMOVUPS     Y4, (SI)
+	VPSRLD      $0x10, Y2, Y4
+	VPBLENDW    $0xaa, Y3, Y4, Y4
+	VPSLLD      $0x10, Y3, Y3
+	VPBLENDW    $0xaa, Y3, Y2, Y2
+	VPANDN      ·word00010001+0(SB), Y4, Y3
+	VPSUBUSW    Y3, Y2, Y2
+	VPSRLW      $0x0f, Y2, Y2
+	VPADDW      Y2, Y4, Y4
+	VPSHUFB     ·bytes05b81a5d+0(SB), Y4, Y4
+	VPERMQ      $0xd8, Y4, Y4
+	VMOVUPS     Y4, 32(SI)
 
-halfdone48:
+halfdone32:
 	ADDQ  $+64, SI
 	SUBQ  $+32, R11
 	CMPQ  R11, $+32
@@ -665,9 +630,9 @@ halfdone48:
 	JGE   grouplayout3
 	JMP   return
 
-other9:
-	JGT          unsigned10
-	JPS          crumbs11
+other7:
+	JGT          unsigned8
+	JPS          crumbs9
 	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
@@ -689,9 +654,9 @@ other9:
 	VPAND        Y14, Y3, Y3
 	VCVTDQ2PS    Y3, Y3
 	ADDQ         $+16, DX
-	JMP          read12
+	JMP          read10
 
-crumbs11:
+crumbs9:
 	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMILPS    Y0, Y14, Y0
@@ -705,9 +670,9 @@ crumbs11:
 	VPSRLVD      ·bytes19c9ddc5+0(SB), Y3, Y3
 	VPERMILPS    Y3, Y14, Y3
 	ADDQ         $+8, DX
-	JMP          read12
+	JMP          read10
 
-unsigned10:
+unsigned8:
 	VPMOVZXBD (DX), Y0
 	VCVTDQ2PS Y0, Y0
 	VPMOVZXBD 8(DX), Y1
@@ -717,7 +682,7 @@ unsigned10:
 	VPMOVZXBD 24(DX), Y3
 	VCVTDQ2PS Y3, Y3
 	ADDQ      $+32, DX
-	JMP       read12
+	JMP       read10
 
 groupmeet0mix:
 	INCQ         R13
@@ -731,31 +696,28 @@ groupmeet0mix:
 	JGT          groupmeet0mix
 	JMP          groupmeet0
 
-half13:
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, (SI)
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVUPS   X1, 16(SI)
-	JMP       halfdone14
-
 groupmeet2mix:
 	INCQ         R13
-	VMOVUPS      (R15)(R11*4), Y4
+	VMOVUPS      (R15)(R11*4), Y6
 	VBROADCASTSS (BX)(R13*4), Y12
-	VBLENDVPS    Y4, Y12, Y0, Y0
-	VMOVUPS      32(R15)(R11*4), Y4
+	VBLENDVPS    Y6, Y12, Y4, Y4
+	VMOVUPS      32(R15)(R11*4), Y6
 	VBROADCASTSS (BX)(R13*4), Y12
-	VBLENDVPS    Y4, Y12, Y1, Y1
+	VBLENDVPS    Y6, Y12, Y5, Y5
 	SUBQ         R12, R11
 	JGT          groupmeet2mix
 	JMP          groupmeet2
 
-half15:
+half11:
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, (SI)
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVUPS   X1, 16(SI)
 	VCVTPS2PH $0x00, Y2, X2
 	VMOVUPS   X2, 32(SI)
 	VCVTPS2PH $0x00, Y3, X3
 	VMOVUPS   X3, 48(SI)
-	JMP       halfdone16
+	JMP       halfdone12
 
 groupodd:
 	MOVQ DI, 264(SP)
@@ -785,7 +747,7 @@ short2stream:
 	LEAQ      (DX)(CX*1), AX
 	CALL      ·fetch64AVX2(SB)
 	CMPL      R8, $+2
-	JNE       other49
+	JNE       other33
 	VPMOVSXBD (DX), Y0
 	VCVTDQ2PS Y0, Y0
 	VPMOVSXBD 8(DX), Y1
@@ -796,12 +758,15 @@ short2stream:
 	VCVTDQ2PS Y3, Y3
 	ADDQ      $+32, DX
 
-read52:
+read36:
 	VBROADCASTSS (BX), Y4
 	VFMADD213PS  Y15, Y4, Y0
 	VFMADD213PS  Y15, Y4, Y1
+	VBROADCASTSS 4(BX), Y4
+	VFMADD213PS  Y15, Y4, Y2
+	VFMADD213PS  Y15, Y4, Y3
 	CMPL         R9, $+2
-	JNE          half53
+	JNE          half37
 	VPSRLD       $0x10, Y0, Y4
 	VPBLENDW     $0xaa, Y1, Y4, Y4
 	VPSLLD       $0x10, Y1, Y1
@@ -813,26 +778,19 @@ read52:
 	VPSHUFB      ·bytes05b81a5d+0(SB), Y4, Y4
 	VPERMQ       $0xd8, Y4, Y4
 	VMOVNTPS     Y4, (SI)
-
-halfdone54:
-	VBROADCASTSS 4(BX), Y0
-	VFMADD213PS  Y15, Y0, Y2
-	VFMADD213PS  Y15, Y0, Y3
-	CMPL         R9, $+2
-	JNE          half55
-	VPSRLD       $0x10, Y2, Y0
-	VPBLENDW     $0xaa, Y3, Y0, Y0
+	VPSRLD       $0x10, Y2, Y4
+	VPBLENDW     $0xaa, Y3, Y4, Y4
 	VPSLLD       $0x10, Y3, Y3
 	VPBLENDW     $0xaa, Y3, Y2, Y2
-	VPANDN       ·word00010001+0(SB), Y0, Y3
+	VPANDN       ·word00010001+0(SB), Y4, Y3
 	VPSUBUSW     Y3, Y2, Y2
 	VPSRLW       $0x0f, Y2, Y2
-	VPADDW       Y2, Y0, Y0
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y0, Y0
-	VPERMQ       $0xd8, Y0, Y0
-	VMOVNTPS     Y0, 32(SI)
+	VPADDW       Y2, Y4, Y4
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVNTPS     Y4, 32(SI)
 
-halfdone56:
+halfdone38:
 	ADDQ $+8, BX
 	ADDQ $+64, SI
 	SUBQ $+2, R11
@@ -840,19 +798,16 @@ halfdone56:
 	JGE  short2stream
 	JMP  few
 
-half17:
+half13:
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, (SI)
 	VCVTPS2PH $0x00, Y2, X2
 	VMOVUPS   X2, 16(SI)
-	JMP       halfdone18
-
-half19:
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 32(SI)
-	VCVTPS2PH $0x00, Y2, X2
-	VMOVUPS   X2, 48(SI)
-	JMP       halfdone20
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVUPS   X1, 32(SI)
+	VCVTPS2PH $0x00, Y4, X4
+	VMOVUPS   X4, 48(SI)
+	JMP       halfdone14
 
 short2layout:
 	CMPQ  R8, $+3
@@ -870,46 +825,42 @@ short2layout1:
 	VPSRLVD      ·bytes19c9ddc5+0(SB), Y2, Y2
 	VPERMILPS    Y2, Y14, Y2
 	VFMADD213PS  Y15, Y1, Y2
-	CMPL         R9, $+2
-	JNE          half57
-	VPSRLD       $0x10, Y0, Y1
-	VPBLENDW     $0xaa, Y2, Y1, Y1
-	VPSLLD       $0x10, Y2, Y2
-	VPBLENDW     $0xaa, Y2, Y0, Y0
-	VPANDN       ·word00010001+0(SB), Y1, Y2
-	VPSUBUSW     Y2, Y0, Y0
-	VPSRLW       $0x0f, Y0, Y0
-	VPADDW       Y0, Y1, Y1
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y1, Y1
-	VPERMQ       $0xd8, Y1, Y1
-	VMOVUPS      Y1, (SI)
-
-halfdone58:
-	VPBROADCASTD 4(DX), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMILPS    Y0, Y14, Y0
-	VBROADCASTSS 4(BX), Y1
-	VFMADD213PS  Y15, Y1, Y0
-	VPBROADCASTD 4(DX), Y2
-	VPSRLVD      ·bytes19c9ddc5+0(SB), Y2, Y2
-	VPERMILPS    Y2, Y14, Y2
+	VPBROADCASTD 4(DX), Y1
+	VPSRLVD      Y13, Y1, Y1
+	VPERMILPS    Y1, Y14, Y1
+	VBROADCASTSS 4(BX), Y3
+	VFMADD213PS  Y15, Y3, Y1
+	VPBROADCASTD 4(DX), Y4
+	VPSRLVD      ·bytes19c9ddc5+0(SB), Y4, Y4
+	VPERMILPS    Y4, Y14, Y4
 	ADDQ         $+8, DX
-	VFMADD213PS  Y15, Y1, Y2
+	VFMADD213PS  Y15, Y3, Y4
 	CMPL         R9, $+2
-	JNE          half59
-	VPSRLD       $0x10, Y0, Y1
-	VPBLENDW     $0xaa, Y2, Y1, Y1
+	JNE          half39
+	VPSRLD       $0x10, Y0, Y3
+	VPBLENDW     $0xaa, Y2, Y3, Y3
 	VPSLLD       $0x10, Y2, Y2
 	VPBLENDW     $0xaa, Y2, Y0, Y0
-	VPANDN       ·word00010001+0(SB), Y1, Y2
+	VPANDN       ·word00010001+0(SB), Y3, Y2
 	VPSUBUSW     Y2, Y0, Y0
 	VPSRLW       $0x0f, Y0, Y0
-	VPADDW       Y0, Y1, Y1
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y1, Y1
-	VPERMQ       $0xd8, Y1, Y1
-	VMOVUPS      Y1, 32(SI)
+	VPADDW       Y0, Y3, Y3
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y3, Y3
+	VPERMQ       $0xd8, Y3, Y3
+	VMOVUPS      Y3, (SI)
+	VPSRLD       $0x10, Y1, Y3
+	VPBLENDW     $0xaa, Y4, Y3, Y3
+	VPSLLD       $0x10, Y4, Y4
+	VPBLENDW     $0xaa, Y4, Y1, Y1
+	VPANDN       ·word00010001+0(SB), Y3, Y4
+	VPSUBUSW     Y4, Y1, Y1
+	VPSRLW       $0x0f, Y1, Y1
+	VPADDW       Y1, Y3, Y3
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y3, Y3
+	VPERMQ       $0xd8, Y3, Y3
+	VMOVUPS      Y3, 32(SI)
 
-halfdone60:
+halfdone40:
 	ADDQ $+8, BX
 	ADDQ $+64, SI
 	SUBQ $+2, R11
@@ -931,50 +882,46 @@ short2layout0:
 	VPAND        Y14, Y2, Y2
 	VCVTDQ2PS    Y2, Y2
 	VFMADD213PS  Y15, Y1, Y2
-	CMPL         R9, $+2
-	JNE          half61
-	VPSRLD       $0x10, Y0, Y1
-	VPBLENDW     $0xaa, Y2, Y1, Y1
-	VPSLLD       $0x10, Y2, Y2
-	VPBLENDW     $0xaa, Y2, Y0, Y0
-	VPANDN       ·word00010001+0(SB), Y1, Y2
-	VPSUBUSW     Y2, Y0, Y0
-	VPSRLW       $0x0f, Y0, Y0
-	VPADDW       Y0, Y1, Y1
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y1, Y1
-	VPERMQ       $0xd8, Y1, Y1
-	VMOVUPS      Y1, (SI)
-
-halfdone62:
-	VPBROADCASTD 8(DX), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VBROADCASTSS 4(BX), Y1
-	VFMADD213PS  Y15, Y1, Y0
-	VPBROADCASTD 12(DX), Y2
-	VPSLLVD      Y13, Y2, Y2
-	VPSRAD       $0x1c, Y2, Y2
-	VPAND        Y14, Y2, Y2
-	VCVTDQ2PS    Y2, Y2
+	VPBROADCASTD 8(DX), Y1
+	VPSLLVD      Y13, Y1, Y1
+	VPSRAD       $0x1c, Y1, Y1
+	VPAND        Y14, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VBROADCASTSS 4(BX), Y3
+	VFMADD213PS  Y15, Y3, Y1
+	VPBROADCASTD 12(DX), Y4
+	VPSLLVD      Y13, Y4, Y4
+	VPSRAD       $0x1c, Y4, Y4
+	VPAND        Y14, Y4, Y4
+	VCVTDQ2PS    Y4, Y4
 	ADDQ         $+16, DX
-	VFMADD213PS  Y15, Y1, Y2
+	VFMADD213PS  Y15, Y3, Y4
 	CMPL         R9, $+2
-	JNE          half63
-	VPSRLD       $0x10, Y0, Y1
-	VPBLENDW     $0xaa, Y2, Y1, Y1
+	JNE          half41
+	VPSRLD       $0x10, Y0, Y3
+	VPBLENDW     $0xaa, Y2, Y3, Y3
 	VPSLLD       $0x10, Y2, Y2
 	VPBLENDW     $0xaa, Y2, Y0, Y0
-	VPANDN       ·word00010001+0(SB), Y1, Y2
+	VPANDN       ·word00010001+0(SB), Y3, Y2
 	VPSUBUSW     Y2, Y0, Y0
 	VPSRLW       $0x0f, Y0, Y0
-	VPADDW       Y0, Y1, Y1
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y1, Y1
-	VPERMQ       $0xd8, Y1, Y1
-	VMOVUPS      Y1, 32(SI)
+	VPADDW       Y0, Y3, Y3
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y3, Y3
+	VPERMQ       $0xd8, Y3, Y3
+	VMOVUPS      Y3, (SI)
+	VPSRLD       $0x10, Y1, Y3
+	VPBLENDW     $0xaa, Y4, Y3, Y3
+	VPSLLD       $0x10, Y4, Y4
+	VPBLENDW     $0xaa, Y4, Y1, Y1
+	VPANDN       ·word00010001+0(SB), Y3, Y4
+	VPSUBUSW     Y4, Y1, Y1
+	VPSRLW       $0x0f, Y1, Y1
+	VPADDW       Y1, Y3, Y3
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y3, Y3
+	VPERMQ       $0xd8, Y3, Y3
+	VMOVUPS      Y3, 32(SI)
 
-halfdone64:
+halfdone42:
 	ADDQ $+8, BX
 	ADDQ $+64, SI
 	SUBQ $+2, R11
@@ -990,50 +937,125 @@ short2layout3:
 	VPMOVZXBD    8(DX), Y2
 	VCVTDQ2PS    Y2, Y2
 	VFMADD213PS  Y15, Y1, Y2
-	CMPL         R9, $+2
-	JNE          half65
-	VPSRLD       $0x10, Y0, Y1
-	VPBLENDW     $0xaa, Y2, Y1, Y1
-	VPSLLD       $0x10, Y2, Y2
-	VPBLENDW     $0xaa, Y2, Y0, Y0
-	VPANDN       ·word00010001+0(SB), Y1, Y2
-	VPSUBUSW     Y2, Y0, Y0
-	VPSRLW       $0x0f, Y0, Y0
-	VPADDW       Y0, Y1, Y1
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y1, Y1
-	VPERMQ       $0xd8, Y1, Y1
-	VMOVUPS      Y1, (SI)
-
-halfdone66:
-	VPMOVZXBD    16(DX), Y0
-	VCVTDQ2PS    Y0, Y0
-	VBROADCASTSS 4(BX), Y1
-	VFMADD213PS  Y15, Y1, Y0
-	VPMOVZXBD    24(DX), Y2
-	VCVTDQ2PS    Y2, Y2
+	VPMOVZXBD    16(DX), Y1
+	VCVTDQ2PS    Y1, Y1
+	VBROADCASTSS 4(BX), Y3
+	VFMADD213PS  Y15, Y3, Y1
+	VPMOVZXBD    24(DX), Y4
+	VCVTDQ2PS    Y4, Y4
 	ADDQ         $+32, DX
-	VFMADD213PS  Y15, Y1, Y2
+	VFMADD213PS  Y15, Y3, Y4
 	CMPL         R9, $+2
-	JNE          half67
-	VPSRLD       $0x10, Y0, Y1
-	VPBLENDW     $0xaa, Y2, Y1, Y1
+	JNE          half43
+	VPSRLD       $0x10, Y0, Y3
+	VPBLENDW     $0xaa, Y2, Y3, Y3
 	VPSLLD       $0x10, Y2, Y2
 	VPBLENDW     $0xaa, Y2, Y0, Y0
-	VPANDN       ·word00010001+0(SB), Y1, Y2
+	VPANDN       ·word00010001+0(SB), Y3, Y2
 	VPSUBUSW     Y2, Y0, Y0
 	VPSRLW       $0x0f, Y0, Y0
-	VPADDW       Y0, Y1, Y1
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y1, Y1
-	VPERMQ       $0xd8, Y1, Y1
-	VMOVUPS      Y1, 32(SI)
+	VPADDW       Y0, Y3, Y3
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y3, Y3
+	VPERMQ       $0xd8, Y3, Y3
+	VMOVUPS      Y3, (SI)
+	VPSRLD       $0x10, Y1, Y3
+	VPBLENDW     $0xaa, Y4, Y3, Y3
+	VPSLLD       $0x10, Y4, Y4
+	VPBLENDW     $0xaa, Y4, Y1, Y1
+	VPANDN       ·word00010001+0(SB), Y3, Y4
+	VPSUBUSW     Y4, Y1, Y1
+	VPSRLW       $0x0f, Y1, Y1
+	VPADDW       Y1, Y3, Y3
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y3, Y3
+	VPERMQ       $0xd8, Y3, Y3
+	VMOVUPS      Y3, 32(SI)
 
-halfdone68:
+halfdone44:
 	ADDQ $+8, BX
 	ADDQ $+64, SI
 	SUBQ $+2, R11
 	CMPQ R11, $+2
 	JGE  short2layout3
 	JMP  few
+
+other15:
+	JGT          unsigned16
+	JPS          crumbs17
+	VPBROADCASTD (DX), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VPBROADCASTD 4(DX), Y1
+	VPSLLVD      Y13, Y1, Y1
+	VPSRAD       $0x1c, Y1, Y1
+	VPAND        Y14, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VPBROADCASTD 8(DX), Y2
+	VPSLLVD      Y13, Y2, Y2
+	VPSRAD       $0x1c, Y2, Y2
+	VPAND        Y14, Y2, Y2
+	VCVTDQ2PS    Y2, Y2
+	VPBROADCASTD 12(DX), Y3
+	VPSLLVD      Y13, Y3, Y3
+	VPSRAD       $0x1c, Y3, Y3
+	VPAND        Y14, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	ADDQ         $+16, DX
+	JMP          read18
+
+crumbs17:
+	VPBROADCASTD (DX), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMILPS    Y0, Y14, Y0
+	VPBROADCASTD (DX), Y1
+	VPSRLVD      ·bytes19c9ddc5+0(SB), Y1, Y1
+	VPERMILPS    Y1, Y14, Y1
+	VPBROADCASTD 4(DX), Y2
+	VPSRLVD      Y13, Y2, Y2
+	VPERMILPS    Y2, Y14, Y2
+	VPBROADCASTD 4(DX), Y3
+	VPSRLVD      ·bytes19c9ddc5+0(SB), Y3, Y3
+	VPERMILPS    Y3, Y14, Y3
+	ADDQ         $+8, DX
+	JMP          read18
+
+unsigned16:
+	VPMOVZXBD (DX), Y0
+	VCVTDQ2PS Y0, Y0
+	VPMOVZXBD 8(DX), Y1
+	VCVTDQ2PS Y1, Y1
+	VPMOVZXBD 16(DX), Y2
+	VCVTDQ2PS Y2, Y2
+	VPMOVZXBD 24(DX), Y3
+	VCVTDQ2PS Y3, Y3
+	ADDQ      $+32, DX
+	JMP       read18
+
+half19:
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, (SI)
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVUPS   X1, 16(SI)
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVUPS   X2, 32(SI)
+	VCVTPS2PH $0x00, Y3, X3
+	VMOVUPS   X3, 48(SI)
+	JMP       halfdone20
+
+lanestage:
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	MOVL layout+24(FP), R14
+	LEAQ 80(SP), AX
+	MOVQ DX, CX
+	CALL ·stageInCodesAVX2(SB)
+	LEAQ 80(SP), DX
+	LEAQ 120(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 120(SP), BX
+	JMP  laneloop
 
 other21:
 	JGT          unsigned22
@@ -1091,35 +1113,51 @@ unsigned22:
 
 half25:
 	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, (SI)
+	VMOVNTPS  X0, (SI)
 	VCVTPS2PH $0x00, Y1, X1
-	VMOVUPS   X1, 16(SI)
+	VMOVNTPS  X1, 16(SI)
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVNTPS  X2, 32(SI)
+	VCVTPS2PH $0x00, Y3, X3
+	VMOVNTPS  X3, 48(SI)
 	JMP       halfdone26
 
 half27:
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, (SI)
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVUPS   X1, 16(SI)
 	VCVTPS2PH $0x00, Y2, X2
 	VMOVUPS   X2, 32(SI)
 	VCVTPS2PH $0x00, Y3, X3
 	VMOVUPS   X3, 48(SI)
 	JMP       halfdone28
 
-lanestage:
-	MOVQ SI, (SP)
-	LEAQ 8(SP), SI
-	MOVL layout+24(FP), R14
-	LEAQ 80(SP), AX
-	MOVQ DX, CX
-	CALL ·stageInCodesAVX2(SB)
-	LEAQ 80(SP), DX
-	LEAQ 120(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 120(SP), BX
-	JMP  laneloop
+half29:
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, (SI)
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVUPS   X1, 16(SI)
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVUPS   X2, 32(SI)
+	VCVTPS2PH $0x00, Y3, X3
+	VMOVUPS   X3, 48(SI)
+	JMP       halfdone30
 
-other29:
-	JGT          unsigned30
-	JPS          crumbs31
+half31:
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, (SI)
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVUPS   X1, 16(SI)
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVUPS   X2, 32(SI)
+	VCVTPS2PH $0x00, Y3, X3
+	VMOVUPS   X3, 48(SI)
+	JMP       halfdone32
+
+other33:
+	JGT          unsigned34
+	JPS          crumbs35
 	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
@@ -1141,9 +1179,9 @@ other29:
 	VPAND        Y14, Y3, Y3
 	VCVTDQ2PS    Y3, Y3
 	ADDQ         $+16, DX
-	JMP          read32
+	JMP          read36
 
-crumbs31:
+crumbs35:
 	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMILPS    Y0, Y14, Y0
@@ -1157,9 +1195,9 @@ crumbs31:
 	VPSRLVD      ·bytes19c9ddc5+0(SB), Y3, Y3
 	VPERMILPS    Y3, Y14, Y3
 	ADDQ         $+8, DX
-	JMP          read32
+	JMP          read36
 
-unsigned30:
+unsigned34:
 	VPMOVZXBD (DX), Y0
 	VCVTDQ2PS Y0, Y0
 	VPMOVZXBD 8(DX), Y1
@@ -1169,173 +1207,51 @@ unsigned30:
 	VPMOVZXBD 24(DX), Y3
 	VCVTDQ2PS Y3, Y3
 	ADDQ      $+32, DX
-	JMP       read32
+	JMP       read36
 
-half33:
+half37:
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVNTPS  X0, (SI)
 	VCVTPS2PH $0x00, Y1, X1
 	VMOVNTPS  X1, 16(SI)
-	JMP       halfdone34
-
-half35:
 	VCVTPS2PH $0x00, Y2, X2
 	VMOVNTPS  X2, 32(SI)
 	VCVTPS2PH $0x00, Y3, X3
 	VMOVNTPS  X3, 48(SI)
-	JMP       halfdone36
-
-half37:
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, (SI)
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVUPS   X1, 16(SI)
 	JMP       halfdone38
 
 half39:
 	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 32(SI)
+	VMOVUPS   X0, (SI)
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVUPS   X2, 16(SI)
 	VCVTPS2PH $0x00, Y1, X1
-	VMOVUPS   X1, 48(SI)
+	VMOVUPS   X1, 32(SI)
+	VCVTPS2PH $0x00, Y4, X4
+	VMOVUPS   X4, 48(SI)
 	JMP       halfdone40
 
 half41:
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, (SI)
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVUPS   X2, 16(SI)
 	VCVTPS2PH $0x00, Y1, X1
-	VMOVUPS   X1, 16(SI)
+	VMOVUPS   X1, 32(SI)
+	VCVTPS2PH $0x00, Y4, X4
+	VMOVUPS   X4, 48(SI)
 	JMP       halfdone42
 
 half43:
 	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 32(SI)
+	VMOVUPS   X0, (SI)
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVUPS   X2, 16(SI)
 	VCVTPS2PH $0x00, Y1, X1
-	VMOVUPS   X1, 48(SI)
+	VMOVUPS   X1, 32(SI)
+	VCVTPS2PH $0x00, Y4, X4
+	VMOVUPS   X4, 48(SI)
 	JMP       halfdone44
-
-half45:
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, (SI)
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVUPS   X1, 16(SI)
-	JMP       halfdone46
-
-half47:
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 32(SI)
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVUPS   X1, 48(SI)
-	JMP       halfdone48
-
-other49:
-	JGT          unsigned50
-	JPS          crumbs51
-	VPBROADCASTD (DX), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VPBROADCASTD 4(DX), Y1
-	VPSLLVD      Y13, Y1, Y1
-	VPSRAD       $0x1c, Y1, Y1
-	VPAND        Y14, Y1, Y1
-	VCVTDQ2PS    Y1, Y1
-	VPBROADCASTD 8(DX), Y2
-	VPSLLVD      Y13, Y2, Y2
-	VPSRAD       $0x1c, Y2, Y2
-	VPAND        Y14, Y2, Y2
-	VCVTDQ2PS    Y2, Y2
-	VPBROADCASTD 12(DX), Y3
-	VPSLLVD      Y13, Y3, Y3
-	VPSRAD       $0x1c, Y3, Y3
-	VPAND        Y14, Y3, Y3
-	VCVTDQ2PS    Y3, Y3
-	ADDQ         $+16, DX
-	JMP          read52
-
-crumbs51:
-	VPBROADCASTD (DX), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMILPS    Y0, Y14, Y0
-	VPBROADCASTD (DX), Y1
-	VPSRLVD      ·bytes19c9ddc5+0(SB), Y1, Y1
-	VPERMILPS    Y1, Y14, Y1
-	VPBROADCASTD 4(DX), Y2
-	VPSRLVD      Y13, Y2, Y2
-	VPERMILPS    Y2, Y14, Y2
-	VPBROADCASTD 4(DX), Y3
-	VPSRLVD      ·bytes19c9ddc5+0(SB), Y3, Y3
-	VPERMILPS    Y3, Y14, Y3
-	ADDQ         $+8, DX
-	JMP          read52
-
-unsigned50:
-	VPMOVZXBD (DX), Y0
-	VCVTDQ2PS Y0, Y0
-	VPMOVZXBD 8(DX), Y1
-	VCVTDQ2PS Y1, Y1
-	VPMOVZXBD 16(DX), Y2
-	VCVTDQ2PS Y2, Y2
-	VPMOVZXBD 24(DX), Y3
-	VCVTDQ2PS Y3, Y3
-	ADDQ      $+32, DX
-	JMP       read52
-
-half53:
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVNTPS  X0, (SI)
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVNTPS  X1, 16(SI)
-	JMP       halfdone54
-
-half55:
-	VCVTPS2PH $0x00, Y2, X2
-	VMOVNTPS  X2, 32(SI)
-	VCVTPS2PH $0x00, Y3, X3
-	VMOVNTPS  X3, 48(SI)
-	JMP       halfdone56
-
-half57:
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, (SI)
-	VCVTPS2PH $0x00, Y2, X2
-	VMOVUPS   X2, 16(SI)
-	JMP       halfdone58
-
-half59:
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 32(SI)
-	VCVTPS2PH $0x00, Y2, X2
-	VMOVUPS   X2, 48(SI)
-	JMP       halfdone60
-
-half61:
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, (SI)
-	VCVTPS2PH $0x00, Y2, X2
-	VMOVUPS   X2, 16(SI)
-	JMP       halfdone62
-
-half63:
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 32(SI)
-	VCVTPS2PH $0x00, Y2, X2
-	VMOVUPS   X2, 48(SI)
-	JMP       halfdone64
-
-half65:
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, (SI)
-	VCVTPS2PH $0x00, Y2, X2
-	VMOVUPS   X2, 16(SI)
-	JMP       halfdone66
-
-half67:
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 32(SI)
-	VCVTPS2PH $0x00, Y2, X2
-	VMOVUPS   X2, 48(SI)
-	JMP       halfdone68
 
 // func DequantizeZeroPointF16BF16AVX2(y *uint16, q *uint8, scale *float32, zeroPoint *int32, layout int32, sign int32, elem int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
@@ -1426,45 +1342,41 @@ grouplayout2loop:
 	VCVTDQ2PS   Y1, Y1
 	VSUBPS      Y11, Y1, Y1
 	VFMADD213PS Y15, Y12, Y1
+	VPMOVSXBD   16(DX), Y2
+	VCVTDQ2PS   Y2, Y2
+	VSUBPS      Y11, Y2, Y2
+	VFMADD213PS Y15, Y12, Y2
+	VPMOVSXBD   24(DX), Y3
+	VCVTDQ2PS   Y3, Y3
+	ADDQ        $+32, DX
+	VSUBPS      Y11, Y3, Y3
+	VFMADD213PS Y15, Y12, Y3
 	CMPL        R10, $+2
 	JNE         half5
-	VPSRLD      $0x10, Y0, Y2
-	VPBLENDW    $0xaa, Y1, Y2, Y2
+	VPSRLD      $0x10, Y0, Y4
+	VPBLENDW    $0xaa, Y1, Y4, Y4
 	VPSLLD      $0x10, Y1, Y1
 	VPBLENDW    $0xaa, Y1, Y0, Y0
-	VPANDN      ·word00010001+0(SB), Y2, Y1
+	VPANDN      ·word00010001+0(SB), Y4, Y1
 	VPSUBUSW    Y1, Y0, Y0
 	VPSRLW      $0x0f, Y0, Y0
-	VPADDW      Y0, Y2, Y2
-	VPSHUFB     ·bytes05b81a5d+0(SB), Y2, Y2
-	VPERMQ      $0xd8, Y2, Y2
-	VMOVUPS     Y2, (SI)
+	VPADDW      Y0, Y4, Y4
+	VPSHUFB     ·bytes05b81a5d+0(SB), Y4, Y4
+	VPERMQ      $0xd8, Y4, Y4
+	VMOVUPS     Y4, (SI)
+	VPSRLD      $0x10, Y2, Y4
+	VPBLENDW    $0xaa, Y3, Y4, Y4
+	VPSLLD      $0x10, Y3, Y3
+	VPBLENDW    $0xaa, Y3, Y2, Y2
+	VPANDN      ·word00010001+0(SB), Y4, Y3
+	VPSUBUSW    Y3, Y2, Y2
+	VPSRLW      $0x0f, Y2, Y2
+	VPADDW      Y2, Y4, Y4
+	VPSHUFB     ·bytes05b81a5d+0(SB), Y4, Y4
+	VPERMQ      $0xd8, Y4, Y4
+	VMOVUPS     Y4, 32(SI)
 
 halfdone6:
-	VPMOVSXBD   16(DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y11, Y0, Y0
-	VFMADD213PS Y15, Y12, Y0
-	VPMOVSXBD   24(DX), Y1
-	VCVTDQ2PS   Y1, Y1
-	ADDQ        $+32, DX
-	VSUBPS      Y11, Y1, Y1
-	VFMADD213PS Y15, Y12, Y1
-	CMPL        R10, $+2
-	JNE         half7
-	VPSRLD      $0x10, Y0, Y2
-	VPBLENDW    $0xaa, Y1, Y2, Y2
-	VPSLLD      $0x10, Y1, Y1
-	VPBLENDW    $0xaa, Y1, Y0, Y0
-	VPANDN      ·word00010001+0(SB), Y2, Y1
-	VPSUBUSW    Y1, Y0, Y0
-	VPSRLW      $0x0f, Y0, Y0
-	VPADDW      Y0, Y2, Y2
-	VPSHUFB     ·bytes05b81a5d+0(SB), Y2, Y2
-	VPERMQ      $0xd8, Y2, Y2
-	VMOVUPS     Y2, 32(SI)
-
-halfdone8:
 	ADDQ  $+64, SI
 	SUBQ  $+32, R11
 	CMPQ  R11, $+32
@@ -1487,7 +1399,7 @@ grouptomeet:
 
 groupmeet:
 	CMPL      R9, $+2
-	JNE       other9
+	JNE       other7
 	VPMOVSXBD (DX), Y0
 	VCVTDQ2PS Y0, Y0
 	VPMOVSXBD 8(DX), Y1
@@ -1498,7 +1410,7 @@ groupmeet:
 	VCVTDQ2PS Y3, Y3
 	ADDQ      $+32, DX
 
-read12:
+read10:
 	VMOVAPS Y12, Y4
 	VMOVAPS Y11, Y5
 	VMOVAPS Y12, Y6
@@ -1513,8 +1425,22 @@ groupmeet0:
 	VCVTDQ2PS   Y7, Y7
 	VSUBPS      Y7, Y1, Y1
 	VFMADD213PS Y15, Y6, Y1
+	VMOVAPS     Y12, Y4
+	VMOVAPS     Y11, Y5
+	VMOVAPS     Y12, Y6
+	VMOVAPS     Y11, Y7
+	ADDQ        $+16, R11
+	JGT         groupmeet2mix
+
+groupmeet2:
+	VCVTDQ2PS   Y5, Y5
+	VSUBPS      Y5, Y2, Y2
+	VFMADD213PS Y15, Y4, Y2
+	VCVTDQ2PS   Y7, Y7
+	VSUBPS      Y7, Y3, Y3
+	VFMADD213PS Y15, Y6, Y3
 	CMPL        R10, $+2
-	JNE         half13
+	JNE         half11
 	VPSRLD      $0x10, Y0, Y4
 	VPBLENDW    $0xaa, Y1, Y4, Y4
 	VPSLLD      $0x10, Y1, Y1
@@ -1526,37 +1452,19 @@ groupmeet0:
 	VPSHUFB     ·bytes05b81a5d+0(SB), Y4, Y4
 	VPERMQ      $0xd8, Y4, Y4
 	VMOVUPS     Y4, (SI)
-
-halfdone14:
-	VMOVAPS Y12, Y0
-	VMOVAPS Y11, Y1
-	VMOVAPS Y12, Y4
-	VMOVAPS Y11, Y5
-	ADDQ    $+16, R11
-	JGT     groupmeet2mix
-
-groupmeet2:
-	VCVTDQ2PS   Y1, Y1
-	VSUBPS      Y1, Y2, Y2
-	VFMADD213PS Y15, Y0, Y2
-	VCVTDQ2PS   Y5, Y5
-	VSUBPS      Y5, Y3, Y3
-	VFMADD213PS Y15, Y4, Y3
-	CMPL        R10, $+2
-	JNE         half15
-	VPSRLD      $0x10, Y2, Y0
-	VPBLENDW    $0xaa, Y3, Y0, Y0
+	VPSRLD      $0x10, Y2, Y4
+	VPBLENDW    $0xaa, Y3, Y4, Y4
 	VPSLLD      $0x10, Y3, Y3
 	VPBLENDW    $0xaa, Y3, Y2, Y2
-	VPANDN      ·word00010001+0(SB), Y0, Y3
+	VPANDN      ·word00010001+0(SB), Y4, Y3
 	VPSUBUSW    Y3, Y2, Y2
 	VPSRLW      $0x0f, Y2, Y2
-	VPADDW      Y2, Y0, Y0
-	VPSHUFB     ·bytes05b81a5d+0(SB), Y0, Y0
-	VPERMQ      $0xd8, Y0, Y0
-	VMOVUPS     Y0, 32(SI)
+	VPADDW      Y2, Y4, Y4
+	VPSHUFB     ·bytes05b81a5d+0(SB), Y4, Y4
+	VPERMQ      $0xd8, Y4, Y4
+	VMOVUPS     Y4, 32(SI)
 
-halfdone16:
+halfdone12:
 	ADDQ $+64, SI
 	LEAQ (BX)(R13*4), BX
 	LEAQ (R8)(R13*4), R8
@@ -1617,46 +1525,42 @@ short2layout2:
 	VCVTDQ2PS    Y2, Y2
 	VSUBPS       Y12, Y2, Y2
 	VFMADD213PS  Y15, Y1, Y2
-	CMPL         R10, $+2
-	JNE          half17
-	VPSRLD       $0x10, Y0, Y1
-	VPBLENDW     $0xaa, Y2, Y1, Y1
-	VPSLLD       $0x10, Y2, Y2
-	VPBLENDW     $0xaa, Y2, Y0, Y0
-	VPANDN       ·word00010001+0(SB), Y1, Y2
-	VPSUBUSW     Y2, Y0, Y0
-	VPSRLW       $0x0f, Y0, Y0
-	VPADDW       Y0, Y1, Y1
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y1, Y1
-	VPERMQ       $0xd8, Y1, Y1
-	VMOVUPS      Y1, (SI)
-
-halfdone18:
-	VPMOVSXBD    16(DX), Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y11, Y0, Y0
-	VBROADCASTSS 4(BX), Y1
-	VFMADD213PS  Y15, Y1, Y0
-	VPMOVSXBD    24(DX), Y2
-	VCVTDQ2PS    Y2, Y2
+	VPMOVSXBD    16(DX), Y1
+	VCVTDQ2PS    Y1, Y1
+	VSUBPS       Y11, Y1, Y1
+	VBROADCASTSS 4(BX), Y3
+	VFMADD213PS  Y15, Y3, Y1
+	VPMOVSXBD    24(DX), Y4
+	VCVTDQ2PS    Y4, Y4
 	ADDQ         $+32, DX
-	VSUBPS       Y11, Y2, Y2
-	VFMADD213PS  Y15, Y1, Y2
+	VSUBPS       Y11, Y4, Y4
+	VFMADD213PS  Y15, Y3, Y4
 	CMPL         R10, $+2
-	JNE          half19
-	VPSRLD       $0x10, Y0, Y1
-	VPBLENDW     $0xaa, Y2, Y1, Y1
+	JNE          half13
+	VPSRLD       $0x10, Y0, Y3
+	VPBLENDW     $0xaa, Y2, Y3, Y3
 	VPSLLD       $0x10, Y2, Y2
 	VPBLENDW     $0xaa, Y2, Y0, Y0
-	VPANDN       ·word00010001+0(SB), Y1, Y2
+	VPANDN       ·word00010001+0(SB), Y3, Y2
 	VPSUBUSW     Y2, Y0, Y0
 	VPSRLW       $0x0f, Y0, Y0
-	VPADDW       Y0, Y1, Y1
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y1, Y1
-	VPERMQ       $0xd8, Y1, Y1
-	VMOVUPS      Y1, 32(SI)
+	VPADDW       Y0, Y3, Y3
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y3, Y3
+	VPERMQ       $0xd8, Y3, Y3
+	VMOVUPS      Y3, (SI)
+	VPSRLD       $0x10, Y1, Y3
+	VPBLENDW     $0xaa, Y4, Y3, Y3
+	VPSLLD       $0x10, Y4, Y4
+	VPBLENDW     $0xaa, Y4, Y1, Y1
+	VPANDN       ·word00010001+0(SB), Y3, Y4
+	VPSUBUSW     Y4, Y1, Y1
+	VPSRLW       $0x0f, Y1, Y1
+	VPADDW       Y1, Y3, Y3
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y3, Y3
+	VPERMQ       $0xd8, Y3, Y3
+	VMOVUPS      Y3, 32(SI)
 
-halfdone20:
+halfdone14:
 	ADDQ $+8, BX
 	ADDQ $+8, R8
 	ADDQ $+64, SI
@@ -1675,7 +1579,7 @@ lanerow:
 
 laneloop:
 	CMPL      R9, $+2
-	JNE       other21
+	JNE       other15
 	VPMOVSXBD (DX), Y0
 	VCVTDQ2PS Y0, Y0
 	VPMOVSXBD 8(DX), Y1
@@ -1686,7 +1590,7 @@ laneloop:
 	VCVTDQ2PS Y3, Y3
 	ADDQ      $+32, DX
 
-read24:
+read18:
 	VMOVUPS     (BX), Y4
 	VMOVUPS     (R8), Y5
 	VCVTDQ2PS   Y5, Y5
@@ -1697,8 +1601,18 @@ read24:
 	VCVTDQ2PS   Y5, Y5
 	VSUBPS      Y5, Y1, Y1
 	VFMADD213PS Y15, Y4, Y1
+	VMOVUPS     64(BX), Y4
+	VMOVUPS     64(R8), Y5
+	VCVTDQ2PS   Y5, Y5
+	VSUBPS      Y5, Y2, Y2
+	VFMADD213PS Y15, Y4, Y2
+	VMOVUPS     96(BX), Y4
+	VMOVUPS     96(R8), Y5
+	VCVTDQ2PS   Y5, Y5
+	VSUBPS      Y5, Y3, Y3
+	VFMADD213PS Y15, Y4, Y3
 	CMPL        R10, $+2
-	JNE         half25
+	JNE         half19
 	VPSRLD      $0x10, Y0, Y4
 	VPBLENDW    $0xaa, Y1, Y4, Y4
 	VPSLLD      $0x10, Y1, Y1
@@ -1710,33 +1624,19 @@ read24:
 	VPSHUFB     ·bytes05b81a5d+0(SB), Y4, Y4
 	VPERMQ      $0xd8, Y4, Y4
 	VMOVUPS     Y4, (SI)
-
-halfdone26:
-	VMOVUPS     64(BX), Y0
-	VMOVUPS     64(R8), Y1
-	VCVTDQ2PS   Y1, Y1
-	VSUBPS      Y1, Y2, Y2
-	VFMADD213PS Y15, Y0, Y2
-	VMOVUPS     96(BX), Y0
-	VMOVUPS     96(R8), Y1
-	VCVTDQ2PS   Y1, Y1
-	VSUBPS      Y1, Y3, Y3
-	VFMADD213PS Y15, Y0, Y3
-	CMPL        R10, $+2
-	JNE         half27
-	VPSRLD      $0x10, Y2, Y0
-	VPBLENDW    $0xaa, Y3, Y0, Y0
+	VPSRLD      $0x10, Y2, Y4
+	VPBLENDW    $0xaa, Y3, Y4, Y4
 	VPSLLD      $0x10, Y3, Y3
 	VPBLENDW    $0xaa, Y3, Y2, Y2
-	VPANDN      ·word00010001+0(SB), Y0, Y3
+	VPANDN      ·word00010001+0(SB), Y4, Y3
 	VPSUBUSW    Y3, Y2, Y2
 	VPSRLW      $0x0f, Y2, Y2
-	VPADDW      Y2, Y0, Y0
-	VPSHUFB     ·bytes05b81a5d+0(SB), Y0, Y0
-	VPERMQ      $0xd8, Y0, Y0
-	VMOVUPS     Y0, 32(SI)
+	VPADDW      Y2, Y4, Y4
+	VPSHUFB     ·bytes05b81a5d+0(SB), Y4, Y4
+	VPERMQ      $0xd8, Y4, Y4
+	VMOVUPS     Y4, 32(SI)
 
-halfdone28:
+halfdone20:
 	ADDQ  $+64, SI
 	SUBQ  $-128, BX
 	SUBQ  $-128, R8
@@ -1774,7 +1674,7 @@ groupstream:
 	LEAQ      (DX)(CX*1), AX
 	CALL      ·fetch64AVX2(SB)
 	CMPL      R9, $+2
-	JNE       other29
+	JNE       other21
 	VPMOVSXBD (DX), Y0
 	VCVTDQ2PS Y0, Y0
 	VPMOVSXBD 8(DX), Y1
@@ -1785,13 +1685,17 @@ groupstream:
 	VCVTDQ2PS Y3, Y3
 	ADDQ      $+32, DX
 
-read32:
+read24:
 	VSUBPS      Y11, Y0, Y0
 	VFMADD213PS Y15, Y12, Y0
 	VSUBPS      Y11, Y1, Y1
 	VFMADD213PS Y15, Y12, Y1
+	VSUBPS      Y11, Y2, Y2
+	VFMADD213PS Y15, Y12, Y2
+	VSUBPS      Y11, Y3, Y3
+	VFMADD213PS Y15, Y12, Y3
 	CMPL        R10, $+2
-	JNE         half33
+	JNE         half25
 	VPSRLD      $0x10, Y0, Y4
 	VPBLENDW    $0xaa, Y1, Y4, Y4
 	VPSLLD      $0x10, Y1, Y1
@@ -1803,27 +1707,19 @@ read32:
 	VPSHUFB     ·bytes05b81a5d+0(SB), Y4, Y4
 	VPERMQ      $0xd8, Y4, Y4
 	VMOVNTPS    Y4, (SI)
-
-halfdone34:
-	VSUBPS      Y11, Y2, Y2
-	VFMADD213PS Y15, Y12, Y2
-	VSUBPS      Y11, Y3, Y3
-	VFMADD213PS Y15, Y12, Y3
-	CMPL        R10, $+2
-	JNE         half35
-	VPSRLD      $0x10, Y2, Y0
-	VPBLENDW    $0xaa, Y3, Y0, Y0
+	VPSRLD      $0x10, Y2, Y4
+	VPBLENDW    $0xaa, Y3, Y4, Y4
 	VPSLLD      $0x10, Y3, Y3
 	VPBLENDW    $0xaa, Y3, Y2, Y2
-	VPANDN      ·word00010001+0(SB), Y0, Y3
+	VPANDN      ·word00010001+0(SB), Y4, Y3
 	VPSUBUSW    Y3, Y2, Y2
 	VPSRLW      $0x0f, Y2, Y2
-	VPADDW      Y2, Y0, Y0
-	VPSHUFB     ·bytes05b81a5d+0(SB), Y0, Y0
-	VPERMQ      $0xd8, Y0, Y0
-	VMOVNTPS    Y0, 32(SI)
+	VPADDW      Y2, Y4, Y4
+	VPSHUFB     ·bytes05b81a5d+0(SB), Y4, Y4
+	VPERMQ      $0xd8, Y4, Y4
+	VMOVNTPS    Y4, 32(SI)
 
-halfdone36:
+halfdone26:
 	ADDQ  $+64, SI
 	SUBQ  $+32, R11
 	CMPQ  R11, $+32
@@ -1842,14 +1738,11 @@ half5:
 	VMOVUPS   X0, (SI)
 	VCVTPS2PH $0x00, Y1, X1
 	VMOVUPS   X1, 16(SI)
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVUPS   X2, 32(SI)
+	VCVTPS2PH $0x00, Y3, X3
+	VMOVUPS   X3, 48(SI)
 	JMP       halfdone6
-
-half7:
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 32(SI)
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVUPS   X1, 48(SI)
-	JMP       halfdone8
 
 grouplayout:
 	CMPQ    R9, $+3
@@ -1874,47 +1767,43 @@ grouplayout1loop:
 	VPERMILPS    Y1, Y14, Y1
 	VSUBPS       Y11, Y1, Y1
 	VFMADD213PS  Y15, Y12, Y1
-	CMPL         R10, $+2
-	JNE          half37
-	VPSRLD       $0x10, Y0, Y2
-	VPBLENDW     $0xaa, Y1, Y2, Y2
-	VPSLLD       $0x10, Y1, Y1
-	VPBLENDW     $0xaa, Y1, Y0, Y0
-	VPANDN       ·word00010001+0(SB), Y2, Y1
-	VPSUBUSW     Y1, Y0, Y0
-	VPSRLW       $0x0f, Y0, Y0
-	VPADDW       Y0, Y2, Y2
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (SI)
-
-halfdone38:
-	VPBROADCASTD 4(DX), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMILPS    Y0, Y14, Y0
-	VSUBPS       Y11, Y0, Y0
-	VFMADD213PS  Y15, Y12, Y0
-	VPBROADCASTD 4(DX), Y1
-	VPSRLVD      ·bytes19c9ddc5+0(SB), Y1, Y1
-	VPERMILPS    Y1, Y14, Y1
+	VPBROADCASTD 4(DX), Y2
+	VPSRLVD      Y13, Y2, Y2
+	VPERMILPS    Y2, Y14, Y2
+	VSUBPS       Y11, Y2, Y2
+	VFMADD213PS  Y15, Y12, Y2
+	VPBROADCASTD 4(DX), Y3
+	VPSRLVD      ·bytes19c9ddc5+0(SB), Y3, Y3
+	VPERMILPS    Y3, Y14, Y3
 	ADDQ         $+8, DX
-	VSUBPS       Y11, Y1, Y1
-	VFMADD213PS  Y15, Y12, Y1
+	VSUBPS       Y11, Y3, Y3
+	VFMADD213PS  Y15, Y12, Y3
 	CMPL         R10, $+2
-	JNE          half39
-	VPSRLD       $0x10, Y0, Y2
-	VPBLENDW     $0xaa, Y1, Y2, Y2
+	JNE          half27
+	VPSRLD       $0x10, Y0, Y4
+	VPBLENDW     $0xaa, Y1, Y4, Y4
 	VPSLLD       $0x10, Y1, Y1
 	VPBLENDW     $0xaa, Y1, Y0, Y0
-	VPANDN       ·word00010001+0(SB), Y2, Y1
+	VPANDN       ·word00010001+0(SB), Y4, Y1
 	VPSUBUSW     Y1, Y0, Y0
 	VPSRLW       $0x0f, Y0, Y0
-	VPADDW       Y0, Y2, Y2
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, 32(SI)
+	VPADDW       Y0, Y4, Y4
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, (SI)
+	VPSRLD       $0x10, Y2, Y4
+	VPBLENDW     $0xaa, Y3, Y4, Y4
+	VPSLLD       $0x10, Y3, Y3
+	VPBLENDW     $0xaa, Y3, Y2, Y2
+	VPANDN       ·word00010001+0(SB), Y4, Y3
+	VPSUBUSW     Y3, Y2, Y2
+	VPSRLW       $0x0f, Y2, Y2
+	VPADDW       Y2, Y4, Y4
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, 32(SI)
 
-halfdone40:
+halfdone28:
 	ADDQ  $+64, SI
 	SUBQ  $+32, R11
 	CMPQ  R11, $+32
@@ -1949,51 +1838,47 @@ grouplayout0loop:
 	VCVTDQ2PS    Y1, Y1
 	VSUBPS       Y11, Y1, Y1
 	VFMADD213PS  Y15, Y12, Y1
-	CMPL         R10, $+2
-	JNE          half41
-	VPSRLD       $0x10, Y0, Y2
-	VPBLENDW     $0xaa, Y1, Y2, Y2
-	VPSLLD       $0x10, Y1, Y1
-	VPBLENDW     $0xaa, Y1, Y0, Y0
-	VPANDN       ·word00010001+0(SB), Y2, Y1
-	VPSUBUSW     Y1, Y0, Y0
-	VPSRLW       $0x0f, Y0, Y0
-	VPADDW       Y0, Y2, Y2
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (SI)
-
-halfdone42:
-	VPBROADCASTD 8(DX), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y11, Y0, Y0
-	VFMADD213PS  Y15, Y12, Y0
-	VPBROADCASTD 12(DX), Y1
-	VPSLLVD      Y13, Y1, Y1
-	VPSRAD       $0x1c, Y1, Y1
-	VPAND        Y14, Y1, Y1
-	VCVTDQ2PS    Y1, Y1
+	VPBROADCASTD 8(DX), Y2
+	VPSLLVD      Y13, Y2, Y2
+	VPSRAD       $0x1c, Y2, Y2
+	VPAND        Y14, Y2, Y2
+	VCVTDQ2PS    Y2, Y2
+	VSUBPS       Y11, Y2, Y2
+	VFMADD213PS  Y15, Y12, Y2
+	VPBROADCASTD 12(DX), Y3
+	VPSLLVD      Y13, Y3, Y3
+	VPSRAD       $0x1c, Y3, Y3
+	VPAND        Y14, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
 	ADDQ         $+16, DX
-	VSUBPS       Y11, Y1, Y1
-	VFMADD213PS  Y15, Y12, Y1
+	VSUBPS       Y11, Y3, Y3
+	VFMADD213PS  Y15, Y12, Y3
 	CMPL         R10, $+2
-	JNE          half43
-	VPSRLD       $0x10, Y0, Y2
-	VPBLENDW     $0xaa, Y1, Y2, Y2
+	JNE          half29
+	VPSRLD       $0x10, Y0, Y4
+	VPBLENDW     $0xaa, Y1, Y4, Y4
 	VPSLLD       $0x10, Y1, Y1
 	VPBLENDW     $0xaa, Y1, Y0, Y0
-	VPANDN       ·word00010001+0(SB), Y2, Y1
+	VPANDN       ·word00010001+0(SB), Y4, Y1
 	VPSUBUSW     Y1, Y0, Y0
 	VPSRLW       $0x0f, Y0, Y0
-	VPADDW       Y0, Y2, Y2
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, 32(SI)
+	VPADDW       Y0, Y4, Y4
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, (SI)
+	VPSRLD       $0x10, Y2, Y4
+	VPBLENDW     $0xaa, Y3, Y4, Y4
+	VPSLLD       $0x10, Y3, Y3
+	VPBLENDW     $0xaa, Y3, Y2, Y2
+	VPANDN       ·word00010001+0(SB), Y4, Y3
+	VPSUBUSW     Y3, Y2, Y2
+	VPSRLW       $0x0f, Y2, Y2
+	VPADDW       Y2, Y4, Y4
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, 32(SI)
 
-halfdone44:
+halfdone30:
 	ADDQ  $+64, SI
 	SUBQ  $+32, R11
 	CMPQ  R11, $+32
@@ -2022,45 +1907,41 @@ grouplayout3loop:
 	VCVTDQ2PS   Y1, Y1
 	VSUBPS      Y11, Y1, Y1
 	VFMADD213PS Y15, Y12, Y1
-	CMPL        R10, $+2
-	JNE         half45
-	VPSRLD      $0x10, Y0, Y2
-	VPBLENDW    $0xaa, Y1, Y2, Y2
-	VPSLLD      $0x10, Y1, Y1
-	VPBLENDW    $0xaa, Y1, Y0, Y0
-	VPANDN      ·word00010001+0(SB), Y2, Y1
-	VPSUBUSW    Y1, Y0, Y0
-	VPSRLW      $0x0f, Y0, Y0
-	VPADDW      Y0, Y2, Y2
-	VPSHUFB     ·bytes05b81a5d+0(SB), Y2, Y2
-	VPERMQ      $0xd8, Y2, Y2
-	VMOVUPS     Y2, (SI)
-
-halfdone46:
-	VPMOVZXBD   16(DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y11, Y0, Y0
-	VFMADD213PS Y15, Y12, Y0
-	VPMOVZXBD   24(DX), Y1
-	VCVTDQ2PS   Y1, Y1
+	VPMOVZXBD   16(DX), Y2
+	VCVTDQ2PS   Y2, Y2
+	VSUBPS      Y11, Y2, Y2
+	VFMADD213PS Y15, Y12, Y2
+	VPMOVZXBD   24(DX), Y3
+	VCVTDQ2PS   Y3, Y3
 	ADDQ        $+32, DX
-	VSUBPS      Y11, Y1, Y1
-	VFMADD213PS Y15, Y12, Y1
+	VSUBPS      Y11, Y3, Y3
+	VFMADD213PS Y15, Y12, Y3
 	CMPL        R10, $+2
-	JNE         half47
-	VPSRLD      $0x10, Y0, Y2
-	VPBLENDW    $0xaa, Y1, Y2, Y2
+	JNE         half31
+	VPSRLD      $0x10, Y0, Y4
+	VPBLENDW    $0xaa, Y1, Y4, Y4
 	VPSLLD      $0x10, Y1, Y1
 	VPBLENDW    $0xaa, Y1, Y0, Y0
-	VPANDN      ·word00010001+0(SB), Y2, Y1
+	VPANDN      ·word00010001+0(SB), Y4, Y1
 	VPSUBUSW    Y1, Y0, Y0
 	VPSRLW      $0x0f, Y0, Y0
-	VPADDW      Y0, Y2, Y2
-	VPSHUFB     ·bytes05b81a5d+0(SB), Y2, Y2
-	VPERMQ      $0xd8, Y2, Y2
-	VMOVUPS     Y2, 32(SI)
+	VPADDW      Y0, Y4, Y4
+	VPSHUFB     ·bytes05b81a5d+0(SB), Y4, Y4
+	VPERMQ      $0xd8, Y4, Y4
+	VMOVUPS     Y4, (SI)
+	VPSRLD      $0x10, Y2, Y4
+	VPBLENDW    $0xaa, Y3, Y4, Y4
+	VPSLLD      $0x10, Y3, Y3
+	VPBLENDW    $0xaa, Y3, Y2, Y2
+	VPANDN      ·word00010001+0(SB), Y4, Y3
+	VPSUBUSW    Y3, Y2, Y2
+	VPSRLW      $0x0f, Y2, Y2
+	VPADDW      Y2, Y4, Y4
+	VPSHUFB     ·bytes05b81a5d+0(SB), Y4, Y4
+	VPERMQ      $0xd8, Y4, Y4
+	VMOVUPS     Y4, 32(SI)
 
-halfdone48:
+halfdone32:
 	ADDQ  $+64, SI
 	SUBQ  $+32, R11
 	CMPQ  R11, $+32
@@ -2074,9 +1955,9 @@ halfdone48:
 	JGE   grouplayout3
 	JMP   return
 
-other9:
-	JGT          unsigned10
-	JPS          crumbs11
+other7:
+	JGT          unsigned8
+	JPS          crumbs9
 	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
@@ -2098,9 +1979,9 @@ other9:
 	VPAND        Y14, Y3, Y3
 	VCVTDQ2PS    Y3, Y3
 	ADDQ         $+16, DX
-	JMP          read12
+	JMP          read10
 
-crumbs11:
+crumbs9:
 	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMILPS    Y0, Y14, Y0
@@ -2114,9 +1995,9 @@ crumbs11:
 	VPSRLVD      ·bytes19c9ddc5+0(SB), Y3, Y3
 	VPERMILPS    Y3, Y14, Y3
 	ADDQ         $+8, DX
-	JMP          read12
+	JMP          read10
 
-unsigned10:
+unsigned8:
 	VPMOVZXBD (DX), Y0
 	VCVTDQ2PS Y0, Y0
 	VPMOVZXBD 8(DX), Y1
@@ -2126,7 +2007,7 @@ unsigned10:
 	VPMOVZXBD 24(DX), Y3
 	VCVTDQ2PS Y3, Y3
 	ADDQ      $+32, DX
-	JMP       read12
+	JMP       read10
 
 groupmeet0mix:
 	INCQ         R13
@@ -2142,33 +2023,30 @@ groupmeet0mix:
 	JGT          groupmeet0mix
 	JMP          groupmeet0
 
-half13:
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, (SI)
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVUPS   X1, 16(SI)
-	JMP       halfdone14
-
 groupmeet2mix:
 	INCQ         R13
-	VMOVUPS      (R15)(R11*4), Y6
+	VMOVUPS      (R15)(R11*4), Y8
 	VBROADCASTSS (BX)(R13*4), Y12
-	VBLENDVPS    Y6, Y12, Y0, Y0
+	VBLENDVPS    Y8, Y12, Y4, Y4
 	VBROADCASTSS (R8)(R13*4), Y11
-	VBLENDVPS    Y6, Y11, Y1, Y1
-	VMOVUPS      32(R15)(R11*4), Y6
-	VBLENDVPS    Y6, Y12, Y4, Y4
-	VBLENDVPS    Y6, Y11, Y5, Y5
+	VBLENDVPS    Y8, Y11, Y5, Y5
+	VMOVUPS      32(R15)(R11*4), Y8
+	VBLENDVPS    Y8, Y12, Y6, Y6
+	VBLENDVPS    Y8, Y11, Y7, Y7
 	SUBQ         R12, R11
 	JGT          groupmeet2mix
 	JMP          groupmeet2
 
-half15:
+half11:
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, (SI)
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVUPS   X1, 16(SI)
 	VCVTPS2PH $0x00, Y2, X2
 	VMOVUPS   X2, 32(SI)
 	VCVTPS2PH $0x00, Y3, X3
 	VMOVUPS   X3, 48(SI)
-	JMP       halfdone16
+	JMP       halfdone12
 
 groupodd:
 	MOVQ DI, 400(SP)
@@ -2208,7 +2086,7 @@ short2stream:
 	VBROADCASTSS 4(R8), Y0
 	VCVTDQ2PS    Y0, Y11
 	CMPL         R9, $+2
-	JNE          other49
+	JNE          other33
 	VPMOVSXBD    (DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VPMOVSXBD    8(DX), Y1
@@ -2219,14 +2097,19 @@ short2stream:
 	VCVTDQ2PS    Y3, Y3
 	ADDQ         $+32, DX
 
-read52:
+read36:
 	VSUBPS       Y12, Y0, Y0
 	VBROADCASTSS (BX), Y4
 	VFMADD213PS  Y15, Y4, Y0
 	VSUBPS       Y12, Y1, Y1
 	VFMADD213PS  Y15, Y4, Y1
+	VSUBPS       Y11, Y2, Y2
+	VBROADCASTSS 4(BX), Y4
+	VFMADD213PS  Y15, Y4, Y2
+	VSUBPS       Y11, Y3, Y3
+	VFMADD213PS  Y15, Y4, Y3
 	CMPL         R10, $+2
-	JNE          half53
+	JNE          half37
 	VPSRLD       $0x10, Y0, Y4
 	VPBLENDW     $0xaa, Y1, Y4, Y4
 	VPSLLD       $0x10, Y1, Y1
@@ -2238,28 +2121,19 @@ read52:
 	VPSHUFB      ·bytes05b81a5d+0(SB), Y4, Y4
 	VPERMQ       $0xd8, Y4, Y4
 	VMOVNTPS     Y4, (SI)
-
-halfdone54:
-	VSUBPS       Y11, Y2, Y2
-	VBROADCASTSS 4(BX), Y0
-	VFMADD213PS  Y15, Y0, Y2
-	VSUBPS       Y11, Y3, Y3
-	VFMADD213PS  Y15, Y0, Y3
-	CMPL         R10, $+2
-	JNE          half55
-	VPSRLD       $0x10, Y2, Y0
-	VPBLENDW     $0xaa, Y3, Y0, Y0
+	VPSRLD       $0x10, Y2, Y4
+	VPBLENDW     $0xaa, Y3, Y4, Y4
 	VPSLLD       $0x10, Y3, Y3
 	VPBLENDW     $0xaa, Y3, Y2, Y2
-	VPANDN       ·word00010001+0(SB), Y0, Y3
+	VPANDN       ·word00010001+0(SB), Y4, Y3
 	VPSUBUSW     Y3, Y2, Y2
 	VPSRLW       $0x0f, Y2, Y2
-	VPADDW       Y2, Y0, Y0
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y0, Y0
-	VPERMQ       $0xd8, Y0, Y0
-	VMOVNTPS     Y0, 32(SI)
+	VPADDW       Y2, Y4, Y4
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVNTPS     Y4, 32(SI)
 
-halfdone56:
+halfdone38:
 	ADDQ $+8, BX
 	ADDQ $+8, R8
 	ADDQ $+64, SI
@@ -2268,19 +2142,16 @@ halfdone56:
 	JGE  short2stream
 	JMP  few
 
-half17:
+half13:
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, (SI)
 	VCVTPS2PH $0x00, Y2, X2
 	VMOVUPS   X2, 16(SI)
-	JMP       halfdone18
-
-half19:
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 32(SI)
-	VCVTPS2PH $0x00, Y2, X2
-	VMOVUPS   X2, 48(SI)
-	JMP       halfdone20
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVUPS   X1, 32(SI)
+	VCVTPS2PH $0x00, Y4, X4
+	VMOVUPS   X4, 48(SI)
+	JMP       halfdone14
 
 short2layout:
 	CMPQ  R9, $+3
@@ -2304,48 +2175,44 @@ short2layout1:
 	VPERMILPS    Y2, Y14, Y2
 	VSUBPS       Y12, Y2, Y2
 	VFMADD213PS  Y15, Y1, Y2
-	CMPL         R10, $+2
-	JNE          half57
-	VPSRLD       $0x10, Y0, Y1
-	VPBLENDW     $0xaa, Y2, Y1, Y1
-	VPSLLD       $0x10, Y2, Y2
-	VPBLENDW     $0xaa, Y2, Y0, Y0
-	VPANDN       ·word00010001+0(SB), Y1, Y2
-	VPSUBUSW     Y2, Y0, Y0
-	VPSRLW       $0x0f, Y0, Y0
-	VPADDW       Y0, Y1, Y1
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y1, Y1
-	VPERMQ       $0xd8, Y1, Y1
-	VMOVUPS      Y1, (SI)
-
-halfdone58:
-	VPBROADCASTD 4(DX), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMILPS    Y0, Y14, Y0
-	VSUBPS       Y11, Y0, Y0
-	VBROADCASTSS 4(BX), Y1
-	VFMADD213PS  Y15, Y1, Y0
-	VPBROADCASTD 4(DX), Y2
-	VPSRLVD      ·bytes19c9ddc5+0(SB), Y2, Y2
-	VPERMILPS    Y2, Y14, Y2
+	VPBROADCASTD 4(DX), Y1
+	VPSRLVD      Y13, Y1, Y1
+	VPERMILPS    Y1, Y14, Y1
+	VSUBPS       Y11, Y1, Y1
+	VBROADCASTSS 4(BX), Y3
+	VFMADD213PS  Y15, Y3, Y1
+	VPBROADCASTD 4(DX), Y4
+	VPSRLVD      ·bytes19c9ddc5+0(SB), Y4, Y4
+	VPERMILPS    Y4, Y14, Y4
 	ADDQ         $+8, DX
-	VSUBPS       Y11, Y2, Y2
-	VFMADD213PS  Y15, Y1, Y2
+	VSUBPS       Y11, Y4, Y4
+	VFMADD213PS  Y15, Y3, Y4
 	CMPL         R10, $+2
-	JNE          half59
-	VPSRLD       $0x10, Y0, Y1
-	VPBLENDW     $0xaa, Y2, Y1, Y1
+	JNE          half39
+	VPSRLD       $0x10, Y0, Y3
+	VPBLENDW     $0xaa, Y2, Y3, Y3
 	VPSLLD       $0x10, Y2, Y2
 	VPBLENDW     $0xaa, Y2, Y0, Y0
-	VPANDN       ·word00010001+0(SB), Y1, Y2
+	VPANDN       ·word00010001+0(SB), Y3, Y2
 	VPSUBUSW     Y2, Y0, Y0
 	VPSRLW       $0x0f, Y0, Y0
-	VPADDW       Y0, Y1, Y1
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y1, Y1
-	VPERMQ       $0xd8, Y1, Y1
-	VMOVUPS      Y1, 32(SI)
+	VPADDW       Y0, Y3, Y3
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y3, Y3
+	VPERMQ       $0xd8, Y3, Y3
+	VMOVUPS      Y3, (SI)
+	VPSRLD       $0x10, Y1, Y3
+	VPBLENDW     $0xaa, Y4, Y3, Y3
+	VPSLLD       $0x10, Y4, Y4
+	VPBLENDW     $0xaa, Y4, Y1, Y1
+	VPANDN       ·word00010001+0(SB), Y3, Y4
+	VPSUBUSW     Y4, Y1, Y1
+	VPSRLW       $0x0f, Y1, Y1
+	VPADDW       Y1, Y3, Y3
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y3, Y3
+	VPERMQ       $0xd8, Y3, Y3
+	VMOVUPS      Y3, 32(SI)
 
-halfdone60:
+halfdone40:
 	ADDQ $+8, BX
 	ADDQ $+8, R8
 	ADDQ $+64, SI
@@ -2374,52 +2241,48 @@ short2layout0:
 	VCVTDQ2PS    Y2, Y2
 	VSUBPS       Y12, Y2, Y2
 	VFMADD213PS  Y15, Y1, Y2
-	CMPL         R10, $+2
-	JNE          half61
-	VPSRLD       $0x10, Y0, Y1
-	VPBLENDW     $0xaa, Y2, Y1, Y1
-	VPSLLD       $0x10, Y2, Y2
-	VPBLENDW     $0xaa, Y2, Y0, Y0
-	VPANDN       ·word00010001+0(SB), Y1, Y2
-	VPSUBUSW     Y2, Y0, Y0
-	VPSRLW       $0x0f, Y0, Y0
-	VPADDW       Y0, Y1, Y1
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y1, Y1
-	VPERMQ       $0xd8, Y1, Y1
-	VMOVUPS      Y1, (SI)
-
-halfdone62:
-	VPBROADCASTD 8(DX), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y11, Y0, Y0
-	VBROADCASTSS 4(BX), Y1
-	VFMADD213PS  Y15, Y1, Y0
-	VPBROADCASTD 12(DX), Y2
-	VPSLLVD      Y13, Y2, Y2
-	VPSRAD       $0x1c, Y2, Y2
-	VPAND        Y14, Y2, Y2
-	VCVTDQ2PS    Y2, Y2
+	VPBROADCASTD 8(DX), Y1
+	VPSLLVD      Y13, Y1, Y1
+	VPSRAD       $0x1c, Y1, Y1
+	VPAND        Y14, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VSUBPS       Y11, Y1, Y1
+	VBROADCASTSS 4(BX), Y3
+	VFMADD213PS  Y15, Y3, Y1
+	VPBROADCASTD 12(DX), Y4
+	VPSLLVD      Y13, Y4, Y4
+	VPSRAD       $0x1c, Y4, Y4
+	VPAND        Y14, Y4, Y4
+	VCVTDQ2PS    Y4, Y4
 	ADDQ         $+16, DX
-	VSUBPS       Y11, Y2, Y2
-	VFMADD213PS  Y15, Y1, Y2
+	VSUBPS       Y11, Y4, Y4
+	VFMADD213PS  Y15, Y3, Y4
 	CMPL         R10, $+2
-	JNE          half63
-	VPSRLD       $0x10, Y0, Y1
-	VPBLENDW     $0xaa, Y2, Y1, Y1
+	JNE          half41
+	VPSRLD       $0x10, Y0, Y3
+	VPBLENDW     $0xaa, Y2, Y3, Y3
 	VPSLLD       $0x10, Y2, Y2
 	VPBLENDW     $0xaa, Y2, Y0, Y0
-	VPANDN       ·word00010001+0(SB), Y1, Y2
+	VPANDN       ·word00010001+0(SB), Y3, Y2
 	VPSUBUSW     Y2, Y0, Y0
 	VPSRLW       $0x0f, Y0, Y0
-	VPADDW       Y0, Y1, Y1
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y1, Y1
-	VPERMQ       $0xd8, Y1, Y1
-	VMOVUPS      Y1, 32(SI)
+	VPADDW       Y0, Y3, Y3
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y3, Y3
+	VPERMQ       $0xd8, Y3, Y3
+	VMOVUPS      Y3, (SI)
+	VPSRLD       $0x10, Y1, Y3
+	VPBLENDW     $0xaa, Y4, Y3, Y3
+	VPSLLD       $0x10, Y4, Y4
+	VPBLENDW     $0xaa, Y4, Y1, Y1
+	VPANDN       ·word00010001+0(SB), Y3, Y4
+	VPSUBUSW     Y4, Y1, Y1
+	VPSRLW       $0x0f, Y1, Y1
+	VPADDW       Y1, Y3, Y3
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y3, Y3
+	VPERMQ       $0xd8, Y3, Y3
+	VMOVUPS      Y3, 32(SI)
 
-halfdone64:
+halfdone42:
 	ADDQ $+8, BX
 	ADDQ $+8, R8
 	ADDQ $+64, SI
@@ -2442,46 +2305,42 @@ short2layout3:
 	VCVTDQ2PS    Y2, Y2
 	VSUBPS       Y12, Y2, Y2
 	VFMADD213PS  Y15, Y1, Y2
-	CMPL         R10, $+2
-	JNE          half65
-	VPSRLD       $0x10, Y0, Y1
-	VPBLENDW     $0xaa, Y2, Y1, Y1
-	VPSLLD       $0x10, Y2, Y2
-	VPBLENDW     $0xaa, Y2, Y0, Y0
-	VPANDN       ·word00010001+0(SB), Y1, Y2
-	VPSUBUSW     Y2, Y0, Y0
-	VPSRLW       $0x0f, Y0, Y0
-	VPADDW       Y0, Y1, Y1
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y1, Y1
-	VPERMQ       $0xd8, Y1, Y1
-	VMOVUPS      Y1, (SI)
-
-halfdone66:
-	VPMOVZXBD    16(DX), Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y11, Y0, Y0
-	VBROADCASTSS 4(BX), Y1
-	VFMADD213PS  Y15, Y1, Y0
-	VPMOVZXBD    24(DX), Y2
-	VCVTDQ2PS    Y2, Y2
+	VPMOVZXBD    16(DX), Y1
+	VCVTDQ2PS    Y1, Y1
+	VSUBPS       Y11, Y1, Y1
+	VBROADCASTSS 4(BX), Y3
+	VFMADD213PS  Y15, Y3, Y1
+	VPMOVZXBD    24(DX), Y4
+	VCVTDQ2PS    Y4, Y4
 	ADDQ         $+32, DX
-	VSUBPS       Y11, Y2, Y2
-	VFMADD213PS  Y15, Y1, Y2
+	VSUBPS       Y11, Y4, Y4
+	VFMADD213PS  Y15, Y3, Y4
 	CMPL         R10, $+2
-	JNE          half67
-	VPSRLD       $0x10, Y0, Y1
-	VPBLENDW     $0xaa, Y2, Y1, Y1
+	JNE          half43
+	VPSRLD       $0x10, Y0, Y3
+	VPBLENDW     $0xaa, Y2, Y3, Y3
 	VPSLLD       $0x10, Y2, Y2
 	VPBLENDW     $0xaa, Y2, Y0, Y0
-	VPANDN       ·word00010001+0(SB), Y1, Y2
+	VPANDN       ·word00010001+0(SB), Y3, Y2
 	VPSUBUSW     Y2, Y0, Y0
 	VPSRLW       $0x0f, Y0, Y0
-	VPADDW       Y0, Y1, Y1
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y1, Y1
-	VPERMQ       $0xd8, Y1, Y1
-	VMOVUPS      Y1, 32(SI)
+	VPADDW       Y0, Y3, Y3
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y3, Y3
+	VPERMQ       $0xd8, Y3, Y3
+	VMOVUPS      Y3, (SI)
+	VPSRLD       $0x10, Y1, Y3
+	VPBLENDW     $0xaa, Y4, Y3, Y3
+	VPSLLD       $0x10, Y4, Y4
+	VPBLENDW     $0xaa, Y4, Y1, Y1
+	VPANDN       ·word00010001+0(SB), Y3, Y4
+	VPSUBUSW     Y4, Y1, Y1
+	VPSRLW       $0x0f, Y1, Y1
+	VPADDW       Y1, Y3, Y3
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y3, Y3
+	VPERMQ       $0xd8, Y3, Y3
+	VMOVUPS      Y3, 32(SI)
 
-halfdone68:
+halfdone44:
 	ADDQ $+8, BX
 	ADDQ $+8, R8
 	ADDQ $+64, SI
@@ -2489,6 +2348,89 @@ halfdone68:
 	CMPQ R11, $+2
 	JGE  short2layout3
 	JMP  few
+
+other15:
+	JGT          unsigned16
+	JPS          crumbs17
+	VPBROADCASTD (DX), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VPBROADCASTD 4(DX), Y1
+	VPSLLVD      Y13, Y1, Y1
+	VPSRAD       $0x1c, Y1, Y1
+	VPAND        Y14, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VPBROADCASTD 8(DX), Y2
+	VPSLLVD      Y13, Y2, Y2
+	VPSRAD       $0x1c, Y2, Y2
+	VPAND        Y14, Y2, Y2
+	VCVTDQ2PS    Y2, Y2
+	VPBROADCASTD 12(DX), Y3
+	VPSLLVD      Y13, Y3, Y3
+	VPSRAD       $0x1c, Y3, Y3
+	VPAND        Y14, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	ADDQ         $+16, DX
+	JMP          read18
+
+crumbs17:
+	VPBROADCASTD (DX), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMILPS    Y0, Y14, Y0
+	VPBROADCASTD (DX), Y1
+	VPSRLVD      ·bytes19c9ddc5+0(SB), Y1, Y1
+	VPERMILPS    Y1, Y14, Y1
+	VPBROADCASTD 4(DX), Y2
+	VPSRLVD      Y13, Y2, Y2
+	VPERMILPS    Y2, Y14, Y2
+	VPBROADCASTD 4(DX), Y3
+	VPSRLVD      ·bytes19c9ddc5+0(SB), Y3, Y3
+	VPERMILPS    Y3, Y14, Y3
+	ADDQ         $+8, DX
+	JMP          read18
+
+unsigned16:
+	VPMOVZXBD (DX), Y0
+	VCVTDQ2PS Y0, Y0
+	VPMOVZXBD 8(DX), Y1
+	VCVTDQ2PS Y1, Y1
+	VPMOVZXBD 16(DX), Y2
+	VCVTDQ2PS Y2, Y2
+	VPMOVZXBD 24(DX), Y3
+	VCVTDQ2PS Y3, Y3
+	ADDQ      $+32, DX
+	JMP       read18
+
+half19:
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, (SI)
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVUPS   X1, 16(SI)
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVUPS   X2, 32(SI)
+	VCVTPS2PH $0x00, Y3, X3
+	VMOVUPS   X3, 48(SI)
+	JMP       halfdone20
+
+lanestage:
+	MOVQ SI, (SP)
+	LEAQ 8(SP), SI
+	MOVL layout+32(FP), R14
+	LEAQ 80(SP), AX
+	MOVQ DX, CX
+	CALL ·stageInCodesAVX2(SB)
+	LEAQ 80(SP), DX
+	LEAQ 120(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 120(SP), BX
+	LEAQ 256(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 256(SP), R8
+	JMP  laneloop
 
 other21:
 	JGT          unsigned22
@@ -2546,39 +2488,51 @@ unsigned22:
 
 half25:
 	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, (SI)
+	VMOVNTPS  X0, (SI)
 	VCVTPS2PH $0x00, Y1, X1
-	VMOVUPS   X1, 16(SI)
+	VMOVNTPS  X1, 16(SI)
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVNTPS  X2, 32(SI)
+	VCVTPS2PH $0x00, Y3, X3
+	VMOVNTPS  X3, 48(SI)
 	JMP       halfdone26
 
 half27:
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, (SI)
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVUPS   X1, 16(SI)
 	VCVTPS2PH $0x00, Y2, X2
 	VMOVUPS   X2, 32(SI)
 	VCVTPS2PH $0x00, Y3, X3
 	VMOVUPS   X3, 48(SI)
 	JMP       halfdone28
 
-lanestage:
-	MOVQ SI, (SP)
-	LEAQ 8(SP), SI
-	MOVL layout+32(FP), R14
-	LEAQ 80(SP), AX
-	MOVQ DX, CX
-	CALL ·stageInCodesAVX2(SB)
-	LEAQ 80(SP), DX
-	LEAQ 120(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 120(SP), BX
-	LEAQ 256(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 256(SP), R8
-	JMP  laneloop
+half29:
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, (SI)
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVUPS   X1, 16(SI)
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVUPS   X2, 32(SI)
+	VCVTPS2PH $0x00, Y3, X3
+	VMOVUPS   X3, 48(SI)
+	JMP       halfdone30
 
-other29:
-	JGT          unsigned30
-	JPS          crumbs31
+half31:
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, (SI)
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVUPS   X1, 16(SI)
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVUPS   X2, 32(SI)
+	VCVTPS2PH $0x00, Y3, X3
+	VMOVUPS   X3, 48(SI)
+	JMP       halfdone32
+
+other33:
+	JGT          unsigned34
+	JPS          crumbs35
 	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
@@ -2600,9 +2554,9 @@ other29:
 	VPAND        Y14, Y3, Y3
 	VCVTDQ2PS    Y3, Y3
 	ADDQ         $+16, DX
-	JMP          read32
+	JMP          read36
 
-crumbs31:
+crumbs35:
 	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMILPS    Y0, Y14, Y0
@@ -2616,9 +2570,9 @@ crumbs31:
 	VPSRLVD      ·bytes19c9ddc5+0(SB), Y3, Y3
 	VPERMILPS    Y3, Y14, Y3
 	ADDQ         $+8, DX
-	JMP          read32
+	JMP          read36
 
-unsigned30:
+unsigned34:
 	VPMOVZXBD (DX), Y0
 	VCVTDQ2PS Y0, Y0
 	VPMOVZXBD 8(DX), Y1
@@ -2628,170 +2582,48 @@ unsigned30:
 	VPMOVZXBD 24(DX), Y3
 	VCVTDQ2PS Y3, Y3
 	ADDQ      $+32, DX
-	JMP       read32
+	JMP       read36
 
-half33:
+half37:
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVNTPS  X0, (SI)
 	VCVTPS2PH $0x00, Y1, X1
 	VMOVNTPS  X1, 16(SI)
-	JMP       halfdone34
-
-half35:
 	VCVTPS2PH $0x00, Y2, X2
 	VMOVNTPS  X2, 32(SI)
 	VCVTPS2PH $0x00, Y3, X3
 	VMOVNTPS  X3, 48(SI)
-	JMP       halfdone36
-
-half37:
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, (SI)
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVUPS   X1, 16(SI)
 	JMP       halfdone38
 
 half39:
 	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 32(SI)
+	VMOVUPS   X0, (SI)
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVUPS   X2, 16(SI)
 	VCVTPS2PH $0x00, Y1, X1
-	VMOVUPS   X1, 48(SI)
+	VMOVUPS   X1, 32(SI)
+	VCVTPS2PH $0x00, Y4, X4
+	VMOVUPS   X4, 48(SI)
 	JMP       halfdone40
 
 half41:
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, (SI)
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVUPS   X2, 16(SI)
 	VCVTPS2PH $0x00, Y1, X1
-	VMOVUPS   X1, 16(SI)
+	VMOVUPS   X1, 32(SI)
+	VCVTPS2PH $0x00, Y4, X4
+	VMOVUPS   X4, 48(SI)
 	JMP       halfdone42
 
 half43:
 	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 32(SI)
+	VMOVUPS   X0, (SI)
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVUPS   X2, 16(SI)
 	VCVTPS2PH $0x00, Y1, X1
-	VMOVUPS   X1, 48(SI)
+	VMOVUPS   X1, 32(SI)
+	VCVTPS2PH $0x00, Y4, X4
+	VMOVUPS   X4, 48(SI)
 	JMP       halfdone44
-
-half45:
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, (SI)
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVUPS   X1, 16(SI)
-	JMP       halfdone46
-
-half47:
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 32(SI)
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVUPS   X1, 48(SI)
-	JMP       halfdone48
-
-other49:
-	JGT          unsigned50
-	JPS          crumbs51
-	VPBROADCASTD (DX), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VPBROADCASTD 4(DX), Y1
-	VPSLLVD      Y13, Y1, Y1
-	VPSRAD       $0x1c, Y1, Y1
-	VPAND        Y14, Y1, Y1
-	VCVTDQ2PS    Y1, Y1
-	VPBROADCASTD 8(DX), Y2
-	VPSLLVD      Y13, Y2, Y2
-	VPSRAD       $0x1c, Y2, Y2
-	VPAND        Y14, Y2, Y2
-	VCVTDQ2PS    Y2, Y2
-	VPBROADCASTD 12(DX), Y3
-	VPSLLVD      Y13, Y3, Y3
-	VPSRAD       $0x1c, Y3, Y3
-	VPAND        Y14, Y3, Y3
-	VCVTDQ2PS    Y3, Y3
-	ADDQ         $+16, DX
-	JMP          read52
-
-crumbs51:
-	VPBROADCASTD (DX), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMILPS    Y0, Y14, Y0
-	VPBROADCASTD (DX), Y1
-	VPSRLVD      ·bytes19c9ddc5+0(SB), Y1, Y1
-	VPERMILPS    Y1, Y14, Y1
-	VPBROADCASTD 4(DX), Y2
-	VPSRLVD      Y13, Y2, Y2
-	VPERMILPS    Y2, Y14, Y2
-	VPBROADCASTD 4(DX), Y3
-	VPSRLVD      ·bytes19c9ddc5+0(SB), Y3, Y3
-	VPERMILPS    Y3, Y14, Y3
-	ADDQ         $+8, DX
-	JMP          read52
-
-unsigned50:
-	VPMOVZXBD (DX), Y0
-	VCVTDQ2PS Y0, Y0
-	VPMOVZXBD 8(DX), Y1
-	VCVTDQ2PS Y1, Y1
-	VPMOVZXBD 16(DX), Y2
-	VCVTDQ2PS Y2, Y2
-	VPMOVZXBD 24(DX), Y3
-	VCVTDQ2PS Y3, Y3
-	ADDQ      $+32, DX
-	JMP       read52
-
-half53:
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVNTPS  X0, (SI)
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVNTPS  X1, 16(SI)
-	JMP       halfdone54
-
-half55:
-	VCVTPS2PH $0x00, Y2, X2
-	VMOVNTPS  X2, 32(SI)
-	VCVTPS2PH $0x00, Y3, X3
-	VMOVNTPS  X3, 48(SI)
-	JMP       halfdone56
-
-half57:
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, (SI)
-	VCVTPS2PH $0x00, Y2, X2
-	VMOVUPS   X2, 16(SI)
-	JMP       halfdone58
-
-half59:
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 32(SI)
-	VCVTPS2PH $0x00, Y2, X2
-	VMOVUPS   X2, 48(SI)
-	JMP       halfdone60
-
-half61:
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, (SI)
-	VCVTPS2PH $0x00, Y2, X2
-	VMOVUPS   X2, 16(SI)
-	JMP       halfdone62
-
-half63:
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 32(SI)
-	VCVTPS2PH $0x00, Y2, X2
-	VMOVUPS   X2, 48(SI)
-	JMP       halfdone64
-
-half65:
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, (SI)
-	VCVTPS2PH $0x00, Y2, X2
-	VMOVUPS   X2, 16(SI)
-	JMP       halfdone66
-
-half67:
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 32(SI)
-	VCVTPS2PH $0x00, Y2, X2
-	VMOVUPS   X2, 48(SI)
-	JMP       halfdone68

@@ -8,7 +8,7 @@ TEXT ·DequantizeFpE4M3F16BF16AVX2(SB), $576-56
 	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
 	// per call: Y15 times, Y14 0x80808080, Y13 0xbfffbfff, Y12 0xffffffff
 	// per group: Y0 scale, Y11 Mul
-	// vector registers in use at once: 9
+	// vector registers in use at once: 11
 	MOVQ         y+0(FP), SI
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
@@ -64,44 +64,40 @@ grouploop:
 	VEXTRACTI128 $0x01, Y0, X0
 	VCVTPH2PS    X0, Y0
 	VMULPS       Y11, Y0, Y0
+	VPMOVSXBW    16(DX), Y2
+	VPSLLW       $0x07, Y2, Y2
+	VPAND        Y13, Y2, Y2
+	VCVTPH2PS    X2, Y3
+	VMULPS       Y11, Y3, Y3
+	VEXTRACTI128 $0x01, Y2, X2
+	VCVTPH2PS    X2, Y2
+	VMULPS       Y11, Y2, Y2
 	CMPL         R8, $+2
 	JNE          half1
-	VPSRLD       $0x10, Y1, Y2
-	VPBLENDW     $0xaa, Y0, Y2, Y2
+	VPSRLD       $0x10, Y1, Y4
+	VPBLENDW     $0xaa, Y0, Y4, Y4
 	VPSLLD       $0x10, Y0, Y0
 	VPBLENDW     $0xaa, Y0, Y1, Y1
-	VPANDN       ·word00010001+0(SB), Y2, Y0
+	VPANDN       ·word00010001+0(SB), Y4, Y0
 	VPSUBUSW     Y0, Y1, Y1
 	VPSRLW       $0x0f, Y1, Y1
-	VPADDW       Y1, Y2, Y2
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (SI)
+	VPADDW       Y1, Y4, Y4
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, (SI)
+	VPSRLD       $0x10, Y3, Y4
+	VPBLENDW     $0xaa, Y2, Y4, Y4
+	VPSLLD       $0x10, Y2, Y2
+	VPBLENDW     $0xaa, Y2, Y3, Y3
+	VPANDN       ·word00010001+0(SB), Y4, Y2
+	VPSUBUSW     Y2, Y3, Y3
+	VPSRLW       $0x0f, Y3, Y3
+	VPADDW       Y3, Y4, Y4
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, 32(SI)
 
 halfdone2:
-	VPMOVSXBW    16(DX), Y0
-	VPSLLW       $0x07, Y0, Y0
-	VPAND        Y13, Y0, Y0
-	VCVTPH2PS    X0, Y1
-	VMULPS       Y11, Y1, Y1
-	VEXTRACTI128 $0x01, Y0, X0
-	VCVTPH2PS    X0, Y0
-	VMULPS       Y11, Y0, Y0
-	CMPL         R8, $+2
-	JNE          half3
-	VPSRLD       $0x10, Y1, Y2
-	VPBLENDW     $0xaa, Y0, Y2, Y2
-	VPSLLD       $0x10, Y0, Y0
-	VPBLENDW     $0xaa, Y0, Y1, Y1
-	VPANDN       ·word00010001+0(SB), Y2, Y0
-	VPSUBUSW     Y0, Y1, Y1
-	VPSRLW       $0x0f, Y1, Y1
-	VPADDW       Y1, Y2, Y2
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, 32(SI)
-
-halfdone4:
 groupback:
 	ADDQ $+64, SI
 	ADDQ $+32, DX
@@ -147,8 +143,24 @@ groupmeet0:
 	VEXTRACTI128 $0x01, Y2, X2
 	VCVTPH2PS    X2, Y2
 	VMULPS       Y1, Y2, Y2
+	VBROADCASTSS (BX)(R13*4), Y0
+	VBROADCASTSS (BX)(R13*4), Y1
+	ADDQ         $+16, R11
+	JGT          groupmeet2mix
+
+groupmeet2:
+	VMULPS       Y0, Y15, Y0
+	VPMOVSXBW    16(DX), Y4
+	VPSLLW       $0x07, Y4, Y4
+	VPAND        Y13, Y4, Y4
+	VCVTPH2PS    X4, Y5
+	VMULPS       Y0, Y5, Y5
+	VMULPS       Y1, Y15, Y1
+	VEXTRACTI128 $0x01, Y4, X4
+	VCVTPH2PS    X4, Y4
+	VMULPS       Y1, Y4, Y4
 	CMPL         R8, $+2
-	JNE          half5
+	JNE          half3
 	VPSRLD       $0x10, Y3, Y0
 	VPBLENDW     $0xaa, Y2, Y0, Y0
 	VPSLLD       $0x10, Y2, Y2
@@ -160,39 +172,19 @@ groupmeet0:
 	VPSHUFB      ·bytes05b81a5d+0(SB), Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
 	VMOVUPS      Y0, (SI)
-
-halfdone6:
-	VBROADCASTSS (BX)(R13*4), Y0
-	VBROADCASTSS (BX)(R13*4), Y1
-	ADDQ         $+16, R11
-	JGT          groupmeet2mix
-
-groupmeet2:
-	VMULPS       Y0, Y15, Y0
-	VPMOVSXBW    16(DX), Y2
-	VPSLLW       $0x07, Y2, Y2
-	VPAND        Y13, Y2, Y2
-	VCVTPH2PS    X2, Y3
-	VMULPS       Y0, Y3, Y3
-	VMULPS       Y1, Y15, Y1
-	VEXTRACTI128 $0x01, Y2, X2
-	VCVTPH2PS    X2, Y2
-	VMULPS       Y1, Y2, Y2
-	CMPL         R8, $+2
-	JNE          half7
-	VPSRLD       $0x10, Y3, Y0
-	VPBLENDW     $0xaa, Y2, Y0, Y0
-	VPSLLD       $0x10, Y2, Y2
-	VPBLENDW     $0xaa, Y2, Y3, Y3
-	VPANDN       ·word00010001+0(SB), Y0, Y2
-	VPSUBUSW     Y2, Y3, Y3
-	VPSRLW       $0x0f, Y3, Y3
-	VPADDW       Y3, Y0, Y0
+	VPSRLD       $0x10, Y5, Y0
+	VPBLENDW     $0xaa, Y4, Y0, Y0
+	VPSLLD       $0x10, Y4, Y4
+	VPBLENDW     $0xaa, Y4, Y5, Y5
+	VPANDN       ·word00010001+0(SB), Y0, Y4
+	VPSUBUSW     Y4, Y5, Y5
+	VPSRLW       $0x0f, Y5, Y5
+	VPADDW       Y5, Y0, Y0
 	VPSHUFB      ·bytes05b81a5d+0(SB), Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
 	VMOVUPS      Y0, 32(SI)
 
-halfdone8:
+halfdone4:
 	ADDQ $+64, SI
 	ADDQ $+32, DX
 	LEAQ (BX)(R13*4), BX
@@ -253,44 +245,40 @@ short2loop:
 	VEXTRACTI128 $0x01, Y0, X0
 	VCVTPH2PS    X0, Y0
 	VMULPS       Y11, Y0, Y0
+	VPMOVSXBW    16(DX), Y2
+	VPSLLW       $0x07, Y2, Y2
+	VPAND        Y13, Y2, Y2
+	VCVTPH2PS    X2, Y3
+	VMULPS       Y10, Y3, Y3
+	VEXTRACTI128 $0x01, Y2, X2
+	VCVTPH2PS    X2, Y2
+	VMULPS       Y10, Y2, Y2
 	CMPL         R8, $+2
-	JNE          half9
-	VPSRLD       $0x10, Y1, Y2
-	VPBLENDW     $0xaa, Y0, Y2, Y2
+	JNE          half5
+	VPSRLD       $0x10, Y1, Y4
+	VPBLENDW     $0xaa, Y0, Y4, Y4
 	VPSLLD       $0x10, Y0, Y0
 	VPBLENDW     $0xaa, Y0, Y1, Y1
-	VPANDN       ·word00010001+0(SB), Y2, Y0
+	VPANDN       ·word00010001+0(SB), Y4, Y0
 	VPSUBUSW     Y0, Y1, Y1
 	VPSRLW       $0x0f, Y1, Y1
-	VPADDW       Y1, Y2, Y2
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (SI)
+	VPADDW       Y1, Y4, Y4
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, (SI)
+	VPSRLD       $0x10, Y3, Y4
+	VPBLENDW     $0xaa, Y2, Y4, Y4
+	VPSLLD       $0x10, Y2, Y2
+	VPBLENDW     $0xaa, Y2, Y3, Y3
+	VPANDN       ·word00010001+0(SB), Y4, Y2
+	VPSUBUSW     Y2, Y3, Y3
+	VPSRLW       $0x0f, Y3, Y3
+	VPADDW       Y3, Y4, Y4
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, 32(SI)
 
-halfdone10:
-	VPMOVSXBW    16(DX), Y0
-	VPSLLW       $0x07, Y0, Y0
-	VPAND        Y13, Y0, Y0
-	VCVTPH2PS    X0, Y1
-	VMULPS       Y10, Y1, Y1
-	VEXTRACTI128 $0x01, Y0, X0
-	VCVTPH2PS    X0, Y0
-	VMULPS       Y10, Y0, Y0
-	CMPL         R8, $+2
-	JNE          half11
-	VPSRLD       $0x10, Y1, Y2
-	VPBLENDW     $0xaa, Y0, Y2, Y2
-	VPSLLD       $0x10, Y0, Y0
-	VPBLENDW     $0xaa, Y0, Y1, Y1
-	VPANDN       ·word00010001+0(SB), Y2, Y0
-	VPSUBUSW     Y0, Y1, Y1
-	VPSRLW       $0x0f, Y1, Y1
-	VPADDW       Y1, Y2, Y2
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, 32(SI)
-
-halfdone12:
+halfdone6:
 short2back:
 	ADDQ $+8, BX
 	ADDQ $+64, SI
@@ -326,8 +314,20 @@ laneloop:
 	VEXTRACTI128 $0x01, Y1, X1
 	VCVTPH2PS    X1, Y1
 	VMULPS       Y0, Y1, Y1
+	VMOVUPS      64(BX), Y0
+	VMULPS       Y0, Y15, Y0
+	VPMOVSXBW    16(DX), Y3
+	VPSLLW       $0x07, Y3, Y3
+	VPAND        Y13, Y3, Y3
+	VCVTPH2PS    X3, Y4
+	VMULPS       Y0, Y4, Y4
+	VMOVUPS      96(BX), Y0
+	VMULPS       Y0, Y15, Y0
+	VEXTRACTI128 $0x01, Y3, X3
+	VCVTPH2PS    X3, Y3
+	VMULPS       Y0, Y3, Y3
 	CMPL         R8, $+2
-	JNE          half13
+	JNE          half7
 	VPSRLD       $0x10, Y2, Y0
 	VPBLENDW     $0xaa, Y1, Y0, Y0
 	VPSLLD       $0x10, Y1, Y1
@@ -339,35 +339,19 @@ laneloop:
 	VPSHUFB      ·bytes05b81a5d+0(SB), Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
 	VMOVUPS      Y0, (SI)
-
-halfdone14:
-	VMOVUPS      64(BX), Y0
-	VMULPS       Y0, Y15, Y0
-	VPMOVSXBW    16(DX), Y1
-	VPSLLW       $0x07, Y1, Y1
-	VPAND        Y13, Y1, Y1
-	VCVTPH2PS    X1, Y2
-	VMULPS       Y0, Y2, Y2
-	VMOVUPS      96(BX), Y0
-	VMULPS       Y0, Y15, Y0
-	VEXTRACTI128 $0x01, Y1, X1
-	VCVTPH2PS    X1, Y1
-	VMULPS       Y0, Y1, Y1
-	CMPL         R8, $+2
-	JNE          half15
-	VPSRLD       $0x10, Y2, Y0
-	VPBLENDW     $0xaa, Y1, Y0, Y0
-	VPSLLD       $0x10, Y1, Y1
-	VPBLENDW     $0xaa, Y1, Y2, Y2
-	VPANDN       ·word00010001+0(SB), Y0, Y1
-	VPSUBUSW     Y1, Y2, Y2
-	VPSRLW       $0x0f, Y2, Y2
-	VPADDW       Y2, Y0, Y0
+	VPSRLD       $0x10, Y4, Y0
+	VPBLENDW     $0xaa, Y3, Y0, Y0
+	VPSLLD       $0x10, Y3, Y3
+	VPBLENDW     $0xaa, Y3, Y4, Y4
+	VPANDN       ·word00010001+0(SB), Y0, Y3
+	VPSUBUSW     Y3, Y4, Y4
+	VPSRLW       $0x0f, Y4, Y4
+	VPADDW       Y4, Y0, Y0
 	VPSHUFB      ·bytes05b81a5d+0(SB), Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
 	VMOVUPS      Y0, 32(SI)
 
-halfdone16:
+halfdone8:
 laneback:
 	ADDQ  $+64, SI
 	ADDQ  $+32, DX
@@ -418,44 +402,40 @@ groupstream:
 	VEXTRACTI128 $0x01, Y0, X0
 	VCVTPH2PS    X0, Y0
 	VMULPS       Y11, Y0, Y0
+	VPMOVSXBW    16(DX), Y2
+	VPSLLW       $0x07, Y2, Y2
+	VPAND        Y13, Y2, Y2
+	VCVTPH2PS    X2, Y3
+	VMULPS       Y11, Y3, Y3
+	VEXTRACTI128 $0x01, Y2, X2
+	VCVTPH2PS    X2, Y2
+	VMULPS       Y11, Y2, Y2
 	CMPL         R8, $+2
-	JNE          half17
-	VPSRLD       $0x10, Y1, Y2
-	VPBLENDW     $0xaa, Y0, Y2, Y2
+	JNE          half9
+	VPSRLD       $0x10, Y1, Y4
+	VPBLENDW     $0xaa, Y0, Y4, Y4
 	VPSLLD       $0x10, Y0, Y0
 	VPBLENDW     $0xaa, Y0, Y1, Y1
-	VPANDN       ·word00010001+0(SB), Y2, Y0
+	VPANDN       ·word00010001+0(SB), Y4, Y0
 	VPSUBUSW     Y0, Y1, Y1
 	VPSRLW       $0x0f, Y1, Y1
-	VPADDW       Y1, Y2, Y2
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVNTPS     Y2, (SI)
+	VPADDW       Y1, Y4, Y4
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVNTPS     Y4, (SI)
+	VPSRLD       $0x10, Y3, Y4
+	VPBLENDW     $0xaa, Y2, Y4, Y4
+	VPSLLD       $0x10, Y2, Y2
+	VPBLENDW     $0xaa, Y2, Y3, Y3
+	VPANDN       ·word00010001+0(SB), Y4, Y2
+	VPSUBUSW     Y2, Y3, Y3
+	VPSRLW       $0x0f, Y3, Y3
+	VPADDW       Y3, Y4, Y4
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVNTPS     Y4, 32(SI)
 
-halfdone18:
-	VPMOVSXBW    16(DX), Y0
-	VPSLLW       $0x07, Y0, Y0
-	VPAND        Y13, Y0, Y0
-	VCVTPH2PS    X0, Y1
-	VMULPS       Y11, Y1, Y1
-	VEXTRACTI128 $0x01, Y0, X0
-	VCVTPH2PS    X0, Y0
-	VMULPS       Y11, Y0, Y0
-	CMPL         R8, $+2
-	JNE          half19
-	VPSRLD       $0x10, Y1, Y2
-	VPBLENDW     $0xaa, Y0, Y2, Y2
-	VPSLLD       $0x10, Y0, Y0
-	VPBLENDW     $0xaa, Y0, Y1, Y1
-	VPANDN       ·word00010001+0(SB), Y2, Y0
-	VPSUBUSW     Y0, Y1, Y1
-	VPSRLW       $0x0f, Y1, Y1
-	VPADDW       Y1, Y2, Y2
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVNTPS     Y2, 32(SI)
-
-halfdone20:
+halfdone10:
 	ADDQ $+64, SI
 	ADDQ $+32, DX
 	SUBQ $+32, R11
@@ -468,14 +448,11 @@ half1:
 	VMOVUPS   X1, (SI)
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, 16(SI)
+	VCVTPS2PH $0x00, Y3, X3
+	VMOVUPS   X3, 32(SI)
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVUPS   X2, 48(SI)
 	JMP       halfdone2
-
-half3:
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVUPS   X1, 32(SI)
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 48(SI)
-	JMP       halfdone4
 
 grouprare:
 	MOVQ $+1, 256(SP)
@@ -494,31 +471,28 @@ groupmeet0mix:
 	JGT          groupmeet0mix
 	JMP          groupmeet0
 
-half5:
-	VCVTPS2PH $0x00, Y3, X3
-	VMOVUPS   X3, (SI)
-	VCVTPS2PH $0x00, Y2, X2
-	VMOVUPS   X2, 16(SI)
-	JMP       halfdone6
-
 groupmeet2mix:
 	INCQ         R13
-	VMOVUPS      (R15)(R11*4), Y2
+	VMOVUPS      (R15)(R11*4), Y4
 	VBROADCASTSS (BX)(R13*4), Y11
-	VBLENDVPS    Y2, Y11, Y0, Y0
-	VMOVUPS      32(R15)(R11*4), Y2
+	VBLENDVPS    Y4, Y11, Y0, Y0
+	VMOVUPS      32(R15)(R11*4), Y4
 	VBROADCASTSS (BX)(R13*4), Y11
-	VBLENDVPS    Y2, Y11, Y1, Y1
+	VBLENDVPS    Y4, Y11, Y1, Y1
 	SUBQ         R12, R11
 	JGT          groupmeet2mix
 	JMP          groupmeet2
 
-half7:
+half3:
 	VCVTPS2PH $0x00, Y3, X3
-	VMOVUPS   X3, 32(SI)
+	VMOVUPS   X3, (SI)
 	VCVTPS2PH $0x00, Y2, X2
-	VMOVUPS   X2, 48(SI)
-	JMP       halfdone8
+	VMOVUPS   X2, 16(SI)
+	VCVTPS2PH $0x00, Y5, X5
+	VMOVUPS   X5, 32(SI)
+	VCVTPS2PH $0x00, Y4, X4
+	VMOVUPS   X4, 48(SI)
+	JMP       halfdone4
 
 groupmeetrare:
 	MOVQ 264(SP), R11
@@ -568,44 +542,40 @@ short2stream:
 	VEXTRACTI128 $0x01, Y0, X0
 	VCVTPH2PS    X0, Y0
 	VMULPS       Y11, Y0, Y0
+	VPMOVSXBW    16(DX), Y2
+	VPSLLW       $0x07, Y2, Y2
+	VPAND        Y13, Y2, Y2
+	VCVTPH2PS    X2, Y3
+	VMULPS       Y10, Y3, Y3
+	VEXTRACTI128 $0x01, Y2, X2
+	VCVTPH2PS    X2, Y2
+	VMULPS       Y10, Y2, Y2
 	CMPL         R8, $+2
-	JNE          half21
-	VPSRLD       $0x10, Y1, Y2
-	VPBLENDW     $0xaa, Y0, Y2, Y2
+	JNE          half11
+	VPSRLD       $0x10, Y1, Y4
+	VPBLENDW     $0xaa, Y0, Y4, Y4
 	VPSLLD       $0x10, Y0, Y0
 	VPBLENDW     $0xaa, Y0, Y1, Y1
-	VPANDN       ·word00010001+0(SB), Y2, Y0
+	VPANDN       ·word00010001+0(SB), Y4, Y0
 	VPSUBUSW     Y0, Y1, Y1
 	VPSRLW       $0x0f, Y1, Y1
-	VPADDW       Y1, Y2, Y2
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVNTPS     Y2, (SI)
+	VPADDW       Y1, Y4, Y4
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVNTPS     Y4, (SI)
+	VPSRLD       $0x10, Y3, Y4
+	VPBLENDW     $0xaa, Y2, Y4, Y4
+	VPSLLD       $0x10, Y2, Y2
+	VPBLENDW     $0xaa, Y2, Y3, Y3
+	VPANDN       ·word00010001+0(SB), Y4, Y2
+	VPSUBUSW     Y2, Y3, Y3
+	VPSRLW       $0x0f, Y3, Y3
+	VPADDW       Y3, Y4, Y4
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVNTPS     Y4, 32(SI)
 
-halfdone22:
-	VPMOVSXBW    16(DX), Y0
-	VPSLLW       $0x07, Y0, Y0
-	VPAND        Y13, Y0, Y0
-	VCVTPH2PS    X0, Y1
-	VMULPS       Y10, Y1, Y1
-	VEXTRACTI128 $0x01, Y0, X0
-	VCVTPH2PS    X0, Y0
-	VMULPS       Y10, Y0, Y0
-	CMPL         R8, $+2
-	JNE          half23
-	VPSRLD       $0x10, Y1, Y2
-	VPBLENDW     $0xaa, Y0, Y2, Y2
-	VPSLLD       $0x10, Y0, Y0
-	VPBLENDW     $0xaa, Y0, Y1, Y1
-	VPANDN       ·word00010001+0(SB), Y2, Y0
-	VPSUBUSW     Y0, Y1, Y1
-	VPSRLW       $0x0f, Y1, Y1
-	VPADDW       Y1, Y2, Y2
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVNTPS     Y2, 32(SI)
-
-halfdone24:
+halfdone12:
 	ADDQ $+8, BX
 	ADDQ $+64, SI
 	ADDQ $+32, DX
@@ -614,38 +584,32 @@ halfdone24:
 	JGE  short2stream
 	JMP  few
 
-half9:
+half5:
 	VCVTPS2PH $0x00, Y1, X1
 	VMOVUPS   X1, (SI)
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, 16(SI)
-	JMP       halfdone10
-
-half11:
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVUPS   X1, 32(SI)
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 48(SI)
-	JMP       halfdone12
+	VCVTPS2PH $0x00, Y3, X3
+	VMOVUPS   X3, 32(SI)
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVUPS   X2, 48(SI)
+	JMP       halfdone6
 
 short2rare:
 	MOVQ $+2, 256(SP)
 	MOVL $0x00000002, R14
 	JMP  spread
 
-half13:
+half7:
 	VCVTPS2PH $0x00, Y2, X2
 	VMOVUPS   X2, (SI)
 	VCVTPS2PH $0x00, Y1, X1
 	VMOVUPS   X1, 16(SI)
-	JMP       halfdone14
-
-half15:
-	VCVTPS2PH $0x00, Y2, X2
-	VMOVUPS   X2, 32(SI)
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVUPS   X1, 48(SI)
-	JMP       halfdone16
+	VCVTPS2PH $0x00, Y4, X4
+	VMOVUPS   X4, 32(SI)
+	VCVTPS2PH $0x00, Y3, X3
+	VMOVUPS   X3, 48(SI)
+	JMP       halfdone8
 
 lanerare:
 	MOVQ $+3, 256(SP)
@@ -664,33 +628,27 @@ lanestage:
 	LEAQ 120(SP), BX
 	JMP  laneloop
 
-half17:
+half9:
 	VCVTPS2PH $0x00, Y1, X1
 	VMOVNTPS  X1, (SI)
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVNTPS  X0, 16(SI)
-	JMP       halfdone18
+	VCVTPS2PH $0x00, Y3, X3
+	VMOVNTPS  X3, 32(SI)
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVNTPS  X2, 48(SI)
+	JMP       halfdone10
 
-half19:
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVNTPS  X1, 32(SI)
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVNTPS  X0, 48(SI)
-	JMP       halfdone20
-
-half21:
+half11:
 	VCVTPS2PH $0x00, Y1, X1
 	VMOVNTPS  X1, (SI)
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVNTPS  X0, 16(SI)
-	JMP       halfdone22
-
-half23:
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVNTPS  X1, 32(SI)
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVNTPS  X0, 48(SI)
-	JMP       halfdone24
+	VCVTPS2PH $0x00, Y3, X3
+	VMOVNTPS  X3, 32(SI)
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVNTPS  X2, 48(SI)
+	JMP       halfdone12
 
 spread:
 	LEAQ 120(SP), AX
@@ -721,56 +679,52 @@ rare:
 	VPAND        Y3, Y2, Y2
 	VPCMPEQD     Y3, Y2, Y2
 	VBLENDVPS    Y2, Y4, Y1, Y2
+	VMOVUPS      64(BX), Y1
+	VMULPS       Y1, Y15, Y1
+	VPMOVSXBW    16(DX), Y5
+	VPSLLW       $0x07, Y5, Y5
+	VPAND        Y13, Y5, Y5
+	VCVTPH2PS    X5, Y6
+	VMULPS       Y1, Y6, Y6
+	VPMOVZXBD    16(DX), Y1
+	VPAND        Y3, Y1, Y1
+	VPCMPEQD     Y3, Y1, Y1
+	VBLENDVPS    Y1, Y4, Y6, Y1
+	VMOVUPS      96(BX), Y6
+	VMULPS       Y6, Y15, Y6
+	VEXTRACTI128 $0x01, Y5, X5
+	VCVTPH2PS    X5, Y5
+	VMULPS       Y6, Y5, Y5
+	VPMOVZXBD    24(DX), Y6
+	VPAND        Y3, Y6, Y6
+	VPCMPEQD     Y3, Y6, Y6
+	VBLENDVPS    Y6, Y4, Y5, Y6
 	CMPL         R8, $+2
-	JNE          half25
-	VPSRLD       $0x10, Y0, Y1
-	VPBLENDW     $0xaa, Y2, Y1, Y1
+	JNE          half13
+	VPSRLD       $0x10, Y0, Y3
+	VPBLENDW     $0xaa, Y2, Y3, Y3
 	VPSLLD       $0x10, Y2, Y2
 	VPBLENDW     $0xaa, Y2, Y0, Y0
-	VPANDN       ·word00010001+0(SB), Y1, Y2
+	VPANDN       ·word00010001+0(SB), Y3, Y2
 	VPSUBUSW     Y2, Y0, Y0
 	VPSRLW       $0x0f, Y0, Y0
-	VPADDW       Y0, Y1, Y1
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y1, Y1
-	VPERMQ       $0xd8, Y1, Y1
-	VMOVUPS      Y1, (SI)
+	VPADDW       Y0, Y3, Y3
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y3, Y3
+	VPERMQ       $0xd8, Y3, Y3
+	VMOVUPS      Y3, (SI)
+	VPSRLD       $0x10, Y1, Y3
+	VPBLENDW     $0xaa, Y6, Y3, Y3
+	VPSLLD       $0x10, Y6, Y6
+	VPBLENDW     $0xaa, Y6, Y1, Y1
+	VPANDN       ·word00010001+0(SB), Y3, Y6
+	VPSUBUSW     Y6, Y1, Y1
+	VPSRLW       $0x0f, Y1, Y1
+	VPADDW       Y1, Y3, Y3
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y3, Y3
+	VPERMQ       $0xd8, Y3, Y3
+	VMOVUPS      Y3, 32(SI)
 
-halfdone26:
-	VMOVUPS      64(BX), Y0
-	VMULPS       Y0, Y15, Y0
-	VPMOVSXBW    16(DX), Y1
-	VPSLLW       $0x07, Y1, Y1
-	VPAND        Y13, Y1, Y1
-	VCVTPH2PS    X1, Y2
-	VMULPS       Y0, Y2, Y2
-	VPMOVZXBD    16(DX), Y0
-	VPAND        Y3, Y0, Y0
-	VPCMPEQD     Y3, Y0, Y0
-	VBLENDVPS    Y0, Y4, Y2, Y0
-	VMOVUPS      96(BX), Y2
-	VMULPS       Y2, Y15, Y2
-	VEXTRACTI128 $0x01, Y1, X1
-	VCVTPH2PS    X1, Y1
-	VMULPS       Y2, Y1, Y1
-	VPMOVZXBD    24(DX), Y2
-	VPAND        Y3, Y2, Y2
-	VPCMPEQD     Y3, Y2, Y2
-	VBLENDVPS    Y2, Y4, Y1, Y2
-	CMPL         R8, $+2
-	JNE          half27
-	VPSRLD       $0x10, Y0, Y1
-	VPBLENDW     $0xaa, Y2, Y1, Y1
-	VPSLLD       $0x10, Y2, Y2
-	VPBLENDW     $0xaa, Y2, Y0, Y0
-	VPANDN       ·word00010001+0(SB), Y1, Y2
-	VPSUBUSW     Y2, Y0, Y0
-	VPSRLW       $0x0f, Y0, Y0
-	VPADDW       Y0, Y1, Y1
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y1, Y1
-	VPERMQ       $0xd8, Y1, Y1
-	VMOVUPS      Y1, 32(SI)
-
-halfdone28:
+halfdone14:
 	CMPQ         256(SP), $+3
 	JEQ          laneback
 	MOVQ         112(SP), BX
@@ -780,19 +734,16 @@ halfdone28:
 	VMULPS       Y0, Y15, Y11
 	JMP          groupback
 
-half25:
+half13:
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, (SI)
 	VCVTPS2PH $0x00, Y2, X2
 	VMOVUPS   X2, 16(SI)
-	JMP       halfdone26
-
-half27:
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 32(SI)
-	VCVTPS2PH $0x00, Y2, X2
-	VMOVUPS   X2, 48(SI)
-	JMP       halfdone28
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVUPS   X1, 32(SI)
+	VCVTPS2PH $0x00, Y6, X6
+	VMOVUPS   X6, 48(SI)
+	JMP       halfdone14
 
 // func DequantizeFpE5M2F16BF16AVX2(y *uint16, q *uint8, scale *float32, times float32, elem int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, F16C, MMX+
@@ -800,7 +751,7 @@ TEXT ·DequantizeFpE5M2F16BF16AVX2(SB), $576-56
 	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
 	// per call: Y15 times, Y14 0x83838383, Y13 table, Y12 0xffffffff
 	// per group: Y0 scale, Y11 Mul
-	// vector registers in use at once: 9
+	// vector registers in use at once: 11
 	MOVQ         y+0(FP), SI
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
@@ -856,44 +807,40 @@ grouploop:
 	VPSHUFB   X13, X1, X1
 	VCVTPH2PS X1, Y1
 	VMULPS    Y11, Y1, Y1
+	VMOVQ     16(DX), X2
+	VPSHUFB   X13, X2, X2
+	VCVTPH2PS X2, Y2
+	VMULPS    Y11, Y2, Y2
+	VMOVQ     24(DX), X3
+	VPSHUFB   X13, X3, X3
+	VCVTPH2PS X3, Y3
+	VMULPS    Y11, Y3, Y3
 	CMPL      R8, $+2
 	JNE       half1
-	VPSRLD    $0x10, Y0, Y2
-	VPBLENDW  $0xaa, Y1, Y2, Y2
+	VPSRLD    $0x10, Y0, Y4
+	VPBLENDW  $0xaa, Y1, Y4, Y4
 	VPSLLD    $0x10, Y1, Y1
 	VPBLENDW  $0xaa, Y1, Y0, Y0
-	VPANDN    ·word00010001+0(SB), Y2, Y1
+	VPANDN    ·word00010001+0(SB), Y4, Y1
 	VPSUBUSW  Y1, Y0, Y0
 	VPSRLW    $0x0f, Y0, Y0
-	VPADDW    Y0, Y2, Y2
-	VPSHUFB   ·bytes05b81a5d+0(SB), Y2, Y2
-	VPERMQ    $0xd8, Y2, Y2
-	VMOVUPS   Y2, (SI)
+	VPADDW    Y0, Y4, Y4
+	VPSHUFB   ·bytes05b81a5d+0(SB), Y4, Y4
+	VPERMQ    $0xd8, Y4, Y4
+	VMOVUPS   Y4, (SI)
+	VPSRLD    $0x10, Y2, Y4
+	VPBLENDW  $0xaa, Y3, Y4, Y4
+	VPSLLD    $0x10, Y3, Y3
+	VPBLENDW  $0xaa, Y3, Y2, Y2
+	VPANDN    ·word00010001+0(SB), Y4, Y3
+	VPSUBUSW  Y3, Y2, Y2
+	VPSRLW    $0x0f, Y2, Y2
+	VPADDW    Y2, Y4, Y4
+	VPSHUFB   ·bytes05b81a5d+0(SB), Y4, Y4
+	VPERMQ    $0xd8, Y4, Y4
+	VMOVUPS   Y4, 32(SI)
 
 halfdone2:
-	VMOVQ     16(DX), X0
-	VPSHUFB   X13, X0, X0
-	VCVTPH2PS X0, Y0
-	VMULPS    Y11, Y0, Y0
-	VMOVQ     24(DX), X1
-	VPSHUFB   X13, X1, X1
-	VCVTPH2PS X1, Y1
-	VMULPS    Y11, Y1, Y1
-	CMPL      R8, $+2
-	JNE       half3
-	VPSRLD    $0x10, Y0, Y2
-	VPBLENDW  $0xaa, Y1, Y2, Y2
-	VPSLLD    $0x10, Y1, Y1
-	VPBLENDW  $0xaa, Y1, Y0, Y0
-	VPANDN    ·word00010001+0(SB), Y2, Y1
-	VPSUBUSW  Y1, Y0, Y0
-	VPSRLW    $0x0f, Y0, Y0
-	VPADDW    Y0, Y2, Y2
-	VPSHUFB   ·bytes05b81a5d+0(SB), Y2, Y2
-	VPERMQ    $0xd8, Y2, Y2
-	VMOVUPS   Y2, 32(SI)
-
-halfdone4:
 groupback:
 	ADDQ $+64, SI
 	ADDQ $+32, DX
@@ -929,62 +876,58 @@ groupmeet:
 	JGT          groupmeet0mix
 
 groupmeet0:
-	VMULPS    Y0, Y15, Y0
-	VMOVQ     (DX), X2
-	VPSHUFB   X13, X2, X2
-	VCVTPH2PS X2, Y2
-	VMULPS    Y0, Y2, Y2
-	VMULPS    Y1, Y15, Y1
-	VMOVQ     8(DX), X0
-	VPSHUFB   X13, X0, X0
-	VCVTPH2PS X0, Y0
-	VMULPS    Y1, Y0, Y0
-	CMPL      R8, $+2
-	JNE       half5
-	VPSRLD    $0x10, Y2, Y1
-	VPBLENDW  $0xaa, Y0, Y1, Y1
-	VPSLLD    $0x10, Y0, Y0
-	VPBLENDW  $0xaa, Y0, Y2, Y2
-	VPANDN    ·word00010001+0(SB), Y1, Y0
-	VPSUBUSW  Y0, Y2, Y2
-	VPSRLW    $0x0f, Y2, Y2
-	VPADDW    Y2, Y1, Y1
-	VPSHUFB   ·bytes05b81a5d+0(SB), Y1, Y1
-	VPERMQ    $0xd8, Y1, Y1
-	VMOVUPS   Y1, (SI)
-
-halfdone6:
-	VBROADCASTSS (BX)(R13*4), Y0
+	VMULPS       Y0, Y15, Y0
+	VMOVQ        (DX), X2
+	VPSHUFB      X13, X2, X2
+	VCVTPH2PS    X2, Y2
+	VMULPS       Y0, Y2, Y2
+	VMULPS       Y1, Y15, Y1
+	VMOVQ        8(DX), X0
+	VPSHUFB      X13, X0, X0
+	VCVTPH2PS    X0, Y0
+	VMULPS       Y1, Y0, Y0
 	VBROADCASTSS (BX)(R13*4), Y1
+	VBROADCASTSS (BX)(R13*4), Y3
 	ADDQ         $+16, R11
 	JGT          groupmeet2mix
 
 groupmeet2:
-	VMULPS    Y0, Y15, Y0
-	VMOVQ     16(DX), X2
-	VPSHUFB   X13, X2, X2
-	VCVTPH2PS X2, Y2
-	VMULPS    Y0, Y2, Y2
 	VMULPS    Y1, Y15, Y1
-	VMOVQ     24(DX), X0
-	VPSHUFB   X13, X0, X0
-	VCVTPH2PS X0, Y0
-	VMULPS    Y1, Y0, Y0
+	VMOVQ     16(DX), X4
+	VPSHUFB   X13, X4, X4
+	VCVTPH2PS X4, Y4
+	VMULPS    Y1, Y4, Y4
+	VMULPS    Y3, Y15, Y3
+	VMOVQ     24(DX), X1
+	VPSHUFB   X13, X1, X1
+	VCVTPH2PS X1, Y1
+	VMULPS    Y3, Y1, Y1
 	CMPL      R8, $+2
-	JNE       half7
-	VPSRLD    $0x10, Y2, Y1
-	VPBLENDW  $0xaa, Y0, Y1, Y1
+	JNE       half3
+	VPSRLD    $0x10, Y2, Y3
+	VPBLENDW  $0xaa, Y0, Y3, Y3
 	VPSLLD    $0x10, Y0, Y0
 	VPBLENDW  $0xaa, Y0, Y2, Y2
-	VPANDN    ·word00010001+0(SB), Y1, Y0
+	VPANDN    ·word00010001+0(SB), Y3, Y0
 	VPSUBUSW  Y0, Y2, Y2
 	VPSRLW    $0x0f, Y2, Y2
-	VPADDW    Y2, Y1, Y1
-	VPSHUFB   ·bytes05b81a5d+0(SB), Y1, Y1
-	VPERMQ    $0xd8, Y1, Y1
-	VMOVUPS   Y1, 32(SI)
+	VPADDW    Y2, Y3, Y3
+	VPSHUFB   ·bytes05b81a5d+0(SB), Y3, Y3
+	VPERMQ    $0xd8, Y3, Y3
+	VMOVUPS   Y3, (SI)
+	VPSRLD    $0x10, Y4, Y3
+	VPBLENDW  $0xaa, Y1, Y3, Y3
+	VPSLLD    $0x10, Y1, Y1
+	VPBLENDW  $0xaa, Y1, Y4, Y4
+	VPANDN    ·word00010001+0(SB), Y3, Y1
+	VPSUBUSW  Y1, Y4, Y4
+	VPSRLW    $0x0f, Y4, Y4
+	VPADDW    Y4, Y3, Y3
+	VPSHUFB   ·bytes05b81a5d+0(SB), Y3, Y3
+	VPERMQ    $0xd8, Y3, Y3
+	VMOVUPS   Y3, 32(SI)
 
-halfdone8:
+halfdone4:
 	ADDQ $+64, SI
 	ADDQ $+32, DX
 	LEAQ (BX)(R13*4), BX
@@ -1045,44 +988,40 @@ short2loop:
 	VPSHUFB      X13, X1, X1
 	VCVTPH2PS    X1, Y1
 	VMULPS       Y11, Y1, Y1
+	VMOVQ        16(DX), X2
+	VPSHUFB      X13, X2, X2
+	VCVTPH2PS    X2, Y2
+	VMULPS       Y10, Y2, Y2
+	VMOVQ        24(DX), X3
+	VPSHUFB      X13, X3, X3
+	VCVTPH2PS    X3, Y3
+	VMULPS       Y10, Y3, Y3
 	CMPL         R8, $+2
-	JNE          half9
-	VPSRLD       $0x10, Y0, Y2
-	VPBLENDW     $0xaa, Y1, Y2, Y2
+	JNE          half5
+	VPSRLD       $0x10, Y0, Y4
+	VPBLENDW     $0xaa, Y1, Y4, Y4
 	VPSLLD       $0x10, Y1, Y1
 	VPBLENDW     $0xaa, Y1, Y0, Y0
-	VPANDN       ·word00010001+0(SB), Y2, Y1
+	VPANDN       ·word00010001+0(SB), Y4, Y1
 	VPSUBUSW     Y1, Y0, Y0
 	VPSRLW       $0x0f, Y0, Y0
-	VPADDW       Y0, Y2, Y2
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (SI)
+	VPADDW       Y0, Y4, Y4
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, (SI)
+	VPSRLD       $0x10, Y2, Y4
+	VPBLENDW     $0xaa, Y3, Y4, Y4
+	VPSLLD       $0x10, Y3, Y3
+	VPBLENDW     $0xaa, Y3, Y2, Y2
+	VPANDN       ·word00010001+0(SB), Y4, Y3
+	VPSUBUSW     Y3, Y2, Y2
+	VPSRLW       $0x0f, Y2, Y2
+	VPADDW       Y2, Y4, Y4
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, 32(SI)
 
-halfdone10:
-	VMOVQ     16(DX), X0
-	VPSHUFB   X13, X0, X0
-	VCVTPH2PS X0, Y0
-	VMULPS    Y10, Y0, Y0
-	VMOVQ     24(DX), X1
-	VPSHUFB   X13, X1, X1
-	VCVTPH2PS X1, Y1
-	VMULPS    Y10, Y1, Y1
-	CMPL      R8, $+2
-	JNE       half11
-	VPSRLD    $0x10, Y0, Y2
-	VPBLENDW  $0xaa, Y1, Y2, Y2
-	VPSLLD    $0x10, Y1, Y1
-	VPBLENDW  $0xaa, Y1, Y0, Y0
-	VPANDN    ·word00010001+0(SB), Y2, Y1
-	VPSUBUSW  Y1, Y0, Y0
-	VPSRLW    $0x0f, Y0, Y0
-	VPADDW    Y0, Y2, Y2
-	VPSHUFB   ·bytes05b81a5d+0(SB), Y2, Y2
-	VPERMQ    $0xd8, Y2, Y2
-	VMOVUPS   Y2, 32(SI)
-
-halfdone12:
+halfdone6:
 short2back:
 	ADDQ $+8, BX
 	ADDQ $+64, SI
@@ -1118,8 +1057,20 @@ laneloop:
 	VPSHUFB   X13, X2, X2
 	VCVTPH2PS X2, Y2
 	VMULPS    Y0, Y2, Y2
+	VMOVUPS   64(BX), Y0
+	VMULPS    Y0, Y15, Y0
+	VMOVQ     16(DX), X3
+	VPSHUFB   X13, X3, X3
+	VCVTPH2PS X3, Y3
+	VMULPS    Y0, Y3, Y3
+	VMOVUPS   96(BX), Y0
+	VMULPS    Y0, Y15, Y0
+	VMOVQ     24(DX), X4
+	VPSHUFB   X13, X4, X4
+	VCVTPH2PS X4, Y4
+	VMULPS    Y0, Y4, Y4
 	CMPL      R8, $+2
-	JNE       half13
+	JNE       half7
 	VPSRLD    $0x10, Y1, Y0
 	VPBLENDW  $0xaa, Y2, Y0, Y0
 	VPSLLD    $0x10, Y2, Y2
@@ -1131,35 +1082,19 @@ laneloop:
 	VPSHUFB   ·bytes05b81a5d+0(SB), Y0, Y0
 	VPERMQ    $0xd8, Y0, Y0
 	VMOVUPS   Y0, (SI)
-
-halfdone14:
-	VMOVUPS   64(BX), Y0
-	VMULPS    Y0, Y15, Y0
-	VMOVQ     16(DX), X1
-	VPSHUFB   X13, X1, X1
-	VCVTPH2PS X1, Y1
-	VMULPS    Y0, Y1, Y1
-	VMOVUPS   96(BX), Y0
-	VMULPS    Y0, Y15, Y0
-	VMOVQ     24(DX), X2
-	VPSHUFB   X13, X2, X2
-	VCVTPH2PS X2, Y2
-	VMULPS    Y0, Y2, Y2
-	CMPL      R8, $+2
-	JNE       half15
-	VPSRLD    $0x10, Y1, Y0
-	VPBLENDW  $0xaa, Y2, Y0, Y0
-	VPSLLD    $0x10, Y2, Y2
-	VPBLENDW  $0xaa, Y2, Y1, Y1
-	VPANDN    ·word00010001+0(SB), Y0, Y2
-	VPSUBUSW  Y2, Y1, Y1
-	VPSRLW    $0x0f, Y1, Y1
-	VPADDW    Y1, Y0, Y0
+	VPSRLD    $0x10, Y3, Y0
+	VPBLENDW  $0xaa, Y4, Y0, Y0
+	VPSLLD    $0x10, Y4, Y4
+	VPBLENDW  $0xaa, Y4, Y3, Y3
+	VPANDN    ·word00010001+0(SB), Y0, Y4
+	VPSUBUSW  Y4, Y3, Y3
+	VPSRLW    $0x0f, Y3, Y3
+	VPADDW    Y3, Y0, Y0
 	VPSHUFB   ·bytes05b81a5d+0(SB), Y0, Y0
 	VPERMQ    $0xd8, Y0, Y0
 	VMOVUPS   Y0, 32(SI)
 
-halfdone16:
+halfdone8:
 laneback:
 	ADDQ  $+64, SI
 	ADDQ  $+32, DX
@@ -1210,44 +1145,40 @@ groupstream:
 	VPSHUFB   X13, X1, X1
 	VCVTPH2PS X1, Y1
 	VMULPS    Y11, Y1, Y1
+	VMOVQ     16(DX), X2
+	VPSHUFB   X13, X2, X2
+	VCVTPH2PS X2, Y2
+	VMULPS    Y11, Y2, Y2
+	VMOVQ     24(DX), X3
+	VPSHUFB   X13, X3, X3
+	VCVTPH2PS X3, Y3
+	VMULPS    Y11, Y3, Y3
 	CMPL      R8, $+2
-	JNE       half17
-	VPSRLD    $0x10, Y0, Y2
-	VPBLENDW  $0xaa, Y1, Y2, Y2
+	JNE       half9
+	VPSRLD    $0x10, Y0, Y4
+	VPBLENDW  $0xaa, Y1, Y4, Y4
 	VPSLLD    $0x10, Y1, Y1
 	VPBLENDW  $0xaa, Y1, Y0, Y0
-	VPANDN    ·word00010001+0(SB), Y2, Y1
+	VPANDN    ·word00010001+0(SB), Y4, Y1
 	VPSUBUSW  Y1, Y0, Y0
 	VPSRLW    $0x0f, Y0, Y0
-	VPADDW    Y0, Y2, Y2
-	VPSHUFB   ·bytes05b81a5d+0(SB), Y2, Y2
-	VPERMQ    $0xd8, Y2, Y2
-	VMOVNTPS  Y2, (SI)
+	VPADDW    Y0, Y4, Y4
+	VPSHUFB   ·bytes05b81a5d+0(SB), Y4, Y4
+	VPERMQ    $0xd8, Y4, Y4
+	VMOVNTPS  Y4, (SI)
+	VPSRLD    $0x10, Y2, Y4
+	VPBLENDW  $0xaa, Y3, Y4, Y4
+	VPSLLD    $0x10, Y3, Y3
+	VPBLENDW  $0xaa, Y3, Y2, Y2
+	VPANDN    ·word00010001+0(SB), Y4, Y3
+	VPSUBUSW  Y3, Y2, Y2
+	VPSRLW    $0x0f, Y2, Y2
+	VPADDW    Y2, Y4, Y4
+	VPSHUFB   ·bytes05b81a5d+0(SB), Y4, Y4
+	VPERMQ    $0xd8, Y4, Y4
+	VMOVNTPS  Y4, 32(SI)
 
-halfdone18:
-	VMOVQ     16(DX), X0
-	VPSHUFB   X13, X0, X0
-	VCVTPH2PS X0, Y0
-	VMULPS    Y11, Y0, Y0
-	VMOVQ     24(DX), X1
-	VPSHUFB   X13, X1, X1
-	VCVTPH2PS X1, Y1
-	VMULPS    Y11, Y1, Y1
-	CMPL      R8, $+2
-	JNE       half19
-	VPSRLD    $0x10, Y0, Y2
-	VPBLENDW  $0xaa, Y1, Y2, Y2
-	VPSLLD    $0x10, Y1, Y1
-	VPBLENDW  $0xaa, Y1, Y0, Y0
-	VPANDN    ·word00010001+0(SB), Y2, Y1
-	VPSUBUSW  Y1, Y0, Y0
-	VPSRLW    $0x0f, Y0, Y0
-	VPADDW    Y0, Y2, Y2
-	VPSHUFB   ·bytes05b81a5d+0(SB), Y2, Y2
-	VPERMQ    $0xd8, Y2, Y2
-	VMOVNTPS  Y2, 32(SI)
-
-halfdone20:
+halfdone10:
 	ADDQ $+64, SI
 	ADDQ $+32, DX
 	SUBQ $+32, R11
@@ -1260,14 +1191,11 @@ half1:
 	VMOVUPS   X0, (SI)
 	VCVTPS2PH $0x00, Y1, X1
 	VMOVUPS   X1, 16(SI)
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVUPS   X2, 32(SI)
+	VCVTPS2PH $0x00, Y3, X3
+	VMOVUPS   X3, 48(SI)
 	JMP       halfdone2
-
-half3:
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 32(SI)
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVUPS   X1, 48(SI)
-	JMP       halfdone4
 
 grouprare:
 	MOVQ $+1, 256(SP)
@@ -1286,31 +1214,28 @@ groupmeet0mix:
 	JGT          groupmeet0mix
 	JMP          groupmeet0
 
-half5:
-	VCVTPS2PH $0x00, Y2, X2
-	VMOVUPS   X2, (SI)
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 16(SI)
-	JMP       halfdone6
-
 groupmeet2mix:
 	INCQ         R13
-	VMOVUPS      (R15)(R11*4), Y2
+	VMOVUPS      (R15)(R11*4), Y4
 	VBROADCASTSS (BX)(R13*4), Y11
-	VBLENDVPS    Y2, Y11, Y0, Y0
-	VMOVUPS      32(R15)(R11*4), Y2
+	VBLENDVPS    Y4, Y11, Y1, Y1
+	VMOVUPS      32(R15)(R11*4), Y4
 	VBROADCASTSS (BX)(R13*4), Y11
-	VBLENDVPS    Y2, Y11, Y1, Y1
+	VBLENDVPS    Y4, Y11, Y3, Y3
 	SUBQ         R12, R11
 	JGT          groupmeet2mix
 	JMP          groupmeet2
 
-half7:
+half3:
 	VCVTPS2PH $0x00, Y2, X2
-	VMOVUPS   X2, 32(SI)
+	VMOVUPS   X2, (SI)
 	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 48(SI)
-	JMP       halfdone8
+	VMOVUPS   X0, 16(SI)
+	VCVTPS2PH $0x00, Y4, X4
+	VMOVUPS   X4, 32(SI)
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVUPS   X1, 48(SI)
+	JMP       halfdone4
 
 groupmeetrare:
 	MOVQ 264(SP), R11
@@ -1360,44 +1285,40 @@ short2stream:
 	VPSHUFB      X13, X1, X1
 	VCVTPH2PS    X1, Y1
 	VMULPS       Y11, Y1, Y1
+	VMOVQ        16(DX), X2
+	VPSHUFB      X13, X2, X2
+	VCVTPH2PS    X2, Y2
+	VMULPS       Y10, Y2, Y2
+	VMOVQ        24(DX), X3
+	VPSHUFB      X13, X3, X3
+	VCVTPH2PS    X3, Y3
+	VMULPS       Y10, Y3, Y3
 	CMPL         R8, $+2
-	JNE          half21
-	VPSRLD       $0x10, Y0, Y2
-	VPBLENDW     $0xaa, Y1, Y2, Y2
+	JNE          half11
+	VPSRLD       $0x10, Y0, Y4
+	VPBLENDW     $0xaa, Y1, Y4, Y4
 	VPSLLD       $0x10, Y1, Y1
 	VPBLENDW     $0xaa, Y1, Y0, Y0
-	VPANDN       ·word00010001+0(SB), Y2, Y1
+	VPANDN       ·word00010001+0(SB), Y4, Y1
 	VPSUBUSW     Y1, Y0, Y0
 	VPSRLW       $0x0f, Y0, Y0
-	VPADDW       Y0, Y2, Y2
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVNTPS     Y2, (SI)
+	VPADDW       Y0, Y4, Y4
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVNTPS     Y4, (SI)
+	VPSRLD       $0x10, Y2, Y4
+	VPBLENDW     $0xaa, Y3, Y4, Y4
+	VPSLLD       $0x10, Y3, Y3
+	VPBLENDW     $0xaa, Y3, Y2, Y2
+	VPANDN       ·word00010001+0(SB), Y4, Y3
+	VPSUBUSW     Y3, Y2, Y2
+	VPSRLW       $0x0f, Y2, Y2
+	VPADDW       Y2, Y4, Y4
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVNTPS     Y4, 32(SI)
 
-halfdone22:
-	VMOVQ     16(DX), X0
-	VPSHUFB   X13, X0, X0
-	VCVTPH2PS X0, Y0
-	VMULPS    Y10, Y0, Y0
-	VMOVQ     24(DX), X1
-	VPSHUFB   X13, X1, X1
-	VCVTPH2PS X1, Y1
-	VMULPS    Y10, Y1, Y1
-	CMPL      R8, $+2
-	JNE       half23
-	VPSRLD    $0x10, Y0, Y2
-	VPBLENDW  $0xaa, Y1, Y2, Y2
-	VPSLLD    $0x10, Y1, Y1
-	VPBLENDW  $0xaa, Y1, Y0, Y0
-	VPANDN    ·word00010001+0(SB), Y2, Y1
-	VPSUBUSW  Y1, Y0, Y0
-	VPSRLW    $0x0f, Y0, Y0
-	VPADDW    Y0, Y2, Y2
-	VPSHUFB   ·bytes05b81a5d+0(SB), Y2, Y2
-	VPERMQ    $0xd8, Y2, Y2
-	VMOVNTPS  Y2, 32(SI)
-
-halfdone24:
+halfdone12:
 	ADDQ $+8, BX
 	ADDQ $+64, SI
 	ADDQ $+32, DX
@@ -1406,38 +1327,32 @@ halfdone24:
 	JGE  short2stream
 	JMP  few
 
-half9:
+half5:
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, (SI)
 	VCVTPS2PH $0x00, Y1, X1
 	VMOVUPS   X1, 16(SI)
-	JMP       halfdone10
-
-half11:
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 32(SI)
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVUPS   X1, 48(SI)
-	JMP       halfdone12
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVUPS   X2, 32(SI)
+	VCVTPS2PH $0x00, Y3, X3
+	VMOVUPS   X3, 48(SI)
+	JMP       halfdone6
 
 short2rare:
 	MOVQ $+2, 256(SP)
 	MOVL $0x00000002, R14
 	JMP  spread
 
-half13:
+half7:
 	VCVTPS2PH $0x00, Y1, X1
 	VMOVUPS   X1, (SI)
 	VCVTPS2PH $0x00, Y2, X2
 	VMOVUPS   X2, 16(SI)
-	JMP       halfdone14
-
-half15:
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVUPS   X1, 32(SI)
-	VCVTPS2PH $0x00, Y2, X2
-	VMOVUPS   X2, 48(SI)
-	JMP       halfdone16
+	VCVTPS2PH $0x00, Y3, X3
+	VMOVUPS   X3, 32(SI)
+	VCVTPS2PH $0x00, Y4, X4
+	VMOVUPS   X4, 48(SI)
+	JMP       halfdone8
 
 lanerare:
 	MOVQ $+3, 256(SP)
@@ -1456,33 +1371,27 @@ lanestage:
 	LEAQ 120(SP), BX
 	JMP  laneloop
 
-half17:
+half9:
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVNTPS  X0, (SI)
 	VCVTPS2PH $0x00, Y1, X1
 	VMOVNTPS  X1, 16(SI)
-	JMP       halfdone18
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVNTPS  X2, 32(SI)
+	VCVTPS2PH $0x00, Y3, X3
+	VMOVNTPS  X3, 48(SI)
+	JMP       halfdone10
 
-half19:
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVNTPS  X0, 32(SI)
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVNTPS  X1, 48(SI)
-	JMP       halfdone20
-
-half21:
+half11:
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVNTPS  X0, (SI)
 	VCVTPS2PH $0x00, Y1, X1
 	VMOVNTPS  X1, 16(SI)
-	JMP       halfdone22
-
-half23:
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVNTPS  X0, 32(SI)
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVNTPS  X1, 48(SI)
-	JMP       halfdone24
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVNTPS  X2, 32(SI)
+	VCVTPS2PH $0x00, Y3, X3
+	VMOVNTPS  X3, 48(SI)
+	JMP       halfdone12
 
 spread:
 	LEAQ 120(SP), AX
@@ -1508,52 +1417,48 @@ rare:
 	VMULPS       Y1, Y3, Y3
 	VCMPPS       $0x07, Y3, Y3, Y1
 	VBLENDVPS    Y1, Y3, Y2, Y1
+	VMOVUPS      64(BX), Y3
+	VMULPS       Y3, Y15, Y3
+	VMOVQ        16(DX), X4
+	VPSHUFB      X13, X4, X4
+	VCVTPH2PS    X4, Y4
+	VMULPS       Y3, Y4, Y4
+	VCMPPS       $0x07, Y4, Y4, Y3
+	VBLENDVPS    Y3, Y4, Y2, Y3
+	VMOVUPS      96(BX), Y4
+	VMULPS       Y4, Y15, Y4
+	VMOVQ        24(DX), X5
+	VPSHUFB      X13, X5, X5
+	VCVTPH2PS    X5, Y5
+	VMULPS       Y4, Y5, Y5
+	VCMPPS       $0x07, Y5, Y5, Y4
+	VBLENDVPS    Y4, Y5, Y2, Y4
 	CMPL         R8, $+2
-	JNE          half25
-	VPSRLD       $0x10, Y0, Y3
-	VPBLENDW     $0xaa, Y1, Y3, Y3
+	JNE          half13
+	VPSRLD       $0x10, Y0, Y2
+	VPBLENDW     $0xaa, Y1, Y2, Y2
 	VPSLLD       $0x10, Y1, Y1
 	VPBLENDW     $0xaa, Y1, Y0, Y0
-	VPANDN       ·word00010001+0(SB), Y3, Y1
+	VPANDN       ·word00010001+0(SB), Y2, Y1
 	VPSUBUSW     Y1, Y0, Y0
 	VPSRLW       $0x0f, Y0, Y0
-	VPADDW       Y0, Y3, Y3
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y3, Y3
-	VPERMQ       $0xd8, Y3, Y3
-	VMOVUPS      Y3, (SI)
+	VPADDW       Y0, Y2, Y2
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (SI)
+	VPSRLD       $0x10, Y3, Y2
+	VPBLENDW     $0xaa, Y4, Y2, Y2
+	VPSLLD       $0x10, Y4, Y4
+	VPBLENDW     $0xaa, Y4, Y3, Y3
+	VPANDN       ·word00010001+0(SB), Y2, Y4
+	VPSUBUSW     Y4, Y3, Y3
+	VPSRLW       $0x0f, Y3, Y3
+	VPADDW       Y3, Y2, Y2
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, 32(SI)
 
-halfdone26:
-	VMOVUPS   64(BX), Y0
-	VMULPS    Y0, Y15, Y0
-	VMOVQ     16(DX), X1
-	VPSHUFB   X13, X1, X1
-	VCVTPH2PS X1, Y1
-	VMULPS    Y0, Y1, Y1
-	VCMPPS    $0x07, Y1, Y1, Y0
-	VBLENDVPS Y0, Y1, Y2, Y0
-	VMOVUPS   96(BX), Y1
-	VMULPS    Y1, Y15, Y1
-	VMOVQ     24(DX), X3
-	VPSHUFB   X13, X3, X3
-	VCVTPH2PS X3, Y3
-	VMULPS    Y1, Y3, Y3
-	VCMPPS    $0x07, Y3, Y3, Y1
-	VBLENDVPS Y1, Y3, Y2, Y1
-	CMPL      R8, $+2
-	JNE       half27
-	VPSRLD    $0x10, Y0, Y2
-	VPBLENDW  $0xaa, Y1, Y2, Y2
-	VPSLLD    $0x10, Y1, Y1
-	VPBLENDW  $0xaa, Y1, Y0, Y0
-	VPANDN    ·word00010001+0(SB), Y2, Y1
-	VPSUBUSW  Y1, Y0, Y0
-	VPSRLW    $0x0f, Y0, Y0
-	VPADDW    Y0, Y2, Y2
-	VPSHUFB   ·bytes05b81a5d+0(SB), Y2, Y2
-	VPERMQ    $0xd8, Y2, Y2
-	VMOVUPS   Y2, 32(SI)
-
-halfdone28:
+halfdone14:
 	CMPQ         256(SP), $+3
 	JEQ          laneback
 	MOVQ         112(SP), BX
@@ -1563,19 +1468,16 @@ halfdone28:
 	VMULPS       Y0, Y15, Y11
 	JMP          groupback
 
-half25:
+half13:
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, (SI)
 	VCVTPS2PH $0x00, Y1, X1
 	VMOVUPS   X1, 16(SI)
-	JMP       halfdone26
-
-half27:
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 32(SI)
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVUPS   X1, 48(SI)
-	JMP       halfdone28
+	VCVTPS2PH $0x00, Y3, X3
+	VMOVUPS   X3, 32(SI)
+	VCVTPS2PH $0x00, Y4, X4
+	VMOVUPS   X4, 48(SI)
+	JMP       halfdone14
 
 // func DequantizeFpE2M1F16BF16AVX2(y *uint16, q *uint8, scale *float32, times float32, elem int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, F16C, MMX+
@@ -1583,7 +1485,7 @@ TEXT ·DequantizeFpE2M1F16BF16AVX2(SB), $560-56
 	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
 	// per call: Y15 times, Y14 table, Y13 0xf0f0f0f, Y12 table, Y11 table, Y10 0xffff0000
 	// per group: Y0 scale, Y9 Mul
-	// vector registers in use at once: 13
+	// vector registers in use at once: 14
 	MOVQ         y+0(FP), SI
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
@@ -1640,6 +1542,11 @@ grouploop:
 	VMULPS         Y9, Y3, Y3
 	VPAND          Y10, Y2, Y2
 	VMULPS         Y9, Y2, Y2
+	VPUNPCKHBW     Y0, Y1, Y1
+	VPSLLD         $0x10, Y1, Y0
+	VMULPS         Y9, Y0, Y0
+	VPAND          Y10, Y1, Y1
+	VMULPS         Y9, Y1, Y1
 	CMPL           R8, $+2
 	JNE            half1
 	VPSRLD         $0x10, Y3, Y4
@@ -1653,28 +1560,19 @@ grouploop:
 	VPSHUFB        ·bytes05b81a5d+0(SB), Y4, Y4
 	VPERMQ         $0xd8, Y4, Y4
 	VMOVUPS        Y4, (SI)
+	VPSRLD         $0x10, Y0, Y4
+	VPBLENDW       $0xaa, Y1, Y4, Y4
+	VPSLLD         $0x10, Y1, Y1
+	VPBLENDW       $0xaa, Y1, Y0, Y0
+	VPANDN         ·word00010001+0(SB), Y4, Y1
+	VPSUBUSW       Y1, Y0, Y0
+	VPSRLW         $0x0f, Y0, Y0
+	VPADDW         Y0, Y4, Y4
+	VPSHUFB        ·bytes05b81a5d+0(SB), Y4, Y4
+	VPERMQ         $0xd8, Y4, Y4
+	VMOVUPS        Y4, 32(SI)
 
 halfdone2:
-	VPUNPCKHBW Y0, Y1, Y1
-	VPSLLD     $0x10, Y1, Y0
-	VMULPS     Y9, Y0, Y0
-	VPAND      Y10, Y1, Y1
-	VMULPS     Y9, Y1, Y1
-	CMPL       R8, $+2
-	JNE        half3
-	VPSRLD     $0x10, Y0, Y2
-	VPBLENDW   $0xaa, Y1, Y2, Y2
-	VPSLLD     $0x10, Y1, Y1
-	VPBLENDW   $0xaa, Y1, Y0, Y0
-	VPANDN     ·word00010001+0(SB), Y2, Y1
-	VPSUBUSW   Y1, Y0, Y0
-	VPSRLW     $0x0f, Y0, Y0
-	VPADDW     Y0, Y2, Y2
-	VPSHUFB    ·bytes05b81a5d+0(SB), Y2, Y2
-	VPERMQ     $0xd8, Y2, Y2
-	VMOVUPS    Y2, 32(SI)
-
-halfdone4:
 	ADDQ $+64, SI
 	ADDQ $+16, DX
 	SUBQ $+32, R11
@@ -1717,25 +1615,10 @@ groupmeet0:
 	VMULPS         Y1, Y15, Y1
 	VPAND          Y10, Y4, Y4
 	VMULPS         Y1, Y4, Y4
-	CMPL           R8, $+2
-	JNE            half5
-	VPSRLD         $0x10, Y5, Y0
-	VPBLENDW       $0xaa, Y4, Y0, Y0
-	VPSLLD         $0x10, Y4, Y4
-	VPBLENDW       $0xaa, Y4, Y5, Y5
-	VPANDN         ·word00010001+0(SB), Y0, Y4
-	VPSUBUSW       Y4, Y5, Y5
-	VPSRLW         $0x0f, Y5, Y5
-	VPADDW         Y5, Y0, Y0
-	VPSHUFB        ·bytes05b81a5d+0(SB), Y0, Y0
-	VPERMQ         $0xd8, Y0, Y0
-	VMOVUPS        Y0, (SI)
-
-halfdone6:
-	VBROADCASTSS (BX)(R13*4), Y0
-	VBROADCASTSS (BX)(R13*4), Y1
-	ADDQ         $+16, R11
-	JGT          groupmeet2mix
+	VBROADCASTSS   (BX)(R13*4), Y0
+	VBROADCASTSS   (BX)(R13*4), Y1
+	ADDQ           $+16, R11
+	JGT            groupmeet2mix
 
 groupmeet2:
 	VMULPS     Y0, Y15, Y0
@@ -1746,7 +1629,18 @@ groupmeet2:
 	VPAND      Y10, Y3, Y3
 	VMULPS     Y1, Y3, Y3
 	CMPL       R8, $+2
-	JNE        half7
+	JNE        half3
+	VPSRLD     $0x10, Y5, Y0
+	VPBLENDW   $0xaa, Y4, Y0, Y0
+	VPSLLD     $0x10, Y4, Y4
+	VPBLENDW   $0xaa, Y4, Y5, Y5
+	VPANDN     ·word00010001+0(SB), Y0, Y4
+	VPSUBUSW   Y4, Y5, Y5
+	VPSRLW     $0x0f, Y5, Y5
+	VPADDW     Y5, Y0, Y0
+	VPSHUFB    ·bytes05b81a5d+0(SB), Y0, Y0
+	VPERMQ     $0xd8, Y0, Y0
+	VMOVUPS    Y0, (SI)
 	VPSRLD     $0x10, Y2, Y0
 	VPBLENDW   $0xaa, Y3, Y0, Y0
 	VPSLLD     $0x10, Y3, Y3
@@ -1759,7 +1653,7 @@ groupmeet2:
 	VPERMQ     $0xd8, Y0, Y0
 	VMOVUPS    Y0, 32(SI)
 
-halfdone8:
+halfdone4:
 	ADDQ $+64, SI
 	ADDQ $+16, DX
 	LEAQ (BX)(R13*4), BX
@@ -1819,8 +1713,13 @@ short2loop:
 	VMULPS         Y9, Y3, Y3
 	VPAND          Y10, Y2, Y2
 	VMULPS         Y9, Y2, Y2
+	VPUNPCKHBW     Y0, Y1, Y1
+	VPSLLD         $0x10, Y1, Y0
+	VMULPS         Y8, Y0, Y0
+	VPAND          Y10, Y1, Y1
+	VMULPS         Y8, Y1, Y1
 	CMPL           R8, $+2
-	JNE            half9
+	JNE            half5
 	VPSRLD         $0x10, Y3, Y4
 	VPBLENDW       $0xaa, Y2, Y4, Y4
 	VPSLLD         $0x10, Y2, Y2
@@ -1832,28 +1731,19 @@ short2loop:
 	VPSHUFB        ·bytes05b81a5d+0(SB), Y4, Y4
 	VPERMQ         $0xd8, Y4, Y4
 	VMOVUPS        Y4, (SI)
+	VPSRLD         $0x10, Y0, Y4
+	VPBLENDW       $0xaa, Y1, Y4, Y4
+	VPSLLD         $0x10, Y1, Y1
+	VPBLENDW       $0xaa, Y1, Y0, Y0
+	VPANDN         ·word00010001+0(SB), Y4, Y1
+	VPSUBUSW       Y1, Y0, Y0
+	VPSRLW         $0x0f, Y0, Y0
+	VPADDW         Y0, Y4, Y4
+	VPSHUFB        ·bytes05b81a5d+0(SB), Y4, Y4
+	VPERMQ         $0xd8, Y4, Y4
+	VMOVUPS        Y4, 32(SI)
 
-halfdone10:
-	VPUNPCKHBW Y0, Y1, Y1
-	VPSLLD     $0x10, Y1, Y0
-	VMULPS     Y8, Y0, Y0
-	VPAND      Y10, Y1, Y1
-	VMULPS     Y8, Y1, Y1
-	CMPL       R8, $+2
-	JNE        half11
-	VPSRLD     $0x10, Y0, Y2
-	VPBLENDW   $0xaa, Y1, Y2, Y2
-	VPSLLD     $0x10, Y1, Y1
-	VPBLENDW   $0xaa, Y1, Y0, Y0
-	VPANDN     ·word00010001+0(SB), Y2, Y1
-	VPSUBUSW   Y1, Y0, Y0
-	VPSRLW     $0x0f, Y0, Y0
-	VPADDW     Y0, Y2, Y2
-	VPSHUFB    ·bytes05b81a5d+0(SB), Y2, Y2
-	VPERMQ     $0xd8, Y2, Y2
-	VMOVUPS    Y2, 32(SI)
-
-halfdone12:
+halfdone6:
 	ADDQ $+8, BX
 	ADDQ $+64, SI
 	ADDQ $+16, DX
@@ -1887,8 +1777,17 @@ laneloop:
 	VMULPS         Y0, Y15, Y0
 	VPAND          Y10, Y3, Y3
 	VMULPS         Y0, Y3, Y3
+	VMOVUPS        64(BX), Y0
+	VMULPS         Y0, Y15, Y0
+	VPUNPCKHBW     Y1, Y2, Y2
+	VPSLLD         $0x10, Y2, Y1
+	VMULPS         Y0, Y1, Y1
+	VMOVUPS        96(BX), Y0
+	VMULPS         Y0, Y15, Y0
+	VPAND          Y10, Y2, Y2
+	VMULPS         Y0, Y2, Y2
 	CMPL           R8, $+2
-	JNE            half13
+	JNE            half7
 	VPSRLD         $0x10, Y4, Y0
 	VPBLENDW       $0xaa, Y3, Y0, Y0
 	VPSLLD         $0x10, Y3, Y3
@@ -1900,32 +1799,19 @@ laneloop:
 	VPSHUFB        ·bytes05b81a5d+0(SB), Y0, Y0
 	VPERMQ         $0xd8, Y0, Y0
 	VMOVUPS        Y0, (SI)
+	VPSRLD         $0x10, Y1, Y0
+	VPBLENDW       $0xaa, Y2, Y0, Y0
+	VPSLLD         $0x10, Y2, Y2
+	VPBLENDW       $0xaa, Y2, Y1, Y1
+	VPANDN         ·word00010001+0(SB), Y0, Y2
+	VPSUBUSW       Y2, Y1, Y1
+	VPSRLW         $0x0f, Y1, Y1
+	VPADDW         Y1, Y0, Y0
+	VPSHUFB        ·bytes05b81a5d+0(SB), Y0, Y0
+	VPERMQ         $0xd8, Y0, Y0
+	VMOVUPS        Y0, 32(SI)
 
-halfdone14:
-	VMOVUPS    64(BX), Y0
-	VMULPS     Y0, Y15, Y0
-	VPUNPCKHBW Y1, Y2, Y2
-	VPSLLD     $0x10, Y2, Y1
-	VMULPS     Y0, Y1, Y1
-	VMOVUPS    96(BX), Y0
-	VMULPS     Y0, Y15, Y0
-	VPAND      Y10, Y2, Y2
-	VMULPS     Y0, Y2, Y2
-	CMPL       R8, $+2
-	JNE        half15
-	VPSRLD     $0x10, Y1, Y0
-	VPBLENDW   $0xaa, Y2, Y0, Y0
-	VPSLLD     $0x10, Y2, Y2
-	VPBLENDW   $0xaa, Y2, Y1, Y1
-	VPANDN     ·word00010001+0(SB), Y0, Y2
-	VPSUBUSW   Y2, Y1, Y1
-	VPSRLW     $0x0f, Y1, Y1
-	VPADDW     Y1, Y0, Y0
-	VPSHUFB    ·bytes05b81a5d+0(SB), Y0, Y0
-	VPERMQ     $0xd8, Y0, Y0
-	VMOVUPS    Y0, 32(SI)
-
-halfdone16:
+halfdone8:
 	ADDQ  $+64, SI
 	ADDQ  $+16, DX
 	SUBQ  $-128, BX
@@ -1974,8 +1860,13 @@ groupstream:
 	VMULPS         Y9, Y3, Y3
 	VPAND          Y10, Y2, Y2
 	VMULPS         Y9, Y2, Y2
+	VPUNPCKHBW     Y0, Y1, Y1
+	VPSLLD         $0x10, Y1, Y0
+	VMULPS         Y9, Y0, Y0
+	VPAND          Y10, Y1, Y1
+	VMULPS         Y9, Y1, Y1
 	CMPL           R8, $+2
-	JNE            half17
+	JNE            half9
 	VPSRLD         $0x10, Y3, Y4
 	VPBLENDW       $0xaa, Y2, Y4, Y4
 	VPSLLD         $0x10, Y2, Y2
@@ -1987,28 +1878,19 @@ groupstream:
 	VPSHUFB        ·bytes05b81a5d+0(SB), Y4, Y4
 	VPERMQ         $0xd8, Y4, Y4
 	VMOVNTPS       Y4, (SI)
+	VPSRLD         $0x10, Y0, Y4
+	VPBLENDW       $0xaa, Y1, Y4, Y4
+	VPSLLD         $0x10, Y1, Y1
+	VPBLENDW       $0xaa, Y1, Y0, Y0
+	VPANDN         ·word00010001+0(SB), Y4, Y1
+	VPSUBUSW       Y1, Y0, Y0
+	VPSRLW         $0x0f, Y0, Y0
+	VPADDW         Y0, Y4, Y4
+	VPSHUFB        ·bytes05b81a5d+0(SB), Y4, Y4
+	VPERMQ         $0xd8, Y4, Y4
+	VMOVNTPS       Y4, 32(SI)
 
-halfdone18:
-	VPUNPCKHBW Y0, Y1, Y1
-	VPSLLD     $0x10, Y1, Y0
-	VMULPS     Y9, Y0, Y0
-	VPAND      Y10, Y1, Y1
-	VMULPS     Y9, Y1, Y1
-	CMPL       R8, $+2
-	JNE        half19
-	VPSRLD     $0x10, Y0, Y2
-	VPBLENDW   $0xaa, Y1, Y2, Y2
-	VPSLLD     $0x10, Y1, Y1
-	VPBLENDW   $0xaa, Y1, Y0, Y0
-	VPANDN     ·word00010001+0(SB), Y2, Y1
-	VPSUBUSW   Y1, Y0, Y0
-	VPSRLW     $0x0f, Y0, Y0
-	VPADDW     Y0, Y2, Y2
-	VPSHUFB    ·bytes05b81a5d+0(SB), Y2, Y2
-	VPERMQ     $0xd8, Y2, Y2
-	VMOVNTPS   Y2, 32(SI)
-
-halfdone20:
+halfdone10:
 	ADDQ $+64, SI
 	ADDQ $+16, DX
 	SUBQ $+32, R11
@@ -2021,14 +1903,11 @@ half1:
 	VMOVUPS   X3, (SI)
 	VCVTPS2PH $0x00, Y2, X2
 	VMOVUPS   X2, 16(SI)
-	JMP       halfdone2
-
-half3:
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, 32(SI)
 	VCVTPS2PH $0x00, Y1, X1
 	VMOVUPS   X1, 48(SI)
-	JMP       halfdone4
+	JMP       halfdone2
 
 groupmeet0mix:
 	INCQ         R13
@@ -2042,31 +1921,28 @@ groupmeet0mix:
 	JGT          groupmeet0mix
 	JMP          groupmeet0
 
-half5:
-	VCVTPS2PH $0x00, Y5, X5
-	VMOVUPS   X5, (SI)
-	VCVTPS2PH $0x00, Y4, X4
-	VMOVUPS   X4, 16(SI)
-	JMP       halfdone6
-
 groupmeet2mix:
 	INCQ         R13
-	VMOVUPS      (R15)(R11*4), Y4
+	VMOVUPS      (R15)(R11*4), Y6
 	VBROADCASTSS (BX)(R13*4), Y9
-	VBLENDVPS    Y4, Y9, Y0, Y0
-	VMOVUPS      32(R15)(R11*4), Y4
+	VBLENDVPS    Y6, Y9, Y0, Y0
+	VMOVUPS      32(R15)(R11*4), Y6
 	VBROADCASTSS (BX)(R13*4), Y9
-	VBLENDVPS    Y4, Y9, Y1, Y1
+	VBLENDVPS    Y6, Y9, Y1, Y1
 	SUBQ         R12, R11
 	JGT          groupmeet2mix
 	JMP          groupmeet2
 
-half7:
+half3:
+	VCVTPS2PH $0x00, Y5, X5
+	VMOVUPS   X5, (SI)
+	VCVTPS2PH $0x00, Y4, X4
+	VMOVUPS   X4, 16(SI)
 	VCVTPS2PH $0x00, Y2, X2
 	VMOVUPS   X2, 32(SI)
 	VCVTPS2PH $0x00, Y3, X3
 	VMOVUPS   X3, 48(SI)
-	JMP       halfdone8
+	JMP       halfdone4
 
 groupodd:
 	MOVQ DI, 248(SP)
@@ -2111,8 +1987,13 @@ short2stream:
 	VMULPS         Y9, Y3, Y3
 	VPAND          Y10, Y2, Y2
 	VMULPS         Y9, Y2, Y2
+	VPUNPCKHBW     Y0, Y1, Y1
+	VPSLLD         $0x10, Y1, Y0
+	VMULPS         Y8, Y0, Y0
+	VPAND          Y10, Y1, Y1
+	VMULPS         Y8, Y1, Y1
 	CMPL           R8, $+2
-	JNE            half21
+	JNE            half11
 	VPSRLD         $0x10, Y3, Y4
 	VPBLENDW       $0xaa, Y2, Y4, Y4
 	VPSLLD         $0x10, Y2, Y2
@@ -2124,28 +2005,19 @@ short2stream:
 	VPSHUFB        ·bytes05b81a5d+0(SB), Y4, Y4
 	VPERMQ         $0xd8, Y4, Y4
 	VMOVNTPS       Y4, (SI)
+	VPSRLD         $0x10, Y0, Y4
+	VPBLENDW       $0xaa, Y1, Y4, Y4
+	VPSLLD         $0x10, Y1, Y1
+	VPBLENDW       $0xaa, Y1, Y0, Y0
+	VPANDN         ·word00010001+0(SB), Y4, Y1
+	VPSUBUSW       Y1, Y0, Y0
+	VPSRLW         $0x0f, Y0, Y0
+	VPADDW         Y0, Y4, Y4
+	VPSHUFB        ·bytes05b81a5d+0(SB), Y4, Y4
+	VPERMQ         $0xd8, Y4, Y4
+	VMOVNTPS       Y4, 32(SI)
 
-halfdone22:
-	VPUNPCKHBW Y0, Y1, Y1
-	VPSLLD     $0x10, Y1, Y0
-	VMULPS     Y8, Y0, Y0
-	VPAND      Y10, Y1, Y1
-	VMULPS     Y8, Y1, Y1
-	CMPL       R8, $+2
-	JNE        half23
-	VPSRLD     $0x10, Y0, Y2
-	VPBLENDW   $0xaa, Y1, Y2, Y2
-	VPSLLD     $0x10, Y1, Y1
-	VPBLENDW   $0xaa, Y1, Y0, Y0
-	VPANDN     ·word00010001+0(SB), Y2, Y1
-	VPSUBUSW   Y1, Y0, Y0
-	VPSRLW     $0x0f, Y0, Y0
-	VPADDW     Y0, Y2, Y2
-	VPSHUFB    ·bytes05b81a5d+0(SB), Y2, Y2
-	VPERMQ     $0xd8, Y2, Y2
-	VMOVNTPS   Y2, 32(SI)
-
-halfdone24:
+halfdone12:
 	ADDQ $+8, BX
 	ADDQ $+64, SI
 	ADDQ $+16, DX
@@ -2154,33 +2026,27 @@ halfdone24:
 	JGE  short2stream
 	JMP  few
 
-half9:
+half5:
 	VCVTPS2PH $0x00, Y3, X3
 	VMOVUPS   X3, (SI)
 	VCVTPS2PH $0x00, Y2, X2
 	VMOVUPS   X2, 16(SI)
-	JMP       halfdone10
-
-half11:
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, 32(SI)
 	VCVTPS2PH $0x00, Y1, X1
 	VMOVUPS   X1, 48(SI)
-	JMP       halfdone12
+	JMP       halfdone6
 
-half13:
+half7:
 	VCVTPS2PH $0x00, Y4, X4
 	VMOVUPS   X4, (SI)
 	VCVTPS2PH $0x00, Y3, X3
 	VMOVUPS   X3, 16(SI)
-	JMP       halfdone14
-
-half15:
 	VCVTPS2PH $0x00, Y1, X1
 	VMOVUPS   X1, 32(SI)
 	VCVTPS2PH $0x00, Y2, X2
 	VMOVUPS   X2, 48(SI)
-	JMP       halfdone16
+	JMP       halfdone8
 
 lanestage:
 	MOVQ SI, (SP)
@@ -2195,30 +2061,24 @@ lanestage:
 	LEAQ 104(SP), BX
 	JMP  laneloop
 
-half17:
+half9:
 	VCVTPS2PH $0x00, Y3, X3
 	VMOVNTPS  X3, (SI)
 	VCVTPS2PH $0x00, Y2, X2
 	VMOVNTPS  X2, 16(SI)
-	JMP       halfdone18
-
-half19:
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVNTPS  X0, 32(SI)
 	VCVTPS2PH $0x00, Y1, X1
 	VMOVNTPS  X1, 48(SI)
-	JMP       halfdone20
+	JMP       halfdone10
 
-half21:
+half11:
 	VCVTPS2PH $0x00, Y3, X3
 	VMOVNTPS  X3, (SI)
 	VCVTPS2PH $0x00, Y2, X2
 	VMOVNTPS  X2, 16(SI)
-	JMP       halfdone22
-
-half23:
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVNTPS  X0, 32(SI)
 	VCVTPS2PH $0x00, Y1, X1
 	VMOVNTPS  X1, 48(SI)
-	JMP       halfdone24
+	JMP       halfdone12
