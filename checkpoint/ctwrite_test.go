@@ -158,7 +158,8 @@ func testFormulas[T kernels.Float](t *testing.T, r *rand.Rand, preset string, sh
 //	asymmetric   s = (max - min) / 15    z = round(clamp(-8 - min/s))    q = round(clamp(x/s + z))
 //	fp8          s = max(-min, max) / 448    q = e4m3(clamp(x / s))
 //	nvfp4        G = 1/absmax * 2688    s = e4m3(G * (m / 6)), 0 becomes 1/8    q = e2m1(clamp(x / (s/G)))
-//	mxfp4        s = 2^(floor(log2(m')) - 2), m' the largest magnitude of the block rounded to one bit of mantissa    q = e2m1(clamp(x / s))
+//	mxfp4        s = 2^(floor(log2(m')) - 2), m' the largest magnitude of the block rounded to one bit of mantissa, as a T: 1 where it becomes 0
+//	             q = e2m1(clamp(x / s))
 func formulas[T kernels.Float](p ctPreset, x []float32, rows, cols int) map[string][]byte {
 	blockRows, blockCols := 1, cols
 	switch {
@@ -211,6 +212,14 @@ func formulas[T kernels.Float](p ctPreset, x []float32, rows, cols int) map[stri
 				round = func(x float32) float32 { return x }
 			case p.format == ctMXFP4:
 				exponent := int((math.Float32bits(m) + 1<<21) >> 23)
+				if _, half := any(*new(T)).(float16.Float16); half {
+					switch exponent = int((float16.Fromfloat32(m).Bits()+1<<8)>>10) + 112; exponent {
+					case 112: // a scale of 1
+						exponent = 129
+					case 143:
+						exponent = 255
+					}
+				}
 				e := max(exponent-2, 0)
 				s = roundTo[T](float32(math.Ldexp(1, e-127)))
 				if exponent == 255 {

@@ -343,10 +343,21 @@ func chooseE8M0[T Float](m *method, most float32) (scale, factor float32) {
 
 // chooseCompressed chooses a power of two as compressed-tensors does: the exponent
 // of the magnitude rounded to one mantissa bit, or to three for six-bit floats. It
-// rounds the scale to T; one that is infinite there is stored as 1.
+// rounds the scale to T; one that is infinite there is stored as 1. The magnitude is
+// rounded as a T: a float16 that is subnormal even then has the scale 1.
 func chooseCompressed[T Float](m *method, most uint32) (scale, factor float32) {
 	mantissa, below := m.compressedPower()
 	field := int((most + 1<<(22-mantissa)) >> 23)
+	if _, half := any(*new(T)).(float16.Float16); half {
+		e := (int(float16.Fromfloat32(math.Float32frombits(most)).Bits()) + 1<<(9-mantissa)) >> 10
+		switch e {
+		case 0:
+			return 1, 1
+		case 31:
+			return 1, 0
+		}
+		field = e + 127 - 15
+	}
 	b := max(field-int(below), 0)
 	s := to[T](float32(math.Ldexp(1, b-127)))
 	if field == 255 || math.IsInf(float64(s), 0) {

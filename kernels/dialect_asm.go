@@ -2,6 +2,7 @@ package kernels
 
 import (
 	"math"
+	"slices"
 	"unsafe"
 
 	"github.com/lowbit-go/lowbit/fp4"
@@ -280,16 +281,11 @@ func choosePowers[T Float](impl isa, m *method, scale, factor, most []float32) b
 		round := [...]int32{ScaleFloor: 0, ScaleEven: 1 << (f.step>>23 - 1), ScaleCeil: 1<<23 - 1}[m.rule]
 		asm.ParamsPowerOfTwo(impl, &scale[0], &factor[0], &most[0], round, int32(f.maxExp), 0, 1, len(most))
 	case m.dialect == CompressedTensors || m.dialect == CompressedTensorsF32:
+		if elemOf[T]() == asm.F16 && slices.ContainsFunc(most, func(m float32) bool { return m < 0x1p-14 || m >= 0x1.Cp15 }) {
+			return false
+		}
 		mantissa, below := m.compressedPower()
 		asm.ParamsPowerOfTwo(impl, &scale[0], &factor[0], &most[0], 1<<(22-mantissa), below, 0, 0, len(most))
-		for i := 0; i < len(most) && elemOf[T]() == asm.F16; i++ {
-			switch s := scale[i]; { // what chooseCompressed makes of a scale that float16 has not
-			case s > 0x1p15:
-				scale[i], factor[i] = 1, 0
-			case s < 0x1p-24:
-				factor[i] = 0x1p10
-			}
-		}
 	default:
 		return false
 	}

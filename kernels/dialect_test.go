@@ -398,3 +398,43 @@ func TestCeilLog2(t *testing.T) {
 	assert.Equal(t, -127, ceilLog2(0))
 	assert.Equal(t, 128, ceilLog2(math.MaxFloat32))
 }
+
+// The scales that compressed-tensors 0.20.1 gives every magnitude of float16: those that are subnormal when they are rounded have 1, those that are
+// infinite then are stored as 1 and make codes of 0.
+func TestCompressedTensorsFloat16Powers(t *testing.T) {
+	forEachImplementation(t, func(t *testing.T) {
+		for _, c := range []struct {
+			format      Format
+			first, last int // bits of magnitudes
+			power       int // of the first one's scale
+		}{
+			{E2M1Packed, 0x300, 0x7B00, -16},
+			{E2M3, 0x3C0, 0x7BC0, -16},
+			{E4M3FN, 0x300, 0x7B00, -22},
+		} {
+			x := make([]float16.Float16, 0x7C00*2)
+			for i := range 0x7C00 {
+				x[2*i], x[2*i+1] = float16.Frombits(uint16(i)), float16.Frombits(uint16(i)|0x8000)
+			}
+			scale, factor, codes := make([]float32, 0x7C00), make([]float32, 0x7C00), make([]byte, len(x))
+			g := Grid{Rows: 1, Groups: len(scale), Len: 2}
+			r := FloatRule{Format: c.format, Dialect: CompressedTensors, Scales: ScaleE8M0, Scale: scale, Factor: factor}
+			if c.format == E2M1Packed {
+				codes = codes[:len(scale)]
+			}
+			DynamicFloat(codes, x, g, &r)
+			for i, s := range scale {
+				want := float32(1)
+				if i >= c.first && i < c.last {
+					want = float32(math.Ldexp(1, c.power+(i-c.first)>>10))
+				}
+				require.Equal(t, want, s, "%v of %#x", c.format, i)
+				if per := len(codes) / len(scale); i >= c.last {
+					for _, code := range codes[i*per:][:per] {
+						require.Zero(t, code&^0xA8, "%v of %#x", c.format, i)
+					}
+				}
+			}
+		}
+	})
+}
