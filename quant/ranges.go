@@ -1,11 +1,77 @@
 package quant
 
 import (
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"math"
 	"slices"
+	"sync"
 )
+
+// Ranges are the ranges of a part's groups, as far as they have been observed, and which elements have been.
+type Ranges struct {
+	mu        sync.Mutex
+	low, high []float32
+	seen      []run // in their order, none beside another
+}
+
+// run is the elements [first, end).
+type run struct{ first, end int }
+
+// see adds elements to those that have been seen.
+func (r *Ranges) see(first, end int) {
+	lo, _ := slices.BinarySearchFunc(r.seen, first, func(s run, first int) int { return cmp.Compare(s.end, first) })
+	hi := lo
+	for ; hi < len(r.seen) && r.seen[hi].first <= end; hi++ {
+		first, end = min(first, r.seen[hi].first), max(end, r.seen[hi].end)
+	}
+	r.seen = slices.Replace(r.seen, lo, hi, run{first, end})
+}
+
+// unseen returns the first of the elements [first, end) that has not been seen, or end.
+func (r *Ranges) unseen(first, end int) int {
+	for _, s := range r.seen {
+		if s.first <= first && first < s.end {
+			return min(s.end, end)
+		}
+	}
+	return first
+}
+
+// whole returns a copy of the ranges of the elements [first, end), all of which must have been seen unless nothing needs to be.
+func (r *Ranges) whole(first, end, groups int, fixed bool) (low, high []float32, err error) {
+	if fixed {
+		low, high = unbounded(nil, nil, groups)
+		return low, high, nil
+	}
+	if r == nil {
+		return nil, nil, missing("Ranges")
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.low != nil && len(r.low) != groups {
+		return nil, nil, shapeError("Ranges", len(r.low), "%d groups, as the part has", groups)
+	}
+	if at := r.unseen(first, end); at < end {
+		return nil, nil, &Error{ErrNotObserved, fmt.Sprintf("Ranges of elements %d to %d", first, end-1), fmt.Sprintf("without element %d", at),
+			"each piece of them observed"}
+	}
+	return slices.Clone(r.low), slices.Clone(r.high), nil
+}
+
+// of makes r ready for so many groups, if it has not been yet.
+func (r *Ranges) of(groups int) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.low == nil {
+		r.low, r.high = unbounded(nil, nil, groups)
+	}
+	if len(r.low) != groups {
+		return shapeError("Ranges", len(r.low), "%d groups, as the part of the piece has", groups)
+	}
+	return nil
+}
 
 // Merge widens r by other ranges of the same part. Of ranges of pieces, merged in any order and as often as one likes, come those of the whole. With
 // another number of groups it is an ErrShape, and r stays as it was.
@@ -31,41 +97,6 @@ func (r *Ranges) Merge(other *Ranges) error {
 	for _, s := range seen {
 		r.see(s.first, s.end)
 	}
-	return nil
-}
-
-// ObserveHistogram is Observe for a tensor of that shape whose elements were counted, be it in parts that were merged: the calculator must be
-// "histogram", else it is an ErrSpec. Another number of elements than the shape's is an ErrShape.
-func (q *FakeQuantizer[T]) ObserveHistogram(shape []int, h *Histogram[T]) error {
-	if q == nil || h == nil {
-		return missing("FakeQuantizer or Histogram")
-	}
-	n, err := elements("shape", "", shape)
-	if err != nil {
-		return err
-	}
-	if counted, nan := h.Count(); counted+nan != uint64(n) {
-		return shapeError("Histogram", counted+nan, "%d elements, as the shape has", n)
-	}
-	if q.spec.Calculator.Name != "histogram" {
-		return specError("qparam_calculator_cls", q.spec.Calculator.Name, "histogram")
-	}
-	p, err := q.beginShape(shape, n)
-	if err != nil {
-		return err
-	}
-	defer q.end(p)
-	if err := q.ready(p); err != nil || p.tiling == nil {
-		return err
-	}
-	if r := h.Range(); q.RequireFinite && (h.h.nan > 0 || !finite([]float32{r.Min}, []float32{r.Max})) {
-		return &Error{ErrNonFinite, q.label(), "with a NaN or an infinity", "finite elements"}
-	}
-	o := p.observer
-	o.resize(p.tiling.groups, p.tiling.count)
-	o.histogram().merge(&h.h)
-	o.takeBins(o.histogram())
-	o.observed = true
 	return nil
 }
 
