@@ -114,7 +114,6 @@ func tests() []instruction {
 	v3("FMAXP", "fmaxp v{d}.4s, v{n}.4s, v{m}.4s", (*Printer).FMAXP)
 	v3("FMINP", "fminp v{d}.4s, v{n}.4s, v{m}.4s", (*Printer).FMINP)
 	v2("FMAXV", "fmaxv s{d}, v{n}.4s", (*Printer).FMAXV)
-	v2("FMINV", "fminv s{d}, v{n}.4s", (*Printer).FMINV)
 	v2("FCMP", "fcmp s{d}, s{n}", (*Printer).FCMP)
 	v3("FCMGT", "fcmgt v{d}.4s, v{n}.4s, v{m}.4s", (*Printer).FCMGT)
 	v3("FCMGE", "fcmge v{d}.4s, v{n}.4s, v{m}.4s", (*Printer).FCMGE)

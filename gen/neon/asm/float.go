@@ -46,16 +46,8 @@ func (p *Printer) FMAXP(d, n, m V) { p.three(0x6e20f400, "fmaxp", S, d, n, m) }
 // FMINP is d = the minima of neighbouring elements of n, then of m, NaN if either is.
 func (p *Printer) FMINP(d, n, m V) { p.three(0x6ea0f400, "fminp", S, d, n, m) }
 
-// across encodes a reduction to lane 0.
-func (p *Printer) across(base uint32, name string, d, n V) {
-	p.word(base|n.bits()<<5|d.bits(), "%s s%d, v%d.4s", name, d, n)
-}
-
 // FMAXV has in lane 0 of d the largest element of n, NaN if one is; the rest of d is 0.
-func (p *Printer) FMAXV(d, n V) { p.across(0x6e30f800, "fmaxv", d, n) }
-
-// FMINV has in lane 0 of d the smallest element of n, NaN if one is; the rest of d is 0.
-func (p *Printer) FMINV(d, n V) { p.across(0x6eb0f800, "fminv", d, n) }
+func (p *Printer) FMAXV(d, n V) { p.word(0x6e30f800|n.bits()<<5|d.bits(), "fmaxv s%d, v%d.4s", d, n) }
 
 // FCMP compares lane 0 of d with lane 0 of n, for a branch.
 func (p *Printer) FCMP(d, n V) { p.op("FCMPS", n.float(), d.float()) }
