@@ -54,8 +54,8 @@ func (c *presetsCommand) Run(t *tool) error {
 }
 
 // searchNote tells what a search is, and what it costs: the measurements of bench/README.md.
-const searchNote = `-mse searches for the scales of the least squared error. SEARCH GAINS is SQNR on the weights of lowbit demo. To search takes 36 to 47 times as
-long as to fake-quantize to int4, 57 to 71 times with int2, 64 to 82 times with nvfp4, with one core of a Xeon (Cascade Lake) and AVX-512.
+const searchNote = `-mse searches for the scales of the least squared error. SEARCH GAINS is SQNR on the weights of lowbit demo. To search takes 37 times as
+long as to fake-quantize to int4, 78 times with int2, 78 to 92 times with nvfp4, with one core of an EPYC (Zen 3) and AVX2.
 To read the result takes no longer.
 `
 
