@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/lowbit-go/lowbit/kernels"
@@ -41,15 +42,15 @@ func BenchmarkOps(b *testing.B) {
 
 // TestCalibrate: work that takes long once, as what touches new memory does, is done many times in a round.
 func TestCalibrate(t *testing.T) {
-	done := false
-	r := rounds{runs: []func(){func() {
-		if !done {
-			time.Sleep(2 * soloRound)
-		}
-		done = true
-	}}}
-	r.calibrate(time.Second)
-	require.Greater(t, r.times, 1)
+	synctest.Test(t, func(t *testing.T) {
+		takes := 2 * soloRound
+		r := rounds{runs: []func(){func() {
+			time.Sleep(takes)
+			takes = soloRound / 4
+		}}}
+		r.calibrate(time.Second)
+		require.Equal(t, 4, r.times)
+	})
 }
 
 func names(ops []Op) (names []string) {
