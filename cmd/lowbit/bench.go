@@ -20,15 +20,17 @@ import (
 type benchCommand struct {
 	JSON bool    `name:"json" help:"Print JSON."`
 	Op   pattern `placeholder:"RE" help:"Only operations whose name matches; those of go doc ./bench."`
-	N    []int   `placeholder:"N,..." help:"Numbers of elements; by default 4096, 65536 and 33554432, which fit L1, L2 and DRAM."`
+	N    []int   `placeholder:"N,..." help:"Numbers of elements; by default 4096, 65536, 1048576, 4194304, 16777216 and 33554432: L1, L2, between the caches, DRAM."`
 }
 
-// Sizes in L1, L2 and DRAM.
+// Sizes in L1, in L2, in one or another cache behind it, and in DRAM.
 const (
 	sizeL1   = 4096
 	sizeL2   = 65536
 	sizeDRAM = 32 << 20
 )
+
+var sizesBetween = []int{1 << 20, 4 << 20, 16 << 20}
 
 // benchTime is how long each operation and each copy is measured.
 const benchTime = 200 * time.Millisecond
@@ -49,7 +51,7 @@ func (c *benchCommand) Run(t *tool) error {
 		config.Impls = []string{kernels.Implementation()}
 	}
 	if len(c.N) == 0 {
-		config.Sizes = []int{sizeL1, sizeL2, fitting(sizeDRAM)}
+		config.Sizes = sizesUpTo(fitting(sizeDRAM))
 	}
 	if len(config.Ops) == 0 {
 		return usagef("--op: no operation has a name that %q matches", c.Op.String())
@@ -145,6 +147,17 @@ func benchJSON(t *tool) func(*bench.Result) error {
 		before = ",\n"
 		return err
 	}
+}
+
+// sizesUpTo returns those that are measured unless others are asked for, most being the largest.
+func sizesUpTo(most int) []int {
+	sizes := []int{sizeL1, sizeL2}
+	for _, n := range sizesBetween {
+		if n < most {
+			sizes = append(sizes, n)
+		}
+	}
+	return append(sizes, most)
 }
 
 // fitting lowers a size until the buffers of the largest operation are a fourth of the memory that is free.

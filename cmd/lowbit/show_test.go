@@ -211,6 +211,8 @@ func TestBenchTable(t *testing.T) {
 
 func TestFitting(t *testing.T) {
 	assert.Equal(t, 4096, fitting(4096))
+	assert.Equal(t, []int{4096, 65536, 1 << 20, 4 << 20, 16 << 20, 32 << 20}, sizesUpTo(32<<20))
+	assert.Equal(t, []int{4096, 65536, 1 << 20, 4 << 20}, sizesUpTo(4<<20), "less memory")
 	if total, ok := systemMemory("MemTotal"); ok {
 		assert.Greater(t, total, int64(1<<20))
 		assert.Less(t, fitting(math.MaxInt), math.MaxInt)
