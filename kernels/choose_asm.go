@@ -85,16 +85,6 @@ func roundAsymmetric[T Float](impl isa, c findings, r *IntRule, low []float32, f
 // zeroPoints computes the zero points of someGroups groups at most from their scales and lower ends.
 func zeroPoints[T Float](impl isa, r *IntRule, low, recip []float32) {
 	n, least, greatest := len(r.Scale), float32(r.Min), float32(r.Max)
-	if elemOf[T]() == asm.F32 { // nothing is rounded between
-		var steps [someGroups]uint16 // above the least code
-		asm.QuantizeShort(impl, &steps[0], &minusZeros[0], &r.Scale[0], &recip[0], &minusZeros[0], &low[0], 0, greatest-least, n, 1)
-		for i, s := range r.Scale {
-			if r.ZeroPoint[i] = int32(r.Min) + int32(steps[i]); low[i]-low[i] != 0 || s != s {
-				r.ZeroPoint[i] = 0
-			}
-		}
-		return
-	}
 	var v [someGroups]float32 // of the few bits of T, also as integers
 	minus := float32(-1)
 	asm.Quotient(impl, &v[0], &low[0], &r.Scale[0], &recip[0], &minusZeros[0], -1, nan32, n, 1, 0)

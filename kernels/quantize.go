@@ -85,7 +85,7 @@ func quantizeWide[T Float](impl isa, dst []byte, src []T, g Grid, p *IntParams, 
 	case impl == generic || len(src) == 0:
 		portableQuantizeInt(dst, src, g, p, f)
 	case !asReference[T](p):
-		quantizeIntBefore(impl, storage{bits: 16}, unsafe.Pointer(&dst[0]), src, g, p)
+		quantizeShortsBefore(impl, unsafe.Pointer(&dst[0]), src, g, p)
 	default:
 		quantizeShorts(impl, unsafe.Pointer(&dst[0]), src, g, p)
 	}

@@ -219,7 +219,7 @@ func parts(least, most int) (part float32, ok bool) {
 		return 0, false
 	}
 	shift := 24 - bits.Len(uint(nearer))
-	return float32(math.Ldexp(1, -shift)), int64(max(-least, most))<<shift <= math.MaxInt32
+	return math.Float32frombits(uint32(127-shift) << 23), int64(max(-least, most))<<shift <= math.MaxInt32
 }
 
 // signs does again the flags of what is close to the end of a range that is 0, for groups from first on: a quotient that is subnormal may have become 0.
@@ -253,7 +253,7 @@ func roundAsm[T Float](impl isa, y []T, results []float32) {
 	asm.Encode(impl, elemOf[T](), (*uint16)(first), &results[0], len(y), 0)
 }
 
-// quantizeIntBefore writes codes of integers, of two bytes or as they are stored.
+// quantizeIntBefore writes codes of integers.
 func quantizeIntBefore[T Float](impl isa, st storage, dst unsafe.Pointer, src []T, g Grid, p *IntParams) {
 	var b before
 	var buf [widenedLen]float32
@@ -264,18 +264,30 @@ func quantizeIntBefore[T Float](impl isa, st storage, dst unsafe.Pointer, src []
 		for s.advance() {
 			runBefore[T](&b, impl, &buf, unsafe.Pointer(&src[s.off]), s.first, s.groups, s.length)
 			q, x, count := unsafe.Add(dst, s.off*st.bits/8), unsafe.Pointer(&buf[0]), s.groups*s.length
-			switch zeros := p.Dialect == Torch && p.ZeroPoint != nil; { // added to what is rounded
-			case st.bits == 16:
-				zero := &minusZeros[0]
-				if zeros {
-					zero = &b.offset[s.first]
-				}
-				asm.QuantizeShort(impl, (*uint16)(q), &buf[0], &ones()[0], &ones()[0], zero, &minusZeros[0], float32(p.Min), float32(p.Max), s.groups, s.length)
-			case zeros:
+			if p.Dialect == Torch && p.ZeroPoint != nil { // added to what is rounded
 				asm.QuantizeZeroPoint[float32](impl, asm.F32, (*uint8)(q), x, &ones()[0], &ones()[0], &p.ZeroPoint[base+s.first], int32(p.Min), int32(p.Max), int32(st.layout), s.groups, s.length, 0)
-			default:
+			} else {
 				asm.Quantize[float32](impl, asm.F32, (*uint8)(q), x, &ones()[0], &ones()[0], int32(p.Min), int32(p.Max), int32(st.layout), 1, count, 0)
 			}
+		}
+	}
+}
+
+// quantizeShortsBefore writes codes of two bytes.
+func quantizeShortsBefore[T Float](impl isa, dst unsafe.Pointer, src []T, g Grid, p *IntParams) {
+	var b before
+	var buf [widenedLen]float32
+	for base := 0; base < g.Groups; base += someGroups {
+		n := min(someGroups, g.Groups-base)
+		ofInts[T](&b, impl, p, base, n)
+		s := spans{g: g, base: base, n: n, most: widenedLen}
+		for s.advance() {
+			runBefore[T](&b, impl, &buf, unsafe.Pointer(&src[s.off]), s.first, s.groups, s.length)
+			zero := &minusZeros[0]
+			if p.Dialect == Torch && p.ZeroPoint != nil { // added to what is rounded
+				zero = &b.offset[s.first]
+			}
+			asm.QuantizeShort(impl, (*uint16)(unsafe.Add(dst, 2*s.off)), &buf[0], &ones()[0], &ones()[0], zero, &minusZeros[0], float32(p.Min), float32(p.Max), s.groups, s.length)
 		}
 	}
 }

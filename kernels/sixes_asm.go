@@ -1,6 +1,7 @@
 package kernels
 
 import (
+	"encoding/binary"
 	"unsafe"
 
 	"github.com/lowbit-go/lowbit/internal/asm"
@@ -42,7 +43,7 @@ func (s *sixes) pack(impl isa, dst, src []byte) {
 		dst, src = dst[whole/4*3:], src[whole:]
 	}
 	if s.floats {
-		fewSignsDown(src)
+		signsDown(src)
 	}
 	portablePack(dst, src, Uint6)
 }
@@ -52,7 +53,7 @@ func unpackSixesAsm(impl isa, dst, src []byte, signed, floats bool) {
 	f, sign, keep := Uint6, int32(0), int32(-1)
 	switch {
 	case floats:
-		sign, keep = 0x20, signAndFive
+		sign, keep = 0x20, -0x60606061 // in each byte 0x9f: the sign, which is extended, and the five bits below
 	case signed:
 		f, sign = Int6, 0x20
 	}
@@ -62,7 +63,7 @@ func unpackSixesAsm(impl isa, dst, src []byte, signed, floats bool) {
 	}
 	portableUnpack(dst, src, f)
 	if floats {
-		fewSignsUp(dst, dst)
+		signsUp(dst, dst)
 	}
 }
 
@@ -99,45 +100,29 @@ func dequantizeIntSixes[T Float](impl isa, dst []T, src []byte, g Grid, p *IntPa
 }
 
 // The assembly writes a float code of six bits with its sign in the highest bit of
-// the byte. To bring the signs of many codes there, or back, these are packed and unpacked,
-// in pieces of betweenBytes at most.
-
-// signsDown makes codes of six bits of those that the assembly writes.
-func signsDown(impl isa, codes []byte) {
-	var packed [betweenBytes / 4 * 3]byte
-	n := len(codes) &^ (sixTile - 1)
-	if n > 0 {
-		asm.PackSixes(impl, &packed[0], &codes[0], 0x1f1f1f1f, 0x20202020, n)
-		asm.UnpackSixes(impl, &codes[0], &packed[0], 0, -1, n)
+// the byte. signsDown makes codes of six bits of those.
+func signsDown(codes []byte) {
+	one := func(w uint64) uint64 { return w&0x1f1f1f1f1f1f1f1f | w>>2&0x2020202020202020 }
+	for len(codes) >= 8 {
+		binary.LittleEndian.PutUint64(codes, one(binary.LittleEndian.Uint64(codes)))
+		codes = codes[8:]
 	}
-	fewSignsDown(codes[n:])
-}
-
-func fewSignsDown(codes []byte) {
 	for i, c := range codes {
-		codes[i] = c&0x1f | c>>2&0x20
+		codes[i] = byte(one(uint64(c)))
 	}
 }
 
 // signsUp is the inverse: the two highest bits of a code of six do not count.
-func signsUp(impl isa, dst, src []byte) {
-	var packed [betweenBytes / 4 * 3]byte
-	n := len(src) &^ (sixTile - 1)
-	if n > 0 {
-		asm.PackSixes(impl, &packed[0], &src[0], 0x3f3f3f3f, 0, n)
-		asm.UnpackSixes(impl, &dst[0], &packed[0], 0x20, signAndFive, n)
+func signsUp(dst, src []byte) {
+	one := func(w uint64) uint64 { return w&0x1f1f1f1f1f1f1f1f | w<<2&0x8080808080808080 }
+	for len(src) >= 8 {
+		binary.LittleEndian.PutUint64(dst, one(binary.LittleEndian.Uint64(src)))
+		dst, src = dst[8:], src[8:]
 	}
-	fewSignsUp(dst[n:], src[n:])
-}
-
-func fewSignsUp(dst, src []byte) {
 	for i, c := range src {
-		dst[i] = c&0x1f | c<<2&0x80
+		dst[i] = byte(one(uint64(c)))
 	}
 }
-
-// signAndFive keeps in each byte the sign, which is extended, and the five bits at the bottom.
-const signAndFive = -0x60606061
 
 // sixesLen is the length of groups of packed floats for which there are kernels, with AVX-512 of two groups at
 // a time or a multiple of that; sixesBytes is how many bytes such a group takes.
@@ -212,7 +197,7 @@ func quantizeFloatSixesInPieces[T Float](impl isa, dst []byte, src []T, g Grid, 
 			if f != p.Format {
 				packer.add(impl, n)
 			} else {
-				signsDown(impl, codes)
+				signsDown(codes)
 			}
 		}
 	}
@@ -267,7 +252,7 @@ func dequantizeFloatSixesInPieces[T Float](impl isa, dst []T, src []byte, g Grid
 			before = s.off % 4
 			unpackSixesAsm(impl, codes[:before+n], src[s.off/4*3:], false, true)
 		} else {
-			signsUp(impl, codes[:n], src[s.off:][:n])
+			signsUp(codes[:n], src[s.off:][:n])
 		}
 		part.Scale = p.Scale[s.first:][:s.groups]
 		dequantizeFloatAsm(impl, dst[s.off:][:n], codes[before:][:n], Grid{1, s.groups, s.length}, &part, times)

@@ -88,21 +88,21 @@ func (s Spec) validateDialect() error {
 	case int(s.GlobalScale) >= len(globalScaleNames):
 		return specError("global_scale", s.GlobalScale, oneOf(globalScaleNames))
 	case s.ScaleRule != RuleDefault && s.Dialect != TorchAO:
-		return specError("scale_rule", s.ScaleRule, "null, as dialect is "+s.Dialect.String())
+		return specErrorAs("scale_rule", s.ScaleRule, "null", "dialect", s.Dialect)
 	case s.ScaleRule != RuleDefault && s.ScaleDType != ScaleE8M0:
-		return specError("scale_rule", s.ScaleRule, "null, as scale_dtype is "+s.ScaleDType.String())
+		return specErrorAs("scale_rule", s.ScaleRule, "null", "scale_dtype", s.ScaleDType)
 	case s.GlobalScale != GlobalDefault && s.ScaleDType != ScaleE4M3FN:
-		return specError("global_scale", s.GlobalScale, "null, as scale_dtype is "+s.ScaleDType.String())
+		return specErrorAs("global_scale", s.GlobalScale, "null", "scale_dtype", s.ScaleDType)
 	case s.GlobalScale == GlobalOff && s.Dialect != TorchAO:
-		return specError("global_scale", s.GlobalScale, "true, as dialect is "+s.Dialect.String())
+		return specErrorAs("global_scale", s.GlobalScale, "true", "dialect", s.Dialect)
 	case s.ScaleDType == ScaleE4M3FN && s.DType != Float4E2M1FN:
-		return specError("scale_dtype", s.ScaleDType, "another, as dtype is "+s.DType.String())
+		return specErrorAs("scale_dtype", s.ScaleDType, "another", "dtype", s.DType)
 	}
 	dtype := func(want string) error {
-		return specError("dtype", s.DType, want+", as dialect is "+s.Dialect.String())
+		return specErrorAs("dtype", s.DType, want, "dialect", s.Dialect)
 	}
 	scale := func(want string) error {
-		return specError("scale_dtype", s.ScaleDType, want+", as dialect is "+s.Dialect.String()+" and dtype "+s.DType.String())
+		return specErrorAs("scale_dtype", s.ScaleDType, want, "dialect", s.Dialect.String()+" and dtype "+s.DType.String())
 	}
 	compressed := false
 	switch s.Dialect {
@@ -141,9 +141,9 @@ func (s Spec) validateDialect() error {
 	}
 	switch {
 	case s.Formulation != ZP:
-		return specError("qformulation", s.Formulation, "zp, as dialect is "+s.Dialect.String())
+		return specErrorAs("qformulation", s.Formulation, "zp", "dialect", s.Dialect)
 	case compressed && s.Scheme == SymmetricWithClipping:
-		return specError("qscheme", s.Scheme, "symmetric or asymmetric, as dialect is "+s.Dialect.String())
+		return specErrorAs("qscheme", s.Scheme, "symmetric or asymmetric", "dialect", s.Dialect)
 	case compressed && s.ScaleDType != ScaleAny:
 		return scale("null")
 	case s.ScaleDType == ScaleE8M0:
@@ -157,11 +157,11 @@ func (s Spec) validateBlocks() error {
 	g := s.Granularity
 	switch {
 	case s.ScaleDType == ScaleE4M3FN && (g.kind != perBlock || g.size != nvfp4Block):
-		return specError("granularity", g, "per_block of 16 along the last axis, as scale_dtype is "+s.ScaleDType.String())
+		return specErrorAs("granularity", g, "per_block of 16 along the last axis", "scale_dtype", s.ScaleDType)
 	case (s.DType == Float6E2M3FN || s.DType == Float6E3M2FN) && (g.kind != perBlock || g.size != mxBlock):
-		return specError("granularity", g, "per_block of 32, as dtype is "+s.DType.String())
+		return specErrorAs("granularity", g, "per_block of 32", "dtype", s.DType)
 	case s.Dialect != Reference && s.FakeQuantize.Name != "default":
-		return specError("fake_quantize_cls", s.FakeQuantize.Name, "default, as dialect is "+s.Dialect.String())
+		return specErrorAs("fake_quantize_cls", s.FakeQuantize.Name, "default", "dialect", s.Dialect)
 	}
 	return nil
 }

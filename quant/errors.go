@@ -53,6 +53,11 @@ func specError(field string, value any, want string) error {
 	return &Error{ErrSpec, field, show(value), want}
 }
 
+// specErrorAs is specError where it is for another field that the value will not do.
+func specErrorAs(field string, value any, want, other string, is any) error {
+	return specError(field, value, want+", as "+other+" is "+fmt.Sprint(is))
+}
+
 func shapeError(field string, value any, want string, args ...any) error {
 	return &Error{ErrShape, field, show(value), fmt.Sprintf(want, args...)}
 }

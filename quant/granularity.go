@@ -61,7 +61,7 @@ func (g Granularity) validate() error {
 		return specError("granularity.block_size", g.size, "a positive integer")
 	}
 	if g.partial && g.kind != perBlock && g.kind != perBlocks {
-		return specError("granularity.partial", g.partial, "false, as type is "+granularityNames[g.kind])
+		return specErrorAs("granularity.partial", g.partial, "false", "type", granularityNames[g.kind])
 	}
 	for _, n := range g.sizes {
 		if n < 1 && n != -1 {

@@ -79,7 +79,7 @@ func (s Spec) checkComputed(f field) error {
 		}
 		d, err := parseEnum[DType](f.name, name, dtypeNames)
 		if err != nil || d != s.DType.Storage() {
-			return f.error(s.DType.Storage().String() + ", as dtype is " + s.DType.String())
+			return f.error(fmt.Sprintf("%v, as dtype is %v", s.DType.Storage(), s.DType))
 		}
 		return nil
 	case "_quant_range":
@@ -229,12 +229,11 @@ func (g Granularity) MarshalJSON() ([]byte, error) {
 	return json.Marshal(out)
 }
 
-func parseGranularity(data []byte) (Granularity, error) {
+func parseGranularity(data []byte) (g Granularity, err error) {
 	fields, err := object("granularity", data)
 	if err != nil {
-		return Granularity{}, err
+		return g, err
 	}
-	var g Granularity
 	var kind string
 	var axis, size *field
 	for _, f := range fields {
@@ -243,7 +242,7 @@ func parseGranularity(data []byte) (Granularity, error) {
 		switch plain {
 		case "type":
 			if kind, err = stringField(f); err != nil {
-				return Granularity{}, err
+				return g, err
 			}
 		case "axis":
 			axis = &f
@@ -251,40 +250,28 @@ func parseGranularity(data []byte) (Granularity, error) {
 			size = &f
 		case "partial":
 			if f.null() || json.Unmarshal(f.value, &g.partial) != nil {
-				return Granularity{}, f.error("true or false")
+				return g, f.error("true or false")
 			}
 		default:
-			return Granularity{}, &Error{ErrSpec, f.name, "not a field", "type, axis, block_size or partial"}
+			return g, &Error{ErrSpec, f.name, "not a field", "type, axis, block_size or partial"}
 		}
 	}
 	if axis != nil && !axis.null() {
 		if json.Unmarshal(axis.value, &g.axis) != nil {
-			return Granularity{}, axis.error("an integer")
+			return g, axis.error("an integer")
 		}
 	} else {
 		axis = nil
 	}
-	needAxis := func() error {
-		if axis == nil {
-			return &Error{ErrSpec, "granularity.axis", "not given", "an integer, as type is " + kind}
-		}
-		return nil
-	}
-	noAxis := func(why string) error {
-		if axis != nil {
-			return axis.error("null, as " + why)
-		}
-		return nil
-	}
 	if size != nil && kind != "per_block" {
-		return Granularity{}, size.error("none, as type is " + kind)
+		return g, size.error("none, as type is " + kind)
 	}
+	needsAxis, why := true, "type is "+kind
 	switch kind {
 	case "per_tensor":
-		return g, noAxis("type is " + kind)
+		needsAxis = false
 	case "per_channel":
 		g.kind = perChannel
-		return g, needAxis()
 	case "per_block":
 		const want = "a positive integer, or a list with one for each axis, -1 for a whole one"
 		switch {
@@ -292,14 +279,21 @@ func parseGranularity(data []byte) (Granularity, error) {
 			return g, &Error{ErrSpec, "granularity.block_size", "not given", want}
 		case json.Unmarshal(size.value, &g.size) == nil && !size.null():
 			g.kind = perBlock
-			return g, needAxis()
 		case json.Unmarshal(size.value, &g.sizes) == nil && !size.null():
-			g.kind = perBlocks
-			return g, noAxis("block_size is a list")
+			g.kind, needsAxis, why = perBlocks, false, "block_size is a list"
+		default:
+			return g, size.error(want)
 		}
-		return g, size.error(want)
+	default:
+		return g, specError("granularity.type", kind, oneOf(granularityNames))
 	}
-	return g, specError("granularity.type", kind, oneOf(granularityNames))
+	switch {
+	case needsAxis && axis == nil:
+		return g, &Error{ErrSpec, "granularity.axis", "not given", "an integer, as " + why}
+	case !needsAxis && axis != nil:
+		return g, axis.error("null, as " + why)
+	}
+	return g, nil
 }
 
 // field is a member of a JSON object.
@@ -341,10 +335,11 @@ func within(what, field string) string {
 // object reads a JSON object and nothing else. Unlike encoding/json it takes no name twice, and none in another case.
 func object(what string, data []byte) ([]field, error) {
 	malformed := func(err error) error {
+		found := err.Error()
 		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-			err = errors.New("cut short")
+			found = "cut short"
 		}
-		return &Error{ErrSpec, what, "malformed (" + err.Error() + ")", "a JSON object"}
+		return &Error{ErrSpec, what, "malformed (" + found + ")", "a JSON object"}
 	}
 	dec := json.NewDecoder(bytes.NewReader(data))
 	if tok, err := dec.Token(); err == io.EOF {

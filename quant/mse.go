@@ -84,22 +84,25 @@ func newMSE(r Request) (RangeCalculator, error) {
 		return nil, err
 	}
 	m := &mse{format: f, grid: a.Grid, from: a.From, to: a.To, given: r.Spec.FloatRange}
-	switch {
-	case steps && a.Grid != 1:
-		return nil, r.Error("grid", a.Grid, "1, as scale_dtype is "+f.scale.String())
-	case steps && (a.From < -allSteps || a.From > allSteps):
-		return nil, r.Error("from", a.From, "-126 to 126, as scale_dtype is "+f.scale.String())
-	case steps && (a.To < -allSteps || a.To > a.From):
-		return nil, r.Error("to", a.To, "-126 to from, as scale_dtype is "+f.scale.String())
-	case steps:
-	case a.Grid < 1 || a.Grid > 1<<16:
-		return nil, r.Error("grid", a.Grid, "1 to 65536")
-	case a.From < 1 || a.From > 16*a.Grid:
-		return nil, r.Error("from", a.From, "1 to 16 times grid")
-	case a.To < 1 || a.To > a.From:
-		return nil, r.Error("to", a.To, "1 to from")
-	case a.From-a.To >= 1<<12:
-		return nil, r.Error("to", a.To, "less than 4096 below from")
+	type limit struct {
+		argument           string
+		value, least, most int
+		want               string
+	}
+	limits := []limit{
+		{"grid", a.Grid, 1, 1 << 16, "1 to 65536"}, {"from", a.From, 1, 16 * a.Grid, "1 to 16 times grid"},
+		{"to", a.To, 1, a.From, "1 to from"}, {"to", a.To, a.From - (1<<12 - 1), a.From, "less than 4096 below from"},
+	}
+	if steps {
+		as := ", as scale_dtype is " + f.scale.String()
+		limits = []limit{
+			{"grid", a.Grid, 1, 1, "1" + as}, {"from", a.From, -allSteps, allSteps, "-126 to 126" + as}, {"to", a.To, -allSteps, a.From, "-126 to from" + as},
+		}
+	}
+	for _, l := range limits {
+		if l.value < l.least || l.value > l.most {
+			return nil, r.Error(l.argument, l.value, l.want)
+		}
 	}
 	switch a.Norm {
 	case 2:

@@ -363,22 +363,22 @@ func (s Spec) validateCodes() error {
 	}
 	if s.DType.IsFloat() {
 		if s.Scheme != Symmetric {
-			return specError("qscheme", s.Scheme, "symmetric, as dtype is "+s.DType.String())
+			return specErrorAs("qscheme", s.Scheme, "symmetric", "dtype", s.DType)
 		}
 		if s.Formulation != ZP {
-			return specError("qformulation", s.Formulation, "zp, as dtype is "+s.DType.String())
+			return specErrorAs("qformulation", s.Formulation, "zp", "dtype", s.DType)
 		}
 		if s.ScaleDType == ScaleFloat16 || s.ScaleDType == ScaleBFloat16 {
-			return specError("scale_dtype", s.ScaleDType, "null or float8_e8m0fnu, as dtype is "+s.DType.String())
+			return specErrorAs("scale_dtype", s.ScaleDType, "null or float8_e8m0fnu", "dtype", s.DType)
 		}
 	} else if s.ScaleDType == ScaleE8M0 {
 		switch {
 		case s.DType != Int8:
-			return specError("scale_dtype", s.ScaleDType, "null, float16 or bfloat16, as dtype is "+s.DType.String())
+			return specErrorAs("scale_dtype", s.ScaleDType, "null, float16 or bfloat16", "dtype", s.DType)
 		case s.Scheme != Symmetric:
-			return specError("qscheme", s.Scheme, "symmetric, as scale_dtype is "+s.ScaleDType.String())
+			return specErrorAs("qscheme", s.Scheme, "symmetric", "scale_dtype", s.ScaleDType)
 		case s.Formulation != ZP:
-			return specError("qformulation", s.Formulation, "zp, as scale_dtype is "+s.ScaleDType.String())
+			return specErrorAs("qformulation", s.Formulation, "zp", "scale_dtype", s.ScaleDType)
 		}
 	}
 	return s.resolved().validateDialect()
