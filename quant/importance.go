@@ -118,3 +118,18 @@ func (m *Importance[T]) LoadState(s State) error {
 	*m = read
 	return nil
 }
+
+// checkImportance holds the weights against a tensor and against what takes them.
+func checkImportance(importance []float32, ranges RangeCalculator, t *tiling) error {
+	if _, ok := ranges.(*mse); !ok {
+		return specError("range_calculator_cls", "another one", "mse, as there is an Importance")
+	}
+	columns := 1
+	if n := len(t.shape); n > 0 {
+		columns = t.shape[n-1]
+	}
+	if len(importance) != columns {
+		return shapeError("len(Importance)", len(importance), "%d, as the shape is %s", columns, shapeString(t.shape))
+	}
+	return nil
+}

@@ -418,3 +418,11 @@ func (f *format) floatRule(p *Params, first, groups int, packed bool) kernels.Fl
 	}
 	return r
 }
+
+// part returns n elements of x, or none of none.
+func part[E any](x []E, at, n int) []E {
+	if x == nil {
+		return nil
+	}
+	return x[at:][:n]
+}
