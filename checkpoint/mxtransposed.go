@@ -7,6 +7,7 @@ import (
 	"github.com/lowbit-go/lowbit/fp4"
 	"github.com/lowbit-go/lowbit/fp8"
 	"github.com/lowbit-go/lowbit/kernels"
+	"github.com/lowbit-go/lowbit/safetensors"
 )
 
 // transposedMX are the experts of gpt-oss: codes [experts, out, in/32, 16], two e2m1 to a byte, the first in the low nibble; scales
@@ -109,4 +110,41 @@ func readInput[T kernels.Float](b *mxBlock, s *scratch, dst []T, input int) {
 	}
 	toggleEndian(stream)
 	kernels.DequantizeFloat(dst, bytesOf(stream)[:(len(dst)+1)/2], kernels.Grid{Rows: 1, Groups: len(dst), Len: 1}, &kernels.FloatParams{Format: kernels.E2M1Packed, Scale: b.scales})
+}
+
+// resolveMXFP4 finds the experts of gpt-oss: X_blocks and X_scales.
+func (r *resolver) resolveMXFP4() {
+	for _, name := range r.owners("_blocks", "_scales") {
+		blocks, scales := name+"_blocks", name+"_scales"
+		if r.config.quant == nil {
+			_, both := r.storedAs(scales)
+			if s, ok := r.storedAs(blocks); !ok || !both || s.DType != safetensors.U8 {
+				continue
+			}
+		}
+		b := r.begin(name, methodMXFP4, "mxfp4")
+		b.scheme.Bits, b.scheme.Rows, b.scheme.Cols = 4, 32, 1
+		b.resolveMXFP4(blocks, scales)
+		b.end(blocks, scales)
+	}
+}
+
+func (b *builder) resolveMXFP4(blocks, scales string) {
+	codes, ok := b.need(Codes, blocks, safetensors.U8)
+	if !ok {
+		return
+	}
+	scale, ok := b.need(Scale, scales, safetensors.U8, safetensors.F8_E8M0)
+	if !ok {
+		return
+	}
+	if n := len(codes.dims()); n != 4 || codes.dims()[3] != 16 {
+		b.fail(codes.Name, "has the shape %s, want four axes, the last of 16 bytes", shapeText(codes.dims()))
+		return
+	}
+	if !b.wantShape(scale, codes.dims()[:3]...) {
+		return
+	}
+	l := &transposedMX{codes: codes, scale: scale, experts: codes.dims()[0], in: 32 * codes.dims()[2], out: codes.dims()[1]}
+	b.done([]int{l.experts, l.in, l.out}, l, 0)
 }
