@@ -110,9 +110,8 @@ func (b Blocks) split(row, n int, do func(first, last int)) {
 // them.
 const pieceLen = 4096
 
-// scratch is the memory that one goroutine works with.
+// scratch is the memory that one goroutine works with. It begins at a page, and what loops go over at lines of the cache.
 type scratch struct {
-	fits     fits // first, as its lanes are
 	wide     [pieceLen]float32
 	float16  [pieceLen]float16.Float16
 	bfloat16 [pieceLen]bf16.BFloat16
@@ -120,6 +119,7 @@ type scratch struct {
 	ranges   ranges
 	ends     [2 * pieceLen / 16]uint16 // ranges of elements of 16 bits
 	written  writtenParams
+	fits     fits // last: only what is before it has lengths of whole lines of the cache
 }
 
 var scratches = sync.Pool{New: func() any { return new(scratch) }}

@@ -1,6 +1,7 @@
 package gguf
 
 import (
+	"bytes"
 	"encoding/binary"
 	"math"
 	"math/rand/v2"
@@ -276,7 +277,22 @@ func TestQuantizeSimpleBits(t *testing.T) {
 						t.Fatalf("%v, %d elements: wrote beside them", typ, n)
 					}
 				}
+				compareShorts(t, x, b, float16.Fromfloat32)
+				compareShorts(t, x, b, bf16.FromFloat32)
 			}
 		}
 	})
+}
+
+// compareShorts does the same for elements of two bytes, whose ranges are found from them as they are.
+func compareShorts[T interface {
+	float16.Float16 | bf16.BFloat16
+}](t *testing.T, x []float32, b Blocks, narrow func(float32) T) {
+	in := make([]T, len(x))
+	for i, v := range x {
+		in[i] = narrow(v)
+	}
+	var want []byte
+	withPortable(func() { want = quantized(in, b) })
+	require.True(t, bytes.Equal(want, quantized(in, b)), "%v of %T, %d elements", b.Type, in, len(in))
 }

@@ -129,13 +129,14 @@ func addSquares(sums *[8]float32, x *[8][]float32) {
 
 // fits are the results of the searches of a piece.
 type fits struct {
-	lanes    lanes // first, so that its rows do not cross lines of the cache
-	weighing weighing
 	found
 	leveler leveler
 
 	positive [2 * pieceLen / 256]float32  // inverses for searchPositive of the scales and of the least values of each block
 	second   [pieceLen / 256]symmetricFit // of the scales of each block
+
+	lanes    lanes // what is before it has whole lines of the cache, so that its rows do not cross any
+	weighing weighing
 }
 
 // found has what the searches of a piece found, one of each for each group: what rangedFit and symmetricFit have, the sum of the weights, and a

@@ -23,11 +23,12 @@ type lanes struct {
 	ranged [asm.RangedAll]row
 	signed [asm.SignedAll]row
 	tries  [40][4]float32
-	count  int        // of tries
-	mean   [4]float32 // a try of SquareRoots
 	rest   [32 * turnedGroups]float32
 
 	gathered [pieceLen]float32 // groups that are searched again
+
+	count int        // of tries
+	mean  [4]float32 // a try of SquareRoots
 }
 
 var infinity = float32(math.Inf(1))
