@@ -96,7 +96,7 @@ func (s Spec) validateDialect() error {
 	case s.GlobalScale == GlobalOff && s.Dialect != TorchAO:
 		return specErrorAs("global_scale", s.GlobalScale, "true", "dialect", s.Dialect)
 	case s.ScaleDType == ScaleE4M3FN && s.DType != Float4E2M1FN:
-		return specErrorAs("scale_dtype", s.ScaleDType, "another", "dtype", s.DType)
+		return s.scaleError()
 	}
 	dtype := func(want string) error {
 		return specErrorAs("dtype", s.DType, want, "dialect", s.Dialect)

@@ -369,12 +369,12 @@ func (s Spec) validateCodes() error {
 			return specErrorAs("qformulation", s.Formulation, "zp", "dtype", s.DType)
 		}
 		if s.ScaleDType == ScaleFloat16 || s.ScaleDType == ScaleBFloat16 {
-			return specErrorAs("scale_dtype", s.ScaleDType, "null or float8_e8m0fnu", "dtype", s.DType)
+			return s.scaleError()
 		}
 	} else if s.ScaleDType == ScaleE8M0 {
 		switch {
 		case s.DType != Int8:
-			return specErrorAs("scale_dtype", s.ScaleDType, "null, float16 or bfloat16", "dtype", s.DType)
+			return s.scaleError()
 		case s.Scheme != Symmetric:
 			return specErrorAs("qscheme", s.Scheme, "symmetric", "scale_dtype", s.ScaleDType)
 		case s.Formulation != ZP:
@@ -382,6 +382,20 @@ func (s Spec) validateCodes() error {
 		}
 	}
 	return s.resolved().validateDialect()
+}
+
+// scaleError says which types of scales a data type has.
+func (s Spec) scaleError() error {
+	want := "null, float16 or bfloat16"
+	switch {
+	case s.DType == Float4E2M1FN:
+		want = "null, float8_e8m0fnu or float8_e4m3fn"
+	case s.DType.IsFloat():
+		want = "null or float8_e8m0fnu"
+	case s.DType == Int8:
+		want = "null, float8_e8m0fnu, float16 or bfloat16"
+	}
+	return specErrorAs("scale_dtype", s.ScaleDType, want, "dtype", s.DType)
 }
 
 // validateFor is Validate, and holds s against the target.

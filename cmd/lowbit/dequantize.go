@@ -35,6 +35,9 @@ func (c *dequantizeCommand) Run(t *tool) error {
 		return err
 	}
 	defer in.Close()
+	if err := checkRestart(c.Restart, inFolder(in)); err != nil {
+		return err
+	}
 	if in.Method() == "" && in.Kind() != checkpoint.GGUF && !slices.ContainsFunc(in.Shards(), writtenByLowbit) {
 		return &safetensors.Error{File: in.Path(), Err: fmt.Errorf("is not quantized: neither __metadata__ nor a config.json beside it says how it was, nor the names of its tensors")}
 	}

@@ -67,6 +67,9 @@ func (c *fakeQuantCommand) Run(t *tool) error {
 			return err
 		}
 	}
+	if err := checkRestart(c.Restart, false); err != nil {
+		return err
+	}
 
 	var files files
 	defer files.close()
@@ -186,10 +189,13 @@ func (c *fakeQuantCommand) checkpoint(t *tool, target quant.Target) (done bool, 
 			return false, usagef("%s: is for safetensors files that are not quantized, %s is none", flag.name, c.In[0])
 		}
 	}
+	if err := checkRestart(c.Restart, inFolder(in)); err != nil {
+		return true, err
+	}
 	odd := &oddTensors{nonFiniteFlag: &c.nonFiniteFlag, of: map[*checkpoint.Tensor]*oddities{}}
 	plan, err := checkpoint.NewPlan(in, &checkpoint.FakeQuantization{
 		Spec: c.Spec.Spec, Target: target, Mask: maskKinds[c.Mask], Select: func(t *checkpoint.Tensor) bool { return c.selects(t.Name()) },
-		Name: fmt.Sprintf("spec %v target %s mask %s non-finite %s %s", c.Spec.Spec, c.Target, c.Mask, c.NonFinite, c.names()), NonFinite: odd.found, Stop: t.interrupted,
+		Name: fmt.Sprintf("spec %v target %s mask %s non-finite %s %s", c.Spec.Spec, c.Target, c.Mask, c.onNonFinite(), c.names()), NonFinite: odd.found, Stop: t.interrupted,
 	}, pieceSize)
 	if err != nil {
 		return false, err
