@@ -1,12 +1,14 @@
 package checkpoint
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"github.com/lowbit-go/lowbit/safetensors"
@@ -151,10 +153,31 @@ func (d disk) readJSON(path string) ([]byte, error) {
 		}
 		return nil, inFile(path, errors.New("is no JSON object"))
 	}
+	text = pythonNumber.ReplaceAllFunc(text, func(token []byte) []byte {
+		if quoted, ok := pythonNumbers[string(token)]; ok {
+			return []byte(quoted)
+		}
+		return token
+	})
 	if err := noTwins(text); err != nil {
 		return nil, inFile(path, err)
 	}
 	return text, nil
+}
+
+// pythonNumbers are numbers that Python writes and reads, and JSON lacks. They are strings of these here, so that a config.json with them,
+// as models of Mamba's kind have it, can be read and edited.
+var pythonNumbers = map[string]string{"NaN": `"\u0000NaN"`, "Infinity": `"\u0000Infinity"`, "-Infinity": `"\u0000-Infinity"`}
+
+// pythonNumber matches the strings, words and numbers of JSON.
+var pythonNumber = regexp.MustCompile(`"(?:[^"\\]|\\.)*"|[-+.\w]+(?:\s*:)?`)
+
+// restoreNumbers undoes what readJSON did to such numbers.
+func restoreNumbers(text []byte) []byte {
+	for number, quoted := range pythonNumbers {
+		text = bytes.ReplaceAll(text, []byte(quoted), []byte(number))
+	}
+	return text
 }
 
 func parseQuantConfig(path string, raw []byte) (*quantConfig, error) {

@@ -1,9 +1,11 @@
 package checkpoint
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -213,6 +215,31 @@ func TestIgnoredIntegers(t *testing.T) {
 	c := open(t, folder(t, ctConfig("int-quantized", `"num_bits":8,"type":"int"`), tensors{"lm_head.weight": of(safetensors.I8, []int{1, 2}, int8(1), int8(2))}))
 	require.NoError(t, c.Err())
 	assert.False(t, lookup(t, c, "lm_head.weight").Quantized())
+}
+
+// What Python writes for the numbers that JSON lacks, and numbers of any size, go through a config.json as they are.
+func TestNumbersOfConfig(t *testing.T) {
+	all := tensors{"m.weight": of(safetensors.F32, []int{2, 2}, float32(1), -2, 3, 4)}
+	numbers := `{"torch_dtype":"float16","text_config":{"limit":[0.0,Infinity , -Infinity,NaN],"quantization_config":null},"huge":1e400,"text":"a \"NaN, Infinity\\"}`
+	c := open(t, folder(t, numbers, all))
+	p, err := NewPlan(c, ctJob(t, "w8a8"), 100)
+	require.NoError(t, err)
+	kept := []string{"0.0,\n      Infinity,\n      -Infinity,\n      NaN\n", `"huge": 1e400`, `"text": "a \"NaN, Infinity\\"`}
+	for _, want := range kept {
+		assert.Contains(t, string(p.Config), want)
+	}
+	dir := filepath.Join(t.TempDir(), "out")
+	require.NoError(t, p.WriteFolder(context.Background(), dir, WriteOptions{Workers: 1}))
+	p, err = NewPlan(open(t, dir), Dequantization{}, 100)
+	require.NoError(t, err)
+	for _, want := range kept {
+		assert.Contains(t, string(p.Config), want)
+	}
+	assert.NotContains(t, string(p.Config), "quantization_config")
+	for _, wrong := range []string{`{"a":Inf}`, `{"a":-NaN}`, `{"a":1Infinity}`, `{Infinity:1}`, `{"a":infinity}`, `{"a" Infinity}`} {
+		_, err := Open(folder(t, wrong, all))
+		assert.ErrorContains(t, err, "config.json: invalid character", wrong)
+	}
 }
 
 // The key that config.json had once says the same, without a quant_method, and goes when the model is plain again.

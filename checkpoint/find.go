@@ -283,6 +283,7 @@ func (x *index) check(c *Checkpoint) error {
 // noTwins refuses JSON in which an object has a key twice: which one is meant depends on the reader.
 func noTwins(text []byte) error {
 	d := json.NewDecoder(bytes.NewReader(text))
+	d.UseNumber() // one may be of any size
 	var value func(depth int) error
 	value = func(depth int) error {
 		if depth > 100 {

@@ -121,6 +121,7 @@ func NewPlan(c *Checkpoint, job Job, most int64) (*Plan, error) {
 	if p.Config, err = job.Config(c.config.text, p.Changes); err != nil {
 		return nil, err
 	}
+	p.Config = restoreNumbers(p.Config)
 	if c.index != nil {
 		if p.Index, err = p.newIndex(); err != nil {
 			return nil, err
