@@ -331,7 +331,7 @@ func chooseE8M0[T Float](m *method, most float32) (scale, factor float32) {
 		b = ceilLog2(min(max(1/s, 0x1p-126), math.MaxFloat32)) + 127
 	case math.IsInf(float64(most), 0):
 		b = 254
-		if m.dialect == ModelOpt {
+		if m.towardZero() { // nothing limits the exponent of these
 			b = 255
 		}
 	default:

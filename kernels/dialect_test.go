@@ -133,6 +133,24 @@ func packedOf(f Format, codes []byte) []byte {
 	return packed
 }
 
+// An infinity has the largest of Model-Optimizer's powers of two, and the others of its group vanish.
+func TestInfinityOfModelOpt(t *testing.T) {
+	forEachImplementation(t, func(t *testing.T) {
+		x, want, codes := make([]float32, 32), make([]byte, 32), make([]byte, 32)
+		for i := range x {
+			x[i] = float32(i) - 15.5
+			if i < 16 {
+				want[i] = 0x80
+			}
+		}
+		x[3], want[3] = float32(math.Inf(-1)), 0xfe
+		r := FloatRule{Format: E4M3FN, Dialect: ModelOpt, Scales: ScaleE8M0, Scale: make([]float32, 1)}
+		DynamicFloat(codes, x, Grid{1, 1, 32}, &r)
+		assert.Equal(t, float32(0x1p127), r.Scale[0])
+		assert.Equal(t, want, codes)
+	})
+}
+
 // finiteRows reports which groups are of a row without NaN and infinity.
 func finiteRows[T Float](x []T, row, length int) func(group int) bool {
 	odd := make([]bool, len(x)/row)
