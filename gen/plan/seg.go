@@ -15,7 +15,7 @@ type Seg struct {
 	long    bool // groups are long ones
 	at      map[string]Addr
 	params  map[V]Addr // where parameters are that stay in memory
-	once    map[V]Addr // where whole registers of a stream are of which there is one use
+	once    map[V]Addr // where whole registers in memory are of which there is one use
 	name    string     // of the loop, for labels
 	splits  map[[3]int][2]V
 	layout  int      // of codes that are read, or -1 if any may be
@@ -185,13 +185,13 @@ func (s *Seg) emit(n *ir.Node, slot int) V {
 	if n.Op == ir.OpParam && s.inplace {
 		s.params[v] = s.place(n, slot)
 	}
-	if n.Op == ir.OpLoad {
+	if n.Op == ir.OpLoad || n.Op == ir.OpParam && s.lanes {
 		s.loaded(n, v, s.place(n, slot))
 	}
 	return v
 }
 
-// loaded notes where a register comes from, if it can be an operand there.
+// loaded notes where a register comes from, a stream's or parameters one for each lane, if it can be an operand there.
 func (s *Seg) loaded(n *ir.Node, v V, from Addr) {
 	if (n.Mem == ir.MemF32 || n.Mem == ir.MemI32) && s.p.uses(n) == 1 {
 		s.once[v] = from

@@ -31,6 +31,9 @@ func (m *Machine) loadExtras(n *ir.Node) []*ir.Node {
 	case ir.MemE4M3: // all but a copy of the sign
 		return []*ir.Node{k.Int(-0x40004001)}
 	case ir.MemE5M2: // bytes to the upper bytes of words, eight in 128 bits
+		if !m.wide {
+			return []*ir.Node{k.Int(0)}
+		}
 		words := make([]uint32, m.Width())
 		for i := range words {
 			words[i] = uint32(2*i%16+1)<<24 | 0x80<<16 | uint32(2*i%16)<<8 | 0x80
@@ -248,14 +251,16 @@ func (m *Machine) loadE5M2(s *plan.Seg, slot int, args [][]plan.V, at plan.Addr,
 			m.i("VPMOVZXBW_Z", m.mem(at, 0), m.lanes(slot), half(d))
 			m.i("VPSLLW", operand.Imm(8), half(d), half(d))
 			return
-		case m.wide && d < 16:
+		case !m.wide: // half of sixteen
+			name := []string{"VPUNPCKLBW", "VPUNPCKHBW"}[slot%2]
+			m.i(name, m.mem(at, -8*(slot%2)), xs[u[0]], xs[d])
+			return
+		case d < 16:
 			m.i("VBROADCASTI128", m.mem(at, 0), half(d))
-		case m.wide:
-			m.i("VBROADCASTI32X4", m.mem(at, 0), half(d))
 		default:
-			m.i("VMOVQ", m.mem(at, 0), xs[d])
+			m.i("VBROADCASTI32X4", m.mem(at, 0), half(d))
 		}
-		m.i("VPSHUFB", m.narrow(u[0]), m.narrow(d), m.narrow(d))
+		m.i("VPSHUFB", half(u[0]), half(d), half(d))
 	}, args[0][0]))
 }
 

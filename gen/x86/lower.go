@@ -122,7 +122,13 @@ func (m *Machine) Lower(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at p
 				return s.Op(plan.Vec, func(d int, u []int) { m.i(names[isa]+"_BCST", p, m.vec(u[0]), m.vec(d)) }, args[0][0])
 			}
 		}
-		if a, ok := s.Operand(args[0][0]); ok && !m.wide && commutes[n.Op] {
+		if m.wide {
+			return one(names[isa], 1, 0)
+		}
+		if a, ok := s.Operand(args[1][0]); ok {
+			return s.Op(plan.Vec, func(d int, u []int) { m.i(names[isa], m.mem(a, 0), m.vec(u[0]), m.vec(d)) }, args[0][0])
+		}
+		if a, ok := s.Operand(args[0][0]); ok && commutes[n.Op] {
 			return s.Op(plan.Vec, func(d int, u []int) { m.i(names[isa], m.mem(a, 0), m.vec(u[0]), m.vec(d)) }, args[1][0])
 		}
 		return one(names[isa], 1, 0)

@@ -428,40 +428,36 @@ lanestage:
 // Requires: AVX, F16C, MMX+
 TEXT ·DecodeFpE5M2AVX2(SB), NOSPLIT, $192-32
 	// pointers: SI y, DX x, DI elements left
-	// per call: Y15 table
+	// per call: Y15 0x0
 	// vector registers in use at once: 2
-	MOVQ    y+0(FP), SI
-	MOVQ    x+8(FP), DX
-	VMOVUPS ·bytes98dd34e5+0(SB), Y15
-	MOVQ    n+16(FP), DI
-	CMPQ    DI, $+32
-	JLT     lanestage
-	MOVQ    ahead+24(FP), CX
-	CMPQ    CX, $+1
-	JGT     lanestream
+	MOVQ   y+0(FP), SI
+	MOVQ   x+8(FP), DX
+	VXORPS Y15, Y15, Y15
+	MOVQ   n+16(FP), DI
+	CMPQ   DI, $+32
+	JLT    lanestage
+	MOVQ   ahead+24(FP), CX
+	CMPQ   CX, $+1
+	JGT    lanestream
 
 laneloop:
-	VMOVQ     (DX), X0
-	VPSHUFB   X15, X0, X0
-	VCVTPH2PS X0, Y0
-	VMOVUPS   Y0, (SI)
-	VMOVQ     8(DX), X0
-	VPSHUFB   X15, X0, X0
-	VCVTPH2PS X0, Y0
-	VMOVUPS   Y0, 32(SI)
-	VMOVQ     16(DX), X0
-	VPSHUFB   X15, X0, X0
-	VCVTPH2PS X0, Y0
-	VMOVUPS   Y0, 64(SI)
-	VMOVQ     24(DX), X0
-	VPSHUFB   X15, X0, X0
-	VCVTPH2PS X0, Y0
-	VMOVUPS   Y0, 96(SI)
-	SUBQ      $-128, SI
-	ADDQ      $+32, DX
-	SUBQ      $+32, DI
-	CMPQ      DI, $+32
-	JGE       laneloop
+	VPUNPCKLBW (DX), X15, X0
+	VCVTPH2PS  X0, Y0
+	VMOVUPS    Y0, (SI)
+	VPUNPCKHBW (DX), X15, X0
+	VCVTPH2PS  X0, Y0
+	VMOVUPS    Y0, 32(SI)
+	VPUNPCKLBW 16(DX), X15, X0
+	VCVTPH2PS  X0, Y0
+	VMOVUPS    Y0, 64(SI)
+	VPUNPCKHBW 16(DX), X15, X0
+	VCVTPH2PS  X0, Y0
+	VMOVUPS    Y0, 96(SI)
+	SUBQ       $-128, SI
+	ADDQ       $+32, DX
+	SUBQ       $+32, DI
+	CMPQ       DI, $+32
+	JGE        laneloop
 
 lanetail:
 	TESTQ DI, DI
@@ -483,30 +479,26 @@ fence:
 	RET
 
 lanestream:
-	LEAQ      (DX)(CX*1), AX
-	CALL      ·fetch64AVX2(SB)
-	VMOVQ     (DX), X0
-	VPSHUFB   X15, X0, X0
-	VCVTPH2PS X0, Y0
-	VMOVNTPS  Y0, (SI)
-	VMOVQ     8(DX), X0
-	VPSHUFB   X15, X0, X0
-	VCVTPH2PS X0, Y0
-	VMOVNTPS  Y0, 32(SI)
-	VMOVQ     16(DX), X0
-	VPSHUFB   X15, X0, X0
-	VCVTPH2PS X0, Y0
-	VMOVNTPS  Y0, 64(SI)
-	VMOVQ     24(DX), X0
-	VPSHUFB   X15, X0, X0
-	VCVTPH2PS X0, Y0
-	VMOVNTPS  Y0, 96(SI)
-	SUBQ      $-128, SI
-	ADDQ      $+32, DX
-	SUBQ      $+32, DI
-	CMPQ      DI, $+32
-	JGE       lanestream
-	JMP       lanetail
+	LEAQ       (DX)(CX*1), AX
+	CALL       ·fetch64AVX2(SB)
+	VPUNPCKLBW (DX), X15, X0
+	VCVTPH2PS  X0, Y0
+	VMOVNTPS   Y0, (SI)
+	VPUNPCKHBW (DX), X15, X0
+	VCVTPH2PS  X0, Y0
+	VMOVNTPS   Y0, 32(SI)
+	VPUNPCKLBW 16(DX), X15, X0
+	VCVTPH2PS  X0, Y0
+	VMOVNTPS   Y0, 64(SI)
+	VPUNPCKHBW 16(DX), X15, X0
+	VCVTPH2PS  X0, Y0
+	VMOVNTPS   Y0, 96(SI)
+	SUBQ       $-128, SI
+	ADDQ       $+32, DX
+	SUBQ       $+32, DI
+	CMPQ       DI, $+32
+	JGE        lanestream
+	JMP        lanetail
 
 lanestage:
 	MOVQ SI, (SP)

@@ -302,27 +302,23 @@ laneloop:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VMOVUPS      (BX), Y0
-	VMULPS       Y0, Y15, Y0
+	VMULPS       (BX), Y15, Y0
 	VPMOVSXBW    (DX), Y1
 	VPSLLW       $0x07, Y1, Y1
 	VPAND        Y13, Y1, Y1
 	VCVTPH2PS    X1, Y2
 	VMULPS       Y0, Y2, Y2
-	VMOVUPS      32(BX), Y0
-	VMULPS       Y0, Y15, Y0
+	VMULPS       32(BX), Y15, Y0
 	VEXTRACTI128 $0x01, Y1, X1
 	VCVTPH2PS    X1, Y1
 	VMULPS       Y0, Y1, Y1
-	VMOVUPS      64(BX), Y0
-	VMULPS       Y0, Y15, Y0
+	VMULPS       64(BX), Y15, Y0
 	VPMOVSXBW    16(DX), Y3
 	VPSLLW       $0x07, Y3, Y3
 	VPAND        Y13, Y3, Y3
 	VCVTPH2PS    X3, Y4
 	VMULPS       Y0, Y4, Y4
-	VMOVUPS      96(BX), Y0
-	VMULPS       Y0, Y15, Y0
+	VMULPS       96(BX), Y15, Y0
 	VEXTRACTI128 $0x01, Y3, X3
 	VCVTPH2PS    X3, Y3
 	VMULPS       Y0, Y3, Y3
@@ -657,8 +653,7 @@ spread:
 	LEAQ 120(SP), BX
 
 rare:
-	VMOVUPS      (BX), Y0
-	VMULPS       Y0, Y15, Y0
+	VMULPS       (BX), Y15, Y0
 	VPMOVSXBW    (DX), Y1
 	VPSLLW       $0x07, Y1, Y1
 	VPAND        Y13, Y1, Y1
@@ -670,8 +665,7 @@ rare:
 	VPCMPEQD     Y3, Y0, Y0
 	VBROADCASTSS ·word7fc00000+0(SB), Y4
 	VBLENDVPS    Y0, Y4, Y2, Y0
-	VMOVUPS      32(BX), Y2
-	VMULPS       Y2, Y15, Y2
+	VMULPS       32(BX), Y15, Y2
 	VEXTRACTI128 $0x01, Y1, X1
 	VCVTPH2PS    X1, Y1
 	VMULPS       Y2, Y1, Y1
@@ -679,8 +673,7 @@ rare:
 	VPAND        Y3, Y2, Y2
 	VPCMPEQD     Y3, Y2, Y2
 	VBLENDVPS    Y2, Y4, Y1, Y2
-	VMOVUPS      64(BX), Y1
-	VMULPS       Y1, Y15, Y1
+	VMULPS       64(BX), Y15, Y1
 	VPMOVSXBW    16(DX), Y5
 	VPSLLW       $0x07, Y5, Y5
 	VPAND        Y13, Y5, Y5
@@ -690,8 +683,7 @@ rare:
 	VPAND        Y3, Y1, Y1
 	VPCMPEQD     Y3, Y1, Y1
 	VBLENDVPS    Y1, Y4, Y6, Y1
-	VMOVUPS      96(BX), Y6
-	VMULPS       Y6, Y15, Y6
+	VMULPS       96(BX), Y15, Y6
 	VEXTRACTI128 $0x01, Y5, X5
 	VCVTPH2PS    X5, Y5
 	VMULPS       Y6, Y5, Y5
@@ -749,7 +741,7 @@ half13:
 // Requires: AVX, AVX2, F16C, MMX+
 TEXT ·DequantizeFpE5M2F16BF16AVX2(SB), $576-56
 	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
-	// per call: Y15 times, Y14 0x83838383, Y13 table, Y12 0xffffffff
+	// per call: Y15 times, Y14 0x83838383, Y13 0x0, Y12 0xffffffff
 	// per group: Y0 scale, Y11 Mul
 	// vector registers in use at once: 11
 	MOVQ         y+0(FP), SI
@@ -758,7 +750,7 @@ TEXT ·DequantizeFpE5M2F16BF16AVX2(SB), $576-56
 	MOVL         elem+28(FP), R8
 	VBROADCASTSS times+24(FP), Y15
 	VBROADCASTSS ·word83838383+0(SB), Y14
-	VMOVUPS      ·bytes98dd34e5+0(SB), Y13
+	VXORPS       Y13, Y13, Y13
 	VBROADCASTSS ·wordffffffff+0(SB), Y12
 	MOVQ         groups+32(FP), R11
 	MOVQ         length+40(FP), R12
@@ -794,51 +786,47 @@ groupnext:
 	JGT          groupstream
 
 grouploop:
-	VPOR      (DX), Y14, Y0
-	VPCMPEQB  Y12, Y0, Y0
-	VPMOVMSKB Y0, AX
-	TESTL     AX, AX
-	JNE       grouprare
-	VMOVQ     (DX), X0
-	VPSHUFB   X13, X0, X0
-	VCVTPH2PS X0, Y0
-	VMULPS    Y11, Y0, Y0
-	VMOVQ     8(DX), X1
-	VPSHUFB   X13, X1, X1
-	VCVTPH2PS X1, Y1
-	VMULPS    Y11, Y1, Y1
-	VMOVQ     16(DX), X2
-	VPSHUFB   X13, X2, X2
-	VCVTPH2PS X2, Y2
-	VMULPS    Y11, Y2, Y2
-	VMOVQ     24(DX), X3
-	VPSHUFB   X13, X3, X3
-	VCVTPH2PS X3, Y3
-	VMULPS    Y11, Y3, Y3
-	CMPL      R8, $+2
-	JNE       half1
-	VPSRLD    $0x10, Y0, Y4
-	VPBLENDW  $0xaa, Y1, Y4, Y4
-	VPSLLD    $0x10, Y1, Y1
-	VPBLENDW  $0xaa, Y1, Y0, Y0
-	VPANDN    ·word00010001+0(SB), Y4, Y1
-	VPSUBUSW  Y1, Y0, Y0
-	VPSRLW    $0x0f, Y0, Y0
-	VPADDW    Y0, Y4, Y4
-	VPSHUFB   ·bytes05b81a5d+0(SB), Y4, Y4
-	VPERMQ    $0xd8, Y4, Y4
-	VMOVUPS   Y4, (SI)
-	VPSRLD    $0x10, Y2, Y4
-	VPBLENDW  $0xaa, Y3, Y4, Y4
-	VPSLLD    $0x10, Y3, Y3
-	VPBLENDW  $0xaa, Y3, Y2, Y2
-	VPANDN    ·word00010001+0(SB), Y4, Y3
-	VPSUBUSW  Y3, Y2, Y2
-	VPSRLW    $0x0f, Y2, Y2
-	VPADDW    Y2, Y4, Y4
-	VPSHUFB   ·bytes05b81a5d+0(SB), Y4, Y4
-	VPERMQ    $0xd8, Y4, Y4
-	VMOVUPS   Y4, 32(SI)
+	VPOR       (DX), Y14, Y0
+	VPCMPEQB   Y12, Y0, Y0
+	VPMOVMSKB  Y0, AX
+	TESTL      AX, AX
+	JNE        grouprare
+	VPUNPCKLBW (DX), X13, X0
+	VCVTPH2PS  X0, Y0
+	VMULPS     Y11, Y0, Y0
+	VPUNPCKHBW (DX), X13, X1
+	VCVTPH2PS  X1, Y1
+	VMULPS     Y11, Y1, Y1
+	VPUNPCKLBW 16(DX), X13, X2
+	VCVTPH2PS  X2, Y2
+	VMULPS     Y11, Y2, Y2
+	VPUNPCKHBW 16(DX), X13, X3
+	VCVTPH2PS  X3, Y3
+	VMULPS     Y11, Y3, Y3
+	CMPL       R8, $+2
+	JNE        half1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VPSLLD     $0x10, Y1, Y1
+	VPBLENDW   $0xaa, Y1, Y0, Y0
+	VPANDN     ·word00010001+0(SB), Y4, Y1
+	VPSUBUSW   Y1, Y0, Y0
+	VPSRLW     $0x0f, Y0, Y0
+	VPADDW     Y0, Y4, Y4
+	VPSHUFB    ·bytes05b81a5d+0(SB), Y4, Y4
+	VPERMQ     $0xd8, Y4, Y4
+	VMOVUPS    Y4, (SI)
+	VPSRLD     $0x10, Y2, Y4
+	VPBLENDW   $0xaa, Y3, Y4, Y4
+	VPSLLD     $0x10, Y3, Y3
+	VPBLENDW   $0xaa, Y3, Y2, Y2
+	VPANDN     ·word00010001+0(SB), Y4, Y3
+	VPSUBUSW   Y3, Y2, Y2
+	VPSRLW     $0x0f, Y2, Y2
+	VPADDW     Y2, Y4, Y4
+	VPSHUFB    ·bytes05b81a5d+0(SB), Y4, Y4
+	VPERMQ     $0xd8, Y4, Y4
+	VMOVUPS    Y4, 32(SI)
 
 halfdone2:
 groupback:
@@ -877,13 +865,11 @@ groupmeet:
 
 groupmeet0:
 	VMULPS       Y0, Y15, Y0
-	VMOVQ        (DX), X2
-	VPSHUFB      X13, X2, X2
+	VPUNPCKLBW   (DX), X13, X2
 	VCVTPH2PS    X2, Y2
 	VMULPS       Y0, Y2, Y2
 	VMULPS       Y1, Y15, Y1
-	VMOVQ        8(DX), X0
-	VPSHUFB      X13, X0, X0
+	VPUNPCKHBW   (DX), X13, X0
 	VCVTPH2PS    X0, Y0
 	VMULPS       Y1, Y0, Y0
 	VBROADCASTSS (BX)(R13*4), Y1
@@ -892,40 +878,38 @@ groupmeet0:
 	JGT          groupmeet2mix
 
 groupmeet2:
-	VMULPS    Y1, Y15, Y1
-	VMOVQ     16(DX), X4
-	VPSHUFB   X13, X4, X4
-	VCVTPH2PS X4, Y4
-	VMULPS    Y1, Y4, Y4
-	VMULPS    Y3, Y15, Y3
-	VMOVQ     24(DX), X1
-	VPSHUFB   X13, X1, X1
-	VCVTPH2PS X1, Y1
-	VMULPS    Y3, Y1, Y1
-	CMPL      R8, $+2
-	JNE       half3
-	VPSRLD    $0x10, Y2, Y3
-	VPBLENDW  $0xaa, Y0, Y3, Y3
-	VPSLLD    $0x10, Y0, Y0
-	VPBLENDW  $0xaa, Y0, Y2, Y2
-	VPANDN    ·word00010001+0(SB), Y3, Y0
-	VPSUBUSW  Y0, Y2, Y2
-	VPSRLW    $0x0f, Y2, Y2
-	VPADDW    Y2, Y3, Y3
-	VPSHUFB   ·bytes05b81a5d+0(SB), Y3, Y3
-	VPERMQ    $0xd8, Y3, Y3
-	VMOVUPS   Y3, (SI)
-	VPSRLD    $0x10, Y4, Y3
-	VPBLENDW  $0xaa, Y1, Y3, Y3
-	VPSLLD    $0x10, Y1, Y1
-	VPBLENDW  $0xaa, Y1, Y4, Y4
-	VPANDN    ·word00010001+0(SB), Y3, Y1
-	VPSUBUSW  Y1, Y4, Y4
-	VPSRLW    $0x0f, Y4, Y4
-	VPADDW    Y4, Y3, Y3
-	VPSHUFB   ·bytes05b81a5d+0(SB), Y3, Y3
-	VPERMQ    $0xd8, Y3, Y3
-	VMOVUPS   Y3, 32(SI)
+	VMULPS     Y1, Y15, Y1
+	VPUNPCKLBW 16(DX), X13, X4
+	VCVTPH2PS  X4, Y4
+	VMULPS     Y1, Y4, Y4
+	VMULPS     Y3, Y15, Y3
+	VPUNPCKHBW 16(DX), X13, X1
+	VCVTPH2PS  X1, Y1
+	VMULPS     Y3, Y1, Y1
+	CMPL       R8, $+2
+	JNE        half3
+	VPSRLD     $0x10, Y2, Y3
+	VPBLENDW   $0xaa, Y0, Y3, Y3
+	VPSLLD     $0x10, Y0, Y0
+	VPBLENDW   $0xaa, Y0, Y2, Y2
+	VPANDN     ·word00010001+0(SB), Y3, Y0
+	VPSUBUSW   Y0, Y2, Y2
+	VPSRLW     $0x0f, Y2, Y2
+	VPADDW     Y2, Y3, Y3
+	VPSHUFB    ·bytes05b81a5d+0(SB), Y3, Y3
+	VPERMQ     $0xd8, Y3, Y3
+	VMOVUPS    Y3, (SI)
+	VPSRLD     $0x10, Y4, Y3
+	VPBLENDW   $0xaa, Y1, Y3, Y3
+	VPSLLD     $0x10, Y1, Y1
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VPANDN     ·word00010001+0(SB), Y3, Y1
+	VPSUBUSW   Y1, Y4, Y4
+	VPSRLW     $0x0f, Y4, Y4
+	VPADDW     Y4, Y3, Y3
+	VPSHUFB    ·bytes05b81a5d+0(SB), Y3, Y3
+	VPERMQ     $0xd8, Y3, Y3
+	VMOVUPS    Y3, 32(SI)
 
 halfdone4:
 	ADDQ $+64, SI
@@ -980,20 +964,16 @@ short2loop:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VMOVQ        (DX), X0
-	VPSHUFB      X13, X0, X0
+	VPUNPCKLBW   (DX), X13, X0
 	VCVTPH2PS    X0, Y0
 	VMULPS       Y11, Y0, Y0
-	VMOVQ        8(DX), X1
-	VPSHUFB      X13, X1, X1
+	VPUNPCKHBW   (DX), X13, X1
 	VCVTPH2PS    X1, Y1
 	VMULPS       Y11, Y1, Y1
-	VMOVQ        16(DX), X2
-	VPSHUFB      X13, X2, X2
+	VPUNPCKLBW   16(DX), X13, X2
 	VCVTPH2PS    X2, Y2
 	VMULPS       Y10, Y2, Y2
-	VMOVQ        24(DX), X3
-	VPSHUFB      X13, X3, X3
+	VPUNPCKHBW   16(DX), X13, X3
 	VCVTPH2PS    X3, Y3
 	VMULPS       Y10, Y3, Y3
 	CMPL         R8, $+2
@@ -1040,59 +1020,51 @@ lanerow:
 	JLT  lanestage
 
 laneloop:
-	VPOR      (DX), Y14, Y0
-	VPCMPEQB  Y12, Y0, Y0
-	VPMOVMSKB Y0, AX
-	TESTL     AX, AX
-	JNE       lanerare
-	VMOVUPS   (BX), Y0
-	VMULPS    Y0, Y15, Y0
-	VMOVQ     (DX), X1
-	VPSHUFB   X13, X1, X1
-	VCVTPH2PS X1, Y1
-	VMULPS    Y0, Y1, Y1
-	VMOVUPS   32(BX), Y0
-	VMULPS    Y0, Y15, Y0
-	VMOVQ     8(DX), X2
-	VPSHUFB   X13, X2, X2
-	VCVTPH2PS X2, Y2
-	VMULPS    Y0, Y2, Y2
-	VMOVUPS   64(BX), Y0
-	VMULPS    Y0, Y15, Y0
-	VMOVQ     16(DX), X3
-	VPSHUFB   X13, X3, X3
-	VCVTPH2PS X3, Y3
-	VMULPS    Y0, Y3, Y3
-	VMOVUPS   96(BX), Y0
-	VMULPS    Y0, Y15, Y0
-	VMOVQ     24(DX), X4
-	VPSHUFB   X13, X4, X4
-	VCVTPH2PS X4, Y4
-	VMULPS    Y0, Y4, Y4
-	CMPL      R8, $+2
-	JNE       half7
-	VPSRLD    $0x10, Y1, Y0
-	VPBLENDW  $0xaa, Y2, Y0, Y0
-	VPSLLD    $0x10, Y2, Y2
-	VPBLENDW  $0xaa, Y2, Y1, Y1
-	VPANDN    ·word00010001+0(SB), Y0, Y2
-	VPSUBUSW  Y2, Y1, Y1
-	VPSRLW    $0x0f, Y1, Y1
-	VPADDW    Y1, Y0, Y0
-	VPSHUFB   ·bytes05b81a5d+0(SB), Y0, Y0
-	VPERMQ    $0xd8, Y0, Y0
-	VMOVUPS   Y0, (SI)
-	VPSRLD    $0x10, Y3, Y0
-	VPBLENDW  $0xaa, Y4, Y0, Y0
-	VPSLLD    $0x10, Y4, Y4
-	VPBLENDW  $0xaa, Y4, Y3, Y3
-	VPANDN    ·word00010001+0(SB), Y0, Y4
-	VPSUBUSW  Y4, Y3, Y3
-	VPSRLW    $0x0f, Y3, Y3
-	VPADDW    Y3, Y0, Y0
-	VPSHUFB   ·bytes05b81a5d+0(SB), Y0, Y0
-	VPERMQ    $0xd8, Y0, Y0
-	VMOVUPS   Y0, 32(SI)
+	VPOR       (DX), Y14, Y0
+	VPCMPEQB   Y12, Y0, Y0
+	VPMOVMSKB  Y0, AX
+	TESTL      AX, AX
+	JNE        lanerare
+	VMULPS     (BX), Y15, Y0
+	VPUNPCKLBW (DX), X13, X1
+	VCVTPH2PS  X1, Y1
+	VMULPS     Y0, Y1, Y1
+	VMULPS     32(BX), Y15, Y0
+	VPUNPCKHBW (DX), X13, X2
+	VCVTPH2PS  X2, Y2
+	VMULPS     Y0, Y2, Y2
+	VMULPS     64(BX), Y15, Y0
+	VPUNPCKLBW 16(DX), X13, X3
+	VCVTPH2PS  X3, Y3
+	VMULPS     Y0, Y3, Y3
+	VMULPS     96(BX), Y15, Y0
+	VPUNPCKHBW 16(DX), X13, X4
+	VCVTPH2PS  X4, Y4
+	VMULPS     Y0, Y4, Y4
+	CMPL       R8, $+2
+	JNE        half7
+	VPSRLD     $0x10, Y1, Y0
+	VPBLENDW   $0xaa, Y2, Y0, Y0
+	VPSLLD     $0x10, Y2, Y2
+	VPBLENDW   $0xaa, Y2, Y1, Y1
+	VPANDN     ·word00010001+0(SB), Y0, Y2
+	VPSUBUSW   Y2, Y1, Y1
+	VPSRLW     $0x0f, Y1, Y1
+	VPADDW     Y1, Y0, Y0
+	VPSHUFB    ·bytes05b81a5d+0(SB), Y0, Y0
+	VPERMQ     $0xd8, Y0, Y0
+	VMOVUPS    Y0, (SI)
+	VPSRLD     $0x10, Y3, Y0
+	VPBLENDW   $0xaa, Y4, Y0, Y0
+	VPSLLD     $0x10, Y4, Y4
+	VPBLENDW   $0xaa, Y4, Y3, Y3
+	VPANDN     ·word00010001+0(SB), Y0, Y4
+	VPSUBUSW   Y4, Y3, Y3
+	VPSRLW     $0x0f, Y3, Y3
+	VPADDW     Y3, Y0, Y0
+	VPSHUFB    ·bytes05b81a5d+0(SB), Y0, Y0
+	VPERMQ     $0xd8, Y0, Y0
+	VMOVUPS    Y0, 32(SI)
 
 halfdone8:
 laneback:
@@ -1130,53 +1102,49 @@ fence:
 	RET
 
 groupstream:
-	LEAQ      (DX)(CX*1), AX
-	CALL      ·fetch64AVX2(SB)
-	VPOR      (DX), Y14, Y0
-	VPCMPEQB  Y12, Y0, Y0
-	VPMOVMSKB Y0, AX
-	TESTL     AX, AX
-	JNE       grouprare
-	VMOVQ     (DX), X0
-	VPSHUFB   X13, X0, X0
-	VCVTPH2PS X0, Y0
-	VMULPS    Y11, Y0, Y0
-	VMOVQ     8(DX), X1
-	VPSHUFB   X13, X1, X1
-	VCVTPH2PS X1, Y1
-	VMULPS    Y11, Y1, Y1
-	VMOVQ     16(DX), X2
-	VPSHUFB   X13, X2, X2
-	VCVTPH2PS X2, Y2
-	VMULPS    Y11, Y2, Y2
-	VMOVQ     24(DX), X3
-	VPSHUFB   X13, X3, X3
-	VCVTPH2PS X3, Y3
-	VMULPS    Y11, Y3, Y3
-	CMPL      R8, $+2
-	JNE       half9
-	VPSRLD    $0x10, Y0, Y4
-	VPBLENDW  $0xaa, Y1, Y4, Y4
-	VPSLLD    $0x10, Y1, Y1
-	VPBLENDW  $0xaa, Y1, Y0, Y0
-	VPANDN    ·word00010001+0(SB), Y4, Y1
-	VPSUBUSW  Y1, Y0, Y0
-	VPSRLW    $0x0f, Y0, Y0
-	VPADDW    Y0, Y4, Y4
-	VPSHUFB   ·bytes05b81a5d+0(SB), Y4, Y4
-	VPERMQ    $0xd8, Y4, Y4
-	VMOVNTPS  Y4, (SI)
-	VPSRLD    $0x10, Y2, Y4
-	VPBLENDW  $0xaa, Y3, Y4, Y4
-	VPSLLD    $0x10, Y3, Y3
-	VPBLENDW  $0xaa, Y3, Y2, Y2
-	VPANDN    ·word00010001+0(SB), Y4, Y3
-	VPSUBUSW  Y3, Y2, Y2
-	VPSRLW    $0x0f, Y2, Y2
-	VPADDW    Y2, Y4, Y4
-	VPSHUFB   ·bytes05b81a5d+0(SB), Y4, Y4
-	VPERMQ    $0xd8, Y4, Y4
-	VMOVNTPS  Y4, 32(SI)
+	LEAQ       (DX)(CX*1), AX
+	CALL       ·fetch64AVX2(SB)
+	VPOR       (DX), Y14, Y0
+	VPCMPEQB   Y12, Y0, Y0
+	VPMOVMSKB  Y0, AX
+	TESTL      AX, AX
+	JNE        grouprare
+	VPUNPCKLBW (DX), X13, X0
+	VCVTPH2PS  X0, Y0
+	VMULPS     Y11, Y0, Y0
+	VPUNPCKHBW (DX), X13, X1
+	VCVTPH2PS  X1, Y1
+	VMULPS     Y11, Y1, Y1
+	VPUNPCKLBW 16(DX), X13, X2
+	VCVTPH2PS  X2, Y2
+	VMULPS     Y11, Y2, Y2
+	VPUNPCKHBW 16(DX), X13, X3
+	VCVTPH2PS  X3, Y3
+	VMULPS     Y11, Y3, Y3
+	CMPL       R8, $+2
+	JNE        half9
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VPSLLD     $0x10, Y1, Y1
+	VPBLENDW   $0xaa, Y1, Y0, Y0
+	VPANDN     ·word00010001+0(SB), Y4, Y1
+	VPSUBUSW   Y1, Y0, Y0
+	VPSRLW     $0x0f, Y0, Y0
+	VPADDW     Y0, Y4, Y4
+	VPSHUFB    ·bytes05b81a5d+0(SB), Y4, Y4
+	VPERMQ     $0xd8, Y4, Y4
+	VMOVNTPS   Y4, (SI)
+	VPSRLD     $0x10, Y2, Y4
+	VPBLENDW   $0xaa, Y3, Y4, Y4
+	VPSLLD     $0x10, Y3, Y3
+	VPBLENDW   $0xaa, Y3, Y2, Y2
+	VPANDN     ·word00010001+0(SB), Y4, Y3
+	VPSUBUSW   Y3, Y2, Y2
+	VPSRLW     $0x0f, Y2, Y2
+	VPADDW     Y2, Y4, Y4
+	VPSHUFB    ·bytes05b81a5d+0(SB), Y4, Y4
+	VPERMQ     $0xd8, Y4, Y4
+	VMOVNTPS   Y4, 32(SI)
 
 halfdone10:
 	ADDQ $+64, SI
@@ -1277,20 +1245,16 @@ short2stream:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VMOVQ        (DX), X0
-	VPSHUFB      X13, X0, X0
+	VPUNPCKLBW   (DX), X13, X0
 	VCVTPH2PS    X0, Y0
 	VMULPS       Y11, Y0, Y0
-	VMOVQ        8(DX), X1
-	VPSHUFB      X13, X1, X1
+	VPUNPCKHBW   (DX), X13, X1
 	VCVTPH2PS    X1, Y1
 	VMULPS       Y11, Y1, Y1
-	VMOVQ        16(DX), X2
-	VPSHUFB      X13, X2, X2
+	VPUNPCKLBW   16(DX), X13, X2
 	VCVTPH2PS    X2, Y2
 	VMULPS       Y10, Y2, Y2
-	VMOVQ        24(DX), X3
-	VPSHUFB      X13, X3, X3
+	VPUNPCKHBW   16(DX), X13, X3
 	VCVTPH2PS    X3, Y3
 	VMULPS       Y10, Y3, Y3
 	CMPL         R8, $+2
@@ -1400,35 +1364,27 @@ spread:
 	LEAQ 120(SP), BX
 
 rare:
-	VMOVUPS      (BX), Y0
-	VMULPS       Y0, Y15, Y0
-	VMOVQ        (DX), X1
-	VPSHUFB      X13, X1, X1
+	VMULPS       (BX), Y15, Y0
+	VPUNPCKLBW   (DX), X13, X1
 	VCVTPH2PS    X1, Y1
 	VMULPS       Y0, Y1, Y1
 	VCMPPS       $0x07, Y1, Y1, Y0
 	VBROADCASTSS ·word7fc00000+0(SB), Y2
 	VBLENDVPS    Y0, Y1, Y2, Y0
-	VMOVUPS      32(BX), Y1
-	VMULPS       Y1, Y15, Y1
-	VMOVQ        8(DX), X3
-	VPSHUFB      X13, X3, X3
+	VMULPS       32(BX), Y15, Y1
+	VPUNPCKHBW   (DX), X13, X3
 	VCVTPH2PS    X3, Y3
 	VMULPS       Y1, Y3, Y3
 	VCMPPS       $0x07, Y3, Y3, Y1
 	VBLENDVPS    Y1, Y3, Y2, Y1
-	VMOVUPS      64(BX), Y3
-	VMULPS       Y3, Y15, Y3
-	VMOVQ        16(DX), X4
-	VPSHUFB      X13, X4, X4
+	VMULPS       64(BX), Y15, Y3
+	VPUNPCKLBW   16(DX), X13, X4
 	VCVTPH2PS    X4, Y4
 	VMULPS       Y3, Y4, Y4
 	VCMPPS       $0x07, Y4, Y4, Y3
 	VBLENDVPS    Y3, Y4, Y2, Y3
-	VMOVUPS      96(BX), Y4
-	VMULPS       Y4, Y15, Y4
-	VMOVQ        24(DX), X5
-	VPSHUFB      X13, X5, X5
+	VMULPS       96(BX), Y15, Y4
+	VPUNPCKHBW   16(DX), X13, X5
 	VCVTPH2PS    X5, Y5
 	VMULPS       Y4, Y5, Y5
 	VCMPPS       $0x07, Y5, Y5, Y4
@@ -1761,8 +1717,7 @@ lanerow:
 	JLT  lanestage
 
 laneloop:
-	VMOVUPS        (BX), Y0
-	VMULPS         Y0, Y15, Y0
+	VMULPS         (BX), Y15, Y0
 	VBROADCASTI128 (DX), Y1
 	VPSHUFB        Y14, Y1, Y1
 	VPSRLW         $0x04, Y1, Y2
@@ -1773,17 +1728,14 @@ laneloop:
 	VPUNPCKLBW     Y1, Y2, Y3
 	VPSLLD         $0x10, Y3, Y4
 	VMULPS         Y0, Y4, Y4
-	VMOVUPS        32(BX), Y0
-	VMULPS         Y0, Y15, Y0
+	VMULPS         32(BX), Y15, Y0
 	VPAND          Y10, Y3, Y3
 	VMULPS         Y0, Y3, Y3
-	VMOVUPS        64(BX), Y0
-	VMULPS         Y0, Y15, Y0
+	VMULPS         64(BX), Y15, Y0
 	VPUNPCKHBW     Y1, Y2, Y2
 	VPSLLD         $0x10, Y2, Y1
 	VMULPS         Y0, Y1, Y1
-	VMOVUPS        96(BX), Y0
-	VMULPS         Y0, Y15, Y0
+	VMULPS         96(BX), Y15, Y0
 	VPAND          Y10, Y2, Y2
 	VMULPS         Y0, Y2, Y2
 	CMPL           R8, $+2

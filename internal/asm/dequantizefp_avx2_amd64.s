@@ -237,30 +237,26 @@ laneloop:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VMOVUPS      (BX), Y0
-	VMULPS       Y0, Y15, Y0
+	VMULPS       (BX), Y15, Y0
 	VPMOVSXBW    (DX), Y1
 	VPSLLW       $0x07, Y1, Y1
 	VPAND        Y13, Y1, Y1
 	VCVTPH2PS    X1, Y2
 	VMULPS       Y0, Y2, Y2
 	VMOVUPS      Y2, (SI)
-	VMOVUPS      32(BX), Y0
-	VMULPS       Y0, Y15, Y0
+	VMULPS       32(BX), Y15, Y0
 	VEXTRACTI128 $0x01, Y1, X1
 	VCVTPH2PS    X1, Y1
 	VMULPS       Y0, Y1, Y1
 	VMOVUPS      Y1, 32(SI)
-	VMOVUPS      64(BX), Y0
-	VMULPS       Y0, Y15, Y0
+	VMULPS       64(BX), Y15, Y0
 	VPMOVSXBW    16(DX), Y1
 	VPSLLW       $0x07, Y1, Y1
 	VPAND        Y13, Y1, Y1
 	VCVTPH2PS    X1, Y2
 	VMULPS       Y0, Y2, Y2
 	VMOVUPS      Y2, 64(SI)
-	VMOVUPS      96(BX), Y0
-	VMULPS       Y0, Y15, Y0
+	VMULPS       96(BX), Y15, Y0
 	VEXTRACTI128 $0x01, Y1, X1
 	VCVTPH2PS    X1, Y1
 	VMULPS       Y0, Y1, Y1
@@ -461,8 +457,7 @@ spread:
 	LEAQ 184(SP), BX
 
 rare:
-	VMOVUPS      (BX), Y0
-	VMULPS       Y0, Y15, Y0
+	VMULPS       (BX), Y15, Y0
 	VPMOVSXBW    (DX), Y1
 	VPSLLW       $0x07, Y1, Y1
 	VPAND        Y13, Y1, Y1
@@ -475,8 +470,7 @@ rare:
 	VBROADCASTSS ·word7fc00000+0(SB), Y4
 	VBLENDVPS    Y0, Y4, Y2, Y0
 	VMOVUPS      Y0, (SI)
-	VMOVUPS      32(BX), Y0
-	VMULPS       Y0, Y15, Y0
+	VMULPS       32(BX), Y15, Y0
 	VEXTRACTI128 $0x01, Y1, X1
 	VCVTPH2PS    X1, Y1
 	VMULPS       Y0, Y1, Y1
@@ -485,8 +479,7 @@ rare:
 	VPCMPEQD     Y3, Y0, Y0
 	VBLENDVPS    Y0, Y4, Y1, Y0
 	VMOVUPS      Y0, 32(SI)
-	VMOVUPS      64(BX), Y0
-	VMULPS       Y0, Y15, Y0
+	VMULPS       64(BX), Y15, Y0
 	VPMOVSXBW    16(DX), Y1
 	VPSLLW       $0x07, Y1, Y1
 	VPAND        Y13, Y1, Y1
@@ -497,8 +490,7 @@ rare:
 	VPCMPEQD     Y3, Y0, Y0
 	VBLENDVPS    Y0, Y4, Y2, Y0
 	VMOVUPS      Y0, 64(SI)
-	VMOVUPS      96(BX), Y0
-	VMULPS       Y0, Y15, Y0
+	VMULPS       96(BX), Y15, Y0
 	VEXTRACTI128 $0x01, Y1, X1
 	VCVTPH2PS    X1, Y1
 	VMULPS       Y0, Y1, Y1
@@ -520,7 +512,7 @@ rare:
 // Requires: AVX, AVX2, F16C, MMX+
 TEXT ·DequantizeFpE5M2AVX2(SB), $640-56
 	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
-	// per call: Y15 times, Y14 0x83838383, Y13 table, Y12 0xffffffff
+	// per call: Y15 times, Y14 0x83838383, Y13 0x0, Y12 0xffffffff
 	// per group: Y0 scale, Y11 Mul
 	// vector registers in use at once: 8
 	MOVQ         y+0(FP), SI
@@ -528,7 +520,7 @@ TEXT ·DequantizeFpE5M2AVX2(SB), $640-56
 	MOVQ         scale+16(FP), BX
 	VBROADCASTSS times+24(FP), Y15
 	VBROADCASTSS ·word83838383+0(SB), Y14
-	VMOVUPS      ·bytes98dd34e5+0(SB), Y13
+	VXORPS       Y13, Y13, Y13
 	VBROADCASTSS ·wordffffffff+0(SB), Y12
 	MOVQ         groups+32(FP), R11
 	MOVQ         length+40(FP), R12
@@ -564,31 +556,27 @@ groupnext:
 	JGT          groupstream
 
 grouploop:
-	VPOR      (DX), Y14, Y0
-	VPCMPEQB  Y12, Y0, Y0
-	VPMOVMSKB Y0, AX
-	TESTL     AX, AX
-	JNE       grouprare
-	VMOVQ     (DX), X0
-	VPSHUFB   X13, X0, X0
-	VCVTPH2PS X0, Y0
-	VMULPS    Y11, Y0, Y0
-	VMOVUPS   Y0, (SI)
-	VMOVQ     8(DX), X0
-	VPSHUFB   X13, X0, X0
-	VCVTPH2PS X0, Y0
-	VMULPS    Y11, Y0, Y0
-	VMOVUPS   Y0, 32(SI)
-	VMOVQ     16(DX), X0
-	VPSHUFB   X13, X0, X0
-	VCVTPH2PS X0, Y0
-	VMULPS    Y11, Y0, Y0
-	VMOVUPS   Y0, 64(SI)
-	VMOVQ     24(DX), X0
-	VPSHUFB   X13, X0, X0
-	VCVTPH2PS X0, Y0
-	VMULPS    Y11, Y0, Y0
-	VMOVUPS   Y0, 96(SI)
+	VPOR       (DX), Y14, Y0
+	VPCMPEQB   Y12, Y0, Y0
+	VPMOVMSKB  Y0, AX
+	TESTL      AX, AX
+	JNE        grouprare
+	VPUNPCKLBW (DX), X13, X0
+	VCVTPH2PS  X0, Y0
+	VMULPS     Y11, Y0, Y0
+	VMOVUPS    Y0, (SI)
+	VPUNPCKHBW (DX), X13, X0
+	VCVTPH2PS  X0, Y0
+	VMULPS     Y11, Y0, Y0
+	VMOVUPS    Y0, 32(SI)
+	VPUNPCKLBW 16(DX), X13, X0
+	VCVTPH2PS  X0, Y0
+	VMULPS     Y11, Y0, Y0
+	VMOVUPS    Y0, 64(SI)
+	VPUNPCKHBW 16(DX), X13, X0
+	VCVTPH2PS  X0, Y0
+	VMULPS     Y11, Y0, Y0
+	VMOVUPS    Y0, 96(SI)
 
 groupback:
 	SUBQ $-128, SI
@@ -626,14 +614,12 @@ groupmeet:
 
 groupmeet0:
 	VMULPS       Y0, Y15, Y0
-	VMOVQ        (DX), X2
-	VPSHUFB      X13, X2, X2
+	VPUNPCKLBW   (DX), X13, X2
 	VCVTPH2PS    X2, Y2
 	VMULPS       Y0, Y2, Y2
 	VMOVUPS      Y2, (SI)
 	VMULPS       Y1, Y15, Y1
-	VMOVQ        8(DX), X0
-	VPSHUFB      X13, X0, X0
+	VPUNPCKHBW   (DX), X13, X0
 	VCVTPH2PS    X0, Y0
 	VMULPS       Y1, Y0, Y0
 	VMOVUPS      Y0, 32(SI)
@@ -643,27 +629,25 @@ groupmeet0:
 	JGT          groupmeet2mix
 
 groupmeet2:
-	VMULPS    Y0, Y15, Y0
-	VMOVQ     16(DX), X2
-	VPSHUFB   X13, X2, X2
-	VCVTPH2PS X2, Y2
-	VMULPS    Y0, Y2, Y2
-	VMOVUPS   Y2, 64(SI)
-	VMULPS    Y1, Y15, Y1
-	VMOVQ     24(DX), X0
-	VPSHUFB   X13, X0, X0
-	VCVTPH2PS X0, Y0
-	VMULPS    Y1, Y0, Y0
-	VMOVUPS   Y0, 96(SI)
-	SUBQ      $-128, SI
-	ADDQ      $+32, DX
-	LEAQ      (BX)(R13*4), BX
-	XORL      R13, R13
-	SUBQ      $+32, DI
-	CMPQ      DI, $+32
-	JLT       groupmet
-	CMPQ      R11, $-31
-	JGE       groupmeet
+	VMULPS     Y0, Y15, Y0
+	VPUNPCKLBW 16(DX), X13, X2
+	VCVTPH2PS  X2, Y2
+	VMULPS     Y0, Y2, Y2
+	VMOVUPS    Y2, 64(SI)
+	VMULPS     Y1, Y15, Y1
+	VPUNPCKHBW 16(DX), X13, X0
+	VCVTPH2PS  X0, Y0
+	VMULPS     Y1, Y0, Y0
+	VMOVUPS    Y0, 96(SI)
+	SUBQ       $-128, SI
+	ADDQ       $+32, DX
+	LEAQ       (BX)(R13*4), BX
+	XORL       R13, R13
+	SUBQ       $+32, DI
+	CMPQ       DI, $+32
+	JLT        groupmet
+	CMPQ       R11, $-31
+	JGE        groupmeet
 
 groupmet:
 	NEGQ R11
@@ -707,23 +691,19 @@ short2loop:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VMOVQ        (DX), X0
-	VPSHUFB      X13, X0, X0
+	VPUNPCKLBW   (DX), X13, X0
 	VCVTPH2PS    X0, Y0
 	VMULPS       Y11, Y0, Y0
 	VMOVUPS      Y0, (SI)
-	VMOVQ        8(DX), X0
-	VPSHUFB      X13, X0, X0
+	VPUNPCKHBW   (DX), X13, X0
 	VCVTPH2PS    X0, Y0
 	VMULPS       Y11, Y0, Y0
 	VMOVUPS      Y0, 32(SI)
-	VMOVQ        16(DX), X0
-	VPSHUFB      X13, X0, X0
+	VPUNPCKLBW   16(DX), X13, X0
 	VCVTPH2PS    X0, Y0
 	VMULPS       Y10, Y0, Y0
 	VMOVUPS      Y0, 64(SI)
-	VMOVQ        24(DX), X0
-	VPSHUFB      X13, X0, X0
+	VPUNPCKHBW   16(DX), X13, X0
 	VCVTPH2PS    X0, Y0
 	VMULPS       Y10, Y0, Y0
 	VMOVUPS      Y0, 96(SI)
@@ -746,39 +726,31 @@ lanerow:
 	JLT  lanestage
 
 laneloop:
-	VPOR      (DX), Y14, Y0
-	VPCMPEQB  Y12, Y0, Y0
-	VPMOVMSKB Y0, AX
-	TESTL     AX, AX
-	JNE       lanerare
-	VMOVUPS   (BX), Y0
-	VMULPS    Y0, Y15, Y0
-	VMOVQ     (DX), X1
-	VPSHUFB   X13, X1, X1
-	VCVTPH2PS X1, Y1
-	VMULPS    Y0, Y1, Y1
-	VMOVUPS   Y1, (SI)
-	VMOVUPS   32(BX), Y0
-	VMULPS    Y0, Y15, Y0
-	VMOVQ     8(DX), X1
-	VPSHUFB   X13, X1, X1
-	VCVTPH2PS X1, Y1
-	VMULPS    Y0, Y1, Y1
-	VMOVUPS   Y1, 32(SI)
-	VMOVUPS   64(BX), Y0
-	VMULPS    Y0, Y15, Y0
-	VMOVQ     16(DX), X1
-	VPSHUFB   X13, X1, X1
-	VCVTPH2PS X1, Y1
-	VMULPS    Y0, Y1, Y1
-	VMOVUPS   Y1, 64(SI)
-	VMOVUPS   96(BX), Y0
-	VMULPS    Y0, Y15, Y0
-	VMOVQ     24(DX), X1
-	VPSHUFB   X13, X1, X1
-	VCVTPH2PS X1, Y1
-	VMULPS    Y0, Y1, Y1
-	VMOVUPS   Y1, 96(SI)
+	VPOR       (DX), Y14, Y0
+	VPCMPEQB   Y12, Y0, Y0
+	VPMOVMSKB  Y0, AX
+	TESTL      AX, AX
+	JNE        lanerare
+	VMULPS     (BX), Y15, Y0
+	VPUNPCKLBW (DX), X13, X1
+	VCVTPH2PS  X1, Y1
+	VMULPS     Y0, Y1, Y1
+	VMOVUPS    Y1, (SI)
+	VMULPS     32(BX), Y15, Y0
+	VPUNPCKHBW (DX), X13, X1
+	VCVTPH2PS  X1, Y1
+	VMULPS     Y0, Y1, Y1
+	VMOVUPS    Y1, 32(SI)
+	VMULPS     64(BX), Y15, Y0
+	VPUNPCKLBW 16(DX), X13, X1
+	VCVTPH2PS  X1, Y1
+	VMULPS     Y0, Y1, Y1
+	VMOVUPS    Y1, 64(SI)
+	VMULPS     96(BX), Y15, Y0
+	VPUNPCKHBW 16(DX), X13, X1
+	VCVTPH2PS  X1, Y1
+	VMULPS     Y0, Y1, Y1
+	VMOVUPS    Y1, 96(SI)
 
 laneback:
 	SUBQ  $-128, SI
@@ -815,39 +787,35 @@ fence:
 	RET
 
 groupstream:
-	LEAQ      (DX)(CX*1), AX
-	CALL      ·fetch64AVX2(SB)
-	VPOR      (DX), Y14, Y0
-	VPCMPEQB  Y12, Y0, Y0
-	VPMOVMSKB Y0, AX
-	TESTL     AX, AX
-	JNE       grouprare
-	VMOVQ     (DX), X0
-	VPSHUFB   X13, X0, X0
-	VCVTPH2PS X0, Y0
-	VMULPS    Y11, Y0, Y0
-	VMOVNTPS  Y0, (SI)
-	VMOVQ     8(DX), X0
-	VPSHUFB   X13, X0, X0
-	VCVTPH2PS X0, Y0
-	VMULPS    Y11, Y0, Y0
-	VMOVNTPS  Y0, 32(SI)
-	VMOVQ     16(DX), X0
-	VPSHUFB   X13, X0, X0
-	VCVTPH2PS X0, Y0
-	VMULPS    Y11, Y0, Y0
-	VMOVNTPS  Y0, 64(SI)
-	VMOVQ     24(DX), X0
-	VPSHUFB   X13, X0, X0
-	VCVTPH2PS X0, Y0
-	VMULPS    Y11, Y0, Y0
-	VMOVNTPS  Y0, 96(SI)
-	SUBQ      $-128, SI
-	ADDQ      $+32, DX
-	SUBQ      $+32, R11
-	CMPQ      R11, $+32
-	JGE       groupstream
-	JMP       groupwhole
+	LEAQ       (DX)(CX*1), AX
+	CALL       ·fetch64AVX2(SB)
+	VPOR       (DX), Y14, Y0
+	VPCMPEQB   Y12, Y0, Y0
+	VPMOVMSKB  Y0, AX
+	TESTL      AX, AX
+	JNE        grouprare
+	VPUNPCKLBW (DX), X13, X0
+	VCVTPH2PS  X0, Y0
+	VMULPS     Y11, Y0, Y0
+	VMOVNTPS   Y0, (SI)
+	VPUNPCKHBW (DX), X13, X0
+	VCVTPH2PS  X0, Y0
+	VMULPS     Y11, Y0, Y0
+	VMOVNTPS   Y0, 32(SI)
+	VPUNPCKLBW 16(DX), X13, X0
+	VCVTPH2PS  X0, Y0
+	VMULPS     Y11, Y0, Y0
+	VMOVNTPS   Y0, 64(SI)
+	VPUNPCKHBW 16(DX), X13, X0
+	VCVTPH2PS  X0, Y0
+	VMULPS     Y11, Y0, Y0
+	VMOVNTPS   Y0, 96(SI)
+	SUBQ       $-128, SI
+	ADDQ       $+32, DX
+	SUBQ       $+32, R11
+	CMPQ       R11, $+32
+	JGE        groupstream
+	JMP        groupwhole
 
 grouprare:
 	MOVQ $+1, 320(SP)
@@ -918,23 +886,19 @@ short2stream:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VMOVQ        (DX), X0
-	VPSHUFB      X13, X0, X0
+	VPUNPCKLBW   (DX), X13, X0
 	VCVTPH2PS    X0, Y0
 	VMULPS       Y11, Y0, Y0
 	VMOVNTPS     Y0, (SI)
-	VMOVQ        8(DX), X0
-	VPSHUFB      X13, X0, X0
+	VPUNPCKHBW   (DX), X13, X0
 	VCVTPH2PS    X0, Y0
 	VMULPS       Y11, Y0, Y0
 	VMOVNTPS     Y0, 32(SI)
-	VMOVQ        16(DX), X0
-	VPSHUFB      X13, X0, X0
+	VPUNPCKLBW   16(DX), X13, X0
 	VCVTPH2PS    X0, Y0
 	VMULPS       Y10, Y0, Y0
 	VMOVNTPS     Y0, 64(SI)
-	VMOVQ        24(DX), X0
-	VPSHUFB      X13, X0, X0
+	VPUNPCKHBW   16(DX), X13, X0
 	VCVTPH2PS    X0, Y0
 	VMULPS       Y10, Y0, Y0
 	VMOVNTPS     Y0, 96(SI)
@@ -975,38 +939,30 @@ spread:
 	LEAQ 184(SP), BX
 
 rare:
-	VMOVUPS      (BX), Y0
-	VMULPS       Y0, Y15, Y0
-	VMOVQ        (DX), X1
-	VPSHUFB      X13, X1, X1
+	VMULPS       (BX), Y15, Y0
+	VPUNPCKLBW   (DX), X13, X1
 	VCVTPH2PS    X1, Y1
 	VMULPS       Y0, Y1, Y1
 	VCMPPS       $0x07, Y1, Y1, Y0
 	VBROADCASTSS ·word7fc00000+0(SB), Y2
 	VBLENDVPS    Y0, Y1, Y2, Y0
 	VMOVUPS      Y0, (SI)
-	VMOVUPS      32(BX), Y0
-	VMULPS       Y0, Y15, Y0
-	VMOVQ        8(DX), X1
-	VPSHUFB      X13, X1, X1
+	VMULPS       32(BX), Y15, Y0
+	VPUNPCKHBW   (DX), X13, X1
 	VCVTPH2PS    X1, Y1
 	VMULPS       Y0, Y1, Y1
 	VCMPPS       $0x07, Y1, Y1, Y0
 	VBLENDVPS    Y0, Y1, Y2, Y0
 	VMOVUPS      Y0, 32(SI)
-	VMOVUPS      64(BX), Y0
-	VMULPS       Y0, Y15, Y0
-	VMOVQ        16(DX), X1
-	VPSHUFB      X13, X1, X1
+	VMULPS       64(BX), Y15, Y0
+	VPUNPCKLBW   16(DX), X13, X1
 	VCVTPH2PS    X1, Y1
 	VMULPS       Y0, Y1, Y1
 	VCMPPS       $0x07, Y1, Y1, Y0
 	VBLENDVPS    Y0, Y1, Y2, Y0
 	VMOVUPS      Y0, 64(SI)
-	VMOVUPS      96(BX), Y0
-	VMULPS       Y0, Y15, Y0
-	VMOVQ        24(DX), X1
-	VPSHUFB      X13, X1, X1
+	VMULPS       96(BX), Y15, Y0
+	VPUNPCKHBW   16(DX), X13, X1
 	VCVTPH2PS    X1, Y1
 	VMULPS       Y0, Y1, Y1
 	VCMPPS       $0x07, Y1, Y1, Y0
@@ -1236,8 +1192,7 @@ lanerow:
 	JLT  lanestage
 
 laneloop:
-	VMOVUPS        (BX), Y0
-	VMULPS         Y0, Y15, Y0
+	VMULPS         (BX), Y15, Y0
 	VBROADCASTI128 (DX), Y1
 	VPSHUFB        Y14, Y1, Y1
 	VPSRLW         $0x04, Y1, Y2
@@ -1249,19 +1204,16 @@ laneloop:
 	VPSLLD         $0x10, Y3, Y4
 	VMULPS         Y0, Y4, Y4
 	VMOVUPS        Y4, (SI)
-	VMOVUPS        32(BX), Y0
-	VMULPS         Y0, Y15, Y0
+	VMULPS         32(BX), Y15, Y0
 	VPAND          Y10, Y3, Y3
 	VMULPS         Y0, Y3, Y3
 	VMOVUPS        Y3, 32(SI)
-	VMOVUPS        64(BX), Y0
-	VMULPS         Y0, Y15, Y0
+	VMULPS         64(BX), Y15, Y0
 	VPUNPCKHBW     Y1, Y2, Y2
 	VPSLLD         $0x10, Y2, Y1
 	VMULPS         Y0, Y1, Y1
 	VMOVUPS        Y1, 64(SI)
-	VMOVUPS        96(BX), Y0
-	VMULPS         Y0, Y15, Y0
+	VMULPS         96(BX), Y15, Y0
 	VPAND          Y10, Y2, Y2
 	VMULPS         Y0, Y2, Y2
 	VMOVUPS        Y2, 96(SI)

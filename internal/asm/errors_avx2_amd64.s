@@ -1089,9 +1089,9 @@ elements:
 	VMULPS       Y2, Y2, Y2
 	VMULPS       Y3, Y3, Y3
 	VMOVUPS      (R15), Y0
-	VMOVUPS      64(R15), Y1
-	VMULPS       Y0, Y2, Y2
-	VMULPS       Y1, Y3, Y3
+	VMOVUPS      64(R15), Y0
+	VMULPS       (R15), Y2, Y2
+	VMULPS       64(R15), Y3, Y3
 	VADDPS       Y2, Y11, Y11
 	VADDPS       Y3, Y10, Y10
 	ADDQ         $+1024, R12
@@ -1231,9 +1231,9 @@ elements:
 	VMULPS       Y2, Y2, Y2
 	VMULPS       Y3, Y3, Y3
 	VMOVUPS      (R13), Y0
-	VMOVUPS      64(R13), Y1
-	VMULPS       Y0, Y2, Y2
-	VMULPS       Y1, Y3, Y3
+	VMOVUPS      64(R13), Y0
+	VMULPS       (R13), Y2, Y2
+	VMULPS       64(R13), Y3, Y3
 	VADDPS       Y2, Y8, Y8
 	VADDPS       Y3, Y7, Y7
 	ADDQ         $+1024, R11
@@ -1359,9 +1359,9 @@ elements:
 	VMULPS  Y2, Y2, Y2
 	VMULPS  Y3, Y3, Y3
 	VMOVUPS (R15), Y0
-	VMOVUPS 64(R15), Y1
-	VMULPS  Y0, Y2, Y2
-	VMULPS  Y1, Y3, Y3
+	VMOVUPS 64(R15), Y0
+	VMULPS  (R15), Y2, Y2
+	VMULPS  64(R15), Y3, Y3
 	VADDPS  Y2, Y8, Y8
 	VADDPS  Y3, Y7, Y7
 	ADDQ    $+1024, R12
@@ -1844,9 +1844,9 @@ elements:
 	VMULPS       Y2, Y0, Y0
 	VMULPS       Y3, Y1, Y1
 	VMOVUPS      (R15), Y2
-	VMOVUPS      64(R15), Y3
-	VMULPS       Y2, Y0, Y0
-	VMULPS       Y3, Y1, Y1
+	VMOVUPS      64(R15), Y2
+	VMULPS       (R15), Y0, Y0
+	VMULPS       64(R15), Y1, Y1
 	VADDPS       Y0, Y10, Y10
 	VADDPS       Y1, Y9, Y9
 	ADDQ         $+1024, R12
@@ -1980,9 +1980,9 @@ elements:
 	VMULPS  Y2, Y0, Y0
 	VMULPS  Y3, Y1, Y1
 	VMOVUPS (R15), Y2
-	VMOVUPS 64(R15), Y3
-	VMULPS  Y2, Y0, Y0
-	VMULPS  Y3, Y1, Y1
+	VMOVUPS 64(R15), Y2
+	VMULPS  (R15), Y0, Y0
+	VMULPS  64(R15), Y1, Y1
 	VADDPS  Y0, Y7, Y7
 	VADDPS  Y1, Y6, Y6
 	ADDQ    $+1024, R12

@@ -1724,14 +1724,10 @@ laneloop:
 	VPSLLD    $0x10, Y3, Y3
 
 halfdone17:
-	VMOVUPS     (BX), Y4
-	VMULPS      Y4, Y0, Y0
-	VMOVUPS     32(BX), Y4
-	VMULPS      Y4, Y1, Y1
-	VMOVUPS     64(BX), Y4
-	VMULPS      Y4, Y2, Y2
-	VMOVUPS     96(BX), Y4
-	VMULPS      Y4, Y3, Y3
+	VMULPS      (BX), Y0, Y0
+	VMULPS      32(BX), Y1, Y1
+	VMULPS      64(BX), Y2, Y2
+	VMULPS      96(BX), Y3, Y3
 	VCMPPS      $0x03, Y1, Y0, Y4
 	VCMPPS      $0x03, Y3, Y2, Y5
 	VORPS       Y5, Y4, Y4
@@ -2235,8 +2231,7 @@ rare:
 	VPSLLD    $0x10, Y3, Y3
 
 halfdone32:
-	VMOVUPS      (BX), Y4
-	VMULPS       Y4, Y0, Y0
+	VMULPS       (BX), Y0, Y0
 	VBROADCASTSS ·word7f800000+0(SB), Y4
 	VPAND        Y4, Y0, Y4
 	VBROADCASTSS least+24(FP), Y5
@@ -2248,8 +2243,7 @@ halfdone32:
 	VCMPPS       $0x07, Y0, Y0, Y4
 	VANDPS       Y5, Y4, Y5
 	VANDPS       Y0, Y4, Y0
-	VMOVUPS      32(BX), Y6
-	VMULPS       Y6, Y1, Y1
+	VMULPS       32(BX), Y1, Y1
 	VBROADCASTSS ·word7f800000+0(SB), Y6
 	VPAND        Y6, Y1, Y6
 	VBROADCASTSS least+24(FP), Y7
@@ -2266,8 +2260,7 @@ halfdone32:
 	VPMADDWD     Y8, Y7, Y7
 	VPACKSSDW    Y7, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      64(BX), Y1
-	VMULPS       Y1, Y2, Y2
+	VMULPS       64(BX), Y2, Y2
 	VBROADCASTSS ·word7f800000+0(SB), Y1
 	VPAND        Y1, Y2, Y1
 	VBROADCASTSS least+24(FP), Y7
@@ -2279,8 +2272,7 @@ halfdone32:
 	VCMPPS       $0x07, Y2, Y2, Y1
 	VANDPS       Y7, Y1, Y7
 	VANDPS       Y2, Y1, Y2
-	VMOVUPS      96(BX), Y8
-	VMULPS       Y8, Y3, Y3
+	VMULPS       96(BX), Y3, Y3
 	VBROADCASTSS ·word7f800000+0(SB), Y8
 	VPAND        Y8, Y3, Y8
 	VBROADCASTSS least+24(FP), Y9

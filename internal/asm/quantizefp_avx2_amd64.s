@@ -1274,14 +1274,14 @@ lanerow:
 	JLT  lanestage
 
 laneloop:
-	VMOVUPS     (BX), Y0
-	VMULPS      (DX), Y0, Y0
-	VMOVUPS     32(BX), Y1
-	VMULPS      32(DX), Y1, Y1
-	VMOVUPS     64(BX), Y2
-	VMULPS      64(DX), Y2, Y2
-	VMOVUPS     96(BX), Y3
-	VMULPS      96(DX), Y3, Y3
+	VMOVUPS     (DX), Y0
+	VMULPS      (BX), Y0, Y0
+	VMOVUPS     32(DX), Y1
+	VMULPS      32(BX), Y1, Y1
+	VMOVUPS     64(DX), Y2
+	VMULPS      64(BX), Y2, Y2
+	VMOVUPS     96(DX), Y3
+	VMULPS      96(BX), Y3, Y3
 	VCMPPS      $0x03, Y1, Y0, Y4
 	VCMPPS      $0x03, Y3, Y2, Y5
 	VORPS       Y5, Y4, Y4
@@ -1707,8 +1707,8 @@ spread:
 	LEAQ 184(SP), BX
 
 rare:
-	VMOVUPS      (BX), Y0
-	VMULPS       (DX), Y0, Y0
+	VMOVUPS      (DX), Y0
+	VMULPS       (BX), Y0, Y0
 	VBROADCASTSS ·word7f800000+0(SB), Y1
 	VPAND        Y1, Y0, Y1
 	VBROADCASTSS least+24(FP), Y2
@@ -1720,8 +1720,8 @@ rare:
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VANDPS       Y2, Y1, Y2
 	VANDPS       Y0, Y1, Y0
-	VMOVUPS      32(BX), Y3
-	VMULPS       32(DX), Y3, Y3
+	VMOVUPS      32(DX), Y3
+	VMULPS       32(BX), Y3, Y3
 	VBROADCASTSS ·word7f800000+0(SB), Y4
 	VPAND        Y4, Y3, Y4
 	VBROADCASTSS least+24(FP), Y5
@@ -1738,8 +1738,8 @@ rare:
 	VPMADDWD     Y6, Y5, Y5
 	VPACKSSDW    Y5, Y2, Y2
 	VPACKSSDW    Y3, Y0, Y0
-	VMOVUPS      64(BX), Y3
-	VMULPS       64(DX), Y3, Y3
+	VMOVUPS      64(DX), Y3
+	VMULPS       64(BX), Y3, Y3
 	VBROADCASTSS ·word7f800000+0(SB), Y5
 	VPAND        Y5, Y3, Y5
 	VBROADCASTSS least+24(FP), Y6
@@ -1751,8 +1751,8 @@ rare:
 	VCMPPS       $0x07, Y3, Y3, Y5
 	VANDPS       Y6, Y5, Y6
 	VANDPS       Y3, Y5, Y3
-	VMOVUPS      96(BX), Y7
-	VMULPS       96(DX), Y7, Y7
+	VMOVUPS      96(DX), Y7
+	VMULPS       96(BX), Y7, Y7
 	VBROADCASTSS ·word7f800000+0(SB), Y8
 	VPAND        Y8, Y7, Y8
 	VBROADCASTSS least+24(FP), Y9

@@ -914,17 +914,17 @@ lanerow:
 	JLT  lanestage
 
 laneloop:
-	VMOVUPS   (BX), Y0
-	VMULPS    (DX), Y0, Y0
+	VMOVUPS   (DX), Y0
+	VMULPS    (BX), Y0, Y0
 	VADDPS    Y15, Y0, Y0
-	VMOVUPS   32(BX), Y1
-	VMULPS    32(DX), Y1, Y1
+	VMOVUPS   32(DX), Y1
+	VMULPS    32(BX), Y1, Y1
 	VADDPS    Y15, Y1, Y1
-	VMOVUPS   64(BX), Y2
-	VMULPS    64(DX), Y2, Y2
+	VMOVUPS   64(DX), Y2
+	VMULPS    64(BX), Y2, Y2
 	VADDPS    Y15, Y2, Y2
-	VMOVUPS   96(BX), Y3
-	VMULPS    96(DX), Y3, Y3
+	VMOVUPS   96(DX), Y3
+	VMULPS    96(BX), Y3, Y3
 	VADDPS    Y15, Y3, Y3
 	VCMPPS    $0x03, Y1, Y0, Y4
 	VCMPPS    $0x03, Y3, Y2, Y5
@@ -1116,27 +1116,27 @@ spread:
 	LEAQ 280(SP), BX
 
 rare:
-	VMOVUPS      (BX), Y0
-	VMULPS       (DX), Y0, Y0
+	VMOVUPS      (DX), Y0
+	VMULPS       (BX), Y0, Y0
 	VADDPS       Y15, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VBROADCASTSS nan+28(FP), Y2
 	VBLENDVPS    Y1, Y0, Y2, Y1
 	VMOVUPS      Y1, (SI)
-	VMOVUPS      32(BX), Y0
-	VMULPS       32(DX), Y0, Y0
+	VMOVUPS      32(DX), Y0
+	VMULPS       32(BX), Y0, Y0
 	VADDPS       Y15, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VBLENDVPS    Y1, Y0, Y2, Y1
 	VMOVUPS      Y1, 32(SI)
-	VMOVUPS      64(BX), Y0
-	VMULPS       64(DX), Y0, Y0
+	VMOVUPS      64(DX), Y0
+	VMULPS       64(BX), Y0, Y0
 	VADDPS       Y15, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VBLENDVPS    Y1, Y0, Y2, Y1
 	VMOVUPS      Y1, 64(SI)
-	VMOVUPS      96(BX), Y0
-	VMULPS       96(DX), Y0, Y0
+	VMOVUPS      96(DX), Y0
+	VMULPS       96(BX), Y0, Y0
 	VADDPS       Y15, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VBLENDVPS    Y1, Y0, Y2, Y1
