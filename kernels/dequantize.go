@@ -61,7 +61,7 @@ func DequantizeInt[T Float, C IntCode](dst []T, src []C, g Grid, p *IntParams) {
 
 // dequantizeIntLong is DequantizeInt the long way.
 func dequantizeIntLong[T Float, C IntCode](dst []T, src []C, g Grid, p *IntParams) {
-	if dequantizeIntRow(dst, src, g, p) {
+	if dequantizeIntRows(dst, src, g, p) {
 		return
 	}
 	const kernel = "DequantizeInt"
@@ -128,7 +128,7 @@ func DequantizeFloat[T Float, C FloatCode](dst []T, src []C, g Grid, p *FloatPar
 
 // dequantizeFloatLong is DequantizeFloat the long way.
 func dequantizeFloatLong[T Float, C FloatCode](dst []T, src []C, g Grid, p *FloatParams) {
-	if dequantizeFloatRow(dst, src, g, p) {
+	if dequantizeFloatRows(dst, src, g, p) {
 		return
 	}
 	const kernel = "DequantizeFloat"

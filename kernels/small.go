@@ -12,7 +12,7 @@ import (
 // pieces, stores past the caches and buffers of reciprocals than for its elements, and
 // each call of a function takes as long as some thirty of them. So the first question
 // is whether a call is small and ordinary; if it is, one call of assembly does it. To
-// dequantize, which needs no reciprocals, the same is asked about a row of groups next. The
+// dequantize, which needs no reciprocals, the same is asked about rows of groups next. The
 // question only says yes: what it does not like, a mistake too, goes the long way,
 // which reports mistakes. TestSmall holds one way against the other. The long way is a
 // function of its own: what it needs would be put by for it in every call.
@@ -39,9 +39,9 @@ func smallMost(impl isa) int {
 // isVector reports whether a grid is one group of n elements.
 func (g Grid) isVector(n int) bool { return g.Rows == 1 && g.Groups == 1 && g.Len == n }
 
-// isRow reports whether a grid is one row of groups that begin at a byte if codes have so many bits, n elements in all and few.
-func (g Grid) isRow(n, bits int) bool {
-	return g.Rows == 1 && uint(g.Groups|g.Len) < 1<<smallShift && g.Groups*g.Len == n && g.inBytes(bits)
+// hasFew reports whether a grid has n elements in all, few, in groups that begin at a byte if codes have so many bits.
+func (g Grid) hasFew(n, bits int) bool {
+	return uint(g.Rows|g.Groups|g.Len) < 1<<smallShift && g.Rows*g.Groups*g.Len == n && g.inBytes(bits)
 }
 
 // apart reports whether slices share no memory; it may deny it of an empty one.
@@ -116,8 +116,8 @@ func smallMinval[T Float](p *IntParams, out unsafe.Pointer, n int) bool {
 	return unsafe.Sizeof(*new(T)) == 4 && len(p.Minval) == 1 && p.Minval[0]-p.Minval[0] == 0 && beside(&p.Minval[0], out, n)
 }
 
-// dequantizeIntRow is DequantizeInt of a row of groups by one call of assembly, if it reports true; else it did nothing.
-func dequantizeIntRow[T Float, C IntCode](dst []T, src []C, g Grid, p *IntParams) bool {
+// dequantizeIntRows is DequantizeInt of few groups by one call of assembly for each row, if it reports true; else it did nothing.
+func dequantizeIntRows[T Float, C IntCode](dst []T, src []C, g Grid, p *IntParams) bool {
 	f, own := p.Format, ownFormat[C]()
 	if f == 0 {
 		f = own
@@ -126,8 +126,8 @@ func dequantizeIntRow[T Float, C IntCode](dst []T, src []C, g Grid, p *IntParams
 	if !ok || f > Uint2 || f != own && own != Uint8 || p.Dialect != Reference || p.Minval != nil {
 		return false
 	}
-	d, y, q := &formats[f], unsafe.Pointer(unsafe.SliceData(dst)), (*uint8)(unsafe.Pointer(unsafe.SliceData(src)))
-	if p.Min < d.least || p.Max > d.most || p.Min >= p.Max || !g.isRow(len(dst), d.bits) || len(src) != (len(dst)*d.bits+7)/8 ||
+	d, q := &formats[f], unsafe.Pointer(unsafe.SliceData(src))
+	if p.Min < d.least || p.Max > d.most || p.Min >= p.Max || !g.hasFew(len(dst), d.bits) || len(src) != (len(dst)*d.bits+7)/8 ||
 		tabled[T](impl, d.bits, g.Len) || nibblesListed[T](impl, d.layout) || !apart(dst, src) || !bounded(impl, dst, p.Scale, g.Groups, 1) {
 		return false
 	}
@@ -139,26 +139,32 @@ func dequantizeIntRow[T Float, C IntCode](dst []T, src []C, g Grid, p *IntParams
 	case scan.Zeros(z):
 		z = nil
 	}
-	if z == nil {
-		asm.Dequantize[T](impl, elemOf[T](), y, q, &p.Scale[0], int32(d.layout), int32(-d.least), g.Groups, g.Len, 0)
-	} else {
-		asm.DequantizeZeroPoint[T](impl, elemOf[T](), y, q, &p.Scale[0], &z[0], int32(d.layout), int32(-d.least), g.Groups, g.Len, 0)
+	for off, row := 0, g.Groups*g.Len; off < len(dst); off += row {
+		y, q := unsafe.Pointer(&dst[off]), (*uint8)(unsafe.Add(q, off*d.bits/8))
+		if z == nil {
+			asm.Dequantize[T](impl, elemOf[T](), y, q, &p.Scale[0], int32(d.layout), int32(-d.least), g.Groups, g.Len, 0)
+		} else {
+			asm.DequantizeZeroPoint[T](impl, elemOf[T](), y, q, &p.Scale[0], &z[0], int32(d.layout), int32(-d.least), g.Groups, g.Len, 0)
+		}
 	}
 	return true
 }
 
-// dequantizeFloatRow is the same of DequantizeFloat.
-func dequantizeFloatRow[T Float, C FloatCode](dst []T, src []C, g Grid, p *FloatParams) bool {
+// dequantizeFloatRows is the same of DequantizeFloat.
+func dequantizeFloatRows[T Float, C FloatCode](dst []T, src []C, g Grid, p *FloatParams) bool {
 	impl, ok := atOnce(len(dst))
 	if !ok || !p.plain() || !liesIn[C](p.Format) {
 		return false
 	}
-	d, y, q := &formats[p.Format], unsafe.Pointer(unsafe.SliceData(dst)), (*uint8)(unsafe.Pointer(unsafe.SliceData(src)))
-	if !g.isRow(len(dst), d.bits) || len(src) != (len(dst)*d.bits+7)/8 || tabled[T](impl, d.bits, g.Len) || !apart(dst, src) ||
+	d := &formats[p.Format]
+	if !g.hasFew(len(dst), d.bits) || len(src) != (len(dst)*d.bits+7)/8 || tabled[T](impl, d.bits, g.Len) || !apart(dst, src) ||
 		!bounded(impl, dst, p.Scale, g.Groups, d.times) {
 		return false
 	}
-	asm.DequantizeFp[T](impl, d.read, elemOf[T](), y, q, &p.Scale[0], d.times, g.Groups, g.Len, 0)
+	for off, row := 0, g.Groups*g.Len; off < len(dst); off += row {
+		q := (*uint8)(unsafe.Add(unsafe.Pointer(unsafe.SliceData(src)), off*d.bits/8))
+		asm.DequantizeFp[T](impl, d.read, elemOf[T](), unsafe.Pointer(&dst[off]), q, &p.Scale[0], d.times, g.Groups, g.Len, 0)
+	}
 	return true
 }
 

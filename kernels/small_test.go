@@ -143,7 +143,7 @@ func (a *smallArena) int32s() []int32 { return view[int32](view4(a[:])) }
 
 // smallCall is a call with few groups: places in an arena, and parameters without their slices.
 type smallCall struct {
-	n, groups             int // of the grid
+	n, rows, groups       int // of the grid
 	numbers, codes        int // lengths
 	at, codesAt           int // bytes
 	scale, zeroPoint      int
@@ -164,10 +164,13 @@ func newSmallCall(r *source) smallCall {
 		}
 		return 0
 	}
-	c := smallCall{n: r.IntN(100), groups: 1, at: 64, codesAt: 2048 + r.IntN(64), scale: 960, zeroPoint: 880, minval: max(rarely(), rarely(), rarely())}
+	c := smallCall{n: r.IntN(100), rows: 1, groups: 1, at: 64, codesAt: 2048 + r.IntN(64), scale: 960, zeroPoint: 880, minval: max(rarely(), rarely(), rarely())}
 	if r.IntN(2) == 0 {
 		c.groups = 1 + r.IntN(40)
-		c.n = c.groups * (1 + c.n/c.groups)
+		if r.IntN(2) == 0 {
+			c.rows = 1 + r.IntN(3)
+		}
+		c.n = c.rows * c.groups * (1 + c.n/c.groups)
 	}
 	c.scales = c.groups + rarely()
 	c.numbers, c.codes = c.n+rarely(), c.n+rarely()
@@ -195,7 +198,9 @@ func newSmallCall(r *source) smallCall {
 	return c
 }
 
-func (c smallCall) grid() Grid { return Grid{Rows: 1, Groups: c.groups, Len: c.n / c.groups} }
+func (c smallCall) grid() Grid {
+	return Grid{Rows: c.rows, Groups: c.groups, Len: c.n / c.groups / c.rows}
+}
 
 // otherScales are those behind the first: mostly ordinary ones, all of them.
 func (c smallCall) otherScales(r *source, a *smallArena) {
