@@ -21,7 +21,7 @@ type calibrateCommand struct {
 	Ranges     bool     `xor:"what" required:"" help:"Keep the least and the greatest element of all batches: the state of the calculator global_minmax."`
 	Histogram  bool     `xor:"what" required:"" help:"Count elements by value: the state of the calculator histogram."`
 	Importance bool     `xor:"what" required:"" help:"Keep the mean square of each column, for --imatrix."`
-	Target     *string  `enum:"weight,activation" placeholder:"TARGET" help:"With --spec, what the tensors are: weight, or activation, which is the default."`
+	Target     string   `default:"activation" enum:"weight,activation" help:"What the tensors are: weight or activation."`
 	selection  `embed:""`
 	Output     string   `short:"o" required:"" placeholder:"STATE" help:"File to write."`
 	In         []string `arg:"" name:"IN" help:"Batches, in their order. A tensor that a batch lacks is not observed there."`
@@ -51,15 +51,9 @@ func (c *calibrateCommand) Run(t *tool) error {
 			return err
 		}
 	}
-	target := quant.Activation
-	if c.Target != nil {
-		if !c.Spec.set {
-			return usagef("--target: is for --spec")
-		}
-		var err error
-		if target, err = quant.ParseTarget(*c.Target); err != nil {
-			return err
-		}
+	target, err := quant.ParseTarget(c.Target)
+	if err != nil {
+		return err
 	}
 	if err := quantizers.Check(spec, target); err != nil {
 		return usagef("--spec: %w", plain(err))

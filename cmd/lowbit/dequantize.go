@@ -13,7 +13,7 @@ import (
 type dequantizeCommand struct {
 	DType     *string `name:"dtype" enum:"f32,f16,bf16" placeholder:"TYPE" help:"Type of the tensors: f32, f16 or bf16; by default the model's, or what each was."`
 	selection `embed:""`
-	Restart   bool   `help:"Begin a folder anew, whatever an earlier run has left."`
+	Restart   bool   `help:"Begin a folder anew, whatever an earlier run has left, as a file is always begun."`
 	Output    string `short:"o" required:"" placeholder:"OUT" help:"File or folder to write."`
 	In        string `arg:"" name:"IN" help:"File, index or folder to read."`
 }
@@ -35,9 +35,6 @@ func (c *dequantizeCommand) Run(t *tool) error {
 		return err
 	}
 	defer in.Close()
-	if err := checkRestart(c.Restart, inFolder(in)); err != nil {
-		return err
-	}
 	if in.Method() == "" && in.Kind() != checkpoint.GGUF && !slices.ContainsFunc(in.Shards(), writtenByLowbit) {
 		return &safetensors.Error{File: in.Path(), Err: fmt.Errorf("is not quantized: neither __metadata__ nor a config.json beside it says how it was, nor the names of its tensors")}
 	}

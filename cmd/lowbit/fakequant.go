@@ -24,7 +24,7 @@ type fakeQuantCommand struct {
 	Grad          fileFlag `placeholder:"FILE" help:"Gradients under the tensors' names; T.grad is what passes of them."`
 	StateIn       fileFlag `placeholder:"FILE" help:"State of the quantizers to begin with."`
 	StateOut      fileFlag `placeholder:"FILE" help:"Where to write the state of the quantizers after the last pass."`
-	Restart       bool     `help:"Begin a folder anew, whatever an earlier run has left."`
+	Restart       bool     `help:"Begin a folder anew, whatever an earlier run has left, as a file is always begun."`
 	Output        string   `short:"o" required:"" placeholder:"OUT" help:"File or folder to write."`
 	In            []string `arg:"" name:"IN" help:"Files to read, a forward pass each; OUT has the tensors of the last. Or one folder, index, GGUF or checkpoint that is quantized."`
 }
@@ -66,9 +66,6 @@ func (c *fakeQuantCommand) Run(t *tool) error {
 		if done, err := c.checkpoint(t, j.target); done || err != nil {
 			return err
 		}
-	}
-	if err := checkRestart(c.Restart, false); err != nil {
-		return err
 	}
 
 	var files files
@@ -189,13 +186,10 @@ func (c *fakeQuantCommand) checkpoint(t *tool, target quant.Target) (done bool, 
 			return false, usagef("%s: is for safetensors files that are not quantized, %s is none", flag.name, c.In[0])
 		}
 	}
-	if err := checkRestart(c.Restart, inFolder(in)); err != nil {
-		return true, err
-	}
 	odd := &oddTensors{nonFiniteFlag: &c.nonFiniteFlag, of: map[*checkpoint.Tensor]*oddities{}}
 	plan, err := checkpoint.NewPlan(in, &checkpoint.FakeQuantization{
 		Spec: c.Spec.Spec, Target: target, Mask: maskKinds[c.Mask], Select: func(t *checkpoint.Tensor) bool { return c.selects(t.Name()) },
-		Name: fmt.Sprintf("spec %v target %s mask %s non-finite %s %s", c.Spec.Spec, c.Target, c.Mask, c.onNonFinite(), c.names()), NonFinite: odd.found, Stop: t.interrupted,
+		Name: fmt.Sprintf("spec %v target %s mask %s non-finite %s %s", c.Spec.Spec, c.Target, c.Mask, c.NonFinite, c.names()), NonFinite: odd.found, Stop: t.interrupted,
 	}, pieceSize)
 	if err != nil {
 		return false, err

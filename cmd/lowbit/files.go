@@ -35,14 +35,6 @@ func beginning(path string, n int) []byte {
 	return head[:n]
 }
 
-// checkRestart refuses to begin anew what is no folder: of a file an earlier run leaves nothing.
-func checkRestart(restart, folder bool) error {
-	if restart && !folder {
-		return usagef("--restart: is for folders, and what is written is a file, which every run begins anew")
-	}
-	return nil
-}
-
 // inFolder tells whether what is made of a checkpoint is a folder, as it is one.
 func inFolder(in *checkpoint.Checkpoint) bool {
 	return in.Kind() == checkpoint.Folder || in.Kind() == checkpoint.Index

@@ -11,15 +11,7 @@ import (
 
 // nonFiniteFlag says what to do about what is not finite.
 type nonFiniteFlag struct {
-	NonFinite *string `enum:"warn,error" placeholder:"HOW" help:"What to do about a NaN or an infinity in a tensor that is quantized: warn, which is the default, or error, as --to gguf and compressed-tensors have it."`
-}
-
-// onNonFinite is what is done.
-func (f *nonFiniteFlag) onNonFinite() string {
-	if f.NonFinite == nil {
-		return "warn"
-	}
-	return *f.NonFinite
+	NonFinite string `default:"warn" enum:"warn,error" help:"What to do about a NaN or an infinity in a tensor that is quantized: warn or error. To gguf and compressed-tensors it is an error anyhow."`
 }
 
 // oddities counts what is not finite in a tensor.
@@ -31,7 +23,7 @@ func lookFor[T kernels.Float](f *nonFiniteFlag, o *oddities, in *safetensors.Fil
 	if at < 0 {
 		return nil
 	}
-	if f.onNonFinite() == "error" {
+	if f.NonFinite == "error" {
 		return refuse(in, tensor, "element %d is %v, and --non-finite is error", first+at, x[at])
 	}
 	o.nans.Add(int64(nans))

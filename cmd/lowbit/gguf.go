@@ -21,6 +21,12 @@ func (c *quantizeCommand) toGGUF(t *tool) error {
 		in.Close()
 		return &safetensors.Error{File: c.In, Err: fmt.Errorf("is no GGUF, and --to gguf takes only that: names and metadata of a model are made by llama.cpp's convert_hf_to_gguf.py")}
 	}
+	if c.Spec.set {
+		return usagef("--spec: GGUF is made by --preset or --recipe")
+	}
+	if c.Pack {
+		return usagef("--pack: is for --to lowbit")
+	}
 	src, err := gguf.Open(c.In)
 	if err != nil {
 		return err

@@ -21,7 +21,7 @@ type quantizeCommand struct {
 	IMatrix       fileFlag `name:"imatrix" placeholder:"FILE" help:"Importance matrix, of llama.cpp or of calibrate: to gguf, and for the range calculator mse."`
 	Report        fileFlag `placeholder:"FILE.html" help:"Write a page that holds what was made against IN, as compare does."`
 	DryRun        bool     `help:"Show what each tensor would become, and write nothing."`
-	Restart       bool     `help:"Begin a folder anew, whatever an earlier run has left."`
+	Restart       bool     `help:"Begin a folder anew, whatever an earlier run has left, as a file is always begun."`
 	Output        *string  `short:"o" placeholder:"OUT" help:"File or folder to write."`
 	In            string   `arg:"" name:"IN" help:"File, index or folder to read."`
 }
@@ -35,9 +35,6 @@ func (c *quantizeCommand) Run(t *tool) error {
 		return usagef("missing flags: --output=OUT")
 	}
 	to := c.writes()
-	if err := c.checkFlags(to); err != nil {
-		return err
-	}
 	if !c.DryRun {
 		if err := checkReport(c.Report, c.In, *c.Output); err != nil {
 			return err
@@ -46,6 +43,12 @@ func (c *quantizeCommand) Run(t *tool) error {
 	if to == toGGUF {
 		return c.toGGUF(t)
 	}
+	if c.Pure {
+		return usagef("--pure: is for --to gguf")
+	}
+	if c.IMatrix != "" && to == toCT {
+		return usagef("--imatrix: is for --to gguf, and for the range calculator mse of --to lowbit")
+	}
 	in, err := open(c.In)
 	if err != nil {
 		return err
@@ -53,10 +56,6 @@ func (c *quantizeCommand) Run(t *tool) error {
 	defer in.Close()
 	if method := in.Method(); method != "" {
 		return &safetensors.Error{File: in.Path(), Err: fmt.Errorf("is quantized already, by %s: dequantize it first", method)}
-	}
-	folder := to == toCT || inFolder(in)
-	if err := checkRestart(c.Restart, folder); err != nil {
-		return err
 	}
 	odd := &oddTensors{nonFiniteFlag: &c.nonFiniteFlag, of: map[*checkpoint.Tensor]*oddities{}}
 	weights, err := c.weights()
@@ -84,38 +83,13 @@ func (c *quantizeCommand) Run(t *tool) error {
 		return dryRun(t, plan)
 	}
 	write := t.newWriting("quantize", *c.Output, plan)
-	write.folder = folder
+	write.folder = to == toCT || inFolder(in)
 	write.restart = c.Restart
 	write.watch = newWatch(c.Report, modelOf(in))
 	if err := write.run(func() { odd.warn(log, plan) }); err != nil {
 		return err
 	}
 	return write.watch.report(t, *c.Output, c.Report)
-}
-
-// checkFlags refuses flags that would do nothing.
-func (c *quantizeCommand) checkFlags(to string) error {
-	const fails, reads = "is warn, but a NaN or an infinity ends the run with --to ", "is for what is written, and --dry-run writes nothing"
-	for _, f := range []struct {
-		name    string
-		refused bool
-		why     string
-	}{
-		{"spec", c.Spec.set && to == toGGUF, "GGUF is made by --preset or --recipe"},
-		{"pack", c.Pack && to != toLowbit, "is for --to lowbit"},
-		{"pure", c.Pure && to != toGGUF, "is for --to gguf"},
-		{"pure", c.Pure && c.Recipe.set, "is for --preset, whose rules it leaves out"},
-		{"imatrix", c.IMatrix != "" && to == toCT, "is for --to gguf, and for the range calculator mse of --to lowbit"},
-		{"non-finite", c.NonFinite != nil && *c.NonFinite == "warn" && to != toLowbit, fails + to},
-		{"non-finite", c.NonFinite != nil && c.DryRun, reads},
-		{"report", c.Report != "" && c.DryRun, reads},
-		{"restart", c.Restart && c.DryRun, reads},
-	} {
-		if f.refused {
-			return usagef("--%s: %s", f.name, f.why)
-		}
-	}
-	return checkRestart(c.Restart, to != toGGUF)
 }
 
 // writes tells what is written: what --to says, a GGUF where IN is one, else what the preset is for.
@@ -131,7 +105,7 @@ func (c *quantizeCommand) writes() string {
 
 // job is what the command does to safetensors.
 func (c *quantizeCommand) job(t *tool, to string, odd *oddTensors, weights *weights) (checkpoint.Job, error) {
-	name := fmt.Sprintf("%s preset %q spec %v recipe %q pack %v non-finite %s %s", to, c.Preset, c.Spec.Spec, c.Recipe.text, c.Pack, c.onNonFinite(), c.names())
+	name := fmt.Sprintf("%s preset %q spec %v recipe %q pack %v non-finite %s %s", to, c.Preset, c.Spec.Spec, c.Recipe.text, c.Pack, c.NonFinite, c.names())
 	if to == toCT {
 		preset, selected, err := c.forCT(&c.selection)
 		if err != nil {
@@ -170,7 +144,7 @@ type oddTensors struct {
 
 // found is told of a piece of one.
 func (o *oddTensors) found(t *checkpoint.Tensor, nans, infinities, first int) error {
-	if o.onNonFinite() == "error" {
+	if o.NonFinite == "error" {
 		err := fmt.Errorf("element %d is %s, and --non-finite is error", first, nonfinite.Name(nans, infinities))
 		return &safetensors.Error{File: t.Parts()[0].File.Name(), Tensor: t.Name(), Err: err}
 	}

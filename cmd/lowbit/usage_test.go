@@ -25,8 +25,6 @@ func TestUsage(t *testing.T) {
 	require.NoError(t, os.WriteFile(null, []byte(`null`), 0o666))
 	nothing := filepath.Join(dir, "nothing.json")
 	require.NoError(t, os.WriteFile(nothing, []byte(`[{"match":null,"keep":true}]`), 0o666))
-	keep := filepath.Join(dir, "keep.json")
-	require.NoError(t, os.WriteFile(keep, []byte(`[{"match":"","keep":true}]`), 0o666))
 	fakequant := func(args ...string) []string { return append([]string{"fakequant", "-o", out}, args...) }
 	quantize := func(args ...string) []string { return append([]string{"quantize", "-o", out}, args...) }
 	for name, c := range map[string]struct {
@@ -71,19 +69,6 @@ func TestUsage(t *testing.T) {
 		"state over the output":     {[]string{"--state-out", "out"}, fakequant("--spec", int8Spec, "--state-out", filepath.Join(dir, ".", "out"), in)},
 		"state over the input":      {[]string{"--state-out", "want another file than IN"}, fakequant("--spec", int8Spec, "--state-out", in, in)},
 		"report over the output":    {[]string{"--report", "want another file"}, quantize("--spec", int8Spec, "--report", filepath.Join(dir, ".", "out"), in)},
-		"report of a dry run":       {[]string{"--report", "--dry-run"}, quantize("--preset", "int8", "--dry-run", "--report", "r.html", in)},
-		"restart of a dry run":      {[]string{"--restart", "--dry-run"}, quantize("--preset", "w8a8", "--dry-run", "--restart", in)},
-		"NaN of a dry run":          {[]string{"--non-finite", "--dry-run"}, quantize("--preset", "int8", "--dry-run", "--non-finite", "error", in)},
-		"NaN for GGUF":              {[]string{"--non-finite", "ends the run with --to gguf"}, quantize("--to", "gguf", "--preset", "q8_0", "--non-finite", "warn", in)},
-		"NaN for vLLM":              {[]string{"--non-finite", "ends the run with --to compressed-tensors"}, quantize("--preset", "w8a8", "--non-finite", "warn", in)},
-		"packed for vLLM":           {[]string{"--pack", "--to lowbit"}, quantize("--preset", "w8a8", "--pack", in)},
-		"pure recipe":               {[]string{"--pure", "--preset"}, quantize("--recipe", keep, "--to", "gguf", "--pure", in)},
-		"restart for GGUF":          {[]string{"--restart", "folders"}, quantize("--to", "gguf", "--preset", "q8_0", "--restart", in)},
-		"restart of a file":         {[]string{"--restart", "folders"}, quantize("--preset", "int8", "--restart", in)},
-		"restart of fakes":          {[]string{"--restart", "folders"}, fakequant("--spec", int8Spec, "--restart", in)},
-		"restart of more fakes":     {[]string{"--restart", "folders"}, fakequant("--spec", int8Spec, "--restart", in, in)},
-		"restart of a plain file":   {[]string{"--restart", "folders"}, []string{"dequantize", "--restart", "-o", out, in}},
-		"target of no quantizer":    {[]string{"--target", "--spec"}, []string{"calibrate", "--importance", "--target", "weight", "-o", out, in}},
 		"state in no file":          {[]string{"--state-out", "is empty"}, fakequant("--spec", int8Spec, "--state-out", "", in)},
 		"gradients of no file":      {[]string{"--grad", "is empty"}, fakequant("--spec", int8Spec, "--grad=", in)},
 		"no workers":                {[]string{"--workers", "0"}, []string{"demo", "--workers", "0"}},
@@ -99,7 +84,7 @@ func TestUsage(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) { fails(t, exitUsage, c.words, c.args...) })
 	}
-	assert.Equal(t, []string{"in", "keep.json", "nothing.json", "null.json", "number.json", "wrong.json"}, entries(t, dir), "nothing is written")
+	assert.Equal(t, []string{"in", "nothing.json", "null.json", "number.json", "wrong.json"}, entries(t, dir), "nothing is written")
 }
 
 func TestUnavailableImplementation(t *testing.T) {
