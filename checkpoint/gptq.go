@@ -48,10 +48,10 @@ func readGPTQ[T kernels.Float](l *gptq, s *scratch, dst []T, first int) error {
 			return err
 		}
 		even, isEven := l.even(s, p, n)
-		across := !isEven && 32%l.bits == 0 && acrossRows(n)
+		across := !isEven && acrossRows(n)
 		stride := streamStride(words)
 		streams := lend[uint32](&s.codes, n*stride)
-		some := max(1, cacheBytes/(4*n))
+		some := max(1, cacheBytes/(4*n)/l.bits) * l.bits // 32 codes are so many words as a code has bits
 		for w := 0; w < words; w += some {
 			some := min(some, words-w)
 			stored := lend[uint32](&s.column, some*n+spare)

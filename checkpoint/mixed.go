@@ -62,10 +62,10 @@ func readTile[T kernels.Float](m mixed, s *scratch, dst []T, rows, first, n int,
 	impl, wide := isa.Current(), sideBySide(rows)
 	values, strip := lend[float32](&s.values, wide*mixedStride), lend[float32](&s.table, wide*mixedStrip)
 	for i, g := range m.index[first:][:n] {
-		w, at := words[i*m.bits/32*stride:][:wide], int(g)*m.stride
+		w, shift := m.words(s, words, stride, wide, i)
+		at, c := int(g)*m.stride, i%mixedStrip
 		scale, zero := m.scale[at:][:wide], m.zero[at:][:wide]
-		c := i % mixedStrip
-		asm.DequantizeAcross(impl, &strip[c*wide], (*int32)(unsafe.Pointer(&w[0])), &zero[0], &scale[0], int32(i*m.bits%32), 1<<m.bits-1, wide)
+		asm.DequantizeAcross(impl, &strip[c*wide], (*int32)(unsafe.Pointer(&w[0])), &zero[0], &scale[0], shift, 1<<m.bits-1, wide)
 		if c == mixedStrip-1 || i == n-1 {
 			transposeWords(values[i-c:], mixedStride, strip, wide, mixedStrip, wide)
 		}
@@ -73,6 +73,20 @@ func readTile[T kernels.Float](m mixed, s *scratch, dst []T, rows, first, n int,
 	for r := range rows {
 		narrow(dst[r*len(m.index)+first:][:n], values[r*mixedStride:][:n])
 	}
+}
+
+// words returns the words that have the codes of a column, and where in them. A code that begins in one word and ends in the next is put together.
+func (m *mixed) words(s *scratch, words []uint32, stride, wide, column int) (w []uint32, shift int32) {
+	at, bit := column*m.bits/32*stride, column*m.bits%32
+	w = words[at:][:wide]
+	if bit+m.bits <= 32 {
+		return w, int32(bit)
+	}
+	joined, next := lend[uint32](&s.joined, wide), words[at+stride:][:wide]
+	for i, v := range w {
+		joined[i] = v>>bit | next[i]<<(32-bit)
+	}
+	return joined, 0
 }
 
 // readMixed gives the values of up to mixedRows rows of codes, a bit stream each.
@@ -89,22 +103,18 @@ func readMixed[T kernels.Float](m mixed, s *scratch, dst []T, codes []uint8, row
 		}
 		return
 	}
-	bits := m.bits
-	if 32%bits != 0 || rowBytes%4 != 0 {
-		m.bits = 8
-	}
 	stride := sideBySide(rows)
 	words := lend[uint32](&s.column, mixedCols/4*stride)
 	for first := 0; first < cols; first += mixedCols {
-		n, begin := min(mixedCols, cols-first), first*bits/8
-		row, from, rowWords := codes[begin:], rowBytes, (n*bits+31)/32
-		if m.bits != bits || rowBytes%4 != 0 {
-			row, from, rowWords = lend[uint8](&s.bytes, rows*mixedStride), mixedStride, (n+3)/4
+		n, begin := min(mixedCols, cols-first), first*m.bits/8
+		row, from := codes[begin:], rowBytes
+		if from%4 != 0 {
+			row, from = lend[uint8](&s.bytes, rows*mixedStride), mixedStride
 			for r := range rows {
-				unpackBits(row[r*from:][:n], codes[r*rowBytes+begin:][:(n*bits+7)/8], bits)
+				copy(row[r*from:][:(n*m.bits+7)/8], codes[r*rowBytes+begin:])
 			}
 		}
-		transposeWords(words, stride, wordsIn(row), from/4, rows, rowWords)
+		transposeWords(words, stride, wordsIn(row), from/4, rows, (n*m.bits+31)/32)
 		readTile(m, s, dst, rows, first, n, words, stride)
 	}
 }

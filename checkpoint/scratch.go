@@ -37,9 +37,9 @@ func lend[E element](m *memory, n int) []E {
 
 // scratch is the memory of one call.
 type scratch struct {
-	stored, codes, bytes, values, scale, zero, minval, table, column, gathered, whole memory
-	groups                                                                            quant.Params
-	groupsOfRow                                                                       []groupOfRow
+	stored, codes, bytes, values, scale, zero, minval, table, column, joined, gathered, whole memory
+	groups                                                                                    quant.Params
+	groupsOfRow                                                                               []groupOfRow
 }
 
 var scratches = sync.Pool{New: func() any { return new(scratch) }}
