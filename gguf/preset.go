@@ -126,9 +126,9 @@ func (c *chooser) choose(t Info) Type {
 		return c.Base
 	}
 	if c.Pure {
-		return fit(c.Base, t.Row())
+		return c.Base.Fit(t.Row())
 	}
-	return fit(c.rule(t), t.Row())
+	return c.rule(t).Fit(t.Row())
 }
 
 // rule gives the type that the rules say.
@@ -187,8 +187,8 @@ func (c *chooser) rule(t Info) Type {
 	return c.Base
 }
 
-// fit gives a type whose blocks divide the rows.
-func fit(t Type, row int) Type {
+// Fit gives the type that a tensor with rows of so many elements gets in the place of one whose blocks may not divide them, as Types says.
+func (t Type) Fit(row int) Type {
 	if row%t.BlockLen() == 0 {
 		return t
 	}

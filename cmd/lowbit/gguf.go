@@ -101,7 +101,8 @@ func (c *quantizeCommand) conversion(src *gguf.File, importance *gguf.Importance
 	return conversion, c.recipeToGGUF(&conversion, src)
 }
 
-// recipeToGGUF gives each tensor the type that the first rule says, and the file the type that most bytes have.
+// recipeToGGUF gives each floating tensor the type that the first rule says, or what stands for it where its blocks do not divide the rows, and
+// the file the type that most bytes have.
 func (c *quantizeCommand) recipeToGGUF(conversion *gguf.Conversion, src *gguf.File) error {
 	presets := make([]gguf.Preset, len(c.Recipe.rules))
 	for i, r := range c.Recipe.rules {
@@ -126,11 +127,8 @@ func (c *quantizeCommand) recipeToGGUF(conversion *gguf.Conversion, src *gguf.Fi
 	bytes := make([]int64, len(presets))
 	for _, info := range src.Tensors() {
 		to := info.Type
-		if i := c.Recipe.find(info.Name); i >= 0 && !c.Recipe.rules[i].keep && c.selects(info.Name) {
-			to = presets[i].Base
-			if n := to.BlockLen(); n == 0 || info.Row()%n != 0 {
-				return &gguf.Error{File: src.Name(), Tensor: info.Name, Err: fmt.Errorf("has rows of %d elements, which blocks of %v, of %d, do not divide", info.Row(), to, n)}
-			}
+		if i := c.Recipe.find(info.Name); i >= 0 && !c.Recipe.rules[i].keep && c.selects(info.Name) && info.Type.Supported() {
+			to = presets[i].Base.Fit(info.Row())
 			bytes[i] += int64(to.Bytes(info.Elements()))
 		}
 		conversion.Types = append(conversion.Types, to)

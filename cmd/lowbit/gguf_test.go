@@ -74,6 +74,35 @@ func TestGGUF(t *testing.T) {
 	assert.Equal(t, []string{"in.gguf", "out.gguf", "plain.safetensors", "recipe.json", "values.safetensors"}, entries(t, dir))
 }
 
+// A recipe's types have the fall-backs of all others, and integers stay as they are.
+func TestRecipeToGGUF(t *testing.T) {
+	dir := t.TempDir()
+	in, out, recipe := filepath.Join(dir, "in.gguf"), filepath.Join(dir, "out.gguf"), filepath.Join(dir, "recipe.json")
+	infos := []gguf.Info{
+		{Name: "whole", Type: gguf.F32, Shape: []int{2, 256}}, {Name: "halves", Type: gguf.F32, Shape: []int{2, 96}}, {Name: "none", Type: gguf.F32, Shape: []int{2, 33}},
+		{Name: "vector", Type: gguf.F32, Shape: []int{512}}, {Name: "numbers", Type: gguf.I32, Shape: []int{256}},
+	}
+	w, err := gguf.Create(in, []gguf.KV{{Key: "general.architecture", Value: "llama"}}, infos)
+	require.NoError(t, err)
+	for _, info := range infos {
+		require.NoError(t, w.WriteTensor(info.Name, make([]byte, 4*info.Elements()), 0))
+	}
+	require.NoError(t, w.Commit())
+	for preset, want := range map[string][]gguf.Type{
+		"q4_k": {gguf.Q4_K, gguf.Q5_0, gguf.F16, gguf.Q4_K, gguf.I32}, "q3_k": {gguf.Q3_K, gguf.Q4_0, gguf.F16, gguf.Q3_K, gguf.I32},
+		"q8_0": {gguf.Q8_0, gguf.Q8_0, gguf.F16, gguf.Q8_0, gguf.I32}, "bf16": {gguf.BF16, gguf.BF16, gguf.BF16, gguf.BF16, gguf.I32},
+	} {
+		require.NoError(t, os.WriteFile(recipe, []byte(`[{"match": "", "preset": "`+preset+`"}]`), 0o666))
+		works(t, "quantize", "--recipe", recipe, "-o", out, in)
+		f, err := gguf.Open(out)
+		require.NoError(t, err)
+		for i, info := range f.Tensors() {
+			assert.Equal(t, want[i], info.Type, "%s of %s", preset, info.Name)
+		}
+		require.NoError(t, f.Close())
+	}
+}
+
 // A GGUF that is quantized to Lowbit's own layout becomes a file, whatever else lies beside it, that says how it was.
 func TestGGUFToLowbit(t *testing.T) {
 	dir := t.TempDir()
