@@ -200,6 +200,14 @@ func (p *planner) allocate(pr *program) (allocation, bool) {
 		place(sh.group, carried) // behind a turn a tile is begun already
 		place(sh.body, pins)
 		for _, s := range sh.apart {
+			pins := pins
+			if s.list != nil {
+				pins = maps.Clone(pins)
+				if !p.pin(liveOut(s.list, s), pins) {
+					return nil, false
+				}
+				place(s.list, pins)
+			}
 			place(s, pins)
 		}
 		place(sh.tail, pins)

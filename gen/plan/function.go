@@ -301,9 +301,13 @@ func (p *printer) streamed(sh *shape, count GPR, tile int, end string) {
 // apart asks for the layout and prints a loop for each: the first in place, the others out of the way.
 func (p *printer) apart(sh *shape, print func(s *Seg, head string)) {
 	m, first, last := p.m, sh.apart[0], len(sh.apart)-1
-	word, _ := p.layoutWord()
 	head := func(s *Seg) string { return sh.at(atLayout) + strconv.Itoa(s.layout) }
 	m.Label(sh.at(atLoop))
+	word, ok := p.layoutWord()
+	if !ok {
+		print(first, head(first))
+		return
+	}
 	m.Branch(word, NotEqual, first.layout, sh.at(atLayout))
 	print(first, head(first))
 	p.aside = append(p.aside, func() {

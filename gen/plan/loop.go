@@ -157,6 +157,7 @@ func (sh *shape) at(m mark) string { return label(sh.name, m) }
 // segments are those of a shape that go by its group's values.
 func (sh *shape) segments() []*Seg {
 	list := append([]*Seg{sh.body, sh.tail, sh.after}, sh.apart...)
+	list = append(list, sh.lists()...)
 	if a := sh.ahead; a != nil {
 		list = append(list, a.segments()...)
 	}

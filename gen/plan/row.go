@@ -172,6 +172,9 @@ func (l rowLoop) print(p *printer) {
 		p.apart(sh, func(s *Seg, group string) {
 			head(group)
 			p.run(sh.group)
+			if s.list != nil {
+				p.run(s.list)
+			}
 			inner := group + string(atLoop)
 			m.LoopHead(inner)
 			p.round(sh, behind, tile, inner, func() { p.own(p.large()); p.run(s) })

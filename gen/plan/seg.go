@@ -19,6 +19,7 @@ type Seg struct {
 	name    string     // of the loop, for labels
 	splits  map[[3]int][2]V
 	layout  int      // of codes that are read, or -1 if any may be
+	list    *Seg     // makes the tables by which this one does its tile
 	rare    bool     // what is done instead of another segment
 	alarm   string   // where alarms go
 	second  bool     // a tile's second half

@@ -157,6 +157,7 @@ func (p *planner) shape(pr *program, share int, lanes, long bool) *shape {
 		s.body(accs)
 		sh.apart = append(sh.apart, s)
 	}
+	p.listed(sh, func() *Seg { return tile(sh.name, sh.at(atRare), direct) })
 	if sh.name == "lane" && p.hasRare() {
 		p.rareTile(pr, sh.group)
 	}

@@ -260,10 +260,18 @@ func (m *Machine) storeBF16(s *plan.Seg, slot int, v []plan.V, c [][]plan.V, at 
 	}})
 }
 
-// storeRounded rounds the numbers of a and b to bfloat16 with AVX2, and stores them. The upper words of both lie together, and the
+// storeRounded rounds the numbers of a and b to bfloat16 with AVX2, and stores them.
+func (m *Machine) storeRounded(a, b, high, low, t reg.VecPhysical, at plan.Addr) {
+	m.roundWords(a, b, high, low, t)
+	m.i("VPSHUFB", m.whole(slices.Repeat([]uint32{0x05040100, 0x0d0c0908, 0x07060302, 0x0f0e0b0a}, 2)), high, high)
+	m.i("VPERMQ", operand.Imm(0xd8), high, high)
+	m.i("VMOVUPS", high, m.mem(at, 0))
+}
+
+// roundWords does so to words of high, those of a and of b in turn. The upper words of both lie together, and the
 // lower ones do: an upper word is one more where the lower one is more than half, or is half and the upper one odd. The lower words
 // come to low, which may be a; high is another, and t too, or b.
-func (m *Machine) storeRounded(a, b, high, low, t reg.VecPhysical, at plan.Addr) {
+func (m *Machine) roundWords(a, b, high, low, t reg.VecPhysical) {
 	const fromB = 0b10101010
 	m.i("VPSRLD", operand.Imm(16), a, high)
 	m.i("VPBLENDW", operand.Imm(fromB), b, high, high)
@@ -273,9 +281,6 @@ func (m *Machine) storeRounded(a, b, high, low, t reg.VecPhysical, at plan.Addr)
 	m.i("VPSUBUSW", t, low, low) // at least 2^15 where it carries
 	m.i("VPSRLW", operand.Imm(15), low, low)
 	m.i("VPADDW", low, high, high)
-	m.i("VPSHUFB", m.whole(slices.Repeat([]uint32{0x05040100, 0x0d0c0908, 0x07060302, 0x0f0e0b0a}, 2)), high, high)
-	m.i("VPERMQ", operand.Imm(0xd8), high, high)
-	m.i("VMOVUPS", high, m.mem(at, 0))
 }
 
 // storePair stores two registers of numbers below 2^16 as one, with AVX2.

@@ -449,130 +449,96 @@ grouplayout:
 
 grouplayout1:
 	VBROADCASTSS (BX), Y12
-
-grouplayout1loop:
-	VPBROADCASTD (DX), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMILPS    Y0, Y14, Y0
-	VFMADD213PS  Y15, Y12, Y0
-	VPBROADCASTD (DX), Y1
-	VPSRLVD      ·bytes19c9ddc5+0(SB), Y1, Y1
-	VPERMILPS    Y1, Y14, Y1
-	VFMADD213PS  Y15, Y12, Y1
-	VPBROADCASTD 4(DX), Y2
-	VPSRLVD      Y13, Y2, Y2
-	VPERMILPS    Y2, Y14, Y2
-	VFMADD213PS  Y15, Y12, Y2
-	VPBROADCASTD 4(DX), Y3
-	VPSRLVD      ·bytes19c9ddc5+0(SB), Y3, Y3
-	VPERMILPS    Y3, Y14, Y3
-	ADDQ         $+8, DX
-	VFMADD213PS  Y15, Y12, Y3
+	VMOVAPS      Y15, Y0
+	VFMADD231PS  Y12, Y14, Y0
 	CMPL         R9, $+2
 	JNE          half27
-	VPSRLD       $0x10, Y0, Y4
-	VPBLENDW     $0xaa, Y1, Y4, Y4
-	VPSLLD       $0x10, Y1, Y1
-	VPBLENDW     $0xaa, Y1, Y0, Y0
-	VPANDN       ·word00010001+0(SB), Y4, Y1
-	VPSUBUSW     Y1, Y0, Y0
-	VPSRLW       $0x0f, Y0, Y0
-	VPADDW       Y0, Y4, Y4
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, (SI)
-	VPSRLD       $0x10, Y2, Y4
-	VPBLENDW     $0xaa, Y3, Y4, Y4
-	VPSLLD       $0x10, Y3, Y3
-	VPBLENDW     $0xaa, Y3, Y2, Y2
-	VPANDN       ·word00010001+0(SB), Y4, Y3
-	VPSUBUSW     Y3, Y2, Y2
-	VPSRLW       $0x0f, Y2, Y2
-	VPADDW       Y2, Y4, Y4
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, 32(SI)
+	VPSRLD       $0x10, Y0, Y1
+	VPAND        ·word00000001+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y1
+	VPADDD       ·word00007fff+0(SB), Y1, Y1
+	VPSHUFB      ·word0e0a0602+0(SB), Y1, Y11
+	VPSHUFB      ·word0f0b0703+0(SB), Y1, Y10
 
 halfdone28:
-	ADDQ  $+64, SI
-	SUBQ  $+32, R11
-	CMPQ  R11, $+32
-	JGE   grouplayout1loop
-	TESTQ R11, R11
-	JNE   groupover
-	ADDQ  $+4, BX
-	MOVQ  R12, R11
-	SUBQ  R12, DI
-	JGE   grouplayout1
-	JMP   return
+grouplayout1loop:
+	VPBROADCASTQ (DX), Y0
+	ADDQ         $+8, DX
+	VPSHUFB      ·bytes1923cec5+0(SB), Y0, Y0
+	VPSLLD       $0x06, Y0, Y1
+	VPOR         Y1, Y0, Y0
+	VPSLLD       $0x0c, Y0, Y1
+	VPOR         Y1, Y0, Y0
+	VPAND        ·word03030303+0(SB), Y0, Y0
+	VPSHUFB      Y0, Y11, Y1
+	VPSHUFB      Y0, Y10, Y0
+	VPUNPCKLBW   Y0, Y1, Y2
+	VMOVUPS      Y2, (SI)
+	VPUNPCKHBW   Y0, Y1, Y2
+	VMOVUPS      Y2, 32(SI)
+	ADDQ         $+64, SI
+	SUBQ         $+32, R11
+	CMPQ         R11, $+32
+	JGE          grouplayout1loop
+	TESTQ        R11, R11
+	JNE          groupover
+	ADDQ         $+4, BX
+	MOVQ         R12, R11
+	SUBQ         R12, DI
+	JGE          grouplayout1
+	JMP          return
 	PCALIGN $0x20
 
 grouplayout0:
 	VBROADCASTSS (BX), Y12
-
-grouplayout0loop:
-	VPBROADCASTD (DX), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
+	LEAQ         ·bytes0ddb0445+0(SB), CX
+	MOVL         elem+32(FP), AX
+	SHLL         $0x04, AX
+	ADDL         sign+28(FP), AX
+	VMOVUPS      -128(CX)(AX*8), Y0
+	VMOVUPS      -96(CX)(AX*8), Y1
 	VFMADD213PS  Y15, Y12, Y0
-	VPBROADCASTD 4(DX), Y1
-	VPSLLVD      Y13, Y1, Y1
-	VPSRAD       $0x1c, Y1, Y1
-	VPAND        Y14, Y1, Y1
-	VCVTDQ2PS    Y1, Y1
 	VFMADD213PS  Y15, Y12, Y1
-	VPBROADCASTD 8(DX), Y2
-	VPSLLVD      Y13, Y2, Y2
-	VPSRAD       $0x1c, Y2, Y2
-	VPAND        Y14, Y2, Y2
-	VCVTDQ2PS    Y2, Y2
-	VFMADD213PS  Y15, Y12, Y2
-	VPBROADCASTD 12(DX), Y3
-	VPSLLVD      Y13, Y3, Y3
-	VPSRAD       $0x1c, Y3, Y3
-	VPAND        Y14, Y3, Y3
-	VCVTDQ2PS    Y3, Y3
-	ADDQ         $+16, DX
-	VFMADD213PS  Y15, Y12, Y3
 	CMPL         R9, $+2
 	JNE          half29
-	VPSRLD       $0x10, Y0, Y4
-	VPBLENDW     $0xaa, Y1, Y4, Y4
-	VPSLLD       $0x10, Y1, Y1
-	VPBLENDW     $0xaa, Y1, Y0, Y0
-	VPANDN       ·word00010001+0(SB), Y4, Y1
-	VPSUBUSW     Y1, Y0, Y0
-	VPSRLW       $0x0f, Y0, Y0
-	VPADDW       Y0, Y4, Y4
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, (SI)
-	VPSRLD       $0x10, Y2, Y4
-	VPBLENDW     $0xaa, Y3, Y4, Y4
-	VPSLLD       $0x10, Y3, Y3
-	VPBLENDW     $0xaa, Y3, Y2, Y2
-	VPANDN       ·word00010001+0(SB), Y4, Y3
+	VPSRLD       $0x10, Y0, Y10
+	VPBLENDW     $0xaa, Y1, Y10, Y10
+	VPSLLD       $0x10, Y1, Y3
+	VPBLENDW     $0xaa, Y3, Y0, Y2
+	VPANDN       ·word00010001+0(SB), Y10, Y3
 	VPSUBUSW     Y3, Y2, Y2
 	VPSRLW       $0x0f, Y2, Y2
-	VPADDW       Y2, Y4, Y4
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, 32(SI)
+	VPADDW       Y2, Y10, Y10
 
 halfdone30:
-	ADDQ  $+64, SI
-	SUBQ  $+32, R11
-	CMPQ  R11, $+32
-	JGE   grouplayout0loop
-	TESTQ R11, R11
-	JNE   groupover
-	ADDQ  $+4, BX
-	MOVQ  R12, R11
-	SUBQ  R12, DI
-	JGE   grouplayout0
-	JMP   return
+	VPSHUFB ·bytes421d3615+0(SB), Y10, Y10
+	VPERMQ  $0x88, Y10, Y11
+	VPERMQ  $0xdd, Y10, Y10
+
+grouplayout0loop:
+	VBROADCASTI128 (DX), Y0
+	ADDQ           $+16, DX
+	VPSHUFB        ·bytesffcdf3e5+0(SB), Y0, Y0
+	VPSLLD         $0x04, Y0, Y1
+	VPOR           Y1, Y0, Y0
+	VPAND          ·word0f0f0f0f+0(SB), Y0, Y0
+	VPSHUFB        Y0, Y11, Y1
+	VPSHUFB        Y0, Y10, Y0
+	VPUNPCKLBW     Y0, Y1, Y2
+	VMOVUPS        Y2, (SI)
+	VPUNPCKHBW     Y0, Y1, Y2
+	VMOVUPS        Y2, 32(SI)
+	ADDQ           $+64, SI
+	SUBQ           $+32, R11
+	CMPQ           R11, $+32
+	JGE            grouplayout0loop
+	TESTQ          R11, R11
+	JNE            groupover
+	ADDQ           $+4, BX
+	MOVQ           R12, R11
+	SUBQ           R12, DI
+	JGE            grouplayout0
+	JMP            return
 	PCALIGN $0x20
 
 grouplayout3:
@@ -1123,26 +1089,17 @@ half25:
 	JMP       halfdone26
 
 half27:
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, (SI)
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVUPS   X1, 16(SI)
-	VCVTPS2PH $0x00, Y2, X2
-	VMOVUPS   X2, 32(SI)
-	VCVTPS2PH $0x00, Y3, X3
-	VMOVUPS   X3, 48(SI)
-	JMP       halfdone28
+	VCVTPS2PH    $0x00, Y0, X11
+	VPBROADCASTQ X11, Y10
+	VPSHUFB      ·word06040200+0(SB), Y10, Y11
+	VPSHUFB      ·word07050301+0(SB), Y10, Y10
+	JMP          halfdone28
 
 half29:
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, (SI)
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVUPS   X1, 16(SI)
-	VCVTPS2PH $0x00, Y2, X2
-	VMOVUPS   X2, 32(SI)
-	VCVTPS2PH $0x00, Y3, X3
-	VMOVUPS   X3, 48(SI)
-	JMP       halfdone30
+	VCVTPS2PH   $0x00, Y0, X11
+	VCVTPS2PH   $0x00, Y1, X10
+	VINSERTI128 $0x01, X10, Y11, Y10
+	JMP         halfdone30
 
 half31:
 	VCVTPS2PH $0x00, Y0, X0
@@ -1755,142 +1712,102 @@ grouplayout1:
 	VBROADCASTSS (BX), Y12
 	VBROADCASTSS (R8), Y0
 	VCVTDQ2PS    Y0, Y11
-
-grouplayout1loop:
-	VPBROADCASTD (DX), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMILPS    Y0, Y14, Y0
-	VSUBPS       Y11, Y0, Y0
+	VSUBPS       Y11, Y14, Y0
 	VFMADD213PS  Y15, Y12, Y0
-	VPBROADCASTD (DX), Y1
-	VPSRLVD      ·bytes19c9ddc5+0(SB), Y1, Y1
-	VPERMILPS    Y1, Y14, Y1
-	VSUBPS       Y11, Y1, Y1
-	VFMADD213PS  Y15, Y12, Y1
-	VPBROADCASTD 4(DX), Y2
-	VPSRLVD      Y13, Y2, Y2
-	VPERMILPS    Y2, Y14, Y2
-	VSUBPS       Y11, Y2, Y2
-	VFMADD213PS  Y15, Y12, Y2
-	VPBROADCASTD 4(DX), Y3
-	VPSRLVD      ·bytes19c9ddc5+0(SB), Y3, Y3
-	VPERMILPS    Y3, Y14, Y3
-	ADDQ         $+8, DX
-	VSUBPS       Y11, Y3, Y3
-	VFMADD213PS  Y15, Y12, Y3
 	CMPL         R10, $+2
 	JNE          half27
-	VPSRLD       $0x10, Y0, Y4
-	VPBLENDW     $0xaa, Y1, Y4, Y4
-	VPSLLD       $0x10, Y1, Y1
-	VPBLENDW     $0xaa, Y1, Y0, Y0
-	VPANDN       ·word00010001+0(SB), Y4, Y1
-	VPSUBUSW     Y1, Y0, Y0
-	VPSRLW       $0x0f, Y0, Y0
-	VPADDW       Y0, Y4, Y4
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, (SI)
-	VPSRLD       $0x10, Y2, Y4
-	VPBLENDW     $0xaa, Y3, Y4, Y4
-	VPSLLD       $0x10, Y3, Y3
-	VPBLENDW     $0xaa, Y3, Y2, Y2
-	VPANDN       ·word00010001+0(SB), Y4, Y3
-	VPSUBUSW     Y3, Y2, Y2
-	VPSRLW       $0x0f, Y2, Y2
-	VPADDW       Y2, Y4, Y4
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, 32(SI)
+	VPSRLD       $0x10, Y0, Y1
+	VPAND        ·word00000001+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y1
+	VPADDD       ·word00007fff+0(SB), Y1, Y1
+	VPSHUFB      ·word0e0a0602+0(SB), Y1, Y10
+	VPSHUFB      ·word0f0b0703+0(SB), Y1, Y9
 
 halfdone28:
-	ADDQ  $+64, SI
-	SUBQ  $+32, R11
-	CMPQ  R11, $+32
-	JGE   grouplayout1loop
-	TESTQ R11, R11
-	JNE   groupover
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	MOVQ  R12, R11
-	SUBQ  R12, DI
-	JGE   grouplayout1
-	JMP   return
+grouplayout1loop:
+	VPBROADCASTQ (DX), Y0
+	ADDQ         $+8, DX
+	VPSHUFB      ·bytes1923cec5+0(SB), Y0, Y0
+	VPSLLD       $0x06, Y0, Y1
+	VPOR         Y1, Y0, Y0
+	VPSLLD       $0x0c, Y0, Y1
+	VPOR         Y1, Y0, Y0
+	VPAND        ·word03030303+0(SB), Y0, Y0
+	VPSHUFB      Y0, Y10, Y1
+	VPSHUFB      Y0, Y9, Y0
+	VPUNPCKLBW   Y0, Y1, Y2
+	VMOVUPS      Y2, (SI)
+	VPUNPCKHBW   Y0, Y1, Y2
+	VMOVUPS      Y2, 32(SI)
+	ADDQ         $+64, SI
+	SUBQ         $+32, R11
+	CMPQ         R11, $+32
+	JGE          grouplayout1loop
+	TESTQ        R11, R11
+	JNE          groupover
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	MOVQ         R12, R11
+	SUBQ         R12, DI
+	JGE          grouplayout1
+	JMP          return
 	PCALIGN $0x20
 
 grouplayout0:
 	VBROADCASTSS (BX), Y12
 	VBROADCASTSS (R8), Y0
 	VCVTDQ2PS    Y0, Y11
-
-grouplayout0loop:
-	VPBROADCASTD (DX), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
+	LEAQ         ·bytes0ddb0445+0(SB), CX
+	MOVL         elem+40(FP), AX
+	SHLL         $0x04, AX
+	ADDL         sign+36(FP), AX
+	VMOVUPS      -128(CX)(AX*8), Y0
+	VMOVUPS      -96(CX)(AX*8), Y1
 	VSUBPS       Y11, Y0, Y0
 	VFMADD213PS  Y15, Y12, Y0
-	VPBROADCASTD 4(DX), Y1
-	VPSLLVD      Y13, Y1, Y1
-	VPSRAD       $0x1c, Y1, Y1
-	VPAND        Y14, Y1, Y1
-	VCVTDQ2PS    Y1, Y1
 	VSUBPS       Y11, Y1, Y1
 	VFMADD213PS  Y15, Y12, Y1
-	VPBROADCASTD 8(DX), Y2
-	VPSLLVD      Y13, Y2, Y2
-	VPSRAD       $0x1c, Y2, Y2
-	VPAND        Y14, Y2, Y2
-	VCVTDQ2PS    Y2, Y2
-	VSUBPS       Y11, Y2, Y2
-	VFMADD213PS  Y15, Y12, Y2
-	VPBROADCASTD 12(DX), Y3
-	VPSLLVD      Y13, Y3, Y3
-	VPSRAD       $0x1c, Y3, Y3
-	VPAND        Y14, Y3, Y3
-	VCVTDQ2PS    Y3, Y3
-	ADDQ         $+16, DX
-	VSUBPS       Y11, Y3, Y3
-	VFMADD213PS  Y15, Y12, Y3
 	CMPL         R10, $+2
 	JNE          half29
-	VPSRLD       $0x10, Y0, Y4
-	VPBLENDW     $0xaa, Y1, Y4, Y4
-	VPSLLD       $0x10, Y1, Y1
-	VPBLENDW     $0xaa, Y1, Y0, Y0
-	VPANDN       ·word00010001+0(SB), Y4, Y1
-	VPSUBUSW     Y1, Y0, Y0
-	VPSRLW       $0x0f, Y0, Y0
-	VPADDW       Y0, Y4, Y4
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, (SI)
-	VPSRLD       $0x10, Y2, Y4
-	VPBLENDW     $0xaa, Y3, Y4, Y4
-	VPSLLD       $0x10, Y3, Y3
-	VPBLENDW     $0xaa, Y3, Y2, Y2
-	VPANDN       ·word00010001+0(SB), Y4, Y3
+	VPSRLD       $0x10, Y0, Y9
+	VPBLENDW     $0xaa, Y1, Y9, Y9
+	VPSLLD       $0x10, Y1, Y3
+	VPBLENDW     $0xaa, Y3, Y0, Y2
+	VPANDN       ·word00010001+0(SB), Y9, Y3
 	VPSUBUSW     Y3, Y2, Y2
 	VPSRLW       $0x0f, Y2, Y2
-	VPADDW       Y2, Y4, Y4
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, 32(SI)
+	VPADDW       Y2, Y9, Y9
 
 halfdone30:
-	ADDQ  $+64, SI
-	SUBQ  $+32, R11
-	CMPQ  R11, $+32
-	JGE   grouplayout0loop
-	TESTQ R11, R11
-	JNE   groupover
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	MOVQ  R12, R11
-	SUBQ  R12, DI
-	JGE   grouplayout0
-	JMP   return
+	VPSHUFB ·bytes421d3615+0(SB), Y9, Y9
+	VPERMQ  $0x88, Y9, Y10
+	VPERMQ  $0xdd, Y9, Y9
+
+grouplayout0loop:
+	VBROADCASTI128 (DX), Y0
+	ADDQ           $+16, DX
+	VPSHUFB        ·bytesffcdf3e5+0(SB), Y0, Y0
+	VPSLLD         $0x04, Y0, Y1
+	VPOR           Y1, Y0, Y0
+	VPAND          ·word0f0f0f0f+0(SB), Y0, Y0
+	VPSHUFB        Y0, Y10, Y1
+	VPSHUFB        Y0, Y9, Y0
+	VPUNPCKLBW     Y0, Y1, Y2
+	VMOVUPS        Y2, (SI)
+	VPUNPCKHBW     Y0, Y1, Y2
+	VMOVUPS        Y2, 32(SI)
+	ADDQ           $+64, SI
+	SUBQ           $+32, R11
+	CMPQ           R11, $+32
+	JGE            grouplayout0loop
+	TESTQ          R11, R11
+	JNE            groupover
+	ADDQ           $+4, BX
+	ADDQ           $+4, R8
+	MOVQ           R12, R11
+	SUBQ           R12, DI
+	JGE            grouplayout0
+	JMP            return
 	PCALIGN $0x20
 
 grouplayout3:
@@ -2498,26 +2415,17 @@ half25:
 	JMP       halfdone26
 
 half27:
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, (SI)
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVUPS   X1, 16(SI)
-	VCVTPS2PH $0x00, Y2, X2
-	VMOVUPS   X2, 32(SI)
-	VCVTPS2PH $0x00, Y3, X3
-	VMOVUPS   X3, 48(SI)
-	JMP       halfdone28
+	VCVTPS2PH    $0x00, Y0, X10
+	VPBROADCASTQ X10, Y9
+	VPSHUFB      ·word06040200+0(SB), Y9, Y10
+	VPSHUFB      ·word07050301+0(SB), Y9, Y9
+	JMP          halfdone28
 
 half29:
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, (SI)
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVUPS   X1, 16(SI)
-	VCVTPS2PH $0x00, Y2, X2
-	VMOVUPS   X2, 32(SI)
-	VCVTPS2PH $0x00, Y3, X3
-	VMOVUPS   X3, 48(SI)
-	JMP       halfdone30
+	VCVTPS2PH   $0x00, Y0, X10
+	VCVTPS2PH   $0x00, Y1, X9
+	VINSERTI128 $0x01, X9, Y10, Y9
+	JMP         halfdone30
 
 half31:
 	VCVTPS2PH $0x00, Y0, X0

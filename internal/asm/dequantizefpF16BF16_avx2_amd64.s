@@ -1486,63 +1486,50 @@ groupnext:
 	JGT          groupstream
 
 grouploop:
-	VBROADCASTI128 (DX), Y0
-	VPSHUFB        Y14, Y0, Y0
-	VPSRLW         $0x04, Y0, Y1
-	VPBLENDW       $0xaa, Y1, Y0, Y0
-	VPAND          Y13, Y0, Y0
-	VPSHUFB        Y0, Y12, Y1
-	VPSHUFB        Y0, Y11, Y0
-	VPUNPCKLBW     Y0, Y1, Y2
-	VPSLLD         $0x10, Y2, Y3
-	VMULPS         Y9, Y3, Y3
-	VPAND          Y10, Y2, Y2
-	VMULPS         Y9, Y2, Y2
-	VPUNPCKHBW     Y0, Y1, Y1
-	VPSLLD         $0x10, Y1, Y0
-	VMULPS         Y9, Y0, Y0
-	VPAND          Y10, Y1, Y1
-	VMULPS         Y9, Y1, Y1
-	CMPL           R8, $+2
-	JNE            half1
-	VPSRLD         $0x10, Y3, Y4
-	VPBLENDW       $0xaa, Y2, Y4, Y4
-	VPSLLD         $0x10, Y2, Y2
-	VPBLENDW       $0xaa, Y2, Y3, Y3
-	VPANDN         ·word00010001+0(SB), Y4, Y2
-	VPSUBUSW       Y2, Y3, Y3
-	VPSRLW         $0x0f, Y3, Y3
-	VPADDW         Y3, Y4, Y4
-	VPSHUFB        ·bytes05b81a5d+0(SB), Y4, Y4
-	VPERMQ         $0xd8, Y4, Y4
-	VMOVUPS        Y4, (SI)
-	VPSRLD         $0x10, Y0, Y4
-	VPBLENDW       $0xaa, Y1, Y4, Y4
-	VPSLLD         $0x10, Y1, Y1
-	VPBLENDW       $0xaa, Y1, Y0, Y0
-	VPANDN         ·word00010001+0(SB), Y4, Y1
-	VPSUBUSW       Y1, Y0, Y0
-	VPSRLW         $0x0f, Y0, Y0
-	VPADDW         Y0, Y4, Y4
-	VPSHUFB        ·bytes05b81a5d+0(SB), Y4, Y4
-	VPERMQ         $0xd8, Y4, Y4
-	VMOVUPS        Y4, 32(SI)
+grouplayout0:
+	VBROADCASTSS (BX), Y0
+	VMULPS       Y0, Y15, Y9
+	VMOVUPS      ·bytesbca9eeb8+0(SB), Y0
+	VMULPS       Y9, Y0, Y0
+	CMPL         R8, $+2
+	JNE          half1
+	VPSRLD       $0x10, Y0, Y1
+	VPAND        ·word00000001+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y1
+	VPADDD       ·word00007fff+0(SB), Y1, Y1
+	VPSHUFB      ·bytesc213c2ad+0(SB), Y1, Y1
+	VPERMQ       $0x4e, Y1, Y7
+	VPOR         Y1, Y7, Y7
 
 halfdone2:
-	ADDQ $+64, SI
-	ADDQ $+16, DX
-	SUBQ $+32, R11
-	CMPQ R11, $+32
-	JGE  grouploop
+	VPUNPCKLQDQ Y7, Y7, Y8
+	VPUNPCKHQDQ Y7, Y7, Y7
+	VPXOR       ·bytesa1dd8d05+0(SB), Y7, Y7
 
-groupwhole:
-	TESTQ R11, R11
-	JNE   groupover
-	ADDQ  $+4, BX
-	MOVQ  R12, R11
-	SUBQ  R12, DI
-	JGE   groupnext
-	JMP   return
+grouplayout0loop:
+	VBROADCASTI128 (DX), Y0
+	VPSHUFB        ·bytesffcdf3e5+0(SB), Y0, Y0
+	VPSLLD         $0x04, Y0, Y1
+	VPOR           Y1, Y0, Y0
+	VPAND          ·word0f0f0f0f+0(SB), Y0, Y0
+	VPSHUFB        Y0, Y8, Y1
+	VPSHUFB        Y0, Y7, Y0
+	VPUNPCKLBW     Y0, Y1, Y2
+	VMOVUPS        Y2, (SI)
+	VPUNPCKHBW     Y0, Y1, Y2
+	VMOVUPS        Y2, 32(SI)
+	ADDQ           $+64, SI
+	ADDQ           $+16, DX
+	SUBQ           $+32, R11
+	CMPQ           R11, $+32
+	JGE            grouplayout0loop
+	TESTQ          R11, R11
+	JNE            groupover
+	ADDQ           $+4, BX
+	MOVQ           R12, R11
+	SUBQ           R12, DI
+	JGE            grouplayout0
+	JMP            return
 
 grouptomeet:
 	NEGQ         R11
@@ -1843,23 +1830,24 @@ groupstream:
 	VMOVNTPS       Y4, 32(SI)
 
 halfdone10:
-	ADDQ $+64, SI
-	ADDQ $+16, DX
-	SUBQ $+32, R11
-	CMPQ R11, $+32
-	JGE  groupstream
-	JMP  groupwhole
+	ADDQ  $+64, SI
+	ADDQ  $+16, DX
+	SUBQ  $+32, R11
+	CMPQ  R11, $+32
+	JGE   groupstream
+	TESTQ R11, R11
+	JNE   groupover
+	ADDQ  $+4, BX
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 half1:
-	VCVTPS2PH $0x00, Y3, X3
-	VMOVUPS   X3, (SI)
-	VCVTPS2PH $0x00, Y2, X2
-	VMOVUPS   X2, 16(SI)
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 32(SI)
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVUPS   X1, 48(SI)
-	JMP       halfdone2
+	VCVTPS2PH   $0x00, Y0, X8
+	VPSHUFB     ·bytes421d3615+0(SB), Y8, Y8
+	VINSERTI128 $0x01, X8, Y8, Y7
+	JMP         halfdone2
 
 groupmeet0mix:
 	INCQ         R13

@@ -1,0 +1,146 @@
+package x86
+
+import (
+	"math"
+	"slices"
+
+	"github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+
+	"github.com/lowbit-go/lowbit/gen/ir"
+	"github.com/lowbit-go/lowbit/gen/plan"
+)
+
+// Lists: AVX2 takes many instructions to round, and AVX-512 few.
+func (m *Machine) Lists() bool { return !m.wide }
+
+// Codes are two registers of integers, in the order in which List wants them; of E2M1 one register of those without a sign; or what ByLayout has, four in each half.
+func (m *Machine) Codes(s *plan.Seg, load *ir.Node) []plan.V {
+	floats := func(list []float32) string {
+		words := make([]uint32, len(list))
+		for i, v := range list {
+			words[i] = math.Float32bits(v)
+		}
+		return littleEndian(words)
+	}
+	layout, _ := s.Layout()
+	switch {
+	case load.Mem == ir.MemE2M1:
+		return []plan.V{s.Op(plan.Vec, func(d int, _ []int) { m.i("VMOVUPS", m.constant(floats(e2m1[:8])), m.vec(d)) })}
+	case layout == ir.LayoutCrumbs:
+		return []plan.V{s.Extra(load, codeTable)}
+	}
+	numbers := []plan.V{s.New(plan.Vec), s.New(plan.Vec)}
+	s.Add(plan.Inst{Defs: numbers, Emit: func(d, _ []int) {
+		// Lists in order and, for bfloat16, of even and of odd codes; of unsigned codes and, at eight times what the word says, of signed ones.
+		list := make([]float32, 64)
+		for i := range 16 {
+			turned := 32 + i%2*8 + i/2
+			list[i], list[16+i], list[turned], list[16+turned] = float32(i), float32(i^8-8), float32(i), float32(i^8-8)
+		}
+		m.i("LEAQ", m.constant(floats(list)), scratch2)
+		m.i("MOVL", m.word(ir.ElemWord), scratch.As32())
+		m.i("SHLL", operand.Imm(4), scratch.As32())
+		m.i("ADDL", m.word(ir.SignWord), scratch.As32())
+		for i := range d {
+			m.i("VMOVUPS", operand.Mem{Base: scratch2, Index: scratch, Scale: 8, Disp: 32*i - 128*ir.ElemF16}, m.vec(d[i]))
+		}
+	}})
+	return numbers
+}
+
+// List rounds the numbers of a group, and parts the words that they become to a table of lower bytes and one of upper ones, in both halves.
+func (m *Machine) List(s *plan.Seg, load *ir.Node, numbers []plan.V) (low, high plan.V) {
+	low, high = s.New(plan.Vec), s.New(plan.Vec)
+	temps := []plan.V{low, high, s.New(plan.Vec), s.New(plan.Vec)}
+	s.Add(plan.Inst{Defs: temps, Uses: numbers, Apart: true, Emit: func(d, u []int) {
+		low, high, t, a := m.vec(d[0]), m.vec(d[1]), m.vec(d[2]), m.vec(u[0])
+		half := func(v int) { m.i("VCVTPS2PH", operand.Imm(0), m.vec(u[v]), xs[d[v]]) }
+		bytes := func(from, to reg.VecPhysical, words ...uint32) {
+			for len(words) < m.Width() {
+				words = append(words, words...)
+			}
+			m.i("VPSHUFB", m.whole(words), from, to)
+		}
+		round := func() { // to the upper halves of lanes
+			m.i("VPSRLD", operand.Imm(16), a, t)
+			m.i("VPAND", m.every(1), t, t)
+			m.i("VPADDD", t, a, t)
+			m.i("VPADDD", m.every(0x7fff), t, t)
+		}
+		switch {
+		case len(u) == 2:
+			b, second := m.vec(u[1]), m.vec(d[3])
+			m.byElem(s, ir.ElemWord, func() { m.roundWords(a, b, high, t, second) }, func() {
+				half(0)
+				half(1)
+				m.i("VINSERTI128", operand.Imm(1), xs[d[1]], low, high)
+			})
+			bytes(high, high, 0x06040200, 0x0e0c0a08, 0x07050301, 0x0f0d0b09)
+			m.i("VPERMQ", operand.Imm(0x88), high, low)
+			m.i("VPERMQ", operand.Imm(0xdd), high, high)
+		case load.Mem == ir.MemE2M1:
+			const none = 0x80808080
+			m.byElem(s, ir.ElemWord, func() {
+				round()
+				bytes(t, t, 0x0e0a0602, none, 0x0f0b0703, none, none, 0x0e0a0602, none, 0x0f0b0703)
+				m.i("VPERMQ", operand.Imm(0x4e), t, high)
+				m.i("VPOR", t, high, high)
+			}, func() {
+				half(0)
+				bytes(low, low, 0x06040200, 0x0e0c0a08, 0x07050301, 0x0f0d0b09)
+				m.i("VINSERTI128", operand.Imm(1), xs[d[0]], low, high)
+			})
+			m.i("VPUNPCKLQDQ", high, high, low)
+			m.i("VPUNPCKHQDQ", high, high, high)
+			m.i("VPXOR", m.whole(slices.Repeat([]uint32{0, 0, none, none}, 2)), high, high)
+		default:
+			m.byElem(s, ir.ElemWord, func() {
+				round()
+				bytes(t, low, 0x0e0a0602)
+				bytes(t, high, 0x0f0b0703)
+			}, func() {
+				half(0)
+				m.i("VPBROADCASTQ", xs[d[0]], high)
+				bytes(high, low, 0x06040200)
+				bytes(high, high, 0x07050301)
+			})
+		}
+	}})
+	return low, high
+}
+
+// LookUp gives each code a byte, and looks up two. The first and the third quarter of a tile are in one half, so that the words of the bytes are in order.
+func (m *Machine) LookUp(s *plan.Seg, load *ir.Node, low, high plan.V, from, to plan.Addr) {
+	layout, _ := s.Layout()
+	name, toByte, shifts := "VBROADCASTI128", 2, []uint64{4}
+	if layout == ir.LayoutCrumbs {
+		name, toByte, shifts = "VPBROADCASTQ", 4, []uint64{6, 12}
+	}
+	var order [32]byte
+	for i := range order {
+		order[i] = 0x80 // no byte
+		if code := i/16*8 + i%16/8*16 + i%8; code%toByte == 0 {
+			order[i] = byte(code / toByte)
+		}
+	}
+	s.Add(plan.Inst{Defs: []plan.V{s.New(plan.Vec), s.New(plan.Vec), s.New(plan.Vec)}, Uses: []plan.V{low, high}, Apart: true, Emit: func(d, u []int) {
+		codes, lower, words := m.vec(d[0]), m.vec(d[1]), m.vec(d[2])
+		m.i(name, m.mem(from, 0), codes)
+		if load.Mem.HasLayout() {
+			m.AddImm(from.Reg, 4*m.Width()/toByte)
+		}
+		m.i("VPSHUFB", m.constant(string(order[:])), codes, codes)
+		for _, shift := range shifts {
+			m.i("VPSLLD", operand.Imm(shift), codes, lower)
+			m.i("VPOR", lower, codes, codes)
+		}
+		m.i("VPAND", m.every(0x01010101*(1<<(8/toByte)-1)), codes, codes)
+		m.i("VPSHUFB", codes, m.vec(u[0]), lower)
+		m.i("VPSHUFB", codes, m.vec(u[1]), codes)
+		m.i("VPUNPCKLBW", codes, lower, words)
+		m.i("VMOVUPS", words, m.mem(to, 0))
+		m.i("VPUNPCKHBW", codes, lower, words)
+		m.i("VMOVUPS", words, m.mem(to, 32))
+	}})
+}
