@@ -112,21 +112,19 @@ func readStreams[T kernels.Float](l *columns, s *scratch, dst []T, streams []uin
 		}
 		return
 	}
+	format, isRead := streamFormat(l.bits)
 	for j := range n {
 		row := codes[4*j*stride:][:(l.in*l.bits+7)/8]
-		if l.bits == 3 {
+		if !isRead {
 			wider := lend[uint8](&s.bytes, l.in)
 			unpackBits(wider, row, l.bits)
 			row = wider
 		}
 		given := even.slice(j*l.groups, l.groups)
 		kernels.DequantizeInt(dst[j*l.in:][:l.in], row, kernels.Grid{Rows: 1, Groups: l.groups, Len: l.size},
-			&kernels.IntParams{Format: streamFormats[l.bits], Max: 1<<l.bits - 1, Scale: given.scale, ZeroPoint: given.zero})
+			&kernels.IntParams{Format: format, Max: 1<<l.bits - 1, Scale: given.scale, ZeroPoint: given.zero})
 	}
 }
-
-// streamFormats are how kernels read streams of so many bits; those of 3 are unpacked.
-var streamFormats = [9]kernels.Format{2: kernels.Uint2, 3: kernels.Uint8, 4: kernels.Uint4, 8: kernels.Uint8}
 
 // params reads the parameters of some columns.
 func (l *gptq) params(s *scratch, first, n int) (params, error) {

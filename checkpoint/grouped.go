@@ -21,8 +21,21 @@ const (
 	formE2M3             // four e2m3 in three bytes, little-endian
 )
 
-// formats are how kernels read them; streams if codes are of four bits.
-var formats = [...]kernels.Format{kernels.Int8, kernels.Uint8, kernels.Uint4, kernels.E4M3FN, kernels.E5M2, kernels.E2M1Packed, kernels.E2M3Packed}
+// formats are how kernels read them, but for streams.
+var formats = [...]kernels.Format{kernels.Int8, kernels.Uint8, kernels.Uint8, kernels.E4M3FN, kernels.E5M2, kernels.E2M1Packed, kernels.E2M3Packed}
+
+// streamFormat is how kernels read a stream of codes of so many bits, if they do; else they have to be unpacked.
+func streamFormat(bits int) (f kernels.Format, ok bool) {
+	switch bits {
+	case 2:
+		return kernels.Uint2, true
+	case 4:
+		return kernels.Uint4, true
+	case 6:
+		return kernels.Uint6, true
+	}
+	return kernels.Uint8, bits == 8
+}
 
 // grouped are codes of rows, whose groups are blocks of the matrix:
 //
@@ -224,7 +237,7 @@ func readBlock[T kernels.Float](l *grouped, s *scratch, dst []T, first, scaleRow
 
 	ragged := l.index != nil || l.cols%l.blockCols != 0
 	form, rowBytes := l.form, l.rowBytes
-	if form == formBits && (l.bits != 4 || ragged || 2*rowBytes != l.cols || p.odd()) {
+	if _, ok := streamFormat(l.bits); form == formBits && (!ok || ragged || 8*rowBytes != l.bits*l.cols || p.odd()) {
 		codes, form, rowBytes = l.unpack(s, codes, rows), formU8, l.cols
 	}
 	switch {
@@ -343,6 +356,9 @@ func (p params) gather(s *scratch, at int, index []int32) params {
 // dequantize writes the values of codes.
 func dequantize[T kernels.Float](l *grouped, s *scratch, form form, dst []T, codes []uint8, g kernels.Grid, p params) {
 	format := formats[form]
+	if form == formBits {
+		format, _ = streamFormat(l.bits)
+	}
 	codes = codes[:format.Bytes(len(dst))]
 	switch {
 	case form >= formE4M3:
