@@ -296,3 +296,13 @@ func compareShorts[T interface {
 	withPortable(func() { want = quantized(in, b) })
 	require.True(t, bytes.Equal(want, quantized(in, b)), "%v of %T, %d elements", b.Type, in, len(in))
 }
+
+// TestScalesOverflow: a scale that is NaN rounds to 0, as in C, and leaves the second level a sum of 0 to divide by.
+func TestScalesOverflow(t *testing.T) {
+	scales, w := make([]float32, 16), make([]float32, 16)
+	for i := range scales {
+		scales[i], w[i] = float32(math.NaN()), 1
+	}
+	scales[5] = float32(math.Inf(-1))
+	require.Zero(t, searchSymmetric(scales, w, 32).scale)
+}

@@ -3,6 +3,7 @@ package gguf
 import (
 	"encoding/binary"
 	"math"
+	"unsafe"
 
 	"github.com/lowbit-go/lowbit/internal/asm"
 	"github.com/lowbit-go/lowbit/internal/isa"
@@ -134,6 +135,8 @@ type fits struct {
 
 	positive [2 * pieceLen / 256]float32  // inverses for searchPositive of the scales and of the least values of each block
 	second   [pieceLen / 256]symmetricFit // of the scales of each block
+
+	scaleSteps, leastSteps blockSteps
 
 	lanes    lanes // what is before it has whole lines of the cache, so that its rows do not cross any
 	weighing weighing
@@ -506,10 +509,14 @@ func packPairs(b *[64]byte, codes *[256]byte) {
 // quantizeQ2_K has groups of 16 with a scale and a least value of four bits each.
 func (f *fits) quantizeQ2_K(dst []byte, x []float32, weighed bool) {
 	const most, length, size = 15, 16, 84
+	blocks := len(x) / 256
 	if weighed {
-		f.tryPositives(len(x)/256, 256/length, most)
+		f.tryPositives(blocks, 256/length, most)
+	} else {
+		f.scaleSteps.find(&f.scale, blocks, 0, most)
+		f.leastSteps.find(&f.least, blocks, 0, most)
 	}
-	for i := range len(x) / 256 {
+	for i := range blocks {
 		var sl, ml [16]uint8
 		var d, dmin uint16
 		b, scales, least := (*[size]byte)(dst[size*i:]), (*[16]float32)(f.scale[16*i:]), (*[16]float32)(f.least[16*i:])
@@ -518,7 +525,7 @@ func (f *fits) quantizeQ2_K(dst []byte, x []float32, weighed bool) {
 			d = toHalf(searchPositive(sl[:], scales[:], sums, most, f.positive[2*i]))
 			dmin = toHalf(searchPositive(ml[:], least[:], sums, most, f.positive[2*i+1]))
 		} else {
-			d, dmin = toSteps2(&sl, scales), toSteps2(&ml, least)
+			d, dmin = f.scaleSteps.toSteps2(&sl, i, scales), f.leastSteps.toSteps2(&ml, i, least)
 		}
 		putHalf(b[80:], d)
 		putHalf(b[82:], dmin)
@@ -535,10 +542,15 @@ func (f *fits) quantizeQ2_K(dst []byte, x []float32, weighed bool) {
 	}
 }
 
-// toSteps2 is toSteps for Q2_K.
-func toSteps2(steps *[16]uint8, values *[16]float32) (step uint16) {
+// toSteps2 is toSteps for block i of Q2_K.
+func (b *blockSteps) toSteps2(steps *[16]uint8, i int, values *[16]float32) (step uint16) {
 	const most = 15
-	largest := largestOf(values[:])
+	largest := b.largest[i]
+	if b.usual[i] {
+		*steps = b.codes[i]
+		return toHalf(largest / most)
+	}
+	largest = largestOf(values[:])
 	if !(largest > 0) {
 		clear(steps[:])
 		return 0
@@ -553,16 +565,22 @@ func toSteps2(steps *[16]uint8, values *[16]float32) (step uint16) {
 // quantizeQ3_K has groups of 16 with a scale of six bits and a sign.
 func (f *fits) quantizeQ3_K(dst []byte, x []float32, weighed bool) {
 	const n, length, size = 4, 16, 110
+	blocks := len(x) / 256
 	if weighed {
-		f.searchScales(len(x) / 256)
+		f.searchScales(blocks)
+	} else {
+		f.scaleSteps.find(&f.scale, blocks, -32, 31)
 	}
-	for i := range len(x) / 256 {
+	for i := range blocks {
 		var sl [16]uint8
 		var d uint16
 		b, scales := (*[size]byte)(dst[size*i:]), (*[16]float32)(f.scale[16*i:])
 		if weighed {
 			f.second[i].codes(sl[:], scales[:], 32)
 			d = toHalf(f.second[i].scale)
+		} else if f.scaleSteps.usual[i] {
+			sl = f.scaleSteps.codes[i]
+			d = toHalf(1 / (-32 / f.scaleSteps.largest[i]))
 		} else if most := firstLargest(scales[:]); most != 0 {
 			inverse := -32 / most
 			for g, s := range scales {
@@ -589,6 +607,38 @@ func (f *fits) quantizeQ3_K(dst []byte, x []float32, weighed bool) {
 	}
 }
 
+// blockSteps has the second level of the blocks of a piece, which have sixteen numbers each, as generated code finds it.
+type blockSteps struct {
+	codes   [pieceLen / 256][16]uint8 // clamp(round(number * (the end of the steps / largest))) less the least step
+	largest [pieceLen / 256]float32   // magnitude, with its sign
+	usual   [pieceLen / 256]bool      // the others are left to the portable code
+}
+
+// find expresses the numbers of blocks in steps from least to most. Where the least is negative, it is that of the number of largest magnitude.
+func (b *blockSteps) find(numbers *[pieceLen / 16]float32, blocks int, least, most int32) {
+	clear(b.usual[:])
+	impl := isa.Current()
+	if impl == asm.Generic {
+		return
+	}
+	var low, bases, factors [pieceLen / 256]float32
+	asm.Reach[float32](impl, asm.F32, unsafe.Pointer(&numbers[0]), &low[0], &b.largest[0], blocks, 16)
+	end := float32(most)
+	for i, high := range b.largest[:blocks] {
+		alone := low[i] == 0 // the largest magnitude is of one sign, and no number is NaN
+		if least < 0 {
+			end, alone = float32(least), low[i] < -high || low[i] > -high
+			if low[i] < -high {
+				high = low[i]
+			}
+		}
+		b.largest[i], factors[i] = high, end/high
+		b.usual[i] = alone && abs32(high) >= tiny && finite(high)
+	}
+	levels := levelsOf(least, most, least)
+	asm.ProductCodes(impl, &b.codes[0][0], &numbers[0], &bases[0], &factors[0], &levels[0], (blocks+3)/4)
+}
+
 // packScales3 writes sixteen scales of six bits: of each the low four, those of two in a byte, then the high two, those of four.
 func packScales3(b *[12]byte, scales *[16]uint8) {
 	low, high := binary.LittleEndian.Uint64(scales[:]), binary.LittleEndian.Uint64(scales[8:])
@@ -601,9 +651,14 @@ func packScales3(b *[12]byte, scales *[16]uint8) {
 func (f *fits) quantizeQ6_K(dst []byte, x []float32) {
 	const n, length, size = 32, 16, 210
 	var zero [pieceLen / 256]bool
+	steps := &f.scaleSteps
+	steps.find(&f.scale, len(x)/256, -128, 127)
 	for i := range len(x) / 256 {
 		b, scales := (*[size]byte)(dst[size*i:]), (*[16]float32)(f.scale[16*i:])
-		most := firstLargest(scales[:])
+		most := steps.largest[i]
+		if !steps.usual[i] {
+			most = firstLargest(scales[:])
+		}
 		if zero[i] = abs32(most) < tiny; zero[i] {
 			clear(b[:])
 			clear(f.leveler.scales[16*i:][:16])
@@ -614,7 +669,10 @@ func (f *fits) quantizeQ6_K(dst []byte, x []float32) {
 		putHalf(b[208:], d)
 		unit, to := fromHalf(d), (*[16]float32)(f.leveler.scales[16*i:])
 		for g, s := range scales {
-			step := int8(min(rounded(float32(inverse*s)), 127))
+			step := int8(steps.codes[i][g] ^ 0x80)
+			if !steps.usual[i] {
+				step = int8(min(rounded(float32(inverse*s)), 127))
+			}
 			b[192+g] = byte(step)
 			to[g] = float32(unit * float32(step))
 		}

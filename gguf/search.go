@@ -81,6 +81,9 @@ func sumsSymmetric(x, w, wx []float32, inverse, n, most, other float32) (a, b fl
 	}
 	for i, v := range x {
 		l := unit(float32(inverse * v))
+		if l != l { // x is one of the scales of a block, and the sums for some overflowed
+			l = 0
+		}
 		if l > n-1 {
 			l = n - 1
 		}
