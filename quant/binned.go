@@ -77,7 +77,7 @@ func (s *searcher) ofHistogram(h *histogram) Range {
 			best = c
 		}
 	}
-	low, high := s.fraction(best, h.finite)
+	low, high := s.fraction(best, h.ends())
 	return Range{low, high}
 }
 
@@ -90,10 +90,10 @@ func (s *searcher) histogramErrors(h *histogram) (errors []float64) {
 			x, weight = append(x, v), append(weight, float64(n))
 		}
 	}
-	y := make([]float32, len(x))
+	y, ends := make([]float32, len(x)), h.ends()
 	s.low, s.high = grow(s.low, 1), grow(s.high, 1)
 	for c := range s.count() {
-		s.candidates(s.low[:1], s.high[:1], c, h.finite)
+		s.candidates(s.low[:1], s.high[:1], c, ends)
 		s.choose(1)
 		s.fakeQuantize(y, x)
 		total := 0.0
@@ -131,7 +131,8 @@ func (p *pass[T]) observeBins(b *binned) {
 }
 
 func (o *observer) takeBins(b *binned) {
-	o.running[0] = Range{min(b.finite.Min, 0), max(b.finite.Max, 0)}
+	ends := b.ends()
+	o.running[0] = Range{min(ends.Min, 0), max(ends.Max, 0)}
 	r := b.rangeOf()
 	low, high := [1]float32{o.round(r.Min)}, [1]float32{o.round(r.Max)}
 	o.clamp(low[:], high[:])
@@ -148,6 +149,7 @@ const (
 // addTo adds the histogram to a state.
 func (b *binned) addTo(s State) {
 	keys, counts, n := []byte{}, []byte{}, 0
+	_, nan := b.count()
 	for i, count := range b.used() {
 		keys = binary.LittleEndian.AppendUint16(keys, i)
 		counts = binary.LittleEndian.AppendUint64(counts, count)
@@ -155,7 +157,7 @@ func (b *binned) addTo(s State) {
 	}
 	s[calculatorPrefix+histogramKeys] = StateTensor{"U16", []int{n}, keys}
 	s[calculatorPrefix+histogramCounts] = StateTensor{"I64", []int{n}, counts}
-	s[calculatorPrefix+histogramNaN] = StateTensor{"I64", []int{}, binary.LittleEndian.AppendUint64(nil, b.nan)}
+	s[calculatorPrefix+histogramNaN] = StateTensor{"I64", []int{}, binary.LittleEndian.AppendUint64(nil, nan)}
 }
 
 // histogram takes a histogram out of a state, and its ends, the running ones.

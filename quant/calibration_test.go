@@ -306,7 +306,7 @@ func TestHistogramMSE(t *testing.T) {
 			}
 		}
 		require.Equal(t, golden.Values[int32](c.Tensor("pick"))[0], int32(m.from-best))
-		low, high := m.fraction(best, h.finite)
+		low, high := m.fraction(best, h.ends())
 		require.Equal(t, Range{low, high}, m.ofHistogram(&h))
 	})
 }

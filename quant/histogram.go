@@ -6,8 +6,6 @@ import (
 	"iter"
 	"math"
 	"math/bits"
-	"slices"
-	"sync"
 	"unsafe"
 
 	"github.com/lowbit-go/lowbit/kernels"
@@ -21,15 +19,147 @@ const bins = 1 << 16
 // it leaves out 2^-7 of it. NaN is counted apart.
 //
 // Counts are integers, so a histogram of parts that are merged is that of the whole, however it was cut and in whatever order. It
-// takes 512 KiB. The zero value is empty. A Histogram is not for several goroutines at a time: each fills its own, and Merge joins them.
+// takes 514 KiB, and 1 MiB from 2^32 elements on. The zero value is empty. A Histogram is not for several goroutines at a time: each fills its own, and
+// Merge joins them.
 type Histogram[T kernels.Float] struct{ h histogram }
 
 // histogram is a Histogram of any element type.
 type histogram struct {
 	element element
-	counts  *[bins]uint64 // nil: all zeros
-	nan     uint64
-	finite  Range // the least and the greatest finite element
+	counts  *tally // nil: of nothing
+	total   uint64 // all elements
+	nan     uint64 // those NaN that are in no bin
+	finite  Range  // the least and the greatest finite element, but for those of 16 bits that were added, which the counts tell
+}
+
+// tally counts bit patterns by their upper 16 bits, in two tables in turn: where neighbours are equal, the second one need not wait until the first is
+// counted. The same bin of two tables is not at the same place in a page, or a load of the one would seem to be of the other. The tables stay for the next
+// elements, and are summed when they are read.
+type tally struct {
+	first   [bins]uint32
+	_       [1040]byte
+	second  [bins]uint32
+	counted uint32        // at least what the tables hold, so that none of their counts overflows
+	more    *[bins]uint64 // what they do not hold; nil: nothing
+}
+
+// of returns how many were counted with those upper 16 bits.
+func (t *tally) of(upper uint16) uint64 {
+	n := uint64(t.first[upper]) + uint64(t.second[upper])
+	if t.more != nil {
+		n += t.more[upper]
+	}
+	return n
+}
+
+// tallyRun is the number of bit patterns that none looks at.
+const tallyRun = 16
+
+// none tells whether the tables hold nothing, if they hold all, with those upper 16 bits and with others that differ in the lowest four. It loads two
+// counts at a time.
+func (t *tally) none(upper uint16) bool {
+	i := upper &^ (tallyRun - 1)
+	a, b := (*[tallyRun / 2]uint64)(unsafe.Pointer(&t.first[i])), (*[tallyRun / 2]uint64)(unsafe.Pointer(&t.second[i]))
+	any := uint64(0)
+	for j := range a {
+		any |= a[j] | b[j]
+	}
+	return any == 0 && t.more == nil
+}
+
+// add counts n at once.
+func (t *tally) add(upper uint16, n uint64) {
+	if n > uint64(math.MaxUint32-t.counted) {
+		if t.more == nil {
+			t.more = new([bins]uint64)
+		}
+		t.more[upper] += n
+		return
+	}
+	t.first[upper] += uint32(n)
+	t.counted += uint32(n)
+}
+
+// begin makes room for as many as it returns, at most n.
+func (t *tally) begin(n int) int {
+	if t.counted == math.MaxUint32 {
+		if t.more == nil {
+			t.more = new([bins]uint64)
+		}
+		for i := range t.more {
+			t.more[i] += uint64(t.first[i]) + uint64(t.second[i])
+		}
+		clear(t.first[:])
+		clear(t.second[:])
+		t.counted = 0
+	}
+	n = int(min(uint64(n), uint64(math.MaxUint32-t.counted)))
+	t.counted += uint32(n)
+	return n
+}
+
+// count counts elements of 16 bits for which there is room, in the first table and in another one. To load four at a time takes less than to load each.
+func (t *tally) count(x []uint16, second *[bins]uint32) {
+	const some = 16
+	for ; len(x) >= some; x = x[some:] {
+		y := (*[2 * some]byte)(unsafe.Pointer(unsafe.SliceData(x)))
+		t.four(y[:8], second)
+		t.four(y[8:16], second)
+		t.four(y[16:24], second)
+		t.four(y[24:], second)
+	}
+	for _, b := range x {
+		t.first[b]++
+	}
+}
+
+func (t *tally) four(x []byte, second *[bins]uint32) {
+	w := binary.NativeEndian.Uint64(x)
+	t.first[uint16(w)]++
+	second[uint16(w>>16)]++
+	t.first[uint16(w>>32)]++
+	second[w>>48]++
+}
+
+// other returns the second table for such elements. Those of float16 are in so many bins that the caches keep one table better than two, which gain
+// nothing unless elements repeat.
+func (t *tally) other(x []uint16, e element) *[bins]uint32 {
+	const few, sample = 1 << 12, 1 << 7
+	if e != elementF16 || len(x) < few {
+		return &t.second
+	}
+	x = x[:sample]
+	repeated := 0
+	for i := 1; i < len(x); i++ {
+		if x[i] == x[i-1] {
+			repeated++
+		}
+	}
+	if repeated > sample/32 {
+		return &t.second
+	}
+	return &t.first
+}
+
+// countUpper counts the upper halves of elements of 32 bits for which there is room, and loads two at a time.
+func (t *tally) countUpper(x []uint32) {
+	const some = 8
+	for ; len(x) >= some; x = x[some:] {
+		y := (*[4 * some]byte)(unsafe.Pointer(unsafe.SliceData(x)))
+		t.two(y[:8])
+		t.two(y[8:16])
+		t.two(y[16:24])
+		t.two(y[24:])
+	}
+	for _, b := range x {
+		t.first[b>>16]++
+	}
+}
+
+func (t *tally) two(x []byte) {
+	w := binary.NativeEndian.Uint64(x)
+	t.first[uint16(w>>16)]++
+	t.second[w>>48]++
 }
 
 // empty is the range of nothing: any number is less and greater.
@@ -39,7 +169,7 @@ func (r Range) with(s Range) Range { return Range{min(r.Min, s.Min), max(r.Max, 
 
 func (h *histogram) begin(e element) {
 	if h.counts == nil {
-		h.element, h.counts, h.finite = e, new([bins]uint64), empty
+		h.element, h.counts, h.finite = e, new(tally), empty
 	}
 }
 
@@ -47,218 +177,82 @@ func (h *histogram) begin(e element) {
 func (h *Histogram[T]) Add(x []T) { add(&h.h, x) }
 
 func add[T kernels.Float](h *histogram, x []T) {
-	if len(x) == 0 {
-		return
-	}
-	h.begin(elementOf[T]())
-	if len(x) < many(h.element) {
-		for part := range slices.Chunk(x, smallPart) {
-			addPart(h, nil, part)
-		}
-		return
-	}
-	t := tallies.Get().(*tally)
-	for part := range slices.Chunk(x, largePart) {
-		if t.counted > math.MaxUint32-largePart {
-			t.addTo(h)
-		}
+	const part, longPart = 1 << 11, 1 << 14 // float32 are looked at again, float16 beforehand
+	for len(x) > 0 {
+		h.begin(elementOf[T]())
+		t, p, n := h.counts, unsafe.Pointer(unsafe.SliceData(x)), len(x)
 		if h.element == elementF32 {
-			addPart(h, t, part)
+			n = t.begin(min(n, part))
+			t.countUpper(unsafe.Slice((*uint32)(p), n))
+			h.addEnds(unsafe.Slice((*float32)(p), n))
 		} else {
-			count(h.counts, t, part, 1)
+			n = t.begin(min(n, longPart))
+			y := unsafe.Slice((*uint16)(p), n)
+			t.count(y, t.other(y, h.element))
+		}
+		h.total += uint64(n)
+		x = x[n:]
+	}
+}
+
+// addEnds widens the finite range by float32 elements that were counted. Hardly any are not finite: only then each is looked at, and a NaN that
+// was counted as infinity is taken back. They are counted first, as to fetch them takes no longer than to count them.
+func (h *histogram) addEnds(x []float32) {
+	var least, most [1]float32
+	kernels.MinMax(least[:], most[:], x, kernels.Grid{Rows: 1, Groups: 1, Len: len(x)})
+	if least[0] >= -math.MaxFloat32 && most[0] <= math.MaxFloat32 {
+		negativeZero := float32(math.Copysign(0, -1)) // MinMax knows one zero; the counts, of the element's own bits, tell which there are
+		if least[0] == 0 && h.counts.of(1<<15) > 0 {
+			least[0] = negativeZero
+		}
+		if most[0] == 0 && h.counts.of(0) == 0 {
+			most[0] = negativeZero
+		}
+		h.finite = h.finite.with(Range{least[0], most[0]})
+		return
+	}
+	for _, v := range x {
+		b := math.Float32bits(v)
+		switch upper := uint16(b >> 16); {
+		case v != v && upper&(1<<15-1) == 0xff<<7:
+			h.nan++
+			if t := h.counts; t.first[upper] > 0 {
+				t.first[upper]--
+			} else {
+				t.second[upper]--
+			}
+		case math.Abs(float64(v)) <= math.MaxFloat32:
+			h.finite = h.finite.with(Range{v, v})
 		}
 	}
-	t.addTo(h)
-	tallies.Put(t)
 }
 
-// many returns so many elements that it takes less time to count them in a tally, and to add that, than to count each in a histogram. What a tally takes
-// to be added depends on how many bins have elements, of which float16 has the most.
-func many(e element) int {
-	switch e {
-	case elementF16:
-		return 1 << 19
-	case elementBF16:
-		return 1 << 17
+// ends returns the least and the greatest finite element.
+func (h *histogram) ends() Range {
+	r := h.finite
+	if h.element == elementF32 || h.counts == nil {
+		return r
 	}
-	return 1 << 16
+	low, high := h.infinities()
+	least, most := high, low
+	for i := range h.used() {
+		if low < i && i < high {
+			least, most = min(least, i), i
+		}
+	}
+	if least <= most {
+		r = r.with(Range{h.value(least, middle), h.value(most, middle)})
+	}
+	return r
 }
 
-// Elements are counted in parts: in a tally in larger ones, as little as there is to do besides.
-const (
-	smallPart = 1 << 10
-	largePart = 1 << 11
-)
-
-// tally counts in two tables in turn: where neighbours are equal, the second one need not wait until the first is counted. Its bins are in the
-// order of bit patterns. The same bin of two tables is not at the same place in a page, or a load of the one would seem to be of the other.
-type tally struct {
-	first   [bins]uint32
-	_       [1040]byte
-	second  [bins]uint32
-	_       [1040]byte
-	counted uint64
-}
-
-// tallies are empty ones.
-var tallies = sync.Pool{New: func() any { return new(tally) }}
-
-// addTo adds the counts to those of a histogram, and empties the tally. Elements of 16 bits are their bins: those that are not finite are known by them,
-// and so are the ends of the others.
-func (t *tally) addTo(h *histogram) {
-	infinity, least, most := uint16(0xff<<7), uint16(bins-1), uint16(0)
+// infinities returns the bins of the infinities: the first and the last one, as beyond them are those of NaN.
+func (h *histogram) infinities() (low, high uint16) {
+	infinity := uint16(0xff << 7)
 	if h.element == elementF16 {
 		infinity = 0x1f << 10
 	}
-	largest := uint16(bins/2 - 1)
-	if h.element == elementF32 {
-		largest = uint16(math.Float32bits(max(-h.finite.Min, h.finite.Max, 0)) >> 16)
-	}
-	const some = 16
-	for i := 0; i < bins; i += some {
-		if i&(bins/2-1) > int(largest) {
-			i = bins/2 - some + i&(bins/2)
-			continue
-		}
-		a, b := (*[some]uint32)(t.first[i:]), (*[some]uint32)(t.second[i:])
-		if anySet(a)|anySet(b) == 0 {
-			continue
-		}
-		for j := range some {
-			n := uint64(a[j]) + uint64(b[j])
-			upper := uint16(i + j)
-			bin, size := bin(upper), upper&(1<<15-1)
-			if size > infinity && h.element != elementF32 {
-				h.nan += n
-				continue
-			}
-			if size < infinity {
-				none := uint16(int64(n-1) >> 63) // all bits, if there is none
-				least, most = min(least, bin|none), max(most, bin&^none)
-			}
-			h.counts[bin] += n
-		}
-		*a, *b = [some]uint32{}, [some]uint32{}
-	}
-	t.counted = 0
-	if h.element != elementF32 && least <= most {
-		h.finite = h.finite.with(Range{h.value(least, middle), h.value(most, middle)})
-	}
-}
-
-// anySet returns bits, of which none is set if all counts are 0. It loads two at a time.
-func anySet(a *[16]uint32) uint64 {
-	p := (*[8]uint64)(unsafe.Pointer(a))
-	return p[0] | p[1] | p[2] | p[3] | p[4] | p[5] | p[6] | p[7]
-}
-
-// four counts in the tables in turn, by 1 or by -1.
-func (t *tally) four(a, b, c, d uint16, by uint32) {
-	t.first[a] += by
-	t.second[b] += by
-	t.first[c] += by
-	t.second[d] += by
-}
-
-// count counts bit patterns.
-func (t *tally) count(x []uint16, by uint32) {
-	const some = 8
-	t.counted += uint64(len(x))
-	for ; len(x) >= some; x = x[some:] {
-		y := (*[some]uint16)(x)
-		t.four(y[0], y[1], y[2], y[3], by)
-		t.four(y[4], y[5], y[6], y[7], by)
-	}
-	for _, b := range x {
-		t.first[b] += by
-	}
-}
-
-// upperHalf says where that of a float32 is.
-var upperHalf = int(binary.NativeEndian.Uint16([]byte{1, 0}) & 1)
-
-// countUpper counts the upper halves of bit patterns. To load a half takes less than to load all and to shift it.
-func (t *tally) countUpper(x []uint32, by uint32) {
-	const some = 16
-	t.counted += uint64(len(x))
-	n := len(x) / some * some
-	if n > 0 {
-		z := unsafe.Slice((*uint16)(unsafe.Pointer(&x[0])), 2*n)[upperHalf:]
-		for i := 0; i < n; i += some {
-			y := (*[2*some - 1]uint16)(z[2*i:])
-			t.four(y[0], y[2], y[4], y[6], by)
-			t.four(y[8], y[10], y[12], y[14], by)
-			t.four(y[16], y[18], y[20], y[22], by)
-			t.four(y[24], y[26], y[28], y[30], by)
-		}
-	}
-	for _, b := range x[n:] {
-		t.first[b>>16] += by
-	}
-}
-
-// addPart is add for elements that stay in a cache near by. Hardly any are not finite: only then each is looked at, and what was counted is taken back. They are
-// counted first, as to fetch them takes no longer than to count them.
-func addPart[T kernels.Float](h *histogram, t *tally, x []T) {
-	count(h.counts, t, x, 1)
-	var least, most [1]T
-	kernels.MinMax(least[:], most[:], x, kernels.Grid{Rows: 1, Groups: 1, Len: len(x)})
-	var ends [2]float32
-	widen(ends[:1], least[:])
-	widen(ends[1:], most[:])
-	if ends[0] >= -math.MaxFloat32 && ends[1] <= math.MaxFloat32 {
-		negativeZero := float32(math.Copysign(0, -1)) // MinMax knows one zero; the counts, of the element's own bits, tell which there are
-		if ends[0] == 0 && h.counted(t, 1<<15) {
-			ends[0] = negativeZero
-		}
-		if ends[1] == 0 && !h.counted(t, 0) {
-			ends[1] = negativeZero
-		}
-		h.finite = h.finite.with(Range{ends[0], ends[1]})
-		return
-	}
-	count(h.counts, t, x, -1)
-	h.nan += countBins(h.counts, x)
-	for part := range slices.Chunk(x, smallPart) {
-		var wide [smallPart]float32
-		for _, v := range widened(wide[:len(part)], part) {
-			if v <= h.finite.Min && v >= -math.MaxFloat32 {
-				h.finite.Min = min(h.finite.Min, v) // of two zeros -0, whichever comes first
-			}
-			if v >= h.finite.Max && v <= math.MaxFloat32 {
-				h.finite.Max = max(h.finite.Max, v)
-			}
-		}
-	}
-}
-
-// counted tells whether the bin of such bit patterns has elements, in a histogram or in a tally for it, if there is one.
-func (h *histogram) counted(t *tally, upper uint16) bool {
-	return h.counts[bin(upper)] > 0 || t != nil && t.first[upper]|t.second[upper] > 0
-}
-
-// count adds by to the counts of elements by their upper 16 bits, NaN among them, in a tally if there is one.
-func count[T kernels.Float](counts *[bins]uint64, t *tally, x []T, by int) {
-	p := unsafe.Pointer(unsafe.SliceData(x))
-	if elementOf[T]() == elementF32 {
-		x := unsafe.Slice((*uint32)(p), len(x))
-		if t != nil {
-			t.countUpper(x, uint32(by))
-			return
-		}
-		for _, b := range x {
-			counts[bin(uint16(b>>16))] += uint64(by)
-		}
-		return
-	}
-	y := unsafe.Slice((*uint16)(p), len(x))
-	if t != nil {
-		t.count(y, uint32(by))
-		return
-	}
-	for _, b := range y {
-		counts[bin(b)] += uint64(by)
-	}
+	return bin(infinity | 1<<15), bin(infinity)
 }
 
 // widened returns elements as float32: themselves, or a copy in wide.
@@ -268,33 +262,6 @@ func widened[T kernels.Float](wide []float32, x []T) []float32 {
 	}
 	widen(wide, x)
 	return wide
-}
-
-// countBins adds elements to the counts of their bins, and returns how many are NaN.
-func countBins[T kernels.Float](counts *[bins]uint64, x []T) (nan uint64) {
-	p := unsafe.Pointer(unsafe.SliceData(x))
-	if elementOf[T]() == elementF32 {
-		for _, b := range unsafe.Slice((*uint32)(p), len(x)) {
-			if b&(1<<31-1) > 0xff<<23 {
-				nan++
-				continue
-			}
-			counts[bin(uint16(b>>16))]++
-		}
-		return nan
-	}
-	infinity := uint16(0xff << 7)
-	if elementOf[T]() == elementF16 {
-		infinity = 0x1f << 10
-	}
-	for _, b := range unsafe.Slice((*uint16)(p), len(x)) {
-		if b&(1<<15-1) > infinity {
-			nan++
-			continue
-		}
-		counts[bin(b)]++
-	}
-	return nan
 }
 
 // bin is the bin of a number with those upper 16 bits.
@@ -339,23 +306,33 @@ func (h *histogram) merge(other *histogram) {
 		return
 	}
 	h.begin(other.element)
-	for i, n := range other.counts {
-		h.counts[i] += n
+	for b := 0; b < bins; b++ {
+		if b%tallyRun == 0 && other.counts.none(uint16(b)) {
+			b += tallyRun - 1
+		} else if n := other.counts.of(uint16(b)); n > 0 {
+			h.counts.add(uint16(b), n)
+		}
 	}
+	h.total += other.total
 	h.nan += other.nan
 	h.finite = h.finite.with(other.finite)
 }
 
 // Count returns how many elements were counted, without NaN, and how many are NaN.
-func (h *Histogram[T]) Count() (n, nan uint64) { return h.h.count(), h.h.nan }
+func (h *Histogram[T]) Count() (n, nan uint64) { return h.h.count() }
 
-func (h *histogram) count() (n uint64) {
+func (h *histogram) count() (n, nan uint64) {
+	nan = h.nan
 	if h.counts != nil {
-		for _, c := range h.counts {
-			n += c
+		low, high := h.infinities()
+		for i := range low {
+			nan += h.counts.of(upper(i))
+		}
+		for i := high + 1; i > 0; i++ {
+			nan += h.counts.of(upper(i))
 		}
 	}
-	return n
+	return h.total - nan, nan
 }
 
 // Range returns the least and the greatest element but NaN; with none, Min is +Inf and Max -Inf.
@@ -365,12 +342,10 @@ func (h *histogram) seen() Range {
 	if h.counts == nil {
 		return empty
 	}
-	r, infinity := h.finite, uint16(0xff<<7)
-	if h.element == elementF16 {
-		infinity = 0x1f << 10
-	}
-	for _, b := range [2]uint16{infinity, infinity | 1<<15} {
-		if i := bin(b); h.counts[i] > 0 {
+	r := h.ends()
+	low, high := h.infinities()
+	for _, i := range [2]uint16{low, high} {
+		if h.counts.of(upper(i)) > 0 {
 			v := h.value(i, middle)
 			r = r.with(Range{v, v})
 		}
@@ -384,28 +359,21 @@ func (h *histogram) seen() Range {
 func (h *Histogram[T]) Percentile(num, den uint64) Range { return h.h.percentile(num, den) }
 
 func (h *histogram) percentile(num, den uint64) Range {
-	n := h.count()
+	n, _ := h.count()
 	if n == 0 {
 		nan := float32(math.NaN())
 		return Range{nan, nan}
 	}
 	k, seen := rank(n, num, den), h.seen()
-	r := Range{}
-	for bin, left := 0, k; ; bin++ {
-		if c := h.counts[bin]; c < left {
-			left -= c
-			continue
+	r, below := Range{}, uint64(0)
+	for i, c := range h.used() {
+		if rest := k - below; 1 <= rest && rest <= c {
+			r.Max = min(h.value(i, highEdge), seen.Max)
 		}
-		r.Max = min(h.value(uint16(bin), highEdge), seen.Max)
-		break
-	}
-	for bin, left := bins-1, k; ; bin-- {
-		if c := h.counts[bin]; c < left {
-			left -= c
-			continue
+		if rest := n - k + 1 - below; 1 <= rest && rest <= c { // the k-th largest is the n-k+1-th smallest
+			r.Min = max(h.value(i, lowEdge), seen.Min)
 		}
-		r.Min = max(h.value(uint16(bin), lowEdge), seen.Min)
-		break
+		below += c
 	}
 	return r
 }
@@ -428,10 +396,11 @@ const histogramMagic = "LBHIST1"
 func (h *Histogram[T]) AppendBinary(b []byte) ([]byte, error) {
 	b = append(b, histogramMagic...)
 	b = append(b, byte(elementOf[T]()))
-	b = binary.LittleEndian.AppendUint64(b, h.h.nan)
+	_, nan := h.h.count()
+	b = binary.LittleEndian.AppendUint64(b, nan)
 	finite := empty
 	if h.h.counts != nil {
-		finite = h.h.finite
+		finite = h.h.ends()
 	}
 	b = binary.LittleEndian.AppendUint32(b, math.Float32bits(finite.Min))
 	b = binary.LittleEndian.AppendUint32(b, math.Float32bits(finite.Max))
@@ -452,8 +421,13 @@ func (h *histogram) used() iter.Seq2[uint16, uint64] {
 		if h.counts == nil {
 			return
 		}
-		for i, n := range h.counts {
-			if n > 0 && !yield(uint16(i), n) {
+		low, high := h.infinities()
+		for i := int(low); i <= int(high); i++ {
+			if i%tallyRun == 0 && h.counts.none(upper(uint16(i))) {
+				i += tallyRun - 1
+				continue
+			}
+			if n := h.counts.of(upper(uint16(i))); n > 0 && !yield(uint16(i), n) {
 				return
 			}
 		}
@@ -514,12 +488,13 @@ func (h *histogram) fill(nan uint64, used iter.Seq2[uint16, uint64]) error {
 		if v := h.value(i, middle); v != v {
 			return histogramError(fmt.Sprintf("bin %d", i), "no bin of NaN")
 		}
-		h.counts[i], last = n, int(i)
+		h.counts.add(upper(i), n)
+		last = int(i)
 	}
 	if nan > math.MaxInt64 {
 		return histogramError(fmt.Sprintf("the count %d of NaN", nan), "less than 2^63")
 	}
-	h.nan = nan
+	h.total, h.nan = total+nan, nan
 	return nil
 }
 

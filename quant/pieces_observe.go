@@ -179,7 +179,8 @@ func (q *FakeQuantizer[T]) ObserveHistogram(shape []int, h *Histogram[T]) error 
 	if err != nil {
 		return err
 	}
-	if counted, nan := h.Count(); counted+nan != uint64(n) {
+	counted, nan := h.Count()
+	if counted+nan != uint64(n) {
 		return shapeError("Histogram", counted+nan, "%d elements, as the shape has", n)
 	}
 	if q.spec.Calculator.Name != "histogram" {
@@ -193,7 +194,7 @@ func (q *FakeQuantizer[T]) ObserveHistogram(shape []int, h *Histogram[T]) error 
 	if err := q.ready(p); err != nil || p.tiling == nil {
 		return err
 	}
-	if r := h.Range(); q.RequireFinite && (h.h.nan > 0 || !finite([]float32{r.Min}, []float32{r.Max})) {
+	if r := h.Range(); q.RequireFinite && (nan > 0 || !finite([]float32{r.Min}, []float32{r.Max})) {
 		return &Error{ErrNonFinite, q.label(), "with a NaN or an infinity", "finite elements"}
 	}
 	o := p.observer

@@ -1,8 +1,10 @@
 package quant
 
 import (
+	"maps"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -191,37 +193,99 @@ func TestHistogramGoesOn(t *testing.T) {
 // TestHistogramTally holds what many elements are counted in against few at a time.
 func TestHistogramTally(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 6))
-	x := make([]float32, many(elementF16)+13) // the most of all types
+	x := make([]float32, 1<<17+13)
 	for i := range x {
 		switch x[i] = float32(r.NormFloat64() * math.Exp(r.NormFloat64())); {
 		case i >= 5000 && i < 60000:
 			x[i] = 1
-		case i >= 100000 && r.IntN(100) == 0:
-			x[i] = []float32{0, float32(math.Copysign(0, -1)), float32(math.NaN()), float32(math.Inf(1)), float32(math.Inf(-1))}[r.IntN(5)]
+		case i >= 60000 && r.IntN(100) == 0:
+			x[i] = []float32{0, float32(math.Copysign(0, -1)), float32(math.NaN()), float32(math.Inf(1)), float32(math.Inf(-1)), 1e-41, -1e-41, 6e-8,
+				math.Float32frombits(0x7f800001), math.Float32frombits(0xff80ffff), math.Float32frombits(0x7f810000)}[r.IntN(11)]
 		}
 	}
 	testTally(t, x)
-	zeros := make([]float32, many(elementF32))
+	zeros := make([]float32, 1<<16)
 	testTally(t, zeros)
 	zeros[77] = float32(math.Copysign(0, -1))
+	testTally(t, zeros)
+	for i := range zeros {
+		zeros[i] *= -1
+	}
 	testTally(t, zeros)
 	f16, bfloat16 := make([]float16.Float16, len(x)), make([]bf16.BFloat16, len(x))
 	kernels.EncodeFloat16(f16, x)
 	kernels.EncodeBFloat16(bfloat16, x)
 	testTally(t, f16)
 	testTally(t, bfloat16)
+	all, allF16 := make([]bf16.BFloat16, 1<<16), make([]float16.Float16, 1<<16)
+	for i := range all { // every NaN
+		all[i], allF16[i] = bf16.BFloat16(i), float16.Float16(i)
+	}
+	testTally(t, all)
+	testTally(t, allF16)
 }
 
+// testTally holds elements that are counted at once, in parts, and beside almost as many as a table holds, against ones that are counted one by one.
 func testTally[T kernels.Float](t *testing.T, x []T) {
-	var got, want Histogram[T]
-	got.Add(x)
-	for at := 0; at < len(x); at += 1000 {
-		want.Add(x[at:min(at+1000, len(x))])
+	wide := make([]float32, len(x))
+	widen(wide, x)
+	counts, nan, finite, seen := map[uint16]uint64{}, uint64(0), empty, empty
+	binOf := func(v float32) uint16 {
+		if elementOf[T]() == elementF16 {
+			return bin(float16.Fromfloat32(v).Bits())
+		}
+		return bin(uint16(math.Float32bits(v) >> 16))
 	}
-	a, err := got.MarshalBinary()
-	require.NoError(t, err)
-	b, err := want.MarshalBinary()
-	require.NoError(t, err)
-	require.Equal(t, b, a)
-	require.True(t, *tallies.Get().(*tally) == tally{}, "tallies are given back empty")
+	for _, v := range wide {
+		if v != v {
+			nan++
+			continue
+		}
+		counts[binOf(v)]++
+		seen = seen.with(Range{v, v})
+		if math.Abs(float64(v)) <= math.MaxFloat32 {
+			finite = finite.with(Range{v, v})
+		}
+	}
+	same := func(h *Histogram[T], times, more uint64) {
+		t.Helper()
+		want := map[uint16]uint64{}
+		if more > 0 {
+			want[binOf(wide[0])] = more
+		}
+		for i, n := range counts {
+			want[i] += n * times
+		}
+		require.Equal(t, want, maps.Collect(h.h.used()))
+		n, gotNaN := h.Count()
+		require.Equal(t, nan*times, gotNaN)
+		require.Equal(t, uint64(len(x))*times+more, n+gotNaN)
+		bits := func(r Range) [2]uint32 { return [2]uint32{math.Float32bits(r.Min), math.Float32bits(r.Max)} }
+		require.Equal(t, bits(finite), bits(h.h.ends()))
+		require.Equal(t, bits(seen), bits(h.Range()))
+	}
+	for _, room := range []uint64{math.MaxUint32, 70001, 5000, 3} {
+		var h Histogram[T]
+		more := math.MaxUint32 - room
+		h.h.begin(elementOf[T]())
+		h.h.counts.add(upper(binOf(wide[0])), more)
+		h.h.total += more
+		h.Add(x)
+		same(&h, 1, more)
+		for part := range slices.Chunk(x, 1000) {
+			h.Add(part)
+		}
+		same(&h, 2, more)
+		b, err := h.MarshalBinary()
+		require.NoError(t, err)
+		var read Histogram[T]
+		require.NoError(t, read.UnmarshalBinary(b))
+		same(&read, 2, more)
+		h.Merge(&read)
+		same(&h, 4, 2*more)
+		read.Add(x)
+		same(&read, 3, more)
+		h.Merge(&h)
+		same(&h, 8, 4*more)
+	}
 }
