@@ -16,13 +16,13 @@ type budget struct{ lines, kilobytes int }
 var budgets = map[string]budget{
 	"backward":              {3020, 68},
 	"blocks":                {6540, 198},
-	"constants":             {1400, 67},
+	"constants":             {1430, 69},
 	"convert":               {7730, 181},
 	"copy":                  {1170, 20},
 	"dequantize":            {9560, 207},
 	"dequantizeF16BF16":     {6940, 152},
 	"dequantizefp":          {5340, 115},
-	"dequantizefpF16BF16":   {6840, 150},
+	"dequantizefpF16BF16":   {6910, 152},
 	"difference":            {130, 2},
 	"dispatch":              {120, 4},
 	"errors":                {6610, 173},
@@ -56,7 +56,7 @@ var budgets = map[string]budget{
 }
 
 // budgetOfAll is less than the sum of what each may have.
-var budgetOfAll = budget{183410, 4329}
+var budgetOfAll = budget{183510, 4333}
 
 func TestBudget(t *testing.T) {
 	names, err := filepath.Glob(filepath.Join(asmDir, "*.s"))

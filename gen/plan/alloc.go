@@ -210,6 +210,14 @@ func (p *planner) allocate(pr *program) (allocation, bool) {
 			}
 			place(s, pins)
 		}
+		if l := sh.look; l != nil {
+			pins := maps.Clone(pins)
+			if !p.pin(liveOut(l.list, l.tile), pins) {
+				return nil, false
+			}
+			place(l.list, pins)
+			place(l.tile, pins)
+		}
 		place(sh.tail, pins)
 		place(sh.after, pins)
 	}

@@ -252,6 +252,9 @@ func (p *printer) loop(sh *shape, streams bool, count GPR, tile int, end string)
 	if sh.ahead != nil {
 		sh.ahead.print(p, sh, count, tile, end)
 	}
+	if sh.look != nil {
+		sh.look.print(p, sh, count, tile, end)
+	}
 	if len(sh.apart) > 0 {
 		p.apart(sh, func(s *Seg, head string) {
 			m.LoopHead(head)

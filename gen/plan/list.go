@@ -13,6 +13,13 @@ type Lister interface {
 	// List makes tables of the bytes of what they become, the lower ones and the upper ones, and LookUp does a tile by these.
 	List(s *Seg, load *ir.Node, numbers []V) (low, high V)
 	LookUp(s *Seg, load *ir.Node, low, high V, from, to Addr)
+
+	// Of codes of a byte that are floats some become words to which their exponents are added. ListPart is List for the first sixteen or the next,
+	// where CheckScale does not jump as their products with a number may not all be such.
+	CheckScale(s *Seg, scale V, otherwise string)
+	CodesPart(s *Seg, part int) []V
+	ListPart(s *Seg, part int, numbers []V) []V
+	LookUpFloats(s *Seg, tables []V, from, to Addr)
 }
 
 // listed has a segment look up what another, before it, lists for a group, if the machine does that and the kernel makes one 16-bit result of
@@ -23,7 +30,11 @@ func (p *planner) listed(sh *shape, tile func() *Seg) {
 	if !ok || !m.Lists() || load == nil || sh.name != "group" {
 		return
 	}
-	if load.Mem == ir.MemE2M1 {
+	switch load.Mem {
+	case ir.MemE4M3:
+		sh.look = p.listedFloats(sh, m, load, store, tile)
+		return
+	case ir.MemE2M1:
 		s := tile()
 		s.layout = ir.LayoutNibbles
 		sh.apart = []*Seg{s}
@@ -45,14 +56,52 @@ func (p *planner) listed(sh *shape, tile func() *Seg) {
 	}
 }
 
-// mapping are the load and the store of a kernel that makes an element of float16 or bfloat16 of each code of few bits.
+// lookUp is a loop before the ordinary one, which does what it leaves.
+type lookUp struct{ list, tile *Seg }
+
+// listedFloats makes the tables and the tile of such a loop. An alarm leaves it.
+func (p *planner) listedFloats(sh *shape, m Lister, load, store *ir.Node, tile func() *Seg) *lookUp {
+	l := &lookUp{tile(), tile()}
+	l.tile.alarm = sh.at(atLoop)
+	m.CheckScale(l.list, l.list.demand(store.Args[0].Args[1], 0), sh.at(atLoop))
+	var tables []V
+	for part := range 2 {
+		var numbers []V
+		for i, v := range m.CodesPart(l.list, part) {
+			l.list.vals[[2]int{load.ID, i}] = v
+			delete(l.list.vals, [2]int{store.Args[0].ID, i})
+			numbers = append(numbers, l.list.demand(store.Args[0], i))
+		}
+		tables = append(tables, m.ListPart(l.list, part, numbers)...)
+	}
+	for _, n := range p.k.Nodes {
+		if early(n) && l.tile.wants(n) {
+			l.tile.emit(n, 0)
+		}
+	}
+	m.LookUpFloats(l.tile, tables, l.tile.place(load, 0), l.tile.place(store, 0))
+	return l
+}
+
+// print prints it.
+func (l *lookUp) print(p *printer, sh *shape, count GPR, tile int, end string) {
+	m := p.m
+	m.Branch(count, Less, fewTiles*tile, sh.at(atLoop))
+	p.run(l.list)
+	m.LoopHead(sh.at(atAhead))
+	p.round(sh, count, tile, sh.at(atAhead), func() { p.run(l.tile) })
+	m.Jump(end)
+}
+
+// mapping are the load and the store of a kernel that makes an element of float16 or bfloat16 of each code.
 func (p *planner) mapping() (load, store *ir.Node) {
 	if len(p.streams) != 2 || !p.streams[0].Out || p.streams[0].Mem != ir.MemNarrow || !p.k.Grouped() {
 		return nil, nil
 	}
 	for _, n := range p.k.Nodes {
 		switch {
-		case n.Op == ir.OpLoad && (n.Mem == ir.MemCodes || n.Mem == ir.MemE2M1):
+		case n.Rare:
+		case n.Op == ir.OpLoad && (n.Mem == ir.MemCodes || n.Mem == ir.MemE2M1 || n.Mem == ir.MemE4M3):
 			load = n
 		case n.Op == ir.OpStore:
 			store = n
@@ -61,12 +110,15 @@ func (p *planner) mapping() (load, store *ir.Node) {
 	return load, store
 }
 
-// lists are the segments of a shape that list results.
+// lists are the segments of a shape that list results, and those of a loop before the ordinary one.
 func (sh *shape) lists() (lists []*Seg) {
 	for _, s := range sh.apart {
 		if s.list != nil {
 			lists = append(lists, s.list)
 		}
+	}
+	if sh.look != nil {
+		lists = append(lists, sh.look.list, sh.look.tile)
 	}
 	return lists
 }

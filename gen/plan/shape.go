@@ -20,6 +20,7 @@ type shape struct {
 	masked bool       // masks do what is left of a tile, which otherwise is staged
 	tail   *Seg       // that tile by masks, empty if there are none; an alarm has it staged
 	each   bool       // it is one register of the tile, for as many as there are
+	look   *lookUp    // where tables are for some groups
 	ahead  *lookAhead // where that pays
 	after  *Seg       // behind a group; a tree's is empty
 }

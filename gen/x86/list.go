@@ -76,9 +76,7 @@ func (m *Machine) List(s *plan.Seg, load *ir.Node, numbers []plan.V) (low, high 
 				half(1)
 				m.i("VINSERTI128", operand.Imm(1), xs[d[1]], low, high)
 			})
-			bytes(high, high, 0x06040200, 0x0e0c0a08, 0x07050301, 0x0f0d0b09)
-			m.i("VPERMQ", operand.Imm(0x88), high, low)
-			m.i("VPERMQ", operand.Imm(0xdd), high, high)
+			m.part(high, low)
 		case load.Mem == ir.MemE2M1:
 			const none = 0x80808080
 			m.byElem(s, ir.ElemWord, func() {
@@ -142,5 +140,104 @@ func (m *Machine) LookUp(s *plan.Seg, load *ir.Node, low, high plan.V, from, to 
 		m.i("VMOVUPS", words, m.mem(to, 0))
 		m.i("VPUNPCKHBW", codes, lower, words)
 		m.i("VMOVUPS", words, m.mem(to, 32))
+	}})
+}
+
+// Of E4M3 the four upper bits of a code are its sign and three of its exponent, of which each step adds two to the upper byte of a bfloat16. So there are
+// tables by the four lower ones: of codes below 16, among which are the subnormal ones, and of those from there on.
+
+// CheckScale leaves for float16, and unless all products with such a number are normal numbers of bfloat16, but those of codes below 16.
+func (m *Machine) CheckScale(s *plan.Seg, scale plan.V, otherwise string) {
+	const least, most = 14 << 23, 253 << 23 // codes are read as 1/256 of what they are, 16 as 2^-13
+	s.Add(plan.Inst{Uses: []plan.V{scale}, Emit: func(_, u []int) {
+		m.compareBy(s, ir.ElemWord, ir.ElemBF16)
+		m.i("JNE", operand.LabelRef(otherwise))
+		m.i("VMOVD", xs[u[0]], scratch.As32())
+		m.i("ANDL", operand.U32(0x7fffffff), scratch.As32())
+		m.i("SUBL", operand.U32(least), scratch.As32())
+		m.i("CMPL", scratch.As32(), operand.U32(most-least))
+		m.i("JCC", operand.LabelRef(otherwise))
+	}})
+}
+
+// CodesPart are sixteen codes, those with an even number first.
+func (m *Machine) CodesPart(s *plan.Seg, part int) (numbers []plan.V) {
+	for odd := range 2 {
+		words := m.eachLane(func(i int) int {
+			code := 16*part + 2*i + odd
+			v := math.Ldexp(float64(code%8), -9-8)
+			if code >= 8 {
+				v = math.Ldexp(float64(8+code%8), code/8-10-8)
+			}
+			return int(math.Float32bits(float32(v)))
+		})
+		numbers = append(numbers, s.Op(plan.Vec, func(d int, _ []int) { m.i("VMOVUPS", m.whole(words), m.vec(d)) }))
+	}
+	return numbers
+}
+
+// ListPart makes two tables, and behind the last ones two that say by the upper bits of a code whether it is one of the first, and what is added to the upper byte.
+func (m *Machine) ListPart(s *plan.Seg, part int, numbers []plan.V) []plan.V {
+	low, high := s.New(plan.Vec), s.New(plan.Vec)
+	s.Add(plan.Inst{Defs: append([]plan.V{low, high}, numbers...), Uses: numbers, Apart: true, Emit: func(d, _ []int) {
+		low, high, a, b := m.vec(d[0]), m.vec(d[1]), m.vec(d[2]), m.vec(d[3])
+		m.roundWords(a, b, high, a, b)
+		m.part(high, low)
+	}})
+	tables := []plan.V{low, high}
+	if part == 0 {
+		return tables
+	}
+	const first, steps = 0, 1
+	for table := range 2 {
+		var bytes [16]byte
+		for i := range bytes {
+			switch step := i % 8; {
+			case table == steps:
+				bytes[i] = byte(i/8*0x80 + max(0, step-1))
+			case step == 0:
+				bytes[i] = 0xff
+			}
+		}
+		tables = append(tables, s.Op(plan.Vec, func(d int, _ []int) { m.i("VMOVUPS", m.constant(string(bytes[:])+string(bytes[:])), m.vec(d)) }))
+	}
+	return tables
+}
+
+// part leaves the upper bytes of sixteen words in both halves of a register, and puts the lower ones into another.
+func (m *Machine) part(words, low reg.VecPhysical) {
+	m.i("VPSHUFB", m.whole(slices.Repeat([]uint32{0x06040200, 0x0e0c0a08, 0x07050301, 0x0f0d0b09}, 2)), words, words)
+	m.i("VPERMQ", operand.Imm(0x88), words, low)
+	m.i("VPERMQ", operand.Imm(0xdd), words, words)
+}
+
+// LookUpFloats does a tile by the tables.
+func (m *Machine) LookUpFloats(s *plan.Seg, tables []plan.V, from, to plan.Addr) {
+	var temps []plan.V
+	for range 5 {
+		temps = append(temps, s.New(plan.Vec))
+	}
+	s.Add(plan.Inst{Defs: temps, Uses: tables, Apart: true, Emit: func(d, u []int) {
+		codes, upper, is, t, low := m.vec(d[0]), m.vec(d[1]), m.vec(d[2]), m.vec(d[3]), m.vec(d[4])
+		high := codes
+		fifteen := m.every(0x0f0f0f0f)
+		look := func(table int, index, to reg.VecPhysical) { m.i("VPSHUFB", index, m.vec(u[table]), to) }
+		const first, steps = 4, 5
+		m.i("VPERMQ", operand.Imm(0xd8), m.mem(from, 0), codes)
+		m.i("VPSRLW", operand.Imm(4), codes, upper)
+		m.i("VPAND", fifteen, codes, codes)
+		m.i("VPAND", fifteen, upper, upper)
+		look(first, upper, is)
+		look(steps, upper, upper)
+		for i, to := range []reg.VecPhysical{low, high} {
+			look(i, codes, t)
+			look(2+i, codes, to)
+			m.i("VPBLENDVB", is, t, to, to)
+		}
+		m.i("VPADDB", upper, high, high)
+		m.i("VPUNPCKLBW", high, low, t)
+		m.i("VMOVUPS", t, m.mem(to, 0))
+		m.i("VPUNPCKHBW", high, low, t)
+		m.i("VMOVUPS", t, m.mem(to, 32))
 	}})
 }

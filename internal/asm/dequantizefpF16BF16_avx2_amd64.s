@@ -8,7 +8,7 @@ TEXT ·DequantizeFpE4M3F16BF16AVX2(SB), $576-56
 	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
 	// per call: Y15 times, Y14 0x80808080, Y13 0xbfffbfff, Y12 0xffffffff
 	// per group: Y0 scale, Y11 Mul
-	// vector registers in use at once: 11
+	// vector registers in use at once: 16
 	MOVQ         y+0(FP), SI
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
@@ -49,6 +49,77 @@ groupnext:
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
+	CMPQ         R11, $+128
+	JLT          grouploop
+	CMPL         R8, $+2
+	JNE          grouploop
+	VMOVD        X11, AX
+	ANDL         $0x7fffffff, AX
+	SUBL         $0x07000000, AX
+	CMPL         AX, $0x77800000
+	JCC          grouploop
+	VMOVUPS      ·bytesd3a2ebf0+0(SB), Y0
+	VMOVUPS      ·bytes5fb6e255+0(SB), Y1
+	VMULPS       Y11, Y0, Y0
+	VMULPS       Y11, Y1, Y1
+	VPSRLD       $0x10, Y0, Y9
+	VPBLENDW     $0xaa, Y1, Y9, Y9
+	VPSLLD       $0x10, Y1, Y1
+	VPBLENDW     $0xaa, Y1, Y0, Y0
+	VPANDN       ·word00010001+0(SB), Y9, Y1
+	VPSUBUSW     Y1, Y0, Y0
+	VPSRLW       $0x0f, Y0, Y0
+	VPADDW       Y0, Y9, Y9
+	VPSHUFB      ·bytes421d3615+0(SB), Y9, Y9
+	VPERMQ       $0x88, Y9, Y10
+	VPERMQ       $0xdd, Y9, Y9
+	VMOVUPS      ·bytes1d0db205+0(SB), Y0
+	VMOVUPS      ·bytes92e5c205+0(SB), Y1
+	VMULPS       Y11, Y0, Y0
+	VMULPS       Y11, Y1, Y1
+	VPSRLD       $0x10, Y0, Y7
+	VPBLENDW     $0xaa, Y1, Y7, Y7
+	VPSLLD       $0x10, Y1, Y1
+	VPBLENDW     $0xaa, Y1, Y0, Y0
+	VPANDN       ·word00010001+0(SB), Y7, Y1
+	VPSUBUSW     Y1, Y0, Y0
+	VPSRLW       $0x0f, Y0, Y0
+	VPADDW       Y0, Y7, Y7
+	VPSHUFB      ·bytes421d3615+0(SB), Y7, Y7
+	VPERMQ       $0x88, Y7, Y8
+	VPERMQ       $0xdd, Y7, Y7
+	VMOVUPS      ·bytese802ca7a+0(SB), Y6
+	VMOVUPS      ·bytesfc78674d+0(SB), Y5
+
+groupahead:
+	VPOR       (DX), Y14, Y0
+	VPCMPEQB   Y12, Y0, Y0
+	VPMOVMSKB  Y0, AX
+	TESTL      AX, AX
+	JNE        grouploop
+	VPERMQ     $0xd8, (DX), Y0
+	VPSRLW     $0x04, Y0, Y1
+	VPAND      ·word0f0f0f0f+0(SB), Y0, Y0
+	VPAND      ·word0f0f0f0f+0(SB), Y1, Y1
+	VPSHUFB    Y1, Y6, Y2
+	VPSHUFB    Y1, Y5, Y1
+	VPSHUFB    Y0, Y10, Y3
+	VPSHUFB    Y0, Y8, Y4
+	VPBLENDVB  Y2, Y3, Y4, Y4
+	VPSHUFB    Y0, Y9, Y3
+	VPSHUFB    Y0, Y7, Y0
+	VPBLENDVB  Y2, Y3, Y0, Y0
+	VPADDB     Y1, Y0, Y0
+	VPUNPCKLBW Y0, Y4, Y3
+	VMOVUPS    Y3, (SI)
+	VPUNPCKHBW Y0, Y4, Y3
+	VMOVUPS    Y3, 32(SI)
+	ADDQ       $+64, SI
+	ADDQ       $+32, DX
+	SUBQ       $+32, R11
+	CMPQ       R11, $+32
+	JGE        groupahead
+	JMP        groupwhole
 
 grouploop:
 	VPOR         (DX), Y14, Y0
