@@ -230,8 +230,8 @@ func (w *ctWeight) findGroups() bool {
 		return w.fail(name, "is %s, which has groups of %d that divide its rows of %d, but %s says groups of %d", w.format, group, cols, w.path, blockCols)
 	}
 	w.scheme.Rows, w.scheme.Cols = blockRows, blockCols
-	w.l.axes, w.l.blockCols = []axis{{rows, blockRows}}, blockCols
-	w.l.groupCols = (cols + blockCols - 1) / max(1, blockCols)
+	w.l.axes, w.l.blockCols = []axis{{rows, min(blockRows, max(1, rows))}}, min(blockCols, max(1, cols))
+	w.l.groupCols = axis{cols, max(1, blockCols)}.groups()
 	switch w.Strategy {
 	case "tensor":
 		w.scaleShape = []int{1}

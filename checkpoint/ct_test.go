@@ -217,6 +217,29 @@ func TestIgnoredIntegers(t *testing.T) {
 	assert.False(t, lookup(t, c, "lm_head.weight").Quantized())
 }
 
+// A block may be larger than any axis: then the axis is whole.
+func TestHugeBlocks(t *testing.T) {
+	const most = "9223372036854775807"
+	scale := of(safetensors.F32, []int{1, 1}, float32(0.5))
+	for _, c := range []struct {
+		config string
+		all    tensors
+	}{
+		{ctConfig("int-quantized", `"num_bits":8,"type":"int","strategy":"group","group_size":`+most),
+			tensors{"m.weight": of(safetensors.I8, []int{1, 3}, int8(2), int8(-4), int8(6)), "m.weight_scale": scale}},
+		{ctConfig("int-quantized", `"num_bits":8,"type":"int","strategy":"block","block_structure":[`+most+`,`+most+`]`),
+			tensors{"m.weight": of(safetensors.I8, []int{3, 1}, int8(2), int8(-4), int8(6)), "m.weight_scale": scale}},
+		{`{"quantization_config":{"quant_method":"fp8","weight_block_size":[` + most + `,` + most + `]}}`,
+			tensors{"m.weight": of(safetensors.F8_E4M3, []int{3, 1}, uint8(0x40), uint8(0xc8), uint8(0x4c)), "m.weight_scale_inv": scale}},
+	} {
+		ckpt := open(t, folder(t, c.config, c.all))
+		require.NoError(t, ckpt.Err())
+		w := lookup(t, ckpt, "m.weight")
+		require.NoError(t, w.Err())
+		assert.Equal(t, floatBytes([]float32{1, -2, 3}), readAs(t, w, safetensors.F32, 2), c.config)
+	}
+}
+
 // What Python writes for the numbers that JSON lacks, and numbers of any size, go through a config.json as they are.
 func TestNumbersOfConfig(t *testing.T) {
 	all := tensors{"m.weight": of(safetensors.F32, []int{2, 2}, float32(1), -2, 3, 4)}

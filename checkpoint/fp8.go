@@ -81,9 +81,9 @@ func (b *builder) resolveFP8(q *quantConfig) {
 	default:
 		blockRows, blockCols = block[0], block[1]
 	}
-	l.groupCols = (l.cols + blockCols - 1) / blockCols
+	l.groupCols = axis{l.cols, blockCols}.groups()
 	if len(want) == rank {
-		want[rank-2], want[rank-1] = (shape[rank-2]+blockRows-1)/blockRows, l.groupCols
+		want[rank-2], want[rank-1] = axis{shape[rank-2], blockRows}.groups(), l.groupCols
 	}
 	if !b.wantShape(scale, want...) {
 		return
@@ -91,10 +91,10 @@ func (b *builder) resolveFP8(q *quantConfig) {
 	for i, d := range shape[:rank-1] {
 		l.axes = append(l.axes, axis{d, 1})
 		if i == rank-2 {
-			l.axes[i].block = blockRows
+			l.axes[i].block = min(blockRows, max(1, d))
 		}
 	}
-	l.blockCols = blockCols
+	l.blockCols = min(blockCols, max(1, l.cols))
 	b.scheme.Bits, b.scheme.Rows, b.scheme.Cols = l.bits, blockRows, blockCols
 	b.done(shape, l, scale.DType)
 }

@@ -52,7 +52,7 @@ func (b *builder) resolveGPTQ(q *quantConfig, p string) {
 	if !ok {
 		return
 	}
-	l.groups = (in + size - 1) / size
+	l.groups = axis{in, size}.groups()
 	zeros, ok := b.need(ZeroPoint, p+".qzeros", safetensors.I32)
 	if !ok {
 		return
@@ -97,7 +97,7 @@ func (b *builder) resolveGPTQ(q *quantConfig, p string) {
 // groups returns the size of groups of GPTQ and AWQ.
 func (b *builder) groups(q *quantConfig, codes Stored, in int) (size int, ok bool) {
 	size = q.GroupSize
-	if size == -1 {
+	if size == -1 || size > in && b.scheme.Method == methodGPTQ {
 		size = max(1, in)
 	}
 	if in%size != 0 && b.scheme.Method == methodAWQ {

@@ -60,7 +60,7 @@ type grouped struct {
 // axis is one axis, cut into blocks; the last may be shorter.
 type axis struct{ len, block int }
 
-func (a axis) groups() int { return (a.len + a.block - 1) / a.block }
+func (a axis) groups() int { return a.len/a.block + min(1, a.len%a.block) }
 
 func (l *grouped) step() int { return l.axes[len(l.axes)-1].block }
 

@@ -184,8 +184,8 @@ func (g Granularity) groups(dst, shape []int, target Target) ([]int, error) {
 	return groups, nil
 }
 
-// blocks returns the number of elements along each axis of a group that is not a last one, from the number of groups; nil if last ones are no
-// shorter.
+// blocks returns the number of elements along each axis of a group that is not a last one, or the axis' own, from the number of groups; nil if
+// last ones are no shorter.
 func (g Granularity) blocks(shape, groups []int) []int {
 	if !g.partial {
 		return nil
@@ -197,12 +197,13 @@ func (g Granularity) blocks(shape, groups []int) []int {
 	switch {
 	case g.kind == perBlock:
 		if axis := g.axis; axis >= -len(shape) && axis < len(shape) {
-			blocks[(axis+len(shape))%len(shape)] = g.size
+			axis = (axis + len(shape)) % len(shape)
+			blocks[axis] = min(g.size, max(1, shape[axis]))
 		}
 	case g.kind == perBlocks && len(g.sizes) == len(shape):
 		for i, n := range g.sizes {
 			if n != -1 {
-				blocks[i] = n
+				blocks[i] = min(n, max(1, shape[i]))
 			}
 		}
 	}

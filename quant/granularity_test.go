@@ -1,6 +1,7 @@
 package quant_test
 
 import (
+	"math"
 	"testing"
 
 	"github.com/lowbit-go/lowbit/quant"
@@ -42,4 +43,28 @@ func TestGroups(t *testing.T) {
 	require.ErrorIs(t, err, quant.ErrShape)
 	_, err = quant.PerTensor().Groups([]int{-1}, quant.Weight)
 	require.ErrorIs(t, err, quant.ErrShape)
+}
+
+// A block may be larger than any axis: then the axis is whole.
+func TestHugeBlocks(t *testing.T) {
+	for _, g := range []quant.Granularity{
+		quant.PerBlock(1, math.MaxInt).Partial(), quant.PerBlocks(1, math.MaxInt).Partial(), quant.PerBlocks(1, math.MaxInt-2).Partial(), quant.PerBlock(-1, 4).Partial(),
+	} {
+		blocks, err := g.Blocks([]int{2, 3}, quant.Weight)
+		require.NoError(t, err)
+		assert.Equal(t, []int{1, 3}, blocks)
+		q, err := quant.New[float32](quant.Spec{Granularity: g}, quant.Weight)
+		require.NoError(t, err)
+		var codes quant.Codes
+		require.NoError(t, q.Quantize(&codes, quant.Tensor[float32]{Data: []float32{1, 2, -127.5, 255, 0, 1}, Shape: []int{2, 3}}))
+		assert.Equal(t, []int{2, 1}, codes.Params.Shape)
+		assert.Equal(t, []float32{1, 2}, codes.Params.Scale)
+		p, err := quant.NewPieces[float32](quant.Spec{Granularity: g}, quant.Weight, []int{2, 3}, false)
+		require.NoError(t, err)
+		elements := 0
+		for part := range p.Parts(64) {
+			elements += part.Len
+		}
+		assert.Equal(t, 6, elements)
+	}
 }
