@@ -53,6 +53,9 @@ const observePiece = 1 << 18
 const observeJob = 8
 
 // pieces yields pieces of at most n elements or whole parts, each with the groups whose parameters are written with it: those of a part with its first one.
+// Inlined, its body would stand in the methods of each type that embeds a parted, for no time that shows.
+//
+//go:noinline
 func (t *parted[T]) pieces(by partedBy[T], n int) iter.Seq2[quant.Part, quant.Part] {
 	return func(yield func(piece, groups quant.Part) bool) {
 		pieces, err := by.cut(false)
@@ -152,7 +155,9 @@ func (t *parted[T]) global(s *Scratch, by partedBy[T], pieces quantizers.Pieces[
 	}
 }
 
-// long makes the parameters of a part that is longer than a piece.
+// long makes the parameters of a part that is longer than a piece. It is not to be inlined, as pieces is not.
+//
+//go:noinline
 func (t *parted[T]) long(s *Scratch, by partedBy[T], pieces quantizers.Pieces[T], part quant.Part, ask bool) maker[quant.Ranges, quant.Params] {
 	const job = observeJob * observePiece
 	return maker[quant.Ranges, quant.Params]{
