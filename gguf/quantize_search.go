@@ -110,10 +110,11 @@ func sumsOfSquares(x []float32, length int, visit func(block int, sum float32)) 
 	}
 }
 
-// addSquares adds the squares of elements to eight sums side by side: each sum waits for itself.
+// addSquares adds the squares of elements to eight sums side by side: each sum waits for itself. The length of the fifth slice is looked at in the
+// loop, which keeps the compiler from computing all squares first: one of the sums would leave its register for that.
 func addSquares(sums *[8]float32, x *[8][]float32) {
 	n := len(x[0])
-	x0, x1, x2, x3, x4, x5, x6, x7 := x[0][:n], x[1][:n], x[2][:n], x[3][:n], x[4][:n], x[5][:n], x[6][:n], x[7][:n]
+	x0, x1, x2, x3, x4, x5, x6, x7 := x[0][:n], x[1][:n], x[2][:n], x[3][:n], x[4], x[5][:n], x[6][:n], x[7][:n]
 	a, b, c, d, e, f, g, h := sums[0], sums[1], sums[2], sums[3], sums[4], sums[5], sums[6], sums[7]
 	for i := range n {
 		a += float32(x0[i] * x0[i])
