@@ -12,6 +12,8 @@ import (
 	"github.com/x448/float16"
 
 	"github.com/lowbit-go/lowbit/bf16"
+	"github.com/lowbit-go/lowbit/internal/asm"
+	"github.com/lowbit-go/lowbit/internal/isa"
 )
 
 // Conversion says how a file's tensors become those of another.
@@ -319,6 +321,39 @@ func elementsOf[E number](b []byte, n int) []E {
 
 // firstNotFinite finds the first element of F32, F16 or BF16 that is a NaN or an infinity, -1 if there is none.
 func firstNotFinite(b []byte, t Type) int {
+	size := t.BlockBytes()
+	n := len(b) / size
+	for at := 0; at < n; at += pieceLen {
+		piece := b[size*at : size*min(at+pieceLen, n)]
+		if certainlyFinite(piece, t) {
+			continue
+		}
+		if i := firstOfNotFinite(piece, t); i >= 0 {
+			return at + i
+		}
+	}
+	return -1
+}
+
+// certainlyFinite tells by generated code whether there is no NaN and no infinity; without such code it does not know.
+func certainlyFinite(b []byte, t Type) bool {
+	impl, most := isa.Current(), float32(0)
+	if impl == asm.Generic {
+		return false
+	}
+	switch x := unsafe.Pointer(unsafe.SliceData(b)); t {
+	case F32:
+		asm.AbsMax[float32](impl, asm.F32, x, &most, 1, len(b)/4)
+	case F16:
+		asm.AbsMax[float16.Float16](impl, asm.F16, x, &most, 1, len(b)/2)
+	case BF16:
+		asm.AbsMax[bf16.BFloat16](impl, asm.BF16, x, &most, 1, len(b)/2)
+	}
+	return finite(most)
+}
+
+// firstOfNotFinite is firstNotFinite, element by element.
+func firstOfNotFinite(b []byte, t Type) int {
 	switch t {
 	case F32:
 		for i := 0; i+4 <= len(b); i += 4 {

@@ -306,3 +306,23 @@ func TestScalesOverflow(t *testing.T) {
 	scales[5] = float32(math.Inf(-1))
 	require.Zero(t, searchSymmetric(scales, w, 32).scale)
 }
+
+// A NaN or an infinity is found wherever it is, and nothing else is taken for one.
+func TestFirstNotFinite(t *testing.T) {
+	const n = 2*pieceLen + 33
+	forEachImplementation(t, func(t *testing.T) {
+		for typ, bad := range map[Type][]byte{F32: {0, 0, 0x80, 0x7f}, F16: {1, 0xfc}, BF16: {0x80, 0xff}} {
+			size := len(bad)
+			b := bytes.Repeat([]byte{0xff, 0xff, 0x7f, 0x7f}[4-size:], n) // the greatest numbers, or nearly
+			if typ == F16 {
+				b = bytes.Repeat([]byte{0xff, 0xfb}, n)
+			}
+			require.Equal(t, -1, firstNotFinite(b, typ))
+			require.Equal(t, -1, firstNotFinite(b[:size-1], typ))
+			for _, at := range []int{n - 1, pieceLen, pieceLen - 1, 0} {
+				copy(b[size*at:], bad)
+				require.Equal(t, at, firstNotFinite(b, typ), "%v", typ)
+			}
+		}
+	})
+}
