@@ -97,15 +97,17 @@ func dequantizeWide[T Float, C IntCode](impl isa, dst []T, src []C, g Grid, p *I
 
 func dequantizeInt[T Float](impl isa, dst []T, src []byte, g Grid, p *IntParams, f Format) {
 	g = g.merged()
-	switch {
-	case impl == generic || len(dst) == 0 || !p.finite(impl):
+	if impl == generic || len(dst) == 0 {
 		portableDequantizeInt(dst, src, g, p, f)
-	case f.Bits() == 6:
-		dequantizeIntSixes(impl, dst, src, g, p, f)
-	case g.inBytes(f.Bits()):
+		return
+	}
+	switch plain := allOrdinary(impl, p.Scale); {
+	case !plain && !finite(impl, p.Scale) || !finite(impl, p.Minval):
+		portableDequantizeInt(dst, src, g, p, f)
+	case plain && f.Bits() != 6 && g.inBytes(f.Bits()):
 		dequantizeIntAsm(impl, f.storage(), dst, unsafe.Pointer(&src[0]), g, p)
 	default:
-		dequantizeIntBetweenBytes(impl, dst, src, g, p, f)
+		dequantizeIntByBytes(impl, dst, src, g, p, f, plain)
 	}
 }
 

@@ -61,19 +61,38 @@ func dequantizeMinvals[T Float](impl isa, st storage, y unsafe.Pointer, q *uint8
 	}
 }
 
-// dequantizeIntBetweenBytes is for groups that do not begin at a byte of packed
-// codes: they get a byte each, in pieces that stay in the L1 cache.
-func dequantizeIntBetweenBytes[T Float](impl isa, dst []T, src []byte, g Grid, p *IntParams, f Format) {
+// dequantizeIntByBytes gives each code a byte, in pieces that stay in the L1 cache: for groups that do not begin at a byte of packed codes, for codes of six bits,
+// and for scales that are not all plain, which are multiplied with differences from zero points, as those have no -0.
+func dequantizeIntByBytes[T Float](impl isa, dst []T, src []byte, g Grid, p *IntParams, f Format, plain bool) {
 	var codes [betweenBytes + 4]byte // Int8, which has room for unsigned codes of fewer bits too
 	st := f.storage()
+	to := st
+	if st.bits < 8 {
+		to = formats[f].bytes.storage()
+	}
 	s := spans{g: g, n: g.Groups, most: betweenBytes}
 	for s.advance() {
-		n, before := s.groups*s.length, s.off%(8/st.bits)
-		asm.Unpack(impl, st.code, &codes[0], &src[s.off*st.bits/8], st.sign, before+n, 0)
+		n, before := s.groups*s.length, 0
+		switch st.bits {
+		case 8:
+			copy(codes[:n], src[s.off:])
+		case 6:
+			before = s.off % 4
+			unpackSixesAsm(impl, codes[:before+n], src[s.off/4*3:], f.isSigned(), false)
+		default:
+			before = s.off % (8 / st.bits)
+			asm.Unpack(impl, st.code, &codes[0], &src[s.off*st.bits/8], st.sign, before+n, 0)
+		}
 		part := p.part(s.first, s.groups)
-		dequantizeIntAsm(impl, Int8.storage(), dst[s.off:][:n], unsafe.Pointer(&codes[before]), Grid{1, s.groups, s.length}, &part)
+		if !plain && part.ZeroPoint == nil && part.Minval == nil {
+			part.ZeroPoint = noOffsets[:s.groups]
+		}
+		dequantizeIntAsm(impl, to, dst[s.off:][:n], unsafe.Pointer(&codes[before]), Grid{1, s.groups, s.length}, &part)
 	}
 }
+
+// noOffsets are zero points of 0.
+var noOffsets [betweenBytes]int32
 
 // dequantizeFloatAsm is the float formula on an implementation with assembly, which
 // multiplies scales by a number.

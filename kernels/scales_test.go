@@ -32,6 +32,35 @@ func TestOneOddScale(t *testing.T) {
 	}
 }
 
+// TestOneOddScaleOfIntegers is the same of integers: with a scale that is not above 0 there is no -0, and the smallest ones are exact.
+func TestOneOddScaleOfIntegers(t *testing.T) {
+	forEachImplementation(t, func(t *testing.T) {
+		for _, g := range []Grid{{2, 40, 1}, {1, 20, 16}, {1, 19, 32}, {1, 18, 33}, {1, 2, 64}} {
+			for _, f := range []Format{Int8, Uint8, Int6, Uint6, Int4, Uint4, Int2, Uint2} {
+				p := &IntParams{Format: f, Min: formats[f].least, Max: formats[f].most, Scale: unit(g)}
+				codes := make([]byte, f.Bytes(elements(g)))
+				for i := range codes {
+					codes[i] = byte(37 * i)
+				}
+				for group := range p.Scale {
+					for i, s := range []float32{0, float32(math.Copysign(0, -1)), -3, math.SmallestNonzeroFloat32, 0x1.23456p-110, -0x1.23456p-120, math.MaxFloat32, inf, nan} {
+						p.Scale[group], p.ZeroPoint = s, nil
+						if (group+i)%4 == 0 {
+							p.ZeroPoint = make([]int32, g.Groups)
+							p.ZeroPoint[group] = 1
+						}
+						got, want := make([]float32, elements(g)), make([]float32, elements(g))
+						DequantizeInt(got, codes, g, p)
+						portableDequantizeInt(want, codes, g, p, f)
+						require.Equal(t, -1, differ(f32, view4(got), view4(want)), "%v: %v, group %d, scale %v", f, g, group, s)
+					}
+					p.Scale[group] = 1
+				}
+			}
+		}
+	})
+}
+
 // TestStoredScales has scales of two bytes without zero points or minvals, which table_test.go always has with them.
 func TestStoredScales(t *testing.T) {
 	x := make([]float32, 200*32)

@@ -86,19 +86,6 @@ func quantizeIntSixes[T Float](impl isa, dst []byte, src []T, g Grid, p *IntPara
 	packer.end(impl)
 }
 
-// dequantizeIntSixes is the inverse.
-func dequantizeIntSixes[T Float](impl isa, dst []T, src []byte, g Grid, p *IntParams, f Format) {
-	var codes [betweenBytes + 4]byte
-	st := formats[f].bytes.storage()
-	s := spans{g: g, n: g.Groups, most: betweenBytes}
-	for s.advance() {
-		n, before := s.groups*s.length, s.off%4
-		unpackSixesAsm(impl, codes[:before+n], src[s.off/4*3:], f.isSigned(), false)
-		part := p.part(s.first, s.groups)
-		dequantizeIntAsm(impl, st, dst[s.off:][:n], unsafe.Pointer(&codes[before]), Grid{1, s.groups, s.length}, &part)
-	}
-}
-
 // The assembly writes a float code of six bits with its sign in the highest bit of
 // the byte. signsDown makes codes of six bits of those.
 func signsDown(codes []byte) {

@@ -128,7 +128,8 @@ func dequantizeIntRows[T Float, C IntCode](dst []T, src []C, g Grid, p *IntParam
 	}
 	d, q := &formats[f], unsafe.Pointer(unsafe.SliceData(src))
 	if p.Min < d.least || p.Max > d.most || p.Min >= p.Max || !g.hasFew(len(dst), d.bits) || len(src) != (len(dst)*d.bits+7)/8 ||
-		tabled[T](impl, d.bits, g.Len) || nibblesListed[T](impl, d.layout) || !apart(dst, src) || !bounded(impl, dst, p.Scale, g.Groups, 1) {
+		tabled[T](impl, d.bits, g.Len) || nibblesListed[T](impl, d.layout) || !apart(dst, src) ||
+		len(p.Scale) != g.Groups || !apart(dst, p.Scale) || !allOrdinary(impl, p.Scale) {
 		return false
 	}
 	z := p.ZeroPoint

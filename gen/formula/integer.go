@@ -160,8 +160,8 @@ func dequantize(t tensor, suffix string, codes func(k *ir.Kernel) *ir.Node) []*i
 		k.Store("y", t.mem, formula(k, codes(k), k.Param("scale", ir.MemF32)))
 		ks = append(ks, k)
 	}
-	add("Dequantize", `sets y = q*scale.`,
-		func(k *ir.Kernel, q, s *ir.Node) *ir.Node { return q.MulAdd(s, k.Const(0)) })
+	add("Dequantize", `sets y = q*scale. Scales are above 0: there is no -0.`,
+		func(k *ir.Kernel, q, s *ir.Node) *ir.Node { return q.Mul(s) })
 	add("DequantizeZeroPoint", `sets y = (q - zeroPoint)*scale.`,
 		func(k *ir.Kernel, q, s *ir.Node) *ir.Node {
 			return q.Sub(k.Param("zeroPoint", ir.MemI32).ToFloat()).MulAdd(s, k.Const(0))

@@ -373,8 +373,8 @@ func (a *lookAhead) print(p *printer, sh *shape, count GPR, tile int, end string
 	m := p.m
 	if a.next != nil {
 		m.Branch(count, GreaterEqual, fewTiles*tile, sh.at(atFirst))
+		m.Branch(p.counts.n, Less, fewTiles*tile, sh.at(atLoop)) // a small call ends here
 		m.BranchMultiple(count, NotEqual, tile, sh.at(atLoop))
-		m.Branch(p.counts.n, Less, fewTiles*tile, sh.at(atLoop))
 		m.Label(sh.at(atFirst))
 		p.run(a.first)
 		m.Branch(count, Less, 2*tile, sh.at(atEnds))

@@ -4,7 +4,7 @@
 
 package asm
 
-// DequantizeF16BF16AVX2 sets y = q*scale.
+// DequantizeF16BF16AVX2 sets y = q*scale. Scales are above 0: there is no -0.
 // sign is the highest bit of a signed code, 0 if they are unsigned.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.

@@ -3,37 +3,36 @@
 //go:build !purego
 
 // func DequantizeF16BF16AVX2(y *uint16, q *uint8, scale *float32, layout int32, sign int32, elem int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, F16C, FMA3, MMX+
+// Requires: AVX, AVX2, F16C, MMX+
 TEXT ·DequantizeF16BF16AVX2(SB), $576-64
 	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
-	// per call: Y15 0x0, Y14 ByLayout, Y13 ByLayout
-	// per group: Y12 scale
-	// vector registers in use at once: 11
+	// per call: Y15 ByLayout, Y14 ByLayout
+	// per group: Y13 scale
+	// vector registers in use at once: 10
 	MOVQ         y+0(FP), SI
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
 	MOVL         layout+24(FP), R8
 	MOVL         elem+32(FP), R9
-	VXORPS       Y15, Y15, Y15
 	CMPL         R8, $+1
 	JGT          done2
 	VBROADCASTSS sign+28(FP), Y0
-	VMOVUPS      ·word0000000f+0(SB), Y14
+	VMOVUPS      ·word0000000f+0(SB), Y15
 	JNE          nibbles1
-	VMOVUPS      ·bytes00732805+0(SB), Y14
+	VMOVUPS      ·bytes00732805+0(SB), Y15
 
 nibbles1:
-	VPXOR     Y0, Y14, Y14
-	VPSUBD    Y0, Y14, Y14
+	VPXOR     Y0, Y15, Y15
+	VPSUBD    Y0, Y15, Y15
 	JNE       done2
-	VCVTDQ2PS Y14, Y14
+	VCVTDQ2PS Y15, Y15
 
 done2:
 	CMPL    R8, $+1
 	JGT     done4
-	VMOVUPS ·bytes9be40685+0(SB), Y13
+	VMOVUPS ·bytes9be40685+0(SB), Y14
 	JNE     nibbles3
-	VMOVUPS ·bytesb8e0b945+0(SB), Y13
+	VMOVUPS ·bytesb8e0b945+0(SB), Y14
 
 nibbles3:
 done4:
@@ -64,7 +63,7 @@ groupbegin:
 	SUBQ R11, DI
 
 groupnext:
-	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (BX), Y13
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -75,46 +74,46 @@ grouploop:
 	PCALIGN $0x20
 
 grouplayout2:
-	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (BX), Y13
 
 grouplayout2loop:
-	VPMOVSXBD   (DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VFMADD213PS Y15, Y12, Y0
-	VPMOVSXBD   8(DX), Y1
-	VCVTDQ2PS   Y1, Y1
-	VFMADD213PS Y15, Y12, Y1
-	VPMOVSXBD   16(DX), Y2
-	VCVTDQ2PS   Y2, Y2
-	VFMADD213PS Y15, Y12, Y2
-	VPMOVSXBD   24(DX), Y3
-	VCVTDQ2PS   Y3, Y3
-	ADDQ        $+32, DX
-	VFMADD213PS Y15, Y12, Y3
-	CMPL        R9, $+2
-	JNE         half5
-	VPSRLD      $0x10, Y0, Y4
-	VPBLENDW    $0xaa, Y1, Y4, Y4
-	VPSLLD      $0x10, Y1, Y1
-	VPBLENDW    $0xaa, Y1, Y0, Y0
-	VPANDN      ·word00010001+0(SB), Y4, Y1
-	VPSUBUSW    Y1, Y0, Y0
-	VPSRLW      $0x0f, Y0, Y0
-	VPADDW      Y0, Y4, Y4
-	VPSHUFB     ·bytes05b81a5d+0(SB), Y4, Y4
-	VPERMQ      $0xd8, Y4, Y4
-	VMOVUPS     Y4, (SI)
-	VPSRLD      $0x10, Y2, Y4
-	VPBLENDW    $0xaa, Y3, Y4, Y4
-	VPSLLD      $0x10, Y3, Y3
-	VPBLENDW    $0xaa, Y3, Y2, Y2
-	VPANDN      ·word00010001+0(SB), Y4, Y3
-	VPSUBUSW    Y3, Y2, Y2
-	VPSRLW      $0x0f, Y2, Y2
-	VPADDW      Y2, Y4, Y4
-	VPSHUFB     ·bytes05b81a5d+0(SB), Y4, Y4
-	VPERMQ      $0xd8, Y4, Y4
-	VMOVUPS     Y4, 32(SI)
+	VPMOVSXBD (DX), Y0
+	VCVTDQ2PS Y0, Y0
+	VMULPS    Y13, Y0, Y0
+	VPMOVSXBD 8(DX), Y1
+	VCVTDQ2PS Y1, Y1
+	VMULPS    Y13, Y1, Y1
+	VPMOVSXBD 16(DX), Y2
+	VCVTDQ2PS Y2, Y2
+	VMULPS    Y13, Y2, Y2
+	VPMOVSXBD 24(DX), Y3
+	VCVTDQ2PS Y3, Y3
+	ADDQ      $+32, DX
+	VMULPS    Y13, Y3, Y3
+	CMPL      R9, $+2
+	JNE       half5
+	VPSRLD    $0x10, Y0, Y4
+	VPBLENDW  $0xaa, Y1, Y4, Y4
+	VPSLLD    $0x10, Y1, Y1
+	VPBLENDW  $0xaa, Y1, Y0, Y0
+	VPANDN    ·word00010001+0(SB), Y4, Y1
+	VPSUBUSW  Y1, Y0, Y0
+	VPSRLW    $0x0f, Y0, Y0
+	VPADDW    Y0, Y4, Y4
+	VPSHUFB   ·bytes05b81a5d+0(SB), Y4, Y4
+	VPERMQ    $0xd8, Y4, Y4
+	VMOVUPS   Y4, (SI)
+	VPSRLD    $0x10, Y2, Y4
+	VPBLENDW  $0xaa, Y3, Y4, Y4
+	VPSLLD    $0x10, Y3, Y3
+	VPBLENDW  $0xaa, Y3, Y2, Y2
+	VPANDN    ·word00010001+0(SB), Y4, Y3
+	VPSUBUSW  Y3, Y2, Y2
+	VPSRLW    $0x0f, Y2, Y2
+	VPADDW    Y2, Y4, Y4
+	VPSHUFB   ·bytes05b81a5d+0(SB), Y4, Y4
+	VPERMQ    $0xd8, Y4, Y4
+	VMOVUPS   Y4, 32(SI)
 
 halfdone6:
 	ADDQ  $+64, SI
@@ -133,7 +132,7 @@ grouptomeet:
 	NEGQ         R11
 	XORL         R13, R13
 	LEAQ         ·bytes839c9385+0(SB), R15
-	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (BX), Y13
 
 groupmeet:
 	CMPL      R8, $+2
@@ -155,40 +154,40 @@ read10:
 	JGT          groupmeet0mix
 
 groupmeet0:
-	VFMADD213PS  Y15, Y4, Y0
-	VFMADD213PS  Y15, Y5, Y1
+	VMULPS       Y4, Y0, Y0
+	VMULPS       Y5, Y1, Y1
 	VBROADCASTSS (BX)(R13*4), Y4
 	VBROADCASTSS (BX)(R13*4), Y5
 	ADDQ         $+16, R11
 	JGT          groupmeet2mix
 
 groupmeet2:
-	VFMADD213PS Y15, Y4, Y2
-	VFMADD213PS Y15, Y5, Y3
-	CMPL        R9, $+2
-	JNE         half11
-	VPSRLD      $0x10, Y0, Y4
-	VPBLENDW    $0xaa, Y1, Y4, Y4
-	VPSLLD      $0x10, Y1, Y1
-	VPBLENDW    $0xaa, Y1, Y0, Y0
-	VPANDN      ·word00010001+0(SB), Y4, Y1
-	VPSUBUSW    Y1, Y0, Y0
-	VPSRLW      $0x0f, Y0, Y0
-	VPADDW      Y0, Y4, Y4
-	VPSHUFB     ·bytes05b81a5d+0(SB), Y4, Y4
-	VPERMQ      $0xd8, Y4, Y4
-	VMOVUPS     Y4, (SI)
-	VPSRLD      $0x10, Y2, Y4
-	VPBLENDW    $0xaa, Y3, Y4, Y4
-	VPSLLD      $0x10, Y3, Y3
-	VPBLENDW    $0xaa, Y3, Y2, Y2
-	VPANDN      ·word00010001+0(SB), Y4, Y3
-	VPSUBUSW    Y3, Y2, Y2
-	VPSRLW      $0x0f, Y2, Y2
-	VPADDW      Y2, Y4, Y4
-	VPSHUFB     ·bytes05b81a5d+0(SB), Y4, Y4
-	VPERMQ      $0xd8, Y4, Y4
-	VMOVUPS     Y4, 32(SI)
+	VMULPS   Y4, Y2, Y2
+	VMULPS   Y5, Y3, Y3
+	CMPL     R9, $+2
+	JNE      half11
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPSLLD   $0x10, Y1, Y1
+	VPBLENDW $0xaa, Y1, Y0, Y0
+	VPANDN   ·word00010001+0(SB), Y4, Y1
+	VPSUBUSW Y1, Y0, Y0
+	VPSRLW   $0x0f, Y0, Y0
+	VPADDW   Y0, Y4, Y4
+	VPSHUFB  ·bytes05b81a5d+0(SB), Y4, Y4
+	VPERMQ   $0xd8, Y4, Y4
+	VMOVUPS  Y4, (SI)
+	VPSRLD   $0x10, Y2, Y4
+	VPBLENDW $0xaa, Y3, Y4, Y4
+	VPSLLD   $0x10, Y3, Y3
+	VPBLENDW $0xaa, Y3, Y2, Y2
+	VPANDN   ·word00010001+0(SB), Y4, Y3
+	VPSUBUSW Y3, Y2, Y2
+	VPSRLW   $0x0f, Y2, Y2
+	VPADDW   Y2, Y4, Y4
+	VPSHUFB  ·bytes05b81a5d+0(SB), Y4, Y4
+	VPERMQ   $0xd8, Y4, Y4
+	VMOVUPS  Y4, 32(SI)
 
 halfdone12:
 	ADDQ $+64, SI
@@ -209,7 +208,7 @@ grouptail:
 	JEQ          return
 	CMPQ         R11, DI
 	JLT          groupodd
-	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (BX), Y13
 	MOVQ         SI, (SP)
 	LEAQ         8(SP), SI
 	MOVL         layout+24(FP), R14
@@ -238,18 +237,18 @@ short2layout2:
 	VPMOVSXBD    (DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VBROADCASTSS (BX), Y1
-	VFMADD213PS  Y15, Y1, Y0
+	VMULPS       Y1, Y0, Y0
 	VPMOVSXBD    8(DX), Y2
 	VCVTDQ2PS    Y2, Y2
-	VFMADD213PS  Y15, Y1, Y2
+	VMULPS       Y1, Y2, Y2
 	VPMOVSXBD    16(DX), Y1
 	VCVTDQ2PS    Y1, Y1
 	VBROADCASTSS 4(BX), Y3
-	VFMADD213PS  Y15, Y3, Y1
+	VMULPS       Y3, Y1, Y1
 	VPMOVSXBD    24(DX), Y4
 	VCVTDQ2PS    Y4, Y4
 	ADDQ         $+32, DX
-	VFMADD213PS  Y15, Y3, Y4
+	VMULPS       Y3, Y4, Y4
 	CMPL         R9, $+2
 	JNE          half13
 	VPSRLD       $0x10, Y0, Y3
@@ -305,38 +304,34 @@ laneloop:
 	ADDQ      $+32, DX
 
 read18:
-	VMOVUPS     (BX), Y4
-	VFMADD213PS Y15, Y4, Y0
-	VMOVUPS     32(BX), Y4
-	VFMADD213PS Y15, Y4, Y1
-	VMOVUPS     64(BX), Y4
-	VFMADD213PS Y15, Y4, Y2
-	VMOVUPS     96(BX), Y4
-	VFMADD213PS Y15, Y4, Y3
-	CMPL        R9, $+2
-	JNE         half19
-	VPSRLD      $0x10, Y0, Y4
-	VPBLENDW    $0xaa, Y1, Y4, Y4
-	VPSLLD      $0x10, Y1, Y1
-	VPBLENDW    $0xaa, Y1, Y0, Y0
-	VPANDN      ·word00010001+0(SB), Y4, Y1
-	VPSUBUSW    Y1, Y0, Y0
-	VPSRLW      $0x0f, Y0, Y0
-	VPADDW      Y0, Y4, Y4
-	VPSHUFB     ·bytes05b81a5d+0(SB), Y4, Y4
-	VPERMQ      $0xd8, Y4, Y4
-	VMOVUPS     Y4, (SI)
-	VPSRLD      $0x10, Y2, Y4
-	VPBLENDW    $0xaa, Y3, Y4, Y4
-	VPSLLD      $0x10, Y3, Y3
-	VPBLENDW    $0xaa, Y3, Y2, Y2
-	VPANDN      ·word00010001+0(SB), Y4, Y3
-	VPSUBUSW    Y3, Y2, Y2
-	VPSRLW      $0x0f, Y2, Y2
-	VPADDW      Y2, Y4, Y4
-	VPSHUFB     ·bytes05b81a5d+0(SB), Y4, Y4
-	VPERMQ      $0xd8, Y4, Y4
-	VMOVUPS     Y4, 32(SI)
+	VMULPS   (BX), Y0, Y0
+	VMULPS   32(BX), Y1, Y1
+	VMULPS   64(BX), Y2, Y2
+	VMULPS   96(BX), Y3, Y3
+	CMPL     R9, $+2
+	JNE      half19
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPSLLD   $0x10, Y1, Y1
+	VPBLENDW $0xaa, Y1, Y0, Y0
+	VPANDN   ·word00010001+0(SB), Y4, Y1
+	VPSUBUSW Y1, Y0, Y0
+	VPSRLW   $0x0f, Y0, Y0
+	VPADDW   Y0, Y4, Y4
+	VPSHUFB  ·bytes05b81a5d+0(SB), Y4, Y4
+	VPERMQ   $0xd8, Y4, Y4
+	VMOVUPS  Y4, (SI)
+	VPSRLD   $0x10, Y2, Y4
+	VPBLENDW $0xaa, Y3, Y4, Y4
+	VPSLLD   $0x10, Y3, Y3
+	VPBLENDW $0xaa, Y3, Y2, Y2
+	VPANDN   ·word00010001+0(SB), Y4, Y3
+	VPSUBUSW Y3, Y2, Y2
+	VPSRLW   $0x0f, Y2, Y2
+	VPADDW   Y2, Y4, Y4
+	VPSHUFB  ·bytes05b81a5d+0(SB), Y4, Y4
+	VPERMQ   $0xd8, Y4, Y4
+	VMOVUPS  Y4, 32(SI)
 
 halfdone20:
 	ADDQ  $+64, SI
@@ -387,34 +382,34 @@ groupstream:
 	ADDQ      $+32, DX
 
 read24:
-	VFMADD213PS Y15, Y12, Y0
-	VFMADD213PS Y15, Y12, Y1
-	VFMADD213PS Y15, Y12, Y2
-	VFMADD213PS Y15, Y12, Y3
-	CMPL        R9, $+2
-	JNE         half25
-	VPSRLD      $0x10, Y0, Y4
-	VPBLENDW    $0xaa, Y1, Y4, Y4
-	VPSLLD      $0x10, Y1, Y1
-	VPBLENDW    $0xaa, Y1, Y0, Y0
-	VPANDN      ·word00010001+0(SB), Y4, Y1
-	VPSUBUSW    Y1, Y0, Y0
-	VPSRLW      $0x0f, Y0, Y0
-	VPADDW      Y0, Y4, Y4
-	VPSHUFB     ·bytes05b81a5d+0(SB), Y4, Y4
-	VPERMQ      $0xd8, Y4, Y4
-	VMOVNTPS    Y4, (SI)
-	VPSRLD      $0x10, Y2, Y4
-	VPBLENDW    $0xaa, Y3, Y4, Y4
-	VPSLLD      $0x10, Y3, Y3
-	VPBLENDW    $0xaa, Y3, Y2, Y2
-	VPANDN      ·word00010001+0(SB), Y4, Y3
-	VPSUBUSW    Y3, Y2, Y2
-	VPSRLW      $0x0f, Y2, Y2
-	VPADDW      Y2, Y4, Y4
-	VPSHUFB     ·bytes05b81a5d+0(SB), Y4, Y4
-	VPERMQ      $0xd8, Y4, Y4
-	VMOVNTPS    Y4, 32(SI)
+	VMULPS   Y13, Y0, Y0
+	VMULPS   Y13, Y1, Y1
+	VMULPS   Y13, Y2, Y2
+	VMULPS   Y13, Y3, Y3
+	CMPL     R9, $+2
+	JNE      half25
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPSLLD   $0x10, Y1, Y1
+	VPBLENDW $0xaa, Y1, Y0, Y0
+	VPANDN   ·word00010001+0(SB), Y4, Y1
+	VPSUBUSW Y1, Y0, Y0
+	VPSRLW   $0x0f, Y0, Y0
+	VPADDW   Y0, Y4, Y4
+	VPSHUFB  ·bytes05b81a5d+0(SB), Y4, Y4
+	VPERMQ   $0xd8, Y4, Y4
+	VMOVNTPS Y4, (SI)
+	VPSRLD   $0x10, Y2, Y4
+	VPBLENDW $0xaa, Y3, Y4, Y4
+	VPSLLD   $0x10, Y3, Y3
+	VPBLENDW $0xaa, Y3, Y2, Y2
+	VPANDN   ·word00010001+0(SB), Y4, Y3
+	VPSUBUSW Y3, Y2, Y2
+	VPSRLW   $0x0f, Y2, Y2
+	VPADDW   Y2, Y4, Y4
+	VPSHUFB  ·bytes05b81a5d+0(SB), Y4, Y4
+	VPERMQ   $0xd8, Y4, Y4
+	VMOVNTPS Y4, 32(SI)
 
 halfdone26:
 	ADDQ  $+64, SI
@@ -448,17 +443,16 @@ grouplayout:
 	PCALIGN $0x20
 
 grouplayout1:
-	VBROADCASTSS (BX), Y12
-	VMOVAPS      Y15, Y0
-	VFMADD231PS  Y12, Y14, Y0
+	VBROADCASTSS (BX), Y13
+	VMULPS       Y13, Y15, Y0
 	CMPL         R9, $+2
 	JNE          half27
 	VPSRLD       $0x10, Y0, Y1
 	VPAND        ·word00000001+0(SB), Y1, Y1
 	VPADDD       Y1, Y0, Y1
 	VPADDD       ·word00007fff+0(SB), Y1, Y1
-	VPSHUFB      ·word0e0a0602+0(SB), Y1, Y11
-	VPSHUFB      ·word0f0b0703+0(SB), Y1, Y10
+	VPSHUFB      ·word0e0a0602+0(SB), Y1, Y12
+	VPSHUFB      ·word0f0b0703+0(SB), Y1, Y11
 
 halfdone28:
 grouplayout1loop:
@@ -470,8 +464,8 @@ grouplayout1loop:
 	VPSLLD       $0x0c, Y0, Y1
 	VPOR         Y1, Y0, Y0
 	VPAND        ·word03030303+0(SB), Y0, Y0
-	VPSHUFB      Y0, Y11, Y1
-	VPSHUFB      Y0, Y10, Y0
+	VPSHUFB      Y0, Y12, Y1
+	VPSHUFB      Y0, Y11, Y0
 	VPUNPCKLBW   Y0, Y1, Y2
 	VMOVUPS      Y2, (SI)
 	VPUNPCKHBW   Y0, Y1, Y2
@@ -490,30 +484,30 @@ grouplayout1loop:
 	PCALIGN $0x20
 
 grouplayout0:
-	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (BX), Y13
 	LEAQ         ·bytes0ddb0445+0(SB), CX
 	MOVL         elem+32(FP), AX
 	SHLL         $0x04, AX
 	ADDL         sign+28(FP), AX
 	VMOVUPS      -128(CX)(AX*8), Y0
 	VMOVUPS      -96(CX)(AX*8), Y1
-	VFMADD213PS  Y15, Y12, Y0
-	VFMADD213PS  Y15, Y12, Y1
+	VMULPS       Y13, Y0, Y0
+	VMULPS       Y13, Y1, Y1
 	CMPL         R9, $+2
 	JNE          half29
-	VPSRLD       $0x10, Y0, Y10
-	VPBLENDW     $0xaa, Y1, Y10, Y10
+	VPSRLD       $0x10, Y0, Y11
+	VPBLENDW     $0xaa, Y1, Y11, Y11
 	VPSLLD       $0x10, Y1, Y3
 	VPBLENDW     $0xaa, Y3, Y0, Y2
-	VPANDN       ·word00010001+0(SB), Y10, Y3
+	VPANDN       ·word00010001+0(SB), Y11, Y3
 	VPSUBUSW     Y3, Y2, Y2
 	VPSRLW       $0x0f, Y2, Y2
-	VPADDW       Y2, Y10, Y10
+	VPADDW       Y2, Y11, Y11
 
 halfdone30:
-	VPSHUFB ·bytes421d3615+0(SB), Y10, Y10
-	VPERMQ  $0x88, Y10, Y11
-	VPERMQ  $0xdd, Y10, Y10
+	VPSHUFB ·bytes421d3615+0(SB), Y11, Y11
+	VPERMQ  $0x88, Y11, Y12
+	VPERMQ  $0xdd, Y11, Y11
 
 grouplayout0loop:
 	VBROADCASTI128 (DX), Y0
@@ -522,8 +516,8 @@ grouplayout0loop:
 	VPSLLD         $0x04, Y0, Y1
 	VPOR           Y1, Y0, Y0
 	VPAND          ·word0f0f0f0f+0(SB), Y0, Y0
-	VPSHUFB        Y0, Y11, Y1
-	VPSHUFB        Y0, Y10, Y0
+	VPSHUFB        Y0, Y12, Y1
+	VPSHUFB        Y0, Y11, Y0
 	VPUNPCKLBW     Y0, Y1, Y2
 	VMOVUPS        Y2, (SI)
 	VPUNPCKHBW     Y0, Y1, Y2
@@ -542,46 +536,46 @@ grouplayout0loop:
 	PCALIGN $0x20
 
 grouplayout3:
-	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (BX), Y13
 
 grouplayout3loop:
-	VPMOVZXBD   (DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VFMADD213PS Y15, Y12, Y0
-	VPMOVZXBD   8(DX), Y1
-	VCVTDQ2PS   Y1, Y1
-	VFMADD213PS Y15, Y12, Y1
-	VPMOVZXBD   16(DX), Y2
-	VCVTDQ2PS   Y2, Y2
-	VFMADD213PS Y15, Y12, Y2
-	VPMOVZXBD   24(DX), Y3
-	VCVTDQ2PS   Y3, Y3
-	ADDQ        $+32, DX
-	VFMADD213PS Y15, Y12, Y3
-	CMPL        R9, $+2
-	JNE         half31
-	VPSRLD      $0x10, Y0, Y4
-	VPBLENDW    $0xaa, Y1, Y4, Y4
-	VPSLLD      $0x10, Y1, Y1
-	VPBLENDW    $0xaa, Y1, Y0, Y0
-	VPANDN      ·word00010001+0(SB), Y4, Y1
-	VPSUBUSW    Y1, Y0, Y0
-	VPSRLW      $0x0f, Y0, Y0
-	VPADDW      Y0, Y4, Y4
-	VPSHUFB     ·bytes05b81a5d+0(SB), Y4, Y4
-	VPERMQ      $0xd8, Y4, Y4
-	VMOVUPS     Y4, (SI)
-	VPSRLD      $0x10, Y2, Y4
-	VPBLENDW    $0xaa, Y3, Y4, Y4
-	VPSLLD      $0x10, Y3, Y3
-	VPBLENDW    $0xaa, Y3, Y2, Y2
-	VPANDN      ·word00010001+0(SB), Y4, Y3
-	VPSUBUSW    Y3, Y2, Y2
-	VPSRLW      $0x0f, Y2, Y2
-	VPADDW      Y2, Y4, Y4
-	VPSHUFB     ·bytes05b81a5d+0(SB), Y4, Y4
-	VPERMQ      $0xd8, Y4, Y4
-	VMOVUPS     Y4, 32(SI)
+	VPMOVZXBD (DX), Y0
+	VCVTDQ2PS Y0, Y0
+	VMULPS    Y13, Y0, Y0
+	VPMOVZXBD 8(DX), Y1
+	VCVTDQ2PS Y1, Y1
+	VMULPS    Y13, Y1, Y1
+	VPMOVZXBD 16(DX), Y2
+	VCVTDQ2PS Y2, Y2
+	VMULPS    Y13, Y2, Y2
+	VPMOVZXBD 24(DX), Y3
+	VCVTDQ2PS Y3, Y3
+	ADDQ      $+32, DX
+	VMULPS    Y13, Y3, Y3
+	CMPL      R9, $+2
+	JNE       half31
+	VPSRLD    $0x10, Y0, Y4
+	VPBLENDW  $0xaa, Y1, Y4, Y4
+	VPSLLD    $0x10, Y1, Y1
+	VPBLENDW  $0xaa, Y1, Y0, Y0
+	VPANDN    ·word00010001+0(SB), Y4, Y1
+	VPSUBUSW  Y1, Y0, Y0
+	VPSRLW    $0x0f, Y0, Y0
+	VPADDW    Y0, Y4, Y4
+	VPSHUFB   ·bytes05b81a5d+0(SB), Y4, Y4
+	VPERMQ    $0xd8, Y4, Y4
+	VMOVUPS   Y4, (SI)
+	VPSRLD    $0x10, Y2, Y4
+	VPBLENDW  $0xaa, Y3, Y4, Y4
+	VPSLLD    $0x10, Y3, Y3
+	VPBLENDW  $0xaa, Y3, Y2, Y2
+	VPANDN    ·word00010001+0(SB), Y4, Y3
+	VPSUBUSW  Y3, Y2, Y2
+	VPSRLW    $0x0f, Y2, Y2
+	VPADDW    Y2, Y4, Y4
+	VPSHUFB   ·bytes05b81a5d+0(SB), Y4, Y4
+	VPERMQ    $0xd8, Y4, Y4
+	VMOVUPS   Y4, 32(SI)
 
 halfdone32:
 	ADDQ  $+64, SI
@@ -600,41 +594,41 @@ other7:
 	JGT          unsigned8
 	JPS          crumbs9
 	VPBROADCASTD (DX), Y0
-	VPSLLVD      Y13, Y0, Y0
+	VPSLLVD      Y14, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
+	VPAND        Y15, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
 	VPBROADCASTD 4(DX), Y1
-	VPSLLVD      Y13, Y1, Y1
+	VPSLLVD      Y14, Y1, Y1
 	VPSRAD       $0x1c, Y1, Y1
-	VPAND        Y14, Y1, Y1
+	VPAND        Y15, Y1, Y1
 	VCVTDQ2PS    Y1, Y1
 	VPBROADCASTD 8(DX), Y2
-	VPSLLVD      Y13, Y2, Y2
+	VPSLLVD      Y14, Y2, Y2
 	VPSRAD       $0x1c, Y2, Y2
-	VPAND        Y14, Y2, Y2
+	VPAND        Y15, Y2, Y2
 	VCVTDQ2PS    Y2, Y2
 	VPBROADCASTD 12(DX), Y3
-	VPSLLVD      Y13, Y3, Y3
+	VPSLLVD      Y14, Y3, Y3
 	VPSRAD       $0x1c, Y3, Y3
-	VPAND        Y14, Y3, Y3
+	VPAND        Y15, Y3, Y3
 	VCVTDQ2PS    Y3, Y3
 	ADDQ         $+16, DX
 	JMP          read10
 
 crumbs9:
 	VPBROADCASTD (DX), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMILPS    Y0, Y14, Y0
+	VPSRLVD      Y14, Y0, Y0
+	VPERMILPS    Y0, Y15, Y0
 	VPBROADCASTD (DX), Y1
 	VPSRLVD      ·bytes19c9ddc5+0(SB), Y1, Y1
-	VPERMILPS    Y1, Y14, Y1
+	VPERMILPS    Y1, Y15, Y1
 	VPBROADCASTD 4(DX), Y2
-	VPSRLVD      Y13, Y2, Y2
-	VPERMILPS    Y2, Y14, Y2
+	VPSRLVD      Y14, Y2, Y2
+	VPERMILPS    Y2, Y15, Y2
 	VPBROADCASTD 4(DX), Y3
 	VPSRLVD      ·bytes19c9ddc5+0(SB), Y3, Y3
-	VPERMILPS    Y3, Y14, Y3
+	VPERMILPS    Y3, Y15, Y3
 	ADDQ         $+8, DX
 	JMP          read10
 
@@ -653,11 +647,11 @@ unsigned8:
 groupmeet0mix:
 	INCQ         R13
 	VMOVUPS      (R15)(R11*4), Y6
-	VBROADCASTSS (BX)(R13*4), Y12
-	VBLENDVPS    Y6, Y12, Y4, Y4
+	VBROADCASTSS (BX)(R13*4), Y13
+	VBLENDVPS    Y6, Y13, Y4, Y4
 	VMOVUPS      32(R15)(R11*4), Y6
-	VBROADCASTSS (BX)(R13*4), Y12
-	VBLENDVPS    Y6, Y12, Y5, Y5
+	VBROADCASTSS (BX)(R13*4), Y13
+	VBLENDVPS    Y6, Y13, Y5, Y5
 	SUBQ         R12, R11
 	JGT          groupmeet0mix
 	JMP          groupmeet0
@@ -665,11 +659,11 @@ groupmeet0mix:
 groupmeet2mix:
 	INCQ         R13
 	VMOVUPS      (R15)(R11*4), Y6
-	VBROADCASTSS (BX)(R13*4), Y12
-	VBLENDVPS    Y6, Y12, Y4, Y4
+	VBROADCASTSS (BX)(R13*4), Y13
+	VBLENDVPS    Y6, Y13, Y4, Y4
 	VMOVUPS      32(R15)(R11*4), Y6
-	VBROADCASTSS (BX)(R13*4), Y12
-	VBLENDVPS    Y6, Y12, Y5, Y5
+	VBROADCASTSS (BX)(R13*4), Y13
+	VBLENDVPS    Y6, Y13, Y5, Y5
 	SUBQ         R12, R11
 	JGT          groupmeet2mix
 	JMP          groupmeet2
@@ -726,11 +720,11 @@ short2stream:
 
 read36:
 	VBROADCASTSS (BX), Y4
-	VFMADD213PS  Y15, Y4, Y0
-	VFMADD213PS  Y15, Y4, Y1
+	VMULPS       Y4, Y0, Y0
+	VMULPS       Y4, Y1, Y1
 	VBROADCASTSS 4(BX), Y4
-	VFMADD213PS  Y15, Y4, Y2
-	VFMADD213PS  Y15, Y4, Y3
+	VMULPS       Y4, Y2, Y2
+	VMULPS       Y4, Y3, Y3
 	CMPL         R9, $+2
 	JNE          half37
 	VPSRLD       $0x10, Y0, Y4
@@ -783,24 +777,24 @@ short2layout:
 
 short2layout1:
 	VPBROADCASTD (DX), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMILPS    Y0, Y14, Y0
+	VPSRLVD      Y14, Y0, Y0
+	VPERMILPS    Y0, Y15, Y0
 	VBROADCASTSS (BX), Y1
-	VFMADD213PS  Y15, Y1, Y0
+	VMULPS       Y1, Y0, Y0
 	VPBROADCASTD (DX), Y2
 	VPSRLVD      ·bytes19c9ddc5+0(SB), Y2, Y2
-	VPERMILPS    Y2, Y14, Y2
-	VFMADD213PS  Y15, Y1, Y2
+	VPERMILPS    Y2, Y15, Y2
+	VMULPS       Y1, Y2, Y2
 	VPBROADCASTD 4(DX), Y1
-	VPSRLVD      Y13, Y1, Y1
-	VPERMILPS    Y1, Y14, Y1
+	VPSRLVD      Y14, Y1, Y1
+	VPERMILPS    Y1, Y15, Y1
 	VBROADCASTSS 4(BX), Y3
-	VFMADD213PS  Y15, Y3, Y1
+	VMULPS       Y3, Y1, Y1
 	VPBROADCASTD 4(DX), Y4
 	VPSRLVD      ·bytes19c9ddc5+0(SB), Y4, Y4
-	VPERMILPS    Y4, Y14, Y4
+	VPERMILPS    Y4, Y15, Y4
 	ADDQ         $+8, DX
-	VFMADD213PS  Y15, Y3, Y4
+	VMULPS       Y3, Y4, Y4
 	CMPL         R9, $+2
 	JNE          half39
 	VPSRLD       $0x10, Y0, Y3
@@ -836,32 +830,32 @@ halfdone40:
 
 short2layout0:
 	VPBROADCASTD (DX), Y0
-	VPSLLVD      Y13, Y0, Y0
+	VPSLLVD      Y14, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
+	VPAND        Y15, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
 	VBROADCASTSS (BX), Y1
-	VFMADD213PS  Y15, Y1, Y0
+	VMULPS       Y1, Y0, Y0
 	VPBROADCASTD 4(DX), Y2
-	VPSLLVD      Y13, Y2, Y2
+	VPSLLVD      Y14, Y2, Y2
 	VPSRAD       $0x1c, Y2, Y2
-	VPAND        Y14, Y2, Y2
+	VPAND        Y15, Y2, Y2
 	VCVTDQ2PS    Y2, Y2
-	VFMADD213PS  Y15, Y1, Y2
+	VMULPS       Y1, Y2, Y2
 	VPBROADCASTD 8(DX), Y1
-	VPSLLVD      Y13, Y1, Y1
+	VPSLLVD      Y14, Y1, Y1
 	VPSRAD       $0x1c, Y1, Y1
-	VPAND        Y14, Y1, Y1
+	VPAND        Y15, Y1, Y1
 	VCVTDQ2PS    Y1, Y1
 	VBROADCASTSS 4(BX), Y3
-	VFMADD213PS  Y15, Y3, Y1
+	VMULPS       Y3, Y1, Y1
 	VPBROADCASTD 12(DX), Y4
-	VPSLLVD      Y13, Y4, Y4
+	VPSLLVD      Y14, Y4, Y4
 	VPSRAD       $0x1c, Y4, Y4
-	VPAND        Y14, Y4, Y4
+	VPAND        Y15, Y4, Y4
 	VCVTDQ2PS    Y4, Y4
 	ADDQ         $+16, DX
-	VFMADD213PS  Y15, Y3, Y4
+	VMULPS       Y3, Y4, Y4
 	CMPL         R9, $+2
 	JNE          half41
 	VPSRLD       $0x10, Y0, Y3
@@ -899,18 +893,18 @@ short2layout3:
 	VPMOVZXBD    (DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VBROADCASTSS (BX), Y1
-	VFMADD213PS  Y15, Y1, Y0
+	VMULPS       Y1, Y0, Y0
 	VPMOVZXBD    8(DX), Y2
 	VCVTDQ2PS    Y2, Y2
-	VFMADD213PS  Y15, Y1, Y2
+	VMULPS       Y1, Y2, Y2
 	VPMOVZXBD    16(DX), Y1
 	VCVTDQ2PS    Y1, Y1
 	VBROADCASTSS 4(BX), Y3
-	VFMADD213PS  Y15, Y3, Y1
+	VMULPS       Y3, Y1, Y1
 	VPMOVZXBD    24(DX), Y4
 	VCVTDQ2PS    Y4, Y4
 	ADDQ         $+32, DX
-	VFMADD213PS  Y15, Y3, Y4
+	VMULPS       Y3, Y4, Y4
 	CMPL         R9, $+2
 	JNE          half43
 	VPSRLD       $0x10, Y0, Y3
@@ -948,41 +942,41 @@ other15:
 	JGT          unsigned16
 	JPS          crumbs17
 	VPBROADCASTD (DX), Y0
-	VPSLLVD      Y13, Y0, Y0
+	VPSLLVD      Y14, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
+	VPAND        Y15, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
 	VPBROADCASTD 4(DX), Y1
-	VPSLLVD      Y13, Y1, Y1
+	VPSLLVD      Y14, Y1, Y1
 	VPSRAD       $0x1c, Y1, Y1
-	VPAND        Y14, Y1, Y1
+	VPAND        Y15, Y1, Y1
 	VCVTDQ2PS    Y1, Y1
 	VPBROADCASTD 8(DX), Y2
-	VPSLLVD      Y13, Y2, Y2
+	VPSLLVD      Y14, Y2, Y2
 	VPSRAD       $0x1c, Y2, Y2
-	VPAND        Y14, Y2, Y2
+	VPAND        Y15, Y2, Y2
 	VCVTDQ2PS    Y2, Y2
 	VPBROADCASTD 12(DX), Y3
-	VPSLLVD      Y13, Y3, Y3
+	VPSLLVD      Y14, Y3, Y3
 	VPSRAD       $0x1c, Y3, Y3
-	VPAND        Y14, Y3, Y3
+	VPAND        Y15, Y3, Y3
 	VCVTDQ2PS    Y3, Y3
 	ADDQ         $+16, DX
 	JMP          read18
 
 crumbs17:
 	VPBROADCASTD (DX), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMILPS    Y0, Y14, Y0
+	VPSRLVD      Y14, Y0, Y0
+	VPERMILPS    Y0, Y15, Y0
 	VPBROADCASTD (DX), Y1
 	VPSRLVD      ·bytes19c9ddc5+0(SB), Y1, Y1
-	VPERMILPS    Y1, Y14, Y1
+	VPERMILPS    Y1, Y15, Y1
 	VPBROADCASTD 4(DX), Y2
-	VPSRLVD      Y13, Y2, Y2
-	VPERMILPS    Y2, Y14, Y2
+	VPSRLVD      Y14, Y2, Y2
+	VPERMILPS    Y2, Y15, Y2
 	VPBROADCASTD 4(DX), Y3
 	VPSRLVD      ·bytes19c9ddc5+0(SB), Y3, Y3
-	VPERMILPS    Y3, Y14, Y3
+	VPERMILPS    Y3, Y15, Y3
 	ADDQ         $+8, DX
 	JMP          read18
 
@@ -1027,41 +1021,41 @@ other21:
 	JGT          unsigned22
 	JPS          crumbs23
 	VPBROADCASTD (DX), Y0
-	VPSLLVD      Y13, Y0, Y0
+	VPSLLVD      Y14, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
+	VPAND        Y15, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
 	VPBROADCASTD 4(DX), Y1
-	VPSLLVD      Y13, Y1, Y1
+	VPSLLVD      Y14, Y1, Y1
 	VPSRAD       $0x1c, Y1, Y1
-	VPAND        Y14, Y1, Y1
+	VPAND        Y15, Y1, Y1
 	VCVTDQ2PS    Y1, Y1
 	VPBROADCASTD 8(DX), Y2
-	VPSLLVD      Y13, Y2, Y2
+	VPSLLVD      Y14, Y2, Y2
 	VPSRAD       $0x1c, Y2, Y2
-	VPAND        Y14, Y2, Y2
+	VPAND        Y15, Y2, Y2
 	VCVTDQ2PS    Y2, Y2
 	VPBROADCASTD 12(DX), Y3
-	VPSLLVD      Y13, Y3, Y3
+	VPSLLVD      Y14, Y3, Y3
 	VPSRAD       $0x1c, Y3, Y3
-	VPAND        Y14, Y3, Y3
+	VPAND        Y15, Y3, Y3
 	VCVTDQ2PS    Y3, Y3
 	ADDQ         $+16, DX
 	JMP          read24
 
 crumbs23:
 	VPBROADCASTD (DX), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMILPS    Y0, Y14, Y0
+	VPSRLVD      Y14, Y0, Y0
+	VPERMILPS    Y0, Y15, Y0
 	VPBROADCASTD (DX), Y1
 	VPSRLVD      ·bytes19c9ddc5+0(SB), Y1, Y1
-	VPERMILPS    Y1, Y14, Y1
+	VPERMILPS    Y1, Y15, Y1
 	VPBROADCASTD 4(DX), Y2
-	VPSRLVD      Y13, Y2, Y2
-	VPERMILPS    Y2, Y14, Y2
+	VPSRLVD      Y14, Y2, Y2
+	VPERMILPS    Y2, Y15, Y2
 	VPBROADCASTD 4(DX), Y3
 	VPSRLVD      ·bytes19c9ddc5+0(SB), Y3, Y3
-	VPERMILPS    Y3, Y14, Y3
+	VPERMILPS    Y3, Y15, Y3
 	ADDQ         $+8, DX
 	JMP          read24
 
@@ -1089,16 +1083,16 @@ half25:
 	JMP       halfdone26
 
 half27:
-	VCVTPS2PH    $0x00, Y0, X11
-	VPBROADCASTQ X11, Y10
-	VPSHUFB      ·word06040200+0(SB), Y10, Y11
-	VPSHUFB      ·word07050301+0(SB), Y10, Y10
+	VCVTPS2PH    $0x00, Y0, X12
+	VPBROADCASTQ X12, Y11
+	VPSHUFB      ·word06040200+0(SB), Y11, Y12
+	VPSHUFB      ·word07050301+0(SB), Y11, Y11
 	JMP          halfdone28
 
 half29:
-	VCVTPS2PH   $0x00, Y0, X11
-	VCVTPS2PH   $0x00, Y1, X10
-	VINSERTI128 $0x01, X10, Y11, Y10
+	VCVTPS2PH   $0x00, Y0, X12
+	VCVTPS2PH   $0x00, Y1, X11
+	VINSERTI128 $0x01, X11, Y12, Y11
 	JMP         halfdone30
 
 half31:
@@ -1116,41 +1110,41 @@ other33:
 	JGT          unsigned34
 	JPS          crumbs35
 	VPBROADCASTD (DX), Y0
-	VPSLLVD      Y13, Y0, Y0
+	VPSLLVD      Y14, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
+	VPAND        Y15, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
 	VPBROADCASTD 4(DX), Y1
-	VPSLLVD      Y13, Y1, Y1
+	VPSLLVD      Y14, Y1, Y1
 	VPSRAD       $0x1c, Y1, Y1
-	VPAND        Y14, Y1, Y1
+	VPAND        Y15, Y1, Y1
 	VCVTDQ2PS    Y1, Y1
 	VPBROADCASTD 8(DX), Y2
-	VPSLLVD      Y13, Y2, Y2
+	VPSLLVD      Y14, Y2, Y2
 	VPSRAD       $0x1c, Y2, Y2
-	VPAND        Y14, Y2, Y2
+	VPAND        Y15, Y2, Y2
 	VCVTDQ2PS    Y2, Y2
 	VPBROADCASTD 12(DX), Y3
-	VPSLLVD      Y13, Y3, Y3
+	VPSLLVD      Y14, Y3, Y3
 	VPSRAD       $0x1c, Y3, Y3
-	VPAND        Y14, Y3, Y3
+	VPAND        Y15, Y3, Y3
 	VCVTDQ2PS    Y3, Y3
 	ADDQ         $+16, DX
 	JMP          read36
 
 crumbs35:
 	VPBROADCASTD (DX), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMILPS    Y0, Y14, Y0
+	VPSRLVD      Y14, Y0, Y0
+	VPERMILPS    Y0, Y15, Y0
 	VPBROADCASTD (DX), Y1
 	VPSRLVD      ·bytes19c9ddc5+0(SB), Y1, Y1
-	VPERMILPS    Y1, Y14, Y1
+	VPERMILPS    Y1, Y15, Y1
 	VPBROADCASTD 4(DX), Y2
-	VPSRLVD      Y13, Y2, Y2
-	VPERMILPS    Y2, Y14, Y2
+	VPSRLVD      Y14, Y2, Y2
+	VPERMILPS    Y2, Y15, Y2
 	VPBROADCASTD 4(DX), Y3
 	VPSRLVD      ·bytes19c9ddc5+0(SB), Y3, Y3
-	VPERMILPS    Y3, Y14, Y3
+	VPERMILPS    Y3, Y15, Y3
 	ADDQ         $+8, DX
 	JMP          read36
 

@@ -8,7 +8,7 @@
 
 TEXT ·DequantizeF16BF16NEON(SB), 0, $616-64
 	// pointers: R1 y, R2 q, R3 scale, R0 elements left, R12 groups left, R13 length
-	// per call: V0 0x0, V1 sign, V15 0x4b004b00, V0 0x4b000000, V2 ToFloat, V14 Add, V0 Narrow16, V13 NarrowU8, V12 0x10000, V11 0x7fff
+	// per call: V1 sign, V15 0x4b004b00, V0 0x4b000000, V2 ToFloat, V14 Add, V0 Narrow16, V13 NarrowU8, V12 0x10000, V11 0x7fff
 	// per group: V10 scale
 	// vector registers in use at once: 12
 	MOVD y+0(FP), R1
@@ -16,7 +16,6 @@ TEXT ·DequantizeF16BF16NEON(SB), 0, $616-64
 	MOVD scale+16(FP), R3
 	MOVWU layout+24(FP), R4
 	MOVWU elem+32(FP), R5
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	MOVD $1258310400, R16
 	VDUP R16, V15.S4
 	MOVD $1258291200, R16
@@ -67,40 +66,36 @@ read3:
 	VUXTL V0.B8, V1.H8
 	VZIP1 V15.H8, V1.H8, V2.H8
 	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V10.S4, V2.S4, V3.S4
+	WORD $0x6e2adc42 // fmul v2.4s, v2.4s, v10.4s
 	VZIP2 V15.H8, V1.H8, V1.H8
 	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V10.S4, V1.S4, V2.S4
+	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
 	CMP $2, R5
 	BNE half4
-	VCMTST V12.S4, V3.S4, V4.S4
+	VCMTST V12.S4, V2.S4, V4.S4
 	VSUB V4.S4, V11.S4, V4.S4
-	VCMTST V12.S4, V2.S4, V5.S4
+	VCMTST V12.S4, V1.S4, V5.S4
 	VSUB V5.S4, V11.S4, V5.S4
-	WORD $0x0e644061 // addhn v1.4h, v3.4s, v4.4s
-	WORD $0x4e654041 // addhn2 v1.8h, v2.4s, v5.4s
-	FMOVQ F1, (R1)
+	WORD $0x0e644043 // addhn v3.4h, v2.4s, v4.4s
+	WORD $0x4e654023 // addhn2 v3.8h, v1.4s, v5.4s
+	FMOVQ F3, (R1)
 halfdone5:
 	VUXTL2 V0.B16, V0.H8
 	VZIP1 V15.H8, V0.H8, V1.H8
 	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V10.S4, V1.S4, V2.S4
+	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
 	VZIP2 V15.H8, V0.H8, V0.H8
 	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V10.S4, V0.S4, V1.S4
+	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
 	CMP $2, R5
 	BNE half6
-	VCMTST V12.S4, V2.S4, V3.S4
+	VCMTST V12.S4, V1.S4, V3.S4
 	VSUB V3.S4, V11.S4, V3.S4
-	VCMTST V12.S4, V1.S4, V4.S4
+	VCMTST V12.S4, V0.S4, V4.S4
 	VSUB V4.S4, V11.S4, V4.S4
-	WORD $0x0e634040 // addhn v0.4h, v2.4s, v3.4s
-	WORD $0x4e644020 // addhn2 v0.8h, v1.4s, v4.4s
-	FMOVQ F0, 16(R1)
+	WORD $0x0e634022 // addhn v2.4h, v1.4s, v3.4s
+	WORD $0x4e644002 // addhn2 v2.8h, v0.4s, v4.4s
+	FMOVQ F2, 16(R1)
 halfdone7:
 	ADD $32, R1, R1
 	SUB $16, R12, R12
@@ -136,46 +131,42 @@ read10:
 	FMOVQ (R15), F3
 	FMOVQ (R3), F4
 	VTBL V3.B16, [V4.B16], V3.B16
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V3.S4, V2.S4, V5.S4
+	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
 	VZIP2 V15.H8, V1.H8, V1.H8
 	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	FMOVQ 16(R15), F2
-	VTBL V2.B16, [V4.B16], V2.B16
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V2.S4, V1.S4, V3.S4
+	FMOVQ 16(R15), F3
+	VTBL V3.B16, [V4.B16], V3.B16
+	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
 	CMP $2, R5
 	BNE half11
-	VCMTST V12.S4, V5.S4, V2.S4
-	VSUB V2.S4, V11.S4, V2.S4
-	VCMTST V12.S4, V3.S4, V6.S4
+	VCMTST V12.S4, V2.S4, V5.S4
+	VSUB V5.S4, V11.S4, V5.S4
+	VCMTST V12.S4, V1.S4, V6.S4
 	VSUB V6.S4, V11.S4, V6.S4
-	WORD $0x0e6240a1 // addhn v1.4h, v5.4s, v2.4s
-	WORD $0x4e664061 // addhn2 v1.8h, v3.4s, v6.4s
-	FMOVQ F1, (R1)
+	WORD $0x0e654043 // addhn v3.4h, v2.4s, v5.4s
+	WORD $0x4e664023 // addhn2 v3.8h, v1.4s, v6.4s
+	FMOVQ F3, (R1)
 halfdone12:
 	VUXTL2 V0.B16, V0.H8
 	VZIP1 V15.H8, V0.H8, V1.H8
 	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
 	FMOVQ 32(R15), F2
 	VTBL V2.B16, [V4.B16], V2.B16
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V2.S4, V1.S4, V3.S4
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	VZIP2 V15.H8, V0.H8, V0.H8
 	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
-	FMOVQ 48(R15), F1
-	VTBL V1.B16, [V4.B16], V4.B16
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V4.S4, V0.S4, V1.S4
+	FMOVQ 48(R15), F2
+	VTBL V2.B16, [V4.B16], V4.B16
+	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
 	CMP $2, R5
 	BNE half13
-	VCMTST V12.S4, V3.S4, V2.S4
-	VSUB V2.S4, V11.S4, V2.S4
-	VCMTST V12.S4, V1.S4, V4.S4
+	VCMTST V12.S4, V1.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	VCMTST V12.S4, V0.S4, V4.S4
 	VSUB V4.S4, V11.S4, V4.S4
-	WORD $0x0e624060 // addhn v0.4h, v3.4s, v2.4s
-	WORD $0x4e644020 // addhn2 v0.8h, v1.4s, v4.4s
-	FMOVQ F0, 16(R1)
+	WORD $0x0e634022 // addhn v2.4h, v1.4s, v3.4s
+	WORD $0x4e644002 // addhn2 v2.8h, v0.4s, v4.4s
+	FMOVQ F2, 16(R1)
 halfdone14:
 	ADD $32, R1, R1
 	ADD R23, R15, R15
@@ -235,43 +226,39 @@ read17:
 	VZIP1 V15.H8, V1.H8, V2.H8
 	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
 	FMOVQ (R3), F3
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V3.S4, V2.S4, V4.S4
+	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
 	VZIP2 V15.H8, V1.H8, V1.H8
 	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	FMOVQ 16(R3), F2
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V2.S4, V1.S4, V3.S4
+	FMOVQ 16(R3), F3
+	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
 	CMP $2, R5
 	BNE half18
-	VCMTST V12.S4, V4.S4, V2.S4
-	VSUB V2.S4, V11.S4, V2.S4
-	VCMTST V12.S4, V3.S4, V5.S4
+	VCMTST V12.S4, V2.S4, V4.S4
+	VSUB V4.S4, V11.S4, V4.S4
+	VCMTST V12.S4, V1.S4, V5.S4
 	VSUB V5.S4, V11.S4, V5.S4
-	WORD $0x0e624081 // addhn v1.4h, v4.4s, v2.4s
-	WORD $0x4e654061 // addhn2 v1.8h, v3.4s, v5.4s
-	FMOVQ F1, (R1)
+	WORD $0x0e644043 // addhn v3.4h, v2.4s, v4.4s
+	WORD $0x4e654023 // addhn2 v3.8h, v1.4s, v5.4s
+	FMOVQ F3, (R1)
 halfdone19:
 	VUXTL2 V0.B16, V0.H8
 	VZIP1 V15.H8, V0.H8, V1.H8
 	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
 	FMOVQ 32(R3), F2
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V2.S4, V1.S4, V3.S4
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	VZIP2 V15.H8, V0.H8, V0.H8
 	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
-	FMOVQ 48(R3), F1
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V1.S4, V0.S4, V2.S4
+	FMOVQ 48(R3), F2
+	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
 	CMP $2, R5
 	BNE half20
-	VCMTST V12.S4, V3.S4, V1.S4
-	VSUB V1.S4, V11.S4, V1.S4
-	VCMTST V12.S4, V2.S4, V4.S4
+	VCMTST V12.S4, V1.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	VCMTST V12.S4, V0.S4, V4.S4
 	VSUB V4.S4, V11.S4, V4.S4
-	WORD $0x0e614060 // addhn v0.4h, v3.4s, v1.4s
-	WORD $0x4e644040 // addhn2 v0.8h, v2.4s, v4.4s
-	FMOVQ F0, 16(R1)
+	WORD $0x0e634022 // addhn v2.4h, v1.4s, v3.4s
+	WORD $0x4e644002 // addhn2 v2.8h, v0.4s, v4.4s
+	FMOVQ F2, 16(R1)
 halfdone21:
 	ADD $32, R1, R1
 	ADD $64, R3, R3
@@ -308,14 +295,14 @@ crumbs2:
 	VAND V1.B16, V0.B16, V0.B16
 	B read3
 half4:
-	WORD $0x0e216861 // fcvtn v1.4h, v3.4s
-	WORD $0x4e216841 // fcvtn2 v1.8h, v2.4s
-	FMOVQ F1, (R1)
+	WORD $0x0e216843 // fcvtn v3.4h, v2.4s
+	WORD $0x4e216823 // fcvtn2 v3.8h, v1.4s
+	FMOVQ F3, (R1)
 	B halfdone5
 half6:
-	WORD $0x0e216840 // fcvtn v0.4h, v2.4s
-	WORD $0x4e216820 // fcvtn2 v0.8h, v1.4s
-	FMOVQ F0, 16(R1)
+	WORD $0x0e216822 // fcvtn v2.4h, v1.4s
+	WORD $0x4e216802 // fcvtn2 v2.8h, v0.4s
+	FMOVQ F2, 16(R1)
 	B halfdone7
 other8:
 	BEQ crumbs9
@@ -337,14 +324,14 @@ crumbs9:
 	VAND V1.B16, V0.B16, V0.B16
 	B read10
 half11:
-	WORD $0x0e2168a1 // fcvtn v1.4h, v5.4s
-	WORD $0x4e216861 // fcvtn2 v1.8h, v3.4s
-	FMOVQ F1, (R1)
+	WORD $0x0e216843 // fcvtn v3.4h, v2.4s
+	WORD $0x4e216823 // fcvtn2 v3.8h, v1.4s
+	FMOVQ F3, (R1)
 	B halfdone12
 half13:
-	WORD $0x0e216860 // fcvtn v0.4h, v3.4s
-	WORD $0x4e216820 // fcvtn2 v0.8h, v1.4s
-	FMOVQ F0, 16(R1)
+	WORD $0x0e216822 // fcvtn v2.4h, v1.4s
+	WORD $0x4e216802 // fcvtn2 v2.8h, v0.4s
+	FMOVQ F2, 16(R1)
 	B halfdone14
 groupending:
 	MOVD R0, 376(RSP)
@@ -402,14 +389,14 @@ crumbs16:
 	VAND V1.B16, V0.B16, V0.B16
 	B read17
 half18:
-	WORD $0x0e216881 // fcvtn v1.4h, v4.4s
-	WORD $0x4e216861 // fcvtn2 v1.8h, v3.4s
-	FMOVQ F1, (R1)
+	WORD $0x0e216843 // fcvtn v3.4h, v2.4s
+	WORD $0x4e216823 // fcvtn2 v3.8h, v1.4s
+	FMOVQ F3, (R1)
 	B halfdone19
 half20:
-	WORD $0x0e216860 // fcvtn v0.4h, v3.4s
-	WORD $0x4e216840 // fcvtn2 v0.8h, v2.4s
-	FMOVQ F0, 16(R1)
+	WORD $0x0e216822 // fcvtn v2.4h, v1.4s
+	WORD $0x4e216802 // fcvtn2 v2.8h, v0.4s
+	FMOVQ F2, 16(R1)
 	B halfdone21
 lanestage:
 	MOVD R1, 16(RSP)

@@ -3,36 +3,35 @@
 //go:build !purego
 
 // func DequantizeAVX2(y *float32, q *uint8, scale *float32, layout int32, sign int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, FMA3, MMX+
+// Requires: AVX, AVX2, MMX+
 TEXT ·DequantizeAVX2(SB), $640-56
 	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
-	// per call: Y15 0x0, Y14 ByLayout, Y13 ByLayout
-	// per group: Y12 scale
-	// vector registers in use at once: 11
+	// per call: Y15 ByLayout, Y14 ByLayout
+	// per group: Y13 scale
+	// vector registers in use at once: 10
 	MOVQ         y+0(FP), SI
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
 	MOVL         layout+24(FP), R8
-	VXORPS       Y15, Y15, Y15
 	CMPL         R8, $+1
 	JGT          done2
 	VBROADCASTSS sign+28(FP), Y0
-	VMOVUPS      ·word0000000f+0(SB), Y14
+	VMOVUPS      ·word0000000f+0(SB), Y15
 	JNE          nibbles1
-	VMOVUPS      ·bytes00732805+0(SB), Y14
+	VMOVUPS      ·bytes00732805+0(SB), Y15
 
 nibbles1:
-	VPXOR     Y0, Y14, Y14
-	VPSUBD    Y0, Y14, Y14
+	VPXOR     Y0, Y15, Y15
+	VPSUBD    Y0, Y15, Y15
 	JNE       done2
-	VCVTDQ2PS Y14, Y14
+	VCVTDQ2PS Y15, Y15
 
 done2:
 	CMPL    R8, $+1
 	JGT     done4
-	VMOVUPS ·bytes9be40685+0(SB), Y13
+	VMOVUPS ·bytes9be40685+0(SB), Y14
 	JNE     nibbles3
-	VMOVUPS ·bytesb8e0b945+0(SB), Y13
+	VMOVUPS ·bytesb8e0b945+0(SB), Y14
 
 nibbles3:
 done4:
@@ -63,7 +62,7 @@ groupbegin:
 	SUBQ R11, DI
 
 groupnext:
-	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (BX), Y13
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -74,43 +73,43 @@ grouploop:
 	PCALIGN $0x20
 
 grouplayout2:
-	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (BX), Y13
 
 grouplayout2loop:
-	VPMOVSXBD   (DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VFMADD213PS Y15, Y12, Y0
-	VMOVUPS     Y0, (SI)
-	VPMOVSXBD   8(DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VFMADD213PS Y15, Y12, Y0
-	VMOVUPS     Y0, 32(SI)
-	VPMOVSXBD   16(DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VFMADD213PS Y15, Y12, Y0
-	VMOVUPS     Y0, 64(SI)
-	VPMOVSXBD   24(DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	ADDQ        $+32, DX
-	VFMADD213PS Y15, Y12, Y0
-	VMOVUPS     Y0, 96(SI)
-	SUBQ        $-128, SI
-	SUBQ        $+32, R11
-	CMPQ        R11, $+32
-	JGE         grouplayout2loop
-	TESTQ       R11, R11
-	JNE         groupover
-	ADDQ        $+4, BX
-	MOVQ        R12, R11
-	SUBQ        R12, DI
-	JGE         grouplayout2
-	JMP         return
+	VPMOVSXBD (DX), Y0
+	VCVTDQ2PS Y0, Y0
+	VMULPS    Y13, Y0, Y0
+	VMOVUPS   Y0, (SI)
+	VPMOVSXBD 8(DX), Y0
+	VCVTDQ2PS Y0, Y0
+	VMULPS    Y13, Y0, Y0
+	VMOVUPS   Y0, 32(SI)
+	VPMOVSXBD 16(DX), Y0
+	VCVTDQ2PS Y0, Y0
+	VMULPS    Y13, Y0, Y0
+	VMOVUPS   Y0, 64(SI)
+	VPMOVSXBD 24(DX), Y0
+	VCVTDQ2PS Y0, Y0
+	ADDQ      $+32, DX
+	VMULPS    Y13, Y0, Y0
+	VMOVUPS   Y0, 96(SI)
+	SUBQ      $-128, SI
+	SUBQ      $+32, R11
+	CMPQ      R11, $+32
+	JGE       grouplayout2loop
+	TESTQ     R11, R11
+	JNE       groupover
+	ADDQ      $+4, BX
+	MOVQ      R12, R11
+	SUBQ      R12, DI
+	JGE       grouplayout2
+	JMP       return
 
 grouptomeet:
 	NEGQ         R11
 	XORL         R13, R13
 	LEAQ         ·bytes839c9385+0(SB), R15
-	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (BX), Y13
 
 groupmeet:
 	CMPL      R8, $+2
@@ -132,9 +131,9 @@ read8:
 	JGT          groupmeet0mix
 
 groupmeet0:
-	VFMADD213PS  Y15, Y4, Y0
+	VMULPS       Y4, Y0, Y0
 	VMOVUPS      Y0, (SI)
-	VFMADD213PS  Y15, Y5, Y1
+	VMULPS       Y5, Y1, Y1
 	VMOVUPS      Y1, 32(SI)
 	VBROADCASTSS (BX)(R13*4), Y0
 	VBROADCASTSS (BX)(R13*4), Y1
@@ -142,18 +141,18 @@ groupmeet0:
 	JGT          groupmeet2mix
 
 groupmeet2:
-	VFMADD213PS Y15, Y0, Y2
-	VMOVUPS     Y2, 64(SI)
-	VFMADD213PS Y15, Y1, Y3
-	VMOVUPS     Y3, 96(SI)
-	SUBQ        $-128, SI
-	LEAQ        (BX)(R13*4), BX
-	XORL        R13, R13
-	SUBQ        $+32, DI
-	CMPQ        DI, $+32
-	JLT         groupmet
-	CMPQ        R11, $-31
-	JGE         groupmeet
+	VMULPS  Y0, Y2, Y2
+	VMOVUPS Y2, 64(SI)
+	VMULPS  Y1, Y3, Y3
+	VMOVUPS Y3, 96(SI)
+	SUBQ    $-128, SI
+	LEAQ    (BX)(R13*4), BX
+	XORL    R13, R13
+	SUBQ    $+32, DI
+	CMPQ    DI, $+32
+	JLT     groupmet
+	CMPQ    R11, $-31
+	JGE     groupmeet
 
 groupmet:
 	NEGQ R11
@@ -164,7 +163,7 @@ grouptail:
 	JEQ          return
 	CMPQ         R11, DI
 	JLT          groupodd
-	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (BX), Y13
 	MOVQ         SI, (SP)
 	LEAQ         8(SP), SI
 	MOVL         layout+24(FP), R14
@@ -193,21 +192,21 @@ short2layout2:
 	VPMOVSXBD    (DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VBROADCASTSS (BX), Y1
-	VFMADD213PS  Y15, Y1, Y0
+	VMULPS       Y1, Y0, Y0
 	VMOVUPS      Y0, (SI)
 	VPMOVSXBD    8(DX), Y0
 	VCVTDQ2PS    Y0, Y0
-	VFMADD213PS  Y15, Y1, Y0
+	VMULPS       Y1, Y0, Y0
 	VMOVUPS      Y0, 32(SI)
 	VPMOVSXBD    16(DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VBROADCASTSS 4(BX), Y1
-	VFMADD213PS  Y15, Y1, Y0
+	VMULPS       Y1, Y0, Y0
 	VMOVUPS      Y0, 64(SI)
 	VPMOVSXBD    24(DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	ADDQ         $+32, DX
-	VFMADD213PS  Y15, Y1, Y0
+	VMULPS       Y1, Y0, Y0
 	VMOVUPS      Y0, 96(SI)
 	ADDQ         $+8, BX
 	SUBQ         $-128, SI
@@ -238,29 +237,25 @@ laneloop:
 	ADDQ      $+32, DX
 
 read12:
-	VMOVUPS     (BX), Y4
-	VFMADD213PS Y15, Y4, Y0
-	VMOVUPS     Y0, (SI)
-	VMOVUPS     32(BX), Y0
-	VFMADD213PS Y15, Y0, Y1
-	VMOVUPS     Y1, 32(SI)
-	VMOVUPS     64(BX), Y0
-	VFMADD213PS Y15, Y0, Y2
-	VMOVUPS     Y2, 64(SI)
-	VMOVUPS     96(BX), Y0
-	VFMADD213PS Y15, Y0, Y3
-	VMOVUPS     Y3, 96(SI)
-	SUBQ        $-128, SI
-	SUBQ        $-128, BX
-	SUBQ        $+32, DI
-	CMPQ        DI, $+32
-	JGE         laneloop
-	TESTQ       DI, DI
-	JEQ         laneend
-	JGE         lanestage
-	ADDQ        $+32, DI
-	LEAQ        8(SP), AX
-	CALL        ·stageOut32AVX2(SB)
+	VMULPS  (BX), Y0, Y0
+	VMOVUPS Y0, (SI)
+	VMULPS  32(BX), Y1, Y1
+	VMOVUPS Y1, 32(SI)
+	VMULPS  64(BX), Y2, Y2
+	VMOVUPS Y2, 64(SI)
+	VMULPS  96(BX), Y3, Y3
+	VMOVUPS Y3, 96(SI)
+	SUBQ    $-128, SI
+	SUBQ    $-128, BX
+	SUBQ    $+32, DI
+	CMPQ    DI, $+32
+	JGE     laneloop
+	TESTQ   DI, DI
+	JEQ     laneend
+	JGE     lanestage
+	ADDQ    $+32, DI
+	LEAQ    8(SP), AX
+	CALL    ·stageOut32AVX2(SB)
 
 laneend:
 	CMPQ 336(SP), $+1
@@ -298,25 +293,25 @@ groupstream:
 	ADDQ      $+32, DX
 
 read16:
-	VFMADD213PS Y15, Y12, Y0
-	VMOVNTPS    Y0, (SI)
-	VFMADD213PS Y15, Y12, Y1
-	VMOVNTPS    Y1, 32(SI)
-	VFMADD213PS Y15, Y12, Y2
-	VMOVNTPS    Y2, 64(SI)
-	VFMADD213PS Y15, Y12, Y3
-	VMOVNTPS    Y3, 96(SI)
-	SUBQ        $-128, SI
-	SUBQ        $+32, R11
-	CMPQ        R11, $+32
-	JGE         groupstream
-	TESTQ       R11, R11
-	JNE         groupover
-	ADDQ        $+4, BX
-	MOVQ        R12, R11
-	SUBQ        R12, DI
-	JGE         groupnext
-	JMP         return
+	VMULPS   Y13, Y0, Y0
+	VMOVNTPS Y0, (SI)
+	VMULPS   Y13, Y1, Y1
+	VMOVNTPS Y1, 32(SI)
+	VMULPS   Y13, Y2, Y2
+	VMOVNTPS Y2, 64(SI)
+	VMULPS   Y13, Y3, Y3
+	VMOVNTPS Y3, 96(SI)
+	SUBQ     $-128, SI
+	SUBQ     $+32, R11
+	CMPQ     R11, $+32
+	JGE      groupstream
+	TESTQ    R11, R11
+	JNE      groupover
+	ADDQ     $+4, BX
+	MOVQ     R12, R11
+	SUBQ     R12, DI
+	JGE      groupnext
+	JMP      return
 
 grouplayout:
 	CMPQ    R8, $+3
@@ -326,29 +321,29 @@ grouplayout:
 	PCALIGN $0x20
 
 grouplayout1:
-	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (BX), Y13
 
 grouplayout1loop:
 	VPBROADCASTD (DX), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMILPS    Y0, Y14, Y0
-	VFMADD213PS  Y15, Y12, Y0
+	VPSRLVD      Y14, Y0, Y0
+	VPERMILPS    Y0, Y15, Y0
+	VMULPS       Y13, Y0, Y0
 	VMOVUPS      Y0, (SI)
 	VPBROADCASTD (DX), Y0
 	VPSRLVD      ·bytes19c9ddc5+0(SB), Y0, Y0
-	VPERMILPS    Y0, Y14, Y0
-	VFMADD213PS  Y15, Y12, Y0
+	VPERMILPS    Y0, Y15, Y0
+	VMULPS       Y13, Y0, Y0
 	VMOVUPS      Y0, 32(SI)
 	VPBROADCASTD 4(DX), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMILPS    Y0, Y14, Y0
-	VFMADD213PS  Y15, Y12, Y0
+	VPSRLVD      Y14, Y0, Y0
+	VPERMILPS    Y0, Y15, Y0
+	VMULPS       Y13, Y0, Y0
 	VMOVUPS      Y0, 64(SI)
 	VPBROADCASTD 4(DX), Y0
 	VPSRLVD      ·bytes19c9ddc5+0(SB), Y0, Y0
-	VPERMILPS    Y0, Y14, Y0
+	VPERMILPS    Y0, Y15, Y0
 	ADDQ         $+8, DX
-	VFMADD213PS  Y15, Y12, Y0
+	VMULPS       Y13, Y0, Y0
 	VMOVUPS      Y0, 96(SI)
 	SUBQ         $-128, SI
 	SUBQ         $+32, R11
@@ -364,37 +359,37 @@ grouplayout1loop:
 	PCALIGN $0x20
 
 grouplayout0:
-	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (BX), Y13
 
 grouplayout0loop:
 	VPBROADCASTD (DX), Y0
-	VPSLLVD      Y13, Y0, Y0
+	VPSLLVD      Y14, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
+	VPAND        Y15, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
-	VFMADD213PS  Y15, Y12, Y0
+	VMULPS       Y13, Y0, Y0
 	VMOVUPS      Y0, (SI)
 	VPBROADCASTD 4(DX), Y0
-	VPSLLVD      Y13, Y0, Y0
+	VPSLLVD      Y14, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
+	VPAND        Y15, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
-	VFMADD213PS  Y15, Y12, Y0
+	VMULPS       Y13, Y0, Y0
 	VMOVUPS      Y0, 32(SI)
 	VPBROADCASTD 8(DX), Y0
-	VPSLLVD      Y13, Y0, Y0
+	VPSLLVD      Y14, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
+	VPAND        Y15, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
-	VFMADD213PS  Y15, Y12, Y0
+	VMULPS       Y13, Y0, Y0
 	VMOVUPS      Y0, 64(SI)
 	VPBROADCASTD 12(DX), Y0
-	VPSLLVD      Y13, Y0, Y0
+	VPSLLVD      Y14, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
+	VPAND        Y15, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
 	ADDQ         $+16, DX
-	VFMADD213PS  Y15, Y12, Y0
+	VMULPS       Y13, Y0, Y0
 	VMOVUPS      Y0, 96(SI)
 	SUBQ         $-128, SI
 	SUBQ         $+32, R11
@@ -410,77 +405,77 @@ grouplayout0loop:
 	PCALIGN $0x20
 
 grouplayout3:
-	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (BX), Y13
 
 grouplayout3loop:
-	VPMOVZXBD   (DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VFMADD213PS Y15, Y12, Y0
-	VMOVUPS     Y0, (SI)
-	VPMOVZXBD   8(DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VFMADD213PS Y15, Y12, Y0
-	VMOVUPS     Y0, 32(SI)
-	VPMOVZXBD   16(DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VFMADD213PS Y15, Y12, Y0
-	VMOVUPS     Y0, 64(SI)
-	VPMOVZXBD   24(DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	ADDQ        $+32, DX
-	VFMADD213PS Y15, Y12, Y0
-	VMOVUPS     Y0, 96(SI)
-	SUBQ        $-128, SI
-	SUBQ        $+32, R11
-	CMPQ        R11, $+32
-	JGE         grouplayout3loop
-	TESTQ       R11, R11
-	JNE         groupover
-	ADDQ        $+4, BX
-	MOVQ        R12, R11
-	SUBQ        R12, DI
-	JGE         grouplayout3
-	JMP         return
+	VPMOVZXBD (DX), Y0
+	VCVTDQ2PS Y0, Y0
+	VMULPS    Y13, Y0, Y0
+	VMOVUPS   Y0, (SI)
+	VPMOVZXBD 8(DX), Y0
+	VCVTDQ2PS Y0, Y0
+	VMULPS    Y13, Y0, Y0
+	VMOVUPS   Y0, 32(SI)
+	VPMOVZXBD 16(DX), Y0
+	VCVTDQ2PS Y0, Y0
+	VMULPS    Y13, Y0, Y0
+	VMOVUPS   Y0, 64(SI)
+	VPMOVZXBD 24(DX), Y0
+	VCVTDQ2PS Y0, Y0
+	ADDQ      $+32, DX
+	VMULPS    Y13, Y0, Y0
+	VMOVUPS   Y0, 96(SI)
+	SUBQ      $-128, SI
+	SUBQ      $+32, R11
+	CMPQ      R11, $+32
+	JGE       grouplayout3loop
+	TESTQ     R11, R11
+	JNE       groupover
+	ADDQ      $+4, BX
+	MOVQ      R12, R11
+	SUBQ      R12, DI
+	JGE       grouplayout3
+	JMP       return
 
 other5:
 	JGT          unsigned6
 	JPS          crumbs7
 	VPBROADCASTD (DX), Y0
-	VPSLLVD      Y13, Y0, Y0
+	VPSLLVD      Y14, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
+	VPAND        Y15, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
 	VPBROADCASTD 4(DX), Y1
-	VPSLLVD      Y13, Y1, Y1
+	VPSLLVD      Y14, Y1, Y1
 	VPSRAD       $0x1c, Y1, Y1
-	VPAND        Y14, Y1, Y1
+	VPAND        Y15, Y1, Y1
 	VCVTDQ2PS    Y1, Y1
 	VPBROADCASTD 8(DX), Y2
-	VPSLLVD      Y13, Y2, Y2
+	VPSLLVD      Y14, Y2, Y2
 	VPSRAD       $0x1c, Y2, Y2
-	VPAND        Y14, Y2, Y2
+	VPAND        Y15, Y2, Y2
 	VCVTDQ2PS    Y2, Y2
 	VPBROADCASTD 12(DX), Y3
-	VPSLLVD      Y13, Y3, Y3
+	VPSLLVD      Y14, Y3, Y3
 	VPSRAD       $0x1c, Y3, Y3
-	VPAND        Y14, Y3, Y3
+	VPAND        Y15, Y3, Y3
 	VCVTDQ2PS    Y3, Y3
 	ADDQ         $+16, DX
 	JMP          read8
 
 crumbs7:
 	VPBROADCASTD (DX), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMILPS    Y0, Y14, Y0
+	VPSRLVD      Y14, Y0, Y0
+	VPERMILPS    Y0, Y15, Y0
 	VPBROADCASTD (DX), Y1
 	VPSRLVD      ·bytes19c9ddc5+0(SB), Y1, Y1
-	VPERMILPS    Y1, Y14, Y1
+	VPERMILPS    Y1, Y15, Y1
 	VPBROADCASTD 4(DX), Y2
-	VPSRLVD      Y13, Y2, Y2
-	VPERMILPS    Y2, Y14, Y2
+	VPSRLVD      Y14, Y2, Y2
+	VPERMILPS    Y2, Y15, Y2
 	VPBROADCASTD 4(DX), Y3
 	VPSRLVD      ·bytes19c9ddc5+0(SB), Y3, Y3
-	VPERMILPS    Y3, Y14, Y3
+	VPERMILPS    Y3, Y15, Y3
 	ADDQ         $+8, DX
 	JMP          read8
 
@@ -499,11 +494,11 @@ unsigned6:
 groupmeet0mix:
 	INCQ         R13
 	VMOVUPS      (R15)(R11*4), Y6
-	VBROADCASTSS (BX)(R13*4), Y12
-	VBLENDVPS    Y6, Y12, Y4, Y4
+	VBROADCASTSS (BX)(R13*4), Y13
+	VBLENDVPS    Y6, Y13, Y4, Y4
 	VMOVUPS      32(R15)(R11*4), Y6
-	VBROADCASTSS (BX)(R13*4), Y12
-	VBLENDVPS    Y6, Y12, Y5, Y5
+	VBROADCASTSS (BX)(R13*4), Y13
+	VBLENDVPS    Y6, Y13, Y5, Y5
 	SUBQ         R12, R11
 	JGT          groupmeet0mix
 	JMP          groupmeet0
@@ -511,11 +506,11 @@ groupmeet0mix:
 groupmeet2mix:
 	INCQ         R13
 	VMOVUPS      (R15)(R11*4), Y4
-	VBROADCASTSS (BX)(R13*4), Y12
-	VBLENDVPS    Y4, Y12, Y0, Y0
+	VBROADCASTSS (BX)(R13*4), Y13
+	VBLENDVPS    Y4, Y13, Y0, Y0
 	VMOVUPS      32(R15)(R11*4), Y4
-	VBROADCASTSS (BX)(R13*4), Y12
-	VBLENDVPS    Y4, Y12, Y1, Y1
+	VBROADCASTSS (BX)(R13*4), Y13
+	VBLENDVPS    Y4, Y13, Y1, Y1
 	SUBQ         R12, R11
 	JGT          groupmeet2mix
 	JMP          groupmeet2
@@ -561,14 +556,14 @@ short2stream:
 
 read20:
 	VBROADCASTSS (BX), Y4
-	VFMADD213PS  Y15, Y4, Y0
+	VMULPS       Y4, Y0, Y0
 	VMOVNTPS     Y0, (SI)
-	VFMADD213PS  Y15, Y4, Y1
+	VMULPS       Y4, Y1, Y1
 	VMOVNTPS     Y1, 32(SI)
 	VBROADCASTSS 4(BX), Y0
-	VFMADD213PS  Y15, Y0, Y2
+	VMULPS       Y0, Y2, Y2
 	VMOVNTPS     Y2, 64(SI)
-	VFMADD213PS  Y15, Y0, Y3
+	VMULPS       Y0, Y3, Y3
 	VMOVNTPS     Y3, 96(SI)
 	ADDQ         $+8, BX
 	SUBQ         $-128, SI
@@ -585,27 +580,27 @@ short2layout:
 
 short2layout1:
 	VPBROADCASTD (DX), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMILPS    Y0, Y14, Y0
+	VPSRLVD      Y14, Y0, Y0
+	VPERMILPS    Y0, Y15, Y0
 	VBROADCASTSS (BX), Y1
-	VFMADD213PS  Y15, Y1, Y0
+	VMULPS       Y1, Y0, Y0
 	VMOVUPS      Y0, (SI)
 	VPBROADCASTD (DX), Y0
 	VPSRLVD      ·bytes19c9ddc5+0(SB), Y0, Y0
-	VPERMILPS    Y0, Y14, Y0
-	VFMADD213PS  Y15, Y1, Y0
+	VPERMILPS    Y0, Y15, Y0
+	VMULPS       Y1, Y0, Y0
 	VMOVUPS      Y0, 32(SI)
 	VPBROADCASTD 4(DX), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMILPS    Y0, Y14, Y0
+	VPSRLVD      Y14, Y0, Y0
+	VPERMILPS    Y0, Y15, Y0
 	VBROADCASTSS 4(BX), Y1
-	VFMADD213PS  Y15, Y1, Y0
+	VMULPS       Y1, Y0, Y0
 	VMOVUPS      Y0, 64(SI)
 	VPBROADCASTD 4(DX), Y0
 	VPSRLVD      ·bytes19c9ddc5+0(SB), Y0, Y0
-	VPERMILPS    Y0, Y14, Y0
+	VPERMILPS    Y0, Y15, Y0
 	ADDQ         $+8, DX
-	VFMADD213PS  Y15, Y1, Y0
+	VMULPS       Y1, Y0, Y0
 	VMOVUPS      Y0, 96(SI)
 	ADDQ         $+8, BX
 	SUBQ         $-128, SI
@@ -616,35 +611,35 @@ short2layout1:
 
 short2layout0:
 	VPBROADCASTD (DX), Y0
-	VPSLLVD      Y13, Y0, Y0
+	VPSLLVD      Y14, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
+	VPAND        Y15, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
 	VBROADCASTSS (BX), Y1
-	VFMADD213PS  Y15, Y1, Y0
+	VMULPS       Y1, Y0, Y0
 	VMOVUPS      Y0, (SI)
 	VPBROADCASTD 4(DX), Y0
-	VPSLLVD      Y13, Y0, Y0
+	VPSLLVD      Y14, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
+	VPAND        Y15, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
-	VFMADD213PS  Y15, Y1, Y0
+	VMULPS       Y1, Y0, Y0
 	VMOVUPS      Y0, 32(SI)
 	VPBROADCASTD 8(DX), Y0
-	VPSLLVD      Y13, Y0, Y0
+	VPSLLVD      Y14, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
+	VPAND        Y15, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
 	VBROADCASTSS 4(BX), Y1
-	VFMADD213PS  Y15, Y1, Y0
+	VMULPS       Y1, Y0, Y0
 	VMOVUPS      Y0, 64(SI)
 	VPBROADCASTD 12(DX), Y0
-	VPSLLVD      Y13, Y0, Y0
+	VPSLLVD      Y14, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
+	VPAND        Y15, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
 	ADDQ         $+16, DX
-	VFMADD213PS  Y15, Y1, Y0
+	VMULPS       Y1, Y0, Y0
 	VMOVUPS      Y0, 96(SI)
 	ADDQ         $+8, BX
 	SUBQ         $-128, SI
@@ -657,21 +652,21 @@ short2layout3:
 	VPMOVZXBD    (DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VBROADCASTSS (BX), Y1
-	VFMADD213PS  Y15, Y1, Y0
+	VMULPS       Y1, Y0, Y0
 	VMOVUPS      Y0, (SI)
 	VPMOVZXBD    8(DX), Y0
 	VCVTDQ2PS    Y0, Y0
-	VFMADD213PS  Y15, Y1, Y0
+	VMULPS       Y1, Y0, Y0
 	VMOVUPS      Y0, 32(SI)
 	VPMOVZXBD    16(DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VBROADCASTSS 4(BX), Y1
-	VFMADD213PS  Y15, Y1, Y0
+	VMULPS       Y1, Y0, Y0
 	VMOVUPS      Y0, 64(SI)
 	VPMOVZXBD    24(DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	ADDQ         $+32, DX
-	VFMADD213PS  Y15, Y1, Y0
+	VMULPS       Y1, Y0, Y0
 	VMOVUPS      Y0, 96(SI)
 	ADDQ         $+8, BX
 	SUBQ         $-128, SI
@@ -684,41 +679,41 @@ other9:
 	JGT          unsigned10
 	JPS          crumbs11
 	VPBROADCASTD (DX), Y0
-	VPSLLVD      Y13, Y0, Y0
+	VPSLLVD      Y14, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
+	VPAND        Y15, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
 	VPBROADCASTD 4(DX), Y1
-	VPSLLVD      Y13, Y1, Y1
+	VPSLLVD      Y14, Y1, Y1
 	VPSRAD       $0x1c, Y1, Y1
-	VPAND        Y14, Y1, Y1
+	VPAND        Y15, Y1, Y1
 	VCVTDQ2PS    Y1, Y1
 	VPBROADCASTD 8(DX), Y2
-	VPSLLVD      Y13, Y2, Y2
+	VPSLLVD      Y14, Y2, Y2
 	VPSRAD       $0x1c, Y2, Y2
-	VPAND        Y14, Y2, Y2
+	VPAND        Y15, Y2, Y2
 	VCVTDQ2PS    Y2, Y2
 	VPBROADCASTD 12(DX), Y3
-	VPSLLVD      Y13, Y3, Y3
+	VPSLLVD      Y14, Y3, Y3
 	VPSRAD       $0x1c, Y3, Y3
-	VPAND        Y14, Y3, Y3
+	VPAND        Y15, Y3, Y3
 	VCVTDQ2PS    Y3, Y3
 	ADDQ         $+16, DX
 	JMP          read12
 
 crumbs11:
 	VPBROADCASTD (DX), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMILPS    Y0, Y14, Y0
+	VPSRLVD      Y14, Y0, Y0
+	VPERMILPS    Y0, Y15, Y0
 	VPBROADCASTD (DX), Y1
 	VPSRLVD      ·bytes19c9ddc5+0(SB), Y1, Y1
-	VPERMILPS    Y1, Y14, Y1
+	VPERMILPS    Y1, Y15, Y1
 	VPBROADCASTD 4(DX), Y2
-	VPSRLVD      Y13, Y2, Y2
-	VPERMILPS    Y2, Y14, Y2
+	VPSRLVD      Y14, Y2, Y2
+	VPERMILPS    Y2, Y15, Y2
 	VPBROADCASTD 4(DX), Y3
 	VPSRLVD      ·bytes19c9ddc5+0(SB), Y3, Y3
-	VPERMILPS    Y3, Y14, Y3
+	VPERMILPS    Y3, Y15, Y3
 	ADDQ         $+8, DX
 	JMP          read12
 
@@ -752,41 +747,41 @@ other13:
 	JGT          unsigned14
 	JPS          crumbs15
 	VPBROADCASTD (DX), Y0
-	VPSLLVD      Y13, Y0, Y0
+	VPSLLVD      Y14, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
+	VPAND        Y15, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
 	VPBROADCASTD 4(DX), Y1
-	VPSLLVD      Y13, Y1, Y1
+	VPSLLVD      Y14, Y1, Y1
 	VPSRAD       $0x1c, Y1, Y1
-	VPAND        Y14, Y1, Y1
+	VPAND        Y15, Y1, Y1
 	VCVTDQ2PS    Y1, Y1
 	VPBROADCASTD 8(DX), Y2
-	VPSLLVD      Y13, Y2, Y2
+	VPSLLVD      Y14, Y2, Y2
 	VPSRAD       $0x1c, Y2, Y2
-	VPAND        Y14, Y2, Y2
+	VPAND        Y15, Y2, Y2
 	VCVTDQ2PS    Y2, Y2
 	VPBROADCASTD 12(DX), Y3
-	VPSLLVD      Y13, Y3, Y3
+	VPSLLVD      Y14, Y3, Y3
 	VPSRAD       $0x1c, Y3, Y3
-	VPAND        Y14, Y3, Y3
+	VPAND        Y15, Y3, Y3
 	VCVTDQ2PS    Y3, Y3
 	ADDQ         $+16, DX
 	JMP          read16
 
 crumbs15:
 	VPBROADCASTD (DX), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMILPS    Y0, Y14, Y0
+	VPSRLVD      Y14, Y0, Y0
+	VPERMILPS    Y0, Y15, Y0
 	VPBROADCASTD (DX), Y1
 	VPSRLVD      ·bytes19c9ddc5+0(SB), Y1, Y1
-	VPERMILPS    Y1, Y14, Y1
+	VPERMILPS    Y1, Y15, Y1
 	VPBROADCASTD 4(DX), Y2
-	VPSRLVD      Y13, Y2, Y2
-	VPERMILPS    Y2, Y14, Y2
+	VPSRLVD      Y14, Y2, Y2
+	VPERMILPS    Y2, Y15, Y2
 	VPBROADCASTD 4(DX), Y3
 	VPSRLVD      ·bytes19c9ddc5+0(SB), Y3, Y3
-	VPERMILPS    Y3, Y14, Y3
+	VPERMILPS    Y3, Y15, Y3
 	ADDQ         $+8, DX
 	JMP          read16
 
@@ -806,41 +801,41 @@ other17:
 	JGT          unsigned18
 	JPS          crumbs19
 	VPBROADCASTD (DX), Y0
-	VPSLLVD      Y13, Y0, Y0
+	VPSLLVD      Y14, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
+	VPAND        Y15, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
 	VPBROADCASTD 4(DX), Y1
-	VPSLLVD      Y13, Y1, Y1
+	VPSLLVD      Y14, Y1, Y1
 	VPSRAD       $0x1c, Y1, Y1
-	VPAND        Y14, Y1, Y1
+	VPAND        Y15, Y1, Y1
 	VCVTDQ2PS    Y1, Y1
 	VPBROADCASTD 8(DX), Y2
-	VPSLLVD      Y13, Y2, Y2
+	VPSLLVD      Y14, Y2, Y2
 	VPSRAD       $0x1c, Y2, Y2
-	VPAND        Y14, Y2, Y2
+	VPAND        Y15, Y2, Y2
 	VCVTDQ2PS    Y2, Y2
 	VPBROADCASTD 12(DX), Y3
-	VPSLLVD      Y13, Y3, Y3
+	VPSLLVD      Y14, Y3, Y3
 	VPSRAD       $0x1c, Y3, Y3
-	VPAND        Y14, Y3, Y3
+	VPAND        Y15, Y3, Y3
 	VCVTDQ2PS    Y3, Y3
 	ADDQ         $+16, DX
 	JMP          read20
 
 crumbs19:
 	VPBROADCASTD (DX), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMILPS    Y0, Y14, Y0
+	VPSRLVD      Y14, Y0, Y0
+	VPERMILPS    Y0, Y15, Y0
 	VPBROADCASTD (DX), Y1
 	VPSRLVD      ·bytes19c9ddc5+0(SB), Y1, Y1
-	VPERMILPS    Y1, Y14, Y1
+	VPERMILPS    Y1, Y15, Y1
 	VPBROADCASTD 4(DX), Y2
-	VPSRLVD      Y13, Y2, Y2
-	VPERMILPS    Y2, Y14, Y2
+	VPSRLVD      Y14, Y2, Y2
+	VPERMILPS    Y2, Y15, Y2
 	VPBROADCASTD 4(DX), Y3
 	VPSRLVD      ·bytes19c9ddc5+0(SB), Y3, Y3
-	VPERMILPS    Y3, Y14, Y3
+	VPERMILPS    Y3, Y15, Y3
 	ADDQ         $+8, DX
 	JMP          read20
 

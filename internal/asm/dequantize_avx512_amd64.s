@@ -6,32 +6,31 @@
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
 TEXT ·DequantizeAVX512(SB), $2128-56
 	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
-	// per call: Z15 0x0, Z14 ByLayout, Z13 ByLayout
-	// per group: Z12 scale
-	// vector registers in use at once: 9
+	// per call: Z15 ByLayout, Z14 ByLayout
+	// per group: Z13 scale
+	// vector registers in use at once: 8
 	MOVQ         y+0(FP), SI
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
 	MOVL         layout+24(FP), R8
-	VPXORD       Z15, Z15, Z15
 	CMPL         R8, $+1
 	JGT          done2
 	VBROADCASTSS sign+28(FP), Z0
-	VMOVUPS      ·bytes93aab7c5+0(SB), Z14
+	VMOVUPS      ·bytes93aab7c5+0(SB), Z15
 	JNE          nibbles1
-	VMOVUPS      ·bytes00732805+0(SB), Z14
+	VMOVUPS      ·bytes00732805+0(SB), Z15
 
 nibbles1:
-	VPXORD    Z0, Z14, Z14
-	VPSUBD    Z0, Z14, Z14
-	VCVTDQ2PS Z14, Z14
+	VPXORD    Z0, Z15, Z15
+	VPSUBD    Z0, Z15, Z15
+	VCVTDQ2PS Z15, Z15
 
 done2:
 	CMPL    R8, $+1
 	JGT     done4
-	VMOVUPS ·word10000001+0(SB), Z13
+	VMOVUPS ·word10000001+0(SB), Z14
 	JNE     nibbles3
-	VMOVUPS ·bytesd7c1b945+0(SB), Z13
+	VMOVUPS ·bytesd7c1b945+0(SB), Z14
 
 nibbles3:
 done4:
@@ -66,7 +65,7 @@ groupbegin:
 	SUBQ R11, DI
 
 groupnext:
-	VBROADCASTSS (BX), Z12
+	VBROADCASTSS (BX), Z13
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -74,42 +73,42 @@ groupnext:
 	JNE          grouplayout
 
 grouplayout2:
-	VBROADCASTSS (BX), Z12
+	VBROADCASTSS (BX), Z13
 
 grouplayout2loop:
-	PREFETCHT0  (SI)
-	PREFETCHT0  64(SI)
-	PREFETCHT0  128(SI)
-	PREFETCHT0  192(SI)
-	VPMOVSXBD   (DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VFMADD213PS Z15, Z12, Z0
-	VMOVUPS     Z0, (SI)
-	VPMOVSXBD   16(DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VFMADD213PS Z15, Z12, Z0
-	VMOVUPS     Z0, 64(SI)
-	VPMOVSXBD   32(DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VFMADD213PS Z15, Z12, Z0
-	VMOVUPS     Z0, 128(SI)
-	VPMOVSXBD   48(DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	ADDQ        $+64, DX
-	VFMADD213PS Z15, Z12, Z0
-	VMOVUPS     Z0, 192(SI)
-	ADDQ        $+256, SI
-	SUBQ        $+64, R11
-	CMPQ        R11, $+64
-	JGE         grouplayout2loop
-	ADDQ        R11, DI
-	TESTQ       R11, R11
-	JNE         groupbegin
-	ADDQ        $+4, BX
-	MOVQ        R12, R11
-	SUBQ        R12, DI
-	JGE         grouplayout2
-	JMP         return
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 128(SI)
+	PREFETCHT0 192(SI)
+	VPMOVSXBD  (DX), Z0
+	VCVTDQ2PS  Z0, Z0
+	VMULPS     Z13, Z0, Z0
+	VMOVUPS    Z0, (SI)
+	VPMOVSXBD  16(DX), Z0
+	VCVTDQ2PS  Z0, Z0
+	VMULPS     Z13, Z0, Z0
+	VMOVUPS    Z0, 64(SI)
+	VPMOVSXBD  32(DX), Z0
+	VCVTDQ2PS  Z0, Z0
+	VMULPS     Z13, Z0, Z0
+	VMOVUPS    Z0, 128(SI)
+	VPMOVSXBD  48(DX), Z0
+	VCVTDQ2PS  Z0, Z0
+	ADDQ       $+64, DX
+	VMULPS     Z13, Z0, Z0
+	VMOVUPS    Z0, 192(SI)
+	ADDQ       $+256, SI
+	SUBQ       $+64, R11
+	CMPQ       R11, $+64
+	JGE        grouplayout2loop
+	ADDQ       R11, DI
+	TESTQ      R11, R11
+	JNE        groupbegin
+	ADDQ       $+4, BX
+	MOVQ       R12, R11
+	SUBQ       R12, DI
+	JGE        grouplayout2
+	JMP        return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -135,37 +134,37 @@ groupmeet:
 	ADDQ      $+64, DX
 
 read8:
-	VMOVUPS     (R15), Z4
-	VMOVUPS     (BX), Z5
-	VPERMPS     Z5, Z4, Z4
-	VFMADD213PS Z15, Z4, Z0
-	VMOVUPS     Z0, (SI)
-	VMOVUPS     64(R15), Z0
-	VPERMPS     Z5, Z0, Z0
-	VFMADD213PS Z15, Z0, Z1
-	VMOVUPS     Z1, 64(SI)
-	VMOVUPS     128(R15), Z0
-	VPERMPS     Z5, Z0, Z0
-	VFMADD213PS Z15, Z0, Z2
-	VMOVUPS     Z2, 128(SI)
-	VMOVUPS     192(R15), Z0
-	VPERMPS     Z5, Z0, Z5
-	VFMADD213PS Z15, Z5, Z3
-	VMOVUPS     Z3, 192(SI)
-	ADDQ        $+256, SI
-	ADDQ        1208(SP), R15
-	MOVQ        R15, R13
-	SUBQ        1216(SP), R13
-	XORL        AX, AX
-	CMPQ        1224(SP), R15
-	CMOVQCS     R13, R15
-	ADCQ        1200(SP), AX
-	LEAQ        (BX)(AX*4), BX
-	SUBQ        $+64, DI
-	CMPQ        DI, 1240(SP)
-	JLT         groupmet
-	CMPQ        R15, 1232(SP)
-	JGT         groupmeet
+	VMOVUPS (R15), Z4
+	VMOVUPS (BX), Z5
+	VPERMPS Z5, Z4, Z4
+	VMULPS  Z4, Z0, Z0
+	VMOVUPS Z0, (SI)
+	VMOVUPS 64(R15), Z0
+	VPERMPS Z5, Z0, Z0
+	VMULPS  Z0, Z1, Z1
+	VMOVUPS Z1, 64(SI)
+	VMOVUPS 128(R15), Z0
+	VPERMPS Z5, Z0, Z0
+	VMULPS  Z0, Z2, Z2
+	VMOVUPS Z2, 128(SI)
+	VMOVUPS 192(R15), Z0
+	VPERMPS Z5, Z0, Z5
+	VMULPS  Z5, Z3, Z3
+	VMOVUPS Z3, 192(SI)
+	ADDQ    $+256, SI
+	ADDQ    1208(SP), R15
+	MOVQ    R15, R13
+	SUBQ    1216(SP), R13
+	XORL    AX, AX
+	CMPQ    1224(SP), R15
+	CMOVQCS R13, R15
+	ADCQ    1200(SP), AX
+	LEAQ    (BX)(AX*4), BX
+	SUBQ    $+64, DI
+	CMPQ    DI, 1240(SP)
+	JLT     groupmet
+	CMPQ    R15, 1232(SP)
+	JGT     groupmeet
 
 groupmet:
 	LEAQ 876(SP), R11
@@ -178,7 +177,7 @@ grouptail:
 	JEQ          return
 	CMPQ         R11, DI
 	JLT          groupodd
-	VBROADCASTSS (BX), Z12
+	VBROADCASTSS (BX), Z13
 	MOVQ         $-1, AX
 	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
@@ -189,7 +188,7 @@ grouptail:
 	VCVTDQ2PS    Z0, Z0
 
 read12:
-	VFMADD213PS Z15, Z12, Z0
+	VMULPS      Z13, Z0, Z0
 	VMOVUPS     Z0, K7, (SI)
 	CMPQ        DI, $+17
 	JLT         grouptailnarrow
@@ -200,7 +199,7 @@ read12:
 	VCVTDQ2PS   Z0, Z0
 
 read16:
-	VFMADD213PS Z15, Z12, Z0
+	VMULPS      Z13, Z0, Z0
 	VMOVUPS     Z0, K7, 64(SI)
 	CMPQ        DI, $+33
 	JLT         grouptailnarrow
@@ -211,7 +210,7 @@ read16:
 	VCVTDQ2PS   Z0, Z0
 
 read20:
-	VFMADD213PS Z15, Z12, Z0
+	VMULPS      Z13, Z0, Z0
 	VMOVUPS     Z0, K7, 128(SI)
 	CMPQ        DI, $+49
 	JLT         grouptailnarrow
@@ -222,8 +221,8 @@ read20:
 	VCVTDQ2PS   Z0, Z0
 
 read24:
-	VFMADD213PS Z15, Z12, Z0
-	VMOVUPS     Z0, K7, 192(SI)
+	VMULPS  Z13, Z0, Z0
+	VMOVUPS Z0, K7, 192(SI)
 
 grouptailnarrow:
 	JMP return
@@ -238,33 +237,33 @@ short2:
 	JNE  short2layout
 
 short2layout2:
-	PREFETCHT0       (SI)
-	PREFETCHT0       64(SI)
-	PREFETCHT0       128(SI)
-	PREFETCHT0       192(SI)
-	VPMOVSXBD        (DX), Z0
-	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST (BX), Z15, Z0
-	VMOVUPS          Z0, (SI)
-	VPMOVSXBD        16(DX), Z0
-	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST (BX), Z15, Z0
-	VMOVUPS          Z0, 64(SI)
-	VPMOVSXBD        32(DX), Z0
-	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST 4(BX), Z15, Z0
-	VMOVUPS          Z0, 128(SI)
-	VPMOVSXBD        48(DX), Z0
-	VCVTDQ2PS        Z0, Z0
-	ADDQ             $+64, DX
-	VFMADD132PS.BCST 4(BX), Z15, Z0
-	VMOVUPS          Z0, 192(SI)
-	ADDQ             $+8, BX
-	ADDQ             $+256, SI
-	SUBQ             $+2, R11
-	CMPQ             R11, $+2
-	JGE              short2layout2
-	JMP              few
+	PREFETCHT0  (SI)
+	PREFETCHT0  64(SI)
+	PREFETCHT0  128(SI)
+	PREFETCHT0  192(SI)
+	VPMOVSXBD   (DX), Z0
+	VCVTDQ2PS   Z0, Z0
+	VMULPS.BCST (BX), Z0, Z0
+	VMOVUPS     Z0, (SI)
+	VPMOVSXBD   16(DX), Z0
+	VCVTDQ2PS   Z0, Z0
+	VMULPS.BCST (BX), Z0, Z0
+	VMOVUPS     Z0, 64(SI)
+	VPMOVSXBD   32(DX), Z0
+	VCVTDQ2PS   Z0, Z0
+	VMULPS.BCST 4(BX), Z0, Z0
+	VMOVUPS     Z0, 128(SI)
+	VPMOVSXBD   48(DX), Z0
+	VCVTDQ2PS   Z0, Z0
+	ADDQ        $+64, DX
+	VMULPS.BCST 4(BX), Z0, Z0
+	VMOVUPS     Z0, 192(SI)
+	ADDQ        $+8, BX
+	ADDQ        $+256, SI
+	SUBQ        $+2, R11
+	CMPQ        R11, $+2
+	JGE         short2layout2
+	JMP         few
 
 short4:
 	CMPQ R11, $+4
@@ -276,33 +275,33 @@ short4:
 	JNE  short4layout
 
 short4layout2:
-	PREFETCHT0       (SI)
-	PREFETCHT0       64(SI)
-	PREFETCHT0       128(SI)
-	PREFETCHT0       192(SI)
-	VPMOVSXBD        (DX), Z0
-	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST (BX), Z15, Z0
-	VMOVUPS          Z0, (SI)
-	VPMOVSXBD        16(DX), Z0
-	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST 4(BX), Z15, Z0
-	VMOVUPS          Z0, 64(SI)
-	VPMOVSXBD        32(DX), Z0
-	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST 8(BX), Z15, Z0
-	VMOVUPS          Z0, 128(SI)
-	VPMOVSXBD        48(DX), Z0
-	VCVTDQ2PS        Z0, Z0
-	ADDQ             $+64, DX
-	VFMADD132PS.BCST 12(BX), Z15, Z0
-	VMOVUPS          Z0, 192(SI)
-	ADDQ             $+16, BX
-	ADDQ             $+256, SI
-	SUBQ             $+4, R11
-	CMPQ             R11, $+4
-	JGE              short4layout2
-	JMP              few
+	PREFETCHT0  (SI)
+	PREFETCHT0  64(SI)
+	PREFETCHT0  128(SI)
+	PREFETCHT0  192(SI)
+	VPMOVSXBD   (DX), Z0
+	VCVTDQ2PS   Z0, Z0
+	VMULPS.BCST (BX), Z0, Z0
+	VMOVUPS     Z0, (SI)
+	VPMOVSXBD   16(DX), Z0
+	VCVTDQ2PS   Z0, Z0
+	VMULPS.BCST 4(BX), Z0, Z0
+	VMOVUPS     Z0, 64(SI)
+	VPMOVSXBD   32(DX), Z0
+	VCVTDQ2PS   Z0, Z0
+	VMULPS.BCST 8(BX), Z0, Z0
+	VMOVUPS     Z0, 128(SI)
+	VPMOVSXBD   48(DX), Z0
+	VCVTDQ2PS   Z0, Z0
+	ADDQ        $+64, DX
+	VMULPS.BCST 12(BX), Z0, Z0
+	VMOVUPS     Z0, 192(SI)
+	ADDQ        $+16, BX
+	ADDQ        $+256, SI
+	SUBQ        $+4, R11
+	CMPQ        R11, $+4
+	JGE         short4layout2
+	JMP         few
 
 lanes:
 	MOVQ R11, DI
@@ -326,29 +325,29 @@ laneloop:
 	ADDQ      $+64, DX
 
 read28:
-	VMOVUPS     (BX), Z4
-	VFMADD213PS Z15, Z4, Z0
-	VMOVUPS     Z0, (SI)
-	VMOVUPS     64(BX), Z0
-	VFMADD213PS Z15, Z0, Z1
-	VMOVUPS     Z1, 64(SI)
-	VMOVUPS     128(BX), Z0
-	VFMADD213PS Z15, Z0, Z2
-	VMOVUPS     Z2, 128(SI)
-	VMOVUPS     192(BX), Z0
-	VFMADD213PS Z15, Z0, Z3
-	VMOVUPS     Z3, 192(SI)
-	ADDQ        $+256, SI
-	ADDQ        $+256, BX
-	SUBQ        $+64, DI
-	CMPQ        DI, $+64
-	JGE         laneloop
-	TESTQ       DI, DI
-	JEQ         laneend
-	JGE         lanestage
-	ADDQ        $+64, DI
-	LEAQ        8(SP), AX
-	CALL        ·stageOut32AVX512(SB)
+	VMOVUPS (BX), Z4
+	VMULPS  Z4, Z0, Z0
+	VMOVUPS Z0, (SI)
+	VMOVUPS 64(BX), Z0
+	VMULPS  Z0, Z1, Z1
+	VMOVUPS Z1, 64(SI)
+	VMOVUPS 128(BX), Z0
+	VMULPS  Z0, Z2, Z2
+	VMOVUPS Z2, 128(SI)
+	VMOVUPS 192(BX), Z0
+	VMULPS  Z0, Z3, Z3
+	VMOVUPS Z3, 192(SI)
+	ADDQ    $+256, SI
+	ADDQ    $+256, BX
+	SUBQ    $+64, DI
+	CMPQ    DI, $+64
+	JGE     laneloop
+	TESTQ   DI, DI
+	JEQ     laneend
+	JGE     lanestage
+	ADDQ    $+64, DI
+	LEAQ    8(SP), AX
+	CALL    ·stageOut32AVX512(SB)
 
 laneend:
 	CMPQ 1264(SP), $+1
@@ -386,26 +385,26 @@ groupstream:
 	ADDQ      $+64, DX
 
 read32:
-	VFMADD213PS Z15, Z12, Z0
-	VMOVNTPS    Z0, (SI)
-	VFMADD213PS Z15, Z12, Z1
-	VMOVNTPS    Z1, 64(SI)
-	VFMADD213PS Z15, Z12, Z2
-	VMOVNTPS    Z2, 128(SI)
-	VFMADD213PS Z15, Z12, Z3
-	VMOVNTPS    Z3, 192(SI)
-	ADDQ        $+256, SI
-	SUBQ        $+64, R11
-	CMPQ        R11, $+64
-	JGE         groupstream
-	ADDQ        R11, DI
-	TESTQ       R11, R11
-	JNE         groupbegin
-	ADDQ        $+4, BX
-	MOVQ        R12, R11
-	SUBQ        R12, DI
-	JGE         groupnext
-	JMP         return
+	VMULPS   Z13, Z0, Z0
+	VMOVNTPS Z0, (SI)
+	VMULPS   Z13, Z1, Z1
+	VMOVNTPS Z1, 64(SI)
+	VMULPS   Z13, Z2, Z2
+	VMOVNTPS Z2, 128(SI)
+	VMULPS   Z13, Z3, Z3
+	VMOVNTPS Z3, 192(SI)
+	ADDQ     $+256, SI
+	SUBQ     $+64, R11
+	CMPQ     R11, $+64
+	JGE      groupstream
+	ADDQ     R11, DI
+	TESTQ    R11, R11
+	JNE      groupbegin
+	ADDQ     $+4, BX
+	MOVQ     R12, R11
+	SUBQ     R12, DI
+	JGE      groupnext
+	JMP      return
 
 grouplayout:
 	CMPQ  R8, $+3
@@ -414,7 +413,7 @@ grouplayout:
 	JEQ   grouplayout0
 
 grouplayout1:
-	VBROADCASTSS (BX), Z12
+	VBROADCASTSS (BX), Z13
 
 grouplayout1loop:
 	PREFETCHT0   (SI)
@@ -422,25 +421,25 @@ grouplayout1loop:
 	PREFETCHT0   128(SI)
 	PREFETCHT0   192(SI)
 	VPBROADCASTD (DX), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VFMADD213PS  Z15, Z12, Z0
+	VPSRLVD      Z14, Z0, Z0
+	VPERMPS      Z15, Z0, Z0
+	VMULPS       Z13, Z0, Z0
 	VMOVUPS      Z0, (SI)
 	VPBROADCASTD 4(DX), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VFMADD213PS  Z15, Z12, Z0
+	VPSRLVD      Z14, Z0, Z0
+	VPERMPS      Z15, Z0, Z0
+	VMULPS       Z13, Z0, Z0
 	VMOVUPS      Z0, 64(SI)
 	VPBROADCASTD 8(DX), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VFMADD213PS  Z15, Z12, Z0
+	VPSRLVD      Z14, Z0, Z0
+	VPERMPS      Z15, Z0, Z0
+	VMULPS       Z13, Z0, Z0
 	VMOVUPS      Z0, 128(SI)
 	VPBROADCASTD 12(DX), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
+	VPSRLVD      Z14, Z0, Z0
+	VPERMPS      Z15, Z0, Z0
 	ADDQ         $+16, DX
-	VFMADD213PS  Z15, Z12, Z0
+	VMULPS       Z13, Z0, Z0
 	VMOVUPS      Z0, 192(SI)
 	ADDQ         $+256, SI
 	SUBQ         $+64, R11
@@ -456,116 +455,116 @@ grouplayout1loop:
 	JMP          return
 
 grouplayout0:
-	VBROADCASTSS (BX), Z12
+	VBROADCASTSS (BX), Z13
 
 grouplayout0loop:
-	PREFETCHT0  (SI)
-	PREFETCHT0  64(SI)
-	PREFETCHT0  128(SI)
-	PREFETCHT0  192(SI)
-	VPMOVZXBQ   (DX), Z0
-	VPMULUDQ    Z13, Z0, Z0
-	VPERMPS     Z14, Z0, Z0
-	VFMADD213PS Z15, Z12, Z0
-	VMOVUPS     Z0, (SI)
-	VPMOVZXBQ   8(DX), Z0
-	VPMULUDQ    Z13, Z0, Z0
-	VPERMPS     Z14, Z0, Z0
-	VFMADD213PS Z15, Z12, Z0
-	VMOVUPS     Z0, 64(SI)
-	VPMOVZXBQ   16(DX), Z0
-	VPMULUDQ    Z13, Z0, Z0
-	VPERMPS     Z14, Z0, Z0
-	VFMADD213PS Z15, Z12, Z0
-	VMOVUPS     Z0, 128(SI)
-	VPMOVZXBQ   24(DX), Z0
-	VPMULUDQ    Z13, Z0, Z0
-	VPERMPS     Z14, Z0, Z0
-	ADDQ        $+32, DX
-	VFMADD213PS Z15, Z12, Z0
-	VMOVUPS     Z0, 192(SI)
-	ADDQ        $+256, SI
-	SUBQ        $+64, R11
-	CMPQ        R11, $+64
-	JGE         grouplayout0loop
-	ADDQ        R11, DI
-	TESTQ       R11, R11
-	JNE         groupbegin
-	ADDQ        $+4, BX
-	MOVQ        R12, R11
-	SUBQ        R12, DI
-	JGE         grouplayout0
-	JMP         return
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 128(SI)
+	PREFETCHT0 192(SI)
+	VPMOVZXBQ  (DX), Z0
+	VPMULUDQ   Z14, Z0, Z0
+	VPERMPS    Z15, Z0, Z0
+	VMULPS     Z13, Z0, Z0
+	VMOVUPS    Z0, (SI)
+	VPMOVZXBQ  8(DX), Z0
+	VPMULUDQ   Z14, Z0, Z0
+	VPERMPS    Z15, Z0, Z0
+	VMULPS     Z13, Z0, Z0
+	VMOVUPS    Z0, 64(SI)
+	VPMOVZXBQ  16(DX), Z0
+	VPMULUDQ   Z14, Z0, Z0
+	VPERMPS    Z15, Z0, Z0
+	VMULPS     Z13, Z0, Z0
+	VMOVUPS    Z0, 128(SI)
+	VPMOVZXBQ  24(DX), Z0
+	VPMULUDQ   Z14, Z0, Z0
+	VPERMPS    Z15, Z0, Z0
+	ADDQ       $+32, DX
+	VMULPS     Z13, Z0, Z0
+	VMOVUPS    Z0, 192(SI)
+	ADDQ       $+256, SI
+	SUBQ       $+64, R11
+	CMPQ       R11, $+64
+	JGE        grouplayout0loop
+	ADDQ       R11, DI
+	TESTQ      R11, R11
+	JNE        groupbegin
+	ADDQ       $+4, BX
+	MOVQ       R12, R11
+	SUBQ       R12, DI
+	JGE        grouplayout0
+	JMP        return
 
 grouplayout3:
-	VBROADCASTSS (BX), Z12
+	VBROADCASTSS (BX), Z13
 
 grouplayout3loop:
-	PREFETCHT0  (SI)
-	PREFETCHT0  64(SI)
-	PREFETCHT0  128(SI)
-	PREFETCHT0  192(SI)
-	VPMOVZXBD   (DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VFMADD213PS Z15, Z12, Z0
-	VMOVUPS     Z0, (SI)
-	VPMOVZXBD   16(DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VFMADD213PS Z15, Z12, Z0
-	VMOVUPS     Z0, 64(SI)
-	VPMOVZXBD   32(DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VFMADD213PS Z15, Z12, Z0
-	VMOVUPS     Z0, 128(SI)
-	VPMOVZXBD   48(DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	ADDQ        $+64, DX
-	VFMADD213PS Z15, Z12, Z0
-	VMOVUPS     Z0, 192(SI)
-	ADDQ        $+256, SI
-	SUBQ        $+64, R11
-	CMPQ        R11, $+64
-	JGE         grouplayout3loop
-	ADDQ        R11, DI
-	TESTQ       R11, R11
-	JNE         groupbegin
-	ADDQ        $+4, BX
-	MOVQ        R12, R11
-	SUBQ        R12, DI
-	JGE         grouplayout3
-	JMP         return
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 128(SI)
+	PREFETCHT0 192(SI)
+	VPMOVZXBD  (DX), Z0
+	VCVTDQ2PS  Z0, Z0
+	VMULPS     Z13, Z0, Z0
+	VMOVUPS    Z0, (SI)
+	VPMOVZXBD  16(DX), Z0
+	VCVTDQ2PS  Z0, Z0
+	VMULPS     Z13, Z0, Z0
+	VMOVUPS    Z0, 64(SI)
+	VPMOVZXBD  32(DX), Z0
+	VCVTDQ2PS  Z0, Z0
+	VMULPS     Z13, Z0, Z0
+	VMOVUPS    Z0, 128(SI)
+	VPMOVZXBD  48(DX), Z0
+	VCVTDQ2PS  Z0, Z0
+	ADDQ       $+64, DX
+	VMULPS     Z13, Z0, Z0
+	VMOVUPS    Z0, 192(SI)
+	ADDQ       $+256, SI
+	SUBQ       $+64, R11
+	CMPQ       R11, $+64
+	JGE        grouplayout3loop
+	ADDQ       R11, DI
+	TESTQ      R11, R11
+	JNE        groupbegin
+	ADDQ       $+4, BX
+	MOVQ       R12, R11
+	SUBQ       R12, DI
+	JGE        grouplayout3
+	JMP        return
 
 other5:
 	JGT       unsigned6
 	JPS       crumbs7
 	VPMOVZXBQ (DX), Z0
-	VPMULUDQ  Z13, Z0, Z0
-	VPERMPS   Z14, Z0, Z0
+	VPMULUDQ  Z14, Z0, Z0
+	VPERMPS   Z15, Z0, Z0
 	VPMOVZXBQ 8(DX), Z1
-	VPMULUDQ  Z13, Z1, Z1
-	VPERMPS   Z14, Z1, Z1
+	VPMULUDQ  Z14, Z1, Z1
+	VPERMPS   Z15, Z1, Z1
 	VPMOVZXBQ 16(DX), Z2
-	VPMULUDQ  Z13, Z2, Z2
-	VPERMPS   Z14, Z2, Z2
+	VPMULUDQ  Z14, Z2, Z2
+	VPERMPS   Z15, Z2, Z2
 	VPMOVZXBQ 24(DX), Z3
-	VPMULUDQ  Z13, Z3, Z3
-	VPERMPS   Z14, Z3, Z3
+	VPMULUDQ  Z14, Z3, Z3
+	VPERMPS   Z15, Z3, Z3
 	ADDQ      $+32, DX
 	JMP       read8
 
 crumbs7:
 	VPBROADCASTD (DX), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
+	VPSRLVD      Z14, Z0, Z0
+	VPERMPS      Z15, Z0, Z0
 	VPBROADCASTD 4(DX), Z1
-	VPSRLVD      Z13, Z1, Z1
-	VPERMPS      Z14, Z1, Z1
+	VPSRLVD      Z14, Z1, Z1
+	VPERMPS      Z15, Z1, Z1
 	VPBROADCASTD 8(DX), Z2
-	VPSRLVD      Z13, Z2, Z2
-	VPERMPS      Z14, Z2, Z2
+	VPSRLVD      Z14, Z2, Z2
+	VPERMPS      Z15, Z2, Z2
 	VPBROADCASTD 12(DX), Z3
-	VPSRLVD      Z13, Z3, Z3
-	VPERMPS      Z14, Z3, Z3
+	VPSRLVD      Z14, Z3, Z3
+	VPERMPS      Z15, Z3, Z3
 	ADDQ         $+16, DX
 	JMP          read8
 
@@ -592,8 +591,8 @@ other9:
 	VMOVDQU8.Z (DX), K7, Y0
 	VMOVUPS    Y0, 272(SP)
 	VPMOVZXBQ  272(SP), Z0
-	VPMULUDQ   Z13, Z0, Z0
-	VPERMPS    Z14, Z0, Z0
+	VPMULUDQ   Z14, Z0, Z0
+	VPERMPS    Z15, Z0, Z0
 	KMOVQ      K0, K7
 	JMP        read12
 
@@ -606,8 +605,8 @@ crumbs11:
 	VMOVDQU8.Z   (DX), K7, X0
 	VMOVUPS      X0, 272(SP)
 	VPBROADCASTD 272(SP), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
+	VPSRLVD      Z14, Z0, Z0
+	VPERMPS      Z15, Z0, Z0
 	KMOVQ        K0, K7
 	JMP          read12
 
@@ -621,15 +620,15 @@ other13:
 	JGT       unsigned14
 	JPS       crumbs15
 	VPMOVZXBQ 280(SP), Z0
-	VPMULUDQ  Z13, Z0, Z0
-	VPERMPS   Z14, Z0, Z0
+	VPMULUDQ  Z14, Z0, Z0
+	VPERMPS   Z15, Z0, Z0
 	KSHIFTRQ  $0x10, K0, K7
 	JMP       read16
 
 crumbs15:
 	VPBROADCASTD 276(SP), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
+	VPSRLVD      Z14, Z0, Z0
+	VPERMPS      Z15, Z0, Z0
 	KSHIFTRQ     $0x10, K0, K7
 	JMP          read16
 
@@ -643,15 +642,15 @@ other17:
 	JGT       unsigned18
 	JPS       crumbs19
 	VPMOVZXBQ 288(SP), Z0
-	VPMULUDQ  Z13, Z0, Z0
-	VPERMPS   Z14, Z0, Z0
+	VPMULUDQ  Z14, Z0, Z0
+	VPERMPS   Z15, Z0, Z0
 	KSHIFTRQ  $0x20, K0, K7
 	JMP       read20
 
 crumbs19:
 	VPBROADCASTD 280(SP), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
+	VPSRLVD      Z14, Z0, Z0
+	VPERMPS      Z15, Z0, Z0
 	KSHIFTRQ     $0x20, K0, K7
 	JMP          read20
 
@@ -665,15 +664,15 @@ other21:
 	JGT       unsigned22
 	JPS       crumbs23
 	VPMOVZXBQ 296(SP), Z0
-	VPMULUDQ  Z13, Z0, Z0
-	VPERMPS   Z14, Z0, Z0
+	VPMULUDQ  Z14, Z0, Z0
+	VPERMPS   Z15, Z0, Z0
 	KSHIFTRQ  $0x30, K0, K7
 	JMP       read24
 
 crumbs23:
 	VPBROADCASTD 284(SP), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
+	VPSRLVD      Z14, Z0, Z0
+	VPERMPS      Z15, Z0, Z0
 	KSHIFTRQ     $0x30, K0, K7
 	JMP          read24
 
@@ -736,20 +735,20 @@ short2stream:
 	ADDQ      $+64, DX
 
 read36:
-	VFMADD132PS.BCST (BX), Z15, Z0
-	VMOVNTPS         Z0, (SI)
-	VFMADD132PS.BCST (BX), Z15, Z1
-	VMOVNTPS         Z1, 64(SI)
-	VFMADD132PS.BCST 4(BX), Z15, Z2
-	VMOVNTPS         Z2, 128(SI)
-	VFMADD132PS.BCST 4(BX), Z15, Z3
-	VMOVNTPS         Z3, 192(SI)
-	ADDQ             $+8, BX
-	ADDQ             $+256, SI
-	SUBQ             $+2, R11
-	CMPQ             R11, $+2
-	JGE              short2stream
-	JMP              few
+	VMULPS.BCST (BX), Z0, Z0
+	VMOVNTPS    Z0, (SI)
+	VMULPS.BCST (BX), Z1, Z1
+	VMOVNTPS    Z1, 64(SI)
+	VMULPS.BCST 4(BX), Z2, Z2
+	VMOVNTPS    Z2, 128(SI)
+	VMULPS.BCST 4(BX), Z3, Z3
+	VMOVNTPS    Z3, 192(SI)
+	ADDQ        $+8, BX
+	ADDQ        $+256, SI
+	SUBQ        $+2, R11
+	CMPQ        R11, $+2
+	JGE         short2stream
+	JMP         few
 
 short2layout:
 	CMPQ  R8, $+3
@@ -758,99 +757,99 @@ short2layout:
 	JEQ   short2layout0
 
 short2layout1:
-	PREFETCHT0       (SI)
-	PREFETCHT0       64(SI)
-	PREFETCHT0       128(SI)
-	PREFETCHT0       192(SI)
-	VPBROADCASTD     (DX), Z0
-	VPSRLVD          Z13, Z0, Z0
-	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST (BX), Z15, Z0
-	VMOVUPS          Z0, (SI)
-	VPBROADCASTD     4(DX), Z0
-	VPSRLVD          Z13, Z0, Z0
-	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST (BX), Z15, Z0
-	VMOVUPS          Z0, 64(SI)
-	VPBROADCASTD     8(DX), Z0
-	VPSRLVD          Z13, Z0, Z0
-	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST 4(BX), Z15, Z0
-	VMOVUPS          Z0, 128(SI)
-	VPBROADCASTD     12(DX), Z0
-	VPSRLVD          Z13, Z0, Z0
-	VPERMPS          Z14, Z0, Z0
-	ADDQ             $+16, DX
-	VFMADD132PS.BCST 4(BX), Z15, Z0
-	VMOVUPS          Z0, 192(SI)
-	ADDQ             $+8, BX
-	ADDQ             $+256, SI
-	SUBQ             $+2, R11
-	CMPQ             R11, $+2
-	JGE              short2layout1
-	JMP              few
+	PREFETCHT0   (SI)
+	PREFETCHT0   64(SI)
+	PREFETCHT0   128(SI)
+	PREFETCHT0   192(SI)
+	VPBROADCASTD (DX), Z0
+	VPSRLVD      Z14, Z0, Z0
+	VPERMPS      Z15, Z0, Z0
+	VMULPS.BCST  (BX), Z0, Z0
+	VMOVUPS      Z0, (SI)
+	VPBROADCASTD 4(DX), Z0
+	VPSRLVD      Z14, Z0, Z0
+	VPERMPS      Z15, Z0, Z0
+	VMULPS.BCST  (BX), Z0, Z0
+	VMOVUPS      Z0, 64(SI)
+	VPBROADCASTD 8(DX), Z0
+	VPSRLVD      Z14, Z0, Z0
+	VPERMPS      Z15, Z0, Z0
+	VMULPS.BCST  4(BX), Z0, Z0
+	VMOVUPS      Z0, 128(SI)
+	VPBROADCASTD 12(DX), Z0
+	VPSRLVD      Z14, Z0, Z0
+	VPERMPS      Z15, Z0, Z0
+	ADDQ         $+16, DX
+	VMULPS.BCST  4(BX), Z0, Z0
+	VMOVUPS      Z0, 192(SI)
+	ADDQ         $+8, BX
+	ADDQ         $+256, SI
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
+	JGE          short2layout1
+	JMP          few
 
 short2layout0:
-	PREFETCHT0       (SI)
-	PREFETCHT0       64(SI)
-	PREFETCHT0       128(SI)
-	PREFETCHT0       192(SI)
-	VPMOVZXBQ        (DX), Z0
-	VPMULUDQ         Z13, Z0, Z0
-	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST (BX), Z15, Z0
-	VMOVUPS          Z0, (SI)
-	VPMOVZXBQ        8(DX), Z0
-	VPMULUDQ         Z13, Z0, Z0
-	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST (BX), Z15, Z0
-	VMOVUPS          Z0, 64(SI)
-	VPMOVZXBQ        16(DX), Z0
-	VPMULUDQ         Z13, Z0, Z0
-	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST 4(BX), Z15, Z0
-	VMOVUPS          Z0, 128(SI)
-	VPMOVZXBQ        24(DX), Z0
-	VPMULUDQ         Z13, Z0, Z0
-	VPERMPS          Z14, Z0, Z0
-	ADDQ             $+32, DX
-	VFMADD132PS.BCST 4(BX), Z15, Z0
-	VMOVUPS          Z0, 192(SI)
-	ADDQ             $+8, BX
-	ADDQ             $+256, SI
-	SUBQ             $+2, R11
-	CMPQ             R11, $+2
-	JGE              short2layout0
-	JMP              few
+	PREFETCHT0  (SI)
+	PREFETCHT0  64(SI)
+	PREFETCHT0  128(SI)
+	PREFETCHT0  192(SI)
+	VPMOVZXBQ   (DX), Z0
+	VPMULUDQ    Z14, Z0, Z0
+	VPERMPS     Z15, Z0, Z0
+	VMULPS.BCST (BX), Z0, Z0
+	VMOVUPS     Z0, (SI)
+	VPMOVZXBQ   8(DX), Z0
+	VPMULUDQ    Z14, Z0, Z0
+	VPERMPS     Z15, Z0, Z0
+	VMULPS.BCST (BX), Z0, Z0
+	VMOVUPS     Z0, 64(SI)
+	VPMOVZXBQ   16(DX), Z0
+	VPMULUDQ    Z14, Z0, Z0
+	VPERMPS     Z15, Z0, Z0
+	VMULPS.BCST 4(BX), Z0, Z0
+	VMOVUPS     Z0, 128(SI)
+	VPMOVZXBQ   24(DX), Z0
+	VPMULUDQ    Z14, Z0, Z0
+	VPERMPS     Z15, Z0, Z0
+	ADDQ        $+32, DX
+	VMULPS.BCST 4(BX), Z0, Z0
+	VMOVUPS     Z0, 192(SI)
+	ADDQ        $+8, BX
+	ADDQ        $+256, SI
+	SUBQ        $+2, R11
+	CMPQ        R11, $+2
+	JGE         short2layout0
+	JMP         few
 
 short2layout3:
-	PREFETCHT0       (SI)
-	PREFETCHT0       64(SI)
-	PREFETCHT0       128(SI)
-	PREFETCHT0       192(SI)
-	VPMOVZXBD        (DX), Z0
-	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST (BX), Z15, Z0
-	VMOVUPS          Z0, (SI)
-	VPMOVZXBD        16(DX), Z0
-	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST (BX), Z15, Z0
-	VMOVUPS          Z0, 64(SI)
-	VPMOVZXBD        32(DX), Z0
-	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST 4(BX), Z15, Z0
-	VMOVUPS          Z0, 128(SI)
-	VPMOVZXBD        48(DX), Z0
-	VCVTDQ2PS        Z0, Z0
-	ADDQ             $+64, DX
-	VFMADD132PS.BCST 4(BX), Z15, Z0
-	VMOVUPS          Z0, 192(SI)
-	ADDQ             $+8, BX
-	ADDQ             $+256, SI
-	SUBQ             $+2, R11
-	CMPQ             R11, $+2
-	JGE              short2layout3
-	JMP              few
+	PREFETCHT0  (SI)
+	PREFETCHT0  64(SI)
+	PREFETCHT0  128(SI)
+	PREFETCHT0  192(SI)
+	VPMOVZXBD   (DX), Z0
+	VCVTDQ2PS   Z0, Z0
+	VMULPS.BCST (BX), Z0, Z0
+	VMOVUPS     Z0, (SI)
+	VPMOVZXBD   16(DX), Z0
+	VCVTDQ2PS   Z0, Z0
+	VMULPS.BCST (BX), Z0, Z0
+	VMOVUPS     Z0, 64(SI)
+	VPMOVZXBD   32(DX), Z0
+	VCVTDQ2PS   Z0, Z0
+	VMULPS.BCST 4(BX), Z0, Z0
+	VMOVUPS     Z0, 128(SI)
+	VPMOVZXBD   48(DX), Z0
+	VCVTDQ2PS   Z0, Z0
+	ADDQ        $+64, DX
+	VMULPS.BCST 4(BX), Z0, Z0
+	VMOVUPS     Z0, 192(SI)
+	ADDQ        $+8, BX
+	ADDQ        $+256, SI
+	SUBQ        $+2, R11
+	CMPQ        R11, $+2
+	JGE         short2layout3
+	JMP         few
 
 short4stream:
 	LEAQ      (DX)(CX*1), AX
@@ -868,20 +867,20 @@ short4stream:
 	ADDQ      $+64, DX
 
 read40:
-	VFMADD132PS.BCST (BX), Z15, Z0
-	VMOVNTPS         Z0, (SI)
-	VFMADD132PS.BCST 4(BX), Z15, Z1
-	VMOVNTPS         Z1, 64(SI)
-	VFMADD132PS.BCST 8(BX), Z15, Z2
-	VMOVNTPS         Z2, 128(SI)
-	VFMADD132PS.BCST 12(BX), Z15, Z3
-	VMOVNTPS         Z3, 192(SI)
-	ADDQ             $+16, BX
-	ADDQ             $+256, SI
-	SUBQ             $+4, R11
-	CMPQ             R11, $+4
-	JGE              short4stream
-	JMP              few
+	VMULPS.BCST (BX), Z0, Z0
+	VMOVNTPS    Z0, (SI)
+	VMULPS.BCST 4(BX), Z1, Z1
+	VMOVNTPS    Z1, 64(SI)
+	VMULPS.BCST 8(BX), Z2, Z2
+	VMOVNTPS    Z2, 128(SI)
+	VMULPS.BCST 12(BX), Z3, Z3
+	VMOVNTPS    Z3, 192(SI)
+	ADDQ        $+16, BX
+	ADDQ        $+256, SI
+	SUBQ        $+4, R11
+	CMPQ        R11, $+4
+	JGE         short4stream
+	JMP         few
 
 short4layout:
 	CMPQ  R8, $+3
@@ -890,131 +889,131 @@ short4layout:
 	JEQ   short4layout0
 
 short4layout1:
-	PREFETCHT0       (SI)
-	PREFETCHT0       64(SI)
-	PREFETCHT0       128(SI)
-	PREFETCHT0       192(SI)
-	VPBROADCASTD     (DX), Z0
-	VPSRLVD          Z13, Z0, Z0
-	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST (BX), Z15, Z0
-	VMOVUPS          Z0, (SI)
-	VPBROADCASTD     4(DX), Z0
-	VPSRLVD          Z13, Z0, Z0
-	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST 4(BX), Z15, Z0
-	VMOVUPS          Z0, 64(SI)
-	VPBROADCASTD     8(DX), Z0
-	VPSRLVD          Z13, Z0, Z0
-	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST 8(BX), Z15, Z0
-	VMOVUPS          Z0, 128(SI)
-	VPBROADCASTD     12(DX), Z0
-	VPSRLVD          Z13, Z0, Z0
-	VPERMPS          Z14, Z0, Z0
-	ADDQ             $+16, DX
-	VFMADD132PS.BCST 12(BX), Z15, Z0
-	VMOVUPS          Z0, 192(SI)
-	ADDQ             $+16, BX
-	ADDQ             $+256, SI
-	SUBQ             $+4, R11
-	CMPQ             R11, $+4
-	JGE              short4layout1
-	JMP              few
+	PREFETCHT0   (SI)
+	PREFETCHT0   64(SI)
+	PREFETCHT0   128(SI)
+	PREFETCHT0   192(SI)
+	VPBROADCASTD (DX), Z0
+	VPSRLVD      Z14, Z0, Z0
+	VPERMPS      Z15, Z0, Z0
+	VMULPS.BCST  (BX), Z0, Z0
+	VMOVUPS      Z0, (SI)
+	VPBROADCASTD 4(DX), Z0
+	VPSRLVD      Z14, Z0, Z0
+	VPERMPS      Z15, Z0, Z0
+	VMULPS.BCST  4(BX), Z0, Z0
+	VMOVUPS      Z0, 64(SI)
+	VPBROADCASTD 8(DX), Z0
+	VPSRLVD      Z14, Z0, Z0
+	VPERMPS      Z15, Z0, Z0
+	VMULPS.BCST  8(BX), Z0, Z0
+	VMOVUPS      Z0, 128(SI)
+	VPBROADCASTD 12(DX), Z0
+	VPSRLVD      Z14, Z0, Z0
+	VPERMPS      Z15, Z0, Z0
+	ADDQ         $+16, DX
+	VMULPS.BCST  12(BX), Z0, Z0
+	VMOVUPS      Z0, 192(SI)
+	ADDQ         $+16, BX
+	ADDQ         $+256, SI
+	SUBQ         $+4, R11
+	CMPQ         R11, $+4
+	JGE          short4layout1
+	JMP          few
 
 short4layout0:
-	PREFETCHT0       (SI)
-	PREFETCHT0       64(SI)
-	PREFETCHT0       128(SI)
-	PREFETCHT0       192(SI)
-	VPMOVZXBQ        (DX), Z0
-	VPMULUDQ         Z13, Z0, Z0
-	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST (BX), Z15, Z0
-	VMOVUPS          Z0, (SI)
-	VPMOVZXBQ        8(DX), Z0
-	VPMULUDQ         Z13, Z0, Z0
-	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST 4(BX), Z15, Z0
-	VMOVUPS          Z0, 64(SI)
-	VPMOVZXBQ        16(DX), Z0
-	VPMULUDQ         Z13, Z0, Z0
-	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST 8(BX), Z15, Z0
-	VMOVUPS          Z0, 128(SI)
-	VPMOVZXBQ        24(DX), Z0
-	VPMULUDQ         Z13, Z0, Z0
-	VPERMPS          Z14, Z0, Z0
-	ADDQ             $+32, DX
-	VFMADD132PS.BCST 12(BX), Z15, Z0
-	VMOVUPS          Z0, 192(SI)
-	ADDQ             $+16, BX
-	ADDQ             $+256, SI
-	SUBQ             $+4, R11
-	CMPQ             R11, $+4
-	JGE              short4layout0
-	JMP              few
+	PREFETCHT0  (SI)
+	PREFETCHT0  64(SI)
+	PREFETCHT0  128(SI)
+	PREFETCHT0  192(SI)
+	VPMOVZXBQ   (DX), Z0
+	VPMULUDQ    Z14, Z0, Z0
+	VPERMPS     Z15, Z0, Z0
+	VMULPS.BCST (BX), Z0, Z0
+	VMOVUPS     Z0, (SI)
+	VPMOVZXBQ   8(DX), Z0
+	VPMULUDQ    Z14, Z0, Z0
+	VPERMPS     Z15, Z0, Z0
+	VMULPS.BCST 4(BX), Z0, Z0
+	VMOVUPS     Z0, 64(SI)
+	VPMOVZXBQ   16(DX), Z0
+	VPMULUDQ    Z14, Z0, Z0
+	VPERMPS     Z15, Z0, Z0
+	VMULPS.BCST 8(BX), Z0, Z0
+	VMOVUPS     Z0, 128(SI)
+	VPMOVZXBQ   24(DX), Z0
+	VPMULUDQ    Z14, Z0, Z0
+	VPERMPS     Z15, Z0, Z0
+	ADDQ        $+32, DX
+	VMULPS.BCST 12(BX), Z0, Z0
+	VMOVUPS     Z0, 192(SI)
+	ADDQ        $+16, BX
+	ADDQ        $+256, SI
+	SUBQ        $+4, R11
+	CMPQ        R11, $+4
+	JGE         short4layout0
+	JMP         few
 
 short4layout3:
-	PREFETCHT0       (SI)
-	PREFETCHT0       64(SI)
-	PREFETCHT0       128(SI)
-	PREFETCHT0       192(SI)
-	VPMOVZXBD        (DX), Z0
-	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST (BX), Z15, Z0
-	VMOVUPS          Z0, (SI)
-	VPMOVZXBD        16(DX), Z0
-	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST 4(BX), Z15, Z0
-	VMOVUPS          Z0, 64(SI)
-	VPMOVZXBD        32(DX), Z0
-	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST 8(BX), Z15, Z0
-	VMOVUPS          Z0, 128(SI)
-	VPMOVZXBD        48(DX), Z0
-	VCVTDQ2PS        Z0, Z0
-	ADDQ             $+64, DX
-	VFMADD132PS.BCST 12(BX), Z15, Z0
-	VMOVUPS          Z0, 192(SI)
-	ADDQ             $+16, BX
-	ADDQ             $+256, SI
-	SUBQ             $+4, R11
-	CMPQ             R11, $+4
-	JGE              short4layout3
-	JMP              few
+	PREFETCHT0  (SI)
+	PREFETCHT0  64(SI)
+	PREFETCHT0  128(SI)
+	PREFETCHT0  192(SI)
+	VPMOVZXBD   (DX), Z0
+	VCVTDQ2PS   Z0, Z0
+	VMULPS.BCST (BX), Z0, Z0
+	VMOVUPS     Z0, (SI)
+	VPMOVZXBD   16(DX), Z0
+	VCVTDQ2PS   Z0, Z0
+	VMULPS.BCST 4(BX), Z0, Z0
+	VMOVUPS     Z0, 64(SI)
+	VPMOVZXBD   32(DX), Z0
+	VCVTDQ2PS   Z0, Z0
+	VMULPS.BCST 8(BX), Z0, Z0
+	VMOVUPS     Z0, 128(SI)
+	VPMOVZXBD   48(DX), Z0
+	VCVTDQ2PS   Z0, Z0
+	ADDQ        $+64, DX
+	VMULPS.BCST 12(BX), Z0, Z0
+	VMOVUPS     Z0, 192(SI)
+	ADDQ        $+16, BX
+	ADDQ        $+256, SI
+	SUBQ        $+4, R11
+	CMPQ        R11, $+4
+	JGE         short4layout3
+	JMP         few
 
 other25:
 	JGT       unsigned26
 	JPS       crumbs27
 	VPMOVZXBQ (DX), Z0
-	VPMULUDQ  Z13, Z0, Z0
-	VPERMPS   Z14, Z0, Z0
+	VPMULUDQ  Z14, Z0, Z0
+	VPERMPS   Z15, Z0, Z0
 	VPMOVZXBQ 8(DX), Z1
-	VPMULUDQ  Z13, Z1, Z1
-	VPERMPS   Z14, Z1, Z1
+	VPMULUDQ  Z14, Z1, Z1
+	VPERMPS   Z15, Z1, Z1
 	VPMOVZXBQ 16(DX), Z2
-	VPMULUDQ  Z13, Z2, Z2
-	VPERMPS   Z14, Z2, Z2
+	VPMULUDQ  Z14, Z2, Z2
+	VPERMPS   Z15, Z2, Z2
 	VPMOVZXBQ 24(DX), Z3
-	VPMULUDQ  Z13, Z3, Z3
-	VPERMPS   Z14, Z3, Z3
+	VPMULUDQ  Z14, Z3, Z3
+	VPERMPS   Z15, Z3, Z3
 	ADDQ      $+32, DX
 	JMP       read28
 
 crumbs27:
 	VPBROADCASTD (DX), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
+	VPSRLVD      Z14, Z0, Z0
+	VPERMPS      Z15, Z0, Z0
 	VPBROADCASTD 4(DX), Z1
-	VPSRLVD      Z13, Z1, Z1
-	VPERMPS      Z14, Z1, Z1
+	VPSRLVD      Z14, Z1, Z1
+	VPERMPS      Z15, Z1, Z1
 	VPBROADCASTD 8(DX), Z2
-	VPSRLVD      Z13, Z2, Z2
-	VPERMPS      Z14, Z2, Z2
+	VPSRLVD      Z14, Z2, Z2
+	VPERMPS      Z15, Z2, Z2
 	VPBROADCASTD 12(DX), Z3
-	VPSRLVD      Z13, Z3, Z3
-	VPERMPS      Z14, Z3, Z3
+	VPSRLVD      Z14, Z3, Z3
+	VPERMPS      Z15, Z3, Z3
 	ADDQ         $+16, DX
 	JMP          read28
 
@@ -1048,33 +1047,33 @@ other29:
 	JGT       unsigned30
 	JPS       crumbs31
 	VPMOVZXBQ (DX), Z0
-	VPMULUDQ  Z13, Z0, Z0
-	VPERMPS   Z14, Z0, Z0
+	VPMULUDQ  Z14, Z0, Z0
+	VPERMPS   Z15, Z0, Z0
 	VPMOVZXBQ 8(DX), Z1
-	VPMULUDQ  Z13, Z1, Z1
-	VPERMPS   Z14, Z1, Z1
+	VPMULUDQ  Z14, Z1, Z1
+	VPERMPS   Z15, Z1, Z1
 	VPMOVZXBQ 16(DX), Z2
-	VPMULUDQ  Z13, Z2, Z2
-	VPERMPS   Z14, Z2, Z2
+	VPMULUDQ  Z14, Z2, Z2
+	VPERMPS   Z15, Z2, Z2
 	VPMOVZXBQ 24(DX), Z3
-	VPMULUDQ  Z13, Z3, Z3
-	VPERMPS   Z14, Z3, Z3
+	VPMULUDQ  Z14, Z3, Z3
+	VPERMPS   Z15, Z3, Z3
 	ADDQ      $+32, DX
 	JMP       read32
 
 crumbs31:
 	VPBROADCASTD (DX), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
+	VPSRLVD      Z14, Z0, Z0
+	VPERMPS      Z15, Z0, Z0
 	VPBROADCASTD 4(DX), Z1
-	VPSRLVD      Z13, Z1, Z1
-	VPERMPS      Z14, Z1, Z1
+	VPSRLVD      Z14, Z1, Z1
+	VPERMPS      Z15, Z1, Z1
 	VPBROADCASTD 8(DX), Z2
-	VPSRLVD      Z13, Z2, Z2
-	VPERMPS      Z14, Z2, Z2
+	VPSRLVD      Z14, Z2, Z2
+	VPERMPS      Z15, Z2, Z2
 	VPBROADCASTD 12(DX), Z3
-	VPSRLVD      Z13, Z3, Z3
-	VPERMPS      Z14, Z3, Z3
+	VPSRLVD      Z14, Z3, Z3
+	VPERMPS      Z15, Z3, Z3
 	ADDQ         $+16, DX
 	JMP          read32
 
@@ -1094,33 +1093,33 @@ other33:
 	JGT       unsigned34
 	JPS       crumbs35
 	VPMOVZXBQ (DX), Z0
-	VPMULUDQ  Z13, Z0, Z0
-	VPERMPS   Z14, Z0, Z0
+	VPMULUDQ  Z14, Z0, Z0
+	VPERMPS   Z15, Z0, Z0
 	VPMOVZXBQ 8(DX), Z1
-	VPMULUDQ  Z13, Z1, Z1
-	VPERMPS   Z14, Z1, Z1
+	VPMULUDQ  Z14, Z1, Z1
+	VPERMPS   Z15, Z1, Z1
 	VPMOVZXBQ 16(DX), Z2
-	VPMULUDQ  Z13, Z2, Z2
-	VPERMPS   Z14, Z2, Z2
+	VPMULUDQ  Z14, Z2, Z2
+	VPERMPS   Z15, Z2, Z2
 	VPMOVZXBQ 24(DX), Z3
-	VPMULUDQ  Z13, Z3, Z3
-	VPERMPS   Z14, Z3, Z3
+	VPMULUDQ  Z14, Z3, Z3
+	VPERMPS   Z15, Z3, Z3
 	ADDQ      $+32, DX
 	JMP       read36
 
 crumbs35:
 	VPBROADCASTD (DX), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
+	VPSRLVD      Z14, Z0, Z0
+	VPERMPS      Z15, Z0, Z0
 	VPBROADCASTD 4(DX), Z1
-	VPSRLVD      Z13, Z1, Z1
-	VPERMPS      Z14, Z1, Z1
+	VPSRLVD      Z14, Z1, Z1
+	VPERMPS      Z15, Z1, Z1
 	VPBROADCASTD 8(DX), Z2
-	VPSRLVD      Z13, Z2, Z2
-	VPERMPS      Z14, Z2, Z2
+	VPSRLVD      Z14, Z2, Z2
+	VPERMPS      Z15, Z2, Z2
 	VPBROADCASTD 12(DX), Z3
-	VPSRLVD      Z13, Z3, Z3
-	VPERMPS      Z14, Z3, Z3
+	VPSRLVD      Z14, Z3, Z3
+	VPERMPS      Z15, Z3, Z3
 	ADDQ         $+16, DX
 	JMP          read36
 
@@ -1140,33 +1139,33 @@ other37:
 	JGT       unsigned38
 	JPS       crumbs39
 	VPMOVZXBQ (DX), Z0
-	VPMULUDQ  Z13, Z0, Z0
-	VPERMPS   Z14, Z0, Z0
+	VPMULUDQ  Z14, Z0, Z0
+	VPERMPS   Z15, Z0, Z0
 	VPMOVZXBQ 8(DX), Z1
-	VPMULUDQ  Z13, Z1, Z1
-	VPERMPS   Z14, Z1, Z1
+	VPMULUDQ  Z14, Z1, Z1
+	VPERMPS   Z15, Z1, Z1
 	VPMOVZXBQ 16(DX), Z2
-	VPMULUDQ  Z13, Z2, Z2
-	VPERMPS   Z14, Z2, Z2
+	VPMULUDQ  Z14, Z2, Z2
+	VPERMPS   Z15, Z2, Z2
 	VPMOVZXBQ 24(DX), Z3
-	VPMULUDQ  Z13, Z3, Z3
-	VPERMPS   Z14, Z3, Z3
+	VPMULUDQ  Z14, Z3, Z3
+	VPERMPS   Z15, Z3, Z3
 	ADDQ      $+32, DX
 	JMP       read40
 
 crumbs39:
 	VPBROADCASTD (DX), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
+	VPSRLVD      Z14, Z0, Z0
+	VPERMPS      Z15, Z0, Z0
 	VPBROADCASTD 4(DX), Z1
-	VPSRLVD      Z13, Z1, Z1
-	VPERMPS      Z14, Z1, Z1
+	VPSRLVD      Z14, Z1, Z1
+	VPERMPS      Z15, Z1, Z1
 	VPBROADCASTD 8(DX), Z2
-	VPSRLVD      Z13, Z2, Z2
-	VPERMPS      Z14, Z2, Z2
+	VPSRLVD      Z14, Z2, Z2
+	VPERMPS      Z15, Z2, Z2
 	VPBROADCASTD 12(DX), Z3
-	VPSRLVD      Z13, Z3, Z3
-	VPERMPS      Z14, Z3, Z3
+	VPSRLVD      Z14, Z3, Z3
+	VPERMPS      Z15, Z3, Z3
 	ADDQ         $+16, DX
 	JMP          read40
 

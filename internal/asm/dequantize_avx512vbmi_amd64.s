@@ -6,28 +6,27 @@
 // Requires: AVX, AVX512BW, AVX512F, AVX512VBMI, BMI2, CMOV, MMX+
 TEXT ·DequantizeNibblesAVX512VBMI(SB), $2096-56
 	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
-	// per call: Z0 sign, Z15 0x0, Z14 table, Z13 0xffff0000, Z12 table, Z3 0x0, Z0 Shr, Z3 ISub, Z1 table, Z2 table, Z2 And, Z11 Xor, Z0 table, Z1 table, Z1 And, Z10 Xor
-	// per group: Z9 scale
-	// vector registers in use at once: 12
+	// per call: Z0 sign, Z15 table, Z14 0xffff0000, Z13 table, Z3 0x0, Z0 Shr, Z3 ISub, Z1 table, Z2 table, Z2 And, Z12 Xor, Z0 table, Z1 table, Z1 And, Z11 Xor
+	// per group: Z10 scale
+	// vector registers in use at once: 11
 	MOVQ         y+0(FP), SI
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
 	VBROADCASTSS sign+24(FP), Z0
-	VPXORD       Z15, Z15, Z15
-	VMOVUPS      ·bytes3b887325+0(SB), Z14
-	VBROADCASTSS ·wordffff0000+0(SB), Z13
-	VMOVUPS      ·bytes0f39d0a5+0(SB), Z12
+	VMOVUPS      ·bytes3b887325+0(SB), Z15
+	VBROADCASTSS ·wordffff0000+0(SB), Z14
+	VMOVUPS      ·bytes0f39d0a5+0(SB), Z13
 	VMOVUPS      ·bytes1ab75d85+0(SB), Z1
 	VMOVUPS      ·bytes81c01005+0(SB), Z2
 	VPXORD       Z3, Z3, Z3
 	VPSRLD       $0x03, Z0, Z0
 	VPSUBD       Z0, Z3, Z3
 	VPANDD       Z3, Z2, Z2
-	VPXORD       Z2, Z1, Z11
+	VPXORD       Z2, Z1, Z12
 	VMOVUPS      ·bytesdccae058+0(SB), Z0
 	VMOVUPS      ·bytes6012d611+0(SB), Z1
 	VPANDD       Z3, Z1, Z1
-	VPXORD       Z1, Z0, Z10
+	VPXORD       Z1, Z0, Z11
 	MOVQ         groups+32(FP), R11
 	MOVQ         length+40(FP), R12
 	CMPQ         R12, $+1
@@ -59,7 +58,7 @@ groupbegin:
 	SUBQ R11, DI
 
 groupnext:
-	VBROADCASTSS (BX), Z9
+	VBROADCASTSS (BX), Z10
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -70,23 +69,23 @@ grouploop:
 	PREFETCHT0     128(SI)
 	PREFETCHT0     192(SI)
 	VMOVUPS        (DX), Y0
-	VPERMB         Z0, Z14, Z0
-	VPMULTISHIFTQB Z0, Z12, Z0
-	VPERMB         Z11, Z0, Z1
-	VPERMB         Z10, Z0, Z0
+	VPERMB         Z0, Z15, Z0
+	VPMULTISHIFTQB Z0, Z13, Z0
+	VPERMB         Z12, Z0, Z1
+	VPERMB         Z11, Z0, Z0
 	VPUNPCKLBW     Z0, Z1, Z2
 	VPSLLD         $0x10, Z2, Z3
-	VFMADD213PS    Z15, Z9, Z3
+	VMULPS         Z10, Z3, Z3
 	VMOVUPS        Z3, (SI)
-	VPANDD         Z13, Z2, Z2
-	VFMADD213PS    Z15, Z9, Z2
+	VPANDD         Z14, Z2, Z2
+	VMULPS         Z10, Z2, Z2
 	VMOVUPS        Z2, 64(SI)
 	VPUNPCKHBW     Z0, Z1, Z1
 	VPSLLD         $0x10, Z1, Z0
-	VFMADD213PS    Z15, Z9, Z0
+	VMULPS         Z10, Z0, Z0
 	VMOVUPS        Z0, 128(SI)
-	VPANDD         Z13, Z1, Z1
-	VFMADD213PS    Z15, Z9, Z1
+	VPANDD         Z14, Z1, Z1
+	VMULPS         Z10, Z1, Z1
 	VMOVUPS        Z1, 192(SI)
 	ADDQ           $+256, SI
 	ADDQ           $+32, DX
@@ -116,32 +115,32 @@ groupchosen:
 
 groupmeet:
 	VMOVUPS        (DX), Y0
-	VPERMB         Z0, Z14, Z0
-	VPMULTISHIFTQB Z0, Z12, Z0
-	VPERMB         Z11, Z0, Z1
-	VPERMB         Z10, Z0, Z0
+	VPERMB         Z0, Z15, Z0
+	VPMULTISHIFTQB Z0, Z13, Z0
+	VPERMB         Z12, Z0, Z1
+	VPERMB         Z11, Z0, Z0
 	VPUNPCKLBW     Z0, Z1, Z2
 	VPSLLD         $0x10, Z2, Z3
 	VMOVUPS        (R15), Z4
 	VMOVUPS        (BX), Z5
 	VPERMPS        Z5, Z4, Z4
-	VFMADD213PS    Z15, Z4, Z3
+	VMULPS         Z4, Z3, Z3
 	VMOVUPS        Z3, (SI)
-	VPANDD         Z13, Z2, Z2
+	VPANDD         Z14, Z2, Z2
 	VMOVUPS        64(R15), Z3
 	VPERMPS        Z5, Z3, Z3
-	VFMADD213PS    Z15, Z3, Z2
+	VMULPS         Z3, Z2, Z2
 	VMOVUPS        Z2, 64(SI)
 	VPUNPCKHBW     Z0, Z1, Z1
 	VPSLLD         $0x10, Z1, Z0
 	VMOVUPS        128(R15), Z2
 	VPERMPS        Z5, Z2, Z2
-	VFMADD213PS    Z15, Z2, Z0
+	VMULPS         Z2, Z0, Z0
 	VMOVUPS        Z0, 128(SI)
-	VPANDD         Z13, Z1, Z1
+	VPANDD         Z14, Z1, Z1
 	VMOVUPS        192(R15), Z0
 	VPERMPS        Z5, Z0, Z5
-	VFMADD213PS    Z15, Z5, Z1
+	VMULPS         Z5, Z1, Z1
 	VMOVUPS        Z1, 192(SI)
 	ADDQ           $+256, SI
 	ADDQ           $+32, DX
@@ -170,7 +169,7 @@ grouptail:
 	JEQ            return
 	CMPQ           R11, DI
 	JLT            groupodd
-	VBROADCASTSS   (BX), Z9
+	VBROADCASTSS   (BX), Z10
 	MOVQ           $-1, AX
 	BZHIQ          DI, AX, AX
 	KMOVQ          AX, K0
@@ -180,32 +179,32 @@ grouptail:
 	BZHIQ          CX, AX, AX
 	KMOVQ          AX, K7
 	VMOVDQU8.Z     (DX), K7, Z0
-	VPERMB         Z0, Z14, Z0
-	VPMULTISHIFTQB Z0, Z12, Z0
-	VPERMB         Z11, Z0, Z1
-	VPERMB         Z10, Z0, Z0
+	VPERMB         Z0, Z15, Z0
+	VPMULTISHIFTQB Z0, Z13, Z0
+	VPERMB         Z12, Z0, Z1
+	VPERMB         Z11, Z0, Z0
 	VPUNPCKLBW     Z0, Z1, Z2
 	VPSLLD         $0x10, Z2, Z3
-	VFMADD213PS    Z15, Z9, Z3
+	VMULPS         Z10, Z3, Z3
 	KMOVQ          K0, K7
 	VMOVUPS        Z3, K7, (SI)
 	CMPQ           DI, $+17
 	JLT            grouptailnarrow
-	VPANDD         Z13, Z2, Z2
-	VFMADD213PS    Z15, Z9, Z2
+	VPANDD         Z14, Z2, Z2
+	VMULPS         Z10, Z2, Z2
 	KSHIFTRQ       $0x10, K0, K7
 	VMOVUPS        Z2, K7, 64(SI)
 	CMPQ           DI, $+33
 	JLT            grouptailnarrow
 	VPUNPCKHBW     Z0, Z1, Z1
 	VPSLLD         $0x10, Z1, Z0
-	VFMADD213PS    Z15, Z9, Z0
+	VMULPS         Z10, Z0, Z0
 	KSHIFTRQ       $0x20, K0, K7
 	VMOVUPS        Z0, K7, 128(SI)
 	CMPQ           DI, $+49
 	JLT            grouptailnarrow
-	VPANDD         Z13, Z1, Z1
-	VFMADD213PS    Z15, Z9, Z1
+	VPANDD         Z14, Z1, Z1
+	VMULPS         Z10, Z1, Z1
 	KSHIFTRQ       $0x30, K0, K7
 	VMOVUPS        Z1, K7, 192(SI)
 
@@ -220,36 +219,36 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	PREFETCHT0       (SI)
-	PREFETCHT0       64(SI)
-	PREFETCHT0       128(SI)
-	PREFETCHT0       192(SI)
-	VMOVUPS          (DX), Y0
-	VPERMB           Z0, Z14, Z0
-	VPMULTISHIFTQB   Z0, Z12, Z0
-	VPERMB           Z11, Z0, Z1
-	VPERMB           Z10, Z0, Z0
-	VPUNPCKLBW       Z0, Z1, Z2
-	VPSLLD           $0x10, Z2, Z3
-	VFMADD132PS.BCST (BX), Z15, Z3
-	VMOVUPS          Z3, (SI)
-	VPANDD           Z13, Z2, Z2
-	VFMADD132PS.BCST (BX), Z15, Z2
-	VMOVUPS          Z2, 64(SI)
-	VPUNPCKHBW       Z0, Z1, Z1
-	VPSLLD           $0x10, Z1, Z0
-	VFMADD132PS.BCST 4(BX), Z15, Z0
-	VMOVUPS          Z0, 128(SI)
-	VPANDD           Z13, Z1, Z1
-	VFMADD132PS.BCST 4(BX), Z15, Z1
-	VMOVUPS          Z1, 192(SI)
-	ADDQ             $+8, BX
-	ADDQ             $+256, SI
-	ADDQ             $+32, DX
-	SUBQ             $+2, R11
-	CMPQ             R11, $+2
-	JGE              short2loop
-	JMP              few
+	PREFETCHT0     (SI)
+	PREFETCHT0     64(SI)
+	PREFETCHT0     128(SI)
+	PREFETCHT0     192(SI)
+	VMOVUPS        (DX), Y0
+	VPERMB         Z0, Z15, Z0
+	VPMULTISHIFTQB Z0, Z13, Z0
+	VPERMB         Z12, Z0, Z1
+	VPERMB         Z11, Z0, Z0
+	VPUNPCKLBW     Z0, Z1, Z2
+	VPSLLD         $0x10, Z2, Z3
+	VMULPS.BCST    (BX), Z3, Z3
+	VMOVUPS        Z3, (SI)
+	VPANDD         Z14, Z2, Z2
+	VMULPS.BCST    (BX), Z2, Z2
+	VMOVUPS        Z2, 64(SI)
+	VPUNPCKHBW     Z0, Z1, Z1
+	VPSLLD         $0x10, Z1, Z0
+	VMULPS.BCST    4(BX), Z0, Z0
+	VMOVUPS        Z0, 128(SI)
+	VPANDD         Z14, Z1, Z1
+	VMULPS.BCST    4(BX), Z1, Z1
+	VMOVUPS        Z1, 192(SI)
+	ADDQ           $+8, BX
+	ADDQ           $+256, SI
+	ADDQ           $+32, DX
+	SUBQ           $+2, R11
+	CMPQ           R11, $+2
+	JGE            short2loop
+	JMP            few
 
 short4:
 	CMPQ R11, $+4
@@ -259,36 +258,36 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	PREFETCHT0       (SI)
-	PREFETCHT0       64(SI)
-	PREFETCHT0       128(SI)
-	PREFETCHT0       192(SI)
-	VMOVUPS          (DX), Y0
-	VPERMB           Z0, Z14, Z0
-	VPMULTISHIFTQB   Z0, Z12, Z0
-	VPERMB           Z11, Z0, Z1
-	VPERMB           Z10, Z0, Z0
-	VPUNPCKLBW       Z0, Z1, Z2
-	VPSLLD           $0x10, Z2, Z3
-	VFMADD132PS.BCST (BX), Z15, Z3
-	VMOVUPS          Z3, (SI)
-	VPANDD           Z13, Z2, Z2
-	VFMADD132PS.BCST 4(BX), Z15, Z2
-	VMOVUPS          Z2, 64(SI)
-	VPUNPCKHBW       Z0, Z1, Z1
-	VPSLLD           $0x10, Z1, Z0
-	VFMADD132PS.BCST 8(BX), Z15, Z0
-	VMOVUPS          Z0, 128(SI)
-	VPANDD           Z13, Z1, Z1
-	VFMADD132PS.BCST 12(BX), Z15, Z1
-	VMOVUPS          Z1, 192(SI)
-	ADDQ             $+16, BX
-	ADDQ             $+256, SI
-	ADDQ             $+32, DX
-	SUBQ             $+4, R11
-	CMPQ             R11, $+4
-	JGE              short4loop
-	JMP              few
+	PREFETCHT0     (SI)
+	PREFETCHT0     64(SI)
+	PREFETCHT0     128(SI)
+	PREFETCHT0     192(SI)
+	VMOVUPS        (DX), Y0
+	VPERMB         Z0, Z15, Z0
+	VPMULTISHIFTQB Z0, Z13, Z0
+	VPERMB         Z12, Z0, Z1
+	VPERMB         Z11, Z0, Z0
+	VPUNPCKLBW     Z0, Z1, Z2
+	VPSLLD         $0x10, Z2, Z3
+	VMULPS.BCST    (BX), Z3, Z3
+	VMOVUPS        Z3, (SI)
+	VPANDD         Z14, Z2, Z2
+	VMULPS.BCST    4(BX), Z2, Z2
+	VMOVUPS        Z2, 64(SI)
+	VPUNPCKHBW     Z0, Z1, Z1
+	VPSLLD         $0x10, Z1, Z0
+	VMULPS.BCST    8(BX), Z0, Z0
+	VMOVUPS        Z0, 128(SI)
+	VPANDD         Z14, Z1, Z1
+	VMULPS.BCST    12(BX), Z1, Z1
+	VMOVUPS        Z1, 192(SI)
+	ADDQ           $+16, BX
+	ADDQ           $+256, SI
+	ADDQ           $+32, DX
+	SUBQ           $+4, R11
+	CMPQ           R11, $+4
+	JGE            short4loop
+	JMP            few
 
 lanes:
 	MOVQ R11, DI
@@ -300,27 +299,27 @@ lanerow:
 
 laneloop:
 	VMOVUPS        (DX), Y0
-	VPERMB         Z0, Z14, Z0
-	VPMULTISHIFTQB Z0, Z12, Z0
-	VPERMB         Z11, Z0, Z1
-	VPERMB         Z10, Z0, Z0
+	VPERMB         Z0, Z15, Z0
+	VPMULTISHIFTQB Z0, Z13, Z0
+	VPERMB         Z12, Z0, Z1
+	VPERMB         Z11, Z0, Z0
 	VPUNPCKLBW     Z0, Z1, Z2
 	VPSLLD         $0x10, Z2, Z3
 	VMOVUPS        (BX), Z4
-	VFMADD213PS    Z15, Z4, Z3
+	VMULPS         Z4, Z3, Z3
 	VMOVUPS        Z3, (SI)
-	VPANDD         Z13, Z2, Z2
+	VPANDD         Z14, Z2, Z2
 	VMOVUPS        64(BX), Z3
-	VFMADD213PS    Z15, Z3, Z2
+	VMULPS         Z3, Z2, Z2
 	VMOVUPS        Z2, 64(SI)
 	VPUNPCKHBW     Z0, Z1, Z1
 	VPSLLD         $0x10, Z1, Z0
 	VMOVUPS        128(BX), Z2
-	VFMADD213PS    Z15, Z2, Z0
+	VMULPS         Z2, Z0, Z0
 	VMOVUPS        Z0, 128(SI)
-	VPANDD         Z13, Z1, Z1
+	VPANDD         Z14, Z1, Z1
 	VMOVUPS        192(BX), Z0
-	VFMADD213PS    Z15, Z0, Z1
+	VMULPS         Z0, Z1, Z1
 	VMOVUPS        Z1, 192(SI)
 	ADDQ           $+256, SI
 	ADDQ           $+32, DX
@@ -359,23 +358,23 @@ groupstream:
 	LEAQ           (DX)(CX*1), AX
 	CALL           ·fetch64AVX2(SB)
 	VMOVUPS        (DX), Y0
-	VPERMB         Z0, Z14, Z0
-	VPMULTISHIFTQB Z0, Z12, Z0
-	VPERMB         Z11, Z0, Z1
-	VPERMB         Z10, Z0, Z0
+	VPERMB         Z0, Z15, Z0
+	VPMULTISHIFTQB Z0, Z13, Z0
+	VPERMB         Z12, Z0, Z1
+	VPERMB         Z11, Z0, Z0
 	VPUNPCKLBW     Z0, Z1, Z2
 	VPSLLD         $0x10, Z2, Z3
-	VFMADD213PS    Z15, Z9, Z3
+	VMULPS         Z10, Z3, Z3
 	VMOVNTPS       Z3, (SI)
-	VPANDD         Z13, Z2, Z2
-	VFMADD213PS    Z15, Z9, Z2
+	VPANDD         Z14, Z2, Z2
+	VMULPS         Z10, Z2, Z2
 	VMOVNTPS       Z2, 64(SI)
 	VPUNPCKHBW     Z0, Z1, Z1
 	VPSLLD         $0x10, Z1, Z0
-	VFMADD213PS    Z15, Z9, Z0
+	VMULPS         Z10, Z0, Z0
 	VMOVNTPS       Z0, 128(SI)
-	VPANDD         Z13, Z1, Z1
-	VFMADD213PS    Z15, Z9, Z1
+	VPANDD         Z14, Z1, Z1
+	VMULPS         Z10, Z1, Z1
 	VMOVNTPS       Z1, 192(SI)
 	ADDQ           $+256, SI
 	ADDQ           $+32, DX
@@ -422,64 +421,64 @@ groupodddone:
 	JMP  groupbegin
 
 short2stream:
-	LEAQ             (DX)(CX*1), AX
-	CALL             ·fetch64AVX2(SB)
-	VMOVUPS          (DX), Y0
-	VPERMB           Z0, Z14, Z0
-	VPMULTISHIFTQB   Z0, Z12, Z0
-	VPERMB           Z11, Z0, Z1
-	VPERMB           Z10, Z0, Z0
-	VPUNPCKLBW       Z0, Z1, Z2
-	VPSLLD           $0x10, Z2, Z3
-	VFMADD132PS.BCST (BX), Z15, Z3
-	VMOVNTPS         Z3, (SI)
-	VPANDD           Z13, Z2, Z2
-	VFMADD132PS.BCST (BX), Z15, Z2
-	VMOVNTPS         Z2, 64(SI)
-	VPUNPCKHBW       Z0, Z1, Z1
-	VPSLLD           $0x10, Z1, Z0
-	VFMADD132PS.BCST 4(BX), Z15, Z0
-	VMOVNTPS         Z0, 128(SI)
-	VPANDD           Z13, Z1, Z1
-	VFMADD132PS.BCST 4(BX), Z15, Z1
-	VMOVNTPS         Z1, 192(SI)
-	ADDQ             $+8, BX
-	ADDQ             $+256, SI
-	ADDQ             $+32, DX
-	SUBQ             $+2, R11
-	CMPQ             R11, $+2
-	JGE              short2stream
-	JMP              few
+	LEAQ           (DX)(CX*1), AX
+	CALL           ·fetch64AVX2(SB)
+	VMOVUPS        (DX), Y0
+	VPERMB         Z0, Z15, Z0
+	VPMULTISHIFTQB Z0, Z13, Z0
+	VPERMB         Z12, Z0, Z1
+	VPERMB         Z11, Z0, Z0
+	VPUNPCKLBW     Z0, Z1, Z2
+	VPSLLD         $0x10, Z2, Z3
+	VMULPS.BCST    (BX), Z3, Z3
+	VMOVNTPS       Z3, (SI)
+	VPANDD         Z14, Z2, Z2
+	VMULPS.BCST    (BX), Z2, Z2
+	VMOVNTPS       Z2, 64(SI)
+	VPUNPCKHBW     Z0, Z1, Z1
+	VPSLLD         $0x10, Z1, Z0
+	VMULPS.BCST    4(BX), Z0, Z0
+	VMOVNTPS       Z0, 128(SI)
+	VPANDD         Z14, Z1, Z1
+	VMULPS.BCST    4(BX), Z1, Z1
+	VMOVNTPS       Z1, 192(SI)
+	ADDQ           $+8, BX
+	ADDQ           $+256, SI
+	ADDQ           $+32, DX
+	SUBQ           $+2, R11
+	CMPQ           R11, $+2
+	JGE            short2stream
+	JMP            few
 
 short4stream:
-	LEAQ             (DX)(CX*1), AX
-	CALL             ·fetch64AVX2(SB)
-	VMOVUPS          (DX), Y0
-	VPERMB           Z0, Z14, Z0
-	VPMULTISHIFTQB   Z0, Z12, Z0
-	VPERMB           Z11, Z0, Z1
-	VPERMB           Z10, Z0, Z0
-	VPUNPCKLBW       Z0, Z1, Z2
-	VPSLLD           $0x10, Z2, Z3
-	VFMADD132PS.BCST (BX), Z15, Z3
-	VMOVNTPS         Z3, (SI)
-	VPANDD           Z13, Z2, Z2
-	VFMADD132PS.BCST 4(BX), Z15, Z2
-	VMOVNTPS         Z2, 64(SI)
-	VPUNPCKHBW       Z0, Z1, Z1
-	VPSLLD           $0x10, Z1, Z0
-	VFMADD132PS.BCST 8(BX), Z15, Z0
-	VMOVNTPS         Z0, 128(SI)
-	VPANDD           Z13, Z1, Z1
-	VFMADD132PS.BCST 12(BX), Z15, Z1
-	VMOVNTPS         Z1, 192(SI)
-	ADDQ             $+16, BX
-	ADDQ             $+256, SI
-	ADDQ             $+32, DX
-	SUBQ             $+4, R11
-	CMPQ             R11, $+4
-	JGE              short4stream
-	JMP              few
+	LEAQ           (DX)(CX*1), AX
+	CALL           ·fetch64AVX2(SB)
+	VMOVUPS        (DX), Y0
+	VPERMB         Z0, Z15, Z0
+	VPMULTISHIFTQB Z0, Z13, Z0
+	VPERMB         Z12, Z0, Z1
+	VPERMB         Z11, Z0, Z0
+	VPUNPCKLBW     Z0, Z1, Z2
+	VPSLLD         $0x10, Z2, Z3
+	VMULPS.BCST    (BX), Z3, Z3
+	VMOVNTPS       Z3, (SI)
+	VPANDD         Z14, Z2, Z2
+	VMULPS.BCST    4(BX), Z2, Z2
+	VMOVNTPS       Z2, 64(SI)
+	VPUNPCKHBW     Z0, Z1, Z1
+	VPSLLD         $0x10, Z1, Z0
+	VMULPS.BCST    8(BX), Z0, Z0
+	VMOVNTPS       Z0, 128(SI)
+	VPANDD         Z14, Z1, Z1
+	VMULPS.BCST    12(BX), Z1, Z1
+	VMOVNTPS       Z1, 192(SI)
+	ADDQ           $+16, BX
+	ADDQ           $+256, SI
+	ADDQ           $+32, DX
+	SUBQ           $+4, R11
+	CMPQ           R11, $+4
+	JGE            short4stream
+	JMP            few
 
 lanestage:
 	MOVQ SI, (SP)

@@ -8,14 +8,13 @@
 
 TEXT ·DequantizeNEON(SB), 0, $648-56
 	// pointers: R1 y, R2 q, R3 scale, R0 elements left, R12 groups left, R13 length
-	// per call: V0 0x0, V1 sign, V15 0x4b004b00, V0 0x4b000000, V2 ToFloat, V14 Add, V0 Narrow16, V13 NarrowU8
+	// per call: V1 sign, V15 0x4b004b00, V0 0x4b000000, V2 ToFloat, V14 Add, V0 Narrow16, V13 NarrowU8
 	// per group: V12 scale
-	// vector registers in use at once: 9
+	// vector registers in use at once: 8
 	MOVD y+0(FP), R1
 	MOVD q+8(FP), R2
 	MOVD scale+16(FP), R3
 	MOVWU layout+24(FP), R4
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	MOVD $1258310400, R16
 	VDUP R16, V15.S4
 	MOVD $1258291200, R16
@@ -62,25 +61,21 @@ read3:
 	VUXTL V0.B8, V1.H8
 	VZIP1 V15.H8, V1.H8, V2.H8
 	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V12.S4, V2.S4, V3.S4
-	FMOVQ F3, (R1)
+	WORD $0x6e2cdc42 // fmul v2.4s, v2.4s, v12.4s
+	FMOVQ F2, (R1)
 	VZIP2 V15.H8, V1.H8, V1.H8
 	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V12.S4, V1.S4, V2.S4
-	FMOVQ F2, 16(R1)
+	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
+	FMOVQ F1, 16(R1)
 	VUXTL2 V0.B16, V0.H8
 	VZIP1 V15.H8, V0.H8, V1.H8
 	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V12.S4, V1.S4, V2.S4
-	FMOVQ F2, 32(R1)
+	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
+	FMOVQ F1, 32(R1)
 	VZIP2 V15.H8, V0.H8, V0.H8
 	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V12.S4, V0.S4, V1.S4
-	FMOVQ F1, 48(R1)
+	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
+	FMOVQ F0, 48(R1)
 	ADD $64, R1, R1
 	SUB $16, R12, R12
 	CMP $16, R12
@@ -115,31 +110,27 @@ read6:
 	FMOVQ (R15), F3
 	FMOVQ (R3), F4
 	VTBL V3.B16, [V4.B16], V3.B16
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V3.S4, V2.S4, V5.S4
-	FMOVQ F5, (R1)
+	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	FMOVQ F2, (R1)
 	VZIP2 V15.H8, V1.H8, V1.H8
 	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
 	FMOVQ 16(R15), F2
 	VTBL V2.B16, [V4.B16], V2.B16
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V2.S4, V1.S4, V3.S4
-	FMOVQ F3, 16(R1)
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	FMOVQ F1, 16(R1)
 	VUXTL2 V0.B16, V0.H8
 	VZIP1 V15.H8, V0.H8, V1.H8
 	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
 	FMOVQ 32(R15), F2
 	VTBL V2.B16, [V4.B16], V2.B16
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V2.S4, V1.S4, V3.S4
-	FMOVQ F3, 32(R1)
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	FMOVQ F1, 32(R1)
 	VZIP2 V15.H8, V0.H8, V0.H8
 	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
 	FMOVQ 48(R15), F1
 	VTBL V1.B16, [V4.B16], V4.B16
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V4.S4, V0.S4, V1.S4
-	FMOVQ F1, 48(R1)
+	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
+	FMOVQ F0, 48(R1)
 	ADD $64, R1, R1
 	ADD R23, R15, R15
 	SUB R24, R15, R17
@@ -198,28 +189,24 @@ read9:
 	VZIP1 V15.H8, V1.H8, V2.H8
 	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
 	FMOVQ (R3), F3
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V3.S4, V2.S4, V4.S4
-	FMOVQ F4, (R1)
+	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	FMOVQ F2, (R1)
 	VZIP2 V15.H8, V1.H8, V1.H8
 	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
 	FMOVQ 16(R3), F2
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V2.S4, V1.S4, V3.S4
-	FMOVQ F3, 16(R1)
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	FMOVQ F1, 16(R1)
 	VUXTL2 V0.B16, V0.H8
 	VZIP1 V15.H8, V0.H8, V1.H8
 	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
 	FMOVQ 32(R3), F2
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V2.S4, V1.S4, V3.S4
-	FMOVQ F3, 32(R1)
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	FMOVQ F1, 32(R1)
 	VZIP2 V15.H8, V0.H8, V0.H8
 	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
 	FMOVQ 48(R3), F1
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVQ F2, 48(R1)
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	FMOVQ F0, 48(R1)
 	ADD $64, R1, R1
 	ADD $64, R3, R3
 	SUB $16, R0, R0

@@ -65,7 +65,7 @@ func QuantizeMinval(isa ISA, elemKind Elem, q *uint8, x *float32, scale *float32
 	panic("asm: no such implementation of QuantizeMinval")
 }
 
-// Dequantize sets y = q*scale.
+// Dequantize sets y = q*scale. Scales are above 0: there is no -0.
 // sign is the highest bit of a signed code, 0 if they are unsigned.
 func Dequantize[T Float](isa ISA, elemKind Elem, y unsafe.Pointer, q *uint8, scale *float32, layout int32, sign int32, groups int, length int, ahead int) {
 	panic("asm: no such implementation of Dequantize")
@@ -555,7 +555,7 @@ func ProductTies(isa ISA, elemKind Elem, same *uint8, tie *float32, scale float3
 	panic("asm: no such implementation of ProductTies")
 }
 
-// DequantizeNibbles sets y = q*scale.
+// DequantizeNibbles sets y = q*scale. Scales are above 0: there is no -0.
 // sign is the highest bit of a signed code, 0 if they are unsigned.
 func DequantizeNibbles(isa ISA, elemKind Elem, y *float32, q *uint8, scale *float32, sign int32, groups int, length int, ahead int) {
 	panic("asm: no such implementation of DequantizeNibbles")

@@ -56,10 +56,10 @@ groupnext:
 	JGT          groupstream
 	CMPQ         R11, $+128
 	JGE          groupfirst
-	TESTQ        $0x0000001f, R11
-	JNE          grouploop
 	CMPQ         DI, $+128
 	JLT          grouploop
+	TESTQ        $0x0000001f, R11
+	JNE          grouploop
 
 groupfirst:
 	VCVTPH2PS    (DX), Y0

@@ -60,10 +60,10 @@ groupnext:
 	JGT          groupstream
 	CMPQ         R11, $+256
 	JGE          groupfirst
-	TESTQ        $0x0000003f, R11
-	JNE          grouploop
 	CMPQ         DI, $+256
 	JLT          grouploop
+	TESTQ        $0x0000003f, R11
+	JNE          grouploop
 
 groupfirst:
 	VCVTPH2PS    (DX), Z0

@@ -70,10 +70,10 @@ groupnext:
 	JGT          groupstream
 	CMPQ         R11, $+256
 	JGE          groupfirst
-	TESTQ        $0x0000003f, R11
-	JNE          grouploop
 	CMPQ         DI, $+256
 	JLT          grouploop
+	TESTQ        $0x0000003f, R11
+	JNE          grouploop
 
 groupfirst:
 	VMOVUPS      (DX), Z0
@@ -1657,10 +1657,10 @@ groupnext:
 	JGT          groupstream
 	CMPQ         R11, $+256
 	JGE          groupfirst
-	TESTQ        $0x0000003f, R11
-	JNE          grouploop
 	CMPQ         DI, $+256
 	JLT          grouploop
+	TESTQ        $0x0000003f, R11
+	JNE          grouploop
 
 groupfirst:
 	VMOVUPS      (DX), Z0
@@ -3365,10 +3365,10 @@ groupnext:
 	JGT          groupstream
 	CMPQ         R11, $+256
 	JGE          groupfirst
-	TESTQ        $0x0000003f, R11
-	JNE          grouploop
 	CMPQ         DI, $+256
 	JLT          grouploop
+	TESTQ        $0x0000003f, R11
+	JNE          grouploop
 
 groupfirst:
 	VMOVUPS      (DX), Z0
@@ -5072,10 +5072,10 @@ groupnext:
 	JGT          groupstream
 	CMPQ         R11, $+256
 	JGE          groupfirst
-	TESTQ        $0x0000003f, R11
-	JNE          grouploop
 	CMPQ         DI, $+256
 	JLT          grouploop
+	TESTQ        $0x0000003f, R11
+	JNE          grouploop
 
 groupfirst:
 	VMOVUPS      (DX), Z0

@@ -60,10 +60,10 @@ groupnext:
 	JGT          groupstream
 	CMPQ         R11, $+256
 	JGE          groupfirst
-	TESTQ        $0x0000003f, R11
-	JNE          grouploop
 	CMPQ         DI, $+256
 	JLT          grouploop
+	TESTQ        $0x0000003f, R11
+	JNE          grouploop
 
 groupfirst:
 	VMOVUPS      (DX), Z0
@@ -1765,10 +1765,10 @@ groupnext:
 	JGT          groupstream
 	CMPQ         R11, $+256
 	JGE          groupfirst
-	TESTQ        $0x0000003f, R11
-	JNE          grouploop
 	CMPQ         DI, $+256
 	JLT          grouploop
+	TESTQ        $0x0000003f, R11
+	JNE          grouploop
 
 groupfirst:
 	VMOVUPS (DX), Z0
@@ -3290,10 +3290,10 @@ groupnext:
 	JGT          groupstream
 	CMPQ         R11, $+256
 	JGE          groupfirst
-	TESTQ        $0x0000003f, R11
-	JNE          grouploop
 	CMPQ         DI, $+256
 	JLT          grouploop
+	TESTQ        $0x0000003f, R11
+	JNE          grouploop
 
 groupfirst:
 	VMOVUPS      (DX), Z0
@@ -4656,10 +4656,10 @@ groupnext:
 	JGT          groupstream
 	CMPQ         R11, $+256
 	JGE          groupfirst
-	TESTQ        $0x0000003f, R11
-	JNE          grouploop
 	CMPQ         DI, $+256
 	JLT          grouploop
+	TESTQ        $0x0000003f, R11
+	JNE          grouploop
 
 groupfirst:
 	VMOVUPS     (DX), Z0

@@ -56,10 +56,10 @@ groupnext:
 	JGT          groupstream
 	CMPQ         R11, $+256
 	JGE          groupfirst
-	TESTQ        $0x0000003f, R11
-	JNE          grouploop
 	CMPQ         DI, $+256
 	JLT          grouploop
+	TESTQ        $0x0000003f, R11
+	JNE          grouploop
 
 groupfirst:
 	VMOVUPS      (DX), Z10
@@ -1287,10 +1287,10 @@ groupnext:
 	JGT          groupstream
 	CMPQ         R11, $+256
 	JGE          groupfirst
-	TESTQ        $0x0000003f, R11
-	JNE          grouploop
 	CMPQ         DI, $+256
 	JLT          grouploop
+	TESTQ        $0x0000003f, R11
+	JNE          grouploop
 
 groupfirst:
 	VMOVUPS (DX), Z0

@@ -54,10 +54,10 @@ groupnext:
 	VBROADCASTSS (R10), Z10
 	CMPQ         R11, $+256
 	JGE          groupfirst
-	TESTQ        $0x0000003f, R11
-	JNE          grouploop
 	CMPQ         DI, $+256
 	JLT          grouploop
+	TESTQ        $0x0000003f, R11
+	JNE          grouploop
 
 groupfirst:
 	VMOVUPS      (DX), Z0
