@@ -46,7 +46,7 @@ func isZen3(model [2]int) bool {
 
 const (
 	page     = 4096
-	farFetch = 2 * page // from here on assembly fetches into the second cache
+	farFetch = 2 * page // from here on AVX-512's assembly fetches into the second cache, as AVX2's always does
 )
 
 func habitOf(maker string, model [2]int) fetching {
@@ -75,7 +75,7 @@ func WhyStreaming() string {
 	if from < 0 {
 		when = "never"
 	}
-	if habit.ahead >= farFetch {
+	if habit.ahead >= farFetch || current() == avx2 {
 		where = "into the second cache"
 	}
 	family, model := cpuid.Model()

@@ -418,8 +418,15 @@ func (m *Machine) BranchAbove(arg string, imm int, l string) {
 }
 
 // Prefetch fetches lines of what lies so many bytes behind p as the argument of
-// BranchAbove says. Memory that is not there does no harm.
+// BranchAbove says. Memory that is not there does no harm. AVX2's machines gain nothing by the non-temporal hint, and beside a
+// tile of few bytes a call takes long.
 func (m *Machine) Prefetch(p plan.GPR, bytes int) {
+	if !m.wide {
+		for off := 0; off < bytes; off += 64 {
+			m.i("PREFETCHT1", operand.Mem{Base: gprs[p], Index: scratch2, Scale: 1, Disp: off})
+		}
+		return
+	}
 	m.i("LEAQ", operand.Mem{Base: gprs[p], Index: scratch2, Scale: 1}, scratch)
 	m.callRoutine(fetching, max(64, bytes))
 }

@@ -72,39 +72,38 @@ fence:
 	RET
 
 lanestream:
-	LEAQ      (DX)(CX*1), AX
-	CALL      ·fetch128AVX2(SB)
-	LEAQ      (BX)(CX*1), AX
-	CALL      ·fetch64AVX2(SB)
-	VPMOVZXBD (BX), Y0
-	VCVTDQ2PS Y0, Y0
-	VMULPS    (DX), Y0, Y0
-	VPMOVZXBD 8(BX), Y1
-	VCVTDQ2PS Y1, Y1
-	VMULPS    32(DX), Y1, Y1
-	VPMOVZXBD 16(BX), Y2
-	VCVTDQ2PS Y2, Y2
-	VMULPS    64(DX), Y2, Y2
-	VPMOVZXBD 24(BX), Y3
-	VCVTDQ2PS Y3, Y3
-	VMULPS    96(DX), Y3, Y3
-	VCMPPS    $0x03, Y1, Y0, Y4
-	VCMPPS    $0x03, Y3, Y2, Y5
-	VORPS     Y5, Y4, Y4
-	VPMOVMSKB Y4, AX
-	TESTL     AX, AX
-	JNE       lanerare
-	VMOVNTPS  Y0, (SI)
-	VMOVNTPS  Y1, 32(SI)
-	VMOVNTPS  Y2, 64(SI)
-	VMOVNTPS  Y3, 96(SI)
-	SUBQ      $-128, SI
-	SUBQ      $-128, DX
-	ADDQ      $+32, BX
-	SUBQ      $+32, DI
-	CMPQ      DI, $+32
-	JGE       lanestream
-	JMP       lanetail
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	PREFETCHT1 (BX)(CX*1)
+	VPMOVZXBD  (BX), Y0
+	VCVTDQ2PS  Y0, Y0
+	VMULPS     (DX), Y0, Y0
+	VPMOVZXBD  8(BX), Y1
+	VCVTDQ2PS  Y1, Y1
+	VMULPS     32(DX), Y1, Y1
+	VPMOVZXBD  16(BX), Y2
+	VCVTDQ2PS  Y2, Y2
+	VMULPS     64(DX), Y2, Y2
+	VPMOVZXBD  24(BX), Y3
+	VCVTDQ2PS  Y3, Y3
+	VMULPS     96(DX), Y3, Y3
+	VCMPPS     $0x03, Y1, Y0, Y4
+	VCMPPS     $0x03, Y3, Y2, Y5
+	VORPS      Y5, Y4, Y4
+	VPMOVMSKB  Y4, AX
+	TESTL      AX, AX
+	JNE        lanerare
+	VMOVNTPS   Y0, (SI)
+	VMOVNTPS   Y1, 32(SI)
+	VMOVNTPS   Y2, 64(SI)
+	VMOVNTPS   Y3, 96(SI)
+	SUBQ       $-128, SI
+	SUBQ       $-128, DX
+	ADDQ       $+32, BX
+	SUBQ       $+32, DI
+	CMPQ       DI, $+32
+	JGE        lanestream
+	JMP        lanetail
 
 lanerare:
 	JMP rare
@@ -228,10 +227,9 @@ fence:
 	RET
 
 lanestream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch128AVX2(SB)
-	LEAQ         (BX)(CX*1), AX
-	CALL         ·fetch64AVX2(SB)
+	PREFETCHT1   (DX)(CX*1)
+	PREFETCHT1   64(DX)(CX*1)
+	PREFETCHT1   (BX)(CX*1)
 	VPBROADCASTD (BX), Y0
 	VPAND        Y14, Y0, Y1
 	VPCMPEQD     Y14, Y1, Y1
@@ -390,40 +388,38 @@ fence:
 	RET
 
 lanestream:
-	LEAQ      (DX)(CX*1), AX
-	CALL      ·fetch64AVX2(SB)
-	LEAQ      (BX)(CX*1), AX
-	CALL      ·fetch64AVX2(SB)
-	VMOVUPS   (DX), Y0
-	VPAND     Y14, Y0, Y1
-	VPMOVZXBW (BX), Y2
-	VPADDSW   Y13, Y2, Y3
-	VPMAXUW   Y3, Y1, Y1
-	VMOVUPS   32(DX), Y3
-	VPAND     Y14, Y3, Y4
-	VPMOVZXBW 16(BX), Y5
-	VPADDSW   Y13, Y5, Y6
-	VPMAXUW   Y6, Y4, Y4
-	VPMAXUW   Y4, Y1, Y1
-	VPCMPGTW  Y15, Y1, Y1
-	VPMOVMSKB Y1, AX
-	TESTL     AX, AX
-	JNE       lanerare
-	VPCMPEQW  Y12, Y2, Y2
-	VPOR      Y11, Y2, Y2
-	VPAND     Y0, Y2, Y2
-	VMOVNTPS  Y2, (SI)
-	VPCMPEQW  Y12, Y5, Y5
-	VPOR      Y11, Y5, Y5
-	VPAND     Y3, Y5, Y5
-	VMOVNTPS  Y5, 32(SI)
-	ADDQ      $+64, SI
-	ADDQ      $+64, DX
-	ADDQ      $+32, BX
-	SUBQ      $+32, DI
-	CMPQ      DI, $+32
-	JGE       lanestream
-	JMP       lanetail
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 (BX)(CX*1)
+	VMOVUPS    (DX), Y0
+	VPAND      Y14, Y0, Y1
+	VPMOVZXBW  (BX), Y2
+	VPADDSW    Y13, Y2, Y3
+	VPMAXUW    Y3, Y1, Y1
+	VMOVUPS    32(DX), Y3
+	VPAND      Y14, Y3, Y4
+	VPMOVZXBW  16(BX), Y5
+	VPADDSW    Y13, Y5, Y6
+	VPMAXUW    Y6, Y4, Y4
+	VPMAXUW    Y4, Y1, Y1
+	VPCMPGTW   Y15, Y1, Y1
+	VPMOVMSKB  Y1, AX
+	TESTL      AX, AX
+	JNE        lanerare
+	VPCMPEQW   Y12, Y2, Y2
+	VPOR       Y11, Y2, Y2
+	VPAND      Y0, Y2, Y2
+	VMOVNTPS   Y2, (SI)
+	VPCMPEQW   Y12, Y5, Y5
+	VPOR       Y11, Y5, Y5
+	VPAND      Y3, Y5, Y5
+	VMOVNTPS   Y5, 32(SI)
+	ADDQ       $+64, SI
+	ADDQ       $+64, DX
+	ADDQ       $+32, BX
+	SUBQ       $+32, DI
+	CMPQ       DI, $+32
+	JGE        lanestream
+	JMP        lanetail
 
 lanerare:
 	JMP rare
@@ -548,10 +544,8 @@ fence:
 	RET
 
 lanestream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch64AVX2(SB)
-	LEAQ         (BX)(CX*1), AX
-	CALL         ·fetch64AVX2(SB)
+	PREFETCHT1   (DX)(CX*1)
+	PREFETCHT1   (BX)(CX*1)
 	VMOVUPS      (DX), Y0
 	VPAND        Y15, Y0, Y1
 	VMOVUPS      32(DX), Y2
@@ -717,40 +711,38 @@ fence:
 	RET
 
 lanestream:
-	LEAQ      (DX)(CX*1), AX
-	CALL      ·fetch64AVX2(SB)
-	LEAQ      (BX)(CX*1), AX
-	CALL      ·fetch64AVX2(SB)
-	VMOVUPS   (DX), Y0
-	VPAND     Y14, Y0, Y1
-	VPMOVZXBW (BX), Y2
-	VPADDSW   Y13, Y2, Y3
-	VPMAXUW   Y3, Y1, Y1
-	VMOVUPS   32(DX), Y3
-	VPAND     Y14, Y3, Y4
-	VPMOVZXBW 16(BX), Y5
-	VPADDSW   Y13, Y5, Y6
-	VPMAXUW   Y6, Y4, Y4
-	VPMAXUW   Y4, Y1, Y1
-	VPCMPGTW  Y15, Y1, Y1
-	VPMOVMSKB Y1, AX
-	TESTL     AX, AX
-	JNE       lanerare
-	VPCMPEQW  Y12, Y2, Y2
-	VPOR      Y11, Y2, Y2
-	VPAND     Y0, Y2, Y2
-	VMOVNTPS  Y2, (SI)
-	VPCMPEQW  Y12, Y5, Y5
-	VPOR      Y11, Y5, Y5
-	VPAND     Y3, Y5, Y5
-	VMOVNTPS  Y5, 32(SI)
-	ADDQ      $+64, SI
-	ADDQ      $+64, DX
-	ADDQ      $+32, BX
-	SUBQ      $+32, DI
-	CMPQ      DI, $+32
-	JGE       lanestream
-	JMP       lanetail
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 (BX)(CX*1)
+	VMOVUPS    (DX), Y0
+	VPAND      Y14, Y0, Y1
+	VPMOVZXBW  (BX), Y2
+	VPADDSW    Y13, Y2, Y3
+	VPMAXUW    Y3, Y1, Y1
+	VMOVUPS    32(DX), Y3
+	VPAND      Y14, Y3, Y4
+	VPMOVZXBW  16(BX), Y5
+	VPADDSW    Y13, Y5, Y6
+	VPMAXUW    Y6, Y4, Y4
+	VPMAXUW    Y4, Y1, Y1
+	VPCMPGTW   Y15, Y1, Y1
+	VPMOVMSKB  Y1, AX
+	TESTL      AX, AX
+	JNE        lanerare
+	VPCMPEQW   Y12, Y2, Y2
+	VPOR       Y11, Y2, Y2
+	VPAND      Y0, Y2, Y2
+	VMOVNTPS   Y2, (SI)
+	VPCMPEQW   Y12, Y5, Y5
+	VPOR       Y11, Y5, Y5
+	VPAND      Y3, Y5, Y5
+	VMOVNTPS   Y5, 32(SI)
+	ADDQ       $+64, SI
+	ADDQ       $+64, DX
+	ADDQ       $+32, BX
+	SUBQ       $+32, DI
+	CMPQ       DI, $+32
+	JGE        lanestream
+	JMP        lanetail
 
 lanerare:
 	JMP rare
@@ -893,10 +885,8 @@ fence:
 	RET
 
 lanestream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch64AVX2(SB)
-	LEAQ         (BX)(CX*1), AX
-	CALL         ·fetch64AVX2(SB)
+	PREFETCHT1   (DX)(CX*1)
+	PREFETCHT1   (BX)(CX*1)
 	VMOVUPS      (DX), Y0
 	VPAND        Y15, Y0, Y1
 	VMOVUPS      32(DX), Y2

@@ -58,26 +58,26 @@ fence:
 	RET
 
 lanestream:
-	LEAQ      (DX)(CX*1), AX
-	CALL      ·fetch128AVX2(SB)
-	VMOVUPS   (DX), Y0
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVNTPS  X0, (SI)
-	VMOVUPS   32(DX), Y0
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVNTPS  X0, 16(SI)
-	VMOVUPS   64(DX), Y0
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVNTPS  X0, 32(SI)
-	VMOVUPS   96(DX), Y0
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVNTPS  X0, 48(SI)
-	ADDQ      $+64, SI
-	SUBQ      $-128, DX
-	SUBQ      $+32, DI
-	CMPQ      DI, $+32
-	JGE       lanestream
-	JMP       lanetail
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	VMOVUPS    (DX), Y0
+	VCVTPS2PH  $0x00, Y0, X0
+	VMOVNTPS   X0, (SI)
+	VMOVUPS    32(DX), Y0
+	VCVTPS2PH  $0x00, Y0, X0
+	VMOVNTPS   X0, 16(SI)
+	VMOVUPS    64(DX), Y0
+	VCVTPS2PH  $0x00, Y0, X0
+	VMOVNTPS   X0, 32(SI)
+	VMOVUPS    96(DX), Y0
+	VCVTPS2PH  $0x00, Y0, X0
+	VMOVNTPS   X0, 48(SI)
+	ADDQ       $+64, SI
+	SUBQ       $-128, DX
+	SUBQ       $+32, DI
+	CMPQ       DI, $+32
+	JGE        lanestream
+	JMP        lanetail
 
 lanestage:
 	MOVQ SI, (SP)
@@ -138,22 +138,21 @@ fence:
 	RET
 
 lanestream:
-	LEAQ      (DX)(CX*1), AX
-	CALL      ·fetch64AVX2(SB)
-	VCVTPH2PS (DX), Y0
-	VMOVNTPS  Y0, (SI)
-	VCVTPH2PS 16(DX), Y0
-	VMOVNTPS  Y0, 32(SI)
-	VCVTPH2PS 32(DX), Y0
-	VMOVNTPS  Y0, 64(SI)
-	VCVTPH2PS 48(DX), Y0
-	VMOVNTPS  Y0, 96(SI)
-	SUBQ      $-128, SI
-	ADDQ      $+64, DX
-	SUBQ      $+32, DI
-	CMPQ      DI, $+32
-	JGE       lanestream
-	JMP       lanetail
+	PREFETCHT1 (DX)(CX*1)
+	VCVTPH2PS  (DX), Y0
+	VMOVNTPS   Y0, (SI)
+	VCVTPH2PS  16(DX), Y0
+	VMOVNTPS   Y0, 32(SI)
+	VCVTPH2PS  32(DX), Y0
+	VMOVNTPS   Y0, 64(SI)
+	VCVTPH2PS  48(DX), Y0
+	VMOVNTPS   Y0, 96(SI)
+	SUBQ       $-128, SI
+	ADDQ       $+64, DX
+	SUBQ       $+32, DI
+	CMPQ       DI, $+32
+	JGE        lanestream
+	JMP        lanetail
 
 lanestage:
 	MOVQ SI, (SP)
@@ -240,46 +239,46 @@ fence:
 	RET
 
 lanestream:
-	LEAQ      (DX)(CX*1), AX
-	CALL      ·fetch128AVX2(SB)
-	VMOVUPS   (DX), Y0
-	VMOVUPS   32(DX), Y1
-	VMOVUPS   64(DX), Y2
-	VMOVUPS   96(DX), Y3
-	VCMPPS    $0x03, Y1, Y0, Y4
-	VCMPPS    $0x03, Y3, Y2, Y5
-	VORPS     Y5, Y4, Y4
-	VPMOVMSKB Y4, AX
-	TESTL     AX, AX
-	JNE       lanerare
-	VPSRLD    $0x10, Y0, Y4
-	VPBLENDW  $0xaa, Y1, Y4, Y4
-	VPSLLD    $0x10, Y1, Y6
-	VPBLENDW  $0xaa, Y6, Y0, Y5
-	VPANDN    ·word00010001+0(SB), Y4, Y6
-	VPSUBUSW  Y6, Y5, Y5
-	VPSRLW    $0x0f, Y5, Y5
-	VPADDW    Y5, Y4, Y4
-	VPSHUFB   ·bytes05b81a5d+0(SB), Y4, Y4
-	VPERMQ    $0xd8, Y4, Y4
-	VMOVNTPS  Y4, (SI)
-	VPSRLD    $0x10, Y2, Y0
-	VPBLENDW  $0xaa, Y3, Y0, Y0
-	VPSLLD    $0x10, Y3, Y4
-	VPBLENDW  $0xaa, Y4, Y2, Y1
-	VPANDN    ·word00010001+0(SB), Y0, Y4
-	VPSUBUSW  Y4, Y1, Y1
-	VPSRLW    $0x0f, Y1, Y1
-	VPADDW    Y1, Y0, Y0
-	VPSHUFB   ·bytes05b81a5d+0(SB), Y0, Y0
-	VPERMQ    $0xd8, Y0, Y0
-	VMOVNTPS  Y0, 32(SI)
-	ADDQ      $+64, SI
-	SUBQ      $-128, DX
-	SUBQ      $+32, DI
-	CMPQ      DI, $+32
-	JGE       lanestream
-	JMP       lanetail
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	VMOVUPS    (DX), Y0
+	VMOVUPS    32(DX), Y1
+	VMOVUPS    64(DX), Y2
+	VMOVUPS    96(DX), Y3
+	VCMPPS     $0x03, Y1, Y0, Y4
+	VCMPPS     $0x03, Y3, Y2, Y5
+	VORPS      Y5, Y4, Y4
+	VPMOVMSKB  Y4, AX
+	TESTL      AX, AX
+	JNE        lanerare
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VPSLLD     $0x10, Y1, Y6
+	VPBLENDW   $0xaa, Y6, Y0, Y5
+	VPANDN     ·word00010001+0(SB), Y4, Y6
+	VPSUBUSW   Y6, Y5, Y5
+	VPSRLW     $0x0f, Y5, Y5
+	VPADDW     Y5, Y4, Y4
+	VPSHUFB    ·bytes05b81a5d+0(SB), Y4, Y4
+	VPERMQ     $0xd8, Y4, Y4
+	VMOVNTPS   Y4, (SI)
+	VPSRLD     $0x10, Y2, Y0
+	VPBLENDW   $0xaa, Y3, Y0, Y0
+	VPSLLD     $0x10, Y3, Y4
+	VPBLENDW   $0xaa, Y4, Y2, Y1
+	VPANDN     ·word00010001+0(SB), Y0, Y4
+	VPSUBUSW   Y4, Y1, Y1
+	VPSRLW     $0x0f, Y1, Y1
+	VPADDW     Y1, Y0, Y0
+	VPSHUFB    ·bytes05b81a5d+0(SB), Y0, Y0
+	VPERMQ     $0xd8, Y0, Y0
+	VMOVNTPS   Y0, 32(SI)
+	ADDQ       $+64, SI
+	SUBQ       $-128, DX
+	SUBQ       $+32, DI
+	CMPQ       DI, $+32
+	JGE        lanestream
+	JMP        lanetail
 
 lanerare:
 	JMP rare
@@ -394,26 +393,25 @@ fence:
 	RET
 
 lanestream:
-	LEAQ      (DX)(CX*1), AX
-	CALL      ·fetch64AVX2(SB)
-	VPMOVZXWD (DX), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VMOVNTPS  Y0, (SI)
-	VPMOVZXWD 16(DX), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VMOVNTPS  Y0, 32(SI)
-	VPMOVZXWD 32(DX), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VMOVNTPS  Y0, 64(SI)
-	VPMOVZXWD 48(DX), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VMOVNTPS  Y0, 96(SI)
-	SUBQ      $-128, SI
-	ADDQ      $+64, DX
-	SUBQ      $+32, DI
-	CMPQ      DI, $+32
-	JGE       lanestream
-	JMP       lanetail
+	PREFETCHT1 (DX)(CX*1)
+	VPMOVZXWD  (DX), Y0
+	VPSLLD     $0x10, Y0, Y0
+	VMOVNTPS   Y0, (SI)
+	VPMOVZXWD  16(DX), Y0
+	VPSLLD     $0x10, Y0, Y0
+	VMOVNTPS   Y0, 32(SI)
+	VPMOVZXWD  32(DX), Y0
+	VPSLLD     $0x10, Y0, Y0
+	VMOVNTPS   Y0, 64(SI)
+	VPMOVZXWD  48(DX), Y0
+	VPSLLD     $0x10, Y0, Y0
+	VMOVNTPS   Y0, 96(SI)
+	SUBQ       $-128, SI
+	ADDQ       $+64, DX
+	SUBQ       $+32, DI
+	CMPQ       DI, $+32
+	JGE        lanestream
+	JMP        lanetail
 
 lanestage:
 	MOVQ SI, (SP)
@@ -479,8 +477,7 @@ fence:
 	RET
 
 lanestream:
-	LEAQ       (DX)(CX*1), AX
-	CALL       ·fetch64AVX2(SB)
+	PREFETCHT1 (DX)(CX*1)
 	VPUNPCKLBW (DX), X15, X0
 	VCVTPH2PS  X0, Y0
 	VMOVNTPS   Y0, (SI)
@@ -609,8 +606,7 @@ fence:
 	RET
 
 lanestream:
-	LEAQ        (DX)(CX*1), AX
-	CALL        ·fetch64AVX2(SB)
+	PREFETCHT1  (DX)(CX*1)
 	VPMOVSXBD   (DX), Y0
 	VPADDD      Y15, Y0, Y1
 	VPAND       Y15, Y0, Y2
@@ -779,8 +775,7 @@ fence:
 	RET
 
 lanestream:
-	LEAQ        (DX)(CX*1), AX
-	CALL        ·fetch64AVX2(SB)
+	PREFETCHT1  (DX)(CX*1)
 	VPMOVSXBD   (DX), Y0
 	VPADDD      Y15, Y0, Y1
 	VPAND       Y15, Y0, Y2
@@ -918,8 +913,7 @@ fence:
 	RET
 
 lanestream:
-	LEAQ        (DX)(CX*1), AX
-	CALL        ·fetch64AVX2(SB)
+	PREFETCHT1  (DX)(CX*1)
 	VPMOVZXBD   (DX), Y0
 	VPSLLD      $0x17, Y0, Y0
 	VFMADD231PS Y15, Y0, Y0
@@ -1051,8 +1045,7 @@ fence:
 	RET
 
 lanestream:
-	LEAQ        (DX)(CX*1), AX
-	CALL        ·fetch64AVX2(SB)
+	PREFETCHT1  (DX)(CX*1)
 	VPMOVZXBD   (DX), Y0
 	VPSLLD      $0x1c, Y0, Y1
 	VPAND       Y15, Y0, Y0
@@ -1177,8 +1170,7 @@ fence:
 	RET
 
 lanestream:
-	LEAQ           (DX)(CX*1), AX
-	CALL           ·fetch64AVX2(SB)
+	PREFETCHT1     (DX)(CX*1)
 	VBROADCASTI128 (DX), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VPSRLW         $0x04, Y0, Y1
@@ -1285,8 +1277,7 @@ fence:
 	RET
 
 lanestream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch64AVX2(SB)
+	PREFETCHT1   (DX)(CX*1)
 	VPOR         (DX), Y15, Y0
 	VPCMPEQB     Y13, Y0, Y0
 	VPMOVMSKB    Y0, AX
@@ -1479,8 +1470,8 @@ fence:
 	RET
 
 lanestream:
-	LEAQ        (DX)(CX*1), AX
-	CALL        ·fetch128AVX2(SB)
+	PREFETCHT1  (DX)(CX*1)
+	PREFETCHT1  64(DX)(CX*1)
 	VMOVUPS     (DX), Y0
 	VMOVUPS     32(DX), Y1
 	VMOVUPS     64(DX), Y2
@@ -1732,8 +1723,8 @@ fence:
 	RET
 
 lanestream:
-	LEAQ        (DX)(CX*1), AX
-	CALL        ·fetch128AVX2(SB)
+	PREFETCHT1  (DX)(CX*1)
+	PREFETCHT1  64(DX)(CX*1)
 	VMOVUPS     (DX), Y0
 	VMOVUPS     32(DX), Y1
 	VMOVUPS     64(DX), Y2
@@ -1978,8 +1969,8 @@ fence:
 	RET
 
 lanestream:
-	LEAQ        (DX)(CX*1), AX
-	CALL        ·fetch128AVX2(SB)
+	PREFETCHT1  (DX)(CX*1)
+	PREFETCHT1  64(DX)(CX*1)
 	VMOVUPS     (DX), Y0
 	VMOVUPS     32(DX), Y1
 	VMOVUPS     64(DX), Y2
@@ -2192,8 +2183,8 @@ fence:
 	RET
 
 lanestream:
-	LEAQ        (DX)(CX*1), AX
-	CALL        ·fetch128AVX2(SB)
+	PREFETCHT1  (DX)(CX*1)
+	PREFETCHT1  64(DX)(CX*1)
 	VMOVUPS     (DX), Y0
 	VMOVUPS     32(DX), Y1
 	VMOVUPS     64(DX), Y2
@@ -2381,8 +2372,8 @@ fence:
 	RET
 
 lanestream:
-	LEAQ        (DX)(CX*1), AX
-	CALL        ·fetch128AVX2(SB)
+	PREFETCHT1  (DX)(CX*1)
+	PREFETCHT1  64(DX)(CX*1)
 	VMOVUPS     (DX), Y0
 	VMINPS      Y0, Y15, Y0
 	VFMADD213PS Y13, Y14, Y0

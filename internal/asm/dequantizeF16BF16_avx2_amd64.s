@@ -367,8 +367,6 @@ fence:
 	RET
 
 groupstream:
-	LEAQ      (DX)(CX*1), AX
-	CALL      ·fetch64AVX2(SB)
 	CMPL      R8, $+2
 	JNE       other21
 	VPMOVSXBD (DX), Y0
@@ -704,8 +702,6 @@ groupodddone:
 	JMP  groupbegin
 
 short2stream:
-	LEAQ      (DX)(CX*1), AX
-	CALL      ·fetch64AVX2(SB)
 	CMPL      R8, $+2
 	JNE       other33
 	VPMOVSXBD (DX), Y0
@@ -1622,8 +1618,6 @@ fence:
 	RET
 
 groupstream:
-	LEAQ      (DX)(CX*1), AX
-	CALL      ·fetch64AVX2(SB)
 	CMPL      R9, $+2
 	JNE       other21
 	VPMOVSXBD (DX), Y0
@@ -1990,8 +1984,6 @@ groupodddone:
 	JMP  groupbegin
 
 short2stream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch64AVX2(SB)
 	VBROADCASTSS (R8), Y0
 	VCVTDQ2PS    Y0, Y12
 	VBROADCASTSS 4(R8), Y0

@@ -278,8 +278,6 @@ fence:
 	RET
 
 groupstream:
-	LEAQ      (DX)(CX*1), AX
-	CALL      ·fetch64AVX2(SB)
 	CMPL      R8, $+2
 	JNE       other13
 	VPMOVSXBD (DX), Y0
@@ -540,8 +538,6 @@ groupodddone:
 	JMP  groupbegin
 
 short2stream:
-	LEAQ      (DX)(CX*1), AX
-	CALL      ·fetch64AVX2(SB)
 	CMPL      R8, $+2
 	JNE       other17
 	VPMOVSXBD (DX), Y0
@@ -1180,8 +1176,6 @@ fence:
 	RET
 
 groupstream:
-	LEAQ      (DX)(CX*1), AX
-	CALL      ·fetch64AVX2(SB)
 	CMPL      R9, $+2
 	JNE       other13
 	VPMOVSXBD (DX), Y0
@@ -1478,8 +1472,6 @@ groupodddone:
 	JMP  groupbegin
 
 short2stream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch64AVX2(SB)
 	VBROADCASTSS (R8), Y0
 	VCVTDQ2PS    Y0, Y12
 	VBROADCASTSS 4(R8), Y0
@@ -2154,8 +2146,6 @@ fence:
 	RET
 
 groupstream:
-	LEAQ      (DX)(CX*1), AX
-	CALL      ·fetch64AVX2(SB)
 	CMPL      R9, $+2
 	JNE       other13
 	VPMOVSXBD (DX), Y0
@@ -2465,8 +2455,6 @@ groupodddone:
 	JMP  groupbegin
 
 short2stream:
-	LEAQ      (DX)(CX*1), AX
-	CALL      ·fetch64AVX2(SB)
 	CMPL      R9, $+2
 	JNE       other17
 	VPMOVSXBD (DX), Y0

@@ -454,8 +454,7 @@ fence:
 	RET
 
 groupstream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch64AVX2(SB)
+	PREFETCHT1   (DX)(CX*1)
 	VPOR         (DX), Y14, Y0
 	VPCMPEQB     Y12, Y0, Y0
 	VPMOVMSKB    Y0, AX
@@ -590,8 +589,7 @@ groupodddone:
 	JMP  groupbegin
 
 short2stream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch64AVX2(SB)
+	PREFETCHT1   (DX)(CX*1)
 	VBROADCASTSS (BX), Y0
 	VMULPS       Y0, Y15, Y11
 	VBROADCASTSS 4(BX), Y0
@@ -1173,8 +1171,7 @@ fence:
 	RET
 
 groupstream:
-	LEAQ       (DX)(CX*1), AX
-	CALL       ·fetch64AVX2(SB)
+	PREFETCHT1 (DX)(CX*1)
 	VPOR       (DX), Y14, Y0
 	VPCMPEQB   Y12, Y0, Y0
 	VPMOVMSKB  Y0, AX
@@ -1305,8 +1302,7 @@ groupodddone:
 	JMP  groupbegin
 
 short2stream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch64AVX2(SB)
+	PREFETCHT1   (DX)(CX*1)
 	VBROADCASTSS (BX), Y0
 	VMULPS       Y0, Y15, Y11
 	VBROADCASTSS 4(BX), Y0
@@ -1856,8 +1852,7 @@ fence:
 	RET
 
 groupstream:
-	LEAQ           (DX)(CX*1), AX
-	CALL           ·fetch64AVX2(SB)
+	PREFETCHT1     (DX)(CX*1)
 	VBROADCASTI128 (DX), Y0
 	VPSHUFB        Y14, Y0, Y0
 	VPSRLW         $0x04, Y0, Y1
@@ -1980,8 +1975,7 @@ groupodddone:
 	JMP  groupbegin
 
 short2stream:
-	LEAQ           (DX)(CX*1), AX
-	CALL           ·fetch64AVX2(SB)
+	PREFETCHT1     (DX)(CX*1)
 	VBROADCASTSS   (BX), Y0
 	VMULPS         Y0, Y15, Y9
 	VBROADCASTSS   4(BX), Y0

@@ -297,8 +297,7 @@ fence:
 	RET
 
 groupstream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch64AVX2(SB)
+	PREFETCHT1   (DX)(CX*1)
 	VPOR         (DX), Y14, Y0
 	VPCMPEQB     Y12, Y0, Y0
 	VPMOVMSKB    Y0, AX
@@ -389,8 +388,7 @@ groupodddone:
 	JMP  groupbegin
 
 short2stream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch64AVX2(SB)
+	PREFETCHT1   (DX)(CX*1)
 	VBROADCASTSS (BX), Y0
 	VMULPS       Y0, Y15, Y11
 	VBROADCASTSS 4(BX), Y0
@@ -787,8 +785,7 @@ fence:
 	RET
 
 groupstream:
-	LEAQ       (DX)(CX*1), AX
-	CALL       ·fetch64AVX2(SB)
+	PREFETCHT1 (DX)(CX*1)
 	VPOR       (DX), Y14, Y0
 	VPCMPEQB   Y12, Y0, Y0
 	VPMOVMSKB  Y0, AX
@@ -875,8 +872,7 @@ groupodddone:
 	JMP  groupbegin
 
 short2stream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch64AVX2(SB)
+	PREFETCHT1   (DX)(CX*1)
 	VBROADCASTSS (BX), Y0
 	VMULPS       Y0, Y15, Y11
 	VBROADCASTSS 4(BX), Y0
@@ -1251,8 +1247,7 @@ fence:
 	RET
 
 groupstream:
-	LEAQ           (DX)(CX*1), AX
-	CALL           ·fetch64AVX2(SB)
+	PREFETCHT1     (DX)(CX*1)
 	VBROADCASTI128 (DX), Y0
 	VPSHUFB        Y14, Y0, Y0
 	VPSRLW         $0x04, Y0, Y1
@@ -1330,8 +1325,7 @@ groupodddone:
 	JMP  groupbegin
 
 short2stream:
-	LEAQ           (DX)(CX*1), AX
-	CALL           ·fetch64AVX2(SB)
+	PREFETCHT1     (DX)(CX*1)
 	VBROADCASTSS   (BX), Y0
 	VMULPS         Y0, Y15, Y9
 	VBROADCASTSS   4(BX), Y0

@@ -825,18 +825,17 @@ fence:
 	RET
 
 groupstream:
-	LEAQ      (BX)(CX*1), AX
-	CALL      ·fetch64AVX2(SB)
-	CMPL      R10, $+2
-	JNE       half41
-	VPMOVZXWD (BX), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VPMOVZXWD 16(BX), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPMOVZXWD 32(BX), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VPMOVZXWD 48(BX), Y3
-	VPSLLD    $0x10, Y3, Y3
+	PREFETCHT1 (BX)(CX*1)
+	CMPL       R10, $+2
+	JNE        half41
+	VPMOVZXWD  (BX), Y0
+	VPSLLD     $0x10, Y0, Y0
+	VPMOVZXWD  16(BX), Y1
+	VPSLLD     $0x10, Y1, Y1
+	VPMOVZXWD  32(BX), Y2
+	VPSLLD     $0x10, Y2, Y2
+	VPMOVZXWD  48(BX), Y3
+	VPSLLD     $0x10, Y3, Y3
 
 halfdone42:
 	VMULPS       Y12, Y0, Y4
@@ -1057,18 +1056,17 @@ groupodddone:
 	JMP  groupbegin
 
 longstream:
-	LEAQ      (BX)(CX*1), AX
-	CALL      ·fetch64AVX2(SB)
-	CMPL      R10, $+2
-	JNE       half49
-	VPMOVZXWD (BX), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VPMOVZXWD 16(BX), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPMOVZXWD 32(BX), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VPMOVZXWD 48(BX), Y3
-	VPSLLD    $0x10, Y3, Y3
+	PREFETCHT1 (BX)(CX*1)
+	CMPL       R10, $+2
+	JNE        half49
+	VPMOVZXWD  (BX), Y0
+	VPSLLD     $0x10, Y0, Y0
+	VPMOVZXWD  16(BX), Y1
+	VPSLLD     $0x10, Y1, Y1
+	VPMOVZXWD  32(BX), Y2
+	VPSLLD     $0x10, Y2, Y2
+	VPMOVZXWD  48(BX), Y3
+	VPSLLD     $0x10, Y3, Y3
 
 halfdone50:
 	VMULPS      Y11, Y0, Y4
@@ -1213,18 +1211,17 @@ longstage:
 	JMP  longloop
 
 short2stream:
-	LEAQ      (BX)(CX*1), AX
-	CALL      ·fetch64AVX2(SB)
-	CMPL      R10, $+2
-	JNE       half57
-	VPMOVZXWD (BX), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VPMOVZXWD 16(BX), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPMOVZXWD 32(BX), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VPMOVZXWD 48(BX), Y3
-	VPSLLD    $0x10, Y3, Y3
+	PREFETCHT1 (BX)(CX*1)
+	CMPL       R10, $+2
+	JNE        half57
+	VPMOVZXWD  (BX), Y0
+	VPSLLD     $0x10, Y0, Y0
+	VPMOVZXWD  16(BX), Y1
+	VPSLLD     $0x10, Y1, Y1
+	VPMOVZXWD  32(BX), Y2
+	VPSLLD     $0x10, Y2, Y2
+	VPMOVZXWD  48(BX), Y3
+	VPSLLD     $0x10, Y3, Y3
 
 halfdone58:
 	VBROADCASTSS (R9), Y4
@@ -2583,18 +2580,17 @@ fence:
 	RET
 
 groupstream:
-	LEAQ      (BX)(CX*1), AX
-	CALL      ·fetch64AVX2(SB)
-	CMPL      elem+48(FP), $+2
-	JNE       half41
-	VPMOVZXWD (BX), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VPMOVZXWD 16(BX), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPMOVZXWD 32(BX), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VPMOVZXWD 48(BX), Y3
-	VPSLLD    $0x10, Y3, Y3
+	PREFETCHT1 (BX)(CX*1)
+	CMPL       elem+48(FP), $+2
+	JNE        half41
+	VPMOVZXWD  (BX), Y0
+	VPSLLD     $0x10, Y0, Y0
+	VPMOVZXWD  16(BX), Y1
+	VPSLLD     $0x10, Y1, Y1
+	VPMOVZXWD  32(BX), Y2
+	VPSLLD     $0x10, Y2, Y2
+	VPMOVZXWD  48(BX), Y3
+	VPSLLD     $0x10, Y3, Y3
 
 halfdone42:
 	VMULPS       Y14, Y0, Y4
@@ -2833,18 +2829,17 @@ groupodddone:
 	JMP  groupbegin
 
 longstream:
-	LEAQ      (BX)(CX*1), AX
-	CALL      ·fetch64AVX2(SB)
-	CMPL      elem+48(FP), $+2
-	JNE       half49
-	VPMOVZXWD (BX), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VPMOVZXWD 16(BX), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPMOVZXWD 32(BX), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VPMOVZXWD 48(BX), Y3
-	VPSLLD    $0x10, Y3, Y3
+	PREFETCHT1 (BX)(CX*1)
+	CMPL       elem+48(FP), $+2
+	JNE        half49
+	VPMOVZXWD  (BX), Y0
+	VPSLLD     $0x10, Y0, Y0
+	VPMOVZXWD  16(BX), Y1
+	VPSLLD     $0x10, Y1, Y1
+	VPMOVZXWD  32(BX), Y2
+	VPSLLD     $0x10, Y2, Y2
+	VPMOVZXWD  48(BX), Y3
+	VPSLLD     $0x10, Y3, Y3
 
 halfdone50:
 	VMULPS      Y13, Y0, Y4
@@ -2989,8 +2984,7 @@ longstage:
 	JMP  longloop
 
 short2stream:
-	LEAQ         (BX)(CX*1), AX
-	CALL         ·fetch64AVX2(SB)
+	PREFETCHT1   (BX)(CX*1)
 	VBROADCASTSS least+52(FP), Y0
 	VBROADCASTSS (R10), Y1
 	VPSUBD       Y1, Y0, Y0

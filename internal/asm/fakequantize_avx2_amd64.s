@@ -520,8 +520,8 @@ fence:
 	RET
 
 groupstream:
-	LEAQ         (BX)(CX*1), AX
-	CALL         ·fetch128AVX2(SB)
+	PREFETCHT1   (BX)(CX*1)
+	PREFETCHT1   64(BX)(CX*1)
 	VMOVUPS      (BX), Y0
 	VMULPS       Y11, Y0, Y1
 	VFNMADD231PS Y12, Y1, Y0
@@ -676,8 +676,8 @@ groupodddone:
 	JMP  groupbegin
 
 short2stream:
-	LEAQ         (BX)(CX*1), AX
-	CALL         ·fetch128AVX2(SB)
+	PREFETCHT1   (BX)(CX*1)
+	PREFETCHT1   64(BX)(CX*1)
 	VMOVUPS      (BX), Y0
 	VBROADCASTSS (R9), Y1
 	VMULPS       Y1, Y0, Y2
@@ -1486,8 +1486,8 @@ fence:
 	RET
 
 groupstream:
-	LEAQ         (BX)(CX*1), AX
-	CALL         ·fetch128AVX2(SB)
+	PREFETCHT1   (BX)(CX*1)
+	PREFETCHT1   64(BX)(CX*1)
 	VMOVUPS      (BX), Y0
 	VMULPS       Y11, Y0, Y1
 	VFNMADD231PS Y12, Y1, Y0
@@ -1660,8 +1660,8 @@ groupodddone:
 	JMP  groupbegin
 
 short2stream:
-	LEAQ         (BX)(CX*1), AX
-	CALL         ·fetch128AVX2(SB)
+	PREFETCHT1   (BX)(CX*1)
+	PREFETCHT1   64(BX)(CX*1)
 	VBROADCASTSS (R10), Y0
 	VPSUBD       Y0, Y15, Y1
 	VCVTDQ2PS    Y1, Y12
@@ -2507,8 +2507,8 @@ fence:
 	RET
 
 groupstream:
-	LEAQ         (BX)(CX*1), AX
-	CALL         ·fetch128AVX2(SB)
+	PREFETCHT1   (BX)(CX*1)
+	PREFETCHT1   64(BX)(CX*1)
 	VMOVUPS      (BX), Y0
 	VSUBPS       Y12, Y0, Y0
 	VBROADCASTSS (R9), Y1
@@ -2693,8 +2693,8 @@ groupodddone:
 	JMP  groupbegin
 
 short2stream:
-	LEAQ         (BX)(CX*1), AX
-	CALL         ·fetch128AVX2(SB)
+	PREFETCHT1   (BX)(CX*1)
+	PREFETCHT1   64(BX)(CX*1)
 	VMOVUPS      (BX), Y0
 	VBROADCASTSS (R10), Y1
 	VSUBPS       Y1, Y0, Y0

@@ -971,18 +971,17 @@ fence:
 	RET
 
 groupstream:
-	LEAQ      (BX)(CX*1), AX
-	CALL      ·fetch64AVX2(SB)
-	CMPL      R10, $+2
-	JNE       half41
-	VPMOVZXWD (BX), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VPMOVZXWD 16(BX), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPMOVZXWD 32(BX), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VPMOVZXWD 48(BX), Y3
-	VPSLLD    $0x10, Y3, Y3
+	PREFETCHT1 (BX)(CX*1)
+	CMPL       R10, $+2
+	JNE        half41
+	VPMOVZXWD  (BX), Y0
+	VPSLLD     $0x10, Y0, Y0
+	VPMOVZXWD  16(BX), Y1
+	VPSLLD     $0x10, Y1, Y1
+	VPMOVZXWD  32(BX), Y2
+	VPSLLD     $0x10, Y2, Y2
+	VPMOVZXWD  48(BX), Y3
+	VPSLLD     $0x10, Y3, Y3
 
 halfdone42:
 	VMULPS       Y8, Y0, Y4
@@ -1235,18 +1234,17 @@ groupodddone:
 	JMP  groupbegin
 
 longstream:
-	LEAQ      (BX)(CX*1), AX
-	CALL      ·fetch64AVX2(SB)
-	CMPL      R10, $+2
-	JNE       half49
-	VPMOVZXWD (BX), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VPMOVZXWD 16(BX), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPMOVZXWD 32(BX), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VPMOVZXWD 48(BX), Y3
-	VPSLLD    $0x10, Y3, Y3
+	PREFETCHT1 (BX)(CX*1)
+	CMPL       R10, $+2
+	JNE        half49
+	VPMOVZXWD  (BX), Y0
+	VPSLLD     $0x10, Y0, Y0
+	VPMOVZXWD  16(BX), Y1
+	VPSLLD     $0x10, Y1, Y1
+	VPMOVZXWD  32(BX), Y2
+	VPSLLD     $0x10, Y2, Y2
+	VPMOVZXWD  48(BX), Y3
+	VPSLLD     $0x10, Y3, Y3
 
 halfdone50:
 	VMULPS      Y7, Y0, Y4
@@ -1419,18 +1417,17 @@ longstage:
 	JMP  longloop
 
 short2stream:
-	LEAQ      (BX)(CX*1), AX
-	CALL      ·fetch64AVX2(SB)
-	CMPL      R10, $+2
-	JNE       half57
-	VPMOVZXWD (BX), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VPMOVZXWD 16(BX), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPMOVZXWD 32(BX), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VPMOVZXWD 48(BX), Y3
-	VPSLLD    $0x10, Y3, Y3
+	PREFETCHT1 (BX)(CX*1)
+	CMPL       R10, $+2
+	JNE        half57
+	VPMOVZXWD  (BX), Y0
+	VPSLLD     $0x10, Y0, Y0
+	VPMOVZXWD  16(BX), Y1
+	VPSLLD     $0x10, Y1, Y1
+	VPMOVZXWD  32(BX), Y2
+	VPSLLD     $0x10, Y2, Y2
+	VPMOVZXWD  48(BX), Y3
+	VPSLLD     $0x10, Y3, Y3
 
 halfdone58:
 	VBROADCASTSS (R9), Y4

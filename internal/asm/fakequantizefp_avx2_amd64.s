@@ -647,8 +647,8 @@ fence:
 	RET
 
 groupstream:
-	LEAQ         (BX)(CX*1), AX
-	CALL         ·fetch128AVX2(SB)
+	PREFETCHT1   (BX)(CX*1)
+	PREFETCHT1   64(BX)(CX*1)
 	VMOVUPS      (BX), Y0
 	VMULPS       Y8, Y0, Y1
 	VFMSUB231PS  Y9, Y1, Y0
@@ -835,8 +835,8 @@ groupodddone:
 	JMP  groupbegin
 
 short2stream:
-	LEAQ         (BX)(CX*1), AX
-	CALL         ·fetch128AVX2(SB)
+	PREFETCHT1   (BX)(CX*1)
+	PREFETCHT1   64(BX)(CX*1)
 	VMOVUPS      (BX), Y0
 	VBROADCASTSS (R9), Y1
 	VMULPS       Y1, Y0, Y2

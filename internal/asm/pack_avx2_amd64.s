@@ -54,8 +54,7 @@ fence:
 	RET
 
 lanestream:
-	LEAQ       (DX)(CX*1), AX
-	CALL       ·fetch64AVX2(SB)
+	PREFETCHT1 (DX)(CX*1)
 	VMOVUPS    (DX), Y0
 	VPAND      Y14, Y0, Y1
 	VPMADDUBSW Y15, Y1, Y1
@@ -133,21 +132,20 @@ fence:
 	RET
 
 lanestream:
-	LEAQ      (DX)(CX*1), AX
-	CALL      ·fetch64AVX2(SB)
-	VPMOVZXBW (DX), Y0
-	VPSLLD    $0x04, Y0, Y1
-	VPOR      Y0, Y1, Y1
-	VPAND     Y14, Y1, Y1
-	VPXOR     Y15, Y1, Y1
-	VPSUBB    Y15, Y1, Y1
-	VMOVNTPS  Y1, (SI)
-	ADDQ      $+32, SI
-	ADDQ      $+16, DX
-	SUBQ      $+32, DI
-	CMPQ      DI, $+32
-	JGE       lanestream
-	JMP       lanetail
+	PREFETCHT1 (DX)(CX*1)
+	VPMOVZXBW  (DX), Y0
+	VPSLLD     $0x04, Y0, Y1
+	VPOR       Y0, Y1, Y1
+	VPAND      Y14, Y1, Y1
+	VPXOR      Y15, Y1, Y1
+	VPSUBB     Y15, Y1, Y1
+	VMOVNTPS   Y1, (SI)
+	ADDQ       $+32, SI
+	ADDQ       $+16, DX
+	SUBQ       $+32, DI
+	CMPQ       DI, $+32
+	JGE        lanestream
+	JMP        lanetail
 
 lanestage:
 	MOVQ SI, (SP)
@@ -211,8 +209,7 @@ fence:
 	RET
 
 lanestream:
-	LEAQ       (DX)(CX*1), AX
-	CALL       ·fetch64AVX2(SB)
+	PREFETCHT1 (DX)(CX*1)
 	VMOVUPS    (DX), Y0
 	VPAND      Y14, Y0, Y1
 	VPMADDUBSW Y15, Y1, Y1
@@ -294,23 +291,22 @@ fence:
 	RET
 
 lanestream:
-	LEAQ      (DX)(CX*1), AX
-	CALL      ·fetch64AVX2(SB)
-	VPMOVZXBD (DX), Y0
-	VPSLLD    $0x06, Y0, Y1
-	VPOR      Y0, Y1, Y1
-	VPSLLD    $0x0c, Y1, Y0
-	VPOR      Y1, Y0, Y0
-	VPAND     Y14, Y0, Y0
-	VPXOR     Y15, Y0, Y0
-	VPSUBB    Y15, Y0, Y0
-	VMOVNTPS  Y0, (SI)
-	ADDQ      $+32, SI
-	ADDQ      $+8, DX
-	SUBQ      $+32, DI
-	CMPQ      DI, $+32
-	JGE       lanestream
-	JMP       lanetail
+	PREFETCHT1 (DX)(CX*1)
+	VPMOVZXBD  (DX), Y0
+	VPSLLD     $0x06, Y0, Y1
+	VPOR       Y0, Y1, Y1
+	VPSLLD     $0x0c, Y1, Y0
+	VPOR       Y1, Y0, Y0
+	VPAND      Y14, Y0, Y0
+	VPXOR      Y15, Y0, Y0
+	VPSUBB     Y15, Y0, Y0
+	VMOVNTPS   Y0, (SI)
+	ADDQ       $+32, SI
+	ADDQ       $+8, DX
+	SUBQ       $+32, DI
+	CMPQ       DI, $+32
+	JGE        lanestream
+	JMP        lanetail
 
 lanestage:
 	MOVQ SI, (SP)

@@ -704,8 +704,7 @@ fence:
 	RET
 
 groupstream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch64AVX2(SB)
+	PREFETCHT1   (DX)(CX*1)
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y12, Y0, Y1
@@ -829,8 +828,7 @@ groupodddone:
 	JMP  groupbegin
 
 longstream:
-	LEAQ        (DX)(CX*1), AX
-	CALL        ·fetch64AVX2(SB)
+	PREFETCHT1  (DX)(CX*1)
 	VPMOVZXWD   (DX), Y0
 	VPSLLD      $0x10, Y0, Y0
 	VMULPS      Y12, Y0, Y1
@@ -883,8 +881,7 @@ longstage:
 	JMP  longloop
 
 short2stream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch64AVX2(SB)
+	PREFETCHT1   (DX)(CX*1)
 	VBROADCASTSS (BX), Y13
 	VBROADCASTSS 4(BX), Y12
 	VBROADCASTSS (R8), Y11

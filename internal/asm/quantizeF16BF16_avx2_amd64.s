@@ -488,18 +488,17 @@ fence:
 	RET
 
 groupstream:
-	LEAQ      (DX)(CX*1), AX
-	CALL      ·fetch64AVX2(SB)
-	CMPL      R9, $+2
-	JNE       half31
-	VPMOVZXWD (DX), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VPMOVZXWD 16(DX), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPMOVZXWD 32(DX), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VPMOVZXWD 48(DX), Y3
-	VPSLLD    $0x10, Y3, Y3
+	PREFETCHT1 (DX)(CX*1)
+	CMPL       R9, $+2
+	JNE        half31
+	VPMOVZXWD  (DX), Y0
+	VPSLLD     $0x10, Y0, Y0
+	VPMOVZXWD  16(DX), Y1
+	VPSLLD     $0x10, Y1, Y1
+	VPMOVZXWD  32(DX), Y2
+	VPSLLD     $0x10, Y2, Y2
+	VPMOVZXWD  48(DX), Y3
+	VPSLLD     $0x10, Y3, Y3
 
 halfdone32:
 	VMULPS       Y7, Y0, Y4
@@ -709,18 +708,17 @@ groupodddone:
 	JMP  groupbegin
 
 longstream:
-	LEAQ      (DX)(CX*1), AX
-	CALL      ·fetch64AVX2(SB)
-	CMPL      R9, $+2
-	JNE       half37
-	VPMOVZXWD (DX), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VPMOVZXWD 16(DX), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPMOVZXWD 32(DX), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VPMOVZXWD 48(DX), Y3
-	VPSLLD    $0x10, Y3, Y3
+	PREFETCHT1 (DX)(CX*1)
+	CMPL       R9, $+2
+	JNE        half37
+	VPMOVZXWD  (DX), Y0
+	VPSLLD     $0x10, Y0, Y0
+	VPMOVZXWD  16(DX), Y1
+	VPSLLD     $0x10, Y1, Y1
+	VPMOVZXWD  32(DX), Y2
+	VPSLLD     $0x10, Y2, Y2
+	VPMOVZXWD  48(DX), Y3
+	VPSLLD     $0x10, Y3, Y3
 
 halfdone38:
 	VMULPS      Y7, Y0, Y4
@@ -815,18 +813,17 @@ longstage:
 	JMP  longloop
 
 short2stream:
-	LEAQ      (DX)(CX*1), AX
-	CALL      ·fetch64AVX2(SB)
-	CMPL      R9, $+2
-	JNE       half43
-	VPMOVZXWD (DX), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VPMOVZXWD 16(DX), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPMOVZXWD 32(DX), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VPMOVZXWD 48(DX), Y3
-	VPSLLD    $0x10, Y3, Y3
+	PREFETCHT1 (DX)(CX*1)
+	CMPL       R9, $+2
+	JNE        half43
+	VPMOVZXWD  (DX), Y0
+	VPSLLD     $0x10, Y0, Y0
+	VPMOVZXWD  16(DX), Y1
+	VPSLLD     $0x10, Y1, Y1
+	VPMOVZXWD  32(DX), Y2
+	VPSLLD     $0x10, Y2, Y2
+	VPMOVZXWD  48(DX), Y3
+	VPSLLD     $0x10, Y3, Y3
 
 halfdone44:
 	VBROADCASTSS (R8), Y4
@@ -1792,18 +1789,17 @@ fence:
 	RET
 
 groupstream:
-	LEAQ      (DX)(CX*1), AX
-	CALL      ·fetch64AVX2(SB)
-	CMPL      R10, $+2
-	JNE       half31
-	VPMOVZXWD (DX), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VPMOVZXWD 16(DX), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPMOVZXWD 32(DX), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VPMOVZXWD 48(DX), Y3
-	VPSLLD    $0x10, Y3, Y3
+	PREFETCHT1 (DX)(CX*1)
+	CMPL       R10, $+2
+	JNE        half31
+	VPMOVZXWD  (DX), Y0
+	VPSLLD     $0x10, Y0, Y0
+	VPMOVZXWD  16(DX), Y1
+	VPSLLD     $0x10, Y1, Y1
+	VPMOVZXWD  32(DX), Y2
+	VPSLLD     $0x10, Y2, Y2
+	VPMOVZXWD  48(DX), Y3
+	VPSLLD     $0x10, Y3, Y3
 
 halfdone32:
 	VMULPS       Y7, Y0, Y4
@@ -2029,18 +2025,17 @@ groupodddone:
 	JMP  groupbegin
 
 longstream:
-	LEAQ      (DX)(CX*1), AX
-	CALL      ·fetch64AVX2(SB)
-	CMPL      R10, $+2
-	JNE       half37
-	VPMOVZXWD (DX), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VPMOVZXWD 16(DX), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPMOVZXWD 32(DX), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VPMOVZXWD 48(DX), Y3
-	VPSLLD    $0x10, Y3, Y3
+	PREFETCHT1 (DX)(CX*1)
+	CMPL       R10, $+2
+	JNE        half37
+	VPMOVZXWD  (DX), Y0
+	VPSLLD     $0x10, Y0, Y0
+	VPMOVZXWD  16(DX), Y1
+	VPSLLD     $0x10, Y1, Y1
+	VPMOVZXWD  32(DX), Y2
+	VPSLLD     $0x10, Y2, Y2
+	VPMOVZXWD  48(DX), Y3
+	VPSLLD     $0x10, Y3, Y3
 
 halfdone38:
 	VMULPS      Y7, Y0, Y4
@@ -2137,8 +2132,7 @@ longstage:
 	JMP  longloop
 
 short2stream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch64AVX2(SB)
+	PREFETCHT1   (DX)(CX*1)
 	VBROADCASTSS (R9), Y0
 	VPACKSSDW    Y0, Y0, Y8
 	VBROADCASTSS 4(R9), Y0

@@ -656,8 +656,7 @@ fence:
 	RET
 
 groupstream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch64AVX2(SB)
+	PREFETCHT1   (DX)(CX*1)
 	VCVTPH2PS    (DX), Y0
 	VMULPS       Y12, Y0, Y1
 	VFNMADD231PS Y13, Y1, Y0
@@ -777,8 +776,7 @@ groupodddone:
 	JMP  groupbegin
 
 longstream:
-	LEAQ        (DX)(CX*1), AX
-	CALL        ·fetch64AVX2(SB)
+	PREFETCHT1  (DX)(CX*1)
 	VCVTPH2PS   (DX), Y0
 	VMULPS      Y12, Y0, Y1
 	VFMADD231PS Y13, Y0, Y1
@@ -827,8 +825,7 @@ longstage:
 	JMP  longloop
 
 short2stream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch64AVX2(SB)
+	PREFETCHT1   (DX)(CX*1)
 	VBROADCASTSS (BX), Y13
 	VBROADCASTSS 4(BX), Y12
 	VBROADCASTSS (R8), Y11

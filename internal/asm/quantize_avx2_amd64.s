@@ -361,8 +361,8 @@ fence:
 	RET
 
 groupstream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch128AVX2(SB)
+	PREFETCHT1   (DX)(CX*1)
+	PREFETCHT1   64(DX)(CX*1)
 	VMOVUPS      (DX), Y0
 	VMULPS       Y7, Y0, Y1
 	VFNMADD231PS Y8, Y1, Y0
@@ -544,8 +544,8 @@ groupodddone:
 	JMP  groupbegin
 
 short2stream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch128AVX2(SB)
+	PREFETCHT1   (DX)(CX*1)
+	PREFETCHT1   64(DX)(CX*1)
 	VMOVUPS      (DX), Y0
 	VBROADCASTSS (R8), Y1
 	VMULPS       Y1, Y0, Y2
@@ -1289,8 +1289,8 @@ fence:
 	RET
 
 groupstream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch128AVX2(SB)
+	PREFETCHT1   (DX)(CX*1)
+	PREFETCHT1   64(DX)(CX*1)
 	VMOVUPS      (DX), Y0
 	VMULPS       Y7, Y0, Y1
 	VFNMADD231PS Y8, Y1, Y0
@@ -1504,8 +1504,8 @@ groupodddone:
 	JMP  groupbegin
 
 short2stream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch128AVX2(SB)
+	PREFETCHT1   (DX)(CX*1)
+	PREFETCHT1   64(DX)(CX*1)
 	VBROADCASTSS (R9), Y0
 	VPACKSSDW    Y0, Y0, Y8
 	VBROADCASTSS 4(R9), Y0
@@ -2285,8 +2285,8 @@ fence:
 	RET
 
 groupstream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch128AVX2(SB)
+	PREFETCHT1   (DX)(CX*1)
+	PREFETCHT1   64(DX)(CX*1)
 	VMOVUPS      (DX), Y0
 	VSUBPS       Y6, Y0, Y0
 	VMULPS       Y7, Y0, Y1
@@ -2505,8 +2505,8 @@ groupodddone:
 	JMP  groupbegin
 
 short2stream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch128AVX2(SB)
+	PREFETCHT1   (DX)(CX*1)
+	PREFETCHT1   64(DX)(CX*1)
 	VMOVUPS      (DX), Y0
 	VBROADCASTSS (R9), Y1
 	VSUBPS       Y1, Y0, Y0
@@ -3396,8 +3396,8 @@ fence:
 	RET
 
 groupstream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch128AVX2(SB)
+	PREFETCHT1   (DX)(CX*1)
+	PREFETCHT1   64(DX)(CX*1)
 	VMOVUPS      (DX), Y0
 	VMULPS       Y12, Y0, Y1
 	VFNMADD231PS Y13, Y1, Y0
@@ -3517,8 +3517,8 @@ groupodddone:
 	JMP  groupbegin
 
 short2stream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch128AVX2(SB)
+	PREFETCHT1   (DX)(CX*1)
+	PREFETCHT1   64(DX)(CX*1)
 	VBROADCASTSS (BX), Y13
 	VBROADCASTSS 4(BX), Y12
 	VBROADCASTSS (R8), Y11

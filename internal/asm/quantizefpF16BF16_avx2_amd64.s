@@ -601,18 +601,17 @@ fence:
 	RET
 
 groupstream:
-	LEAQ      (DX)(CX*1), AX
-	CALL      ·fetch64AVX2(SB)
-	CMPL      R9, $+2
-	JNE       half26
-	VPMOVZXWD (DX), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VPMOVZXWD 16(DX), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPMOVZXWD 32(DX), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VPMOVZXWD 48(DX), Y3
-	VPSLLD    $0x10, Y3, Y3
+	PREFETCHT1 (DX)(CX*1)
+	CMPL       R9, $+2
+	JNE        half26
+	VPMOVZXWD  (DX), Y0
+	VPSLLD     $0x10, Y0, Y0
+	VPMOVZXWD  16(DX), Y1
+	VPSLLD     $0x10, Y1, Y1
+	VPMOVZXWD  32(DX), Y2
+	VPSLLD     $0x10, Y2, Y2
+	VPMOVZXWD  48(DX), Y3
+	VPSLLD     $0x10, Y3, Y3
 
 halfdone27:
 	VMULPS       Y7, Y0, Y4
@@ -824,18 +823,17 @@ groupodddone:
 	JMP  groupbegin
 
 longstream:
-	LEAQ      (DX)(CX*1), AX
-	CALL      ·fetch64AVX2(SB)
-	CMPL      R9, $+2
-	JNE       half31
-	VPMOVZXWD (DX), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VPMOVZXWD 16(DX), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPMOVZXWD 32(DX), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VPMOVZXWD 48(DX), Y3
-	VPSLLD    $0x10, Y3, Y3
+	PREFETCHT1 (DX)(CX*1)
+	CMPL       R9, $+2
+	JNE        half31
+	VPMOVZXWD  (DX), Y0
+	VPSLLD     $0x10, Y0, Y0
+	VPMOVZXWD  16(DX), Y1
+	VPSLLD     $0x10, Y1, Y1
+	VPMOVZXWD  32(DX), Y2
+	VPSLLD     $0x10, Y2, Y2
+	VPMOVZXWD  48(DX), Y3
+	VPSLLD     $0x10, Y3, Y3
 
 halfdone32:
 	VMULPS       Y7, Y0, Y4
@@ -943,18 +941,17 @@ longstage:
 	JMP  longloop
 
 short2stream:
-	LEAQ      (DX)(CX*1), AX
-	CALL      ·fetch64AVX2(SB)
-	CMPL      R9, $+2
-	JNE       half36
-	VPMOVZXWD (DX), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VPMOVZXWD 16(DX), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPMOVZXWD 32(DX), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VPMOVZXWD 48(DX), Y3
-	VPSLLD    $0x10, Y3, Y3
+	PREFETCHT1 (DX)(CX*1)
+	CMPL       R9, $+2
+	JNE        half36
+	VPMOVZXWD  (DX), Y0
+	VPSLLD     $0x10, Y0, Y0
+	VPMOVZXWD  16(DX), Y1
+	VPSLLD     $0x10, Y1, Y1
+	VPMOVZXWD  32(DX), Y2
+	VPSLLD     $0x10, Y2, Y2
+	VPMOVZXWD  48(DX), Y3
+	VPSLLD     $0x10, Y3, Y3
 
 halfdone37:
 	VBROADCASTSS (R8), Y4
@@ -1807,18 +1804,17 @@ fence:
 	RET
 
 groupstream:
-	LEAQ      (DX)(CX*1), AX
-	CALL      ·fetch64AVX2(SB)
-	CMPL      R8, $+2
-	JNE       half21
-	VPMOVZXWD (DX), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VPMOVZXWD 16(DX), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPMOVZXWD 32(DX), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VPMOVZXWD 48(DX), Y3
-	VPSLLD    $0x10, Y3, Y3
+	PREFETCHT1 (DX)(CX*1)
+	CMPL       R8, $+2
+	JNE        half21
+	VPMOVZXWD  (DX), Y0
+	VPSLLD     $0x10, Y0, Y0
+	VPMOVZXWD  16(DX), Y1
+	VPSLLD     $0x10, Y1, Y1
+	VPMOVZXWD  32(DX), Y2
+	VPSLLD     $0x10, Y2, Y2
+	VPMOVZXWD  48(DX), Y3
+	VPSLLD     $0x10, Y3, Y3
 
 halfdone22:
 	VMULPS      Y7, Y0, Y0
@@ -1995,18 +1991,17 @@ groupodddone:
 	JMP  groupbegin
 
 short2stream:
-	LEAQ      (DX)(CX*1), AX
-	CALL      ·fetch64AVX2(SB)
-	CMPL      R8, $+2
-	JNE       half26
-	VPMOVZXWD (DX), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VPMOVZXWD 16(DX), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPMOVZXWD 32(DX), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VPMOVZXWD 48(DX), Y3
-	VPSLLD    $0x10, Y3, Y3
+	PREFETCHT1 (DX)(CX*1)
+	CMPL       R8, $+2
+	JNE        half26
+	VPMOVZXWD  (DX), Y0
+	VPSLLD     $0x10, Y0, Y0
+	VPMOVZXWD  16(DX), Y1
+	VPSLLD     $0x10, Y1, Y1
+	VPMOVZXWD  32(DX), Y2
+	VPSLLD     $0x10, Y2, Y2
+	VPMOVZXWD  48(DX), Y3
+	VPSLLD     $0x10, Y3, Y3
 
 halfdone27:
 	VBROADCASTSS (BX), Y4

@@ -449,8 +449,8 @@ fence:
 	RET
 
 groupstream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch128AVX2(SB)
+	PREFETCHT1   (DX)(CX*1)
+	PREFETCHT1   64(DX)(CX*1)
 	VMOVUPS      (DX), Y0
 	VMULPS       Y7, Y0, Y1
 	VFMSUB231PS  Y8, Y1, Y0
@@ -638,8 +638,8 @@ groupodddone:
 	JMP  groupbegin
 
 short2stream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch128AVX2(SB)
+	PREFETCHT1   (DX)(CX*1)
+	PREFETCHT1   64(DX)(CX*1)
 	VMOVUPS      (DX), Y0
 	VBROADCASTSS (R8), Y1
 	VMULPS       Y1, Y0, Y2
@@ -1361,8 +1361,8 @@ fence:
 	RET
 
 groupstream:
-	LEAQ        (DX)(CX*1), AX
-	CALL        ·fetch128AVX2(SB)
+	PREFETCHT1  (DX)(CX*1)
+	PREFETCHT1  64(DX)(CX*1)
 	VMULPS      (DX), Y7, Y0
 	VMULPS      32(DX), Y7, Y1
 	VMULPS      64(DX), Y7, Y2
@@ -1523,8 +1523,8 @@ groupodddone:
 	JMP  groupbegin
 
 short2stream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch128AVX2(SB)
+	PREFETCHT1   (DX)(CX*1)
+	PREFETCHT1   64(DX)(CX*1)
 	VBROADCASTSS (BX), Y0
 	VMULPS       (DX), Y0, Y1
 	VMULPS       32(DX), Y0, Y0
@@ -2281,8 +2281,8 @@ fence:
 	RET
 
 groupstream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch128AVX2(SB)
+	PREFETCHT1   (DX)(CX*1)
+	PREFETCHT1   64(DX)(CX*1)
 	VMOVUPS      (DX), Y0
 	VMULPS       Y7, Y0, Y1
 	VFNMADD231PS Y8, Y1, Y0
@@ -2421,8 +2421,8 @@ groupodddone:
 	JMP  groupbegin
 
 short2stream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch128AVX2(SB)
+	PREFETCHT1   (DX)(CX*1)
+	PREFETCHT1   64(DX)(CX*1)
 	VMOVUPS      (DX), Y0
 	VBROADCASTSS (R8), Y1
 	VMULPS       Y1, Y0, Y2
@@ -3041,8 +3041,8 @@ fence:
 	RET
 
 groupstream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch128AVX2(SB)
+	PREFETCHT1   (DX)(CX*1)
+	PREFETCHT1   64(DX)(CX*1)
 	VMOVUPS      (DX), Y0
 	VFMADD213PS  Y15, Y7, Y0
 	VMOVUPS      32(DX), Y1
@@ -3166,8 +3166,8 @@ groupodddone:
 	JMP  groupbegin
 
 short2stream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch128AVX2(SB)
+	PREFETCHT1   (DX)(CX*1)
+	PREFETCHT1   64(DX)(CX*1)
 	VMOVUPS      (DX), Y0
 	VBROADCASTSS (BX), Y1
 	VFMADD213PS  Y15, Y1, Y0

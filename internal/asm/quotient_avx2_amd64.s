@@ -415,8 +415,8 @@ fence:
 	RET
 
 groupstream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch128AVX2(SB)
+	PREFETCHT1   (DX)(CX*1)
+	PREFETCHT1   64(DX)(CX*1)
 	VMOVUPS      (DX), Y0
 	VMULPS       Y12, Y0, Y1
 	VMOVAPS      Y0, Y2
@@ -560,8 +560,8 @@ groupodddone:
 	JMP  groupbegin
 
 short2stream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch128AVX2(SB)
+	PREFETCHT1   (DX)(CX*1)
+	PREFETCHT1   64(DX)(CX*1)
 	VMOVUPS      (DX), Y0
 	VBROADCASTSS (R8), Y1
 	VMULPS       Y1, Y0, Y2
@@ -972,32 +972,32 @@ fence:
 	RET
 
 groupstream:
-	LEAQ      (DX)(CX*1), AX
-	CALL      ·fetch128AVX2(SB)
-	VMULPS    (DX), Y14, Y0
-	VADDPS    Y15, Y0, Y0
-	VMULPS    32(DX), Y14, Y1
-	VADDPS    Y15, Y1, Y1
-	VMULPS    64(DX), Y14, Y2
-	VADDPS    Y15, Y2, Y2
-	VMULPS    96(DX), Y14, Y3
-	VADDPS    Y15, Y3, Y3
-	VCMPPS    $0x03, Y1, Y0, Y4
-	VCMPPS    $0x03, Y3, Y2, Y5
-	VORPS     Y5, Y4, Y4
-	VPMOVMSKB Y4, AX
-	TESTL     AX, AX
-	JNE       grouprare
-	VMOVNTPS  Y0, (SI)
-	VMOVNTPS  Y1, 32(SI)
-	VMOVNTPS  Y2, 64(SI)
-	VMOVNTPS  Y3, 96(SI)
-	SUBQ      $-128, SI
-	SUBQ      $-128, DX
-	SUBQ      $+32, R11
-	CMPQ      R11, $+32
-	JGE       groupstream
-	JMP       groupwhole
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	VMULPS     (DX), Y14, Y0
+	VADDPS     Y15, Y0, Y0
+	VMULPS     32(DX), Y14, Y1
+	VADDPS     Y15, Y1, Y1
+	VMULPS     64(DX), Y14, Y2
+	VADDPS     Y15, Y2, Y2
+	VMULPS     96(DX), Y14, Y3
+	VADDPS     Y15, Y3, Y3
+	VCMPPS     $0x03, Y1, Y0, Y4
+	VCMPPS     $0x03, Y3, Y2, Y5
+	VORPS      Y5, Y4, Y4
+	VPMOVMSKB  Y4, AX
+	TESTL      AX, AX
+	JNE        grouprare
+	VMOVNTPS   Y0, (SI)
+	VMOVNTPS   Y1, 32(SI)
+	VMOVNTPS   Y2, 64(SI)
+	VMOVNTPS   Y3, 96(SI)
+	SUBQ       $-128, SI
+	SUBQ       $-128, DX
+	SUBQ       $+32, R11
+	CMPQ       R11, $+32
+	JGE        groupstream
+	JMP        groupwhole
 
 grouprare:
 	MOVQ $+1, 416(SP)
@@ -1057,8 +1057,8 @@ groupodddone:
 	JMP  groupbegin
 
 short2stream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch128AVX2(SB)
+	PREFETCHT1   (DX)(CX*1)
+	PREFETCHT1   64(DX)(CX*1)
 	VBROADCASTSS (BX), Y0
 	VMULPS       (DX), Y0, Y1
 	VADDPS       Y15, Y1, Y1

@@ -159,8 +159,7 @@ fence:
 	RET
 
 groupstream:
-	LEAQ           (DX)(CX*1), AX
-	CALL           ·fetch64AVX2(SB)
+	PREFETCHT1     (DX)(CX*1)
 	VBROADCASTSS   (BX), Y0
 	VMULPS         Y0, Y13, Y9
 	VBROADCASTI128 (DX), Y0
