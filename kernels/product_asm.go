@@ -25,12 +25,12 @@ import (
 // negative does what it does without its sign. TestProducts has all elements tried.
 
 // productLen is the least group for which trying pays, which takes 50 to 100 ns.
-// A variable for the tests; it is more than 1, so that groups begin at bytes of masks.
+// A variable for the tests. Groups of one element are lanes, which have no such kernels.
 var productLen = 8192
 
 // hasProducts reports whether an implementation has kernels for products.
 func hasProducts[T Float](impl isa, length int) bool {
-	return unsafe.Sizeof(*new(T)) == 2 && (impl == asm.AVX512 || impl == asm.AVX512VBMI) && length >= productLen
+	return unsafe.Sizeof(*new(T)) == 2 && (impl == asm.AVX512 || impl == asm.AVX512VBMI) && length >= max(productLen, 2)
 }
 
 // middles are halves of odd numbers.
