@@ -1,6 +1,7 @@
 package main
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/lowbit-go/lowbit/gen/formula"
@@ -20,7 +21,8 @@ type file interface {
 	plan.Differer
 	plan.Randomizer
 	mover
-	Routines() // prints those that functions call
+	Passages() plan.Passages         // those that its functions call
+	Routines(passages plan.Passages) // prints what functions call
 	File(generator, pkg string) (asm, stubs []byte, err error)
 }
 
@@ -56,6 +58,7 @@ type loader interface{ Constants() x86.Constants }
 func Generate() (map[string][]byte, error) {
 	out := map[string][]byte{}
 	constants := x86.Constants{}
+	passages := map[string]plan.Passages{} // by the implementation that has the routines
 	closeFile := func(m file, name string, t target) error {
 		asm, stubs, err := m.File(generator, "asm")
 		if err != nil {
@@ -86,10 +89,20 @@ func Generate() (map[string][]byte, error) {
 			if err := closeFile(m, name, t); err != nil {
 				return nil, err
 			}
+			owner := m.Name()
+			if !t.routines {
+				owner = t.others
+			}
+			if passages[owner] == nil {
+				passages[owner] = plan.Passages{}
+			}
+			maps.Copy(passages[owner], m.Passages())
 		}
+	}
+	for _, t := range targets {
 		if t.routines {
 			m := t.open()
-			m.Routines()
+			m.Routines(passages[m.Name()])
 			if err := closeFile(m, "stage", t); err != nil {
 				return nil, err
 			}

@@ -35,7 +35,8 @@
 //     AVX2 the kernels that say that wider registers gain nothing (UpTo256).
 //
 // What is left of a tile is copied to the stack by routines that all functions call,
-// goes through the loop's own code there, and is copied back; AVX-512 has masks for that.
+// goes through the loop's own code there, and is copied back; AVX-512 has masks for that. For 32-bit numbers there is a
+// routine for each pointer (plan.Passage).
 // Where groups meet in a tile its parameters are chosen by a permutation, or mixed with AVX2; what is rare there is the
 // lanes' loop's, with parameters repeated (plan/row.go).
 // A tile that the formula is not right for is done by one copy of its slow path, from
@@ -44,7 +45,8 @@
 // Constants of amd64 have one file, and each its value for its name: a new one changes no other function.
 //
 // A tile is four registers of float32, so the code of a 32-bit operation is
-// emitted for one register after the other, narrower ones once or twice.
+// emitted for one register after the other, narrower ones once or twice. Kernels over numbers of groups (OfGroups),
+// of which there are few, have tiles of one register, and a fourth of the text.
 package main
 
 import (

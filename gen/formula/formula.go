@@ -32,17 +32,25 @@ func All() []*ir.Kernel {
 	for _, t := range elements {
 		ks = append(ks, minmax(t)...)
 	}
-	ks = append(ks, params()...)
+	ks = append(ks, numbersOfGroups(params()...)...)
 	ks = append(ks, dequantizeBlocks()...)
 	ks = append(ks, writeBlocks()...)
 	ks = append(ks, errors()...)
 	ks = append(ks, learn())
 	ks = append(ks, searches()...)
-	ks = append(ks, powersOfTwo()...)
+	ks = append(ks, numbersOfGroups(powersOfTwo()...)...)
 	ks = append(ks, stochastic()...)
 	ks = append(ks, shorts()...)
 	ks = append(ks, transposes()...)
-	return append(ks, magnitudes(), value(), prepare(), difference())
+	return append(append(ks, numbersOfGroups(magnitudes(), value(), prepare())...), difference())
+}
+
+// numbersOfGroups are kernels whose elements are such.
+func numbersOfGroups(ks ...*ir.Kernel) []*ir.Kernel {
+	for _, k := range ks {
+		k.OfGroups = true
+	}
+	return ks
 }
 
 // Listed records anew the kernels that gain if a machine can look the values of

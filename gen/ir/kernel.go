@@ -34,6 +34,7 @@ type Kernel struct {
 	Sums     bool    // it sums a number over the elements of each group, with parameters as lanes: see plan.GenerateSums
 	Columns  bool    // it is such a kernel with groups as lanes
 
+	OfGroups   bool // its elements are numbers of groups, of which there are few: its text is to be short
 	Random     bool // it makes random words, without nodes
 	Transposed int  // it transposes a matrix of elements of so many bits, without nodes
 	UpTo256    bool // wider registers gain nothing: who has them leaves it to an implementation that has not

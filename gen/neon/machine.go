@@ -18,15 +18,16 @@ import (
 // Machine writes one file of NEON code.
 type Machine struct {
 	*asm.Printer
-	stubs   bytes.Buffer
-	offsets map[string]int // of the function's arguments
-	labels  int
-	upward  bool // the function rounds so
+	stubs    bytes.Buffer
+	passages plan.Passages
+	offsets  map[string]int // of the function's arguments
+	labels   int
+	upward   bool // the function rounds so
 }
 
 // New begins a file.
 func New(generator string) *Machine {
-	return &Machine{Printer: asm.New(generator, "!purego")}
+	return &Machine{Printer: asm.New(generator, "!purego"), passages: plan.Passages{}}
 }
 
 // File returns the file's assembly and its Go declarations.
@@ -257,11 +258,12 @@ func (m *Machine) newLabel(kind string) string {
 	return fmt.Sprintf("%s%d", kind, m.labels)
 }
 
-// maskKind prints what is done for either kind of mask, and nothing for none.
-func (m *Machine) maskKind(word string, print func(bits int)) {
+// maskKind prints what is done for both kinds of mask, which leaves the flags alone, and for either; for none nothing is done.
+func (m *Machine) maskKind(word string, both func(), print func(bits int)) {
 	bytes, done := m.newLabel("maskbytes"), m.newLabel("maskdone")
 	m.compareWord(word, ir.MaskBytes)
 	m.BLT(done)
+	both()
 	m.BEQ(bytes)
 	print(1)
 	m.B(done)

@@ -140,12 +140,6 @@ func (m *Machine) BranchAboveKept(r plan.GPR, a plan.Addr, l string) {
 	m.BLT(l)
 }
 
-// Repeat has a routine repeat parameters.
-func (m *Machine) Repeat(a plan.Addr, p plan.GPR) { m.call(a, p, "repeat") }
-
-// KeepRepeated stores the pointer that it leaves.
-func (m *Machine) KeepRepeated(a plan.Addr) { m.XSTR(asm.D, m.mem(a), inMemory) }
-
 func (m *Machine) repeat() {
 	group, done, inside := m.newLabel("group"), m.newLabel("done"), m.newLabel("inside")
 	end, groupEnd := rowFree, r2
@@ -169,6 +163,9 @@ func (m *Machine) repeat() {
 	m.XADDI(inMemory, inMemory, 4)
 	m.XMOV(rowIndex, rowLength)
 	m.Label(inside)
+	m.XSUBLSL(inFrame, end, count, 2)
+	m.XADDI(inFrame, inFrame, plan.Repeated.Room(m.Width()))
+	m.XSTR(asm.D, pointer, inMemory)
 	m.RET()
 }
 

@@ -11,7 +11,8 @@ import (
 
 // Routines move a part of a tile to the frame and back for all functions. R16 is
 // the place in the frame, R17 that in memory, which they keep in front of the other or find there, and R0 the number
-// of elements, at least one and less than a tile. They overwrite R16, R17, R19, R20, V0 and V31.
+// of elements, at least one and less than a tile. They overwrite R16, R17, R19, R20, V0 and V31. Behind 32-bit numbers
+// R16 is the place of the next array.
 
 const inFrame, inMemory, count = r0, r1, asm.R(0)
 
@@ -67,8 +68,29 @@ func (m *Machine) StageOutBy(a plan.Addr, out *ir.Stream) {
 // loadWord puts a stream's word into R19 for a routine that goes by it.
 func (m *Machine) loadWord(s *ir.Stream) { m.XARG(asm.S, r2, s.Kind, m.offsets[s.Kind]) }
 
-// SpreadTile puts a group's parameter in the frame, once for each element.
-func (m *Machine) SpreadTile(a plan.Addr, p plan.GPR) { m.call(a, p, "spread") }
+// PassTo sets R16 to a place in the frame.
+func (m *Machine) PassTo(a plan.Addr) { m.XFRAME(inFrame, a.Disp) }
+
+// Pass calls the routine of a pointer.
+func (m *Machine) Pass(w plan.Way, p plan.GPR) {
+	pass := plan.Passage{Way: w, Pointer: p}
+	m.passages[pass] = true
+	m.CALL(routine(m.passing(pass)))
+}
+
+func (m *Machine) passing(p plan.Passage) string { return string(p.Way) + m.GPRName(p.Pointer) }
+
+// Passages are those that the functions call.
+func (m *Machine) Passages() plan.Passages { return m.passages }
+
+// passage is the routine of a pointer: it goes on with that of all pointers.
+func (m *Machine) passage(p plan.Passage) {
+	all := routine(string(p.Way))
+	m.begin(m.passing(p), fmt.Sprintf("is %s for what %s points to, and sets that to the place in the frame.", all, m.GPRName(p.Pointer)))
+	m.XMOV(inMemory, asm.R(p.Pointer))
+	m.XMOV(asm.R(p.Pointer), inFrame)
+	m.GOTO(all)
+}
 
 // SetGroups: a tile has one.
 func (m *Machine) SetGroups(int) {}
@@ -98,24 +120,31 @@ func (m *Machine) Masks() bool { return false }
 
 // What belongs to these is for machines that have them.
 func (m *Machine) TailMasks(plan.GPR)                        { panic("neon: no masks") }
-func (m *Machine) NextMasks()                                { panic("neon: no masks") }
 func (m *Machine) PartMask(plan.GPR)                         { panic("neon: no masks") }
 func (m *Machine) LoadPart(*plan.Seg, int, plan.Addr) plan.V { panic("neon: no masks") }
 
-// Routines prints all of them.
-func (m *Machine) Routines() {
+// Routines prints all of them, and those of pointers.
+func (m *Machine) Routines(passages plan.Passages) {
 	for _, bits := range []int{1, 2, 4, 8, 16, 32} {
 		m.begin("stageIn", fmt.Sprintf("copies elements of %d bits to the frame, in front of zeros.", bits), bits)
 		m.XSTR(asm.D, pointer, inMemory)
 		m.MOVI(spare, 0)
 		m.fill(bits)
+		if bits == 32 {
+			m.XADDI(r3, inFrame, plan.Left.Room(m.Width()))
+		}
 		m.copy(inFrame, inMemory, bits)
+		if bits == 32 {
+			m.XMOV(inFrame, r3)
+		}
+		m.RET()
 		m.begin("stageOut", fmt.Sprintf("copies elements of %d bits back; bits behind the last are zero.", bits), bits)
 		m.XLDR(asm.D, inMemory, pointer)
 		if bits < 8 {
 			m.clearBehind(bits)
 		}
 		m.copy(inMemory, inFrame, bits)
+		m.RET()
 	}
 	for _, size := range []asm.Size{asm.H, asm.S} {
 		bits := 8 << size
@@ -124,6 +153,7 @@ func (m *Machine) Routines() {
 		m.LD1R(size, spare, inMemory)
 		m.fill(bits)
 		m.copy(inFrame, inMemory, bits)
+		m.RET()
 	}
 	m.begin("stageInCodes", "copies codes to the frame, in front of zeros, in the layout that R19 says.")
 	m.goBy("stageIn", ir.LayoutCrumbs, 4, 2, 8)
@@ -135,8 +165,15 @@ func (m *Machine) Routines() {
 	m.XSTR(asm.D, pointer, inMemory)
 	m.LD1R(asm.S, spare, inMemory)
 	m.fill(32)
+	m.XADDI(inFrame, inFrame, plan.Spread.Room(m.Width()))
 	m.RET()
 	m.rowRoutines()
+	m.begin("total", "adds up the accumulators in front of R0 to V0.")
+	plan.PrintTotal(m)
+	m.RET()
+	for _, p := range passages.Sorted() {
+		m.passage(p)
+	}
 }
 
 // goBy goes on with the routine for one of three numbers of bits, as R19 is below, equal to or above a number; 0 is none.
@@ -190,7 +227,7 @@ func (m *Machine) clearBehind(bits int) {
 	m.XSTR(size, word, r2)
 }
 
-// copy moves the elements and returns, in the powers of two that their number, or that of bytes, consists of.
+// copy moves the elements, in the powers of two that their number, or that of bytes, consists of.
 func (m *Machine) copy(to, from asm.R, bits int) {
 	n, bit := count, 3
 	if bits < 8 {
@@ -214,5 +251,4 @@ func (m *Machine) copy(to, from asm.R, bits int) {
 		}
 		m.Label(next)
 	}
-	m.RET()
 }

@@ -12,7 +12,10 @@ import (
 // Generate prints one kernel as one function of the machine.
 func Generate(k *ir.Kernel, m Machine) error {
 	k.Prune()
-	p := &planner{k: k, m: m, extras: map[int][]*ir.Node{}, demoted: map[int]bool{}, abreast: !storesWide(k), streams: Streams(k)}
+	p := &planner{k: k, m: m, extras: map[int][]*ir.Node{}, demoted: map[int]bool{}, abreast: !storesWide(k), streams: Streams(k), registers: 4}
+	if k.OfGroups {
+		p.registers = 1
+	}
 	for i := 0; i < len(k.Nodes); i++ {
 		if e := m.Extras(k.Nodes[i]); len(e) > 0 {
 			p.extras[k.Nodes[i].ID] = e
@@ -25,8 +28,24 @@ func Generate(k *ir.Kernel, m Machine) error {
 	if err := p.assignPointers(); err != nil {
 		return err
 	}
-	var pr *program
-	var alloc allocation
+	pr, alloc, err := p.fit()
+	if err != nil {
+		return err
+	}
+	pp := &printer{planner: p, pr: pr, alloc: alloc}
+	for _, print := range []func(){pp.function, pp.rarely} {
+		print()
+		for len(pp.aside) > 0 {
+			more := pp.aside[0]
+			pp.aside = pp.aside[1:]
+			more()
+		}
+	}
+	return nil
+}
+
+// fit makes the program, with concessions until it has registers enough.
+func (p *planner) fit() (*program, allocation, error) {
 	// What to do without where registers run out, the cheapest first.
 	concessions := []func(){func() { p.abreast = false }}
 	for _, forget := range []func(r *needs){func(r *needs) { r.shared = nil }, func(r *needs) { r.carried = nil }} {
@@ -36,7 +55,7 @@ func Generate(k *ir.Kernel, m Machine) error {
 	for _, n := range p.candidates() {
 		demotions = append(demotions, func() { p.demoted[n.ID] = true })
 	}
-	if k.Grouped() { // if not, what is demoted is loaded in a single loop
+	if p.k.Grouped() { // if not, what is demoted is loaded in a single loop
 		concessions = append(concessions, demotions...)
 	} else {
 		concessions = append(concessions[:1], append(demotions, concessions[1:]...)...)
@@ -44,11 +63,10 @@ func Generate(k *ir.Kernel, m Machine) error {
 	for {
 		p.maxUsed = [classes]int{}
 		p.meetFails, p.rareFails = false, false
-		pr = p.build()
+		pr := p.build()
 		pr.unload()
-		var ok bool
-		if alloc, ok = p.allocate(pr); ok {
-			break
+		if alloc, ok := p.allocate(pr); ok {
+			return pr, alloc, nil
 		}
 		if p.meetFails && !p.frugal {
 			p.frugal = true
@@ -63,21 +81,11 @@ func Generate(k *ir.Kernel, m Machine) error {
 			continue
 		}
 		if len(concessions) == 0 {
-			return p.fail("registers ran out")
+			return nil, nil, p.fail("registers ran out")
 		}
 		concessions[0]()
 		concessions = concessions[1:]
 	}
-	pp := &printer{planner: p, pr: pr, alloc: alloc}
-	for _, print := range []func(){pp.function, pp.rarely} {
-		print()
-		for len(pp.aside) > 0 {
-			more := pp.aside[0]
-			pp.aside = pp.aside[1:]
-			more()
-		}
-	}
-	return nil
 }
 
 // storesWide reports whether a kernel stores float32: the stores of four registers
@@ -199,15 +207,15 @@ func (p *printer) function() {
 		l.print(p)
 	}
 	if p.few {
-		m.Label(few)
+		m.Label(toFew)
 		m.Branch(p.counts.groups, NotEqual, 0, p.pr.groups.at(atEntry))
 		p.ret()
 	}
 	if p.large() {
-		m.Label("return")
-		m.BranchOdd("ahead", "fence")
+		m.Label(toReturn)
+		m.BranchOdd("ahead", toFence)
 		m.Ret()
-		m.Label("fence")
+		m.Label(toFence)
 		m.Fence()
 		m.Ret()
 	}
@@ -227,13 +235,10 @@ func (l eachLoop) print(p *printer) {
 	p.ret()
 }
 
-// few is the label where the few groups go that a loop over several at a time has left: the general way.
-const few = "few"
-
 // ret returns, after a fence if the caller wants one: that is in one place of a function.
 func (p *printer) ret() {
 	if p.large() {
-		p.m.Jump("return")
+		p.m.Jump(toReturn)
 	} else {
 		p.m.Ret()
 	}
@@ -354,15 +359,15 @@ func (p *printer) own(streams bool) {
 func (l shortLoop) print(p *printer) {
 	m, sh := p.m, l.shape
 	m.Label(sh.name)
-	m.Branch(p.counts.groups, Less, sh.share, few)
-	p.loop(sh, p.large(), p.counts.groups, sh.share, few)
-	m.Jump(few)
+	m.Branch(p.counts.groups, Less, sh.share, toFew)
+	p.loop(sh, p.large(), p.counts.groups, sh.share, toFew)
+	m.Jump(toFew)
 	p.few = true
 }
 
 // tiles is the loop over n elements, and its tail.
 func (p *printer) tiles(sh *shape) {
-	m, tile := p.m, 4*p.m.Width()
+	m, tile := p.m, p.tileSize()
 	m.Branch(p.counts.n, Less, tile, sh.rest())
 	p.loop(sh, p.large() && !(sh.lanes && p.k.Grouped()), p.counts.n, tile, sh.at(atTail))
 	p.tail(sh)
@@ -439,7 +444,7 @@ func (p *planner) advanceParams(groups int) {
 }
 
 func (p *printer) advanceStreams(lanes bool) {
-	tile := 4 * p.m.Width()
+	tile := p.tileSize()
 	for _, s := range p.streams {
 		if !s.Mem.ByWord() { // else its load or store advances it
 			p.m.AddImm(p.ptr[s.Name], tile*s.Mem.Bits()/8)

@@ -73,7 +73,7 @@ func (l flatLoop) print(p *printer) {
 }
 
 func (l wholeLoop) print(p *printer) {
-	p.loop(l.shape, false, p.counts.n, 4*p.m.Width(), l.at(atEnd))
+	p.loop(l.shape, false, p.counts.n, p.tileSize(), l.at(atEnd))
 	p.ret()
 }
 
@@ -112,7 +112,6 @@ const (
 	atRest   mark = "rest"   // what is left of a tile, by masks
 	atStage  mark = "stage"  // the same, copied to the frame
 	atStaged mark = "staged" // behind a tile that was in the frame
-	atPart   mark = "part"   // a register of the rest, where a loop does it
 	atEnd    mark = "end"    // behind all of them
 	atRare   mark = "rare"   // a tile of the rare kind leaves
 	atBack   mark = "back"   // and comes back
@@ -147,6 +146,15 @@ const (
 	atRow      mark = "row"      // where it begins
 	atOddDone  mark = "odddone"  // and where it ends
 	atDone     mark = "done"     // behind the row
+)
+
+// Labels that a function has once.
+const (
+	toFew    = "few"    // the few groups that a loop over several at a time has left go the general way
+	toReturn = "return" // behind all loops
+	toFence  = "fence"  // the same, if the caller wants a fence
+	toSpread = "spread" // a rare tile has its parameters spread
+	toRare   = "rare"   // and is done
 )
 
 func label(name string, m mark) string { return name + string(m) }

@@ -1,6 +1,12 @@
 package plan
 
-import "github.com/lowbit-go/lowbit/gen/ir"
+import (
+	"cmp"
+	"maps"
+	"slices"
+
+	"github.com/lowbit-go/lowbit/gen/ir"
+)
 
 // Machine is a target: an instruction set, and how it prints.
 type Machine interface {
@@ -82,10 +88,6 @@ type Meeting interface {
 	GroupsLeft(d, p GPR, end Addr)
 	BranchBelowKept(r GPR, a Addr, l string) // jumps if r is less than what was kept
 	BranchAboveKept(r GPR, a Addr, l string) // jumps if it is greater
-	// Repeat puts parameters in the frame once for each of n elements, of which the group at hand has some
-	// left. The pointer to the next element's is for KeepRepeated, and what its group has left is in index.
-	Repeat(a Addr, p GPR)
-	KeepRepeated(a Addr)
 }
 
 // Mixing is for machines that mix parameters where groups meet, if they do so: the others choose them.
@@ -148,15 +150,17 @@ type Streaming interface {
 type Staging interface {
 	// StageIn copies the elements left, less than a tile, from p to the frame, where the rest of the
 	// tile is filled with zeros, or with the first element, and keeps p in front of them; StageOut copies them back to
-	// the p that is there. StageInBy and StageOutBy do so with what lies in memory as a word says. SpreadTile puts
-	// the parameters of a tile's groups there, once for each element, behind p as well; SetGroups says of how many
-	// groups. The first of the general registers has the number of elements.
+	// the p that is there. StageInBy and StageOutBy do so with what lies in memory as a word says. The first of the general
+	// registers has the number of elements.
 	StageIn(a Addr, p GPR, bits int, fill bool)
 	StageOut(a Addr, bits int)
 	StageInBy(a Addr, p GPR, in *ir.Stream)
 	StageOutBy(a Addr, out *ir.Stream)
-	SpreadTile(a Addr, p GPR)
-	SetGroups(groups int) // in a register of its own
+	// Pass puts 32-bit numbers of an array in the frame, at the place that PassTo has set, keeps p in front of them, and sets p to
+	// them and the place behind them. What it keeps of those that are repeated is behind them. SetGroups says in a register of its own of how many groups a tile is that parameters are spread over.
+	PassTo(a Addr)
+	Pass(w Way, p GPR)
+	SetGroups(groups int)
 	// Keep stores a general register in the frame, KeepNumber a number, and Recall loads one;
 	// Point sets one to a place in the frame. BranchKept jumps if a number was kept.
 	Keep(a Addr, r GPR)
@@ -166,14 +170,47 @@ type Staging interface {
 	BranchKept(a Addr, imm int, l string)
 }
 
+// Way is how 32-bit numbers pass to the frame.
+type Way string
+
+// Ways, and the names of routines.
+const (
+	Left     Way = "stageIn32" // elements left, less than a tile, in front of zeros
+	Spread   Way = "spread"    // parameters of the groups of a tile, each once for each element
+	Repeated Way = "repeat"    // the same for n elements; the group at hand has some left, and then index has what the next element's has left, which what is kept points to
+)
+
+// Room is how far apart in the frame arrays of 32 bits are that pass one after the other, with their pointers.
+func (w Way) Room(width int) int {
+	if w == Repeated {
+		return 8 + 4*(repeated*4*width+width)
+	}
+	return 8 + 4*4*width
+}
+
+// Passage is a way for one pointer: a routine, which all functions call that need it.
+type Passage struct {
+	Way     Way
+	Pointer GPR
+}
+
+// Passages are those that functions call.
+type Passages map[Passage]bool
+
+// Sorted lists them.
+func (p Passages) Sorted() []Passage {
+	return slices.SortedFunc(maps.Keys(p), func(a, b Passage) int {
+		return cmp.Or(cmp.Compare(a.Way, b.Way), cmp.Compare(a.Pointer, b.Pointer))
+	})
+}
+
 // Masking is for machines that load and store parts of registers.
 type Masking interface {
 	// Masks reports whether the machine does. TailMasks prepares them for the n elements of a Tail, of which masks are
-	// stored in the frame, and NextMasks goes on by a register. PartMask prepares that of LoadPart for n elements, fewer
-	// than a register holds: what is behind them are copies of the first.
+	// stored in the frame. PartMask prepares that of LoadPart for n elements, fewer than a register holds: what is behind
+	// them are copies of the first.
 	Masks() bool
 	TailMasks(n GPR)
-	NextMasks()
 	PartMask(n GPR)
 	LoadPart(s *Seg, bits int, at Addr) V
 }

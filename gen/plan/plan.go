@@ -149,6 +149,8 @@ type planner struct {
 	n       GPR             // elements left
 	counts  counts
 
+	registers int // of 32-bit numbers in a tile: 4, or 1 of numbers of groups
+
 	rareFails, rareAlone bool // registers ran out in the rare way; so it has all of them, and keeps no constant
 	meetFails, frugal    bool // registers ran out where groups meet; so it keeps no choice of parameters
 	slotwise             bool // nor registers for two slots of mixed parameters
@@ -157,6 +159,9 @@ type planner struct {
 	aside   []func() // prints what is out of the loops' way
 	maxUsed [classes]int
 }
+
+// tileSize is how many elements a tile has.
+func (p *planner) tileSize() int { return p.registers * p.m.Width() }
 
 func (p *planner) fail(format string, a ...any) error {
 	return fmt.Errorf("plan: %s%s: %s", p.k.Name, p.m.Name(), fmt.Sprintf(format, a...))

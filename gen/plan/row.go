@@ -60,7 +60,6 @@ func (f *frame) numbers(width int) Numbers {
 // row makes the tile in which groups meet, and takes room in the frame.
 func (p *planner) row(pr *program, lane *shape) *row {
 	w := p.m.Width()
-	repeats := repeated * 4 * w
 	r := &row{lane: lane, last: map[string]Addr{}, repeated: map[string]Addr{}, saved: map[string]Addr{}}
 	if p.mixing() != nil {
 		r.mix = p.mixture(pr)
@@ -73,7 +72,9 @@ func (p *planner) row(pr *program, lane *shape) *row {
 		if r.mix == nil {
 			r.last[q.Name] = pr.takeStaged(16 * w)
 		}
-		r.repeated[q.Name] = pr.take(4 * (repeats + w))
+	}
+	for _, q := range p.k.Params {
+		r.repeated[q.Name] = pr.take(Repeated.Room(w) - 8)
 		r.saved[q.Name] = pr.take(8)
 	}
 	r.meet = p.seg(lane.group, true, 4)
@@ -109,13 +110,29 @@ func (s *Seg) chosen(n *ir.Node, slot int) V {
 }
 
 func (l rowLoop) print(p *printer) {
-	m, sh, r, tile := p.m, l.shape, l.row, 4*p.m.Width()
-	n, behind, length, free := p.counts.n, p.counts.groups, p.counts.length, p.counts.free
-	first := p.ptr[p.k.Params[0].Name]
+	m, sh := p.m, l.shape
 	done := sh.at(atDone)
 	if p.large() {
-		done = "return"
+		done = toReturn
 	}
+	l.begin(p)
+	l.groups(p, done)
+	l.meet(p)
+	l.tail(p, done)
+	if !p.large() {
+		m.Label(done)
+		m.Ret()
+	}
+	if l.row.mix == nil {
+		p.aside = append(p.aside, func() { l.last(p) })
+	}
+	p.aside = append(p.aside, func() { l.odd(p, done) })
+}
+
+// begin counts the row's elements, and has groups numbered if they may meet.
+func (l rowLoop) begin(p *printer) {
+	m, sh, r := p.m, l.shape, l.row
+	n, behind, length, free := p.counts.n, p.counts.groups, p.counts.length, p.counts.free
 	m.Label(sh.at(atEntry))
 	m.Move(free, behind)
 	m.Move(n, length)
@@ -123,10 +140,16 @@ func (l rowLoop) print(p *printer) {
 	m.Move(behind, length)
 	if r.mix == nil {
 		m.Branch(free, Equal, 1, sh.at(atBegin))
-		m.BranchMultiple(length, Equal, tile, sh.at(atBegin))
-		m.KeepEnd(r.end, first, free)
+		m.BranchMultiple(length, Equal, 4*m.Width(), sh.at(atBegin))
+		m.KeepEnd(r.end, p.ptr[p.k.Params[0].Name], free)
 		m.NumberGroups(r.numbers)
 	}
+}
+
+// groups asks what a tile is of, and does whole tiles of groups.
+func (l rowLoop) groups(p *printer, done string) {
+	m, sh, tile := p.m, l.shape, 4*p.m.Width()
+	n, behind, length := p.counts.n, p.counts.groups, p.counts.length
 	over := func() { // behind the last whole tile of a group that has more elements
 		if !sh.masked || p.hasRare() {
 			m.Branch(behind, Less, 0, sh.at(atStaged)) // it was the tile in the frame
@@ -189,17 +212,6 @@ func (l rowLoop) print(p *printer) {
 		}
 		next(sh.at(atGroup))
 	}
-
-	l.meet(p)
-	l.tail(p, done)
-	if !p.large() {
-		m.Label(done)
-		m.Ret()
-	}
-	if r.mix == nil {
-		p.aside = append(p.aside, func() { l.last(p) })
-	}
-	p.aside = append(p.aside, func() { l.odd(p, done) })
 }
 
 // meet does tiles in which groups meet.
@@ -269,10 +281,7 @@ func (l rowLoop) last(p *printer) {
 	m.Label(l.shape.at(atEnding))
 	m.Keep(r.left, n)
 	m.GroupsLeft(n, p.ptr[first], r.end)
-	for _, q := range p.k.Params {
-		m.StageIn(r.last[q.Name], p.ptr[q.Name], q.Mem.Bits(), false)
-		m.Point(p.ptr[q.Name], r.last[q.Name])
-	}
+	p.pass(Left, r.last[first])
 	m.KeepNumber(r.numbers.Least, 4*m.Width())
 	m.Recall(n, r.left)
 	m.Jump(l.shape.at(atChosen))
@@ -296,11 +305,7 @@ func (l rowLoop) odd(p *printer, done string) {
 	m.Branch(n, Less, repeats, sh.at(atRepeat))
 	m.Number(n, repeats)
 	m.Label(sh.at(atRepeat))
-	for _, q := range p.k.Params {
-		m.Repeat(r.repeated[q.Name], p.ptr[q.Name])
-		m.KeepRepeated(r.saved[q.Name])
-		m.Point(p.ptr[q.Name], r.repeated[q.Name])
-	}
+	p.pass(Repeated, r.repeated[p.k.Params[0].Name])
 	m.Move(p.counts.groups, p.counts.index) // as the routine leaves it
 	m.KeepNumber(r.turned, 1)
 	m.Jump(r.lane.at(atRow))

@@ -236,6 +236,10 @@ func (s *Seg) body(accs map[*ir.Node][]V) {
 			s.emit(n, 0)
 		}
 	}
+	if s.p.registers == 1 {
+		s.nodes(4, 0, accs)
+		return
+	}
 	if s.second && s.p.abreast {
 		s.sideBySide()
 		return

@@ -19,7 +19,6 @@ type shape struct {
 	apart  []*Seg     // the same for each layout of codes that has a loop of its own; the body is where others have none
 	masked bool       // masks do what is left of a tile, which otherwise is staged
 	tail   *Seg       // that tile by masks, empty if there are none; an alarm has it staged
-	each   bool       // it is one register of the tile, for as many as there are
 	look   *lookUp    // where tables are for some groups
 	ahead  *lookAhead // where that pays
 	after  *Seg       // behind a group; a tree's is empty
@@ -173,11 +172,7 @@ func (p *planner) shape(pr *program, share int, lanes, long bool) *shape {
 		}
 		sh.tail = tile(sh.at(atTail), sh.at(atStage), at)
 		sh.tail.Tail = true
-		if sh.each = p.divides(); sh.each {
-			sh.tail.nodes(4, 0, accs)
-		} else {
-			sh.tail.body(accs)
-		}
+		sh.tail.body(accs)
 	}
 	if !lanes && p.looksAhead(long) {
 		sh.ahead = p.lookAhead(pr, sh, direct)
@@ -202,21 +197,6 @@ func (p *planner) looksAhead(long bool) bool {
 		carried += n.Slots()
 	}
 	return 0 < carried && carried <= p.m.Ahead()
-}
-
-// divides reports whether registers have nothing to do with each other and wait for divisions, beside which a loop over them costs nothing.
-func (p *planner) divides() (divides bool) {
-	levels := p.k.Levels(false)
-	for _, n := range p.k.Nodes {
-		switch {
-		case levels[n.ID] != ir.PerElement:
-		case n.Slots() != 4 || n.Rare || p.k.Grouped():
-			return false
-		case n.Op == ir.OpDiv:
-			divides = true
-		}
-	}
-	return divides
 }
 
 // layouts are those that have loops of their own.

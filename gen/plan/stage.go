@@ -75,8 +75,17 @@ func (p *printer) passing(sh *shape) []*ir.Stream {
 
 // stageIn sets pointers to what is left of a tile.
 func (p *printer) stageIn(sh *shape) {
+	behind := Addr{} // an array that has passed
 	for _, a := range p.passing(sh) {
 		at, ptr := p.pr.stage[a.Name], p.ptr[a.Name]
+		if a.In && a.Mem.Bits() == 32 && !p.k.Folds() {
+			if at != behind {
+				p.m.PassTo(at)
+			}
+			p.m.Pass(Left, ptr)
+			behind = Addr{Stack: true, Disp: at.Disp + Left.Room(p.m.Width())}
+			continue
+		}
 		switch {
 		case a.In && a.Mem.ByWord():
 			p.m.StageInBy(at, ptr, a)
@@ -86,6 +95,14 @@ func (p *printer) stageIn(sh *shape) {
 			p.m.Keep(pointer(at), ptr)
 		}
 		p.m.Point(ptr, at)
+	}
+}
+
+// pass sets the pointers of all parameters to what passes to the frame of them, from a place on.
+func (p *printer) pass(w Way, to Addr) {
+	p.m.PassTo(to)
+	for _, q := range p.k.Params {
+		p.m.Pass(w, p.ptr[q.Name])
 	}
 }
 
@@ -143,7 +160,7 @@ func (sh *shape) rest() string {
 // staged ends a tile that was staged; the way to stage one is printed out of the loops' way.
 func (p *printer) staged(sh *shape) {
 	m := p.m
-	m.AddImm(p.n, 4*m.Width())
+	m.AddImm(p.n, p.tileSize())
 	p.stageOut(sh)
 	p.aside = append(p.aside, func() {
 		m.Label(sh.at(atStage))
@@ -160,10 +177,6 @@ func (p *printer) masked(sh *shape) {
 		}
 	}
 	p.m.TailMasks(p.n)
-	if sh.each {
-		p.registers(sh)
-		return
-	}
 	p.run(sh.tail)
 	for _, a := range p.streams {
 		ptr, at := p.ptr[a.Name], p.pr.stage[a.Name]
@@ -178,19 +191,6 @@ func (p *printer) masked(sh *shape) {
 			p.m.AddBits(ptr, p.n, a.Mem.Bits())
 		}
 	}
-}
-
-// registers is a loop over the registers of a tail.
-func (p *printer) registers(sh *shape) {
-	m, w := p.m, p.m.Width()
-	m.LoopHead(sh.at(atPart))
-	p.run(sh.tail)
-	m.NextMasks()
-	for _, s := range p.streams {
-		m.AddImm(p.ptr[s.Name], w*s.Mem.Bits()/8)
-	}
-	m.AddImm(p.n, -w)
-	m.Branch(p.n, GreaterEqual, 1, sh.at(atPart))
 }
 
 // tile prints a shape's tile, and how it is done if it is a rare one.
@@ -210,9 +210,9 @@ func (p *printer) tile(sh *shape) {
 		}
 		if p.spreads(sh) {
 			m.SetGroups(sh.share)
-			m.Jump("spread")
+			m.Jump(toSpread)
 		} else {
-			m.Jump("rare")
+			m.Jump(toRare)
 		}
 	})
 }
@@ -228,13 +228,10 @@ func (p *printer) rarely() {
 		return
 	}
 	if p.k.Grouped() {
-		m.Label("spread")
-		for _, q := range p.params() {
-			m.SpreadTile(p.pr.stage[q.Name], p.ptr[q.Name])
-			m.Point(p.ptr[q.Name], p.pr.stage[q.Name])
-		}
+		m.Label(toSpread)
+		p.pass(Spread, p.pr.stage[p.k.Params[0].Name])
 	}
-	m.Label("rare")
+	m.Label(toRare)
 	p.run(p.pr.rare)
 	if p.rareAlone {
 		p.run(p.pr.call)

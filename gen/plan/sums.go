@@ -11,7 +11,7 @@ import (
 // A kernel of another shape sums a number over the elements of each group, for as many parameters of the group as a register has lanes. Its
 // streams are the parameters, a number for each lane, and its parameters the elements, each of which goes to all lanes. The order of the sum
 // is that of package kernels: element i goes to accumulator i%16, and then accumulator j+8 to j, j+4, j+2 and j+1.
-// So there are three counted loops: over groups, over accumulators, and over the elements of one.
+// So there are three counted loops: over groups, over accumulators, and over the elements of one. All kernels call one routine for the rest.
 //
 // Where groups are columns, the lanes are groups: a vector is loaded from each row, and the outer loop is over the groups' candidates. What is
 // stored follows from the sums of all of them so far.
@@ -24,6 +24,7 @@ type Summer interface {
 	Machine
 	Accumulate(acc, v V) Inst                // acc += v
 	AccumulateFrom(s *Seg, acc V, from Addr) // the same of what is in memory
+	Total()                                  // calls the routine of PrintTotal
 }
 
 // sums is such a function before printing.
@@ -146,7 +147,14 @@ func (s *sums) build() {
 	for _, a := range p.streams {
 		s.total.at[a.Name] = Addr{Reg: p.ptr[a.Name]}
 	}
-	s.total.vals[[2]int{sum.ID, 0}] = s.sum(0, 1)
+	total := s.total.New(Vec)
+	s.total.Add(Inst{Defs: []V{total}, Emit: func(d, _ []int) {
+		if d[0] != 0 {
+			panic("plan: " + p.k.Name + " expects its sum in another register than the first")
+		}
+		s.m.Total()
+	}})
+	s.total.vals[[2]int{sum.ID, 0}] = total
 	for _, n := range p.k.Nodes {
 		if n.Op == ir.OpStore {
 			s.total.emit(n, 0)
@@ -154,20 +162,34 @@ func (s *sums) build() {
 	}
 }
 
-// sum is the sum of the accumulators from j on that are multiples of step apart from it, the farther ones added first.
-func (s *sums) sum(j, step int) V {
-	if step == accumulators {
-		v := s.total.New(Vec)
-		s.total.Add(s.m.Fill(v, Addr{Stack: true, Disp: 4 * s.m.Width() * j}))
-		return v
+// PrintTotal prints what adds up the accumulators in front of the first general register, which every such kernel has as the accumulator's
+// place, to the first vector register. Nothing else is in a vector register then.
+func PrintTotal(m Summer) {
+	p := &planner{k: ir.New("stage", "Total", ""), m: m}
+	s := p.seg(nil, false, 1)
+	place := func(j int) Addr { return Addr{Reg: m.GPRs()[0], Disp: 4 * m.Width() * (j - accumulators)} }
+	// The sum of the accumulators from j on that are multiples of step apart from it, the farther ones added first.
+	var sum func(j, step int) V
+	sum = func(j, step int) V {
+		if step == accumulators {
+			v := s.New(Vec)
+			s.Add(m.Fill(v, place(j)))
+			return v
+		}
+		a := sum(j, 2*step)
+		if 2*step == accumulators {
+			m.AccumulateFrom(s, a, place(j+step))
+		} else {
+			s.Add(m.Accumulate(a, sum(j+step, 2*step)))
+		}
+		return a
 	}
-	a := s.sum(j, 2*step)
-	if 2*step == accumulators {
-		s.m.AccumulateFrom(s.total, a, Addr{Stack: true, Disp: 4 * s.m.Width() * (j + step)})
-	} else {
-		s.total.Add(s.m.Accumulate(a, s.sum(j+step, 2*step)))
+	total := sum(0, 1)
+	at, ok := p.scan(s, nil)
+	if !ok || at[total] != 0 {
+		panic("plan: the total is not in the first register")
 	}
-	return a
+	s.print(at)
 }
 
 // allocate places everything in vector registers.

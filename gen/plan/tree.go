@@ -386,6 +386,6 @@ func (l treeLoop) print(p *printer) {
 	p.advanceResults(w)
 	m.AddImm(c.groups, -w)
 	m.Branch(c.groups, GreaterEqual, w, sh.at(atLoop))
-	m.Jump(few)
+	m.Jump(toFew)
 	p.few = true
 }

@@ -29,6 +29,7 @@ type Machine struct {
 	ctx       *build.Context
 	fn        reflect.Value
 	constants Constants
+	passages  plan.Passages
 	frame     operand.Mem
 	control   *operand.Mem // MXCSR, in functions that round upward
 	labels    int
@@ -44,7 +45,7 @@ func AVX512() *Machine     { return newMachine(true, false) }
 func AVX512VBMI() *Machine { return newMachine(true, true) }
 
 func newMachine(wide, vbmi bool) *Machine {
-	m := &Machine{wide: wide, vbmi: vbmi, ctx: build.NewContext(), constants: Constants{}}
+	m := &Machine{wide: wide, vbmi: vbmi, ctx: build.NewContext(), constants: Constants{}, passages: plan.Passages{}}
 	m.ctx.Constraint(buildtags.Not("purego"))
 	m.fn = reflect.ValueOf(m.ctx)
 	return m
@@ -463,12 +464,6 @@ func (m *Machine) TailMasks(n plan.GPR) {
 	m.i("KMOVQ", scratch, ks[0])
 }
 
-// NextMasks goes on by a register.
-func (m *Machine) NextMasks() {
-	m.tailSlot = -1
-	m.i("KSHIFTRQ", operand.Imm(uint64(m.Width())), ks[0], ks[0])
-}
-
 // lanes is the mask of a tail's 32-bit lanes from a slot on; slot 0's is that of bytes too.
 func (m *Machine) lanes(slot int) reg.OpmaskPhysical {
 	switch {
@@ -487,11 +482,12 @@ func (m *Machine) newLabel(kind string) string {
 	return fmt.Sprintf("%s%d", kind, m.labels)
 }
 
-// maskKind prints what is done for either kind of mask, and nothing for none.
-func (m *Machine) maskKind(word string, print func(bits int)) {
+// maskKind prints what is done for both kinds of mask, which leaves the flags alone, and for either; for none nothing is done.
+func (m *Machine) maskKind(word string, both func(), print func(bits int)) {
 	bytes, done := m.newLabel("maskbytes"), m.newLabel("maskdone")
 	m.compareWord(word, ir.MaskBytes)
 	m.i("JLT", operand.LabelRef(done))
+	both()
 	m.i("JEQ", operand.LabelRef(bytes))
 	print(1)
 	m.i("JMP", operand.LabelRef(done))

@@ -139,12 +139,6 @@ func (m *Machine) BranchAboveKept(r plan.GPR, a plan.Addr, l string) {
 	m.i("JGT", operand.LabelRef(l))
 }
 
-// Repeat has a routine repeat parameters.
-func (m *Machine) Repeat(a plan.Addr, p plan.GPR) { m.call(a, p, "repeat") }
-
-// KeepRepeated stores the pointer that it leaves.
-func (m *Machine) KeepRepeated(a plan.Addr) { m.i("MOVQ", inMemory, m.mem(a, 0)) }
-
 func (m *Machine) repeat() {
 	group, piece, ended, done, inside := m.newLabel("group"), m.newLabel("piece"), m.newLabel("ended"), m.newLabel("done"), m.newLabel("inside")
 	end, groupEnd := rowFree, bytes
@@ -175,7 +169,11 @@ func (m *Machine) repeat() {
 	m.i("ADDQ", immediate(4), inMemory)
 	m.i("MOVQ", rowLength, rowIndex)
 	m.ctx.Label(inside)
-	m.i("RET")
+	m.i("MOVQ", count, inFrame)
+	m.i("NEGQ", inFrame)
+	m.i("LEAQ", operand.Mem{Base: end, Index: inFrame, Scale: 4}, inFrame)
+	m.i("MOVQ", inMemory, pointer.Offset(plan.Repeated.Room(m.Width())))
+	m.passed(plan.Repeated)
 }
 
 // rowRoutines prints those of tiles in which groups meet.

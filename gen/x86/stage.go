@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/mmcloughlin/avo/attr"
+	avoir "github.com/mmcloughlin/avo/ir"
 	"github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
 
@@ -16,7 +17,7 @@ import (
 // Routines move a part of a tile to the frame and back, spread parameters there, and fetch input,
 // for all functions. Of those that use the frame RAX is the place in it, RCX that in memory, which they keep in front of the
 // other or find there, and RDI the number of elements, at least one and less than a tile. They overwrite RAX, RCX, R14, the first two
-// vector registers, K0 and K7; those that fetch overwrite nothing.
+// vector registers, K0 and K7; those that fetch overwrite nothing. Behind 32-bit numbers RAX is the place of the next array.
 
 var (
 	inFrame, inMemory, count, bytes = reg.RAX, reg.RCX, gprs[0], reg.R14
@@ -84,8 +85,35 @@ func (m *Machine) StageOutBy(a plan.Addr, out *ir.Stream) {
 // loadWord puts a stream's word into R14 for a routine that goes by it.
 func (m *Machine) loadWord(s *ir.Stream) { m.i("MOVL", m.word(s.Kind), bytes.As32()) }
 
-// SpreadTile puts parameters in the frame, each as often as its group has elements in a tile.
-func (m *Machine) SpreadTile(a plan.Addr, p plan.GPR) { m.call(a, p, "spread") }
+// PassTo sets RAX to a place in the frame.
+func (m *Machine) PassTo(a plan.Addr) { m.i("LEAQ", m.mem(a, 0), inFrame) }
+
+// Pass calls the routine of a pointer.
+func (m *Machine) Pass(w plan.Way, p plan.GPR) {
+	pass := plan.Passage{Way: w, Pointer: p}
+	m.passages[pass] = true
+	m.callRoutine(passing(pass))
+}
+
+func passing(p plan.Passage) string { return string(p.Way) + gprs[p.Pointer].Asm() }
+
+// Passages are those that the functions call.
+func (m *Machine) Passages() plan.Passages { return m.passages }
+
+// passage is the routine of a pointer: it goes on with that of all pointers.
+func (m *Machine) passage(p plan.Passage) {
+	does := passing(p)
+	m.begin(does, fmt.Sprintf("is %s for what %s points to, and sets that to the place in the frame.", m.routine(string(p.Way)), gprs[p.Pointer].Asm()))
+	m.i("MOVQ", gprs[p.Pointer], inMemory)
+	m.i("MOVQ", inFrame, gprs[p.Pointer])
+	m.ctx.Instruction(&avoir.Instruction{Opcode: "JMP", Operands: []operand.Op{operand.LabelRef("·" + m.routine(string(p.Way)) + "(SB)")}})
+}
+
+// passed returns with RAX behind what has passed.
+func (m *Machine) passed(w plan.Way) {
+	m.i("ADDQ", immediate(w.Room(m.Width())), inFrame)
+	m.i("RET")
+}
 
 // SetGroups puts the number of those groups into R14.
 func (m *Machine) SetGroups(groups int) { m.i("MOVL", operand.U32(uint32(groups)), bytes.As32()) }
@@ -130,8 +158,8 @@ func (m *Machine) loadPart(bits int, first, at plan.Addr, mask reg.OpmaskPhysica
 	m.i(load, m.mem(at, 0), mask, m.vec(d))
 }
 
-// Routines prints all of them.
-func (m *Machine) Routines() {
+// Routines prints all of them, and those of pointers.
+func (m *Machine) Routines(passages plan.Passages) {
 	for _, bits := range elementBits {
 		m.begin("stageIn", fmt.Sprintf("copies elements of %d bits to the frame, in front of zeros.", bits), bits)
 		m.stageIn(bits)
@@ -153,6 +181,12 @@ func (m *Machine) Routines() {
 	m.begin("spread", "puts the parameters of the groups in a tile, of which R14 has the number, in the frame, once for each element.")
 	m.spreadTile()
 	m.rowRoutines()
+	m.begin("total", fmt.Sprintf("adds up the accumulators in front of %s to %s.", gprs[0].Asm(), m.vec(0).Asm()))
+	plan.PrintTotal(m)
+	m.i("RET")
+	for _, p := range passages.Sorted() {
+		m.passage(p)
+	}
 	for lines := 1; lines <= 4 && !m.wide; lines *= 2 {
 		m.begin(fetching, fmt.Sprintf("fetches %d bytes from RAX on: into the second cache if RCX is at least %d, else into the first alone.", 64*lines, farFetch), 64*lines)
 		m.fetch(lines)
@@ -207,7 +241,7 @@ func (m *Machine) spreadTile() {
 			}
 			m.i("VMOVUPS", m.vec(0), operand.Mem{Base: inFrame, Disp: 4 * m.Width() * slot})
 		}
-		m.i("RET")
+		m.passed(plan.Spread)
 	}
 }
 
@@ -262,7 +296,11 @@ func (m *Machine) stageIn(bits int) {
 		m.bytesOf(bits)
 		m.copyBytes(inMemory, inFrame)
 	}
-	m.i("RET")
+	if bits == 32 {
+		m.passed(plan.Left)
+	} else {
+		m.i("RET")
+	}
 }
 
 func (m *Machine) stageFilled(bits int) {

@@ -152,79 +152,101 @@ func early(n *ir.Node) bool {
 // storeMask compares, and stores the mask of the kind that a word says, and brings
 // the pointer behind it.
 func (m *Machine) storeMask(s *plan.Seg, n *ir.Node, args [][]plan.V, at plan.Addr) {
+	w := maskWriter{m, s, n, at, "VPCMPEQD", 0}
 	a, b := args[0], args[1]
-	name, predicate := "VPCMPEQD", uint64(0)
 	switch {
 	case n.Equality() == ir.OpEq:
-		name = "VCMPPS"
+		w.compares = "VCMPPS"
 	case n.Args[0].Type == ir.I16:
-		name = "VPCMPEQW"
+		w.compares = "VPCMPEQW"
 	case n.Equality() == ir.OpInside && !m.wide: // the magnitude is no more than that to which it was clipped
 		most := args[3][0]
-		name, predicate, a, b = "VCMPPS", 2, b, []plan.V{most, most, most, most, args[2][0]}
+		w.compares, w.predicate, a, b = "VCMPPS", 2, b, []plan.V{most, most, most, most, args[2][0]}
 	}
-	equal := func(a, b int, to reg.Register) {
-		if name == "VCMPPS" {
-			m.i(name, operand.Imm(predicate), m.vec(b), m.vec(a), to)
-		} else {
-			m.i(name, m.vec(b), m.vec(a), to)
-		}
-	}
-	advance := func(bytes int) {
-		if !at.Stack { // else a tail's end does
-			m.AddImm(at.Reg, bytes)
-		}
-	}
-	tile, slots := 4*m.Width(), len(a)
-	uses := slices.Concat(a, b)
 	if m.wide {
-		uses = append(uses, args[2][0]) // ones
-		temps := []plan.V{s.New(plan.Vec), s.New(plan.Mask), s.New(plan.Mask), s.New(plan.Mask)}
-		s.Add(plan.Inst{Defs: temps, Uses: uses, Apart: true, Emit: func(d, u []int) {
-			m.maskKind(n.Kind, func(bits int) {
-				all, lower, upper := ks[d[1]], ks[d[2]], ks[d[3]]
-				compare := func(slot int, to reg.Register) { equal(u[slot], u[slots+slot], to) }
-				compare(0, all)
-				compare(1, lower)
-				if slots == 2 {
-					m.i("KUNPCKDQ", all, lower, all)
-				} else {
-					m.i("KUNPCKWD", all, lower, all)
-					compare(2, lower)
-					compare(3, upper)
-					m.i("KUNPCKWD", lower, upper, lower)
-					m.i("KUNPCKDQ", all, lower, all)
-				}
-				if bits == 1 {
-					m.i("KMOVQ", all, m.mem(at, 0))
-				} else {
-					m.i("VMOVDQU8_Z", m.vec(u[2*slots]), all, m.vec(d[0]))
-					m.i("VMOVUPS", m.vec(d[0]), m.mem(at, 0))
-				}
-				advance(tile * bits / 8)
-			})
-		}})
+		w.toMasks(a, b, args[2][0])
 		return
 	}
 	// Comparisons take the places of what is compared: few registers are left.
-	compared := a
 	if early(n) {
-		compared, uses = args[2], args[2]
+		w.inPlace(args[2], args[2])
+	} else {
+		w.inPlace(a, slices.Concat(a, b))
 	}
-	defs := append([]plan.V{s.New(plan.Vec)}, compared...)
-	s.Add(plan.Inst{Defs: defs, Uses: uses, Apart: true, Emit: func(d, u []int) {
-		m.maskKind(n.Kind, func(bits int) {
+}
+
+// maskWriter stores a tile's mask.
+type maskWriter struct {
+	*Machine
+	s         *plan.Seg
+	n         *ir.Node
+	at        plan.Addr
+	compares  string // an instruction
+	predicate uint64 // of VCMPPS
+}
+
+func (w maskWriter) compare(a, b int, to reg.Register) {
+	if w.compares == "VCMPPS" {
+		w.i(w.compares, operand.Imm(w.predicate), w.vec(b), w.vec(a), to)
+	} else {
+		w.i(w.compares, w.vec(b), w.vec(a), to)
+	}
+}
+
+// advance brings the pointer behind a tile's mask of so many bits for each element; a tail in the frame has that done at its end.
+func (w maskWriter) advance(bits int) {
+	if !w.at.Stack {
+		w.AddImm(w.at.Reg, 4*w.Width()*bits/8)
+	}
+}
+
+// toMasks compares to mask registers, with AVX-512. Ones are for masks of bytes.
+func (w maskWriter) toMasks(a, b []plan.V, ones plan.V) {
+	m, s, slots := w.Machine, w.s, len(a)
+	temps := []plan.V{s.New(plan.Vec), s.New(plan.Mask), s.New(plan.Mask), s.New(plan.Mask)}
+	s.Add(plan.Inst{Defs: temps, Uses: append(slices.Concat(a, b), ones), Apart: true, Emit: func(d, u []int) {
+		all, lower, upper := ks[d[1]], ks[d[2]], ks[d[3]]
+		m.maskKind(w.n.Kind, func() {
+			compare := func(slot int, to reg.Register) { w.compare(u[slot], u[slots+slot], to) }
+			compare(0, all)
+			compare(1, lower)
+			if slots == 2 {
+				m.i("KUNPCKDQ", all, lower, all)
+			} else {
+				m.i("KUNPCKWD", all, lower, all)
+				compare(2, lower)
+				compare(3, upper)
+				m.i("KUNPCKWD", lower, upper, lower)
+				m.i("KUNPCKDQ", all, lower, all)
+			}
+		}, func(bits int) {
+			if bits == 1 {
+				m.i("KMOVQ", all, m.mem(w.at, 0))
+			} else {
+				m.i("VMOVDQU8_Z", m.vec(u[2*slots]), all, m.vec(d[0]))
+				m.i("VMOVUPS", m.vec(d[0]), m.mem(w.at, 0))
+			}
+			w.advance(bits)
+		})
+	}})
+}
+
+// inPlace compares in the places of four registers, with AVX2, unless they are comparisons already.
+func (w maskWriter) inPlace(places, uses []plan.V) {
+	m, s := w.Machine, w.s
+	s.Add(plan.Inst{Defs: append([]plan.V{s.New(plan.Vec)}, places...), Uses: uses, Apart: true, Emit: func(d, u []int) {
+		m.maskKind(w.n.Kind, func() {}, func(bits int) { // small calls are faster with the branches side by side
 			t, is := m.vec(d[0]), []reg.VecPhysical{m.vec(d[1]), m.vec(d[2]), m.vec(d[3]), m.vec(d[4])}
-			for slot := 0; slot < 4 && !early(n); slot++ {
+			for slot := 0; slot < 4 && !early(w.n); slot++ {
 				if len(u) > 8 {
 					m.i("VPAND", m.vec(u[8]), is[slot], is[slot])
 				}
-				equal(u[slot], u[4+slot], is[slot])
+				w.compare(u[slot], u[4+slot], is[slot])
 			}
 			if bits == 1 {
 				for slot := range 4 {
 					m.i("VMOVMSKPS", is[slot], scratch.As32())
-					m.i("MOVB", scratch.As8(), m.mem(at, slot))
+					m.i("MOVB", scratch.As8(), m.mem(w.at, slot))
 				}
 			} else {
 				m.i("VPACKSSDW", is[1], is[0], is[0])
@@ -233,9 +255,9 @@ func (m *Machine) storeMask(s *plan.Seg, n *ir.Node, args [][]plan.V, at plan.Ad
 				m.i("VMOVUPS", m.constant(littleEndian(m.order())), t)
 				m.i("VPERMD", is[0], t, is[0])
 				m.i("VPABSB", is[0], is[0])
-				m.i("VMOVUPS", is[0], m.mem(at, 0))
+				m.i("VMOVUPS", is[0], m.mem(w.at, 0))
 			}
-			advance(tile * bits / 8)
+			w.advance(bits)
 		})
 	}})
 }

@@ -112,9 +112,7 @@ lanestage:
 	MOVQ SI, (SP)
 	LEAQ 8(SP), SI
 	LEAQ 144(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 144(SP), DX
+	CALL ·stageIn32DXAVX2(SB)
 	LEAQ 280(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn8AVX2(SB)
@@ -272,9 +270,7 @@ lanestage:
 	MOVQ SI, (SP)
 	LEAQ 8(SP), SI
 	LEAQ 144(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 144(SP), DX
+	CALL ·stageIn32DXAVX2(SB)
 	LEAQ 280(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn1AVX2(SB)

@@ -83,9 +83,7 @@ lanestage:
 	MOVQ SI, (SP)
 	LEAQ 8(SP), SI
 	LEAQ 80(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 80(SP), DX
+	CALL ·stageIn32DXAVX2(SB)
 	JMP  laneloop
 
 // func DecodeF16AVX2(y *float32, x *uint16, n int, ahead int)
@@ -287,9 +285,7 @@ lanestage:
 	MOVQ SI, (SP)
 	LEAQ 8(SP), SI
 	LEAQ 80(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 80(SP), DX
+	CALL ·stageIn32DXAVX2(SB)
 	JMP  laneloop
 
 rare:
@@ -1531,9 +1527,7 @@ lanestage:
 	MOVQ SI, (SP)
 	LEAQ 8(SP), SI
 	LEAQ 48(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 48(SP), DX
+	CALL ·stageIn32DXAVX2(SB)
 	JMP  laneloop
 
 rare:
@@ -1782,9 +1776,7 @@ lanestage:
 	MOVQ SI, (SP)
 	LEAQ 8(SP), SI
 	LEAQ 48(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 48(SP), DX
+	CALL ·stageIn32DXAVX2(SB)
 	JMP  laneloop
 
 rare:
@@ -2028,9 +2020,7 @@ lanestage:
 	MOVQ SI, (SP)
 	LEAQ 8(SP), SI
 	LEAQ 48(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 48(SP), DX
+	CALL ·stageIn32DXAVX2(SB)
 	JMP  laneloop
 
 rare:
@@ -2245,9 +2235,7 @@ lanestage:
 	MOVQ SI, (SP)
 	LEAQ 8(SP), SI
 	LEAQ 32(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 32(SP), DX
+	CALL ·stageIn32DXAVX2(SB)
 	JMP  laneloop
 
 rare:
@@ -2406,7 +2394,5 @@ lanestage:
 	MOVQ SI, (SP)
 	LEAQ 8(SP), SI
 	LEAQ 48(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 48(SP), DX
+	CALL ·stageIn32DXAVX2(SB)
 	JMP  laneloop

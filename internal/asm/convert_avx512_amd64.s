@@ -383,9 +383,7 @@ lanestage:
 	MOVQ SI, (SP)
 	LEAQ 8(SP), SI
 	LEAQ 144(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 144(SP), DX
+	CALL ·stageIn32DXAVX512(SB)
 	JMP  laneloop
 
 rare:
@@ -2017,9 +2015,7 @@ lanestage:
 	MOVQ SI, (SP)
 	LEAQ 8(SP), SI
 	LEAQ 80(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 80(SP), DX
+	CALL ·stageIn32DXAVX512(SB)
 	JMP  laneloop
 
 rare:
@@ -2346,9 +2342,7 @@ lanestage:
 	MOVQ SI, (SP)
 	LEAQ 8(SP), SI
 	LEAQ 80(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 80(SP), DX
+	CALL ·stageIn32DXAVX512(SB)
 	JMP  laneloop
 
 rare:
@@ -2672,9 +2666,7 @@ lanestage:
 	MOVQ SI, (SP)
 	LEAQ 8(SP), SI
 	LEAQ 80(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 80(SP), DX
+	CALL ·stageIn32DXAVX512(SB)
 	JMP  laneloop
 
 rare:
@@ -3008,9 +3000,7 @@ lanestage:
 	MOVQ SI, (SP)
 	LEAQ 8(SP), SI
 	LEAQ 48(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 48(SP), DX
+	CALL ·stageIn32DXAVX512(SB)
 	JMP  laneloop
 
 rare:

@@ -42,9 +42,7 @@ lanestage:
 	MOVD R1, 16(RSP)
 	ADD $24, RSP, R1
 	ADD $64, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $64, RSP, R2
+	CALL ·stageIn32R2NEON(SB)
 	B laneloop
 
 // func DecodeF16NEON(y *float32, x *uint16, n int, ahead int)
@@ -149,9 +147,7 @@ lanestage:
 	MOVD R1, 16(RSP)
 	ADD $24, RSP, R1
 	ADD $64, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $64, RSP, R2
+	CALL ·stageIn32R2NEON(SB)
 	B laneloop
 rare:
 	FMOVQ (R2), F0
@@ -911,9 +907,7 @@ lanestage:
 	MOVD R1, 16(RSP)
 	ADD $24, RSP, R1
 	ADD $48, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $48, RSP, R2
+	CALL ·stageIn32R2NEON(SB)
 	B laneloop
 rare:
 	FMOVQ (R2), F0
@@ -1068,9 +1062,7 @@ lanestage:
 	MOVD R1, 16(RSP)
 	ADD $24, RSP, R1
 	ADD $48, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $48, RSP, R2
+	CALL ·stageIn32R2NEON(SB)
 	B laneloop
 rare:
 	FMOVQ (R2), F0
@@ -1217,9 +1209,7 @@ lanestage:
 	MOVD R1, 16(RSP)
 	ADD $24, RSP, R1
 	ADD $48, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $48, RSP, R2
+	CALL ·stageIn32R2NEON(SB)
 	B laneloop
 rare:
 	FMOVQ (R2), F0
@@ -1362,9 +1352,7 @@ lanestage:
 	MOVD R1, 16(RSP)
 	ADD $24, RSP, R1
 	ADD $48, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $48, RSP, R2
+	CALL ·stageIn32R2NEON(SB)
 	B laneloop
 rare:
 	FMOVQ (R2), F0
@@ -1481,7 +1469,5 @@ lanestage:
 	MOVD R1, 16(RSP)
 	ADD $24, RSP, R1
 	ADD $48, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $48, RSP, R2
+	CALL ·stageIn32R2NEON(SB)
 	B laneloop

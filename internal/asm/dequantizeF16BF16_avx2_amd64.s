@@ -685,10 +685,7 @@ groupodd:
 
 grouprepeat:
 	LEAQ 280(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 568(SP)
-	LEAQ 280(SP), BX
+	CALL ·repeatBXAVX2(SB)
 	MOVQ R15, R11
 	MOVQ $+1, 272(SP)
 	JMP  lanerow
@@ -1008,9 +1005,7 @@ lanestage:
 	CALL ·stageInCodesAVX2(SB)
 	LEAQ 80(SP), DX
 	LEAQ 120(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 120(SP), BX
+	CALL ·stageIn32BXAVX2(SB)
 	JMP  laneloop
 
 other21:
@@ -1961,15 +1956,8 @@ groupodd:
 
 grouprepeat:
 	LEAQ 416(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 704(SP)
-	LEAQ 416(SP), BX
-	LEAQ 712(SP), AX
-	MOVQ R8, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1000(SP)
-	LEAQ 712(SP), R8
+	CALL ·repeatBXAVX2(SB)
+	CALL ·repeatR8AVX2(SB)
 	MOVQ R15, R11
 	MOVQ $+1, 408(SP)
 	JMP  lanerow
@@ -2326,13 +2314,8 @@ lanestage:
 	CALL ·stageInCodesAVX2(SB)
 	LEAQ 80(SP), DX
 	LEAQ 120(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 120(SP), BX
-	LEAQ 256(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 256(SP), R8
+	CALL ·stageIn32BXAVX2(SB)
+	CALL ·stageIn32R8AVX2(SB)
 	JMP  laneloop
 
 other21:

@@ -880,9 +880,7 @@ groupending:
 	SUBQ BX, DI
 	SHRQ $0x02, DI
 	LEAQ 1152(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 1152(SP), BX
+	CALL ·stageIn32BXAVX512(SB)
 	MOVQ $+64, 1112(SP)
 	MOVQ 1128(SP), DI
 	JMP  groupchosen
@@ -895,10 +893,7 @@ groupodd:
 
 grouprepeat:
 	LEAQ 1408(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 1984(SP)
-	LEAQ 1408(SP), BX
+	CALL ·repeatBXAVX512(SB)
 	MOVQ R15, R11
 	MOVQ $+1, 1136(SP)
 	JMP  lanerow
@@ -1379,9 +1374,7 @@ lanestage:
 	CALL ·stageInCodesAVX512(SB)
 	LEAQ 144(SP), DX
 	LEAQ 216(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 216(SP), BX
+	CALL ·stageIn32BXAVX512(SB)
 	JMP  laneloop
 
 other41:
@@ -2624,13 +2617,8 @@ groupending:
 	SUBQ BX, DI
 	SHRQ $0x02, DI
 	LEAQ 1416(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 1416(SP), BX
-	LEAQ 2264(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 2264(SP), R8
+	CALL ·stageIn32BXAVX512(SB)
+	CALL ·stageIn32R8AVX512(SB)
 	MOVQ $+64, 1376(SP)
 	MOVQ 1392(SP), DI
 	JMP  groupchosen
@@ -2642,22 +2630,15 @@ groupodd:
 	MOVL $0x00000080, DI
 
 grouprepeat:
-	LEAQ 1672(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 2248(SP)
-	LEAQ 1672(SP), BX
-	LEAQ 2520(SP), AX
-	MOVQ R8, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 3096(SP)
-	LEAQ 2520(SP), R8
+	LEAQ 1936(SP), AX
+	CALL ·repeatBXAVX512(SB)
+	CALL ·repeatR8AVX512(SB)
 	MOVQ R15, R11
 	MOVQ $+1, 1400(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 2248(SP), BX
+	MOVQ 2512(SP), BX
 	MOVQ 3096(SP), R8
 	MOVQ 1392(SP), DI
 	CMPQ DI, $+129
@@ -3221,13 +3202,8 @@ lanestage:
 	CALL ·stageInCodesAVX512(SB)
 	LEAQ 144(SP), DX
 	LEAQ 216(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 216(SP), BX
-	LEAQ 480(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 480(SP), R8
+	CALL ·stageIn32BXAVX512(SB)
+	CALL ·stageIn32R8AVX512(SB)
 	JMP  laneloop
 
 other41:

@@ -340,9 +340,7 @@ groupending:
 	MOVD $0, R17
 	ADD R16>>2, R17, R0
 	ADD $400, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $400, RSP, R3
+	CALL ·stageIn32R3NEON(SB)
 	MOVD $16, R16
 	MOVD R16, 360(RSP)
 	MOVD 376(RSP), R0
@@ -354,10 +352,7 @@ groupodd:
 	MOVD $32, R0
 grouprepeat:
 	ADD $464, RSP, R16
-	MOVD R3, R17
-	CALL ·repeatNEON(SB)
-	MOVD R17, 608(RSP)
-	ADD $464, RSP, R3
+	CALL ·repeatR3NEON(SB)
 	MOVD R15, R12
 	MOVD $1, R16
 	MOVD R16, 384(RSP)
@@ -407,9 +402,7 @@ lanestage:
 	CALL ·stageInCodesNEON(SB)
 	ADD $64, RSP, R2
 	ADD $88, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $88, RSP, R3
+	CALL ·stageIn32R3NEON(SB)
 	B laneloop
 
 // func DequantizeZeroPointF16BF16NEON(y *uint16, q *uint8, scale *float32, zeroPoint *int32, layout int32, sign int32, elem int32, groups int, length int, ahead int)
@@ -798,13 +791,8 @@ groupending:
 	MOVD $0, R17
 	ADD R16>>2, R17, R0
 	ADD $472, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $472, RSP, R3
-	ADD $696, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $696, RSP, R4
+	CALL ·stageIn32R3NEON(SB)
+	CALL ·stageIn32R4NEON(SB)
 	MOVD $16, R16
 	MOVD R16, 432(RSP)
 	MOVD 448(RSP), R0
@@ -815,22 +803,15 @@ groupodd:
 	BLT grouprepeat
 	MOVD $32, R0
 grouprepeat:
-	ADD $536, RSP, R16
-	MOVD R3, R17
-	CALL ·repeatNEON(SB)
-	MOVD R17, 680(RSP)
-	ADD $536, RSP, R3
-	ADD $760, RSP, R16
-	MOVD R4, R17
-	CALL ·repeatNEON(SB)
-	MOVD R17, 904(RSP)
-	ADD $760, RSP, R4
+	ADD $608, RSP, R16
+	CALL ·repeatR3NEON(SB)
+	CALL ·repeatR4NEON(SB)
 	MOVD R15, R12
 	MOVD $1, R16
 	MOVD R16, 456(RSP)
 	B lanerow
 groupodddone:
-	MOVD 680(RSP), R3
+	MOVD 752(RSP), R3
 	MOVD 904(RSP), R4
 	MOVD 448(RSP), R0
 	CMP $33, R0
@@ -875,11 +856,6 @@ lanestage:
 	CALL ·stageInCodesNEON(SB)
 	ADD $64, RSP, R2
 	ADD $88, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $88, RSP, R3
-	ADD $160, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $160, RSP, R4
+	CALL ·stageIn32R3NEON(SB)
+	CALL ·stageIn32R4NEON(SB)
 	B laneloop

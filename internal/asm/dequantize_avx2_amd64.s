@@ -521,10 +521,7 @@ groupodd:
 
 grouprepeat:
 	LEAQ 344(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 632(SP)
-	LEAQ 344(SP), BX
+	CALL ·repeatBXAVX2(SB)
 	MOVQ R15, R11
 	MOVQ $+1, 336(SP)
 	JMP  lanerow
@@ -734,9 +731,7 @@ lanestage:
 	CALL ·stageInCodesAVX2(SB)
 	LEAQ 144(SP), DX
 	LEAQ 184(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 184(SP), BX
+	CALL ·stageIn32BXAVX2(SB)
 	JMP  laneloop
 
 other13:
@@ -1449,15 +1444,8 @@ groupodd:
 
 grouprepeat:
 	LEAQ 480(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 768(SP)
-	LEAQ 480(SP), BX
-	LEAQ 776(SP), AX
-	MOVQ R8, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1064(SP)
-	LEAQ 776(SP), R8
+	CALL ·repeatBXAVX2(SB)
+	CALL ·repeatR8AVX2(SB)
 	MOVQ R15, R11
 	MOVQ $+1, 472(SP)
 	JMP  lanerow
@@ -1704,13 +1692,8 @@ lanestage:
 	CALL ·stageInCodesAVX2(SB)
 	LEAQ 144(SP), DX
 	LEAQ 184(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 184(SP), BX
-	LEAQ 320(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 320(SP), R8
+	CALL ·stageIn32BXAVX2(SB)
+	CALL ·stageIn32R8AVX2(SB)
 	JMP  laneloop
 
 other13:
@@ -2432,15 +2415,8 @@ groupodd:
 
 grouprepeat:
 	LEAQ 480(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 768(SP)
-	LEAQ 480(SP), BX
-	LEAQ 776(SP), AX
-	MOVQ R8, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1064(SP)
-	LEAQ 776(SP), R8
+	CALL ·repeatBXAVX2(SB)
+	CALL ·repeatR8AVX2(SB)
 	MOVQ R15, R11
 	MOVQ $+1, 472(SP)
 	JMP  lanerow
@@ -2695,13 +2671,8 @@ lanestage:
 	CALL ·stageInCodesAVX2(SB)
 	LEAQ 144(SP), DX
 	LEAQ 184(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 184(SP), BX
-	LEAQ 320(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 320(SP), R8
+	CALL ·stageIn32BXAVX2(SB)
+	CALL ·stageIn32R8AVX2(SB)
 	JMP  laneloop
 
 other13:

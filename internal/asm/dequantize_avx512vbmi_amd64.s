@@ -389,9 +389,7 @@ groupending:
 	SUBQ BX, DI
 	SHRQ $0x02, DI
 	LEAQ 1248(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 1248(SP), BX
+	CALL ·stageIn32BXAVX512(SB)
 	MOVQ $+64, 1208(SP)
 	MOVQ 1224(SP), DI
 	JMP  groupchosen
@@ -404,10 +402,7 @@ groupodd:
 
 grouprepeat:
 	LEAQ 1504(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 2080(SP)
-	LEAQ 1504(SP), BX
+	CALL ·repeatBXAVX512(SB)
 	MOVQ R15, R11
 	MOVQ $+1, 1232(SP)
 	JMP  lanerow
@@ -488,9 +483,7 @@ lanestage:
 	CALL ·stageIn4AVX512(SB)
 	LEAQ 272(SP), DX
 	LEAQ 312(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 312(SP), BX
+	CALL ·stageIn32BXAVX512(SB)
 	JMP  laneloop
 
 // func DequantizeZeroPointNibblesAVX512VBMI(y *float32, q *uint8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
@@ -948,13 +941,8 @@ groupending:
 	SUBQ BX, DI
 	SHRQ $0x02, DI
 	LEAQ 1512(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 1512(SP), BX
-	LEAQ 2360(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 2360(SP), R8
+	CALL ·stageIn32BXAVX512(SB)
+	CALL ·stageIn32R8AVX512(SB)
 	MOVQ $+64, 1472(SP)
 	MOVQ 1488(SP), DI
 	JMP  groupchosen
@@ -966,22 +954,15 @@ groupodd:
 	MOVL $0x00000080, DI
 
 grouprepeat:
-	LEAQ 1768(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 2344(SP)
-	LEAQ 1768(SP), BX
-	LEAQ 2616(SP), AX
-	MOVQ R8, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 3192(SP)
-	LEAQ 2616(SP), R8
+	LEAQ 2032(SP), AX
+	CALL ·repeatBXAVX512(SB)
+	CALL ·repeatR8AVX512(SB)
 	MOVQ R15, R11
 	MOVQ $+1, 1496(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 2344(SP), BX
+	MOVQ 2608(SP), BX
 	MOVQ 3192(SP), R8
 	MOVQ 1488(SP), DI
 	CMPQ DI, $+129
@@ -1079,13 +1060,8 @@ lanestage:
 	CALL ·stageIn4AVX512(SB)
 	LEAQ 272(SP), DX
 	LEAQ 312(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 312(SP), BX
-	LEAQ 576(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 576(SP), R8
+	CALL ·stageIn32BXAVX512(SB)
+	CALL ·stageIn32R8AVX512(SB)
 	JMP  laneloop
 
 // func DequantizeMinvalNibblesAVX512VBMI(y *float32, q *uint8, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int)
@@ -1550,13 +1526,8 @@ groupending:
 	SUBQ BX, DI
 	SHRQ $0x02, DI
 	LEAQ 1512(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 1512(SP), BX
-	LEAQ 2360(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 2360(SP), R8
+	CALL ·stageIn32BXAVX512(SB)
+	CALL ·stageIn32R8AVX512(SB)
 	MOVQ $+64, 1472(SP)
 	MOVQ 1488(SP), DI
 	JMP  groupchosen
@@ -1568,22 +1539,15 @@ groupodd:
 	MOVL $0x00000080, DI
 
 grouprepeat:
-	LEAQ 1768(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 2344(SP)
-	LEAQ 1768(SP), BX
-	LEAQ 2616(SP), AX
-	MOVQ R8, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 3192(SP)
-	LEAQ 2616(SP), R8
+	LEAQ 2032(SP), AX
+	CALL ·repeatBXAVX512(SB)
+	CALL ·repeatR8AVX512(SB)
 	MOVQ R15, R11
 	MOVQ $+1, 1496(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 2344(SP), BX
+	MOVQ 2608(SP), BX
 	MOVQ 3192(SP), R8
 	MOVQ 1488(SP), DI
 	CMPQ DI, $+129
@@ -1677,11 +1641,6 @@ lanestage:
 	CALL ·stageIn4AVX512(SB)
 	LEAQ 272(SP), DX
 	LEAQ 312(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 312(SP), BX
-	LEAQ 576(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 576(SP), R8
+	CALL ·stageIn32BXAVX512(SB)
+	CALL ·stageIn32R8AVX512(SB)
 	JMP  laneloop

@@ -267,9 +267,7 @@ groupending:
 	MOVD $0, R17
 	ADD R16>>2, R17, R0
 	ADD $432, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $432, RSP, R3
+	CALL ·stageIn32R3NEON(SB)
 	MOVD $16, R16
 	MOVD R16, 392(RSP)
 	MOVD 408(RSP), R0
@@ -281,10 +279,7 @@ groupodd:
 	MOVD $32, R0
 grouprepeat:
 	ADD $496, RSP, R16
-	MOVD R3, R17
-	CALL ·repeatNEON(SB)
-	MOVD R17, 640(RSP)
-	ADD $496, RSP, R3
+	CALL ·repeatR3NEON(SB)
 	MOVD R15, R12
 	MOVD $1, R16
 	MOVD R16, 416(RSP)
@@ -324,9 +319,7 @@ lanestage:
 	CALL ·stageInCodesNEON(SB)
 	ADD $96, RSP, R2
 	ADD $120, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $120, RSP, R3
+	CALL ·stageIn32R3NEON(SB)
 	B laneloop
 
 // func DequantizeZeroPointNEON(y *float32, q *uint8, scale *float32, zeroPoint *int32, layout int32, sign int32, groups int, length int, ahead int)
@@ -642,13 +635,8 @@ groupending:
 	MOVD $0, R17
 	ADD R16>>2, R17, R0
 	ADD $504, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $504, RSP, R3
-	ADD $728, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $728, RSP, R4
+	CALL ·stageIn32R3NEON(SB)
+	CALL ·stageIn32R4NEON(SB)
 	MOVD $16, R16
 	MOVD R16, 464(RSP)
 	MOVD 480(RSP), R0
@@ -659,22 +647,15 @@ groupodd:
 	BLT grouprepeat
 	MOVD $32, R0
 grouprepeat:
-	ADD $568, RSP, R16
-	MOVD R3, R17
-	CALL ·repeatNEON(SB)
-	MOVD R17, 712(RSP)
-	ADD $568, RSP, R3
-	ADD $792, RSP, R16
-	MOVD R4, R17
-	CALL ·repeatNEON(SB)
-	MOVD R17, 936(RSP)
-	ADD $792, RSP, R4
+	ADD $640, RSP, R16
+	CALL ·repeatR3NEON(SB)
+	CALL ·repeatR4NEON(SB)
 	MOVD R15, R12
 	MOVD $1, R16
 	MOVD R16, 488(RSP)
 	B lanerow
 groupodddone:
-	MOVD 712(RSP), R3
+	MOVD 784(RSP), R3
 	MOVD 936(RSP), R4
 	MOVD 480(RSP), R0
 	CMP $33, R0
@@ -709,13 +690,8 @@ lanestage:
 	CALL ·stageInCodesNEON(SB)
 	ADD $96, RSP, R2
 	ADD $120, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $120, RSP, R3
-	ADD $192, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $192, RSP, R4
+	CALL ·stageIn32R3NEON(SB)
+	CALL ·stageIn32R4NEON(SB)
 	B laneloop
 
 // func DequantizeMinvalNEON(y *float32, q *uint8, scale *float32, minval *float32, layout int32, sign int32, least int32, groups int, length int, ahead int)
@@ -1023,13 +999,8 @@ groupending:
 	MOVD $0, R17
 	ADD R16>>2, R17, R0
 	ADD $504, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $504, RSP, R3
-	ADD $728, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $728, RSP, R4
+	CALL ·stageIn32R3NEON(SB)
+	CALL ·stageIn32R4NEON(SB)
 	MOVD $16, R16
 	MOVD R16, 464(RSP)
 	MOVD 480(RSP), R0
@@ -1040,22 +1011,15 @@ groupodd:
 	BLT grouprepeat
 	MOVD $32, R0
 grouprepeat:
-	ADD $568, RSP, R16
-	MOVD R3, R17
-	CALL ·repeatNEON(SB)
-	MOVD R17, 712(RSP)
-	ADD $568, RSP, R3
-	ADD $792, RSP, R16
-	MOVD R4, R17
-	CALL ·repeatNEON(SB)
-	MOVD R17, 936(RSP)
-	ADD $792, RSP, R4
+	ADD $640, RSP, R16
+	CALL ·repeatR3NEON(SB)
+	CALL ·repeatR4NEON(SB)
 	MOVD R15, R12
 	MOVD $1, R16
 	MOVD R16, 488(RSP)
 	B lanerow
 groupodddone:
-	MOVD 712(RSP), R3
+	MOVD 784(RSP), R3
 	MOVD 936(RSP), R4
 	MOVD 480(RSP), R0
 	CMP $33, R0
@@ -1090,11 +1054,6 @@ lanestage:
 	CALL ·stageInCodesNEON(SB)
 	ADD $96, RSP, R2
 	ADD $120, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $120, RSP, R3
-	ADD $192, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $192, RSP, R4
+	CALL ·stageIn32R3NEON(SB)
+	CALL ·stageIn32R4NEON(SB)
 	B laneloop

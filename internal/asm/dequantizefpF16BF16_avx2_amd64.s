@@ -572,10 +572,7 @@ groupodd:
 
 grouprepeat:
 	LEAQ 280(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 568(SP)
-	LEAQ 280(SP), BX
+	CALL ·repeatBXAVX2(SB)
 	MOVQ R15, R11
 	MOVQ $+1, 272(SP)
 	JMP  lanerow
@@ -688,9 +685,7 @@ lanestage:
 	CALL ·stageIn8AVX2(SB)
 	LEAQ 80(SP), DX
 	LEAQ 120(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 120(SP), BX
+	CALL ·stageIn32BXAVX2(SB)
 	JMP  laneloop
 
 half9:
@@ -717,9 +712,7 @@ half11:
 
 spread:
 	LEAQ 120(SP), AX
-	MOVQ BX, CX
-	CALL ·spreadAVX2(SB)
-	LEAQ 120(SP), BX
+	CALL ·spreadBXAVX2(SB)
 
 rare:
 	VMULPS       (BX), Y15, Y0
@@ -1285,10 +1278,7 @@ groupodd:
 
 grouprepeat:
 	LEAQ 280(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 568(SP)
-	LEAQ 280(SP), BX
+	CALL ·repeatBXAVX2(SB)
 	MOVQ R15, R11
 	MOVQ $+1, 272(SP)
 	JMP  lanerow
@@ -1397,9 +1387,7 @@ lanestage:
 	CALL ·stageIn8AVX2(SB)
 	LEAQ 80(SP), DX
 	LEAQ 120(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 120(SP), BX
+	CALL ·stageIn32BXAVX2(SB)
 	JMP  laneloop
 
 half9:
@@ -1426,9 +1414,7 @@ half11:
 
 spread:
 	LEAQ 120(SP), AX
-	MOVQ BX, CX
-	CALL ·spreadAVX2(SB)
-	LEAQ 120(SP), BX
+	CALL ·spreadBXAVX2(SB)
 
 rare:
 	VMULPS       (BX), Y15, Y0
@@ -1958,10 +1944,7 @@ groupodd:
 
 grouprepeat:
 	LEAQ 264(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 552(SP)
-	LEAQ 264(SP), BX
+	CALL ·repeatBXAVX2(SB)
 	MOVQ R15, R11
 	MOVQ $+1, 256(SP)
 	JMP  lanerow
@@ -2061,9 +2044,7 @@ lanestage:
 	CALL ·stageIn4AVX2(SB)
 	LEAQ 80(SP), DX
 	LEAQ 104(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 104(SP), BX
+	CALL ·stageIn32BXAVX2(SB)
 	JMP  laneloop
 
 half9:

@@ -602,9 +602,7 @@ groupending:
 	SUBQ BX, DI
 	SHRQ $0x02, DI
 	LEAQ 1152(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 1152(SP), BX
+	CALL ·stageIn32BXAVX512(SB)
 	MOVQ $+64, 1112(SP)
 	MOVQ 1128(SP), DI
 	JMP  groupchosen
@@ -622,10 +620,7 @@ groupodd:
 
 grouprepeat:
 	LEAQ 1408(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 1984(SP)
-	LEAQ 1408(SP), BX
+	CALL ·repeatBXAVX512(SB)
 	MOVQ R15, R11
 	MOVQ $+1, 1136(SP)
 	JMP  lanerow
@@ -801,9 +796,7 @@ lanestage:
 	CALL ·stageIn8AVX512(SB)
 	LEAQ 144(SP), DX
 	LEAQ 216(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 216(SP), BX
+	CALL ·stageIn32BXAVX512(SB)
 	JMP  laneloop
 
 half13:
@@ -841,9 +834,7 @@ half17:
 
 spread:
 	LEAQ 216(SP), AX
-	MOVQ BX, CX
-	CALL ·spreadAVX512(SB)
-	LEAQ 216(SP), BX
+	CALL ·spreadBXAVX512(SB)
 
 rare:
 	VMOVUPS       (BX), Z0
@@ -1532,9 +1523,7 @@ groupending:
 	SUBQ BX, DI
 	SHRQ $0x02, DI
 	LEAQ 1152(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 1152(SP), BX
+	CALL ·stageIn32BXAVX512(SB)
 	MOVQ $+64, 1112(SP)
 	MOVQ 1128(SP), DI
 	JMP  groupchosen
@@ -1552,10 +1541,7 @@ groupodd:
 
 grouprepeat:
 	LEAQ 1408(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 1984(SP)
-	LEAQ 1408(SP), BX
+	CALL ·repeatBXAVX512(SB)
 	MOVQ R15, R11
 	MOVQ $+1, 1136(SP)
 	JMP  lanerow
@@ -1731,9 +1717,7 @@ lanestage:
 	CALL ·stageIn8AVX512(SB)
 	LEAQ 144(SP), DX
 	LEAQ 216(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 216(SP), BX
+	CALL ·stageIn32BXAVX512(SB)
 	JMP  laneloop
 
 half13:
@@ -1771,9 +1755,7 @@ half17:
 
 spread:
 	LEAQ 216(SP), AX
-	MOVQ BX, CX
-	CALL ·spreadAVX512(SB)
-	LEAQ 216(SP), BX
+	CALL ·spreadBXAVX512(SB)
 
 rare:
 	VMOVUPS        (BX), Z0
@@ -2413,9 +2395,7 @@ groupending:
 	SUBQ BX, DI
 	SHRQ $0x02, DI
 	LEAQ 1120(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 1120(SP), BX
+	CALL ·stageIn32BXAVX512(SB)
 	MOVQ $+64, 1080(SP)
 	MOVQ 1096(SP), DI
 	JMP  groupchosen
@@ -2428,10 +2408,7 @@ groupodd:
 
 grouprepeat:
 	LEAQ 1376(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 1952(SP)
-	LEAQ 1376(SP), BX
+	CALL ·repeatBXAVX512(SB)
 	MOVQ R15, R11
 	MOVQ $+1, 1104(SP)
 	JMP  lanerow
@@ -2585,9 +2562,7 @@ lanestage:
 	CALL ·stageIn4AVX512(SB)
 	LEAQ 144(SP), DX
 	LEAQ 184(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 184(SP), BX
+	CALL ·stageIn32BXAVX512(SB)
 	JMP  laneloop
 
 half13:

@@ -608,9 +608,7 @@ groupending:
 	SUBQ BX, DI
 	SHRQ $0x02, DI
 	LEAQ 1152(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 1152(SP), BX
+	CALL ·stageIn32BXAVX512(SB)
 	MOVQ $+64, 1112(SP)
 	MOVQ 1128(SP), DI
 	JMP  groupchosen
@@ -628,10 +626,7 @@ groupodd:
 
 grouprepeat:
 	LEAQ 1408(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 1984(SP)
-	LEAQ 1408(SP), BX
+	CALL ·repeatBXAVX512(SB)
 	MOVQ R15, R11
 	MOVQ $+1, 1136(SP)
 	JMP  lanerow
@@ -807,9 +802,7 @@ lanestage:
 	CALL ·stageIn8AVX512(SB)
 	LEAQ 144(SP), DX
 	LEAQ 216(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 216(SP), BX
+	CALL ·stageIn32BXAVX512(SB)
 	JMP  laneloop
 
 half13:
@@ -847,9 +840,7 @@ half17:
 
 spread:
 	LEAQ 216(SP), AX
-	MOVQ BX, CX
-	CALL ·spreadAVX512(SB)
-	LEAQ 216(SP), BX
+	CALL ·spreadBXAVX512(SB)
 
 rare:
 	VMOVUPS      (BX), Z0

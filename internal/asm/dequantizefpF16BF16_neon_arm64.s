@@ -321,9 +321,7 @@ groupending:
 	MOVD $0, R17
 	ADD R16>>2, R17, R0
 	ADD $400, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $400, RSP, R3
+	CALL ·stageIn32R3NEON(SB)
 	MOVD $16, R16
 	MOVD R16, 360(RSP)
 	MOVD 376(RSP), R0
@@ -340,10 +338,7 @@ groupodd:
 	MOVD $32, R0
 grouprepeat:
 	ADD $464, RSP, R16
-	MOVD R3, R17
-	CALL ·repeatNEON(SB)
-	MOVD R17, 608(RSP)
-	ADD $464, RSP, R3
+	CALL ·repeatR3NEON(SB)
 	MOVD R15, R12
 	MOVD $1, R16
 	MOVD R16, 384(RSP)
@@ -377,15 +372,11 @@ lanestage:
 	CALL ·stageIn8NEON(SB)
 	ADD $64, RSP, R2
 	ADD $88, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $88, RSP, R3
+	CALL ·stageIn32R3NEON(SB)
 	B laneloop
 spread:
 	ADD $88, RSP, R16
-	MOVD R3, R17
-	CALL ·spreadNEON(SB)
-	ADD $88, RSP, R3
+	CALL ·spreadR3NEON(SB)
 rare:
 	FMOVQ (R3), F0
 	WORD $0x6e20dde0 // fmul v0.4s, v15.4s, v0.4s
@@ -774,9 +765,7 @@ groupending:
 	MOVD $0, R17
 	ADD R16>>2, R17, R0
 	ADD $400, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $400, RSP, R3
+	CALL ·stageIn32R3NEON(SB)
 	MOVD $16, R16
 	MOVD R16, 360(RSP)
 	MOVD 376(RSP), R0
@@ -793,10 +782,7 @@ groupodd:
 	MOVD $32, R0
 grouprepeat:
 	ADD $464, RSP, R16
-	MOVD R3, R17
-	CALL ·repeatNEON(SB)
-	MOVD R17, 608(RSP)
-	ADD $464, RSP, R3
+	CALL ·repeatR3NEON(SB)
 	MOVD R15, R12
 	MOVD $1, R16
 	MOVD R16, 384(RSP)
@@ -830,15 +816,11 @@ lanestage:
 	CALL ·stageIn8NEON(SB)
 	ADD $64, RSP, R2
 	ADD $88, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $88, RSP, R3
+	CALL ·stageIn32R3NEON(SB)
 	B laneloop
 spread:
 	ADD $88, RSP, R16
-	MOVD R3, R17
-	CALL ·spreadNEON(SB)
-	ADD $88, RSP, R3
+	CALL ·spreadR3NEON(SB)
 rare:
 	FMOVQ (R3), F0
 	WORD $0x6e20dde0 // fmul v0.4s, v15.4s, v0.4s
@@ -1194,9 +1176,7 @@ groupending:
 	MOVD $0, R17
 	ADD R16>>2, R17, R0
 	ADD $400, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $400, RSP, R3
+	CALL ·stageIn32R3NEON(SB)
 	MOVD $16, R16
 	MOVD R16, 360(RSP)
 	MOVD 376(RSP), R0
@@ -1208,10 +1188,7 @@ groupodd:
 	MOVD $32, R0
 grouprepeat:
 	ADD $464, RSP, R16
-	MOVD R3, R17
-	CALL ·repeatNEON(SB)
-	MOVD R17, 608(RSP)
-	ADD $464, RSP, R3
+	CALL ·repeatR3NEON(SB)
 	MOVD R15, R12
 	MOVD $1, R16
 	MOVD R16, 384(RSP)
@@ -1241,7 +1218,5 @@ lanestage:
 	CALL ·stageIn4NEON(SB)
 	ADD $64, RSP, R2
 	ADD $88, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $88, RSP, R3
+	CALL ·stageIn32R3NEON(SB)
 	B laneloop

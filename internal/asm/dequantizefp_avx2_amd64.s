@@ -371,10 +371,7 @@ groupodd:
 
 grouprepeat:
 	LEAQ 344(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 632(SP)
-	LEAQ 344(SP), BX
+	CALL ·repeatBXAVX2(SB)
 	MOVQ R15, R11
 	MOVQ $+1, 336(SP)
 	JMP  lanerow
@@ -443,16 +440,12 @@ lanestage:
 	CALL ·stageIn8AVX2(SB)
 	LEAQ 144(SP), DX
 	LEAQ 184(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 184(SP), BX
+	CALL ·stageIn32BXAVX2(SB)
 	JMP  laneloop
 
 spread:
 	LEAQ 184(SP), AX
-	MOVQ BX, CX
-	CALL ·spreadAVX2(SB)
-	LEAQ 184(SP), BX
+	CALL ·spreadBXAVX2(SB)
 
 rare:
 	VMULPS       (BX), Y15, Y0
@@ -855,10 +848,7 @@ groupodd:
 
 grouprepeat:
 	LEAQ 344(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 632(SP)
-	LEAQ 344(SP), BX
+	CALL ·repeatBXAVX2(SB)
 	MOVQ R15, R11
 	MOVQ $+1, 336(SP)
 	JMP  lanerow
@@ -923,16 +913,12 @@ lanestage:
 	CALL ·stageIn8AVX2(SB)
 	LEAQ 144(SP), DX
 	LEAQ 184(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 184(SP), BX
+	CALL ·stageIn32BXAVX2(SB)
 	JMP  laneloop
 
 spread:
 	LEAQ 184(SP), AX
-	MOVQ BX, CX
-	CALL ·spreadAVX2(SB)
-	LEAQ 184(SP), BX
+	CALL ·spreadBXAVX2(SB)
 
 rare:
 	VMULPS       (BX), Y15, Y0
@@ -1308,10 +1294,7 @@ groupodd:
 
 grouprepeat:
 	LEAQ 328(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 616(SP)
-	LEAQ 328(SP), BX
+	CALL ·repeatBXAVX2(SB)
 	MOVQ R15, R11
 	MOVQ $+1, 320(SP)
 	JMP  lanerow
@@ -1367,7 +1350,5 @@ lanestage:
 	CALL ·stageIn4AVX2(SB)
 	LEAQ 144(SP), DX
 	LEAQ 168(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 168(SP), BX
+	CALL ·stageIn32BXAVX2(SB)
 	JMP  laneloop

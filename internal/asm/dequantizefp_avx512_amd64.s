@@ -458,9 +458,7 @@ groupending:
 	SUBQ BX, DI
 	SHRQ $0x02, DI
 	LEAQ 1280(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 1280(SP), BX
+	CALL ·stageIn32BXAVX512(SB)
 	MOVQ $+64, 1240(SP)
 	MOVQ 1256(SP), DI
 	JMP  groupchosen
@@ -478,10 +476,7 @@ groupodd:
 
 grouprepeat:
 	LEAQ 1536(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 2112(SP)
-	LEAQ 1536(SP), BX
+	CALL ·repeatBXAVX512(SB)
 	MOVQ R15, R11
 	MOVQ $+1, 1264(SP)
 	JMP  lanerow
@@ -592,16 +587,12 @@ lanestage:
 	CALL ·stageIn8AVX512(SB)
 	LEAQ 272(SP), DX
 	LEAQ 344(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 344(SP), BX
+	CALL ·stageIn32BXAVX512(SB)
 	JMP  laneloop
 
 spread:
 	LEAQ 344(SP), AX
-	MOVQ BX, CX
-	CALL ·spreadAVX512(SB)
-	LEAQ 344(SP), BX
+	CALL ·spreadBXAVX512(SB)
 
 rare:
 	VMOVUPS       (BX), Z0
@@ -1117,9 +1108,7 @@ groupending:
 	SUBQ BX, DI
 	SHRQ $0x02, DI
 	LEAQ 1280(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 1280(SP), BX
+	CALL ·stageIn32BXAVX512(SB)
 	MOVQ $+64, 1240(SP)
 	MOVQ 1256(SP), DI
 	JMP  groupchosen
@@ -1137,10 +1126,7 @@ groupodd:
 
 grouprepeat:
 	LEAQ 1536(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 2112(SP)
-	LEAQ 1536(SP), BX
+	CALL ·repeatBXAVX512(SB)
 	MOVQ R15, R11
 	MOVQ $+1, 1264(SP)
 	JMP  lanerow
@@ -1251,16 +1237,12 @@ lanestage:
 	CALL ·stageIn8AVX512(SB)
 	LEAQ 272(SP), DX
 	LEAQ 344(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 344(SP), BX
+	CALL ·stageIn32BXAVX512(SB)
 	JMP  laneloop
 
 spread:
 	LEAQ 344(SP), AX
-	MOVQ BX, CX
-	CALL ·spreadAVX512(SB)
-	LEAQ 344(SP), BX
+	CALL ·spreadBXAVX512(SB)
 
 rare:
 	VMOVUPS        (BX), Z0
@@ -1727,9 +1709,7 @@ groupending:
 	SUBQ BX, DI
 	SHRQ $0x02, DI
 	LEAQ 1248(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 1248(SP), BX
+	CALL ·stageIn32BXAVX512(SB)
 	MOVQ $+64, 1208(SP)
 	MOVQ 1224(SP), DI
 	JMP  groupchosen
@@ -1742,10 +1722,7 @@ groupodd:
 
 grouprepeat:
 	LEAQ 1504(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 2080(SP)
-	LEAQ 1504(SP), BX
+	CALL ·repeatBXAVX512(SB)
 	MOVQ R15, R11
 	MOVQ $+1, 1232(SP)
 	JMP  lanerow
@@ -1834,7 +1811,5 @@ lanestage:
 	CALL ·stageIn4AVX512(SB)
 	LEAQ 272(SP), DX
 	LEAQ 312(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 312(SP), BX
+	CALL ·stageIn32BXAVX512(SB)
 	JMP  laneloop

@@ -248,9 +248,7 @@ groupending:
 	MOVD $0, R17
 	ADD R16>>2, R17, R0
 	ADD $432, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $432, RSP, R3
+	CALL ·stageIn32R3NEON(SB)
 	MOVD $16, R16
 	MOVD R16, 392(RSP)
 	MOVD 408(RSP), R0
@@ -267,10 +265,7 @@ groupodd:
 	MOVD $32, R0
 grouprepeat:
 	ADD $496, RSP, R16
-	MOVD R3, R17
-	CALL ·repeatNEON(SB)
-	MOVD R17, 640(RSP)
-	ADD $496, RSP, R3
+	CALL ·repeatR3NEON(SB)
 	MOVD R15, R12
 	MOVD $1, R16
 	MOVD R16, 416(RSP)
@@ -294,15 +289,11 @@ lanestage:
 	CALL ·stageIn8NEON(SB)
 	ADD $96, RSP, R2
 	ADD $120, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $120, RSP, R3
+	CALL ·stageIn32R3NEON(SB)
 	B laneloop
 spread:
 	ADD $120, RSP, R16
-	MOVD R3, R17
-	CALL ·spreadNEON(SB)
-	ADD $120, RSP, R3
+	CALL ·spreadR3NEON(SB)
 rare:
 	FMOVQ (R3), F0
 	WORD $0x6e20dde0 // fmul v0.4s, v15.4s, v0.4s
@@ -592,9 +583,7 @@ groupending:
 	MOVD $0, R17
 	ADD R16>>2, R17, R0
 	ADD $432, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $432, RSP, R3
+	CALL ·stageIn32R3NEON(SB)
 	MOVD $16, R16
 	MOVD R16, 392(RSP)
 	MOVD 408(RSP), R0
@@ -611,10 +600,7 @@ groupodd:
 	MOVD $32, R0
 grouprepeat:
 	ADD $496, RSP, R16
-	MOVD R3, R17
-	CALL ·repeatNEON(SB)
-	MOVD R17, 640(RSP)
-	ADD $496, RSP, R3
+	CALL ·repeatR3NEON(SB)
 	MOVD R15, R12
 	MOVD $1, R16
 	MOVD R16, 416(RSP)
@@ -638,15 +624,11 @@ lanestage:
 	CALL ·stageIn8NEON(SB)
 	ADD $96, RSP, R2
 	ADD $120, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $120, RSP, R3
+	CALL ·stageIn32R3NEON(SB)
 	B laneloop
 spread:
 	ADD $120, RSP, R16
-	MOVD R3, R17
-	CALL ·spreadNEON(SB)
-	ADD $120, RSP, R3
+	CALL ·spreadR3NEON(SB)
 rare:
 	FMOVQ (R3), F0
 	WORD $0x6e20dde0 // fmul v0.4s, v15.4s, v0.4s
@@ -903,9 +885,7 @@ groupending:
 	MOVD $0, R17
 	ADD R16>>2, R17, R0
 	ADD $432, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $432, RSP, R3
+	CALL ·stageIn32R3NEON(SB)
 	MOVD $16, R16
 	MOVD R16, 392(RSP)
 	MOVD 408(RSP), R0
@@ -917,10 +897,7 @@ groupodd:
 	MOVD $32, R0
 grouprepeat:
 	ADD $496, RSP, R16
-	MOVD R3, R17
-	CALL ·repeatNEON(SB)
-	MOVD R17, 640(RSP)
-	ADD $496, RSP, R3
+	CALL ·repeatR3NEON(SB)
 	MOVD R15, R12
 	MOVD $1, R16
 	MOVD R16, 416(RSP)
@@ -940,7 +917,5 @@ lanestage:
 	CALL ·stageIn4NEON(SB)
 	ADD $96, RSP, R2
 	ADD $120, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $120, RSP, R3
+	CALL ·stageIn32R3NEON(SB)
 	B laneloop

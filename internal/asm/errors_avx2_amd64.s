@@ -7,7 +7,7 @@
 TEXT ·ErrorIntAVX2(SB), $512-64
 	// pointers: R8 sums, R9 scale, R10 zeroPoint, R12 x, from R11 on
 	// DI the accumulator's place, SI accumulators left, BX groups left, DX end of the elements
-	// vector registers in use at once: 9
+	// vector registers in use at once: 8
 	MOVQ sums+0(FP), R8
 	MOVQ scale+8(FP), R9
 	MOVQ zeroPoint+16(FP), R10
@@ -68,29 +68,7 @@ shut:
 	ADDQ    $+32, DI
 	SUBQ    $+1, SI
 	JNE     accumulators
-	VMOVUPS (SP), Y0
-	VADDPS  256(SP), Y0, Y0
-	VMOVUPS 128(SP), Y1
-	VADDPS  384(SP), Y1, Y1
-	VADDPS  Y1, Y0, Y0
-	VMOVUPS 64(SP), Y1
-	VADDPS  320(SP), Y1, Y1
-	VMOVUPS 192(SP), Y2
-	VADDPS  448(SP), Y2, Y2
-	VADDPS  Y2, Y1, Y1
-	VADDPS  Y1, Y0, Y0
-	VMOVUPS 32(SP), Y1
-	VADDPS  288(SP), Y1, Y1
-	VMOVUPS 160(SP), Y2
-	VADDPS  416(SP), Y2, Y2
-	VADDPS  Y2, Y1, Y1
-	VMOVUPS 96(SP), Y2
-	VADDPS  352(SP), Y2, Y2
-	VMOVUPS 224(SP), Y3
-	VADDPS  480(SP), Y3, Y3
-	VADDPS  Y3, Y2, Y2
-	VADDPS  Y2, Y1, Y1
-	VADDPS  Y1, Y0, Y0
+	CALL    ·totalAVX2(SB)
 	VMOVUPS Y0, (R8)
 	SUBQ    $+64, R11
 	MOVQ    n+40(FP), SI
@@ -109,7 +87,7 @@ shut:
 TEXT ·ErrorMinvalAVX2(SB), $512-64
 	// pointers: R8 sums, R9 scale, R10 minval, R12 x, from R11 on
 	// DI the accumulator's place, SI accumulators left, BX groups left, DX end of the elements
-	// vector registers in use at once: 10
+	// vector registers in use at once: 9
 	MOVQ sums+0(FP), R8
 	MOVQ scale+8(FP), R9
 	MOVQ minval+16(FP), R10
@@ -169,29 +147,7 @@ shut:
 	ADDQ    $+32, DI
 	SUBQ    $+1, SI
 	JNE     accumulators
-	VMOVUPS (SP), Y0
-	VADDPS  256(SP), Y0, Y0
-	VMOVUPS 128(SP), Y1
-	VADDPS  384(SP), Y1, Y1
-	VADDPS  Y1, Y0, Y0
-	VMOVUPS 64(SP), Y1
-	VADDPS  320(SP), Y1, Y1
-	VMOVUPS 192(SP), Y2
-	VADDPS  448(SP), Y2, Y2
-	VADDPS  Y2, Y1, Y1
-	VADDPS  Y1, Y0, Y0
-	VMOVUPS 32(SP), Y1
-	VADDPS  288(SP), Y1, Y1
-	VMOVUPS 160(SP), Y2
-	VADDPS  416(SP), Y2, Y2
-	VADDPS  Y2, Y1, Y1
-	VMOVUPS 96(SP), Y2
-	VADDPS  352(SP), Y2, Y2
-	VMOVUPS 224(SP), Y3
-	VADDPS  480(SP), Y3, Y3
-	VADDPS  Y3, Y2, Y2
-	VADDPS  Y2, Y1, Y1
-	VADDPS  Y1, Y0, Y0
+	CALL    ·totalAVX2(SB)
 	VMOVUPS Y0, (R8)
 	SUBQ    $+64, R11
 	MOVQ    n+40(FP), SI
@@ -210,7 +166,7 @@ shut:
 TEXT ·ErrorFpAVX2(SB), $512-64
 	// pointers: R8 sums, R9 scale, R11 x, from R10 on
 	// DI the accumulator's place, SI accumulators left, BX groups left, DX end of the elements
-	// vector registers in use at once: 12
+	// vector registers in use at once: 11
 	MOVQ sums+0(FP), R8
 	MOVQ scale+8(FP), R9
 	MOVQ x+16(FP), R10
@@ -275,29 +231,7 @@ shut:
 	ADDQ    $+32, DI
 	SUBQ    $+1, SI
 	JNE     accumulators
-	VMOVUPS (SP), Y0
-	VADDPS  256(SP), Y0, Y0
-	VMOVUPS 128(SP), Y1
-	VADDPS  384(SP), Y1, Y1
-	VADDPS  Y1, Y0, Y0
-	VMOVUPS 64(SP), Y1
-	VADDPS  320(SP), Y1, Y1
-	VMOVUPS 192(SP), Y2
-	VADDPS  448(SP), Y2, Y2
-	VADDPS  Y2, Y1, Y1
-	VADDPS  Y1, Y0, Y0
-	VMOVUPS 32(SP), Y1
-	VADDPS  288(SP), Y1, Y1
-	VMOVUPS 160(SP), Y2
-	VADDPS  416(SP), Y2, Y2
-	VADDPS  Y2, Y1, Y1
-	VMOVUPS 96(SP), Y2
-	VADDPS  352(SP), Y2, Y2
-	VMOVUPS 224(SP), Y3
-	VADDPS  480(SP), Y3, Y3
-	VADDPS  Y3, Y2, Y2
-	VADDPS  Y2, Y1, Y1
-	VADDPS  Y1, Y0, Y0
+	CALL    ·totalAVX2(SB)
 	VMOVUPS Y0, (R8)
 	SUBQ    $+64, R10
 	MOVQ    n+40(FP), SI
@@ -390,29 +324,7 @@ shut:
 	ADDQ         $+64, DI
 	SUBQ         $+2, SI
 	JNE          accumulators
-	VMOVUPS      (SP), Y0
-	VADDPS       256(SP), Y0, Y0
-	VMOVUPS      128(SP), Y1
-	VADDPS       384(SP), Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VMOVUPS      64(SP), Y1
-	VADDPS       320(SP), Y1, Y1
-	VMOVUPS      192(SP), Y2
-	VADDPS       448(SP), Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VMOVUPS      32(SP), Y1
-	VADDPS       288(SP), Y1, Y1
-	VMOVUPS      160(SP), Y2
-	VADDPS       416(SP), Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VMOVUPS      96(SP), Y2
-	VADDPS       352(SP), Y2, Y2
-	VMOVUPS      224(SP), Y3
-	VADDPS       480(SP), Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VADDPS       Y1, Y0, Y0
+	CALL         ·totalAVX2(SB)
 	VMOVUPS      (R8), Y1
 	VMINPS       Y0, Y1, Y2
 	VMOVUPS      Y2, (R8)
@@ -523,29 +435,7 @@ shut:
 	ADDQ         $+64, DI
 	SUBQ         $+2, SI
 	JNE          accumulators
-	VMOVUPS      (SP), Y0
-	VADDPS       256(SP), Y0, Y0
-	VMOVUPS      128(SP), Y1
-	VADDPS       384(SP), Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VMOVUPS      64(SP), Y1
-	VADDPS       320(SP), Y1, Y1
-	VMOVUPS      192(SP), Y2
-	VADDPS       448(SP), Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VMOVUPS      32(SP), Y1
-	VADDPS       288(SP), Y1, Y1
-	VMOVUPS      160(SP), Y2
-	VADDPS       416(SP), Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VMOVUPS      96(SP), Y2
-	VADDPS       352(SP), Y2, Y2
-	VMOVUPS      224(SP), Y3
-	VADDPS       480(SP), Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VADDPS       Y1, Y0, Y0
+	CALL         ·totalAVX2(SB)
 	VMOVUPS      (R8), Y1
 	VMINPS       Y0, Y1, Y2
 	VMOVUPS      Y2, (R8)
@@ -642,29 +532,7 @@ shut:
 	ADDQ         $+64, DI
 	SUBQ         $+2, SI
 	JNE          accumulators
-	VMOVUPS      (SP), Y0
-	VADDPS       256(SP), Y0, Y0
-	VMOVUPS      128(SP), Y1
-	VADDPS       384(SP), Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VMOVUPS      64(SP), Y1
-	VADDPS       320(SP), Y1, Y1
-	VMOVUPS      192(SP), Y2
-	VADDPS       448(SP), Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VMOVUPS      32(SP), Y1
-	VADDPS       288(SP), Y1, Y1
-	VMOVUPS      160(SP), Y2
-	VADDPS       416(SP), Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VMOVUPS      96(SP), Y2
-	VADDPS       352(SP), Y2, Y2
-	VMOVUPS      224(SP), Y3
-	VADDPS       480(SP), Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VADDPS       Y1, Y0, Y0
+	CALL         ·totalAVX2(SB)
 	VMOVUPS      (R8), Y1
 	VMINPS       Y0, Y1, Y2
 	VMOVUPS      Y2, (R8)
@@ -692,7 +560,7 @@ shut:
 TEXT ·ErrorIntWeightedAVX2(SB), $512-72
 	// pointers: R8 sums, R9 scale, R10 zeroPoint, R12 x, from R11 on, R15 w, from R13 on
 	// DI the accumulator's place, SI accumulators left, BX groups left, DX end of the elements
-	// vector registers in use at once: 9
+	// vector registers in use at once: 8
 	MOVQ sums+0(FP), R8
 	MOVQ scale+8(FP), R9
 	MOVQ zeroPoint+16(FP), R10
@@ -759,29 +627,7 @@ shut:
 	ADDQ    $+32, DI
 	SUBQ    $+1, SI
 	JNE     accumulators
-	VMOVUPS (SP), Y0
-	VADDPS  256(SP), Y0, Y0
-	VMOVUPS 128(SP), Y1
-	VADDPS  384(SP), Y1, Y1
-	VADDPS  Y1, Y0, Y0
-	VMOVUPS 64(SP), Y1
-	VADDPS  320(SP), Y1, Y1
-	VMOVUPS 192(SP), Y2
-	VADDPS  448(SP), Y2, Y2
-	VADDPS  Y2, Y1, Y1
-	VADDPS  Y1, Y0, Y0
-	VMOVUPS 32(SP), Y1
-	VADDPS  288(SP), Y1, Y1
-	VMOVUPS 160(SP), Y2
-	VADDPS  416(SP), Y2, Y2
-	VADDPS  Y2, Y1, Y1
-	VMOVUPS 96(SP), Y2
-	VADDPS  352(SP), Y2, Y2
-	VMOVUPS 224(SP), Y3
-	VADDPS  480(SP), Y3, Y3
-	VADDPS  Y3, Y2, Y2
-	VADDPS  Y2, Y1, Y1
-	VADDPS  Y1, Y0, Y0
+	CALL    ·totalAVX2(SB)
 	VMOVUPS Y0, (R8)
 	SUBQ    $+64, R11
 	SUBQ    $+64, R13
@@ -802,7 +648,7 @@ shut:
 TEXT ·ErrorMinvalWeightedAVX2(SB), $512-72
 	// pointers: R8 sums, R9 scale, R10 minval, R12 x, from R11 on, R15 w, from R13 on
 	// DI the accumulator's place, SI accumulators left, BX groups left, DX end of the elements
-	// vector registers in use at once: 10
+	// vector registers in use at once: 9
 	MOVQ sums+0(FP), R8
 	MOVQ scale+8(FP), R9
 	MOVQ minval+16(FP), R10
@@ -868,29 +714,7 @@ shut:
 	ADDQ    $+32, DI
 	SUBQ    $+1, SI
 	JNE     accumulators
-	VMOVUPS (SP), Y0
-	VADDPS  256(SP), Y0, Y0
-	VMOVUPS 128(SP), Y1
-	VADDPS  384(SP), Y1, Y1
-	VADDPS  Y1, Y0, Y0
-	VMOVUPS 64(SP), Y1
-	VADDPS  320(SP), Y1, Y1
-	VMOVUPS 192(SP), Y2
-	VADDPS  448(SP), Y2, Y2
-	VADDPS  Y2, Y1, Y1
-	VADDPS  Y1, Y0, Y0
-	VMOVUPS 32(SP), Y1
-	VADDPS  288(SP), Y1, Y1
-	VMOVUPS 160(SP), Y2
-	VADDPS  416(SP), Y2, Y2
-	VADDPS  Y2, Y1, Y1
-	VMOVUPS 96(SP), Y2
-	VADDPS  352(SP), Y2, Y2
-	VMOVUPS 224(SP), Y3
-	VADDPS  480(SP), Y3, Y3
-	VADDPS  Y3, Y2, Y2
-	VADDPS  Y2, Y1, Y1
-	VADDPS  Y1, Y0, Y0
+	CALL    ·totalAVX2(SB)
 	VMOVUPS Y0, (R8)
 	SUBQ    $+64, R11
 	SUBQ    $+64, R13
@@ -911,7 +735,7 @@ shut:
 TEXT ·ErrorFpWeightedAVX2(SB), $512-72
 	// pointers: R8 sums, R9 scale, R11 x, from R10 on, R13 w, from R12 on
 	// DI the accumulator's place, SI accumulators left, BX groups left, DX end of the elements
-	// vector registers in use at once: 12
+	// vector registers in use at once: 11
 	MOVQ sums+0(FP), R8
 	MOVQ scale+8(FP), R9
 	MOVQ x+16(FP), R10
@@ -982,29 +806,7 @@ shut:
 	ADDQ    $+32, DI
 	SUBQ    $+1, SI
 	JNE     accumulators
-	VMOVUPS (SP), Y0
-	VADDPS  256(SP), Y0, Y0
-	VMOVUPS 128(SP), Y1
-	VADDPS  384(SP), Y1, Y1
-	VADDPS  Y1, Y0, Y0
-	VMOVUPS 64(SP), Y1
-	VADDPS  320(SP), Y1, Y1
-	VMOVUPS 192(SP), Y2
-	VADDPS  448(SP), Y2, Y2
-	VADDPS  Y2, Y1, Y1
-	VADDPS  Y1, Y0, Y0
-	VMOVUPS 32(SP), Y1
-	VADDPS  288(SP), Y1, Y1
-	VMOVUPS 160(SP), Y2
-	VADDPS  416(SP), Y2, Y2
-	VADDPS  Y2, Y1, Y1
-	VMOVUPS 96(SP), Y2
-	VADDPS  352(SP), Y2, Y2
-	VMOVUPS 224(SP), Y3
-	VADDPS  480(SP), Y3, Y3
-	VADDPS  Y3, Y2, Y2
-	VADDPS  Y2, Y1, Y1
-	VADDPS  Y1, Y0, Y0
+	CALL    ·totalAVX2(SB)
 	VMOVUPS Y0, (R8)
 	SUBQ    $+64, R10
 	SUBQ    $+64, R12
@@ -1107,29 +909,7 @@ shut:
 	ADDQ         $+64, DI
 	SUBQ         $+2, SI
 	JNE          accumulators
-	VMOVUPS      (SP), Y0
-	VADDPS       256(SP), Y0, Y0
-	VMOVUPS      128(SP), Y1
-	VADDPS       384(SP), Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VMOVUPS      64(SP), Y1
-	VADDPS       320(SP), Y1, Y1
-	VMOVUPS      192(SP), Y2
-	VADDPS       448(SP), Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VMOVUPS      32(SP), Y1
-	VADDPS       288(SP), Y1, Y1
-	VMOVUPS      160(SP), Y2
-	VADDPS       416(SP), Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VMOVUPS      96(SP), Y2
-	VADDPS       352(SP), Y2, Y2
-	VMOVUPS      224(SP), Y3
-	VADDPS       480(SP), Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VADDPS       Y1, Y0, Y0
+	CALL         ·totalAVX2(SB)
 	VMOVUPS      (R8), Y1
 	VMINPS       Y0, Y1, Y2
 	VMOVUPS      Y2, (R8)
@@ -1249,29 +1029,7 @@ shut:
 	ADDQ         $+64, DI
 	SUBQ         $+2, SI
 	JNE          accumulators
-	VMOVUPS      (SP), Y0
-	VADDPS       256(SP), Y0, Y0
-	VMOVUPS      128(SP), Y1
-	VADDPS       384(SP), Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VMOVUPS      64(SP), Y1
-	VADDPS       320(SP), Y1, Y1
-	VMOVUPS      192(SP), Y2
-	VADDPS       448(SP), Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VMOVUPS      32(SP), Y1
-	VADDPS       288(SP), Y1, Y1
-	VMOVUPS      160(SP), Y2
-	VADDPS       416(SP), Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VMOVUPS      96(SP), Y2
-	VADDPS       352(SP), Y2, Y2
-	VMOVUPS      224(SP), Y3
-	VADDPS       480(SP), Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VADDPS       Y1, Y0, Y0
+	CALL         ·totalAVX2(SB)
 	VMOVUPS      (R8), Y1
 	VMINPS       Y0, Y1, Y2
 	VMOVUPS      Y2, (R8)
@@ -1377,29 +1135,7 @@ shut:
 	ADDQ         $+64, DI
 	SUBQ         $+2, SI
 	JNE          accumulators
-	VMOVUPS      (SP), Y0
-	VADDPS       256(SP), Y0, Y0
-	VMOVUPS      128(SP), Y1
-	VADDPS       384(SP), Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VMOVUPS      64(SP), Y1
-	VADDPS       320(SP), Y1, Y1
-	VMOVUPS      192(SP), Y2
-	VADDPS       448(SP), Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VMOVUPS      32(SP), Y1
-	VADDPS       288(SP), Y1, Y1
-	VMOVUPS      160(SP), Y2
-	VADDPS       416(SP), Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VMOVUPS      96(SP), Y2
-	VADDPS       352(SP), Y2, Y2
-	VMOVUPS      224(SP), Y3
-	VADDPS       480(SP), Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VADDPS       Y1, Y0, Y0
+	CALL         ·totalAVX2(SB)
 	VMOVUPS      (R8), Y1
 	VMINPS       Y0, Y1, Y2
 	VMOVUPS      Y2, (R8)
@@ -1428,7 +1164,7 @@ shut:
 TEXT ·ErrorIntPowersAVX2(SB), $512-72
 	// pointers: R8 sums, R9 scale, R10 zeroPoint, R12 x, from R11 on, R15 w, from R13 on
 	// DI the accumulator's place, SI accumulators left, BX groups left, DX end of the elements
-	// vector registers in use at once: 10
+	// vector registers in use at once: 9
 	MOVQ sums+0(FP), R8
 	MOVQ scale+8(FP), R9
 	MOVQ zeroPoint+16(FP), R10
@@ -1499,29 +1235,7 @@ shut:
 	ADDQ    $+32, DI
 	SUBQ    $+1, SI
 	JNE     accumulators
-	VMOVUPS (SP), Y0
-	VADDPS  256(SP), Y0, Y0
-	VMOVUPS 128(SP), Y1
-	VADDPS  384(SP), Y1, Y1
-	VADDPS  Y1, Y0, Y0
-	VMOVUPS 64(SP), Y1
-	VADDPS  320(SP), Y1, Y1
-	VMOVUPS 192(SP), Y2
-	VADDPS  448(SP), Y2, Y2
-	VADDPS  Y2, Y1, Y1
-	VADDPS  Y1, Y0, Y0
-	VMOVUPS 32(SP), Y1
-	VADDPS  288(SP), Y1, Y1
-	VMOVUPS 160(SP), Y2
-	VADDPS  416(SP), Y2, Y2
-	VADDPS  Y2, Y1, Y1
-	VMOVUPS 96(SP), Y2
-	VADDPS  352(SP), Y2, Y2
-	VMOVUPS 224(SP), Y3
-	VADDPS  480(SP), Y3, Y3
-	VADDPS  Y3, Y2, Y2
-	VADDPS  Y2, Y1, Y1
-	VADDPS  Y1, Y0, Y0
+	CALL    ·totalAVX2(SB)
 	VMOVUPS Y0, (R8)
 	SUBQ    $+64, R11
 	SUBQ    $+64, R13
@@ -1542,7 +1256,7 @@ shut:
 TEXT ·ErrorMinvalPowersAVX2(SB), $512-72
 	// pointers: R8 sums, R9 scale, R10 minval, R12 x, from R11 on, R15 w, from R13 on
 	// DI the accumulator's place, SI accumulators left, BX groups left, DX end of the elements
-	// vector registers in use at once: 11
+	// vector registers in use at once: 10
 	MOVQ sums+0(FP), R8
 	MOVQ scale+8(FP), R9
 	MOVQ minval+16(FP), R10
@@ -1612,29 +1326,7 @@ shut:
 	ADDQ    $+32, DI
 	SUBQ    $+1, SI
 	JNE     accumulators
-	VMOVUPS (SP), Y0
-	VADDPS  256(SP), Y0, Y0
-	VMOVUPS 128(SP), Y1
-	VADDPS  384(SP), Y1, Y1
-	VADDPS  Y1, Y0, Y0
-	VMOVUPS 64(SP), Y1
-	VADDPS  320(SP), Y1, Y1
-	VMOVUPS 192(SP), Y2
-	VADDPS  448(SP), Y2, Y2
-	VADDPS  Y2, Y1, Y1
-	VADDPS  Y1, Y0, Y0
-	VMOVUPS 32(SP), Y1
-	VADDPS  288(SP), Y1, Y1
-	VMOVUPS 160(SP), Y2
-	VADDPS  416(SP), Y2, Y2
-	VADDPS  Y2, Y1, Y1
-	VMOVUPS 96(SP), Y2
-	VADDPS  352(SP), Y2, Y2
-	VMOVUPS 224(SP), Y3
-	VADDPS  480(SP), Y3, Y3
-	VADDPS  Y3, Y2, Y2
-	VADDPS  Y2, Y1, Y1
-	VADDPS  Y1, Y0, Y0
+	CALL    ·totalAVX2(SB)
 	VMOVUPS Y0, (R8)
 	SUBQ    $+64, R11
 	SUBQ    $+64, R13
@@ -1655,7 +1347,7 @@ shut:
 TEXT ·ErrorFpPowersAVX2(SB), $512-72
 	// pointers: R8 sums, R9 scale, R11 x, from R10 on, R13 w, from R12 on
 	// DI the accumulator's place, SI accumulators left, BX groups left, DX end of the elements
-	// vector registers in use at once: 13
+	// vector registers in use at once: 12
 	MOVQ sums+0(FP), R8
 	MOVQ scale+8(FP), R9
 	MOVQ x+16(FP), R10
@@ -1730,29 +1422,7 @@ shut:
 	ADDQ    $+32, DI
 	SUBQ    $+1, SI
 	JNE     accumulators
-	VMOVUPS (SP), Y0
-	VADDPS  256(SP), Y0, Y0
-	VMOVUPS 128(SP), Y1
-	VADDPS  384(SP), Y1, Y1
-	VADDPS  Y1, Y0, Y0
-	VMOVUPS 64(SP), Y1
-	VADDPS  320(SP), Y1, Y1
-	VMOVUPS 192(SP), Y2
-	VADDPS  448(SP), Y2, Y2
-	VADDPS  Y2, Y1, Y1
-	VADDPS  Y1, Y0, Y0
-	VMOVUPS 32(SP), Y1
-	VADDPS  288(SP), Y1, Y1
-	VMOVUPS 160(SP), Y2
-	VADDPS  416(SP), Y2, Y2
-	VADDPS  Y2, Y1, Y1
-	VMOVUPS 96(SP), Y2
-	VADDPS  352(SP), Y2, Y2
-	VMOVUPS 224(SP), Y3
-	VADDPS  480(SP), Y3, Y3
-	VADDPS  Y3, Y2, Y2
-	VADDPS  Y2, Y1, Y1
-	VADDPS  Y1, Y0, Y0
+	CALL    ·totalAVX2(SB)
 	VMOVUPS Y0, (R8)
 	SUBQ    $+64, R10
 	SUBQ    $+64, R12
@@ -1862,29 +1532,7 @@ shut:
 	ADDQ         $+64, DI
 	SUBQ         $+2, SI
 	JNE          accumulators
-	VMOVUPS      (SP), Y0
-	VADDPS       256(SP), Y0, Y0
-	VMOVUPS      128(SP), Y1
-	VADDPS       384(SP), Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VMOVUPS      64(SP), Y1
-	VADDPS       320(SP), Y1, Y1
-	VMOVUPS      192(SP), Y2
-	VADDPS       448(SP), Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VMOVUPS      32(SP), Y1
-	VADDPS       288(SP), Y1, Y1
-	VMOVUPS      160(SP), Y2
-	VADDPS       416(SP), Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VMOVUPS      96(SP), Y2
-	VADDPS       352(SP), Y2, Y2
-	VMOVUPS      224(SP), Y3
-	VADDPS       480(SP), Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VADDPS       Y1, Y0, Y0
+	CALL         ·totalAVX2(SB)
 	VMOVUPS      (R8), Y1
 	VMINPS       Y0, Y1, Y2
 	VMOVUPS      Y2, (R8)
@@ -1998,29 +1646,7 @@ shut:
 	ADDQ         $+64, DI
 	SUBQ         $+2, SI
 	JNE          accumulators
-	VMOVUPS      (SP), Y0
-	VADDPS       256(SP), Y0, Y0
-	VMOVUPS      128(SP), Y1
-	VADDPS       384(SP), Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VMOVUPS      64(SP), Y1
-	VADDPS       320(SP), Y1, Y1
-	VMOVUPS      192(SP), Y2
-	VADDPS       448(SP), Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VMOVUPS      32(SP), Y1
-	VADDPS       288(SP), Y1, Y1
-	VMOVUPS      160(SP), Y2
-	VADDPS       416(SP), Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VMOVUPS      96(SP), Y2
-	VADDPS       352(SP), Y2, Y2
-	VMOVUPS      224(SP), Y3
-	VADDPS       480(SP), Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VADDPS       Y1, Y0, Y0
+	CALL         ·totalAVX2(SB)
 	VMOVUPS      (R8), Y1
 	VMINPS       Y0, Y1, Y2
 	VMOVUPS      Y2, (R8)

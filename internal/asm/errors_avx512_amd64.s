@@ -7,7 +7,7 @@
 TEXT ·ErrorIntAVX512(SB), $1024-64
 	// pointers: R8 sums, R9 scale, R10 zeroPoint, R12 x, from R11 on
 	// DI the accumulator's place, SI accumulators left, BX groups left, DX end of the elements
-	// vector registers in use at once: 9
+	// vector registers in use at once: 8
 	MOVQ sums+0(FP), R8
 	MOVQ scale+8(FP), R9
 	MOVQ zeroPoint+16(FP), R10
@@ -68,29 +68,7 @@ shut:
 	ADDQ    $+64, DI
 	SUBQ    $+1, SI
 	JNE     accumulators
-	VMOVUPS (SP), Z0
-	VADDPS  512(SP), Z0, Z0
-	VMOVUPS 256(SP), Z1
-	VADDPS  768(SP), Z1, Z1
-	VADDPS  Z1, Z0, Z0
-	VMOVUPS 128(SP), Z1
-	VADDPS  640(SP), Z1, Z1
-	VMOVUPS 384(SP), Z2
-	VADDPS  896(SP), Z2, Z2
-	VADDPS  Z2, Z1, Z1
-	VADDPS  Z1, Z0, Z0
-	VMOVUPS 64(SP), Z1
-	VADDPS  576(SP), Z1, Z1
-	VMOVUPS 320(SP), Z2
-	VADDPS  832(SP), Z2, Z2
-	VADDPS  Z2, Z1, Z1
-	VMOVUPS 192(SP), Z2
-	VADDPS  704(SP), Z2, Z2
-	VMOVUPS 448(SP), Z3
-	VADDPS  960(SP), Z3, Z3
-	VADDPS  Z3, Z2, Z2
-	VADDPS  Z2, Z1, Z1
-	VADDPS  Z1, Z0, Z0
+	CALL    ·totalAVX512(SB)
 	VMOVUPS Z0, (R8)
 	SUBQ    $+64, R11
 	MOVQ    n+40(FP), SI
@@ -109,7 +87,7 @@ shut:
 TEXT ·ErrorMinvalAVX512(SB), $1024-64
 	// pointers: R8 sums, R9 scale, R10 minval, R12 x, from R11 on
 	// DI the accumulator's place, SI accumulators left, BX groups left, DX end of the elements
-	// vector registers in use at once: 10
+	// vector registers in use at once: 9
 	MOVQ sums+0(FP), R8
 	MOVQ scale+8(FP), R9
 	MOVQ minval+16(FP), R10
@@ -169,29 +147,7 @@ shut:
 	ADDQ    $+64, DI
 	SUBQ    $+1, SI
 	JNE     accumulators
-	VMOVUPS (SP), Z0
-	VADDPS  512(SP), Z0, Z0
-	VMOVUPS 256(SP), Z1
-	VADDPS  768(SP), Z1, Z1
-	VADDPS  Z1, Z0, Z0
-	VMOVUPS 128(SP), Z1
-	VADDPS  640(SP), Z1, Z1
-	VMOVUPS 384(SP), Z2
-	VADDPS  896(SP), Z2, Z2
-	VADDPS  Z2, Z1, Z1
-	VADDPS  Z1, Z0, Z0
-	VMOVUPS 64(SP), Z1
-	VADDPS  576(SP), Z1, Z1
-	VMOVUPS 320(SP), Z2
-	VADDPS  832(SP), Z2, Z2
-	VADDPS  Z2, Z1, Z1
-	VMOVUPS 192(SP), Z2
-	VADDPS  704(SP), Z2, Z2
-	VMOVUPS 448(SP), Z3
-	VADDPS  960(SP), Z3, Z3
-	VADDPS  Z3, Z2, Z2
-	VADDPS  Z2, Z1, Z1
-	VADDPS  Z1, Z0, Z0
+	CALL    ·totalAVX512(SB)
 	VMOVUPS Z0, (R8)
 	SUBQ    $+64, R11
 	MOVQ    n+40(FP), SI
@@ -210,7 +166,7 @@ shut:
 TEXT ·ErrorFpAVX512(SB), $1024-64
 	// pointers: R8 sums, R9 scale, R11 x, from R10 on
 	// DI the accumulator's place, SI accumulators left, BX groups left, DX end of the elements
-	// vector registers in use at once: 12
+	// vector registers in use at once: 11
 	MOVQ sums+0(FP), R8
 	MOVQ scale+8(FP), R9
 	MOVQ x+16(FP), R10
@@ -275,29 +231,7 @@ shut:
 	ADDQ    $+64, DI
 	SUBQ    $+1, SI
 	JNE     accumulators
-	VMOVUPS (SP), Z0
-	VADDPS  512(SP), Z0, Z0
-	VMOVUPS 256(SP), Z1
-	VADDPS  768(SP), Z1, Z1
-	VADDPS  Z1, Z0, Z0
-	VMOVUPS 128(SP), Z1
-	VADDPS  640(SP), Z1, Z1
-	VMOVUPS 384(SP), Z2
-	VADDPS  896(SP), Z2, Z2
-	VADDPS  Z2, Z1, Z1
-	VADDPS  Z1, Z0, Z0
-	VMOVUPS 64(SP), Z1
-	VADDPS  576(SP), Z1, Z1
-	VMOVUPS 320(SP), Z2
-	VADDPS  832(SP), Z2, Z2
-	VADDPS  Z2, Z1, Z1
-	VMOVUPS 192(SP), Z2
-	VADDPS  704(SP), Z2, Z2
-	VMOVUPS 448(SP), Z3
-	VADDPS  960(SP), Z3, Z3
-	VADDPS  Z3, Z2, Z2
-	VADDPS  Z2, Z1, Z1
-	VADDPS  Z1, Z0, Z0
+	CALL    ·totalAVX512(SB)
 	VMOVUPS Z0, (R8)
 	SUBQ    $+64, R10
 	MOVQ    n+40(FP), SI
@@ -418,29 +352,7 @@ shut:
 	ADDQ         $+256, DI
 	SUBQ         $+4, SI
 	JNE          accumulators
-	VMOVUPS      (SP), Z0
-	VADDPS       512(SP), Z0, Z0
-	VMOVUPS      256(SP), Z1
-	VADDPS       768(SP), Z1, Z1
-	VADDPS       Z1, Z0, Z0
-	VMOVUPS      128(SP), Z1
-	VADDPS       640(SP), Z1, Z1
-	VMOVUPS      384(SP), Z2
-	VADDPS       896(SP), Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VADDPS       Z1, Z0, Z0
-	VMOVUPS      64(SP), Z1
-	VADDPS       576(SP), Z1, Z1
-	VMOVUPS      320(SP), Z2
-	VADDPS       832(SP), Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VMOVUPS      192(SP), Z2
-	VADDPS       704(SP), Z2, Z2
-	VMOVUPS      448(SP), Z3
-	VADDPS       960(SP), Z3, Z3
-	VADDPS       Z3, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VADDPS       Z1, Z0, Z0
+	CALL         ·totalAVX512(SB)
 	VMOVUPS      (R8), Z1
 	VMINPS       Z0, Z1, Z2
 	VMOVUPS      Z2, (R8)
@@ -587,29 +499,7 @@ shut:
 	ADDQ         $+256, DI
 	SUBQ         $+4, SI
 	JNE          accumulators
-	VMOVUPS      (SP), Z0
-	VADDPS       512(SP), Z0, Z0
-	VMOVUPS      256(SP), Z1
-	VADDPS       768(SP), Z1, Z1
-	VADDPS       Z1, Z0, Z0
-	VMOVUPS      128(SP), Z1
-	VADDPS       640(SP), Z1, Z1
-	VMOVUPS      384(SP), Z2
-	VADDPS       896(SP), Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VADDPS       Z1, Z0, Z0
-	VMOVUPS      64(SP), Z1
-	VADDPS       576(SP), Z1, Z1
-	VMOVUPS      320(SP), Z2
-	VADDPS       832(SP), Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VMOVUPS      192(SP), Z2
-	VADDPS       704(SP), Z2, Z2
-	VMOVUPS      448(SP), Z3
-	VADDPS       960(SP), Z3, Z3
-	VADDPS       Z3, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VADDPS       Z1, Z0, Z0
+	CALL         ·totalAVX512(SB)
 	VMOVUPS      (R8), Z1
 	VMINPS       Z0, Z1, Z2
 	VMOVUPS      Z2, (R8)
@@ -736,29 +626,7 @@ shut:
 	ADDQ         $+256, DI
 	SUBQ         $+4, SI
 	JNE          accumulators
-	VMOVUPS      (SP), Z0
-	VADDPS       512(SP), Z0, Z0
-	VMOVUPS      256(SP), Z1
-	VADDPS       768(SP), Z1, Z1
-	VADDPS       Z1, Z0, Z0
-	VMOVUPS      128(SP), Z1
-	VADDPS       640(SP), Z1, Z1
-	VMOVUPS      384(SP), Z2
-	VADDPS       896(SP), Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VADDPS       Z1, Z0, Z0
-	VMOVUPS      64(SP), Z1
-	VADDPS       576(SP), Z1, Z1
-	VMOVUPS      320(SP), Z2
-	VADDPS       832(SP), Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VMOVUPS      192(SP), Z2
-	VADDPS       704(SP), Z2, Z2
-	VMOVUPS      448(SP), Z3
-	VADDPS       960(SP), Z3, Z3
-	VADDPS       Z3, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VADDPS       Z1, Z0, Z0
+	CALL         ·totalAVX512(SB)
 	VMOVUPS      (R8), Z1
 	VMINPS       Z0, Z1, Z2
 	VMOVUPS      Z2, (R8)
@@ -786,7 +654,7 @@ shut:
 TEXT ·ErrorIntWeightedAVX512(SB), $1024-72
 	// pointers: R8 sums, R9 scale, R10 zeroPoint, R12 x, from R11 on, R15 w, from R13 on
 	// DI the accumulator's place, SI accumulators left, BX groups left, DX end of the elements
-	// vector registers in use at once: 9
+	// vector registers in use at once: 8
 	MOVQ sums+0(FP), R8
 	MOVQ scale+8(FP), R9
 	MOVQ zeroPoint+16(FP), R10
@@ -853,29 +721,7 @@ shut:
 	ADDQ    $+64, DI
 	SUBQ    $+1, SI
 	JNE     accumulators
-	VMOVUPS (SP), Z0
-	VADDPS  512(SP), Z0, Z0
-	VMOVUPS 256(SP), Z1
-	VADDPS  768(SP), Z1, Z1
-	VADDPS  Z1, Z0, Z0
-	VMOVUPS 128(SP), Z1
-	VADDPS  640(SP), Z1, Z1
-	VMOVUPS 384(SP), Z2
-	VADDPS  896(SP), Z2, Z2
-	VADDPS  Z2, Z1, Z1
-	VADDPS  Z1, Z0, Z0
-	VMOVUPS 64(SP), Z1
-	VADDPS  576(SP), Z1, Z1
-	VMOVUPS 320(SP), Z2
-	VADDPS  832(SP), Z2, Z2
-	VADDPS  Z2, Z1, Z1
-	VMOVUPS 192(SP), Z2
-	VADDPS  704(SP), Z2, Z2
-	VMOVUPS 448(SP), Z3
-	VADDPS  960(SP), Z3, Z3
-	VADDPS  Z3, Z2, Z2
-	VADDPS  Z2, Z1, Z1
-	VADDPS  Z1, Z0, Z0
+	CALL    ·totalAVX512(SB)
 	VMOVUPS Z0, (R8)
 	SUBQ    $+64, R11
 	SUBQ    $+64, R13
@@ -896,7 +742,7 @@ shut:
 TEXT ·ErrorMinvalWeightedAVX512(SB), $1024-72
 	// pointers: R8 sums, R9 scale, R10 minval, R12 x, from R11 on, R15 w, from R13 on
 	// DI the accumulator's place, SI accumulators left, BX groups left, DX end of the elements
-	// vector registers in use at once: 10
+	// vector registers in use at once: 9
 	MOVQ sums+0(FP), R8
 	MOVQ scale+8(FP), R9
 	MOVQ minval+16(FP), R10
@@ -962,29 +808,7 @@ shut:
 	ADDQ    $+64, DI
 	SUBQ    $+1, SI
 	JNE     accumulators
-	VMOVUPS (SP), Z0
-	VADDPS  512(SP), Z0, Z0
-	VMOVUPS 256(SP), Z1
-	VADDPS  768(SP), Z1, Z1
-	VADDPS  Z1, Z0, Z0
-	VMOVUPS 128(SP), Z1
-	VADDPS  640(SP), Z1, Z1
-	VMOVUPS 384(SP), Z2
-	VADDPS  896(SP), Z2, Z2
-	VADDPS  Z2, Z1, Z1
-	VADDPS  Z1, Z0, Z0
-	VMOVUPS 64(SP), Z1
-	VADDPS  576(SP), Z1, Z1
-	VMOVUPS 320(SP), Z2
-	VADDPS  832(SP), Z2, Z2
-	VADDPS  Z2, Z1, Z1
-	VMOVUPS 192(SP), Z2
-	VADDPS  704(SP), Z2, Z2
-	VMOVUPS 448(SP), Z3
-	VADDPS  960(SP), Z3, Z3
-	VADDPS  Z3, Z2, Z2
-	VADDPS  Z2, Z1, Z1
-	VADDPS  Z1, Z0, Z0
+	CALL    ·totalAVX512(SB)
 	VMOVUPS Z0, (R8)
 	SUBQ    $+64, R11
 	SUBQ    $+64, R13
@@ -1005,7 +829,7 @@ shut:
 TEXT ·ErrorFpWeightedAVX512(SB), $1024-72
 	// pointers: R8 sums, R9 scale, R11 x, from R10 on, R13 w, from R12 on
 	// DI the accumulator's place, SI accumulators left, BX groups left, DX end of the elements
-	// vector registers in use at once: 12
+	// vector registers in use at once: 11
 	MOVQ sums+0(FP), R8
 	MOVQ scale+8(FP), R9
 	MOVQ x+16(FP), R10
@@ -1076,29 +900,7 @@ shut:
 	ADDQ    $+64, DI
 	SUBQ    $+1, SI
 	JNE     accumulators
-	VMOVUPS (SP), Z0
-	VADDPS  512(SP), Z0, Z0
-	VMOVUPS 256(SP), Z1
-	VADDPS  768(SP), Z1, Z1
-	VADDPS  Z1, Z0, Z0
-	VMOVUPS 128(SP), Z1
-	VADDPS  640(SP), Z1, Z1
-	VMOVUPS 384(SP), Z2
-	VADDPS  896(SP), Z2, Z2
-	VADDPS  Z2, Z1, Z1
-	VADDPS  Z1, Z0, Z0
-	VMOVUPS 64(SP), Z1
-	VADDPS  576(SP), Z1, Z1
-	VMOVUPS 320(SP), Z2
-	VADDPS  832(SP), Z2, Z2
-	VADDPS  Z2, Z1, Z1
-	VMOVUPS 192(SP), Z2
-	VADDPS  704(SP), Z2, Z2
-	VMOVUPS 448(SP), Z3
-	VADDPS  960(SP), Z3, Z3
-	VADDPS  Z3, Z2, Z2
-	VADDPS  Z2, Z1, Z1
-	VADDPS  Z1, Z0, Z0
+	CALL    ·totalAVX512(SB)
 	VMOVUPS Z0, (R8)
 	SUBQ    $+64, R10
 	SUBQ    $+64, R12
@@ -1233,29 +1035,7 @@ shut:
 	ADDQ         $+256, DI
 	SUBQ         $+4, SI
 	JNE          accumulators
-	VMOVUPS      (SP), Z0
-	VADDPS       512(SP), Z0, Z0
-	VMOVUPS      256(SP), Z1
-	VADDPS       768(SP), Z1, Z1
-	VADDPS       Z1, Z0, Z0
-	VMOVUPS      128(SP), Z1
-	VADDPS       640(SP), Z1, Z1
-	VMOVUPS      384(SP), Z2
-	VADDPS       896(SP), Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VADDPS       Z1, Z0, Z0
-	VMOVUPS      64(SP), Z1
-	VADDPS       576(SP), Z1, Z1
-	VMOVUPS      320(SP), Z2
-	VADDPS       832(SP), Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VMOVUPS      192(SP), Z2
-	VADDPS       704(SP), Z2, Z2
-	VMOVUPS      448(SP), Z3
-	VADDPS       960(SP), Z3, Z3
-	VADDPS       Z3, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VADDPS       Z1, Z0, Z0
+	CALL         ·totalAVX512(SB)
 	VMOVUPS      (R8), Z1
 	VMINPS       Z0, Z1, Z2
 	VMOVUPS      Z2, (R8)
@@ -1415,29 +1195,7 @@ shut:
 	ADDQ         $+256, DI
 	SUBQ         $+4, SI
 	JNE          accumulators
-	VMOVUPS      (SP), Z0
-	VADDPS       512(SP), Z0, Z0
-	VMOVUPS      256(SP), Z1
-	VADDPS       768(SP), Z1, Z1
-	VADDPS       Z1, Z0, Z0
-	VMOVUPS      128(SP), Z1
-	VADDPS       640(SP), Z1, Z1
-	VMOVUPS      384(SP), Z2
-	VADDPS       896(SP), Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VADDPS       Z1, Z0, Z0
-	VMOVUPS      64(SP), Z1
-	VADDPS       576(SP), Z1, Z1
-	VMOVUPS      320(SP), Z2
-	VADDPS       832(SP), Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VMOVUPS      192(SP), Z2
-	VADDPS       704(SP), Z2, Z2
-	VMOVUPS      448(SP), Z3
-	VADDPS       960(SP), Z3, Z3
-	VADDPS       Z3, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VADDPS       Z1, Z0, Z0
+	CALL         ·totalAVX512(SB)
 	VMOVUPS      (R8), Z1
 	VMINPS       Z0, Z1, Z2
 	VMOVUPS      Z2, (R8)
@@ -1577,29 +1335,7 @@ shut:
 	ADDQ         $+256, DI
 	SUBQ         $+4, SI
 	JNE          accumulators
-	VMOVUPS      (SP), Z0
-	VADDPS       512(SP), Z0, Z0
-	VMOVUPS      256(SP), Z1
-	VADDPS       768(SP), Z1, Z1
-	VADDPS       Z1, Z0, Z0
-	VMOVUPS      128(SP), Z1
-	VADDPS       640(SP), Z1, Z1
-	VMOVUPS      384(SP), Z2
-	VADDPS       896(SP), Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VADDPS       Z1, Z0, Z0
-	VMOVUPS      64(SP), Z1
-	VADDPS       576(SP), Z1, Z1
-	VMOVUPS      320(SP), Z2
-	VADDPS       832(SP), Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VMOVUPS      192(SP), Z2
-	VADDPS       704(SP), Z2, Z2
-	VMOVUPS      448(SP), Z3
-	VADDPS       960(SP), Z3, Z3
-	VADDPS       Z3, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VADDPS       Z1, Z0, Z0
+	CALL         ·totalAVX512(SB)
 	VMOVUPS      (R8), Z1
 	VMINPS       Z0, Z1, Z2
 	VMOVUPS      Z2, (R8)
@@ -1628,7 +1364,7 @@ shut:
 TEXT ·ErrorIntPowersAVX512(SB), $1024-72
 	// pointers: R8 sums, R9 scale, R10 zeroPoint, R12 x, from R11 on, R15 w, from R13 on
 	// DI the accumulator's place, SI accumulators left, BX groups left, DX end of the elements
-	// vector registers in use at once: 10
+	// vector registers in use at once: 9
 	MOVQ sums+0(FP), R8
 	MOVQ scale+8(FP), R9
 	MOVQ zeroPoint+16(FP), R10
@@ -1699,29 +1435,7 @@ shut:
 	ADDQ    $+64, DI
 	SUBQ    $+1, SI
 	JNE     accumulators
-	VMOVUPS (SP), Z0
-	VADDPS  512(SP), Z0, Z0
-	VMOVUPS 256(SP), Z1
-	VADDPS  768(SP), Z1, Z1
-	VADDPS  Z1, Z0, Z0
-	VMOVUPS 128(SP), Z1
-	VADDPS  640(SP), Z1, Z1
-	VMOVUPS 384(SP), Z2
-	VADDPS  896(SP), Z2, Z2
-	VADDPS  Z2, Z1, Z1
-	VADDPS  Z1, Z0, Z0
-	VMOVUPS 64(SP), Z1
-	VADDPS  576(SP), Z1, Z1
-	VMOVUPS 320(SP), Z2
-	VADDPS  832(SP), Z2, Z2
-	VADDPS  Z2, Z1, Z1
-	VMOVUPS 192(SP), Z2
-	VADDPS  704(SP), Z2, Z2
-	VMOVUPS 448(SP), Z3
-	VADDPS  960(SP), Z3, Z3
-	VADDPS  Z3, Z2, Z2
-	VADDPS  Z2, Z1, Z1
-	VADDPS  Z1, Z0, Z0
+	CALL    ·totalAVX512(SB)
 	VMOVUPS Z0, (R8)
 	SUBQ    $+64, R11
 	SUBQ    $+64, R13
@@ -1742,7 +1456,7 @@ shut:
 TEXT ·ErrorMinvalPowersAVX512(SB), $1024-72
 	// pointers: R8 sums, R9 scale, R10 minval, R12 x, from R11 on, R15 w, from R13 on
 	// DI the accumulator's place, SI accumulators left, BX groups left, DX end of the elements
-	// vector registers in use at once: 11
+	// vector registers in use at once: 10
 	MOVQ sums+0(FP), R8
 	MOVQ scale+8(FP), R9
 	MOVQ minval+16(FP), R10
@@ -1812,29 +1526,7 @@ shut:
 	ADDQ    $+64, DI
 	SUBQ    $+1, SI
 	JNE     accumulators
-	VMOVUPS (SP), Z0
-	VADDPS  512(SP), Z0, Z0
-	VMOVUPS 256(SP), Z1
-	VADDPS  768(SP), Z1, Z1
-	VADDPS  Z1, Z0, Z0
-	VMOVUPS 128(SP), Z1
-	VADDPS  640(SP), Z1, Z1
-	VMOVUPS 384(SP), Z2
-	VADDPS  896(SP), Z2, Z2
-	VADDPS  Z2, Z1, Z1
-	VADDPS  Z1, Z0, Z0
-	VMOVUPS 64(SP), Z1
-	VADDPS  576(SP), Z1, Z1
-	VMOVUPS 320(SP), Z2
-	VADDPS  832(SP), Z2, Z2
-	VADDPS  Z2, Z1, Z1
-	VMOVUPS 192(SP), Z2
-	VADDPS  704(SP), Z2, Z2
-	VMOVUPS 448(SP), Z3
-	VADDPS  960(SP), Z3, Z3
-	VADDPS  Z3, Z2, Z2
-	VADDPS  Z2, Z1, Z1
-	VADDPS  Z1, Z0, Z0
+	CALL    ·totalAVX512(SB)
 	VMOVUPS Z0, (R8)
 	SUBQ    $+64, R11
 	SUBQ    $+64, R13
@@ -1855,7 +1547,7 @@ shut:
 TEXT ·ErrorFpPowersAVX512(SB), $1024-72
 	// pointers: R8 sums, R9 scale, R11 x, from R10 on, R13 w, from R12 on
 	// DI the accumulator's place, SI accumulators left, BX groups left, DX end of the elements
-	// vector registers in use at once: 13
+	// vector registers in use at once: 12
 	MOVQ sums+0(FP), R8
 	MOVQ scale+8(FP), R9
 	MOVQ x+16(FP), R10
@@ -1930,29 +1622,7 @@ shut:
 	ADDQ    $+64, DI
 	SUBQ    $+1, SI
 	JNE     accumulators
-	VMOVUPS (SP), Z0
-	VADDPS  512(SP), Z0, Z0
-	VMOVUPS 256(SP), Z1
-	VADDPS  768(SP), Z1, Z1
-	VADDPS  Z1, Z0, Z0
-	VMOVUPS 128(SP), Z1
-	VADDPS  640(SP), Z1, Z1
-	VMOVUPS 384(SP), Z2
-	VADDPS  896(SP), Z2, Z2
-	VADDPS  Z2, Z1, Z1
-	VADDPS  Z1, Z0, Z0
-	VMOVUPS 64(SP), Z1
-	VADDPS  576(SP), Z1, Z1
-	VMOVUPS 320(SP), Z2
-	VADDPS  832(SP), Z2, Z2
-	VADDPS  Z2, Z1, Z1
-	VMOVUPS 192(SP), Z2
-	VADDPS  704(SP), Z2, Z2
-	VMOVUPS 448(SP), Z3
-	VADDPS  960(SP), Z3, Z3
-	VADDPS  Z3, Z2, Z2
-	VADDPS  Z2, Z1, Z1
-	VADDPS  Z1, Z0, Z0
+	CALL    ·totalAVX512(SB)
 	VMOVUPS Z0, (R8)
 	SUBQ    $+64, R10
 	SUBQ    $+64, R12
@@ -2100,29 +1770,7 @@ shut:
 	ADDQ         $+256, DI
 	SUBQ         $+4, SI
 	JNE          accumulators
-	VMOVUPS      (SP), Z0
-	VADDPS       512(SP), Z0, Z0
-	VMOVUPS      256(SP), Z1
-	VADDPS       768(SP), Z1, Z1
-	VADDPS       Z1, Z0, Z0
-	VMOVUPS      128(SP), Z1
-	VADDPS       640(SP), Z1, Z1
-	VMOVUPS      384(SP), Z2
-	VADDPS       896(SP), Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VADDPS       Z1, Z0, Z0
-	VMOVUPS      64(SP), Z1
-	VADDPS       576(SP), Z1, Z1
-	VMOVUPS      320(SP), Z2
-	VADDPS       832(SP), Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VMOVUPS      192(SP), Z2
-	VADDPS       704(SP), Z2, Z2
-	VMOVUPS      448(SP), Z3
-	VADDPS       960(SP), Z3, Z3
-	VADDPS       Z3, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VADDPS       Z1, Z0, Z0
+	CALL         ·totalAVX512(SB)
 	VMOVUPS      (R8), Z1
 	VMINPS       Z0, Z1, Z2
 	VMOVUPS      Z2, (R8)
@@ -2276,29 +1924,7 @@ shut:
 	ADDQ         $+256, DI
 	SUBQ         $+4, SI
 	JNE          accumulators
-	VMOVUPS      (SP), Z0
-	VADDPS       512(SP), Z0, Z0
-	VMOVUPS      256(SP), Z1
-	VADDPS       768(SP), Z1, Z1
-	VADDPS       Z1, Z0, Z0
-	VMOVUPS      128(SP), Z1
-	VADDPS       640(SP), Z1, Z1
-	VMOVUPS      384(SP), Z2
-	VADDPS       896(SP), Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VADDPS       Z1, Z0, Z0
-	VMOVUPS      64(SP), Z1
-	VADDPS       576(SP), Z1, Z1
-	VMOVUPS      320(SP), Z2
-	VADDPS       832(SP), Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VMOVUPS      192(SP), Z2
-	VADDPS       704(SP), Z2, Z2
-	VMOVUPS      448(SP), Z3
-	VADDPS       960(SP), Z3, Z3
-	VADDPS       Z3, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VADDPS       Z1, Z0, Z0
+	CALL         ·totalAVX512(SB)
 	VMOVUPS      (R8), Z1
 	VMINPS       Z0, Z1, Z2
 	VMOVUPS      Z2, (R8)

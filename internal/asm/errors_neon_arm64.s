@@ -9,7 +9,7 @@
 TEXT ·ErrorIntNEON(SB), NOSPLIT, $264-64
 	// pointers: R4 sums, R5 scale, R6 zeroPoint, R8 x, from R7 on
 	// R0 the accumulator's place, R1 accumulators left, R3 groups left, R2 end of the elements
-	// vector registers in use at once: 10
+	// vector registers in use at once: 8
 	MOVD sums+0(FP), R4
 	MOVD scale+8(FP), R5
 	MOVD zeroPoint+16(FP), R6
@@ -73,37 +73,7 @@ shut:
 	ADD $16, R0, R0
 	SUB $1, R1, R1
 	CBNZ R1, accumulators
-	FMOVQ 16(RSP), F0
-	FMOVQ 144(RSP), F1
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVQ 80(RSP), F1
-	FMOVQ 208(RSP), F2
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVQ 48(RSP), F1
-	FMOVQ 176(RSP), F2
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	FMOVQ 112(RSP), F2
-	FMOVQ 240(RSP), F3
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVQ 32(RSP), F1
-	FMOVQ 160(RSP), F2
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	FMOVQ 96(RSP), F2
-	FMOVQ 224(RSP), F3
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	FMOVQ 64(RSP), F2
-	FMOVQ 192(RSP), F3
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	FMOVQ 128(RSP), F3
-	FMOVQ 256(RSP), F4
-	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	CALL ·totalNEON(SB)
 	FMOVQ F0, (R4)
 	SUB $64, R7, R7
 	MOVD n+40(FP), R1
@@ -121,7 +91,7 @@ shut:
 TEXT ·ErrorMinvalNEON(SB), NOSPLIT, $264-64
 	// pointers: R4 sums, R5 scale, R6 minval, R8 x, from R7 on
 	// R0 the accumulator's place, R1 accumulators left, R3 groups left, R2 end of the elements
-	// vector registers in use at once: 11
+	// vector registers in use at once: 9
 	MOVD sums+0(FP), R4
 	MOVD scale+8(FP), R5
 	MOVD minval+16(FP), R6
@@ -184,37 +154,7 @@ shut:
 	ADD $16, R0, R0
 	SUB $1, R1, R1
 	CBNZ R1, accumulators
-	FMOVQ 16(RSP), F0
-	FMOVQ 144(RSP), F1
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVQ 80(RSP), F1
-	FMOVQ 208(RSP), F2
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVQ 48(RSP), F1
-	FMOVQ 176(RSP), F2
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	FMOVQ 112(RSP), F2
-	FMOVQ 240(RSP), F3
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVQ 32(RSP), F1
-	FMOVQ 160(RSP), F2
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	FMOVQ 96(RSP), F2
-	FMOVQ 224(RSP), F3
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	FMOVQ 64(RSP), F2
-	FMOVQ 192(RSP), F3
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	FMOVQ 128(RSP), F3
-	FMOVQ 256(RSP), F4
-	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	CALL ·totalNEON(SB)
 	FMOVQ F0, (R4)
 	SUB $64, R7, R7
 	MOVD n+40(FP), R1
@@ -232,7 +172,7 @@ shut:
 TEXT ·ErrorFpNEON(SB), NOSPLIT, $264-64
 	// pointers: R4 sums, R5 scale, R7 x, from R6 on
 	// R0 the accumulator's place, R1 accumulators left, R3 groups left, R2 end of the elements
-	// vector registers in use at once: 13
+	// vector registers in use at once: 11
 	MOVD sums+0(FP), R4
 	MOVD scale+8(FP), R5
 	MOVD x+16(FP), R6
@@ -303,37 +243,7 @@ shut:
 	ADD $16, R0, R0
 	SUB $1, R1, R1
 	CBNZ R1, accumulators
-	FMOVQ 16(RSP), F0
-	FMOVQ 144(RSP), F1
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVQ 80(RSP), F1
-	FMOVQ 208(RSP), F2
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVQ 48(RSP), F1
-	FMOVQ 176(RSP), F2
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	FMOVQ 112(RSP), F2
-	FMOVQ 240(RSP), F3
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVQ 32(RSP), F1
-	FMOVQ 160(RSP), F2
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	FMOVQ 96(RSP), F2
-	FMOVQ 224(RSP), F3
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	FMOVQ 64(RSP), F2
-	FMOVQ 192(RSP), F3
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	FMOVQ 128(RSP), F3
-	FMOVQ 256(RSP), F4
-	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	CALL ·totalNEON(SB)
 	FMOVQ F0, (R4)
 	SUB $64, R6, R6
 	MOVD n+40(FP), R1
@@ -428,37 +338,7 @@ shut:
 	ADD $32, R0, R0
 	SUB $2, R1, R1
 	CBNZ R1, accumulators
-	FMOVQ 16(RSP), F0
-	FMOVQ 144(RSP), F1
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVQ 80(RSP), F1
-	FMOVQ 208(RSP), F2
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVQ 48(RSP), F1
-	FMOVQ 176(RSP), F2
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	FMOVQ 112(RSP), F2
-	FMOVQ 240(RSP), F3
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVQ 32(RSP), F1
-	FMOVQ 160(RSP), F2
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	FMOVQ 96(RSP), F2
-	FMOVQ 224(RSP), F3
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	FMOVQ 64(RSP), F2
-	FMOVQ 192(RSP), F3
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	FMOVQ 128(RSP), F3
-	FMOVQ 256(RSP), F4
-	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	CALL ·totalNEON(SB)
 	FMOVQ (R4), F1
 	WORD $0x4ea1f402 // fmin v2.4s, v0.4s, v1.4s
 	FMOVQ F2, (R4)
@@ -575,37 +455,7 @@ shut:
 	ADD $32, R0, R0
 	SUB $2, R1, R1
 	CBNZ R1, accumulators
-	FMOVQ 16(RSP), F0
-	FMOVQ 144(RSP), F1
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVQ 80(RSP), F1
-	FMOVQ 208(RSP), F2
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVQ 48(RSP), F1
-	FMOVQ 176(RSP), F2
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	FMOVQ 112(RSP), F2
-	FMOVQ 240(RSP), F3
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVQ 32(RSP), F1
-	FMOVQ 160(RSP), F2
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	FMOVQ 96(RSP), F2
-	FMOVQ 224(RSP), F3
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	FMOVQ 64(RSP), F2
-	FMOVQ 192(RSP), F3
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	FMOVQ 128(RSP), F3
-	FMOVQ 256(RSP), F4
-	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	CALL ·totalNEON(SB)
 	FMOVQ (R4), F1
 	WORD $0x4ea1f402 // fmin v2.4s, v0.4s, v1.4s
 	FMOVQ F2, (R4)
@@ -703,37 +553,7 @@ shut:
 	ADD $32, R0, R0
 	SUB $2, R1, R1
 	CBNZ R1, accumulators
-	FMOVQ 16(RSP), F0
-	FMOVQ 144(RSP), F1
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVQ 80(RSP), F1
-	FMOVQ 208(RSP), F2
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVQ 48(RSP), F1
-	FMOVQ 176(RSP), F2
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	FMOVQ 112(RSP), F2
-	FMOVQ 240(RSP), F3
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVQ 32(RSP), F1
-	FMOVQ 160(RSP), F2
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	FMOVQ 96(RSP), F2
-	FMOVQ 224(RSP), F3
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	FMOVQ 64(RSP), F2
-	FMOVQ 192(RSP), F3
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	FMOVQ 128(RSP), F3
-	FMOVQ 256(RSP), F4
-	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	CALL ·totalNEON(SB)
 	FMOVQ (R4), F1
 	WORD $0x4ea1f402 // fmin v2.4s, v0.4s, v1.4s
 	FMOVQ F2, (R4)
@@ -761,7 +581,7 @@ shut:
 TEXT ·ErrorIntWeightedNEON(SB), NOSPLIT, $264-72
 	// pointers: R4 sums, R5 scale, R6 zeroPoint, R8 x, from R7 on, R10 w, from R9 on
 	// R0 the accumulator's place, R1 accumulators left, R3 groups left, R2 end of the elements
-	// vector registers in use at once: 10
+	// vector registers in use at once: 8
 	MOVD sums+0(FP), R4
 	MOVD scale+8(FP), R5
 	MOVD zeroPoint+16(FP), R6
@@ -831,37 +651,7 @@ shut:
 	ADD $16, R0, R0
 	SUB $1, R1, R1
 	CBNZ R1, accumulators
-	FMOVQ 16(RSP), F0
-	FMOVQ 144(RSP), F1
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVQ 80(RSP), F1
-	FMOVQ 208(RSP), F2
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVQ 48(RSP), F1
-	FMOVQ 176(RSP), F2
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	FMOVQ 112(RSP), F2
-	FMOVQ 240(RSP), F3
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVQ 32(RSP), F1
-	FMOVQ 160(RSP), F2
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	FMOVQ 96(RSP), F2
-	FMOVQ 224(RSP), F3
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	FMOVQ 64(RSP), F2
-	FMOVQ 192(RSP), F3
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	FMOVQ 128(RSP), F3
-	FMOVQ 256(RSP), F4
-	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	CALL ·totalNEON(SB)
 	FMOVQ F0, (R4)
 	SUB $64, R7, R7
 	SUB $64, R9, R9
@@ -881,7 +671,7 @@ shut:
 TEXT ·ErrorMinvalWeightedNEON(SB), NOSPLIT, $264-72
 	// pointers: R4 sums, R5 scale, R6 minval, R8 x, from R7 on, R10 w, from R9 on
 	// R0 the accumulator's place, R1 accumulators left, R3 groups left, R2 end of the elements
-	// vector registers in use at once: 11
+	// vector registers in use at once: 9
 	MOVD sums+0(FP), R4
 	MOVD scale+8(FP), R5
 	MOVD minval+16(FP), R6
@@ -950,37 +740,7 @@ shut:
 	ADD $16, R0, R0
 	SUB $1, R1, R1
 	CBNZ R1, accumulators
-	FMOVQ 16(RSP), F0
-	FMOVQ 144(RSP), F1
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVQ 80(RSP), F1
-	FMOVQ 208(RSP), F2
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVQ 48(RSP), F1
-	FMOVQ 176(RSP), F2
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	FMOVQ 112(RSP), F2
-	FMOVQ 240(RSP), F3
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVQ 32(RSP), F1
-	FMOVQ 160(RSP), F2
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	FMOVQ 96(RSP), F2
-	FMOVQ 224(RSP), F3
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	FMOVQ 64(RSP), F2
-	FMOVQ 192(RSP), F3
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	FMOVQ 128(RSP), F3
-	FMOVQ 256(RSP), F4
-	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	CALL ·totalNEON(SB)
 	FMOVQ F0, (R4)
 	SUB $64, R7, R7
 	SUB $64, R9, R9
@@ -1000,7 +760,7 @@ shut:
 TEXT ·ErrorFpWeightedNEON(SB), NOSPLIT, $264-72
 	// pointers: R4 sums, R5 scale, R7 x, from R6 on, R9 w, from R8 on
 	// R0 the accumulator's place, R1 accumulators left, R3 groups left, R2 end of the elements
-	// vector registers in use at once: 13
+	// vector registers in use at once: 11
 	MOVD sums+0(FP), R4
 	MOVD scale+8(FP), R5
 	MOVD x+16(FP), R6
@@ -1077,37 +837,7 @@ shut:
 	ADD $16, R0, R0
 	SUB $1, R1, R1
 	CBNZ R1, accumulators
-	FMOVQ 16(RSP), F0
-	FMOVQ 144(RSP), F1
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVQ 80(RSP), F1
-	FMOVQ 208(RSP), F2
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVQ 48(RSP), F1
-	FMOVQ 176(RSP), F2
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	FMOVQ 112(RSP), F2
-	FMOVQ 240(RSP), F3
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVQ 32(RSP), F1
-	FMOVQ 160(RSP), F2
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	FMOVQ 96(RSP), F2
-	FMOVQ 224(RSP), F3
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	FMOVQ 64(RSP), F2
-	FMOVQ 192(RSP), F3
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	FMOVQ 128(RSP), F3
-	FMOVQ 256(RSP), F4
-	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	CALL ·totalNEON(SB)
 	FMOVQ F0, (R4)
 	SUB $64, R6, R6
 	SUB $64, R8, R8
@@ -1212,37 +942,7 @@ shut:
 	ADD $32, R0, R0
 	SUB $2, R1, R1
 	CBNZ R1, accumulators
-	FMOVQ 16(RSP), F0
-	FMOVQ 144(RSP), F1
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVQ 80(RSP), F1
-	FMOVQ 208(RSP), F2
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVQ 48(RSP), F1
-	FMOVQ 176(RSP), F2
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	FMOVQ 112(RSP), F2
-	FMOVQ 240(RSP), F3
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVQ 32(RSP), F1
-	FMOVQ 160(RSP), F2
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	FMOVQ 96(RSP), F2
-	FMOVQ 224(RSP), F3
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	FMOVQ 64(RSP), F2
-	FMOVQ 192(RSP), F3
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	FMOVQ 128(RSP), F3
-	FMOVQ 256(RSP), F4
-	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	CALL ·totalNEON(SB)
 	FMOVQ (R4), F1
 	WORD $0x4ea1f402 // fmin v2.4s, v0.4s, v1.4s
 	FMOVQ F2, (R4)
@@ -1368,37 +1068,7 @@ shut:
 	ADD $32, R0, R0
 	SUB $2, R1, R1
 	CBNZ R1, accumulators
-	FMOVQ 16(RSP), F0
-	FMOVQ 144(RSP), F1
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVQ 80(RSP), F1
-	FMOVQ 208(RSP), F2
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVQ 48(RSP), F1
-	FMOVQ 176(RSP), F2
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	FMOVQ 112(RSP), F2
-	FMOVQ 240(RSP), F3
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVQ 32(RSP), F1
-	FMOVQ 160(RSP), F2
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	FMOVQ 96(RSP), F2
-	FMOVQ 224(RSP), F3
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	FMOVQ 64(RSP), F2
-	FMOVQ 192(RSP), F3
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	FMOVQ 128(RSP), F3
-	FMOVQ 256(RSP), F4
-	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	CALL ·totalNEON(SB)
 	FMOVQ (R4), F1
 	WORD $0x4ea1f402 // fmin v2.4s, v0.4s, v1.4s
 	FMOVQ F2, (R4)
@@ -1505,37 +1175,7 @@ shut:
 	ADD $32, R0, R0
 	SUB $2, R1, R1
 	CBNZ R1, accumulators
-	FMOVQ 16(RSP), F0
-	FMOVQ 144(RSP), F1
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVQ 80(RSP), F1
-	FMOVQ 208(RSP), F2
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVQ 48(RSP), F1
-	FMOVQ 176(RSP), F2
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	FMOVQ 112(RSP), F2
-	FMOVQ 240(RSP), F3
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVQ 32(RSP), F1
-	FMOVQ 160(RSP), F2
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	FMOVQ 96(RSP), F2
-	FMOVQ 224(RSP), F3
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	FMOVQ 64(RSP), F2
-	FMOVQ 192(RSP), F3
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	FMOVQ 128(RSP), F3
-	FMOVQ 256(RSP), F4
-	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	CALL ·totalNEON(SB)
 	FMOVQ (R4), F1
 	WORD $0x4ea1f402 // fmin v2.4s, v0.4s, v1.4s
 	FMOVQ F2, (R4)
@@ -1564,7 +1204,7 @@ shut:
 TEXT ·ErrorIntPowersNEON(SB), NOSPLIT, $264-72
 	// pointers: R4 sums, R5 scale, R6 zeroPoint, R8 x, from R7 on, R10 w, from R9 on
 	// R0 the accumulator's place, R1 accumulators left, R3 groups left, R2 end of the elements
-	// vector registers in use at once: 11
+	// vector registers in use at once: 9
 	MOVD sums+0(FP), R4
 	MOVD scale+8(FP), R5
 	MOVD zeroPoint+16(FP), R6
@@ -1639,37 +1279,7 @@ shut:
 	ADD $16, R0, R0
 	SUB $1, R1, R1
 	CBNZ R1, accumulators
-	FMOVQ 16(RSP), F0
-	FMOVQ 144(RSP), F1
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVQ 80(RSP), F1
-	FMOVQ 208(RSP), F2
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVQ 48(RSP), F1
-	FMOVQ 176(RSP), F2
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	FMOVQ 112(RSP), F2
-	FMOVQ 240(RSP), F3
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVQ 32(RSP), F1
-	FMOVQ 160(RSP), F2
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	FMOVQ 96(RSP), F2
-	FMOVQ 224(RSP), F3
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	FMOVQ 64(RSP), F2
-	FMOVQ 192(RSP), F3
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	FMOVQ 128(RSP), F3
-	FMOVQ 256(RSP), F4
-	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	CALL ·totalNEON(SB)
 	FMOVQ F0, (R4)
 	SUB $64, R7, R7
 	SUB $64, R9, R9
@@ -1689,7 +1299,7 @@ shut:
 TEXT ·ErrorMinvalPowersNEON(SB), NOSPLIT, $264-72
 	// pointers: R4 sums, R5 scale, R6 minval, R8 x, from R7 on, R10 w, from R9 on
 	// R0 the accumulator's place, R1 accumulators left, R3 groups left, R2 end of the elements
-	// vector registers in use at once: 12
+	// vector registers in use at once: 10
 	MOVD sums+0(FP), R4
 	MOVD scale+8(FP), R5
 	MOVD minval+16(FP), R6
@@ -1763,37 +1373,7 @@ shut:
 	ADD $16, R0, R0
 	SUB $1, R1, R1
 	CBNZ R1, accumulators
-	FMOVQ 16(RSP), F0
-	FMOVQ 144(RSP), F1
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVQ 80(RSP), F1
-	FMOVQ 208(RSP), F2
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVQ 48(RSP), F1
-	FMOVQ 176(RSP), F2
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	FMOVQ 112(RSP), F2
-	FMOVQ 240(RSP), F3
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVQ 32(RSP), F1
-	FMOVQ 160(RSP), F2
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	FMOVQ 96(RSP), F2
-	FMOVQ 224(RSP), F3
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	FMOVQ 64(RSP), F2
-	FMOVQ 192(RSP), F3
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	FMOVQ 128(RSP), F3
-	FMOVQ 256(RSP), F4
-	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	CALL ·totalNEON(SB)
 	FMOVQ F0, (R4)
 	SUB $64, R7, R7
 	SUB $64, R9, R9
@@ -1813,7 +1393,7 @@ shut:
 TEXT ·ErrorFpPowersNEON(SB), NOSPLIT, $264-72
 	// pointers: R4 sums, R5 scale, R7 x, from R6 on, R9 w, from R8 on
 	// R0 the accumulator's place, R1 accumulators left, R3 groups left, R2 end of the elements
-	// vector registers in use at once: 14
+	// vector registers in use at once: 12
 	MOVD sums+0(FP), R4
 	MOVD scale+8(FP), R5
 	MOVD x+16(FP), R6
@@ -1895,37 +1475,7 @@ shut:
 	ADD $16, R0, R0
 	SUB $1, R1, R1
 	CBNZ R1, accumulators
-	FMOVQ 16(RSP), F0
-	FMOVQ 144(RSP), F1
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVQ 80(RSP), F1
-	FMOVQ 208(RSP), F2
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVQ 48(RSP), F1
-	FMOVQ 176(RSP), F2
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	FMOVQ 112(RSP), F2
-	FMOVQ 240(RSP), F3
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVQ 32(RSP), F1
-	FMOVQ 160(RSP), F2
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	FMOVQ 96(RSP), F2
-	FMOVQ 224(RSP), F3
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	FMOVQ 64(RSP), F2
-	FMOVQ 192(RSP), F3
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	FMOVQ 128(RSP), F3
-	FMOVQ 256(RSP), F4
-	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	CALL ·totalNEON(SB)
 	FMOVQ F0, (R4)
 	SUB $64, R6, R6
 	SUB $64, R8, R8
@@ -2038,37 +1588,7 @@ shut:
 	ADD $32, R0, R0
 	SUB $2, R1, R1
 	CBNZ R1, accumulators
-	FMOVQ 16(RSP), F0
-	FMOVQ 144(RSP), F1
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVQ 80(RSP), F1
-	FMOVQ 208(RSP), F2
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVQ 48(RSP), F1
-	FMOVQ 176(RSP), F2
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	FMOVQ 112(RSP), F2
-	FMOVQ 240(RSP), F3
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVQ 32(RSP), F1
-	FMOVQ 160(RSP), F2
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	FMOVQ 96(RSP), F2
-	FMOVQ 224(RSP), F3
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	FMOVQ 64(RSP), F2
-	FMOVQ 192(RSP), F3
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	FMOVQ 128(RSP), F3
-	FMOVQ 256(RSP), F4
-	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	CALL ·totalNEON(SB)
 	FMOVQ (R4), F1
 	WORD $0x4ea1f402 // fmin v2.4s, v0.4s, v1.4s
 	FMOVQ F2, (R4)
@@ -2184,37 +1704,7 @@ shut:
 	ADD $32, R0, R0
 	SUB $2, R1, R1
 	CBNZ R1, accumulators
-	FMOVQ 16(RSP), F0
-	FMOVQ 144(RSP), F1
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVQ 80(RSP), F1
-	FMOVQ 208(RSP), F2
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVQ 48(RSP), F1
-	FMOVQ 176(RSP), F2
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	FMOVQ 112(RSP), F2
-	FMOVQ 240(RSP), F3
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVQ 32(RSP), F1
-	FMOVQ 160(RSP), F2
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	FMOVQ 96(RSP), F2
-	FMOVQ 224(RSP), F3
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	FMOVQ 64(RSP), F2
-	FMOVQ 192(RSP), F3
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	FMOVQ 128(RSP), F3
-	FMOVQ 256(RSP), F4
-	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	CALL ·totalNEON(SB)
 	FMOVQ (R4), F1
 	WORD $0x4ea1f402 // fmin v2.4s, v0.4s, v1.4s
 	FMOVQ F2, (R4)

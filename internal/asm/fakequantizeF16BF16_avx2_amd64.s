@@ -1033,15 +1033,8 @@ groupodd:
 
 grouprepeat:
 	LEAQ 488(SP), AX
-	MOVQ R8, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 776(SP)
-	LEAQ 488(SP), R8
-	LEAQ 784(SP), AX
-	MOVQ R9, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1072(SP)
-	LEAQ 784(SP), R9
+	CALL ·repeatR8AVX2(SB)
+	CALL ·repeatR9AVX2(SB)
 	MOVQ R15, R11
 	MOVQ $+1, 480(SP)
 	JMP  lanerow
@@ -1399,13 +1392,8 @@ lanestage:
 	CALL ·stageIn16AVX2(SB)
 	LEAQ 120(SP), BX
 	LEAQ 192(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 192(SP), R8
-	LEAQ 328(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 328(SP), R9
+	CALL ·stageIn32R8AVX2(SB)
+	CALL ·stageIn32R9AVX2(SB)
 	JMP  laneloop
 
 half41:
@@ -1473,13 +1461,8 @@ half61:
 
 spread:
 	LEAQ 192(SP), AX
-	MOVQ R8, CX
-	CALL ·spreadAVX2(SB)
-	LEAQ 192(SP), R8
-	LEAQ 328(SP), AX
-	MOVQ R9, CX
-	CALL ·spreadAVX2(SB)
-	LEAQ 328(SP), R9
+	CALL ·spreadR8AVX2(SB)
+	CALL ·spreadR9AVX2(SB)
 
 rare:
 	CMPL      R10, $+2
@@ -2800,20 +2783,9 @@ groupodd:
 
 grouprepeat:
 	LEAQ 1008(SP), AX
-	MOVQ R8, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1296(SP)
-	LEAQ 1008(SP), R8
-	LEAQ 1304(SP), AX
-	MOVQ R9, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1592(SP)
-	LEAQ 1304(SP), R9
-	LEAQ 1600(SP), AX
-	MOVQ R10, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1888(SP)
-	LEAQ 1600(SP), R10
+	CALL ·repeatR8AVX2(SB)
+	CALL ·repeatR9AVX2(SB)
+	CALL ·repeatR10AVX2(SB)
 	MOVQ R15, R11
 	MOVQ $+1, 1000(SP)
 	JMP  lanerow
@@ -3189,17 +3161,9 @@ lanestage:
 	CALL ·stageIn16AVX2(SB)
 	LEAQ 120(SP), BX
 	LEAQ 192(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 192(SP), R8
-	LEAQ 328(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 328(SP), R9
-	LEAQ 464(SP), AX
-	MOVQ R10, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 464(SP), R10
+	CALL ·stageIn32R8AVX2(SB)
+	CALL ·stageIn32R9AVX2(SB)
+	CALL ·stageIn32R10AVX2(SB)
 	JMP  laneloop
 
 half41:
@@ -3267,17 +3231,9 @@ half61:
 
 spread:
 	LEAQ 192(SP), AX
-	MOVQ R8, CX
-	CALL ·spreadAVX2(SB)
-	LEAQ 192(SP), R8
-	LEAQ 328(SP), AX
-	MOVQ R9, CX
-	CALL ·spreadAVX2(SB)
-	LEAQ 328(SP), R9
-	LEAQ 464(SP), AX
-	MOVQ R10, CX
-	CALL ·spreadAVX2(SB)
-	LEAQ 464(SP), R10
+	CALL ·spreadR8AVX2(SB)
+	CALL ·spreadR9AVX2(SB)
+	CALL ·spreadR10AVX2(SB)
 
 rare:
 	CMPL      elem+48(FP), $+2

@@ -140,7 +140,6 @@ halfdone2:
 halfdone4:
 	CMPL     kind+52(FP), $+1
 	JLT      maskdone6
-	JEQ      maskbytes5
 	VCMPPS   $0x00, Z16, Z3, K1
 	VCMPPS   $0x00, Z0, Z18, K2
 	KUNPCKWD K1, K2, K1
@@ -148,18 +147,12 @@ halfdone4:
 	VCMPPS   $0x00, Z2, Z22, K3
 	KUNPCKWD K2, K3, K2
 	KUNPCKDQ K1, K2, K1
+	JEQ      maskbytes5
 	KMOVQ    K1, (DX)
 	ADDQ     $+8, DX
 	JMP      maskdone6
 
 maskbytes5:
-	VCMPPS     $0x00, Z16, Z3, K1
-	VCMPPS     $0x00, Z0, Z18, K2
-	KUNPCKWD   K1, K2, K1
-	VCMPPS     $0x00, Z1, Z20, K2
-	VCMPPS     $0x00, Z2, Z22, K3
-	KUNPCKWD   K2, K3, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z6, K1, Z17
 	VMOVUPS    Z17, (DX)
 	ADDQ       $+64, DX
@@ -272,7 +265,6 @@ halfdone8:
 halfdone10:
 	CMPL     kind+52(FP), $+1
 	JLT      maskdone12
-	JEQ      maskbytes11
 	VCMPPS   $0x00, Z17, Z2, K1
 	VCMPPS   $0x00, Z19, Z3, K2
 	KUNPCKWD K1, K2, K1
@@ -280,18 +272,12 @@ halfdone10:
 	VCMPPS   $0x00, Z16, Z21, K3
 	KUNPCKWD K2, K3, K2
 	KUNPCKDQ K1, K2, K1
+	JEQ      maskbytes11
 	KMOVQ    K1, (DX)
 	ADDQ     $+8, DX
 	JMP      maskdone12
 
 maskbytes11:
-	VCMPPS     $0x00, Z17, Z2, K1
-	VCMPPS     $0x00, Z19, Z3, K2
-	KUNPCKWD   K1, K2, K1
-	VCMPPS     $0x00, Z20, Z5, K2
-	VCMPPS     $0x00, Z16, Z21, K3
-	KUNPCKWD   K2, K3, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z6, K1, Z0
 	VMOVUPS    Z0, (DX)
 	ADDQ       $+64, DX
@@ -418,7 +404,6 @@ grouptailnarrow:
 halfdone16:
 	CMPL     kind+52(FP), $+1
 	JLT      maskdone18
-	JEQ      maskbytes17
 	VCMPPS   $0x00, Z16, Z3, K1
 	VCMPPS   $0x00, Z0, Z18, K2
 	KUNPCKWD K1, K2, K1
@@ -426,17 +411,11 @@ halfdone16:
 	VCMPPS   $0x00, Z2, Z22, K3
 	KUNPCKWD K2, K3, K2
 	KUNPCKDQ K1, K2, K1
+	JEQ      maskbytes17
 	KMOVQ    K1, 144(SP)
 	JMP      maskdone18
 
 maskbytes17:
-	VCMPPS     $0x00, Z16, Z3, K1
-	VCMPPS     $0x00, Z0, Z18, K2
-	KUNPCKWD   K1, K2, K1
-	VCMPPS     $0x00, Z1, Z20, K2
-	VCMPPS     $0x00, Z2, Z22, K3
-	KUNPCKWD   K2, K3, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z6, K1, Z17
 	VMOVUPS    Z17, 144(SP)
 
@@ -527,7 +506,6 @@ halfdone20:
 halfdone22:
 	CMPL     kind+52(FP), $+1
 	JLT      maskdone24
-	JEQ      maskbytes23
 	VCMPPS   $0x00, Z17, Z16, K1
 	VCMPPS   $0x00, Z0, Z19, K2
 	KUNPCKWD K1, K2, K1
@@ -535,18 +513,12 @@ halfdone22:
 	VCMPPS   $0x00, Z2, Z23, K3
 	KUNPCKWD K2, K3, K2
 	KUNPCKDQ K1, K2, K1
+	JEQ      maskbytes23
 	KMOVQ    K1, (DX)
 	ADDQ     $+8, DX
 	JMP      maskdone24
 
 maskbytes23:
-	VCMPPS     $0x00, Z17, Z16, K1
-	VCMPPS     $0x00, Z0, Z19, K2
-	KUNPCKWD   K1, K2, K1
-	VCMPPS     $0x00, Z1, Z21, K2
-	VCMPPS     $0x00, Z2, Z23, K3
-	KUNPCKWD   K2, K3, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z6, K1, Z18
 	VMOVUPS    Z18, (DX)
 	ADDQ       $+64, DX
@@ -652,7 +624,6 @@ longtailnarrow:
 halfdone28:
 	CMPL     kind+52(FP), $+1
 	JLT      maskdone30
-	JEQ      maskbytes29
 	VCMPPS   $0x00, Z17, Z16, K1
 	VCMPPS   $0x00, Z0, Z19, K2
 	KUNPCKWD K1, K2, K1
@@ -660,17 +631,11 @@ halfdone28:
 	VCMPPS   $0x00, Z2, Z23, K3
 	KUNPCKWD K2, K3, K2
 	KUNPCKDQ K1, K2, K1
+	JEQ      maskbytes29
 	KMOVQ    K1, 144(SP)
 	JMP      maskdone30
 
 maskbytes29:
-	VCMPPS     $0x00, Z17, Z16, K1
-	VCMPPS     $0x00, Z0, Z19, K2
-	KUNPCKWD   K1, K2, K1
-	VCMPPS     $0x00, Z1, Z21, K2
-	VCMPPS     $0x00, Z2, Z23, K3
-	KUNPCKWD   K2, K3, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z6, K1, Z18
 	VMOVUPS    Z18, 144(SP)
 
@@ -761,7 +726,6 @@ halfdone32:
 halfdone34:
 	CMPL     kind+52(FP), $+1
 	JLT      maskdone36
-	JEQ      maskbytes35
 	VCMPPS   $0x00, Z4, Z3, K1
 	VCMPPS   $0x00, Z0, Z16, K2
 	KUNPCKWD K1, K2, K1
@@ -769,18 +733,12 @@ halfdone34:
 	VCMPPS   $0x00, Z2, Z20, K3
 	KUNPCKWD K2, K3, K2
 	KUNPCKDQ K1, K2, K1
+	JEQ      maskbytes35
 	KMOVQ    K1, (DX)
 	ADDQ     $+8, DX
 	JMP      maskdone36
 
 maskbytes35:
-	VCMPPS     $0x00, Z4, Z3, K1
-	VCMPPS     $0x00, Z0, Z16, K2
-	KUNPCKWD   K1, K2, K1
-	VCMPPS     $0x00, Z1, Z18, K2
-	VCMPPS     $0x00, Z2, Z20, K3
-	KUNPCKWD   K2, K3, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z6, K1, Z5
 	VMOVUPS    Z5, (DX)
 	ADDQ       $+64, DX
@@ -870,7 +828,6 @@ halfdone38:
 halfdone40:
 	CMPL     kind+52(FP), $+1
 	JLT      maskdone42
-	JEQ      maskbytes41
 	VCMPPS   $0x00, Z4, Z3, K1
 	VCMPPS   $0x00, Z0, Z16, K2
 	KUNPCKWD K1, K2, K1
@@ -878,18 +835,12 @@ halfdone40:
 	VCMPPS   $0x00, Z2, Z20, K3
 	KUNPCKWD K2, K3, K2
 	KUNPCKDQ K1, K2, K1
+	JEQ      maskbytes41
 	KMOVQ    K1, (DX)
 	ADDQ     $+8, DX
 	JMP      maskdone42
 
 maskbytes41:
-	VCMPPS     $0x00, Z4, Z3, K1
-	VCMPPS     $0x00, Z0, Z16, K2
-	KUNPCKWD   K1, K2, K1
-	VCMPPS     $0x00, Z1, Z18, K2
-	VCMPPS     $0x00, Z2, Z20, K3
-	KUNPCKWD   K2, K3, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z6, K1, Z5
 	VMOVUPS    Z5, (DX)
 	ADDQ       $+64, DX
@@ -984,7 +935,6 @@ halfdone44:
 halfdone46:
 	CMPL     kind+52(FP), $+1
 	JLT      maskdone48
-	JEQ      maskbytes47
 	VCMPPS   $0x00, Z5, Z0, K1
 	VCMPPS   $0x00, Z4, Z3, K2
 	KUNPCKWD K1, K2, K1
@@ -992,18 +942,12 @@ halfdone46:
 	VCMPPS   $0x00, Z2, Z21, K3
 	KUNPCKWD K2, K3, K2
 	KUNPCKDQ K1, K2, K1
+	JEQ      maskbytes47
 	KMOVQ    K1, (DX)
 	ADDQ     $+8, DX
 	JMP      maskdone48
 
 maskbytes47:
-	VCMPPS     $0x00, Z5, Z0, K1
-	VCMPPS     $0x00, Z4, Z3, K2
-	KUNPCKWD   K1, K2, K1
-	VCMPPS     $0x00, Z1, Z20, K2
-	VCMPPS     $0x00, Z2, Z21, K3
-	KUNPCKWD   K2, K3, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z6, K1, Z16
 	VMOVUPS    Z16, (DX)
 	ADDQ       $+64, DX
@@ -1116,7 +1060,6 @@ halfdone50:
 halfdone52:
 	CMPL     kind+52(FP), $+1
 	JLT      maskdone54
-	JEQ      maskbytes53
 	VCMPPS   $0x00, Z16, Z3, K1
 	VCMPPS   $0x00, Z0, Z18, K2
 	KUNPCKWD K1, K2, K1
@@ -1124,18 +1067,12 @@ halfdone52:
 	VCMPPS   $0x00, Z2, Z22, K3
 	KUNPCKWD K2, K3, K2
 	KUNPCKDQ K1, K2, K1
+	JEQ      maskbytes53
 	KMOVQ    K1, (DX)
 	ADDQ     $+8, DX
 	JMP      maskdone54
 
 maskbytes53:
-	VCMPPS     $0x00, Z16, Z3, K1
-	VCMPPS     $0x00, Z0, Z18, K2
-	KUNPCKWD   K1, K2, K1
-	VCMPPS     $0x00, Z1, Z20, K2
-	VCMPPS     $0x00, Z2, Z22, K3
-	KUNPCKWD   K2, K3, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z6, K1, Z17
 	VMOVNTPS   Z17, (DX)
 	ADDQ       $+64, DX
@@ -1245,13 +1182,8 @@ groupending:
 	SUBQ R8, DI
 	SHRQ $0x02, DI
 	LEAQ 1552(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 1552(SP), R8
-	LEAQ 2400(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 2400(SP), R9
+	CALL ·stageIn32R8AVX512(SB)
+	CALL ·stageIn32R9AVX512(SB)
 	MOVQ $+64, 1512(SP)
 	MOVQ 1528(SP), DI
 	JMP  groupchosen
@@ -1268,22 +1200,15 @@ groupodd:
 	MOVL $0x00000080, DI
 
 grouprepeat:
-	LEAQ 1808(SP), AX
-	MOVQ R8, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 2384(SP)
-	LEAQ 1808(SP), R8
-	LEAQ 2656(SP), AX
-	MOVQ R9, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 3232(SP)
-	LEAQ 2656(SP), R9
+	LEAQ 2072(SP), AX
+	CALL ·repeatR8AVX512(SB)
+	CALL ·repeatR9AVX512(SB)
 	MOVQ R15, R11
 	MOVQ $+1, 1536(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 2384(SP), R8
+	MOVQ 2648(SP), R8
 	MOVQ 3232(SP), R9
 	MOVQ 1528(SP), DI
 	CMPQ DI, $+129
@@ -1356,7 +1281,6 @@ halfdone56:
 halfdone58:
 	CMPL     kind+52(FP), $+1
 	JLT      maskdone60
-	JEQ      maskbytes59
 	VCMPPS   $0x00, Z17, Z16, K1
 	VCMPPS   $0x00, Z0, Z19, K2
 	KUNPCKWD K1, K2, K1
@@ -1364,18 +1288,12 @@ halfdone58:
 	VCMPPS   $0x00, Z2, Z23, K3
 	KUNPCKWD K2, K3, K2
 	KUNPCKDQ K1, K2, K1
+	JEQ      maskbytes59
 	KMOVQ    K1, (DX)
 	ADDQ     $+8, DX
 	JMP      maskdone60
 
 maskbytes59:
-	VCMPPS     $0x00, Z17, Z16, K1
-	VCMPPS     $0x00, Z0, Z19, K2
-	KUNPCKWD   K1, K2, K1
-	VCMPPS     $0x00, Z1, Z21, K2
-	VCMPPS     $0x00, Z2, Z23, K3
-	KUNPCKWD   K2, K3, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z6, K1, Z18
 	VMOVNTPS   Z18, (DX)
 	ADDQ       $+64, DX
@@ -1519,7 +1437,6 @@ halfdone62:
 halfdone64:
 	CMPL     kind+52(FP), $+1
 	JLT      maskdone66
-	JEQ      maskbytes65
 	VCMPPS   $0x00, Z4, Z3, K1
 	VCMPPS   $0x00, Z0, Z16, K2
 	KUNPCKWD K1, K2, K1
@@ -1527,18 +1444,12 @@ halfdone64:
 	VCMPPS   $0x00, Z2, Z20, K3
 	KUNPCKWD K2, K3, K2
 	KUNPCKDQ K1, K2, K1
+	JEQ      maskbytes65
 	KMOVQ    K1, (DX)
 	ADDQ     $+8, DX
 	JMP      maskdone66
 
 maskbytes65:
-	VCMPPS     $0x00, Z4, Z3, K1
-	VCMPPS     $0x00, Z0, Z16, K2
-	KUNPCKWD   K1, K2, K1
-	VCMPPS     $0x00, Z1, Z18, K2
-	VCMPPS     $0x00, Z2, Z20, K3
-	KUNPCKWD   K2, K3, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z6, K1, Z5
 	VMOVNTPS   Z5, (DX)
 	ADDQ       $+64, DX
@@ -1645,7 +1556,6 @@ halfdone68:
 halfdone70:
 	CMPL     kind+52(FP), $+1
 	JLT      maskdone72
-	JEQ      maskbytes71
 	VCMPPS   $0x00, Z4, Z3, K1
 	VCMPPS   $0x00, Z0, Z16, K2
 	KUNPCKWD K1, K2, K1
@@ -1653,18 +1563,12 @@ halfdone70:
 	VCMPPS   $0x00, Z2, Z20, K3
 	KUNPCKWD K2, K3, K2
 	KUNPCKDQ K1, K2, K1
+	JEQ      maskbytes71
 	KMOVQ    K1, (DX)
 	ADDQ     $+8, DX
 	JMP      maskdone72
 
 maskbytes71:
-	VCMPPS     $0x00, Z4, Z3, K1
-	VCMPPS     $0x00, Z0, Z16, K2
-	KUNPCKWD   K1, K2, K1
-	VCMPPS     $0x00, Z1, Z18, K2
-	VCMPPS     $0x00, Z2, Z20, K3
-	KUNPCKWD   K2, K3, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z6, K1, Z5
 	VMOVNTPS   Z5, (DX)
 	ADDQ       $+64, DX
@@ -1734,13 +1638,8 @@ lanestage:
 	CALL ·stageIn16AVX512(SB)
 	LEAQ 216(SP), BX
 	LEAQ 352(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 352(SP), R8
-	LEAQ 616(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 616(SP), R9
+	CALL ·stageIn32R8AVX512(SB)
+	CALL ·stageIn32R9AVX512(SB)
 	JMP  laneloop
 
 half49:
@@ -1828,13 +1727,8 @@ half69:
 
 spread:
 	LEAQ 352(SP), AX
-	MOVQ R8, CX
-	CALL ·spreadAVX512(SB)
-	LEAQ 352(SP), R8
-	LEAQ 616(SP), AX
-	MOVQ R9, CX
-	CALL ·spreadAVX512(SB)
-	LEAQ 616(SP), R9
+	CALL ·spreadR8AVX512(SB)
+	CALL ·spreadR9AVX512(SB)
 
 rare:
 	CMPL     R10, $+2
@@ -1908,7 +1802,6 @@ halfdone74:
 halfdone76:
 	CMPL     kind+52(FP), $+1
 	JLT      maskdone78
-	JEQ      maskbytes77
 	VCMPPS   $0x00, Z0, Z5, K1
 	VCMPPS   $0x00, Z1, Z18, K2
 	KUNPCKWD K1, K2, K1
@@ -1916,18 +1809,12 @@ halfdone76:
 	VCMPPS   $0x00, Z3, Z22, K3
 	KUNPCKWD K2, K3, K2
 	KUNPCKDQ K1, K2, K1
+	JEQ      maskbytes77
 	KMOVQ    K1, (DX)
 	ADDQ     $+8, DX
 	JMP      maskdone78
 
 maskbytes77:
-	VCMPPS     $0x00, Z0, Z5, K1
-	VCMPPS     $0x00, Z1, Z18, K2
-	KUNPCKWD   K1, K2, K1
-	VCMPPS     $0x00, Z2, Z20, K2
-	VCMPPS     $0x00, Z3, Z22, K3
-	KUNPCKWD   K2, K3, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z6, K1, Z4
 	VMOVUPS    Z4, (DX)
 	ADDQ       $+64, DX
@@ -2118,7 +2005,6 @@ halfdone2:
 halfdone4:
 	CMPL     kind+60(FP), $+1
 	JLT      maskdone6
-	JEQ      maskbytes5
 	VCMPPS   $0x00, Z18, Z17, K1
 	VCMPPS   $0x00, Z0, Z20, K2
 	KUNPCKWD K1, K2, K1
@@ -2126,18 +2012,12 @@ halfdone4:
 	VCMPPS   $0x00, Z16, Z24, K3
 	KUNPCKWD K2, K3, K2
 	KUNPCKDQ K1, K2, K1
+	JEQ      maskbytes5
 	KMOVQ    K1, (DX)
 	ADDQ     $+8, DX
 	JMP      maskdone6
 
 maskbytes5:
-	VCMPPS     $0x00, Z18, Z17, K1
-	VCMPPS     $0x00, Z0, Z20, K2
-	KUNPCKWD   K1, K2, K1
-	VCMPPS     $0x00, Z1, Z22, K2
-	VCMPPS     $0x00, Z16, Z24, K3
-	KUNPCKWD   K2, K3, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z6, K1, Z19
 	VMOVUPS    Z19, (DX)
 	ADDQ       $+64, DX
@@ -2272,7 +2152,6 @@ halfdone8:
 halfdone10:
 	CMPL     kind+60(FP), $+1
 	JLT      maskdone12
-	JEQ      maskbytes11
 	VCMPPS   $0x00, Z17, Z5, K1
 	VCMPPS   $0x00, Z20, Z4, K2
 	KUNPCKWD K1, K2, K1
@@ -2280,18 +2159,12 @@ halfdone10:
 	VCMPPS   $0x00, Z16, Z1, K3
 	KUNPCKWD K2, K3, K2
 	KUNPCKDQ K1, K2, K1
+	JEQ      maskbytes11
 	KMOVQ    K1, (DX)
 	ADDQ     $+8, DX
 	JMP      maskdone12
 
 maskbytes11:
-	VCMPPS     $0x00, Z17, Z5, K1
-	VCMPPS     $0x00, Z20, Z4, K2
-	KUNPCKWD   K1, K2, K1
-	VCMPPS     $0x00, Z22, Z0, K2
-	VCMPPS     $0x00, Z16, Z1, K3
-	KUNPCKWD   K2, K3, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z6, K1, Z2
 	VMOVUPS    Z2, (DX)
 	ADDQ       $+64, DX
@@ -2424,7 +2297,6 @@ grouptailnarrow:
 halfdone16:
 	CMPL     kind+60(FP), $+1
 	JLT      maskdone18
-	JEQ      maskbytes17
 	VCMPPS   $0x00, Z18, Z17, K1
 	VCMPPS   $0x00, Z0, Z20, K2
 	KUNPCKWD K1, K2, K1
@@ -2432,17 +2304,11 @@ halfdone16:
 	VCMPPS   $0x00, Z16, Z24, K3
 	KUNPCKWD K2, K3, K2
 	KUNPCKDQ K1, K2, K1
+	JEQ      maskbytes17
 	KMOVQ    K1, 144(SP)
 	JMP      maskdone18
 
 maskbytes17:
-	VCMPPS     $0x00, Z18, Z17, K1
-	VCMPPS     $0x00, Z0, Z20, K2
-	KUNPCKWD   K1, K2, K1
-	VCMPPS     $0x00, Z1, Z22, K2
-	VCMPPS     $0x00, Z16, Z24, K3
-	KUNPCKWD   K2, K3, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z6, K1, Z19
 	VMOVUPS    Z19, 144(SP)
 
@@ -2538,7 +2404,6 @@ halfdone20:
 halfdone22:
 	CMPL     kind+60(FP), $+1
 	JLT      maskdone24
-	JEQ      maskbytes23
 	VCMPPS   $0x00, Z19, Z18, K1
 	VCMPPS   $0x00, Z0, Z21, K2
 	KUNPCKWD K1, K2, K1
@@ -2546,18 +2411,12 @@ halfdone22:
 	VCMPPS   $0x00, Z17, Z25, K3
 	KUNPCKWD K2, K3, K2
 	KUNPCKDQ K1, K2, K1
+	JEQ      maskbytes23
 	KMOVQ    K1, (DX)
 	ADDQ     $+8, DX
 	JMP      maskdone24
 
 maskbytes23:
-	VCMPPS     $0x00, Z19, Z18, K1
-	VCMPPS     $0x00, Z0, Z21, K2
-	KUNPCKWD   K1, K2, K1
-	VCMPPS     $0x00, Z1, Z23, K2
-	VCMPPS     $0x00, Z17, Z25, K3
-	KUNPCKWD   K2, K3, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z6, K1, Z20
 	VMOVUPS    Z20, (DX)
 	ADDQ       $+64, DX
@@ -2663,7 +2522,6 @@ longtailnarrow:
 halfdone28:
 	CMPL     kind+60(FP), $+1
 	JLT      maskdone30
-	JEQ      maskbytes29
 	VCMPPS   $0x00, Z19, Z18, K1
 	VCMPPS   $0x00, Z0, Z21, K2
 	KUNPCKWD K1, K2, K1
@@ -2671,17 +2529,11 @@ halfdone28:
 	VCMPPS   $0x00, Z17, Z25, K3
 	KUNPCKWD K2, K3, K2
 	KUNPCKDQ K1, K2, K1
+	JEQ      maskbytes29
 	KMOVQ    K1, 144(SP)
 	JMP      maskdone30
 
 maskbytes29:
-	VCMPPS     $0x00, Z19, Z18, K1
-	VCMPPS     $0x00, Z0, Z21, K2
-	KUNPCKWD   K1, K2, K1
-	VCMPPS     $0x00, Z1, Z23, K2
-	VCMPPS     $0x00, Z17, Z25, K3
-	KUNPCKWD   K2, K3, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z6, K1, Z20
 	VMOVUPS    Z20, 144(SP)
 
@@ -2783,7 +2635,6 @@ halfdone32:
 halfdone34:
 	CMPL     kind+60(FP), $+1
 	JLT      maskdone36
-	JEQ      maskbytes35
 	VCMPPS   $0x00, Z18, Z17, K1
 	VCMPPS   $0x00, Z0, Z20, K2
 	KUNPCKWD K1, K2, K1
@@ -2791,18 +2642,12 @@ halfdone34:
 	VCMPPS   $0x00, Z16, Z24, K3
 	KUNPCKWD K2, K3, K2
 	KUNPCKDQ K1, K2, K1
+	JEQ      maskbytes35
 	KMOVQ    K1, (DX)
 	ADDQ     $+8, DX
 	JMP      maskdone36
 
 maskbytes35:
-	VCMPPS     $0x00, Z18, Z17, K1
-	VCMPPS     $0x00, Z0, Z20, K2
-	KUNPCKWD   K1, K2, K1
-	VCMPPS     $0x00, Z1, Z22, K2
-	VCMPPS     $0x00, Z16, Z24, K3
-	KUNPCKWD   K2, K3, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z6, K1, Z19
 	VMOVUPS    Z19, (DX)
 	ADDQ       $+64, DX
@@ -2913,7 +2758,6 @@ halfdone38:
 halfdone40:
 	CMPL     kind+60(FP), $+1
 	JLT      maskdone42
-	JEQ      maskbytes41
 	VCMPPS   $0x00, Z22, Z21, K1
 	VCMPPS   $0x00, Z0, Z24, K2
 	KUNPCKWD K1, K2, K1
@@ -2921,18 +2765,12 @@ halfdone40:
 	VCMPPS   $0x00, Z20, Z28, K3
 	KUNPCKWD K2, K3, K2
 	KUNPCKDQ K1, K2, K1
+	JEQ      maskbytes41
 	KMOVQ    K1, (DX)
 	ADDQ     $+8, DX
 	JMP      maskdone42
 
 maskbytes41:
-	VCMPPS     $0x00, Z22, Z21, K1
-	VCMPPS     $0x00, Z0, Z24, K2
-	KUNPCKWD   K1, K2, K1
-	VCMPPS     $0x00, Z1, Z26, K2
-	VCMPPS     $0x00, Z20, Z28, K3
-	KUNPCKWD   K2, K3, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z6, K1, Z23
 	VMOVUPS    Z23, (DX)
 	ADDQ       $+64, DX
@@ -3048,7 +2886,6 @@ halfdone44:
 halfdone46:
 	CMPL     kind+60(FP), $+1
 	JLT      maskdone48
-	JEQ      maskbytes47
 	VCMPPS   $0x00, Z5, Z3, K1
 	VCMPPS   $0x00, Z4, Z20, K2
 	KUNPCKWD K1, K2, K1
@@ -3056,18 +2893,12 @@ halfdone46:
 	VCMPPS   $0x00, Z2, Z22, K3
 	KUNPCKWD K2, K3, K2
 	KUNPCKDQ K1, K2, K1
+	JEQ      maskbytes47
 	KMOVQ    K1, (DX)
 	ADDQ     $+8, DX
 	JMP      maskdone48
 
 maskbytes47:
-	VCMPPS     $0x00, Z5, Z3, K1
-	VCMPPS     $0x00, Z4, Z20, K2
-	KUNPCKWD   K1, K2, K1
-	VCMPPS     $0x00, Z1, Z21, K2
-	VCMPPS     $0x00, Z2, Z22, K3
-	KUNPCKWD   K2, K3, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z6, K1, Z0
 	VMOVUPS    Z0, (DX)
 	ADDQ       $+64, DX
@@ -3181,7 +3012,6 @@ halfdone50:
 halfdone52:
 	CMPL     kind+60(FP), $+1
 	JLT      maskdone54
-	JEQ      maskbytes53
 	VCMPPS   $0x00, Z18, Z17, K1
 	VCMPPS   $0x00, Z0, Z20, K2
 	KUNPCKWD K1, K2, K1
@@ -3189,18 +3019,12 @@ halfdone52:
 	VCMPPS   $0x00, Z16, Z24, K3
 	KUNPCKWD K2, K3, K2
 	KUNPCKDQ K1, K2, K1
+	JEQ      maskbytes53
 	KMOVQ    K1, (DX)
 	ADDQ     $+8, DX
 	JMP      maskdone54
 
 maskbytes53:
-	VCMPPS     $0x00, Z18, Z17, K1
-	VCMPPS     $0x00, Z0, Z20, K2
-	KUNPCKWD   K1, K2, K1
-	VCMPPS     $0x00, Z1, Z22, K2
-	VCMPPS     $0x00, Z16, Z24, K3
-	KUNPCKWD   K2, K3, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z6, K1, Z19
 	VMOVNTPS   Z19, (DX)
 	ADDQ       $+64, DX
@@ -3310,17 +3134,9 @@ groupending:
 	SUBQ R8, DI
 	SHRQ $0x02, DI
 	LEAQ 1816(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 1816(SP), R8
-	LEAQ 2664(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 2664(SP), R9
-	LEAQ 3512(SP), AX
-	MOVQ R10, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 3512(SP), R10
+	CALL ·stageIn32R8AVX512(SB)
+	CALL ·stageIn32R9AVX512(SB)
+	CALL ·stageIn32R10AVX512(SB)
 	MOVQ $+64, 1776(SP)
 	MOVQ 1792(SP), DI
 	JMP  groupchosen
@@ -3337,28 +3153,17 @@ groupodd:
 	MOVL $0x00000080, DI
 
 grouprepeat:
-	LEAQ 2072(SP), AX
-	MOVQ R8, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 2648(SP)
-	LEAQ 2072(SP), R8
-	LEAQ 2920(SP), AX
-	MOVQ R9, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 3496(SP)
-	LEAQ 2920(SP), R9
-	LEAQ 3768(SP), AX
-	MOVQ R10, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 4344(SP)
-	LEAQ 3768(SP), R10
+	LEAQ 2600(SP), AX
+	CALL ·repeatR8AVX512(SB)
+	CALL ·repeatR9AVX512(SB)
+	CALL ·repeatR10AVX512(SB)
 	MOVQ R15, R11
 	MOVQ $+1, 1800(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 2648(SP), R8
-	MOVQ 3496(SP), R9
+	MOVQ 3176(SP), R8
+	MOVQ 3760(SP), R9
 	MOVQ 4344(SP), R10
 	MOVQ 1792(SP), DI
 	CMPQ DI, $+129
@@ -3431,7 +3236,6 @@ halfdone56:
 halfdone58:
 	CMPL     kind+60(FP), $+1
 	JLT      maskdone60
-	JEQ      maskbytes59
 	VCMPPS   $0x00, Z19, Z18, K1
 	VCMPPS   $0x00, Z0, Z21, K2
 	KUNPCKWD K1, K2, K1
@@ -3439,18 +3243,12 @@ halfdone58:
 	VCMPPS   $0x00, Z17, Z25, K3
 	KUNPCKWD K2, K3, K2
 	KUNPCKDQ K1, K2, K1
+	JEQ      maskbytes59
 	KMOVQ    K1, (DX)
 	ADDQ     $+8, DX
 	JMP      maskdone60
 
 maskbytes59:
-	VCMPPS     $0x00, Z19, Z18, K1
-	VCMPPS     $0x00, Z0, Z21, K2
-	KUNPCKWD   K1, K2, K1
-	VCMPPS     $0x00, Z1, Z23, K2
-	VCMPPS     $0x00, Z17, Z25, K3
-	KUNPCKWD   K2, K3, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z6, K1, Z20
 	VMOVNTPS   Z20, (DX)
 	ADDQ       $+64, DX
@@ -3604,7 +3402,6 @@ halfdone62:
 halfdone64:
 	CMPL     kind+60(FP), $+1
 	JLT      maskdone66
-	JEQ      maskbytes65
 	VCMPPS   $0x00, Z18, Z17, K1
 	VCMPPS   $0x00, Z0, Z20, K2
 	KUNPCKWD K1, K2, K1
@@ -3612,18 +3409,12 @@ halfdone64:
 	VCMPPS   $0x00, Z16, Z24, K3
 	KUNPCKWD K2, K3, K2
 	KUNPCKDQ K1, K2, K1
+	JEQ      maskbytes65
 	KMOVQ    K1, (DX)
 	ADDQ     $+8, DX
 	JMP      maskdone66
 
 maskbytes65:
-	VCMPPS     $0x00, Z18, Z17, K1
-	VCMPPS     $0x00, Z0, Z20, K2
-	KUNPCKWD   K1, K2, K1
-	VCMPPS     $0x00, Z1, Z22, K2
-	VCMPPS     $0x00, Z16, Z24, K3
-	KUNPCKWD   K2, K3, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z6, K1, Z19
 	VMOVNTPS   Z19, (DX)
 	ADDQ       $+64, DX
@@ -3751,7 +3542,6 @@ halfdone68:
 halfdone70:
 	CMPL     kind+60(FP), $+1
 	JLT      maskdone72
-	JEQ      maskbytes71
 	VCMPPS   $0x00, Z22, Z21, K1
 	VCMPPS   $0x00, Z0, Z24, K2
 	KUNPCKWD K1, K2, K1
@@ -3759,18 +3549,12 @@ halfdone70:
 	VCMPPS   $0x00, Z20, Z28, K3
 	KUNPCKWD K2, K3, K2
 	KUNPCKDQ K1, K2, K1
+	JEQ      maskbytes71
 	KMOVQ    K1, (DX)
 	ADDQ     $+8, DX
 	JMP      maskdone72
 
 maskbytes71:
-	VCMPPS     $0x00, Z22, Z21, K1
-	VCMPPS     $0x00, Z0, Z24, K2
-	KUNPCKWD   K1, K2, K1
-	VCMPPS     $0x00, Z1, Z26, K2
-	VCMPPS     $0x00, Z20, Z28, K3
-	KUNPCKWD   K2, K3, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z6, K1, Z23
 	VMOVNTPS   Z23, (DX)
 	ADDQ       $+64, DX
@@ -3841,17 +3625,9 @@ lanestage:
 	CALL ·stageIn16AVX512(SB)
 	LEAQ 216(SP), BX
 	LEAQ 352(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 352(SP), R8
-	LEAQ 616(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 616(SP), R9
-	LEAQ 880(SP), AX
-	MOVQ R10, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 880(SP), R10
+	CALL ·stageIn32R8AVX512(SB)
+	CALL ·stageIn32R9AVX512(SB)
+	CALL ·stageIn32R10AVX512(SB)
 	JMP  laneloop
 
 half49:
@@ -3939,17 +3715,9 @@ half69:
 
 spread:
 	LEAQ 352(SP), AX
-	MOVQ R8, CX
-	CALL ·spreadAVX512(SB)
-	LEAQ 352(SP), R8
-	LEAQ 616(SP), AX
-	MOVQ R9, CX
-	CALL ·spreadAVX512(SB)
-	LEAQ 616(SP), R9
-	LEAQ 880(SP), AX
-	MOVQ R10, CX
-	CALL ·spreadAVX512(SB)
-	LEAQ 880(SP), R10
+	CALL ·spreadR8AVX512(SB)
+	CALL ·spreadR9AVX512(SB)
+	CALL ·spreadR10AVX512(SB)
 
 rare:
 	CMPL     elem+48(FP), $+2
@@ -4043,7 +3811,6 @@ halfdone74:
 halfdone76:
 	CMPL     kind+60(FP), $+1
 	JLT      maskdone78
-	JEQ      maskbytes77
 	VCMPPS   $0x00, Z0, Z16, K1
 	VCMPPS   $0x00, Z1, Z19, K2
 	KUNPCKWD K1, K2, K1
@@ -4051,18 +3818,12 @@ halfdone76:
 	VCMPPS   $0x00, Z3, Z23, K3
 	KUNPCKWD K2, K3, K2
 	KUNPCKDQ K1, K2, K1
+	JEQ      maskbytes77
 	KMOVQ    K1, (DX)
 	ADDQ     $+8, DX
 	JMP      maskdone78
 
 maskbytes77:
-	VCMPPS     $0x00, Z0, Z16, K1
-	VCMPPS     $0x00, Z1, Z19, K2
-	KUNPCKWD   K1, K2, K1
-	VCMPPS     $0x00, Z2, Z21, K2
-	VCMPPS     $0x00, Z3, Z23, K3
-	KUNPCKWD   K2, K3, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z6, K1, Z4
 	VMOVUPS    Z4, (DX)
 	ADDQ       $+64, DX

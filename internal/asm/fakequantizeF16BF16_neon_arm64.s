@@ -133,7 +133,6 @@ halfdone6:
 	MOVWU kind+52(FP), R16
 	CMP $1, R16
 	BLT maskdone8
-	BEQ maskbytes7
 	WORD $0x4e24e467 // fcmeq v7.4s, v3.4s, v4.4s
 	WORD $0x4e20e4d2 // fcmeq v18.4s, v6.4s, v0.4s
 	VUZP1 V18.H8, V7.H8, V7.H8
@@ -141,6 +140,7 @@ halfdone6:
 	WORD $0x4e22e612 // fcmeq v18.4s, v16.4s, v2.4s
 	VUZP1 V18.H8, V17.H8, V17.H8
 	VUZP1 V17.B16, V7.B16, V7.B16
+	BEQ maskbytes7
 	VAND V10.B16, V7.B16, V7.B16
 	VADDP V7.B16, V7.B16, V7.B16
 	VADDP V7.B16, V7.B16, V7.B16
@@ -149,13 +149,6 @@ halfdone6:
 	ADD $2, R2, R2
 	B maskdone8
 maskbytes7:
-	WORD $0x4e24e467 // fcmeq v7.4s, v3.4s, v4.4s
-	WORD $0x4e20e4d2 // fcmeq v18.4s, v6.4s, v0.4s
-	VUZP1 V18.H8, V7.H8, V7.H8
-	WORD $0x4e21e4b1 // fcmeq v17.4s, v5.4s, v1.4s
-	WORD $0x4e22e612 // fcmeq v18.4s, v16.4s, v2.4s
-	VUZP1 V18.H8, V17.H8, V17.H8
-	VUZP1 V17.B16, V7.B16, V7.B16
 	VUSHR $7, V7.B16, V7.B16
 	FMOVQ F7, (R2)
 	ADD $16, R2, R2
@@ -269,7 +262,6 @@ halfdone14:
 	MOVWU kind+52(FP), R16
 	CMP $1, R16
 	BLT maskdone16
-	BEQ maskbytes15
 	WORD $0x4e27e443 // fcmeq v3.4s, v2.4s, v7.4s
 	WORD $0x4e29e488 // fcmeq v8.4s, v4.4s, v9.4s
 	VUZP1 V8.H8, V3.H8, V3.H8
@@ -277,6 +269,7 @@ halfdone14:
 	WORD $0x4e26e428 // fcmeq v8.4s, v1.4s, v6.4s
 	VUZP1 V8.H8, V5.H8, V5.H8
 	VUZP1 V5.B16, V3.B16, V3.B16
+	BEQ maskbytes15
 	VAND V10.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
@@ -285,13 +278,6 @@ halfdone14:
 	ADD $2, R2, R2
 	B maskdone16
 maskbytes15:
-	WORD $0x4e27e443 // fcmeq v3.4s, v2.4s, v7.4s
-	WORD $0x4e29e488 // fcmeq v8.4s, v4.4s, v9.4s
-	VUZP1 V8.H8, V3.H8, V3.H8
-	WORD $0x4e30e405 // fcmeq v5.4s, v0.4s, v16.4s
-	WORD $0x4e26e428 // fcmeq v8.4s, v1.4s, v6.4s
-	VUZP1 V8.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V3.B16, V3.B16
 	VUSHR $7, V3.B16, V3.B16
 	FMOVQ F3, (R2)
 	ADD $16, R2, R2
@@ -427,7 +413,6 @@ halfdone22:
 	MOVWU kind+52(FP), R16
 	CMP $1, R16
 	BLT maskdone24
-	BEQ maskbytes23
 	WORD $0x4e24e470 // fcmeq v16.4s, v3.4s, v4.4s
 	WORD $0x4e20e4d3 // fcmeq v19.4s, v6.4s, v0.4s
 	VUZP1 V19.H8, V16.H8, V16.H8
@@ -435,6 +420,7 @@ halfdone22:
 	WORD $0x4e22e633 // fcmeq v19.4s, v17.4s, v2.4s
 	VUZP1 V19.H8, V18.H8, V18.H8
 	VUZP1 V18.B16, V16.B16, V16.B16
+	BEQ maskbytes23
 	VAND V10.B16, V16.B16, V16.B16
 	VADDP V16.B16, V16.B16, V16.B16
 	VADDP V16.B16, V16.B16, V16.B16
@@ -443,13 +429,6 @@ halfdone22:
 	ADD $2, R2, R2
 	B maskdone24
 maskbytes23:
-	WORD $0x4e24e470 // fcmeq v16.4s, v3.4s, v4.4s
-	WORD $0x4e20e4d3 // fcmeq v19.4s, v6.4s, v0.4s
-	VUZP1 V19.H8, V16.H8, V16.H8
-	WORD $0x4e21e4b2 // fcmeq v18.4s, v5.4s, v1.4s
-	WORD $0x4e22e633 // fcmeq v19.4s, v17.4s, v2.4s
-	VUZP1 V19.H8, V18.H8, V18.H8
-	VUZP1 V18.B16, V16.B16, V16.B16
 	VUSHR $7, V16.B16, V16.B16
 	FMOVQ F16, (R2)
 	ADD $16, R2, R2
@@ -560,7 +539,6 @@ halfdone30:
 	MOVWU kind+52(FP), R16
 	CMP $1, R16
 	BLT maskdone32
-	BEQ maskbytes31
 	WORD $0x4e25e407 // fcmeq v7.4s, v0.4s, v5.4s
 	WORD $0x4e24e4d0 // fcmeq v16.4s, v6.4s, v4.4s
 	VUZP1 V16.H8, V7.H8, V7.H8
@@ -568,6 +546,7 @@ halfdone30:
 	WORD $0x4e22e510 // fcmeq v16.4s, v8.4s, v2.4s
 	VUZP1 V16.H8, V9.H8, V9.H8
 	VUZP1 V9.B16, V7.B16, V7.B16
+	BEQ maskbytes31
 	VAND V10.B16, V7.B16, V7.B16
 	VADDP V7.B16, V7.B16, V7.B16
 	VADDP V7.B16, V7.B16, V7.B16
@@ -576,13 +555,6 @@ halfdone30:
 	ADD $2, R2, R2
 	B maskdone32
 maskbytes31:
-	WORD $0x4e25e407 // fcmeq v7.4s, v0.4s, v5.4s
-	WORD $0x4e24e4d0 // fcmeq v16.4s, v6.4s, v4.4s
-	VUZP1 V16.H8, V7.H8, V7.H8
-	WORD $0x4e21e469 // fcmeq v9.4s, v3.4s, v1.4s
-	WORD $0x4e22e510 // fcmeq v16.4s, v8.4s, v2.4s
-	VUZP1 V16.H8, V9.H8, V9.H8
-	VUZP1 V9.B16, V7.B16, V7.B16
 	VUSHR $7, V7.B16, V7.B16
 	FMOVQ F7, (R2)
 	ADD $16, R2, R2
@@ -655,13 +627,8 @@ groupending:
 	MOVD $0, R17
 	ADD R16>>2, R17, R0
 	ADD $512, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $512, RSP, R4
-	ADD $736, RSP, R16
-	MOVD R5, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $736, RSP, R5
+	CALL ·stageIn32R4NEON(SB)
+	CALL ·stageIn32R5NEON(SB)
 	MOVD $16, R16
 	MOVD R16, 472(RSP)
 	MOVD 488(RSP), R0
@@ -677,22 +644,15 @@ groupodd:
 	BLT grouprepeat
 	MOVD $32, R0
 grouprepeat:
-	ADD $576, RSP, R16
-	MOVD R4, R17
-	CALL ·repeatNEON(SB)
-	MOVD R17, 720(RSP)
-	ADD $576, RSP, R4
-	ADD $800, RSP, R16
-	MOVD R5, R17
-	CALL ·repeatNEON(SB)
-	MOVD R17, 944(RSP)
-	ADD $800, RSP, R5
+	ADD $648, RSP, R16
+	CALL ·repeatR4NEON(SB)
+	CALL ·repeatR5NEON(SB)
 	MOVD R15, R12
 	MOVD $1, R16
 	MOVD R16, 496(RSP)
 	B lanerow
 groupodddone:
-	MOVD 720(RSP), R4
+	MOVD 792(RSP), R4
 	MOVD 944(RSP), R5
 	MOVD 488(RSP), R0
 	CMP $33, R0
@@ -763,23 +723,13 @@ lanestage:
 	CALL ·stageIn16NEON(SB)
 	ADD $88, RSP, R3
 	ADD $128, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $128, RSP, R4
-	ADD $200, RSP, R16
-	MOVD R5, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $200, RSP, R5
+	CALL ·stageIn32R4NEON(SB)
+	CALL ·stageIn32R5NEON(SB)
 	B laneloop
 spread:
 	ADD $128, RSP, R16
-	MOVD R4, R17
-	CALL ·spreadNEON(SB)
-	ADD $128, RSP, R4
-	ADD $200, RSP, R16
-	MOVD R5, R17
-	CALL ·spreadNEON(SB)
-	ADD $200, RSP, R5
+	CALL ·spreadR4NEON(SB)
+	CALL ·spreadR5NEON(SB)
 rare:
 	CMP $2, R6
 	BNE half33
@@ -855,7 +805,6 @@ halfdone38:
 	MOVWU kind+52(FP), R16
 	CMP $1, R16
 	BLT maskdone40
-	BEQ maskbytes39
 	WORD $0x4e20e4a4 // fcmeq v4.4s, v5.4s, v0.4s
 	WORD $0x4e21e509 // fcmeq v9.4s, v8.4s, v1.4s
 	VUZP1 V9.H8, V4.H8, V4.H8
@@ -863,6 +812,7 @@ halfdone38:
 	WORD $0x4e23e609 // fcmeq v9.4s, v16.4s, v3.4s
 	VUZP1 V9.H8, V7.H8, V7.H8
 	VUZP1 V7.B16, V4.B16, V4.B16
+	BEQ maskbytes39
 	VAND V10.B16, V4.B16, V4.B16
 	VADDP V4.B16, V4.B16, V4.B16
 	VADDP V4.B16, V4.B16, V4.B16
@@ -871,13 +821,6 @@ halfdone38:
 	ADD $2, R2, R2
 	B maskdone40
 maskbytes39:
-	WORD $0x4e20e4a4 // fcmeq v4.4s, v5.4s, v0.4s
-	WORD $0x4e21e509 // fcmeq v9.4s, v8.4s, v1.4s
-	VUZP1 V9.H8, V4.H8, V4.H8
-	WORD $0x4e22e4c7 // fcmeq v7.4s, v6.4s, v2.4s
-	WORD $0x4e23e609 // fcmeq v9.4s, v16.4s, v3.4s
-	VUZP1 V9.H8, V7.H8, V7.H8
-	VUZP1 V7.B16, V4.B16, V4.B16
 	VUSHR $7, V4.B16, V4.B16
 	FMOVQ F4, (R2)
 	ADD $16, R2, R2
@@ -1060,7 +1003,6 @@ halfdone6:
 	MOVWU kind+60(FP), R16
 	CMP $1, R16
 	BLT maskdone8
-	BEQ maskbytes7
 	WORD $0x4e24e471 // fcmeq v17.4s, v3.4s, v4.4s
 	WORD $0x4e20e614 // fcmeq v20.4s, v16.4s, v0.4s
 	VUZP1 V20.H8, V17.H8, V17.H8
@@ -1068,6 +1010,7 @@ halfdone6:
 	WORD $0x4e22e654 // fcmeq v20.4s, v18.4s, v2.4s
 	VUZP1 V20.H8, V19.H8, V19.H8
 	VUZP1 V19.B16, V17.B16, V17.B16
+	BEQ maskbytes7
 	VAND V10.B16, V17.B16, V17.B16
 	VADDP V17.B16, V17.B16, V17.B16
 	VADDP V17.B16, V17.B16, V17.B16
@@ -1076,13 +1019,6 @@ halfdone6:
 	ADD $2, R2, R2
 	B maskdone8
 maskbytes7:
-	WORD $0x4e24e471 // fcmeq v17.4s, v3.4s, v4.4s
-	WORD $0x4e20e614 // fcmeq v20.4s, v16.4s, v0.4s
-	VUZP1 V20.H8, V17.H8, V17.H8
-	WORD $0x4e21e4b3 // fcmeq v19.4s, v5.4s, v1.4s
-	WORD $0x4e22e654 // fcmeq v20.4s, v18.4s, v2.4s
-	VUZP1 V20.H8, V19.H8, V19.H8
-	VUZP1 V19.B16, V17.B16, V17.B16
 	VUSHR $7, V17.B16, V17.B16
 	FMOVQ F17, (R2)
 	ADD $16, R2, R2
@@ -1218,7 +1154,6 @@ halfdone14:
 	MOVWU kind+60(FP), R16
 	CMP $1, R16
 	BLT maskdone16
-	BEQ maskbytes15
 	WORD $0x4e27e4a1 // fcmeq v1.4s, v5.4s, v7.4s
 	WORD $0x4e30e524 // fcmeq v4.4s, v9.4s, v16.4s
 	VUZP1 V4.H8, V1.H8, V1.H8
@@ -1226,6 +1161,7 @@ halfdone14:
 	WORD $0x4e26e444 // fcmeq v4.4s, v2.4s, v6.4s
 	VUZP1 V4.H8, V3.H8, V3.H8
 	VUZP1 V3.B16, V1.B16, V1.B16
+	BEQ maskbytes15
 	VAND V10.B16, V1.B16, V1.B16
 	VADDP V1.B16, V1.B16, V1.B16
 	VADDP V1.B16, V1.B16, V1.B16
@@ -1234,13 +1170,6 @@ halfdone14:
 	ADD $2, R2, R2
 	B maskdone16
 maskbytes15:
-	WORD $0x4e27e4a1 // fcmeq v1.4s, v5.4s, v7.4s
-	WORD $0x4e30e524 // fcmeq v4.4s, v9.4s, v16.4s
-	VUZP1 V4.H8, V1.H8, V1.H8
-	WORD $0x4e32e403 // fcmeq v3.4s, v0.4s, v18.4s
-	WORD $0x4e26e444 // fcmeq v4.4s, v2.4s, v6.4s
-	VUZP1 V4.H8, V3.H8, V3.H8
-	VUZP1 V3.B16, V1.B16, V1.B16
 	VUSHR $7, V1.B16, V1.B16
 	FMOVQ F1, (R2)
 	ADD $16, R2, R2
@@ -1387,7 +1316,6 @@ halfdone22:
 	MOVWU kind+60(FP), R16
 	CMP $1, R16
 	BLT maskdone24
-	BEQ maskbytes23
 	WORD $0x4e24e472 // fcmeq v18.4s, v3.4s, v4.4s
 	WORD $0x4e20e635 // fcmeq v21.4s, v17.4s, v0.4s
 	VUZP1 V21.H8, V18.H8, V18.H8
@@ -1395,6 +1323,7 @@ halfdone22:
 	WORD $0x4e22e675 // fcmeq v21.4s, v19.4s, v2.4s
 	VUZP1 V21.H8, V20.H8, V20.H8
 	VUZP1 V20.B16, V18.B16, V18.B16
+	BEQ maskbytes23
 	VAND V10.B16, V18.B16, V18.B16
 	VADDP V18.B16, V18.B16, V18.B16
 	VADDP V18.B16, V18.B16, V18.B16
@@ -1403,13 +1332,6 @@ halfdone22:
 	ADD $2, R2, R2
 	B maskdone24
 maskbytes23:
-	WORD $0x4e24e472 // fcmeq v18.4s, v3.4s, v4.4s
-	WORD $0x4e20e635 // fcmeq v21.4s, v17.4s, v0.4s
-	VUZP1 V21.H8, V18.H8, V18.H8
-	WORD $0x4e21e614 // fcmeq v20.4s, v16.4s, v1.4s
-	WORD $0x4e22e675 // fcmeq v21.4s, v19.4s, v2.4s
-	VUZP1 V21.H8, V20.H8, V20.H8
-	VUZP1 V20.B16, V18.B16, V18.B16
 	VUSHR $7, V18.B16, V18.B16
 	FMOVQ F18, (R2)
 	ADD $16, R2, R2
@@ -1541,7 +1463,6 @@ halfdone30:
 	MOVWU kind+60(FP), R16
 	CMP $1, R16
 	BLT maskdone32
-	BEQ maskbytes31
 	WORD $0x4e25e460 // fcmeq v0.4s, v3.4s, v5.4s
 	WORD $0x4e24e609 // fcmeq v9.4s, v16.4s, v4.4s
 	VUZP1 V9.H8, V0.H8, V0.H8
@@ -1549,6 +1470,7 @@ halfdone30:
 	WORD $0x4e22e509 // fcmeq v9.4s, v8.4s, v2.4s
 	VUZP1 V9.H8, V7.H8, V7.H8
 	VUZP1 V7.B16, V0.B16, V0.B16
+	BEQ maskbytes31
 	VAND V10.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
@@ -1557,13 +1479,6 @@ halfdone30:
 	ADD $2, R2, R2
 	B maskdone32
 maskbytes31:
-	WORD $0x4e25e460 // fcmeq v0.4s, v3.4s, v5.4s
-	WORD $0x4e24e609 // fcmeq v9.4s, v16.4s, v4.4s
-	VUZP1 V9.H8, V0.H8, V0.H8
-	WORD $0x4e21e4c7 // fcmeq v7.4s, v6.4s, v1.4s
-	WORD $0x4e22e509 // fcmeq v9.4s, v8.4s, v2.4s
-	VUZP1 V9.H8, V7.H8, V7.H8
-	VUZP1 V7.B16, V0.B16, V0.B16
 	VUSHR $7, V0.B16, V0.B16
 	FMOVQ F0, (R2)
 	ADD $16, R2, R2
@@ -1637,17 +1552,9 @@ groupending:
 	MOVD $0, R17
 	ADD R16>>2, R17, R0
 	ADD $584, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $584, RSP, R4
-	ADD $808, RSP, R16
-	MOVD R5, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $808, RSP, R5
-	ADD $1032, RSP, R16
-	MOVD R6, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $1032, RSP, R6
+	CALL ·stageIn32R4NEON(SB)
+	CALL ·stageIn32R5NEON(SB)
+	CALL ·stageIn32R6NEON(SB)
 	MOVD $16, R16
 	MOVD R16, 544(RSP)
 	MOVD 560(RSP), R0
@@ -1663,28 +1570,17 @@ groupodd:
 	BLT grouprepeat
 	MOVD $32, R0
 grouprepeat:
-	ADD $648, RSP, R16
-	MOVD R4, R17
-	CALL ·repeatNEON(SB)
-	MOVD R17, 792(RSP)
-	ADD $648, RSP, R4
-	ADD $872, RSP, R16
-	MOVD R5, R17
-	CALL ·repeatNEON(SB)
-	MOVD R17, 1016(RSP)
-	ADD $872, RSP, R5
-	ADD $1096, RSP, R16
-	MOVD R6, R17
-	CALL ·repeatNEON(SB)
-	MOVD R17, 1240(RSP)
-	ADD $1096, RSP, R6
+	ADD $792, RSP, R16
+	CALL ·repeatR4NEON(SB)
+	CALL ·repeatR5NEON(SB)
+	CALL ·repeatR6NEON(SB)
 	MOVD R15, R12
 	MOVD $1, R16
 	MOVD R16, 568(RSP)
 	B lanerow
 groupodddone:
-	MOVD 792(RSP), R4
-	MOVD 1016(RSP), R5
+	MOVD 936(RSP), R4
+	MOVD 1088(RSP), R5
 	MOVD 1240(RSP), R6
 	MOVD 560(RSP), R0
 	CMP $33, R0
@@ -1755,31 +1651,15 @@ lanestage:
 	CALL ·stageIn16NEON(SB)
 	ADD $88, RSP, R3
 	ADD $128, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $128, RSP, R4
-	ADD $200, RSP, R16
-	MOVD R5, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $200, RSP, R5
-	ADD $272, RSP, R16
-	MOVD R6, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $272, RSP, R6
+	CALL ·stageIn32R4NEON(SB)
+	CALL ·stageIn32R5NEON(SB)
+	CALL ·stageIn32R6NEON(SB)
 	B laneloop
 spread:
 	ADD $128, RSP, R16
-	MOVD R4, R17
-	CALL ·spreadNEON(SB)
-	ADD $128, RSP, R4
-	ADD $200, RSP, R16
-	MOVD R5, R17
-	CALL ·spreadNEON(SB)
-	ADD $200, RSP, R5
-	ADD $272, RSP, R16
-	MOVD R6, R17
-	CALL ·spreadNEON(SB)
-	ADD $272, RSP, R6
+	CALL ·spreadR4NEON(SB)
+	CALL ·spreadR5NEON(SB)
+	CALL ·spreadR6NEON(SB)
 rare:
 	CMP $2, R7
 	BNE half33
@@ -1875,7 +1755,6 @@ halfdone38:
 	MOVWU kind+60(FP), R16
 	CMP $1, R16
 	BLT maskdone40
-	BEQ maskbytes39
 	WORD $0x4e20e4c4 // fcmeq v4.4s, v6.4s, v0.4s
 	WORD $0x4e21e527 // fcmeq v7.4s, v9.4s, v1.4s
 	VUZP1 V7.H8, V4.H8, V4.H8
@@ -1883,6 +1762,7 @@ halfdone38:
 	WORD $0x4e23e627 // fcmeq v7.4s, v17.4s, v3.4s
 	VUZP1 V7.H8, V5.H8, V5.H8
 	VUZP1 V5.B16, V4.B16, V4.B16
+	BEQ maskbytes39
 	VAND V10.B16, V4.B16, V4.B16
 	VADDP V4.B16, V4.B16, V4.B16
 	VADDP V4.B16, V4.B16, V4.B16
@@ -1891,13 +1771,6 @@ halfdone38:
 	ADD $2, R2, R2
 	B maskdone40
 maskbytes39:
-	WORD $0x4e20e4c4 // fcmeq v4.4s, v6.4s, v0.4s
-	WORD $0x4e21e527 // fcmeq v7.4s, v9.4s, v1.4s
-	VUZP1 V7.H8, V4.H8, V4.H8
-	WORD $0x4e22e505 // fcmeq v5.4s, v8.4s, v2.4s
-	WORD $0x4e23e627 // fcmeq v7.4s, v17.4s, v3.4s
-	VUZP1 V7.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V4.B16, V4.B16
 	VUSHR $7, V4.B16, V4.B16
 	FMOVQ F4, (R2)
 	ADD $16, R2, R2

@@ -276,9 +276,7 @@ grouptail:
 	MOVQ         DX, 136(SP)
 	LEAQ         144(SP), DX
 	LEAQ         184(SP), AX
-	MOVQ         BX, CX
-	CALL         ·stageIn32AVX2(SB)
-	LEAQ         184(SP), BX
+	CALL         ·stageIn32BXAVX2(SB)
 	SUBQ         R11, R11
 	JMP          grouploop
 
@@ -653,15 +651,8 @@ groupodd:
 
 grouprepeat:
 	LEAQ 616(SP), AX
-	MOVQ R8, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 904(SP)
-	LEAQ 616(SP), R8
-	LEAQ 912(SP), AX
-	MOVQ R9, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1200(SP)
-	LEAQ 912(SP), R9
+	CALL ·repeatR8AVX2(SB)
+	CALL ·repeatR9AVX2(SB)
 	MOVQ R15, R11
 	MOVQ $+1, 608(SP)
 	JMP  lanerow
@@ -783,28 +774,15 @@ lanestage:
 	MOVQ DX, 136(SP)
 	LEAQ 144(SP), DX
 	LEAQ 184(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 184(SP), BX
-	LEAQ 320(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 320(SP), R8
-	LEAQ 456(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 456(SP), R9
+	CALL ·stageIn32BXAVX2(SB)
+	CALL ·stageIn32R8AVX2(SB)
+	CALL ·stageIn32R9AVX2(SB)
 	JMP  laneloop
 
 spread:
 	LEAQ 320(SP), AX
-	MOVQ R8, CX
-	CALL ·spreadAVX2(SB)
-	LEAQ 320(SP), R8
-	LEAQ 456(SP), AX
-	MOVQ R9, CX
-	CALL ·spreadAVX2(SB)
-	LEAQ 456(SP), R9
+	CALL ·spreadR8AVX2(SB)
+	CALL ·spreadR9AVX2(SB)
 
 rare:
 	VMOVUPS      (BX), Y0
@@ -1210,9 +1188,7 @@ grouptail:
 	MOVQ         DX, 136(SP)
 	LEAQ         144(SP), DX
 	LEAQ         184(SP), AX
-	MOVQ         BX, CX
-	CALL         ·stageIn32AVX2(SB)
-	LEAQ         184(SP), BX
+	CALL         ·stageIn32BXAVX2(SB)
 	SUBQ         R11, R11
 	JMP          grouploop
 
@@ -1631,20 +1607,9 @@ groupodd:
 
 grouprepeat:
 	LEAQ 1136(SP), AX
-	MOVQ R8, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1424(SP)
-	LEAQ 1136(SP), R8
-	LEAQ 1432(SP), AX
-	MOVQ R9, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1720(SP)
-	LEAQ 1432(SP), R9
-	LEAQ 1728(SP), AX
-	MOVQ R10, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 2016(SP)
-	LEAQ 1728(SP), R10
+	CALL ·repeatR8AVX2(SB)
+	CALL ·repeatR9AVX2(SB)
+	CALL ·repeatR10AVX2(SB)
 	MOVQ R15, R11
 	MOVQ $+1, 1128(SP)
 	JMP  lanerow
@@ -1778,36 +1743,17 @@ lanestage:
 	MOVQ DX, 136(SP)
 	LEAQ 144(SP), DX
 	LEAQ 184(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 184(SP), BX
-	LEAQ 320(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 320(SP), R8
-	LEAQ 456(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 456(SP), R9
-	LEAQ 592(SP), AX
-	MOVQ R10, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 592(SP), R10
+	CALL ·stageIn32BXAVX2(SB)
+	CALL ·stageIn32R8AVX2(SB)
+	CALL ·stageIn32R9AVX2(SB)
+	CALL ·stageIn32R10AVX2(SB)
 	JMP  laneloop
 
 spread:
 	LEAQ 320(SP), AX
-	MOVQ R8, CX
-	CALL ·spreadAVX2(SB)
-	LEAQ 320(SP), R8
-	LEAQ 456(SP), AX
-	MOVQ R9, CX
-	CALL ·spreadAVX2(SB)
-	LEAQ 456(SP), R9
-	LEAQ 592(SP), AX
-	MOVQ R10, CX
-	CALL ·spreadAVX2(SB)
-	LEAQ 592(SP), R10
+	CALL ·spreadR8AVX2(SB)
+	CALL ·spreadR9AVX2(SB)
+	CALL ·spreadR10AVX2(SB)
 
 rare:
 	VMOVUPS      (BX), Y0
@@ -2235,9 +2181,7 @@ grouptail:
 	MOVQ         DX, 136(SP)
 	LEAQ         144(SP), DX
 	LEAQ         184(SP), AX
-	MOVQ         BX, CX
-	CALL         ·stageIn32AVX2(SB)
-	LEAQ         184(SP), BX
+	CALL         ·stageIn32BXAVX2(SB)
 	SUBQ         R11, R11
 	JMP          grouploop
 
@@ -2664,20 +2608,9 @@ groupodd:
 
 grouprepeat:
 	LEAQ 1136(SP), AX
-	MOVQ R8, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1424(SP)
-	LEAQ 1136(SP), R8
-	LEAQ 1432(SP), AX
-	MOVQ R9, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1720(SP)
-	LEAQ 1432(SP), R9
-	LEAQ 1728(SP), AX
-	MOVQ R10, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 2016(SP)
-	LEAQ 1728(SP), R10
+	CALL ·repeatR8AVX2(SB)
+	CALL ·repeatR9AVX2(SB)
+	CALL ·repeatR10AVX2(SB)
 	MOVQ R15, R11
 	MOVQ $+1, 1128(SP)
 	JMP  lanerow
@@ -2815,36 +2748,17 @@ lanestage:
 	MOVQ DX, 136(SP)
 	LEAQ 144(SP), DX
 	LEAQ 184(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 184(SP), BX
-	LEAQ 320(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 320(SP), R8
-	LEAQ 456(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 456(SP), R9
-	LEAQ 592(SP), AX
-	MOVQ R10, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 592(SP), R10
+	CALL ·stageIn32BXAVX2(SB)
+	CALL ·stageIn32R8AVX2(SB)
+	CALL ·stageIn32R9AVX2(SB)
+	CALL ·stageIn32R10AVX2(SB)
 	JMP  laneloop
 
 spread:
 	LEAQ 320(SP), AX
-	MOVQ R8, CX
-	CALL ·spreadAVX2(SB)
-	LEAQ 320(SP), R8
-	LEAQ 456(SP), AX
-	MOVQ R9, CX
-	CALL ·spreadAVX2(SB)
-	LEAQ 456(SP), R9
-	LEAQ 592(SP), AX
-	MOVQ R10, CX
-	CALL ·spreadAVX2(SB)
-	LEAQ 592(SP), R10
+	CALL ·spreadR8AVX2(SB)
+	CALL ·spreadR9AVX2(SB)
+	CALL ·spreadR10AVX2(SB)
 
 rare:
 	VMOVUPS      (BX), Y0

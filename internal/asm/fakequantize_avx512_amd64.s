@@ -134,7 +134,6 @@ groupahead:
 	VMOVUPS      Z22, 192(SI)
 	CMPL         kind+48(FP), $+1
 	JLT          maskdone2
-	JEQ          maskbytes1
 	VCMPPS       $0x00, Z0, Z5, K1
 	VCMPPS       $0x00, Z16, Z17, K2
 	KUNPCKWD     K1, K2, K1
@@ -142,18 +141,12 @@ groupahead:
 	VCMPPS       $0x00, Z20, Z21, K3
 	KUNPCKWD     K2, K3, K2
 	KUNPCKDQ     K1, K2, K1
+	JEQ          maskbytes1
 	KMOVQ        K1, (DX)
 	ADDQ         $+8, DX
 	JMP          maskdone2
 
 maskbytes1:
-	VCMPPS     $0x00, Z0, Z5, K1
-	VCMPPS     $0x00, Z16, Z17, K2
-	KUNPCKWD   K1, K2, K1
-	VCMPPS     $0x00, Z18, Z19, K2
-	VCMPPS     $0x00, Z20, Z21, K3
-	KUNPCKWD   K2, K3, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z12, K1, Z22
 	VMOVUPS    Z22, (DX)
 	ADDQ       $+64, DX
@@ -222,7 +215,6 @@ groupturn:
 	VMOVUPS           Z22, 192(SI)
 	CMPL              kind+48(FP), $+1
 	JLT               maskdone4
-	JEQ               maskbytes3
 	VCMPPS            $0x00, Z0, Z5, K1
 	VCMPPS            $0x00, Z16, Z17, K2
 	KUNPCKWD          K1, K2, K1
@@ -230,18 +222,12 @@ groupturn:
 	VCMPPS            $0x00, Z20, Z21, K3
 	KUNPCKWD          K2, K3, K2
 	KUNPCKDQ          K1, K2, K1
+	JEQ               maskbytes3
 	KMOVQ             K1, (DX)
 	ADDQ              $+8, DX
 	JMP               maskdone4
 
 maskbytes3:
-	VCMPPS     $0x00, Z0, Z5, K1
-	VCMPPS     $0x00, Z16, Z17, K2
-	KUNPCKWD   K1, K2, K1
-	VCMPPS     $0x00, Z18, Z19, K2
-	VCMPPS     $0x00, Z20, Z21, K3
-	KUNPCKWD   K2, K3, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z12, K1, Z22
 	VMOVUPS    Z22, (DX)
 	ADDQ       $+64, DX
@@ -315,7 +301,6 @@ grouploop:
 	VMOVUPS      Z8, 192(SI)
 	CMPL         kind+48(FP), $+1
 	JLT          maskdone6
-	JEQ          maskbytes5
 	VCMPPS       $0x00, Z1, Z0, K1
 	VCMPPS       $0x00, Z2, Z5, K2
 	KUNPCKWD     K1, K2, K1
@@ -323,18 +308,12 @@ grouploop:
 	VCMPPS       $0x00, Z4, Z7, K3
 	KUNPCKWD     K2, K3, K2
 	KUNPCKDQ     K1, K2, K1
+	JEQ          maskbytes5
 	KMOVQ        K1, (DX)
 	ADDQ         $+8, DX
 	JMP          maskdone6
 
 maskbytes5:
-	VCMPPS     $0x00, Z1, Z0, K1
-	VCMPPS     $0x00, Z2, Z5, K2
-	KUNPCKWD   K1, K2, K1
-	VCMPPS     $0x00, Z3, Z6, K2
-	VCMPPS     $0x00, Z4, Z7, K3
-	KUNPCKWD   K2, K3, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z12, K1, Z8
 	VMOVUPS    Z8, (DX)
 	ADDQ       $+64, DX
@@ -427,7 +406,6 @@ groupmeet:
 	VMOVUPS      Z5, 192(SI)
 	CMPL         kind+48(FP), $+1
 	JLT          maskdone8
-	JEQ          maskbytes7
 	VCMPPS       $0x00, Z4, Z0, K1
 	VCMPPS       $0x00, Z7, Z1, K2
 	KUNPCKWD     K1, K2, K1
@@ -435,18 +413,12 @@ groupmeet:
 	VCMPPS       $0x00, Z10, Z3, K3
 	KUNPCKWD     K2, K3, K2
 	KUNPCKDQ     K1, K2, K1
+	JEQ          maskbytes7
 	KMOVQ        K1, (DX)
 	ADDQ         $+8, DX
 	JMP          maskdone8
 
 maskbytes7:
-	VCMPPS     $0x00, Z4, Z0, K1
-	VCMPPS     $0x00, Z7, Z1, K2
-	KUNPCKWD   K1, K2, K1
-	VCMPPS     $0x00, Z9, Z2, K2
-	VCMPPS     $0x00, Z10, Z3, K3
-	KUNPCKWD   K2, K3, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z12, K1, Z5
 	VMOVUPS    Z5, (DX)
 	ADDQ       $+64, DX
@@ -547,7 +519,6 @@ grouptail:
 grouptailnarrow:
 	CMPL     kind+48(FP), $+1
 	JLT      maskdone10
-	JEQ      maskbytes9
 	VCMPPS   $0x00, Z1, Z0, K1
 	VCMPPS   $0x00, Z2, Z5, K2
 	KUNPCKWD K1, K2, K1
@@ -555,17 +526,11 @@ grouptailnarrow:
 	VCMPPS   $0x00, Z4, Z7, K3
 	KUNPCKWD K2, K3, K2
 	KUNPCKDQ K1, K2, K1
+	JEQ      maskbytes9
 	KMOVQ    K1, 272(SP)
 	JMP      maskdone10
 
 maskbytes9:
-	VCMPPS     $0x00, Z1, Z0, K1
-	VCMPPS     $0x00, Z2, Z5, K2
-	KUNPCKWD   K1, K2, K1
-	VCMPPS     $0x00, Z3, Z6, K2
-	VCMPPS     $0x00, Z4, Z7, K3
-	KUNPCKWD   K2, K3, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z12, K1, Z8
 	VMOVUPS    Z8, 272(SP)
 
@@ -656,7 +621,6 @@ short2ahead:
 	VMOVUPS           Z24, 192(SI)
 	CMPL              kind+48(FP), $+1
 	JLT               maskdone12
-	JEQ               maskbytes11
 	VCMPPS            $0x00, Z0, Z17, K1
 	VCMPPS            $0x00, Z18, Z19, K2
 	KUNPCKWD          K1, K2, K1
@@ -664,18 +628,12 @@ short2ahead:
 	VCMPPS            $0x00, Z22, Z23, K3
 	KUNPCKWD          K2, K3, K2
 	KUNPCKDQ          K1, K2, K1
+	JEQ               maskbytes11
 	KMOVQ             K1, (DX)
 	ADDQ              $+8, DX
 	JMP               maskdone12
 
 maskbytes11:
-	VCMPPS     $0x00, Z0, Z17, K1
-	VCMPPS     $0x00, Z18, Z19, K2
-	KUNPCKWD   K1, K2, K1
-	VCMPPS     $0x00, Z20, Z21, K2
-	VCMPPS     $0x00, Z22, Z23, K3
-	KUNPCKWD   K2, K3, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z12, K1, Z24
 	VMOVUPS    Z24, (DX)
 	ADDQ       $+64, DX
@@ -742,7 +700,6 @@ short2loop:
 	VMOVUPS           Z8, 192(SI)
 	CMPL              kind+48(FP), $+1
 	JLT               maskdone14
-	JEQ               maskbytes13
 	VCMPPS            $0x00, Z1, Z0, K1
 	VCMPPS            $0x00, Z2, Z5, K2
 	KUNPCKWD          K1, K2, K1
@@ -750,18 +707,12 @@ short2loop:
 	VCMPPS            $0x00, Z4, Z7, K3
 	KUNPCKWD          K2, K3, K2
 	KUNPCKDQ          K1, K2, K1
+	JEQ               maskbytes13
 	KMOVQ             K1, (DX)
 	ADDQ              $+8, DX
 	JMP               maskdone14
 
 maskbytes13:
-	VCMPPS     $0x00, Z1, Z0, K1
-	VCMPPS     $0x00, Z2, Z5, K2
-	KUNPCKWD   K1, K2, K1
-	VCMPPS     $0x00, Z3, Z6, K2
-	VCMPPS     $0x00, Z4, Z7, K3
-	KUNPCKWD   K2, K3, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z12, K1, Z8
 	VMOVUPS    Z8, (DX)
 	ADDQ       $+64, DX
@@ -861,7 +812,6 @@ short4ahead:
 	VMOVUPS           Z28, 192(SI)
 	CMPL              kind+48(FP), $+1
 	JLT               maskdone16
-	JEQ               maskbytes15
 	VCMPPS            $0x00, Z0, Z21, K1
 	VCMPPS            $0x00, Z22, Z23, K2
 	KUNPCKWD          K1, K2, K1
@@ -869,18 +819,12 @@ short4ahead:
 	VCMPPS            $0x00, Z26, Z27, K3
 	KUNPCKWD          K2, K3, K2
 	KUNPCKDQ          K1, K2, K1
+	JEQ               maskbytes15
 	KMOVQ             K1, (DX)
 	ADDQ              $+8, DX
 	JMP               maskdone16
 
 maskbytes15:
-	VCMPPS     $0x00, Z0, Z21, K1
-	VCMPPS     $0x00, Z22, Z23, K2
-	KUNPCKWD   K1, K2, K1
-	VCMPPS     $0x00, Z24, Z25, K2
-	VCMPPS     $0x00, Z26, Z27, K3
-	KUNPCKWD   K2, K3, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z12, K1, Z28
 	VMOVUPS    Z28, (DX)
 	ADDQ       $+64, DX
@@ -949,7 +893,6 @@ short4loop:
 	VMOVUPS           Z8, 192(SI)
 	CMPL              kind+48(FP), $+1
 	JLT               maskdone18
-	JEQ               maskbytes17
 	VCMPPS            $0x00, Z1, Z0, K1
 	VCMPPS            $0x00, Z2, Z5, K2
 	KUNPCKWD          K1, K2, K1
@@ -957,18 +900,12 @@ short4loop:
 	VCMPPS            $0x00, Z4, Z7, K3
 	KUNPCKWD          K2, K3, K2
 	KUNPCKDQ          K1, K2, K1
+	JEQ               maskbytes17
 	KMOVQ             K1, (DX)
 	ADDQ              $+8, DX
 	JMP               maskdone18
 
 maskbytes17:
-	VCMPPS     $0x00, Z1, Z0, K1
-	VCMPPS     $0x00, Z2, Z5, K2
-	KUNPCKWD   K1, K2, K1
-	VCMPPS     $0x00, Z3, Z6, K2
-	VCMPPS     $0x00, Z4, Z7, K3
-	KUNPCKWD   K2, K3, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z12, K1, Z8
 	VMOVUPS    Z8, (DX)
 	ADDQ       $+64, DX
@@ -1043,7 +980,6 @@ laneloop:
 	VMOVUPS      Z9, 192(SI)
 	CMPL         kind+48(FP), $+1
 	JLT          maskdone20
-	JEQ          maskbytes19
 	VCMPPS       $0x00, Z2, Z0, K1
 	VCMPPS       $0x00, Z4, Z1, K2
 	KUNPCKWD     K1, K2, K1
@@ -1051,18 +987,12 @@ laneloop:
 	VCMPPS       $0x00, Z8, Z5, K3
 	KUNPCKWD     K2, K3, K2
 	KUNPCKDQ     K1, K2, K1
+	JEQ          maskbytes19
 	KMOVQ        K1, (DX)
 	ADDQ         $+8, DX
 	JMP          maskdone20
 
 maskbytes19:
-	VCMPPS     $0x00, Z2, Z0, K1
-	VCMPPS     $0x00, Z4, Z1, K2
-	KUNPCKWD   K1, K2, K1
-	VCMPPS     $0x00, Z6, Z3, K2
-	VCMPPS     $0x00, Z8, Z5, K3
-	KUNPCKWD   K2, K3, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z12, K1, Z7
 	VMOVUPS    Z7, (DX)
 	ADDQ       $+64, DX
@@ -1155,7 +1085,6 @@ groupstream:
 	VMOVNTPS     Z8, 192(SI)
 	CMPL         kind+48(FP), $+1
 	JLT          maskdone22
-	JEQ          maskbytes21
 	VCMPPS       $0x00, Z1, Z0, K1
 	VCMPPS       $0x00, Z2, Z5, K2
 	KUNPCKWD     K1, K2, K1
@@ -1163,18 +1092,12 @@ groupstream:
 	VCMPPS       $0x00, Z4, Z7, K3
 	KUNPCKWD     K2, K3, K2
 	KUNPCKDQ     K1, K2, K1
+	JEQ          maskbytes21
 	KMOVQ        K1, (DX)
 	ADDQ         $+8, DX
 	JMP          maskdone22
 
 maskbytes21:
-	VCMPPS     $0x00, Z1, Z0, K1
-	VCMPPS     $0x00, Z2, Z5, K2
-	KUNPCKWD   K1, K2, K1
-	VCMPPS     $0x00, Z3, Z6, K2
-	VCMPPS     $0x00, Z4, Z7, K3
-	KUNPCKWD   K2, K3, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z12, K1, Z8
 	VMOVNTPS   Z8, (DX)
 	ADDQ       $+64, DX
@@ -1218,7 +1141,6 @@ grouplast:
 	VMOVUPS     Z18, 192(SI)
 	CMPL        kind+48(FP), $+1
 	JLT         maskdone24
-	JEQ         maskbytes23
 	VCMPPS      $0x00, Z0, Z1, K1
 	VCMPPS      $0x00, Z2, Z3, K2
 	KUNPCKWD    K1, K2, K1
@@ -1226,18 +1148,12 @@ grouplast:
 	VCMPPS      $0x00, Z16, Z17, K3
 	KUNPCKWD    K2, K3, K2
 	KUNPCKDQ    K1, K2, K1
+	JEQ         maskbytes23
 	KMOVQ       K1, (DX)
 	ADDQ        $+8, DX
 	JMP         maskdone24
 
 maskbytes23:
-	VCMPPS     $0x00, Z0, Z1, K1
-	VCMPPS     $0x00, Z2, Z3, K2
-	KUNPCKWD   K1, K2, K1
-	VCMPPS     $0x00, Z4, Z5, K2
-	VCMPPS     $0x00, Z16, Z17, K3
-	KUNPCKWD   K2, K3, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z12, K1, Z18
 	VMOVUPS    Z18, (DX)
 	ADDQ       $+64, DX
@@ -1259,9 +1175,7 @@ groupstage:
 	MOVQ DX, 264(SP)
 	LEAQ 272(SP), DX
 	LEAQ 344(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 344(SP), BX
+	CALL ·stageIn32BXAVX512(SB)
 	SUBQ R11, R11
 	JMP  grouploop
 
@@ -1279,13 +1193,8 @@ groupending:
 	SUBQ R8, DI
 	SHRQ $0x02, DI
 	LEAQ 1808(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 1808(SP), R8
-	LEAQ 2656(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 2656(SP), R9
+	CALL ·stageIn32R8AVX512(SB)
+	CALL ·stageIn32R9AVX512(SB)
 	MOVQ $+64, 1768(SP)
 	MOVQ 1784(SP), DI
 	JMP  groupchosen
@@ -1302,22 +1211,15 @@ groupodd:
 	MOVL $0x00000080, DI
 
 grouprepeat:
-	LEAQ 2064(SP), AX
-	MOVQ R8, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 2640(SP)
-	LEAQ 2064(SP), R8
-	LEAQ 2912(SP), AX
-	MOVQ R9, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 3488(SP)
-	LEAQ 2912(SP), R9
+	LEAQ 2328(SP), AX
+	CALL ·repeatR8AVX512(SB)
+	CALL ·repeatR9AVX512(SB)
 	MOVQ R15, R11
 	MOVQ $+1, 1792(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 2640(SP), R8
+	MOVQ 2904(SP), R8
 	MOVQ 3488(SP), R9
 	MOVQ 1784(SP), DI
 	CMPQ DI, $+129
@@ -1374,7 +1276,6 @@ short2stream:
 	VMOVNTPS          Z8, 192(SI)
 	CMPL              kind+48(FP), $+1
 	JLT               maskdone26
-	JEQ               maskbytes25
 	VCMPPS            $0x00, Z1, Z0, K1
 	VCMPPS            $0x00, Z2, Z5, K2
 	KUNPCKWD          K1, K2, K1
@@ -1382,18 +1283,12 @@ short2stream:
 	VCMPPS            $0x00, Z4, Z7, K3
 	KUNPCKWD          K2, K3, K2
 	KUNPCKDQ          K1, K2, K1
+	JEQ               maskbytes25
 	KMOVQ             K1, (DX)
 	ADDQ              $+8, DX
 	JMP               maskdone26
 
 maskbytes25:
-	VCMPPS     $0x00, Z1, Z0, K1
-	VCMPPS     $0x00, Z2, Z5, K2
-	KUNPCKWD   K1, K2, K1
-	VCMPPS     $0x00, Z3, Z6, K2
-	VCMPPS     $0x00, Z4, Z7, K3
-	KUNPCKWD   K2, K3, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z12, K1, Z8
 	VMOVNTPS   Z8, (DX)
 	ADDQ       $+64, DX
@@ -1462,7 +1357,6 @@ short4stream:
 	VMOVNTPS          Z8, 192(SI)
 	CMPL              kind+48(FP), $+1
 	JLT               maskdone28
-	JEQ               maskbytes27
 	VCMPPS            $0x00, Z1, Z0, K1
 	VCMPPS            $0x00, Z2, Z5, K2
 	KUNPCKWD          K1, K2, K1
@@ -1470,18 +1364,12 @@ short4stream:
 	VCMPPS            $0x00, Z4, Z7, K3
 	KUNPCKWD          K2, K3, K2
 	KUNPCKDQ          K1, K2, K1
+	JEQ               maskbytes27
 	KMOVQ             K1, (DX)
 	ADDQ              $+8, DX
 	JMP               maskdone28
 
 maskbytes27:
-	VCMPPS     $0x00, Z1, Z0, K1
-	VCMPPS     $0x00, Z2, Z5, K2
-	KUNPCKWD   K1, K2, K1
-	VCMPPS     $0x00, Z3, Z6, K2
-	VCMPPS     $0x00, Z4, Z7, K3
-	KUNPCKWD   K2, K3, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z12, K1, Z8
 	VMOVNTPS   Z8, (DX)
 	ADDQ       $+64, DX
@@ -1511,28 +1399,15 @@ lanestage:
 	MOVQ DX, 264(SP)
 	LEAQ 272(SP), DX
 	LEAQ 344(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 344(SP), BX
-	LEAQ 608(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 608(SP), R8
-	LEAQ 872(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 872(SP), R9
+	CALL ·stageIn32BXAVX512(SB)
+	CALL ·stageIn32R8AVX512(SB)
+	CALL ·stageIn32R9AVX512(SB)
 	JMP  laneloop
 
 spread:
 	LEAQ 608(SP), AX
-	MOVQ R8, CX
-	CALL ·spreadAVX512(SB)
-	LEAQ 608(SP), R8
-	LEAQ 872(SP), AX
-	MOVQ R9, CX
-	CALL ·spreadAVX512(SB)
-	LEAQ 872(SP), R9
+	CALL ·spreadR8AVX512(SB)
+	CALL ·spreadR9AVX512(SB)
 
 rare:
 	VMOVUPS      (BX), Z0
@@ -1586,7 +1461,6 @@ rare:
 	VMOVUPS      Z10, 192(SI)
 	CMPL         kind+48(FP), $+1
 	JLT          maskdone30
-	JEQ          maskbytes29
 	VCMPPS       $0x00, Z0, Z2, K1
 	VCMPPS       $0x00, Z3, Z5, K2
 	KUNPCKWD     K1, K2, K1
@@ -1594,18 +1468,12 @@ rare:
 	VCMPPS       $0x00, Z6, Z9, K3
 	KUNPCKWD     K2, K3, K2
 	KUNPCKDQ     K1, K2, K1
+	JEQ          maskbytes29
 	KMOVQ        K1, (DX)
 	ADDQ         $+8, DX
 	JMP          maskdone30
 
 maskbytes29:
-	VCMPPS     $0x00, Z0, Z2, K1
-	VCMPPS     $0x00, Z3, Z5, K2
-	KUNPCKWD   K1, K2, K1
-	VCMPPS     $0x00, Z4, Z7, K2
-	VCMPPS     $0x00, Z6, Z9, K3
-	KUNPCKWD   K2, K3, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z12, K1, Z1
 	VMOVUPS    Z1, (DX)
 	ADDQ       $+64, DX
@@ -1759,7 +1627,6 @@ groupahead:
 	VMOVUPS      Z24, 192(SI)
 	CMPL         kind+56(FP), $+1
 	JLT          maskdone2
-	JEQ          maskbytes1
 	VCMPPS       $0x00, Z0, Z17, K1
 	VCMPPS       $0x00, Z18, Z19, K2
 	KUNPCKWD     K1, K2, K1
@@ -1767,18 +1634,12 @@ groupahead:
 	VCMPPS       $0x00, Z22, Z23, K3
 	KUNPCKWD     K2, K3, K2
 	KUNPCKDQ     K1, K2, K1
+	JEQ          maskbytes1
 	KMOVQ        K1, (DX)
 	ADDQ         $+8, DX
 	JMP          maskdone2
 
 maskbytes1:
-	VCMPPS     $0x00, Z0, Z17, K1
-	VCMPPS     $0x00, Z18, Z19, K2
-	KUNPCKWD   K1, K2, K1
-	VCMPPS     $0x00, Z20, Z21, K2
-	VCMPPS     $0x00, Z22, Z23, K3
-	KUNPCKWD   K2, K3, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z12, K1, Z24
 	VMOVUPS    Z24, (DX)
 	ADDQ       $+64, DX
@@ -1852,7 +1713,6 @@ groupturn:
 	VMOVUPS           Z17, 192(SI)
 	CMPL              kind+56(FP), $+1
 	JLT               maskdone4
-	JEQ               maskbytes3
 	VCMPPS            $0x00, Z0, Z19, K1
 	VCMPPS            $0x00, Z20, Z21, K2
 	KUNPCKWD          K1, K2, K1
@@ -1860,18 +1720,12 @@ groupturn:
 	VCMPPS            $0x00, Z24, Z18, K3
 	KUNPCKWD          K2, K3, K2
 	KUNPCKDQ          K1, K2, K1
+	JEQ               maskbytes3
 	KMOVQ             K1, (DX)
 	ADDQ              $+8, DX
 	JMP               maskdone4
 
 maskbytes3:
-	VCMPPS     $0x00, Z0, Z19, K1
-	VCMPPS     $0x00, Z20, Z21, K2
-	KUNPCKWD   K1, K2, K1
-	VCMPPS     $0x00, Z22, Z23, K2
-	VCMPPS     $0x00, Z24, Z18, K3
-	KUNPCKWD   K2, K3, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z12, K1, Z17
 	VMOVUPS    Z17, (DX)
 	ADDQ       $+64, DX
@@ -1951,7 +1805,6 @@ grouploop:
 	VMOVUPS      Z16, 192(SI)
 	CMPL         kind+56(FP), $+1
 	JLT          maskdone6
-	JEQ          maskbytes5
 	VCMPPS       $0x00, Z1, Z0, K1
 	VCMPPS       $0x00, Z2, Z5, K2
 	KUNPCKWD     K1, K2, K1
@@ -1959,18 +1812,12 @@ grouploop:
 	VCMPPS       $0x00, Z4, Z7, K3
 	KUNPCKWD     K2, K3, K2
 	KUNPCKDQ     K1, K2, K1
+	JEQ          maskbytes5
 	KMOVQ        K1, (DX)
 	ADDQ         $+8, DX
 	JMP          maskdone6
 
 maskbytes5:
-	VCMPPS     $0x00, Z1, Z0, K1
-	VCMPPS     $0x00, Z2, Z5, K2
-	KUNPCKWD   K1, K2, K1
-	VCMPPS     $0x00, Z3, Z6, K2
-	VCMPPS     $0x00, Z4, Z7, K3
-	KUNPCKWD   K2, K3, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z12, K1, Z16
 	VMOVUPS    Z16, (DX)
 	ADDQ       $+64, DX
@@ -2085,7 +1932,6 @@ groupmeet:
 	VMOVUPS      Z5, 192(SI)
 	CMPL         kind+56(FP), $+1
 	JLT          maskdone8
-	JEQ          maskbytes7
 	VCMPPS       $0x00, Z4, Z2, K1
 	VCMPPS       $0x00, Z8, Z1, K2
 	KUNPCKWD     K1, K2, K1
@@ -2093,18 +1939,12 @@ groupmeet:
 	VCMPPS       $0x00, Z17, Z6, K3
 	KUNPCKWD     K2, K3, K2
 	KUNPCKDQ     K1, K2, K1
+	JEQ          maskbytes7
 	KMOVQ        K1, (DX)
 	ADDQ         $+8, DX
 	JMP          maskdone8
 
 maskbytes7:
-	VCMPPS     $0x00, Z4, Z2, K1
-	VCMPPS     $0x00, Z8, Z1, K2
-	KUNPCKWD   K1, K2, K1
-	VCMPPS     $0x00, Z11, Z3, K2
-	VCMPPS     $0x00, Z17, Z6, K3
-	KUNPCKWD   K2, K3, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z12, K1, Z0
 	VMOVUPS    Z0, (DX)
 	ADDQ       $+64, DX
@@ -2211,7 +2051,6 @@ grouptail:
 grouptailnarrow:
 	CMPL     kind+56(FP), $+1
 	JLT      maskdone10
-	JEQ      maskbytes9
 	VCMPPS   $0x00, Z1, Z0, K1
 	VCMPPS   $0x00, Z2, Z5, K2
 	KUNPCKWD K1, K2, K1
@@ -2219,17 +2058,11 @@ grouptailnarrow:
 	VCMPPS   $0x00, Z4, Z7, K3
 	KUNPCKWD K2, K3, K2
 	KUNPCKDQ K1, K2, K1
+	JEQ      maskbytes9
 	KMOVQ    K1, 272(SP)
 	JMP      maskdone10
 
 maskbytes9:
-	VCMPPS     $0x00, Z1, Z0, K1
-	VCMPPS     $0x00, Z2, Z5, K2
-	KUNPCKWD   K1, K2, K1
-	VCMPPS     $0x00, Z3, Z6, K2
-	VCMPPS     $0x00, Z4, Z7, K3
-	KUNPCKWD   K2, K3, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z12, K1, Z16
 	VMOVUPS    Z16, 272(SP)
 
@@ -2326,7 +2159,6 @@ short2ahead:
 	VMOVUPS           Z21, 192(SI)
 	CMPL              kind+56(FP), $+1
 	JLT               maskdone12
-	JEQ               maskbytes11
 	VCMPPS            $0x00, Z0, Z19, K1
 	VCMPPS            $0x00, Z20, Z18, K2
 	KUNPCKWD          K1, K2, K1
@@ -2334,18 +2166,12 @@ short2ahead:
 	VCMPPS            $0x00, Z24, Z22, K3
 	KUNPCKWD          K2, K3, K2
 	KUNPCKDQ          K1, K2, K1
+	JEQ               maskbytes11
 	KMOVQ             K1, (DX)
 	ADDQ              $+8, DX
 	JMP               maskdone12
 
 maskbytes11:
-	VCMPPS     $0x00, Z0, Z19, K1
-	VCMPPS     $0x00, Z20, Z18, K2
-	KUNPCKWD   K1, K2, K1
-	VCMPPS     $0x00, Z17, Z23, K2
-	VCMPPS     $0x00, Z24, Z22, K3
-	KUNPCKWD   K2, K3, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z12, K1, Z21
 	VMOVUPS    Z21, (DX)
 	ADDQ       $+64, DX
@@ -2421,7 +2247,6 @@ short2loop:
 	VMOVUPS           Z16, 192(SI)
 	CMPL              kind+56(FP), $+1
 	JLT               maskdone14
-	JEQ               maskbytes13
 	VCMPPS            $0x00, Z1, Z0, K1
 	VCMPPS            $0x00, Z2, Z5, K2
 	KUNPCKWD          K1, K2, K1
@@ -2429,18 +2254,12 @@ short2loop:
 	VCMPPS            $0x00, Z4, Z7, K3
 	KUNPCKWD          K2, K3, K2
 	KUNPCKDQ          K1, K2, K1
+	JEQ               maskbytes13
 	KMOVQ             K1, (DX)
 	ADDQ              $+8, DX
 	JMP               maskdone14
 
 maskbytes13:
-	VCMPPS     $0x00, Z1, Z0, K1
-	VCMPPS     $0x00, Z2, Z5, K2
-	KUNPCKWD   K1, K2, K1
-	VCMPPS     $0x00, Z3, Z6, K2
-	VCMPPS     $0x00, Z4, Z7, K3
-	KUNPCKWD   K2, K3, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z12, K1, Z16
 	VMOVUPS    Z16, (DX)
 	ADDQ       $+64, DX
@@ -2553,7 +2372,6 @@ short4ahead:
 	VMOVUPS           Z27, 192(SI)
 	CMPL              kind+56(FP), $+1
 	JLT               maskdone16
-	JEQ               maskbytes15
 	VCMPPS            $0x00, Z0, Z22, K1
 	VCMPPS            $0x00, Z21, Z24, K2
 	KUNPCKWD          K1, K2, K1
@@ -2561,18 +2379,12 @@ short4ahead:
 	VCMPPS            $0x00, Z25, Z28, K3
 	KUNPCKWD          K2, K3, K2
 	KUNPCKDQ          K1, K2, K1
+	JEQ               maskbytes15
 	KMOVQ             K1, (DX)
 	ADDQ              $+8, DX
 	JMP               maskdone16
 
 maskbytes15:
-	VCMPPS     $0x00, Z0, Z22, K1
-	VCMPPS     $0x00, Z21, Z24, K2
-	KUNPCKWD   K1, K2, K1
-	VCMPPS     $0x00, Z23, Z26, K2
-	VCMPPS     $0x00, Z25, Z28, K3
-	KUNPCKWD   K2, K3, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z12, K1, Z27
 	VMOVUPS    Z27, (DX)
 	ADDQ       $+64, DX
@@ -2658,7 +2470,6 @@ short4loop:
 	VMOVUPS           Z20, 192(SI)
 	CMPL              kind+56(FP), $+1
 	JLT               maskdone18
-	JEQ               maskbytes17
 	VCMPPS            $0x00, Z1, Z0, K1
 	VCMPPS            $0x00, Z2, Z17, K2
 	KUNPCKWD          K1, K2, K1
@@ -2666,18 +2477,12 @@ short4loop:
 	VCMPPS            $0x00, Z16, Z19, K3
 	KUNPCKWD          K2, K3, K2
 	KUNPCKDQ          K1, K2, K1
+	JEQ               maskbytes17
 	KMOVQ             K1, (DX)
 	ADDQ              $+8, DX
 	JMP               maskdone18
 
 maskbytes17:
-	VCMPPS     $0x00, Z1, Z0, K1
-	VCMPPS     $0x00, Z2, Z17, K2
-	KUNPCKWD   K1, K2, K1
-	VCMPPS     $0x00, Z3, Z18, K2
-	VCMPPS     $0x00, Z16, Z19, K3
-	KUNPCKWD   K2, K3, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z12, K1, Z20
 	VMOVUPS    Z20, (DX)
 	ADDQ       $+64, DX
@@ -2773,7 +2578,6 @@ laneloop:
 	VMOVUPS      Z9, 192(SI)
 	CMPL         kind+56(FP), $+1
 	JLT          maskdone20
-	JEQ          maskbytes19
 	VCMPPS       $0x00, Z2, Z1, K1
 	VCMPPS       $0x00, Z4, Z3, K2
 	KUNPCKWD     K1, K2, K1
@@ -2781,18 +2585,12 @@ laneloop:
 	VCMPPS       $0x00, Z8, Z7, K3
 	KUNPCKWD     K2, K3, K2
 	KUNPCKDQ     K1, K2, K1
+	JEQ          maskbytes19
 	KMOVQ        K1, (DX)
 	ADDQ         $+8, DX
 	JMP          maskdone20
 
 maskbytes19:
-	VCMPPS     $0x00, Z2, Z1, K1
-	VCMPPS     $0x00, Z4, Z3, K2
-	KUNPCKWD   K1, K2, K1
-	VCMPPS     $0x00, Z6, Z5, K2
-	VCMPPS     $0x00, Z8, Z7, K3
-	KUNPCKWD   K2, K3, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z12, K1, Z0
 	VMOVUPS    Z0, (DX)
 	ADDQ       $+64, DX
@@ -2886,7 +2684,6 @@ groupstream:
 	VMOVNTPS     Z16, 192(SI)
 	CMPL         kind+56(FP), $+1
 	JLT          maskdone22
-	JEQ          maskbytes21
 	VCMPPS       $0x00, Z1, Z0, K1
 	VCMPPS       $0x00, Z2, Z5, K2
 	KUNPCKWD     K1, K2, K1
@@ -2894,18 +2691,12 @@ groupstream:
 	VCMPPS       $0x00, Z4, Z7, K3
 	KUNPCKWD     K2, K3, K2
 	KUNPCKDQ     K1, K2, K1
+	JEQ          maskbytes21
 	KMOVQ        K1, (DX)
 	ADDQ         $+8, DX
 	JMP          maskdone22
 
 maskbytes21:
-	VCMPPS     $0x00, Z1, Z0, K1
-	VCMPPS     $0x00, Z2, Z5, K2
-	KUNPCKWD   K1, K2, K1
-	VCMPPS     $0x00, Z3, Z6, K2
-	VCMPPS     $0x00, Z4, Z7, K3
-	KUNPCKWD   K2, K3, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z12, K1, Z16
 	VMOVNTPS   Z16, (DX)
 	ADDQ       $+64, DX
@@ -2949,7 +2740,6 @@ grouplast:
 	VMOVUPS     Z20, 192(SI)
 	CMPL        kind+56(FP), $+1
 	JLT         maskdone24
-	JEQ         maskbytes23
 	VCMPPS      $0x00, Z0, Z1, K1
 	VCMPPS      $0x00, Z2, Z3, K2
 	KUNPCKWD    K1, K2, K1
@@ -2957,18 +2747,12 @@ grouplast:
 	VCMPPS      $0x00, Z18, Z19, K3
 	KUNPCKWD    K2, K3, K2
 	KUNPCKDQ    K1, K2, K1
+	JEQ         maskbytes23
 	KMOVQ       K1, (DX)
 	ADDQ        $+8, DX
 	JMP         maskdone24
 
 maskbytes23:
-	VCMPPS     $0x00, Z0, Z1, K1
-	VCMPPS     $0x00, Z2, Z3, K2
-	KUNPCKWD   K1, K2, K1
-	VCMPPS     $0x00, Z16, Z17, K2
-	VCMPPS     $0x00, Z18, Z19, K3
-	KUNPCKWD   K2, K3, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z12, K1, Z20
 	VMOVUPS    Z20, (DX)
 	ADDQ       $+64, DX
@@ -2990,9 +2774,7 @@ groupstage:
 	MOVQ DX, 264(SP)
 	LEAQ 272(SP), DX
 	LEAQ 344(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 344(SP), BX
+	CALL ·stageIn32BXAVX512(SB)
 	SUBQ R11, R11
 	JMP  grouploop
 
@@ -3010,17 +2792,9 @@ groupending:
 	SUBQ R8, DI
 	SHRQ $0x02, DI
 	LEAQ 2072(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 2072(SP), R8
-	LEAQ 2920(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 2920(SP), R9
-	LEAQ 3768(SP), AX
-	MOVQ R10, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 3768(SP), R10
+	CALL ·stageIn32R8AVX512(SB)
+	CALL ·stageIn32R9AVX512(SB)
+	CALL ·stageIn32R10AVX512(SB)
 	MOVQ $+64, 2032(SP)
 	MOVQ 2048(SP), DI
 	JMP  groupchosen
@@ -3037,28 +2811,17 @@ groupodd:
 	MOVL $0x00000080, DI
 
 grouprepeat:
-	LEAQ 2328(SP), AX
-	MOVQ R8, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 2904(SP)
-	LEAQ 2328(SP), R8
-	LEAQ 3176(SP), AX
-	MOVQ R9, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 3752(SP)
-	LEAQ 3176(SP), R9
-	LEAQ 4024(SP), AX
-	MOVQ R10, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 4600(SP)
-	LEAQ 4024(SP), R10
+	LEAQ 2856(SP), AX
+	CALL ·repeatR8AVX512(SB)
+	CALL ·repeatR9AVX512(SB)
+	CALL ·repeatR10AVX512(SB)
 	MOVQ R15, R11
 	MOVQ $+1, 2056(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 2904(SP), R8
-	MOVQ 3752(SP), R9
+	MOVQ 3432(SP), R8
+	MOVQ 4016(SP), R9
 	MOVQ 4600(SP), R10
 	MOVQ 2048(SP), DI
 	CMPQ DI, $+129
@@ -3125,7 +2888,6 @@ short2stream:
 	VMOVNTPS          Z16, 192(SI)
 	CMPL              kind+56(FP), $+1
 	JLT               maskdone26
-	JEQ               maskbytes25
 	VCMPPS            $0x00, Z1, Z0, K1
 	VCMPPS            $0x00, Z2, Z5, K2
 	KUNPCKWD          K1, K2, K1
@@ -3133,18 +2895,12 @@ short2stream:
 	VCMPPS            $0x00, Z4, Z7, K3
 	KUNPCKWD          K2, K3, K2
 	KUNPCKDQ          K1, K2, K1
+	JEQ               maskbytes25
 	KMOVQ             K1, (DX)
 	ADDQ              $+8, DX
 	JMP               maskdone26
 
 maskbytes25:
-	VCMPPS     $0x00, Z1, Z0, K1
-	VCMPPS     $0x00, Z2, Z5, K2
-	KUNPCKWD   K1, K2, K1
-	VCMPPS     $0x00, Z3, Z6, K2
-	VCMPPS     $0x00, Z4, Z7, K3
-	KUNPCKWD   K2, K3, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z12, K1, Z16
 	VMOVNTPS   Z16, (DX)
 	ADDQ       $+64, DX
@@ -3234,7 +2990,6 @@ short4stream:
 	VMOVNTPS          Z20, 192(SI)
 	CMPL              kind+56(FP), $+1
 	JLT               maskdone28
-	JEQ               maskbytes27
 	VCMPPS            $0x00, Z1, Z0, K1
 	VCMPPS            $0x00, Z2, Z17, K2
 	KUNPCKWD          K1, K2, K1
@@ -3242,18 +2997,12 @@ short4stream:
 	VCMPPS            $0x00, Z16, Z19, K3
 	KUNPCKWD          K2, K3, K2
 	KUNPCKDQ          K1, K2, K1
+	JEQ               maskbytes27
 	KMOVQ             K1, (DX)
 	ADDQ              $+8, DX
 	JMP               maskdone28
 
 maskbytes27:
-	VCMPPS     $0x00, Z1, Z0, K1
-	VCMPPS     $0x00, Z2, Z17, K2
-	KUNPCKWD   K1, K2, K1
-	VCMPPS     $0x00, Z3, Z18, K2
-	VCMPPS     $0x00, Z16, Z19, K3
-	KUNPCKWD   K2, K3, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z12, K1, Z20
 	VMOVNTPS   Z20, (DX)
 	ADDQ       $+64, DX
@@ -3284,36 +3033,17 @@ lanestage:
 	MOVQ DX, 264(SP)
 	LEAQ 272(SP), DX
 	LEAQ 344(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 344(SP), BX
-	LEAQ 608(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 608(SP), R8
-	LEAQ 872(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 872(SP), R9
-	LEAQ 1136(SP), AX
-	MOVQ R10, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 1136(SP), R10
+	CALL ·stageIn32BXAVX512(SB)
+	CALL ·stageIn32R8AVX512(SB)
+	CALL ·stageIn32R9AVX512(SB)
+	CALL ·stageIn32R10AVX512(SB)
 	JMP  laneloop
 
 spread:
 	LEAQ 608(SP), AX
-	MOVQ R8, CX
-	CALL ·spreadAVX512(SB)
-	LEAQ 608(SP), R8
-	LEAQ 872(SP), AX
-	MOVQ R9, CX
-	CALL ·spreadAVX512(SB)
-	LEAQ 872(SP), R9
-	LEAQ 1136(SP), AX
-	MOVQ R10, CX
-	CALL ·spreadAVX512(SB)
-	LEAQ 1136(SP), R10
+	CALL ·spreadR8AVX512(SB)
+	CALL ·spreadR9AVX512(SB)
+	CALL ·spreadR10AVX512(SB)
 
 rare:
 	VMOVUPS      (BX), Z0
@@ -3387,7 +3117,6 @@ rare:
 	VMOVUPS      Z9, 192(SI)
 	CMPL         kind+56(FP), $+1
 	JLT          maskdone30
-	JEQ          maskbytes29
 	VCMPPS       $0x00, Z0, Z3, K1
 	VCMPPS       $0x00, Z2, Z6, K2
 	KUNPCKWD     K1, K2, K1
@@ -3395,18 +3124,12 @@ rare:
 	VCMPPS       $0x00, Z5, Z10, K3
 	KUNPCKWD     K2, K3, K2
 	KUNPCKDQ     K1, K2, K1
+	JEQ          maskbytes29
 	KMOVQ        K1, (DX)
 	ADDQ         $+8, DX
 	JMP          maskdone30
 
 maskbytes29:
-	VCMPPS     $0x00, Z0, Z3, K1
-	VCMPPS     $0x00, Z2, Z6, K2
-	KUNPCKWD   K1, K2, K1
-	VCMPPS     $0x00, Z4, Z8, K2
-	VCMPPS     $0x00, Z5, Z10, K3
-	KUNPCKWD   K2, K3, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z12, K1, Z1
 	VMOVUPS    Z1, (DX)
 	ADDQ       $+64, DX
@@ -3576,7 +3299,6 @@ groupahead:
 	VMOVUPS      Z23, 192(SI)
 	CMPL         kind+56(FP), $+1
 	JLT          maskdone2
-	JEQ          maskbytes1
 	VCMPPS       $0x00, Z0, Z16, K1
 	VCMPPS       $0x00, Z17, Z18, K2
 	KUNPCKWD     K1, K2, K1
@@ -3584,18 +3306,12 @@ groupahead:
 	VCMPPS       $0x00, Z21, Z22, K3
 	KUNPCKWD     K2, K3, K2
 	KUNPCKDQ     K1, K2, K1
+	JEQ          maskbytes1
 	KMOVQ        K1, (DX)
 	ADDQ         $+8, DX
 	JMP          maskdone2
 
 maskbytes1:
-	VCMPPS     $0x00, Z0, Z16, K1
-	VCMPPS     $0x00, Z17, Z18, K2
-	KUNPCKWD   K1, K2, K1
-	VCMPPS     $0x00, Z19, Z20, K2
-	VCMPPS     $0x00, Z21, Z22, K3
-	KUNPCKWD   K2, K3, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z12, K1, Z23
 	VMOVUPS    Z23, (DX)
 	ADDQ       $+64, DX
@@ -3672,7 +3388,6 @@ groupturn:
 	VMOVUPS           Z23, 192(SI)
 	CMPL              kind+56(FP), $+1
 	JLT               maskdone4
-	JEQ               maskbytes3
 	VCMPPS            $0x00, Z0, Z16, K1
 	VCMPPS            $0x00, Z17, Z18, K2
 	KUNPCKWD          K1, K2, K1
@@ -3680,18 +3395,12 @@ groupturn:
 	VCMPPS            $0x00, Z21, Z22, K3
 	KUNPCKWD          K2, K3, K2
 	KUNPCKDQ          K1, K2, K1
+	JEQ               maskbytes3
 	KMOVQ             K1, (DX)
 	ADDQ              $+8, DX
 	JMP               maskdone4
 
 maskbytes3:
-	VCMPPS     $0x00, Z0, Z16, K1
-	VCMPPS     $0x00, Z17, Z18, K2
-	KUNPCKWD   K1, K2, K1
-	VCMPPS     $0x00, Z19, Z20, K2
-	VCMPPS     $0x00, Z21, Z22, K3
-	KUNPCKWD   K2, K3, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z12, K1, Z23
 	VMOVUPS    Z23, (DX)
 	ADDQ       $+64, DX
@@ -3775,7 +3484,6 @@ grouploop:
 	VMOVUPS      Z8, 192(SI)
 	CMPL         kind+56(FP), $+1
 	JLT          maskdone6
-	JEQ          maskbytes5
 	VCMPPS       $0x00, Z1, Z0, K1
 	VCMPPS       $0x00, Z2, Z5, K2
 	KUNPCKWD     K1, K2, K1
@@ -3783,18 +3491,12 @@ grouploop:
 	VCMPPS       $0x00, Z4, Z7, K3
 	KUNPCKWD     K2, K3, K2
 	KUNPCKDQ     K1, K2, K1
+	JEQ          maskbytes5
 	KMOVQ        K1, (DX)
 	ADDQ         $+8, DX
 	JMP          maskdone6
 
 maskbytes5:
-	VCMPPS     $0x00, Z1, Z0, K1
-	VCMPPS     $0x00, Z2, Z5, K2
-	KUNPCKWD   K1, K2, K1
-	VCMPPS     $0x00, Z3, Z6, K2
-	VCMPPS     $0x00, Z4, Z7, K3
-	KUNPCKWD   K2, K3, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z12, K1, Z8
 	VMOVUPS    Z8, (DX)
 	ADDQ       $+64, DX
@@ -3901,7 +3603,6 @@ groupmeet:
 	VMOVUPS      Z7, 192(SI)
 	CMPL         kind+56(FP), $+1
 	JLT          maskdone8
-	JEQ          maskbytes7
 	VCMPPS       $0x00, Z6, Z0, K1
 	VCMPPS       $0x00, Z10, Z1, K2
 	KUNPCKWD     K1, K2, K1
@@ -3909,18 +3610,12 @@ groupmeet:
 	VCMPPS       $0x00, Z18, Z4, K3
 	KUNPCKWD     K2, K3, K2
 	KUNPCKDQ     K1, K2, K1
+	JEQ          maskbytes7
 	KMOVQ        K1, (DX)
 	ADDQ         $+8, DX
 	JMP          maskdone8
 
 maskbytes7:
-	VCMPPS     $0x00, Z6, Z0, K1
-	VCMPPS     $0x00, Z10, Z1, K2
-	KUNPCKWD   K1, K2, K1
-	VCMPPS     $0x00, Z17, Z3, K2
-	VCMPPS     $0x00, Z18, Z4, K3
-	KUNPCKWD   K2, K3, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z12, K1, Z2
 	VMOVUPS    Z2, (DX)
 	ADDQ       $+64, DX
@@ -4031,7 +3726,6 @@ grouptail:
 grouptailnarrow:
 	CMPL     kind+56(FP), $+1
 	JLT      maskdone10
-	JEQ      maskbytes9
 	VCMPPS   $0x00, Z1, Z0, K1
 	VCMPPS   $0x00, Z2, Z5, K2
 	KUNPCKWD K1, K2, K1
@@ -4039,17 +3733,11 @@ grouptailnarrow:
 	VCMPPS   $0x00, Z4, Z7, K3
 	KUNPCKWD K2, K3, K2
 	KUNPCKDQ K1, K2, K1
+	JEQ      maskbytes9
 	KMOVQ    K1, 272(SP)
 	JMP      maskdone10
 
 maskbytes9:
-	VCMPPS     $0x00, Z1, Z0, K1
-	VCMPPS     $0x00, Z2, Z5, K2
-	KUNPCKWD   K1, K2, K1
-	VCMPPS     $0x00, Z3, Z6, K2
-	VCMPPS     $0x00, Z4, Z7, K3
-	KUNPCKWD   K2, K3, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z12, K1, Z8
 	VMOVUPS    Z8, 272(SP)
 
@@ -4148,7 +3836,6 @@ short2ahead:
 	VMOVUPS           Z20, 192(SI)
 	CMPL              kind+56(FP), $+1
 	JLT               maskdone12
-	JEQ               maskbytes11
 	VCMPPS            $0x00, Z0, Z5, K1
 	VCMPPS            $0x00, Z6, Z7, K2
 	KUNPCKWD          K1, K2, K1
@@ -4156,18 +3843,12 @@ short2ahead:
 	VCMPPS            $0x00, Z18, Z19, K3
 	KUNPCKWD          K2, K3, K2
 	KUNPCKDQ          K1, K2, K1
+	JEQ               maskbytes11
 	KMOVQ             K1, (DX)
 	ADDQ              $+8, DX
 	JMP               maskdone12
 
 maskbytes11:
-	VCMPPS     $0x00, Z0, Z5, K1
-	VCMPPS     $0x00, Z6, Z7, K2
-	KUNPCKWD   K1, K2, K1
-	VCMPPS     $0x00, Z16, Z17, K2
-	VCMPPS     $0x00, Z18, Z19, K3
-	KUNPCKWD   K2, K3, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z12, K1, Z20
 	VMOVUPS    Z20, (DX)
 	ADDQ       $+64, DX
@@ -4241,7 +3922,6 @@ short2loop:
 	VMOVUPS           Z8, 192(SI)
 	CMPL              kind+56(FP), $+1
 	JLT               maskdone14
-	JEQ               maskbytes13
 	VCMPPS            $0x00, Z1, Z0, K1
 	VCMPPS            $0x00, Z2, Z5, K2
 	KUNPCKWD          K1, K2, K1
@@ -4249,18 +3929,12 @@ short2loop:
 	VCMPPS            $0x00, Z4, Z7, K3
 	KUNPCKWD          K2, K3, K2
 	KUNPCKDQ          K1, K2, K1
+	JEQ               maskbytes13
 	KMOVQ             K1, (DX)
 	ADDQ              $+8, DX
 	JMP               maskdone14
 
 maskbytes13:
-	VCMPPS     $0x00, Z1, Z0, K1
-	VCMPPS     $0x00, Z2, Z5, K2
-	KUNPCKWD   K1, K2, K1
-	VCMPPS     $0x00, Z3, Z6, K2
-	VCMPPS     $0x00, Z4, Z7, K3
-	KUNPCKWD   K2, K3, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z12, K1, Z8
 	VMOVUPS    Z8, (DX)
 	ADDQ       $+64, DX
@@ -4365,7 +4039,6 @@ short4ahead:
 	VMOVUPS           Z20, 192(SI)
 	CMPL              kind+56(FP), $+1
 	JLT               maskdone16
-	JEQ               maskbytes15
 	VCMPPS            $0x00, Z0, Z5, K1
 	VCMPPS            $0x00, Z6, Z7, K2
 	KUNPCKWD          K1, K2, K1
@@ -4373,18 +4046,12 @@ short4ahead:
 	VCMPPS            $0x00, Z18, Z19, K3
 	KUNPCKWD          K2, K3, K2
 	KUNPCKDQ          K1, K2, K1
+	JEQ               maskbytes15
 	KMOVQ             K1, (DX)
 	ADDQ              $+8, DX
 	JMP               maskdone16
 
 maskbytes15:
-	VCMPPS     $0x00, Z0, Z5, K1
-	VCMPPS     $0x00, Z6, Z7, K2
-	KUNPCKWD   K1, K2, K1
-	VCMPPS     $0x00, Z16, Z17, K2
-	VCMPPS     $0x00, Z18, Z19, K3
-	KUNPCKWD   K2, K3, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z12, K1, Z20
 	VMOVUPS    Z20, (DX)
 	ADDQ       $+64, DX
@@ -4458,7 +4125,6 @@ short4loop:
 	VMOVUPS           Z8, 192(SI)
 	CMPL              kind+56(FP), $+1
 	JLT               maskdone18
-	JEQ               maskbytes17
 	VCMPPS            $0x00, Z1, Z0, K1
 	VCMPPS            $0x00, Z2, Z5, K2
 	KUNPCKWD          K1, K2, K1
@@ -4466,18 +4132,12 @@ short4loop:
 	VCMPPS            $0x00, Z4, Z7, K3
 	KUNPCKWD          K2, K3, K2
 	KUNPCKDQ          K1, K2, K1
+	JEQ               maskbytes17
 	KMOVQ             K1, (DX)
 	ADDQ              $+8, DX
 	JMP               maskdone18
 
 maskbytes17:
-	VCMPPS     $0x00, Z1, Z0, K1
-	VCMPPS     $0x00, Z2, Z5, K2
-	KUNPCKWD   K1, K2, K1
-	VCMPPS     $0x00, Z3, Z6, K2
-	VCMPPS     $0x00, Z4, Z7, K3
-	KUNPCKWD   K2, K3, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z12, K1, Z8
 	VMOVUPS    Z8, (DX)
 	ADDQ       $+64, DX
@@ -4565,7 +4225,6 @@ laneloop:
 	VMOVUPS      Z17, 192(SI)
 	CMPL         kind+56(FP), $+1
 	JLT          maskdone20
-	JEQ          maskbytes19
 	VCMPPS       $0x00, Z3, Z0, K1
 	VCMPPS       $0x00, Z6, Z1, K2
 	KUNPCKWD     K1, K2, K1
@@ -4573,18 +4232,12 @@ laneloop:
 	VCMPPS       $0x00, Z16, Z4, K3
 	KUNPCKWD     K2, K3, K2
 	KUNPCKDQ     K1, K2, K1
+	JEQ          maskbytes19
 	KMOVQ        K1, (DX)
 	ADDQ         $+8, DX
 	JMP          maskdone20
 
 maskbytes19:
-	VCMPPS     $0x00, Z3, Z0, K1
-	VCMPPS     $0x00, Z6, Z1, K2
-	KUNPCKWD   K1, K2, K1
-	VCMPPS     $0x00, Z9, Z2, K2
-	VCMPPS     $0x00, Z16, Z4, K3
-	KUNPCKWD   K2, K3, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z12, K1, Z5
 	VMOVUPS    Z5, (DX)
 	ADDQ       $+64, DX
@@ -4686,7 +4339,6 @@ groupstream:
 	VMOVNTPS     Z8, 192(SI)
 	CMPL         kind+56(FP), $+1
 	JLT          maskdone22
-	JEQ          maskbytes21
 	VCMPPS       $0x00, Z1, Z0, K1
 	VCMPPS       $0x00, Z2, Z5, K2
 	KUNPCKWD     K1, K2, K1
@@ -4694,18 +4346,12 @@ groupstream:
 	VCMPPS       $0x00, Z4, Z7, K3
 	KUNPCKWD     K2, K3, K2
 	KUNPCKDQ     K1, K2, K1
+	JEQ          maskbytes21
 	KMOVQ        K1, (DX)
 	ADDQ         $+8, DX
 	JMP          maskdone22
 
 maskbytes21:
-	VCMPPS     $0x00, Z1, Z0, K1
-	VCMPPS     $0x00, Z2, Z5, K2
-	KUNPCKWD   K1, K2, K1
-	VCMPPS     $0x00, Z3, Z6, K2
-	VCMPPS     $0x00, Z4, Z7, K3
-	KUNPCKWD   K2, K3, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z12, K1, Z8
 	VMOVNTPS   Z8, (DX)
 	ADDQ       $+64, DX
@@ -4753,7 +4399,6 @@ grouplast:
 	VMOVUPS     Z19, 192(SI)
 	CMPL        kind+56(FP), $+1
 	JLT         maskdone24
-	JEQ         maskbytes23
 	VCMPPS      $0x00, Z0, Z1, K1
 	VCMPPS      $0x00, Z2, Z3, K2
 	KUNPCKWD    K1, K2, K1
@@ -4761,18 +4406,12 @@ grouplast:
 	VCMPPS      $0x00, Z17, Z18, K3
 	KUNPCKWD    K2, K3, K2
 	KUNPCKDQ    K1, K2, K1
+	JEQ         maskbytes23
 	KMOVQ       K1, (DX)
 	ADDQ        $+8, DX
 	JMP         maskdone24
 
 maskbytes23:
-	VCMPPS     $0x00, Z0, Z1, K1
-	VCMPPS     $0x00, Z2, Z3, K2
-	KUNPCKWD   K1, K2, K1
-	VCMPPS     $0x00, Z4, Z16, K2
-	VCMPPS     $0x00, Z17, Z18, K3
-	KUNPCKWD   K2, K3, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z12, K1, Z19
 	VMOVUPS    Z19, (DX)
 	ADDQ       $+64, DX
@@ -4794,9 +4433,7 @@ groupstage:
 	MOVQ DX, 264(SP)
 	LEAQ 272(SP), DX
 	LEAQ 344(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 344(SP), BX
+	CALL ·stageIn32BXAVX512(SB)
 	SUBQ R11, R11
 	JMP  grouploop
 
@@ -4814,17 +4451,9 @@ groupending:
 	SUBQ R8, DI
 	SHRQ $0x02, DI
 	LEAQ 2072(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 2072(SP), R8
-	LEAQ 2920(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 2920(SP), R9
-	LEAQ 3768(SP), AX
-	MOVQ R10, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 3768(SP), R10
+	CALL ·stageIn32R8AVX512(SB)
+	CALL ·stageIn32R9AVX512(SB)
+	CALL ·stageIn32R10AVX512(SB)
 	MOVQ $+64, 2032(SP)
 	MOVQ 2048(SP), DI
 	JMP  groupchosen
@@ -4841,28 +4470,17 @@ groupodd:
 	MOVL $0x00000080, DI
 
 grouprepeat:
-	LEAQ 2328(SP), AX
-	MOVQ R8, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 2904(SP)
-	LEAQ 2328(SP), R8
-	LEAQ 3176(SP), AX
-	MOVQ R9, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 3752(SP)
-	LEAQ 3176(SP), R9
-	LEAQ 4024(SP), AX
-	MOVQ R10, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 4600(SP)
-	LEAQ 4024(SP), R10
+	LEAQ 2856(SP), AX
+	CALL ·repeatR8AVX512(SB)
+	CALL ·repeatR9AVX512(SB)
+	CALL ·repeatR10AVX512(SB)
 	MOVQ R15, R11
 	MOVQ $+1, 2056(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 2904(SP), R8
-	MOVQ 3752(SP), R9
+	MOVQ 3432(SP), R8
+	MOVQ 4016(SP), R9
 	MOVQ 4600(SP), R10
 	MOVQ 2048(SP), DI
 	CMPQ DI, $+129
@@ -4927,7 +4545,6 @@ short2stream:
 	VMOVNTPS          Z8, 192(SI)
 	CMPL              kind+56(FP), $+1
 	JLT               maskdone26
-	JEQ               maskbytes25
 	VCMPPS            $0x00, Z1, Z0, K1
 	VCMPPS            $0x00, Z2, Z5, K2
 	KUNPCKWD          K1, K2, K1
@@ -4935,18 +4552,12 @@ short2stream:
 	VCMPPS            $0x00, Z4, Z7, K3
 	KUNPCKWD          K2, K3, K2
 	KUNPCKDQ          K1, K2, K1
+	JEQ               maskbytes25
 	KMOVQ             K1, (DX)
 	ADDQ              $+8, DX
 	JMP               maskdone26
 
 maskbytes25:
-	VCMPPS     $0x00, Z1, Z0, K1
-	VCMPPS     $0x00, Z2, Z5, K2
-	KUNPCKWD   K1, K2, K1
-	VCMPPS     $0x00, Z3, Z6, K2
-	VCMPPS     $0x00, Z4, Z7, K3
-	KUNPCKWD   K2, K3, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z12, K1, Z8
 	VMOVNTPS   Z8, (DX)
 	ADDQ       $+64, DX
@@ -5024,7 +4635,6 @@ short4stream:
 	VMOVNTPS          Z8, 192(SI)
 	CMPL              kind+56(FP), $+1
 	JLT               maskdone28
-	JEQ               maskbytes27
 	VCMPPS            $0x00, Z1, Z0, K1
 	VCMPPS            $0x00, Z2, Z5, K2
 	KUNPCKWD          K1, K2, K1
@@ -5032,18 +4642,12 @@ short4stream:
 	VCMPPS            $0x00, Z4, Z7, K3
 	KUNPCKWD          K2, K3, K2
 	KUNPCKDQ          K1, K2, K1
+	JEQ               maskbytes27
 	KMOVQ             K1, (DX)
 	ADDQ              $+8, DX
 	JMP               maskdone28
 
 maskbytes27:
-	VCMPPS     $0x00, Z1, Z0, K1
-	VCMPPS     $0x00, Z2, Z5, K2
-	KUNPCKWD   K1, K2, K1
-	VCMPPS     $0x00, Z3, Z6, K2
-	VCMPPS     $0x00, Z4, Z7, K3
-	KUNPCKWD   K2, K3, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z12, K1, Z8
 	VMOVNTPS   Z8, (DX)
 	ADDQ       $+64, DX
@@ -5074,36 +4678,17 @@ lanestage:
 	MOVQ DX, 264(SP)
 	LEAQ 272(SP), DX
 	LEAQ 344(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 344(SP), BX
-	LEAQ 608(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 608(SP), R8
-	LEAQ 872(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 872(SP), R9
-	LEAQ 1136(SP), AX
-	MOVQ R10, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 1136(SP), R10
+	CALL ·stageIn32BXAVX512(SB)
+	CALL ·stageIn32R8AVX512(SB)
+	CALL ·stageIn32R9AVX512(SB)
+	CALL ·stageIn32R10AVX512(SB)
 	JMP  laneloop
 
 spread:
 	LEAQ 608(SP), AX
-	MOVQ R8, CX
-	CALL ·spreadAVX512(SB)
-	LEAQ 608(SP), R8
-	LEAQ 872(SP), AX
-	MOVQ R9, CX
-	CALL ·spreadAVX512(SB)
-	LEAQ 872(SP), R9
-	LEAQ 1136(SP), AX
-	MOVQ R10, CX
-	CALL ·spreadAVX512(SB)
-	LEAQ 1136(SP), R10
+	CALL ·spreadR8AVX512(SB)
+	CALL ·spreadR9AVX512(SB)
+	CALL ·spreadR10AVX512(SB)
 
 rare:
 	VMOVUPS      (BX), Z0
@@ -5165,7 +4750,6 @@ rare:
 	VMOVUPS      Z11, 192(SI)
 	CMPL         kind+56(FP), $+1
 	JLT          maskdone30
-	JEQ          maskbytes29
 	VCMPPS       $0x00, Z0, Z3, K1
 	VCMPPS       $0x00, Z2, Z6, K2
 	KUNPCKWD     K1, K2, K1
@@ -5173,18 +4757,12 @@ rare:
 	VCMPPS       $0x00, Z5, Z10, K3
 	KUNPCKWD     K2, K3, K2
 	KUNPCKDQ     K1, K2, K1
+	JEQ          maskbytes29
 	KMOVQ        K1, (DX)
 	ADDQ         $+8, DX
 	JMP          maskdone30
 
 maskbytes29:
-	VCMPPS     $0x00, Z0, Z3, K1
-	VCMPPS     $0x00, Z2, Z6, K2
-	KUNPCKWD   K1, K2, K1
-	VCMPPS     $0x00, Z4, Z8, K2
-	VCMPPS     $0x00, Z5, Z10, K3
-	KUNPCKWD   K2, K3, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z12, K1, Z1
 	VMOVUPS    Z1, (DX)
 	ADDQ       $+64, DX

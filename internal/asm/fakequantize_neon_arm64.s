@@ -99,7 +99,6 @@ grouploop:
 	MOVWU kind+48(FP), R16
 	CMP $1, R16
 	BLT maskdone2
-	BEQ maskbytes1
 	WORD $0x4e21e408 // fcmeq v8.4s, v0.4s, v1.4s
 	WORD $0x4e22e4b0 // fcmeq v16.4s, v5.4s, v2.4s
 	VUZP1 V16.H8, V8.H8, V8.H8
@@ -107,6 +106,7 @@ grouploop:
 	WORD $0x4e24e4f0 // fcmeq v16.4s, v7.4s, v4.4s
 	VUZP1 V16.H8, V9.H8, V9.H8
 	VUZP1 V9.B16, V8.B16, V8.B16
+	BEQ maskbytes1
 	VAND V12.B16, V8.B16, V8.B16
 	VADDP V8.B16, V8.B16, V8.B16
 	VADDP V8.B16, V8.B16, V8.B16
@@ -115,13 +115,6 @@ grouploop:
 	ADD $2, R2, R2
 	B maskdone2
 maskbytes1:
-	WORD $0x4e21e408 // fcmeq v8.4s, v0.4s, v1.4s
-	WORD $0x4e22e4b0 // fcmeq v16.4s, v5.4s, v2.4s
-	VUZP1 V16.H8, V8.H8, V8.H8
-	WORD $0x4e23e4c9 // fcmeq v9.4s, v6.4s, v3.4s
-	WORD $0x4e24e4f0 // fcmeq v16.4s, v7.4s, v4.4s
-	VUZP1 V16.H8, V9.H8, V9.H8
-	VUZP1 V9.B16, V8.B16, V8.B16
 	VUSHR $7, V8.B16, V8.B16
 	FMOVQ F8, (R2)
 	ADD $16, R2, R2
@@ -214,7 +207,6 @@ groupmeet:
 	MOVWU kind+48(FP), R16
 	CMP $1, R16
 	BLT maskdone4
-	BEQ maskbytes3
 	WORD $0x4e24e405 // fcmeq v5.4s, v0.4s, v4.4s
 	WORD $0x4e27e428 // fcmeq v8.4s, v1.4s, v7.4s
 	VUZP1 V8.H8, V5.H8, V5.H8
@@ -222,6 +214,7 @@ groupmeet:
 	WORD $0x4e2ae468 // fcmeq v8.4s, v3.4s, v10.4s
 	VUZP1 V8.H8, V6.H8, V6.H8
 	VUZP1 V6.B16, V5.B16, V5.B16
+	BEQ maskbytes3
 	VAND V12.B16, V5.B16, V5.B16
 	VADDP V5.B16, V5.B16, V5.B16
 	VADDP V5.B16, V5.B16, V5.B16
@@ -230,13 +223,6 @@ groupmeet:
 	ADD $2, R2, R2
 	B maskdone4
 maskbytes3:
-	WORD $0x4e24e405 // fcmeq v5.4s, v0.4s, v4.4s
-	WORD $0x4e27e428 // fcmeq v8.4s, v1.4s, v7.4s
-	VUZP1 V8.H8, V5.H8, V5.H8
-	WORD $0x4e29e446 // fcmeq v6.4s, v2.4s, v9.4s
-	WORD $0x4e2ae468 // fcmeq v8.4s, v3.4s, v10.4s
-	VUZP1 V8.H8, V6.H8, V6.H8
-	VUZP1 V6.B16, V5.B16, V5.B16
 	VUSHR $7, V5.B16, V5.B16
 	FMOVQ F5, (R2)
 	ADD $16, R2, R2
@@ -275,9 +261,7 @@ grouptail:
 	MOVD R2, 88(RSP)
 	ADD $96, RSP, R2
 	ADD $120, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $120, RSP, R3
+	CALL ·stageIn32R3NEON(SB)
 	SUB R12, R12, R12
 	B grouploop
 groupstaged:
@@ -353,7 +337,6 @@ laneloop:
 	MOVWU kind+48(FP), R16
 	CMP $1, R16
 	BLT maskdone6
-	BEQ maskbytes5
 	WORD $0x4e22e407 // fcmeq v7.4s, v0.4s, v2.4s
 	WORD $0x4e24e42a // fcmeq v10.4s, v1.4s, v4.4s
 	VUZP1 V10.H8, V7.H8, V7.H8
@@ -361,6 +344,7 @@ laneloop:
 	WORD $0x4e28e4aa // fcmeq v10.4s, v5.4s, v8.4s
 	VUZP1 V10.H8, V9.H8, V9.H8
 	VUZP1 V9.B16, V7.B16, V7.B16
+	BEQ maskbytes5
 	VAND V12.B16, V7.B16, V7.B16
 	VADDP V7.B16, V7.B16, V7.B16
 	VADDP V7.B16, V7.B16, V7.B16
@@ -369,13 +353,6 @@ laneloop:
 	ADD $2, R2, R2
 	B maskdone6
 maskbytes5:
-	WORD $0x4e22e407 // fcmeq v7.4s, v0.4s, v2.4s
-	WORD $0x4e24e42a // fcmeq v10.4s, v1.4s, v4.4s
-	VUZP1 V10.H8, V7.H8, V7.H8
-	WORD $0x4e26e469 // fcmeq v9.4s, v3.4s, v6.4s
-	WORD $0x4e28e4aa // fcmeq v10.4s, v5.4s, v8.4s
-	VUZP1 V10.H8, V9.H8, V9.H8
-	VUZP1 V9.B16, V7.B16, V7.B16
 	VUSHR $7, V7.B16, V7.B16
 	FMOVQ F7, (R2)
 	ADD $16, R2, R2
@@ -412,13 +389,8 @@ groupending:
 	MOVD $0, R17
 	ADD R16>>2, R17, R0
 	ADD $576, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $576, RSP, R4
-	ADD $800, RSP, R16
-	MOVD R5, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $800, RSP, R5
+	CALL ·stageIn32R4NEON(SB)
+	CALL ·stageIn32R5NEON(SB)
 	MOVD $16, R16
 	MOVD R16, 536(RSP)
 	MOVD 552(RSP), R0
@@ -434,22 +406,15 @@ groupodd:
 	BLT grouprepeat
 	MOVD $32, R0
 grouprepeat:
-	ADD $640, RSP, R16
-	MOVD R4, R17
-	CALL ·repeatNEON(SB)
-	MOVD R17, 784(RSP)
-	ADD $640, RSP, R4
-	ADD $864, RSP, R16
-	MOVD R5, R17
-	CALL ·repeatNEON(SB)
-	MOVD R17, 1008(RSP)
-	ADD $864, RSP, R5
+	ADD $712, RSP, R16
+	CALL ·repeatR4NEON(SB)
+	CALL ·repeatR5NEON(SB)
 	MOVD R15, R12
 	MOVD $1, R16
 	MOVD R16, 560(RSP)
 	B lanerow
 groupodddone:
-	MOVD 784(RSP), R4
+	MOVD 856(RSP), R4
 	MOVD 1008(RSP), R5
 	MOVD 552(RSP), R0
 	CMP $33, R0
@@ -466,27 +431,14 @@ lanestage:
 	MOVD R2, 88(RSP)
 	ADD $96, RSP, R2
 	ADD $120, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $120, RSP, R3
-	ADD $192, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $192, RSP, R4
-	ADD $264, RSP, R16
-	MOVD R5, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $264, RSP, R5
+	CALL ·stageIn32R3NEON(SB)
+	CALL ·stageIn32R4NEON(SB)
+	CALL ·stageIn32R5NEON(SB)
 	B laneloop
 spread:
 	ADD $192, RSP, R16
-	MOVD R4, R17
-	CALL ·spreadNEON(SB)
-	ADD $192, RSP, R4
-	ADD $264, RSP, R16
-	MOVD R5, R17
-	CALL ·spreadNEON(SB)
-	ADD $264, RSP, R5
+	CALL ·spreadR4NEON(SB)
+	CALL ·spreadR5NEON(SB)
 rare:
 	FMOVQ (R3), F0
 	FMOVQ (R4), F1
@@ -541,7 +493,6 @@ rare:
 	MOVWU kind+48(FP), R16
 	CMP $1, R16
 	BLT maskdone8
-	BEQ maskbytes7
 	WORD $0x4e20e444 // fcmeq v4.4s, v2.4s, v0.4s
 	WORD $0x4e21e4aa // fcmeq v10.4s, v5.4s, v1.4s
 	VUZP1 V10.H8, V4.H8, V4.H8
@@ -549,6 +500,7 @@ rare:
 	WORD $0x4e26e52a // fcmeq v10.4s, v9.4s, v6.4s
 	VUZP1 V10.H8, V8.H8, V8.H8
 	VUZP1 V8.B16, V4.B16, V4.B16
+	BEQ maskbytes7
 	VAND V12.B16, V4.B16, V4.B16
 	VADDP V4.B16, V4.B16, V4.B16
 	VADDP V4.B16, V4.B16, V4.B16
@@ -557,13 +509,6 @@ rare:
 	ADD $2, R2, R2
 	B maskdone8
 maskbytes7:
-	WORD $0x4e20e444 // fcmeq v4.4s, v2.4s, v0.4s
-	WORD $0x4e21e4aa // fcmeq v10.4s, v5.4s, v1.4s
-	VUZP1 V10.H8, V4.H8, V4.H8
-	WORD $0x4e23e4e8 // fcmeq v8.4s, v7.4s, v3.4s
-	WORD $0x4e26e52a // fcmeq v10.4s, v9.4s, v6.4s
-	VUZP1 V10.H8, V8.H8, V8.H8
-	VUZP1 V8.B16, V4.B16, V4.B16
 	VUSHR $7, V4.B16, V4.B16
 	FMOVQ F4, (R2)
 	ADD $16, R2, R2
@@ -676,7 +621,6 @@ grouploop:
 	MOVWU kind+56(FP), R16
 	CMP $1, R16
 	BLT maskdone2
-	BEQ maskbytes1
 	WORD $0x4e21e410 // fcmeq v16.4s, v0.4s, v1.4s
 	WORD $0x4e22e4b2 // fcmeq v18.4s, v5.4s, v2.4s
 	VUZP1 V18.H8, V16.H8, V16.H8
@@ -684,6 +628,7 @@ grouploop:
 	WORD $0x4e24e4f2 // fcmeq v18.4s, v7.4s, v4.4s
 	VUZP1 V18.H8, V17.H8, V17.H8
 	VUZP1 V17.B16, V16.B16, V16.B16
+	BEQ maskbytes1
 	VAND V12.B16, V16.B16, V16.B16
 	VADDP V16.B16, V16.B16, V16.B16
 	VADDP V16.B16, V16.B16, V16.B16
@@ -692,13 +637,6 @@ grouploop:
 	ADD $2, R2, R2
 	B maskdone2
 maskbytes1:
-	WORD $0x4e21e410 // fcmeq v16.4s, v0.4s, v1.4s
-	WORD $0x4e22e4b2 // fcmeq v18.4s, v5.4s, v2.4s
-	VUZP1 V18.H8, V16.H8, V16.H8
-	WORD $0x4e23e4d1 // fcmeq v17.4s, v6.4s, v3.4s
-	WORD $0x4e24e4f2 // fcmeq v18.4s, v7.4s, v4.4s
-	VUZP1 V18.H8, V17.H8, V17.H8
-	VUZP1 V17.B16, V16.B16, V16.B16
 	VUSHR $7, V16.B16, V16.B16
 	FMOVQ F16, (R2)
 	ADD $16, R2, R2
@@ -813,7 +751,6 @@ groupmeet:
 	MOVWU kind+56(FP), R16
 	CMP $1, R16
 	BLT maskdone4
-	BEQ maskbytes3
 	WORD $0x4e24e440 // fcmeq v0.4s, v2.4s, v4.4s
 	WORD $0x4e28e427 // fcmeq v7.4s, v1.4s, v8.4s
 	VUZP1 V7.H8, V0.H8, V0.H8
@@ -821,6 +758,7 @@ groupmeet:
 	WORD $0x4e31e4c7 // fcmeq v7.4s, v6.4s, v17.4s
 	VUZP1 V7.H8, V5.H8, V5.H8
 	VUZP1 V5.B16, V0.B16, V0.B16
+	BEQ maskbytes3
 	VAND V12.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
@@ -829,13 +767,6 @@ groupmeet:
 	ADD $2, R2, R2
 	B maskdone4
 maskbytes3:
-	WORD $0x4e24e440 // fcmeq v0.4s, v2.4s, v4.4s
-	WORD $0x4e28e427 // fcmeq v7.4s, v1.4s, v8.4s
-	VUZP1 V7.H8, V0.H8, V0.H8
-	WORD $0x4e2be465 // fcmeq v5.4s, v3.4s, v11.4s
-	WORD $0x4e31e4c7 // fcmeq v7.4s, v6.4s, v17.4s
-	VUZP1 V7.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V0.B16, V0.B16
 	VUSHR $7, V0.B16, V0.B16
 	FMOVQ F0, (R2)
 	ADD $16, R2, R2
@@ -880,9 +811,7 @@ grouptail:
 	MOVD R2, 88(RSP)
 	ADD $96, RSP, R2
 	ADD $120, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $120, RSP, R3
+	CALL ·stageIn32R3NEON(SB)
 	SUB R12, R12, R12
 	B grouploop
 groupstaged:
@@ -978,7 +907,6 @@ laneloop:
 	MOVWU kind+56(FP), R16
 	CMP $1, R16
 	BLT maskdone6
-	BEQ maskbytes5
 	WORD $0x4e22e420 // fcmeq v0.4s, v1.4s, v2.4s
 	WORD $0x4e24e46a // fcmeq v10.4s, v3.4s, v4.4s
 	VUZP1 V10.H8, V0.H8, V0.H8
@@ -986,6 +914,7 @@ laneloop:
 	WORD $0x4e28e4ea // fcmeq v10.4s, v7.4s, v8.4s
 	VUZP1 V10.H8, V9.H8, V9.H8
 	VUZP1 V9.B16, V0.B16, V0.B16
+	BEQ maskbytes5
 	VAND V12.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
@@ -994,13 +923,6 @@ laneloop:
 	ADD $2, R2, R2
 	B maskdone6
 maskbytes5:
-	WORD $0x4e22e420 // fcmeq v0.4s, v1.4s, v2.4s
-	WORD $0x4e24e46a // fcmeq v10.4s, v3.4s, v4.4s
-	VUZP1 V10.H8, V0.H8, V0.H8
-	WORD $0x4e26e4a9 // fcmeq v9.4s, v5.4s, v6.4s
-	WORD $0x4e28e4ea // fcmeq v10.4s, v7.4s, v8.4s
-	VUZP1 V10.H8, V9.H8, V9.H8
-	VUZP1 V9.B16, V0.B16, V0.B16
 	VUSHR $7, V0.B16, V0.B16
 	FMOVQ F0, (R2)
 	ADD $16, R2, R2
@@ -1038,17 +960,9 @@ groupending:
 	MOVD $0, R17
 	ADD R16>>2, R17, R0
 	ADD $648, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $648, RSP, R4
-	ADD $872, RSP, R16
-	MOVD R5, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $872, RSP, R5
-	ADD $1096, RSP, R16
-	MOVD R6, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $1096, RSP, R6
+	CALL ·stageIn32R4NEON(SB)
+	CALL ·stageIn32R5NEON(SB)
+	CALL ·stageIn32R6NEON(SB)
 	MOVD $16, R16
 	MOVD R16, 608(RSP)
 	MOVD 624(RSP), R0
@@ -1064,28 +978,17 @@ groupodd:
 	BLT grouprepeat
 	MOVD $32, R0
 grouprepeat:
-	ADD $712, RSP, R16
-	MOVD R4, R17
-	CALL ·repeatNEON(SB)
-	MOVD R17, 856(RSP)
-	ADD $712, RSP, R4
-	ADD $936, RSP, R16
-	MOVD R5, R17
-	CALL ·repeatNEON(SB)
-	MOVD R17, 1080(RSP)
-	ADD $936, RSP, R5
-	ADD $1160, RSP, R16
-	MOVD R6, R17
-	CALL ·repeatNEON(SB)
-	MOVD R17, 1304(RSP)
-	ADD $1160, RSP, R6
+	ADD $856, RSP, R16
+	CALL ·repeatR4NEON(SB)
+	CALL ·repeatR5NEON(SB)
+	CALL ·repeatR6NEON(SB)
 	MOVD R15, R12
 	MOVD $1, R16
 	MOVD R16, 632(RSP)
 	B lanerow
 groupodddone:
-	MOVD 856(RSP), R4
-	MOVD 1080(RSP), R5
+	MOVD 1000(RSP), R4
+	MOVD 1152(RSP), R5
 	MOVD 1304(RSP), R6
 	MOVD 624(RSP), R0
 	CMP $33, R0
@@ -1102,35 +1005,16 @@ lanestage:
 	MOVD R2, 88(RSP)
 	ADD $96, RSP, R2
 	ADD $120, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $120, RSP, R3
-	ADD $192, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $192, RSP, R4
-	ADD $264, RSP, R16
-	MOVD R5, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $264, RSP, R5
-	ADD $336, RSP, R16
-	MOVD R6, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $336, RSP, R6
+	CALL ·stageIn32R3NEON(SB)
+	CALL ·stageIn32R4NEON(SB)
+	CALL ·stageIn32R5NEON(SB)
+	CALL ·stageIn32R6NEON(SB)
 	B laneloop
 spread:
 	ADD $192, RSP, R16
-	MOVD R4, R17
-	CALL ·spreadNEON(SB)
-	ADD $192, RSP, R4
-	ADD $264, RSP, R16
-	MOVD R5, R17
-	CALL ·spreadNEON(SB)
-	ADD $264, RSP, R5
-	ADD $336, RSP, R16
-	MOVD R6, R17
-	CALL ·spreadNEON(SB)
-	ADD $336, RSP, R6
+	CALL ·spreadR4NEON(SB)
+	CALL ·spreadR5NEON(SB)
+	CALL ·spreadR6NEON(SB)
 rare:
 	FMOVQ (R3), F0
 	FMOVQ (R4), F1
@@ -1205,7 +1089,6 @@ rare:
 	MOVWU kind+56(FP), R16
 	CMP $1, R16
 	BLT maskdone8
-	BEQ maskbytes7
 	WORD $0x4e20e464 // fcmeq v4.4s, v3.4s, v0.4s
 	WORD $0x4e21e4c9 // fcmeq v9.4s, v6.4s, v1.4s
 	VUZP1 V9.H8, V4.H8, V4.H8
@@ -1213,6 +1096,7 @@ rare:
 	WORD $0x4e25e549 // fcmeq v9.4s, v10.4s, v5.4s
 	VUZP1 V9.H8, V7.H8, V7.H8
 	VUZP1 V7.B16, V4.B16, V4.B16
+	BEQ maskbytes7
 	VAND V12.B16, V4.B16, V4.B16
 	VADDP V4.B16, V4.B16, V4.B16
 	VADDP V4.B16, V4.B16, V4.B16
@@ -1221,13 +1105,6 @@ rare:
 	ADD $2, R2, R2
 	B maskdone8
 maskbytes7:
-	WORD $0x4e20e464 // fcmeq v4.4s, v3.4s, v0.4s
-	WORD $0x4e21e4c9 // fcmeq v9.4s, v6.4s, v1.4s
-	VUZP1 V9.H8, V4.H8, V4.H8
-	WORD $0x4e22e507 // fcmeq v7.4s, v8.4s, v2.4s
-	WORD $0x4e25e549 // fcmeq v9.4s, v10.4s, v5.4s
-	VUZP1 V9.H8, V7.H8, V7.H8
-	VUZP1 V7.B16, V4.B16, V4.B16
 	VUSHR $7, V4.B16, V4.B16
 	FMOVQ F4, (R2)
 	ADD $16, R2, R2
@@ -1352,7 +1229,6 @@ grouploop:
 	MOVWU kind+56(FP), R16
 	CMP $1, R16
 	BLT maskdone2
-	BEQ maskbytes1
 	WORD $0x4e21e408 // fcmeq v8.4s, v0.4s, v1.4s
 	WORD $0x4e22e4b1 // fcmeq v17.4s, v5.4s, v2.4s
 	VUZP1 V17.H8, V8.H8, V8.H8
@@ -1360,6 +1236,7 @@ grouploop:
 	WORD $0x4e24e4f1 // fcmeq v17.4s, v7.4s, v4.4s
 	VUZP1 V17.H8, V16.H8, V16.H8
 	VUZP1 V16.B16, V8.B16, V8.B16
+	BEQ maskbytes1
 	VAND V12.B16, V8.B16, V8.B16
 	VADDP V8.B16, V8.B16, V8.B16
 	VADDP V8.B16, V8.B16, V8.B16
@@ -1368,13 +1245,6 @@ grouploop:
 	ADD $2, R2, R2
 	B maskdone2
 maskbytes1:
-	WORD $0x4e21e408 // fcmeq v8.4s, v0.4s, v1.4s
-	WORD $0x4e22e4b1 // fcmeq v17.4s, v5.4s, v2.4s
-	VUZP1 V17.H8, V8.H8, V8.H8
-	WORD $0x4e23e4d0 // fcmeq v16.4s, v6.4s, v3.4s
-	WORD $0x4e24e4f1 // fcmeq v17.4s, v7.4s, v4.4s
-	VUZP1 V17.H8, V16.H8, V16.H8
-	VUZP1 V16.B16, V8.B16, V8.B16
 	VUSHR $7, V8.B16, V8.B16
 	FMOVQ F8, (R2)
 	ADD $16, R2, R2
@@ -1481,7 +1351,6 @@ groupmeet:
 	MOVWU kind+56(FP), R16
 	CMP $1, R16
 	BLT maskdone4
-	BEQ maskbytes3
 	WORD $0x4e26e402 // fcmeq v2.4s, v0.4s, v6.4s
 	WORD $0x4e2ae427 // fcmeq v7.4s, v1.4s, v10.4s
 	VUZP1 V7.H8, V2.H8, V2.H8
@@ -1489,6 +1358,7 @@ groupmeet:
 	WORD $0x4e32e487 // fcmeq v7.4s, v4.4s, v18.4s
 	VUZP1 V7.H8, V5.H8, V5.H8
 	VUZP1 V5.B16, V2.B16, V2.B16
+	BEQ maskbytes3
 	VAND V12.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
@@ -1497,13 +1367,6 @@ groupmeet:
 	ADD $2, R2, R2
 	B maskdone4
 maskbytes3:
-	WORD $0x4e26e402 // fcmeq v2.4s, v0.4s, v6.4s
-	WORD $0x4e2ae427 // fcmeq v7.4s, v1.4s, v10.4s
-	VUZP1 V7.H8, V2.H8, V2.H8
-	WORD $0x4e31e465 // fcmeq v5.4s, v3.4s, v17.4s
-	WORD $0x4e32e487 // fcmeq v7.4s, v4.4s, v18.4s
-	VUZP1 V7.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V2.B16, V2.B16
 	VUSHR $7, V2.B16, V2.B16
 	FMOVQ F2, (R2)
 	ADD $16, R2, R2
@@ -1544,9 +1407,7 @@ grouptail:
 	MOVD R2, 88(RSP)
 	ADD $96, RSP, R2
 	ADD $120, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $120, RSP, R3
+	CALL ·stageIn32R3NEON(SB)
 	SUB R12, R12, R12
 	B grouploop
 groupstaged:
@@ -1634,7 +1495,6 @@ laneloop:
 	MOVWU kind+56(FP), R16
 	CMP $1, R16
 	BLT maskdone6
-	BEQ maskbytes5
 	WORD $0x4e23e405 // fcmeq v5.4s, v0.4s, v3.4s
 	WORD $0x4e26e428 // fcmeq v8.4s, v1.4s, v6.4s
 	VUZP1 V8.H8, V5.H8, V5.H8
@@ -1642,6 +1502,7 @@ laneloop:
 	WORD $0x4e30e488 // fcmeq v8.4s, v4.4s, v16.4s
 	VUZP1 V8.H8, V7.H8, V7.H8
 	VUZP1 V7.B16, V5.B16, V5.B16
+	BEQ maskbytes5
 	VAND V12.B16, V5.B16, V5.B16
 	VADDP V5.B16, V5.B16, V5.B16
 	VADDP V5.B16, V5.B16, V5.B16
@@ -1650,13 +1511,6 @@ laneloop:
 	ADD $2, R2, R2
 	B maskdone6
 maskbytes5:
-	WORD $0x4e23e405 // fcmeq v5.4s, v0.4s, v3.4s
-	WORD $0x4e26e428 // fcmeq v8.4s, v1.4s, v6.4s
-	VUZP1 V8.H8, V5.H8, V5.H8
-	WORD $0x4e29e447 // fcmeq v7.4s, v2.4s, v9.4s
-	WORD $0x4e30e488 // fcmeq v8.4s, v4.4s, v16.4s
-	VUZP1 V8.H8, V7.H8, V7.H8
-	VUZP1 V7.B16, V5.B16, V5.B16
 	VUSHR $7, V5.B16, V5.B16
 	FMOVQ F5, (R2)
 	ADD $16, R2, R2
@@ -1694,17 +1548,9 @@ groupending:
 	MOVD $0, R17
 	ADD R16>>2, R17, R0
 	ADD $648, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $648, RSP, R4
-	ADD $872, RSP, R16
-	MOVD R5, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $872, RSP, R5
-	ADD $1096, RSP, R16
-	MOVD R6, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $1096, RSP, R6
+	CALL ·stageIn32R4NEON(SB)
+	CALL ·stageIn32R5NEON(SB)
+	CALL ·stageIn32R6NEON(SB)
 	MOVD $16, R16
 	MOVD R16, 608(RSP)
 	MOVD 624(RSP), R0
@@ -1720,28 +1566,17 @@ groupodd:
 	BLT grouprepeat
 	MOVD $32, R0
 grouprepeat:
-	ADD $712, RSP, R16
-	MOVD R4, R17
-	CALL ·repeatNEON(SB)
-	MOVD R17, 856(RSP)
-	ADD $712, RSP, R4
-	ADD $936, RSP, R16
-	MOVD R5, R17
-	CALL ·repeatNEON(SB)
-	MOVD R17, 1080(RSP)
-	ADD $936, RSP, R5
-	ADD $1160, RSP, R16
-	MOVD R6, R17
-	CALL ·repeatNEON(SB)
-	MOVD R17, 1304(RSP)
-	ADD $1160, RSP, R6
+	ADD $856, RSP, R16
+	CALL ·repeatR4NEON(SB)
+	CALL ·repeatR5NEON(SB)
+	CALL ·repeatR6NEON(SB)
 	MOVD R15, R12
 	MOVD $1, R16
 	MOVD R16, 632(RSP)
 	B lanerow
 groupodddone:
-	MOVD 856(RSP), R4
-	MOVD 1080(RSP), R5
+	MOVD 1000(RSP), R4
+	MOVD 1152(RSP), R5
 	MOVD 1304(RSP), R6
 	MOVD 624(RSP), R0
 	CMP $33, R0
@@ -1758,35 +1593,16 @@ lanestage:
 	MOVD R2, 88(RSP)
 	ADD $96, RSP, R2
 	ADD $120, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $120, RSP, R3
-	ADD $192, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $192, RSP, R4
-	ADD $264, RSP, R16
-	MOVD R5, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $264, RSP, R5
-	ADD $336, RSP, R16
-	MOVD R6, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $336, RSP, R6
+	CALL ·stageIn32R3NEON(SB)
+	CALL ·stageIn32R4NEON(SB)
+	CALL ·stageIn32R5NEON(SB)
+	CALL ·stageIn32R6NEON(SB)
 	B laneloop
 spread:
 	ADD $192, RSP, R16
-	MOVD R4, R17
-	CALL ·spreadNEON(SB)
-	ADD $192, RSP, R4
-	ADD $264, RSP, R16
-	MOVD R5, R17
-	CALL ·spreadNEON(SB)
-	ADD $264, RSP, R5
-	ADD $336, RSP, R16
-	MOVD R6, R17
-	CALL ·spreadNEON(SB)
-	ADD $336, RSP, R6
+	CALL ·spreadR4NEON(SB)
+	CALL ·spreadR5NEON(SB)
+	CALL ·spreadR6NEON(SB)
 rare:
 	FMOVQ (R3), F0
 	FMOVQ (R4), F1
@@ -1849,7 +1665,6 @@ rare:
 	MOVWU kind+56(FP), R16
 	CMP $1, R16
 	BLT maskdone8
-	BEQ maskbytes7
 	WORD $0x4e20e462 // fcmeq v2.4s, v3.4s, v0.4s
 	WORD $0x4e21e4c9 // fcmeq v9.4s, v6.4s, v1.4s
 	VUZP1 V9.H8, V2.H8, V2.H8
@@ -1857,6 +1672,7 @@ rare:
 	WORD $0x4e25e549 // fcmeq v9.4s, v10.4s, v5.4s
 	VUZP1 V9.H8, V7.H8, V7.H8
 	VUZP1 V7.B16, V2.B16, V2.B16
+	BEQ maskbytes7
 	VAND V12.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
@@ -1865,13 +1681,6 @@ rare:
 	ADD $2, R2, R2
 	B maskdone8
 maskbytes7:
-	WORD $0x4e20e462 // fcmeq v2.4s, v3.4s, v0.4s
-	WORD $0x4e21e4c9 // fcmeq v9.4s, v6.4s, v1.4s
-	VUZP1 V9.H8, V2.H8, V2.H8
-	WORD $0x4e24e507 // fcmeq v7.4s, v8.4s, v4.4s
-	WORD $0x4e25e549 // fcmeq v9.4s, v10.4s, v5.4s
-	VUZP1 V9.H8, V7.H8, V7.H8
-	VUZP1 V7.B16, V2.B16, V2.B16
 	VUSHR $7, V2.B16, V2.B16
 	FMOVQ F2, (R2)
 	ADD $16, R2, R2

@@ -1211,15 +1211,8 @@ groupodd:
 
 grouprepeat:
 	LEAQ 744(SP), AX
-	MOVQ R8, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1032(SP)
-	LEAQ 744(SP), R8
-	LEAQ 1040(SP), AX
-	MOVQ R9, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1328(SP)
-	LEAQ 1040(SP), R9
+	CALL ·repeatR8AVX2(SB)
+	CALL ·repeatR9AVX2(SB)
 	MOVQ R15, R11
 	MOVQ $+1, 736(SP)
 	JMP  lanerow
@@ -1633,13 +1626,8 @@ lanestage:
 	CALL ·stageIn16AVX2(SB)
 	LEAQ 120(SP), BX
 	LEAQ 192(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 192(SP), R8
-	LEAQ 328(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 328(SP), R9
+	CALL ·stageIn32R8AVX2(SB)
+	CALL ·stageIn32R9AVX2(SB)
 	JMP  laneloop
 
 half41:
@@ -1707,13 +1695,8 @@ half61:
 
 spread:
 	LEAQ 192(SP), AX
-	MOVQ R8, CX
-	CALL ·spreadAVX2(SB)
-	LEAQ 192(SP), R8
-	LEAQ 328(SP), AX
-	MOVQ R9, CX
-	CALL ·spreadAVX2(SB)
-	LEAQ 328(SP), R9
+	CALL ·spreadR8AVX2(SB)
+	CALL ·spreadR9AVX2(SB)
 
 rare:
 	CMPL      R10, $+2

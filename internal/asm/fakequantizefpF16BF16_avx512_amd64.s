@@ -154,7 +154,6 @@ halfdone2:
 halfdone4:
 	CMPL     kind+56(FP), $+1
 	JLT      maskdone6
-	JEQ      maskbytes5
 	VPCMPEQD Z18, Z17, K1
 	VPCMPEQD Z0, Z19, K2
 	KUNPCKWD K1, K2, K1
@@ -162,18 +161,12 @@ halfdone4:
 	VPCMPEQD Z16, Z23, K3
 	KUNPCKWD K2, K3, K2
 	KUNPCKDQ K1, K2, K1
+	JEQ      maskbytes5
 	KMOVQ    K1, (DX)
 	ADDQ     $+8, DX
 	JMP      maskdone6
 
 maskbytes5:
-	VPCMPEQD   Z18, Z17, K1
-	VPCMPEQD   Z0, Z19, K2
-	KUNPCKWD   K1, K2, K1
-	VPCMPEQD   Z1, Z21, K2
-	VPCMPEQD   Z16, Z23, K3
-	KUNPCKWD   K2, K3, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z4, K1, Z20
 	VMOVUPS    Z20, (DX)
 	ADDQ       $+64, DX
@@ -302,7 +295,6 @@ halfdone8:
 halfdone10:
 	CMPL     kind+56(FP), $+1
 	JLT      maskdone12
-	JEQ      maskbytes11
 	VPCMPEQD Z19, Z2, K1
 	VPCMPEQD Z21, Z3, K2
 	KUNPCKWD K1, K2, K1
@@ -310,18 +302,12 @@ halfdone10:
 	VPCMPEQD Z18, Z1, K3
 	KUNPCKWD K2, K3, K2
 	KUNPCKDQ K1, K2, K1
+	JEQ      maskbytes11
 	KMOVQ    K1, (DX)
 	ADDQ     $+8, DX
 	JMP      maskdone12
 
 maskbytes11:
-	VPCMPEQD   Z19, Z2, K1
-	VPCMPEQD   Z21, Z3, K2
-	KUNPCKWD   K1, K2, K1
-	VPCMPEQD   Z22, Z0, K2
-	VPCMPEQD   Z18, Z1, K3
-	KUNPCKWD   K2, K3, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z4, K1, Z16
 	VMOVUPS    Z16, (DX)
 	ADDQ       $+64, DX
@@ -460,7 +446,6 @@ grouptailnarrow:
 halfdone16:
 	CMPL     kind+56(FP), $+1
 	JLT      maskdone18
-	JEQ      maskbytes17
 	VPCMPEQD Z18, Z17, K1
 	VPCMPEQD Z0, Z19, K2
 	KUNPCKWD K1, K2, K1
@@ -468,17 +453,11 @@ halfdone16:
 	VPCMPEQD Z16, Z23, K3
 	KUNPCKWD K2, K3, K2
 	KUNPCKDQ K1, K2, K1
+	JEQ      maskbytes17
 	KMOVQ    K1, 144(SP)
 	JMP      maskdone18
 
 maskbytes17:
-	VPCMPEQD   Z18, Z17, K1
-	VPCMPEQD   Z0, Z19, K2
-	KUNPCKWD   K1, K2, K1
-	VPCMPEQD   Z1, Z21, K2
-	VPCMPEQD   Z16, Z23, K3
-	KUNPCKWD   K2, K3, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z4, K1, Z20
 	VMOVUPS    Z20, 144(SP)
 
@@ -581,7 +560,6 @@ halfdone20:
 halfdone22:
 	CMPL     kind+56(FP), $+1
 	JLT      maskdone24
-	JEQ      maskbytes23
 	VPCMPEQD Z19, Z18, K1
 	VPCMPEQD Z0, Z20, K2
 	KUNPCKWD K1, K2, K1
@@ -589,18 +567,12 @@ halfdone22:
 	VPCMPEQD Z17, Z24, K3
 	KUNPCKWD K2, K3, K2
 	KUNPCKDQ K1, K2, K1
+	JEQ      maskbytes23
 	KMOVQ    K1, (DX)
 	ADDQ     $+8, DX
 	JMP      maskdone24
 
 maskbytes23:
-	VPCMPEQD   Z19, Z18, K1
-	VPCMPEQD   Z0, Z20, K2
-	KUNPCKWD   K1, K2, K1
-	VPCMPEQD   Z1, Z22, K2
-	VPCMPEQD   Z17, Z24, K3
-	KUNPCKWD   K2, K3, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z4, K1, Z21
 	VMOVUPS    Z21, (DX)
 	ADDQ       $+64, DX
@@ -718,7 +690,6 @@ longtailnarrow:
 halfdone28:
 	CMPL     kind+56(FP), $+1
 	JLT      maskdone30
-	JEQ      maskbytes29
 	VPCMPEQD Z19, Z18, K1
 	VPCMPEQD Z0, Z20, K2
 	KUNPCKWD K1, K2, K1
@@ -726,17 +697,11 @@ halfdone28:
 	VPCMPEQD Z17, Z24, K3
 	KUNPCKWD K2, K3, K2
 	KUNPCKDQ K1, K2, K1
+	JEQ      maskbytes29
 	KMOVQ    K1, 144(SP)
 	JMP      maskdone30
 
 maskbytes29:
-	VPCMPEQD   Z19, Z18, K1
-	VPCMPEQD   Z0, Z20, K2
-	KUNPCKWD   K1, K2, K1
-	VPCMPEQD   Z1, Z22, K2
-	VPCMPEQD   Z17, Z24, K3
-	KUNPCKWD   K2, K3, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z4, K1, Z21
 	VMOVUPS    Z21, 144(SP)
 
@@ -839,7 +804,6 @@ halfdone32:
 halfdone34:
 	CMPL     kind+56(FP), $+1
 	JLT      maskdone36
-	JEQ      maskbytes35
 	VPCMPEQD Z16, Z3, K1
 	VPCMPEQD Z0, Z17, K2
 	KUNPCKWD K1, K2, K1
@@ -847,18 +811,12 @@ halfdone34:
 	VPCMPEQD Z2, Z21, K3
 	KUNPCKWD K2, K3, K2
 	KUNPCKDQ K1, K2, K1
+	JEQ      maskbytes35
 	KMOVQ    K1, (DX)
 	ADDQ     $+8, DX
 	JMP      maskdone36
 
 maskbytes35:
-	VPCMPEQD   Z16, Z3, K1
-	VPCMPEQD   Z0, Z17, K2
-	KUNPCKWD   K1, K2, K1
-	VPCMPEQD   Z1, Z19, K2
-	VPCMPEQD   Z2, Z21, K3
-	KUNPCKWD   K2, K3, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z4, K1, Z18
 	VMOVUPS    Z18, (DX)
 	ADDQ       $+64, DX
@@ -960,7 +918,6 @@ halfdone38:
 halfdone40:
 	CMPL     kind+56(FP), $+1
 	JLT      maskdone42
-	JEQ      maskbytes41
 	VPCMPEQD Z16, Z3, K1
 	VPCMPEQD Z0, Z17, K2
 	KUNPCKWD K1, K2, K1
@@ -968,18 +925,12 @@ halfdone40:
 	VPCMPEQD Z2, Z21, K3
 	KUNPCKWD K2, K3, K2
 	KUNPCKDQ K1, K2, K1
+	JEQ      maskbytes41
 	KMOVQ    K1, (DX)
 	ADDQ     $+8, DX
 	JMP      maskdone42
 
 maskbytes41:
-	VPCMPEQD   Z16, Z3, K1
-	VPCMPEQD   Z0, Z17, K2
-	KUNPCKWD   K1, K2, K1
-	VPCMPEQD   Z1, Z19, K2
-	VPCMPEQD   Z2, Z21, K3
-	KUNPCKWD   K2, K3, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z4, K1, Z18
 	VMOVUPS    Z18, (DX)
 	ADDQ       $+64, DX
@@ -1090,7 +1041,6 @@ halfdone44:
 halfdone46:
 	CMPL     kind+56(FP), $+1
 	JLT      maskdone48
-	JEQ      maskbytes47
 	VPCMPEQD Z17, Z0, K1
 	VPCMPEQD Z16, Z3, K2
 	KUNPCKWD K1, K2, K1
@@ -1098,18 +1048,12 @@ halfdone46:
 	VPCMPEQD Z2, Z19, K3
 	KUNPCKWD K2, K3, K2
 	KUNPCKDQ K1, K2, K1
+	JEQ      maskbytes47
 	KMOVQ    K1, (DX)
 	ADDQ     $+8, DX
 	JMP      maskdone48
 
 maskbytes47:
-	VPCMPEQD   Z17, Z0, K1
-	VPCMPEQD   Z16, Z3, K2
-	KUNPCKWD   K1, K2, K1
-	VPCMPEQD   Z1, Z18, K2
-	VPCMPEQD   Z2, Z19, K3
-	KUNPCKWD   K2, K3, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z4, K1, Z20
 	VMOVUPS    Z20, (DX)
 	ADDQ       $+64, DX
@@ -1234,7 +1178,6 @@ halfdone50:
 halfdone52:
 	CMPL     kind+56(FP), $+1
 	JLT      maskdone54
-	JEQ      maskbytes53
 	VPCMPEQD Z18, Z17, K1
 	VPCMPEQD Z0, Z19, K2
 	KUNPCKWD K1, K2, K1
@@ -1242,18 +1185,12 @@ halfdone52:
 	VPCMPEQD Z16, Z23, K3
 	KUNPCKWD K2, K3, K2
 	KUNPCKDQ K1, K2, K1
+	JEQ      maskbytes53
 	KMOVQ    K1, (DX)
 	ADDQ     $+8, DX
 	JMP      maskdone54
 
 maskbytes53:
-	VPCMPEQD   Z18, Z17, K1
-	VPCMPEQD   Z0, Z19, K2
-	KUNPCKWD   K1, K2, K1
-	VPCMPEQD   Z1, Z21, K2
-	VPCMPEQD   Z16, Z23, K3
-	KUNPCKWD   K2, K3, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z4, K1, Z20
 	VMOVNTPS   Z20, (DX)
 	ADDQ       $+64, DX
@@ -1363,13 +1300,8 @@ groupending:
 	SUBQ R8, DI
 	SHRQ $0x02, DI
 	LEAQ 1552(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 1552(SP), R8
-	LEAQ 2400(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 2400(SP), R9
+	CALL ·stageIn32R8AVX512(SB)
+	CALL ·stageIn32R9AVX512(SB)
 	MOVQ $+64, 1512(SP)
 	MOVQ 1528(SP), DI
 	JMP  groupchosen
@@ -1386,22 +1318,15 @@ groupodd:
 	MOVL $0x00000080, DI
 
 grouprepeat:
-	LEAQ 1808(SP), AX
-	MOVQ R8, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 2384(SP)
-	LEAQ 1808(SP), R8
-	LEAQ 2656(SP), AX
-	MOVQ R9, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 3232(SP)
-	LEAQ 2656(SP), R9
+	LEAQ 2072(SP), AX
+	CALL ·repeatR8AVX512(SB)
+	CALL ·repeatR9AVX512(SB)
 	MOVQ R15, R11
 	MOVQ $+1, 1536(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 2384(SP), R8
+	MOVQ 2648(SP), R8
 	MOVQ 3232(SP), R9
 	MOVQ 1528(SP), DI
 	CMPQ DI, $+129
@@ -1486,7 +1411,6 @@ halfdone56:
 halfdone58:
 	CMPL     kind+56(FP), $+1
 	JLT      maskdone60
-	JEQ      maskbytes59
 	VPCMPEQD Z19, Z18, K1
 	VPCMPEQD Z0, Z20, K2
 	KUNPCKWD K1, K2, K1
@@ -1494,18 +1418,12 @@ halfdone58:
 	VPCMPEQD Z17, Z24, K3
 	KUNPCKWD K2, K3, K2
 	KUNPCKDQ K1, K2, K1
+	JEQ      maskbytes59
 	KMOVQ    K1, (DX)
 	ADDQ     $+8, DX
 	JMP      maskdone60
 
 maskbytes59:
-	VPCMPEQD   Z19, Z18, K1
-	VPCMPEQD   Z0, Z20, K2
-	KUNPCKWD   K1, K2, K1
-	VPCMPEQD   Z1, Z22, K2
-	VPCMPEQD   Z17, Z24, K3
-	KUNPCKWD   K2, K3, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z4, K1, Z21
 	VMOVNTPS   Z21, (DX)
 	ADDQ       $+64, DX
@@ -1661,7 +1579,6 @@ halfdone62:
 halfdone64:
 	CMPL     kind+56(FP), $+1
 	JLT      maskdone66
-	JEQ      maskbytes65
 	VPCMPEQD Z16, Z3, K1
 	VPCMPEQD Z0, Z17, K2
 	KUNPCKWD K1, K2, K1
@@ -1669,18 +1586,12 @@ halfdone64:
 	VPCMPEQD Z2, Z21, K3
 	KUNPCKWD K2, K3, K2
 	KUNPCKDQ K1, K2, K1
+	JEQ      maskbytes65
 	KMOVQ    K1, (DX)
 	ADDQ     $+8, DX
 	JMP      maskdone66
 
 maskbytes65:
-	VPCMPEQD   Z16, Z3, K1
-	VPCMPEQD   Z0, Z17, K2
-	KUNPCKWD   K1, K2, K1
-	VPCMPEQD   Z1, Z19, K2
-	VPCMPEQD   Z2, Z21, K3
-	KUNPCKWD   K2, K3, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z4, K1, Z18
 	VMOVNTPS   Z18, (DX)
 	ADDQ       $+64, DX
@@ -1799,7 +1710,6 @@ halfdone68:
 halfdone70:
 	CMPL     kind+56(FP), $+1
 	JLT      maskdone72
-	JEQ      maskbytes71
 	VPCMPEQD Z16, Z3, K1
 	VPCMPEQD Z0, Z17, K2
 	KUNPCKWD K1, K2, K1
@@ -1807,18 +1717,12 @@ halfdone70:
 	VPCMPEQD Z2, Z21, K3
 	KUNPCKWD K2, K3, K2
 	KUNPCKDQ K1, K2, K1
+	JEQ      maskbytes71
 	KMOVQ    K1, (DX)
 	ADDQ     $+8, DX
 	JMP      maskdone72
 
 maskbytes71:
-	VPCMPEQD   Z16, Z3, K1
-	VPCMPEQD   Z0, Z17, K2
-	KUNPCKWD   K1, K2, K1
-	VPCMPEQD   Z1, Z19, K2
-	VPCMPEQD   Z2, Z21, K3
-	KUNPCKWD   K2, K3, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z4, K1, Z18
 	VMOVNTPS   Z18, (DX)
 	ADDQ       $+64, DX
@@ -1888,13 +1792,8 @@ lanestage:
 	CALL ·stageIn16AVX512(SB)
 	LEAQ 216(SP), BX
 	LEAQ 352(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 352(SP), R8
-	LEAQ 616(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 616(SP), R9
+	CALL ·stageIn32R8AVX512(SB)
+	CALL ·stageIn32R9AVX512(SB)
 	JMP  laneloop
 
 half49:
@@ -1982,13 +1881,8 @@ half69:
 
 spread:
 	LEAQ 352(SP), AX
-	MOVQ R8, CX
-	CALL ·spreadAVX512(SB)
-	LEAQ 352(SP), R8
-	LEAQ 616(SP), AX
-	MOVQ R9, CX
-	CALL ·spreadAVX512(SB)
-	LEAQ 616(SP), R9
+	CALL ·spreadR8AVX512(SB)
+	CALL ·spreadR9AVX512(SB)
 
 rare:
 	CMPL     R10, $+2
@@ -2075,7 +1969,6 @@ halfdone74:
 halfdone76:
 	CMPL     kind+56(FP), $+1
 	JLT      maskdone78
-	JEQ      maskbytes77
 	VCMPPS   $0x00, Z18, Z19, K1
 	VCMPPS   $0x00, Z20, Z22, K2
 	KUNPCKWD K1, K2, K1
@@ -2083,18 +1976,12 @@ halfdone76:
 	VCMPPS   $0x00, Z17, Z2, K3
 	KUNPCKWD K2, K3, K2
 	KUNPCKDQ K1, K2, K1
+	JEQ      maskbytes77
 	KMOVQ    K1, (DX)
 	ADDQ     $+8, DX
 	JMP      maskdone78
 
 maskbytes77:
-	VCMPPS     $0x00, Z18, Z19, K1
-	VCMPPS     $0x00, Z20, Z22, K2
-	KUNPCKWD   K1, K2, K1
-	VCMPPS     $0x00, Z16, Z23, K2
-	VCMPPS     $0x00, Z17, Z2, K3
-	KUNPCKWD   K2, K3, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z4, K1, Z0
 	VMOVUPS    Z0, (DX)
 	ADDQ       $+64, DX

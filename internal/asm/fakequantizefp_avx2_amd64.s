@@ -341,9 +341,7 @@ grouptail:
 	MOVQ         DX, 136(SP)
 	LEAQ         144(SP), DX
 	LEAQ         184(SP), AX
-	MOVQ         BX, CX
-	CALL         ·stageIn32AVX2(SB)
-	LEAQ         184(SP), BX
+	CALL         ·stageIn32BXAVX2(SB)
 	SUBQ         R11, R11
 	JMP          grouploop
 
@@ -812,15 +810,8 @@ groupodd:
 
 grouprepeat:
 	LEAQ 872(SP), AX
-	MOVQ R8, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1160(SP)
-	LEAQ 872(SP), R8
-	LEAQ 1168(SP), AX
-	MOVQ R9, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1456(SP)
-	LEAQ 1168(SP), R9
+	CALL ·repeatR8AVX2(SB)
+	CALL ·repeatR9AVX2(SB)
 	MOVQ R15, R11
 	MOVQ $+1, 864(SP)
 	JMP  lanerow
@@ -972,28 +963,15 @@ lanestage:
 	MOVQ DX, 136(SP)
 	LEAQ 144(SP), DX
 	LEAQ 184(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 184(SP), BX
-	LEAQ 320(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 320(SP), R8
-	LEAQ 456(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 456(SP), R9
+	CALL ·stageIn32BXAVX2(SB)
+	CALL ·stageIn32R8AVX2(SB)
+	CALL ·stageIn32R9AVX2(SB)
 	JMP  laneloop
 
 spread:
 	LEAQ 320(SP), AX
-	MOVQ R8, CX
-	CALL ·spreadAVX2(SB)
-	LEAQ 320(SP), R8
-	LEAQ 456(SP), AX
-	MOVQ R9, CX
-	CALL ·spreadAVX2(SB)
-	LEAQ 456(SP), R9
+	CALL ·spreadR8AVX2(SB)
+	CALL ·spreadR9AVX2(SB)
 
 rare:
 	VMOVUPS      (BX), Y0

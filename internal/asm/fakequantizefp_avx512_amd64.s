@@ -148,7 +148,6 @@ groupahead:
 	VMOVUPS      Z21, 192(SI)
 	CMPL         kind+52(FP), $+1
 	JLT          maskdone2
-	JEQ          maskbytes1
 	VPCMPEQD     Z7, Z0, K1
 	VPCMPEQD     Z6, Z17, K2
 	KUNPCKWD     K1, K2, K1
@@ -156,18 +155,12 @@ groupahead:
 	VPCMPEQD     Z4, Z19, K3
 	KUNPCKWD     K2, K3, K2
 	KUNPCKDQ     K1, K2, K1
+	JEQ          maskbytes1
 	KMOVQ        K1, (DX)
 	ADDQ         $+8, DX
 	JMP          maskdone2
 
 maskbytes1:
-	VPCMPEQD   Z7, Z0, K1
-	VPCMPEQD   Z6, Z17, K2
-	KUNPCKWD   K1, K2, K1
-	VPCMPEQD   Z5, Z18, K2
-	VPCMPEQD   Z4, Z19, K3
-	KUNPCKWD   K2, K3, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z10, K1, Z20
 	VMOVUPS    Z20, (DX)
 	ADDQ       $+64, DX
@@ -248,7 +241,6 @@ groupturn:
 	VMOVUPS           Z21, 192(SI)
 	CMPL              kind+52(FP), $+1
 	JLT               maskdone4
-	JEQ               maskbytes3
 	VPCMPEQD          Z7, Z0, K1
 	VPCMPEQD          Z6, Z17, K2
 	KUNPCKWD          K1, K2, K1
@@ -256,18 +248,12 @@ groupturn:
 	VPCMPEQD          Z4, Z19, K3
 	KUNPCKWD          K2, K3, K2
 	KUNPCKDQ          K1, K2, K1
+	JEQ               maskbytes3
 	KMOVQ             K1, (DX)
 	ADDQ              $+8, DX
 	JMP               maskdone4
 
 maskbytes3:
-	VPCMPEQD   Z7, Z0, K1
-	VPCMPEQD   Z6, Z17, K2
-	KUNPCKWD   K1, K2, K1
-	VPCMPEQD   Z5, Z18, K2
-	VPCMPEQD   Z4, Z19, K3
-	KUNPCKWD   K2, K3, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z10, K1, Z20
 	VMOVUPS    Z20, (DX)
 	ADDQ       $+64, DX
@@ -353,7 +339,6 @@ grouploop:
 	VMOVUPS      Z17, 192(SI)
 	CMPL         kind+52(FP), $+1
 	JLT          maskdone6
-	JEQ          maskbytes5
 	VPCMPEQD     Z1, Z0, K1
 	VPCMPEQD     Z2, Z5, K2
 	KUNPCKWD     K1, K2, K1
@@ -361,18 +346,12 @@ grouploop:
 	VPCMPEQD     Z4, Z7, K3
 	KUNPCKWD     K2, K3, K2
 	KUNPCKDQ     K1, K2, K1
+	JEQ          maskbytes5
 	KMOVQ        K1, (DX)
 	ADDQ         $+8, DX
 	JMP          maskdone6
 
 maskbytes5:
-	VPCMPEQD   Z1, Z0, K1
-	VPCMPEQD   Z2, Z5, K2
-	KUNPCKWD   K1, K2, K1
-	VPCMPEQD   Z3, Z6, K2
-	VPCMPEQD   Z4, Z7, K3
-	KUNPCKWD   K2, K3, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z10, K1, Z16
 	VMOVUPS    Z16, (DX)
 	ADDQ       $+64, DX
@@ -481,7 +460,6 @@ groupmeet:
 	VMOVUPS      Z8, 192(SI)
 	CMPL         kind+52(FP), $+1
 	JLT          maskdone8
-	JEQ          maskbytes7
 	VPCMPEQD     Z4, Z0, K1
 	VPCMPEQD     Z7, Z1, K2
 	KUNPCKWD     K1, K2, K1
@@ -489,18 +467,12 @@ groupmeet:
 	VPCMPEQD     Z16, Z3, K3
 	KUNPCKWD     K2, K3, K2
 	KUNPCKDQ     K1, K2, K1
+	JEQ          maskbytes7
 	KMOVQ        K1, (DX)
 	ADDQ         $+8, DX
 	JMP          maskdone8
 
 maskbytes7:
-	VPCMPEQD   Z4, Z0, K1
-	VPCMPEQD   Z7, Z1, K2
-	KUNPCKWD   K1, K2, K1
-	VPCMPEQD   Z9, Z2, K2
-	VPCMPEQD   Z16, Z3, K3
-	KUNPCKWD   K2, K3, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z10, K1, Z5
 	VMOVUPS    Z5, (DX)
 	ADDQ       $+64, DX
@@ -613,7 +585,6 @@ grouptail:
 grouptailnarrow:
 	CMPL     kind+52(FP), $+1
 	JLT      maskdone10
-	JEQ      maskbytes9
 	VPCMPEQD Z1, Z0, K1
 	VPCMPEQD Z2, Z5, K2
 	KUNPCKWD K1, K2, K1
@@ -621,17 +592,11 @@ grouptailnarrow:
 	VPCMPEQD Z4, Z7, K3
 	KUNPCKWD K2, K3, K2
 	KUNPCKDQ K1, K2, K1
+	JEQ      maskbytes9
 	KMOVQ    K1, 272(SP)
 	JMP      maskdone10
 
 maskbytes9:
-	VPCMPEQD   Z1, Z0, K1
-	VPCMPEQD   Z2, Z5, K2
-	KUNPCKWD   K1, K2, K1
-	VPCMPEQD   Z3, Z6, K2
-	VPCMPEQD   Z4, Z7, K3
-	KUNPCKWD   K2, K3, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z10, K1, Z16
 	VMOVUPS    Z16, 272(SP)
 
@@ -734,7 +699,6 @@ short2ahead:
 	VMOVUPS           Z23, 192(SI)
 	CMPL              kind+52(FP), $+1
 	JLT               maskdone12
-	JEQ               maskbytes11
 	VPCMPEQD          Z8, Z0, K1
 	VPCMPEQD          Z7, Z19, K2
 	KUNPCKWD          K1, K2, K1
@@ -742,18 +706,12 @@ short2ahead:
 	VPCMPEQD          Z4, Z21, K3
 	KUNPCKWD          K2, K3, K2
 	KUNPCKDQ          K1, K2, K1
+	JEQ               maskbytes11
 	KMOVQ             K1, (DX)
 	ADDQ              $+8, DX
 	JMP               maskdone12
 
 maskbytes11:
-	VPCMPEQD   Z8, Z0, K1
-	VPCMPEQD   Z7, Z19, K2
-	KUNPCKWD   K1, K2, K1
-	VPCMPEQD   Z5, Z20, K2
-	VPCMPEQD   Z4, Z21, K3
-	KUNPCKWD   K2, K3, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z10, K1, Z22
 	VMOVUPS    Z22, (DX)
 	ADDQ       $+64, DX
@@ -832,7 +790,6 @@ short2loop:
 	VMOVUPS           Z9, 192(SI)
 	CMPL              kind+52(FP), $+1
 	JLT               maskdone14
-	JEQ               maskbytes13
 	VPCMPEQD          Z1, Z0, K1
 	VPCMPEQD          Z2, Z5, K2
 	KUNPCKWD          K1, K2, K1
@@ -840,18 +797,12 @@ short2loop:
 	VPCMPEQD          Z4, Z7, K3
 	KUNPCKWD          K2, K3, K2
 	KUNPCKDQ          K1, K2, K1
+	JEQ               maskbytes13
 	KMOVQ             K1, (DX)
 	ADDQ              $+8, DX
 	JMP               maskdone14
 
 maskbytes13:
-	VPCMPEQD   Z1, Z0, K1
-	VPCMPEQD   Z2, Z5, K2
-	KUNPCKWD   K1, K2, K1
-	VPCMPEQD   Z3, Z6, K2
-	VPCMPEQD   Z4, Z7, K3
-	KUNPCKWD   K2, K3, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z10, K1, Z8
 	VMOVUPS    Z8, (DX)
 	ADDQ       $+64, DX
@@ -963,7 +914,6 @@ short4ahead:
 	VMOVUPS           Z27, 192(SI)
 	CMPL              kind+52(FP), $+1
 	JLT               maskdone16
-	JEQ               maskbytes15
 	VPCMPEQD          Z8, Z0, K1
 	VPCMPEQD          Z6, Z23, K2
 	KUNPCKWD          K1, K2, K1
@@ -971,18 +921,12 @@ short4ahead:
 	VPCMPEQD          Z2, Z25, K3
 	KUNPCKWD          K2, K3, K2
 	KUNPCKDQ          K1, K2, K1
+	JEQ               maskbytes15
 	KMOVQ             K1, (DX)
 	ADDQ              $+8, DX
 	JMP               maskdone16
 
 maskbytes15:
-	VPCMPEQD   Z8, Z0, K1
-	VPCMPEQD   Z6, Z23, K2
-	KUNPCKWD   K1, K2, K1
-	VPCMPEQD   Z4, Z24, K2
-	VPCMPEQD   Z2, Z25, K3
-	KUNPCKWD   K2, K3, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z10, K1, Z26
 	VMOVUPS    Z26, (DX)
 	ADDQ       $+64, DX
@@ -1063,7 +1007,6 @@ short4loop:
 	VMOVUPS           Z9, 192(SI)
 	CMPL              kind+52(FP), $+1
 	JLT               maskdone18
-	JEQ               maskbytes17
 	VPCMPEQD          Z1, Z0, K1
 	VPCMPEQD          Z2, Z5, K2
 	KUNPCKWD          K1, K2, K1
@@ -1071,18 +1014,12 @@ short4loop:
 	VPCMPEQD          Z4, Z7, K3
 	KUNPCKWD          K2, K3, K2
 	KUNPCKDQ          K1, K2, K1
+	JEQ               maskbytes17
 	KMOVQ             K1, (DX)
 	ADDQ              $+8, DX
 	JMP               maskdone18
 
 maskbytes17:
-	VPCMPEQD   Z1, Z0, K1
-	VPCMPEQD   Z2, Z5, K2
-	KUNPCKWD   K1, K2, K1
-	VPCMPEQD   Z3, Z6, K2
-	VPCMPEQD   Z4, Z7, K3
-	KUNPCKWD   K2, K3, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z10, K1, Z8
 	VMOVUPS    Z8, (DX)
 	ADDQ       $+64, DX
@@ -1173,7 +1110,6 @@ laneloop:
 	VMOVUPS      Z16, 192(SI)
 	CMPL         kind+52(FP), $+1
 	JLT          maskdone20
-	JEQ          maskbytes19
 	VPCMPEQD     Z2, Z0, K1
 	VPCMPEQD     Z4, Z1, K2
 	KUNPCKWD     K1, K2, K1
@@ -1181,18 +1117,12 @@ laneloop:
 	VPCMPEQD     Z8, Z5, K3
 	KUNPCKWD     K2, K3, K2
 	KUNPCKDQ     K1, K2, K1
+	JEQ          maskbytes19
 	KMOVQ        K1, (DX)
 	ADDQ         $+8, DX
 	JMP          maskdone20
 
 maskbytes19:
-	VPCMPEQD   Z2, Z0, K1
-	VPCMPEQD   Z4, Z1, K2
-	KUNPCKWD   K1, K2, K1
-	VPCMPEQD   Z6, Z3, K2
-	VPCMPEQD   Z8, Z5, K3
-	KUNPCKWD   K2, K3, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z10, K1, Z7
 	VMOVUPS    Z7, (DX)
 	ADDQ       $+64, DX
@@ -1297,7 +1227,6 @@ groupstream:
 	VMOVNTPS     Z17, 192(SI)
 	CMPL         kind+52(FP), $+1
 	JLT          maskdone22
-	JEQ          maskbytes21
 	VPCMPEQD     Z1, Z0, K1
 	VPCMPEQD     Z2, Z5, K2
 	KUNPCKWD     K1, K2, K1
@@ -1305,18 +1234,12 @@ groupstream:
 	VPCMPEQD     Z4, Z7, K3
 	KUNPCKWD     K2, K3, K2
 	KUNPCKDQ     K1, K2, K1
+	JEQ          maskbytes21
 	KMOVQ        K1, (DX)
 	ADDQ         $+8, DX
 	JMP          maskdone22
 
 maskbytes21:
-	VPCMPEQD   Z1, Z0, K1
-	VPCMPEQD   Z2, Z5, K2
-	KUNPCKWD   K1, K2, K1
-	VPCMPEQD   Z3, Z6, K2
-	VPCMPEQD   Z4, Z7, K3
-	KUNPCKWD   K2, K3, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z10, K1, Z16
 	VMOVNTPS   Z16, (DX)
 	ADDQ       $+64, DX
@@ -1372,7 +1295,6 @@ grouplast:
 	VMOVUPS    Z17, 192(SI)
 	CMPL       kind+52(FP), $+1
 	JLT        maskdone24
-	JEQ        maskbytes23
 	VPCMPEQD   Z7, Z0, K1
 	VPCMPEQD   Z6, Z1, K2
 	KUNPCKWD   K1, K2, K1
@@ -1380,18 +1302,12 @@ grouplast:
 	VPCMPEQD   Z4, Z3, K3
 	KUNPCKWD   K2, K3, K2
 	KUNPCKDQ   K1, K2, K1
+	JEQ        maskbytes23
 	KMOVQ      K1, (DX)
 	ADDQ       $+8, DX
 	JMP        maskdone24
 
 maskbytes23:
-	VPCMPEQD   Z7, Z0, K1
-	VPCMPEQD   Z6, Z1, K2
-	KUNPCKWD   K1, K2, K1
-	VPCMPEQD   Z5, Z2, K2
-	VPCMPEQD   Z4, Z3, K3
-	KUNPCKWD   K2, K3, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z10, K1, Z16
 	VMOVUPS    Z16, (DX)
 	ADDQ       $+64, DX
@@ -1413,9 +1329,7 @@ groupstage:
 	MOVQ DX, 264(SP)
 	LEAQ 272(SP), DX
 	LEAQ 344(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 344(SP), BX
+	CALL ·stageIn32BXAVX512(SB)
 	SUBQ R11, R11
 	JMP  grouploop
 
@@ -1433,13 +1347,8 @@ groupending:
 	SUBQ R8, DI
 	SHRQ $0x02, DI
 	LEAQ 1808(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 1808(SP), R8
-	LEAQ 2656(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 2656(SP), R9
+	CALL ·stageIn32R8AVX512(SB)
+	CALL ·stageIn32R9AVX512(SB)
 	MOVQ $+64, 1768(SP)
 	MOVQ 1784(SP), DI
 	JMP  groupchosen
@@ -1456,22 +1365,15 @@ groupodd:
 	MOVL $0x00000080, DI
 
 grouprepeat:
-	LEAQ 2064(SP), AX
-	MOVQ R8, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 2640(SP)
-	LEAQ 2064(SP), R8
-	LEAQ 2912(SP), AX
-	MOVQ R9, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 3488(SP)
-	LEAQ 2912(SP), R9
+	LEAQ 2328(SP), AX
+	CALL ·repeatR8AVX512(SB)
+	CALL ·repeatR9AVX512(SB)
 	MOVQ R15, R11
 	MOVQ $+1, 1792(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 2640(SP), R8
+	MOVQ 2904(SP), R8
 	MOVQ 3488(SP), R9
 	MOVQ 1784(SP), DI
 	CMPQ DI, $+129
@@ -1540,7 +1442,6 @@ short2stream:
 	VMOVNTPS          Z9, 192(SI)
 	CMPL              kind+52(FP), $+1
 	JLT               maskdone26
-	JEQ               maskbytes25
 	VPCMPEQD          Z1, Z0, K1
 	VPCMPEQD          Z2, Z5, K2
 	KUNPCKWD          K1, K2, K1
@@ -1548,18 +1449,12 @@ short2stream:
 	VPCMPEQD          Z4, Z7, K3
 	KUNPCKWD          K2, K3, K2
 	KUNPCKDQ          K1, K2, K1
+	JEQ               maskbytes25
 	KMOVQ             K1, (DX)
 	ADDQ              $+8, DX
 	JMP               maskdone26
 
 maskbytes25:
-	VPCMPEQD   Z1, Z0, K1
-	VPCMPEQD   Z2, Z5, K2
-	KUNPCKWD   K1, K2, K1
-	VPCMPEQD   Z3, Z6, K2
-	VPCMPEQD   Z4, Z7, K3
-	KUNPCKWD   K2, K3, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z10, K1, Z8
 	VMOVNTPS   Z8, (DX)
 	ADDQ       $+64, DX
@@ -1640,7 +1535,6 @@ short4stream:
 	VMOVNTPS          Z9, 192(SI)
 	CMPL              kind+52(FP), $+1
 	JLT               maskdone28
-	JEQ               maskbytes27
 	VPCMPEQD          Z1, Z0, K1
 	VPCMPEQD          Z2, Z5, K2
 	KUNPCKWD          K1, K2, K1
@@ -1648,18 +1542,12 @@ short4stream:
 	VPCMPEQD          Z4, Z7, K3
 	KUNPCKWD          K2, K3, K2
 	KUNPCKDQ          K1, K2, K1
+	JEQ               maskbytes27
 	KMOVQ             K1, (DX)
 	ADDQ              $+8, DX
 	JMP               maskdone28
 
 maskbytes27:
-	VPCMPEQD   Z1, Z0, K1
-	VPCMPEQD   Z2, Z5, K2
-	KUNPCKWD   K1, K2, K1
-	VPCMPEQD   Z3, Z6, K2
-	VPCMPEQD   Z4, Z7, K3
-	KUNPCKWD   K2, K3, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z10, K1, Z8
 	VMOVNTPS   Z8, (DX)
 	ADDQ       $+64, DX
@@ -1689,28 +1577,15 @@ lanestage:
 	MOVQ DX, 264(SP)
 	LEAQ 272(SP), DX
 	LEAQ 344(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 344(SP), BX
-	LEAQ 608(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 608(SP), R8
-	LEAQ 872(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 872(SP), R9
+	CALL ·stageIn32BXAVX512(SB)
+	CALL ·stageIn32R8AVX512(SB)
+	CALL ·stageIn32R9AVX512(SB)
 	JMP  laneloop
 
 spread:
 	LEAQ 608(SP), AX
-	MOVQ R8, CX
-	CALL ·spreadAVX512(SB)
-	LEAQ 608(SP), R8
-	LEAQ 872(SP), AX
-	MOVQ R9, CX
-	CALL ·spreadAVX512(SB)
-	LEAQ 872(SP), R9
+	CALL ·spreadR8AVX512(SB)
+	CALL ·spreadR9AVX512(SB)
 
 rare:
 	VMOVUPS      (BX), Z0
@@ -1777,7 +1652,6 @@ rare:
 	VMOVUPS      Z18, 192(SI)
 	CMPL         kind+52(FP), $+1
 	JLT          maskdone30
-	JEQ          maskbytes29
 	VCMPPS       $0x00, Z3, Z4, K1
 	VCMPPS       $0x00, Z6, Z7, K2
 	KUNPCKWD     K1, K2, K1
@@ -1785,18 +1659,12 @@ rare:
 	VCMPPS       $0x00, Z2, Z16, K3
 	KUNPCKWD     K2, K3, K2
 	KUNPCKDQ     K1, K2, K1
+	JEQ          maskbytes29
 	KMOVQ        K1, (DX)
 	ADDQ         $+8, DX
 	JMP          maskdone30
 
 maskbytes29:
-	VCMPPS     $0x00, Z3, Z4, K1
-	VCMPPS     $0x00, Z6, Z7, K2
-	KUNPCKWD   K1, K2, K1
-	VCMPPS     $0x00, Z8, Z9, K2
-	VCMPPS     $0x00, Z2, Z16, K3
-	KUNPCKWD   K2, K3, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z10, K1, Z0
 	VMOVUPS    Z0, (DX)
 	ADDQ       $+64, DX

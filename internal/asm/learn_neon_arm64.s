@@ -105,37 +105,7 @@ shut:
 	ADD $32, R0, R0
 	SUB $2, R1, R1
 	CBNZ R1, accumulators
-	FMOVQ 16(RSP), F0
-	FMOVQ 144(RSP), F1
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVQ 80(RSP), F1
-	FMOVQ 208(RSP), F2
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVQ 48(RSP), F1
-	FMOVQ 176(RSP), F2
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	FMOVQ 112(RSP), F2
-	FMOVQ 240(RSP), F3
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVQ 32(RSP), F1
-	FMOVQ 160(RSP), F2
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	FMOVQ 96(RSP), F2
-	FMOVQ 224(RSP), F3
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	FMOVQ 64(RSP), F2
-	FMOVQ 192(RSP), F3
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	FMOVQ 128(RSP), F3
-	FMOVQ 256(RSP), F16
-	WORD $0x4e30d463 // fadd v3.4s, v3.4s, v16.4s
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	CALL ·totalNEON(SB)
 	FMOVQ F0, (R4)
 	SUB $1024, R6, R6
 	SUB $1024, R8, R8

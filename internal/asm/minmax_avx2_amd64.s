@@ -3388,37 +3388,14 @@ laneend:
 
 lanestage:
 	LEAQ 8(SP), AX
-	MOVQ SI, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 8(SP), SI
-	LEAQ 144(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 144(SP), DX
-	LEAQ 280(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 280(SP), BX
-	LEAQ 416(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 416(SP), R8
-	LEAQ 552(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 552(SP), R9
-	LEAQ 688(SP), AX
-	MOVQ R10, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 688(SP), R10
-	LEAQ 824(SP), AX
-	MOVQ R11, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 824(SP), R11
-	LEAQ 960(SP), AX
-	MOVQ R12, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 960(SP), R12
+	CALL ·stageIn32SIAVX2(SB)
+	CALL ·stageIn32DXAVX2(SB)
+	CALL ·stageIn32BXAVX2(SB)
+	CALL ·stageIn32R8AVX2(SB)
+	CALL ·stageIn32R9AVX2(SB)
+	CALL ·stageIn32R10AVX2(SB)
+	CALL ·stageIn32R11AVX2(SB)
+	CALL ·stageIn32R12AVX2(SB)
 	JMP  laneloop
 
 // func MergeMinMaxAVX2(min *float32, max *float32, x *float32, y *float32, n int)
@@ -3556,21 +3533,10 @@ laneend:
 
 lanestage:
 	LEAQ 8(SP), AX
-	MOVQ SI, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 8(SP), SI
-	LEAQ 144(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 144(SP), DX
-	LEAQ 280(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 280(SP), BX
-	LEAQ 416(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 416(SP), R8
+	CALL ·stageIn32SIAVX2(SB)
+	CALL ·stageIn32DXAVX2(SB)
+	CALL ·stageIn32BXAVX2(SB)
+	CALL ·stageIn32R8AVX2(SB)
 	JMP  laneloop
 
 // func MinMaxF16BF16AVX2(x *uint16, min *uint16, max *uint16, infinity int32, oneNaN int32, groups int, length int)

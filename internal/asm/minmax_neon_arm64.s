@@ -1392,37 +1392,14 @@ laneend:
 	RET
 lanestage:
 	ADD $24, RSP, R16
-	MOVD R1, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $24, RSP, R1
-	ADD $96, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $96, RSP, R2
-	ADD $168, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $168, RSP, R3
-	ADD $240, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $240, RSP, R4
-	ADD $312, RSP, R16
-	MOVD R5, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $312, RSP, R5
-	ADD $384, RSP, R16
-	MOVD R6, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $384, RSP, R6
-	ADD $456, RSP, R16
-	MOVD R7, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $456, RSP, R7
-	ADD $528, RSP, R16
-	MOVD R8, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $528, RSP, R8
+	CALL ·stageIn32R1NEON(SB)
+	CALL ·stageIn32R2NEON(SB)
+	CALL ·stageIn32R3NEON(SB)
+	CALL ·stageIn32R4NEON(SB)
+	CALL ·stageIn32R5NEON(SB)
+	CALL ·stageIn32R6NEON(SB)
+	CALL ·stageIn32R7NEON(SB)
+	CALL ·stageIn32R8NEON(SB)
 	B laneloop
 
 // func MergeMinMaxNEON(min *float32, max *float32, x *float32, y *float32, n int)
@@ -1524,21 +1501,10 @@ laneend:
 	RET
 lanestage:
 	ADD $24, RSP, R16
-	MOVD R1, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $24, RSP, R1
-	ADD $96, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $96, RSP, R2
-	ADD $168, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $168, RSP, R3
-	ADD $240, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $240, RSP, R4
+	CALL ·stageIn32R1NEON(SB)
+	CALL ·stageIn32R2NEON(SB)
+	CALL ·stageIn32R3NEON(SB)
+	CALL ·stageIn32R4NEON(SB)
 	B laneloop
 
 // func MinMaxF16BF16NEON(x *uint16, min *uint16, max *uint16, infinity int32, oneNaN int32, groups int, length int)

@@ -20,7 +20,7 @@ TEXT ·ParamsScaleAVX2(SB), $432-40
 	VBROADCASTSS ·word17800000+0(SB), Y10
 	VBROADCASTSS ·word71800000+0(SB), Y9
 	MOVQ         n+32(FP), DI
-	CMPQ         DI, $+32
+	CMPQ         DI, $+8
 	JLT          lanestage
 
 laneloop:
@@ -36,92 +36,26 @@ laneloop:
 	JNE          elem1
 
 elemdone3:
-	VMAXPS       Y0, Y12, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y11, Y1
-	VMOVUPS      Y1, (SI)
-	VMAXPS       Y1, Y10, Y0
-	VMINPS       Y0, Y9, Y0
-	VCMPPS       $0x00, Y1, Y0, Y0
-	VDIVPS       Y1, Y14, Y1
-	VBLENDVPS    Y0, Y1, Y11, Y0
-	VMOVUPS      Y0, (DX)
-	VMOVUPS      32(BX), Y0
-	VMULPS       Y13, Y0, Y1
-	VMOVAPS      Y0, Y2
-	VFNMADD231PS Y15, Y1, Y2
-	VFMADD231PS  Y13, Y2, Y1
-	VCMPPS       $0x07, Y1, Y1, Y2
-	VBLENDVPS    Y2, Y1, Y0, Y2
-	VMOVAPS      Y2, Y0
-	CMPL         R8, $+0
-	JNE          elem4
-
-elemdone6:
-	VMAXPS       Y0, Y12, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y11, Y1
-	VMOVUPS      Y1, 32(SI)
-	VMAXPS       Y1, Y10, Y0
-	VMINPS       Y0, Y9, Y0
-	VCMPPS       $0x00, Y1, Y0, Y0
-	VDIVPS       Y1, Y14, Y1
-	VBLENDVPS    Y0, Y1, Y11, Y0
-	VMOVUPS      Y0, 32(DX)
-	VMOVUPS      64(BX), Y0
-	VMULPS       Y13, Y0, Y1
-	VMOVAPS      Y0, Y2
-	VFNMADD231PS Y15, Y1, Y2
-	VFMADD231PS  Y13, Y2, Y1
-	VCMPPS       $0x07, Y1, Y1, Y2
-	VBLENDVPS    Y2, Y1, Y0, Y2
-	VMOVAPS      Y2, Y0
-	CMPL         R8, $+0
-	JNE          elem7
-
-elemdone9:
-	VMAXPS       Y0, Y12, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y11, Y1
-	VMOVUPS      Y1, 64(SI)
-	VMAXPS       Y1, Y10, Y0
-	VMINPS       Y0, Y9, Y0
-	VCMPPS       $0x00, Y1, Y0, Y0
-	VDIVPS       Y1, Y14, Y1
-	VBLENDVPS    Y0, Y1, Y11, Y0
-	VMOVUPS      Y0, 64(DX)
-	VMOVUPS      96(BX), Y0
-	VMULPS       Y13, Y0, Y1
-	VMOVAPS      Y0, Y2
-	VFNMADD231PS Y15, Y1, Y2
-	VFMADD231PS  Y13, Y2, Y1
-	VCMPPS       $0x07, Y1, Y1, Y2
-	VBLENDVPS    Y2, Y1, Y0, Y2
-	VMOVAPS      Y2, Y0
-	CMPL         R8, $+0
-	JNE          elem10
-
-elemdone12:
 	VMAXPS    Y0, Y12, Y0
 	VCMPPS    $0x07, Y0, Y0, Y1
 	VBLENDVPS Y1, Y0, Y11, Y1
-	VMOVUPS   Y1, 96(SI)
+	VMOVUPS   Y1, (SI)
 	VMAXPS    Y1, Y10, Y0
 	VMINPS    Y0, Y9, Y0
 	VCMPPS    $0x00, Y1, Y0, Y0
 	VDIVPS    Y1, Y14, Y1
 	VBLENDVPS Y0, Y1, Y11, Y0
-	VMOVUPS   Y0, 96(DX)
-	SUBQ      $-128, SI
-	SUBQ      $-128, DX
-	SUBQ      $-128, BX
-	SUBQ      $+32, DI
-	CMPQ      DI, $+32
+	VMOVUPS   Y0, (DX)
+	ADDQ      $+32, SI
+	ADDQ      $+32, DX
+	ADDQ      $+32, BX
+	SUBQ      $+8, DI
+	CMPQ      DI, $+8
 	JGE       laneloop
 	TESTQ     DI, DI
 	JEQ       laneend
 	JGE       lanestage
-	ADDQ      $+32, DI
+	ADDQ      $+8, DI
 	LEAQ      8(SP), AX
 	CALL      ·stageOut32AVX2(SB)
 	LEAQ      144(SP), AX
@@ -149,69 +83,13 @@ half2:
 	VCVTPH2PS X0, Y0
 	JMP       elemdone3
 
-elem4:
-	CMPL      R8, $+2
-	JNE       half5
-	VPSLLD    $0x0f, Y2, Y1
-	VPSRLD    $0x1f, Y1, Y1
-	VPADDD    Y1, Y2, Y1
-	VPADDD    ·word00007fff+0(SB), Y1, Y1
-	VPSRLD    $0x10, Y1, Y1
-	VPSLLD    $0x10, Y1, Y1
-	VCMPPS    $0x07, Y2, Y2, Y3
-	VBLENDVPS Y3, Y1, Y2, Y0
-	JMP       elemdone6
-
-half5:
-	VCVTPS2PH $0x00, Y2, X0
-	VCVTPH2PS X0, Y0
-	JMP       elemdone6
-
-elem7:
-	CMPL      R8, $+2
-	JNE       half8
-	VPSLLD    $0x0f, Y2, Y1
-	VPSRLD    $0x1f, Y1, Y1
-	VPADDD    Y1, Y2, Y1
-	VPADDD    ·word00007fff+0(SB), Y1, Y1
-	VPSRLD    $0x10, Y1, Y1
-	VPSLLD    $0x10, Y1, Y1
-	VCMPPS    $0x07, Y2, Y2, Y3
-	VBLENDVPS Y3, Y1, Y2, Y0
-	JMP       elemdone9
-
-half8:
-	VCVTPS2PH $0x00, Y2, X0
-	VCVTPH2PS X0, Y0
-	JMP       elemdone9
-
-elem10:
-	CMPL      R8, $+2
-	JNE       half11
-	VPSLLD    $0x0f, Y2, Y1
-	VPSRLD    $0x1f, Y1, Y1
-	VPADDD    Y1, Y2, Y1
-	VPADDD    ·word00007fff+0(SB), Y1, Y1
-	VPSRLD    $0x10, Y1, Y1
-	VPSLLD    $0x10, Y1, Y1
-	VCMPPS    $0x07, Y2, Y2, Y3
-	VBLENDVPS Y3, Y1, Y2, Y0
-	JMP       elemdone12
-
-half11:
-	VCVTPS2PH $0x00, Y2, X0
-	VCVTPH2PS X0, Y0
-	JMP       elemdone12
-
 lanestage:
 	MOVQ SI, (SP)
 	LEAQ 8(SP), SI
 	MOVQ DX, 136(SP)
 	LEAQ 144(SP), DX
 	LEAQ 280(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 280(SP), BX
+	CALL ·stageIn32BXAVX2(SB)
 	JMP  laneloop
 
 // func ParamsSymmetricAVX2(scale *float32, recip *float32, zeroPoint *int32, minval *float32, most *float32, half float32, middle int32, elem int32, n int)
@@ -236,7 +114,7 @@ TEXT ·ParamsSymmetricAVX2(SB), $704-64
 	VBROADCASTSS ·word71800000+0(SB), Y8
 	VXORPS       Y7, Y7, Y7
 	MOVQ         n+56(FP), DI
-	CMPQ         DI, $+32
+	CMPQ         DI, $+8
 	JLT          lanestage
 
 laneloop:
@@ -252,114 +130,33 @@ laneloop:
 	JNE          elem1
 
 elemdone3:
-	VMAXPS       Y1, Y11, Y1
-	VCMPPS       $0x07, Y1, Y1, Y2
-	VBLENDVPS    Y2, Y1, Y10, Y2
-	VMOVUPS      Y2, (SI)
-	VMAXPS       Y2, Y9, Y1
-	VMINPS       Y1, Y8, Y1
-	VCMPPS       $0x00, Y2, Y1, Y1
-	VDIVPS       Y2, Y13, Y2
-	VBLENDVPS    Y1, Y2, Y10, Y1
-	VMOVUPS      Y1, (DX)
-	VMOVUPS      Y14, (BX)
-	VSUBPS       Y0, Y7, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y10, Y1
-	VMOVUPS      Y1, (R8)
-	VMOVUPS      32(R9), Y0
-	VMULPS       Y12, Y0, Y1
-	VMOVAPS      Y0, Y2
-	VFNMADD231PS Y15, Y1, Y2
-	VFMADD231PS  Y12, Y2, Y1
-	VCMPPS       $0x07, Y1, Y1, Y2
-	VBLENDVPS    Y2, Y1, Y0, Y2
-	VMOVAPS      Y2, Y1
-	CMPL         R10, $+0
-	JNE          elem4
-
-elemdone6:
-	VMAXPS       Y1, Y11, Y1
-	VCMPPS       $0x07, Y1, Y1, Y2
-	VBLENDVPS    Y2, Y1, Y10, Y2
-	VMOVUPS      Y2, 32(SI)
-	VMAXPS       Y2, Y9, Y1
-	VMINPS       Y1, Y8, Y1
-	VCMPPS       $0x00, Y2, Y1, Y1
-	VDIVPS       Y2, Y13, Y2
-	VBLENDVPS    Y1, Y2, Y10, Y1
-	VMOVUPS      Y1, 32(DX)
-	VMOVUPS      Y14, 32(BX)
-	VSUBPS       Y0, Y7, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y10, Y1
-	VMOVUPS      Y1, 32(R8)
-	VMOVUPS      64(R9), Y0
-	VMULPS       Y12, Y0, Y1
-	VMOVAPS      Y0, Y2
-	VFNMADD231PS Y15, Y1, Y2
-	VFMADD231PS  Y12, Y2, Y1
-	VCMPPS       $0x07, Y1, Y1, Y2
-	VBLENDVPS    Y2, Y1, Y0, Y2
-	VMOVAPS      Y2, Y1
-	CMPL         R10, $+0
-	JNE          elem7
-
-elemdone9:
-	VMAXPS       Y1, Y11, Y1
-	VCMPPS       $0x07, Y1, Y1, Y2
-	VBLENDVPS    Y2, Y1, Y10, Y2
-	VMOVUPS      Y2, 64(SI)
-	VMAXPS       Y2, Y9, Y1
-	VMINPS       Y1, Y8, Y1
-	VCMPPS       $0x00, Y2, Y1, Y1
-	VDIVPS       Y2, Y13, Y2
-	VBLENDVPS    Y1, Y2, Y10, Y1
-	VMOVUPS      Y1, 64(DX)
-	VMOVUPS      Y14, 64(BX)
-	VSUBPS       Y0, Y7, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y10, Y1
-	VMOVUPS      Y1, 64(R8)
-	VMOVUPS      96(R9), Y0
-	VMULPS       Y12, Y0, Y1
-	VMOVAPS      Y0, Y2
-	VFNMADD231PS Y15, Y1, Y2
-	VFMADD231PS  Y12, Y2, Y1
-	VCMPPS       $0x07, Y1, Y1, Y2
-	VBLENDVPS    Y2, Y1, Y0, Y2
-	VMOVAPS      Y2, Y1
-	CMPL         R10, $+0
-	JNE          elem10
-
-elemdone12:
 	VMAXPS    Y1, Y11, Y1
 	VCMPPS    $0x07, Y1, Y1, Y2
 	VBLENDVPS Y2, Y1, Y10, Y2
-	VMOVUPS   Y2, 96(SI)
+	VMOVUPS   Y2, (SI)
 	VMAXPS    Y2, Y9, Y1
 	VMINPS    Y1, Y8, Y1
 	VCMPPS    $0x00, Y2, Y1, Y1
 	VDIVPS    Y2, Y13, Y2
 	VBLENDVPS Y1, Y2, Y10, Y1
-	VMOVUPS   Y1, 96(DX)
-	VMOVUPS   Y14, 96(BX)
+	VMOVUPS   Y1, (DX)
+	VMOVUPS   Y14, (BX)
 	VSUBPS    Y0, Y7, Y0
 	VCMPPS    $0x07, Y0, Y0, Y1
 	VBLENDVPS Y1, Y0, Y10, Y1
-	VMOVUPS   Y1, 96(R8)
-	SUBQ      $-128, SI
-	SUBQ      $-128, DX
-	SUBQ      $-128, BX
-	SUBQ      $-128, R8
-	SUBQ      $-128, R9
-	SUBQ      $+32, DI
-	CMPQ      DI, $+32
+	VMOVUPS   Y1, (R8)
+	ADDQ      $+32, SI
+	ADDQ      $+32, DX
+	ADDQ      $+32, BX
+	ADDQ      $+32, R8
+	ADDQ      $+32, R9
+	SUBQ      $+8, DI
+	CMPQ      DI, $+8
 	JGE       laneloop
 	TESTQ     DI, DI
 	JEQ       laneend
 	JGE       lanestage
-	ADDQ      $+32, DI
+	ADDQ      $+8, DI
 	LEAQ      8(SP), AX
 	CALL      ·stageOut32AVX2(SB)
 	LEAQ      144(SP), AX
@@ -391,60 +188,6 @@ half2:
 	VCVTPH2PS X1, Y1
 	JMP       elemdone3
 
-elem4:
-	CMPL      R10, $+2
-	JNE       half5
-	VPSLLD    $0x0f, Y2, Y3
-	VPSRLD    $0x1f, Y3, Y3
-	VPADDD    Y3, Y2, Y3
-	VPADDD    ·word00007fff+0(SB), Y3, Y3
-	VPSRLD    $0x10, Y3, Y3
-	VPSLLD    $0x10, Y3, Y3
-	VCMPPS    $0x07, Y2, Y2, Y4
-	VBLENDVPS Y4, Y3, Y2, Y1
-	JMP       elemdone6
-
-half5:
-	VCVTPS2PH $0x00, Y2, X1
-	VCVTPH2PS X1, Y1
-	JMP       elemdone6
-
-elem7:
-	CMPL      R10, $+2
-	JNE       half8
-	VPSLLD    $0x0f, Y2, Y3
-	VPSRLD    $0x1f, Y3, Y3
-	VPADDD    Y3, Y2, Y3
-	VPADDD    ·word00007fff+0(SB), Y3, Y3
-	VPSRLD    $0x10, Y3, Y3
-	VPSLLD    $0x10, Y3, Y3
-	VCMPPS    $0x07, Y2, Y2, Y4
-	VBLENDVPS Y4, Y3, Y2, Y1
-	JMP       elemdone9
-
-half8:
-	VCVTPS2PH $0x00, Y2, X1
-	VCVTPH2PS X1, Y1
-	JMP       elemdone9
-
-elem10:
-	CMPL      R10, $+2
-	JNE       half11
-	VPSLLD    $0x0f, Y2, Y3
-	VPSRLD    $0x1f, Y3, Y3
-	VPADDD    Y3, Y2, Y3
-	VPADDD    ·word00007fff+0(SB), Y3, Y3
-	VPSRLD    $0x10, Y3, Y3
-	VPSLLD    $0x10, Y3, Y3
-	VCMPPS    $0x07, Y2, Y2, Y4
-	VBLENDVPS Y4, Y3, Y2, Y1
-	JMP       elemdone12
-
-half11:
-	VCVTPS2PH $0x00, Y2, X1
-	VCVTPH2PS X1, Y1
-	JMP       elemdone12
-
 lanestage:
 	MOVQ SI, (SP)
 	LEAQ 8(SP), SI
@@ -455,9 +198,7 @@ lanestage:
 	MOVQ R8, 408(SP)
 	LEAQ 416(SP), R8
 	LEAQ 552(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 552(SP), R9
+	CALL ·stageIn32R9AVX2(SB)
 	JMP  laneloop
 
 // func ParamsAsymmetricAVX2(scale *float32, recip *float32, zeroPoint *int32, minval *float32, min *float32, max *float32, steps float32, least float32, greatest float32, elem int32, n int)
@@ -484,7 +225,7 @@ TEXT ·ParamsAsymmetricAVX2(SB), $832-72
 	VBROADCASTSS ·word17800000+0(SB), Y7
 	VBROADCASTSS ·word71800000+0(SB), Y6
 	MOVQ         n+64(FP), DI
-	CMPQ         DI, $+32
+	CMPQ         DI, $+8
 	JLT          lanestage
 
 laneloop:
@@ -547,196 +288,19 @@ elemdone15:
 	VCMPPS    $0x07, Y0, Y0, Y1
 	VBLENDVPS Y1, Y0, Y8, Y1
 	VMOVUPS   Y1, (R8)
-	VMOVUPS   32(R9), Y0
-	VMINPS    Y0, Y12, Y0
-	VMOVUPS   32(R10), Y1
-	VMAXPS    Y1, Y12, Y1
-	VSUBPS    Y0, Y1, Y1
-	VMOVAPS   Y1, Y2
-	CMPL      R11, $+0
-	JNE       elem16
-
-elemdone18:
-	VMULPS       Y10, Y2, Y1
-	VMOVAPS      Y2, Y3
-	VFNMADD231PS Y15, Y1, Y3
-	VFMADD231PS  Y10, Y3, Y1
-	VCMPPS       $0x07, Y1, Y1, Y3
-	VBLENDVPS    Y3, Y1, Y2, Y3
-	VMOVAPS      Y3, Y1
-	CMPL         R11, $+0
-	JNE          elem19
-
-elemdone21:
-	VMAXPS    Y1, Y9, Y1
-	VCMPPS    $0x07, Y1, Y1, Y2
-	VBLENDVPS Y2, Y1, Y8, Y2
-	VMOVUPS   Y2, 32(SI)
-	VMAXPS    Y2, Y7, Y1
-	VMINPS    Y1, Y6, Y1
-	VCMPPS    $0x00, Y2, Y1, Y1
-	VDIVPS    Y2, Y11, Y3
-	VBLENDVPS Y1, Y3, Y8, Y1
-	VMOVUPS   Y1, 32(DX)
-	VDIVPS    Y2, Y0, Y2
-	VMOVAPS   Y2, Y1
-	CMPL      R11, $+0
-	JNE       elem22
-
-elemdone24:
-	VROUNDPS $0x08, Y1, Y1
-	VMOVAPS  Y1, Y2
-	CMPL     R11, $+0
-	JNE      elem25
-
-elemdone27:
-	VSUBPS  Y2, Y14, Y2
-	VMOVAPS Y2, Y1
-	CMPL    R11, $+0
-	JNE     elem28
-
-elemdone30:
-	VMAXPS    Y1, Y14, Y1
-	VMINPS    Y1, Y13, Y1
-	VCMPPS    $0x07, Y1, Y1, Y2
-	VANDPS    Y1, Y2, Y2
-	VCVTPS2DQ Y2, Y2
-	VMOVUPS   Y2, 32(BX)
-	VADDPS    Y12, Y0, Y0
-	VCMPPS    $0x07, Y0, Y0, Y1
-	VBLENDVPS Y1, Y0, Y8, Y1
-	VMOVUPS   Y1, 32(R8)
-	VMOVUPS   64(R9), Y0
-	VMINPS    Y0, Y12, Y0
-	VMOVUPS   64(R10), Y1
-	VMAXPS    Y1, Y12, Y1
-	VSUBPS    Y0, Y1, Y1
-	VMOVAPS   Y1, Y2
-	CMPL      R11, $+0
-	JNE       elem31
-
-elemdone33:
-	VMULPS       Y10, Y2, Y1
-	VMOVAPS      Y2, Y3
-	VFNMADD231PS Y15, Y1, Y3
-	VFMADD231PS  Y10, Y3, Y1
-	VCMPPS       $0x07, Y1, Y1, Y3
-	VBLENDVPS    Y3, Y1, Y2, Y3
-	VMOVAPS      Y3, Y1
-	CMPL         R11, $+0
-	JNE          elem34
-
-elemdone36:
-	VMAXPS    Y1, Y9, Y1
-	VCMPPS    $0x07, Y1, Y1, Y2
-	VBLENDVPS Y2, Y1, Y8, Y2
-	VMOVUPS   Y2, 64(SI)
-	VMAXPS    Y2, Y7, Y1
-	VMINPS    Y1, Y6, Y1
-	VCMPPS    $0x00, Y2, Y1, Y1
-	VDIVPS    Y2, Y11, Y3
-	VBLENDVPS Y1, Y3, Y8, Y1
-	VMOVUPS   Y1, 64(DX)
-	VDIVPS    Y2, Y0, Y2
-	VMOVAPS   Y2, Y1
-	CMPL      R11, $+0
-	JNE       elem37
-
-elemdone39:
-	VROUNDPS $0x08, Y1, Y1
-	VMOVAPS  Y1, Y2
-	CMPL     R11, $+0
-	JNE      elem40
-
-elemdone42:
-	VSUBPS  Y2, Y14, Y2
-	VMOVAPS Y2, Y1
-	CMPL    R11, $+0
-	JNE     elem43
-
-elemdone45:
-	VMAXPS    Y1, Y14, Y1
-	VMINPS    Y1, Y13, Y1
-	VCMPPS    $0x07, Y1, Y1, Y2
-	VANDPS    Y1, Y2, Y2
-	VCVTPS2DQ Y2, Y2
-	VMOVUPS   Y2, 64(BX)
-	VADDPS    Y12, Y0, Y0
-	VCMPPS    $0x07, Y0, Y0, Y1
-	VBLENDVPS Y1, Y0, Y8, Y1
-	VMOVUPS   Y1, 64(R8)
-	VMOVUPS   96(R9), Y0
-	VMINPS    Y0, Y12, Y0
-	VMOVUPS   96(R10), Y1
-	VMAXPS    Y1, Y12, Y1
-	VSUBPS    Y0, Y1, Y1
-	VMOVAPS   Y1, Y2
-	CMPL      R11, $+0
-	JNE       elem46
-
-elemdone48:
-	VMULPS       Y10, Y2, Y1
-	VMOVAPS      Y2, Y3
-	VFNMADD231PS Y15, Y1, Y3
-	VFMADD231PS  Y10, Y3, Y1
-	VCMPPS       $0x07, Y1, Y1, Y3
-	VBLENDVPS    Y3, Y1, Y2, Y3
-	VMOVAPS      Y3, Y1
-	CMPL         R11, $+0
-	JNE          elem49
-
-elemdone51:
-	VMAXPS    Y1, Y9, Y1
-	VCMPPS    $0x07, Y1, Y1, Y2
-	VBLENDVPS Y2, Y1, Y8, Y2
-	VMOVUPS   Y2, 96(SI)
-	VMAXPS    Y2, Y7, Y1
-	VMINPS    Y1, Y6, Y1
-	VCMPPS    $0x00, Y2, Y1, Y1
-	VDIVPS    Y2, Y11, Y3
-	VBLENDVPS Y1, Y3, Y8, Y1
-	VMOVUPS   Y1, 96(DX)
-	VDIVPS    Y2, Y0, Y2
-	VMOVAPS   Y2, Y1
-	CMPL      R11, $+0
-	JNE       elem52
-
-elemdone54:
-	VROUNDPS $0x08, Y1, Y1
-	VMOVAPS  Y1, Y2
-	CMPL     R11, $+0
-	JNE      elem55
-
-elemdone57:
-	VSUBPS  Y2, Y14, Y2
-	VMOVAPS Y2, Y1
-	CMPL    R11, $+0
-	JNE     elem58
-
-elemdone60:
-	VMAXPS    Y1, Y14, Y1
-	VMINPS    Y1, Y13, Y1
-	VCMPPS    $0x07, Y1, Y1, Y2
-	VANDPS    Y1, Y2, Y2
-	VCVTPS2DQ Y2, Y2
-	VMOVUPS   Y2, 96(BX)
-	VADDPS    Y12, Y0, Y0
-	VCMPPS    $0x07, Y0, Y0, Y1
-	VBLENDVPS Y1, Y0, Y8, Y1
-	VMOVUPS   Y1, 96(R8)
-	SUBQ      $-128, SI
-	SUBQ      $-128, DX
-	SUBQ      $-128, BX
-	SUBQ      $-128, R8
-	SUBQ      $-128, R9
-	SUBQ      $-128, R10
-	SUBQ      $+32, DI
-	CMPQ      DI, $+32
+	ADDQ      $+32, SI
+	ADDQ      $+32, DX
+	ADDQ      $+32, BX
+	ADDQ      $+32, R8
+	ADDQ      $+32, R9
+	ADDQ      $+32, R10
+	SUBQ      $+8, DI
+	CMPQ      DI, $+8
 	JGE       laneloop
 	TESTQ     DI, DI
 	JEQ       laneend
 	JGE       lanestage
-	ADDQ      $+32, DI
+	ADDQ      $+8, DI
 	LEAQ      8(SP), AX
 	CALL      ·stageOut32AVX2(SB)
 	LEAQ      144(SP), AX
@@ -840,276 +404,6 @@ half14:
 	VCVTPH2PS X1, Y1
 	JMP       elemdone15
 
-elem16:
-	CMPL      R11, $+2
-	JNE       half17
-	VPSLLD    $0x0f, Y1, Y3
-	VPSRLD    $0x1f, Y3, Y3
-	VPADDD    Y3, Y1, Y3
-	VPADDD    ·word00007fff+0(SB), Y3, Y3
-	VPSRLD    $0x10, Y3, Y3
-	VPSLLD    $0x10, Y3, Y3
-	VCMPPS    $0x07, Y1, Y1, Y4
-	VBLENDVPS Y4, Y3, Y1, Y2
-	JMP       elemdone18
-
-half17:
-	VCVTPS2PH $0x00, Y1, X2
-	VCVTPH2PS X2, Y2
-	JMP       elemdone18
-
-elem19:
-	CMPL      R11, $+2
-	JNE       half20
-	VPSLLD    $0x0f, Y3, Y2
-	VPSRLD    $0x1f, Y2, Y2
-	VPADDD    Y2, Y3, Y2
-	VPADDD    ·word00007fff+0(SB), Y2, Y2
-	VPSRLD    $0x10, Y2, Y2
-	VPSLLD    $0x10, Y2, Y2
-	VCMPPS    $0x07, Y3, Y3, Y4
-	VBLENDVPS Y4, Y2, Y3, Y1
-	JMP       elemdone21
-
-half20:
-	VCVTPS2PH $0x00, Y3, X1
-	VCVTPH2PS X1, Y1
-	JMP       elemdone21
-
-elem22:
-	CMPL      R11, $+2
-	JNE       half23
-	VPSLLD    $0x0f, Y2, Y3
-	VPSRLD    $0x1f, Y3, Y3
-	VPADDD    Y3, Y2, Y3
-	VPADDD    ·word00007fff+0(SB), Y3, Y3
-	VPSRLD    $0x10, Y3, Y3
-	VPSLLD    $0x10, Y3, Y3
-	VCMPPS    $0x07, Y2, Y2, Y4
-	VBLENDVPS Y4, Y3, Y2, Y1
-	JMP       elemdone24
-
-half23:
-	VCVTPS2PH $0x00, Y2, X1
-	VCVTPH2PS X1, Y1
-	JMP       elemdone24
-
-elem25:
-	CMPL      R11, $+2
-	JNE       half26
-	VPSLLD    $0x0f, Y1, Y3
-	VPSRLD    $0x1f, Y3, Y3
-	VPADDD    Y3, Y1, Y3
-	VPADDD    ·word00007fff+0(SB), Y3, Y3
-	VPSRLD    $0x10, Y3, Y3
-	VPSLLD    $0x10, Y3, Y3
-	VCMPPS    $0x07, Y1, Y1, Y4
-	VBLENDVPS Y4, Y3, Y1, Y2
-	JMP       elemdone27
-
-half26:
-	VCVTPS2PH $0x00, Y1, X2
-	VCVTPH2PS X2, Y2
-	JMP       elemdone27
-
-elem28:
-	CMPL      R11, $+2
-	JNE       half29
-	VPSLLD    $0x0f, Y2, Y3
-	VPSRLD    $0x1f, Y3, Y3
-	VPADDD    Y3, Y2, Y3
-	VPADDD    ·word00007fff+0(SB), Y3, Y3
-	VPSRLD    $0x10, Y3, Y3
-	VPSLLD    $0x10, Y3, Y3
-	VCMPPS    $0x07, Y2, Y2, Y4
-	VBLENDVPS Y4, Y3, Y2, Y1
-	JMP       elemdone30
-
-half29:
-	VCVTPS2PH $0x00, Y2, X1
-	VCVTPH2PS X1, Y1
-	JMP       elemdone30
-
-elem31:
-	CMPL      R11, $+2
-	JNE       half32
-	VPSLLD    $0x0f, Y1, Y3
-	VPSRLD    $0x1f, Y3, Y3
-	VPADDD    Y3, Y1, Y3
-	VPADDD    ·word00007fff+0(SB), Y3, Y3
-	VPSRLD    $0x10, Y3, Y3
-	VPSLLD    $0x10, Y3, Y3
-	VCMPPS    $0x07, Y1, Y1, Y4
-	VBLENDVPS Y4, Y3, Y1, Y2
-	JMP       elemdone33
-
-half32:
-	VCVTPS2PH $0x00, Y1, X2
-	VCVTPH2PS X2, Y2
-	JMP       elemdone33
-
-elem34:
-	CMPL      R11, $+2
-	JNE       half35
-	VPSLLD    $0x0f, Y3, Y2
-	VPSRLD    $0x1f, Y2, Y2
-	VPADDD    Y2, Y3, Y2
-	VPADDD    ·word00007fff+0(SB), Y2, Y2
-	VPSRLD    $0x10, Y2, Y2
-	VPSLLD    $0x10, Y2, Y2
-	VCMPPS    $0x07, Y3, Y3, Y4
-	VBLENDVPS Y4, Y2, Y3, Y1
-	JMP       elemdone36
-
-half35:
-	VCVTPS2PH $0x00, Y3, X1
-	VCVTPH2PS X1, Y1
-	JMP       elemdone36
-
-elem37:
-	CMPL      R11, $+2
-	JNE       half38
-	VPSLLD    $0x0f, Y2, Y3
-	VPSRLD    $0x1f, Y3, Y3
-	VPADDD    Y3, Y2, Y3
-	VPADDD    ·word00007fff+0(SB), Y3, Y3
-	VPSRLD    $0x10, Y3, Y3
-	VPSLLD    $0x10, Y3, Y3
-	VCMPPS    $0x07, Y2, Y2, Y4
-	VBLENDVPS Y4, Y3, Y2, Y1
-	JMP       elemdone39
-
-half38:
-	VCVTPS2PH $0x00, Y2, X1
-	VCVTPH2PS X1, Y1
-	JMP       elemdone39
-
-elem40:
-	CMPL      R11, $+2
-	JNE       half41
-	VPSLLD    $0x0f, Y1, Y3
-	VPSRLD    $0x1f, Y3, Y3
-	VPADDD    Y3, Y1, Y3
-	VPADDD    ·word00007fff+0(SB), Y3, Y3
-	VPSRLD    $0x10, Y3, Y3
-	VPSLLD    $0x10, Y3, Y3
-	VCMPPS    $0x07, Y1, Y1, Y4
-	VBLENDVPS Y4, Y3, Y1, Y2
-	JMP       elemdone42
-
-half41:
-	VCVTPS2PH $0x00, Y1, X2
-	VCVTPH2PS X2, Y2
-	JMP       elemdone42
-
-elem43:
-	CMPL      R11, $+2
-	JNE       half44
-	VPSLLD    $0x0f, Y2, Y3
-	VPSRLD    $0x1f, Y3, Y3
-	VPADDD    Y3, Y2, Y3
-	VPADDD    ·word00007fff+0(SB), Y3, Y3
-	VPSRLD    $0x10, Y3, Y3
-	VPSLLD    $0x10, Y3, Y3
-	VCMPPS    $0x07, Y2, Y2, Y4
-	VBLENDVPS Y4, Y3, Y2, Y1
-	JMP       elemdone45
-
-half44:
-	VCVTPS2PH $0x00, Y2, X1
-	VCVTPH2PS X1, Y1
-	JMP       elemdone45
-
-elem46:
-	CMPL      R11, $+2
-	JNE       half47
-	VPSLLD    $0x0f, Y1, Y3
-	VPSRLD    $0x1f, Y3, Y3
-	VPADDD    Y3, Y1, Y3
-	VPADDD    ·word00007fff+0(SB), Y3, Y3
-	VPSRLD    $0x10, Y3, Y3
-	VPSLLD    $0x10, Y3, Y3
-	VCMPPS    $0x07, Y1, Y1, Y4
-	VBLENDVPS Y4, Y3, Y1, Y2
-	JMP       elemdone48
-
-half47:
-	VCVTPS2PH $0x00, Y1, X2
-	VCVTPH2PS X2, Y2
-	JMP       elemdone48
-
-elem49:
-	CMPL      R11, $+2
-	JNE       half50
-	VPSLLD    $0x0f, Y3, Y2
-	VPSRLD    $0x1f, Y2, Y2
-	VPADDD    Y2, Y3, Y2
-	VPADDD    ·word00007fff+0(SB), Y2, Y2
-	VPSRLD    $0x10, Y2, Y2
-	VPSLLD    $0x10, Y2, Y2
-	VCMPPS    $0x07, Y3, Y3, Y4
-	VBLENDVPS Y4, Y2, Y3, Y1
-	JMP       elemdone51
-
-half50:
-	VCVTPS2PH $0x00, Y3, X1
-	VCVTPH2PS X1, Y1
-	JMP       elemdone51
-
-elem52:
-	CMPL      R11, $+2
-	JNE       half53
-	VPSLLD    $0x0f, Y2, Y3
-	VPSRLD    $0x1f, Y3, Y3
-	VPADDD    Y3, Y2, Y3
-	VPADDD    ·word00007fff+0(SB), Y3, Y3
-	VPSRLD    $0x10, Y3, Y3
-	VPSLLD    $0x10, Y3, Y3
-	VCMPPS    $0x07, Y2, Y2, Y4
-	VBLENDVPS Y4, Y3, Y2, Y1
-	JMP       elemdone54
-
-half53:
-	VCVTPS2PH $0x00, Y2, X1
-	VCVTPH2PS X1, Y1
-	JMP       elemdone54
-
-elem55:
-	CMPL      R11, $+2
-	JNE       half56
-	VPSLLD    $0x0f, Y1, Y3
-	VPSRLD    $0x1f, Y3, Y3
-	VPADDD    Y3, Y1, Y3
-	VPADDD    ·word00007fff+0(SB), Y3, Y3
-	VPSRLD    $0x10, Y3, Y3
-	VPSLLD    $0x10, Y3, Y3
-	VCMPPS    $0x07, Y1, Y1, Y4
-	VBLENDVPS Y4, Y3, Y1, Y2
-	JMP       elemdone57
-
-half56:
-	VCVTPS2PH $0x00, Y1, X2
-	VCVTPH2PS X2, Y2
-	JMP       elemdone57
-
-elem58:
-	CMPL      R11, $+2
-	JNE       half59
-	VPSLLD    $0x0f, Y2, Y3
-	VPSRLD    $0x1f, Y3, Y3
-	VPADDD    Y3, Y2, Y3
-	VPADDD    ·word00007fff+0(SB), Y3, Y3
-	VPSRLD    $0x10, Y3, Y3
-	VPSLLD    $0x10, Y3, Y3
-	VCMPPS    $0x07, Y2, Y2, Y4
-	VBLENDVPS Y4, Y3, Y2, Y1
-	JMP       elemdone60
-
-half59:
-	VCVTPS2PH $0x00, Y2, X1
-	VCVTPH2PS X1, Y1
-	JMP       elemdone60
-
 lanestage:
 	MOVQ SI, (SP)
 	LEAQ 8(SP), SI
@@ -1120,13 +414,8 @@ lanestage:
 	MOVQ R8, 408(SP)
 	LEAQ 416(SP), R8
 	LEAQ 552(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 552(SP), R9
-	LEAQ 688(SP), AX
-	MOVQ R10, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 688(SP), R10
+	CALL ·stageIn32R9AVX2(SB)
+	CALL ·stageIn32R10AVX2(SB)
 	JMP  laneloop
 
 // func ParamsE4M3AVX2(scale *float32, recip *float32, value *float32, most *float32, over float32, elem int32, global float32, times float32, nothing float32, instead float32, least float32, under float32, by float32, greatest float32, one float32, n int)
@@ -1157,7 +446,7 @@ TEXT ·ParamsE4M3AVX2(SB), $560-88
 	VBROADCASTSS greatest+68(FP), Y5
 	VBROADCASTSS one+72(FP), Y4
 	MOVQ         n+80(FP), DI
-	CMPQ         DI, $+32
+	CMPQ         DI, $+8
 	JLT          lanestage
 
 laneloop:
@@ -1207,155 +496,17 @@ elemdone3:
 	VBLENDVPS    Y0, Y2, Y10, Y0
 	VMOVUPS      Y0, (DX)
 	VMOVUPS      Y1, (BX)
-	VMOVUPS      32(R8), Y0
-	VBROADCASTSS over+32(FP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VMOVAPS      Y0, Y1
-	CMPL         R9, $+0
-	JNE          elem4
-
-elemdone6:
-	VMULPS       Y14, Y1, Y0
-	VMOVAPS      Y1, Y2
-	VFNMADD231PS Y15, Y0, Y2
-	VFMADD231PS  Y14, Y2, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y0, Y1, Y2
-	VBROADCASTSS times+44(FP), Y0
-	VMULPS       Y0, Y2, Y2
-	VMAXPS       Y2, Y13, Y0
-	VCMPPS       $0x00, Y13, Y0, Y0
-	VBROADCASTSS least+56(FP), Y1
-	VMAXPS       Y2, Y1, Y2
-	VBROADCASTSS ·word43e00000+0(SB), Y1
-	VMINPS       Y2, Y1, Y2
-	VBROADCASTSS instead+52(FP), Y1
-	VBLENDVPS    Y0, Y1, Y2, Y0
-	VPAND        Y12, Y0, Y1
-	VBROADCASTSS ·word3c800000+0(SB), Y2
-	VPMAXUD      Y2, Y1, Y1
-	VPADDD       Y11, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VSUBPS       Y1, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y10, Y1
-	VMOVUPS      Y1, 32(SI)
-	VMULPS       Y8, Y1, Y1
-	VMULPS       Y7, Y1, Y0
-	VFNMADD231PS Y9, Y0, Y1
-	VFMADD231PS  Y7, Y1, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y10, Y1
-	VMAXPS       Y1, Y6, Y0
-	VMINPS       Y0, Y5, Y0
-	VCMPPS       $0x00, Y1, Y0, Y0
-	VDIVPS       Y1, Y4, Y2
-	VBLENDVPS    Y0, Y2, Y10, Y0
-	VMOVUPS      Y0, 32(DX)
-	VMOVUPS      Y1, 32(BX)
-	VMOVUPS      64(R8), Y0
-	VBROADCASTSS over+32(FP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VMOVAPS      Y0, Y1
-	CMPL         R9, $+0
-	JNE          elem7
-
-elemdone9:
-	VMULPS       Y14, Y1, Y0
-	VMOVAPS      Y1, Y2
-	VFNMADD231PS Y15, Y0, Y2
-	VFMADD231PS  Y14, Y2, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y0, Y1, Y2
-	VBROADCASTSS times+44(FP), Y0
-	VMULPS       Y0, Y2, Y2
-	VMAXPS       Y2, Y13, Y0
-	VCMPPS       $0x00, Y13, Y0, Y0
-	VBROADCASTSS least+56(FP), Y1
-	VMAXPS       Y2, Y1, Y2
-	VBROADCASTSS ·word43e00000+0(SB), Y1
-	VMINPS       Y2, Y1, Y2
-	VBROADCASTSS instead+52(FP), Y1
-	VBLENDVPS    Y0, Y1, Y2, Y0
-	VPAND        Y12, Y0, Y1
-	VBROADCASTSS ·word3c800000+0(SB), Y2
-	VPMAXUD      Y2, Y1, Y1
-	VPADDD       Y11, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VSUBPS       Y1, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y10, Y1
-	VMOVUPS      Y1, 64(SI)
-	VMULPS       Y8, Y1, Y1
-	VMULPS       Y7, Y1, Y0
-	VFNMADD231PS Y9, Y0, Y1
-	VFMADD231PS  Y7, Y1, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y10, Y1
-	VMAXPS       Y1, Y6, Y0
-	VMINPS       Y0, Y5, Y0
-	VCMPPS       $0x00, Y1, Y0, Y0
-	VDIVPS       Y1, Y4, Y2
-	VBLENDVPS    Y0, Y2, Y10, Y0
-	VMOVUPS      Y0, 64(DX)
-	VMOVUPS      Y1, 64(BX)
-	VMOVUPS      96(R8), Y0
-	VBROADCASTSS over+32(FP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VMOVAPS      Y0, Y1
-	CMPL         R9, $+0
-	JNE          elem10
-
-elemdone12:
-	VMULPS       Y14, Y1, Y0
-	VMOVAPS      Y1, Y2
-	VFNMADD231PS Y15, Y0, Y2
-	VFMADD231PS  Y14, Y2, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y0, Y1, Y2
-	VBROADCASTSS times+44(FP), Y0
-	VMULPS       Y0, Y2, Y2
-	VMAXPS       Y2, Y13, Y0
-	VCMPPS       $0x00, Y13, Y0, Y0
-	VBROADCASTSS least+56(FP), Y1
-	VMAXPS       Y2, Y1, Y2
-	VBROADCASTSS ·word43e00000+0(SB), Y1
-	VMINPS       Y2, Y1, Y2
-	VBROADCASTSS instead+52(FP), Y1
-	VBLENDVPS    Y0, Y1, Y2, Y0
-	VPAND        Y12, Y0, Y1
-	VBROADCASTSS ·word3c800000+0(SB), Y2
-	VPMAXUD      Y2, Y1, Y1
-	VPADDD       Y11, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VSUBPS       Y1, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y10, Y1
-	VMOVUPS      Y1, 96(SI)
-	VMULPS       Y8, Y1, Y1
-	VMULPS       Y7, Y1, Y0
-	VFNMADD231PS Y9, Y0, Y1
-	VFMADD231PS  Y7, Y1, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y10, Y1
-	VMAXPS       Y1, Y6, Y0
-	VMINPS       Y0, Y5, Y0
-	VCMPPS       $0x00, Y1, Y0, Y0
-	VDIVPS       Y1, Y4, Y2
-	VBLENDVPS    Y0, Y2, Y10, Y0
-	VMOVUPS      Y0, 96(DX)
-	VMOVUPS      Y1, 96(BX)
-	SUBQ         $-128, SI
-	SUBQ         $-128, DX
-	SUBQ         $-128, BX
-	SUBQ         $-128, R8
-	SUBQ         $+32, DI
-	CMPQ         DI, $+32
+	ADDQ         $+32, SI
+	ADDQ         $+32, DX
+	ADDQ         $+32, BX
+	ADDQ         $+32, R8
+	SUBQ         $+8, DI
+	CMPQ         DI, $+8
 	JGE          laneloop
 	TESTQ        DI, DI
 	JEQ          laneend
 	JGE          lanestage
-	ADDQ         $+32, DI
+	ADDQ         $+8, DI
 	LEAQ         8(SP), AX
 	CALL         ·stageOut32AVX2(SB)
 	LEAQ         144(SP), AX
@@ -1385,60 +536,6 @@ half2:
 	VCVTPH2PS X1, Y1
 	JMP       elemdone3
 
-elem4:
-	CMPL      R9, $+2
-	JNE       half5
-	VPSLLD    $0x0f, Y0, Y2
-	VPSRLD    $0x1f, Y2, Y2
-	VPADDD    Y2, Y0, Y2
-	VPADDD    ·word00007fff+0(SB), Y2, Y2
-	VPSRLD    $0x10, Y2, Y2
-	VPSLLD    $0x10, Y2, Y2
-	VCMPPS    $0x07, Y0, Y0, Y3
-	VBLENDVPS Y3, Y2, Y0, Y1
-	JMP       elemdone6
-
-half5:
-	VCVTPS2PH $0x00, Y0, X1
-	VCVTPH2PS X1, Y1
-	JMP       elemdone6
-
-elem7:
-	CMPL      R9, $+2
-	JNE       half8
-	VPSLLD    $0x0f, Y0, Y2
-	VPSRLD    $0x1f, Y2, Y2
-	VPADDD    Y2, Y0, Y2
-	VPADDD    ·word00007fff+0(SB), Y2, Y2
-	VPSRLD    $0x10, Y2, Y2
-	VPSLLD    $0x10, Y2, Y2
-	VCMPPS    $0x07, Y0, Y0, Y3
-	VBLENDVPS Y3, Y2, Y0, Y1
-	JMP       elemdone9
-
-half8:
-	VCVTPS2PH $0x00, Y0, X1
-	VCVTPH2PS X1, Y1
-	JMP       elemdone9
-
-elem10:
-	CMPL      R9, $+2
-	JNE       half11
-	VPSLLD    $0x0f, Y0, Y2
-	VPSRLD    $0x1f, Y2, Y2
-	VPADDD    Y2, Y0, Y2
-	VPADDD    ·word00007fff+0(SB), Y2, Y2
-	VPSRLD    $0x10, Y2, Y2
-	VPSLLD    $0x10, Y2, Y2
-	VCMPPS    $0x07, Y0, Y0, Y3
-	VBLENDVPS Y3, Y2, Y0, Y1
-	JMP       elemdone12
-
-half11:
-	VCVTPS2PH $0x00, Y0, X1
-	VCVTPH2PS X1, Y1
-	JMP       elemdone12
-
 lanestage:
 	MOVQ SI, (SP)
 	LEAQ 8(SP), SI
@@ -1447,9 +544,7 @@ lanestage:
 	MOVQ BX, 272(SP)
 	LEAQ 280(SP), BX
 	LEAQ 416(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 416(SP), R8
+	CALL ·stageIn32R8AVX2(SB)
 	JMP  laneloop
 
 // func ParamsPowerOfTwoAVX2(scale *float32, recip *float32, most *float32, round int32, maxExp int32, least int32, one int32, n int)
@@ -1469,7 +564,7 @@ TEXT ·ParamsPowerOfTwoAVX2(SB), $432-48
 	VBROADCASTSS ·word000000fe+0(SB), Y10
 	VBROADCASTSS one+36(FP), Y9
 	MOVQ         n+40(FP), DI
-	CMPQ         DI, $+32
+	CMPQ         DI, $+8
 	JLT          lanestage
 
 laneloop:
@@ -1485,52 +580,16 @@ laneloop:
 	VPSUBD  Y0, Y10, Y0
 	VPSLLD  $0x17, Y0, Y0
 	VMOVUPS Y0, (DX)
-	VPAND   32(BX), Y15, Y0
-	VPADDD  Y14, Y0, Y0
-	VPSRLD  $0x17, Y0, Y0
-	VPSUBD  Y13, Y0, Y0
-	VPMAXSD Y12, Y0, Y0
-	VPSLLD  $0x17, Y0, Y1
-	VPMAXUD Y11, Y1, Y1
-	VMOVUPS Y1, 32(SI)
-	VPMAXSD Y9, Y0, Y0
-	VPSUBD  Y0, Y10, Y0
-	VPSLLD  $0x17, Y0, Y0
-	VMOVUPS Y0, 32(DX)
-	VPAND   64(BX), Y15, Y0
-	VPADDD  Y14, Y0, Y0
-	VPSRLD  $0x17, Y0, Y0
-	VPSUBD  Y13, Y0, Y0
-	VPMAXSD Y12, Y0, Y0
-	VPSLLD  $0x17, Y0, Y1
-	VPMAXUD Y11, Y1, Y1
-	VMOVUPS Y1, 64(SI)
-	VPMAXSD Y9, Y0, Y0
-	VPSUBD  Y0, Y10, Y0
-	VPSLLD  $0x17, Y0, Y0
-	VMOVUPS Y0, 64(DX)
-	VPAND   96(BX), Y15, Y0
-	VPADDD  Y14, Y0, Y0
-	VPSRLD  $0x17, Y0, Y0
-	VPSUBD  Y13, Y0, Y0
-	VPMAXSD Y12, Y0, Y0
-	VPSLLD  $0x17, Y0, Y1
-	VPMAXUD Y11, Y1, Y1
-	VMOVUPS Y1, 96(SI)
-	VPMAXSD Y9, Y0, Y0
-	VPSUBD  Y0, Y10, Y0
-	VPSLLD  $0x17, Y0, Y0
-	VMOVUPS Y0, 96(DX)
-	SUBQ    $-128, SI
-	SUBQ    $-128, DX
-	SUBQ    $-128, BX
-	SUBQ    $+32, DI
-	CMPQ    DI, $+32
+	ADDQ    $+32, SI
+	ADDQ    $+32, DX
+	ADDQ    $+32, BX
+	SUBQ    $+8, DI
+	CMPQ    DI, $+8
 	JGE     laneloop
 	TESTQ   DI, DI
 	JEQ     laneend
 	JGE     lanestage
-	ADDQ    $+32, DI
+	ADDQ    $+8, DI
 	LEAQ    8(SP), AX
 	CALL    ·stageOut32AVX2(SB)
 	LEAQ    144(SP), AX
@@ -1546,9 +605,7 @@ lanestage:
 	MOVQ DX, 136(SP)
 	LEAQ 144(SP), DX
 	LEAQ 280(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 280(SP), BX
+	CALL ·stageIn32BXAVX2(SB)
 	JMP  laneloop
 
 // func ParamsLogarithmAVX2(scale *float32, recip *float32, most *float32, largest float32, of float32, n int)
@@ -1573,7 +630,7 @@ TEXT ·ParamsLogarithmAVX2(SB), $432-40
 	VBROADCASTSS of+28(FP), Y5
 	VBROADCASTSS ·word000000fe+0(SB), Y4
 	MOVQ         n+32(FP), DI
-	CMPQ         DI, $+32
+	CMPQ         DI, $+8
 	JLT          lanestage
 
 laneloop:
@@ -1599,82 +656,16 @@ laneloop:
 	VPSLLD      $0x17, Y0, Y0
 	VBLENDVPS   Y1, Y5, Y0, Y1
 	VMOVUPS     Y1, (DX)
-	VMOVUPS     32(BX), Y0
-	VDIVPS      Y15, Y0, Y0
-	VPSRLD      $0x17, Y0, Y1
-	VPSUBD      Y14, Y1, Y2
-	VCVTDQ2PS   Y2, Y2
-	VADDPS      Y13, Y2, Y2
-	VPAND       Y12, Y2, Y2
-	VFMSUB213PS Y10, Y11, Y2
-	VCVTPS2DQ   Y2, Y2
-	VPCMPEQD    Y9, Y1, Y1
-	VPSUBD      Y2, Y7, Y2
-	VBLENDVPS   Y1, Y8, Y2, Y1
-	VPADDD      Y1, Y0, Y0
-	VPSRLD      $0x17, Y0, Y0
-	VPSLLD      $0x17, Y0, Y1
-	VPMAXUD     Y6, Y1, Y1
-	VMOVUPS     Y1, 32(SI)
-	VPCMPEQD    Y9, Y0, Y1
-	VPSUBD      Y0, Y4, Y0
-	VPSLLD      $0x17, Y0, Y0
-	VBLENDVPS   Y1, Y5, Y0, Y1
-	VMOVUPS     Y1, 32(DX)
-	VMOVUPS     64(BX), Y0
-	VDIVPS      Y15, Y0, Y0
-	VPSRLD      $0x17, Y0, Y1
-	VPSUBD      Y14, Y1, Y2
-	VCVTDQ2PS   Y2, Y2
-	VADDPS      Y13, Y2, Y2
-	VPAND       Y12, Y2, Y2
-	VFMSUB213PS Y10, Y11, Y2
-	VCVTPS2DQ   Y2, Y2
-	VPCMPEQD    Y9, Y1, Y1
-	VPSUBD      Y2, Y7, Y2
-	VBLENDVPS   Y1, Y8, Y2, Y1
-	VPADDD      Y1, Y0, Y0
-	VPSRLD      $0x17, Y0, Y0
-	VPSLLD      $0x17, Y0, Y1
-	VPMAXUD     Y6, Y1, Y1
-	VMOVUPS     Y1, 64(SI)
-	VPCMPEQD    Y9, Y0, Y1
-	VPSUBD      Y0, Y4, Y0
-	VPSLLD      $0x17, Y0, Y0
-	VBLENDVPS   Y1, Y5, Y0, Y1
-	VMOVUPS     Y1, 64(DX)
-	VMOVUPS     96(BX), Y0
-	VDIVPS      Y15, Y0, Y0
-	VPSRLD      $0x17, Y0, Y1
-	VPSUBD      Y14, Y1, Y2
-	VCVTDQ2PS   Y2, Y2
-	VADDPS      Y13, Y2, Y2
-	VPAND       Y12, Y2, Y2
-	VFMSUB213PS Y10, Y11, Y2
-	VCVTPS2DQ   Y2, Y2
-	VPCMPEQD    Y9, Y1, Y1
-	VPSUBD      Y2, Y7, Y2
-	VBLENDVPS   Y1, Y8, Y2, Y1
-	VPADDD      Y1, Y0, Y0
-	VPSRLD      $0x17, Y0, Y0
-	VPSLLD      $0x17, Y0, Y1
-	VPMAXUD     Y6, Y1, Y1
-	VMOVUPS     Y1, 96(SI)
-	VPCMPEQD    Y9, Y0, Y1
-	VPSUBD      Y0, Y4, Y0
-	VPSLLD      $0x17, Y0, Y0
-	VBLENDVPS   Y1, Y5, Y0, Y1
-	VMOVUPS     Y1, 96(DX)
-	SUBQ        $-128, SI
-	SUBQ        $-128, DX
-	SUBQ        $-128, BX
-	SUBQ        $+32, DI
-	CMPQ        DI, $+32
+	ADDQ        $+32, SI
+	ADDQ        $+32, DX
+	ADDQ        $+32, BX
+	SUBQ        $+8, DI
+	CMPQ        DI, $+8
 	JGE         laneloop
 	TESTQ       DI, DI
 	JEQ         laneend
 	JGE         lanestage
-	ADDQ        $+32, DI
+	ADDQ        $+8, DI
 	LEAQ        8(SP), AX
 	CALL        ·stageOut32AVX2(SB)
 	LEAQ        144(SP), AX
@@ -1690,9 +681,7 @@ lanestage:
 	MOVQ DX, 136(SP)
 	LEAQ 144(SP), DX
 	LEAQ 280(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 280(SP), BX
+	CALL ·stageIn32BXAVX2(SB)
 	JMP  laneloop
 
 // func ParamsMagnitudeAVX2(most *float32, low *float32, high *float32, n int)
@@ -1706,7 +695,7 @@ TEXT ·ParamsMagnitudeAVX2(SB), $432-32
 	MOVQ   high+16(FP), BX
 	VXORPS Y15, Y15, Y15
 	MOVQ   n+24(FP), DI
-	CMPQ   DI, $+32
+	CMPQ   DI, $+8
 	JLT    lanestage
 
 laneloop:
@@ -1719,43 +708,16 @@ laneloop:
 	VCMPPS    $0x07, Y0, Y0, Y2
 	VBLENDVPS Y2, Y1, Y0, Y2
 	VMOVUPS   Y2, (SI)
-	VMOVUPS   32(DX), Y0
-	VMINPS    Y0, Y15, Y0
-	VSUBPS    Y0, Y15, Y0
-	VMOVUPS   32(BX), Y1
-	VMAXPS    Y1, Y15, Y1
-	VMAXPS    Y1, Y0, Y1
-	VCMPPS    $0x07, Y0, Y0, Y2
-	VBLENDVPS Y2, Y1, Y0, Y2
-	VMOVUPS   Y2, 32(SI)
-	VMOVUPS   64(DX), Y0
-	VMINPS    Y0, Y15, Y0
-	VSUBPS    Y0, Y15, Y0
-	VMOVUPS   64(BX), Y1
-	VMAXPS    Y1, Y15, Y1
-	VMAXPS    Y1, Y0, Y1
-	VCMPPS    $0x07, Y0, Y0, Y2
-	VBLENDVPS Y2, Y1, Y0, Y2
-	VMOVUPS   Y2, 64(SI)
-	VMOVUPS   96(DX), Y0
-	VMINPS    Y0, Y15, Y0
-	VSUBPS    Y0, Y15, Y0
-	VMOVUPS   96(BX), Y1
-	VMAXPS    Y1, Y15, Y1
-	VMAXPS    Y1, Y0, Y1
-	VCMPPS    $0x07, Y0, Y0, Y2
-	VBLENDVPS Y2, Y1, Y0, Y2
-	VMOVUPS   Y2, 96(SI)
-	SUBQ      $-128, SI
-	SUBQ      $-128, DX
-	SUBQ      $-128, BX
-	SUBQ      $+32, DI
-	CMPQ      DI, $+32
+	ADDQ      $+32, SI
+	ADDQ      $+32, DX
+	ADDQ      $+32, BX
+	SUBQ      $+8, DI
+	CMPQ      DI, $+8
 	JGE       laneloop
 	TESTQ     DI, DI
 	JEQ       laneend
 	JGE       lanestage
-	ADDQ      $+32, DI
+	ADDQ      $+8, DI
 	LEAQ      8(SP), AX
 	CALL      ·stageOut32AVX2(SB)
 
@@ -1767,13 +729,8 @@ lanestage:
 	MOVQ SI, (SP)
 	LEAQ 8(SP), SI
 	LEAQ 144(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 144(SP), DX
-	LEAQ 280(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 280(SP), BX
+	CALL ·stageIn32DXAVX2(SB)
+	CALL ·stageIn32BXAVX2(SB)
 	JMP  laneloop
 
 // func ParamsValueAVX2(value *float32, recip *float32, scale *float32, times float32, over float32, most float32, n int)
@@ -1792,7 +749,7 @@ TEXT ·ParamsValueAVX2(SB), $432-48
 	VBROADCASTSS most+32(FP), Y11
 	VBROADCASTSS ·word3f800000+0(SB), Y10
 	MOVQ         n+40(FP), DI
-	CMPQ         DI, $+32
+	CMPQ         DI, $+8
 	JLT          lanestage
 
 laneloop:
@@ -1807,49 +764,16 @@ laneloop:
 	VDIVPS    Y0, Y10, Y0
 	VBLENDVPS Y1, Y0, Y13, Y1
 	VMOVUPS   Y1, (DX)
-	VMULPS    32(BX), Y15, Y0
-	VDIVPS    Y14, Y0, Y0
-	VCMPPS    $0x07, Y0, Y0, Y1
-	VBLENDVPS Y1, Y0, Y13, Y1
-	VMOVUPS   Y1, 32(SI)
-	VMAXPS    Y0, Y12, Y1
-	VMINPS    Y1, Y11, Y1
-	VCMPPS    $0x00, Y0, Y1, Y1
-	VDIVPS    Y0, Y10, Y0
-	VBLENDVPS Y1, Y0, Y13, Y1
-	VMOVUPS   Y1, 32(DX)
-	VMULPS    64(BX), Y15, Y0
-	VDIVPS    Y14, Y0, Y0
-	VCMPPS    $0x07, Y0, Y0, Y1
-	VBLENDVPS Y1, Y0, Y13, Y1
-	VMOVUPS   Y1, 64(SI)
-	VMAXPS    Y0, Y12, Y1
-	VMINPS    Y1, Y11, Y1
-	VCMPPS    $0x00, Y0, Y1, Y1
-	VDIVPS    Y0, Y10, Y0
-	VBLENDVPS Y1, Y0, Y13, Y1
-	VMOVUPS   Y1, 64(DX)
-	VMULPS    96(BX), Y15, Y0
-	VDIVPS    Y14, Y0, Y0
-	VCMPPS    $0x07, Y0, Y0, Y1
-	VBLENDVPS Y1, Y0, Y13, Y1
-	VMOVUPS   Y1, 96(SI)
-	VMAXPS    Y0, Y12, Y1
-	VMINPS    Y1, Y11, Y1
-	VCMPPS    $0x00, Y0, Y1, Y1
-	VDIVPS    Y0, Y10, Y0
-	VBLENDVPS Y1, Y0, Y13, Y1
-	VMOVUPS   Y1, 96(DX)
-	SUBQ      $-128, SI
-	SUBQ      $-128, DX
-	SUBQ      $-128, BX
-	SUBQ      $+32, DI
-	CMPQ      DI, $+32
+	ADDQ      $+32, SI
+	ADDQ      $+32, DX
+	ADDQ      $+32, BX
+	SUBQ      $+8, DI
+	CMPQ      DI, $+8
 	JGE       laneloop
 	TESTQ     DI, DI
 	JEQ       laneend
 	JGE       lanestage
-	ADDQ      $+32, DI
+	ADDQ      $+8, DI
 	LEAQ      8(SP), AX
 	CALL      ·stageOut32AVX2(SB)
 	LEAQ      144(SP), AX
@@ -1865,7 +789,5 @@ lanestage:
 	MOVQ DX, 136(SP)
 	LEAQ 144(SP), DX
 	LEAQ 280(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 280(SP), BX
+	CALL ·stageIn32BXAVX2(SB)
 	JMP  laneloop

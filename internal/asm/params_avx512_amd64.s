@@ -22,7 +22,7 @@ TEXT ·ParamsScaleAVX512(SB), NOSPLIT, $0-40
 	VBROADCASTSS ·word17800000+0(SB), Z10
 	VBROADCASTSS ·word71800000+0(SB), Z9
 	MOVQ         n+32(FP), DI
-	CMPQ         DI, $+64
+	CMPQ         DI, $+16
 	JLT          lanerest
 
 laneloop:
@@ -38,17 +38,31 @@ laneloop:
 	JNE          elem1
 
 elemdone3:
-	VMAXPS       Z0, Z12, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z11, K1, Z0
-	VMOVUPS      Z0, (SI)
-	VMAXPS       Z0, Z10, Z1
-	VMINPS       Z1, Z9, Z1
-	VCMPPS       $0x00, Z0, Z1, K1
-	VDIVPS       Z0, Z14, Z0
-	VBLENDMPS    Z0, Z11, K1, Z0
-	VMOVUPS      Z0, (DX)
-	VMOVUPS      64(BX), Z0
+	VMAXPS    Z0, Z12, Z0
+	VCMPPS    $0x07, Z0, Z0, K1
+	VBLENDMPS Z0, Z11, K1, Z0
+	VMOVUPS   Z0, (SI)
+	VMAXPS    Z0, Z10, Z1
+	VMINPS    Z1, Z9, Z1
+	VCMPPS    $0x00, Z0, Z1, K1
+	VDIVPS    Z0, Z14, Z0
+	VBLENDMPS Z0, Z11, K1, Z0
+	VMOVUPS   Z0, (DX)
+	ADDQ      $+64, SI
+	ADDQ      $+64, DX
+	ADDQ      $+64, BX
+	SUBQ      $+16, DI
+	CMPQ      DI, $+16
+	JGE       laneloop
+	TESTQ     DI, DI
+	JEQ       laneend
+
+lanerest:
+	MOVQ         $-1, AX
+	BZHIQ        DI, AX, AX
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
+	VMOVUPS.Z    (BX), K7, Z0
 	VMULPS       Z13, Z0, Z1
 	VMOVAPS      Z0, Z2
 	VFNMADD231PS Z15, Z1, Z2
@@ -60,88 +74,6 @@ elemdone3:
 	JNE          elem4
 
 elemdone6:
-	VMAXPS       Z0, Z12, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z11, K1, Z0
-	VMOVUPS      Z0, 64(SI)
-	VMAXPS       Z0, Z10, Z1
-	VMINPS       Z1, Z9, Z1
-	VCMPPS       $0x00, Z0, Z1, K1
-	VDIVPS       Z0, Z14, Z0
-	VBLENDMPS    Z0, Z11, K1, Z0
-	VMOVUPS      Z0, 64(DX)
-	VMOVUPS      128(BX), Z0
-	VMULPS       Z13, Z0, Z1
-	VMOVAPS      Z0, Z2
-	VFNMADD231PS Z15, Z1, Z2
-	VFMADD231PS  Z13, Z2, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z0, K1, Z1
-	VMOVAPS      Z1, Z0
-	CMPL         R8, $+0
-	JNE          elem7
-
-elemdone9:
-	VMAXPS       Z0, Z12, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z11, K1, Z0
-	VMOVUPS      Z0, 128(SI)
-	VMAXPS       Z0, Z10, Z1
-	VMINPS       Z1, Z9, Z1
-	VCMPPS       $0x00, Z0, Z1, K1
-	VDIVPS       Z0, Z14, Z0
-	VBLENDMPS    Z0, Z11, K1, Z0
-	VMOVUPS      Z0, 128(DX)
-	VMOVUPS      192(BX), Z0
-	VMULPS       Z13, Z0, Z1
-	VMOVAPS      Z0, Z2
-	VFNMADD231PS Z15, Z1, Z2
-	VFMADD231PS  Z13, Z2, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z0, K1, Z1
-	VMOVAPS      Z1, Z0
-	CMPL         R8, $+0
-	JNE          elem10
-
-elemdone12:
-	VMAXPS    Z0, Z12, Z0
-	VCMPPS    $0x07, Z0, Z0, K1
-	VBLENDMPS Z0, Z11, K1, Z0
-	VMOVUPS   Z0, 192(SI)
-	VMAXPS    Z0, Z10, Z1
-	VMINPS    Z1, Z9, Z1
-	VCMPPS    $0x00, Z0, Z1, K1
-	VDIVPS    Z0, Z14, Z0
-	VBLENDMPS Z0, Z11, K1, Z0
-	VMOVUPS   Z0, 192(DX)
-	ADDQ      $+256, SI
-	ADDQ      $+256, DX
-	ADDQ      $+256, BX
-	SUBQ      $+64, DI
-	CMPQ      DI, $+64
-	JGE       laneloop
-	TESTQ     DI, DI
-	JEQ       laneend
-
-lanerest:
-	MOVQ  $-1, AX
-	BZHIQ DI, AX, AX
-	KMOVQ AX, K0
-
-lanepart:
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (BX), K7, Z0
-	VMULPS       Z13, Z0, Z1
-	VMOVAPS      Z0, Z2
-	VFNMADD231PS Z15, Z1, Z2
-	VFMADD231PS  Z13, Z2, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z0, K1, Z1
-	VMOVAPS      Z1, Z0
-	CMPL         R8, $+0
-	JNE          elem13
-
-elemdone15:
 	VMAXPS    Z0, Z12, Z0
 	VCMPPS    $0x07, Z0, Z0, K1
 	VBLENDMPS Z0, Z11, K1, Z0
@@ -152,13 +84,6 @@ elemdone15:
 	VDIVPS    Z0, Z14, Z0
 	VBLENDMPS Z0, Z11, K1, Z0
 	VMOVUPS   Z0, K7, (DX)
-	KSHIFTRQ  $0x10, K0, K0
-	ADDQ      $+64, SI
-	ADDQ      $+64, DX
-	ADDQ      $+64, BX
-	SUBQ      $+16, DI
-	CMPQ      DI, $+1
-	JGE       lanepart
 
 laneend:
 	VZEROUPPER
@@ -199,60 +124,6 @@ half5:
 	VCVTPS2PH $0x00, Z1, Y0
 	VCVTPH2PS Y0, Z0
 	JMP       elemdone6
-
-elem7:
-	CMPL    R8, $+2
-	JNE     half8
-	VPSLLD  $0x0f, Z1, Z2
-	VPSRLD  $0x1f, Z2, Z2
-	VPADDD  Z2, Z1, Z2
-	VPADDD  ·word00007fff+0(SB), Z2, Z2
-	VPSRLD  $0x10, Z2, Z2
-	VPSLLD  $0x10, Z2, Z2
-	VCMPPS  $0x07, Z1, Z1, K1
-	VMOVAPS Z2, K1, Z0
-	JMP     elemdone9
-
-half8:
-	VCVTPS2PH $0x00, Z1, Y0
-	VCVTPH2PS Y0, Z0
-	JMP       elemdone9
-
-elem10:
-	CMPL    R8, $+2
-	JNE     half11
-	VPSLLD  $0x0f, Z1, Z2
-	VPSRLD  $0x1f, Z2, Z2
-	VPADDD  Z2, Z1, Z2
-	VPADDD  ·word00007fff+0(SB), Z2, Z2
-	VPSRLD  $0x10, Z2, Z2
-	VPSLLD  $0x10, Z2, Z2
-	VCMPPS  $0x07, Z1, Z1, K1
-	VMOVAPS Z2, K1, Z0
-	JMP     elemdone12
-
-half11:
-	VCVTPS2PH $0x00, Z1, Y0
-	VCVTPH2PS Y0, Z0
-	JMP       elemdone12
-
-elem13:
-	CMPL    R8, $+2
-	JNE     half14
-	VPSLLD  $0x0f, Z1, Z2
-	VPSRLD  $0x1f, Z2, Z2
-	VPADDD  Z2, Z1, Z2
-	VPADDD  ·word00007fff+0(SB), Z2, Z2
-	VPSRLD  $0x10, Z2, Z2
-	VPSLLD  $0x10, Z2, Z2
-	VCMPPS  $0x07, Z1, Z1, K1
-	VMOVAPS Z2, K1, Z0
-	JMP     elemdone15
-
-half14:
-	VCVTPS2PH $0x00, Z1, Y0
-	VCVTPH2PS Y0, Z0
-	JMP       elemdone15
 
 // func ParamsSymmetricAVX512(scale *float32, recip *float32, zeroPoint *int32, minval *float32, most *float32, half float32, middle int32, elem int32, n int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2
@@ -276,7 +147,7 @@ TEXT ·ParamsSymmetricAVX512(SB), NOSPLIT, $0-64
 	VBROADCASTSS ·word71800000+0(SB), Z8
 	VPXORD       Z7, Z7, Z7
 	MOVQ         n+56(FP), DI
-	CMPQ         DI, $+64
+	CMPQ         DI, $+16
 	JLT          lanerest
 
 laneloop:
@@ -292,22 +163,38 @@ laneloop:
 	JNE          elem1
 
 elemdone3:
-	VMAXPS       Z2, Z11, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z10, K1, Z2
-	VMOVUPS      Z2, (SI)
-	VMAXPS       Z2, Z9, Z1
-	VMINPS       Z1, Z8, Z1
-	VCMPPS       $0x00, Z2, Z1, K1
-	VDIVPS       Z2, Z13, Z2
-	VBLENDMPS    Z2, Z10, K1, Z2
-	VMOVUPS      Z2, (DX)
-	VMOVUPS      Z14, (BX)
-	VSUBPS       Z0, Z7, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z10, K1, Z0
-	VMOVUPS      Z0, (R8)
-	VMOVUPS      64(R9), Z0
+	VMAXPS    Z2, Z11, Z2
+	VCMPPS    $0x07, Z2, Z2, K1
+	VBLENDMPS Z2, Z10, K1, Z2
+	VMOVUPS   Z2, (SI)
+	VMAXPS    Z2, Z9, Z1
+	VMINPS    Z1, Z8, Z1
+	VCMPPS    $0x00, Z2, Z1, K1
+	VDIVPS    Z2, Z13, Z2
+	VBLENDMPS Z2, Z10, K1, Z2
+	VMOVUPS   Z2, (DX)
+	VMOVUPS   Z14, (BX)
+	VSUBPS    Z0, Z7, Z0
+	VCMPPS    $0x07, Z0, Z0, K1
+	VBLENDMPS Z0, Z10, K1, Z0
+	VMOVUPS   Z0, (R8)
+	ADDQ      $+64, SI
+	ADDQ      $+64, DX
+	ADDQ      $+64, BX
+	ADDQ      $+64, R8
+	ADDQ      $+64, R9
+	SUBQ      $+16, DI
+	CMPQ      DI, $+16
+	JGE       laneloop
+	TESTQ     DI, DI
+	JEQ       laneend
+
+lanerest:
+	MOVQ         $-1, AX
+	BZHIQ        DI, AX, AX
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
+	VMOVUPS.Z    (R9), K7, Z0
 	VMULPS       Z12, Z0, Z1
 	VMOVAPS      Z0, Z2
 	VFNMADD231PS Z15, Z1, Z2
@@ -319,105 +206,6 @@ elemdone3:
 	JNE          elem4
 
 elemdone6:
-	VMAXPS       Z2, Z11, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z10, K1, Z2
-	VMOVUPS      Z2, 64(SI)
-	VMAXPS       Z2, Z9, Z1
-	VMINPS       Z1, Z8, Z1
-	VCMPPS       $0x00, Z2, Z1, K1
-	VDIVPS       Z2, Z13, Z2
-	VBLENDMPS    Z2, Z10, K1, Z2
-	VMOVUPS      Z2, 64(DX)
-	VMOVUPS      Z14, 64(BX)
-	VSUBPS       Z0, Z7, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z10, K1, Z0
-	VMOVUPS      Z0, 64(R8)
-	VMOVUPS      128(R9), Z0
-	VMULPS       Z12, Z0, Z1
-	VMOVAPS      Z0, Z2
-	VFNMADD231PS Z15, Z1, Z2
-	VFMADD231PS  Z12, Z2, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z0, K1, Z1
-	VMOVAPS      Z1, Z2
-	CMPL         R10, $+0
-	JNE          elem7
-
-elemdone9:
-	VMAXPS       Z2, Z11, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z10, K1, Z2
-	VMOVUPS      Z2, 128(SI)
-	VMAXPS       Z2, Z9, Z1
-	VMINPS       Z1, Z8, Z1
-	VCMPPS       $0x00, Z2, Z1, K1
-	VDIVPS       Z2, Z13, Z2
-	VBLENDMPS    Z2, Z10, K1, Z2
-	VMOVUPS      Z2, 128(DX)
-	VMOVUPS      Z14, 128(BX)
-	VSUBPS       Z0, Z7, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z10, K1, Z0
-	VMOVUPS      Z0, 128(R8)
-	VMOVUPS      192(R9), Z0
-	VMULPS       Z12, Z0, Z1
-	VMOVAPS      Z0, Z2
-	VFNMADD231PS Z15, Z1, Z2
-	VFMADD231PS  Z12, Z2, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z0, K1, Z1
-	VMOVAPS      Z1, Z2
-	CMPL         R10, $+0
-	JNE          elem10
-
-elemdone12:
-	VMAXPS    Z2, Z11, Z2
-	VCMPPS    $0x07, Z2, Z2, K1
-	VBLENDMPS Z2, Z10, K1, Z2
-	VMOVUPS   Z2, 192(SI)
-	VMAXPS    Z2, Z9, Z1
-	VMINPS    Z1, Z8, Z1
-	VCMPPS    $0x00, Z2, Z1, K1
-	VDIVPS    Z2, Z13, Z2
-	VBLENDMPS Z2, Z10, K1, Z2
-	VMOVUPS   Z2, 192(DX)
-	VMOVUPS   Z14, 192(BX)
-	VSUBPS    Z0, Z7, Z0
-	VCMPPS    $0x07, Z0, Z0, K1
-	VBLENDMPS Z0, Z10, K1, Z0
-	VMOVUPS   Z0, 192(R8)
-	ADDQ      $+256, SI
-	ADDQ      $+256, DX
-	ADDQ      $+256, BX
-	ADDQ      $+256, R8
-	ADDQ      $+256, R9
-	SUBQ      $+64, DI
-	CMPQ      DI, $+64
-	JGE       laneloop
-	TESTQ     DI, DI
-	JEQ       laneend
-
-lanerest:
-	MOVQ  $-1, AX
-	BZHIQ DI, AX, AX
-	KMOVQ AX, K0
-
-lanepart:
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (R9), K7, Z0
-	VMULPS       Z12, Z0, Z1
-	VMOVAPS      Z0, Z2
-	VFNMADD231PS Z15, Z1, Z2
-	VFMADD231PS  Z12, Z2, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z0, K1, Z1
-	VMOVAPS      Z1, Z2
-	CMPL         R10, $+0
-	JNE          elem13
-
-elemdone15:
 	VMAXPS    Z2, Z11, Z2
 	VCMPPS    $0x07, Z2, Z2, K1
 	VBLENDMPS Z2, Z10, K1, Z2
@@ -433,15 +221,6 @@ elemdone15:
 	VCMPPS    $0x07, Z0, Z0, K1
 	VBLENDMPS Z0, Z10, K1, Z0
 	VMOVUPS   Z0, K7, (R8)
-	KSHIFTRQ  $0x10, K0, K0
-	ADDQ      $+64, SI
-	ADDQ      $+64, DX
-	ADDQ      $+64, BX
-	ADDQ      $+64, R8
-	ADDQ      $+64, R9
-	SUBQ      $+16, DI
-	CMPQ      DI, $+1
-	JGE       lanepart
 
 laneend:
 	VZEROUPPER
@@ -482,60 +261,6 @@ half5:
 	VCVTPS2PH $0x00, Z1, Y2
 	VCVTPH2PS Y2, Z2
 	JMP       elemdone6
-
-elem7:
-	CMPL    R10, $+2
-	JNE     half8
-	VPSLLD  $0x0f, Z1, Z3
-	VPSRLD  $0x1f, Z3, Z3
-	VPADDD  Z3, Z1, Z3
-	VPADDD  ·word00007fff+0(SB), Z3, Z3
-	VPSRLD  $0x10, Z3, Z3
-	VPSLLD  $0x10, Z3, Z3
-	VCMPPS  $0x07, Z1, Z1, K1
-	VMOVAPS Z3, K1, Z2
-	JMP     elemdone9
-
-half8:
-	VCVTPS2PH $0x00, Z1, Y2
-	VCVTPH2PS Y2, Z2
-	JMP       elemdone9
-
-elem10:
-	CMPL    R10, $+2
-	JNE     half11
-	VPSLLD  $0x0f, Z1, Z3
-	VPSRLD  $0x1f, Z3, Z3
-	VPADDD  Z3, Z1, Z3
-	VPADDD  ·word00007fff+0(SB), Z3, Z3
-	VPSRLD  $0x10, Z3, Z3
-	VPSLLD  $0x10, Z3, Z3
-	VCMPPS  $0x07, Z1, Z1, K1
-	VMOVAPS Z3, K1, Z2
-	JMP     elemdone12
-
-half11:
-	VCVTPS2PH $0x00, Z1, Y2
-	VCVTPH2PS Y2, Z2
-	JMP       elemdone12
-
-elem13:
-	CMPL    R10, $+2
-	JNE     half14
-	VPSLLD  $0x0f, Z1, Z3
-	VPSRLD  $0x1f, Z3, Z3
-	VPADDD  Z3, Z1, Z3
-	VPADDD  ·word00007fff+0(SB), Z3, Z3
-	VPSRLD  $0x10, Z3, Z3
-	VPSLLD  $0x10, Z3, Z3
-	VCMPPS  $0x07, Z1, Z1, K1
-	VMOVAPS Z3, K1, Z2
-	JMP     elemdone15
-
-half14:
-	VCVTPS2PH $0x00, Z1, Y2
-	VCVTPH2PS Y2, Z2
-	JMP       elemdone15
 
 // func ParamsAsymmetricAVX512(scale *float32, recip *float32, zeroPoint *int32, minval *float32, min *float32, max *float32, steps float32, least float32, greatest float32, elem int32, n int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2
@@ -561,7 +286,7 @@ TEXT ·ParamsAsymmetricAVX512(SB), NOSPLIT, $0-72
 	VBROADCASTSS ·word17800000+0(SB), Z7
 	VBROADCASTSS ·word71800000+0(SB), Z6
 	MOVQ         n+64(FP), DI
-	CMPQ         DI, $+64
+	CMPQ         DI, $+16
 	JLT          lanerest
 
 laneloop:
@@ -624,9 +349,26 @@ elemdone15:
 	VCMPPS    $0x07, Z0, Z0, K1
 	VBLENDMPS Z0, Z8, K1, Z0
 	VMOVUPS   Z0, (R8)
-	VMOVUPS   64(R9), Z0
+	ADDQ      $+64, SI
+	ADDQ      $+64, DX
+	ADDQ      $+64, BX
+	ADDQ      $+64, R8
+	ADDQ      $+64, R9
+	ADDQ      $+64, R10
+	SUBQ      $+16, DI
+	CMPQ      DI, $+16
+	JGE       laneloop
+	TESTQ     DI, DI
+	JEQ       laneend
+
+lanerest:
+	MOVQ      $-1, AX
+	BZHIQ     DI, AX, AX
+	KMOVQ     AX, K0
+	KMOVQ     K0, K7
+	VMOVUPS.Z (R9), K7, Z0
 	VMINPS    Z0, Z12, Z0
-	VMOVUPS   64(R10), Z1
+	VMOVUPS.Z (R10), K7, Z1
 	VMAXPS    Z1, Z12, Z1
 	VSUBPS    Z0, Z1, Z1
 	VMOVAPS   Z1, Z2
@@ -648,13 +390,13 @@ elemdone21:
 	VMAXPS    Z2, Z9, Z2
 	VCMPPS    $0x07, Z2, Z2, K1
 	VBLENDMPS Z2, Z8, K1, Z2
-	VMOVUPS   Z2, 64(SI)
+	VMOVUPS   Z2, K7, (SI)
 	VMAXPS    Z2, Z7, Z1
 	VMINPS    Z1, Z6, Z1
 	VCMPPS    $0x00, Z2, Z1, K1
 	VDIVPS    Z2, Z11, Z1
 	VBLENDMPS Z1, Z8, K1, Z1
-	VMOVUPS   Z1, 64(DX)
+	VMOVUPS   Z1, K7, (DX)
 	VDIVPS    Z2, Z0, Z2
 	VMOVAPS   Z2, Z1
 	CMPL      R11, $+0
@@ -678,217 +420,11 @@ elemdone30:
 	VCMPPS    $0x07, Z1, Z1, K1
 	VMOVAPS.Z Z1, K1, Z1
 	VCVTPS2DQ Z1, Z1
-	VMOVUPS   Z1, 64(BX)
-	VADDPS    Z12, Z0, Z0
-	VCMPPS    $0x07, Z0, Z0, K1
-	VBLENDMPS Z0, Z8, K1, Z0
-	VMOVUPS   Z0, 64(R8)
-	VMOVUPS   128(R9), Z0
-	VMINPS    Z0, Z12, Z0
-	VMOVUPS   128(R10), Z1
-	VMAXPS    Z1, Z12, Z1
-	VSUBPS    Z0, Z1, Z1
-	VMOVAPS   Z1, Z2
-	CMPL      R11, $+0
-	JNE       elem31
-
-elemdone33:
-	VMULPS       Z10, Z2, Z1
-	VMOVAPS      Z2, Z3
-	VFNMADD231PS Z15, Z1, Z3
-	VFMADD231PS  Z10, Z3, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z2, K1, Z1
-	VMOVAPS      Z1, Z2
-	CMPL         R11, $+0
-	JNE          elem34
-
-elemdone36:
-	VMAXPS    Z2, Z9, Z2
-	VCMPPS    $0x07, Z2, Z2, K1
-	VBLENDMPS Z2, Z8, K1, Z2
-	VMOVUPS   Z2, 128(SI)
-	VMAXPS    Z2, Z7, Z1
-	VMINPS    Z1, Z6, Z1
-	VCMPPS    $0x00, Z2, Z1, K1
-	VDIVPS    Z2, Z11, Z1
-	VBLENDMPS Z1, Z8, K1, Z1
-	VMOVUPS   Z1, 128(DX)
-	VDIVPS    Z2, Z0, Z2
-	VMOVAPS   Z2, Z1
-	CMPL      R11, $+0
-	JNE       elem37
-
-elemdone39:
-	VRNDSCALEPS $0x08, Z1, Z1
-	VMOVAPS     Z1, Z2
-	CMPL        R11, $+0
-	JNE         elem40
-
-elemdone42:
-	VSUBPS  Z2, Z14, Z2
-	VMOVAPS Z2, Z1
-	CMPL    R11, $+0
-	JNE     elem43
-
-elemdone45:
-	VMAXPS    Z1, Z14, Z1
-	VMINPS    Z1, Z13, Z1
-	VCMPPS    $0x07, Z1, Z1, K1
-	VMOVAPS.Z Z1, K1, Z1
-	VCVTPS2DQ Z1, Z1
-	VMOVUPS   Z1, 128(BX)
-	VADDPS    Z12, Z0, Z0
-	VCMPPS    $0x07, Z0, Z0, K1
-	VBLENDMPS Z0, Z8, K1, Z0
-	VMOVUPS   Z0, 128(R8)
-	VMOVUPS   192(R9), Z0
-	VMINPS    Z0, Z12, Z0
-	VMOVUPS   192(R10), Z1
-	VMAXPS    Z1, Z12, Z1
-	VSUBPS    Z0, Z1, Z1
-	VMOVAPS   Z1, Z2
-	CMPL      R11, $+0
-	JNE       elem46
-
-elemdone48:
-	VMULPS       Z10, Z2, Z1
-	VMOVAPS      Z2, Z3
-	VFNMADD231PS Z15, Z1, Z3
-	VFMADD231PS  Z10, Z3, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z2, K1, Z1
-	VMOVAPS      Z1, Z2
-	CMPL         R11, $+0
-	JNE          elem49
-
-elemdone51:
-	VMAXPS    Z2, Z9, Z2
-	VCMPPS    $0x07, Z2, Z2, K1
-	VBLENDMPS Z2, Z8, K1, Z2
-	VMOVUPS   Z2, 192(SI)
-	VMAXPS    Z2, Z7, Z1
-	VMINPS    Z1, Z6, Z1
-	VCMPPS    $0x00, Z2, Z1, K1
-	VDIVPS    Z2, Z11, Z1
-	VBLENDMPS Z1, Z8, K1, Z1
-	VMOVUPS   Z1, 192(DX)
-	VDIVPS    Z2, Z0, Z2
-	VMOVAPS   Z2, Z1
-	CMPL      R11, $+0
-	JNE       elem52
-
-elemdone54:
-	VRNDSCALEPS $0x08, Z1, Z1
-	VMOVAPS     Z1, Z2
-	CMPL        R11, $+0
-	JNE         elem55
-
-elemdone57:
-	VSUBPS  Z2, Z14, Z2
-	VMOVAPS Z2, Z1
-	CMPL    R11, $+0
-	JNE     elem58
-
-elemdone60:
-	VMAXPS    Z1, Z14, Z1
-	VMINPS    Z1, Z13, Z1
-	VCMPPS    $0x07, Z1, Z1, K1
-	VMOVAPS.Z Z1, K1, Z1
-	VCVTPS2DQ Z1, Z1
-	VMOVUPS   Z1, 192(BX)
-	VADDPS    Z12, Z0, Z0
-	VCMPPS    $0x07, Z0, Z0, K1
-	VBLENDMPS Z0, Z8, K1, Z0
-	VMOVUPS   Z0, 192(R8)
-	ADDQ      $+256, SI
-	ADDQ      $+256, DX
-	ADDQ      $+256, BX
-	ADDQ      $+256, R8
-	ADDQ      $+256, R9
-	ADDQ      $+256, R10
-	SUBQ      $+64, DI
-	CMPQ      DI, $+64
-	JGE       laneloop
-	TESTQ     DI, DI
-	JEQ       laneend
-
-lanerest:
-	MOVQ  $-1, AX
-	BZHIQ DI, AX, AX
-	KMOVQ AX, K0
-
-lanepart:
-	KMOVQ     K0, K7
-	VMOVUPS.Z (R9), K7, Z0
-	VMINPS    Z0, Z12, Z0
-	VMOVUPS.Z (R10), K7, Z1
-	VMAXPS    Z1, Z12, Z1
-	VSUBPS    Z0, Z1, Z1
-	VMOVAPS   Z1, Z2
-	CMPL      R11, $+0
-	JNE       elem61
-
-elemdone63:
-	VMULPS       Z10, Z2, Z1
-	VMOVAPS      Z2, Z3
-	VFNMADD231PS Z15, Z1, Z3
-	VFMADD231PS  Z10, Z3, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z2, K1, Z1
-	VMOVAPS      Z1, Z2
-	CMPL         R11, $+0
-	JNE          elem64
-
-elemdone66:
-	VMAXPS    Z2, Z9, Z2
-	VCMPPS    $0x07, Z2, Z2, K1
-	VBLENDMPS Z2, Z8, K1, Z2
-	VMOVUPS   Z2, K7, (SI)
-	VMAXPS    Z2, Z7, Z1
-	VMINPS    Z1, Z6, Z1
-	VCMPPS    $0x00, Z2, Z1, K1
-	VDIVPS    Z2, Z11, Z1
-	VBLENDMPS Z1, Z8, K1, Z1
-	VMOVUPS   Z1, K7, (DX)
-	VDIVPS    Z2, Z0, Z2
-	VMOVAPS   Z2, Z1
-	CMPL      R11, $+0
-	JNE       elem67
-
-elemdone69:
-	VRNDSCALEPS $0x08, Z1, Z1
-	VMOVAPS     Z1, Z2
-	CMPL        R11, $+0
-	JNE         elem70
-
-elemdone72:
-	VSUBPS  Z2, Z14, Z2
-	VMOVAPS Z2, Z1
-	CMPL    R11, $+0
-	JNE     elem73
-
-elemdone75:
-	VMAXPS    Z1, Z14, Z1
-	VMINPS    Z1, Z13, Z1
-	VCMPPS    $0x07, Z1, Z1, K1
-	VMOVAPS.Z Z1, K1, Z1
-	VCVTPS2DQ Z1, Z1
 	VMOVUPS   Z1, K7, (BX)
 	VADDPS    Z12, Z0, Z0
 	VCMPPS    $0x07, Z0, Z0, K1
 	VBLENDMPS Z0, Z8, K1, Z0
 	VMOVUPS   Z0, K7, (R8)
-	KSHIFTRQ  $0x10, K0, K0
-	ADDQ      $+64, SI
-	ADDQ      $+64, DX
-	ADDQ      $+64, BX
-	ADDQ      $+64, R8
-	ADDQ      $+64, R9
-	ADDQ      $+64, R10
-	SUBQ      $+16, DI
-	CMPQ      DI, $+1
-	JGE       lanepart
 
 laneend:
 	VZEROUPPER
@@ -1074,276 +610,6 @@ half29:
 	VCVTPH2PS Y1, Z1
 	JMP       elemdone30
 
-elem31:
-	CMPL    R11, $+2
-	JNE     half32
-	VPSLLD  $0x0f, Z1, Z3
-	VPSRLD  $0x1f, Z3, Z3
-	VPADDD  Z3, Z1, Z3
-	VPADDD  ·word00007fff+0(SB), Z3, Z3
-	VPSRLD  $0x10, Z3, Z3
-	VPSLLD  $0x10, Z3, Z3
-	VCMPPS  $0x07, Z1, Z1, K1
-	VMOVAPS Z3, K1, Z2
-	JMP     elemdone33
-
-half32:
-	VCVTPS2PH $0x00, Z1, Y2
-	VCVTPH2PS Y2, Z2
-	JMP       elemdone33
-
-elem34:
-	CMPL    R11, $+2
-	JNE     half35
-	VPSLLD  $0x0f, Z1, Z3
-	VPSRLD  $0x1f, Z3, Z3
-	VPADDD  Z3, Z1, Z3
-	VPADDD  ·word00007fff+0(SB), Z3, Z3
-	VPSRLD  $0x10, Z3, Z3
-	VPSLLD  $0x10, Z3, Z3
-	VCMPPS  $0x07, Z1, Z1, K1
-	VMOVAPS Z3, K1, Z2
-	JMP     elemdone36
-
-half35:
-	VCVTPS2PH $0x00, Z1, Y2
-	VCVTPH2PS Y2, Z2
-	JMP       elemdone36
-
-elem37:
-	CMPL    R11, $+2
-	JNE     half38
-	VPSLLD  $0x0f, Z2, Z3
-	VPSRLD  $0x1f, Z3, Z3
-	VPADDD  Z3, Z2, Z3
-	VPADDD  ·word00007fff+0(SB), Z3, Z3
-	VPSRLD  $0x10, Z3, Z3
-	VPSLLD  $0x10, Z3, Z3
-	VCMPPS  $0x07, Z2, Z2, K1
-	VMOVAPS Z3, K1, Z1
-	JMP     elemdone39
-
-half38:
-	VCVTPS2PH $0x00, Z2, Y1
-	VCVTPH2PS Y1, Z1
-	JMP       elemdone39
-
-elem40:
-	CMPL    R11, $+2
-	JNE     half41
-	VPSLLD  $0x0f, Z1, Z3
-	VPSRLD  $0x1f, Z3, Z3
-	VPADDD  Z3, Z1, Z3
-	VPADDD  ·word00007fff+0(SB), Z3, Z3
-	VPSRLD  $0x10, Z3, Z3
-	VPSLLD  $0x10, Z3, Z3
-	VCMPPS  $0x07, Z1, Z1, K1
-	VMOVAPS Z3, K1, Z2
-	JMP     elemdone42
-
-half41:
-	VCVTPS2PH $0x00, Z1, Y2
-	VCVTPH2PS Y2, Z2
-	JMP       elemdone42
-
-elem43:
-	CMPL    R11, $+2
-	JNE     half44
-	VPSLLD  $0x0f, Z2, Z3
-	VPSRLD  $0x1f, Z3, Z3
-	VPADDD  Z3, Z2, Z3
-	VPADDD  ·word00007fff+0(SB), Z3, Z3
-	VPSRLD  $0x10, Z3, Z3
-	VPSLLD  $0x10, Z3, Z3
-	VCMPPS  $0x07, Z2, Z2, K1
-	VMOVAPS Z3, K1, Z1
-	JMP     elemdone45
-
-half44:
-	VCVTPS2PH $0x00, Z2, Y1
-	VCVTPH2PS Y1, Z1
-	JMP       elemdone45
-
-elem46:
-	CMPL    R11, $+2
-	JNE     half47
-	VPSLLD  $0x0f, Z1, Z3
-	VPSRLD  $0x1f, Z3, Z3
-	VPADDD  Z3, Z1, Z3
-	VPADDD  ·word00007fff+0(SB), Z3, Z3
-	VPSRLD  $0x10, Z3, Z3
-	VPSLLD  $0x10, Z3, Z3
-	VCMPPS  $0x07, Z1, Z1, K1
-	VMOVAPS Z3, K1, Z2
-	JMP     elemdone48
-
-half47:
-	VCVTPS2PH $0x00, Z1, Y2
-	VCVTPH2PS Y2, Z2
-	JMP       elemdone48
-
-elem49:
-	CMPL    R11, $+2
-	JNE     half50
-	VPSLLD  $0x0f, Z1, Z3
-	VPSRLD  $0x1f, Z3, Z3
-	VPADDD  Z3, Z1, Z3
-	VPADDD  ·word00007fff+0(SB), Z3, Z3
-	VPSRLD  $0x10, Z3, Z3
-	VPSLLD  $0x10, Z3, Z3
-	VCMPPS  $0x07, Z1, Z1, K1
-	VMOVAPS Z3, K1, Z2
-	JMP     elemdone51
-
-half50:
-	VCVTPS2PH $0x00, Z1, Y2
-	VCVTPH2PS Y2, Z2
-	JMP       elemdone51
-
-elem52:
-	CMPL    R11, $+2
-	JNE     half53
-	VPSLLD  $0x0f, Z2, Z3
-	VPSRLD  $0x1f, Z3, Z3
-	VPADDD  Z3, Z2, Z3
-	VPADDD  ·word00007fff+0(SB), Z3, Z3
-	VPSRLD  $0x10, Z3, Z3
-	VPSLLD  $0x10, Z3, Z3
-	VCMPPS  $0x07, Z2, Z2, K1
-	VMOVAPS Z3, K1, Z1
-	JMP     elemdone54
-
-half53:
-	VCVTPS2PH $0x00, Z2, Y1
-	VCVTPH2PS Y1, Z1
-	JMP       elemdone54
-
-elem55:
-	CMPL    R11, $+2
-	JNE     half56
-	VPSLLD  $0x0f, Z1, Z3
-	VPSRLD  $0x1f, Z3, Z3
-	VPADDD  Z3, Z1, Z3
-	VPADDD  ·word00007fff+0(SB), Z3, Z3
-	VPSRLD  $0x10, Z3, Z3
-	VPSLLD  $0x10, Z3, Z3
-	VCMPPS  $0x07, Z1, Z1, K1
-	VMOVAPS Z3, K1, Z2
-	JMP     elemdone57
-
-half56:
-	VCVTPS2PH $0x00, Z1, Y2
-	VCVTPH2PS Y2, Z2
-	JMP       elemdone57
-
-elem58:
-	CMPL    R11, $+2
-	JNE     half59
-	VPSLLD  $0x0f, Z2, Z3
-	VPSRLD  $0x1f, Z3, Z3
-	VPADDD  Z3, Z2, Z3
-	VPADDD  ·word00007fff+0(SB), Z3, Z3
-	VPSRLD  $0x10, Z3, Z3
-	VPSLLD  $0x10, Z3, Z3
-	VCMPPS  $0x07, Z2, Z2, K1
-	VMOVAPS Z3, K1, Z1
-	JMP     elemdone60
-
-half59:
-	VCVTPS2PH $0x00, Z2, Y1
-	VCVTPH2PS Y1, Z1
-	JMP       elemdone60
-
-elem61:
-	CMPL    R11, $+2
-	JNE     half62
-	VPSLLD  $0x0f, Z1, Z3
-	VPSRLD  $0x1f, Z3, Z3
-	VPADDD  Z3, Z1, Z3
-	VPADDD  ·word00007fff+0(SB), Z3, Z3
-	VPSRLD  $0x10, Z3, Z3
-	VPSLLD  $0x10, Z3, Z3
-	VCMPPS  $0x07, Z1, Z1, K1
-	VMOVAPS Z3, K1, Z2
-	JMP     elemdone63
-
-half62:
-	VCVTPS2PH $0x00, Z1, Y2
-	VCVTPH2PS Y2, Z2
-	JMP       elemdone63
-
-elem64:
-	CMPL    R11, $+2
-	JNE     half65
-	VPSLLD  $0x0f, Z1, Z3
-	VPSRLD  $0x1f, Z3, Z3
-	VPADDD  Z3, Z1, Z3
-	VPADDD  ·word00007fff+0(SB), Z3, Z3
-	VPSRLD  $0x10, Z3, Z3
-	VPSLLD  $0x10, Z3, Z3
-	VCMPPS  $0x07, Z1, Z1, K1
-	VMOVAPS Z3, K1, Z2
-	JMP     elemdone66
-
-half65:
-	VCVTPS2PH $0x00, Z1, Y2
-	VCVTPH2PS Y2, Z2
-	JMP       elemdone66
-
-elem67:
-	CMPL    R11, $+2
-	JNE     half68
-	VPSLLD  $0x0f, Z2, Z3
-	VPSRLD  $0x1f, Z3, Z3
-	VPADDD  Z3, Z2, Z3
-	VPADDD  ·word00007fff+0(SB), Z3, Z3
-	VPSRLD  $0x10, Z3, Z3
-	VPSLLD  $0x10, Z3, Z3
-	VCMPPS  $0x07, Z2, Z2, K1
-	VMOVAPS Z3, K1, Z1
-	JMP     elemdone69
-
-half68:
-	VCVTPS2PH $0x00, Z2, Y1
-	VCVTPH2PS Y1, Z1
-	JMP       elemdone69
-
-elem70:
-	CMPL    R11, $+2
-	JNE     half71
-	VPSLLD  $0x0f, Z1, Z3
-	VPSRLD  $0x1f, Z3, Z3
-	VPADDD  Z3, Z1, Z3
-	VPADDD  ·word00007fff+0(SB), Z3, Z3
-	VPSRLD  $0x10, Z3, Z3
-	VPSLLD  $0x10, Z3, Z3
-	VCMPPS  $0x07, Z1, Z1, K1
-	VMOVAPS Z3, K1, Z2
-	JMP     elemdone72
-
-half71:
-	VCVTPS2PH $0x00, Z1, Y2
-	VCVTPH2PS Y2, Z2
-	JMP       elemdone72
-
-elem73:
-	CMPL    R11, $+2
-	JNE     half74
-	VPSLLD  $0x0f, Z2, Z3
-	VPSRLD  $0x1f, Z3, Z3
-	VPADDD  Z3, Z2, Z3
-	VPADDD  ·word00007fff+0(SB), Z3, Z3
-	VPSRLD  $0x10, Z3, Z3
-	VPSLLD  $0x10, Z3, Z3
-	VCMPPS  $0x07, Z2, Z2, K1
-	VMOVAPS Z3, K1, Z1
-	JMP     elemdone75
-
-half74:
-	VCVTPS2PH $0x00, Z2, Y1
-	VCVTPH2PS Y1, Z1
-	JMP       elemdone75
-
 // func ParamsE4M3AVX512(scale *float32, recip *float32, value *float32, most *float32, over float32, elem int32, global float32, times float32, nothing float32, instead float32, least float32, under float32, by float32, greatest float32, one float32, n int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2
 TEXT ·ParamsE4M3AVX512(SB), NOSPLIT, $0-88
@@ -1377,7 +643,7 @@ TEXT ·ParamsE4M3AVX512(SB), NOSPLIT, $0-88
 	VBROADCASTSS greatest+68(FP), Z18
 	VBROADCASTSS one+72(FP), Z19
 	MOVQ         n+80(FP), DI
-	CMPQ         DI, $+64
+	CMPQ         DI, $+16
 	JLT          lanerest
 
 laneloop:
@@ -1421,150 +687,28 @@ elemdone3:
 	VBLENDMPS    Z0, Z4, K1, Z0
 	VMOVUPS      Z0, (DX)
 	VMOVUPS      Z1, (BX)
-	VMOVUPS      64(R8), Z0
-	VDIVPS       Z15, Z0, Z0
-	VMOVAPS      Z0, Z1
-	CMPL         R9, $+0
-	JNE          elem4
-
-elemdone6:
-	VMULPS       Z13, Z1, Z0
-	VMOVAPS      Z1, Z20
-	VFNMADD231PS Z14, Z0, Z20
-	VFMADD231PS  Z13, Z20, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VMULPS       Z12, Z0, Z0
-	VMAXPS       Z0, Z11, Z1
-	VCMPPS       $0x00, Z11, Z1, K1
-	VMAXPS       Z0, Z9, Z0
-	VMINPS       Z0, Z8, Z0
-	VBLENDMPS    Z10, Z0, K1, Z0
-	VPANDD       Z6, Z0, Z1
-	VPMAXUD      Z7, Z1, Z1
-	VPADDD       Z5, Z1, Z1
-	VADDPS       Z1, Z0, Z0
-	VSUBPS       Z1, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z4, K1, Z0
-	VMOVUPS      Z0, 64(SI)
-	VMULPS       Z2, Z0, Z0
-	VMULPS       Z16, Z0, Z1
-	VFNMADD231PS Z3, Z1, Z0
-	VFMADD231PS  Z16, Z0, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z4, K1, Z1
-	VMAXPS       Z1, Z17, Z0
-	VMINPS       Z0, Z18, Z0
-	VCMPPS       $0x00, Z1, Z0, K1
-	VDIVPS       Z1, Z19, Z0
-	VBLENDMPS    Z0, Z4, K1, Z0
-	VMOVUPS      Z0, 64(DX)
-	VMOVUPS      Z1, 64(BX)
-	VMOVUPS      128(R8), Z0
-	VDIVPS       Z15, Z0, Z0
-	VMOVAPS      Z0, Z1
-	CMPL         R9, $+0
-	JNE          elem7
-
-elemdone9:
-	VMULPS       Z13, Z1, Z0
-	VMOVAPS      Z1, Z20
-	VFNMADD231PS Z14, Z0, Z20
-	VFMADD231PS  Z13, Z20, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VMULPS       Z12, Z0, Z0
-	VMAXPS       Z0, Z11, Z1
-	VCMPPS       $0x00, Z11, Z1, K1
-	VMAXPS       Z0, Z9, Z0
-	VMINPS       Z0, Z8, Z0
-	VBLENDMPS    Z10, Z0, K1, Z0
-	VPANDD       Z6, Z0, Z1
-	VPMAXUD      Z7, Z1, Z1
-	VPADDD       Z5, Z1, Z1
-	VADDPS       Z1, Z0, Z0
-	VSUBPS       Z1, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z4, K1, Z0
-	VMOVUPS      Z0, 128(SI)
-	VMULPS       Z2, Z0, Z0
-	VMULPS       Z16, Z0, Z1
-	VFNMADD231PS Z3, Z1, Z0
-	VFMADD231PS  Z16, Z0, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z4, K1, Z1
-	VMAXPS       Z1, Z17, Z0
-	VMINPS       Z0, Z18, Z0
-	VCMPPS       $0x00, Z1, Z0, K1
-	VDIVPS       Z1, Z19, Z0
-	VBLENDMPS    Z0, Z4, K1, Z0
-	VMOVUPS      Z0, 128(DX)
-	VMOVUPS      Z1, 128(BX)
-	VMOVUPS      192(R8), Z0
-	VDIVPS       Z15, Z0, Z0
-	VMOVAPS      Z0, Z1
-	CMPL         R9, $+0
-	JNE          elem10
-
-elemdone12:
-	VMULPS       Z13, Z1, Z0
-	VMOVAPS      Z1, Z20
-	VFNMADD231PS Z14, Z0, Z20
-	VFMADD231PS  Z13, Z20, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VMULPS       Z12, Z0, Z0
-	VMAXPS       Z0, Z11, Z1
-	VCMPPS       $0x00, Z11, Z1, K1
-	VMAXPS       Z0, Z9, Z0
-	VMINPS       Z0, Z8, Z0
-	VBLENDMPS    Z10, Z0, K1, Z0
-	VPANDD       Z6, Z0, Z1
-	VPMAXUD      Z7, Z1, Z1
-	VPADDD       Z5, Z1, Z1
-	VADDPS       Z1, Z0, Z0
-	VSUBPS       Z1, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z4, K1, Z0
-	VMOVUPS      Z0, 192(SI)
-	VMULPS       Z2, Z0, Z0
-	VMULPS       Z16, Z0, Z1
-	VFNMADD231PS Z3, Z1, Z0
-	VFMADD231PS  Z16, Z0, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z4, K1, Z1
-	VMAXPS       Z1, Z17, Z0
-	VMINPS       Z0, Z18, Z0
-	VCMPPS       $0x00, Z1, Z0, K1
-	VDIVPS       Z1, Z19, Z0
-	VBLENDMPS    Z0, Z4, K1, Z0
-	VMOVUPS      Z0, 192(DX)
-	VMOVUPS      Z1, 192(BX)
-	ADDQ         $+256, SI
-	ADDQ         $+256, DX
-	ADDQ         $+256, BX
-	ADDQ         $+256, R8
-	SUBQ         $+64, DI
-	CMPQ         DI, $+64
+	ADDQ         $+64, SI
+	ADDQ         $+64, DX
+	ADDQ         $+64, BX
+	ADDQ         $+64, R8
+	SUBQ         $+16, DI
+	CMPQ         DI, $+16
 	JGE          laneloop
 	TESTQ        DI, DI
 	JEQ          laneend
 
 lanerest:
-	MOVQ  $-1, AX
-	BZHIQ DI, AX, AX
-	KMOVQ AX, K0
-
-lanepart:
+	MOVQ      $-1, AX
+	BZHIQ     DI, AX, AX
+	KMOVQ     AX, K0
 	KMOVQ     K0, K7
 	VMOVUPS.Z (R8), K7, Z0
 	VDIVPS    Z15, Z0, Z0
 	VMOVAPS   Z0, Z1
 	CMPL      R9, $+0
-	JNE       elem13
+	JNE       elem4
 
-elemdone15:
+elemdone6:
 	VMULPS       Z13, Z1, Z0
 	VMOVAPS      Z1, Z20
 	VFNMADD231PS Z14, Z0, Z20
@@ -1598,14 +742,6 @@ elemdone15:
 	VBLENDMPS    Z0, Z4, K1, Z0
 	VMOVUPS      Z0, K7, (DX)
 	VMOVUPS      Z1, K7, (BX)
-	KSHIFTRQ     $0x10, K0, K0
-	ADDQ         $+64, SI
-	ADDQ         $+64, DX
-	ADDQ         $+64, BX
-	ADDQ         $+64, R8
-	SUBQ         $+16, DI
-	CMPQ         DI, $+1
-	JGE          lanepart
 
 laneend:
 	VZEROUPPER
@@ -1647,60 +783,6 @@ half5:
 	VCVTPH2PS Y1, Z1
 	JMP       elemdone6
 
-elem7:
-	CMPL    R9, $+2
-	JNE     half8
-	VPSLLD  $0x0f, Z0, Z20
-	VPSRLD  $0x1f, Z20, Z20
-	VPADDD  Z20, Z0, Z20
-	VPADDD  ·word00007fff+0(SB), Z20, Z20
-	VPSRLD  $0x10, Z20, Z20
-	VPSLLD  $0x10, Z20, Z20
-	VCMPPS  $0x07, Z0, Z0, K1
-	VMOVAPS Z20, K1, Z1
-	JMP     elemdone9
-
-half8:
-	VCVTPS2PH $0x00, Z0, Y1
-	VCVTPH2PS Y1, Z1
-	JMP       elemdone9
-
-elem10:
-	CMPL    R9, $+2
-	JNE     half11
-	VPSLLD  $0x0f, Z0, Z20
-	VPSRLD  $0x1f, Z20, Z20
-	VPADDD  Z20, Z0, Z20
-	VPADDD  ·word00007fff+0(SB), Z20, Z20
-	VPSRLD  $0x10, Z20, Z20
-	VPSLLD  $0x10, Z20, Z20
-	VCMPPS  $0x07, Z0, Z0, K1
-	VMOVAPS Z20, K1, Z1
-	JMP     elemdone12
-
-half11:
-	VCVTPS2PH $0x00, Z0, Y1
-	VCVTPH2PS Y1, Z1
-	JMP       elemdone12
-
-elem13:
-	CMPL    R9, $+2
-	JNE     half14
-	VPSLLD  $0x0f, Z0, Z20
-	VPSRLD  $0x1f, Z20, Z20
-	VPADDD  Z20, Z0, Z20
-	VPADDD  ·word00007fff+0(SB), Z20, Z20
-	VPSRLD  $0x10, Z20, Z20
-	VPSLLD  $0x10, Z20, Z20
-	VCMPPS  $0x07, Z0, Z0, K1
-	VMOVAPS Z20, K1, Z1
-	JMP     elemdone15
-
-half14:
-	VCVTPS2PH $0x00, Z0, Y1
-	VCVTPH2PS Y1, Z1
-	JMP       elemdone15
-
 // func ParamsPowerOfTwoAVX512(scale *float32, recip *float32, most *float32, round int32, maxExp int32, least int32, one int32, n int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2
 TEXT ·ParamsPowerOfTwoAVX512(SB), NOSPLIT, $0-48
@@ -1718,7 +800,7 @@ TEXT ·ParamsPowerOfTwoAVX512(SB), NOSPLIT, $0-48
 	VBROADCASTSS ·word000000fe+0(SB), Z10
 	VBROADCASTSS one+36(FP), Z9
 	MOVQ         n+40(FP), DI
-	CMPQ         DI, $+64
+	CMPQ         DI, $+16
 	JLT          lanerest
 
 laneloop:
@@ -1735,50 +817,11 @@ laneloop:
 	VPSUBD  Z0, Z10, Z0
 	VPSLLD  $0x17, Z0, Z0
 	VMOVUPS Z0, (DX)
-	VMOVUPS 64(BX), Z0
-	VPANDD  Z15, Z0, Z0
-	VPADDD  Z14, Z0, Z0
-	VPSRLD  $0x17, Z0, Z0
-	VPSUBD  Z13, Z0, Z0
-	VPMAXSD Z12, Z0, Z0
-	VPSLLD  $0x17, Z0, Z1
-	VPMAXUD Z11, Z1, Z1
-	VMOVUPS Z1, 64(SI)
-	VPMAXSD Z9, Z0, Z0
-	VPSUBD  Z0, Z10, Z0
-	VPSLLD  $0x17, Z0, Z0
-	VMOVUPS Z0, 64(DX)
-	VMOVUPS 128(BX), Z0
-	VPANDD  Z15, Z0, Z0
-	VPADDD  Z14, Z0, Z0
-	VPSRLD  $0x17, Z0, Z0
-	VPSUBD  Z13, Z0, Z0
-	VPMAXSD Z12, Z0, Z0
-	VPSLLD  $0x17, Z0, Z1
-	VPMAXUD Z11, Z1, Z1
-	VMOVUPS Z1, 128(SI)
-	VPMAXSD Z9, Z0, Z0
-	VPSUBD  Z0, Z10, Z0
-	VPSLLD  $0x17, Z0, Z0
-	VMOVUPS Z0, 128(DX)
-	VMOVUPS 192(BX), Z0
-	VPANDD  Z15, Z0, Z0
-	VPADDD  Z14, Z0, Z0
-	VPSRLD  $0x17, Z0, Z0
-	VPSUBD  Z13, Z0, Z0
-	VPMAXSD Z12, Z0, Z0
-	VPSLLD  $0x17, Z0, Z1
-	VPMAXUD Z11, Z1, Z1
-	VMOVUPS Z1, 192(SI)
-	VPMAXSD Z9, Z0, Z0
-	VPSUBD  Z0, Z10, Z0
-	VPSLLD  $0x17, Z0, Z0
-	VMOVUPS Z0, 192(DX)
-	ADDQ    $+256, SI
-	ADDQ    $+256, DX
-	ADDQ    $+256, BX
-	SUBQ    $+64, DI
-	CMPQ    DI, $+64
+	ADDQ    $+64, SI
+	ADDQ    $+64, DX
+	ADDQ    $+64, BX
+	SUBQ    $+16, DI
+	CMPQ    DI, $+16
 	JGE     laneloop
 	TESTQ   DI, DI
 	JEQ     laneend
@@ -1801,56 +844,7 @@ lanerest:
 	VPSUBD    Z0, Z10, Z0
 	VPSLLD    $0x17, Z0, Z0
 	VMOVUPS   Z0, K7, (DX)
-	CMPQ      DI, $+17
-	JLT       lanetailnarrow
-	KSHIFTRQ  $0x10, K0, K7
-	VMOVUPS.Z 64(BX), K7, Z0
-	VPANDD    Z15, Z0, Z0
-	VPADDD    Z14, Z0, Z0
-	VPSRLD    $0x17, Z0, Z0
-	VPSUBD    Z13, Z0, Z0
-	VPMAXSD   Z12, Z0, Z0
-	VPSLLD    $0x17, Z0, Z1
-	VPMAXUD   Z11, Z1, Z1
-	VMOVUPS   Z1, K7, 64(SI)
-	VPMAXSD   Z9, Z0, Z0
-	VPSUBD    Z0, Z10, Z0
-	VPSLLD    $0x17, Z0, Z0
-	VMOVUPS   Z0, K7, 64(DX)
-	CMPQ      DI, $+33
-	JLT       lanetailnarrow
-	KSHIFTRQ  $0x20, K0, K7
-	VMOVUPS.Z 128(BX), K7, Z0
-	VPANDD    Z15, Z0, Z0
-	VPADDD    Z14, Z0, Z0
-	VPSRLD    $0x17, Z0, Z0
-	VPSUBD    Z13, Z0, Z0
-	VPMAXSD   Z12, Z0, Z0
-	VPSLLD    $0x17, Z0, Z1
-	VPMAXUD   Z11, Z1, Z1
-	VMOVUPS   Z1, K7, 128(SI)
-	VPMAXSD   Z9, Z0, Z0
-	VPSUBD    Z0, Z10, Z0
-	VPSLLD    $0x17, Z0, Z0
-	VMOVUPS   Z0, K7, 128(DX)
-	CMPQ      DI, $+49
-	JLT       lanetailnarrow
-	KSHIFTRQ  $0x30, K0, K7
-	VMOVUPS.Z 192(BX), K7, Z0
-	VPANDD    Z15, Z0, Z0
-	VPADDD    Z14, Z0, Z0
-	VPSRLD    $0x17, Z0, Z0
-	VPSUBD    Z13, Z0, Z0
-	VPMAXSD   Z12, Z0, Z0
-	VPSLLD    $0x17, Z0, Z1
-	VPMAXUD   Z11, Z1, Z1
-	VMOVUPS   Z1, K7, 192(SI)
-	VPMAXSD   Z9, Z0, Z0
-	VPSUBD    Z0, Z10, Z0
-	VPSLLD    $0x17, Z0, Z0
-	VMOVUPS   Z0, K7, 192(DX)
 
-lanetailnarrow:
 laneend:
 	VZEROUPPER
 	RET
@@ -1877,7 +871,7 @@ TEXT ·ParamsLogarithmAVX512(SB), NOSPLIT, $0-40
 	VBROADCASTSS of+28(FP), Z5
 	VBROADCASTSS ·word000000fe+0(SB), Z4
 	MOVQ         n+32(FP), DI
-	CMPQ         DI, $+64
+	CMPQ         DI, $+16
 	JLT          lanerest
 
 laneloop:
@@ -1903,87 +897,19 @@ laneloop:
 	VPSLLD      $0x17, Z0, Z0
 	VBLENDMPS   Z5, Z0, K1, Z0
 	VMOVUPS     Z0, (DX)
-	VMOVUPS     64(BX), Z0
-	VDIVPS      Z15, Z0, Z0
-	VPSRLD      $0x17, Z0, Z1
-	VPSUBD      Z14, Z1, Z2
-	VCVTDQ2PS   Z2, Z2
-	VADDPS      Z13, Z2, Z2
-	VPANDD      Z12, Z2, Z2
-	VFMSUB213PS Z10, Z11, Z2
-	VCVTPS2DQ   Z2, Z2
-	VPCMPEQD    Z9, Z1, K1
-	VPSUBD      Z2, Z7, Z2
-	VBLENDMPS   Z8, Z2, K1, Z2
-	VPADDD      Z2, Z0, Z0
-	VPSRLD      $0x17, Z0, Z0
-	VPSLLD      $0x17, Z0, Z1
-	VPMAXUD     Z6, Z1, Z1
-	VMOVUPS     Z1, 64(SI)
-	VPCMPEQD    Z9, Z0, K1
-	VPSUBD      Z0, Z4, Z0
-	VPSLLD      $0x17, Z0, Z0
-	VBLENDMPS   Z5, Z0, K1, Z0
-	VMOVUPS     Z0, 64(DX)
-	VMOVUPS     128(BX), Z0
-	VDIVPS      Z15, Z0, Z0
-	VPSRLD      $0x17, Z0, Z1
-	VPSUBD      Z14, Z1, Z2
-	VCVTDQ2PS   Z2, Z2
-	VADDPS      Z13, Z2, Z2
-	VPANDD      Z12, Z2, Z2
-	VFMSUB213PS Z10, Z11, Z2
-	VCVTPS2DQ   Z2, Z2
-	VPCMPEQD    Z9, Z1, K1
-	VPSUBD      Z2, Z7, Z2
-	VBLENDMPS   Z8, Z2, K1, Z2
-	VPADDD      Z2, Z0, Z0
-	VPSRLD      $0x17, Z0, Z0
-	VPSLLD      $0x17, Z0, Z1
-	VPMAXUD     Z6, Z1, Z1
-	VMOVUPS     Z1, 128(SI)
-	VPCMPEQD    Z9, Z0, K1
-	VPSUBD      Z0, Z4, Z0
-	VPSLLD      $0x17, Z0, Z0
-	VBLENDMPS   Z5, Z0, K1, Z0
-	VMOVUPS     Z0, 128(DX)
-	VMOVUPS     192(BX), Z0
-	VDIVPS      Z15, Z0, Z0
-	VPSRLD      $0x17, Z0, Z1
-	VPSUBD      Z14, Z1, Z2
-	VCVTDQ2PS   Z2, Z2
-	VADDPS      Z13, Z2, Z2
-	VPANDD      Z12, Z2, Z2
-	VFMSUB213PS Z10, Z11, Z2
-	VCVTPS2DQ   Z2, Z2
-	VPCMPEQD    Z9, Z1, K1
-	VPSUBD      Z2, Z7, Z2
-	VBLENDMPS   Z8, Z2, K1, Z2
-	VPADDD      Z2, Z0, Z0
-	VPSRLD      $0x17, Z0, Z0
-	VPSLLD      $0x17, Z0, Z1
-	VPMAXUD     Z6, Z1, Z1
-	VMOVUPS     Z1, 192(SI)
-	VPCMPEQD    Z9, Z0, K1
-	VPSUBD      Z0, Z4, Z0
-	VPSLLD      $0x17, Z0, Z0
-	VBLENDMPS   Z5, Z0, K1, Z0
-	VMOVUPS     Z0, 192(DX)
-	ADDQ        $+256, SI
-	ADDQ        $+256, DX
-	ADDQ        $+256, BX
-	SUBQ        $+64, DI
-	CMPQ        DI, $+64
+	ADDQ        $+64, SI
+	ADDQ        $+64, DX
+	ADDQ        $+64, BX
+	SUBQ        $+16, DI
+	CMPQ        DI, $+16
 	JGE         laneloop
 	TESTQ       DI, DI
 	JEQ         laneend
 
 lanerest:
-	MOVQ  $-1, AX
-	BZHIQ DI, AX, AX
-	KMOVQ AX, K0
-
-lanepart:
+	MOVQ        $-1, AX
+	BZHIQ       DI, AX, AX
+	KMOVQ       AX, K0
 	KMOVQ       K0, K7
 	VMOVUPS.Z   (BX), K7, Z0
 	VDIVPS      Z15, Z0, Z0
@@ -2007,13 +933,6 @@ lanepart:
 	VPSLLD      $0x17, Z0, Z0
 	VBLENDMPS   Z5, Z0, K1, Z0
 	VMOVUPS     Z0, K7, (DX)
-	KSHIFTRQ    $0x10, K0, K0
-	ADDQ        $+64, SI
-	ADDQ        $+64, DX
-	ADDQ        $+64, BX
-	SUBQ        $+16, DI
-	CMPQ        DI, $+1
-	JGE         lanepart
 
 laneend:
 	VZEROUPPER
@@ -2030,7 +949,7 @@ TEXT ·ParamsMagnitudeAVX512(SB), NOSPLIT, $0-32
 	MOVQ   high+16(FP), BX
 	VPXORD Z15, Z15, Z15
 	MOVQ   n+24(FP), DI
-	CMPQ   DI, $+64
+	CMPQ   DI, $+16
 	JLT    lanerest
 
 laneloop:
@@ -2043,38 +962,11 @@ laneloop:
 	VCMPPS    $0x07, Z0, Z0, K1
 	VBLENDMPS Z1, Z0, K1, Z1
 	VMOVUPS   Z1, (SI)
-	VMOVUPS   64(DX), Z0
-	VMINPS    Z0, Z15, Z0
-	VSUBPS    Z0, Z15, Z0
-	VMOVUPS   64(BX), Z1
-	VMAXPS    Z1, Z15, Z1
-	VMAXPS    Z1, Z0, Z1
-	VCMPPS    $0x07, Z0, Z0, K1
-	VBLENDMPS Z1, Z0, K1, Z1
-	VMOVUPS   Z1, 64(SI)
-	VMOVUPS   128(DX), Z0
-	VMINPS    Z0, Z15, Z0
-	VSUBPS    Z0, Z15, Z0
-	VMOVUPS   128(BX), Z1
-	VMAXPS    Z1, Z15, Z1
-	VMAXPS    Z1, Z0, Z1
-	VCMPPS    $0x07, Z0, Z0, K1
-	VBLENDMPS Z1, Z0, K1, Z1
-	VMOVUPS   Z1, 128(SI)
-	VMOVUPS   192(DX), Z0
-	VMINPS    Z0, Z15, Z0
-	VSUBPS    Z0, Z15, Z0
-	VMOVUPS   192(BX), Z1
-	VMAXPS    Z1, Z15, Z1
-	VMAXPS    Z1, Z0, Z1
-	VCMPPS    $0x07, Z0, Z0, K1
-	VBLENDMPS Z1, Z0, K1, Z1
-	VMOVUPS   Z1, 192(SI)
-	ADDQ      $+256, SI
-	ADDQ      $+256, DX
-	ADDQ      $+256, BX
-	SUBQ      $+64, DI
-	CMPQ      DI, $+64
+	ADDQ      $+64, SI
+	ADDQ      $+64, DX
+	ADDQ      $+64, BX
+	SUBQ      $+16, DI
+	CMPQ      DI, $+16
 	JGE       laneloop
 	TESTQ     DI, DI
 	JEQ       laneend
@@ -2093,44 +985,7 @@ lanerest:
 	VCMPPS    $0x07, Z0, Z0, K1
 	VBLENDMPS Z1, Z0, K1, Z1
 	VMOVUPS   Z1, K7, (SI)
-	CMPQ      DI, $+17
-	JLT       lanetailnarrow
-	KSHIFTRQ  $0x10, K0, K7
-	VMOVUPS.Z 64(DX), K7, Z0
-	VMINPS    Z0, Z15, Z0
-	VSUBPS    Z0, Z15, Z0
-	VMOVUPS.Z 64(BX), K7, Z1
-	VMAXPS    Z1, Z15, Z1
-	VMAXPS    Z1, Z0, Z1
-	VCMPPS    $0x07, Z0, Z0, K1
-	VBLENDMPS Z1, Z0, K1, Z1
-	VMOVUPS   Z1, K7, 64(SI)
-	CMPQ      DI, $+33
-	JLT       lanetailnarrow
-	KSHIFTRQ  $0x20, K0, K7
-	VMOVUPS.Z 128(DX), K7, Z0
-	VMINPS    Z0, Z15, Z0
-	VSUBPS    Z0, Z15, Z0
-	VMOVUPS.Z 128(BX), K7, Z1
-	VMAXPS    Z1, Z15, Z1
-	VMAXPS    Z1, Z0, Z1
-	VCMPPS    $0x07, Z0, Z0, K1
-	VBLENDMPS Z1, Z0, K1, Z1
-	VMOVUPS   Z1, K7, 128(SI)
-	CMPQ      DI, $+49
-	JLT       lanetailnarrow
-	KSHIFTRQ  $0x30, K0, K7
-	VMOVUPS.Z 192(DX), K7, Z0
-	VMINPS    Z0, Z15, Z0
-	VSUBPS    Z0, Z15, Z0
-	VMOVUPS.Z 192(BX), K7, Z1
-	VMAXPS    Z1, Z15, Z1
-	VMAXPS    Z1, Z0, Z1
-	VCMPPS    $0x07, Z0, Z0, K1
-	VBLENDMPS Z1, Z0, K1, Z1
-	VMOVUPS   Z1, K7, 192(SI)
 
-lanetailnarrow:
 laneend:
 	VZEROUPPER
 	RET
@@ -2151,7 +1006,7 @@ TEXT ·ParamsValueAVX512(SB), NOSPLIT, $0-48
 	VBROADCASTSS most+32(FP), Z11
 	VBROADCASTSS ·word3f800000+0(SB), Z10
 	MOVQ         n+40(FP), DI
-	CMPQ         DI, $+64
+	CMPQ         DI, $+16
 	JLT          lanerest
 
 laneloop:
@@ -2167,57 +1022,19 @@ laneloop:
 	VDIVPS    Z0, Z10, Z0
 	VBLENDMPS Z0, Z13, K1, Z0
 	VMOVUPS   Z0, (DX)
-	VMOVUPS   64(BX), Z0
-	VMULPS    Z15, Z0, Z0
-	VDIVPS    Z14, Z0, Z0
-	VCMPPS    $0x07, Z0, Z0, K1
-	VBLENDMPS Z0, Z13, K1, Z1
-	VMOVUPS   Z1, 64(SI)
-	VMAXPS    Z0, Z12, Z1
-	VMINPS    Z1, Z11, Z1
-	VCMPPS    $0x00, Z0, Z1, K1
-	VDIVPS    Z0, Z10, Z0
-	VBLENDMPS Z0, Z13, K1, Z0
-	VMOVUPS   Z0, 64(DX)
-	VMOVUPS   128(BX), Z0
-	VMULPS    Z15, Z0, Z0
-	VDIVPS    Z14, Z0, Z0
-	VCMPPS    $0x07, Z0, Z0, K1
-	VBLENDMPS Z0, Z13, K1, Z1
-	VMOVUPS   Z1, 128(SI)
-	VMAXPS    Z0, Z12, Z1
-	VMINPS    Z1, Z11, Z1
-	VCMPPS    $0x00, Z0, Z1, K1
-	VDIVPS    Z0, Z10, Z0
-	VBLENDMPS Z0, Z13, K1, Z0
-	VMOVUPS   Z0, 128(DX)
-	VMOVUPS   192(BX), Z0
-	VMULPS    Z15, Z0, Z0
-	VDIVPS    Z14, Z0, Z0
-	VCMPPS    $0x07, Z0, Z0, K1
-	VBLENDMPS Z0, Z13, K1, Z1
-	VMOVUPS   Z1, 192(SI)
-	VMAXPS    Z0, Z12, Z1
-	VMINPS    Z1, Z11, Z1
-	VCMPPS    $0x00, Z0, Z1, K1
-	VDIVPS    Z0, Z10, Z0
-	VBLENDMPS Z0, Z13, K1, Z0
-	VMOVUPS   Z0, 192(DX)
-	ADDQ      $+256, SI
-	ADDQ      $+256, DX
-	ADDQ      $+256, BX
-	SUBQ      $+64, DI
-	CMPQ      DI, $+64
+	ADDQ      $+64, SI
+	ADDQ      $+64, DX
+	ADDQ      $+64, BX
+	SUBQ      $+16, DI
+	CMPQ      DI, $+16
 	JGE       laneloop
 	TESTQ     DI, DI
 	JEQ       laneend
 
 lanerest:
-	MOVQ  $-1, AX
-	BZHIQ DI, AX, AX
-	KMOVQ AX, K0
-
-lanepart:
+	MOVQ      $-1, AX
+	BZHIQ     DI, AX, AX
+	KMOVQ     AX, K0
 	KMOVQ     K0, K7
 	VMOVUPS.Z (BX), K7, Z0
 	VMULPS    Z15, Z0, Z0
@@ -2231,13 +1048,6 @@ lanepart:
 	VDIVPS    Z0, Z10, Z0
 	VBLENDMPS Z0, Z13, K1, Z0
 	VMOVUPS   Z0, K7, (DX)
-	KSHIFTRQ  $0x10, K0, K0
-	ADDQ      $+64, SI
-	ADDQ      $+64, DX
-	ADDQ      $+64, BX
-	SUBQ      $+16, DI
-	CMPQ      DI, $+1
-	JGE       lanepart
 
 laneend:
 	VZEROUPPER

@@ -30,7 +30,7 @@ TEXT ·ParamsScaleNEON(SB), NOSPLIT, $248-40
 	MOVD $32767, R16
 	VDUP R16, V8.S4
 	MOVD n+32(FP), R0
-	CMP $16, R0
+	CMP $4, R0
 	BLT lanestage
 laneloop:
 	FMOVQ (R3), F0
@@ -54,78 +54,15 @@ elemdone3:
 	WORD $0x6e21fdc1 // fdiv v1.4s, v14.4s, v1.4s
 	VBSL V11.B16, V1.B16, V0.B16
 	FMOVQ F0, (R2)
-	FMOVQ 16(R3), F0
-	WORD $0x6e2ddc01 // fmul v1.4s, v0.4s, v13.4s
-	VMOV V0.B16, V2.B16
-	VFMLS V15.S4, V1.S4, V2.S4
-	VFMLA V13.S4, V2.S4, V1.S4
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V0.B16, V1.B16, V2.B16
-	VMOV V2.B16, V0.B16
-	CMP $0, R4
-	BNE elem4
-elemdone6:
-	WORD $0x4e2cf400 // fmax v0.4s, v0.4s, v12.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V11.B16, V0.B16, V1.B16
-	FMOVQ F1, 16(R1)
-	WORD $0x4e2af420 // fmax v0.4s, v1.4s, v10.4s
-	WORD $0x4ea9f400 // fmin v0.4s, v0.4s, v9.4s
-	WORD $0x4e21e400 // fcmeq v0.4s, v0.4s, v1.4s
-	WORD $0x6e21fdc1 // fdiv v1.4s, v14.4s, v1.4s
-	VBSL V11.B16, V1.B16, V0.B16
-	FMOVQ F0, 16(R2)
-	FMOVQ 32(R3), F0
-	WORD $0x6e2ddc01 // fmul v1.4s, v0.4s, v13.4s
-	VMOV V0.B16, V2.B16
-	VFMLS V15.S4, V1.S4, V2.S4
-	VFMLA V13.S4, V2.S4, V1.S4
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V0.B16, V1.B16, V2.B16
-	VMOV V2.B16, V0.B16
-	CMP $0, R4
-	BNE elem7
-elemdone9:
-	WORD $0x4e2cf400 // fmax v0.4s, v0.4s, v12.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V11.B16, V0.B16, V1.B16
-	FMOVQ F1, 32(R1)
-	WORD $0x4e2af420 // fmax v0.4s, v1.4s, v10.4s
-	WORD $0x4ea9f400 // fmin v0.4s, v0.4s, v9.4s
-	WORD $0x4e21e400 // fcmeq v0.4s, v0.4s, v1.4s
-	WORD $0x6e21fdc1 // fdiv v1.4s, v14.4s, v1.4s
-	VBSL V11.B16, V1.B16, V0.B16
-	FMOVQ F0, 32(R2)
-	FMOVQ 48(R3), F0
-	WORD $0x6e2ddc01 // fmul v1.4s, v0.4s, v13.4s
-	VMOV V0.B16, V2.B16
-	VFMLS V15.S4, V1.S4, V2.S4
-	VFMLA V13.S4, V2.S4, V1.S4
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V0.B16, V1.B16, V2.B16
-	VMOV V2.B16, V0.B16
-	CMP $0, R4
-	BNE elem10
-elemdone12:
-	WORD $0x4e2cf400 // fmax v0.4s, v0.4s, v12.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V11.B16, V0.B16, V1.B16
-	FMOVQ F1, 48(R1)
-	WORD $0x4e2af420 // fmax v0.4s, v1.4s, v10.4s
-	WORD $0x4ea9f400 // fmin v0.4s, v0.4s, v9.4s
-	WORD $0x4e21e400 // fcmeq v0.4s, v0.4s, v1.4s
-	WORD $0x6e21fdc1 // fdiv v1.4s, v14.4s, v1.4s
-	VBSL V11.B16, V1.B16, V0.B16
-	FMOVQ F0, 48(R2)
-	ADD $64, R1, R1
-	ADD $64, R2, R2
-	ADD $64, R3, R3
-	SUB $16, R0, R0
-	CMP $16, R0
+	ADD $16, R1, R1
+	ADD $16, R2, R2
+	ADD $16, R3, R3
+	SUB $4, R0, R0
+	CMP $4, R0
 	BGE laneloop
 	CBZ R0, laneend
 	TBZ $63, R0, lanestage
-	ADD $16, R0, R0
+	ADD $4, R0, R0
 	ADD $24, RSP, R16
 	CALL ·stageOut32NEON(SB)
 	ADD $96, RSP, R16
@@ -148,63 +85,13 @@ half2:
 	WORD $0x0e216840 // fcvtn v0.4h, v2.4s
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	B elemdone3
-elem4:
-	CMP $2, R4
-	BNE half5
-	VSHL $15, V2.S4, V1.S4
-	VUSHR $31, V1.S4, V1.S4
-	VADD V8.S4, V1.S4, V1.S4
-	VADD V2.S4, V1.S4, V1.S4
-	VUSHR $16, V1.S4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
-	VBSL V2.B16, V1.B16, V0.B16
-	B elemdone6
-half5:
-	WORD $0x0e216840 // fcvtn v0.4h, v2.4s
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	B elemdone6
-elem7:
-	CMP $2, R4
-	BNE half8
-	VSHL $15, V2.S4, V1.S4
-	VUSHR $31, V1.S4, V1.S4
-	VADD V8.S4, V1.S4, V1.S4
-	VADD V2.S4, V1.S4, V1.S4
-	VUSHR $16, V1.S4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
-	VBSL V2.B16, V1.B16, V0.B16
-	B elemdone9
-half8:
-	WORD $0x0e216840 // fcvtn v0.4h, v2.4s
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	B elemdone9
-elem10:
-	CMP $2, R4
-	BNE half11
-	VSHL $15, V2.S4, V1.S4
-	VUSHR $31, V1.S4, V1.S4
-	VADD V8.S4, V1.S4, V1.S4
-	VADD V2.S4, V1.S4, V1.S4
-	VUSHR $16, V1.S4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
-	VBSL V2.B16, V1.B16, V0.B16
-	B elemdone12
-half11:
-	WORD $0x0e216840 // fcvtn v0.4h, v2.4s
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	B elemdone12
 lanestage:
 	MOVD R1, 16(RSP)
 	ADD $24, RSP, R1
 	MOVD R2, 88(RSP)
 	ADD $96, RSP, R2
 	ADD $168, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $168, RSP, R3
+	CALL ·stageIn32R3NEON(SB)
 	B laneloop
 
 // func ParamsSymmetricNEON(scale *float32, recip *float32, zeroPoint *int32, minval *float32, most *float32, half float32, middle int32, elem int32, n int)
@@ -238,7 +125,7 @@ TEXT ·ParamsSymmetricNEON(SB), NOSPLIT, $392-64
 	MOVD $32767, R16
 	VDUP R16, V6.S4
 	MOVD n+56(FP), R0
-	CMP $16, R0
+	CMP $4, R0
 	BLT lanestage
 laneloop:
 	FMOVQ (R5), F0
@@ -267,95 +154,17 @@ elemdone3:
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
 	VBSL V10.B16, V0.B16, V1.B16
 	FMOVQ F1, (R4)
-	FMOVQ 16(R5), F0
-	WORD $0x6e2cdc01 // fmul v1.4s, v0.4s, v12.4s
-	VMOV V0.B16, V2.B16
-	VFMLS V15.S4, V1.S4, V2.S4
-	VFMLA V12.S4, V2.S4, V1.S4
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V0.B16, V1.B16, V2.B16
-	VMOV V2.B16, V1.B16
-	CMP $0, R6
-	BNE elem4
-elemdone6:
-	WORD $0x4e2bf421 // fmax v1.4s, v1.4s, v11.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V10.B16, V1.B16, V2.B16
-	FMOVQ F2, 16(R1)
-	WORD $0x4e29f441 // fmax v1.4s, v2.4s, v9.4s
-	WORD $0x4ea8f421 // fmin v1.4s, v1.4s, v8.4s
-	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
-	WORD $0x6e22fda2 // fdiv v2.4s, v13.4s, v2.4s
-	VBSL V10.B16, V2.B16, V1.B16
-	FMOVQ F1, 16(R2)
-	FMOVQ F14, 16(R3)
-	WORD $0x4ea0d4e0 // fsub v0.4s, v7.4s, v0.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V10.B16, V0.B16, V1.B16
-	FMOVQ F1, 16(R4)
-	FMOVQ 32(R5), F0
-	WORD $0x6e2cdc01 // fmul v1.4s, v0.4s, v12.4s
-	VMOV V0.B16, V2.B16
-	VFMLS V15.S4, V1.S4, V2.S4
-	VFMLA V12.S4, V2.S4, V1.S4
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V0.B16, V1.B16, V2.B16
-	VMOV V2.B16, V1.B16
-	CMP $0, R6
-	BNE elem7
-elemdone9:
-	WORD $0x4e2bf421 // fmax v1.4s, v1.4s, v11.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V10.B16, V1.B16, V2.B16
-	FMOVQ F2, 32(R1)
-	WORD $0x4e29f441 // fmax v1.4s, v2.4s, v9.4s
-	WORD $0x4ea8f421 // fmin v1.4s, v1.4s, v8.4s
-	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
-	WORD $0x6e22fda2 // fdiv v2.4s, v13.4s, v2.4s
-	VBSL V10.B16, V2.B16, V1.B16
-	FMOVQ F1, 32(R2)
-	FMOVQ F14, 32(R3)
-	WORD $0x4ea0d4e0 // fsub v0.4s, v7.4s, v0.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V10.B16, V0.B16, V1.B16
-	FMOVQ F1, 32(R4)
-	FMOVQ 48(R5), F0
-	WORD $0x6e2cdc01 // fmul v1.4s, v0.4s, v12.4s
-	VMOV V0.B16, V2.B16
-	VFMLS V15.S4, V1.S4, V2.S4
-	VFMLA V12.S4, V2.S4, V1.S4
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V0.B16, V1.B16, V2.B16
-	VMOV V2.B16, V1.B16
-	CMP $0, R6
-	BNE elem10
-elemdone12:
-	WORD $0x4e2bf421 // fmax v1.4s, v1.4s, v11.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V10.B16, V1.B16, V2.B16
-	FMOVQ F2, 48(R1)
-	WORD $0x4e29f441 // fmax v1.4s, v2.4s, v9.4s
-	WORD $0x4ea8f421 // fmin v1.4s, v1.4s, v8.4s
-	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
-	WORD $0x6e22fda2 // fdiv v2.4s, v13.4s, v2.4s
-	VBSL V10.B16, V2.B16, V1.B16
-	FMOVQ F1, 48(R2)
-	FMOVQ F14, 48(R3)
-	WORD $0x4ea0d4e0 // fsub v0.4s, v7.4s, v0.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V10.B16, V0.B16, V1.B16
-	FMOVQ F1, 48(R4)
-	ADD $64, R1, R1
-	ADD $64, R2, R2
-	ADD $64, R3, R3
-	ADD $64, R4, R4
-	ADD $64, R5, R5
-	SUB $16, R0, R0
-	CMP $16, R0
+	ADD $16, R1, R1
+	ADD $16, R2, R2
+	ADD $16, R3, R3
+	ADD $16, R4, R4
+	ADD $16, R5, R5
+	SUB $4, R0, R0
+	CMP $4, R0
 	BGE laneloop
 	CBZ R0, laneend
 	TBZ $63, R0, lanestage
-	ADD $16, R0, R0
+	ADD $4, R0, R0
 	ADD $24, RSP, R16
 	CALL ·stageOut32NEON(SB)
 	ADD $96, RSP, R16
@@ -382,54 +191,6 @@ half2:
 	WORD $0x0e216841 // fcvtn v1.4h, v2.4s
 	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
 	B elemdone3
-elem4:
-	CMP $2, R6
-	BNE half5
-	VSHL $15, V2.S4, V3.S4
-	VUSHR $31, V3.S4, V3.S4
-	VADD V6.S4, V3.S4, V3.S4
-	VADD V2.S4, V3.S4, V3.S4
-	VUSHR $16, V3.S4, V3.S4
-	VSHL $16, V3.S4, V3.S4
-	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
-	VBSL V2.B16, V3.B16, V1.B16
-	B elemdone6
-half5:
-	WORD $0x0e216841 // fcvtn v1.4h, v2.4s
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	B elemdone6
-elem7:
-	CMP $2, R6
-	BNE half8
-	VSHL $15, V2.S4, V3.S4
-	VUSHR $31, V3.S4, V3.S4
-	VADD V6.S4, V3.S4, V3.S4
-	VADD V2.S4, V3.S4, V3.S4
-	VUSHR $16, V3.S4, V3.S4
-	VSHL $16, V3.S4, V3.S4
-	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
-	VBSL V2.B16, V3.B16, V1.B16
-	B elemdone9
-half8:
-	WORD $0x0e216841 // fcvtn v1.4h, v2.4s
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	B elemdone9
-elem10:
-	CMP $2, R6
-	BNE half11
-	VSHL $15, V2.S4, V3.S4
-	VUSHR $31, V3.S4, V3.S4
-	VADD V6.S4, V3.S4, V3.S4
-	VADD V2.S4, V3.S4, V3.S4
-	VUSHR $16, V3.S4, V3.S4
-	VSHL $16, V3.S4, V3.S4
-	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
-	VBSL V2.B16, V3.B16, V1.B16
-	B elemdone12
-half11:
-	WORD $0x0e216841 // fcvtn v1.4h, v2.4s
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	B elemdone12
 lanestage:
 	MOVD R1, 16(RSP)
 	ADD $24, RSP, R1
@@ -440,9 +201,7 @@ lanestage:
 	MOVD R4, 232(RSP)
 	ADD $240, RSP, R4
 	ADD $312, RSP, R16
-	MOVD R5, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $312, RSP, R5
+	CALL ·stageIn32R5NEON(SB)
 	B laneloop
 
 // func ParamsAsymmetricNEON(scale *float32, recip *float32, zeroPoint *int32, minval *float32, min *float32, max *float32, steps float32, least float32, greatest float32, elem int32, n int)
@@ -479,7 +238,7 @@ TEXT ·ParamsAsymmetricNEON(SB), NOSPLIT, $456-72
 	MOVD $32767, R16
 	VDUP R16, V5.S4
 	MOVD n+64(FP), R0
-	CMP $16, R0
+	CMP $4, R0
 	BLT lanestage
 laneloop:
 	FMOVQ (R5), F0
@@ -536,180 +295,18 @@ elemdone15:
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
 	VBSL V8.B16, V0.B16, V1.B16
 	FMOVQ F1, (R4)
-	FMOVQ 16(R5), F0
-	WORD $0x4eacf400 // fmin v0.4s, v0.4s, v12.4s
-	FMOVQ 16(R6), F1
-	WORD $0x4e2cf421 // fmax v1.4s, v1.4s, v12.4s
-	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
-	VMOV V1.B16, V2.B16
-	CMP $0, R7
-	BNE elem16
-elemdone18:
-	WORD $0x6e2adc41 // fmul v1.4s, v2.4s, v10.4s
-	VMOV V2.B16, V3.B16
-	VFMLS V15.S4, V1.S4, V3.S4
-	VFMLA V10.S4, V3.S4, V1.S4
-	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
-	VBSL V2.B16, V1.B16, V3.B16
-	VMOV V3.B16, V1.B16
-	CMP $0, R7
-	BNE elem19
-elemdone21:
-	WORD $0x4e29f421 // fmax v1.4s, v1.4s, v9.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V8.B16, V1.B16, V2.B16
-	FMOVQ F2, 16(R1)
-	WORD $0x4e27f441 // fmax v1.4s, v2.4s, v7.4s
-	WORD $0x4ea6f421 // fmin v1.4s, v1.4s, v6.4s
-	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
-	WORD $0x6e22fd63 // fdiv v3.4s, v11.4s, v2.4s
-	VBSL V8.B16, V3.B16, V1.B16
-	FMOVQ F1, 16(R2)
-	WORD $0x6e22fc02 // fdiv v2.4s, v0.4s, v2.4s
-	VMOV V2.B16, V1.B16
-	CMP $0, R7
-	BNE elem22
-elemdone24:
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	VMOV V1.B16, V2.B16
-	CMP $0, R7
-	BNE elem25
-elemdone27:
-	WORD $0x4ea2d5c2 // fsub v2.4s, v14.4s, v2.4s
-	VMOV V2.B16, V1.B16
-	CMP $0, R7
-	BNE elem28
-elemdone30:
-	WORD $0x4e2ef421 // fmax v1.4s, v1.4s, v14.4s
-	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VAND V1.B16, V2.B16, V2.B16
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	FMOVQ F2, 16(R3)
-	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V8.B16, V0.B16, V1.B16
-	FMOVQ F1, 16(R4)
-	FMOVQ 32(R5), F0
-	WORD $0x4eacf400 // fmin v0.4s, v0.4s, v12.4s
-	FMOVQ 32(R6), F1
-	WORD $0x4e2cf421 // fmax v1.4s, v1.4s, v12.4s
-	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
-	VMOV V1.B16, V2.B16
-	CMP $0, R7
-	BNE elem31
-elemdone33:
-	WORD $0x6e2adc41 // fmul v1.4s, v2.4s, v10.4s
-	VMOV V2.B16, V3.B16
-	VFMLS V15.S4, V1.S4, V3.S4
-	VFMLA V10.S4, V3.S4, V1.S4
-	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
-	VBSL V2.B16, V1.B16, V3.B16
-	VMOV V3.B16, V1.B16
-	CMP $0, R7
-	BNE elem34
-elemdone36:
-	WORD $0x4e29f421 // fmax v1.4s, v1.4s, v9.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V8.B16, V1.B16, V2.B16
-	FMOVQ F2, 32(R1)
-	WORD $0x4e27f441 // fmax v1.4s, v2.4s, v7.4s
-	WORD $0x4ea6f421 // fmin v1.4s, v1.4s, v6.4s
-	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
-	WORD $0x6e22fd63 // fdiv v3.4s, v11.4s, v2.4s
-	VBSL V8.B16, V3.B16, V1.B16
-	FMOVQ F1, 32(R2)
-	WORD $0x6e22fc02 // fdiv v2.4s, v0.4s, v2.4s
-	VMOV V2.B16, V1.B16
-	CMP $0, R7
-	BNE elem37
-elemdone39:
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	VMOV V1.B16, V2.B16
-	CMP $0, R7
-	BNE elem40
-elemdone42:
-	WORD $0x4ea2d5c2 // fsub v2.4s, v14.4s, v2.4s
-	VMOV V2.B16, V1.B16
-	CMP $0, R7
-	BNE elem43
-elemdone45:
-	WORD $0x4e2ef421 // fmax v1.4s, v1.4s, v14.4s
-	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VAND V1.B16, V2.B16, V2.B16
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	FMOVQ F2, 32(R3)
-	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V8.B16, V0.B16, V1.B16
-	FMOVQ F1, 32(R4)
-	FMOVQ 48(R5), F0
-	WORD $0x4eacf400 // fmin v0.4s, v0.4s, v12.4s
-	FMOVQ 48(R6), F1
-	WORD $0x4e2cf421 // fmax v1.4s, v1.4s, v12.4s
-	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
-	VMOV V1.B16, V2.B16
-	CMP $0, R7
-	BNE elem46
-elemdone48:
-	WORD $0x6e2adc41 // fmul v1.4s, v2.4s, v10.4s
-	VMOV V2.B16, V3.B16
-	VFMLS V15.S4, V1.S4, V3.S4
-	VFMLA V10.S4, V3.S4, V1.S4
-	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
-	VBSL V2.B16, V1.B16, V3.B16
-	VMOV V3.B16, V1.B16
-	CMP $0, R7
-	BNE elem49
-elemdone51:
-	WORD $0x4e29f421 // fmax v1.4s, v1.4s, v9.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V8.B16, V1.B16, V2.B16
-	FMOVQ F2, 48(R1)
-	WORD $0x4e27f441 // fmax v1.4s, v2.4s, v7.4s
-	WORD $0x4ea6f421 // fmin v1.4s, v1.4s, v6.4s
-	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
-	WORD $0x6e22fd63 // fdiv v3.4s, v11.4s, v2.4s
-	VBSL V8.B16, V3.B16, V1.B16
-	FMOVQ F1, 48(R2)
-	WORD $0x6e22fc02 // fdiv v2.4s, v0.4s, v2.4s
-	VMOV V2.B16, V1.B16
-	CMP $0, R7
-	BNE elem52
-elemdone54:
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	VMOV V1.B16, V2.B16
-	CMP $0, R7
-	BNE elem55
-elemdone57:
-	WORD $0x4ea2d5c2 // fsub v2.4s, v14.4s, v2.4s
-	VMOV V2.B16, V1.B16
-	CMP $0, R7
-	BNE elem58
-elemdone60:
-	WORD $0x4e2ef421 // fmax v1.4s, v1.4s, v14.4s
-	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VAND V1.B16, V2.B16, V2.B16
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	FMOVQ F2, 48(R3)
-	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V8.B16, V0.B16, V1.B16
-	FMOVQ F1, 48(R4)
-	ADD $64, R1, R1
-	ADD $64, R2, R2
-	ADD $64, R3, R3
-	ADD $64, R4, R4
-	ADD $64, R5, R5
-	ADD $64, R6, R6
-	SUB $16, R0, R0
-	CMP $16, R0
+	ADD $16, R1, R1
+	ADD $16, R2, R2
+	ADD $16, R3, R3
+	ADD $16, R4, R4
+	ADD $16, R5, R5
+	ADD $16, R6, R6
+	SUB $4, R0, R0
+	CMP $4, R0
 	BGE laneloop
 	CBZ R0, laneend
 	TBZ $63, R0, lanestage
-	ADD $16, R0, R0
+	ADD $4, R0, R0
 	ADD $24, RSP, R16
 	CALL ·stageOut32NEON(SB)
 	ADD $96, RSP, R16
@@ -800,246 +397,6 @@ half14:
 	WORD $0x0e216841 // fcvtn v1.4h, v2.4s
 	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
 	B elemdone15
-elem16:
-	CMP $2, R7
-	BNE half17
-	VSHL $15, V1.S4, V3.S4
-	VUSHR $31, V3.S4, V3.S4
-	VADD V5.S4, V3.S4, V3.S4
-	VADD V1.S4, V3.S4, V3.S4
-	VUSHR $16, V3.S4, V3.S4
-	VSHL $16, V3.S4, V3.S4
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V1.B16, V3.B16, V2.B16
-	B elemdone18
-half17:
-	WORD $0x0e216822 // fcvtn v2.4h, v1.4s
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	B elemdone18
-elem19:
-	CMP $2, R7
-	BNE half20
-	VSHL $15, V3.S4, V2.S4
-	VUSHR $31, V2.S4, V2.S4
-	VADD V5.S4, V2.S4, V2.S4
-	VADD V3.S4, V2.S4, V2.S4
-	VUSHR $16, V2.S4, V2.S4
-	VSHL $16, V2.S4, V2.S4
-	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
-	VBSL V3.B16, V2.B16, V1.B16
-	B elemdone21
-half20:
-	WORD $0x0e216861 // fcvtn v1.4h, v3.4s
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	B elemdone21
-elem22:
-	CMP $2, R7
-	BNE half23
-	VSHL $15, V2.S4, V3.S4
-	VUSHR $31, V3.S4, V3.S4
-	VADD V5.S4, V3.S4, V3.S4
-	VADD V2.S4, V3.S4, V3.S4
-	VUSHR $16, V3.S4, V3.S4
-	VSHL $16, V3.S4, V3.S4
-	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
-	VBSL V2.B16, V3.B16, V1.B16
-	B elemdone24
-half23:
-	WORD $0x0e216841 // fcvtn v1.4h, v2.4s
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	B elemdone24
-elem25:
-	CMP $2, R7
-	BNE half26
-	VSHL $15, V1.S4, V3.S4
-	VUSHR $31, V3.S4, V3.S4
-	VADD V5.S4, V3.S4, V3.S4
-	VADD V1.S4, V3.S4, V3.S4
-	VUSHR $16, V3.S4, V3.S4
-	VSHL $16, V3.S4, V3.S4
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V1.B16, V3.B16, V2.B16
-	B elemdone27
-half26:
-	WORD $0x0e216822 // fcvtn v2.4h, v1.4s
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	B elemdone27
-elem28:
-	CMP $2, R7
-	BNE half29
-	VSHL $15, V2.S4, V3.S4
-	VUSHR $31, V3.S4, V3.S4
-	VADD V5.S4, V3.S4, V3.S4
-	VADD V2.S4, V3.S4, V3.S4
-	VUSHR $16, V3.S4, V3.S4
-	VSHL $16, V3.S4, V3.S4
-	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
-	VBSL V2.B16, V3.B16, V1.B16
-	B elemdone30
-half29:
-	WORD $0x0e216841 // fcvtn v1.4h, v2.4s
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	B elemdone30
-elem31:
-	CMP $2, R7
-	BNE half32
-	VSHL $15, V1.S4, V3.S4
-	VUSHR $31, V3.S4, V3.S4
-	VADD V5.S4, V3.S4, V3.S4
-	VADD V1.S4, V3.S4, V3.S4
-	VUSHR $16, V3.S4, V3.S4
-	VSHL $16, V3.S4, V3.S4
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V1.B16, V3.B16, V2.B16
-	B elemdone33
-half32:
-	WORD $0x0e216822 // fcvtn v2.4h, v1.4s
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	B elemdone33
-elem34:
-	CMP $2, R7
-	BNE half35
-	VSHL $15, V3.S4, V2.S4
-	VUSHR $31, V2.S4, V2.S4
-	VADD V5.S4, V2.S4, V2.S4
-	VADD V3.S4, V2.S4, V2.S4
-	VUSHR $16, V2.S4, V2.S4
-	VSHL $16, V2.S4, V2.S4
-	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
-	VBSL V3.B16, V2.B16, V1.B16
-	B elemdone36
-half35:
-	WORD $0x0e216861 // fcvtn v1.4h, v3.4s
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	B elemdone36
-elem37:
-	CMP $2, R7
-	BNE half38
-	VSHL $15, V2.S4, V3.S4
-	VUSHR $31, V3.S4, V3.S4
-	VADD V5.S4, V3.S4, V3.S4
-	VADD V2.S4, V3.S4, V3.S4
-	VUSHR $16, V3.S4, V3.S4
-	VSHL $16, V3.S4, V3.S4
-	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
-	VBSL V2.B16, V3.B16, V1.B16
-	B elemdone39
-half38:
-	WORD $0x0e216841 // fcvtn v1.4h, v2.4s
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	B elemdone39
-elem40:
-	CMP $2, R7
-	BNE half41
-	VSHL $15, V1.S4, V3.S4
-	VUSHR $31, V3.S4, V3.S4
-	VADD V5.S4, V3.S4, V3.S4
-	VADD V1.S4, V3.S4, V3.S4
-	VUSHR $16, V3.S4, V3.S4
-	VSHL $16, V3.S4, V3.S4
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V1.B16, V3.B16, V2.B16
-	B elemdone42
-half41:
-	WORD $0x0e216822 // fcvtn v2.4h, v1.4s
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	B elemdone42
-elem43:
-	CMP $2, R7
-	BNE half44
-	VSHL $15, V2.S4, V3.S4
-	VUSHR $31, V3.S4, V3.S4
-	VADD V5.S4, V3.S4, V3.S4
-	VADD V2.S4, V3.S4, V3.S4
-	VUSHR $16, V3.S4, V3.S4
-	VSHL $16, V3.S4, V3.S4
-	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
-	VBSL V2.B16, V3.B16, V1.B16
-	B elemdone45
-half44:
-	WORD $0x0e216841 // fcvtn v1.4h, v2.4s
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	B elemdone45
-elem46:
-	CMP $2, R7
-	BNE half47
-	VSHL $15, V1.S4, V3.S4
-	VUSHR $31, V3.S4, V3.S4
-	VADD V5.S4, V3.S4, V3.S4
-	VADD V1.S4, V3.S4, V3.S4
-	VUSHR $16, V3.S4, V3.S4
-	VSHL $16, V3.S4, V3.S4
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V1.B16, V3.B16, V2.B16
-	B elemdone48
-half47:
-	WORD $0x0e216822 // fcvtn v2.4h, v1.4s
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	B elemdone48
-elem49:
-	CMP $2, R7
-	BNE half50
-	VSHL $15, V3.S4, V2.S4
-	VUSHR $31, V2.S4, V2.S4
-	VADD V5.S4, V2.S4, V2.S4
-	VADD V3.S4, V2.S4, V2.S4
-	VUSHR $16, V2.S4, V2.S4
-	VSHL $16, V2.S4, V2.S4
-	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
-	VBSL V3.B16, V2.B16, V1.B16
-	B elemdone51
-half50:
-	WORD $0x0e216861 // fcvtn v1.4h, v3.4s
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	B elemdone51
-elem52:
-	CMP $2, R7
-	BNE half53
-	VSHL $15, V2.S4, V3.S4
-	VUSHR $31, V3.S4, V3.S4
-	VADD V5.S4, V3.S4, V3.S4
-	VADD V2.S4, V3.S4, V3.S4
-	VUSHR $16, V3.S4, V3.S4
-	VSHL $16, V3.S4, V3.S4
-	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
-	VBSL V2.B16, V3.B16, V1.B16
-	B elemdone54
-half53:
-	WORD $0x0e216841 // fcvtn v1.4h, v2.4s
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	B elemdone54
-elem55:
-	CMP $2, R7
-	BNE half56
-	VSHL $15, V1.S4, V3.S4
-	VUSHR $31, V3.S4, V3.S4
-	VADD V5.S4, V3.S4, V3.S4
-	VADD V1.S4, V3.S4, V3.S4
-	VUSHR $16, V3.S4, V3.S4
-	VSHL $16, V3.S4, V3.S4
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V1.B16, V3.B16, V2.B16
-	B elemdone57
-half56:
-	WORD $0x0e216822 // fcvtn v2.4h, v1.4s
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	B elemdone57
-elem58:
-	CMP $2, R7
-	BNE half59
-	VSHL $15, V2.S4, V3.S4
-	VUSHR $31, V3.S4, V3.S4
-	VADD V5.S4, V3.S4, V3.S4
-	VADD V2.S4, V3.S4, V3.S4
-	VUSHR $16, V3.S4, V3.S4
-	VSHL $16, V3.S4, V3.S4
-	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
-	VBSL V2.B16, V3.B16, V1.B16
-	B elemdone60
-half59:
-	WORD $0x0e216841 // fcvtn v1.4h, v2.4s
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	B elemdone60
 lanestage:
 	MOVD R1, 16(RSP)
 	ADD $24, RSP, R1
@@ -1050,13 +407,8 @@ lanestage:
 	MOVD R4, 232(RSP)
 	ADD $240, RSP, R4
 	ADD $312, RSP, R16
-	MOVD R5, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $312, RSP, R5
-	ADD $384, RSP, R16
-	MOVD R6, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $384, RSP, R6
+	CALL ·stageIn32R5NEON(SB)
+	CALL ·stageIn32R6NEON(SB)
 	B laneloop
 
 // func ParamsE4M3NEON(scale *float32, recip *float32, value *float32, most *float32, over float32, elem int32, global float32, times float32, nothing float32, instead float32, least float32, under float32, by float32, greatest float32, one float32, n int)
@@ -1112,7 +464,7 @@ TEXT ·ParamsE4M3NEON(SB), NOSPLIT, $312-88
 	MOVD $32767, R16
 	VDUP R16, V20.S4
 	MOVD n+80(FP), R0
-	CMP $16, R0
+	CMP $4, R0
 	BLT lanestage
 laneloop:
 	FMOVQ (R4), F0
@@ -1154,133 +506,16 @@ elemdone3:
 	VBSL V4.B16, V21.B16, V0.B16
 	FMOVQ F0, (R2)
 	FMOVQ F1, (R3)
-	FMOVQ 16(R4), F0
-	WORD $0x6e2ffc00 // fdiv v0.4s, v0.4s, v15.4s
-	VMOV V0.B16, V1.B16
-	CMP $0, R5
-	BNE elem4
-elemdone6:
-	WORD $0x6e2ddc20 // fmul v0.4s, v1.4s, v13.4s
-	VMOV V1.B16, V21.B16
-	VFMLS V14.S4, V0.S4, V21.S4
-	VFMLA V13.S4, V21.S4, V0.S4
-	WORD $0x4e20e415 // fcmeq v21.4s, v0.4s, v0.4s
-	VBSL V1.B16, V0.B16, V21.B16
-	WORD $0x6e2cdeb5 // fmul v21.4s, v21.4s, v12.4s
-	WORD $0x4e2bf6a0 // fmax v0.4s, v21.4s, v11.4s
-	WORD $0x4e2be400 // fcmeq v0.4s, v0.4s, v11.4s
-	WORD $0x4e29f6b5 // fmax v21.4s, v21.4s, v9.4s
-	WORD $0x4ea8f6b5 // fmin v21.4s, v21.4s, v8.4s
-	VBSL V21.B16, V10.B16, V0.B16
-	VAND V6.B16, V0.B16, V1.B16
-	VUMAX V7.S4, V1.S4, V1.S4
-	VADD V5.S4, V1.S4, V1.S4
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V4.B16, V0.B16, V1.B16
-	FMOVQ F1, 16(R1)
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	WORD $0x6e30dc20 // fmul v0.4s, v1.4s, v16.4s
-	VFMLS V3.S4, V0.S4, V1.S4
-	VFMLA V16.S4, V1.S4, V0.S4
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V4.B16, V0.B16, V1.B16
-	WORD $0x4e31f420 // fmax v0.4s, v1.4s, v17.4s
-	WORD $0x4eb2f400 // fmin v0.4s, v0.4s, v18.4s
-	WORD $0x4e21e400 // fcmeq v0.4s, v0.4s, v1.4s
-	WORD $0x6e21fe75 // fdiv v21.4s, v19.4s, v1.4s
-	VBSL V4.B16, V21.B16, V0.B16
-	FMOVQ F0, 16(R2)
-	FMOVQ F1, 16(R3)
-	FMOVQ 32(R4), F0
-	WORD $0x6e2ffc00 // fdiv v0.4s, v0.4s, v15.4s
-	VMOV V0.B16, V1.B16
-	CMP $0, R5
-	BNE elem7
-elemdone9:
-	WORD $0x6e2ddc20 // fmul v0.4s, v1.4s, v13.4s
-	VMOV V1.B16, V21.B16
-	VFMLS V14.S4, V0.S4, V21.S4
-	VFMLA V13.S4, V21.S4, V0.S4
-	WORD $0x4e20e415 // fcmeq v21.4s, v0.4s, v0.4s
-	VBSL V1.B16, V0.B16, V21.B16
-	WORD $0x6e2cdeb5 // fmul v21.4s, v21.4s, v12.4s
-	WORD $0x4e2bf6a0 // fmax v0.4s, v21.4s, v11.4s
-	WORD $0x4e2be400 // fcmeq v0.4s, v0.4s, v11.4s
-	WORD $0x4e29f6b5 // fmax v21.4s, v21.4s, v9.4s
-	WORD $0x4ea8f6b5 // fmin v21.4s, v21.4s, v8.4s
-	VBSL V21.B16, V10.B16, V0.B16
-	VAND V6.B16, V0.B16, V1.B16
-	VUMAX V7.S4, V1.S4, V1.S4
-	VADD V5.S4, V1.S4, V1.S4
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V4.B16, V0.B16, V1.B16
-	FMOVQ F1, 32(R1)
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	WORD $0x6e30dc20 // fmul v0.4s, v1.4s, v16.4s
-	VFMLS V3.S4, V0.S4, V1.S4
-	VFMLA V16.S4, V1.S4, V0.S4
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V4.B16, V0.B16, V1.B16
-	WORD $0x4e31f420 // fmax v0.4s, v1.4s, v17.4s
-	WORD $0x4eb2f400 // fmin v0.4s, v0.4s, v18.4s
-	WORD $0x4e21e400 // fcmeq v0.4s, v0.4s, v1.4s
-	WORD $0x6e21fe75 // fdiv v21.4s, v19.4s, v1.4s
-	VBSL V4.B16, V21.B16, V0.B16
-	FMOVQ F0, 32(R2)
-	FMOVQ F1, 32(R3)
-	FMOVQ 48(R4), F0
-	WORD $0x6e2ffc00 // fdiv v0.4s, v0.4s, v15.4s
-	VMOV V0.B16, V1.B16
-	CMP $0, R5
-	BNE elem10
-elemdone12:
-	WORD $0x6e2ddc20 // fmul v0.4s, v1.4s, v13.4s
-	VMOV V1.B16, V21.B16
-	VFMLS V14.S4, V0.S4, V21.S4
-	VFMLA V13.S4, V21.S4, V0.S4
-	WORD $0x4e20e415 // fcmeq v21.4s, v0.4s, v0.4s
-	VBSL V1.B16, V0.B16, V21.B16
-	WORD $0x6e2cdeb5 // fmul v21.4s, v21.4s, v12.4s
-	WORD $0x4e2bf6a0 // fmax v0.4s, v21.4s, v11.4s
-	WORD $0x4e2be400 // fcmeq v0.4s, v0.4s, v11.4s
-	WORD $0x4e29f6b5 // fmax v21.4s, v21.4s, v9.4s
-	WORD $0x4ea8f6b5 // fmin v21.4s, v21.4s, v8.4s
-	VBSL V21.B16, V10.B16, V0.B16
-	VAND V6.B16, V0.B16, V1.B16
-	VUMAX V7.S4, V1.S4, V1.S4
-	VADD V5.S4, V1.S4, V1.S4
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V4.B16, V0.B16, V1.B16
-	FMOVQ F1, 48(R1)
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	WORD $0x6e30dc20 // fmul v0.4s, v1.4s, v16.4s
-	VFMLS V3.S4, V0.S4, V1.S4
-	VFMLA V16.S4, V1.S4, V0.S4
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V4.B16, V0.B16, V1.B16
-	WORD $0x4e31f420 // fmax v0.4s, v1.4s, v17.4s
-	WORD $0x4eb2f400 // fmin v0.4s, v0.4s, v18.4s
-	WORD $0x4e21e400 // fcmeq v0.4s, v0.4s, v1.4s
-	WORD $0x6e21fe75 // fdiv v21.4s, v19.4s, v1.4s
-	VBSL V4.B16, V21.B16, V0.B16
-	FMOVQ F0, 48(R2)
-	FMOVQ F1, 48(R3)
-	ADD $64, R1, R1
-	ADD $64, R2, R2
-	ADD $64, R3, R3
-	ADD $64, R4, R4
-	SUB $16, R0, R0
-	CMP $16, R0
+	ADD $16, R1, R1
+	ADD $16, R2, R2
+	ADD $16, R3, R3
+	ADD $16, R4, R4
+	SUB $4, R0, R0
+	CMP $4, R0
 	BGE laneloop
 	CBZ R0, laneend
 	TBZ $63, R0, lanestage
-	ADD $16, R0, R0
+	ADD $4, R0, R0
 	ADD $24, RSP, R16
 	CALL ·stageOut32NEON(SB)
 	ADD $96, RSP, R16
@@ -1305,54 +540,6 @@ half2:
 	WORD $0x0e216801 // fcvtn v1.4h, v0.4s
 	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
 	B elemdone3
-elem4:
-	CMP $2, R5
-	BNE half5
-	VSHL $15, V0.S4, V21.S4
-	VUSHR $31, V21.S4, V21.S4
-	VADD V20.S4, V21.S4, V21.S4
-	VADD V0.S4, V21.S4, V21.S4
-	VUSHR $16, V21.S4, V21.S4
-	VSHL $16, V21.S4, V21.S4
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V0.B16, V21.B16, V1.B16
-	B elemdone6
-half5:
-	WORD $0x0e216801 // fcvtn v1.4h, v0.4s
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	B elemdone6
-elem7:
-	CMP $2, R5
-	BNE half8
-	VSHL $15, V0.S4, V21.S4
-	VUSHR $31, V21.S4, V21.S4
-	VADD V20.S4, V21.S4, V21.S4
-	VADD V0.S4, V21.S4, V21.S4
-	VUSHR $16, V21.S4, V21.S4
-	VSHL $16, V21.S4, V21.S4
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V0.B16, V21.B16, V1.B16
-	B elemdone9
-half8:
-	WORD $0x0e216801 // fcvtn v1.4h, v0.4s
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	B elemdone9
-elem10:
-	CMP $2, R5
-	BNE half11
-	VSHL $15, V0.S4, V21.S4
-	VUSHR $31, V21.S4, V21.S4
-	VADD V20.S4, V21.S4, V21.S4
-	VADD V0.S4, V21.S4, V21.S4
-	VUSHR $16, V21.S4, V21.S4
-	VSHL $16, V21.S4, V21.S4
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V0.B16, V21.B16, V1.B16
-	B elemdone12
-half11:
-	WORD $0x0e216801 // fcvtn v1.4h, v0.4s
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	B elemdone12
 lanestage:
 	MOVD R1, 16(RSP)
 	ADD $24, RSP, R1
@@ -1361,9 +548,7 @@ lanestage:
 	MOVD R3, 160(RSP)
 	ADD $168, RSP, R3
 	ADD $240, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $240, RSP, R4
+	CALL ·stageIn32R4NEON(SB)
 	B laneloop
 
 // func ParamsPowerOfTwoNEON(scale *float32, recip *float32, most *float32, round int32, maxExp int32, least int32, one int32, n int)
@@ -1390,7 +575,7 @@ TEXT ·ParamsPowerOfTwoNEON(SB), NOSPLIT, $248-48
 	FMOVS one+36(FP), F9
 	VDUP V9.S[0], V9.S4
 	MOVD n+40(FP), R0
-	CMP $16, R0
+	CMP $4, R0
 	BLT lanestage
 laneloop:
 	FMOVQ (R3), F0
@@ -1406,54 +591,15 @@ laneloop:
 	VSUB V0.S4, V10.S4, V0.S4
 	VSHL $23, V0.S4, V0.S4
 	FMOVQ F0, (R2)
-	FMOVQ 16(R3), F0
-	VAND V15.B16, V0.B16, V0.B16
-	VADD V14.S4, V0.S4, V0.S4
-	VUSHR $23, V0.S4, V0.S4
-	VSUB V13.S4, V0.S4, V0.S4
-	WORD $0x4eac6400 // smax v0.4s, v0.4s, v12.4s
-	VSHL $23, V0.S4, V1.S4
-	VUMAX V11.S4, V1.S4, V1.S4
-	FMOVQ F1, 16(R1)
-	WORD $0x4ea96400 // smax v0.4s, v0.4s, v9.4s
-	VSUB V0.S4, V10.S4, V0.S4
-	VSHL $23, V0.S4, V0.S4
-	FMOVQ F0, 16(R2)
-	FMOVQ 32(R3), F0
-	VAND V15.B16, V0.B16, V0.B16
-	VADD V14.S4, V0.S4, V0.S4
-	VUSHR $23, V0.S4, V0.S4
-	VSUB V13.S4, V0.S4, V0.S4
-	WORD $0x4eac6400 // smax v0.4s, v0.4s, v12.4s
-	VSHL $23, V0.S4, V1.S4
-	VUMAX V11.S4, V1.S4, V1.S4
-	FMOVQ F1, 32(R1)
-	WORD $0x4ea96400 // smax v0.4s, v0.4s, v9.4s
-	VSUB V0.S4, V10.S4, V0.S4
-	VSHL $23, V0.S4, V0.S4
-	FMOVQ F0, 32(R2)
-	FMOVQ 48(R3), F0
-	VAND V15.B16, V0.B16, V0.B16
-	VADD V14.S4, V0.S4, V0.S4
-	VUSHR $23, V0.S4, V0.S4
-	VSUB V13.S4, V0.S4, V0.S4
-	WORD $0x4eac6400 // smax v0.4s, v0.4s, v12.4s
-	VSHL $23, V0.S4, V1.S4
-	VUMAX V11.S4, V1.S4, V1.S4
-	FMOVQ F1, 48(R1)
-	WORD $0x4ea96400 // smax v0.4s, v0.4s, v9.4s
-	VSUB V0.S4, V10.S4, V0.S4
-	VSHL $23, V0.S4, V0.S4
-	FMOVQ F0, 48(R2)
-	ADD $64, R1, R1
-	ADD $64, R2, R2
-	ADD $64, R3, R3
-	SUB $16, R0, R0
-	CMP $16, R0
+	ADD $16, R1, R1
+	ADD $16, R2, R2
+	ADD $16, R3, R3
+	SUB $4, R0, R0
+	CMP $4, R0
 	BGE laneloop
 	CBZ R0, laneend
 	TBZ $63, R0, lanestage
-	ADD $16, R0, R0
+	ADD $4, R0, R0
 	ADD $24, RSP, R16
 	CALL ·stageOut32NEON(SB)
 	ADD $96, RSP, R16
@@ -1466,9 +612,7 @@ lanestage:
 	MOVD R2, 88(RSP)
 	ADD $96, RSP, R2
 	ADD $168, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $168, RSP, R3
+	CALL ·stageIn32R3NEON(SB)
 	B laneloop
 
 // func ParamsLogarithmNEON(scale *float32, recip *float32, most *float32, largest float32, of float32, n int)
@@ -1504,7 +648,7 @@ TEXT ·ParamsLogarithmNEON(SB), NOSPLIT, $248-40
 	MOVD $254, R16
 	VDUP R16, V4.S4
 	MOVD n+32(FP), R0
-	CMP $16, R0
+	CMP $4, R0
 	BLT lanestage
 laneloop:
 	FMOVQ (R3), F0
@@ -1530,84 +674,15 @@ laneloop:
 	VSHL $23, V0.S4, V0.S4
 	VBSL V0.B16, V5.B16, V1.B16
 	FMOVQ F1, (R2)
-	FMOVQ 16(R3), F0
-	WORD $0x6e2ffc00 // fdiv v0.4s, v0.4s, v15.4s
-	VUSHR $23, V0.S4, V1.S4
-	VSUB V14.S4, V1.S4, V2.S4
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
-	VAND V12.B16, V2.B16, V2.B16
-	WORD $0x6ea0f943 // fneg v3.4s, v10.4s
-	VFMLA V11.S4, V2.S4, V3.S4
-	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
-	VCMEQ V9.S4, V1.S4, V1.S4
-	VSUB V3.S4, V7.S4, V3.S4
-	VBSL V3.B16, V8.B16, V1.B16
-	VADD V1.S4, V0.S4, V0.S4
-	VUSHR $23, V0.S4, V0.S4
-	VSHL $23, V0.S4, V1.S4
-	VUMAX V6.S4, V1.S4, V1.S4
-	FMOVQ F1, 16(R1)
-	VCMEQ V9.S4, V0.S4, V1.S4
-	VSUB V0.S4, V4.S4, V0.S4
-	VSHL $23, V0.S4, V0.S4
-	VBSL V0.B16, V5.B16, V1.B16
-	FMOVQ F1, 16(R2)
-	FMOVQ 32(R3), F0
-	WORD $0x6e2ffc00 // fdiv v0.4s, v0.4s, v15.4s
-	VUSHR $23, V0.S4, V1.S4
-	VSUB V14.S4, V1.S4, V2.S4
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
-	VAND V12.B16, V2.B16, V2.B16
-	WORD $0x6ea0f943 // fneg v3.4s, v10.4s
-	VFMLA V11.S4, V2.S4, V3.S4
-	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
-	VCMEQ V9.S4, V1.S4, V1.S4
-	VSUB V3.S4, V7.S4, V3.S4
-	VBSL V3.B16, V8.B16, V1.B16
-	VADD V1.S4, V0.S4, V0.S4
-	VUSHR $23, V0.S4, V0.S4
-	VSHL $23, V0.S4, V1.S4
-	VUMAX V6.S4, V1.S4, V1.S4
-	FMOVQ F1, 32(R1)
-	VCMEQ V9.S4, V0.S4, V1.S4
-	VSUB V0.S4, V4.S4, V0.S4
-	VSHL $23, V0.S4, V0.S4
-	VBSL V0.B16, V5.B16, V1.B16
-	FMOVQ F1, 32(R2)
-	FMOVQ 48(R3), F0
-	WORD $0x6e2ffc00 // fdiv v0.4s, v0.4s, v15.4s
-	VUSHR $23, V0.S4, V1.S4
-	VSUB V14.S4, V1.S4, V2.S4
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
-	VAND V12.B16, V2.B16, V2.B16
-	WORD $0x6ea0f943 // fneg v3.4s, v10.4s
-	VFMLA V11.S4, V2.S4, V3.S4
-	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
-	VCMEQ V9.S4, V1.S4, V1.S4
-	VSUB V3.S4, V7.S4, V3.S4
-	VBSL V3.B16, V8.B16, V1.B16
-	VADD V1.S4, V0.S4, V0.S4
-	VUSHR $23, V0.S4, V0.S4
-	VSHL $23, V0.S4, V1.S4
-	VUMAX V6.S4, V1.S4, V1.S4
-	FMOVQ F1, 48(R1)
-	VCMEQ V9.S4, V0.S4, V1.S4
-	VSUB V0.S4, V4.S4, V0.S4
-	VSHL $23, V0.S4, V0.S4
-	VBSL V0.B16, V5.B16, V1.B16
-	FMOVQ F1, 48(R2)
-	ADD $64, R1, R1
-	ADD $64, R2, R2
-	ADD $64, R3, R3
-	SUB $16, R0, R0
-	CMP $16, R0
+	ADD $16, R1, R1
+	ADD $16, R2, R2
+	ADD $16, R3, R3
+	SUB $4, R0, R0
+	CMP $4, R0
 	BGE laneloop
 	CBZ R0, laneend
 	TBZ $63, R0, lanestage
-	ADD $16, R0, R0
+	ADD $4, R0, R0
 	ADD $24, RSP, R16
 	CALL ·stageOut32NEON(SB)
 	ADD $96, RSP, R16
@@ -1620,9 +695,7 @@ lanestage:
 	MOVD R2, 88(RSP)
 	ADD $96, RSP, R2
 	ADD $168, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $168, RSP, R3
+	CALL ·stageIn32R3NEON(SB)
 	B laneloop
 
 // func ParamsMagnitudeNEON(most *float32, low *float32, high *float32, n int)
@@ -1636,7 +709,7 @@ TEXT ·ParamsMagnitudeNEON(SB), NOSPLIT, $248-32
 	MOVD high+16(FP), R3
 	WORD $0x6f00e40f // movi v15.2d, #0000000000000000
 	MOVD n+24(FP), R0
-	CMP $16, R0
+	CMP $4, R0
 	BLT lanestage
 laneloop:
 	FMOVQ (R2), F0
@@ -1646,36 +719,15 @@ laneloop:
 	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
 	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
 	FMOVQ F0, (R1)
-	FMOVQ 16(R2), F0
-	WORD $0x4eaff400 // fmin v0.4s, v0.4s, v15.4s
-	WORD $0x4ea0d5e0 // fsub v0.4s, v15.4s, v0.4s
-	FMOVQ 16(R3), F1
-	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ F0, 16(R1)
-	FMOVQ 32(R2), F0
-	WORD $0x4eaff400 // fmin v0.4s, v0.4s, v15.4s
-	WORD $0x4ea0d5e0 // fsub v0.4s, v15.4s, v0.4s
-	FMOVQ 32(R3), F1
-	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ F0, 32(R1)
-	FMOVQ 48(R2), F0
-	WORD $0x4eaff400 // fmin v0.4s, v0.4s, v15.4s
-	WORD $0x4ea0d5e0 // fsub v0.4s, v15.4s, v0.4s
-	FMOVQ 48(R3), F1
-	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ F0, 48(R1)
-	ADD $64, R1, R1
-	ADD $64, R2, R2
-	ADD $64, R3, R3
-	SUB $16, R0, R0
-	CMP $16, R0
+	ADD $16, R1, R1
+	ADD $16, R2, R2
+	ADD $16, R3, R3
+	SUB $4, R0, R0
+	CMP $4, R0
 	BGE laneloop
 	CBZ R0, laneend
 	TBZ $63, R0, lanestage
-	ADD $16, R0, R0
+	ADD $4, R0, R0
 	ADD $24, RSP, R16
 	CALL ·stageOut32NEON(SB)
 laneend:
@@ -1684,13 +736,8 @@ lanestage:
 	MOVD R1, 16(RSP)
 	ADD $24, RSP, R1
 	ADD $96, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $96, RSP, R2
-	ADD $168, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $168, RSP, R3
+	CALL ·stageIn32R2NEON(SB)
+	CALL ·stageIn32R3NEON(SB)
 	B laneloop
 
 // func ParamsValueNEON(value *float32, recip *float32, scale *float32, times float32, over float32, most float32, n int)
@@ -1715,7 +762,7 @@ TEXT ·ParamsValueNEON(SB), NOSPLIT, $248-48
 	MOVD $1065353216, R16
 	VDUP R16, V10.S4
 	MOVD n+40(FP), R0
-	CMP $16, R0
+	CMP $4, R0
 	BLT lanestage
 laneloop:
 	FMOVQ (R3), F0
@@ -1730,51 +777,15 @@ laneloop:
 	WORD $0x6e20fd40 // fdiv v0.4s, v10.4s, v0.4s
 	VBSL V13.B16, V0.B16, V1.B16
 	FMOVQ F1, (R2)
-	FMOVQ 16(R3), F0
-	WORD $0x6e2fdc00 // fmul v0.4s, v0.4s, v15.4s
-	WORD $0x6e2efc00 // fdiv v0.4s, v0.4s, v14.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V13.B16, V0.B16, V1.B16
-	FMOVQ F1, 16(R1)
-	WORD $0x4e2cf401 // fmax v1.4s, v0.4s, v12.4s
-	WORD $0x4eabf421 // fmin v1.4s, v1.4s, v11.4s
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	WORD $0x6e20fd40 // fdiv v0.4s, v10.4s, v0.4s
-	VBSL V13.B16, V0.B16, V1.B16
-	FMOVQ F1, 16(R2)
-	FMOVQ 32(R3), F0
-	WORD $0x6e2fdc00 // fmul v0.4s, v0.4s, v15.4s
-	WORD $0x6e2efc00 // fdiv v0.4s, v0.4s, v14.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V13.B16, V0.B16, V1.B16
-	FMOVQ F1, 32(R1)
-	WORD $0x4e2cf401 // fmax v1.4s, v0.4s, v12.4s
-	WORD $0x4eabf421 // fmin v1.4s, v1.4s, v11.4s
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	WORD $0x6e20fd40 // fdiv v0.4s, v10.4s, v0.4s
-	VBSL V13.B16, V0.B16, V1.B16
-	FMOVQ F1, 32(R2)
-	FMOVQ 48(R3), F0
-	WORD $0x6e2fdc00 // fmul v0.4s, v0.4s, v15.4s
-	WORD $0x6e2efc00 // fdiv v0.4s, v0.4s, v14.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V13.B16, V0.B16, V1.B16
-	FMOVQ F1, 48(R1)
-	WORD $0x4e2cf401 // fmax v1.4s, v0.4s, v12.4s
-	WORD $0x4eabf421 // fmin v1.4s, v1.4s, v11.4s
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	WORD $0x6e20fd40 // fdiv v0.4s, v10.4s, v0.4s
-	VBSL V13.B16, V0.B16, V1.B16
-	FMOVQ F1, 48(R2)
-	ADD $64, R1, R1
-	ADD $64, R2, R2
-	ADD $64, R3, R3
-	SUB $16, R0, R0
-	CMP $16, R0
+	ADD $16, R1, R1
+	ADD $16, R2, R2
+	ADD $16, R3, R3
+	SUB $4, R0, R0
+	CMP $4, R0
 	BGE laneloop
 	CBZ R0, laneend
 	TBZ $63, R0, lanestage
-	ADD $16, R0, R0
+	ADD $4, R0, R0
 	ADD $24, RSP, R16
 	CALL ·stageOut32NEON(SB)
 	ADD $96, RSP, R16
@@ -1787,7 +798,5 @@ lanestage:
 	MOVD R2, 88(RSP)
 	ADD $96, RSP, R2
 	ADD $168, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $168, RSP, R3
+	CALL ·stageIn32R3NEON(SB)
 	B laneloop

@@ -15,7 +15,7 @@ TEXT ·PrepareAVX2(SB), $288-24
 	VBROADCASTSS ·word3f800000+0(SB), Y13
 	VBROADCASTSS ·word7fc00000+0(SB), Y12
 	MOVQ         n+16(FP), DI
-	CMPQ         DI, $+32
+	CMPQ         DI, $+8
 	JLT          lanestage
 
 laneloop:
@@ -26,36 +26,15 @@ laneloop:
 	VDIVPS    Y0, Y13, Y0
 	VBLENDVPS Y1, Y0, Y12, Y1
 	VMOVUPS   Y1, (SI)
-	VMOVUPS   32(DX), Y0
-	VMAXPS    Y0, Y15, Y1
-	VMINPS    Y1, Y14, Y1
-	VCMPPS    $0x00, Y0, Y1, Y1
-	VDIVPS    Y0, Y13, Y0
-	VBLENDVPS Y1, Y0, Y12, Y1
-	VMOVUPS   Y1, 32(SI)
-	VMOVUPS   64(DX), Y0
-	VMAXPS    Y0, Y15, Y1
-	VMINPS    Y1, Y14, Y1
-	VCMPPS    $0x00, Y0, Y1, Y1
-	VDIVPS    Y0, Y13, Y0
-	VBLENDVPS Y1, Y0, Y12, Y1
-	VMOVUPS   Y1, 64(SI)
-	VMOVUPS   96(DX), Y0
-	VMAXPS    Y0, Y15, Y1
-	VMINPS    Y1, Y14, Y1
-	VCMPPS    $0x00, Y0, Y1, Y1
-	VDIVPS    Y0, Y13, Y0
-	VBLENDVPS Y1, Y0, Y12, Y1
-	VMOVUPS   Y1, 96(SI)
-	SUBQ      $-128, SI
-	SUBQ      $-128, DX
-	SUBQ      $+32, DI
-	CMPQ      DI, $+32
+	ADDQ      $+32, SI
+	ADDQ      $+32, DX
+	SUBQ      $+8, DI
+	CMPQ      DI, $+8
 	JGE       laneloop
 	TESTQ     DI, DI
 	JEQ       laneend
 	JGE       lanestage
-	ADDQ      $+32, DI
+	ADDQ      $+8, DI
 	LEAQ      8(SP), AX
 	CALL      ·stageOut32AVX2(SB)
 
@@ -67,7 +46,5 @@ lanestage:
 	MOVQ SI, (SP)
 	LEAQ 8(SP), SI
 	LEAQ 144(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 144(SP), DX
+	CALL ·stageIn32DXAVX2(SB)
 	JMP  laneloop

@@ -17,7 +17,7 @@ TEXT ·PrepareAVX512(SB), NOSPLIT, $0-24
 	VBROADCASTSS ·word3f800000+0(SB), Z13
 	VBROADCASTSS ·word7fc00000+0(SB), Z12
 	MOVQ         n+16(FP), DI
-	CMPQ         DI, $+64
+	CMPQ         DI, $+16
 	JLT          lanerest
 
 laneloop:
@@ -28,41 +28,18 @@ laneloop:
 	VDIVPS    Z0, Z13, Z0
 	VBLENDMPS Z0, Z12, K1, Z0
 	VMOVUPS   Z0, (SI)
-	VMOVUPS   64(DX), Z0
-	VMAXPS    Z0, Z15, Z1
-	VMINPS    Z1, Z14, Z1
-	VCMPPS    $0x00, Z0, Z1, K1
-	VDIVPS    Z0, Z13, Z0
-	VBLENDMPS Z0, Z12, K1, Z0
-	VMOVUPS   Z0, 64(SI)
-	VMOVUPS   128(DX), Z0
-	VMAXPS    Z0, Z15, Z1
-	VMINPS    Z1, Z14, Z1
-	VCMPPS    $0x00, Z0, Z1, K1
-	VDIVPS    Z0, Z13, Z0
-	VBLENDMPS Z0, Z12, K1, Z0
-	VMOVUPS   Z0, 128(SI)
-	VMOVUPS   192(DX), Z0
-	VMAXPS    Z0, Z15, Z1
-	VMINPS    Z1, Z14, Z1
-	VCMPPS    $0x00, Z0, Z1, K1
-	VDIVPS    Z0, Z13, Z0
-	VBLENDMPS Z0, Z12, K1, Z0
-	VMOVUPS   Z0, 192(SI)
-	ADDQ      $+256, SI
-	ADDQ      $+256, DX
-	SUBQ      $+64, DI
-	CMPQ      DI, $+64
+	ADDQ      $+64, SI
+	ADDQ      $+64, DX
+	SUBQ      $+16, DI
+	CMPQ      DI, $+16
 	JGE       laneloop
 	TESTQ     DI, DI
 	JEQ       laneend
 
 lanerest:
-	MOVQ  $-1, AX
-	BZHIQ DI, AX, AX
-	KMOVQ AX, K0
-
-lanepart:
+	MOVQ      $-1, AX
+	BZHIQ     DI, AX, AX
+	KMOVQ     AX, K0
 	KMOVQ     K0, K7
 	VMOVUPS.Z (DX), K7, Z0
 	VMAXPS    Z0, Z15, Z1
@@ -71,12 +48,6 @@ lanepart:
 	VDIVPS    Z0, Z13, Z0
 	VBLENDMPS Z0, Z12, K1, Z0
 	VMOVUPS   Z0, K7, (SI)
-	KSHIFTRQ  $0x10, K0, K0
-	ADDQ      $+64, SI
-	ADDQ      $+64, DX
-	SUBQ      $+16, DI
-	CMPQ      DI, $+1
-	JGE       lanepart
 
 laneend:
 	VZEROUPPER

@@ -21,7 +21,7 @@ TEXT ·PrepareNEON(SB), NOSPLIT, $168-24
 	MOVD $2143289344, R16
 	VDUP R16, V12.S4
 	MOVD n+16(FP), R0
-	CMP $16, R0
+	CMP $4, R0
 	BLT lanestage
 laneloop:
 	FMOVQ (R2), F0
@@ -31,35 +31,14 @@ laneloop:
 	WORD $0x6e20fda0 // fdiv v0.4s, v13.4s, v0.4s
 	VBSL V12.B16, V0.B16, V1.B16
 	FMOVQ F1, (R1)
-	FMOVQ 16(R2), F0
-	WORD $0x4e2ff401 // fmax v1.4s, v0.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	WORD $0x6e20fda0 // fdiv v0.4s, v13.4s, v0.4s
-	VBSL V12.B16, V0.B16, V1.B16
-	FMOVQ F1, 16(R1)
-	FMOVQ 32(R2), F0
-	WORD $0x4e2ff401 // fmax v1.4s, v0.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	WORD $0x6e20fda0 // fdiv v0.4s, v13.4s, v0.4s
-	VBSL V12.B16, V0.B16, V1.B16
-	FMOVQ F1, 32(R1)
-	FMOVQ 48(R2), F0
-	WORD $0x4e2ff401 // fmax v1.4s, v0.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	WORD $0x6e20fda0 // fdiv v0.4s, v13.4s, v0.4s
-	VBSL V12.B16, V0.B16, V1.B16
-	FMOVQ F1, 48(R1)
-	ADD $64, R1, R1
-	ADD $64, R2, R2
-	SUB $16, R0, R0
-	CMP $16, R0
+	ADD $16, R1, R1
+	ADD $16, R2, R2
+	SUB $4, R0, R0
+	CMP $4, R0
 	BGE laneloop
 	CBZ R0, laneend
 	TBZ $63, R0, lanestage
-	ADD $16, R0, R0
+	ADD $4, R0, R0
 	ADD $24, RSP, R16
 	CALL ·stageOut32NEON(SB)
 laneend:
@@ -68,7 +47,5 @@ lanestage:
 	MOVD R1, 16(RSP)
 	ADD $24, RSP, R1
 	ADD $96, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $96, RSP, R2
+	CALL ·stageIn32R2NEON(SB)
 	B laneloop

@@ -98,18 +98,15 @@ laneahead:
 	VMOVUPS      Z31, 64(SI)
 	CMPL         kind+40(FP), $+1
 	JLT          maskdone2
-	JEQ          maskbytes1
 	VPCMPEQW     Z16, Z2, K1
 	VPCMPEQW     Z20, Z18, K2
 	KUNPCKDQ     K1, K2, K1
+	JEQ          maskbytes1
 	KMOVQ        K1, (DX)
 	ADDQ         $+8, DX
 	JMP          maskdone2
 
 maskbytes1:
-	VPCMPEQW   Z16, Z2, K1
-	VPCMPEQW   Z20, Z18, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z3, K1, Z29
 	VMOVUPS    Z29, (DX)
 	ADDQ       $+64, DX
@@ -175,18 +172,15 @@ laneloop:
 	VMOVUPS      Z1, 64(SI)
 	CMPL         kind+40(FP), $+1
 	JLT          maskdone4
-	JEQ          maskbytes3
 	VPCMPEQW     Z18, Z0, K1
 	VPCMPEQW     Z21, Z2, K2
 	KUNPCKDQ     K1, K2, K1
+	JEQ          maskbytes3
 	KMOVQ        K1, (DX)
 	ADDQ         $+8, DX
 	JMP          maskdone4
 
 maskbytes3:
-	VPCMPEQW   Z18, Z0, K1
-	VPCMPEQW   Z21, Z2, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z3, K1, Z1
 	VMOVUPS    Z1, (DX)
 	ADDQ       $+64, DX
@@ -265,17 +259,14 @@ lanetailnarrow:
 	VMOVDQU16  Z1, K7, 64(SI)
 	CMPL       kind+40(FP), $+1
 	JLT        maskdone6
-	JEQ        maskbytes5
 	VPCMPEQW   Z18, Z0, K1
 	VPCMPEQW   Z21, Z2, K2
 	KUNPCKDQ   K1, K2, K1
+	JEQ        maskbytes5
 	KMOVQ      K1, 144(SP)
 	JMP        maskdone6
 
 maskbytes5:
-	VPCMPEQW   Z18, Z0, K1
-	VPCMPEQW   Z21, Z2, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z3, K1, Z1
 	VMOVUPS    Z1, 144(SP)
 
@@ -344,18 +335,15 @@ lanestream:
 	VMOVNTPS     Z1, 64(SI)
 	CMPL         kind+40(FP), $+1
 	JLT          maskdone8
-	JEQ          maskbytes7
 	VPCMPEQW     Z18, Z0, K1
 	VPCMPEQW     Z21, Z2, K2
 	KUNPCKDQ     K1, K2, K1
+	JEQ          maskbytes7
 	KMOVQ        K1, (DX)
 	ADDQ         $+8, DX
 	JMP          maskdone8
 
 maskbytes7:
-	VPCMPEQW   Z18, Z0, K1
-	VPCMPEQW   Z21, Z2, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z3, K1, Z1
 	VMOVNTPS   Z1, (DX)
 	ADDQ       $+64, DX
@@ -453,7 +441,6 @@ rare:
 	VMOVUPS      Z18, 64(SI)
 	CMPL         kind+40(FP), $+1
 	JLT          maskdone10
-	JEQ          maskbytes9
 	VCMPPS       $0x00, Z0, Z2, K1
 	VCMPPS       $0x00, Z19, Z20, K2
 	KUNPCKWD     K1, K2, K1
@@ -461,18 +448,12 @@ rare:
 	VCMPPS       $0x00, Z23, Z1, K3
 	KUNPCKWD     K2, K3, K2
 	KUNPCKDQ     K1, K2, K1
+	JEQ          maskbytes9
 	KMOVQ        K1, (DX)
 	ADDQ         $+8, DX
 	JMP          maskdone10
 
 maskbytes9:
-	VCMPPS     $0x00, Z0, Z2, K1
-	VCMPPS     $0x00, Z19, Z20, K2
-	KUNPCKWD   K1, K2, K1
-	VCMPPS     $0x00, Z17, Z21, K2
-	VCMPPS     $0x00, Z23, Z1, K3
-	KUNPCKWD   K2, K3, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z3, K1, Z16
 	VMOVUPS    Z16, (DX)
 	ADDQ       $+64, DX
@@ -1348,7 +1329,6 @@ laneahead:
 	VMOVUPS      Z27, 64(SI)
 	CMPL         kind+48(FP), $+1
 	JLT          maskdone2
-	JEQ          maskbytes1
 	VPCMPEQD     Z16, Z22, K1
 	VPCMPEQD     Z17, Z23, K2
 	KUNPCKWD     K1, K2, K1
@@ -1356,18 +1336,12 @@ laneahead:
 	VPCMPEQD     Z19, Z25, K3
 	KUNPCKWD     K2, K3, K2
 	KUNPCKDQ     K1, K2, K1
+	JEQ          maskbytes1
 	KMOVQ        K1, (DX)
 	ADDQ         $+8, DX
 	JMP          maskdone2
 
 maskbytes1:
-	VPCMPEQD   Z16, Z22, K1
-	VPCMPEQD   Z17, Z23, K2
-	KUNPCKWD   K1, K2, K1
-	VPCMPEQD   Z18, Z24, K2
-	VPCMPEQD   Z19, Z25, K3
-	KUNPCKWD   K2, K3, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z2, K1, Z26
 	VMOVUPS    Z26, (DX)
 	ADDQ       $+64, DX
@@ -1444,7 +1418,6 @@ laneloop:
 	VMOVUPS      Z23, 64(SI)
 	CMPL         kind+48(FP), $+1
 	JLT          maskdone4
-	JEQ          maskbytes3
 	VPCMPEQD     Z0, Z18, K1
 	VPCMPEQD     Z1, Z19, K2
 	KUNPCKWD     K1, K2, K1
@@ -1452,18 +1425,12 @@ laneloop:
 	VPCMPEQD     Z17, Z21, K3
 	KUNPCKWD     K2, K3, K2
 	KUNPCKDQ     K1, K2, K1
+	JEQ          maskbytes3
 	KMOVQ        K1, (DX)
 	ADDQ         $+8, DX
 	JMP          maskdone4
 
 maskbytes3:
-	VPCMPEQD   Z0, Z18, K1
-	VPCMPEQD   Z1, Z19, K2
-	KUNPCKWD   K1, K2, K1
-	VPCMPEQD   Z16, Z20, K2
-	VPCMPEQD   Z17, Z21, K3
-	KUNPCKWD   K2, K3, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z2, K1, Z22
 	VMOVUPS    Z22, (DX)
 	ADDQ       $+64, DX
@@ -1567,7 +1534,6 @@ lanetailnarrow:
 	VMOVDQU16  Z20, K7, 64(SI)
 	CMPL       kind+48(FP), $+1
 	JLT        maskdone6
-	JEQ        maskbytes5
 	VPCMPEQD   Z0, Z18, K1
 	VPCMPEQD   Z1, Z19, K2
 	KUNPCKWD   K1, K2, K1
@@ -1575,17 +1541,11 @@ lanetailnarrow:
 	VPCMPEQD   Z17, Z23, K3
 	KUNPCKWD   K2, K3, K2
 	KUNPCKDQ   K1, K2, K1
+	JEQ        maskbytes5
 	KMOVQ      K1, 144(SP)
 	JMP        maskdone6
 
 maskbytes5:
-	VPCMPEQD   Z0, Z18, K1
-	VPCMPEQD   Z1, Z19, K2
-	KUNPCKWD   K1, K2, K1
-	VPCMPEQD   Z16, Z21, K2
-	VPCMPEQD   Z17, Z23, K3
-	KUNPCKWD   K2, K3, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z2, K1, Z20
 	VMOVUPS    Z20, 144(SP)
 
@@ -1669,7 +1629,6 @@ lanestream:
 	VMOVNTPS     Z23, 64(SI)
 	CMPL         kind+48(FP), $+1
 	JLT          maskdone8
-	JEQ          maskbytes7
 	VPCMPEQD     Z0, Z18, K1
 	VPCMPEQD     Z1, Z19, K2
 	KUNPCKWD     K1, K2, K1
@@ -1677,18 +1636,12 @@ lanestream:
 	VPCMPEQD     Z17, Z21, K3
 	KUNPCKWD     K2, K3, K2
 	KUNPCKDQ     K1, K2, K1
+	JEQ          maskbytes7
 	KMOVQ        K1, (DX)
 	ADDQ         $+8, DX
 	JMP          maskdone8
 
 maskbytes7:
-	VPCMPEQD   Z0, Z18, K1
-	VPCMPEQD   Z1, Z19, K2
-	KUNPCKWD   K1, K2, K1
-	VPCMPEQD   Z16, Z20, K2
-	VPCMPEQD   Z17, Z21, K3
-	KUNPCKWD   K2, K3, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z2, K1, Z22
 	VMOVNTPS   Z22, (DX)
 	ADDQ       $+64, DX
@@ -1798,7 +1751,6 @@ rare:
 	VMOVUPS      Z0, 64(SI)
 	CMPL         kind+48(FP), $+1
 	JLT          maskdone10
-	JEQ          maskbytes9
 	VCMPPS       $0x00, Z16, Z17, K1
 	VCMPPS       $0x00, Z21, Z22, K2
 	KUNPCKWD     K1, K2, K1
@@ -1806,18 +1758,12 @@ rare:
 	VCMPPS       $0x00, Z1, Z24, K3
 	KUNPCKWD     K2, K3, K2
 	KUNPCKDQ     K1, K2, K1
+	JEQ          maskbytes9
 	KMOVQ        K1, (DX)
 	ADDQ         $+8, DX
 	JMP          maskdone10
 
 maskbytes9:
-	VCMPPS     $0x00, Z16, Z17, K1
-	VCMPPS     $0x00, Z21, Z22, K2
-	KUNPCKWD   K1, K2, K1
-	VCMPPS     $0x00, Z20, Z23, K2
-	VCMPPS     $0x00, Z1, Z24, K3
-	KUNPCKWD   K2, K3, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z2, K1, Z0
 	VMOVUPS    Z0, (DX)
 	ADDQ       $+64, DX

@@ -87,18 +87,15 @@ laneahead:
 	VMOVUPS       Y27, 96(SI)
 	CMPL          kind+40(FP), $+1
 	JLT           maskdone2
-	JEQ           maskbytes1
 	VPCMPEQW      Z6, Z7, K1
 	VPCMPEQW      Z2, Z4, K2
 	KUNPCKDQ      K1, K2, K1
+	JEQ           maskbytes1
 	KMOVQ         K1, (DX)
 	ADDQ          $+8, DX
 	JMP           maskdone2
 
 maskbytes1:
-	VPCMPEQW   Z6, Z7, K1
-	VPCMPEQW   Z2, Z4, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z8, K1, Z24
 	VMOVUPS    Z24, (DX)
 	ADDQ       $+64, DX
@@ -159,18 +156,15 @@ laneloop:
 	VMOVUPS       Y17, 96(SI)
 	CMPL          kind+40(FP), $+1
 	JLT           maskdone4
-	JEQ           maskbytes3
 	VPCMPEQW      Z4, Z0, K1
 	VPCMPEQW      Z7, Z2, K2
 	KUNPCKDQ      K1, K2, K1
+	JEQ           maskbytes3
 	KMOVQ         K1, (DX)
 	ADDQ          $+8, DX
 	JMP           maskdone4
 
 maskbytes3:
-	VPCMPEQW   Z4, Z0, K1
-	VPCMPEQW   Z7, Z2, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z8, K1, Z1
 	VMOVUPS    Z1, (DX)
 	ADDQ       $+64, DX
@@ -246,17 +240,14 @@ lanerest:
 lanetailnarrow:
 	CMPL     kind+40(FP), $+1
 	JLT      maskdone6
-	JEQ      maskbytes5
 	VPCMPEQW Z4, Z0, K1
 	VPCMPEQW Z7, Z2, K2
 	KUNPCKDQ K1, K2, K1
+	JEQ      maskbytes5
 	KMOVQ    K1, 144(SP)
 	JMP      maskdone6
 
 maskbytes5:
-	VPCMPEQW   Z4, Z0, K1
-	VPCMPEQW   Z7, Z2, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z8, K1, Z1
 	VMOVUPS    Z1, 144(SP)
 
@@ -320,18 +311,15 @@ lanestream:
 	VMOVNTPS      Y17, 96(SI)
 	CMPL          kind+40(FP), $+1
 	JLT           maskdone8
-	JEQ           maskbytes7
 	VPCMPEQW      Z4, Z0, K1
 	VPCMPEQW      Z7, Z2, K2
 	KUNPCKDQ      K1, K2, K1
+	JEQ           maskbytes7
 	KMOVQ         K1, (DX)
 	ADDQ          $+8, DX
 	JMP           maskdone8
 
 maskbytes7:
-	VPCMPEQW   Z4, Z0, K1
-	VPCMPEQW   Z7, Z2, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z8, K1, Z1
 	VMOVNTPS   Z1, (DX)
 	ADDQ       $+64, DX
@@ -423,7 +411,6 @@ rare:
 	VMOVUPS      Y3, 96(SI)
 	CMPL         kind+40(FP), $+1
 	JLT          maskdone10
-	JEQ          maskbytes9
 	VCMPPS       $0x00, Z0, Z2, K1
 	VCMPPS       $0x00, Z4, Z6, K2
 	KUNPCKWD     K1, K2, K1
@@ -431,18 +418,12 @@ rare:
 	VCMPPS       $0x00, Z17, Z1, K3
 	KUNPCKWD     K2, K3, K2
 	KUNPCKDQ     K1, K2, K1
+	JEQ          maskbytes9
 	KMOVQ        K1, (DX)
 	ADDQ         $+8, DX
 	JMP          maskdone10
 
 maskbytes9:
-	VCMPPS     $0x00, Z0, Z2, K1
-	VCMPPS     $0x00, Z4, Z6, K2
-	KUNPCKWD   K1, K2, K1
-	VCMPPS     $0x00, Z7, Z16, K2
-	VCMPPS     $0x00, Z17, Z1, K3
-	KUNPCKWD   K2, K3, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z8, K1, Z3
 	VMOVUPS    Z3, (DX)
 	ADDQ       $+64, DX
@@ -1288,7 +1269,6 @@ laneahead:
 	VMOVUPS      Y27, 96(SI)
 	CMPL         kind+48(FP), $+1
 	JLT          maskdone2
-	JEQ          maskbytes1
 	VPCMPEQD     Z7, Z16, K1
 	VPCMPEQD     Z6, Z17, K2
 	KUNPCKWD     K1, K2, K1
@@ -1296,18 +1276,12 @@ laneahead:
 	VPCMPEQD     Z4, Z19, K3
 	KUNPCKWD     K2, K3, K2
 	KUNPCKDQ     K1, K2, K1
+	JEQ          maskbytes1
 	KMOVQ        K1, (DX)
 	ADDQ         $+8, DX
 	JMP          maskdone2
 
 maskbytes1:
-	VPCMPEQD   Z7, Z16, K1
-	VPCMPEQD   Z6, Z17, K2
-	KUNPCKWD   K1, K2, K1
-	VPCMPEQD   Z5, Z18, K2
-	VPCMPEQD   Z4, Z19, K3
-	KUNPCKWD   K2, K3, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z8, K1, Z20
 	VMOVUPS    Z20, (DX)
 	ADDQ       $+64, DX
@@ -1378,7 +1352,6 @@ laneloop:
 	VMOVUPS      Y17, 96(SI)
 	CMPL         kind+48(FP), $+1
 	JLT          maskdone4
-	JEQ          maskbytes3
 	VPCMPEQD     Z0, Z4, K1
 	VPCMPEQD     Z1, Z5, K2
 	KUNPCKWD     K1, K2, K1
@@ -1386,18 +1359,12 @@ laneloop:
 	VPCMPEQD     Z3, Z7, K3
 	KUNPCKWD     K2, K3, K2
 	KUNPCKDQ     K1, K2, K1
+	JEQ          maskbytes3
 	KMOVQ        K1, (DX)
 	ADDQ         $+8, DX
 	JMP          maskdone4
 
 maskbytes3:
-	VPCMPEQD   Z0, Z4, K1
-	VPCMPEQD   Z1, Z5, K2
-	KUNPCKWD   K1, K2, K1
-	VPCMPEQD   Z2, Z6, K2
-	VPCMPEQD   Z3, Z7, K3
-	KUNPCKWD   K2, K3, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z8, K1, Z16
 	VMOVUPS    Z16, (DX)
 	ADDQ       $+64, DX
@@ -1493,7 +1460,6 @@ lanerest:
 lanetailnarrow:
 	CMPL     kind+48(FP), $+1
 	JLT      maskdone6
-	JEQ      maskbytes5
 	VPCMPEQD Z0, Z4, K1
 	VPCMPEQD Z1, Z5, K2
 	KUNPCKWD K1, K2, K1
@@ -1501,17 +1467,11 @@ lanetailnarrow:
 	VPCMPEQD Z3, Z7, K3
 	KUNPCKWD K2, K3, K2
 	KUNPCKDQ K1, K2, K1
+	JEQ      maskbytes5
 	KMOVQ    K1, 144(SP)
 	JMP      maskdone6
 
 maskbytes5:
-	VPCMPEQD   Z0, Z4, K1
-	VPCMPEQD   Z1, Z5, K2
-	KUNPCKWD   K1, K2, K1
-	VPCMPEQD   Z2, Z6, K2
-	VPCMPEQD   Z3, Z7, K3
-	KUNPCKWD   K2, K3, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z8, K1, Z16
 	VMOVUPS    Z16, 144(SP)
 
@@ -1589,7 +1549,6 @@ lanestream:
 	VMOVNTPS     Y17, 96(SI)
 	CMPL         kind+48(FP), $+1
 	JLT          maskdone8
-	JEQ          maskbytes7
 	VPCMPEQD     Z0, Z4, K1
 	VPCMPEQD     Z1, Z5, K2
 	KUNPCKWD     K1, K2, K1
@@ -1597,18 +1556,12 @@ lanestream:
 	VPCMPEQD     Z3, Z7, K3
 	KUNPCKWD     K2, K3, K2
 	KUNPCKDQ     K1, K2, K1
+	JEQ          maskbytes7
 	KMOVQ        K1, (DX)
 	ADDQ         $+8, DX
 	JMP          maskdone8
 
 maskbytes7:
-	VPCMPEQD   Z0, Z4, K1
-	VPCMPEQD   Z1, Z5, K2
-	KUNPCKWD   K1, K2, K1
-	VPCMPEQD   Z2, Z6, K2
-	VPCMPEQD   Z3, Z7, K3
-	KUNPCKWD   K2, K3, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z8, K1, Z16
 	VMOVNTPS   Z16, (DX)
 	ADDQ       $+64, DX
@@ -1712,7 +1665,6 @@ rare:
 	VMOVUPS      Y5, 96(SI)
 	CMPL         kind+48(FP), $+1
 	JLT          maskdone10
-	JEQ          maskbytes9
 	VCMPPS       $0x00, Z2, Z3, K1
 	VCMPPS       $0x00, Z6, Z7, K2
 	KUNPCKWD     K1, K2, K1
@@ -1720,18 +1672,12 @@ rare:
 	VCMPPS       $0x00, Z1, Z18, K3
 	KUNPCKWD     K2, K3, K2
 	KUNPCKDQ     K1, K2, K1
+	JEQ          maskbytes9
 	KMOVQ        K1, (DX)
 	ADDQ         $+8, DX
 	JMP          maskdone10
 
 maskbytes9:
-	VCMPPS     $0x00, Z2, Z3, K1
-	VCMPPS     $0x00, Z6, Z7, K2
-	KUNPCKWD   K1, K2, K1
-	VCMPPS     $0x00, Z16, Z17, K2
-	VCMPPS     $0x00, Z1, Z18, K3
-	KUNPCKWD   K2, K3, K2
-	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z8, K1, Z0
 	VMOVUPS    Z0, (DX)
 	ADDQ       $+64, DX

@@ -930,13 +930,8 @@ groupending:
 	SUBQ BX, DI
 	SHRQ $0x02, DI
 	LEAQ 1416(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 1416(SP), BX
-	LEAQ 2264(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 2264(SP), R8
+	CALL ·stageIn32BXAVX512(SB)
+	CALL ·stageIn32R8AVX512(SB)
 	MOVQ $+64, 1376(SP)
 	MOVQ 1392(SP), DI
 	JMP  groupchosen
@@ -953,22 +948,15 @@ groupodd:
 	MOVL $0x00000080, DI
 
 grouprepeat:
-	LEAQ 1672(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 2248(SP)
-	LEAQ 1672(SP), BX
-	LEAQ 2520(SP), AX
-	MOVQ R8, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 3096(SP)
-	LEAQ 2520(SP), R8
+	LEAQ 1936(SP), AX
+	CALL ·repeatBXAVX512(SB)
+	CALL ·repeatR8AVX512(SB)
 	MOVQ R15, R11
 	MOVQ $+1, 1400(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 2248(SP), BX
+	MOVQ 2512(SP), BX
 	MOVQ 3096(SP), R8
 	MOVQ 1392(SP), DI
 	CMPQ DI, $+129
@@ -1126,13 +1114,8 @@ lanestage:
 	CALL ·stageIn16AVX512(SB)
 	LEAQ 80(SP), DX
 	LEAQ 216(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 216(SP), BX
-	LEAQ 480(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 480(SP), R8
+	CALL ·stageIn32BXAVX512(SB)
+	CALL ·stageIn32R8AVX512(SB)
 	JMP  laneloop
 
 longstage:
@@ -1146,13 +1129,8 @@ longstage:
 
 spread:
 	LEAQ 216(SP), AX
-	MOVQ BX, CX
-	CALL ·spreadAVX512(SB)
-	LEAQ 216(SP), BX
-	LEAQ 480(SP), AX
-	MOVQ R8, CX
-	CALL ·spreadAVX512(SB)
-	LEAQ 480(SP), R8
+	CALL ·spreadBXAVX512(SB)
+	CALL ·spreadR8AVX512(SB)
 
 rare:
 	VPERMW.Z     (DX), Z15, K6, Z0

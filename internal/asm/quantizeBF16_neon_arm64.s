@@ -346,13 +346,8 @@ groupending:
 	MOVD $0, R17
 	ADD R16>>2, R17, R0
 	ADD $472, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $472, RSP, R3
-	ADD $696, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $696, RSP, R4
+	CALL ·stageIn32R3NEON(SB)
+	CALL ·stageIn32R4NEON(SB)
 	MOVD $16, R16
 	MOVD R16, 432(RSP)
 	MOVD 448(RSP), R0
@@ -368,22 +363,15 @@ groupodd:
 	BLT grouprepeat
 	MOVD $32, R0
 grouprepeat:
-	ADD $536, RSP, R16
-	MOVD R3, R17
-	CALL ·repeatNEON(SB)
-	MOVD R17, 680(RSP)
-	ADD $536, RSP, R3
-	ADD $760, RSP, R16
-	MOVD R4, R17
-	CALL ·repeatNEON(SB)
-	MOVD R17, 904(RSP)
-	ADD $760, RSP, R4
+	ADD $608, RSP, R16
+	CALL ·repeatR3NEON(SB)
+	CALL ·repeatR4NEON(SB)
 	MOVD R15, R12
 	MOVD $1, R16
 	MOVD R16, 456(RSP)
 	B lanerow
 groupodddone:
-	MOVD 680(RSP), R3
+	MOVD 752(RSP), R3
 	MOVD 904(RSP), R4
 	MOVD 448(RSP), R0
 	CMP $33, R0
@@ -414,23 +402,13 @@ lanestage:
 	CALL ·stageIn16NEON(SB)
 	ADD $48, RSP, R2
 	ADD $88, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $88, RSP, R3
-	ADD $160, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $160, RSP, R4
+	CALL ·stageIn32R3NEON(SB)
+	CALL ·stageIn32R4NEON(SB)
 	B laneloop
 spread:
 	ADD $88, RSP, R16
-	MOVD R3, R17
-	CALL ·spreadNEON(SB)
-	ADD $88, RSP, R3
-	ADD $160, RSP, R16
-	MOVD R4, R17
-	CALL ·spreadNEON(SB)
-	ADD $160, RSP, R4
+	CALL ·spreadR3NEON(SB)
+	CALL ·spreadR4NEON(SB)
 rare:
 	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16

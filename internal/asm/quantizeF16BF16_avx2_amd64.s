@@ -685,15 +685,8 @@ groupodd:
 
 grouprepeat:
 	LEAQ 672(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 960(SP)
-	LEAQ 672(SP), BX
-	LEAQ 968(SP), AX
-	MOVQ R8, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1256(SP)
-	LEAQ 968(SP), R8
+	CALL ·repeatBXAVX2(SB)
+	CALL ·repeatR8AVX2(SB)
 	MOVQ R15, R11
 	MOVQ $+1, 664(SP)
 	JMP  lanerow
@@ -972,13 +965,8 @@ lanestage:
 	CALL ·stageIn16AVX2(SB)
 	LEAQ 48(SP), DX
 	LEAQ 120(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 120(SP), BX
-	LEAQ 256(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 256(SP), R8
+	CALL ·stageIn32BXAVX2(SB)
+	CALL ·stageIn32R8AVX2(SB)
 	JMP  laneloop
 
 half31:
@@ -1109,13 +1097,8 @@ unsigned46:
 
 spread:
 	LEAQ 120(SP), AX
-	MOVQ BX, CX
-	CALL ·spreadAVX2(SB)
-	LEAQ 120(SP), BX
-	LEAQ 256(SP), AX
-	MOVQ R8, CX
-	CALL ·spreadAVX2(SB)
-	LEAQ 256(SP), R8
+	CALL ·spreadBXAVX2(SB)
+	CALL ·spreadR8AVX2(SB)
 
 rare:
 	CMPL      R9, $+2
@@ -1996,20 +1979,9 @@ groupodd:
 
 grouprepeat:
 	LEAQ 936(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1224(SP)
-	LEAQ 936(SP), BX
-	LEAQ 1232(SP), AX
-	MOVQ R8, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1520(SP)
-	LEAQ 1232(SP), R8
-	LEAQ 1528(SP), AX
-	MOVQ R9, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1816(SP)
-	LEAQ 1528(SP), R9
+	CALL ·repeatBXAVX2(SB)
+	CALL ·repeatR8AVX2(SB)
+	CALL ·repeatR9AVX2(SB)
 	MOVQ R15, R11
 	MOVQ $+1, 928(SP)
 	JMP  lanerow
@@ -2298,17 +2270,9 @@ lanestage:
 	CALL ·stageIn16AVX2(SB)
 	LEAQ 48(SP), DX
 	LEAQ 120(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 120(SP), BX
-	LEAQ 256(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 256(SP), R8
-	LEAQ 392(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 392(SP), R9
+	CALL ·stageIn32BXAVX2(SB)
+	CALL ·stageIn32R8AVX2(SB)
+	CALL ·stageIn32R9AVX2(SB)
 	JMP  laneloop
 
 half31:
@@ -2439,17 +2403,9 @@ unsigned46:
 
 spread:
 	LEAQ 120(SP), AX
-	MOVQ BX, CX
-	CALL ·spreadAVX2(SB)
-	LEAQ 120(SP), BX
-	LEAQ 256(SP), AX
-	MOVQ R8, CX
-	CALL ·spreadAVX2(SB)
-	LEAQ 256(SP), R8
-	LEAQ 392(SP), AX
-	MOVQ R9, CX
-	CALL ·spreadAVX2(SB)
-	LEAQ 392(SP), R9
+	CALL ·spreadBXAVX2(SB)
+	CALL ·spreadR8AVX2(SB)
+	CALL ·spreadR9AVX2(SB)
 
 rare:
 	CMPL      R10, $+2

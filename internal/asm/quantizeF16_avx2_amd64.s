@@ -753,15 +753,8 @@ groupodd:
 
 grouprepeat:
 	LEAQ 416(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 704(SP)
-	LEAQ 416(SP), BX
-	LEAQ 712(SP), AX
-	MOVQ R8, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1000(SP)
-	LEAQ 712(SP), R8
+	CALL ·repeatBXAVX2(SB)
+	CALL ·repeatR8AVX2(SB)
 	MOVQ R15, R11
 	MOVQ $+1, 408(SP)
 	JMP  lanerow
@@ -886,24 +879,14 @@ lanestage:
 	CALL ·stageIn16AVX2(SB)
 	LEAQ 48(SP), DX
 	LEAQ 120(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 120(SP), BX
-	LEAQ 256(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 256(SP), R8
+	CALL ·stageIn32BXAVX2(SB)
+	CALL ·stageIn32R8AVX2(SB)
 	JMP  laneloop
 
 spread:
 	LEAQ 120(SP), AX
-	MOVQ BX, CX
-	CALL ·spreadAVX2(SB)
-	LEAQ 120(SP), BX
-	LEAQ 256(SP), AX
-	MOVQ R8, CX
-	CALL ·spreadAVX2(SB)
-	LEAQ 256(SP), R8
+	CALL ·spreadBXAVX2(SB)
+	CALL ·spreadR8AVX2(SB)
 
 rare:
 	VCVTPH2PS    (DX), Y0

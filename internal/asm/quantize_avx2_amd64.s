@@ -201,9 +201,7 @@ grouptail:
 	MOVQ         SI, (SP)
 	LEAQ         8(SP), SI
 	LEAQ         48(SP), AX
-	MOVQ         DX, CX
-	CALL         ·stageIn32AVX2(SB)
-	LEAQ         48(SP), DX
+	CALL         ·stageIn32DXAVX2(SB)
 	SUBQ         R11, R11
 	JMP          grouploop
 
@@ -521,15 +519,8 @@ groupodd:
 
 grouprepeat:
 	LEAQ 480(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 768(SP)
-	LEAQ 480(SP), BX
-	LEAQ 776(SP), AX
-	MOVQ R8, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1064(SP)
-	LEAQ 776(SP), R8
+	CALL ·repeatBXAVX2(SB)
+	CALL ·repeatR8AVX2(SB)
 	MOVQ R15, R11
 	MOVQ $+1, 472(SP)
 	JMP  lanerow
@@ -678,17 +669,9 @@ lanestage:
 	MOVQ SI, (SP)
 	LEAQ 8(SP), SI
 	LEAQ 48(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 48(SP), DX
-	LEAQ 184(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 184(SP), BX
-	LEAQ 320(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 320(SP), R8
+	CALL ·stageIn32DXAVX2(SB)
+	CALL ·stageIn32BXAVX2(SB)
+	CALL ·stageIn32R8AVX2(SB)
 	JMP  laneloop
 
 other17:
@@ -763,13 +746,8 @@ unsigned22:
 
 spread:
 	LEAQ 184(SP), AX
-	MOVQ BX, CX
-	CALL ·spreadAVX2(SB)
-	LEAQ 184(SP), BX
-	LEAQ 320(SP), AX
-	MOVQ R8, CX
-	CALL ·spreadAVX2(SB)
-	LEAQ 320(SP), R8
+	CALL ·spreadBXAVX2(SB)
+	CALL ·spreadR8AVX2(SB)
 
 rare:
 	VMOVUPS   (DX), Y0
@@ -1113,9 +1091,7 @@ grouptail:
 	MOVQ         SI, (SP)
 	LEAQ         8(SP), SI
 	LEAQ         48(SP), AX
-	MOVQ         DX, CX
-	CALL         ·stageIn32AVX2(SB)
-	LEAQ         48(SP), DX
+	CALL         ·stageIn32DXAVX2(SB)
 	SUBQ         R11, R11
 	JMP          grouploop
 
@@ -1475,20 +1451,9 @@ groupodd:
 
 grouprepeat:
 	LEAQ 1000(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1288(SP)
-	LEAQ 1000(SP), BX
-	LEAQ 1296(SP), AX
-	MOVQ R8, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1584(SP)
-	LEAQ 1296(SP), R8
-	LEAQ 1592(SP), AX
-	MOVQ R9, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1880(SP)
-	LEAQ 1592(SP), R9
+	CALL ·repeatBXAVX2(SB)
+	CALL ·repeatR8AVX2(SB)
+	CALL ·repeatR9AVX2(SB)
 	MOVQ R15, R11
 	MOVQ $+1, 992(SP)
 	JMP  lanerow
@@ -1645,21 +1610,10 @@ lanestage:
 	MOVQ SI, (SP)
 	LEAQ 8(SP), SI
 	LEAQ 48(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 48(SP), DX
-	LEAQ 184(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 184(SP), BX
-	LEAQ 320(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 320(SP), R8
-	LEAQ 456(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 456(SP), R9
+	CALL ·stageIn32DXAVX2(SB)
+	CALL ·stageIn32BXAVX2(SB)
+	CALL ·stageIn32R8AVX2(SB)
+	CALL ·stageIn32R9AVX2(SB)
 	JMP  laneloop
 
 other17:
@@ -1734,17 +1688,9 @@ unsigned22:
 
 spread:
 	LEAQ 184(SP), AX
-	MOVQ BX, CX
-	CALL ·spreadAVX2(SB)
-	LEAQ 184(SP), BX
-	LEAQ 320(SP), AX
-	MOVQ R8, CX
-	CALL ·spreadAVX2(SB)
-	LEAQ 320(SP), R8
-	LEAQ 456(SP), AX
-	MOVQ R9, CX
-	CALL ·spreadAVX2(SB)
-	LEAQ 456(SP), R9
+	CALL ·spreadBXAVX2(SB)
+	CALL ·spreadR8AVX2(SB)
+	CALL ·spreadR9AVX2(SB)
 
 rare:
 	VMOVUPS   (DX), Y0
@@ -2107,9 +2053,7 @@ grouptail:
 	MOVQ         SI, (SP)
 	LEAQ         8(SP), SI
 	LEAQ         48(SP), AX
-	MOVQ         DX, CX
-	CALL         ·stageIn32AVX2(SB)
-	LEAQ         48(SP), DX
+	CALL         ·stageIn32DXAVX2(SB)
 	SUBQ         R11, R11
 	JMP          grouploop
 
@@ -2476,20 +2420,9 @@ groupodd:
 
 grouprepeat:
 	LEAQ 1000(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1288(SP)
-	LEAQ 1000(SP), BX
-	LEAQ 1296(SP), AX
-	MOVQ R8, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1584(SP)
-	LEAQ 1296(SP), R8
-	LEAQ 1592(SP), AX
-	MOVQ R9, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1880(SP)
-	LEAQ 1592(SP), R9
+	CALL ·repeatBXAVX2(SB)
+	CALL ·repeatR8AVX2(SB)
+	CALL ·repeatR9AVX2(SB)
 	MOVQ R15, R11
 	MOVQ $+1, 992(SP)
 	JMP  lanerow
@@ -2649,21 +2582,10 @@ lanestage:
 	MOVQ SI, (SP)
 	LEAQ 8(SP), SI
 	LEAQ 48(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 48(SP), DX
-	LEAQ 184(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 184(SP), BX
-	LEAQ 320(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 320(SP), R8
-	LEAQ 456(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 456(SP), R9
+	CALL ·stageIn32DXAVX2(SB)
+	CALL ·stageIn32BXAVX2(SB)
+	CALL ·stageIn32R8AVX2(SB)
+	CALL ·stageIn32R9AVX2(SB)
 	JMP  laneloop
 
 other17:
@@ -2738,17 +2660,9 @@ unsigned22:
 
 spread:
 	LEAQ 184(SP), AX
-	MOVQ BX, CX
-	CALL ·spreadAVX2(SB)
-	LEAQ 184(SP), BX
-	LEAQ 320(SP), AX
-	MOVQ R8, CX
-	CALL ·spreadAVX2(SB)
-	LEAQ 320(SP), R8
-	LEAQ 456(SP), AX
-	MOVQ R9, CX
-	CALL ·spreadAVX2(SB)
-	LEAQ 456(SP), R9
+	CALL ·spreadBXAVX2(SB)
+	CALL ·spreadR8AVX2(SB)
+	CALL ·spreadR9AVX2(SB)
 
 rare:
 	VMOVUPS   (DX), Y0
@@ -3175,9 +3089,7 @@ grouptail:
 	MOVQ         SI, (SP)
 	LEAQ         8(SP), SI
 	LEAQ         48(SP), AX
-	MOVQ         DX, CX
-	CALL         ·stageIn32AVX2(SB)
-	LEAQ         48(SP), DX
+	CALL         ·stageIn32DXAVX2(SB)
 	SUBQ         R11, R11
 	JMP          grouploop
 
@@ -3494,15 +3406,8 @@ groupodd:
 
 grouprepeat:
 	LEAQ 480(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 768(SP)
-	LEAQ 480(SP), BX
-	LEAQ 776(SP), AX
-	MOVQ R8, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1064(SP)
-	LEAQ 776(SP), R8
+	CALL ·repeatBXAVX2(SB)
+	CALL ·repeatR8AVX2(SB)
 	MOVQ R15, R11
 	MOVQ $+1, 472(SP)
 	JMP  lanerow
@@ -3575,28 +3480,15 @@ lanestage:
 	MOVQ SI, (SP)
 	LEAQ 8(SP), SI
 	LEAQ 48(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 48(SP), DX
-	LEAQ 184(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 184(SP), BX
-	LEAQ 320(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 320(SP), R8
+	CALL ·stageIn32DXAVX2(SB)
+	CALL ·stageIn32BXAVX2(SB)
+	CALL ·stageIn32R8AVX2(SB)
 	JMP  laneloop
 
 spread:
 	LEAQ 184(SP), AX
-	MOVQ BX, CX
-	CALL ·spreadAVX2(SB)
-	LEAQ 184(SP), BX
-	LEAQ 320(SP), AX
-	MOVQ R8, CX
-	CALL ·spreadAVX2(SB)
-	LEAQ 320(SP), R8
+	CALL ·spreadBXAVX2(SB)
+	CALL ·spreadR8AVX2(SB)
 
 rare:
 	VMOVUPS      (DX), Y0

@@ -800,15 +800,8 @@ groupodd:
 
 grouprepeat:
 	LEAQ 672(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 960(SP)
-	LEAQ 672(SP), BX
-	LEAQ 968(SP), AX
-	MOVQ R8, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1256(SP)
-	LEAQ 968(SP), R8
+	CALL ·repeatBXAVX2(SB)
+	CALL ·repeatR8AVX2(SB)
 	MOVQ R15, R11
 	MOVQ $+1, 664(SP)
 	JMP  lanerow
@@ -1102,13 +1095,8 @@ lanestage:
 	CALL ·stageIn16AVX2(SB)
 	LEAQ 48(SP), DX
 	LEAQ 120(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 120(SP), BX
-	LEAQ 256(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 256(SP), R8
+	CALL ·stageIn32BXAVX2(SB)
+	CALL ·stageIn32R8AVX2(SB)
 	JMP  laneloop
 
 half26:
@@ -1206,13 +1194,8 @@ listed39:
 
 spread:
 	LEAQ 120(SP), AX
-	MOVQ BX, CX
-	CALL ·spreadAVX2(SB)
-	LEAQ 120(SP), BX
-	LEAQ 256(SP), AX
-	MOVQ R8, CX
-	CALL ·spreadAVX2(SB)
-	LEAQ 256(SP), R8
+	CALL ·spreadBXAVX2(SB)
+	CALL ·spreadR8AVX2(SB)
 
 rare:
 	CMPL      R9, $+2
@@ -1974,10 +1957,7 @@ groupodd:
 
 grouprepeat:
 	LEAQ 280(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 568(SP)
-	LEAQ 280(SP), BX
+	CALL ·repeatBXAVX2(SB)
 	MOVQ R15, R11
 	MOVQ $+1, 272(SP)
 	JMP  lanerow
@@ -2140,9 +2120,7 @@ lanestage:
 	CALL ·stageIn16AVX2(SB)
 	LEAQ 48(SP), DX
 	LEAQ 120(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 120(SP), BX
+	CALL ·stageIn32BXAVX2(SB)
 	JMP  laneloop
 
 half21:
@@ -2209,9 +2187,7 @@ listed29:
 
 spread:
 	LEAQ 120(SP), AX
-	MOVQ BX, CX
-	CALL ·spreadAVX2(SB)
-	LEAQ 120(SP), BX
+	CALL ·spreadBXAVX2(SB)
 
 rare:
 	CMPL      R8, $+2

@@ -241,9 +241,7 @@ grouptail:
 	MOVQ         SI, (SP)
 	LEAQ         8(SP), SI
 	LEAQ         48(SP), AX
-	MOVQ         DX, CX
-	CALL         ·stageIn32AVX2(SB)
-	LEAQ         48(SP), DX
+	CALL         ·stageIn32DXAVX2(SB)
 	SUBQ         R11, R11
 	JMP          grouploop
 
@@ -615,15 +613,8 @@ groupodd:
 
 grouprepeat:
 	LEAQ 736(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1024(SP)
-	LEAQ 736(SP), BX
-	LEAQ 1032(SP), AX
-	MOVQ R8, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1320(SP)
-	LEAQ 1032(SP), R8
+	CALL ·repeatBXAVX2(SB)
+	CALL ·repeatR8AVX2(SB)
 	MOVQ R15, R11
 	MOVQ $+1, 728(SP)
 	JMP  lanerow
@@ -774,17 +765,9 @@ lanestage:
 	MOVQ SI, (SP)
 	LEAQ 8(SP), SI
 	LEAQ 48(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 48(SP), DX
-	LEAQ 184(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 184(SP), BX
-	LEAQ 320(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 320(SP), R8
+	CALL ·stageIn32DXAVX2(SB)
+	CALL ·stageIn32BXAVX2(SB)
+	CALL ·stageIn32R8AVX2(SB)
 	JMP  laneloop
 
 other13:
@@ -837,13 +820,8 @@ listed17:
 
 spread:
 	LEAQ 184(SP), AX
-	MOVQ BX, CX
-	CALL ·spreadAVX2(SB)
-	LEAQ 184(SP), BX
-	LEAQ 320(SP), AX
-	MOVQ R8, CX
-	CALL ·spreadAVX2(SB)
-	LEAQ 320(SP), R8
+	CALL ·spreadBXAVX2(SB)
+	CALL ·spreadR8AVX2(SB)
 
 rare:
 	VMOVUPS      (DX), Y0
@@ -1187,9 +1165,7 @@ grouptail:
 	MOVQ         SI, (SP)
 	LEAQ         8(SP), SI
 	LEAQ         48(SP), AX
-	MOVQ         DX, CX
-	CALL         ·stageIn32AVX2(SB)
-	LEAQ         48(SP), DX
+	CALL         ·stageIn32DXAVX2(SB)
 	SUBQ         R11, R11
 	JMP          grouploop
 
@@ -1506,10 +1482,7 @@ groupodd:
 
 grouprepeat:
 	LEAQ 344(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 632(SP)
-	LEAQ 344(SP), BX
+	CALL ·repeatBXAVX2(SB)
 	MOVQ R15, R11
 	MOVQ $+1, 336(SP)
 	JMP  lanerow
@@ -1643,13 +1616,8 @@ lanestage:
 	MOVQ SI, (SP)
 	LEAQ 8(SP), SI
 	LEAQ 48(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 48(SP), DX
-	LEAQ 184(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 184(SP), BX
+	CALL ·stageIn32DXAVX2(SB)
+	CALL ·stageIn32BXAVX2(SB)
 	JMP  laneloop
 
 other13:
@@ -1702,9 +1670,7 @@ listed17:
 
 spread:
 	LEAQ 184(SP), AX
-	MOVQ BX, CX
-	CALL ·spreadAVX2(SB)
-	LEAQ 184(SP), BX
+	CALL ·spreadBXAVX2(SB)
 
 rare:
 	VMOVUPS      (DX), Y0
@@ -2075,9 +2041,7 @@ grouptail:
 	MOVQ         SI, (SP)
 	LEAQ         8(SP), SI
 	LEAQ         32(SP), AX
-	MOVQ         DX, CX
-	CALL         ·stageIn32AVX2(SB)
-	LEAQ         32(SP), DX
+	CALL         ·stageIn32DXAVX2(SB)
 	SUBQ         R11, R11
 	JMP          grouploop
 
@@ -2398,15 +2362,8 @@ groupodd:
 
 grouprepeat:
 	LEAQ 720(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1008(SP)
-	LEAQ 720(SP), BX
-	LEAQ 1016(SP), AX
-	MOVQ R8, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1304(SP)
-	LEAQ 1016(SP), R8
+	CALL ·repeatBXAVX2(SB)
+	CALL ·repeatR8AVX2(SB)
 	MOVQ R15, R11
 	MOVQ $+1, 712(SP)
 	JMP  lanerow
@@ -2508,28 +2465,15 @@ lanestage:
 	MOVQ SI, (SP)
 	LEAQ 8(SP), SI
 	LEAQ 32(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 32(SP), DX
-	LEAQ 168(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 168(SP), BX
-	LEAQ 304(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 304(SP), R8
+	CALL ·stageIn32DXAVX2(SB)
+	CALL ·stageIn32BXAVX2(SB)
+	CALL ·stageIn32R8AVX2(SB)
 	JMP  laneloop
 
 spread:
 	LEAQ 168(SP), AX
-	MOVQ BX, CX
-	CALL ·spreadAVX2(SB)
-	LEAQ 168(SP), BX
-	LEAQ 304(SP), AX
-	MOVQ R8, CX
-	CALL ·spreadAVX2(SB)
-	LEAQ 304(SP), R8
+	CALL ·spreadBXAVX2(SB)
+	CALL ·spreadR8AVX2(SB)
 
 rare:
 	VMOVUPS      (DX), Y0
@@ -2845,9 +2789,7 @@ grouptail:
 	MOVQ         SI, (SP)
 	LEAQ         8(SP), SI
 	LEAQ         32(SP), AX
-	MOVQ         DX, CX
-	CALL         ·stageIn32AVX2(SB)
-	LEAQ         32(SP), DX
+	CALL         ·stageIn32DXAVX2(SB)
 	SUBQ         R11, R11
 	JMP          grouploop
 
@@ -3149,10 +3091,7 @@ groupodd:
 
 grouprepeat:
 	LEAQ 328(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 616(SP)
-	LEAQ 328(SP), BX
+	CALL ·repeatBXAVX2(SB)
 	MOVQ R15, R11
 	MOVQ $+1, 320(SP)
 	JMP  lanerow
@@ -3249,20 +3188,13 @@ lanestage:
 	MOVQ SI, (SP)
 	LEAQ 8(SP), SI
 	LEAQ 32(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 32(SP), DX
-	LEAQ 168(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 168(SP), BX
+	CALL ·stageIn32DXAVX2(SB)
+	CALL ·stageIn32BXAVX2(SB)
 	JMP  laneloop
 
 spread:
 	LEAQ 168(SP), AX
-	MOVQ BX, CX
-	CALL ·spreadAVX2(SB)
-	LEAQ 168(SP), BX
+	CALL ·spreadBXAVX2(SB)
 
 rare:
 	VMOVUPS      (DX), Y0

@@ -1173,9 +1173,7 @@ groupstage:
 	MOVQ SI, (SP)
 	LEAQ 8(SP), SI
 	LEAQ 80(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 80(SP), DX
+	CALL ·stageIn32DXAVX512(SB)
 	SUBQ R11, R11
 	JMP  grouploop
 
@@ -1191,13 +1189,8 @@ groupending:
 	SUBQ BX, DI
 	SHRQ $0x02, DI
 	LEAQ 1544(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 1544(SP), BX
-	LEAQ 2392(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 2392(SP), R8
+	CALL ·stageIn32BXAVX512(SB)
+	CALL ·stageIn32R8AVX512(SB)
 	MOVQ $+64, 1504(SP)
 	MOVQ 1520(SP), DI
 	JMP  groupchosen
@@ -1214,22 +1207,15 @@ groupodd:
 	MOVL $0x00000080, DI
 
 grouprepeat:
-	LEAQ 1800(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 2376(SP)
-	LEAQ 1800(SP), BX
-	LEAQ 2648(SP), AX
-	MOVQ R8, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 3224(SP)
-	LEAQ 2648(SP), R8
+	LEAQ 2064(SP), AX
+	CALL ·repeatBXAVX512(SB)
+	CALL ·repeatR8AVX512(SB)
 	MOVQ R15, R11
 	MOVQ $+1, 1528(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 2376(SP), BX
+	MOVQ 2640(SP), BX
 	MOVQ 3224(SP), R8
 	MOVQ 1520(SP), DI
 	CMPQ DI, $+129
@@ -1496,17 +1482,9 @@ lanestage:
 	MOVQ SI, (SP)
 	LEAQ 8(SP), SI
 	LEAQ 80(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 80(SP), DX
-	LEAQ 344(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 344(SP), BX
-	LEAQ 608(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 608(SP), R8
+	CALL ·stageIn32DXAVX512(SB)
+	CALL ·stageIn32BXAVX512(SB)
+	CALL ·stageIn32R8AVX512(SB)
 	JMP  laneloop
 
 other31:
@@ -1595,13 +1573,8 @@ listed41:
 
 spread:
 	LEAQ 344(SP), AX
-	MOVQ BX, CX
-	CALL ·spreadAVX512(SB)
-	LEAQ 344(SP), BX
-	LEAQ 608(SP), AX
-	MOVQ R8, CX
-	CALL ·spreadAVX512(SB)
-	LEAQ 608(SP), R8
+	CALL ·spreadBXAVX512(SB)
+	CALL ·spreadR8AVX512(SB)
 
 rare:
 	VMOVUPS      (DX), Z0
@@ -2735,9 +2708,7 @@ groupstage:
 	MOVQ SI, (SP)
 	LEAQ 8(SP), SI
 	LEAQ 80(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 80(SP), DX
+	CALL ·stageIn32DXAVX512(SB)
 	SUBQ R11, R11
 	JMP  grouploop
 
@@ -2753,9 +2724,7 @@ groupending:
 	SUBQ BX, DI
 	SHRQ $0x02, DI
 	LEAQ 1280(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 1280(SP), BX
+	CALL ·stageIn32BXAVX512(SB)
 	MOVQ $+64, 1240(SP)
 	MOVQ 1256(SP), DI
 	JMP  groupchosen
@@ -2773,10 +2742,7 @@ groupodd:
 
 grouprepeat:
 	LEAQ 1536(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 2112(SP)
-	LEAQ 1536(SP), BX
+	CALL ·repeatBXAVX512(SB)
 	MOVQ R15, R11
 	MOVQ $+1, 1264(SP)
 	JMP  lanerow
@@ -3030,13 +2996,8 @@ lanestage:
 	MOVQ SI, (SP)
 	LEAQ 8(SP), SI
 	LEAQ 80(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 80(SP), DX
-	LEAQ 344(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 344(SP), BX
+	CALL ·stageIn32DXAVX512(SB)
+	CALL ·stageIn32BXAVX512(SB)
 	JMP  laneloop
 
 other31:
@@ -3125,9 +3086,7 @@ listed41:
 
 spread:
 	LEAQ 344(SP), AX
-	MOVQ BX, CX
-	CALL ·spreadAVX512(SB)
-	LEAQ 344(SP), BX
+	CALL ·spreadBXAVX512(SB)
 
 rare:
 	VMOVUPS      (DX), Z0
@@ -4277,9 +4236,7 @@ groupstage:
 	MOVQ SI, (SP)
 	LEAQ 8(SP), SI
 	LEAQ 48(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 48(SP), DX
+	CALL ·stageIn32DXAVX512(SB)
 	SUBQ R11, R11
 	JMP  grouploop
 
@@ -4294,13 +4251,8 @@ groupending:
 	SUBQ BX, DI
 	SHRQ $0x02, DI
 	LEAQ 1512(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 1512(SP), BX
-	LEAQ 2360(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 2360(SP), R8
+	CALL ·stageIn32BXAVX512(SB)
+	CALL ·stageIn32R8AVX512(SB)
 	MOVQ $+64, 1472(SP)
 	MOVQ 1488(SP), DI
 	JMP  groupchosen
@@ -4317,22 +4269,15 @@ groupodd:
 	MOVL $0x00000080, DI
 
 grouprepeat:
-	LEAQ 1768(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 2344(SP)
-	LEAQ 1768(SP), BX
-	LEAQ 2616(SP), AX
-	MOVQ R8, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 3192(SP)
-	LEAQ 2616(SP), R8
+	LEAQ 2032(SP), AX
+	CALL ·repeatBXAVX512(SB)
+	CALL ·repeatR8AVX512(SB)
 	MOVQ R15, R11
 	MOVQ $+1, 1496(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 2344(SP), BX
+	MOVQ 2608(SP), BX
 	MOVQ 3192(SP), R8
 	MOVQ 1488(SP), DI
 	CMPQ DI, $+129
@@ -4490,28 +4435,15 @@ lanestage:
 	MOVQ SI, (SP)
 	LEAQ 8(SP), SI
 	LEAQ 48(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 48(SP), DX
-	LEAQ 312(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 312(SP), BX
-	LEAQ 576(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 576(SP), R8
+	CALL ·stageIn32DXAVX512(SB)
+	CALL ·stageIn32BXAVX512(SB)
+	CALL ·stageIn32R8AVX512(SB)
 	JMP  laneloop
 
 spread:
 	LEAQ 312(SP), AX
-	MOVQ BX, CX
-	CALL ·spreadAVX512(SB)
-	LEAQ 312(SP), BX
-	LEAQ 576(SP), AX
-	MOVQ R8, CX
-	CALL ·spreadAVX512(SB)
-	LEAQ 576(SP), R8
+	CALL ·spreadBXAVX512(SB)
+	CALL ·spreadR8AVX512(SB)
 
 rare:
 	VMOVUPS      (DX), Z0
@@ -5572,9 +5504,7 @@ groupstage:
 	MOVQ SI, (SP)
 	LEAQ 8(SP), SI
 	LEAQ 48(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 48(SP), DX
+	CALL ·stageIn32DXAVX512(SB)
 	SUBQ R11, R11
 	JMP  grouploop
 
@@ -5589,9 +5519,7 @@ groupending:
 	SUBQ BX, DI
 	SHRQ $0x02, DI
 	LEAQ 1248(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 1248(SP), BX
+	CALL ·stageIn32BXAVX512(SB)
 	MOVQ $+64, 1208(SP)
 	MOVQ 1224(SP), DI
 	JMP  groupchosen
@@ -5609,10 +5537,7 @@ groupodd:
 
 grouprepeat:
 	LEAQ 1504(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 2080(SP)
-	LEAQ 1504(SP), BX
+	CALL ·repeatBXAVX512(SB)
 	MOVQ R15, R11
 	MOVQ $+1, 1232(SP)
 	JMP  lanerow
@@ -5767,20 +5692,13 @@ lanestage:
 	MOVQ SI, (SP)
 	LEAQ 8(SP), SI
 	LEAQ 48(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 48(SP), DX
-	LEAQ 312(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 312(SP), BX
+	CALL ·stageIn32DXAVX512(SB)
+	CALL ·stageIn32BXAVX512(SB)
 	JMP  laneloop
 
 spread:
 	LEAQ 312(SP), AX
-	MOVQ BX, CX
-	CALL ·spreadAVX512(SB)
-	LEAQ 312(SP), BX
+	CALL ·spreadBXAVX512(SB)
 
 rare:
 	VMOVUPS      (DX), Z0

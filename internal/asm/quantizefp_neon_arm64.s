@@ -265,9 +265,7 @@ grouptail:
 	MOVD R1, 16(RSP)
 	ADD $24, RSP, R1
 	ADD $48, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $48, RSP, R2
+	CALL ·stageIn32R2NEON(SB)
 	SUB R12, R12, R12
 	B grouploop
 groupstaged:
@@ -422,13 +420,8 @@ groupending:
 	MOVD $0, R17
 	ADD R16>>2, R17, R0
 	ADD $504, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $504, RSP, R3
-	ADD $728, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $728, RSP, R4
+	CALL ·stageIn32R3NEON(SB)
+	CALL ·stageIn32R4NEON(SB)
 	MOVD $16, R16
 	MOVD R16, 464(RSP)
 	MOVD 480(RSP), R0
@@ -444,22 +437,15 @@ groupodd:
 	BLT grouprepeat
 	MOVD $32, R0
 grouprepeat:
-	ADD $568, RSP, R16
-	MOVD R3, R17
-	CALL ·repeatNEON(SB)
-	MOVD R17, 712(RSP)
-	ADD $568, RSP, R3
-	ADD $792, RSP, R16
-	MOVD R4, R17
-	CALL ·repeatNEON(SB)
-	MOVD R17, 936(RSP)
-	ADD $792, RSP, R4
+	ADD $640, RSP, R16
+	CALL ·repeatR3NEON(SB)
+	CALL ·repeatR4NEON(SB)
 	MOVD R15, R12
 	MOVD $1, R16
 	MOVD R16, 488(RSP)
 	B lanerow
 groupodddone:
-	MOVD 712(RSP), R3
+	MOVD 784(RSP), R3
 	MOVD 936(RSP), R4
 	MOVD 480(RSP), R0
 	CMP $33, R0
@@ -493,27 +479,14 @@ lanestage:
 	MOVD R1, 16(RSP)
 	ADD $24, RSP, R1
 	ADD $48, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $48, RSP, R2
-	ADD $120, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $120, RSP, R3
-	ADD $192, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $192, RSP, R4
+	CALL ·stageIn32R2NEON(SB)
+	CALL ·stageIn32R3NEON(SB)
+	CALL ·stageIn32R4NEON(SB)
 	B laneloop
 spread:
 	ADD $120, RSP, R16
-	MOVD R3, R17
-	CALL ·spreadNEON(SB)
-	ADD $120, RSP, R3
-	ADD $192, RSP, R16
-	MOVD R4, R17
-	CALL ·spreadNEON(SB)
-	ADD $192, RSP, R4
+	CALL ·spreadR3NEON(SB)
+	CALL ·spreadR4NEON(SB)
 rare:
 	FMOVQ (R2), F0
 	FMOVQ (R3), F1
@@ -843,9 +816,7 @@ grouptail:
 	MOVD R1, 16(RSP)
 	ADD $24, RSP, R1
 	ADD $48, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $48, RSP, R2
+	CALL ·stageIn32R2NEON(SB)
 	SUB R12, R12, R12
 	B grouploop
 groupstaged:
@@ -983,9 +954,7 @@ groupending:
 	MOVD $0, R17
 	ADD R16>>2, R17, R0
 	ADD $432, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $432, RSP, R3
+	CALL ·stageIn32R3NEON(SB)
 	MOVD $16, R16
 	MOVD R16, 392(RSP)
 	MOVD 408(RSP), R0
@@ -1002,10 +971,7 @@ groupodd:
 	MOVD $32, R0
 grouprepeat:
 	ADD $496, RSP, R16
-	MOVD R3, R17
-	CALL ·repeatNEON(SB)
-	MOVD R17, 640(RSP)
-	ADD $496, RSP, R3
+	CALL ·repeatR3NEON(SB)
 	MOVD R15, R12
 	MOVD $1, R16
 	MOVD R16, 416(RSP)
@@ -1044,19 +1010,12 @@ lanestage:
 	MOVD R1, 16(RSP)
 	ADD $24, RSP, R1
 	ADD $48, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $48, RSP, R2
-	ADD $120, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $120, RSP, R3
+	CALL ·stageIn32R2NEON(SB)
+	CALL ·stageIn32R3NEON(SB)
 	B laneloop
 spread:
 	ADD $120, RSP, R16
-	MOVD R3, R17
-	CALL ·spreadNEON(SB)
-	ADD $120, RSP, R3
+	CALL ·spreadR3NEON(SB)
 rare:
 	FMOVQ (R2), F0
 	FMOVQ (R3), F1
@@ -1393,9 +1352,7 @@ grouptail:
 	MOVD R1, 16(RSP)
 	ADD $24, RSP, R1
 	ADD $48, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $48, RSP, R2
+	CALL ·stageIn32R2NEON(SB)
 	SUB R12, R12, R12
 	B grouploop
 groupstaged:
@@ -1506,13 +1463,8 @@ groupending:
 	MOVD $0, R17
 	ADD R16>>2, R17, R0
 	ADD $504, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $504, RSP, R3
-	ADD $728, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $728, RSP, R4
+	CALL ·stageIn32R3NEON(SB)
+	CALL ·stageIn32R4NEON(SB)
 	MOVD $16, R16
 	MOVD R16, 464(RSP)
 	MOVD 480(RSP), R0
@@ -1528,22 +1480,15 @@ groupodd:
 	BLT grouprepeat
 	MOVD $32, R0
 grouprepeat:
-	ADD $568, RSP, R16
-	MOVD R3, R17
-	CALL ·repeatNEON(SB)
-	MOVD R17, 712(RSP)
-	ADD $568, RSP, R3
-	ADD $792, RSP, R16
-	MOVD R4, R17
-	CALL ·repeatNEON(SB)
-	MOVD R17, 936(RSP)
-	ADD $792, RSP, R4
+	ADD $640, RSP, R16
+	CALL ·repeatR3NEON(SB)
+	CALL ·repeatR4NEON(SB)
 	MOVD R15, R12
 	MOVD $1, R16
 	MOVD R16, 488(RSP)
 	B lanerow
 groupodddone:
-	MOVD 712(RSP), R3
+	MOVD 784(RSP), R3
 	MOVD 936(RSP), R4
 	MOVD 480(RSP), R0
 	CMP $33, R0
@@ -1558,27 +1503,14 @@ lanestage:
 	MOVD R1, 16(RSP)
 	ADD $24, RSP, R1
 	ADD $48, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $48, RSP, R2
-	ADD $120, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $120, RSP, R3
-	ADD $192, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $192, RSP, R4
+	CALL ·stageIn32R2NEON(SB)
+	CALL ·stageIn32R3NEON(SB)
+	CALL ·stageIn32R4NEON(SB)
 	B laneloop
 spread:
 	ADD $120, RSP, R16
-	MOVD R3, R17
-	CALL ·spreadNEON(SB)
-	ADD $120, RSP, R3
-	ADD $192, RSP, R16
-	MOVD R4, R17
-	CALL ·spreadNEON(SB)
-	ADD $192, RSP, R4
+	CALL ·spreadR3NEON(SB)
+	CALL ·spreadR4NEON(SB)
 rare:
 	FMOVQ (R2), F0
 	FMOVQ (R3), F1
@@ -1897,9 +1829,7 @@ grouptail:
 	MOVD R1, 16(RSP)
 	ADD $24, RSP, R1
 	ADD $48, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $48, RSP, R2
+	CALL ·stageIn32R2NEON(SB)
 	SUB R12, R12, R12
 	B grouploop
 groupstaged:
@@ -2006,9 +1936,7 @@ groupending:
 	MOVD $0, R17
 	ADD R16>>2, R17, R0
 	ADD $432, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $432, RSP, R3
+	CALL ·stageIn32R3NEON(SB)
 	MOVD $16, R16
 	MOVD R16, 392(RSP)
 	MOVD 408(RSP), R0
@@ -2025,10 +1953,7 @@ groupodd:
 	MOVD $32, R0
 grouprepeat:
 	ADD $496, RSP, R16
-	MOVD R3, R17
-	CALL ·repeatNEON(SB)
-	MOVD R17, 640(RSP)
-	ADD $496, RSP, R3
+	CALL ·repeatR3NEON(SB)
 	MOVD R15, R12
 	MOVD $1, R16
 	MOVD R16, 416(RSP)
@@ -2048,19 +1973,12 @@ lanestage:
 	MOVD R1, 16(RSP)
 	ADD $24, RSP, R1
 	ADD $48, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $48, RSP, R2
-	ADD $120, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $120, RSP, R3
+	CALL ·stageIn32R2NEON(SB)
+	CALL ·stageIn32R3NEON(SB)
 	B laneloop
 spread:
 	ADD $120, RSP, R16
-	MOVD R3, R17
-	CALL ·spreadNEON(SB)
-	ADD $120, RSP, R3
+	CALL ·spreadR3NEON(SB)
 rare:
 	FMOVQ (R2), F0
 	FMOVQ (R3), F1

@@ -225,9 +225,7 @@ grouptail:
 	MOVQ         SI, (SP)
 	LEAQ         8(SP), SI
 	LEAQ         144(SP), AX
-	MOVQ         DX, CX
-	CALL         ·stageIn32AVX2(SB)
-	LEAQ         144(SP), DX
+	CALL         ·stageIn32DXAVX2(SB)
 	SUBQ         R11, R11
 	JMP          grouploop
 
@@ -531,20 +529,9 @@ groupodd:
 
 grouprepeat:
 	LEAQ 1096(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1384(SP)
-	LEAQ 1096(SP), BX
-	LEAQ 1392(SP), AX
-	MOVQ R8, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1680(SP)
-	LEAQ 1392(SP), R8
-	LEAQ 1688(SP), AX
-	MOVQ R9, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1976(SP)
-	LEAQ 1688(SP), R9
+	CALL ·repeatBXAVX2(SB)
+	CALL ·repeatR8AVX2(SB)
+	CALL ·repeatR9AVX2(SB)
 	MOVQ R15, R11
 	MOVQ $+1, 1088(SP)
 	JMP  lanerow
@@ -639,36 +626,17 @@ lanestage:
 	MOVQ SI, (SP)
 	LEAQ 8(SP), SI
 	LEAQ 144(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 144(SP), DX
-	LEAQ 280(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 280(SP), BX
-	LEAQ 416(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 416(SP), R8
-	LEAQ 552(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 552(SP), R9
+	CALL ·stageIn32DXAVX2(SB)
+	CALL ·stageIn32BXAVX2(SB)
+	CALL ·stageIn32R8AVX2(SB)
+	CALL ·stageIn32R9AVX2(SB)
 	JMP  laneloop
 
 spread:
 	LEAQ 280(SP), AX
-	MOVQ BX, CX
-	CALL ·spreadAVX2(SB)
-	LEAQ 280(SP), BX
-	LEAQ 416(SP), AX
-	MOVQ R8, CX
-	CALL ·spreadAVX2(SB)
-	LEAQ 416(SP), R8
-	LEAQ 552(SP), AX
-	MOVQ R9, CX
-	CALL ·spreadAVX2(SB)
-	LEAQ 552(SP), R9
+	CALL ·spreadBXAVX2(SB)
+	CALL ·spreadR8AVX2(SB)
+	CALL ·spreadR9AVX2(SB)
 
 rare:
 	VMOVUPS      (DX), Y0
@@ -856,9 +824,7 @@ grouptail:
 	MOVQ         SI, (SP)
 	LEAQ         8(SP), SI
 	LEAQ         144(SP), AX
-	MOVQ         DX, CX
-	CALL         ·stageIn32AVX2(SB)
-	LEAQ         144(SP), DX
+	CALL         ·stageIn32DXAVX2(SB)
 	SUBQ         R11, R11
 	JMP          grouploop
 
@@ -1040,10 +1006,7 @@ groupodd:
 
 grouprepeat:
 	LEAQ 440(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 728(SP)
-	LEAQ 440(SP), BX
+	CALL ·repeatBXAVX2(SB)
 	MOVQ R15, R11
 	MOVQ $+1, 432(SP)
 	JMP  lanerow
@@ -1100,20 +1063,13 @@ lanestage:
 	MOVQ SI, (SP)
 	LEAQ 8(SP), SI
 	LEAQ 144(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 144(SP), DX
-	LEAQ 280(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 280(SP), BX
+	CALL ·stageIn32DXAVX2(SB)
+	CALL ·stageIn32BXAVX2(SB)
 	JMP  laneloop
 
 spread:
 	LEAQ 280(SP), AX
-	MOVQ BX, CX
-	CALL ·spreadAVX2(SB)
-	LEAQ 280(SP), BX
+	CALL ·spreadBXAVX2(SB)
 
 rare:
 	VMOVUPS      (DX), Y0

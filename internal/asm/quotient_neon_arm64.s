@@ -227,9 +227,7 @@ grouptail:
 	MOVD R1, 16(RSP)
 	ADD $24, RSP, R1
 	ADD $96, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $96, RSP, R2
+	CALL ·stageIn32R2NEON(SB)
 	SUB R12, R12, R12
 	B grouploop
 groupstaged:
@@ -337,17 +335,9 @@ groupending:
 	MOVD $0, R17
 	ADD R16>>2, R17, R0
 	ADD $624, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $624, RSP, R3
-	ADD $848, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $848, RSP, R4
-	ADD $1072, RSP, R16
-	MOVD R5, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $1072, RSP, R5
+	CALL ·stageIn32R3NEON(SB)
+	CALL ·stageIn32R4NEON(SB)
+	CALL ·stageIn32R5NEON(SB)
 	MOVD $16, R16
 	MOVD R16, 584(RSP)
 	MOVD 600(RSP), R0
@@ -363,28 +353,17 @@ groupodd:
 	BLT grouprepeat
 	MOVD $32, R0
 grouprepeat:
-	ADD $688, RSP, R16
-	MOVD R3, R17
-	CALL ·repeatNEON(SB)
-	MOVD R17, 832(RSP)
-	ADD $688, RSP, R3
-	ADD $912, RSP, R16
-	MOVD R4, R17
-	CALL ·repeatNEON(SB)
-	MOVD R17, 1056(RSP)
-	ADD $912, RSP, R4
-	ADD $1136, RSP, R16
-	MOVD R5, R17
-	CALL ·repeatNEON(SB)
-	MOVD R17, 1280(RSP)
-	ADD $1136, RSP, R5
+	ADD $832, RSP, R16
+	CALL ·repeatR3NEON(SB)
+	CALL ·repeatR4NEON(SB)
+	CALL ·repeatR5NEON(SB)
 	MOVD R15, R12
 	MOVD $1, R16
 	MOVD R16, 608(RSP)
 	B lanerow
 groupodddone:
-	MOVD 832(RSP), R3
-	MOVD 1056(RSP), R4
+	MOVD 976(RSP), R3
+	MOVD 1128(RSP), R4
 	MOVD 1280(RSP), R5
 	MOVD 600(RSP), R0
 	CMP $33, R0
@@ -399,35 +378,16 @@ lanestage:
 	MOVD R1, 16(RSP)
 	ADD $24, RSP, R1
 	ADD $96, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $96, RSP, R2
-	ADD $168, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $168, RSP, R3
-	ADD $240, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $240, RSP, R4
-	ADD $312, RSP, R16
-	MOVD R5, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $312, RSP, R5
+	CALL ·stageIn32R2NEON(SB)
+	CALL ·stageIn32R3NEON(SB)
+	CALL ·stageIn32R4NEON(SB)
+	CALL ·stageIn32R5NEON(SB)
 	B laneloop
 spread:
 	ADD $168, RSP, R16
-	MOVD R3, R17
-	CALL ·spreadNEON(SB)
-	ADD $168, RSP, R3
-	ADD $240, RSP, R16
-	MOVD R4, R17
-	CALL ·spreadNEON(SB)
-	ADD $240, RSP, R4
-	ADD $312, RSP, R16
-	MOVD R5, R17
-	CALL ·spreadNEON(SB)
-	ADD $312, RSP, R5
+	CALL ·spreadR3NEON(SB)
+	CALL ·spreadR4NEON(SB)
+	CALL ·spreadR5NEON(SB)
 rare:
 	FMOVQ (R2), F0
 	FMOVQ (R3), F1
@@ -618,9 +578,7 @@ grouptail:
 	MOVD R1, 16(RSP)
 	ADD $24, RSP, R1
 	ADD $96, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $96, RSP, R2
+	CALL ·stageIn32R2NEON(SB)
 	SUB R12, R12, R12
 	B grouploop
 groupstaged:
@@ -690,9 +648,7 @@ groupending:
 	MOVD $0, R17
 	ADD R16>>2, R17, R0
 	ADD $480, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $480, RSP, R3
+	CALL ·stageIn32R3NEON(SB)
 	MOVD $16, R16
 	MOVD R16, 440(RSP)
 	MOVD 456(RSP), R0
@@ -709,10 +665,7 @@ groupodd:
 	MOVD $32, R0
 grouprepeat:
 	ADD $544, RSP, R16
-	MOVD R3, R17
-	CALL ·repeatNEON(SB)
-	MOVD R17, 688(RSP)
-	ADD $544, RSP, R3
+	CALL ·repeatR3NEON(SB)
 	MOVD R15, R12
 	MOVD $1, R16
 	MOVD R16, 464(RSP)
@@ -732,19 +685,12 @@ lanestage:
 	MOVD R1, 16(RSP)
 	ADD $24, RSP, R1
 	ADD $96, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $96, RSP, R2
-	ADD $168, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $168, RSP, R3
+	CALL ·stageIn32R2NEON(SB)
+	CALL ·stageIn32R3NEON(SB)
 	B laneloop
 spread:
 	ADD $168, RSP, R16
-	MOVD R3, R17
-	CALL ·spreadNEON(SB)
-	ADD $168, RSP, R3
+	CALL ·spreadR3NEON(SB)
 rare:
 	FMOVQ (R2), F0
 	FMOVQ (R3), F1

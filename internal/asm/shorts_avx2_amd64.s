@@ -245,9 +245,7 @@ grouptail:
 	MOVQ         SI, (SP)
 	LEAQ         8(SP), SI
 	LEAQ         80(SP), AX
-	MOVQ         DX, CX
-	CALL         ·stageIn32AVX2(SB)
-	LEAQ         80(SP), DX
+	CALL         ·stageIn32DXAVX2(SB)
 	SUBQ         R11, R11
 	JMP          grouploop
 
@@ -513,25 +511,10 @@ groupodd:
 
 grouprepeat:
 	LEAQ 1296(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1584(SP)
-	LEAQ 1296(SP), BX
-	LEAQ 1592(SP), AX
-	MOVQ R8, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1880(SP)
-	LEAQ 1592(SP), R8
-	LEAQ 1888(SP), AX
-	MOVQ R9, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 2176(SP)
-	LEAQ 1888(SP), R9
-	LEAQ 2184(SP), AX
-	MOVQ R10, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 2472(SP)
-	LEAQ 2184(SP), R10
+	CALL ·repeatBXAVX2(SB)
+	CALL ·repeatR8AVX2(SB)
+	CALL ·repeatR9AVX2(SB)
+	CALL ·repeatR10AVX2(SB)
 	MOVQ R15, R11
 	MOVQ $+1, 1288(SP)
 	JMP  lanerow
@@ -560,44 +543,19 @@ lanestage:
 	MOVQ SI, (SP)
 	LEAQ 8(SP), SI
 	LEAQ 80(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 80(SP), DX
-	LEAQ 216(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 216(SP), BX
-	LEAQ 352(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 352(SP), R8
-	LEAQ 488(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 488(SP), R9
-	LEAQ 624(SP), AX
-	MOVQ R10, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 624(SP), R10
+	CALL ·stageIn32DXAVX2(SB)
+	CALL ·stageIn32BXAVX2(SB)
+	CALL ·stageIn32R8AVX2(SB)
+	CALL ·stageIn32R9AVX2(SB)
+	CALL ·stageIn32R10AVX2(SB)
 	JMP  laneloop
 
 spread:
 	LEAQ 216(SP), AX
-	MOVQ BX, CX
-	CALL ·spreadAVX2(SB)
-	LEAQ 216(SP), BX
-	LEAQ 352(SP), AX
-	MOVQ R8, CX
-	CALL ·spreadAVX2(SB)
-	LEAQ 352(SP), R8
-	LEAQ 488(SP), AX
-	MOVQ R9, CX
-	CALL ·spreadAVX2(SB)
-	LEAQ 488(SP), R9
-	LEAQ 624(SP), AX
-	MOVQ R10, CX
-	CALL ·spreadAVX2(SB)
-	LEAQ 624(SP), R10
+	CALL ·spreadBXAVX2(SB)
+	CALL ·spreadR8AVX2(SB)
+	CALL ·spreadR9AVX2(SB)
+	CALL ·spreadR10AVX2(SB)
 
 rare:
 	VMOVUPS      (DX), Y0
@@ -1029,20 +987,9 @@ groupodd:
 
 grouprepeat:
 	LEAQ 648(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 936(SP)
-	LEAQ 648(SP), BX
-	LEAQ 944(SP), AX
-	MOVQ R8, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1232(SP)
-	LEAQ 944(SP), R8
-	LEAQ 1240(SP), AX
-	MOVQ R9, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1528(SP)
-	LEAQ 1240(SP), R9
+	CALL ·repeatBXAVX2(SB)
+	CALL ·repeatR8AVX2(SB)
+	CALL ·repeatR9AVX2(SB)
 	MOVQ R15, R11
 	MOVQ $+1, 640(SP)
 	JMP  lanerow
@@ -1065,15 +1012,7 @@ lanestage:
 	CALL ·stageIn16AVX2(SB)
 	LEAQ 144(SP), DX
 	LEAQ 216(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 216(SP), BX
-	LEAQ 352(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 352(SP), R8
-	LEAQ 488(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 488(SP), R9
+	CALL ·stageIn32BXAVX2(SB)
+	CALL ·stageIn32R8AVX2(SB)
+	CALL ·stageIn32R9AVX2(SB)
 	JMP  laneloop

@@ -64,6 +64,57 @@ func numberAVX2()
 // repeatAVX2 puts parameters from RCX on in the frame, once for each element: R11 times the first, and R12 times each that follows.
 func repeatAVX2()
 
+// totalAVX2 adds up the accumulators in front of DI to Y0.
+func totalAVX2()
+
+// repeatBXAVX2 is repeatAVX2 for what BX points to, and sets that to the place in the frame.
+func repeatBXAVX2()
+
+// repeatR8AVX2 is repeatAVX2 for what R8 points to, and sets that to the place in the frame.
+func repeatR8AVX2()
+
+// repeatR9AVX2 is repeatAVX2 for what R9 points to, and sets that to the place in the frame.
+func repeatR9AVX2()
+
+// repeatR10AVX2 is repeatAVX2 for what R10 points to, and sets that to the place in the frame.
+func repeatR10AVX2()
+
+// spreadBXAVX2 is spreadAVX2 for what BX points to, and sets that to the place in the frame.
+func spreadBXAVX2()
+
+// spreadR8AVX2 is spreadAVX2 for what R8 points to, and sets that to the place in the frame.
+func spreadR8AVX2()
+
+// spreadR9AVX2 is spreadAVX2 for what R9 points to, and sets that to the place in the frame.
+func spreadR9AVX2()
+
+// spreadR10AVX2 is spreadAVX2 for what R10 points to, and sets that to the place in the frame.
+func spreadR10AVX2()
+
+// stageIn32SIAVX2 is stageIn32AVX2 for what SI points to, and sets that to the place in the frame.
+func stageIn32SIAVX2()
+
+// stageIn32DXAVX2 is stageIn32AVX2 for what DX points to, and sets that to the place in the frame.
+func stageIn32DXAVX2()
+
+// stageIn32BXAVX2 is stageIn32AVX2 for what BX points to, and sets that to the place in the frame.
+func stageIn32BXAVX2()
+
+// stageIn32R8AVX2 is stageIn32AVX2 for what R8 points to, and sets that to the place in the frame.
+func stageIn32R8AVX2()
+
+// stageIn32R9AVX2 is stageIn32AVX2 for what R9 points to, and sets that to the place in the frame.
+func stageIn32R9AVX2()
+
+// stageIn32R10AVX2 is stageIn32AVX2 for what R10 points to, and sets that to the place in the frame.
+func stageIn32R10AVX2()
+
+// stageIn32R11AVX2 is stageIn32AVX2 for what R11 points to, and sets that to the place in the frame.
+func stageIn32R11AVX2()
+
+// stageIn32R12AVX2 is stageIn32AVX2 for what R12 points to, and sets that to the place in the frame.
+func stageIn32R12AVX2()
+
 // fetch64AVX2 fetches 64 bytes from RAX on: into the second cache if RCX is at least 8192, else into the first alone.
 func fetch64AVX2()
 

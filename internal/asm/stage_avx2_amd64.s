@@ -737,6 +737,7 @@ TEXT ·stageIn32AVX2(SB), NOSPLIT|NOFRAME, $0
 	VMOVUPS    Y0, 96(AX)
 
 ended1:
+	ADDQ $+136, AX
 	RET
 
 // func stageOut32AVX2()
@@ -973,6 +974,7 @@ TEXT ·spreadAVX2(SB), NOSPLIT|NOFRAME, $0
 	VMOVUPS      Y0, 32(AX)
 	VMOVUPS      Y0, 64(AX)
 	VMOVUPS      Y0, 96(AX)
+	ADDQ         $+136, AX
 	RET
 
 two1:
@@ -982,6 +984,7 @@ two1:
 	VBROADCASTSS 4(CX), Y0
 	VMOVUPS      Y0, 64(AX)
 	VMOVUPS      Y0, 96(AX)
+	ADDQ         $+136, AX
 	RET
 
 four2:
@@ -993,6 +996,7 @@ four2:
 	VMOVUPS      Y0, 64(AX)
 	VBROADCASTSS 12(CX), Y0
 	VMOVUPS      Y0, 96(AX)
+	ADDQ         $+136, AX
 	RET
 
 // func numberAVX2()
@@ -1080,7 +1084,136 @@ done4:
 	MOVQ R12, R15
 
 inside5:
+	MOVQ DI, AX
+	NEGQ AX
+	LEAQ (R13)(AX*4), AX
+	MOVQ CX, 288(AX)
+	ADDQ $+296, AX
 	RET
+
+// func totalAVX2()
+// Requires: AVX
+TEXT ·totalAVX2(SB), NOSPLIT|NOFRAME, $0
+	VMOVUPS -512(DI), Y0
+	VADDPS  -256(DI), Y0, Y0
+	VMOVUPS -384(DI), Y1
+	VADDPS  -128(DI), Y1, Y1
+	VADDPS  Y1, Y0, Y0
+	VMOVUPS -448(DI), Y1
+	VADDPS  -192(DI), Y1, Y1
+	VMOVUPS -320(DI), Y2
+	VADDPS  -64(DI), Y2, Y2
+	VADDPS  Y2, Y1, Y1
+	VADDPS  Y1, Y0, Y0
+	VMOVUPS -480(DI), Y1
+	VADDPS  -224(DI), Y1, Y1
+	VMOVUPS -352(DI), Y2
+	VADDPS  -96(DI), Y2, Y2
+	VADDPS  Y2, Y1, Y1
+	VMOVUPS -416(DI), Y2
+	VADDPS  -160(DI), Y2, Y2
+	VMOVUPS -288(DI), Y3
+	VADDPS  -32(DI), Y3, Y3
+	VADDPS  Y3, Y2, Y2
+	VADDPS  Y2, Y1, Y1
+	VADDPS  Y1, Y0, Y0
+	RET
+
+// func repeatBXAVX2()
+TEXT ·repeatBXAVX2(SB), NOSPLIT|NOFRAME, $0
+	MOVQ BX, CX
+	MOVQ AX, BX
+	JMP  ·repeatAVX2(SB)
+
+// func repeatR8AVX2()
+TEXT ·repeatR8AVX2(SB), NOSPLIT|NOFRAME, $0
+	MOVQ R8, CX
+	MOVQ AX, R8
+	JMP  ·repeatAVX2(SB)
+
+// func repeatR9AVX2()
+TEXT ·repeatR9AVX2(SB), NOSPLIT|NOFRAME, $0
+	MOVQ R9, CX
+	MOVQ AX, R9
+	JMP  ·repeatAVX2(SB)
+
+// func repeatR10AVX2()
+TEXT ·repeatR10AVX2(SB), NOSPLIT|NOFRAME, $0
+	MOVQ R10, CX
+	MOVQ AX, R10
+	JMP  ·repeatAVX2(SB)
+
+// func spreadBXAVX2()
+TEXT ·spreadBXAVX2(SB), NOSPLIT|NOFRAME, $0
+	MOVQ BX, CX
+	MOVQ AX, BX
+	JMP  ·spreadAVX2(SB)
+
+// func spreadR8AVX2()
+TEXT ·spreadR8AVX2(SB), NOSPLIT|NOFRAME, $0
+	MOVQ R8, CX
+	MOVQ AX, R8
+	JMP  ·spreadAVX2(SB)
+
+// func spreadR9AVX2()
+TEXT ·spreadR9AVX2(SB), NOSPLIT|NOFRAME, $0
+	MOVQ R9, CX
+	MOVQ AX, R9
+	JMP  ·spreadAVX2(SB)
+
+// func spreadR10AVX2()
+TEXT ·spreadR10AVX2(SB), NOSPLIT|NOFRAME, $0
+	MOVQ R10, CX
+	MOVQ AX, R10
+	JMP  ·spreadAVX2(SB)
+
+// func stageIn32SIAVX2()
+TEXT ·stageIn32SIAVX2(SB), NOSPLIT|NOFRAME, $0
+	MOVQ SI, CX
+	MOVQ AX, SI
+	JMP  ·stageIn32AVX2(SB)
+
+// func stageIn32DXAVX2()
+TEXT ·stageIn32DXAVX2(SB), NOSPLIT|NOFRAME, $0
+	MOVQ DX, CX
+	MOVQ AX, DX
+	JMP  ·stageIn32AVX2(SB)
+
+// func stageIn32BXAVX2()
+TEXT ·stageIn32BXAVX2(SB), NOSPLIT|NOFRAME, $0
+	MOVQ BX, CX
+	MOVQ AX, BX
+	JMP  ·stageIn32AVX2(SB)
+
+// func stageIn32R8AVX2()
+TEXT ·stageIn32R8AVX2(SB), NOSPLIT|NOFRAME, $0
+	MOVQ R8, CX
+	MOVQ AX, R8
+	JMP  ·stageIn32AVX2(SB)
+
+// func stageIn32R9AVX2()
+TEXT ·stageIn32R9AVX2(SB), NOSPLIT|NOFRAME, $0
+	MOVQ R9, CX
+	MOVQ AX, R9
+	JMP  ·stageIn32AVX2(SB)
+
+// func stageIn32R10AVX2()
+TEXT ·stageIn32R10AVX2(SB), NOSPLIT|NOFRAME, $0
+	MOVQ R10, CX
+	MOVQ AX, R10
+	JMP  ·stageIn32AVX2(SB)
+
+// func stageIn32R11AVX2()
+TEXT ·stageIn32R11AVX2(SB), NOSPLIT|NOFRAME, $0
+	MOVQ R11, CX
+	MOVQ AX, R11
+	JMP  ·stageIn32AVX2(SB)
+
+// func stageIn32R12AVX2()
+TEXT ·stageIn32R12AVX2(SB), NOSPLIT|NOFRAME, $0
+	MOVQ R12, CX
+	MOVQ AX, R12
+	JMP  ·stageIn32AVX2(SB)
 
 // func fetch64AVX2()
 // Requires: MMX+

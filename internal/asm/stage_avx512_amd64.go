@@ -57,3 +57,45 @@ func numberAVX512()
 
 // repeatAVX512 puts parameters from RCX on in the frame, once for each element: R11 times the first, and R12 times each that follows.
 func repeatAVX512()
+
+// totalAVX512 adds up the accumulators in front of DI to Z0.
+func totalAVX512()
+
+// repeatBXAVX512 is repeatAVX512 for what BX points to, and sets that to the place in the frame.
+func repeatBXAVX512()
+
+// repeatR8AVX512 is repeatAVX512 for what R8 points to, and sets that to the place in the frame.
+func repeatR8AVX512()
+
+// repeatR9AVX512 is repeatAVX512 for what R9 points to, and sets that to the place in the frame.
+func repeatR9AVX512()
+
+// repeatR10AVX512 is repeatAVX512 for what R10 points to, and sets that to the place in the frame.
+func repeatR10AVX512()
+
+// spreadBXAVX512 is spreadAVX512 for what BX points to, and sets that to the place in the frame.
+func spreadBXAVX512()
+
+// spreadR8AVX512 is spreadAVX512 for what R8 points to, and sets that to the place in the frame.
+func spreadR8AVX512()
+
+// spreadR9AVX512 is spreadAVX512 for what R9 points to, and sets that to the place in the frame.
+func spreadR9AVX512()
+
+// spreadR10AVX512 is spreadAVX512 for what R10 points to, and sets that to the place in the frame.
+func spreadR10AVX512()
+
+// stageIn32DXAVX512 is stageIn32AVX512 for what DX points to, and sets that to the place in the frame.
+func stageIn32DXAVX512()
+
+// stageIn32BXAVX512 is stageIn32AVX512 for what BX points to, and sets that to the place in the frame.
+func stageIn32BXAVX512()
+
+// stageIn32R8AVX512 is stageIn32AVX512 for what R8 points to, and sets that to the place in the frame.
+func stageIn32R8AVX512()
+
+// stageIn32R9AVX512 is stageIn32AVX512 for what R9 points to, and sets that to the place in the frame.
+func stageIn32R9AVX512()
+
+// stageIn32R10AVX512 is stageIn32AVX512 for what R10 points to, and sets that to the place in the frame.
+func stageIn32R10AVX512()

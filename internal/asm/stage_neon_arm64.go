@@ -63,3 +63,54 @@ func numberNEON()
 
 // repeatNEON puts parameters from R17 on in the frame, once for each element: R12 times the first, and R13 times each that follows.
 func repeatNEON()
+
+// totalNEON adds up the accumulators in front of R0 to V0.
+func totalNEON()
+
+// repeatR3NEON is repeatNEON for what R3 points to, and sets that to the place in the frame.
+func repeatR3NEON()
+
+// repeatR4NEON is repeatNEON for what R4 points to, and sets that to the place in the frame.
+func repeatR4NEON()
+
+// repeatR5NEON is repeatNEON for what R5 points to, and sets that to the place in the frame.
+func repeatR5NEON()
+
+// repeatR6NEON is repeatNEON for what R6 points to, and sets that to the place in the frame.
+func repeatR6NEON()
+
+// spreadR3NEON is spreadNEON for what R3 points to, and sets that to the place in the frame.
+func spreadR3NEON()
+
+// spreadR4NEON is spreadNEON for what R4 points to, and sets that to the place in the frame.
+func spreadR4NEON()
+
+// spreadR5NEON is spreadNEON for what R5 points to, and sets that to the place in the frame.
+func spreadR5NEON()
+
+// spreadR6NEON is spreadNEON for what R6 points to, and sets that to the place in the frame.
+func spreadR6NEON()
+
+// stageIn32R1NEON is stageIn32NEON for what R1 points to, and sets that to the place in the frame.
+func stageIn32R1NEON()
+
+// stageIn32R2NEON is stageIn32NEON for what R2 points to, and sets that to the place in the frame.
+func stageIn32R2NEON()
+
+// stageIn32R3NEON is stageIn32NEON for what R3 points to, and sets that to the place in the frame.
+func stageIn32R3NEON()
+
+// stageIn32R4NEON is stageIn32NEON for what R4 points to, and sets that to the place in the frame.
+func stageIn32R4NEON()
+
+// stageIn32R5NEON is stageIn32NEON for what R5 points to, and sets that to the place in the frame.
+func stageIn32R5NEON()
+
+// stageIn32R6NEON is stageIn32NEON for what R6 points to, and sets that to the place in the frame.
+func stageIn32R6NEON()
+
+// stageIn32R7NEON is stageIn32NEON for what R7 points to, and sets that to the place in the frame.
+func stageIn32R7NEON()
+
+// stageIn32R8NEON is stageIn32NEON for what R8 points to, and sets that to the place in the frame.
+func stageIn32R8NEON()

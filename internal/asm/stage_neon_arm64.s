@@ -262,6 +262,7 @@ TEXT ·stageIn32NEON(SB), NOSPLIT|NOFRAME, $0-0
 	FMOVQ F31, 16(R16)
 	FMOVQ F31, 32(R16)
 	FMOVQ F31, 48(R16)
+	ADD $72, R16, R20
 	TBZ $3, R0, piece1
 	VLD1.P 16(R17), [V31.B16]
 	VST1.P [V31.B16], 16(R16)
@@ -280,6 +281,7 @@ piece3:
 	MOVWU.P 4(R17), R19
 	MOVW.P R19, 4(R16)
 piece4:
+	MOVD R20, R16
 	RET
 
 // func stageOut32NEON()
@@ -405,6 +407,7 @@ TEXT ·spreadNEON(SB), NOSPLIT|NOFRAME, $0-0
 	FMOVQ F31, 16(R16)
 	FMOVQ F31, 32(R16)
 	FMOVQ F31, 48(R16)
+	ADD $72, R16, R16
 	RET
 
 // func numberNEON()
@@ -478,4 +481,155 @@ done2:
 	ADD $4, R17, R17
 	MOVD R13, R15
 inside3:
+	SUB R0<<2, R14, R16
+	ADD $152, R16, R16
+	MOVD R17, -8(R16)
 	RET
+
+// func totalNEON()
+
+TEXT ·totalNEON(SB), NOSPLIT|NOFRAME, $0-0
+	FMOVQ -256(R0), F0
+	FMOVQ -128(R0), F1
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	FMOVQ -192(R0), F1
+	FMOVQ -64(R0), F2
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	FMOVQ -224(R0), F1
+	FMOVQ -96(R0), F2
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	FMOVQ -160(R0), F2
+	FMOVQ -32(R0), F3
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	FMOVQ -240(R0), F1
+	FMOVQ -112(R0), F2
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	FMOVQ -176(R0), F2
+	FMOVQ -48(R0), F3
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	FMOVQ -208(R0), F2
+	FMOVQ -80(R0), F3
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	FMOVQ -144(R0), F3
+	FMOVQ -16(R0), F4
+	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	RET
+
+// func repeatR3NEON()
+
+TEXT ·repeatR3NEON(SB), NOSPLIT|NOFRAME, $0-0
+	MOVD R3, R17
+	MOVD R16, R3
+	B ·repeatNEON(SB)
+
+// func repeatR4NEON()
+
+TEXT ·repeatR4NEON(SB), NOSPLIT|NOFRAME, $0-0
+	MOVD R4, R17
+	MOVD R16, R4
+	B ·repeatNEON(SB)
+
+// func repeatR5NEON()
+
+TEXT ·repeatR5NEON(SB), NOSPLIT|NOFRAME, $0-0
+	MOVD R5, R17
+	MOVD R16, R5
+	B ·repeatNEON(SB)
+
+// func repeatR6NEON()
+
+TEXT ·repeatR6NEON(SB), NOSPLIT|NOFRAME, $0-0
+	MOVD R6, R17
+	MOVD R16, R6
+	B ·repeatNEON(SB)
+
+// func spreadR3NEON()
+
+TEXT ·spreadR3NEON(SB), NOSPLIT|NOFRAME, $0-0
+	MOVD R3, R17
+	MOVD R16, R3
+	B ·spreadNEON(SB)
+
+// func spreadR4NEON()
+
+TEXT ·spreadR4NEON(SB), NOSPLIT|NOFRAME, $0-0
+	MOVD R4, R17
+	MOVD R16, R4
+	B ·spreadNEON(SB)
+
+// func spreadR5NEON()
+
+TEXT ·spreadR5NEON(SB), NOSPLIT|NOFRAME, $0-0
+	MOVD R5, R17
+	MOVD R16, R5
+	B ·spreadNEON(SB)
+
+// func spreadR6NEON()
+
+TEXT ·spreadR6NEON(SB), NOSPLIT|NOFRAME, $0-0
+	MOVD R6, R17
+	MOVD R16, R6
+	B ·spreadNEON(SB)
+
+// func stageIn32R1NEON()
+
+TEXT ·stageIn32R1NEON(SB), NOSPLIT|NOFRAME, $0-0
+	MOVD R1, R17
+	MOVD R16, R1
+	B ·stageIn32NEON(SB)
+
+// func stageIn32R2NEON()
+
+TEXT ·stageIn32R2NEON(SB), NOSPLIT|NOFRAME, $0-0
+	MOVD R2, R17
+	MOVD R16, R2
+	B ·stageIn32NEON(SB)
+
+// func stageIn32R3NEON()
+
+TEXT ·stageIn32R3NEON(SB), NOSPLIT|NOFRAME, $0-0
+	MOVD R3, R17
+	MOVD R16, R3
+	B ·stageIn32NEON(SB)
+
+// func stageIn32R4NEON()
+
+TEXT ·stageIn32R4NEON(SB), NOSPLIT|NOFRAME, $0-0
+	MOVD R4, R17
+	MOVD R16, R4
+	B ·stageIn32NEON(SB)
+
+// func stageIn32R5NEON()
+
+TEXT ·stageIn32R5NEON(SB), NOSPLIT|NOFRAME, $0-0
+	MOVD R5, R17
+	MOVD R16, R5
+	B ·stageIn32NEON(SB)
+
+// func stageIn32R6NEON()
+
+TEXT ·stageIn32R6NEON(SB), NOSPLIT|NOFRAME, $0-0
+	MOVD R6, R17
+	MOVD R16, R6
+	B ·stageIn32NEON(SB)
+
+// func stageIn32R7NEON()
+
+TEXT ·stageIn32R7NEON(SB), NOSPLIT|NOFRAME, $0-0
+	MOVD R7, R17
+	MOVD R16, R7
+	B ·stageIn32NEON(SB)
+
+// func stageIn32R8NEON()
+
+TEXT ·stageIn32R8NEON(SB), NOSPLIT|NOFRAME, $0-0
+	MOVD R8, R17
+	MOVD R16, R8
+	B ·stageIn32NEON(SB)
