@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -177,6 +178,9 @@ func TestStreamFailures(t *testing.T) {
 				require.NoError(t, os.WriteFile(source, content, 0o666))
 			}
 		}
+	}
+	for wait := time.Millisecond; runtime.NumGoroutine() > goroutines && wait < time.Second; wait *= 2 {
+		time.Sleep(wait) // one that is done may not have ended
 	}
 	assert.LessOrEqual(t, runtime.NumGoroutine(), goroutines)
 }
