@@ -1,6 +1,12 @@
 package checkpoint
 
-import "github.com/lowbit-go/lowbit/kernels"
+import (
+	"unsafe"
+
+	"github.com/lowbit-go/lowbit/internal/asm"
+	"github.com/lowbit-go/lowbit/internal/isa"
+	"github.com/lowbit-go/lowbit/kernels"
+)
 
 // nf4 are codes of four bits of bitsandbytes, two to a byte, the first in the high nibble, over the flattened tensor; each block has its
 // largest magnitude.
@@ -12,7 +18,7 @@ type nf4 struct {
 	codes    Stored
 	elements int
 	block    int
-	pairs    *[256][2]float32 // the values of both codes of each byte
+	values   *pairValues
 	absmax   Stored
 	nested   *nested // nil unless absmax are codes
 }
@@ -62,6 +68,12 @@ func readNF4Blocks[T kernels.Float](l *nf4, s *scratch, dst []T, first int) erro
 		return err
 	}
 	for at := first; len(dst) > 0; {
+		if blocks := len(dst) / l.block; blocks > 0 && at%l.block == 0 && l.block%tableLen == 0 {
+			if n := lookUpTables(s, dst, codes[at/2-begin:], l.block, absmax[at/l.block-block:][:min(blocks, tablesLen)], l.values); n > 0 {
+				dst, at = dst[n:], at+n
+				continue
+			}
+		}
 		// A part of a block, or some whole ones.
 		n, blocks := min(len(dst), l.block-at%l.block, wideLen), 1
 		if n == l.block {
@@ -72,8 +84,8 @@ func readNF4Blocks[T kernels.Float](l *nf4, s *scratch, dst []T, first int) erro
 		if !same {
 			wide = lend[float32](&s.values, n*blocks)
 		}
-		lookUpPairs(wide, codes[at/2-begin:], at%2, l.pairs)
-		multiply(wide, m, n)
+		lookUpPairs(wide, codes[at/2-begin:], at%2, &l.values.pairs)
+		multiply(wide, wide, m, n)
 		if !same {
 			narrow(dst[:n*blocks], wide)
 		}
@@ -85,14 +97,46 @@ func readNF4Blocks[T kernels.Float](l *nf4, s *scratch, dst []T, first int) erro
 // wideLen is how many elements are computed at a time: their float32 stay in the first cache.
 const wideLen = 1 << 12
 
-// Values of both codes of each byte.
-var nf4Pairs, fp4Pairs = pairsOf(&nf4Table), pairsOf(&fp4Table)
+// pairValues are the values of codes: of both of each byte, and so often as tables are made of them at a time.
+type pairValues struct {
+	pairs    [256][2]float32
+	repeated [16 * tablesLen]float32
+}
 
-func pairsOf(table *[16]float32) (pairs [256][2]float32) {
-	for c := range pairs {
-		pairs[c] = [2]float32{table[c>>4], table[c&15]}
+// tablesLen is how many blocks have tables at a time, and of a multiple of how many codes a kernel looks up.
+const tablesLen, tableLen = 64, 64
+
+var nf4Values, fp4Values = valuesOf(&nf4Table), valuesOf(&fp4Table)
+
+func valuesOf(table *[16]float32) *pairValues {
+	var v pairValues
+	for c := range v.pairs {
+		v.pairs[c] = [2]float32{table[c>>4], table[c&15]}
 	}
-	return pairs
+	for i := range v.repeated {
+		v.repeated[i] = table[i%16]
+	}
+	return &v
+}
+
+// lookUpTables makes a table of the values of each block, whose magnitude is in m, and looks its codes up in that, if there is a kernel for it. It
+// returns how many elements are done.
+func lookUpTables[T kernels.Float](s *scratch, dst []T, codes []uint8, block int, m []float32, v *pairValues) int {
+	impl := isa.Current()
+	if impl == asm.Generic {
+		return 0
+	}
+	tables := lend[float32](&s.values, 16*len(m))
+	multiply(tables, v.repeated[:len(tables)], m, 16)
+	size, table := asm.Bits32, unsafe.Pointer(&tables[0])
+	if unsafe.Sizeof(*new(T)) == 2 {
+		short := lend[T](&s.table, len(tables))
+		narrow(short, tables)
+		size, table = asm.Bits16, unsafe.Pointer(&short[0])
+	}
+	n := len(m) * block
+	asm.LookUpPairs(impl, size, unsafe.Pointer(&dst[:n][0]), &codes[:n/2][0], table, len(m), block)
+	return n
 }
 
 // lookUpPairs looks the values of codes up, from the first or the second of a byte on.
@@ -127,8 +171,12 @@ func (l *nf4) readAbsmax(s *scratch, dst []float32, first int) error {
 	if err := read(l.nested.absmax, outer, 4*int64(from)); err != nil {
 		return err
 	}
-	for i, u := range codes {
-		dst[i] = float32(l.nested.table[u]*outer[(first+i)/l.nested.block-from]) + l.nested.offset
+	table := (*[256]float32)(l.nested.table)
+	for i, m := range outer {
+		begin, end := max(first, (from+i)*l.nested.block)-first, min(first+len(dst), (from+i+1)*l.nested.block)-first
+		for at, u := range codes[begin:end] {
+			dst[begin+at] = float32(table[u]*m) + l.nested.offset
+		}
 	}
 	return nil
 }
@@ -168,7 +216,7 @@ func readInt8Rows[T kernels.Float](l *int8Rows, s *scratch, dst []T, first int) 
 			} else {
 				kernels.DequantizeInt(wide, codes[:n], grid, &kernels.IntParams{Min: -128, Max: 127, Scale: p.scale})
 			}
-			multiply(wide, over127[:], n)
+			multiply(wide, wide, over127[:], n)
 			if !same {
 				narrow(dst[:n], wide)
 			}

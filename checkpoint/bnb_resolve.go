@@ -97,9 +97,9 @@ func (b *builder) resolveNF4() {
 	if !ok {
 		return
 	}
-	l, values := &nf4{codes: codes, elements: 1, block: state.BlockSize, pairs: &nf4Pairs}, &nf4Table
+	l, values := &nf4{codes: codes, elements: 1, block: state.BlockSize, values: nf4Values}, &nf4Table
 	if kind == "fp4" {
-		l.pairs, values = &fp4Pairs, &fp4Table
+		l.values, values = fp4Values, &fp4Table
 	}
 	if state.QuantType != kind {
 		b.fail(stateName, "has the quant_type %q, want %q", state.QuantType, kind)

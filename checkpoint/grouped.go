@@ -116,13 +116,9 @@ func (c *scales) read(s *scratch, dst []float32, first int) error {
 	}
 	switch c.factor {
 	case divided:
-		for i, x := range dst {
-			dst[i] = x / c.global
-		}
+		divide(s, dst, c.global)
 	case multiplied:
-		for i, x := range dst {
-			dst[i] = c.global * x
-		}
+		multiply(dst, dst, []float32{c.global}, len(dst))
 	}
 	return nil
 }

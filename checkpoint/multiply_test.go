@@ -30,7 +30,13 @@ func TestMultiply(t *testing.T) {
 	for _, name := range kernels.Implementations() {
 		require.NoError(t, kernels.Use(name))
 		got := append([]float32{}, src...)
-		multiply(got, factors, 67)
+		multiply(got, got, factors, 67)
 		require.Equal(t, floatBytes(want), floatBytes(got), name)
+
+		quotients := append([]float32{}, src...)
+		divide(new(scratch), quotients, 3)
+		for i, v := range src {
+			require.Equal(t, math.Float32bits(v/3), math.Float32bits(quotients[i]), "%s: %v/3", name, v)
+		}
 	}
 }

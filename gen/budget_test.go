@@ -16,7 +16,7 @@ type budget struct{ lines, kilobytes int }
 var budgets = map[string]budget{
 	"backward":              {3000, 68},
 	"blocks":                {6540, 198},
-	"constants":             {1430, 69},
+	"constants":             {1440, 69},
 	"convert":               {7680, 181},
 	"copy":                  {1170, 20},
 	"dequantize":            {9380, 202},
@@ -31,7 +31,7 @@ var budgets = map[string]budget{
 	"fakequantizefp":        {3430, 84},
 	"fakequantizefpF16BF16": {4940, 115},
 	"learn":                 {360, 8},
-	"lookup":                {140, 3},
+	"lookup":                {390, 8},
 	"minmax":                {18030, 412},
 	"pack":                  {1080, 23},
 	"params":                {2650, 64},
@@ -56,7 +56,7 @@ var budgets = map[string]budget{
 }
 
 // budgetOfAll is less than the sum of what each may have.
-var budgetOfAll = budget{175670, 4149}
+var budgetOfAll = budget{175920, 4154}
 
 func TestBudget(t *testing.T) {
 	names, err := filepath.Glob(filepath.Join(asmDir, "*.s"))

@@ -19,6 +19,7 @@ type file interface {
 	plan.Summer
 	plan.Transposer
 	plan.Differer
+	plan.PairLooker
 	plan.Randomizer
 	mover
 	Passages() plan.Passages         // those that its functions call
@@ -135,6 +136,8 @@ func generate(k *ir.Kernel, m file) error {
 		plan.GenerateRandom(k, m)
 	case k.Transposed > 0:
 		plan.GenerateTransposed(k, m)
+	case k.Pairs > 0:
+		plan.GeneratePairs(k, m)
 	case k.Differs:
 		plan.GenerateDifference(k, m)
 	case k.Block != nil:

@@ -42,6 +42,7 @@ func All() []*ir.Kernel {
 	ks = append(ks, stochastic()...)
 	ks = append(ks, shorts()...)
 	ks = append(ks, transposes()...)
+	ks = append(ks, lookUpPairs()...)
 	return append(append(ks, numbersOfGroups(magnitudes(), value(), prepare())...), difference())
 }
 

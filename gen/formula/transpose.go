@@ -3,8 +3,8 @@ package formula
 import "github.com/lowbit-go/lowbit/gen/ir"
 
 // Sizes are those of a matrix's elements.
-var Sizes = &ir.Kind{Type: "Size", Doc: "Size is how large an element is that Transpose moves.",
-	Choices: []string{"Bits4", "Bits32"}, Names: []string{"4", "32"}}
+var Sizes = &ir.Kind{Type: "Size", Doc: "Size is how large an element is that is moved.",
+	Choices: []string{"Bits4", "Bits16", "Bits32"}, Names: []string{"4", "16", "32"}}
 
 // transposes are kernels that transpose matrices.
 func transposes() []*ir.Kernel {

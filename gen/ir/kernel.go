@@ -37,6 +37,7 @@ type Kernel struct {
 	OfGroups   bool // its elements are numbers of groups, of which there are few: its text is to be short
 	Random     bool // it makes random words, without nodes
 	Transposed int  // it transposes a matrix of elements of so many bits, without nodes
+	Pairs      int  // it looks codes of four bits up in tables of elements of so many bits, without nodes
 	UpTo256    bool // wider registers gain nothing: who has them leaves it to an implementation that has not
 	Differs    bool // it tells how two slices of float32 differ, without nodes
 	Upward     bool // what is rounded once is rounded toward positive infinity

@@ -82,6 +82,10 @@ func Args(k *ir.Kernel) []Arg {
 	if k.Differs {
 		return []Arg{{"sums", "*float64"}, {"errors", "*float64"}, {"a", "*float32"}, {"b", "*float32"}, {"n", "int"}}
 	}
+	if k.Pairs > 0 {
+		elements := fmt.Sprintf("*uint%d", k.Pairs)
+		return []Arg{{"y", elements}, {"q", "*uint8"}, {"table", elements}, {"groups", "int"}, {"length", "int"}}
+	}
 	if k.Transposed > 0 {
 		return []Arg{{"dst", "*uint32"}, {"src", "*uint32"}, {"dstStride", "int"}, {"srcStride", "int"}, {"n", "int"}}
 	}

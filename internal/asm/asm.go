@@ -192,11 +192,12 @@ const (
 	SignedAll
 )
 
-// Size is how large an element is that Transpose moves.
+// Size is how large an element is that is moved.
 type Size uint8
 
 // Choices of Size.
 const (
 	Bits4 Size = iota
+	Bits16
 	Bits32
 )

@@ -1512,6 +1512,26 @@ func DequantizeAcross(isa ISA, y *float32, words *int32, zeroPoint *int32, scale
 	panic("asm: no such implementation of DequantizeAcross")
 }
 
+// LookUpPairs sets y = table[q]. Of two codes in a byte the first is in the high bits. There are groups >= 1, each of length >= 64 codes, a multiple of
+// 64, with sixteen numbers in table.
+func LookUpPairs(isa ISA, sizeKind Size, y unsafe.Pointer, q *uint8, table unsafe.Pointer, groups int, length int) {
+	switch int(isa)<<16 | int(sizeKind)<<0 {
+	case int(AVX2)<<16 | int(Bits16)<<0:
+		LookUpPairs16AVX2((*uint16)(y), q, (*uint16)(table), groups, length)
+		return
+	case int(AVX2)<<16 | int(Bits32)<<0:
+		LookUpPairs32AVX2((*uint32)(y), q, (*uint32)(table), groups, length)
+		return
+	case int(AVX512)<<16 | int(Bits16)<<0, int(AVX512VBMI)<<16 | int(Bits16)<<0:
+		LookUpPairs16AVX512((*uint16)(y), q, (*uint16)(table), groups, length)
+		return
+	case int(AVX512)<<16 | int(Bits32)<<0, int(AVX512VBMI)<<16 | int(Bits32)<<0:
+		LookUpPairs32AVX512((*uint32)(y), q, (*uint32)(table), groups, length)
+		return
+	}
+	panic("asm: no such implementation of LookUpPairs")
+}
+
 // ParamsMagnitude sets most = max(-min(low, 0), max(high, 0)), NaN if low or high is.
 func ParamsMagnitude(isa ISA, most *float32, low *float32, high *float32, n int) {
 	switch int(isa) << 16 {

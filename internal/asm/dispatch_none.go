@@ -470,6 +470,12 @@ func DequantizeAcross(isa ISA, y *float32, words *int32, zeroPoint *int32, scale
 	panic("asm: no such implementation of DequantizeAcross")
 }
 
+// LookUpPairs sets y = table[q]. Of two codes in a byte the first is in the high bits. There are groups >= 1, each of length >= 64 codes, a multiple of
+// 64, with sixteen numbers in table.
+func LookUpPairs(isa ISA, sizeKind Size, y unsafe.Pointer, q *uint8, table unsafe.Pointer, groups int, length int) {
+	panic("asm: no such implementation of LookUpPairs")
+}
+
 // ParamsMagnitude sets most = max(-min(low, 0), max(high, 0)), NaN if low or high is.
 func ParamsMagnitude(isa ISA, most *float32, low *float32, high *float32, n int) {
 	panic("asm: no such implementation of ParamsMagnitude")
