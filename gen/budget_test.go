@@ -16,13 +16,13 @@ type budget struct{ lines, kilobytes int }
 var budgets = map[string]budget{
 	"backward":              {3000, 68},
 	"blocks":                {6540, 198},
-	"constants":             {1440, 69},
+	"constants":             {1450, 70},
 	"convert":               {7680, 181},
 	"copy":                  {1170, 20},
 	"dequantize":            {9380, 202},
 	"dequantizeF16BF16":     {6850, 146},
 	"dequantizefp":          {5250, 113},
-	"dequantizefpF16BF16":   {6820, 151},
+	"dequantizefpF16BF16":   {6790, 150},
 	"difference":            {130, 2},
 	"dispatch":              {120, 4},
 	"errors":                {5350, 138},
@@ -56,7 +56,7 @@ var budgets = map[string]budget{
 }
 
 // budgetOfAll is less than the sum of what each may have.
-var budgetOfAll = budget{175920, 4154}
+var budgetOfAll = budget{175900, 4154}
 
 func TestBudget(t *testing.T) {
 	names, err := filepath.Glob(filepath.Join(asmDir, "*.s"))

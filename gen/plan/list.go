@@ -13,6 +13,8 @@ type Lister interface {
 	// List makes tables of the bytes of what they become, the lower ones and the upper ones, and LookUp does a tile by these.
 	List(s *Seg, load *ir.Node, numbers []V) (low, high V)
 	LookUp(s *Seg, load *ir.Node, low, high V, from, to Addr)
+	// LookUpTwo does a tile of E2M1 that is two groups, with the numbers that these are multiplied by, by tables that it makes.
+	LookUpTwo(s *Seg, scales [2]V, from, to Addr)
 
 	// Of codes of a byte that are floats some become words to which their exponents are added. ListPart is List for the first sixteen or the next,
 	// where CheckScale does not jump as their products with a number may not all be such.
@@ -23,11 +25,17 @@ type Lister interface {
 }
 
 // listed has a segment look up what another, before it, lists for a group, if the machine does that and the kernel makes one 16-bit result of
-// one code. A kernel whose codes have no layout has a single such segment.
+// one code. A kernel whose codes have no layout has a single such segment. Where two groups are a tile, each tile lists what it looks up.
 func (p *planner) listed(sh *shape, tile func() *Seg) {
 	m, ok := p.m.(Lister)
 	load, store := p.mapping()
-	if !ok || !m.Lists() || load == nil || sh.name != "group" {
+	if !ok || !m.Lists() || load == nil || sh.share > 2 || sh.name != "group" && load.Mem != ir.MemE2M1 {
+		return
+	}
+	if sh.share == 2 {
+		factor := store.Args[0].Args[1]
+		sh.body = tile()
+		m.LookUpTwo(sh.body, [2]V{sh.body.demand(factor, 0), sh.body.demand(factor, 2)}, sh.body.place(load, 0), sh.body.place(store, 0))
 		return
 	}
 	switch load.Mem {

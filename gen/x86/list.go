@@ -89,9 +89,7 @@ func (m *Machine) List(s *plan.Seg, load *ir.Node, numbers []plan.V) (low, high 
 				bytes(low, low, 0x06040200, 0x0e0c0a08, 0x07050301, 0x0f0d0b09)
 				m.i("VINSERTI128", operand.Imm(1), xs[d[0]], low, high)
 			})
-			m.i("VPUNPCKLQDQ", high, high, low)
-			m.i("VPUNPCKHQDQ", high, high, high)
-			m.i("VPXOR", m.whole(slices.Repeat([]uint32{0, 0, none, none}, 2)), high, high)
+			m.withSigns(high, low)
 		default:
 			m.byElem(s, ir.ElemWord, func() {
 				round()
@@ -142,6 +140,52 @@ func (m *Machine) LookUp(s *plan.Seg, load *ir.Node, low, high plan.V, from, to 
 		m.i("VMOVUPS", words, m.mem(to, 32))
 	}})
 }
+
+// LookUpTwo makes the tables of a group in each half of a register: of the results of 0, 1/2, 1, 3/2, 2, 3, 4 and 6, and of these with the other sign.
+func (m *Machine) LookUpTwo(s *plan.Seg, scales [2]plan.V, from, to plan.Addr) {
+	temps := []plan.V{s.New(plan.Vec), s.New(plan.Vec), s.New(plan.Vec), s.New(plan.Vec)}
+	s.Add(plan.Inst{Defs: temps, Uses: scales[:], Apart: true, Emit: func(d, u []int) {
+		a, b, high, low := m.vec(d[0]), m.vec(d[1]), m.vec(d[2]), m.vec(d[3])
+		every := func(first int) operand.Op { // second of them, in both halves
+			return m.whole(m.eachLane(func(i int) int { return int(math.Float32bits(e2m1[first+i%4*2])) }))
+		}
+		m.i("VBLENDPS", operand.Imm(0xf0), m.vec(u[1]), m.vec(u[0]), b)
+		m.i("VMULPS", every(0), b, a)
+		m.i("VMULPS", every(1), b, b)
+		m.byElem(s, ir.ElemWord, func() { m.roundWords(a, b, high, a, b) }, func() {
+			m.i("VCVTPS2PH", operand.Imm(0), a, xs[d[0]])
+			m.i("VCVTPS2PH", operand.Imm(0), b, xs[d[1]])
+			m.i("VPUNPCKLWD", xs[d[1]], xs[d[0]], xs[d[2]])
+			m.i("VPUNPCKHWD", xs[d[1]], xs[d[0]], xs[d[0]])
+			m.i("VINSERTI128", operand.Imm(1), xs[d[0]], high, high)
+		})
+		m.i("VPSHUFB", m.whole(evenBytesFirst), high, high)
+		m.withSigns(high, low)
+		codes := a
+		m.i("VPMOVZXBW", m.mem(from, 0), codes)
+		m.i("VPSLLW", operand.Imm(4), codes, b)
+		m.i("VPOR", b, codes, codes)
+		m.i("VPAND", m.every(0x0f0f0f0f), codes, codes)
+		m.i("VPSHUFB", codes, low, low)
+		m.i("VPSHUFB", codes, high, high)
+		m.i("VPUNPCKLBW", high, low, a)
+		m.i("VPUNPCKHBW", high, low, b)
+		for i, halves := range []uint64{0x20, 0x31} {
+			m.i("VPERM2I128", operand.Imm(halves), b, a, low)
+			m.i("VMOVUPS", low, m.mem(to, 32*i))
+		}
+	}})
+}
+
+// withSigns makes of the upper bytes of eight results, behind the lower ones in both halves, a table that has those with the other sign too, and another of the lower ones.
+func (m *Machine) withSigns(high, low reg.VecPhysical) {
+	m.i("VPUNPCKLQDQ", high, high, low)
+	m.i("VPUNPCKHQDQ", high, high, high)
+	m.i("VPXOR", m.whole(slices.Repeat([]uint32{0, 0, 0x80808080, 0x80808080}, 2)), high, high)
+}
+
+// evenBytesFirst has the lower bytes of words, and then the upper ones.
+var evenBytesFirst = slices.Repeat([]uint32{0x06040200, 0x0e0c0a08, 0x07050301, 0x0f0d0b09}, 2)
 
 // Of E4M3 the four upper bits of a code are its sign and three of its exponent, of which each step adds two to the upper byte of a bfloat16. So there are
 // tables by the four lower ones: of codes below 16, among which are the subnormal ones, and of those from there on.
@@ -206,7 +250,7 @@ func (m *Machine) ListPart(s *plan.Seg, part int, numbers []plan.V) []plan.V {
 
 // part leaves the upper bytes of sixteen words in both halves of a register, and puts the lower ones into another.
 func (m *Machine) part(words, low reg.VecPhysical) {
-	m.i("VPSHUFB", m.whole(slices.Repeat([]uint32{0x06040200, 0x0e0c0a08, 0x07050301, 0x0f0d0b09}, 2)), words, words)
+	m.i("VPSHUFB", m.whole(evenBytesFirst), words, words)
 	m.i("VPERMQ", operand.Imm(0x88), words, low)
 	m.i("VPERMQ", operand.Imm(0xdd), words, words)
 }

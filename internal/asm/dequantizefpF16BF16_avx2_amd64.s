@@ -1693,60 +1693,48 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS   (BX), Y0
-	VMULPS         Y0, Y15, Y9
-	VBROADCASTSS   4(BX), Y0
-	VMULPS         Y0, Y15, Y8
-	VBROADCASTI128 (DX), Y0
-	VPSHUFB        Y14, Y0, Y0
-	VPSRLW         $0x04, Y0, Y1
-	VPBLENDW       $0xaa, Y1, Y0, Y0
-	VPAND          Y13, Y0, Y0
-	VPSHUFB        Y0, Y12, Y1
-	VPSHUFB        Y0, Y11, Y0
-	VPUNPCKLBW     Y0, Y1, Y2
-	VPSLLD         $0x10, Y2, Y3
-	VMULPS         Y9, Y3, Y3
-	VPAND          Y10, Y2, Y2
-	VMULPS         Y9, Y2, Y2
-	VPUNPCKHBW     Y0, Y1, Y1
-	VPSLLD         $0x10, Y1, Y0
-	VMULPS         Y8, Y0, Y0
-	VPAND          Y10, Y1, Y1
-	VMULPS         Y8, Y1, Y1
-	CMPL           R8, $+2
-	JNE            half5
-	VPSRLD         $0x10, Y3, Y4
-	VPBLENDW       $0xaa, Y2, Y4, Y4
-	VPSLLD         $0x10, Y2, Y2
-	VPBLENDW       $0xaa, Y2, Y3, Y3
-	VPANDN         ·word00010001+0(SB), Y4, Y2
-	VPSUBUSW       Y2, Y3, Y3
-	VPSRLW         $0x0f, Y3, Y3
-	VPADDW         Y3, Y4, Y4
-	VPSHUFB        ·bytes05b81a5d+0(SB), Y4, Y4
-	VPERMQ         $0xd8, Y4, Y4
-	VMOVUPS        Y4, (SI)
-	VPSRLD         $0x10, Y0, Y4
-	VPBLENDW       $0xaa, Y1, Y4, Y4
-	VPSLLD         $0x10, Y1, Y1
-	VPBLENDW       $0xaa, Y1, Y0, Y0
-	VPANDN         ·word00010001+0(SB), Y4, Y1
-	VPSUBUSW       Y1, Y0, Y0
-	VPSRLW         $0x0f, Y0, Y0
-	VPADDW         Y0, Y4, Y4
-	VPSHUFB        ·bytes05b81a5d+0(SB), Y4, Y4
-	VPERMQ         $0xd8, Y4, Y4
-	VMOVUPS        Y4, 32(SI)
+	VBROADCASTSS (BX), Y0
+	VMULPS       Y0, Y15, Y9
+	VBROADCASTSS 4(BX), Y0
+	VMULPS       Y0, Y15, Y8
+	VBLENDPS     $0xf0, Y8, Y9, Y1
+	VMULPS       ·bytes9adaddc8+0(SB), Y1, Y0
+	VMULPS       ·bytes56e28275+0(SB), Y1, Y1
+	CMPL         R8, $+2
+	JNE          half5
+	VPSRLD       $0x10, Y0, Y2
+	VPBLENDW     $0xaa, Y1, Y2, Y2
+	VPSLLD       $0x10, Y1, Y1
+	VPBLENDW     $0xaa, Y1, Y0, Y0
+	VPANDN       ·word00010001+0(SB), Y2, Y1
+	VPSUBUSW     Y1, Y0, Y0
+	VPSRLW       $0x0f, Y0, Y0
+	VPADDW       Y0, Y2, Y2
 
 halfdone6:
-	ADDQ $+8, BX
-	ADDQ $+64, SI
-	ADDQ $+16, DX
-	SUBQ $+2, R11
-	CMPQ R11, $+2
-	JGE  short2loop
-	JMP  few
+	VPSHUFB     ·bytes421d3615+0(SB), Y2, Y2
+	VPUNPCKLQDQ Y2, Y2, Y3
+	VPUNPCKHQDQ Y2, Y2, Y2
+	VPXOR       ·bytesa1dd8d05+0(SB), Y2, Y2
+	VPMOVZXBW   (DX), Y0
+	VPSLLW      $0x04, Y0, Y1
+	VPOR        Y1, Y0, Y0
+	VPAND       ·word0f0f0f0f+0(SB), Y0, Y0
+	VPSHUFB     Y0, Y3, Y3
+	VPSHUFB     Y0, Y2, Y2
+	VPUNPCKLBW  Y2, Y3, Y0
+	VPUNPCKHBW  Y2, Y3, Y1
+	VPERM2I128  $0x20, Y1, Y0, Y3
+	VMOVUPS     Y3, (SI)
+	VPERM2I128  $0x31, Y1, Y0, Y3
+	VMOVUPS     Y3, 32(SI)
+	ADDQ        $+8, BX
+	ADDQ        $+64, SI
+	ADDQ        $+16, DX
+	SUBQ        $+2, R11
+	CMPQ        R11, $+2
+	JGE         short2loop
+	JMP         few
 
 lanes:
 	MOVQ R11, DI
@@ -1958,72 +1946,57 @@ groupodddone:
 	JMP  groupbegin
 
 short2stream:
-	PREFETCHT1     (DX)(CX*1)
-	VBROADCASTSS   (BX), Y0
-	VMULPS         Y0, Y15, Y9
-	VBROADCASTSS   4(BX), Y0
-	VMULPS         Y0, Y15, Y8
-	VBROADCASTI128 (DX), Y0
-	VPSHUFB        Y14, Y0, Y0
-	VPSRLW         $0x04, Y0, Y1
-	VPBLENDW       $0xaa, Y1, Y0, Y0
-	VPAND          Y13, Y0, Y0
-	VPSHUFB        Y0, Y12, Y1
-	VPSHUFB        Y0, Y11, Y0
-	VPUNPCKLBW     Y0, Y1, Y2
-	VPSLLD         $0x10, Y2, Y3
-	VMULPS         Y9, Y3, Y3
-	VPAND          Y10, Y2, Y2
-	VMULPS         Y9, Y2, Y2
-	VPUNPCKHBW     Y0, Y1, Y1
-	VPSLLD         $0x10, Y1, Y0
-	VMULPS         Y8, Y0, Y0
-	VPAND          Y10, Y1, Y1
-	VMULPS         Y8, Y1, Y1
-	CMPL           R8, $+2
-	JNE            half11
-	VPSRLD         $0x10, Y3, Y4
-	VPBLENDW       $0xaa, Y2, Y4, Y4
-	VPSLLD         $0x10, Y2, Y2
-	VPBLENDW       $0xaa, Y2, Y3, Y3
-	VPANDN         ·word00010001+0(SB), Y4, Y2
-	VPSUBUSW       Y2, Y3, Y3
-	VPSRLW         $0x0f, Y3, Y3
-	VPADDW         Y3, Y4, Y4
-	VPSHUFB        ·bytes05b81a5d+0(SB), Y4, Y4
-	VPERMQ         $0xd8, Y4, Y4
-	VMOVNTPS       Y4, (SI)
-	VPSRLD         $0x10, Y0, Y4
-	VPBLENDW       $0xaa, Y1, Y4, Y4
-	VPSLLD         $0x10, Y1, Y1
-	VPBLENDW       $0xaa, Y1, Y0, Y0
-	VPANDN         ·word00010001+0(SB), Y4, Y1
-	VPSUBUSW       Y1, Y0, Y0
-	VPSRLW         $0x0f, Y0, Y0
-	VPADDW         Y0, Y4, Y4
-	VPSHUFB        ·bytes05b81a5d+0(SB), Y4, Y4
-	VPERMQ         $0xd8, Y4, Y4
-	VMOVNTPS       Y4, 32(SI)
+	PREFETCHT1   (DX)(CX*1)
+	VBROADCASTSS (BX), Y0
+	VMULPS       Y0, Y15, Y9
+	VBROADCASTSS 4(BX), Y0
+	VMULPS       Y0, Y15, Y8
+	VBLENDPS     $0xf0, Y8, Y9, Y1
+	VMULPS       ·bytes9adaddc8+0(SB), Y1, Y0
+	VMULPS       ·bytes56e28275+0(SB), Y1, Y1
+	CMPL         R8, $+2
+	JNE          half11
+	VPSRLD       $0x10, Y0, Y2
+	VPBLENDW     $0xaa, Y1, Y2, Y2
+	VPSLLD       $0x10, Y1, Y1
+	VPBLENDW     $0xaa, Y1, Y0, Y0
+	VPANDN       ·word00010001+0(SB), Y2, Y1
+	VPSUBUSW     Y1, Y0, Y0
+	VPSRLW       $0x0f, Y0, Y0
+	VPADDW       Y0, Y2, Y2
 
 halfdone12:
-	ADDQ $+8, BX
-	ADDQ $+64, SI
-	ADDQ $+16, DX
-	SUBQ $+2, R11
-	CMPQ R11, $+2
-	JGE  short2stream
-	JMP  few
+	VPSHUFB     ·bytes421d3615+0(SB), Y2, Y2
+	VPUNPCKLQDQ Y2, Y2, Y3
+	VPUNPCKHQDQ Y2, Y2, Y2
+	VPXOR       ·bytesa1dd8d05+0(SB), Y2, Y2
+	VPMOVZXBW   (DX), Y0
+	VPSLLW      $0x04, Y0, Y1
+	VPOR        Y1, Y0, Y0
+	VPAND       ·word0f0f0f0f+0(SB), Y0, Y0
+	VPSHUFB     Y0, Y3, Y3
+	VPSHUFB     Y0, Y2, Y2
+	VPUNPCKLBW  Y2, Y3, Y0
+	VPUNPCKHBW  Y2, Y3, Y1
+	VPERM2I128  $0x20, Y1, Y0, Y3
+	VMOVNTPS    Y3, (SI)
+	VPERM2I128  $0x31, Y1, Y0, Y3
+	VMOVNTPS    Y3, 32(SI)
+	ADDQ        $+8, BX
+	ADDQ        $+64, SI
+	ADDQ        $+16, DX
+	SUBQ        $+2, R11
+	CMPQ        R11, $+2
+	JGE         short2stream
+	JMP         few
 
 half5:
-	VCVTPS2PH $0x00, Y3, X3
-	VMOVUPS   X3, (SI)
-	VCVTPS2PH $0x00, Y2, X2
-	VMOVUPS   X2, 16(SI)
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 32(SI)
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVUPS   X1, 48(SI)
-	JMP       halfdone6
+	VCVTPS2PH   $0x00, Y0, X0
+	VCVTPS2PH   $0x00, Y1, X1
+	VPUNPCKLWD  X1, X0, X2
+	VPUNPCKHWD  X1, X0, X0
+	VINSERTI128 $0x01, X0, Y2, Y2
+	JMP         halfdone6
 
 half7:
 	VCVTPS2PH $0x00, Y4, X4
@@ -2059,12 +2032,9 @@ half9:
 	JMP       halfdone10
 
 half11:
-	VCVTPS2PH $0x00, Y3, X3
-	VMOVNTPS  X3, (SI)
-	VCVTPS2PH $0x00, Y2, X2
-	VMOVNTPS  X2, 16(SI)
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVNTPS  X0, 32(SI)
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVNTPS  X1, 48(SI)
-	JMP       halfdone12
+	VCVTPS2PH   $0x00, Y0, X0
+	VCVTPS2PH   $0x00, Y1, X1
+	VPUNPCKLWD  X1, X0, X2
+	VPUNPCKHWD  X1, X0, X0
+	VINSERTI128 $0x01, X0, Y2, Y2
+	JMP         halfdone12
