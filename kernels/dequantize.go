@@ -16,43 +16,34 @@ import (
 // byte, but those that do are faster.
 func DequantizeInt[T Float, C IntCode](dst []T, src []C, g Grid, p *IntParams) {
 	if impl, ok := atOnce(len(dst)); ok && g.isVector(len(dst)) && apart(dst, src) {
-		y, q := unsafe.Pointer(unsafe.SliceData(dst)), (*uint8)(unsafe.Pointer(unsafe.SliceData(src)))
-		bytes, ok := byteLayout[C](p.Format)
-		layout, size, sign := bytes, len(dst), int32(0)
-		switch {
-		case ok:
-			ok = !tabled[T](impl, 8, len(dst))
-			if bytes == asm.SignedBytes {
-				sign = 1 << 7
-			}
-		case ownFormat[C]() == Uint8:
-			bytes = asm.SignedBytes
-			if layout, size, ok = p.smallPacked(len(dst)); ok {
-				sign, ok = p.Format.storage().sign, !nibblesListed[T](impl, layout)
-			}
+		own := ownFormat[C]()
+		layout, sign, size := smallBytes(own, p.Format, len(dst))
+		if own == Uint8 && size < 0 {
+			layout, sign, size = p.smallPacked(len(dst))
 		}
-		if ok && len(src) == size && p.small(bytes) && p.clear(y, len(dst)*int(unsafe.Sizeof(*new(T)))) {
-			scale, elem := unsafe.SliceData(p.Scale), elemOf[T]()
-			switch p.smallOffset() {
-			case noOffset:
-				if elem == asm.F32 {
-					asm.DequantizeF32(y, q, scale, int32(layout), sign, 1, len(dst), 0, impl)
-				} else {
-					asm.Dequantize[T](impl, elem, y, q, scale, int32(layout), sign, 1, len(dst), 0)
-				}
-				return
-			case zeroOffset:
-				if elem == asm.F32 {
-					asm.DequantizeZeroPointF32(y, q, scale, &p.ZeroPoint[0], int32(layout), sign, 1, len(dst), 0, impl)
-				} else {
-					asm.DequantizeZeroPoint[T](impl, elem, y, q, scale, &p.ZeroPoint[0], int32(layout), sign, 1, len(dst), 0)
-				}
-				return
-			case realOffset:
-				if smallMinval[T](p, y, 4*len(dst)) {
+		y, q, scale, bytes := unsafe.Pointer(unsafe.SliceData(dst)), (*uint8)(unsafe.Pointer(unsafe.SliceData(src))), unsafe.SliceData(p.Scale), len(dst)*int(unsafe.Sizeof(*new(T)))
+		if len(src) == size && (size < len(dst) || !tabled[T](impl, 8, size)) && !nibblesListed[T](impl, layout) && p.small(layout == asm.UnsignedBytes) && beside(scale, y, bytes) {
+			switch zero := unsafe.SliceData(p.ZeroPoint); {
+			case p.Minval != nil:
+				if smallMinval[T](p, y, bytes) {
 					asm.DequantizeMinval(impl, asm.F32, (*float32)(y), q, scale, &p.Minval[0], int32(layout), sign, int32(p.Min), 1, len(dst), 0)
 					return
 				}
+			case zero != nil && !p.hasZeroPoint(y, bytes):
+			case zero == nil || *zero == 0:
+				if unsafe.Sizeof(*new(T)) == 4 {
+					asm.DequantizeF32(y, q, scale, int32(layout), sign, 1, len(dst), 0, impl)
+				} else {
+					asm.Dequantize[T](impl, elemOf[T](), y, q, scale, int32(layout), sign, 1, len(dst), 0)
+				}
+				return
+			default:
+				if unsafe.Sizeof(*new(T)) == 4 {
+					asm.DequantizeZeroPointF32(y, q, scale, zero, int32(layout), sign, 1, len(dst), 0, impl)
+				} else {
+					asm.DequantizeZeroPoint[T](impl, elemOf[T](), y, q, scale, zero, int32(layout), sign, 1, len(dst), 0)
+				}
+				return
 			}
 		}
 	}

@@ -17,24 +17,24 @@ import (
 func FakeQuantizeInt[T Float](dst []T, mask Mask, src []T, g Grid, p *IntParams) {
 	if impl, ok := atOnce(len(src)); ok && g.isVector(len(src)) && len(dst) == len(src) &&
 		(unsafe.SliceData(dst) == unsafe.SliceData(src) || apart(dst, src)) {
-		y, x, flags, kind := unsafe.Pointer(unsafe.SliceData(dst)), unsafe.Pointer(unsafe.SliceData(src)), unsafe.SliceData(mask.data), int32(asmMasks[mask.kind])
-		layout, ok := p.fakeLayout()
-		if ok && p.small(layout) && p.clear(y, len(dst)*int(unsafe.Sizeof(*new(T)))) && (mask.kind == noMask || smallMask(dst, mask, src, p)) {
-			scale, elem := unsafe.SliceData(p.Scale), elemOf[T]()
-			recip := 1 / *scale
-			switch p.smallOffset() {
-			case noOffset:
-				if elem == asm.F32 {
+		y, x, scale, bytes := unsafe.Pointer(unsafe.SliceData(dst)), unsafe.Pointer(unsafe.SliceData(src)), unsafe.SliceData(p.Scale), len(dst)*int(unsafe.Sizeof(*new(T)))
+		unsigned, ok := p.fakeUnsigned()
+		if ok && p.small(unsigned) && p.Minval == nil && beside(scale, y, bytes) && (mask.kind == noMask || smallMask(dst, mask, src, p)) {
+			recip, flags, kind := 1 / *scale, unsafe.SliceData(mask.data), int32(asmMasks[mask.kind])
+			switch zero := unsafe.SliceData(p.ZeroPoint); {
+			case zero != nil && !p.hasZeroPoint(y, bytes):
+			case zero == nil || *zero == 0:
+				if unsafe.Sizeof(*new(T)) == 4 {
 					asm.FakeQuantizeF32(y, flags, x, scale, &recip, int32(p.Min), int32(p.Max), kind, 1, len(src), 0, impl)
 				} else {
-					asm.FakeQuantize[T](impl, elem, y, flags, x, scale, &recip, int32(p.Min), int32(p.Max), kind, 1, len(src), 0)
+					asm.FakeQuantize[T](impl, elemOf[T](), y, flags, x, scale, &recip, int32(p.Min), int32(p.Max), kind, 1, len(src), 0)
 				}
 				return
-			case zeroOffset:
-				if elem == asm.F32 {
-					asm.FakeQuantizeZeroPointF32(y, flags, x, scale, &recip, &p.ZeroPoint[0], int32(p.Min), int32(p.Max), kind, 1, len(src), 0, impl)
+			default:
+				if unsafe.Sizeof(*new(T)) == 4 {
+					asm.FakeQuantizeZeroPointF32(y, flags, x, scale, &recip, zero, int32(p.Min), int32(p.Max), kind, 1, len(src), 0, impl)
 				} else {
-					asm.FakeQuantizeZeroPoint[T](impl, elem, y, flags, x, scale, &recip, &p.ZeroPoint[0], int32(p.Min), int32(p.Max), kind, 1, len(src), 0)
+					asm.FakeQuantizeZeroPoint[T](impl, elemOf[T](), y, flags, x, scale, &recip, zero, int32(p.Min), int32(p.Max), kind, 1, len(src), 0)
 				}
 				return
 			}

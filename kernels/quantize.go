@@ -14,42 +14,41 @@ import (
 // Groups of packed codes need not begin at a byte, but those that do are faster.
 func QuantizeInt[C IntCode, T Float](dst []C, src []T, g Grid, p *IntParams) {
 	if impl, ok := atOnce(len(src)); ok && g.isVector(len(src)) && apart(dst, src) {
-		q, x := unsafe.Pointer(unsafe.SliceData(dst)), unsafe.Pointer(unsafe.SliceData(src))
-		bytes, ok := byteLayout[C](p.Format)
-		layout, size := bytes, len(src)
-		if !ok && ownFormat[C]() == Uint8 {
-			bytes = asm.SignedBytes
-			layout, size, ok = p.smallPacked(len(src))
+		own := ownFormat[C]()
+		layout, _, size := smallBytes(own, p.Format, len(src))
+		if own == Uint8 && size < 0 {
+			layout, _, size = p.smallPacked(len(src))
 		}
-		if ok && len(dst) == size && p.small(bytes) && p.clear(q, size) {
-			scale, elem := unsafe.SliceData(p.Scale), elemOf[T]()
+		q, x, scale := unsafe.Pointer(unsafe.SliceData(dst)), unsafe.Pointer(unsafe.SliceData(src)), unsafe.SliceData(p.Scale)
+		if len(dst) == size && p.small(layout == asm.UnsignedBytes) && beside(scale, q, size) {
 			recip := 1 / *scale
-			switch p.smallOffset() {
-			case noOffset:
-				if layout == asm.SignedBytes && p.Min == -128 && p.Max == 127 {
-					if elem == asm.F32 {
-						asm.QuantizeWholeF32((*int8)(q), x, scale, &recip, 1, len(src), 0, impl)
-					} else {
-						asm.QuantizeWhole[T](impl, elem, (*int8)(q), x, scale, &recip, 1, len(src), 0)
-					}
-				} else if elem == asm.F32 {
-					asm.QuantizeF32((*uint8)(q), x, scale, &recip, int32(p.Min), int32(p.Max), int32(layout), 1, len(src), 0, impl)
-				} else {
-					asm.Quantize[T](impl, elem, (*uint8)(q), x, scale, &recip, int32(p.Min), int32(p.Max), int32(layout), 1, len(src), 0)
-				}
-				return
-			case zeroOffset:
-				if elem == asm.F32 {
-					asm.QuantizeZeroPointF32((*uint8)(q), x, scale, &recip, &p.ZeroPoint[0], int32(p.Min), int32(p.Max), int32(layout), 1, len(src), 0, impl)
-				} else {
-					asm.QuantizeZeroPoint[T](impl, elem, (*uint8)(q), x, scale, &recip, &p.ZeroPoint[0], int32(p.Min), int32(p.Max), int32(layout), 1, len(src), 0)
-				}
-				return
-			case realOffset:
+			switch zero := unsafe.SliceData(p.ZeroPoint); {
+			case p.Minval != nil:
 				if smallMinval[T](p, q, size) {
 					asm.QuantizeMinval(impl, asm.F32, (*uint8)(q), (*float32)(x), scale, &recip, &p.Minval[0], int32(p.Min), int32(p.Max), int32(layout), 1, len(src), 0)
 					return
 				}
+			case zero != nil && !p.hasZeroPoint(q, size):
+			case zero == nil || *zero == 0:
+				if layout == asm.SignedBytes && p.Min == -128 && p.Max == 127 {
+					if unsafe.Sizeof(*new(T)) == 4 {
+						asm.QuantizeWholeF32((*int8)(q), x, scale, &recip, 1, len(src), 0, impl)
+					} else {
+						asm.QuantizeWhole[T](impl, elemOf[T](), (*int8)(q), x, scale, &recip, 1, len(src), 0)
+					}
+				} else if unsafe.Sizeof(*new(T)) == 4 {
+					asm.QuantizeF32((*uint8)(q), x, scale, &recip, int32(p.Min), int32(p.Max), int32(layout), 1, len(src), 0, impl)
+				} else {
+					asm.Quantize[T](impl, elemOf[T](), (*uint8)(q), x, scale, &recip, int32(p.Min), int32(p.Max), int32(layout), 1, len(src), 0)
+				}
+				return
+			default:
+				if unsafe.Sizeof(*new(T)) == 4 {
+					asm.QuantizeZeroPointF32((*uint8)(q), x, scale, &recip, zero, int32(p.Min), int32(p.Max), int32(layout), 1, len(src), 0, impl)
+				} else {
+					asm.QuantizeZeroPoint[T](impl, elemOf[T](), (*uint8)(q), x, scale, &recip, zero, int32(p.Min), int32(p.Max), int32(layout), 1, len(src), 0)
+				}
+				return
 			}
 		}
 	}

@@ -58,10 +58,13 @@ func beside[N any](number *N, out unsafe.Pointer, n int) bool {
 }
 
 // small reports whether parameters are those of one ordinary group but for the zero
-// point and the minval: codes that a byte can be, no dialect, a scale that need not be
-// divided by.
-func (p *IntParams) small(bytes asm.Layout) bool {
-	least := int(bytes-asm.SignedBytes)<<7 - 128
+// point and the minval: codes that a signed or an unsigned byte can be, no dialect, a scale that
+// need not be divided by.
+func (p *IntParams) small(unsigned bool) bool {
+	least := -128
+	if unsigned {
+		least = 0
+	}
 	return p.Min >= least && p.Max <= least+255 && p.Min < p.Max && p.Dialect == Reference && len(p.Scale) == 1 && ordinary(&p.Scale[0])
 }
 
@@ -83,37 +86,16 @@ func ordinary(scale *float32) bool {
 	return *(*uint32)(unsafe.Pointer(scale))-least <= most-least // an integer from the first, as the bits of a float come by another register
 }
 
-// What a small group has beside its scale.
-const (
-	oddOffset  = iota // nothing for the small way
-	noOffset          // nothing, or a zero point of 0
-	zeroOffset        // a zero point
-	realOffset        // a minval
-)
-
-// smallOffset tells what parameters of a small group have beside the scale.
-func (p *IntParams) smallOffset() int {
-	switch {
-	case p.ZeroPoint == nil:
-		if p.Minval == nil {
-			return noOffset
-		}
-		return realOffset
-	case len(p.ZeroPoint) != 1 || p.Minval != nil:
-		return oddOffset
-	}
-	switch z := int(p.ZeroPoint[0]); {
-	case z < p.Min || z > p.Max:
-		return oddOffset
-	case z == 0:
-		return noOffset
-	}
-	return zeroOffset
+// hasZeroPoint reports whether there is one zero point, from Min to Max, and it is not among n bytes that are written.
+func (p *IntParams) hasZeroPoint(out unsafe.Pointer, n int) bool {
+	z := p.ZeroPoint
+	return len(z) == 1 && int(z[0]) >= p.Min && int(z[0]) <= p.Max && beside(&z[0], out, n)
 }
 
-// smallMinval reports whether a minval is one finite number that is not among n bytes that are written, for elements with such assembly.
+// smallMinval reports whether there is no zero point but one minval, which is finite and not among n bytes that are written, and elements
+// with such assembly.
 func smallMinval[T Float](p *IntParams, out unsafe.Pointer, n int) bool {
-	return unsafe.Sizeof(*new(T)) == 4 && len(p.Minval) == 1 && p.Minval[0]-p.Minval[0] == 0 && beside(&p.Minval[0], out, n)
+	return p.ZeroPoint == nil && unsafe.Sizeof(*new(T)) == 4 && len(p.Minval) == 1 && p.Minval[0]-p.Minval[0] == 0 && beside(&p.Minval[0], out, n)
 }
 
 // dequantizeIntRows is DequantizeInt of few groups by one call of assembly for each row, if it reports true; else it did nothing.
@@ -202,31 +184,33 @@ func (r *IntRule) clear(other unsafe.Pointer, n int) bool {
 		beside(unsafe.SliceData(r.ZeroPoint), other, n) && beside(unsafe.SliceData(r.Minval), other, n)
 }
 
-// byteLayout returns how codes of a byte lie in a slice of C, and reports whether
-// those of a format are such.
-func byteLayout[C IntCode](f Format) (layout asm.Layout, ok bool) {
-	own := ownFormat[C]()
-	return asm.SignedBytes + asm.Layout(own-Int8)&^asm.Layout(f), f <= own && own <= Uint8 // Int8 is odd
+// smallBytes returns how n codes of a format, or if that is 0 of the slice's own, lie in a slice of integers, what the assembly is
+// told of their sign, and how many elements of the slice they take: -1 if they are not a byte each.
+func smallBytes(own, f Format, n int) (layout asm.Layout, sign int32, size int) {
+	if f > own || own > Uint8 {
+		return asm.SignedBytes, 1 << 7, -1
+	}
+	unsigned := asm.Layout(own-Int8) &^ asm.Layout(f) // Int8 is odd
+	return asm.SignedBytes + unsigned, int32(1-unsigned) << 7, n
 }
 
-// smallPacked returns how n packed codes lie, and how many bytes they
-// take, and reports whether the codes are such and those of the format.
-func (p *IntParams) smallPacked(n int) (layout asm.Layout, size int, ok bool) {
+// smallPacked is smallBytes for packed codes of a format.
+func (p *IntParams) smallPacked(n int) (layout asm.Layout, sign int32, size int) {
 	f := p.Format
-	if f-Int4 > Uint2-Int4 {
-		return 0, 0, false
+	if f-Int4 > Uint2-Int4 || p.Min < formats[f].least || p.Max > formats[f].most {
+		return 0, 0, -1
 	}
 	d := &formats[f]
-	return d.layout, (n*d.bits + 7) / 8, p.Min >= d.least && p.Max <= d.most
+	return d.layout, int32(-d.least), (n*d.bits + 7) / 8
 }
 
-// fakeLayout returns what bytes numbers of fake-quantizing could be, and
-// reports whether they could.
-func (p *IntParams) fakeLayout() (layout asm.Layout, ok bool) {
+// fakeUnsigned tells whether numbers of fake-quantizing could be unsigned
+// bytes rather than signed ones, and reports whether they could be bytes.
+func (p *IntParams) fakeUnsigned() (unsigned, ok bool) {
 	if p.Min >= 0 && p.Format != Int8 {
-		return asm.UnsignedBytes, p.Format <= Uint8
+		return true, p.Format <= Uint8
 	}
-	return asm.SignedBytes, p.Format <= Int8
+	return false, p.Format <= Int8
 }
 
 // smallMask reports whether a mask is one of as many elements, and apart from all.
