@@ -69,7 +69,7 @@ func (m *Machine) FoldFinish(s *plan.Seg, n *ir.Node, acc []plan.V) plan.V {
 	for len(acc) > 1 {
 		h := len(acc) / 2
 		for i := range h {
-			acc = append(acc, m.pack(s, name, acc[i], acc[i+h]))
+			acc = append(acc, m.binary(s, name, acc[i], acc[i+h]))
 		}
 		acc = acc[2*h:]
 	}
@@ -110,7 +110,7 @@ func (m *Machine) FoldHalves(s *plan.Seg, n *ir.Node, v plan.V) plan.V {
 
 // FoldPair folds two registers.
 func (m *Machine) FoldPair(s *plan.Seg, n *ir.Node, a, b plan.V) plan.V {
-	return m.pack(s, foldName(n), a, b)
+	return m.binary(s, foldName(n), a, b)
 }
 
 // TreeJoin folds halves of 128-bit lanes, then the lanes in those, then halves

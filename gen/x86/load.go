@@ -212,13 +212,13 @@ func (m *Machine) loadBits(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, a
 	}
 	if words {
 		all := s.Op(plan.Vec, func(d int, _ []int) { m.i("VPBROADCASTW", m.mem(at, 0), m.vec(d)) })
-		return m.equal(s, "VPCMPEQW", m.pack(s, "VPAND", all, args[0][0]), args[0][0])
+		return m.equal(s, "VPCMPEQW", m.binary(s, "VPAND", all, args[0][0]), args[0][0])
 	}
 	all := s.Once(n, 0, func() plan.V {
 		at.Disp -= slot
 		return s.Op(plan.Vec, func(d int, _ []int) { m.i("VPBROADCASTD", m.mem(at, 0), m.vec(d)) })
 	})
-	return m.equal(s, "VPCMPEQD", m.pack(s, "VPAND", all, args[slot][0]), args[slot][0])
+	return m.equal(s, "VPCMPEQD", m.binary(s, "VPAND", all, args[slot][0]), args[slot][0])
 }
 
 // narrow is the register that holds a slot at 16 bits.

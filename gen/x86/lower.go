@@ -1,6 +1,7 @@
 package x86
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math"
 
@@ -18,6 +19,21 @@ var simple = map[ir.Op][2]string{
 	ir.OpAddSat16: {"VPADDSW", "VPADDSW"}, ir.OpMaxS8: {"VPMAXSB", "VPMAXSB"}, ir.OpMaxU8: {"VPMAXUB", "VPMAXUB"},
 	ir.OpMinS8: {"VPMINSB", "VPMINSB"}, ir.OpMinU8: {"VPMINUB", "VPMINUB"},
 	ir.OpSub8: {"VPSUBB", "VPSUBB"}, ir.OpShrBy: {"VPSRLVD", "VPSRLVD"},
+}
+
+// ofOne maps operations to instructions of one operand.
+var ofOne = map[ir.Op]string{ir.OpSqrt: "VSQRTPS", ir.OpToInt: "VCVTPS2DQ", ir.OpToFloat: "VCVTDQ2PS"}
+
+// fused maps operations to the families of fused instructions.
+var fused = map[ir.Op]string{ir.OpMulAdd: "VFMADD", ir.OpMulSub: "VFMSUB", ir.OpMulSubFrom: "VFNMADD"}
+
+// orderedBy maps operations to instructions whose result is the last source where one is NaN.
+var orderedBy = map[ir.Op]string{ir.OpMax: "VMAXPS", ir.OpMin: "VMINPS"}
+
+// joins maps operations to the instruction that joins two registers; where these have an extra, that is the order to bring its parts into.
+var joins = map[ir.Op]string{
+	ir.OpNarrow16: "VPACKSSDW", ir.OpNarrowS8: "VPACKSSWB", ir.OpNarrowU8: "VPACKUSWB", ir.OpShuffledU8: "VPACKUSWB",
+	ir.OpSigns: "VPACKSSDW", ir.OpSigns8: "VPACKSSWB", // saturation keeps the signs
 }
 
 // commutes are those of the simple ones that take the first operand from memory as well.
@@ -96,144 +112,15 @@ func (m *Machine) order() []uint32 {
 
 // Lower emits one slot of a node.
 func (m *Machine) Lower(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at plan.Addr) plan.V {
-	one := func(name string, order ...int) plan.V {
-		uses := make([]plan.V, len(args))
-		for i := range args {
-			uses[i] = args[i][0]
+	for _, lower := range []func(*plan.Seg, *ir.Node, [][]plan.V) (plan.V, bool){m.lowerSimple, m.lowerNumbers, m.lowerCodes, m.lowerConstant} {
+		if v, ok := lower(s, n, args); ok {
+			return v
 		}
-		return s.Op(plan.Vec, func(d int, u []int) {
-			ops := make([]operand.Op, 0, 4)
-			for _, o := range order {
-				ops = append(ops, m.vec(u[o]))
-			}
-			m.i(name, append(ops, m.vec(d))...)
-		}, uses...)
 	}
-	isa := 0
-	if m.wide {
-		isa = 1
-	}
-	if name, ok := simple16[n.Op]; ok && n.Type == ir.I16 {
-		return one(name, 1, 0)
-	}
-	if names, ok := simple[n.Op]; ok {
-		if n.Op == ir.OpAdd || n.Op == ir.OpSub || n.Op == ir.OpMul {
-			if p, ok := m.embedded(s, args[1][0]); ok {
-				return s.Op(plan.Vec, func(d int, u []int) { m.i(names[isa]+"_BCST", p, m.vec(u[0]), m.vec(d)) }, args[0][0])
-			}
-		}
-		if m.wide {
-			return one(names[isa], 1, 0)
-		}
-		if a, ok := s.Operand(args[1][0]); ok {
-			return s.Op(plan.Vec, func(d int, u []int) { m.i(names[isa], m.mem(a, 0), m.vec(u[0]), m.vec(d)) }, args[0][0])
-		}
-		if a, ok := s.Operand(args[0][0]); ok && commutes[n.Op] {
-			return s.Op(plan.Vec, func(d int, u []int) { m.i(names[isa], m.mem(a, 0), m.vec(u[0]), m.vec(d)) }, args[1][0])
-		}
-		return one(names[isa], 1, 0)
+	if m.lowerAlarm(s, n, args, at) {
+		return -1
 	}
 	switch n.Op {
-	case ir.OpMax:
-		return one("VMAXPS", 0, 1) // a NaN in the last source is kept
-	case ir.OpMin:
-		return one("VMINPS", 0, 1)
-	case ir.OpMaximum, ir.OpMinimum:
-		return m.nanAware(s, map[ir.Op]string{ir.OpMaximum: "VMAXPS", ir.OpMinimum: "VMINPS"}[n.Op], args[0][0], args[1][0])
-	case ir.OpMulAdd:
-		return m.fma(s, "VFMADD", args[0][0], args[1][0], args[2][0])
-	case ir.OpMulSub:
-		return m.fma(s, "VFMSUB", args[0][0], args[1][0], args[2][0])
-	case ir.OpMulSubFrom:
-		return m.fma(s, "VFNMADD", args[0][0], args[1][0], args[2][0])
-	case ir.OpRound:
-		return m.round(s, args[0][0], roundEven)
-	case ir.OpSqrt:
-		return one("VSQRTPS", 0)
-	case ir.OpRoundElem:
-		return m.roundElem(s, n, args[0][0])
-	case ir.OpToInt:
-		return one("VCVTPS2DQ", 0)
-	case ir.OpToFloat:
-		return one("VCVTDQ2PS", 0)
-	case ir.OpWidenUpper:
-		return m.widenUpper(s, n, args[0][0])
-	case ir.OpWiden:
-		return m.widen(s, n.Mem, slot, args)
-	case ir.OpOrAnd:
-		return m.orAnd(s, args[0][0], args[1][0], args[2][0])
-	case ir.OpClip:
-		if m.wide { // the smaller magnitude with the sign of the first
-			return s.Op(plan.Vec, func(d int, u []int) { m.i("VRANGEPS", operand.Imm(0b0010), m.vec(u[1]), m.vec(u[0]), m.vec(d)) }, args[0][0], args[1][0])
-		}
-		return m.pack(s, "VPMINUD", args[2][0], args[1][0])
-	case ir.OpShl, ir.OpShr:
-		name := map[ir.Op]string{ir.OpShl: "VPSLLD", ir.OpShr: "VPSRLD"}[n.Op]
-		if n.Type == ir.I8 {
-			return m.wordsRight(s, args[0][0], int(n.Bits))
-		}
-		return s.Op(plan.Vec, func(d int, u []int) { m.i(name, operand.Imm(uint64(n.Bits)), m.vec(u[0]), m.vec(d)) }, args[0][0])
-	case ir.OpInside: // with AVX2 as magnitudes
-		return m.equal(s, "VPCMPEQD", args[0][0], args[len(args)-1][0])
-	case ir.OpIEq:
-		if n.Type == ir.Mask16 {
-			return m.equal(s, "VPCMPEQW", args[0][0], args[1][0])
-		}
-		return m.equal(s, "VPCMPEQD", args[0][0], args[1][0])
-	case ir.OpEq:
-		return m.compare(s, 0, args[0][0], args[1][0])
-	case ir.OpOrdered:
-		return m.compare(s, 7, args[0][0], args[0][0])
-	case ir.OpSelect:
-		return m.choose(s, args[0][0], args[1][0], args[2][0])
-	case ir.OpKeep:
-		return s.Op(plan.Vec, func(d int, u []int) {
-			if m.wide {
-				m.i("VMOVAPS_Z", m.vec(u[1]), ks[u[0]], m.vec(d))
-			} else {
-				m.i("VANDPS", m.vec(u[1]), m.vec(u[0]), m.vec(d))
-			}
-		}, args[0][0], args[1][0])
-	case ir.OpPass:
-		return m.pass(s, args[0][0], args[1][0], args[2][0])
-	case ir.OpNarrow16:
-		return m.pack(s, "VPACKSSDW", args[0][0], args[0][1])
-	case ir.OpHalves: // the word is brought to the top by its weights, and back
-		_, bits := n.HalvesBits()
-		return m.halves(s, args[0], args[1][0], bits)
-	case ir.OpHalvesBy:
-		return m.halves(s, args[0], args[1][0], 8)
-	case ir.OpHalvesHigh:
-		return m.halvesHigh(s, args[0], args[1][0])
-	case ir.OpSigns: // saturation keeps them
-		return m.pack(s, "VPACKSSDW", args[0][0], args[0][1])
-	case ir.OpSigns8:
-		return m.pack(s, "VPACKSSWB", args[0][0], args[0][1])
-	case ir.OpNarrowS8:
-		return m.permute(s, m.pack(s, "VPACKSSWB", args[0][0], args[0][1]), args[1][0])
-	case ir.OpNarrowU8:
-		return m.permute(s, m.pack(s, "VPACKUSWB", args[0][0], args[0][1]), args[1][0])
-	case ir.OpShuffledU8:
-		return m.pack(s, "VPACKUSWB", args[0][0], args[0][1])
-	case ir.OpInOrder:
-		return m.permute(s, args[0][0], args[1][0])
-	case ir.OpBytes:
-		return m.bytes(s, args)
-	case ir.OpAlarmNaN:
-		m.alarmNaN(s, args[0])
-		return -1
-	case ir.OpAlarmCode:
-		m.alarmCode(s, args[0][0], args[1][0], at)
-		return -1
-	case ir.OpAlarmAbove:
-		m.alarmAbove(s, args[0], args[1][0])
-		return -1
-	case ir.OpAlarmBelow:
-		m.alarmBelow(s, args[0], args[1][0])
-		return -1
-	case ir.OpAlarmLow:
-		m.alarmLow(s, args[0], args[1][0])
-		return -1
 	case ir.OpLoad:
 		return m.load(s, n, slot, args, at)
 	case ir.OpParam:
@@ -241,8 +128,145 @@ func (m *Machine) Lower(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at p
 			return m.load(s, n, slot, args, at)
 		}
 		return s.Op(plan.Vec, func(d int, _ []int) { m.i("VBROADCASTSS", m.mem(at, 0), m.vec(d)) })
+	case ir.OpWiden:
+		return m.widen(s, n.Mem, slot, args)
+	case ir.OpLookUp16:
+		return m.number(s, n, slot, args)
+	case ir.OpStore:
+		m.store(s, n, slot, args, at)
+		return -1
+	case ir.OpResult:
+		m.result(s, n, args[0][0], at)
+		return -1
+	}
+	panic(fmt.Sprintf("x86: no lowering for %s", n.Op))
+}
+
+// lowerSimple lowers what is an instruction of two operands, one of which may be in memory.
+func (m *Machine) lowerSimple(s *plan.Seg, n *ir.Node, args [][]plan.V) (plan.V, bool) {
+	if name, ok := simple16[n.Op]; ok && n.Type == ir.I16 {
+		return m.binary(s, name, args[0][0], args[1][0]), true
+	}
+	names, ok := simple[n.Op]
+	if !ok {
+		return 0, false
+	}
+	name := names[0]
+	if m.wide {
+		name = names[1]
+	}
+	inMemory := func(a operand.Op, name string, other plan.V) plan.V {
+		return s.Op(plan.Vec, func(d int, u []int) { m.i(name, a, m.vec(u[0]), m.vec(d)) }, other)
+	}
+	if n.Op == ir.OpAdd || n.Op == ir.OpSub || n.Op == ir.OpMul {
+		if p, ok := m.embedded(s, args[1][0]); ok {
+			return inMemory(p, name+"_BCST", args[0][0]), true
+		}
+	}
+	if !m.wide {
+		if a, ok := s.Operand(args[1][0]); ok {
+			return inMemory(m.mem(a, 0), name, args[0][0]), true
+		}
+		if a, ok := s.Operand(args[0][0]); ok && commutes[n.Op] {
+			return inMemory(m.mem(a, 0), name, args[1][0]), true
+		}
+	}
+	return m.binary(s, name, args[0][0], args[1][0]), true
+}
+
+// lowerNumbers lowers other operations on numbers, and on masks of their lanes.
+func (m *Machine) lowerNumbers(s *plan.Seg, n *ir.Node, args [][]plan.V) (plan.V, bool) {
+	a := func(i int) plan.V { return args[i][0] }
+	if name, ok := ofOne[n.Op]; ok {
+		return m.unary(s, name, a(0)), true
+	}
+	if name, ok := fused[n.Op]; ok {
+		return m.fma(s, name, a(0), a(1), a(2)), true
+	}
+	if name, ok := orderedBy[n.Op]; ok { // a NaN in the last source is kept
+		return s.Op(plan.Vec, func(d int, u []int) { m.i(name, m.vec(u[0]), m.vec(u[1]), m.vec(d)) }, a(0), a(1)), true
+	}
+	switch n.Op {
+	case ir.OpMaximum:
+		return m.nanAware(s, "VMAXPS", a(0), a(1)), true
+	case ir.OpMinimum:
+		return m.nanAware(s, "VMINPS", a(0), a(1)), true
+	case ir.OpRound:
+		return m.round(s, a(0), roundEven), true
+	case ir.OpRoundElem:
+		return m.roundElem(s, n, a(0)), true
+	case ir.OpWidenUpper:
+		return m.widenUpper(s, n, a(0)), true
+	case ir.OpOrAnd:
+		return m.orAnd(s, a(0), a(1), a(2)), true
+	case ir.OpClip:
+		if m.wide { // the smaller magnitude with the sign of the first
+			return s.Op(plan.Vec, func(d int, u []int) { m.i("VRANGEPS", operand.Imm(0b0010), m.vec(u[1]), m.vec(u[0]), m.vec(d)) }, a(0), a(1)), true
+		}
+		return m.binary(s, "VPMINUD", a(2), a(1)), true
+	case ir.OpShl:
+		return m.shift(s, "VPSLLD", a(0), n.Bits), true
+	case ir.OpShr:
+		if n.Type == ir.I8 {
+			return m.wordsRight(s, a(0), int(n.Bits)), true
+		}
+		return m.shift(s, "VPSRLD", a(0), n.Bits), true
+	case ir.OpInside: // with AVX2 as magnitudes
+		return m.equal(s, "VPCMPEQD", a(0), a(len(args)-1)), true
+	case ir.OpIEq:
+		if n.Type == ir.Mask16 {
+			return m.equal(s, "VPCMPEQW", a(0), a(1)), true
+		}
+		return m.equal(s, "VPCMPEQD", a(0), a(1)), true
+	case ir.OpEq:
+		return m.compare(s, 0, a(0), a(1)), true
+	case ir.OpOrdered:
+		return m.compare(s, 7, a(0), a(0)), true
+	case ir.OpSelect:
+		return m.choose(s, a(0), a(1), a(2)), true
+	case ir.OpKeep:
+		return m.keep(s, a(0), a(1)), true
+	case ir.OpPass:
+		return m.pass(s, a(0), a(1), a(2)), true
+	}
+	return 0, false
+}
+
+// lowerCodes lowers what joins registers of lanes to fewer of words or bytes.
+func (m *Machine) lowerCodes(s *plan.Seg, n *ir.Node, args [][]plan.V) (plan.V, bool) {
+	if name, ok := joins[n.Op]; ok {
+		joined := m.binary(s, name, args[0][0], args[0][1])
+		if len(args) > 1 {
+			joined = m.permute(s, joined, args[1][0])
+		}
+		return joined, true
+	}
+	switch n.Op {
+	case ir.OpInOrder:
+		return m.permute(s, args[0][0], args[1][0]), true
+	case ir.OpHalves: // the word is brought to the top by its weights, and back
+		_, bits := n.HalvesBits()
+		return m.halves(s, args[0], args[1][0], bits), true
+	case ir.OpHalvesBy:
+		return m.halves(s, args[0], args[1][0], 8), true
+	case ir.OpHalvesHigh:
+		return m.halvesHigh(s, args[0], args[1][0]), true
+	case ir.OpBytes:
+		return m.bytes(s, args), true
+	case ir.OpPlane:
+		return m.plane(s, n, args[0][0]), true
+	}
+	return 0, false
+}
+
+// lowerConstant lowers what is the same for a call.
+func (m *Machine) lowerConstant(s *plan.Seg, n *ir.Node, _ [][]plan.V) (plan.V, bool) {
+	vec := func(emit func(d int)) (plan.V, bool) {
+		return s.Op(plan.Vec, func(d int, _ []int) { emit(d) }), true
+	}
+	switch n.Op {
 	case ir.OpWord:
-		return s.Op(plan.Vec, func(d int, _ []int) {
+		return vec(func(d int) {
 			p, err := m.ctx.Param(n.Name).Resolve()
 			if err != nil {
 				panic(err)
@@ -250,51 +274,44 @@ func (m *Machine) Lower(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at p
 			m.i("VBROADCASTSS", p.Addr, m.vec(d))
 		})
 	case ir.OpConst:
-		return s.Op(plan.Vec, func(d int, _ []int) {
-			if n.Bits == 0 {
-				m.zero(d)
-				return
-			}
-			b := n.Bits
-			m.i("VBROADCASTSS", m.constant(string([]byte{byte(b), byte(b >> 8), byte(b >> 16), byte(b >> 24)})), m.vec(d))
+		if n.Bits == 0 {
+			return vec(m.zero)
+		}
+		return vec(func(d int) {
+			m.i("VBROADCASTSS", m.constant(string(binary.LittleEndian.AppendUint32(nil, n.Bits))), m.vec(d))
 		})
 	case ir.OpTable:
-		return s.Op(plan.Vec, func(d int, _ []int) { m.i("VMOVUPS", m.constant(n.Table), m.vec(d)) })
+		return vec(func(d int) { m.i("VMOVUPS", m.constant(n.Table), m.vec(d)) })
 	case ir.OpByLayout:
-		return m.byLayout(s, n)
-	case ir.OpPlane:
-		return m.plane(s, n, args[0][0])
-	case ir.OpLookUp16:
-		return m.number(s, n, slot, args)
+		return m.byLayout(s, n), true
 	case ir.OpUppers:
 		return s.Op(plan.Mask, func(d int, _ []int) {
 			m.i("MOVL", operand.U32(0xaaaaaaaa), scratch.As32())
 			m.i("KMOVD", scratch.As32(), ks[d])
-		})
-	case ir.OpStore:
-		m.store(s, n, slot, args, at)
-		return -1
-	case ir.OpResult:
-		v, short := args[0][0], n.Mem.Bits() == 16
-		if short {
-			v = m.upperHalves(s, v)
-		}
-		s.Add(plan.Inst{Uses: []plan.V{v}, Emit: func(_, u []int) {
-			switch {
-			case short && s.Results() > 1:
-				m.i("VMOVUPS", m.narrow(u[0]), m.mem(at, 0))
-			case short:
-				m.i("VMOVD", xs[u[0]], scratch.As32())
-				m.i("MOVW", scratch.As16(), m.mem(at, 0))
-			case s.Results() > 1:
-				m.i("VMOVUPS", m.vec(u[0]), m.mem(at, 0))
-			default:
-				m.i("VMOVSS", xs[u[0]], m.mem(at, 0))
-			}
-		}})
-		return -1
+		}), true
 	}
-	panic(fmt.Sprintf("x86: no lowering for %s", n.Op))
+	return 0, false
+}
+
+// result stores what a group comes to: a number, or a register of them.
+func (m *Machine) result(s *plan.Seg, n *ir.Node, v plan.V, at plan.Addr) {
+	short := n.Mem.Bits() == 16
+	if short {
+		v = m.upperHalves(s, v)
+	}
+	s.Add(plan.Inst{Uses: []plan.V{v}, Emit: func(_, u []int) {
+		switch {
+		case short && s.Results() > 1:
+			m.i("VMOVUPS", m.narrow(u[0]), m.mem(at, 0))
+		case short:
+			m.i("VMOVD", xs[u[0]], scratch.As32())
+			m.i("MOVW", scratch.As16(), m.mem(at, 0))
+		case s.Results() > 1:
+			m.i("VMOVUPS", m.vec(u[0]), m.mem(at, 0))
+		default:
+			m.i("VMOVSS", xs[u[0]], m.mem(at, 0))
+		}
+	}})
 }
 
 // orAnd is a | b&c.
@@ -404,6 +421,17 @@ func (m *Machine) nanAware(s *plan.Seg, name string, a, b plan.V) plan.V {
 	return m.choose(s, m.compare(s, 7, a, a), t, a)
 }
 
+// keep is v where the mask is true, and zero elsewhere.
+func (m *Machine) keep(s *plan.Seg, mask, v plan.V) plan.V {
+	return s.Op(plan.Vec, func(d int, u []int) {
+		if m.wide {
+			m.i("VMOVAPS_Z", m.vec(u[1]), ks[u[0]], m.vec(d))
+		} else {
+			m.i("VANDPS", m.vec(u[1]), m.vec(u[0]), m.vec(d))
+		}
+	}, mask, v)
+}
+
 // pass is x where the mask is true, and its sign elsewhere.
 func (m *Machine) pass(s *plan.Seg, mask, x, sign plan.V) plan.V {
 	if m.wide {
@@ -412,11 +440,20 @@ func (m *Machine) pass(s *plan.Seg, mask, x, sign plan.V) plan.V {
 			m.i("VMOVDQU16", m.vec(u[1]), ks[u[0]], m.vec(d))
 		}, mask, x, sign)
 	}
-	return m.pack(s, "VPAND", m.pack(s, "VPOR", mask, sign), x)
+	return m.binary(s, "VPAND", m.binary(s, "VPOR", mask, sign), x)
 }
 
-func (m *Machine) pack(s *plan.Seg, name string, lo, hi plan.V) plan.V {
-	return s.Op(plan.Vec, func(d int, u []int) { m.i(name, m.vec(u[1]), m.vec(u[0]), m.vec(d)) }, lo, hi)
+// shift shifts lanes by a number of bits.
+func (m *Machine) shift(s *plan.Seg, name string, v plan.V, bits uint32) plan.V {
+	return s.Op(plan.Vec, func(d int, u []int) { m.i(name, operand.Imm(uint64(bits)), m.vec(u[0]), m.vec(d)) }, v)
+}
+
+func (m *Machine) unary(s *plan.Seg, name string, a plan.V) plan.V {
+	return s.Op(plan.Vec, func(d int, u []int) { m.i(name, m.vec(u[0]), m.vec(d)) }, a)
+}
+
+func (m *Machine) binary(s *plan.Seg, name string, a, b plan.V) plan.V {
+	return s.Op(plan.Vec, func(d int, u []int) { m.i(name, m.vec(u[1]), m.vec(u[0]), m.vec(d)) }, a, b)
 }
 
 // upperHalves are those of the lanes, in half a register.
@@ -445,8 +482,8 @@ func (m *Machine) halves(s *plan.Seg, v []plan.V, weights plan.V, bits int) plan
 
 // halvesHigh are those before they are shifted right.
 func (m *Machine) halvesHigh(s *plan.Seg, v []plan.V, weights plan.V) plan.V {
-	sum := func(v plan.V) plan.V { return m.pack(s, "VPMADDWD", v, weights) }
-	return m.pack(s, "VPACKSSDW", sum(v[0]), sum(v[1]))
+	sum := func(v plan.V) plan.V { return m.binary(s, "VPMADDWD", v, weights) }
+	return m.binary(s, "VPACKSSDW", sum(v[0]), sum(v[1]))
 }
 
 // wordsRight shifts words right by c bits.
@@ -468,7 +505,7 @@ func (m *Machine) gather64(s *plan.Seg, k []plan.V) plan.V {
 
 // signBytes packs a tile's lane masks (all ones or zeros) to bytes, not in order.
 func (m *Machine) signBytes(s *plan.Seg, v []plan.V) plan.V {
-	return m.pack(s, "VPACKSSWB", m.pack(s, "VPACKSSDW", v[0], v[1]), m.pack(s, "VPACKSSDW", v[2], v[3]))
+	return m.binary(s, "VPACKSSWB", m.binary(s, "VPACKSSDW", v[0], v[1]), m.binary(s, "VPACKSSDW", v[2], v[3]))
 }
 
 func (m *Machine) bytes(s *plan.Seg, args [][]plan.V) plan.V {
@@ -487,76 +524,4 @@ func (m *Machine) equal(s *plan.Seg, name string, a, b plan.V) plan.V {
 			m.i(name, m.vec(u[1]), m.vec(u[0]), m.vec(d))
 		}
 	}, a, b)
-}
-
-// alarm leaves for the rare way if a mask has a bit, with AVX-512 one of several.
-func (m *Machine) alarm(s *plan.Seg, masks ...plan.V) {
-	s.Add(plan.Inst{Uses: masks, Emit: func(_, u []int) {
-		if m.wide {
-			m.i("KORTESTQ", ks[u[0]], ks[u[len(u)-1]])
-		} else {
-			m.i("VPMOVMSKB", m.vec(u[0]), scratch.As32())
-			m.i("TESTL", scratch.As32(), scratch.As32())
-		}
-		m.i("JNE", operand.LabelRef(s.RareLabel()))
-	}})
-}
-
-// alarmNaN looks for NaN in a tile.
-func (m *Machine) alarmNaN(s *plan.Seg, x []plan.V) {
-	a, b := m.compare(s, 3, x[0], x[1]), m.compare(s, 3, x[2], x[3])
-	if m.wide {
-		m.alarm(s, a, b)
-		return
-	}
-	m.alarm(s, m.pack(s, "VORPS", a, b))
-}
-
-// alarmAbove looks for words of a tile that are more than most.
-func (m *Machine) alarmAbove(s *plan.Seg, x []plan.V, most plan.V) {
-	m.alarm(s, m.above(s, m.pack(s, "VPMAXUW", x[0], x[1]), most))
-}
-
-// alarmBelow looks for numbers of a tile that are not at least least.
-func (m *Machine) alarmBelow(s *plan.Seg, x []plan.V, least plan.V) {
-	var below []plan.V
-	for _, x := range x {
-		below = append(below, m.compare(s, 0x19, x, least))
-	}
-	if m.wide {
-		or := func(a, b plan.V) plan.V {
-			return s.Op(plan.Mask, func(d int, u []int) { m.i("KORW", ks[u[1]], ks[u[0]], ks[d]) }, a, b)
-		}
-		m.alarm(s, or(below[0], below[1]), or(below[2], below[3]))
-		return
-	}
-	m.alarm(s, m.pack(s, "VORPS", m.pack(s, "VORPS", below[0], below[1]), m.pack(s, "VORPS", below[2], below[3])))
-}
-
-// above is where words of a, less than 0x8000, are more than those of b.
-func (m *Machine) above(s *plan.Seg, a, b plan.V) plan.V {
-	if !m.wide {
-		return m.pack(s, "VPCMPGTW", a, b)
-	}
-	return s.Op(plan.Mask, func(d int, u []int) { m.i("VPCMPUW", operand.Imm(6), m.vec(u[1]), m.vec(u[0]), ks[d]) }, a, b)
-}
-
-// alarmLow looks for the least int16: VCVTPS2DQ gives the least integer for NaN
-// and for all that is beyond integers, and VPACKSSDW keeps it so.
-func (m *Machine) alarmLow(s *plan.Seg, x []plan.V, least plan.V) {
-	m.alarm(s, m.equal(s, "VPCMPEQW", m.pack(s, "VPMINSW", x[0], x[1]), least))
-}
-
-// alarmCode looks for the byte 0xff in a stream where or's bits are put in.
-func (m *Machine) alarmCode(s *plan.Seg, or, ones plan.V, at plan.Addr) {
-	masked := m.wide && s.Tail && !at.Stack
-	b := s.OpApart(plan.Vec, func(d int, u []int) {
-		if masked {
-			m.i("VMOVDQU8_Z", m.mem(at, 0), m.lanes(0), m.vec(d))
-			m.bitwise("VPOR", m.vec(u[0]), m.vec(d), m.vec(d))
-		} else {
-			m.bitwise("VPOR", m.mem(at, 0), m.vec(u[0]), m.vec(d))
-		}
-	}, or)
-	m.alarm(s, m.equal(s, "VPCMPEQB", b, ones))
 }

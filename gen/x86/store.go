@@ -307,7 +307,7 @@ func (m *Machine) roundWords(a, b, high, low, t reg.VecPhysical) {
 
 // storePair stores two registers of numbers below 2^16 as one, with AVX2.
 func (m *Machine) storePair(s *plan.Seg, a, b plan.V, at plan.Addr) {
-	p := m.pack(s, "VPACKUSDW", a, b)
+	p := m.binary(s, "VPACKUSDW", a, b)
 	s.Add(plan.Inst{Defs: []plan.V{s.New(plan.Vec)}, Uses: []plan.V{p}, Emit: func(d, u []int) {
 		m.i("VPERMQ", operand.Imm(0xd8), m.vec(u[0]), m.vec(d[0]))
 		m.i("VMOVUPS", m.vec(d[0]), m.mem(at, 0))

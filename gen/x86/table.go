@@ -122,7 +122,7 @@ func (m *Machine) loadValues(s *plan.Seg, n *ir.Node, slot int, c [][]plan.V, at
 			}
 			return v
 		})
-		return m.pack(s, []string{"VPUNPCKLBW", "VPUNPCKHBW"}[slot/2], low, high)
+		return m.binary(s, []string{"VPUNPCKLBW", "VPUNPCKHBW"}[slot/2], low, high)
 	})
 	if slot%2 == 0 {
 		return s.Op(plan.Vec, func(d int, u []int) { m.i("VPSLLD", operand.Imm(16), m.vec(u[0]), m.vec(d)) }, words)
@@ -242,5 +242,5 @@ func (m *Machine) number(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V) pla
 			return s.Op(plan.Vec, func(d int, u []int) { m.i("VPBLENDMB", m.vec(u[1]), m.vec(u[2]), ks[u[0]], m.vec(d)) }, upper, higher, lower)
 		})
 	}
-	return m.pack(s, []string{"VPUNPCKLBW", "VPUNPCKHBW"}[slot], bytes(lowBytes, 1), bytes(highBytes, 5))
+	return m.binary(s, []string{"VPUNPCKLBW", "VPUNPCKHBW"}[slot], bytes(lowBytes, 1), bytes(highBytes, 5))
 }
