@@ -86,88 +86,89 @@ func oneByteEach(bytes string) (narrow string, ok bool) {
 
 // LowerBlock emits a part of a node.
 func (m *Machine) LowerBlock(s *plan.Seg, n *ir.BlockNode, part int, args []plan.V, at, table plan.Addr) plan.V {
-	op := func(emit func(d int, u []int)) plan.V { return s.Op(plan.Vec, emit, args...) }
+	if m.blockEffect(s, n, args, at) {
+		return -1
+	}
+	if v, ok := m.blockSimple(s, n, args, at); ok {
+		return v
+	}
+	if v, ok := m.blockLoad(s, n, part, args, at, table); ok {
+		return v
+	}
+	if v, ok := m.blockMove(s, n, part, args); ok {
+		return v
+	}
+	if v, ok := m.blockNumbers(s, n, args, at); ok {
+		return v
+	}
+	if v, ok := m.lowerWriter(s, n, args, at, table); ok {
+		return v
+	}
+	panic(fmt.Sprintf("x86: no lowering for operation %d of blocks", n.Op))
+}
+
+// blockEffect lowers what has no result of its own, and reports whether a node is that.
+func (m *Machine) blockEffect(s *plan.Seg, n *ir.BlockNode, args []plan.V, at plan.Addr) bool {
+	switch n.Op {
+	case ir.BlockStash, ir.BlockStore:
+		s.Add(plan.Inst{Uses: args, Emit: func(_, u []int) { m.i("VMOVUPS", m.vec(u[0]), m.mem(at, 0)) }})
+	case ir.BlockPutBytes:
+		s.Add(plan.Inst{Uses: args, Emit: func(_, u []int) { m.i("VMOVUPS", xs[u[0]], m.mem(at, 0)) }})
+	case ir.BlockFinite: // 0 times what is not finite is NaN
+		s.Add(plan.Inst{Defs: args[1:2], Uses: args, Emit: func(d, u []int) { m.i("VFMADD231PS", xs[u[2]], xs[u[0]], xs[d[0]]) }})
+	case ir.BlockSum:
+		s.Add(plan.Inst{Defs: args[1:], Uses: args, Emit: func(d, u []int) { m.i("VADDPS", m.vec(u[0]), m.vec(u[1]), m.vec(d[0])) }})
+	case ir.BlockCarried:
+		s.Add(plan.Inst{Defs: args[:1], Uses: args, Emit: func(d, u []int) { m.i("VMOVAPS", m.vec(u[1]), m.vec(d[0])) }})
+	default:
+		return false
+	}
+	return true
+}
+
+// blockSimple lowers what is an instruction of two operands, the second of which may be in memory.
+func (m *Machine) blockSimple(s *plan.Seg, n *ir.BlockNode, args []plan.V, at plan.Addr) (plan.V, bool) {
 	if name, ok := blockBytes[n.Op]; ok {
-		return op(func(d int, u []int) {
+		return s.Op(plan.Vec, func(d int, u []int) {
 			a, b, to := m.ofType(n.Type, u[0]), m.ofType(n.Type, u[1]), m.ofType(n.Type, d)
 			if n.Op == ir.BlockAnd || n.Op == ir.BlockOr {
 				m.bitwise(name, b, a, to)
 			} else {
 				m.i(name, b, a, to)
 			}
-		})
+		}, args...), true
 	}
-	if name, ok := blockFloats[n.Op]; ok {
-		if len(args) == 1 {
-			if at.Stack {
-				name += "_BCST"
-			}
-			return op(func(d int, u []int) { m.i(name, m.mem(at, 0), m.vec(u[0]), m.vec(d)) })
-		}
-		return op(func(d int, u []int) { m.i(name, m.vec(u[1]), m.vec(u[0]), m.vec(d)) })
+	name, ok := blockFloats[n.Op]
+	switch {
+	case !ok:
+		return 0, false
+	case len(args) == 2:
+		return m.binary(s, name, args[0], args[1]), true
+	case at.Stack:
+		name += "_BCST"
 	}
+	return s.Op(plan.Vec, func(d int, u []int) { m.i(name, m.mem(at, 0), m.vec(u[0]), m.vec(d)) }, args...), true
+}
+
+// blockLoad lowers what comes from memory, with args where it goes through a register.
+func (m *Machine) blockLoad(s *plan.Seg, n *ir.BlockNode, part int, args []plan.V, at, table plan.Addr) (plan.V, bool) {
+	op := func(emit func(d int, u []int)) (plan.V, bool) { return s.Op(plan.Vec, emit, args...), true }
 	switch n.Op {
 	case ir.BlockLoad:
 		return op(func(d int, _ []int) { m.i("VMOVUPS", m.mem(at, 0), xs[d]) })
+	case ir.BlockRow, ir.BlockLane, ir.BlockCarry:
+		return op(func(d int, _ []int) { m.i("VMOVUPS", m.mem(at, 0), m.vec(d)) })
+	case ir.BlockPick, ir.BlockElement:
+		return op(func(d int, _ []int) { m.i("VBROADCASTSS", m.mem(at, 0), m.vec(d)) })
 	case ir.BlockConst:
-		bytes := n.Bytes
-		if len(n.Bytes) == 16 && n.Type != ir.BlockBytes {
-			bytes = strings.Repeat(n.Bytes, m.Width()/4)
-		}
-		if narrow, ok := oneByteEach(bytes); ok && n.Type == ir.BlockInts {
-			return op(func(d int, _ []int) { m.i("VPMOVZXBD", m.constant(narrow), m.vec(d)) })
-		}
-		if first := bytes[:4]; len(bytes) == 64 && bytes == strings.Repeat(first, 16) {
-			return op(func(d int, _ []int) { m.i("VBROADCASTSS", m.constant(first), m.vec(d)) })
-		}
-		return op(func(d int, _ []int) { m.i("VMOVUPS", m.constant(bytes), m.ofType(n.Type, d)) })
+		return op(func(d int, _ []int) { m.blockConst(n, d) })
+	case ir.BlockEach:
+		bits := string(binary.LittleEndian.AppendUint32(nil, uint32(n.Off)))
+		return op(func(d int, _ []int) { m.i("VBROADCASTSS", m.constant(bits), m.vec(d)) })
 	case ir.BlockQuads:
-		quads := m.Width() / 4
-		return op(func(d int, _ []int) {
-			m.i("VMOVUPS", m.mem(at, n.To*quads*part), xs[d])
-			for q := 1; q < quads; q++ {
-				name := "VINSERTF128"
-				if m.wide {
-					name = "VINSERTF32X4"
-				}
-				m.i(name, operand.U8(uint8(q)), m.mem(at, n.To*(quads*part+q)), m.vec(d), m.vec(d))
-			}
-		})
-	case ir.BlockShr:
-		return op(func(d int, u []int) {
-			m.i("VPSRLW", operand.Imm(uint64(n.Off)), m.ofType(n.Type, u[0]), m.ofType(n.Type, d))
-		})
-	case ir.BlockShl:
-		return op(func(d int, u []int) {
-			m.i("VPSLLW", operand.Imm(uint64(n.Off)), m.ofType(n.Type, u[0]), m.ofType(n.Type, d))
-		})
-	case ir.BlockAny:
-		vec := func(r int) reg.VecPhysical { return m.ofType(n.Type, r) }
-		if m.wide {
-			mask := s.Op(plan.Mask, func(d int, u []int) { m.i("VPTESTMB", vec(u[1]), vec(u[0]), ks[d]) }, args[0], args[1])
-			return s.Op(plan.Vec, func(d int, u []int) { m.i("VMOVDQU8_Z", vec(u[1]), ks[u[0]], vec(d)) }, mask, args[2])
-		}
-		return s.OpApart(plan.Vec, func(d int, u []int) { // each byte of the second has one bit
-			m.i("VPAND", vec(u[1]), vec(u[0]), vec(d))
-			m.i("VPCMPEQB", vec(u[1]), vec(d), vec(d))
-			m.i("VPAND", vec(u[2]), vec(d), vec(d))
-		}, args...)
-	case ir.BlockWiden:
-		return op(func(d int, u []int) { m.widenBytes(d, u, n.Signed, part, at) })
+		return op(func(d int, _ []int) { m.quads(n, part, d, at) })
 	case ir.BlockFloat16:
-		return op(func(d int, _ []int) {
-			words := reg.VecPhysical(xs[d])
-			switch {
-			case m.wide && n.Count >= 8: // four are converted in fewer steps than one that is in all words
-				m.i("VCVTPH2PS", m.mem(at, 0), xs[d])
-				m.i("VBROADCASTSS", xs[d], m.vec(d))
-				return
-			case m.wide:
-				words = half(d)
-			}
-			m.i("VPBROADCASTW", m.mem(at, 0), words)
-			m.i("VCVTPH2PS", words, m.vec(d))
-		})
+		return op(func(d int, _ []int) { m.blockFloat16(n, d, at) })
 	case ir.BlockPair:
 		return op(func(d int, _ []int) {
 			switch {
@@ -181,16 +182,8 @@ func (m *Machine) LowerBlock(s *plan.Seg, n *ir.BlockNode, part int, args []plan
 				m.i("VCVTPH2PS", xs[d], m.vec(d))
 			}
 		})
-	case ir.BlockEven:
-		if m.wide {
-			return op(func(d int, u []int) { m.i("VBROADCASTSS", xs[u[0]], m.vec(d)) })
-		}
-		return op(func(d int, u []int) { m.i("VMOVSLDUP", m.vec(u[0]), m.vec(d)) })
-	case ir.BlockOdd:
-		if m.wide {
-			return op(func(d int, u []int) { m.i("VPERMPS", m.vec(u[0]), m.vec(u[1]), m.vec(d)) })
-		}
-		return op(func(d int, u []int) { m.i("VMOVSHDUP", m.vec(u[0]), m.vec(d)) })
+	case ir.BlockWiden:
+		return op(func(d int, u []int) { m.widenBytes(d, u, n.Signed, part, at) })
 	case ir.BlockSpread:
 		return op(func(d int, _ []int) { m.i("VPMOVZXBD", m.mem(at, m.Width()*part), m.vec(d)) })
 	case ir.BlockLoadTwos:
@@ -201,97 +194,148 @@ func (m *Machine) LowerBlock(s *plan.Seg, n *ir.BlockNode, part int, args []plan
 			name = "VBROADCASTI32X4"
 		}
 		return op(func(d int, _ []int) { m.i(name, m.mem(at, 0), m.vec(d)) })
-	case ir.BlockShrEach:
-		return op(func(d int, u []int) { m.i("VPSRLVD", m.vec(u[1]), m.vec(u[0]), m.vec(d)) })
-	case ir.BlockWidenTwos:
-		return m.widenTwos(s, n, part, args)
-	case ir.BlockFourth:
-		return op(func(d int, u []int) { m.i("VPERMILPS", m.vec(u[0]), m.vec(u[1]), m.vec(d)) })
 	case ir.BlockListed:
 		return op(func(d int, _ []int) {
 			m.i("MOVBLZX", m.mem(at, 0), scratch.As32())
 			m.i("VBROADCASTSS", operand.Mem{Base: gprs[table.Reg], Index: scratch, Scale: 4}, m.vec(d))
 		})
-	case ir.BlockNegate:
+	}
+	return 0, false
+}
+
+// blockMove lowers shifts, and what takes lanes or bits of registers to other places.
+func (m *Machine) blockMove(s *plan.Seg, n *ir.BlockNode, part int, args []plan.V) (plan.V, bool) {
+	op := func(emit func(d int, u []int)) (plan.V, bool) { return s.Op(plan.Vec, emit, args...), true }
+	switch n.Op {
+	case ir.BlockShr, ir.BlockShl:
+		name := map[ir.BlockOp]string{ir.BlockShr: "VPSRLW", ir.BlockShl: "VPSLLW"}[n.Op]
 		return op(func(d int, u []int) {
+			m.i(name, operand.Imm(uint64(n.Off)), m.ofType(n.Type, u[0]), m.ofType(n.Type, d))
+		})
+	case ir.BlockShrEach:
+		return m.binary(s, "VPSRLVD", args[0], args[1]), true
+	case ir.BlockAny:
+		return m.anyBit(s, n, args), true
+	case ir.BlockEven:
+		if m.wide {
+			return op(func(d int, u []int) { m.i("VBROADCASTSS", xs[u[0]], m.vec(d)) })
+		}
+		return m.unary(s, "VMOVSLDUP", args[0]), true
+	case ir.BlockOdd:
+		if m.wide {
+			return op(func(d int, u []int) { m.i("VPERMPS", m.vec(u[0]), m.vec(u[1]), m.vec(d)) })
+		}
+		return op(func(d int, u []int) { m.i("VMOVSHDUP", m.vec(u[0]), m.vec(d)) })
+	case ir.BlockWidenTwos:
+		return m.widenTwos(s, n, part, args), true
+	case ir.BlockFourth:
+		return op(func(d int, u []int) { m.i("VPERMILPS", m.vec(u[0]), m.vec(u[1]), m.vec(d)) })
+	case ir.BlockSixteenth:
+		return m.binary(s, "VPERMPS", args[0], args[1]), true
+	case ir.BlockTable:
+		return m.overwrite(s, func(d int, u []int) { m.i("VPERMI2PS", m.vec(u[2]), m.vec(u[1]), m.vec(d)) }, args...), true
+	case ir.BlockSelect: // d & u[1] | u[2] &^ u[1]
+		return m.overwrite(s, func(d int, u []int) { m.i("VPTERNLOGD", operand.U8(0xe2), m.vec(u[2]), m.vec(u[1]), m.vec(d)) }, args...), true
+	case ir.BlockAmong:
+		return m.among(s, args), true
+	}
+	return 0, false
+}
+
+// blockNumbers lowers the rest of arithmetic on float32.
+func (m *Machine) blockNumbers(s *plan.Seg, n *ir.BlockNode, args []plan.V, at plan.Addr) (plan.V, bool) {
+	switch n.Op {
+	case ir.BlockNegate:
+		return s.Op(plan.Vec, func(d int, u []int) {
 			if m.wide {
 				m.i("VPXORD_BCST", m.constant("\x00\x00\x00\x80"), m.vec(u[0]), m.vec(d))
 			} else {
 				m.i("VPXOR", m.constant(strings.Repeat("\x00\x00\x00\x80", m.Width())), m.vec(u[0]), m.vec(d))
 			}
-		})
-	case ir.BlockRow, ir.BlockLane, ir.BlockCarry:
-		return op(func(d int, _ []int) { m.i("VMOVUPS", m.mem(at, 0), m.vec(d)) })
-	case ir.BlockEach:
-		bits := string(binary.LittleEndian.AppendUint32(nil, uint32(n.Off)))
-		return op(func(d int, _ []int) { m.i("VBROADCASTSS", m.constant(bits), m.vec(d)) })
-	case ir.BlockSum:
-		s.Add(plan.Inst{Defs: args[1:], Uses: args, Emit: func(d, u []int) { m.i("VADDPS", m.vec(u[0]), m.vec(u[1]), m.vec(d[0])) }})
-		return -1
-	case ir.BlockCarried:
-		s.Add(plan.Inst{Defs: args[:1], Uses: args, Emit: func(d, u []int) { m.i("VMOVAPS", m.vec(u[1]), m.vec(d[0])) }})
-		return -1
+		}, args...), true
 	case ir.BlockSqrt:
-		return op(func(d int, u []int) { m.i("VSQRTPS", m.vec(u[0]), m.vec(d)) })
+		return m.unary(s, "VSQRTPS", args[0]), true
 	case ir.BlockRound:
-		return m.round(s, args[0], roundEven)
-	case ir.BlockMulAdd:
-		if n.Args[0].Op == ir.BlockConst && len(args) == 2 {
-			return s.OpTied(plan.Vec, func(d int, u []int) {
-				if d != u[0] {
-					m.i("VMOVUPS", m.vec(u[0]), m.vec(d))
-				}
-				m.i("VFMADD231PS_BCST", m.mem(at, 0), m.vec(u[1]), m.vec(d))
-			}, args[1], args[0])
+		return m.round(s, args[0], roundEven), true
+	case ir.BlockMulAdd: // a constant is not overwritten
+		third := func(name string) func(d int, u []int) {
+			return func(d int, u []int) { m.i(name, m.vec(u[2]), m.vec(u[1]), m.vec(d)) }
 		}
-		if n.Args[0].Op == ir.BlockConst {
-			return s.OpTied(plan.Vec, func(d int, u []int) {
-				if d != u[0] {
-					m.i("VMOVUPS", m.vec(u[0]), m.vec(d))
-				}
-				m.i("VFMADD231PS", m.vec(u[2]), m.vec(u[1]), m.vec(d))
-			}, args[2], args[0], args[1])
+		switch {
+		case n.Args[0].Op != ir.BlockConst:
+			return m.overwrite(s, third("VFMADD213PS"), args...), true
+		case len(args) == 2:
+			return m.overwrite(s, func(d int, u []int) { m.i("VFMADD231PS_BCST", m.mem(at, 0), m.vec(u[1]), m.vec(d)) }, args[1], args[0]), true
 		}
-		return s.OpTied(plan.Vec, func(d int, u []int) {
-			if d != u[0] {
-				m.i("VMOVUPS", m.vec(u[0]), m.vec(d))
-			}
-			m.i("VFMADD213PS", m.vec(u[2]), m.vec(u[1]), m.vec(d))
-		}, args...)
-	case ir.BlockTable:
-		return s.OpTied(plan.Vec, func(d int, u []int) {
-			if d != u[0] {
-				m.i("VMOVAPS", m.vec(u[0]), m.vec(d))
-			}
-			m.i("VPERMI2PS", m.vec(u[2]), m.vec(u[1]), m.vec(d))
-		}, args...)
-	case ir.BlockSixteenth:
-		return op(func(d int, u []int) { m.i("VPERMPS", m.vec(u[1]), m.vec(u[0]), m.vec(d)) })
-	case ir.BlockSelect:
-		return s.OpTied(plan.Vec, func(d int, u []int) { // d & u[1] | u[2] &^ u[1]
-			if d != u[0] {
-				m.i("VMOVUPS", m.vec(u[0]), m.vec(d))
-			}
-			m.i("VPTERNLOGD", operand.U8(0xe2), m.vec(u[2]), m.vec(u[1]), m.vec(d))
-		}, args...)
-	case ir.BlockAmong:
-		return m.among(s, args)
-	case ir.BlockPick, ir.BlockElement:
-		return op(func(d int, _ []int) { m.i("VBROADCASTSS", m.mem(at, 0), m.vec(d)) })
-	case ir.BlockStash, ir.BlockStore:
-		s.Add(plan.Inst{Uses: args, Emit: func(_, u []int) { m.i("VMOVUPS", m.vec(u[0]), m.mem(at, 0)) }})
-		return -1
-	case ir.BlockPutBytes:
-		s.Add(plan.Inst{Uses: args, Emit: func(_, u []int) { m.i("VMOVUPS", xs[u[0]], m.mem(at, 0)) }})
-		return -1
-	case ir.BlockFinite: // 0 times what is not finite is NaN
-		s.Add(plan.Inst{Defs: args[1:2], Uses: args, Emit: func(d, u []int) { m.i("VFMADD231PS", xs[u[2]], xs[u[0]], xs[d[0]]) }})
-		return -1
+		return m.overwrite(s, third("VFMADD231PS"), args[2], args[0], args[1]), true
 	}
-	if v, ok := m.lowerWriter(s, n, args, at, table); ok {
-		return v
+	return 0, false
+}
+
+// overwrite emits an instruction whose first operand is its result's register.
+func (m *Machine) overwrite(s *plan.Seg, emit func(d int, u []int), args ...plan.V) plan.V {
+	return s.OpTied(plan.Vec, func(d int, u []int) {
+		if d != u[0] {
+			m.i("VMOVAPS", m.vec(u[0]), m.vec(d))
+		}
+		emit(d, u)
+	}, args...)
+}
+
+// blockConst loads a constant, from as few bytes as will do.
+func (m *Machine) blockConst(n *ir.BlockNode, d int) {
+	bytes := n.Bytes
+	if len(n.Bytes) == 16 && n.Type != ir.BlockBytes {
+		bytes = strings.Repeat(n.Bytes, m.Width()/4)
 	}
-	panic(fmt.Sprintf("x86: no lowering for operation %d of blocks", n.Op))
+	if narrow, ok := oneByteEach(bytes); ok && n.Type == ir.BlockInts {
+		m.i("VPMOVZXBD", m.constant(narrow), m.vec(d))
+	} else if first := bytes[:4]; len(bytes) == 64 && bytes == strings.Repeat(first, 16) {
+		m.i("VBROADCASTSS", m.constant(first), m.vec(d))
+	} else {
+		m.i("VMOVUPS", m.constant(bytes), m.ofType(n.Type, d))
+	}
+}
+
+// quads loads four numbers from each of several places.
+func (m *Machine) quads(n *ir.BlockNode, part, d int, at plan.Addr) {
+	quads, insert := m.Width()/4, "VINSERTF128"
+	if m.wide {
+		insert = "VINSERTF32X4"
+	}
+	m.i("VMOVUPS", m.mem(at, n.To*quads*part), xs[d])
+	for q := 1; q < quads; q++ {
+		m.i(insert, operand.U8(uint8(q)), m.mem(at, n.To*(quads*part+q)), m.vec(d), m.vec(d))
+	}
+}
+
+// blockFloat16 loads a number for all lanes.
+func (m *Machine) blockFloat16(n *ir.BlockNode, d int, at plan.Addr) {
+	words := reg.VecPhysical(xs[d])
+	switch {
+	case m.wide && n.Count >= 8: // four are converted in fewer steps than one that is in all words
+		m.i("VCVTPH2PS", m.mem(at, 0), xs[d])
+		m.i("VBROADCASTSS", xs[d], m.vec(d))
+		return
+	case m.wide:
+		words = half(d)
+	}
+	m.i("VPBROADCASTW", m.mem(at, 0), words)
+	m.i("VCVTPH2PS", words, m.vec(d))
+}
+
+// anyBit keeps the third's bytes where the first has a bit of the second.
+func (m *Machine) anyBit(s *plan.Seg, n *ir.BlockNode, args []plan.V) plan.V {
+	vec := func(r int) reg.VecPhysical { return m.ofType(n.Type, r) }
+	if m.wide {
+		mask := s.Op(plan.Mask, func(d int, u []int) { m.i("VPTESTMB", vec(u[1]), vec(u[0]), ks[d]) }, args[0], args[1])
+		return s.Op(plan.Vec, func(d int, u []int) { m.i("VMOVDQU8_Z", vec(u[1]), ks[u[0]], vec(d)) }, mask, args[2])
+	}
+	return s.OpApart(plan.Vec, func(d int, u []int) { // each byte of the second has one bit
+		m.i("VPAND", vec(u[1]), vec(u[0]), vec(d))
+		m.i("VPCMPEQB", vec(u[1]), vec(d), vec(d))
+		m.i("VPAND", vec(u[2]), vec(d), vec(d))
+	}, args...)
 }
 
 // widenTwos puts bytes beside zeros, or beside the bytes below, and then beside zeros again.

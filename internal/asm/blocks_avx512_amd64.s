@@ -455,7 +455,7 @@ loop:
 	VPMOVZXBD       32(SI), Z1
 	VPMOVZXBD       (SI), Z16
 	VPSLLD          $0x02, Z16, Z17
-	VMOVUPS         Z1, Z18
+	VMOVAPS         Z1, Z18
 	VPTERNLOGD      $0xe2, Z17, Z13, Z18
 	VBROADCASTI32X4 94(SI), Z19
 	VPSHUFB         Z11, Z19, Z19
@@ -488,7 +488,7 @@ loop:
 	VPMOVZXBD       48(SI), Z0
 	VPMOVZXBD       16(SI), Z1
 	VPSLLD          $0x02, Z1, Z17
-	VMOVUPS         Z0, Z18
+	VMOVAPS         Z0, Z18
 	VPTERNLOGD      $0xe2, Z17, Z13, Z18
 	VMULPS.BCST     4(SP), Z12, Z19
 	VPERMPS         Z19, Z18, Z19
@@ -510,7 +510,7 @@ loop:
 	VMOVUPS         Z18, 448(DI)
 	VPMOVZXBD       64(SI), Z0
 	VPSRLD          $0x02, Z16, Z16
-	VMOVUPS         Z0, Z17
+	VMOVAPS         Z0, Z17
 	VPTERNLOGD      $0xe2, Z16, Z13, Z17
 	VMULPS.BCST     32(SP), Z12, Z18
 	VPERMPS         Z18, Z17, Z18
@@ -532,7 +532,7 @@ loop:
 	VMOVUPS         Z17, 896(DI)
 	VPMOVZXBD       80(SI), Z0
 	VPSRLD          $0x02, Z1, Z1
-	VMOVUPS         Z0, Z16
+	VMOVAPS         Z0, Z16
 	VPTERNLOGD      $0xe2, Z1, Z13, Z16
 	VMULPS.BCST     36(SP), Z12, Z17
 	VPERMPS         Z17, Z16, Z17
