@@ -107,67 +107,25 @@ func (m *Machine) pairs(k *ir.Kernel) bool { return m.wide && !k.Folds() }
 
 // load widens one slot of a stream to 32-bit lanes.
 func (m *Machine) load(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at plan.Addr) plan.V {
-	masked, folds := m.wide && s.Tail && !at.Stack, ir.Of(n).Folds()
+	masked := m.wide && s.Tail && !at.Stack
 	if m.looksUp(n) {
 		return m.loadValues(s, n, slot, args[len(n.Args):], at, masked)
 	}
 	switch n.Mem {
 	case ir.MemF32, ir.MemI32:
-		return s.Op(plan.Vec, func(d int, _ []int) {
-			switch {
-			case masked && folds:
-				m.loadPart(32, plan.Addr{Reg: at.Reg}, at, m.lanes(slot), d)
-			case masked:
-				m.i("VMOVUPS_Z", m.mem(at, 0), m.lanes(slot), m.vec(d))
-			default:
-				m.i("VMOVUPS", m.mem(at, 0), m.vec(d))
-			}
-		})
+		return m.loadPlain(s, n, "VMOVUPS_Z", slot, at, masked)
 	case ir.MemI16:
-		return s.Op(plan.Vec, func(d int, _ []int) {
-			switch {
-			case masked && folds:
-				m.loadPart(16, plan.Addr{Reg: at.Reg}, at, m.lanes(2*slot), d)
-			case masked:
-				m.i("VMOVDQU16_Z", m.mem(at, 0), m.lanes(2*slot), m.vec(d))
-			default:
-				m.i("VMOVUPS", m.mem(at, 0), m.vec(d))
-			}
-		})
+		return m.loadPlain(s, n, "VMOVDQU16_Z", 2*slot, at, masked)
+	case ir.MemByte:
+		return m.loadPlain(s, n, "VMOVDQU8_Z", 0, at, masked)
 	case ir.MemI8, ir.MemU8:
-		if n.Type == ir.I16 {
-			return s.Op(plan.Vec, func(d int, _ []int) {
-				if masked {
-					m.i("VPMOVZXBW_Z", m.mem(at, 0), m.lanes(2*slot), m.vec(d))
-				} else {
-					m.i("VPMOVZXBW", m.mem(at, 0), m.vec(d))
-				}
-			})
-		}
-		name := map[ir.Mem]string{ir.MemI8: "VPMOVSXBD", ir.MemU8: "VPMOVZXBD"}[n.Mem]
-		v := s.Op(plan.Vec, func(d int, _ []int) {
-			if masked {
-				m.i(name+"_Z", m.mem(at, 0), m.lanes(slot), m.vec(d))
-			} else {
-				m.i(name, m.mem(at, 0), m.vec(d))
-			}
-		})
-		if n.Type == ir.F32 {
-			v = s.Op(plan.Vec, func(d int, u []int) { m.i("VCVTDQ2PS", m.vec(u[0]), m.vec(d)) }, v)
-		}
-		return v
+		return m.loadBytes(s, n, slot, at, masked)
 	case ir.MemU16:
 		return m.loadHalf(s, "VPMOVZXWD", slot, at, masked)
 	case ir.MemF16:
 		return m.loadHalf(s, "VCVTPH2PS", slot, at, masked)
 	case ir.MemBF16:
-		if len(args) > 0 && !masked { // one of two registers that 64 bytes are for
-			odd := slot % 2
-			at.Disp -= 2 * m.Width() * odd
-			return s.Op(plan.Vec, func(d int, u []int) { m.i("VPERMW_Z", m.mem(at, 0), m.vec(u[0]), ks[u[1]], m.vec(d)) }, args[odd][0], args[2][0])
-		}
-		w := m.loadHalf(s, "VPMOVZXWD", slot, at, masked)
-		return s.Op(plan.Vec, func(d int, u []int) { m.i("VPSLLD", operand.Imm(16), m.vec(u[0]), m.vec(d)) }, w)
+		return m.loadBF16(s, slot, args, at, masked)
 	case ir.MemNarrow:
 		return m.loadNarrow(s, n, slot, args, at, masked)
 	case ir.MemE4M3:
@@ -178,14 +136,6 @@ func (m *Machine) load(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at pl
 		return m.loadSixFloats(s, n, slot, args, at)
 	case ir.MemE2M1:
 		return m.loadE2M1(s, n, slot, args, at, masked)
-	case ir.MemByte:
-		return s.Op(plan.Vec, func(d int, _ []int) {
-			if masked {
-				m.i("VMOVDQU8_Z", m.mem(at, 0), m.lanes(0), m.vec(d))
-			} else {
-				m.i("VMOVUPS", m.mem(at, 0), m.vec(d))
-			}
-		})
 	case ir.MemU6:
 		return m.loadSixes(s, args, at)
 	case ir.MemU4:
@@ -198,6 +148,54 @@ func (m *Machine) load(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at pl
 		return m.loadBits(s, n, slot, args, at)
 	}
 	panic(fmt.Sprintf("x86: cannot load memory type %d", n.Mem))
+}
+
+// loadPlain loads what needs no widening; with a mask by the instruction of that name, from a lane on.
+func (m *Machine) loadPlain(s *plan.Seg, n *ir.Node, name string, first int, at plan.Addr, masked bool) plan.V {
+	return s.Op(plan.Vec, func(d int, _ []int) {
+		switch {
+		case masked && ir.Of(n).Folds():
+			m.loadPart(n.Mem.Bits(), plan.Addr{Reg: at.Reg}, at, m.lanes(first), d)
+		case masked:
+			m.i(name, m.mem(at, 0), m.lanes(first), m.vec(d))
+		default:
+			m.i("VMOVUPS", m.mem(at, 0), m.vec(d))
+		}
+	})
+}
+
+// loadWidened loads a slot by the instruction that widens it, with a mask from a lane on.
+func (m *Machine) loadWidened(s *plan.Seg, name string, first int, at plan.Addr, masked bool) plan.V {
+	return s.Op(plan.Vec, func(d int, _ []int) {
+		if masked {
+			m.i(name+"_Z", m.mem(at, 0), m.lanes(first), m.vec(d))
+		} else {
+			m.i(name, m.mem(at, 0), m.vec(d))
+		}
+	})
+}
+
+// loadBytes widens integers of a byte to the node's type.
+func (m *Machine) loadBytes(s *plan.Seg, n *ir.Node, slot int, at plan.Addr, masked bool) plan.V {
+	if n.Type == ir.I16 {
+		return m.loadWidened(s, "VPMOVZXBW", 2*slot, at, masked)
+	}
+	name := map[ir.Mem]string{ir.MemI8: "VPMOVSXBD", ir.MemU8: "VPMOVZXBD"}[n.Mem]
+	v := m.loadWidened(s, name, slot, at, masked)
+	if n.Type == ir.F32 {
+		v = m.unary(s, "VCVTDQ2PS", v)
+	}
+	return v
+}
+
+// loadBF16 widens a slot, with AVX-512 where it can as one of two registers that 64 bytes are for.
+func (m *Machine) loadBF16(s *plan.Seg, slot int, args [][]plan.V, at plan.Addr, masked bool) plan.V {
+	if len(args) > 0 && !masked {
+		odd := slot % 2
+		at.Disp -= 2 * m.Width() * odd
+		return s.Op(plan.Vec, func(d int, u []int) { m.i("VPERMW_Z", m.mem(at, 0), m.vec(u[0]), ks[u[1]], m.vec(d)) }, args[odd][0], args[2][0])
+	}
+	return m.shift(s, "VPSLLD", m.loadHalf(s, "VPMOVZXWD", slot, at, masked), 16)
 }
 
 // loadBits makes a mask of a slot's bits. With AVX2 every lane gets all bits, of a tile or for 16 bits of the slot, and looks at its own.
