@@ -113,7 +113,7 @@ func lane(t ir.Type) asm.Size {
 	return asm.S
 }
 
-// simple maps operations to instructions of two operands.
+// simple maps operations to instructions of two operands, or nil.
 func (m *Machine) simple(n *ir.Node) emit2 {
 	switch n.Op {
 	case ir.OpAdd:
@@ -164,94 +164,37 @@ func (m *Machine) simple(n *ir.Node) emit2 {
 	return nil
 }
 
-// Lower emits one slot of a node.
-func (m *Machine) Lower(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at plan.Addr) plan.V {
-	if f := m.simple(n); f != nil {
-		return m.binary(s, f, args[0][0], args[1][0])
-	}
+// ofOne maps operations to instructions of one operand, or nil.
+func (m *Machine) ofOne(n *ir.Node) emit1 {
 	switch n.Op {
-	case ir.OpMulAdd:
-		if c := n.Args[2]; c.Op == ir.OpConst && c.Bits == 0 {
-			return s.OpApart(plan.Vec, func(d int, u []int) {
-				m.MOVI(asm.V(d), 0)
-				m.FMLA(asm.V(d), asm.V(u[0]), asm.V(u[1]))
-			}, args[0][0], args[1][0])
-		}
-		return m.fused(s, m.FMLA, args)
-	case ir.OpMulSub:
-		return m.fused(s, m.FMLA, [][]plan.V{args[0], args[1], {m.unary(s, m.FNEG, args[2][0])}})
-	case ir.OpMulSubFrom:
-		return m.fused(s, m.FMLS, args)
 	case ir.OpRound:
-		return m.unary(s, m.FRINTN, args[0][0])
+		return m.FRINTN
 	case ir.OpSqrt:
-		return m.unary(s, m.FSQRT, args[0][0])
-	case ir.OpRoundElem:
-		return m.roundElem(s, n, args[0][0])
+		return m.FSQRT
 	case ir.OpToInt:
-		return m.unary(s, m.FCVTNS, args[0][0])
+		return m.FCVTNS
 	case ir.OpToFloat:
-		return m.unary(s, m.SCVTF, args[0][0])
-	case ir.OpWidenUpper:
-		return m.widenUpper(s, n, args[0][0])
-	case ir.OpOrAnd:
-		return m.binary(s, m.ORR, args[0][0], m.binary(s, m.AND, args[1][0], args[2][0]))
+		return m.SCVTF
 	case ir.OpShl:
-		return m.unary(s, func(d, a asm.V) { m.SHL(asm.S, d, a, int(n.Bits)) }, args[0][0])
+		return func(d, a asm.V) { m.SHL(asm.S, d, a, int(n.Bits)) }
 	case ir.OpShr:
 		size := map[ir.Type]asm.Size{ir.I32: asm.S, ir.I8: asm.B}[n.Type]
-		return m.unary(s, func(d, a asm.V) { m.USHR(size, d, a, int(n.Bits)) }, args[0][0])
-	case ir.OpShrBy:
-		return m.binary(s, sized(asm.S, m.USHL), args[0][0], args[2][0])
-	case ir.OpClip: // of the magnitude
-		return m.binary(s, sized(asm.S, m.UMIN), args[2][0], args[1][0])
-	case ir.OpInside:
-		return m.binary(s, sized(asm.S, m.CMEQ), args[0][0], args[2][0])
-	case ir.OpInOrder:
-		return args[0][0]
-	case ir.OpHalves:
-		sum := m.binary(s, sized(asm.H, m.UZP1), args[0][0], args[0][1])
-		high := m.binary(s, sized(asm.H, m.UZP2), args[0][0], args[0][1])
-		c, _ := n.HalvesBits()
-		s.Add(plan.Inst{Defs: []plan.V{sum}, Uses: []plan.V{sum, high}, Emit: func(d, u []int) { m.USRA(asm.H, asm.V(d[0]), asm.V(u[1]), c) }})
-		if len(args) == 1 {
-			return sum
+		return func(d, a asm.V) { m.USHR(size, d, a, int(n.Bits)) }
+	}
+	return nil
+}
+
+// Lower emits one slot of a node.
+func (m *Machine) Lower(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at plan.Addr) plan.V {
+	for _, lower := range []func(*plan.Seg, *ir.Node, [][]plan.V) (plan.V, bool){m.lowerNumbers, m.lowerCodes, m.lowerConstant} {
+		if v, ok := lower(s, n, args); ok {
+			return v
 		}
-		return m.binary(s, sized(asm.H, m.UMIN), sum, args[1][0])
-	case ir.OpHalvesBy, ir.OpHalvesHigh:
-		low := m.binary(s, sized(asm.H, m.UZP1), args[0][0], args[0][1])
-		high := m.binary(s, sized(asm.H, m.UZP2), args[0][0], args[0][1])
-		return m.binary(s, sized(asm.H, m.ADD), low, m.binary(s, sized(asm.H, m.SQDMULH), high, args[2][0]))
-	case ir.OpSigns: // the upper halves
-		return m.binary(s, sized(asm.H, m.UZP2), args[0][0], args[0][1])
-	case ir.OpSigns8:
-		return m.binary(s, sized(asm.B, m.UZP2), args[0][0], args[0][1])
-	case ir.OpOrdered:
-		return m.binary(s, m.FCMEQ, args[0][0], args[0][0])
-	case ir.OpSelect:
-		return m.choose(s, args[0][0], args[1][0], args[2][0])
-	case ir.OpPass:
-		return m.binary(s, m.AND, m.binary(s, m.ORR, args[0][0], args[2][0]), args[1][0])
-	case ir.OpNarrow16:
-		return m.narrow(s, asm.S, m.SQXTN, m.SQXTN2, args[0])
-	case ir.OpNarrowS8:
-		return m.narrow(s, asm.H, m.SQXTN, m.SQXTN2, args[0])
-	case ir.OpNarrowU8, ir.OpShuffledU8:
-		return m.narrow(s, asm.H, m.SQXTUN, m.SQXTUN2, args[0])
-	case ir.OpBytes:
-		return m.unary(s, func(d, a asm.V) { m.USHR(asm.B, d, a, 7) }, m.signBytes(s, args[0]))
-	case ir.OpAlarmCode:
-		m.alarmCode(s, args[0][0], args[1][0], at)
+	}
+	if m.lowerAlarm(s, n, args, at) {
 		return -1
-	case ir.OpAlarmAbove:
-		m.alarmAbove(s, args[0], args[1][0])
-		return -1
-	case ir.OpAlarmBelow:
-		m.alarmBelow(s, args[0], args[1][0])
-		return -1
-	case ir.OpAlarmNaN, ir.OpAlarmLow:
-		m.alarm(s, args[0])
-		return -1
+	}
+	switch n.Op {
 	case ir.OpLoad:
 		return m.load(s, n, slot, args, at)
 	case ir.OpParam:
@@ -259,37 +202,127 @@ func (m *Machine) Lower(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at p
 			return m.load(s, n, slot, args, at)
 		}
 		return s.Op(plan.Vec, func(d int, _ []int) { m.Spread(d, at) })
-	case ir.OpWord:
-		return s.Op(plan.Vec, func(d int, _ []int) {
-			m.LDRARG(asm.S, asm.V(d), n.Name, m.offsets[n.Name])
-			m.DUP(asm.S, asm.V(d), asm.V(d), 0)
-		})
-	case ir.OpConst:
-		return s.Op(plan.Vec, func(d int, _ []int) {
-			if n.Bits == 0 {
-				m.MOVI(asm.V(d), 0)
-				return
-			}
-			m.XMOVI(r0, int(n.Bits))
-			m.DUPX(asm.S, asm.V(d), r0)
-		})
-	case ir.OpTable:
-		return s.Op(plan.Vec, func(d int, _ []int) { m.table(asm.V(d), n.Table) })
 	case ir.OpStore:
 		m.store(s, n, args, at)
 		return -1
 	case ir.OpResult:
-		v, size := args[0][0], asm.S
-		if s.Results() > 1 {
-			size = asm.Q
-		}
-		if n.Mem.Bits() == 16 {
-			v, size = m.upperHalves(s, v), size-1
-		}
-		s.Add(plan.Inst{Uses: []plan.V{v}, Emit: func(_, u []int) { m.STR(size, m.mem(at), asm.V(u[0])) }})
+		m.result(s, n, args[0][0], at)
 		return -1
 	}
 	panic(fmt.Sprintf("neon: no lowering for %s", n.Op))
+}
+
+// lowerNumbers lowers operations on numbers, and on masks of their lanes.
+func (m *Machine) lowerNumbers(s *plan.Seg, n *ir.Node, args [][]plan.V) (plan.V, bool) {
+	if f := m.simple(n); f != nil {
+		return m.binary(s, f, args[0][0], args[1][0]), true
+	}
+	if f := m.ofOne(n); f != nil {
+		return m.unary(s, f, args[0][0]), true
+	}
+	switch n.Op {
+	case ir.OpMulAdd:
+		if c := n.Args[2]; c.Op == ir.OpConst && c.Bits == 0 {
+			return s.OpApart(plan.Vec, func(d int, u []int) {
+				m.MOVI(asm.V(d), 0)
+				m.FMLA(asm.V(d), asm.V(u[0]), asm.V(u[1]))
+			}, args[0][0], args[1][0]), true
+		}
+		return m.fused(s, m.FMLA, args), true
+	case ir.OpMulSub:
+		return m.fused(s, m.FMLA, [][]plan.V{args[0], args[1], {m.unary(s, m.FNEG, args[2][0])}}), true
+	case ir.OpMulSubFrom:
+		return m.fused(s, m.FMLS, args), true
+	case ir.OpRoundElem:
+		return m.roundElem(s, n, args[0][0]), true
+	case ir.OpWidenUpper:
+		return m.widenUpper(s, n, args[0][0]), true
+	case ir.OpOrAnd:
+		return m.binary(s, m.ORR, args[0][0], m.binary(s, m.AND, args[1][0], args[2][0])), true
+	case ir.OpShrBy:
+		return m.binary(s, sized(asm.S, m.USHL), args[0][0], args[2][0]), true
+	case ir.OpClip: // of the magnitude
+		return m.binary(s, sized(asm.S, m.UMIN), args[2][0], args[1][0]), true
+	case ir.OpInside:
+		return m.binary(s, sized(asm.S, m.CMEQ), args[0][0], args[2][0]), true
+	case ir.OpOrdered:
+		return m.binary(s, m.FCMEQ, args[0][0], args[0][0]), true
+	case ir.OpSelect:
+		return m.choose(s, args[0][0], args[1][0], args[2][0]), true
+	case ir.OpPass:
+		return m.binary(s, m.AND, m.binary(s, m.ORR, args[0][0], args[2][0]), args[1][0]), true
+	}
+	return 0, false
+}
+
+// lowerCodes lowers what joins registers of lanes to fewer of words or bytes.
+func (m *Machine) lowerCodes(s *plan.Seg, n *ir.Node, args [][]plan.V) (plan.V, bool) {
+	join := func(f emit2) plan.V { return m.binary(s, f, args[0][0], args[0][1]) }
+	switch n.Op {
+	case ir.OpInOrder:
+		return args[0][0], true
+	case ir.OpHalves:
+		sum, high := join(sized(asm.H, m.UZP1)), join(sized(asm.H, m.UZP2))
+		c, _ := n.HalvesBits()
+		s.Add(plan.Inst{Defs: []plan.V{sum}, Uses: []plan.V{sum, high}, Emit: func(d, u []int) { m.USRA(asm.H, asm.V(d[0]), asm.V(u[1]), c) }})
+		if len(args) == 1 {
+			return sum, true
+		}
+		return m.binary(s, sized(asm.H, m.UMIN), sum, args[1][0]), true
+	case ir.OpHalvesBy, ir.OpHalvesHigh:
+		low, high := join(sized(asm.H, m.UZP1)), join(sized(asm.H, m.UZP2))
+		return m.binary(s, sized(asm.H, m.ADD), low, m.binary(s, sized(asm.H, m.SQDMULH), high, args[2][0])), true
+	case ir.OpSigns: // the upper halves
+		return join(sized(asm.H, m.UZP2)), true
+	case ir.OpSigns8:
+		return join(sized(asm.B, m.UZP2)), true
+	case ir.OpNarrow16:
+		return m.narrow(s, asm.S, m.SQXTN, m.SQXTN2, args[0]), true
+	case ir.OpNarrowS8:
+		return m.narrow(s, asm.H, m.SQXTN, m.SQXTN2, args[0]), true
+	case ir.OpNarrowU8, ir.OpShuffledU8:
+		return m.narrow(s, asm.H, m.SQXTUN, m.SQXTUN2, args[0]), true
+	case ir.OpBytes:
+		return m.unary(s, func(d, a asm.V) { m.USHR(asm.B, d, a, 7) }, m.signBytes(s, args[0])), true
+	}
+	return 0, false
+}
+
+// lowerConstant lowers what is the same for a call.
+func (m *Machine) lowerConstant(s *plan.Seg, n *ir.Node, _ [][]plan.V) (plan.V, bool) {
+	vec := func(emit func(d asm.V)) (plan.V, bool) {
+		return s.Op(plan.Vec, func(d int, _ []int) { emit(asm.V(d)) }), true
+	}
+	switch n.Op {
+	case ir.OpWord:
+		return vec(func(d asm.V) {
+			m.LDRARG(asm.S, d, n.Name, m.offsets[n.Name])
+			m.DUP(asm.S, d, d, 0)
+		})
+	case ir.OpConst:
+		if n.Bits == 0 {
+			return vec(func(d asm.V) { m.MOVI(d, 0) })
+		}
+		return vec(func(d asm.V) {
+			m.XMOVI(r0, int(n.Bits))
+			m.DUPX(asm.S, d, r0)
+		})
+	case ir.OpTable:
+		return vec(func(d asm.V) { m.table(d, n.Table) })
+	}
+	return 0, false
+}
+
+// result stores what a group comes to: a number, or a register of them.
+func (m *Machine) result(s *plan.Seg, n *ir.Node, v plan.V, at plan.Addr) {
+	size := asm.S
+	if s.Results() > 1 {
+		size = asm.Q
+	}
+	if n.Mem.Bits() == 16 {
+		v, size = m.upperHalves(s, v), size-1
+	}
+	s.Add(plan.Inst{Uses: []plan.V{v}, Emit: func(_, u []int) { m.STR(size, m.mem(at), asm.V(u[0])) }})
 }
 
 // fused is c ± a*b; the instruction overwrites c.
@@ -323,40 +356,6 @@ func (m *Machine) narrow(s *plan.Seg, wide asm.Size, lo, hi func(wide asm.Size, 
 		lo(wide, asm.V(d), asm.V(u[0]))
 		hi(wide, asm.V(d), asm.V(u[1]))
 	}, v[0], v[1])
-}
-
-// alarm leaves for the rare way if one of four registers has a NaN.
-func (m *Machine) alarm(s *plan.Seg, x []plan.V) {
-	m.alarmLane(s, m.binary(s, m.FMAX, m.binary(s, m.FMAX, x[0], x[1]), m.binary(s, m.FMAX, x[2], x[3])))
-}
-
-// alarmAbove leaves for the rare way if a word, less than 0x8000, is more than most.
-func (m *Machine) alarmAbove(s *plan.Seg, x []plan.V, most plan.V) {
-	is := m.binary(s, sized(asm.H, m.CMGT), m.binary(s, sized(asm.H, m.UMAX), x[0], x[1]), most)
-	m.alarmLane(s, m.binary(s, sized(asm.S, m.CMTST), is, is)) // all ones are a NaN
-}
-
-// alarmBelow leaves for the rare way if a number is less than least, or NaN.
-func (m *Machine) alarmBelow(s *plan.Seg, x []plan.V, least plan.V) {
-	low := m.binary(s, m.FMIN, m.binary(s, m.FMIN, x[0], x[1]), m.binary(s, m.FMIN, x[2], x[3]))
-	m.alarmLane(s, m.binary(s, m.ORR, low, m.binary(s, m.FCMGT, least, low))) // all ones are a NaN
-}
-
-// alarmCode leaves for the rare way if a byte of a stream is 0xff where the bits
-// of or are put in.
-func (m *Machine) alarmCode(s *plan.Seg, or, ones plan.V, at plan.Addr) {
-	b := m.binary(s, m.ORR, s.Op(plan.Vec, func(d int, _ []int) { m.LDR(asm.Q, asm.V(d), m.mem(at)) }), or)
-	is := m.binary(s, sized(asm.B, m.CMEQ), b, ones)
-	m.alarmLane(s, m.binary(s, sized(asm.S, m.CMTST), is, is)) // all ones are a NaN
-}
-
-// alarmLane leaves for the rare way if a lane is NaN.
-func (m *Machine) alarmLane(s *plan.Seg, v plan.V) {
-	s.Add(plan.Inst{Defs: []plan.V{v}, Uses: []plan.V{v}, Emit: func(d, u []int) {
-		m.FMAXV(asm.V(d[0]), asm.V(u[0]))
-		m.FCMP(asm.V(d[0]), asm.V(d[0]))
-		m.BVS(s.RareLabel())
-	}})
 }
 
 // signBytes joins four lane masks to bytes of ones or zeros.

@@ -38,36 +38,29 @@ func (m *Machine) BlockConstant(n *ir.BlockNode) string {
 
 // lowerWriter emits a part of a node of such kernels.
 func (m *Machine) lowerWriter(s *plan.Seg, n *ir.BlockNode, args []plan.V, at, other plan.Addr) (plan.V, bool) {
-	op := func(emit func(d int, u []int)) (plan.V, bool) { return s.Op(plan.Vec, emit, args...), true }
-	apart := func(emit func(d int, u []int)) (plan.V, bool) { return s.OpApart(plan.Vec, emit, args...), true }
 	root := func(emit func(u []int)) (plan.V, bool) {
 		s.Add(plan.Inst{Uses: args, Emit: func(_, u []int) { emit(u) }})
 		return -1, true
 	}
 	switch n.Op {
 	case ir.BlockTruncate:
-		return op(func(d int, u []int) { m.i("VCVTTPS2DQ", m.vec(u[0]), m.vec(d)) })
+		return m.unary(s, "VCVTTPS2DQ", args[0]), true
 	case ir.BlockNearest:
-		return op(func(d int, u []int) { m.i("VCVTPS2DQ", m.vec(u[0]), m.vec(d)) })
+		return m.unary(s, "VCVTPS2DQ", args[0]), true
 	case ir.BlockFloat:
-		return op(func(d int, u []int) { m.i("VCVTDQ2PS", m.vec(u[0]), m.vec(d)) })
+		return m.unary(s, "VCVTDQ2PS", args[0]), true
 	case ir.BlockShr32:
-		return op(func(d int, u []int) { m.i("VPSRLD", operand.Imm(uint64(n.Off)), m.vec(u[0]), m.vec(d)) })
+		return m.shift(s, "VPSRLD", args[0], uint32(n.Off)), true
 	case ir.BlockShl32:
-		return op(func(d int, u []int) { m.i("VPSLLD", operand.Imm(uint64(n.Off)), m.vec(u[0]), m.vec(d)) })
+		return m.shift(s, "VPSLLD", args[0], uint32(n.Off)), true
 	case ir.BlockSigned:
-		if m.wide {
-			return s.OpTied(plan.Vec, func(d int, u []int) { // d & u[1] | u[2]
-				if d != u[0] {
-					m.i("VMOVUPS", m.vec(u[0]), m.vec(d))
-				}
-				m.i("VPTERNLOGD", operand.U8(0xea), m.vec(u[2]), m.vec(u[1]), m.vec(d))
-			}, args...), true
+		if m.wide { // d & u[1] | u[2]
+			return m.overwrite(s, func(d int, u []int) { m.i("VPTERNLOGD", operand.U8(0xea), m.vec(u[2]), m.vec(u[1]), m.vec(d)) }, args...), true
 		}
-		return apart(func(d int, u []int) {
+		return s.OpApart(plan.Vec, func(d int, u []int) {
 			m.i("VPAND", m.vec(u[1]), m.vec(u[0]), m.vec(d))
 			m.i("VPOR", m.vec(u[2]), m.vec(d), m.vec(d))
-		})
+		}, args...), true
 	case ir.BlockAtLeast:
 		return m.compare(s, 0x1d, args[0], args[1]), true
 	case ir.BlockAbove:
@@ -75,13 +68,10 @@ func (m *Machine) lowerWriter(s *plan.Seg, n *ir.BlockNode, args []plan.V, at, o
 	case ir.BlockChoose:
 		return m.choose(s, args[0], args[1], args[2]), true
 	case ir.BlockNarrow:
-		pack := func(name string, a, b plan.V) plan.V {
-			return s.Op(plan.Vec, func(d int, u []int) { m.i(name, m.vec(u[1]), m.vec(u[0]), m.vec(d)) }, a, b)
-		}
 		bytes := map[bool]string{false: "VPACKUSWB", true: "VPACKSSWB"}[n.Signed]
-		return pack(bytes, pack("VPACKSSDW", args[0], args[1]), pack("VPACKSSDW", args[2], args[3])), true
+		return m.binary(s, bytes, m.binary(s, "VPACKSSDW", args[0], args[1]), m.binary(s, "VPACKSSDW", args[2], args[3])), true
 	case ir.BlockOrder:
-		return op(func(d int, u []int) { m.i("VPERMD", m.vec(u[0]), m.vec(u[1]), m.vec(d)) })
+		return m.permute(s, args[0], args[1]), true
 	case ir.BlockPut:
 		return root(func(u []int) { m.put(u[0], n.First%(m.Width()/4), n.Count, m.mem(at, 0)) })
 	case ir.BlockPutEights:
