@@ -151,7 +151,18 @@ func rangedSearch() *ir.Kernel {
 The numbers of a try are how many levels l = min(max(round((x-least)*inverse), 0), n) it puts between the least value and the greatest element, n, of the first
 one, 1, that its scale is the inverse of this, and below what a group with (x-least)*inverse is not usual: -3.9e6, or -15 for choice 2, which is n = 15 with at most
 sixteen levels. Those of one more try are read. All tries but the last nine must put less than n + 0.49 levels there, so that no l is above n.`+ofGroups)
-	stage := s.Stage(false)
+	rangedStart(s.Stage(false))
+	stage := s.Stage(true)
+	rangedLevels(stage)
+	rangedFit(block{stage.Numbers()})
+	stage = s.Stage(true)
+	rangedMiss(stage)
+	rangedChoice(block{stage.Numbers()})
+	return k
+}
+
+// rangedStart finds the range of a group, its sums, and what the first try puts between least and greatest.
+func rangedStart(stage *ir.Stage) {
 	b := block{stage.Rows()}
 	x, w := b.Row("x"), b.Row("w")
 	low, high := b.Carry(rangedLow), b.Carry(rangedHigh)
@@ -175,8 +186,10 @@ sixteen levels. Those of one more try are read. All tries but the last nine must
 	b.StoreLane(rangedFitInverse, inverse)
 	b.StoreLane(rangedInverse, inverse)
 	b.StoreLane(rangedFitScale, inverse.Under(1))
+}
 
-	stage = s.Stage(true)
+// rangedLevels finds the levels of a try, and their sums.
+func rangedLevels(stage *ir.Stage) {
 	clipped, looked := stage.Either(2)
 	looked.Tables = []int{32}
 	free := stage.Before(9, clipped)
@@ -202,8 +215,10 @@ sixteen levels. Those of one more try are read. All tries but the last nine must
 		b.Sum(rangedL2, wl.Mul(l))
 		b.Sum(rangedXL, wl.Mul(x))
 	}
+}
 
-	b = block{stage.Numbers()}
+// rangedFit finds the scale and the least value that fit the levels best, and what their error must be below; of the first try those that it began with.
+func rangedFit(b block) {
 	sl, sl2, sxl := b.Lane(rangedL), b.Lane(rangedL2), b.Lane(rangedXL)
 	sw, sx := b.Lane(rangedW), b.Lane(rangedX)
 	d := sw.Mul(sl2).Sub(sl.Mul(sl))
@@ -213,8 +228,10 @@ sixteen levels. Those of one more try are read. All tries but the last nine must
 	b.StoreLane(rangedScale, first(b.Lane(rangedFitScale), scale))
 	b.StoreLane(rangedOffset, first(b.Lane(rangedLeast), b.positive(offset, b.Each(0), offset)))
 	b.StoreLane(rangedLimit, first(b.Lane(rangedBest), b.positive(d, b.Lane(rangedBest), b.Each(float32(math.Inf(-1))))))
+}
 
-	stage = s.Stage(true)
+// rangedMiss sums the errors up.
+func rangedMiss(stage *ir.Stage) {
 	squared, absolute := stage.Either(1)
 	for _, b := range []*ir.Block{squared, absolute} {
 		e := b.Row("l").Mul(b.Lane(rangedScale)).Add(b.Lane(rangedOffset)).Sub(b.Row("x"))
@@ -225,8 +242,10 @@ sixteen levels. Those of one more try are read. All tries but the last nine must
 		}
 		b.Sum(rangedErrors, b.Row("w").Mul(e))
 	}
+}
 
-	b = block{stage.Numbers()}
+// rangedChoice keeps the try if it is the best so far, and finds the inverse scale of the next.
+func rangedChoice(b block) {
 	e := b.Lane(rangedErrors)
 	taken := func(yes, no int) *ir.BlockNode { return b.Lane(rangedLimit).WhereAbove(e, b.Lane(yes), b.Lane(no)) }
 	best, least := taken(rangedErrors, rangedBest), taken(rangedOffset, rangedLeast)
@@ -235,15 +254,14 @@ sixteen levels. Those of one more try are read. All tries but the last nine must
 	b.StoreLane(rangedFitBase, taken(rangedLeast, rangedFitBase))
 	b.StoreLane(rangedBest, best)
 	b.StoreLane(rangedLeast, least)
-	width = b.Lane(rangedHigh).Sub(least)
-	inverse = b.Try(ir.TryNumbers).Div(width)
+	width := b.Lane(rangedHigh).Sub(least)
+	inverse := b.Try(ir.TryNumbers).Div(width)
 	b.StoreLane(rangedInverse, inverse)
 	lowest := inverse.Mul(b.Lane(rangedLow).Sub(least))
-	none = b.Each(0)
-	usual = b.finite(best, b.Lane(rangedUsual), none) // the first error
+	none := b.Each(0)
+	usual := b.finite(best, b.Lane(rangedUsual), none) // the first error
 	usual = b.positive(width, b.finite(inverse, usual, none), none)
 	b.StoreLane(rangedUsual, lowest.Where(b.Try(3), usual, none)) // it is to be rounded
-	return k
 }
 
 // tiny is what ggml takes for zero.

@@ -256,9 +256,7 @@ func (b *blocks) build() {
 		return
 	}
 	for _, n := range b.roots {
-		for part := range b.parts(n) {
-			b.demand(n, part)
-		}
+		b.demandAll(n)
 	}
 }
 
@@ -357,17 +355,48 @@ func (b *blocks) demand(n *ir.BlockNode, part int) V {
 	if v, ok := s.vals[key]; ok && !anew {
 		return v
 	}
-	operands := make([][]V, len(n.Args))
 	folded := b.folded(n)
+	args := b.operands(n, part, folded)
+	if bytes := b.m.BlockConstant(n); bytes != "" {
+		args = append(args, b.demand(&ir.BlockNode{Op: ir.BlockConst, Type: ir.BlockCodes, Bytes: bytes, ID: -1 - int(n.Op)}, 0))
+	}
+	if n.Op == ir.BlockAs || n.Op == ir.BlockOrder && len(args) == 1 {
+		return args[0]
+	}
+	var at, other Addr
+	if folded != nil {
+		at = b.foldedAt(folded, part)
+	} else {
+		at, other = b.places(n, part)
+	}
+	switch n.Op {
+	case ir.BlockFinite:
+		args = append(args, b.check, b.zero)
+	case ir.BlockSum:
+		args = append(args, b.m.Zero(b.call))
+		to := Addr{Reg: b.at["sums"], Disp: n.Off + b.slot(part)}
+		if b.k.Search != nil {
+			to.Reg = b.at["params"]
+		}
+		b.storeAfter(args[len(args)-1], part, to)
+	case ir.BlockCarried:
+		b.storeAfter(args[0], part, Addr{Reg: b.at["params"], Disp: n.Off + b.slot(part)})
+	}
+	v := b.m.LowerBlock(s, n, part, args, at, other)
+	s.vals[key] = v
+	return v
+}
+
+// operands are the registers of a node's operands that a part of it needs, but of the folded one.
+func (b *blocks) operands(n *ir.BlockNode, part int, folded *ir.BlockNode) []V {
+	operands := make([][]V, len(n.Args))
 	for _, constants := range []bool{false, true} { // which are there last, so that few registers wait with them
 		for i, a := range n.Args {
 			if constant(a) != constants || a == folded {
 				continue
 			}
 			if a.Op == ir.BlockStash { // in memory, all of it
-				for i := range b.parts(a) {
-					b.demand(a, i)
-				}
+				b.demandAll(a)
 				continue
 			}
 			first, last := b.needs(n, part, i)
@@ -376,25 +405,32 @@ func (b *blocks) demand(n *ir.BlockNode, part int) V {
 			}
 		}
 	}
-	args := slices.Concat(operands...)
-	if bytes := b.m.BlockConstant(n); bytes != "" {
-		args = append(args, b.demand(&ir.BlockNode{Op: ir.BlockConst, Type: ir.BlockCodes, Bytes: bytes, ID: -1 - int(n.Op)}, 0))
+	return slices.Concat(operands...)
+}
+
+// demandAll emits all parts of a node.
+func (b *blocks) demandAll(n *ir.BlockNode) {
+	for part := range b.parts(n) {
+		b.demand(n, part)
 	}
-	if n.Op == ir.BlockAs || n.Op == ir.BlockOrder && len(args) == 1 {
-		return args[0]
+}
+
+// slot is where a part is, of what fills registers of float32.
+func (b *blocks) slot(part int) int { return 4 * b.m.Width() * part }
+
+// foldedAt is where a folded operand is.
+func (b *blocks) foldedAt(n *ir.BlockNode, part int) Addr {
+	if n.Op == ir.BlockPick {
+		b.demandAll(n.Args[0])
+		return Addr{Stack: true, Disp: n.Off}
 	}
-	slot := 4 * b.m.Width() * part
-	if folded != nil && folded.Op == ir.BlockPick {
-		for i := range b.parts(folded.Args[0]) {
-			b.demand(folded.Args[0], i)
-		}
-		return b.remember(s, key, b.m.LowerBlock(s, n, part, args, Addr{Stack: true, Disp: folded.Off}, Addr{}))
-	}
-	if folded != nil {
-		return b.remember(s, key, b.m.LowerBlock(s, n, part, args, Addr{Reg: b.at[folded.Name], Disp: folded.Off + slot}, Addr{}))
-	}
-	at, other := Addr{Reg: b.at[n.Name], Disp: n.Off}, Addr{Reg: b.at["table"]}
-	switch n.Op {
+	return Addr{Reg: b.at[n.Name], Disp: n.Off + b.slot(part)}
+}
+
+// places are where a part of a node is in memory, and where the table is or what it is copied to.
+func (b *blocks) places(n *ir.BlockNode, part int) (at, other Addr) {
+	at, other = Addr{Reg: b.at[n.Name], Disp: n.Off}, Addr{Reg: b.at["table"]}
+	switch slot := b.slot(part); n.Op {
 	case ir.BlockCopy:
 		other = Addr{Reg: b.at["blocks"], Disp: n.To}
 	case ir.BlockStoreHalf:
@@ -404,8 +440,6 @@ func (b *blocks) demand(n *ir.BlockNode, part int) V {
 		other = Addr{Reg: at.Reg, Disp: n.To + slot/2}
 	case ir.BlockPutBits:
 		at.Disp += n.To * part * b.m.Width() / 4
-	case ir.BlockFinite:
-		args = append(args, b.check, b.zero)
 	case ir.BlockStore, ir.BlockRow:
 		at.Disp += slot
 	case ir.BlockLane, ir.BlockCarry:
@@ -414,24 +448,13 @@ func (b *blocks) demand(n *ir.BlockNode, part int) V {
 		at = Addr{Stack: true, Disp: n.Off + slot}
 	case ir.BlockPick:
 		at = Addr{Stack: true, Disp: n.Off}
-	case ir.BlockSum:
-		sum := b.m.Zero(b.call)
-		args = append(args, sum)
-		to := Addr{Reg: b.at["sums"], Disp: n.Off + slot}
-		if b.k.Search != nil {
-			to.Reg = b.at["params"]
-		}
-		b.m.LowerBlock(b.after, &ir.BlockNode{Op: ir.BlockStore}, part, []V{sum}, to, Addr{})
-	case ir.BlockCarried:
-		b.m.LowerBlock(b.after, &ir.BlockNode{Op: ir.BlockStore}, part, args[:1], Addr{Reg: b.at["params"], Disp: n.Off + slot}, Addr{})
 	}
-	return b.remember(s, key, b.m.LowerBlock(s, n, part, args, at, other))
+	return at, other
 }
 
-// remember notes the register of a part of a node.
-func (b *blocks) remember(s *Seg, key [2]int, v V) V {
-	s.vals[key] = v
-	return v
+// storeAfter stores a register behind the loop.
+func (b *blocks) storeAfter(v V, part int, at Addr) {
+	b.m.LowerBlock(b.after, &ir.BlockNode{Op: ir.BlockStore}, part, []V{v}, at, Addr{})
 }
 
 // folded is the row that only one operand of a node is, or the number in the frame, and that is loaded by the node's own instruction.
