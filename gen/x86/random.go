@@ -1,133 +1,172 @@
 package x86
 
 import (
+	"encoding/binary"
+
 	"github.com/mmcloughlin/avo/operand"
 
 	"github.com/lowbit-go/lowbit/gen/plan"
 )
 
-// RandomWords prints the body of a kernel that makes random words. A lane of 64 bits has a word of a block's counter in its lower half, and
-// anything in the upper one: VPMULUDQ looks at the lower one alone, and has the product's two words in the lane. The blocks' numbers are in such an
-// order in the lanes that the words of four registers become those of two in the order of memory. Groups of blocks are one beside the other, as
-// each waits for its products: so many as there are registers for. Two rounds are done in part: see philox.Stream.Keys.
+// The arguments of the kernel that makes random words.
+const randomWords, randomKeys, randomCount = plan.GPR(0), plan.GPR(1), plan.GPR(2)
+
+// Its registers: the number has one where there are many, else it is in the argument, and the counters begin there.
+const randomShifted, randomKey, randomMultiplier, randomNumber = 0, 1, 2, 4
+
+// random prints that kernel. A lane of 64 bits has a word of a block's counter in its lower half, and anything in the upper one: VPMULUDQ looks at the
+// lower one alone, and has the product's two words in the lane. The blocks' numbers are in such an order in the lanes that the words of four registers
+// become those of two in the order of memory. Groups of blocks are one beside the other, as each waits for its products: so many as there are registers
+// for. Two rounds are done in part: see philox.Stream.Keys.
+type random struct {
+	*Machine
+	block  operand.Op // the argument with the number
+	lanes  int
+	groups [][4]int // the registers with the words of the counters
+}
+
+// RandomWords prints the body of a kernel that makes random words.
 func (m *Machine) RandomWords() {
-	const words, keys, n = plan.GPR(0), plan.GPR(1), plan.GPR(2)
-	lanes := m.Width() / 2
-	numbers := func(number func(lane int) int) operand.Mem {
-		var b []byte
-		for i := range lanes {
-			b = append(b, byte(number(i)), 0, 0, 0, 0, 0, 0, 0)
-		}
-		return m.constant(string(b))
-	}
-	order := func(lane int) int { return lane%2*lanes/2 + lane/2 }
-	each := func(v uint64) operand.Mem {
-		return m.constant(string([]byte{byte(v), byte(v >> 8), byte(v >> 16), byte(v >> 24), byte(v >> 32), byte(v >> 40), byte(v >> 48), byte(v >> 56)}))
-	}
 	block, err := m.ctx.Param("block").Resolve()
 	if err != nil {
 		panic(err)
 	}
-	groups := 3
+	r := &random{Machine: m, block: block.Addr, lanes: m.Width() / 2, groups: make([][4]int, 3)}
 	if m.wide {
-		groups = 4
+		r.groups = make([][4]int, 4)
 	}
-	const shifted, key, multiplier, number, first = 0, 1, 2, 4, 4 // the number has a register if there are many, else it is in the argument
-	m.Arg(words, "words")
-	m.Arg(keys, "keys")
-	m.Arg(n, "n")
-	v := m.vec
+	m.Arg(randomWords, "words")
+	m.Arg(randomKeys, "keys")
+	m.Arg(randomCount, "n")
 	if m.wide {
-		m.i("VPBROADCASTQ", block.Addr, v(number))
-		m.i("VPADDQ", numbers(order), v(number), v(number))
+		m.i("VPBROADCASTQ", r.block, m.vec(randomNumber))
+		m.i("VPADDQ", r.numbers(r.order), m.vec(randomNumber), m.vec(randomNumber))
 	}
 	for i, by := range []uint64{plan.PhiloxMultiplier0, plan.PhiloxMultiplier1} {
-		m.i("VPBROADCASTQ", each(by), v(multiplier+i))
+		m.i("VPBROADCASTQ", m.constant(string(binary.LittleEndian.AppendUint64(nil, by))), m.vec(randomMultiplier+i))
 	}
 	if m.wide {
 		m.i("MOVL", operand.U32(0xaaaa), scratch.As32())
 		m.i("KMOVW", scratch.As32(), ks[1])
 	}
-	gs := make([][4]int, groups) // the words of the counters
-	product := func(c, by int) { m.i("VPMULUDQ", v(multiplier+by), v(c), v(c)) }
-	broadcast := func(of int) { m.i("VPBROADCASTD", operand.Mem{Base: gprs[keys], Disp: 4 * of}, v(key)) }
-	upper := func(of, d int) { m.i("VPSRLQ", operand.Imm(32), v(of), v(d)) }
-	xor := func(a, d int) { m.bitwise("VPXOR", v(a), v(d), v(d)) }
-	all := func(f func(c *[4]int)) {
-		for i := range gs {
-			f(&gs[i])
-		}
-	}
-	m.i("LEAQ", operand.Mem{Base: gprs[keys], Disp: 4 * 2 * (plan.PhiloxRounds - 2)}, scratch)
+	m.i("LEAQ", operand.Mem{Base: gprs[randomKeys], Disp: 4 * 2 * (plan.PhiloxRounds - 2)}, scratch)
 	m.LoopHead("blocks")
-	for i := range gs {
-		c := &gs[i]
+	r.begin()
+	r.rounds()
+	r.put()
+	step := r.lanes * len(r.groups)
+	m.AddImm(randomCount, -step)
+	if m.wide {
+		m.Branch(randomCount, plan.NotEqual, 0, "blocks")
+	} else {
+		m.i("ADDQ", operand.Imm(uint64(step)), r.block)
+		m.Branch(randomCount, plan.GreaterEqual, 1, "blocks")
+	}
+}
+
+// numbers is a constant with a number for each lane.
+func (r *random) numbers(number func(lane int) int) operand.Mem {
+	var b []byte
+	for i := range r.lanes {
+		b = binary.LittleEndian.AppendUint64(b, uint64(number(i)))
+	}
+	return r.constant(string(b))
+}
+
+// order is which block of a group a lane has.
+func (r *random) order(lane int) int { return lane%2*r.lanes/2 + lane/2 }
+
+func (r *random) product(c, by int) { r.i("VPMULUDQ", r.vec(randomMultiplier+by), r.vec(c), r.vec(c)) }
+func (r *random) upper(of, d int)   { r.i("VPSRLQ", operand.Imm(32), r.vec(of), r.vec(d)) }
+func (r *random) xor(a, d int)      { r.bitwise("VPXOR", r.vec(a), r.vec(d), r.vec(d)) }
+
+// next loads a word of the keys for all lanes.
+func (r *random) next(of int) {
+	r.i("VPBROADCASTD", operand.Mem{Base: gprs[randomKeys], Disp: 4 * of}, r.vec(randomKey))
+}
+
+// each does the same for all groups.
+func (r *random) each(f func(c *[4]int)) {
+	for i := range r.groups {
+		f(&r.groups[i])
+	}
+}
+
+// begin sets the counters, and does the two rounds that are done in part.
+func (r *random) begin() {
+	for i := range r.groups {
+		c := &r.groups[i]
 		for j := range c {
-			c[j] = first + 4*i + j
-			if m.wide {
+			c[j] = randomNumber + 4*i + j
+			if r.wide {
 				c[j]++
 			}
 		}
-		if m.wide {
-			m.i("VPMULUDQ", v(multiplier), v(number), v(c[0]))
-			m.i("VPADDQ", numbers(func(int) int { return lanes }), v(number), v(number))
+		if r.wide {
+			r.i("VPMULUDQ", r.vec(randomMultiplier), r.vec(randomNumber), r.vec(c[0]))
+			r.i("VPADDQ", r.numbers(func(int) int { return r.lanes }), r.vec(randomNumber), r.vec(randomNumber))
 		} else {
-			m.i("VPBROADCASTQ", block.Addr, v(c[0]))
-			m.i("VPADDQ", numbers(func(lane int) int { return lanes*i + order(lane) }), v(c[0]), v(c[0]))
-			product(c[0], 0)
+			r.i("VPBROADCASTQ", r.block, r.vec(c[0]))
+			r.i("VPADDQ", r.numbers(func(lane int) int { return r.lanes*i + r.order(lane) }), r.vec(c[0]), r.vec(c[0]))
+			r.product(c[0], 0)
 		}
 	}
-	broadcast(1)
-	all(func(c *[4]int) { upper(c[0], c[1]); xor(key, c[1]); product(c[1], 1) })
-	broadcast(3)
-	all(func(c *[4]int) { xor(key, c[0]) })
-	broadcast(2)
-	all(func(c *[4]int) { upper(c[1], c[2]); xor(key, c[2]); *c = [4]int{c[2], c[1], c[0], c[3]} })
-	all(func(c *[4]int) { m.bitwise("VPXOR", v(c[3]), v(c[3]), v(c[3])) })
-	const alike = 4 // rounds: after them each word is in its register again
-	m.LoopHead("rounds")
+	r.next(1)
+	r.each(func(c *[4]int) { r.upper(c[0], c[1]); r.xor(randomKey, c[1]); r.product(c[1], 1) })
+	r.next(3)
+	r.each(func(c *[4]int) { r.xor(randomKey, c[0]) })
+	r.next(2)
+	r.each(func(c *[4]int) {
+		r.upper(c[1], c[2])
+		r.xor(randomKey, c[2])
+		*c = [4]int{c[2], c[1], c[0], c[3]}
+	})
+	r.each(func(c *[4]int) { r.xor(c[3], c[3]) })
+}
+
+// rounds does the others in a loop over four: after them each word is in its register again.
+func (r *random) rounds() {
+	const alike = 4
+	r.LoopHead("rounds")
 	for i := range alike {
-		all(func(c *[4]int) { product(c[0], 0); product(c[2], 1) })
+		r.each(func(c *[4]int) { r.product(c[0], 0); r.product(c[2], 1) })
 		for half := 0; half < 4; half += 2 {
-			broadcast(2*(2+i) + half/2)
-			all(func(c *[4]int) {
+			r.next(2*(2+i) + half/2)
+			r.each(func(c *[4]int) {
 				other, d := c[2-half], c[half+1]
-				if m.wide {
-					upper(other, shifted)
-					m.i("VPTERNLOGD", operand.U8(0x96), v(key), v(shifted), v(d))
+				if r.wide {
+					r.upper(other, randomShifted)
+					r.i("VPTERNLOGD", operand.U8(0x96), r.vec(randomKey), r.vec(randomShifted), r.vec(d))
 					return
 				}
-				xor(key, d) // the product comes last: it is what is waited for
-				upper(other, shifted)
-				xor(shifted, d)
+				r.xor(randomKey, d) // the product comes last: it is what is waited for
+				r.upper(other, randomShifted)
+				r.xor(randomShifted, d)
 			})
 		}
-		all(func(c *[4]int) { *c = [4]int{c[1], c[2], c[3], c[0]} })
+		r.each(func(c *[4]int) { *c = [4]int{c[1], c[2], c[3], c[0]} })
 	}
-	m.AddImm(keys, 4*2*alike)
-	m.i("CMPQ", gprs[keys], scratch)
-	m.i("JNE", operand.LabelRef("rounds"))
-	m.AddImm(keys, -4*2*(plan.PhiloxRounds-2))
-	for i, c := range gs {
-		for half := 0; half < 4; half += 2 { // two words to a lane
-			if m.wide {
-				m.i("VMOVSLDUP", v(c[half+1]), ks[1], v(c[half]))
+	r.AddImm(randomKeys, 4*2*alike)
+	r.i("CMPQ", gprs[randomKeys], scratch)
+	r.i("JNE", operand.LabelRef("rounds"))
+	r.AddImm(randomKeys, -4*2*(plan.PhiloxRounds-2))
+}
+
+// put joins two words to a lane, and stores the groups' words.
+func (r *random) put() {
+	for i, c := range r.groups {
+		for half := 0; half < 4; half += 2 {
+			if r.wide {
+				r.i("VMOVSLDUP", r.vec(c[half+1]), ks[1], r.vec(c[half]))
 			} else {
-				m.i("VMOVSLDUP", v(c[half+1]), v(c[half+1]))
-				m.i("VPBLENDD", operand.U8(0xaa), v(c[half+1]), v(c[half]), v(c[half]))
+				r.i("VMOVSLDUP", r.vec(c[half+1]), r.vec(c[half+1]))
+				r.i("VPBLENDD", operand.U8(0xaa), r.vec(c[half+1]), r.vec(c[half]), r.vec(c[half]))
 			}
 		}
-		m.i("VPUNPCKLQDQ", v(c[2]), v(c[0]), v(c[1]))
-		m.i("VPUNPCKHQDQ", v(c[2]), v(c[0]), v(c[3]))
-		m.i("VMOVUPS", v(c[1]), operand.Mem{Base: gprs[words], Disp: 8 * m.Width() * i})
-		m.i("VMOVUPS", v(c[3]), operand.Mem{Base: gprs[words], Disp: 8*m.Width()*i + 4*m.Width()})
+		r.i("VPUNPCKLQDQ", r.vec(c[2]), r.vec(c[0]), r.vec(c[1]))
+		r.i("VPUNPCKHQDQ", r.vec(c[2]), r.vec(c[0]), r.vec(c[3]))
+		r.i("VMOVUPS", r.vec(c[1]), operand.Mem{Base: gprs[randomWords], Disp: 8 * r.Width() * i})
+		r.i("VMOVUPS", r.vec(c[3]), operand.Mem{Base: gprs[randomWords], Disp: 8*r.Width()*i + 4*r.Width()})
 	}
-	m.AddImm(words, 8*m.Width()*groups)
-	m.AddImm(n, -lanes*groups)
-	if m.wide {
-		m.Branch(n, plan.NotEqual, 0, "blocks")
-	} else {
-		m.i("ADDQ", operand.Imm(uint64(lanes*groups)), block.Addr)
-		m.Branch(n, plan.GreaterEqual, 1, "blocks")
-	}
+	r.AddImm(randomWords, 8*r.Width()*len(r.groups))
 }
