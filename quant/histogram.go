@@ -43,6 +43,13 @@ func (h *histogram) begin(e element) {
 	}
 }
 
+// reset empties a histogram of float32, and keeps its tables.
+func (h *histogram) reset() {
+	h.begin(elementF32)
+	h.counts.reset()
+	*h = histogram{element: elementF32, counts: h.counts, finite: empty}
+}
+
 // Add counts elements.
 func (h *Histogram[T]) Add(x []T) { add(&h.h, x) }
 
@@ -235,17 +242,20 @@ func (h *histogram) percentile(num, den uint64) Range {
 		return Range{nan, nan}
 	}
 	k, seen := rank(n, num, den), h.seen()
-	r, below := Range{}, uint64(0)
-	for i, c := range h.used() {
-		if rest := k - below; 1 <= rest && rest <= c {
-			r.Max = min(h.value(i, highEdge), seen.Max)
+	low, _, _ := h.find(n - k + 1) // the k-th largest is the n-k+1-th smallest
+	high, _, _ := h.find(k)
+	return Range{max(h.value(low, lowEdge), seen.Min), min(h.value(high, highEdge), seen.Max)}
+}
+
+// find returns the bin in which the k-th smallest element is, and which of how many of the bin's it is.
+func (h *histogram) find(k uint64) (bin uint16, inBin, of uint64) {
+	for i, n := range h.used() {
+		if k <= n {
+			return i, k, n
 		}
-		if rest := n - k + 1 - below; 1 <= rest && rest <= c { // the k-th largest is the n-k+1-th smallest
-			r.Min = max(h.value(i, lowEdge), seen.Min)
-		}
-		below += c
+		k -= n
 	}
-	return r
+	panic("quant: more elements asked for than counted")
 }
 
 // rank returns max(1, ceil(n*num/den)), for num <= den.

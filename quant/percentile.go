@@ -13,9 +13,9 @@ func init() { RegisterRangeCalculator("percentile", newPercentile) }
 type percentile struct {
 	num, den uint64
 
-	held   []float32     // the elements of a small group
-	counts *[bins]uint32 // of upper halves, or of the lower halves of one upper one
-	second *[bins]uint32 // of another one
+	held   []float32 // the elements of a small group
+	bins   histogram // of a larger one
+	halves *tally    // the lower halves of the elements of one bin
 }
 
 func newPercentile(r Request) (RangeCalculator, error) {
@@ -46,89 +46,75 @@ func (a fractionArguments) check(r Request) error {
 	return nil
 }
 
-// small groups are sorted, larger ones counted: twice, by the upper and the lower halves of their elements.
+// few elements are sorted in less time than they are counted.
+const few = 1 << 11
+
+// Range sorts few elements, and counts more.
 func (p *percentile) Range(group iter.Seq[[]float32]) Range {
 	p.held = p.held[:0]
-	n, small := uint64(0), true
 	for x := range group {
 		for _, v := range x {
-			if v != v {
-				continue
-			}
-			n++
-			if small {
+			if v == v {
 				p.held = append(p.held, v)
 			}
 		}
-		small = small && len(p.held) < chunk
+		if len(p.held) > few {
+			return p.count(group)
+		}
 	}
+	n := uint64(len(p.held))
 	if n == 0 {
 		nan := float32(math.NaN())
 		return Range{nan, nan}
 	}
 	k := rank(n, p.num, p.den)
-	if int(n) == len(p.held) {
-		slices.Sort(p.held)
-		return Range{p.held[n-k], p.held[k-1]}
-	}
-	return p.count(group, n, k)
+	slices.Sort(p.held)
+	return Range{p.held[n-k], p.held[k-1]}
 }
 
-// count finds the k-th of n elements from either end by the bins of a histogram and the lower halves of the two bins that they are in.
-func (p *percentile) count(group iter.Seq[[]float32], n, k uint64) Range {
-	if p.counts == nil {
-		p.counts, p.second = new([bins]uint32), new([bins]uint32)
+// count finds order statistics by the bins of a histogram and the lower halves of the elements of the bins that they are in.
+func (p *percentile) count(group iter.Seq[[]float32]) Range {
+	p.bins.reset()
+	if p.halves == nil {
+		p.halves = new(tally)
 	}
-	clear(p.counts[:])
 	for x := range group {
-		for _, v := range x {
-			if v == v {
-				p.counts[bin(uint16(math.Float32bits(v)>>16))]++
-			}
-		}
+		add(&p.bins, x)
 	}
-	top, inTop := find(p.counts, k)     // the k-th smallest is the inTop-th smallest of its bin
-	low, inLow := find(p.counts, n-k+1) // the k-th largest likewise
-	clear(p.counts[:])
-	clear(p.second[:])
+	n, _ := p.bins.count()
+	k := rank(n, p.num, p.den)
+	return Range{p.statistic(group, n-k+1), p.statistic(group, k)}
+}
+
+// statistic returns the k-th smallest of the elements that were counted: few elements of its bin are sorted, and many counted by their lower halves.
+func (p *percentile) statistic(group iter.Seq[[]float32], k uint64) float32 {
+	bin, k, n := p.bins.find(k)
+	of := upper(bin)
+	order := uint16(int16(of) >> 15) // of lower halves in the order of the values: turned over where they are negative
+	sorted := n <= few
+	p.held = p.held[:0]
+	if !sorted {
+		p.halves.reset()
+	}
 	for x := range group {
 		for _, v := range x {
 			b := math.Float32bits(v)
-			if v != v {
-				continue
-			}
-			switch lower := order(b); bin(uint16(b >> 16)) {
-			case top:
-				p.counts[lower]++
-				if top == low {
-					p.second[lower]++
-				}
-			case low:
-				p.second[lower]++
+			switch {
+			case uint16(b>>16) != of || v != v:
+			case sorted:
+				p.held = append(p.held, v)
+			default:
+				p.halves.add(uint16(b)^order, 1)
 			}
 		}
 	}
-	at := func(upperBin uint16, counts *[bins]uint32, k uint64) float32 {
-		lower, _ := find(counts, k)
-		b := uint32(upper(upperBin))<<16 | uint32(lower)
-		if upperBin < 1<<15 { // negative
-			b ^= 0xffff
-		}
-		return math.Float32frombits(b)
+	if sorted {
+		slices.Sort(p.held)
+		return p.held[k-1]
 	}
-	return Range{at(low, p.second, inLow), at(top, p.counts, inTop)}
-}
-
-// order is the lower half of a float32's bits in the order of the values with the same upper half.
-func order(b uint32) uint16 { return uint16(b) ^ uint16(int32(b)>>31) }
-
-// find returns the bin in which the k-th smallest element is, and which of the bin's it is.
-func find(counts *[bins]uint32, k uint64) (bin uint16, inBin uint64) {
-	for i, n := range counts {
-		if uint64(n) >= k {
-			return uint16(i), k
-		}
-		k -= uint64(n)
+	lower := uint16(0)
+	for ; k > p.halves.of(lower); lower++ {
+		k -= p.halves.of(lower)
 	}
-	panic("quant: more elements asked for than counted")
+	return math.Float32frombits(uint32(of)<<16 | uint32(lower^order))
 }

@@ -17,6 +17,8 @@ type tally struct {
 	more    *[bins]uint64 // what they do not hold; nil: nothing
 }
 
+func (t *tally) reset() { *t = tally{} }
+
 // of returns how many were counted with those upper 16 bits.
 func (t *tally) of(upper uint16) uint64 {
 	n := uint64(t.first[upper]) + uint64(t.second[upper])
@@ -98,8 +100,8 @@ func (t *tally) four(x []byte, second *[bins]uint32) {
 // other returns the second table for such elements. Those of float16 are in so many bins that the caches keep one table better than two, which gain
 // nothing unless elements repeat.
 func (t *tally) other(x []uint16, e element) *[bins]uint32 {
-	const few, sample = 1 << 12, 1 << 7
-	if e != elementF16 || len(x) < few {
+	const short, sample = 1 << 12, 1 << 7
+	if e != elementF16 || len(x) < short {
 		return &t.second
 	}
 	x = x[:sample]
