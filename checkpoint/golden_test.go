@@ -1,11 +1,14 @@
 package checkpoint
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"math"
 	"math/rand/v2"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -16,6 +19,7 @@ import (
 
 	"github.com/lowbit-go/lowbit/fp4"
 	"github.com/lowbit-go/lowbit/gguf"
+	"github.com/lowbit-go/lowbit/internal/golden"
 	"github.com/lowbit-go/lowbit/internal/race"
 	"github.com/lowbit-go/lowbit/safetensors"
 )
@@ -123,6 +127,37 @@ func TestBitsAndBytesGolden(t *testing.T) {
 	c := open(t, folder(t, `{"quantization_config":{"quant_method":"bitsandbytes","load_in_8bit":true}}`,
 		tensors{"m.weight": hf["bnb.int8.weight"], "m.SCB": hf["bnb.int8.SCB"]}))
 	assert.Equal(t, hf["bnb.int8.dequant"].data, readAs(t, lookup(t, c, "m.weight"), safetensors.F32, 5))
+}
+
+// TestBitsAndBytesBlocks reads codes of eight bits in blocks that do not divide their number, as the magnitudes of blocks of ones.
+func TestBitsAndBytesBlocks(t *testing.T) {
+	cases, err := golden.Calibration("bnb")
+	require.NoError(t, err)
+	for _, c := range cases {
+		var params struct{ Block int }
+		require.NoError(t, json.Unmarshal(c.Params, &params))
+		stored := func(dtype safetensors.DType, field string) raw {
+			x := c.Tensor(field)
+			return raw{dtype, x.Shape, x.Data}
+		}
+		codes, twice := stored(safetensors.U8, "codes"), []byte{}
+		for v := range slices.Chunk(c.Tensor("back").Data, 4) {
+			twice = append(append(twice, v...), v...)
+		}
+		n := len(codes.data)
+		x := lookup(t, open(t, folder(t, "", tensors{
+			"m.weight":                  {safetensors.U8, []int{n, 1}, bytes.Repeat([]byte{0xff}, n)},
+			"m.weight.absmax":           codes,
+			"m.weight.quant_map":        of(safetensors.F32, []int{16}, nf4Table[:]...),
+			"m.weight.nested_absmax":    stored(safetensors.F32, "absmax"),
+			"m.weight.nested_quant_map": stored(safetensors.F32, "code"),
+			"m.weight.quant_state.bitsandbytes__nf4": text(fmt.Sprintf(
+				`{"quant_type":"nf4","blocksize":2,"dtype":"float32","shape":[%d,2],"nested_blocksize":%d,"nested_dtype":"float32","nested_offset":0}`, n, params.Block)),
+		})), "m.weight")
+		for _, rows := range []int{n, 1, 33} {
+			require.Equal(t, twice, readAs(t, x, safetensors.F32, rows), c.Name)
+		}
+	}
 }
 
 func TestFP8Golden(t *testing.T) {

@@ -192,6 +192,20 @@ func TestMovingPercentile(t *testing.T) {
 	})
 }
 
+// TestStochasticMask holds masks, which do not depend on chance, against golden ones.
+func TestStochasticMask(t *testing.T) {
+	type params struct {
+		Qmin, Qmax float32
+		ZeroPoint  float32 `json:"zero_point"`
+	}
+	calibration(t, "rec_sr_int", func(t *testing.T, c golden.CalibrationCase, p params) {
+		v := golden.Values[float32](c.Tensor("v"))
+		codes, mask := make([]float32, len(v)), make([]byte, len(v))
+		stochastic{}.Quantize(codes, mask, v, Group{DType: Int8, QuantMin: p.Qmin, QuantMax: p.Qmax, Scale: 1, QuantOffset: p.ZeroPoint})
+		require.Equal(t, -1, c.Tensor("mask").Diff(mask))
+	})
+}
+
 // TestPercentile holds order statistics, of bins with few elements and with many, against sorted elements.
 func TestPercentile(t *testing.T) {
 	r := rand.New(rand.NewPCG(6, 7))

@@ -96,6 +96,32 @@ func TestCompressedTensorsBlocks(t *testing.T) {
 	})
 }
 
+// TestBitsAndBytesMagnitudes finds the ends of blocks of which the last holds what is left, against bitsandbytes' largest magnitudes.
+func TestBitsAndBytesMagnitudes(t *testing.T) {
+	cases, err := golden.Calibration("bnb")
+	require.NoError(t, err)
+	quant.ShareEvery(t, 64)
+	onEach(t, func(t *testing.T) {
+		for _, c := range cases {
+			var of struct{ Block int }
+			require.NoError(t, json.Unmarshal(c.Params, &of))
+			in := c.Tensor("x")
+			for workers := 1; workers <= 8; workers++ {
+				q := mustNew[float32](t, fmt.Sprintf(`{"granularity":{"type":"per_block","axis":0,"block_size":%d,"partial":true}}`, of.Block), quant.Weight)
+				q.Workers = workers
+				require.NoError(t, q.Observe(quant.Tensor[float32]{Data: golden.Values[float32](in), Shape: in.Shape}))
+				p, err := q.Params()
+				require.NoError(t, err)
+				var scales []float32
+				for _, m := range golden.Values[float32](c.Tensor("absmax")) {
+					scales = append(scales, m/127.5)
+				}
+				require.Equal(t, scales, p.Scale, c.Name)
+			}
+		}
+	})
+}
+
 func integers[E int8 | uint8 | int16 | uint16](values []E) []int32 {
 	var all []int32
 	for _, v := range values {
