@@ -45,7 +45,9 @@ var targets = []target{
 }
 
 // forX86 are the kernels of AVX2, and wide those of AVX-512.
-func forX86() []*ir.Kernel { return slices.Concat(kernels(), formula.Values(), formula.Sixes()) }
+func forX86() []*ir.Kernel {
+	return slices.Concat(kernels(), formula.Values(), formula.Sixes(), formula.Powers())
+}
 
 func wide() []*ir.Kernel {
 	upTo256 := func(k *ir.Kernel) bool { return k.UpTo256 }
@@ -138,6 +140,8 @@ func generate(k *ir.Kernel, m file) error {
 		plan.GenerateTransposed(k, m)
 	case k.Pairs > 0:
 		plan.GeneratePairs(k, m)
+	case k.Powers:
+		plan.GeneratePowers(k, m.(plan.Multiplier))
 	case k.Differs:
 		plan.GenerateDifference(k, m)
 	case k.Block != nil:

@@ -1,6 +1,7 @@
 package kernels
 
 import (
+	"math"
 	"unsafe"
 
 	"github.com/lowbit-go/lowbit/internal/asm"
@@ -104,8 +105,48 @@ func dequantizeFloatAsm[T Float](impl isa, dst []T, src []byte, g Grid, p *Float
 	}
 	to := streamingTo(impl, len(dst), p.Format.Bits(), unsafe.Pointer(&dst[0]), 8*int(unsafe.Sizeof(dst[0])), NoMask).every(perByte(p.Format.Bits()))
 	s := spans{g: g, n: g.Groups, most: mostElements, to: to}
+	powers := byPowers[T](impl, p, g.Len, times)
 	for s.advance() {
+		if powers && s.ahead == 0 && s.length == g.Len {
+			dequantizePowers(impl, dst[s.off:], src[s.off:], p.Format, p.Scale[s.first:][:s.groups], times, s.length)
+			continue
+		}
 		asm.DequantizeFp[T](impl, code, elem, unsafe.Pointer(&dst[s.off]), &src[s.off*p.Format.Bits()/8], &p.Scale[s.first], times, s.groups, s.length, s.ahead)
+	}
+}
+
+// byPowers reports whether an implementation multiplies codes of a byte by scales that are powers of two, so that all products are numbers of bfloat16 or zeros.
+func byPowers[T Float](impl isa, p *FloatParams, length int, times float32) bool {
+	f := &formats[p.Format]
+	if unsafe.Sizeof(*new(T)) == 4 || elemOf[T]() != asm.BF16 || impl != avx2 || length%32 != 0 || f.read != asm.E4M3 && f.read != asm.E5M2 {
+		return false
+	}
+	all, least := math.Float32bits(times), uint32(math.MaxUint32)
+	for _, s := range p.Scale {
+		b := math.Float32bits(s)
+		if all, least = all|b, min(least, b); all&(1<<31|1<<23-1) != 0 {
+			return false
+		}
+	}
+	return times*math.Float32frombits(least) >= 0x1p-126*0x1p17 // what codes are read as is at least 2^-17, and products are normal
+}
+
+// dequantizePowers does so. A group with a code that is no number goes the ordinary way.
+func dequantizePowers[T Float](impl isa, dst []T, src []byte, f Format, scale []float32, times float32, length int) {
+	down, keep, top := int32(1), int32(-0x407f4080), int32(0x7e7e7e7e)
+	if formats[f].read == asm.E5M2 {
+		down, keep, top = 0, -0x00ff0100, 0x7b7b7b7b
+	}
+	for len(scale) > 0 {
+		left := len(scale)
+		asm.DequantizePowers(impl, (*uint16)(unsafe.Pointer(&dst[0])), &src[0], &scale[0], times, down, keep, top, &left, length)
+		if left > 0 {
+			at := (len(scale) - left) * length
+			asm.DequantizeFp[T](impl, formats[f].read, elemOf[T](), unsafe.Pointer(&dst[at]), &src[at], &scale[len(scale)-left], times, 1, length, 0)
+			left--
+		}
+		done := len(scale) - left
+		dst, src, scale = dst[done*length:], src[done*length:], scale[done:]
 	}
 }
 

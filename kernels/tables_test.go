@@ -66,6 +66,16 @@ func holdTables[T Float](t *testing.T) {
 				run(dst, src, Grid{1, 32, 16}, scales[i:][:32])
 				all = append(all, dst...)
 			}
+			for exponent := -149; exponent < 127; exponent++ { // groups of scales that are powers of two
+				powers := make([]float32, 16)
+				for i := range powers {
+					powers[i] = float32(math.Ldexp(1, exponent+i%2))
+				}
+				run(dst, src, Grid{1, 16, 32}, powers)
+				all = append(all, dst...)
+				run(dst, src, Grid{1, 8, 64}, powers[:8])
+				all = append(all, dst...)
+			}
 			return all
 		}
 		require.NoError(t, Use("generic"))

@@ -317,6 +317,16 @@ func dequantizeFp(t tensor, formats []format, listed bool) []*ir.Kernel {
 	return ks
 }
 
+// Powers records a kernel of which AVX-512 has no need, as it rounds by few instructions.
+func Powers() []*ir.Kernel {
+	k := ir.New("dequantizefpF16BF16", "DequantizePowers", `sets y to the bfloat16 q*(scale*times), for products that are such or zeros: scales and times are powers of two.
+A code, moved to the upper byte of 16 bits and down again by so many, has in keep, twice, the bits of a float16; times has for a factor what is missing then.
+It runs over groups >= 1, each of length >= 32 elements, a multiple of 32, and stops at one with a code whose lower seven bits are above top, a byte four times.
+It sets groups to how many are left.`)
+	k.Powers, k.UpTo256 = true, true
+	return []*ir.Kernel{k}
+}
+
 // load loads codes, those of E4M3 listed if that is asked for.
 func (f format) load(k *ir.Kernel, name string, listed bool) *ir.Node {
 	if listed && f.code == ir.MemE4M3 {

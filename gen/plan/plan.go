@@ -82,6 +82,9 @@ func Args(k *ir.Kernel) []Arg {
 	if k.Differs {
 		return []Arg{{"sums", "*float64"}, {"errors", "*float64"}, {"a", "*float32"}, {"b", "*float32"}, {"n", "int"}}
 	}
+	if k.Powers {
+		return []Arg{{"y", "*uint16"}, {"q", "*uint8"}, {"scale", "*float32"}, {"times", "float32"}, {"down", "int32"}, {"keep", "int32"}, {"top", "int32"}, {"groups", "*int"}, {"length", "int"}}
+	}
 	if k.Pairs > 0 {
 		elements := fmt.Sprintf("*uint%d", k.Pairs)
 		return []Arg{{"y", elements}, {"q", "*uint8"}, {"table", elements}, {"groups", "int"}, {"length", "int"}}

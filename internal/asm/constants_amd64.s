@@ -1362,8 +1362,11 @@ DATA ·word7bff7bff+0(SB)/4, $0x7bff7bff
 GLOBL ·word7bff7bff(SB), RODATA|NOPTR, $4
 DATA ·word7f7e7f7e+0(SB)/4, $0x7f7e7f7e
 GLOBL ·word7f7e7f7e(SB), RODATA|NOPTR, $4
-DATA ·word7f7f7f7f+0(SB)/4, $0x7f7f7f7f
-GLOBL ·word7f7f7f7f(SB), RODATA|NOPTR, $4
+DATA ·word7f7f7f7f+0(SB)/8, $0x7f7f7f7f7f7f7f7f
+DATA ·word7f7f7f7f+8(SB)/8, $0x7f7f7f7f7f7f7f7f
+DATA ·word7f7f7f7f+16(SB)/8, $0x7f7f7f7f7f7f7f7f
+DATA ·word7f7f7f7f+24(SB)/8, $0x7f7f7f7f7f7f7f7f
+GLOBL ·word7f7f7f7f(SB), RODATA|NOPTR, $32
 DATA ·word7f7fffff+0(SB)/4, $0x7f7fffff
 GLOBL ·word7f7fffff(SB), RODATA|NOPTR, $4
 DATA ·word7f800000+0(SB)/4, $0x7f800000

@@ -30,3 +30,11 @@ func DequantizeFpE5M2F16BF16AVX2(y *uint16, q *uint8, scale *float32, times floa
 //
 //go:noescape
 func DequantizeFpE2M1F16BF16AVX2(y *uint16, q *uint8, scale *float32, times float32, elem int32, groups int, length int, ahead int)
+
+// DequantizePowersAVX2 sets y to the bfloat16 q*(scale*times), for products that are such or zeros: scales and times are powers of two.
+// A code, moved to the upper byte of 16 bits and down again by so many, has in keep, twice, the bits of a float16; times has for a factor what is missing then.
+// It runs over groups >= 1, each of length >= 32 elements, a multiple of 32, and stops at one with a code whose lower seven bits are above top, a byte four times.
+// It sets groups to how many are left.
+//
+//go:noescape
+func DequantizePowersAVX2(y *uint16, q *uint8, scale *float32, times float32, down int32, keep int32, top int32, groups *int, length int)

@@ -2,6 +2,8 @@
 
 //go:build !purego
 
+#include "textflag.h"
+
 // func DequantizeFpE4M3F16BF16AVX2(y *uint16, q *uint8, scale *float32, times float32, elem int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, F16C, MMX+
 TEXT ·DequantizeFpE4M3F16BF16AVX2(SB), $576-56
@@ -2038,3 +2040,63 @@ half11:
 	VPUNPCKHWD  X1, X0, X0
 	VINSERTI128 $0x01, X0, Y2, Y2
 	JMP         halfdone12
+
+// func DequantizePowersAVX2(y *uint16, q *uint8, scale *float32, times float32, down int32, keep int32, top int32, groups *int, length int)
+// Requires: AVX, AVX2, F16C
+TEXT ·DequantizePowersAVX2(SB), NOSPLIT, $0-56
+	MOVQ         y+0(FP), DI
+	MOVQ         q+8(FP), SI
+	MOVQ         scale+16(FP), DX
+	MOVQ         groups+40(FP), BX
+	MOVQ         length+48(FP), R8
+	MOVQ         (BX), R10
+	VBROADCASTSS times+24(FP), Y15
+	VBROADCASTSS keep+32(FP), Y14
+	VBROADCASTSS top+36(FP), Y13
+	VMOVSS       down+28(FP), X12
+
+groups:
+	VBROADCASTSS (DX), Y11
+	VMULPS       Y11, Y15, Y11
+	ADDQ         $+4, DX
+	MOVQ         R8, R9
+
+codes:
+	VMOVUPS      (SI), Y1
+	VPAND        ·word7f7f7f7f+0(SB), Y1, Y0
+	VPCMPGTB     Y13, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          stop
+	VPSLLW       $0x08, Y1, Y0
+	VPSRAW       X12, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VPSRAW       X12, Y1, Y1
+	VPAND        Y14, Y1, Y1
+	VCVTPH2PS    X0, Y2
+	VMULPS       Y11, Y2, Y2
+	VEXTRACTI128 $0x01, Y0, X0
+	VCVTPH2PS    X1, Y3
+	VMULPS       Y11, Y3, Y3
+	VEXTRACTI128 $0x01, Y1, X1
+	VPSRLD       $0x10, Y2, Y2
+	VPBLENDW     $0xaa, Y3, Y2, Y2
+	VMOVUPS      Y2, (DI)
+	VCVTPH2PS    X0, Y2
+	VMULPS       Y11, Y2, Y2
+	VCVTPH2PS    X1, Y3
+	VMULPS       Y11, Y3, Y3
+	VPSRLD       $0x10, Y2, Y2
+	VPBLENDW     $0xaa, Y3, Y2, Y2
+	VMOVUPS      Y2, 32(DI)
+	ADDQ         $+64, DI
+	ADDQ         $+32, SI
+	SUBQ         $+32, R9
+	JNE          codes
+	SUBQ         $+1, R10
+	JNE          groups
+
+stop:
+	MOVQ R10, (BX)
+	VZEROUPPER
+	RET

@@ -1252,6 +1252,14 @@ func DequantizeSixes(isa ISA, y *float32, q *uint8, scale *float32, down int32, 
 	panic("asm: no such implementation of DequantizeSixes")
 }
 
+// DequantizePowers sets y to the bfloat16 q*(scale*times), for products that are such or zeros: scales and times are powers of two.
+// A code, moved to the upper byte of 16 bits and down again by so many, has in keep, twice, the bits of a float16; times has for a factor what is missing then.
+// It runs over groups >= 1, each of length >= 32 elements, a multiple of 32, and stops at one with a code whose lower seven bits are above top, a byte four times.
+// It sets groups to how many are left.
+func DequantizePowers(isa ISA, y *uint16, q *uint8, scale *float32, times float32, down int32, keep int32, top int32, groups *int, length int) {
+	panic("asm: no such implementation of DequantizePowers")
+}
+
 // FakeQuantizeProduct sets y = clip(round(x*recip))*scale, clipping to least..most,
 // and mask, of the kind that a word says, to whether it did not clip.
 // The elements that are not clipped are low to high, both given in each half of a word. Where x has an infinity or a
