@@ -5,6 +5,11 @@ import "unsafe"
 // ChooseInt writes the parameters of groups with the ranges low[i]..high[i],
 // for tensors of T. A NaN in either end is a NaN in the group.
 func ChooseInt[T Float](r *IntRule, low, high []float32) {
+	if _, ok := atOnce(len(low)); ok && len(low) == 1 && len(high) == 1 && r.small(r.Format) &&
+		r.clear(unsafe.Pointer(&low[0]), 4) && r.clear(unsafe.Pointer(&high[0]), 4) {
+		portableChooseInt[T](r, low, high)
+		return
+	}
 	const kernel = "ChooseInt"
 	r.check(kernel, len(low))
 	checkLen(kernel, "high", len(high), len(low))

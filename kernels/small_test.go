@@ -117,7 +117,7 @@ func testSmall[T Float, C IntCode](t *testing.T) {
 			a.int32s()[c.zeroPoint+r.IntN(c.groups)] = []int32{int32(c.params.Min) - 1, int32(c.params.Max) + 1}[r.IntN(2)]
 		}
 		for _, call := range []func(*smallArena, smallCall) any{
-			smallQuantize[T, C], smallDequantize[T, C], smallFakeQuantize[T, C], smallObserve[T, C], smallDynamic[T, C],
+			smallQuantize[T, C], smallDequantize[T, C], smallFakeQuantize[T, C], smallObserve[T, C], smallChoose[T, C], smallDynamic[T, C],
 		} {
 			long, short := a, a
 			setProductLen(0)
@@ -265,6 +265,13 @@ func smallObserve[T Float, C IntCode](a *smallArena, c smallCall) (panicked any)
 	x, _, g, _ := smallOperands[T, C](a, c)
 	defer func() { panicked = recover() }()
 	ObserveInt(x, g, smallRule[C](a, c))
+	return nil
+}
+
+func smallChoose[T Float, C IntCode](a *smallArena, c smallCall) (panicked any) {
+	low, high := a[c.at/4:][:c.groups], a[c.codesAt/4:][:c.groups]
+	defer func() { panicked = recover() }()
+	ChooseInt[T](smallRule[C](a, c), low, high)
 	return nil
 }
 

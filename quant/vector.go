@@ -135,6 +135,9 @@ func (q *FakeQuantizer[T]) keepVector(p *vectorParams, rank int) {
 
 // resizeVector is resize for a vector.
 func (o *observer) resizeVector(rank int) {
+	if p := &o.params; o.observed && len(p.Shape) == rank && len(p.Scale) == 1 && len(p.ZeroPoint) == 1 && len(p.MinVal) == 1 {
+		return
+	}
 	o.params.Shape = ones(o.params.Shape, rank)
 	o.resize(o.params.Shape, 1)
 }
@@ -157,14 +160,18 @@ func (q *FakeQuantizer[T]) observeVector(x *Tensor[T], w *vectorWay, k *kernels.
 	if !q.observes() || o.observed && !o.dynamic && len(o.params.Shape) != len(x.Shape) {
 		return false
 	}
-	kernels.MinMax(q.least[:], q.most[:], x.Data, vectorGrid(len(x.Data)))
-	widen(q.low[:], q.least[:])
-	widen(q.high[:], q.most[:])
 	o.resizeVector(len(x.Shape))
-	o.move(0, q.low[:], q.high[:])
 	r, p := w.rule, &o.params
 	r.Scale, r.ZeroPoint, r.Minval = p.Scale, p.ZeroPoint, p.MinVal
-	kernels.ChooseInt[T](&r, q.low[:], q.high[:])
+	if o.alone() {
+		kernels.ObserveInt(x.Data, vectorGrid(len(x.Data)), &r)
+	} else {
+		kernels.MinMax(q.least[:], q.most[:], x.Data, vectorGrid(len(x.Data)))
+		widen(q.low[:], q.least[:])
+		widen(q.high[:], q.most[:])
+		o.move(0, q.low[:], q.high[:])
+		kernels.ChooseInt[T](&r, q.low[:], q.high[:])
+	}
 	o.observed = true
 	k.Format, k.Min, k.Max, k.Scale = w.ints.Format, w.ints.Min, w.ints.Max, p.Scale
 	if w.ints.Minval != nil {
