@@ -35,7 +35,8 @@ type Choice struct {
 	Spec quant.Spec
 	Pack bool // codes of less than a byte are packed
 
-	// Importance has a weight for each position along the last axis, or is nil: the range calculator mse takes it, and no other.
+	// Importance has a weight for each position along the last axis, of all matrices alike or of one behind the other, or is nil: the range
+	// calculator mse takes it, and no other.
 	Importance []float32
 }
 

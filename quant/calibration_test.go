@@ -427,6 +427,51 @@ func TestMSELayouts(t *testing.T) {
 	}
 }
 
+// TestImportanceOfMatrices has weights for each matrix of a tensor, and the same ones for all: each element has that of its place.
+func TestImportanceOfMatrices(t *testing.T) {
+	shape := []int{2, 3, 5, 16}
+	const matrices, rows, columns = 6, 5, 16
+	x := make([]float32, matrices*rows*columns)
+	for i := range x {
+		x[i] = float32(math.Sin(float64(i*i))) * float32(1+i%7)
+	}
+	weights := make([]float32, matrices*columns)
+	for i := range weights {
+		weights[i] = float32(i*i%11) + 0.25
+	}
+	for _, c := range []struct {
+		weights []float32
+		perRow  func(row int) []float32
+	}{
+		{weights, func(row int) []float32 { return weights[row/rows*columns:][:columns] }},
+		{weights[:columns], func(int) []float32 { return weights[:columns] }},
+	} {
+		var flat []float32
+		for row := range matrices * rows {
+			flat = append(flat, c.perRow(row)...)
+		}
+		for _, granularity := range []Granularity{PerTensor(), PerBlocks(1, 1, 1, 16), PerBlocks(1, 1, 5, 16), PerBlocks(1, 3, 5, 16), PerBlocks(1, 1, 1, 4)} {
+			spec := Spec{DType: Int4, RangeCalculator: Algorithm{Name: "mse"}, Granularity: granularity}
+			q, err := New[float32](spec, Weight)
+			require.NoError(t, err)
+			q.Importance = c.weights
+			require.NoError(t, q.Observe(Tensor[float32]{x, shape}))
+			got, err := q.Params()
+			require.NoError(t, err)
+			length := len(x) / len(got.Scale)
+			for g, scale := range got.Scale {
+				alone, err := New[float32](Spec{DType: Int4, RangeCalculator: spec.RangeCalculator}, Weight)
+				require.NoError(t, err)
+				alone.Importance = flat[g*length:][:length]
+				require.NoError(t, alone.Observe(Tensor[float32]{x[g*length:][:length], []int{length}}))
+				want, err := alone.Params()
+				require.NoError(t, err)
+				require.Equal(t, want.Scale[0], scale, "%v, group %d", granularity, g)
+			}
+		}
+	}
+}
+
 // TestImportanceMistakes are weights that do not fit, or that nobody takes.
 func TestImportanceMistakes(t *testing.T) {
 	x := Tensor[float32]{make([]float32, 6), []int{2, 3}}
@@ -434,6 +479,7 @@ func TestImportanceMistakes(t *testing.T) {
 	require.NoError(t, err)
 	q.Importance = make([]float32, 2)
 	require.ErrorIs(t, q.Observe(x), ErrShape)
+	require.ErrorIs(t, q.Observe(Tensor[float32]{x.Data, []int{3, 2, 1}}), ErrShape)
 	q, err = New[float32](Spec{}, Weight)
 	require.NoError(t, err)
 	q.Importance = make([]float32, 3)

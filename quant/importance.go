@@ -119,17 +119,38 @@ func (m *Importance[T]) LoadState(s State) error {
 	return nil
 }
 
-// checkImportance holds the weights against a tensor and against what takes them.
-func checkImportance(importance []float32, ranges RangeCalculator, t *tiling) error {
+// columnWeights are an Importance: a weight for each column, of all matrices alike or of one behind the other. They are none if values is nil.
+type columnWeights struct {
+	values          []float32
+	columns, matrix int // elements of a row, and of what has weights of its own
+}
+
+// newColumnWeights holds an Importance against a tensor and against what takes it.
+func newColumnWeights(importance []float32, ranges RangeCalculator, t *tiling) (columnWeights, error) {
+	if importance == nil {
+		return columnWeights{}, nil
+	}
 	if _, ok := ranges.(*mse); !ok {
-		return specError("range_calculator_cls", "another one", "mse, as there is an Importance")
+		return columnWeights{}, specError("range_calculator_cls", "another one", "mse, as there is an Importance")
 	}
-	columns := 1
-	if n := len(t.shape); n > 0 {
-		columns = t.shape[n-1]
+	matrices, rows, columns := 1, 1, 1
+	for _, n := range t.shape {
+		matrices, rows, columns = matrices*rows, columns, n
 	}
-	if len(importance) != columns {
-		return shapeError("len(Importance)", len(importance), "%d, as the shape is %s", columns, shapeString(t.shape))
+	switch len(importance) {
+	case columns:
+		return columnWeights{importance, columns, columns * rows * matrices}, nil
+	case columns * matrices:
+		return columnWeights{importance, columns, columns * rows}, nil
 	}
-	return nil
+	return columnWeights{}, shapeError("len(Importance)", len(importance), "%d, as the shape is %s", columns, shapeString(t.shape))
+}
+
+// write writes the weights of as many elements from element at of the tensor on.
+func (w *columnWeights) write(dst []float32, at int) {
+	for len(dst) > 0 {
+		row := w.values[at/w.matrix*w.columns:][:w.columns]
+		done := copy(dst, row[at%w.columns:])
+		dst, at = dst[done:], at+done
+	}
 }

@@ -13,7 +13,7 @@ func (p *pass[T]) search(m *mse) {
 	if !shareable(p.observer.calculator) {
 		shares = 1
 	}
-	signed := hasSigned(p.importance)
+	signed := hasSigned(p.importance.values)
 	if m.format.scale == ScaleE4M3FN {
 		p.observe()
 		p.observer.update(0, p.workspaces[0].allLow, p.workspaces[0].allHigh)
@@ -54,7 +54,7 @@ func (p *pass[T]) searchLong(g, shares int) {
 			r = Range{min(r.Min, slices.Min(part.x)), max(r.Max, slices.Max(part.x))}
 		}
 	}
-	r = ws.searcher.best(r, p.importance != nil, func(total []float64, _ func() bool) {
+	r = ws.searcher.best(r, p.importance.values != nil, func(total []float64, _ func() bool) {
 		p.longParams = &ws.searcher.params
 		p.split(searchingLong, shares)
 		for i := range p.size {
@@ -75,7 +75,7 @@ func (p *pass[T]) searchChunks(ws *workspace[T], lo, hi int) {
 		at := p.long + lo*chunk
 		n := min(chunk, end-at)
 		errs := p.longErrors[lo*block:][:len(p.longParams.Scale)]
-		ws.searcher.error(p.longParams, errs, widened(ws.wide[:n], p.x[at:][:n]), ws.searcher.weightsOf(p.importance, p.tiling.first+at, n))
+		ws.searcher.error(p.longParams, errs, widened(ws.wide[:n], p.x[at:][:n]), ws.searcher.weightsOf(&p.importance, p.tiling.first+at, n))
 	}
 }
 
@@ -122,7 +122,7 @@ func (p *pass[T]) collect(ws *workspace[T], g, n int) (x, weights, low, high []f
 			s.wide = grow(s.wide, length)
 		}
 		low, high = p.minMax(ws, span{at: at, grid: kernels.Grid{Rows: 1, Groups: n, Len: t.grid.Len}})
-		return widened(s.wide, p.x[at:][:length]), s.weightsOf(p.importance, t.first+at, length), low, high
+		return widened(s.wide, p.x[at:][:length]), s.weightsOf(&p.importance, t.first+at, length), low, high
 	}
 	ws.low, ws.high = grow(ws.low, n), grow(ws.high, n)
 	s.wide = s.wide[:0]
@@ -147,8 +147,8 @@ func (p *pass[T]) weighted(ws *workspace[T], g int) iter.Seq[weighted] {
 			for x := p.x[at:][:length]; len(x) > 0; {
 				n := min(len(x), chunk-held)
 				widen(ws.wide[held:], x[:n])
-				if p.importance != nil {
-					weights = append(weights[:held], ws.searcher.weightsOf(p.importance, p.tiling.first+at, n)...)
+				if p.importance.values != nil {
+					weights = append(weights[:held], ws.searcher.weightsOf(&p.importance, p.tiling.first+at, n)...)
 				}
 				x, at, held = x[n:], at+n, held+n
 				if held == chunk {
@@ -165,15 +165,12 @@ func (p *pass[T]) weighted(ws *workspace[T], g int) iter.Seq[weighted] {
 	}
 }
 
-// weightsOf returns the weights of n elements from element at of the tensor on, of which importance has one per column; none if it is nil.
-func (s *searcher) weightsOf(importance []float32, at, n int) []float32 {
-	if importance == nil {
+// weightsOf returns the weights of n elements from element at of the tensor on, none if there are none.
+func (s *searcher) weightsOf(importance *columnWeights, at, n int) []float32 {
+	if importance.values == nil {
 		return nil
 	}
 	s.weights = grow(s.weights, n)
-	for w := s.weights; len(w) > 0; {
-		done := copy(w, importance[at%len(importance):])
-		w, at = w[done:], at+done
-	}
+	importance.write(s.weights, at)
 	return s.weights
 }

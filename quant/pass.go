@@ -52,7 +52,7 @@ type pass[T kernels.Float] struct {
 
 	observer   *observer       // nil: the parameters stay as they are
 	ranges     RangeCalculator // nil: the kernels
-	importance []float32       // a weight per column for them, or nil
+	importance columnWeights   // weights for them
 	step       QuantizeStep    // nil: the kernels
 
 	observed  bool // the ranges of all groups are in the first workspace
@@ -115,7 +115,7 @@ func newPass[T kernels.Float]() *pass[T] {
 func (p *pass[T]) release() {
 	p.format, p.params, p.tiling, p.out, p.dynamic = nil, nil, nil, nil, nil
 	p.x, p.y, p.mask, p.codes, p.lines = nil, nil, Mask{}, nil, lines{}
-	p.observer, p.ranges, p.importance, p.step, p.longParams = nil, nil, nil, nil, nil
+	p.observer, p.ranges, p.importance, p.step, p.longParams = nil, nil, columnWeights{}, nil, nil
 	p.exclusive, p.observed, p.ownParams = false, false, Params{}
 	passes[elementOf[T]()].Put(p)
 }

@@ -35,11 +35,8 @@ func (p *Pieces[T]) whole(params *Params, part Part, x []T, to func(*pass[T]) er
 			o.calculator = b
 		}
 	}
-	if p.Importance != nil {
-		if err := checkImportance(p.Importance, s.ranges, &p.tiling); err != nil {
-			return err
-		}
-		s.importance = p.Importance
+	if s.importance, err = newColumnWeights(p.Importance, s.ranges, &p.tiling); err != nil {
+		return err
 	}
 	o.params = *params
 	p.resize(&o, part)

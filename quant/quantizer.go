@@ -33,7 +33,7 @@ type FakeQuantizer[T kernels.Float] struct {
 	// Logger gets the warning; nil is slog.Default().
 	Logger *slog.Logger
 	// Importance, unless it is nil, has a weight for each position along the last axis, such as an Importance's: the range calculator "mse" multiplies
-	// squared errors by it. Others take none.
+	// squared errors by it. Others take none. It may have as many for each of several matrices, such as those of experts, one behind the other.
 	Importance []float32
 
 	// RequireFinite makes a NaN or an infinity in a tensor an ErrNonFinite, before anything has changed. Otherwise it goes through the arithmetic,
@@ -398,11 +398,9 @@ func (q *FakeQuantizer[T]) ready(p *pass[T]) error {
 		o = p.observer
 	} else if observes {
 		p.observer, p.ranges = o, q.ranges
-		if q.Importance != nil {
-			if err := checkImportance(q.Importance, q.ranges, t); err != nil {
-				return err
-			}
-			p.importance = q.Importance
+		var err error
+		if p.importance, err = newColumnWeights(q.Importance, q.ranges, t); err != nil {
+			return err
 		}
 	}
 	p.format, p.params, p.step = &q.format, &o.params, q.quantize

@@ -31,10 +31,9 @@ func (p *Pieces[T]) Search(part Part, workers int, read func(x []T, first int) e
 	if err != nil {
 		return Params{}, err
 	}
-	if p.Importance != nil {
-		if err := checkImportance(p.Importance, a.ranges, &p.tiling); err != nil {
-			return Params{}, err
-		}
+	importance, err := newColumnWeights(p.Importance, a.ranges, &p.tiling)
+	if err != nil {
+		return Params{}, err
 	}
 	o := p.observer
 	p.resize(&o, part)
@@ -52,7 +51,7 @@ func (p *Pieces[T]) Search(part Part, workers int, read func(x []T, first int) e
 			r = b.rangeOf()
 		}
 	case isMSE:
-		r = l.search(m, p.Importance, max(1, workers))
+		r = l.search(m, &importance, max(1, workers))
 	default:
 		wide := make([]float32, chunk)
 		r = a.ranges.Range(func(yield func([]float32) bool) {
@@ -147,13 +146,13 @@ func (l *long[T]) sweep(from, to int, do func(h *hand[T], n, first int, x []floa
 }
 
 // search is mse.Range by so many workers, with weights or nil. Errors are added up in the order of the chunks, as one worker does.
-func (l *long[T]) search(m *mse, importance []float32, workers int) Range {
+func (l *long[T]) search(m *mse, importance *columnWeights, workers int) Range {
 	workers = min(workers, l.runs())
 	for range workers {
 		l.hands = append(l.hands, hand[T]{make([]T, min(fuse, l.part.Len)), make([]float32, chunk), searcher{mse: m}, empty})
 	}
 	s := &m.alone
-	s.signed = hasSigned(importance)
+	s.signed = hasSigned(importance.values)
 	l.sweep(0, l.runs(), func(h *hand[T], _, _ int, x []float32) {
 		h.ends = Range{min(h.ends.Min, slices.Min(x)), max(h.ends.Max, slices.Max(x))}
 	})
@@ -163,7 +162,7 @@ func (l *long[T]) search(m *mse, importance []float32, workers int) Range {
 	}
 	window := sweptRuns * workers
 	errs := make([]float32, window*chunkRuns*block)
-	return s.best(ends, importance != nil, func(total []float64, gains func() bool) {
+	return s.best(ends, importance.values != nil, func(total []float64, gains func() bool) {
 		for from := 0; from < l.runs() && l.failed == nil && gains(); from += window {
 			to := min(from+window, l.runs())
 			l.sweep(from, to, func(h *hand[T], n, first int, x []float32) {

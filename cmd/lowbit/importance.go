@@ -103,7 +103,14 @@ func (w *weights) give(t *checkpoint.Tensor, choice *checkpoint.Choice) *checkpo
 		return choice
 	}
 	w.used = true
-	values, err := w.importance.Weights(gguf.Info{Name: t.Name(), Shape: t.Shape()})
+	info := gguf.Info{Name: t.Name(), Shape: t.Shape()}
+	values, err := w.importance.Weights(info)
+	if last := len(info.Shape) - 2; err != nil && last > 0 { // those of all matrices, as calibrate keeps them
+		info.Shape = info.Shape[last:]
+		if alike, err2 := w.importance.Weights(info); err2 == nil {
+			values, err = alike, nil
+		}
+	}
 	switch {
 	case err != nil && w.err == nil:
 		w.err = err

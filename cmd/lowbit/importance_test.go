@@ -95,3 +95,35 @@ func TestImportanceOfNothing(t *testing.T) {
 	r := lowbit(t, "quantize", "--preset", "int4-g32-mse", "--imatrix", matrix, "-o", place(t, "out"), in)
 	require.Equal(t, exitOK, r.status, r.stderr)
 }
+
+// Experts in one tensor have weights of their own in llama.cpp's matrix, and the same ones in what calibrate keeps.
+func TestImportanceOfExperts(t *testing.T) {
+	const name, experts, rows, columns = "experts", 2, 3, 64
+	x := noise(name, safetensors.F32, experts, rows, columns)
+	in, state, matrix := save(t, place(t, "in"), x), place(t, "state"), place(t, "matrix.dat")
+	works(t, "calibrate", "--importance", "-o", state, in)
+	var alike quant.Importance[float32]
+	require.NoError(t, alike.Add(quant.Tensor[float32]{Data: numbers[float32](t, x), Shape: x.shape}))
+	own := make([]float32, experts*columns)
+	dat := binary.LittleEndian.AppendUint32(nil, 1) // entries
+	dat = append(binary.LittleEndian.AppendUint32(dat, uint32(len(name))), name...)
+	dat = binary.LittleEndian.AppendUint32(binary.LittleEndian.AppendUint32(dat, 1), uint32(len(own))) // calls, values
+	for i := range own {
+		own[i] = float32(i * i % 13)
+		dat = binary.LittleEndian.AppendUint32(dat, math.Float32bits(own[i]))
+	}
+	require.NoError(t, os.WriteFile(matrix, dat, 0o666))
+	const text = `{"dtype":"int4","granularity":{"type":"per_block","block_size":[1,1,32]},"range_calculator_cls":"mse"}`
+	spec, err := quant.ParseSpec([]byte(text))
+	require.NoError(t, err)
+	for file, weights := range map[string][]float32{state: alike.Weights(), matrix: own} {
+		out := place(t, "out")
+		works(t, "quantize", "--spec", text, "--imatrix", file, "-o", out, in)
+		q, err := quant.New[float32](spec, quant.Weight)
+		require.NoError(t, err)
+		q.Importance = weights
+		var codes quant.Codes
+		require.NoError(t, q.Quantize(&codes, quant.Tensor[float32]{Data: numbers[float32](t, x), Shape: x.shape}))
+		assert.Equal(t, codes.Params.Scale, numbers[float32](t, load(t, out).tensors[name+".scale"]))
+	}
+}
