@@ -3,6 +3,8 @@ package checkpoint
 import (
 	"encoding/binary"
 
+	"github.com/lowbit-go/lowbit/internal/asm"
+	"github.com/lowbit-go/lowbit/internal/isa"
 	"github.com/lowbit-go/lowbit/kernels"
 )
 
@@ -18,6 +20,12 @@ func unpackBits(dst, src []uint8, bits int) {
 	case 2:
 		kernels.Unpack(dst, src[:(len(dst)+3)/4], kernels.Uint2)
 		return
+	}
+	if impl := isa.Current(); impl != asm.Generic && impl != asm.NEON && len(src) > 16 {
+		if n := min(len(dst), (len(src)-16)*8/bits) / 32; n > 0 {
+			asm.UnpackStream(impl, &dst[0], &src[0], &streamOrders[bits][0], int32(16-bits), 2*bits, n)
+			dst, src = dst[32*n:], src[4*bits*n:]
+		}
 	}
 	if bits == 3 {
 		for ; len(src) >= 24 && len(dst) >= 64; dst, src = dst[64:], src[24:] {
@@ -39,6 +47,18 @@ func unpackBits(dst, src []uint8, bits int) {
 		dst[i] = uint8(v>>(bit%8)) & mask
 	}
 }
+
+// streamOrders are what the kernel for codes of so many bits goes by.
+var streamOrders = func() (orders [9][48]uint8) {
+	for bits := range orders {
+		for i := range 8 {
+			at, o := i*bits/8, orders[bits][:]
+			o[2*i], o[2*i+1], o[16+2*i], o[17+2*i] = uint8(at), uint8(at+1), uint8(bits+at), uint8(bits+at+1)
+			binary.LittleEndian.PutUint16(o[32+2*i:], uint16(1)<<((16-bits-i*bits%8)&15))
+		}
+	}
+	return orders
+}()
 
 // spreader gives the codes of a bit stream a byte each.
 type spreader struct {

@@ -166,13 +166,14 @@ func (z *zeros) read(s *scratch, dst []int32, first, rows, cols int) error {
 	mask := uint32(1)<<z.bits - 1
 	for r := range rows {
 		bit := (first + r) * z.bits
-		at, shift := bit/32-begin, bit%32
-		for c := range cols {
-			v := words[at*cols+c] >> shift
-			if shift+z.bits > 32 {
-				v |= words[(at+1)*cols+c] << (32 - shift)
+		at, shift, to := bit/32-begin, bit%32, dst[r*cols:][:cols]
+		for c, v := range words[at*cols:][:len(to)] {
+			to[c] = int32(v >> shift & mask)
+		}
+		if shift+z.bits > 32 {
+			for c, v := range words[(at+1)*cols:][:len(to)] {
+				to[c] |= int32(v << (32 - shift) & mask)
 			}
-			dst[r*cols+c] = int32(v & mask)
 		}
 	}
 	return nil

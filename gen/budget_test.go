@@ -33,7 +33,7 @@ var budgets = map[string]budget{
 	"learn":                 {360, 8},
 	"lookup":                {390, 8},
 	"minmax":                {18030, 412},
-	"pack":                  {1080, 23},
+	"pack":                  {1120, 24},
 	"params":                {2650, 64},
 	"prepare":               {160, 3},
 	"productBF16":           {1780, 42},
@@ -56,7 +56,7 @@ var budgets = map[string]budget{
 }
 
 // budgetOfAll is less than the sum of what each may have.
-var budgetOfAll = budget{175960, 4156}
+var budgetOfAll = budget{176000, 4157}
 
 func TestBudget(t *testing.T) {
 	names, err := filepath.Glob(filepath.Join(asmDir, "*.s"))

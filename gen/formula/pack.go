@@ -32,3 +32,12 @@ func whole(k *ir.Kernel) *ir.Kernel {
 	k.Whole = true
 	return k
 }
+
+// Streams records a kernel for codes of any number of bits, a little-endian bit stream.
+func Streams() []*ir.Kernel {
+	k := ir.New("pack", "UnpackStream", `gives each of n >= 1 times 32 codes of at most eight bits a byte. Half is how many bytes sixteen of them have. In order are, for eight codes, where the
+two bytes are in which each lies, the same for the next eight, and a number of 16 bits each, which brings it to the top of these by a product; it goes down
+from there by so many bits. Behind the last code 16 bytes may be read, less those that sixteen codes have.`)
+	k.Stream, k.UpTo256 = true, true
+	return []*ir.Kernel{k}
+}

@@ -39,6 +39,7 @@ type Kernel struct {
 	Transposed int  // it transposes a matrix of elements of so many bits, without nodes
 	Pairs      int  // it looks codes of four bits up in tables of elements of so many bits, without nodes
 	Powers     bool // it multiplies small floats by powers of two, without nodes
+	Stream     bool // it gives each code of a bit stream a byte, without nodes
 	UpTo256    bool // wider registers gain nothing: who has them leaves it to an implementation that has not
 	Differs    bool // it tells how two slices of float32 differ, without nodes
 	Upward     bool // what is rounded once is rounded toward positive infinity

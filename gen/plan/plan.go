@@ -85,6 +85,9 @@ func Args(k *ir.Kernel) []Arg {
 	if k.Powers {
 		return []Arg{{"y", "*uint16"}, {"q", "*uint8"}, {"scale", "*float32"}, {"times", "float32"}, {"down", "int32"}, {"keep", "int32"}, {"top", "int32"}, {"groups", "*int"}, {"length", "int"}}
 	}
+	if k.Stream {
+		return []Arg{{"dst", "*uint8"}, {"src", "*uint8"}, {"order", "*uint8"}, {"down", "int32"}, {"half", "int"}, {"n", "int"}}
+	}
 	if k.Pairs > 0 {
 		elements := fmt.Sprintf("*uint%d", k.Pairs)
 		return []Arg{{"y", elements}, {"q", "*uint8"}, {"table", elements}, {"groups", "int"}, {"length", "int"}}

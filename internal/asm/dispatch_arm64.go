@@ -1260,6 +1260,13 @@ func DequantizePowers(isa ISA, y *uint16, q *uint8, scale *float32, times float3
 	panic("asm: no such implementation of DequantizePowers")
 }
 
+// UnpackStream gives each of n >= 1 times 32 codes of at most eight bits a byte. Half is how many bytes sixteen of them have. In order are, for eight codes, where the
+// two bytes are in which each lies, the same for the next eight, and a number of 16 bits each, which brings it to the top of these by a product; it goes down
+// from there by so many bits. Behind the last code 16 bytes may be read, less those that sixteen codes have.
+func UnpackStream(isa ISA, dst *uint8, src *uint8, order *uint8, down int32, half int, n int) {
+	panic("asm: no such implementation of UnpackStream")
+}
+
 // FakeQuantizeProduct sets y = clip(round(x*recip))*scale, clipping to least..most,
 // and mask, of the kind that a word says, to whether it did not clip.
 // The elements that are not clipped are low to high, both given in each half of a word. Where x has an infinity or a

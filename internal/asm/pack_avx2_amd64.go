@@ -50,3 +50,10 @@ func PackSixesAVX2(y *uint8, x *uint8, low int32, high int32, n int)
 //
 //go:noescape
 func UnpackSixesAVX2(y *uint8, x *uint8, sign int32, keep int32, n int)
+
+// UnpackStreamAVX2 gives each of n >= 1 times 32 codes of at most eight bits a byte. Half is how many bytes sixteen of them have. In order are, for eight codes, where the
+// two bytes are in which each lies, the same for the next eight, and a number of 16 bits each, which brings it to the top of these by a product; it goes down
+// from there by so many bits. Behind the last code 16 bytes may be read, less those that sixteen codes have.
+//
+//go:noescape
+func UnpackStreamAVX2(dst *uint8, src *uint8, order *uint8, down int32, half int, n int)

@@ -397,3 +397,35 @@ laneloop:
 	JGE         laneloop
 	VZEROUPPER
 	RET
+
+// func UnpackStreamAVX2(dst *uint8, src *uint8, order *uint8, down int32, half int, n int)
+// Requires: AVX, AVX2
+TEXT ·UnpackStreamAVX2(SB), NOSPLIT, $0-48
+	MOVQ           dst+0(FP), DI
+	MOVQ           src+8(FP), SI
+	MOVQ           order+16(FP), DX
+	MOVQ           half+32(FP), BX
+	MOVQ           n+40(FP), R8
+	VBROADCASTI128 (DX), Y15
+	VBROADCASTI128 16(DX), Y14
+	VBROADCASTI128 32(DX), Y13
+	VMOVSS         down+24(FP), X12
+
+tiles:
+	VMOVUPS     (SI), X0
+	VINSERTI128 $0x01, (SI)(BX*1), Y0, Y0
+	VPSHUFB     Y14, Y0, Y1
+	VPSHUFB     Y15, Y0, Y0
+	VPMULLW     Y13, Y0, Y0
+	VPSRLW      X12, Y0, Y0
+	VPMULLW     Y13, Y1, Y1
+	VPSRLW      X12, Y1, Y1
+	VPACKUSWB   Y1, Y0, Y0
+	VMOVUPS     Y0, (DI)
+	ADDQ        $+32, DI
+	ADDQ        BX, SI
+	ADDQ        BX, SI
+	SUBQ        $+1, R8
+	JNE         tiles
+	VZEROUPPER
+	RET
