@@ -70,6 +70,12 @@
 // groups along each axis, so that a scale of a [4096, 4096] weight in blocks of 32 along axis 1 has the shape [4096, 128].
 // Any axis of a tensor of any rank may be cut, without a copy of the tensor.
 //
+// # Training
+//
+// FakeQuantize and Backward are the two passes of a training step; a QATSchedule turns observer and fake-quantization on and off by the number of
+// the step. Where scales are learned, LearnStart gives those to begin with, NewGiven makes a quantizer that does not observe, BackwardParams gives the
+// gradients of its parameters, and SetParams puts a step's new ones in their place.
+//
 // # Tensors that do not fit memory
 //
 // Pieces quantizes, dequantizes and fake-quantizes a tensor that comes from a file piece by piece, with the same bits.

@@ -118,6 +118,7 @@ func (q *FakeQuantizer[T]) LearnFactor(n int) float32 { return kernels.LearnFact
 //	scale = 2*mean(|x|) / sqrt(quant_max)
 //
 // in float64 of a sum of one order, rounded to float32, and at least 2^-23. Zero points are those of the symmetric scheme.
+// They depend on x and the Spec alone, so that a quantizer of New can be asked that has observed nothing.
 func (q *FakeQuantizer[T]) LearnStart(x Tensor[T]) (Params, error) {
 	p, err := q.begin(x)
 	if err != nil {

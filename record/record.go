@@ -26,6 +26,17 @@
 // where offset is lo for the last two and ties are rounded to even. Scales are
 // rounded to the vectors' element type, as each operation that leads to them is, and
 // codes are computed in float32. The bytes are the same on every machine.
+//
+// # Products
+//
+// Two records are compared without their values. Params gives a record's scale and offset, and kernels.View its
+// codes as a slice of int8; those of Uint8 are bytes as they are. With (s, o) and (t, p) the scales and offsets of
+// two records and q and r their codes, without rounding
+//
+//	Int8                 sum x*y = s*t * sum q*r
+//	Uint8                sum x*y = s*t * sum q*r + s*p * sum q + o*t * sum r + Dim*o*p
+//
+// and Int8Asymmetric is as Uint8, with q + 128 and r + 128 for q and r.
 package record
 
 import (
