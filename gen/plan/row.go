@@ -11,7 +11,7 @@ import (
 // registers. A tile in which groups meet is a lane's, but that each register of
 // parameters is chosen from those of W adjacent groups, by the numbers of the
 // elements' groups: the group at hand is 0. A table in the frame has these numbers; where
-// a tile begins in its group says from where on they count. Some machines mix parameters instead (mix.go).
+// a tile begins in its group says from where on they count. Some machines mix parameters instead (rowmix.go).
 //
 // What is rare is done by the lanes' loop, with parameters repeated in the frame: what is
 // left in the end, tiles that an alarm stops, and groups so short that more than W meet.
