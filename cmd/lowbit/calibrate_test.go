@@ -48,6 +48,27 @@ func TestCalibrate(t *testing.T) {
 	}
 }
 
+// TestCalibrateForAnySpec takes up ranges and histograms with quantizers whose parameters are of other kinds than those that calibrate's have.
+func TestCalibrateForAnySpec(t *testing.T) {
+	in := batches(t)
+	for kind, calculator := range map[string]string{"--ranges": `"global_minmax"`, "--histogram": `{"name":"histogram","range":{"name":"percentile","num":9,"den":10}}`} {
+		state := place(t, "state.safetensors")
+		works(t, "calibrate", kind, "--include", "^a$", "-o", state, in[0])
+		for _, format := range []string{
+			`"dtype":"float8_e4m3fn"`, `"dtype":"float8_e5m2","scale_dtype":"float8_e8m0fnu"`, `"dtype":"float4_e2m1fn_x2"`,
+			`"dtype":"int8","scale_dtype":"float8_e8m0fnu"`, `"dtype":"uint4","qscheme":"asymmetric","scale_dtype":"bfloat16"`,
+			`"dtype":"int4","scale_dtype":"float16","qformulation":"minval"`,
+		} {
+			spec := `{` + format + `,"qparam_calculator_cls":` + calculator + `}`
+			direct, resumed := place(t, "direct.safetensors"), place(t, "resumed.safetensors")
+			works(t, "fakequant", "--target", "activation", "--include", "^a$", "--spec", spec, "-o", direct, in[0], in[1])
+			works(t, "fakequant", "--target", "activation", "--include", "^a$", "--spec", spec, "--state-in", state, "-o", resumed, in[1])
+			require.Equal(t, load(t, direct).tensors, load(t, resumed).tensors, spec)
+		}
+		fails(t, exitFailed, []string{state, `tensor "a"`}, "fakequant", "--include", "^a$", "--spec", `{"dtype":"float8_e4m3fn"}`, "--state-in", state, "-o", place(t, "out"), in[1])
+	}
+}
+
 // TestCalibrateKinds has a look at what each kind keeps.
 func TestCalibrateKinds(t *testing.T) {
 	in := batches(t)

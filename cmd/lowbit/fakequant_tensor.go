@@ -33,7 +33,9 @@ func newFakeQuantPlace[T kernels.Float](j *fakeQuantJob, info safetensors.Info) 
 			return nil, err
 		}
 		if err := q.LoadState(state); err != nil {
-			return nil, inTensor(j.stateIn, info.Name, err)
+			if state = restated(state, q, j.target); state == nil || q.LoadState(state) != nil {
+				return nil, inTensor(j.stateIn, info.Name, err)
+			}
 		}
 	}
 	return &fakeQuantTensor[T]{info: info, q: q}, nil
