@@ -214,27 +214,6 @@ func firstZero(x []float32) float32 {
 	return 0
 }
 
-// pack4 packs codes below 16: one in the low nibble, the one 16 behind it in the high nibble. Of larger ones the high bits spill, as they do
-// in ggml.
-func pack4(b *[16]byte, codes *[32]byte) {
-	for k := 0; k < 16; k += 8 {
-		low, high := binary.LittleEndian.Uint64(codes[k:]), binary.LittleEndian.Uint64(codes[k+16:])
-		binary.LittleEndian.PutUint64(b[k:], low|high&nibbles<<4)
-	}
-}
-
-// pack5 packs codes below 32: bit 4 of each in a word, and the rest as pack4.
-func pack5(b *[20]byte, codes *[32]byte) {
-	for k := 0; k < 16; k += 8 {
-		low, high := binary.LittleEndian.Uint64(codes[k:]), binary.LittleEndian.Uint64(codes[k+16:])
-		b[k/8], b[2+k/8] = gather(low>>4&ones), gather(high>>4&ones)
-		binary.LittleEndian.PutUint64(b[4+k:], low&nibbles|high&nibbles<<4)
-	}
-}
-
-// gather makes one byte of eight that are 0 or 1.
-func gather(v uint64) byte { return byte(v * 0x0102040810204080 >> 56) }
-
 // fp4Codes has the code of e2m1 for twice the quotient of an element and its scale, cut to an integer m, at m & 63: the nearest, ties toward
 // zero. Code 8, -0, is not among them.
 var fp4Codes = func() (t [64]byte) {
