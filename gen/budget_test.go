@@ -14,16 +14,16 @@ type budget struct{ lines, kilobytes int }
 // budgets are those of the kernels of a file, for all implementations together. Whoever needs more raises
 // one and says in the commit what it buys; whoever needs less lowers it.
 var budgets = map[string]budget{
-	"backward":              {3000, 68},
-	"blocks":                {6540, 198},
-	"constants":             {1450, 70},
-	"convert":               {7680, 181},
-	"copy":                  {1170, 20},
+	"backward":              {2990, 68},
+	"blocks":                {6740, 206},
+	"constants":             {1490, 72},
+	"convert":               {7670, 181},
+	"copy":                  {1050, 18},
 	"dequantize":            {9380, 202},
 	"dequantizeF16BF16":     {6850, 146},
 	"dequantizefp":          {5250, 113},
 	"dequantizefpF16BF16":   {6860, 152},
-	"difference":            {130, 2},
+	"difference":            {120, 2},
 	"dispatch":              {120, 4},
 	"errors":                {5350, 138},
 	"fakequantize":          {9350, 227},
@@ -32,7 +32,7 @@ var budgets = map[string]budget{
 	"fakequantizefpF16BF16": {4940, 115},
 	"learn":                 {360, 8},
 	"lookup":                {390, 8},
-	"minmax":                {18030, 412},
+	"minmax":                {17980, 412},
 	"pack":                  {1120, 24},
 	"params":                {2650, 64},
 	"prepare":               {160, 3},
@@ -45,18 +45,18 @@ var budgets = map[string]budget{
 	"quantizeF16BF16":       {8780, 192},
 	"quantizefp":            {11180, 267},
 	"quantizefpF16BF16":     {7860, 178},
-	"quotient":              {3800, 86},
-	"search":                {4720, 116},
+	"quotient":              {3790, 86},
+	"search":                {4680, 116},
 	"shorts":                {3440, 80},
 	"sixes":                 {480, 12},
-	"stage":                 {2400, 42},
+	"stage":                 {2440, 43},
 	"stochastic":            {2010, 52},
 	"transpose":             {690, 15},
-	"writeblocks":           {6090, 181},
+	"writeblocks":           {6050, 181},
 }
 
 // budgetOfAll is less than the sum of what each may have.
-var budgetOfAll = budget{176000, 4157}
+var budgetOfAll = budget{175980, 4166}
 
 func TestBudget(t *testing.T) {
 	names, err := filepath.Glob(filepath.Join(asmDir, "*.s"))

@@ -46,7 +46,7 @@ var targets = []target{
 
 // forX86 are the kernels of AVX2, and wide those of AVX-512.
 func forX86() []*ir.Kernel {
-	return slices.Concat(kernels(), formula.Values(), formula.Sixes(), formula.Powers(), formula.Streams())
+	return slices.Concat(kernels(), formula.Values(), formula.Sixes(), formula.Powers(), formula.Streams(), formula.HalfBlocks())
 }
 
 func wide() []*ir.Kernel {

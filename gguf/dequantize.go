@@ -30,7 +30,7 @@ func dequantizeBlocks[T kernels.Float](dst []T, src []byte, t Type) {
 	if t.Quantized() {
 		impl = isa.Current()
 	}
-	if _, ok := any(*new(T)).(float32); ok && impl != asm.Generic {
+	if _, ok := any(*new(T)).(float32); impl != asm.Generic && (ok || halved(impl, t)) {
 		most = mostAtOnce // no memory of s is needed
 	}
 	for len(dst) > 0 {
@@ -43,6 +43,7 @@ func dequantizeBlocks[T kernels.Float](dst []T, src []byte, t Type) {
 			narrow(dst[:n], wide)
 		case impl == asm.Generic:
 			dequantizePortable(&s.unpacked, dst[:n], src[:bytes], t)
+		case dequantizeHalves(s, impl, dst[:n], src[:bytes], t):
 		default:
 			wide := roomFor(s, dst[:n])
 			s.unpacked.dequantizeAssembled(impl, wide, src[:bytes], t)

@@ -109,10 +109,8 @@ func TestDequantizeBits(t *testing.T) {
 						t.Fatalf("%v, %d elements: wrote beside them", typ, n)
 					}
 				}
-				if try < 6 {
-					compareNarrow(t, make([]float16.Float16, n), make([]float16.Float16, n), blocks, b)
-					compareNarrow(t, make([]bf16.BFloat16, n), make([]bf16.BFloat16, n), blocks, b)
-				}
+				compareNarrow(t, make([]float16.Float16, n), elementsOf[float16.Float16](to, len(to)/2)[len(to)/2-n:], blocks, b)
+				compareNarrow(t, make([]bf16.BFloat16, n), elementsOf[bf16.BFloat16](to, len(to)/2)[len(to)/2-n:], blocks, b)
 			}
 		}
 	})

@@ -2,6 +2,7 @@ package formula
 
 import (
 	"math"
+	"slices"
 
 	"github.com/lowbit-go/lowbit/gen/ir"
 )
@@ -160,15 +161,38 @@ var blockTypes = []struct {
 		}
 	}},
 	{"IQ4_XS", 136, 256, "y = V[q]*(d*(s-32))", func(b block) {
-		d, s := b.scale(0), b.Load(0)
-		low := b.eitherNibble(s.Shuffle(b.from(func(i int) int { return 4 + i%8/2 })), func(i int) bool { return i%2 == 1 })
-		high := b.fourths(s.Shuffle(b.from(func(i int) int { return 2 + i%8/4 })), func(i int) int { return i % 4 })
-		six := b.sixBits(0, func(i int) (low, shift, high, part int) { return 4 + i%8/2, i % 2 * 4, 2 + i%8/4, i % 4 })
-		products := low.Or(high).Less(b.All(32)).Widen(true).Mul(d)
-		scales := six.Plus(-32).Float().Mul(d).Tabled(products, products).Stash()
+		scales := b.scalesOfIQ4_XS()
 		for i := 0; i < 256; i += 32 {
 			b.halves(i, b.Load(8+i/2), iq4, func(q *ir.BlockNode) *ir.BlockNode { return b.values(iq4).Shuffle(q).Widen(true) },
 				func(v *ir.BlockNode) *ir.BlockNode { return v.Mul(scales.Pick(i / 32)) })
+		}
+	}},
+}
+
+// halfTypes says how they become elements of 16 bits, where kernels round. Types whose codes have four bits have a table of sixteen elements for
+// each group.
+var halfTypes = []struct {
+	name       string
+	dequantize func(b block)
+}{
+	{"Q8_0", func(b block) { b.Scaled(2, b.scale(0)) }},
+	{"Q4_0", func(b block) { b.LookedUp(b.Entries(eights).Mul(b.scale(0)), b.LowThenHigh(2)) }},
+	{"Q4_1", func(b block) {
+		d, m := b.scales(0)
+		b.LookedUp(b.Entries(plain).MulAdd(d, m), b.LowThenHigh(4))
+	}},
+	{"IQ4_NL", func(b block) { b.LookedUp(b.Entries(iq4).Mul(b.scale(0)), b.LowThenHigh(2)) }},
+	{"MXFP4", func(b block) { b.LookedUp(b.Entries(fp4).Mul(b.Look(0)), b.LowThenHigh(1)) }},
+	{"Q4_K", func(b block) {
+		scale, least := b.scalesOfSix()
+		for group := range 8 {
+			b.LookedUp(b.Entries(plain).MulAdd(scale(group), least(group)), b.Nibbles(16+group/2*32, group%2))
+		}
+	}},
+	{"IQ4_XS", func(b block) {
+		scales := b.scalesOfIQ4_XS()
+		for group := range 8 {
+			b.LookedUp(b.Entries(iq4).Mul(scales.Pick(group)), b.LowThenHigh(8+16*group))
 		}
 	}},
 }
@@ -188,6 +212,19 @@ func dequantizeBlocks() []*ir.Kernel {
 It sets check to NaN if a block has a float16 that is a NaN or an infinity, and then y means nothing, else to 0.`,
 			t.bytes, t.length, BlockTypes.Of(t.name))
 		t.dequantize(block{b})
+		ks = append(ks, k)
+	}
+	return ks
+}
+
+// HalfBlocks records a kernel for each type that has one for elements of 16 bits.
+func HalfBlocks() []*ir.Kernel {
+	var ks []*ir.Kernel
+	for _, half := range halfTypes {
+		t := blockTypes[slices.Index(BlockTypes.Names, half.name)]
+		k, b := ir.NewHalfBlock("blocks", "DequantizeHalves", `is DequantizeBlocks with float16s, or with bfloat16s if upper is 1.`,
+			t.bytes, t.length, BlockTypes.Of(t.name))
+		half.dequantize(block{b})
 		ks = append(ks, k)
 	}
 	return ks
@@ -415,6 +452,16 @@ func (b block) sixBits(off int, from func(i int) (low, shift, high, part int)) *
 		return uint32(4 + 2*part)
 	})
 	return lower.Select(15, upper).Keep(63)
+}
+
+// scalesOfIQ4_XS are the products of d and the scales.
+func (b block) scalesOfIQ4_XS() *ir.BlockNode {
+	d, s := b.scale(0), b.Load(0)
+	low := b.eitherNibble(s.Shuffle(b.from(func(i int) int { return 4 + i%8/2 })), func(i int) bool { return i%2 == 1 })
+	high := b.fourths(s.Shuffle(b.from(func(i int) int { return 2 + i%8/4 })), func(i int) int { return i % 4 })
+	six := b.sixBits(0, func(i int) (low, shift, high, part int) { return 4 + i%8/2, i % 2 * 4, 2 + i%8/4, i % 4 })
+	products := low.Or(high).Less(b.All(32)).Widen(true).Mul(d)
+	return six.Plus(-32).Float().Mul(d).Tabled(products, products).Stash()
 }
 
 // scalesOfSix are the products of d and dmin, -dmin for the sum, with the scales and minima of six bits behind them:

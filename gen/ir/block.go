@@ -21,6 +21,7 @@ type Block struct {
 	Before     int      // or if more tries are left
 	Tables     []int    // it is for machines whose tables are of so many numbers only, if any are said
 	Writes     bool     // it writes blocks
+	Halves     bool     // elements are float16 or bfloat16, as an argument says: what rounds and stores them advances the pointer
 
 	k     *Kernel
 	memo  map[string]*BlockNode
@@ -38,6 +39,8 @@ func (b *Block) Step(stream string) int {
 		return step
 	case b.Groups > 0:
 		return 4 * b.Groups
+	case stream == elements && b.Halves: // what stores has advanced it
+		return 0
 	case stream == elements:
 		return 4 * b.Len
 	}
@@ -136,6 +139,9 @@ const (
 	BlockPair                     // two float16 of the block, in turn
 	BlockEven                     // the first of such two as a number
 	BlockOdd                      // the second
+	BlockQuarters                 // sixteen bytes of the block twice, or 32 once, in such an order that a routine brings what it looks up for them in order
+	BlockScaled                   // rounds 32 bytes of the block, signed, times a number to elements and stores them
+	BlockLookedUp                 // rounds a table of sixteen float32, and stores what it has for 32 codes
 	BlockCarry                    // numbers as the rows before have left them
 	BlockCarried                  // sets those of a to b for the rows behind
 	BlockFinite                   // leaves +0 or -0 in the call's check if a number is finite, and makes it a NaN if it is not
@@ -163,6 +169,16 @@ func NewBlock(file, family, doc string, bytes, length int, variants ...Variant) 
 	k := New(file, family, doc, variants...)
 	k.Block = &Block{Bytes: bytes, Len: length, k: k, memo: map[string]*BlockNode{}}
 	k.stream(elements, MemF32, true)
+	k.stream(codes, MemU8, false)
+	return k, k.Block
+}
+
+// NewHalfBlock begins one whose elements are of 16 bits: it has Scaled and LookedUp instead of Store, in the order of the elements.
+func NewHalfBlock(file, family, doc string, bytes, length int, variants ...Variant) (*Kernel, *Block) {
+	k := New(file, family, doc, variants...)
+	k.UpTo256 = true
+	k.Block = &Block{Bytes: bytes, Len: length, Halves: true, k: k, memo: map[string]*BlockNode{}}
+	k.stream(elements, MemNarrow, true)
 	k.stream(codes, MemU8, false)
 	return k, k.Block
 }
@@ -468,6 +484,44 @@ func (b *Block) Store(element int, v *BlockNode) {
 		panic("ir: elements beyond a block")
 	}
 	b.add(BlockNode{Op: BlockStore, Args: []*BlockNode{v}, Name: elements, Off: 4 * element})
+}
+
+// Scaled stores the next 32 elements: signed bytes of the block times a float16, a product that is exact before it is rounded.
+func (b *Block) Scaled(off int, n *BlockNode) {
+	b.inside(off, 32)
+	n.want("Scaled", BlockNumber)
+	b.add(BlockNode{Op: BlockScaled, Args: []*BlockNode{n}, Name: codes, Off: off})
+}
+
+// LookedUp stores the next 32 elements: what a table has for codes in the order of NibblesOf or Halves of Quarters.
+func (b *Block) LookedUp(table, at *BlockNode) {
+	table.want("LookedUp", BlockFloats)
+	at.want("LookedUp", BlockTwos)
+	b.add(BlockNode{Op: BlockLookedUp, Args: []*BlockNode{table, at}, Off: len(b.Nodes)})
+}
+
+// Entries are the constants of a table for LookedUp, in the order that it takes them: the first four and the third, then the second and the fourth.
+func (b *Block) Entries(numbers [16]int8) *BlockNode {
+	var f [16]float32
+	for i := range f {
+		f[i] = float32(numbers[i/8*4+i/4%2*8+i%4])
+	}
+	return b.Numbers(f)
+}
+
+// LowThenHigh are the low nibbles of sixteen bytes of the block, then the high ones, for LookedUp.
+func (b *Block) LowThenHigh(off int) *BlockNode {
+	b.inside(off, 16)
+	var counts [16]byte
+	counts[8], counts[12] = 4, 4
+	both := b.add(BlockNode{Op: BlockQuarters, Type: BlockTwos, Name: codes, Off: off, Count: 16})
+	return b.add(BlockNode{Op: BlockShrEach, Type: BlockTwos, Args: []*BlockNode{both, b.Twos(counts[:])}}).And(b.AllTwos(15))
+}
+
+// Nibbles are the low nibbles of 32 bytes of the block, or the high ones, for LookedUp.
+func (b *Block) Nibbles(off, high int) *BlockNode {
+	b.inside(off, 32)
+	return b.add(BlockNode{Op: BlockQuarters, Type: BlockTwos, Name: codes, Off: off, Count: 32}).Shift(-4 * high).And(b.AllTwos(15))
 }
 
 // Finite makes the call's check a NaN unless a number is finite.

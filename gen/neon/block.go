@@ -65,6 +65,17 @@ func (m *Machine) ofTwo(op ir.BlockOp) emit2 {
 // BlockFolds says that operands are in registers.
 func (m *Machine) BlockFolds(*ir.BlockNode) int { return 0 }
 
+// FoldsConstant says the same.
+func (m *Machine) FoldsConstant(*ir.BlockNode, int) bool { return false }
+
+// LowerFolded is for machines that say otherwise.
+func (m *Machine) LowerFolded(*plan.Seg, *ir.BlockNode, int, int, []plan.V) plan.V {
+	panic("neon: operands are in registers")
+}
+
+// StoresPairs says that it does.
+func (m *Machine) StoresPairs() bool { return true }
+
 // BlockSpreads says that operands are in registers.
 func (m *Machine) BlockSpreads() bool { return false }
 

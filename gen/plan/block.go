@@ -27,7 +27,11 @@ type BlockMachine interface {
 	BlockConstant(n *ir.BlockNode) string  // bytes of a register that a node has as its last operand, none if there are none
 	BlockTables() int                      // how many numbers the tables have for which it has instructions: 32, 8 or none
 	BlockFolds(n *ir.BlockNode) int        // the most operands, from the last one on, of which one may be at an address, so that args lacks it
-	BlockSpreads() bool                    // whether the second factor of a product, and of one with a sum, may be a number in the frame likewise
+	// FoldsConstant says whether a node's own instruction may take an operand, a constant, from memory: LowerFolded emits it, with args without that.
+	FoldsConstant(n *ir.BlockNode, operand int) bool
+	LowerFolded(s *Seg, n *ir.BlockNode, operand, part int, args []V) V
+	StoresPairs() bool  // whether one instruction stores two registers
+	BlockSpreads() bool // whether the second factor of a product, and of one with a sum, may be a number in the frame likewise
 }
 
 // blockArgs are the arguments of such a kernel.
@@ -46,6 +50,12 @@ func blockArgs(k *ir.Kernel) []Arg {
 	case k.Block.Groups > 0:
 		a = append(a, Arg{"params", "*float32"}, Arg{"sums", "*float32"})
 	case k.Block.Writes:
+	case k.Block.Halves:
+		a = append(a, Arg{"upper", "int"})
+		if k.Block.Listed {
+			a = append(a, Arg{"table", "*[256]float32"})
+		}
+		a = append(a, Arg{"check", "*float32"})
 	case k.Block.Listed:
 		a = append(a, Arg{"table", "*[256]float32"}, Arg{"check", "*float32"})
 	default:
@@ -61,6 +71,7 @@ type blocks struct {
 	block             *ir.Block
 	registers         int // that a value of float32 takes
 	call, body, after *Seg
+	rounded           []V // the registers of routines that round
 	check, zero       V
 	roots             []*ir.BlockNode
 	wanted            map[*ir.BlockNode]bool // what they are computed from
@@ -248,6 +259,10 @@ func (b *blocks) build() {
 	b.class = nil
 	segment := func() *Seg { return &Seg{p: b.planner, vals: map[[2]int]V{}} }
 	b.call, b.body, b.after = segment(), segment(), segment()
+	b.rounded = nil
+	for b.block.Halves && len(b.rounded) < roundedRegisters {
+		b.rounded = append(b.rounded, b.call.Op(Vec, func(int, []int) {}))
+	}
 	if b.checks() {
 		b.check, b.zero = b.m.Zero(b.call), b.m.Zero(b.call)
 	}
@@ -256,7 +271,21 @@ func (b *blocks) build() {
 		return
 	}
 	for _, n := range b.roots {
-		b.demandAll(n)
+		if n.Op == ir.BlockStore && b.m.StoresPairs() {
+			b.storePairs(n)
+		} else {
+			b.demandAll(n)
+		}
+	}
+}
+
+// storePairs stores two parts at a time.
+func (b *blocks) storePairs(n *ir.BlockNode) {
+	for part := 0; part < b.parts(n); part += 2 {
+		b.demand(n.Args[0], part)
+		b.demand(n.Args[0], part+1)
+		b.demand(n, part)
+		b.demand(n, part+1)
 	}
 }
 
@@ -299,7 +328,12 @@ func (b *blocks) row() {
 // parts is the number of registers that a node's value takes; a root has as many to do.
 func (b *blocks) parts(n *ir.BlockNode) int {
 	switch n.Op {
-	case ir.BlockConst, ir.BlockFinite, ir.BlockPut, ir.BlockPutBytes, ir.BlockCopy:
+	case ir.BlockConst:
+		if n.Type == ir.BlockFloats && b.block.Halves {
+			return b.registers
+		}
+		return 1
+	case ir.BlockFinite, ir.BlockPut, ir.BlockPutBytes, ir.BlockCopy, ir.BlockScaled, ir.BlockLookedUp:
 		return 1
 	}
 	if n.Type == ir.BlockBytes || n.Type == ir.BlockTwos || n.Type == ir.BlockNumber {
@@ -321,6 +355,8 @@ func (b *blocks) needs(n *ir.BlockNode, part, operand int) (first, last int) {
 		if operand == 1 { // the four numbers are in the first
 			return 0, 1
 		}
+	case ir.BlockLookedUp:
+		return 0, b.parts(n.Args[operand])
 	case ir.BlockPut:
 		return n.First * registers / 4, (n.First+n.Count-1)*registers/4 + 1
 	}
@@ -356,7 +392,16 @@ func (b *blocks) demand(n *ir.BlockNode, part int) V {
 		return v
 	}
 	folded := b.folded(n)
-	args := b.operands(n, part, folded)
+	from := -1
+	if folded == nil {
+		from = b.rareOperand(n)
+	}
+	args := b.operands(n, part, folded, from)
+	if from >= 0 {
+		v := b.m.LowerFolded(s, n, from, part, args)
+		s.vals[key] = v
+		return v
+	}
 	if bytes := b.m.BlockConstant(n); bytes != "" {
 		args = append(args, b.demand(&ir.BlockNode{Op: ir.BlockConst, Type: ir.BlockCodes, Bytes: bytes, ID: -1 - int(n.Op)}, 0))
 	}
@@ -372,6 +417,13 @@ func (b *blocks) demand(n *ir.BlockNode, part int) V {
 	switch n.Op {
 	case ir.BlockFinite:
 		args = append(args, b.check, b.zero)
+	case ir.BlockScaled:
+		args = slices.Concat(b.rounded, args)
+	case ir.BlockLookedUp:
+		for i, v := range args {
+			s.rename(v, b.rounded[i])
+		}
+		args = b.rounded
 	case ir.BlockSum:
 		args = append(args, b.m.Zero(b.call))
 		to := Addr{Reg: b.at["sums"], Disp: n.Off + b.slot(part)}
@@ -387,12 +439,36 @@ func (b *blocks) demand(n *ir.BlockNode, part int) V {
 	return v
 }
 
-// operands are the registers of a node's operands that a part of it needs, but of the folded one.
-func (b *blocks) operands(n *ir.BlockNode, part int, folded *ir.BlockNode) []V {
+// roundedRegisters is how many registers are for rounding: the last ones.
+const roundedRegisters = 5
+
+// rename makes what sets a register that nothing has used set another.
+func (s *Seg) rename(v, to V) {
+	for _, in := range s.insts {
+		if slices.Contains(in.Uses, v) {
+			panic("plan: what is rounded is used elsewhere")
+		}
+		if i := slices.Index(in.Defs, v); i >= 0 {
+			in.Defs[i] = to
+		}
+	}
+}
+
+// rareOperand is which operand of a node is a constant that has no register and that its own instruction takes from memory, -1 if none is.
+func (b *blocks) rareOperand(n *ir.BlockNode) int {
+	from := slices.IndexFunc(n.Args, func(a *ir.BlockNode) bool { return a.Op == ir.BlockConst && b.rare[a.ID] })
+	if from >= 0 && !b.m.FoldsConstant(n, from) {
+		from = -1
+	}
+	return from
+}
+
+// operands are the registers of a node's operands that a part of it needs, but of the folded one and of the one from memory.
+func (b *blocks) operands(n *ir.BlockNode, part int, folded *ir.BlockNode, from int) []V {
 	operands := make([][]V, len(n.Args))
 	for _, constants := range []bool{false, true} { // which are there last, so that few registers wait with them
 		for i, a := range n.Args {
-			if constant(a) != constants || a == folded {
+			if constant(a) != constants || a == folded || i == from {
 				continue
 			}
 			if a.Op == ir.BlockStash { // in memory, all of it

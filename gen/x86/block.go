@@ -51,6 +51,9 @@ func (m *Machine) BlockFolds(n *ir.BlockNode) int {
 	return 0
 }
 
+// StoresPairs says that none does.
+func (m *Machine) StoresPairs() bool { return false }
+
 // BlockSpreads says that AVX-512 has arithmetic with one number for all lanes.
 func (m *Machine) BlockSpreads() bool { return m.wide }
 
@@ -82,6 +85,51 @@ func oneByteEach(bytes string) (narrow string, ok bool) {
 		narrow += bytes[:1]
 	}
 	return narrow, true
+}
+
+// bytesOfConst are those of a constant for a register.
+func (m *Machine) bytesOfConst(n *ir.BlockNode) string {
+	if len(n.Bytes) == 16 && n.Type != ir.BlockBytes {
+		return strings.Repeat(n.Bytes, m.Width()/4)
+	}
+	return n.Bytes
+}
+
+// constantPart is where a part of a constant is.
+func (m *Machine) constantPart(n *ir.BlockNode, part int) operand.Mem {
+	return m.constant(m.bytesOfConst(n)).Offset(4 * m.Width() * part)
+}
+
+// FoldsConstant says which operands may be in memory: the second one, or either where their order is all the same; but not of 64 bytes, which have
+// registers enough.
+func (m *Machine) FoldsConstant(n *ir.BlockNode, operand int) bool {
+	switch n.Op {
+	case ir.BlockAnd, ir.BlockOr, ir.BlockMul:
+		return !m.wide
+	case ir.BlockLess, ir.BlockShuffle:
+		return !m.wide && operand == 1
+	case ir.BlockMulAdd:
+		return !m.wide && operand == 0
+	}
+	return false
+}
+
+// LowerFolded emits it.
+func (m *Machine) LowerFolded(s *plan.Seg, n *ir.BlockNode, from, part int, args []plan.V) plan.V {
+	at := m.constantPart(n.Args[from], part)
+	if n.Op == ir.BlockMulAdd {
+		return s.OpTied(plan.Vec, func(d int, u []int) {
+			if d != u[0] {
+				m.i("VMOVUPS", m.vec(u[0]), m.vec(d))
+			}
+			m.i("VFMADD231PS", at, m.vec(u[1]), m.vec(d))
+		}, args[1], args[0])
+	}
+	name, ok := blockBytes[n.Op]
+	if !ok {
+		name = blockFloats[n.Op]
+	}
+	return s.Op(plan.Vec, func(d int, u []int) { m.i(name, at, m.ofType(n.Type, u[0]), m.ofType(n.Type, d)) }, args...)
 }
 
 // LowerBlock emits a part of a node.
@@ -120,6 +168,10 @@ func (m *Machine) blockEffect(s *plan.Seg, n *ir.BlockNode, args []plan.V, at pl
 		s.Add(plan.Inst{Defs: args[1:], Uses: args, Emit: func(d, u []int) { m.i("VADDPS", m.vec(u[0]), m.vec(u[1]), m.vec(d[0])) }})
 	case ir.BlockCarried:
 		s.Add(plan.Inst{Defs: args[:1], Uses: args, Emit: func(d, u []int) { m.i("VMOVAPS", m.vec(u[1]), m.vec(d[0])) }})
+	case ir.BlockScaled:
+		s.Add(plan.Inst{Defs: args[:len(args)-1], Uses: args, Emit: func(_, u []int) { m.scaleBytes(u, at) }})
+	case ir.BlockLookedUp:
+		s.Add(plan.Inst{Defs: args, Uses: args, Emit: func(_, _ []int) { m.callRoutine("lookUp") }})
 	default:
 		return false
 	}
@@ -161,7 +213,7 @@ func (m *Machine) blockLoad(s *plan.Seg, n *ir.BlockNode, part int, args []plan.
 	case ir.BlockPick, ir.BlockElement:
 		return op(func(d int, _ []int) { m.i("VBROADCASTSS", m.mem(at, 0), m.vec(d)) })
 	case ir.BlockConst:
-		return op(func(d int, _ []int) { m.blockConst(n, d) })
+		return op(func(d int, _ []int) { m.blockConst(n, part, d) })
 	case ir.BlockEach:
 		bits := string(binary.LittleEndian.AppendUint32(nil, uint32(n.Off)))
 		return op(func(d int, _ []int) { m.i("VBROADCASTSS", m.constant(bits), m.vec(d)) })
@@ -188,6 +240,14 @@ func (m *Machine) blockLoad(s *plan.Seg, n *ir.BlockNode, part int, args []plan.
 		return op(func(d int, _ []int) { m.i("VPMOVZXBD", m.mem(at, m.Width()*part), m.vec(d)) })
 	case ir.BlockLoadTwos:
 		return op(func(d int, u []int) { m.i("VPERMD", m.mem(at, 0), m.vec(u[0]), m.vec(d)) })
+	case ir.BlockQuarters:
+		if n.Count == 16 {
+			return op(func(d int, _ []int) {
+				m.i("VMOVUPS", m.mem(at, 0), xs[d])
+				m.i("VPERMQ", operand.Imm(0x50), m.vec(d), m.vec(d))
+			})
+		}
+		return op(func(d int, _ []int) { m.i("VPERMQ", operand.Imm(0xd8), m.mem(at, 0), m.vec(d)) })
 	case ir.BlockSame:
 		name := map[int]string{4: "VPBROADCASTD", 8: "VPBROADCASTQ", 16: "VBROADCASTI128"}[n.Count]
 		if m.wide && n.Count == 16 {
@@ -283,17 +343,14 @@ func (m *Machine) overwrite(s *plan.Seg, emit func(d int, u []int), args ...plan
 }
 
 // blockConst loads a constant, from as few bytes as will do.
-func (m *Machine) blockConst(n *ir.BlockNode, d int) {
-	bytes := n.Bytes
-	if len(n.Bytes) == 16 && n.Type != ir.BlockBytes {
-		bytes = strings.Repeat(n.Bytes, m.Width()/4)
-	}
+func (m *Machine) blockConst(n *ir.BlockNode, part, d int) {
+	bytes := m.bytesOfConst(n)
 	if narrow, ok := oneByteEach(bytes); ok && n.Type == ir.BlockInts {
 		m.i("VPMOVZXBD", m.constant(narrow), m.vec(d))
 	} else if first := bytes[:4]; len(bytes) == 64 && bytes == strings.Repeat(first, 16) {
 		m.i("VBROADCASTSS", m.constant(first), m.vec(d))
 	} else {
-		m.i("VMOVUPS", m.constant(bytes), m.ofType(n.Type, d))
+		m.i("VMOVUPS", m.constantPart(n, part), m.ofType(n.Type, d))
 	}
 }
 

@@ -187,6 +187,9 @@ func (m *Machine) Routines(passages plan.Passages) {
 	for _, p := range passages.Sorted() {
 		m.passage(p)
 	}
+	if !m.wide {
+		m.roundingRoutines()
+	}
 	for lines := 1; lines <= 4 && !m.wide; lines *= 2 {
 		m.begin(fetching, fmt.Sprintf("fetches %d bytes from RAX on: into the second cache if RCX is at least %d, else into the first alone.", 64*lines, farFetch), 64*lines)
 		m.fetch(lines)

@@ -46,10 +46,8 @@ laneloop:
 	WORD $0x6e30f821 // fmaxv s1, v1.4s
 	FCMPS F1, F1
 	BVS lanerare
-	FMOVQ F0, (R1)
-	FMOVQ F3, 16(R1)
-	FMOVQ F2, 32(R1)
-	FMOVQ F4, 48(R1)
+	FSTPQ (F0, F3), (R1)
+	FSTPQ (F2, F4), 32(R1)
 laneback:
 	ADD $64, R1, R1
 	ADD $64, R2, R2
@@ -155,10 +153,8 @@ laneloop:
 	WORD $0x6e30f863 // fmaxv s3, v3.4s
 	FCMPS F3, F3
 	BVS lanerare
-	FMOVQ F0, (R1)
-	FMOVQ F2, 16(R1)
-	FMOVQ F1, 32(R1)
-	FMOVQ F4, 48(R1)
+	FSTPQ (F0, F2), (R1)
+	FSTPQ (F1, F4), 32(R1)
 laneback:
 	ADD $64, R1, R1
 	ADD $64, R2, R2

@@ -87,3 +87,38 @@ func DequantizeBlocksQ6_KAVX2(y *float32, blocks *uint8, check *float32, n int)
 //
 //go:noescape
 func DequantizeBlocksIQ4_XSAVX2(y *float32, blocks *uint8, check *float32, n int)
+
+// DequantizeHalvesQ8_0AVX2 is DequantizeBlocks with float16s, or with bfloat16s if upper is 1.
+//
+//go:noescape
+func DequantizeHalvesQ8_0AVX2(y *uint16, blocks *uint8, upper int, check *float32, n int)
+
+// DequantizeHalvesQ4_0AVX2 is DequantizeBlocks with float16s, or with bfloat16s if upper is 1.
+//
+//go:noescape
+func DequantizeHalvesQ4_0AVX2(y *uint16, blocks *uint8, upper int, check *float32, n int)
+
+// DequantizeHalvesQ4_1AVX2 is DequantizeBlocks with float16s, or with bfloat16s if upper is 1.
+//
+//go:noescape
+func DequantizeHalvesQ4_1AVX2(y *uint16, blocks *uint8, upper int, check *float32, n int)
+
+// DequantizeHalvesIQ4_NLAVX2 is DequantizeBlocks with float16s, or with bfloat16s if upper is 1.
+//
+//go:noescape
+func DequantizeHalvesIQ4_NLAVX2(y *uint16, blocks *uint8, upper int, check *float32, n int)
+
+// DequantizeHalvesMXFP4AVX2 is DequantizeBlocks with float16s, or with bfloat16s if upper is 1.
+//
+//go:noescape
+func DequantizeHalvesMXFP4AVX2(y *uint16, blocks *uint8, upper int, table *[256]float32, check *float32, n int)
+
+// DequantizeHalvesQ4_KAVX2 is DequantizeBlocks with float16s, or with bfloat16s if upper is 1.
+//
+//go:noescape
+func DequantizeHalvesQ4_KAVX2(y *uint16, blocks *uint8, upper int, check *float32, n int)
+
+// DequantizeHalvesIQ4_XSAVX2 is DequantizeBlocks with float16s, or with bfloat16s if upper is 1.
+//
+//go:noescape
+func DequantizeHalvesIQ4_XSAVX2(y *uint16, blocks *uint8, upper int, check *float32, n int)

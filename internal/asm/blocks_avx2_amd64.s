@@ -635,54 +635,44 @@ TEXT ·DequantizeBlocksQ3_KAVX2(SB), NOSPLIT, $128-32
 	MOVQ         n+24(FP), BX
 	VXORPS       Y15, Y15, Y15
 	VXORPS       Y14, Y14, Y14
-	VMOVUPS      ·word03030303+0(SB), Y13
-	VMOVUPS      ·word04040404+0(SB), Y12
-	VBROADCASTSS ·word00000000+0(SB), Y11
+	VMOVUPS      ·bytesdabaf625+0(SB), Y13
+	VMOVUPS      ·word03030303+0(SB), Y12
+	VMOVUPS      ·word04040404+0(SB), Y11
+	VBROADCASTSS ·word00000000+0(SB), Y10
 
 loop:
 	VPBROADCASTW 108(SI), X0
 	VCVTPH2PS    X0, Y0
 	VFMADD231PS  X14, X0, X15
-	VMOVUPS      ·bytesdabaf625+0(SB), Y1
-	VPERMD       32(SI), Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VMOVUPS      ·bytesdabaf625+0(SB), Y3
-	VPERMD       (SI), Y3, Y3
+	VPERMD       32(SI), Y13, Y1
+	VPAND        Y12, Y1, Y2
+	VPERMD       (SI), Y13, Y3
 	VPSLLW       $0x02, Y3, Y4
-	VPAND        Y12, Y4, Y4
+	VPAND        Y11, Y4, Y4
 	VPOR         Y4, Y2, Y2
-	VPSUBB       Y12, Y2, Y2
-	VPUNPCKLBW   Y2, Y11, Y4
-	VPUNPCKLWD   Y4, Y11, Y5
+	VPSUBB       Y11, Y2, Y2
+	VPUNPCKLBW   Y2, Y10, Y4
+	VPUNPCKLWD   Y4, Y10, Y5
 	VCVTDQ2PS    Y5, Y5
 	VMOVUPS      94(SI), X6
-	VMOVUPS      ·bytes50ab108d+0(SB), X7
-	VPSHUFB      X7, X6, X7
-	VMOVUPS      ·bytesa6d2abdd+0(SB), X8
-	VPAND        X8, X7, X8
+	VPSHUFB      ·bytes50ab108d+0(SB), X6, X7
+	VPAND        ·bytesa6d2abdd+0(SB), X7, X8
 	VPSRLW       $0x04, X7, X7
-	VMOVUPS      ·bytes0e2b88dd+0(SB), X9
-	VPAND        X9, X7, X7
+	VPAND        ·bytes0e2b88dd+0(SB), X7, X7
 	VPOR         X7, X8, X8
-	VMOVUPS      ·word0d0c0b0a+0(SB), X7
-	VPSHUFB      X7, X6, X6
+	VPSHUFB      ·word0d0c0b0a+0(SB), X6, X6
 	VPSLLW       $0x04, X6, X7
-	VMOVUPS      ·bytesba3e8ac5+0(SB), X9
-	VPAND        X9, X7, X7
+	VPAND        ·bytesba3e8ac5+0(SB), X7, X7
 	VPSLLW       $0x02, X6, X9
-	VMOVUPS      ·bytesfe0ac3c5+0(SB), X10
-	VPAND        X10, X9, X9
+	VPAND        ·bytesfe0ac3c5+0(SB), X9, X9
 	VPOR         X9, X7, X7
-	VMOVUPS      ·bytes33809a45+0(SB), X9
-	VPAND        X9, X6, X9
+	VPAND        ·bytes33809a45+0(SB), X6, X9
 	VPSRLW       $0x02, X6, X6
-	VMOVUPS      ·bytesff113b45+0(SB), X10
-	VPAND        X10, X6, X6
+	VPAND        ·bytesff113b45+0(SB), X6, X6
 	VPOR         X6, X9, X9
 	VPOR         X9, X7, X7
 	VPOR         X7, X8, X8
-	VMOVUPS      ·word20202020+0(SB), X6
-	VPSUBB       X6, X8, X8
+	VPSUBB       ·word20202020+0(SB), X8, X8
 	VPMOVSXBD    X8, Y6
 	VCVTDQ2PS    Y6, Y6
 	VMULPS       Y0, Y6, Y6
@@ -699,199 +689,198 @@ loop:
 	VBROADCASTSS 64(SP), Y0
 	VMULPS       Y0, Y5, Y5
 	VMOVUPS      Y5, (DI)
-	VPUNPCKHWD   Y4, Y11, Y4
+	VPUNPCKHWD   Y4, Y10, Y4
 	VCVTDQ2PS    Y4, Y4
 	VMULPS       Y0, Y4, Y4
 	VMOVUPS      Y4, 32(DI)
 	VPSRLW       $0x02, Y1, Y0
-	VPAND        Y13, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPSLLW       $0x01, Y3, Y4
-	VPAND        Y12, Y4, Y4
+	VPAND        Y11, Y4, Y4
 	VPOR         Y4, Y0, Y0
-	VPSUBB       Y12, Y0, Y0
-	VPUNPCKLBW   Y0, Y11, Y4
-	VPUNPCKLWD   Y4, Y11, Y5
+	VPSUBB       Y11, Y0, Y0
+	VPUNPCKLBW   Y0, Y10, Y4
+	VPUNPCKLWD   Y4, Y10, Y5
 	VCVTDQ2PS    Y5, Y5
 	VBROADCASTSS 72(SP), Y6
 	VMULPS       Y6, Y5, Y5
 	VMOVUPS      Y5, 128(DI)
-	VPUNPCKHWD   Y4, Y11, Y4
+	VPUNPCKHWD   Y4, Y10, Y4
 	VCVTDQ2PS    Y4, Y4
 	VMULPS       Y6, Y4, Y4
 	VMOVUPS      Y4, 160(DI)
 	VPSRLW       $0x04, Y1, Y4
-	VPAND        Y13, Y4, Y4
-	VPAND        Y12, Y3, Y5
+	VPAND        Y12, Y4, Y4
+	VPAND        Y11, Y3, Y5
 	VPOR         Y5, Y4, Y4
-	VPSUBB       Y12, Y4, Y4
-	VPUNPCKLBW   Y4, Y11, Y5
-	VPUNPCKLWD   Y5, Y11, Y6
+	VPSUBB       Y11, Y4, Y4
+	VPUNPCKLBW   Y4, Y10, Y5
+	VPUNPCKLWD   Y5, Y10, Y6
 	VCVTDQ2PS    Y6, Y6
 	VBROADCASTSS 80(SP), Y7
 	VMULPS       Y7, Y6, Y6
 	VMOVUPS      Y6, 256(DI)
-	VPUNPCKHWD   Y5, Y11, Y5
+	VPUNPCKHWD   Y5, Y10, Y5
 	VCVTDQ2PS    Y5, Y5
 	VMULPS       Y7, Y5, Y5
 	VMOVUPS      Y5, 288(DI)
 	VPSRLW       $0x06, Y1, Y1
-	VPAND        Y13, Y1, Y1
+	VPAND        Y12, Y1, Y1
 	VPSRLW       $0x01, Y3, Y5
-	VPAND        Y12, Y5, Y5
+	VPAND        Y11, Y5, Y5
 	VPOR         Y5, Y1, Y1
-	VPSUBB       Y12, Y1, Y1
-	VPUNPCKLBW   Y1, Y11, Y5
-	VPUNPCKLWD   Y5, Y11, Y6
+	VPSUBB       Y11, Y1, Y1
+	VPUNPCKLBW   Y1, Y10, Y5
+	VPUNPCKLWD   Y5, Y10, Y6
 	VCVTDQ2PS    Y6, Y6
 	VBROADCASTSS 88(SP), Y7
 	VMULPS       Y7, Y6, Y6
 	VMOVUPS      Y6, 384(DI)
-	VPUNPCKHWD   Y5, Y11, Y5
+	VPUNPCKHWD   Y5, Y10, Y5
 	VCVTDQ2PS    Y5, Y5
 	VMULPS       Y7, Y5, Y5
 	VMOVUPS      Y5, 416(DI)
-	VPUNPCKHBW   Y2, Y11, Y2
-	VPUNPCKLWD   Y2, Y11, Y5
+	VPUNPCKHBW   Y2, Y10, Y2
+	VPUNPCKLWD   Y2, Y10, Y5
 	VCVTDQ2PS    Y5, Y5
 	VBROADCASTSS 68(SP), Y6
 	VMULPS       Y6, Y5, Y5
 	VMOVUPS      Y5, 64(DI)
-	VPUNPCKHWD   Y2, Y11, Y2
+	VPUNPCKHWD   Y2, Y10, Y2
 	VCVTDQ2PS    Y2, Y2
 	VMULPS       Y6, Y2, Y2
 	VMOVUPS      Y2, 96(DI)
-	VPUNPCKHBW   Y0, Y11, Y0
-	VPUNPCKLWD   Y0, Y11, Y2
+	VPUNPCKHBW   Y0, Y10, Y0
+	VPUNPCKLWD   Y0, Y10, Y2
 	VCVTDQ2PS    Y2, Y2
 	VBROADCASTSS 76(SP), Y5
 	VMULPS       Y5, Y2, Y2
 	VMOVUPS      Y2, 192(DI)
-	VPUNPCKHWD   Y0, Y11, Y0
+	VPUNPCKHWD   Y0, Y10, Y0
 	VCVTDQ2PS    Y0, Y0
 	VMULPS       Y5, Y0, Y0
 	VMOVUPS      Y0, 224(DI)
-	VPUNPCKHBW   Y4, Y11, Y4
-	VPUNPCKLWD   Y4, Y11, Y0
+	VPUNPCKHBW   Y4, Y10, Y4
+	VPUNPCKLWD   Y4, Y10, Y0
 	VCVTDQ2PS    Y0, Y0
 	VBROADCASTSS 84(SP), Y2
 	VMULPS       Y2, Y0, Y0
 	VMOVUPS      Y0, 320(DI)
-	VPUNPCKHWD   Y4, Y11, Y4
+	VPUNPCKHWD   Y4, Y10, Y4
 	VCVTDQ2PS    Y4, Y4
 	VMULPS       Y2, Y4, Y4
 	VMOVUPS      Y4, 352(DI)
-	VPUNPCKHBW   Y1, Y11, Y1
-	VPUNPCKLWD   Y1, Y11, Y0
+	VPUNPCKHBW   Y1, Y10, Y1
+	VPUNPCKLWD   Y1, Y10, Y0
 	VCVTDQ2PS    Y0, Y0
 	VBROADCASTSS 92(SP), Y2
 	VMULPS       Y2, Y0, Y0
 	VMOVUPS      Y0, 448(DI)
-	VPUNPCKHWD   Y1, Y11, Y1
+	VPUNPCKHWD   Y1, Y10, Y1
 	VCVTDQ2PS    Y1, Y1
 	VMULPS       Y2, Y1, Y1
 	VMOVUPS      Y1, 480(DI)
-	VMOVUPS      ·bytesdabaf625+0(SB), Y0
-	VPERMD       64(SI), Y0, Y0
-	VPAND        Y13, Y0, Y1
+	VPERMD       64(SI), Y13, Y0
+	VPAND        Y12, Y0, Y1
 	VPSRLW       $0x02, Y3, Y2
-	VPAND        Y12, Y2, Y2
+	VPAND        Y11, Y2, Y2
 	VPOR         Y2, Y1, Y1
-	VPSUBB       Y12, Y1, Y1
-	VPUNPCKLBW   Y1, Y11, Y2
-	VPUNPCKLWD   Y2, Y11, Y4
+	VPSUBB       Y11, Y1, Y1
+	VPUNPCKLBW   Y1, Y10, Y2
+	VPUNPCKLWD   Y2, Y10, Y4
 	VCVTDQ2PS    Y4, Y4
 	VBROADCASTSS 96(SP), Y5
 	VMULPS       Y5, Y4, Y4
 	VMOVUPS      Y4, 512(DI)
-	VPUNPCKHWD   Y2, Y11, Y2
+	VPUNPCKHWD   Y2, Y10, Y2
 	VCVTDQ2PS    Y2, Y2
 	VMULPS       Y5, Y2, Y2
 	VMOVUPS      Y2, 544(DI)
 	VPSRLW       $0x02, Y0, Y2
-	VPAND        Y13, Y2, Y2
+	VPAND        Y12, Y2, Y2
 	VPSRLW       $0x03, Y3, Y4
-	VPAND        Y12, Y4, Y4
+	VPAND        Y11, Y4, Y4
 	VPOR         Y4, Y2, Y2
-	VPSUBB       Y12, Y2, Y2
-	VPUNPCKLBW   Y2, Y11, Y4
-	VPUNPCKLWD   Y4, Y11, Y5
+	VPSUBB       Y11, Y2, Y2
+	VPUNPCKLBW   Y2, Y10, Y4
+	VPUNPCKLWD   Y4, Y10, Y5
 	VCVTDQ2PS    Y5, Y5
 	VBROADCASTSS 104(SP), Y6
 	VMULPS       Y6, Y5, Y5
 	VMOVUPS      Y5, 640(DI)
-	VPUNPCKHWD   Y4, Y11, Y4
+	VPUNPCKHWD   Y4, Y10, Y4
 	VCVTDQ2PS    Y4, Y4
 	VMULPS       Y6, Y4, Y4
 	VMOVUPS      Y4, 672(DI)
 	VPSRLW       $0x04, Y0, Y4
-	VPAND        Y13, Y4, Y4
+	VPAND        Y12, Y4, Y4
 	VPSRLW       $0x04, Y3, Y5
-	VPAND        Y12, Y5, Y5
+	VPAND        Y11, Y5, Y5
 	VPOR         Y5, Y4, Y4
-	VPSUBB       Y12, Y4, Y4
-	VPUNPCKLBW   Y4, Y11, Y5
-	VPUNPCKLWD   Y5, Y11, Y6
+	VPSUBB       Y11, Y4, Y4
+	VPUNPCKLBW   Y4, Y10, Y5
+	VPUNPCKLWD   Y5, Y10, Y6
 	VCVTDQ2PS    Y6, Y6
 	VBROADCASTSS 112(SP), Y7
 	VMULPS       Y7, Y6, Y6
 	VMOVUPS      Y6, 768(DI)
-	VPUNPCKHWD   Y5, Y11, Y5
+	VPUNPCKHWD   Y5, Y10, Y5
 	VCVTDQ2PS    Y5, Y5
 	VMULPS       Y7, Y5, Y5
 	VMOVUPS      Y5, 800(DI)
 	VPSRLW       $0x06, Y0, Y0
-	VPAND        Y13, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPSRLW       $0x05, Y3, Y3
-	VPAND        Y12, Y3, Y3
+	VPAND        Y11, Y3, Y3
 	VPOR         Y3, Y0, Y0
-	VPSUBB       Y12, Y0, Y0
-	VPUNPCKLBW   Y0, Y11, Y3
-	VPUNPCKLWD   Y3, Y11, Y5
+	VPSUBB       Y11, Y0, Y0
+	VPUNPCKLBW   Y0, Y10, Y3
+	VPUNPCKLWD   Y3, Y10, Y5
 	VCVTDQ2PS    Y5, Y5
 	VBROADCASTSS 120(SP), Y6
 	VMULPS       Y6, Y5, Y5
 	VMOVUPS      Y5, 896(DI)
-	VPUNPCKHWD   Y3, Y11, Y3
+	VPUNPCKHWD   Y3, Y10, Y3
 	VCVTDQ2PS    Y3, Y3
 	VMULPS       Y6, Y3, Y3
 	VMOVUPS      Y3, 928(DI)
-	VPUNPCKHBW   Y1, Y11, Y1
-	VPUNPCKLWD   Y1, Y11, Y3
+	VPUNPCKHBW   Y1, Y10, Y1
+	VPUNPCKLWD   Y1, Y10, Y3
 	VCVTDQ2PS    Y3, Y3
 	VBROADCASTSS 100(SP), Y5
 	VMULPS       Y5, Y3, Y3
 	VMOVUPS      Y3, 576(DI)
-	VPUNPCKHWD   Y1, Y11, Y1
+	VPUNPCKHWD   Y1, Y10, Y1
 	VCVTDQ2PS    Y1, Y1
 	VMULPS       Y5, Y1, Y1
 	VMOVUPS      Y1, 608(DI)
-	VPUNPCKHBW   Y2, Y11, Y2
-	VPUNPCKLWD   Y2, Y11, Y1
+	VPUNPCKHBW   Y2, Y10, Y2
+	VPUNPCKLWD   Y2, Y10, Y1
 	VCVTDQ2PS    Y1, Y1
 	VBROADCASTSS 108(SP), Y3
 	VMULPS       Y3, Y1, Y1
 	VMOVUPS      Y1, 704(DI)
-	VPUNPCKHWD   Y2, Y11, Y2
+	VPUNPCKHWD   Y2, Y10, Y2
 	VCVTDQ2PS    Y2, Y2
 	VMULPS       Y3, Y2, Y2
 	VMOVUPS      Y2, 736(DI)
-	VPUNPCKHBW   Y4, Y11, Y4
-	VPUNPCKLWD   Y4, Y11, Y1
+	VPUNPCKHBW   Y4, Y10, Y4
+	VPUNPCKLWD   Y4, Y10, Y1
 	VCVTDQ2PS    Y1, Y1
 	VBROADCASTSS 116(SP), Y2
 	VMULPS       Y2, Y1, Y1
 	VMOVUPS      Y1, 832(DI)
-	VPUNPCKHWD   Y4, Y11, Y4
+	VPUNPCKHWD   Y4, Y10, Y4
 	VCVTDQ2PS    Y4, Y4
 	VMULPS       Y2, Y4, Y4
 	VMOVUPS      Y4, 864(DI)
-	VPUNPCKHBW   Y0, Y11, Y0
-	VPUNPCKLWD   Y0, Y11, Y1
+	VPUNPCKHBW   Y0, Y10, Y0
+	VPUNPCKLWD   Y0, Y10, Y1
 	VCVTDQ2PS    Y1, Y1
 	VBROADCASTSS 124(SP), Y2
 	VMULPS       Y2, Y1, Y1
 	VMOVUPS      Y1, 960(DI)
-	VPUNPCKHWD   Y0, Y11, Y0
+	VPUNPCKHWD   Y0, Y10, Y0
 	VCVTDQ2PS    Y0, Y0
 	VMULPS       Y2, Y0, Y0
 	VMOVUPS      Y0, 992(DI)
@@ -1148,19 +1137,14 @@ loop:
 	VPUNPCKLWD   Y10, Y4, Y5
 	VCVTDQ2PS    Y5, Y5
 	VMOVUPS      (SI), X6
-	VMOVUPS      ·bytesef749485+0(SB), X7
-	VPSHUFB      X7, X6, X7
-	VMOVUPS      ·bytes6c715399+0(SB), X8
-	VPAND        X8, X7, X8
+	VPSHUFB      ·bytesef749485+0(SB), X6, X7
+	VPAND        ·bytes6c715399+0(SB), X7, X8
 	VPSRLW       $0x04, X7, X7
-	VMOVUPS      ·bytes25a59241+0(SB), X9
-	VPAND        X9, X7, X7
+	VPAND        ·bytes25a59241+0(SB), X7, X7
 	VPOR         X7, X8, X8
-	VMOVUPS      ·bytesb4b8b4b5+0(SB), X7
-	VPSHUFB      X7, X6, X6
+	VPSHUFB      ·bytesb4b8b4b5+0(SB), X6, X6
 	VPSRLW       $0x02, X6, X6
-	VMOVUPS      ·bytes438b8425+0(SB), X7
-	VPAND        X7, X6, X6
+	VPAND        ·bytes438b8425+0(SB), X6, X6
 	VPOR         X6, X8, X8
 	VPMOVZXBD    X8, Y6
 	VCVTDQ2PS    Y6, Y6
@@ -1635,53 +1619,43 @@ TEXT ·DequantizeBlocksIQ4_XSAVX2(SB), NOSPLIT, $64-32
 	MOVQ         n+24(FP), BX
 	VXORPS       Y15, Y15, Y15
 	VXORPS       Y14, Y14, Y14
-	VMOVUPS      ·word0f0f0f0f+0(SB), Y13
-	VMOVUPS      ·bytes84e9573c+0(SB), Y12
-	VMOVUPS      ·bytes24d226f9+0(SB), Y11
-	VBROADCASTSS ·word00000000+0(SB), Y10
+	VMOVUPS      ·bytes349498c5+0(SB), Y13
+	VMOVUPS      ·word0f0f0f0f+0(SB), Y12
+	VMOVUPS      ·bytes84e9573c+0(SB), Y11
+	VMOVUPS      ·bytes24d226f9+0(SB), Y10
+	VBROADCASTSS ·word00000000+0(SB), Y9
 
 loop:
 	VPBROADCASTW   (SI), X0
 	VCVTPH2PS      X0, Y0
 	VFMADD231PS    X14, X0, X15
 	VBROADCASTI128 8(SI), Y1
-	VMOVUPS        ·bytesa2ad7a25+0(SB), Y2
-	VPSHUFB        Y2, Y1, Y1
-	VMOVUPS        ·bytes349498c5+0(SB), Y2
-	VPSRLVD        Y2, Y1, Y1
-	VPAND          Y13, Y1, Y1
-	VPSHUFB        Y1, Y12, Y2
-	VPSHUFB        Y1, Y11, Y1
+	VPSHUFB        ·bytesa2ad7a25+0(SB), Y1, Y1
+	VPSRLVD        Y13, Y1, Y1
+	VPAND          Y12, Y1, Y1
+	VPSHUFB        Y1, Y11, Y2
+	VPSHUFB        Y1, Y10, Y1
 	VPUNPCKLBW     Y2, Y1, Y3
-	VPUNPCKLWD     Y3, Y10, Y4
+	VPUNPCKLWD     Y3, Y9, Y4
 	VMOVUPS        (SI), X5
-	VMOVUPS        ·bytes04fa9615+0(SB), X6
-	VPSHUFB        X6, X5, X6
-	VMOVUPS        ·word000f000f+0(SB), X7
-	VPAND          X7, X6, X7
+	VPSHUFB        ·bytes04fa9615+0(SB), X5, X6
+	VPAND          ·word000f000f+0(SB), X6, X7
 	VPSRLW         $0x04, X6, X6
-	VMOVUPS        ·word0f000f00+0(SB), X8
-	VPAND          X8, X6, X6
+	VPAND          ·word0f000f00+0(SB), X6, X6
 	VPOR           X6, X7, X7
-	VMOVUPS        ·bytese7878a59+0(SB), X6
-	VPSHUFB        X6, X5, X5
+	VPSHUFB        ·bytese7878a59+0(SB), X5, X5
 	VPSLLW         $0x04, X5, X6
-	VMOVUPS        ·word00000030+0(SB), X8
-	VPAND          X8, X6, X6
+	VPAND          ·word00000030+0(SB), X6, X6
 	VPSLLW         $0x02, X5, X8
-	VMOVUPS        ·word00003000+0(SB), X9
-	VPAND          X9, X8, X8
+	VPAND          ·word00003000+0(SB), X8, X8
 	VPOR           X8, X6, X6
-	VMOVUPS        ·word00300000+0(SB), X8
-	VPAND          X8, X5, X8
+	VPAND          ·word00300000+0(SB), X5, X8
 	VPSRLW         $0x02, X5, X5
-	VMOVUPS        ·word30000000+0(SB), X9
-	VPAND          X9, X5, X5
+	VPAND          ·word30000000+0(SB), X5, X5
 	VPOR           X5, X8, X8
 	VPOR           X8, X6, X6
 	VPOR           X6, X7, X7
-	VMOVUPS        ·word20202020+0(SB), X5
-	VPSUBB         X5, X7, X7
+	VPSUBB         ·word20202020+0(SB), X7, X7
 	VPMOVSXBD      X7, Y5
 	VCVTDQ2PS      Y5, Y5
 	VMULPS         Y0, Y5, Y5
@@ -1694,175 +1668,161 @@ loop:
 	VBROADCASTSS   (SP), Y0
 	VMULPS         Y0, Y4, Y4
 	VMOVUPS        Y4, (DI)
-	VPUNPCKHWD     Y3, Y10, Y3
+	VPUNPCKHWD     Y3, Y9, Y3
 	VMULPS         Y0, Y3, Y3
 	VMOVUPS        Y3, 32(DI)
 	VPUNPCKHBW     Y2, Y1, Y1
-	VPUNPCKLWD     Y1, Y10, Y2
+	VPUNPCKLWD     Y1, Y9, Y2
 	VMULPS         Y0, Y2, Y2
 	VMOVUPS        Y2, 64(DI)
-	VPUNPCKHWD     Y1, Y10, Y1
+	VPUNPCKHWD     Y1, Y9, Y1
 	VMULPS         Y0, Y1, Y1
 	VMOVUPS        Y1, 96(DI)
 	VBROADCASTI128 24(SI), Y0
-	VMOVUPS        ·bytesa2ad7a25+0(SB), Y1
-	VPSHUFB        Y1, Y0, Y0
-	VMOVUPS        ·bytes349498c5+0(SB), Y1
-	VPSRLVD        Y1, Y0, Y0
-	VPAND          Y13, Y0, Y0
-	VPSHUFB        Y0, Y12, Y1
-	VPSHUFB        Y0, Y11, Y0
+	VPSHUFB        ·bytesa2ad7a25+0(SB), Y0, Y0
+	VPSRLVD        Y13, Y0, Y0
+	VPAND          Y12, Y0, Y0
+	VPSHUFB        Y0, Y11, Y1
+	VPSHUFB        Y0, Y10, Y0
 	VPUNPCKLBW     Y1, Y0, Y2
-	VPUNPCKLWD     Y2, Y10, Y3
+	VPUNPCKLWD     Y2, Y9, Y3
 	VBROADCASTSS   4(SP), Y4
 	VMULPS         Y4, Y3, Y3
 	VMOVUPS        Y3, 128(DI)
-	VPUNPCKHWD     Y2, Y10, Y2
+	VPUNPCKHWD     Y2, Y9, Y2
 	VMULPS         Y4, Y2, Y2
 	VMOVUPS        Y2, 160(DI)
 	VPUNPCKHBW     Y1, Y0, Y0
-	VPUNPCKLWD     Y0, Y10, Y1
+	VPUNPCKLWD     Y0, Y9, Y1
 	VMULPS         Y4, Y1, Y1
 	VMOVUPS        Y1, 192(DI)
-	VPUNPCKHWD     Y0, Y10, Y0
+	VPUNPCKHWD     Y0, Y9, Y0
 	VMULPS         Y4, Y0, Y0
 	VMOVUPS        Y0, 224(DI)
 	VBROADCASTI128 40(SI), Y0
-	VMOVUPS        ·bytesa2ad7a25+0(SB), Y1
-	VPSHUFB        Y1, Y0, Y0
-	VMOVUPS        ·bytes349498c5+0(SB), Y1
-	VPSRLVD        Y1, Y0, Y0
-	VPAND          Y13, Y0, Y0
-	VPSHUFB        Y0, Y12, Y1
-	VPSHUFB        Y0, Y11, Y0
+	VPSHUFB        ·bytesa2ad7a25+0(SB), Y0, Y0
+	VPSRLVD        Y13, Y0, Y0
+	VPAND          Y12, Y0, Y0
+	VPSHUFB        Y0, Y11, Y1
+	VPSHUFB        Y0, Y10, Y0
 	VPUNPCKLBW     Y1, Y0, Y2
-	VPUNPCKLWD     Y2, Y10, Y3
+	VPUNPCKLWD     Y2, Y9, Y3
 	VBROADCASTSS   8(SP), Y4
 	VMULPS         Y4, Y3, Y3
 	VMOVUPS        Y3, 256(DI)
-	VPUNPCKHWD     Y2, Y10, Y2
+	VPUNPCKHWD     Y2, Y9, Y2
 	VMULPS         Y4, Y2, Y2
 	VMOVUPS        Y2, 288(DI)
 	VPUNPCKHBW     Y1, Y0, Y0
-	VPUNPCKLWD     Y0, Y10, Y1
+	VPUNPCKLWD     Y0, Y9, Y1
 	VMULPS         Y4, Y1, Y1
 	VMOVUPS        Y1, 320(DI)
-	VPUNPCKHWD     Y0, Y10, Y0
+	VPUNPCKHWD     Y0, Y9, Y0
 	VMULPS         Y4, Y0, Y0
 	VMOVUPS        Y0, 352(DI)
 	VBROADCASTI128 56(SI), Y0
-	VMOVUPS        ·bytesa2ad7a25+0(SB), Y1
-	VPSHUFB        Y1, Y0, Y0
-	VMOVUPS        ·bytes349498c5+0(SB), Y1
-	VPSRLVD        Y1, Y0, Y0
-	VPAND          Y13, Y0, Y0
-	VPSHUFB        Y0, Y12, Y1
-	VPSHUFB        Y0, Y11, Y0
+	VPSHUFB        ·bytesa2ad7a25+0(SB), Y0, Y0
+	VPSRLVD        Y13, Y0, Y0
+	VPAND          Y12, Y0, Y0
+	VPSHUFB        Y0, Y11, Y1
+	VPSHUFB        Y0, Y10, Y0
 	VPUNPCKLBW     Y1, Y0, Y2
-	VPUNPCKLWD     Y2, Y10, Y3
+	VPUNPCKLWD     Y2, Y9, Y3
 	VBROADCASTSS   12(SP), Y4
 	VMULPS         Y4, Y3, Y3
 	VMOVUPS        Y3, 384(DI)
-	VPUNPCKHWD     Y2, Y10, Y2
+	VPUNPCKHWD     Y2, Y9, Y2
 	VMULPS         Y4, Y2, Y2
 	VMOVUPS        Y2, 416(DI)
 	VPUNPCKHBW     Y1, Y0, Y0
-	VPUNPCKLWD     Y0, Y10, Y1
+	VPUNPCKLWD     Y0, Y9, Y1
 	VMULPS         Y4, Y1, Y1
 	VMOVUPS        Y1, 448(DI)
-	VPUNPCKHWD     Y0, Y10, Y0
+	VPUNPCKHWD     Y0, Y9, Y0
 	VMULPS         Y4, Y0, Y0
 	VMOVUPS        Y0, 480(DI)
 	VBROADCASTI128 72(SI), Y0
-	VMOVUPS        ·bytesa2ad7a25+0(SB), Y1
-	VPSHUFB        Y1, Y0, Y0
-	VMOVUPS        ·bytes349498c5+0(SB), Y1
-	VPSRLVD        Y1, Y0, Y0
-	VPAND          Y13, Y0, Y0
-	VPSHUFB        Y0, Y12, Y1
-	VPSHUFB        Y0, Y11, Y0
+	VPSHUFB        ·bytesa2ad7a25+0(SB), Y0, Y0
+	VPSRLVD        Y13, Y0, Y0
+	VPAND          Y12, Y0, Y0
+	VPSHUFB        Y0, Y11, Y1
+	VPSHUFB        Y0, Y10, Y0
 	VPUNPCKLBW     Y1, Y0, Y2
-	VPUNPCKLWD     Y2, Y10, Y3
+	VPUNPCKLWD     Y2, Y9, Y3
 	VBROADCASTSS   16(SP), Y4
 	VMULPS         Y4, Y3, Y3
 	VMOVUPS        Y3, 512(DI)
-	VPUNPCKHWD     Y2, Y10, Y2
+	VPUNPCKHWD     Y2, Y9, Y2
 	VMULPS         Y4, Y2, Y2
 	VMOVUPS        Y2, 544(DI)
 	VPUNPCKHBW     Y1, Y0, Y0
-	VPUNPCKLWD     Y0, Y10, Y1
+	VPUNPCKLWD     Y0, Y9, Y1
 	VMULPS         Y4, Y1, Y1
 	VMOVUPS        Y1, 576(DI)
-	VPUNPCKHWD     Y0, Y10, Y0
+	VPUNPCKHWD     Y0, Y9, Y0
 	VMULPS         Y4, Y0, Y0
 	VMOVUPS        Y0, 608(DI)
 	VBROADCASTI128 88(SI), Y0
-	VMOVUPS        ·bytesa2ad7a25+0(SB), Y1
-	VPSHUFB        Y1, Y0, Y0
-	VMOVUPS        ·bytes349498c5+0(SB), Y1
-	VPSRLVD        Y1, Y0, Y0
-	VPAND          Y13, Y0, Y0
-	VPSHUFB        Y0, Y12, Y1
-	VPSHUFB        Y0, Y11, Y0
+	VPSHUFB        ·bytesa2ad7a25+0(SB), Y0, Y0
+	VPSRLVD        Y13, Y0, Y0
+	VPAND          Y12, Y0, Y0
+	VPSHUFB        Y0, Y11, Y1
+	VPSHUFB        Y0, Y10, Y0
 	VPUNPCKLBW     Y1, Y0, Y2
-	VPUNPCKLWD     Y2, Y10, Y3
+	VPUNPCKLWD     Y2, Y9, Y3
 	VBROADCASTSS   20(SP), Y4
 	VMULPS         Y4, Y3, Y3
 	VMOVUPS        Y3, 640(DI)
-	VPUNPCKHWD     Y2, Y10, Y2
+	VPUNPCKHWD     Y2, Y9, Y2
 	VMULPS         Y4, Y2, Y2
 	VMOVUPS        Y2, 672(DI)
 	VPUNPCKHBW     Y1, Y0, Y0
-	VPUNPCKLWD     Y0, Y10, Y1
+	VPUNPCKLWD     Y0, Y9, Y1
 	VMULPS         Y4, Y1, Y1
 	VMOVUPS        Y1, 704(DI)
-	VPUNPCKHWD     Y0, Y10, Y0
+	VPUNPCKHWD     Y0, Y9, Y0
 	VMULPS         Y4, Y0, Y0
 	VMOVUPS        Y0, 736(DI)
 	VBROADCASTI128 104(SI), Y0
-	VMOVUPS        ·bytesa2ad7a25+0(SB), Y1
-	VPSHUFB        Y1, Y0, Y0
-	VMOVUPS        ·bytes349498c5+0(SB), Y1
-	VPSRLVD        Y1, Y0, Y0
-	VPAND          Y13, Y0, Y0
-	VPSHUFB        Y0, Y12, Y1
-	VPSHUFB        Y0, Y11, Y0
+	VPSHUFB        ·bytesa2ad7a25+0(SB), Y0, Y0
+	VPSRLVD        Y13, Y0, Y0
+	VPAND          Y12, Y0, Y0
+	VPSHUFB        Y0, Y11, Y1
+	VPSHUFB        Y0, Y10, Y0
 	VPUNPCKLBW     Y1, Y0, Y2
-	VPUNPCKLWD     Y2, Y10, Y3
+	VPUNPCKLWD     Y2, Y9, Y3
 	VBROADCASTSS   24(SP), Y4
 	VMULPS         Y4, Y3, Y3
 	VMOVUPS        Y3, 768(DI)
-	VPUNPCKHWD     Y2, Y10, Y2
+	VPUNPCKHWD     Y2, Y9, Y2
 	VMULPS         Y4, Y2, Y2
 	VMOVUPS        Y2, 800(DI)
 	VPUNPCKHBW     Y1, Y0, Y0
-	VPUNPCKLWD     Y0, Y10, Y1
+	VPUNPCKLWD     Y0, Y9, Y1
 	VMULPS         Y4, Y1, Y1
 	VMOVUPS        Y1, 832(DI)
-	VPUNPCKHWD     Y0, Y10, Y0
+	VPUNPCKHWD     Y0, Y9, Y0
 	VMULPS         Y4, Y0, Y0
 	VMOVUPS        Y0, 864(DI)
 	VBROADCASTI128 120(SI), Y0
-	VMOVUPS        ·bytesa2ad7a25+0(SB), Y1
-	VPSHUFB        Y1, Y0, Y0
-	VMOVUPS        ·bytes349498c5+0(SB), Y1
-	VPSRLVD        Y1, Y0, Y0
-	VPAND          Y13, Y0, Y0
-	VPSHUFB        Y0, Y12, Y1
-	VPSHUFB        Y0, Y11, Y0
+	VPSHUFB        ·bytesa2ad7a25+0(SB), Y0, Y0
+	VPSRLVD        Y13, Y0, Y0
+	VPAND          Y12, Y0, Y0
+	VPSHUFB        Y0, Y11, Y1
+	VPSHUFB        Y0, Y10, Y0
 	VPUNPCKLBW     Y1, Y0, Y2
-	VPUNPCKLWD     Y2, Y10, Y3
+	VPUNPCKLWD     Y2, Y9, Y3
 	VBROADCASTSS   28(SP), Y4
 	VMULPS         Y4, Y3, Y3
 	VMOVUPS        Y3, 896(DI)
-	VPUNPCKHWD     Y2, Y10, Y2
+	VPUNPCKHWD     Y2, Y9, Y2
 	VMULPS         Y4, Y2, Y2
 	VMOVUPS        Y2, 928(DI)
 	VPUNPCKHBW     Y1, Y0, Y0
-	VPUNPCKLWD     Y0, Y10, Y1
+	VPUNPCKLWD     Y0, Y9, Y1
 	VMULPS         Y4, Y1, Y1
 	VMOVUPS        Y1, 960(DI)
-	VPUNPCKHWD     Y0, Y10, Y0
+	VPUNPCKHWD     Y0, Y9, Y0
 	VMULPS         Y4, Y0, Y0
 	VMOVUPS        Y0, 992(DI)
 	ADDQ           $+1024, DI
@@ -1870,5 +1830,469 @@ loop:
 	DECQ           BX
 	JNE            loop
 	VMOVSS         X15, (DX)
+	VZEROUPPER
+	RET
+
+// func DequantizeHalvesQ8_0AVX2(y *uint16, blocks *uint8, upper int, check *float32, n int)
+// Requires: AVX, AVX2, F16C, FMA3
+TEXT ·DequantizeHalvesQ8_0AVX2(SB), NOSPLIT, $0-40
+	// DI y, SI blocks, DX upper, BX check, R8 n
+	MOVQ   y+0(FP), DI
+	MOVQ   blocks+8(FP), SI
+	MOVQ   upper+16(FP), DX
+	MOVQ   check+24(FP), BX
+	MOVQ   n+32(FP), R8
+	VXORPS Y10, Y10, Y10
+	VXORPS Y9, Y9, Y9
+
+loop:
+	VPBROADCASTW (SI), X0
+	VCVTPH2PS    X0, Y0
+	VFMADD231PS  X9, X0, X10
+	TESTQ        DX, DX
+	JNE          upper1
+	VPMOVSXBD    2(SI), Y15
+	VCVTDQ2PS    Y15, Y15
+	VMULPS       Y0, Y15, Y15
+	VCVTPS2PH    $0x00, Y15, (DI)
+	VPMOVSXBD    10(SI), Y14
+	VCVTDQ2PS    Y14, Y14
+	VMULPS       Y0, Y14, Y14
+	VCVTPS2PH    $0x00, Y14, 16(DI)
+	VPMOVSXBD    18(SI), Y15
+	VCVTDQ2PS    Y15, Y15
+	VMULPS       Y0, Y15, Y15
+	VCVTPS2PH    $0x00, Y15, 32(DI)
+	VPMOVSXBD    26(SI), Y14
+	VCVTDQ2PS    Y14, Y14
+	VMULPS       Y0, Y14, Y14
+	VCVTPS2PH    $0x00, Y14, 48(DI)
+	JMP          next2
+
+upper1:
+	VMULPS       ·word47800000+0(SB), Y0, Y11
+	VPMOVSXBW    2(SI), Y13
+	VPSLLD       $0x10, Y13, Y15
+	VPSRAD       $0x10, Y15, Y15
+	VCVTDQ2PS    Y15, Y15
+	VMULPS       Y11, Y15, Y14
+	VFNMADD213PS Y14, Y0, Y15
+	VSUBPS       Y15, Y14, Y14
+	VPSRAD       $0x10, Y13, Y13
+	VCVTDQ2PS    Y13, Y13
+	VMULPS       Y11, Y13, Y12
+	VFNMADD213PS Y12, Y0, Y13
+	VSUBPS       Y13, Y12, Y12
+	VPSRLD       $0x10, Y14, Y14
+	VPBLENDW     $0xaa, Y12, Y14, Y14
+	VMOVUPS      Y14, (DI)
+	VPMOVSXBW    18(SI), Y13
+	VPSLLD       $0x10, Y13, Y15
+	VPSRAD       $0x10, Y15, Y15
+	VCVTDQ2PS    Y15, Y15
+	VMULPS       Y11, Y15, Y14
+	VFNMADD213PS Y14, Y0, Y15
+	VSUBPS       Y15, Y14, Y14
+	VPSRAD       $0x10, Y13, Y13
+	VCVTDQ2PS    Y13, Y13
+	VMULPS       Y11, Y13, Y12
+	VFNMADD213PS Y12, Y0, Y13
+	VSUBPS       Y13, Y12, Y12
+	VPSRLD       $0x10, Y14, Y14
+	VPBLENDW     $0xaa, Y12, Y14, Y14
+	VMOVUPS      Y14, 32(DI)
+
+next2:
+	ADDQ   $+64, DI
+	ADDQ   $+34, SI
+	DECQ   R8
+	JNE    loop
+	VMOVSS X10, (BX)
+	VZEROUPPER
+	RET
+
+// func DequantizeHalvesQ4_0AVX2(y *uint16, blocks *uint8, upper int, check *float32, n int)
+// Requires: AVX, AVX2, F16C, FMA3
+TEXT ·DequantizeHalvesQ4_0AVX2(SB), NOSPLIT, $0-40
+	// DI y, SI blocks, DX upper, BX check, R8 n
+	MOVQ    y+0(FP), DI
+	MOVQ    blocks+8(FP), SI
+	MOVQ    upper+16(FP), DX
+	MOVQ    check+24(FP), BX
+	MOVQ    n+32(FP), R8
+	VXORPS  Y10, Y10, Y10
+	VXORPS  Y9, Y9, Y9
+	VMOVUPS ·bytesdc98df42+0(SB), Y8
+	VMOVUPS ·bytesdc98df42+32(SB), Y7
+	VMOVUPS ·bytes349498c5+0(SB), Y6
+	VMOVUPS ·word0f0f0f0f+0(SB), Y5
+
+loop:
+	VPBROADCASTW (SI), X0
+	VCVTPH2PS    X0, Y0
+	VFMADD231PS  X9, X0, X10
+	VMULPS       Y0, Y8, Y15
+	VMULPS       Y0, Y7, Y14
+	VMOVUPS      2(SI), X0
+	VPERMQ       $0x50, Y0, Y0
+	VPSRLVD      Y6, Y0, Y0
+	VPAND        Y5, Y0, Y13
+	CALL         ·lookUpAVX2(SB)
+	ADDQ         $+18, SI
+	DECQ         R8
+	JNE          loop
+	VMOVSS       X10, (BX)
+	VZEROUPPER
+	RET
+
+// func DequantizeHalvesQ4_1AVX2(y *uint16, blocks *uint8, upper int, check *float32, n int)
+// Requires: AVX, AVX2, F16C, FMA3
+TEXT ·DequantizeHalvesQ4_1AVX2(SB), NOSPLIT, $0-40
+	// DI y, SI blocks, DX upper, BX check, R8 n
+	MOVQ    y+0(FP), DI
+	MOVQ    blocks+8(FP), SI
+	MOVQ    upper+16(FP), DX
+	MOVQ    check+24(FP), BX
+	MOVQ    n+32(FP), R8
+	VXORPS  Y10, Y10, Y10
+	VXORPS  Y9, Y9, Y9
+	VMOVUPS ·bytes0a3ed408+0(SB), Y8
+	VMOVUPS ·bytes0a3ed408+32(SB), Y7
+	VMOVUPS ·bytes349498c5+0(SB), Y6
+	VMOVUPS ·word0f0f0f0f+0(SB), Y5
+
+loop:
+	VPBROADCASTD (SI), X0
+	VCVTPH2PS    X0, Y0
+	VFMADD231PS  X9, X0, X10
+	VMOVSLDUP    Y0, Y1
+	VMOVSHDUP    Y0, Y0
+	VMOVAPS      Y0, Y15
+	VFMADD231PS  Y1, Y8, Y15
+	VMOVAPS      Y0, Y14
+	VFMADD231PS  Y1, Y7, Y14
+	VMOVUPS      4(SI), X0
+	VPERMQ       $0x50, Y0, Y0
+	VPSRLVD      Y6, Y0, Y0
+	VPAND        Y5, Y0, Y13
+	CALL         ·lookUpAVX2(SB)
+	ADDQ         $+20, SI
+	DECQ         R8
+	JNE          loop
+	VHADDPS      X10, X10, X10
+	VMOVSS       X10, (BX)
+	VZEROUPPER
+	RET
+
+// func DequantizeHalvesIQ4_NLAVX2(y *uint16, blocks *uint8, upper int, check *float32, n int)
+// Requires: AVX, AVX2, F16C, FMA3
+TEXT ·DequantizeHalvesIQ4_NLAVX2(SB), NOSPLIT, $0-40
+	// DI y, SI blocks, DX upper, BX check, R8 n
+	MOVQ    y+0(FP), DI
+	MOVQ    blocks+8(FP), SI
+	MOVQ    upper+16(FP), DX
+	MOVQ    check+24(FP), BX
+	MOVQ    n+32(FP), R8
+	VXORPS  Y10, Y10, Y10
+	VXORPS  Y9, Y9, Y9
+	VMOVUPS ·bytes0bad4446+0(SB), Y8
+	VMOVUPS ·bytes0bad4446+32(SB), Y7
+	VMOVUPS ·bytes349498c5+0(SB), Y6
+	VMOVUPS ·word0f0f0f0f+0(SB), Y5
+
+loop:
+	VPBROADCASTW (SI), X0
+	VCVTPH2PS    X0, Y0
+	VFMADD231PS  X9, X0, X10
+	VMULPS       Y0, Y8, Y15
+	VMULPS       Y0, Y7, Y14
+	VMOVUPS      2(SI), X0
+	VPERMQ       $0x50, Y0, Y0
+	VPSRLVD      Y6, Y0, Y0
+	VPAND        Y5, Y0, Y13
+	CALL         ·lookUpAVX2(SB)
+	ADDQ         $+18, SI
+	DECQ         R8
+	JNE          loop
+	VMOVSS       X10, (BX)
+	VZEROUPPER
+	RET
+
+// func DequantizeHalvesMXFP4AVX2(y *uint16, blocks *uint8, upper int, table *[256]float32, check *float32, n int)
+// Requires: AVX, AVX2
+TEXT ·DequantizeHalvesMXFP4AVX2(SB), NOSPLIT, $0-48
+	// DI y, SI blocks, DX upper, BX table, R8 check, R9 n
+	MOVQ    y+0(FP), DI
+	MOVQ    blocks+8(FP), SI
+	MOVQ    upper+16(FP), DX
+	MOVQ    table+24(FP), BX
+	MOVQ    check+32(FP), R8
+	MOVQ    n+40(FP), R9
+	VXORPS  Y6, Y6, Y6
+	VXORPS  Y0, Y0, Y0
+	VMOVUPS ·bytese0e51925+0(SB), Y10
+	VMOVUPS ·bytese0e51925+32(SB), Y9
+	VMOVUPS ·bytes349498c5+0(SB), Y8
+	VMOVUPS ·word0f0f0f0f+0(SB), Y7
+
+loop:
+	MOVBLZX      (SI), AX
+	VBROADCASTSS (BX)(AX*4), Y0
+	VMULPS       Y0, Y10, Y15
+	VMULPS       Y0, Y9, Y14
+	VMOVUPS      1(SI), X0
+	VPERMQ       $0x50, Y0, Y0
+	VPSRLVD      Y8, Y0, Y0
+	VPAND        Y7, Y0, Y13
+	CALL         ·lookUpAVX2(SB)
+	ADDQ         $+17, SI
+	DECQ         R9
+	JNE          loop
+	VMOVSS       X6, (R8)
+	VZEROUPPER
+	RET
+
+// func DequantizeHalvesQ4_KAVX2(y *uint16, blocks *uint8, upper int, check *float32, n int)
+// Requires: AVX, AVX2, F16C, FMA3
+TEXT ·DequantizeHalvesQ4_KAVX2(SB), NOSPLIT, $128-40
+	// DI y, SI blocks, DX upper, BX check, R8 n
+	MOVQ    y+0(FP), DI
+	MOVQ    blocks+8(FP), SI
+	MOVQ    upper+16(FP), DX
+	MOVQ    check+24(FP), BX
+	MOVQ    n+32(FP), R8
+	VXORPS  Y10, Y10, Y10
+	VXORPS  Y9, Y9, Y9
+	VMOVUPS ·bytes438b8425+0(SB), X8
+	VMOVUPS ·bytes0a3ed408+0(SB), Y7
+	VMOVUPS ·bytes0a3ed408+32(SB), Y6
+	VMOVUPS ·word0f0f0f0f+0(SB), Y5
+
+loop:
+	VPBROADCASTD (SI), X0
+	VCVTPH2PS    X0, Y0
+	VFMADD231PS  X9, X0, X10
+	VMOVUPS      (SI), X1
+	VPSHUFB      ·bytesef749485+0(SB), X1, X2
+	VPAND        ·bytes6c715399+0(SB), X2, X3
+	VPSRLW       $0x04, X2, X2
+	VPAND        ·bytes25a59241+0(SB), X2, X2
+	VPOR         X2, X3, X3
+	VPSHUFB      ·bytesb4b8b4b5+0(SB), X1, X1
+	VPSRLW       $0x02, X1, X1
+	VPAND        X8, X1, X1
+	VPOR         X1, X3, X3
+	VPMOVZXBD    X3, Y1
+	VCVTDQ2PS    Y1, Y1
+	VMOVSLDUP    Y0, Y2
+	VMULPS       Y2, Y1, Y4
+	VMOVUPS      Y4, (SP)
+	VPSRLDQ      $0x08, X3, X3
+	VPMOVZXBD    X3, Y3
+	VCVTDQ2PS    Y3, Y3
+	VMULPS       Y2, Y3, Y2
+	VMOVUPS      Y2, 32(SP)
+	VBROADCASTSS (SP), Y2
+	VMOVSHDUP    Y0, Y0
+	VPXOR        ·word80000000+0(SB), Y0, Y0
+	VMULPS       Y0, Y1, Y1
+	VMOVUPS      Y1, 64(SP)
+	VMULPS       Y0, Y3, Y3
+	VMOVUPS      Y3, 96(SP)
+	VBROADCASTSS 96(SP), Y0
+	VMOVAPS      Y0, Y15
+	VFMADD231PS  Y2, Y7, Y15
+	VMOVAPS      Y0, Y14
+	VFMADD231PS  Y2, Y6, Y14
+	VPERMQ       $0xd8, 16(SI), Y0
+	VPAND        Y5, Y0, Y13
+	CALL         ·lookUpAVX2(SB)
+	VBROADCASTSS 4(SP), Y1
+	VBROADCASTSS 100(SP), Y2
+	VMOVAPS      Y2, Y15
+	VFMADD231PS  Y1, Y7, Y15
+	VMOVAPS      Y2, Y14
+	VFMADD231PS  Y1, Y6, Y14
+	VPSRLW       $0x04, Y0, Y0
+	VPAND        Y5, Y0, Y13
+	CALL         ·lookUpAVX2(SB)
+	VBROADCASTSS 8(SP), Y0
+	VBROADCASTSS 104(SP), Y1
+	VMOVAPS      Y1, Y15
+	VFMADD231PS  Y0, Y7, Y15
+	VMOVAPS      Y1, Y14
+	VFMADD231PS  Y0, Y6, Y14
+	VPERMQ       $0xd8, 48(SI), Y0
+	VPAND        Y5, Y0, Y13
+	CALL         ·lookUpAVX2(SB)
+	VBROADCASTSS 12(SP), Y1
+	VBROADCASTSS 108(SP), Y2
+	VMOVAPS      Y2, Y15
+	VFMADD231PS  Y1, Y7, Y15
+	VMOVAPS      Y2, Y14
+	VFMADD231PS  Y1, Y6, Y14
+	VPSRLW       $0x04, Y0, Y0
+	VPAND        Y5, Y0, Y13
+	CALL         ·lookUpAVX2(SB)
+	VBROADCASTSS 16(SP), Y0
+	VBROADCASTSS 112(SP), Y1
+	VMOVAPS      Y1, Y15
+	VFMADD231PS  Y0, Y7, Y15
+	VMOVAPS      Y1, Y14
+	VFMADD231PS  Y0, Y6, Y14
+	VPERMQ       $0xd8, 80(SI), Y0
+	VPAND        Y5, Y0, Y13
+	CALL         ·lookUpAVX2(SB)
+	VBROADCASTSS 20(SP), Y1
+	VBROADCASTSS 116(SP), Y2
+	VMOVAPS      Y2, Y15
+	VFMADD231PS  Y1, Y7, Y15
+	VMOVAPS      Y2, Y14
+	VFMADD231PS  Y1, Y6, Y14
+	VPSRLW       $0x04, Y0, Y0
+	VPAND        Y5, Y0, Y13
+	CALL         ·lookUpAVX2(SB)
+	VBROADCASTSS 24(SP), Y0
+	VBROADCASTSS 120(SP), Y1
+	VMOVAPS      Y1, Y15
+	VFMADD231PS  Y0, Y7, Y15
+	VMOVAPS      Y1, Y14
+	VFMADD231PS  Y0, Y6, Y14
+	VPERMQ       $0xd8, 112(SI), Y0
+	VPAND        Y5, Y0, Y13
+	CALL         ·lookUpAVX2(SB)
+	VBROADCASTSS 28(SP), Y1
+	VBROADCASTSS 124(SP), Y2
+	VMOVAPS      Y2, Y15
+	VFMADD231PS  Y1, Y7, Y15
+	VMOVAPS      Y2, Y14
+	VFMADD231PS  Y1, Y6, Y14
+	VPSRLW       $0x04, Y0, Y0
+	VPAND        Y5, Y0, Y13
+	CALL         ·lookUpAVX2(SB)
+	ADDQ         $+144, SI
+	DECQ         R8
+	JNE          loop
+	VHADDPS      X10, X10, X10
+	VMOVSS       X10, (BX)
+	VZEROUPPER
+	RET
+
+// func DequantizeHalvesIQ4_XSAVX2(y *uint16, blocks *uint8, upper int, check *float32, n int)
+// Requires: AVX, AVX2, F16C, FMA3
+TEXT ·DequantizeHalvesIQ4_XSAVX2(SB), NOSPLIT, $64-40
+	// DI y, SI blocks, DX upper, BX check, R8 n
+	MOVQ    y+0(FP), DI
+	MOVQ    blocks+8(FP), SI
+	MOVQ    upper+16(FP), DX
+	MOVQ    check+24(FP), BX
+	MOVQ    n+32(FP), R8
+	VXORPS  Y10, Y10, Y10
+	VXORPS  Y9, Y9, Y9
+	VMOVUPS ·bytes0bad4446+0(SB), Y8
+	VMOVUPS ·bytes0bad4446+32(SB), Y7
+	VMOVUPS ·bytes349498c5+0(SB), Y6
+	VMOVUPS ·word0f0f0f0f+0(SB), Y5
+
+loop:
+	VPBROADCASTW (SI), X0
+	VCVTPH2PS    X0, Y0
+	VFMADD231PS  X9, X0, X10
+	VMOVUPS      (SI), X1
+	VPSHUFB      ·bytes04fa9615+0(SB), X1, X2
+	VPAND        ·word000f000f+0(SB), X2, X3
+	VPSRLW       $0x04, X2, X2
+	VPAND        ·word0f000f00+0(SB), X2, X2
+	VPOR         X2, X3, X3
+	VPSHUFB      ·bytese7878a59+0(SB), X1, X1
+	VPSLLW       $0x04, X1, X2
+	VPAND        ·word00000030+0(SB), X2, X2
+	VPSLLW       $0x02, X1, X4
+	VPAND        ·word00003000+0(SB), X4, X4
+	VPOR         X4, X2, X2
+	VPAND        ·word00300000+0(SB), X1, X4
+	VPSRLW       $0x02, X1, X1
+	VPAND        ·word30000000+0(SB), X1, X1
+	VPOR         X1, X4, X4
+	VPOR         X4, X2, X2
+	VPOR         X2, X3, X3
+	VPSUBB       ·word20202020+0(SB), X3, X3
+	VPMOVSXBD    X3, Y1
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y0, Y1, Y1
+	VMOVUPS      Y1, (SP)
+	VPSRLDQ      $0x08, X3, X3
+	VPMOVSXBD    X3, Y3
+	VCVTDQ2PS    Y3, Y3
+	VMULPS       Y0, Y3, Y3
+	VMOVUPS      Y3, 32(SP)
+	VBROADCASTSS (SP), Y0
+	VMULPS       Y0, Y8, Y15
+	VMULPS       Y0, Y7, Y14
+	VMOVUPS      8(SI), X0
+	VPERMQ       $0x50, Y0, Y0
+	VPSRLVD      Y6, Y0, Y0
+	VPAND        Y5, Y0, Y13
+	CALL         ·lookUpAVX2(SB)
+	VBROADCASTSS 4(SP), Y0
+	VMULPS       Y0, Y8, Y15
+	VMULPS       Y0, Y7, Y14
+	VMOVUPS      24(SI), X0
+	VPERMQ       $0x50, Y0, Y0
+	VPSRLVD      Y6, Y0, Y0
+	VPAND        Y5, Y0, Y13
+	CALL         ·lookUpAVX2(SB)
+	VBROADCASTSS 8(SP), Y0
+	VMULPS       Y0, Y8, Y15
+	VMULPS       Y0, Y7, Y14
+	VMOVUPS      40(SI), X0
+	VPERMQ       $0x50, Y0, Y0
+	VPSRLVD      Y6, Y0, Y0
+	VPAND        Y5, Y0, Y13
+	CALL         ·lookUpAVX2(SB)
+	VBROADCASTSS 12(SP), Y0
+	VMULPS       Y0, Y8, Y15
+	VMULPS       Y0, Y7, Y14
+	VMOVUPS      56(SI), X0
+	VPERMQ       $0x50, Y0, Y0
+	VPSRLVD      Y6, Y0, Y0
+	VPAND        Y5, Y0, Y13
+	CALL         ·lookUpAVX2(SB)
+	VBROADCASTSS 16(SP), Y0
+	VMULPS       Y0, Y8, Y15
+	VMULPS       Y0, Y7, Y14
+	VMOVUPS      72(SI), X0
+	VPERMQ       $0x50, Y0, Y0
+	VPSRLVD      Y6, Y0, Y0
+	VPAND        Y5, Y0, Y13
+	CALL         ·lookUpAVX2(SB)
+	VBROADCASTSS 20(SP), Y0
+	VMULPS       Y0, Y8, Y15
+	VMULPS       Y0, Y7, Y14
+	VMOVUPS      88(SI), X0
+	VPERMQ       $0x50, Y0, Y0
+	VPSRLVD      Y6, Y0, Y0
+	VPAND        Y5, Y0, Y13
+	CALL         ·lookUpAVX2(SB)
+	VBROADCASTSS 24(SP), Y0
+	VMULPS       Y0, Y8, Y15
+	VMULPS       Y0, Y7, Y14
+	VMOVUPS      104(SI), X0
+	VPERMQ       $0x50, Y0, Y0
+	VPSRLVD      Y6, Y0, Y0
+	VPAND        Y5, Y0, Y13
+	CALL         ·lookUpAVX2(SB)
+	VBROADCASTSS 28(SP), Y0
+	VMULPS       Y0, Y8, Y15
+	VMULPS       Y0, Y7, Y14
+	VMOVUPS      120(SI), X0
+	VPERMQ       $0x50, Y0, Y0
+	VPSRLVD      Y6, Y0, Y0
+	VPAND        Y5, Y0, Y13
+	CALL         ·lookUpAVX2(SB)
+	ADDQ         $+136, SI
+	DECQ         R8
+	JNE          loop
+	VMOVSS       X10, (BX)
 	VZEROUPPER
 	RET

@@ -24,39 +24,35 @@ loop:
 	WORD $0x0f10a443 // sshll v3.4s, v2.4h, #0
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x6e20dc63 // fmul v3.4s, v3.4s, v0.4s
-	FMOVQ F3, (R0)
 	WORD $0x4f10a442 // sshll2 v2.4s, v2.8h, #0
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
-	FMOVQ F2, 16(R0)
+	FSTPQ (F3, F2), (R0)
 	WORD $0x4f08a421 // sshll2 v1.8h, v1.16b, #0
 	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
-	FMOVQ F2, 32(R0)
 	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
-	FMOVQ F1, 48(R0)
+	FSTPQ (F2, F1), 32(R0)
 	FMOVQ 18(R1), F1
 	WORD $0x0f08a422 // sshll v2.8h, v1.8b, #0
 	WORD $0x0f10a443 // sshll v3.4s, v2.4h, #0
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x6e20dc63 // fmul v3.4s, v3.4s, v0.4s
-	FMOVQ F3, 64(R0)
 	WORD $0x4f10a442 // sshll2 v2.4s, v2.8h, #0
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
-	FMOVQ F2, 80(R0)
+	FSTPQ (F3, F2), 64(R0)
 	WORD $0x4f08a421 // sshll2 v1.8h, v1.16b, #0
 	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
-	FMOVQ F2, 96(R0)
 	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
-	FMOVQ F1, 112(R0)
+	FSTPQ (F2, F1), 96(R0)
 	ADD $128, R0, R0
 	ADD $34, R1, R1
 	SUB $1, R3, R3
@@ -88,20 +84,18 @@ loop:
 	WORD $0x0f10a464 // sshll v4.4s, v3.4h, #0
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x6e20dc84 // fmul v4.4s, v4.4s, v0.4s
-	FMOVQ F4, (R0)
 	WORD $0x4f10a463 // sshll2 v3.4s, v3.8h, #0
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x6e20dc63 // fmul v3.4s, v3.4s, v0.4s
-	FMOVQ F3, 16(R0)
+	FSTPQ (F4, F3), (R0)
 	WORD $0x4f08a442 // sshll2 v2.8h, v2.16b, #0
 	WORD $0x0f10a443 // sshll v3.4s, v2.4h, #0
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x6e20dc63 // fmul v3.4s, v3.4s, v0.4s
-	FMOVQ F3, 32(R0)
 	WORD $0x4f10a442 // sshll2 v2.4s, v2.8h, #0
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
-	FMOVQ F2, 48(R0)
+	FSTPQ (F3, F2), 32(R0)
 	VUSHR $4, V1.B16, V1.B16
 	VAND V13.B16, V1.B16, V1.B16
 	VSUB V12.B16, V1.B16, V1.B16
@@ -109,20 +103,18 @@ loop:
 	WORD $0x0f10a443 // sshll v3.4s, v2.4h, #0
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x6e20dc63 // fmul v3.4s, v3.4s, v0.4s
-	FMOVQ F3, 64(R0)
 	WORD $0x4f10a442 // sshll2 v2.4s, v2.8h, #0
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
-	FMOVQ F2, 80(R0)
+	FSTPQ (F3, F2), 64(R0)
 	WORD $0x4f08a421 // sshll2 v1.8h, v1.16b, #0
 	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
-	FMOVQ F2, 96(R0)
 	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
-	FMOVQ F1, 112(R0)
+	FSTPQ (F2, F1), 96(R0)
 	ADD $128, R0, R0
 	ADD $18, R1, R1
 	SUB $1, R3, R3
@@ -157,23 +149,21 @@ loop:
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
 	WORD $0x6e20dca5 // fmul v5.4s, v5.4s, v0.4s
 	WORD $0x4e21d4a5 // fadd v5.4s, v5.4s, v1.4s
-	FMOVQ F5, (R0)
 	VUXTL2 V4.H8, V4.S4
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x6e20dc84 // fmul v4.4s, v4.4s, v0.4s
 	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
-	FMOVQ F4, 16(R0)
+	FSTPQ (F5, F4), (R0)
 	VUXTL2 V3.B16, V3.H8
 	VUXTL V3.H4, V4.S4
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x6e20dc84 // fmul v4.4s, v4.4s, v0.4s
 	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
-	FMOVQ F4, 32(R0)
 	VUXTL2 V3.H8, V3.S4
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x6e20dc63 // fmul v3.4s, v3.4s, v0.4s
 	WORD $0x4e21d463 // fadd v3.4s, v3.4s, v1.4s
-	FMOVQ F3, 48(R0)
+	FSTPQ (F4, F3), 32(R0)
 	VUSHR $4, V2.B16, V2.B16
 	VAND V13.B16, V2.B16, V2.B16
 	VUXTL V2.B8, V3.H8
@@ -181,23 +171,21 @@ loop:
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x6e20dc84 // fmul v4.4s, v4.4s, v0.4s
 	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
-	FMOVQ F4, 64(R0)
 	VUXTL2 V3.H8, V3.S4
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x6e20dc63 // fmul v3.4s, v3.4s, v0.4s
 	WORD $0x4e21d463 // fadd v3.4s, v3.4s, v1.4s
-	FMOVQ F3, 80(R0)
+	FSTPQ (F4, F3), 64(R0)
 	VUXTL2 V2.B16, V2.H8
 	VUXTL V2.H4, V3.S4
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x6e20dc63 // fmul v3.4s, v3.4s, v0.4s
 	WORD $0x4e21d463 // fadd v3.4s, v3.4s, v1.4s
-	FMOVQ F3, 96(R0)
 	VUXTL2 V2.H8, V2.S4
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
 	WORD $0x4e21d442 // fadd v2.4s, v2.4s, v1.4s
-	FMOVQ F2, 112(R0)
+	FSTPQ (F3, F2), 96(R0)
 	ADD $128, R0, R0
 	ADD $20, R1, R1
 	SUB $1, R3, R3
@@ -237,20 +225,18 @@ loop:
 	WORD $0x0f10a485 // sshll v5.4s, v4.4h, #0
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
 	WORD $0x6e20dca5 // fmul v5.4s, v5.4s, v0.4s
-	FMOVQ F5, (R0)
 	WORD $0x4f10a484 // sshll2 v4.4s, v4.8h, #0
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x6e20dc84 // fmul v4.4s, v4.4s, v0.4s
-	FMOVQ F4, 16(R0)
+	FSTPQ (F5, F4), (R0)
 	WORD $0x4f08a442 // sshll2 v2.8h, v2.16b, #0
 	WORD $0x0f10a444 // sshll v4.4s, v2.4h, #0
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x6e20dc84 // fmul v4.4s, v4.4s, v0.4s
-	FMOVQ F4, 32(R0)
 	WORD $0x4f10a442 // sshll2 v2.4s, v2.8h, #0
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
-	FMOVQ F2, 48(R0)
+	FSTPQ (F4, F2), 32(R0)
 	VUSHR $4, V1.B16, V1.B16
 	VAND V13.B16, V1.B16, V1.B16
 	VTBL V9.B16, [V3.B16], V3.B16
@@ -262,20 +248,18 @@ loop:
 	WORD $0x0f10a443 // sshll v3.4s, v2.4h, #0
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x6e20dc63 // fmul v3.4s, v3.4s, v0.4s
-	FMOVQ F3, 64(R0)
 	WORD $0x4f10a442 // sshll2 v2.4s, v2.8h, #0
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
-	FMOVQ F2, 80(R0)
+	FSTPQ (F3, F2), 64(R0)
 	WORD $0x4f08a421 // sshll2 v1.8h, v1.16b, #0
 	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
-	FMOVQ F2, 96(R0)
 	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
-	FMOVQ F1, 112(R0)
+	FSTPQ (F2, F1), 96(R0)
 	ADD $128, R0, R0
 	ADD $22, R1, R1
 	SUB $1, R3, R3
@@ -319,23 +303,21 @@ loop:
 	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
 	WORD $0x6e20dcc6 // fmul v6.4s, v6.4s, v0.4s
 	WORD $0x4e21d4c6 // fadd v6.4s, v6.4s, v1.4s
-	FMOVQ F6, (R0)
 	VUXTL2 V5.H8, V5.S4
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
 	WORD $0x6e20dca5 // fmul v5.4s, v5.4s, v0.4s
 	WORD $0x4e21d4a5 // fadd v5.4s, v5.4s, v1.4s
-	FMOVQ F5, 16(R0)
+	FSTPQ (F6, F5), (R0)
 	VUXTL2 V3.B16, V3.H8
 	VUXTL V3.H4, V5.S4
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
 	WORD $0x6e20dca5 // fmul v5.4s, v5.4s, v0.4s
 	WORD $0x4e21d4a5 // fadd v5.4s, v5.4s, v1.4s
-	FMOVQ F5, 32(R0)
 	VUXTL2 V3.H8, V3.S4
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x6e20dc63 // fmul v3.4s, v3.4s, v0.4s
 	WORD $0x4e21d463 // fadd v3.4s, v3.4s, v1.4s
-	FMOVQ F3, 48(R0)
+	FSTPQ (F5, F3), 32(R0)
 	VUSHR $4, V2.B16, V2.B16
 	VAND V13.B16, V2.B16, V2.B16
 	VTBL V9.B16, [V4.B16], V4.B16
@@ -347,23 +329,21 @@ loop:
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x6e20dc84 // fmul v4.4s, v4.4s, v0.4s
 	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
-	FMOVQ F4, 64(R0)
 	VUXTL2 V3.H8, V3.S4
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x6e20dc63 // fmul v3.4s, v3.4s, v0.4s
 	WORD $0x4e21d463 // fadd v3.4s, v3.4s, v1.4s
-	FMOVQ F3, 80(R0)
+	FSTPQ (F4, F3), 64(R0)
 	VUXTL2 V2.B16, V2.H8
 	VUXTL V2.H4, V3.S4
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x6e20dc63 // fmul v3.4s, v3.4s, v0.4s
 	WORD $0x4e21d463 // fadd v3.4s, v3.4s, v1.4s
-	FMOVQ F3, 96(R0)
 	VUXTL2 V2.H8, V2.S4
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
 	WORD $0x4e21d442 // fadd v2.4s, v2.4s, v1.4s
-	FMOVQ F2, 112(R0)
+	FSTPQ (F3, F2), 96(R0)
 	ADD $128, R0, R0
 	ADD $24, R1, R1
 	SUB $1, R3, R3
@@ -395,20 +375,18 @@ loop:
 	WORD $0x0f10a464 // sshll v4.4s, v3.4h, #0
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x6e20dc84 // fmul v4.4s, v4.4s, v0.4s
-	FMOVQ F4, (R0)
 	WORD $0x4f10a463 // sshll2 v3.4s, v3.8h, #0
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x6e20dc63 // fmul v3.4s, v3.4s, v0.4s
-	FMOVQ F3, 16(R0)
+	FSTPQ (F4, F3), (R0)
 	WORD $0x4f08a442 // sshll2 v2.8h, v2.16b, #0
 	WORD $0x0f10a443 // sshll v3.4s, v2.4h, #0
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x6e20dc63 // fmul v3.4s, v3.4s, v0.4s
-	FMOVQ F3, 32(R0)
 	WORD $0x4f10a442 // sshll2 v2.4s, v2.8h, #0
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
-	FMOVQ F2, 48(R0)
+	FSTPQ (F3, F2), 32(R0)
 	VUSHR $4, V1.B16, V1.B16
 	VAND V13.B16, V1.B16, V1.B16
 	VTBL V1.B16, [V12.B16], V1.B16
@@ -416,20 +394,18 @@ loop:
 	WORD $0x0f10a443 // sshll v3.4s, v2.4h, #0
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x6e20dc63 // fmul v3.4s, v3.4s, v0.4s
-	FMOVQ F3, 64(R0)
 	WORD $0x4f10a442 // sshll2 v2.4s, v2.8h, #0
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
-	FMOVQ F2, 80(R0)
+	FSTPQ (F3, F2), 64(R0)
 	WORD $0x4f08a421 // sshll2 v1.8h, v1.16b, #0
 	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
-	FMOVQ F2, 96(R0)
 	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
-	FMOVQ F1, 112(R0)
+	FSTPQ (F2, F1), 96(R0)
 	ADD $128, R0, R0
 	ADD $18, R1, R1
 	SUB $1, R3, R3
@@ -461,20 +437,18 @@ loop:
 	ADD R16<<2, R2, R16
 	VLD1R (R16), [V4.S4]
 	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
-	FMOVQ F3, (R0)
 	WORD $0x4f10a442 // sshll2 v2.4s, v2.8h, #0
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
-	FMOVQ F2, 16(R0)
+	FSTPQ (F3, F2), (R0)
 	WORD $0x4f08a421 // sshll2 v1.8h, v1.16b, #0
 	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
-	FMOVQ F2, 32(R0)
 	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
-	FMOVQ F1, 48(R0)
+	FSTPQ (F2, F1), 32(R0)
 	VUSHR $4, V0.B16, V0.B16
 	VAND V15.B16, V0.B16, V0.B16
 	VTBL V0.B16, [V14.B16], V0.B16
@@ -482,20 +456,18 @@ loop:
 	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
-	FMOVQ F2, 64(R0)
 	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
-	FMOVQ F1, 80(R0)
+	FSTPQ (F2, F1), 64(R0)
 	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
 	WORD $0x0f10a401 // sshll v1.4s, v0.4h, #0
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
-	FMOVQ F1, 96(R0)
 	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
-	FMOVQ F0, 112(R0)
+	FSTPQ (F1, F0), 96(R0)
 	ADD $128, R0, R0
 	ADD $17, R1, R1
 	SUB $1, R4, R4
@@ -531,20 +503,18 @@ loop:
 	ADD R16<<2, R2, R16
 	VLD1R (R16), [V5.S4]
 	WORD $0x6e25dc84 // fmul v4.4s, v4.4s, v5.4s
-	FMOVQ F4, (R0)
 	WORD $0x4f10a463 // sshll2 v3.4s, v3.8h, #0
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
-	FMOVQ F3, 16(R0)
+	FSTPQ (F4, F3), (R0)
 	WORD $0x4f08a442 // sshll2 v2.8h, v2.16b, #0
 	WORD $0x0f10a443 // sshll v3.4s, v2.4h, #0
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
-	FMOVQ F3, 32(R0)
 	WORD $0x4f10a442 // sshll2 v2.4s, v2.8h, #0
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e25dc42 // fmul v2.4s, v2.4s, v5.4s
-	FMOVQ F2, 48(R0)
+	FSTPQ (F3, F2), 32(R0)
 	VZIP2 V0.D2, V1.D2, V1.D2
 	WORD $0x0f08a420 // sshll v0.8h, v1.8b, #0
 	WORD $0x0f10a402 // sshll v2.4s, v0.4h, #0
@@ -553,20 +523,18 @@ loop:
 	ADD R16<<2, R2, R16
 	VLD1R (R16), [V3.S4]
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	FMOVQ F2, 64(R0)
 	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
-	FMOVQ F0, 80(R0)
+	FSTPQ (F2, F0), 64(R0)
 	WORD $0x4f08a421 // sshll2 v1.8h, v1.16b, #0
 	WORD $0x0f10a420 // sshll v0.4s, v1.4h, #0
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
-	FMOVQ F0, 96(R0)
 	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	FMOVQ F1, 112(R0)
+	FSTPQ (F0, F1), 96(R0)
 	FMOVQ 20(R1), F0
 	VAND V15.B16, V0.B16, V1.B16
 	VTBL V1.B16, [V14.B16], V1.B16
@@ -581,20 +549,18 @@ loop:
 	ADD R16<<2, R2, R16
 	VLD1R (R16), [V5.S4]
 	WORD $0x6e25dc84 // fmul v4.4s, v4.4s, v5.4s
-	FMOVQ F4, 128(R0)
 	WORD $0x4f10a463 // sshll2 v3.4s, v3.8h, #0
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
-	FMOVQ F3, 144(R0)
+	FSTPQ (F4, F3), 128(R0)
 	WORD $0x4f08a442 // sshll2 v2.8h, v2.16b, #0
 	WORD $0x0f10a443 // sshll v3.4s, v2.4h, #0
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
-	FMOVQ F3, 160(R0)
 	WORD $0x4f10a442 // sshll2 v2.4s, v2.8h, #0
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e25dc42 // fmul v2.4s, v2.4s, v5.4s
-	FMOVQ F2, 176(R0)
+	FSTPQ (F3, F2), 160(R0)
 	VZIP2 V0.D2, V1.D2, V1.D2
 	WORD $0x0f08a420 // sshll v0.8h, v1.8b, #0
 	WORD $0x0f10a402 // sshll v2.4s, v0.4h, #0
@@ -603,20 +569,18 @@ loop:
 	ADD R16<<2, R2, R16
 	VLD1R (R16), [V3.S4]
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	FMOVQ F2, 192(R0)
 	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
-	FMOVQ F0, 208(R0)
+	FSTPQ (F2, F0), 192(R0)
 	WORD $0x4f08a421 // sshll2 v1.8h, v1.16b, #0
 	WORD $0x0f10a420 // sshll v0.4s, v1.4h, #0
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
-	FMOVQ F0, 224(R0)
 	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	FMOVQ F1, 240(R0)
+	FSTPQ (F0, F1), 224(R0)
 	ADD $256, R0, R0
 	ADD $36, R1, R1
 	SUB $1, R4, R4
@@ -697,23 +661,21 @@ loop:
 	VDUP V1.S[0], V1.S4
 	WORD $0x6e20dca5 // fmul v5.4s, v5.4s, v0.4s
 	WORD $0x4e21d4a5 // fadd v5.4s, v5.4s, v1.4s
-	FMOVQ F5, (R0)
 	VUXTL2 V4.H8, V4.S4
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x6e20dc84 // fmul v4.4s, v4.4s, v0.4s
 	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
-	FMOVQ F4, 16(R0)
+	FSTPQ (F5, F4), (R0)
 	VUXTL2 V3.B16, V3.H8
 	VUXTL V3.H4, V4.S4
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x6e20dc84 // fmul v4.4s, v4.4s, v0.4s
 	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
-	FMOVQ F4, 32(R0)
 	VUXTL2 V3.H8, V3.S4
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x6e20dc63 // fmul v3.4s, v3.4s, v0.4s
 	WORD $0x4e21d463 // fadd v3.4s, v3.4s, v1.4s
-	FMOVQ F3, 48(R0)
+	FSTPQ (F4, F3), 32(R0)
 	VUSHR $2, V2.B16, V0.B16
 	VAND V13.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
@@ -725,23 +687,21 @@ loop:
 	VDUP V5.S[0], V5.S4
 	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
 	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
-	FMOVQ F3, 128(R0)
 	VUXTL2 V1.H8, V1.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
 	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
-	FMOVQ F1, 144(R0)
+	FSTPQ (F3, F1), 128(R0)
 	VUXTL2 V0.B16, V0.H8
 	VUXTL V0.H4, V1.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
 	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
-	FMOVQ F1, 160(R0)
 	VUXTL2 V0.H8, V0.S4
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
 	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
-	FMOVQ F0, 176(R0)
+	FSTPQ (F1, F0), 160(R0)
 	VUSHR $4, V2.B16, V0.B16
 	VAND V13.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
@@ -753,23 +713,21 @@ loop:
 	VDUP V5.S[0], V5.S4
 	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
 	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
-	FMOVQ F3, 256(R0)
 	VUXTL2 V1.H8, V1.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
 	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
-	FMOVQ F1, 272(R0)
+	FSTPQ (F3, F1), 256(R0)
 	VUXTL2 V0.B16, V0.H8
 	VUXTL V0.H4, V1.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
 	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
-	FMOVQ F1, 288(R0)
 	VUXTL2 V0.H8, V0.S4
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
 	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
-	FMOVQ F0, 304(R0)
+	FSTPQ (F1, F0), 288(R0)
 	VUSHR $6, V2.B16, V2.B16
 	VAND V13.B16, V2.B16, V2.B16
 	VUXTL V2.B8, V0.H8
@@ -781,23 +739,21 @@ loop:
 	VDUP V4.S[0], V4.S4
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
 	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
-	FMOVQ F1, 384(R0)
 	VUXTL2 V0.H8, V0.S4
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
 	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
-	FMOVQ F0, 400(R0)
+	FSTPQ (F1, F0), 384(R0)
 	VUXTL2 V2.B16, V2.H8
 	VUXTL V2.H4, V0.S4
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
 	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
-	FMOVQ F0, 416(R0)
 	VUXTL2 V2.H8, V2.S4
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
 	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	FMOVQ F2, 432(R0)
+	FSTPQ (F0, F2), 416(R0)
 	FMOVQ 32(R1), F0
 	VAND V13.B16, V0.B16, V1.B16
 	VUXTL V1.B8, V2.H8
@@ -809,23 +765,21 @@ loop:
 	VDUP V5.S[0], V5.S4
 	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
 	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
-	FMOVQ F3, 64(R0)
 	VUXTL2 V2.H8, V2.S4
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
 	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
-	FMOVQ F2, 80(R0)
+	FSTPQ (F3, F2), 64(R0)
 	VUXTL2 V1.B16, V1.H8
 	VUXTL V1.H4, V2.S4
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
 	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
-	FMOVQ F2, 96(R0)
 	VUXTL2 V1.H8, V1.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
 	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
-	FMOVQ F1, 112(R0)
+	FSTPQ (F2, F1), 96(R0)
 	VUSHR $2, V0.B16, V1.B16
 	VAND V13.B16, V1.B16, V1.B16
 	VUXTL V1.B8, V2.H8
@@ -837,23 +791,21 @@ loop:
 	VDUP V5.S[0], V5.S4
 	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
 	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
-	FMOVQ F3, 192(R0)
 	VUXTL2 V2.H8, V2.S4
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
 	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
-	FMOVQ F2, 208(R0)
+	FSTPQ (F3, F2), 192(R0)
 	VUXTL2 V1.B16, V1.H8
 	VUXTL V1.H4, V2.S4
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
 	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
-	FMOVQ F2, 224(R0)
 	VUXTL2 V1.H8, V1.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
 	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
-	FMOVQ F1, 240(R0)
+	FSTPQ (F2, F1), 224(R0)
 	VUSHR $4, V0.B16, V1.B16
 	VAND V13.B16, V1.B16, V1.B16
 	VUXTL V1.B8, V2.H8
@@ -865,23 +817,21 @@ loop:
 	VDUP V5.S[0], V5.S4
 	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
 	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
-	FMOVQ F3, 320(R0)
 	VUXTL2 V2.H8, V2.S4
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
 	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
-	FMOVQ F2, 336(R0)
+	FSTPQ (F3, F2), 320(R0)
 	VUXTL2 V1.B16, V1.H8
 	VUXTL V1.H4, V2.S4
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
 	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
-	FMOVQ F2, 352(R0)
 	VUXTL2 V1.H8, V1.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
 	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
-	FMOVQ F1, 368(R0)
+	FSTPQ (F2, F1), 352(R0)
 	VUSHR $6, V0.B16, V0.B16
 	VAND V13.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
@@ -893,23 +843,21 @@ loop:
 	VDUP V4.S[0], V4.S4
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
 	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	FMOVQ F2, 448(R0)
 	VUXTL2 V1.H8, V1.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
 	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
-	FMOVQ F1, 464(R0)
+	FSTPQ (F2, F1), 448(R0)
 	VUXTL2 V0.B16, V0.H8
 	VUXTL V0.H4, V1.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
 	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
-	FMOVQ F1, 480(R0)
 	VUXTL2 V0.H8, V0.S4
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
 	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
-	FMOVQ F0, 496(R0)
+	FSTPQ (F1, F0), 480(R0)
 	FMOVQ 48(R1), F0
 	VAND V13.B16, V0.B16, V1.B16
 	VUXTL V1.B8, V2.H8
@@ -921,23 +869,21 @@ loop:
 	VDUP V5.S[0], V5.S4
 	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
 	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
-	FMOVQ F3, 512(R0)
 	VUXTL2 V2.H8, V2.S4
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
 	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
-	FMOVQ F2, 528(R0)
+	FSTPQ (F3, F2), 512(R0)
 	VUXTL2 V1.B16, V1.H8
 	VUXTL V1.H4, V2.S4
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
 	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
-	FMOVQ F2, 544(R0)
 	VUXTL2 V1.H8, V1.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
 	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
-	FMOVQ F1, 560(R0)
+	FSTPQ (F2, F1), 544(R0)
 	VUSHR $2, V0.B16, V1.B16
 	VAND V13.B16, V1.B16, V1.B16
 	VUXTL V1.B8, V2.H8
@@ -949,23 +895,21 @@ loop:
 	VDUP V5.S[0], V5.S4
 	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
 	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
-	FMOVQ F3, 640(R0)
 	VUXTL2 V2.H8, V2.S4
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
 	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
-	FMOVQ F2, 656(R0)
+	FSTPQ (F3, F2), 640(R0)
 	VUXTL2 V1.B16, V1.H8
 	VUXTL V1.H4, V2.S4
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
 	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
-	FMOVQ F2, 672(R0)
 	VUXTL2 V1.H8, V1.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
 	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
-	FMOVQ F1, 688(R0)
+	FSTPQ (F2, F1), 672(R0)
 	VUSHR $4, V0.B16, V1.B16
 	VAND V13.B16, V1.B16, V1.B16
 	VUXTL V1.B8, V2.H8
@@ -977,23 +921,21 @@ loop:
 	VDUP V5.S[0], V5.S4
 	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
 	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
-	FMOVQ F3, 768(R0)
 	VUXTL2 V2.H8, V2.S4
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
 	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
-	FMOVQ F2, 784(R0)
+	FSTPQ (F3, F2), 768(R0)
 	VUXTL2 V1.B16, V1.H8
 	VUXTL V1.H4, V2.S4
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
 	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
-	FMOVQ F2, 800(R0)
 	VUXTL2 V1.H8, V1.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
 	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
-	FMOVQ F1, 816(R0)
+	FSTPQ (F2, F1), 800(R0)
 	VUSHR $6, V0.B16, V0.B16
 	VAND V13.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
@@ -1005,23 +947,21 @@ loop:
 	VDUP V4.S[0], V4.S4
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
 	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	FMOVQ F2, 896(R0)
 	VUXTL2 V1.H8, V1.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
 	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
-	FMOVQ F1, 912(R0)
+	FSTPQ (F2, F1), 896(R0)
 	VUXTL2 V0.B16, V0.H8
 	VUXTL V0.H4, V1.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
 	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
-	FMOVQ F1, 928(R0)
 	VUXTL2 V0.H8, V0.S4
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
 	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
-	FMOVQ F0, 944(R0)
+	FSTPQ (F1, F0), 928(R0)
 	FMOVQ 64(R1), F0
 	VAND V13.B16, V0.B16, V1.B16
 	VUXTL V1.B8, V2.H8
@@ -1033,23 +973,21 @@ loop:
 	VDUP V5.S[0], V5.S4
 	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
 	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
-	FMOVQ F3, 576(R0)
 	VUXTL2 V2.H8, V2.S4
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
 	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
-	FMOVQ F2, 592(R0)
+	FSTPQ (F3, F2), 576(R0)
 	VUXTL2 V1.B16, V1.H8
 	VUXTL V1.H4, V2.S4
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
 	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
-	FMOVQ F2, 608(R0)
 	VUXTL2 V1.H8, V1.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
 	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
-	FMOVQ F1, 624(R0)
+	FSTPQ (F2, F1), 608(R0)
 	VUSHR $2, V0.B16, V1.B16
 	VAND V13.B16, V1.B16, V1.B16
 	VUXTL V1.B8, V2.H8
@@ -1061,23 +999,21 @@ loop:
 	VDUP V5.S[0], V5.S4
 	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
 	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
-	FMOVQ F3, 704(R0)
 	VUXTL2 V2.H8, V2.S4
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
 	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
-	FMOVQ F2, 720(R0)
+	FSTPQ (F3, F2), 704(R0)
 	VUXTL2 V1.B16, V1.H8
 	VUXTL V1.H4, V2.S4
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
 	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
-	FMOVQ F2, 736(R0)
 	VUXTL2 V1.H8, V1.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
 	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
-	FMOVQ F1, 752(R0)
+	FSTPQ (F2, F1), 736(R0)
 	VUSHR $4, V0.B16, V1.B16
 	VAND V13.B16, V1.B16, V1.B16
 	VUXTL V1.B8, V2.H8
@@ -1089,23 +1025,21 @@ loop:
 	VDUP V5.S[0], V5.S4
 	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
 	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
-	FMOVQ F3, 832(R0)
 	VUXTL2 V2.H8, V2.S4
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
 	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
-	FMOVQ F2, 848(R0)
+	FSTPQ (F3, F2), 832(R0)
 	VUXTL2 V1.B16, V1.H8
 	VUXTL V1.H4, V2.S4
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
 	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
-	FMOVQ F2, 864(R0)
 	VUXTL2 V1.H8, V1.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
 	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
-	FMOVQ F1, 880(R0)
+	FSTPQ (F2, F1), 864(R0)
 	VUSHR $6, V0.B16, V0.B16
 	VAND V13.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
@@ -1117,23 +1051,21 @@ loop:
 	VDUP V4.S[0], V4.S4
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
 	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	FMOVQ F2, 960(R0)
 	VUXTL2 V1.H8, V1.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
 	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
-	FMOVQ F1, 976(R0)
+	FSTPQ (F2, F1), 960(R0)
 	VUXTL2 V0.B16, V0.H8
 	VUXTL V0.H4, V1.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
 	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
-	FMOVQ F1, 992(R0)
 	VUXTL2 V0.H8, V0.S4
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
 	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
-	FMOVQ F0, 1008(R0)
+	FSTPQ (F1, F0), 992(R0)
 	ADD $1024, R0, R0
 	ADD $84, R1, R1
 	SUB $1, R3, R3
@@ -1223,20 +1155,18 @@ loop:
 	FMOVS 16(RSP), F0
 	VDUP V0.S[0], V0.S4
 	WORD $0x6e20df18 // fmul v24.4s, v24.4s, v0.4s
-	FMOVQ F24, (R0)
 	WORD $0x4f10a6f7 // sshll2 v23.4s, v23.8h, #0
 	WORD $0x4e21daf7 // scvtf v23.4s, v23.4s
 	WORD $0x6e20def7 // fmul v23.4s, v23.4s, v0.4s
-	FMOVQ F23, 16(R0)
+	FSTPQ (F24, F23), (R0)
 	WORD $0x4f08a6b5 // sshll2 v21.8h, v21.16b, #0
 	WORD $0x0f10a6b7 // sshll v23.4s, v21.4h, #0
 	WORD $0x4e21daf7 // scvtf v23.4s, v23.4s
 	WORD $0x6e20def7 // fmul v23.4s, v23.4s, v0.4s
-	FMOVQ F23, 32(R0)
 	WORD $0x4f10a6b5 // sshll2 v21.4s, v21.8h, #0
 	WORD $0x4e21dab5 // scvtf v21.4s, v21.4s
 	WORD $0x6e20deb5 // fmul v21.4s, v21.4s, v0.4s
-	FMOVQ F21, 48(R0)
+	FSTPQ (F23, F21), 32(R0)
 	VUSHR $2, V1.B16, V0.B16
 	VAND V13.B16, V0.B16, V0.B16
 	VCMTST V16.B16, V22.B16, V21.B16
@@ -1249,20 +1179,18 @@ loop:
 	FMOVS 24(RSP), F24
 	VDUP V24.S[0], V24.S4
 	WORD $0x6e38def7 // fmul v23.4s, v23.4s, v24.4s
-	FMOVQ F23, 128(R0)
 	WORD $0x4f10a6b5 // sshll2 v21.4s, v21.8h, #0
 	WORD $0x4e21dab5 // scvtf v21.4s, v21.4s
 	WORD $0x6e38deb5 // fmul v21.4s, v21.4s, v24.4s
-	FMOVQ F21, 144(R0)
+	FSTPQ (F23, F21), 128(R0)
 	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
 	WORD $0x0f10a415 // sshll v21.4s, v0.4h, #0
 	WORD $0x4e21dab5 // scvtf v21.4s, v21.4s
 	WORD $0x6e38deb5 // fmul v21.4s, v21.4s, v24.4s
-	FMOVQ F21, 160(R0)
 	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
-	FMOVQ F0, 176(R0)
+	FSTPQ (F21, F0), 160(R0)
 	VUSHR $4, V1.B16, V0.B16
 	VAND V13.B16, V0.B16, V0.B16
 	VCMTST V11.B16, V22.B16, V21.B16
@@ -1275,20 +1203,18 @@ loop:
 	FMOVS 32(RSP), F24
 	VDUP V24.S[0], V24.S4
 	WORD $0x6e38def7 // fmul v23.4s, v23.4s, v24.4s
-	FMOVQ F23, 256(R0)
 	WORD $0x4f10a6b5 // sshll2 v21.4s, v21.8h, #0
 	WORD $0x4e21dab5 // scvtf v21.4s, v21.4s
 	WORD $0x6e38deb5 // fmul v21.4s, v21.4s, v24.4s
-	FMOVQ F21, 272(R0)
+	FSTPQ (F23, F21), 256(R0)
 	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
 	WORD $0x0f10a415 // sshll v21.4s, v0.4h, #0
 	WORD $0x4e21dab5 // scvtf v21.4s, v21.4s
 	WORD $0x6e38deb5 // fmul v21.4s, v21.4s, v24.4s
-	FMOVQ F21, 288(R0)
 	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
-	FMOVQ F0, 304(R0)
+	FSTPQ (F21, F0), 288(R0)
 	VUSHR $6, V1.B16, V1.B16
 	VAND V13.B16, V1.B16, V1.B16
 	VCMTST V17.B16, V22.B16, V0.B16
@@ -1301,20 +1227,18 @@ loop:
 	FMOVS 40(RSP), F23
 	VDUP V23.S[0], V23.S4
 	WORD $0x6e37deb5 // fmul v21.4s, v21.4s, v23.4s
-	FMOVQ F21, 384(R0)
 	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x6e37dc00 // fmul v0.4s, v0.4s, v23.4s
-	FMOVQ F0, 400(R0)
+	FSTPQ (F21, F0), 384(R0)
 	WORD $0x4f08a421 // sshll2 v1.8h, v1.16b, #0
 	WORD $0x0f10a420 // sshll v0.4s, v1.4h, #0
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x6e37dc00 // fmul v0.4s, v0.4s, v23.4s
-	FMOVQ F0, 416(R0)
 	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e37dc21 // fmul v1.4s, v1.4s, v23.4s
-	FMOVQ F1, 432(R0)
+	FSTPQ (F0, F1), 416(R0)
 	FMOVQ 48(R1), F0
 	VAND V13.B16, V0.B16, V1.B16
 	FMOVQ 16(R1), F21
@@ -1328,20 +1252,18 @@ loop:
 	FMOVS 20(RSP), F25
 	VDUP V25.S[0], V25.S4
 	WORD $0x6e39df18 // fmul v24.4s, v24.4s, v25.4s
-	FMOVQ F24, 64(R0)
 	WORD $0x4f10a6f7 // sshll2 v23.4s, v23.8h, #0
 	WORD $0x4e21daf7 // scvtf v23.4s, v23.4s
 	WORD $0x6e39def7 // fmul v23.4s, v23.4s, v25.4s
-	FMOVQ F23, 80(R0)
+	FSTPQ (F24, F23), 64(R0)
 	WORD $0x4f08a421 // sshll2 v1.8h, v1.16b, #0
 	WORD $0x0f10a437 // sshll v23.4s, v1.4h, #0
 	WORD $0x4e21daf7 // scvtf v23.4s, v23.4s
 	WORD $0x6e39def7 // fmul v23.4s, v23.4s, v25.4s
-	FMOVQ F23, 96(R0)
 	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
-	FMOVQ F1, 112(R0)
+	FSTPQ (F23, F1), 96(R0)
 	VUSHR $2, V0.B16, V1.B16
 	VAND V13.B16, V1.B16, V1.B16
 	VCMTST V16.B16, V21.B16, V23.B16
@@ -1354,20 +1276,18 @@ loop:
 	FMOVS 28(RSP), F25
 	VDUP V25.S[0], V25.S4
 	WORD $0x6e39df18 // fmul v24.4s, v24.4s, v25.4s
-	FMOVQ F24, 192(R0)
 	WORD $0x4f10a6f7 // sshll2 v23.4s, v23.8h, #0
 	WORD $0x4e21daf7 // scvtf v23.4s, v23.4s
 	WORD $0x6e39def7 // fmul v23.4s, v23.4s, v25.4s
-	FMOVQ F23, 208(R0)
+	FSTPQ (F24, F23), 192(R0)
 	WORD $0x4f08a421 // sshll2 v1.8h, v1.16b, #0
 	WORD $0x0f10a437 // sshll v23.4s, v1.4h, #0
 	WORD $0x4e21daf7 // scvtf v23.4s, v23.4s
 	WORD $0x6e39def7 // fmul v23.4s, v23.4s, v25.4s
-	FMOVQ F23, 224(R0)
 	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
-	FMOVQ F1, 240(R0)
+	FSTPQ (F23, F1), 224(R0)
 	VUSHR $4, V0.B16, V1.B16
 	VAND V13.B16, V1.B16, V1.B16
 	VCMTST V11.B16, V21.B16, V23.B16
@@ -1380,20 +1300,18 @@ loop:
 	FMOVS 36(RSP), F25
 	VDUP V25.S[0], V25.S4
 	WORD $0x6e39df18 // fmul v24.4s, v24.4s, v25.4s
-	FMOVQ F24, 320(R0)
 	WORD $0x4f10a6f7 // sshll2 v23.4s, v23.8h, #0
 	WORD $0x4e21daf7 // scvtf v23.4s, v23.4s
 	WORD $0x6e39def7 // fmul v23.4s, v23.4s, v25.4s
-	FMOVQ F23, 336(R0)
+	FSTPQ (F24, F23), 320(R0)
 	WORD $0x4f08a421 // sshll2 v1.8h, v1.16b, #0
 	WORD $0x0f10a437 // sshll v23.4s, v1.4h, #0
 	WORD $0x4e21daf7 // scvtf v23.4s, v23.4s
 	WORD $0x6e39def7 // fmul v23.4s, v23.4s, v25.4s
-	FMOVQ F23, 352(R0)
 	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
-	FMOVQ F1, 368(R0)
+	FSTPQ (F23, F1), 352(R0)
 	VUSHR $6, V0.B16, V0.B16
 	VAND V13.B16, V0.B16, V0.B16
 	VCMTST V17.B16, V21.B16, V1.B16
@@ -1406,20 +1324,18 @@ loop:
 	FMOVS 44(RSP), F24
 	VDUP V24.S[0], V24.S4
 	WORD $0x6e38def7 // fmul v23.4s, v23.4s, v24.4s
-	FMOVQ F23, 448(R0)
 	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e38dc21 // fmul v1.4s, v1.4s, v24.4s
-	FMOVQ F1, 464(R0)
+	FSTPQ (F23, F1), 448(R0)
 	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
 	WORD $0x0f10a401 // sshll v1.4s, v0.4h, #0
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e38dc21 // fmul v1.4s, v1.4s, v24.4s
-	FMOVQ F1, 480(R0)
 	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
-	FMOVQ F0, 496(R0)
+	FSTPQ (F1, F0), 480(R0)
 	FMOVQ 64(R1), F0
 	VAND V13.B16, V0.B16, V1.B16
 	VCMTST V18.B16, V22.B16, V23.B16
@@ -1432,20 +1348,18 @@ loop:
 	FMOVS 48(RSP), F25
 	VDUP V25.S[0], V25.S4
 	WORD $0x6e39df18 // fmul v24.4s, v24.4s, v25.4s
-	FMOVQ F24, 512(R0)
 	WORD $0x4f10a6f7 // sshll2 v23.4s, v23.8h, #0
 	WORD $0x4e21daf7 // scvtf v23.4s, v23.4s
 	WORD $0x6e39def7 // fmul v23.4s, v23.4s, v25.4s
-	FMOVQ F23, 528(R0)
+	FSTPQ (F24, F23), 512(R0)
 	WORD $0x4f08a421 // sshll2 v1.8h, v1.16b, #0
 	WORD $0x0f10a437 // sshll v23.4s, v1.4h, #0
 	WORD $0x4e21daf7 // scvtf v23.4s, v23.4s
 	WORD $0x6e39def7 // fmul v23.4s, v23.4s, v25.4s
-	FMOVQ F23, 544(R0)
 	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
-	FMOVQ F1, 560(R0)
+	FSTPQ (F23, F1), 544(R0)
 	VUSHR $2, V0.B16, V1.B16
 	VAND V13.B16, V1.B16, V1.B16
 	VCMTST V2.B16, V22.B16, V23.B16
@@ -1458,20 +1372,18 @@ loop:
 	FMOVS 56(RSP), F25
 	VDUP V25.S[0], V25.S4
 	WORD $0x6e39df18 // fmul v24.4s, v24.4s, v25.4s
-	FMOVQ F24, 640(R0)
 	WORD $0x4f10a6f7 // sshll2 v23.4s, v23.8h, #0
 	WORD $0x4e21daf7 // scvtf v23.4s, v23.4s
 	WORD $0x6e39def7 // fmul v23.4s, v23.4s, v25.4s
-	FMOVQ F23, 656(R0)
+	FSTPQ (F24, F23), 640(R0)
 	WORD $0x4f08a421 // sshll2 v1.8h, v1.16b, #0
 	WORD $0x0f10a437 // sshll v23.4s, v1.4h, #0
 	WORD $0x4e21daf7 // scvtf v23.4s, v23.4s
 	WORD $0x6e39def7 // fmul v23.4s, v23.4s, v25.4s
-	FMOVQ F23, 672(R0)
 	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
-	FMOVQ F1, 688(R0)
+	FSTPQ (F23, F1), 672(R0)
 	VUSHR $4, V0.B16, V1.B16
 	VAND V13.B16, V1.B16, V1.B16
 	VCMTST V19.B16, V22.B16, V23.B16
@@ -1484,20 +1396,18 @@ loop:
 	FMOVS 64(RSP), F25
 	VDUP V25.S[0], V25.S4
 	WORD $0x6e39df18 // fmul v24.4s, v24.4s, v25.4s
-	FMOVQ F24, 768(R0)
 	WORD $0x4f10a6f7 // sshll2 v23.4s, v23.8h, #0
 	WORD $0x4e21daf7 // scvtf v23.4s, v23.4s
 	WORD $0x6e39def7 // fmul v23.4s, v23.4s, v25.4s
-	FMOVQ F23, 784(R0)
+	FSTPQ (F24, F23), 768(R0)
 	WORD $0x4f08a421 // sshll2 v1.8h, v1.16b, #0
 	WORD $0x0f10a437 // sshll v23.4s, v1.4h, #0
 	WORD $0x4e21daf7 // scvtf v23.4s, v23.4s
 	WORD $0x6e39def7 // fmul v23.4s, v23.4s, v25.4s
-	FMOVQ F23, 800(R0)
 	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
-	FMOVQ F1, 816(R0)
+	FSTPQ (F23, F1), 800(R0)
 	VUSHR $6, V0.B16, V0.B16
 	VAND V13.B16, V0.B16, V0.B16
 	VCMTST V20.B16, V22.B16, V22.B16
@@ -1510,20 +1420,18 @@ loop:
 	FMOVS 72(RSP), F23
 	VDUP V23.S[0], V23.S4
 	WORD $0x6e37ded6 // fmul v22.4s, v22.4s, v23.4s
-	FMOVQ F22, 896(R0)
 	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e37dc21 // fmul v1.4s, v1.4s, v23.4s
-	FMOVQ F1, 912(R0)
+	FSTPQ (F22, F1), 896(R0)
 	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
 	WORD $0x0f10a401 // sshll v1.4s, v0.4h, #0
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e37dc21 // fmul v1.4s, v1.4s, v23.4s
-	FMOVQ F1, 928(R0)
 	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x6e37dc00 // fmul v0.4s, v0.4s, v23.4s
-	FMOVQ F0, 944(R0)
+	FSTPQ (F1, F0), 928(R0)
 	FMOVQ 80(R1), F0
 	VAND V13.B16, V0.B16, V1.B16
 	VCMTST V18.B16, V21.B16, V22.B16
@@ -1536,20 +1444,18 @@ loop:
 	FMOVS 52(RSP), F24
 	VDUP V24.S[0], V24.S4
 	WORD $0x6e38def7 // fmul v23.4s, v23.4s, v24.4s
-	FMOVQ F23, 576(R0)
 	WORD $0x4f10a6d6 // sshll2 v22.4s, v22.8h, #0
 	WORD $0x4e21dad6 // scvtf v22.4s, v22.4s
 	WORD $0x6e38ded6 // fmul v22.4s, v22.4s, v24.4s
-	FMOVQ F22, 592(R0)
+	FSTPQ (F23, F22), 576(R0)
 	WORD $0x4f08a421 // sshll2 v1.8h, v1.16b, #0
 	WORD $0x0f10a436 // sshll v22.4s, v1.4h, #0
 	WORD $0x4e21dad6 // scvtf v22.4s, v22.4s
 	WORD $0x6e38ded6 // fmul v22.4s, v22.4s, v24.4s
-	FMOVQ F22, 608(R0)
 	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e38dc21 // fmul v1.4s, v1.4s, v24.4s
-	FMOVQ F1, 624(R0)
+	FSTPQ (F22, F1), 608(R0)
 	VUSHR $2, V0.B16, V1.B16
 	VAND V13.B16, V1.B16, V1.B16
 	VCMTST V2.B16, V21.B16, V22.B16
@@ -1562,20 +1468,18 @@ loop:
 	FMOVS 60(RSP), F24
 	VDUP V24.S[0], V24.S4
 	WORD $0x6e38def7 // fmul v23.4s, v23.4s, v24.4s
-	FMOVQ F23, 704(R0)
 	WORD $0x4f10a6d6 // sshll2 v22.4s, v22.8h, #0
 	WORD $0x4e21dad6 // scvtf v22.4s, v22.4s
 	WORD $0x6e38ded6 // fmul v22.4s, v22.4s, v24.4s
-	FMOVQ F22, 720(R0)
+	FSTPQ (F23, F22), 704(R0)
 	WORD $0x4f08a421 // sshll2 v1.8h, v1.16b, #0
 	WORD $0x0f10a436 // sshll v22.4s, v1.4h, #0
 	WORD $0x4e21dad6 // scvtf v22.4s, v22.4s
 	WORD $0x6e38ded6 // fmul v22.4s, v22.4s, v24.4s
-	FMOVQ F22, 736(R0)
 	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e38dc21 // fmul v1.4s, v1.4s, v24.4s
-	FMOVQ F1, 752(R0)
+	FSTPQ (F22, F1), 736(R0)
 	VUSHR $4, V0.B16, V1.B16
 	VAND V13.B16, V1.B16, V1.B16
 	VCMTST V19.B16, V21.B16, V22.B16
@@ -1588,20 +1492,18 @@ loop:
 	FMOVS 68(RSP), F24
 	VDUP V24.S[0], V24.S4
 	WORD $0x6e38def7 // fmul v23.4s, v23.4s, v24.4s
-	FMOVQ F23, 832(R0)
 	WORD $0x4f10a6d6 // sshll2 v22.4s, v22.8h, #0
 	WORD $0x4e21dad6 // scvtf v22.4s, v22.4s
 	WORD $0x6e38ded6 // fmul v22.4s, v22.4s, v24.4s
-	FMOVQ F22, 848(R0)
+	FSTPQ (F23, F22), 832(R0)
 	WORD $0x4f08a421 // sshll2 v1.8h, v1.16b, #0
 	WORD $0x0f10a436 // sshll v22.4s, v1.4h, #0
 	WORD $0x4e21dad6 // scvtf v22.4s, v22.4s
 	WORD $0x6e38ded6 // fmul v22.4s, v22.4s, v24.4s
-	FMOVQ F22, 864(R0)
 	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e38dc21 // fmul v1.4s, v1.4s, v24.4s
-	FMOVQ F1, 880(R0)
+	FSTPQ (F22, F1), 864(R0)
 	VUSHR $6, V0.B16, V0.B16
 	VAND V13.B16, V0.B16, V0.B16
 	VCMTST V20.B16, V21.B16, V21.B16
@@ -1614,20 +1516,18 @@ loop:
 	FMOVS 76(RSP), F22
 	VDUP V22.S[0], V22.S4
 	WORD $0x6e36deb5 // fmul v21.4s, v21.4s, v22.4s
-	FMOVQ F21, 960(R0)
 	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e36dc21 // fmul v1.4s, v1.4s, v22.4s
-	FMOVQ F1, 976(R0)
+	FSTPQ (F21, F1), 960(R0)
 	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
 	WORD $0x0f10a401 // sshll v1.4s, v0.4h, #0
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e36dc21 // fmul v1.4s, v1.4s, v22.4s
-	FMOVQ F1, 992(R0)
 	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x6e36dc00 // fmul v0.4s, v0.4s, v22.4s
-	FMOVQ F0, 1008(R0)
+	FSTPQ (F1, F0), 992(R0)
 	ADD $1024, R0, R0
 	ADD $110, R1, R1
 	SUB $1, R3, R3
@@ -1708,23 +1608,21 @@ loop:
 	VDUP V1.S[0], V1.S4
 	WORD $0x6e20dca5 // fmul v5.4s, v5.4s, v0.4s
 	WORD $0x4e21d4a5 // fadd v5.4s, v5.4s, v1.4s
-	FMOVQ F5, (R0)
 	VUXTL2 V4.H8, V4.S4
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x6e20dc84 // fmul v4.4s, v4.4s, v0.4s
 	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
-	FMOVQ F4, 16(R0)
+	FSTPQ (F5, F4), (R0)
 	VUXTL2 V3.B16, V3.H8
 	VUXTL V3.H4, V4.S4
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x6e20dc84 // fmul v4.4s, v4.4s, v0.4s
 	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
-	FMOVQ F4, 32(R0)
 	VUXTL2 V3.H8, V3.S4
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x6e20dc63 // fmul v3.4s, v3.4s, v0.4s
 	WORD $0x4e21d463 // fadd v3.4s, v3.4s, v1.4s
-	FMOVQ F3, 48(R0)
+	FSTPQ (F4, F3), 32(R0)
 	VUSHR $4, V2.B16, V2.B16
 	VAND V13.B16, V2.B16, V2.B16
 	VUXTL V2.B8, V3.H8
@@ -1736,23 +1634,21 @@ loop:
 	VDUP V6.S[0], V6.S4
 	WORD $0x6e25dc84 // fmul v4.4s, v4.4s, v5.4s
 	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
-	FMOVQ F4, 128(R0)
 	VUXTL2 V3.H8, V3.S4
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
 	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
-	FMOVQ F3, 144(R0)
+	FSTPQ (F4, F3), 128(R0)
 	VUXTL2 V2.B16, V2.H8
 	VUXTL V2.H4, V3.S4
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
 	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
-	FMOVQ F3, 160(R0)
 	VUXTL2 V2.H8, V2.S4
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e25dc42 // fmul v2.4s, v2.4s, v5.4s
 	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
-	FMOVQ F2, 176(R0)
+	FSTPQ (F3, F2), 160(R0)
 	FMOVQ 32(R1), F2
 	VAND V13.B16, V2.B16, V3.B16
 	VUXTL V3.B8, V4.H8
@@ -1760,23 +1656,21 @@ loop:
 	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
 	WORD $0x6e20dce7 // fmul v7.4s, v7.4s, v0.4s
 	WORD $0x4e21d4e7 // fadd v7.4s, v7.4s, v1.4s
-	FMOVQ F7, 64(R0)
 	VUXTL2 V4.H8, V4.S4
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x6e20dc84 // fmul v4.4s, v4.4s, v0.4s
 	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
-	FMOVQ F4, 80(R0)
+	FSTPQ (F7, F4), 64(R0)
 	VUXTL2 V3.B16, V3.H8
 	VUXTL V3.H4, V4.S4
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x6e20dc84 // fmul v4.4s, v4.4s, v0.4s
 	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
-	FMOVQ F4, 96(R0)
 	VUXTL2 V3.H8, V3.S4
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x6e20dc63 // fmul v3.4s, v3.4s, v0.4s
 	WORD $0x4e21d463 // fadd v3.4s, v3.4s, v1.4s
-	FMOVQ F3, 112(R0)
+	FSTPQ (F4, F3), 96(R0)
 	VUSHR $4, V2.B16, V2.B16
 	VAND V13.B16, V2.B16, V2.B16
 	VUXTL V2.B8, V0.H8
@@ -1784,23 +1678,21 @@ loop:
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
 	WORD $0x4e26d421 // fadd v1.4s, v1.4s, v6.4s
-	FMOVQ F1, 192(R0)
 	VUXTL2 V0.H8, V0.S4
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x6e25dc00 // fmul v0.4s, v0.4s, v5.4s
 	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
-	FMOVQ F0, 208(R0)
+	FSTPQ (F1, F0), 192(R0)
 	VUXTL2 V2.B16, V2.H8
 	VUXTL V2.H4, V0.S4
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x6e25dc00 // fmul v0.4s, v0.4s, v5.4s
 	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
-	FMOVQ F0, 224(R0)
 	VUXTL2 V2.H8, V2.S4
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e25dc42 // fmul v2.4s, v2.4s, v5.4s
 	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
-	FMOVQ F2, 240(R0)
+	FSTPQ (F0, F2), 224(R0)
 	FMOVQ 48(R1), F0
 	VAND V13.B16, V0.B16, V1.B16
 	VUXTL V1.B8, V2.H8
@@ -1812,23 +1704,21 @@ loop:
 	VDUP V5.S[0], V5.S4
 	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
 	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
-	FMOVQ F3, 256(R0)
 	VUXTL2 V2.H8, V2.S4
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
 	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
-	FMOVQ F2, 272(R0)
+	FSTPQ (F3, F2), 256(R0)
 	VUXTL2 V1.B16, V1.H8
 	VUXTL V1.H4, V2.S4
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
 	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
-	FMOVQ F2, 288(R0)
 	VUXTL2 V1.H8, V1.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
 	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
-	FMOVQ F1, 304(R0)
+	FSTPQ (F2, F1), 288(R0)
 	VUSHR $4, V0.B16, V0.B16
 	VAND V13.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
@@ -1840,23 +1730,21 @@ loop:
 	VDUP V6.S[0], V6.S4
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
 	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
-	FMOVQ F2, 384(R0)
 	VUXTL2 V1.H8, V1.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
 	WORD $0x4e26d421 // fadd v1.4s, v1.4s, v6.4s
-	FMOVQ F1, 400(R0)
+	FSTPQ (F2, F1), 384(R0)
 	VUXTL2 V0.B16, V0.H8
 	VUXTL V0.H4, V1.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
 	WORD $0x4e26d421 // fadd v1.4s, v1.4s, v6.4s
-	FMOVQ F1, 416(R0)
 	VUXTL2 V0.H8, V0.S4
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
 	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
-	FMOVQ F0, 432(R0)
+	FSTPQ (F1, F0), 416(R0)
 	FMOVQ 64(R1), F0
 	VAND V13.B16, V0.B16, V1.B16
 	VUXTL V1.B8, V2.H8
@@ -1864,23 +1752,21 @@ loop:
 	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
 	WORD $0x6e24dce7 // fmul v7.4s, v7.4s, v4.4s
 	WORD $0x4e25d4e7 // fadd v7.4s, v7.4s, v5.4s
-	FMOVQ F7, 320(R0)
 	VUXTL2 V2.H8, V2.S4
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
 	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
-	FMOVQ F2, 336(R0)
+	FSTPQ (F7, F2), 320(R0)
 	VUXTL2 V1.B16, V1.H8
 	VUXTL V1.H4, V2.S4
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
 	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
-	FMOVQ F2, 352(R0)
 	VUXTL2 V1.H8, V1.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
 	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
-	FMOVQ F1, 368(R0)
+	FSTPQ (F2, F1), 352(R0)
 	VUSHR $4, V0.B16, V0.B16
 	VAND V13.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
@@ -1888,23 +1774,21 @@ loop:
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
 	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
-	FMOVQ F2, 448(R0)
 	VUXTL2 V1.H8, V1.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
 	WORD $0x4e26d421 // fadd v1.4s, v1.4s, v6.4s
-	FMOVQ F1, 464(R0)
+	FSTPQ (F2, F1), 448(R0)
 	VUXTL2 V0.B16, V0.H8
 	VUXTL V0.H4, V1.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
 	WORD $0x4e26d421 // fadd v1.4s, v1.4s, v6.4s
-	FMOVQ F1, 480(R0)
 	VUXTL2 V0.H8, V0.S4
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
 	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
-	FMOVQ F0, 496(R0)
+	FSTPQ (F1, F0), 480(R0)
 	FMOVQ 80(R1), F0
 	VAND V13.B16, V0.B16, V1.B16
 	VUXTL V1.B8, V2.H8
@@ -1916,23 +1800,21 @@ loop:
 	VDUP V5.S[0], V5.S4
 	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
 	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
-	FMOVQ F3, 512(R0)
 	VUXTL2 V2.H8, V2.S4
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
 	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
-	FMOVQ F2, 528(R0)
+	FSTPQ (F3, F2), 512(R0)
 	VUXTL2 V1.B16, V1.H8
 	VUXTL V1.H4, V2.S4
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
 	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
-	FMOVQ F2, 544(R0)
 	VUXTL2 V1.H8, V1.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
 	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
-	FMOVQ F1, 560(R0)
+	FSTPQ (F2, F1), 544(R0)
 	VUSHR $4, V0.B16, V0.B16
 	VAND V13.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
@@ -1944,23 +1826,21 @@ loop:
 	VDUP V6.S[0], V6.S4
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
 	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
-	FMOVQ F2, 640(R0)
 	VUXTL2 V1.H8, V1.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
 	WORD $0x4e26d421 // fadd v1.4s, v1.4s, v6.4s
-	FMOVQ F1, 656(R0)
+	FSTPQ (F2, F1), 640(R0)
 	VUXTL2 V0.B16, V0.H8
 	VUXTL V0.H4, V1.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
 	WORD $0x4e26d421 // fadd v1.4s, v1.4s, v6.4s
-	FMOVQ F1, 672(R0)
 	VUXTL2 V0.H8, V0.S4
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
 	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
-	FMOVQ F0, 688(R0)
+	FSTPQ (F1, F0), 672(R0)
 	FMOVQ 96(R1), F0
 	VAND V13.B16, V0.B16, V1.B16
 	VUXTL V1.B8, V2.H8
@@ -1968,23 +1848,21 @@ loop:
 	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
 	WORD $0x6e24dce7 // fmul v7.4s, v7.4s, v4.4s
 	WORD $0x4e25d4e7 // fadd v7.4s, v7.4s, v5.4s
-	FMOVQ F7, 576(R0)
 	VUXTL2 V2.H8, V2.S4
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
 	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
-	FMOVQ F2, 592(R0)
+	FSTPQ (F7, F2), 576(R0)
 	VUXTL2 V1.B16, V1.H8
 	VUXTL V1.H4, V2.S4
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
 	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
-	FMOVQ F2, 608(R0)
 	VUXTL2 V1.H8, V1.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
 	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
-	FMOVQ F1, 624(R0)
+	FSTPQ (F2, F1), 608(R0)
 	VUSHR $4, V0.B16, V0.B16
 	VAND V13.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
@@ -1992,23 +1870,21 @@ loop:
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
 	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
-	FMOVQ F2, 704(R0)
 	VUXTL2 V1.H8, V1.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
 	WORD $0x4e26d421 // fadd v1.4s, v1.4s, v6.4s
-	FMOVQ F1, 720(R0)
+	FSTPQ (F2, F1), 704(R0)
 	VUXTL2 V0.B16, V0.H8
 	VUXTL V0.H4, V1.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
 	WORD $0x4e26d421 // fadd v1.4s, v1.4s, v6.4s
-	FMOVQ F1, 736(R0)
 	VUXTL2 V0.H8, V0.S4
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
 	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
-	FMOVQ F0, 752(R0)
+	FSTPQ (F1, F0), 736(R0)
 	FMOVQ 112(R1), F0
 	VAND V13.B16, V0.B16, V1.B16
 	VUXTL V1.B8, V2.H8
@@ -2020,23 +1896,21 @@ loop:
 	VDUP V5.S[0], V5.S4
 	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
 	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
-	FMOVQ F3, 768(R0)
 	VUXTL2 V2.H8, V2.S4
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
 	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
-	FMOVQ F2, 784(R0)
+	FSTPQ (F3, F2), 768(R0)
 	VUXTL2 V1.B16, V1.H8
 	VUXTL V1.H4, V2.S4
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
 	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
-	FMOVQ F2, 800(R0)
 	VUXTL2 V1.H8, V1.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
 	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
-	FMOVQ F1, 816(R0)
+	FSTPQ (F2, F1), 800(R0)
 	VUSHR $4, V0.B16, V0.B16
 	VAND V13.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
@@ -2048,23 +1922,21 @@ loop:
 	VDUP V6.S[0], V6.S4
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
 	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
-	FMOVQ F2, 896(R0)
 	VUXTL2 V1.H8, V1.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
 	WORD $0x4e26d421 // fadd v1.4s, v1.4s, v6.4s
-	FMOVQ F1, 912(R0)
+	FSTPQ (F2, F1), 896(R0)
 	VUXTL2 V0.B16, V0.H8
 	VUXTL V0.H4, V1.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
 	WORD $0x4e26d421 // fadd v1.4s, v1.4s, v6.4s
-	FMOVQ F1, 928(R0)
 	VUXTL2 V0.H8, V0.S4
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
 	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
-	FMOVQ F0, 944(R0)
+	FSTPQ (F1, F0), 928(R0)
 	FMOVQ 128(R1), F0
 	VAND V13.B16, V0.B16, V1.B16
 	VUXTL V1.B8, V2.H8
@@ -2072,23 +1944,21 @@ loop:
 	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
 	WORD $0x6e24dce7 // fmul v7.4s, v7.4s, v4.4s
 	WORD $0x4e25d4e7 // fadd v7.4s, v7.4s, v5.4s
-	FMOVQ F7, 832(R0)
 	VUXTL2 V2.H8, V2.S4
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
 	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
-	FMOVQ F2, 848(R0)
+	FSTPQ (F7, F2), 832(R0)
 	VUXTL2 V1.B16, V1.H8
 	VUXTL V1.H4, V2.S4
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
 	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
-	FMOVQ F2, 864(R0)
 	VUXTL2 V1.H8, V1.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
 	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
-	FMOVQ F1, 880(R0)
+	FSTPQ (F2, F1), 864(R0)
 	VUSHR $4, V0.B16, V0.B16
 	VAND V13.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
@@ -2096,23 +1966,21 @@ loop:
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
 	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
-	FMOVQ F2, 960(R0)
 	VUXTL2 V1.H8, V1.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
 	WORD $0x4e26d421 // fadd v1.4s, v1.4s, v6.4s
-	FMOVQ F1, 976(R0)
+	FSTPQ (F2, F1), 960(R0)
 	VUXTL2 V0.B16, V0.H8
 	VUXTL V0.H4, V1.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
 	WORD $0x4e26d421 // fadd v1.4s, v1.4s, v6.4s
-	FMOVQ F1, 992(R0)
 	VUXTL2 V0.H8, V0.S4
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
 	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
-	FMOVQ F0, 1008(R0)
+	FSTPQ (F1, F0), 992(R0)
 	ADD $1024, R0, R0
 	ADD $144, R1, R1
 	SUB $1, R3, R3
@@ -2205,23 +2073,21 @@ loop:
 	VDUP V1.S[0], V1.S4
 	WORD $0x6e20ded6 // fmul v22.4s, v22.4s, v0.4s
 	WORD $0x4e21d6d6 // fadd v22.4s, v22.4s, v1.4s
-	FMOVQ F22, (R0)
 	VUXTL2 V21.H8, V21.S4
 	WORD $0x4e21dab5 // scvtf v21.4s, v21.4s
 	WORD $0x6e20deb5 // fmul v21.4s, v21.4s, v0.4s
 	WORD $0x4e21d6b5 // fadd v21.4s, v21.4s, v1.4s
-	FMOVQ F21, 16(R0)
+	FSTPQ (F22, F21), (R0)
 	VUXTL2 V19.B16, V19.H8
 	VUXTL V19.H4, V21.S4
 	WORD $0x4e21dab5 // scvtf v21.4s, v21.4s
 	WORD $0x6e20deb5 // fmul v21.4s, v21.4s, v0.4s
 	WORD $0x4e21d6b5 // fadd v21.4s, v21.4s, v1.4s
-	FMOVQ F21, 32(R0)
 	VUXTL2 V19.H8, V19.S4
 	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
 	WORD $0x6e20de73 // fmul v19.4s, v19.4s, v0.4s
 	WORD $0x4e21d673 // fadd v19.4s, v19.4s, v1.4s
-	FMOVQ F19, 48(R0)
+	FSTPQ (F21, F19), 32(R0)
 	VUSHR $4, V18.B16, V18.B16
 	VAND V13.B16, V18.B16, V18.B16
 	VCMTST V5.B16, V20.B16, V19.B16
@@ -2236,23 +2102,21 @@ loop:
 	VDUP V23.S[0], V23.S4
 	WORD $0x6e36deb5 // fmul v21.4s, v21.4s, v22.4s
 	WORD $0x4e37d6b5 // fadd v21.4s, v21.4s, v23.4s
-	FMOVQ F21, 128(R0)
 	VUXTL2 V19.H8, V19.S4
 	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
 	WORD $0x6e36de73 // fmul v19.4s, v19.4s, v22.4s
 	WORD $0x4e37d673 // fadd v19.4s, v19.4s, v23.4s
-	FMOVQ F19, 144(R0)
+	FSTPQ (F21, F19), 128(R0)
 	VUXTL2 V18.B16, V18.H8
 	VUXTL V18.H4, V19.S4
 	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
 	WORD $0x6e36de73 // fmul v19.4s, v19.4s, v22.4s
 	WORD $0x4e37d673 // fadd v19.4s, v19.4s, v23.4s
-	FMOVQ F19, 160(R0)
 	VUXTL2 V18.H8, V18.S4
 	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
 	WORD $0x6e36de52 // fmul v18.4s, v18.4s, v22.4s
 	WORD $0x4e37d652 // fadd v18.4s, v18.4s, v23.4s
-	FMOVQ F18, 176(R0)
+	FSTPQ (F19, F18), 160(R0)
 	FMOVQ 64(R1), F18
 	VAND V13.B16, V18.B16, V19.B16
 	FMOVQ 32(R1), F21
@@ -2264,23 +2128,21 @@ loop:
 	WORD $0x4e21db39 // scvtf v25.4s, v25.4s
 	WORD $0x6e20df39 // fmul v25.4s, v25.4s, v0.4s
 	WORD $0x4e21d739 // fadd v25.4s, v25.4s, v1.4s
-	FMOVQ F25, 64(R0)
 	VUXTL2 V24.H8, V24.S4
 	WORD $0x4e21db18 // scvtf v24.4s, v24.4s
 	WORD $0x6e20df18 // fmul v24.4s, v24.4s, v0.4s
 	WORD $0x4e21d718 // fadd v24.4s, v24.4s, v1.4s
-	FMOVQ F24, 80(R0)
+	FSTPQ (F25, F24), 64(R0)
 	VUXTL2 V19.B16, V19.H8
 	VUXTL V19.H4, V24.S4
 	WORD $0x4e21db18 // scvtf v24.4s, v24.4s
 	WORD $0x6e20df18 // fmul v24.4s, v24.4s, v0.4s
 	WORD $0x4e21d718 // fadd v24.4s, v24.4s, v1.4s
-	FMOVQ F24, 96(R0)
 	VUXTL2 V19.H8, V19.S4
 	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
 	WORD $0x6e20de73 // fmul v19.4s, v19.4s, v0.4s
 	WORD $0x4e21d673 // fadd v19.4s, v19.4s, v1.4s
-	FMOVQ F19, 112(R0)
+	FSTPQ (F24, F19), 96(R0)
 	VUSHR $4, V18.B16, V18.B16
 	VAND V13.B16, V18.B16, V18.B16
 	VCMTST V5.B16, V21.B16, V0.B16
@@ -2291,23 +2153,21 @@ loop:
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e36dc21 // fmul v1.4s, v1.4s, v22.4s
 	WORD $0x4e37d421 // fadd v1.4s, v1.4s, v23.4s
-	FMOVQ F1, 192(R0)
 	VUXTL2 V0.H8, V0.S4
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x6e36dc00 // fmul v0.4s, v0.4s, v22.4s
 	WORD $0x4e37d400 // fadd v0.4s, v0.4s, v23.4s
-	FMOVQ F0, 208(R0)
+	FSTPQ (F1, F0), 192(R0)
 	VUXTL2 V18.B16, V18.H8
 	VUXTL V18.H4, V0.S4
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x6e36dc00 // fmul v0.4s, v0.4s, v22.4s
 	WORD $0x4e37d400 // fadd v0.4s, v0.4s, v23.4s
-	FMOVQ F0, 224(R0)
 	VUXTL2 V18.H8, V18.S4
 	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
 	WORD $0x6e36de52 // fmul v18.4s, v18.4s, v22.4s
 	WORD $0x4e37d652 // fadd v18.4s, v18.4s, v23.4s
-	FMOVQ F18, 240(R0)
+	FSTPQ (F0, F18), 224(R0)
 	FMOVQ 80(R1), F0
 	VAND V13.B16, V0.B16, V1.B16
 	VCMTST V4.B16, V20.B16, V18.B16
@@ -2322,23 +2182,21 @@ loop:
 	VDUP V23.S[0], V23.S4
 	WORD $0x6e36de73 // fmul v19.4s, v19.4s, v22.4s
 	WORD $0x4e37d673 // fadd v19.4s, v19.4s, v23.4s
-	FMOVQ F19, 256(R0)
 	VUXTL2 V18.H8, V18.S4
 	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
 	WORD $0x6e36de52 // fmul v18.4s, v18.4s, v22.4s
 	WORD $0x4e37d652 // fadd v18.4s, v18.4s, v23.4s
-	FMOVQ F18, 272(R0)
+	FSTPQ (F19, F18), 256(R0)
 	VUXTL2 V1.B16, V1.H8
 	VUXTL V1.H4, V18.S4
 	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
 	WORD $0x6e36de52 // fmul v18.4s, v18.4s, v22.4s
 	WORD $0x4e37d652 // fadd v18.4s, v18.4s, v23.4s
-	FMOVQ F18, 288(R0)
 	VUXTL2 V1.H8, V1.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e36dc21 // fmul v1.4s, v1.4s, v22.4s
 	WORD $0x4e37d421 // fadd v1.4s, v1.4s, v23.4s
-	FMOVQ F1, 304(R0)
+	FSTPQ (F18, F1), 288(R0)
 	VUSHR $4, V0.B16, V0.B16
 	VAND V13.B16, V0.B16, V0.B16
 	VCMTST V3.B16, V20.B16, V1.B16
@@ -2353,23 +2211,21 @@ loop:
 	VDUP V24.S[0], V24.S4
 	WORD $0x6e33de52 // fmul v18.4s, v18.4s, v19.4s
 	WORD $0x4e38d652 // fadd v18.4s, v18.4s, v24.4s
-	FMOVQ F18, 384(R0)
 	VUXTL2 V1.H8, V1.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e33dc21 // fmul v1.4s, v1.4s, v19.4s
 	WORD $0x4e38d421 // fadd v1.4s, v1.4s, v24.4s
-	FMOVQ F1, 400(R0)
+	FSTPQ (F18, F1), 384(R0)
 	VUXTL2 V0.B16, V0.H8
 	VUXTL V0.H4, V1.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e33dc21 // fmul v1.4s, v1.4s, v19.4s
 	WORD $0x4e38d421 // fadd v1.4s, v1.4s, v24.4s
-	FMOVQ F1, 416(R0)
 	VUXTL2 V0.H8, V0.S4
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x6e33dc00 // fmul v0.4s, v0.4s, v19.4s
 	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
-	FMOVQ F0, 432(R0)
+	FSTPQ (F1, F0), 416(R0)
 	FMOVQ 96(R1), F0
 	VAND V13.B16, V0.B16, V1.B16
 	VCMTST V4.B16, V21.B16, V18.B16
@@ -2380,23 +2236,21 @@ loop:
 	WORD $0x4e21db39 // scvtf v25.4s, v25.4s
 	WORD $0x6e36df39 // fmul v25.4s, v25.4s, v22.4s
 	WORD $0x4e37d739 // fadd v25.4s, v25.4s, v23.4s
-	FMOVQ F25, 320(R0)
 	VUXTL2 V18.H8, V18.S4
 	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
 	WORD $0x6e36de52 // fmul v18.4s, v18.4s, v22.4s
 	WORD $0x4e37d652 // fadd v18.4s, v18.4s, v23.4s
-	FMOVQ F18, 336(R0)
+	FSTPQ (F25, F18), 320(R0)
 	VUXTL2 V1.B16, V1.H8
 	VUXTL V1.H4, V18.S4
 	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
 	WORD $0x6e36de52 // fmul v18.4s, v18.4s, v22.4s
 	WORD $0x4e37d652 // fadd v18.4s, v18.4s, v23.4s
-	FMOVQ F18, 352(R0)
 	VUXTL2 V1.H8, V1.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e36dc21 // fmul v1.4s, v1.4s, v22.4s
 	WORD $0x4e37d421 // fadd v1.4s, v1.4s, v23.4s
-	FMOVQ F1, 368(R0)
+	FSTPQ (F18, F1), 352(R0)
 	VUSHR $4, V0.B16, V0.B16
 	VAND V13.B16, V0.B16, V0.B16
 	VCMTST V3.B16, V21.B16, V1.B16
@@ -2407,23 +2261,21 @@ loop:
 	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
 	WORD $0x6e33de52 // fmul v18.4s, v18.4s, v19.4s
 	WORD $0x4e38d652 // fadd v18.4s, v18.4s, v24.4s
-	FMOVQ F18, 448(R0)
 	VUXTL2 V1.H8, V1.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e33dc21 // fmul v1.4s, v1.4s, v19.4s
 	WORD $0x4e38d421 // fadd v1.4s, v1.4s, v24.4s
-	FMOVQ F1, 464(R0)
+	FSTPQ (F18, F1), 448(R0)
 	VUXTL2 V0.B16, V0.H8
 	VUXTL V0.H4, V1.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e33dc21 // fmul v1.4s, v1.4s, v19.4s
 	WORD $0x4e38d421 // fadd v1.4s, v1.4s, v24.4s
-	FMOVQ F1, 480(R0)
 	VUXTL2 V0.H8, V0.S4
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x6e33dc00 // fmul v0.4s, v0.4s, v19.4s
 	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
-	FMOVQ F0, 496(R0)
+	FSTPQ (F1, F0), 480(R0)
 	FMOVQ 112(R1), F0
 	VAND V13.B16, V0.B16, V1.B16
 	VCMTST V11.B16, V20.B16, V18.B16
@@ -2438,23 +2290,21 @@ loop:
 	VDUP V23.S[0], V23.S4
 	WORD $0x6e36de73 // fmul v19.4s, v19.4s, v22.4s
 	WORD $0x4e37d673 // fadd v19.4s, v19.4s, v23.4s
-	FMOVQ F19, 512(R0)
 	VUXTL2 V18.H8, V18.S4
 	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
 	WORD $0x6e36de52 // fmul v18.4s, v18.4s, v22.4s
 	WORD $0x4e37d652 // fadd v18.4s, v18.4s, v23.4s
-	FMOVQ F18, 528(R0)
+	FSTPQ (F19, F18), 512(R0)
 	VUXTL2 V1.B16, V1.H8
 	VUXTL V1.H4, V18.S4
 	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
 	WORD $0x6e36de52 // fmul v18.4s, v18.4s, v22.4s
 	WORD $0x4e37d652 // fadd v18.4s, v18.4s, v23.4s
-	FMOVQ F18, 544(R0)
 	VUXTL2 V1.H8, V1.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e36dc21 // fmul v1.4s, v1.4s, v22.4s
 	WORD $0x4e37d421 // fadd v1.4s, v1.4s, v23.4s
-	FMOVQ F1, 560(R0)
+	FSTPQ (F18, F1), 544(R0)
 	VUSHR $4, V0.B16, V0.B16
 	VAND V13.B16, V0.B16, V0.B16
 	VCMTST V2.B16, V20.B16, V1.B16
@@ -2469,23 +2319,21 @@ loop:
 	VDUP V24.S[0], V24.S4
 	WORD $0x6e33de52 // fmul v18.4s, v18.4s, v19.4s
 	WORD $0x4e38d652 // fadd v18.4s, v18.4s, v24.4s
-	FMOVQ F18, 640(R0)
 	VUXTL2 V1.H8, V1.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e33dc21 // fmul v1.4s, v1.4s, v19.4s
 	WORD $0x4e38d421 // fadd v1.4s, v1.4s, v24.4s
-	FMOVQ F1, 656(R0)
+	FSTPQ (F18, F1), 640(R0)
 	VUXTL2 V0.B16, V0.H8
 	VUXTL V0.H4, V1.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e33dc21 // fmul v1.4s, v1.4s, v19.4s
 	WORD $0x4e38d421 // fadd v1.4s, v1.4s, v24.4s
-	FMOVQ F1, 672(R0)
 	VUXTL2 V0.H8, V0.S4
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x6e33dc00 // fmul v0.4s, v0.4s, v19.4s
 	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
-	FMOVQ F0, 688(R0)
+	FSTPQ (F1, F0), 672(R0)
 	FMOVQ 128(R1), F0
 	VAND V13.B16, V0.B16, V1.B16
 	VCMTST V11.B16, V21.B16, V18.B16
@@ -2496,23 +2344,21 @@ loop:
 	WORD $0x4e21db39 // scvtf v25.4s, v25.4s
 	WORD $0x6e36df39 // fmul v25.4s, v25.4s, v22.4s
 	WORD $0x4e37d739 // fadd v25.4s, v25.4s, v23.4s
-	FMOVQ F25, 576(R0)
 	VUXTL2 V18.H8, V18.S4
 	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
 	WORD $0x6e36de52 // fmul v18.4s, v18.4s, v22.4s
 	WORD $0x4e37d652 // fadd v18.4s, v18.4s, v23.4s
-	FMOVQ F18, 592(R0)
+	FSTPQ (F25, F18), 576(R0)
 	VUXTL2 V1.B16, V1.H8
 	VUXTL V1.H4, V18.S4
 	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
 	WORD $0x6e36de52 // fmul v18.4s, v18.4s, v22.4s
 	WORD $0x4e37d652 // fadd v18.4s, v18.4s, v23.4s
-	FMOVQ F18, 608(R0)
 	VUXTL2 V1.H8, V1.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e36dc21 // fmul v1.4s, v1.4s, v22.4s
 	WORD $0x4e37d421 // fadd v1.4s, v1.4s, v23.4s
-	FMOVQ F1, 624(R0)
+	FSTPQ (F18, F1), 608(R0)
 	VUSHR $4, V0.B16, V0.B16
 	VAND V13.B16, V0.B16, V0.B16
 	VCMTST V2.B16, V21.B16, V1.B16
@@ -2523,23 +2369,21 @@ loop:
 	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
 	WORD $0x6e33de52 // fmul v18.4s, v18.4s, v19.4s
 	WORD $0x4e38d652 // fadd v18.4s, v18.4s, v24.4s
-	FMOVQ F18, 704(R0)
 	VUXTL2 V1.H8, V1.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e33dc21 // fmul v1.4s, v1.4s, v19.4s
 	WORD $0x4e38d421 // fadd v1.4s, v1.4s, v24.4s
-	FMOVQ F1, 720(R0)
+	FSTPQ (F18, F1), 704(R0)
 	VUXTL2 V0.B16, V0.H8
 	VUXTL V0.H4, V1.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e33dc21 // fmul v1.4s, v1.4s, v19.4s
 	WORD $0x4e38d421 // fadd v1.4s, v1.4s, v24.4s
-	FMOVQ F1, 736(R0)
 	VUXTL2 V0.H8, V0.S4
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x6e33dc00 // fmul v0.4s, v0.4s, v19.4s
 	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
-	FMOVQ F0, 752(R0)
+	FSTPQ (F1, F0), 736(R0)
 	FMOVQ 144(R1), F0
 	VAND V13.B16, V0.B16, V1.B16
 	VCMTST V16.B16, V20.B16, V18.B16
@@ -2554,23 +2398,21 @@ loop:
 	VDUP V23.S[0], V23.S4
 	WORD $0x6e36de73 // fmul v19.4s, v19.4s, v22.4s
 	WORD $0x4e37d673 // fadd v19.4s, v19.4s, v23.4s
-	FMOVQ F19, 768(R0)
 	VUXTL2 V18.H8, V18.S4
 	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
 	WORD $0x6e36de52 // fmul v18.4s, v18.4s, v22.4s
 	WORD $0x4e37d652 // fadd v18.4s, v18.4s, v23.4s
-	FMOVQ F18, 784(R0)
+	FSTPQ (F19, F18), 768(R0)
 	VUXTL2 V1.B16, V1.H8
 	VUXTL V1.H4, V18.S4
 	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
 	WORD $0x6e36de52 // fmul v18.4s, v18.4s, v22.4s
 	WORD $0x4e37d652 // fadd v18.4s, v18.4s, v23.4s
-	FMOVQ F18, 800(R0)
 	VUXTL2 V1.H8, V1.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e36dc21 // fmul v1.4s, v1.4s, v22.4s
 	WORD $0x4e37d421 // fadd v1.4s, v1.4s, v23.4s
-	FMOVQ F1, 816(R0)
+	FSTPQ (F18, F1), 800(R0)
 	VUSHR $4, V0.B16, V0.B16
 	VAND V13.B16, V0.B16, V0.B16
 	VCMTST V17.B16, V20.B16, V20.B16
@@ -2585,23 +2427,21 @@ loop:
 	VDUP V20.S[0], V20.S4
 	WORD $0x6e33de52 // fmul v18.4s, v18.4s, v19.4s
 	WORD $0x4e34d652 // fadd v18.4s, v18.4s, v20.4s
-	FMOVQ F18, 896(R0)
 	VUXTL2 V1.H8, V1.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e33dc21 // fmul v1.4s, v1.4s, v19.4s
 	WORD $0x4e34d421 // fadd v1.4s, v1.4s, v20.4s
-	FMOVQ F1, 912(R0)
+	FSTPQ (F18, F1), 896(R0)
 	VUXTL2 V0.B16, V0.H8
 	VUXTL V0.H4, V1.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e33dc21 // fmul v1.4s, v1.4s, v19.4s
 	WORD $0x4e34d421 // fadd v1.4s, v1.4s, v20.4s
-	FMOVQ F1, 928(R0)
 	VUXTL2 V0.H8, V0.S4
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x6e33dc00 // fmul v0.4s, v0.4s, v19.4s
 	WORD $0x4e34d400 // fadd v0.4s, v0.4s, v20.4s
-	FMOVQ F0, 944(R0)
+	FSTPQ (F1, F0), 928(R0)
 	FMOVQ 160(R1), F0
 	VAND V13.B16, V0.B16, V1.B16
 	VCMTST V16.B16, V21.B16, V18.B16
@@ -2612,23 +2452,21 @@ loop:
 	WORD $0x4e21db18 // scvtf v24.4s, v24.4s
 	WORD $0x6e36df18 // fmul v24.4s, v24.4s, v22.4s
 	WORD $0x4e37d718 // fadd v24.4s, v24.4s, v23.4s
-	FMOVQ F24, 832(R0)
 	VUXTL2 V18.H8, V18.S4
 	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
 	WORD $0x6e36de52 // fmul v18.4s, v18.4s, v22.4s
 	WORD $0x4e37d652 // fadd v18.4s, v18.4s, v23.4s
-	FMOVQ F18, 848(R0)
+	FSTPQ (F24, F18), 832(R0)
 	VUXTL2 V1.B16, V1.H8
 	VUXTL V1.H4, V18.S4
 	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
 	WORD $0x6e36de52 // fmul v18.4s, v18.4s, v22.4s
 	WORD $0x4e37d652 // fadd v18.4s, v18.4s, v23.4s
-	FMOVQ F18, 864(R0)
 	VUXTL2 V1.H8, V1.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e36dc21 // fmul v1.4s, v1.4s, v22.4s
 	WORD $0x4e37d421 // fadd v1.4s, v1.4s, v23.4s
-	FMOVQ F1, 880(R0)
+	FSTPQ (F18, F1), 864(R0)
 	VUSHR $4, V0.B16, V0.B16
 	VAND V13.B16, V0.B16, V0.B16
 	VCMTST V17.B16, V21.B16, V21.B16
@@ -2639,23 +2477,21 @@ loop:
 	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
 	WORD $0x6e33de52 // fmul v18.4s, v18.4s, v19.4s
 	WORD $0x4e34d652 // fadd v18.4s, v18.4s, v20.4s
-	FMOVQ F18, 960(R0)
 	VUXTL2 V1.H8, V1.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e33dc21 // fmul v1.4s, v1.4s, v19.4s
 	WORD $0x4e34d421 // fadd v1.4s, v1.4s, v20.4s
-	FMOVQ F1, 976(R0)
+	FSTPQ (F18, F1), 960(R0)
 	VUXTL2 V0.B16, V0.H8
 	VUXTL V0.H4, V1.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e33dc21 // fmul v1.4s, v1.4s, v19.4s
 	WORD $0x4e34d421 // fadd v1.4s, v1.4s, v20.4s
-	FMOVQ F1, 992(R0)
 	VUXTL2 V0.H8, V0.S4
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x6e33dc00 // fmul v0.4s, v0.4s, v19.4s
 	WORD $0x4e34d400 // fadd v0.4s, v0.4s, v20.4s
-	FMOVQ F0, 1008(R0)
+	FSTPQ (F1, F0), 992(R0)
 	ADD $1024, R0, R0
 	ADD $176, R1, R1
 	SUB $1, R3, R3
@@ -2713,20 +2549,18 @@ loop:
 	FMOVS 16(RSP), F0
 	VDUP V0.S[0], V0.S4
 	WORD $0x6e20dca5 // fmul v5.4s, v5.4s, v0.4s
-	FMOVQ F5, (R0)
 	WORD $0x4f10a484 // sshll2 v4.4s, v4.8h, #0
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x6e20dc84 // fmul v4.4s, v4.4s, v0.4s
-	FMOVQ F4, 16(R0)
+	FSTPQ (F5, F4), (R0)
 	WORD $0x4f08a442 // sshll2 v2.8h, v2.16b, #0
 	WORD $0x0f10a444 // sshll v4.4s, v2.4h, #0
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x6e20dc84 // fmul v4.4s, v4.4s, v0.4s
-	FMOVQ F4, 32(R0)
 	WORD $0x4f10a442 // sshll2 v2.4s, v2.8h, #0
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
-	FMOVQ F2, 48(R0)
+	FSTPQ (F4, F2), 32(R0)
 	VUSHR $4, V1.B16, V1.B16
 	VAND V13.B16, V1.B16, V1.B16
 	VAND V12.B16, V3.B16, V0.B16
@@ -2738,20 +2572,18 @@ loop:
 	FMOVS 32(RSP), F4
 	VDUP V4.S[0], V4.S4
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
-	FMOVQ F2, 256(R0)
 	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
-	FMOVQ F0, 272(R0)
+	FSTPQ (F2, F0), 256(R0)
 	WORD $0x4f08a421 // sshll2 v1.8h, v1.16b, #0
 	WORD $0x0f10a420 // sshll v0.4s, v1.4h, #0
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
-	FMOVQ F0, 288(R0)
 	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
-	FMOVQ F1, 304(R0)
+	FSTPQ (F0, F1), 288(R0)
 	FMOVQ 32(R1), F0
 	VAND V13.B16, V0.B16, V1.B16
 	VSHL $2, V3.B16, V2.B16
@@ -2764,20 +2596,18 @@ loop:
 	FMOVS 24(RSP), F5
 	VDUP V5.S[0], V5.S4
 	WORD $0x6e25dc84 // fmul v4.4s, v4.4s, v5.4s
-	FMOVQ F4, 128(R0)
 	WORD $0x4f10a442 // sshll2 v2.4s, v2.8h, #0
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e25dc42 // fmul v2.4s, v2.4s, v5.4s
-	FMOVQ F2, 144(R0)
+	FSTPQ (F4, F2), 128(R0)
 	WORD $0x4f08a421 // sshll2 v1.8h, v1.16b, #0
 	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e25dc42 // fmul v2.4s, v2.4s, v5.4s
-	FMOVQ F2, 160(R0)
 	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
-	FMOVQ F1, 176(R0)
+	FSTPQ (F2, F1), 160(R0)
 	VUSHR $4, V0.B16, V0.B16
 	VAND V13.B16, V0.B16, V0.B16
 	VUSHR $2, V3.B16, V3.B16
@@ -2790,20 +2620,18 @@ loop:
 	FMOVS 40(RSP), F3
 	VDUP V3.S[0], V3.S4
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	FMOVQ F2, 384(R0)
 	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	FMOVQ F1, 400(R0)
+	FSTPQ (F2, F1), 384(R0)
 	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
 	WORD $0x0f10a401 // sshll v1.4s, v0.4h, #0
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	FMOVQ F1, 416(R0)
 	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
-	FMOVQ F0, 432(R0)
+	FSTPQ (F1, F0), 416(R0)
 	FMOVQ 16(R1), F0
 	VAND V13.B16, V0.B16, V1.B16
 	FMOVQ 144(R1), F2
@@ -2817,20 +2645,18 @@ loop:
 	FMOVS 20(RSP), F5
 	VDUP V5.S[0], V5.S4
 	WORD $0x6e25dc84 // fmul v4.4s, v4.4s, v5.4s
-	FMOVQ F4, 64(R0)
 	WORD $0x4f10a463 // sshll2 v3.4s, v3.8h, #0
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
-	FMOVQ F3, 80(R0)
+	FSTPQ (F4, F3), 64(R0)
 	WORD $0x4f08a421 // sshll2 v1.8h, v1.16b, #0
 	WORD $0x0f10a423 // sshll v3.4s, v1.4h, #0
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
-	FMOVQ F3, 96(R0)
 	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
-	FMOVQ F1, 112(R0)
+	FSTPQ (F3, F1), 96(R0)
 	VUSHR $4, V0.B16, V0.B16
 	VAND V13.B16, V0.B16, V0.B16
 	VAND V12.B16, V2.B16, V1.B16
@@ -2842,20 +2668,18 @@ loop:
 	FMOVS 36(RSP), F4
 	VDUP V4.S[0], V4.S4
 	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
-	FMOVQ F3, 320(R0)
 	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
-	FMOVQ F1, 336(R0)
+	FSTPQ (F3, F1), 320(R0)
 	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
 	WORD $0x0f10a401 // sshll v1.4s, v0.4h, #0
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
-	FMOVQ F1, 352(R0)
 	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
-	FMOVQ F0, 368(R0)
+	FSTPQ (F1, F0), 352(R0)
 	FMOVQ 48(R1), F0
 	VAND V13.B16, V0.B16, V1.B16
 	VSHL $2, V2.B16, V3.B16
@@ -2868,20 +2692,18 @@ loop:
 	FMOVS 28(RSP), F5
 	VDUP V5.S[0], V5.S4
 	WORD $0x6e25dc84 // fmul v4.4s, v4.4s, v5.4s
-	FMOVQ F4, 192(R0)
 	WORD $0x4f10a463 // sshll2 v3.4s, v3.8h, #0
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
-	FMOVQ F3, 208(R0)
+	FSTPQ (F4, F3), 192(R0)
 	WORD $0x4f08a421 // sshll2 v1.8h, v1.16b, #0
 	WORD $0x0f10a423 // sshll v3.4s, v1.4h, #0
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
-	FMOVQ F3, 224(R0)
 	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
-	FMOVQ F1, 240(R0)
+	FSTPQ (F3, F1), 224(R0)
 	VUSHR $4, V0.B16, V0.B16
 	VAND V13.B16, V0.B16, V0.B16
 	VUSHR $2, V2.B16, V2.B16
@@ -2894,20 +2716,18 @@ loop:
 	FMOVS 44(RSP), F3
 	VDUP V3.S[0], V3.S4
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	FMOVQ F2, 448(R0)
 	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	FMOVQ F1, 464(R0)
+	FSTPQ (F2, F1), 448(R0)
 	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
 	WORD $0x0f10a401 // sshll v1.4s, v0.4h, #0
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	FMOVQ F1, 480(R0)
 	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
-	FMOVQ F0, 496(R0)
+	FSTPQ (F1, F0), 480(R0)
 	FMOVQ 64(R1), F0
 	VAND V13.B16, V0.B16, V1.B16
 	FMOVQ 160(R1), F2
@@ -2921,20 +2741,18 @@ loop:
 	FMOVS 48(RSP), F5
 	VDUP V5.S[0], V5.S4
 	WORD $0x6e25dc84 // fmul v4.4s, v4.4s, v5.4s
-	FMOVQ F4, 512(R0)
 	WORD $0x4f10a463 // sshll2 v3.4s, v3.8h, #0
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
-	FMOVQ F3, 528(R0)
+	FSTPQ (F4, F3), 512(R0)
 	WORD $0x4f08a421 // sshll2 v1.8h, v1.16b, #0
 	WORD $0x0f10a423 // sshll v3.4s, v1.4h, #0
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
-	FMOVQ F3, 544(R0)
 	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
-	FMOVQ F1, 560(R0)
+	FSTPQ (F3, F1), 544(R0)
 	VUSHR $4, V0.B16, V0.B16
 	VAND V13.B16, V0.B16, V0.B16
 	VAND V12.B16, V2.B16, V1.B16
@@ -2946,20 +2764,18 @@ loop:
 	FMOVS 64(RSP), F4
 	VDUP V4.S[0], V4.S4
 	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
-	FMOVQ F3, 768(R0)
 	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
-	FMOVQ F1, 784(R0)
+	FSTPQ (F3, F1), 768(R0)
 	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
 	WORD $0x0f10a401 // sshll v1.4s, v0.4h, #0
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
-	FMOVQ F1, 800(R0)
 	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
-	FMOVQ F0, 816(R0)
+	FSTPQ (F1, F0), 800(R0)
 	FMOVQ 96(R1), F0
 	VAND V13.B16, V0.B16, V1.B16
 	VSHL $2, V2.B16, V3.B16
@@ -2972,20 +2788,18 @@ loop:
 	FMOVS 56(RSP), F5
 	VDUP V5.S[0], V5.S4
 	WORD $0x6e25dc84 // fmul v4.4s, v4.4s, v5.4s
-	FMOVQ F4, 640(R0)
 	WORD $0x4f10a463 // sshll2 v3.4s, v3.8h, #0
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
-	FMOVQ F3, 656(R0)
+	FSTPQ (F4, F3), 640(R0)
 	WORD $0x4f08a421 // sshll2 v1.8h, v1.16b, #0
 	WORD $0x0f10a423 // sshll v3.4s, v1.4h, #0
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
-	FMOVQ F3, 672(R0)
 	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
-	FMOVQ F1, 688(R0)
+	FSTPQ (F3, F1), 672(R0)
 	VUSHR $4, V0.B16, V0.B16
 	VAND V13.B16, V0.B16, V0.B16
 	VUSHR $2, V2.B16, V2.B16
@@ -2998,20 +2812,18 @@ loop:
 	FMOVS 72(RSP), F3
 	VDUP V3.S[0], V3.S4
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	FMOVQ F2, 896(R0)
 	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	FMOVQ F1, 912(R0)
+	FSTPQ (F2, F1), 896(R0)
 	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
 	WORD $0x0f10a401 // sshll v1.4s, v0.4h, #0
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	FMOVQ F1, 928(R0)
 	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
-	FMOVQ F0, 944(R0)
+	FSTPQ (F1, F0), 928(R0)
 	FMOVQ 80(R1), F0
 	VAND V13.B16, V0.B16, V1.B16
 	FMOVQ 176(R1), F2
@@ -3025,20 +2837,18 @@ loop:
 	FMOVS 52(RSP), F5
 	VDUP V5.S[0], V5.S4
 	WORD $0x6e25dc84 // fmul v4.4s, v4.4s, v5.4s
-	FMOVQ F4, 576(R0)
 	WORD $0x4f10a463 // sshll2 v3.4s, v3.8h, #0
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
-	FMOVQ F3, 592(R0)
+	FSTPQ (F4, F3), 576(R0)
 	WORD $0x4f08a421 // sshll2 v1.8h, v1.16b, #0
 	WORD $0x0f10a423 // sshll v3.4s, v1.4h, #0
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
-	FMOVQ F3, 608(R0)
 	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
-	FMOVQ F1, 624(R0)
+	FSTPQ (F3, F1), 608(R0)
 	VUSHR $4, V0.B16, V0.B16
 	VAND V13.B16, V0.B16, V0.B16
 	VAND V12.B16, V2.B16, V1.B16
@@ -3050,20 +2860,18 @@ loop:
 	FMOVS 68(RSP), F4
 	VDUP V4.S[0], V4.S4
 	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
-	FMOVQ F3, 832(R0)
 	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
-	FMOVQ F1, 848(R0)
+	FSTPQ (F3, F1), 832(R0)
 	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
 	WORD $0x0f10a401 // sshll v1.4s, v0.4h, #0
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
-	FMOVQ F1, 864(R0)
 	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
-	FMOVQ F0, 880(R0)
+	FSTPQ (F1, F0), 864(R0)
 	FMOVQ 112(R1), F0
 	VAND V13.B16, V0.B16, V1.B16
 	VSHL $2, V2.B16, V3.B16
@@ -3076,20 +2884,18 @@ loop:
 	FMOVS 60(RSP), F5
 	VDUP V5.S[0], V5.S4
 	WORD $0x6e25dc84 // fmul v4.4s, v4.4s, v5.4s
-	FMOVQ F4, 704(R0)
 	WORD $0x4f10a463 // sshll2 v3.4s, v3.8h, #0
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
-	FMOVQ F3, 720(R0)
+	FSTPQ (F4, F3), 704(R0)
 	WORD $0x4f08a421 // sshll2 v1.8h, v1.16b, #0
 	WORD $0x0f10a423 // sshll v3.4s, v1.4h, #0
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
-	FMOVQ F3, 736(R0)
 	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
-	FMOVQ F1, 752(R0)
+	FSTPQ (F3, F1), 736(R0)
 	VUSHR $4, V0.B16, V0.B16
 	VAND V13.B16, V0.B16, V0.B16
 	VUSHR $2, V2.B16, V2.B16
@@ -3102,20 +2908,18 @@ loop:
 	FMOVS 76(RSP), F3
 	VDUP V3.S[0], V3.S4
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	FMOVQ F2, 960(R0)
 	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	FMOVQ F1, 976(R0)
+	FSTPQ (F2, F1), 960(R0)
 	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
 	WORD $0x0f10a401 // sshll v1.4s, v0.4h, #0
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	FMOVQ F1, 992(R0)
 	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
-	FMOVQ F0, 1008(R0)
+	FSTPQ (F1, F0), 992(R0)
 	ADD $1024, R0, R0
 	ADD $210, R1, R1
 	SUB $1, R3, R3
@@ -3195,20 +2999,18 @@ loop:
 	FMOVS 16(RSP), F0
 	VDUP V0.S[0], V0.S4
 	WORD $0x6e20de31 // fmul v17.4s, v17.4s, v0.4s
-	FMOVQ F17, (R0)
 	WORD $0x4f10a610 // sshll2 v16.4s, v16.8h, #0
 	WORD $0x4e21da10 // scvtf v16.4s, v16.4s
 	WORD $0x6e20de10 // fmul v16.4s, v16.4s, v0.4s
-	FMOVQ F16, 16(R0)
+	FSTPQ (F17, F16), (R0)
 	WORD $0x4f08a442 // sshll2 v2.8h, v2.16b, #0
 	WORD $0x0f10a450 // sshll v16.4s, v2.4h, #0
 	WORD $0x4e21da10 // scvtf v16.4s, v16.4s
 	WORD $0x6e20de10 // fmul v16.4s, v16.4s, v0.4s
-	FMOVQ F16, 32(R0)
 	WORD $0x4f10a442 // sshll2 v2.4s, v2.8h, #0
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
-	FMOVQ F2, 48(R0)
+	FSTPQ (F16, F2), 32(R0)
 	VUSHR $4, V1.B16, V1.B16
 	VAND V13.B16, V1.B16, V1.B16
 	VTBL V1.B16, [V12.B16], V1.B16
@@ -3216,20 +3018,18 @@ loop:
 	WORD $0x0f10a450 // sshll v16.4s, v2.4h, #0
 	WORD $0x4e21da10 // scvtf v16.4s, v16.4s
 	WORD $0x6e20de10 // fmul v16.4s, v16.4s, v0.4s
-	FMOVQ F16, 64(R0)
 	WORD $0x4f10a442 // sshll2 v2.4s, v2.8h, #0
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
-	FMOVQ F2, 80(R0)
+	FSTPQ (F16, F2), 64(R0)
 	WORD $0x4f08a421 // sshll2 v1.8h, v1.16b, #0
 	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
-	FMOVQ F2, 96(R0)
 	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
-	FMOVQ F1, 112(R0)
+	FSTPQ (F2, F1), 96(R0)
 	FMOVQ 24(R1), F0
 	VAND V13.B16, V0.B16, V1.B16
 	VTBL V1.B16, [V12.B16], V1.B16
@@ -3239,20 +3039,18 @@ loop:
 	FMOVS 20(RSP), F17
 	VDUP V17.S[0], V17.S4
 	WORD $0x6e31de10 // fmul v16.4s, v16.4s, v17.4s
-	FMOVQ F16, 128(R0)
 	WORD $0x4f10a442 // sshll2 v2.4s, v2.8h, #0
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e31dc42 // fmul v2.4s, v2.4s, v17.4s
-	FMOVQ F2, 144(R0)
+	FSTPQ (F16, F2), 128(R0)
 	WORD $0x4f08a421 // sshll2 v1.8h, v1.16b, #0
 	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e31dc42 // fmul v2.4s, v2.4s, v17.4s
-	FMOVQ F2, 160(R0)
 	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e31dc21 // fmul v1.4s, v1.4s, v17.4s
-	FMOVQ F1, 176(R0)
+	FSTPQ (F2, F1), 160(R0)
 	VUSHR $4, V0.B16, V0.B16
 	VAND V13.B16, V0.B16, V0.B16
 	VTBL V0.B16, [V12.B16], V0.B16
@@ -3260,20 +3058,18 @@ loop:
 	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e31dc42 // fmul v2.4s, v2.4s, v17.4s
-	FMOVQ F2, 192(R0)
 	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e31dc21 // fmul v1.4s, v1.4s, v17.4s
-	FMOVQ F1, 208(R0)
+	FSTPQ (F2, F1), 192(R0)
 	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
 	WORD $0x0f10a401 // sshll v1.4s, v0.4h, #0
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e31dc21 // fmul v1.4s, v1.4s, v17.4s
-	FMOVQ F1, 224(R0)
 	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x6e31dc00 // fmul v0.4s, v0.4s, v17.4s
-	FMOVQ F0, 240(R0)
+	FSTPQ (F1, F0), 224(R0)
 	FMOVQ 40(R1), F0
 	VAND V13.B16, V0.B16, V1.B16
 	VTBL V1.B16, [V12.B16], V1.B16
@@ -3283,20 +3079,18 @@ loop:
 	FMOVS 24(RSP), F17
 	VDUP V17.S[0], V17.S4
 	WORD $0x6e31de10 // fmul v16.4s, v16.4s, v17.4s
-	FMOVQ F16, 256(R0)
 	WORD $0x4f10a442 // sshll2 v2.4s, v2.8h, #0
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e31dc42 // fmul v2.4s, v2.4s, v17.4s
-	FMOVQ F2, 272(R0)
+	FSTPQ (F16, F2), 256(R0)
 	WORD $0x4f08a421 // sshll2 v1.8h, v1.16b, #0
 	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e31dc42 // fmul v2.4s, v2.4s, v17.4s
-	FMOVQ F2, 288(R0)
 	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e31dc21 // fmul v1.4s, v1.4s, v17.4s
-	FMOVQ F1, 304(R0)
+	FSTPQ (F2, F1), 288(R0)
 	VUSHR $4, V0.B16, V0.B16
 	VAND V13.B16, V0.B16, V0.B16
 	VTBL V0.B16, [V12.B16], V0.B16
@@ -3304,20 +3098,18 @@ loop:
 	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e31dc42 // fmul v2.4s, v2.4s, v17.4s
-	FMOVQ F2, 320(R0)
 	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e31dc21 // fmul v1.4s, v1.4s, v17.4s
-	FMOVQ F1, 336(R0)
+	FSTPQ (F2, F1), 320(R0)
 	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
 	WORD $0x0f10a401 // sshll v1.4s, v0.4h, #0
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e31dc21 // fmul v1.4s, v1.4s, v17.4s
-	FMOVQ F1, 352(R0)
 	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x6e31dc00 // fmul v0.4s, v0.4s, v17.4s
-	FMOVQ F0, 368(R0)
+	FSTPQ (F1, F0), 352(R0)
 	FMOVQ 56(R1), F0
 	VAND V13.B16, V0.B16, V1.B16
 	VTBL V1.B16, [V12.B16], V1.B16
@@ -3327,20 +3119,18 @@ loop:
 	FMOVS 28(RSP), F17
 	VDUP V17.S[0], V17.S4
 	WORD $0x6e31de10 // fmul v16.4s, v16.4s, v17.4s
-	FMOVQ F16, 384(R0)
 	WORD $0x4f10a442 // sshll2 v2.4s, v2.8h, #0
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e31dc42 // fmul v2.4s, v2.4s, v17.4s
-	FMOVQ F2, 400(R0)
+	FSTPQ (F16, F2), 384(R0)
 	WORD $0x4f08a421 // sshll2 v1.8h, v1.16b, #0
 	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e31dc42 // fmul v2.4s, v2.4s, v17.4s
-	FMOVQ F2, 416(R0)
 	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e31dc21 // fmul v1.4s, v1.4s, v17.4s
-	FMOVQ F1, 432(R0)
+	FSTPQ (F2, F1), 416(R0)
 	VUSHR $4, V0.B16, V0.B16
 	VAND V13.B16, V0.B16, V0.B16
 	VTBL V0.B16, [V12.B16], V0.B16
@@ -3348,20 +3138,18 @@ loop:
 	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e31dc42 // fmul v2.4s, v2.4s, v17.4s
-	FMOVQ F2, 448(R0)
 	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e31dc21 // fmul v1.4s, v1.4s, v17.4s
-	FMOVQ F1, 464(R0)
+	FSTPQ (F2, F1), 448(R0)
 	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
 	WORD $0x0f10a401 // sshll v1.4s, v0.4h, #0
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e31dc21 // fmul v1.4s, v1.4s, v17.4s
-	FMOVQ F1, 480(R0)
 	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x6e31dc00 // fmul v0.4s, v0.4s, v17.4s
-	FMOVQ F0, 496(R0)
+	FSTPQ (F1, F0), 480(R0)
 	FMOVQ 72(R1), F0
 	VAND V13.B16, V0.B16, V1.B16
 	VTBL V1.B16, [V12.B16], V1.B16
@@ -3371,20 +3159,18 @@ loop:
 	FMOVS 32(RSP), F17
 	VDUP V17.S[0], V17.S4
 	WORD $0x6e31de10 // fmul v16.4s, v16.4s, v17.4s
-	FMOVQ F16, 512(R0)
 	WORD $0x4f10a442 // sshll2 v2.4s, v2.8h, #0
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e31dc42 // fmul v2.4s, v2.4s, v17.4s
-	FMOVQ F2, 528(R0)
+	FSTPQ (F16, F2), 512(R0)
 	WORD $0x4f08a421 // sshll2 v1.8h, v1.16b, #0
 	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e31dc42 // fmul v2.4s, v2.4s, v17.4s
-	FMOVQ F2, 544(R0)
 	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e31dc21 // fmul v1.4s, v1.4s, v17.4s
-	FMOVQ F1, 560(R0)
+	FSTPQ (F2, F1), 544(R0)
 	VUSHR $4, V0.B16, V0.B16
 	VAND V13.B16, V0.B16, V0.B16
 	VTBL V0.B16, [V12.B16], V0.B16
@@ -3392,20 +3178,18 @@ loop:
 	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e31dc42 // fmul v2.4s, v2.4s, v17.4s
-	FMOVQ F2, 576(R0)
 	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e31dc21 // fmul v1.4s, v1.4s, v17.4s
-	FMOVQ F1, 592(R0)
+	FSTPQ (F2, F1), 576(R0)
 	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
 	WORD $0x0f10a401 // sshll v1.4s, v0.4h, #0
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e31dc21 // fmul v1.4s, v1.4s, v17.4s
-	FMOVQ F1, 608(R0)
 	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x6e31dc00 // fmul v0.4s, v0.4s, v17.4s
-	FMOVQ F0, 624(R0)
+	FSTPQ (F1, F0), 608(R0)
 	FMOVQ 88(R1), F0
 	VAND V13.B16, V0.B16, V1.B16
 	VTBL V1.B16, [V12.B16], V1.B16
@@ -3415,20 +3199,18 @@ loop:
 	FMOVS 36(RSP), F17
 	VDUP V17.S[0], V17.S4
 	WORD $0x6e31de10 // fmul v16.4s, v16.4s, v17.4s
-	FMOVQ F16, 640(R0)
 	WORD $0x4f10a442 // sshll2 v2.4s, v2.8h, #0
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e31dc42 // fmul v2.4s, v2.4s, v17.4s
-	FMOVQ F2, 656(R0)
+	FSTPQ (F16, F2), 640(R0)
 	WORD $0x4f08a421 // sshll2 v1.8h, v1.16b, #0
 	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e31dc42 // fmul v2.4s, v2.4s, v17.4s
-	FMOVQ F2, 672(R0)
 	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e31dc21 // fmul v1.4s, v1.4s, v17.4s
-	FMOVQ F1, 688(R0)
+	FSTPQ (F2, F1), 672(R0)
 	VUSHR $4, V0.B16, V0.B16
 	VAND V13.B16, V0.B16, V0.B16
 	VTBL V0.B16, [V12.B16], V0.B16
@@ -3436,20 +3218,18 @@ loop:
 	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e31dc42 // fmul v2.4s, v2.4s, v17.4s
-	FMOVQ F2, 704(R0)
 	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e31dc21 // fmul v1.4s, v1.4s, v17.4s
-	FMOVQ F1, 720(R0)
+	FSTPQ (F2, F1), 704(R0)
 	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
 	WORD $0x0f10a401 // sshll v1.4s, v0.4h, #0
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e31dc21 // fmul v1.4s, v1.4s, v17.4s
-	FMOVQ F1, 736(R0)
 	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x6e31dc00 // fmul v0.4s, v0.4s, v17.4s
-	FMOVQ F0, 752(R0)
+	FSTPQ (F1, F0), 736(R0)
 	FMOVQ 104(R1), F0
 	VAND V13.B16, V0.B16, V1.B16
 	VTBL V1.B16, [V12.B16], V1.B16
@@ -3459,20 +3239,18 @@ loop:
 	FMOVS 40(RSP), F17
 	VDUP V17.S[0], V17.S4
 	WORD $0x6e31de10 // fmul v16.4s, v16.4s, v17.4s
-	FMOVQ F16, 768(R0)
 	WORD $0x4f10a442 // sshll2 v2.4s, v2.8h, #0
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e31dc42 // fmul v2.4s, v2.4s, v17.4s
-	FMOVQ F2, 784(R0)
+	FSTPQ (F16, F2), 768(R0)
 	WORD $0x4f08a421 // sshll2 v1.8h, v1.16b, #0
 	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e31dc42 // fmul v2.4s, v2.4s, v17.4s
-	FMOVQ F2, 800(R0)
 	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e31dc21 // fmul v1.4s, v1.4s, v17.4s
-	FMOVQ F1, 816(R0)
+	FSTPQ (F2, F1), 800(R0)
 	VUSHR $4, V0.B16, V0.B16
 	VAND V13.B16, V0.B16, V0.B16
 	VTBL V0.B16, [V12.B16], V0.B16
@@ -3480,20 +3258,18 @@ loop:
 	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e31dc42 // fmul v2.4s, v2.4s, v17.4s
-	FMOVQ F2, 832(R0)
 	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e31dc21 // fmul v1.4s, v1.4s, v17.4s
-	FMOVQ F1, 848(R0)
+	FSTPQ (F2, F1), 832(R0)
 	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
 	WORD $0x0f10a401 // sshll v1.4s, v0.4h, #0
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e31dc21 // fmul v1.4s, v1.4s, v17.4s
-	FMOVQ F1, 864(R0)
 	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x6e31dc00 // fmul v0.4s, v0.4s, v17.4s
-	FMOVQ F0, 880(R0)
+	FSTPQ (F1, F0), 864(R0)
 	FMOVQ 120(R1), F0
 	VAND V13.B16, V0.B16, V1.B16
 	VTBL V1.B16, [V12.B16], V1.B16
@@ -3503,20 +3279,18 @@ loop:
 	FMOVS 44(RSP), F17
 	VDUP V17.S[0], V17.S4
 	WORD $0x6e31de10 // fmul v16.4s, v16.4s, v17.4s
-	FMOVQ F16, 896(R0)
 	WORD $0x4f10a442 // sshll2 v2.4s, v2.8h, #0
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e31dc42 // fmul v2.4s, v2.4s, v17.4s
-	FMOVQ F2, 912(R0)
+	FSTPQ (F16, F2), 896(R0)
 	WORD $0x4f08a421 // sshll2 v1.8h, v1.16b, #0
 	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e31dc42 // fmul v2.4s, v2.4s, v17.4s
-	FMOVQ F2, 928(R0)
 	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e31dc21 // fmul v1.4s, v1.4s, v17.4s
-	FMOVQ F1, 944(R0)
+	FSTPQ (F2, F1), 928(R0)
 	VUSHR $4, V0.B16, V0.B16
 	VAND V13.B16, V0.B16, V0.B16
 	VTBL V0.B16, [V12.B16], V0.B16
@@ -3524,20 +3298,18 @@ loop:
 	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e31dc42 // fmul v2.4s, v2.4s, v17.4s
-	FMOVQ F2, 960(R0)
 	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e31dc21 // fmul v1.4s, v1.4s, v17.4s
-	FMOVQ F1, 976(R0)
+	FSTPQ (F2, F1), 960(R0)
 	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
 	WORD $0x0f10a401 // sshll v1.4s, v0.4h, #0
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e31dc21 // fmul v1.4s, v1.4s, v17.4s
-	FMOVQ F1, 992(R0)
 	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x6e31dc00 // fmul v0.4s, v0.4s, v17.4s
-	FMOVQ F0, 1008(R0)
+	FSTPQ (F1, F0), 992(R0)
 	ADD $1024, R0, R0
 	ADD $136, R1, R1
 	SUB $1, R3, R3

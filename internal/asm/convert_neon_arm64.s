@@ -104,10 +104,8 @@ TEXT ·EncodeBF16NEON(SB), NOSPLIT, $136-32
 	CMP $16, R0
 	BLT lanestage
 laneloop:
-	FMOVQ (R2), F0
-	FMOVQ 16(R2), F1
-	FMOVQ 32(R2), F2
-	FMOVQ 48(R2), F3
+	FLDPQ (R2), (F0, F1)
+	FLDPQ 32(R2), (F2, F3)
 	WORD $0x4e21f404 // fmax v4.4s, v0.4s, v1.4s
 	WORD $0x4e23f445 // fmax v5.4s, v2.4s, v3.4s
 	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
@@ -843,10 +841,8 @@ TEXT ·EncodeFpFloat8FNUZNEON(SB), NOSPLIT, $120-56
 	CMP $16, R0
 	BLT lanestage
 laneloop:
-	FMOVQ (R2), F0
-	FMOVQ 16(R2), F1
-	FMOVQ 32(R2), F2
-	FMOVQ 48(R2), F3
+	FLDPQ (R2), (F0, F1)
+	FLDPQ 32(R2), (F2, F3)
 	WORD $0x4e21f404 // fmax v4.4s, v0.4s, v1.4s
 	WORD $0x4e23f445 // fmax v5.4s, v2.4s, v3.4s
 	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
@@ -1000,10 +996,8 @@ TEXT ·EncodeFpFloat8NEON(SB), NOSPLIT, $120-56
 	CMP $16, R0
 	BLT lanestage
 laneloop:
-	FMOVQ (R2), F0
-	FMOVQ 16(R2), F1
-	FMOVQ 32(R2), F2
-	FMOVQ 48(R2), F3
+	FLDPQ (R2), (F0, F1)
+	FLDPQ 32(R2), (F2, F3)
 	WORD $0x4e21f404 // fmax v4.4s, v0.4s, v1.4s
 	WORD $0x4e23f445 // fmax v5.4s, v2.4s, v3.4s
 	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
@@ -1147,10 +1141,8 @@ TEXT ·EncodeFpE2M1NEON(SB), NOSPLIT, $120-32
 	CMP $16, R0
 	BLT lanestage
 laneloop:
-	FMOVQ (R2), F0
-	FMOVQ 16(R2), F1
-	FMOVQ 32(R2), F2
-	FMOVQ 48(R2), F3
+	FLDPQ (R2), (F0, F1)
+	FLDPQ 32(R2), (F2, F3)
 	WORD $0x4e21f404 // fmax v4.4s, v0.4s, v1.4s
 	WORD $0x4e23f445 // fmax v5.4s, v2.4s, v3.4s
 	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
@@ -1287,10 +1279,8 @@ TEXT ·EncodeFpE2M1PackedNEON(SB), NOSPLIT, $120-32
 	CMP $16, R0
 	BLT lanestage
 laneloop:
-	FMOVQ (R2), F0
-	FMOVQ 16(R2), F1
-	FMOVQ 32(R2), F2
-	FMOVQ 48(R2), F3
+	FLDPQ (R2), (F0, F1)
+	FLDPQ 32(R2), (F2, F3)
 	WORD $0x4e21f404 // fmax v4.4s, v0.4s, v1.4s
 	WORD $0x4e23f445 // fmax v5.4s, v2.4s, v3.4s
 	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s

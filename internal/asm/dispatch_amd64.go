@@ -1748,6 +1748,34 @@ func UnpackStream(isa ISA, dst *uint8, src *uint8, order *uint8, down int32, hal
 	panic("asm: no such implementation of UnpackStream")
 }
 
+// DequantizeHalves is DequantizeBlocks with float16s, or with bfloat16s if upper is 1.
+func DequantizeHalves(isa ISA, blockKind Block, y *uint16, blocks *uint8, upper int, table *[256]float32, check *float32, n int) {
+	switch int(isa)<<16 | int(blockKind)<<0 {
+	case int(AVX2)<<16 | int(BlockQ8_0)<<0, int(AVX512)<<16 | int(BlockQ8_0)<<0, int(AVX512VBMI)<<16 | int(BlockQ8_0)<<0:
+		DequantizeHalvesQ8_0AVX2(y, blocks, upper, check, n)
+		return
+	case int(AVX2)<<16 | int(BlockQ4_0)<<0, int(AVX512)<<16 | int(BlockQ4_0)<<0, int(AVX512VBMI)<<16 | int(BlockQ4_0)<<0:
+		DequantizeHalvesQ4_0AVX2(y, blocks, upper, check, n)
+		return
+	case int(AVX2)<<16 | int(BlockQ4_1)<<0, int(AVX512)<<16 | int(BlockQ4_1)<<0, int(AVX512VBMI)<<16 | int(BlockQ4_1)<<0:
+		DequantizeHalvesQ4_1AVX2(y, blocks, upper, check, n)
+		return
+	case int(AVX2)<<16 | int(BlockIQ4_NL)<<0, int(AVX512)<<16 | int(BlockIQ4_NL)<<0, int(AVX512VBMI)<<16 | int(BlockIQ4_NL)<<0:
+		DequantizeHalvesIQ4_NLAVX2(y, blocks, upper, check, n)
+		return
+	case int(AVX2)<<16 | int(BlockMXFP4)<<0, int(AVX512)<<16 | int(BlockMXFP4)<<0, int(AVX512VBMI)<<16 | int(BlockMXFP4)<<0:
+		DequantizeHalvesMXFP4AVX2(y, blocks, upper, table, check, n)
+		return
+	case int(AVX2)<<16 | int(BlockQ4_K)<<0, int(AVX512)<<16 | int(BlockQ4_K)<<0, int(AVX512VBMI)<<16 | int(BlockQ4_K)<<0:
+		DequantizeHalvesQ4_KAVX2(y, blocks, upper, check, n)
+		return
+	case int(AVX2)<<16 | int(BlockIQ4_XS)<<0, int(AVX512)<<16 | int(BlockIQ4_XS)<<0, int(AVX512VBMI)<<16 | int(BlockIQ4_XS)<<0:
+		DequantizeHalvesIQ4_XSAVX2(y, blocks, upper, check, n)
+		return
+	}
+	panic("asm: no such implementation of DequantizeHalves")
+}
+
 // FakeQuantizeProduct sets y = clip(round(x*recip))*scale, clipping to least..most,
 // and mask, of the kind that a word says, to whether it did not clip.
 // The elements that are not clipped are low to high, both given in each half of a word. Where x has an infinity or a

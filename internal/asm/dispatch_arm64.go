@@ -1267,6 +1267,11 @@ func UnpackStream(isa ISA, dst *uint8, src *uint8, order *uint8, down int32, hal
 	panic("asm: no such implementation of UnpackStream")
 }
 
+// DequantizeHalves is DequantizeBlocks with float16s, or with bfloat16s if upper is 1.
+func DequantizeHalves(isa ISA, blockKind Block, y *uint16, blocks *uint8, upper int, table *[256]float32, check *float32, n int) {
+	panic("asm: no such implementation of DequantizeHalves")
+}
+
 // FakeQuantizeProduct sets y = clip(round(x*recip))*scale, clipping to least..most,
 // and mask, of the kind that a word says, to whether it did not clip.
 // The elements that are not clipped are low to high, both given in each half of a word. Where x has an infinity or a

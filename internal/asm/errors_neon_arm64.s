@@ -332,8 +332,7 @@ elements:
 	CMP R2, R8
 	BLT elements
 shut:
-	FMOVQ F11, (R0)
-	FMOVQ F10, 16(R0)
+	FSTPQ (F11, F10), (R0)
 	ADD $128, R7, R7
 	ADD $32, R0, R0
 	SUB $2, R1, R1
@@ -449,8 +448,7 @@ elements:
 	CMP R2, R7
 	BLT elements
 shut:
-	FMOVQ F8, (R0)
-	FMOVQ F7, 16(R0)
+	FSTPQ (F8, F7), (R0)
 	ADD $128, R6, R6
 	ADD $32, R0, R0
 	SUB $2, R1, R1
@@ -547,8 +545,7 @@ elements:
 	CMP R2, R8
 	BLT elements
 shut:
-	FMOVQ F8, (R0)
-	FMOVQ F7, 16(R0)
+	FSTPQ (F8, F7), (R0)
 	ADD $128, R7, R7
 	ADD $32, R0, R0
 	SUB $2, R1, R1
@@ -935,8 +932,7 @@ elements:
 	CMP R2, R8
 	BLT elements
 shut:
-	FMOVQ F11, (R0)
-	FMOVQ F10, 16(R0)
+	FSTPQ (F11, F10), (R0)
 	ADD $128, R7, R7
 	ADD $128, R9, R9
 	ADD $32, R0, R0
@@ -1061,8 +1057,7 @@ elements:
 	CMP R2, R7
 	BLT elements
 shut:
-	FMOVQ F8, (R0)
-	FMOVQ F7, 16(R0)
+	FSTPQ (F8, F7), (R0)
 	ADD $128, R6, R6
 	ADD $128, R8, R8
 	ADD $32, R0, R0
@@ -1168,8 +1163,7 @@ elements:
 	CMP R2, R8
 	BLT elements
 shut:
-	FMOVQ F8, (R0)
-	FMOVQ F7, 16(R0)
+	FSTPQ (F8, F7), (R0)
 	ADD $128, R7, R7
 	ADD $128, R9, R9
 	ADD $32, R0, R0
@@ -1581,8 +1575,7 @@ elements:
 	CMP R2, R8
 	BLT elements
 shut:
-	FMOVQ F10, (R0)
-	FMOVQ F9, 16(R0)
+	FSTPQ (F10, F9), (R0)
 	ADD $128, R7, R7
 	ADD $128, R9, R9
 	ADD $32, R0, R0
@@ -1697,8 +1690,7 @@ elements:
 	CMP R2, R8
 	BLT elements
 shut:
-	FMOVQ F7, (R0)
-	FMOVQ F6, 16(R0)
+	FSTPQ (F7, F6), (R0)
 	ADD $128, R7, R7
 	ADD $128, R9, R9
 	ADD $32, R0, R0

@@ -98,8 +98,7 @@ elements:
 	CMP R2, R7
 	BLT elements
 shut:
-	FMOVQ F5, (R0)
-	FMOVQ F4, 16(R0)
+	FSTPQ (F5, F4), (R0)
 	ADD $128, R6, R6
 	ADD $128, R8, R8
 	ADD $32, R0, R0

@@ -95,12 +95,10 @@ groupend:
 	RET
 tree:
 treeloop:
-	FMOVQ (R1), F0
-	FMOVQ 16(R1), F1
+	FLDPQ (R1), (F0, F1)
 	WORD $0x6ea1f402 // fminp v2.4s, v0.4s, v1.4s
 	WORD $0x6e21f400 // fmaxp v0.4s, v0.4s, v1.4s
-	FMOVQ 32(R1), F1
-	FMOVQ 48(R1), F3
+	FLDPQ 32(R1), (F1, F3)
 	WORD $0x6ea3f424 // fminp v4.4s, v1.4s, v3.4s
 	WORD $0x6ea4f442 // fminp v2.4s, v2.4s, v4.4s
 	WORD $0x6e23f421 // fmaxp v1.4s, v1.4s, v3.4s
@@ -123,22 +121,18 @@ treeloop:
 	B few
 treepair:
 treepairloop:
-	FMOVQ (R1), F0
-	FMOVQ 16(R1), F1
+	FLDPQ (R1), (F0, F1)
 	WORD $0x4ea1f402 // fmin v2.4s, v0.4s, v1.4s
 	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 32(R1), F1
-	FMOVQ 48(R1), F3
+	FLDPQ 32(R1), (F1, F3)
 	WORD $0x4ea3f424 // fmin v4.4s, v1.4s, v3.4s
 	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
 	WORD $0x6ea4f442 // fminp v2.4s, v2.4s, v4.4s
 	WORD $0x6e21f400 // fmaxp v0.4s, v0.4s, v1.4s
-	FMOVQ 64(R1), F1
-	FMOVQ 80(R1), F3
+	FLDPQ 64(R1), (F1, F3)
 	WORD $0x4ea3f424 // fmin v4.4s, v1.4s, v3.4s
 	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVQ 96(R1), F3
-	FMOVQ 112(R1), F5
+	FLDPQ 96(R1), (F3, F5)
 	WORD $0x4ea5f466 // fmin v6.4s, v3.4s, v5.4s
 	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
 	WORD $0x6ea6f484 // fminp v4.4s, v4.4s, v6.4s
@@ -169,8 +163,7 @@ tree4loop:
 	MOVD R1, R6
 	MOVD R1, R0
 	ADD R7, R0, R0
-	FMOVQ (R0), F0
-	FMOVQ 16(R0), F1
+	FLDPQ (R0), (F0, F1)
 	WORD $0x4ea1f402 // fmin v2.4s, v0.4s, v1.4s
 	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
 	FMOVQ 32(R0), F1
@@ -182,8 +175,7 @@ tree4loop:
 	CMP R0, R6
 	BGE tree4done0
 tree4turn0:
-	FMOVQ (R6), F1
-	FMOVQ 16(R6), F3
+	FLDPQ (R6), (F1, F3)
 	WORD $0x4ea3f424 // fmin v4.4s, v1.4s, v3.4s
 	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
 	FMOVQ 32(R6), F3
@@ -201,8 +193,7 @@ tree4done0:
 	ADD $64, R0, R0
 	MOVD R0, R6
 	ADD R7, R0, R0
-	FMOVQ (R0), F1
-	FMOVQ 16(R0), F3
+	FLDPQ (R0), (F1, F3)
 	WORD $0x4ea3f424 // fmin v4.4s, v1.4s, v3.4s
 	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
 	FMOVQ 32(R0), F3
@@ -214,8 +205,7 @@ tree4done0:
 	CMP R0, R6
 	BGE tree4done1
 tree4turn1:
-	FMOVQ (R6), F3
-	FMOVQ 16(R6), F5
+	FLDPQ (R6), (F3, F5)
 	WORD $0x4ea5f466 // fmin v6.4s, v3.4s, v5.4s
 	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
 	FMOVQ 32(R6), F5
@@ -235,8 +225,7 @@ tree4done1:
 	WORD $0x6ea4f442 // fminp v2.4s, v2.4s, v4.4s
 	WORD $0x6e21f400 // fmaxp v0.4s, v0.4s, v1.4s
 	ADD R7, R0, R0
-	FMOVQ (R0), F1
-	FMOVQ 16(R0), F3
+	FLDPQ (R0), (F1, F3)
 	WORD $0x4ea3f424 // fmin v4.4s, v1.4s, v3.4s
 	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
 	FMOVQ 32(R0), F3
@@ -248,8 +237,7 @@ tree4done1:
 	CMP R0, R6
 	BGE tree4done2
 tree4turn2:
-	FMOVQ (R6), F3
-	FMOVQ 16(R6), F5
+	FLDPQ (R6), (F3, F5)
 	WORD $0x4ea5f466 // fmin v6.4s, v3.4s, v5.4s
 	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
 	FMOVQ 32(R6), F5
@@ -267,8 +255,7 @@ tree4done2:
 	ADD $64, R0, R0
 	MOVD R0, R6
 	ADD R7, R0, R0
-	FMOVQ (R0), F3
-	FMOVQ 16(R0), F5
+	FLDPQ (R0), (F3, F5)
 	WORD $0x4ea5f466 // fmin v6.4s, v3.4s, v5.4s
 	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
 	FMOVQ 32(R0), F5
@@ -280,8 +267,7 @@ tree4done2:
 	CMP R0, R6
 	BGE tree4done3
 tree4turn3:
-	FMOVQ (R6), F5
-	FMOVQ 16(R6), F7
+	FLDPQ (R6), (F5, F7)
 	WORD $0x4ea7f4a8 // fmin v8.4s, v5.4s, v7.4s
 	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
 	FMOVQ 32(R6), F7
@@ -861,12 +847,10 @@ groupend:
 	RET
 tree:
 treeloop:
-	FMOVQ (R1), F0
-	FMOVQ 16(R1), F1
+	FLDPQ (R1), (F0, F1)
 	WORD $0x6ea1a402 // umaxp v2.4s, v0.4s, v1.4s
 	WORD $0x4ea1a400 // smaxp v0.4s, v0.4s, v1.4s
-	FMOVQ 32(R1), F1
-	FMOVQ 48(R1), F3
+	FLDPQ 32(R1), (F1, F3)
 	WORD $0x6ea3a424 // umaxp v4.4s, v1.4s, v3.4s
 	WORD $0x6ea4a442 // umaxp v2.4s, v2.4s, v4.4s
 	WORD $0x4ea3a421 // smaxp v1.4s, v1.4s, v3.4s
@@ -889,22 +873,18 @@ treeloop:
 	B few
 treepair:
 treepairloop:
-	FMOVQ (R1), F0
-	FMOVQ 16(R1), F1
+	FLDPQ (R1), (F0, F1)
 	VUMAX V1.S4, V0.S4, V2.S4
 	WORD $0x4ea16400 // smax v0.4s, v0.4s, v1.4s
-	FMOVQ 32(R1), F1
-	FMOVQ 48(R1), F3
+	FLDPQ 32(R1), (F1, F3)
 	VUMAX V3.S4, V1.S4, V4.S4
 	WORD $0x4ea36421 // smax v1.4s, v1.4s, v3.4s
 	WORD $0x6ea4a442 // umaxp v2.4s, v2.4s, v4.4s
 	WORD $0x4ea1a400 // smaxp v0.4s, v0.4s, v1.4s
-	FMOVQ 64(R1), F1
-	FMOVQ 80(R1), F3
+	FLDPQ 64(R1), (F1, F3)
 	VUMAX V3.S4, V1.S4, V4.S4
 	WORD $0x4ea36421 // smax v1.4s, v1.4s, v3.4s
-	FMOVQ 96(R1), F3
-	FMOVQ 112(R1), F5
+	FLDPQ 96(R1), (F3, F5)
 	VUMAX V5.S4, V3.S4, V6.S4
 	WORD $0x4ea56463 // smax v3.4s, v3.4s, v5.4s
 	WORD $0x6ea6a484 // umaxp v4.4s, v4.4s, v6.4s
@@ -935,8 +915,7 @@ tree4loop:
 	MOVD R1, R6
 	MOVD R1, R0
 	ADD R7, R0, R0
-	FMOVQ (R0), F0
-	FMOVQ 16(R0), F1
+	FLDPQ (R0), (F0, F1)
 	VUMAX V1.S4, V0.S4, V2.S4
 	WORD $0x4ea16400 // smax v0.4s, v0.4s, v1.4s
 	FMOVQ 32(R0), F1
@@ -948,8 +927,7 @@ tree4loop:
 	CMP R0, R6
 	BGE tree4done0
 tree4turn0:
-	FMOVQ (R6), F1
-	FMOVQ 16(R6), F3
+	FLDPQ (R6), (F1, F3)
 	VUMAX V3.S4, V1.S4, V4.S4
 	WORD $0x4ea36421 // smax v1.4s, v1.4s, v3.4s
 	FMOVQ 32(R6), F3
@@ -967,8 +945,7 @@ tree4done0:
 	ADD $64, R0, R0
 	MOVD R0, R6
 	ADD R7, R0, R0
-	FMOVQ (R0), F1
-	FMOVQ 16(R0), F3
+	FLDPQ (R0), (F1, F3)
 	VUMAX V3.S4, V1.S4, V4.S4
 	WORD $0x4ea36421 // smax v1.4s, v1.4s, v3.4s
 	FMOVQ 32(R0), F3
@@ -980,8 +957,7 @@ tree4done0:
 	CMP R0, R6
 	BGE tree4done1
 tree4turn1:
-	FMOVQ (R6), F3
-	FMOVQ 16(R6), F5
+	FLDPQ (R6), (F3, F5)
 	VUMAX V5.S4, V3.S4, V6.S4
 	WORD $0x4ea56463 // smax v3.4s, v3.4s, v5.4s
 	FMOVQ 32(R6), F5
@@ -1001,8 +977,7 @@ tree4done1:
 	WORD $0x6ea4a442 // umaxp v2.4s, v2.4s, v4.4s
 	WORD $0x4ea1a400 // smaxp v0.4s, v0.4s, v1.4s
 	ADD R7, R0, R0
-	FMOVQ (R0), F1
-	FMOVQ 16(R0), F3
+	FLDPQ (R0), (F1, F3)
 	VUMAX V3.S4, V1.S4, V4.S4
 	WORD $0x4ea36421 // smax v1.4s, v1.4s, v3.4s
 	FMOVQ 32(R0), F3
@@ -1014,8 +989,7 @@ tree4done1:
 	CMP R0, R6
 	BGE tree4done2
 tree4turn2:
-	FMOVQ (R6), F3
-	FMOVQ 16(R6), F5
+	FLDPQ (R6), (F3, F5)
 	VUMAX V5.S4, V3.S4, V6.S4
 	WORD $0x4ea56463 // smax v3.4s, v3.4s, v5.4s
 	FMOVQ 32(R6), F5
@@ -1033,8 +1007,7 @@ tree4done2:
 	ADD $64, R0, R0
 	MOVD R0, R6
 	ADD R7, R0, R0
-	FMOVQ (R0), F3
-	FMOVQ 16(R0), F5
+	FLDPQ (R0), (F3, F5)
 	VUMAX V5.S4, V3.S4, V6.S4
 	WORD $0x4ea56463 // smax v3.4s, v3.4s, v5.4s
 	FMOVQ 32(R0), F5
@@ -1046,8 +1019,7 @@ tree4done2:
 	CMP R0, R6
 	BGE tree4done3
 tree4turn3:
-	FMOVQ (R6), F5
-	FMOVQ 16(R6), F7
+	FLDPQ (R6), (F5, F7)
 	VUMAX V7.S4, V5.S4, V8.S4
 	WORD $0x4ea764a5 // smax v5.4s, v5.4s, v7.4s
 	FMOVQ 32(R6), F7
@@ -1610,13 +1582,11 @@ groupend:
 	RET
 tree:
 treeloop:
-	FMOVQ (R1), F0
-	FMOVQ 16(R1), F1
+	FLDPQ (R1), (F0, F1)
 	WORD $0x4e61a402 // smaxp v2.8h, v0.8h, v1.8h
 	WORD $0x6e61a403 // umaxp v3.8h, v0.8h, v1.8h
 	WORD $0x6e61ac00 // uminp v0.8h, v0.8h, v1.8h
-	FMOVQ 32(R1), F1
-	FMOVQ 48(R1), F4
+	FLDPQ 32(R1), (F1, F4)
 	WORD $0x4e64a425 // smaxp v5.8h, v1.8h, v4.8h
 	WORD $0x4e65a442 // smaxp v2.8h, v2.8h, v5.8h
 	WORD $0x6e64a425 // umaxp v5.8h, v1.8h, v4.8h
@@ -1654,26 +1624,22 @@ treeloop:
 	B few
 treepair:
 treepairloop:
-	FMOVQ (R1), F0
-	FMOVQ 16(R1), F1
+	FLDPQ (R1), (F0, F1)
 	WORD $0x4e616402 // smax v2.8h, v0.8h, v1.8h
 	VUMAX V1.H8, V0.H8, V3.H8
 	VUMIN V1.H8, V0.H8, V0.H8
-	FMOVQ 32(R1), F1
-	FMOVQ 48(R1), F4
+	FLDPQ 32(R1), (F1, F4)
 	WORD $0x4e646425 // smax v5.8h, v1.8h, v4.8h
 	VUMAX V4.H8, V1.H8, V6.H8
 	VUMIN V4.H8, V1.H8, V1.H8
 	WORD $0x4e65a442 // smaxp v2.8h, v2.8h, v5.8h
 	WORD $0x6e66a463 // umaxp v3.8h, v3.8h, v6.8h
 	WORD $0x6e61ac00 // uminp v0.8h, v0.8h, v1.8h
-	FMOVQ 64(R1), F1
-	FMOVQ 80(R1), F4
+	FLDPQ 64(R1), (F1, F4)
 	WORD $0x4e646425 // smax v5.8h, v1.8h, v4.8h
 	VUMAX V4.H8, V1.H8, V6.H8
 	VUMIN V4.H8, V1.H8, V1.H8
-	FMOVQ 96(R1), F4
-	FMOVQ 112(R1), F7
+	FLDPQ 96(R1), (F4, F7)
 	WORD $0x4e676488 // smax v8.8h, v4.8h, v7.8h
 	VUMAX V7.H8, V4.H8, V16.H8
 	VUMIN V7.H8, V4.H8, V4.H8
@@ -1720,8 +1686,7 @@ tree4loop:
 	MOVD R1, R6
 	MOVD R1, R0
 	ADD R7, R0, R0
-	FMOVQ (R0), F0
-	FMOVQ 16(R0), F1
+	FLDPQ (R0), (F0, F1)
 	WORD $0x4e616402 // smax v2.8h, v0.8h, v1.8h
 	VUMAX V1.H8, V0.H8, V3.H8
 	VUMIN V1.H8, V0.H8, V0.H8
@@ -1736,8 +1701,7 @@ tree4loop:
 	CMP R0, R6
 	BGE tree4done0
 tree4turn0:
-	FMOVQ (R6), F1
-	FMOVQ 16(R6), F4
+	FLDPQ (R6), (F1, F4)
 	WORD $0x4e646425 // smax v5.8h, v1.8h, v4.8h
 	VUMAX V4.H8, V1.H8, V6.H8
 	VUMIN V4.H8, V1.H8, V1.H8
@@ -1759,8 +1723,7 @@ tree4done0:
 	ADD $64, R0, R0
 	MOVD R0, R6
 	ADD R7, R0, R0
-	FMOVQ (R0), F1
-	FMOVQ 16(R0), F4
+	FLDPQ (R0), (F1, F4)
 	WORD $0x4e646425 // smax v5.8h, v1.8h, v4.8h
 	VUMAX V4.H8, V1.H8, V6.H8
 	VUMIN V4.H8, V1.H8, V1.H8
@@ -1775,8 +1738,7 @@ tree4done0:
 	CMP R0, R6
 	BGE tree4done1
 tree4turn1:
-	FMOVQ (R6), F4
-	FMOVQ 16(R6), F7
+	FLDPQ (R6), (F4, F7)
 	WORD $0x4e676488 // smax v8.8h, v4.8h, v7.8h
 	VUMAX V7.H8, V4.H8, V16.H8
 	VUMIN V7.H8, V4.H8, V4.H8
@@ -1801,8 +1763,7 @@ tree4done1:
 	WORD $0x6e66a463 // umaxp v3.8h, v3.8h, v6.8h
 	WORD $0x6e61ac00 // uminp v0.8h, v0.8h, v1.8h
 	ADD R7, R0, R0
-	FMOVQ (R0), F1
-	FMOVQ 16(R0), F4
+	FLDPQ (R0), (F1, F4)
 	WORD $0x4e646425 // smax v5.8h, v1.8h, v4.8h
 	VUMAX V4.H8, V1.H8, V6.H8
 	VUMIN V4.H8, V1.H8, V1.H8
@@ -1817,8 +1778,7 @@ tree4done1:
 	CMP R0, R6
 	BGE tree4done2
 tree4turn2:
-	FMOVQ (R6), F4
-	FMOVQ 16(R6), F7
+	FLDPQ (R6), (F4, F7)
 	WORD $0x4e676488 // smax v8.8h, v4.8h, v7.8h
 	VUMAX V7.H8, V4.H8, V16.H8
 	VUMIN V7.H8, V4.H8, V4.H8
@@ -1840,8 +1800,7 @@ tree4done2:
 	ADD $64, R0, R0
 	MOVD R0, R6
 	ADD R7, R0, R0
-	FMOVQ (R0), F4
-	FMOVQ 16(R0), F7
+	FLDPQ (R0), (F4, F7)
 	WORD $0x4e676488 // smax v8.8h, v4.8h, v7.8h
 	VUMAX V7.H8, V4.H8, V16.H8
 	VUMIN V7.H8, V4.H8, V4.H8
@@ -1856,8 +1815,7 @@ tree4done2:
 	CMP R0, R6
 	BGE tree4done3
 tree4turn3:
-	FMOVQ (R6), F7
-	FMOVQ 16(R6), F17
+	FLDPQ (R6), (F7, F17)
 	WORD $0x4e7164f2 // smax v18.8h, v7.8h, v17.8h
 	VUMAX V17.H8, V7.H8, V19.H8
 	VUMIN V17.H8, V7.H8, V7.H8
@@ -2513,12 +2471,10 @@ halfdone4:
 	RET
 tree:
 treeloop:
-	FMOVQ (R1), F0
-	FMOVQ 16(R1), F1
+	FLDPQ (R1), (F0, F1)
 	WORD $0x6e61a402 // umaxp v2.8h, v0.8h, v1.8h
 	WORD $0x4e61a400 // smaxp v0.8h, v0.8h, v1.8h
-	FMOVQ 32(R1), F1
-	FMOVQ 48(R1), F3
+	FLDPQ 32(R1), (F1, F3)
 	WORD $0x6e63a424 // umaxp v4.8h, v1.8h, v3.8h
 	WORD $0x6e64a442 // umaxp v2.8h, v2.8h, v4.8h
 	WORD $0x4e63a421 // smaxp v1.8h, v1.8h, v3.8h
@@ -2551,22 +2507,18 @@ halfdone8:
 	B few
 treepair:
 treepairloop:
-	FMOVQ (R1), F0
-	FMOVQ 16(R1), F1
+	FLDPQ (R1), (F0, F1)
 	VUMAX V1.H8, V0.H8, V2.H8
 	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
-	FMOVQ 32(R1), F1
-	FMOVQ 48(R1), F3
+	FLDPQ 32(R1), (F1, F3)
 	VUMAX V3.H8, V1.H8, V4.H8
 	WORD $0x4e636421 // smax v1.8h, v1.8h, v3.8h
 	WORD $0x6e64a442 // umaxp v2.8h, v2.8h, v4.8h
 	WORD $0x4e61a400 // smaxp v0.8h, v0.8h, v1.8h
-	FMOVQ 64(R1), F1
-	FMOVQ 80(R1), F3
+	FLDPQ 64(R1), (F1, F3)
 	VUMAX V3.H8, V1.H8, V4.H8
 	WORD $0x4e636421 // smax v1.8h, v1.8h, v3.8h
-	FMOVQ 96(R1), F3
-	FMOVQ 112(R1), F5
+	FLDPQ 96(R1), (F3, F5)
 	VUMAX V5.H8, V3.H8, V6.H8
 	WORD $0x4e656463 // smax v3.8h, v3.8h, v5.8h
 	WORD $0x6e66a484 // umaxp v4.8h, v4.8h, v6.8h
@@ -2607,8 +2559,7 @@ tree4loop:
 	MOVD R1, R6
 	MOVD R1, R0
 	ADD R7, R0, R0
-	FMOVQ (R0), F0
-	FMOVQ 16(R0), F1
+	FLDPQ (R0), (F0, F1)
 	VUMAX V1.H8, V0.H8, V2.H8
 	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
 	FMOVQ 32(R0), F1
@@ -2620,8 +2571,7 @@ tree4loop:
 	CMP R0, R6
 	BGE tree4done0
 tree4turn0:
-	FMOVQ (R6), F1
-	FMOVQ 16(R6), F3
+	FLDPQ (R6), (F1, F3)
 	VUMAX V3.H8, V1.H8, V4.H8
 	WORD $0x4e636421 // smax v1.8h, v1.8h, v3.8h
 	FMOVQ 32(R6), F3
@@ -2639,8 +2589,7 @@ tree4done0:
 	ADD $64, R0, R0
 	MOVD R0, R6
 	ADD R7, R0, R0
-	FMOVQ (R0), F1
-	FMOVQ 16(R0), F3
+	FLDPQ (R0), (F1, F3)
 	VUMAX V3.H8, V1.H8, V4.H8
 	WORD $0x4e636421 // smax v1.8h, v1.8h, v3.8h
 	FMOVQ 32(R0), F3
@@ -2652,8 +2601,7 @@ tree4done0:
 	CMP R0, R6
 	BGE tree4done1
 tree4turn1:
-	FMOVQ (R6), F3
-	FMOVQ 16(R6), F5
+	FLDPQ (R6), (F3, F5)
 	VUMAX V5.H8, V3.H8, V6.H8
 	WORD $0x4e656463 // smax v3.8h, v3.8h, v5.8h
 	FMOVQ 32(R6), F5
@@ -2673,8 +2621,7 @@ tree4done1:
 	WORD $0x6e64a442 // umaxp v2.8h, v2.8h, v4.8h
 	WORD $0x4e61a400 // smaxp v0.8h, v0.8h, v1.8h
 	ADD R7, R0, R0
-	FMOVQ (R0), F1
-	FMOVQ 16(R0), F3
+	FLDPQ (R0), (F1, F3)
 	VUMAX V3.H8, V1.H8, V4.H8
 	WORD $0x4e636421 // smax v1.8h, v1.8h, v3.8h
 	FMOVQ 32(R0), F3
@@ -2686,8 +2633,7 @@ tree4done1:
 	CMP R0, R6
 	BGE tree4done2
 tree4turn2:
-	FMOVQ (R6), F3
-	FMOVQ 16(R6), F5
+	FLDPQ (R6), (F3, F5)
 	VUMAX V5.H8, V3.H8, V6.H8
 	WORD $0x4e656463 // smax v3.8h, v3.8h, v5.8h
 	FMOVQ 32(R6), F5
@@ -2705,8 +2651,7 @@ tree4done2:
 	ADD $64, R0, R0
 	MOVD R0, R6
 	ADD R7, R0, R0
-	FMOVQ (R0), F3
-	FMOVQ 16(R0), F5
+	FLDPQ (R0), (F3, F5)
 	VUMAX V5.H8, V3.H8, V6.H8
 	WORD $0x4e656463 // smax v3.8h, v3.8h, v5.8h
 	FMOVQ 32(R0), F5
@@ -2718,8 +2663,7 @@ tree4done2:
 	CMP R0, R6
 	BGE tree4done3
 tree4turn3:
-	FMOVQ (R6), F5
-	FMOVQ 16(R6), F7
+	FLDPQ (R6), (F5, F7)
 	VUMAX V7.H8, V5.H8, V8.H8
 	WORD $0x4e6764a5 // smax v5.8h, v5.8h, v7.8h
 	FMOVQ 32(R6), F7

@@ -489,10 +489,8 @@ grouploop:
 	WORD $0x6e30f884 // fmaxv s4, v4.4s
 	FCMPS F4, F4
 	BVS grouprare
-	FMOVQ F0, (R1)
-	FMOVQ F1, 16(R1)
-	FMOVQ F2, 32(R1)
-	FMOVQ F3, 48(R1)
+	FSTPQ (F0, F1), (R1)
+	FSTPQ (F2, F3), 32(R1)
 groupback:
 	ADD $64, R1, R1
 	ADD $64, R2, R2
@@ -544,10 +542,8 @@ groupmeet:
 	WORD $0x6e30f842 // fmaxv s2, v2.4s
 	FCMPS F2, F2
 	BVS groupmeetrare
-	FMOVQ F0, (R1)
-	FMOVQ F1, 16(R1)
-	FMOVQ F3, 32(R1)
-	FMOVQ F4, 48(R1)
+	FSTPQ (F0, F1), (R1)
+	FSTPQ (F3, F4), 32(R1)
 	ADD $64, R1, R1
 	ADD $64, R2, R2
 	ADD R23, R15, R15
@@ -616,10 +612,8 @@ laneloop:
 	WORD $0x6e30f884 // fmaxv s4, v4.4s
 	FCMPS F4, F4
 	BVS lanerare
-	FMOVQ F0, (R1)
-	FMOVQ F1, 16(R1)
-	FMOVQ F2, 32(R1)
-	FMOVQ F3, 48(R1)
+	FSTPQ (F0, F1), (R1)
+	FSTPQ (F2, F3), 32(R1)
 laneback:
 	ADD $64, R1, R1
 	ADD $64, R2, R2

@@ -115,6 +115,9 @@ func stageIn32R11AVX2()
 // stageIn32R12AVX2 is stageIn32AVX2 for what R12 points to, and sets that to the place in the frame.
 func stageIn32R12AVX2()
 
+// lookUpAVX2 rounds a table of 16 float32, of which Y15 has the first four and the third and Y14 the others, and stores what it has for the codes in Y13.
+func lookUpAVX2()
+
 // fetch64AVX2 fetches 64 bytes from RAX on: into the second cache if RCX is at least 8192, else into the first alone.
 func fetch64AVX2()
 

@@ -20,10 +20,8 @@ TEXT ·RandomWordsNEON(SB), NOSPLIT, $0-32
 	VDUP V2.S[0], V2.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V8
 	VADD V8.S4, V2.S4, V2.S4
-	FMOVQ (R1), F16
-	FMOVQ 16(R1), F17
-	FMOVQ 32(R1), F18
-	FMOVQ 48(R1), F19
+	FLDPQ (R1), (F16, F17)
+	FLDPQ 32(R1), (F18, F19)
 	FMOVQ 64(R1), F20
 blocks:
 	WORD $0x2ea0c048 // umull v8.2d, v2.2s, v0.2s
@@ -541,10 +539,8 @@ TEXT ·StochasticHalfBF16NEON(SB), NOSPLIT, $0-32
 	VDUP R16, V15.S4
 	MOVD n+24(FP), R0
 laneloop:
-	FMOVQ (R2), F0
-	FMOVQ 16(R2), F1
-	FMOVQ 32(R2), F2
-	FMOVQ 48(R2), F3
+	FLDPQ (R2), (F0, F1)
+	FLDPQ 32(R2), (F2, F3)
 	WORD $0x4e21f404 // fmax v4.4s, v0.4s, v1.4s
 	WORD $0x4e23f445 // fmax v5.4s, v2.4s, v3.4s
 	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s

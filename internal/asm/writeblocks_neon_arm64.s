@@ -81,10 +81,8 @@ loop:
 	FMOVD F18, 16(R0)
 	WORD $0x0e216852 // fcvtn v18.4h, v2.4s
 	FMOVD F18, 24(R0)
-	FMOVQ F3, (R1)
-	FMOVQ F5, 16(R1)
-	FMOVQ F16, 32(R1)
-	FMOVQ F17, 48(R1)
+	FSTPQ (F3, F5), (R1)
+	FSTPQ (F16, F17), 32(R1)
 	WORD $0x6e2adc84 // fmul v4.4s, v4.4s, v10.4s
 	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
 	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
@@ -97,10 +95,8 @@ loop:
 	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
 	WORD $0x4e30d421 // fadd v1.4s, v1.4s, v16.4s
 	WORD $0x4e31d442 // fadd v2.4s, v2.4s, v17.4s
-	FMOVQ F4, (R2)
-	FMOVQ F0, 16(R2)
-	FMOVQ F1, 32(R2)
-	FMOVQ F2, 48(R2)
+	FSTPQ (F4, F0), (R2)
+	FSTPQ (F1, F2), 32(R2)
 	WORD $0x4e24d529 // fadd v9.4s, v9.4s, v4.4s
 	WORD $0x4e20d508 // fadd v8.4s, v8.4s, v0.4s
 	WORD $0x4e21d4e7 // fadd v7.4s, v7.4s, v1.4s
@@ -112,10 +108,8 @@ loop:
 	ADD $64, R4, R4
 	SUB $1, R7, R7
 	CBNZ R7, loop
-	FMOVQ F9, (R6)
-	FMOVQ F8, 16(R6)
-	FMOVQ F7, 32(R6)
-	FMOVQ F6, 48(R6)
+	FSTPQ (F9, F8), (R6)
+	FSTPQ (F7, F6), 32(R6)
 	RET
 
 // func BlockParamsQ4_0NEON(scales *uint8, factors *float32, checks *float32, low *float32, high *float32, params *float32, sums *float32, n int)
@@ -136,10 +130,8 @@ TEXT ·BlockParamsQ4_0NEON(SB), NOSPLIT, $0-64
 	VDUP R16, V14.S4
 	MOVD $2143289344, R16
 	VDUP R16, V13.S4
-	FMOVQ (R5), F12
-	FMOVQ 16(R5), F11
-	FMOVQ 32(R5), F10
-	FMOVQ 48(R5), F9
+	FLDPQ (R5), (F12, F11)
+	FLDPQ 32(R5), (F10, F9)
 	MOVD $2147483647, R16
 	VDUP R16, V8.S4
 	MOVD $1065353216, R16
@@ -215,10 +207,8 @@ loop:
 	FMOVD F22, 16(R0)
 	WORD $0x0e216bb6 // fcvtn v22.4h, v29.4s
 	FMOVD F22, 24(R0)
-	FMOVQ F0, (R1)
-	FMOVQ F16, 16(R1)
-	FMOVQ F18, 32(R1)
-	FMOVQ F20, 48(R1)
+	FSTPQ (F0, F16), (R1)
+	FSTPQ (F18, F20), 32(R1)
 	WORD $0x6e2edef7 // fmul v23.4s, v23.4s, v14.4s
 	WORD $0x6e2edf39 // fmul v25.4s, v25.4s, v14.4s
 	WORD $0x6e2edf7b // fmul v27.4s, v27.4s, v14.4s
@@ -235,10 +225,8 @@ loop:
 	WORD $0x4e30d631 // fadd v17.4s, v17.4s, v16.4s
 	WORD $0x4e32d673 // fadd v19.4s, v19.4s, v18.4s
 	WORD $0x4e34d6b5 // fadd v21.4s, v21.4s, v20.4s
-	FMOVQ F1, (R2)
-	FMOVQ F17, 16(R2)
-	FMOVQ F19, 32(R2)
-	FMOVQ F21, 48(R2)
+	FSTPQ (F1, F17), (R2)
+	FSTPQ (F19, F21), 32(R2)
 	WORD $0x4e21d4a5 // fadd v5.4s, v5.4s, v1.4s
 	WORD $0x4e31d484 // fadd v4.4s, v4.4s, v17.4s
 	WORD $0x4e33d463 // fadd v3.4s, v3.4s, v19.4s
@@ -250,10 +238,8 @@ loop:
 	ADD $64, R4, R4
 	SUB $1, R7, R7
 	CBNZ R7, loop
-	FMOVQ F5, (R6)
-	FMOVQ F4, 16(R6)
-	FMOVQ F3, 32(R6)
-	FMOVQ F2, 48(R6)
+	FSTPQ (F5, F4), (R6)
+	FSTPQ (F3, F2), 32(R6)
 	RET
 
 // func BlockParamsQ4_1NEON(minima *uint8, scales *uint8, factors *float32, checks *float32, low *float32, high *float32, params *float32, sums *float32, n int)
@@ -277,10 +263,8 @@ TEXT ·BlockParamsQ4_1NEON(SB), NOSPLIT, $0-72
 	VDUP R16, V13.S4
 	MOVD $2143289344, R16
 	VDUP R16, V12.S4
-	FMOVQ (R6), F11
-	FMOVQ 16(R6), F10
-	FMOVQ 32(R6), F9
-	FMOVQ 48(R6), F8
+	FLDPQ (R6), (F11, F10)
+	FLDPQ 32(R6), (F9, F8)
 	MOVD $1065353216, R16
 	VDUP R16, V7.S4
 	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
@@ -356,10 +340,8 @@ loop:
 	FMOVD F25, 16(R1)
 	WORD $0x0e216a39 // fcvtn v25.4h, v17.4s
 	FMOVD F25, 24(R1)
-	FMOVQ F19, (R2)
-	FMOVQ F22, 16(R2)
-	FMOVQ F23, 32(R2)
-	FMOVQ F24, 48(R2)
+	FSTPQ (F19, F22), (R2)
+	FSTPQ (F23, F24), 32(R2)
 	WORD $0x6e2ddeb5 // fmul v21.4s, v21.4s, v13.4s
 	WORD $0x6e2ddc00 // fmul v0.4s, v0.4s, v13.4s
 	WORD $0x6e2ddc42 // fmul v2.4s, v2.4s, v13.4s
@@ -376,10 +358,8 @@ loop:
 	WORD $0x4e36d610 // fadd v16.4s, v16.4s, v22.4s
 	WORD $0x4e37d652 // fadd v18.4s, v18.4s, v23.4s
 	WORD $0x4e38d694 // fadd v20.4s, v20.4s, v24.4s
-	FMOVQ F1, (R3)
-	FMOVQ F16, 16(R3)
-	FMOVQ F18, 32(R3)
-	FMOVQ F20, 48(R3)
+	FSTPQ (F1, F16), (R3)
+	FSTPQ (F18, F20), 32(R3)
 	WORD $0x4e21d4c6 // fadd v6.4s, v6.4s, v1.4s
 	WORD $0x4e30d4a5 // fadd v5.4s, v5.4s, v16.4s
 	WORD $0x4e32d484 // fadd v4.4s, v4.4s, v18.4s
@@ -392,10 +372,8 @@ loop:
 	ADD $64, R5, R5
 	SUB $1, R8, R8
 	CBNZ R8, loop
-	FMOVQ F6, (R7)
-	FMOVQ F5, 16(R7)
-	FMOVQ F4, 32(R7)
-	FMOVQ F3, 48(R7)
+	FSTPQ (F6, F5), (R7)
+	FSTPQ (F4, F3), 32(R7)
 	RET
 
 // func BlockParamsMXFP4NEON(factors *float32, scales *uint8, checks *float32, high *float32, low *float32, params *float32, sums *float32, n int)
@@ -485,10 +463,8 @@ loop:
 	WORD $0x6e32fd1a // fdiv v26.4s, v8.4s, v18.4s
 	WORD $0x6e33fd1b // fdiv v27.4s, v8.4s, v19.4s
 	WORD $0x6e34fd1c // fdiv v28.4s, v8.4s, v20.4s
-	FMOVQ F25, (R0)
-	FMOVQ F26, 16(R0)
-	FMOVQ F27, 32(R0)
-	FMOVQ F28, 48(R0)
+	FSTPQ (F25, F26), (R0)
+	FSTPQ (F27, F28), 32(R0)
 	WORD $0x6e27de10 // fmul v16.4s, v16.4s, v7.4s
 	WORD $0x6e27de52 // fmul v18.4s, v18.4s, v7.4s
 	WORD $0x6e27de73 // fmul v19.4s, v19.4s, v7.4s
@@ -497,10 +473,8 @@ loop:
 	VUSHR $23, V18.S4, V18.S4
 	VUSHR $23, V19.S4, V19.S4
 	VUSHR $23, V20.S4, V20.S4
-	FMOVQ F16, (R1)
-	FMOVQ F18, 16(R1)
-	FMOVQ F19, 32(R1)
-	FMOVQ F20, 48(R1)
+	FSTPQ (F16, F18), (R1)
+	FSTPQ (F19, F20), 32(R1)
 	WORD $0x6e2bde31 // fmul v17.4s, v17.4s, v11.4s
 	WORD $0x6e2bdc00 // fmul v0.4s, v0.4s, v11.4s
 	WORD $0x6e2bdc21 // fmul v1.4s, v1.4s, v11.4s
@@ -509,10 +483,8 @@ loop:
 	WORD $0x4e20d6d6 // fadd v22.4s, v22.4s, v0.4s
 	WORD $0x4e21d6f7 // fadd v23.4s, v23.4s, v1.4s
 	WORD $0x4e22d718 // fadd v24.4s, v24.4s, v2.4s
-	FMOVQ F21, (R2)
-	FMOVQ F22, 16(R2)
-	FMOVQ F23, 32(R2)
-	FMOVQ F24, 48(R2)
+	FSTPQ (F21, F22), (R2)
+	FSTPQ (F23, F24), 32(R2)
 	WORD $0x4e35d4c6 // fadd v6.4s, v6.4s, v21.4s
 	WORD $0x4e36d4a5 // fadd v5.4s, v5.4s, v22.4s
 	WORD $0x4e37d484 // fadd v4.4s, v4.4s, v23.4s
@@ -524,10 +496,8 @@ loop:
 	ADD $64, R4, R4
 	SUB $1, R7, R7
 	CBNZ R7, loop
-	FMOVQ F6, (R6)
-	FMOVQ F5, 16(R6)
-	FMOVQ F4, 32(R6)
-	FMOVQ F3, 48(R6)
+	FSTPQ (F6, F5), (R6)
+	FSTPQ (F4, F3), 32(R6)
 	RET
 
 // func BlockParamsNVFP4NEON(scales *uint8, factors *float32, checks *float32, high *float32, low *float32, params *float32, sums *float32, n int)
@@ -736,10 +706,8 @@ loop:
 	ADD $64, R4, R4
 	SUB $1, R7, R7
 	CBNZ R7, loop
-	FMOVQ F21, (R6)
-	FMOVQ F22, 16(R6)
-	FMOVQ F23, 32(R6)
-	FMOVQ F24, 48(R6)
+	FSTPQ (F21, F22), (R6)
+	FSTPQ (F23, F24), 32(R6)
 	RET
 
 // func QuantizeBlocksQ8_0NEON(blocks *uint8, x *float32, factors *float32, scales *uint8, n int)
@@ -2713,8 +2681,7 @@ loop:
 	VUZP1 V7.H8, V1.H8, V1.H8
 	VUZP1 V9.H8, V8.H8, V8.H8
 	VUZP1 V8.B16, V1.B16, V1.B16
-	FMOVQ F0, (R0)
-	FMOVQ F1, 16(R0)
+	FSTPQ (F0, F1), (R0)
 	FMOVQ 128(R1), F0
 	FMOVS 8(R2), F1
 	VDUP V1.S[0], V1.S4
@@ -2793,8 +2760,7 @@ loop:
 	VUZP1 V7.H8, V1.H8, V1.H8
 	VUZP1 V9.H8, V8.H8, V8.H8
 	VUZP1 V8.B16, V1.B16, V1.B16
-	FMOVQ F0, 32(R0)
-	FMOVQ F1, 48(R0)
+	FSTPQ (F0, F1), 32(R0)
 	ADD $64, R0, R0
 	ADD $256, R1, R1
 	ADD $16, R2, R2
@@ -2900,8 +2866,7 @@ loop:
 	VUZP1 V7.H8, V1.H8, V1.H8
 	VUZP1 V9.H8, V8.H8, V8.H8
 	VUZP1 V8.B16, V1.B16, V1.B16
-	FMOVQ F0, (R0)
-	FMOVQ F1, 16(R0)
+	FSTPQ (F0, F1), (R0)
 	FMOVQ 128(R1), F0
 	FMOVS 8(R2), F1
 	VDUP V1.S[0], V1.S4
@@ -2980,8 +2945,7 @@ loop:
 	VUZP1 V7.H8, V1.H8, V1.H8
 	VUZP1 V9.H8, V8.H8, V8.H8
 	VUZP1 V8.B16, V1.B16, V1.B16
-	FMOVQ F0, 32(R0)
-	FMOVQ F1, 48(R0)
+	FSTPQ (F0, F1), 32(R0)
 	ADD $64, R0, R0
 	ADD $256, R1, R1
 	ADD $16, R2, R2

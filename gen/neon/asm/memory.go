@@ -64,14 +64,53 @@ func (p *Printer) simd(base uint32, name string, s Size, v V, a Mem) {
 	}
 }
 
-// LDR loads an element into lane 0 of d; the rest of d is 0.
+// moved is a whole register that the line before loads or stores.
+type moved struct {
+	load       bool
+	a          Mem
+	v          V
+	begin, end int // of the line
+}
+
+// move prints the load or the store of a whole register: in one instruction with that of the line before, if its place is just below.
+func (p *Printer) move(load bool, v V, a Mem, place string) {
+	last := p.moved
+	p.moved = moved{load, a, v, p.buf.Len(), 0}
+	below := last.a
+	below.off += 16
+	if last.end == p.buf.Len() && last.load == load && below == a && last.v != v && last.a.off >= -1024 && last.a.off <= 1008-padding && a.off%16 == 0 {
+		_, at, _ := strings.Cut(string(p.buf.Bytes()[last.begin:last.end]), " ")
+		registers := fmt.Sprintf("(%s, %s)", last.v.float(), v.float())
+		p.buf.Truncate(last.begin)
+		if load {
+			p.op("FLDPQ", at[:strings.Index(at, ",")], registers)
+		} else {
+			p.op("FSTPQ", registers, strings.TrimSpace(at[strings.Index(at, ",")+2:]))
+		}
+		p.moved = moved{}
+		return
+	}
+	if load {
+		p.op("FMOVQ", place, v.float())
+	} else {
+		p.op("FMOVQ", v.float(), place)
+	}
+	p.moved.end = p.buf.Len()
+}
+
+// LDR loads an element into lane 0 of d; the rest of d is 0. Two whole registers, one behind the other, are loaded by one instruction, and stored so.
 func (p *Printer) LDR(s Size, d V, a Mem) {
 	sized("LDR", s, B, Q)
 	if s < S {
 		p.simd(0x3c400000, "LDR", s, d, a)
 		return
 	}
-	p.op("FMOV"+s.letter(), p.place("LDR", a, s.bytes()), d.float())
+	at := p.place("LDR", a, s.bytes())
+	if s == Q {
+		p.move(true, d, a, at)
+		return
+	}
+	p.op("FMOV"+s.letter(), at, d.float())
 }
 
 // STR stores lane 0 of n.
@@ -81,7 +120,12 @@ func (p *Printer) STR(s Size, a Mem, n V) {
 		p.simd(0x3c000000, "STR", s, n, a)
 		return
 	}
-	p.op("FMOV"+s.letter(), n.float(), p.place("STR", a, s.bytes()))
+	at := p.place("STR", a, s.bytes())
+	if s == Q {
+		p.move(false, n, a, at)
+		return
+	}
+	p.op("FMOV"+s.letter(), n.float(), at)
 }
 
 // LD1P loads count whole registers, d and those that follow, then base += 16*count.

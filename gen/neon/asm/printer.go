@@ -130,6 +130,7 @@ type Printer struct {
 	frame  int     // of the function at hand
 	labels []place // of that function
 	wanted []string
+	moved  moved
 }
 
 // place is where a label's line begins and ends in the text.
