@@ -22,14 +22,20 @@ func DequantizeInt[T Float, C IntCode](dst []T, src []C, g Grid, p *IntParams) {
 			layout, sign, size = p.smallPacked(len(dst))
 		}
 		y, q, scale, bytes := unsafe.Pointer(unsafe.SliceData(dst)), (*uint8)(unsafe.Pointer(unsafe.SliceData(src))), unsafe.SliceData(p.Scale), len(dst)*int(unsafe.Sizeof(*new(T)))
-		if len(src) == size && (size < len(dst) || !tabled[T](impl, 8, size)) && !nibblesListed[T](impl, layout) && p.small(layout == asm.UnsignedBytes) && beside(scale, y, bytes) {
+		if len(src) == size && p.small(layout == asm.UnsignedBytes) && beside(scale, y, bytes) {
 			switch zero := unsafe.SliceData(p.ZeroPoint); {
 			case p.Minval != nil:
-				if smallMinval[T](p, y, bytes) {
+				if !nibblesListed[T](impl, layout) && smallMinval[T](p, y, bytes) {
 					asm.DequantizeMinval(impl, asm.F32, (*float32)(y), q, scale, &p.Minval[0], int32(layout), sign, int32(p.Min), 1, len(dst), 0)
 					return
 				}
 			case zero != nil && !p.hasZeroPoint(y, bytes):
+			case size == len(dst) && tabled[T](impl, 8, size):
+				lookUpAsm[T](impl, storage{layout: layout, sign: sign}, y, unsafe.Pointer(q), len(dst), g, 0, p)
+				return
+			case nibblesListed[T](impl, layout):
+				dequantizeInts[T](impl, storage{layout: layout, sign: sign}, y, q, p, 0, 1, len(dst), 0)
+				return
 			case zero == nil || *zero == 0:
 				if unsafe.Sizeof(*new(T)) == 4 {
 					asm.DequantizeF32(y, q, scale, int32(layout), sign, 1, len(dst), 0, impl)
@@ -110,8 +116,11 @@ func dequantizeInt[T Float](impl isa, dst []T, src []byte, g Grid, p *IntParams,
 func DequantizeFloat[T Float, C FloatCode](dst []T, src []C, g Grid, p *FloatParams) {
 	if impl, ok := atOnce(len(dst)); ok && g.isVector(len(dst)) && p.small() && liesIn[C](p.Format) {
 		d, y := &formats[p.Format], unsafe.Pointer(unsafe.SliceData(dst))
-		if len(src) == (len(dst)*d.bits+7)/8 && !tabled[T](impl, d.bits, len(dst)) && apart(dst, src) &&
-			beside(unsafe.SliceData(p.Scale), y, len(dst)*int(unsafe.Sizeof(*new(T)))) {
+		if len(src) == (len(dst)*d.bits+7)/8 && apart(dst, src) && beside(unsafe.SliceData(p.Scale), y, len(dst)*int(unsafe.Sizeof(*new(T)))) {
+			if tabled[T](impl, d.bits, len(dst)) {
+				dequantizeFloatAsm(impl, dst, bytesOf(src), g, p, d.times)
+				return
+			}
 			asm.DequantizeFp[T](impl, d.read, elemOf[T](), y, (*uint8)(unsafe.Pointer(unsafe.SliceData(src))), unsafe.SliceData(p.Scale), d.times, 1, len(dst), 0)
 			return
 		}

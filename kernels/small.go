@@ -110,7 +110,7 @@ func dequantizeIntRows[T Float, C IntCode](dst []T, src []C, g Grid, p *IntParam
 	}
 	d, q := &formats[f], unsafe.Pointer(unsafe.SliceData(src))
 	if p.Min < d.least || p.Max > d.most || p.Min >= p.Max || !g.hasFew(len(dst), d.bits) || len(src) != (len(dst)*d.bits+7)/8 ||
-		tabled[T](impl, d.bits, g.Len) || nibblesListed[T](impl, d.layout) || !apart(dst, src) ||
+		tabled[T](impl, d.bits, g.Len) || !apart(dst, src) ||
 		len(p.Scale) != g.Groups || !apart(dst, p.Scale) || !allOrdinary(impl, p.Scale) {
 		return false
 	}
@@ -124,9 +124,14 @@ func dequantizeIntRows[T Float, C IntCode](dst []T, src []C, g Grid, p *IntParam
 	}
 	for off, row := 0, g.Groups*g.Len; off < len(dst); off += row {
 		y, q := unsafe.Pointer(&dst[off]), (*uint8)(unsafe.Add(q, off*d.bits/8))
-		if z == nil {
+		switch nibbles := nibblesListed[T](impl, d.layout); {
+		case nibbles && z == nil:
+			asm.DequantizeNibbles(impl, asm.F32, (*float32)(y), q, &p.Scale[0], int32(-d.least), g.Groups, g.Len, 0)
+		case nibbles:
+			asm.DequantizeZeroPointNibbles(impl, asm.F32, (*float32)(y), q, &p.Scale[0], &z[0], int32(-d.least), g.Groups, g.Len, 0)
+		case z == nil:
 			asm.Dequantize[T](impl, elemOf[T](), y, q, &p.Scale[0], int32(d.layout), int32(-d.least), g.Groups, g.Len, 0)
-		} else {
+		default:
 			asm.DequantizeZeroPoint[T](impl, elemOf[T](), y, q, &p.Scale[0], &z[0], int32(d.layout), int32(-d.least), g.Groups, g.Len, 0)
 		}
 	}
