@@ -51,7 +51,7 @@ func TestSelection(t *testing.T) {
 		args []string
 		want string
 	}{
-		{[]string{"--preset", "int8"}, "layers.0.self_attn.q_proj.weight layers.0.mlp.gate_proj.weight"},
+		{[]string{"--preset", "int8", "--pure"}, "layers.0.self_attn.q_proj.weight layers.0.mlp.gate_proj.weight"},
 		{[]string{"--preset", "int8", "--include", "embed|w1|conv|ids"}, "model.embed_tokens.weight experts.w1"},
 		{[]string{"--preset", "int8", "--exclude", "layers|w1"}, "model.embed_tokens.weight lm_head.weight"},
 		{[]string{"--spec", int8Spec, "--exclude", "layers|head"}, "model.embed_tokens.weight experts.w1 conv.weight vector.weight"},

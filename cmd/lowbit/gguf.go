@@ -24,9 +24,6 @@ func (c *quantizeCommand) toGGUF(t *tool) error {
 	if c.Spec.set {
 		return usagef("--spec: GGUF is made by --preset or --recipe")
 	}
-	if c.Pack {
-		return usagef("--pack: is for --to lowbit")
-	}
 	src, err := gguf.Open(c.In)
 	if err != nil {
 		return err

@@ -38,7 +38,7 @@ func TestGGUF(t *testing.T) {
 	assert.Regexp(t, `(?m)^blk.0.attn_v.weight +BF16 +\[3,256\] +Q6_K +1536 +630$`, works(t, "quantize", "--dry-run", "--preset", "q4_k_m", in))
 	works(t, "quantize", "--dry-run", "--preset", "q4_k_m", "--restart", "--non-finite", "warn", "--report", "r.html", "-o", out, in)
 	assert.NoFileExists(t, out, "a dry run takes the flags of the run that it tells of")
-	works(t, "quantize", "--preset", "q4_k_m", "--restart", "--non-finite", "warn", "-o", out, in)
+	works(t, "quantize", "--preset", "q4_k_m", "--restart", "--non-finite", "warn", "--pack", "-o", out, in)
 	text := works(t, "inspect", out)
 	assert.Contains(t, text, `"odd\x1bkey": "\x1b[31m"`)
 	assert.Regexp(t, `(?m)^output.weight +Q6_K +\[3,256\] +768 +630$`, text)

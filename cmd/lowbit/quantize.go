@@ -16,8 +16,8 @@ type quantizeCommand struct {
 	To            *string `enum:"lowbit,gguf,compressed-tensors" placeholder:"FORMAT" help:"What to write: lowbit, gguf or compressed-tensors; by default gguf if IN is one, else what the preset is for."`
 	selection     `embed:""`
 	nonFiniteFlag `embed:""`
-	Pack          bool     `help:"Pack codes of less than a byte, as presets do."`
-	Pure          bool     `help:"To gguf: the same type for every tensor that is quantized."`
+	Pack          bool     `help:"Pack codes of less than a byte, as presets do, and gguf."`
+	Pure          bool     `help:"To gguf: the same type for every tensor that is quantized, as it is elsewhere."`
 	IMatrix       fileFlag `name:"imatrix" placeholder:"FILE" help:"Importance matrix, of llama.cpp or of calibrate: to gguf, and for the range calculator mse."`
 	Report        fileFlag `placeholder:"FILE.html" help:"Write a page that holds what was made against IN, as compare does."`
 	DryRun        bool     `help:"Show what each tensor would become, and write nothing."`
@@ -42,9 +42,6 @@ func (c *quantizeCommand) Run(t *tool) error {
 	}
 	if to == toGGUF {
 		return c.toGGUF(t)
-	}
-	if c.Pure {
-		return usagef("--pure: is for --to gguf")
 	}
 	if c.IMatrix != "" && to == toCT {
 		return usagef("--imatrix: is for --to gguf, and for the range calculator mse of --to lowbit")
