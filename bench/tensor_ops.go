@@ -62,25 +62,43 @@ var (
 )
 
 // tensorOps are the operations on tensors of type T.
-func tensorOps[T kernels.Float](suffix string, groupings []grouping) (ops []Op) {
-	add := func(name string, g grouping, begin func(a *arena, n int) work) {
-		ops = append(ops, Op{name + g.suffix + suffix, g, begin})
-	}
+func tensorOps[T kernels.Float](suffix string, groupings []grouping) []Op {
+	t := &tensorTable[T]{suffix: suffix, groupings: groupings}
+	t.integers()
+	t.packedIntegers()
+	t.floats()
+	t.ranges()
+	t.gradients()
+	return t.ops
+}
+
+// tensorTable collects the operations on tensors of an element type.
+type tensorTable[T kernels.Float] struct {
+	suffix    string
+	groupings []grouping
+	ops       []Op
+}
+
+func (t *tensorTable[T]) add(name string, g grouping, begin func(a *arena, n int) work) {
+	t.ops = append(t.ops, Op{name + g.suffix + t.suffix, g, begin})
+}
+
+func (t *tensorTable[T]) integers() {
 	for _, f := range intFormats {
-		for _, g := range groupings {
+		for _, g := range t.groupings {
 			for _, m := range maskKinds {
-				add("fakequantize/"+f.name+"/"+m.name, g, func(a *arena, n int) work {
+				t.add("fakequantize/"+f.name+"/"+m.name, g, func(a *arena, n int) work {
 					x, y, mask, grid := elements[T](a, n), alloc[T](a, n), alloc[byte](a, m.bytes(n)), g.grid(n)
 					p, bytes := f.params(a, grid.Groups)
 					return work{func() { kernels.FakeQuantizeInt(y, m.mask(mask), x, grid, p) }, size(x) + bytes, size(y) + len(mask)}
 				})
 			}
-			add("quantize/"+f.name, g, func(a *arena, n int) work {
+			t.add("quantize/"+f.name, g, func(a *arena, n int) work {
 				x, codes, grid := elements[T](a, n), alloc[int8](a, n), g.grid(n)
 				p, bytes := f.params(a, grid.Groups)
 				return work{func() { kernels.QuantizeInt(codes, x, grid, p) }, size(x) + bytes, n}
 			})
-			add("dequantize/"+f.name, g, func(a *arena, n int) work {
+			t.add("dequantize/"+f.name, g, func(a *arena, n int) work {
 				codes, y, x, grid := alloc[int8](a, n), alloc[T](a, n), elements[T](a, n), g.grid(n)
 				p, bytes := f.params(a, grid.Groups)
 				kernels.QuantizeInt(codes, x, grid, p)
@@ -88,14 +106,17 @@ func tensorOps[T kernels.Float](suffix string, groupings []grouping) (ops []Op) 
 			})
 		}
 	}
+}
+
+func (t *tensorTable[T]) packedIntegers() {
 	for _, f := range packedFormats {
-		for _, g := range groupings {
-			add("quantize/"+f.name, g, func(a *arena, n int) work {
+		for _, g := range t.groupings {
+			t.add("quantize/"+f.name, g, func(a *arena, n int) work {
 				x, codes, grid := elements[T](a, n), alloc[byte](a, f.format.Bytes(n)), g.grid(n)
 				p, bytes := f.params(a, grid.Groups)
 				return work{func() { kernels.QuantizeInt(codes, x, grid, p) }, size(x) + bytes, len(codes)}
 			})
-			add("dequantize/"+f.name, g, func(a *arena, n int) work {
+			t.add("dequantize/"+f.name, g, func(a *arena, n int) work {
 				codes, y, x, grid := alloc[byte](a, f.format.Bytes(n)), alloc[T](a, n), elements[T](a, n), g.grid(n)
 				p, bytes := f.params(a, grid.Groups)
 				kernels.QuantizeInt(codes, x, grid, p)
@@ -103,24 +124,27 @@ func tensorOps[T kernels.Float](suffix string, groupings []grouping) (ops []Op) 
 			})
 		}
 	}
+}
+
+func (t *tensorTable[T]) floats() {
 	for _, f := range floatFormats {
-		for _, g := range groupings {
+		for _, g := range t.groupings {
 			for _, m := range maskKinds {
 				if f.format == kernels.E2M1Packed {
 					continue // what e2m1 is, as there are no codes
 				}
-				add("fakequantize/"+f.name+"/"+m.name, g, func(a *arena, n int) work {
+				t.add("fakequantize/"+f.name+"/"+m.name, g, func(a *arena, n int) work {
 					x, y, mask, grid := elements[T](a, n), alloc[T](a, n), alloc[byte](a, m.bytes(n)), g.grid(n)
 					p, bytes := f.params(a, grid.Groups)
 					return work{func() { kernels.FakeQuantizeFloat(y, m.mask(mask), x, grid, p) }, size(x) + bytes, size(y) + len(mask)}
 				})
 			}
-			add("quantize/"+f.name, g, func(a *arena, n int) work {
+			t.add("quantize/"+f.name, g, func(a *arena, n int) work {
 				x, codes, grid := elements[T](a, n), alloc[byte](a, f.format.Bytes(n)), g.grid(n)
 				p, bytes := f.params(a, grid.Groups)
 				return work{func() { kernels.QuantizeFloat(codes, x, grid, p) }, size(x) + bytes, len(codes)}
 			})
-			add("dequantize/"+f.name, g, func(a *arena, n int) work {
+			t.add("dequantize/"+f.name, g, func(a *arena, n int) work {
 				codes, y, x, grid := alloc[byte](a, f.format.Bytes(n)), alloc[T](a, n), elements[T](a, n), g.grid(n)
 				p, bytes := f.params(a, grid.Groups)
 				kernels.QuantizeFloat(codes, x, grid, p)
@@ -128,8 +152,11 @@ func tensorOps[T kernels.Float](suffix string, groupings []grouping) (ops []Op) 
 			})
 		}
 	}
-	for _, g := range groupings {
-		add("minmax", g, func(a *arena, n int) work {
+}
+
+func (t *tensorTable[T]) ranges() {
+	for _, g := range t.groupings {
+		t.add("minmax", g, func(a *arena, n int) work {
 			x, grid := elements[T](a, n), g.grid(n)
 			low, high := alloc[T](a, grid.Groups), alloc[T](a, grid.Groups)
 			written := size(low) + size(high)
@@ -139,8 +166,11 @@ func tensorOps[T kernels.Float](suffix string, groupings []grouping) (ops []Op) 
 			return work{func() { kernels.MinMax(low, high, x, grid) }, size(x), written}
 		})
 	}
+}
+
+func (t *tensorTable[T]) gradients() {
 	for _, m := range []maskKind{byteMask, bitMask} {
-		add("backward/"+m.name, oneGroup, func(a *arena, n int) work {
+		t.add("backward/"+m.name, oneGroup, func(a *arena, n int) work {
 			dy, dx, mask := elements[T](a, n), alloc[T](a, n), alloc[byte](a, m.bytes(n))
 			f, grid := intFormats[0], oneGroup.grid(n)
 			p, _ := f.params(a, 1)
@@ -148,7 +178,6 @@ func tensorOps[T kernels.Float](suffix string, groupings []grouping) (ops []Op) 
 			return work{func() { kernels.Backward(dx, dy, m.mask(mask)) }, size(dy) + len(mask), size(dx)}
 		})
 	}
-	return ops
 }
 
 // params returns the parameters of so many groups, and how many bytes they are: none if they are for one group.

@@ -52,22 +52,10 @@ func (m *Machine) load(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at pl
 		return half(bytes, func(_ asm.Size, d, a asm.V) { m.FCVTL(d, a) }, func(_ asm.Size, d, a asm.V) { m.FCVTL2(d, a) }, asm.S, v)
 	}
 	args = args[len(n.Args):]
-	if bits := n.Mem.Bits(); bits < 8 { // to bytes: what a shift brings down goes between what was there, and the low bits are kept
+	if bits := n.Mem.Bits(); bits < 8 {
 		off *= 8 / bits
-		raw = once(0, func() plan.V {
-			v := raw
-			for shift := 4; shift >= bits; shift /= 2 {
-				v = m.binary(s, sized(asm.B, m.ZIP1), v, m.unary(s, func(d, a asm.V) { m.USHR(asm.B, d, a, shift) }, v))
-			}
-			return m.binary(s, m.AND, v, args[0][0])
-		})
-		args = args[1:]
-	}
-	if n.Mem == ir.MemU8 && n.Type == ir.I16 {
-		return half(8, m.UXTL, m.UXTL2, asm.H, raw)
-	}
-	if n.Mem == ir.MemU8 && n.Type == ir.F32 {
-		return m.floatOfBytes(s, slot, half(8, m.UXTL, m.UXTL2, asm.H, raw), args)
+		packed := raw
+		raw = once(0, func() plan.V { return m.bytesOf(s, packed, bits, args[0][0]) })
 	}
 	switch n.Mem {
 	case ir.MemF32, ir.MemI32, ir.MemI16, ir.MemByte, ir.MemU4, ir.MemU2:
@@ -81,7 +69,14 @@ func (m *Machine) load(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at pl
 	case ir.MemI8:
 		return half(4, m.SXTL, m.SXTL2, asm.S, half(8, m.SXTL, m.SXTL2, asm.H, raw))
 	case ir.MemU8:
-		return half(4, m.UXTL, m.UXTL2, asm.S, half(8, m.UXTL, m.UXTL2, asm.H, raw))
+		words := half(8, m.UXTL, m.UXTL2, asm.H, raw)
+		switch n.Type {
+		case ir.I16:
+			return words
+		case ir.F32:
+			return m.floatOfBytes(s, slot, words, args)
+		}
+		return half(4, m.UXTL, m.UXTL2, asm.S, words)
 	case ir.MemE5M2: // the upper half of a float16
 		return widen(4, half(8, m.SHLL, m.SHLL2, asm.H, raw))
 	case ir.MemE4M3: // exponent and mantissa put where float16 has them
@@ -90,10 +85,18 @@ func (m *Machine) load(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at pl
 			return m.binary(s, m.AND, m.unary(s, func(d, a asm.V) { m.SHL(asm.H, d, a, 7) }, h), args[0][0])
 		}))
 	case ir.MemE2M1: // each to the high byte of its value as float16
-		high := once(0, func() plan.V { return m.binary(s, func(d, a, b asm.V) { m.TBL(d, b, 1, a) }, raw, args[0][0]) })
+		high := once(0, func() plan.V { return m.binary(s, func(d, a, b asm.V) { m.TBL(d, b, 1, a) }, raw, args[1][0]) })
 		return widen(4, half(8, m.SHLL, m.SHLL2, asm.H, high))
 	}
 	panic(fmt.Sprintf("neon: cannot load memory type %d", n.Mem))
+}
+
+// bytesOf spreads codes of fewer bits over bytes: what a shift brings down goes between what was there, and the low bits are kept.
+func (m *Machine) bytesOf(s *plan.Seg, v plan.V, bits int, kept plan.V) plan.V {
+	for shift := 4; shift >= bits; shift /= 2 {
+		v = m.binary(s, sized(asm.B, m.ZIP1), v, m.unary(s, func(d, a asm.V) { m.USHR(asm.B, d, a, shift) }, v))
+	}
+	return m.binary(s, m.AND, v, kept)
 }
 
 // floatOfBytes makes a slot's numbers of those of 16 bits, a register for two slots: these become the last bits of 2^23, which is then

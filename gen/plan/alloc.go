@@ -146,8 +146,46 @@ func (p *planner) release(vs []V, at assignment, busy *[classes]map[int]bool) {
 // allocation is the result for a whole program.
 type allocation map[*Seg]assignment
 
+// allocator places the segments of a program until registers run out.
+type allocator struct {
+	*planner
+	out allocation
+	ok  bool
+}
+
 // allocate places every segment, or reports that registers ran out.
 func (p *planner) allocate(pr *program) (allocation, bool) {
+	a := &allocator{p, allocation{}, true}
+	call, ok := a.pinned(nil, pr.call, afterCall(pr)...)
+	if !ok {
+		return nil, false
+	}
+	a.place(pr.call, call)
+	if p.rareAlone {
+		a.place(pr.rare, nil)
+	} else {
+		a.place(pr.rare, call)
+	}
+	p.rareFails = !a.ok
+	for _, l := range pr.loops {
+		if !a.loop(l.core(), call) {
+			return nil, false
+		}
+	}
+	if a.ok && pr.row != nil {
+		pins := call
+		if x := pr.row.mix; x != nil {
+			pins, a.ok = a.pinned(call, x.first, pr.row.meet)
+			a.place(x.first, pins)
+		}
+		a.place(pr.row.meet, pins)
+		p.meetFails = !a.ok
+	}
+	return a.out, a.ok
+}
+
+// afterCall are the segments that use what is there for a call.
+func afterCall(pr *program) []*Seg {
 	var all []*Seg
 	for _, l := range pr.loops {
 		sh := l.core()
@@ -160,77 +198,66 @@ func (p *planner) allocate(pr *program) (allocation, bool) {
 			all = append(all, x.first)
 		}
 	}
-	callPins := map[V]int{}
-	if !p.pin(liveOut(pr.call, all...), callPins) {
-		return nil, false
+	return all
+}
+
+// loop places the segments of a loop. It reports whether there were registers for what lives through it.
+func (a *allocator) loop(sh *shape, call map[V]int) bool {
+	pins, ok := a.pinned(call, sh.group, sh.segments()...)
+	if !ok {
+		return false
 	}
-	out := allocation{}
-	ok := true
-	place := func(s *Seg, pins map[V]int) {
+	carried := pins
+	if ahead := sh.ahead; ahead != nil {
+		if carried, ok = a.pinned(pins, ahead.first, ahead.segments()[1:]...); !ok {
+			return false
+		}
+		for _, s := range ahead.segments() {
+			a.place(s, carried)
+		}
+	}
+	a.place(sh.group, carried) // behind a turn a tile is begun already
+	a.place(sh.body, pins)
+	for _, s := range sh.apart {
+		pins := pins
+		if s.list != nil {
+			if pins, ok = a.pinned(pins, s.list, s); !ok {
+				return false
+			}
+			a.place(s.list, pins)
+		}
+		a.place(s, pins)
+	}
+	if l := sh.look; l != nil {
+		listed, ok := a.pinned(pins, l.list, l.tile)
 		if !ok {
-			return
+			return false
 		}
-		if out[s], ok = p.scan(s, pins); ok {
-			p.verify(s, out[s], pins)
-		}
+		a.place(l.list, listed)
+		a.place(l.tile, listed)
 	}
-	place(pr.call, callPins)
-	if p.rareAlone {
-		place(pr.rare, nil)
-	} else {
-		place(pr.rare, callPins)
+	a.place(sh.tail, pins)
+	a.place(sh.after, pins)
+	return true
+}
+
+// pinned are the registers that are taken while a segment and later ones run: those that were, and what these use of the segment's.
+func (a *allocator) pinned(taken map[V]int, s *Seg, later ...*Seg) (pins map[V]int, ok bool) {
+	pins = maps.Clone(taken)
+	if pins == nil {
+		pins = map[V]int{}
 	}
-	p.rareFails = !ok
-	for _, l := range pr.loops {
-		sh := l.core()
-		pins := maps.Clone(callPins)
-		if !p.pin(liveOut(sh.group, sh.segments()...), pins) {
-			return nil, false
-		}
-		carried := pins
-		if a := sh.ahead; a != nil {
-			carried = maps.Clone(pins)
-			if !p.pin(liveOut(a.first, a.segments()[1:]...), carried) {
-				return nil, false
-			}
-			for _, s := range a.segments() {
-				place(s, carried)
-			}
-		}
-		place(sh.group, carried) // behind a turn a tile is begun already
-		place(sh.body, pins)
-		for _, s := range sh.apart {
-			pins := pins
-			if s.list != nil {
-				pins = maps.Clone(pins)
-				if !p.pin(liveOut(s.list, s), pins) {
-					return nil, false
-				}
-				place(s.list, pins)
-			}
-			place(s, pins)
-		}
-		if l := sh.look; l != nil {
-			pins := maps.Clone(pins)
-			if !p.pin(liveOut(l.list, l.tile), pins) {
-				return nil, false
-			}
-			place(l.list, pins)
-			place(l.tile, pins)
-		}
-		place(sh.tail, pins)
-		place(sh.after, pins)
+	return pins, a.pin(liveOut(s, later...), pins)
+}
+
+// place places a segment beside the registers that are pinned.
+func (a *allocator) place(s *Seg, pins map[V]int) {
+	if !a.ok {
+		return
 	}
-	if ok && pr.row != nil {
-		pins := maps.Clone(callPins)
-		if x := pr.row.mix; x != nil {
-			ok = p.pin(liveOut(x.first, pr.row.meet), pins)
-			place(x.first, pins)
-		}
-		place(pr.row.meet, pins)
-		p.meetFails = !ok
+	if a.out[s], a.ok = a.scan(s, pins); a.ok {
+		a.verify(s, a.out[s], pins)
 	}
-	return out, ok
 }
 
 // candidates for demotion: constants, words and parameters, the least used in a tile first.
