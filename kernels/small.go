@@ -24,9 +24,12 @@ func atOnce(n int) (impl isa, ok bool) {
 	return isa(c), uint(n-1) < uint(c>>smallShift)
 }
 
-// smallMost is the number of elements up to which calls are small with an implementation.
+// smallMost is the number of elements up to which calls are small with an implementation: all that have nothing to gain by the long way.
 func smallMost(impl isa) int {
 	most := productLen - 1
+	if most > 0 && (impl == avx2 || impl == neon) { // which have no kernels for products
+		most = 1<<smallShift - 1
+	}
 	if from := streamFrom.Load(); from >= 0 {
 		most = min(most, int((from-1)/16))
 	}
