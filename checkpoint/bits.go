@@ -21,7 +21,7 @@ func unpackBits(dst, src []uint8, bits int) {
 		kernels.Unpack(dst, src[:(len(dst)+3)/4], kernels.Uint2)
 		return
 	}
-	if impl := isa.Current(); impl != asm.Generic && impl != asm.NEON && len(src) > 16 {
+	if impl := isa.Current(); unpacksStreams(impl) && len(src) > 16 {
 		if n := min(len(dst), (len(src)-16)*8/bits) / 32; n > 0 {
 			asm.UnpackStream(impl, &dst[0], &src[0], &streamOrders[bits][0], int32(16-bits), 2*bits, n)
 			dst, src = dst[32*n:], src[4*bits*n:]
@@ -47,6 +47,9 @@ func unpackBits(dst, src []uint8, bits int) {
 		dst[i] = uint8(v>>(bit%8)) & mask
 	}
 }
+
+// unpacksStreams tells whether an implementation has a kernel for codes of any number of bits.
+func unpacksStreams(impl asm.ISA) bool { return impl != asm.Generic && impl != asm.NEON }
 
 // streamOrders are what the kernel for codes of so many bits goes by.
 var streamOrders = func() (orders [9][48]uint8) {

@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"github.com/lowbit-go/lowbit/fp8"
+	"github.com/lowbit-go/lowbit/internal/isa"
 	"github.com/lowbit-go/lowbit/kernels"
 	"github.com/lowbit-go/lowbit/safetensors"
 )
@@ -24,7 +25,7 @@ const (
 // formats are how kernels read them, but for streams.
 var formats = [...]kernels.Format{kernels.Int8, kernels.Uint8, kernels.Uint8, kernels.E4M3FN, kernels.E5M2, kernels.E2M1Packed, kernels.E2M3Packed}
 
-// streamFormat is how kernels read a stream of codes of so many bits, if they do; else they have to be unpacked.
+// streamFormat is how kernels read a stream of codes of so many bits, if they do; else they have to be unpacked, which those of six bits are by kernels too.
 func streamFormat(bits int) (f kernels.Format, ok bool) {
 	switch bits {
 	case 2:
@@ -32,7 +33,7 @@ func streamFormat(bits int) (f kernels.Format, ok bool) {
 	case 4:
 		return kernels.Uint4, true
 	case 6:
-		return kernels.Uint6, true
+		return kernels.Uint6, !unpacksStreams(isa.Current())
 	}
 	return kernels.Uint8, bits == 8
 }
