@@ -50,13 +50,13 @@ var budgets = map[string]budget{
 	"shorts":                {3440, 80},
 	"sixes":                 {480, 12},
 	"stage":                 {2440, 43},
-	"stochastic":            {2010, 52},
+	"stochastic":            {2030, 52},
 	"transpose":             {690, 15},
 	"writeblocks":           {6050, 181},
 }
 
 // budgetOfAll is less than the sum of what each may have.
-var budgetOfAll = budget{175980, 4166}
+var budgetOfAll = budget{176000, 4166}
 
 func TestBudget(t *testing.T) {
 	names, err := filepath.Glob(filepath.Join(asmDir, "*.s"))

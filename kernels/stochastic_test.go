@@ -52,13 +52,18 @@ func TestStochasticImplementations(t *testing.T) {
 	special := []float32{0, float32(math.Copysign(0, -1)), 1, -1, .5, 448, 449, 464, 65504, 65519, 65520, -65536, 1e-40, 6e-8, 3e-8, math.MaxFloat32,
 		float32(math.Inf(1)), float32(math.Inf(-1)), float32(math.NaN()), math.Float32frombits(0xff812345), math.Float32frombits(0x7f800001)}
 	check := func(impl isa, n int, random Random) {
-		v := make([]float32, n)
+		v, usual := make([]float32, n), 8 // or of numbers that float16 has as normal ones, zeros, and hardly any others
+		if r.IntN(2) == 0 {
+			usual = 400
+		}
 		for i := range v {
-			switch r.IntN(8) {
+			switch r.IntN(usual) {
 			case 0:
 				v[i] = special[r.IntN(len(special))]
 			case 1:
 				v[i] = math.Float32frombits(uint32(r.Uint64()))
+			case 8, 9, 10, 11, 12, 13, 14, 15:
+				v[i] = special[r.IntN(2)] // a zero
 			default:
 				v[i] = float32(normal() * math.Exp(3*normal()))
 			}
@@ -123,4 +128,10 @@ func BenchmarkStochastic(b *testing.B) {
 	run("bfloat16/nearest", func() { EncodeBFloat16(h, v) })
 	run("float16", func() { StochasticFloat16(f, v, random) })
 	run("float16/nearest", func() { EncodeFloat16(f, v) })
+	for i := range v {
+		if i%10 == 3 {
+			v[i] = 0
+		}
+	}
+	run("float16/zeros", func() { StochasticFloat16(f, v, random) })
 }

@@ -29,7 +29,10 @@ func (m *Machine) lowerAlarm(s *plan.Seg, n *ir.Node, args [][]plan.V, at plan.A
 }
 
 // alarm leaves for the rare way if a mask has a bit, with AVX-512 one of several.
-func (m *Machine) alarm(s *plan.Seg, masks ...plan.V) {
+func (m *Machine) alarm(s *plan.Seg, masks ...plan.V) { m.leave(s, "JNE", s.RareLabel(), masks...) }
+
+// leave jumps if masks have a bit, or none.
+func (m *Machine) leave(s *plan.Seg, jump, label string, masks ...plan.V) {
 	s.Add(plan.Inst{Uses: masks, Emit: func(_, u []int) {
 		if m.wide {
 			m.i("KORTESTQ", ks[u[0]], ks[u[len(u)-1]])
@@ -37,7 +40,7 @@ func (m *Machine) alarm(s *plan.Seg, masks ...plan.V) {
 			m.i("VPMOVMSKB", m.vec(u[0]), scratch.As32())
 			m.i("TESTL", scratch.As32(), scratch.As32())
 		}
-		m.i("JNE", operand.LabelRef(s.RareLabel()))
+		m.i(jump, operand.LabelRef(label))
 	}})
 }
 
@@ -56,7 +59,8 @@ func (m *Machine) alarmAbove(s *plan.Seg, x []plan.V, most plan.V) {
 	m.alarm(s, m.above(s, m.binary(s, "VPMAXUW", x[0], x[1]), most))
 }
 
-// alarmBelow looks for numbers of a tile that are not at least least.
+// alarmBelow looks for numbers of a tile that are not at least least. AVX2 looks again where there are some, and lets zeros pass: one less than their bits is the
+// greatest integer, and a NaN, which is less than nothing.
 func (m *Machine) alarmBelow(s *plan.Seg, x []plan.V, least plan.V) {
 	var below []plan.V
 	for _, x := range x {
@@ -69,7 +73,17 @@ func (m *Machine) alarmBelow(s *plan.Seg, x []plan.V, least plan.V) {
 		m.alarm(s, or(below[0], below[1]), or(below[2], below[3]))
 		return
 	}
-	m.alarm(s, m.binary(s, "VORPS", m.binary(s, "VORPS", below[0], below[1]), m.binary(s, "VORPS", below[2], below[3])))
+	or := func(a, b plan.V) plan.V { return m.binary(s, "VORPS", a, b) }
+	usual := s.RareLabel() + "not"
+	m.leave(s, "JEQ", usual, or(or(below[0], below[1]), or(below[2], below[3])))
+	nan := or(m.compare(s, 3, x[0], x[1]), m.compare(s, 3, x[2], x[3]))
+	minus := s.Op(plan.Vec, func(d int, _ []int) { m.i("VPCMPEQD", m.vec(d), m.vec(d), m.vec(d)) })
+	low := m.binary(s, "VPADDD", minus, x[0])
+	for _, x := range x[1:] {
+		low = m.binary(s, "VPMINUD", low, m.binary(s, "VPADDD", minus, x))
+	}
+	m.alarm(s, or(nan, m.compare(s, 0x11, low, least)))
+	s.Add(plan.Inst{Emit: func(_, _ []int) { m.ctx.Label(usual) }})
 }
 
 // above is where words of a, less than 0x8000, are more than those of b.

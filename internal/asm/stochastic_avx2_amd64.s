@@ -381,7 +381,7 @@ TEXT ·StochasticHalfF16AVX2(SB), NOSPLIT, $8-32
 
 	// pointers: SI y, DX x, BX words, DI elements left
 	// per call: Y15 0x7fffffff, Y14 0x38800000, Y13 0x1fff, Y12 0xffffe000
-	// vector registers in use at once: 13
+	// vector registers in use at once: 16
 	MOVQ         y+0(FP), SI
 	MOVQ         x+8(FP), DX
 	MOVQ         words+16(FP), BX
@@ -400,16 +400,34 @@ laneloop:
 	VPAND     Y15, Y4, Y5
 	VMOVUPS   96(DX), Y6
 	VPAND     Y15, Y6, Y7
-	VCMPPS    $0x19, Y14, Y1, Y1
-	VCMPPS    $0x19, Y14, Y3, Y3
-	VCMPPS    $0x19, Y14, Y5, Y5
-	VCMPPS    $0x19, Y14, Y7, Y7
-	VORPS     Y3, Y1, Y1
-	VORPS     Y7, Y5, Y5
-	VORPS     Y5, Y1, Y1
-	VPMOVMSKB Y1, AX
+	VCMPPS    $0x19, Y14, Y1, Y8
+	VCMPPS    $0x19, Y14, Y3, Y9
+	VCMPPS    $0x19, Y14, Y5, Y10
+	VCMPPS    $0x19, Y14, Y7, Y11
+	VORPS     Y9, Y8, Y8
+	VORPS     Y11, Y10, Y10
+	VORPS     Y10, Y8, Y8
+	VPMOVMSKB Y8, AX
+	TESTL     AX, AX
+	JEQ       lanerarenot
+	VCMPPS    $0x03, Y3, Y1, Y8
+	VCMPPS    $0x03, Y7, Y5, Y9
+	VORPS     Y9, Y8, Y8
+	VPCMPEQD  Y9, Y9, Y9
+	VPADDD    Y1, Y9, Y1
+	VPADDD    Y3, Y9, Y3
+	VPMINUD   Y3, Y1, Y1
+	VPADDD    Y5, Y9, Y5
+	VPMINUD   Y5, Y1, Y1
+	VPADDD    Y7, Y9, Y9
+	VPMINUD   Y9, Y1, Y1
+	VCMPPS    $0x11, Y14, Y1, Y1
+	VORPS     Y1, Y8, Y8
+	VPMOVMSKB Y8, AX
 	TESTL     AX, AX
 	JNE       lanerare
+
+lanerarenot:
 	VMOVUPS   (BX), Y1
 	VPSRLD    $0x13, Y1, Y1
 	VPSUBD    Y1, Y13, Y1
