@@ -56,6 +56,24 @@ func TestLinks(t *testing.T) {
 	}
 }
 
+// TestFiles looks for the files that the pages name.
+func TestFiles(t *testing.T) {
+	file := regexp.MustCompile("`([a-z0-9_]+/[a-z0-9_/]*\\.[a-z]+)`")
+	pages, err := filepath.Glob("*.md")
+	require.NoError(t, err)
+	named := 0
+	for _, page := range append(pages, "../README.md", "../CONTRIBUTING.md") {
+		text, err := os.ReadFile(page)
+		require.NoError(t, err)
+		for _, name := range file.FindAllStringSubmatch(string(text), -1) {
+			_, err := os.Stat(filepath.Join("..", filepath.FromSlash(name[1])))
+			require.NoError(t, err, "%s names %s", page, name[1])
+			named++
+		}
+	}
+	require.NotZero(t, named)
+}
+
 // trimmed is text without indentation and comments behind code; what an example does with an error differs from what a page does.
 func trimmed(text string) string {
 	var lines []string
