@@ -26,10 +26,10 @@ var budgets = map[string]budget{
 	"difference":            {120, 2},
 	"dispatch":              {120, 4},
 	"errors":                {5350, 138},
-	"fakequantize":          {9350, 227},
+	"fakequantize":          {9360, 227},
 	"fakequantizeF16BF16":   {9180, 213},
 	"fakequantizefp":        {3430, 84},
-	"fakequantizefpF16BF16": {4940, 115},
+	"fakequantizefpF16BF16": {4950, 115},
 	"learn":                 {360, 8},
 	"lookup":                {390, 8},
 	"minmax":                {17980, 412},
@@ -39,15 +39,15 @@ var budgets = map[string]budget{
 	"productBF16":           {1780, 42},
 	"productF16BF16":        {880, 19},
 	"productF16":            {1690, 39},
-	"quantize":              {11570, 263},
+	"quantize":              {11570, 264},
 	"quantizeBF16":          {2750, 62},
 	"quantizeF16":           {2670, 59},
 	"quantizeF16BF16":       {8780, 192},
-	"quantizefp":            {11180, 267},
+	"quantizefp":            {11190, 267},
 	"quantizefpF16BF16":     {7860, 178},
-	"quotient":              {3790, 86},
+	"quotient":              {3800, 86},
 	"search":                {4680, 116},
-	"shorts":                {3440, 80},
+	"shorts":                {3450, 80},
 	"sixes":                 {480, 12},
 	"stage":                 {2440, 43},
 	"stochastic":            {2030, 52},
@@ -56,7 +56,7 @@ var budgets = map[string]budget{
 }
 
 // budgetOfAll is less than the sum of what each may have.
-var budgetOfAll = budget{176000, 4166}
+var budgetOfAll = budget{176050, 4167}
 
 func TestBudget(t *testing.T) {
 	names, err := filepath.Glob(filepath.Join(asmDir, "*.s"))

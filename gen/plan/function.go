@@ -270,7 +270,11 @@ func (p *printer) loop(sh *shape, streams bool, count GPR, tile int, end string)
 		})
 		return
 	}
-	m.LoopHead(sh.at(atLoop))
+	head := m.LoopHead
+	if sh.lanes && sh.ahead == nil {
+		head = m.GroupHead
+	}
+	head(sh.at(atLoop))
 	p.round(sh, count, tile, sh.at(atLoop), func() { p.own(streams); p.tile(sh) })
 }
 

@@ -29,12 +29,13 @@ type keptParam struct {
 }
 
 // Crossing is where slots begin. Now are registers that get the parameters of their elements, those of a slot one after
-// the other. Next has a group's in all lanes; if that is one register alone, they are loaded there one by one.
+// the other. Next has a group's in all lanes if they are kept; else it is one register, and they are loaded there one by one.
 type Crossing struct {
 	Label     string
 	From      []GPR
 	Slots     int
 	Now, Next []int
+	Kept      bool
 	Mask      int
 }
 
@@ -99,7 +100,7 @@ func (s *Seg) cross() {
 	if s.p.frugal {
 		in.Defs = append(in.Defs, s.New(Vec))
 	}
-	c := Crossing{Label: label("group", atMeet) + strconv.Itoa(x.slots), From: x.from, Slots: x.step}
+	c := Crossing{Label: label("group", atMeet) + strconv.Itoa(x.slots), From: x.from, Slots: x.step, Kept: !s.p.frugal}
 	in.Emit = func(d, _ []int) {
 		c.Now, c.Mask, c.Next = d[:now], d[now], d[now+1:]
 		m.Cross(c)
@@ -128,7 +129,7 @@ func (l rowLoop) mix(p *printer) {
 	m, mixing, sh, r, n, tile := p.m, p.mixing(), l.shape, l.row, p.counts.n, 4*p.m.Width()
 	mixing.ToMix()
 	p.run(r.mix.first)
-	m.LoopHead(sh.at(atMeet))
+	m.GroupHead(sh.at(atMeet))
 	if p.hasRare() {
 		m.Keep(r.left, p.counts.groups)
 	}

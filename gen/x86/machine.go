@@ -289,8 +289,9 @@ func (m *Machine) Label(l string) {
 // LoopHead places the label of an inner loop.
 func (m *Machine) LoopHead(l string) { m.ctx.Label(l) }
 
-// GroupHead places the label where groups begin one after the other. AVX2's tiles are short, and a jump across 32 bytes
-// costs some processors as much as an eighth of one: where the jumps of a group lie is not to depend on what is in front.
+// GroupHead places the label where groups begin one after the other, where tiles in which they meet begin, and where lanes' tiles do.
+// AVX2's tiles are short, and a jump across 32 bytes costs some processors as much as an eighth of one: where the jumps of a group
+// lie is not to depend on what is in front.
 func (m *Machine) GroupHead(l string) {
 	if !m.wide {
 		m.ctx.Instruction(&avoir.Instruction{Opcode: "PCALIGN", Operands: []operand.Op{operand.Imm(32)}})

@@ -211,7 +211,7 @@ func (m *Machine) Mixed() { m.i("NEGQ", rowLeft) }
 // Cross begins slots with the parameters of the group at hand.
 func (m *Machine) Cross(c plan.Crossing) {
 	for i, now := range c.Now {
-		if p := i % len(c.From); len(c.Next) > 1 {
+		if p := i % len(c.From); c.Kept {
 			m.i("VMOVAPS", m.vec(c.Next[p]), m.vec(now))
 		} else {
 			m.i("VBROADCASTSS", m.ended(c.From[p]), m.vec(now))
@@ -231,7 +231,7 @@ func (m *Machine) Mix(c plan.Crossing) {
 		m.i("VMOVUPS", operand.Mem{Base: rowIndex, Index: rowLeft, Scale: 4, Disp: 4 * w * (2 - c.Slots + slot)}, mask)
 		for p, from := range c.From {
 			next, now := m.vec(c.Next[min(p, len(c.Next)-1)]), m.vec(c.Now[slot*len(c.From)+p])
-			if slot == 0 || len(c.Next) == 1 {
+			if slot == 0 || len(c.Next) < len(c.From) {
 				m.i("VBROADCASTSS", m.ended(from), next)
 			}
 			m.i("VBLENDVPS", mask, next, now, now)

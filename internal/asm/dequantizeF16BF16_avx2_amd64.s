@@ -133,6 +133,7 @@ grouptomeet:
 	XORL         R13, R13
 	LEAQ         ·bytes839c9385+0(SB), R15
 	VBROADCASTSS (BX), Y13
+	PCALIGN      $0x20
 
 groupmeet:
 	CMPL      R8, $+2
@@ -148,18 +149,18 @@ groupmeet:
 	ADDQ      $+32, DX
 
 read10:
-	VBROADCASTSS (BX)(R13*4), Y4
-	VBROADCASTSS (BX)(R13*4), Y5
-	ADDQ         $+16, R11
-	JGT          groupmeet0mix
+	VMOVAPS Y13, Y4
+	VMOVAPS Y13, Y5
+	ADDQ    $+16, R11
+	JGT     groupmeet0mix
 
 groupmeet0:
-	VMULPS       Y4, Y0, Y0
-	VMULPS       Y5, Y1, Y1
-	VBROADCASTSS (BX)(R13*4), Y4
-	VBROADCASTSS (BX)(R13*4), Y5
-	ADDQ         $+16, R11
-	JGT          groupmeet2mix
+	VMULPS  Y4, Y0, Y0
+	VMULPS  Y5, Y1, Y1
+	VMOVAPS Y13, Y4
+	VMOVAPS Y13, Y5
+	ADDQ    $+16, R11
+	JGT     groupmeet2mix
 
 groupmeet2:
 	VMULPS   Y4, Y2, Y2
@@ -287,8 +288,9 @@ lanes:
 	MOVQ $+0, 272(SP)
 
 lanerow:
-	CMPQ DI, $+32
-	JLT  lanestage
+	CMPQ    DI, $+32
+	JLT     lanestage
+	PCALIGN $0x20
 
 laneloop:
 	CMPL      R8, $+2
@@ -648,7 +650,6 @@ groupmeet0mix:
 	VBROADCASTSS (BX)(R13*4), Y13
 	VBLENDVPS    Y6, Y13, Y4, Y4
 	VMOVUPS      32(R15)(R11*4), Y6
-	VBROADCASTSS (BX)(R13*4), Y13
 	VBLENDVPS    Y6, Y13, Y5, Y5
 	SUBQ         R12, R11
 	JGT          groupmeet0mix
@@ -660,7 +661,6 @@ groupmeet2mix:
 	VBROADCASTSS (BX)(R13*4), Y13
 	VBLENDVPS    Y6, Y13, Y4, Y4
 	VMOVUPS      32(R15)(R11*4), Y6
-	VBROADCASTSS (BX)(R13*4), Y13
 	VBLENDVPS    Y6, Y13, Y5, Y5
 	SUBQ         R12, R11
 	JGT          groupmeet2mix
@@ -1338,6 +1338,7 @@ grouptomeet:
 	LEAQ         ·bytes839c9385+0(SB), R15
 	VBROADCASTSS (BX), Y12
 	VBROADCASTSS (R8), Y11
+	PCALIGN      $0x20
 
 groupmeet:
 	CMPL      R9, $+2
@@ -1516,8 +1517,9 @@ lanes:
 	MOVQ $+0, 408(SP)
 
 lanerow:
-	CMPQ DI, $+32
-	JLT  lanestage
+	CMPQ    DI, $+32
+	JLT     lanestage
+	PCALIGN $0x20
 
 laneloop:
 	CMPL      R9, $+2

@@ -110,6 +110,7 @@ grouptomeet:
 	XORL         R13, R13
 	LEAQ         ·bytes839c9385+0(SB), R15
 	VBROADCASTSS (BX), Y13
+	PCALIGN      $0x20
 
 groupmeet:
 	CMPL      R8, $+2
@@ -125,20 +126,20 @@ groupmeet:
 	ADDQ      $+32, DX
 
 read8:
-	VBROADCASTSS (BX)(R13*4), Y4
-	VBROADCASTSS (BX)(R13*4), Y5
-	ADDQ         $+16, R11
-	JGT          groupmeet0mix
+	VMOVAPS Y13, Y4
+	VMOVAPS Y13, Y5
+	ADDQ    $+16, R11
+	JGT     groupmeet0mix
 
 groupmeet0:
-	VMULPS       Y4, Y0, Y0
-	VMOVUPS      Y0, (SI)
-	VMULPS       Y5, Y1, Y1
-	VMOVUPS      Y1, 32(SI)
-	VBROADCASTSS (BX)(R13*4), Y0
-	VBROADCASTSS (BX)(R13*4), Y1
-	ADDQ         $+16, R11
-	JGT          groupmeet2mix
+	VMULPS  Y4, Y0, Y0
+	VMOVUPS Y0, (SI)
+	VMULPS  Y5, Y1, Y1
+	VMOVUPS Y1, 32(SI)
+	VMOVAPS Y13, Y0
+	VMOVAPS Y13, Y1
+	ADDQ    $+16, R11
+	JGT     groupmeet2mix
 
 groupmeet2:
 	VMULPS  Y0, Y2, Y2
@@ -220,8 +221,9 @@ lanes:
 	MOVQ $+0, 336(SP)
 
 lanerow:
-	CMPQ DI, $+32
-	JLT  lanestage
+	CMPQ    DI, $+32
+	JLT     lanestage
+	PCALIGN $0x20
 
 laneloop:
 	CMPL      R8, $+2
@@ -495,7 +497,6 @@ groupmeet0mix:
 	VBROADCASTSS (BX)(R13*4), Y13
 	VBLENDVPS    Y6, Y13, Y4, Y4
 	VMOVUPS      32(R15)(R11*4), Y6
-	VBROADCASTSS (BX)(R13*4), Y13
 	VBLENDVPS    Y6, Y13, Y5, Y5
 	SUBQ         R12, R11
 	JGT          groupmeet0mix
@@ -507,7 +508,6 @@ groupmeet2mix:
 	VBROADCASTSS (BX)(R13*4), Y13
 	VBLENDVPS    Y4, Y13, Y0, Y0
 	VMOVUPS      32(R15)(R11*4), Y4
-	VBROADCASTSS (BX)(R13*4), Y13
 	VBLENDVPS    Y4, Y13, Y1, Y1
 	SUBQ         R12, R11
 	JGT          groupmeet2mix
@@ -962,6 +962,7 @@ grouptomeet:
 	LEAQ         ·bytes839c9385+0(SB), R15
 	VBROADCASTSS (BX), Y12
 	VBROADCASTSS (R8), Y11
+	PCALIGN      $0x20
 
 groupmeet:
 	CMPL      R9, $+2
@@ -1096,8 +1097,9 @@ lanes:
 	MOVQ $+0, 472(SP)
 
 lanerow:
-	CMPQ DI, $+32
-	JLT  lanestage
+	CMPQ    DI, $+32
+	JLT     lanestage
+	PCALIGN $0x20
 
 laneloop:
 	CMPL      R9, $+2
@@ -1927,6 +1929,7 @@ grouptomeet:
 	LEAQ         ·bytes839c9385+0(SB), R15
 	VBROADCASTSS (BX), Y12
 	VBROADCASTSS (R8), Y11
+	PCALIGN      $0x20
 
 groupmeet:
 	CMPL      R9, $+2
@@ -2062,8 +2065,9 @@ lanes:
 	MOVQ $+0, 472(SP)
 
 lanerow:
-	CMPQ DI, $+32
-	JLT  lanestage
+	CMPQ    DI, $+32
+	JLT     lanestage
+	PCALIGN $0x20
 
 laneloop:
 	CMPL      R9, $+2

@@ -192,18 +192,19 @@ grouptomeet:
 	XORL         R13, R13
 	LEAQ         ·bytes839c9385+0(SB), R15
 	VBROADCASTSS (BX), Y11
+	PCALIGN      $0x20
 
 groupmeet:
-	MOVQ         R11, 264(SP)
-	VPOR         (DX), Y14, Y0
-	VPCMPEQB     Y12, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          groupmeetrare
-	VBROADCASTSS (BX)(R13*4), Y0
-	VBROADCASTSS (BX)(R13*4), Y1
-	ADDQ         $+16, R11
-	JGT          groupmeet0mix
+	MOVQ      R11, 264(SP)
+	VPOR      (DX), Y14, Y0
+	VPCMPEQB  Y12, Y0, Y0
+	VPMOVMSKB Y0, AX
+	TESTL     AX, AX
+	JNE       groupmeetrare
+	VMOVAPS   Y11, Y0
+	VMOVAPS   Y11, Y1
+	ADDQ      $+16, R11
+	JGT       groupmeet0mix
 
 groupmeet0:
 	VMULPS       Y0, Y15, Y0
@@ -216,8 +217,8 @@ groupmeet0:
 	VEXTRACTI128 $0x01, Y2, X2
 	VCVTPH2PS    X2, Y2
 	VMULPS       Y1, Y2, Y2
-	VBROADCASTSS (BX)(R13*4), Y0
-	VBROADCASTSS (BX)(R13*4), Y1
+	VMOVAPS      Y11, Y0
+	VMOVAPS      Y11, Y1
 	ADDQ         $+16, R11
 	JGT          groupmeet2mix
 
@@ -366,8 +367,9 @@ lanes:
 	MOVQ $+0, 272(SP)
 
 lanerow:
-	CMPQ DI, $+32
-	JLT  lanestage
+	CMPQ    DI, $+32
+	JLT     lanestage
+	PCALIGN $0x20
 
 laneloop:
 	VPOR         (DX), Y14, Y0
@@ -533,7 +535,6 @@ groupmeet0mix:
 	VBROADCASTSS (BX)(R13*4), Y11
 	VBLENDVPS    Y2, Y11, Y0, Y0
 	VMOVUPS      32(R15)(R11*4), Y2
-	VBROADCASTSS (BX)(R13*4), Y11
 	VBLENDVPS    Y2, Y11, Y1, Y1
 	SUBQ         R12, R11
 	JGT          groupmeet0mix
@@ -545,7 +546,6 @@ groupmeet2mix:
 	VBROADCASTSS (BX)(R13*4), Y11
 	VBLENDVPS    Y4, Y11, Y0, Y0
 	VMOVUPS      32(R15)(R11*4), Y4
-	VBROADCASTSS (BX)(R13*4), Y11
 	VBLENDVPS    Y4, Y11, Y1, Y1
 	SUBQ         R12, R11
 	JGT          groupmeet2mix
@@ -914,32 +914,33 @@ grouptomeet:
 	XORL         R13, R13
 	LEAQ         ·bytes839c9385+0(SB), R15
 	VBROADCASTSS (BX), Y11
+	PCALIGN      $0x20
 
 groupmeet:
-	MOVQ         R11, 264(SP)
-	VPOR         (DX), Y14, Y0
-	VPCMPEQB     Y12, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          groupmeetrare
-	VBROADCASTSS (BX)(R13*4), Y0
-	VBROADCASTSS (BX)(R13*4), Y1
-	ADDQ         $+16, R11
-	JGT          groupmeet0mix
+	MOVQ      R11, 264(SP)
+	VPOR      (DX), Y14, Y0
+	VPCMPEQB  Y12, Y0, Y0
+	VPMOVMSKB Y0, AX
+	TESTL     AX, AX
+	JNE       groupmeetrare
+	VMOVAPS   Y11, Y0
+	VMOVAPS   Y11, Y1
+	ADDQ      $+16, R11
+	JGT       groupmeet0mix
 
 groupmeet0:
-	VMULPS       Y0, Y15, Y0
-	VPUNPCKLBW   (DX), X13, X2
-	VCVTPH2PS    X2, Y2
-	VMULPS       Y0, Y2, Y2
-	VMULPS       Y1, Y15, Y1
-	VPUNPCKHBW   (DX), X13, X0
-	VCVTPH2PS    X0, Y0
-	VMULPS       Y1, Y0, Y0
-	VBROADCASTSS (BX)(R13*4), Y1
-	VBROADCASTSS (BX)(R13*4), Y3
-	ADDQ         $+16, R11
-	JGT          groupmeet2mix
+	VMULPS     Y0, Y15, Y0
+	VPUNPCKLBW (DX), X13, X2
+	VCVTPH2PS  X2, Y2
+	VMULPS     Y0, Y2, Y2
+	VMULPS     Y1, Y15, Y1
+	VPUNPCKHBW (DX), X13, X0
+	VCVTPH2PS  X0, Y0
+	VMULPS     Y1, Y0, Y0
+	VMOVAPS    Y11, Y1
+	VMOVAPS    Y11, Y3
+	ADDQ       $+16, R11
+	JGT        groupmeet2mix
 
 groupmeet2:
 	VMULPS     Y1, Y15, Y1
@@ -1080,8 +1081,9 @@ lanes:
 	MOVQ $+0, 272(SP)
 
 lanerow:
-	CMPQ DI, $+32
-	JLT  lanestage
+	CMPQ    DI, $+32
+	JLT     lanestage
+	PCALIGN $0x20
 
 laneloop:
 	VPOR       (DX), Y14, Y0
@@ -1239,7 +1241,6 @@ groupmeet0mix:
 	VBROADCASTSS (BX)(R13*4), Y11
 	VBLENDVPS    Y2, Y11, Y0, Y0
 	VMOVUPS      32(R15)(R11*4), Y2
-	VBROADCASTSS (BX)(R13*4), Y11
 	VBLENDVPS    Y2, Y11, Y1, Y1
 	SUBQ         R12, R11
 	JGT          groupmeet0mix
@@ -1251,7 +1252,6 @@ groupmeet2mix:
 	VBROADCASTSS (BX)(R13*4), Y11
 	VBLENDVPS    Y4, Y11, Y1, Y1
 	VMOVUPS      32(R15)(R11*4), Y4
-	VBROADCASTSS (BX)(R13*4), Y11
 	VBLENDVPS    Y4, Y11, Y3, Y3
 	SUBQ         R12, R11
 	JGT          groupmeet2mix
@@ -1591,12 +1591,13 @@ grouptomeet:
 	XORL         R13, R13
 	LEAQ         ·bytes839c9385+0(SB), R15
 	VBROADCASTSS (BX), Y9
+	PCALIGN      $0x20
 
 groupmeet:
-	VBROADCASTSS (BX)(R13*4), Y0
-	VBROADCASTSS (BX)(R13*4), Y1
-	ADDQ         $+16, R11
-	JGT          groupmeet0mix
+	VMOVAPS Y9, Y0
+	VMOVAPS Y9, Y1
+	ADDQ    $+16, R11
+	JGT     groupmeet0mix
 
 groupmeet0:
 	VMULPS         Y0, Y15, Y0
@@ -1613,8 +1614,8 @@ groupmeet0:
 	VMULPS         Y1, Y15, Y1
 	VPAND          Y10, Y4, Y4
 	VMULPS         Y1, Y4, Y4
-	VBROADCASTSS   (BX)(R13*4), Y0
-	VBROADCASTSS   (BX)(R13*4), Y1
+	VMOVAPS        Y9, Y0
+	VMOVAPS        Y9, Y1
 	ADDQ           $+16, R11
 	JGT            groupmeet2mix
 
@@ -1743,8 +1744,9 @@ lanes:
 	MOVQ $+0, 256(SP)
 
 lanerow:
-	CMPQ DI, $+32
-	JLT  lanestage
+	CMPQ    DI, $+32
+	JLT     lanestage
+	PCALIGN $0x20
 
 laneloop:
 	VMULPS         (BX), Y15, Y0
@@ -1897,7 +1899,6 @@ groupmeet0mix:
 	VBROADCASTSS (BX)(R13*4), Y9
 	VBLENDVPS    Y2, Y9, Y0, Y0
 	VMOVUPS      32(R15)(R11*4), Y2
-	VBROADCASTSS (BX)(R13*4), Y9
 	VBLENDVPS    Y2, Y9, Y1, Y1
 	SUBQ         R12, R11
 	JGT          groupmeet0mix
@@ -1909,7 +1910,6 @@ groupmeet2mix:
 	VBROADCASTSS (BX)(R13*4), Y9
 	VBLENDVPS    Y6, Y9, Y0, Y0
 	VMOVUPS      32(R15)(R11*4), Y6
-	VBROADCASTSS (BX)(R13*4), Y9
 	VBLENDVPS    Y6, Y9, Y1, Y1
 	SUBQ         R12, R11
 	JGT          groupmeet2mix

@@ -97,18 +97,19 @@ grouptomeet:
 	XORL         R13, R13
 	LEAQ         ·bytes839c9385+0(SB), R15
 	VBROADCASTSS (BX), Y11
+	PCALIGN      $0x20
 
 groupmeet:
-	MOVQ         R11, 328(SP)
-	VPOR         (DX), Y14, Y0
-	VPCMPEQB     Y12, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          groupmeetrare
-	VBROADCASTSS (BX)(R13*4), Y0
-	VBROADCASTSS (BX)(R13*4), Y1
-	ADDQ         $+16, R11
-	JGT          groupmeet0mix
+	MOVQ      R11, 328(SP)
+	VPOR      (DX), Y14, Y0
+	VPCMPEQB  Y12, Y0, Y0
+	VPMOVMSKB Y0, AX
+	TESTL     AX, AX
+	JNE       groupmeetrare
+	VMOVAPS   Y11, Y0
+	VMOVAPS   Y11, Y1
+	ADDQ      $+16, R11
+	JGT       groupmeet0mix
 
 groupmeet0:
 	VMULPS       Y0, Y15, Y0
@@ -123,8 +124,8 @@ groupmeet0:
 	VCVTPH2PS    X2, Y2
 	VMULPS       Y1, Y2, Y2
 	VMOVUPS      Y2, 32(SI)
-	VBROADCASTSS (BX)(R13*4), Y0
-	VBROADCASTSS (BX)(R13*4), Y1
+	VMOVAPS      Y11, Y0
+	VMOVAPS      Y11, Y1
 	ADDQ         $+16, R11
 	JGT          groupmeet2mix
 
@@ -228,8 +229,9 @@ lanes:
 	MOVQ $+0, 336(SP)
 
 lanerow:
-	CMPQ DI, $+32
-	JLT  lanestage
+	CMPQ    DI, $+32
+	JLT     lanestage
+	PCALIGN $0x20
 
 laneloop:
 	VPOR         (DX), Y14, Y0
@@ -341,7 +343,6 @@ groupmeet0mix:
 	VBROADCASTSS (BX)(R13*4), Y11
 	VBLENDVPS    Y2, Y11, Y0, Y0
 	VMOVUPS      32(R15)(R11*4), Y2
-	VBROADCASTSS (BX)(R13*4), Y11
 	VBLENDVPS    Y2, Y11, Y1, Y1
 	SUBQ         R12, R11
 	JGT          groupmeet0mix
@@ -353,7 +354,6 @@ groupmeet2mix:
 	VBROADCASTSS (BX)(R13*4), Y11
 	VBLENDVPS    Y2, Y11, Y0, Y0
 	VMOVUPS      32(R15)(R11*4), Y2
-	VBROADCASTSS (BX)(R13*4), Y11
 	VBLENDVPS    Y2, Y11, Y1, Y1
 	SUBQ         R12, R11
 	JGT          groupmeet2mix
@@ -590,34 +590,35 @@ grouptomeet:
 	XORL         R13, R13
 	LEAQ         ·bytes839c9385+0(SB), R15
 	VBROADCASTSS (BX), Y11
+	PCALIGN      $0x20
 
 groupmeet:
-	MOVQ         R11, 328(SP)
-	VPOR         (DX), Y14, Y0
-	VPCMPEQB     Y12, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          groupmeetrare
-	VBROADCASTSS (BX)(R13*4), Y0
-	VBROADCASTSS (BX)(R13*4), Y1
-	ADDQ         $+16, R11
-	JGT          groupmeet0mix
+	MOVQ      R11, 328(SP)
+	VPOR      (DX), Y14, Y0
+	VPCMPEQB  Y12, Y0, Y0
+	VPMOVMSKB Y0, AX
+	TESTL     AX, AX
+	JNE       groupmeetrare
+	VMOVAPS   Y11, Y0
+	VMOVAPS   Y11, Y1
+	ADDQ      $+16, R11
+	JGT       groupmeet0mix
 
 groupmeet0:
-	VMULPS       Y0, Y15, Y0
-	VPUNPCKLBW   (DX), X13, X2
-	VCVTPH2PS    X2, Y2
-	VMULPS       Y0, Y2, Y2
-	VMOVUPS      Y2, (SI)
-	VMULPS       Y1, Y15, Y1
-	VPUNPCKHBW   (DX), X13, X0
-	VCVTPH2PS    X0, Y0
-	VMULPS       Y1, Y0, Y0
-	VMOVUPS      Y0, 32(SI)
-	VBROADCASTSS (BX)(R13*4), Y0
-	VBROADCASTSS (BX)(R13*4), Y1
-	ADDQ         $+16, R11
-	JGT          groupmeet2mix
+	VMULPS     Y0, Y15, Y0
+	VPUNPCKLBW (DX), X13, X2
+	VCVTPH2PS  X2, Y2
+	VMULPS     Y0, Y2, Y2
+	VMOVUPS    Y2, (SI)
+	VMULPS     Y1, Y15, Y1
+	VPUNPCKHBW (DX), X13, X0
+	VCVTPH2PS  X0, Y0
+	VMULPS     Y1, Y0, Y0
+	VMOVUPS    Y0, 32(SI)
+	VMOVAPS    Y11, Y0
+	VMOVAPS    Y11, Y1
+	ADDQ       $+16, R11
+	JGT        groupmeet2mix
 
 groupmeet2:
 	VMULPS     Y0, Y15, Y0
@@ -713,8 +714,9 @@ lanes:
 	MOVQ $+0, 336(SP)
 
 lanerow:
-	CMPQ DI, $+32
-	JLT  lanestage
+	CMPQ    DI, $+32
+	JLT     lanestage
+	PCALIGN $0x20
 
 laneloop:
 	VPOR       (DX), Y14, Y0
@@ -818,7 +820,6 @@ groupmeet0mix:
 	VBROADCASTSS (BX)(R13*4), Y11
 	VBLENDVPS    Y2, Y11, Y0, Y0
 	VMOVUPS      32(R15)(R11*4), Y2
-	VBROADCASTSS (BX)(R13*4), Y11
 	VBLENDVPS    Y2, Y11, Y1, Y1
 	SUBQ         R12, R11
 	JGT          groupmeet0mix
@@ -830,7 +831,6 @@ groupmeet2mix:
 	VBROADCASTSS (BX)(R13*4), Y11
 	VBLENDVPS    Y2, Y11, Y0, Y0
 	VMOVUPS      32(R15)(R11*4), Y2
-	VBROADCASTSS (BX)(R13*4), Y11
 	VBLENDVPS    Y2, Y11, Y1, Y1
 	SUBQ         R12, R11
 	JGT          groupmeet2mix
@@ -1050,12 +1050,13 @@ grouptomeet:
 	XORL         R13, R13
 	LEAQ         ·bytes839c9385+0(SB), R15
 	VBROADCASTSS (BX), Y9
+	PCALIGN      $0x20
 
 groupmeet:
-	VBROADCASTSS (BX)(R13*4), Y0
-	VBROADCASTSS (BX)(R13*4), Y1
-	ADDQ         $+16, R11
-	JGT          groupmeet0mix
+	VMOVAPS Y9, Y0
+	VMOVAPS Y9, Y1
+	ADDQ    $+16, R11
+	JGT     groupmeet0mix
 
 groupmeet0:
 	VMULPS         Y0, Y15, Y0
@@ -1074,8 +1075,8 @@ groupmeet0:
 	VPAND          Y10, Y4, Y4
 	VMULPS         Y1, Y4, Y4
 	VMOVUPS        Y4, 32(SI)
-	VBROADCASTSS   (BX)(R13*4), Y0
-	VBROADCASTSS   (BX)(R13*4), Y1
+	VMOVAPS        Y9, Y0
+	VMOVAPS        Y9, Y1
 	ADDQ           $+16, R11
 	JGT            groupmeet2mix
 
@@ -1170,8 +1171,9 @@ lanes:
 	MOVQ $+0, 320(SP)
 
 lanerow:
-	CMPQ DI, $+32
-	JLT  lanestage
+	CMPQ    DI, $+32
+	JLT     lanestage
+	PCALIGN $0x20
 
 laneloop:
 	VMULPS         (BX), Y15, Y0
@@ -1268,7 +1270,6 @@ groupmeet0mix:
 	VBROADCASTSS (BX)(R13*4), Y9
 	VBLENDVPS    Y2, Y9, Y0, Y0
 	VMOVUPS      32(R15)(R11*4), Y2
-	VBROADCASTSS (BX)(R13*4), Y9
 	VBLENDVPS    Y2, Y9, Y1, Y1
 	SUBQ         R12, R11
 	JGT          groupmeet0mix
@@ -1280,7 +1281,6 @@ groupmeet2mix:
 	VBROADCASTSS (BX)(R13*4), Y9
 	VBLENDVPS    Y4, Y9, Y0, Y0
 	VMOVUPS      32(R15)(R11*4), Y4
-	VBROADCASTSS (BX)(R13*4), Y9
 	VBLENDVPS    Y4, Y9, Y1, Y1
 	SUBQ         R12, R11
 	JGT          groupmeet2mix

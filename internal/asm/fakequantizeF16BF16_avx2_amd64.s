@@ -196,6 +196,7 @@ grouptomeet:
 	LEAQ         ·bytes839c9385+0(SB), R15
 	VBROADCASTSS (R8), Y13
 	VBROADCASTSS (R9), Y12
+	PCALIGN      $0x20
 
 groupmeet:
 	MOVQ      R11, 472(SP)
@@ -661,8 +662,9 @@ lanes:
 	MOVQ $+0, 480(SP)
 
 lanerow:
-	CMPQ DI, $+32
-	JLT  lanestage
+	CMPQ    DI, $+32
+	JLT     lanestage
+	PCALIGN $0x20
 
 laneloop:
 	CMPL      R10, $+2
@@ -1831,9 +1833,10 @@ groupwhole:
 	JMP   return
 
 grouptomeet:
-	NEGQ R11
-	XORL R13, R13
-	LEAQ ·bytes839c9385+0(SB), R15
+	NEGQ    R11
+	XORL    R13, R13
+	LEAQ    ·bytes839c9385+0(SB), R15
+	PCALIGN $0x20
 
 groupmeet:
 	MOVQ      R11, 992(SP)
@@ -2370,8 +2373,9 @@ lanes:
 	MOVQ $+0, 1000(SP)
 
 lanerow:
-	CMPQ DI, $+32
-	JLT  lanestage
+	CMPQ    DI, $+32
+	JLT     lanestage
+	PCALIGN $0x20
 
 laneloop:
 	CMPL      elem+48(FP), $+2

@@ -155,6 +155,7 @@ grouptomeet:
 	LEAQ         ·bytes839c9385+0(SB), R15
 	VBROADCASTSS (R8), Y12
 	VBROADCASTSS (R9), Y11
+	PCALIGN      $0x20
 
 groupmeet:
 	MOVQ    R11, 600(SP)
@@ -392,8 +393,9 @@ lanes:
 	MOVQ $+0, 608(SP)
 
 lanerow:
-	CMPQ DI, $+32
-	JLT  lanestage
+	CMPQ    DI, $+32
+	JLT     lanestage
+	PCALIGN $0x20
 
 laneloop:
 	VMOVUPS      (BX), Y0
@@ -1030,9 +1032,10 @@ groupwhole:
 	JMP   return
 
 grouptomeet:
-	NEGQ R11
-	XORL R13, R13
-	LEAQ ·bytes839c9385+0(SB), R15
+	NEGQ    R11
+	XORL    R13, R13
+	LEAQ    ·bytes839c9385+0(SB), R15
+	PCALIGN $0x20
 
 groupmeet:
 	MOVQ         R11, 1120(SP)
@@ -1315,8 +1318,9 @@ lanes:
 	MOVQ $+0, 1128(SP)
 
 lanerow:
-	CMPQ DI, $+32
-	JLT  lanestage
+	CMPQ    DI, $+32
+	JLT     lanestage
+	PCALIGN $0x20
 
 laneloop:
 	VMOVUPS      (BX), Y0
@@ -2036,9 +2040,10 @@ groupwhole:
 	JMP   return
 
 grouptomeet:
-	NEGQ R11
-	XORL R13, R13
-	LEAQ ·bytes839c9385+0(SB), R15
+	NEGQ    R11
+	XORL    R13, R13
+	LEAQ    ·bytes839c9385+0(SB), R15
+	PCALIGN $0x20
 
 groupmeet:
 	MOVQ         R11, 1120(SP)
@@ -2312,8 +2317,9 @@ lanes:
 	MOVQ $+0, 1128(SP)
 
 lanerow:
-	CMPQ DI, $+32
-	JLT  lanestage
+	CMPQ    DI, $+32
+	JLT     lanestage
+	PCALIGN $0x20
 
 laneloop:
 	VMOVUPS      (BX), Y0

@@ -239,6 +239,7 @@ grouptomeet:
 	LEAQ         ·bytes839c9385+0(SB), R15
 	VBROADCASTSS (BX), Y13
 	VBROADCASTSS (R8), Y12
+	PCALIGN      $0x20
 
 groupmeet:
 	MOVQ      R11, 400(SP)
@@ -577,8 +578,9 @@ lanes:
 	MOVQ $+0, 408(SP)
 
 lanerow:
-	CMPQ DI, $+32
-	JLT  lanestage
+	CMPQ    DI, $+32
+	JLT     lanestage
+	PCALIGN $0x20
 
 laneloop:
 	VCVTPH2PS    (DX), Y0

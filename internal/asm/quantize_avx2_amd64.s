@@ -121,6 +121,7 @@ grouptomeet:
 	LEAQ         ·bytes839c9385+0(SB), R15
 	VBROADCASTSS (BX), Y8
 	VBROADCASTSS (R8), Y7
+	PCALIGN      $0x20
 
 groupmeet:
 	MOVQ    R11, 464(SP)
@@ -274,8 +275,9 @@ lanes:
 	MOVQ $+0, 472(SP)
 
 lanerow:
-	CMPQ DI, $+32
-	JLT  lanestage
+	CMPQ    DI, $+32
+	JLT     lanestage
+	PCALIGN $0x20
 
 laneloop:
 	VMOVUPS      (DX), Y0
@@ -985,9 +987,10 @@ groupwhole:
 	JMP   return
 
 grouptomeet:
-	NEGQ R11
-	XORL R13, R13
-	LEAQ ·bytes839c9385+0(SB), R15
+	NEGQ    R11
+	XORL    R13, R13
+	LEAQ    ·bytes839c9385+0(SB), R15
+	PCALIGN $0x20
 
 groupmeet:
 	MOVQ         R11, 984(SP)
@@ -1171,8 +1174,9 @@ lanes:
 	MOVQ $+0, 992(SP)
 
 lanerow:
-	CMPQ DI, $+32
-	JLT  lanestage
+	CMPQ    DI, $+32
+	JLT     lanestage
+	PCALIGN $0x20
 
 laneloop:
 	VMOVUPS      (DX), Y0
@@ -1949,9 +1953,10 @@ groupwhole:
 	JMP   return
 
 grouptomeet:
-	NEGQ R11
-	XORL R13, R13
-	LEAQ ·bytes839c9385+0(SB), R15
+	NEGQ    R11
+	XORL    R13, R13
+	LEAQ    ·bytes839c9385+0(SB), R15
+	PCALIGN $0x20
 
 groupmeet:
 	MOVQ         R11, 984(SP)
@@ -2136,8 +2141,9 @@ lanes:
 	MOVQ $+0, 992(SP)
 
 lanerow:
-	CMPQ DI, $+32
-	JLT  lanestage
+	CMPQ    DI, $+32
+	JLT     lanestage
+	PCALIGN $0x20
 
 laneloop:
 	VMOVUPS      (DX), Y0
@@ -3015,6 +3021,7 @@ grouptomeet:
 	LEAQ         ·bytes839c9385+0(SB), R15
 	VBROADCASTSS (BX), Y13
 	VBROADCASTSS (R8), Y12
+	PCALIGN      $0x20
 
 groupmeet:
 	MOVQ    R11, 464(SP)
@@ -3229,8 +3236,9 @@ lanes:
 	MOVQ $+0, 472(SP)
 
 lanerow:
-	CMPQ DI, $+32
-	JLT  lanestage
+	CMPQ    DI, $+32
+	JLT     lanestage
+	PCALIGN $0x20
 
 laneloop:
 	VMOVUPS      (DX), Y0

@@ -149,9 +149,10 @@ groupwhole:
 	JMP   return
 
 grouptomeet:
-	NEGQ R11
-	XORL R13, R13
-	LEAQ ·bytes839c9385+0(SB), R15
+	NEGQ    R11
+	XORL    R13, R13
+	LEAQ    ·bytes839c9385+0(SB), R15
+	PCALIGN $0x20
 
 groupmeet:
 	MOVQ      R11, 656(SP)
@@ -484,8 +485,9 @@ lanes:
 	MOVQ $+0, 664(SP)
 
 lanerow:
-	CMPQ DI, $+32
-	JLT  lanestage
+	CMPQ    DI, $+32
+	JLT     lanestage
+	PCALIGN $0x20
 
 laneloop:
 	CMPL      R9, $+2
@@ -1496,6 +1498,7 @@ grouptomeet:
 	XORL         R13, R13
 	LEAQ         ·bytes839c9385+0(SB), R15
 	VBROADCASTSS (BX), Y7
+	PCALIGN      $0x20
 
 groupmeet:
 	MOVQ      R11, 264(SP)
@@ -1511,18 +1514,18 @@ groupmeet:
 	VPSLLD    $0x10, Y3, Y3
 
 halfdone7:
-	VBROADCASTSS (BX)(R13*4), Y4
-	VBROADCASTSS (BX)(R13*4), Y5
-	ADDQ         $+16, R11
-	JGT          groupmeet0mix
+	VMOVAPS Y7, Y4
+	VMOVAPS Y7, Y5
+	ADDQ    $+16, R11
+	JGT     groupmeet0mix
 
 groupmeet0:
-	VMULPS       Y4, Y0, Y0
-	VMULPS       Y5, Y1, Y1
-	VBROADCASTSS (BX)(R13*4), Y4
-	VBROADCASTSS (BX)(R13*4), Y5
-	ADDQ         $+16, R11
-	JGT          groupmeet2mix
+	VMULPS  Y4, Y0, Y0
+	VMULPS  Y5, Y1, Y1
+	VMOVAPS Y7, Y4
+	VMOVAPS Y7, Y5
+	ADDQ    $+16, R11
+	JGT     groupmeet2mix
 
 groupmeet2:
 	VMULPS      Y4, Y2, Y2
@@ -1688,8 +1691,9 @@ lanes:
 	MOVQ $+0, 272(SP)
 
 lanerow:
-	CMPQ DI, $+32
-	JLT  lanestage
+	CMPQ    DI, $+32
+	JLT     lanestage
+	PCALIGN $0x20
 
 laneloop:
 	CMPL      R8, $+2
@@ -1903,7 +1907,6 @@ groupmeet0mix:
 	VBROADCASTSS (BX)(R13*4), Y7
 	VBLENDVPS    Y6, Y7, Y4, Y4
 	VMOVUPS      32(R15)(R11*4), Y6
-	VBROADCASTSS (BX)(R13*4), Y7
 	VBLENDVPS    Y6, Y7, Y5, Y5
 	SUBQ         R12, R11
 	JGT          groupmeet0mix
@@ -1915,7 +1918,6 @@ groupmeet2mix:
 	VBROADCASTSS (BX)(R13*4), Y7
 	VBLENDVPS    Y6, Y7, Y4, Y4
 	VMOVUPS      32(R15)(R11*4), Y6
-	VBROADCASTSS (BX)(R13*4), Y7
 	VBLENDVPS    Y6, Y7, Y5, Y5
 	SUBQ         R12, R11
 	JGT          groupmeet2mix

@@ -134,9 +134,10 @@ groupwhole:
 	JMP   return
 
 grouptomeet:
-	NEGQ R11
-	XORL R13, R13
-	LEAQ ·bytes839c9385+0(SB), R15
+	NEGQ    R11
+	XORL    R13, R13
+	LEAQ    ·bytes839c9385+0(SB), R15
+	PCALIGN $0x20
 
 groupmeet:
 	MOVQ         R11, 720(SP)
@@ -338,8 +339,9 @@ lanes:
 	MOVQ $+0, 728(SP)
 
 lanerow:
-	CMPQ DI, $+32
-	JLT  lanestage
+	CMPQ    DI, $+32
+	JLT     lanestage
+	PCALIGN $0x20
 
 laneloop:
 	VMOVUPS      (DX), Y0
@@ -1080,21 +1082,22 @@ grouptomeet:
 	XORL         R13, R13
 	LEAQ         ·bytes839c9385+0(SB), R15
 	VBROADCASTSS (BX), Y7
+	PCALIGN      $0x20
 
 groupmeet:
-	MOVQ         R11, 328(SP)
-	VBROADCASTSS (BX)(R13*4), Y0
-	VBROADCASTSS (BX)(R13*4), Y1
-	ADDQ         $+16, R11
-	JGT          groupmeet0mix
+	MOVQ    R11, 328(SP)
+	VMOVAPS Y7, Y0
+	VMOVAPS Y7, Y1
+	ADDQ    $+16, R11
+	JGT     groupmeet0mix
 
 groupmeet0:
-	VMULPS       (DX), Y0, Y0
-	VMULPS       32(DX), Y1, Y1
-	VBROADCASTSS (BX)(R13*4), Y2
-	VBROADCASTSS (BX)(R13*4), Y3
-	ADDQ         $+16, R11
-	JGT          groupmeet2mix
+	VMULPS  (DX), Y0, Y0
+	VMULPS  32(DX), Y1, Y1
+	VMOVAPS Y7, Y2
+	VMOVAPS Y7, Y3
+	ADDQ    $+16, R11
+	JGT     groupmeet2mix
 
 groupmeet2:
 	VMULPS      64(DX), Y2, Y2
@@ -1246,8 +1249,9 @@ lanes:
 	MOVQ $+0, 336(SP)
 
 lanerow:
-	CMPQ DI, $+32
-	JLT  lanestage
+	CMPQ    DI, $+32
+	JLT     lanestage
+	PCALIGN $0x20
 
 laneloop:
 	VMOVUPS     (DX), Y0
@@ -1428,7 +1432,6 @@ groupmeet0mix:
 	VBROADCASTSS (BX)(R13*4), Y7
 	VBLENDVPS    Y2, Y7, Y0, Y0
 	VMOVUPS      32(R15)(R11*4), Y2
-	VBROADCASTSS (BX)(R13*4), Y7
 	VBLENDVPS    Y2, Y7, Y1, Y1
 	SUBQ         R12, R11
 	JGT          groupmeet0mix
@@ -1440,7 +1443,6 @@ groupmeet2mix:
 	VBROADCASTSS (BX)(R13*4), Y7
 	VBLENDVPS    Y4, Y7, Y2, Y2
 	VMOVUPS      32(R15)(R11*4), Y4
-	VBROADCASTSS (BX)(R13*4), Y7
 	VBLENDVPS    Y4, Y7, Y3, Y3
 	SUBQ         R12, R11
 	JGT          groupmeet2mix
@@ -1935,9 +1937,10 @@ groupwhole:
 	JMP   return
 
 grouptomeet:
-	NEGQ R11
-	XORL R13, R13
-	LEAQ ·bytes839c9385+0(SB), R15
+	NEGQ    R11
+	XORL    R13, R13
+	LEAQ    ·bytes839c9385+0(SB), R15
+	PCALIGN $0x20
 
 groupmeet:
 	MOVQ         R11, 704(SP)
@@ -2137,8 +2140,9 @@ lanes:
 	MOVQ $+0, 712(SP)
 
 lanerow:
-	CMPQ DI, $+32
-	JLT  lanestage
+	CMPQ    DI, $+32
+	JLT     lanestage
+	PCALIGN $0x20
 
 laneloop:
 	VMOVUPS      (DX), Y0
@@ -2693,24 +2697,25 @@ grouptomeet:
 	XORL         R13, R13
 	LEAQ         ·bytes839c9385+0(SB), R15
 	VBROADCASTSS (BX), Y7
+	PCALIGN      $0x20
 
 groupmeet:
-	MOVQ         R11, 312(SP)
-	VMOVUPS      (DX), Y0
-	VBROADCASTSS (BX)(R13*4), Y1
-	VBROADCASTSS (BX)(R13*4), Y2
-	ADDQ         $+16, R11
-	JGT          groupmeet0mix
+	MOVQ    R11, 312(SP)
+	VMOVUPS (DX), Y0
+	VMOVAPS Y7, Y1
+	VMOVAPS Y7, Y2
+	ADDQ    $+16, R11
+	JGT     groupmeet0mix
 
 groupmeet0:
-	VFMADD213PS  Y15, Y1, Y0
-	VMOVUPS      32(DX), Y1
-	VFMADD213PS  Y15, Y2, Y1
-	VMOVUPS      64(DX), Y2
-	VBROADCASTSS (BX)(R13*4), Y3
-	VBROADCASTSS (BX)(R13*4), Y4
-	ADDQ         $+16, R11
-	JGT          groupmeet2mix
+	VFMADD213PS Y15, Y1, Y0
+	VMOVUPS     32(DX), Y1
+	VFMADD213PS Y15, Y2, Y1
+	VMOVUPS     64(DX), Y2
+	VMOVAPS     Y7, Y3
+	VMOVAPS     Y7, Y4
+	ADDQ        $+16, R11
+	JGT         groupmeet2mix
 
 groupmeet2:
 	VFMADD213PS  Y15, Y3, Y2
@@ -2881,8 +2886,9 @@ lanes:
 	MOVQ $+0, 320(SP)
 
 lanerow:
-	CMPQ DI, $+32
-	JLT  lanestage
+	CMPQ    DI, $+32
+	JLT     lanestage
+	PCALIGN $0x20
 
 laneloop:
 	VMOVUPS      (DX), Y0
@@ -3061,7 +3067,6 @@ groupmeet0mix:
 	VBROADCASTSS (BX)(R13*4), Y7
 	VBLENDVPS    Y3, Y7, Y1, Y1
 	VMOVUPS      32(R15)(R11*4), Y3
-	VBROADCASTSS (BX)(R13*4), Y7
 	VBLENDVPS    Y3, Y7, Y2, Y2
 	SUBQ         R12, R11
 	JGT          groupmeet0mix
@@ -3073,7 +3078,6 @@ groupmeet2mix:
 	VBROADCASTSS (BX)(R13*4), Y7
 	VBLENDVPS    Y5, Y7, Y3, Y3
 	VMOVUPS      32(R15)(R11*4), Y5
-	VBROADCASTSS (BX)(R13*4), Y7
 	VBLENDVPS    Y5, Y7, Y4, Y4
 	SUBQ         R12, R11
 	JGT          groupmeet2mix

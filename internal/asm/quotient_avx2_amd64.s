@@ -122,9 +122,10 @@ groupwhole:
 	JMP   return
 
 grouptomeet:
-	NEGQ R11
-	XORL R13, R13
-	LEAQ ·bytes839c9385+0(SB), R15
+	NEGQ    R11
+	XORL    R13, R13
+	LEAQ    ·bytes839c9385+0(SB), R15
+	PCALIGN $0x20
 
 groupmeet:
 	MOVQ         R11, 1080(SP)
@@ -313,8 +314,9 @@ lanes:
 	MOVQ $+0, 1088(SP)
 
 lanerow:
-	CMPQ DI, $+32
-	JLT  lanestage
+	CMPQ    DI, $+32
+	JLT     lanestage
+	PCALIGN $0x20
 
 laneloop:
 	VMOVUPS      (DX), Y0
@@ -768,23 +770,24 @@ grouptomeet:
 	XORL         R13, R13
 	LEAQ         ·bytes839c9385+0(SB), R15
 	VBROADCASTSS (BX), Y14
+	PCALIGN      $0x20
 
 groupmeet:
-	MOVQ         R11, 424(SP)
-	VBROADCASTSS (BX)(R13*4), Y0
-	VBROADCASTSS (BX)(R13*4), Y1
-	ADDQ         $+16, R11
-	JGT          groupmeet0mix
+	MOVQ    R11, 424(SP)
+	VMOVAPS Y14, Y0
+	VMOVAPS Y14, Y1
+	ADDQ    $+16, R11
+	JGT     groupmeet0mix
 
 groupmeet0:
-	VMULPS       (DX), Y0, Y0
-	VADDPS       Y15, Y0, Y0
-	VMULPS       32(DX), Y1, Y1
-	VADDPS       Y15, Y1, Y1
-	VBROADCASTSS (BX)(R13*4), Y2
-	VBROADCASTSS (BX)(R13*4), Y3
-	ADDQ         $+16, R11
-	JGT          groupmeet2mix
+	VMULPS  (DX), Y0, Y0
+	VADDPS  Y15, Y0, Y0
+	VMULPS  32(DX), Y1, Y1
+	VADDPS  Y15, Y1, Y1
+	VMOVAPS Y14, Y2
+	VMOVAPS Y14, Y3
+	ADDQ    $+16, R11
+	JGT     groupmeet2mix
 
 groupmeet2:
 	VMULPS    64(DX), Y2, Y2
@@ -876,8 +879,9 @@ lanes:
 	MOVQ $+0, 432(SP)
 
 lanerow:
-	CMPQ DI, $+32
-	JLT  lanestage
+	CMPQ    DI, $+32
+	JLT     lanestage
+	PCALIGN $0x20
 
 laneloop:
 	VMOVUPS   (DX), Y0
@@ -976,7 +980,6 @@ groupmeet0mix:
 	VBROADCASTSS (BX)(R13*4), Y14
 	VBLENDVPS    Y2, Y14, Y0, Y0
 	VMOVUPS      32(R15)(R11*4), Y2
-	VBROADCASTSS (BX)(R13*4), Y14
 	VBLENDVPS    Y2, Y14, Y1, Y1
 	SUBQ         R12, R11
 	JGT          groupmeet0mix
@@ -988,7 +991,6 @@ groupmeet2mix:
 	VBROADCASTSS (BX)(R13*4), Y14
 	VBLENDVPS    Y4, Y14, Y2, Y2
 	VMOVUPS      32(R15)(R11*4), Y4
-	VBROADCASTSS (BX)(R13*4), Y14
 	VBLENDVPS    Y4, Y14, Y3, Y3
 	SUBQ         R12, R11
 	JGT          groupmeet2mix

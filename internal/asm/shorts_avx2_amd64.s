@@ -126,9 +126,10 @@ groupback:
 	JMP   groupdone
 
 grouptomeet:
-	NEGQ R11
-	XORL R13, R13
-	LEAQ ·bytes839c9385+0(SB), R15
+	NEGQ    R11
+	XORL    R13, R13
+	LEAQ    ·bytes839c9385+0(SB), R15
+	PCALIGN $0x20
 
 groupmeet:
 	MOVQ         R11, 1280(SP)
@@ -344,8 +345,9 @@ lanes:
 	MOVQ $+0, 1288(SP)
 
 lanerow:
-	CMPQ DI, $+32
-	JLT  lanestage
+	CMPQ    DI, $+32
+	JLT     lanestage
+	PCALIGN $0x20
 
 laneloop:
 	VMOVUPS      (DX), Y0
@@ -729,6 +731,7 @@ grouptomeet:
 	VBROADCASTSS (BX), Y14
 	VBROADCASTSS (R8), Y13
 	VBROADCASTSS (R9), Y12
+	PCALIGN      $0x20
 
 groupmeet:
 	VPMOVZXWD (DX), Y0
@@ -882,8 +885,9 @@ lanes:
 	MOVQ $+0, 640(SP)
 
 lanerow:
-	CMPQ DI, $+32
-	JLT  lanestage
+	CMPQ    DI, $+32
+	JLT     lanestage
+	PCALIGN $0x20
 
 laneloop:
 	VPMOVZXWD (DX), Y0
