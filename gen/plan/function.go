@@ -60,6 +60,7 @@ func (p *planner) fit() (*program, allocation, error) {
 	} else {
 		concessions = append(concessions[:1], append(demotions, concessions[1:]...)...)
 	}
+	ways := meetings(p.mixing() != nil)
 	for {
 		p.maxUsed = [classes]int{}
 		p.meetFails, p.rareFails = false, false
@@ -68,12 +69,8 @@ func (p *planner) fit() (*program, allocation, error) {
 		if alloc, ok := p.allocate(pr); ok {
 			return pr, alloc, nil
 		}
-		if p.meetFails && !p.frugal {
-			p.frugal = true
-			continue
-		}
-		if p.meetFails && !p.slotwise && pr.row.mix != nil {
-			p.slotwise = true
+		if p.meetFails && len(ways) > 0 {
+			p.meeting, ways = ways[0], ways[1:]
 			continue
 		}
 		if p.rareFails && !p.rareAlone {
@@ -86,6 +83,21 @@ func (p *planner) fit() (*program, allocation, error) {
 		concessions[0]()
 		concessions = concessions[1:]
 	}
+}
+
+// meeting is how registers are saved where groups meet.
+type meeting struct {
+	rareOwn  bool // what the rare way alone needs is in no register elsewhere
+	slotwise bool // slots of mixed parameters begin one by one, and not two at a time
+	frugal   bool // parameters, or the choice of them, are kept in no register
+}
+
+// meetings are those for which there may be registers where there are not enough for the usual one, the fastest first.
+func meetings(mixes bool) []meeting {
+	if !mixes {
+		return []meeting{{frugal: true}}
+	}
+	return []meeting{{rareOwn: true}, {rareOwn: true, slotwise: true}, {frugal: true}, {frugal: true, slotwise: true}}
 }
 
 // storesWide reports whether a kernel stores float32: the stores of four registers

@@ -116,3 +116,8 @@ func (p *planner) roots(level ir.Level, lanes, long bool) []*ir.Node {
 	sort.Slice(out, func(i, j int) bool { return out[i].ID < out[j].ID })
 	return out
 }
+
+// constants are what tiles of the ordinary way need that is there for a call.
+func (p *planner) constants() []*ir.Node {
+	return slices.Concat(p.roots(ir.PerCall, false, false), p.roots(ir.PerCall, false, true), p.roots(ir.PerCall, true, false))
+}

@@ -162,8 +162,8 @@ type planner struct {
 	registers int // of 32-bit numbers in a tile: 4, or 1 of numbers of groups
 
 	rareFails, rareAlone bool // registers ran out in the rare way; so it has all of them, and keeps no constant
-	meetFails, frugal    bool // registers ran out where groups meet; so it keeps no choice of parameters
-	slotwise             bool // nor registers for two slots of mixed parameters
+	meetFails            bool // registers ran out where groups meet
+	meeting                   // which saves some there
 
 	abreast bool     // a loop that looks ahead has registers for a tile's four side by side
 	aside   []func() // prints what is out of the loops' way

@@ -1,6 +1,8 @@
 package plan
 
 import (
+	"slices"
+
 	"github.com/lowbit-go/lowbit/gen/ir"
 )
 
@@ -139,8 +141,9 @@ func (s *Seg) demand(n *ir.Node, slot int) V {
 	}
 	key := [2]int{n.ID, slot}
 	anew := (s.p.demoted[n.ID] || s.rare && s.p.rareAlone) && level < ir.PerElement
+	own := s.rare && s.p.rareOwn && level == ir.PerCall && !slices.Contains(s.p.constants(), n)
 	if !anew {
-		for e := s; e != nil; e = e.up {
+		for e := s; e != nil && (e == s || !own); e = e.up {
 			if v, ok := e.vals[key]; ok {
 				return v
 			}

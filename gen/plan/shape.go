@@ -59,7 +59,7 @@ func (p *planner) build() *program {
 	p.class = nil
 	pr := &program{call: p.seg(nil, false, 1), rare: p.seg(nil, false, 1)}
 	// Every shape must find all constants, so the call's roots are those of all kinds of loop.
-	for _, n := range slices.Concat(p.roots(ir.PerCall, false, false), p.roots(ir.PerCall, false, true), p.roots(ir.PerCall, true, false)) {
+	for _, n := range p.constants() {
 		pr.call.demand(n, 0)
 	}
 	pr.frame = p.layout()

@@ -4,31 +4,31 @@
 
 // func QuantizeF16BF16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, elem int32, least int32, most int32, layout int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT ·QuantizeF16BF16AVX2(SB), $1264-72
+TEXT ·QuantizeF16BF16AVX2(SB), $1008-72
 	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
-	// per call: Y15 least, Y11 most, Y14 0xff, Y0 And, Y0 Narrow16, Y12 NarrowU8, Y0 And, Y0 Narrow16, Y10 NarrowU8, Y9 0x80008000, Y13 table
-	// per group: Y8 scale, Y7 recip
+	// per call: Y0 least, Y0 most, Y1 0xff, Y0 And, Y0 Narrow16, Y14 NarrowU8, Y0 And, Y0 Narrow16, Y13 NarrowU8, Y12 0x80008000, Y15 table
+	// per group: Y11 scale, Y10 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 16
+	// vector registers in use at once: 15
 	MOVQ         q+0(FP), SI
 	MOVQ         x+8(FP), DX
 	MOVQ         scale+16(FP), BX
 	MOVQ         recip+24(FP), R8
 	MOVL         elem+32(FP), R9
 	MOVL         layout+44(FP), R10
-	VBROADCASTSS least+36(FP), Y15
-	VBROADCASTSS ·word000000ff+0(SB), Y14
-	VPAND        Y14, Y15, Y0
+	VBROADCASTSS least+36(FP), Y0
+	VBROADCASTSS ·word000000ff+0(SB), Y1
+	VPAND        Y1, Y0, Y0
 	VPACKSSDW    Y0, Y0, Y0
-	VMOVUPS      ·bytes270d3b65+0(SB), Y13
+	VMOVUPS      ·bytes270d3b65+0(SB), Y15
 	VPACKUSWB    Y0, Y0, Y0
-	VPERMD       Y0, Y13, Y12
-	VBROADCASTSS most+40(FP), Y11
-	VPAND        Y14, Y11, Y0
+	VPERMD       Y0, Y15, Y14
+	VBROADCASTSS most+40(FP), Y0
+	VPAND        Y1, Y0, Y0
 	VPACKSSDW    Y0, Y0, Y0
 	VPACKUSWB    Y0, Y0, Y0
-	VPERMD       Y0, Y13, Y10
-	VBROADCASTSS ·word80008000+0(SB), Y9
+	VPERMD       Y0, Y15, Y13
+	VBROADCASTSS ·word80008000+0(SB), Y12
 	MOVQ         groups+48(FP), R11
 	MOVQ         length+56(FP), R12
 	CMPQ         R12, $+1
@@ -63,8 +63,8 @@ groupbegin:
 	PCALIGN $0x20
 
 groupnext:
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS (R8), Y7
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (R8), Y10
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -82,35 +82,35 @@ grouploop:
 	VPSLLD    $0x10, Y3, Y3
 
 halfdone2:
-	VMULPS       Y7, Y0, Y4
-	VFNMADD231PS Y8, Y4, Y0
-	VFMADD231PS  Y7, Y0, Y4
+	VMULPS       Y10, Y0, Y4
+	VFNMADD231PS Y11, Y4, Y0
+	VFMADD231PS  Y10, Y0, Y4
 	VCVTPS2DQ    Y4, Y4
-	VMULPS       Y7, Y1, Y0
-	VFNMADD231PS Y8, Y0, Y1
-	VFMADD231PS  Y7, Y1, Y0
+	VMULPS       Y10, Y1, Y0
+	VFNMADD231PS Y11, Y0, Y1
+	VFMADD231PS  Y10, Y1, Y0
 	VCVTPS2DQ    Y0, Y0
 	VPACKSSDW    Y0, Y4, Y4
-	VMULPS       Y7, Y2, Y0
-	VFNMADD231PS Y8, Y0, Y2
-	VFMADD231PS  Y7, Y2, Y0
+	VMULPS       Y10, Y2, Y0
+	VFNMADD231PS Y11, Y0, Y2
+	VFMADD231PS  Y10, Y2, Y0
 	VCVTPS2DQ    Y0, Y0
-	VMULPS       Y7, Y3, Y1
-	VFNMADD231PS Y8, Y1, Y3
-	VFMADD231PS  Y7, Y3, Y1
+	VMULPS       Y10, Y3, Y1
+	VFNMADD231PS Y11, Y1, Y3
+	VFMADD231PS  Y10, Y3, Y1
 	VCVTPS2DQ    Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
 	VPMINSW      Y0, Y4, Y1
-	VPCMPEQW     Y9, Y1, Y1
+	VPCMPEQW     Y12, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          grouprare
 	CMPL         R10, $+2
 	JNE          other3
 	VPACKSSWB    Y0, Y4, Y1
-	VPMAXSB      Y12, Y1, Y1
-	VPMINSB      Y10, Y1, Y1
-	VPERMD       Y1, Y13, Y1
+	VPMAXSB      Y14, Y1, Y1
+	VPMINSB      Y13, Y1, Y1
+	VPERMD       Y1, Y15, Y1
 	VMOVUPS      Y1, (SI)
 	ADDQ         $+32, SI
 
@@ -132,13 +132,15 @@ groupwhole:
 	JMP   return
 
 grouptomeet:
-	NEGQ    R11
-	XORL    R13, R13
-	LEAQ    ·bytes839c9385+0(SB), R15
-	PCALIGN $0x20
+	NEGQ         R11
+	XORL         R13, R13
+	LEAQ         ·bytes839c9385+0(SB), R15
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (R8), Y10
+	PCALIGN      $0x20
 
 groupmeet:
-	MOVQ      R11, 656(SP)
+	MOVQ      R11, 400(SP)
 	CMPL      R9, $+2
 	JNE       half7
 	VPMOVZXWD (DX), Y0
@@ -151,59 +153,51 @@ groupmeet:
 	VPSLLD    $0x10, Y3, Y3
 
 halfdone8:
-	VBROADCASTSS (BX)(R13*4), Y4
-	VBROADCASTSS (R8)(R13*4), Y5
-	ADDQ         $+8, R11
-	JGT          groupmeet0mix
+	VMOVAPS Y11, Y4
+	VMOVAPS Y10, Y5
+	VMOVAPS Y11, Y6
+	VMOVAPS Y10, Y7
+	ADDQ    $+16, R11
+	JGT     groupmeet0mix
 
 groupmeet0:
-	VMULPS       Y5, Y0, Y6
-	VFNMADD231PS Y4, Y6, Y0
-	VFMADD231PS  Y5, Y0, Y6
-	VCVTPS2DQ    Y6, Y6
-	VBROADCASTSS (BX)(R13*4), Y0
-	VBROADCASTSS (R8)(R13*4), Y4
-	ADDQ         $+8, R11
-	JGT          groupmeet1mix
-
-groupmeet1:
-	VMULPS       Y4, Y1, Y5
-	VFNMADD231PS Y0, Y5, Y1
-	VFMADD231PS  Y4, Y1, Y5
-	VCVTPS2DQ    Y5, Y5
-	VPACKSSDW    Y5, Y6, Y6
-	VBROADCASTSS (BX)(R13*4), Y0
-	VBROADCASTSS (R8)(R13*4), Y1
-	ADDQ         $+8, R11
+	VMULPS       Y5, Y0, Y8
+	VFNMADD231PS Y4, Y8, Y0
+	VFMADD231PS  Y5, Y0, Y8
+	VCVTPS2DQ    Y8, Y8
+	VMULPS       Y7, Y1, Y0
+	VFNMADD231PS Y6, Y0, Y1
+	VFMADD231PS  Y7, Y1, Y0
+	VCVTPS2DQ    Y0, Y0
+	VPACKSSDW    Y0, Y8, Y8
+	VMOVAPS      Y11, Y0
+	VMOVAPS      Y10, Y1
+	VMOVAPS      Y11, Y4
+	VMOVAPS      Y10, Y5
+	ADDQ         $+16, R11
 	JGT          groupmeet2mix
 
 groupmeet2:
-	VMULPS       Y1, Y2, Y4
-	VFNMADD231PS Y0, Y4, Y2
-	VFMADD231PS  Y1, Y2, Y4
-	VCVTPS2DQ    Y4, Y4
-	VBROADCASTSS (BX)(R13*4), Y0
-	VBROADCASTSS (R8)(R13*4), Y1
-	ADDQ         $+8, R11
-	JGT          groupmeet3mix
-
-groupmeet3:
-	VMULPS       Y1, Y3, Y2
-	VFNMADD231PS Y0, Y2, Y3
-	VFMADD231PS  Y1, Y3, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y4, Y4
-	VPMINSW      Y4, Y6, Y0
-	VPCMPEQW     Y9, Y0, Y0
+	VMULPS       Y1, Y2, Y6
+	VFNMADD231PS Y0, Y6, Y2
+	VFMADD231PS  Y1, Y2, Y6
+	VCVTPS2DQ    Y6, Y6
+	VMULPS       Y5, Y3, Y0
+	VFNMADD231PS Y4, Y0, Y3
+	VFMADD231PS  Y5, Y3, Y0
+	VCVTPS2DQ    Y0, Y0
+	VPACKSSDW    Y0, Y6, Y6
+	VPMINSW      Y6, Y8, Y0
+	VPCMPEQW     Y12, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
 	CMPL         R10, $+2
 	JNE          other9
-	VPACKSSWB    Y4, Y6, Y0
-	VPMAXSB      Y12, Y0, Y0
-	VPMINSB      Y10, Y0, Y0
-	VPERMD       Y0, Y13, Y0
+	VPACKSSWB    Y6, Y8, Y0
+	VPMAXSB      Y14, Y0, Y0
+	VPMINSB      Y13, Y0, Y0
+	VPERMD       Y0, Y15, Y0
 	VMOVUPS      Y0, (SI)
 	ADDQ         $+32, SI
 
@@ -227,8 +221,8 @@ grouptail:
 	JEQ          return
 	CMPQ         R11, DI
 	JLT          groupodd
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS (R8), Y7
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (R8), Y10
 	MOVQ         SI, (SP)
 	LEAQ         8(SP), SI
 	LEAQ         48(SP), AX
@@ -247,13 +241,13 @@ groupstaged:
 longs:
 	VBROADCASTSS (R8), Y0
 	VBROADCASTSS ·word00000001+0(SB), Y1
-	VPSUBD       Y1, Y0, Y8
+	VPSUBD       Y1, Y0, Y11
 	VBROADCASTSS (BX), Y0
 	VBROADCASTSS ·word3f800000+0(SB), Y1
-	VFNMADD231PS Y0, Y8, Y1
+	VFNMADD231PS Y0, Y11, Y1
 	VBROADCASTSS ·word34800000+0(SB), Y0
 	VFMADD231PS  Y0, Y1, Y1
-	VMULPS       Y8, Y1, Y7
+	VMULPS       Y11, Y1, Y10
 	MOVQ         R12, DI
 	CMPQ         DI, $+32
 	JLT          longstage
@@ -274,31 +268,31 @@ longloop:
 	VPSLLD    $0x10, Y3, Y3
 
 halfdone14:
-	VMULPS      Y7, Y0, Y4
-	VFMADD231PS Y8, Y0, Y4
+	VMULPS      Y10, Y0, Y4
+	VFMADD231PS Y11, Y0, Y4
 	VCVTPS2DQ   Y4, Y4
-	VMULPS      Y7, Y1, Y0
-	VFMADD231PS Y8, Y1, Y0
+	VMULPS      Y10, Y1, Y0
+	VFMADD231PS Y11, Y1, Y0
 	VCVTPS2DQ   Y0, Y0
 	VPACKSSDW   Y0, Y4, Y4
-	VMULPS      Y7, Y2, Y0
-	VFMADD231PS Y8, Y2, Y0
+	VMULPS      Y10, Y2, Y0
+	VFMADD231PS Y11, Y2, Y0
 	VCVTPS2DQ   Y0, Y0
-	VMULPS      Y7, Y3, Y1
-	VFMADD231PS Y8, Y3, Y1
+	VMULPS      Y10, Y3, Y1
+	VFMADD231PS Y11, Y3, Y1
 	VCVTPS2DQ   Y1, Y1
 	VPACKSSDW   Y1, Y0, Y0
 	VPMINSW     Y0, Y4, Y1
-	VPCMPEQW    Y9, Y1, Y1
+	VPCMPEQW    Y12, Y1, Y1
 	VPMOVMSKB   Y1, AX
 	TESTL       AX, AX
 	JNE         longrare
 	CMPL        R10, $+2
 	JNE         other15
 	VPACKSSWB   Y0, Y4, Y1
-	VPMAXSB     Y12, Y1, Y1
-	VPMINSB     Y10, Y1, Y1
-	VPERMD      Y1, Y13, Y1
+	VPMAXSB     Y14, Y1, Y1
+	VPMINSB     Y13, Y1, Y1
+	VPERMD      Y1, Y15, Y1
 	VMOVUPS     Y1, (SI)
 	ADDQ        $+32, SI
 
@@ -368,16 +362,16 @@ halfdone20:
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VPMINSW      Y1, Y5, Y0
-	VPCMPEQW     Y9, Y0, Y0
+	VPCMPEQW     Y12, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
 	CMPL         R10, $+2
 	JNE          other21
 	VPACKSSWB    Y1, Y5, Y0
-	VPMAXSB      Y12, Y0, Y0
-	VPMINSB      Y10, Y0, Y0
-	VPERMD       Y0, Y13, Y0
+	VPMAXSB      Y14, Y0, Y0
+	VPMINSB      Y13, Y0, Y0
+	VPERMD       Y0, Y15, Y0
 	VMOVUPS      Y0, (SI)
 	ADDQ         $+32, SI
 
@@ -393,7 +387,7 @@ short2back:
 
 lanes:
 	MOVQ R11, DI
-	MOVQ $+0, 664(SP)
+	MOVQ $+0, 408(SP)
 
 lanerow:
 	CMPQ    DI, $+32
@@ -440,16 +434,16 @@ halfdone26:
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y4, Y4
 	VPMINSW      Y4, Y6, Y0
-	VPCMPEQW     Y9, Y0, Y0
+	VPCMPEQW     Y12, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanerare
 	CMPL         R10, $+2
 	JNE          other27
 	VPACKSSWB    Y4, Y6, Y0
-	VPMAXSB      Y12, Y0, Y0
-	VPMINSB      Y10, Y0, Y0
-	VPERMD       Y0, Y13, Y0
+	VPMAXSB      Y14, Y0, Y0
+	VPMINSB      Y13, Y0, Y0
+	VPERMD       Y0, Y15, Y0
 	VMOVUPS      Y0, (SI)
 	ADDQ         $+32, SI
 
@@ -470,7 +464,7 @@ laneback:
 	CALL  ·stageOutCodesAVX2(SB)
 
 laneend:
-	CMPQ 664(SP), $+1
+	CMPQ 408(SP), $+1
 	JEQ  groupodddone
 	JMP  return
 
@@ -503,35 +497,35 @@ groupstream:
 	VPSLLD     $0x10, Y3, Y3
 
 halfdone32:
-	VMULPS       Y7, Y0, Y4
-	VFNMADD231PS Y8, Y4, Y0
-	VFMADD231PS  Y7, Y0, Y4
+	VMULPS       Y10, Y0, Y4
+	VFNMADD231PS Y11, Y4, Y0
+	VFMADD231PS  Y10, Y0, Y4
 	VCVTPS2DQ    Y4, Y4
-	VMULPS       Y7, Y1, Y0
-	VFNMADD231PS Y8, Y0, Y1
-	VFMADD231PS  Y7, Y1, Y0
+	VMULPS       Y10, Y1, Y0
+	VFNMADD231PS Y11, Y0, Y1
+	VFMADD231PS  Y10, Y1, Y0
 	VCVTPS2DQ    Y0, Y0
 	VPACKSSDW    Y0, Y4, Y4
-	VMULPS       Y7, Y2, Y0
-	VFNMADD231PS Y8, Y0, Y2
-	VFMADD231PS  Y7, Y2, Y0
+	VMULPS       Y10, Y2, Y0
+	VFNMADD231PS Y11, Y0, Y2
+	VFMADD231PS  Y10, Y2, Y0
 	VCVTPS2DQ    Y0, Y0
-	VMULPS       Y7, Y3, Y1
-	VFNMADD231PS Y8, Y1, Y3
-	VFMADD231PS  Y7, Y3, Y1
+	VMULPS       Y10, Y3, Y1
+	VFNMADD231PS Y11, Y1, Y3
+	VFMADD231PS  Y10, Y3, Y1
 	VCVTPS2DQ    Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
 	VPMINSW      Y0, Y4, Y1
-	VPCMPEQW     Y9, Y1, Y1
+	VPCMPEQW     Y12, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          grouprare
 	CMPL         R10, $+2
 	JNE          other33
 	VPACKSSWB    Y0, Y4, Y1
-	VPMAXSB      Y12, Y1, Y1
-	VPMINSB      Y10, Y1, Y1
-	VPERMD       Y1, Y13, Y1
+	VPMAXSB      Y14, Y1, Y1
+	VPMINSB      Y13, Y1, Y1
+	VPERMD       Y1, Y15, Y1
 	VMOVNTPS     Y1, (SI)
 	ADDQ         $+32, SI
 
@@ -552,9 +546,9 @@ half1:
 other3:
 	JGT        unsigned4
 	VPACKSSWB  Y0, Y4, Y1
-	VPMAXSB    Y12, Y1, Y1
-	VPMINSB    Y10, Y1, Y1
-	VPERMD     Y1, Y13, Y1
+	VPMAXSB    Y14, Y1, Y1
+	VPMINSB    Y13, Y1, Y1
+	VPERMD     Y1, Y15, Y1
 	JPS        crumbs5
 	VPAND      ·word0f0f0f0f+0(SB), Y1, Y1
 	VPMADDUBSW ·word10011001+0(SB), Y1, Y1
@@ -577,9 +571,9 @@ crumbs5:
 
 unsigned4:
 	VPACKUSWB Y0, Y4, Y1
-	VPMAXUB   Y12, Y1, Y1
-	VPMINUB   Y10, Y1, Y1
-	VPERMD    Y1, Y13, Y1
+	VPMAXUB   Y14, Y1, Y1
+	VPMINUB   Y13, Y1, Y1
+	VPERMD    Y1, Y15, Y1
 	VMOVUPS   Y1, (SI)
 	ADDQ      $+32, SI
 	JMP       stored6
@@ -598,54 +592,38 @@ half7:
 
 groupmeet0mix:
 	INCQ         R13
-	VMOVUPS      32(R15)(R11*4), Y6
-	VBROADCASTSS (BX)(R13*4), Y7
-	VBLENDVPS    Y6, Y7, Y4, Y4
-	VBROADCASTSS (R8)(R13*4), Y7
-	VBLENDVPS    Y6, Y7, Y5, Y5
+	VMOVUPS      (R15)(R11*4), Y8
+	VBROADCASTSS (BX)(R13*4), Y11
+	VBLENDVPS    Y8, Y11, Y4, Y4
+	VBROADCASTSS (R8)(R13*4), Y10
+	VBLENDVPS    Y8, Y10, Y5, Y5
+	VMOVUPS      32(R15)(R11*4), Y8
+	VBLENDVPS    Y8, Y11, Y6, Y6
+	VBLENDVPS    Y8, Y10, Y7, Y7
 	SUBQ         R12, R11
 	JGT          groupmeet0mix
 	JMP          groupmeet0
 
-groupmeet1mix:
-	INCQ         R13
-	VMOVUPS      32(R15)(R11*4), Y5
-	VBROADCASTSS (BX)(R13*4), Y7
-	VBLENDVPS    Y5, Y7, Y0, Y0
-	VBROADCASTSS (R8)(R13*4), Y7
-	VBLENDVPS    Y5, Y7, Y4, Y4
-	SUBQ         R12, R11
-	JGT          groupmeet1mix
-	JMP          groupmeet1
-
 groupmeet2mix:
 	INCQ         R13
-	VMOVUPS      32(R15)(R11*4), Y4
-	VBROADCASTSS (BX)(R13*4), Y5
-	VBLENDVPS    Y4, Y5, Y0, Y0
-	VBROADCASTSS (R8)(R13*4), Y5
-	VBLENDVPS    Y4, Y5, Y1, Y1
+	VMOVUPS      (R15)(R11*4), Y6
+	VBROADCASTSS (BX)(R13*4), Y11
+	VBLENDVPS    Y6, Y11, Y0, Y0
+	VBROADCASTSS (R8)(R13*4), Y10
+	VBLENDVPS    Y6, Y10, Y1, Y1
+	VMOVUPS      32(R15)(R11*4), Y6
+	VBLENDVPS    Y6, Y11, Y4, Y4
+	VBLENDVPS    Y6, Y10, Y5, Y5
 	SUBQ         R12, R11
 	JGT          groupmeet2mix
 	JMP          groupmeet2
 
-groupmeet3mix:
-	INCQ         R13
-	VMOVUPS      32(R15)(R11*4), Y2
-	VBROADCASTSS (BX)(R13*4), Y5
-	VBLENDVPS    Y2, Y5, Y0, Y0
-	VBROADCASTSS (R8)(R13*4), Y5
-	VBLENDVPS    Y2, Y5, Y1, Y1
-	SUBQ         R12, R11
-	JGT          groupmeet3mix
-	JMP          groupmeet3
-
 other9:
 	JGT        unsigned10
-	VPACKSSWB  Y4, Y6, Y0
-	VPMAXSB    Y12, Y0, Y0
-	VPMINSB    Y10, Y0, Y0
-	VPERMD     Y0, Y13, Y0
+	VPACKSSWB  Y6, Y8, Y0
+	VPMAXSB    Y14, Y0, Y0
+	VPMINSB    Y13, Y0, Y0
+	VPERMD     Y0, Y15, Y0
 	JPS        crumbs11
 	VPAND      ·word0f0f0f0f+0(SB), Y0, Y0
 	VPMADDUBSW ·word10011001+0(SB), Y0, Y0
@@ -667,36 +645,36 @@ crumbs11:
 	JMP        stored12
 
 unsigned10:
-	VPACKUSWB Y4, Y6, Y0
-	VPMAXUB   Y12, Y0, Y0
-	VPMINUB   Y10, Y0, Y0
-	VPERMD    Y0, Y13, Y0
+	VPACKUSWB Y6, Y8, Y0
+	VPMAXUB   Y14, Y0, Y0
+	VPMINUB   Y13, Y0, Y0
+	VPERMD    Y0, Y15, Y0
 	VMOVUPS   Y0, (SI)
 	ADDQ      $+32, SI
 	JMP       stored12
 
 groupmeetrare:
-	MOVQ 656(SP), R11
+	MOVQ 400(SP), R11
 	NEGQ R11
 
 groupodd:
-	MOVQ DI, 656(SP)
+	MOVQ DI, 400(SP)
 	CMPQ DI, $+64
 	JLT  grouprepeat
 	MOVL $0x00000040, DI
 
 grouprepeat:
-	LEAQ 672(SP), AX
+	LEAQ 416(SP), AX
 	CALL ·repeatBXAVX2(SB)
 	CALL ·repeatR8AVX2(SB)
 	MOVQ R15, R11
-	MOVQ $+1, 664(SP)
+	MOVQ $+1, 408(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 960(SP), BX
-	MOVQ 1256(SP), R8
-	MOVQ 656(SP), DI
+	MOVQ 704(SP), BX
+	MOVQ 1000(SP), R8
+	MOVQ 400(SP), DI
 	CMPQ DI, $+65
 	JLT  return
 	SUBQ $+64, DI
@@ -716,31 +694,31 @@ longstream:
 	VPSLLD     $0x10, Y3, Y3
 
 halfdone38:
-	VMULPS      Y7, Y0, Y4
-	VFMADD231PS Y8, Y0, Y4
+	VMULPS      Y10, Y0, Y4
+	VFMADD231PS Y11, Y0, Y4
 	VCVTPS2DQ   Y4, Y4
-	VMULPS      Y7, Y1, Y0
-	VFMADD231PS Y8, Y1, Y0
+	VMULPS      Y10, Y1, Y0
+	VFMADD231PS Y11, Y1, Y0
 	VCVTPS2DQ   Y0, Y0
 	VPACKSSDW   Y0, Y4, Y4
-	VMULPS      Y7, Y2, Y0
-	VFMADD231PS Y8, Y2, Y0
+	VMULPS      Y10, Y2, Y0
+	VFMADD231PS Y11, Y2, Y0
 	VCVTPS2DQ   Y0, Y0
-	VMULPS      Y7, Y3, Y1
-	VFMADD231PS Y8, Y3, Y1
+	VMULPS      Y10, Y3, Y1
+	VFMADD231PS Y11, Y3, Y1
 	VCVTPS2DQ   Y1, Y1
 	VPACKSSDW   Y1, Y0, Y0
 	VPMINSW     Y0, Y4, Y1
-	VPCMPEQW    Y9, Y1, Y1
+	VPCMPEQW    Y12, Y1, Y1
 	VPMOVMSKB   Y1, AX
 	TESTL       AX, AX
 	JNE         longrare
 	CMPL        R10, $+2
 	JNE         other39
 	VPACKSSWB   Y0, Y4, Y1
-	VPMAXSB     Y12, Y1, Y1
-	VPMINSB     Y10, Y1, Y1
-	VPERMD      Y1, Y13, Y1
+	VPMAXSB     Y14, Y1, Y1
+	VPMINSB     Y13, Y1, Y1
+	VPERMD      Y1, Y15, Y1
 	VMOVNTPS    Y1, (SI)
 	ADDQ        $+32, SI
 
@@ -761,9 +739,9 @@ half13:
 other15:
 	JGT        unsigned16
 	VPACKSSWB  Y0, Y4, Y1
-	VPMAXSB    Y12, Y1, Y1
-	VPMINSB    Y10, Y1, Y1
-	VPERMD     Y1, Y13, Y1
+	VPMAXSB    Y14, Y1, Y1
+	VPMINSB    Y13, Y1, Y1
+	VPERMD     Y1, Y15, Y1
 	JPS        crumbs17
 	VPAND      ·word0f0f0f0f+0(SB), Y1, Y1
 	VPMADDUBSW ·word10011001+0(SB), Y1, Y1
@@ -786,9 +764,9 @@ crumbs17:
 
 unsigned16:
 	VPACKUSWB Y0, Y4, Y1
-	VPMAXUB   Y12, Y1, Y1
-	VPMINUB   Y10, Y1, Y1
-	VPERMD    Y1, Y13, Y1
+	VPMAXUB   Y14, Y1, Y1
+	VPMINUB   Y13, Y1, Y1
+	VPERMD    Y1, Y15, Y1
 	VMOVUPS   Y1, (SI)
 	ADDQ      $+32, SI
 	JMP       stored18
@@ -844,16 +822,16 @@ halfdone44:
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VPMINSW      Y1, Y5, Y0
-	VPCMPEQW     Y9, Y0, Y0
+	VPCMPEQW     Y12, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
 	CMPL         R10, $+2
 	JNE          other45
 	VPACKSSWB    Y1, Y5, Y0
-	VPMAXSB      Y12, Y0, Y0
-	VPMINSB      Y10, Y0, Y0
-	VPERMD       Y0, Y13, Y0
+	VPMAXSB      Y14, Y0, Y0
+	VPMINSB      Y13, Y0, Y0
+	VPERMD       Y0, Y15, Y0
 	VMOVNTPS     Y0, (SI)
 	ADDQ         $+32, SI
 
@@ -876,9 +854,9 @@ half19:
 other21:
 	JGT        unsigned22
 	VPACKSSWB  Y1, Y5, Y0
-	VPMAXSB    Y12, Y0, Y0
-	VPMINSB    Y10, Y0, Y0
-	VPERMD     Y0, Y13, Y0
+	VPMAXSB    Y14, Y0, Y0
+	VPMINSB    Y13, Y0, Y0
+	VPERMD     Y0, Y15, Y0
 	JPS        crumbs23
 	VPAND      ·word0f0f0f0f+0(SB), Y0, Y0
 	VPMADDUBSW ·word10011001+0(SB), Y0, Y0
@@ -901,9 +879,9 @@ crumbs23:
 
 unsigned22:
 	VPACKUSWB Y1, Y5, Y0
-	VPMAXUB   Y12, Y0, Y0
-	VPMINUB   Y10, Y0, Y0
-	VPERMD    Y0, Y13, Y0
+	VPMAXUB   Y14, Y0, Y0
+	VPMINUB   Y13, Y0, Y0
+	VPERMD    Y0, Y15, Y0
 	VMOVUPS   Y0, (SI)
 	ADDQ      $+32, SI
 	JMP       stored24
@@ -923,9 +901,9 @@ half25:
 other27:
 	JGT        unsigned28
 	VPACKSSWB  Y4, Y6, Y0
-	VPMAXSB    Y12, Y0, Y0
-	VPMINSB    Y10, Y0, Y0
-	VPERMD     Y0, Y13, Y0
+	VPMAXSB    Y14, Y0, Y0
+	VPMINSB    Y13, Y0, Y0
+	VPERMD     Y0, Y15, Y0
 	JPS        crumbs29
 	VPAND      ·word0f0f0f0f+0(SB), Y0, Y0
 	VPMADDUBSW ·word10011001+0(SB), Y0, Y0
@@ -948,9 +926,9 @@ crumbs29:
 
 unsigned28:
 	VPACKUSWB Y4, Y6, Y0
-	VPMAXUB   Y12, Y0, Y0
-	VPMINUB   Y10, Y0, Y0
-	VPERMD    Y0, Y13, Y0
+	VPMAXUB   Y14, Y0, Y0
+	VPMINUB   Y13, Y0, Y0
+	VPERMD    Y0, Y15, Y0
 	VMOVUPS   Y0, (SI)
 	ADDQ      $+32, SI
 	JMP       stored30
@@ -981,9 +959,9 @@ half31:
 other33:
 	JGT        unsigned34
 	VPACKSSWB  Y0, Y4, Y1
-	VPMAXSB    Y12, Y1, Y1
-	VPMINSB    Y10, Y1, Y1
-	VPERMD     Y1, Y13, Y1
+	VPMAXSB    Y14, Y1, Y1
+	VPMINSB    Y13, Y1, Y1
+	VPERMD     Y1, Y15, Y1
 	JPS        crumbs35
 	VPAND      ·word0f0f0f0f+0(SB), Y1, Y1
 	VPMADDUBSW ·word10011001+0(SB), Y1, Y1
@@ -1006,9 +984,9 @@ crumbs35:
 
 unsigned34:
 	VPACKUSWB Y0, Y4, Y1
-	VPMAXUB   Y12, Y1, Y1
-	VPMINUB   Y10, Y1, Y1
-	VPERMD    Y1, Y13, Y1
+	VPMAXUB   Y14, Y1, Y1
+	VPMINUB   Y13, Y1, Y1
+	VPERMD    Y1, Y15, Y1
 	VMOVNTPS  Y1, (SI)
 	ADDQ      $+32, SI
 	JMP       stored36
@@ -1023,9 +1001,9 @@ half37:
 other39:
 	JGT        unsigned40
 	VPACKSSWB  Y0, Y4, Y1
-	VPMAXSB    Y12, Y1, Y1
-	VPMINSB    Y10, Y1, Y1
-	VPERMD     Y1, Y13, Y1
+	VPMAXSB    Y14, Y1, Y1
+	VPMINSB    Y13, Y1, Y1
+	VPERMD     Y1, Y15, Y1
 	JPS        crumbs41
 	VPAND      ·word0f0f0f0f+0(SB), Y1, Y1
 	VPMADDUBSW ·word10011001+0(SB), Y1, Y1
@@ -1048,9 +1026,9 @@ crumbs41:
 
 unsigned40:
 	VPACKUSWB Y0, Y4, Y1
-	VPMAXUB   Y12, Y1, Y1
-	VPMINUB   Y10, Y1, Y1
-	VPERMD    Y1, Y13, Y1
+	VPMAXUB   Y14, Y1, Y1
+	VPMINUB   Y13, Y1, Y1
+	VPERMD    Y1, Y15, Y1
 	VMOVNTPS  Y1, (SI)
 	ADDQ      $+32, SI
 	JMP       stored42
@@ -1065,9 +1043,9 @@ half43:
 other45:
 	JGT        unsigned46
 	VPACKSSWB  Y1, Y5, Y0
-	VPMAXSB    Y12, Y0, Y0
-	VPMINSB    Y10, Y0, Y0
-	VPERMD     Y0, Y13, Y0
+	VPMAXSB    Y14, Y0, Y0
+	VPMINSB    Y13, Y0, Y0
+	VPERMD     Y0, Y15, Y0
 	JPS        crumbs47
 	VPAND      ·word0f0f0f0f+0(SB), Y0, Y0
 	VPMADDUBSW ·word10011001+0(SB), Y0, Y0
@@ -1090,9 +1068,9 @@ crumbs47:
 
 unsigned46:
 	VPACKUSWB Y1, Y5, Y0
-	VPMAXUB   Y12, Y0, Y0
-	VPMINUB   Y10, Y0, Y0
-	VPERMD    Y0, Y13, Y0
+	VPMAXUB   Y14, Y0, Y0
+	VPMINUB   Y13, Y0, Y0
+	VPERMD    Y0, Y15, Y0
 	VMOVNTPS  Y0, (SI)
 	ADDQ      $+32, SI
 	JMP       stored48
@@ -1115,70 +1093,73 @@ rare:
 	VPSLLD    $0x10, Y3, Y3
 
 halfdone50:
-	VMOVUPS   (BX), Y4
-	VDIVPS    Y4, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y4
-	VCVTDQ2PS Y15, Y5
-	VXORPS    Y6, Y6, Y6
-	VCVTDQ2PS Y6, Y7
-	VSUBPS    Y7, Y5, Y5
-	VMAXPS    Y4, Y5, Y4
-	VCVTDQ2PS Y11, Y8
-	VSUBPS    Y7, Y8, Y8
-	VMINPS    Y4, Y8, Y4
-	VADDPS    Y7, Y4, Y4
-	VCMPPS    $0x07, Y0, Y0, Y0
-	VCVTPS2DQ Y4, Y4
-	VANDPS    Y4, Y0, Y0
-	VMOVUPS   32(BX), Y4
-	VDIVPS    Y4, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y4
-	VMAXPS    Y4, Y5, Y4
-	VMINPS    Y4, Y8, Y4
-	VADDPS    Y7, Y4, Y4
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y4, Y4
-	VANDPS    Y4, Y1, Y1
-	VPACKSSDW Y1, Y0, Y0
-	VMOVUPS   64(BX), Y1
-	VDIVPS    Y1, Y2, Y2
-	VROUNDPS  $0x08, Y2, Y1
-	VMAXPS    Y1, Y5, Y1
-	VMINPS    Y1, Y8, Y1
-	VADDPS    Y7, Y1, Y1
-	VCMPPS    $0x07, Y2, Y2, Y2
-	VCVTPS2DQ Y1, Y1
-	VANDPS    Y1, Y2, Y2
-	VMOVUPS   96(BX), Y1
-	VDIVPS    Y1, Y3, Y3
-	VROUNDPS  $0x08, Y3, Y1
-	VMAXPS    Y1, Y5, Y1
-	VMINPS    Y1, Y8, Y1
-	VADDPS    Y7, Y1, Y1
-	VCMPPS    $0x07, Y3, Y3, Y3
-	VCVTPS2DQ Y1, Y1
-	VANDPS    Y1, Y3, Y3
-	VPACKSSDW Y3, Y2, Y2
-	VPSUBD    Y15, Y6, Y1
-	VPMAXSD   Y6, Y1, Y1
-	VPSUBD    Y1, Y6, Y1
-	VPAND     Y14, Y1, Y1
-	VPACKSSDW Y1, Y1, Y1
-	VPACKUSWB Y1, Y1, Y1
-	VPERMD    Y1, Y13, Y1
-	VPMAXSD   Y6, Y11, Y6
-	VPAND     Y14, Y6, Y6
-	VPACKSSDW Y6, Y6, Y6
-	VPACKUSWB Y6, Y6, Y6
-	VPERMD    Y6, Y13, Y6
-	CMPL      R10, $+2
-	JNE       other51
-	VPACKSSWB Y2, Y0, Y3
-	VPMAXSB   Y1, Y3, Y3
-	VPMINSB   Y6, Y3, Y3
-	VPERMD    Y3, Y13, Y3
-	VMOVUPS   Y3, (SI)
-	ADDQ      $+32, SI
+	VMOVUPS      (BX), Y4
+	VDIVPS       Y4, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y4
+	VBROADCASTSS least+36(FP), Y5
+	VCVTDQ2PS    Y5, Y6
+	VXORPS       Y7, Y7, Y7
+	VCVTDQ2PS    Y7, Y8
+	VSUBPS       Y8, Y6, Y6
+	VMAXPS       Y4, Y6, Y4
+	VBROADCASTSS most+40(FP), Y9
+	VCVTDQ2PS    Y9, Y10
+	VSUBPS       Y8, Y10, Y10
+	VMINPS       Y4, Y10, Y4
+	VADDPS       Y8, Y4, Y4
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VCVTPS2DQ    Y4, Y4
+	VANDPS       Y4, Y0, Y0
+	VMOVUPS      32(BX), Y4
+	VDIVPS       Y4, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y4
+	VMAXPS       Y4, Y6, Y4
+	VMINPS       Y4, Y10, Y4
+	VADDPS       Y8, Y4, Y4
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y4, Y4
+	VANDPS       Y4, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VMOVUPS      64(BX), Y1
+	VDIVPS       Y1, Y2, Y2
+	VROUNDPS     $0x08, Y2, Y1
+	VMAXPS       Y1, Y6, Y1
+	VMINPS       Y1, Y10, Y1
+	VADDPS       Y8, Y1, Y1
+	VCMPPS       $0x07, Y2, Y2, Y2
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y2, Y2
+	VMOVUPS      96(BX), Y1
+	VDIVPS       Y1, Y3, Y3
+	VROUNDPS     $0x08, Y3, Y1
+	VMAXPS       Y1, Y6, Y1
+	VMINPS       Y1, Y10, Y1
+	VADDPS       Y8, Y1, Y1
+	VCMPPS       $0x07, Y3, Y3, Y3
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y3, Y3
+	VPACKSSDW    Y3, Y2, Y2
+	VPSUBD       Y5, Y7, Y5
+	VPMAXSD      Y7, Y5, Y5
+	VPSUBD       Y5, Y7, Y5
+	VBROADCASTSS ·word000000ff+0(SB), Y1
+	VPAND        Y1, Y5, Y5
+	VPACKSSDW    Y5, Y5, Y5
+	VPACKUSWB    Y5, Y5, Y5
+	VPERMD       Y5, Y15, Y5
+	VPMAXSD      Y7, Y9, Y9
+	VPAND        Y1, Y9, Y9
+	VPACKSSDW    Y9, Y9, Y9
+	VPACKUSWB    Y9, Y9, Y9
+	VPERMD       Y9, Y15, Y9
+	CMPL         R10, $+2
+	JNE          other51
+	VPACKSSWB    Y2, Y0, Y1
+	VPMAXSB      Y5, Y1, Y1
+	VPMINSB      Y9, Y1, Y1
+	VPERMD       Y1, Y15, Y1
+	VMOVUPS      Y1, (SI)
+	ADDQ         $+32, SI
 
 stored54:
 	CMPQ         392(SP), $+4
@@ -1189,20 +1170,20 @@ stored54:
 	JEQ          short2back
 	CMPQ         392(SP), $+2
 	JEQ          longresume
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS (R8), Y7
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (R8), Y10
 	JMP          groupback
 
 longresume:
 	VBROADCASTSS (R8), Y0
 	VBROADCASTSS ·word00000001+0(SB), Y1
-	VPSUBD       Y1, Y0, Y8
+	VPSUBD       Y1, Y0, Y11
 	VBROADCASTSS (BX), Y0
 	VBROADCASTSS ·word3f800000+0(SB), Y1
-	VFNMADD231PS Y0, Y8, Y1
+	VFNMADD231PS Y0, Y11, Y1
 	VBROADCASTSS ·word34800000+0(SB), Y0
 	VFMADD231PS  Y0, Y1, Y1
-	VMULPS       Y8, Y1, Y7
+	VMULPS       Y11, Y1, Y10
 	JMP          longback
 
 half49:
@@ -1214,45 +1195,45 @@ half49:
 
 other51:
 	JGT        unsigned52
-	VPACKSSWB  Y2, Y0, Y3
-	VPMAXSB    Y1, Y3, Y3
-	VPMINSB    Y6, Y3, Y3
-	VPERMD     Y3, Y13, Y3
+	VPACKSSWB  Y2, Y0, Y1
+	VPMAXSB    Y5, Y1, Y1
+	VPMINSB    Y9, Y1, Y1
+	VPERMD     Y1, Y15, Y1
 	JPS        crumbs53
-	VPAND      ·word0f0f0f0f+0(SB), Y3, Y3
-	VPMADDUBSW ·word10011001+0(SB), Y3, Y3
-	VPACKUSWB  Y3, Y3, Y3
-	VPERMQ     $0x08, Y3, Y3
-	VMOVUPS    X3, (SI)
+	VPAND      ·word0f0f0f0f+0(SB), Y1, Y1
+	VPMADDUBSW ·word10011001+0(SB), Y1, Y1
+	VPACKUSWB  Y1, Y1, Y1
+	VPERMQ     $0x08, Y1, Y1
+	VMOVUPS    X1, (SI)
 	ADDQ       $+16, SI
 	JMP        stored54
 
 crumbs53:
-	VPAND      ·word03030303+0(SB), Y3, Y3
-	VPMADDUBSW ·word04010401+0(SB), Y3, Y3
-	VPMADDWD   ·word00100001+0(SB), Y3, Y3
-	VPACKUSDW  Y3, Y3, Y3
-	VPERMQ     $0x08, Y3, Y3
-	VPACKUSWB  X3, X3, X3
-	VMOVQ      X3, (SI)
+	VPAND      ·word03030303+0(SB), Y1, Y1
+	VPMADDUBSW ·word04010401+0(SB), Y1, Y1
+	VPMADDWD   ·word00100001+0(SB), Y1, Y1
+	VPACKUSDW  Y1, Y1, Y1
+	VPERMQ     $0x08, Y1, Y1
+	VPACKUSWB  X1, X1, X1
+	VMOVQ      X1, (SI)
 	ADDQ       $+8, SI
 	JMP        stored54
 
 unsigned52:
-	VPACKUSWB Y2, Y0, Y3
-	VPMAXUB   Y1, Y3, Y3
-	VPMINUB   Y6, Y3, Y3
-	VPERMD    Y3, Y13, Y3
-	VMOVUPS   Y3, (SI)
+	VPACKUSWB Y2, Y0, Y1
+	VPMAXUB   Y5, Y1, Y1
+	VPMINUB   Y9, Y1, Y1
+	VPERMD    Y1, Y15, Y1
+	VMOVUPS   Y1, (SI)
 	ADDQ      $+32, SI
 	JMP       stored54
 
 // func QuantizeZeroPointF16BF16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, elem int32, least int32, most int32, layout int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT ·QuantizeZeroPointF16BF16AVX2(SB), $1824-80
+TEXT ·QuantizeZeroPointF16BF16AVX2(SB), $1440-80
 	// pointers: SI q, DX x, BX scale, R8 recip, R9 zeroPoint, DI elements left, R11 groups left, R12 length
-	// per call: Y15 least, Y11 most, Y14 0xff, Y0 And, Y0 Narrow16, Y12 NarrowU8, Y0 And, Y0 Narrow16, Y10 NarrowU8, Y9 0x80008000, Y13 table
-	// per group: Y8 scale, Y7 recip, Y0 zeroPoint, Y6 Narrow16
+	// per call: Y0 least, Y0 most, Y1 0xff, Y0 And, Y0 Narrow16, Y14 NarrowU8, Y0 And, Y0 Narrow16, Y13 NarrowU8, Y12 0x80008000, Y15 table
+	// per group: Y11 scale, Y10 recip, Y0 zeroPoint, Y9 Narrow16
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), SI
@@ -1261,19 +1242,19 @@ TEXT ·QuantizeZeroPointF16BF16AVX2(SB), $1824-80
 	MOVQ         recip+24(FP), R8
 	MOVQ         zeroPoint+32(FP), R9
 	MOVL         elem+40(FP), R10
-	VBROADCASTSS least+44(FP), Y15
-	VBROADCASTSS ·word000000ff+0(SB), Y14
-	VPAND        Y14, Y15, Y0
+	VBROADCASTSS least+44(FP), Y0
+	VBROADCASTSS ·word000000ff+0(SB), Y1
+	VPAND        Y1, Y0, Y0
 	VPACKSSDW    Y0, Y0, Y0
-	VMOVUPS      ·bytes270d3b65+0(SB), Y13
+	VMOVUPS      ·bytes270d3b65+0(SB), Y15
 	VPACKUSWB    Y0, Y0, Y0
-	VPERMD       Y0, Y13, Y12
-	VBROADCASTSS most+48(FP), Y11
-	VPAND        Y14, Y11, Y0
+	VPERMD       Y0, Y15, Y14
+	VBROADCASTSS most+48(FP), Y0
+	VPAND        Y1, Y0, Y0
 	VPACKSSDW    Y0, Y0, Y0
 	VPACKUSWB    Y0, Y0, Y0
-	VPERMD       Y0, Y13, Y10
-	VBROADCASTSS ·word80008000+0(SB), Y9
+	VPERMD       Y0, Y15, Y13
+	VBROADCASTSS ·word80008000+0(SB), Y12
 	MOVQ         groups+56(FP), R11
 	MOVQ         length+64(FP), R12
 	CMPQ         R12, $+1
@@ -1308,10 +1289,10 @@ groupbegin:
 	PCALIGN $0x20
 
 groupnext:
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS (R8), Y7
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (R8), Y10
 	VBROADCASTSS (R9), Y0
-	VPACKSSDW    Y0, Y0, Y6
+	VPACKSSDW    Y0, Y0, Y9
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -1329,37 +1310,37 @@ grouploop:
 	VPSLLD    $0x10, Y3, Y3
 
 halfdone2:
-	VMULPS       Y7, Y0, Y4
-	VFNMADD231PS Y8, Y4, Y0
-	VFMADD231PS  Y7, Y0, Y4
+	VMULPS       Y10, Y0, Y4
+	VFNMADD231PS Y11, Y4, Y0
+	VFMADD231PS  Y10, Y0, Y4
 	VCVTPS2DQ    Y4, Y4
-	VMULPS       Y7, Y1, Y0
-	VFNMADD231PS Y8, Y0, Y1
-	VFMADD231PS  Y7, Y1, Y0
+	VMULPS       Y10, Y1, Y0
+	VFNMADD231PS Y11, Y0, Y1
+	VFMADD231PS  Y10, Y1, Y0
 	VCVTPS2DQ    Y0, Y0
 	VPACKSSDW    Y0, Y4, Y4
-	VPADDSW      Y6, Y4, Y0
-	VMULPS       Y7, Y2, Y1
-	VFNMADD231PS Y8, Y1, Y2
-	VFMADD231PS  Y7, Y2, Y1
+	VPADDSW      Y9, Y4, Y0
+	VMULPS       Y10, Y2, Y1
+	VFNMADD231PS Y11, Y1, Y2
+	VFMADD231PS  Y10, Y2, Y1
 	VCVTPS2DQ    Y1, Y1
-	VMULPS       Y7, Y3, Y2
-	VFNMADD231PS Y8, Y2, Y3
-	VFMADD231PS  Y7, Y3, Y2
+	VMULPS       Y10, Y3, Y2
+	VFNMADD231PS Y11, Y2, Y3
+	VFMADD231PS  Y10, Y3, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y6, Y1, Y2
+	VPADDSW      Y9, Y1, Y2
 	VPMINSW      Y1, Y4, Y4
-	VPCMPEQW     Y9, Y4, Y4
+	VPCMPEQW     Y12, Y4, Y4
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          grouprare
 	CMPL         layout+52(FP), $+2
 	JNE          other3
 	VPACKSSWB    Y2, Y0, Y1
-	VPMAXSB      Y12, Y1, Y1
-	VPMINSB      Y10, Y1, Y1
-	VPERMD       Y1, Y13, Y1
+	VPMAXSB      Y14, Y1, Y1
+	VPMINSB      Y13, Y1, Y1
+	VPERMD       Y1, Y15, Y1
 	VMOVUPS      Y1, (SI)
 	ADDQ         $+32, SI
 
@@ -1382,13 +1363,16 @@ groupwhole:
 	JMP   return
 
 grouptomeet:
-	NEGQ    R11
-	XORL    R13, R13
-	LEAQ    ·bytes839c9385+0(SB), R15
-	PCALIGN $0x20
+	NEGQ         R11
+	XORL         R13, R13
+	LEAQ         ·bytes839c9385+0(SB), R15
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (R9), Y9
+	PCALIGN      $0x20
 
 groupmeet:
-	MOVQ      R11, 920(SP)
+	MOVQ      R11, 536(SP)
 	CMPL      R10, $+2
 	JNE       half7
 	VPMOVZXWD (DX), Y0
@@ -1401,72 +1385,68 @@ groupmeet:
 	VPSLLD    $0x10, Y3, Y3
 
 halfdone8:
-	VBROADCASTSS (BX)(R13*4), Y4
-	VBROADCASTSS (R8)(R13*4), Y5
-	VBROADCASTSS (R9)(R13*4), Y6
-	ADDQ         $+8, R11
-	JGT          groupmeet0mix
+	VMOVAPS Y11, Y4
+	VMOVAPS Y10, Y5
+	VMOVAPS Y9, Y6
+	ADDQ    $+8, R11
+	JGT     groupmeet0mix
 
 groupmeet0:
-	VMOVUPS      Y6, 792(SP)
-	VMULPS       Y5, Y0, Y6
-	VFNMADD231PS Y4, Y6, Y0
-	VFMADD231PS  Y5, Y0, Y6
-	VCVTPS2DQ    Y6, Y6
-	VBROADCASTSS (BX)(R13*4), Y0
-	VBROADCASTSS (R8)(R13*4), Y4
-	VBROADCASTSS (R9)(R13*4), Y5
+	VMULPS       Y5, Y0, Y7
+	VFNMADD231PS Y4, Y7, Y0
+	VFMADD231PS  Y5, Y0, Y7
+	VCVTPS2DQ    Y7, Y7
+	VMOVAPS      Y11, Y0
+	VMOVAPS      Y10, Y4
+	VMOVAPS      Y9, Y5
 	ADDQ         $+8, R11
 	JGT          groupmeet1mix
 
 groupmeet1:
-	VMULPS       Y4, Y1, Y7
-	VFNMADD231PS Y0, Y7, Y1
-	VFMADD231PS  Y4, Y1, Y7
-	VCVTPS2DQ    Y7, Y7
-	VPACKSSDW    Y7, Y6, Y6
-	VMOVUPS      792(SP), Y0
-	VPACKSSDW    Y5, Y0, Y0
-	VPADDSW      Y0, Y6, Y0
-	VBROADCASTSS (BX)(R13*4), Y1
-	VBROADCASTSS (R8)(R13*4), Y4
-	VBROADCASTSS (R9)(R13*4), Y5
+	VMULPS       Y4, Y1, Y8
+	VFNMADD231PS Y0, Y8, Y1
+	VFMADD231PS  Y4, Y1, Y8
+	VCVTPS2DQ    Y8, Y8
+	VPACKSSDW    Y8, Y7, Y7
+	VPACKSSDW    Y5, Y6, Y6
+	VPADDSW      Y6, Y7, Y6
+	VMOVAPS      Y11, Y0
+	VMOVAPS      Y10, Y1
+	VMOVAPS      Y9, Y4
 	ADDQ         $+8, R11
 	JGT          groupmeet2mix
 
 groupmeet2:
-	VMOVUPS      Y5, 856(SP)
-	VMULPS       Y4, Y2, Y5
-	VFNMADD231PS Y1, Y5, Y2
-	VFMADD231PS  Y4, Y2, Y5
+	VMULPS       Y1, Y2, Y5
+	VFNMADD231PS Y0, Y5, Y2
+	VFMADD231PS  Y1, Y2, Y5
 	VCVTPS2DQ    Y5, Y5
-	VBROADCASTSS (BX)(R13*4), Y1
-	VBROADCASTSS (R8)(R13*4), Y2
-	VBROADCASTSS (R9)(R13*4), Y4
+	VMOVAPS      Y11, Y0
+	VMOVAPS      Y10, Y1
+	VMOVAPS      Y9, Y2
 	ADDQ         $+8, R11
 	JGT          groupmeet3mix
 
 groupmeet3:
-	VMULPS       Y2, Y3, Y7
-	VFNMADD231PS Y1, Y7, Y3
-	VFMADD231PS  Y2, Y3, Y7
-	VCVTPS2DQ    Y7, Y7
-	VPACKSSDW    Y7, Y5, Y5
-	VMOVUPS      856(SP), Y1
-	VPACKSSDW    Y4, Y1, Y1
-	VPADDSW      Y1, Y5, Y1
-	VPMINSW      Y5, Y6, Y6
-	VPCMPEQW     Y9, Y6, Y6
-	VPMOVMSKB    Y6, AX
+	VMULPS       Y1, Y3, Y8
+	VFNMADD231PS Y0, Y8, Y3
+	VFMADD231PS  Y1, Y3, Y8
+	VCVTPS2DQ    Y8, Y8
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSDW    Y2, Y4, Y4
+	VPADDSW      Y4, Y5, Y4
+	VPMINSW      Y5, Y7, Y7
+	VPCMPEQW     Y12, Y7, Y7
+	VPMOVMSKB    Y7, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
 	CMPL         layout+52(FP), $+2
 	JNE          other9
-	VPACKSSWB    Y1, Y0, Y2
-	VPMAXSB      Y12, Y2, Y2
-	VPMINSB      Y10, Y2, Y2
-	VPERMD       Y2, Y13, Y2
-	VMOVUPS      Y2, (SI)
+	VPACKSSWB    Y4, Y6, Y0
+	VPMAXSB      Y14, Y0, Y0
+	VPMINSB      Y13, Y0, Y0
+	VPERMD       Y0, Y15, Y0
+	VMOVUPS      Y0, (SI)
 	ADDQ         $+32, SI
 
 stored12:
@@ -1490,10 +1470,10 @@ grouptail:
 	JEQ          return
 	CMPQ         R11, DI
 	JLT          groupodd
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS (R8), Y7
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (R8), Y10
 	VBROADCASTSS (R9), Y0
-	VPACKSSDW    Y0, Y0, Y6
+	VPACKSSDW    Y0, Y0, Y9
 	MOVQ         SI, (SP)
 	LEAQ         8(SP), SI
 	LEAQ         48(SP), AX
@@ -1512,15 +1492,15 @@ groupstaged:
 longs:
 	VBROADCASTSS (R8), Y0
 	VBROADCASTSS ·word00000001+0(SB), Y1
-	VPSUBD       Y1, Y0, Y8
+	VPSUBD       Y1, Y0, Y11
 	VBROADCASTSS (BX), Y0
 	VBROADCASTSS ·word3f800000+0(SB), Y1
-	VFNMADD231PS Y0, Y8, Y1
+	VFNMADD231PS Y0, Y11, Y1
 	VBROADCASTSS ·word34800000+0(SB), Y0
 	VFMADD231PS  Y0, Y1, Y1
-	VMULPS       Y8, Y1, Y7
+	VMULPS       Y11, Y1, Y10
 	VBROADCASTSS (R9), Y0
-	VPACKSSDW    Y0, Y0, Y6
+	VPACKSSDW    Y0, Y0, Y9
 	MOVQ         R12, DI
 	CMPQ         DI, $+32
 	JLT          longstage
@@ -1541,33 +1521,33 @@ longloop:
 	VPSLLD    $0x10, Y3, Y3
 
 halfdone14:
-	VMULPS      Y7, Y0, Y4
-	VFMADD231PS Y8, Y0, Y4
+	VMULPS      Y10, Y0, Y4
+	VFMADD231PS Y11, Y0, Y4
 	VCVTPS2DQ   Y4, Y4
-	VMULPS      Y7, Y1, Y0
-	VFMADD231PS Y8, Y1, Y0
+	VMULPS      Y10, Y1, Y0
+	VFMADD231PS Y11, Y1, Y0
 	VCVTPS2DQ   Y0, Y0
 	VPACKSSDW   Y0, Y4, Y4
-	VPADDSW     Y6, Y4, Y0
-	VMULPS      Y7, Y2, Y1
-	VFMADD231PS Y8, Y2, Y1
+	VPADDSW     Y9, Y4, Y0
+	VMULPS      Y10, Y2, Y1
+	VFMADD231PS Y11, Y2, Y1
 	VCVTPS2DQ   Y1, Y1
-	VMULPS      Y7, Y3, Y2
-	VFMADD231PS Y8, Y3, Y2
+	VMULPS      Y10, Y3, Y2
+	VFMADD231PS Y11, Y3, Y2
 	VCVTPS2DQ   Y2, Y2
 	VPACKSSDW   Y2, Y1, Y1
-	VPADDSW     Y6, Y1, Y2
+	VPADDSW     Y9, Y1, Y2
 	VPMINSW     Y1, Y4, Y4
-	VPCMPEQW    Y9, Y4, Y4
+	VPCMPEQW    Y12, Y4, Y4
 	VPMOVMSKB   Y4, AX
 	TESTL       AX, AX
 	JNE         longrare
 	CMPL        layout+52(FP), $+2
 	JNE         other15
 	VPACKSSWB   Y2, Y0, Y1
-	VPMAXSB     Y12, Y1, Y1
-	VPMINSB     Y10, Y1, Y1
-	VPERMD      Y1, Y13, Y1
+	VPMAXSB     Y14, Y1, Y1
+	VPMINSB     Y13, Y1, Y1
+	VPERMD      Y1, Y15, Y1
 	VMOVUPS     Y1, (SI)
 	ADDQ        $+32, SI
 
@@ -1604,9 +1584,9 @@ short2:
 
 short2loop:
 	VBROADCASTSS (R9), Y0
-	VPACKSSDW    Y0, Y0, Y8
+	VPACKSSDW    Y0, Y0, Y11
 	VBROADCASTSS 4(R9), Y0
-	VPACKSSDW    Y0, Y0, Y7
+	VPACKSSDW    Y0, Y0, Y10
 	CMPL         R10, $+2
 	JNE          half19
 	VPMOVZXWD    (DX), Y0
@@ -1630,7 +1610,7 @@ halfdone20:
 	VFMADD231PS  Y4, Y1, Y0
 	VCVTPS2DQ    Y0, Y0
 	VPACKSSDW    Y0, Y5, Y5
-	VPADDSW      Y8, Y5, Y0
+	VPADDSW      Y11, Y5, Y0
 	VBROADCASTSS 4(R8), Y1
 	VMULPS       Y1, Y2, Y4
 	VBROADCASTSS 4(BX), Y6
@@ -1642,18 +1622,18 @@ halfdone20:
 	VFMADD231PS  Y1, Y3, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y4, Y4
-	VPADDSW      Y7, Y4, Y1
+	VPADDSW      Y10, Y4, Y1
 	VPMINSW      Y4, Y5, Y5
-	VPCMPEQW     Y9, Y5, Y5
+	VPCMPEQW     Y12, Y5, Y5
 	VPMOVMSKB    Y5, AX
 	TESTL        AX, AX
 	JNE          short2rare
 	CMPL         layout+52(FP), $+2
 	JNE          other21
 	VPACKSSWB    Y1, Y0, Y2
-	VPMAXSB      Y12, Y2, Y2
-	VPMINSB      Y10, Y2, Y2
-	VPERMD       Y2, Y13, Y2
+	VPMAXSB      Y14, Y2, Y2
+	VPMINSB      Y13, Y2, Y2
+	VPERMD       Y2, Y15, Y2
 	VMOVUPS      Y2, (SI)
 	ADDQ         $+32, SI
 
@@ -1670,7 +1650,7 @@ short2back:
 
 lanes:
 	MOVQ R11, DI
-	MOVQ $+0, 928(SP)
+	MOVQ $+0, 544(SP)
 
 lanerow:
 	CMPQ    DI, $+32
@@ -1725,16 +1705,16 @@ halfdone26:
 	VPACKSSDW    Y2, Y4, Y4
 	VPADDSW      Y4, Y5, Y4
 	VPMINSW      Y5, Y7, Y7
-	VPCMPEQW     Y9, Y7, Y7
+	VPCMPEQW     Y12, Y7, Y7
 	VPMOVMSKB    Y7, AX
 	TESTL        AX, AX
 	JNE          lanerare
 	CMPL         layout+52(FP), $+2
 	JNE          other27
 	VPACKSSWB    Y4, Y6, Y0
-	VPMAXSB      Y12, Y0, Y0
-	VPMINSB      Y10, Y0, Y0
-	VPERMD       Y0, Y13, Y0
+	VPMAXSB      Y14, Y0, Y0
+	VPMINSB      Y13, Y0, Y0
+	VPERMD       Y0, Y15, Y0
 	VMOVUPS      Y0, (SI)
 	ADDQ         $+32, SI
 
@@ -1756,7 +1736,7 @@ laneback:
 	CALL  ·stageOutCodesAVX2(SB)
 
 laneend:
-	CMPQ 928(SP), $+1
+	CMPQ 544(SP), $+1
 	JEQ  groupodddone
 	JMP  return
 
@@ -1789,37 +1769,37 @@ groupstream:
 	VPSLLD     $0x10, Y3, Y3
 
 halfdone32:
-	VMULPS       Y7, Y0, Y4
-	VFNMADD231PS Y8, Y4, Y0
-	VFMADD231PS  Y7, Y0, Y4
+	VMULPS       Y10, Y0, Y4
+	VFNMADD231PS Y11, Y4, Y0
+	VFMADD231PS  Y10, Y0, Y4
 	VCVTPS2DQ    Y4, Y4
-	VMULPS       Y7, Y1, Y0
-	VFNMADD231PS Y8, Y0, Y1
-	VFMADD231PS  Y7, Y1, Y0
+	VMULPS       Y10, Y1, Y0
+	VFNMADD231PS Y11, Y0, Y1
+	VFMADD231PS  Y10, Y1, Y0
 	VCVTPS2DQ    Y0, Y0
 	VPACKSSDW    Y0, Y4, Y4
-	VPADDSW      Y6, Y4, Y0
-	VMULPS       Y7, Y2, Y1
-	VFNMADD231PS Y8, Y1, Y2
-	VFMADD231PS  Y7, Y2, Y1
+	VPADDSW      Y9, Y4, Y0
+	VMULPS       Y10, Y2, Y1
+	VFNMADD231PS Y11, Y1, Y2
+	VFMADD231PS  Y10, Y2, Y1
 	VCVTPS2DQ    Y1, Y1
-	VMULPS       Y7, Y3, Y2
-	VFNMADD231PS Y8, Y2, Y3
-	VFMADD231PS  Y7, Y3, Y2
+	VMULPS       Y10, Y3, Y2
+	VFNMADD231PS Y11, Y2, Y3
+	VFMADD231PS  Y10, Y3, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y6, Y1, Y2
+	VPADDSW      Y9, Y1, Y2
 	VPMINSW      Y1, Y4, Y4
-	VPCMPEQW     Y9, Y4, Y4
+	VPCMPEQW     Y12, Y4, Y4
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          grouprare
 	CMPL         layout+52(FP), $+2
 	JNE          other33
 	VPACKSSWB    Y2, Y0, Y1
-	VPMAXSB      Y12, Y1, Y1
-	VPMINSB      Y10, Y1, Y1
-	VPERMD       Y1, Y13, Y1
+	VPMAXSB      Y14, Y1, Y1
+	VPMINSB      Y13, Y1, Y1
+	VPERMD       Y1, Y15, Y1
 	VMOVNTPS     Y1, (SI)
 	ADDQ         $+32, SI
 
@@ -1840,9 +1820,9 @@ half1:
 other3:
 	JGT        unsigned4
 	VPACKSSWB  Y2, Y0, Y1
-	VPMAXSB    Y12, Y1, Y1
-	VPMINSB    Y10, Y1, Y1
-	VPERMD     Y1, Y13, Y1
+	VPMAXSB    Y14, Y1, Y1
+	VPMINSB    Y13, Y1, Y1
+	VPERMD     Y1, Y15, Y1
 	JPS        crumbs5
 	VPAND      ·word0f0f0f0f+0(SB), Y1, Y1
 	VPMADDUBSW ·word10011001+0(SB), Y1, Y1
@@ -1865,9 +1845,9 @@ crumbs5:
 
 unsigned4:
 	VPACKUSWB Y2, Y0, Y1
-	VPMAXUB   Y12, Y1, Y1
-	VPMINUB   Y10, Y1, Y1
-	VPERMD    Y1, Y13, Y1
+	VPMAXUB   Y14, Y1, Y1
+	VPMINUB   Y13, Y1, Y1
+	VPERMD    Y1, Y15, Y1
 	VMOVUPS   Y1, (SI)
 	ADDQ      $+32, SI
 	JMP       stored6
@@ -1887,114 +1867,114 @@ half7:
 groupmeet0mix:
 	INCQ         R13
 	VMOVUPS      32(R15)(R11*4), Y7
-	VBROADCASTSS (BX)(R13*4), Y8
-	VBLENDVPS    Y7, Y8, Y4, Y4
-	VBROADCASTSS (R8)(R13*4), Y8
-	VBLENDVPS    Y7, Y8, Y5, Y5
-	VBROADCASTSS (R9)(R13*4), Y8
-	VBLENDVPS    Y7, Y8, Y6, Y6
+	VBROADCASTSS (BX)(R13*4), Y11
+	VBLENDVPS    Y7, Y11, Y4, Y4
+	VBROADCASTSS (R8)(R13*4), Y10
+	VBLENDVPS    Y7, Y10, Y5, Y5
+	VBROADCASTSS (R9)(R13*4), Y9
+	VBLENDVPS    Y7, Y9, Y6, Y6
 	SUBQ         R12, R11
 	JGT          groupmeet0mix
 	JMP          groupmeet0
 
 groupmeet1mix:
 	INCQ         R13
-	VMOVUPS      32(R15)(R11*4), Y7
-	VBROADCASTSS (BX)(R13*4), Y8
-	VBLENDVPS    Y7, Y8, Y0, Y0
-	VBROADCASTSS (R8)(R13*4), Y8
-	VBLENDVPS    Y7, Y8, Y4, Y4
-	VBROADCASTSS (R9)(R13*4), Y8
-	VBLENDVPS    Y7, Y8, Y5, Y5
+	VMOVUPS      32(R15)(R11*4), Y8
+	VBROADCASTSS (BX)(R13*4), Y11
+	VBLENDVPS    Y8, Y11, Y0, Y0
+	VBROADCASTSS (R8)(R13*4), Y10
+	VBLENDVPS    Y8, Y10, Y4, Y4
+	VBROADCASTSS (R9)(R13*4), Y9
+	VBLENDVPS    Y8, Y9, Y5, Y5
 	SUBQ         R12, R11
 	JGT          groupmeet1mix
 	JMP          groupmeet1
 
 groupmeet2mix:
 	INCQ         R13
-	VMOVUPS      32(R15)(R11*4), Y7
-	VBROADCASTSS (BX)(R13*4), Y8
-	VBLENDVPS    Y7, Y8, Y1, Y1
-	VBROADCASTSS (R8)(R13*4), Y8
-	VBLENDVPS    Y7, Y8, Y4, Y4
-	VBROADCASTSS (R9)(R13*4), Y8
-	VBLENDVPS    Y7, Y8, Y5, Y5
+	VMOVUPS      32(R15)(R11*4), Y5
+	VBROADCASTSS (BX)(R13*4), Y11
+	VBLENDVPS    Y5, Y11, Y0, Y0
+	VBROADCASTSS (R8)(R13*4), Y10
+	VBLENDVPS    Y5, Y10, Y1, Y1
+	VBROADCASTSS (R9)(R13*4), Y9
+	VBLENDVPS    Y5, Y9, Y4, Y4
 	SUBQ         R12, R11
 	JGT          groupmeet2mix
 	JMP          groupmeet2
 
 groupmeet3mix:
 	INCQ         R13
-	VMOVUPS      32(R15)(R11*4), Y7
-	VBROADCASTSS (BX)(R13*4), Y8
-	VBLENDVPS    Y7, Y8, Y1, Y1
-	VBROADCASTSS (R8)(R13*4), Y8
-	VBLENDVPS    Y7, Y8, Y2, Y2
-	VBROADCASTSS (R9)(R13*4), Y8
-	VBLENDVPS    Y7, Y8, Y4, Y4
+	VMOVUPS      32(R15)(R11*4), Y8
+	VBROADCASTSS (BX)(R13*4), Y11
+	VBLENDVPS    Y8, Y11, Y0, Y0
+	VBROADCASTSS (R8)(R13*4), Y10
+	VBLENDVPS    Y8, Y10, Y1, Y1
+	VBROADCASTSS (R9)(R13*4), Y9
+	VBLENDVPS    Y8, Y9, Y2, Y2
 	SUBQ         R12, R11
 	JGT          groupmeet3mix
 	JMP          groupmeet3
 
 other9:
 	JGT        unsigned10
-	VPACKSSWB  Y1, Y0, Y2
-	VPMAXSB    Y12, Y2, Y2
-	VPMINSB    Y10, Y2, Y2
-	VPERMD     Y2, Y13, Y2
+	VPACKSSWB  Y4, Y6, Y0
+	VPMAXSB    Y14, Y0, Y0
+	VPMINSB    Y13, Y0, Y0
+	VPERMD     Y0, Y15, Y0
 	JPS        crumbs11
-	VPAND      ·word0f0f0f0f+0(SB), Y2, Y2
-	VPMADDUBSW ·word10011001+0(SB), Y2, Y2
-	VPACKUSWB  Y2, Y2, Y2
-	VPERMQ     $0x08, Y2, Y2
-	VMOVUPS    X2, (SI)
+	VPAND      ·word0f0f0f0f+0(SB), Y0, Y0
+	VPMADDUBSW ·word10011001+0(SB), Y0, Y0
+	VPACKUSWB  Y0, Y0, Y0
+	VPERMQ     $0x08, Y0, Y0
+	VMOVUPS    X0, (SI)
 	ADDQ       $+16, SI
 	JMP        stored12
 
 crumbs11:
-	VPAND      ·word03030303+0(SB), Y2, Y2
-	VPMADDUBSW ·word04010401+0(SB), Y2, Y2
-	VPMADDWD   ·word00100001+0(SB), Y2, Y2
-	VPACKUSDW  Y2, Y2, Y2
-	VPERMQ     $0x08, Y2, Y2
-	VPACKUSWB  X2, X2, X2
-	VMOVQ      X2, (SI)
+	VPAND      ·word03030303+0(SB), Y0, Y0
+	VPMADDUBSW ·word04010401+0(SB), Y0, Y0
+	VPMADDWD   ·word00100001+0(SB), Y0, Y0
+	VPACKUSDW  Y0, Y0, Y0
+	VPERMQ     $0x08, Y0, Y0
+	VPACKUSWB  X0, X0, X0
+	VMOVQ      X0, (SI)
 	ADDQ       $+8, SI
 	JMP        stored12
 
 unsigned10:
-	VPACKUSWB Y1, Y0, Y2
-	VPMAXUB   Y12, Y2, Y2
-	VPMINUB   Y10, Y2, Y2
-	VPERMD    Y2, Y13, Y2
-	VMOVUPS   Y2, (SI)
+	VPACKUSWB Y4, Y6, Y0
+	VPMAXUB   Y14, Y0, Y0
+	VPMINUB   Y13, Y0, Y0
+	VPERMD    Y0, Y15, Y0
+	VMOVUPS   Y0, (SI)
 	ADDQ      $+32, SI
 	JMP       stored12
 
 groupmeetrare:
-	MOVQ 920(SP), R11
+	MOVQ 536(SP), R11
 	NEGQ R11
 
 groupodd:
-	MOVQ DI, 920(SP)
+	MOVQ DI, 536(SP)
 	CMPQ DI, $+64
 	JLT  grouprepeat
 	MOVL $0x00000040, DI
 
 grouprepeat:
-	LEAQ 936(SP), AX
+	LEAQ 552(SP), AX
 	CALL ·repeatBXAVX2(SB)
 	CALL ·repeatR8AVX2(SB)
 	CALL ·repeatR9AVX2(SB)
 	MOVQ R15, R11
-	MOVQ $+1, 928(SP)
+	MOVQ $+1, 544(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 1224(SP), BX
-	MOVQ 1520(SP), R8
-	MOVQ 1816(SP), R9
-	MOVQ 920(SP), DI
+	MOVQ 840(SP), BX
+	MOVQ 1136(SP), R8
+	MOVQ 1432(SP), R9
+	MOVQ 536(SP), DI
 	CMPQ DI, $+65
 	JLT  return
 	SUBQ $+64, DI
@@ -2014,33 +1994,33 @@ longstream:
 	VPSLLD     $0x10, Y3, Y3
 
 halfdone38:
-	VMULPS      Y7, Y0, Y4
-	VFMADD231PS Y8, Y0, Y4
+	VMULPS      Y10, Y0, Y4
+	VFMADD231PS Y11, Y0, Y4
 	VCVTPS2DQ   Y4, Y4
-	VMULPS      Y7, Y1, Y0
-	VFMADD231PS Y8, Y1, Y0
+	VMULPS      Y10, Y1, Y0
+	VFMADD231PS Y11, Y1, Y0
 	VCVTPS2DQ   Y0, Y0
 	VPACKSSDW   Y0, Y4, Y4
-	VPADDSW     Y6, Y4, Y0
-	VMULPS      Y7, Y2, Y1
-	VFMADD231PS Y8, Y2, Y1
+	VPADDSW     Y9, Y4, Y0
+	VMULPS      Y10, Y2, Y1
+	VFMADD231PS Y11, Y2, Y1
 	VCVTPS2DQ   Y1, Y1
-	VMULPS      Y7, Y3, Y2
-	VFMADD231PS Y8, Y3, Y2
+	VMULPS      Y10, Y3, Y2
+	VFMADD231PS Y11, Y3, Y2
 	VCVTPS2DQ   Y2, Y2
 	VPACKSSDW   Y2, Y1, Y1
-	VPADDSW     Y6, Y1, Y2
+	VPADDSW     Y9, Y1, Y2
 	VPMINSW     Y1, Y4, Y4
-	VPCMPEQW    Y9, Y4, Y4
+	VPCMPEQW    Y12, Y4, Y4
 	VPMOVMSKB   Y4, AX
 	TESTL       AX, AX
 	JNE         longrare
 	CMPL        layout+52(FP), $+2
 	JNE         other39
 	VPACKSSWB   Y2, Y0, Y1
-	VPMAXSB     Y12, Y1, Y1
-	VPMINSB     Y10, Y1, Y1
-	VPERMD      Y1, Y13, Y1
+	VPMAXSB     Y14, Y1, Y1
+	VPMINSB     Y13, Y1, Y1
+	VPERMD      Y1, Y15, Y1
 	VMOVNTPS    Y1, (SI)
 	ADDQ        $+32, SI
 
@@ -2061,9 +2041,9 @@ half13:
 other15:
 	JGT        unsigned16
 	VPACKSSWB  Y2, Y0, Y1
-	VPMAXSB    Y12, Y1, Y1
-	VPMINSB    Y10, Y1, Y1
-	VPERMD     Y1, Y13, Y1
+	VPMAXSB    Y14, Y1, Y1
+	VPMINSB    Y13, Y1, Y1
+	VPERMD     Y1, Y15, Y1
 	JPS        crumbs17
 	VPAND      ·word0f0f0f0f+0(SB), Y1, Y1
 	VPMADDUBSW ·word10011001+0(SB), Y1, Y1
@@ -2086,9 +2066,9 @@ crumbs17:
 
 unsigned16:
 	VPACKUSWB Y2, Y0, Y1
-	VPMAXUB   Y12, Y1, Y1
-	VPMINUB   Y10, Y1, Y1
-	VPERMD    Y1, Y13, Y1
+	VPMAXUB   Y14, Y1, Y1
+	VPMINUB   Y13, Y1, Y1
+	VPERMD    Y1, Y15, Y1
 	VMOVUPS   Y1, (SI)
 	ADDQ      $+32, SI
 	JMP       stored18
@@ -2110,9 +2090,9 @@ longstage:
 short2stream:
 	PREFETCHT1   (DX)(CX*1)
 	VBROADCASTSS (R9), Y0
-	VPACKSSDW    Y0, Y0, Y8
+	VPACKSSDW    Y0, Y0, Y11
 	VBROADCASTSS 4(R9), Y0
-	VPACKSSDW    Y0, Y0, Y7
+	VPACKSSDW    Y0, Y0, Y10
 	CMPL         R10, $+2
 	JNE          half43
 	VPMOVZXWD    (DX), Y0
@@ -2136,7 +2116,7 @@ halfdone44:
 	VFMADD231PS  Y4, Y1, Y0
 	VCVTPS2DQ    Y0, Y0
 	VPACKSSDW    Y0, Y5, Y5
-	VPADDSW      Y8, Y5, Y0
+	VPADDSW      Y11, Y5, Y0
 	VBROADCASTSS 4(R8), Y1
 	VMULPS       Y1, Y2, Y4
 	VBROADCASTSS 4(BX), Y6
@@ -2148,18 +2128,18 @@ halfdone44:
 	VFMADD231PS  Y1, Y3, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y4, Y4
-	VPADDSW      Y7, Y4, Y1
+	VPADDSW      Y10, Y4, Y1
 	VPMINSW      Y4, Y5, Y5
-	VPCMPEQW     Y9, Y5, Y5
+	VPCMPEQW     Y12, Y5, Y5
 	VPMOVMSKB    Y5, AX
 	TESTL        AX, AX
 	JNE          short2rare
 	CMPL         layout+52(FP), $+2
 	JNE          other45
 	VPACKSSWB    Y1, Y0, Y2
-	VPMAXSB      Y12, Y2, Y2
-	VPMINSB      Y10, Y2, Y2
-	VPERMD       Y2, Y13, Y2
+	VPMAXSB      Y14, Y2, Y2
+	VPMINSB      Y13, Y2, Y2
+	VPERMD       Y2, Y15, Y2
 	VMOVNTPS     Y2, (SI)
 	ADDQ         $+32, SI
 
@@ -2183,9 +2163,9 @@ half19:
 other21:
 	JGT        unsigned22
 	VPACKSSWB  Y1, Y0, Y2
-	VPMAXSB    Y12, Y2, Y2
-	VPMINSB    Y10, Y2, Y2
-	VPERMD     Y2, Y13, Y2
+	VPMAXSB    Y14, Y2, Y2
+	VPMINSB    Y13, Y2, Y2
+	VPERMD     Y2, Y15, Y2
 	JPS        crumbs23
 	VPAND      ·word0f0f0f0f+0(SB), Y2, Y2
 	VPMADDUBSW ·word10011001+0(SB), Y2, Y2
@@ -2208,9 +2188,9 @@ crumbs23:
 
 unsigned22:
 	VPACKUSWB Y1, Y0, Y2
-	VPMAXUB   Y12, Y2, Y2
-	VPMINUB   Y10, Y2, Y2
-	VPERMD    Y2, Y13, Y2
+	VPMAXUB   Y14, Y2, Y2
+	VPMINUB   Y13, Y2, Y2
+	VPERMD    Y2, Y15, Y2
 	VMOVUPS   Y2, (SI)
 	ADDQ      $+32, SI
 	JMP       stored24
@@ -2230,9 +2210,9 @@ half25:
 other27:
 	JGT        unsigned28
 	VPACKSSWB  Y4, Y6, Y0
-	VPMAXSB    Y12, Y0, Y0
-	VPMINSB    Y10, Y0, Y0
-	VPERMD     Y0, Y13, Y0
+	VPMAXSB    Y14, Y0, Y0
+	VPMINSB    Y13, Y0, Y0
+	VPERMD     Y0, Y15, Y0
 	JPS        crumbs29
 	VPAND      ·word0f0f0f0f+0(SB), Y0, Y0
 	VPMADDUBSW ·word10011001+0(SB), Y0, Y0
@@ -2255,9 +2235,9 @@ crumbs29:
 
 unsigned28:
 	VPACKUSWB Y4, Y6, Y0
-	VPMAXUB   Y12, Y0, Y0
-	VPMINUB   Y10, Y0, Y0
-	VPERMD    Y0, Y13, Y0
+	VPMAXUB   Y14, Y0, Y0
+	VPMINUB   Y13, Y0, Y0
+	VPERMD    Y0, Y15, Y0
 	VMOVUPS   Y0, (SI)
 	ADDQ      $+32, SI
 	JMP       stored30
@@ -2289,9 +2269,9 @@ half31:
 other33:
 	JGT        unsigned34
 	VPACKSSWB  Y2, Y0, Y1
-	VPMAXSB    Y12, Y1, Y1
-	VPMINSB    Y10, Y1, Y1
-	VPERMD     Y1, Y13, Y1
+	VPMAXSB    Y14, Y1, Y1
+	VPMINSB    Y13, Y1, Y1
+	VPERMD     Y1, Y15, Y1
 	JPS        crumbs35
 	VPAND      ·word0f0f0f0f+0(SB), Y1, Y1
 	VPMADDUBSW ·word10011001+0(SB), Y1, Y1
@@ -2314,9 +2294,9 @@ crumbs35:
 
 unsigned34:
 	VPACKUSWB Y2, Y0, Y1
-	VPMAXUB   Y12, Y1, Y1
-	VPMINUB   Y10, Y1, Y1
-	VPERMD    Y1, Y13, Y1
+	VPMAXUB   Y14, Y1, Y1
+	VPMINUB   Y13, Y1, Y1
+	VPERMD    Y1, Y15, Y1
 	VMOVNTPS  Y1, (SI)
 	ADDQ      $+32, SI
 	JMP       stored36
@@ -2331,9 +2311,9 @@ half37:
 other39:
 	JGT        unsigned40
 	VPACKSSWB  Y2, Y0, Y1
-	VPMAXSB    Y12, Y1, Y1
-	VPMINSB    Y10, Y1, Y1
-	VPERMD     Y1, Y13, Y1
+	VPMAXSB    Y14, Y1, Y1
+	VPMINSB    Y13, Y1, Y1
+	VPERMD     Y1, Y15, Y1
 	JPS        crumbs41
 	VPAND      ·word0f0f0f0f+0(SB), Y1, Y1
 	VPMADDUBSW ·word10011001+0(SB), Y1, Y1
@@ -2356,9 +2336,9 @@ crumbs41:
 
 unsigned40:
 	VPACKUSWB Y2, Y0, Y1
-	VPMAXUB   Y12, Y1, Y1
-	VPMINUB   Y10, Y1, Y1
-	VPERMD    Y1, Y13, Y1
+	VPMAXUB   Y14, Y1, Y1
+	VPMINUB   Y13, Y1, Y1
+	VPERMD    Y1, Y15, Y1
 	VMOVNTPS  Y1, (SI)
 	ADDQ      $+32, SI
 	JMP       stored42
@@ -2373,9 +2353,9 @@ half43:
 other45:
 	JGT        unsigned46
 	VPACKSSWB  Y1, Y0, Y2
-	VPMAXSB    Y12, Y2, Y2
-	VPMINSB    Y10, Y2, Y2
-	VPERMD     Y2, Y13, Y2
+	VPMAXSB    Y14, Y2, Y2
+	VPMINSB    Y13, Y2, Y2
+	VPERMD     Y2, Y15, Y2
 	JPS        crumbs47
 	VPAND      ·word0f0f0f0f+0(SB), Y2, Y2
 	VPMADDUBSW ·word10011001+0(SB), Y2, Y2
@@ -2398,9 +2378,9 @@ crumbs47:
 
 unsigned46:
 	VPACKUSWB Y1, Y0, Y2
-	VPMAXUB   Y12, Y2, Y2
-	VPMINUB   Y10, Y2, Y2
-	VPERMD    Y2, Y13, Y2
+	VPMAXUB   Y14, Y2, Y2
+	VPMINUB   Y13, Y2, Y2
+	VPERMD    Y2, Y15, Y2
 	VMOVNTPS  Y2, (SI)
 	ADDQ      $+32, SI
 	JMP       stored48
@@ -2424,83 +2404,86 @@ rare:
 	VPSLLD    $0x10, Y3, Y3
 
 halfdone50:
-	VMOVUPS   (BX), Y4
-	VMOVUPS   (R9), Y5
-	VDIVPS    Y4, Y0, Y0
-	VCVTDQ2PS Y5, Y5
-	VROUNDPS  $0x08, Y0, Y4
-	VCVTDQ2PS Y15, Y6
-	VSUBPS    Y5, Y6, Y7
-	VMAXPS    Y4, Y7, Y4
-	VCVTDQ2PS Y11, Y7
-	VSUBPS    Y5, Y7, Y8
-	VMINPS    Y4, Y8, Y4
-	VADDPS    Y5, Y4, Y4
-	VCMPPS    $0x07, Y0, Y0, Y0
-	VCVTPS2DQ Y4, Y4
-	VANDPS    Y4, Y0, Y0
-	VMOVUPS   32(BX), Y4
-	VMOVUPS   32(R9), Y5
-	VDIVPS    Y4, Y1, Y1
-	VCVTDQ2PS Y5, Y5
-	VROUNDPS  $0x08, Y1, Y4
-	VSUBPS    Y5, Y6, Y8
-	VMAXPS    Y4, Y8, Y4
-	VSUBPS    Y5, Y7, Y8
-	VMINPS    Y4, Y8, Y4
-	VADDPS    Y5, Y4, Y4
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y4, Y4
-	VANDPS    Y4, Y1, Y1
-	VPACKSSDW Y1, Y0, Y0
-	VMOVUPS   64(BX), Y1
-	VMOVUPS   64(R9), Y4
-	VDIVPS    Y1, Y2, Y2
-	VCVTDQ2PS Y4, Y4
-	VROUNDPS  $0x08, Y2, Y1
-	VSUBPS    Y4, Y6, Y5
-	VMAXPS    Y1, Y5, Y1
-	VSUBPS    Y4, Y7, Y5
-	VMINPS    Y1, Y5, Y1
-	VADDPS    Y4, Y1, Y1
-	VCMPPS    $0x07, Y2, Y2, Y2
-	VCVTPS2DQ Y1, Y1
-	VANDPS    Y1, Y2, Y2
-	VMOVUPS   96(BX), Y1
-	VMOVUPS   96(R9), Y4
-	VDIVPS    Y1, Y3, Y3
-	VCVTDQ2PS Y4, Y4
-	VROUNDPS  $0x08, Y3, Y1
-	VSUBPS    Y4, Y6, Y6
-	VMAXPS    Y1, Y6, Y1
-	VSUBPS    Y4, Y7, Y7
-	VMINPS    Y1, Y7, Y1
-	VADDPS    Y4, Y1, Y1
-	VCMPPS    $0x07, Y3, Y3, Y3
-	VCVTPS2DQ Y1, Y1
-	VANDPS    Y1, Y3, Y3
-	VPACKSSDW Y3, Y2, Y2
-	VXORPS    Y1, Y1, Y1
-	VPSUBD    Y15, Y1, Y3
-	VPMAXSD   Y1, Y3, Y3
-	VPSUBD    Y3, Y1, Y3
-	VPAND     Y14, Y3, Y3
-	VPACKSSDW Y3, Y3, Y3
-	VPACKUSWB Y3, Y3, Y3
-	VPERMD    Y3, Y13, Y3
-	VPMAXSD   Y1, Y11, Y1
-	VPAND     Y14, Y1, Y1
-	VPACKSSDW Y1, Y1, Y1
-	VPACKUSWB Y1, Y1, Y1
-	VPERMD    Y1, Y13, Y1
-	CMPL      layout+52(FP), $+2
-	JNE       other51
-	VPACKSSWB Y2, Y0, Y4
-	VPMAXSB   Y3, Y4, Y4
-	VPMINSB   Y1, Y4, Y4
-	VPERMD    Y4, Y13, Y4
-	VMOVUPS   Y4, (SI)
-	ADDQ      $+32, SI
+	VMOVUPS      (BX), Y4
+	VMOVUPS      (R9), Y5
+	VDIVPS       Y4, Y0, Y0
+	VCVTDQ2PS    Y5, Y5
+	VROUNDPS     $0x08, Y0, Y4
+	VBROADCASTSS least+44(FP), Y6
+	VCVTDQ2PS    Y6, Y7
+	VSUBPS       Y5, Y7, Y8
+	VMAXPS       Y4, Y8, Y4
+	VBROADCASTSS most+48(FP), Y8
+	VCVTDQ2PS    Y8, Y9
+	VSUBPS       Y5, Y9, Y10
+	VMINPS       Y4, Y10, Y4
+	VADDPS       Y5, Y4, Y4
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VCVTPS2DQ    Y4, Y4
+	VANDPS       Y4, Y0, Y0
+	VMOVUPS      32(BX), Y4
+	VMOVUPS      32(R9), Y5
+	VDIVPS       Y4, Y1, Y1
+	VCVTDQ2PS    Y5, Y5
+	VROUNDPS     $0x08, Y1, Y4
+	VSUBPS       Y5, Y7, Y10
+	VMAXPS       Y4, Y10, Y4
+	VSUBPS       Y5, Y9, Y10
+	VMINPS       Y4, Y10, Y4
+	VADDPS       Y5, Y4, Y4
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y4, Y4
+	VANDPS       Y4, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VMOVUPS      64(BX), Y1
+	VMOVUPS      64(R9), Y4
+	VDIVPS       Y1, Y2, Y2
+	VCVTDQ2PS    Y4, Y4
+	VROUNDPS     $0x08, Y2, Y1
+	VSUBPS       Y4, Y7, Y5
+	VMAXPS       Y1, Y5, Y1
+	VSUBPS       Y4, Y9, Y5
+	VMINPS       Y1, Y5, Y1
+	VADDPS       Y4, Y1, Y1
+	VCMPPS       $0x07, Y2, Y2, Y2
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y2, Y2
+	VMOVUPS      96(BX), Y1
+	VMOVUPS      96(R9), Y4
+	VDIVPS       Y1, Y3, Y3
+	VCVTDQ2PS    Y4, Y4
+	VROUNDPS     $0x08, Y3, Y1
+	VSUBPS       Y4, Y7, Y7
+	VMAXPS       Y1, Y7, Y1
+	VSUBPS       Y4, Y9, Y9
+	VMINPS       Y1, Y9, Y1
+	VADDPS       Y4, Y1, Y1
+	VCMPPS       $0x07, Y3, Y3, Y3
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y3, Y3
+	VPACKSSDW    Y3, Y2, Y2
+	VXORPS       Y1, Y1, Y1
+	VPSUBD       Y6, Y1, Y6
+	VPMAXSD      Y1, Y6, Y6
+	VPSUBD       Y6, Y1, Y6
+	VBROADCASTSS ·word000000ff+0(SB), Y3
+	VPAND        Y3, Y6, Y6
+	VPACKSSDW    Y6, Y6, Y6
+	VPACKUSWB    Y6, Y6, Y6
+	VPERMD       Y6, Y15, Y6
+	VPMAXSD      Y1, Y8, Y8
+	VPAND        Y3, Y8, Y8
+	VPACKSSDW    Y8, Y8, Y8
+	VPACKUSWB    Y8, Y8, Y8
+	VPERMD       Y8, Y15, Y8
+	CMPL         layout+52(FP), $+2
+	JNE          other51
+	VPACKSSWB    Y2, Y0, Y1
+	VPMAXSB      Y6, Y1, Y1
+	VPMINSB      Y8, Y1, Y1
+	VPERMD       Y1, Y15, Y1
+	VMOVUPS      Y1, (SI)
+	ADDQ         $+32, SI
 
 stored54:
 	CMPQ         528(SP), $+4
@@ -2512,24 +2495,24 @@ stored54:
 	JEQ          short2back
 	CMPQ         528(SP), $+2
 	JEQ          longresume
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS (R8), Y7
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (R8), Y10
 	VBROADCASTSS (R9), Y0
-	VPACKSSDW    Y0, Y0, Y6
+	VPACKSSDW    Y0, Y0, Y9
 	JMP          groupback
 
 longresume:
 	VBROADCASTSS (R8), Y0
 	VBROADCASTSS ·word00000001+0(SB), Y1
-	VPSUBD       Y1, Y0, Y8
+	VPSUBD       Y1, Y0, Y11
 	VBROADCASTSS (BX), Y0
 	VBROADCASTSS ·word3f800000+0(SB), Y1
-	VFNMADD231PS Y0, Y8, Y1
+	VFNMADD231PS Y0, Y11, Y1
 	VBROADCASTSS ·word34800000+0(SB), Y0
 	VFMADD231PS  Y0, Y1, Y1
-	VMULPS       Y8, Y1, Y7
+	VMULPS       Y11, Y1, Y10
 	VBROADCASTSS (R9), Y0
-	VPACKSSDW    Y0, Y0, Y6
+	VPACKSSDW    Y0, Y0, Y9
 	JMP          longback
 
 half49:
@@ -2541,35 +2524,35 @@ half49:
 
 other51:
 	JGT        unsigned52
-	VPACKSSWB  Y2, Y0, Y4
-	VPMAXSB    Y3, Y4, Y4
-	VPMINSB    Y1, Y4, Y4
-	VPERMD     Y4, Y13, Y4
+	VPACKSSWB  Y2, Y0, Y1
+	VPMAXSB    Y6, Y1, Y1
+	VPMINSB    Y8, Y1, Y1
+	VPERMD     Y1, Y15, Y1
 	JPS        crumbs53
-	VPAND      ·word0f0f0f0f+0(SB), Y4, Y4
-	VPMADDUBSW ·word10011001+0(SB), Y4, Y4
-	VPACKUSWB  Y4, Y4, Y4
-	VPERMQ     $0x08, Y4, Y4
-	VMOVUPS    X4, (SI)
+	VPAND      ·word0f0f0f0f+0(SB), Y1, Y1
+	VPMADDUBSW ·word10011001+0(SB), Y1, Y1
+	VPACKUSWB  Y1, Y1, Y1
+	VPERMQ     $0x08, Y1, Y1
+	VMOVUPS    X1, (SI)
 	ADDQ       $+16, SI
 	JMP        stored54
 
 crumbs53:
-	VPAND      ·word03030303+0(SB), Y4, Y4
-	VPMADDUBSW ·word04010401+0(SB), Y4, Y4
-	VPMADDWD   ·word00100001+0(SB), Y4, Y4
-	VPACKUSDW  Y4, Y4, Y4
-	VPERMQ     $0x08, Y4, Y4
-	VPACKUSWB  X4, X4, X4
-	VMOVQ      X4, (SI)
+	VPAND      ·word03030303+0(SB), Y1, Y1
+	VPMADDUBSW ·word04010401+0(SB), Y1, Y1
+	VPMADDWD   ·word00100001+0(SB), Y1, Y1
+	VPACKUSDW  Y1, Y1, Y1
+	VPERMQ     $0x08, Y1, Y1
+	VPACKUSWB  X1, X1, X1
+	VMOVQ      X1, (SI)
 	ADDQ       $+8, SI
 	JMP        stored54
 
 unsigned52:
-	VPACKUSWB Y2, Y0, Y4
-	VPMAXUB   Y3, Y4, Y4
-	VPMINUB   Y1, Y4, Y4
-	VPERMD    Y4, Y13, Y4
-	VMOVUPS   Y4, (SI)
+	VPACKUSWB Y2, Y0, Y1
+	VPMAXUB   Y6, Y1, Y1
+	VPMINUB   Y8, Y1, Y1
+	VPERMD    Y1, Y15, Y1
+	VMOVUPS   Y1, (SI)
 	ADDQ      $+32, SI
 	JMP       stored54

@@ -869,10 +869,10 @@ unsigned26:
 
 // func QuantizeZeroPointAVX2(q *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, layout int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·QuantizeZeroPointAVX2(SB), $1888-80
+TEXT ·QuantizeZeroPointAVX2(SB), $1504-80
 	// pointers: SI q, DX x, BX scale, R8 recip, R9 zeroPoint, DI elements left, R11 groups left, R12 length
-	// per call: Y15 least, Y11 most, Y14 0xff, Y0 And, Y0 Narrow16, Y12 NarrowU8, Y0 And, Y0 Narrow16, Y10 NarrowU8, Y9 0x80008000, Y13 table
-	// per group: Y8 scale, Y7 recip, Y0 zeroPoint, Y6 Narrow16
+	// per call: Y0 least, Y0 most, Y1 0xff, Y0 And, Y0 Narrow16, Y14 NarrowU8, Y0 And, Y0 Narrow16, Y13 NarrowU8, Y12 0x80008000, Y15 table
+	// per group: Y11 scale, Y10 recip, Y0 zeroPoint, Y9 Narrow16
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), SI
 	MOVQ         x+8(FP), DX
@@ -880,19 +880,19 @@ TEXT ·QuantizeZeroPointAVX2(SB), $1888-80
 	MOVQ         recip+24(FP), R8
 	MOVQ         zeroPoint+32(FP), R9
 	MOVL         layout+48(FP), R10
-	VBROADCASTSS least+40(FP), Y15
-	VBROADCASTSS ·word000000ff+0(SB), Y14
-	VPAND        Y14, Y15, Y0
+	VBROADCASTSS least+40(FP), Y0
+	VBROADCASTSS ·word000000ff+0(SB), Y1
+	VPAND        Y1, Y0, Y0
 	VPACKSSDW    Y0, Y0, Y0
-	VMOVUPS      ·bytes270d3b65+0(SB), Y13
+	VMOVUPS      ·bytes270d3b65+0(SB), Y15
 	VPACKUSWB    Y0, Y0, Y0
-	VPERMD       Y0, Y13, Y12
-	VBROADCASTSS most+44(FP), Y11
-	VPAND        Y14, Y11, Y0
+	VPERMD       Y0, Y15, Y14
+	VBROADCASTSS most+44(FP), Y0
+	VPAND        Y1, Y0, Y0
 	VPACKSSDW    Y0, Y0, Y0
 	VPACKUSWB    Y0, Y0, Y0
-	VPERMD       Y0, Y13, Y10
-	VBROADCASTSS ·word80008000+0(SB), Y9
+	VPERMD       Y0, Y15, Y13
+	VBROADCASTSS ·word80008000+0(SB), Y12
 	MOVQ         groups+56(FP), R11
 	MOVQ         length+64(FP), R12
 	CMPQ         R12, $+1
@@ -921,50 +921,50 @@ groupbegin:
 	PCALIGN $0x20
 
 groupnext:
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS (R8), Y7
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (R8), Y10
 	VBROADCASTSS (R9), Y0
-	VPACKSSDW    Y0, Y0, Y6
+	VPACKSSDW    Y0, Y0, Y9
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
 	VMOVUPS      (DX), Y0
-	VMULPS       Y7, Y0, Y1
-	VFNMADD231PS Y8, Y1, Y0
-	VFMADD231PS  Y7, Y0, Y1
+	VMULPS       Y10, Y0, Y1
+	VFNMADD231PS Y11, Y1, Y0
+	VFMADD231PS  Y10, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
 	VMOVUPS      32(DX), Y0
-	VMULPS       Y7, Y0, Y2
-	VFNMADD231PS Y8, Y2, Y0
-	VFMADD231PS  Y7, Y0, Y2
+	VMULPS       Y10, Y0, Y2
+	VFNMADD231PS Y11, Y2, Y0
+	VFMADD231PS  Y10, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y6, Y1, Y0
+	VPADDSW      Y9, Y1, Y0
 	VMOVUPS      64(DX), Y2
-	VMULPS       Y7, Y2, Y3
-	VFNMADD231PS Y8, Y3, Y2
-	VFMADD231PS  Y7, Y2, Y3
+	VMULPS       Y10, Y2, Y3
+	VFNMADD231PS Y11, Y3, Y2
+	VFMADD231PS  Y10, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
 	VMOVUPS      96(DX), Y2
-	VMULPS       Y7, Y2, Y4
-	VFNMADD231PS Y8, Y4, Y2
-	VFMADD231PS  Y7, Y2, Y4
+	VMULPS       Y10, Y2, Y4
+	VFNMADD231PS Y11, Y4, Y2
+	VFMADD231PS  Y10, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y6, Y3, Y2
+	VPADDSW      Y9, Y3, Y2
 	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y9, Y1, Y1
+	VPCMPEQW     Y12, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          grouprare
 	CMPL         R10, $+2
 	JNE          other1
 	VPACKSSWB    Y2, Y0, Y1
-	VPMAXSB      Y12, Y1, Y1
-	VPMINSB      Y10, Y1, Y1
-	VPERMD       Y1, Y13, Y1
+	VPMAXSB      Y14, Y1, Y1
+	VPMINSB      Y13, Y1, Y1
+	VPERMD       Y1, Y15, Y1
 	VMOVUPS      Y1, (SI)
 	ADDQ         $+32, SI
 
@@ -987,83 +987,82 @@ groupwhole:
 	JMP   return
 
 grouptomeet:
-	NEGQ    R11
-	XORL    R13, R13
-	LEAQ    ·bytes839c9385+0(SB), R15
-	PCALIGN $0x20
+	NEGQ         R11
+	XORL         R13, R13
+	LEAQ         ·bytes839c9385+0(SB), R15
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (R9), Y9
+	PCALIGN      $0x20
 
 groupmeet:
-	MOVQ         R11, 984(SP)
-	VMOVUPS      (DX), Y0
-	VBROADCASTSS (BX)(R13*4), Y1
-	VBROADCASTSS (R8)(R13*4), Y2
-	VBROADCASTSS (R9)(R13*4), Y3
-	ADDQ         $+8, R11
-	JGT          groupmeet0mix
+	MOVQ    R11, 600(SP)
+	VMOVUPS (DX), Y0
+	VMOVAPS Y11, Y1
+	VMOVAPS Y10, Y2
+	VMOVAPS Y9, Y3
+	ADDQ    $+8, R11
+	JGT     groupmeet0mix
 
 groupmeet0:
-	VMOVUPS      Y3, 856(SP)
-	VMULPS       Y2, Y0, Y3
-	VFNMADD231PS Y1, Y3, Y0
-	VFMADD231PS  Y2, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
+	VMULPS       Y2, Y0, Y4
+	VFNMADD231PS Y1, Y4, Y0
+	VFMADD231PS  Y2, Y0, Y4
+	VCVTPS2DQ    Y4, Y4
 	VMOVUPS      32(DX), Y0
-	VBROADCASTSS (BX)(R13*4), Y1
-	VBROADCASTSS (R8)(R13*4), Y2
-	VBROADCASTSS (R9)(R13*4), Y4
+	VMOVAPS      Y11, Y1
+	VMOVAPS      Y10, Y2
+	VMOVAPS      Y9, Y5
 	ADDQ         $+8, R11
 	JGT          groupmeet1mix
 
 groupmeet1:
-	VMULPS       Y2, Y0, Y5
-	VFNMADD231PS Y1, Y5, Y0
-	VFMADD231PS  Y2, Y0, Y5
-	VCVTPS2DQ    Y5, Y5
+	VMULPS       Y2, Y0, Y6
+	VFNMADD231PS Y1, Y6, Y0
+	VFMADD231PS  Y2, Y0, Y6
+	VCVTPS2DQ    Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
 	VPACKSSDW    Y5, Y3, Y3
-	VMOVUPS      856(SP), Y0
-	VPACKSSDW    Y4, Y0, Y0
-	VPADDSW      Y0, Y3, Y0
-	VMOVUPS      64(DX), Y1
-	VBROADCASTSS (BX)(R13*4), Y2
-	VBROADCASTSS (R8)(R13*4), Y4
-	VBROADCASTSS (R9)(R13*4), Y5
+	VPADDSW      Y3, Y4, Y3
+	VMOVUPS      64(DX), Y0
+	VMOVAPS      Y11, Y1
+	VMOVAPS      Y10, Y2
+	VMOVAPS      Y9, Y5
 	ADDQ         $+8, R11
 	JGT          groupmeet2mix
 
 groupmeet2:
-	VMOVUPS      Y5, 920(SP)
-	VMULPS       Y4, Y1, Y5
-	VFNMADD231PS Y2, Y5, Y1
-	VFMADD231PS  Y4, Y1, Y5
-	VCVTPS2DQ    Y5, Y5
-	VMOVUPS      96(DX), Y1
-	VBROADCASTSS (BX)(R13*4), Y2
-	VBROADCASTSS (R8)(R13*4), Y4
-	VBROADCASTSS (R9)(R13*4), Y6
+	VMULPS       Y2, Y0, Y6
+	VFNMADD231PS Y1, Y6, Y0
+	VFMADD231PS  Y2, Y0, Y6
+	VCVTPS2DQ    Y6, Y6
+	VMOVUPS      96(DX), Y0
+	VMOVAPS      Y11, Y1
+	VMOVAPS      Y10, Y2
+	VMOVAPS      Y9, Y7
 	ADDQ         $+8, R11
 	JGT          groupmeet3mix
 
 groupmeet3:
-	VMULPS       Y4, Y1, Y7
-	VFNMADD231PS Y2, Y7, Y1
-	VFMADD231PS  Y4, Y1, Y7
-	VCVTPS2DQ    Y7, Y7
+	VMULPS       Y2, Y0, Y8
+	VFNMADD231PS Y1, Y8, Y0
+	VFMADD231PS  Y2, Y0, Y8
+	VCVTPS2DQ    Y8, Y8
+	VPACKSSDW    Y8, Y6, Y6
 	VPACKSSDW    Y7, Y5, Y5
-	VMOVUPS      920(SP), Y1
-	VPACKSSDW    Y6, Y1, Y1
-	VPADDSW      Y1, Y5, Y1
-	VPMINSW      Y5, Y3, Y3
-	VPCMPEQW     Y9, Y3, Y3
-	VPMOVMSKB    Y3, AX
+	VPADDSW      Y5, Y6, Y5
+	VPMINSW      Y6, Y4, Y4
+	VPCMPEQW     Y12, Y4, Y4
+	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
 	CMPL         R10, $+2
 	JNE          other5
-	VPACKSSWB    Y1, Y0, Y2
-	VPMAXSB      Y12, Y2, Y2
-	VPMINSB      Y10, Y2, Y2
-	VPERMD       Y2, Y13, Y2
-	VMOVUPS      Y2, (SI)
+	VPACKSSWB    Y5, Y3, Y0
+	VPMAXSB      Y14, Y0, Y0
+	VPMINSB      Y13, Y0, Y0
+	VPERMD       Y0, Y15, Y0
+	VMOVUPS      Y0, (SI)
 	ADDQ         $+32, SI
 
 stored8:
@@ -1087,10 +1086,10 @@ grouptail:
 	JEQ          return
 	CMPQ         R11, DI
 	JLT          groupodd
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS (R8), Y7
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (R8), Y10
 	VBROADCASTSS (R9), Y0
-	VPACKSSDW    Y0, Y0, Y6
+	VPACKSSDW    Y0, Y0, Y9
 	MOVQ         SI, (SP)
 	LEAQ         8(SP), SI
 	LEAQ         48(SP), AX
@@ -1113,9 +1112,9 @@ short2:
 
 short2loop:
 	VBROADCASTSS (R9), Y0
-	VPACKSSDW    Y0, Y0, Y8
+	VPACKSSDW    Y0, Y0, Y11
 	VBROADCASTSS 4(R9), Y0
-	VPACKSSDW    Y0, Y0, Y7
+	VPACKSSDW    Y0, Y0, Y10
 	VMOVUPS      (DX), Y0
 	VBROADCASTSS (R8), Y1
 	VMULPS       Y1, Y0, Y2
@@ -1129,7 +1128,7 @@ short2loop:
 	VFMADD231PS  Y1, Y0, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y2, Y2
-	VPADDSW      Y8, Y2, Y0
+	VPADDSW      Y11, Y2, Y0
 	VMOVUPS      64(DX), Y1
 	VBROADCASTSS 4(R8), Y3
 	VMULPS       Y3, Y1, Y4
@@ -1143,18 +1142,18 @@ short2loop:
 	VFMADD231PS  Y3, Y1, Y6
 	VCVTPS2DQ    Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
-	VPADDSW      Y7, Y4, Y1
+	VPADDSW      Y10, Y4, Y1
 	VPMINSW      Y4, Y2, Y2
-	VPCMPEQW     Y9, Y2, Y2
+	VPCMPEQW     Y12, Y2, Y2
 	VPMOVMSKB    Y2, AX
 	TESTL        AX, AX
 	JNE          short2rare
 	CMPL         R10, $+2
 	JNE          other9
 	VPACKSSWB    Y1, Y0, Y2
-	VPMAXSB      Y12, Y2, Y2
-	VPMINSB      Y10, Y2, Y2
-	VPERMD       Y2, Y13, Y2
+	VPMAXSB      Y14, Y2, Y2
+	VPMINSB      Y13, Y2, Y2
+	VPERMD       Y2, Y15, Y2
 	VMOVUPS      Y2, (SI)
 	ADDQ         $+32, SI
 
@@ -1171,7 +1170,7 @@ short2back:
 
 lanes:
 	MOVQ R11, DI
-	MOVQ $+0, 992(SP)
+	MOVQ $+0, 608(SP)
 
 lanerow:
 	CMPQ    DI, $+32
@@ -1218,16 +1217,16 @@ laneloop:
 	VPACKSSDW    Y7, Y5, Y5
 	VPADDSW      Y5, Y6, Y5
 	VPMINSW      Y6, Y4, Y4
-	VPCMPEQW     Y9, Y4, Y4
+	VPCMPEQW     Y12, Y4, Y4
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          lanerare
 	CMPL         R10, $+2
 	JNE          other13
 	VPACKSSWB    Y5, Y3, Y0
-	VPMAXSB      Y12, Y0, Y0
-	VPMINSB      Y10, Y0, Y0
-	VPERMD       Y0, Y13, Y0
+	VPMAXSB      Y14, Y0, Y0
+	VPMINSB      Y13, Y0, Y0
+	VPERMD       Y0, Y15, Y0
 	VMOVUPS      Y0, (SI)
 	ADDQ         $+32, SI
 
@@ -1249,7 +1248,7 @@ laneback:
 	CALL  ·stageOutCodesAVX2(SB)
 
 laneend:
-	CMPQ 992(SP), $+1
+	CMPQ 608(SP), $+1
 	JEQ  groupodddone
 	JMP  return
 
@@ -1272,40 +1271,40 @@ groupstream:
 	PREFETCHT1   (DX)(CX*1)
 	PREFETCHT1   64(DX)(CX*1)
 	VMOVUPS      (DX), Y0
-	VMULPS       Y7, Y0, Y1
-	VFNMADD231PS Y8, Y1, Y0
-	VFMADD231PS  Y7, Y0, Y1
+	VMULPS       Y10, Y0, Y1
+	VFNMADD231PS Y11, Y1, Y0
+	VFMADD231PS  Y10, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
 	VMOVUPS      32(DX), Y0
-	VMULPS       Y7, Y0, Y2
-	VFNMADD231PS Y8, Y2, Y0
-	VFMADD231PS  Y7, Y0, Y2
+	VMULPS       Y10, Y0, Y2
+	VFNMADD231PS Y11, Y2, Y0
+	VFMADD231PS  Y10, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y6, Y1, Y0
+	VPADDSW      Y9, Y1, Y0
 	VMOVUPS      64(DX), Y2
-	VMULPS       Y7, Y2, Y3
-	VFNMADD231PS Y8, Y3, Y2
-	VFMADD231PS  Y7, Y2, Y3
+	VMULPS       Y10, Y2, Y3
+	VFNMADD231PS Y11, Y3, Y2
+	VFMADD231PS  Y10, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
 	VMOVUPS      96(DX), Y2
-	VMULPS       Y7, Y2, Y4
-	VFNMADD231PS Y8, Y4, Y2
-	VFMADD231PS  Y7, Y2, Y4
+	VMULPS       Y10, Y2, Y4
+	VFNMADD231PS Y11, Y4, Y2
+	VFMADD231PS  Y10, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y6, Y3, Y2
+	VPADDSW      Y9, Y3, Y2
 	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y9, Y1, Y1
+	VPCMPEQW     Y12, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          grouprare
 	CMPL         R10, $+2
 	JNE          other17
 	VPACKSSWB    Y2, Y0, Y1
-	VPMAXSB      Y12, Y1, Y1
-	VPMINSB      Y10, Y1, Y1
-	VPERMD       Y1, Y13, Y1
+	VPMAXSB      Y14, Y1, Y1
+	VPMINSB      Y13, Y1, Y1
+	VPERMD       Y1, Y15, Y1
 	VMOVNTPS     Y1, (SI)
 	ADDQ         $+32, SI
 
@@ -1319,9 +1318,9 @@ stored20:
 other1:
 	JGT        unsigned2
 	VPACKSSWB  Y2, Y0, Y1
-	VPMAXSB    Y12, Y1, Y1
-	VPMINSB    Y10, Y1, Y1
-	VPERMD     Y1, Y13, Y1
+	VPMAXSB    Y14, Y1, Y1
+	VPMINSB    Y13, Y1, Y1
+	VPERMD     Y1, Y15, Y1
 	JPS        crumbs3
 	VPAND      ·word0f0f0f0f+0(SB), Y1, Y1
 	VPMADDUBSW ·word10011001+0(SB), Y1, Y1
@@ -1344,9 +1343,9 @@ crumbs3:
 
 unsigned2:
 	VPACKUSWB Y2, Y0, Y1
-	VPMAXUB   Y12, Y1, Y1
-	VPMINUB   Y10, Y1, Y1
-	VPERMD    Y1, Y13, Y1
+	VPMAXUB   Y14, Y1, Y1
+	VPMINUB   Y13, Y1, Y1
+	VPERMD    Y1, Y15, Y1
 	VMOVUPS   Y1, (SI)
 	ADDQ      $+32, SI
 	JMP       stored4
@@ -1359,25 +1358,25 @@ grouprare:
 groupmeet0mix:
 	INCQ         R13
 	VMOVUPS      32(R15)(R11*4), Y4
-	VBROADCASTSS (BX)(R13*4), Y5
-	VBLENDVPS    Y4, Y5, Y1, Y1
-	VBROADCASTSS (R8)(R13*4), Y5
-	VBLENDVPS    Y4, Y5, Y2, Y2
-	VBROADCASTSS (R9)(R13*4), Y5
-	VBLENDVPS    Y4, Y5, Y3, Y3
+	VBROADCASTSS (BX)(R13*4), Y11
+	VBLENDVPS    Y4, Y11, Y1, Y1
+	VBROADCASTSS (R8)(R13*4), Y10
+	VBLENDVPS    Y4, Y10, Y2, Y2
+	VBROADCASTSS (R9)(R13*4), Y9
+	VBLENDVPS    Y4, Y9, Y3, Y3
 	SUBQ         R12, R11
 	JGT          groupmeet0mix
 	JMP          groupmeet0
 
 groupmeet1mix:
 	INCQ         R13
-	VMOVUPS      32(R15)(R11*4), Y5
-	VBROADCASTSS (BX)(R13*4), Y6
-	VBLENDVPS    Y5, Y6, Y1, Y1
-	VBROADCASTSS (R8)(R13*4), Y6
-	VBLENDVPS    Y5, Y6, Y2, Y2
-	VBROADCASTSS (R9)(R13*4), Y6
-	VBLENDVPS    Y5, Y6, Y4, Y4
+	VMOVUPS      32(R15)(R11*4), Y6
+	VBROADCASTSS (BX)(R13*4), Y11
+	VBLENDVPS    Y6, Y11, Y1, Y1
+	VBROADCASTSS (R8)(R13*4), Y10
+	VBLENDVPS    Y6, Y10, Y2, Y2
+	VBROADCASTSS (R9)(R13*4), Y9
+	VBLENDVPS    Y6, Y9, Y5, Y5
 	SUBQ         R12, R11
 	JGT          groupmeet1mix
 	JMP          groupmeet1
@@ -1385,88 +1384,88 @@ groupmeet1mix:
 groupmeet2mix:
 	INCQ         R13
 	VMOVUPS      32(R15)(R11*4), Y6
-	VBROADCASTSS (BX)(R13*4), Y7
-	VBLENDVPS    Y6, Y7, Y2, Y2
-	VBROADCASTSS (R8)(R13*4), Y7
-	VBLENDVPS    Y6, Y7, Y4, Y4
-	VBROADCASTSS (R9)(R13*4), Y7
-	VBLENDVPS    Y6, Y7, Y5, Y5
+	VBROADCASTSS (BX)(R13*4), Y11
+	VBLENDVPS    Y6, Y11, Y1, Y1
+	VBROADCASTSS (R8)(R13*4), Y10
+	VBLENDVPS    Y6, Y10, Y2, Y2
+	VBROADCASTSS (R9)(R13*4), Y9
+	VBLENDVPS    Y6, Y9, Y5, Y5
 	SUBQ         R12, R11
 	JGT          groupmeet2mix
 	JMP          groupmeet2
 
 groupmeet3mix:
 	INCQ         R13
-	VMOVUPS      32(R15)(R11*4), Y7
-	VBROADCASTSS (BX)(R13*4), Y8
-	VBLENDVPS    Y7, Y8, Y2, Y2
-	VBROADCASTSS (R8)(R13*4), Y8
-	VBLENDVPS    Y7, Y8, Y4, Y4
-	VBROADCASTSS (R9)(R13*4), Y8
-	VBLENDVPS    Y7, Y8, Y6, Y6
+	VMOVUPS      32(R15)(R11*4), Y8
+	VBROADCASTSS (BX)(R13*4), Y11
+	VBLENDVPS    Y8, Y11, Y1, Y1
+	VBROADCASTSS (R8)(R13*4), Y10
+	VBLENDVPS    Y8, Y10, Y2, Y2
+	VBROADCASTSS (R9)(R13*4), Y9
+	VBLENDVPS    Y8, Y9, Y7, Y7
 	SUBQ         R12, R11
 	JGT          groupmeet3mix
 	JMP          groupmeet3
 
 other5:
 	JGT        unsigned6
-	VPACKSSWB  Y1, Y0, Y2
-	VPMAXSB    Y12, Y2, Y2
-	VPMINSB    Y10, Y2, Y2
-	VPERMD     Y2, Y13, Y2
+	VPACKSSWB  Y5, Y3, Y0
+	VPMAXSB    Y14, Y0, Y0
+	VPMINSB    Y13, Y0, Y0
+	VPERMD     Y0, Y15, Y0
 	JPS        crumbs7
-	VPAND      ·word0f0f0f0f+0(SB), Y2, Y2
-	VPMADDUBSW ·word10011001+0(SB), Y2, Y2
-	VPACKUSWB  Y2, Y2, Y2
-	VPERMQ     $0x08, Y2, Y2
-	VMOVUPS    X2, (SI)
+	VPAND      ·word0f0f0f0f+0(SB), Y0, Y0
+	VPMADDUBSW ·word10011001+0(SB), Y0, Y0
+	VPACKUSWB  Y0, Y0, Y0
+	VPERMQ     $0x08, Y0, Y0
+	VMOVUPS    X0, (SI)
 	ADDQ       $+16, SI
 	JMP        stored8
 
 crumbs7:
-	VPAND      ·word03030303+0(SB), Y2, Y2
-	VPMADDUBSW ·word04010401+0(SB), Y2, Y2
-	VPMADDWD   ·word00100001+0(SB), Y2, Y2
-	VPACKUSDW  Y2, Y2, Y2
-	VPERMQ     $0x08, Y2, Y2
-	VPACKUSWB  X2, X2, X2
-	VMOVQ      X2, (SI)
+	VPAND      ·word03030303+0(SB), Y0, Y0
+	VPMADDUBSW ·word04010401+0(SB), Y0, Y0
+	VPMADDWD   ·word00100001+0(SB), Y0, Y0
+	VPACKUSDW  Y0, Y0, Y0
+	VPERMQ     $0x08, Y0, Y0
+	VPACKUSWB  X0, X0, X0
+	VMOVQ      X0, (SI)
 	ADDQ       $+8, SI
 	JMP        stored8
 
 unsigned6:
-	VPACKUSWB Y1, Y0, Y2
-	VPMAXUB   Y12, Y2, Y2
-	VPMINUB   Y10, Y2, Y2
-	VPERMD    Y2, Y13, Y2
-	VMOVUPS   Y2, (SI)
+	VPACKUSWB Y5, Y3, Y0
+	VPMAXUB   Y14, Y0, Y0
+	VPMINUB   Y13, Y0, Y0
+	VPERMD    Y0, Y15, Y0
+	VMOVUPS   Y0, (SI)
 	ADDQ      $+32, SI
 	JMP       stored8
 
 groupmeetrare:
-	MOVQ 984(SP), R11
+	MOVQ 600(SP), R11
 	NEGQ R11
 
 groupodd:
-	MOVQ DI, 984(SP)
+	MOVQ DI, 600(SP)
 	CMPQ DI, $+64
 	JLT  grouprepeat
 	MOVL $0x00000040, DI
 
 grouprepeat:
-	LEAQ 1000(SP), AX
+	LEAQ 616(SP), AX
 	CALL ·repeatBXAVX2(SB)
 	CALL ·repeatR8AVX2(SB)
 	CALL ·repeatR9AVX2(SB)
 	MOVQ R15, R11
-	MOVQ $+1, 992(SP)
+	MOVQ $+1, 608(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 1288(SP), BX
-	MOVQ 1584(SP), R8
-	MOVQ 1880(SP), R9
-	MOVQ 984(SP), DI
+	MOVQ 904(SP), BX
+	MOVQ 1200(SP), R8
+	MOVQ 1496(SP), R9
+	MOVQ 600(SP), DI
 	CMPQ DI, $+65
 	JLT  return
 	SUBQ $+64, DI
@@ -1476,9 +1475,9 @@ short2stream:
 	PREFETCHT1   (DX)(CX*1)
 	PREFETCHT1   64(DX)(CX*1)
 	VBROADCASTSS (R9), Y0
-	VPACKSSDW    Y0, Y0, Y8
+	VPACKSSDW    Y0, Y0, Y11
 	VBROADCASTSS 4(R9), Y0
-	VPACKSSDW    Y0, Y0, Y7
+	VPACKSSDW    Y0, Y0, Y10
 	VMOVUPS      (DX), Y0
 	VBROADCASTSS (R8), Y1
 	VMULPS       Y1, Y0, Y2
@@ -1492,7 +1491,7 @@ short2stream:
 	VFMADD231PS  Y1, Y0, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y2, Y2
-	VPADDSW      Y8, Y2, Y0
+	VPADDSW      Y11, Y2, Y0
 	VMOVUPS      64(DX), Y1
 	VBROADCASTSS 4(R8), Y3
 	VMULPS       Y3, Y1, Y4
@@ -1506,18 +1505,18 @@ short2stream:
 	VFMADD231PS  Y3, Y1, Y6
 	VCVTPS2DQ    Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
-	VPADDSW      Y7, Y4, Y1
+	VPADDSW      Y10, Y4, Y1
 	VPMINSW      Y4, Y2, Y2
-	VPCMPEQW     Y9, Y2, Y2
+	VPCMPEQW     Y12, Y2, Y2
 	VPMOVMSKB    Y2, AX
 	TESTL        AX, AX
 	JNE          short2rare
 	CMPL         R10, $+2
 	JNE          other21
 	VPACKSSWB    Y1, Y0, Y2
-	VPMAXSB      Y12, Y2, Y2
-	VPMINSB      Y10, Y2, Y2
-	VPERMD       Y2, Y13, Y2
+	VPMAXSB      Y14, Y2, Y2
+	VPMINSB      Y13, Y2, Y2
+	VPERMD       Y2, Y15, Y2
 	VMOVNTPS     Y2, (SI)
 	ADDQ         $+32, SI
 
@@ -1534,9 +1533,9 @@ stored24:
 other9:
 	JGT        unsigned10
 	VPACKSSWB  Y1, Y0, Y2
-	VPMAXSB    Y12, Y2, Y2
-	VPMINSB    Y10, Y2, Y2
-	VPERMD     Y2, Y13, Y2
+	VPMAXSB    Y14, Y2, Y2
+	VPMINSB    Y13, Y2, Y2
+	VPERMD     Y2, Y15, Y2
 	JPS        crumbs11
 	VPAND      ·word0f0f0f0f+0(SB), Y2, Y2
 	VPMADDUBSW ·word10011001+0(SB), Y2, Y2
@@ -1559,9 +1558,9 @@ crumbs11:
 
 unsigned10:
 	VPACKUSWB Y1, Y0, Y2
-	VPMAXUB   Y12, Y2, Y2
-	VPMINUB   Y10, Y2, Y2
-	VPERMD    Y2, Y13, Y2
+	VPMAXUB   Y14, Y2, Y2
+	VPMINUB   Y13, Y2, Y2
+	VPERMD    Y2, Y15, Y2
 	VMOVUPS   Y2, (SI)
 	ADDQ      $+32, SI
 	JMP       stored12
@@ -1574,9 +1573,9 @@ short2rare:
 other13:
 	JGT        unsigned14
 	VPACKSSWB  Y5, Y3, Y0
-	VPMAXSB    Y12, Y0, Y0
-	VPMINSB    Y10, Y0, Y0
-	VPERMD     Y0, Y13, Y0
+	VPMAXSB    Y14, Y0, Y0
+	VPMINSB    Y13, Y0, Y0
+	VPERMD     Y0, Y15, Y0
 	JPS        crumbs15
 	VPAND      ·word0f0f0f0f+0(SB), Y0, Y0
 	VPMADDUBSW ·word10011001+0(SB), Y0, Y0
@@ -1599,9 +1598,9 @@ crumbs15:
 
 unsigned14:
 	VPACKUSWB Y5, Y3, Y0
-	VPMAXUB   Y12, Y0, Y0
-	VPMINUB   Y10, Y0, Y0
-	VPERMD    Y0, Y13, Y0
+	VPMAXUB   Y14, Y0, Y0
+	VPMINUB   Y13, Y0, Y0
+	VPERMD    Y0, Y15, Y0
 	VMOVUPS   Y0, (SI)
 	ADDQ      $+32, SI
 	JMP       stored16
@@ -1623,9 +1622,9 @@ lanestage:
 other17:
 	JGT        unsigned18
 	VPACKSSWB  Y2, Y0, Y1
-	VPMAXSB    Y12, Y1, Y1
-	VPMINSB    Y10, Y1, Y1
-	VPERMD     Y1, Y13, Y1
+	VPMAXSB    Y14, Y1, Y1
+	VPMINSB    Y13, Y1, Y1
+	VPERMD     Y1, Y15, Y1
 	JPS        crumbs19
 	VPAND      ·word0f0f0f0f+0(SB), Y1, Y1
 	VPMADDUBSW ·word10011001+0(SB), Y1, Y1
@@ -1648,9 +1647,9 @@ crumbs19:
 
 unsigned18:
 	VPACKUSWB Y2, Y0, Y1
-	VPMAXUB   Y12, Y1, Y1
-	VPMINUB   Y10, Y1, Y1
-	VPERMD    Y1, Y13, Y1
+	VPMAXUB   Y14, Y1, Y1
+	VPMINUB   Y13, Y1, Y1
+	VPERMD    Y1, Y15, Y1
 	VMOVNTPS  Y1, (SI)
 	ADDQ      $+32, SI
 	JMP       stored20
@@ -1658,9 +1657,9 @@ unsigned18:
 other21:
 	JGT        unsigned22
 	VPACKSSWB  Y1, Y0, Y2
-	VPMAXSB    Y12, Y2, Y2
-	VPMINSB    Y10, Y2, Y2
-	VPERMD     Y2, Y13, Y2
+	VPMAXSB    Y14, Y2, Y2
+	VPMINSB    Y13, Y2, Y2
+	VPERMD     Y2, Y15, Y2
 	JPS        crumbs23
 	VPAND      ·word0f0f0f0f+0(SB), Y2, Y2
 	VPMADDUBSW ·word10011001+0(SB), Y2, Y2
@@ -1683,9 +1682,9 @@ crumbs23:
 
 unsigned22:
 	VPACKUSWB Y1, Y0, Y2
-	VPMAXUB   Y12, Y2, Y2
-	VPMINUB   Y10, Y2, Y2
-	VPERMD    Y2, Y13, Y2
+	VPMAXUB   Y14, Y2, Y2
+	VPMINUB   Y13, Y2, Y2
+	VPERMD    Y2, Y15, Y2
 	VMOVNTPS  Y2, (SI)
 	ADDQ      $+32, SI
 	JMP       stored24
@@ -1697,87 +1696,90 @@ spread:
 	CALL ·spreadR9AVX2(SB)
 
 rare:
-	VMOVUPS   (DX), Y0
-	VMOVUPS   (BX), Y1
-	VMOVUPS   (R9), Y2
-	VDIVPS    Y1, Y0, Y0
-	VCVTDQ2PS Y2, Y2
-	VROUNDPS  $0x08, Y0, Y1
-	VCVTDQ2PS Y15, Y3
-	VSUBPS    Y2, Y3, Y4
-	VMAXPS    Y1, Y4, Y1
-	VCVTDQ2PS Y11, Y4
-	VSUBPS    Y2, Y4, Y5
-	VMINPS    Y1, Y5, Y1
-	VADDPS    Y2, Y1, Y1
-	VCMPPS    $0x07, Y0, Y0, Y0
-	VCVTPS2DQ Y1, Y1
-	VANDPS    Y1, Y0, Y0
-	VMOVUPS   32(DX), Y1
-	VMOVUPS   32(BX), Y2
-	VMOVUPS   32(R9), Y5
-	VDIVPS    Y2, Y1, Y1
-	VCVTDQ2PS Y5, Y5
-	VROUNDPS  $0x08, Y1, Y2
-	VSUBPS    Y5, Y3, Y6
-	VMAXPS    Y2, Y6, Y2
-	VSUBPS    Y5, Y4, Y6
-	VMINPS    Y2, Y6, Y2
-	VADDPS    Y5, Y2, Y2
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y2, Y2
-	VANDPS    Y2, Y1, Y1
-	VPACKSSDW Y1, Y0, Y0
-	VMOVUPS   64(DX), Y1
-	VMOVUPS   64(BX), Y2
-	VMOVUPS   64(R9), Y5
-	VDIVPS    Y2, Y1, Y1
-	VCVTDQ2PS Y5, Y5
-	VROUNDPS  $0x08, Y1, Y2
-	VSUBPS    Y5, Y3, Y6
-	VMAXPS    Y2, Y6, Y2
-	VSUBPS    Y5, Y4, Y6
-	VMINPS    Y2, Y6, Y2
-	VADDPS    Y5, Y2, Y2
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y2, Y2
-	VANDPS    Y2, Y1, Y1
-	VMOVUPS   96(DX), Y2
-	VMOVUPS   96(BX), Y5
-	VMOVUPS   96(R9), Y6
-	VDIVPS    Y5, Y2, Y2
-	VCVTDQ2PS Y6, Y6
-	VROUNDPS  $0x08, Y2, Y5
-	VSUBPS    Y6, Y3, Y3
-	VMAXPS    Y5, Y3, Y5
-	VSUBPS    Y6, Y4, Y4
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y6, Y5, Y5
-	VCMPPS    $0x07, Y2, Y2, Y2
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y2, Y2
-	VPACKSSDW Y2, Y1, Y1
-	VXORPS    Y2, Y2, Y2
-	VPSUBD    Y15, Y2, Y3
-	VPMAXSD   Y2, Y3, Y3
-	VPSUBD    Y3, Y2, Y3
-	VPAND     Y14, Y3, Y3
-	VPACKSSDW Y3, Y3, Y3
-	VPACKUSWB Y3, Y3, Y3
-	VPERMD    Y3, Y13, Y3
-	VPMAXSD   Y2, Y11, Y2
-	VPAND     Y14, Y2, Y2
-	VPACKSSDW Y2, Y2, Y2
-	VPACKUSWB Y2, Y2, Y2
-	VPERMD    Y2, Y13, Y2
-	CMPL      R10, $+2
-	JNE       other25
-	VPACKSSWB Y1, Y0, Y4
-	VPMAXSB   Y3, Y4, Y4
-	VPMINSB   Y2, Y4, Y4
-	VPERMD    Y4, Y13, Y4
-	VMOVUPS   Y4, (SI)
-	ADDQ      $+32, SI
+	VMOVUPS      (DX), Y0
+	VMOVUPS      (BX), Y1
+	VMOVUPS      (R9), Y2
+	VDIVPS       Y1, Y0, Y0
+	VCVTDQ2PS    Y2, Y2
+	VROUNDPS     $0x08, Y0, Y1
+	VBROADCASTSS least+40(FP), Y3
+	VCVTDQ2PS    Y3, Y4
+	VSUBPS       Y2, Y4, Y5
+	VMAXPS       Y1, Y5, Y1
+	VBROADCASTSS most+44(FP), Y5
+	VCVTDQ2PS    Y5, Y6
+	VSUBPS       Y2, Y6, Y7
+	VMINPS       Y1, Y7, Y1
+	VADDPS       Y2, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y0, Y0
+	VMOVUPS      32(DX), Y1
+	VMOVUPS      32(BX), Y2
+	VMOVUPS      32(R9), Y7
+	VDIVPS       Y2, Y1, Y1
+	VCVTDQ2PS    Y7, Y7
+	VROUNDPS     $0x08, Y1, Y2
+	VSUBPS       Y7, Y4, Y8
+	VMAXPS       Y2, Y8, Y2
+	VSUBPS       Y7, Y6, Y8
+	VMINPS       Y2, Y8, Y2
+	VADDPS       Y7, Y2, Y2
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y2, Y2
+	VANDPS       Y2, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VMOVUPS      64(DX), Y1
+	VMOVUPS      64(BX), Y2
+	VMOVUPS      64(R9), Y7
+	VDIVPS       Y2, Y1, Y1
+	VCVTDQ2PS    Y7, Y7
+	VROUNDPS     $0x08, Y1, Y2
+	VSUBPS       Y7, Y4, Y8
+	VMAXPS       Y2, Y8, Y2
+	VSUBPS       Y7, Y6, Y8
+	VMINPS       Y2, Y8, Y2
+	VADDPS       Y7, Y2, Y2
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y2, Y2
+	VANDPS       Y2, Y1, Y1
+	VMOVUPS      96(DX), Y2
+	VMOVUPS      96(BX), Y7
+	VMOVUPS      96(R9), Y8
+	VDIVPS       Y7, Y2, Y2
+	VCVTDQ2PS    Y8, Y8
+	VROUNDPS     $0x08, Y2, Y7
+	VSUBPS       Y8, Y4, Y4
+	VMAXPS       Y7, Y4, Y7
+	VSUBPS       Y8, Y6, Y6
+	VMINPS       Y7, Y6, Y7
+	VADDPS       Y8, Y7, Y7
+	VCMPPS       $0x07, Y2, Y2, Y2
+	VCVTPS2DQ    Y7, Y7
+	VANDPS       Y7, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VXORPS       Y2, Y2, Y2
+	VPSUBD       Y3, Y2, Y3
+	VPMAXSD      Y2, Y3, Y3
+	VPSUBD       Y3, Y2, Y3
+	VBROADCASTSS ·word000000ff+0(SB), Y4
+	VPAND        Y4, Y3, Y3
+	VPACKSSDW    Y3, Y3, Y3
+	VPACKUSWB    Y3, Y3, Y3
+	VPERMD       Y3, Y15, Y3
+	VPMAXSD      Y2, Y5, Y5
+	VPAND        Y4, Y5, Y5
+	VPACKSSDW    Y5, Y5, Y5
+	VPACKUSWB    Y5, Y5, Y5
+	VPERMD       Y5, Y15, Y5
+	CMPL         R10, $+2
+	JNE          other25
+	VPACKSSWB    Y1, Y0, Y2
+	VPMAXSB      Y3, Y2, Y2
+	VPMINSB      Y5, Y2, Y2
+	VPERMD       Y2, Y15, Y2
+	VMOVUPS      Y2, (SI)
+	ADDQ         $+32, SI
 
 stored28:
 	CMPQ         592(SP), $+3
@@ -1787,54 +1789,53 @@ stored28:
 	MOVQ         448(SP), R9
 	CMPQ         592(SP), $+2
 	JEQ          short2back
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS (R8), Y7
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (R8), Y10
 	VBROADCASTSS (R9), Y0
-	VPACKSSDW    Y0, Y0, Y6
+	VPACKSSDW    Y0, Y0, Y9
 	JMP          groupback
 
 other25:
 	JGT        unsigned26
-	VPACKSSWB  Y1, Y0, Y4
-	VPMAXSB    Y3, Y4, Y4
-	VPMINSB    Y2, Y4, Y4
-	VPERMD     Y4, Y13, Y4
+	VPACKSSWB  Y1, Y0, Y2
+	VPMAXSB    Y3, Y2, Y2
+	VPMINSB    Y5, Y2, Y2
+	VPERMD     Y2, Y15, Y2
 	JPS        crumbs27
-	VPAND      ·word0f0f0f0f+0(SB), Y4, Y4
-	VPMADDUBSW ·word10011001+0(SB), Y4, Y4
-	VPACKUSWB  Y4, Y4, Y4
-	VPERMQ     $0x08, Y4, Y4
-	VMOVUPS    X4, (SI)
+	VPAND      ·word0f0f0f0f+0(SB), Y2, Y2
+	VPMADDUBSW ·word10011001+0(SB), Y2, Y2
+	VPACKUSWB  Y2, Y2, Y2
+	VPERMQ     $0x08, Y2, Y2
+	VMOVUPS    X2, (SI)
 	ADDQ       $+16, SI
 	JMP        stored28
 
 crumbs27:
-	VPAND      ·word03030303+0(SB), Y4, Y4
-	VPMADDUBSW ·word04010401+0(SB), Y4, Y4
-	VPMADDWD   ·word00100001+0(SB), Y4, Y4
-	VPACKUSDW  Y4, Y4, Y4
-	VPERMQ     $0x08, Y4, Y4
-	VPACKUSWB  X4, X4, X4
-	VMOVQ      X4, (SI)
+	VPAND      ·word03030303+0(SB), Y2, Y2
+	VPMADDUBSW ·word04010401+0(SB), Y2, Y2
+	VPMADDWD   ·word00100001+0(SB), Y2, Y2
+	VPACKUSDW  Y2, Y2, Y2
+	VPERMQ     $0x08, Y2, Y2
+	VPACKUSWB  X2, X2, X2
+	VMOVQ      X2, (SI)
 	ADDQ       $+8, SI
 	JMP        stored28
 
 unsigned26:
-	VPACKUSWB Y1, Y0, Y4
-	VPMAXUB   Y3, Y4, Y4
-	VPMINUB   Y2, Y4, Y4
-	VPERMD    Y4, Y13, Y4
-	VMOVUPS   Y4, (SI)
+	VPACKUSWB Y1, Y0, Y2
+	VPMAXUB   Y3, Y2, Y2
+	VPMINUB   Y5, Y2, Y2
+	VPERMD    Y2, Y15, Y2
+	VMOVUPS   Y2, (SI)
 	ADDQ      $+32, SI
 	JMP       stored28
 
 // func QuantizeMinvalAVX2(q *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, layout int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·QuantizeMinvalAVX2(SB), $1888-80
+TEXT ·QuantizeMinvalAVX2(SB), $1504-80
 	// pointers: SI q, DX x, BX scale, R8 recip, R9 minval, DI elements left, R11 groups left, R12 length
-	// per call: Y15 least, Y10 most, Y14 Narrow16, Y13 0xff, Y0 And, Y0 Narrow16, Y11 NarrowU8, Y0 And, Y0 Narrow16, Y9 NarrowU8, Y12 table
-	// per group: Y8 scale, Y7 recip, Y6 minval
-	// loaded at each use: 0x80008000
+	// per call: Y0 least, Y0 most, Y15 Narrow16, Y1 0xff, Y0 And, Y0 Narrow16, Y13 NarrowU8, Y0 And, Y0 Narrow16, Y12 NarrowU8, Y11 0x80008000, Y14 table
+	// per group: Y10 scale, Y9 recip, Y8 minval
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), SI
 	MOVQ         x+8(FP), DX
@@ -1842,19 +1843,20 @@ TEXT ·QuantizeMinvalAVX2(SB), $1888-80
 	MOVQ         recip+24(FP), R8
 	MOVQ         minval+32(FP), R9
 	MOVL         layout+48(FP), R10
-	VBROADCASTSS least+40(FP), Y15
-	VPACKSSDW    Y15, Y15, Y14
-	VBROADCASTSS ·word000000ff+0(SB), Y13
-	VPAND        Y13, Y15, Y0
+	VBROADCASTSS least+40(FP), Y0
+	VPACKSSDW    Y0, Y0, Y15
+	VBROADCASTSS ·word000000ff+0(SB), Y1
+	VPAND        Y1, Y0, Y0
 	VPACKSSDW    Y0, Y0, Y0
-	VMOVUPS      ·bytes270d3b65+0(SB), Y12
+	VMOVUPS      ·bytes270d3b65+0(SB), Y14
 	VPACKUSWB    Y0, Y0, Y0
-	VPERMD       Y0, Y12, Y11
-	VBROADCASTSS most+44(FP), Y10
-	VPAND        Y13, Y10, Y0
+	VPERMD       Y0, Y14, Y13
+	VBROADCASTSS most+44(FP), Y0
+	VPAND        Y1, Y0, Y0
 	VPACKSSDW    Y0, Y0, Y0
 	VPACKUSWB    Y0, Y0, Y0
-	VPERMD       Y0, Y12, Y9
+	VPERMD       Y0, Y14, Y12
+	VBROADCASTSS ·word80008000+0(SB), Y11
 	MOVQ         groups+56(FP), R11
 	MOVQ         length+64(FP), R12
 	CMPQ         R12, $+1
@@ -1883,54 +1885,53 @@ groupbegin:
 	PCALIGN $0x20
 
 groupnext:
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS (R8), Y7
-	VBROADCASTSS (R9), Y6
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS (R9), Y8
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
 	VMOVUPS      (DX), Y0
-	VSUBPS       Y6, Y0, Y0
-	VMULPS       Y7, Y0, Y1
-	VFNMADD231PS Y8, Y1, Y0
-	VFMADD231PS  Y7, Y0, Y1
+	VSUBPS       Y8, Y0, Y0
+	VMULPS       Y9, Y0, Y1
+	VFNMADD231PS Y10, Y1, Y0
+	VFMADD231PS  Y9, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
 	VMOVUPS      32(DX), Y0
-	VSUBPS       Y6, Y0, Y0
-	VMULPS       Y7, Y0, Y2
-	VFNMADD231PS Y8, Y2, Y0
-	VFMADD231PS  Y7, Y0, Y2
+	VSUBPS       Y8, Y0, Y0
+	VMULPS       Y9, Y0, Y2
+	VFNMADD231PS Y10, Y2, Y0
+	VFMADD231PS  Y9, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y14, Y1, Y0
+	VPADDSW      Y15, Y1, Y0
 	VMOVUPS      64(DX), Y2
-	VSUBPS       Y6, Y2, Y2
-	VMULPS       Y7, Y2, Y3
-	VFNMADD231PS Y8, Y3, Y2
-	VFMADD231PS  Y7, Y2, Y3
+	VSUBPS       Y8, Y2, Y2
+	VMULPS       Y9, Y2, Y3
+	VFNMADD231PS Y10, Y3, Y2
+	VFMADD231PS  Y9, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
 	VMOVUPS      96(DX), Y2
-	VSUBPS       Y6, Y2, Y2
-	VMULPS       Y7, Y2, Y4
-	VFNMADD231PS Y8, Y4, Y2
-	VFMADD231PS  Y7, Y2, Y4
+	VSUBPS       Y8, Y2, Y2
+	VMULPS       Y9, Y2, Y4
+	VFNMADD231PS Y10, Y4, Y2
+	VFMADD231PS  Y9, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y14, Y3, Y2
-	VBROADCASTSS ·word80008000+0(SB), Y4
+	VPADDSW      Y15, Y3, Y2
 	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
+	VPCMPEQW     Y11, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          grouprare
 	CMPL         R10, $+2
 	JNE          other1
 	VPACKSSWB    Y2, Y0, Y1
-	VPMAXSB      Y11, Y1, Y1
-	VPMINSB      Y9, Y1, Y1
-	VPERMD       Y1, Y12, Y1
+	VPMAXSB      Y13, Y1, Y1
+	VPMINSB      Y12, Y1, Y1
+	VPERMD       Y1, Y14, Y1
 	VMOVUPS      Y1, (SI)
 	ADDQ         $+32, SI
 
@@ -1953,19 +1954,22 @@ groupwhole:
 	JMP   return
 
 grouptomeet:
-	NEGQ    R11
-	XORL    R13, R13
-	LEAQ    ·bytes839c9385+0(SB), R15
-	PCALIGN $0x20
+	NEGQ         R11
+	XORL         R13, R13
+	LEAQ         ·bytes839c9385+0(SB), R15
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS (R9), Y8
+	PCALIGN      $0x20
 
 groupmeet:
-	MOVQ         R11, 984(SP)
-	VMOVUPS      (DX), Y0
-	VBROADCASTSS (BX)(R13*4), Y1
-	VBROADCASTSS (R8)(R13*4), Y2
-	VBROADCASTSS (R9)(R13*4), Y3
-	ADDQ         $+8, R11
-	JGT          groupmeet0mix
+	MOVQ    R11, 600(SP)
+	VMOVUPS (DX), Y0
+	VMOVAPS Y10, Y1
+	VMOVAPS Y9, Y2
+	VMOVAPS Y8, Y3
+	ADDQ    $+8, R11
+	JGT     groupmeet0mix
 
 groupmeet0:
 	VSUBPS       Y3, Y0, Y0
@@ -1974,9 +1978,9 @@ groupmeet0:
 	VFMADD231PS  Y2, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
 	VMOVUPS      32(DX), Y0
-	VBROADCASTSS (BX)(R13*4), Y1
-	VBROADCASTSS (R8)(R13*4), Y2
-	VBROADCASTSS (R9)(R13*4), Y4
+	VMOVAPS      Y10, Y1
+	VMOVAPS      Y9, Y2
+	VMOVAPS      Y8, Y4
 	ADDQ         $+8, R11
 	JGT          groupmeet1mix
 
@@ -1987,11 +1991,11 @@ groupmeet1:
 	VFMADD231PS  Y2, Y0, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y14, Y3, Y0
+	VPADDSW      Y15, Y3, Y0
 	VMOVUPS      64(DX), Y1
-	VBROADCASTSS (BX)(R13*4), Y2
-	VBROADCASTSS (R8)(R13*4), Y4
-	VBROADCASTSS (R9)(R13*4), Y5
+	VMOVAPS      Y10, Y2
+	VMOVAPS      Y9, Y4
+	VMOVAPS      Y8, Y5
 	ADDQ         $+8, R11
 	JGT          groupmeet2mix
 
@@ -2002,9 +2006,9 @@ groupmeet2:
 	VFMADD231PS  Y4, Y1, Y5
 	VCVTPS2DQ    Y5, Y5
 	VMOVUPS      96(DX), Y1
-	VBROADCASTSS (BX)(R13*4), Y2
-	VBROADCASTSS (R8)(R13*4), Y4
-	VBROADCASTSS (R9)(R13*4), Y6
+	VMOVAPS      Y10, Y2
+	VMOVAPS      Y9, Y4
+	VMOVAPS      Y8, Y6
 	ADDQ         $+8, R11
 	JGT          groupmeet3mix
 
@@ -2015,19 +2019,18 @@ groupmeet3:
 	VFMADD231PS  Y4, Y1, Y6
 	VCVTPS2DQ    Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
-	VPADDSW      Y14, Y5, Y1
-	VBROADCASTSS ·word80008000+0(SB), Y2
+	VPADDSW      Y15, Y5, Y1
 	VPMINSW      Y5, Y3, Y3
-	VPCMPEQW     Y2, Y3, Y3
+	VPCMPEQW     Y11, Y3, Y3
 	VPMOVMSKB    Y3, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
 	CMPL         R10, $+2
 	JNE          other5
 	VPACKSSWB    Y1, Y0, Y2
-	VPMAXSB      Y11, Y2, Y2
-	VPMINSB      Y9, Y2, Y2
-	VPERMD       Y2, Y12, Y2
+	VPMAXSB      Y13, Y2, Y2
+	VPMINSB      Y12, Y2, Y2
+	VPERMD       Y2, Y14, Y2
 	VMOVUPS      Y2, (SI)
 	ADDQ         $+32, SI
 
@@ -2052,9 +2055,9 @@ grouptail:
 	JEQ          return
 	CMPQ         R11, DI
 	JLT          groupodd
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS (R8), Y7
-	VBROADCASTSS (R9), Y6
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS (R9), Y8
 	MOVQ         SI, (SP)
 	LEAQ         8(SP), SI
 	LEAQ         48(SP), AX
@@ -2092,7 +2095,7 @@ short2loop:
 	VFMADD231PS  Y2, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
 	VPACKSSDW    Y1, Y3, Y3
-	VPADDSW      Y14, Y3, Y0
+	VPADDSW      Y15, Y3, Y0
 	VMOVUPS      64(DX), Y1
 	VBROADCASTSS 4(R9), Y2
 	VSUBPS       Y2, Y1, Y1
@@ -2109,19 +2112,18 @@ short2loop:
 	VFMADD231PS  Y4, Y1, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y5, Y5
-	VPADDSW      Y14, Y5, Y1
-	VBROADCASTSS ·word80008000+0(SB), Y2
+	VPADDSW      Y15, Y5, Y1
 	VPMINSW      Y5, Y3, Y3
-	VPCMPEQW     Y2, Y3, Y3
+	VPCMPEQW     Y11, Y3, Y3
 	VPMOVMSKB    Y3, AX
 	TESTL        AX, AX
 	JNE          short2rare
 	CMPL         R10, $+2
 	JNE          other9
 	VPACKSSWB    Y1, Y0, Y2
-	VPMAXSB      Y11, Y2, Y2
-	VPMINSB      Y9, Y2, Y2
-	VPERMD       Y2, Y12, Y2
+	VPMAXSB      Y13, Y2, Y2
+	VPMINSB      Y12, Y2, Y2
+	VPERMD       Y2, Y14, Y2
 	VMOVUPS      Y2, (SI)
 	ADDQ         $+32, SI
 
@@ -2138,7 +2140,7 @@ short2back:
 
 lanes:
 	MOVQ R11, DI
-	MOVQ $+0, 992(SP)
+	MOVQ $+0, 608(SP)
 
 lanerow:
 	CMPQ    DI, $+32
@@ -2163,7 +2165,7 @@ laneloop:
 	VFMADD231PS  Y2, Y0, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y14, Y3, Y0
+	VPADDSW      Y15, Y3, Y0
 	VMOVUPS      64(DX), Y1
 	VMOVUPS      64(BX), Y2
 	VMOVUPS      64(R8), Y4
@@ -2181,19 +2183,18 @@ laneloop:
 	VFMADD231PS  Y4, Y1, Y6
 	VCVTPS2DQ    Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
-	VPADDSW      Y14, Y5, Y1
-	VBROADCASTSS ·word80008000+0(SB), Y2
+	VPADDSW      Y15, Y5, Y1
 	VPMINSW      Y5, Y3, Y3
-	VPCMPEQW     Y2, Y3, Y3
+	VPCMPEQW     Y11, Y3, Y3
 	VPMOVMSKB    Y3, AX
 	TESTL        AX, AX
 	JNE          lanerare
 	CMPL         R10, $+2
 	JNE          other13
 	VPACKSSWB    Y1, Y0, Y2
-	VPMAXSB      Y11, Y2, Y2
-	VPMINSB      Y9, Y2, Y2
-	VPERMD       Y2, Y12, Y2
+	VPMAXSB      Y13, Y2, Y2
+	VPMINSB      Y12, Y2, Y2
+	VPERMD       Y2, Y14, Y2
 	VMOVUPS      Y2, (SI)
 	ADDQ         $+32, SI
 
@@ -2215,7 +2216,7 @@ laneback:
 	CALL  ·stageOutCodesAVX2(SB)
 
 laneend:
-	CMPQ 992(SP), $+1
+	CMPQ 608(SP), $+1
 	JEQ  groupodddone
 	JMP  return
 
@@ -2238,45 +2239,44 @@ groupstream:
 	PREFETCHT1   (DX)(CX*1)
 	PREFETCHT1   64(DX)(CX*1)
 	VMOVUPS      (DX), Y0
-	VSUBPS       Y6, Y0, Y0
-	VMULPS       Y7, Y0, Y1
-	VFNMADD231PS Y8, Y1, Y0
-	VFMADD231PS  Y7, Y0, Y1
+	VSUBPS       Y8, Y0, Y0
+	VMULPS       Y9, Y0, Y1
+	VFNMADD231PS Y10, Y1, Y0
+	VFMADD231PS  Y9, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
 	VMOVUPS      32(DX), Y0
-	VSUBPS       Y6, Y0, Y0
-	VMULPS       Y7, Y0, Y2
-	VFNMADD231PS Y8, Y2, Y0
-	VFMADD231PS  Y7, Y0, Y2
+	VSUBPS       Y8, Y0, Y0
+	VMULPS       Y9, Y0, Y2
+	VFNMADD231PS Y10, Y2, Y0
+	VFMADD231PS  Y9, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y14, Y1, Y0
+	VPADDSW      Y15, Y1, Y0
 	VMOVUPS      64(DX), Y2
-	VSUBPS       Y6, Y2, Y2
-	VMULPS       Y7, Y2, Y3
-	VFNMADD231PS Y8, Y3, Y2
-	VFMADD231PS  Y7, Y2, Y3
+	VSUBPS       Y8, Y2, Y2
+	VMULPS       Y9, Y2, Y3
+	VFNMADD231PS Y10, Y3, Y2
+	VFMADD231PS  Y9, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
 	VMOVUPS      96(DX), Y2
-	VSUBPS       Y6, Y2, Y2
-	VMULPS       Y7, Y2, Y4
-	VFNMADD231PS Y8, Y4, Y2
-	VFMADD231PS  Y7, Y2, Y4
+	VSUBPS       Y8, Y2, Y2
+	VMULPS       Y9, Y2, Y4
+	VFNMADD231PS Y10, Y4, Y2
+	VFMADD231PS  Y9, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y14, Y3, Y2
-	VBROADCASTSS ·word80008000+0(SB), Y4
+	VPADDSW      Y15, Y3, Y2
 	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
+	VPCMPEQW     Y11, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          grouprare
 	CMPL         R10, $+2
 	JNE          other17
 	VPACKSSWB    Y2, Y0, Y1
-	VPMAXSB      Y11, Y1, Y1
-	VPMINSB      Y9, Y1, Y1
-	VPERMD       Y1, Y12, Y1
+	VPMAXSB      Y13, Y1, Y1
+	VPMINSB      Y12, Y1, Y1
+	VPERMD       Y1, Y14, Y1
 	VMOVNTPS     Y1, (SI)
 	ADDQ         $+32, SI
 
@@ -2290,9 +2290,9 @@ stored20:
 other1:
 	JGT        unsigned2
 	VPACKSSWB  Y2, Y0, Y1
-	VPMAXSB    Y11, Y1, Y1
-	VPMINSB    Y9, Y1, Y1
-	VPERMD     Y1, Y12, Y1
+	VPMAXSB    Y13, Y1, Y1
+	VPMINSB    Y12, Y1, Y1
+	VPERMD     Y1, Y14, Y1
 	JPS        crumbs3
 	VPAND      ·word0f0f0f0f+0(SB), Y1, Y1
 	VPMADDUBSW ·word10011001+0(SB), Y1, Y1
@@ -2315,9 +2315,9 @@ crumbs3:
 
 unsigned2:
 	VPACKUSWB Y2, Y0, Y1
-	VPMAXUB   Y11, Y1, Y1
-	VPMINUB   Y9, Y1, Y1
-	VPERMD    Y1, Y12, Y1
+	VPMAXUB   Y13, Y1, Y1
+	VPMINUB   Y12, Y1, Y1
+	VPERMD    Y1, Y14, Y1
 	VMOVUPS   Y1, (SI)
 	ADDQ      $+32, SI
 	JMP       stored4
@@ -2330,12 +2330,12 @@ grouprare:
 groupmeet0mix:
 	INCQ         R13
 	VMOVUPS      32(R15)(R11*4), Y4
-	VBROADCASTSS (BX)(R13*4), Y5
-	VBLENDVPS    Y4, Y5, Y1, Y1
-	VBROADCASTSS (R8)(R13*4), Y5
-	VBLENDVPS    Y4, Y5, Y2, Y2
-	VBROADCASTSS (R9)(R13*4), Y5
-	VBLENDVPS    Y4, Y5, Y3, Y3
+	VBROADCASTSS (BX)(R13*4), Y10
+	VBLENDVPS    Y4, Y10, Y1, Y1
+	VBROADCASTSS (R8)(R13*4), Y9
+	VBLENDVPS    Y4, Y9, Y2, Y2
+	VBROADCASTSS (R9)(R13*4), Y8
+	VBLENDVPS    Y4, Y8, Y3, Y3
 	SUBQ         R12, R11
 	JGT          groupmeet0mix
 	JMP          groupmeet0
@@ -2343,12 +2343,12 @@ groupmeet0mix:
 groupmeet1mix:
 	INCQ         R13
 	VMOVUPS      32(R15)(R11*4), Y5
-	VBROADCASTSS (BX)(R13*4), Y6
-	VBLENDVPS    Y5, Y6, Y1, Y1
-	VBROADCASTSS (R8)(R13*4), Y6
-	VBLENDVPS    Y5, Y6, Y2, Y2
-	VBROADCASTSS (R9)(R13*4), Y6
-	VBLENDVPS    Y5, Y6, Y4, Y4
+	VBROADCASTSS (BX)(R13*4), Y10
+	VBLENDVPS    Y5, Y10, Y1, Y1
+	VBROADCASTSS (R8)(R13*4), Y9
+	VBLENDVPS    Y5, Y9, Y2, Y2
+	VBROADCASTSS (R9)(R13*4), Y8
+	VBLENDVPS    Y5, Y8, Y4, Y4
 	SUBQ         R12, R11
 	JGT          groupmeet1mix
 	JMP          groupmeet1
@@ -2356,12 +2356,12 @@ groupmeet1mix:
 groupmeet2mix:
 	INCQ         R13
 	VMOVUPS      32(R15)(R11*4), Y6
-	VBROADCASTSS (BX)(R13*4), Y7
-	VBLENDVPS    Y6, Y7, Y2, Y2
-	VBROADCASTSS (R8)(R13*4), Y7
-	VBLENDVPS    Y6, Y7, Y4, Y4
-	VBROADCASTSS (R9)(R13*4), Y7
-	VBLENDVPS    Y6, Y7, Y5, Y5
+	VBROADCASTSS (BX)(R13*4), Y10
+	VBLENDVPS    Y6, Y10, Y2, Y2
+	VBROADCASTSS (R8)(R13*4), Y9
+	VBLENDVPS    Y6, Y9, Y4, Y4
+	VBROADCASTSS (R9)(R13*4), Y8
+	VBLENDVPS    Y6, Y8, Y5, Y5
 	SUBQ         R12, R11
 	JGT          groupmeet2mix
 	JMP          groupmeet2
@@ -2369,10 +2369,10 @@ groupmeet2mix:
 groupmeet3mix:
 	INCQ         R13
 	VMOVUPS      32(R15)(R11*4), Y7
-	VBROADCASTSS (BX)(R13*4), Y8
-	VBLENDVPS    Y7, Y8, Y2, Y2
-	VBROADCASTSS (R8)(R13*4), Y8
-	VBLENDVPS    Y7, Y8, Y4, Y4
+	VBROADCASTSS (BX)(R13*4), Y10
+	VBLENDVPS    Y7, Y10, Y2, Y2
+	VBROADCASTSS (R8)(R13*4), Y9
+	VBLENDVPS    Y7, Y9, Y4, Y4
 	VBROADCASTSS (R9)(R13*4), Y8
 	VBLENDVPS    Y7, Y8, Y6, Y6
 	SUBQ         R12, R11
@@ -2382,9 +2382,9 @@ groupmeet3mix:
 other5:
 	JGT        unsigned6
 	VPACKSSWB  Y1, Y0, Y2
-	VPMAXSB    Y11, Y2, Y2
-	VPMINSB    Y9, Y2, Y2
-	VPERMD     Y2, Y12, Y2
+	VPMAXSB    Y13, Y2, Y2
+	VPMINSB    Y12, Y2, Y2
+	VPERMD     Y2, Y14, Y2
 	JPS        crumbs7
 	VPAND      ·word0f0f0f0f+0(SB), Y2, Y2
 	VPMADDUBSW ·word10011001+0(SB), Y2, Y2
@@ -2407,37 +2407,37 @@ crumbs7:
 
 unsigned6:
 	VPACKUSWB Y1, Y0, Y2
-	VPMAXUB   Y11, Y2, Y2
-	VPMINUB   Y9, Y2, Y2
-	VPERMD    Y2, Y12, Y2
+	VPMAXUB   Y13, Y2, Y2
+	VPMINUB   Y12, Y2, Y2
+	VPERMD    Y2, Y14, Y2
 	VMOVUPS   Y2, (SI)
 	ADDQ      $+32, SI
 	JMP       stored8
 
 groupmeetrare:
-	MOVQ 984(SP), R11
+	MOVQ 600(SP), R11
 	NEGQ R11
 
 groupodd:
-	MOVQ DI, 984(SP)
+	MOVQ DI, 600(SP)
 	CMPQ DI, $+64
 	JLT  grouprepeat
 	MOVL $0x00000040, DI
 
 grouprepeat:
-	LEAQ 1000(SP), AX
+	LEAQ 616(SP), AX
 	CALL ·repeatBXAVX2(SB)
 	CALL ·repeatR8AVX2(SB)
 	CALL ·repeatR9AVX2(SB)
 	MOVQ R15, R11
-	MOVQ $+1, 992(SP)
+	MOVQ $+1, 608(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 1288(SP), BX
-	MOVQ 1584(SP), R8
-	MOVQ 1880(SP), R9
-	MOVQ 984(SP), DI
+	MOVQ 904(SP), BX
+	MOVQ 1200(SP), R8
+	MOVQ 1496(SP), R9
+	MOVQ 600(SP), DI
 	CMPQ DI, $+65
 	JLT  return
 	SUBQ $+64, DI
@@ -2462,7 +2462,7 @@ short2stream:
 	VFMADD231PS  Y2, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
 	VPACKSSDW    Y1, Y3, Y3
-	VPADDSW      Y14, Y3, Y0
+	VPADDSW      Y15, Y3, Y0
 	VMOVUPS      64(DX), Y1
 	VBROADCASTSS 4(R9), Y2
 	VSUBPS       Y2, Y1, Y1
@@ -2479,19 +2479,18 @@ short2stream:
 	VFMADD231PS  Y4, Y1, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y5, Y5
-	VPADDSW      Y14, Y5, Y1
-	VBROADCASTSS ·word80008000+0(SB), Y2
+	VPADDSW      Y15, Y5, Y1
 	VPMINSW      Y5, Y3, Y3
-	VPCMPEQW     Y2, Y3, Y3
+	VPCMPEQW     Y11, Y3, Y3
 	VPMOVMSKB    Y3, AX
 	TESTL        AX, AX
 	JNE          short2rare
 	CMPL         R10, $+2
 	JNE          other21
 	VPACKSSWB    Y1, Y0, Y2
-	VPMAXSB      Y11, Y2, Y2
-	VPMINSB      Y9, Y2, Y2
-	VPERMD       Y2, Y12, Y2
+	VPMAXSB      Y13, Y2, Y2
+	VPMINSB      Y12, Y2, Y2
+	VPERMD       Y2, Y14, Y2
 	VMOVNTPS     Y2, (SI)
 	ADDQ         $+32, SI
 
@@ -2508,9 +2507,9 @@ stored24:
 other9:
 	JGT        unsigned10
 	VPACKSSWB  Y1, Y0, Y2
-	VPMAXSB    Y11, Y2, Y2
-	VPMINSB    Y9, Y2, Y2
-	VPERMD     Y2, Y12, Y2
+	VPMAXSB    Y13, Y2, Y2
+	VPMINSB    Y12, Y2, Y2
+	VPERMD     Y2, Y14, Y2
 	JPS        crumbs11
 	VPAND      ·word0f0f0f0f+0(SB), Y2, Y2
 	VPMADDUBSW ·word10011001+0(SB), Y2, Y2
@@ -2533,9 +2532,9 @@ crumbs11:
 
 unsigned10:
 	VPACKUSWB Y1, Y0, Y2
-	VPMAXUB   Y11, Y2, Y2
-	VPMINUB   Y9, Y2, Y2
-	VPERMD    Y2, Y12, Y2
+	VPMAXUB   Y13, Y2, Y2
+	VPMINUB   Y12, Y2, Y2
+	VPERMD    Y2, Y14, Y2
 	VMOVUPS   Y2, (SI)
 	ADDQ      $+32, SI
 	JMP       stored12
@@ -2548,9 +2547,9 @@ short2rare:
 other13:
 	JGT        unsigned14
 	VPACKSSWB  Y1, Y0, Y2
-	VPMAXSB    Y11, Y2, Y2
-	VPMINSB    Y9, Y2, Y2
-	VPERMD     Y2, Y12, Y2
+	VPMAXSB    Y13, Y2, Y2
+	VPMINSB    Y12, Y2, Y2
+	VPERMD     Y2, Y14, Y2
 	JPS        crumbs15
 	VPAND      ·word0f0f0f0f+0(SB), Y2, Y2
 	VPMADDUBSW ·word10011001+0(SB), Y2, Y2
@@ -2573,9 +2572,9 @@ crumbs15:
 
 unsigned14:
 	VPACKUSWB Y1, Y0, Y2
-	VPMAXUB   Y11, Y2, Y2
-	VPMINUB   Y9, Y2, Y2
-	VPERMD    Y2, Y12, Y2
+	VPMAXUB   Y13, Y2, Y2
+	VPMINUB   Y12, Y2, Y2
+	VPERMD    Y2, Y14, Y2
 	VMOVUPS   Y2, (SI)
 	ADDQ      $+32, SI
 	JMP       stored16
@@ -2597,9 +2596,9 @@ lanestage:
 other17:
 	JGT        unsigned18
 	VPACKSSWB  Y2, Y0, Y1
-	VPMAXSB    Y11, Y1, Y1
-	VPMINSB    Y9, Y1, Y1
-	VPERMD     Y1, Y12, Y1
+	VPMAXSB    Y13, Y1, Y1
+	VPMINSB    Y12, Y1, Y1
+	VPERMD     Y1, Y14, Y1
 	JPS        crumbs19
 	VPAND      ·word0f0f0f0f+0(SB), Y1, Y1
 	VPMADDUBSW ·word10011001+0(SB), Y1, Y1
@@ -2622,9 +2621,9 @@ crumbs19:
 
 unsigned18:
 	VPACKUSWB Y2, Y0, Y1
-	VPMAXUB   Y11, Y1, Y1
-	VPMINUB   Y9, Y1, Y1
-	VPERMD    Y1, Y12, Y1
+	VPMAXUB   Y13, Y1, Y1
+	VPMINUB   Y12, Y1, Y1
+	VPERMD    Y1, Y14, Y1
 	VMOVNTPS  Y1, (SI)
 	ADDQ      $+32, SI
 	JMP       stored20
@@ -2632,9 +2631,9 @@ unsigned18:
 other21:
 	JGT        unsigned22
 	VPACKSSWB  Y1, Y0, Y2
-	VPMAXSB    Y11, Y2, Y2
-	VPMINSB    Y9, Y2, Y2
-	VPERMD     Y2, Y12, Y2
+	VPMAXSB    Y13, Y2, Y2
+	VPMINSB    Y12, Y2, Y2
+	VPERMD     Y2, Y14, Y2
 	JPS        crumbs23
 	VPAND      ·word0f0f0f0f+0(SB), Y2, Y2
 	VPMADDUBSW ·word10011001+0(SB), Y2, Y2
@@ -2657,9 +2656,9 @@ crumbs23:
 
 unsigned22:
 	VPACKUSWB Y1, Y0, Y2
-	VPMAXUB   Y11, Y2, Y2
-	VPMINUB   Y9, Y2, Y2
-	VPERMD    Y2, Y12, Y2
+	VPMAXUB   Y13, Y2, Y2
+	VPMINUB   Y12, Y2, Y2
+	VPERMD    Y2, Y14, Y2
 	VMOVNTPS  Y2, (SI)
 	ADDQ      $+32, SI
 	JMP       stored24
@@ -2671,77 +2670,80 @@ spread:
 	CALL ·spreadR9AVX2(SB)
 
 rare:
-	VMOVUPS   (DX), Y0
-	VMOVUPS   (BX), Y1
-	VSUBPS    (R9), Y0, Y0
-	VDIVPS    Y1, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y1
-	VCVTDQ2PS Y15, Y2
-	VSUBPS    Y2, Y2, Y3
-	VMAXPS    Y1, Y3, Y1
-	VCVTDQ2PS Y10, Y4
-	VSUBPS    Y2, Y4, Y4
-	VMINPS    Y1, Y4, Y1
-	VADDPS    Y2, Y1, Y1
-	VCMPPS    $0x07, Y0, Y0, Y0
-	VCVTPS2DQ Y1, Y1
-	VANDPS    Y1, Y0, Y0
-	VMOVUPS   32(DX), Y1
-	VMOVUPS   32(BX), Y5
-	VSUBPS    32(R9), Y1, Y1
-	VDIVPS    Y5, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y3, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y2, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	VPACKSSDW Y1, Y0, Y0
-	VMOVUPS   64(DX), Y1
-	VMOVUPS   64(BX), Y5
-	VSUBPS    64(R9), Y1, Y1
-	VDIVPS    Y5, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y3, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y2, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	VMOVUPS   96(DX), Y5
-	VMOVUPS   96(BX), Y6
-	VSUBPS    96(R9), Y5, Y5
-	VDIVPS    Y6, Y5, Y5
-	VROUNDPS  $0x08, Y5, Y6
-	VMAXPS    Y6, Y3, Y6
-	VMINPS    Y6, Y4, Y6
-	VADDPS    Y2, Y6, Y6
-	VCMPPS    $0x07, Y5, Y5, Y5
-	VCVTPS2DQ Y6, Y6
-	VANDPS    Y6, Y5, Y5
-	VPACKSSDW Y5, Y1, Y1
-	VXORPS    Y2, Y2, Y2
-	VPSUBD    Y15, Y2, Y3
-	VPMAXSD   Y2, Y3, Y3
-	VPSUBD    Y3, Y2, Y3
-	VPAND     Y13, Y3, Y3
-	VPACKSSDW Y3, Y3, Y3
-	VPACKUSWB Y3, Y3, Y3
-	VPERMD    Y3, Y12, Y3
-	VPMAXSD   Y2, Y10, Y2
-	VPAND     Y13, Y2, Y2
-	VPACKSSDW Y2, Y2, Y2
-	VPACKUSWB Y2, Y2, Y2
-	VPERMD    Y2, Y12, Y2
-	CMPL      R10, $+2
-	JNE       other25
-	VPACKSSWB Y1, Y0, Y4
-	VPMAXSB   Y3, Y4, Y4
-	VPMINSB   Y2, Y4, Y4
-	VPERMD    Y4, Y12, Y4
-	VMOVUPS   Y4, (SI)
-	ADDQ      $+32, SI
+	VMOVUPS      (DX), Y0
+	VMOVUPS      (BX), Y1
+	VSUBPS       (R9), Y0, Y0
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y1
+	VBROADCASTSS least+40(FP), Y2
+	VCVTDQ2PS    Y2, Y3
+	VSUBPS       Y3, Y3, Y4
+	VMAXPS       Y1, Y4, Y1
+	VBROADCASTSS most+44(FP), Y5
+	VCVTDQ2PS    Y5, Y6
+	VSUBPS       Y3, Y6, Y6
+	VMINPS       Y1, Y6, Y1
+	VADDPS       Y3, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y0, Y0
+	VMOVUPS      32(DX), Y1
+	VMOVUPS      32(BX), Y7
+	VSUBPS       32(R9), Y1, Y1
+	VDIVPS       Y7, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y7
+	VMAXPS       Y7, Y4, Y7
+	VMINPS       Y7, Y6, Y7
+	VADDPS       Y3, Y7, Y7
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y7, Y7
+	VANDPS       Y7, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VMOVUPS      64(DX), Y1
+	VMOVUPS      64(BX), Y7
+	VSUBPS       64(R9), Y1, Y1
+	VDIVPS       Y7, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y7
+	VMAXPS       Y7, Y4, Y7
+	VMINPS       Y7, Y6, Y7
+	VADDPS       Y3, Y7, Y7
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y7, Y7
+	VANDPS       Y7, Y1, Y1
+	VMOVUPS      96(DX), Y7
+	VMOVUPS      96(BX), Y8
+	VSUBPS       96(R9), Y7, Y7
+	VDIVPS       Y8, Y7, Y7
+	VROUNDPS     $0x08, Y7, Y8
+	VMAXPS       Y8, Y4, Y8
+	VMINPS       Y8, Y6, Y8
+	VADDPS       Y3, Y8, Y8
+	VCMPPS       $0x07, Y7, Y7, Y7
+	VCVTPS2DQ    Y8, Y8
+	VANDPS       Y8, Y7, Y7
+	VPACKSSDW    Y7, Y1, Y1
+	VXORPS       Y3, Y3, Y3
+	VPSUBD       Y2, Y3, Y2
+	VPMAXSD      Y3, Y2, Y2
+	VPSUBD       Y2, Y3, Y2
+	VBROADCASTSS ·word000000ff+0(SB), Y4
+	VPAND        Y4, Y2, Y2
+	VPACKSSDW    Y2, Y2, Y2
+	VPACKUSWB    Y2, Y2, Y2
+	VPERMD       Y2, Y14, Y2
+	VPMAXSD      Y3, Y5, Y5
+	VPAND        Y4, Y5, Y5
+	VPACKSSDW    Y5, Y5, Y5
+	VPACKUSWB    Y5, Y5, Y5
+	VPERMD       Y5, Y14, Y5
+	CMPL         R10, $+2
+	JNE          other25
+	VPACKSSWB    Y1, Y0, Y3
+	VPMAXSB      Y2, Y3, Y3
+	VPMINSB      Y5, Y3, Y3
+	VPERMD       Y3, Y14, Y3
+	VMOVUPS      Y3, (SI)
+	ADDQ         $+32, SI
 
 stored28:
 	CMPQ         592(SP), $+3
@@ -2751,43 +2753,43 @@ stored28:
 	MOVQ         448(SP), R9
 	CMPQ         592(SP), $+2
 	JEQ          short2back
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS (R8), Y7
-	VBROADCASTSS (R9), Y6
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS (R9), Y8
 	JMP          groupback
 
 other25:
 	JGT        unsigned26
-	VPACKSSWB  Y1, Y0, Y4
-	VPMAXSB    Y3, Y4, Y4
-	VPMINSB    Y2, Y4, Y4
-	VPERMD     Y4, Y12, Y4
+	VPACKSSWB  Y1, Y0, Y3
+	VPMAXSB    Y2, Y3, Y3
+	VPMINSB    Y5, Y3, Y3
+	VPERMD     Y3, Y14, Y3
 	JPS        crumbs27
-	VPAND      ·word0f0f0f0f+0(SB), Y4, Y4
-	VPMADDUBSW ·word10011001+0(SB), Y4, Y4
-	VPACKUSWB  Y4, Y4, Y4
-	VPERMQ     $0x08, Y4, Y4
-	VMOVUPS    X4, (SI)
+	VPAND      ·word0f0f0f0f+0(SB), Y3, Y3
+	VPMADDUBSW ·word10011001+0(SB), Y3, Y3
+	VPACKUSWB  Y3, Y3, Y3
+	VPERMQ     $0x08, Y3, Y3
+	VMOVUPS    X3, (SI)
 	ADDQ       $+16, SI
 	JMP        stored28
 
 crumbs27:
-	VPAND      ·word03030303+0(SB), Y4, Y4
-	VPMADDUBSW ·word04010401+0(SB), Y4, Y4
-	VPMADDWD   ·word00100001+0(SB), Y4, Y4
-	VPACKUSDW  Y4, Y4, Y4
-	VPERMQ     $0x08, Y4, Y4
-	VPACKUSWB  X4, X4, X4
-	VMOVQ      X4, (SI)
+	VPAND      ·word03030303+0(SB), Y3, Y3
+	VPMADDUBSW ·word04010401+0(SB), Y3, Y3
+	VPMADDWD   ·word00100001+0(SB), Y3, Y3
+	VPACKUSDW  Y3, Y3, Y3
+	VPERMQ     $0x08, Y3, Y3
+	VPACKUSWB  X3, X3, X3
+	VMOVQ      X3, (SI)
 	ADDQ       $+8, SI
 	JMP        stored28
 
 unsigned26:
-	VPACKUSWB Y1, Y0, Y4
-	VPMAXUB   Y3, Y4, Y4
-	VPMINUB   Y2, Y4, Y4
-	VPERMD    Y4, Y12, Y4
-	VMOVUPS   Y4, (SI)
+	VPACKUSWB Y1, Y0, Y3
+	VPMAXUB   Y2, Y3, Y3
+	VPMINUB   Y5, Y3, Y3
+	VPERMD    Y3, Y14, Y3
+	VMOVUPS   Y3, (SI)
 	ADDQ      $+32, SI
 	JMP       stored28
 

@@ -4,7 +4,7 @@
 
 // func QuantizeFpF16BF16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, layout int32, elem int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT ·QuantizeFpF16BF16AVX2(SB), $1264-88
+TEXT ·QuantizeFpF16BF16AVX2(SB), $1008-88
 	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
 	// per call: Y15 least, Y14 ruler, Y13 weights, Y12 top, Y11 0x7f800000, Y10 0x7fffffff, Y9 table
 	// per group: Y8 scale, Y7 recip
@@ -149,13 +149,15 @@ groupwhole:
 	JMP   return
 
 grouptomeet:
-	NEGQ    R11
-	XORL    R13, R13
-	LEAQ    ·bytes839c9385+0(SB), R15
-	PCALIGN $0x20
+	NEGQ         R11
+	XORL         R13, R13
+	LEAQ         ·bytes839c9385+0(SB), R15
+	VBROADCASTSS (BX), Y8
+	VBROADCASTSS (R8), Y7
+	PCALIGN      $0x20
 
 groupmeet:
-	MOVQ      R11, 656(SP)
+	MOVQ      R11, 400(SP)
 	CMPL      R9, $+2
 	JNE       half6
 	VPMOVZXWD (DX), Y0
@@ -168,17 +170,17 @@ groupmeet:
 	VPSLLD    $0x10, Y3, Y3
 
 halfdone7:
-	VBROADCASTSS (BX)(R13*4), Y4
-	VBROADCASTSS (R8)(R13*4), Y5
-	ADDQ         $+8, R11
-	JGT          groupmeet0mix
+	VMOVAPS Y8, Y4
+	VMOVAPS Y7, Y5
+	ADDQ    $+8, R11
+	JGT     groupmeet0mix
 
 groupmeet0:
 	VMULPS       Y5, Y0, Y6
 	VFMSUB231PS  Y4, Y6, Y0
 	VFNMADD231PS Y5, Y0, Y6
-	VBROADCASTSS (BX)(R13*4), Y0
-	VBROADCASTSS (R8)(R13*4), Y4
+	VMOVAPS      Y8, Y0
+	VMOVAPS      Y7, Y4
 	ADDQ         $+8, R11
 	JGT          groupmeet1mix
 
@@ -186,8 +188,8 @@ groupmeet1:
 	VMULPS       Y4, Y1, Y5
 	VFMSUB231PS  Y0, Y5, Y1
 	VFNMADD231PS Y4, Y1, Y5
-	VBROADCASTSS (BX)(R13*4), Y0
-	VBROADCASTSS (R8)(R13*4), Y1
+	VMOVAPS      Y8, Y0
+	VMOVAPS      Y7, Y1
 	ADDQ         $+8, R11
 	JGT          groupmeet2mix
 
@@ -195,8 +197,8 @@ groupmeet2:
 	VMULPS       Y1, Y2, Y4
 	VFMSUB231PS  Y0, Y4, Y2
 	VFNMADD231PS Y1, Y2, Y4
-	VBROADCASTSS (BX)(R13*4), Y0
-	VBROADCASTSS (R8)(R13*4), Y1
+	VMOVAPS      Y8, Y0
+	VMOVAPS      Y7, Y1
 	ADDQ         $+8, R11
 	JGT          groupmeet3mix
 
@@ -482,7 +484,7 @@ short2back:
 
 lanes:
 	MOVQ R11, DI
-	MOVQ $+0, 664(SP)
+	MOVQ $+0, 408(SP)
 
 lanerow:
 	CMPQ    DI, $+32
@@ -583,7 +585,7 @@ laneback:
 	CALL  ·stageOutCodesAVX2(SB)
 
 laneend:
-	CMPQ 664(SP), $+1
+	CMPQ 408(SP), $+1
 	JEQ  groupodddone
 	JMP  return
 
@@ -725,8 +727,8 @@ half6:
 groupmeet0mix:
 	INCQ         R13
 	VMOVUPS      32(R15)(R11*4), Y6
-	VBROADCASTSS (BX)(R13*4), Y7
-	VBLENDVPS    Y6, Y7, Y4, Y4
+	VBROADCASTSS (BX)(R13*4), Y8
+	VBLENDVPS    Y6, Y8, Y4, Y4
 	VBROADCASTSS (R8)(R13*4), Y7
 	VBLENDVPS    Y6, Y7, Y5, Y5
 	SUBQ         R12, R11
@@ -736,8 +738,8 @@ groupmeet0mix:
 groupmeet1mix:
 	INCQ         R13
 	VMOVUPS      32(R15)(R11*4), Y5
-	VBROADCASTSS (BX)(R13*4), Y7
-	VBLENDVPS    Y5, Y7, Y0, Y0
+	VBROADCASTSS (BX)(R13*4), Y8
+	VBLENDVPS    Y5, Y8, Y0, Y0
 	VBROADCASTSS (R8)(R13*4), Y7
 	VBLENDVPS    Y5, Y7, Y4, Y4
 	SUBQ         R12, R11
@@ -747,8 +749,8 @@ groupmeet1mix:
 groupmeet2mix:
 	INCQ         R13
 	VMOVUPS      32(R15)(R11*4), Y4
-	VBROADCASTSS (BX)(R13*4), Y7
-	VBLENDVPS    Y4, Y7, Y0, Y0
+	VBROADCASTSS (BX)(R13*4), Y8
+	VBLENDVPS    Y4, Y8, Y0, Y0
 	VBROADCASTSS (R8)(R13*4), Y7
 	VBLENDVPS    Y4, Y7, Y1, Y1
 	SUBQ         R12, R11
@@ -758,8 +760,8 @@ groupmeet2mix:
 groupmeet3mix:
 	INCQ         R13
 	VMOVUPS      32(R15)(R11*4), Y2
-	VBROADCASTSS (BX)(R13*4), Y7
-	VBLENDVPS    Y2, Y7, Y0, Y0
+	VBROADCASTSS (BX)(R13*4), Y8
+	VBLENDVPS    Y2, Y8, Y0, Y0
 	VBROADCASTSS (R8)(R13*4), Y7
 	VBLENDVPS    Y2, Y7, Y1, Y1
 	SUBQ         R12, R11
@@ -791,27 +793,27 @@ listed9:
 	JMP     stored10
 
 groupmeetrare:
-	MOVQ 656(SP), R11
+	MOVQ 400(SP), R11
 	NEGQ R11
 
 groupodd:
-	MOVQ DI, 656(SP)
+	MOVQ DI, 400(SP)
 	CMPQ DI, $+64
 	JLT  grouprepeat
 	MOVL $0x00000040, DI
 
 grouprepeat:
-	LEAQ 672(SP), AX
+	LEAQ 416(SP), AX
 	CALL ·repeatBXAVX2(SB)
 	CALL ·repeatR8AVX2(SB)
 	MOVQ R15, R11
-	MOVQ $+1, 664(SP)
+	MOVQ $+1, 408(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 960(SP), BX
-	MOVQ 1256(SP), R8
-	MOVQ 656(SP), DI
+	MOVQ 704(SP), BX
+	MOVQ 1000(SP), R8
+	MOVQ 400(SP), DI
 	CMPQ DI, $+65
 	JLT  return
 	SUBQ $+64, DI

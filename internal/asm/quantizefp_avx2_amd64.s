@@ -4,7 +4,7 @@
 
 // func QuantizeFpAVX2(q *uint8, x *float32, scale *float32, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, layout int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·QuantizeFpAVX2(SB), $1328-80
+TEXT ·QuantizeFpAVX2(SB), $1072-80
 	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
 	// per call: Y15 least, Y14 ruler, Y13 weights, Y12 top, Y11 0x7f800000, Y10 0x7fffffff, Y9 table
 	// per group: Y8 scale, Y7 recip
@@ -134,87 +134,97 @@ groupwhole:
 	JMP   return
 
 grouptomeet:
-	NEGQ    R11
-	XORL    R13, R13
-	LEAQ    ·bytes839c9385+0(SB), R15
-	PCALIGN $0x20
+	NEGQ         R11
+	XORL         R13, R13
+	LEAQ         ·bytes839c9385+0(SB), R15
+	VBROADCASTSS (BX), Y8
+	VBROADCASTSS (R8), Y7
+	PCALIGN      $0x20
 
 groupmeet:
-	MOVQ         R11, 720(SP)
-	VMOVUPS      (DX), Y0
-	VBROADCASTSS (BX)(R13*4), Y1
-	VBROADCASTSS (R8)(R13*4), Y2
-	VBROADCASTSS (BX)(R13*4), Y3
-	VBROADCASTSS (R8)(R13*4), Y4
-	ADDQ         $+16, R11
-	JGT          groupmeet0mix
+	MOVQ    R11, 464(SP)
+	VMOVUPS (DX), Y0
+	VMOVAPS Y8, Y1
+	VMOVAPS Y7, Y2
+	ADDQ    $+8, R11
+	JGT     groupmeet0mix
 
 groupmeet0:
-	VMULPS       Y2, Y0, Y5
-	VFMSUB231PS  Y1, Y5, Y0
-	VFNMADD231PS Y2, Y0, Y5
+	VMULPS       Y2, Y0, Y3
+	VFMSUB231PS  Y1, Y3, Y0
+	VFNMADD231PS Y2, Y0, Y3
 	VMOVUPS      32(DX), Y0
-	VMULPS       Y4, Y0, Y1
-	VFMSUB231PS  Y3, Y1, Y0
-	VFNMADD231PS Y4, Y0, Y1
+	VMOVAPS      Y8, Y1
+	VMOVAPS      Y7, Y2
+	ADDQ         $+8, R11
+	JGT          groupmeet1mix
+
+groupmeet1:
+	VMULPS       Y2, Y0, Y4
+	VFMSUB231PS  Y1, Y4, Y0
+	VFNMADD231PS Y2, Y0, Y4
 	VMOVUPS      64(DX), Y0
-	VBROADCASTSS (BX)(R13*4), Y2
-	VBROADCASTSS (R8)(R13*4), Y3
-	VBROADCASTSS (BX)(R13*4), Y4
-	VBROADCASTSS (R8)(R13*4), Y6
-	ADDQ         $+16, R11
+	VMOVAPS      Y8, Y1
+	VMOVAPS      Y7, Y2
+	ADDQ         $+8, R11
 	JGT          groupmeet2mix
 
 groupmeet2:
-	VMULPS       Y3, Y0, Y7
-	VFMSUB231PS  Y2, Y7, Y0
-	VFNMADD231PS Y3, Y0, Y7
+	VMULPS       Y2, Y0, Y5
+	VFMSUB231PS  Y1, Y5, Y0
+	VFNMADD231PS Y2, Y0, Y5
 	VMOVUPS      96(DX), Y0
-	VMULPS       Y6, Y0, Y2
-	VFMSUB231PS  Y4, Y2, Y0
-	VFNMADD231PS Y6, Y0, Y2
-	VCMPPS       $0x03, Y1, Y5, Y0
-	VCMPPS       $0x03, Y2, Y7, Y3
-	VORPS        Y3, Y0, Y0
+	VMOVAPS      Y8, Y1
+	VMOVAPS      Y7, Y2
+	ADDQ         $+8, R11
+	JGT          groupmeet3mix
+
+groupmeet3:
+	VMULPS       Y2, Y0, Y6
+	VFMSUB231PS  Y1, Y6, Y0
+	VFNMADD231PS Y2, Y0, Y6
+	VCMPPS       $0x03, Y4, Y3, Y0
+	VCMPPS       $0x03, Y6, Y5, Y1
+	VORPS        Y1, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
+	VPAND        Y11, Y3, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y10, Y3, Y1
+	VFMADD231PS  Y14, Y0, Y1
+	VPAND        Y11, Y4, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y10, Y4, Y2
+	VFMADD231PS  Y14, Y0, Y2
+	VPMADDWD     Y13, Y1, Y1
+	VPMADDWD     Y13, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPACKSSDW    Y4, Y3, Y3
 	VPAND        Y11, Y5, Y0
 	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y10, Y5, Y3
-	VFMADD231PS  Y14, Y0, Y3
-	VPAND        Y11, Y1, Y0
+	VPAND        Y10, Y5, Y2
+	VFMADD231PS  Y14, Y0, Y2
+	VPAND        Y11, Y6, Y0
 	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y10, Y1, Y4
+	VPAND        Y10, Y6, Y4
 	VFMADD231PS  Y14, Y0, Y4
-	VPMADDWD     Y13, Y3, Y3
+	VPMADDWD     Y13, Y2, Y2
 	VPMADDWD     Y13, Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKSSDW    Y1, Y5, Y5
-	VPAND        Y11, Y7, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y10, Y7, Y1
-	VFMADD231PS  Y14, Y0, Y1
-	VPAND        Y11, Y2, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y10, Y2, Y4
-	VFMADD231PS  Y14, Y0, Y4
-	VPMADDWD     Y13, Y1, Y1
-	VPMADDWD     Y13, Y4, Y4
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y2, Y7, Y7
+	VPACKSSDW    Y4, Y2, Y2
+	VPACKSSDW    Y6, Y5, Y5
 	VBROADCASTSS ·word80808080+0(SB), Y0
 	CMPL         R9, $+3
 	JNE          other4
-	VPSRLW       $0x07, Y3, Y3
 	VPSRLW       $0x07, Y1, Y1
-	VPACKUSWB    Y1, Y3, Y3
-	VPACKSSWB    Y7, Y5, Y5
-	VPMINUB      Y12, Y3, Y3
-	VPAND        Y0, Y5, Y5
-	VPOR         Y5, Y3, Y3
-	VPERMD       Y3, Y9, Y3
-	VMOVUPS      Y3, (SI)
+	VPSRLW       $0x07, Y2, Y2
+	VPACKUSWB    Y2, Y1, Y1
+	VPACKSSWB    Y5, Y3, Y3
+	VPMINUB      Y12, Y1, Y1
+	VPAND        Y0, Y3, Y3
+	VPOR         Y3, Y1, Y1
+	VPERMD       Y1, Y9, Y1
+	VMOVUPS      Y1, (SI)
 	ADDQ         $+32, SI
 
 stored6:
@@ -336,7 +346,7 @@ short2back:
 
 lanes:
 	MOVQ R11, DI
-	MOVQ $+0, 728(SP)
+	MOVQ $+0, 472(SP)
 
 lanerow:
 	CMPQ    DI, $+32
@@ -429,7 +439,7 @@ laneback:
 	CALL  ·stageOutCodesAVX2(SB)
 
 laneend:
-	CMPQ 728(SP), $+1
+	CMPQ 472(SP), $+1
 	JEQ  groupodddone
 	JMP  return
 
@@ -549,82 +559,94 @@ grouprare:
 
 groupmeet0mix:
 	INCQ         R13
-	VMOVUPS      (R15)(R11*4), Y5
-	VBROADCASTSS (BX)(R13*4), Y6
-	VBLENDVPS    Y5, Y6, Y1, Y1
-	VBROADCASTSS (R8)(R13*4), Y6
-	VBLENDVPS    Y5, Y6, Y2, Y2
-	VMOVUPS      32(R15)(R11*4), Y5
-	VBROADCASTSS (BX)(R13*4), Y6
-	VBLENDVPS    Y5, Y6, Y3, Y3
-	VBROADCASTSS (R8)(R13*4), Y6
-	VBLENDVPS    Y5, Y6, Y4, Y4
+	VMOVUPS      32(R15)(R11*4), Y3
+	VBROADCASTSS (BX)(R13*4), Y8
+	VBLENDVPS    Y3, Y8, Y1, Y1
+	VBROADCASTSS (R8)(R13*4), Y7
+	VBLENDVPS    Y3, Y7, Y2, Y2
 	SUBQ         R12, R11
 	JGT          groupmeet0mix
 	JMP          groupmeet0
 
+groupmeet1mix:
+	INCQ         R13
+	VMOVUPS      32(R15)(R11*4), Y4
+	VBROADCASTSS (BX)(R13*4), Y8
+	VBLENDVPS    Y4, Y8, Y1, Y1
+	VBROADCASTSS (R8)(R13*4), Y7
+	VBLENDVPS    Y4, Y7, Y2, Y2
+	SUBQ         R12, R11
+	JGT          groupmeet1mix
+	JMP          groupmeet1
+
 groupmeet2mix:
 	INCQ         R13
-	VMOVUPS      (R15)(R11*4), Y7
+	VMOVUPS      32(R15)(R11*4), Y5
 	VBROADCASTSS (BX)(R13*4), Y8
-	VBLENDVPS    Y7, Y8, Y2, Y2
-	VBROADCASTSS (R8)(R13*4), Y8
-	VBLENDVPS    Y7, Y8, Y3, Y3
-	VMOVUPS      32(R15)(R11*4), Y7
-	VBROADCASTSS (BX)(R13*4), Y8
-	VBLENDVPS    Y7, Y8, Y4, Y4
-	VBROADCASTSS (R8)(R13*4), Y8
-	VBLENDVPS    Y7, Y8, Y6, Y6
+	VBLENDVPS    Y5, Y8, Y1, Y1
+	VBROADCASTSS (R8)(R13*4), Y7
+	VBLENDVPS    Y5, Y7, Y2, Y2
 	SUBQ         R12, R11
 	JGT          groupmeet2mix
 	JMP          groupmeet2
 
+groupmeet3mix:
+	INCQ         R13
+	VMOVUPS      32(R15)(R11*4), Y6
+	VBROADCASTSS (BX)(R13*4), Y8
+	VBLENDVPS    Y6, Y8, Y1, Y1
+	VBROADCASTSS (R8)(R13*4), Y7
+	VBLENDVPS    Y6, Y7, Y2, Y2
+	SUBQ         R12, R11
+	JGT          groupmeet3mix
+	JMP          groupmeet3
+
 other4:
+	VPAND      ·word80008000+0(SB), Y3, Y3
+	VPOR       Y3, Y1, Y1
 	VPAND      ·word80008000+0(SB), Y5, Y5
-	VPOR       Y5, Y3, Y3
-	VPAND      ·word80008000+0(SB), Y7, Y7
-	VPOR       Y7, Y1, Y1
-	VPSRLW     $0x0c, Y3, Y3
+	VPOR       Y5, Y2, Y2
 	VPSRLW     $0x0c, Y1, Y1
-	VPACKUSWB  Y1, Y3, Y3
-	VPERMD     Y3, Y9, Y3
+	VPSRLW     $0x0c, Y2, Y2
+	VPACKUSWB  Y2, Y1, Y1
+	VPERMD     Y1, Y9, Y1
 	JGT        listed5
-	VPMADDUBSW ·word10011001+0(SB), Y3, Y3
-	VPACKUSWB  Y3, Y3, Y3
-	VPERMQ     $0x08, Y3, Y3
-	VMOVUPS    X3, (SI)
+	VPMADDUBSW ·word10011001+0(SB), Y1, Y1
+	VPACKUSWB  Y1, Y1, Y1
+	VPERMQ     $0x08, Y1, Y1
+	VMOVUPS    X1, (SI)
 	ADDQ       $+16, SI
 	JMP        stored6
 
 listed5:
-	VMOVUPS ·bytes2983da05+0(SB), Y1
-	VPSHUFB Y3, Y1, Y3
-	VMOVUPS Y3, (SI)
+	VMOVUPS ·bytes2983da05+0(SB), Y2
+	VPSHUFB Y1, Y2, Y1
+	VMOVUPS Y1, (SI)
 	ADDQ    $+32, SI
 	JMP     stored6
 
 groupmeetrare:
-	MOVQ 720(SP), R11
+	MOVQ 464(SP), R11
 	NEGQ R11
 
 groupodd:
-	MOVQ DI, 720(SP)
+	MOVQ DI, 464(SP)
 	CMPQ DI, $+64
 	JLT  grouprepeat
 	MOVL $0x00000040, DI
 
 grouprepeat:
-	LEAQ 736(SP), AX
+	LEAQ 480(SP), AX
 	CALL ·repeatBXAVX2(SB)
 	CALL ·repeatR8AVX2(SB)
 	MOVQ R15, R11
-	MOVQ $+1, 728(SP)
+	MOVQ $+1, 472(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 1024(SP), BX
-	MOVQ 1320(SP), R8
-	MOVQ 720(SP), DI
+	MOVQ 768(SP), BX
+	MOVQ 1064(SP), R8
+	MOVQ 464(SP), DI
 	CMPQ DI, $+65
 	JLT  return
 	SUBQ $+64, DI
@@ -1808,7 +1830,7 @@ listed20:
 
 // func QuantizeE2M1AVX2(q *uint8, x *float32, scale *float32, recip *float32, instead float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·QuantizeE2M1AVX2(SB), $1312-64
+TEXT ·QuantizeE2M1AVX2(SB), $1056-64
 	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
 	// per call: Y15 0x3f800000, Y14 0x4a80fed6, Y13 0x7f800000, Y12 0x7fffffff, Y11 0x401000, Y10 table, Y9 0x10011001
 	// per group: Y8 scale, Y7 recip
@@ -1937,85 +1959,95 @@ groupwhole:
 	JMP   return
 
 grouptomeet:
-	NEGQ    R11
-	XORL    R13, R13
-	LEAQ    ·bytes839c9385+0(SB), R15
-	PCALIGN $0x20
+	NEGQ         R11
+	XORL         R13, R13
+	LEAQ         ·bytes839c9385+0(SB), R15
+	VBROADCASTSS (BX), Y8
+	VBROADCASTSS (R8), Y7
+	PCALIGN      $0x20
 
 groupmeet:
-	MOVQ         R11, 704(SP)
-	VMOVUPS      (DX), Y0
-	VBROADCASTSS (BX)(R13*4), Y1
-	VBROADCASTSS (R8)(R13*4), Y2
-	VBROADCASTSS (BX)(R13*4), Y3
-	VBROADCASTSS (R8)(R13*4), Y4
-	ADDQ         $+16, R11
-	JGT          groupmeet0mix
+	MOVQ    R11, 448(SP)
+	VMOVUPS (DX), Y0
+	VMOVAPS Y8, Y1
+	VMOVAPS Y7, Y2
+	ADDQ    $+8, R11
+	JGT     groupmeet0mix
 
 groupmeet0:
-	VMULPS       Y2, Y0, Y5
-	VFNMADD231PS Y1, Y5, Y0
-	VFMADD231PS  Y2, Y0, Y5
+	VMULPS       Y2, Y0, Y3
+	VFNMADD231PS Y1, Y3, Y0
+	VFMADD231PS  Y2, Y0, Y3
 	VMOVUPS      32(DX), Y0
-	VMULPS       Y4, Y0, Y1
-	VFNMADD231PS Y3, Y1, Y0
-	VFMADD231PS  Y4, Y0, Y1
+	VMOVAPS      Y8, Y1
+	VMOVAPS      Y7, Y2
+	ADDQ         $+8, R11
+	JGT          groupmeet1mix
+
+groupmeet1:
+	VMULPS       Y2, Y0, Y4
+	VFNMADD231PS Y1, Y4, Y0
+	VFMADD231PS  Y2, Y0, Y4
 	VMOVUPS      64(DX), Y0
-	VBROADCASTSS (BX)(R13*4), Y2
-	VBROADCASTSS (R8)(R13*4), Y3
-	VBROADCASTSS (BX)(R13*4), Y4
-	VBROADCASTSS (R8)(R13*4), Y6
-	ADDQ         $+16, R11
+	VMOVAPS      Y8, Y1
+	VMOVAPS      Y7, Y2
+	ADDQ         $+8, R11
 	JGT          groupmeet2mix
 
 groupmeet2:
-	VMULPS       Y3, Y0, Y7
-	VFNMADD231PS Y2, Y7, Y0
-	VFMADD231PS  Y3, Y0, Y7
+	VMULPS       Y2, Y0, Y5
+	VFNMADD231PS Y1, Y5, Y0
+	VFMADD231PS  Y2, Y0, Y5
 	VMOVUPS      96(DX), Y0
-	VMULPS       Y6, Y0, Y2
-	VFNMADD231PS Y4, Y2, Y0
-	VFMADD231PS  Y6, Y0, Y2
-	VCMPPS       $0x03, Y1, Y5, Y0
-	VCMPPS       $0x03, Y2, Y7, Y3
-	VORPS        Y3, Y0, Y0
+	VMOVAPS      Y8, Y1
+	VMOVAPS      Y7, Y2
+	ADDQ         $+8, R11
+	JGT          groupmeet3mix
+
+groupmeet3:
+	VMULPS       Y2, Y0, Y6
+	VFNMADD231PS Y1, Y6, Y0
+	VFMADD231PS  Y2, Y0, Y6
+	VCMPPS       $0x03, Y4, Y3, Y0
+	VCMPPS       $0x03, Y6, Y5, Y1
+	VORPS        Y1, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
+	VPAND        Y13, Y3, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y12, Y3, Y1
+	VFMADD231PS  Y14, Y0, Y1
+	VPAND        Y13, Y4, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y12, Y4, Y2
+	VFMADD231PS  Y14, Y0, Y2
+	VPACKSSDW    Y4, Y3, Y3
+	VPMADDWD     Y11, Y1, Y1
+	VPMADDWD     Y11, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPSRLW       $0x0c, Y1, Y1
 	VPAND        Y13, Y5, Y0
 	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y5, Y3
-	VFMADD231PS  Y14, Y0, Y3
-	VPAND        Y13, Y1, Y0
+	VPAND        Y12, Y5, Y2
+	VFMADD231PS  Y14, Y0, Y2
+	VPAND        Y13, Y6, Y0
 	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y1, Y4
+	VPAND        Y12, Y6, Y4
 	VFMADD231PS  Y14, Y0, Y4
-	VPACKSSDW    Y1, Y5, Y5
-	VPMADDWD     Y11, Y3, Y3
+	VPACKSSDW    Y6, Y5, Y5
+	VPMADDWD     Y11, Y2, Y2
 	VPMADDWD     Y11, Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VPSRLW       $0x0c, Y3, Y3
-	VPAND        Y13, Y7, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y7, Y1
-	VFMADD231PS  Y14, Y0, Y1
-	VPAND        Y13, Y2, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y2, Y4
-	VFMADD231PS  Y14, Y0, Y4
-	VPACKSSDW    Y2, Y7, Y7
-	VPMADDWD     Y11, Y1, Y1
-	VPMADDWD     Y11, Y4, Y4
-	VPACKSSDW    Y4, Y1, Y1
-	VPSRLW       $0x0c, Y1, Y1
-	VPACKSSWB    Y7, Y5, Y5
-	VPSRLW       $0x04, Y5, Y5
-	VPACKUSWB    Y1, Y3, Y3
+	VPACKSSDW    Y4, Y2, Y2
+	VPSRLW       $0x0c, Y2, Y2
+	VPACKSSWB    Y5, Y3, Y3
+	VPSRLW       $0x04, Y3, Y3
+	VPACKUSWB    Y2, Y1, Y1
 	VBROADCASTSS ·word08080808+0(SB), Y0
-	VPAND        Y0, Y5, Y5
-	VPOR         Y5, Y3, Y3
-	VPERMD       Y3, Y10, Y3
-	VPMADDUBSW   Y9, Y3, Y0
+	VPAND        Y0, Y3, Y3
+	VPOR         Y3, Y1, Y1
+	VPERMD       Y1, Y10, Y1
+	VPMADDUBSW   Y9, Y1, Y0
 	VPACKUSWB    Y0, Y0, Y0
 	VPERMQ       $0x08, Y0, Y0
 	VMOVUPS      X0, (SI)
@@ -2137,7 +2169,7 @@ short2back:
 
 lanes:
 	MOVQ R11, DI
-	MOVQ $+0, 712(SP)
+	MOVQ $+0, 456(SP)
 
 lanerow:
 	CMPQ    DI, $+32
@@ -2229,7 +2261,7 @@ laneback:
 	CALL  ·stageOut4AVX2(SB)
 
 laneend:
-	CMPQ 712(SP), $+1
+	CMPQ 456(SP), $+1
 	JEQ  groupodddone
 	JMP  return
 
@@ -2324,58 +2356,70 @@ grouprare:
 
 groupmeet0mix:
 	INCQ         R13
-	VMOVUPS      (R15)(R11*4), Y5
-	VBROADCASTSS (BX)(R13*4), Y6
-	VBLENDVPS    Y5, Y6, Y1, Y1
-	VBROADCASTSS (R8)(R13*4), Y6
-	VBLENDVPS    Y5, Y6, Y2, Y2
-	VMOVUPS      32(R15)(R11*4), Y5
-	VBROADCASTSS (BX)(R13*4), Y6
-	VBLENDVPS    Y5, Y6, Y3, Y3
-	VBROADCASTSS (R8)(R13*4), Y6
-	VBLENDVPS    Y5, Y6, Y4, Y4
+	VMOVUPS      32(R15)(R11*4), Y3
+	VBROADCASTSS (BX)(R13*4), Y8
+	VBLENDVPS    Y3, Y8, Y1, Y1
+	VBROADCASTSS (R8)(R13*4), Y7
+	VBLENDVPS    Y3, Y7, Y2, Y2
 	SUBQ         R12, R11
 	JGT          groupmeet0mix
 	JMP          groupmeet0
 
+groupmeet1mix:
+	INCQ         R13
+	VMOVUPS      32(R15)(R11*4), Y4
+	VBROADCASTSS (BX)(R13*4), Y8
+	VBLENDVPS    Y4, Y8, Y1, Y1
+	VBROADCASTSS (R8)(R13*4), Y7
+	VBLENDVPS    Y4, Y7, Y2, Y2
+	SUBQ         R12, R11
+	JGT          groupmeet1mix
+	JMP          groupmeet1
+
 groupmeet2mix:
 	INCQ         R13
-	VMOVUPS      (R15)(R11*4), Y7
+	VMOVUPS      32(R15)(R11*4), Y5
 	VBROADCASTSS (BX)(R13*4), Y8
-	VBLENDVPS    Y7, Y8, Y2, Y2
-	VBROADCASTSS (R8)(R13*4), Y8
-	VBLENDVPS    Y7, Y8, Y3, Y3
-	VMOVUPS      32(R15)(R11*4), Y7
-	VBROADCASTSS (BX)(R13*4), Y8
-	VBLENDVPS    Y7, Y8, Y4, Y4
-	VBROADCASTSS (R8)(R13*4), Y8
-	VBLENDVPS    Y7, Y8, Y6, Y6
+	VBLENDVPS    Y5, Y8, Y1, Y1
+	VBROADCASTSS (R8)(R13*4), Y7
+	VBLENDVPS    Y5, Y7, Y2, Y2
 	SUBQ         R12, R11
 	JGT          groupmeet2mix
 	JMP          groupmeet2
 
+groupmeet3mix:
+	INCQ         R13
+	VMOVUPS      32(R15)(R11*4), Y6
+	VBROADCASTSS (BX)(R13*4), Y8
+	VBLENDVPS    Y6, Y8, Y1, Y1
+	VBROADCASTSS (R8)(R13*4), Y7
+	VBLENDVPS    Y6, Y7, Y2, Y2
+	SUBQ         R12, R11
+	JGT          groupmeet3mix
+	JMP          groupmeet3
+
 groupmeetrare:
-	MOVQ 704(SP), R11
+	MOVQ 448(SP), R11
 	NEGQ R11
 
 groupodd:
-	MOVQ DI, 704(SP)
+	MOVQ DI, 448(SP)
 	CMPQ DI, $+64
 	JLT  grouprepeat
 	MOVL $0x00000040, DI
 
 grouprepeat:
-	LEAQ 720(SP), AX
+	LEAQ 464(SP), AX
 	CALL ·repeatBXAVX2(SB)
 	CALL ·repeatR8AVX2(SB)
 	MOVQ R15, R11
-	MOVQ $+1, 712(SP)
+	MOVQ $+1, 456(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 1008(SP), BX
-	MOVQ 1304(SP), R8
-	MOVQ 704(SP), DI
+	MOVQ 752(SP), BX
+	MOVQ 1048(SP), R8
+	MOVQ 448(SP), DI
 	CMPQ DI, $+65
 	JLT  return
 	SUBQ $+64, DI
