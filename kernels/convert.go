@@ -256,7 +256,8 @@ func encodePairs(impl isa, dst []fp4.Pair, src []float32) {
 	if impl == generic || len(src) == 0 {
 		portableEncodePairs(dst, src)
 	} else {
-		s := flat(len(src), streamingTo(impl, len(src), 32, unsafe.Pointer(&dst[0]), 4, NoMask))
+		var s spans
+		s.flat(len(src), streamingTo(impl, len(src), 32, unsafe.Pointer(&dst[0]), 4, NoMask))
 		for s.advance() {
 			asm.EncodeFp(impl, asm.E2M1Packed, (*byte)(&dst[s.off/2]), &src[s.off], 0, 0, 0, 0, 0, s.length, s.ahead)
 		}
@@ -267,7 +268,8 @@ func decodePairs(impl isa, dst []float32, src []fp4.Pair) {
 	if impl == generic || len(dst) == 0 {
 		portableDecodePairs(dst, src)
 	} else {
-		s := flat(len(dst), streamingTo(impl, len(dst), 4, unsafe.Pointer(&dst[0]), 32, NoMask).every(2))
+		var s spans
+		s.flat(len(dst), streamingTo(impl, len(dst), 4, unsafe.Pointer(&dst[0]), 32, NoMask).every(2))
 		for s.advance() {
 			asm.DecodeFp(impl, asm.E2M1Packed, &dst[s.off], unsafe.Pointer(&src[s.off/2]), s.length, s.ahead)
 		}

@@ -27,7 +27,8 @@ func encoders(id codeformat.ID) (overflow, saturate float8) {
 
 // encodeAsm converts by assembly.
 func encodeAsm[D small](impl isa, dst []D, src []float32, f *float8) {
-	s := flat(len(src), streamingTo(impl, len(src), 32, unsafe.Pointer(&dst[0]), 8*int(unsafe.Sizeof(dst[0])), NoMask))
+	var s spans
+	s.flat(len(src), streamingTo(impl, len(src), 32, unsafe.Pointer(&dst[0]), 8*int(unsafe.Sizeof(dst[0])), NoMask))
 	for s.advance() {
 		encodePiece[D](impl, unsafe.Pointer(&dst[s.off]), &src[s.off], f, s.length, s.ahead)
 	}
@@ -51,7 +52,8 @@ func encodePiece[D small](impl isa, y unsafe.Pointer, x *float32, f *float8, n, 
 }
 
 func encodeE8M0Asm(impl isa, dst []fp8.E8M0, src []float32, most float32) {
-	s := flat(len(src), streamingTo(impl, len(src), 32, unsafe.Pointer(&dst[0]), 8, NoMask))
+	var s spans
+	s.flat(len(src), streamingTo(impl, len(src), 32, unsafe.Pointer(&dst[0]), 8, NoMask))
 	for s.advance() {
 		asm.EncodeE8M0(impl, (*byte)(unsafe.Pointer(&dst[s.off])), &src[s.off], most, s.length, s.ahead)
 	}
@@ -59,7 +61,8 @@ func encodeE8M0Asm(impl isa, dst []fp8.E8M0, src []float32, most float32) {
 
 // decodeAsm converts by assembly.
 func decodeAsm[S small](impl isa, dst []float32, src []S) {
-	s := flat(len(src), streamingTo(impl, len(src), 8*int(unsafe.Sizeof(src[0])), unsafe.Pointer(&dst[0]), 32, NoMask))
+	var s spans
+	s.flat(len(src), streamingTo(impl, len(src), 8*int(unsafe.Sizeof(src[0])), unsafe.Pointer(&dst[0]), 32, NoMask))
 	for s.advance() {
 		decodePiece[S](impl, &dst[s.off], unsafe.Pointer(&src[s.off]), s.length, s.ahead)
 	}

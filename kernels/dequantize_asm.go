@@ -14,7 +14,8 @@ func dequantizeIntAsm[T Float](impl isa, st storage, dst []T, src unsafe.Pointer
 		return
 	}
 	to := streamingTo(impl, len(dst), st.bits, unsafe.Pointer(&dst[0]), 8*int(unsafe.Sizeof(dst[0])), NoMask).every(perByte(st.bits))
-	s := spans{g: g, n: g.Groups, most: mostElements, to: to}
+	var s spans
+	s.visit(g, 0, g.Groups, mostElements, to)
 	for s.advance() {
 		dequantizeInts[T](impl, st, unsafe.Pointer(&dst[s.off]), (*uint8)(unsafe.Add(src, s.off*st.bits/8)), p, s.first, s.groups, s.length, s.ahead)
 	}
@@ -54,7 +55,8 @@ func dequantizeMinvals[T Float](impl isa, st storage, y unsafe.Pointer, q *uint8
 		return
 	}
 	var buf [widenedLen]float32
-	s := spans{g: Grid{1, groups, length}, n: groups, most: len(buf)}
+	var s spans
+	s.visit(Grid{1, groups, length}, 0, groups, len(buf), streaming{})
 	for s.advance() {
 		asm.DequantizeMinval(impl, asm.F32, &buf[0], (*uint8)(unsafe.Add(unsafe.Pointer(q), s.off*st.bits/8)), step(scale, s.first), step(minval, s.first),
 			int32(st.layout), st.sign, least, s.groups, s.length, 0)
@@ -71,7 +73,8 @@ func dequantizeIntByBytes[T Float](impl isa, dst []T, src []byte, g Grid, p *Int
 	if st.bits < 8 {
 		to = formats[f].bytes.storage()
 	}
-	s := spans{g: g, n: g.Groups, most: betweenBytes}
+	var s spans
+	s.visit(g, 0, g.Groups, betweenBytes, streaming{})
 	for s.advance() {
 		n, before := s.groups*s.length, 0
 		switch st.bits {
@@ -104,7 +107,8 @@ func dequantizeFloatAsm[T Float](impl isa, dst []T, src []byte, g Grid, p *Float
 		return
 	}
 	to := streamingTo(impl, len(dst), p.Format.Bits(), unsafe.Pointer(&dst[0]), 8*int(unsafe.Sizeof(dst[0])), NoMask).every(perByte(p.Format.Bits()))
-	s := spans{g: g, n: g.Groups, most: mostElements, to: to}
+	var s spans
+	s.visit(g, 0, g.Groups, mostElements, to)
 	powers := byPowers[T](impl, p, g.Len, times)
 	for s.advance() {
 		if powers && s.ahead == 0 && s.length == g.Len {
@@ -167,7 +171,8 @@ func tabled[T Float](impl isa, bits, length int) bool {
 func lookUpAsm[T Float](impl isa, st storage, dst, src unsafe.Pointer, n int, g Grid, times float32, p *IntParams) {
 	var table [256]uint16
 	y, q := unsafe.Pointer(&table[0]), &everyCode[0]
-	s := spans{g: g, n: g.Groups, most: min(g.Len, mostElements), to: streamingTo(impl, n, 8, dst, 16, NoMask)}
+	var s spans
+	s.visit(g, 0, g.Groups, min(g.Len, mostElements), streamingTo(impl, n, 8, dst, 16, NoMask))
 	for s.advance() { // to a part of a group
 		if times != 0 {
 			asm.DequantizeFp[T](impl, st.code, elemOf[T](), y, q, &p.Scale[s.first], times, 1, len(table), 0)

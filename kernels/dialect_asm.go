@@ -71,6 +71,11 @@ func (m *method) multipliesAlone() bool {
 	return m.multiplies() && m.plain() && !m.infinite() && !(m.fp4 && m.format.bits == 8)
 }
 
+func (r *FloatRule) multipliesAlone() bool {
+	m := r.method()
+	return m.multipliesAlone()
+}
+
 // quantizeFloatBy quantizes as dialects other than the reference do.
 func quantizeFloatBy[T Float](impl isa, dst []byte, src []T, g Grid, p *FloatParams) {
 	m := p.method()
@@ -129,7 +134,8 @@ func (m *method) fours() fours {
 // quantizeFoursOf quantizes the groups from base on, as quantizeFloatGroups does: there are no
 // other kernels than those for float32.
 func quantizeFoursOf[T Float](impl isa, dst []byte, src []T, g Grid, base int, scale, recip []float32, f *fours, to streaming) {
-	s := spans{g: g, base: base, n: len(recip), most: mostElements, to: to}
+	var s spans
+	s.visit(g, base, len(recip), mostElements, to)
 	wide := unsafe.Sizeof(*new(T)) == 4
 	var buf [widenedLen]float32
 	if !wide {

@@ -77,13 +77,12 @@ func DynamicFloat[C FloatCode, T Float](dst []C, src []T, g Grid, r *FloatRule) 
 
 func dynamicFloat[T Float](impl isa, dst []byte, src []T, g Grid, r *FloatRule) {
 	g = g.merged()
-	m := r.method()
 	switch {
 	case impl == generic || !g.adjacent() || !g.inBytes(r.Format.Bits()):
 		observeFloat(impl, src, g, r)
 		p := r.params(0, g.Groups)
 		quantizeFloat(impl, dst, src, g, &p)
-	case r.Format.isSix() || r.Dialect != Reference && !m.multipliesAlone():
+	case r.Format.isSix() || r.Dialect != Reference && !r.multipliesAlone():
 		dynamicFloatBy(impl, dst, src, g, r)
 	default:
 		dynamicFloatAsm(impl, dst, src, g, r)

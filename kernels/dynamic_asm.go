@@ -23,13 +23,21 @@ func dynamicIntAsm[T Float](impl isa, st storage, dst unsafe.Pointer, src []T, g
 
 func dynamicInts[T Float](impl isa, st storage, dst unsafe.Pointer, src []T, g Grid, r *IntRule, c findings) {
 	to := streamingTo(impl, len(src), 8*int(unsafe.Sizeof(src[0])), dst, st.bits, NoMask)
-	p, step := r.params(0, g.Groups), max(1, min(len(c.low), dynamicPiece/g.Len))
+	p, step := r.params(0, g.Groups), g.inPiece(len(c.low))
 	for first := 0; first < g.Groups; first += step {
 		n := min(step, g.Groups-first)
 		adjacent(impl, src[first*g.Len:][:n*g.Len], g.Len, c.low[:n], r.Scale[first:][:n], r.ends())
 		chooseInts[T](impl, c, r, first, n)
 		quantizeIntGroups(impl, st, dst, src, g, &p, first, c.recip[:n], to)
 	}
+}
+
+// inPiece is how many groups are observed and quantized in turn, so many at most.
+func (g Grid) inPiece(most int) int {
+	if g.Groups <= most && g.Groups*g.Len <= dynamicPiece { // where a division would take long beside the rest
+		return g.Groups
+	}
+	return max(1, min(most, dynamicPiece/g.Len))
 }
 
 func dynamicFloatAsm[T Float](impl isa, dst []byte, src []T, g Grid, r *FloatRule) {
@@ -45,7 +53,7 @@ func dynamicFloatAsm[T Float](impl isa, dst []byte, src []T, g Grid, r *FloatRul
 func dynamicFloats[T Float](impl isa, dst []byte, src []T, g Grid, r *FloatRule, recip []float32) {
 	c := findings{recip: recip}
 	to := streamingTo(impl, len(src), 8*int(unsafe.Sizeof(src[0])), unsafe.Pointer(&dst[0]), r.Format.Bits(), NoMask)
-	step := max(1, min(len(recip), dynamicPiece/g.Len))
+	step := g.inPiece(len(recip))
 	for first := 0; first < g.Groups; first += step {
 		n := min(step, g.Groups-first)
 		adjacent(impl, src[first*g.Len:][:n*g.Len], g.Len, nil, r.Scale[first:][:n], false)

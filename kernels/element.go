@@ -75,8 +75,8 @@ func checkFloatCodes[C FloatCode](kernel string, f Format) {
 
 // liesIn reports whether codes of f can lie in a slice of C.
 func liesIn[C FloatCode](f Format) bool {
-	c := any(*new(C))
-	return c == any(uint8(0)) || c == codeformat.Rows[f].Elem
+	_, memory := any(*new(C)).(uint8)
+	return memory || any(*new(C)) == codeformat.Rows[f].Elem
 }
 
 // bytesOf returns the memory of codes.

@@ -11,22 +11,21 @@ import (
 )
 
 // fakeCall is what one assembly call of a fake-quantization needs beside its
-// place. Reciprocals are those of the groups from base on.
+// place and the reciprocals of some groups' scales.
 type fakeCall[T Float] struct {
-	impl         isa
-	elem         asm.Elem
-	size         int // bytes per element
-	y, x         unsafe.Pointer
-	to           streaming
-	formula      fakeFormula
-	base         int
-	scale, recip *float32
-	zeroPoint    *int32
-	minval       *float32
-	least, most  int32 // of the range
-	field, step  int32 // a float format's grid
-	largest      float32
-	middles      int // between its values
+	impl        isa
+	elem        asm.Elem
+	size        int // bytes per element
+	y, x        unsafe.Pointer
+	to          streaming
+	formula     fakeFormula
+	scale       *float32
+	zeroPoint   *int32
+	minval      *float32
+	least, most int32 // of the range
+	field, step int32 // a float format's grid
+	largest     float32
+	middles     int // between its values
 }
 
 type fakeFormula uint8
@@ -41,24 +40,23 @@ const (
 func step[E float32 | int32](p *E, i int) *E { return (*E)(unsafe.Add(unsafe.Pointer(p), 4*i)) }
 
 // run fake-quantizes groups of length elements from element off on; first is
-// the first of them, counted from that of the first reciprocal.
-func (c *fakeCall[T]) run(kind int32, mask *byte, off, first, groups, length, ahead int) {
+// the first of them, and recip has their reciprocals.
+func (c *fakeCall[T]) run(kind int32, mask *byte, recip *float32, off, first, groups, length, ahead int) {
 	if c.formula != fakeMinval && hasProducts[T](c.impl, length) && int(c.most)-int(c.least) < mostMiddles {
 		for i := range groups {
 			m := maskAt(kind, mask, i*length)
 			if !c.runProduct(kind, m, off+i*length, first+i, length, ahead) {
-				c.runGroups(kind, m, off+i*length, first+i, 1, length, ahead)
+				c.runGroups(kind, m, step(recip, i), off+i*length, first+i, 1, length, ahead)
 			}
 		}
 		return
 	}
-	c.runGroups(kind, mask, off, first, groups, length, ahead)
+	c.runGroups(kind, mask, recip, off, first, groups, length, ahead)
 }
 
 // runProduct fake-quantizes one group by products, if they will do.
-func (c *fakeCall[T]) runProduct(kind int32, mask *byte, off, first, length, ahead int) bool {
+func (c *fakeCall[T]) runProduct(kind int32, mask *byte, off, group, length, ahead int) bool {
 	y, x := unsafe.Add(c.y, off*c.size), (*uint16)(unsafe.Add(c.x, off*c.size))
-	group := c.base + first
 	scale := *step(c.scale, group)
 	if c.formula == fakeFloat {
 		recip, ok := product(c.impl, c.elem, scale, c.middles, c.largest)
@@ -92,10 +90,8 @@ func (c *fakeCall[T]) runProduct(kind int32, mask *byte, off, first, length, ahe
 	return ok
 }
 
-func (c *fakeCall[T]) runGroups(kind int32, mask *byte, off, first, groups, length, ahead int) {
-	y, x := unsafe.Add(c.y, off*c.size), unsafe.Add(c.x, off*c.size)
-	recip, group := step(c.recip, first), c.base+first
-	scale := step(c.scale, group)
+func (c *fakeCall[T]) runGroups(kind int32, mask *byte, recip *float32, off, group, groups, length, ahead int) {
+	y, x, scale := unsafe.Add(c.y, off*c.size), unsafe.Add(c.x, off*c.size), step(c.scale, group)
 	switch c.formula {
 	case fakePlain:
 		asm.FakeQuantize[T](c.impl, c.elem, y, mask, x, scale, recip, c.least, c.most, kind, groups, length, ahead)
@@ -116,7 +112,8 @@ func (c *fakeCall[T]) runMinvals(kind int32, y unsafe.Pointer, mask *byte, x uns
 		return
 	}
 	var buf [widenedLen]float32
-	s := spans{g: Grid{1, groups, length}, n: groups, most: len(buf)}
+	var s spans
+	s.visit(Grid{1, groups, length}, 0, groups, len(buf), streaming{})
 	for s.advance() {
 		m := maskAt(kind, mask, s.off)
 		asm.Decode(c.impl, c.elem, &buf[0], (*uint16)(unsafe.Add(x, 2*s.off)), s.groups*s.length, 0)
@@ -140,14 +137,15 @@ func maskAt(kind int32, mask *byte, off int) *byte {
 // asmMasks is what the assembly calls the kinds of mask.
 var asmMasks = [...]asm.Mask{noMask: asm.NoMask, byteMask: asm.ByteMask, bitMask: asm.BitMask}
 
-// rows runs over so many groups of every row of the grid, from base on.
-func (c *fakeCall[T]) rows(mask Mask, g Grid, groups int) {
+// rows runs over the groups of every row of the grid, from base on, that there are reciprocals of.
+func (c *fakeCall[T]) rows(mask Mask, g Grid, base int, recip []float32) {
 	if mask.kind == bitMask && !g.inBytes(1) {
-		c.oddRows(mask.data, g, groups)
+		c.oddRows(mask.data, g, base, recip)
 		return
 	}
 	kind := int32(asmMasks[mask.kind])
-	s := spans{g: g, base: c.base, n: groups, most: mostElements, to: c.to}
+	var s spans
+	s.visit(g, base, len(recip), mostElements, c.to)
 	for s.advance() {
 		var m *byte
 		switch mask.kind {
@@ -156,18 +154,19 @@ func (c *fakeCall[T]) rows(mask Mask, g Grid, groups int) {
 		case bitMask:
 			m = &mask.data[s.off/8]
 		}
-		c.run(kind, m, s.off, s.first, s.groups, s.length, s.ahead)
+		c.run(kind, m, &recip[s.first], s.off, base+s.first, s.groups, s.length, s.ahead)
 	}
 }
 
 // oddRows is for groups that do not begin at a byte of the mask: bytes are
 // made first, for pieces that stay in the L1 cache, and their bits put where
 // they belong, in a mask that was cleared before.
-func (c *fakeCall[T]) oddRows(bits []byte, g Grid, groups int) {
+func (c *fakeCall[T]) oddRows(bits []byte, g Grid, base int, recip []float32) {
 	var bytes [4096]byte
-	s := spans{g: g, base: c.base, n: groups, most: len(bytes)}
+	var s spans
+	s.visit(g, base, len(recip), len(bytes), streaming{})
 	for s.advance() {
-		c.run(int32(asm.ByteMask), &bytes[0], s.off, s.first, s.groups, s.length, 0)
+		c.run(int32(asm.ByteMask), &bytes[0], &recip[s.first], s.off, base+s.first, s.groups, s.length, 0)
 		putBits(bits, s.off, bytes[:s.groups*s.length])
 	}
 }
@@ -245,12 +244,11 @@ func (c *fakeCall[T]) prepared(mask Mask, g Grid, scale []float32) {
 	}
 }
 
-func (c fakeCall[T]) columns(mask Mask, g Grid, scale, recip []float32) {
+func (c *fakeCall[T]) columns(mask Mask, g Grid, scale, recip []float32) {
 	for base := 0; base < g.Groups; base += len(recip) {
 		n := min(len(recip), g.Groups-base)
 		asm.Prepare(c.impl, &recip[0], &scale[base], n)
-		c.base, c.recip = base, &recip[0]
-		c.rows(mask, g, n)
+		c.rows(mask, g, base, recip[:n])
 	}
 }
 

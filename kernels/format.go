@@ -183,7 +183,7 @@ func (f Format) Bits() int {
 // Bytes returns how many bytes n codes take.
 func (f Format) Bytes(n int) int {
 	bits := f.Bits()
-	return n/8*bits + (n%8*bits+7)/8
+	return n>>3*bits + (n&7*bits+7)>>3
 }
 
 // Range returns the least and the greatest code of an integer format. It panics
@@ -218,31 +218,44 @@ func (f Format) isPacked() bool { return formats[f].bits < 8 }
 // isSix reports whether the format is one of six bits, packed or not.
 func (f Format) isSix() bool { return formats[f].bits == 6 || formats[f].width == 6 }
 
-// check panics unless the format exists.
+// check panics unless the format exists. Checks are compiled into their callers; what they do on a mistake is not.
 func (f Format) check(kernel string) {
 	if f == 0 || f >= formatsEnd {
-		fail(kernel, "unknown %v", f)
+		f.fail(kernel)
 	}
 }
 
 // checkInt panics unless the format is one of integers.
 func (f Format) checkInt(kernel string) {
-	if f.check(kernel); !f.isInt() {
-		fail(kernel, "%v is a float format, want an integer format", f)
+	if f == 0 || f >= formatsEnd || !f.isInt() {
+		f.fail(kernel)
 	}
 }
 
 // checkFloat panics unless the format is one of floats.
 func (f Format) checkFloat(kernel string) {
-	if f.check(kernel); f.isInt() {
+	if f == 0 || f >= formatsEnd || f.isInt() {
+		f.fail(kernel)
+	}
+}
+
+// fail panics with what a format is instead of what was wanted.
+//
+//go:noinline
+func (f Format) fail(kernel string) {
+	switch {
+	case f == 0 || f >= formatsEnd:
+		fail(kernel, "unknown %v", f)
+	case f.isInt():
 		fail(kernel, "%v is an integer format, want a float format", f)
+	default:
+		fail(kernel, "%v is a float format, want an integer format", f)
 	}
 }
 
 // checkHolds panics unless the format is one of integers that has the codes.
 func (f Format) checkHolds(kernel string, min, max int) {
-	f.checkInt(kernel)
-	if d := &formats[f]; min < d.least || max > d.most {
+	if f.checkInt(kernel); min < formats[f].least || max > formats[f].most {
 		fail(kernel, "codes %d..%d do not fit into %v", min, max, f)
 	}
 }

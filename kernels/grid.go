@@ -9,10 +9,9 @@ type Grid struct{ Rows, Groups, Len int }
 
 // check panics unless the grid has n elements, the length of the slice of that name.
 func (g Grid) check(kernel, name string, n int) {
-	if g.isVector(n) { // a vector: the other way takes long beside it
-		return
+	if !g.isVector(n) { // a vector: the other way takes long beside it
+		g.count(kernel, name, n)
 	}
-	g.count(kernel, name, n)
 }
 
 // count is check for any grid.
@@ -58,7 +57,7 @@ func (g Grid) after(r run, n int) run {
 // inBytes reports whether every group, or every row of groups of one element,
 // begins at a byte if elements have so many bits.
 func (g Grid) inBytes(bits int) bool {
-	if g.Rows == 1 && g.Groups == 1 {
+	if bits >= 8 || g.Rows == 1 && g.Groups == 1 {
 		return true
 	}
 	last := perByte(bits) - 1

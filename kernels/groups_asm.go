@@ -37,6 +37,11 @@ type spans struct {
 	row, next, done int // where the one after it begins
 }
 
+// visit sets what is visited. A composite literal would be made elsewhere and copied.
+func (s *spans) visit(g Grid, base, n, most int, to streaming) {
+	s.g, s.base, s.n, s.most, s.to = g, base, n, most, to
+}
+
 func (s *spans) advance() bool {
 	if s.row == s.g.Rows {
 		return false
@@ -72,6 +77,4 @@ func (s *spans) advance() bool {
 }
 
 // flat visits a slice that is one group.
-func flat(n int, to streaming) spans {
-	return spans{g: Grid{1, 1, n}, n: 1, most: mostElements, to: to}
-}
+func (s *spans) flat(n int, to streaming) { s.visit(Grid{1, 1, n}, 0, 1, mostElements, to) }

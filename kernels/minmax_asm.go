@@ -10,8 +10,8 @@ import (
 // so many groups at a time that their ends stay in the L1 cache.
 func minMaxAsm[T Float](impl isa, least, most []T, src []T, g Grid) {
 	switch {
-	case g.Groups == 1 && g.adjacent() && g.Len <= mostElements: // a vector
-		asm.MinMax[T](impl, elemOf[T](), unsafe.Pointer(&src[0]), unsafe.Pointer(&least[0]), unsafe.Pointer(&most[0]), 1, g.Len)
+	case g.adjacent() && len(src) <= mostElements:
+		asm.MinMax[T](impl, elemOf[T](), unsafe.Pointer(&src[0]), unsafe.Pointer(&least[0]), unsafe.Pointer(&most[0]), g.Groups, g.Len)
 	case g.adjacent() && g.Len <= mostElements:
 		rangeRuns(impl, src, g, 0, least, most, partial[T]{})
 	case g.Groups <= someGroups:
@@ -55,7 +55,8 @@ func rangeRuns[T Float](impl isa, src []T, g Grid, base int, lo, hi []T, r parti
 	}
 	elem := elemOf[T]()
 	pieceLo, pieceHi := unsafe.Pointer(unsafe.SliceData(r[0])), unsafe.Pointer(unsafe.SliceData(r[1]))
-	s := spans{g: g, base: base, n: len(lo), most: mostElements}
+	var s spans
+	s.visit(g, base, len(lo), mostElements, streaming{})
 	for s.advance() {
 		x, l, h := unsafe.Pointer(&src[s.off]), unsafe.Pointer(&lo[s.first]), unsafe.Pointer(&hi[s.first])
 		if s.off == (base+s.first)*g.Len { // the groups' first elements

@@ -34,7 +34,12 @@ func pack(impl isa, dst, src []byte, f Format) {
 		return
 	}
 	st := f.storage()
-	s := flat(len(src), streamingTo(impl, len(src), 8, unsafe.Pointer(&dst[0]), st.bits, NoMask))
+	if _, ok := atOnce(len(src)); ok {
+		asm.Pack(impl, st.code, &dst[0], &src[0], len(src), 0)
+		return
+	}
+	var s spans
+	s.flat(len(src), streamingTo(impl, len(src), 8, unsafe.Pointer(&dst[0]), st.bits, NoMask))
 	for s.advance() {
 		asm.Pack(impl, st.code, &dst[s.off*st.bits/8], &src[s.off], s.length, s.ahead)
 	}
@@ -46,7 +51,12 @@ func unpack(impl isa, dst, src []byte, f Format) {
 		return
 	}
 	st := f.storage()
-	s := flat(len(dst), streamingTo(impl, len(dst), st.bits, unsafe.Pointer(&dst[0]), 8, NoMask).every(perByte(st.bits)))
+	if _, ok := atOnce(len(dst)); ok {
+		asm.Unpack(impl, st.code, &dst[0], &src[0], st.sign, len(dst), 0)
+		return
+	}
+	var s spans
+	s.flat(len(dst), streamingTo(impl, len(dst), st.bits, unsafe.Pointer(&dst[0]), 8, NoMask).every(perByte(st.bits)))
 	for s.advance() {
 		asm.Unpack(impl, st.code, &dst[s.off], &src[s.off*st.bits/8], st.sign, s.length, s.ahead)
 	}

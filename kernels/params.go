@@ -42,7 +42,9 @@ func (p *IntParams) check(kernel string, groups int) (zeros bool) {
 			fail(kernel, "both ZeroPoint and Minval are given")
 		}
 	}
-	checkIntDialect(kernel, p.Dialect, p.Minval != nil)
+	if p.Dialect != Reference {
+		checkIntDialect(kernel, p.Dialect, p.Minval != nil)
+	}
 	if p.ZeroPoint == nil {
 		return false
 	}
@@ -137,11 +139,18 @@ type FloatParams struct {
 // check panics unless the parameters are of that many groups and consistent.
 func (p *FloatParams) check(kernel string, groups int) {
 	p.Format.checkFloat(kernel)
-	p.method().check(kernel, p.Format)
+	if !p.everyFormat() {
+		p.method().check(kernel, p.Format)
+	}
 	checkLen(kernel, "Scale", len(p.Scale), groups)
 	if p.Factor != nil {
 		checkLen(kernel, "Factor", len(p.Factor), groups)
 	}
+}
+
+// everyFormat reports whether the scales are such as the reference has for every format.
+func (p *FloatParams) everyFormat() bool {
+	return p.Dialect == Reference && p.Scales <= ScaleE8M0 && p.Rule == ScaleFloor
 }
 
 // checkReference panics unless the arithmetic is the reference's.

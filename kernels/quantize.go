@@ -57,6 +57,9 @@ func QuantizeInt[C IntCode, T Float](dst []C, src []T, g Grid, p *IntParams) {
 
 // quantizeIntLong is QuantizeInt the long way.
 func quantizeIntLong[C IntCode, T Float](dst []C, src []T, g Grid, p *IntParams) {
+	if quantizeIntRows(dst, src, g, p) {
+		return
+	}
 	const kernel = "QuantizeInt"
 	g.check(kernel, "src", len(src))
 	if p.check(kernel, g.Groups) {
@@ -93,14 +96,15 @@ func quantizeWide[T Float](impl isa, dst []byte, src []T, g Grid, p *IntParams, 
 // quantizeInt is for codes of a byte and less.
 func quantizeInt[T Float](impl isa, dst []byte, src []T, g Grid, p *IntParams, f Format) {
 	g = g.merged()
-	switch {
-	case impl == generic || len(src) == 0 || !asReference[T](p) && !g.inBytes(f.Bits()) && f.Bits() != 6:
+	bits := f.Bits()
+	switch reference, inBytes := asReference[T](p), g.inBytes(bits); {
+	case impl == generic || len(src) == 0 || !reference && !inBytes && bits != 6:
 		portableQuantizeInt(dst, src, g, p, f)
-	case f.Bits() == 6:
+	case bits == 6:
 		quantizeIntSixes(impl, dst, src, g, p, f)
-	case !asReference[T](p):
+	case !reference:
 		quantizeIntBefore(impl, f.storage(), unsafe.Pointer(&dst[0]), src, g, p)
-	case g.inBytes(f.Bits()):
+	case inBytes:
 		quantizeIntAsm(impl, f.storage(), unsafe.Pointer(&dst[0]), src, g, p)
 	default:
 		quantizeIntBetweenBytes(impl, dst, src, g, p, f)
@@ -114,6 +118,9 @@ func quantizeInt[T Float](impl isa, dst []byte, src []T, g Grid, p *IntParams, f
 // dst has Format.Bytes(len(src)) elements. A NaN becomes a NaN, in E2M1Packed, E2M3
 // and E3M2, which have none, 0.
 func QuantizeFloat[C FloatCode, T Float](dst []C, src []T, g Grid, p *FloatParams) {
+	if quantizeFloatRows(dst, src, g, p) {
+		return
+	}
 	const kernel = "QuantizeFloat"
 	g.check(kernel, "src", len(src))
 	p.check(kernel, g.Groups)

@@ -32,7 +32,8 @@ func quantizeIntRuns[T Float](impl isa, st storage, dst unsafe.Pointer, src []T,
 
 // quantizeIntGroups quantizes the groups from base on, with the reciprocals of their scales.
 func quantizeIntGroups[T Float](impl isa, st storage, dst unsafe.Pointer, src []T, g Grid, p *IntParams, base int, recip []float32, to streaming) {
-	s := spans{g: g, base: base, n: len(recip), most: mostElements, to: to}
+	var s spans
+	s.visit(g, base, len(recip), mostElements, to)
 	for s.advance() {
 		if p.Minval == nil && hasProducts[T](impl, s.length) {
 			for i := range s.groups {
@@ -73,7 +74,8 @@ func quantizeMinvals[T Float](impl isa, st storage, q, x unsafe.Pointer, scale, 
 		return
 	}
 	var buf [widenedLen]float32
-	s := spans{g: Grid{1, groups, length}, n: groups, most: len(buf)}
+	var s spans
+	s.visit(Grid{1, groups, length}, 0, groups, len(buf), streaming{})
 	for s.advance() {
 		asm.Decode(impl, elemOf[T](), &buf[0], (*uint16)(unsafe.Add(x, 2*s.off)), s.groups*s.length, 0)
 		asm.QuantizeMinval(impl, asm.F32, (*uint8)(unsafe.Add(q, s.off*st.bits/8)), &buf[0], step(scale, s.first), step(recip, s.first), step(minval, s.first),
@@ -103,7 +105,8 @@ func quantizeIntProduct(impl isa, layout asm.Layout, elem asm.Elem, q, x unsafe.
 func quantizeIntBetweenBytes[T Float](impl isa, dst []byte, src []T, g Grid, p *IntParams, f Format) {
 	var codes [betweenBytes]byte // Int8, which has room for unsigned codes of fewer bits too
 	bits := f.Bits()
-	s := spans{g: g, n: g.Groups, most: len(codes)}
+	var s spans
+	s.visit(g, 0, g.Groups, len(codes), streaming{})
 	for s.advance() {
 		n := s.groups * s.length
 		part := p.part(s.first, s.groups)
@@ -149,7 +152,8 @@ func quantizeFloatRuns[T Float](impl isa, dst []byte, src []T, g Grid, p *FloatP
 func quantizeFloatGroups[T Float](impl isa, dst []byte, src []T, g Grid, format Format, base int, scale, recip []float32, to streaming) {
 	d, elem := &formats[format], elemOf[T]()
 	layout, f := int32(d.layout), &d.float8
-	s := spans{g: g, base: base, n: len(recip), most: mostElements, to: to}
+	var s spans
+	s.visit(g, base, len(recip), mostElements, to)
 	for s.advance() {
 		if scale != nil && hasProducts[T](impl, s.length) {
 			for i := range s.groups {

@@ -157,7 +157,8 @@ func quantizeFloatBefore[T Float](impl isa, dst []byte, src []T, g Grid, p *Floa
 	for end := base + n; base < end; base += someGroups {
 		n := min(someGroups, end-base)
 		ofFloats[T](&b, impl, p, base, n, nan)
-		s := spans{g: g, base: base, n: n, most: widenedLen}
+		var s spans
+		s.visit(g, base, n, widenedLen, streaming{})
 		for s.advance() {
 			runBefore[T](&b, impl, &buf, unsafe.Pointer(&src[s.off]), s.first, s.groups, s.length)
 			v, f := buf[:s.groups*s.length], p.Format
@@ -195,7 +196,8 @@ func fakeQuantizeFloatBy[T Float](impl isa, dst []T, mask Mask, src []T, g Grid,
 		n := min(someGroups, g.Groups-base)
 		ofFloats[T](&b, impl, p, base, n, nan32)
 		m.values(impl, value[:n], p.Scale[base:][:n])
-		s := spans{g: g, base: base, n: n, most: widenedLen}
+		var s spans
+		s.visit(g, base, n, widenedLen, streaming{})
 		for s.advance() {
 			runBefore[T](&b, impl, &buf, unsafe.Pointer(&src[s.off]), s.first, s.groups, s.length)
 			v := buf[:s.groups*s.length]
@@ -260,7 +262,8 @@ func quantizeIntBefore[T Float](impl isa, st storage, dst unsafe.Pointer, src []
 	for base := 0; base < g.Groups; base += someGroups {
 		n := min(someGroups, g.Groups-base)
 		ofInts[T](&b, impl, p, base, n)
-		s := spans{g: g, base: base, n: n, most: widenedLen}
+		var s spans
+		s.visit(g, base, n, widenedLen, streaming{})
 		for s.advance() {
 			runBefore[T](&b, impl, &buf, unsafe.Pointer(&src[s.off]), s.first, s.groups, s.length)
 			q, x, count := unsafe.Add(dst, s.off*st.bits/8), unsafe.Pointer(&buf[0]), s.groups*s.length
@@ -280,7 +283,8 @@ func quantizeShortsBefore[T Float](impl isa, dst unsafe.Pointer, src []T, g Grid
 	for base := 0; base < g.Groups; base += someGroups {
 		n := min(someGroups, g.Groups-base)
 		ofInts[T](&b, impl, p, base, n)
-		s := spans{g: g, base: base, n: n, most: widenedLen}
+		var s spans
+		s.visit(g, base, n, widenedLen, streaming{})
 		for s.advance() {
 			runBefore[T](&b, impl, &buf, unsafe.Pointer(&src[s.off]), s.first, s.groups, s.length)
 			zero := &minusZeros[0]
@@ -309,7 +313,8 @@ func fakeQuantizeIntBefore[T Float](impl isa, dst []T, mask Mask, src []T, g Gri
 		for i := 0; i < n && p.ZeroPoint != nil; i++ {
 			zeros[i] = -float32(p.ZeroPoint[base+i])
 		}
-		s := spans{g: g, base: base, n: n, most: widenedLen}
+		var s spans
+		s.visit(g, base, n, widenedLen, streaming{})
 		for s.advance() {
 			runBefore[T](&b, impl, &buf, unsafe.Pointer(&src[s.off]), s.first, s.groups, s.length)
 			count := s.groups * s.length

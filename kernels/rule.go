@@ -170,10 +170,11 @@ type FloatRule struct {
 // check panics unless the rule is for that many groups and consistent.
 func (r *FloatRule) check(kernel string, groups int) {
 	r.Format.checkFloat(kernel)
-	m := r.method()
-	m.check(kernel, r.Format)
+	if !(*FloatParams)(r).everyFormat() {
+		r.method().check(kernel, r.Format)
+	}
 	checkLen(kernel, "Scale", len(r.Scale), groups)
-	if r.Factor != nil || m.given() {
+	if r.Factor != nil || r.method().given() {
 		checkLen(kernel, "Factor", len(r.Factor), groups)
 	}
 }

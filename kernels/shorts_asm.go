@@ -21,7 +21,8 @@ func (o *offsets) set(p *IntParams, base, n int) {
 
 // pieces visits n groups from base on.
 func pieces[T Float](g Grid, base, n int) spans {
-	s := spans{g: g, base: base, n: n, most: mostElements}
+	var s spans
+	s.visit(g, base, n, mostElements, streaming{})
 	if elemOf[T]() != asm.F32 {
 		s.most = widenedLen
 	}

@@ -71,7 +71,8 @@ func unpackSixesAsm(impl isa, dst, src []byte, signed, floats bool) {
 func quantizeIntSixes[T Float](impl isa, dst []byte, src []T, g Grid, p *IntParams, f Format) {
 	packer := sixes{dst: dst}
 	st := formats[f].bytes.storage()
-	s := spans{g: g, n: g.Groups, most: betweenBytes}
+	var s spans
+	s.visit(g, 0, g.Groups, betweenBytes, streaming{})
 	for s.advance() {
 		n := s.groups * s.length
 		part := p.part(s.first, s.groups)
@@ -168,7 +169,8 @@ func quantizeFloatSixesInPieces[T Float](impl isa, dst []byte, src []T, g Grid, 
 	if f.isPacked() {
 		f = formats[f].bytes
 	}
-	s := spans{g: g, n: g.Groups, most: betweenBytes}
+	var s spans
+	s.visit(g, 0, g.Groups, betweenBytes, streaming{})
 	var factor [someGroups]float32
 	for s.advance() {
 		for first := 0; first < s.groups; first += len(factor) { // groups may be short
@@ -218,7 +220,8 @@ func dequantizeFloatSixes[T Float](impl isa, dst []T, src []byte, g Grid, p *Flo
 func dequantizeOnePass[T Float](impl isa, dst []T, src []byte, p *FloatParams, times float32, n int) {
 	mantissa := 23 - formats[p.Format].step>>23
 	down, keep := int32(1<<(16-mantissa)), int32(0x8000|0x1f<<(10-mantissa))
-	s := spans{g: Grid{1, n, sixesLen}, n: n, most: mostElements, to: streamingTo(impl, len(dst), p.Format.Bits(), unsafe.Pointer(&dst[0]), 32, NoMask)}
+	var s spans
+	s.visit(Grid{1, n, sixesLen}, 0, n, mostElements, streamingTo(impl, len(dst), p.Format.Bits(), unsafe.Pointer(&dst[0]), 32, NoMask))
 	for n > 0 && s.advance() {
 		asm.DequantizeSixes(impl, (*float32)(unsafe.Pointer(&dst[s.off])), &src[s.off/4*3], &p.Scale[s.first], down<<16|down, keep<<16|keep, times, s.groups, s.ahead)
 	}
@@ -232,7 +235,8 @@ func dequantizeFloatSixesInPieces[T Float](impl isa, dst []T, src []byte, g Grid
 	if p.Format.isPacked() {
 		part.Format = formats[p.Format].bytes
 	}
-	s := spans{g: g, n: g.Groups, most: betweenBytes}
+	var s spans
+	s.visit(g, 0, g.Groups, betweenBytes, streaming{})
 	for s.advance() {
 		n, before := s.groups*s.length, 0
 		if p.Format.isPacked() {

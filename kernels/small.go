@@ -11,8 +11,8 @@ import (
 // The small way. A call for one group of some hundred elements takes longer for
 // pieces, stores past the caches and buffers of reciprocals than for its elements, and
 // each call of a function takes as long as some thirty of them. So the first question
-// is whether a call is small and ordinary; if it is, one call of assembly does it. To
-// dequantize, which needs no reciprocals, the same is asked about rows of groups next. The
+// is whether a call is small and ordinary; if it is, one call of assembly does it. The
+// same is asked about rows of groups next where codes are read or written. The
 // question only says yes: what it does not like, a mistake too, goes the long way,
 // which reports mistakes. TestSmall holds one way against the other. The long way is a
 // function of its own: what it needs would be put by for it in every call.
@@ -101,29 +101,107 @@ func smallMinval[T Float](p *IntParams, out unsafe.Pointer, n int) bool {
 	return p.ZeroPoint == nil && unsafe.Sizeof(*new(T)) == 4 && len(p.Minval) == 1 && p.Minval[0]-p.Minval[0] == 0 && beside(&p.Minval[0], out, n)
 }
 
-// dequantizeIntRows is DequantizeInt of few groups by one call of assembly for each row, if it reports true; else it did nothing.
-func dequantizeIntRows[T Float, C IntCode](dst []T, src []C, g Grid, p *IntParams) bool {
-	f, own := p.Format, ownFormat[C]()
+// quantizeIntRows is QuantizeInt of few groups by one call of assembly for each row, if it reports true; else it did nothing.
+func quantizeIntRows[C IntCode, T Float](dst []C, src []T, g Grid, p *IntParams) bool {
+	impl, ok := atOnce(len(src))
+	if !ok || g.Groups > someGroups || !apart(dst, src) {
+		return false
+	}
+	d, z := p.few(g, len(src), ownFormat[C](), len(dst), unsafe.Pointer(unsafe.SliceData(dst)), len(dst)*int(unsafe.Sizeof(*new(C))))
+	if d == nil {
+		return false
+	}
+	if g.Groups <= fewGroups {
+		var recip [fewGroups]float32
+		quantizeIntEach(impl, d, unsafe.Pointer(&dst[0]), src, g, p, z, recip[:])
+	} else {
+		var recip [someGroups]float32
+		quantizeIntEach(impl, d, unsafe.Pointer(&dst[0]), src, g, p, z, recip[:])
+	}
+	return true
+}
+
+// quantizeIntEach quantizes each row.
+func quantizeIntEach[T Float](impl isa, d *description, dst unsafe.Pointer, src []T, g Grid, p *IntParams, z []int32, recip []float32) {
+	asm.Prepare(impl, &recip[0], &p.Scale[0], g.Groups)
+	for off, row := 0, g.Groups*g.Len; off < len(src); off += row {
+		q, x := unsafe.Add(dst, off*d.bits/8), unsafe.Pointer(&src[off])
+		switch {
+		case z != nil:
+			asm.QuantizeZeroPoint[T](impl, elemOf[T](), (*uint8)(q), x, &p.Scale[0], &recip[0], &z[0], int32(p.Min), int32(p.Max), int32(d.layout), g.Groups, g.Len, 0)
+		case d.layout == asm.SignedBytes && p.Min == -128 && p.Max == 127:
+			asm.QuantizeWhole[T](impl, elemOf[T](), (*int8)(q), x, &p.Scale[0], &recip[0], g.Groups, g.Len, 0)
+		default:
+			asm.Quantize[T](impl, elemOf[T](), (*uint8)(q), x, &p.Scale[0], &recip[0], int32(p.Min), int32(p.Max), int32(d.layout), g.Groups, g.Len, 0)
+		}
+	}
+}
+
+// few returns the format of n codes, and the zero points unless all are 0, if parameters and grid are such as one call of assembly for each
+// row is for: else nil. There are so many elements of codes, whose own format is said. What is written has so many bytes.
+func (p *IntParams) few(g Grid, n int, own Format, codes int, out unsafe.Pointer, bytes int) (*description, []int32) {
+	f := p.Format
 	if f == 0 {
 		f = own
 	}
-	impl, ok := atOnce(len(dst))
-	if !ok || f > Uint2 || f != own && own != Uint8 || p.Dialect != Reference || p.Minval != nil {
-		return false
+	if f > Uint2 || f != own && own != Uint8 || p.Dialect != Reference || p.Minval != nil {
+		return nil, nil
 	}
-	d, q := &formats[f], unsafe.Pointer(unsafe.SliceData(src))
-	if p.Min < d.least || p.Max > d.most || p.Min >= p.Max || !g.hasFew(len(dst), d.bits) || len(src) != (len(dst)*d.bits+7)/8 ||
-		tabled[T](impl, d.bits, g.Len) || !apart(dst, src) ||
-		len(p.Scale) != g.Groups || !apart(dst, p.Scale) || !allOrdinary(impl, p.Scale) {
-		return false
+	d, z := &formats[f], p.ZeroPoint
+	if p.Min < d.least || p.Max > d.most || p.Min >= p.Max || !g.hasFew(n, d.bits) || codes != (n*d.bits+7)/8 ||
+		len(p.Scale) != g.Groups || !apart(unsafe.Slice((*byte)(out), bytes), p.Scale) {
+		return nil, nil
 	}
-	z := p.ZeroPoint
 	switch {
 	case z == nil:
-	case len(z) != g.Groups, !apart(dst, z), scan.Outside(z, int32(p.Min), int32(p.Max)) >= 0:
-		return false
+	case len(z) != g.Groups, !apart(unsafe.Slice((*byte)(out), bytes), z), scan.Outside(z, int32(p.Min), int32(p.Max)) >= 0:
+		return nil, nil
 	case scan.Zeros(z):
 		z = nil
+	}
+	return d, z
+}
+
+// quantizeFloatRows is the same of QuantizeFloat.
+func quantizeFloatRows[C FloatCode, T Float](dst []C, src []T, g Grid, p *FloatParams) bool {
+	impl, ok := atOnce(len(src))
+	if !ok || g.Groups > someGroups || !p.plain() || !liesIn[C](p.Format) {
+		return false
+	}
+	d := &formats[p.Format]
+	if !g.hasFew(len(src), d.bits) || len(dst) != (len(src)*d.bits+7)/8 || !apart(dst, src) ||
+		len(p.Scale) != g.Groups || !apart(dst, p.Scale) {
+		return false
+	}
+	if g.Groups <= fewGroups {
+		var recip [fewGroups]float32
+		quantizeFloatEach(impl, d, unsafe.Pointer(&dst[0]), src, g, p.Scale, recip[:])
+	} else {
+		var recip [someGroups]float32
+		quantizeFloatEach(impl, d, unsafe.Pointer(&dst[0]), src, g, p.Scale, recip[:])
+	}
+	return true
+}
+
+// quantizeFloatEach quantizes each row.
+func quantizeFloatEach[T Float](impl isa, d *description, dst unsafe.Pointer, src []T, g Grid, scale, recip []float32) {
+	asm.Prepare(impl, &recip[0], &scale[0], g.Groups)
+	for off, row, f := 0, g.Groups*g.Len, &d.float8; off < len(src); off += row {
+		asm.QuantizeFp[T](impl, elemOf[T](), (*uint8)(unsafe.Add(dst, off*d.bits/8)), unsafe.Pointer(&src[off]), &scale[0], &recip[0],
+			f.least, f.ruler, f.weights, f.top, f.nan, int32(d.layout), g.Groups, g.Len, 0)
+	}
+}
+
+// dequantizeIntRows is DequantizeInt in the same way.
+func dequantizeIntRows[T Float, C IntCode](dst []T, src []C, g Grid, p *IntParams) bool {
+	impl, ok := atOnce(len(dst))
+	if !ok || !apart(dst, src) {
+		return false
+	}
+	q := unsafe.Pointer(unsafe.SliceData(src))
+	d, z := p.few(g, len(dst), ownFormat[C](), len(src), unsafe.Pointer(unsafe.SliceData(dst)), len(dst)*int(unsafe.Sizeof(*new(T))))
+	if d == nil || tabled[T](impl, d.bits, g.Len) || !allOrdinary(impl, p.Scale) {
+		return false
 	}
 	for off, row := 0, g.Groups*g.Len; off < len(dst); off += row {
 		y, q := unsafe.Pointer(&dst[off]), (*uint8)(unsafe.Add(q, off*d.bits/8))

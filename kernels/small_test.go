@@ -64,6 +64,7 @@ func testSmallFloat[T Float, C FloatCode](t *testing.T) {
 		if p.Format > 0 && p.Format < formatsEnd && r.IntN(4) > 0 {
 			c.codes = p.Format.Bytes(c.codes)
 		}
+		quantize := r.IntN(2) == 0
 		call := func(a *smallArena) (panicked any) {
 			bytes := view4(a[:])
 			p := p
@@ -71,8 +72,13 @@ func testSmallFloat[T Float, C FloatCode](t *testing.T) {
 			if c.minval > 0 {
 				p.Factor = slices.Clip(a[800:][:c.minval])
 			}
+			x, q := view[T](bytes[c.at:])[:c.numbers], view[C](bytes[c.codesAt:])[:c.codes]
 			defer func() { panicked = recover() }()
-			DequantizeFloat(view[T](bytes[c.at:])[:c.numbers], view[C](bytes[c.codesAt:])[:c.codes], c.grid(), &p)
+			if quantize {
+				QuantizeFloat(q, x, c.grid(), &p)
+			} else {
+				DequantizeFloat(x, q, c.grid(), &p)
+			}
 			return nil
 		}
 		long, short := a, a
