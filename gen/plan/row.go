@@ -89,6 +89,11 @@ func (s *Seg) index(slot int) Addr {
 	return Addr{Reg: s.p.counts.index, Disp: 4 * s.p.m.Width() * slot}
 }
 
+// chooses reports whether a node's lanes are of several groups, and there as such.
+func (s *Seg) chooses(n *ir.Node) bool {
+	return s.meets && (n.Op == ir.OpParam || s.mix != nil && slices.Contains(s.mix.params, n))
+}
+
 // chosen emits a register of parameters, chosen for each element. If there are
 // registers for it, those that are chosen from stay in one, and so does the choice.
 func (s *Seg) chosen(n *ir.Node, slot int) V {

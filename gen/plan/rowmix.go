@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"slices"
 	"strconv"
 
 	"github.com/lowbit-go/lowbit/gen/ir"
@@ -13,12 +14,12 @@ import (
 
 // mixture is what a row's tiles have to mix.
 type mixture struct {
-	params []*ir.Node
-	from   []GPR // where they are in memory
-	first  *Seg  // loads the first group's
-	next   []V   // has a group's in all lanes; if registers ran out there are none, and each slot loads them
-	slots  int   // so many of the tile's have begun
-	step   int   // and so many begin at a time
+	params []*ir.Node // or what is made of one alone
+	from   []Mixed
+	first  *Seg // loads the first group's
+	next   []V  // has a group's in all lanes; if registers ran out there are none, and each slot loads them
+	slots  int  // so many of the tile's have begun
+	step   int  // and so many begin at a time
 	kept   map[[2]int]*keptParam
 }
 
@@ -28,11 +29,17 @@ type keptParam struct {
 	used bool
 }
 
+// Mixed is where a parameter is in memory. If that is an integer that is used as a float, it is mixed as one.
+type Mixed struct {
+	At      GPR
+	ToFloat bool
+}
+
 // Crossing is where slots begin. Now are registers that get the parameters of their elements, those of a slot one after
 // the other. Next has a group's in all lanes if they are kept; else it is one register, and they are loaded there one by one.
 type Crossing struct {
 	Label     string
-	From      []GPR
+	From      []Mixed
 	Slots     int
 	Now, Next []int
 	Kept      bool
@@ -58,7 +65,9 @@ func (p *planner) mixture(pr *program) *mixture {
 		if n.Op != ir.OpParam || !p.needs[false].wanted[false][n.ID] {
 			continue
 		}
-		x.params, x.from = append(x.params, n), append(x.from, p.ptr[n.Name])
+		at := Mixed{At: p.ptr[n.Name]}
+		n, at.ToFloat = p.asFloat(n)
+		x.params, x.from = append(x.params, n), append(x.from, at)
 		if !p.frugal {
 			x.next = append(x.next, x.first.demand(n, 0))
 			continue
@@ -68,6 +77,21 @@ func (p *planner) mixture(pr *program) *mixture {
 		}
 	}
 	return x
+}
+
+// asFloat is the float of an integer, if the ordinary way has no other use of it.
+func (p *planner) asFloat(param *ir.Node) (n *ir.Node, ok bool) {
+	n = param
+	for _, user := range p.k.Nodes {
+		if !p.needs[false].wanted[false][user.ID] || !slices.Contains(p.operands(user), param) {
+			continue
+		}
+		if ok || user.Op != ir.OpToFloat {
+			return param, false
+		}
+		n, ok = user, true
+	}
+	return n, ok
 }
 
 // mixed is a register of parameters, for each element of a slot.

@@ -158,6 +158,9 @@ func (s *Seg) demand(n *ir.Node, slot int) V {
 
 // emit lowers one slot of a node.
 func (s *Seg) emit(n *ir.Node, slot int) V {
+	if s.chooses(n) {
+		return s.chosen(n, slot)
+	}
 	var args [][]V
 	slots := n.Slots()
 	if l := s.p.k.Levels(s.lanes)[n.ID]; l == ir.PerGroup {
@@ -181,9 +184,6 @@ func (s *Seg) emit(n *ir.Node, slot int) V {
 			vs = []V{s.demand(a, slot*as/slots)}
 		}
 		args = append(args, vs)
-	}
-	if n.Op == ir.OpParam && s.meets {
-		return s.chosen(n, slot)
 	}
 	v := s.p.m.Lower(s, n, slot, args, s.place(n, slot))
 	if n.Op == ir.OpParam && s.inplace {
@@ -308,7 +308,7 @@ func (s *Seg) nodes(slots, slot int, accs map[*ir.Node][]V) {
 		case levels[n.ID] != ir.PerElement || n.Slots() != slots || early(n) || !s.wants(n):
 		case n.Op == ir.OpStore || n.Op == ir.OpAlarmLow:
 			s.emit(n, slot)
-		case n.Op == ir.OpLoad && slots != 4, n.Op == ir.OpParam && s.mix != nil: // where it is wanted first
+		case n.Op == ir.OpLoad && slots != 4, s.mix != nil && s.chooses(n): // where it is wanted first
 		default:
 			s.demand(n, slot)
 		}

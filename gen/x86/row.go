@@ -214,7 +214,7 @@ func (m *Machine) Cross(c plan.Crossing) {
 		if p := i % len(c.From); c.Kept {
 			m.i("VMOVAPS", m.vec(c.Next[p]), m.vec(now))
 		} else {
-			m.i("VBROADCASTSS", m.ended(c.From[p]), m.vec(now))
+			m.next(c.From[p], now)
 		}
 	}
 	m.i("ADDQ", immediate(c.Slots*m.Width()), rowLeft)
@@ -230,16 +230,24 @@ func (m *Machine) Mix(c plan.Crossing) {
 	for slot := range c.Slots {
 		m.i("VMOVUPS", operand.Mem{Base: rowIndex, Index: rowLeft, Scale: 4, Disp: 4 * w * (2 - c.Slots + slot)}, mask)
 		for p, from := range c.From {
-			next, now := m.vec(c.Next[min(p, len(c.Next)-1)]), m.vec(c.Now[slot*len(c.From)+p])
+			next, now := c.Next[min(p, len(c.Next)-1)], m.vec(c.Now[slot*len(c.From)+p])
 			if slot == 0 || len(c.Next) < len(c.From) {
-				m.i("VBROADCASTSS", m.ended(from), next)
+				m.next(from, next)
 			}
-			m.i("VBLENDVPS", mask, next, now, now)
+			m.i("VBLENDVPS", mask, m.vec(next), now, now)
 		}
 	}
 	m.i("SUBQ", rowLength, rowLeft)
 	m.i("JGT", operand.LabelRef(c.Label+"mix"))
 	m.i("JMP", operand.LabelRef(c.Label))
+}
+
+// next loads one of those.
+func (m *Machine) next(from plan.Mixed, d int) {
+	m.i("VBROADCASTSS", m.ended(from.At), m.vec(d))
+	if from.ToFloat {
+		m.i("VCVTDQ2PS", m.vec(d), m.vec(d))
+	}
 }
 
 // ended is a parameter behind those of the groups that have ended.
