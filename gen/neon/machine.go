@@ -205,6 +205,13 @@ func (m *Machine) Jump(l string) { m.B(l) }
 // Number sets a general register to a number.
 func (m *Machine) Number(d plan.GPR, imm int) { m.XMOVI(asm.R(d), imm) }
 
+// AtMost makes it that at most.
+func (m *Machine) AtMost(r plan.GPR, imm int) {
+	m.XMOVI(r0, imm)
+	m.XCMP(asm.R(r), r0)
+	m.XCSELLE(asm.R(r), asm.R(r), r0)
+}
+
 // Move copies a general register.
 func (m *Machine) Move(d, s plan.GPR) { m.XMOV(asm.R(d), asm.R(s)) }
 

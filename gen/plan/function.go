@@ -264,7 +264,7 @@ func (p *printer) large() bool { return p.k.Large && p.m.Streams() }
 func (p *printer) loop(sh *shape, streams bool, count GPR, tile int, end string) {
 	m := p.m
 	if streams {
-		p.streamed(sh, count, tile, end)
+		p.streamed(sh, nil, count, tile, end)
 	}
 	if sh.ahead != nil {
 		sh.ahead.print(p, sh, count, tile, end)
@@ -275,7 +275,7 @@ func (p *printer) loop(sh *shape, streams bool, count GPR, tile int, end string)
 	if len(sh.apart) > 0 {
 		p.apart(sh, func(s *Seg, head string) {
 			m.LoopHead(head)
-			p.round(sh, count, tile, head, func() { p.own(streams); p.run(s) })
+			p.round(sh, s, count, tile, head, end, func() { p.own(streams); p.run(s) })
 			if s != sh.apart[0] {
 				m.Jump(end)
 			}
@@ -286,12 +286,12 @@ func (p *printer) loop(sh *shape, streams bool, count GPR, tile int, end string)
 	if sh.lanes && sh.ahead == nil {
 		head = m.GroupHead
 	}
-	head(sh.at(atLoop))
-	p.round(sh, count, tile, sh.at(atLoop), func() { p.own(streams); p.tile(sh) })
+	p.begins(sh.body, head, sh.at(atLoop))
+	p.round(sh, sh.body, count, tile, sh.at(atLoop), end, func() { p.own(streams); p.tile(sh) })
 }
 
-// round prints a turn of a loop, and the branch back.
-func (p *printer) round(sh *shape, count GPR, tile int, head string, body func()) {
+// round prints a turn of a loop, whose tile is s, and the branch back.
+func (p *printer) round(sh *shape, s *Seg, count GPR, tile int, head, end string, body func()) {
 	if sh.blocks {
 		p.run(sh.group)
 	}
@@ -301,14 +301,38 @@ func (p *printer) round(sh *shape, count GPR, tile int, head string, body func()
 	}
 	p.advanceStreams(sh.lanes)
 	p.m.AddImm(count, -tile)
-	p.m.Branch(count, GreaterEqual, tile, head)
+	p.again(s, count, tile, head, end)
+}
+
+// begins prints the label of a loop whose tile is s, by a function that may align it.
+func (p *printer) begins(s *Seg, head func(string), l string) {
+	if s.turns { // to other places
+		head = p.m.Label
+	}
+	head(l)
+}
+
+// again goes on while count is at least so many.
+func (p *printer) again(s *Seg, count GPR, least int, head, end string) {
+	if !s.turns {
+		p.m.Branch(count, GreaterEqual, least, head)
+		return
+	}
+	p.m.Branch(count, Less, least, end)
+	s.turn()
 }
 
 // streamed prints a loop once more, out of the way, with stores past the caches; where an alarm leaves that, the ordinary loop goes on.
-func (p *printer) streamed(sh *shape, count GPR, tile int, end string) {
+// What comes first may be only for that.
+func (p *printer) streamed(sh *shape, first *Seg, count GPR, tile int, end string) {
 	m, head := p.m, sh.at(atStream)
 	m.BranchAbove("ahead", 1, head)
 	p.aside = append(p.aside, func() {
+		if first != nil {
+			m.Label(head)
+			p.run(first)
+			head += string(atLoop)
+		}
 		m.LoopHead(head)
 		for _, s := range p.streams {
 			if s.In {
@@ -316,7 +340,7 @@ func (p *printer) streamed(sh *shape, count GPR, tile int, end string) {
 			}
 		}
 		m.Stream(true)
-		p.round(sh, count, tile, head, func() { p.run(sh.body) })
+		p.round(sh, sh.body, count, tile, head, end, func() { p.run(sh.body) })
 		m.Stream(false)
 		m.Jump(end)
 	})

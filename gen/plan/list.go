@@ -97,7 +97,7 @@ func (l *lookUp) print(p *printer, sh *shape, count GPR, tile int, end string) {
 	m.Branch(count, Less, fewTiles*tile, sh.at(atLoop))
 	p.run(l.list)
 	m.LoopHead(sh.at(atAhead))
-	p.round(sh, count, tile, sh.at(atAhead), func() { p.run(l.tile) })
+	p.round(sh, l.tile, count, tile, sh.at(atAhead), end, func() { p.run(l.tile) })
 	m.Jump(end)
 }
 

@@ -132,6 +132,7 @@ const (
 // Marks of a row, and of the lanes' loop for it.
 const (
 	atBegin    mark = "begin"    // a tile begins, of one group or of several
+	atAgain    mark = "again"    // the same behind what the lanes' loop did, where parameters are mixed
 	atGroup    mark = "next"     // a group of whole tiles begins
 	atWhole    mark = "whole"    // behind a group's whole tiles
 	atOver     mark = "over"     // some of the group's elements are left
@@ -140,9 +141,9 @@ const (
 	atChosen   mark = "chosen"   // and their parameters are copied
 	atMeet     mark = "meet"     // the head of the loop of such tiles
 	atMet      mark = "met"      // behind it
+	atWide     mark = "wide"     // behind it with a tile of the group left, or more
 	atMeetRare mark = "meetrare" // one of the rare kind leaves
 	atOdd      mark = "odd"      // some elements are for the lanes' loop
-	atRepeat   mark = "repeat"   // so many
 	atRow      mark = "row"      // where it begins
 	atOddDone  mark = "odddone"  // and where it ends
 	atDone     mark = "done"     // behind the row

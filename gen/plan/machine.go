@@ -93,14 +93,16 @@ type Meeting interface {
 // Mixing is for machines that mix parameters where groups meet, if they do so: the others choose them.
 type Mixing interface {
 	Mixes() bool
-	// ToMix is before the tiles in which groups meet, and Mixed behind them: in between what a group has left is negative.
+	// Unmixed is before all tiles. ToMix is before those in which groups meet, and Mixed behind them: in between what a group has left is negative.
 	// Cross prints the beginning of slots, with the branch that leads to Mix and back, and NextMixed
 	// goes on by a tile: with the parameters' pointers, of which slots use copies.
+	Unmixed()
 	ToMix()
 	Mixed()
 	Cross(c Crossing)
 	Mix(c Crossing)
 	NextMixed(params []GPR)
+	BranchOver(l string) // jumps if Branch, which led here, compared with zero what is below it
 }
 
 // Control prints what is done with general registers.
@@ -121,6 +123,7 @@ type Control interface {
 	SubBranch(d, s GPR, l string)                      // d -= s, and jumps unless d is below zero
 	Jump(l string)
 	Number(d GPR, imm int)
+	AtMost(r GPR, imm int) // r = min(r, imm)
 	Move(d, s GPR)
 	Add(d, s GPR)
 	Sub(d, s GPR)

@@ -139,11 +139,17 @@ func (l rowLoop) begin(p *printer) {
 	m, sh, r := p.m, l.shape, l.row
 	n, behind, length, free := p.counts.n, p.counts.groups, p.counts.length, p.counts.free
 	m.Label(sh.at(atEntry))
-	m.Move(free, behind)
-	m.Move(n, length)
-	m.Mul(n, free)
-	m.Move(behind, length)
-	if r.mix == nil {
+	if r.mix != nil {
+		m.Move(n, length)
+		m.Mul(n, behind)
+		m.Move(behind, length)
+		m.Label(sh.at(atAgain))
+		p.mixing().Unmixed()
+	} else {
+		m.Move(free, behind)
+		m.Move(n, length)
+		m.Mul(n, free)
+		m.Move(behind, length)
 		m.Branch(free, Equal, 1, sh.at(atBegin))
 		m.BranchMultiple(length, Equal, 4*m.Width(), sh.at(atBegin))
 		m.KeepEnd(r.end, p.ptr[p.k.Params[0].Name], free)
@@ -155,18 +161,8 @@ func (l rowLoop) begin(p *printer) {
 func (l rowLoop) groups(p *printer, done string) {
 	m, sh, tile := p.m, l.shape, 4*p.m.Width()
 	n, behind, length := p.counts.n, p.counts.groups, p.counts.length
-	over := func() { // behind the last whole tile of a group that has more elements
-		if !sh.masked || p.hasRare() {
-			m.Branch(behind, Less, 0, sh.at(atStaged)) // it was the tile in the frame
-		}
-		m.Add(n, behind)
-	}
+	staged := !sh.masked || p.hasRare() // the tile in the frame is done in the same loop, behind which less than nothing is left
 	blocks := tile == usualBlock
-	if blocks {
-		m.Jump(sh.at(atBegin))
-		m.Label(sh.at(atOver))
-		over()
-	}
 	m.Label(sh.at(atBegin))
 	m.Branch(n, Less, tile, sh.at(atTail))
 	m.Branch(behind, Less, tile, sh.at(atToMeet))
@@ -179,7 +175,10 @@ func (l rowLoop) groups(p *printer, done string) {
 		if blocks {
 			m.Branch(behind, NotEqual, 0, sh.at(atOver))
 		} else {
-			over()
+			if staged {
+				m.Branch(behind, Less, 0, sh.at(atStaged))
+			}
+			m.Add(n, behind) // which the group has left
 			m.Branch(behind, NotEqual, 0, sh.at(atBegin))
 		}
 		p.advanceParams(1)
@@ -189,9 +188,13 @@ func (l rowLoop) groups(p *printer, done string) {
 	}
 	if len(sh.apart) > 0 { // each layout has a loop over groups
 		m.Label(sh.at(atGroup))
-		p.run(sh.group)
+		first := sh.group
+		if l.row.mix == nil {
+			p.run(first)
+			first = nil
+		}
 		if p.large() {
-			p.streamed(sh, behind, tile, sh.at(atWhole))
+			p.streamed(sh, first, behind, tile, sh.at(atWhole))
 			p.aside = append(p.aside, func() {
 				m.Label(sh.at(atWhole))
 				next(sh.at(atGroup))
@@ -205,7 +208,7 @@ func (l rowLoop) groups(p *printer, done string) {
 			}
 			inner := group + string(atLoop)
 			m.LoopHead(inner)
-			p.round(sh, behind, tile, inner, func() { p.own(p.large()); p.run(s) })
+			p.round(sh, s, behind, tile, inner, sh.at(atWhole), func() { p.own(p.large()); p.run(s) })
 			next(group)
 		})
 	} else {
@@ -216,6 +219,14 @@ func (l rowLoop) groups(p *printer, done string) {
 			m.Label(sh.at(atWhole))
 		}
 		next(sh.at(atGroup))
+	}
+	if blocks { // so few elements that groups meet in the next tile
+		m.Label(sh.at(atOver))
+		if staged {
+			p.mixing().BranchOver(sh.at(atStaged))
+		}
+		m.Add(n, behind)
+		m.Branch(n, Less, tile, sh.at(atTail))
 	}
 }
 
@@ -307,9 +318,7 @@ func (l rowLoop) odd(p *printer, done string) {
 	}
 	m.Label(sh.at(atOdd))
 	m.Keep(r.left, n)
-	m.Branch(n, Less, repeats, sh.at(atRepeat))
-	m.Number(n, repeats)
-	m.Label(sh.at(atRepeat))
+	m.AtMost(n, repeats)
 	p.pass(Repeated, r.repeated[p.k.Params[0].Name])
 	m.Move(p.counts.groups, p.counts.index) // as the routine leaves it
 	m.KeepNumber(r.turned, 1)
@@ -321,5 +330,9 @@ func (l rowLoop) odd(p *printer, done string) {
 	m.Recall(n, r.left)
 	m.Branch(n, Less, repeats+1, done)
 	m.AddImm(n, -repeats)
-	m.Jump(sh.at(atBegin))
+	if r.mix != nil {
+		m.Jump(sh.at(atAgain))
+	} else {
+		m.Jump(sh.at(atBegin))
+	}
 }

@@ -148,24 +148,35 @@ func (s *Seg) cross() {
 	x.slots += x.step
 }
 
-// mix does tiles in which groups meet.
+// mix does tiles in which groups meet. Where no tile is done anew its pointers to parameters stay until the last.
 func (l rowLoop) mix(p *printer) {
 	m, mixing, sh, r, n, tile := p.m, p.mixing(), l.shape, l.row, p.counts.n, 4*p.m.Width()
 	mixing.ToMix()
 	p.run(r.mix.first)
-	m.GroupHead(sh.at(atMeet))
+	p.begins(r.meet, m.GroupHead, sh.at(atMeet))
 	if p.hasRare() {
 		m.Keep(r.left, p.counts.groups)
 	}
 	p.run(r.meet)
 	p.advanceStreams(false)
-	mixing.NextMixed(p.paramPointers())
+	mixed := func() {
+		mixing.Mixed()
+		if !p.hasRare() {
+			mixing.NextMixed(p.paramPointers())
+		}
+	}
+	if p.hasRare() {
+		mixing.NextMixed(p.paramPointers())
+	}
 	m.AddImm(n, -tile)
 	m.Branch(n, Less, tile, sh.at(atMet))
-	m.Branch(p.counts.groups, GreaterEqual, 1-tile, sh.at(atMeet))
-	m.Label(sh.at(atMet))
-	mixing.Mixed()
-	m.Jump(sh.at(atBegin))
+	p.again(r.meet, p.counts.groups, 1-tile, sh.at(atMeet), sh.at(atWide))
+	m.Label(sh.at(atWide))
+	mixed()
+	m.Sub(n, p.counts.groups)
+	m.Jump(sh.at(atGroup))
+	m.Label(sh.at(atMet)) // the tail follows
+	mixed()
 }
 
 // paramPointers are the pointers to all parameters.

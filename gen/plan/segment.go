@@ -29,11 +29,26 @@ type Seg struct {
 	inplace bool     // parameters stay in memory, for a machine that takes such operands
 	meets   bool     // groups meet, and parameters are chosen
 	mix     *mixture // of parameters, if they are mixed
+	turns   bool     // the loop's tiles begin in several ways
+	turn    func()   // prints what begins the next one
 	Tail    bool     // fewer elements than a tile are left, and masks say which
 }
 
 // RareLabel is where an alarm goes.
 func (s *Seg) RareLabel() string { return s.alarm }
+
+// Turns has the machine print how the loop's tiles begin, in several ways, if nothing is in front of that. It is for loops of lanes, and of tiles in which
+// groups meet.
+func (s *Seg) Turns() bool {
+	if !s.lanes || s.rare || len(s.insts) > 0 {
+		return false
+	}
+	s.turns = true
+	return true
+}
+
+// Turn prints, behind the branch for the last tile, how the next one begins.
+func (s *Seg) Turn(print func()) { s.turn = print }
 
 // Word is the general register that has a word of the call, if one has it.
 func (s *Seg) Word(name string) (GPR, bool) {

@@ -100,13 +100,14 @@ func (m *Machine) loadCodes(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, 
 	for _, a := range args {
 		uses = append(uses, a[0])
 	}
+	turns := !m.wide && s.Turns()
 	load := func(slots ...int) []plan.V {
 		var values []plan.V
 		for range slots {
 			values = append(values, s.New(plan.Vec))
 		}
 		s.Add(plan.Inst{Defs: values, Uses: uses, Apart: true, Emit: func(d, u []int) {
-			r := codeReader{m, s, n, slots, d, u, at, masked}
+			r := codeReader{m, s, n, slots, d, u, at, masked, turns}
 			if layout, ok := s.Layout(); ok {
 				r.read(layout, at)
 			} else {
@@ -130,9 +131,10 @@ type codeReader struct {
 	slots, to, has []int
 	at             plan.Addr
 	masked         bool
+	turns          bool // the loop ends with how its next tile begins
 }
 
-// readAny asks for the layout. Signed bytes go straight on. A tail's codes of few bits are read from the frame, where its first slot
+// readAny asks for the layout. Signed bytes go straight on, and where a loop turns nibbles do behind its end. A tail's codes of few bits are read from the frame, where its first slot
 // puts them.
 func (c codeReader) readAny() {
 	m := c.Machine
@@ -155,13 +157,27 @@ func (c codeReader) readAny() {
 	}
 	m.compareBy(c.s, c.n.Kind, ir.LayoutSigned)
 	m.i("JNE", operand.LabelRef(other))
-	c.read(ir.LayoutSigned, c.at)
-	m.ctx.Label(read)
-	m.aside(c.s, func() {
+	nibbles := func() {
 		m.Label(other)
 		m.i("JGT", operand.LabelRef(unsigned))
 		m.i("JPS", operand.LabelRef(crumbs)) // of the difference to signed ones
 		few(ir.LayoutNibbles, 4, half(c.to[0]))
+	}
+	if c.turns {
+		straight := m.newLabel("signed")
+		m.GroupHead(straight)
+		c.s.Turn(func() {
+			m.compareBy(c.s, c.n.Kind, ir.LayoutSigned)
+			m.i("JEQ", operand.LabelRef(straight))
+			nibbles()
+		})
+	}
+	c.read(ir.LayoutSigned, c.at)
+	m.ctx.Label(read)
+	m.aside(c.s, func() {
+		if !c.turns {
+			nibbles()
+		}
 		m.Label(crumbs)
 		few(ir.LayoutCrumbs, 2, xs[c.to[0]])
 		m.Label(unsigned)

@@ -361,6 +361,13 @@ func (m *Machine) Jump(l string) { m.i("JMP", operand.LabelRef(l)) }
 // Number sets a general register to a number, which is not negative.
 func (m *Machine) Number(d plan.GPR, imm int) { m.i("MOVL", operand.U32(uint32(imm)), gprs[d].As32()) }
 
+// AtMost makes it that at most.
+func (m *Machine) AtMost(r plan.GPR, imm int) {
+	m.i("MOVL", operand.U32(uint32(imm)), scratch.As32())
+	m.i("CMPQ", scratch, gprs[r])
+	m.i("CMOVQLT", scratch, gprs[r])
+}
+
 // Move copies a general register.
 func (m *Machine) Move(d, s plan.GPR) { m.i("MOVQ", gprs[s], gprs[d]) }
 

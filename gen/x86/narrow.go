@@ -10,18 +10,24 @@ import (
 )
 
 // A tile of elements of which a word says whether they are float16 or bfloat16 is loaded, and stored, behind one
-// comparison; with AVX2 each half may be stored behind its own. bfloat16 goes straight on, float16 aside.
+// comparison; with AVX2 each half may be stored behind its own. bfloat16 goes straight on, float16 aside, or with AVX2 where codes
+// become elements the other way round: float16 takes so few instructions there that two jumps count.
 
 // byElem prints what is done with the elements of a tile.
 func (m *Machine) byElem(s *plan.Seg, word string, bf16, f16 func()) {
+	m.straightOr(s, word, "JNE", bf16, f16)
+}
+
+// straightOr prints what is done with bfloat16, unless the comparison with that has it jump to what is done aside.
+func (m *Machine) straightOr(s *plan.Seg, word, jump string, straight, aside func()) {
 	other, done := m.newLabel("half"), m.newLabel("halfdone")
 	m.compareBy(s, word, ir.ElemBF16)
-	m.i("JNE", operand.LabelRef(other))
-	bf16()
+	m.i(jump, operand.LabelRef(other))
+	straight()
 	m.ctx.Label(done)
 	m.aside(s, func() {
 		m.Label(other)
-		f16()
+		aside()
 		m.i("JMP", operand.LabelRef(done))
 	})
 }
@@ -103,7 +109,7 @@ func (m *Machine) storeNarrow(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V
 	}
 	s.Add(plan.Inst{Defs: temps, Uses: uses, Apart: true, Emit: func(d, u []int) {
 		place := func(i int) plan.Addr { return plan.Addr{Reg: at.Reg, Stack: at.Stack, Disp: at.Disp + size*i} }
-		m.byElem(s, n.Kind, func() {
+		bf16 := func() {
 			for i := 0; i < registers; i += 2 {
 				a, b := m.vec(u[i]), m.vec(u[i+1])
 				if m.wide {
@@ -113,7 +119,8 @@ func (m *Machine) storeNarrow(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V
 					m.storeRounded(a, b, m.vec(d[0]), a, b, place(i))
 				}
 			}
-		}, func() {
+		}
+		f16 := func() {
 			for i := range registers {
 				h := d[i%2]
 				if !m.wide {
@@ -122,7 +129,12 @@ func (m *Machine) storeNarrow(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V
 				m.i("VCVTPS2PH", operand.Imm(0), m.vec(u[i]), m.narrow(h))
 				m.storeHalf(h, 2*slot+i, place(i), masked)
 			}
-		})
+		}
+		if m.wide || registers < 4 {
+			m.byElem(s, n.Kind, bf16, f16)
+		} else {
+			m.straightOr(s, n.Kind, "JEQ", f16, bf16)
+		}
 	}})
 }
 

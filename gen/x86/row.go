@@ -196,14 +196,16 @@ func (m *Machine) Fill(v plan.V, at plan.Addr) plan.Inst {
 // Mixes reports whether parameters are mixed: with AVX-512 a register has several groups more often.
 func (m *Machine) Mixes() bool { return !m.wide }
 
-// ToMix prepares for tiles in which groups meet: masks are in memory for each place where a group may end,
-// and rowFree counts the groups that have ended in a tile.
-func (m *Machine) ToMix() {
+// Unmixed prepares for tiles in which groups meet: masks are in memory for each place where a group may end,
+// and rowFree counts the groups that have ended since the parameters' pointers were right.
+func (m *Machine) Unmixed() {
 	size := 8 * m.Width()
-	m.i("NEGQ", rowLeft)
 	m.i("XORL", rowFree.As32(), rowFree.As32())
 	m.i("LEAQ", m.constant(strings.Repeat("\x00", size)+strings.Repeat("\xff", size)), rowIndex)
 }
+
+// ToMix makes what the group has left negative.
+func (m *Machine) ToMix() { m.i("NEGQ", rowLeft) }
 
 // Mixed makes what the group has left positive again.
 func (m *Machine) Mixed() { m.i("NEGQ", rowLeft) }
@@ -262,3 +264,6 @@ func (m *Machine) NextMixed(params []plan.GPR) {
 	}
 	m.i("XORL", rowFree.As32(), rowFree.As32())
 }
+
+// BranchOver jumps by the flags that are there.
+func (m *Machine) BranchOver(l string) { m.i("JLT", operand.LabelRef(l)) }

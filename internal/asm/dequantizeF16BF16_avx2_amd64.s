@@ -3,7 +3,7 @@
 //go:build !purego
 
 // func DequantizeF16BF16AVX2(y *uint16, q *uint8, scale *float32, layout int32, sign int32, elem int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, F16C, MMX+
+// Requires: AVX, AVX2, CMOV, F16C, MMX+
 TEXT ·DequantizeF16BF16AVX2(SB), $576-64
 	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
 	// per call: Y15 ByLayout, Y14 ByLayout
@@ -44,18 +44,13 @@ done4:
 	JEQ  short2
 
 groups:
-	MOVQ  R11, R13
 	MOVQ  R12, DI
-	IMULQ R13, DI
+	IMULQ R11, DI
 	MOVQ  R12, R11
-	JMP   groupbegin
 
-groupover:
-	TESTQ R11, R11
-	JLT   groupstaged
-	ADDQ  R11, DI
-
-groupbegin:
+groupagain:
+	XORL R13, R13
+	LEAQ ·bytes839c9385+0(SB), R15
 	CMPQ DI, $+32
 	JLT  grouptail
 	CMPQ R11, $+32
@@ -63,10 +58,9 @@ groupbegin:
 	SUBQ R11, DI
 
 groupnext:
-	VBROADCASTSS (BX), Y13
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
+	MOVQ ahead+56(FP), CX
+	CMPQ CX, $+1
+	JGT  groupstream
 
 grouploop:
 	CMPQ    R8, $+2
@@ -91,29 +85,15 @@ grouplayout2loop:
 	ADDQ      $+32, DX
 	VMULPS    Y13, Y3, Y3
 	CMPL      R9, $+2
-	JNE       half5
-	VPSRLD    $0x10, Y0, Y4
-	VPBLENDW  $0xaa, Y1, Y4, Y4
-	VPSLLD    $0x10, Y1, Y1
-	VPBLENDW  $0xaa, Y1, Y0, Y0
-	VPANDN    ·word00010001+0(SB), Y4, Y1
-	VPSUBUSW  Y1, Y0, Y0
-	VPSRLW    $0x0f, Y0, Y0
-	VPADDW    Y0, Y4, Y4
-	VPSHUFB   ·bytes05b81a5d+0(SB), Y4, Y4
-	VPERMQ    $0xd8, Y4, Y4
-	VMOVUPS   Y4, (SI)
-	VPSRLD    $0x10, Y2, Y4
-	VPBLENDW  $0xaa, Y3, Y4, Y4
-	VPSLLD    $0x10, Y3, Y3
-	VPBLENDW  $0xaa, Y3, Y2, Y2
-	VPANDN    ·word00010001+0(SB), Y4, Y3
-	VPSUBUSW  Y3, Y2, Y2
-	VPSRLW    $0x0f, Y2, Y2
-	VPADDW    Y2, Y4, Y4
-	VPSHUFB   ·bytes05b81a5d+0(SB), Y4, Y4
-	VPERMQ    $0xd8, Y4, Y4
-	VMOVUPS   Y4, 32(SI)
+	JEQ       half5
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, (SI)
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVUPS   X1, 16(SI)
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVUPS   X2, 32(SI)
+	VCVTPS2PH $0x00, Y3, X3
+	VMOVUPS   X3, 48(SI)
 
 halfdone6:
 	ADDQ  $+64, SI
@@ -128,16 +108,20 @@ halfdone6:
 	JGE   grouplayout2
 	JMP   return
 
+groupover:
+	JLT  groupstaged
+	ADDQ R11, DI
+	CMPQ DI, $+32
+	JLT  grouptail
+
 grouptomeet:
 	NEGQ         R11
-	XORL         R13, R13
-	LEAQ         ·bytes839c9385+0(SB), R15
 	VBROADCASTSS (BX), Y13
+	CMPL         R8, $+2
+	JNE          other7
 	PCALIGN      $0x20
 
-groupmeet:
-	CMPL      R8, $+2
-	JNE       other7
+signed11:
 	VPMOVSXBD (DX), Y0
 	VCVTDQ2PS Y0, Y0
 	VPMOVSXBD 8(DX), Y1
@@ -163,46 +147,66 @@ groupmeet0:
 	JGT     groupmeet2mix
 
 groupmeet2:
-	VMULPS   Y4, Y2, Y2
-	VMULPS   Y5, Y3, Y3
-	CMPL     R9, $+2
-	JNE      half11
-	VPSRLD   $0x10, Y0, Y4
-	VPBLENDW $0xaa, Y1, Y4, Y4
-	VPSLLD   $0x10, Y1, Y1
-	VPBLENDW $0xaa, Y1, Y0, Y0
-	VPANDN   ·word00010001+0(SB), Y4, Y1
-	VPSUBUSW Y1, Y0, Y0
-	VPSRLW   $0x0f, Y0, Y0
-	VPADDW   Y0, Y4, Y4
-	VPSHUFB  ·bytes05b81a5d+0(SB), Y4, Y4
-	VPERMQ   $0xd8, Y4, Y4
-	VMOVUPS  Y4, (SI)
-	VPSRLD   $0x10, Y2, Y4
-	VPBLENDW $0xaa, Y3, Y4, Y4
-	VPSLLD   $0x10, Y3, Y3
-	VPBLENDW $0xaa, Y3, Y2, Y2
-	VPANDN   ·word00010001+0(SB), Y4, Y3
-	VPSUBUSW Y3, Y2, Y2
-	VPSRLW   $0x0f, Y2, Y2
-	VPADDW   Y2, Y4, Y4
-	VPSHUFB  ·bytes05b81a5d+0(SB), Y4, Y4
-	VPERMQ   $0xd8, Y4, Y4
-	VMOVUPS  Y4, 32(SI)
+	VMULPS    Y4, Y2, Y2
+	VMULPS    Y5, Y3, Y3
+	CMPL      R9, $+2
+	JEQ       half12
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, (SI)
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVUPS   X1, 16(SI)
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVUPS   X2, 32(SI)
+	VCVTPS2PH $0x00, Y3, X3
+	VMOVUPS   X3, 48(SI)
 
-halfdone12:
+halfdone13:
 	ADDQ $+64, SI
-	LEAQ (BX)(R13*4), BX
-	XORL R13, R13
 	SUBQ $+32, DI
 	CMPQ DI, $+32
 	JLT  groupmet
 	CMPQ R11, $-31
-	JGE  groupmeet
+	JLT  groupwide
+	CMPL R8, $+2
+	JEQ  signed11
+
+other7:
+	JGT          unsigned8
+	JPS          crumbs9
+	VPBROADCASTD (DX), Y0
+	VPSLLVD      Y14, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y15, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VPBROADCASTD 4(DX), Y1
+	VPSLLVD      Y14, Y1, Y1
+	VPSRAD       $0x1c, Y1, Y1
+	VPAND        Y15, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VPBROADCASTD 8(DX), Y2
+	VPSLLVD      Y14, Y2, Y2
+	VPSRAD       $0x1c, Y2, Y2
+	VPAND        Y15, Y2, Y2
+	VCVTDQ2PS    Y2, Y2
+	VPBROADCASTD 12(DX), Y3
+	VPSLLVD      Y14, Y3, Y3
+	VPSRAD       $0x1c, Y3, Y3
+	VPAND        Y15, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	ADDQ         $+16, DX
+	JMP          read10
+
+groupwide:
+	NEGQ R11
+	LEAQ (BX)(R13*4), BX
+	XORL R13, R13
+	SUBQ R11, DI
+	JMP  groupnext
 
 groupmet:
 	NEGQ R11
-	JMP  groupbegin
+	LEAQ (BX)(R13*4), BX
+	XORL R13, R13
 
 grouptail:
 	TESTQ        DI, DI
@@ -251,31 +255,17 @@ short2layout2:
 	ADDQ         $+32, DX
 	VMULPS       Y3, Y4, Y4
 	CMPL         R9, $+2
-	JNE          half13
-	VPSRLD       $0x10, Y0, Y3
-	VPBLENDW     $0xaa, Y2, Y3, Y3
-	VPSLLD       $0x10, Y2, Y2
-	VPBLENDW     $0xaa, Y2, Y0, Y0
-	VPANDN       ·word00010001+0(SB), Y3, Y2
-	VPSUBUSW     Y2, Y0, Y0
-	VPSRLW       $0x0f, Y0, Y0
-	VPADDW       Y0, Y3, Y3
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y3, Y3
-	VPERMQ       $0xd8, Y3, Y3
-	VMOVUPS      Y3, (SI)
-	VPSRLD       $0x10, Y1, Y3
-	VPBLENDW     $0xaa, Y4, Y3, Y3
-	VPSLLD       $0x10, Y4, Y4
-	VPBLENDW     $0xaa, Y4, Y1, Y1
-	VPANDN       ·word00010001+0(SB), Y3, Y4
-	VPSUBUSW     Y4, Y1, Y1
-	VPSRLW       $0x0f, Y1, Y1
-	VPADDW       Y1, Y3, Y3
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y3, Y3
-	VPERMQ       $0xd8, Y3, Y3
-	VMOVUPS      Y3, 32(SI)
+	JEQ          half14
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, (SI)
+	VCVTPS2PH    $0x00, Y2, X2
+	VMOVUPS      X2, 16(SI)
+	VCVTPS2PH    $0x00, Y1, X1
+	VMOVUPS      X1, 32(SI)
+	VCVTPS2PH    $0x00, Y4, X4
+	VMOVUPS      X4, 48(SI)
 
-halfdone14:
+halfdone15:
 	ADDQ $+8, BX
 	ADDQ $+64, SI
 	SUBQ $+2, R11
@@ -288,13 +278,15 @@ lanes:
 	MOVQ $+0, 272(SP)
 
 lanerow:
-	CMPQ    DI, $+32
-	JLT     lanestage
-	PCALIGN $0x20
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	CMPL      R8, $+2
-	JNE       other15
+	CMPL    R8, $+2
+	JNE     other16
+	PCALIGN $0x20
+
+signed20:
 	VPMOVSXBD (DX), Y0
 	VCVTDQ2PS Y0, Y0
 	VPMOVSXBD 8(DX), Y1
@@ -305,42 +297,58 @@ laneloop:
 	VCVTDQ2PS Y3, Y3
 	ADDQ      $+32, DX
 
-read18:
-	VMULPS   (BX), Y0, Y0
-	VMULPS   32(BX), Y1, Y1
-	VMULPS   64(BX), Y2, Y2
-	VMULPS   96(BX), Y3, Y3
-	CMPL     R9, $+2
-	JNE      half19
-	VPSRLD   $0x10, Y0, Y4
-	VPBLENDW $0xaa, Y1, Y4, Y4
-	VPSLLD   $0x10, Y1, Y1
-	VPBLENDW $0xaa, Y1, Y0, Y0
-	VPANDN   ·word00010001+0(SB), Y4, Y1
-	VPSUBUSW Y1, Y0, Y0
-	VPSRLW   $0x0f, Y0, Y0
-	VPADDW   Y0, Y4, Y4
-	VPSHUFB  ·bytes05b81a5d+0(SB), Y4, Y4
-	VPERMQ   $0xd8, Y4, Y4
-	VMOVUPS  Y4, (SI)
-	VPSRLD   $0x10, Y2, Y4
-	VPBLENDW $0xaa, Y3, Y4, Y4
-	VPSLLD   $0x10, Y3, Y3
-	VPBLENDW $0xaa, Y3, Y2, Y2
-	VPANDN   ·word00010001+0(SB), Y4, Y3
-	VPSUBUSW Y3, Y2, Y2
-	VPSRLW   $0x0f, Y2, Y2
-	VPADDW   Y2, Y4, Y4
-	VPSHUFB  ·bytes05b81a5d+0(SB), Y4, Y4
-	VPERMQ   $0xd8, Y4, Y4
-	VMOVUPS  Y4, 32(SI)
+read19:
+	VMULPS    (BX), Y0, Y0
+	VMULPS    32(BX), Y1, Y1
+	VMULPS    64(BX), Y2, Y2
+	VMULPS    96(BX), Y3, Y3
+	CMPL      R9, $+2
+	JEQ       half21
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, (SI)
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVUPS   X1, 16(SI)
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVUPS   X2, 32(SI)
+	VCVTPS2PH $0x00, Y3, X3
+	VMOVUPS   X3, 48(SI)
 
-halfdone20:
-	ADDQ  $+64, SI
-	SUBQ  $-128, BX
-	SUBQ  $+32, DI
-	CMPQ  DI, $+32
-	JGE   laneloop
+halfdone22:
+	ADDQ $+64, SI
+	SUBQ $-128, BX
+	SUBQ $+32, DI
+	CMPQ DI, $+32
+	JLT  lanetail
+	CMPL R8, $+2
+	JEQ  signed20
+
+other16:
+	JGT          unsigned17
+	JPS          crumbs18
+	VPBROADCASTD (DX), Y0
+	VPSLLVD      Y14, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y15, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VPBROADCASTD 4(DX), Y1
+	VPSLLVD      Y14, Y1, Y1
+	VPSRAD       $0x1c, Y1, Y1
+	VPAND        Y15, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VPBROADCASTD 8(DX), Y2
+	VPSLLVD      Y14, Y2, Y2
+	VPSRAD       $0x1c, Y2, Y2
+	VPAND        Y15, Y2, Y2
+	VCVTDQ2PS    Y2, Y2
+	VPBROADCASTD 12(DX), Y3
+	VPSLLVD      Y14, Y3, Y3
+	VPSRAD       $0x1c, Y3, Y3
+	VPAND        Y15, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	ADDQ         $+16, DX
+	JMP          read19
+
+lanetail:
 	TESTQ DI, DI
 	JEQ   laneend
 	JGE   lanestage
@@ -369,8 +377,11 @@ fence:
 	RET
 
 groupstream:
+	VBROADCASTSS (BX), Y13
+
+groupstreamloop:
 	CMPL      R8, $+2
-	JNE       other21
+	JNE       other23
 	VPMOVSXBD (DX), Y0
 	VCVTDQ2PS Y0, Y0
 	VPMOVSXBD 8(DX), Y1
@@ -381,13 +392,36 @@ groupstream:
 	VCVTDQ2PS Y3, Y3
 	ADDQ      $+32, DX
 
-read24:
-	VMULPS   Y13, Y0, Y0
-	VMULPS   Y13, Y1, Y1
-	VMULPS   Y13, Y2, Y2
-	VMULPS   Y13, Y3, Y3
-	CMPL     R9, $+2
-	JNE      half25
+read26:
+	VMULPS    Y13, Y0, Y0
+	VMULPS    Y13, Y1, Y1
+	VMULPS    Y13, Y2, Y2
+	VMULPS    Y13, Y3, Y3
+	CMPL      R9, $+2
+	JEQ       half27
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVNTPS  X0, (SI)
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVNTPS  X1, 16(SI)
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVNTPS  X2, 32(SI)
+	VCVTPS2PH $0x00, Y3, X3
+	VMOVNTPS  X3, 48(SI)
+
+halfdone28:
+	ADDQ  $+64, SI
+	SUBQ  $+32, R11
+	CMPQ  R11, $+32
+	JGE   groupstreamloop
+	TESTQ R11, R11
+	JNE   groupover
+	ADDQ  $+4, BX
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
+
+half5:
 	VPSRLD   $0x10, Y0, Y4
 	VPBLENDW $0xaa, Y1, Y4, Y4
 	VPSLLD   $0x10, Y1, Y1
@@ -398,7 +432,7 @@ read24:
 	VPADDW   Y0, Y4, Y4
 	VPSHUFB  ·bytes05b81a5d+0(SB), Y4, Y4
 	VPERMQ   $0xd8, Y4, Y4
-	VMOVNTPS Y4, (SI)
+	VMOVUPS  Y4, (SI)
 	VPSRLD   $0x10, Y2, Y4
 	VPBLENDW $0xaa, Y3, Y4, Y4
 	VPSLLD   $0x10, Y3, Y3
@@ -409,31 +443,8 @@ read24:
 	VPADDW   Y2, Y4, Y4
 	VPSHUFB  ·bytes05b81a5d+0(SB), Y4, Y4
 	VPERMQ   $0xd8, Y4, Y4
-	VMOVNTPS Y4, 32(SI)
-
-halfdone26:
-	ADDQ  $+64, SI
-	SUBQ  $+32, R11
-	CMPQ  R11, $+32
-	JGE   groupstream
-	TESTQ R11, R11
-	JNE   groupover
-	ADDQ  $+4, BX
-	MOVQ  R12, R11
-	SUBQ  R12, DI
-	JGE   groupnext
-	JMP   return
-
-half5:
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, (SI)
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVUPS   X1, 16(SI)
-	VCVTPS2PH $0x00, Y2, X2
-	VMOVUPS   X2, 32(SI)
-	VCVTPS2PH $0x00, Y3, X3
-	VMOVUPS   X3, 48(SI)
-	JMP       halfdone6
+	VMOVUPS  Y4, 32(SI)
+	JMP      halfdone6
 
 grouplayout:
 	CMPQ    R8, $+3
@@ -446,7 +457,7 @@ grouplayout1:
 	VBROADCASTSS (BX), Y13
 	VMULPS       Y13, Y15, Y0
 	CMPL         R9, $+2
-	JNE          half27
+	JNE          half29
 	VPSRLD       $0x10, Y0, Y1
 	VPAND        ·word00000001+0(SB), Y1, Y1
 	VPADDD       Y1, Y0, Y1
@@ -454,7 +465,7 @@ grouplayout1:
 	VPSHUFB      ·word0e0a0602+0(SB), Y1, Y12
 	VPSHUFB      ·word0f0b0703+0(SB), Y1, Y11
 
-halfdone28:
+halfdone30:
 grouplayout1loop:
 	VPBROADCASTQ (DX), Y0
 	ADDQ         $+8, DX
@@ -494,7 +505,7 @@ grouplayout0:
 	VMULPS       Y13, Y0, Y0
 	VMULPS       Y13, Y1, Y1
 	CMPL         R9, $+2
-	JNE          half29
+	JNE          half31
 	VPSRLD       $0x10, Y0, Y11
 	VPBLENDW     $0xaa, Y1, Y11, Y11
 	VPSLLD       $0x10, Y1, Y3
@@ -504,7 +515,7 @@ grouplayout0:
 	VPSRLW       $0x0f, Y2, Y2
 	VPADDW       Y2, Y11, Y11
 
-halfdone30:
+halfdone32:
 	VPSHUFB ·bytes421d3615+0(SB), Y11, Y11
 	VPERMQ  $0x88, Y11, Y12
 	VPERMQ  $0xdd, Y11, Y11
@@ -553,31 +564,17 @@ grouplayout3loop:
 	ADDQ      $+32, DX
 	VMULPS    Y13, Y3, Y3
 	CMPL      R9, $+2
-	JNE       half31
-	VPSRLD    $0x10, Y0, Y4
-	VPBLENDW  $0xaa, Y1, Y4, Y4
-	VPSLLD    $0x10, Y1, Y1
-	VPBLENDW  $0xaa, Y1, Y0, Y0
-	VPANDN    ·word00010001+0(SB), Y4, Y1
-	VPSUBUSW  Y1, Y0, Y0
-	VPSRLW    $0x0f, Y0, Y0
-	VPADDW    Y0, Y4, Y4
-	VPSHUFB   ·bytes05b81a5d+0(SB), Y4, Y4
-	VPERMQ    $0xd8, Y4, Y4
-	VMOVUPS   Y4, (SI)
-	VPSRLD    $0x10, Y2, Y4
-	VPBLENDW  $0xaa, Y3, Y4, Y4
-	VPSLLD    $0x10, Y3, Y3
-	VPBLENDW  $0xaa, Y3, Y2, Y2
-	VPANDN    ·word00010001+0(SB), Y4, Y3
-	VPSUBUSW  Y3, Y2, Y2
-	VPSRLW    $0x0f, Y2, Y2
-	VPADDW    Y2, Y4, Y4
-	VPSHUFB   ·bytes05b81a5d+0(SB), Y4, Y4
-	VPERMQ    $0xd8, Y4, Y4
-	VMOVUPS   Y4, 32(SI)
+	JEQ       half33
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, (SI)
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVUPS   X1, 16(SI)
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVUPS   X2, 32(SI)
+	VCVTPS2PH $0x00, Y3, X3
+	VMOVUPS   X3, 48(SI)
 
-halfdone32:
+halfdone34:
 	ADDQ  $+64, SI
 	SUBQ  $+32, R11
 	CMPQ  R11, $+32
@@ -589,32 +586,6 @@ halfdone32:
 	SUBQ  R12, DI
 	JGE   grouplayout3
 	JMP   return
-
-other7:
-	JGT          unsigned8
-	JPS          crumbs9
-	VPBROADCASTD (DX), Y0
-	VPSLLVD      Y14, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y15, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VPBROADCASTD 4(DX), Y1
-	VPSLLVD      Y14, Y1, Y1
-	VPSRAD       $0x1c, Y1, Y1
-	VPAND        Y15, Y1, Y1
-	VCVTDQ2PS    Y1, Y1
-	VPBROADCASTD 8(DX), Y2
-	VPSLLVD      Y14, Y2, Y2
-	VPSRAD       $0x1c, Y2, Y2
-	VPAND        Y15, Y2, Y2
-	VCVTDQ2PS    Y2, Y2
-	VPBROADCASTD 12(DX), Y3
-	VPSLLVD      Y14, Y3, Y3
-	VPSRAD       $0x1c, Y3, Y3
-	VPAND        Y15, Y3, Y3
-	VCVTDQ2PS    Y3, Y3
-	ADDQ         $+16, DX
-	JMP          read10
 
 crumbs9:
 	VPBROADCASTD (DX), Y0
@@ -666,29 +637,41 @@ groupmeet2mix:
 	JGT          groupmeet2mix
 	JMP          groupmeet2
 
-half11:
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, (SI)
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVUPS   X1, 16(SI)
-	VCVTPS2PH $0x00, Y2, X2
-	VMOVUPS   X2, 32(SI)
-	VCVTPS2PH $0x00, Y3, X3
-	VMOVUPS   X3, 48(SI)
-	JMP       halfdone12
+half12:
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPSLLD   $0x10, Y1, Y1
+	VPBLENDW $0xaa, Y1, Y0, Y0
+	VPANDN   ·word00010001+0(SB), Y4, Y1
+	VPSUBUSW Y1, Y0, Y0
+	VPSRLW   $0x0f, Y0, Y0
+	VPADDW   Y0, Y4, Y4
+	VPSHUFB  ·bytes05b81a5d+0(SB), Y4, Y4
+	VPERMQ   $0xd8, Y4, Y4
+	VMOVUPS  Y4, (SI)
+	VPSRLD   $0x10, Y2, Y4
+	VPBLENDW $0xaa, Y3, Y4, Y4
+	VPSLLD   $0x10, Y3, Y3
+	VPBLENDW $0xaa, Y3, Y2, Y2
+	VPANDN   ·word00010001+0(SB), Y4, Y3
+	VPSUBUSW Y3, Y2, Y2
+	VPSRLW   $0x0f, Y2, Y2
+	VPADDW   Y2, Y4, Y4
+	VPSHUFB  ·bytes05b81a5d+0(SB), Y4, Y4
+	VPERMQ   $0xd8, Y4, Y4
+	VMOVUPS  Y4, 32(SI)
+	JMP      halfdone13
 
 groupodd:
-	MOVQ DI, 264(SP)
-	CMPQ DI, $+64
-	JLT  grouprepeat
-	MOVL $0x00000040, DI
-
-grouprepeat:
-	LEAQ 280(SP), AX
-	CALL ·repeatBXAVX2(SB)
-	MOVQ R15, R11
-	MOVQ $+1, 272(SP)
-	JMP  lanerow
+	MOVQ    DI, 264(SP)
+	MOVL    $0x00000040, AX
+	CMPQ    AX, DI
+	CMOVQLT AX, DI
+	LEAQ    280(SP), AX
+	CALL    ·repeatBXAVX2(SB)
+	MOVQ    R15, R11
+	MOVQ    $+1, 272(SP)
+	JMP     lanerow
 
 groupodddone:
 	MOVQ 568(SP), BX
@@ -696,11 +679,11 @@ groupodddone:
 	CMPQ DI, $+65
 	JLT  return
 	SUBQ $+64, DI
-	JMP  groupbegin
+	JMP  groupagain
 
 short2stream:
 	CMPL      R8, $+2
-	JNE       other33
+	JNE       other35
 	VPMOVSXBD (DX), Y0
 	VCVTDQ2PS Y0, Y0
 	VPMOVSXBD 8(DX), Y1
@@ -711,7 +694,7 @@ short2stream:
 	VCVTDQ2PS Y3, Y3
 	ADDQ      $+32, DX
 
-read36:
+read38:
 	VBROADCASTSS (BX), Y4
 	VMULPS       Y4, Y0, Y0
 	VMULPS       Y4, Y1, Y1
@@ -719,31 +702,17 @@ read36:
 	VMULPS       Y4, Y2, Y2
 	VMULPS       Y4, Y3, Y3
 	CMPL         R9, $+2
-	JNE          half37
-	VPSRLD       $0x10, Y0, Y4
-	VPBLENDW     $0xaa, Y1, Y4, Y4
-	VPSLLD       $0x10, Y1, Y1
-	VPBLENDW     $0xaa, Y1, Y0, Y0
-	VPANDN       ·word00010001+0(SB), Y4, Y1
-	VPSUBUSW     Y1, Y0, Y0
-	VPSRLW       $0x0f, Y0, Y0
-	VPADDW       Y0, Y4, Y4
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVNTPS     Y4, (SI)
-	VPSRLD       $0x10, Y2, Y4
-	VPBLENDW     $0xaa, Y3, Y4, Y4
-	VPSLLD       $0x10, Y3, Y3
-	VPBLENDW     $0xaa, Y3, Y2, Y2
-	VPANDN       ·word00010001+0(SB), Y4, Y3
-	VPSUBUSW     Y3, Y2, Y2
-	VPSRLW       $0x0f, Y2, Y2
-	VPADDW       Y2, Y4, Y4
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVNTPS     Y4, 32(SI)
+	JEQ          half39
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVNTPS     X0, (SI)
+	VCVTPS2PH    $0x00, Y1, X1
+	VMOVNTPS     X1, 16(SI)
+	VCVTPS2PH    $0x00, Y2, X2
+	VMOVNTPS     X2, 32(SI)
+	VCVTPS2PH    $0x00, Y3, X3
+	VMOVNTPS     X3, 48(SI)
 
-halfdone38:
+halfdone40:
 	ADDQ $+8, BX
 	ADDQ $+64, SI
 	SUBQ $+2, R11
@@ -751,16 +720,30 @@ halfdone38:
 	JGE  short2stream
 	JMP  few
 
-half13:
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, (SI)
-	VCVTPS2PH $0x00, Y2, X2
-	VMOVUPS   X2, 16(SI)
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVUPS   X1, 32(SI)
-	VCVTPS2PH $0x00, Y4, X4
-	VMOVUPS   X4, 48(SI)
-	JMP       halfdone14
+half14:
+	VPSRLD   $0x10, Y0, Y3
+	VPBLENDW $0xaa, Y2, Y3, Y3
+	VPSLLD   $0x10, Y2, Y2
+	VPBLENDW $0xaa, Y2, Y0, Y0
+	VPANDN   ·word00010001+0(SB), Y3, Y2
+	VPSUBUSW Y2, Y0, Y0
+	VPSRLW   $0x0f, Y0, Y0
+	VPADDW   Y0, Y3, Y3
+	VPSHUFB  ·bytes05b81a5d+0(SB), Y3, Y3
+	VPERMQ   $0xd8, Y3, Y3
+	VMOVUPS  Y3, (SI)
+	VPSRLD   $0x10, Y1, Y3
+	VPBLENDW $0xaa, Y4, Y3, Y3
+	VPSLLD   $0x10, Y4, Y4
+	VPBLENDW $0xaa, Y4, Y1, Y1
+	VPANDN   ·word00010001+0(SB), Y3, Y4
+	VPSUBUSW Y4, Y1, Y1
+	VPSRLW   $0x0f, Y1, Y1
+	VPADDW   Y1, Y3, Y3
+	VPSHUFB  ·bytes05b81a5d+0(SB), Y3, Y3
+	VPERMQ   $0xd8, Y3, Y3
+	VMOVUPS  Y3, 32(SI)
+	JMP      halfdone15
 
 short2layout:
 	CMPQ  R8, $+3
@@ -789,31 +772,17 @@ short2layout1:
 	ADDQ         $+8, DX
 	VMULPS       Y3, Y4, Y4
 	CMPL         R9, $+2
-	JNE          half39
-	VPSRLD       $0x10, Y0, Y3
-	VPBLENDW     $0xaa, Y2, Y3, Y3
-	VPSLLD       $0x10, Y2, Y2
-	VPBLENDW     $0xaa, Y2, Y0, Y0
-	VPANDN       ·word00010001+0(SB), Y3, Y2
-	VPSUBUSW     Y2, Y0, Y0
-	VPSRLW       $0x0f, Y0, Y0
-	VPADDW       Y0, Y3, Y3
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y3, Y3
-	VPERMQ       $0xd8, Y3, Y3
-	VMOVUPS      Y3, (SI)
-	VPSRLD       $0x10, Y1, Y3
-	VPBLENDW     $0xaa, Y4, Y3, Y3
-	VPSLLD       $0x10, Y4, Y4
-	VPBLENDW     $0xaa, Y4, Y1, Y1
-	VPANDN       ·word00010001+0(SB), Y3, Y4
-	VPSUBUSW     Y4, Y1, Y1
-	VPSRLW       $0x0f, Y1, Y1
-	VPADDW       Y1, Y3, Y3
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y3, Y3
-	VPERMQ       $0xd8, Y3, Y3
-	VMOVUPS      Y3, 32(SI)
+	JEQ          half41
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, (SI)
+	VCVTPS2PH    $0x00, Y2, X2
+	VMOVUPS      X2, 16(SI)
+	VCVTPS2PH    $0x00, Y1, X1
+	VMOVUPS      X1, 32(SI)
+	VCVTPS2PH    $0x00, Y4, X4
+	VMOVUPS      X4, 48(SI)
 
-halfdone40:
+halfdone42:
 	ADDQ $+8, BX
 	ADDQ $+64, SI
 	SUBQ $+2, R11
@@ -850,31 +819,17 @@ short2layout0:
 	ADDQ         $+16, DX
 	VMULPS       Y3, Y4, Y4
 	CMPL         R9, $+2
-	JNE          half41
-	VPSRLD       $0x10, Y0, Y3
-	VPBLENDW     $0xaa, Y2, Y3, Y3
-	VPSLLD       $0x10, Y2, Y2
-	VPBLENDW     $0xaa, Y2, Y0, Y0
-	VPANDN       ·word00010001+0(SB), Y3, Y2
-	VPSUBUSW     Y2, Y0, Y0
-	VPSRLW       $0x0f, Y0, Y0
-	VPADDW       Y0, Y3, Y3
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y3, Y3
-	VPERMQ       $0xd8, Y3, Y3
-	VMOVUPS      Y3, (SI)
-	VPSRLD       $0x10, Y1, Y3
-	VPBLENDW     $0xaa, Y4, Y3, Y3
-	VPSLLD       $0x10, Y4, Y4
-	VPBLENDW     $0xaa, Y4, Y1, Y1
-	VPANDN       ·word00010001+0(SB), Y3, Y4
-	VPSUBUSW     Y4, Y1, Y1
-	VPSRLW       $0x0f, Y1, Y1
-	VPADDW       Y1, Y3, Y3
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y3, Y3
-	VPERMQ       $0xd8, Y3, Y3
-	VMOVUPS      Y3, 32(SI)
+	JEQ          half43
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, (SI)
+	VCVTPS2PH    $0x00, Y2, X2
+	VMOVUPS      X2, 16(SI)
+	VCVTPS2PH    $0x00, Y1, X1
+	VMOVUPS      X1, 32(SI)
+	VCVTPS2PH    $0x00, Y4, X4
+	VMOVUPS      X4, 48(SI)
 
-halfdone42:
+halfdone44:
 	ADDQ $+8, BX
 	ADDQ $+64, SI
 	SUBQ $+2, R11
@@ -899,31 +854,17 @@ short2layout3:
 	ADDQ         $+32, DX
 	VMULPS       Y3, Y4, Y4
 	CMPL         R9, $+2
-	JNE          half43
-	VPSRLD       $0x10, Y0, Y3
-	VPBLENDW     $0xaa, Y2, Y3, Y3
-	VPSLLD       $0x10, Y2, Y2
-	VPBLENDW     $0xaa, Y2, Y0, Y0
-	VPANDN       ·word00010001+0(SB), Y3, Y2
-	VPSUBUSW     Y2, Y0, Y0
-	VPSRLW       $0x0f, Y0, Y0
-	VPADDW       Y0, Y3, Y3
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y3, Y3
-	VPERMQ       $0xd8, Y3, Y3
-	VMOVUPS      Y3, (SI)
-	VPSRLD       $0x10, Y1, Y3
-	VPBLENDW     $0xaa, Y4, Y3, Y3
-	VPSLLD       $0x10, Y4, Y4
-	VPBLENDW     $0xaa, Y4, Y1, Y1
-	VPANDN       ·word00010001+0(SB), Y3, Y4
-	VPSUBUSW     Y4, Y1, Y1
-	VPSRLW       $0x0f, Y1, Y1
-	VPADDW       Y1, Y3, Y3
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y3, Y3
-	VPERMQ       $0xd8, Y3, Y3
-	VMOVUPS      Y3, 32(SI)
+	JEQ          half45
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, (SI)
+	VCVTPS2PH    $0x00, Y2, X2
+	VMOVUPS      X2, 16(SI)
+	VCVTPS2PH    $0x00, Y1, X1
+	VMOVUPS      X1, 32(SI)
+	VCVTPS2PH    $0x00, Y4, X4
+	VMOVUPS      X4, 48(SI)
 
-halfdone44:
+halfdone46:
 	ADDQ $+8, BX
 	ADDQ $+64, SI
 	SUBQ $+2, R11
@@ -931,33 +872,7 @@ halfdone44:
 	JGE  short2layout3
 	JMP  few
 
-other15:
-	JGT          unsigned16
-	JPS          crumbs17
-	VPBROADCASTD (DX), Y0
-	VPSLLVD      Y14, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y15, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VPBROADCASTD 4(DX), Y1
-	VPSLLVD      Y14, Y1, Y1
-	VPSRAD       $0x1c, Y1, Y1
-	VPAND        Y15, Y1, Y1
-	VCVTDQ2PS    Y1, Y1
-	VPBROADCASTD 8(DX), Y2
-	VPSLLVD      Y14, Y2, Y2
-	VPSRAD       $0x1c, Y2, Y2
-	VPAND        Y15, Y2, Y2
-	VCVTDQ2PS    Y2, Y2
-	VPBROADCASTD 12(DX), Y3
-	VPSLLVD      Y14, Y3, Y3
-	VPSRAD       $0x1c, Y3, Y3
-	VPAND        Y15, Y3, Y3
-	VCVTDQ2PS    Y3, Y3
-	ADDQ         $+16, DX
-	JMP          read18
-
-crumbs17:
+crumbs18:
 	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y14, Y0, Y0
 	VPERMILPS    Y0, Y15, Y0
@@ -971,9 +886,9 @@ crumbs17:
 	VPSRLVD      ·bytes19c9ddc5+0(SB), Y3, Y3
 	VPERMILPS    Y3, Y15, Y3
 	ADDQ         $+8, DX
-	JMP          read18
+	JMP          read19
 
-unsigned16:
+unsigned17:
 	VPMOVZXBD (DX), Y0
 	VCVTDQ2PS Y0, Y0
 	VPMOVZXBD 8(DX), Y1
@@ -983,18 +898,32 @@ unsigned16:
 	VPMOVZXBD 24(DX), Y3
 	VCVTDQ2PS Y3, Y3
 	ADDQ      $+32, DX
-	JMP       read18
+	JMP       read19
 
-half19:
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, (SI)
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVUPS   X1, 16(SI)
-	VCVTPS2PH $0x00, Y2, X2
-	VMOVUPS   X2, 32(SI)
-	VCVTPS2PH $0x00, Y3, X3
-	VMOVUPS   X3, 48(SI)
-	JMP       halfdone20
+half21:
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPSLLD   $0x10, Y1, Y1
+	VPBLENDW $0xaa, Y1, Y0, Y0
+	VPANDN   ·word00010001+0(SB), Y4, Y1
+	VPSUBUSW Y1, Y0, Y0
+	VPSRLW   $0x0f, Y0, Y0
+	VPADDW   Y0, Y4, Y4
+	VPSHUFB  ·bytes05b81a5d+0(SB), Y4, Y4
+	VPERMQ   $0xd8, Y4, Y4
+	VMOVUPS  Y4, (SI)
+	VPSRLD   $0x10, Y2, Y4
+	VPBLENDW $0xaa, Y3, Y4, Y4
+	VPSLLD   $0x10, Y3, Y3
+	VPBLENDW $0xaa, Y3, Y2, Y2
+	VPANDN   ·word00010001+0(SB), Y4, Y3
+	VPSUBUSW Y3, Y2, Y2
+	VPSRLW   $0x0f, Y2, Y2
+	VPADDW   Y2, Y4, Y4
+	VPSHUFB  ·bytes05b81a5d+0(SB), Y4, Y4
+	VPERMQ   $0xd8, Y4, Y4
+	VMOVUPS  Y4, 32(SI)
+	JMP      halfdone22
 
 lanestage:
 	MOVQ SI, (SP)
@@ -1008,9 +937,9 @@ lanestage:
 	CALL ·stageIn32BXAVX2(SB)
 	JMP  laneloop
 
-other21:
-	JGT          unsigned22
-	JPS          crumbs23
+other23:
+	JGT          unsigned24
+	JPS          crumbs25
 	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y14, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
@@ -1032,9 +961,9 @@ other21:
 	VPAND        Y15, Y3, Y3
 	VCVTDQ2PS    Y3, Y3
 	ADDQ         $+16, DX
-	JMP          read24
+	JMP          read26
 
-crumbs23:
+crumbs25:
 	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y14, Y0, Y0
 	VPERMILPS    Y0, Y15, Y0
@@ -1048,9 +977,9 @@ crumbs23:
 	VPSRLVD      ·bytes19c9ddc5+0(SB), Y3, Y3
 	VPERMILPS    Y3, Y15, Y3
 	ADDQ         $+8, DX
-	JMP          read24
+	JMP          read26
 
-unsigned22:
+unsigned24:
 	VPMOVZXBD (DX), Y0
 	VCVTDQ2PS Y0, Y0
 	VPMOVZXBD 8(DX), Y1
@@ -1060,46 +989,74 @@ unsigned22:
 	VPMOVZXBD 24(DX), Y3
 	VCVTDQ2PS Y3, Y3
 	ADDQ      $+32, DX
-	JMP       read24
-
-half25:
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVNTPS  X0, (SI)
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVNTPS  X1, 16(SI)
-	VCVTPS2PH $0x00, Y2, X2
-	VMOVNTPS  X2, 32(SI)
-	VCVTPS2PH $0x00, Y3, X3
-	VMOVNTPS  X3, 48(SI)
-	JMP       halfdone26
+	JMP       read26
 
 half27:
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPSLLD   $0x10, Y1, Y1
+	VPBLENDW $0xaa, Y1, Y0, Y0
+	VPANDN   ·word00010001+0(SB), Y4, Y1
+	VPSUBUSW Y1, Y0, Y0
+	VPSRLW   $0x0f, Y0, Y0
+	VPADDW   Y0, Y4, Y4
+	VPSHUFB  ·bytes05b81a5d+0(SB), Y4, Y4
+	VPERMQ   $0xd8, Y4, Y4
+	VMOVNTPS Y4, (SI)
+	VPSRLD   $0x10, Y2, Y4
+	VPBLENDW $0xaa, Y3, Y4, Y4
+	VPSLLD   $0x10, Y3, Y3
+	VPBLENDW $0xaa, Y3, Y2, Y2
+	VPANDN   ·word00010001+0(SB), Y4, Y3
+	VPSUBUSW Y3, Y2, Y2
+	VPSRLW   $0x0f, Y2, Y2
+	VPADDW   Y2, Y4, Y4
+	VPSHUFB  ·bytes05b81a5d+0(SB), Y4, Y4
+	VPERMQ   $0xd8, Y4, Y4
+	VMOVNTPS Y4, 32(SI)
+	JMP      halfdone28
+
+half29:
 	VCVTPS2PH    $0x00, Y0, X12
 	VPBROADCASTQ X12, Y11
 	VPSHUFB      ·word06040200+0(SB), Y11, Y12
 	VPSHUFB      ·word07050301+0(SB), Y11, Y11
-	JMP          halfdone28
+	JMP          halfdone30
 
-half29:
+half31:
 	VCVTPS2PH   $0x00, Y0, X12
 	VCVTPS2PH   $0x00, Y1, X11
 	VINSERTI128 $0x01, X11, Y12, Y11
-	JMP         halfdone30
+	JMP         halfdone32
 
-half31:
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, (SI)
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVUPS   X1, 16(SI)
-	VCVTPS2PH $0x00, Y2, X2
-	VMOVUPS   X2, 32(SI)
-	VCVTPS2PH $0x00, Y3, X3
-	VMOVUPS   X3, 48(SI)
-	JMP       halfdone32
+half33:
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPSLLD   $0x10, Y1, Y1
+	VPBLENDW $0xaa, Y1, Y0, Y0
+	VPANDN   ·word00010001+0(SB), Y4, Y1
+	VPSUBUSW Y1, Y0, Y0
+	VPSRLW   $0x0f, Y0, Y0
+	VPADDW   Y0, Y4, Y4
+	VPSHUFB  ·bytes05b81a5d+0(SB), Y4, Y4
+	VPERMQ   $0xd8, Y4, Y4
+	VMOVUPS  Y4, (SI)
+	VPSRLD   $0x10, Y2, Y4
+	VPBLENDW $0xaa, Y3, Y4, Y4
+	VPSLLD   $0x10, Y3, Y3
+	VPBLENDW $0xaa, Y3, Y2, Y2
+	VPANDN   ·word00010001+0(SB), Y4, Y3
+	VPSUBUSW Y3, Y2, Y2
+	VPSRLW   $0x0f, Y2, Y2
+	VPADDW   Y2, Y4, Y4
+	VPSHUFB  ·bytes05b81a5d+0(SB), Y4, Y4
+	VPERMQ   $0xd8, Y4, Y4
+	VMOVUPS  Y4, 32(SI)
+	JMP      halfdone34
 
-other33:
-	JGT          unsigned34
-	JPS          crumbs35
+other35:
+	JGT          unsigned36
+	JPS          crumbs37
 	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y14, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
@@ -1121,9 +1078,9 @@ other33:
 	VPAND        Y15, Y3, Y3
 	VCVTDQ2PS    Y3, Y3
 	ADDQ         $+16, DX
-	JMP          read36
+	JMP          read38
 
-crumbs35:
+crumbs37:
 	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y14, Y0, Y0
 	VPERMILPS    Y0, Y15, Y0
@@ -1137,9 +1094,9 @@ crumbs35:
 	VPSRLVD      ·bytes19c9ddc5+0(SB), Y3, Y3
 	VPERMILPS    Y3, Y15, Y3
 	ADDQ         $+8, DX
-	JMP          read36
+	JMP          read38
 
-unsigned34:
+unsigned36:
 	VPMOVZXBD (DX), Y0
 	VCVTDQ2PS Y0, Y0
 	VPMOVZXBD 8(DX), Y1
@@ -1149,54 +1106,110 @@ unsigned34:
 	VPMOVZXBD 24(DX), Y3
 	VCVTDQ2PS Y3, Y3
 	ADDQ      $+32, DX
-	JMP       read36
-
-half37:
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVNTPS  X0, (SI)
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVNTPS  X1, 16(SI)
-	VCVTPS2PH $0x00, Y2, X2
-	VMOVNTPS  X2, 32(SI)
-	VCVTPS2PH $0x00, Y3, X3
-	VMOVNTPS  X3, 48(SI)
-	JMP       halfdone38
+	JMP       read38
 
 half39:
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, (SI)
-	VCVTPS2PH $0x00, Y2, X2
-	VMOVUPS   X2, 16(SI)
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVUPS   X1, 32(SI)
-	VCVTPS2PH $0x00, Y4, X4
-	VMOVUPS   X4, 48(SI)
-	JMP       halfdone40
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPSLLD   $0x10, Y1, Y1
+	VPBLENDW $0xaa, Y1, Y0, Y0
+	VPANDN   ·word00010001+0(SB), Y4, Y1
+	VPSUBUSW Y1, Y0, Y0
+	VPSRLW   $0x0f, Y0, Y0
+	VPADDW   Y0, Y4, Y4
+	VPSHUFB  ·bytes05b81a5d+0(SB), Y4, Y4
+	VPERMQ   $0xd8, Y4, Y4
+	VMOVNTPS Y4, (SI)
+	VPSRLD   $0x10, Y2, Y4
+	VPBLENDW $0xaa, Y3, Y4, Y4
+	VPSLLD   $0x10, Y3, Y3
+	VPBLENDW $0xaa, Y3, Y2, Y2
+	VPANDN   ·word00010001+0(SB), Y4, Y3
+	VPSUBUSW Y3, Y2, Y2
+	VPSRLW   $0x0f, Y2, Y2
+	VPADDW   Y2, Y4, Y4
+	VPSHUFB  ·bytes05b81a5d+0(SB), Y4, Y4
+	VPERMQ   $0xd8, Y4, Y4
+	VMOVNTPS Y4, 32(SI)
+	JMP      halfdone40
 
 half41:
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, (SI)
-	VCVTPS2PH $0x00, Y2, X2
-	VMOVUPS   X2, 16(SI)
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVUPS   X1, 32(SI)
-	VCVTPS2PH $0x00, Y4, X4
-	VMOVUPS   X4, 48(SI)
-	JMP       halfdone42
+	VPSRLD   $0x10, Y0, Y3
+	VPBLENDW $0xaa, Y2, Y3, Y3
+	VPSLLD   $0x10, Y2, Y2
+	VPBLENDW $0xaa, Y2, Y0, Y0
+	VPANDN   ·word00010001+0(SB), Y3, Y2
+	VPSUBUSW Y2, Y0, Y0
+	VPSRLW   $0x0f, Y0, Y0
+	VPADDW   Y0, Y3, Y3
+	VPSHUFB  ·bytes05b81a5d+0(SB), Y3, Y3
+	VPERMQ   $0xd8, Y3, Y3
+	VMOVUPS  Y3, (SI)
+	VPSRLD   $0x10, Y1, Y3
+	VPBLENDW $0xaa, Y4, Y3, Y3
+	VPSLLD   $0x10, Y4, Y4
+	VPBLENDW $0xaa, Y4, Y1, Y1
+	VPANDN   ·word00010001+0(SB), Y3, Y4
+	VPSUBUSW Y4, Y1, Y1
+	VPSRLW   $0x0f, Y1, Y1
+	VPADDW   Y1, Y3, Y3
+	VPSHUFB  ·bytes05b81a5d+0(SB), Y3, Y3
+	VPERMQ   $0xd8, Y3, Y3
+	VMOVUPS  Y3, 32(SI)
+	JMP      halfdone42
 
 half43:
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, (SI)
-	VCVTPS2PH $0x00, Y2, X2
-	VMOVUPS   X2, 16(SI)
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVUPS   X1, 32(SI)
-	VCVTPS2PH $0x00, Y4, X4
-	VMOVUPS   X4, 48(SI)
-	JMP       halfdone44
+	VPSRLD   $0x10, Y0, Y3
+	VPBLENDW $0xaa, Y2, Y3, Y3
+	VPSLLD   $0x10, Y2, Y2
+	VPBLENDW $0xaa, Y2, Y0, Y0
+	VPANDN   ·word00010001+0(SB), Y3, Y2
+	VPSUBUSW Y2, Y0, Y0
+	VPSRLW   $0x0f, Y0, Y0
+	VPADDW   Y0, Y3, Y3
+	VPSHUFB  ·bytes05b81a5d+0(SB), Y3, Y3
+	VPERMQ   $0xd8, Y3, Y3
+	VMOVUPS  Y3, (SI)
+	VPSRLD   $0x10, Y1, Y3
+	VPBLENDW $0xaa, Y4, Y3, Y3
+	VPSLLD   $0x10, Y4, Y4
+	VPBLENDW $0xaa, Y4, Y1, Y1
+	VPANDN   ·word00010001+0(SB), Y3, Y4
+	VPSUBUSW Y4, Y1, Y1
+	VPSRLW   $0x0f, Y1, Y1
+	VPADDW   Y1, Y3, Y3
+	VPSHUFB  ·bytes05b81a5d+0(SB), Y3, Y3
+	VPERMQ   $0xd8, Y3, Y3
+	VMOVUPS  Y3, 32(SI)
+	JMP      halfdone44
+
+half45:
+	VPSRLD   $0x10, Y0, Y3
+	VPBLENDW $0xaa, Y2, Y3, Y3
+	VPSLLD   $0x10, Y2, Y2
+	VPBLENDW $0xaa, Y2, Y0, Y0
+	VPANDN   ·word00010001+0(SB), Y3, Y2
+	VPSUBUSW Y2, Y0, Y0
+	VPSRLW   $0x0f, Y0, Y0
+	VPADDW   Y0, Y3, Y3
+	VPSHUFB  ·bytes05b81a5d+0(SB), Y3, Y3
+	VPERMQ   $0xd8, Y3, Y3
+	VMOVUPS  Y3, (SI)
+	VPSRLD   $0x10, Y1, Y3
+	VPBLENDW $0xaa, Y4, Y3, Y3
+	VPSLLD   $0x10, Y4, Y4
+	VPBLENDW $0xaa, Y4, Y1, Y1
+	VPANDN   ·word00010001+0(SB), Y3, Y4
+	VPSUBUSW Y4, Y1, Y1
+	VPSRLW   $0x0f, Y1, Y1
+	VPADDW   Y1, Y3, Y3
+	VPSHUFB  ·bytes05b81a5d+0(SB), Y3, Y3
+	VPERMQ   $0xd8, Y3, Y3
+	VMOVUPS  Y3, 32(SI)
+	JMP      halfdone46
 
 // func DequantizeZeroPointF16BF16AVX2(y *uint16, q *uint8, scale *float32, zeroPoint *int32, layout int32, sign int32, elem int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, F16C, FMA3, MMX+
+// Requires: AVX, AVX2, CMOV, F16C, FMA3, MMX+
 TEXT ·DequantizeZeroPointF16BF16AVX2(SB), $1008-72
 	// pointers: SI y, DX q, BX scale, R8 zeroPoint, DI elements left, R11 groups left, R12 length
 	// per call: Y15 0x0, Y14 ByLayout, Y13 ByLayout
@@ -1239,18 +1252,13 @@ done4:
 	JEQ  short2
 
 groups:
-	MOVQ  R11, R13
 	MOVQ  R12, DI
-	IMULQ R13, DI
+	IMULQ R11, DI
 	MOVQ  R12, R11
-	JMP   groupbegin
 
-groupover:
-	TESTQ R11, R11
-	JLT   groupstaged
-	ADDQ  R11, DI
-
-groupbegin:
+groupagain:
+	XORL R13, R13
+	LEAQ ·bytes839c9385+0(SB), R15
 	CMPQ DI, $+32
 	JLT  grouptail
 	CMPQ R11, $+32
@@ -1258,12 +1266,9 @@ groupbegin:
 	SUBQ R11, DI
 
 groupnext:
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS (R8), Y0
-	VCVTDQ2PS    Y0, Y11
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
+	MOVQ ahead+64(FP), CX
+	CMPQ CX, $+1
+	JGT  groupstream
 
 grouploop:
 	CMPQ    R9, $+2
@@ -1294,29 +1299,15 @@ grouplayout2loop:
 	VSUBPS      Y11, Y3, Y3
 	VFMADD213PS Y15, Y12, Y3
 	CMPL        R10, $+2
-	JNE         half5
-	VPSRLD      $0x10, Y0, Y4
-	VPBLENDW    $0xaa, Y1, Y4, Y4
-	VPSLLD      $0x10, Y1, Y1
-	VPBLENDW    $0xaa, Y1, Y0, Y0
-	VPANDN      ·word00010001+0(SB), Y4, Y1
-	VPSUBUSW    Y1, Y0, Y0
-	VPSRLW      $0x0f, Y0, Y0
-	VPADDW      Y0, Y4, Y4
-	VPSHUFB     ·bytes05b81a5d+0(SB), Y4, Y4
-	VPERMQ      $0xd8, Y4, Y4
-	VMOVUPS     Y4, (SI)
-	VPSRLD      $0x10, Y2, Y4
-	VPBLENDW    $0xaa, Y3, Y4, Y4
-	VPSLLD      $0x10, Y3, Y3
-	VPBLENDW    $0xaa, Y3, Y2, Y2
-	VPANDN      ·word00010001+0(SB), Y4, Y3
-	VPSUBUSW    Y3, Y2, Y2
-	VPSRLW      $0x0f, Y2, Y2
-	VPADDW      Y2, Y4, Y4
-	VPSHUFB     ·bytes05b81a5d+0(SB), Y4, Y4
-	VPERMQ      $0xd8, Y4, Y4
-	VMOVUPS     Y4, 32(SI)
+	JEQ         half5
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVUPS     X0, (SI)
+	VCVTPS2PH   $0x00, Y1, X1
+	VMOVUPS     X1, 16(SI)
+	VCVTPS2PH   $0x00, Y2, X2
+	VMOVUPS     X2, 32(SI)
+	VCVTPS2PH   $0x00, Y3, X3
+	VMOVUPS     X3, 48(SI)
 
 halfdone6:
 	ADDQ  $+64, SI
@@ -1332,18 +1323,22 @@ halfdone6:
 	JGE   grouplayout2
 	JMP   return
 
+groupover:
+	JLT  groupstaged
+	ADDQ R11, DI
+	CMPQ DI, $+32
+	JLT  grouptail
+
 grouptomeet:
 	NEGQ         R11
-	XORL         R13, R13
-	LEAQ         ·bytes839c9385+0(SB), R15
 	VBROADCASTSS (BX), Y12
 	VBROADCASTSS (R8), Y0
 	VCVTDQ2PS    Y0, Y11
+	CMPL         R9, $+2
+	JNE          other7
 	PCALIGN      $0x20
 
-groupmeet:
-	CMPL      R9, $+2
-	JNE       other7
+signed11:
 	VPMOVSXBD (DX), Y0
 	VCVTDQ2PS Y0, Y0
 	VPMOVSXBD 8(DX), Y1
@@ -1380,44 +1375,65 @@ groupmeet2:
 	VSUBPS      Y7, Y3, Y3
 	VFMADD213PS Y15, Y6, Y3
 	CMPL        R10, $+2
-	JNE         half11
-	VPSRLD      $0x10, Y0, Y4
-	VPBLENDW    $0xaa, Y1, Y4, Y4
-	VPSLLD      $0x10, Y1, Y1
-	VPBLENDW    $0xaa, Y1, Y0, Y0
-	VPANDN      ·word00010001+0(SB), Y4, Y1
-	VPSUBUSW    Y1, Y0, Y0
-	VPSRLW      $0x0f, Y0, Y0
-	VPADDW      Y0, Y4, Y4
-	VPSHUFB     ·bytes05b81a5d+0(SB), Y4, Y4
-	VPERMQ      $0xd8, Y4, Y4
-	VMOVUPS     Y4, (SI)
-	VPSRLD      $0x10, Y2, Y4
-	VPBLENDW    $0xaa, Y3, Y4, Y4
-	VPSLLD      $0x10, Y3, Y3
-	VPBLENDW    $0xaa, Y3, Y2, Y2
-	VPANDN      ·word00010001+0(SB), Y4, Y3
-	VPSUBUSW    Y3, Y2, Y2
-	VPSRLW      $0x0f, Y2, Y2
-	VPADDW      Y2, Y4, Y4
-	VPSHUFB     ·bytes05b81a5d+0(SB), Y4, Y4
-	VPERMQ      $0xd8, Y4, Y4
-	VMOVUPS     Y4, 32(SI)
+	JEQ         half12
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVUPS     X0, (SI)
+	VCVTPS2PH   $0x00, Y1, X1
+	VMOVUPS     X1, 16(SI)
+	VCVTPS2PH   $0x00, Y2, X2
+	VMOVUPS     X2, 32(SI)
+	VCVTPS2PH   $0x00, Y3, X3
+	VMOVUPS     X3, 48(SI)
 
-halfdone12:
+halfdone13:
 	ADDQ $+64, SI
-	LEAQ (BX)(R13*4), BX
-	LEAQ (R8)(R13*4), R8
-	XORL R13, R13
 	SUBQ $+32, DI
 	CMPQ DI, $+32
 	JLT  groupmet
 	CMPQ R11, $-31
-	JGE  groupmeet
+	JLT  groupwide
+	CMPL R9, $+2
+	JEQ  signed11
+
+other7:
+	JGT          unsigned8
+	JPS          crumbs9
+	VPBROADCASTD (DX), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VPBROADCASTD 4(DX), Y1
+	VPSLLVD      Y13, Y1, Y1
+	VPSRAD       $0x1c, Y1, Y1
+	VPAND        Y14, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VPBROADCASTD 8(DX), Y2
+	VPSLLVD      Y13, Y2, Y2
+	VPSRAD       $0x1c, Y2, Y2
+	VPAND        Y14, Y2, Y2
+	VCVTDQ2PS    Y2, Y2
+	VPBROADCASTD 12(DX), Y3
+	VPSLLVD      Y13, Y3, Y3
+	VPSRAD       $0x1c, Y3, Y3
+	VPAND        Y14, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	ADDQ         $+16, DX
+	JMP          read10
+
+groupwide:
+	NEGQ R11
+	LEAQ (BX)(R13*4), BX
+	LEAQ (R8)(R13*4), R8
+	XORL R13, R13
+	SUBQ R11, DI
+	JMP  groupnext
 
 groupmet:
 	NEGQ R11
-	JMP  groupbegin
+	LEAQ (BX)(R13*4), BX
+	LEAQ (R8)(R13*4), R8
+	XORL R13, R13
 
 grouptail:
 	TESTQ        DI, DI
@@ -1476,31 +1492,17 @@ short2layout2:
 	VSUBPS       Y11, Y4, Y4
 	VFMADD213PS  Y15, Y3, Y4
 	CMPL         R10, $+2
-	JNE          half13
-	VPSRLD       $0x10, Y0, Y3
-	VPBLENDW     $0xaa, Y2, Y3, Y3
-	VPSLLD       $0x10, Y2, Y2
-	VPBLENDW     $0xaa, Y2, Y0, Y0
-	VPANDN       ·word00010001+0(SB), Y3, Y2
-	VPSUBUSW     Y2, Y0, Y0
-	VPSRLW       $0x0f, Y0, Y0
-	VPADDW       Y0, Y3, Y3
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y3, Y3
-	VPERMQ       $0xd8, Y3, Y3
-	VMOVUPS      Y3, (SI)
-	VPSRLD       $0x10, Y1, Y3
-	VPBLENDW     $0xaa, Y4, Y3, Y3
-	VPSLLD       $0x10, Y4, Y4
-	VPBLENDW     $0xaa, Y4, Y1, Y1
-	VPANDN       ·word00010001+0(SB), Y3, Y4
-	VPSUBUSW     Y4, Y1, Y1
-	VPSRLW       $0x0f, Y1, Y1
-	VPADDW       Y1, Y3, Y3
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y3, Y3
-	VPERMQ       $0xd8, Y3, Y3
-	VMOVUPS      Y3, 32(SI)
+	JEQ          half14
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, (SI)
+	VCVTPS2PH    $0x00, Y2, X2
+	VMOVUPS      X2, 16(SI)
+	VCVTPS2PH    $0x00, Y1, X1
+	VMOVUPS      X1, 32(SI)
+	VCVTPS2PH    $0x00, Y4, X4
+	VMOVUPS      X4, 48(SI)
 
-halfdone14:
+halfdone15:
 	ADDQ $+8, BX
 	ADDQ $+8, R8
 	ADDQ $+64, SI
@@ -1514,13 +1516,15 @@ lanes:
 	MOVQ $+0, 408(SP)
 
 lanerow:
-	CMPQ    DI, $+32
-	JLT     lanestage
-	PCALIGN $0x20
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	CMPL      R9, $+2
-	JNE       other15
+	CMPL    R9, $+2
+	JNE     other16
+	PCALIGN $0x20
+
+signed20:
 	VPMOVSXBD (DX), Y0
 	VCVTDQ2PS Y0, Y0
 	VPMOVSXBD 8(DX), Y1
@@ -1531,7 +1535,7 @@ laneloop:
 	VCVTDQ2PS Y3, Y3
 	ADDQ      $+32, DX
 
-read18:
+read19:
 	VMOVUPS     (BX), Y4
 	VMOVUPS     (R8), Y5
 	VCVTDQ2PS   Y5, Y5
@@ -1553,37 +1557,53 @@ read18:
 	VSUBPS      Y5, Y3, Y3
 	VFMADD213PS Y15, Y4, Y3
 	CMPL        R10, $+2
-	JNE         half19
-	VPSRLD      $0x10, Y0, Y4
-	VPBLENDW    $0xaa, Y1, Y4, Y4
-	VPSLLD      $0x10, Y1, Y1
-	VPBLENDW    $0xaa, Y1, Y0, Y0
-	VPANDN      ·word00010001+0(SB), Y4, Y1
-	VPSUBUSW    Y1, Y0, Y0
-	VPSRLW      $0x0f, Y0, Y0
-	VPADDW      Y0, Y4, Y4
-	VPSHUFB     ·bytes05b81a5d+0(SB), Y4, Y4
-	VPERMQ      $0xd8, Y4, Y4
-	VMOVUPS     Y4, (SI)
-	VPSRLD      $0x10, Y2, Y4
-	VPBLENDW    $0xaa, Y3, Y4, Y4
-	VPSLLD      $0x10, Y3, Y3
-	VPBLENDW    $0xaa, Y3, Y2, Y2
-	VPANDN      ·word00010001+0(SB), Y4, Y3
-	VPSUBUSW    Y3, Y2, Y2
-	VPSRLW      $0x0f, Y2, Y2
-	VPADDW      Y2, Y4, Y4
-	VPSHUFB     ·bytes05b81a5d+0(SB), Y4, Y4
-	VPERMQ      $0xd8, Y4, Y4
-	VMOVUPS     Y4, 32(SI)
+	JEQ         half21
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVUPS     X0, (SI)
+	VCVTPS2PH   $0x00, Y1, X1
+	VMOVUPS     X1, 16(SI)
+	VCVTPS2PH   $0x00, Y2, X2
+	VMOVUPS     X2, 32(SI)
+	VCVTPS2PH   $0x00, Y3, X3
+	VMOVUPS     X3, 48(SI)
 
-halfdone20:
-	ADDQ  $+64, SI
-	SUBQ  $-128, BX
-	SUBQ  $-128, R8
-	SUBQ  $+32, DI
-	CMPQ  DI, $+32
-	JGE   laneloop
+halfdone22:
+	ADDQ $+64, SI
+	SUBQ $-128, BX
+	SUBQ $-128, R8
+	SUBQ $+32, DI
+	CMPQ DI, $+32
+	JLT  lanetail
+	CMPL R9, $+2
+	JEQ  signed20
+
+other16:
+	JGT          unsigned17
+	JPS          crumbs18
+	VPBROADCASTD (DX), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VPBROADCASTD 4(DX), Y1
+	VPSLLVD      Y13, Y1, Y1
+	VPSRAD       $0x1c, Y1, Y1
+	VPAND        Y14, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VPBROADCASTD 8(DX), Y2
+	VPSLLVD      Y13, Y2, Y2
+	VPSRAD       $0x1c, Y2, Y2
+	VPAND        Y14, Y2, Y2
+	VCVTDQ2PS    Y2, Y2
+	VPBROADCASTD 12(DX), Y3
+	VPSLLVD      Y13, Y3, Y3
+	VPSRAD       $0x1c, Y3, Y3
+	VPAND        Y14, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	ADDQ         $+16, DX
+	JMP          read19
+
+lanetail:
 	TESTQ DI, DI
 	JEQ   laneend
 	JGE   lanestage
@@ -1612,8 +1632,13 @@ fence:
 	RET
 
 groupstream:
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (R8), Y0
+	VCVTDQ2PS    Y0, Y11
+
+groupstreamloop:
 	CMPL      R9, $+2
-	JNE       other21
+	JNE       other23
 	VPMOVSXBD (DX), Y0
 	VCVTDQ2PS Y0, Y0
 	VPMOVSXBD 8(DX), Y1
@@ -1624,7 +1649,7 @@ groupstream:
 	VCVTDQ2PS Y3, Y3
 	ADDQ      $+32, DX
 
-read24:
+read26:
 	VSUBPS      Y11, Y0, Y0
 	VFMADD213PS Y15, Y12, Y0
 	VSUBPS      Y11, Y1, Y1
@@ -1634,35 +1659,21 @@ read24:
 	VSUBPS      Y11, Y3, Y3
 	VFMADD213PS Y15, Y12, Y3
 	CMPL        R10, $+2
-	JNE         half25
-	VPSRLD      $0x10, Y0, Y4
-	VPBLENDW    $0xaa, Y1, Y4, Y4
-	VPSLLD      $0x10, Y1, Y1
-	VPBLENDW    $0xaa, Y1, Y0, Y0
-	VPANDN      ·word00010001+0(SB), Y4, Y1
-	VPSUBUSW    Y1, Y0, Y0
-	VPSRLW      $0x0f, Y0, Y0
-	VPADDW      Y0, Y4, Y4
-	VPSHUFB     ·bytes05b81a5d+0(SB), Y4, Y4
-	VPERMQ      $0xd8, Y4, Y4
-	VMOVNTPS    Y4, (SI)
-	VPSRLD      $0x10, Y2, Y4
-	VPBLENDW    $0xaa, Y3, Y4, Y4
-	VPSLLD      $0x10, Y3, Y3
-	VPBLENDW    $0xaa, Y3, Y2, Y2
-	VPANDN      ·word00010001+0(SB), Y4, Y3
-	VPSUBUSW    Y3, Y2, Y2
-	VPSRLW      $0x0f, Y2, Y2
-	VPADDW      Y2, Y4, Y4
-	VPSHUFB     ·bytes05b81a5d+0(SB), Y4, Y4
-	VPERMQ      $0xd8, Y4, Y4
-	VMOVNTPS    Y4, 32(SI)
+	JEQ         half27
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVNTPS    X0, (SI)
+	VCVTPS2PH   $0x00, Y1, X1
+	VMOVNTPS    X1, 16(SI)
+	VCVTPS2PH   $0x00, Y2, X2
+	VMOVNTPS    X2, 32(SI)
+	VCVTPS2PH   $0x00, Y3, X3
+	VMOVNTPS    X3, 48(SI)
 
-halfdone26:
+halfdone28:
 	ADDQ  $+64, SI
 	SUBQ  $+32, R11
 	CMPQ  R11, $+32
-	JGE   groupstream
+	JGE   groupstreamloop
 	TESTQ R11, R11
 	JNE   groupover
 	ADDQ  $+4, BX
@@ -1673,15 +1684,29 @@ halfdone26:
 	JMP   return
 
 half5:
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, (SI)
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVUPS   X1, 16(SI)
-	VCVTPS2PH $0x00, Y2, X2
-	VMOVUPS   X2, 32(SI)
-	VCVTPS2PH $0x00, Y3, X3
-	VMOVUPS   X3, 48(SI)
-	JMP       halfdone6
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPSLLD   $0x10, Y1, Y1
+	VPBLENDW $0xaa, Y1, Y0, Y0
+	VPANDN   ·word00010001+0(SB), Y4, Y1
+	VPSUBUSW Y1, Y0, Y0
+	VPSRLW   $0x0f, Y0, Y0
+	VPADDW   Y0, Y4, Y4
+	VPSHUFB  ·bytes05b81a5d+0(SB), Y4, Y4
+	VPERMQ   $0xd8, Y4, Y4
+	VMOVUPS  Y4, (SI)
+	VPSRLD   $0x10, Y2, Y4
+	VPBLENDW $0xaa, Y3, Y4, Y4
+	VPSLLD   $0x10, Y3, Y3
+	VPBLENDW $0xaa, Y3, Y2, Y2
+	VPANDN   ·word00010001+0(SB), Y4, Y3
+	VPSUBUSW Y3, Y2, Y2
+	VPSRLW   $0x0f, Y2, Y2
+	VPADDW   Y2, Y4, Y4
+	VPSHUFB  ·bytes05b81a5d+0(SB), Y4, Y4
+	VPERMQ   $0xd8, Y4, Y4
+	VMOVUPS  Y4, 32(SI)
+	JMP      halfdone6
 
 grouplayout:
 	CMPQ    R9, $+3
@@ -1697,7 +1722,7 @@ grouplayout1:
 	VSUBPS       Y11, Y14, Y0
 	VFMADD213PS  Y15, Y12, Y0
 	CMPL         R10, $+2
-	JNE          half27
+	JNE          half29
 	VPSRLD       $0x10, Y0, Y1
 	VPAND        ·word00000001+0(SB), Y1, Y1
 	VPADDD       Y1, Y0, Y1
@@ -1705,7 +1730,7 @@ grouplayout1:
 	VPSHUFB      ·word0e0a0602+0(SB), Y1, Y10
 	VPSHUFB      ·word0f0b0703+0(SB), Y1, Y9
 
-halfdone28:
+halfdone30:
 grouplayout1loop:
 	VPBROADCASTQ (DX), Y0
 	ADDQ         $+8, DX
@@ -1750,7 +1775,7 @@ grouplayout0:
 	VSUBPS       Y11, Y1, Y1
 	VFMADD213PS  Y15, Y12, Y1
 	CMPL         R10, $+2
-	JNE          half29
+	JNE          half31
 	VPSRLD       $0x10, Y0, Y9
 	VPBLENDW     $0xaa, Y1, Y9, Y9
 	VPSLLD       $0x10, Y1, Y3
@@ -1760,7 +1785,7 @@ grouplayout0:
 	VPSRLW       $0x0f, Y2, Y2
 	VPADDW       Y2, Y9, Y9
 
-halfdone30:
+halfdone32:
 	VPSHUFB ·bytes421d3615+0(SB), Y9, Y9
 	VPERMQ  $0x88, Y9, Y10
 	VPERMQ  $0xdd, Y9, Y9
@@ -1816,31 +1841,17 @@ grouplayout3loop:
 	VSUBPS      Y11, Y3, Y3
 	VFMADD213PS Y15, Y12, Y3
 	CMPL        R10, $+2
-	JNE         half31
-	VPSRLD      $0x10, Y0, Y4
-	VPBLENDW    $0xaa, Y1, Y4, Y4
-	VPSLLD      $0x10, Y1, Y1
-	VPBLENDW    $0xaa, Y1, Y0, Y0
-	VPANDN      ·word00010001+0(SB), Y4, Y1
-	VPSUBUSW    Y1, Y0, Y0
-	VPSRLW      $0x0f, Y0, Y0
-	VPADDW      Y0, Y4, Y4
-	VPSHUFB     ·bytes05b81a5d+0(SB), Y4, Y4
-	VPERMQ      $0xd8, Y4, Y4
-	VMOVUPS     Y4, (SI)
-	VPSRLD      $0x10, Y2, Y4
-	VPBLENDW    $0xaa, Y3, Y4, Y4
-	VPSLLD      $0x10, Y3, Y3
-	VPBLENDW    $0xaa, Y3, Y2, Y2
-	VPANDN      ·word00010001+0(SB), Y4, Y3
-	VPSUBUSW    Y3, Y2, Y2
-	VPSRLW      $0x0f, Y2, Y2
-	VPADDW      Y2, Y4, Y4
-	VPSHUFB     ·bytes05b81a5d+0(SB), Y4, Y4
-	VPERMQ      $0xd8, Y4, Y4
-	VMOVUPS     Y4, 32(SI)
+	JEQ         half33
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVUPS     X0, (SI)
+	VCVTPS2PH   $0x00, Y1, X1
+	VMOVUPS     X1, 16(SI)
+	VCVTPS2PH   $0x00, Y2, X2
+	VMOVUPS     X2, 32(SI)
+	VCVTPS2PH   $0x00, Y3, X3
+	VMOVUPS     X3, 48(SI)
 
-halfdone32:
+halfdone34:
 	ADDQ  $+64, SI
 	SUBQ  $+32, R11
 	CMPQ  R11, $+32
@@ -1853,32 +1864,6 @@ halfdone32:
 	SUBQ  R12, DI
 	JGE   grouplayout3
 	JMP   return
-
-other7:
-	JGT          unsigned8
-	JPS          crumbs9
-	VPBROADCASTD (DX), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VPBROADCASTD 4(DX), Y1
-	VPSLLVD      Y13, Y1, Y1
-	VPSRAD       $0x1c, Y1, Y1
-	VPAND        Y14, Y1, Y1
-	VCVTDQ2PS    Y1, Y1
-	VPBROADCASTD 8(DX), Y2
-	VPSLLVD      Y13, Y2, Y2
-	VPSRAD       $0x1c, Y2, Y2
-	VPAND        Y14, Y2, Y2
-	VCVTDQ2PS    Y2, Y2
-	VPBROADCASTD 12(DX), Y3
-	VPSLLVD      Y13, Y3, Y3
-	VPSRAD       $0x1c, Y3, Y3
-	VPAND        Y14, Y3, Y3
-	VCVTDQ2PS    Y3, Y3
-	ADDQ         $+16, DX
-	JMP          read10
 
 crumbs9:
 	VPBROADCASTD (DX), Y0
@@ -1938,30 +1923,42 @@ groupmeet2mix:
 	JGT          groupmeet2mix
 	JMP          groupmeet2
 
-half11:
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, (SI)
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVUPS   X1, 16(SI)
-	VCVTPS2PH $0x00, Y2, X2
-	VMOVUPS   X2, 32(SI)
-	VCVTPS2PH $0x00, Y3, X3
-	VMOVUPS   X3, 48(SI)
-	JMP       halfdone12
+half12:
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPSLLD   $0x10, Y1, Y1
+	VPBLENDW $0xaa, Y1, Y0, Y0
+	VPANDN   ·word00010001+0(SB), Y4, Y1
+	VPSUBUSW Y1, Y0, Y0
+	VPSRLW   $0x0f, Y0, Y0
+	VPADDW   Y0, Y4, Y4
+	VPSHUFB  ·bytes05b81a5d+0(SB), Y4, Y4
+	VPERMQ   $0xd8, Y4, Y4
+	VMOVUPS  Y4, (SI)
+	VPSRLD   $0x10, Y2, Y4
+	VPBLENDW $0xaa, Y3, Y4, Y4
+	VPSLLD   $0x10, Y3, Y3
+	VPBLENDW $0xaa, Y3, Y2, Y2
+	VPANDN   ·word00010001+0(SB), Y4, Y3
+	VPSUBUSW Y3, Y2, Y2
+	VPSRLW   $0x0f, Y2, Y2
+	VPADDW   Y2, Y4, Y4
+	VPSHUFB  ·bytes05b81a5d+0(SB), Y4, Y4
+	VPERMQ   $0xd8, Y4, Y4
+	VMOVUPS  Y4, 32(SI)
+	JMP      halfdone13
 
 groupodd:
-	MOVQ DI, 400(SP)
-	CMPQ DI, $+64
-	JLT  grouprepeat
-	MOVL $0x00000040, DI
-
-grouprepeat:
-	LEAQ 416(SP), AX
-	CALL ·repeatBXAVX2(SB)
-	CALL ·repeatR8AVX2(SB)
-	MOVQ R15, R11
-	MOVQ $+1, 408(SP)
-	JMP  lanerow
+	MOVQ    DI, 400(SP)
+	MOVL    $0x00000040, AX
+	CMPQ    AX, DI
+	CMOVQLT AX, DI
+	LEAQ    416(SP), AX
+	CALL    ·repeatBXAVX2(SB)
+	CALL    ·repeatR8AVX2(SB)
+	MOVQ    R15, R11
+	MOVQ    $+1, 408(SP)
+	JMP     lanerow
 
 groupodddone:
 	MOVQ 704(SP), BX
@@ -1970,7 +1967,7 @@ groupodddone:
 	CMPQ DI, $+65
 	JLT  return
 	SUBQ $+64, DI
-	JMP  groupbegin
+	JMP  groupagain
 
 short2stream:
 	VBROADCASTSS (R8), Y0
@@ -1978,7 +1975,7 @@ short2stream:
 	VBROADCASTSS 4(R8), Y0
 	VCVTDQ2PS    Y0, Y11
 	CMPL         R9, $+2
-	JNE          other33
+	JNE          other35
 	VPMOVSXBD    (DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VPMOVSXBD    8(DX), Y1
@@ -1989,7 +1986,7 @@ short2stream:
 	VCVTDQ2PS    Y3, Y3
 	ADDQ         $+32, DX
 
-read36:
+read38:
 	VSUBPS       Y12, Y0, Y0
 	VBROADCASTSS (BX), Y4
 	VFMADD213PS  Y15, Y4, Y0
@@ -2001,31 +1998,17 @@ read36:
 	VSUBPS       Y11, Y3, Y3
 	VFMADD213PS  Y15, Y4, Y3
 	CMPL         R10, $+2
-	JNE          half37
-	VPSRLD       $0x10, Y0, Y4
-	VPBLENDW     $0xaa, Y1, Y4, Y4
-	VPSLLD       $0x10, Y1, Y1
-	VPBLENDW     $0xaa, Y1, Y0, Y0
-	VPANDN       ·word00010001+0(SB), Y4, Y1
-	VPSUBUSW     Y1, Y0, Y0
-	VPSRLW       $0x0f, Y0, Y0
-	VPADDW       Y0, Y4, Y4
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVNTPS     Y4, (SI)
-	VPSRLD       $0x10, Y2, Y4
-	VPBLENDW     $0xaa, Y3, Y4, Y4
-	VPSLLD       $0x10, Y3, Y3
-	VPBLENDW     $0xaa, Y3, Y2, Y2
-	VPANDN       ·word00010001+0(SB), Y4, Y3
-	VPSUBUSW     Y3, Y2, Y2
-	VPSRLW       $0x0f, Y2, Y2
-	VPADDW       Y2, Y4, Y4
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVNTPS     Y4, 32(SI)
+	JEQ          half39
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVNTPS     X0, (SI)
+	VCVTPS2PH    $0x00, Y1, X1
+	VMOVNTPS     X1, 16(SI)
+	VCVTPS2PH    $0x00, Y2, X2
+	VMOVNTPS     X2, 32(SI)
+	VCVTPS2PH    $0x00, Y3, X3
+	VMOVNTPS     X3, 48(SI)
 
-halfdone38:
+halfdone40:
 	ADDQ $+8, BX
 	ADDQ $+8, R8
 	ADDQ $+64, SI
@@ -2034,16 +2017,30 @@ halfdone38:
 	JGE  short2stream
 	JMP  few
 
-half13:
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, (SI)
-	VCVTPS2PH $0x00, Y2, X2
-	VMOVUPS   X2, 16(SI)
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVUPS   X1, 32(SI)
-	VCVTPS2PH $0x00, Y4, X4
-	VMOVUPS   X4, 48(SI)
-	JMP       halfdone14
+half14:
+	VPSRLD   $0x10, Y0, Y3
+	VPBLENDW $0xaa, Y2, Y3, Y3
+	VPSLLD   $0x10, Y2, Y2
+	VPBLENDW $0xaa, Y2, Y0, Y0
+	VPANDN   ·word00010001+0(SB), Y3, Y2
+	VPSUBUSW Y2, Y0, Y0
+	VPSRLW   $0x0f, Y0, Y0
+	VPADDW   Y0, Y3, Y3
+	VPSHUFB  ·bytes05b81a5d+0(SB), Y3, Y3
+	VPERMQ   $0xd8, Y3, Y3
+	VMOVUPS  Y3, (SI)
+	VPSRLD   $0x10, Y1, Y3
+	VPBLENDW $0xaa, Y4, Y3, Y3
+	VPSLLD   $0x10, Y4, Y4
+	VPBLENDW $0xaa, Y4, Y1, Y1
+	VPANDN   ·word00010001+0(SB), Y3, Y4
+	VPSUBUSW Y4, Y1, Y1
+	VPSRLW   $0x0f, Y1, Y1
+	VPADDW   Y1, Y3, Y3
+	VPSHUFB  ·bytes05b81a5d+0(SB), Y3, Y3
+	VPERMQ   $0xd8, Y3, Y3
+	VMOVUPS  Y3, 32(SI)
+	JMP      halfdone15
 
 short2layout:
 	CMPQ  R9, $+3
@@ -2080,31 +2077,17 @@ short2layout1:
 	VSUBPS       Y11, Y4, Y4
 	VFMADD213PS  Y15, Y3, Y4
 	CMPL         R10, $+2
-	JNE          half39
-	VPSRLD       $0x10, Y0, Y3
-	VPBLENDW     $0xaa, Y2, Y3, Y3
-	VPSLLD       $0x10, Y2, Y2
-	VPBLENDW     $0xaa, Y2, Y0, Y0
-	VPANDN       ·word00010001+0(SB), Y3, Y2
-	VPSUBUSW     Y2, Y0, Y0
-	VPSRLW       $0x0f, Y0, Y0
-	VPADDW       Y0, Y3, Y3
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y3, Y3
-	VPERMQ       $0xd8, Y3, Y3
-	VMOVUPS      Y3, (SI)
-	VPSRLD       $0x10, Y1, Y3
-	VPBLENDW     $0xaa, Y4, Y3, Y3
-	VPSLLD       $0x10, Y4, Y4
-	VPBLENDW     $0xaa, Y4, Y1, Y1
-	VPANDN       ·word00010001+0(SB), Y3, Y4
-	VPSUBUSW     Y4, Y1, Y1
-	VPSRLW       $0x0f, Y1, Y1
-	VPADDW       Y1, Y3, Y3
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y3, Y3
-	VPERMQ       $0xd8, Y3, Y3
-	VMOVUPS      Y3, 32(SI)
+	JEQ          half41
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, (SI)
+	VCVTPS2PH    $0x00, Y2, X2
+	VMOVUPS      X2, 16(SI)
+	VCVTPS2PH    $0x00, Y1, X1
+	VMOVUPS      X1, 32(SI)
+	VCVTPS2PH    $0x00, Y4, X4
+	VMOVUPS      X4, 48(SI)
 
-halfdone40:
+halfdone42:
 	ADDQ $+8, BX
 	ADDQ $+8, R8
 	ADDQ $+64, SI
@@ -2150,31 +2133,17 @@ short2layout0:
 	VSUBPS       Y11, Y4, Y4
 	VFMADD213PS  Y15, Y3, Y4
 	CMPL         R10, $+2
-	JNE          half41
-	VPSRLD       $0x10, Y0, Y3
-	VPBLENDW     $0xaa, Y2, Y3, Y3
-	VPSLLD       $0x10, Y2, Y2
-	VPBLENDW     $0xaa, Y2, Y0, Y0
-	VPANDN       ·word00010001+0(SB), Y3, Y2
-	VPSUBUSW     Y2, Y0, Y0
-	VPSRLW       $0x0f, Y0, Y0
-	VPADDW       Y0, Y3, Y3
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y3, Y3
-	VPERMQ       $0xd8, Y3, Y3
-	VMOVUPS      Y3, (SI)
-	VPSRLD       $0x10, Y1, Y3
-	VPBLENDW     $0xaa, Y4, Y3, Y3
-	VPSLLD       $0x10, Y4, Y4
-	VPBLENDW     $0xaa, Y4, Y1, Y1
-	VPANDN       ·word00010001+0(SB), Y3, Y4
-	VPSUBUSW     Y4, Y1, Y1
-	VPSRLW       $0x0f, Y1, Y1
-	VPADDW       Y1, Y3, Y3
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y3, Y3
-	VPERMQ       $0xd8, Y3, Y3
-	VMOVUPS      Y3, 32(SI)
+	JEQ          half43
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, (SI)
+	VCVTPS2PH    $0x00, Y2, X2
+	VMOVUPS      X2, 16(SI)
+	VCVTPS2PH    $0x00, Y1, X1
+	VMOVUPS      X1, 32(SI)
+	VCVTPS2PH    $0x00, Y4, X4
+	VMOVUPS      X4, 48(SI)
 
-halfdone42:
+halfdone44:
 	ADDQ $+8, BX
 	ADDQ $+8, R8
 	ADDQ $+64, SI
@@ -2208,31 +2177,17 @@ short2layout3:
 	VSUBPS       Y11, Y4, Y4
 	VFMADD213PS  Y15, Y3, Y4
 	CMPL         R10, $+2
-	JNE          half43
-	VPSRLD       $0x10, Y0, Y3
-	VPBLENDW     $0xaa, Y2, Y3, Y3
-	VPSLLD       $0x10, Y2, Y2
-	VPBLENDW     $0xaa, Y2, Y0, Y0
-	VPANDN       ·word00010001+0(SB), Y3, Y2
-	VPSUBUSW     Y2, Y0, Y0
-	VPSRLW       $0x0f, Y0, Y0
-	VPADDW       Y0, Y3, Y3
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y3, Y3
-	VPERMQ       $0xd8, Y3, Y3
-	VMOVUPS      Y3, (SI)
-	VPSRLD       $0x10, Y1, Y3
-	VPBLENDW     $0xaa, Y4, Y3, Y3
-	VPSLLD       $0x10, Y4, Y4
-	VPBLENDW     $0xaa, Y4, Y1, Y1
-	VPANDN       ·word00010001+0(SB), Y3, Y4
-	VPSUBUSW     Y4, Y1, Y1
-	VPSRLW       $0x0f, Y1, Y1
-	VPADDW       Y1, Y3, Y3
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y3, Y3
-	VPERMQ       $0xd8, Y3, Y3
-	VMOVUPS      Y3, 32(SI)
+	JEQ          half45
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, (SI)
+	VCVTPS2PH    $0x00, Y2, X2
+	VMOVUPS      X2, 16(SI)
+	VCVTPS2PH    $0x00, Y1, X1
+	VMOVUPS      X1, 32(SI)
+	VCVTPS2PH    $0x00, Y4, X4
+	VMOVUPS      X4, 48(SI)
 
-halfdone44:
+halfdone46:
 	ADDQ $+8, BX
 	ADDQ $+8, R8
 	ADDQ $+64, SI
@@ -2241,33 +2196,7 @@ halfdone44:
 	JGE  short2layout3
 	JMP  few
 
-other15:
-	JGT          unsigned16
-	JPS          crumbs17
-	VPBROADCASTD (DX), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VPBROADCASTD 4(DX), Y1
-	VPSLLVD      Y13, Y1, Y1
-	VPSRAD       $0x1c, Y1, Y1
-	VPAND        Y14, Y1, Y1
-	VCVTDQ2PS    Y1, Y1
-	VPBROADCASTD 8(DX), Y2
-	VPSLLVD      Y13, Y2, Y2
-	VPSRAD       $0x1c, Y2, Y2
-	VPAND        Y14, Y2, Y2
-	VCVTDQ2PS    Y2, Y2
-	VPBROADCASTD 12(DX), Y3
-	VPSLLVD      Y13, Y3, Y3
-	VPSRAD       $0x1c, Y3, Y3
-	VPAND        Y14, Y3, Y3
-	VCVTDQ2PS    Y3, Y3
-	ADDQ         $+16, DX
-	JMP          read18
-
-crumbs17:
+crumbs18:
 	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMILPS    Y0, Y14, Y0
@@ -2281,9 +2210,9 @@ crumbs17:
 	VPSRLVD      ·bytes19c9ddc5+0(SB), Y3, Y3
 	VPERMILPS    Y3, Y14, Y3
 	ADDQ         $+8, DX
-	JMP          read18
+	JMP          read19
 
-unsigned16:
+unsigned17:
 	VPMOVZXBD (DX), Y0
 	VCVTDQ2PS Y0, Y0
 	VPMOVZXBD 8(DX), Y1
@@ -2293,18 +2222,32 @@ unsigned16:
 	VPMOVZXBD 24(DX), Y3
 	VCVTDQ2PS Y3, Y3
 	ADDQ      $+32, DX
-	JMP       read18
+	JMP       read19
 
-half19:
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, (SI)
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVUPS   X1, 16(SI)
-	VCVTPS2PH $0x00, Y2, X2
-	VMOVUPS   X2, 32(SI)
-	VCVTPS2PH $0x00, Y3, X3
-	VMOVUPS   X3, 48(SI)
-	JMP       halfdone20
+half21:
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPSLLD   $0x10, Y1, Y1
+	VPBLENDW $0xaa, Y1, Y0, Y0
+	VPANDN   ·word00010001+0(SB), Y4, Y1
+	VPSUBUSW Y1, Y0, Y0
+	VPSRLW   $0x0f, Y0, Y0
+	VPADDW   Y0, Y4, Y4
+	VPSHUFB  ·bytes05b81a5d+0(SB), Y4, Y4
+	VPERMQ   $0xd8, Y4, Y4
+	VMOVUPS  Y4, (SI)
+	VPSRLD   $0x10, Y2, Y4
+	VPBLENDW $0xaa, Y3, Y4, Y4
+	VPSLLD   $0x10, Y3, Y3
+	VPBLENDW $0xaa, Y3, Y2, Y2
+	VPANDN   ·word00010001+0(SB), Y4, Y3
+	VPSUBUSW Y3, Y2, Y2
+	VPSRLW   $0x0f, Y2, Y2
+	VPADDW   Y2, Y4, Y4
+	VPSHUFB  ·bytes05b81a5d+0(SB), Y4, Y4
+	VPERMQ   $0xd8, Y4, Y4
+	VMOVUPS  Y4, 32(SI)
+	JMP      halfdone22
 
 lanestage:
 	MOVQ SI, (SP)
@@ -2319,9 +2262,9 @@ lanestage:
 	CALL ·stageIn32R8AVX2(SB)
 	JMP  laneloop
 
-other21:
-	JGT          unsigned22
-	JPS          crumbs23
+other23:
+	JGT          unsigned24
+	JPS          crumbs25
 	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
@@ -2343,9 +2286,9 @@ other21:
 	VPAND        Y14, Y3, Y3
 	VCVTDQ2PS    Y3, Y3
 	ADDQ         $+16, DX
-	JMP          read24
+	JMP          read26
 
-crumbs23:
+crumbs25:
 	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMILPS    Y0, Y14, Y0
@@ -2359,9 +2302,9 @@ crumbs23:
 	VPSRLVD      ·bytes19c9ddc5+0(SB), Y3, Y3
 	VPERMILPS    Y3, Y14, Y3
 	ADDQ         $+8, DX
-	JMP          read24
+	JMP          read26
 
-unsigned22:
+unsigned24:
 	VPMOVZXBD (DX), Y0
 	VCVTDQ2PS Y0, Y0
 	VPMOVZXBD 8(DX), Y1
@@ -2371,46 +2314,74 @@ unsigned22:
 	VPMOVZXBD 24(DX), Y3
 	VCVTDQ2PS Y3, Y3
 	ADDQ      $+32, DX
-	JMP       read24
-
-half25:
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVNTPS  X0, (SI)
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVNTPS  X1, 16(SI)
-	VCVTPS2PH $0x00, Y2, X2
-	VMOVNTPS  X2, 32(SI)
-	VCVTPS2PH $0x00, Y3, X3
-	VMOVNTPS  X3, 48(SI)
-	JMP       halfdone26
+	JMP       read26
 
 half27:
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPSLLD   $0x10, Y1, Y1
+	VPBLENDW $0xaa, Y1, Y0, Y0
+	VPANDN   ·word00010001+0(SB), Y4, Y1
+	VPSUBUSW Y1, Y0, Y0
+	VPSRLW   $0x0f, Y0, Y0
+	VPADDW   Y0, Y4, Y4
+	VPSHUFB  ·bytes05b81a5d+0(SB), Y4, Y4
+	VPERMQ   $0xd8, Y4, Y4
+	VMOVNTPS Y4, (SI)
+	VPSRLD   $0x10, Y2, Y4
+	VPBLENDW $0xaa, Y3, Y4, Y4
+	VPSLLD   $0x10, Y3, Y3
+	VPBLENDW $0xaa, Y3, Y2, Y2
+	VPANDN   ·word00010001+0(SB), Y4, Y3
+	VPSUBUSW Y3, Y2, Y2
+	VPSRLW   $0x0f, Y2, Y2
+	VPADDW   Y2, Y4, Y4
+	VPSHUFB  ·bytes05b81a5d+0(SB), Y4, Y4
+	VPERMQ   $0xd8, Y4, Y4
+	VMOVNTPS Y4, 32(SI)
+	JMP      halfdone28
+
+half29:
 	VCVTPS2PH    $0x00, Y0, X10
 	VPBROADCASTQ X10, Y9
 	VPSHUFB      ·word06040200+0(SB), Y9, Y10
 	VPSHUFB      ·word07050301+0(SB), Y9, Y9
-	JMP          halfdone28
+	JMP          halfdone30
 
-half29:
+half31:
 	VCVTPS2PH   $0x00, Y0, X10
 	VCVTPS2PH   $0x00, Y1, X9
 	VINSERTI128 $0x01, X9, Y10, Y9
-	JMP         halfdone30
+	JMP         halfdone32
 
-half31:
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, (SI)
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVUPS   X1, 16(SI)
-	VCVTPS2PH $0x00, Y2, X2
-	VMOVUPS   X2, 32(SI)
-	VCVTPS2PH $0x00, Y3, X3
-	VMOVUPS   X3, 48(SI)
-	JMP       halfdone32
+half33:
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPSLLD   $0x10, Y1, Y1
+	VPBLENDW $0xaa, Y1, Y0, Y0
+	VPANDN   ·word00010001+0(SB), Y4, Y1
+	VPSUBUSW Y1, Y0, Y0
+	VPSRLW   $0x0f, Y0, Y0
+	VPADDW   Y0, Y4, Y4
+	VPSHUFB  ·bytes05b81a5d+0(SB), Y4, Y4
+	VPERMQ   $0xd8, Y4, Y4
+	VMOVUPS  Y4, (SI)
+	VPSRLD   $0x10, Y2, Y4
+	VPBLENDW $0xaa, Y3, Y4, Y4
+	VPSLLD   $0x10, Y3, Y3
+	VPBLENDW $0xaa, Y3, Y2, Y2
+	VPANDN   ·word00010001+0(SB), Y4, Y3
+	VPSUBUSW Y3, Y2, Y2
+	VPSRLW   $0x0f, Y2, Y2
+	VPADDW   Y2, Y4, Y4
+	VPSHUFB  ·bytes05b81a5d+0(SB), Y4, Y4
+	VPERMQ   $0xd8, Y4, Y4
+	VMOVUPS  Y4, 32(SI)
+	JMP      halfdone34
 
-other33:
-	JGT          unsigned34
-	JPS          crumbs35
+other35:
+	JGT          unsigned36
+	JPS          crumbs37
 	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
@@ -2432,9 +2403,9 @@ other33:
 	VPAND        Y14, Y3, Y3
 	VCVTDQ2PS    Y3, Y3
 	ADDQ         $+16, DX
-	JMP          read36
+	JMP          read38
 
-crumbs35:
+crumbs37:
 	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMILPS    Y0, Y14, Y0
@@ -2448,9 +2419,9 @@ crumbs35:
 	VPSRLVD      ·bytes19c9ddc5+0(SB), Y3, Y3
 	VPERMILPS    Y3, Y14, Y3
 	ADDQ         $+8, DX
-	JMP          read36
+	JMP          read38
 
-unsigned34:
+unsigned36:
 	VPMOVZXBD (DX), Y0
 	VCVTDQ2PS Y0, Y0
 	VPMOVZXBD 8(DX), Y1
@@ -2460,48 +2431,104 @@ unsigned34:
 	VPMOVZXBD 24(DX), Y3
 	VCVTDQ2PS Y3, Y3
 	ADDQ      $+32, DX
-	JMP       read36
-
-half37:
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVNTPS  X0, (SI)
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVNTPS  X1, 16(SI)
-	VCVTPS2PH $0x00, Y2, X2
-	VMOVNTPS  X2, 32(SI)
-	VCVTPS2PH $0x00, Y3, X3
-	VMOVNTPS  X3, 48(SI)
-	JMP       halfdone38
+	JMP       read38
 
 half39:
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, (SI)
-	VCVTPS2PH $0x00, Y2, X2
-	VMOVUPS   X2, 16(SI)
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVUPS   X1, 32(SI)
-	VCVTPS2PH $0x00, Y4, X4
-	VMOVUPS   X4, 48(SI)
-	JMP       halfdone40
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPSLLD   $0x10, Y1, Y1
+	VPBLENDW $0xaa, Y1, Y0, Y0
+	VPANDN   ·word00010001+0(SB), Y4, Y1
+	VPSUBUSW Y1, Y0, Y0
+	VPSRLW   $0x0f, Y0, Y0
+	VPADDW   Y0, Y4, Y4
+	VPSHUFB  ·bytes05b81a5d+0(SB), Y4, Y4
+	VPERMQ   $0xd8, Y4, Y4
+	VMOVNTPS Y4, (SI)
+	VPSRLD   $0x10, Y2, Y4
+	VPBLENDW $0xaa, Y3, Y4, Y4
+	VPSLLD   $0x10, Y3, Y3
+	VPBLENDW $0xaa, Y3, Y2, Y2
+	VPANDN   ·word00010001+0(SB), Y4, Y3
+	VPSUBUSW Y3, Y2, Y2
+	VPSRLW   $0x0f, Y2, Y2
+	VPADDW   Y2, Y4, Y4
+	VPSHUFB  ·bytes05b81a5d+0(SB), Y4, Y4
+	VPERMQ   $0xd8, Y4, Y4
+	VMOVNTPS Y4, 32(SI)
+	JMP      halfdone40
 
 half41:
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, (SI)
-	VCVTPS2PH $0x00, Y2, X2
-	VMOVUPS   X2, 16(SI)
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVUPS   X1, 32(SI)
-	VCVTPS2PH $0x00, Y4, X4
-	VMOVUPS   X4, 48(SI)
-	JMP       halfdone42
+	VPSRLD   $0x10, Y0, Y3
+	VPBLENDW $0xaa, Y2, Y3, Y3
+	VPSLLD   $0x10, Y2, Y2
+	VPBLENDW $0xaa, Y2, Y0, Y0
+	VPANDN   ·word00010001+0(SB), Y3, Y2
+	VPSUBUSW Y2, Y0, Y0
+	VPSRLW   $0x0f, Y0, Y0
+	VPADDW   Y0, Y3, Y3
+	VPSHUFB  ·bytes05b81a5d+0(SB), Y3, Y3
+	VPERMQ   $0xd8, Y3, Y3
+	VMOVUPS  Y3, (SI)
+	VPSRLD   $0x10, Y1, Y3
+	VPBLENDW $0xaa, Y4, Y3, Y3
+	VPSLLD   $0x10, Y4, Y4
+	VPBLENDW $0xaa, Y4, Y1, Y1
+	VPANDN   ·word00010001+0(SB), Y3, Y4
+	VPSUBUSW Y4, Y1, Y1
+	VPSRLW   $0x0f, Y1, Y1
+	VPADDW   Y1, Y3, Y3
+	VPSHUFB  ·bytes05b81a5d+0(SB), Y3, Y3
+	VPERMQ   $0xd8, Y3, Y3
+	VMOVUPS  Y3, 32(SI)
+	JMP      halfdone42
 
 half43:
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, (SI)
-	VCVTPS2PH $0x00, Y2, X2
-	VMOVUPS   X2, 16(SI)
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVUPS   X1, 32(SI)
-	VCVTPS2PH $0x00, Y4, X4
-	VMOVUPS   X4, 48(SI)
-	JMP       halfdone44
+	VPSRLD   $0x10, Y0, Y3
+	VPBLENDW $0xaa, Y2, Y3, Y3
+	VPSLLD   $0x10, Y2, Y2
+	VPBLENDW $0xaa, Y2, Y0, Y0
+	VPANDN   ·word00010001+0(SB), Y3, Y2
+	VPSUBUSW Y2, Y0, Y0
+	VPSRLW   $0x0f, Y0, Y0
+	VPADDW   Y0, Y3, Y3
+	VPSHUFB  ·bytes05b81a5d+0(SB), Y3, Y3
+	VPERMQ   $0xd8, Y3, Y3
+	VMOVUPS  Y3, (SI)
+	VPSRLD   $0x10, Y1, Y3
+	VPBLENDW $0xaa, Y4, Y3, Y3
+	VPSLLD   $0x10, Y4, Y4
+	VPBLENDW $0xaa, Y4, Y1, Y1
+	VPANDN   ·word00010001+0(SB), Y3, Y4
+	VPSUBUSW Y4, Y1, Y1
+	VPSRLW   $0x0f, Y1, Y1
+	VPADDW   Y1, Y3, Y3
+	VPSHUFB  ·bytes05b81a5d+0(SB), Y3, Y3
+	VPERMQ   $0xd8, Y3, Y3
+	VMOVUPS  Y3, 32(SI)
+	JMP      halfdone44
+
+half45:
+	VPSRLD   $0x10, Y0, Y3
+	VPBLENDW $0xaa, Y2, Y3, Y3
+	VPSLLD   $0x10, Y2, Y2
+	VPBLENDW $0xaa, Y2, Y0, Y0
+	VPANDN   ·word00010001+0(SB), Y3, Y2
+	VPSUBUSW Y2, Y0, Y0
+	VPSRLW   $0x0f, Y0, Y0
+	VPADDW   Y0, Y3, Y3
+	VPSHUFB  ·bytes05b81a5d+0(SB), Y3, Y3
+	VPERMQ   $0xd8, Y3, Y3
+	VMOVUPS  Y3, (SI)
+	VPSRLD   $0x10, Y1, Y3
+	VPBLENDW $0xaa, Y4, Y3, Y3
+	VPSLLD   $0x10, Y4, Y4
+	VPBLENDW $0xaa, Y4, Y1, Y1
+	VPANDN   ·word00010001+0(SB), Y3, Y4
+	VPSUBUSW Y4, Y1, Y1
+	VPSRLW   $0x0f, Y1, Y1
+	VPADDW   Y1, Y3, Y3
+	VPSHUFB  ·bytes05b81a5d+0(SB), Y3, Y3
+	VPERMQ   $0xd8, Y3, Y3
+	VMOVUPS  Y3, 32(SI)
+	JMP      halfdone46

@@ -347,10 +347,9 @@ groupending:
 	B groupchosen
 groupodd:
 	MOVD R0, 376(RSP)
-	CMP $32, R0
-	BLT grouprepeat
-	MOVD $32, R0
-grouprepeat:
+	MOVD $32, R16
+	CMP R16, R0
+	CSEL LE, R0, R16, R0
 	ADD $464, RSP, R16
 	CALL ·repeatR3NEON(SB)
 	MOVD R15, R12
@@ -799,10 +798,9 @@ groupending:
 	B groupchosen
 groupodd:
 	MOVD R0, 448(RSP)
-	CMP $32, R0
-	BLT grouprepeat
-	MOVD $32, R0
-grouprepeat:
+	MOVD $32, R16
+	CMP R16, R0
+	CSEL LE, R0, R16, R0
 	ADD $608, RSP, R16
 	CALL ·repeatR3NEON(SB)
 	CALL ·repeatR4NEON(SB)

@@ -3,7 +3,7 @@
 //go:build !purego
 
 // func DequantizeAVX2(y *float32, q *uint8, scale *float32, layout int32, sign int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, MMX+
+// Requires: AVX, AVX2, CMOV, MMX+
 TEXT ·DequantizeAVX2(SB), $640-56
 	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
 	// per call: Y15 ByLayout, Y14 ByLayout
@@ -43,18 +43,13 @@ done4:
 	JEQ  short2
 
 groups:
-	MOVQ  R11, R13
 	MOVQ  R12, DI
-	IMULQ R13, DI
+	IMULQ R11, DI
 	MOVQ  R12, R11
-	JMP   groupbegin
 
-groupover:
-	TESTQ R11, R11
-	JLT   groupstaged
-	ADDQ  R11, DI
-
-groupbegin:
+groupagain:
+	XORL R13, R13
+	LEAQ ·bytes839c9385+0(SB), R15
 	CMPQ DI, $+32
 	JLT  grouptail
 	CMPQ R11, $+32
@@ -62,10 +57,9 @@ groupbegin:
 	SUBQ R11, DI
 
 groupnext:
-	VBROADCASTSS (BX), Y13
-	MOVQ         ahead+48(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
+	MOVQ ahead+48(FP), CX
+	CMPQ CX, $+1
+	JGT  groupstream
 
 grouploop:
 	CMPQ    R8, $+2
@@ -105,16 +99,20 @@ grouplayout2loop:
 	JGE       grouplayout2
 	JMP       return
 
+groupover:
+	JLT  groupstaged
+	ADDQ R11, DI
+	CMPQ DI, $+32
+	JLT  grouptail
+
 grouptomeet:
 	NEGQ         R11
-	XORL         R13, R13
-	LEAQ         ·bytes839c9385+0(SB), R15
 	VBROADCASTSS (BX), Y13
+	CMPL         R8, $+2
+	JNE          other5
 	PCALIGN      $0x20
 
-groupmeet:
-	CMPL      R8, $+2
-	JNE       other5
+signed9:
 	VPMOVSXBD (DX), Y0
 	VCVTDQ2PS Y0, Y0
 	VPMOVSXBD 8(DX), Y1
@@ -147,17 +145,51 @@ groupmeet2:
 	VMULPS  Y1, Y3, Y3
 	VMOVUPS Y3, 96(SI)
 	SUBQ    $-128, SI
-	LEAQ    (BX)(R13*4), BX
-	XORL    R13, R13
 	SUBQ    $+32, DI
 	CMPQ    DI, $+32
 	JLT     groupmet
 	CMPQ    R11, $-31
-	JGE     groupmeet
+	JLT     groupwide
+	CMPL    R8, $+2
+	JEQ     signed9
+
+other5:
+	JGT          unsigned6
+	JPS          crumbs7
+	VPBROADCASTD (DX), Y0
+	VPSLLVD      Y14, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y15, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VPBROADCASTD 4(DX), Y1
+	VPSLLVD      Y14, Y1, Y1
+	VPSRAD       $0x1c, Y1, Y1
+	VPAND        Y15, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VPBROADCASTD 8(DX), Y2
+	VPSLLVD      Y14, Y2, Y2
+	VPSRAD       $0x1c, Y2, Y2
+	VPAND        Y15, Y2, Y2
+	VCVTDQ2PS    Y2, Y2
+	VPBROADCASTD 12(DX), Y3
+	VPSLLVD      Y14, Y3, Y3
+	VPSRAD       $0x1c, Y3, Y3
+	VPAND        Y15, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	ADDQ         $+16, DX
+	JMP          read8
+
+groupwide:
+	NEGQ R11
+	LEAQ (BX)(R13*4), BX
+	XORL R13, R13
+	SUBQ R11, DI
+	JMP  groupnext
 
 groupmet:
 	NEGQ R11
-	JMP  groupbegin
+	LEAQ (BX)(R13*4), BX
+	XORL R13, R13
 
 grouptail:
 	TESTQ        DI, DI
@@ -221,13 +253,15 @@ lanes:
 	MOVQ $+0, 336(SP)
 
 lanerow:
-	CMPQ    DI, $+32
-	JLT     lanestage
-	PCALIGN $0x20
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	CMPL      R8, $+2
-	JNE       other9
+	CMPL    R8, $+2
+	JNE     other10
+	PCALIGN $0x20
+
+signed14:
 	VPMOVSXBD (DX), Y0
 	VCVTDQ2PS Y0, Y0
 	VPMOVSXBD 8(DX), Y1
@@ -238,7 +272,7 @@ laneloop:
 	VCVTDQ2PS Y3, Y3
 	ADDQ      $+32, DX
 
-read12:
+read13:
 	VMULPS  (BX), Y0, Y0
 	VMOVUPS Y0, (SI)
 	VMULPS  32(BX), Y1, Y1
@@ -251,13 +285,43 @@ read12:
 	SUBQ    $-128, BX
 	SUBQ    $+32, DI
 	CMPQ    DI, $+32
-	JGE     laneloop
-	TESTQ   DI, DI
-	JEQ     laneend
-	JGE     lanestage
-	ADDQ    $+32, DI
-	LEAQ    8(SP), AX
-	CALL    ·stageOut32AVX2(SB)
+	JLT     lanetail
+	CMPL    R8, $+2
+	JEQ     signed14
+
+other10:
+	JGT          unsigned11
+	JPS          crumbs12
+	VPBROADCASTD (DX), Y0
+	VPSLLVD      Y14, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y15, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VPBROADCASTD 4(DX), Y1
+	VPSLLVD      Y14, Y1, Y1
+	VPSRAD       $0x1c, Y1, Y1
+	VPAND        Y15, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VPBROADCASTD 8(DX), Y2
+	VPSLLVD      Y14, Y2, Y2
+	VPSRAD       $0x1c, Y2, Y2
+	VPAND        Y15, Y2, Y2
+	VCVTDQ2PS    Y2, Y2
+	VPBROADCASTD 12(DX), Y3
+	VPSLLVD      Y14, Y3, Y3
+	VPSRAD       $0x1c, Y3, Y3
+	VPAND        Y15, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	ADDQ         $+16, DX
+	JMP          read13
+
+lanetail:
+	TESTQ DI, DI
+	JEQ   laneend
+	JGE   lanestage
+	ADDQ  $+32, DI
+	LEAQ  8(SP), AX
+	CALL  ·stageOut32AVX2(SB)
 
 laneend:
 	CMPQ 336(SP), $+1
@@ -280,8 +344,11 @@ fence:
 	RET
 
 groupstream:
+	VBROADCASTSS (BX), Y13
+
+groupstreamloop:
 	CMPL      R8, $+2
-	JNE       other13
+	JNE       other15
 	VPMOVSXBD (DX), Y0
 	VCVTDQ2PS Y0, Y0
 	VPMOVSXBD 8(DX), Y1
@@ -292,7 +359,7 @@ groupstream:
 	VCVTDQ2PS Y3, Y3
 	ADDQ      $+32, DX
 
-read16:
+read18:
 	VMULPS   Y13, Y0, Y0
 	VMOVNTPS Y0, (SI)
 	VMULPS   Y13, Y1, Y1
@@ -304,7 +371,7 @@ read16:
 	SUBQ     $-128, SI
 	SUBQ     $+32, R11
 	CMPQ     R11, $+32
-	JGE      groupstream
+	JGE      groupstreamloop
 	TESTQ    R11, R11
 	JNE      groupover
 	ADDQ     $+4, BX
@@ -437,32 +504,6 @@ grouplayout3loop:
 	JGE       grouplayout3
 	JMP       return
 
-other5:
-	JGT          unsigned6
-	JPS          crumbs7
-	VPBROADCASTD (DX), Y0
-	VPSLLVD      Y14, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y15, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VPBROADCASTD 4(DX), Y1
-	VPSLLVD      Y14, Y1, Y1
-	VPSRAD       $0x1c, Y1, Y1
-	VPAND        Y15, Y1, Y1
-	VCVTDQ2PS    Y1, Y1
-	VPBROADCASTD 8(DX), Y2
-	VPSLLVD      Y14, Y2, Y2
-	VPSRAD       $0x1c, Y2, Y2
-	VPAND        Y15, Y2, Y2
-	VCVTDQ2PS    Y2, Y2
-	VPBROADCASTD 12(DX), Y3
-	VPSLLVD      Y14, Y3, Y3
-	VPSRAD       $0x1c, Y3, Y3
-	VPAND        Y15, Y3, Y3
-	VCVTDQ2PS    Y3, Y3
-	ADDQ         $+16, DX
-	JMP          read8
-
 crumbs7:
 	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y14, Y0, Y0
@@ -514,17 +555,15 @@ groupmeet2mix:
 	JMP          groupmeet2
 
 groupodd:
-	MOVQ DI, 328(SP)
-	CMPQ DI, $+64
-	JLT  grouprepeat
-	MOVL $0x00000040, DI
-
-grouprepeat:
-	LEAQ 344(SP), AX
-	CALL ·repeatBXAVX2(SB)
-	MOVQ R15, R11
-	MOVQ $+1, 336(SP)
-	JMP  lanerow
+	MOVQ    DI, 328(SP)
+	MOVL    $0x00000040, AX
+	CMPQ    AX, DI
+	CMOVQLT AX, DI
+	LEAQ    344(SP), AX
+	CALL    ·repeatBXAVX2(SB)
+	MOVQ    R15, R11
+	MOVQ    $+1, 336(SP)
+	JMP     lanerow
 
 groupodddone:
 	MOVQ 632(SP), BX
@@ -532,11 +571,11 @@ groupodddone:
 	CMPQ DI, $+65
 	JLT  return
 	SUBQ $+64, DI
-	JMP  groupbegin
+	JMP  groupagain
 
 short2stream:
 	CMPL      R8, $+2
-	JNE       other17
+	JNE       other19
 	VPMOVSXBD (DX), Y0
 	VCVTDQ2PS Y0, Y0
 	VPMOVSXBD 8(DX), Y1
@@ -547,7 +586,7 @@ short2stream:
 	VCVTDQ2PS Y3, Y3
 	ADDQ      $+32, DX
 
-read20:
+read22:
 	VBROADCASTSS (BX), Y4
 	VMULPS       Y4, Y0, Y0
 	VMOVNTPS     Y0, (SI)
@@ -668,33 +707,7 @@ short2layout3:
 	JGE          short2layout3
 	JMP          few
 
-other9:
-	JGT          unsigned10
-	JPS          crumbs11
-	VPBROADCASTD (DX), Y0
-	VPSLLVD      Y14, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y15, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VPBROADCASTD 4(DX), Y1
-	VPSLLVD      Y14, Y1, Y1
-	VPSRAD       $0x1c, Y1, Y1
-	VPAND        Y15, Y1, Y1
-	VCVTDQ2PS    Y1, Y1
-	VPBROADCASTD 8(DX), Y2
-	VPSLLVD      Y14, Y2, Y2
-	VPSRAD       $0x1c, Y2, Y2
-	VPAND        Y15, Y2, Y2
-	VCVTDQ2PS    Y2, Y2
-	VPBROADCASTD 12(DX), Y3
-	VPSLLVD      Y14, Y3, Y3
-	VPSRAD       $0x1c, Y3, Y3
-	VPAND        Y15, Y3, Y3
-	VCVTDQ2PS    Y3, Y3
-	ADDQ         $+16, DX
-	JMP          read12
-
-crumbs11:
+crumbs12:
 	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y14, Y0, Y0
 	VPERMILPS    Y0, Y15, Y0
@@ -708,9 +721,9 @@ crumbs11:
 	VPSRLVD      ·bytes19c9ddc5+0(SB), Y3, Y3
 	VPERMILPS    Y3, Y15, Y3
 	ADDQ         $+8, DX
-	JMP          read12
+	JMP          read13
 
-unsigned10:
+unsigned11:
 	VPMOVZXBD (DX), Y0
 	VCVTDQ2PS Y0, Y0
 	VPMOVZXBD 8(DX), Y1
@@ -720,7 +733,7 @@ unsigned10:
 	VPMOVZXBD 24(DX), Y3
 	VCVTDQ2PS Y3, Y3
 	ADDQ      $+32, DX
-	JMP       read12
+	JMP       read13
 
 lanestage:
 	MOVQ SI, (SP)
@@ -734,9 +747,9 @@ lanestage:
 	CALL ·stageIn32BXAVX2(SB)
 	JMP  laneloop
 
-other13:
-	JGT          unsigned14
-	JPS          crumbs15
+other15:
+	JGT          unsigned16
+	JPS          crumbs17
 	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y14, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
@@ -758,9 +771,9 @@ other13:
 	VPAND        Y15, Y3, Y3
 	VCVTDQ2PS    Y3, Y3
 	ADDQ         $+16, DX
-	JMP          read16
+	JMP          read18
 
-crumbs15:
+crumbs17:
 	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y14, Y0, Y0
 	VPERMILPS    Y0, Y15, Y0
@@ -774,9 +787,9 @@ crumbs15:
 	VPSRLVD      ·bytes19c9ddc5+0(SB), Y3, Y3
 	VPERMILPS    Y3, Y15, Y3
 	ADDQ         $+8, DX
-	JMP          read16
+	JMP          read18
 
-unsigned14:
+unsigned16:
 	VPMOVZXBD (DX), Y0
 	VCVTDQ2PS Y0, Y0
 	VPMOVZXBD 8(DX), Y1
@@ -786,11 +799,11 @@ unsigned14:
 	VPMOVZXBD 24(DX), Y3
 	VCVTDQ2PS Y3, Y3
 	ADDQ      $+32, DX
-	JMP       read16
+	JMP       read18
 
-other17:
-	JGT          unsigned18
-	JPS          crumbs19
+other19:
+	JGT          unsigned20
+	JPS          crumbs21
 	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y14, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
@@ -812,9 +825,9 @@ other17:
 	VPAND        Y15, Y3, Y3
 	VCVTDQ2PS    Y3, Y3
 	ADDQ         $+16, DX
-	JMP          read20
+	JMP          read22
 
-crumbs19:
+crumbs21:
 	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y14, Y0, Y0
 	VPERMILPS    Y0, Y15, Y0
@@ -828,9 +841,9 @@ crumbs19:
 	VPSRLVD      ·bytes19c9ddc5+0(SB), Y3, Y3
 	VPERMILPS    Y3, Y15, Y3
 	ADDQ         $+8, DX
-	JMP          read20
+	JMP          read22
 
-unsigned18:
+unsigned20:
 	VPMOVZXBD (DX), Y0
 	VCVTDQ2PS Y0, Y0
 	VPMOVZXBD 8(DX), Y1
@@ -840,10 +853,10 @@ unsigned18:
 	VPMOVZXBD 24(DX), Y3
 	VCVTDQ2PS Y3, Y3
 	ADDQ      $+32, DX
-	JMP       read20
+	JMP       read22
 
 // func DequantizeZeroPointAVX2(y *float32, q *uint8, scale *float32, zeroPoint *int32, layout int32, sign int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, FMA3, MMX+
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·DequantizeZeroPointAVX2(SB), $1072-64
 	// pointers: SI y, DX q, BX scale, R8 zeroPoint, DI elements left, R11 groups left, R12 length
 	// per call: Y15 0x0, Y14 ByLayout, Y13 ByLayout
@@ -885,18 +898,13 @@ done4:
 	JEQ  short2
 
 groups:
-	MOVQ  R11, R13
 	MOVQ  R12, DI
-	IMULQ R13, DI
+	IMULQ R11, DI
 	MOVQ  R12, R11
-	JMP   groupbegin
 
-groupover:
-	TESTQ R11, R11
-	JLT   groupstaged
-	ADDQ  R11, DI
-
-groupbegin:
+groupagain:
+	XORL R13, R13
+	LEAQ ·bytes839c9385+0(SB), R15
 	CMPQ DI, $+32
 	JLT  grouptail
 	CMPQ R11, $+32
@@ -904,12 +912,9 @@ groupbegin:
 	SUBQ R11, DI
 
 groupnext:
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS (R8), Y0
-	VCVTDQ2PS    Y0, Y11
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
+	MOVQ ahead+56(FP), CX
+	CMPQ CX, $+1
+	JGT  groupstream
 
 grouploop:
 	CMPQ    R9, $+2
@@ -956,18 +961,22 @@ grouplayout2loop:
 	JGE         grouplayout2
 	JMP         return
 
+groupover:
+	JLT  groupstaged
+	ADDQ R11, DI
+	CMPQ DI, $+32
+	JLT  grouptail
+
 grouptomeet:
 	NEGQ         R11
-	XORL         R13, R13
-	LEAQ         ·bytes839c9385+0(SB), R15
 	VBROADCASTSS (BX), Y12
 	VBROADCASTSS (R8), Y0
 	VCVTDQ2PS    Y0, Y11
+	CMPL         R9, $+2
+	JNE          other5
 	PCALIGN      $0x20
 
-groupmeet:
-	CMPL      R9, $+2
-	JNE       other5
+signed9:
 	VPMOVSXBD (DX), Y0
 	VCVTDQ2PS Y0, Y0
 	VPMOVSXBD 8(DX), Y1
@@ -1008,18 +1017,53 @@ groupmeet2:
 	VFMADD213PS Y15, Y4, Y3
 	VMOVUPS     Y3, 96(SI)
 	SUBQ        $-128, SI
-	LEAQ        (BX)(R13*4), BX
-	LEAQ        (R8)(R13*4), R8
-	XORL        R13, R13
 	SUBQ        $+32, DI
 	CMPQ        DI, $+32
 	JLT         groupmet
 	CMPQ        R11, $-31
-	JGE         groupmeet
+	JLT         groupwide
+	CMPL        R9, $+2
+	JEQ         signed9
+
+other5:
+	JGT          unsigned6
+	JPS          crumbs7
+	VPBROADCASTD (DX), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VPBROADCASTD 4(DX), Y1
+	VPSLLVD      Y13, Y1, Y1
+	VPSRAD       $0x1c, Y1, Y1
+	VPAND        Y14, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VPBROADCASTD 8(DX), Y2
+	VPSLLVD      Y13, Y2, Y2
+	VPSRAD       $0x1c, Y2, Y2
+	VPAND        Y14, Y2, Y2
+	VCVTDQ2PS    Y2, Y2
+	VPBROADCASTD 12(DX), Y3
+	VPSLLVD      Y13, Y3, Y3
+	VPSRAD       $0x1c, Y3, Y3
+	VPAND        Y14, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	ADDQ         $+16, DX
+	JMP          read8
+
+groupwide:
+	NEGQ R11
+	LEAQ (BX)(R13*4), BX
+	LEAQ (R8)(R13*4), R8
+	XORL R13, R13
+	SUBQ R11, DI
+	JMP  groupnext
 
 groupmet:
 	NEGQ R11
-	JMP  groupbegin
+	LEAQ (BX)(R13*4), BX
+	LEAQ (R8)(R13*4), R8
+	XORL R13, R13
 
 grouptail:
 	TESTQ        DI, DI
@@ -1094,13 +1138,15 @@ lanes:
 	MOVQ $+0, 472(SP)
 
 lanerow:
-	CMPQ    DI, $+32
-	JLT     lanestage
-	PCALIGN $0x20
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	CMPL      R9, $+2
-	JNE       other9
+	CMPL    R9, $+2
+	JNE     other10
+	PCALIGN $0x20
+
+signed14:
 	VPMOVSXBD (DX), Y0
 	VCVTDQ2PS Y0, Y0
 	VPMOVSXBD 8(DX), Y1
@@ -1111,7 +1157,7 @@ laneloop:
 	VCVTDQ2PS Y3, Y3
 	ADDQ      $+32, DX
 
-read12:
+read13:
 	VMOVUPS     (BX), Y4
 	VMOVUPS     (R8), Y5
 	VCVTDQ2PS   Y5, Y5
@@ -1141,13 +1187,43 @@ read12:
 	SUBQ        $-128, R8
 	SUBQ        $+32, DI
 	CMPQ        DI, $+32
-	JGE         laneloop
-	TESTQ       DI, DI
-	JEQ         laneend
-	JGE         lanestage
-	ADDQ        $+32, DI
-	LEAQ        8(SP), AX
-	CALL        ·stageOut32AVX2(SB)
+	JLT         lanetail
+	CMPL        R9, $+2
+	JEQ         signed14
+
+other10:
+	JGT          unsigned11
+	JPS          crumbs12
+	VPBROADCASTD (DX), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VPBROADCASTD 4(DX), Y1
+	VPSLLVD      Y13, Y1, Y1
+	VPSRAD       $0x1c, Y1, Y1
+	VPAND        Y14, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VPBROADCASTD 8(DX), Y2
+	VPSLLVD      Y13, Y2, Y2
+	VPSRAD       $0x1c, Y2, Y2
+	VPAND        Y14, Y2, Y2
+	VCVTDQ2PS    Y2, Y2
+	VPBROADCASTD 12(DX), Y3
+	VPSLLVD      Y13, Y3, Y3
+	VPSRAD       $0x1c, Y3, Y3
+	VPAND        Y14, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	ADDQ         $+16, DX
+	JMP          read13
+
+lanetail:
+	TESTQ DI, DI
+	JEQ   laneend
+	JGE   lanestage
+	ADDQ  $+32, DI
+	LEAQ  8(SP), AX
+	CALL  ·stageOut32AVX2(SB)
 
 laneend:
 	CMPQ 472(SP), $+1
@@ -1170,8 +1246,13 @@ fence:
 	RET
 
 groupstream:
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (R8), Y0
+	VCVTDQ2PS    Y0, Y11
+
+groupstreamloop:
 	CMPL      R9, $+2
-	JNE       other13
+	JNE       other15
 	VPMOVSXBD (DX), Y0
 	VCVTDQ2PS Y0, Y0
 	VPMOVSXBD 8(DX), Y1
@@ -1182,7 +1263,7 @@ groupstream:
 	VCVTDQ2PS Y3, Y3
 	ADDQ      $+32, DX
 
-read16:
+read18:
 	VSUBPS      Y11, Y0, Y0
 	VFMADD213PS Y15, Y12, Y0
 	VMOVNTPS    Y0, (SI)
@@ -1198,7 +1279,7 @@ read16:
 	SUBQ        $-128, SI
 	SUBQ        $+32, R11
 	CMPQ        R11, $+32
-	JGE         groupstream
+	JGE         groupstreamloop
 	TESTQ       R11, R11
 	JNE         groupover
 	ADDQ        $+4, BX
@@ -1353,32 +1434,6 @@ grouplayout3loop:
 	JGE         grouplayout3
 	JMP         return
 
-other5:
-	JGT          unsigned6
-	JPS          crumbs7
-	VPBROADCASTD (DX), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VPBROADCASTD 4(DX), Y1
-	VPSLLVD      Y13, Y1, Y1
-	VPSRAD       $0x1c, Y1, Y1
-	VPAND        Y14, Y1, Y1
-	VCVTDQ2PS    Y1, Y1
-	VPBROADCASTD 8(DX), Y2
-	VPSLLVD      Y13, Y2, Y2
-	VPSRAD       $0x1c, Y2, Y2
-	VPAND        Y14, Y2, Y2
-	VCVTDQ2PS    Y2, Y2
-	VPBROADCASTD 12(DX), Y3
-	VPSLLVD      Y13, Y3, Y3
-	VPSRAD       $0x1c, Y3, Y3
-	VPAND        Y14, Y3, Y3
-	VCVTDQ2PS    Y3, Y3
-	ADDQ         $+16, DX
-	JMP          read8
-
 crumbs7:
 	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
@@ -1438,18 +1493,16 @@ groupmeet2mix:
 	JMP          groupmeet2
 
 groupodd:
-	MOVQ DI, 464(SP)
-	CMPQ DI, $+64
-	JLT  grouprepeat
-	MOVL $0x00000040, DI
-
-grouprepeat:
-	LEAQ 480(SP), AX
-	CALL ·repeatBXAVX2(SB)
-	CALL ·repeatR8AVX2(SB)
-	MOVQ R15, R11
-	MOVQ $+1, 472(SP)
-	JMP  lanerow
+	MOVQ    DI, 464(SP)
+	MOVL    $0x00000040, AX
+	CMPQ    AX, DI
+	CMOVQLT AX, DI
+	LEAQ    480(SP), AX
+	CALL    ·repeatBXAVX2(SB)
+	CALL    ·repeatR8AVX2(SB)
+	MOVQ    R15, R11
+	MOVQ    $+1, 472(SP)
+	JMP     lanerow
 
 groupodddone:
 	MOVQ 768(SP), BX
@@ -1458,7 +1511,7 @@ groupodddone:
 	CMPQ DI, $+65
 	JLT  return
 	SUBQ $+64, DI
-	JMP  groupbegin
+	JMP  groupagain
 
 short2stream:
 	VBROADCASTSS (R8), Y0
@@ -1466,7 +1519,7 @@ short2stream:
 	VBROADCASTSS 4(R8), Y0
 	VCVTDQ2PS    Y0, Y11
 	CMPL         R9, $+2
-	JNE          other17
+	JNE          other19
 	VPMOVSXBD    (DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VPMOVSXBD    8(DX), Y1
@@ -1477,7 +1530,7 @@ short2stream:
 	VCVTDQ2PS    Y3, Y3
 	ADDQ         $+32, DX
 
-read20:
+read22:
 	VSUBPS       Y12, Y0, Y0
 	VBROADCASTSS (BX), Y4
 	VFMADD213PS  Y15, Y4, Y0
@@ -1630,33 +1683,7 @@ short2layout3:
 	JGE          short2layout3
 	JMP          few
 
-other9:
-	JGT          unsigned10
-	JPS          crumbs11
-	VPBROADCASTD (DX), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VPBROADCASTD 4(DX), Y1
-	VPSLLVD      Y13, Y1, Y1
-	VPSRAD       $0x1c, Y1, Y1
-	VPAND        Y14, Y1, Y1
-	VCVTDQ2PS    Y1, Y1
-	VPBROADCASTD 8(DX), Y2
-	VPSLLVD      Y13, Y2, Y2
-	VPSRAD       $0x1c, Y2, Y2
-	VPAND        Y14, Y2, Y2
-	VCVTDQ2PS    Y2, Y2
-	VPBROADCASTD 12(DX), Y3
-	VPSLLVD      Y13, Y3, Y3
-	VPSRAD       $0x1c, Y3, Y3
-	VPAND        Y14, Y3, Y3
-	VCVTDQ2PS    Y3, Y3
-	ADDQ         $+16, DX
-	JMP          read12
-
-crumbs11:
+crumbs12:
 	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMILPS    Y0, Y14, Y0
@@ -1670,9 +1697,9 @@ crumbs11:
 	VPSRLVD      ·bytes19c9ddc5+0(SB), Y3, Y3
 	VPERMILPS    Y3, Y14, Y3
 	ADDQ         $+8, DX
-	JMP          read12
+	JMP          read13
 
-unsigned10:
+unsigned11:
 	VPMOVZXBD (DX), Y0
 	VCVTDQ2PS Y0, Y0
 	VPMOVZXBD 8(DX), Y1
@@ -1682,7 +1709,7 @@ unsigned10:
 	VPMOVZXBD 24(DX), Y3
 	VCVTDQ2PS Y3, Y3
 	ADDQ      $+32, DX
-	JMP       read12
+	JMP       read13
 
 lanestage:
 	MOVQ SI, (SP)
@@ -1697,9 +1724,9 @@ lanestage:
 	CALL ·stageIn32R8AVX2(SB)
 	JMP  laneloop
 
-other13:
-	JGT          unsigned14
-	JPS          crumbs15
+other15:
+	JGT          unsigned16
+	JPS          crumbs17
 	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
@@ -1721,9 +1748,9 @@ other13:
 	VPAND        Y14, Y3, Y3
 	VCVTDQ2PS    Y3, Y3
 	ADDQ         $+16, DX
-	JMP          read16
+	JMP          read18
 
-crumbs15:
+crumbs17:
 	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMILPS    Y0, Y14, Y0
@@ -1737,9 +1764,9 @@ crumbs15:
 	VPSRLVD      ·bytes19c9ddc5+0(SB), Y3, Y3
 	VPERMILPS    Y3, Y14, Y3
 	ADDQ         $+8, DX
-	JMP          read16
+	JMP          read18
 
-unsigned14:
+unsigned16:
 	VPMOVZXBD (DX), Y0
 	VCVTDQ2PS Y0, Y0
 	VPMOVZXBD 8(DX), Y1
@@ -1749,11 +1776,11 @@ unsigned14:
 	VPMOVZXBD 24(DX), Y3
 	VCVTDQ2PS Y3, Y3
 	ADDQ      $+32, DX
-	JMP       read16
+	JMP       read18
 
-other17:
-	JGT          unsigned18
-	JPS          crumbs19
+other19:
+	JGT          unsigned20
+	JPS          crumbs21
 	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
@@ -1775,9 +1802,9 @@ other17:
 	VPAND        Y14, Y3, Y3
 	VCVTDQ2PS    Y3, Y3
 	ADDQ         $+16, DX
-	JMP          read20
+	JMP          read22
 
-crumbs19:
+crumbs21:
 	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMILPS    Y0, Y14, Y0
@@ -1791,9 +1818,9 @@ crumbs19:
 	VPSRLVD      ·bytes19c9ddc5+0(SB), Y3, Y3
 	VPERMILPS    Y3, Y14, Y3
 	ADDQ         $+8, DX
-	JMP          read20
+	JMP          read22
 
-unsigned18:
+unsigned20:
 	VPMOVZXBD (DX), Y0
 	VCVTDQ2PS Y0, Y0
 	VPMOVZXBD 8(DX), Y1
@@ -1803,10 +1830,10 @@ unsigned18:
 	VPMOVZXBD 24(DX), Y3
 	VCVTDQ2PS Y3, Y3
 	ADDQ      $+32, DX
-	JMP       read20
+	JMP       read22
 
 // func DequantizeMinvalAVX2(y *float32, q *uint8, scale *float32, minval *float32, layout int32, sign int32, least int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, MMX+
+// Requires: AVX, AVX2, CMOV, MMX+
 TEXT ·DequantizeMinvalAVX2(SB), $1072-72
 	// pointers: SI y, DX q, BX scale, R8 minval, DI elements left, R11 groups left, R12 length
 	// per call: Y0 least, Y15 ToFloat, Y14 ByLayout, Y13 ByLayout
@@ -1849,18 +1876,13 @@ done4:
 	JEQ  short2
 
 groups:
-	MOVQ  R11, R13
 	MOVQ  R12, DI
-	IMULQ R13, DI
+	IMULQ R11, DI
 	MOVQ  R12, R11
-	JMP   groupbegin
 
-groupover:
-	TESTQ R11, R11
-	JLT   groupstaged
-	ADDQ  R11, DI
-
-groupbegin:
+groupagain:
+	XORL R13, R13
+	LEAQ ·bytes839c9385+0(SB), R15
 	CMPQ DI, $+32
 	JLT  grouptail
 	CMPQ R11, $+32
@@ -1868,11 +1890,9 @@ groupbegin:
 	SUBQ R11, DI
 
 groupnext:
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS (R8), Y11
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
+	MOVQ ahead+64(FP), CX
+	CMPQ CX, $+1
+	JGT  groupstream
 
 grouploop:
 	CMPQ    R9, $+2
@@ -1922,17 +1942,21 @@ grouplayout2loop:
 	JGE       grouplayout2
 	JMP       return
 
+groupover:
+	JLT  groupstaged
+	ADDQ R11, DI
+	CMPQ DI, $+32
+	JLT  grouptail
+
 grouptomeet:
 	NEGQ         R11
-	XORL         R13, R13
-	LEAQ         ·bytes839c9385+0(SB), R15
 	VBROADCASTSS (BX), Y12
 	VBROADCASTSS (R8), Y11
+	CMPL         R9, $+2
+	JNE          other5
 	PCALIGN      $0x20
 
-groupmeet:
-	CMPL      R9, $+2
-	JNE       other5
+signed9:
 	VPMOVSXBD (DX), Y0
 	VCVTDQ2PS Y0, Y0
 	VPMOVSXBD 8(DX), Y1
@@ -1977,18 +2001,53 @@ groupmeet2:
 	VADDPS  Y5, Y3, Y3
 	VMOVUPS Y3, 96(SI)
 	SUBQ    $-128, SI
-	LEAQ    (BX)(R13*4), BX
-	LEAQ    (R8)(R13*4), R8
-	XORL    R13, R13
 	SUBQ    $+32, DI
 	CMPQ    DI, $+32
 	JLT     groupmet
 	CMPQ    R11, $-31
-	JGE     groupmeet
+	JLT     groupwide
+	CMPL    R9, $+2
+	JEQ     signed9
+
+other5:
+	JGT          unsigned6
+	JPS          crumbs7
+	VPBROADCASTD (DX), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VPBROADCASTD 4(DX), Y1
+	VPSLLVD      Y13, Y1, Y1
+	VPSRAD       $0x1c, Y1, Y1
+	VPAND        Y14, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VPBROADCASTD 8(DX), Y2
+	VPSLLVD      Y13, Y2, Y2
+	VPSRAD       $0x1c, Y2, Y2
+	VPAND        Y14, Y2, Y2
+	VCVTDQ2PS    Y2, Y2
+	VPBROADCASTD 12(DX), Y3
+	VPSLLVD      Y13, Y3, Y3
+	VPSRAD       $0x1c, Y3, Y3
+	VPAND        Y14, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	ADDQ         $+16, DX
+	JMP          read8
+
+groupwide:
+	NEGQ R11
+	LEAQ (BX)(R13*4), BX
+	LEAQ (R8)(R13*4), R8
+	XORL R13, R13
+	SUBQ R11, DI
+	JMP  groupnext
 
 groupmet:
 	NEGQ R11
-	JMP  groupbegin
+	LEAQ (BX)(R13*4), BX
+	LEAQ (R8)(R13*4), R8
+	XORL R13, R13
 
 grouptail:
 	TESTQ        DI, DI
@@ -2064,13 +2123,15 @@ lanes:
 	MOVQ $+0, 472(SP)
 
 lanerow:
-	CMPQ    DI, $+32
-	JLT     lanestage
-	PCALIGN $0x20
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	CMPL      R9, $+2
-	JNE       other9
+	CMPL    R9, $+2
+	JNE     other10
+	PCALIGN $0x20
+
+signed14:
 	VPMOVSXBD (DX), Y0
 	VCVTDQ2PS Y0, Y0
 	VPMOVSXBD 8(DX), Y1
@@ -2081,7 +2142,7 @@ laneloop:
 	VCVTDQ2PS Y3, Y3
 	ADDQ      $+32, DX
 
-read12:
+read13:
 	VSUBPS  Y15, Y0, Y0
 	VMULPS  (BX), Y0, Y0
 	VADDPS  (R8), Y0, Y0
@@ -2103,13 +2164,43 @@ read12:
 	SUBQ    $-128, R8
 	SUBQ    $+32, DI
 	CMPQ    DI, $+32
-	JGE     laneloop
-	TESTQ   DI, DI
-	JEQ     laneend
-	JGE     lanestage
-	ADDQ    $+32, DI
-	LEAQ    8(SP), AX
-	CALL    ·stageOut32AVX2(SB)
+	JLT     lanetail
+	CMPL    R9, $+2
+	JEQ     signed14
+
+other10:
+	JGT          unsigned11
+	JPS          crumbs12
+	VPBROADCASTD (DX), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VPBROADCASTD 4(DX), Y1
+	VPSLLVD      Y13, Y1, Y1
+	VPSRAD       $0x1c, Y1, Y1
+	VPAND        Y14, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VPBROADCASTD 8(DX), Y2
+	VPSLLVD      Y13, Y2, Y2
+	VPSRAD       $0x1c, Y2, Y2
+	VPAND        Y14, Y2, Y2
+	VCVTDQ2PS    Y2, Y2
+	VPBROADCASTD 12(DX), Y3
+	VPSLLVD      Y13, Y3, Y3
+	VPSRAD       $0x1c, Y3, Y3
+	VPAND        Y14, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	ADDQ         $+16, DX
+	JMP          read13
+
+lanetail:
+	TESTQ DI, DI
+	JEQ   laneend
+	JGE   lanestage
+	ADDQ  $+32, DI
+	LEAQ  8(SP), AX
+	CALL  ·stageOut32AVX2(SB)
 
 laneend:
 	CMPQ 472(SP), $+1
@@ -2132,8 +2223,12 @@ fence:
 	RET
 
 groupstream:
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (R8), Y11
+
+groupstreamloop:
 	CMPL      R9, $+2
-	JNE       other13
+	JNE       other15
 	VPMOVSXBD (DX), Y0
 	VCVTDQ2PS Y0, Y0
 	VPMOVSXBD 8(DX), Y1
@@ -2144,7 +2239,7 @@ groupstream:
 	VCVTDQ2PS Y3, Y3
 	ADDQ      $+32, DX
 
-read16:
+read18:
 	VSUBPS   Y15, Y0, Y0
 	VMULPS   Y12, Y0, Y0
 	VADDPS   Y11, Y0, Y0
@@ -2164,7 +2259,7 @@ read16:
 	SUBQ     $-128, SI
 	SUBQ     $+32, R11
 	CMPQ     R11, $+32
-	JGE      groupstream
+	JGE      groupstreamloop
 	TESTQ    R11, R11
 	JNE      groupover
 	ADDQ     $+4, BX
@@ -2328,32 +2423,6 @@ grouplayout3loop:
 	JGE       grouplayout3
 	JMP       return
 
-other5:
-	JGT          unsigned6
-	JPS          crumbs7
-	VPBROADCASTD (DX), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VPBROADCASTD 4(DX), Y1
-	VPSLLVD      Y13, Y1, Y1
-	VPSRAD       $0x1c, Y1, Y1
-	VPAND        Y14, Y1, Y1
-	VCVTDQ2PS    Y1, Y1
-	VPBROADCASTD 8(DX), Y2
-	VPSLLVD      Y13, Y2, Y2
-	VPSRAD       $0x1c, Y2, Y2
-	VPAND        Y14, Y2, Y2
-	VCVTDQ2PS    Y2, Y2
-	VPBROADCASTD 12(DX), Y3
-	VPSLLVD      Y13, Y3, Y3
-	VPSRAD       $0x1c, Y3, Y3
-	VPAND        Y14, Y3, Y3
-	VCVTDQ2PS    Y3, Y3
-	ADDQ         $+16, DX
-	JMP          read8
-
 crumbs7:
 	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
@@ -2411,18 +2480,16 @@ groupmeet2mix:
 	JMP          groupmeet2
 
 groupodd:
-	MOVQ DI, 464(SP)
-	CMPQ DI, $+64
-	JLT  grouprepeat
-	MOVL $0x00000040, DI
-
-grouprepeat:
-	LEAQ 480(SP), AX
-	CALL ·repeatBXAVX2(SB)
-	CALL ·repeatR8AVX2(SB)
-	MOVQ R15, R11
-	MOVQ $+1, 472(SP)
-	JMP  lanerow
+	MOVQ    DI, 464(SP)
+	MOVL    $0x00000040, AX
+	CMPQ    AX, DI
+	CMOVQLT AX, DI
+	LEAQ    480(SP), AX
+	CALL    ·repeatBXAVX2(SB)
+	CALL    ·repeatR8AVX2(SB)
+	MOVQ    R15, R11
+	MOVQ    $+1, 472(SP)
+	JMP     lanerow
 
 groupodddone:
 	MOVQ 768(SP), BX
@@ -2431,11 +2498,11 @@ groupodddone:
 	CMPQ DI, $+65
 	JLT  return
 	SUBQ $+64, DI
-	JMP  groupbegin
+	JMP  groupagain
 
 short2stream:
 	CMPL      R9, $+2
-	JNE       other17
+	JNE       other19
 	VPMOVSXBD (DX), Y0
 	VCVTDQ2PS Y0, Y0
 	VPMOVSXBD 8(DX), Y1
@@ -2446,7 +2513,7 @@ short2stream:
 	VCVTDQ2PS Y3, Y3
 	ADDQ      $+32, DX
 
-read20:
+read22:
 	VSUBPS       Y15, Y0, Y0
 	VBROADCASTSS (BX), Y4
 	VMULPS       Y4, Y0, Y0
@@ -2611,33 +2678,7 @@ short2layout3:
 	JGE          short2layout3
 	JMP          few
 
-other9:
-	JGT          unsigned10
-	JPS          crumbs11
-	VPBROADCASTD (DX), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VPBROADCASTD 4(DX), Y1
-	VPSLLVD      Y13, Y1, Y1
-	VPSRAD       $0x1c, Y1, Y1
-	VPAND        Y14, Y1, Y1
-	VCVTDQ2PS    Y1, Y1
-	VPBROADCASTD 8(DX), Y2
-	VPSLLVD      Y13, Y2, Y2
-	VPSRAD       $0x1c, Y2, Y2
-	VPAND        Y14, Y2, Y2
-	VCVTDQ2PS    Y2, Y2
-	VPBROADCASTD 12(DX), Y3
-	VPSLLVD      Y13, Y3, Y3
-	VPSRAD       $0x1c, Y3, Y3
-	VPAND        Y14, Y3, Y3
-	VCVTDQ2PS    Y3, Y3
-	ADDQ         $+16, DX
-	JMP          read12
-
-crumbs11:
+crumbs12:
 	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMILPS    Y0, Y14, Y0
@@ -2651,9 +2692,9 @@ crumbs11:
 	VPSRLVD      ·bytes19c9ddc5+0(SB), Y3, Y3
 	VPERMILPS    Y3, Y14, Y3
 	ADDQ         $+8, DX
-	JMP          read12
+	JMP          read13
 
-unsigned10:
+unsigned11:
 	VPMOVZXBD (DX), Y0
 	VCVTDQ2PS Y0, Y0
 	VPMOVZXBD 8(DX), Y1
@@ -2663,7 +2704,7 @@ unsigned10:
 	VPMOVZXBD 24(DX), Y3
 	VCVTDQ2PS Y3, Y3
 	ADDQ      $+32, DX
-	JMP       read12
+	JMP       read13
 
 lanestage:
 	MOVQ SI, (SP)
@@ -2678,9 +2719,9 @@ lanestage:
 	CALL ·stageIn32R8AVX2(SB)
 	JMP  laneloop
 
-other13:
-	JGT          unsigned14
-	JPS          crumbs15
+other15:
+	JGT          unsigned16
+	JPS          crumbs17
 	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
@@ -2702,9 +2743,9 @@ other13:
 	VPAND        Y14, Y3, Y3
 	VCVTDQ2PS    Y3, Y3
 	ADDQ         $+16, DX
-	JMP          read16
+	JMP          read18
 
-crumbs15:
+crumbs17:
 	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMILPS    Y0, Y14, Y0
@@ -2718,9 +2759,9 @@ crumbs15:
 	VPSRLVD      ·bytes19c9ddc5+0(SB), Y3, Y3
 	VPERMILPS    Y3, Y14, Y3
 	ADDQ         $+8, DX
-	JMP          read16
+	JMP          read18
 
-unsigned14:
+unsigned16:
 	VPMOVZXBD (DX), Y0
 	VCVTDQ2PS Y0, Y0
 	VPMOVZXBD 8(DX), Y1
@@ -2730,11 +2771,11 @@ unsigned14:
 	VPMOVZXBD 24(DX), Y3
 	VCVTDQ2PS Y3, Y3
 	ADDQ      $+32, DX
-	JMP       read16
+	JMP       read18
 
-other17:
-	JGT          unsigned18
-	JPS          crumbs19
+other19:
+	JGT          unsigned20
+	JPS          crumbs21
 	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
@@ -2756,9 +2797,9 @@ other17:
 	VPAND        Y14, Y3, Y3
 	VCVTDQ2PS    Y3, Y3
 	ADDQ         $+16, DX
-	JMP          read20
+	JMP          read22
 
-crumbs19:
+crumbs21:
 	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMILPS    Y0, Y14, Y0
@@ -2772,9 +2813,9 @@ crumbs19:
 	VPSRLVD      ·bytes19c9ddc5+0(SB), Y3, Y3
 	VPERMILPS    Y3, Y14, Y3
 	ADDQ         $+8, DX
-	JMP          read20
+	JMP          read22
 
-unsigned18:
+unsigned20:
 	VPMOVZXBD (DX), Y0
 	VCVTDQ2PS Y0, Y0
 	VPMOVZXBD 8(DX), Y1
@@ -2784,4 +2825,4 @@ unsigned18:
 	VPMOVZXBD 24(DX), Y3
 	VCVTDQ2PS Y3, Y3
 	ADDQ      $+32, DX
-	JMP       read20
+	JMP       read22

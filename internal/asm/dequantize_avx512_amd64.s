@@ -694,17 +694,15 @@ groupending:
 	JMP  groupchosen
 
 groupodd:
-	MOVQ DI, 1256(SP)
-	CMPQ DI, $+128
-	JLT  grouprepeat
-	MOVL $0x00000080, DI
-
-grouprepeat:
-	LEAQ 1536(SP), AX
-	CALL ·repeatBXAVX512(SB)
-	MOVQ R15, R11
-	MOVQ $+1, 1264(SP)
-	JMP  lanerow
+	MOVQ    DI, 1256(SP)
+	MOVL    $0x00000080, AX
+	CMPQ    AX, DI
+	CMOVQLT AX, DI
+	LEAQ    1536(SP), AX
+	CALL    ·repeatBXAVX512(SB)
+	MOVQ    R15, R11
+	MOVQ    $+1, 1264(SP)
+	JMP     lanerow
 
 groupodddone:
 	MOVQ 2112(SP), BX
@@ -1959,18 +1957,16 @@ groupending:
 	JMP  groupchosen
 
 groupodd:
-	MOVQ DI, 1520(SP)
-	CMPQ DI, $+128
-	JLT  grouprepeat
-	MOVL $0x00000080, DI
-
-grouprepeat:
-	LEAQ 2064(SP), AX
-	CALL ·repeatBXAVX512(SB)
-	CALL ·repeatR8AVX512(SB)
-	MOVQ R15, R11
-	MOVQ $+1, 1528(SP)
-	JMP  lanerow
+	MOVQ    DI, 1520(SP)
+	MOVL    $0x00000080, AX
+	CMPQ    AX, DI
+	CMOVQLT AX, DI
+	LEAQ    2064(SP), AX
+	CALL    ·repeatBXAVX512(SB)
+	CALL    ·repeatR8AVX512(SB)
+	MOVQ    R15, R11
+	MOVQ    $+1, 1528(SP)
+	JMP     lanerow
 
 groupodddone:
 	MOVQ 2640(SP), BX
@@ -3330,18 +3326,16 @@ groupending:
 	JMP  groupchosen
 
 groupodd:
-	MOVQ DI, 1520(SP)
-	CMPQ DI, $+128
-	JLT  grouprepeat
-	MOVL $0x00000080, DI
-
-grouprepeat:
-	LEAQ 2064(SP), AX
-	CALL ·repeatBXAVX512(SB)
-	CALL ·repeatR8AVX512(SB)
-	MOVQ R15, R11
-	MOVQ $+1, 1528(SP)
-	JMP  lanerow
+	MOVQ    DI, 1520(SP)
+	MOVL    $0x00000080, AX
+	CMPQ    AX, DI
+	CMOVQLT AX, DI
+	LEAQ    2064(SP), AX
+	CALL    ·repeatBXAVX512(SB)
+	CALL    ·repeatR8AVX512(SB)
+	MOVQ    R15, R11
+	MOVQ    $+1, 1528(SP)
+	JMP     lanerow
 
 groupodddone:
 	MOVQ 2640(SP), BX

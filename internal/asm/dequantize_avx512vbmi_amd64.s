@@ -395,17 +395,15 @@ groupending:
 	JMP  groupchosen
 
 groupodd:
-	MOVQ DI, 1224(SP)
-	CMPQ DI, $+128
-	JLT  grouprepeat
-	MOVL $0x00000080, DI
-
-grouprepeat:
-	LEAQ 1504(SP), AX
-	CALL ·repeatBXAVX512(SB)
-	MOVQ R15, R11
-	MOVQ $+1, 1232(SP)
-	JMP  lanerow
+	MOVQ    DI, 1224(SP)
+	MOVL    $0x00000080, AX
+	CMPQ    AX, DI
+	CMOVQLT AX, DI
+	LEAQ    1504(SP), AX
+	CALL    ·repeatBXAVX512(SB)
+	MOVQ    R15, R11
+	MOVQ    $+1, 1232(SP)
+	JMP     lanerow
 
 groupodddone:
 	MOVQ 2080(SP), BX
@@ -948,18 +946,16 @@ groupending:
 	JMP  groupchosen
 
 groupodd:
-	MOVQ DI, 1488(SP)
-	CMPQ DI, $+128
-	JLT  grouprepeat
-	MOVL $0x00000080, DI
-
-grouprepeat:
-	LEAQ 2032(SP), AX
-	CALL ·repeatBXAVX512(SB)
-	CALL ·repeatR8AVX512(SB)
-	MOVQ R15, R11
-	MOVQ $+1, 1496(SP)
-	JMP  lanerow
+	MOVQ    DI, 1488(SP)
+	MOVL    $0x00000080, AX
+	CMPQ    AX, DI
+	CMOVQLT AX, DI
+	LEAQ    2032(SP), AX
+	CALL    ·repeatBXAVX512(SB)
+	CALL    ·repeatR8AVX512(SB)
+	MOVQ    R15, R11
+	MOVQ    $+1, 1496(SP)
+	JMP     lanerow
 
 groupodddone:
 	MOVQ 2608(SP), BX
@@ -1533,18 +1529,16 @@ groupending:
 	JMP  groupchosen
 
 groupodd:
-	MOVQ DI, 1488(SP)
-	CMPQ DI, $+128
-	JLT  grouprepeat
-	MOVL $0x00000080, DI
-
-grouprepeat:
-	LEAQ 2032(SP), AX
-	CALL ·repeatBXAVX512(SB)
-	CALL ·repeatR8AVX512(SB)
-	MOVQ R15, R11
-	MOVQ $+1, 1496(SP)
-	JMP  lanerow
+	MOVQ    DI, 1488(SP)
+	MOVL    $0x00000080, AX
+	CMPQ    AX, DI
+	CMOVQLT AX, DI
+	LEAQ    2032(SP), AX
+	CALL    ·repeatBXAVX512(SB)
+	CALL    ·repeatR8AVX512(SB)
+	MOVQ    R15, R11
+	MOVQ    $+1, 1496(SP)
+	JMP     lanerow
 
 groupodddone:
 	MOVQ 2608(SP), BX

@@ -274,10 +274,9 @@ groupending:
 	B groupchosen
 groupodd:
 	MOVD R0, 408(RSP)
-	CMP $32, R0
-	BLT grouprepeat
-	MOVD $32, R0
-grouprepeat:
+	MOVD $32, R16
+	CMP R16, R0
+	CSEL LE, R0, R16, R0
 	ADD $496, RSP, R16
 	CALL ·repeatR3NEON(SB)
 	MOVD R15, R12
@@ -643,10 +642,9 @@ groupending:
 	B groupchosen
 groupodd:
 	MOVD R0, 480(RSP)
-	CMP $32, R0
-	BLT grouprepeat
-	MOVD $32, R0
-grouprepeat:
+	MOVD $32, R16
+	CMP R16, R0
+	CSEL LE, R0, R16, R0
 	ADD $640, RSP, R16
 	CALL ·repeatR3NEON(SB)
 	CALL ·repeatR4NEON(SB)
@@ -1007,10 +1005,9 @@ groupending:
 	B groupchosen
 groupodd:
 	MOVD R0, 480(RSP)
-	CMP $32, R0
-	BLT grouprepeat
-	MOVD $32, R0
-grouprepeat:
+	MOVD $32, R16
+	CMP R16, R0
+	CSEL LE, R0, R16, R0
 	ADD $640, RSP, R16
 	CALL ·repeatR3NEON(SB)
 	CALL ·repeatR4NEON(SB)

@@ -5,7 +5,7 @@
 #include "textflag.h"
 
 // func DequantizeFpE4M3F16BF16AVX2(y *uint16, q *uint8, scale *float32, times float32, elem int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, F16C, MMX+
+// Requires: AVX, AVX2, CMOV, F16C, MMX+
 TEXT ·DequantizeFpE4M3F16BF16AVX2(SB), $576-56
 	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
 	// per call: Y15 times, Y14 0x80808080, Y13 0xbfffbfff, Y12 0xffffffff
@@ -27,18 +27,13 @@ TEXT ·DequantizeFpE4M3F16BF16AVX2(SB), $576-56
 	JEQ          short2
 
 groups:
-	MOVQ  R11, R13
 	MOVQ  R12, DI
-	IMULQ R13, DI
+	IMULQ R11, DI
 	MOVQ  R12, R11
-	JMP   groupbegin
 
-groupover:
-	TESTQ R11, R11
-	JLT   groupstaged
-	ADDQ  R11, DI
-
-groupbegin:
+groupagain:
+	XORL R13, R13
+	LEAQ ·bytes839c9385+0(SB), R15
 	CMPQ DI, $+32
 	JLT  grouptail
 	CMPQ R11, $+32
@@ -146,29 +141,15 @@ grouploop:
 	VCVTPH2PS    X2, Y2
 	VMULPS       Y11, Y2, Y2
 	CMPL         R8, $+2
-	JNE          half1
-	VPSRLD       $0x10, Y1, Y4
-	VPBLENDW     $0xaa, Y0, Y4, Y4
-	VPSLLD       $0x10, Y0, Y0
-	VPBLENDW     $0xaa, Y0, Y1, Y1
-	VPANDN       ·word00010001+0(SB), Y4, Y0
-	VPSUBUSW     Y0, Y1, Y1
-	VPSRLW       $0x0f, Y1, Y1
-	VPADDW       Y1, Y4, Y4
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, (SI)
-	VPSRLD       $0x10, Y3, Y4
-	VPBLENDW     $0xaa, Y2, Y4, Y4
-	VPSLLD       $0x10, Y2, Y2
-	VPBLENDW     $0xaa, Y2, Y3, Y3
-	VPANDN       ·word00010001+0(SB), Y4, Y2
-	VPSUBUSW     Y2, Y3, Y3
-	VPSRLW       $0x0f, Y3, Y3
-	VPADDW       Y3, Y4, Y4
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, 32(SI)
+	JEQ          half1
+	VCVTPS2PH    $0x00, Y1, X1
+	VMOVUPS      X1, (SI)
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 16(SI)
+	VCVTPS2PH    $0x00, Y3, X3
+	VMOVUPS      X3, 32(SI)
+	VCVTPS2PH    $0x00, Y2, X2
+	VMOVUPS      X2, 48(SI)
 
 halfdone2:
 groupback:
@@ -187,10 +168,14 @@ groupwhole:
 	JGE   groupnext
 	JMP   return
 
+groupover:
+	JLT  groupstaged
+	ADDQ R11, DI
+	CMPQ DI, $+32
+	JLT  grouptail
+
 grouptomeet:
 	NEGQ         R11
-	XORL         R13, R13
-	LEAQ         ·bytes839c9385+0(SB), R15
 	VBROADCASTSS (BX), Y11
 	PCALIGN      $0x20
 
@@ -234,29 +219,15 @@ groupmeet2:
 	VCVTPH2PS    X4, Y4
 	VMULPS       Y1, Y4, Y4
 	CMPL         R8, $+2
-	JNE          half3
-	VPSRLD       $0x10, Y3, Y0
-	VPBLENDW     $0xaa, Y2, Y0, Y0
-	VPSLLD       $0x10, Y2, Y2
-	VPBLENDW     $0xaa, Y2, Y3, Y3
-	VPANDN       ·word00010001+0(SB), Y0, Y2
-	VPSUBUSW     Y2, Y3, Y3
-	VPSRLW       $0x0f, Y3, Y3
-	VPADDW       Y3, Y0, Y0
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y0, Y0
-	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, (SI)
-	VPSRLD       $0x10, Y5, Y0
-	VPBLENDW     $0xaa, Y4, Y0, Y0
-	VPSLLD       $0x10, Y4, Y4
-	VPBLENDW     $0xaa, Y4, Y5, Y5
-	VPANDN       ·word00010001+0(SB), Y0, Y4
-	VPSUBUSW     Y4, Y5, Y5
-	VPSRLW       $0x0f, Y5, Y5
-	VPADDW       Y5, Y0, Y0
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y0, Y0
-	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, 32(SI)
+	JEQ          half3
+	VCVTPS2PH    $0x00, Y3, X3
+	VMOVUPS      X3, (SI)
+	VCVTPS2PH    $0x00, Y2, X2
+	VMOVUPS      X2, 16(SI)
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, 32(SI)
+	VCVTPS2PH    $0x00, Y4, X4
+	VMOVUPS      X4, 48(SI)
 
 halfdone4:
 	ADDQ $+64, SI
@@ -268,10 +239,12 @@ halfdone4:
 	JLT  groupmet
 	CMPQ R11, $-31
 	JGE  groupmeet
+	NEGQ R11
+	SUBQ R11, DI
+	JMP  groupnext
 
 groupmet:
 	NEGQ R11
-	JMP  groupbegin
 
 grouptail:
 	TESTQ        DI, DI
@@ -328,29 +301,15 @@ short2loop:
 	VCVTPH2PS    X2, Y2
 	VMULPS       Y10, Y2, Y2
 	CMPL         R8, $+2
-	JNE          half5
-	VPSRLD       $0x10, Y1, Y4
-	VPBLENDW     $0xaa, Y0, Y4, Y4
-	VPSLLD       $0x10, Y0, Y0
-	VPBLENDW     $0xaa, Y0, Y1, Y1
-	VPANDN       ·word00010001+0(SB), Y4, Y0
-	VPSUBUSW     Y0, Y1, Y1
-	VPSRLW       $0x0f, Y1, Y1
-	VPADDW       Y1, Y4, Y4
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, (SI)
-	VPSRLD       $0x10, Y3, Y4
-	VPBLENDW     $0xaa, Y2, Y4, Y4
-	VPSLLD       $0x10, Y2, Y2
-	VPBLENDW     $0xaa, Y2, Y3, Y3
-	VPANDN       ·word00010001+0(SB), Y4, Y2
-	VPSUBUSW     Y2, Y3, Y3
-	VPSRLW       $0x0f, Y3, Y3
-	VPADDW       Y3, Y4, Y4
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, 32(SI)
+	JEQ          half5
+	VCVTPS2PH    $0x00, Y1, X1
+	VMOVUPS      X1, (SI)
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 16(SI)
+	VCVTPS2PH    $0x00, Y3, X3
+	VMOVUPS      X3, 32(SI)
+	VCVTPS2PH    $0x00, Y2, X2
+	VMOVUPS      X2, 48(SI)
 
 halfdone6:
 short2back:
@@ -398,29 +357,15 @@ laneloop:
 	VCVTPH2PS    X3, Y3
 	VMULPS       Y0, Y3, Y3
 	CMPL         R8, $+2
-	JNE          half7
-	VPSRLD       $0x10, Y2, Y0
-	VPBLENDW     $0xaa, Y1, Y0, Y0
-	VPSLLD       $0x10, Y1, Y1
-	VPBLENDW     $0xaa, Y1, Y2, Y2
-	VPANDN       ·word00010001+0(SB), Y0, Y1
-	VPSUBUSW     Y1, Y2, Y2
-	VPSRLW       $0x0f, Y2, Y2
-	VPADDW       Y2, Y0, Y0
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y0, Y0
-	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, (SI)
-	VPSRLD       $0x10, Y4, Y0
-	VPBLENDW     $0xaa, Y3, Y0, Y0
-	VPSLLD       $0x10, Y3, Y3
-	VPBLENDW     $0xaa, Y3, Y4, Y4
-	VPANDN       ·word00010001+0(SB), Y0, Y3
-	VPSUBUSW     Y3, Y4, Y4
-	VPSRLW       $0x0f, Y4, Y4
-	VPADDW       Y4, Y0, Y0
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y0, Y0
-	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, 32(SI)
+	JEQ          half7
+	VCVTPS2PH    $0x00, Y2, X2
+	VMOVUPS      X2, (SI)
+	VCVTPS2PH    $0x00, Y1, X1
+	VMOVUPS      X1, 16(SI)
+	VCVTPS2PH    $0x00, Y4, X4
+	VMOVUPS      X4, 32(SI)
+	VCVTPS2PH    $0x00, Y3, X3
+	VMOVUPS      X3, 48(SI)
 
 halfdone8:
 laneback:
@@ -481,29 +426,15 @@ groupstream:
 	VCVTPH2PS    X2, Y2
 	VMULPS       Y11, Y2, Y2
 	CMPL         R8, $+2
-	JNE          half9
-	VPSRLD       $0x10, Y1, Y4
-	VPBLENDW     $0xaa, Y0, Y4, Y4
-	VPSLLD       $0x10, Y0, Y0
-	VPBLENDW     $0xaa, Y0, Y1, Y1
-	VPANDN       ·word00010001+0(SB), Y4, Y0
-	VPSUBUSW     Y0, Y1, Y1
-	VPSRLW       $0x0f, Y1, Y1
-	VPADDW       Y1, Y4, Y4
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVNTPS     Y4, (SI)
-	VPSRLD       $0x10, Y3, Y4
-	VPBLENDW     $0xaa, Y2, Y4, Y4
-	VPSLLD       $0x10, Y2, Y2
-	VPBLENDW     $0xaa, Y2, Y3, Y3
-	VPANDN       ·word00010001+0(SB), Y4, Y2
-	VPSUBUSW     Y2, Y3, Y3
-	VPSRLW       $0x0f, Y3, Y3
-	VPADDW       Y3, Y4, Y4
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVNTPS     Y4, 32(SI)
+	JEQ          half9
+	VCVTPS2PH    $0x00, Y1, X1
+	VMOVNTPS     X1, (SI)
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVNTPS     X0, 16(SI)
+	VCVTPS2PH    $0x00, Y3, X3
+	VMOVNTPS     X3, 32(SI)
+	VCVTPS2PH    $0x00, Y2, X2
+	VMOVNTPS     X2, 48(SI)
 
 halfdone10:
 	ADDQ $+64, SI
@@ -514,15 +445,29 @@ halfdone10:
 	JMP  groupwhole
 
 half1:
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVUPS   X1, (SI)
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 16(SI)
-	VCVTPS2PH $0x00, Y3, X3
-	VMOVUPS   X3, 32(SI)
-	VCVTPS2PH $0x00, Y2, X2
-	VMOVUPS   X2, 48(SI)
-	JMP       halfdone2
+	VPSRLD   $0x10, Y1, Y4
+	VPBLENDW $0xaa, Y0, Y4, Y4
+	VPSLLD   $0x10, Y0, Y0
+	VPBLENDW $0xaa, Y0, Y1, Y1
+	VPANDN   ·word00010001+0(SB), Y4, Y0
+	VPSUBUSW Y0, Y1, Y1
+	VPSRLW   $0x0f, Y1, Y1
+	VPADDW   Y1, Y4, Y4
+	VPSHUFB  ·bytes05b81a5d+0(SB), Y4, Y4
+	VPERMQ   $0xd8, Y4, Y4
+	VMOVUPS  Y4, (SI)
+	VPSRLD   $0x10, Y3, Y4
+	VPBLENDW $0xaa, Y2, Y4, Y4
+	VPSLLD   $0x10, Y2, Y2
+	VPBLENDW $0xaa, Y2, Y3, Y3
+	VPANDN   ·word00010001+0(SB), Y4, Y2
+	VPSUBUSW Y2, Y3, Y3
+	VPSRLW   $0x0f, Y3, Y3
+	VPADDW   Y3, Y4, Y4
+	VPSHUFB  ·bytes05b81a5d+0(SB), Y4, Y4
+	VPERMQ   $0xd8, Y4, Y4
+	VMOVUPS  Y4, 32(SI)
+	JMP      halfdone2
 
 grouprare:
 	MOVQ $+1, 256(SP)
@@ -552,32 +497,44 @@ groupmeet2mix:
 	JMP          groupmeet2
 
 half3:
-	VCVTPS2PH $0x00, Y3, X3
-	VMOVUPS   X3, (SI)
-	VCVTPS2PH $0x00, Y2, X2
-	VMOVUPS   X2, 16(SI)
-	VCVTPS2PH $0x00, Y5, X5
-	VMOVUPS   X5, 32(SI)
-	VCVTPS2PH $0x00, Y4, X4
-	VMOVUPS   X4, 48(SI)
-	JMP       halfdone4
+	VPSRLD   $0x10, Y3, Y0
+	VPBLENDW $0xaa, Y2, Y0, Y0
+	VPSLLD   $0x10, Y2, Y2
+	VPBLENDW $0xaa, Y2, Y3, Y3
+	VPANDN   ·word00010001+0(SB), Y0, Y2
+	VPSUBUSW Y2, Y3, Y3
+	VPSRLW   $0x0f, Y3, Y3
+	VPADDW   Y3, Y0, Y0
+	VPSHUFB  ·bytes05b81a5d+0(SB), Y0, Y0
+	VPERMQ   $0xd8, Y0, Y0
+	VMOVUPS  Y0, (SI)
+	VPSRLD   $0x10, Y5, Y0
+	VPBLENDW $0xaa, Y4, Y0, Y0
+	VPSLLD   $0x10, Y4, Y4
+	VPBLENDW $0xaa, Y4, Y5, Y5
+	VPANDN   ·word00010001+0(SB), Y0, Y4
+	VPSUBUSW Y4, Y5, Y5
+	VPSRLW   $0x0f, Y5, Y5
+	VPADDW   Y5, Y0, Y0
+	VPSHUFB  ·bytes05b81a5d+0(SB), Y0, Y0
+	VPERMQ   $0xd8, Y0, Y0
+	VMOVUPS  Y0, 32(SI)
+	JMP      halfdone4
 
 groupmeetrare:
 	MOVQ 264(SP), R11
 	NEGQ R11
 
 groupodd:
-	MOVQ DI, 264(SP)
-	CMPQ DI, $+64
-	JLT  grouprepeat
-	MOVL $0x00000040, DI
-
-grouprepeat:
-	LEAQ 280(SP), AX
-	CALL ·repeatBXAVX2(SB)
-	MOVQ R15, R11
-	MOVQ $+1, 272(SP)
-	JMP  lanerow
+	MOVQ    DI, 264(SP)
+	MOVL    $0x00000040, AX
+	CMPQ    AX, DI
+	CMOVQLT AX, DI
+	LEAQ    280(SP), AX
+	CALL    ·repeatBXAVX2(SB)
+	MOVQ    R15, R11
+	MOVQ    $+1, 272(SP)
+	JMP     lanerow
 
 groupodddone:
 	MOVQ 568(SP), BX
@@ -585,7 +542,7 @@ groupodddone:
 	CMPQ DI, $+65
 	JLT  return
 	SUBQ $+64, DI
-	JMP  groupbegin
+	JMP  groupagain
 
 short2stream:
 	PREFETCHT1   (DX)(CX*1)
@@ -615,29 +572,15 @@ short2stream:
 	VCVTPH2PS    X2, Y2
 	VMULPS       Y10, Y2, Y2
 	CMPL         R8, $+2
-	JNE          half11
-	VPSRLD       $0x10, Y1, Y4
-	VPBLENDW     $0xaa, Y0, Y4, Y4
-	VPSLLD       $0x10, Y0, Y0
-	VPBLENDW     $0xaa, Y0, Y1, Y1
-	VPANDN       ·word00010001+0(SB), Y4, Y0
-	VPSUBUSW     Y0, Y1, Y1
-	VPSRLW       $0x0f, Y1, Y1
-	VPADDW       Y1, Y4, Y4
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVNTPS     Y4, (SI)
-	VPSRLD       $0x10, Y3, Y4
-	VPBLENDW     $0xaa, Y2, Y4, Y4
-	VPSLLD       $0x10, Y2, Y2
-	VPBLENDW     $0xaa, Y2, Y3, Y3
-	VPANDN       ·word00010001+0(SB), Y4, Y2
-	VPSUBUSW     Y2, Y3, Y3
-	VPSRLW       $0x0f, Y3, Y3
-	VPADDW       Y3, Y4, Y4
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVNTPS     Y4, 32(SI)
+	JEQ          half11
+	VCVTPS2PH    $0x00, Y1, X1
+	VMOVNTPS     X1, (SI)
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVNTPS     X0, 16(SI)
+	VCVTPS2PH    $0x00, Y3, X3
+	VMOVNTPS     X3, 32(SI)
+	VCVTPS2PH    $0x00, Y2, X2
+	VMOVNTPS     X2, 48(SI)
 
 halfdone12:
 	ADDQ $+8, BX
@@ -649,15 +592,29 @@ halfdone12:
 	JMP  few
 
 half5:
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVUPS   X1, (SI)
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 16(SI)
-	VCVTPS2PH $0x00, Y3, X3
-	VMOVUPS   X3, 32(SI)
-	VCVTPS2PH $0x00, Y2, X2
-	VMOVUPS   X2, 48(SI)
-	JMP       halfdone6
+	VPSRLD   $0x10, Y1, Y4
+	VPBLENDW $0xaa, Y0, Y4, Y4
+	VPSLLD   $0x10, Y0, Y0
+	VPBLENDW $0xaa, Y0, Y1, Y1
+	VPANDN   ·word00010001+0(SB), Y4, Y0
+	VPSUBUSW Y0, Y1, Y1
+	VPSRLW   $0x0f, Y1, Y1
+	VPADDW   Y1, Y4, Y4
+	VPSHUFB  ·bytes05b81a5d+0(SB), Y4, Y4
+	VPERMQ   $0xd8, Y4, Y4
+	VMOVUPS  Y4, (SI)
+	VPSRLD   $0x10, Y3, Y4
+	VPBLENDW $0xaa, Y2, Y4, Y4
+	VPSLLD   $0x10, Y2, Y2
+	VPBLENDW $0xaa, Y2, Y3, Y3
+	VPANDN   ·word00010001+0(SB), Y4, Y2
+	VPSUBUSW Y2, Y3, Y3
+	VPSRLW   $0x0f, Y3, Y3
+	VPADDW   Y3, Y4, Y4
+	VPSHUFB  ·bytes05b81a5d+0(SB), Y4, Y4
+	VPERMQ   $0xd8, Y4, Y4
+	VMOVUPS  Y4, 32(SI)
+	JMP      halfdone6
 
 short2rare:
 	MOVQ $+2, 256(SP)
@@ -665,15 +622,29 @@ short2rare:
 	JMP  spread
 
 half7:
-	VCVTPS2PH $0x00, Y2, X2
-	VMOVUPS   X2, (SI)
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVUPS   X1, 16(SI)
-	VCVTPS2PH $0x00, Y4, X4
-	VMOVUPS   X4, 32(SI)
-	VCVTPS2PH $0x00, Y3, X3
-	VMOVUPS   X3, 48(SI)
-	JMP       halfdone8
+	VPSRLD   $0x10, Y2, Y0
+	VPBLENDW $0xaa, Y1, Y0, Y0
+	VPSLLD   $0x10, Y1, Y1
+	VPBLENDW $0xaa, Y1, Y2, Y2
+	VPANDN   ·word00010001+0(SB), Y0, Y1
+	VPSUBUSW Y1, Y2, Y2
+	VPSRLW   $0x0f, Y2, Y2
+	VPADDW   Y2, Y0, Y0
+	VPSHUFB  ·bytes05b81a5d+0(SB), Y0, Y0
+	VPERMQ   $0xd8, Y0, Y0
+	VMOVUPS  Y0, (SI)
+	VPSRLD   $0x10, Y4, Y0
+	VPBLENDW $0xaa, Y3, Y0, Y0
+	VPSLLD   $0x10, Y3, Y3
+	VPBLENDW $0xaa, Y3, Y4, Y4
+	VPANDN   ·word00010001+0(SB), Y0, Y3
+	VPSUBUSW Y3, Y4, Y4
+	VPSRLW   $0x0f, Y4, Y4
+	VPADDW   Y4, Y0, Y0
+	VPSHUFB  ·bytes05b81a5d+0(SB), Y0, Y0
+	VPERMQ   $0xd8, Y0, Y0
+	VMOVUPS  Y0, 32(SI)
+	JMP      halfdone8
 
 lanerare:
 	MOVQ $+3, 256(SP)
@@ -691,26 +662,54 @@ lanestage:
 	JMP  laneloop
 
 half9:
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVNTPS  X1, (SI)
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVNTPS  X0, 16(SI)
-	VCVTPS2PH $0x00, Y3, X3
-	VMOVNTPS  X3, 32(SI)
-	VCVTPS2PH $0x00, Y2, X2
-	VMOVNTPS  X2, 48(SI)
-	JMP       halfdone10
+	VPSRLD   $0x10, Y1, Y4
+	VPBLENDW $0xaa, Y0, Y4, Y4
+	VPSLLD   $0x10, Y0, Y0
+	VPBLENDW $0xaa, Y0, Y1, Y1
+	VPANDN   ·word00010001+0(SB), Y4, Y0
+	VPSUBUSW Y0, Y1, Y1
+	VPSRLW   $0x0f, Y1, Y1
+	VPADDW   Y1, Y4, Y4
+	VPSHUFB  ·bytes05b81a5d+0(SB), Y4, Y4
+	VPERMQ   $0xd8, Y4, Y4
+	VMOVNTPS Y4, (SI)
+	VPSRLD   $0x10, Y3, Y4
+	VPBLENDW $0xaa, Y2, Y4, Y4
+	VPSLLD   $0x10, Y2, Y2
+	VPBLENDW $0xaa, Y2, Y3, Y3
+	VPANDN   ·word00010001+0(SB), Y4, Y2
+	VPSUBUSW Y2, Y3, Y3
+	VPSRLW   $0x0f, Y3, Y3
+	VPADDW   Y3, Y4, Y4
+	VPSHUFB  ·bytes05b81a5d+0(SB), Y4, Y4
+	VPERMQ   $0xd8, Y4, Y4
+	VMOVNTPS Y4, 32(SI)
+	JMP      halfdone10
 
 half11:
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVNTPS  X1, (SI)
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVNTPS  X0, 16(SI)
-	VCVTPS2PH $0x00, Y3, X3
-	VMOVNTPS  X3, 32(SI)
-	VCVTPS2PH $0x00, Y2, X2
-	VMOVNTPS  X2, 48(SI)
-	JMP       halfdone12
+	VPSRLD   $0x10, Y1, Y4
+	VPBLENDW $0xaa, Y0, Y4, Y4
+	VPSLLD   $0x10, Y0, Y0
+	VPBLENDW $0xaa, Y0, Y1, Y1
+	VPANDN   ·word00010001+0(SB), Y4, Y0
+	VPSUBUSW Y0, Y1, Y1
+	VPSRLW   $0x0f, Y1, Y1
+	VPADDW   Y1, Y4, Y4
+	VPSHUFB  ·bytes05b81a5d+0(SB), Y4, Y4
+	VPERMQ   $0xd8, Y4, Y4
+	VMOVNTPS Y4, (SI)
+	VPSRLD   $0x10, Y3, Y4
+	VPBLENDW $0xaa, Y2, Y4, Y4
+	VPSLLD   $0x10, Y2, Y2
+	VPBLENDW $0xaa, Y2, Y3, Y3
+	VPANDN   ·word00010001+0(SB), Y4, Y2
+	VPSUBUSW Y2, Y3, Y3
+	VPSRLW   $0x0f, Y3, Y3
+	VPADDW   Y3, Y4, Y4
+	VPSHUFB  ·bytes05b81a5d+0(SB), Y4, Y4
+	VPERMQ   $0xd8, Y4, Y4
+	VMOVNTPS Y4, 32(SI)
+	JMP      halfdone12
 
 spread:
 	LEAQ 120(SP), AX
@@ -756,29 +755,15 @@ rare:
 	VPCMPEQD     Y3, Y6, Y6
 	VBLENDVPS    Y6, Y4, Y5, Y6
 	CMPL         R8, $+2
-	JNE          half13
-	VPSRLD       $0x10, Y0, Y3
-	VPBLENDW     $0xaa, Y2, Y3, Y3
-	VPSLLD       $0x10, Y2, Y2
-	VPBLENDW     $0xaa, Y2, Y0, Y0
-	VPANDN       ·word00010001+0(SB), Y3, Y2
-	VPSUBUSW     Y2, Y0, Y0
-	VPSRLW       $0x0f, Y0, Y0
-	VPADDW       Y0, Y3, Y3
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y3, Y3
-	VPERMQ       $0xd8, Y3, Y3
-	VMOVUPS      Y3, (SI)
-	VPSRLD       $0x10, Y1, Y3
-	VPBLENDW     $0xaa, Y6, Y3, Y3
-	VPSLLD       $0x10, Y6, Y6
-	VPBLENDW     $0xaa, Y6, Y1, Y1
-	VPANDN       ·word00010001+0(SB), Y3, Y6
-	VPSUBUSW     Y6, Y1, Y1
-	VPSRLW       $0x0f, Y1, Y1
-	VPADDW       Y1, Y3, Y3
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y3, Y3
-	VPERMQ       $0xd8, Y3, Y3
-	VMOVUPS      Y3, 32(SI)
+	JEQ          half13
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, (SI)
+	VCVTPS2PH    $0x00, Y2, X2
+	VMOVUPS      X2, 16(SI)
+	VCVTPS2PH    $0x00, Y1, X1
+	VMOVUPS      X1, 32(SI)
+	VCVTPS2PH    $0x00, Y6, X6
+	VMOVUPS      X6, 48(SI)
 
 halfdone14:
 	CMPQ         256(SP), $+3
@@ -791,18 +776,32 @@ halfdone14:
 	JMP          groupback
 
 half13:
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, (SI)
-	VCVTPS2PH $0x00, Y2, X2
-	VMOVUPS   X2, 16(SI)
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVUPS   X1, 32(SI)
-	VCVTPS2PH $0x00, Y6, X6
-	VMOVUPS   X6, 48(SI)
-	JMP       halfdone14
+	VPSRLD   $0x10, Y0, Y3
+	VPBLENDW $0xaa, Y2, Y3, Y3
+	VPSLLD   $0x10, Y2, Y2
+	VPBLENDW $0xaa, Y2, Y0, Y0
+	VPANDN   ·word00010001+0(SB), Y3, Y2
+	VPSUBUSW Y2, Y0, Y0
+	VPSRLW   $0x0f, Y0, Y0
+	VPADDW   Y0, Y3, Y3
+	VPSHUFB  ·bytes05b81a5d+0(SB), Y3, Y3
+	VPERMQ   $0xd8, Y3, Y3
+	VMOVUPS  Y3, (SI)
+	VPSRLD   $0x10, Y1, Y3
+	VPBLENDW $0xaa, Y6, Y3, Y3
+	VPSLLD   $0x10, Y6, Y6
+	VPBLENDW $0xaa, Y6, Y1, Y1
+	VPANDN   ·word00010001+0(SB), Y3, Y6
+	VPSUBUSW Y6, Y1, Y1
+	VPSRLW   $0x0f, Y1, Y1
+	VPADDW   Y1, Y3, Y3
+	VPSHUFB  ·bytes05b81a5d+0(SB), Y3, Y3
+	VPERMQ   $0xd8, Y3, Y3
+	VMOVUPS  Y3, 32(SI)
+	JMP      halfdone14
 
 // func DequantizeFpE5M2F16BF16AVX2(y *uint16, q *uint8, scale *float32, times float32, elem int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, F16C, MMX+
+// Requires: AVX, AVX2, CMOV, F16C, MMX+
 TEXT ·DequantizeFpE5M2F16BF16AVX2(SB), $576-56
 	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
 	// per call: Y15 times, Y14 0x83838383, Y13 0x0, Y12 0xffffffff
@@ -824,18 +823,13 @@ TEXT ·DequantizeFpE5M2F16BF16AVX2(SB), $576-56
 	JEQ          short2
 
 groups:
-	MOVQ  R11, R13
 	MOVQ  R12, DI
-	IMULQ R13, DI
+	IMULQ R11, DI
 	MOVQ  R12, R11
-	JMP   groupbegin
 
-groupover:
-	TESTQ R11, R11
-	JLT   groupstaged
-	ADDQ  R11, DI
-
-groupbegin:
+groupagain:
+	XORL R13, R13
+	LEAQ ·bytes839c9385+0(SB), R15
 	CMPQ DI, $+32
 	JLT  grouptail
 	CMPQ R11, $+32
@@ -868,29 +862,15 @@ grouploop:
 	VCVTPH2PS  X3, Y3
 	VMULPS     Y11, Y3, Y3
 	CMPL       R8, $+2
-	JNE        half1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VPSLLD     $0x10, Y1, Y1
-	VPBLENDW   $0xaa, Y1, Y0, Y0
-	VPANDN     ·word00010001+0(SB), Y4, Y1
-	VPSUBUSW   Y1, Y0, Y0
-	VPSRLW     $0x0f, Y0, Y0
-	VPADDW     Y0, Y4, Y4
-	VPSHUFB    ·bytes05b81a5d+0(SB), Y4, Y4
-	VPERMQ     $0xd8, Y4, Y4
-	VMOVUPS    Y4, (SI)
-	VPSRLD     $0x10, Y2, Y4
-	VPBLENDW   $0xaa, Y3, Y4, Y4
-	VPSLLD     $0x10, Y3, Y3
-	VPBLENDW   $0xaa, Y3, Y2, Y2
-	VPANDN     ·word00010001+0(SB), Y4, Y3
-	VPSUBUSW   Y3, Y2, Y2
-	VPSRLW     $0x0f, Y2, Y2
-	VPADDW     Y2, Y4, Y4
-	VPSHUFB    ·bytes05b81a5d+0(SB), Y4, Y4
-	VPERMQ     $0xd8, Y4, Y4
-	VMOVUPS    Y4, 32(SI)
+	JEQ        half1
+	VCVTPS2PH  $0x00, Y0, X0
+	VMOVUPS    X0, (SI)
+	VCVTPS2PH  $0x00, Y1, X1
+	VMOVUPS    X1, 16(SI)
+	VCVTPS2PH  $0x00, Y2, X2
+	VMOVUPS    X2, 32(SI)
+	VCVTPS2PH  $0x00, Y3, X3
+	VMOVUPS    X3, 48(SI)
 
 halfdone2:
 groupback:
@@ -909,10 +889,14 @@ groupwhole:
 	JGE   groupnext
 	JMP   return
 
+groupover:
+	JLT  groupstaged
+	ADDQ R11, DI
+	CMPQ DI, $+32
+	JLT  grouptail
+
 grouptomeet:
 	NEGQ         R11
-	XORL         R13, R13
-	LEAQ         ·bytes839c9385+0(SB), R15
 	VBROADCASTSS (BX), Y11
 	PCALIGN      $0x20
 
@@ -952,29 +936,15 @@ groupmeet2:
 	VCVTPH2PS  X1, Y1
 	VMULPS     Y3, Y1, Y1
 	CMPL       R8, $+2
-	JNE        half3
-	VPSRLD     $0x10, Y2, Y3
-	VPBLENDW   $0xaa, Y0, Y3, Y3
-	VPSLLD     $0x10, Y0, Y0
-	VPBLENDW   $0xaa, Y0, Y2, Y2
-	VPANDN     ·word00010001+0(SB), Y3, Y0
-	VPSUBUSW   Y0, Y2, Y2
-	VPSRLW     $0x0f, Y2, Y2
-	VPADDW     Y2, Y3, Y3
-	VPSHUFB    ·bytes05b81a5d+0(SB), Y3, Y3
-	VPERMQ     $0xd8, Y3, Y3
-	VMOVUPS    Y3, (SI)
-	VPSRLD     $0x10, Y4, Y3
-	VPBLENDW   $0xaa, Y1, Y3, Y3
-	VPSLLD     $0x10, Y1, Y1
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VPANDN     ·word00010001+0(SB), Y3, Y1
-	VPSUBUSW   Y1, Y4, Y4
-	VPSRLW     $0x0f, Y4, Y4
-	VPADDW     Y4, Y3, Y3
-	VPSHUFB    ·bytes05b81a5d+0(SB), Y3, Y3
-	VPERMQ     $0xd8, Y3, Y3
-	VMOVUPS    Y3, 32(SI)
+	JEQ        half3
+	VCVTPS2PH  $0x00, Y2, X2
+	VMOVUPS    X2, (SI)
+	VCVTPS2PH  $0x00, Y0, X0
+	VMOVUPS    X0, 16(SI)
+	VCVTPS2PH  $0x00, Y4, X4
+	VMOVUPS    X4, 32(SI)
+	VCVTPS2PH  $0x00, Y1, X1
+	VMOVUPS    X1, 48(SI)
 
 halfdone4:
 	ADDQ $+64, SI
@@ -986,10 +956,12 @@ halfdone4:
 	JLT  groupmet
 	CMPQ R11, $-31
 	JGE  groupmeet
+	NEGQ R11
+	SUBQ R11, DI
+	JMP  groupnext
 
 groupmet:
 	NEGQ R11
-	JMP  groupbegin
 
 grouptail:
 	TESTQ        DI, DI
@@ -1042,29 +1014,15 @@ short2loop:
 	VCVTPH2PS    X3, Y3
 	VMULPS       Y10, Y3, Y3
 	CMPL         R8, $+2
-	JNE          half5
-	VPSRLD       $0x10, Y0, Y4
-	VPBLENDW     $0xaa, Y1, Y4, Y4
-	VPSLLD       $0x10, Y1, Y1
-	VPBLENDW     $0xaa, Y1, Y0, Y0
-	VPANDN       ·word00010001+0(SB), Y4, Y1
-	VPSUBUSW     Y1, Y0, Y0
-	VPSRLW       $0x0f, Y0, Y0
-	VPADDW       Y0, Y4, Y4
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, (SI)
-	VPSRLD       $0x10, Y2, Y4
-	VPBLENDW     $0xaa, Y3, Y4, Y4
-	VPSLLD       $0x10, Y3, Y3
-	VPBLENDW     $0xaa, Y3, Y2, Y2
-	VPANDN       ·word00010001+0(SB), Y4, Y3
-	VPSUBUSW     Y3, Y2, Y2
-	VPSRLW       $0x0f, Y2, Y2
-	VPADDW       Y2, Y4, Y4
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, 32(SI)
+	JEQ          half5
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, (SI)
+	VCVTPS2PH    $0x00, Y1, X1
+	VMOVUPS      X1, 16(SI)
+	VCVTPS2PH    $0x00, Y2, X2
+	VMOVUPS      X2, 32(SI)
+	VCVTPS2PH    $0x00, Y3, X3
+	VMOVUPS      X3, 48(SI)
 
 halfdone6:
 short2back:
@@ -1108,29 +1066,15 @@ laneloop:
 	VCVTPH2PS  X4, Y4
 	VMULPS     Y0, Y4, Y4
 	CMPL       R8, $+2
-	JNE        half7
-	VPSRLD     $0x10, Y1, Y0
-	VPBLENDW   $0xaa, Y2, Y0, Y0
-	VPSLLD     $0x10, Y2, Y2
-	VPBLENDW   $0xaa, Y2, Y1, Y1
-	VPANDN     ·word00010001+0(SB), Y0, Y2
-	VPSUBUSW   Y2, Y1, Y1
-	VPSRLW     $0x0f, Y1, Y1
-	VPADDW     Y1, Y0, Y0
-	VPSHUFB    ·bytes05b81a5d+0(SB), Y0, Y0
-	VPERMQ     $0xd8, Y0, Y0
-	VMOVUPS    Y0, (SI)
-	VPSRLD     $0x10, Y3, Y0
-	VPBLENDW   $0xaa, Y4, Y0, Y0
-	VPSLLD     $0x10, Y4, Y4
-	VPBLENDW   $0xaa, Y4, Y3, Y3
-	VPANDN     ·word00010001+0(SB), Y0, Y4
-	VPSUBUSW   Y4, Y3, Y3
-	VPSRLW     $0x0f, Y3, Y3
-	VPADDW     Y3, Y0, Y0
-	VPSHUFB    ·bytes05b81a5d+0(SB), Y0, Y0
-	VPERMQ     $0xd8, Y0, Y0
-	VMOVUPS    Y0, 32(SI)
+	JEQ        half7
+	VCVTPS2PH  $0x00, Y1, X1
+	VMOVUPS    X1, (SI)
+	VCVTPS2PH  $0x00, Y2, X2
+	VMOVUPS    X2, 16(SI)
+	VCVTPS2PH  $0x00, Y3, X3
+	VMOVUPS    X3, 32(SI)
+	VCVTPS2PH  $0x00, Y4, X4
+	VMOVUPS    X4, 48(SI)
 
 halfdone8:
 laneback:
@@ -1187,29 +1131,15 @@ groupstream:
 	VCVTPH2PS  X3, Y3
 	VMULPS     Y11, Y3, Y3
 	CMPL       R8, $+2
-	JNE        half9
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VPSLLD     $0x10, Y1, Y1
-	VPBLENDW   $0xaa, Y1, Y0, Y0
-	VPANDN     ·word00010001+0(SB), Y4, Y1
-	VPSUBUSW   Y1, Y0, Y0
-	VPSRLW     $0x0f, Y0, Y0
-	VPADDW     Y0, Y4, Y4
-	VPSHUFB    ·bytes05b81a5d+0(SB), Y4, Y4
-	VPERMQ     $0xd8, Y4, Y4
-	VMOVNTPS   Y4, (SI)
-	VPSRLD     $0x10, Y2, Y4
-	VPBLENDW   $0xaa, Y3, Y4, Y4
-	VPSLLD     $0x10, Y3, Y3
-	VPBLENDW   $0xaa, Y3, Y2, Y2
-	VPANDN     ·word00010001+0(SB), Y4, Y3
-	VPSUBUSW   Y3, Y2, Y2
-	VPSRLW     $0x0f, Y2, Y2
-	VPADDW     Y2, Y4, Y4
-	VPSHUFB    ·bytes05b81a5d+0(SB), Y4, Y4
-	VPERMQ     $0xd8, Y4, Y4
-	VMOVNTPS   Y4, 32(SI)
+	JEQ        half9
+	VCVTPS2PH  $0x00, Y0, X0
+	VMOVNTPS   X0, (SI)
+	VCVTPS2PH  $0x00, Y1, X1
+	VMOVNTPS   X1, 16(SI)
+	VCVTPS2PH  $0x00, Y2, X2
+	VMOVNTPS   X2, 32(SI)
+	VCVTPS2PH  $0x00, Y3, X3
+	VMOVNTPS   X3, 48(SI)
 
 halfdone10:
 	ADDQ $+64, SI
@@ -1220,15 +1150,29 @@ halfdone10:
 	JMP  groupwhole
 
 half1:
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, (SI)
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVUPS   X1, 16(SI)
-	VCVTPS2PH $0x00, Y2, X2
-	VMOVUPS   X2, 32(SI)
-	VCVTPS2PH $0x00, Y3, X3
-	VMOVUPS   X3, 48(SI)
-	JMP       halfdone2
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPSLLD   $0x10, Y1, Y1
+	VPBLENDW $0xaa, Y1, Y0, Y0
+	VPANDN   ·word00010001+0(SB), Y4, Y1
+	VPSUBUSW Y1, Y0, Y0
+	VPSRLW   $0x0f, Y0, Y0
+	VPADDW   Y0, Y4, Y4
+	VPSHUFB  ·bytes05b81a5d+0(SB), Y4, Y4
+	VPERMQ   $0xd8, Y4, Y4
+	VMOVUPS  Y4, (SI)
+	VPSRLD   $0x10, Y2, Y4
+	VPBLENDW $0xaa, Y3, Y4, Y4
+	VPSLLD   $0x10, Y3, Y3
+	VPBLENDW $0xaa, Y3, Y2, Y2
+	VPANDN   ·word00010001+0(SB), Y4, Y3
+	VPSUBUSW Y3, Y2, Y2
+	VPSRLW   $0x0f, Y2, Y2
+	VPADDW   Y2, Y4, Y4
+	VPSHUFB  ·bytes05b81a5d+0(SB), Y4, Y4
+	VPERMQ   $0xd8, Y4, Y4
+	VMOVUPS  Y4, 32(SI)
+	JMP      halfdone2
 
 grouprare:
 	MOVQ $+1, 256(SP)
@@ -1258,32 +1202,44 @@ groupmeet2mix:
 	JMP          groupmeet2
 
 half3:
-	VCVTPS2PH $0x00, Y2, X2
-	VMOVUPS   X2, (SI)
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 16(SI)
-	VCVTPS2PH $0x00, Y4, X4
-	VMOVUPS   X4, 32(SI)
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVUPS   X1, 48(SI)
-	JMP       halfdone4
+	VPSRLD   $0x10, Y2, Y3
+	VPBLENDW $0xaa, Y0, Y3, Y3
+	VPSLLD   $0x10, Y0, Y0
+	VPBLENDW $0xaa, Y0, Y2, Y2
+	VPANDN   ·word00010001+0(SB), Y3, Y0
+	VPSUBUSW Y0, Y2, Y2
+	VPSRLW   $0x0f, Y2, Y2
+	VPADDW   Y2, Y3, Y3
+	VPSHUFB  ·bytes05b81a5d+0(SB), Y3, Y3
+	VPERMQ   $0xd8, Y3, Y3
+	VMOVUPS  Y3, (SI)
+	VPSRLD   $0x10, Y4, Y3
+	VPBLENDW $0xaa, Y1, Y3, Y3
+	VPSLLD   $0x10, Y1, Y1
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPANDN   ·word00010001+0(SB), Y3, Y1
+	VPSUBUSW Y1, Y4, Y4
+	VPSRLW   $0x0f, Y4, Y4
+	VPADDW   Y4, Y3, Y3
+	VPSHUFB  ·bytes05b81a5d+0(SB), Y3, Y3
+	VPERMQ   $0xd8, Y3, Y3
+	VMOVUPS  Y3, 32(SI)
+	JMP      halfdone4
 
 groupmeetrare:
 	MOVQ 264(SP), R11
 	NEGQ R11
 
 groupodd:
-	MOVQ DI, 264(SP)
-	CMPQ DI, $+64
-	JLT  grouprepeat
-	MOVL $0x00000040, DI
-
-grouprepeat:
-	LEAQ 280(SP), AX
-	CALL ·repeatBXAVX2(SB)
-	MOVQ R15, R11
-	MOVQ $+1, 272(SP)
-	JMP  lanerow
+	MOVQ    DI, 264(SP)
+	MOVL    $0x00000040, AX
+	CMPQ    AX, DI
+	CMOVQLT AX, DI
+	LEAQ    280(SP), AX
+	CALL    ·repeatBXAVX2(SB)
+	MOVQ    R15, R11
+	MOVQ    $+1, 272(SP)
+	JMP     lanerow
 
 groupodddone:
 	MOVQ 568(SP), BX
@@ -1291,7 +1247,7 @@ groupodddone:
 	CMPQ DI, $+65
 	JLT  return
 	SUBQ $+64, DI
-	JMP  groupbegin
+	JMP  groupagain
 
 short2stream:
 	PREFETCHT1   (DX)(CX*1)
@@ -1317,29 +1273,15 @@ short2stream:
 	VCVTPH2PS    X3, Y3
 	VMULPS       Y10, Y3, Y3
 	CMPL         R8, $+2
-	JNE          half11
-	VPSRLD       $0x10, Y0, Y4
-	VPBLENDW     $0xaa, Y1, Y4, Y4
-	VPSLLD       $0x10, Y1, Y1
-	VPBLENDW     $0xaa, Y1, Y0, Y0
-	VPANDN       ·word00010001+0(SB), Y4, Y1
-	VPSUBUSW     Y1, Y0, Y0
-	VPSRLW       $0x0f, Y0, Y0
-	VPADDW       Y0, Y4, Y4
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVNTPS     Y4, (SI)
-	VPSRLD       $0x10, Y2, Y4
-	VPBLENDW     $0xaa, Y3, Y4, Y4
-	VPSLLD       $0x10, Y3, Y3
-	VPBLENDW     $0xaa, Y3, Y2, Y2
-	VPANDN       ·word00010001+0(SB), Y4, Y3
-	VPSUBUSW     Y3, Y2, Y2
-	VPSRLW       $0x0f, Y2, Y2
-	VPADDW       Y2, Y4, Y4
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVNTPS     Y4, 32(SI)
+	JEQ          half11
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVNTPS     X0, (SI)
+	VCVTPS2PH    $0x00, Y1, X1
+	VMOVNTPS     X1, 16(SI)
+	VCVTPS2PH    $0x00, Y2, X2
+	VMOVNTPS     X2, 32(SI)
+	VCVTPS2PH    $0x00, Y3, X3
+	VMOVNTPS     X3, 48(SI)
 
 halfdone12:
 	ADDQ $+8, BX
@@ -1351,15 +1293,29 @@ halfdone12:
 	JMP  few
 
 half5:
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, (SI)
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVUPS   X1, 16(SI)
-	VCVTPS2PH $0x00, Y2, X2
-	VMOVUPS   X2, 32(SI)
-	VCVTPS2PH $0x00, Y3, X3
-	VMOVUPS   X3, 48(SI)
-	JMP       halfdone6
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPSLLD   $0x10, Y1, Y1
+	VPBLENDW $0xaa, Y1, Y0, Y0
+	VPANDN   ·word00010001+0(SB), Y4, Y1
+	VPSUBUSW Y1, Y0, Y0
+	VPSRLW   $0x0f, Y0, Y0
+	VPADDW   Y0, Y4, Y4
+	VPSHUFB  ·bytes05b81a5d+0(SB), Y4, Y4
+	VPERMQ   $0xd8, Y4, Y4
+	VMOVUPS  Y4, (SI)
+	VPSRLD   $0x10, Y2, Y4
+	VPBLENDW $0xaa, Y3, Y4, Y4
+	VPSLLD   $0x10, Y3, Y3
+	VPBLENDW $0xaa, Y3, Y2, Y2
+	VPANDN   ·word00010001+0(SB), Y4, Y3
+	VPSUBUSW Y3, Y2, Y2
+	VPSRLW   $0x0f, Y2, Y2
+	VPADDW   Y2, Y4, Y4
+	VPSHUFB  ·bytes05b81a5d+0(SB), Y4, Y4
+	VPERMQ   $0xd8, Y4, Y4
+	VMOVUPS  Y4, 32(SI)
+	JMP      halfdone6
 
 short2rare:
 	MOVQ $+2, 256(SP)
@@ -1367,15 +1323,29 @@ short2rare:
 	JMP  spread
 
 half7:
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVUPS   X1, (SI)
-	VCVTPS2PH $0x00, Y2, X2
-	VMOVUPS   X2, 16(SI)
-	VCVTPS2PH $0x00, Y3, X3
-	VMOVUPS   X3, 32(SI)
-	VCVTPS2PH $0x00, Y4, X4
-	VMOVUPS   X4, 48(SI)
-	JMP       halfdone8
+	VPSRLD   $0x10, Y1, Y0
+	VPBLENDW $0xaa, Y2, Y0, Y0
+	VPSLLD   $0x10, Y2, Y2
+	VPBLENDW $0xaa, Y2, Y1, Y1
+	VPANDN   ·word00010001+0(SB), Y0, Y2
+	VPSUBUSW Y2, Y1, Y1
+	VPSRLW   $0x0f, Y1, Y1
+	VPADDW   Y1, Y0, Y0
+	VPSHUFB  ·bytes05b81a5d+0(SB), Y0, Y0
+	VPERMQ   $0xd8, Y0, Y0
+	VMOVUPS  Y0, (SI)
+	VPSRLD   $0x10, Y3, Y0
+	VPBLENDW $0xaa, Y4, Y0, Y0
+	VPSLLD   $0x10, Y4, Y4
+	VPBLENDW $0xaa, Y4, Y3, Y3
+	VPANDN   ·word00010001+0(SB), Y0, Y4
+	VPSUBUSW Y4, Y3, Y3
+	VPSRLW   $0x0f, Y3, Y3
+	VPADDW   Y3, Y0, Y0
+	VPSHUFB  ·bytes05b81a5d+0(SB), Y0, Y0
+	VPERMQ   $0xd8, Y0, Y0
+	VMOVUPS  Y0, 32(SI)
+	JMP      halfdone8
 
 lanerare:
 	MOVQ $+3, 256(SP)
@@ -1393,26 +1363,54 @@ lanestage:
 	JMP  laneloop
 
 half9:
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVNTPS  X0, (SI)
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVNTPS  X1, 16(SI)
-	VCVTPS2PH $0x00, Y2, X2
-	VMOVNTPS  X2, 32(SI)
-	VCVTPS2PH $0x00, Y3, X3
-	VMOVNTPS  X3, 48(SI)
-	JMP       halfdone10
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPSLLD   $0x10, Y1, Y1
+	VPBLENDW $0xaa, Y1, Y0, Y0
+	VPANDN   ·word00010001+0(SB), Y4, Y1
+	VPSUBUSW Y1, Y0, Y0
+	VPSRLW   $0x0f, Y0, Y0
+	VPADDW   Y0, Y4, Y4
+	VPSHUFB  ·bytes05b81a5d+0(SB), Y4, Y4
+	VPERMQ   $0xd8, Y4, Y4
+	VMOVNTPS Y4, (SI)
+	VPSRLD   $0x10, Y2, Y4
+	VPBLENDW $0xaa, Y3, Y4, Y4
+	VPSLLD   $0x10, Y3, Y3
+	VPBLENDW $0xaa, Y3, Y2, Y2
+	VPANDN   ·word00010001+0(SB), Y4, Y3
+	VPSUBUSW Y3, Y2, Y2
+	VPSRLW   $0x0f, Y2, Y2
+	VPADDW   Y2, Y4, Y4
+	VPSHUFB  ·bytes05b81a5d+0(SB), Y4, Y4
+	VPERMQ   $0xd8, Y4, Y4
+	VMOVNTPS Y4, 32(SI)
+	JMP      halfdone10
 
 half11:
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVNTPS  X0, (SI)
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVNTPS  X1, 16(SI)
-	VCVTPS2PH $0x00, Y2, X2
-	VMOVNTPS  X2, 32(SI)
-	VCVTPS2PH $0x00, Y3, X3
-	VMOVNTPS  X3, 48(SI)
-	JMP       halfdone12
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPSLLD   $0x10, Y1, Y1
+	VPBLENDW $0xaa, Y1, Y0, Y0
+	VPANDN   ·word00010001+0(SB), Y4, Y1
+	VPSUBUSW Y1, Y0, Y0
+	VPSRLW   $0x0f, Y0, Y0
+	VPADDW   Y0, Y4, Y4
+	VPSHUFB  ·bytes05b81a5d+0(SB), Y4, Y4
+	VPERMQ   $0xd8, Y4, Y4
+	VMOVNTPS Y4, (SI)
+	VPSRLD   $0x10, Y2, Y4
+	VPBLENDW $0xaa, Y3, Y4, Y4
+	VPSLLD   $0x10, Y3, Y3
+	VPBLENDW $0xaa, Y3, Y2, Y2
+	VPANDN   ·word00010001+0(SB), Y4, Y3
+	VPSUBUSW Y3, Y2, Y2
+	VPSRLW   $0x0f, Y2, Y2
+	VPADDW   Y2, Y4, Y4
+	VPSHUFB  ·bytes05b81a5d+0(SB), Y4, Y4
+	VPERMQ   $0xd8, Y4, Y4
+	VMOVNTPS Y4, 32(SI)
+	JMP      halfdone12
 
 spread:
 	LEAQ 120(SP), AX
@@ -1445,29 +1443,15 @@ rare:
 	VCMPPS       $0x07, Y5, Y5, Y4
 	VBLENDVPS    Y4, Y5, Y2, Y4
 	CMPL         R8, $+2
-	JNE          half13
-	VPSRLD       $0x10, Y0, Y2
-	VPBLENDW     $0xaa, Y1, Y2, Y2
-	VPSLLD       $0x10, Y1, Y1
-	VPBLENDW     $0xaa, Y1, Y0, Y0
-	VPANDN       ·word00010001+0(SB), Y2, Y1
-	VPSUBUSW     Y1, Y0, Y0
-	VPSRLW       $0x0f, Y0, Y0
-	VPADDW       Y0, Y2, Y2
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (SI)
-	VPSRLD       $0x10, Y3, Y2
-	VPBLENDW     $0xaa, Y4, Y2, Y2
-	VPSLLD       $0x10, Y4, Y4
-	VPBLENDW     $0xaa, Y4, Y3, Y3
-	VPANDN       ·word00010001+0(SB), Y2, Y4
-	VPSUBUSW     Y4, Y3, Y3
-	VPSRLW       $0x0f, Y3, Y3
-	VPADDW       Y3, Y2, Y2
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, 32(SI)
+	JEQ          half13
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, (SI)
+	VCVTPS2PH    $0x00, Y1, X1
+	VMOVUPS      X1, 16(SI)
+	VCVTPS2PH    $0x00, Y3, X3
+	VMOVUPS      X3, 32(SI)
+	VCVTPS2PH    $0x00, Y4, X4
+	VMOVUPS      X4, 48(SI)
 
 halfdone14:
 	CMPQ         256(SP), $+3
@@ -1480,18 +1464,32 @@ halfdone14:
 	JMP          groupback
 
 half13:
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, (SI)
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVUPS   X1, 16(SI)
-	VCVTPS2PH $0x00, Y3, X3
-	VMOVUPS   X3, 32(SI)
-	VCVTPS2PH $0x00, Y4, X4
-	VMOVUPS   X4, 48(SI)
-	JMP       halfdone14
+	VPSRLD   $0x10, Y0, Y2
+	VPBLENDW $0xaa, Y1, Y2, Y2
+	VPSLLD   $0x10, Y1, Y1
+	VPBLENDW $0xaa, Y1, Y0, Y0
+	VPANDN   ·word00010001+0(SB), Y2, Y1
+	VPSUBUSW Y1, Y0, Y0
+	VPSRLW   $0x0f, Y0, Y0
+	VPADDW   Y0, Y2, Y2
+	VPSHUFB  ·bytes05b81a5d+0(SB), Y2, Y2
+	VPERMQ   $0xd8, Y2, Y2
+	VMOVUPS  Y2, (SI)
+	VPSRLD   $0x10, Y3, Y2
+	VPBLENDW $0xaa, Y4, Y2, Y2
+	VPSLLD   $0x10, Y4, Y4
+	VPBLENDW $0xaa, Y4, Y3, Y3
+	VPANDN   ·word00010001+0(SB), Y2, Y4
+	VPSUBUSW Y4, Y3, Y3
+	VPSRLW   $0x0f, Y3, Y3
+	VPADDW   Y3, Y2, Y2
+	VPSHUFB  ·bytes05b81a5d+0(SB), Y2, Y2
+	VPERMQ   $0xd8, Y2, Y2
+	VMOVUPS  Y2, 32(SI)
+	JMP      halfdone14
 
 // func DequantizeFpE2M1F16BF16AVX2(y *uint16, q *uint8, scale *float32, times float32, elem int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, F16C, MMX+
+// Requires: AVX, AVX2, CMOV, F16C, MMX+
 TEXT ·DequantizeFpE2M1F16BF16AVX2(SB), $560-56
 	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
 	// per call: Y15 times, Y14 table, Y13 0xf0f0f0f, Y12 table, Y11 table, Y10 0xffff0000
@@ -1515,18 +1513,13 @@ TEXT ·DequantizeFpE2M1F16BF16AVX2(SB), $560-56
 	JEQ          short2
 
 groups:
-	MOVQ  R11, R13
 	MOVQ  R12, DI
-	IMULQ R13, DI
+	IMULQ R11, DI
 	MOVQ  R12, R11
-	JMP   groupbegin
 
-groupover:
-	TESTQ R11, R11
-	JLT   groupstaged
-	ADDQ  R11, DI
-
-groupbegin:
+groupagain:
+	XORL R13, R13
+	LEAQ ·bytes839c9385+0(SB), R15
 	CMPQ DI, $+32
 	JLT  grouptail
 	CMPQ R11, $+32
@@ -1534,11 +1527,9 @@ groupbegin:
 	SUBQ R11, DI
 
 groupnext:
-	VBROADCASTSS (BX), Y0
-	VMULPS       Y0, Y15, Y9
-	MOVQ         ahead+48(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
+	MOVQ ahead+48(FP), CX
+	CMPQ CX, $+1
+	JGT  groupstream
 
 grouploop:
 grouplayout0:
@@ -1586,10 +1577,14 @@ grouplayout0loop:
 	JGE            grouplayout0
 	JMP            return
 
+groupover:
+	JLT  groupstaged
+	ADDQ R11, DI
+	CMPQ DI, $+32
+	JLT  grouptail
+
 grouptomeet:
 	NEGQ         R11
-	XORL         R13, R13
-	LEAQ         ·bytes839c9385+0(SB), R15
 	VBROADCASTSS (BX), Y9
 	PCALIGN      $0x20
 
@@ -1628,44 +1623,34 @@ groupmeet2:
 	VPAND      Y10, Y3, Y3
 	VMULPS     Y1, Y3, Y3
 	CMPL       R8, $+2
-	JNE        half3
-	VPSRLD     $0x10, Y5, Y0
-	VPBLENDW   $0xaa, Y4, Y0, Y0
-	VPSLLD     $0x10, Y4, Y4
-	VPBLENDW   $0xaa, Y4, Y5, Y5
-	VPANDN     ·word00010001+0(SB), Y0, Y4
-	VPSUBUSW   Y4, Y5, Y5
-	VPSRLW     $0x0f, Y5, Y5
-	VPADDW     Y5, Y0, Y0
-	VPSHUFB    ·bytes05b81a5d+0(SB), Y0, Y0
-	VPERMQ     $0xd8, Y0, Y0
-	VMOVUPS    Y0, (SI)
-	VPSRLD     $0x10, Y2, Y0
-	VPBLENDW   $0xaa, Y3, Y0, Y0
-	VPSLLD     $0x10, Y3, Y3
-	VPBLENDW   $0xaa, Y3, Y2, Y2
-	VPANDN     ·word00010001+0(SB), Y0, Y3
-	VPSUBUSW   Y3, Y2, Y2
-	VPSRLW     $0x0f, Y2, Y2
-	VPADDW     Y2, Y0, Y0
-	VPSHUFB    ·bytes05b81a5d+0(SB), Y0, Y0
-	VPERMQ     $0xd8, Y0, Y0
-	VMOVUPS    Y0, 32(SI)
+	JEQ        half3
+	VCVTPS2PH  $0x00, Y5, X5
+	VMOVUPS    X5, (SI)
+	VCVTPS2PH  $0x00, Y4, X4
+	VMOVUPS    X4, 16(SI)
+	VCVTPS2PH  $0x00, Y2, X2
+	VMOVUPS    X2, 32(SI)
+	VCVTPS2PH  $0x00, Y3, X3
+	VMOVUPS    X3, 48(SI)
 
 halfdone4:
 	ADDQ $+64, SI
 	ADDQ $+16, DX
-	LEAQ (BX)(R13*4), BX
-	XORL R13, R13
 	SUBQ $+32, DI
 	CMPQ DI, $+32
 	JLT  groupmet
 	CMPQ R11, $-31
 	JGE  groupmeet
+	NEGQ R11
+	LEAQ (BX)(R13*4), BX
+	XORL R13, R13
+	SUBQ R11, DI
+	JMP  groupnext
 
 groupmet:
 	NEGQ R11
-	JMP  groupbegin
+	LEAQ (BX)(R13*4), BX
+	XORL R13, R13
 
 grouptail:
 	TESTQ        DI, DI
@@ -1771,29 +1756,15 @@ laneloop:
 	VPAND          Y10, Y2, Y2
 	VMULPS         Y0, Y2, Y2
 	CMPL           R8, $+2
-	JNE            half7
-	VPSRLD         $0x10, Y4, Y0
-	VPBLENDW       $0xaa, Y3, Y0, Y0
-	VPSLLD         $0x10, Y3, Y3
-	VPBLENDW       $0xaa, Y3, Y4, Y4
-	VPANDN         ·word00010001+0(SB), Y0, Y3
-	VPSUBUSW       Y3, Y4, Y4
-	VPSRLW         $0x0f, Y4, Y4
-	VPADDW         Y4, Y0, Y0
-	VPSHUFB        ·bytes05b81a5d+0(SB), Y0, Y0
-	VPERMQ         $0xd8, Y0, Y0
-	VMOVUPS        Y0, (SI)
-	VPSRLD         $0x10, Y1, Y0
-	VPBLENDW       $0xaa, Y2, Y0, Y0
-	VPSLLD         $0x10, Y2, Y2
-	VPBLENDW       $0xaa, Y2, Y1, Y1
-	VPANDN         ·word00010001+0(SB), Y0, Y2
-	VPSUBUSW       Y2, Y1, Y1
-	VPSRLW         $0x0f, Y1, Y1
-	VPADDW         Y1, Y0, Y0
-	VPSHUFB        ·bytes05b81a5d+0(SB), Y0, Y0
-	VPERMQ         $0xd8, Y0, Y0
-	VMOVUPS        Y0, 32(SI)
+	JEQ            half7
+	VCVTPS2PH      $0x00, Y4, X4
+	VMOVUPS        X4, (SI)
+	VCVTPS2PH      $0x00, Y3, X3
+	VMOVUPS        X3, 16(SI)
+	VCVTPS2PH      $0x00, Y1, X1
+	VMOVUPS        X1, 32(SI)
+	VCVTPS2PH      $0x00, Y2, X2
+	VMOVUPS        X2, 48(SI)
 
 halfdone8:
 	ADDQ  $+64, SI
@@ -1830,6 +1801,10 @@ fence:
 	RET
 
 groupstream:
+	VBROADCASTSS (BX), Y0
+	VMULPS       Y0, Y15, Y9
+
+groupstreamloop:
 	PREFETCHT1     (DX)(CX*1)
 	VBROADCASTI128 (DX), Y0
 	VPSHUFB        Y14, Y0, Y0
@@ -1849,36 +1824,22 @@ groupstream:
 	VPAND          Y10, Y1, Y1
 	VMULPS         Y9, Y1, Y1
 	CMPL           R8, $+2
-	JNE            half9
-	VPSRLD         $0x10, Y3, Y4
-	VPBLENDW       $0xaa, Y2, Y4, Y4
-	VPSLLD         $0x10, Y2, Y2
-	VPBLENDW       $0xaa, Y2, Y3, Y3
-	VPANDN         ·word00010001+0(SB), Y4, Y2
-	VPSUBUSW       Y2, Y3, Y3
-	VPSRLW         $0x0f, Y3, Y3
-	VPADDW         Y3, Y4, Y4
-	VPSHUFB        ·bytes05b81a5d+0(SB), Y4, Y4
-	VPERMQ         $0xd8, Y4, Y4
-	VMOVNTPS       Y4, (SI)
-	VPSRLD         $0x10, Y0, Y4
-	VPBLENDW       $0xaa, Y1, Y4, Y4
-	VPSLLD         $0x10, Y1, Y1
-	VPBLENDW       $0xaa, Y1, Y0, Y0
-	VPANDN         ·word00010001+0(SB), Y4, Y1
-	VPSUBUSW       Y1, Y0, Y0
-	VPSRLW         $0x0f, Y0, Y0
-	VPADDW         Y0, Y4, Y4
-	VPSHUFB        ·bytes05b81a5d+0(SB), Y4, Y4
-	VPERMQ         $0xd8, Y4, Y4
-	VMOVNTPS       Y4, 32(SI)
+	JEQ            half9
+	VCVTPS2PH      $0x00, Y3, X3
+	VMOVNTPS       X3, (SI)
+	VCVTPS2PH      $0x00, Y2, X2
+	VMOVNTPS       X2, 16(SI)
+	VCVTPS2PH      $0x00, Y0, X0
+	VMOVNTPS       X0, 32(SI)
+	VCVTPS2PH      $0x00, Y1, X1
+	VMOVNTPS       X1, 48(SI)
 
 halfdone10:
 	ADDQ  $+64, SI
 	ADDQ  $+16, DX
 	SUBQ  $+32, R11
 	CMPQ  R11, $+32
-	JGE   groupstream
+	JGE   groupstreamloop
 	TESTQ R11, R11
 	JNE   groupover
 	ADDQ  $+4, BX
@@ -1916,28 +1877,40 @@ groupmeet2mix:
 	JMP          groupmeet2
 
 half3:
-	VCVTPS2PH $0x00, Y5, X5
-	VMOVUPS   X5, (SI)
-	VCVTPS2PH $0x00, Y4, X4
-	VMOVUPS   X4, 16(SI)
-	VCVTPS2PH $0x00, Y2, X2
-	VMOVUPS   X2, 32(SI)
-	VCVTPS2PH $0x00, Y3, X3
-	VMOVUPS   X3, 48(SI)
-	JMP       halfdone4
+	VPSRLD   $0x10, Y5, Y0
+	VPBLENDW $0xaa, Y4, Y0, Y0
+	VPSLLD   $0x10, Y4, Y4
+	VPBLENDW $0xaa, Y4, Y5, Y5
+	VPANDN   ·word00010001+0(SB), Y0, Y4
+	VPSUBUSW Y4, Y5, Y5
+	VPSRLW   $0x0f, Y5, Y5
+	VPADDW   Y5, Y0, Y0
+	VPSHUFB  ·bytes05b81a5d+0(SB), Y0, Y0
+	VPERMQ   $0xd8, Y0, Y0
+	VMOVUPS  Y0, (SI)
+	VPSRLD   $0x10, Y2, Y0
+	VPBLENDW $0xaa, Y3, Y0, Y0
+	VPSLLD   $0x10, Y3, Y3
+	VPBLENDW $0xaa, Y3, Y2, Y2
+	VPANDN   ·word00010001+0(SB), Y0, Y3
+	VPSUBUSW Y3, Y2, Y2
+	VPSRLW   $0x0f, Y2, Y2
+	VPADDW   Y2, Y0, Y0
+	VPSHUFB  ·bytes05b81a5d+0(SB), Y0, Y0
+	VPERMQ   $0xd8, Y0, Y0
+	VMOVUPS  Y0, 32(SI)
+	JMP      halfdone4
 
 groupodd:
-	MOVQ DI, 248(SP)
-	CMPQ DI, $+64
-	JLT  grouprepeat
-	MOVL $0x00000040, DI
-
-grouprepeat:
-	LEAQ 264(SP), AX
-	CALL ·repeatBXAVX2(SB)
-	MOVQ R15, R11
-	MOVQ $+1, 256(SP)
-	JMP  lanerow
+	MOVQ    DI, 248(SP)
+	MOVL    $0x00000040, AX
+	CMPQ    AX, DI
+	CMOVQLT AX, DI
+	LEAQ    264(SP), AX
+	CALL    ·repeatBXAVX2(SB)
+	MOVQ    R15, R11
+	MOVQ    $+1, 256(SP)
+	JMP     lanerow
 
 groupodddone:
 	MOVQ 552(SP), BX
@@ -1945,7 +1918,7 @@ groupodddone:
 	CMPQ DI, $+65
 	JLT  return
 	SUBQ $+64, DI
-	JMP  groupbegin
+	JMP  groupagain
 
 short2stream:
 	PREFETCHT1   (DX)(CX*1)
@@ -2001,15 +1974,29 @@ half5:
 	JMP         halfdone6
 
 half7:
-	VCVTPS2PH $0x00, Y4, X4
-	VMOVUPS   X4, (SI)
-	VCVTPS2PH $0x00, Y3, X3
-	VMOVUPS   X3, 16(SI)
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVUPS   X1, 32(SI)
-	VCVTPS2PH $0x00, Y2, X2
-	VMOVUPS   X2, 48(SI)
-	JMP       halfdone8
+	VPSRLD   $0x10, Y4, Y0
+	VPBLENDW $0xaa, Y3, Y0, Y0
+	VPSLLD   $0x10, Y3, Y3
+	VPBLENDW $0xaa, Y3, Y4, Y4
+	VPANDN   ·word00010001+0(SB), Y0, Y3
+	VPSUBUSW Y3, Y4, Y4
+	VPSRLW   $0x0f, Y4, Y4
+	VPADDW   Y4, Y0, Y0
+	VPSHUFB  ·bytes05b81a5d+0(SB), Y0, Y0
+	VPERMQ   $0xd8, Y0, Y0
+	VMOVUPS  Y0, (SI)
+	VPSRLD   $0x10, Y1, Y0
+	VPBLENDW $0xaa, Y2, Y0, Y0
+	VPSLLD   $0x10, Y2, Y2
+	VPBLENDW $0xaa, Y2, Y1, Y1
+	VPANDN   ·word00010001+0(SB), Y0, Y2
+	VPSUBUSW Y2, Y1, Y1
+	VPSRLW   $0x0f, Y1, Y1
+	VPADDW   Y1, Y0, Y0
+	VPSHUFB  ·bytes05b81a5d+0(SB), Y0, Y0
+	VPERMQ   $0xd8, Y0, Y0
+	VMOVUPS  Y0, 32(SI)
+	JMP      halfdone8
 
 lanestage:
 	MOVQ SI, (SP)
@@ -2023,15 +2010,29 @@ lanestage:
 	JMP  laneloop
 
 half9:
-	VCVTPS2PH $0x00, Y3, X3
-	VMOVNTPS  X3, (SI)
-	VCVTPS2PH $0x00, Y2, X2
-	VMOVNTPS  X2, 16(SI)
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVNTPS  X0, 32(SI)
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVNTPS  X1, 48(SI)
-	JMP       halfdone10
+	VPSRLD   $0x10, Y3, Y4
+	VPBLENDW $0xaa, Y2, Y4, Y4
+	VPSLLD   $0x10, Y2, Y2
+	VPBLENDW $0xaa, Y2, Y3, Y3
+	VPANDN   ·word00010001+0(SB), Y4, Y2
+	VPSUBUSW Y2, Y3, Y3
+	VPSRLW   $0x0f, Y3, Y3
+	VPADDW   Y3, Y4, Y4
+	VPSHUFB  ·bytes05b81a5d+0(SB), Y4, Y4
+	VPERMQ   $0xd8, Y4, Y4
+	VMOVNTPS Y4, (SI)
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPSLLD   $0x10, Y1, Y1
+	VPBLENDW $0xaa, Y1, Y0, Y0
+	VPANDN   ·word00010001+0(SB), Y4, Y1
+	VPSUBUSW Y1, Y0, Y0
+	VPSRLW   $0x0f, Y0, Y0
+	VPADDW   Y0, Y4, Y4
+	VPSHUFB  ·bytes05b81a5d+0(SB), Y4, Y4
+	VPERMQ   $0xd8, Y4, Y4
+	VMOVNTPS Y4, 32(SI)
+	JMP      halfdone10
 
 half11:
 	VCVTPS2PH   $0x00, Y0, X0

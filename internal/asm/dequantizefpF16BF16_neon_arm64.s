@@ -333,10 +333,9 @@ groupmeetrare:
 	ADD R16>>2, R17, R12
 groupodd:
 	MOVD R0, 376(RSP)
-	CMP $32, R0
-	BLT grouprepeat
-	MOVD $32, R0
-grouprepeat:
+	MOVD $32, R16
+	CMP R16, R0
+	CSEL LE, R0, R16, R0
 	ADD $464, RSP, R16
 	CALL ·repeatR3NEON(SB)
 	MOVD R15, R12
@@ -777,10 +776,9 @@ groupmeetrare:
 	ADD R16>>2, R17, R12
 groupodd:
 	MOVD R0, 376(RSP)
-	CMP $32, R0
-	BLT grouprepeat
-	MOVD $32, R0
-grouprepeat:
+	MOVD $32, R16
+	CMP R16, R0
+	CSEL LE, R0, R16, R0
 	ADD $464, RSP, R16
 	CALL ·repeatR3NEON(SB)
 	MOVD R15, R12
@@ -1183,10 +1181,9 @@ groupending:
 	B groupchosen
 groupodd:
 	MOVD R0, 376(RSP)
-	CMP $32, R0
-	BLT grouprepeat
-	MOVD $32, R0
-grouprepeat:
+	MOVD $32, R16
+	CMP R16, R0
+	CSEL LE, R0, R16, R0
 	ADD $464, RSP, R16
 	CALL ·repeatR3NEON(SB)
 	MOVD R15, R12

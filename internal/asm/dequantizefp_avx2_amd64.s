@@ -3,7 +3,7 @@
 //go:build !purego
 
 // func DequantizeFpE4M3AVX2(y *float32, q *uint8, scale *float32, times float32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, F16C, MMX+
+// Requires: AVX, AVX2, CMOV, F16C, MMX+
 TEXT ·DequantizeFpE4M3AVX2(SB), $640-56
 	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
 	// per call: Y15 times, Y14 0x80808080, Y13 0xbfffbfff, Y12 0xffffffff
@@ -24,18 +24,13 @@ TEXT ·DequantizeFpE4M3AVX2(SB), $640-56
 	JEQ          short2
 
 groups:
-	MOVQ  R11, R13
 	MOVQ  R12, DI
-	IMULQ R13, DI
+	IMULQ R11, DI
 	MOVQ  R12, R11
-	JMP   groupbegin
 
-groupover:
-	TESTQ R11, R11
-	JLT   groupstaged
-	ADDQ  R11, DI
-
-groupbegin:
+groupagain:
+	XORL R13, R13
+	LEAQ ·bytes839c9385+0(SB), R15
 	CMPQ DI, $+32
 	JLT  grouptail
 	CMPQ R11, $+32
@@ -92,10 +87,14 @@ groupwhole:
 	JGE   groupnext
 	JMP   return
 
+groupover:
+	JLT  groupstaged
+	ADDQ R11, DI
+	CMPQ DI, $+32
+	JLT  grouptail
+
 grouptomeet:
 	NEGQ         R11
-	XORL         R13, R13
-	LEAQ         ·bytes839c9385+0(SB), R15
 	VBROADCASTSS (BX), Y11
 	PCALIGN      $0x20
 
@@ -151,10 +150,12 @@ groupmeet2:
 	JLT          groupmet
 	CMPQ         R11, $-31
 	JGE          groupmeet
+	NEGQ         R11
+	SUBQ         R11, DI
+	JMP          groupnext
 
 groupmet:
 	NEGQ R11
-	JMP  groupbegin
 
 grouptail:
 	TESTQ        DI, DI
@@ -364,17 +365,15 @@ groupmeetrare:
 	NEGQ R11
 
 groupodd:
-	MOVQ DI, 328(SP)
-	CMPQ DI, $+64
-	JLT  grouprepeat
-	MOVL $0x00000040, DI
-
-grouprepeat:
-	LEAQ 344(SP), AX
-	CALL ·repeatBXAVX2(SB)
-	MOVQ R15, R11
-	MOVQ $+1, 336(SP)
-	JMP  lanerow
+	MOVQ    DI, 328(SP)
+	MOVL    $0x00000040, AX
+	CMPQ    AX, DI
+	CMOVQLT AX, DI
+	LEAQ    344(SP), AX
+	CALL    ·repeatBXAVX2(SB)
+	MOVQ    R15, R11
+	MOVQ    $+1, 336(SP)
+	JMP     lanerow
 
 groupodddone:
 	MOVQ 632(SP), BX
@@ -382,7 +381,7 @@ groupodddone:
 	CMPQ DI, $+65
 	JLT  return
 	SUBQ $+64, DI
-	JMP  groupbegin
+	JMP  groupagain
 
 short2stream:
 	PREFETCHT1   (DX)(CX*1)
@@ -500,7 +499,7 @@ rare:
 	JMP          groupback
 
 // func DequantizeFpE5M2AVX2(y *float32, q *uint8, scale *float32, times float32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, F16C, MMX+
+// Requires: AVX, AVX2, CMOV, F16C, MMX+
 TEXT ·DequantizeFpE5M2AVX2(SB), $640-56
 	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
 	// per call: Y15 times, Y14 0x83838383, Y13 0x0, Y12 0xffffffff
@@ -521,18 +520,13 @@ TEXT ·DequantizeFpE5M2AVX2(SB), $640-56
 	JEQ          short2
 
 groups:
-	MOVQ  R11, R13
 	MOVQ  R12, DI
-	IMULQ R13, DI
+	IMULQ R11, DI
 	MOVQ  R12, R11
-	JMP   groupbegin
 
-groupover:
-	TESTQ R11, R11
-	JLT   groupstaged
-	ADDQ  R11, DI
-
-groupbegin:
+groupagain:
+	XORL R13, R13
+	LEAQ ·bytes839c9385+0(SB), R15
 	CMPQ DI, $+32
 	JLT  grouptail
 	CMPQ R11, $+32
@@ -585,10 +579,14 @@ groupwhole:
 	JGE   groupnext
 	JMP   return
 
+groupover:
+	JLT  groupstaged
+	ADDQ R11, DI
+	CMPQ DI, $+32
+	JLT  grouptail
+
 grouptomeet:
 	NEGQ         R11
-	XORL         R13, R13
-	LEAQ         ·bytes839c9385+0(SB), R15
 	VBROADCASTSS (BX), Y11
 	PCALIGN      $0x20
 
@@ -640,10 +638,12 @@ groupmeet2:
 	JLT        groupmet
 	CMPQ       R11, $-31
 	JGE        groupmeet
+	NEGQ       R11
+	SUBQ       R11, DI
+	JMP        groupnext
 
 groupmet:
 	NEGQ R11
-	JMP  groupbegin
 
 grouptail:
 	TESTQ        DI, DI
@@ -841,17 +841,15 @@ groupmeetrare:
 	NEGQ R11
 
 groupodd:
-	MOVQ DI, 328(SP)
-	CMPQ DI, $+64
-	JLT  grouprepeat
-	MOVL $0x00000040, DI
-
-grouprepeat:
-	LEAQ 344(SP), AX
-	CALL ·repeatBXAVX2(SB)
-	MOVQ R15, R11
-	MOVQ $+1, 336(SP)
-	JMP  lanerow
+	MOVQ    DI, 328(SP)
+	MOVL    $0x00000040, AX
+	CMPQ    AX, DI
+	CMOVQLT AX, DI
+	LEAQ    344(SP), AX
+	CALL    ·repeatBXAVX2(SB)
+	MOVQ    R15, R11
+	MOVQ    $+1, 336(SP)
+	JMP     lanerow
 
 groupodddone:
 	MOVQ 632(SP), BX
@@ -859,7 +857,7 @@ groupodddone:
 	CMPQ DI, $+65
 	JLT  return
 	SUBQ $+64, DI
-	JMP  groupbegin
+	JMP  groupagain
 
 short2stream:
 	PREFETCHT1   (DX)(CX*1)
@@ -960,7 +958,7 @@ rare:
 	JMP          groupback
 
 // func DequantizeFpE2M1AVX2(y *float32, q *uint8, scale *float32, times float32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, MMX+
+// Requires: AVX, AVX2, CMOV, MMX+
 TEXT ·DequantizeFpE2M1AVX2(SB), $624-56
 	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
 	// per call: Y15 times, Y14 table, Y13 0xf0f0f0f, Y12 table, Y11 table, Y10 0xffff0000
@@ -983,18 +981,13 @@ TEXT ·DequantizeFpE2M1AVX2(SB), $624-56
 	JEQ          short2
 
 groups:
-	MOVQ  R11, R13
 	MOVQ  R12, DI
-	IMULQ R13, DI
+	IMULQ R11, DI
 	MOVQ  R12, R11
-	JMP   groupbegin
 
-groupover:
-	TESTQ R11, R11
-	JLT   groupstaged
-	ADDQ  R11, DI
-
-groupbegin:
+groupagain:
+	XORL R13, R13
+	LEAQ ·bytes839c9385+0(SB), R15
 	CMPQ DI, $+32
 	JLT  grouptail
 	CMPQ R11, $+32
@@ -1045,10 +1038,14 @@ groupwhole:
 	JGE   groupnext
 	JMP   return
 
+groupover:
+	JLT  groupstaged
+	ADDQ R11, DI
+	CMPQ DI, $+32
+	JLT  grouptail
+
 grouptomeet:
 	NEGQ         R11
-	XORL         R13, R13
-	LEAQ         ·bytes839c9385+0(SB), R15
 	VBROADCASTSS (BX), Y9
 	PCALIGN      $0x20
 
@@ -1092,17 +1089,21 @@ groupmeet2:
 	VMOVUPS    Y3, 96(SI)
 	SUBQ       $-128, SI
 	ADDQ       $+16, DX
-	LEAQ       (BX)(R13*4), BX
-	XORL       R13, R13
 	SUBQ       $+32, DI
 	CMPQ       DI, $+32
 	JLT        groupmet
 	CMPQ       R11, $-31
 	JGE        groupmeet
+	NEGQ       R11
+	LEAQ       (BX)(R13*4), BX
+	XORL       R13, R13
+	SUBQ       R11, DI
+	JMP        groupnext
 
 groupmet:
 	NEGQ R11
-	JMP  groupbegin
+	LEAQ (BX)(R13*4), BX
+	XORL R13, R13
 
 grouptail:
 	TESTQ        DI, DI
@@ -1287,17 +1288,15 @@ groupmeet2mix:
 	JMP          groupmeet2
 
 groupodd:
-	MOVQ DI, 312(SP)
-	CMPQ DI, $+64
-	JLT  grouprepeat
-	MOVL $0x00000040, DI
-
-grouprepeat:
-	LEAQ 328(SP), AX
-	CALL ·repeatBXAVX2(SB)
-	MOVQ R15, R11
-	MOVQ $+1, 320(SP)
-	JMP  lanerow
+	MOVQ    DI, 312(SP)
+	MOVL    $0x00000040, AX
+	CMPQ    AX, DI
+	CMOVQLT AX, DI
+	LEAQ    328(SP), AX
+	CALL    ·repeatBXAVX2(SB)
+	MOVQ    R15, R11
+	MOVQ    $+1, 320(SP)
+	JMP     lanerow
 
 groupodddone:
 	MOVQ 616(SP), BX
@@ -1305,7 +1304,7 @@ groupodddone:
 	CMPQ DI, $+65
 	JLT  return
 	SUBQ $+64, DI
-	JMP  groupbegin
+	JMP  groupagain
 
 short2stream:
 	PREFETCHT1     (DX)(CX*1)

@@ -476,17 +476,15 @@ groupmeetrare:
 	SHRQ $0x02, R11
 
 groupodd:
-	MOVQ DI, 1256(SP)
-	CMPQ DI, $+128
-	JLT  grouprepeat
-	MOVL $0x00000080, DI
-
-grouprepeat:
-	LEAQ 1536(SP), AX
-	CALL ·repeatBXAVX512(SB)
-	MOVQ R15, R11
-	MOVQ $+1, 1264(SP)
-	JMP  lanerow
+	MOVQ    DI, 1256(SP)
+	MOVL    $0x00000080, AX
+	CMPQ    AX, DI
+	CMOVQLT AX, DI
+	LEAQ    1536(SP), AX
+	CALL    ·repeatBXAVX512(SB)
+	MOVQ    R15, R11
+	MOVQ    $+1, 1264(SP)
+	JMP     lanerow
 
 groupodddone:
 	MOVQ 2112(SP), BX
@@ -1059,17 +1057,15 @@ groupending:
 	JMP  groupchosen
 
 groupodd:
-	MOVQ DI, 1224(SP)
-	CMPQ DI, $+128
-	JLT  grouprepeat
-	MOVL $0x00000080, DI
-
-grouprepeat:
-	LEAQ 1504(SP), AX
-	CALL ·repeatBXAVX512(SB)
-	MOVQ R15, R11
-	MOVQ $+1, 1232(SP)
-	JMP  lanerow
+	MOVQ    DI, 1224(SP)
+	MOVL    $0x00000080, AX
+	CMPQ    AX, DI
+	CMOVQLT AX, DI
+	LEAQ    1504(SP), AX
+	CALL    ·repeatBXAVX512(SB)
+	MOVQ    R15, R11
+	MOVQ    $+1, 1232(SP)
+	JMP     lanerow
 
 groupodddone:
 	MOVQ 2080(SP), BX

@@ -260,10 +260,9 @@ groupmeetrare:
 	ADD R16>>2, R17, R12
 groupodd:
 	MOVD R0, 408(RSP)
-	CMP $32, R0
-	BLT grouprepeat
-	MOVD $32, R0
-grouprepeat:
+	MOVD $32, R16
+	CMP R16, R0
+	CSEL LE, R0, R16, R0
 	ADD $496, RSP, R16
 	CALL ·repeatR3NEON(SB)
 	MOVD R15, R12
@@ -595,10 +594,9 @@ groupmeetrare:
 	ADD R16>>2, R17, R12
 groupodd:
 	MOVD R0, 408(RSP)
-	CMP $32, R0
-	BLT grouprepeat
-	MOVD $32, R0
-grouprepeat:
+	MOVD $32, R16
+	CMP R16, R0
+	CSEL LE, R0, R16, R0
 	ADD $496, RSP, R16
 	CALL ·repeatR3NEON(SB)
 	MOVD R15, R12
@@ -892,10 +890,9 @@ groupending:
 	B groupchosen
 groupodd:
 	MOVD R0, 408(RSP)
-	CMP $32, R0
-	BLT grouprepeat
-	MOVD $32, R0
-grouprepeat:
+	MOVD $32, R16
+	CMP R16, R0
+	CSEL LE, R0, R16, R0
 	ADD $496, RSP, R16
 	CALL ·repeatR3NEON(SB)
 	MOVD R15, R12

@@ -3,7 +3,7 @@
 //go:build !purego
 
 // func FakeQuantizeF16BF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, elem int32, least int32, most int32, kind int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, F16C, FMA3, MMX+
+// Requires: AVX, AVX2, CMOV, F16C, FMA3, MMX+
 TEXT ·FakeQuantizeF16BF16AVX2(SB), $1088-80
 	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, DI elements left, R11 groups left, R12 length
 	// per call: Y15 ToFloat, Y14 ToFloat
@@ -34,18 +34,13 @@ TEXT ·FakeQuantizeF16BF16AVX2(SB), $1088-80
 	JEQ          longs
 
 groups:
-	MOVQ  R11, R13
 	MOVQ  R12, DI
-	IMULQ R13, DI
+	IMULQ R11, DI
 	MOVQ  R12, R11
-	JMP   groupbegin
 
-groupover:
-	TESTQ R11, R11
-	JLT   groupstaged
-	ADDQ  R11, DI
-
-groupbegin:
+groupagain:
+	XORL R13, R13
+	LEAQ ·bytes839c9385+0(SB), R15
 	CMPQ DI, $+32
 	JLT  grouptail
 	CMPQ R11, $+32
@@ -190,10 +185,14 @@ groupwhole:
 	JGE   groupnext
 	JMP   return
 
+groupover:
+	JLT  groupstaged
+	ADDQ R11, DI
+	CMPQ DI, $+32
+	JLT  grouptail
+
 grouptomeet:
 	NEGQ         R11
-	XORL         R13, R13
-	LEAQ         ·bytes839c9385+0(SB), R15
 	VBROADCASTSS (R8), Y13
 	VBROADCASTSS (R9), Y12
 	PCALIGN      $0x20
@@ -339,10 +338,12 @@ maskdone16:
 	JLT  groupmet
 	CMPQ R11, $-31
 	JGE  groupmeet
+	NEGQ R11
+	SUBQ R11, DI
+	JMP  groupnext
 
 groupmet:
 	NEGQ R11
-	JMP  groupbegin
 
 grouptail:
 	TESTQ        DI, DI
@@ -1028,18 +1029,16 @@ groupmeetrare:
 	NEGQ R11
 
 groupodd:
-	MOVQ DI, 472(SP)
-	CMPQ DI, $+64
-	JLT  grouprepeat
-	MOVL $0x00000040, DI
-
-grouprepeat:
-	LEAQ 488(SP), AX
-	CALL ·repeatR8AVX2(SB)
-	CALL ·repeatR9AVX2(SB)
-	MOVQ R15, R11
-	MOVQ $+1, 480(SP)
-	JMP  lanerow
+	MOVQ    DI, 472(SP)
+	MOVL    $0x00000040, AX
+	CMPQ    AX, DI
+	CMOVQLT AX, DI
+	LEAQ    488(SP), AX
+	CALL    ·repeatR8AVX2(SB)
+	CALL    ·repeatR9AVX2(SB)
+	MOVQ    R15, R11
+	MOVQ    $+1, 480(SP)
+	JMP     lanerow
 
 groupodddone:
 	MOVQ 776(SP), R8
@@ -1048,7 +1047,7 @@ groupodddone:
 	CMPQ DI, $+65
 	JLT  return
 	SUBQ $+64, DI
-	JMP  groupbegin
+	JMP  groupagain
 
 longstream:
 	PREFETCHT1 (BX)(CX*1)
@@ -1640,7 +1639,7 @@ half69:
 	JMP       halfdone70
 
 // func FakeQuantizeZeroPointF16BF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, elem int32, least int32, most int32, kind int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, F16C, FMA3, MMX+
+// Requires: AVX, AVX2, CMOV, F16C, FMA3, MMX+
 TEXT ·FakeQuantizeZeroPointF16BF16AVX2(SB), $1904-88
 	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, R10 zeroPoint, DI elements left, R11 groups left, R12 length
 	// per call: nothing
@@ -1667,18 +1666,13 @@ TEXT ·FakeQuantizeZeroPointF16BF16AVX2(SB), $1904-88
 	JEQ   longs
 
 groups:
-	MOVQ  R11, R13
 	MOVQ  R12, DI
-	IMULQ R13, DI
+	IMULQ R11, DI
 	MOVQ  R12, R11
-	JMP   groupbegin
 
-groupover:
-	TESTQ R11, R11
-	JLT   groupstaged
-	ADDQ  R11, DI
-
-groupbegin:
+groupagain:
+	XORL R13, R13
+	LEAQ ·bytes839c9385+0(SB), R15
 	CMPQ DI, $+32
 	JLT  grouptail
 	CMPQ R11, $+32
@@ -1832,10 +1826,14 @@ groupwhole:
 	JGE   groupnext
 	JMP   return
 
+groupover:
+	JLT  groupstaged
+	ADDQ R11, DI
+	CMPQ DI, $+32
+	JLT  grouptail
+
 grouptomeet:
 	NEGQ    R11
-	XORL    R13, R13
-	LEAQ    ·bytes839c9385+0(SB), R15
 	PCALIGN $0x20
 
 groupmeet:
@@ -2016,10 +2014,12 @@ maskdone16:
 	JLT  groupmet
 	CMPQ R11, $-31
 	JGE  groupmeet
+	NEGQ R11
+	SUBQ R11, DI
+	JMP  groupnext
 
 groupmet:
 	NEGQ R11
-	JMP  groupbegin
 
 grouptail:
 	TESTQ        DI, DI
@@ -2780,19 +2780,17 @@ groupmeetrare:
 	NEGQ R11
 
 groupodd:
-	MOVQ DI, 992(SP)
-	CMPQ DI, $+64
-	JLT  grouprepeat
-	MOVL $0x00000040, DI
-
-grouprepeat:
-	LEAQ 1008(SP), AX
-	CALL ·repeatR8AVX2(SB)
-	CALL ·repeatR9AVX2(SB)
-	CALL ·repeatR10AVX2(SB)
-	MOVQ R15, R11
-	MOVQ $+1, 1000(SP)
-	JMP  lanerow
+	MOVQ    DI, 992(SP)
+	MOVL    $0x00000040, AX
+	CMPQ    AX, DI
+	CMOVQLT AX, DI
+	LEAQ    1008(SP), AX
+	CALL    ·repeatR8AVX2(SB)
+	CALL    ·repeatR9AVX2(SB)
+	CALL    ·repeatR10AVX2(SB)
+	MOVQ    R15, R11
+	MOVQ    $+1, 1000(SP)
+	JMP     lanerow
 
 groupodddone:
 	MOVQ 1296(SP), R8
@@ -2802,7 +2800,7 @@ groupodddone:
 	CMPQ DI, $+65
 	JLT  return
 	SUBQ $+64, DI
-	JMP  groupbegin
+	JMP  groupagain
 
 longstream:
 	PREFETCHT1 (BX)(CX*1)

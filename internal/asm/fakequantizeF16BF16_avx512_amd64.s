@@ -1194,18 +1194,16 @@ groupmeetrare:
 	SHRQ $0x02, R11
 
 groupodd:
-	MOVQ DI, 1528(SP)
-	CMPQ DI, $+128
-	JLT  grouprepeat
-	MOVL $0x00000080, DI
-
-grouprepeat:
-	LEAQ 2072(SP), AX
-	CALL ·repeatR8AVX512(SB)
-	CALL ·repeatR9AVX512(SB)
-	MOVQ R15, R11
-	MOVQ $+1, 1536(SP)
-	JMP  lanerow
+	MOVQ    DI, 1528(SP)
+	MOVL    $0x00000080, AX
+	CMPQ    AX, DI
+	CMOVQLT AX, DI
+	LEAQ    2072(SP), AX
+	CALL    ·repeatR8AVX512(SB)
+	CALL    ·repeatR9AVX512(SB)
+	MOVQ    R15, R11
+	MOVQ    $+1, 1536(SP)
+	JMP     lanerow
 
 groupodddone:
 	MOVQ 2648(SP), R8
@@ -3147,19 +3145,17 @@ groupmeetrare:
 	SHRQ $0x02, R11
 
 groupodd:
-	MOVQ DI, 1792(SP)
-	CMPQ DI, $+128
-	JLT  grouprepeat
-	MOVL $0x00000080, DI
-
-grouprepeat:
-	LEAQ 2600(SP), AX
-	CALL ·repeatR8AVX512(SB)
-	CALL ·repeatR9AVX512(SB)
-	CALL ·repeatR10AVX512(SB)
-	MOVQ R15, R11
-	MOVQ $+1, 1800(SP)
-	JMP  lanerow
+	MOVQ    DI, 1792(SP)
+	MOVL    $0x00000080, AX
+	CMPQ    AX, DI
+	CMOVQLT AX, DI
+	LEAQ    2600(SP), AX
+	CALL    ·repeatR8AVX512(SB)
+	CALL    ·repeatR9AVX512(SB)
+	CALL    ·repeatR10AVX512(SB)
+	MOVQ    R15, R11
+	MOVQ    $+1, 1800(SP)
+	JMP     lanerow
 
 groupodddone:
 	MOVQ 3176(SP), R8

@@ -1205,18 +1205,16 @@ groupmeetrare:
 	SHRQ $0x02, R11
 
 groupodd:
-	MOVQ DI, 1784(SP)
-	CMPQ DI, $+128
-	JLT  grouprepeat
-	MOVL $0x00000080, DI
-
-grouprepeat:
-	LEAQ 2328(SP), AX
-	CALL ·repeatR8AVX512(SB)
-	CALL ·repeatR9AVX512(SB)
-	MOVQ R15, R11
-	MOVQ $+1, 1792(SP)
-	JMP  lanerow
+	MOVQ    DI, 1784(SP)
+	MOVL    $0x00000080, AX
+	CMPQ    AX, DI
+	CMOVQLT AX, DI
+	LEAQ    2328(SP), AX
+	CALL    ·repeatR8AVX512(SB)
+	CALL    ·repeatR9AVX512(SB)
+	MOVQ    R15, R11
+	MOVQ    $+1, 1792(SP)
+	JMP     lanerow
 
 groupodddone:
 	MOVQ 2904(SP), R8
@@ -2805,19 +2803,17 @@ groupmeetrare:
 	SHRQ $0x02, R11
 
 groupodd:
-	MOVQ DI, 2048(SP)
-	CMPQ DI, $+128
-	JLT  grouprepeat
-	MOVL $0x00000080, DI
-
-grouprepeat:
-	LEAQ 2856(SP), AX
-	CALL ·repeatR8AVX512(SB)
-	CALL ·repeatR9AVX512(SB)
-	CALL ·repeatR10AVX512(SB)
-	MOVQ R15, R11
-	MOVQ $+1, 2056(SP)
-	JMP  lanerow
+	MOVQ    DI, 2048(SP)
+	MOVL    $0x00000080, AX
+	CMPQ    AX, DI
+	CMOVQLT AX, DI
+	LEAQ    2856(SP), AX
+	CALL    ·repeatR8AVX512(SB)
+	CALL    ·repeatR9AVX512(SB)
+	CALL    ·repeatR10AVX512(SB)
+	MOVQ    R15, R11
+	MOVQ    $+1, 2056(SP)
+	JMP     lanerow
 
 groupodddone:
 	MOVQ 3432(SP), R8
@@ -4464,19 +4460,17 @@ groupmeetrare:
 	SHRQ $0x02, R11
 
 groupodd:
-	MOVQ DI, 2048(SP)
-	CMPQ DI, $+128
-	JLT  grouprepeat
-	MOVL $0x00000080, DI
-
-grouprepeat:
-	LEAQ 2856(SP), AX
-	CALL ·repeatR8AVX512(SB)
-	CALL ·repeatR9AVX512(SB)
-	CALL ·repeatR10AVX512(SB)
-	MOVQ R15, R11
-	MOVQ $+1, 2056(SP)
-	JMP  lanerow
+	MOVQ    DI, 2048(SP)
+	MOVL    $0x00000080, AX
+	CMPQ    AX, DI
+	CMOVQLT AX, DI
+	LEAQ    2856(SP), AX
+	CALL    ·repeatR8AVX512(SB)
+	CALL    ·repeatR9AVX512(SB)
+	CALL    ·repeatR10AVX512(SB)
+	MOVQ    R15, R11
+	MOVQ    $+1, 2056(SP)
+	JMP     lanerow
 
 groupodddone:
 	MOVQ 3432(SP), R8

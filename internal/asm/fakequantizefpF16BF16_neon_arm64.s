@@ -740,10 +740,9 @@ groupmeetrare:
 	ADD R16>>2, R17, R12
 groupodd:
 	MOVD R0, 488(RSP)
-	CMP $32, R0
-	BLT grouprepeat
-	MOVD $32, R0
-grouprepeat:
+	MOVD $32, R16
+	CMP R16, R0
+	CSEL LE, R0, R16, R0
 	ADD $648, RSP, R16
 	CALL ·repeatR4NEON(SB)
 	CALL ·repeatR5NEON(SB)

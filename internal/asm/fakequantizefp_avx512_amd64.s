@@ -1359,18 +1359,16 @@ groupmeetrare:
 	SHRQ $0x02, R11
 
 groupodd:
-	MOVQ DI, 1784(SP)
-	CMPQ DI, $+128
-	JLT  grouprepeat
-	MOVL $0x00000080, DI
-
-grouprepeat:
-	LEAQ 2328(SP), AX
-	CALL ·repeatR8AVX512(SB)
-	CALL ·repeatR9AVX512(SB)
-	MOVQ R15, R11
-	MOVQ $+1, 1792(SP)
-	JMP  lanerow
+	MOVQ    DI, 1784(SP)
+	MOVL    $0x00000080, AX
+	CMPQ    AX, DI
+	CMOVQLT AX, DI
+	LEAQ    2328(SP), AX
+	CALL    ·repeatR8AVX512(SB)
+	CALL    ·repeatR9AVX512(SB)
+	MOVQ    R15, R11
+	MOVQ    $+1, 1792(SP)
+	JMP     lanerow
 
 groupodddone:
 	MOVQ 2904(SP), R8

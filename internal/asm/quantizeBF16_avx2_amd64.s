@@ -3,7 +3,7 @@
 //go:build !purego
 
 // func QuantizeWholeBF16AVX2(q *int8, x *uint16, scale *float32, recip *float32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, FMA3, MMX+
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·QuantizeWholeBF16AVX2(SB), $1008-56
 	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
 	// per call: Y15 0x80008000, Y14 table
@@ -30,18 +30,13 @@ TEXT ·QuantizeWholeBF16AVX2(SB), $1008-56
 	JEQ          longs
 
 groups:
-	MOVQ  R11, R13
 	MOVQ  R12, DI
-	IMULQ R13, DI
+	IMULQ R11, DI
 	MOVQ  R12, R11
-	JMP   groupbegin
 
-groupover:
-	TESTQ R11, R11
-	JLT   groupstaged
-	ADDQ  R11, DI
-
-groupbegin:
+groupagain:
+	XORL R13, R13
+	LEAQ ·bytes839c9385+0(SB), R15
 	CMPQ DI, $+32
 	JLT  grouptail
 	CMPQ R11, $+32
@@ -249,10 +244,14 @@ groupwhole:
 	JGE   groupnext
 	JMP   return
 
+groupover:
+	JLT  groupstaged
+	ADDQ R11, DI
+	CMPQ DI, $+32
+	JLT  grouptail
+
 grouptomeet:
 	NEGQ         R11
-	XORL         R13, R13
-	LEAQ         ·bytes839c9385+0(SB), R15
 	VBROADCASTSS (BX), Y13
 	VBROADCASTSS (R8), Y12
 	PCALIGN      $0x20
@@ -319,10 +318,12 @@ groupmeet2:
 	JLT          groupmet
 	CMPQ         R11, $-31
 	JGE          groupmeet
+	NEGQ         R11
+	SUBQ         R11, DI
+	JMP          groupnext
 
 groupmet:
 	NEGQ R11
-	JMP  groupbegin
 
 grouptail:
 	TESTQ        DI, DI
@@ -800,18 +801,16 @@ groupmeetrare:
 	NEGQ R11
 
 groupodd:
-	MOVQ DI, 400(SP)
-	CMPQ DI, $+64
-	JLT  grouprepeat
-	MOVL $0x00000040, DI
-
-grouprepeat:
-	LEAQ 416(SP), AX
-	CALL ·repeatBXAVX2(SB)
-	CALL ·repeatR8AVX2(SB)
-	MOVQ R15, R11
-	MOVQ $+1, 408(SP)
-	JMP  lanerow
+	MOVQ    DI, 400(SP)
+	MOVL    $0x00000040, AX
+	CMPQ    AX, DI
+	CMOVQLT AX, DI
+	LEAQ    416(SP), AX
+	CALL    ·repeatBXAVX2(SB)
+	CALL    ·repeatR8AVX2(SB)
+	MOVQ    R15, R11
+	MOVQ    $+1, 408(SP)
+	JMP     lanerow
 
 groupodddone:
 	MOVQ 704(SP), BX
@@ -820,7 +819,7 @@ groupodddone:
 	CMPQ DI, $+65
 	JLT  return
 	SUBQ $+64, DI
-	JMP  groupbegin
+	JMP  groupagain
 
 longstream:
 	PREFETCHT1  (DX)(CX*1)

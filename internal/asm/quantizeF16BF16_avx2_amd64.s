@@ -3,7 +3,7 @@
 //go:build !purego
 
 // func QuantizeF16BF16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, elem int32, least int32, most int32, layout int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, F16C, FMA3, MMX+
+// Requires: AVX, AVX2, CMOV, F16C, FMA3, MMX+
 TEXT ·QuantizeF16BF16AVX2(SB), $1008-72
 	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
 	// per call: Y0 least, Y0 most, Y1 0xff, Y0 And, Y0 Narrow16, Y14 NarrowU8, Y0 And, Y0 Narrow16, Y13 NarrowU8, Y12 0x80008000, Y15 table
@@ -43,18 +43,13 @@ TEXT ·QuantizeF16BF16AVX2(SB), $1008-72
 	JEQ          longs
 
 groups:
-	MOVQ  R11, R13
 	MOVQ  R12, DI
-	IMULQ R13, DI
+	IMULQ R11, DI
 	MOVQ  R12, R11
-	JMP   groupbegin
 
-groupover:
-	TESTQ R11, R11
-	JLT   groupstaged
-	ADDQ  R11, DI
-
-groupbegin:
+groupagain:
+	XORL    R13, R13
+	LEAQ    ·bytes839c9385+0(SB), R15
 	CMPQ    DI, $+32
 	JLT     grouptail
 	CMPQ    R11, $+32
@@ -131,10 +126,14 @@ groupwhole:
 	JGE   groupnext
 	JMP   return
 
+groupover:
+	JLT  groupstaged
+	ADDQ R11, DI
+	CMPQ DI, $+32
+	JLT  grouptail
+
 grouptomeet:
 	NEGQ         R11
-	XORL         R13, R13
-	LEAQ         ·bytes839c9385+0(SB), R15
 	VBROADCASTSS (BX), Y11
 	VBROADCASTSS (R8), Y10
 	PCALIGN      $0x20
@@ -211,10 +210,12 @@ stored12:
 	JLT  groupmet
 	CMPQ R11, $-31
 	JGE  groupmeet
+	NEGQ R11
+	SUBQ R11, DI
+	JMP  groupnext
 
 groupmet:
 	NEGQ R11
-	JMP  groupbegin
 
 grouptail:
 	TESTQ        DI, DI
@@ -658,18 +659,16 @@ groupmeetrare:
 	NEGQ R11
 
 groupodd:
-	MOVQ DI, 400(SP)
-	CMPQ DI, $+64
-	JLT  grouprepeat
-	MOVL $0x00000040, DI
-
-grouprepeat:
-	LEAQ 416(SP), AX
-	CALL ·repeatBXAVX2(SB)
-	CALL ·repeatR8AVX2(SB)
-	MOVQ R15, R11
-	MOVQ $+1, 408(SP)
-	JMP  lanerow
+	MOVQ    DI, 400(SP)
+	MOVL    $0x00000040, AX
+	CMPQ    AX, DI
+	CMOVQLT AX, DI
+	LEAQ    416(SP), AX
+	CALL    ·repeatBXAVX2(SB)
+	CALL    ·repeatR8AVX2(SB)
+	MOVQ    R15, R11
+	MOVQ    $+1, 408(SP)
+	JMP     lanerow
 
 groupodddone:
 	MOVQ 704(SP), BX
@@ -678,7 +677,7 @@ groupodddone:
 	CMPQ DI, $+65
 	JLT  return
 	SUBQ $+64, DI
-	JMP  groupbegin
+	JMP  groupagain
 
 longstream:
 	PREFETCHT1 (DX)(CX*1)
@@ -1229,7 +1228,7 @@ unsigned52:
 	JMP       stored54
 
 // func QuantizeZeroPointF16BF16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, elem int32, least int32, most int32, layout int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, F16C, FMA3, MMX+
+// Requires: AVX, AVX2, CMOV, F16C, FMA3, MMX+
 TEXT ·QuantizeZeroPointF16BF16AVX2(SB), $1440-80
 	// pointers: SI q, DX x, BX scale, R8 recip, R9 zeroPoint, DI elements left, R11 groups left, R12 length
 	// per call: Y0 least, Y0 most, Y1 0xff, Y0 And, Y0 Narrow16, Y14 NarrowU8, Y0 And, Y0 Narrow16, Y13 NarrowU8, Y12 0x80008000, Y15 table
@@ -1269,18 +1268,13 @@ TEXT ·QuantizeZeroPointF16BF16AVX2(SB), $1440-80
 	JEQ          longs
 
 groups:
-	MOVQ  R11, R13
 	MOVQ  R12, DI
-	IMULQ R13, DI
+	IMULQ R11, DI
 	MOVQ  R12, R11
-	JMP   groupbegin
 
-groupover:
-	TESTQ R11, R11
-	JLT   groupstaged
-	ADDQ  R11, DI
-
-groupbegin:
+groupagain:
+	XORL    R13, R13
+	LEAQ    ·bytes839c9385+0(SB), R15
 	CMPQ    DI, $+32
 	JLT     grouptail
 	CMPQ    R11, $+32
@@ -1362,10 +1356,14 @@ groupwhole:
 	JGE   groupnext
 	JMP   return
 
+groupover:
+	JLT  groupstaged
+	ADDQ R11, DI
+	CMPQ DI, $+32
+	JLT  grouptail
+
 grouptomeet:
 	NEGQ         R11
-	XORL         R13, R13
-	LEAQ         ·bytes839c9385+0(SB), R15
 	VBROADCASTSS (BX), Y11
 	VBROADCASTSS (R8), Y10
 	VBROADCASTSS (R9), Y9
@@ -1460,10 +1458,12 @@ stored12:
 	JLT  groupmet
 	CMPQ R11, $-31
 	JGE  groupmeet
+	NEGQ R11
+	SUBQ R11, DI
+	JMP  groupnext
 
 groupmet:
 	NEGQ R11
-	JMP  groupbegin
 
 grouptail:
 	TESTQ        DI, DI
@@ -1956,19 +1956,17 @@ groupmeetrare:
 	NEGQ R11
 
 groupodd:
-	MOVQ DI, 536(SP)
-	CMPQ DI, $+64
-	JLT  grouprepeat
-	MOVL $0x00000040, DI
-
-grouprepeat:
-	LEAQ 552(SP), AX
-	CALL ·repeatBXAVX2(SB)
-	CALL ·repeatR8AVX2(SB)
-	CALL ·repeatR9AVX2(SB)
-	MOVQ R15, R11
-	MOVQ $+1, 544(SP)
-	JMP  lanerow
+	MOVQ    DI, 536(SP)
+	MOVL    $0x00000040, AX
+	CMPQ    AX, DI
+	CMOVQLT AX, DI
+	LEAQ    552(SP), AX
+	CALL    ·repeatBXAVX2(SB)
+	CALL    ·repeatR8AVX2(SB)
+	CALL    ·repeatR9AVX2(SB)
+	MOVQ    R15, R11
+	MOVQ    $+1, 544(SP)
+	JMP     lanerow
 
 groupodddone:
 	MOVQ 840(SP), BX
@@ -1978,7 +1976,7 @@ groupodddone:
 	CMPQ DI, $+65
 	JLT  return
 	SUBQ $+64, DI
-	JMP  groupbegin
+	JMP  groupagain
 
 longstream:
 	PREFETCHT1 (DX)(CX*1)

@@ -3,7 +3,7 @@
 //go:build !purego
 
 // func QuantizeAVX2(q *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, layout int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, FMA3, MMX+
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·QuantizeAVX2(SB), $1072-72
 	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
 	// per call: Y15 least, Y11 most, Y14 0xff, Y0 And, Y0 Narrow16, Y12 NarrowU8, Y0 And, Y0 Narrow16, Y10 NarrowU8, Y9 0x80008000, Y13 table
@@ -35,18 +35,13 @@ TEXT ·QuantizeAVX2(SB), $1072-72
 	JEQ          short2
 
 groups:
-	MOVQ  R11, R13
 	MOVQ  R12, DI
-	IMULQ R13, DI
+	IMULQ R11, DI
 	MOVQ  R12, R11
-	JMP   groupbegin
 
-groupover:
-	TESTQ R11, R11
-	JLT   groupstaged
-	ADDQ  R11, DI
-
-groupbegin:
+groupagain:
+	XORL    R13, R13
+	LEAQ    ·bytes839c9385+0(SB), R15
 	CMPQ    DI, $+32
 	JLT     grouptail
 	CMPQ    R11, $+32
@@ -115,10 +110,14 @@ groupwhole:
 	JGE   groupnext
 	JMP   return
 
+groupover:
+	JLT  groupstaged
+	ADDQ R11, DI
+	CMPQ DI, $+32
+	JLT  grouptail
+
 grouptomeet:
 	NEGQ         R11
-	XORL         R13, R13
-	LEAQ         ·bytes839c9385+0(SB), R15
 	VBROADCASTSS (BX), Y8
 	VBROADCASTSS (R8), Y7
 	PCALIGN      $0x20
@@ -187,10 +186,12 @@ stored8:
 	JLT  groupmet
 	CMPQ R11, $-31
 	JGE  groupmeet
+	NEGQ R11
+	SUBQ R11, DI
+	JMP  groupnext
 
 groupmet:
 	NEGQ R11
-	JMP  groupbegin
 
 grouptail:
 	TESTQ        DI, DI
@@ -514,18 +515,16 @@ groupmeetrare:
 	NEGQ R11
 
 groupodd:
-	MOVQ DI, 464(SP)
-	CMPQ DI, $+64
-	JLT  grouprepeat
-	MOVL $0x00000040, DI
-
-grouprepeat:
-	LEAQ 480(SP), AX
-	CALL ·repeatBXAVX2(SB)
-	CALL ·repeatR8AVX2(SB)
-	MOVQ R15, R11
-	MOVQ $+1, 472(SP)
-	JMP  lanerow
+	MOVQ    DI, 464(SP)
+	MOVL    $0x00000040, AX
+	CMPQ    AX, DI
+	CMOVQLT AX, DI
+	LEAQ    480(SP), AX
+	CALL    ·repeatBXAVX2(SB)
+	CALL    ·repeatR8AVX2(SB)
+	MOVQ    R15, R11
+	MOVQ    $+1, 472(SP)
+	JMP     lanerow
 
 groupodddone:
 	MOVQ 768(SP), BX
@@ -534,7 +533,7 @@ groupodddone:
 	CMPQ DI, $+65
 	JLT  return
 	SUBQ $+64, DI
-	JMP  groupbegin
+	JMP  groupagain
 
 short2stream:
 	PREFETCHT1   (DX)(CX*1)
@@ -868,7 +867,7 @@ unsigned26:
 	JMP       stored28
 
 // func QuantizeZeroPointAVX2(q *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, layout int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, FMA3, MMX+
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·QuantizeZeroPointAVX2(SB), $1504-80
 	// pointers: SI q, DX x, BX scale, R8 recip, R9 zeroPoint, DI elements left, R11 groups left, R12 length
 	// per call: Y0 least, Y0 most, Y1 0xff, Y0 And, Y0 Narrow16, Y14 NarrowU8, Y0 And, Y0 Narrow16, Y13 NarrowU8, Y12 0x80008000, Y15 table
@@ -901,18 +900,13 @@ TEXT ·QuantizeZeroPointAVX2(SB), $1504-80
 	JEQ          short2
 
 groups:
-	MOVQ  R11, R13
 	MOVQ  R12, DI
-	IMULQ R13, DI
+	IMULQ R11, DI
 	MOVQ  R12, R11
-	JMP   groupbegin
 
-groupover:
-	TESTQ R11, R11
-	JLT   groupstaged
-	ADDQ  R11, DI
-
-groupbegin:
+groupagain:
+	XORL    R13, R13
+	LEAQ    ·bytes839c9385+0(SB), R15
 	CMPQ    DI, $+32
 	JLT     grouptail
 	CMPQ    R11, $+32
@@ -986,10 +980,14 @@ groupwhole:
 	JGE   groupnext
 	JMP   return
 
+groupover:
+	JLT  groupstaged
+	ADDQ R11, DI
+	CMPQ DI, $+32
+	JLT  grouptail
+
 grouptomeet:
 	NEGQ         R11
-	XORL         R13, R13
-	LEAQ         ·bytes839c9385+0(SB), R15
 	VBROADCASTSS (BX), Y11
 	VBROADCASTSS (R8), Y10
 	VBROADCASTSS (R9), Y9
@@ -1076,10 +1074,12 @@ stored8:
 	JLT  groupmet
 	CMPQ R11, $-31
 	JGE  groupmeet
+	NEGQ R11
+	SUBQ R11, DI
+	JMP  groupnext
 
 groupmet:
 	NEGQ R11
-	JMP  groupbegin
 
 grouptail:
 	TESTQ        DI, DI
@@ -1447,19 +1447,17 @@ groupmeetrare:
 	NEGQ R11
 
 groupodd:
-	MOVQ DI, 600(SP)
-	CMPQ DI, $+64
-	JLT  grouprepeat
-	MOVL $0x00000040, DI
-
-grouprepeat:
-	LEAQ 616(SP), AX
-	CALL ·repeatBXAVX2(SB)
-	CALL ·repeatR8AVX2(SB)
-	CALL ·repeatR9AVX2(SB)
-	MOVQ R15, R11
-	MOVQ $+1, 608(SP)
-	JMP  lanerow
+	MOVQ    DI, 600(SP)
+	MOVL    $0x00000040, AX
+	CMPQ    AX, DI
+	CMOVQLT AX, DI
+	LEAQ    616(SP), AX
+	CALL    ·repeatBXAVX2(SB)
+	CALL    ·repeatR8AVX2(SB)
+	CALL    ·repeatR9AVX2(SB)
+	MOVQ    R15, R11
+	MOVQ    $+1, 608(SP)
+	JMP     lanerow
 
 groupodddone:
 	MOVQ 904(SP), BX
@@ -1469,7 +1467,7 @@ groupodddone:
 	CMPQ DI, $+65
 	JLT  return
 	SUBQ $+64, DI
-	JMP  groupbegin
+	JMP  groupagain
 
 short2stream:
 	PREFETCHT1   (DX)(CX*1)
@@ -1831,7 +1829,7 @@ unsigned26:
 	JMP       stored28
 
 // func QuantizeMinvalAVX2(q *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, layout int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, FMA3, MMX+
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·QuantizeMinvalAVX2(SB), $1504-80
 	// pointers: SI q, DX x, BX scale, R8 recip, R9 minval, DI elements left, R11 groups left, R12 length
 	// per call: Y0 least, Y0 most, Y15 Narrow16, Y1 0xff, Y0 And, Y0 Narrow16, Y13 NarrowU8, Y0 And, Y0 Narrow16, Y12 NarrowU8, Y11 0x80008000, Y14 table
@@ -1865,18 +1863,13 @@ TEXT ·QuantizeMinvalAVX2(SB), $1504-80
 	JEQ          short2
 
 groups:
-	MOVQ  R11, R13
 	MOVQ  R12, DI
-	IMULQ R13, DI
+	IMULQ R11, DI
 	MOVQ  R12, R11
-	JMP   groupbegin
 
-groupover:
-	TESTQ R11, R11
-	JLT   groupstaged
-	ADDQ  R11, DI
-
-groupbegin:
+groupagain:
+	XORL    R13, R13
+	LEAQ    ·bytes839c9385+0(SB), R15
 	CMPQ    DI, $+32
 	JLT     grouptail
 	CMPQ    R11, $+32
@@ -1953,10 +1946,14 @@ groupwhole:
 	JGE   groupnext
 	JMP   return
 
+groupover:
+	JLT  groupstaged
+	ADDQ R11, DI
+	CMPQ DI, $+32
+	JLT  grouptail
+
 grouptomeet:
 	NEGQ         R11
-	XORL         R13, R13
-	LEAQ         ·bytes839c9385+0(SB), R15
 	VBROADCASTSS (BX), Y10
 	VBROADCASTSS (R8), Y9
 	VBROADCASTSS (R9), Y8
@@ -2045,10 +2042,12 @@ stored8:
 	JLT  groupmet
 	CMPQ R11, $-31
 	JGE  groupmeet
+	NEGQ R11
+	SUBQ R11, DI
+	JMP  groupnext
 
 groupmet:
 	NEGQ R11
-	JMP  groupbegin
 
 grouptail:
 	TESTQ        DI, DI
@@ -2419,19 +2418,17 @@ groupmeetrare:
 	NEGQ R11
 
 groupodd:
-	MOVQ DI, 600(SP)
-	CMPQ DI, $+64
-	JLT  grouprepeat
-	MOVL $0x00000040, DI
-
-grouprepeat:
-	LEAQ 616(SP), AX
-	CALL ·repeatBXAVX2(SB)
-	CALL ·repeatR8AVX2(SB)
-	CALL ·repeatR9AVX2(SB)
-	MOVQ R15, R11
-	MOVQ $+1, 608(SP)
-	JMP  lanerow
+	MOVQ    DI, 600(SP)
+	MOVL    $0x00000040, AX
+	CMPQ    AX, DI
+	CMOVQLT AX, DI
+	LEAQ    616(SP), AX
+	CALL    ·repeatBXAVX2(SB)
+	CALL    ·repeatR8AVX2(SB)
+	CALL    ·repeatR9AVX2(SB)
+	MOVQ    R15, R11
+	MOVQ    $+1, 608(SP)
+	JMP     lanerow
 
 groupodddone:
 	MOVQ 904(SP), BX
@@ -2441,7 +2438,7 @@ groupodddone:
 	CMPQ DI, $+65
 	JLT  return
 	SUBQ $+64, DI
-	JMP  groupbegin
+	JMP  groupagain
 
 short2stream:
 	PREFETCHT1   (DX)(CX*1)
@@ -2794,7 +2791,7 @@ unsigned26:
 	JMP       stored28
 
 // func QuantizeWholeAVX2(q *int8, x *float32, scale *float32, recip *float32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, FMA3, MMX+
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·QuantizeWholeAVX2(SB), $1072-56
 	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
 	// per call: Y15 0x80008000, Y14 table
@@ -2814,18 +2811,13 @@ TEXT ·QuantizeWholeAVX2(SB), $1072-56
 	JEQ          short2
 
 groups:
-	MOVQ  R11, R13
 	MOVQ  R12, DI
-	IMULQ R13, DI
+	IMULQ R11, DI
 	MOVQ  R12, R11
-	JMP   groupbegin
 
-groupover:
-	TESTQ R11, R11
-	JLT   groupstaged
-	ADDQ  R11, DI
-
-groupbegin:
+groupagain:
+	XORL R13, R13
+	LEAQ ·bytes839c9385+0(SB), R15
 	CMPQ DI, $+32
 	JLT  grouptail
 	CMPQ R11, $+32
@@ -3017,10 +3009,14 @@ groupwhole:
 	JGE   groupnext
 	JMP   return
 
+groupover:
+	JLT  groupstaged
+	ADDQ R11, DI
+	CMPQ DI, $+32
+	JLT  grouptail
+
 grouptomeet:
 	NEGQ         R11
-	XORL         R13, R13
-	LEAQ         ·bytes839c9385+0(SB), R15
 	VBROADCASTSS (BX), Y13
 	VBROADCASTSS (R8), Y12
 	PCALIGN      $0x20
@@ -3083,10 +3079,12 @@ groupmeet2:
 	JLT          groupmet
 	CMPQ         R11, $-31
 	JGE          groupmeet
+	NEGQ         R11
+	SUBQ         R11, DI
+	JMP          groupnext
 
 groupmet:
 	NEGQ R11
-	JMP  groupbegin
 
 grouptail:
 	TESTQ        DI, DI
@@ -3409,18 +3407,16 @@ groupmeetrare:
 	NEGQ R11
 
 groupodd:
-	MOVQ DI, 464(SP)
-	CMPQ DI, $+64
-	JLT  grouprepeat
-	MOVL $0x00000040, DI
-
-grouprepeat:
-	LEAQ 480(SP), AX
-	CALL ·repeatBXAVX2(SB)
-	CALL ·repeatR8AVX2(SB)
-	MOVQ R15, R11
-	MOVQ $+1, 472(SP)
-	JMP  lanerow
+	MOVQ    DI, 464(SP)
+	MOVL    $0x00000040, AX
+	CMPQ    AX, DI
+	CMOVQLT AX, DI
+	LEAQ    480(SP), AX
+	CALL    ·repeatBXAVX2(SB)
+	CALL    ·repeatR8AVX2(SB)
+	MOVQ    R15, R11
+	MOVQ    $+1, 472(SP)
+	JMP     lanerow
 
 groupodddone:
 	MOVQ 768(SP), BX
@@ -3429,7 +3425,7 @@ groupodddone:
 	CMPQ DI, $+65
 	JLT  return
 	SUBQ $+64, DI
-	JMP  groupbegin
+	JMP  groupagain
 
 short2stream:
 	PREFETCHT1   (DX)(CX*1)

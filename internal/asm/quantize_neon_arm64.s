@@ -375,10 +375,9 @@ groupmeetrare:
 	ADD R16>>2, R17, R12
 groupodd:
 	MOVD R0, 480(RSP)
-	CMP $32, R0
-	BLT grouprepeat
-	MOVD $32, R0
-grouprepeat:
+	MOVD $32, R16
+	CMP R16, R0
+	CSEL LE, R0, R16, R0
 	ADD $640, RSP, R16
 	CALL ·repeatR3NEON(SB)
 	CALL ·repeatR4NEON(SB)
@@ -962,10 +961,9 @@ groupmeetrare:
 	ADD R16>>2, R17, R12
 groupodd:
 	MOVD R0, 552(RSP)
-	CMP $32, R0
-	BLT grouprepeat
-	MOVD $32, R0
-grouprepeat:
+	MOVD $32, R16
+	CMP R16, R0
+	CSEL LE, R0, R16, R0
 	ADD $784, RSP, R16
 	CALL ·repeatR3NEON(SB)
 	CALL ·repeatR4NEON(SB)
@@ -1572,10 +1570,9 @@ groupmeetrare:
 	ADD R16>>2, R17, R12
 groupodd:
 	MOVD R0, 552(RSP)
-	CMP $32, R0
-	BLT grouprepeat
-	MOVD $32, R0
-grouprepeat:
+	MOVD $32, R16
+	CMP R16, R0
+	CSEL LE, R0, R16, R0
 	ADD $784, RSP, R16
 	CALL ·repeatR3NEON(SB)
 	CALL ·repeatR4NEON(SB)
@@ -2040,10 +2037,9 @@ groupmeetrare:
 	ADD R16>>2, R17, R12
 groupodd:
 	MOVD R0, 480(RSP)
-	CMP $32, R0
-	BLT grouprepeat
-	MOVD $32, R0
-grouprepeat:
+	MOVD $32, R16
+	CMP R16, R0
+	CSEL LE, R0, R16, R0
 	ADD $640, RSP, R16
 	CALL ·repeatR3NEON(SB)
 	CALL ·repeatR4NEON(SB)

@@ -3,7 +3,7 @@
 //go:build !purego
 
 // func QuantizeFpAVX2(q *uint8, x *float32, scale *float32, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, layout int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, FMA3, MMX+
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·QuantizeFpAVX2(SB), $1072-80
 	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
 	// per call: Y15 least, Y14 ruler, Y13 weights, Y12 top, Y11 0x7f800000, Y10 0x7fffffff, Y9 table
@@ -30,18 +30,13 @@ TEXT ·QuantizeFpAVX2(SB), $1072-80
 	JEQ          short2
 
 groups:
-	MOVQ  R11, R13
 	MOVQ  R12, DI
-	IMULQ R13, DI
+	IMULQ R11, DI
 	MOVQ  R12, R11
-	JMP   groupbegin
 
-groupover:
-	TESTQ R11, R11
-	JLT   groupstaged
-	ADDQ  R11, DI
-
-groupbegin:
+groupagain:
+	XORL R13, R13
+	LEAQ ·bytes839c9385+0(SB), R15
 	CMPQ DI, $+32
 	JLT  grouptail
 	CMPQ R11, $+32
@@ -133,10 +128,14 @@ groupwhole:
 	JGE   groupnext
 	JMP   return
 
+groupover:
+	JLT  groupstaged
+	ADDQ R11, DI
+	CMPQ DI, $+32
+	JLT  grouptail
+
 grouptomeet:
 	NEGQ         R11
-	XORL         R13, R13
-	LEAQ         ·bytes839c9385+0(SB), R15
 	VBROADCASTSS (BX), Y8
 	VBROADCASTSS (R8), Y7
 	PCALIGN      $0x20
@@ -237,10 +236,12 @@ stored6:
 	JLT  groupmet
 	CMPQ R11, $-31
 	JGE  groupmeet
+	NEGQ R11
+	SUBQ R11, DI
+	JMP  groupnext
 
 groupmet:
 	NEGQ R11
-	JMP  groupbegin
 
 grouptail:
 	TESTQ        DI, DI
@@ -630,18 +631,16 @@ groupmeetrare:
 	NEGQ R11
 
 groupodd:
-	MOVQ DI, 464(SP)
-	CMPQ DI, $+64
-	JLT  grouprepeat
-	MOVL $0x00000040, DI
-
-grouprepeat:
-	LEAQ 480(SP), AX
-	CALL ·repeatBXAVX2(SB)
-	CALL ·repeatR8AVX2(SB)
-	MOVQ R15, R11
-	MOVQ $+1, 472(SP)
-	JMP  lanerow
+	MOVQ    DI, 464(SP)
+	MOVL    $0x00000040, AX
+	CMPQ    AX, DI
+	CMOVQLT AX, DI
+	LEAQ    480(SP), AX
+	CALL    ·repeatBXAVX2(SB)
+	CALL    ·repeatR8AVX2(SB)
+	MOVQ    R15, R11
+	MOVQ    $+1, 472(SP)
+	JMP     lanerow
 
 groupodddone:
 	MOVQ 768(SP), BX
@@ -650,7 +649,7 @@ groupodddone:
 	CMPQ DI, $+65
 	JLT  return
 	SUBQ $+64, DI
-	JMP  groupbegin
+	JMP  groupagain
 
 short2stream:
 	PREFETCHT1   (DX)(CX*1)
@@ -985,7 +984,7 @@ listed20:
 	JMP     stored21
 
 // func QuantizeFpPowerOfTwoAVX2(q *uint8, x *float32, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, layout int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, FMA3, MMX+
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·QuantizeFpPowerOfTwoAVX2(SB), $640-72
 	// pointers: SI q, DX x, BX recip, DI elements left, R11 groups left, R12 length
 	// per call: Y15 least, Y14 ruler, Y13 weights, Y12 top, Y11 0x7f800000, Y10 0x7fffffff, Y9 table, Y8 0x80808080
@@ -1011,18 +1010,13 @@ TEXT ·QuantizeFpPowerOfTwoAVX2(SB), $640-72
 	JEQ          short2
 
 groups:
-	MOVQ  R11, R13
 	MOVQ  R12, DI
-	IMULQ R13, DI
+	IMULQ R11, DI
 	MOVQ  R12, R11
-	JMP   groupbegin
 
-groupover:
-	TESTQ R11, R11
-	JLT   groupstaged
-	ADDQ  R11, DI
-
-groupbegin:
+groupagain:
+	XORL R13, R13
+	LEAQ ·bytes839c9385+0(SB), R15
 	CMPQ DI, $+32
 	JLT  grouptail
 	CMPQ R11, $+32
@@ -1099,10 +1093,14 @@ groupwhole:
 	JGE   groupnext
 	JMP   return
 
+groupover:
+	JLT  groupstaged
+	ADDQ R11, DI
+	CMPQ DI, $+32
+	JLT  grouptail
+
 grouptomeet:
 	NEGQ         R11
-	XORL         R13, R13
-	LEAQ         ·bytes839c9385+0(SB), R15
 	VBROADCASTSS (BX), Y7
 	PCALIGN      $0x20
 
@@ -1176,10 +1174,12 @@ stored6:
 	JLT  groupmet
 	CMPQ R11, $-31
 	JGE  groupmeet
+	NEGQ R11
+	SUBQ R11, DI
+	JMP  groupnext
 
 groupmet:
 	NEGQ R11
-	JMP  groupbegin
 
 grouptail:
 	TESTQ        DI, DI
@@ -1499,17 +1499,15 @@ groupmeetrare:
 	NEGQ R11
 
 groupodd:
-	MOVQ DI, 328(SP)
-	CMPQ DI, $+64
-	JLT  grouprepeat
-	MOVL $0x00000040, DI
-
-grouprepeat:
-	LEAQ 344(SP), AX
-	CALL ·repeatBXAVX2(SB)
-	MOVQ R15, R11
-	MOVQ $+1, 336(SP)
-	JMP  lanerow
+	MOVQ    DI, 328(SP)
+	MOVL    $0x00000040, AX
+	CMPQ    AX, DI
+	CMOVQLT AX, DI
+	LEAQ    344(SP), AX
+	CALL    ·repeatBXAVX2(SB)
+	MOVQ    R15, R11
+	MOVQ    $+1, 336(SP)
+	JMP     lanerow
 
 groupodddone:
 	MOVQ 632(SP), BX
@@ -1517,7 +1515,7 @@ groupodddone:
 	CMPQ DI, $+65
 	JLT  return
 	SUBQ $+64, DI
-	JMP  groupbegin
+	JMP  groupagain
 
 short2stream:
 	PREFETCHT1   (DX)(CX*1)
@@ -1829,7 +1827,7 @@ listed20:
 	JMP     stored21
 
 // func QuantizeE2M1AVX2(q *uint8, x *float32, scale *float32, recip *float32, instead float32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, FMA3, MMX+
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·QuantizeE2M1AVX2(SB), $1056-64
 	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
 	// per call: Y15 0x3f800000, Y14 0x4a80fed6, Y13 0x7f800000, Y12 0x7fffffff, Y11 0x401000, Y10 table, Y9 0x10011001
@@ -1855,18 +1853,13 @@ TEXT ·QuantizeE2M1AVX2(SB), $1056-64
 	JEQ          short2
 
 groups:
-	MOVQ  R11, R13
 	MOVQ  R12, DI
-	IMULQ R13, DI
+	IMULQ R11, DI
 	MOVQ  R12, R11
-	JMP   groupbegin
 
-groupover:
-	TESTQ R11, R11
-	JLT   groupstaged
-	ADDQ  R11, DI
-
-groupbegin:
+groupagain:
+	XORL R13, R13
+	LEAQ ·bytes839c9385+0(SB), R15
 	CMPQ DI, $+32
 	JLT  grouptail
 	CMPQ R11, $+32
@@ -1958,10 +1951,14 @@ groupwhole:
 	JGE   groupnext
 	JMP   return
 
+groupover:
+	JLT  groupstaged
+	ADDQ R11, DI
+	CMPQ DI, $+32
+	JLT  grouptail
+
 grouptomeet:
 	NEGQ         R11
-	XORL         R13, R13
-	LEAQ         ·bytes839c9385+0(SB), R15
 	VBROADCASTSS (BX), Y8
 	VBROADCASTSS (R8), Y7
 	PCALIGN      $0x20
@@ -2061,10 +2058,12 @@ groupmeet3:
 	JLT          groupmet
 	CMPQ         R11, $-31
 	JGE          groupmeet
+	NEGQ         R11
+	SUBQ         R11, DI
+	JMP          groupnext
 
 groupmet:
 	NEGQ R11
-	JMP  groupbegin
 
 grouptail:
 	TESTQ        DI, DI
@@ -2403,18 +2402,16 @@ groupmeetrare:
 	NEGQ R11
 
 groupodd:
-	MOVQ DI, 448(SP)
-	CMPQ DI, $+64
-	JLT  grouprepeat
-	MOVL $0x00000040, DI
-
-grouprepeat:
-	LEAQ 464(SP), AX
-	CALL ·repeatBXAVX2(SB)
-	CALL ·repeatR8AVX2(SB)
-	MOVQ R15, R11
-	MOVQ $+1, 456(SP)
-	JMP  lanerow
+	MOVQ    DI, 448(SP)
+	MOVL    $0x00000040, AX
+	CMPQ    AX, DI
+	CMOVQLT AX, DI
+	LEAQ    464(SP), AX
+	CALL    ·repeatBXAVX2(SB)
+	CALL    ·repeatR8AVX2(SB)
+	MOVQ    R15, R11
+	MOVQ    $+1, 456(SP)
+	JMP     lanerow
 
 groupodddone:
 	MOVQ 752(SP), BX
@@ -2423,7 +2420,7 @@ groupodddone:
 	CMPQ DI, $+65
 	JLT  return
 	SUBQ $+64, DI
-	JMP  groupbegin
+	JMP  groupagain
 
 short2stream:
 	PREFETCHT1   (DX)(CX*1)
@@ -2610,7 +2607,7 @@ rare:
 	JMP          groupback
 
 // func QuantizeE2M1PowerOfTwoAVX2(q *uint8, x *float32, factor *float32, instead float32, tie float32, flip int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, FMA3, MMX+
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·QuantizeE2M1PowerOfTwoAVX2(SB), $624-64
 	// pointers: SI q, DX x, BX factor, DI elements left, R11 groups left, R12 length
 	// per call: Y15 0x0, Y14 tie, Y13 flip, Y12 0xff02, Y11 0x7f800000, Y10 0x3f80ff02, Y9 0x7fffffff, Y8 0x401000
@@ -2636,18 +2633,13 @@ TEXT ·QuantizeE2M1PowerOfTwoAVX2(SB), $624-64
 	JEQ          short2
 
 groups:
-	MOVQ  R11, R13
 	MOVQ  R12, DI
-	IMULQ R13, DI
+	IMULQ R11, DI
 	MOVQ  R12, R11
-	JMP   groupbegin
 
-groupover:
-	TESTQ R11, R11
-	JLT   groupstaged
-	ADDQ  R11, DI
-
-groupbegin:
+groupagain:
+	XORL R13, R13
+	LEAQ ·bytes839c9385+0(SB), R15
 	CMPQ DI, $+32
 	JLT  grouptail
 	CMPQ R11, $+32
@@ -2736,10 +2728,14 @@ groupwhole:
 	JGE   groupnext
 	JMP   return
 
+groupover:
+	JLT  groupstaged
+	ADDQ R11, DI
+	CMPQ DI, $+32
+	JLT  grouptail
+
 grouptomeet:
 	NEGQ         R11
-	XORL         R13, R13
-	LEAQ         ·bytes839c9385+0(SB), R15
 	VBROADCASTSS (BX), Y7
 	PCALIGN      $0x20
 
@@ -2824,10 +2820,12 @@ groupmeet2:
 	JLT          groupmet
 	CMPQ         R11, $-31
 	JGE          groupmeet
+	NEGQ         R11
+	SUBQ         R11, DI
+	JMP          groupnext
 
 groupmet:
 	NEGQ R11
-	JMP  groupbegin
 
 grouptail:
 	TESTQ        DI, DI
@@ -3132,17 +3130,15 @@ groupmeetrare:
 	NEGQ R11
 
 groupodd:
-	MOVQ DI, 312(SP)
-	CMPQ DI, $+64
-	JLT  grouprepeat
-	MOVL $0x00000040, DI
-
-grouprepeat:
-	LEAQ 328(SP), AX
-	CALL ·repeatBXAVX2(SB)
-	MOVQ R15, R11
-	MOVQ $+1, 320(SP)
-	JMP  lanerow
+	MOVQ    DI, 312(SP)
+	MOVL    $0x00000040, AX
+	CMPQ    AX, DI
+	CMOVQLT AX, DI
+	LEAQ    328(SP), AX
+	CALL    ·repeatBXAVX2(SB)
+	MOVQ    R15, R11
+	MOVQ    $+1, 320(SP)
+	JMP     lanerow
 
 groupodddone:
 	MOVQ 616(SP), BX
@@ -3150,7 +3146,7 @@ groupodddone:
 	CMPQ DI, $+65
 	JLT  return
 	SUBQ $+64, DI
-	JMP  groupbegin
+	JMP  groupagain
 
 short2stream:
 	PREFETCHT1   (DX)(CX*1)

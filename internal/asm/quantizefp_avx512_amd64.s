@@ -1201,18 +1201,16 @@ groupmeetrare:
 	SHRQ $0x02, R11
 
 groupodd:
-	MOVQ DI, 1520(SP)
-	CMPQ DI, $+128
-	JLT  grouprepeat
-	MOVL $0x00000080, DI
-
-grouprepeat:
-	LEAQ 2064(SP), AX
-	CALL ·repeatBXAVX512(SB)
-	CALL ·repeatR8AVX512(SB)
-	MOVQ R15, R11
-	MOVQ $+1, 1528(SP)
-	JMP  lanerow
+	MOVQ    DI, 1520(SP)
+	MOVL    $0x00000080, AX
+	CMPQ    AX, DI
+	CMOVQLT AX, DI
+	LEAQ    2064(SP), AX
+	CALL    ·repeatBXAVX512(SB)
+	CALL    ·repeatR8AVX512(SB)
+	MOVQ    R15, R11
+	MOVQ    $+1, 1528(SP)
+	JMP     lanerow
 
 groupodddone:
 	MOVQ 2640(SP), BX
@@ -2735,17 +2733,15 @@ groupmeetrare:
 	SHRQ $0x02, R11
 
 groupodd:
-	MOVQ DI, 1256(SP)
-	CMPQ DI, $+128
-	JLT  grouprepeat
-	MOVL $0x00000080, DI
-
-grouprepeat:
-	LEAQ 1536(SP), AX
-	CALL ·repeatBXAVX512(SB)
-	MOVQ R15, R11
-	MOVQ $+1, 1264(SP)
-	JMP  lanerow
+	MOVQ    DI, 1256(SP)
+	MOVL    $0x00000080, AX
+	CMPQ    AX, DI
+	CMOVQLT AX, DI
+	LEAQ    1536(SP), AX
+	CALL    ·repeatBXAVX512(SB)
+	MOVQ    R15, R11
+	MOVQ    $+1, 1264(SP)
+	JMP     lanerow
 
 groupodddone:
 	MOVQ 2112(SP), BX
@@ -4263,18 +4259,16 @@ groupmeetrare:
 	SHRQ $0x02, R11
 
 groupodd:
-	MOVQ DI, 1488(SP)
-	CMPQ DI, $+128
-	JLT  grouprepeat
-	MOVL $0x00000080, DI
-
-grouprepeat:
-	LEAQ 2032(SP), AX
-	CALL ·repeatBXAVX512(SB)
-	CALL ·repeatR8AVX512(SB)
-	MOVQ R15, R11
-	MOVQ $+1, 1496(SP)
-	JMP  lanerow
+	MOVQ    DI, 1488(SP)
+	MOVL    $0x00000080, AX
+	CMPQ    AX, DI
+	CMOVQLT AX, DI
+	LEAQ    2032(SP), AX
+	CALL    ·repeatBXAVX512(SB)
+	CALL    ·repeatR8AVX512(SB)
+	MOVQ    R15, R11
+	MOVQ    $+1, 1496(SP)
+	JMP     lanerow
 
 groupodddone:
 	MOVQ 2608(SP), BX
@@ -5530,17 +5524,15 @@ groupmeetrare:
 	SHRQ $0x02, R11
 
 groupodd:
-	MOVQ DI, 1224(SP)
-	CMPQ DI, $+128
-	JLT  grouprepeat
-	MOVL $0x00000080, DI
-
-grouprepeat:
-	LEAQ 1504(SP), AX
-	CALL ·repeatBXAVX512(SB)
-	MOVQ R15, R11
-	MOVQ $+1, 1232(SP)
-	JMP  lanerow
+	MOVQ    DI, 1224(SP)
+	MOVL    $0x00000080, AX
+	CMPQ    AX, DI
+	CMOVQLT AX, DI
+	LEAQ    1504(SP), AX
+	CALL    ·repeatBXAVX512(SB)
+	MOVQ    R15, R11
+	MOVQ    $+1, 1232(SP)
+	JMP     lanerow
 
 groupodddone:
 	MOVQ 2080(SP), BX

@@ -433,10 +433,9 @@ groupmeetrare:
 	ADD R16>>2, R17, R12
 groupodd:
 	MOVD R0, 480(RSP)
-	CMP $32, R0
-	BLT grouprepeat
-	MOVD $32, R0
-grouprepeat:
+	MOVD $32, R16
+	CMP R16, R0
+	CSEL LE, R0, R16, R0
 	ADD $640, RSP, R16
 	CALL ·repeatR3NEON(SB)
 	CALL ·repeatR4NEON(SB)
@@ -966,10 +965,9 @@ groupmeetrare:
 	ADD R16>>2, R17, R12
 groupodd:
 	MOVD R0, 408(RSP)
-	CMP $32, R0
-	BLT grouprepeat
-	MOVD $32, R0
-grouprepeat:
+	MOVD $32, R16
+	CMP R16, R0
+	CSEL LE, R0, R16, R0
 	ADD $496, RSP, R16
 	CALL ·repeatR3NEON(SB)
 	MOVD R15, R12
@@ -1476,10 +1474,9 @@ groupmeetrare:
 	ADD R16>>2, R17, R12
 groupodd:
 	MOVD R0, 480(RSP)
-	CMP $32, R0
-	BLT grouprepeat
-	MOVD $32, R0
-grouprepeat:
+	MOVD $32, R16
+	CMP R16, R0
+	CSEL LE, R0, R16, R0
 	ADD $640, RSP, R16
 	CALL ·repeatR3NEON(SB)
 	CALL ·repeatR4NEON(SB)
@@ -1948,10 +1945,9 @@ groupmeetrare:
 	ADD R16>>2, R17, R12
 groupodd:
 	MOVD R0, 408(RSP)
-	CMP $32, R0
-	BLT grouprepeat
-	MOVD $32, R0
-grouprepeat:
+	MOVD $32, R16
+	CMP R16, R0
+	CSEL LE, R0, R16, R0
 	ADD $496, RSP, R16
 	CALL ·repeatR3NEON(SB)
 	MOVD R15, R12

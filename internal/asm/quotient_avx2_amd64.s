@@ -3,7 +3,7 @@
 //go:build !purego
 
 // func QuotientAVX2(y *float32, x *float32, scale *float32, recip *float32, offset *float32, keep int32, nan float32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, FMA3, MMX+
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·QuotientAVX2(SB), $1984-72
 	// pointers: SI y, DX x, BX scale, R8 recip, R9 offset, DI elements left, R11 groups left, R12 length
 	// per call: Y15 keep, Y0 0xffffffff, Y14 Xor
@@ -25,18 +25,13 @@ TEXT ·QuotientAVX2(SB), $1984-72
 	JEQ          short2
 
 groups:
-	MOVQ  R11, R13
 	MOVQ  R12, DI
-	IMULQ R13, DI
+	IMULQ R11, DI
 	MOVQ  R12, R11
-	JMP   groupbegin
 
-groupover:
-	TESTQ R11, R11
-	JLT   groupstaged
-	ADDQ  R11, DI
-
-groupbegin:
+groupagain:
+	XORL R13, R13
+	LEAQ ·bytes839c9385+0(SB), R15
 	CMPQ DI, $+32
 	JLT  grouptail
 	CMPQ R11, $+32
@@ -121,10 +116,14 @@ groupwhole:
 	JGE   groupnext
 	JMP   return
 
+groupover:
+	JLT  groupstaged
+	ADDQ R11, DI
+	CMPQ DI, $+32
+	JLT  grouptail
+
 grouptomeet:
 	NEGQ    R11
-	XORL    R13, R13
-	LEAQ    ·bytes839c9385+0(SB), R15
 	PCALIGN $0x20
 
 groupmeet:
@@ -210,10 +209,12 @@ groupmeet2:
 	JLT          groupmet
 	CMPQ         R11, $-31
 	JGE          groupmeet
+	NEGQ         R11
+	SUBQ         R11, DI
+	JMP          groupnext
 
 groupmet:
 	NEGQ R11
-	JMP  groupbegin
 
 grouptail:
 	TESTQ        DI, DI
@@ -524,19 +525,17 @@ groupmeetrare:
 	NEGQ R11
 
 groupodd:
-	MOVQ DI, 1080(SP)
-	CMPQ DI, $+64
-	JLT  grouprepeat
-	MOVL $0x00000040, DI
-
-grouprepeat:
-	LEAQ 1096(SP), AX
-	CALL ·repeatBXAVX2(SB)
-	CALL ·repeatR8AVX2(SB)
-	CALL ·repeatR9AVX2(SB)
-	MOVQ R15, R11
-	MOVQ $+1, 1088(SP)
-	JMP  lanerow
+	MOVQ    DI, 1080(SP)
+	MOVL    $0x00000040, AX
+	CMPQ    AX, DI
+	CMOVQLT AX, DI
+	LEAQ    1096(SP), AX
+	CALL    ·repeatBXAVX2(SB)
+	CALL    ·repeatR8AVX2(SB)
+	CALL    ·repeatR9AVX2(SB)
+	MOVQ    R15, R11
+	MOVQ    $+1, 1088(SP)
+	JMP     lanerow
 
 groupodddone:
 	MOVQ 1384(SP), BX
@@ -546,7 +545,7 @@ groupodddone:
 	CMPQ DI, $+65
 	JLT  return
 	SUBQ $+64, DI
-	JMP  groupbegin
+	JMP  groupagain
 
 short2stream:
 	PREFETCHT1   (DX)(CX*1)
@@ -687,7 +686,7 @@ rare:
 	JMP          groupback
 
 // func ProductAVX2(y *float32, x *float32, factor *float32, zero float32, nan float32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, MMX+
+// Requires: AVX, AVX2, CMOV, MMX+
 TEXT ·ProductAVX2(SB), $736-56
 	// pointers: SI y, DX x, BX factor, DI elements left, R11 groups left, R12 length
 	// per call: Y15 zero
@@ -705,18 +704,13 @@ TEXT ·ProductAVX2(SB), $736-56
 	JEQ          short2
 
 groups:
-	MOVQ  R11, R13
 	MOVQ  R12, DI
-	IMULQ R13, DI
+	IMULQ R11, DI
 	MOVQ  R12, R11
-	JMP   groupbegin
 
-groupover:
-	TESTQ R11, R11
-	JLT   groupstaged
-	ADDQ  R11, DI
-
-groupbegin:
+groupagain:
+	XORL R13, R13
+	LEAQ ·bytes839c9385+0(SB), R15
 	CMPQ DI, $+32
 	JLT  grouptail
 	CMPQ R11, $+32
@@ -765,10 +759,14 @@ groupwhole:
 	JGE   groupnext
 	JMP   return
 
+groupover:
+	JLT  groupstaged
+	ADDQ R11, DI
+	CMPQ DI, $+32
+	JLT  grouptail
+
 grouptomeet:
 	NEGQ         R11
-	XORL         R13, R13
-	LEAQ         ·bytes839c9385+0(SB), R15
 	VBROADCASTSS (BX), Y14
 	PCALIGN      $0x20
 
@@ -813,10 +811,12 @@ groupmeet2:
 	JLT       groupmet
 	CMPQ      R11, $-31
 	JGE       groupmeet
+	NEGQ      R11
+	SUBQ      R11, DI
+	JMP       groupnext
 
 groupmet:
 	NEGQ R11
-	JMP  groupbegin
 
 grouptail:
 	TESTQ        DI, DI
@@ -1001,17 +1001,15 @@ groupmeetrare:
 	NEGQ R11
 
 groupodd:
-	MOVQ DI, 424(SP)
-	CMPQ DI, $+64
-	JLT  grouprepeat
-	MOVL $0x00000040, DI
-
-grouprepeat:
-	LEAQ 440(SP), AX
-	CALL ·repeatBXAVX2(SB)
-	MOVQ R15, R11
-	MOVQ $+1, 432(SP)
-	JMP  lanerow
+	MOVQ    DI, 424(SP)
+	MOVL    $0x00000040, AX
+	CMPQ    AX, DI
+	CMOVQLT AX, DI
+	LEAQ    440(SP), AX
+	CALL    ·repeatBXAVX2(SB)
+	MOVQ    R15, R11
+	MOVQ    $+1, 432(SP)
+	JMP     lanerow
 
 groupodddone:
 	MOVQ 728(SP), BX
@@ -1019,7 +1017,7 @@ groupodddone:
 	CMPQ DI, $+65
 	JLT  return
 	SUBQ $+64, DI
-	JMP  groupbegin
+	JMP  groupagain
 
 short2stream:
 	PREFETCHT1   (DX)(CX*1)

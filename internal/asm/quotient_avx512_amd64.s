@@ -983,19 +983,17 @@ groupmeetrare:
 	SHRQ $0x02, R11
 
 groupodd:
-	MOVQ DI, 1976(SP)
-	CMPQ DI, $+128
-	JLT  grouprepeat
-	MOVL $0x00000080, DI
-
-grouprepeat:
-	LEAQ 2784(SP), AX
-	CALL ·repeatBXAVX512(SB)
-	CALL ·repeatR8AVX512(SB)
-	CALL ·repeatR9AVX512(SB)
-	MOVQ R15, R11
-	MOVQ $+1, 1984(SP)
-	JMP  lanerow
+	MOVQ    DI, 1976(SP)
+	MOVL    $0x00000080, AX
+	CMPQ    AX, DI
+	CMOVQLT AX, DI
+	LEAQ    2784(SP), AX
+	CALL    ·repeatBXAVX512(SB)
+	CALL    ·repeatR8AVX512(SB)
+	CALL    ·repeatR9AVX512(SB)
+	MOVQ    R15, R11
+	MOVQ    $+1, 1984(SP)
+	JMP     lanerow
 
 groupodddone:
 	MOVQ 3360(SP), BX
@@ -1810,17 +1808,15 @@ groupmeetrare:
 	SHRQ $0x02, R11
 
 groupodd:
-	MOVQ DI, 1448(SP)
-	CMPQ DI, $+128
-	JLT  grouprepeat
-	MOVL $0x00000080, DI
-
-grouprepeat:
-	LEAQ 1728(SP), AX
-	CALL ·repeatBXAVX512(SB)
-	MOVQ R15, R11
-	MOVQ $+1, 1456(SP)
-	JMP  lanerow
+	MOVQ    DI, 1448(SP)
+	MOVL    $0x00000080, AX
+	CMPQ    AX, DI
+	CMOVQLT AX, DI
+	LEAQ    1728(SP), AX
+	CALL    ·repeatBXAVX512(SB)
+	MOVQ    R15, R11
+	MOVQ    $+1, 1456(SP)
+	JMP     lanerow
 
 groupodddone:
 	MOVQ 2304(SP), BX

@@ -349,10 +349,9 @@ groupmeetrare:
 	ADD R16>>2, R17, R12
 groupodd:
 	MOVD R0, 600(RSP)
-	CMP $32, R0
-	BLT grouprepeat
-	MOVD $32, R0
-grouprepeat:
+	MOVD $32, R16
+	CMP R16, R0
+	CSEL LE, R0, R16, R0
 	ADD $832, RSP, R16
 	CALL ·repeatR3NEON(SB)
 	CALL ·repeatR4NEON(SB)
@@ -654,10 +653,9 @@ groupmeetrare:
 	ADD R16>>2, R17, R12
 groupodd:
 	MOVD R0, 456(RSP)
-	CMP $32, R0
-	BLT grouprepeat
-	MOVD $32, R0
-grouprepeat:
+	MOVD $32, R16
+	CMP R16, R0
+	CSEL LE, R0, R16, R0
 	ADD $544, RSP, R16
 	CALL ·repeatR3NEON(SB)
 	MOVD R15, R12

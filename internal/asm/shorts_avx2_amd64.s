@@ -3,7 +3,7 @@
 //go:build !purego
 
 // func QuantizeShortAVX2(q *uint16, x *float32, scale *float32, recip *float32, zero *float32, minval *float32, least float32, most float32, groups int, length int)
-// Requires: AVX, AVX2, FMA3
+// Requires: AVX, AVX2, CMOV, FMA3
 TEXT ·QuantizeShortAVX2(SB), $2480-72
 	// pointers: SI q, DX x, BX scale, R8 recip, R9 zero, R10 minval, DI elements left, R11 groups left, R12 length
 	// per call: Y15 least, Y14 most, Y13 0xffff
@@ -26,18 +26,13 @@ TEXT ·QuantizeShortAVX2(SB), $2480-72
 	JEQ          short2
 
 groups:
-	MOVQ  R11, R13
 	MOVQ  R12, DI
-	IMULQ R13, DI
+	IMULQ R11, DI
 	MOVQ  R12, R11
-	JMP   groupbegin
 
-groupover:
-	TESTQ R11, R11
-	JLT   groupstaged
-	ADDQ  R11, DI
-
-groupbegin:
+groupagain:
+	XORL R13, R13
+	LEAQ ·bytes839c9385+0(SB), R15
 	CMPQ DI, $+32
 	JLT  grouptail
 	CMPQ R11, $+32
@@ -125,10 +120,14 @@ groupback:
 	JGE   groupnext
 	JMP   groupdone
 
+groupover:
+	JLT  groupstaged
+	ADDQ R11, DI
+	CMPQ DI, $+32
+	JLT  grouptail
+
 grouptomeet:
 	NEGQ    R11
-	XORL    R13, R13
-	LEAQ    ·bytes839c9385+0(SB), R15
 	PCALIGN $0x20
 
 groupmeet:
@@ -229,10 +228,12 @@ groupmeet2:
 	JLT          groupmet
 	CMPQ         R11, $-31
 	JGE          groupmeet
+	NEGQ         R11
+	SUBQ         R11, DI
+	JMP          groupnext
 
 groupmet:
 	NEGQ R11
-	JMP  groupbegin
 
 grouptail:
 	TESTQ        DI, DI
@@ -506,20 +507,18 @@ groupmeetrare:
 	NEGQ R11
 
 groupodd:
-	MOVQ DI, 1280(SP)
-	CMPQ DI, $+64
-	JLT  grouprepeat
-	MOVL $0x00000040, DI
-
-grouprepeat:
-	LEAQ 1296(SP), AX
-	CALL ·repeatBXAVX2(SB)
-	CALL ·repeatR8AVX2(SB)
-	CALL ·repeatR9AVX2(SB)
-	CALL ·repeatR10AVX2(SB)
-	MOVQ R15, R11
-	MOVQ $+1, 1288(SP)
-	JMP  lanerow
+	MOVQ    DI, 1280(SP)
+	MOVL    $0x00000040, AX
+	CMPQ    AX, DI
+	CMOVQLT AX, DI
+	LEAQ    1296(SP), AX
+	CALL    ·repeatBXAVX2(SB)
+	CALL    ·repeatR8AVX2(SB)
+	CALL    ·repeatR9AVX2(SB)
+	CALL    ·repeatR10AVX2(SB)
+	MOVQ    R15, R11
+	MOVQ    $+1, 1288(SP)
+	JMP     lanerow
 
 groupodddone:
 	MOVQ 1584(SP), BX
@@ -530,7 +529,7 @@ groupodddone:
 	CMPQ DI, $+65
 	JLT  groupdone
 	SUBQ $+64, DI
-	JMP  groupbegin
+	JMP  groupagain
 
 short2rare:
 	MOVQ $+2, 760(SP)
@@ -633,7 +632,7 @@ rare:
 	JMP          groupback
 
 // func DequantizeShortAVX2(y *float32, q *uint16, scale *float32, zero *float32, minval *float32, sign int32, groups int, length int)
-// Requires: AVX, AVX2
+// Requires: AVX, AVX2, CMOV
 TEXT ·DequantizeShortAVX2(SB), $1536-64
 	// pointers: SI y, DX q, BX scale, R8 zero, R9 minval, DI elements left, R11 groups left, R12 length
 	// per call: Y15 sign
@@ -653,18 +652,13 @@ TEXT ·DequantizeShortAVX2(SB), $1536-64
 	JEQ          short2
 
 groups:
-	MOVQ  R11, R13
 	MOVQ  R12, DI
-	IMULQ R13, DI
+	IMULQ R11, DI
 	MOVQ  R12, R11
-	JMP   groupbegin
 
-groupover:
-	TESTQ R11, R11
-	JLT   groupstaged
-	ADDQ  R11, DI
-
-groupbegin:
+groupagain:
+	XORL R13, R13
+	LEAQ ·bytes839c9385+0(SB), R15
 	CMPQ DI, $+32
 	JLT  grouptail
 	CMPQ R11, $+32
@@ -724,10 +718,14 @@ grouploop:
 	JGE       groupnext
 	JMP       groupdone
 
+groupover:
+	JLT  groupstaged
+	ADDQ R11, DI
+	CMPQ DI, $+32
+	JLT  grouptail
+
 grouptomeet:
 	NEGQ         R11
-	XORL         R13, R13
-	LEAQ         ·bytes839c9385+0(SB), R15
 	VBROADCASTSS (BX), Y14
 	VBROADCASTSS (R8), Y13
 	VBROADCASTSS (R9), Y12
@@ -788,19 +786,25 @@ groupmeet2:
 	VMOVUPS   Y0, 96(SI)
 	SUBQ      $-128, SI
 	ADDQ      $+64, DX
-	LEAQ      (BX)(R13*4), BX
-	LEAQ      (R8)(R13*4), R8
-	LEAQ      (R9)(R13*4), R9
-	XORL      R13, R13
 	SUBQ      $+32, DI
 	CMPQ      DI, $+32
 	JLT       groupmet
 	CMPQ      R11, $-31
 	JGE       groupmeet
+	NEGQ      R11
+	LEAQ      (BX)(R13*4), BX
+	LEAQ      (R8)(R13*4), R8
+	LEAQ      (R9)(R13*4), R9
+	XORL      R13, R13
+	SUBQ      R11, DI
+	JMP       groupnext
 
 groupmet:
 	NEGQ R11
-	JMP  groupbegin
+	LEAQ (BX)(R13*4), BX
+	LEAQ (R8)(R13*4), R8
+	LEAQ (R9)(R13*4), R9
+	XORL R13, R13
 
 grouptail:
 	TESTQ        DI, DI
@@ -984,19 +988,17 @@ groupmeet2mix:
 	JMP          groupmeet2
 
 groupodd:
-	MOVQ DI, 632(SP)
-	CMPQ DI, $+64
-	JLT  grouprepeat
-	MOVL $0x00000040, DI
-
-grouprepeat:
-	LEAQ 648(SP), AX
-	CALL ·repeatBXAVX2(SB)
-	CALL ·repeatR8AVX2(SB)
-	CALL ·repeatR9AVX2(SB)
-	MOVQ R15, R11
-	MOVQ $+1, 640(SP)
-	JMP  lanerow
+	MOVQ    DI, 632(SP)
+	MOVL    $0x00000040, AX
+	CMPQ    AX, DI
+	CMOVQLT AX, DI
+	LEAQ    648(SP), AX
+	CALL    ·repeatBXAVX2(SB)
+	CALL    ·repeatR8AVX2(SB)
+	CALL    ·repeatR9AVX2(SB)
+	MOVQ    R15, R11
+	MOVQ    $+1, 640(SP)
+	JMP     lanerow
 
 groupodddone:
 	MOVQ 936(SP), BX
@@ -1006,7 +1008,7 @@ groupodddone:
 	CMPQ DI, $+65
 	JLT  groupdone
 	SUBQ $+64, DI
-	JMP  groupbegin
+	JMP  groupagain
 
 lanestage:
 	MOVQ SI, (SP)

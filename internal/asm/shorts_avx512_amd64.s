@@ -1016,20 +1016,18 @@ groupmeetrare:
 	SHRQ $0x02, R11
 
 groupodd:
-	MOVQ DI, 2112(SP)
-	CMPQ DI, $+128
-	JLT  grouprepeat
-	MOVL $0x00000080, DI
-
-grouprepeat:
-	LEAQ 3184(SP), AX
-	CALL ·repeatBXAVX512(SB)
-	CALL ·repeatR8AVX512(SB)
-	CALL ·repeatR9AVX512(SB)
-	CALL ·repeatR10AVX512(SB)
-	MOVQ R15, R11
-	MOVQ $+1, 2120(SP)
-	JMP  lanerow
+	MOVQ    DI, 2112(SP)
+	MOVL    $0x00000080, AX
+	CMPQ    AX, DI
+	CMOVQLT AX, DI
+	LEAQ    3184(SP), AX
+	CALL    ·repeatBXAVX512(SB)
+	CALL    ·repeatR8AVX512(SB)
+	CALL    ·repeatR9AVX512(SB)
+	CALL    ·repeatR10AVX512(SB)
+	MOVQ    R15, R11
+	MOVQ    $+1, 2120(SP)
+	JMP     lanerow
 
 groupodddone:
 	MOVQ 3760(SP), BX
@@ -1585,19 +1583,17 @@ groupending:
 	JMP  groupchosen
 
 groupodd:
-	MOVQ DI, 1848(SP)
-	CMPQ DI, $+128
-	JLT  grouprepeat
-	MOVL $0x00000080, DI
-
-grouprepeat:
-	LEAQ 2656(SP), AX
-	CALL ·repeatBXAVX512(SB)
-	CALL ·repeatR8AVX512(SB)
-	CALL ·repeatR9AVX512(SB)
-	MOVQ R15, R11
-	MOVQ $+1, 1856(SP)
-	JMP  lanerow
+	MOVQ    DI, 1848(SP)
+	MOVL    $0x00000080, AX
+	CMPQ    AX, DI
+	CMOVQLT AX, DI
+	LEAQ    2656(SP), AX
+	CALL    ·repeatBXAVX512(SB)
+	CALL    ·repeatR8AVX512(SB)
+	CALL    ·repeatR9AVX512(SB)
+	MOVQ    R15, R11
+	MOVQ    $+1, 1856(SP)
+	JMP     lanerow
 
 groupodddone:
 	MOVQ 3232(SP), BX
