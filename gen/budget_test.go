@@ -14,25 +14,25 @@ type budget struct{ lines, kilobytes int }
 // budgets are those of the kernels of a file, for all implementations together. Whoever needs more raises
 // one and says in the commit what it buys; whoever needs less lowers it.
 var budgets = map[string]budget{
-	"backward":              {2990, 68},
+	"backward":              {2900, 66},
 	"blocks":                {6740, 206},
 	"constants":             {1490, 72},
 	"convert":               {7670, 181},
 	"copy":                  {1050, 18},
 	"dequantize":            {9410, 203},
 	"dequantizeF16BF16":     {6870, 147},
-	"dequantizefp":          {5240, 113},
-	"dequantizefpF16BF16":   {6850, 151},
+	"dequantizefp":          {5170, 112},
+	"dequantizefpF16BF16":   {6750, 149},
 	"difference":            {120, 2},
 	"dispatch":              {120, 4},
 	"errors":                {5350, 138},
-	"fakequantize":          {9340, 227},
-	"fakequantizeF16BF16":   {9170, 213},
+	"fakequantize":          {9330, 227},
+	"fakequantizeF16BF16":   {9160, 213},
 	"fakequantizefp":        {3430, 84},
 	"fakequantizefpF16BF16": {4940, 115},
 	"learn":                 {360, 8},
 	"lookup":                {390, 8},
-	"minmax":                {17980, 412},
+	"minmax":                {17970, 411},
 	"pack":                  {1120, 24},
 	"params":                {2650, 64},
 	"prepare":               {160, 3},
@@ -51,12 +51,12 @@ var budgets = map[string]budget{
 	"sixes":                 {480, 12},
 	"stage":                 {2440, 43},
 	"stochastic":            {2030, 52},
-	"transpose":             {690, 15},
+	"transpose":             {680, 15},
 	"writeblocks":           {6050, 181},
 }
 
 // budgetOfAll is less than the sum of what each may have.
-var budgetOfAll = budget{176010, 4168}
+var budgetOfAll = budget{175700, 4162}
 
 func TestBudget(t *testing.T) {
 	names, err := filepath.Glob(filepath.Join(asmDir, "*.s"))

@@ -35,13 +35,13 @@ func backward(t tensor) []*ir.Kernel {
 func storeProduct(k *ir.Kernel, m ir.Mem, product func() *ir.Node) {
 	dx := product()
 	k.Store("dx", m, dx.OrAlarm())
-	k.Rarely(func() { k.Store("dx", m, oneNaN(k, dx)) })
+	k.Rarely(func() { k.Store("dx", m, dx.OneNaN()) })
 }
 
 // passProduct stores one of 16 bits, which is a product where that is rare.
 func passProduct(k *ir.Kernel, t tensor, dx *ir.Node, product func() *ir.Node) {
 	k.Store("dx", t.bits, dx)
-	k.Rarely(func() { k.Store("dx", t.mem, oneNaN(k, product())) })
+	k.Rarely(func() { k.Store("dx", t.mem, product().OneNaN()) })
 }
 
 // minmax reduces groups. As integers, elements are in the order of their
@@ -78,8 +78,8 @@ zeros are +0.`, t.elem())
 	if t.mem == ir.MemF32 {
 		lo, hi := k.Load("min", t.mem), k.Load("max", t.mem)
 		least, greatest := lo.Minimum(hi).Minimum(k.Load("x", t.mem)), hi.Maximum(lo).Maximum(k.Load("y", t.mem))
-		k.Store("min", t.mem, oneNaN(k, least.Add(zero)))
-		k.Store("max", t.mem, oneNaN(k, greatest.Add(zero)))
+		k.Store("min", t.mem, least.Add(zero).OneNaN())
+		k.Store("max", t.mem, greatest.Add(zero).OneNaN())
 		return k
 	}
 	lo, hi, x, y := k.Load("min", ir.MemBF16), k.Load("max", ir.MemBF16), k.Load("x", ir.MemBF16), k.Load("y", ir.MemBF16)

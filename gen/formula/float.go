@@ -83,7 +83,7 @@ func (t tensor) rarelyFakeQuantizeFp(k *ir.Kernel, x, s, least, step, most *ir.N
 	v := x.Div(s)
 	p := v.Magnitude()
 	c := p.Min(most)
-	k.Store("y", t.mem, oneNaN(k, withSign(k, onGrid(k, c, least, step), v).Mul(s)))
+	k.Store("y", t.mem, withSign(k, onGrid(k, c, least, step), v).Mul(s).OneNaN())
 	storeMask(k, c.Eq(p))
 }
 
@@ -294,7 +294,7 @@ func (f format) scaled(k *ir.Kernel, codes string, t tensor, s *ir.Node, listed 
 		})
 	case f.code == ir.MemE5M2:
 		k.AlarmCode(codes, f.code, k.Int(signs|0x03030303))
-		k.Rarely(func() { k.Store("y", t.mem, oneNaN(k, y)) })
+		k.Rarely(func() { k.Store("y", t.mem, y.OneNaN()) })
 	}
 }
 

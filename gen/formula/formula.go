@@ -2,8 +2,6 @@
 package formula
 
 import (
-	"math"
-
 	"github.com/lowbit-go/lowbit/gen/ir"
 )
 
@@ -120,12 +118,6 @@ func (t tensor) finite() uint16 {
 		return 0x7f7f
 	}
 	return 0x7bff
-}
-
-// oneNaN is v, or the NaN that arithmetic gives, which has neither a sign nor a
-// payload: machines differ in theirs.
-func oneNaN(k *ir.Kernel, v *ir.Node) *ir.Node {
-	return v.Ordered().Select(v, k.Const(float32(math.NaN())))
 }
 
 // quotient is c/s rounded once, in three operations (Markstein): r is 1/s

@@ -58,7 +58,7 @@ func (t tensor) rarelyFakeQuantize(k *ir.Kernel, x, s, lo, hi, minval *ir.Node) 
 	v := x.Div(s).Round()
 	c := v.Max(lo).Min(hi)
 	// +0 for -0, whatever the scale's sign
-	k.Store("y", t.mem, oneNaN(k, c.Add(k.Const(0)).Mul(s).Add(minval)))
+	k.Store("y", t.mem, c.Add(k.Const(0)).Mul(s).Add(minval).OneNaN())
 	storeMask(k, c.Eq(v))
 }
 

@@ -19,7 +19,7 @@ most is the largest magnitude of a group, half the value of the greatest code, o
 	most := symmetric.Load("most", ir.MemF32)
 	storeScale(symmetric, most, half)
 	symmetric.Store("zeroPoint", ir.MemI32, middle)
-	symmetric.Store("minval", ir.MemF32, oneNaN(symmetric, symmetric.Const(0).Sub(most)))
+	symmetric.Store("minval", ir.MemF32, symmetric.Const(0).Sub(most).OneNaN())
 
 	asymmetric := ir.New("params", "ParamsAsymmetric", `sets, with min and max widened to hold zero, scale = max((max-min)/steps, 2^-23),
 recip = Prepare's, zeroPoint = min(max(least - round(min/scale), least), greatest), or 0 if that is NaN, and minval = min.
@@ -32,7 +32,7 @@ Each operation is rounded to the element type.`, AnyElem.Of(""))
 	below := lo.Div(s).RoundElem().Round().RoundElem()
 	z := least.Sub(below).RoundElem().Max(least).Min(greatest)
 	k.Store("zeroPoint", ir.MemI32, z.Ordered().Keep(z).ToInt())
-	k.Store("minval", ir.MemF32, oneNaN(k, lo.Add(zero)))
+	k.Store("minval", ir.MemF32, lo.Add(zero).OneNaN())
 	return []*ir.Kernel{scale, symmetric, asymmetric, scalesE4M3()}
 }
 
@@ -40,7 +40,7 @@ Each operation is rounded to the element type.`, AnyElem.Of(""))
 func storeScale(k *ir.Kernel, width, steps *ir.Node) *ir.Node {
 	// What underflows in the quotient is far below 2^-23; it is NaN for infinity, and then as wide.
 	q := quotient(width, steps, k.Const(1).Div(steps))
-	s := oneNaN(k, q.Ordered().Select(q, width).RoundElem().Max(k.Const(0x1p-23)))
+	s := q.Ordered().Select(q, width).RoundElem().Max(k.Const(0x1p-23)).OneNaN()
 	k.Store("scale", ir.MemF32, s)
 	k.Store("recip", ir.MemF32, reciprocal(k, s))
 	return s
@@ -103,10 +103,10 @@ value may be where scale is, if by and under are 1, or where recip is, which is 
 	v = v.Mul(k.Word("times", ir.MemF32))
 	nothing := k.Word("nothing", ir.MemF32)
 	v = v.Max(nothing).Eq(nothing).Select(k.Word("instead", ir.MemF32), v.Max(k.Word("least", ir.MemF32)).Min(k.Const(448)))
-	s := oneNaN(k, onGrid(k, v, k.Int(e4m3.least<<23), k.Int(int32(23-e4m3.mantissa)<<23)))
+	s := onGrid(k, v, k.Int(e4m3.least<<23), k.Int(int32(23-e4m3.mantissa)<<23)).OneNaN()
 	k.Store("scale", ir.MemF32, s)
 	under := k.Word("under", ir.MemF32)
-	value := oneNaN(k, quotient(s.Mul(k.Word("by", ir.MemF32)), under, k.Const(1).Div(under)))
+	value := quotient(s.Mul(k.Word("by", ir.MemF32)), under, k.Const(1).Div(under)).OneNaN()
 	k.Store("recip", ir.MemF32, reciprocalWithin(k, value, k.Const(leastSafeScale), k.Word("greatest", ir.MemF32), k.Word("one", ir.MemF32)))
 	k.Store("value", ir.MemF32, value)
 	return k
@@ -116,7 +116,7 @@ value may be where scale is, if by and under are 1, or where recip is, which is 
 func value() *ir.Kernel {
 	k := ir.New("params", "ParamsValue", `sets value = scale*times/over, each operation rounded, and recip = 1/value, or NaN if value is not within [2^-80, most].`)
 	v := k.Load("scale", ir.MemF32).Mul(k.Word("times", ir.MemF32)).Div(k.Word("over", ir.MemF32))
-	k.Store("value", ir.MemF32, oneNaN(k, v))
+	k.Store("value", ir.MemF32, v.OneNaN())
 	k.Store("recip", ir.MemF32, reciprocalWithin(k, v, k.Const(leastSafeScale), k.Word("most", ir.MemF32), k.Const(1)))
 	return k
 }

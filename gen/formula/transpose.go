@@ -22,7 +22,7 @@ apart in dst as two rows in src.`, Sizes.Of("4"))
 func dequantizeAcross() *ir.Kernel {
 	k := ir.New("transpose", "DequantizeAcross", `sets y = ((words>>by & mask) - zeroPoint)*scale.`)
 	q := k.Load("words", ir.MemI32).ShrBy(k.Word("by", ir.MemI32)).And(k.Word("mask", ir.MemI32))
-	k.Store("y", ir.MemF32, oneNaN(k, q.ISub(k.Load("zeroPoint", ir.MemI32)).ToFloat().Mul(k.Load("scale", ir.MemF32))))
+	k.Store("y", ir.MemF32, q.ISub(k.Load("zeroPoint", ir.MemI32)).ToFloat().Mul(k.Load("scale", ir.MemF32)).OneNaN())
 	k.Whole = true
 	return k
 }

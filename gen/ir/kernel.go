@@ -326,3 +326,35 @@ func (k *Kernel) StoreRow(name string, i int, v *Node) {
 	k.stream(name, MemF32, true)
 	k.add(Node{Op: OpStore, Args: []*Node{v}, Name: name, Mem: MemF32, Bits: uint32(i)})
 }
+
+// Unmasked forgets the masks of OneNaN, for a machine that needs none.
+func (k *Kernel) Unmasked() {
+	for _, n := range k.Nodes {
+		if n.Op == OpOneNaN {
+			n.Args = n.Args[1:]
+		}
+	}
+	k.Prune()
+}
+
+// Always has the rare way be taken always, if it does nothing but make one NaN of all: that is right for every tile.
+func (k *Kernel) Always() {
+	rare := 0
+	for _, n := range k.Nodes {
+		switch {
+		case !n.Rare:
+		case n.Op == OpStore:
+			rare++
+		case n.Op != OpOneNaN && n.Op != OpConst:
+			return
+		}
+	}
+	if rare == 0 {
+		return
+	}
+	k.Nodes = slices.DeleteFunc(k.Nodes, func(n *Node) bool { return n.Root() && !n.Rare })
+	for _, n := range k.Nodes {
+		n.Rare = false
+	}
+	k.Prune()
+}

@@ -1,6 +1,9 @@
 package ir
 
-import "fmt"
+import (
+	"fmt"
+	"math"
+)
 
 // Node is one recorded operation; in formulas it is a value.
 type Node struct {
@@ -209,6 +212,12 @@ func (n *Node) IEq(b *Node) *Node {
 	return n.bin(OpIEq, I32, b, Mask)
 }
 func (n *Node) Ordered() *Node { return n.un(OpOrdered, F32, Mask) }
+
+// OneNaN is n, which arithmetic gave, with one NaN for all, which has neither a sign nor a payload: machines differ in theirs.
+func (n *Node) OneNaN() *Node {
+	ordered := n.Ordered()
+	return n.k.add(Node{Op: OpOneNaN, Type: F32, Args: []*Node{ordered, n, n.k.Const(float32(math.NaN()))}})
+}
 
 // Select is a where the mask is true and b elsewhere.
 func (n *Node) Select(a, b *Node) *Node {

@@ -55,6 +55,7 @@ const (
 	OpIEq     // mask: a == b, integers, of 16 bits too
 	OpInside  // mask: a, which is Clip of b, has the magnitude of b
 	OpOrdered // mask: a is no NaN
+	OpOneNaN  // Select of Ordered of what arithmetic gave, that, and the NaN that arithmetic gives
 	OpSelect  // mask ? a : b
 	OpKeep    // mask ? a : +0
 	OpPass    // mask ? a : the sign of a, of 16 bits
@@ -103,7 +104,7 @@ var opNames = [...]string{
 	OpWidenUpper: "WidenUpper", OpWiden: "Widen", OpIAdd: "IAdd", OpISub: "ISub", OpIMax: "IMax",
 	OpIMin: "IMin", OpUMin: "UMin", OpUMax: "UMax", OpAnd: "And", OpOr: "Or", OpXor: "Xor", OpOrAnd: "OrAnd",
 	OpShl: "Shl", OpShr: "Shr", OpShrBy: "ShrBy", OpAs: "As", OpElse: "Else", OpEq: "Eq", OpIEq: "IEq", OpInside: "Inside",
-	OpOrdered: "Ordered", OpSelect: "Select", OpKeep: "Keep", OpPass: "Pass", OpNarrow16: "Narrow16", OpHalves: "Halves",
+	OpOrdered: "Ordered", OpOneNaN: "OneNaN", OpSelect: "Select", OpKeep: "Keep", OpPass: "Pass", OpNarrow16: "Narrow16", OpHalves: "Halves",
 	OpHalvesBy: "HalvesBy", OpHalvesHigh: "HalvesHigh", OpAddSat16: "AddSat16", OpNarrowS8: "NarrowS8",
 	OpNarrowU8: "NarrowU8", OpShuffledU8: "ShuffledU8", OpInOrder: "InOrder", OpMaxS8: "MaxS8",
 	OpMaxU8: "MaxU8", OpMinS8: "MinS8", OpMinU8: "MinU8", OpSub8: "Sub8", OpBytes: "Bytes", OpSigns: "Signs",

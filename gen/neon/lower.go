@@ -247,6 +247,8 @@ func (m *Machine) lowerNumbers(s *plan.Seg, n *ir.Node, args [][]plan.V) (plan.V
 		return m.binary(s, sized(asm.S, m.CMEQ), args[0][0], args[2][0]), true
 	case ir.OpOrdered:
 		return m.binary(s, m.FCMEQ, args[0][0], args[0][0]), true
+	case ir.OpOneNaN: // of two NaNs the first
+		return m.binary(s, m.FMAXNM, args[1][0], args[0][0]), true
 	case ir.OpSelect:
 		return m.choose(s, args[0][0], args[1][0], args[2][0]), true
 	case ir.OpPass:

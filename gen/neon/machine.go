@@ -89,6 +89,9 @@ func (m *Machine) Ahead() int { return 0 }
 // Layouts: to go aside for a tile costs little.
 func (m *Machine) Layouts() []int { return nil }
 
+// OneNaN: it is a maximum that prefers numbers.
+func (m *Machine) OneNaN() bool { return true }
+
 // Watched: FCVTNS saturates, so only the floats tell of NaN.
 func (m *Machine) Watched(alarm *ir.Node) *ir.Node { return alarm.Args[len(alarm.Args)-1] }
 

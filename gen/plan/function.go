@@ -12,6 +12,10 @@ import (
 // Generate prints one kernel as one function of the machine.
 func Generate(k *ir.Kernel, m Machine) error {
 	k.Prune()
+	if m.OneNaN() {
+		k.Unmasked()
+		k.Always()
+	}
 	p := &planner{k: k, m: m, extras: map[int][]*ir.Node{}, demoted: map[int]bool{}, abreast: !storesWide(k), streams: Streams(k), registers: 4}
 	if k.OfGroups {
 		p.registers = 1

@@ -40,6 +40,7 @@ type Lowering interface {
 	// Lower emits slot of node n; args are its operands' registers. Loads, stores,
 	// parameters and results take their place in memory from at.
 	Lower(s *Seg, n *ir.Node, slot int, args [][]V, at Addr) V
+	OneNaN() bool  // one instruction makes one NaN of all, which is less than to look for one
 	Zero(s *Seg) V // a register of +0
 	Copy(d, v V) Inst
 	Spill(v V, at Addr) Inst

@@ -222,7 +222,7 @@ func (m *Machine) lowerNumbers(s *plan.Seg, n *ir.Node, args [][]plan.V) (plan.V
 		return m.compare(s, 0, a(0), a(1)), true
 	case ir.OpOrdered:
 		return m.compare(s, 7, a(0), a(0)), true
-	case ir.OpSelect:
+	case ir.OpSelect, ir.OpOneNaN:
 		return m.choose(s, a(0), a(1), a(2)), true
 	case ir.OpKeep:
 		return m.keep(s, a(0), a(1)), true

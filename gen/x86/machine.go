@@ -140,6 +140,9 @@ func (m *Machine) Layouts() []int {
 	return []int{ir.LayoutSigned, ir.LayoutUnsigned, ir.LayoutNibbles, ir.LayoutCrumbs}
 }
 
+// OneNaN: it takes two.
+func (m *Machine) OneNaN() bool { return false }
+
 // Watched: of two numbers the integer tells more than the float.
 func (m *Machine) Watched(alarm *ir.Node) *ir.Node {
 	if alarm.Op == ir.OpAlarmAbove || alarm.Op == ir.OpAlarmBelow {

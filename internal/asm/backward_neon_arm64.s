@@ -8,15 +8,17 @@
 
 TEXT ·BackwardBytesNEON(SB), NOSPLIT, $200-40
 	// pointers: R1 dx, R2 dy, R3 mask, R0 elements left
-	// per call: V15 0x4b004b00, V14 0x4b000000
-	// vector registers in use at once: 8
+	// per call: V15 0x7fc00000, V14 0x4b004b00, V13 0x4b000000
+	// vector registers in use at once: 7
 	MOVD dx+0(FP), R1
 	MOVD dy+8(FP), R2
 	MOVD mask+16(FP), R3
-	MOVD $1258310400, R16
+	MOVD $2143289344, R16
 	VDUP R16, V15.S4
-	MOVD $1258291200, R16
+	MOVD $1258310400, R16
 	VDUP R16, V14.S4
+	MOVD $1258291200, R16
+	VDUP R16, V13.S4
 	MOVD n+24(FP), R0
 	CMP $16, R0
 	BLT lanestage
@@ -24,31 +26,30 @@ laneloop:
 	FMOVQ (R2), F0
 	FMOVQ (R3), F1
 	VUXTL V1.B8, V2.H8
-	VZIP1 V15.H8, V2.H8, V3.H8
-	WORD $0x4eaed463 // fsub v3.4s, v3.4s, v14.4s
+	VZIP1 V14.H8, V2.H8, V3.H8
+	WORD $0x4eadd463 // fsub v3.4s, v3.4s, v13.4s
 	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
-	FMOVQ 16(R2), F3
-	VZIP2 V15.H8, V2.H8, V2.H8
-	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
-	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
-	FMOVQ 32(R2), F2
+	WORD $0x4e20c5e0 // fmaxnm v0.4s, v15.4s, v0.4s
+	FMOVQ F0, (R1)
+	FMOVQ 16(R2), F0
+	VZIP2 V14.H8, V2.H8, V2.H8
+	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
+	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
+	WORD $0x4e20c5e0 // fmaxnm v0.4s, v15.4s, v0.4s
+	FMOVQ F0, 16(R1)
+	FMOVQ 32(R2), F0
 	VUXTL2 V1.B16, V1.H8
-	VZIP1 V15.H8, V1.H8, V4.H8
-	WORD $0x4eaed484 // fsub v4.4s, v4.4s, v14.4s
-	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
-	FMOVQ 48(R2), F4
-	VZIP2 V15.H8, V1.H8, V1.H8
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	WORD $0x6e21dc84 // fmul v4.4s, v4.4s, v1.4s
-	WORD $0x4e23f401 // fmax v1.4s, v0.4s, v3.4s
-	WORD $0x4e24f445 // fmax v5.4s, v2.4s, v4.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	WORD $0x6e30f821 // fmaxv s1, v1.4s
-	FCMPS F1, F1
-	BVS lanerare
-	FSTPQ (F0, F3), (R1)
-	FSTPQ (F2, F4), 32(R1)
-laneback:
+	VZIP1 V14.H8, V1.H8, V2.H8
+	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
+	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
+	WORD $0x4e20c5e0 // fmaxnm v0.4s, v15.4s, v0.4s
+	FMOVQ F0, 32(R1)
+	FMOVQ 48(R2), F0
+	VZIP2 V14.H8, V1.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e20c5e0 // fmaxnm v0.4s, v15.4s, v0.4s
+	FMOVQ F0, 48(R1)
 	ADD $64, R1, R1
 	ADD $64, R2, R2
 	ADD $16, R3, R3
@@ -62,8 +63,6 @@ laneback:
 	CALL ·stageOut32NEON(SB)
 laneend:
 	RET
-lanerare:
-	B rare
 lanestage:
 	MOVD R1, 16(RSP)
 	ADD $24, RSP, R1
@@ -74,55 +73,22 @@ lanestage:
 	CALL ·stageIn8NEON(SB)
 	ADD $168, RSP, R3
 	B laneloop
-rare:
-	FMOVQ (R2), F0
-	FMOVQ (R3), F1
-	VUXTL V1.B8, V2.H8
-	VZIP1 V15.H8, V2.H8, V3.H8
-	WORD $0x4eaed463 // fsub v3.4s, v3.4s, v14.4s
-	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
-	WORD $0x4e20e403 // fcmeq v3.4s, v0.4s, v0.4s
-	MOVD $2143289344, R16
-	VDUP R16, V4.S4
-	VBSL V4.B16, V0.B16, V3.B16
-	FMOVQ F3, (R1)
-	FMOVQ 16(R2), F0
-	VZIP2 V15.H8, V2.H8, V2.H8
-	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
-	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
-	WORD $0x4e20e402 // fcmeq v2.4s, v0.4s, v0.4s
-	VBSL V4.B16, V0.B16, V2.B16
-	FMOVQ F2, 16(R1)
-	FMOVQ 32(R2), F0
-	VUXTL2 V1.B16, V1.H8
-	VZIP1 V15.H8, V1.H8, V2.H8
-	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
-	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
-	WORD $0x4e20e402 // fcmeq v2.4s, v0.4s, v0.4s
-	VBSL V4.B16, V0.B16, V2.B16
-	FMOVQ F2, 32(R1)
-	FMOVQ 48(R2), F0
-	VZIP2 V15.H8, V1.H8, V1.H8
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V4.B16, V0.B16, V1.B16
-	FMOVQ F1, 48(R1)
-	B laneback
 
 // func BackwardBitsNEON(dx *float32, dy *float32, mask *uint8, n int, ahead int)
 
 TEXT ·BackwardBitsNEON(SB), NOSPLIT, $200-40
 	// pointers: R1 dx, R2 dy, R3 mask, R0 elements left
-	// per call: V15 0x3f800000, V14 table, V13 table
-	// vector registers in use at once: 9
+	// per call: V15 0x3f800000, V14 0x7fc00000, V13 table, V12 table
+	// vector registers in use at once: 7
 	MOVD dx+0(FP), R1
 	MOVD dy+8(FP), R2
 	MOVD mask+16(FP), R3
 	MOVD $1065353216, R16
 	VDUP R16, V15.S4
-	VMOVQ $0x0000000200000001, $0x0000000800000004, V14
-	VMOVQ $0x0000002000000010, $0x0000008000000040, V13
+	MOVD $2143289344, R16
+	VDUP R16, V14.S4
+	VMOVQ $0x0000000200000001, $0x0000000800000004, V13
+	VMOVQ $0x0000002000000010, $0x0000008000000040, V12
 	MOVD n+24(FP), R0
 	CMP $16, R0
 	BLT lanestage
@@ -130,32 +96,31 @@ laneloop:
 	FMOVQ (R2), F0
 	MOVBU (R3), R16
 	VDUP R16, V1.S4
-	VCMTST V14.S4, V1.S4, V2.S4
+	VCMTST V13.S4, V1.S4, V2.S4
 	VAND V15.B16, V2.B16, V2.B16
 	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
-	FMOVQ 16(R2), F2
-	VCMTST V13.S4, V1.S4, V1.S4
+	WORD $0x4e20c5c0 // fmaxnm v0.4s, v14.4s, v0.4s
+	FMOVQ F0, (R1)
+	FMOVQ 16(R2), F0
+	VCMTST V12.S4, V1.S4, V1.S4
 	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	FMOVQ 32(R2), F1
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e20c5c0 // fmaxnm v0.4s, v14.4s, v0.4s
+	FMOVQ F0, 16(R1)
+	FMOVQ 32(R2), F0
 	MOVBU 1(R3), R16
-	VDUP R16, V3.S4
-	VCMTST V14.S4, V3.S4, V4.S4
-	VAND V15.B16, V4.B16, V4.B16
-	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
-	FMOVQ 48(R2), F4
-	VCMTST V13.S4, V3.S4, V3.S4
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x6e23dc84 // fmul v4.4s, v4.4s, v3.4s
-	WORD $0x4e22f403 // fmax v3.4s, v0.4s, v2.4s
-	WORD $0x4e24f425 // fmax v5.4s, v1.4s, v4.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x6e30f863 // fmaxv s3, v3.4s
-	FCMPS F3, F3
-	BVS lanerare
-	FSTPQ (F0, F2), (R1)
-	FSTPQ (F1, F4), 32(R1)
-laneback:
+	VDUP R16, V1.S4
+	VCMTST V13.S4, V1.S4, V2.S4
+	VAND V15.B16, V2.B16, V2.B16
+	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
+	WORD $0x4e20c5c0 // fmaxnm v0.4s, v14.4s, v0.4s
+	FMOVQ F0, 32(R1)
+	FMOVQ 48(R2), F0
+	VCMTST V12.S4, V1.S4, V1.S4
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e20c5c0 // fmaxnm v0.4s, v14.4s, v0.4s
+	FMOVQ F0, 48(R1)
 	ADD $64, R1, R1
 	ADD $64, R2, R2
 	ADD $2, R3, R3
@@ -169,8 +134,6 @@ laneback:
 	CALL ·stageOut32NEON(SB)
 laneend:
 	RET
-lanerare:
-	B rare
 lanestage:
 	MOVD R1, 16(RSP)
 	ADD $24, RSP, R1
@@ -181,49 +144,13 @@ lanestage:
 	CALL ·stageIn1NEON(SB)
 	ADD $168, RSP, R3
 	B laneloop
-rare:
-	FMOVQ (R2), F0
-	MOVBU (R3), R16
-	VDUP R16, V1.S4
-	VCMTST V14.S4, V1.S4, V2.S4
-	VAND V15.B16, V2.B16, V2.B16
-	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
-	WORD $0x4e20e402 // fcmeq v2.4s, v0.4s, v0.4s
-	MOVD $2143289344, R16
-	VDUP R16, V3.S4
-	VBSL V3.B16, V0.B16, V2.B16
-	FMOVQ F2, (R1)
-	FMOVQ 16(R2), F0
-	VCMTST V13.S4, V1.S4, V1.S4
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V3.B16, V0.B16, V1.B16
-	FMOVQ F1, 16(R1)
-	FMOVQ 32(R2), F0
-	MOVBU 1(R3), R16
-	VDUP R16, V1.S4
-	VCMTST V14.S4, V1.S4, V2.S4
-	VAND V15.B16, V2.B16, V2.B16
-	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
-	WORD $0x4e20e402 // fcmeq v2.4s, v0.4s, v0.4s
-	VBSL V3.B16, V0.B16, V2.B16
-	FMOVQ F2, 32(R1)
-	FMOVQ 48(R2), F0
-	VCMTST V13.S4, V1.S4, V1.S4
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V3.B16, V0.B16, V1.B16
-	FMOVQ F1, 48(R1)
-	B laneback
 
 // func BackwardBytesF16NEON(dx *uint16, dy *uint16, mask *uint8, n int, ahead int)
 
 TEXT ·BackwardBytesF16NEON(SB), NOSPLIT, $136-40
 	// pointers: R1 dx, R2 dy, R3 mask, R0 elements left
 	// per call: V15 0x7bff7bff, V14 0x7fff7fff, V13 0x7bfe7bfe, V12 0x10001, V11 0x80008000
-	// vector registers in use at once: 13
+	// vector registers in use at once: 12
 	MOVD dx+0(FP), R1
 	MOVD dy+8(FP), R2
 	MOVD mask+16(FP), R3
@@ -306,36 +233,32 @@ rare:
 	VZIP1 V2.H8, V5.H8, V6.H8
 	WORD $0x4ea3d4c6 // fsub v6.4s, v6.4s, v3.4s
 	WORD $0x6e26dc21 // fmul v1.4s, v1.4s, v6.4s
-	WORD $0x4e21e426 // fcmeq v6.4s, v1.4s, v1.4s
 	MOVD $2143289344, R16
-	VDUP R16, V7.S4
-	VBSL V7.B16, V1.B16, V6.B16
-	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
+	VDUP R16, V6.S4
+	WORD $0x4e21c4c1 // fmaxnm v1.4s, v6.4s, v1.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	VZIP2 V2.H8, V5.H8, V5.H8
 	WORD $0x4ea3d4a5 // fsub v5.4s, v5.4s, v3.4s
 	WORD $0x6e25dc00 // fmul v0.4s, v0.4s, v5.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V7.B16, V0.B16, V1.B16
-	WORD $0x4e216826 // fcvtn2 v6.8h, v1.4s
-	FMOVQ F6, (R1)
+	WORD $0x4e20c4c0 // fmaxnm v0.4s, v6.4s, v0.4s
+	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
+	FMOVQ F1, (R1)
 	FMOVQ 16(R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	VUXTL2 V4.B16, V4.H8
 	VZIP1 V2.H8, V4.H8, V5.H8
 	WORD $0x4ea3d4a5 // fsub v5.4s, v5.4s, v3.4s
 	WORD $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
-	WORD $0x4e21e425 // fcmeq v5.4s, v1.4s, v1.4s
-	VBSL V7.B16, V1.B16, V5.B16
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	WORD $0x4e21c4c1 // fmaxnm v1.4s, v6.4s, v1.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	VZIP2 V2.H8, V4.H8, V4.H8
 	WORD $0x4ea3d484 // fsub v4.4s, v4.4s, v3.4s
 	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V7.B16, V0.B16, V1.B16
-	WORD $0x4e216825 // fcvtn2 v5.8h, v1.4s
-	FMOVQ F5, 16(R1)
+	WORD $0x4e20c4c6 // fmaxnm v6.4s, v6.4s, v0.4s
+	WORD $0x4e2168c1 // fcvtn2 v1.8h, v6.4s
+	FMOVQ F1, 16(R1)
 	B laneback
 
 // func BackwardBitsF16NEON(dx *uint16, dy *uint16, mask *uint8, n int, ahead int)
@@ -343,7 +266,7 @@ rare:
 TEXT ·BackwardBitsF16NEON(SB), NOSPLIT, $136-40
 	// pointers: R1 dx, R2 dy, R3 mask, R0 elements left
 	// per call: V15 0x7fff7fff, V14 0x7bff7bff, V13 table, V12 0x80008000
-	// vector registers in use at once: 12
+	// vector registers in use at once: 11
 	MOVD dx+0(FP), R1
 	MOVD dy+8(FP), R2
 	MOVD mask+16(FP), R3
@@ -420,19 +343,17 @@ rare:
 	VDUP R16, V6.S4
 	VAND V6.B16, V5.B16, V5.B16
 	WORD $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
-	WORD $0x4e21e425 // fcmeq v5.4s, v1.4s, v1.4s
 	MOVD $2143289344, R16
-	VDUP R16, V7.S4
-	VBSL V7.B16, V1.B16, V5.B16
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	VDUP R16, V5.S4
+	WORD $0x4e21c4a1 // fmaxnm v1.4s, v5.4s, v1.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	VCMTST V3.S4, V4.S4, V4.S4
 	VAND V6.B16, V4.B16, V4.B16
 	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V7.B16, V0.B16, V1.B16
-	WORD $0x4e216825 // fcvtn2 v5.8h, v1.4s
-	FMOVQ F5, (R1)
+	WORD $0x4e20c4a0 // fmaxnm v0.4s, v5.4s, v0.4s
+	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
+	FMOVQ F1, (R1)
 	FMOVQ 16(R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	MOVBU 1(R3), R16
@@ -440,17 +361,15 @@ rare:
 	VCMTST V2.S4, V4.S4, V2.S4
 	VAND V6.B16, V2.B16, V2.B16
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V7.B16, V1.B16, V2.B16
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	WORD $0x4e21c4a1 // fmaxnm v1.4s, v5.4s, v1.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	VCMTST V3.S4, V4.S4, V4.S4
 	VAND V6.B16, V4.B16, V4.B16
 	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V7.B16, V0.B16, V1.B16
-	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
-	FMOVQ F2, 16(R1)
+	WORD $0x4e20c4a5 // fmaxnm v5.4s, v5.4s, v0.4s
+	WORD $0x4e2168a1 // fcvtn2 v1.8h, v5.4s
+	FMOVQ F1, 16(R1)
 	B laneback
 
 // func BackwardBytesBF16NEON(dx *uint16, dy *uint16, mask *uint8, n int, ahead int)
@@ -541,48 +460,44 @@ rare:
 	VZIP1 V2.H8, V5.H8, V6.H8
 	WORD $0x4ea3d4c6 // fsub v6.4s, v6.4s, v3.4s
 	WORD $0x6e26dc21 // fmul v1.4s, v1.4s, v6.4s
-	WORD $0x4e21e426 // fcmeq v6.4s, v1.4s, v1.4s
 	MOVD $2143289344, R16
-	VDUP R16, V7.S4
-	VBSL V7.B16, V1.B16, V6.B16
+	VDUP R16, V6.S4
+	WORD $0x4e21c4c1 // fmaxnm v1.4s, v6.4s, v1.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	VZIP2 V2.H8, V5.H8, V5.H8
 	WORD $0x4ea3d4a5 // fsub v5.4s, v5.4s, v3.4s
 	WORD $0x6e25dc00 // fmul v0.4s, v0.4s, v5.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V7.B16, V0.B16, V1.B16
+	WORD $0x4e20c4c0 // fmaxnm v0.4s, v6.4s, v0.4s
 	MOVD $65536, R16
-	VDUP R16, V0.S4
-	MOVD $32767, R16
 	VDUP R16, V5.S4
-	VCMTST V0.S4, V6.S4, V8.S4
-	VSUB V8.S4, V5.S4, V8.S4
-	VCMTST V0.S4, V1.S4, V9.S4
-	VSUB V9.S4, V5.S4, V9.S4
-	WORD $0x0e6840c6 // addhn v6.4h, v6.4s, v8.4s
-	WORD $0x4e694026 // addhn2 v6.8h, v1.4s, v9.4s
-	FMOVQ F6, (R1)
-	FMOVQ 16(R2), F1
-	WORD $0x2e613826 // shll v6.4s, v1.4h, #16
+	MOVD $32767, R16
+	VDUP R16, V7.S4
+	VCMTST V5.S4, V1.S4, V8.S4
+	VSUB V8.S4, V7.S4, V8.S4
+	VCMTST V5.S4, V0.S4, V9.S4
+	VSUB V9.S4, V7.S4, V9.S4
+	WORD $0x0e684021 // addhn v1.4h, v1.4s, v8.4s
+	WORD $0x4e694001 // addhn2 v1.8h, v0.4s, v9.4s
+	FMOVQ F1, (R1)
+	FMOVQ 16(R2), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	VUXTL2 V4.B16, V4.H8
 	VZIP1 V2.H8, V4.H8, V8.H8
 	WORD $0x4ea3d508 // fsub v8.4s, v8.4s, v3.4s
-	WORD $0x6e28dcc6 // fmul v6.4s, v6.4s, v8.4s
-	WORD $0x4e26e4c8 // fcmeq v8.4s, v6.4s, v6.4s
-	VBSL V7.B16, V6.B16, V8.B16
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	WORD $0x6e28dc21 // fmul v1.4s, v1.4s, v8.4s
+	WORD $0x4e21c4c1 // fmaxnm v1.4s, v6.4s, v1.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	VZIP2 V2.H8, V4.H8, V4.H8
 	WORD $0x4ea3d484 // fsub v4.4s, v4.4s, v3.4s
-	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V7.B16, V1.B16, V2.B16
-	VCMTST V0.S4, V8.S4, V1.S4
-	VSUB V1.S4, V5.S4, V1.S4
-	VCMTST V0.S4, V2.S4, V0.S4
-	VSUB V0.S4, V5.S4, V5.S4
-	WORD $0x0e614108 // addhn v8.4h, v8.4s, v1.4s
-	WORD $0x4e654048 // addhn2 v8.8h, v2.4s, v5.4s
-	FMOVQ F8, 16(R1)
+	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
+	WORD $0x4e20c4c6 // fmaxnm v6.4s, v6.4s, v0.4s
+	VCMTST V5.S4, V1.S4, V0.S4
+	VSUB V0.S4, V7.S4, V0.S4
+	VCMTST V5.S4, V6.S4, V5.S4
+	VSUB V5.S4, V7.S4, V7.S4
+	WORD $0x0e604021 // addhn v1.4h, v1.4s, v0.4s
+	WORD $0x4e6740c1 // addhn2 v1.8h, v6.4s, v7.4s
+	FMOVQ F1, 16(R1)
 	B laneback
 
 // func BackwardBitsBF16NEON(dx *uint16, dy *uint16, mask *uint8, n int, ahead int)
@@ -667,47 +582,43 @@ rare:
 	VDUP R16, V6.S4
 	VAND V6.B16, V5.B16, V5.B16
 	WORD $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
-	WORD $0x4e21e425 // fcmeq v5.4s, v1.4s, v1.4s
 	MOVD $2143289344, R16
-	VDUP R16, V7.S4
-	VBSL V7.B16, V1.B16, V5.B16
+	VDUP R16, V5.S4
+	WORD $0x4e21c4a1 // fmaxnm v1.4s, v5.4s, v1.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	VCMTST V3.S4, V4.S4, V4.S4
 	VAND V6.B16, V4.B16, V4.B16
 	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V7.B16, V0.B16, V1.B16
+	WORD $0x4e20c4a0 // fmaxnm v0.4s, v5.4s, v0.4s
 	MOVD $65536, R16
-	VDUP R16, V0.S4
-	MOVD $32767, R16
 	VDUP R16, V4.S4
-	VCMTST V0.S4, V5.S4, V8.S4
-	VSUB V8.S4, V4.S4, V8.S4
-	VCMTST V0.S4, V1.S4, V9.S4
-	VSUB V9.S4, V4.S4, V9.S4
-	WORD $0x0e6840a5 // addhn v5.4h, v5.4s, v8.4s
-	WORD $0x4e694025 // addhn2 v5.8h, v1.4s, v9.4s
-	FMOVQ F5, (R1)
-	FMOVQ 16(R2), F1
-	WORD $0x2e613825 // shll v5.4s, v1.4h, #16
+	MOVD $32767, R16
+	VDUP R16, V7.S4
+	VCMTST V4.S4, V1.S4, V8.S4
+	VSUB V8.S4, V7.S4, V8.S4
+	VCMTST V4.S4, V0.S4, V9.S4
+	VSUB V9.S4, V7.S4, V9.S4
+	WORD $0x0e684021 // addhn v1.4h, v1.4s, v8.4s
+	WORD $0x4e694001 // addhn2 v1.8h, v0.4s, v9.4s
+	FMOVQ F1, (R1)
+	FMOVQ 16(R2), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	MOVBU 1(R3), R16
 	VDUP R16, V8.S4
 	VCMTST V2.S4, V8.S4, V2.S4
 	VAND V6.B16, V2.B16, V2.B16
-	WORD $0x6e22dca5 // fmul v5.4s, v5.4s, v2.4s
-	WORD $0x4e25e4a2 // fcmeq v2.4s, v5.4s, v5.4s
-	VBSL V7.B16, V5.B16, V2.B16
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD $0x4e21c4a1 // fmaxnm v1.4s, v5.4s, v1.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	VCMTST V3.S4, V8.S4, V8.S4
 	VAND V6.B16, V8.B16, V8.B16
-	WORD $0x6e28dc21 // fmul v1.4s, v1.4s, v8.4s
-	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
-	VBSL V7.B16, V1.B16, V3.B16
-	VCMTST V0.S4, V2.S4, V1.S4
-	VSUB V1.S4, V4.S4, V1.S4
-	VCMTST V0.S4, V3.S4, V0.S4
-	VSUB V0.S4, V4.S4, V4.S4
-	WORD $0x0e614042 // addhn v2.4h, v2.4s, v1.4s
-	WORD $0x4e644062 // addhn2 v2.8h, v3.4s, v4.4s
-	FMOVQ F2, 16(R1)
+	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
+	WORD $0x4e20c4a5 // fmaxnm v5.4s, v5.4s, v0.4s
+	VCMTST V4.S4, V1.S4, V0.S4
+	VSUB V0.S4, V7.S4, V0.S4
+	VCMTST V4.S4, V5.S4, V4.S4
+	VSUB V4.S4, V7.S4, V7.S4
+	WORD $0x0e604021 // addhn v1.4h, v1.4s, v0.4s
+	WORD $0x4e6740a1 // addhn2 v1.8h, v5.4s, v7.4s
+	FMOVQ F1, 16(R1)
 	B laneback

@@ -465,23 +465,21 @@ half15:
 
 TEXT ·DequantizeFpE5M2F16BF16NEON(SB), 0, $616-56
 	// pointers: R1 y, R2 q, R3 scale, R0 elements left, R12 groups left, R13 length
-	// per call: V15 times, V14 0x83838383, V13 0x10000, V12 0x7fff, V11 0xffffffff
-	// per group: V0 scale, V10 Mul
-	// vector registers in use at once: 12
+	// per call: V15 times, V14 0x7fc00000, V13 0x10000, V12 0x7fff
+	// per group: V0 scale, V11 Mul
+	// vector registers in use at once: 11
 	MOVD y+0(FP), R1
 	MOVD q+8(FP), R2
 	MOVD scale+16(FP), R3
 	MOVWU elem+28(FP), R4
 	FMOVS times+24(FP), F15
 	VDUP V15.S[0], V15.S4
-	MOVD $2206434179, R16
+	MOVD $2143289344, R16
 	VDUP R16, V14.S4
 	MOVD $65536, R16
 	VDUP R16, V13.S4
 	MOVD $32767, R16
 	VDUP R16, V12.S4
-	MOVD $4294967295, R16
-	VDUP R16, V11.S4
 	MOVD groups+32(FP), R12
 	MOVD length+40(FP), R13
 	CMP $1, R13
@@ -506,21 +504,16 @@ groupbegin:
 	SUB R12, R0, R0
 groupnext:
 	VLD1R (R3), [V0.S4]
-	WORD $0x6e20ddea // fmul v10.4s, v15.4s, v0.4s
+	WORD $0x6e20ddeb // fmul v11.4s, v15.4s, v0.4s
 grouploop:
-	FMOVQ (R2), F0
-	VORR V14.B16, V0.B16, V0.B16
-	VCMEQ V11.B16, V0.B16, V0.B16
-	VCMTST V0.S4, V0.S4, V0.S4
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouprare
 	FMOVQ (R2), F0
 	WORD $0x2e213801 // shll v1.8h, v0.8b, #8
 	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
-	WORD $0x6e2adc42 // fmul v2.4s, v2.4s, v10.4s
+	WORD $0x6e2bdc42 // fmul v2.4s, v2.4s, v11.4s
+	WORD $0x4e22c5c2 // fmaxnm v2.4s, v14.4s, v2.4s
 	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
+	WORD $0x6e2bdc21 // fmul v1.4s, v1.4s, v11.4s
+	WORD $0x4e21c5c1 // fmaxnm v1.4s, v14.4s, v1.4s
 	CMP $2, R4
 	BNE half1
 	VCMTST V13.S4, V2.S4, V4.S4
@@ -533,9 +526,11 @@ grouploop:
 halfdone2:
 	WORD $0x6e213800 // shll2 v0.8h, v0.16b, #8
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
+	WORD $0x6e2bdc21 // fmul v1.4s, v1.4s, v11.4s
+	WORD $0x4e21c5c1 // fmaxnm v1.4s, v14.4s, v1.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
+	WORD $0x6e2bdc00 // fmul v0.4s, v0.4s, v11.4s
+	WORD $0x4e20c5c0 // fmaxnm v0.4s, v14.4s, v0.4s
 	CMP $2, R4
 	BNE half3
 	VCMTST V13.S4, V1.S4, V3.S4
@@ -546,7 +541,6 @@ halfdone2:
 	WORD $0x4e644002 // addhn2 v2.8h, v0.4s, v4.4s
 	FMOVQ F2, 16(R1)
 halfdone4:
-groupback:
 	ADD $32, R1, R1
 	ADD $16, R2, R2
 	SUB $16, R12, R12
@@ -570,13 +564,6 @@ groupchosen:
 	ADD $236, RSP, R15
 	SUB R12<<2, R15, R15
 groupmeet:
-	FMOVQ (R2), F0
-	VORR V14.B16, V0.B16, V0.B16
-	VCMEQ V11.B16, V0.B16, V0.B16
-	VCMTST V0.S4, V0.S4, V0.S4
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS groupmeetrare
 	FMOVQ (R15), F0
 	FMOVQ (R3), F1
 	VTBL V0.B16, [V1.B16], V0.B16
@@ -585,11 +572,13 @@ groupmeet:
 	WORD $0x2e213843 // shll v3.8h, v2.8b, #8
 	WORD $0x0e217864 // fcvtl v4.4s, v3.4h
 	WORD $0x6e20dc84 // fmul v4.4s, v4.4s, v0.4s
+	WORD $0x4e24c5c4 // fmaxnm v4.4s, v14.4s, v4.4s
 	FMOVQ 16(R15), F0
 	VTBL V0.B16, [V1.B16], V0.B16
 	WORD $0x6e20dde0 // fmul v0.4s, v15.4s, v0.4s
 	WORD $0x4e217863 // fcvtl2 v3.4s, v3.8h
 	WORD $0x6e20dc63 // fmul v3.4s, v3.4s, v0.4s
+	WORD $0x4e23c5c3 // fmaxnm v3.4s, v14.4s, v3.4s
 	CMP $2, R4
 	BNE half5
 	VCMTST V13.S4, V4.S4, V5.S4
@@ -606,11 +595,13 @@ halfdone6:
 	WORD $0x6e213842 // shll2 v2.8h, v2.16b, #8
 	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
 	WORD $0x6e20dc63 // fmul v3.4s, v3.4s, v0.4s
+	WORD $0x4e23c5c3 // fmaxnm v3.4s, v14.4s, v3.4s
 	FMOVQ 48(R15), F0
 	VTBL V0.B16, [V1.B16], V1.B16
 	WORD $0x6e21dde1 // fmul v1.4s, v15.4s, v1.4s
 	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
+	WORD $0x4e22c5c2 // fmaxnm v2.4s, v14.4s, v2.4s
 	CMP $2, R4
 	BNE half7
 	VCMTST V13.S4, V3.S4, V1.S4
@@ -648,7 +639,7 @@ grouptail:
 	CMP R0, R12
 	BLT groupodd
 	VLD1R (R3), [V0.S4]
-	WORD $0x6e20ddea // fmul v10.4s, v15.4s, v0.4s
+	WORD $0x6e20ddeb // fmul v11.4s, v15.4s, v0.4s
 	MOVD R1, 16(RSP)
 	ADD $24, RSP, R1
 	ADD $64, RSP, R16
@@ -670,23 +661,18 @@ lanerow:
 	CMP $16, R0
 	BLT lanestage
 laneloop:
-	FMOVQ (R2), F0
-	VORR V14.B16, V0.B16, V0.B16
-	VCMEQ V11.B16, V0.B16, V0.B16
-	VCMTST V0.S4, V0.S4, V0.S4
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS lanerare
 	FMOVQ (R3), F0
 	WORD $0x6e20dde0 // fmul v0.4s, v15.4s, v0.4s
 	FMOVQ (R2), F1
 	WORD $0x2e213822 // shll v2.8h, v1.8b, #8
 	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
 	WORD $0x6e20dc63 // fmul v3.4s, v3.4s, v0.4s
+	WORD $0x4e23c5c3 // fmaxnm v3.4s, v14.4s, v3.4s
 	FMOVQ 16(R3), F0
 	WORD $0x6e20dde0 // fmul v0.4s, v15.4s, v0.4s
 	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
+	WORD $0x4e22c5c2 // fmaxnm v2.4s, v14.4s, v2.4s
 	CMP $2, R4
 	BNE half9
 	VCMTST V13.S4, V3.S4, V4.S4
@@ -702,10 +688,12 @@ halfdone10:
 	WORD $0x6e213821 // shll2 v1.8h, v1.16b, #8
 	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
+	WORD $0x4e22c5c2 // fmaxnm v2.4s, v14.4s, v2.4s
 	FMOVQ 48(R3), F0
 	WORD $0x6e20dde0 // fmul v0.4s, v15.4s, v0.4s
 	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
 	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
+	WORD $0x4e21c5c1 // fmaxnm v1.4s, v14.4s, v1.4s
 	CMP $2, R4
 	BNE half11
 	VCMTST V13.S4, V2.S4, V3.S4
@@ -716,7 +704,6 @@ halfdone10:
 	WORD $0x4e644020 // addhn2 v0.8h, v1.4s, v4.4s
 	FMOVQ F0, 16(R1)
 halfdone12:
-laneback:
 	ADD $32, R1, R1
 	ADD $16, R2, R2
 	ADD $64, R3, R3
@@ -743,10 +730,6 @@ half3:
 	WORD $0x4e216802 // fcvtn2 v2.8h, v0.4s
 	FMOVQ F2, 16(R1)
 	B halfdone4
-grouprare:
-	MOVD $1, R16
-	MOVD R16, 160(RSP)
-	B spread
 half5:
 	WORD $0x0e216880 // fcvtn v0.4h, v4.4s
 	WORD $0x4e216860 // fcvtn2 v0.8h, v3.4s
@@ -769,11 +752,6 @@ groupending:
 	MOVD R16, 360(RSP)
 	MOVD 376(RSP), R0
 	B groupchosen
-groupmeetrare:
-	ADD $236, RSP, R16
-	SUB R15, R16, R16
-	MOVD $0, R17
-	ADD R16>>2, R17, R12
 groupodd:
 	MOVD R0, 376(RSP)
 	MOVD $32, R16
@@ -802,10 +780,6 @@ half11:
 	WORD $0x4e216820 // fcvtn2 v0.8h, v1.4s
 	FMOVQ F0, 16(R1)
 	B halfdone12
-lanerare:
-	MOVD $2, R16
-	MOVD R16, 160(RSP)
-	B rare
 lanestage:
 	MOVD R1, 16(RSP)
 	ADD $24, RSP, R1
@@ -816,76 +790,6 @@ lanestage:
 	ADD $88, RSP, R16
 	CALL ·stageIn32R3NEON(SB)
 	B laneloop
-spread:
-	ADD $88, RSP, R16
-	CALL ·spreadR3NEON(SB)
-rare:
-	FMOVQ (R3), F0
-	WORD $0x6e20dde0 // fmul v0.4s, v15.4s, v0.4s
-	FMOVQ (R2), F1
-	WORD $0x2e213822 // shll v2.8h, v1.8b, #8
-	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
-	WORD $0x6e20dc63 // fmul v3.4s, v3.4s, v0.4s
-	WORD $0x4e23e460 // fcmeq v0.4s, v3.4s, v3.4s
-	MOVD $2143289344, R16
-	VDUP R16, V4.S4
-	VBSL V4.B16, V3.B16, V0.B16
-	FMOVQ 16(R3), F3
-	WORD $0x6e23dde3 // fmul v3.4s, v15.4s, v3.4s
-	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
-	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VBSL V4.B16, V2.B16, V3.B16
-	CMP $2, R4
-	BNE half13
-	VCMTST V13.S4, V0.S4, V5.S4
-	VSUB V5.S4, V12.S4, V5.S4
-	VCMTST V13.S4, V3.S4, V6.S4
-	VSUB V6.S4, V12.S4, V6.S4
-	WORD $0x0e654002 // addhn v2.4h, v0.4s, v5.4s
-	WORD $0x4e664062 // addhn2 v2.8h, v3.4s, v6.4s
-	FMOVQ F2, (R1)
-halfdone14:
-	FMOVQ 32(R3), F0
-	WORD $0x6e20dde0 // fmul v0.4s, v15.4s, v0.4s
-	WORD $0x6e213821 // shll2 v1.8h, v1.16b, #8
-	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
-	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
-	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
-	VBSL V4.B16, V2.B16, V0.B16
-	FMOVQ 48(R3), F2
-	WORD $0x6e22dde2 // fmul v2.4s, v15.4s, v2.4s
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V4.B16, V1.B16, V2.B16
-	CMP $2, R4
-	BNE half15
-	VCMTST V13.S4, V0.S4, V3.S4
-	VSUB V3.S4, V12.S4, V3.S4
-	VCMTST V13.S4, V2.S4, V4.S4
-	VSUB V4.S4, V12.S4, V4.S4
-	WORD $0x0e634001 // addhn v1.4h, v0.4s, v3.4s
-	WORD $0x4e644041 // addhn2 v1.8h, v2.4s, v4.4s
-	FMOVQ F1, 16(R1)
-halfdone16:
-	MOVD 160(RSP), R16
-	CMP $2, R16
-	BEQ laneback
-	MOVD 80(RSP), R3
-	VLD1R (R3), [V0.S4]
-	WORD $0x6e20ddea // fmul v10.4s, v15.4s, v0.4s
-	B groupback
-half13:
-	WORD $0x0e216802 // fcvtn v2.4h, v0.4s
-	WORD $0x4e216862 // fcvtn2 v2.8h, v3.4s
-	FMOVQ F2, (R1)
-	B halfdone14
-half15:
-	WORD $0x0e216801 // fcvtn v1.4h, v0.4s
-	WORD $0x4e216841 // fcvtn2 v1.8h, v2.4s
-	FMOVQ F1, 16(R1)
-	B halfdone16
 
 // func DequantizeFpE2M1F16BF16NEON(y *uint16, q *uint8, scale *float32, times float32, elem int32, groups int, length int, ahead int)
 

@@ -356,18 +356,16 @@ rare:
 
 TEXT ·DequantizeFpE5M2NEON(SB), 0, $648-56
 	// pointers: R1 y, R2 q, R3 scale, R0 elements left, R12 groups left, R13 length
-	// per call: V15 times, V14 0x83838383, V13 0xffffffff
-	// per group: V0 scale, V12 Mul
-	// vector registers in use at once: 8
+	// per call: V15 times, V14 0x7fc00000
+	// per group: V0 scale, V13 Mul
+	// vector registers in use at once: 7
 	MOVD y+0(FP), R1
 	MOVD q+8(FP), R2
 	MOVD scale+16(FP), R3
 	FMOVS times+24(FP), F15
 	VDUP V15.S[0], V15.S4
-	MOVD $2206434179, R16
+	MOVD $2143289344, R16
 	VDUP R16, V14.S4
-	MOVD $4294967295, R16
-	VDUP R16, V13.S4
 	MOVD groups+32(FP), R12
 	MOVD length+40(FP), R13
 	CMP $1, R13
@@ -392,31 +390,27 @@ groupbegin:
 	SUB R12, R0, R0
 groupnext:
 	VLD1R (R3), [V0.S4]
-	WORD $0x6e20ddec // fmul v12.4s, v15.4s, v0.4s
+	WORD $0x6e20dded // fmul v13.4s, v15.4s, v0.4s
 grouploop:
-	FMOVQ (R2), F0
-	VORR V14.B16, V0.B16, V0.B16
-	VCMEQ V13.B16, V0.B16, V0.B16
-	VCMTST V0.S4, V0.S4, V0.S4
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouprare
 	FMOVQ (R2), F0
 	WORD $0x2e213801 // shll v1.8h, v0.8b, #8
 	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
-	WORD $0x6e2cdc42 // fmul v2.4s, v2.4s, v12.4s
+	WORD $0x6e2ddc42 // fmul v2.4s, v2.4s, v13.4s
+	WORD $0x4e22c5c2 // fmaxnm v2.4s, v14.4s, v2.4s
 	FMOVQ F2, (R1)
 	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
+	WORD $0x6e2ddc21 // fmul v1.4s, v1.4s, v13.4s
+	WORD $0x4e21c5c1 // fmaxnm v1.4s, v14.4s, v1.4s
 	FMOVQ F1, 16(R1)
 	WORD $0x6e213800 // shll2 v0.8h, v0.16b, #8
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
+	WORD $0x6e2ddc21 // fmul v1.4s, v1.4s, v13.4s
+	WORD $0x4e21c5c1 // fmaxnm v1.4s, v14.4s, v1.4s
 	FMOVQ F1, 32(R1)
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
+	WORD $0x6e2ddc00 // fmul v0.4s, v0.4s, v13.4s
+	WORD $0x4e20c5c0 // fmaxnm v0.4s, v14.4s, v0.4s
 	FMOVQ F0, 48(R1)
-groupback:
 	ADD $64, R1, R1
 	ADD $16, R2, R2
 	SUB $16, R12, R12
@@ -440,13 +434,6 @@ groupchosen:
 	ADD $268, RSP, R15
 	SUB R12<<2, R15, R15
 groupmeet:
-	FMOVQ (R2), F0
-	VORR V14.B16, V0.B16, V0.B16
-	VCMEQ V13.B16, V0.B16, V0.B16
-	VCMTST V0.S4, V0.S4, V0.S4
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS groupmeetrare
 	FMOVQ (R15), F0
 	FMOVQ (R3), F1
 	VTBL V0.B16, [V1.B16], V0.B16
@@ -455,12 +442,14 @@ groupmeet:
 	WORD $0x2e213843 // shll v3.8h, v2.8b, #8
 	WORD $0x0e217864 // fcvtl v4.4s, v3.4h
 	WORD $0x6e20dc84 // fmul v4.4s, v4.4s, v0.4s
+	WORD $0x4e24c5c4 // fmaxnm v4.4s, v14.4s, v4.4s
 	FMOVQ F4, (R1)
 	FMOVQ 16(R15), F0
 	VTBL V0.B16, [V1.B16], V0.B16
 	WORD $0x6e20dde0 // fmul v0.4s, v15.4s, v0.4s
 	WORD $0x4e217863 // fcvtl2 v3.4s, v3.8h
 	WORD $0x6e20dc63 // fmul v3.4s, v3.4s, v0.4s
+	WORD $0x4e23c5c3 // fmaxnm v3.4s, v14.4s, v3.4s
 	FMOVQ F3, 16(R1)
 	FMOVQ 32(R15), F0
 	VTBL V0.B16, [V1.B16], V0.B16
@@ -468,12 +457,14 @@ groupmeet:
 	WORD $0x6e213842 // shll2 v2.8h, v2.16b, #8
 	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
 	WORD $0x6e20dc63 // fmul v3.4s, v3.4s, v0.4s
+	WORD $0x4e23c5c3 // fmaxnm v3.4s, v14.4s, v3.4s
 	FMOVQ F3, 32(R1)
 	FMOVQ 48(R15), F0
 	VTBL V0.B16, [V1.B16], V1.B16
 	WORD $0x6e21dde1 // fmul v1.4s, v15.4s, v1.4s
 	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
+	WORD $0x4e22c5c2 // fmaxnm v2.4s, v14.4s, v2.4s
 	FMOVQ F2, 48(R1)
 	ADD $64, R1, R1
 	ADD $16, R2, R2
@@ -502,7 +493,7 @@ grouptail:
 	CMP R0, R12
 	BLT groupodd
 	VLD1R (R3), [V0.S4]
-	WORD $0x6e20ddec // fmul v12.4s, v15.4s, v0.4s
+	WORD $0x6e20dded // fmul v13.4s, v15.4s, v0.4s
 	MOVD R1, 16(RSP)
 	ADD $24, RSP, R1
 	ADD $96, RSP, R16
@@ -524,37 +515,33 @@ lanerow:
 	CMP $16, R0
 	BLT lanestage
 laneloop:
-	FMOVQ (R2), F0
-	VORR V14.B16, V0.B16, V0.B16
-	VCMEQ V13.B16, V0.B16, V0.B16
-	VCMTST V0.S4, V0.S4, V0.S4
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS lanerare
 	FMOVQ (R3), F0
 	WORD $0x6e20dde0 // fmul v0.4s, v15.4s, v0.4s
 	FMOVQ (R2), F1
 	WORD $0x2e213822 // shll v2.8h, v1.8b, #8
 	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
 	WORD $0x6e20dc63 // fmul v3.4s, v3.4s, v0.4s
+	WORD $0x4e23c5c3 // fmaxnm v3.4s, v14.4s, v3.4s
 	FMOVQ F3, (R1)
 	FMOVQ 16(R3), F0
 	WORD $0x6e20dde0 // fmul v0.4s, v15.4s, v0.4s
 	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
+	WORD $0x4e22c5c2 // fmaxnm v2.4s, v14.4s, v2.4s
 	FMOVQ F2, 16(R1)
 	FMOVQ 32(R3), F0
 	WORD $0x6e20dde0 // fmul v0.4s, v15.4s, v0.4s
 	WORD $0x6e213821 // shll2 v1.8h, v1.16b, #8
 	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
+	WORD $0x4e22c5c2 // fmaxnm v2.4s, v14.4s, v2.4s
 	FMOVQ F2, 32(R1)
 	FMOVQ 48(R3), F0
 	WORD $0x6e20dde0 // fmul v0.4s, v15.4s, v0.4s
 	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
 	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
+	WORD $0x4e21c5c1 // fmaxnm v1.4s, v14.4s, v1.4s
 	FMOVQ F1, 48(R1)
-laneback:
 	ADD $64, R1, R1
 	ADD $16, R2, R2
 	ADD $64, R3, R3
@@ -571,10 +558,6 @@ laneend:
 	CMP $1, R16
 	BEQ groupodddone
 	RET
-grouprare:
-	MOVD $1, R16
-	MOVD R16, 192(RSP)
-	B spread
 groupending:
 	MOVD R0, 408(RSP)
 	MOVD 400(RSP), R16
@@ -587,11 +570,6 @@ groupending:
 	MOVD R16, 392(RSP)
 	MOVD 408(RSP), R0
 	B groupchosen
-groupmeetrare:
-	ADD $268, RSP, R16
-	SUB R15, R16, R16
-	MOVD $0, R17
-	ADD R16>>2, R17, R12
 groupodd:
 	MOVD R0, 408(RSP)
 	MOVD $32, R16
@@ -610,10 +588,6 @@ groupodddone:
 	BLT groupdone
 	SUB $32, R0, R0
 	B groupbegin
-lanerare:
-	MOVD $2, R16
-	MOVD R16, 192(RSP)
-	B rare
 lanestage:
 	MOVD R1, 16(RSP)
 	ADD $24, RSP, R1
@@ -624,50 +598,6 @@ lanestage:
 	ADD $120, RSP, R16
 	CALL ·stageIn32R3NEON(SB)
 	B laneloop
-spread:
-	ADD $120, RSP, R16
-	CALL ·spreadR3NEON(SB)
-rare:
-	FMOVQ (R3), F0
-	WORD $0x6e20dde0 // fmul v0.4s, v15.4s, v0.4s
-	FMOVQ (R2), F1
-	WORD $0x2e213822 // shll v2.8h, v1.8b, #8
-	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
-	WORD $0x6e20dc63 // fmul v3.4s, v3.4s, v0.4s
-	WORD $0x4e23e460 // fcmeq v0.4s, v3.4s, v3.4s
-	MOVD $2143289344, R16
-	VDUP R16, V4.S4
-	VBSL V4.B16, V3.B16, V0.B16
-	FMOVQ F0, (R1)
-	FMOVQ 16(R3), F0
-	WORD $0x6e20dde0 // fmul v0.4s, v15.4s, v0.4s
-	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
-	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
-	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
-	VBSL V4.B16, V2.B16, V0.B16
-	FMOVQ F0, 16(R1)
-	FMOVQ 32(R3), F0
-	WORD $0x6e20dde0 // fmul v0.4s, v15.4s, v0.4s
-	WORD $0x6e213821 // shll2 v1.8h, v1.16b, #8
-	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
-	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
-	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
-	VBSL V4.B16, V2.B16, V0.B16
-	FMOVQ F0, 32(R1)
-	FMOVQ 48(R3), F0
-	WORD $0x6e20dde0 // fmul v0.4s, v15.4s, v0.4s
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
-	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
-	VBSL V4.B16, V1.B16, V0.B16
-	FMOVQ F0, 48(R1)
-	MOVD 192(RSP), R16
-	CMP $2, R16
-	BEQ laneback
-	MOVD 112(RSP), R3
-	VLD1R (R3), [V0.S4]
-	WORD $0x6e20ddec // fmul v12.4s, v15.4s, v0.4s
-	B groupback
 
 // func DequantizeFpE2M1NEON(y *float32, q *uint8, scale *float32, times float32, groups int, length int, ahead int)
 

@@ -747,59 +747,55 @@ halfdone34:
 	WORD $0x4e2dd4a6 // fadd v6.4s, v5.4s, v13.4s
 	WORD $0x6e24dcc6 // fmul v6.4s, v6.4s, v4.4s
 	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	WORD $0x4e26e4c4 // fcmeq v4.4s, v6.4s, v6.4s
 	MOVD $2143289344, R16
-	VDUP R16, V7.S4
-	VBSL V7.B16, V6.B16, V4.B16
-	FMOVQ 16(R4), F6
-	WORD $0x6e26fc21 // fdiv v1.4s, v1.4s, v6.4s
+	VDUP R16, V4.S4
+	WORD $0x4e26c486 // fmaxnm v6.4s, v4.4s, v6.4s
+	FMOVQ 16(R4), F7
+	WORD $0x6e27fc21 // fdiv v1.4s, v1.4s, v7.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
 	WORD $0x4e2ff428 // fmax v8.4s, v1.4s, v15.4s
 	WORD $0x4eaef508 // fmin v8.4s, v8.4s, v14.4s
 	WORD $0x4e2dd509 // fadd v9.4s, v8.4s, v13.4s
-	WORD $0x6e26dd29 // fmul v9.4s, v9.4s, v6.4s
+	WORD $0x6e27dd29 // fmul v9.4s, v9.4s, v7.4s
 	WORD $0x4e2dd529 // fadd v9.4s, v9.4s, v13.4s
-	WORD $0x4e29e526 // fcmeq v6.4s, v9.4s, v9.4s
-	VBSL V7.B16, V9.B16, V6.B16
+	WORD $0x4e29c489 // fmaxnm v9.4s, v4.4s, v9.4s
 	CMP $2, R6
 	BNE half35
-	VCMTST V12.S4, V4.S4, V16.S4
+	VCMTST V12.S4, V6.S4, V16.S4
 	VSUB V16.S4, V11.S4, V16.S4
-	VCMTST V12.S4, V6.S4, V17.S4
+	VCMTST V12.S4, V9.S4, V17.S4
 	VSUB V17.S4, V11.S4, V17.S4
-	WORD $0x0e704089 // addhn v9.4h, v4.4s, v16.4s
-	WORD $0x4e7140c9 // addhn2 v9.8h, v6.4s, v17.4s
-	FMOVQ F9, (R1)
+	WORD $0x0e7040c7 // addhn v7.4h, v6.4s, v16.4s
+	WORD $0x4e714127 // addhn2 v7.8h, v9.4s, v17.4s
+	FMOVQ F7, (R1)
 halfdone36:
-	FMOVQ 32(R4), F4
-	WORD $0x6e24fc42 // fdiv v2.4s, v2.4s, v4.4s
+	FMOVQ 32(R4), F6
+	WORD $0x6e26fc42 // fdiv v2.4s, v2.4s, v6.4s
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e2ff446 // fmax v6.4s, v2.4s, v15.4s
-	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
-	WORD $0x4e2dd4c9 // fadd v9.4s, v6.4s, v13.4s
-	WORD $0x6e24dd29 // fmul v9.4s, v9.4s, v4.4s
+	WORD $0x4e2ff447 // fmax v7.4s, v2.4s, v15.4s
+	WORD $0x4eaef4e7 // fmin v7.4s, v7.4s, v14.4s
+	WORD $0x4e2dd4e9 // fadd v9.4s, v7.4s, v13.4s
+	WORD $0x6e26dd29 // fmul v9.4s, v9.4s, v6.4s
 	WORD $0x4e2dd529 // fadd v9.4s, v9.4s, v13.4s
-	WORD $0x4e29e524 // fcmeq v4.4s, v9.4s, v9.4s
-	VBSL V7.B16, V9.B16, V4.B16
-	FMOVQ 48(R4), F9
-	WORD $0x6e29fc63 // fdiv v3.4s, v3.4s, v9.4s
+	WORD $0x4e29c489 // fmaxnm v9.4s, v4.4s, v9.4s
+	FMOVQ 48(R4), F6
+	WORD $0x6e26fc63 // fdiv v3.4s, v3.4s, v6.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
 	WORD $0x4e2ff470 // fmax v16.4s, v3.4s, v15.4s
 	WORD $0x4eaef610 // fmin v16.4s, v16.4s, v14.4s
 	WORD $0x4e2dd611 // fadd v17.4s, v16.4s, v13.4s
-	WORD $0x6e29de31 // fmul v17.4s, v17.4s, v9.4s
+	WORD $0x6e26de31 // fmul v17.4s, v17.4s, v6.4s
 	WORD $0x4e2dd631 // fadd v17.4s, v17.4s, v13.4s
-	WORD $0x4e31e629 // fcmeq v9.4s, v17.4s, v17.4s
-	VBSL V7.B16, V17.B16, V9.B16
+	WORD $0x4e31c484 // fmaxnm v4.4s, v4.4s, v17.4s
 	CMP $2, R6
 	BNE half37
-	VCMTST V12.S4, V4.S4, V17.S4
+	VCMTST V12.S4, V9.S4, V17.S4
 	VSUB V17.S4, V11.S4, V17.S4
-	VCMTST V12.S4, V9.S4, V18.S4
+	VCMTST V12.S4, V4.S4, V18.S4
 	VSUB V18.S4, V11.S4, V18.S4
-	WORD $0x0e714087 // addhn v7.4h, v4.4s, v17.4s
-	WORD $0x4e724127 // addhn2 v7.8h, v9.4s, v18.4s
-	FMOVQ F7, 16(R1)
+	WORD $0x0e714126 // addhn v6.4h, v9.4s, v17.4s
+	WORD $0x4e724086 // addhn2 v6.8h, v4.4s, v18.4s
+	FMOVQ F6, 16(R1)
 halfdone38:
 	MOVWU kind+52(FP), R16
 	CMP $1, R16
@@ -807,10 +803,10 @@ halfdone38:
 	WORD $0x4e20e4a4 // fcmeq v4.4s, v5.4s, v0.4s
 	WORD $0x4e21e509 // fcmeq v9.4s, v8.4s, v1.4s
 	VUZP1 V9.H8, V4.H8, V4.H8
-	WORD $0x4e22e4c7 // fcmeq v7.4s, v6.4s, v2.4s
+	WORD $0x4e22e4e6 // fcmeq v6.4s, v7.4s, v2.4s
 	WORD $0x4e23e609 // fcmeq v9.4s, v16.4s, v3.4s
-	VUZP1 V9.H8, V7.H8, V7.H8
-	VUZP1 V7.B16, V4.B16, V4.B16
+	VUZP1 V9.H8, V6.H8, V6.H8
+	VUZP1 V6.B16, V4.B16, V4.B16
 	BEQ maskbytes39
 	VAND V10.B16, V4.B16, V4.B16
 	VADDP V4.B16, V4.B16, V4.B16
@@ -859,14 +855,14 @@ half33:
 	WORD $0x4e217863 // fcvtl2 v3.4s, v3.8h
 	B halfdone34
 half35:
-	WORD $0x0e216889 // fcvtn v9.4h, v4.4s
-	WORD $0x4e2168c9 // fcvtn2 v9.8h, v6.4s
-	FMOVQ F9, (R1)
+	WORD $0x0e2168c7 // fcvtn v7.4h, v6.4s
+	WORD $0x4e216927 // fcvtn2 v7.8h, v9.4s
+	FMOVQ F7, (R1)
 	B halfdone36
 half37:
-	WORD $0x0e216887 // fcvtn v7.4h, v4.4s
-	WORD $0x4e216927 // fcvtn2 v7.8h, v9.4s
-	FMOVQ F7, 16(R1)
+	WORD $0x0e216926 // fcvtn v6.4h, v9.4s
+	WORD $0x4e216886 // fcvtn2 v6.8h, v4.4s
+	FMOVQ F6, 16(R1)
 	B halfdone38
 
 // func FakeQuantizeZeroPointF16BF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, elem int32, least int32, most int32, kind int32, groups int, length int, ahead int)
@@ -1681,50 +1677,47 @@ halfdone34:
 	WORD $0x4e2dd4c5 // fadd v5.4s, v6.4s, v13.4s
 	WORD $0x6e24dca5 // fmul v5.4s, v5.4s, v4.4s
 	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
-	WORD $0x4e25e4a4 // fcmeq v4.4s, v5.4s, v5.4s
 	MOVD $2143289344, R16
-	VDUP R16, V7.S4
-	VBSL V7.B16, V5.B16, V4.B16
-	FMOVQ 16(R4), F5
+	VDUP R16, V4.S4
+	WORD $0x4e25c485 // fmaxnm v5.4s, v4.4s, v5.4s
+	FMOVQ 16(R4), F7
 	FMOVQ 16(R6), F8
 	VSUB V8.S4, V15.S4, V9.S4
 	VSUB V8.S4, V14.S4, V8.S4
 	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
 	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
-	WORD $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
+	WORD $0x6e27fc21 // fdiv v1.4s, v1.4s, v7.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
 	WORD $0x4e29f429 // fmax v9.4s, v1.4s, v9.4s
 	WORD $0x4ea8f529 // fmin v9.4s, v9.4s, v8.4s
 	WORD $0x4e2dd528 // fadd v8.4s, v9.4s, v13.4s
-	WORD $0x6e25dd08 // fmul v8.4s, v8.4s, v5.4s
+	WORD $0x6e27dd08 // fmul v8.4s, v8.4s, v7.4s
 	WORD $0x4e2dd508 // fadd v8.4s, v8.4s, v13.4s
-	WORD $0x4e28e505 // fcmeq v5.4s, v8.4s, v8.4s
-	VBSL V7.B16, V8.B16, V5.B16
+	WORD $0x4e28c488 // fmaxnm v8.4s, v4.4s, v8.4s
 	CMP $2, R7
 	BNE half35
-	VCMTST V12.S4, V4.S4, V16.S4
+	VCMTST V12.S4, V5.S4, V16.S4
 	VSUB V16.S4, V11.S4, V16.S4
-	VCMTST V12.S4, V5.S4, V17.S4
+	VCMTST V12.S4, V8.S4, V17.S4
 	VSUB V17.S4, V11.S4, V17.S4
-	WORD $0x0e704088 // addhn v8.4h, v4.4s, v16.4s
-	WORD $0x4e7140a8 // addhn2 v8.8h, v5.4s, v17.4s
-	FMOVQ F8, (R1)
+	WORD $0x0e7040a7 // addhn v7.4h, v5.4s, v16.4s
+	WORD $0x4e714107 // addhn2 v7.8h, v8.4s, v17.4s
+	FMOVQ F7, (R1)
 halfdone36:
-	FMOVQ 32(R4), F4
-	FMOVQ 32(R6), F5
-	VSUB V5.S4, V15.S4, V8.S4
-	VSUB V5.S4, V14.S4, V5.S4
+	FMOVQ 32(R4), F5
+	FMOVQ 32(R6), F7
+	VSUB V7.S4, V15.S4, V8.S4
+	VSUB V7.S4, V14.S4, V7.S4
 	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
-	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	WORD $0x6e24fc42 // fdiv v2.4s, v2.4s, v4.4s
+	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
+	WORD $0x6e25fc42 // fdiv v2.4s, v2.4s, v5.4s
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
 	WORD $0x4e28f448 // fmax v8.4s, v2.4s, v8.4s
-	WORD $0x4ea5f508 // fmin v8.4s, v8.4s, v5.4s
-	WORD $0x4e2dd505 // fadd v5.4s, v8.4s, v13.4s
-	WORD $0x6e24dca5 // fmul v5.4s, v5.4s, v4.4s
-	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
-	WORD $0x4e25e4a4 // fcmeq v4.4s, v5.4s, v5.4s
-	VBSL V7.B16, V5.B16, V4.B16
+	WORD $0x4ea7f508 // fmin v8.4s, v8.4s, v7.4s
+	WORD $0x4e2dd507 // fadd v7.4s, v8.4s, v13.4s
+	WORD $0x6e25dce7 // fmul v7.4s, v7.4s, v5.4s
+	WORD $0x4e2dd4e7 // fadd v7.4s, v7.4s, v13.4s
+	WORD $0x4e27c487 // fmaxnm v7.4s, v4.4s, v7.4s
 	FMOVQ 48(R4), F5
 	FMOVQ 48(R6), F16
 	VSUB V16.S4, V15.S4, V17.S4
@@ -1738,17 +1731,16 @@ halfdone36:
 	WORD $0x4e2dd630 // fadd v16.4s, v17.4s, v13.4s
 	WORD $0x6e25de10 // fmul v16.4s, v16.4s, v5.4s
 	WORD $0x4e2dd610 // fadd v16.4s, v16.4s, v13.4s
-	WORD $0x4e30e605 // fcmeq v5.4s, v16.4s, v16.4s
-	VBSL V7.B16, V16.B16, V5.B16
+	WORD $0x4e30c484 // fmaxnm v4.4s, v4.4s, v16.4s
 	CMP $2, R7
 	BNE half37
-	VCMTST V12.S4, V4.S4, V16.S4
+	VCMTST V12.S4, V7.S4, V16.S4
 	VSUB V16.S4, V11.S4, V16.S4
-	VCMTST V12.S4, V5.S4, V18.S4
+	VCMTST V12.S4, V4.S4, V18.S4
 	VSUB V18.S4, V11.S4, V18.S4
-	WORD $0x0e704087 // addhn v7.4h, v4.4s, v16.4s
-	WORD $0x4e7240a7 // addhn2 v7.8h, v5.4s, v18.4s
-	FMOVQ F7, 16(R1)
+	WORD $0x0e7040e5 // addhn v5.4h, v7.4s, v16.4s
+	WORD $0x4e724085 // addhn2 v5.8h, v4.4s, v18.4s
+	FMOVQ F5, 16(R1)
 halfdone38:
 	MOVWU kind+60(FP), R16
 	CMP $1, R16
@@ -1819,12 +1811,12 @@ half33:
 	WORD $0x4e217863 // fcvtl2 v3.4s, v3.8h
 	B halfdone34
 half35:
-	WORD $0x0e216888 // fcvtn v8.4h, v4.4s
-	WORD $0x4e2168a8 // fcvtn2 v8.8h, v5.4s
-	FMOVQ F8, (R1)
+	WORD $0x0e2168a7 // fcvtn v7.4h, v5.4s
+	WORD $0x4e216907 // fcvtn2 v7.8h, v8.4s
+	FMOVQ F7, (R1)
 	B halfdone36
 half37:
-	WORD $0x0e216887 // fcvtn v7.4h, v4.4s
-	WORD $0x4e2168a7 // fcvtn2 v7.8h, v5.4s
-	FMOVQ F7, 16(R1)
+	WORD $0x0e2168e5 // fcvtn v5.4h, v7.4s
+	WORD $0x4e216885 // fcvtn2 v5.8h, v4.4s
+	FMOVQ F5, 16(R1)
 	B halfdone38

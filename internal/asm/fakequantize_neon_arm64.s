@@ -448,35 +448,32 @@ rare:
 	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
 	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
 	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
 	MOVD $2143289344, R16
-	VDUP R16, V4.S4
-	VBSL V4.B16, V3.B16, V1.B16
-	FMOVQ F1, (R1)
-	FMOVQ 16(R3), F1
-	FMOVQ 16(R4), F3
-	WORD $0x6e23fc21 // fdiv v1.4s, v1.4s, v3.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff425 // fmax v5.4s, v1.4s, v15.4s
+	VDUP R16, V1.S4
+	WORD $0x4e23c423 // fmaxnm v3.4s, v1.4s, v3.4s
+	FMOVQ F3, (R1)
+	FMOVQ 16(R3), F3
+	FMOVQ 16(R4), F4
+	WORD $0x6e24fc63 // fdiv v3.4s, v3.4s, v4.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e2ff465 // fmax v5.4s, v3.4s, v15.4s
 	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
 	WORD $0x4e2dd4a6 // fadd v6.4s, v5.4s, v13.4s
-	WORD $0x6e23dcc6 // fmul v6.4s, v6.4s, v3.4s
+	WORD $0x6e24dcc6 // fmul v6.4s, v6.4s, v4.4s
 	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	WORD $0x4e26e4c3 // fcmeq v3.4s, v6.4s, v6.4s
-	VBSL V4.B16, V6.B16, V3.B16
-	FMOVQ F3, 16(R1)
-	FMOVQ 32(R3), F3
+	WORD $0x4e26c426 // fmaxnm v6.4s, v1.4s, v6.4s
+	FMOVQ F6, 16(R1)
+	FMOVQ 32(R3), F4
 	FMOVQ 32(R4), F6
-	WORD $0x6e26fc63 // fdiv v3.4s, v3.4s, v6.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff467 // fmax v7.4s, v3.4s, v15.4s
+	WORD $0x6e26fc84 // fdiv v4.4s, v4.4s, v6.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e2ff487 // fmax v7.4s, v4.4s, v15.4s
 	WORD $0x4eaef4e7 // fmin v7.4s, v7.4s, v14.4s
 	WORD $0x4e2dd4e8 // fadd v8.4s, v7.4s, v13.4s
 	WORD $0x6e26dd08 // fmul v8.4s, v8.4s, v6.4s
 	WORD $0x4e2dd508 // fadd v8.4s, v8.4s, v13.4s
-	WORD $0x4e28e506 // fcmeq v6.4s, v8.4s, v8.4s
-	VBSL V4.B16, V8.B16, V6.B16
-	FMOVQ F6, 32(R1)
+	WORD $0x4e28c428 // fmaxnm v8.4s, v1.4s, v8.4s
+	FMOVQ F8, 32(R1)
 	FMOVQ 48(R3), F6
 	FMOVQ 48(R4), F8
 	WORD $0x6e28fcc6 // fdiv v6.4s, v6.4s, v8.4s
@@ -486,30 +483,29 @@ rare:
 	WORD $0x4e2dd52a // fadd v10.4s, v9.4s, v13.4s
 	WORD $0x6e28dd4a // fmul v10.4s, v10.4s, v8.4s
 	WORD $0x4e2dd54a // fadd v10.4s, v10.4s, v13.4s
-	WORD $0x4e2ae548 // fcmeq v8.4s, v10.4s, v10.4s
-	VBSL V4.B16, V10.B16, V8.B16
-	FMOVQ F8, 48(R1)
+	WORD $0x4e2ac421 // fmaxnm v1.4s, v1.4s, v10.4s
+	FMOVQ F1, 48(R1)
 	MOVWU kind+48(FP), R16
 	CMP $1, R16
 	BLT maskdone8
-	WORD $0x4e20e444 // fcmeq v4.4s, v2.4s, v0.4s
-	WORD $0x4e21e4aa // fcmeq v10.4s, v5.4s, v1.4s
-	VUZP1 V10.H8, V4.H8, V4.H8
-	WORD $0x4e23e4e8 // fcmeq v8.4s, v7.4s, v3.4s
+	WORD $0x4e20e441 // fcmeq v1.4s, v2.4s, v0.4s
+	WORD $0x4e23e4aa // fcmeq v10.4s, v5.4s, v3.4s
+	VUZP1 V10.H8, V1.H8, V1.H8
+	WORD $0x4e24e4e8 // fcmeq v8.4s, v7.4s, v4.4s
 	WORD $0x4e26e52a // fcmeq v10.4s, v9.4s, v6.4s
 	VUZP1 V10.H8, V8.H8, V8.H8
-	VUZP1 V8.B16, V4.B16, V4.B16
+	VUZP1 V8.B16, V1.B16, V1.B16
 	BEQ maskbytes7
-	VAND V12.B16, V4.B16, V4.B16
-	VADDP V4.B16, V4.B16, V4.B16
-	VADDP V4.B16, V4.B16, V4.B16
-	VADDP V4.B16, V4.B16, V4.B16
-	WORD $0x7d000044 // str h4, [x2]
+	VAND V12.B16, V1.B16, V1.B16
+	VADDP V1.B16, V1.B16, V1.B16
+	VADDP V1.B16, V1.B16, V1.B16
+	VADDP V1.B16, V1.B16, V1.B16
+	WORD $0x7d000041 // str h1, [x2]
 	ADD $2, R2, R2
 	B maskdone8
 maskbytes7:
-	VUSHR $7, V4.B16, V4.B16
-	FMOVQ F4, (R2)
+	VUSHR $7, V1.B16, V1.B16
+	FMOVQ F1, (R2)
 	ADD $16, R2, R2
 maskdone8:
 	MOVD 336(RSP), R16
@@ -1028,45 +1024,42 @@ rare:
 	WORD $0x4e2dd462 // fadd v2.4s, v3.4s, v13.4s
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
 	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
-	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
 	MOVD $2143289344, R16
-	VDUP R16, V4.S4
-	VBSL V4.B16, V2.B16, V1.B16
-	FMOVQ F1, (R1)
-	FMOVQ 16(R3), F1
-	FMOVQ 16(R4), F2
+	VDUP R16, V1.S4
+	WORD $0x4e22c422 // fmaxnm v2.4s, v1.4s, v2.4s
+	FMOVQ F2, (R1)
+	FMOVQ 16(R3), F2
+	FMOVQ 16(R4), F4
 	FMOVQ 16(R6), F5
 	VSUB V5.S4, V15.S4, V6.S4
 	VSUB V5.S4, V14.S4, V5.S4
 	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e26f426 // fmax v6.4s, v1.4s, v6.4s
+	WORD $0x6e24fc42 // fdiv v2.4s, v2.4s, v4.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e26f446 // fmax v6.4s, v2.4s, v6.4s
 	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
 	WORD $0x4e2dd4c5 // fadd v5.4s, v6.4s, v13.4s
-	WORD $0x6e22dca5 // fmul v5.4s, v5.4s, v2.4s
+	WORD $0x6e24dca5 // fmul v5.4s, v5.4s, v4.4s
 	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
-	WORD $0x4e25e4a2 // fcmeq v2.4s, v5.4s, v5.4s
-	VBSL V4.B16, V5.B16, V2.B16
-	FMOVQ F2, 16(R1)
-	FMOVQ 32(R3), F2
+	WORD $0x4e25c425 // fmaxnm v5.4s, v1.4s, v5.4s
+	FMOVQ F5, 16(R1)
+	FMOVQ 32(R3), F4
 	FMOVQ 32(R4), F5
 	FMOVQ 32(R6), F7
 	VSUB V7.S4, V15.S4, V8.S4
 	VSUB V7.S4, V14.S4, V7.S4
 	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
 	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
-	WORD $0x6e25fc42 // fdiv v2.4s, v2.4s, v5.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e28f448 // fmax v8.4s, v2.4s, v8.4s
+	WORD $0x6e25fc84 // fdiv v4.4s, v4.4s, v5.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e28f488 // fmax v8.4s, v4.4s, v8.4s
 	WORD $0x4ea7f508 // fmin v8.4s, v8.4s, v7.4s
 	WORD $0x4e2dd507 // fadd v7.4s, v8.4s, v13.4s
 	WORD $0x6e25dce7 // fmul v7.4s, v7.4s, v5.4s
 	WORD $0x4e2dd4e7 // fadd v7.4s, v7.4s, v13.4s
-	WORD $0x4e27e4e5 // fcmeq v5.4s, v7.4s, v7.4s
-	VBSL V4.B16, V7.B16, V5.B16
-	FMOVQ F5, 32(R1)
+	WORD $0x4e27c427 // fmaxnm v7.4s, v1.4s, v7.4s
+	FMOVQ F7, 32(R1)
 	FMOVQ 48(R3), F5
 	FMOVQ 48(R4), F7
 	FMOVQ 48(R6), F9
@@ -1081,30 +1074,29 @@ rare:
 	WORD $0x4e2dd549 // fadd v9.4s, v10.4s, v13.4s
 	WORD $0x6e27dd29 // fmul v9.4s, v9.4s, v7.4s
 	WORD $0x4e2dd529 // fadd v9.4s, v9.4s, v13.4s
-	WORD $0x4e29e527 // fcmeq v7.4s, v9.4s, v9.4s
-	VBSL V4.B16, V9.B16, V7.B16
-	FMOVQ F7, 48(R1)
+	WORD $0x4e29c421 // fmaxnm v1.4s, v1.4s, v9.4s
+	FMOVQ F1, 48(R1)
 	MOVWU kind+56(FP), R16
 	CMP $1, R16
 	BLT maskdone8
-	WORD $0x4e20e464 // fcmeq v4.4s, v3.4s, v0.4s
-	WORD $0x4e21e4c9 // fcmeq v9.4s, v6.4s, v1.4s
-	VUZP1 V9.H8, V4.H8, V4.H8
-	WORD $0x4e22e507 // fcmeq v7.4s, v8.4s, v2.4s
+	WORD $0x4e20e461 // fcmeq v1.4s, v3.4s, v0.4s
+	WORD $0x4e22e4c9 // fcmeq v9.4s, v6.4s, v2.4s
+	VUZP1 V9.H8, V1.H8, V1.H8
+	WORD $0x4e24e507 // fcmeq v7.4s, v8.4s, v4.4s
 	WORD $0x4e25e549 // fcmeq v9.4s, v10.4s, v5.4s
 	VUZP1 V9.H8, V7.H8, V7.H8
-	VUZP1 V7.B16, V4.B16, V4.B16
+	VUZP1 V7.B16, V1.B16, V1.B16
 	BEQ maskbytes7
-	VAND V12.B16, V4.B16, V4.B16
-	VADDP V4.B16, V4.B16, V4.B16
-	VADDP V4.B16, V4.B16, V4.B16
-	VADDP V4.B16, V4.B16, V4.B16
-	WORD $0x7d000044 // str h4, [x2]
+	VAND V12.B16, V1.B16, V1.B16
+	VADDP V1.B16, V1.B16, V1.B16
+	VADDP V1.B16, V1.B16, V1.B16
+	VADDP V1.B16, V1.B16, V1.B16
+	WORD $0x7d000041 // str h1, [x2]
 	ADD $2, R2, R2
 	B maskdone8
 maskbytes7:
-	VUSHR $7, V4.B16, V4.B16
-	FMOVQ F4, (R2)
+	VUSHR $7, V1.B16, V1.B16
+	FMOVQ F1, (R2)
 	ADD $16, R2, R2
 maskdone8:
 	MOVD 408(RSP), R16
@@ -1612,25 +1604,23 @@ rare:
 	WORD $0x4e2dd464 // fadd v4.4s, v3.4s, v13.4s
 	WORD $0x6e21dc84 // fmul v4.4s, v4.4s, v1.4s
 	WORD $0x4e22d484 // fadd v4.4s, v4.4s, v2.4s
-	WORD $0x4e24e481 // fcmeq v1.4s, v4.4s, v4.4s
 	MOVD $2143289344, R16
-	VDUP R16, V2.S4
-	VBSL V2.B16, V4.B16, V1.B16
-	FMOVQ F1, (R1)
-	FMOVQ 16(R3), F1
+	VDUP R16, V1.S4
+	WORD $0x4e24c424 // fmaxnm v4.4s, v1.4s, v4.4s
+	FMOVQ F4, (R1)
+	FMOVQ 16(R3), F2
 	FMOVQ 16(R4), F4
 	FMOVQ 16(R6), F5
-	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
-	WORD $0x6e24fc21 // fdiv v1.4s, v1.4s, v4.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff426 // fmax v6.4s, v1.4s, v15.4s
+	WORD $0x4ea5d442 // fsub v2.4s, v2.4s, v5.4s
+	WORD $0x6e24fc42 // fdiv v2.4s, v2.4s, v4.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e2ff446 // fmax v6.4s, v2.4s, v15.4s
 	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
 	WORD $0x4e2dd4c7 // fadd v7.4s, v6.4s, v13.4s
 	WORD $0x6e24dce7 // fmul v7.4s, v7.4s, v4.4s
 	WORD $0x4e25d4e7 // fadd v7.4s, v7.4s, v5.4s
-	WORD $0x4e27e4e4 // fcmeq v4.4s, v7.4s, v7.4s
-	VBSL V2.B16, V7.B16, V4.B16
-	FMOVQ F4, 16(R1)
+	WORD $0x4e27c427 // fmaxnm v7.4s, v1.4s, v7.4s
+	FMOVQ F7, 16(R1)
 	FMOVQ 32(R3), F4
 	FMOVQ 32(R4), F5
 	FMOVQ 32(R6), F7
@@ -1642,9 +1632,8 @@ rare:
 	WORD $0x4e2dd509 // fadd v9.4s, v8.4s, v13.4s
 	WORD $0x6e25dd29 // fmul v9.4s, v9.4s, v5.4s
 	WORD $0x4e27d529 // fadd v9.4s, v9.4s, v7.4s
-	WORD $0x4e29e525 // fcmeq v5.4s, v9.4s, v9.4s
-	VBSL V2.B16, V9.B16, V5.B16
-	FMOVQ F5, 32(R1)
+	WORD $0x4e29c429 // fmaxnm v9.4s, v1.4s, v9.4s
+	FMOVQ F9, 32(R1)
 	FMOVQ 48(R3), F5
 	FMOVQ 48(R4), F7
 	FMOVQ 48(R6), F9
@@ -1656,30 +1645,29 @@ rare:
 	WORD $0x4e2dd54b // fadd v11.4s, v10.4s, v13.4s
 	WORD $0x6e27dd6b // fmul v11.4s, v11.4s, v7.4s
 	WORD $0x4e29d56b // fadd v11.4s, v11.4s, v9.4s
-	WORD $0x4e2be567 // fcmeq v7.4s, v11.4s, v11.4s
-	VBSL V2.B16, V11.B16, V7.B16
-	FMOVQ F7, 48(R1)
+	WORD $0x4e2bc421 // fmaxnm v1.4s, v1.4s, v11.4s
+	FMOVQ F1, 48(R1)
 	MOVWU kind+56(FP), R16
 	CMP $1, R16
 	BLT maskdone8
-	WORD $0x4e20e462 // fcmeq v2.4s, v3.4s, v0.4s
-	WORD $0x4e21e4c9 // fcmeq v9.4s, v6.4s, v1.4s
-	VUZP1 V9.H8, V2.H8, V2.H8
+	WORD $0x4e20e461 // fcmeq v1.4s, v3.4s, v0.4s
+	WORD $0x4e22e4c9 // fcmeq v9.4s, v6.4s, v2.4s
+	VUZP1 V9.H8, V1.H8, V1.H8
 	WORD $0x4e24e507 // fcmeq v7.4s, v8.4s, v4.4s
 	WORD $0x4e25e549 // fcmeq v9.4s, v10.4s, v5.4s
 	VUZP1 V9.H8, V7.H8, V7.H8
-	VUZP1 V7.B16, V2.B16, V2.B16
+	VUZP1 V7.B16, V1.B16, V1.B16
 	BEQ maskbytes7
-	VAND V12.B16, V2.B16, V2.B16
-	VADDP V2.B16, V2.B16, V2.B16
-	VADDP V2.B16, V2.B16, V2.B16
-	VADDP V2.B16, V2.B16, V2.B16
-	WORD $0x7d000042 // str h2, [x2]
+	VAND V12.B16, V1.B16, V1.B16
+	VADDP V1.B16, V1.B16, V1.B16
+	VADDP V1.B16, V1.B16, V1.B16
+	VADDP V1.B16, V1.B16, V1.B16
+	WORD $0x7d000041 // str h1, [x2]
 	ADD $2, R2, R2
 	B maskdone8
 maskbytes7:
-	VUSHR $7, V2.B16, V2.B16
-	FMOVQ F2, (R2)
+	VUSHR $7, V1.B16, V1.B16
+	FMOVQ F1, (R2)
 	ADD $16, R2, R2
 maskdone8:
 	MOVD 408(RSP), R16

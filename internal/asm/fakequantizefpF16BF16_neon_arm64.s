@@ -851,14 +851,13 @@ halfdone34:
 	VAND V11.B16, V0.B16, V0.B16
 	VORR V0.B16, V17.B16, V17.B16
 	WORD $0x6e24de31 // fmul v17.4s, v17.4s, v4.4s
-	WORD $0x4e31e620 // fcmeq v0.4s, v17.4s, v17.4s
 	MOVD $2143289344, R16
-	VDUP R16, V4.S4
-	VBSL V4.B16, V17.B16, V0.B16
-	FMOVQ 16(R4), F16
-	WORD $0x6e30fc21 // fdiv v1.4s, v1.4s, v16.4s
-	VAND V10.B16, V1.B16, V17.B16
-	WORD $0x4eaef632 // fmin v18.4s, v17.4s, v14.4s
+	VDUP R16, V0.S4
+	WORD $0x4e31c411 // fmaxnm v17.4s, v0.4s, v17.4s
+	FMOVQ 16(R4), F4
+	WORD $0x6e24fc21 // fdiv v1.4s, v1.4s, v4.4s
+	VAND V10.B16, V1.B16, V16.B16
+	WORD $0x4eaef612 // fmin v18.4s, v16.4s, v14.4s
 	VAND V13.B16, V18.B16, V19.B16
 	VUMAX V15.S4, V19.S4, V19.S4
 	VADD V12.S4, V19.S4, V19.S4
@@ -866,67 +865,64 @@ halfdone34:
 	WORD $0x4eb3d694 // fsub v20.4s, v20.4s, v19.4s
 	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V20.B16, V20.B16
-	WORD $0x6e30de94 // fmul v20.4s, v20.4s, v16.4s
-	WORD $0x4e34e681 // fcmeq v1.4s, v20.4s, v20.4s
-	VBSL V4.B16, V20.B16, V1.B16
+	WORD $0x6e24de94 // fmul v20.4s, v20.4s, v4.4s
+	WORD $0x4e34c414 // fmaxnm v20.4s, v0.4s, v20.4s
 	CMP $2, R6
 	BNE half35
-	VCMTST V9.S4, V0.S4, V19.S4
+	VCMTST V9.S4, V17.S4, V4.S4
+	VSUB V4.S4, V8.S4, V4.S4
+	VCMTST V9.S4, V20.S4, V19.S4
 	VSUB V19.S4, V8.S4, V19.S4
-	VCMTST V9.S4, V1.S4, V20.S4
-	VSUB V20.S4, V8.S4, V20.S4
-	WORD $0x0e734010 // addhn v16.4h, v0.4s, v19.4s
-	WORD $0x4e744030 // addhn2 v16.8h, v1.4s, v20.4s
-	FMOVQ F16, (R1)
+	WORD $0x0e644221 // addhn v1.4h, v17.4s, v4.4s
+	WORD $0x4e734281 // addhn2 v1.8h, v20.4s, v19.4s
+	FMOVQ F1, (R1)
 halfdone36:
-	FMOVQ 32(R4), F0
-	WORD $0x6e20fc42 // fdiv v2.4s, v2.4s, v0.4s
-	VAND V10.B16, V2.B16, V1.B16
-	WORD $0x4eaef430 // fmin v16.4s, v1.4s, v14.4s
-	VAND V13.B16, V16.B16, V19.B16
+	FMOVQ 32(R4), F1
+	WORD $0x6e21fc42 // fdiv v2.4s, v2.4s, v1.4s
+	VAND V10.B16, V2.B16, V4.B16
+	WORD $0x4eaef491 // fmin v17.4s, v4.4s, v14.4s
+	VAND V13.B16, V17.B16, V19.B16
 	VUMAX V15.S4, V19.S4, V19.S4
 	VADD V12.S4, V19.S4, V19.S4
-	WORD $0x4e33d614 // fadd v20.4s, v16.4s, v19.4s
+	WORD $0x4e33d634 // fadd v20.4s, v17.4s, v19.4s
 	WORD $0x4eb3d694 // fsub v20.4s, v20.4s, v19.4s
 	VAND V11.B16, V2.B16, V2.B16
 	VORR V2.B16, V20.B16, V20.B16
-	WORD $0x6e20de94 // fmul v20.4s, v20.4s, v0.4s
-	WORD $0x4e34e680 // fcmeq v0.4s, v20.4s, v20.4s
-	VBSL V4.B16, V20.B16, V0.B16
-	FMOVQ 48(R4), F2
-	WORD $0x6e22fc63 // fdiv v3.4s, v3.4s, v2.4s
-	VAND V10.B16, V3.B16, V19.B16
-	WORD $0x4eaef674 // fmin v20.4s, v19.4s, v14.4s
-	VAND V13.B16, V20.B16, V21.B16
+	WORD $0x6e21de94 // fmul v20.4s, v20.4s, v1.4s
+	WORD $0x4e34c414 // fmaxnm v20.4s, v0.4s, v20.4s
+	FMOVQ 48(R4), F1
+	WORD $0x6e21fc63 // fdiv v3.4s, v3.4s, v1.4s
+	VAND V10.B16, V3.B16, V2.B16
+	WORD $0x4eaef453 // fmin v19.4s, v2.4s, v14.4s
+	VAND V13.B16, V19.B16, V21.B16
 	VUMAX V15.S4, V21.S4, V21.S4
 	VADD V12.S4, V21.S4, V21.S4
-	WORD $0x4e35d696 // fadd v22.4s, v20.4s, v21.4s
+	WORD $0x4e35d676 // fadd v22.4s, v19.4s, v21.4s
 	WORD $0x4eb5d6d6 // fsub v22.4s, v22.4s, v21.4s
 	VAND V11.B16, V3.B16, V3.B16
 	VORR V3.B16, V22.B16, V22.B16
-	WORD $0x6e22ded6 // fmul v22.4s, v22.4s, v2.4s
-	WORD $0x4e36e6c2 // fcmeq v2.4s, v22.4s, v22.4s
-	VBSL V4.B16, V22.B16, V2.B16
+	WORD $0x6e21ded6 // fmul v22.4s, v22.4s, v1.4s
+	WORD $0x4e36c400 // fmaxnm v0.4s, v0.4s, v22.4s
 	CMP $2, R6
 	BNE half37
-	VCMTST V9.S4, V0.S4, V4.S4
-	VSUB V4.S4, V8.S4, V4.S4
-	VCMTST V9.S4, V2.S4, V21.S4
+	VCMTST V9.S4, V20.S4, V3.S4
+	VSUB V3.S4, V8.S4, V3.S4
+	VCMTST V9.S4, V0.S4, V21.S4
 	VSUB V21.S4, V8.S4, V21.S4
-	WORD $0x0e644003 // addhn v3.4h, v0.4s, v4.4s
-	WORD $0x4e754043 // addhn2 v3.8h, v2.4s, v21.4s
-	FMOVQ F3, 16(R1)
+	WORD $0x0e634281 // addhn v1.4h, v20.4s, v3.4s
+	WORD $0x4e754001 // addhn2 v1.8h, v0.4s, v21.4s
+	FMOVQ F1, 16(R1)
 halfdone38:
 	MOVWU kind+56(FP), R16
 	CMP $1, R16
 	BLT maskdone40
 	WORD $0x4e25e4c0 // fcmeq v0.4s, v6.4s, v5.4s
-	WORD $0x4e31e643 // fcmeq v3.4s, v18.4s, v17.4s
+	WORD $0x4e30e643 // fcmeq v3.4s, v18.4s, v16.4s
 	VUZP1 V3.H8, V0.H8, V0.H8
-	WORD $0x4e21e602 // fcmeq v2.4s, v16.4s, v1.4s
-	WORD $0x4e33e683 // fcmeq v3.4s, v20.4s, v19.4s
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
+	WORD $0x4e24e621 // fcmeq v1.4s, v17.4s, v4.4s
+	WORD $0x4e22e663 // fcmeq v3.4s, v19.4s, v2.4s
+	VUZP1 V3.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V0.B16, V0.B16
 	BEQ maskbytes39
 	VAND V7.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
@@ -975,12 +971,12 @@ half33:
 	WORD $0x4e217863 // fcvtl2 v3.4s, v3.8h
 	B halfdone34
 half35:
-	WORD $0x0e216810 // fcvtn v16.4h, v0.4s
-	WORD $0x4e216830 // fcvtn2 v16.8h, v1.4s
-	FMOVQ F16, (R1)
+	WORD $0x0e216a21 // fcvtn v1.4h, v17.4s
+	WORD $0x4e216a81 // fcvtn2 v1.8h, v20.4s
+	FMOVQ F1, (R1)
 	B halfdone36
 half37:
-	WORD $0x0e216803 // fcvtn v3.4h, v0.4s
-	WORD $0x4e216843 // fcvtn2 v3.8h, v2.4s
-	FMOVQ F3, 16(R1)
+	WORD $0x0e216a81 // fcvtn v1.4h, v20.4s
+	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
+	FMOVQ F1, 16(R1)
 	B halfdone38

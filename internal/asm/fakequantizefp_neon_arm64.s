@@ -532,58 +532,54 @@ rare:
 	VAND V11.B16, V0.B16, V0.B16
 	VORR V0.B16, V5.B16, V5.B16
 	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
-	WORD $0x4e25e4a0 // fcmeq v0.4s, v5.4s, v5.4s
 	MOVD $2143289344, R16
-	VDUP R16, V1.S4
-	VBSL V1.B16, V5.B16, V0.B16
-	FMOVQ F0, (R1)
-	FMOVQ 16(R3), F0
+	VDUP R16, V0.S4
+	WORD $0x4e25c405 // fmaxnm v5.4s, v0.4s, v5.4s
+	FMOVQ F5, (R1)
+	FMOVQ 16(R3), F1
 	FMOVQ 16(R4), F4
-	WORD $0x6e24fc00 // fdiv v0.4s, v0.4s, v4.4s
-	VAND V10.B16, V0.B16, V5.B16
+	WORD $0x6e24fc21 // fdiv v1.4s, v1.4s, v4.4s
+	VAND V10.B16, V1.B16, V5.B16
 	WORD $0x4eaef4a6 // fmin v6.4s, v5.4s, v14.4s
 	VAND V13.B16, V6.B16, V7.B16
 	VUMAX V15.S4, V7.S4, V7.S4
 	VADD V12.S4, V7.S4, V7.S4
 	WORD $0x4e27d4c8 // fadd v8.4s, v6.4s, v7.4s
 	WORD $0x4ea7d508 // fsub v8.4s, v8.4s, v7.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V8.B16, V8.B16
+	VAND V11.B16, V1.B16, V1.B16
+	VORR V1.B16, V8.B16, V8.B16
 	WORD $0x6e24dd08 // fmul v8.4s, v8.4s, v4.4s
-	WORD $0x4e28e500 // fcmeq v0.4s, v8.4s, v8.4s
-	VBSL V1.B16, V8.B16, V0.B16
-	FMOVQ F0, 16(R1)
-	FMOVQ 32(R3), F0
+	WORD $0x4e28c408 // fmaxnm v8.4s, v0.4s, v8.4s
+	FMOVQ F8, 16(R1)
+	FMOVQ 32(R3), F1
 	FMOVQ 32(R4), F4
-	WORD $0x6e24fc00 // fdiv v0.4s, v0.4s, v4.4s
-	VAND V10.B16, V0.B16, V7.B16
+	WORD $0x6e24fc21 // fdiv v1.4s, v1.4s, v4.4s
+	VAND V10.B16, V1.B16, V7.B16
 	WORD $0x4eaef4e8 // fmin v8.4s, v7.4s, v14.4s
 	VAND V13.B16, V8.B16, V16.B16
 	VUMAX V15.S4, V16.S4, V16.S4
 	VADD V12.S4, V16.S4, V16.S4
 	WORD $0x4e30d511 // fadd v17.4s, v8.4s, v16.4s
 	WORD $0x4eb0d631 // fsub v17.4s, v17.4s, v16.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V17.B16, V17.B16
+	VAND V11.B16, V1.B16, V1.B16
+	VORR V1.B16, V17.B16, V17.B16
 	WORD $0x6e24de31 // fmul v17.4s, v17.4s, v4.4s
-	WORD $0x4e31e620 // fcmeq v0.4s, v17.4s, v17.4s
-	VBSL V1.B16, V17.B16, V0.B16
-	FMOVQ F0, 32(R1)
-	FMOVQ 48(R3), F0
+	WORD $0x4e31c411 // fmaxnm v17.4s, v0.4s, v17.4s
+	FMOVQ F17, 32(R1)
+	FMOVQ 48(R3), F1
 	FMOVQ 48(R4), F4
-	WORD $0x6e24fc00 // fdiv v0.4s, v0.4s, v4.4s
-	VAND V10.B16, V0.B16, V16.B16
+	WORD $0x6e24fc21 // fdiv v1.4s, v1.4s, v4.4s
+	VAND V10.B16, V1.B16, V16.B16
 	WORD $0x4eaef611 // fmin v17.4s, v16.4s, v14.4s
 	VAND V13.B16, V17.B16, V18.B16
 	VUMAX V15.S4, V18.S4, V18.S4
 	VADD V12.S4, V18.S4, V18.S4
 	WORD $0x4e32d633 // fadd v19.4s, v17.4s, v18.4s
 	WORD $0x4eb2d673 // fsub v19.4s, v19.4s, v18.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V19.B16, V19.B16
+	VAND V11.B16, V1.B16, V1.B16
+	VORR V1.B16, V19.B16, V19.B16
 	WORD $0x6e24de73 // fmul v19.4s, v19.4s, v4.4s
-	WORD $0x4e33e660 // fcmeq v0.4s, v19.4s, v19.4s
-	VBSL V1.B16, V19.B16, V0.B16
+	WORD $0x4e33c400 // fmaxnm v0.4s, v0.4s, v19.4s
 	FMOVQ F0, 48(R1)
 	MOVWU kind+52(FP), R16
 	CMP $1, R16

@@ -1400,13 +1400,11 @@ laneloop:
 	FMOVQ (R4), F0
 	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
 	WORD $0x4e2fd442 // fadd v2.4s, v2.4s, v15.4s
-	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
-	VBSL V14.B16, V2.B16, V0.B16
-	FMOVQ F0, (R1)
+	WORD $0x4e22c5c2 // fmaxnm v2.4s, v14.4s, v2.4s
+	FMOVQ F2, (R1)
 	WORD $0x4e2fd421 // fadd v1.4s, v1.4s, v15.4s
-	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
-	VBSL V14.B16, V1.B16, V0.B16
-	FMOVQ F0, (R2)
+	WORD $0x4e21c5c1 // fmaxnm v1.4s, v14.4s, v1.4s
+	FMOVQ F1, (R2)
 	FMOVQ 16(R1), F0
 	FMOVQ 16(R2), F1
 	WORD $0x4ea1f402 // fmin v2.4s, v0.4s, v1.4s
@@ -1416,13 +1414,11 @@ laneloop:
 	FMOVQ 16(R4), F0
 	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
 	WORD $0x4e2fd442 // fadd v2.4s, v2.4s, v15.4s
-	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
-	VBSL V14.B16, V2.B16, V0.B16
-	FMOVQ F0, 16(R1)
+	WORD $0x4e22c5c2 // fmaxnm v2.4s, v14.4s, v2.4s
+	FMOVQ F2, 16(R1)
 	WORD $0x4e2fd421 // fadd v1.4s, v1.4s, v15.4s
-	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
-	VBSL V14.B16, V1.B16, V0.B16
-	FMOVQ F0, 16(R2)
+	WORD $0x4e21c5c1 // fmaxnm v1.4s, v14.4s, v1.4s
+	FMOVQ F1, 16(R2)
 	FMOVQ 32(R1), F0
 	FMOVQ 32(R2), F1
 	WORD $0x4ea1f402 // fmin v2.4s, v0.4s, v1.4s
@@ -1432,13 +1428,11 @@ laneloop:
 	FMOVQ 32(R4), F0
 	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
 	WORD $0x4e2fd442 // fadd v2.4s, v2.4s, v15.4s
-	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
-	VBSL V14.B16, V2.B16, V0.B16
-	FMOVQ F0, 32(R1)
+	WORD $0x4e22c5c2 // fmaxnm v2.4s, v14.4s, v2.4s
+	FMOVQ F2, 32(R1)
 	WORD $0x4e2fd421 // fadd v1.4s, v1.4s, v15.4s
-	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
-	VBSL V14.B16, V1.B16, V0.B16
-	FMOVQ F0, 32(R2)
+	WORD $0x4e21c5c1 // fmaxnm v1.4s, v14.4s, v1.4s
+	FMOVQ F1, 32(R2)
 	FMOVQ 48(R1), F0
 	FMOVQ 48(R2), F1
 	WORD $0x4ea1f402 // fmin v2.4s, v0.4s, v1.4s
@@ -1448,13 +1442,11 @@ laneloop:
 	FMOVQ 48(R4), F0
 	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
 	WORD $0x4e2fd442 // fadd v2.4s, v2.4s, v15.4s
-	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
-	VBSL V14.B16, V2.B16, V0.B16
-	FMOVQ F0, 48(R1)
+	WORD $0x4e22c5c2 // fmaxnm v2.4s, v14.4s, v2.4s
+	FMOVQ F2, 48(R1)
 	WORD $0x4e2fd421 // fadd v1.4s, v1.4s, v15.4s
-	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
-	VBSL V14.B16, V1.B16, V0.B16
-	FMOVQ F0, 48(R2)
+	WORD $0x4e21c5c1 // fmaxnm v1.4s, v14.4s, v1.4s
+	FMOVQ F1, 48(R2)
 	ADD $64, R1, R1
 	ADD $64, R2, R2
 	ADD $64, R3, R3

@@ -45,15 +45,14 @@ laneloop:
 	BNE elem1
 elemdone3:
 	WORD $0x4e2cf400 // fmax v0.4s, v0.4s, v12.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	WORD $0x4e20c560 // fmaxnm v0.4s, v11.4s, v0.4s
+	FMOVQ F0, (R1)
+	WORD $0x4e2af401 // fmax v1.4s, v0.4s, v10.4s
+	WORD $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
+	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
+	WORD $0x6e20fdc0 // fdiv v0.4s, v14.4s, v0.4s
 	VBSL V11.B16, V0.B16, V1.B16
-	FMOVQ F1, (R1)
-	WORD $0x4e2af420 // fmax v0.4s, v1.4s, v10.4s
-	WORD $0x4ea9f400 // fmin v0.4s, v0.4s, v9.4s
-	WORD $0x4e21e400 // fcmeq v0.4s, v0.4s, v1.4s
-	WORD $0x6e21fdc1 // fdiv v1.4s, v14.4s, v1.4s
-	VBSL V11.B16, V1.B16, V0.B16
-	FMOVQ F0, (R2)
+	FMOVQ F1, (R2)
 	ADD $16, R1, R1
 	ADD $16, R2, R2
 	ADD $16, R3, R3
@@ -140,20 +139,18 @@ laneloop:
 	BNE elem1
 elemdone3:
 	WORD $0x4e2bf421 // fmax v1.4s, v1.4s, v11.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	WORD $0x4e21c541 // fmaxnm v1.4s, v10.4s, v1.4s
+	FMOVQ F1, (R1)
+	WORD $0x4e29f422 // fmax v2.4s, v1.4s, v9.4s
+	WORD $0x4ea8f442 // fmin v2.4s, v2.4s, v8.4s
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	WORD $0x6e21fda1 // fdiv v1.4s, v13.4s, v1.4s
 	VBSL V10.B16, V1.B16, V2.B16
-	FMOVQ F2, (R1)
-	WORD $0x4e29f441 // fmax v1.4s, v2.4s, v9.4s
-	WORD $0x4ea8f421 // fmin v1.4s, v1.4s, v8.4s
-	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
-	WORD $0x6e22fda2 // fdiv v2.4s, v13.4s, v2.4s
-	VBSL V10.B16, V2.B16, V1.B16
-	FMOVQ F1, (R2)
+	FMOVQ F2, (R2)
 	FMOVQ F14, (R3)
 	WORD $0x4ea0d4e0 // fsub v0.4s, v7.4s, v0.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V10.B16, V0.B16, V1.B16
-	FMOVQ F1, (R4)
+	WORD $0x4e20c540 // fmaxnm v0.4s, v10.4s, v0.4s
+	FMOVQ F0, (R4)
 	ADD $16, R1, R1
 	ADD $16, R2, R2
 	ADD $16, R3, R3
@@ -261,40 +258,38 @@ elemdone3:
 	BNE elem4
 elemdone6:
 	WORD $0x4e29f421 // fmax v1.4s, v1.4s, v9.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V8.B16, V1.B16, V2.B16
-	FMOVQ F2, (R1)
-	WORD $0x4e27f441 // fmax v1.4s, v2.4s, v7.4s
-	WORD $0x4ea6f421 // fmin v1.4s, v1.4s, v6.4s
-	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
-	WORD $0x6e22fd63 // fdiv v3.4s, v11.4s, v2.4s
-	VBSL V8.B16, V3.B16, V1.B16
-	FMOVQ F1, (R2)
-	WORD $0x6e22fc02 // fdiv v2.4s, v0.4s, v2.4s
-	VMOV V2.B16, V1.B16
+	WORD $0x4e21c501 // fmaxnm v1.4s, v8.4s, v1.4s
+	FMOVQ F1, (R1)
+	WORD $0x4e27f422 // fmax v2.4s, v1.4s, v7.4s
+	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	WORD $0x6e21fd63 // fdiv v3.4s, v11.4s, v1.4s
+	VBSL V8.B16, V3.B16, V2.B16
+	FMOVQ F2, (R2)
+	WORD $0x6e21fc01 // fdiv v1.4s, v0.4s, v1.4s
+	VMOV V1.B16, V2.B16
 	CMP $0, R7
 	BNE elem7
 elemdone9:
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	VMOV V1.B16, V2.B16
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	VMOV V2.B16, V1.B16
 	CMP $0, R7
 	BNE elem10
 elemdone12:
-	WORD $0x4ea2d5c2 // fsub v2.4s, v14.4s, v2.4s
-	VMOV V2.B16, V1.B16
+	WORD $0x4ea1d5c1 // fsub v1.4s, v14.4s, v1.4s
+	VMOV V1.B16, V2.B16
 	CMP $0, R7
 	BNE elem13
 elemdone15:
-	WORD $0x4e2ef421 // fmax v1.4s, v1.4s, v14.4s
-	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VAND V1.B16, V2.B16, V2.B16
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	FMOVQ F2, (R3)
+	WORD $0x4e2ef442 // fmax v2.4s, v2.4s, v14.4s
+	WORD $0x4eadf442 // fmin v2.4s, v2.4s, v13.4s
+	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
+	VAND V2.B16, V1.B16, V1.B16
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	FMOVQ F1, (R3)
 	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V8.B16, V0.B16, V1.B16
-	FMOVQ F1, (R4)
+	WORD $0x4e20c500 // fmaxnm v0.4s, v8.4s, v0.4s
+	FMOVQ F0, (R4)
 	ADD $16, R1, R1
 	ADD $16, R2, R2
 	ADD $16, R3, R3
@@ -352,22 +347,6 @@ half5:
 elem7:
 	CMP $2, R7
 	BNE half8
-	VSHL $15, V2.S4, V3.S4
-	VUSHR $31, V3.S4, V3.S4
-	VADD V5.S4, V3.S4, V3.S4
-	VADD V2.S4, V3.S4, V3.S4
-	VUSHR $16, V3.S4, V3.S4
-	VSHL $16, V3.S4, V3.S4
-	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
-	VBSL V2.B16, V3.B16, V1.B16
-	B elemdone9
-half8:
-	WORD $0x0e216841 // fcvtn v1.4h, v2.4s
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	B elemdone9
-elem10:
-	CMP $2, R7
-	BNE half11
 	VSHL $15, V1.S4, V3.S4
 	VUSHR $31, V3.S4, V3.S4
 	VADD V5.S4, V3.S4, V3.S4
@@ -376,14 +355,14 @@ elem10:
 	VSHL $16, V3.S4, V3.S4
 	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
 	VBSL V1.B16, V3.B16, V2.B16
-	B elemdone12
-half11:
+	B elemdone9
+half8:
 	WORD $0x0e216822 // fcvtn v2.4h, v1.4s
 	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	B elemdone12
-elem13:
+	B elemdone9
+elem10:
 	CMP $2, R7
-	BNE half14
+	BNE half11
 	VSHL $15, V2.S4, V3.S4
 	VUSHR $31, V3.S4, V3.S4
 	VADD V5.S4, V3.S4, V3.S4
@@ -392,10 +371,26 @@ elem13:
 	VSHL $16, V3.S4, V3.S4
 	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
 	VBSL V2.B16, V3.B16, V1.B16
-	B elemdone15
-half14:
+	B elemdone12
+half11:
 	WORD $0x0e216841 // fcvtn v1.4h, v2.4s
 	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	B elemdone12
+elem13:
+	CMP $2, R7
+	BNE half14
+	VSHL $15, V1.S4, V3.S4
+	VUSHR $31, V3.S4, V3.S4
+	VADD V5.S4, V3.S4, V3.S4
+	VADD V1.S4, V3.S4, V3.S4
+	VUSHR $16, V3.S4, V3.S4
+	VSHL $16, V3.S4, V3.S4
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VBSL V1.B16, V3.B16, V2.B16
+	B elemdone15
+half14:
+	WORD $0x0e216822 // fcvtn v2.4h, v1.4s
+	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
 	B elemdone15
 lanestage:
 	MOVD R1, 16(RSP)
@@ -490,15 +485,13 @@ elemdone3:
 	VADD V5.S4, V1.S4, V1.S4
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
 	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V4.B16, V0.B16, V1.B16
-	FMOVQ F1, (R1)
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	WORD $0x6e30dc20 // fmul v0.4s, v1.4s, v16.4s
-	VFMLS V3.S4, V0.S4, V1.S4
-	VFMLA V16.S4, V1.S4, V0.S4
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V4.B16, V0.B16, V1.B16
+	WORD $0x4e20c480 // fmaxnm v0.4s, v4.4s, v0.4s
+	FMOVQ F0, (R1)
+	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
+	WORD $0x6e30dc01 // fmul v1.4s, v0.4s, v16.4s
+	VFMLS V3.S4, V1.S4, V0.S4
+	VFMLA V16.S4, V0.S4, V1.S4
+	WORD $0x4e21c481 // fmaxnm v1.4s, v4.4s, v1.4s
 	WORD $0x4e31f420 // fmax v0.4s, v1.4s, v17.4s
 	WORD $0x4eb2f400 // fmin v0.4s, v0.4s, v18.4s
 	WORD $0x4e21e400 // fcmeq v0.4s, v0.4s, v1.4s
@@ -768,8 +761,7 @@ laneloop:
 	FMOVQ (R3), F0
 	WORD $0x6e2fdc00 // fmul v0.4s, v0.4s, v15.4s
 	WORD $0x6e2efc00 // fdiv v0.4s, v0.4s, v14.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V13.B16, V0.B16, V1.B16
+	WORD $0x4e20c5a1 // fmaxnm v1.4s, v13.4s, v0.4s
 	FMOVQ F1, (R1)
 	WORD $0x4e2cf401 // fmax v1.4s, v0.4s, v12.4s
 	WORD $0x4eabf421 // fmin v1.4s, v1.4s, v11.4s

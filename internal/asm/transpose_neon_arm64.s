@@ -196,9 +196,8 @@ laneloop:
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ (R4), F1
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V14.B16, V0.B16, V1.B16
-	FMOVQ F1, (R1)
+	WORD $0x4e20c5c0 // fmaxnm v0.4s, v14.4s, v0.4s
+	FMOVQ F0, (R1)
 	FMOVQ 16(R2), F0
 	WORD $0x6ead4400 // ushl v0.4s, v0.4s, v13.4s
 	VAND V15.B16, V0.B16, V0.B16
@@ -207,9 +206,8 @@ laneloop:
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ 16(R4), F1
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V14.B16, V0.B16, V1.B16
-	FMOVQ F1, 16(R1)
+	WORD $0x4e20c5c0 // fmaxnm v0.4s, v14.4s, v0.4s
+	FMOVQ F0, 16(R1)
 	FMOVQ 32(R2), F0
 	WORD $0x6ead4400 // ushl v0.4s, v0.4s, v13.4s
 	VAND V15.B16, V0.B16, V0.B16
@@ -218,9 +216,8 @@ laneloop:
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ 32(R4), F1
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V14.B16, V0.B16, V1.B16
-	FMOVQ F1, 32(R1)
+	WORD $0x4e20c5c0 // fmaxnm v0.4s, v14.4s, v0.4s
+	FMOVQ F0, 32(R1)
 	FMOVQ 48(R2), F0
 	WORD $0x6ead4400 // ushl v0.4s, v0.4s, v13.4s
 	VAND V15.B16, V0.B16, V0.B16
@@ -229,9 +226,8 @@ laneloop:
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ 48(R4), F1
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V14.B16, V0.B16, V1.B16
-	FMOVQ F1, 48(R1)
+	WORD $0x4e20c5c0 // fmaxnm v0.4s, v14.4s, v0.4s
+	FMOVQ F0, 48(R1)
 	ADD $64, R1, R1
 	ADD $64, R2, R2
 	ADD $64, R3, R3

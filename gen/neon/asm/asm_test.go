@@ -111,6 +111,7 @@ func tests() []instruction {
 	}
 	v3("FMAX", "fmax v{d}.4s, v{n}.4s, v{m}.4s", (*Printer).FMAX)
 	v3("FMIN", "fmin v{d}.4s, v{n}.4s, v{m}.4s", (*Printer).FMIN)
+	v3("FMAXNM", "fmaxnm v{d}.4s, v{n}.4s, v{m}.4s", (*Printer).FMAXNM)
 	v3("FMAXP", "fmaxp v{d}.4s, v{n}.4s, v{m}.4s", (*Printer).FMAXP)
 	v3("FMINP", "fminp v{d}.4s, v{n}.4s, v{m}.4s", (*Printer).FMINP)
 	v2("FMAXV", "fmaxv s{d}, v{n}.4s", (*Printer).FMAXV)

@@ -40,6 +40,9 @@ func (p *Printer) FMAX(d, n, m V) { p.three(0x4e20f400, "fmax", S, d, n, m) }
 // FMIN is d = min(n, m), NaN if either is.
 func (p *Printer) FMIN(d, n, m V) { p.three(0x4ea0f400, "fmin", S, d, n, m) }
 
+// FMAXNM is d = max(n, m), the number if one of them is a quiet NaN, and n if both are.
+func (p *Printer) FMAXNM(d, n, m V) { p.three(0x4e20c400, "fmaxnm", S, d, n, m) }
+
 // FMAXP is d = the maxima of neighbouring elements of n, then of m, NaN if either is.
 func (p *Printer) FMAXP(d, n, m V) { p.three(0x6e20f400, "fmaxp", S, d, n, m) }
 
