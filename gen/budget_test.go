@@ -14,38 +14,38 @@ type budget struct{ lines, kilobytes int }
 // budgets are those of the kernels of a file, for all implementations together. Whoever needs more raises
 // one and says in the commit what it buys; whoever needs less lowers it.
 var budgets = map[string]budget{
-	"backward":              {2900, 66},
+	"backward":              {2850, 64},
 	"blocks":                {6740, 206},
 	"constants":             {1490, 72},
-	"convert":               {7670, 181},
+	"convert":               {7670, 180},
 	"copy":                  {1050, 18},
-	"dequantize":            {9410, 203},
-	"dequantizeF16BF16":     {6870, 147},
-	"dequantizefp":          {5170, 112},
-	"dequantizefpF16BF16":   {6750, 149},
+	"dequantize":            {9380, 203},
+	"dequantizeF16BF16":     {6860, 146},
+	"dequantizefp":          {5140, 111},
+	"dequantizefpF16BF16":   {6720, 149},
 	"difference":            {120, 2},
 	"dispatch":              {120, 4},
 	"errors":                {5350, 138},
-	"fakequantize":          {9330, 227},
-	"fakequantizeF16BF16":   {9160, 213},
+	"fakequantize":          {9360, 228},
+	"fakequantizeF16BF16":   {9150, 212},
 	"fakequantizefp":        {3430, 84},
-	"fakequantizefpF16BF16": {4940, 115},
+	"fakequantizefpF16BF16": {4930, 115},
 	"learn":                 {360, 8},
 	"lookup":                {390, 8},
-	"minmax":                {17970, 411},
-	"pack":                  {1120, 24},
-	"params":                {2650, 64},
+	"minmax":                {17920, 411},
+	"pack":                  {1110, 24},
+	"params":                {2690, 65},
 	"prepare":               {160, 3},
-	"productBF16":           {1780, 42},
+	"productBF16":           {1770, 42},
 	"productF16BF16":        {880, 19},
-	"productF16":            {1690, 39},
-	"quantize":              {11560, 264},
-	"quantizeBF16":          {2740, 62},
-	"quantizeF16":           {2670, 59},
-	"quantizeF16BF16":       {8760, 192},
-	"quantizefp":            {11220, 267},
-	"quantizefpF16BF16":     {7850, 178},
-	"quotient":              {3790, 86},
+	"productF16":            {1680, 38},
+	"quantize":              {11580, 264},
+	"quantizeBF16":          {2730, 62},
+	"quantizeF16":           {2660, 59},
+	"quantizeF16BF16":       {8730, 192},
+	"quantizefp":            {11230, 268},
+	"quantizefpF16BF16":     {7830, 178},
+	"quotient":              {3800, 86},
 	"search":                {4680, 116},
 	"shorts":                {3440, 80},
 	"sixes":                 {480, 12},
@@ -56,7 +56,7 @@ var budgets = map[string]budget{
 }
 
 // budgetOfAll is less than the sum of what each may have.
-var budgetOfAll = budget{175700, 4162}
+var budgetOfAll = budget{175500, 4158}
 
 func TestBudget(t *testing.T) {
 	names, err := filepath.Glob(filepath.Join(asmDir, "*.s"))

@@ -164,7 +164,7 @@ func (m *Machine) repeat() {
 	m.XMOV(rowIndex, rowLength)
 	m.Label(inside)
 	m.XSUBLSL(inFrame, end, count, 2)
-	m.XADDI(inFrame, inFrame, plan.Repeated.Room(m.Width()))
+	m.XADDI(inFrame, inFrame, plan.Repeated.Room(m))
 	m.XSTR(asm.D, pointer, inMemory)
 	m.RET()
 }

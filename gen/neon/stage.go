@@ -48,28 +48,22 @@ func (m *Machine) StageOut(a plan.Addr, bits int) {
 	m.CALL(routine("stageOut", bits))
 }
 
-// StageInBy copies to the frame what lies in memory as a word says.
-func (m *Machine) StageInBy(a plan.Addr, p plan.GPR, in *ir.Stream) {
-	m.loadWord(in)
-	m.call(a, p, "stageInCodes")
-}
-
 // StageOutBy copies such back.
 func (m *Machine) StageOutBy(a plan.Addr, out *ir.Stream) {
 	does := "stageOutCodes"
 	if out.Mem == ir.MemMask {
 		does = "stageOutMask"
 	}
-	m.loadWord(out)
+	m.PassWord(out)
 	m.XFRAME(inFrame, a.Disp)
 	m.CALL(routine(does))
 }
 
-// loadWord puts a stream's word into R19 for a routine that goes by it.
-func (m *Machine) loadWord(s *ir.Stream) { m.XARG(asm.S, r2, s.Kind, m.offsets[s.Kind]) }
-
 // PassTo sets R16 to a place in the frame.
 func (m *Machine) PassTo(a plan.Addr) { m.XFRAME(inFrame, a.Disp) }
+
+// PassWord puts a stream's word into R19 for a routine that goes by it.
+func (m *Machine) PassWord(s *ir.Stream) { m.XARG(asm.S, r2, s.Kind, m.offsets[s.Kind]) }
 
 // Pass calls the routine of a pointer.
 func (m *Machine) Pass(w plan.Way, p plan.GPR) {
@@ -108,6 +102,15 @@ func (m *Machine) Recall(r plan.GPR, a plan.Addr) { m.XLDR(asm.D, asm.R(r), asm.
 // Point sets a general register to a place in the frame.
 func (m *Machine) Point(r plan.GPR, a plan.Addr) { m.XFRAME(asm.R(r), a.Disp) }
 
+// Divert has results go to the frame.
+func (m *Machine) Divert(a plan.Addr, p plan.GPR) {
+	m.Keep(plan.Addr{Stack: true, Disp: a.Disp - 8}, p)
+	m.Point(p, a)
+}
+
+// Slack is none.
+func (m *Machine) Slack() int { return 0 }
+
 // BranchKept jumps if a number was kept.
 func (m *Machine) BranchKept(a plan.Addr, imm int, l string) {
 	m.XLDR(asm.D, r0, asm.Frame(a.Disp))
@@ -131,7 +134,7 @@ func (m *Machine) Routines(passages plan.Passages) {
 		m.MOVI(spare, 0)
 		m.fill(bits)
 		if bits == 32 {
-			m.XADDI(r3, inFrame, plan.Left.Room(m.Width()))
+			m.XADDI(r3, inFrame, plan.Left.Room(m))
 		}
 		m.copy(inFrame, inMemory, bits)
 		if bits == 32 {
@@ -165,7 +168,7 @@ func (m *Machine) Routines(passages plan.Passages) {
 	m.XSTR(asm.D, pointer, inMemory)
 	m.LD1R(asm.S, spare, inMemory)
 	m.fill(32)
-	m.XADDI(inFrame, inFrame, plan.Spread.Room(m.Width()))
+	m.XADDI(inFrame, inFrame, plan.Spread.Room(m))
 	m.RET()
 	m.rowRoutines()
 	m.begin("total", "adds up the accumulators in front of R0 to V0.")

@@ -154,16 +154,21 @@ type Streaming interface {
 type Staging interface {
 	// StageIn copies the elements left, less than a tile, from p to the frame, where the rest of the
 	// tile is filled with zeros, or with the first element, and keeps p in front of them; StageOut copies them back to
-	// the p that is there. StageInBy and StageOutBy do so with what lies in memory as a word says. The first of the general
+	// the p that is there. StageOutBy does so with what lies in memory as a word says. The first of the general
 	// registers has the number of elements.
 	StageIn(a Addr, p GPR, bits int, fill bool)
 	StageOut(a Addr, bits int)
-	StageInBy(a Addr, p GPR, in *ir.Stream)
 	StageOutBy(a Addr, out *ir.Stream)
-	// Pass puts 32-bit numbers of an array in the frame, at the place that PassTo has set, keeps p in front of them, and sets p to
-	// them and the place behind them. What it keeps of those that are repeated is behind them. SetGroups says in a register of its own of how many groups a tile is that parameters are spread over.
+	// Pass puts elements of an array in the frame, at the place that PassTo has set, keeps p in front of them, and sets p to
+	// them and, if they are of 32 bits, the place behind them. What it keeps of those that are repeated is behind them. PassWord has it go by a
+	// stream's word. SetGroups says in a register of its own of how many groups a tile is that parameters are spread over.
 	PassTo(a Addr)
+	PassWord(s *ir.Stream)
 	Pass(w Way, p GPR)
+	// Divert has results go to the frame. Slack is how many bytes in front of their place the machine may put them there, and what is left
+	// of other arrays, so that no register of them crosses cache lines.
+	Divert(a Addr, p GPR)
+	Slack() int
 	SetGroups(groups int)
 	// Keep stores a general register in the frame, KeepNumber a number, and Recall loads one;
 	// Point sets one to a place in the frame. BranchKept jumps if a number was kept.
@@ -174,22 +179,23 @@ type Staging interface {
 	BranchKept(a Addr, imm int, l string)
 }
 
-// Way is how 32-bit numbers pass to the frame.
+// Way is how elements pass to the frame.
 type Way string
 
 // Ways, and the names of routines.
 const (
-	Left     Way = "stageIn32" // elements left, less than a tile, in front of zeros
+	Left     Way = "stageIn32" // elements left, less than a tile, in front of zeros; there are ways for other sizes too
 	Spread   Way = "spread"    // parameters of the groups of a tile, each once for each element
 	Repeated Way = "repeat"    // the same for n elements; the group at hand has some left, and then index has what the next element's has left, which what is kept points to
 )
 
 // Room is how far apart in the frame arrays of 32 bits are that pass one after the other, with their pointers.
-func (w Way) Room(width int) int {
+func (w Way) Room(m Machine) int {
+	width := m.Width()
 	if w == Repeated {
 		return 8 + 4*(repeated*4*width+width)
 	}
-	return 8 + 4*4*width
+	return m.Slack() + 8 + 4*4*width
 }
 
 // Passage is a way for one pointer: a routine, which all functions call that need it.

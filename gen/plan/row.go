@@ -70,11 +70,11 @@ func (p *planner) row(pr *program, lane *shape) *row {
 	r.left, r.turned = pr.take(8), pr.take(8)
 	for _, q := range p.k.Params {
 		if r.mix == nil {
-			r.last[q.Name] = pr.takeStaged(16 * w)
+			r.last[q.Name] = pr.takeAligned(16 * w)
 		}
 	}
 	for _, q := range p.k.Params {
-		r.repeated[q.Name] = pr.take(Repeated.Room(w) - 8)
+		r.repeated[q.Name] = pr.take(Repeated.Room(p.m) - 8)
 		r.saved[q.Name] = pr.take(8)
 	}
 	r.meet = p.seg(lane.group, true, 4)

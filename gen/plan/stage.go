@@ -2,6 +2,7 @@ package plan
 
 import (
 	"slices"
+	"strconv"
 
 	"github.com/lowbit-go/lowbit/gen/ir"
 )
@@ -15,6 +16,7 @@ import (
 // frame is what a function keeps on the stack.
 type frame struct {
 	size   int
+	slack  int             // in front of what the machine may align
 	stage  map[string]Addr // a tile of each array, each behind the pointer that is set to it
 	left   Addr            // what a row's group has left
 	origin Addr            // the shape that a rare tile is of
@@ -34,6 +36,12 @@ func (f *frame) takeStaged(size int) Addr {
 	return f.take(size)
 }
 
+// takeAligned does so for what the machine may align.
+func (f *frame) takeAligned(size int) Addr {
+	f.take(f.slack)
+	return f.takeStaged(size)
+}
+
 // pointer is where the pointer of what is staged at a place is.
 func pointer(at Addr) Addr {
 	at.Disp -= 8
@@ -42,7 +50,7 @@ func pointer(at Addr) Addr {
 
 // layout makes room for what is staged.
 func (p *planner) layout() frame {
-	f := frame{stage: map[string]Addr{}}
+	f := frame{stage: map[string]Addr{}, slack: p.m.Slack()}
 	if p.k.Whole {
 		return f
 	}
@@ -56,7 +64,11 @@ func (p *planner) layout() frame {
 		if a.Mem.ByWord() {
 			bits = ir.MemByte.Bits()
 		}
-		f.stage[a.Name] = f.takeStaged(max(16, 4*p.m.Width()*bits/8))
+		take := f.takeAligned
+		if p.k.Folds() {
+			take = f.takeStaged
+		}
+		f.stage[a.Name] = take(max(16, 4*p.m.Width()*bits/8))
 	}
 	if !passes {
 		return f
@@ -78,24 +90,31 @@ func (p *printer) stageIn(sh *shape) {
 	behind := Addr{} // an array that has passed
 	for _, a := range p.passing(sh) {
 		at, ptr := p.pr.stage[a.Name], p.ptr[a.Name]
-		if a.In && a.Mem.Bits() == 32 && !p.k.Folds() {
+		switch {
+		case a.In && p.k.Folds():
+			p.m.StageIn(at, ptr, a.Mem.Bits(), true)
+			p.m.Point(ptr, at)
+		case a.In:
+			if a.Mem.ByWord() {
+				p.m.PassWord(a)
+			}
 			if at != behind {
 				p.m.PassTo(at)
 			}
-			p.m.Pass(Left, ptr)
-			behind = Addr{Stack: true, Disp: at.Disp + Left.Room(p.m.Width())}
-			continue
-		}
-		switch {
-		case a.In && a.Mem.ByWord():
-			p.m.StageInBy(at, ptr, a)
-		case a.In:
-			p.m.StageIn(at, ptr, a.Mem.Bits(), p.k.Folds())
+			p.m.Pass(left(a.Mem), ptr)
+			behind = Addr{Stack: true, Disp: at.Disp + Left.Room(p.m)}
 		default:
-			p.m.Keep(pointer(at), ptr)
+			p.m.Divert(at, ptr)
 		}
-		p.m.Point(ptr, at)
 	}
+}
+
+// left is how what is left of a tile passes.
+func left(mem ir.Mem) Way {
+	if mem.ByWord() {
+		return "stageInCodes"
+	}
+	return Way("stageIn" + strconv.Itoa(mem.Bits()))
 }
 
 // pass sets the pointers of all parameters to what passes to the frame of them, from a place on.

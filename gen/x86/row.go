@@ -172,7 +172,7 @@ func (m *Machine) repeat() {
 	m.i("MOVQ", count, inFrame)
 	m.i("NEGQ", inFrame)
 	m.i("LEAQ", operand.Mem{Base: end, Index: inFrame, Scale: 4}, inFrame)
-	m.i("MOVQ", inMemory, pointer.Offset(plan.Repeated.Room(m.Width())))
+	m.i("MOVQ", inMemory, pointer.Offset(plan.Repeated.Room(m)))
 	m.passed(plan.Repeated)
 }
 

@@ -64,29 +64,23 @@ func (m *Machine) StageOut(a plan.Addr, bits int) {
 	m.callRoutine("stageOut", bits)
 }
 
-// StageInBy copies to the frame what lies in memory as a word says.
-func (m *Machine) StageInBy(a plan.Addr, p plan.GPR, in *ir.Stream) {
-	m.loadWord(in)
-	m.call(a, p, "stageInCodes")
-}
-
 // StageOutBy copies such back.
 func (m *Machine) StageOutBy(a plan.Addr, out *ir.Stream) {
 	does := "stageOutCodes"
 	if out.Mem == ir.MemMask {
 		does = "stageOutMask"
 	}
-	m.loadWord(out)
+	m.PassWord(out)
 	m.i("LEAQ", m.mem(a, 0), inFrame)
 	m.callRoutine(does)
 	m.tailSlot = -1
 }
 
-// loadWord puts a stream's word into R14 for a routine that goes by it.
-func (m *Machine) loadWord(s *ir.Stream) { m.i("MOVL", m.word(s.Kind), bytes.As32()) }
-
 // PassTo sets RAX to a place in the frame.
 func (m *Machine) PassTo(a plan.Addr) { m.i("LEAQ", m.mem(a, 0), inFrame) }
+
+// PassWord puts a stream's word into R14 for a routine that goes by it.
+func (m *Machine) PassWord(s *ir.Stream) { m.i("MOVL", m.word(s.Kind), bytes.As32()) }
 
 // Pass calls the routine of a pointer.
 func (m *Machine) Pass(w plan.Way, p plan.GPR) {
@@ -105,13 +99,16 @@ func (m *Machine) passage(p plan.Passage) {
 	does := passing(p)
 	m.begin(does, fmt.Sprintf("is %s for what %s points to, and sets that to the place in the frame.", m.routine(string(p.Way)), gprs[p.Pointer].Asm()))
 	m.i("MOVQ", gprs[p.Pointer], inMemory)
+	if p.Way != plan.Spread && p.Way != plan.Repeated {
+		m.align()
+	}
 	m.i("MOVQ", inFrame, gprs[p.Pointer])
 	m.ctx.Instruction(&avoir.Instruction{Opcode: "JMP", Operands: []operand.Op{operand.LabelRef("·" + m.routine(string(p.Way)) + "(SB)")}})
 }
 
 // passed returns with RAX behind what has passed.
 func (m *Machine) passed(w plan.Way) {
-	m.i("ADDQ", immediate(w.Room(m.Width())), inFrame)
+	m.i("ADDQ", immediate(w.Room(m)), inFrame)
 	m.i("RET")
 }
 
@@ -129,6 +126,35 @@ func (m *Machine) Recall(r plan.GPR, a plan.Addr) { m.i("MOVQ", m.mem(a, 0), gpr
 
 // Point sets a general register to a place in the frame.
 func (m *Machine) Point(r plan.GPR, a plan.Addr) { m.i("LEAQ", m.mem(a, 0), gprs[r]) }
+
+// Divert has results go to the frame.
+func (m *Machine) Divert(a plan.Addr, p plan.GPR) {
+	if m.wide {
+		m.i("MOVQ", gprs[p], m.mem(a, -8))
+		m.Point(p, a)
+		return
+	}
+	m.PassTo(a)
+	m.align()
+	m.i("MOVQ", gprs[p], pointer)
+	m.i("MOVQ", inFrame, gprs[p])
+}
+
+// Slack is what a multiple of a register's bytes can be away with AVX2, as a stack has multiples of 8. With
+// AVX-512 what is left has masks, and is seldom in the frame.
+func (m *Machine) Slack() int {
+	if m.wide {
+		return 0
+	}
+	return 32 - 8
+}
+
+// align has a place in the frame begin where a register may with AVX2.
+func (m *Machine) align() {
+	if !m.wide {
+		m.i("ANDQ", operand.I8(-32), inFrame)
+	}
+}
 
 // BranchKept jumps if a number was kept.
 func (m *Machine) BranchKept(a plan.Addr, imm int, l string) {
@@ -296,8 +322,7 @@ func (m *Machine) stageIn(bits int) {
 				m.i("VMOVUPS", m.vec(0), operand.Mem{Base: inFrame, Disp: disp})
 			}
 		}
-		m.bytesOf(bits)
-		m.copyBytes(inMemory, inFrame)
+		m.copyBytes(bits, inMemory, inFrame)
 	}
 	if bits == 32 {
 		m.passed(plan.Left)
@@ -327,13 +352,13 @@ func (m *Machine) stageFilled(bits int) {
 		m.i(fill, first, m.vec(0))
 		m.i("VMOVUPS", m.vec(0), operand.Mem{Base: inFrame})
 		m.i("VMOVUPS", m.vec(0), operand.Mem{Base: inFrame, Disp: 32})
-		m.bytesOf(bits)
-		m.copyBytes(inMemory, inFrame)
+		m.copyBytes(bits, inMemory, inFrame)
 	}
 	m.i("RET")
 }
 
 func (m *Machine) stageOut(bits int) {
+	m.align()
 	m.i("MOVQ", pointer, inMemory)
 	if bits < 8 {
 		m.clearBehind(bits)
@@ -344,8 +369,7 @@ func (m *Machine) stageOut(bits int) {
 			m.i(name, r, ks[7], operand.Mem{Base: inMemory, Disp: disp})
 		})
 	} else {
-		m.bytesOf(bits)
-		m.copyBytes(inFrame, inMemory)
+		m.copyBytes(bits, inFrame, inMemory)
 	}
 	m.i("RET")
 }
@@ -435,10 +459,15 @@ func (m *Machine) clearBehind(bits int) {
 	m.ctx.Label(whole)
 }
 
-// copyBytes copies R14 bytes, less than 128, in the powers of two that the number consists of.
-func (m *Machine) copyBytes(from, to reg.GPPhysical) {
+// copyBytes copies the elements' bytes in the powers of two that their number consists of.
+func (m *Machine) copyBytes(bits int, from, to reg.GPPhysical) {
 	src, dst := operand.Mem{Base: from}, operand.Mem{Base: to}
-	for size := 64; size > 0; size /= 2 {
+	most, least := 2*bits, max(1, bits/8) // of 31 elements, and of one
+	if bits < 8 {
+		most *= 2 // the last byte is a part of one
+	}
+	m.bytesOf(bits)
+	for size := most; size >= least; size /= 2 {
 		next := m.newLabel("piece")
 		m.i("TESTQ", operand.U32(uint32(size)), bytes)
 		m.i("JEQ", operand.LabelRef(next))
@@ -457,7 +486,7 @@ func (m *Machine) copyBytes(from, to reg.GPPhysical) {
 			m.i(name, src, xs[0])
 			m.i(name, xs[0], dst)
 		}
-		if size > 1 {
+		if size > least {
 			m.i("ADDQ", immediate(size), from)
 			m.i("ADDQ", immediate(size), to)
 		}

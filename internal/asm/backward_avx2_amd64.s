@@ -6,7 +6,7 @@
 
 // func BackwardBytesAVX2(dx *float32, dy *float32, mask *uint8, n int, ahead int)
 // Requires: AVX, AVX2, MMX+
-TEXT ·BackwardBytesAVX2(SB), $336-40
+TEXT ·BackwardBytesAVX2(SB), $400-40
 	// pointers: SI dx, DX dy, BX mask, DI elements left
 	// per call: nothing
 	// vector registers in use at once: 6
@@ -57,7 +57,7 @@ lanetail:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+32, DI
-	LEAQ  8(SP), AX
+	LEAQ  32(SP), AX
 	CALL  ·stageOut32AVX2(SB)
 
 laneend:
@@ -109,14 +109,13 @@ lanerare:
 	JMP rare
 
 lanestage:
-	MOVQ SI, (SP)
-	LEAQ 8(SP), SI
-	LEAQ 144(SP), AX
+	LEAQ 32(SP), AX
+	ANDQ $-32, AX
+	MOVQ SI, -8(AX)
+	MOVQ AX, SI
+	LEAQ 192(SP), AX
 	CALL ·stageIn32DXAVX2(SB)
-	LEAQ 280(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn8AVX2(SB)
-	LEAQ 280(SP), BX
+	CALL ·stageIn8BXAVX2(SB)
 	JMP  laneloop
 
 rare:
@@ -149,7 +148,7 @@ rare:
 
 // func BackwardBitsAVX2(dx *float32, dy *float32, mask *uint8, n int, ahead int)
 // Requires: AVX, AVX2, MMX+
-TEXT ·BackwardBitsAVX2(SB), $320-40
+TEXT ·BackwardBitsAVX2(SB), $384-40
 	// pointers: SI dx, DX dy, BX mask, DI elements left
 	// per call: Y15 0x3f800000, Y14 table, Y13 table, Y12 table, Y11 table
 	// vector registers in use at once: 11
@@ -210,7 +209,7 @@ lanetail:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+32, DI
-	LEAQ  8(SP), AX
+	LEAQ  32(SP), AX
 	CALL  ·stageOut32AVX2(SB)
 
 laneend:
@@ -267,14 +266,13 @@ lanerare:
 	JMP rare
 
 lanestage:
-	MOVQ SI, (SP)
-	LEAQ 8(SP), SI
-	LEAQ 144(SP), AX
+	LEAQ 32(SP), AX
+	ANDQ $-32, AX
+	MOVQ SI, -8(AX)
+	MOVQ AX, SI
+	LEAQ 192(SP), AX
 	CALL ·stageIn32DXAVX2(SB)
-	LEAQ 280(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn1AVX2(SB)
-	LEAQ 280(SP), BX
+	CALL ·stageIn1BXAVX2(SB)
 	JMP  laneloop
 
 rare:
@@ -312,7 +310,7 @@ rare:
 
 // func BackwardBytesF16AVX2(dx *uint16, dy *uint16, mask *uint8, n int, ahead int)
 // Requires: AVX, AVX2, F16C, MMX+
-TEXT ·BackwardBytesF16AVX2(SB), NOSPLIT, $208-40
+TEXT ·BackwardBytesF16AVX2(SB), $272-40
 	// pointers: SI dx, DX dy, BX mask, DI elements left
 	// per call: Y15 0x7bff7bff, Y14 0x7fff7fff, Y13 0x7bfe7bfe, Y12 0x10001, Y11 0x80008000
 	// vector registers in use at once: 12
@@ -369,7 +367,7 @@ lanetail:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+32, DI
-	LEAQ  8(SP), AX
+	LEAQ  32(SP), AX
 	CALL  ·stageOut16AVX2(SB)
 
 laneend:
@@ -421,16 +419,14 @@ lanerare:
 	JMP rare
 
 lanestage:
-	MOVQ SI, (SP)
-	LEAQ 8(SP), SI
-	LEAQ 80(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX2(SB)
-	LEAQ 80(SP), DX
-	LEAQ 152(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn8AVX2(SB)
-	LEAQ 152(SP), BX
+	LEAQ 32(SP), AX
+	ANDQ $-32, AX
+	MOVQ SI, -8(AX)
+	MOVQ AX, SI
+	LEAQ 128(SP), AX
+	CALL ·stageIn16DXAVX2(SB)
+	LEAQ 224(SP), AX
+	CALL ·stageIn8BXAVX2(SB)
 	JMP  laneloop
 
 rare:
@@ -471,7 +467,7 @@ rare:
 
 // func BackwardBitsF16AVX2(dx *uint16, dy *uint16, mask *uint8, n int, ahead int)
 // Requires: AVX, AVX2, F16C, MMX+
-TEXT ·BackwardBitsF16AVX2(SB), NOSPLIT, $192-40
+TEXT ·BackwardBitsF16AVX2(SB), NOSPLIT, $256-40
 	// pointers: SI dx, DX dy, BX mask, DI elements left
 	// per call: Y15 0x7fff7fff, Y14 0x7bff7bff, Y13 table, Y12 0x80008000
 	// vector registers in use at once: 12
@@ -525,7 +521,7 @@ lanetail:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+32, DI
-	LEAQ  8(SP), AX
+	LEAQ  32(SP), AX
 	CALL  ·stageOut16AVX2(SB)
 
 laneend:
@@ -575,16 +571,14 @@ lanerare:
 	JMP rare
 
 lanestage:
-	MOVQ SI, (SP)
-	LEAQ 8(SP), SI
-	LEAQ 80(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX2(SB)
-	LEAQ 80(SP), DX
-	LEAQ 152(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn1AVX2(SB)
-	LEAQ 152(SP), BX
+	LEAQ 32(SP), AX
+	ANDQ $-32, AX
+	MOVQ SI, -8(AX)
+	MOVQ AX, SI
+	LEAQ 128(SP), AX
+	CALL ·stageIn16DXAVX2(SB)
+	LEAQ 224(SP), AX
+	CALL ·stageIn1BXAVX2(SB)
 	JMP  laneloop
 
 rare:
@@ -635,7 +629,7 @@ rare:
 
 // func BackwardBytesBF16AVX2(dx *uint16, dy *uint16, mask *uint8, n int, ahead int)
 // Requires: AVX, AVX2, MMX+
-TEXT ·BackwardBytesBF16AVX2(SB), NOSPLIT, $208-40
+TEXT ·BackwardBytesBF16AVX2(SB), $272-40
 	// pointers: SI dx, DX dy, BX mask, DI elements left
 	// per call: Y15 0x7f7f7f7f, Y14 0x7fff7fff, Y13 0x7f7e7f7e, Y12 0x10001, Y11 0x80008000
 	// vector registers in use at once: 12
@@ -692,7 +686,7 @@ lanetail:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+32, DI
-	LEAQ  8(SP), AX
+	LEAQ  32(SP), AX
 	CALL  ·stageOut16AVX2(SB)
 
 laneend:
@@ -744,16 +738,14 @@ lanerare:
 	JMP rare
 
 lanestage:
-	MOVQ SI, (SP)
-	LEAQ 8(SP), SI
-	LEAQ 80(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX2(SB)
-	LEAQ 80(SP), DX
-	LEAQ 152(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn8AVX2(SB)
-	LEAQ 152(SP), BX
+	LEAQ 32(SP), AX
+	ANDQ $-32, AX
+	MOVQ SI, -8(AX)
+	MOVQ AX, SI
+	LEAQ 128(SP), AX
+	CALL ·stageIn16DXAVX2(SB)
+	LEAQ 224(SP), AX
+	CALL ·stageIn8BXAVX2(SB)
 	JMP  laneloop
 
 rare:
@@ -812,7 +804,7 @@ rare:
 
 // func BackwardBitsBF16AVX2(dx *uint16, dy *uint16, mask *uint8, n int, ahead int)
 // Requires: AVX, AVX2, MMX+
-TEXT ·BackwardBitsBF16AVX2(SB), NOSPLIT, $192-40
+TEXT ·BackwardBitsBF16AVX2(SB), NOSPLIT, $256-40
 	// pointers: SI dx, DX dy, BX mask, DI elements left
 	// per call: Y15 0x7fff7fff, Y14 0x7f7f7f7f, Y13 table, Y12 0x80008000
 	// vector registers in use at once: 14
@@ -866,7 +858,7 @@ lanetail:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+32, DI
-	LEAQ  8(SP), AX
+	LEAQ  32(SP), AX
 	CALL  ·stageOut16AVX2(SB)
 
 laneend:
@@ -916,16 +908,14 @@ lanerare:
 	JMP rare
 
 lanestage:
-	MOVQ SI, (SP)
-	LEAQ 8(SP), SI
-	LEAQ 80(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX2(SB)
-	LEAQ 80(SP), DX
-	LEAQ 152(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn1AVX2(SB)
-	LEAQ 152(SP), BX
+	LEAQ 32(SP), AX
+	ANDQ $-32, AX
+	MOVQ SI, -8(AX)
+	MOVQ AX, SI
+	LEAQ 128(SP), AX
+	CALL ·stageIn16DXAVX2(SB)
+	LEAQ 224(SP), AX
+	CALL ·stageIn1BXAVX2(SB)
 	JMP  laneloop
 
 rare:

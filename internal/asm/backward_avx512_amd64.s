@@ -217,10 +217,7 @@ lanestage:
 	LEAQ 8(SP), SI
 	LEAQ 272(SP), AX
 	CALL ·stageIn32DXAVX512(SB)
-	LEAQ 536(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn8AVX512(SB)
-	LEAQ 536(SP), BX
+	CALL ·stageIn8BXAVX512(SB)
 	JMP  laneloop
 
 rare:
@@ -474,10 +471,7 @@ lanestage:
 	LEAQ 8(SP), SI
 	LEAQ 272(SP), AX
 	CALL ·stageIn32DXAVX512(SB)
-	LEAQ 536(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn1AVX512(SB)
-	LEAQ 536(SP), BX
+	CALL ·stageIn1BXAVX512(SB)
 	JMP  laneloop
 
 rare:
@@ -660,13 +654,9 @@ lanestage:
 	MOVQ SI, (SP)
 	LEAQ 8(SP), SI
 	LEAQ 144(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX512(SB)
-	LEAQ 144(SP), DX
+	CALL ·stageIn16DXAVX512(SB)
 	LEAQ 280(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn8AVX512(SB)
-	LEAQ 280(SP), BX
+	CALL ·stageIn8BXAVX512(SB)
 	JMP  laneloop
 
 rare:
@@ -836,13 +826,9 @@ lanestage:
 	MOVQ SI, (SP)
 	LEAQ 8(SP), SI
 	LEAQ 144(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX512(SB)
-	LEAQ 144(SP), DX
+	CALL ·stageIn16DXAVX512(SB)
 	LEAQ 280(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn1AVX512(SB)
-	LEAQ 280(SP), BX
+	CALL ·stageIn1BXAVX512(SB)
 	JMP  laneloop
 
 rare:
@@ -1030,13 +1016,9 @@ lanestage:
 	MOVQ SI, (SP)
 	LEAQ 8(SP), SI
 	LEAQ 144(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX512(SB)
-	LEAQ 144(SP), DX
+	CALL ·stageIn16DXAVX512(SB)
 	LEAQ 280(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn8AVX512(SB)
-	LEAQ 280(SP), BX
+	CALL ·stageIn8BXAVX512(SB)
 	JMP  laneloop
 
 rare:
@@ -1220,13 +1202,9 @@ lanestage:
 	MOVQ SI, (SP)
 	LEAQ 8(SP), SI
 	LEAQ 144(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX512(SB)
-	LEAQ 144(SP), DX
+	CALL ·stageIn16DXAVX512(SB)
 	LEAQ 280(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn1AVX512(SB)
-	LEAQ 280(SP), BX
+	CALL ·stageIn1BXAVX512(SB)
 	JMP  laneloop
 
 rare:

@@ -68,10 +68,7 @@ lanestage:
 	ADD $24, RSP, R1
 	ADD $96, RSP, R16
 	CALL ·stageIn32R2NEON(SB)
-	ADD $168, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn8NEON(SB)
-	ADD $168, RSP, R3
+	CALL ·stageIn8R3NEON(SB)
 	B laneloop
 
 // func BackwardBitsNEON(dx *float32, dy *float32, mask *uint8, n int, ahead int)
@@ -139,10 +136,7 @@ lanestage:
 	ADD $24, RSP, R1
 	ADD $96, RSP, R16
 	CALL ·stageIn32R2NEON(SB)
-	ADD $168, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn1NEON(SB)
-	ADD $168, RSP, R3
+	CALL ·stageIn1R3NEON(SB)
 	B laneloop
 
 // func BackwardBytesF16NEON(dx *uint16, dy *uint16, mask *uint8, n int, ahead int)
@@ -213,13 +207,9 @@ lanestage:
 	MOVD R1, 16(RSP)
 	ADD $24, RSP, R1
 	ADD $64, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn16NEON(SB)
-	ADD $64, RSP, R2
+	CALL ·stageIn16R2NEON(SB)
 	ADD $104, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn8NEON(SB)
-	ADD $104, RSP, R3
+	CALL ·stageIn8R3NEON(SB)
 	B laneloop
 rare:
 	FMOVQ (R2), F0
@@ -323,13 +313,9 @@ lanestage:
 	MOVD R1, 16(RSP)
 	ADD $24, RSP, R1
 	ADD $64, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn16NEON(SB)
-	ADD $64, RSP, R2
+	CALL ·stageIn16R2NEON(SB)
 	ADD $104, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn1NEON(SB)
-	ADD $104, RSP, R3
+	CALL ·stageIn1R3NEON(SB)
 	B laneloop
 rare:
 	FMOVQ (R2), F0
@@ -440,13 +426,9 @@ lanestage:
 	MOVD R1, 16(RSP)
 	ADD $24, RSP, R1
 	ADD $64, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn16NEON(SB)
-	ADD $64, RSP, R2
+	CALL ·stageIn16R2NEON(SB)
 	ADD $104, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn8NEON(SB)
-	ADD $104, RSP, R3
+	CALL ·stageIn8R3NEON(SB)
 	B laneloop
 rare:
 	FMOVQ (R2), F0
@@ -562,13 +544,9 @@ lanestage:
 	MOVD R1, 16(RSP)
 	ADD $24, RSP, R1
 	ADD $64, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn16NEON(SB)
-	ADD $64, RSP, R2
+	CALL ·stageIn16R2NEON(SB)
 	ADD $104, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn1NEON(SB)
-	ADD $104, RSP, R3
+	CALL ·stageIn1R3NEON(SB)
 	B laneloop
 rare:
 	FMOVQ (R2), F0

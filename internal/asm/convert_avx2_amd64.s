@@ -6,7 +6,7 @@
 
 // func EncodeF16AVX2(y *uint16, x *float32, n int, ahead int)
 // Requires: AVX, F16C, MMX+
-TEXT ·EncodeF16AVX2(SB), NOSPLIT, $224-32
+TEXT ·EncodeF16AVX2(SB), $272-32
 	// pointers: SI y, DX x, DI elements left
 	// per call: nothing
 	// vector registers in use at once: 1
@@ -43,7 +43,7 @@ lanetail:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+32, DI
-	LEAQ  8(SP), AX
+	LEAQ  32(SP), AX
 	CALL  ·stageOut16AVX2(SB)
 
 laneend:
@@ -80,15 +80,17 @@ lanestream:
 	JMP        lanetail
 
 lanestage:
-	MOVQ SI, (SP)
-	LEAQ 8(SP), SI
-	LEAQ 80(SP), AX
+	LEAQ 32(SP), AX
+	ANDQ $-32, AX
+	MOVQ SI, -8(AX)
+	MOVQ AX, SI
+	LEAQ 128(SP), AX
 	CALL ·stageIn32DXAVX2(SB)
 	JMP  laneloop
 
 // func DecodeF16AVX2(y *float32, x *uint16, n int, ahead int)
 // Requires: AVX, F16C, MMX+
-TEXT ·DecodeF16AVX2(SB), NOSPLIT, $224-32
+TEXT ·DecodeF16AVX2(SB), $272-32
 	// pointers: SI y, DX x, DI elements left
 	// per call: nothing
 	// vector registers in use at once: 1
@@ -121,7 +123,7 @@ lanetail:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+32, DI
-	LEAQ  8(SP), AX
+	LEAQ  32(SP), AX
 	CALL  ·stageOut32AVX2(SB)
 
 laneend:
@@ -153,17 +155,17 @@ lanestream:
 	JMP        lanetail
 
 lanestage:
-	MOVQ SI, (SP)
-	LEAQ 8(SP), SI
-	LEAQ 144(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX2(SB)
-	LEAQ 144(SP), DX
+	LEAQ 32(SP), AX
+	ANDQ $-32, AX
+	MOVQ SI, -8(AX)
+	MOVQ AX, SI
+	LEAQ 192(SP), AX
+	CALL ·stageIn16DXAVX2(SB)
 	JMP  laneloop
 
 // func EncodeBF16AVX2(y *uint16, x *float32, n int, ahead int)
 // Requires: AVX, AVX2, MMX+
-TEXT ·EncodeBF16AVX2(SB), NOSPLIT, $224-32
+TEXT ·EncodeBF16AVX2(SB), $272-32
 	// pointers: SI y, DX x, DI elements left
 	// per call: nothing
 	// vector registers in use at once: 7
@@ -222,7 +224,7 @@ lanetail:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+32, DI
-	LEAQ  8(SP), AX
+	LEAQ  32(SP), AX
 	CALL  ·stageOut16AVX2(SB)
 
 laneend:
@@ -282,9 +284,11 @@ lanerare:
 	JMP rare
 
 lanestage:
-	MOVQ SI, (SP)
-	LEAQ 8(SP), SI
-	LEAQ 80(SP), AX
+	LEAQ 32(SP), AX
+	ANDQ $-32, AX
+	MOVQ SI, -8(AX)
+	MOVQ AX, SI
+	LEAQ 128(SP), AX
 	CALL ·stageIn32DXAVX2(SB)
 	JMP  laneloop
 
@@ -337,7 +341,7 @@ rare:
 
 // func DecodeBF16AVX2(y *float32, x *uint16, n int, ahead int)
 // Requires: AVX, AVX2, MMX+
-TEXT ·DecodeBF16AVX2(SB), NOSPLIT, $224-32
+TEXT ·DecodeBF16AVX2(SB), $272-32
 	// pointers: SI y, DX x, DI elements left
 	// per call: nothing
 	// vector registers in use at once: 1
@@ -374,7 +378,7 @@ lanetail:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+32, DI
-	LEAQ  8(SP), AX
+	LEAQ  32(SP), AX
 	CALL  ·stageOut32AVX2(SB)
 
 laneend:
@@ -410,17 +414,17 @@ lanestream:
 	JMP        lanetail
 
 lanestage:
-	MOVQ SI, (SP)
-	LEAQ 8(SP), SI
-	LEAQ 144(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX2(SB)
-	LEAQ 144(SP), DX
+	LEAQ 32(SP), AX
+	ANDQ $-32, AX
+	MOVQ SI, -8(AX)
+	MOVQ AX, SI
+	LEAQ 192(SP), AX
+	CALL ·stageIn16DXAVX2(SB)
 	JMP  laneloop
 
 // func DecodeFpE5M2AVX2(y *float32, x *uint8, n int, ahead int)
 // Requires: AVX, F16C, MMX+
-TEXT ·DecodeFpE5M2AVX2(SB), NOSPLIT, $192-32
+TEXT ·DecodeFpE5M2AVX2(SB), NOSPLIT, $240-32
 	// pointers: SI y, DX x, DI elements left
 	// per call: Y15 0x0
 	// vector registers in use at once: 2
@@ -458,7 +462,7 @@ lanetail:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+32, DI
-	LEAQ  8(SP), AX
+	LEAQ  32(SP), AX
 	CALL  ·stageOut32AVX2(SB)
 
 laneend:
@@ -494,17 +498,17 @@ lanestream:
 	JMP        lanetail
 
 lanestage:
-	MOVQ SI, (SP)
-	LEAQ 8(SP), SI
-	LEAQ 144(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn8AVX2(SB)
-	LEAQ 144(SP), DX
+	LEAQ 32(SP), AX
+	ANDQ $-32, AX
+	MOVQ SI, -8(AX)
+	MOVQ AX, SI
+	LEAQ 192(SP), AX
+	CALL ·stageIn8DXAVX2(SB)
 	JMP  laneloop
 
 // func DecodeFpE4M3FNUZAVX2(y *float32, x *int8, n int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·DecodeFpE4M3FNUZAVX2(SB), NOSPLIT, $192-32
+TEXT ·DecodeFpE4M3FNUZAVX2(SB), NOSPLIT, $240-32
 	// pointers: SI y, DX x, DI elements left
 	// per call: Y15 0x7f, Y14 0x3b800000, Y13 0x40000000, Y12 0xbc000000, Y11 0x80000000, Y10 0x7fc00000
 	// vector registers in use at once: 10
@@ -587,7 +591,7 @@ lanetail:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+32, DI
-	LEAQ  8(SP), AX
+	LEAQ  32(SP), AX
 	CALL  ·stageOut32AVX2(SB)
 
 laneend:
@@ -663,17 +667,17 @@ lanestream:
 	JMP         lanetail
 
 lanestage:
-	MOVQ SI, (SP)
-	LEAQ 8(SP), SI
-	LEAQ 144(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn8AVX2(SB)
-	LEAQ 144(SP), DX
+	LEAQ 32(SP), AX
+	ANDQ $-32, AX
+	MOVQ SI, -8(AX)
+	MOVQ AX, SI
+	LEAQ 192(SP), AX
+	CALL ·stageIn8DXAVX2(SB)
 	JMP  laneloop
 
 // func DecodeFpE5M2FNUZAVX2(y *float32, x *int8, n int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·DecodeFpE5M2FNUZAVX2(SB), NOSPLIT, $192-32
+TEXT ·DecodeFpE5M2FNUZAVX2(SB), NOSPLIT, $240-32
 	// pointers: SI y, DX x, DI elements left
 	// per call: Y15 0x7f, Y14 0x37800000, Y13 0x40000000, Y12 0xb8000000, Y11 0x80000000, Y10 0x7fc00000
 	// vector registers in use at once: 10
@@ -756,7 +760,7 @@ lanetail:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+32, DI
-	LEAQ  8(SP), AX
+	LEAQ  32(SP), AX
 	CALL  ·stageOut32AVX2(SB)
 
 laneend:
@@ -832,17 +836,17 @@ lanestream:
 	JMP         lanetail
 
 lanestage:
-	MOVQ SI, (SP)
-	LEAQ 8(SP), SI
-	LEAQ 144(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn8AVX2(SB)
-	LEAQ 144(SP), DX
+	LEAQ 32(SP), AX
+	ANDQ $-32, AX
+	MOVQ SI, -8(AX)
+	MOVQ AX, SI
+	LEAQ 192(SP), AX
+	CALL ·stageIn8DXAVX2(SB)
 	JMP  laneloop
 
 // func DecodeFpE8M0AVX2(y *float32, x *uint8, n int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·DecodeFpE8M0AVX2(SB), NOSPLIT, $192-32
+TEXT ·DecodeFpE8M0AVX2(SB), NOSPLIT, $240-32
 	// pointers: SI y, DX x, DI elements left
 	// per call: Y15 0x0, Y14 0x7fffffff, Y13 0x400000
 	// vector registers in use at once: 4
@@ -894,7 +898,7 @@ lanetail:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+32, DI
-	LEAQ  8(SP), AX
+	LEAQ  32(SP), AX
 	CALL  ·stageOut32AVX2(SB)
 
 laneend:
@@ -942,17 +946,17 @@ lanestream:
 	JMP         lanetail
 
 lanestage:
-	MOVQ SI, (SP)
-	LEAQ 8(SP), SI
-	LEAQ 144(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn8AVX2(SB)
-	LEAQ 144(SP), DX
+	LEAQ 32(SP), AX
+	ANDQ $-32, AX
+	MOVQ SI, -8(AX)
+	MOVQ AX, SI
+	LEAQ 192(SP), AX
+	CALL ·stageIn8DXAVX2(SB)
 	JMP  laneloop
 
 // func DecodeFpE2M1AVX2(y *float32, x *uint8, n int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·DecodeFpE2M1AVX2(SB), NOSPLIT, $192-32
+TEXT ·DecodeFpE2M1AVX2(SB), NOSPLIT, $240-32
 	// pointers: SI y, DX x, DI elements left
 	// per call: Y15 0x7, Y14 0x3f000000, Y13 0x40000000, Y12 0xbf800000, Y11 0x80000000
 	// vector registers in use at once: 8
@@ -1026,7 +1030,7 @@ lanetail:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+32, DI
-	LEAQ  8(SP), AX
+	LEAQ  32(SP), AX
 	CALL  ·stageOut32AVX2(SB)
 
 laneend:
@@ -1094,17 +1098,17 @@ lanestream:
 	JMP         lanetail
 
 lanestage:
-	MOVQ SI, (SP)
-	LEAQ 8(SP), SI
-	LEAQ 144(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn8AVX2(SB)
-	LEAQ 144(SP), DX
+	LEAQ 32(SP), AX
+	ANDQ $-32, AX
+	MOVQ SI, -8(AX)
+	MOVQ AX, SI
+	LEAQ 192(SP), AX
+	CALL ·stageIn8DXAVX2(SB)
 	JMP  laneloop
 
 // func DecodeFpE2M1PackedAVX2(y *float32, x *uint8, n int, ahead int)
 // Requires: AVX, AVX2, MMX+
-TEXT ·DecodeFpE2M1PackedAVX2(SB), NOSPLIT, $176-32
+TEXT ·DecodeFpE2M1PackedAVX2(SB), NOSPLIT, $224-32
 	// pointers: SI y, DX x, DI elements left
 	// per call: Y15 table, Y14 0xf0f0f0f, Y13 table, Y12 table, Y11 0xffff0000
 	// vector registers in use at once: 9
@@ -1151,7 +1155,7 @@ lanetail:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+32, DI
-	LEAQ  8(SP), AX
+	LEAQ  32(SP), AX
 	CALL  ·stageOut32AVX2(SB)
 
 laneend:
@@ -1192,17 +1196,17 @@ lanestream:
 	JMP            lanetail
 
 lanestage:
-	MOVQ SI, (SP)
-	LEAQ 8(SP), SI
-	LEAQ 144(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn4AVX2(SB)
-	LEAQ 144(SP), DX
+	LEAQ 32(SP), AX
+	ANDQ $-32, AX
+	MOVQ SI, -8(AX)
+	MOVQ AX, SI
+	LEAQ 192(SP), AX
+	CALL ·stageIn4DXAVX2(SB)
 	JMP  laneloop
 
 // func DecodeFpE4M3AVX2(y *float32, x *uint8, n int, ahead int)
 // Requires: AVX, AVX2, F16C, MMX+
-TEXT ·DecodeFpE4M3AVX2(SB), NOSPLIT, $192-32
+TEXT ·DecodeFpE4M3AVX2(SB), NOSPLIT, $240-32
 	// pointers: SI y, DX x, DI elements left
 	// per call: Y15 0x80808080, Y14 0x43800000, Y13 0xffffffff, Y12 0xbfffbfff
 	// vector registers in use at once: 10
@@ -1258,7 +1262,7 @@ lanetail:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+32, DI
-	LEAQ  8(SP), AX
+	LEAQ  32(SP), AX
 	CALL  ·stageOut32AVX2(SB)
 
 laneend:
@@ -1310,12 +1314,12 @@ lanerare:
 	JMP rare
 
 lanestage:
-	MOVQ SI, (SP)
-	LEAQ 8(SP), SI
-	LEAQ 144(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn8AVX2(SB)
-	LEAQ 144(SP), DX
+	LEAQ 32(SP), AX
+	ANDQ $-32, AX
+	MOVQ SI, -8(AX)
+	MOVQ AX, SI
+	LEAQ 192(SP), AX
+	CALL ·stageIn8DXAVX2(SB)
 	JMP  laneloop
 
 rare:
@@ -1370,7 +1374,7 @@ rare:
 
 // func EncodeFpFloat8FNUZAVX2(y *uint8, x *float32, least int32, ruler float32, weights int32, top int32, nan int32, n int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·EncodeFpFloat8FNUZAVX2(SB), NOSPLIT, $192-56
+TEXT ·EncodeFpFloat8FNUZAVX2(SB), NOSPLIT, $240-56
 	// pointers: SI y, DX x, DI elements left
 	// per call: Y15 least, Y14 ruler, Y13 weights, Y12 top, Y11 0x7f800000, Y10 0x7fffffff, Y9 0x81818181, Y8 0x80808080, Y7 table
 	// vector registers in use at once: 16
@@ -1451,7 +1455,7 @@ lanetail:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+32, DI
-	LEAQ  8(SP), AX
+	LEAQ  32(SP), AX
 	CALL  ·stageOut8AVX2(SB)
 
 laneend:
@@ -1524,9 +1528,11 @@ lanerare:
 	JMP rare
 
 lanestage:
-	MOVQ SI, (SP)
-	LEAQ 8(SP), SI
-	LEAQ 48(SP), AX
+	LEAQ 32(SP), AX
+	ANDQ $-32, AX
+	MOVQ SI, -8(AX)
+	MOVQ AX, SI
+	LEAQ 96(SP), AX
 	CALL ·stageIn32DXAVX2(SB)
 	JMP  laneloop
 
@@ -1624,7 +1630,7 @@ rare:
 
 // func EncodeFpFloat8AVX2(y *uint8, x *float32, least int32, ruler float32, weights int32, top int32, nan int32, n int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·EncodeFpFloat8AVX2(SB), NOSPLIT, $192-56
+TEXT ·EncodeFpFloat8AVX2(SB), NOSPLIT, $240-56
 	// pointers: SI y, DX x, DI elements left
 	// per call: Y15 least, Y14 ruler, Y13 weights, Y12 top, Y11 0x7f800000, Y10 0x7fffffff, Y9 0x80808080, Y8 table
 	// vector registers in use at once: 15
@@ -1702,7 +1708,7 @@ lanetail:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+32, DI
-	LEAQ  8(SP), AX
+	LEAQ  32(SP), AX
 	CALL  ·stageOut8AVX2(SB)
 
 laneend:
@@ -1773,9 +1779,11 @@ lanerare:
 	JMP rare
 
 lanestage:
-	MOVQ SI, (SP)
-	LEAQ 8(SP), SI
-	LEAQ 48(SP), AX
+	LEAQ 32(SP), AX
+	ANDQ $-32, AX
+	MOVQ SI, -8(AX)
+	MOVQ AX, SI
+	LEAQ 96(SP), AX
 	CALL ·stageIn32DXAVX2(SB)
 	JMP  laneloop
 
@@ -1869,7 +1877,7 @@ rare:
 
 // func EncodeFpE2M1AVX2(y *uint8, x *float32, n int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·EncodeFpE2M1AVX2(SB), NOSPLIT, $192-32
+TEXT ·EncodeFpE2M1AVX2(SB), NOSPLIT, $240-32
 	// pointers: SI y, DX x, DI elements left
 	// per call: Y15 0x3f800000, Y14 0x4a80fed6, Y13 0x7f800000, Y12 0x7fffffff, Y11 0x8080808, Y10 0x401000, Y9 table
 	// vector registers in use at once: 14
@@ -1946,7 +1954,7 @@ lanetail:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+32, DI
-	LEAQ  8(SP), AX
+	LEAQ  32(SP), AX
 	CALL  ·stageOut8AVX2(SB)
 
 laneend:
@@ -2017,9 +2025,11 @@ lanerare:
 	JMP rare
 
 lanestage:
-	MOVQ SI, (SP)
-	LEAQ 8(SP), SI
-	LEAQ 48(SP), AX
+	LEAQ 32(SP), AX
+	ANDQ $-32, AX
+	MOVQ SI, -8(AX)
+	MOVQ AX, SI
+	LEAQ 96(SP), AX
 	CALL ·stageIn32DXAVX2(SB)
 	JMP  laneloop
 
@@ -2077,7 +2087,7 @@ rare:
 
 // func EncodeFpE2M1PackedAVX2(y *uint8, x *float32, n int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·EncodeFpE2M1PackedAVX2(SB), NOSPLIT, $176-32
+TEXT ·EncodeFpE2M1PackedAVX2(SB), NOSPLIT, $224-32
 	// pointers: SI y, DX x, DI elements left
 	// per call: Y15 0x3f800000, Y14 0x4a80fed6, Y13 0x7f800000, Y12 0x7fffffff, Y11 0x8080808, Y10 0x401000, Y9 table, Y8 0x10011001
 	// vector registers in use at once: 15
@@ -2158,7 +2168,7 @@ lanetail:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+32, DI
-	LEAQ  8(SP), AX
+	LEAQ  32(SP), AX
 	CALL  ·stageOut4AVX2(SB)
 
 laneend:
@@ -2232,9 +2242,11 @@ lanerare:
 	JMP rare
 
 lanestage:
-	MOVQ SI, (SP)
-	LEAQ 8(SP), SI
 	LEAQ 32(SP), AX
+	ANDQ $-32, AX
+	MOVQ SI, -8(AX)
+	MOVQ AX, SI
+	LEAQ 80(SP), AX
 	CALL ·stageIn32DXAVX2(SB)
 	JMP  laneloop
 
@@ -2295,7 +2307,7 @@ rare:
 
 // func EncodeE8M0AVX2(y *uint8, x *float32, most float32, n int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·EncodeE8M0AVX2(SB), NOSPLIT, $192-40
+TEXT ·EncodeE8M0AVX2(SB), NOSPLIT, $240-40
 	// pointers: SI y, DX x, DI elements left
 	// per call: Y15 most, Y14 0x3faaaaab, Y13 0x0, Y12 table
 	// vector registers in use at once: 7
@@ -2345,7 +2357,7 @@ lanetail:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+32, DI
-	LEAQ  8(SP), AX
+	LEAQ  32(SP), AX
 	CALL  ·stageOut8AVX2(SB)
 
 laneend:
@@ -2391,8 +2403,10 @@ lanestream:
 	JMP         lanetail
 
 lanestage:
-	MOVQ SI, (SP)
-	LEAQ 8(SP), SI
-	LEAQ 48(SP), AX
+	LEAQ 32(SP), AX
+	ANDQ $-32, AX
+	MOVQ SI, -8(AX)
+	MOVQ AX, SI
+	LEAQ 96(SP), AX
 	CALL ·stageIn32DXAVX2(SB)
 	JMP  laneloop

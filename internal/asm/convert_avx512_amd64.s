@@ -1689,9 +1689,7 @@ lanestage:
 	MOVQ SI, (SP)
 	LEAQ 8(SP), SI
 	LEAQ 272(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn8AVX512(SB)
-	LEAQ 272(SP), DX
+	CALL ·stageIn8DXAVX512(SB)
 	JMP  laneloop
 
 rare:

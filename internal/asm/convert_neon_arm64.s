@@ -83,9 +83,7 @@ lanestage:
 	MOVD R1, 16(RSP)
 	ADD $24, RSP, R1
 	ADD $96, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn16NEON(SB)
-	ADD $96, RSP, R2
+	CALL ·stageIn16R2NEON(SB)
 	B laneloop
 
 // func EncodeBF16NEON(y *uint16, x *float32, n int, ahead int)
@@ -226,9 +224,7 @@ lanestage:
 	MOVD R1, 16(RSP)
 	ADD $24, RSP, R1
 	ADD $96, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn16NEON(SB)
-	ADD $96, RSP, R2
+	CALL ·stageIn16R2NEON(SB)
 	B laneloop
 
 // func DecodeFpE5M2NEON(y *float32, x *uint8, n int, ahead int)
@@ -270,9 +266,7 @@ lanestage:
 	MOVD R1, 16(RSP)
 	ADD $24, RSP, R1
 	ADD $96, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn8NEON(SB)
-	ADD $96, RSP, R2
+	CALL ·stageIn8R2NEON(SB)
 	B laneloop
 
 // func DecodeFpE4M3FNUZNEON(y *float32, x *int8, n int, ahead int)
@@ -370,9 +364,7 @@ lanestage:
 	MOVD R1, 16(RSP)
 	ADD $24, RSP, R1
 	ADD $96, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn8NEON(SB)
-	ADD $96, RSP, R2
+	CALL ·stageIn8R2NEON(SB)
 	B laneloop
 
 // func DecodeFpE5M2FNUZNEON(y *float32, x *int8, n int, ahead int)
@@ -470,9 +462,7 @@ lanestage:
 	MOVD R1, 16(RSP)
 	ADD $24, RSP, R1
 	ADD $96, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn8NEON(SB)
-	ADD $96, RSP, R2
+	CALL ·stageIn8R2NEON(SB)
 	B laneloop
 
 // func DecodeFpE8M0NEON(y *float32, x *uint8, n int, ahead int)
@@ -539,9 +529,7 @@ lanestage:
 	MOVD R1, 16(RSP)
 	ADD $24, RSP, R1
 	ADD $96, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn8NEON(SB)
-	ADD $96, RSP, R2
+	CALL ·stageIn8R2NEON(SB)
 	B laneloop
 
 // func DecodeFpE2M1NEON(y *float32, x *uint8, n int, ahead int)
@@ -629,9 +617,7 @@ lanestage:
 	MOVD R1, 16(RSP)
 	ADD $24, RSP, R1
 	ADD $96, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn8NEON(SB)
-	ADD $96, RSP, R2
+	CALL ·stageIn8R2NEON(SB)
 	B laneloop
 
 // func DecodeFpE2M1PackedNEON(y *float32, x *uint8, n int, ahead int)
@@ -680,9 +666,7 @@ lanestage:
 	MOVD R1, 16(RSP)
 	ADD $24, RSP, R1
 	ADD $96, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn4NEON(SB)
-	ADD $96, RSP, R2
+	CALL ·stageIn4R2NEON(SB)
 	B laneloop
 
 // func DecodeFpE4M3NEON(y *float32, x *uint8, n int, ahead int)
@@ -750,9 +734,7 @@ lanestage:
 	MOVD R1, 16(RSP)
 	ADD $24, RSP, R1
 	ADD $96, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn8NEON(SB)
-	ADD $96, RSP, R2
+	CALL ·stageIn8R2NEON(SB)
 	B laneloop
 rare:
 	FMOVQ (R2), F0

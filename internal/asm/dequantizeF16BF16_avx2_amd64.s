@@ -4,7 +4,7 @@
 
 // func DequantizeF16BF16AVX2(y *uint16, q *uint8, scale *float32, layout int32, sign int32, elem int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, F16C, MMX+
-TEXT ·DequantizeF16BF16AVX2(SB), $576-64
+TEXT ·DequantizeF16BF16AVX2(SB), $656-64
 	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
 	// per call: Y15 ByLayout, Y14 ByLayout
 	// per group: Y13 scale
@@ -214,18 +214,18 @@ grouptail:
 	CMPQ         R11, DI
 	JLT          groupodd
 	VBROADCASTSS (BX), Y13
-	MOVQ         SI, (SP)
-	LEAQ         8(SP), SI
+	LEAQ         32(SP), AX
+	ANDQ         $-32, AX
+	MOVQ         SI, -8(AX)
+	MOVQ         AX, SI
 	MOVL         layout+24(FP), R14
-	LEAQ         80(SP), AX
-	MOVQ         DX, CX
-	CALL         ·stageInCodesAVX2(SB)
-	LEAQ         80(SP), DX
+	LEAQ         128(SP), AX
+	CALL         ·stageInCodesDXAVX2(SB)
 	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	LEAQ 8(SP), AX
+	LEAQ 32(SP), AX
 	CALL ·stageOut16AVX2(SB)
 	JMP  return
 
@@ -275,7 +275,7 @@ halfdone15:
 
 lanes:
 	MOVQ R11, DI
-	MOVQ $+0, 272(SP)
+	MOVQ $+0, 344(SP)
 
 lanerow:
 	CMPQ DI, $+32
@@ -353,11 +353,11 @@ lanetail:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+32, DI
-	LEAQ  8(SP), AX
+	LEAQ  32(SP), AX
 	CALL  ·stageOut16AVX2(SB)
 
 laneend:
-	CMPQ 272(SP), $+1
+	CMPQ 344(SP), $+1
 	JEQ  groupodddone
 	JMP  return
 
@@ -663,19 +663,19 @@ half12:
 	JMP      halfdone13
 
 groupodd:
-	MOVQ    DI, 264(SP)
+	MOVQ    DI, 336(SP)
 	MOVL    $0x00000040, AX
 	CMPQ    AX, DI
 	CMOVQLT AX, DI
-	LEAQ    280(SP), AX
+	LEAQ    352(SP), AX
 	CALL    ·repeatBXAVX2(SB)
 	MOVQ    R15, R11
-	MOVQ    $+1, 272(SP)
+	MOVQ    $+1, 344(SP)
 	JMP     lanerow
 
 groupodddone:
-	MOVQ 568(SP), BX
-	MOVQ 264(SP), DI
+	MOVQ 640(SP), BX
+	MOVQ 336(SP), DI
 	CMPQ DI, $+65
 	JLT  return
 	SUBQ $+64, DI
@@ -926,14 +926,14 @@ half21:
 	JMP      halfdone22
 
 lanestage:
-	MOVQ SI, (SP)
-	LEAQ 8(SP), SI
+	LEAQ 32(SP), AX
+	ANDQ $-32, AX
+	MOVQ SI, -8(AX)
+	MOVQ AX, SI
 	MOVL layout+24(FP), R14
-	LEAQ 80(SP), AX
-	MOVQ DX, CX
-	CALL ·stageInCodesAVX2(SB)
-	LEAQ 80(SP), DX
-	LEAQ 120(SP), AX
+	LEAQ 128(SP), AX
+	CALL ·stageInCodesDXAVX2(SB)
+	LEAQ 192(SP), AX
 	CALL ·stageIn32BXAVX2(SB)
 	JMP  laneloop
 
@@ -1210,7 +1210,7 @@ half45:
 
 // func DequantizeZeroPointF16BF16AVX2(y *uint16, q *uint8, scale *float32, zeroPoint *int32, layout int32, sign int32, elem int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, F16C, FMA3, MMX+
-TEXT ·DequantizeZeroPointF16BF16AVX2(SB), $1008-72
+TEXT ·DequantizeZeroPointF16BF16AVX2(SB), $1104-72
 	// pointers: SI y, DX q, BX scale, R8 zeroPoint, DI elements left, R11 groups left, R12 length
 	// per call: Y15 0x0, Y14 ByLayout, Y13 ByLayout
 	// per group: Y12 scale, Y0 zeroPoint, Y11 ToFloat
@@ -1443,18 +1443,18 @@ grouptail:
 	VBROADCASTSS (BX), Y12
 	VBROADCASTSS (R8), Y0
 	VCVTDQ2PS    Y0, Y11
-	MOVQ         SI, (SP)
-	LEAQ         8(SP), SI
+	LEAQ         32(SP), AX
+	ANDQ         $-32, AX
+	MOVQ         SI, -8(AX)
+	MOVQ         AX, SI
 	MOVL         layout+32(FP), R14
-	LEAQ         80(SP), AX
-	MOVQ         DX, CX
-	CALL         ·stageInCodesAVX2(SB)
-	LEAQ         80(SP), DX
+	LEAQ         128(SP), AX
+	CALL         ·stageInCodesDXAVX2(SB)
 	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	LEAQ 8(SP), AX
+	LEAQ 32(SP), AX
 	CALL ·stageOut16AVX2(SB)
 	JMP  return
 
@@ -1513,7 +1513,7 @@ halfdone15:
 
 lanes:
 	MOVQ R11, DI
-	MOVQ $+0, 408(SP)
+	MOVQ $+0, 504(SP)
 
 lanerow:
 	CMPQ DI, $+32
@@ -1608,11 +1608,11 @@ lanetail:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+32, DI
-	LEAQ  8(SP), AX
+	LEAQ  32(SP), AX
 	CALL  ·stageOut16AVX2(SB)
 
 laneend:
-	CMPQ 408(SP), $+1
+	CMPQ 504(SP), $+1
 	JEQ  groupodddone
 	JMP  return
 
@@ -1949,21 +1949,21 @@ half12:
 	JMP      halfdone13
 
 groupodd:
-	MOVQ    DI, 400(SP)
+	MOVQ    DI, 496(SP)
 	MOVL    $0x00000040, AX
 	CMPQ    AX, DI
 	CMOVQLT AX, DI
-	LEAQ    416(SP), AX
+	LEAQ    512(SP), AX
 	CALL    ·repeatBXAVX2(SB)
 	CALL    ·repeatR8AVX2(SB)
 	MOVQ    R15, R11
-	MOVQ    $+1, 408(SP)
+	MOVQ    $+1, 504(SP)
 	JMP     lanerow
 
 groupodddone:
-	MOVQ 704(SP), BX
-	MOVQ 1000(SP), R8
-	MOVQ 400(SP), DI
+	MOVQ 800(SP), BX
+	MOVQ 1096(SP), R8
+	MOVQ 496(SP), DI
 	CMPQ DI, $+65
 	JLT  return
 	SUBQ $+64, DI
@@ -2250,14 +2250,14 @@ half21:
 	JMP      halfdone22
 
 lanestage:
-	MOVQ SI, (SP)
-	LEAQ 8(SP), SI
+	LEAQ 32(SP), AX
+	ANDQ $-32, AX
+	MOVQ SI, -8(AX)
+	MOVQ AX, SI
 	MOVL layout+32(FP), R14
-	LEAQ 80(SP), AX
-	MOVQ DX, CX
-	CALL ·stageInCodesAVX2(SB)
-	LEAQ 80(SP), DX
-	LEAQ 120(SP), AX
+	LEAQ 128(SP), AX
+	CALL ·stageInCodesDXAVX2(SB)
+	LEAQ 192(SP), AX
 	CALL ·stageIn32BXAVX2(SB)
 	CALL ·stageIn32R8AVX2(SB)
 	JMP  laneloop

@@ -1368,9 +1368,7 @@ lanestage:
 	LEAQ 8(SP), SI
 	MOVL layout+24(FP), R14
 	LEAQ 144(SP), AX
-	MOVQ DX, CX
-	CALL ·stageInCodesAVX512(SB)
-	LEAQ 144(SP), DX
+	CALL ·stageInCodesDXAVX512(SB)
 	LEAQ 216(SP), AX
 	CALL ·stageIn32BXAVX512(SB)
 	JMP  laneloop
@@ -3194,9 +3192,7 @@ lanestage:
 	LEAQ 8(SP), SI
 	MOVL layout+32(FP), R14
 	LEAQ 144(SP), AX
-	MOVQ DX, CX
-	CALL ·stageInCodesAVX512(SB)
-	LEAQ 144(SP), DX
+	CALL ·stageInCodesDXAVX512(SB)
 	LEAQ 216(SP), AX
 	CALL ·stageIn32BXAVX512(SB)
 	CALL ·stageIn32R8AVX512(SB)

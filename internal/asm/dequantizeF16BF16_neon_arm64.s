@@ -198,9 +198,7 @@ grouptail:
 	ADD $24, RSP, R1
 	MOVWU layout+24(FP), R19
 	ADD $64, RSP, R16
-	MOVD R2, R17
-	CALL ·stageInCodesNEON(SB)
-	ADD $64, RSP, R2
+	CALL ·stageInCodesR2NEON(SB)
 	SUB R12, R12, R12
 	B grouploop
 groupstaged:
@@ -397,9 +395,7 @@ lanestage:
 	ADD $24, RSP, R1
 	MOVWU layout+24(FP), R19
 	ADD $64, RSP, R16
-	MOVD R2, R17
-	CALL ·stageInCodesNEON(SB)
-	ADD $64, RSP, R2
+	CALL ·stageInCodesR2NEON(SB)
 	ADD $88, RSP, R16
 	CALL ·stageIn32R3NEON(SB)
 	B laneloop
@@ -631,9 +627,7 @@ grouptail:
 	ADD $24, RSP, R1
 	MOVWU layout+32(FP), R19
 	ADD $64, RSP, R16
-	MOVD R2, R17
-	CALL ·stageInCodesNEON(SB)
-	ADD $64, RSP, R2
+	CALL ·stageInCodesR2NEON(SB)
 	SUB R12, R12, R12
 	B grouploop
 groupstaged:
@@ -850,9 +844,7 @@ lanestage:
 	ADD $24, RSP, R1
 	MOVWU layout+32(FP), R19
 	ADD $64, RSP, R16
-	MOVD R2, R17
-	CALL ·stageInCodesNEON(SB)
-	ADD $64, RSP, R2
+	CALL ·stageInCodesR2NEON(SB)
 	ADD $88, RSP, R16
 	CALL ·stageIn32R3NEON(SB)
 	CALL ·stageIn32R4NEON(SB)

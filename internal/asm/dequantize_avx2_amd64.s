@@ -4,7 +4,7 @@
 
 // func DequantizeAVX2(y *float32, q *uint8, scale *float32, layout int32, sign int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, MMX+
-TEXT ·DequantizeAVX2(SB), $640-56
+TEXT ·DequantizeAVX2(SB), $720-56
 	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
 	// per call: Y15 ByLayout, Y14 ByLayout
 	// per group: Y13 scale
@@ -197,18 +197,18 @@ grouptail:
 	CMPQ         R11, DI
 	JLT          groupodd
 	VBROADCASTSS (BX), Y13
-	MOVQ         SI, (SP)
-	LEAQ         8(SP), SI
+	LEAQ         32(SP), AX
+	ANDQ         $-32, AX
+	MOVQ         SI, -8(AX)
+	MOVQ         AX, SI
 	MOVL         layout+24(FP), R14
-	LEAQ         144(SP), AX
-	MOVQ         DX, CX
-	CALL         ·stageInCodesAVX2(SB)
-	LEAQ         144(SP), DX
+	LEAQ         192(SP), AX
+	CALL         ·stageInCodesDXAVX2(SB)
 	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	LEAQ 8(SP), AX
+	LEAQ 32(SP), AX
 	CALL ·stageOut32AVX2(SB)
 	JMP  return
 
@@ -250,7 +250,7 @@ short2layout2:
 
 lanes:
 	MOVQ R11, DI
-	MOVQ $+0, 336(SP)
+	MOVQ $+0, 408(SP)
 
 lanerow:
 	CMPQ DI, $+32
@@ -320,11 +320,11 @@ lanetail:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+32, DI
-	LEAQ  8(SP), AX
+	LEAQ  32(SP), AX
 	CALL  ·stageOut32AVX2(SB)
 
 laneend:
-	CMPQ 336(SP), $+1
+	CMPQ 408(SP), $+1
 	JEQ  groupodddone
 	JMP  return
 
@@ -555,19 +555,19 @@ groupmeet2mix:
 	JMP          groupmeet2
 
 groupodd:
-	MOVQ    DI, 328(SP)
+	MOVQ    DI, 400(SP)
 	MOVL    $0x00000040, AX
 	CMPQ    AX, DI
 	CMOVQLT AX, DI
-	LEAQ    344(SP), AX
+	LEAQ    416(SP), AX
 	CALL    ·repeatBXAVX2(SB)
 	MOVQ    R15, R11
-	MOVQ    $+1, 336(SP)
+	MOVQ    $+1, 408(SP)
 	JMP     lanerow
 
 groupodddone:
-	MOVQ 632(SP), BX
-	MOVQ 328(SP), DI
+	MOVQ 704(SP), BX
+	MOVQ 400(SP), DI
 	CMPQ DI, $+65
 	JLT  return
 	SUBQ $+64, DI
@@ -736,14 +736,14 @@ unsigned11:
 	JMP       read13
 
 lanestage:
-	MOVQ SI, (SP)
-	LEAQ 8(SP), SI
+	LEAQ 32(SP), AX
+	ANDQ $-32, AX
+	MOVQ SI, -8(AX)
+	MOVQ AX, SI
 	MOVL layout+24(FP), R14
-	LEAQ 144(SP), AX
-	MOVQ DX, CX
-	CALL ·stageInCodesAVX2(SB)
-	LEAQ 144(SP), DX
-	LEAQ 184(SP), AX
+	LEAQ 192(SP), AX
+	CALL ·stageInCodesDXAVX2(SB)
+	LEAQ 256(SP), AX
 	CALL ·stageIn32BXAVX2(SB)
 	JMP  laneloop
 
@@ -857,7 +857,7 @@ unsigned20:
 
 // func DequantizeZeroPointAVX2(y *float32, q *uint8, scale *float32, zeroPoint *int32, layout int32, sign int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·DequantizeZeroPointAVX2(SB), $1072-64
+TEXT ·DequantizeZeroPointAVX2(SB), $1168-64
 	// pointers: SI y, DX q, BX scale, R8 zeroPoint, DI elements left, R11 groups left, R12 length
 	// per call: Y15 0x0, Y14 ByLayout, Y13 ByLayout
 	// per group: Y12 scale, Y0 zeroPoint, Y11 ToFloat
@@ -1073,18 +1073,18 @@ grouptail:
 	VBROADCASTSS (BX), Y12
 	VBROADCASTSS (R8), Y0
 	VCVTDQ2PS    Y0, Y11
-	MOVQ         SI, (SP)
-	LEAQ         8(SP), SI
+	LEAQ         32(SP), AX
+	ANDQ         $-32, AX
+	MOVQ         SI, -8(AX)
+	MOVQ         AX, SI
 	MOVL         layout+32(FP), R14
-	LEAQ         144(SP), AX
-	MOVQ         DX, CX
-	CALL         ·stageInCodesAVX2(SB)
-	LEAQ         144(SP), DX
+	LEAQ         192(SP), AX
+	CALL         ·stageInCodesDXAVX2(SB)
 	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	LEAQ 8(SP), AX
+	LEAQ 32(SP), AX
 	CALL ·stageOut32AVX2(SB)
 	JMP  return
 
@@ -1135,7 +1135,7 @@ short2layout2:
 
 lanes:
 	MOVQ R11, DI
-	MOVQ $+0, 472(SP)
+	MOVQ $+0, 568(SP)
 
 lanerow:
 	CMPQ DI, $+32
@@ -1222,11 +1222,11 @@ lanetail:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+32, DI
-	LEAQ  8(SP), AX
+	LEAQ  32(SP), AX
 	CALL  ·stageOut32AVX2(SB)
 
 laneend:
-	CMPQ 472(SP), $+1
+	CMPQ 568(SP), $+1
 	JEQ  groupodddone
 	JMP  return
 
@@ -1493,21 +1493,21 @@ groupmeet2mix:
 	JMP          groupmeet2
 
 groupodd:
-	MOVQ    DI, 464(SP)
+	MOVQ    DI, 560(SP)
 	MOVL    $0x00000040, AX
 	CMPQ    AX, DI
 	CMOVQLT AX, DI
-	LEAQ    480(SP), AX
+	LEAQ    576(SP), AX
 	CALL    ·repeatBXAVX2(SB)
 	CALL    ·repeatR8AVX2(SB)
 	MOVQ    R15, R11
-	MOVQ    $+1, 472(SP)
+	MOVQ    $+1, 568(SP)
 	JMP     lanerow
 
 groupodddone:
-	MOVQ 768(SP), BX
-	MOVQ 1064(SP), R8
-	MOVQ 464(SP), DI
+	MOVQ 864(SP), BX
+	MOVQ 1160(SP), R8
+	MOVQ 560(SP), DI
 	CMPQ DI, $+65
 	JLT  return
 	SUBQ $+64, DI
@@ -1712,14 +1712,14 @@ unsigned11:
 	JMP       read13
 
 lanestage:
-	MOVQ SI, (SP)
-	LEAQ 8(SP), SI
+	LEAQ 32(SP), AX
+	ANDQ $-32, AX
+	MOVQ SI, -8(AX)
+	MOVQ AX, SI
 	MOVL layout+32(FP), R14
-	LEAQ 144(SP), AX
-	MOVQ DX, CX
-	CALL ·stageInCodesAVX2(SB)
-	LEAQ 144(SP), DX
-	LEAQ 184(SP), AX
+	LEAQ 192(SP), AX
+	CALL ·stageInCodesDXAVX2(SB)
+	LEAQ 256(SP), AX
 	CALL ·stageIn32BXAVX2(SB)
 	CALL ·stageIn32R8AVX2(SB)
 	JMP  laneloop
@@ -1834,7 +1834,7 @@ unsigned20:
 
 // func DequantizeMinvalAVX2(y *float32, q *uint8, scale *float32, minval *float32, layout int32, sign int32, least int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, MMX+
-TEXT ·DequantizeMinvalAVX2(SB), $1072-72
+TEXT ·DequantizeMinvalAVX2(SB), $1168-72
 	// pointers: SI y, DX q, BX scale, R8 minval, DI elements left, R11 groups left, R12 length
 	// per call: Y0 least, Y15 ToFloat, Y14 ByLayout, Y13 ByLayout
 	// per group: Y12 scale, Y11 minval
@@ -2056,18 +2056,18 @@ grouptail:
 	JLT          groupodd
 	VBROADCASTSS (BX), Y12
 	VBROADCASTSS (R8), Y11
-	MOVQ         SI, (SP)
-	LEAQ         8(SP), SI
+	LEAQ         32(SP), AX
+	ANDQ         $-32, AX
+	MOVQ         SI, -8(AX)
+	MOVQ         AX, SI
 	MOVL         layout+32(FP), R14
-	LEAQ         144(SP), AX
-	MOVQ         DX, CX
-	CALL         ·stageInCodesAVX2(SB)
-	LEAQ         144(SP), DX
+	LEAQ         192(SP), AX
+	CALL         ·stageInCodesDXAVX2(SB)
 	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	LEAQ 8(SP), AX
+	LEAQ 32(SP), AX
 	CALL ·stageOut32AVX2(SB)
 	JMP  return
 
@@ -2120,7 +2120,7 @@ short2layout2:
 
 lanes:
 	MOVQ R11, DI
-	MOVQ $+0, 472(SP)
+	MOVQ $+0, 568(SP)
 
 lanerow:
 	CMPQ DI, $+32
@@ -2199,11 +2199,11 @@ lanetail:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+32, DI
-	LEAQ  8(SP), AX
+	LEAQ  32(SP), AX
 	CALL  ·stageOut32AVX2(SB)
 
 laneend:
-	CMPQ 472(SP), $+1
+	CMPQ 568(SP), $+1
 	JEQ  groupodddone
 	JMP  return
 
@@ -2480,21 +2480,21 @@ groupmeet2mix:
 	JMP          groupmeet2
 
 groupodd:
-	MOVQ    DI, 464(SP)
+	MOVQ    DI, 560(SP)
 	MOVL    $0x00000040, AX
 	CMPQ    AX, DI
 	CMOVQLT AX, DI
-	LEAQ    480(SP), AX
+	LEAQ    576(SP), AX
 	CALL    ·repeatBXAVX2(SB)
 	CALL    ·repeatR8AVX2(SB)
 	MOVQ    R15, R11
-	MOVQ    $+1, 472(SP)
+	MOVQ    $+1, 568(SP)
 	JMP     lanerow
 
 groupodddone:
-	MOVQ 768(SP), BX
-	MOVQ 1064(SP), R8
-	MOVQ 464(SP), DI
+	MOVQ 864(SP), BX
+	MOVQ 1160(SP), R8
+	MOVQ 560(SP), DI
 	CMPQ DI, $+65
 	JLT  return
 	SUBQ $+64, DI
@@ -2707,14 +2707,14 @@ unsigned11:
 	JMP       read13
 
 lanestage:
-	MOVQ SI, (SP)
-	LEAQ 8(SP), SI
+	LEAQ 32(SP), AX
+	ANDQ $-32, AX
+	MOVQ SI, -8(AX)
+	MOVQ AX, SI
 	MOVL layout+32(FP), R14
-	LEAQ 144(SP), AX
-	MOVQ DX, CX
-	CALL ·stageInCodesAVX2(SB)
-	LEAQ 144(SP), DX
-	LEAQ 184(SP), AX
+	LEAQ 192(SP), AX
+	CALL ·stageInCodesDXAVX2(SB)
+	LEAQ 256(SP), AX
 	CALL ·stageIn32BXAVX2(SB)
 	CALL ·stageIn32R8AVX2(SB)
 	JMP  laneloop

@@ -1027,9 +1027,7 @@ lanestage:
 	LEAQ 8(SP), SI
 	MOVL layout+24(FP), R14
 	LEAQ 272(SP), AX
-	MOVQ DX, CX
-	CALL ·stageInCodesAVX512(SB)
-	LEAQ 272(SP), DX
+	CALL ·stageInCodesDXAVX512(SB)
 	LEAQ 344(SP), AX
 	CALL ·stageIn32BXAVX512(SB)
 	JMP  laneloop
@@ -2380,9 +2378,7 @@ lanestage:
 	LEAQ 8(SP), SI
 	MOVL layout+32(FP), R14
 	LEAQ 272(SP), AX
-	MOVQ DX, CX
-	CALL ·stageInCodesAVX512(SB)
-	LEAQ 272(SP), DX
+	CALL ·stageInCodesDXAVX512(SB)
 	LEAQ 344(SP), AX
 	CALL ·stageIn32BXAVX512(SB)
 	CALL ·stageIn32R8AVX512(SB)
@@ -3733,9 +3729,7 @@ lanestage:
 	LEAQ 8(SP), SI
 	MOVL layout+32(FP), R14
 	LEAQ 272(SP), AX
-	MOVQ DX, CX
-	CALL ·stageInCodesAVX512(SB)
-	LEAQ 272(SP), DX
+	CALL ·stageInCodesDXAVX512(SB)
 	LEAQ 344(SP), AX
 	CALL ·stageIn32BXAVX512(SB)
 	CALL ·stageIn32R8AVX512(SB)

@@ -161,9 +161,7 @@ grouptail:
 	ADD $24, RSP, R1
 	MOVWU layout+24(FP), R19
 	ADD $96, RSP, R16
-	MOVD R2, R17
-	CALL ·stageInCodesNEON(SB)
-	ADD $96, RSP, R2
+	CALL ·stageInCodesR2NEON(SB)
 	SUB R12, R12, R12
 	B grouploop
 groupstaged:
@@ -314,9 +312,7 @@ lanestage:
 	ADD $24, RSP, R1
 	MOVWU layout+24(FP), R19
 	ADD $96, RSP, R16
-	MOVD R2, R17
-	CALL ·stageInCodesNEON(SB)
-	ADD $96, RSP, R2
+	CALL ·stageInCodesR2NEON(SB)
 	ADD $120, RSP, R16
 	CALL ·stageIn32R3NEON(SB)
 	B laneloop
@@ -511,9 +507,7 @@ grouptail:
 	ADD $24, RSP, R1
 	MOVWU layout+32(FP), R19
 	ADD $96, RSP, R16
-	MOVD R2, R17
-	CALL ·stageInCodesNEON(SB)
-	ADD $96, RSP, R2
+	CALL ·stageInCodesR2NEON(SB)
 	SUB R12, R12, R12
 	B grouploop
 groupstaged:
@@ -684,9 +678,7 @@ lanestage:
 	ADD $24, RSP, R1
 	MOVWU layout+32(FP), R19
 	ADD $96, RSP, R16
-	MOVD R2, R17
-	CALL ·stageInCodesNEON(SB)
-	ADD $96, RSP, R2
+	CALL ·stageInCodesR2NEON(SB)
 	ADD $120, RSP, R16
 	CALL ·stageIn32R3NEON(SB)
 	CALL ·stageIn32R4NEON(SB)
@@ -878,9 +870,7 @@ grouptail:
 	ADD $24, RSP, R1
 	MOVWU layout+32(FP), R19
 	ADD $96, RSP, R16
-	MOVD R2, R17
-	CALL ·stageInCodesNEON(SB)
-	ADD $96, RSP, R2
+	CALL ·stageInCodesR2NEON(SB)
 	SUB R12, R12, R12
 	B grouploop
 groupstaged:
@@ -1047,9 +1037,7 @@ lanestage:
 	ADD $24, RSP, R1
 	MOVWU layout+32(FP), R19
 	ADD $96, RSP, R16
-	MOVD R2, R17
-	CALL ·stageInCodesNEON(SB)
-	ADD $96, RSP, R2
+	CALL ·stageInCodesR2NEON(SB)
 	ADD $120, RSP, R16
 	CALL ·stageIn32R3NEON(SB)
 	CALL ·stageIn32R4NEON(SB)

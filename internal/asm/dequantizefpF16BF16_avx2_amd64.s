@@ -6,7 +6,7 @@
 
 // func DequantizeFpE4M3F16BF16AVX2(y *uint16, q *uint8, scale *float32, times float32, elem int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, F16C, MMX+
-TEXT ·DequantizeFpE4M3F16BF16AVX2(SB), $576-56
+TEXT ·DequantizeFpE4M3F16BF16AVX2(SB), $656-56
 	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
 	// per call: Y15 times, Y14 0x80808080, Y13 0xbfffbfff, Y12 0xffffffff
 	// per group: Y0 scale, Y11 Mul
@@ -180,7 +180,7 @@ grouptomeet:
 	PCALIGN      $0x20
 
 groupmeet:
-	MOVQ      R11, 264(SP)
+	MOVQ      R11, 336(SP)
 	VPOR      (DX), Y14, Y0
 	VPCMPEQB  Y12, Y0, Y0
 	VPMOVMSKB Y0, AX
@@ -253,17 +253,17 @@ grouptail:
 	JLT          groupodd
 	VBROADCASTSS (BX), Y0
 	VMULPS       Y0, Y15, Y11
-	MOVQ         SI, (SP)
-	LEAQ         8(SP), SI
-	LEAQ         80(SP), AX
-	MOVQ         DX, CX
-	CALL         ·stageIn8AVX2(SB)
-	LEAQ         80(SP), DX
+	LEAQ         32(SP), AX
+	ANDQ         $-32, AX
+	MOVQ         SI, -8(AX)
+	MOVQ         AX, SI
+	LEAQ         128(SP), AX
+	CALL         ·stageIn8DXAVX2(SB)
 	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	LEAQ 8(SP), AX
+	LEAQ 32(SP), AX
 	CALL ·stageOut16AVX2(SB)
 	JMP  return
 
@@ -323,7 +323,7 @@ short2back:
 
 lanes:
 	MOVQ R11, DI
-	MOVQ $+0, 272(SP)
+	MOVQ $+0, 344(SP)
 
 lanerow:
 	CMPQ    DI, $+32
@@ -379,11 +379,11 @@ laneback:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+32, DI
-	LEAQ  8(SP), AX
+	LEAQ  32(SP), AX
 	CALL  ·stageOut16AVX2(SB)
 
 laneend:
-	CMPQ 272(SP), $+1
+	CMPQ 344(SP), $+1
 	JEQ  groupodddone
 	JMP  return
 
@@ -470,7 +470,7 @@ half1:
 	JMP      halfdone2
 
 grouprare:
-	MOVQ $+1, 256(SP)
+	MOVQ $+1, 328(SP)
 	MOVL $0x00000001, R14
 	JMP  spread
 
@@ -522,23 +522,23 @@ half3:
 	JMP      halfdone4
 
 groupmeetrare:
-	MOVQ 264(SP), R11
+	MOVQ 336(SP), R11
 	NEGQ R11
 
 groupodd:
-	MOVQ    DI, 264(SP)
+	MOVQ    DI, 336(SP)
 	MOVL    $0x00000040, AX
 	CMPQ    AX, DI
 	CMOVQLT AX, DI
-	LEAQ    280(SP), AX
+	LEAQ    352(SP), AX
 	CALL    ·repeatBXAVX2(SB)
 	MOVQ    R15, R11
-	MOVQ    $+1, 272(SP)
+	MOVQ    $+1, 344(SP)
 	JMP     lanerow
 
 groupodddone:
-	MOVQ 568(SP), BX
-	MOVQ 264(SP), DI
+	MOVQ 640(SP), BX
+	MOVQ 336(SP), DI
 	CMPQ DI, $+65
 	JLT  return
 	SUBQ $+64, DI
@@ -617,7 +617,7 @@ half5:
 	JMP      halfdone6
 
 short2rare:
-	MOVQ $+2, 256(SP)
+	MOVQ $+2, 328(SP)
 	MOVL $0x00000002, R14
 	JMP  spread
 
@@ -647,17 +647,17 @@ half7:
 	JMP      halfdone8
 
 lanerare:
-	MOVQ $+3, 256(SP)
+	MOVQ $+3, 328(SP)
 	JMP  rare
 
 lanestage:
-	MOVQ SI, (SP)
-	LEAQ 8(SP), SI
-	LEAQ 80(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn8AVX2(SB)
-	LEAQ 80(SP), DX
-	LEAQ 120(SP), AX
+	LEAQ 32(SP), AX
+	ANDQ $-32, AX
+	MOVQ SI, -8(AX)
+	MOVQ AX, SI
+	LEAQ 128(SP), AX
+	CALL ·stageIn8DXAVX2(SB)
+	LEAQ 192(SP), AX
 	CALL ·stageIn32BXAVX2(SB)
 	JMP  laneloop
 
@@ -712,7 +712,7 @@ half11:
 	JMP      halfdone12
 
 spread:
-	LEAQ 120(SP), AX
+	LEAQ 192(SP), AX
 	CALL ·spreadBXAVX2(SB)
 
 rare:
@@ -766,10 +766,10 @@ rare:
 	VMOVUPS      X6, 48(SI)
 
 halfdone14:
-	CMPQ         256(SP), $+3
+	CMPQ         328(SP), $+3
 	JEQ          laneback
-	MOVQ         112(SP), BX
-	CMPQ         256(SP), $+2
+	MOVQ         184(SP), BX
+	CMPQ         328(SP), $+2
 	JEQ          short2back
 	VBROADCASTSS (BX), Y0
 	VMULPS       Y0, Y15, Y11
@@ -802,7 +802,7 @@ half13:
 
 // func DequantizeFpE5M2F16BF16AVX2(y *uint16, q *uint8, scale *float32, times float32, elem int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, F16C, MMX+
-TEXT ·DequantizeFpE5M2F16BF16AVX2(SB), $576-56
+TEXT ·DequantizeFpE5M2F16BF16AVX2(SB), $656-56
 	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
 	// per call: Y15 times, Y14 0x83838383, Y13 0x0, Y12 0xffffffff
 	// per group: Y0 scale, Y11 Mul
@@ -901,7 +901,7 @@ grouptomeet:
 	PCALIGN      $0x20
 
 groupmeet:
-	MOVQ      R11, 264(SP)
+	MOVQ      R11, 336(SP)
 	VPOR      (DX), Y14, Y0
 	VPCMPEQB  Y12, Y0, Y0
 	VPMOVMSKB Y0, AX
@@ -970,17 +970,17 @@ grouptail:
 	JLT          groupodd
 	VBROADCASTSS (BX), Y0
 	VMULPS       Y0, Y15, Y11
-	MOVQ         SI, (SP)
-	LEAQ         8(SP), SI
-	LEAQ         80(SP), AX
-	MOVQ         DX, CX
-	CALL         ·stageIn8AVX2(SB)
-	LEAQ         80(SP), DX
+	LEAQ         32(SP), AX
+	ANDQ         $-32, AX
+	MOVQ         SI, -8(AX)
+	MOVQ         AX, SI
+	LEAQ         128(SP), AX
+	CALL         ·stageIn8DXAVX2(SB)
 	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	LEAQ 8(SP), AX
+	LEAQ 32(SP), AX
 	CALL ·stageOut16AVX2(SB)
 	JMP  return
 
@@ -1036,7 +1036,7 @@ short2back:
 
 lanes:
 	MOVQ R11, DI
-	MOVQ $+0, 272(SP)
+	MOVQ $+0, 344(SP)
 
 lanerow:
 	CMPQ    DI, $+32
@@ -1088,11 +1088,11 @@ laneback:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+32, DI
-	LEAQ  8(SP), AX
+	LEAQ  32(SP), AX
 	CALL  ·stageOut16AVX2(SB)
 
 laneend:
-	CMPQ 272(SP), $+1
+	CMPQ 344(SP), $+1
 	JEQ  groupodddone
 	JMP  return
 
@@ -1175,7 +1175,7 @@ half1:
 	JMP      halfdone2
 
 grouprare:
-	MOVQ $+1, 256(SP)
+	MOVQ $+1, 328(SP)
 	MOVL $0x00000001, R14
 	JMP  spread
 
@@ -1227,23 +1227,23 @@ half3:
 	JMP      halfdone4
 
 groupmeetrare:
-	MOVQ 264(SP), R11
+	MOVQ 336(SP), R11
 	NEGQ R11
 
 groupodd:
-	MOVQ    DI, 264(SP)
+	MOVQ    DI, 336(SP)
 	MOVL    $0x00000040, AX
 	CMPQ    AX, DI
 	CMOVQLT AX, DI
-	LEAQ    280(SP), AX
+	LEAQ    352(SP), AX
 	CALL    ·repeatBXAVX2(SB)
 	MOVQ    R15, R11
-	MOVQ    $+1, 272(SP)
+	MOVQ    $+1, 344(SP)
 	JMP     lanerow
 
 groupodddone:
-	MOVQ 568(SP), BX
-	MOVQ 264(SP), DI
+	MOVQ 640(SP), BX
+	MOVQ 336(SP), DI
 	CMPQ DI, $+65
 	JLT  return
 	SUBQ $+64, DI
@@ -1318,7 +1318,7 @@ half5:
 	JMP      halfdone6
 
 short2rare:
-	MOVQ $+2, 256(SP)
+	MOVQ $+2, 328(SP)
 	MOVL $0x00000002, R14
 	JMP  spread
 
@@ -1348,17 +1348,17 @@ half7:
 	JMP      halfdone8
 
 lanerare:
-	MOVQ $+3, 256(SP)
+	MOVQ $+3, 328(SP)
 	JMP  rare
 
 lanestage:
-	MOVQ SI, (SP)
-	LEAQ 8(SP), SI
-	LEAQ 80(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn8AVX2(SB)
-	LEAQ 80(SP), DX
-	LEAQ 120(SP), AX
+	LEAQ 32(SP), AX
+	ANDQ $-32, AX
+	MOVQ SI, -8(AX)
+	MOVQ AX, SI
+	LEAQ 128(SP), AX
+	CALL ·stageIn8DXAVX2(SB)
+	LEAQ 192(SP), AX
 	CALL ·stageIn32BXAVX2(SB)
 	JMP  laneloop
 
@@ -1413,7 +1413,7 @@ half11:
 	JMP      halfdone12
 
 spread:
-	LEAQ 120(SP), AX
+	LEAQ 192(SP), AX
 	CALL ·spreadBXAVX2(SB)
 
 rare:
@@ -1454,10 +1454,10 @@ rare:
 	VMOVUPS      X4, 48(SI)
 
 halfdone14:
-	CMPQ         256(SP), $+3
+	CMPQ         328(SP), $+3
 	JEQ          laneback
-	MOVQ         112(SP), BX
-	CMPQ         256(SP), $+2
+	MOVQ         184(SP), BX
+	CMPQ         328(SP), $+2
 	JEQ          short2back
 	VBROADCASTSS (BX), Y0
 	VMULPS       Y0, Y15, Y11
@@ -1490,7 +1490,7 @@ half13:
 
 // func DequantizeFpE2M1F16BF16AVX2(y *uint16, q *uint8, scale *float32, times float32, elem int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, F16C, MMX+
-TEXT ·DequantizeFpE2M1F16BF16AVX2(SB), $560-56
+TEXT ·DequantizeFpE2M1F16BF16AVX2(SB), $640-56
 	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
 	// per call: Y15 times, Y14 table, Y13 0xf0f0f0f, Y12 table, Y11 table, Y10 0xffff0000
 	// per group: Y0 scale, Y9 Mul
@@ -1659,17 +1659,17 @@ grouptail:
 	JLT          groupodd
 	VBROADCASTSS (BX), Y0
 	VMULPS       Y0, Y15, Y9
-	MOVQ         SI, (SP)
-	LEAQ         8(SP), SI
-	LEAQ         80(SP), AX
-	MOVQ         DX, CX
-	CALL         ·stageIn4AVX2(SB)
-	LEAQ         80(SP), DX
+	LEAQ         32(SP), AX
+	ANDQ         $-32, AX
+	MOVQ         SI, -8(AX)
+	MOVQ         AX, SI
+	LEAQ         128(SP), AX
+	CALL         ·stageIn4DXAVX2(SB)
 	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	LEAQ 8(SP), AX
+	LEAQ 32(SP), AX
 	CALL ·stageOut16AVX2(SB)
 	JMP  return
 
@@ -1726,7 +1726,7 @@ halfdone6:
 
 lanes:
 	MOVQ R11, DI
-	MOVQ $+0, 256(SP)
+	MOVQ $+0, 328(SP)
 
 lanerow:
 	CMPQ    DI, $+32
@@ -1777,11 +1777,11 @@ halfdone8:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+32, DI
-	LEAQ  8(SP), AX
+	LEAQ  32(SP), AX
 	CALL  ·stageOut16AVX2(SB)
 
 laneend:
-	CMPQ 256(SP), $+1
+	CMPQ 328(SP), $+1
 	JEQ  groupodddone
 	JMP  return
 
@@ -1902,19 +1902,19 @@ half3:
 	JMP      halfdone4
 
 groupodd:
-	MOVQ    DI, 248(SP)
+	MOVQ    DI, 320(SP)
 	MOVL    $0x00000040, AX
 	CMPQ    AX, DI
 	CMOVQLT AX, DI
-	LEAQ    264(SP), AX
+	LEAQ    336(SP), AX
 	CALL    ·repeatBXAVX2(SB)
 	MOVQ    R15, R11
-	MOVQ    $+1, 256(SP)
+	MOVQ    $+1, 328(SP)
 	JMP     lanerow
 
 groupodddone:
-	MOVQ 552(SP), BX
-	MOVQ 248(SP), DI
+	MOVQ 624(SP), BX
+	MOVQ 320(SP), DI
 	CMPQ DI, $+65
 	JLT  return
 	SUBQ $+64, DI
@@ -1999,13 +1999,13 @@ half7:
 	JMP      halfdone8
 
 lanestage:
-	MOVQ SI, (SP)
-	LEAQ 8(SP), SI
-	LEAQ 80(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn4AVX2(SB)
-	LEAQ 80(SP), DX
-	LEAQ 104(SP), AX
+	LEAQ 32(SP), AX
+	ANDQ $-32, AX
+	MOVQ SI, -8(AX)
+	MOVQ AX, SI
+	LEAQ 128(SP), AX
+	CALL ·stageIn4DXAVX2(SB)
+	LEAQ 176(SP), AX
 	CALL ·stageIn32BXAVX2(SB)
 	JMP  laneloop
 

@@ -585,9 +585,7 @@ groupstage:
 	MOVQ SI, (SP)
 	LEAQ 8(SP), SI
 	LEAQ 144(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn8AVX512(SB)
-	LEAQ 144(SP), DX
+	CALL ·stageIn8DXAVX512(SB)
 	SUBQ R11, R11
 	JMP  grouploop
 
@@ -790,9 +788,7 @@ lanestage:
 	MOVQ SI, (SP)
 	LEAQ 8(SP), SI
 	LEAQ 144(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn8AVX512(SB)
-	LEAQ 144(SP), DX
+	CALL ·stageIn8DXAVX512(SB)
 	LEAQ 216(SP), AX
 	CALL ·stageIn32BXAVX512(SB)
 	JMP  laneloop
@@ -1504,9 +1500,7 @@ groupstage:
 	MOVQ SI, (SP)
 	LEAQ 8(SP), SI
 	LEAQ 144(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn8AVX512(SB)
-	LEAQ 144(SP), DX
+	CALL ·stageIn8DXAVX512(SB)
 	SUBQ R11, R11
 	JMP  grouploop
 
@@ -1709,9 +1703,7 @@ lanestage:
 	MOVQ SI, (SP)
 	LEAQ 8(SP), SI
 	LEAQ 144(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn8AVX512(SB)
-	LEAQ 144(SP), DX
+	CALL ·stageIn8DXAVX512(SB)
 	LEAQ 216(SP), AX
 	CALL ·stageIn32BXAVX512(SB)
 	JMP  laneloop
@@ -2552,9 +2544,7 @@ lanestage:
 	MOVQ SI, (SP)
 	LEAQ 8(SP), SI
 	LEAQ 144(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn4AVX512(SB)
-	LEAQ 144(SP), DX
+	CALL ·stageIn4DXAVX512(SB)
 	LEAQ 184(SP), AX
 	CALL ·stageIn32BXAVX512(SB)
 	JMP  laneloop

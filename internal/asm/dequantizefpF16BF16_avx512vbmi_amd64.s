@@ -591,9 +591,7 @@ groupstage:
 	MOVQ SI, (SP)
 	LEAQ 8(SP), SI
 	LEAQ 144(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn8AVX512(SB)
-	LEAQ 144(SP), DX
+	CALL ·stageIn8DXAVX512(SB)
 	SUBQ R11, R11
 	JMP  grouploop
 
@@ -796,9 +794,7 @@ lanestage:
 	MOVQ SI, (SP)
 	LEAQ 8(SP), SI
 	LEAQ 144(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn8AVX512(SB)
-	LEAQ 144(SP), DX
+	CALL ·stageIn8DXAVX512(SB)
 	LEAQ 216(SP), AX
 	CALL ·stageIn32BXAVX512(SB)
 	JMP  laneloop

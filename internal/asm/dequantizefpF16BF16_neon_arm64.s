@@ -205,9 +205,7 @@ grouptail:
 	MOVD R1, 16(RSP)
 	ADD $24, RSP, R1
 	ADD $64, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn8NEON(SB)
-	ADD $64, RSP, R2
+	CALL ·stageIn8R2NEON(SB)
 	SUB R12, R12, R12
 	B grouploop
 groupstaged:
@@ -367,9 +365,7 @@ lanestage:
 	MOVD R1, 16(RSP)
 	ADD $24, RSP, R1
 	ADD $64, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn8NEON(SB)
-	ADD $64, RSP, R2
+	CALL ·stageIn8R2NEON(SB)
 	ADD $88, RSP, R16
 	CALL ·stageIn32R3NEON(SB)
 	B laneloop
@@ -643,9 +639,7 @@ grouptail:
 	MOVD R1, 16(RSP)
 	ADD $24, RSP, R1
 	ADD $64, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn8NEON(SB)
-	ADD $64, RSP, R2
+	CALL ·stageIn8R2NEON(SB)
 	SUB R12, R12, R12
 	B grouploop
 groupstaged:
@@ -784,9 +778,7 @@ lanestage:
 	MOVD R1, 16(RSP)
 	ADD $24, RSP, R1
 	ADD $64, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn8NEON(SB)
-	ADD $64, RSP, R2
+	CALL ·stageIn8R2NEON(SB)
 	ADD $88, RSP, R16
 	CALL ·stageIn32R3NEON(SB)
 	B laneloop
@@ -974,9 +966,7 @@ grouptail:
 	MOVD R1, 16(RSP)
 	ADD $24, RSP, R1
 	ADD $64, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn4NEON(SB)
-	ADD $64, RSP, R2
+	CALL ·stageIn4R2NEON(SB)
 	SUB R12, R12, R12
 	B grouploop
 groupstaged:
@@ -1115,9 +1105,7 @@ lanestage:
 	MOVD R1, 16(RSP)
 	ADD $24, RSP, R1
 	ADD $64, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn4NEON(SB)
-	ADD $64, RSP, R2
+	CALL ·stageIn4R2NEON(SB)
 	ADD $88, RSP, R16
 	CALL ·stageIn32R3NEON(SB)
 	B laneloop

@@ -4,7 +4,7 @@
 
 // func DequantizeFpE4M3AVX2(y *float32, q *uint8, scale *float32, times float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, F16C, MMX+
-TEXT ·DequantizeFpE4M3AVX2(SB), $640-56
+TEXT ·DequantizeFpE4M3AVX2(SB), $720-56
 	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
 	// per call: Y15 times, Y14 0x80808080, Y13 0xbfffbfff, Y12 0xffffffff
 	// per group: Y0 scale, Y11 Mul
@@ -99,7 +99,7 @@ grouptomeet:
 	PCALIGN      $0x20
 
 groupmeet:
-	MOVQ      R11, 328(SP)
+	MOVQ      R11, 400(SP)
 	VPOR      (DX), Y14, Y0
 	VPCMPEQB  Y12, Y0, Y0
 	VPMOVMSKB Y0, AX
@@ -164,17 +164,17 @@ grouptail:
 	JLT          groupodd
 	VBROADCASTSS (BX), Y0
 	VMULPS       Y0, Y15, Y11
-	MOVQ         SI, (SP)
-	LEAQ         8(SP), SI
-	LEAQ         144(SP), AX
-	MOVQ         DX, CX
-	CALL         ·stageIn8AVX2(SB)
-	LEAQ         144(SP), DX
+	LEAQ         32(SP), AX
+	ANDQ         $-32, AX
+	MOVQ         SI, -8(AX)
+	MOVQ         AX, SI
+	LEAQ         192(SP), AX
+	CALL         ·stageIn8DXAVX2(SB)
 	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	LEAQ 8(SP), AX
+	LEAQ 32(SP), AX
 	CALL ·stageOut32AVX2(SB)
 	JMP  return
 
@@ -227,7 +227,7 @@ short2back:
 
 lanes:
 	MOVQ R11, DI
-	MOVQ $+0, 336(SP)
+	MOVQ $+0, 408(SP)
 
 lanerow:
 	CMPQ    DI, $+32
@@ -276,11 +276,11 @@ laneback:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+32, DI
-	LEAQ  8(SP), AX
+	LEAQ  32(SP), AX
 	CALL  ·stageOut32AVX2(SB)
 
 laneend:
-	CMPQ 336(SP), $+1
+	CMPQ 408(SP), $+1
 	JEQ  groupodddone
 	JMP  return
 
@@ -334,7 +334,7 @@ groupstream:
 	JMP          groupwhole
 
 grouprare:
-	MOVQ $+1, 320(SP)
+	MOVQ $+1, 392(SP)
 	MOVL $0x00000001, R14
 	JMP  spread
 
@@ -361,23 +361,23 @@ groupmeet2mix:
 	JMP          groupmeet2
 
 groupmeetrare:
-	MOVQ 328(SP), R11
+	MOVQ 400(SP), R11
 	NEGQ R11
 
 groupodd:
-	MOVQ    DI, 328(SP)
+	MOVQ    DI, 400(SP)
 	MOVL    $0x00000040, AX
 	CMPQ    AX, DI
 	CMOVQLT AX, DI
-	LEAQ    344(SP), AX
+	LEAQ    416(SP), AX
 	CALL    ·repeatBXAVX2(SB)
 	MOVQ    R15, R11
-	MOVQ    $+1, 336(SP)
+	MOVQ    $+1, 408(SP)
 	JMP     lanerow
 
 groupodddone:
-	MOVQ 632(SP), BX
-	MOVQ 328(SP), DI
+	MOVQ 704(SP), BX
+	MOVQ 400(SP), DI
 	CMPQ DI, $+65
 	JLT  return
 	SUBQ $+64, DI
@@ -423,27 +423,27 @@ short2stream:
 	JMP          few
 
 short2rare:
-	MOVQ $+2, 320(SP)
+	MOVQ $+2, 392(SP)
 	MOVL $0x00000002, R14
 	JMP  spread
 
 lanerare:
-	MOVQ $+3, 320(SP)
+	MOVQ $+3, 392(SP)
 	JMP  rare
 
 lanestage:
-	MOVQ SI, (SP)
-	LEAQ 8(SP), SI
-	LEAQ 144(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn8AVX2(SB)
-	LEAQ 144(SP), DX
-	LEAQ 184(SP), AX
+	LEAQ 32(SP), AX
+	ANDQ $-32, AX
+	MOVQ SI, -8(AX)
+	MOVQ AX, SI
+	LEAQ 192(SP), AX
+	CALL ·stageIn8DXAVX2(SB)
+	LEAQ 256(SP), AX
 	CALL ·stageIn32BXAVX2(SB)
 	JMP  laneloop
 
 spread:
-	LEAQ 184(SP), AX
+	LEAQ 256(SP), AX
 	CALL ·spreadBXAVX2(SB)
 
 rare:
@@ -489,10 +489,10 @@ rare:
 	VPCMPEQD     Y3, Y0, Y0
 	VBLENDVPS    Y0, Y4, Y1, Y0
 	VMOVUPS      Y0, 96(SI)
-	CMPQ         320(SP), $+3
+	CMPQ         392(SP), $+3
 	JEQ          laneback
-	MOVQ         176(SP), BX
-	CMPQ         320(SP), $+2
+	MOVQ         248(SP), BX
+	CMPQ         392(SP), $+2
 	JEQ          short2back
 	VBROADCASTSS (BX), Y0
 	VMULPS       Y0, Y15, Y11
@@ -500,7 +500,7 @@ rare:
 
 // func DequantizeFpE5M2AVX2(y *float32, q *uint8, scale *float32, times float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, F16C, MMX+
-TEXT ·DequantizeFpE5M2AVX2(SB), $640-56
+TEXT ·DequantizeFpE5M2AVX2(SB), $720-56
 	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
 	// per call: Y15 times, Y14 0x83838383, Y13 0x0, Y12 0xffffffff
 	// per group: Y0 scale, Y11 Mul
@@ -591,7 +591,7 @@ grouptomeet:
 	PCALIGN      $0x20
 
 groupmeet:
-	MOVQ      R11, 328(SP)
+	MOVQ      R11, 400(SP)
 	VPOR      (DX), Y14, Y0
 	VPCMPEQB  Y12, Y0, Y0
 	VPMOVMSKB Y0, AX
@@ -652,17 +652,17 @@ grouptail:
 	JLT          groupodd
 	VBROADCASTSS (BX), Y0
 	VMULPS       Y0, Y15, Y11
-	MOVQ         SI, (SP)
-	LEAQ         8(SP), SI
-	LEAQ         144(SP), AX
-	MOVQ         DX, CX
-	CALL         ·stageIn8AVX2(SB)
-	LEAQ         144(SP), DX
+	LEAQ         32(SP), AX
+	ANDQ         $-32, AX
+	MOVQ         SI, -8(AX)
+	MOVQ         AX, SI
+	LEAQ         192(SP), AX
+	CALL         ·stageIn8DXAVX2(SB)
 	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	LEAQ 8(SP), AX
+	LEAQ 32(SP), AX
 	CALL ·stageOut32AVX2(SB)
 	JMP  return
 
@@ -711,7 +711,7 @@ short2back:
 
 lanes:
 	MOVQ R11, DI
-	MOVQ $+0, 336(SP)
+	MOVQ $+0, 408(SP)
 
 lanerow:
 	CMPQ    DI, $+32
@@ -756,11 +756,11 @@ laneback:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+32, DI
-	LEAQ  8(SP), AX
+	LEAQ  32(SP), AX
 	CALL  ·stageOut32AVX2(SB)
 
 laneend:
-	CMPQ 336(SP), $+1
+	CMPQ 408(SP), $+1
 	JEQ  groupodddone
 	JMP  return
 
@@ -810,7 +810,7 @@ groupstream:
 	JMP        groupwhole
 
 grouprare:
-	MOVQ $+1, 320(SP)
+	MOVQ $+1, 392(SP)
 	MOVL $0x00000001, R14
 	JMP  spread
 
@@ -837,23 +837,23 @@ groupmeet2mix:
 	JMP          groupmeet2
 
 groupmeetrare:
-	MOVQ 328(SP), R11
+	MOVQ 400(SP), R11
 	NEGQ R11
 
 groupodd:
-	MOVQ    DI, 328(SP)
+	MOVQ    DI, 400(SP)
 	MOVL    $0x00000040, AX
 	CMPQ    AX, DI
 	CMOVQLT AX, DI
-	LEAQ    344(SP), AX
+	LEAQ    416(SP), AX
 	CALL    ·repeatBXAVX2(SB)
 	MOVQ    R15, R11
-	MOVQ    $+1, 336(SP)
+	MOVQ    $+1, 408(SP)
 	JMP     lanerow
 
 groupodddone:
-	MOVQ 632(SP), BX
-	MOVQ 328(SP), DI
+	MOVQ 704(SP), BX
+	MOVQ 400(SP), DI
 	CMPQ DI, $+65
 	JLT  return
 	SUBQ $+64, DI
@@ -895,27 +895,27 @@ short2stream:
 	JMP          few
 
 short2rare:
-	MOVQ $+2, 320(SP)
+	MOVQ $+2, 392(SP)
 	MOVL $0x00000002, R14
 	JMP  spread
 
 lanerare:
-	MOVQ $+3, 320(SP)
+	MOVQ $+3, 392(SP)
 	JMP  rare
 
 lanestage:
-	MOVQ SI, (SP)
-	LEAQ 8(SP), SI
-	LEAQ 144(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn8AVX2(SB)
-	LEAQ 144(SP), DX
-	LEAQ 184(SP), AX
+	LEAQ 32(SP), AX
+	ANDQ $-32, AX
+	MOVQ SI, -8(AX)
+	MOVQ AX, SI
+	LEAQ 192(SP), AX
+	CALL ·stageIn8DXAVX2(SB)
+	LEAQ 256(SP), AX
 	CALL ·stageIn32BXAVX2(SB)
 	JMP  laneloop
 
 spread:
-	LEAQ 184(SP), AX
+	LEAQ 256(SP), AX
 	CALL ·spreadBXAVX2(SB)
 
 rare:
@@ -948,10 +948,10 @@ rare:
 	VCMPPS       $0x07, Y1, Y1, Y0
 	VBLENDVPS    Y0, Y1, Y2, Y0
 	VMOVUPS      Y0, 96(SI)
-	CMPQ         320(SP), $+3
+	CMPQ         392(SP), $+3
 	JEQ          laneback
-	MOVQ         176(SP), BX
-	CMPQ         320(SP), $+2
+	MOVQ         248(SP), BX
+	CMPQ         392(SP), $+2
 	JEQ          short2back
 	VBROADCASTSS (BX), Y0
 	VMULPS       Y0, Y15, Y11
@@ -959,7 +959,7 @@ rare:
 
 // func DequantizeFpE2M1AVX2(y *float32, q *uint8, scale *float32, times float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, MMX+
-TEXT ·DequantizeFpE2M1AVX2(SB), $624-56
+TEXT ·DequantizeFpE2M1AVX2(SB), $704-56
 	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
 	// per call: Y15 times, Y14 table, Y13 0xf0f0f0f, Y12 table, Y11 table, Y10 0xffff0000
 	// per group: Y0 scale, Y9 Mul
@@ -1112,17 +1112,17 @@ grouptail:
 	JLT          groupodd
 	VBROADCASTSS (BX), Y0
 	VMULPS       Y0, Y15, Y9
-	MOVQ         SI, (SP)
-	LEAQ         8(SP), SI
-	LEAQ         144(SP), AX
-	MOVQ         DX, CX
-	CALL         ·stageIn4AVX2(SB)
-	LEAQ         144(SP), DX
+	LEAQ         32(SP), AX
+	ANDQ         $-32, AX
+	MOVQ         SI, -8(AX)
+	MOVQ         AX, SI
+	LEAQ         192(SP), AX
+	CALL         ·stageIn4DXAVX2(SB)
 	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	LEAQ 8(SP), AX
+	LEAQ 32(SP), AX
 	CALL ·stageOut32AVX2(SB)
 	JMP  return
 
@@ -1169,7 +1169,7 @@ short2loop:
 
 lanes:
 	MOVQ R11, DI
-	MOVQ $+0, 320(SP)
+	MOVQ $+0, 392(SP)
 
 lanerow:
 	CMPQ    DI, $+32
@@ -1212,11 +1212,11 @@ laneloop:
 	JEQ            laneend
 	JGE            lanestage
 	ADDQ           $+32, DI
-	LEAQ           8(SP), AX
+	LEAQ           32(SP), AX
 	CALL           ·stageOut32AVX2(SB)
 
 laneend:
-	CMPQ 320(SP), $+1
+	CMPQ 392(SP), $+1
 	JEQ  groupodddone
 	JMP  return
 
@@ -1288,19 +1288,19 @@ groupmeet2mix:
 	JMP          groupmeet2
 
 groupodd:
-	MOVQ    DI, 312(SP)
+	MOVQ    DI, 384(SP)
 	MOVL    $0x00000040, AX
 	CMPQ    AX, DI
 	CMOVQLT AX, DI
-	LEAQ    328(SP), AX
+	LEAQ    400(SP), AX
 	CALL    ·repeatBXAVX2(SB)
 	MOVQ    R15, R11
-	MOVQ    $+1, 320(SP)
+	MOVQ    $+1, 392(SP)
 	JMP     lanerow
 
 groupodddone:
-	MOVQ 616(SP), BX
-	MOVQ 312(SP), DI
+	MOVQ 688(SP), BX
+	MOVQ 384(SP), DI
 	CMPQ DI, $+65
 	JLT  return
 	SUBQ $+64, DI
@@ -1342,12 +1342,12 @@ short2stream:
 	JMP            few
 
 lanestage:
-	MOVQ SI, (SP)
-	LEAQ 8(SP), SI
-	LEAQ 144(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn4AVX2(SB)
-	LEAQ 144(SP), DX
-	LEAQ 168(SP), AX
+	LEAQ 32(SP), AX
+	ANDQ $-32, AX
+	MOVQ SI, -8(AX)
+	MOVQ AX, SI
+	LEAQ 192(SP), AX
+	CALL ·stageIn4DXAVX2(SB)
+	LEAQ 240(SP), AX
 	CALL ·stageIn32BXAVX2(SB)
 	JMP  laneloop

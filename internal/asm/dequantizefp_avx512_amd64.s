@@ -441,9 +441,7 @@ groupstage:
 	MOVQ SI, (SP)
 	LEAQ 8(SP), SI
 	LEAQ 272(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn8AVX512(SB)
-	LEAQ 272(SP), DX
+	CALL ·stageIn8DXAVX512(SB)
 	SUBQ R11, R11
 	JMP  grouploop
 
@@ -581,9 +579,7 @@ lanestage:
 	MOVQ SI, (SP)
 	LEAQ 8(SP), SI
 	LEAQ 272(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn8AVX512(SB)
-	LEAQ 272(SP), DX
+	CALL ·stageIn8DXAVX512(SB)
 	LEAQ 344(SP), AX
 	CALL ·stageIn32BXAVX512(SB)
 	JMP  laneloop
@@ -1089,9 +1085,7 @@ groupstage:
 	MOVQ SI, (SP)
 	LEAQ 8(SP), SI
 	LEAQ 272(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn8AVX512(SB)
-	LEAQ 272(SP), DX
+	CALL ·stageIn8DXAVX512(SB)
 	SUBQ R11, R11
 	JMP  grouploop
 
@@ -1229,9 +1223,7 @@ lanestage:
 	MOVQ SI, (SP)
 	LEAQ 8(SP), SI
 	LEAQ 272(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn8AVX512(SB)
-	LEAQ 272(SP), DX
+	CALL ·stageIn8DXAVX512(SB)
 	LEAQ 344(SP), AX
 	CALL ·stageIn32BXAVX512(SB)
 	JMP  laneloop
@@ -1801,9 +1793,7 @@ lanestage:
 	MOVQ SI, (SP)
 	LEAQ 8(SP), SI
 	LEAQ 272(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn4AVX512(SB)
-	LEAQ 272(SP), DX
+	CALL ·stageIn4DXAVX512(SB)
 	LEAQ 312(SP), AX
 	CALL ·stageIn32BXAVX512(SB)
 	JMP  laneloop

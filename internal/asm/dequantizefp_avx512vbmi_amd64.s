@@ -448,9 +448,7 @@ groupstage:
 	MOVQ SI, (SP)
 	LEAQ 8(SP), SI
 	LEAQ 272(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn8AVX512(SB)
-	LEAQ 272(SP), DX
+	CALL ·stageIn8DXAVX512(SB)
 	SUBQ R11, R11
 	JMP  grouploop
 
@@ -588,9 +586,7 @@ lanestage:
 	MOVQ SI, (SP)
 	LEAQ 8(SP), SI
 	LEAQ 272(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn8AVX512(SB)
-	LEAQ 272(SP), DX
+	CALL ·stageIn8DXAVX512(SB)
 	LEAQ 344(SP), AX
 	CALL ·stageIn32BXAVX512(SB)
 	JMP  laneloop
@@ -1145,9 +1141,7 @@ lanestage:
 	MOVQ SI, (SP)
 	LEAQ 8(SP), SI
 	LEAQ 272(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn4AVX512(SB)
-	LEAQ 272(SP), DX
+	CALL ·stageIn4DXAVX512(SB)
 	LEAQ 312(SP), AX
 	CALL ·stageIn32BXAVX512(SB)
 	JMP  laneloop

@@ -168,9 +168,7 @@ grouptail:
 	MOVD R1, 16(RSP)
 	ADD $24, RSP, R1
 	ADD $96, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn8NEON(SB)
-	ADD $96, RSP, R2
+	CALL ·stageIn8R2NEON(SB)
 	SUB R12, R12, R12
 	B grouploop
 groupstaged:
@@ -284,9 +282,7 @@ lanestage:
 	MOVD R1, 16(RSP)
 	ADD $24, RSP, R1
 	ADD $96, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn8NEON(SB)
-	ADD $96, RSP, R2
+	CALL ·stageIn8R2NEON(SB)
 	ADD $120, RSP, R16
 	CALL ·stageIn32R3NEON(SB)
 	B laneloop
@@ -497,9 +493,7 @@ grouptail:
 	MOVD R1, 16(RSP)
 	ADD $24, RSP, R1
 	ADD $96, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn8NEON(SB)
-	ADD $96, RSP, R2
+	CALL ·stageIn8R2NEON(SB)
 	SUB R12, R12, R12
 	B grouploop
 groupstaged:
@@ -592,9 +586,7 @@ lanestage:
 	MOVD R1, 16(RSP)
 	ADD $24, RSP, R1
 	ADD $96, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn8NEON(SB)
-	ADD $96, RSP, R2
+	CALL ·stageIn8R2NEON(SB)
 	ADD $120, RSP, R16
 	CALL ·stageIn32R3NEON(SB)
 	B laneloop
@@ -745,9 +737,7 @@ grouptail:
 	MOVD R1, 16(RSP)
 	ADD $24, RSP, R1
 	ADD $96, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn4NEON(SB)
-	ADD $96, RSP, R2
+	CALL ·stageIn4R2NEON(SB)
 	SUB R12, R12, R12
 	B grouploop
 groupstaged:
@@ -840,9 +830,7 @@ lanestage:
 	MOVD R1, 16(RSP)
 	ADD $24, RSP, R1
 	ADD $96, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn4NEON(SB)
-	ADD $96, RSP, R2
+	CALL ·stageIn4R2NEON(SB)
 	ADD $120, RSP, R16
 	CALL ·stageIn32R3NEON(SB)
 	B laneloop

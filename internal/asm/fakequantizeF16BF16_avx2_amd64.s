@@ -4,7 +4,7 @@
 
 // func FakeQuantizeF16BF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, elem int32, least int32, most int32, kind int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, F16C, FMA3, MMX+
-TEXT ·FakeQuantizeF16BF16AVX2(SB), $1088-80
+TEXT ·FakeQuantizeF16BF16AVX2(SB), $1200-80
 	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, DI elements left, R11 groups left, R12 length
 	// per call: Y15 ToFloat, Y14 ToFloat
 	// per group: Y13 scale, Y12 recip
@@ -198,7 +198,7 @@ grouptomeet:
 	PCALIGN      $0x20
 
 groupmeet:
-	MOVQ      R11, 472(SP)
+	MOVQ      R11, 592(SP)
 	CMPL      R10, $+2
 	JNE       half9
 	VPMOVZXWD (BX), Y0
@@ -352,22 +352,24 @@ grouptail:
 	JLT          groupodd
 	VBROADCASTSS (R8), Y13
 	VBROADCASTSS (R9), Y12
-	MOVQ         SI, (SP)
-	LEAQ         8(SP), SI
-	MOVQ         DX, 72(SP)
-	LEAQ         80(SP), DX
-	LEAQ         120(SP), AX
-	MOVQ         BX, CX
-	CALL         ·stageIn16AVX2(SB)
-	LEAQ         120(SP), BX
+	LEAQ         32(SP), AX
+	ANDQ         $-32, AX
+	MOVQ         SI, -8(AX)
+	MOVQ         AX, SI
+	LEAQ         128(SP), AX
+	ANDQ         $-32, AX
+	MOVQ         DX, -8(AX)
+	MOVQ         AX, DX
+	LEAQ         192(SP), AX
+	CALL         ·stageIn16BXAVX2(SB)
 	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	LEAQ 8(SP), AX
+	LEAQ 32(SP), AX
 	CALL ·stageOut16AVX2(SB)
 	MOVL kind+52(FP), R14
-	LEAQ 80(SP), AX
+	LEAQ 128(SP), AX
 	CALL ·stageOutMaskAVX2(SB)
 	JMP  return
 
@@ -510,10 +512,10 @@ longtail:
 	JEQ   longend
 	JGE   longstage
 	ADDQ  $+32, DI
-	LEAQ  8(SP), AX
+	LEAQ  32(SP), AX
 	CALL  ·stageOut16AVX2(SB)
 	MOVL  kind+52(FP), R14
-	LEAQ  80(SP), AX
+	LEAQ  128(SP), AX
 	CALL  ·stageOutMaskAVX2(SB)
 
 longend:
@@ -660,7 +662,7 @@ short2back:
 
 lanes:
 	MOVQ R11, DI
-	MOVQ $+0, 480(SP)
+	MOVQ $+0, 600(SP)
 
 lanerow:
 	CMPQ    DI, $+32
@@ -801,14 +803,14 @@ laneback:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+32, DI
-	LEAQ  8(SP), AX
+	LEAQ  32(SP), AX
 	CALL  ·stageOut16AVX2(SB)
 	MOVL  kind+52(FP), R14
-	LEAQ  80(SP), AX
+	LEAQ  128(SP), AX
 	CALL  ·stageOutMaskAVX2(SB)
 
 laneend:
-	CMPQ 480(SP), $+1
+	CMPQ 600(SP), $+1
 	JEQ  groupodddone
 	JMP  return
 
@@ -971,7 +973,7 @@ half5:
 	JMP       halfdone6
 
 grouprare:
-	MOVQ $+1, 464(SP)
+	MOVQ $+1, 584(SP)
 	MOVL $0x00000001, R14
 	JMP  spread
 
@@ -1025,25 +1027,25 @@ half13:
 	JMP       halfdone14
 
 groupmeetrare:
-	MOVQ 472(SP), R11
+	MOVQ 592(SP), R11
 	NEGQ R11
 
 groupodd:
-	MOVQ    DI, 472(SP)
+	MOVQ    DI, 592(SP)
 	MOVL    $0x00000040, AX
 	CMPQ    AX, DI
 	CMOVQLT AX, DI
-	LEAQ    488(SP), AX
+	LEAQ    608(SP), AX
 	CALL    ·repeatR8AVX2(SB)
 	CALL    ·repeatR9AVX2(SB)
 	MOVQ    R15, R11
-	MOVQ    $+1, 480(SP)
+	MOVQ    $+1, 600(SP)
 	JMP     lanerow
 
 groupodddone:
-	MOVQ 776(SP), R8
-	MOVQ 1072(SP), R9
-	MOVQ 472(SP), DI
+	MOVQ 896(SP), R8
+	MOVQ 1192(SP), R9
+	MOVQ 592(SP), DI
 	CMPQ DI, $+65
 	JLT  return
 	SUBQ $+64, DI
@@ -1189,19 +1191,21 @@ half21:
 	JMP       halfdone22
 
 longrare:
-	MOVQ $+2, 464(SP)
+	MOVQ $+2, 584(SP)
 	MOVL $0x00000001, R14
 	JMP  spread
 
 longstage:
-	MOVQ SI, (SP)
-	LEAQ 8(SP), SI
-	MOVQ DX, 72(SP)
-	LEAQ 80(SP), DX
-	LEAQ 120(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn16AVX2(SB)
-	LEAQ 120(SP), BX
+	LEAQ 32(SP), AX
+	ANDQ $-32, AX
+	MOVQ SI, -8(AX)
+	MOVQ AX, SI
+	LEAQ 128(SP), AX
+	ANDQ $-32, AX
+	MOVQ DX, -8(AX)
+	MOVQ AX, DX
+	LEAQ 192(SP), AX
+	CALL ·stageIn16BXAVX2(SB)
 	JMP  longloop
 
 short2stream:
@@ -1354,7 +1358,7 @@ half29:
 	JMP       halfdone30
 
 short2rare:
-	MOVQ $+3, 464(SP)
+	MOVQ $+3, 584(SP)
 	MOVL $0x00000002, R14
 	JMP  spread
 
@@ -1380,19 +1384,21 @@ half37:
 	JMP       halfdone38
 
 lanerare:
-	MOVQ $+4, 464(SP)
+	MOVQ $+4, 584(SP)
 	JMP  rare
 
 lanestage:
-	MOVQ SI, (SP)
-	LEAQ 8(SP), SI
-	MOVQ DX, 72(SP)
-	LEAQ 80(SP), DX
-	LEAQ 120(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn16AVX2(SB)
-	LEAQ 120(SP), BX
+	LEAQ 32(SP), AX
+	ANDQ $-32, AX
+	MOVQ SI, -8(AX)
+	MOVQ AX, SI
+	LEAQ 128(SP), AX
+	ANDQ $-32, AX
+	MOVQ DX, -8(AX)
+	MOVQ AX, DX
 	LEAQ 192(SP), AX
+	CALL ·stageIn16BXAVX2(SB)
+	LEAQ 288(SP), AX
 	CALL ·stageIn32R8AVX2(SB)
 	CALL ·stageIn32R9AVX2(SB)
 	JMP  laneloop
@@ -1461,7 +1467,7 @@ half61:
 	JMP       halfdone62
 
 spread:
-	LEAQ 192(SP), AX
+	LEAQ 288(SP), AX
 	CALL ·spreadR8AVX2(SB)
 	CALL ·spreadR9AVX2(SB)
 
@@ -1593,13 +1599,13 @@ maskbytes71:
 	ADDQ      $+32, DX
 
 maskdone72:
-	CMPQ         464(SP), $+4
+	CMPQ         584(SP), $+4
 	JEQ          laneback
-	MOVQ         184(SP), R8
-	MOVQ         320(SP), R9
-	CMPQ         464(SP), $+3
+	MOVQ         280(SP), R8
+	MOVQ         440(SP), R9
+	CMPQ         584(SP), $+3
 	JEQ          short2back
-	CMPQ         464(SP), $+2
+	CMPQ         584(SP), $+2
 	JEQ          longresume
 	VBROADCASTSS (R8), Y13
 	VBROADCASTSS (R9), Y12
@@ -1640,7 +1646,7 @@ half69:
 
 // func FakeQuantizeZeroPointF16BF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, elem int32, least int32, most int32, kind int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, F16C, FMA3, MMX+
-TEXT ·FakeQuantizeZeroPointF16BF16AVX2(SB), $1904-88
+TEXT ·FakeQuantizeZeroPointF16BF16AVX2(SB), $2048-88
 	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, R10 zeroPoint, DI elements left, R11 groups left, R12 length
 	// per call: nothing
 	// per group: Y15 scale, Y14 recip, Y0 ISub, Y0 ISub, Y13 ToFloat, Y12 ToFloat
@@ -1837,7 +1843,7 @@ grouptomeet:
 	PCALIGN $0x20
 
 groupmeet:
-	MOVQ      R11, 992(SP)
+	MOVQ      R11, 1136(SP)
 	CMPL      elem+48(FP), $+2
 	JNE       half9
 	VPMOVZXWD (BX), Y0
@@ -1860,10 +1866,10 @@ halfdone10:
 	JGT          groupmeet0mix
 
 groupmeet0:
-	VMOVUPS      Y4, 608(SP)
-	VMOVUPS      Y6, 864(SP)
-	VMOVUPS      Y7, 640(SP)
-	VMOVUPS      Y9, 896(SP)
+	VMOVUPS      Y4, 752(SP)
+	VMOVUPS      Y6, 1008(SP)
+	VMOVUPS      Y7, 784(SP)
+	VMOVUPS      Y9, 1040(SP)
 	VMULPS       Y5, Y0, Y6
 	VFNMADD231PS Y4, Y6, Y0
 	VFMADD231PS  Y5, Y0, Y6
@@ -1893,7 +1899,7 @@ groupmeet2:
 	TESTL        AX, AX
 	JNE          groupmeetrare
 	VBROADCASTSS least+52(FP), Y3
-	VMOVUPS      864(SP), Y4
+	VMOVUPS      1008(SP), Y4
 	VPSUBD       Y4, Y3, Y3
 	VBROADCASTSS most+56(FP), Y8
 	VPSUBD       Y4, Y8, Y8
@@ -1902,11 +1908,11 @@ groupmeet2:
 	VROUNDPS     $0x08, Y6, Y6
 	VMAXPS       Y6, Y3, Y3
 	VMINPS       Y3, Y8, Y3
-	VMOVUPS      608(SP), Y4
+	VMOVUPS      752(SP), Y4
 	VXORPS       Y8, Y8, Y8
 	VFMADD231PS  Y4, Y3, Y8
 	VBROADCASTSS least+52(FP), Y4
-	VMOVUPS      896(SP), Y11
+	VMOVUPS      1040(SP), Y11
 	VPSUBD       Y11, Y4, Y4
 	VBROADCASTSS most+56(FP), Y12
 	VPSUBD       Y11, Y12, Y12
@@ -1915,7 +1921,7 @@ groupmeet2:
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y4, Y4
 	VMINPS       Y4, Y12, Y4
-	VMOVUPS      640(SP), Y11
+	VMOVUPS      784(SP), Y11
 	VXORPS       Y12, Y12, Y12
 	VFMADD231PS  Y11, Y4, Y12
 	CMPL         elem+48(FP), $+2
@@ -2036,22 +2042,24 @@ grouptail:
 	VBROADCASTSS (R10), Y1
 	VPSUBD       Y1, Y0, Y0
 	VCVTDQ2PS    Y0, Y12
-	MOVQ         SI, (SP)
-	LEAQ         8(SP), SI
-	MOVQ         DX, 72(SP)
-	LEAQ         80(SP), DX
-	LEAQ         120(SP), AX
-	MOVQ         BX, CX
-	CALL         ·stageIn16AVX2(SB)
-	LEAQ         120(SP), BX
+	LEAQ         32(SP), AX
+	ANDQ         $-32, AX
+	MOVQ         SI, -8(AX)
+	MOVQ         AX, SI
+	LEAQ         128(SP), AX
+	ANDQ         $-32, AX
+	MOVQ         DX, -8(AX)
+	MOVQ         AX, DX
+	LEAQ         192(SP), AX
+	CALL         ·stageIn16BXAVX2(SB)
 	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	LEAQ 8(SP), AX
+	LEAQ 32(SP), AX
 	CALL ·stageOut16AVX2(SB)
 	MOVL kind+60(FP), R14
-	LEAQ 80(SP), AX
+	LEAQ 128(SP), AX
 	CALL ·stageOutMaskAVX2(SB)
 	JMP  return
 
@@ -2202,10 +2210,10 @@ longtail:
 	JEQ   longend
 	JGE   longstage
 	ADDQ  $+32, DI
-	LEAQ  8(SP), AX
+	LEAQ  32(SP), AX
 	CALL  ·stageOut16AVX2(SB)
 	MOVL  kind+60(FP), R14
-	LEAQ  80(SP), AX
+	LEAQ  128(SP), AX
 	CALL  ·stageOutMaskAVX2(SB)
 
 longend:
@@ -2370,7 +2378,7 @@ short2back:
 
 lanes:
 	MOVQ R11, DI
-	MOVQ $+0, 1000(SP)
+	MOVQ $+0, 1144(SP)
 
 lanerow:
 	CMPQ    DI, $+32
@@ -2540,14 +2548,14 @@ laneback:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+32, DI
-	LEAQ  8(SP), AX
+	LEAQ  32(SP), AX
 	CALL  ·stageOut16AVX2(SB)
 	MOVL  kind+60(FP), R14
-	LEAQ  80(SP), AX
+	LEAQ  128(SP), AX
 	CALL  ·stageOutMaskAVX2(SB)
 
 laneend:
-	CMPQ 1000(SP), $+1
+	CMPQ 1144(SP), $+1
 	JEQ  groupodddone
 	JMP  return
 
@@ -2710,7 +2718,7 @@ half5:
 	JMP       halfdone6
 
 grouprare:
-	MOVQ $+1, 600(SP)
+	MOVQ $+1, 744(SP)
 	MOVL $0x00000001, R14
 	JMP  spread
 
@@ -2776,27 +2784,27 @@ half13:
 	JMP       halfdone14
 
 groupmeetrare:
-	MOVQ 992(SP), R11
+	MOVQ 1136(SP), R11
 	NEGQ R11
 
 groupodd:
-	MOVQ    DI, 992(SP)
+	MOVQ    DI, 1136(SP)
 	MOVL    $0x00000040, AX
 	CMPQ    AX, DI
 	CMOVQLT AX, DI
-	LEAQ    1008(SP), AX
+	LEAQ    1152(SP), AX
 	CALL    ·repeatR8AVX2(SB)
 	CALL    ·repeatR9AVX2(SB)
 	CALL    ·repeatR10AVX2(SB)
 	MOVQ    R15, R11
-	MOVQ    $+1, 1000(SP)
+	MOVQ    $+1, 1144(SP)
 	JMP     lanerow
 
 groupodddone:
-	MOVQ 1296(SP), R8
-	MOVQ 1592(SP), R9
-	MOVQ 1888(SP), R10
-	MOVQ 992(SP), DI
+	MOVQ 1440(SP), R8
+	MOVQ 1736(SP), R9
+	MOVQ 2032(SP), R10
+	MOVQ 1136(SP), DI
 	CMPQ DI, $+65
 	JLT  return
 	SUBQ $+64, DI
@@ -2942,19 +2950,21 @@ half21:
 	JMP       halfdone22
 
 longrare:
-	MOVQ $+2, 600(SP)
+	MOVQ $+2, 744(SP)
 	MOVL $0x00000001, R14
 	JMP  spread
 
 longstage:
-	MOVQ SI, (SP)
-	LEAQ 8(SP), SI
-	MOVQ DX, 72(SP)
-	LEAQ 80(SP), DX
-	LEAQ 120(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn16AVX2(SB)
-	LEAQ 120(SP), BX
+	LEAQ 32(SP), AX
+	ANDQ $-32, AX
+	MOVQ SI, -8(AX)
+	MOVQ AX, SI
+	LEAQ 128(SP), AX
+	ANDQ $-32, AX
+	MOVQ DX, -8(AX)
+	MOVQ AX, DX
+	LEAQ 192(SP), AX
+	CALL ·stageIn16BXAVX2(SB)
 	JMP  longloop
 
 short2stream:
@@ -3124,7 +3134,7 @@ half29:
 	JMP       halfdone30
 
 short2rare:
-	MOVQ $+3, 600(SP)
+	MOVQ $+3, 744(SP)
 	MOVL $0x00000002, R14
 	JMP  spread
 
@@ -3150,19 +3160,21 @@ half37:
 	JMP       halfdone38
 
 lanerare:
-	MOVQ $+4, 600(SP)
+	MOVQ $+4, 744(SP)
 	JMP  rare
 
 lanestage:
-	MOVQ SI, (SP)
-	LEAQ 8(SP), SI
-	MOVQ DX, 72(SP)
-	LEAQ 80(SP), DX
-	LEAQ 120(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn16AVX2(SB)
-	LEAQ 120(SP), BX
+	LEAQ 32(SP), AX
+	ANDQ $-32, AX
+	MOVQ SI, -8(AX)
+	MOVQ AX, SI
+	LEAQ 128(SP), AX
+	ANDQ $-32, AX
+	MOVQ DX, -8(AX)
+	MOVQ AX, DX
 	LEAQ 192(SP), AX
+	CALL ·stageIn16BXAVX2(SB)
+	LEAQ 288(SP), AX
 	CALL ·stageIn32R8AVX2(SB)
 	CALL ·stageIn32R9AVX2(SB)
 	CALL ·stageIn32R10AVX2(SB)
@@ -3232,7 +3244,7 @@ half61:
 	JMP       halfdone62
 
 spread:
-	LEAQ 192(SP), AX
+	LEAQ 288(SP), AX
 	CALL ·spreadR8AVX2(SB)
 	CALL ·spreadR9AVX2(SB)
 	CALL ·spreadR10AVX2(SB)
@@ -3393,14 +3405,14 @@ maskbytes71:
 	ADDQ      $+32, DX
 
 maskdone72:
-	CMPQ         600(SP), $+4
+	CMPQ         744(SP), $+4
 	JEQ          laneback
-	MOVQ         184(SP), R8
-	MOVQ         320(SP), R9
-	MOVQ         456(SP), R10
-	CMPQ         600(SP), $+3
+	MOVQ         280(SP), R8
+	MOVQ         440(SP), R9
+	MOVQ         600(SP), R10
+	CMPQ         744(SP), $+3
 	JEQ          short2back
-	CMPQ         600(SP), $+2
+	CMPQ         744(SP), $+2
 	JEQ          longresume
 	VBROADCASTSS (R8), Y15
 	VBROADCASTSS (R9), Y14

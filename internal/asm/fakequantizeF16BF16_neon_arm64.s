@@ -316,9 +316,7 @@ grouptail:
 	MOVD R2, 56(RSP)
 	ADD $64, RSP, R2
 	ADD $88, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn16NEON(SB)
-	ADD $88, RSP, R3
+	CALL ·stageIn16R3NEON(SB)
 	SUB R12, R12, R12
 	B grouploop
 groupstaged:
@@ -686,9 +684,7 @@ longstage:
 	MOVD R2, 56(RSP)
 	ADD $64, RSP, R2
 	ADD $88, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn16NEON(SB)
-	ADD $88, RSP, R3
+	CALL ·stageIn16R3NEON(SB)
 	B longloop
 half25:
 	FMOVQ (R3), F1
@@ -718,9 +714,7 @@ lanestage:
 	MOVD R2, 56(RSP)
 	ADD $64, RSP, R2
 	ADD $88, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn16NEON(SB)
-	ADD $88, RSP, R3
+	CALL ·stageIn16R3NEON(SB)
 	ADD $128, RSP, R16
 	CALL ·stageIn32R4NEON(SB)
 	CALL ·stageIn32R5NEON(SB)
@@ -1209,9 +1203,7 @@ grouptail:
 	MOVD R2, 56(RSP)
 	ADD $64, RSP, R2
 	ADD $88, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn16NEON(SB)
-	ADD $88, RSP, R3
+	CALL ·stageIn16R3NEON(SB)
 	SUB R12, R12, R12
 	B grouploop
 groupstaged:
@@ -1609,9 +1601,7 @@ longstage:
 	MOVD R2, 56(RSP)
 	ADD $64, RSP, R2
 	ADD $88, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn16NEON(SB)
-	ADD $88, RSP, R3
+	CALL ·stageIn16R3NEON(SB)
 	B longloop
 half25:
 	FMOVQ (R3), F1
@@ -1641,9 +1631,7 @@ lanestage:
 	MOVD R2, 56(RSP)
 	ADD $64, RSP, R2
 	ADD $88, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn16NEON(SB)
-	ADD $88, RSP, R3
+	CALL ·stageIn16R3NEON(SB)
 	ADD $128, RSP, R16
 	CALL ·stageIn32R4NEON(SB)
 	CALL ·stageIn32R5NEON(SB)

@@ -4,7 +4,7 @@
 
 // func FakeQuantizeAVX2(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, kind int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·FakeQuantizeAVX2(SB), $1216-80
+TEXT ·FakeQuantizeAVX2(SB), $1328-80
 	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, DI elements left, R11 groups left, R12 length
 	// per call: Y0 least, Y0 most, Y15 ToFloat, Y14 ToFloat, Y13 0x0
 	// per group: Y12 scale, Y11 recip
@@ -157,7 +157,7 @@ grouptomeet:
 	PCALIGN      $0x20
 
 groupmeet:
-	MOVQ    R11, 600(SP)
+	MOVQ    R11, 720(SP)
 	VMOVUPS (BX), Y0
 	VMOVAPS Y12, Y1
 	VMOVAPS Y11, Y2
@@ -273,20 +273,24 @@ grouptail:
 	JLT          groupodd
 	VBROADCASTSS (R8), Y12
 	VBROADCASTSS (R9), Y11
-	MOVQ         SI, (SP)
-	LEAQ         8(SP), SI
-	MOVQ         DX, 136(SP)
-	LEAQ         144(SP), DX
-	LEAQ         184(SP), AX
+	LEAQ         32(SP), AX
+	ANDQ         $-32, AX
+	MOVQ         SI, -8(AX)
+	MOVQ         AX, SI
+	LEAQ         192(SP), AX
+	ANDQ         $-32, AX
+	MOVQ         DX, -8(AX)
+	MOVQ         AX, DX
+	LEAQ         256(SP), AX
 	CALL         ·stageIn32BXAVX2(SB)
 	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	LEAQ 8(SP), AX
+	LEAQ 32(SP), AX
 	CALL ·stageOut32AVX2(SB)
 	MOVL kind+48(FP), R14
-	LEAQ 144(SP), AX
+	LEAQ 192(SP), AX
 	CALL ·stageOutMaskAVX2(SB)
 	JMP  return
 
@@ -391,7 +395,7 @@ short2back:
 
 lanes:
 	MOVQ R11, DI
-	MOVQ $+0, 608(SP)
+	MOVQ $+0, 728(SP)
 
 lanerow:
 	CMPQ    DI, $+32
@@ -494,14 +498,14 @@ laneback:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+32, DI
-	LEAQ  8(SP), AX
+	LEAQ  32(SP), AX
 	CALL  ·stageOut32AVX2(SB)
 	MOVL  kind+48(FP), R14
-	LEAQ  144(SP), AX
+	LEAQ  192(SP), AX
 	CALL  ·stageOutMaskAVX2(SB)
 
 laneend:
-	CMPQ 608(SP), $+1
+	CMPQ 728(SP), $+1
 	JEQ  groupodddone
 	JMP  return
 
@@ -610,7 +614,7 @@ maskdone10:
 	JMP  groupwhole
 
 grouprare:
-	MOVQ $+1, 592(SP)
+	MOVQ $+1, 712(SP)
 	MOVL $0x00000001, R14
 	JMP  spread
 
@@ -643,25 +647,25 @@ groupmeet2mix:
 	JMP          groupmeet2
 
 groupmeetrare:
-	MOVQ 600(SP), R11
+	MOVQ 720(SP), R11
 	NEGQ R11
 
 groupodd:
-	MOVQ    DI, 600(SP)
+	MOVQ    DI, 720(SP)
 	MOVL    $0x00000040, AX
 	CMPQ    AX, DI
 	CMOVQLT AX, DI
-	LEAQ    616(SP), AX
+	LEAQ    736(SP), AX
 	CALL    ·repeatR8AVX2(SB)
 	CALL    ·repeatR9AVX2(SB)
 	MOVQ    R15, R11
-	MOVQ    $+1, 608(SP)
+	MOVQ    $+1, 728(SP)
 	JMP     lanerow
 
 groupodddone:
-	MOVQ 904(SP), R8
-	MOVQ 1200(SP), R9
-	MOVQ 600(SP), DI
+	MOVQ 1024(SP), R8
+	MOVQ 1320(SP), R9
+	MOVQ 720(SP), DI
 	CMPQ DI, $+65
 	JLT  return
 	SUBQ $+64, DI
@@ -761,27 +765,31 @@ maskdone12:
 	JMP  few
 
 short2rare:
-	MOVQ $+2, 592(SP)
+	MOVQ $+2, 712(SP)
 	MOVL $0x00000002, R14
 	JMP  spread
 
 lanerare:
-	MOVQ $+3, 592(SP)
+	MOVQ $+3, 712(SP)
 	JMP  rare
 
 lanestage:
-	MOVQ SI, (SP)
-	LEAQ 8(SP), SI
-	MOVQ DX, 136(SP)
-	LEAQ 144(SP), DX
-	LEAQ 184(SP), AX
+	LEAQ 32(SP), AX
+	ANDQ $-32, AX
+	MOVQ SI, -8(AX)
+	MOVQ AX, SI
+	LEAQ 192(SP), AX
+	ANDQ $-32, AX
+	MOVQ DX, -8(AX)
+	MOVQ AX, DX
+	LEAQ 256(SP), AX
 	CALL ·stageIn32BXAVX2(SB)
 	CALL ·stageIn32R8AVX2(SB)
 	CALL ·stageIn32R9AVX2(SB)
 	JMP  laneloop
 
 spread:
-	LEAQ 320(SP), AX
+	LEAQ 416(SP), AX
 	CALL ·spreadR8AVX2(SB)
 	CALL ·spreadR9AVX2(SB)
 
@@ -868,11 +876,11 @@ maskbytes13:
 	ADDQ      $+32, DX
 
 maskdone14:
-	CMPQ         592(SP), $+3
+	CMPQ         712(SP), $+3
 	JEQ          laneback
-	MOVQ         312(SP), R8
-	MOVQ         448(SP), R9
-	CMPQ         592(SP), $+2
+	MOVQ         408(SP), R8
+	MOVQ         568(SP), R9
+	CMPQ         712(SP), $+2
 	JEQ          short2back
 	VBROADCASTSS (R8), Y12
 	VBROADCASTSS (R9), Y11
@@ -880,7 +888,7 @@ maskdone14:
 
 // func FakeQuantizeZeroPointAVX2(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, kind int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·FakeQuantizeZeroPointAVX2(SB), $2032-88
+TEXT ·FakeQuantizeZeroPointAVX2(SB), $2176-88
 	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, R10 zeroPoint, DI elements left, R11 groups left, R12 length
 	// per call: Y15 least, Y14 most, Y13 0x0
 	// per group: Y12 scale, Y11 recip, Y0 zeroPoint, Y1 ISub, Y0 ISub, Y10 ToFloat, Y9 ToFloat
@@ -1036,7 +1044,7 @@ grouptomeet:
 	PCALIGN $0x20
 
 groupmeet:
-	MOVQ         R11, 1120(SP)
+	MOVQ         R11, 1264(SP)
 	VMOVUPS      (BX), Y0
 	VBROADCASTSS (R8)(R13*4), Y1
 	VBROADCASTSS (R9)(R13*4), Y2
@@ -1048,10 +1056,10 @@ groupmeet:
 	JGT          groupmeet0mix
 
 groupmeet0:
-	VMOVUPS      Y1, 736(SP)
-	VMOVUPS      Y3, 992(SP)
-	VMOVUPS      Y4, 768(SP)
-	VMOVUPS      Y6, 1024(SP)
+	VMOVUPS      Y1, 880(SP)
+	VMOVUPS      Y3, 1136(SP)
+	VMOVUPS      Y4, 912(SP)
+	VMOVUPS      Y6, 1168(SP)
 	VMULPS       Y2, Y0, Y3
 	VFNMADD231PS Y1, Y3, Y0
 	VFMADD231PS  Y2, Y0, Y3
@@ -1083,7 +1091,7 @@ groupmeet2:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VMOVUPS      992(SP), Y0
+	VMOVUPS      1136(SP), Y0
 	VPSUBD       Y0, Y15, Y7
 	VPSUBD       Y0, Y14, Y0
 	VCVTDQ2PS    Y7, Y7
@@ -1091,10 +1099,10 @@ groupmeet2:
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y7, Y7
 	VMINPS       Y7, Y0, Y7
-	VMOVUPS      736(SP), Y0
+	VMOVUPS      880(SP), Y0
 	VFMADD213PS  Y13, Y7, Y0
 	VMOVUPS      Y0, (SI)
-	VMOVUPS      1024(SP), Y0
+	VMOVUPS      1168(SP), Y0
 	VPSUBD       Y0, Y15, Y10
 	VPSUBD       Y0, Y14, Y0
 	VCVTDQ2PS    Y10, Y10
@@ -1102,7 +1110,7 @@ groupmeet2:
 	VROUNDPS     $0x08, Y1, Y1
 	VMAXPS       Y1, Y10, Y10
 	VMINPS       Y10, Y0, Y10
-	VMOVUPS      768(SP), Y0
+	VMOVUPS      912(SP), Y0
 	VFMADD213PS  Y13, Y10, Y0
 	VMOVUPS      Y0, 32(SI)
 	VPSUBD       Y5, Y15, Y0
@@ -1186,20 +1194,24 @@ grouptail:
 	VCVTDQ2PS    Y1, Y10
 	VPSUBD       Y0, Y14, Y0
 	VCVTDQ2PS    Y0, Y9
-	MOVQ         SI, (SP)
-	LEAQ         8(SP), SI
-	MOVQ         DX, 136(SP)
-	LEAQ         144(SP), DX
-	LEAQ         184(SP), AX
+	LEAQ         32(SP), AX
+	ANDQ         $-32, AX
+	MOVQ         SI, -8(AX)
+	MOVQ         AX, SI
+	LEAQ         192(SP), AX
+	ANDQ         $-32, AX
+	MOVQ         DX, -8(AX)
+	MOVQ         AX, DX
+	LEAQ         256(SP), AX
 	CALL         ·stageIn32BXAVX2(SB)
 	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	LEAQ 8(SP), AX
+	LEAQ 32(SP), AX
 	CALL ·stageOut32AVX2(SB)
 	MOVL kind+56(FP), R14
-	LEAQ 144(SP), AX
+	LEAQ 192(SP), AX
 	CALL ·stageOutMaskAVX2(SB)
 	JMP  return
 
@@ -1315,7 +1327,7 @@ short2back:
 
 lanes:
 	MOVQ R11, DI
-	MOVQ $+0, 1128(SP)
+	MOVQ $+0, 1272(SP)
 
 lanerow:
 	CMPQ    DI, $+32
@@ -1439,14 +1451,14 @@ laneback:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+32, DI
-	LEAQ  8(SP), AX
+	LEAQ  32(SP), AX
 	CALL  ·stageOut32AVX2(SB)
 	MOVL  kind+56(FP), R14
-	LEAQ  144(SP), AX
+	LEAQ  192(SP), AX
 	CALL  ·stageOutMaskAVX2(SB)
 
 laneend:
-	CMPQ 1128(SP), $+1
+	CMPQ 1272(SP), $+1
 	JEQ  groupodddone
 	JMP  return
 
@@ -1555,7 +1567,7 @@ maskdone10:
 	JMP  groupwhole
 
 grouprare:
-	MOVQ $+1, 728(SP)
+	MOVQ $+1, 872(SP)
 	MOVL $0x00000001, R14
 	JMP  spread
 
@@ -1600,27 +1612,27 @@ groupmeet2mix:
 	JMP          groupmeet2
 
 groupmeetrare:
-	MOVQ 1120(SP), R11
+	MOVQ 1264(SP), R11
 	NEGQ R11
 
 groupodd:
-	MOVQ    DI, 1120(SP)
+	MOVQ    DI, 1264(SP)
 	MOVL    $0x00000040, AX
 	CMPQ    AX, DI
 	CMOVQLT AX, DI
-	LEAQ    1136(SP), AX
+	LEAQ    1280(SP), AX
 	CALL    ·repeatR8AVX2(SB)
 	CALL    ·repeatR9AVX2(SB)
 	CALL    ·repeatR10AVX2(SB)
 	MOVQ    R15, R11
-	MOVQ    $+1, 1128(SP)
+	MOVQ    $+1, 1272(SP)
 	JMP     lanerow
 
 groupodddone:
-	MOVQ 1424(SP), R8
-	MOVQ 1720(SP), R9
-	MOVQ 2016(SP), R10
-	MOVQ 1120(SP), DI
+	MOVQ 1568(SP), R8
+	MOVQ 1864(SP), R9
+	MOVQ 2160(SP), R10
+	MOVQ 1264(SP), DI
 	CMPQ DI, $+65
 	JLT  return
 	SUBQ $+64, DI
@@ -1731,20 +1743,24 @@ maskdone12:
 	JMP  few
 
 short2rare:
-	MOVQ $+2, 728(SP)
+	MOVQ $+2, 872(SP)
 	MOVL $0x00000002, R14
 	JMP  spread
 
 lanerare:
-	MOVQ $+3, 728(SP)
+	MOVQ $+3, 872(SP)
 	JMP  rare
 
 lanestage:
-	MOVQ SI, (SP)
-	LEAQ 8(SP), SI
-	MOVQ DX, 136(SP)
-	LEAQ 144(SP), DX
-	LEAQ 184(SP), AX
+	LEAQ 32(SP), AX
+	ANDQ $-32, AX
+	MOVQ SI, -8(AX)
+	MOVQ AX, SI
+	LEAQ 192(SP), AX
+	ANDQ $-32, AX
+	MOVQ DX, -8(AX)
+	MOVQ AX, DX
+	LEAQ 256(SP), AX
 	CALL ·stageIn32BXAVX2(SB)
 	CALL ·stageIn32R8AVX2(SB)
 	CALL ·stageIn32R9AVX2(SB)
@@ -1752,7 +1768,7 @@ lanestage:
 	JMP  laneloop
 
 spread:
-	LEAQ 320(SP), AX
+	LEAQ 416(SP), AX
 	CALL ·spreadR8AVX2(SB)
 	CALL ·spreadR9AVX2(SB)
 	CALL ·spreadR10AVX2(SB)
@@ -1860,12 +1876,12 @@ maskbytes13:
 	ADDQ      $+32, DX
 
 maskdone14:
-	CMPQ         728(SP), $+3
+	CMPQ         872(SP), $+3
 	JEQ          laneback
-	MOVQ         312(SP), R8
-	MOVQ         448(SP), R9
-	MOVQ         584(SP), R10
-	CMPQ         728(SP), $+2
+	MOVQ         408(SP), R8
+	MOVQ         568(SP), R9
+	MOVQ         728(SP), R10
+	CMPQ         872(SP), $+2
 	JEQ          short2back
 	VBROADCASTSS (R8), Y12
 	VBROADCASTSS (R9), Y11
@@ -1878,7 +1894,7 @@ maskdone14:
 
 // func FakeQuantizeMinvalAVX2(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, kind int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·FakeQuantizeMinvalAVX2(SB), $2032-88
+TEXT ·FakeQuantizeMinvalAVX2(SB), $2176-88
 	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, R10 minval, DI elements left, R11 groups left, R12 length
 	// per call: Y15 ToFloat, Y14 ToFloat
 	// per group: Y13 scale, Y12 minval
@@ -2043,7 +2059,7 @@ grouptomeet:
 	PCALIGN $0x20
 
 groupmeet:
-	MOVQ         R11, 1120(SP)
+	MOVQ         R11, 1264(SP)
 	VMOVUPS      (BX), Y0
 	VBROADCASTSS (R8)(R13*4), Y1
 	VBROADCASTSS (R9)(R13*4), Y2
@@ -2055,10 +2071,10 @@ groupmeet:
 	JGT          groupmeet0mix
 
 groupmeet0:
-	VMOVUPS      Y1, 736(SP)
-	VMOVUPS      Y3, 992(SP)
-	VMOVUPS      Y4, 768(SP)
-	VMOVUPS      Y6, 1024(SP)
+	VMOVUPS      Y1, 880(SP)
+	VMOVUPS      Y3, 1136(SP)
+	VMOVUPS      Y4, 912(SP)
+	VMOVUPS      Y6, 1168(SP)
 	VSUBPS       Y3, Y0, Y0
 	VMULPS       Y2, Y0, Y3
 	VFNMADD231PS Y1, Y3, Y0
@@ -2097,20 +2113,20 @@ groupmeet2:
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y15, Y0
 	VMINPS       Y0, Y14, Y0
-	VMOVUPS      736(SP), Y7
+	VMOVUPS      880(SP), Y7
 	VXORPS       Y10, Y10, Y10
 	VFMADD231PS  Y7, Y0, Y10
-	VMOVUPS      992(SP), Y7
+	VMOVUPS      1136(SP), Y7
 	VADDPS       Y7, Y10, Y10
 	VMOVUPS      Y10, (SI)
 	VCMPPS       $0x00, Y3, Y0, Y0
 	VROUNDPS     $0x08, Y1, Y1
 	VMAXPS       Y1, Y15, Y3
 	VMINPS       Y3, Y14, Y3
-	VMOVUPS      768(SP), Y7
+	VMOVUPS      912(SP), Y7
 	VXORPS       Y10, Y10, Y10
 	VFMADD231PS  Y7, Y3, Y10
-	VMOVUPS      1024(SP), Y7
+	VMOVUPS      1168(SP), Y7
 	VADDPS       Y7, Y10, Y10
 	VMOVUPS      Y10, 32(SI)
 	VCMPPS       $0x00, Y1, Y3, Y3
@@ -2180,20 +2196,24 @@ grouptail:
 	JLT          groupodd
 	VBROADCASTSS (R8), Y13
 	VBROADCASTSS (R10), Y12
-	MOVQ         SI, (SP)
-	LEAQ         8(SP), SI
-	MOVQ         DX, 136(SP)
-	LEAQ         144(SP), DX
-	LEAQ         184(SP), AX
+	LEAQ         32(SP), AX
+	ANDQ         $-32, AX
+	MOVQ         SI, -8(AX)
+	MOVQ         AX, SI
+	LEAQ         192(SP), AX
+	ANDQ         $-32, AX
+	MOVQ         DX, -8(AX)
+	MOVQ         AX, DX
+	LEAQ         256(SP), AX
 	CALL         ·stageIn32BXAVX2(SB)
 	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	LEAQ 8(SP), AX
+	LEAQ 32(SP), AX
 	CALL ·stageOut32AVX2(SB)
 	MOVL kind+56(FP), R14
-	LEAQ 144(SP), AX
+	LEAQ 192(SP), AX
 	CALL ·stageOutMaskAVX2(SB)
 	JMP  return
 
@@ -2313,7 +2333,7 @@ short2back:
 
 lanes:
 	MOVQ R11, DI
-	MOVQ $+0, 1128(SP)
+	MOVQ $+0, 1272(SP)
 
 lanerow:
 	CMPQ    DI, $+32
@@ -2429,14 +2449,14 @@ laneback:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+32, DI
-	LEAQ  8(SP), AX
+	LEAQ  32(SP), AX
 	CALL  ·stageOut32AVX2(SB)
 	MOVL  kind+56(FP), R14
-	LEAQ  144(SP), AX
+	LEAQ  192(SP), AX
 	CALL  ·stageOutMaskAVX2(SB)
 
 laneend:
-	CMPQ 1128(SP), $+1
+	CMPQ 1272(SP), $+1
 	JEQ  groupodddone
 	JMP  return
 
@@ -2557,7 +2577,7 @@ maskdone10:
 	JMP  groupwhole
 
 grouprare:
-	MOVQ $+1, 728(SP)
+	MOVQ $+1, 872(SP)
 	MOVL $0x00000001, R14
 	JMP  spread
 
@@ -2602,27 +2622,27 @@ groupmeet2mix:
 	JMP          groupmeet2
 
 groupmeetrare:
-	MOVQ 1120(SP), R11
+	MOVQ 1264(SP), R11
 	NEGQ R11
 
 groupodd:
-	MOVQ    DI, 1120(SP)
+	MOVQ    DI, 1264(SP)
 	MOVL    $0x00000040, AX
 	CMPQ    AX, DI
 	CMOVQLT AX, DI
-	LEAQ    1136(SP), AX
+	LEAQ    1280(SP), AX
 	CALL    ·repeatR8AVX2(SB)
 	CALL    ·repeatR9AVX2(SB)
 	CALL    ·repeatR10AVX2(SB)
 	MOVQ    R15, R11
-	MOVQ    $+1, 1128(SP)
+	MOVQ    $+1, 1272(SP)
 	JMP     lanerow
 
 groupodddone:
-	MOVQ 1424(SP), R8
-	MOVQ 1720(SP), R9
-	MOVQ 2016(SP), R10
-	MOVQ 1120(SP), DI
+	MOVQ 1568(SP), R8
+	MOVQ 1864(SP), R9
+	MOVQ 2160(SP), R10
+	MOVQ 1264(SP), DI
 	CMPQ DI, $+65
 	JLT  return
 	SUBQ $+64, DI
@@ -2737,20 +2757,24 @@ maskdone12:
 	JMP  few
 
 short2rare:
-	MOVQ $+2, 728(SP)
+	MOVQ $+2, 872(SP)
 	MOVL $0x00000002, R14
 	JMP  spread
 
 lanerare:
-	MOVQ $+3, 728(SP)
+	MOVQ $+3, 872(SP)
 	JMP  rare
 
 lanestage:
-	MOVQ SI, (SP)
-	LEAQ 8(SP), SI
-	MOVQ DX, 136(SP)
-	LEAQ 144(SP), DX
-	LEAQ 184(SP), AX
+	LEAQ 32(SP), AX
+	ANDQ $-32, AX
+	MOVQ SI, -8(AX)
+	MOVQ AX, SI
+	LEAQ 192(SP), AX
+	ANDQ $-32, AX
+	MOVQ DX, -8(AX)
+	MOVQ AX, DX
+	LEAQ 256(SP), AX
 	CALL ·stageIn32BXAVX2(SB)
 	CALL ·stageIn32R8AVX2(SB)
 	CALL ·stageIn32R9AVX2(SB)
@@ -2758,7 +2782,7 @@ lanestage:
 	JMP  laneloop
 
 spread:
-	LEAQ 320(SP), AX
+	LEAQ 416(SP), AX
 	CALL ·spreadR8AVX2(SB)
 	CALL ·spreadR9AVX2(SB)
 	CALL ·spreadR10AVX2(SB)
@@ -2857,12 +2881,12 @@ maskbytes13:
 	ADDQ      $+32, DX
 
 maskdone14:
-	CMPQ         728(SP), $+3
+	CMPQ         872(SP), $+3
 	JEQ          laneback
-	MOVQ         312(SP), R8
-	MOVQ         448(SP), R9
-	MOVQ         584(SP), R10
-	CMPQ         728(SP), $+2
+	MOVQ         408(SP), R8
+	MOVQ         568(SP), R9
+	MOVQ         728(SP), R10
+	CMPQ         872(SP), $+2
 	JEQ          short2back
 	VBROADCASTSS (R8), Y13
 	VBROADCASTSS (R10), Y12

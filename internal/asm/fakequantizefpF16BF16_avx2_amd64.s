@@ -4,7 +4,7 @@
 
 // func FakeQuantizeFpF16BF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, step int32, most float32, elem int32, kind int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, F16C, FMA3, MMX+
-TEXT ·FakeQuantizeFpF16BF16AVX2(SB), $1344-88
+TEXT ·FakeQuantizeFpF16BF16AVX2(SB), $1456-88
 	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, DI elements left, R11 groups left, R12 length
 	// per call: Y15 least, Y0 step, Y14 most, Y13 0x7f800000, Y1 0x400000, Y12 IAdd, Y11 0x80000000, Y10 0x7fffffff
 	// per group: Y9 scale, Y8 recip
@@ -228,7 +228,7 @@ grouptomeet:
 	PCALIGN $0x20
 
 groupmeet:
-	MOVQ      R11, 728(SP)
+	MOVQ      R11, 848(SP)
 	CMPL      R10, $+2
 	JNE       half9
 	VPMOVZXWD (BX), Y0
@@ -249,8 +249,8 @@ halfdone10:
 	JGT          groupmeet0mix
 
 groupmeet0:
-	VMOVUPS      Y4, 472(SP)
-	VMOVUPS      Y6, 504(SP)
+	VMOVUPS      Y4, 592(SP)
+	VMOVUPS      Y6, 624(SP)
 	VMULPS       Y5, Y0, Y8
 	VFMSUB231PS  Y4, Y8, Y0
 	VFNMADD231PS Y5, Y0, Y8
@@ -286,7 +286,7 @@ groupmeet2:
 	VSUBPS       Y4, Y3, Y3
 	VPAND        Y11, Y8, Y4
 	VPOR         Y4, Y3, Y3
-	VMOVUPS      472(SP), Y4
+	VMOVUPS      592(SP), Y4
 	VMULPS       Y4, Y3, Y3
 	VPAND        Y10, Y0, Y4
 	VPMINUD      Y14, Y4, Y4
@@ -297,7 +297,7 @@ groupmeet2:
 	VSUBPS       Y6, Y4, Y4
 	VPAND        Y11, Y0, Y6
 	VPOR         Y6, Y4, Y4
-	VMOVUPS      504(SP), Y6
+	VMOVUPS      624(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	CMPL         R10, $+2
 	JNE          half11
@@ -414,22 +414,24 @@ grouptail:
 	JLT          groupodd
 	VBROADCASTSS (R8), Y9
 	VBROADCASTSS (R9), Y8
-	MOVQ         SI, (SP)
-	LEAQ         8(SP), SI
-	MOVQ         DX, 72(SP)
-	LEAQ         80(SP), DX
-	LEAQ         120(SP), AX
-	MOVQ         BX, CX
-	CALL         ·stageIn16AVX2(SB)
-	LEAQ         120(SP), BX
+	LEAQ         32(SP), AX
+	ANDQ         $-32, AX
+	MOVQ         SI, -8(AX)
+	MOVQ         AX, SI
+	LEAQ         128(SP), AX
+	ANDQ         $-32, AX
+	MOVQ         DX, -8(AX)
+	MOVQ         AX, DX
+	LEAQ         192(SP), AX
+	CALL         ·stageIn16BXAVX2(SB)
 	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	LEAQ 8(SP), AX
+	LEAQ 32(SP), AX
 	CALL ·stageOut16AVX2(SB)
 	MOVL kind+56(FP), R14
-	LEAQ 80(SP), AX
+	LEAQ 128(SP), AX
 	CALL ·stageOutMaskAVX2(SB)
 	JMP  return
 
@@ -600,10 +602,10 @@ longtail:
 	JEQ   longend
 	JGE   longstage
 	ADDQ  $+32, DI
-	LEAQ  8(SP), AX
+	LEAQ  32(SP), AX
 	CALL  ·stageOut16AVX2(SB)
 	MOVL  kind+56(FP), R14
-	LEAQ  80(SP), AX
+	LEAQ  128(SP), AX
 	CALL  ·stageOutMaskAVX2(SB)
 
 longend:
@@ -778,7 +780,7 @@ short2back:
 
 lanes:
 	MOVQ R11, DI
-	MOVQ $+0, 736(SP)
+	MOVQ $+0, 856(SP)
 
 lanerow:
 	CMPQ    DI, $+32
@@ -947,14 +949,14 @@ laneback:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+32, DI
-	LEAQ  8(SP), AX
+	LEAQ  32(SP), AX
 	CALL  ·stageOut16AVX2(SB)
 	MOVL  kind+56(FP), R14
-	LEAQ  80(SP), AX
+	LEAQ  128(SP), AX
 	CALL  ·stageOutMaskAVX2(SB)
 
 laneend:
-	CMPQ 736(SP), $+1
+	CMPQ 856(SP), $+1
 	JEQ  groupodddone
 	JMP  return
 
@@ -1145,7 +1147,7 @@ half5:
 	JMP       halfdone6
 
 grouprare:
-	MOVQ $+1, 464(SP)
+	MOVQ $+1, 584(SP)
 	MOVL $0x00000001, R14
 	JMP  spread
 
@@ -1203,25 +1205,25 @@ half13:
 	JMP       halfdone14
 
 groupmeetrare:
-	MOVQ 728(SP), R11
+	MOVQ 848(SP), R11
 	NEGQ R11
 
 groupodd:
-	MOVQ    DI, 728(SP)
+	MOVQ    DI, 848(SP)
 	MOVL    $0x00000040, AX
 	CMPQ    AX, DI
 	CMOVQLT AX, DI
-	LEAQ    744(SP), AX
+	LEAQ    864(SP), AX
 	CALL    ·repeatR8AVX2(SB)
 	CALL    ·repeatR9AVX2(SB)
 	MOVQ    R15, R11
-	MOVQ    $+1, 736(SP)
+	MOVQ    $+1, 856(SP)
 	JMP     lanerow
 
 groupodddone:
-	MOVQ 1032(SP), R8
-	MOVQ 1328(SP), R9
-	MOVQ 728(SP), DI
+	MOVQ 1152(SP), R8
+	MOVQ 1448(SP), R9
+	MOVQ 848(SP), DI
 	CMPQ DI, $+65
 	JLT  return
 	SUBQ $+64, DI
@@ -1395,19 +1397,21 @@ half21:
 	JMP       halfdone22
 
 longrare:
-	MOVQ $+2, 464(SP)
+	MOVQ $+2, 584(SP)
 	MOVL $0x00000001, R14
 	JMP  spread
 
 longstage:
-	MOVQ SI, (SP)
-	LEAQ 8(SP), SI
-	MOVQ DX, 72(SP)
-	LEAQ 80(SP), DX
-	LEAQ 120(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn16AVX2(SB)
-	LEAQ 120(SP), BX
+	LEAQ 32(SP), AX
+	ANDQ $-32, AX
+	MOVQ SI, -8(AX)
+	MOVQ AX, SI
+	LEAQ 128(SP), AX
+	ANDQ $-32, AX
+	MOVQ DX, -8(AX)
+	MOVQ AX, DX
+	LEAQ 192(SP), AX
+	CALL ·stageIn16BXAVX2(SB)
 	JMP  longloop
 
 short2stream:
@@ -1588,7 +1592,7 @@ half29:
 	JMP       halfdone30
 
 short2rare:
-	MOVQ $+3, 464(SP)
+	MOVQ $+3, 584(SP)
 	MOVL $0x00000002, R14
 	JMP  spread
 
@@ -1614,19 +1618,21 @@ half37:
 	JMP       halfdone38
 
 lanerare:
-	MOVQ $+4, 464(SP)
+	MOVQ $+4, 584(SP)
 	JMP  rare
 
 lanestage:
-	MOVQ SI, (SP)
-	LEAQ 8(SP), SI
-	MOVQ DX, 72(SP)
-	LEAQ 80(SP), DX
-	LEAQ 120(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn16AVX2(SB)
-	LEAQ 120(SP), BX
+	LEAQ 32(SP), AX
+	ANDQ $-32, AX
+	MOVQ SI, -8(AX)
+	MOVQ AX, SI
+	LEAQ 128(SP), AX
+	ANDQ $-32, AX
+	MOVQ DX, -8(AX)
+	MOVQ AX, DX
 	LEAQ 192(SP), AX
+	CALL ·stageIn16BXAVX2(SB)
+	LEAQ 288(SP), AX
 	CALL ·stageIn32R8AVX2(SB)
 	CALL ·stageIn32R9AVX2(SB)
 	JMP  laneloop
@@ -1695,7 +1701,7 @@ half61:
 	JMP       halfdone62
 
 spread:
-	LEAQ 192(SP), AX
+	LEAQ 288(SP), AX
 	CALL ·spreadR8AVX2(SB)
 	CALL ·spreadR9AVX2(SB)
 
@@ -1875,13 +1881,13 @@ maskdone72:
 	VPADDD       Y1, Y0, Y12
 	VBROADCASTSS ·word80000000+0(SB), Y11
 	VBROADCASTSS ·word7fffffff+0(SB), Y10
-	CMPQ         464(SP), $+4
+	CMPQ         584(SP), $+4
 	JEQ          laneback
-	MOVQ         184(SP), R8
-	MOVQ         320(SP), R9
-	CMPQ         464(SP), $+3
+	MOVQ         280(SP), R8
+	MOVQ         440(SP), R9
+	CMPQ         584(SP), $+3
 	JEQ          short2back
-	CMPQ         464(SP), $+2
+	CMPQ         584(SP), $+2
 	JEQ          longresume
 	VBROADCASTSS (R8), Y9
 	VBROADCASTSS (R9), Y8

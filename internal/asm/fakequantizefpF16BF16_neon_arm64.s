@@ -372,9 +372,7 @@ grouptail:
 	MOVD R2, 56(RSP)
 	ADD $64, RSP, R2
 	ADD $88, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn16NEON(SB)
-	ADD $88, RSP, R3
+	CALL ·stageIn16R3NEON(SB)
 	SUB R12, R12, R12
 	B grouploop
 groupstaged:
@@ -786,9 +784,7 @@ longstage:
 	MOVD R2, 56(RSP)
 	ADD $64, RSP, R2
 	ADD $88, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn16NEON(SB)
-	ADD $88, RSP, R3
+	CALL ·stageIn16R3NEON(SB)
 	B longloop
 half25:
 	FMOVQ (R3), F1
@@ -818,9 +814,7 @@ lanestage:
 	MOVD R2, 56(RSP)
 	ADD $64, RSP, R2
 	ADD $88, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn16NEON(SB)
-	ADD $88, RSP, R3
+	CALL ·stageIn16R3NEON(SB)
 	ADD $128, RSP, R16
 	CALL ·stageIn32R4NEON(SB)
 	CALL ·stageIn32R5NEON(SB)

@@ -4,7 +4,7 @@
 
 // func FakeQuantizeFpAVX2(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, step int32, most float32, kind int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·FakeQuantizeFpAVX2(SB), $1472-80
+TEXT ·FakeQuantizeFpAVX2(SB), $1584-80
 	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, DI elements left, R11 groups left, R12 length
 	// per call: Y15 least, Y0 step, Y14 most, Y13 0x7f800000, Y1 0x400000, Y12 IAdd, Y11 0x80000000, Y10 0x7fffffff
 	// per group: Y9 scale, Y8 recip
@@ -186,7 +186,7 @@ grouptomeet:
 	PCALIGN $0x20
 
 groupmeet:
-	MOVQ         R11, 856(SP)
+	MOVQ         R11, 976(SP)
 	VMOVUPS      (BX), Y0
 	VBROADCASTSS (R8)(R13*4), Y1
 	VBROADCASTSS (R9)(R13*4), Y2
@@ -196,8 +196,8 @@ groupmeet:
 	JGT          groupmeet0mix
 
 groupmeet0:
-	VMOVUPS      Y1, 600(SP)
-	VMOVUPS      Y3, 632(SP)
+	VMOVUPS      Y1, 720(SP)
+	VMOVUPS      Y3, 752(SP)
 	VMULPS       Y2, Y0, Y5
 	VFMSUB231PS  Y1, Y5, Y0
 	VFNMADD231PS Y2, Y0, Y5
@@ -236,7 +236,7 @@ groupmeet2:
 	VSUBPS       Y6, Y0, Y0
 	VPAND        Y11, Y5, Y6
 	VPOR         Y6, Y0, Y0
-	VMOVUPS      600(SP), Y6
+	VMOVUPS      720(SP), Y6
 	VMULPS       Y6, Y0, Y0
 	VMOVUPS      Y0, (SI)
 	VPAND        Y10, Y1, Y0
@@ -248,7 +248,7 @@ groupmeet2:
 	VSUBPS       Y6, Y0, Y0
 	VPAND        Y11, Y1, Y6
 	VPOR         Y6, Y0, Y0
-	VMOVUPS      632(SP), Y6
+	VMOVUPS      752(SP), Y6
 	VMULPS       Y6, Y0, Y0
 	VMOVUPS      Y0, 32(SI)
 	VPAND        Y10, Y7, Y0
@@ -338,20 +338,24 @@ grouptail:
 	JLT          groupodd
 	VBROADCASTSS (R8), Y9
 	VBROADCASTSS (R9), Y8
-	MOVQ         SI, (SP)
-	LEAQ         8(SP), SI
-	MOVQ         DX, 136(SP)
-	LEAQ         144(SP), DX
-	LEAQ         184(SP), AX
+	LEAQ         32(SP), AX
+	ANDQ         $-32, AX
+	MOVQ         SI, -8(AX)
+	MOVQ         AX, SI
+	LEAQ         192(SP), AX
+	ANDQ         $-32, AX
+	MOVQ         DX, -8(AX)
+	MOVQ         AX, DX
+	LEAQ         256(SP), AX
 	CALL         ·stageIn32BXAVX2(SB)
 	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	LEAQ 8(SP), AX
+	LEAQ 32(SP), AX
 	CALL ·stageOut32AVX2(SB)
 	MOVL kind+52(FP), R14
-	LEAQ 144(SP), AX
+	LEAQ 192(SP), AX
 	CALL ·stageOutMaskAVX2(SB)
 	JMP  return
 
@@ -486,7 +490,7 @@ short2back:
 
 lanes:
 	MOVQ R11, DI
-	MOVQ $+0, 864(SP)
+	MOVQ $+0, 984(SP)
 
 lanerow:
 	CMPQ    DI, $+32
@@ -621,14 +625,14 @@ laneback:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+32, DI
-	LEAQ  8(SP), AX
+	LEAQ  32(SP), AX
 	CALL  ·stageOut32AVX2(SB)
 	MOVL  kind+52(FP), R14
-	LEAQ  144(SP), AX
+	LEAQ  192(SP), AX
 	CALL  ·stageOutMaskAVX2(SB)
 
 laneend:
-	CMPQ 864(SP), $+1
+	CMPQ 984(SP), $+1
 	JEQ  groupodddone
 	JMP  return
 
@@ -765,7 +769,7 @@ maskdone10:
 	JMP  groupwhole
 
 grouprare:
-	MOVQ $+1, 592(SP)
+	MOVQ $+1, 712(SP)
 	MOVL $0x00000001, R14
 	JMP  spread
 
@@ -802,25 +806,25 @@ groupmeet2mix:
 	JMP          groupmeet2
 
 groupmeetrare:
-	MOVQ 856(SP), R11
+	MOVQ 976(SP), R11
 	NEGQ R11
 
 groupodd:
-	MOVQ    DI, 856(SP)
+	MOVQ    DI, 976(SP)
 	MOVL    $0x00000040, AX
 	CMPQ    AX, DI
 	CMOVQLT AX, DI
-	LEAQ    872(SP), AX
+	LEAQ    992(SP), AX
 	CALL    ·repeatR8AVX2(SB)
 	CALL    ·repeatR9AVX2(SB)
 	MOVQ    R15, R11
-	MOVQ    $+1, 864(SP)
+	MOVQ    $+1, 984(SP)
 	JMP     lanerow
 
 groupodddone:
-	MOVQ 1160(SP), R8
-	MOVQ 1456(SP), R9
-	MOVQ 856(SP), DI
+	MOVQ 1280(SP), R8
+	MOVQ 1576(SP), R9
+	MOVQ 976(SP), DI
 	CMPQ DI, $+65
 	JLT  return
 	SUBQ $+64, DI
@@ -950,27 +954,31 @@ maskdone12:
 	JMP  few
 
 short2rare:
-	MOVQ $+2, 592(SP)
+	MOVQ $+2, 712(SP)
 	MOVL $0x00000002, R14
 	JMP  spread
 
 lanerare:
-	MOVQ $+3, 592(SP)
+	MOVQ $+3, 712(SP)
 	JMP  rare
 
 lanestage:
-	MOVQ SI, (SP)
-	LEAQ 8(SP), SI
-	MOVQ DX, 136(SP)
-	LEAQ 144(SP), DX
-	LEAQ 184(SP), AX
+	LEAQ 32(SP), AX
+	ANDQ $-32, AX
+	MOVQ SI, -8(AX)
+	MOVQ AX, SI
+	LEAQ 192(SP), AX
+	ANDQ $-32, AX
+	MOVQ DX, -8(AX)
+	MOVQ AX, DX
+	LEAQ 256(SP), AX
 	CALL ·stageIn32BXAVX2(SB)
 	CALL ·stageIn32R8AVX2(SB)
 	CALL ·stageIn32R9AVX2(SB)
 	JMP  laneloop
 
 spread:
-	LEAQ 320(SP), AX
+	LEAQ 416(SP), AX
 	CALL ·spreadR8AVX2(SB)
 	CALL ·spreadR9AVX2(SB)
 
@@ -1116,11 +1124,11 @@ maskdone14:
 	VPADDD       Y1, Y0, Y12
 	VBROADCASTSS ·word80000000+0(SB), Y11
 	VBROADCASTSS ·word7fffffff+0(SB), Y10
-	CMPQ         592(SP), $+3
+	CMPQ         712(SP), $+3
 	JEQ          laneback
-	MOVQ         312(SP), R8
-	MOVQ         448(SP), R9
-	CMPQ         592(SP), $+2
+	MOVQ         408(SP), R8
+	MOVQ         568(SP), R9
+	CMPQ         712(SP), $+2
 	JEQ          short2back
 	VBROADCASTSS (R8), Y9
 	VBROADCASTSS (R9), Y8

@@ -3182,7 +3182,7 @@ groupstage:
 
 // func MinMaxColumnsAVX2(min *float32, max *float32, x0 *float32, x1 *float32, x2 *float32, x3 *float32, x4 *float32, x5 *float32, n int)
 // Requires: AVX, AVX2
-TEXT ·MinMaxColumnsAVX2(SB), $1104-72
+TEXT ·MinMaxColumnsAVX2(SB), $1296-72
 	// pointers: SI min, DX max, BX x0, R8 x1, R9 x2, R10 x3, R11 x4, R12 x5, DI elements left
 	// per call: Y15 0x7fffffff, Y14 0x7fc00000, Y13 0x0
 	// vector registers in use at once: 7
@@ -3377,9 +3377,9 @@ laneloop:
 	JEQ       laneend
 	JGE       lanestage
 	ADDQ      $+32, DI
-	LEAQ      8(SP), AX
+	LEAQ      32(SP), AX
 	CALL      ·stageOut32AVX2(SB)
-	LEAQ      144(SP), AX
+	LEAQ      192(SP), AX
 	CALL      ·stageOut32AVX2(SB)
 
 laneend:
@@ -3387,7 +3387,7 @@ laneend:
 	RET
 
 lanestage:
-	LEAQ 8(SP), AX
+	LEAQ 32(SP), AX
 	CALL ·stageIn32SIAVX2(SB)
 	CALL ·stageIn32DXAVX2(SB)
 	CALL ·stageIn32BXAVX2(SB)
@@ -3400,7 +3400,7 @@ lanestage:
 
 // func MergeMinMaxAVX2(min *float32, max *float32, x *float32, y *float32, n int)
 // Requires: AVX
-TEXT ·MergeMinMaxAVX2(SB), $560-40
+TEXT ·MergeMinMaxAVX2(SB), $656-40
 	// pointers: SI min, DX max, BX x, R8 y, DI elements left
 	// per call: Y15 0x0, Y14 0x7fc00000
 	// vector registers in use at once: 7
@@ -3522,9 +3522,9 @@ laneloop:
 	JEQ       laneend
 	JGE       lanestage
 	ADDQ      $+32, DI
-	LEAQ      8(SP), AX
+	LEAQ      32(SP), AX
 	CALL      ·stageOut32AVX2(SB)
-	LEAQ      144(SP), AX
+	LEAQ      192(SP), AX
 	CALL      ·stageOut32AVX2(SB)
 
 laneend:
@@ -3532,7 +3532,7 @@ laneend:
 	RET
 
 lanestage:
-	LEAQ 8(SP), AX
+	LEAQ 32(SP), AX
 	CALL ·stageIn32SIAVX2(SB)
 	CALL ·stageIn32DXAVX2(SB)
 	CALL ·stageIn32BXAVX2(SB)
@@ -6889,7 +6889,7 @@ half27:
 
 // func MinMaxColumnsF16BF16AVX2(min *uint16, max *uint16, least *uint16, x0 *uint16, x1 *uint16, x2 *uint16, x3 *uint16, x4 *uint16, x5 *uint16, n int)
 // Requires: AVX, AVX2
-TEXT ·MinMaxColumnsF16BF16AVX2(SB), $672-80
+TEXT ·MinMaxColumnsF16BF16AVX2(SB), $880-80
 	// pointers: SI min, DX max, BX least, R8 x0, R9 x1, R10 x2, R11 x3, R12 x4, R13 x5, DI elements left
 	// per call: nothing
 	// vector registers in use at once: 4
@@ -6983,11 +6983,11 @@ laneloop:
 	JEQ     laneend
 	JGE     lanestage
 	ADDQ    $+32, DI
-	LEAQ    8(SP), AX
+	LEAQ    32(SP), AX
 	CALL    ·stageOut16AVX2(SB)
-	LEAQ    80(SP), AX
+	LEAQ    128(SP), AX
 	CALL    ·stageOut16AVX2(SB)
-	LEAQ    152(SP), AX
+	LEAQ    224(SP), AX
 	CALL    ·stageOut16AVX2(SB)
 
 laneend:
@@ -6995,47 +6995,29 @@ laneend:
 	RET
 
 lanestage:
-	LEAQ 8(SP), AX
-	MOVQ SI, CX
-	CALL ·stageIn16AVX2(SB)
-	LEAQ 8(SP), SI
-	LEAQ 80(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX2(SB)
-	LEAQ 80(SP), DX
-	LEAQ 152(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn16AVX2(SB)
-	LEAQ 152(SP), BX
+	LEAQ 32(SP), AX
+	CALL ·stageIn16SIAVX2(SB)
+	LEAQ 128(SP), AX
+	CALL ·stageIn16DXAVX2(SB)
 	LEAQ 224(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn16AVX2(SB)
-	LEAQ 224(SP), R8
-	LEAQ 296(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn16AVX2(SB)
-	LEAQ 296(SP), R9
-	LEAQ 368(SP), AX
-	MOVQ R10, CX
-	CALL ·stageIn16AVX2(SB)
-	LEAQ 368(SP), R10
-	LEAQ 440(SP), AX
-	MOVQ R11, CX
-	CALL ·stageIn16AVX2(SB)
-	LEAQ 440(SP), R11
+	CALL ·stageIn16BXAVX2(SB)
+	LEAQ 320(SP), AX
+	CALL ·stageIn16R8AVX2(SB)
+	LEAQ 416(SP), AX
+	CALL ·stageIn16R9AVX2(SB)
 	LEAQ 512(SP), AX
-	MOVQ R12, CX
-	CALL ·stageIn16AVX2(SB)
-	LEAQ 512(SP), R12
-	LEAQ 584(SP), AX
-	MOVQ R13, CX
-	CALL ·stageIn16AVX2(SB)
-	LEAQ 584(SP), R13
+	CALL ·stageIn16R10AVX2(SB)
+	LEAQ 608(SP), AX
+	CALL ·stageIn16R11AVX2(SB)
+	LEAQ 704(SP), AX
+	CALL ·stageIn16R12AVX2(SB)
+	LEAQ 800(SP), AX
+	CALL ·stageIn16R13AVX2(SB)
 	JMP  laneloop
 
 // func MergeMinMaxF16BF16AVX2(min *uint16, max *uint16, x *uint16, y *uint16, infinity int32, oneNaN int32, n int)
 // Requires: AVX, AVX2
-TEXT ·MergeMinMaxF16BF16AVX2(SB), $304-48
+TEXT ·MergeMinMaxF16BF16AVX2(SB), $400-48
 	// pointers: SI min, DX max, BX x, R8 y, DI elements left
 	// per call: Y15 0x0, Y14 0x7fffffff, Y13 infinity, Y12 oneNaN
 	// vector registers in use at once: 12
@@ -7207,9 +7189,9 @@ laneloop:
 	JEQ       laneend
 	JGE       lanestage
 	ADDQ      $+32, DI
-	LEAQ      8(SP), AX
+	LEAQ      32(SP), AX
 	CALL      ·stageOut16AVX2(SB)
-	LEAQ      80(SP), AX
+	LEAQ      128(SP), AX
 	CALL      ·stageOut16AVX2(SB)
 
 laneend:
@@ -7217,20 +7199,12 @@ laneend:
 	RET
 
 lanestage:
-	LEAQ 8(SP), AX
-	MOVQ SI, CX
-	CALL ·stageIn16AVX2(SB)
-	LEAQ 8(SP), SI
-	LEAQ 80(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX2(SB)
-	LEAQ 80(SP), DX
-	LEAQ 152(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn16AVX2(SB)
-	LEAQ 152(SP), BX
+	LEAQ 32(SP), AX
+	CALL ·stageIn16SIAVX2(SB)
+	LEAQ 128(SP), AX
+	CALL ·stageIn16DXAVX2(SB)
 	LEAQ 224(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn16AVX2(SB)
-	LEAQ 224(SP), R8
+	CALL ·stageIn16BXAVX2(SB)
+	LEAQ 320(SP), AX
+	CALL ·stageIn16R8AVX2(SB)
 	JMP  laneloop

@@ -2955,41 +2955,23 @@ laneend:
 	RET
 lanestage:
 	ADD $24, RSP, R16
-	MOVD R1, R17
-	CALL ·stageIn16NEON(SB)
-	ADD $24, RSP, R1
+	CALL ·stageIn16R1NEON(SB)
 	ADD $64, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn16NEON(SB)
-	ADD $64, RSP, R2
+	CALL ·stageIn16R2NEON(SB)
 	ADD $104, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn16NEON(SB)
-	ADD $104, RSP, R3
+	CALL ·stageIn16R3NEON(SB)
 	ADD $144, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn16NEON(SB)
-	ADD $144, RSP, R4
+	CALL ·stageIn16R4NEON(SB)
 	ADD $184, RSP, R16
-	MOVD R5, R17
-	CALL ·stageIn16NEON(SB)
-	ADD $184, RSP, R5
+	CALL ·stageIn16R5NEON(SB)
 	ADD $224, RSP, R16
-	MOVD R6, R17
-	CALL ·stageIn16NEON(SB)
-	ADD $224, RSP, R6
+	CALL ·stageIn16R6NEON(SB)
 	ADD $264, RSP, R16
-	MOVD R7, R17
-	CALL ·stageIn16NEON(SB)
-	ADD $264, RSP, R7
+	CALL ·stageIn16R7NEON(SB)
 	ADD $304, RSP, R16
-	MOVD R8, R17
-	CALL ·stageIn16NEON(SB)
-	ADD $304, RSP, R8
+	CALL ·stageIn16R8NEON(SB)
 	ADD $344, RSP, R16
-	MOVD R9, R17
-	CALL ·stageIn16NEON(SB)
-	ADD $344, RSP, R9
+	CALL ·stageIn16R9NEON(SB)
 	B laneloop
 
 // func MergeMinMaxF16BF16NEON(min *uint16, max *uint16, x *uint16, y *uint16, infinity int32, oneNaN int32, n int)
@@ -3159,19 +3141,11 @@ laneend:
 	RET
 lanestage:
 	ADD $24, RSP, R16
-	MOVD R1, R17
-	CALL ·stageIn16NEON(SB)
-	ADD $24, RSP, R1
+	CALL ·stageIn16R1NEON(SB)
 	ADD $64, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn16NEON(SB)
-	ADD $64, RSP, R2
+	CALL ·stageIn16R2NEON(SB)
 	ADD $104, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn16NEON(SB)
-	ADD $104, RSP, R3
+	CALL ·stageIn16R3NEON(SB)
 	ADD $144, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn16NEON(SB)
-	ADD $144, RSP, R4
+	CALL ·stageIn16R4NEON(SB)
 	B laneloop

@@ -6,7 +6,7 @@
 
 // func PackPacked4AVX2(y *uint8, x *uint8, n int, ahead int)
 // Requires: AVX, AVX2, MMX+
-TEXT ·PackPacked4AVX2(SB), NOSPLIT, $80-32
+TEXT ·PackPacked4AVX2(SB), NOSPLIT, $128-32
 	// pointers: SI y, DX x, DI elements left
 	// per call: Y15 0x10011001, Y14 0xf0f0f0f
 	// vector registers in use at once: 4
@@ -39,7 +39,7 @@ lanetail:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+32, DI
-	LEAQ  8(SP), AX
+	LEAQ  32(SP), AX
 	CALL  ·stageOut4AVX2(SB)
 
 laneend:
@@ -69,17 +69,17 @@ lanestream:
 	JMP        lanetail
 
 lanestage:
-	MOVQ SI, (SP)
-	LEAQ 8(SP), SI
 	LEAQ 32(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn8AVX2(SB)
-	LEAQ 32(SP), DX
+	ANDQ $-32, AX
+	MOVQ SI, -8(AX)
+	MOVQ AX, SI
+	LEAQ 80(SP), AX
+	CALL ·stageIn8DXAVX2(SB)
 	JMP  laneloop
 
 // func UnpackPacked4AVX2(y *uint8, x *uint8, sign int32, n int, ahead int)
 // Requires: AVX, AVX2, MMX+
-TEXT ·UnpackPacked4AVX2(SB), NOSPLIT, $80-40
+TEXT ·UnpackPacked4AVX2(SB), NOSPLIT, $128-40
 	// pointers: SI y, DX x, DI elements left
 	// per call: Y0 sign, Y0 Narrow16, Y15 NarrowS8, Y1 table, Y14 0xf0f0f0f
 	// vector registers in use at once: 4
@@ -117,7 +117,7 @@ lanetail:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+32, DI
-	LEAQ  8(SP), AX
+	LEAQ  32(SP), AX
 	CALL  ·stageOut8AVX2(SB)
 
 laneend:
@@ -148,17 +148,17 @@ lanestream:
 	JMP        lanetail
 
 lanestage:
-	MOVQ SI, (SP)
-	LEAQ 8(SP), SI
-	LEAQ 48(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn4AVX2(SB)
-	LEAQ 48(SP), DX
+	LEAQ 32(SP), AX
+	ANDQ $-32, AX
+	MOVQ SI, -8(AX)
+	MOVQ AX, SI
+	LEAQ 96(SP), AX
+	CALL ·stageIn4DXAVX2(SB)
 	JMP  laneloop
 
 // func PackPacked2AVX2(y *uint8, x *uint8, n int, ahead int)
 // Requires: AVX, AVX2, MMX+
-TEXT ·PackPacked2AVX2(SB), NOSPLIT, $80-32
+TEXT ·PackPacked2AVX2(SB), NOSPLIT, $128-32
 	// pointers: SI y, DX x, DI elements left
 	// per call: Y15 0x4010401, Y14 0x3030303, Y13 0x100001
 	// vector registers in use at once: 5
@@ -194,7 +194,7 @@ lanetail:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+32, DI
-	LEAQ  8(SP), AX
+	LEAQ  32(SP), AX
 	CALL  ·stageOut2AVX2(SB)
 
 laneend:
@@ -226,17 +226,17 @@ lanestream:
 	JMP        lanetail
 
 lanestage:
-	MOVQ SI, (SP)
-	LEAQ 8(SP), SI
 	LEAQ 32(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn8AVX2(SB)
-	LEAQ 32(SP), DX
+	ANDQ $-32, AX
+	MOVQ SI, -8(AX)
+	MOVQ AX, SI
+	LEAQ 80(SP), AX
+	CALL ·stageIn8DXAVX2(SB)
 	JMP  laneloop
 
 // func UnpackPacked2AVX2(y *uint8, x *uint8, sign int32, n int, ahead int)
 // Requires: AVX, AVX2, MMX+
-TEXT ·UnpackPacked2AVX2(SB), NOSPLIT, $80-40
+TEXT ·UnpackPacked2AVX2(SB), NOSPLIT, $128-40
 	// pointers: SI y, DX x, DI elements left
 	// per call: Y0 sign, Y0 Narrow16, Y15 NarrowS8, Y1 table, Y14 0x3030303
 	// vector registers in use at once: 4
@@ -276,7 +276,7 @@ lanetail:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+32, DI
-	LEAQ  8(SP), AX
+	LEAQ  32(SP), AX
 	CALL  ·stageOut8AVX2(SB)
 
 laneend:
@@ -309,12 +309,12 @@ lanestream:
 	JMP        lanetail
 
 lanestage:
-	MOVQ SI, (SP)
-	LEAQ 8(SP), SI
-	LEAQ 48(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn2AVX2(SB)
-	LEAQ 48(SP), DX
+	LEAQ 32(SP), AX
+	ANDQ $-32, AX
+	MOVQ SI, -8(AX)
+	MOVQ AX, SI
+	LEAQ 96(SP), AX
+	CALL ·stageIn2DXAVX2(SB)
 	JMP  laneloop
 
 // func PackSixesAVX2(y *uint8, x *uint8, low int32, high int32, n int)

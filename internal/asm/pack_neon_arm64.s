@@ -37,9 +37,7 @@ lanestage:
 	MOVD R1, 16(RSP)
 	ADD $24, RSP, R1
 	ADD $48, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn8NEON(SB)
-	ADD $48, RSP, R2
+	CALL ·stageIn8R2NEON(SB)
 	B laneloop
 
 // func UnpackPacked4NEON(y *uint8, x *uint8, sign int32, n int, ahead int)
@@ -85,9 +83,7 @@ lanestage:
 	MOVD R1, 16(RSP)
 	ADD $24, RSP, R1
 	ADD $48, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn4NEON(SB)
-	ADD $48, RSP, R2
+	CALL ·stageIn4R2NEON(SB)
 	B laneloop
 
 // func PackPacked2NEON(y *uint8, x *uint8, n int, ahead int)
@@ -126,9 +122,7 @@ lanestage:
 	MOVD R1, 16(RSP)
 	ADD $24, RSP, R1
 	ADD $48, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn8NEON(SB)
-	ADD $48, RSP, R2
+	CALL ·stageIn8R2NEON(SB)
 	B laneloop
 
 // func UnpackPacked2NEON(y *uint8, x *uint8, sign int32, n int, ahead int)
@@ -176,9 +170,7 @@ lanestage:
 	MOVD R1, 16(RSP)
 	ADD $24, RSP, R1
 	ADD $48, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn2NEON(SB)
-	ADD $48, RSP, R2
+	CALL ·stageIn2R2NEON(SB)
 	B laneloop
 
 // func PackSixesNEON(y *uint8, x *uint8, low int32, high int32, n int)

@@ -4,7 +4,7 @@
 
 // func ParamsScaleAVX2(scale *float32, recip *float32, most *float32, half float32, elem int32, n int)
 // Requires: AVX, AVX2, F16C, FMA3
-TEXT ·ParamsScaleAVX2(SB), $432-40
+TEXT ·ParamsScaleAVX2(SB), $496-40
 	// pointers: SI scale, DX recip, BX most, DI elements left
 	// per call: Y15 half, Y14 0x3f800000, Y13 Div, Y12 0x34000000, Y11 0x7fc00000, Y10 0x17800000, Y9 0x71800000
 	// vector registers in use at once: 11
@@ -56,9 +56,9 @@ elemdone3:
 	JEQ       laneend
 	JGE       lanestage
 	ADDQ      $+8, DI
-	LEAQ      8(SP), AX
+	LEAQ      32(SP), AX
 	CALL      ·stageOut32AVX2(SB)
-	LEAQ      144(SP), AX
+	LEAQ      192(SP), AX
 	CALL      ·stageOut32AVX2(SB)
 
 laneend:
@@ -84,17 +84,21 @@ half2:
 	JMP       elemdone3
 
 lanestage:
-	MOVQ SI, (SP)
-	LEAQ 8(SP), SI
-	MOVQ DX, 136(SP)
-	LEAQ 144(SP), DX
-	LEAQ 280(SP), AX
+	LEAQ 32(SP), AX
+	ANDQ $-32, AX
+	MOVQ SI, -8(AX)
+	MOVQ AX, SI
+	LEAQ 192(SP), AX
+	ANDQ $-32, AX
+	MOVQ DX, -8(AX)
+	MOVQ AX, DX
+	LEAQ 352(SP), AX
 	CALL ·stageIn32BXAVX2(SB)
 	JMP  laneloop
 
 // func ParamsSymmetricAVX2(scale *float32, recip *float32, zeroPoint *int32, minval *float32, most *float32, half float32, middle int32, elem int32, n int)
 // Requires: AVX, AVX2, F16C, FMA3
-TEXT ·ParamsSymmetricAVX2(SB), $704-64
+TEXT ·ParamsSymmetricAVX2(SB), $816-64
 	// pointers: SI scale, DX recip, BX zeroPoint, R8 minval, R9 most, DI elements left
 	// per call: Y15 half, Y14 middle, Y13 0x3f800000, Y12 Div, Y11 0x34000000, Y10 0x7fc00000, Y9 0x17800000, Y8 0x71800000, Y7 0x0
 	// vector registers in use at once: 14
@@ -157,13 +161,13 @@ elemdone3:
 	JEQ       laneend
 	JGE       lanestage
 	ADDQ      $+8, DI
-	LEAQ      8(SP), AX
+	LEAQ      32(SP), AX
 	CALL      ·stageOut32AVX2(SB)
-	LEAQ      144(SP), AX
+	LEAQ      192(SP), AX
 	CALL      ·stageOut32AVX2(SB)
-	LEAQ      280(SP), AX
+	LEAQ      352(SP), AX
 	CALL      ·stageOut32AVX2(SB)
-	LEAQ      416(SP), AX
+	LEAQ      512(SP), AX
 	CALL      ·stageOut32AVX2(SB)
 
 laneend:
@@ -189,21 +193,29 @@ half2:
 	JMP       elemdone3
 
 lanestage:
-	MOVQ SI, (SP)
-	LEAQ 8(SP), SI
-	MOVQ DX, 136(SP)
-	LEAQ 144(SP), DX
-	MOVQ BX, 272(SP)
-	LEAQ 280(SP), BX
-	MOVQ R8, 408(SP)
-	LEAQ 416(SP), R8
-	LEAQ 552(SP), AX
+	LEAQ 32(SP), AX
+	ANDQ $-32, AX
+	MOVQ SI, -8(AX)
+	MOVQ AX, SI
+	LEAQ 192(SP), AX
+	ANDQ $-32, AX
+	MOVQ DX, -8(AX)
+	MOVQ AX, DX
+	LEAQ 352(SP), AX
+	ANDQ $-32, AX
+	MOVQ BX, -8(AX)
+	MOVQ AX, BX
+	LEAQ 512(SP), AX
+	ANDQ $-32, AX
+	MOVQ R8, -8(AX)
+	MOVQ AX, R8
+	LEAQ 672(SP), AX
 	CALL ·stageIn32R9AVX2(SB)
 	JMP  laneloop
 
 // func ParamsAsymmetricAVX2(scale *float32, recip *float32, zeroPoint *int32, minval *float32, min *float32, max *float32, steps float32, least float32, greatest float32, elem int32, n int)
 // Requires: AVX, AVX2, F16C, FMA3
-TEXT ·ParamsAsymmetricAVX2(SB), $832-72
+TEXT ·ParamsAsymmetricAVX2(SB), $976-72
 	// pointers: SI scale, DX recip, BX zeroPoint, R8 minval, R9 min, R10 max, DI elements left
 	// per call: Y15 steps, Y14 least, Y13 greatest, Y12 0x0, Y11 0x3f800000, Y10 Div, Y9 0x34000000, Y8 0x7fc00000, Y7 0x17800000, Y6 0x71800000
 	// vector registers in use at once: 15
@@ -301,13 +313,13 @@ elemdone15:
 	JEQ       laneend
 	JGE       lanestage
 	ADDQ      $+8, DI
-	LEAQ      8(SP), AX
+	LEAQ      32(SP), AX
 	CALL      ·stageOut32AVX2(SB)
-	LEAQ      144(SP), AX
+	LEAQ      192(SP), AX
 	CALL      ·stageOut32AVX2(SB)
-	LEAQ      280(SP), AX
+	LEAQ      352(SP), AX
 	CALL      ·stageOut32AVX2(SB)
-	LEAQ      416(SP), AX
+	LEAQ      512(SP), AX
 	CALL      ·stageOut32AVX2(SB)
 
 laneend:
@@ -405,22 +417,30 @@ half14:
 	JMP       elemdone15
 
 lanestage:
-	MOVQ SI, (SP)
-	LEAQ 8(SP), SI
-	MOVQ DX, 136(SP)
-	LEAQ 144(SP), DX
-	MOVQ BX, 272(SP)
-	LEAQ 280(SP), BX
-	MOVQ R8, 408(SP)
-	LEAQ 416(SP), R8
-	LEAQ 552(SP), AX
+	LEAQ 32(SP), AX
+	ANDQ $-32, AX
+	MOVQ SI, -8(AX)
+	MOVQ AX, SI
+	LEAQ 192(SP), AX
+	ANDQ $-32, AX
+	MOVQ DX, -8(AX)
+	MOVQ AX, DX
+	LEAQ 352(SP), AX
+	ANDQ $-32, AX
+	MOVQ BX, -8(AX)
+	MOVQ AX, BX
+	LEAQ 512(SP), AX
+	ANDQ $-32, AX
+	MOVQ R8, -8(AX)
+	MOVQ AX, R8
+	LEAQ 672(SP), AX
 	CALL ·stageIn32R9AVX2(SB)
 	CALL ·stageIn32R10AVX2(SB)
 	JMP  laneloop
 
 // func ParamsE4M3AVX2(scale *float32, recip *float32, value *float32, most *float32, over float32, elem int32, global float32, times float32, nothing float32, instead float32, least float32, under float32, by float32, greatest float32, one float32, n int)
 // Requires: AVX, AVX2, F16C, FMA3
-TEXT ·ParamsE4M3AVX2(SB), $560-88
+TEXT ·ParamsE4M3AVX2(SB), $656-88
 	// pointers: SI scale, DX recip, BX value, R8 most, DI elements left
 	// per call: Y15 global, Y0 0x3f800000, Y14 Div, Y13 nothing, Y1 0xa000000, Y12 0x7f800000, Y2 0x400000, Y11 IAdd, Y10 0x7fc00000, Y9 under, Y8 by, Y7 Div, Y6 0x17800000, Y5 greatest, Y4 one
 	// loaded at each use: over, times, instead, least, 0x43e00000, 0x3c800000
@@ -507,11 +527,11 @@ elemdone3:
 	JEQ          laneend
 	JGE          lanestage
 	ADDQ         $+8, DI
-	LEAQ         8(SP), AX
+	LEAQ         32(SP), AX
 	CALL         ·stageOut32AVX2(SB)
-	LEAQ         144(SP), AX
+	LEAQ         192(SP), AX
 	CALL         ·stageOut32AVX2(SB)
-	LEAQ         280(SP), AX
+	LEAQ         352(SP), AX
 	CALL         ·stageOut32AVX2(SB)
 
 laneend:
@@ -537,19 +557,25 @@ half2:
 	JMP       elemdone3
 
 lanestage:
-	MOVQ SI, (SP)
-	LEAQ 8(SP), SI
-	MOVQ DX, 136(SP)
-	LEAQ 144(SP), DX
-	MOVQ BX, 272(SP)
-	LEAQ 280(SP), BX
-	LEAQ 416(SP), AX
+	LEAQ 32(SP), AX
+	ANDQ $-32, AX
+	MOVQ SI, -8(AX)
+	MOVQ AX, SI
+	LEAQ 192(SP), AX
+	ANDQ $-32, AX
+	MOVQ DX, -8(AX)
+	MOVQ AX, DX
+	LEAQ 352(SP), AX
+	ANDQ $-32, AX
+	MOVQ BX, -8(AX)
+	MOVQ AX, BX
+	LEAQ 512(SP), AX
 	CALL ·stageIn32R8AVX2(SB)
 	JMP  laneloop
 
 // func ParamsPowerOfTwoAVX2(scale *float32, recip *float32, most *float32, round int32, maxExp int32, least int32, one int32, n int)
 // Requires: AVX, AVX2
-TEXT ·ParamsPowerOfTwoAVX2(SB), $432-48
+TEXT ·ParamsPowerOfTwoAVX2(SB), $496-48
 	// pointers: SI scale, DX recip, BX most, DI elements left
 	// per call: Y15 0x7fffffff, Y14 round, Y13 maxExp, Y12 least, Y11 0x400000, Y10 0xfe, Y9 one
 	// vector registers in use at once: 9
@@ -590,9 +616,9 @@ laneloop:
 	JEQ     laneend
 	JGE     lanestage
 	ADDQ    $+8, DI
-	LEAQ    8(SP), AX
+	LEAQ    32(SP), AX
 	CALL    ·stageOut32AVX2(SB)
-	LEAQ    144(SP), AX
+	LEAQ    192(SP), AX
 	CALL    ·stageOut32AVX2(SB)
 
 laneend:
@@ -600,17 +626,21 @@ laneend:
 	RET
 
 lanestage:
-	MOVQ SI, (SP)
-	LEAQ 8(SP), SI
-	MOVQ DX, 136(SP)
-	LEAQ 144(SP), DX
-	LEAQ 280(SP), AX
+	LEAQ 32(SP), AX
+	ANDQ $-32, AX
+	MOVQ SI, -8(AX)
+	MOVQ AX, SI
+	LEAQ 192(SP), AX
+	ANDQ $-32, AX
+	MOVQ DX, -8(AX)
+	MOVQ AX, DX
+	LEAQ 352(SP), AX
 	CALL ·stageIn32BXAVX2(SB)
 	JMP  laneloop
 
 // func ParamsLogarithmAVX2(scale *float32, recip *float32, most *float32, largest float32, of float32, n int)
 // Requires: AVX, AVX2, FMA3
-TEXT ·ParamsLogarithmAVX2(SB), $432-40
+TEXT ·ParamsLogarithmAVX2(SB), $496-40
 	// pointers: SI scale, DX recip, BX most, DI elements left
 	// per call: Y15 largest, Y14 0x7f, Y13 0x3a800000, Y12 0x7f800000, Y11 0x3eb17218, Y10 0x3f000000, Y9 0x0, Y8 0x3ffff4, Y7 0x7fffff, Y6 0x400000, Y5 of, Y4 0xfe
 	// vector registers in use at once: 15
@@ -666,9 +696,9 @@ laneloop:
 	JEQ         laneend
 	JGE         lanestage
 	ADDQ        $+8, DI
-	LEAQ        8(SP), AX
+	LEAQ        32(SP), AX
 	CALL        ·stageOut32AVX2(SB)
-	LEAQ        144(SP), AX
+	LEAQ        192(SP), AX
 	CALL        ·stageOut32AVX2(SB)
 
 laneend:
@@ -676,17 +706,21 @@ laneend:
 	RET
 
 lanestage:
-	MOVQ SI, (SP)
-	LEAQ 8(SP), SI
-	MOVQ DX, 136(SP)
-	LEAQ 144(SP), DX
-	LEAQ 280(SP), AX
+	LEAQ 32(SP), AX
+	ANDQ $-32, AX
+	MOVQ SI, -8(AX)
+	MOVQ AX, SI
+	LEAQ 192(SP), AX
+	ANDQ $-32, AX
+	MOVQ DX, -8(AX)
+	MOVQ AX, DX
+	LEAQ 352(SP), AX
 	CALL ·stageIn32BXAVX2(SB)
 	JMP  laneloop
 
 // func ParamsMagnitudeAVX2(most *float32, low *float32, high *float32, n int)
 // Requires: AVX
-TEXT ·ParamsMagnitudeAVX2(SB), $432-32
+TEXT ·ParamsMagnitudeAVX2(SB), $496-32
 	// pointers: SI most, DX low, BX high, DI elements left
 	// per call: Y15 0x0
 	// vector registers in use at once: 4
@@ -718,7 +752,7 @@ laneloop:
 	JEQ       laneend
 	JGE       lanestage
 	ADDQ      $+8, DI
-	LEAQ      8(SP), AX
+	LEAQ      32(SP), AX
 	CALL      ·stageOut32AVX2(SB)
 
 laneend:
@@ -726,16 +760,18 @@ laneend:
 	RET
 
 lanestage:
-	MOVQ SI, (SP)
-	LEAQ 8(SP), SI
-	LEAQ 144(SP), AX
+	LEAQ 32(SP), AX
+	ANDQ $-32, AX
+	MOVQ SI, -8(AX)
+	MOVQ AX, SI
+	LEAQ 192(SP), AX
 	CALL ·stageIn32DXAVX2(SB)
 	CALL ·stageIn32BXAVX2(SB)
 	JMP  laneloop
 
 // func ParamsValueAVX2(value *float32, recip *float32, scale *float32, times float32, over float32, most float32, n int)
 // Requires: AVX
-TEXT ·ParamsValueAVX2(SB), $432-48
+TEXT ·ParamsValueAVX2(SB), $496-48
 	// pointers: SI value, DX recip, BX scale, DI elements left
 	// per call: Y15 times, Y14 over, Y13 0x7fc00000, Y12 0x17800000, Y11 most, Y10 0x3f800000
 	// vector registers in use at once: 8
@@ -774,9 +810,9 @@ laneloop:
 	JEQ       laneend
 	JGE       lanestage
 	ADDQ      $+8, DI
-	LEAQ      8(SP), AX
+	LEAQ      32(SP), AX
 	CALL      ·stageOut32AVX2(SB)
-	LEAQ      144(SP), AX
+	LEAQ      192(SP), AX
 	CALL      ·stageOut32AVX2(SB)
 
 laneend:
@@ -784,10 +820,14 @@ laneend:
 	RET
 
 lanestage:
-	MOVQ SI, (SP)
-	LEAQ 8(SP), SI
-	MOVQ DX, 136(SP)
-	LEAQ 144(SP), DX
-	LEAQ 280(SP), AX
+	LEAQ 32(SP), AX
+	ANDQ $-32, AX
+	MOVQ SI, -8(AX)
+	MOVQ AX, SI
+	LEAQ 192(SP), AX
+	ANDQ $-32, AX
+	MOVQ DX, -8(AX)
+	MOVQ AX, DX
+	LEAQ 352(SP), AX
 	CALL ·stageIn32BXAVX2(SB)
 	JMP  laneloop

@@ -4,7 +4,7 @@
 
 // func PrepareAVX2(recip *float32, scale *float32, n int)
 // Requires: AVX
-TEXT ·PrepareAVX2(SB), $288-24
+TEXT ·PrepareAVX2(SB), $336-24
 	// pointers: SI recip, DX scale, DI elements left
 	// per call: Y15 0x17800000, Y14 0x71800000, Y13 0x3f800000, Y12 0x7fc00000
 	// vector registers in use at once: 6
@@ -35,7 +35,7 @@ laneloop:
 	JEQ       laneend
 	JGE       lanestage
 	ADDQ      $+8, DI
-	LEAQ      8(SP), AX
+	LEAQ      32(SP), AX
 	CALL      ·stageOut32AVX2(SB)
 
 laneend:
@@ -43,8 +43,10 @@ laneend:
 	RET
 
 lanestage:
-	MOVQ SI, (SP)
-	LEAQ 8(SP), SI
-	LEAQ 144(SP), AX
+	LEAQ 32(SP), AX
+	ANDQ $-32, AX
+	MOVQ SI, -8(AX)
+	MOVQ AX, SI
+	LEAQ 192(SP), AX
 	CALL ·stageIn32DXAVX2(SB)
 	JMP  laneloop

@@ -374,9 +374,7 @@ lanestage:
 	MOVQ DX, 136(SP)
 	LEAQ 144(SP), DX
 	LEAQ 216(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn16AVX512(SB)
-	LEAQ 216(SP), BX
+	CALL ·stageIn16BXAVX512(SB)
 	JMP  laneloop
 
 rare:
@@ -856,9 +854,7 @@ lanestage:
 	MOVQ SI, (SP)
 	LEAQ 8(SP), SI
 	LEAQ 80(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX512(SB)
-	LEAQ 80(SP), DX
+	CALL ·stageIn16DXAVX512(SB)
 	JMP  laneloop
 
 rare:
@@ -1168,9 +1164,7 @@ lanestage:
 	MOVQ SI, (SP)
 	LEAQ 8(SP), SI
 	LEAQ 80(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX512(SB)
-	LEAQ 80(SP), DX
+	CALL ·stageIn16DXAVX512(SB)
 	JMP  laneloop
 
 rare:
@@ -1672,9 +1666,7 @@ lanestage:
 	MOVQ DX, 136(SP)
 	LEAQ 144(SP), DX
 	LEAQ 216(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn16AVX512(SB)
-	LEAQ 216(SP), BX
+	CALL ·stageIn16BXAVX512(SB)
 	JMP  laneloop
 
 rare:

@@ -473,9 +473,7 @@ lanestage:
 	MOVQ SI, (SP)
 	LEAQ 8(SP), SI
 	LEAQ 80(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX512(SB)
-	LEAQ 80(SP), DX
+	CALL ·stageIn16DXAVX512(SB)
 	JMP  laneloop
 
 rare:

@@ -350,9 +350,7 @@ lanestage:
 	MOVQ DX, 136(SP)
 	LEAQ 144(SP), DX
 	LEAQ 216(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn16AVX512(SB)
-	LEAQ 216(SP), BX
+	CALL ·stageIn16BXAVX512(SB)
 	JMP  laneloop
 
 rare:
@@ -818,9 +816,7 @@ lanestage:
 	MOVQ SI, (SP)
 	LEAQ 8(SP), SI
 	LEAQ 80(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX512(SB)
-	LEAQ 80(SP), DX
+	CALL ·stageIn16DXAVX512(SB)
 	JMP  laneloop
 
 rare:
@@ -1122,9 +1118,7 @@ lanestage:
 	MOVQ SI, (SP)
 	LEAQ 8(SP), SI
 	LEAQ 80(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX512(SB)
-	LEAQ 80(SP), DX
+	CALL ·stageIn16DXAVX512(SB)
 	JMP  laneloop
 
 rare:
@@ -1592,9 +1586,7 @@ lanestage:
 	MOVQ DX, 136(SP)
 	LEAQ 144(SP), DX
 	LEAQ 216(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn16AVX512(SB)
-	LEAQ 216(SP), BX
+	CALL ·stageIn16BXAVX512(SB)
 	JMP  laneloop
 
 rare:

@@ -4,7 +4,7 @@
 
 // func QuantizeF16BF16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, elem int32, least int32, most int32, layout int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, F16C, FMA3, MMX+
-TEXT ·QuantizeF16BF16AVX2(SB), $1008-72
+TEXT ·QuantizeF16BF16AVX2(SB), $1104-72
 	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
 	// per call: Y0 least, Y0 most, Y1 0xff, Y0 And, Y0 Narrow16, Y14 NarrowU8, Y0 And, Y0 Narrow16, Y13 NarrowU8, Y12 0x80008000, Y15 table
 	// per group: Y11 scale, Y10 recip
@@ -139,7 +139,7 @@ grouptomeet:
 	PCALIGN      $0x20
 
 groupmeet:
-	MOVQ      R11, 400(SP)
+	MOVQ      R11, 496(SP)
 	CMPL      R9, $+2
 	JNE       half7
 	VPMOVZXWD (DX), Y0
@@ -224,18 +224,18 @@ grouptail:
 	JLT          groupodd
 	VBROADCASTSS (BX), Y11
 	VBROADCASTSS (R8), Y10
-	MOVQ         SI, (SP)
-	LEAQ         8(SP), SI
-	LEAQ         48(SP), AX
-	MOVQ         DX, CX
-	CALL         ·stageIn16AVX2(SB)
-	LEAQ         48(SP), DX
+	LEAQ         32(SP), AX
+	ANDQ         $-32, AX
+	MOVQ         SI, -8(AX)
+	MOVQ         AX, SI
+	LEAQ         96(SP), AX
+	CALL         ·stageIn16DXAVX2(SB)
 	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
 	MOVL layout+44(FP), R14
-	LEAQ 8(SP), AX
+	LEAQ 32(SP), AX
 	CALL ·stageOutCodesAVX2(SB)
 	JMP  return
 
@@ -310,7 +310,7 @@ longtail:
 	JGE   longstage
 	ADDQ  $+32, DI
 	MOVL  layout+44(FP), R14
-	LEAQ  8(SP), AX
+	LEAQ  32(SP), AX
 	CALL  ·stageOutCodesAVX2(SB)
 
 longend:
@@ -388,7 +388,7 @@ short2back:
 
 lanes:
 	MOVQ R11, DI
-	MOVQ $+0, 408(SP)
+	MOVQ $+0, 504(SP)
 
 lanerow:
 	CMPQ    DI, $+32
@@ -461,11 +461,11 @@ laneback:
 	JGE   lanestage
 	ADDQ  $+32, DI
 	MOVL  layout+44(FP), R14
-	LEAQ  8(SP), AX
+	LEAQ  32(SP), AX
 	CALL  ·stageOutCodesAVX2(SB)
 
 laneend:
-	CMPQ 408(SP), $+1
+	CMPQ 504(SP), $+1
 	JEQ  groupodddone
 	JMP  return
 
@@ -580,7 +580,7 @@ unsigned4:
 	JMP       stored6
 
 grouprare:
-	MOVQ $+1, 392(SP)
+	MOVQ $+1, 488(SP)
 	MOVL $0x00000001, R14
 	JMP  spread
 
@@ -655,25 +655,25 @@ unsigned10:
 	JMP       stored12
 
 groupmeetrare:
-	MOVQ 400(SP), R11
+	MOVQ 496(SP), R11
 	NEGQ R11
 
 groupodd:
-	MOVQ    DI, 400(SP)
+	MOVQ    DI, 496(SP)
 	MOVL    $0x00000040, AX
 	CMPQ    AX, DI
 	CMOVQLT AX, DI
-	LEAQ    416(SP), AX
+	LEAQ    512(SP), AX
 	CALL    ·repeatBXAVX2(SB)
 	CALL    ·repeatR8AVX2(SB)
 	MOVQ    R15, R11
-	MOVQ    $+1, 408(SP)
+	MOVQ    $+1, 504(SP)
 	JMP     lanerow
 
 groupodddone:
-	MOVQ 704(SP), BX
-	MOVQ 1000(SP), R8
-	MOVQ 400(SP), DI
+	MOVQ 800(SP), BX
+	MOVQ 1096(SP), R8
+	MOVQ 496(SP), DI
 	CMPQ DI, $+65
 	JLT  return
 	SUBQ $+64, DI
@@ -771,17 +771,17 @@ unsigned16:
 	JMP       stored18
 
 longrare:
-	MOVQ $+2, 392(SP)
+	MOVQ $+2, 488(SP)
 	MOVL $0x00000001, R14
 	JMP  spread
 
 longstage:
-	MOVQ SI, (SP)
-	LEAQ 8(SP), SI
-	LEAQ 48(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX2(SB)
-	LEAQ 48(SP), DX
+	LEAQ 32(SP), AX
+	ANDQ $-32, AX
+	MOVQ SI, -8(AX)
+	MOVQ AX, SI
+	LEAQ 96(SP), AX
+	CALL ·stageIn16DXAVX2(SB)
 	JMP  longloop
 
 short2stream:
@@ -886,7 +886,7 @@ unsigned22:
 	JMP       stored24
 
 short2rare:
-	MOVQ $+3, 392(SP)
+	MOVQ $+3, 488(SP)
 	MOVL $0x00000002, R14
 	JMP  spread
 
@@ -933,17 +933,17 @@ unsigned28:
 	JMP       stored30
 
 lanerare:
-	MOVQ $+4, 392(SP)
+	MOVQ $+4, 488(SP)
 	JMP  rare
 
 lanestage:
-	MOVQ SI, (SP)
-	LEAQ 8(SP), SI
-	LEAQ 48(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX2(SB)
-	LEAQ 48(SP), DX
-	LEAQ 120(SP), AX
+	LEAQ 32(SP), AX
+	ANDQ $-32, AX
+	MOVQ SI, -8(AX)
+	MOVQ AX, SI
+	LEAQ 96(SP), AX
+	CALL ·stageIn16DXAVX2(SB)
+	LEAQ 192(SP), AX
 	CALL ·stageIn32BXAVX2(SB)
 	CALL ·stageIn32R8AVX2(SB)
 	JMP  laneloop
@@ -1075,7 +1075,7 @@ unsigned46:
 	JMP       stored48
 
 spread:
-	LEAQ 120(SP), AX
+	LEAQ 192(SP), AX
 	CALL ·spreadBXAVX2(SB)
 	CALL ·spreadR8AVX2(SB)
 
@@ -1161,13 +1161,13 @@ halfdone50:
 	ADDQ         $+32, SI
 
 stored54:
-	CMPQ         392(SP), $+4
+	CMPQ         488(SP), $+4
 	JEQ          laneback
-	MOVQ         112(SP), BX
-	MOVQ         248(SP), R8
-	CMPQ         392(SP), $+3
+	MOVQ         184(SP), BX
+	MOVQ         344(SP), R8
+	CMPQ         488(SP), $+3
 	JEQ          short2back
-	CMPQ         392(SP), $+2
+	CMPQ         488(SP), $+2
 	JEQ          longresume
 	VBROADCASTSS (BX), Y11
 	VBROADCASTSS (R8), Y10
@@ -1229,7 +1229,7 @@ unsigned52:
 
 // func QuantizeZeroPointF16BF16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, elem int32, least int32, most int32, layout int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, F16C, FMA3, MMX+
-TEXT ·QuantizeZeroPointF16BF16AVX2(SB), $1440-80
+TEXT ·QuantizeZeroPointF16BF16AVX2(SB), $1568-80
 	// pointers: SI q, DX x, BX scale, R8 recip, R9 zeroPoint, DI elements left, R11 groups left, R12 length
 	// per call: Y0 least, Y0 most, Y1 0xff, Y0 And, Y0 Narrow16, Y14 NarrowU8, Y0 And, Y0 Narrow16, Y13 NarrowU8, Y12 0x80008000, Y15 table
 	// per group: Y11 scale, Y10 recip, Y0 zeroPoint, Y9 Narrow16
@@ -1370,7 +1370,7 @@ grouptomeet:
 	PCALIGN      $0x20
 
 groupmeet:
-	MOVQ      R11, 536(SP)
+	MOVQ      R11, 656(SP)
 	CMPL      R10, $+2
 	JNE       half7
 	VPMOVZXWD (DX), Y0
@@ -1474,18 +1474,18 @@ grouptail:
 	VBROADCASTSS (R8), Y10
 	VBROADCASTSS (R9), Y0
 	VPACKSSDW    Y0, Y0, Y9
-	MOVQ         SI, (SP)
-	LEAQ         8(SP), SI
-	LEAQ         48(SP), AX
-	MOVQ         DX, CX
-	CALL         ·stageIn16AVX2(SB)
-	LEAQ         48(SP), DX
+	LEAQ         32(SP), AX
+	ANDQ         $-32, AX
+	MOVQ         SI, -8(AX)
+	MOVQ         AX, SI
+	LEAQ         96(SP), AX
+	CALL         ·stageIn16DXAVX2(SB)
 	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
 	MOVL layout+52(FP), R14
-	LEAQ 8(SP), AX
+	LEAQ 32(SP), AX
 	CALL ·stageOutCodesAVX2(SB)
 	JMP  return
 
@@ -1564,7 +1564,7 @@ longtail:
 	JGE   longstage
 	ADDQ  $+32, DI
 	MOVL  layout+52(FP), R14
-	LEAQ  8(SP), AX
+	LEAQ  32(SP), AX
 	CALL  ·stageOutCodesAVX2(SB)
 
 longend:
@@ -1650,7 +1650,7 @@ short2back:
 
 lanes:
 	MOVQ R11, DI
-	MOVQ $+0, 544(SP)
+	MOVQ $+0, 664(SP)
 
 lanerow:
 	CMPQ    DI, $+32
@@ -1732,11 +1732,11 @@ laneback:
 	JGE   lanestage
 	ADDQ  $+32, DI
 	MOVL  layout+52(FP), R14
-	LEAQ  8(SP), AX
+	LEAQ  32(SP), AX
 	CALL  ·stageOutCodesAVX2(SB)
 
 laneend:
-	CMPQ 544(SP), $+1
+	CMPQ 664(SP), $+1
 	JEQ  groupodddone
 	JMP  return
 
@@ -1853,7 +1853,7 @@ unsigned4:
 	JMP       stored6
 
 grouprare:
-	MOVQ $+1, 528(SP)
+	MOVQ $+1, 648(SP)
 	MOVL $0x00000001, R14
 	JMP  spread
 
@@ -1952,27 +1952,27 @@ unsigned10:
 	JMP       stored12
 
 groupmeetrare:
-	MOVQ 536(SP), R11
+	MOVQ 656(SP), R11
 	NEGQ R11
 
 groupodd:
-	MOVQ    DI, 536(SP)
+	MOVQ    DI, 656(SP)
 	MOVL    $0x00000040, AX
 	CMPQ    AX, DI
 	CMOVQLT AX, DI
-	LEAQ    552(SP), AX
+	LEAQ    672(SP), AX
 	CALL    ·repeatBXAVX2(SB)
 	CALL    ·repeatR8AVX2(SB)
 	CALL    ·repeatR9AVX2(SB)
 	MOVQ    R15, R11
-	MOVQ    $+1, 544(SP)
+	MOVQ    $+1, 664(SP)
 	JMP     lanerow
 
 groupodddone:
-	MOVQ 840(SP), BX
-	MOVQ 1136(SP), R8
-	MOVQ 1432(SP), R9
-	MOVQ 536(SP), DI
+	MOVQ 960(SP), BX
+	MOVQ 1256(SP), R8
+	MOVQ 1552(SP), R9
+	MOVQ 656(SP), DI
 	CMPQ DI, $+65
 	JLT  return
 	SUBQ $+64, DI
@@ -2072,17 +2072,17 @@ unsigned16:
 	JMP       stored18
 
 longrare:
-	MOVQ $+2, 528(SP)
+	MOVQ $+2, 648(SP)
 	MOVL $0x00000001, R14
 	JMP  spread
 
 longstage:
-	MOVQ SI, (SP)
-	LEAQ 8(SP), SI
-	LEAQ 48(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX2(SB)
-	LEAQ 48(SP), DX
+	LEAQ 32(SP), AX
+	ANDQ $-32, AX
+	MOVQ SI, -8(AX)
+	MOVQ AX, SI
+	LEAQ 96(SP), AX
+	CALL ·stageIn16DXAVX2(SB)
 	JMP  longloop
 
 short2stream:
@@ -2194,7 +2194,7 @@ unsigned22:
 	JMP       stored24
 
 short2rare:
-	MOVQ $+3, 528(SP)
+	MOVQ $+3, 648(SP)
 	MOVL $0x00000002, R14
 	JMP  spread
 
@@ -2241,17 +2241,17 @@ unsigned28:
 	JMP       stored30
 
 lanerare:
-	MOVQ $+4, 528(SP)
+	MOVQ $+4, 648(SP)
 	JMP  rare
 
 lanestage:
-	MOVQ SI, (SP)
-	LEAQ 8(SP), SI
-	LEAQ 48(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX2(SB)
-	LEAQ 48(SP), DX
-	LEAQ 120(SP), AX
+	LEAQ 32(SP), AX
+	ANDQ $-32, AX
+	MOVQ SI, -8(AX)
+	MOVQ AX, SI
+	LEAQ 96(SP), AX
+	CALL ·stageIn16DXAVX2(SB)
+	LEAQ 192(SP), AX
 	CALL ·stageIn32BXAVX2(SB)
 	CALL ·stageIn32R8AVX2(SB)
 	CALL ·stageIn32R9AVX2(SB)
@@ -2384,7 +2384,7 @@ unsigned46:
 	JMP       stored48
 
 spread:
-	LEAQ 120(SP), AX
+	LEAQ 192(SP), AX
 	CALL ·spreadBXAVX2(SB)
 	CALL ·spreadR8AVX2(SB)
 	CALL ·spreadR9AVX2(SB)
@@ -2484,14 +2484,14 @@ halfdone50:
 	ADDQ         $+32, SI
 
 stored54:
-	CMPQ         528(SP), $+4
+	CMPQ         648(SP), $+4
 	JEQ          laneback
-	MOVQ         112(SP), BX
-	MOVQ         248(SP), R8
-	MOVQ         384(SP), R9
-	CMPQ         528(SP), $+3
+	MOVQ         184(SP), BX
+	MOVQ         344(SP), R8
+	MOVQ         504(SP), R9
+	CMPQ         648(SP), $+3
 	JEQ          short2back
-	CMPQ         528(SP), $+2
+	CMPQ         648(SP), $+2
 	JEQ          longresume
 	VBROADCASTSS (BX), Y11
 	VBROADCASTSS (R8), Y10

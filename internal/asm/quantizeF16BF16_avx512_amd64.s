@@ -1310,9 +1310,7 @@ groupstage:
 	MOVQ SI, (SP)
 	LEAQ 8(SP), SI
 	LEAQ 80(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX512(SB)
-	LEAQ 80(SP), DX
+	CALL ·stageIn16DXAVX512(SB)
 	SUBQ R11, R11
 	JMP  grouploop
 
@@ -1890,9 +1888,7 @@ lanestage:
 	MOVQ SI, (SP)
 	LEAQ 8(SP), SI
 	LEAQ 80(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX512(SB)
-	LEAQ 80(SP), DX
+	CALL ·stageIn16DXAVX512(SB)
 	LEAQ 216(SP), AX
 	CALL ·stageIn32BXAVX512(SB)
 	CALL ·stageIn32R8AVX512(SB)
@@ -2012,9 +2008,7 @@ longstage:
 	MOVQ SI, (SP)
 	LEAQ 8(SP), SI
 	LEAQ 80(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX512(SB)
-	LEAQ 80(SP), DX
+	CALL ·stageIn16DXAVX512(SB)
 	JMP  longloop
 
 half103:
@@ -3630,9 +3624,7 @@ groupstage:
 	MOVQ SI, (SP)
 	LEAQ 8(SP), SI
 	LEAQ 80(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX512(SB)
-	LEAQ 80(SP), DX
+	CALL ·stageIn16DXAVX512(SB)
 	SUBQ R11, R11
 	JMP  grouploop
 
@@ -4231,9 +4223,7 @@ lanestage:
 	MOVQ SI, (SP)
 	LEAQ 8(SP), SI
 	LEAQ 80(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX512(SB)
-	LEAQ 80(SP), DX
+	CALL ·stageIn16DXAVX512(SB)
 	LEAQ 216(SP), AX
 	CALL ·stageIn32BXAVX512(SB)
 	CALL ·stageIn32R8AVX512(SB)
@@ -4354,9 +4344,7 @@ longstage:
 	MOVQ SI, (SP)
 	LEAQ 8(SP), SI
 	LEAQ 80(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX512(SB)
-	LEAQ 80(SP), DX
+	CALL ·stageIn16DXAVX512(SB)
 	JMP  longloop
 
 half103:

@@ -224,9 +224,7 @@ grouptail:
 	MOVD R1, 16(RSP)
 	ADD $24, RSP, R1
 	ADD $48, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn16NEON(SB)
-	ADD $48, RSP, R2
+	CALL ·stageIn16R2NEON(SB)
 	SUB R12, R12, R12
 	B grouploop
 groupstaged:
@@ -558,9 +556,7 @@ longstage:
 	MOVD R1, 16(RSP)
 	ADD $24, RSP, R1
 	ADD $48, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn16NEON(SB)
-	ADD $48, RSP, R2
+	CALL ·stageIn16R2NEON(SB)
 	B longloop
 half19:
 	FMOVQ (R2), F1
@@ -610,9 +606,7 @@ lanestage:
 	MOVD R1, 16(RSP)
 	ADD $24, RSP, R1
 	ADD $48, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn16NEON(SB)
-	ADD $48, RSP, R2
+	CALL ·stageIn16R2NEON(SB)
 	ADD $88, RSP, R16
 	CALL ·stageIn32R3NEON(SB)
 	CALL ·stageIn32R4NEON(SB)
@@ -1009,9 +1003,7 @@ grouptail:
 	MOVD R1, 16(RSP)
 	ADD $24, RSP, R1
 	ADD $48, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn16NEON(SB)
-	ADD $48, RSP, R2
+	CALL ·stageIn16R2NEON(SB)
 	SUB R12, R12, R12
 	B grouploop
 groupstaged:
@@ -1363,9 +1355,7 @@ longstage:
 	MOVD R1, 16(RSP)
 	ADD $24, RSP, R1
 	ADD $48, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn16NEON(SB)
-	ADD $48, RSP, R2
+	CALL ·stageIn16R2NEON(SB)
 	B longloop
 half19:
 	FMOVQ (R2), F1
@@ -1415,9 +1405,7 @@ lanestage:
 	MOVD R1, 16(RSP)
 	ADD $24, RSP, R1
 	ADD $48, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn16NEON(SB)
-	ADD $48, RSP, R2
+	CALL ·stageIn16R2NEON(SB)
 	ADD $88, RSP, R16
 	CALL ·stageIn32R3NEON(SB)
 	CALL ·stageIn32R4NEON(SB)

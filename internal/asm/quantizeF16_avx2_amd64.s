@@ -4,7 +4,7 @@
 
 // func QuantizeWholeF16AVX2(q *int8, x *uint16, scale *float32, recip *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, F16C, FMA3, MMX+
-TEXT ·QuantizeWholeF16AVX2(SB), $1008-56
+TEXT ·QuantizeWholeF16AVX2(SB), $1104-56
 	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
 	// per call: Y15 0x80008000, Y14 table
 	// per group: Y13 scale, Y12 recip
@@ -241,7 +241,7 @@ grouptomeet:
 	PCALIGN      $0x20
 
 groupmeet:
-	MOVQ      R11, 400(SP)
+	MOVQ      R11, 496(SP)
 	VCVTPH2PS (DX), Y0
 	VMOVAPS   Y13, Y1
 	VMOVAPS   Y12, Y2
@@ -312,17 +312,17 @@ grouptail:
 	JLT          groupodd
 	VBROADCASTSS (BX), Y13
 	VBROADCASTSS (R8), Y12
-	MOVQ         SI, (SP)
-	LEAQ         8(SP), SI
-	LEAQ         48(SP), AX
-	MOVQ         DX, CX
-	CALL         ·stageIn16AVX2(SB)
-	LEAQ         48(SP), DX
+	LEAQ         32(SP), AX
+	ANDQ         $-32, AX
+	MOVQ         SI, -8(AX)
+	MOVQ         AX, SI
+	LEAQ         96(SP), AX
+	CALL         ·stageIn16DXAVX2(SB)
 	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	LEAQ 8(SP), AX
+	LEAQ 32(SP), AX
 	CALL ·stageOut8AVX2(SB)
 	JMP  return
 
@@ -438,7 +438,7 @@ longtail:
 	JEQ   longend
 	JGE   longstage
 	ADDQ  $+32, DI
-	LEAQ  8(SP), AX
+	LEAQ  32(SP), AX
 	CALL  ·stageOut8AVX2(SB)
 
 longend:
@@ -576,7 +576,7 @@ short2back:
 
 lanes:
 	MOVQ R11, DI
-	MOVQ $+0, 408(SP)
+	MOVQ $+0, 504(SP)
 
 lanerow:
 	CMPQ    DI, $+32
@@ -635,11 +635,11 @@ laneback:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+32, DI
-	LEAQ  8(SP), AX
+	LEAQ  32(SP), AX
 	CALL  ·stageOut8AVX2(SB)
 
 laneend:
-	CMPQ 408(SP), $+1
+	CMPQ 504(SP), $+1
 	JEQ  groupodddone
 	JMP  return
 
@@ -712,7 +712,7 @@ grouplast:
 	JMP       groupwhole
 
 grouprare:
-	MOVQ $+1, 392(SP)
+	MOVQ $+1, 488(SP)
 	MOVL $0x00000001, R14
 	JMP  spread
 
@@ -745,25 +745,25 @@ groupmeet2mix:
 	JMP          groupmeet2
 
 groupmeetrare:
-	MOVQ 400(SP), R11
+	MOVQ 496(SP), R11
 	NEGQ R11
 
 groupodd:
-	MOVQ    DI, 400(SP)
+	MOVQ    DI, 496(SP)
 	MOVL    $0x00000040, AX
 	CMPQ    AX, DI
 	CMOVQLT AX, DI
-	LEAQ    416(SP), AX
+	LEAQ    512(SP), AX
 	CALL    ·repeatBXAVX2(SB)
 	CALL    ·repeatR8AVX2(SB)
 	MOVQ    R15, R11
-	MOVQ    $+1, 408(SP)
+	MOVQ    $+1, 504(SP)
 	JMP     lanerow
 
 groupodddone:
-	MOVQ 704(SP), BX
-	MOVQ 1000(SP), R8
-	MOVQ 400(SP), DI
+	MOVQ 800(SP), BX
+	MOVQ 1096(SP), R8
+	MOVQ 496(SP), DI
 	CMPQ DI, $+65
 	JLT  return
 	SUBQ $+64, DI
@@ -805,17 +805,17 @@ longstream:
 	JMP         longtail
 
 longrare:
-	MOVQ $+2, 392(SP)
+	MOVQ $+2, 488(SP)
 	MOVL $0x00000001, R14
 	JMP  spread
 
 longstage:
-	MOVQ SI, (SP)
-	LEAQ 8(SP), SI
-	LEAQ 48(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX2(SB)
-	LEAQ 48(SP), DX
+	LEAQ 32(SP), AX
+	ANDQ $-32, AX
+	MOVQ SI, -8(AX)
+	MOVQ AX, SI
+	LEAQ 96(SP), AX
+	CALL ·stageIn16DXAVX2(SB)
 	JMP  longloop
 
 short2stream:
@@ -864,28 +864,28 @@ short2stream:
 	JMP          few
 
 short2rare:
-	MOVQ $+3, 392(SP)
+	MOVQ $+3, 488(SP)
 	MOVL $0x00000002, R14
 	JMP  spread
 
 lanerare:
-	MOVQ $+4, 392(SP)
+	MOVQ $+4, 488(SP)
 	JMP  rare
 
 lanestage:
-	MOVQ SI, (SP)
-	LEAQ 8(SP), SI
-	LEAQ 48(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX2(SB)
-	LEAQ 48(SP), DX
-	LEAQ 120(SP), AX
+	LEAQ 32(SP), AX
+	ANDQ $-32, AX
+	MOVQ SI, -8(AX)
+	MOVQ AX, SI
+	LEAQ 96(SP), AX
+	CALL ·stageIn16DXAVX2(SB)
+	LEAQ 192(SP), AX
 	CALL ·stageIn32BXAVX2(SB)
 	CALL ·stageIn32R8AVX2(SB)
 	JMP  laneloop
 
 spread:
-	LEAQ 120(SP), AX
+	LEAQ 192(SP), AX
 	CALL ·spreadBXAVX2(SB)
 	CALL ·spreadR8AVX2(SB)
 
@@ -943,13 +943,13 @@ rare:
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y14, Y0
 	VMOVUPS      Y0, (SI)
-	CMPQ         392(SP), $+4
+	CMPQ         488(SP), $+4
 	JEQ          laneback
-	MOVQ         112(SP), BX
-	MOVQ         248(SP), R8
-	CMPQ         392(SP), $+3
+	MOVQ         184(SP), BX
+	MOVQ         344(SP), R8
+	CMPQ         488(SP), $+3
 	JEQ          short2back
-	CMPQ         392(SP), $+2
+	CMPQ         488(SP), $+2
 	JEQ          longresume
 	VBROADCASTSS (BX), Y13
 	VBROADCASTSS (R8), Y12

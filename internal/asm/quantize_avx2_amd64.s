@@ -4,7 +4,7 @@
 
 // func QuantizeAVX2(q *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, layout int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·QuantizeAVX2(SB), $1072-72
+TEXT ·QuantizeAVX2(SB), $1168-72
 	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
 	// per call: Y15 least, Y11 most, Y14 0xff, Y0 And, Y0 Narrow16, Y12 NarrowU8, Y0 And, Y0 Narrow16, Y10 NarrowU8, Y9 0x80008000, Y13 table
 	// per group: Y8 scale, Y7 recip
@@ -123,7 +123,7 @@ grouptomeet:
 	PCALIGN      $0x20
 
 groupmeet:
-	MOVQ    R11, 464(SP)
+	MOVQ    R11, 560(SP)
 	VMOVUPS (DX), Y0
 	VMOVAPS Y8, Y1
 	VMOVAPS Y7, Y2
@@ -200,16 +200,18 @@ grouptail:
 	JLT          groupodd
 	VBROADCASTSS (BX), Y8
 	VBROADCASTSS (R8), Y7
-	MOVQ         SI, (SP)
-	LEAQ         8(SP), SI
-	LEAQ         48(SP), AX
+	LEAQ         32(SP), AX
+	ANDQ         $-32, AX
+	MOVQ         SI, -8(AX)
+	MOVQ         AX, SI
+	LEAQ         96(SP), AX
 	CALL         ·stageIn32DXAVX2(SB)
 	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
 	MOVL layout+40(FP), R14
-	LEAQ 8(SP), AX
+	LEAQ 32(SP), AX
 	CALL ·stageOutCodesAVX2(SB)
 	JMP  return
 
@@ -273,7 +275,7 @@ short2back:
 
 lanes:
 	MOVQ R11, DI
-	MOVQ $+0, 472(SP)
+	MOVQ $+0, 568(SP)
 
 lanerow:
 	CMPQ    DI, $+32
@@ -338,11 +340,11 @@ laneback:
 	JGE   lanestage
 	ADDQ  $+32, DI
 	MOVL  layout+40(FP), R14
-	LEAQ  8(SP), AX
+	LEAQ  32(SP), AX
 	CALL  ·stageOutCodesAVX2(SB)
 
 laneend:
-	CMPQ 472(SP), $+1
+	CMPQ 568(SP), $+1
 	JEQ  groupodddone
 	JMP  return
 
@@ -443,7 +445,7 @@ unsigned2:
 	JMP       stored4
 
 grouprare:
-	MOVQ $+1, 456(SP)
+	MOVQ $+1, 552(SP)
 	MOVL $0x00000001, R14
 	JMP  spread
 
@@ -511,25 +513,25 @@ unsigned6:
 	JMP       stored8
 
 groupmeetrare:
-	MOVQ 464(SP), R11
+	MOVQ 560(SP), R11
 	NEGQ R11
 
 groupodd:
-	MOVQ    DI, 464(SP)
+	MOVQ    DI, 560(SP)
 	MOVL    $0x00000040, AX
 	CMPQ    AX, DI
 	CMOVQLT AX, DI
-	LEAQ    480(SP), AX
+	LEAQ    576(SP), AX
 	CALL    ·repeatBXAVX2(SB)
 	CALL    ·repeatR8AVX2(SB)
 	MOVQ    R15, R11
-	MOVQ    $+1, 472(SP)
+	MOVQ    $+1, 568(SP)
 	JMP     lanerow
 
 groupodddone:
-	MOVQ 768(SP), BX
-	MOVQ 1064(SP), R8
-	MOVQ 464(SP), DI
+	MOVQ 864(SP), BX
+	MOVQ 1160(SP), R8
+	MOVQ 560(SP), DI
 	CMPQ DI, $+65
 	JLT  return
 	SUBQ $+64, DI
@@ -623,7 +625,7 @@ unsigned10:
 	JMP       stored12
 
 short2rare:
-	MOVQ $+2, 456(SP)
+	MOVQ $+2, 552(SP)
 	MOVL $0x00000002, R14
 	JMP  spread
 
@@ -663,13 +665,15 @@ unsigned14:
 	JMP       stored16
 
 lanerare:
-	MOVQ $+3, 456(SP)
+	MOVQ $+3, 552(SP)
 	JMP  rare
 
 lanestage:
-	MOVQ SI, (SP)
-	LEAQ 8(SP), SI
-	LEAQ 48(SP), AX
+	LEAQ 32(SP), AX
+	ANDQ $-32, AX
+	MOVQ SI, -8(AX)
+	MOVQ AX, SI
+	LEAQ 96(SP), AX
 	CALL ·stageIn32DXAVX2(SB)
 	CALL ·stageIn32BXAVX2(SB)
 	CALL ·stageIn32R8AVX2(SB)
@@ -746,7 +750,7 @@ unsigned22:
 	JMP       stored24
 
 spread:
-	LEAQ 184(SP), AX
+	LEAQ 256(SP), AX
 	CALL ·spreadBXAVX2(SB)
 	CALL ·spreadR8AVX2(SB)
 
@@ -821,11 +825,11 @@ rare:
 	ADDQ      $+32, SI
 
 stored28:
-	CMPQ         456(SP), $+3
+	CMPQ         552(SP), $+3
 	JEQ          laneback
-	MOVQ         176(SP), BX
-	MOVQ         312(SP), R8
-	CMPQ         456(SP), $+2
+	MOVQ         248(SP), BX
+	MOVQ         408(SP), R8
+	CMPQ         552(SP), $+2
 	JEQ          short2back
 	VBROADCASTSS (BX), Y8
 	VBROADCASTSS (R8), Y7
@@ -868,7 +872,7 @@ unsigned26:
 
 // func QuantizeZeroPointAVX2(q *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, layout int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·QuantizeZeroPointAVX2(SB), $1504-80
+TEXT ·QuantizeZeroPointAVX2(SB), $1632-80
 	// pointers: SI q, DX x, BX scale, R8 recip, R9 zeroPoint, DI elements left, R11 groups left, R12 length
 	// per call: Y0 least, Y0 most, Y1 0xff, Y0 And, Y0 Narrow16, Y14 NarrowU8, Y0 And, Y0 Narrow16, Y13 NarrowU8, Y12 0x80008000, Y15 table
 	// per group: Y11 scale, Y10 recip, Y0 zeroPoint, Y9 Narrow16
@@ -994,7 +998,7 @@ grouptomeet:
 	PCALIGN      $0x20
 
 groupmeet:
-	MOVQ    R11, 600(SP)
+	MOVQ    R11, 720(SP)
 	VMOVUPS (DX), Y0
 	VMOVAPS Y11, Y1
 	VMOVAPS Y10, Y2
@@ -1090,16 +1094,18 @@ grouptail:
 	VBROADCASTSS (R8), Y10
 	VBROADCASTSS (R9), Y0
 	VPACKSSDW    Y0, Y0, Y9
-	MOVQ         SI, (SP)
-	LEAQ         8(SP), SI
-	LEAQ         48(SP), AX
+	LEAQ         32(SP), AX
+	ANDQ         $-32, AX
+	MOVQ         SI, -8(AX)
+	MOVQ         AX, SI
+	LEAQ         96(SP), AX
 	CALL         ·stageIn32DXAVX2(SB)
 	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
 	MOVL layout+48(FP), R14
-	LEAQ 8(SP), AX
+	LEAQ 32(SP), AX
 	CALL ·stageOutCodesAVX2(SB)
 	JMP  return
 
@@ -1170,7 +1176,7 @@ short2back:
 
 lanes:
 	MOVQ R11, DI
-	MOVQ $+0, 608(SP)
+	MOVQ $+0, 728(SP)
 
 lanerow:
 	CMPQ    DI, $+32
@@ -1244,11 +1250,11 @@ laneback:
 	JGE   lanestage
 	ADDQ  $+32, DI
 	MOVL  layout+48(FP), R14
-	LEAQ  8(SP), AX
+	LEAQ  32(SP), AX
 	CALL  ·stageOutCodesAVX2(SB)
 
 laneend:
-	CMPQ 608(SP), $+1
+	CMPQ 728(SP), $+1
 	JEQ  groupodddone
 	JMP  return
 
@@ -1351,7 +1357,7 @@ unsigned2:
 	JMP       stored4
 
 grouprare:
-	MOVQ $+1, 592(SP)
+	MOVQ $+1, 712(SP)
 	MOVL $0x00000001, R14
 	JMP  spread
 
@@ -1443,27 +1449,27 @@ unsigned6:
 	JMP       stored8
 
 groupmeetrare:
-	MOVQ 600(SP), R11
+	MOVQ 720(SP), R11
 	NEGQ R11
 
 groupodd:
-	MOVQ    DI, 600(SP)
+	MOVQ    DI, 720(SP)
 	MOVL    $0x00000040, AX
 	CMPQ    AX, DI
 	CMOVQLT AX, DI
-	LEAQ    616(SP), AX
+	LEAQ    736(SP), AX
 	CALL    ·repeatBXAVX2(SB)
 	CALL    ·repeatR8AVX2(SB)
 	CALL    ·repeatR9AVX2(SB)
 	MOVQ    R15, R11
-	MOVQ    $+1, 608(SP)
+	MOVQ    $+1, 728(SP)
 	JMP     lanerow
 
 groupodddone:
-	MOVQ 904(SP), BX
-	MOVQ 1200(SP), R8
-	MOVQ 1496(SP), R9
-	MOVQ 600(SP), DI
+	MOVQ 1024(SP), BX
+	MOVQ 1320(SP), R8
+	MOVQ 1616(SP), R9
+	MOVQ 720(SP), DI
 	CMPQ DI, $+65
 	JLT  return
 	SUBQ $+64, DI
@@ -1564,7 +1570,7 @@ unsigned10:
 	JMP       stored12
 
 short2rare:
-	MOVQ $+2, 592(SP)
+	MOVQ $+2, 712(SP)
 	MOVL $0x00000002, R14
 	JMP  spread
 
@@ -1604,13 +1610,15 @@ unsigned14:
 	JMP       stored16
 
 lanerare:
-	MOVQ $+3, 592(SP)
+	MOVQ $+3, 712(SP)
 	JMP  rare
 
 lanestage:
-	MOVQ SI, (SP)
-	LEAQ 8(SP), SI
-	LEAQ 48(SP), AX
+	LEAQ 32(SP), AX
+	ANDQ $-32, AX
+	MOVQ SI, -8(AX)
+	MOVQ AX, SI
+	LEAQ 96(SP), AX
 	CALL ·stageIn32DXAVX2(SB)
 	CALL ·stageIn32BXAVX2(SB)
 	CALL ·stageIn32R8AVX2(SB)
@@ -1688,7 +1696,7 @@ unsigned22:
 	JMP       stored24
 
 spread:
-	LEAQ 184(SP), AX
+	LEAQ 256(SP), AX
 	CALL ·spreadBXAVX2(SB)
 	CALL ·spreadR8AVX2(SB)
 	CALL ·spreadR9AVX2(SB)
@@ -1780,12 +1788,12 @@ rare:
 	ADDQ         $+32, SI
 
 stored28:
-	CMPQ         592(SP), $+3
+	CMPQ         712(SP), $+3
 	JEQ          laneback
-	MOVQ         176(SP), BX
-	MOVQ         312(SP), R8
-	MOVQ         448(SP), R9
-	CMPQ         592(SP), $+2
+	MOVQ         248(SP), BX
+	MOVQ         408(SP), R8
+	MOVQ         568(SP), R9
+	CMPQ         712(SP), $+2
 	JEQ          short2back
 	VBROADCASTSS (BX), Y11
 	VBROADCASTSS (R8), Y10
@@ -1830,7 +1838,7 @@ unsigned26:
 
 // func QuantizeMinvalAVX2(q *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, layout int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·QuantizeMinvalAVX2(SB), $1504-80
+TEXT ·QuantizeMinvalAVX2(SB), $1632-80
 	// pointers: SI q, DX x, BX scale, R8 recip, R9 minval, DI elements left, R11 groups left, R12 length
 	// per call: Y0 least, Y0 most, Y15 Narrow16, Y1 0xff, Y0 And, Y0 Narrow16, Y13 NarrowU8, Y0 And, Y0 Narrow16, Y12 NarrowU8, Y11 0x80008000, Y14 table
 	// per group: Y10 scale, Y9 recip, Y8 minval
@@ -1960,7 +1968,7 @@ grouptomeet:
 	PCALIGN      $0x20
 
 groupmeet:
-	MOVQ    R11, 600(SP)
+	MOVQ    R11, 720(SP)
 	VMOVUPS (DX), Y0
 	VMOVAPS Y10, Y1
 	VMOVAPS Y9, Y2
@@ -2057,16 +2065,18 @@ grouptail:
 	VBROADCASTSS (BX), Y10
 	VBROADCASTSS (R8), Y9
 	VBROADCASTSS (R9), Y8
-	MOVQ         SI, (SP)
-	LEAQ         8(SP), SI
-	LEAQ         48(SP), AX
+	LEAQ         32(SP), AX
+	ANDQ         $-32, AX
+	MOVQ         SI, -8(AX)
+	MOVQ         AX, SI
+	LEAQ         96(SP), AX
 	CALL         ·stageIn32DXAVX2(SB)
 	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
 	MOVL layout+48(FP), R14
-	LEAQ 8(SP), AX
+	LEAQ 32(SP), AX
 	CALL ·stageOutCodesAVX2(SB)
 	JMP  return
 
@@ -2139,7 +2149,7 @@ short2back:
 
 lanes:
 	MOVQ R11, DI
-	MOVQ $+0, 608(SP)
+	MOVQ $+0, 728(SP)
 
 lanerow:
 	CMPQ    DI, $+32
@@ -2211,11 +2221,11 @@ laneback:
 	JGE   lanestage
 	ADDQ  $+32, DI
 	MOVL  layout+48(FP), R14
-	LEAQ  8(SP), AX
+	LEAQ  32(SP), AX
 	CALL  ·stageOutCodesAVX2(SB)
 
 laneend:
-	CMPQ 608(SP), $+1
+	CMPQ 728(SP), $+1
 	JEQ  groupodddone
 	JMP  return
 
@@ -2322,7 +2332,7 @@ unsigned2:
 	JMP       stored4
 
 grouprare:
-	MOVQ $+1, 592(SP)
+	MOVQ $+1, 712(SP)
 	MOVL $0x00000001, R14
 	JMP  spread
 
@@ -2414,27 +2424,27 @@ unsigned6:
 	JMP       stored8
 
 groupmeetrare:
-	MOVQ 600(SP), R11
+	MOVQ 720(SP), R11
 	NEGQ R11
 
 groupodd:
-	MOVQ    DI, 600(SP)
+	MOVQ    DI, 720(SP)
 	MOVL    $0x00000040, AX
 	CMPQ    AX, DI
 	CMOVQLT AX, DI
-	LEAQ    616(SP), AX
+	LEAQ    736(SP), AX
 	CALL    ·repeatBXAVX2(SB)
 	CALL    ·repeatR8AVX2(SB)
 	CALL    ·repeatR9AVX2(SB)
 	MOVQ    R15, R11
-	MOVQ    $+1, 608(SP)
+	MOVQ    $+1, 728(SP)
 	JMP     lanerow
 
 groupodddone:
-	MOVQ 904(SP), BX
-	MOVQ 1200(SP), R8
-	MOVQ 1496(SP), R9
-	MOVQ 600(SP), DI
+	MOVQ 1024(SP), BX
+	MOVQ 1320(SP), R8
+	MOVQ 1616(SP), R9
+	MOVQ 720(SP), DI
 	CMPQ DI, $+65
 	JLT  return
 	SUBQ $+64, DI
@@ -2537,7 +2547,7 @@ unsigned10:
 	JMP       stored12
 
 short2rare:
-	MOVQ $+2, 592(SP)
+	MOVQ $+2, 712(SP)
 	MOVL $0x00000002, R14
 	JMP  spread
 
@@ -2577,13 +2587,15 @@ unsigned14:
 	JMP       stored16
 
 lanerare:
-	MOVQ $+3, 592(SP)
+	MOVQ $+3, 712(SP)
 	JMP  rare
 
 lanestage:
-	MOVQ SI, (SP)
-	LEAQ 8(SP), SI
-	LEAQ 48(SP), AX
+	LEAQ 32(SP), AX
+	ANDQ $-32, AX
+	MOVQ SI, -8(AX)
+	MOVQ AX, SI
+	LEAQ 96(SP), AX
 	CALL ·stageIn32DXAVX2(SB)
 	CALL ·stageIn32BXAVX2(SB)
 	CALL ·stageIn32R8AVX2(SB)
@@ -2661,7 +2673,7 @@ unsigned22:
 	JMP       stored24
 
 spread:
-	LEAQ 184(SP), AX
+	LEAQ 256(SP), AX
 	CALL ·spreadBXAVX2(SB)
 	CALL ·spreadR8AVX2(SB)
 	CALL ·spreadR9AVX2(SB)
@@ -2743,12 +2755,12 @@ rare:
 	ADDQ         $+32, SI
 
 stored28:
-	CMPQ         592(SP), $+3
+	CMPQ         712(SP), $+3
 	JEQ          laneback
-	MOVQ         176(SP), BX
-	MOVQ         312(SP), R8
-	MOVQ         448(SP), R9
-	CMPQ         592(SP), $+2
+	MOVQ         248(SP), BX
+	MOVQ         408(SP), R8
+	MOVQ         568(SP), R9
+	CMPQ         712(SP), $+2
 	JEQ          short2back
 	VBROADCASTSS (BX), Y10
 	VBROADCASTSS (R8), Y9
@@ -2792,7 +2804,7 @@ unsigned26:
 
 // func QuantizeWholeAVX2(q *int8, x *float32, scale *float32, recip *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·QuantizeWholeAVX2(SB), $1072-56
+TEXT ·QuantizeWholeAVX2(SB), $1168-56
 	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
 	// per call: Y15 0x80008000, Y14 table
 	// per group: Y13 scale, Y12 recip
@@ -3022,7 +3034,7 @@ grouptomeet:
 	PCALIGN      $0x20
 
 groupmeet:
-	MOVQ    R11, 464(SP)
+	MOVQ    R11, 560(SP)
 	VMOVUPS (DX), Y0
 	VMOVAPS Y13, Y1
 	VMOVAPS Y12, Y2
@@ -3093,15 +3105,17 @@ grouptail:
 	JLT          groupodd
 	VBROADCASTSS (BX), Y13
 	VBROADCASTSS (R8), Y12
-	MOVQ         SI, (SP)
-	LEAQ         8(SP), SI
-	LEAQ         48(SP), AX
+	LEAQ         32(SP), AX
+	ANDQ         $-32, AX
+	MOVQ         SI, -8(AX)
+	MOVQ         AX, SI
+	LEAQ         96(SP), AX
 	CALL         ·stageIn32DXAVX2(SB)
 	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	LEAQ 8(SP), AX
+	LEAQ 32(SP), AX
 	CALL ·stageOut8AVX2(SB)
 	JMP  return
 
@@ -3233,7 +3247,7 @@ short2back:
 
 lanes:
 	MOVQ R11, DI
-	MOVQ $+0, 472(SP)
+	MOVQ $+0, 568(SP)
 
 lanerow:
 	CMPQ    DI, $+32
@@ -3292,11 +3306,11 @@ laneback:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+32, DI
-	LEAQ  8(SP), AX
+	LEAQ  32(SP), AX
 	CALL  ·stageOut8AVX2(SB)
 
 laneend:
-	CMPQ 472(SP), $+1
+	CMPQ 568(SP), $+1
 	JEQ  groupodddone
 	JMP  return
 
@@ -3370,7 +3384,7 @@ grouplast:
 	JMP       groupwhole
 
 grouprare:
-	MOVQ $+1, 456(SP)
+	MOVQ $+1, 552(SP)
 	MOVL $0x00000001, R14
 	JMP  spread
 
@@ -3403,25 +3417,25 @@ groupmeet2mix:
 	JMP          groupmeet2
 
 groupmeetrare:
-	MOVQ 464(SP), R11
+	MOVQ 560(SP), R11
 	NEGQ R11
 
 groupodd:
-	MOVQ    DI, 464(SP)
+	MOVQ    DI, 560(SP)
 	MOVL    $0x00000040, AX
 	CMPQ    AX, DI
 	CMOVQLT AX, DI
-	LEAQ    480(SP), AX
+	LEAQ    576(SP), AX
 	CALL    ·repeatBXAVX2(SB)
 	CALL    ·repeatR8AVX2(SB)
 	MOVQ    R15, R11
-	MOVQ    $+1, 472(SP)
+	MOVQ    $+1, 568(SP)
 	JMP     lanerow
 
 groupodddone:
-	MOVQ 768(SP), BX
-	MOVQ 1064(SP), R8
-	MOVQ 464(SP), DI
+	MOVQ 864(SP), BX
+	MOVQ 1160(SP), R8
+	MOVQ 560(SP), DI
 	CMPQ DI, $+65
 	JLT  return
 	SUBQ $+64, DI
@@ -3474,25 +3488,27 @@ short2stream:
 	JMP          few
 
 short2rare:
-	MOVQ $+2, 456(SP)
+	MOVQ $+2, 552(SP)
 	MOVL $0x00000002, R14
 	JMP  spread
 
 lanerare:
-	MOVQ $+3, 456(SP)
+	MOVQ $+3, 552(SP)
 	JMP  rare
 
 lanestage:
-	MOVQ SI, (SP)
-	LEAQ 8(SP), SI
-	LEAQ 48(SP), AX
+	LEAQ 32(SP), AX
+	ANDQ $-32, AX
+	MOVQ SI, -8(AX)
+	MOVQ AX, SI
+	LEAQ 96(SP), AX
 	CALL ·stageIn32DXAVX2(SB)
 	CALL ·stageIn32BXAVX2(SB)
 	CALL ·stageIn32R8AVX2(SB)
 	JMP  laneloop
 
 spread:
-	LEAQ 184(SP), AX
+	LEAQ 256(SP), AX
 	CALL ·spreadBXAVX2(SB)
 	CALL ·spreadR8AVX2(SB)
 
@@ -3550,11 +3566,11 @@ rare:
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y14, Y0
 	VMOVUPS      Y0, (SI)
-	CMPQ         456(SP), $+3
+	CMPQ         552(SP), $+3
 	JEQ          laneback
-	MOVQ         176(SP), BX
-	MOVQ         312(SP), R8
-	CMPQ         456(SP), $+2
+	MOVQ         248(SP), BX
+	MOVQ         408(SP), R8
+	CMPQ         552(SP), $+2
 	JEQ          short2back
 	VBROADCASTSS (BX), Y13
 	VBROADCASTSS (R8), Y12

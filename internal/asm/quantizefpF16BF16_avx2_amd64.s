@@ -4,7 +4,7 @@
 
 // func QuantizeFpF16BF16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, layout int32, elem int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, F16C, FMA3, MMX+
-TEXT ·QuantizeFpF16BF16AVX2(SB), $1008-88
+TEXT ·QuantizeFpF16BF16AVX2(SB), $1104-88
 	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
 	// per call: Y15 least, Y14 ruler, Y13 weights, Y12 top, Y11 0x7f800000, Y10 0x7fffffff, Y9 table
 	// per group: Y8 scale, Y7 recip
@@ -156,7 +156,7 @@ grouptomeet:
 	PCALIGN      $0x20
 
 groupmeet:
-	MOVQ      R11, 400(SP)
+	MOVQ      R11, 496(SP)
 	CMPL      R9, $+2
 	JNE       half6
 	VPMOVZXWD (DX), Y0
@@ -273,18 +273,18 @@ grouptail:
 	JLT          groupodd
 	VBROADCASTSS (BX), Y8
 	VBROADCASTSS (R8), Y7
-	MOVQ         SI, (SP)
-	LEAQ         8(SP), SI
-	LEAQ         48(SP), AX
-	MOVQ         DX, CX
-	CALL         ·stageIn16AVX2(SB)
-	LEAQ         48(SP), DX
+	LEAQ         32(SP), AX
+	ANDQ         $-32, AX
+	MOVQ         SI, -8(AX)
+	MOVQ         AX, SI
+	LEAQ         96(SP), AX
+	CALL         ·stageIn16DXAVX2(SB)
 	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
 	MOVL layout+52(FP), R14
-	LEAQ 8(SP), AX
+	LEAQ 32(SP), AX
 	CALL ·stageOutCodesAVX2(SB)
 	JMP  return
 
@@ -383,7 +383,7 @@ longtail:
 	JGE   longstage
 	ADDQ  $+32, DI
 	MOVL  layout+52(FP), R14
-	LEAQ  8(SP), AX
+	LEAQ  32(SP), AX
 	CALL  ·stageOutCodesAVX2(SB)
 
 longend:
@@ -485,7 +485,7 @@ short2back:
 
 lanes:
 	MOVQ R11, DI
-	MOVQ $+0, 408(SP)
+	MOVQ $+0, 504(SP)
 
 lanerow:
 	CMPQ    DI, $+32
@@ -582,11 +582,11 @@ laneback:
 	JGE   lanestage
 	ADDQ  $+32, DI
 	MOVL  layout+52(FP), R14
-	LEAQ  8(SP), AX
+	LEAQ  32(SP), AX
 	CALL  ·stageOutCodesAVX2(SB)
 
 laneend:
-	CMPQ 408(SP), $+1
+	CMPQ 504(SP), $+1
 	JEQ  groupodddone
 	JMP  return
 
@@ -714,7 +714,7 @@ listed4:
 	JMP     stored5
 
 grouprare:
-	MOVQ $+1, 392(SP)
+	MOVQ $+1, 488(SP)
 	MOVL $0x00000001, R14
 	JMP  spread
 
@@ -794,25 +794,25 @@ listed9:
 	JMP     stored10
 
 groupmeetrare:
-	MOVQ 400(SP), R11
+	MOVQ 496(SP), R11
 	NEGQ R11
 
 groupodd:
-	MOVQ    DI, 400(SP)
+	MOVQ    DI, 496(SP)
 	MOVL    $0x00000040, AX
 	CMPQ    AX, DI
 	CMOVQLT AX, DI
-	LEAQ    416(SP), AX
+	LEAQ    512(SP), AX
 	CALL    ·repeatBXAVX2(SB)
 	CALL    ·repeatR8AVX2(SB)
 	MOVQ    R15, R11
-	MOVQ    $+1, 408(SP)
+	MOVQ    $+1, 504(SP)
 	JMP     lanerow
 
 groupodddone:
-	MOVQ 704(SP), BX
-	MOVQ 1000(SP), R8
-	MOVQ 400(SP), DI
+	MOVQ 800(SP), BX
+	MOVQ 1096(SP), R8
+	MOVQ 496(SP), DI
 	CMPQ DI, $+65
 	JLT  return
 	SUBQ $+64, DI
@@ -923,17 +923,17 @@ listed14:
 	JMP     stored15
 
 longrare:
-	MOVQ $+2, 392(SP)
+	MOVQ $+2, 488(SP)
 	MOVL $0x00000001, R14
 	JMP  spread
 
 longstage:
-	MOVQ SI, (SP)
-	LEAQ 8(SP), SI
-	LEAQ 48(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX2(SB)
-	LEAQ 48(SP), DX
+	LEAQ 32(SP), AX
+	ANDQ $-32, AX
+	MOVQ SI, -8(AX)
+	MOVQ AX, SI
+	LEAQ 96(SP), AX
+	CALL ·stageIn16DXAVX2(SB)
 	JMP  longloop
 
 short2stream:
@@ -1051,7 +1051,7 @@ listed19:
 	JMP     stored20
 
 short2rare:
-	MOVQ $+3, 392(SP)
+	MOVQ $+3, 488(SP)
 	MOVL $0x00000002, R14
 	JMP  spread
 
@@ -1087,17 +1087,17 @@ listed24:
 	JMP     stored25
 
 lanerare:
-	MOVQ $+4, 392(SP)
+	MOVQ $+4, 488(SP)
 	JMP  rare
 
 lanestage:
-	MOVQ SI, (SP)
-	LEAQ 8(SP), SI
-	LEAQ 48(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX2(SB)
-	LEAQ 48(SP), DX
-	LEAQ 120(SP), AX
+	LEAQ 32(SP), AX
+	ANDQ $-32, AX
+	MOVQ SI, -8(AX)
+	MOVQ AX, SI
+	LEAQ 96(SP), AX
+	CALL ·stageIn16DXAVX2(SB)
+	LEAQ 192(SP), AX
 	CALL ·stageIn32BXAVX2(SB)
 	CALL ·stageIn32R8AVX2(SB)
 	JMP  laneloop
@@ -1196,7 +1196,7 @@ listed39:
 	JMP      stored40
 
 spread:
-	LEAQ 120(SP), AX
+	LEAQ 192(SP), AX
 	CALL ·spreadBXAVX2(SB)
 	CALL ·spreadR8AVX2(SB)
 
@@ -1310,13 +1310,13 @@ stored45:
 	VBROADCASTSS ·word7f800000+0(SB), Y11
 	VBROADCASTSS ·word7fffffff+0(SB), Y10
 	VMOVUPS      ·bytes270d3b65+0(SB), Y9
-	CMPQ         392(SP), $+4
+	CMPQ         488(SP), $+4
 	JEQ          laneback
-	MOVQ         112(SP), BX
-	MOVQ         248(SP), R8
-	CMPQ         392(SP), $+3
+	MOVQ         184(SP), BX
+	MOVQ         344(SP), R8
+	CMPQ         488(SP), $+3
 	JEQ          short2back
-	CMPQ         392(SP), $+2
+	CMPQ         488(SP), $+2
 	JEQ          longresume
 	VBROADCASTSS (BX), Y8
 	VBROADCASTSS (R8), Y7
@@ -1368,7 +1368,7 @@ listed44:
 
 // func QuantizeFpPowerOfTwoF16BF16AVX2(q *uint8, x *uint16, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, layout int32, elem int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, F16C, FMA3, MMX+
-TEXT ·QuantizeFpPowerOfTwoF16BF16AVX2(SB), $576-80
+TEXT ·QuantizeFpPowerOfTwoF16BF16AVX2(SB), $656-80
 	// pointers: SI q, DX x, BX recip, DI elements left, R11 groups left, R12 length
 	// per call: Y15 least, Y14 ruler, Y13 weights, Y12 top, Y11 0x7f800000, Y10 0x7fffffff, Y9 table, Y8 0x80808080
 	// per group: Y7 recip
@@ -1501,7 +1501,7 @@ grouptomeet:
 	PCALIGN      $0x20
 
 groupmeet:
-	MOVQ      R11, 264(SP)
+	MOVQ      R11, 336(SP)
 	CMPL      R8, $+2
 	JNE       half6
 	VPMOVZXWD (DX), Y0
@@ -1595,18 +1595,18 @@ grouptail:
 	CMPQ         R11, DI
 	JLT          groupodd
 	VBROADCASTSS (BX), Y7
-	MOVQ         SI, (SP)
-	LEAQ         8(SP), SI
-	LEAQ         48(SP), AX
-	MOVQ         DX, CX
-	CALL         ·stageIn16AVX2(SB)
-	LEAQ         48(SP), DX
+	LEAQ         32(SP), AX
+	ANDQ         $-32, AX
+	MOVQ         SI, -8(AX)
+	MOVQ         AX, SI
+	LEAQ         96(SP), AX
+	CALL         ·stageIn16DXAVX2(SB)
 	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
 	MOVL layout+44(FP), R14
-	LEAQ 8(SP), AX
+	LEAQ 32(SP), AX
 	CALL ·stageOutCodesAVX2(SB)
 	JMP  return
 
@@ -1690,7 +1690,7 @@ short2back:
 
 lanes:
 	MOVQ R11, DI
-	MOVQ $+0, 272(SP)
+	MOVQ $+0, 344(SP)
 
 lanerow:
 	CMPQ    DI, $+32
@@ -1769,11 +1769,11 @@ laneback:
 	JGE   lanestage
 	ADDQ  $+32, DI
 	MOVL  layout+44(FP), R14
-	LEAQ  8(SP), AX
+	LEAQ  32(SP), AX
 	CALL  ·stageOutCodesAVX2(SB)
 
 laneend:
-	CMPQ 272(SP), $+1
+	CMPQ 344(SP), $+1
 	JEQ  groupodddone
 	JMP  return
 
@@ -1892,7 +1892,7 @@ listed4:
 	JMP     stored5
 
 grouprare:
-	MOVQ $+1, 256(SP)
+	MOVQ $+1, 328(SP)
 	MOVL $0x00000001, R14
 	JMP  spread
 
@@ -1950,23 +1950,23 @@ listed9:
 	JMP     stored10
 
 groupmeetrare:
-	MOVQ 264(SP), R11
+	MOVQ 336(SP), R11
 	NEGQ R11
 
 groupodd:
-	MOVQ    DI, 264(SP)
+	MOVQ    DI, 336(SP)
 	MOVL    $0x00000040, AX
 	CMPQ    AX, DI
 	CMOVQLT AX, DI
-	LEAQ    280(SP), AX
+	LEAQ    352(SP), AX
 	CALL    ·repeatBXAVX2(SB)
 	MOVQ    R15, R11
-	MOVQ    $+1, 272(SP)
+	MOVQ    $+1, 344(SP)
 	JMP     lanerow
 
 groupodddone:
-	MOVQ 568(SP), BX
-	MOVQ 264(SP), DI
+	MOVQ 640(SP), BX
+	MOVQ 336(SP), DI
 	CMPQ DI, $+65
 	JLT  return
 	SUBQ $+64, DI
@@ -2075,7 +2075,7 @@ listed14:
 	JMP     stored15
 
 short2rare:
-	MOVQ $+2, 256(SP)
+	MOVQ $+2, 328(SP)
 	MOVL $0x00000002, R14
 	JMP  spread
 
@@ -2111,17 +2111,17 @@ listed19:
 	JMP     stored20
 
 lanerare:
-	MOVQ $+3, 256(SP)
+	MOVQ $+3, 328(SP)
 	JMP  rare
 
 lanestage:
-	MOVQ SI, (SP)
-	LEAQ 8(SP), SI
-	LEAQ 48(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX2(SB)
-	LEAQ 48(SP), DX
-	LEAQ 120(SP), AX
+	LEAQ 32(SP), AX
+	ANDQ $-32, AX
+	MOVQ SI, -8(AX)
+	MOVQ AX, SI
+	LEAQ 96(SP), AX
+	CALL ·stageIn16DXAVX2(SB)
+	LEAQ 192(SP), AX
 	CALL ·stageIn32BXAVX2(SB)
 	JMP  laneloop
 
@@ -2188,7 +2188,7 @@ listed29:
 	JMP      stored30
 
 spread:
-	LEAQ 120(SP), AX
+	LEAQ 192(SP), AX
 	CALL ·spreadBXAVX2(SB)
 
 rare:
@@ -2298,10 +2298,10 @@ stored35:
 	VBROADCASTSS ·word7fffffff+0(SB), Y10
 	VMOVUPS      ·bytes270d3b65+0(SB), Y9
 	VBROADCASTSS ·word80808080+0(SB), Y8
-	CMPQ         256(SP), $+3
+	CMPQ         328(SP), $+3
 	JEQ          laneback
-	MOVQ         112(SP), BX
-	CMPQ         256(SP), $+2
+	MOVQ         184(SP), BX
+	CMPQ         328(SP), $+2
 	JEQ          short2back
 	VBROADCASTSS (BX), Y7
 	JMP          groupback

@@ -1562,9 +1562,7 @@ groupstage:
 	MOVQ SI, (SP)
 	LEAQ 8(SP), SI
 	LEAQ 80(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX512(SB)
-	LEAQ 80(SP), DX
+	CALL ·stageIn16DXAVX512(SB)
 	SUBQ R11, R11
 	JMP  grouploop
 
@@ -2111,9 +2109,7 @@ lanestage:
 	MOVQ SI, (SP)
 	LEAQ 8(SP), SI
 	LEAQ 80(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX512(SB)
-	LEAQ 80(SP), DX
+	CALL ·stageIn16DXAVX512(SB)
 	LEAQ 216(SP), AX
 	CALL ·stageIn32BXAVX512(SB)
 	CALL ·stageIn32R8AVX512(SB)
@@ -2200,9 +2196,7 @@ longstage:
 	MOVQ SI, (SP)
 	LEAQ 8(SP), SI
 	LEAQ 80(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX512(SB)
-	LEAQ 80(SP), DX
+	CALL ·stageIn16DXAVX512(SB)
 	JMP  longloop
 
 half87:
@@ -3542,9 +3536,7 @@ groupstage:
 	MOVQ SI, (SP)
 	LEAQ 8(SP), SI
 	LEAQ 80(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX512(SB)
-	LEAQ 80(SP), DX
+	CALL ·stageIn16DXAVX512(SB)
 	SUBQ R11, R11
 	JMP  grouploop
 
@@ -3887,9 +3879,7 @@ lanestage:
 	MOVQ SI, (SP)
 	LEAQ 8(SP), SI
 	LEAQ 80(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX512(SB)
-	LEAQ 80(SP), DX
+	CALL ·stageIn16DXAVX512(SB)
 	LEAQ 216(SP), AX
 	CALL ·stageIn32BXAVX512(SB)
 	JMP  laneloop

@@ -284,9 +284,7 @@ grouptail:
 	MOVD R1, 16(RSP)
 	ADD $24, RSP, R1
 	ADD $48, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn16NEON(SB)
-	ADD $48, RSP, R2
+	CALL ·stageIn16R2NEON(SB)
 	SUB R12, R12, R12
 	B grouploop
 groupstaged:
@@ -623,9 +621,7 @@ longstage:
 	MOVD R1, 16(RSP)
 	ADD $24, RSP, R1
 	ADD $48, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn16NEON(SB)
-	ADD $48, RSP, R2
+	CALL ·stageIn16R2NEON(SB)
 	B longloop
 half16:
 	FMOVQ (R2), F1
@@ -662,9 +658,7 @@ lanestage:
 	MOVD R1, 16(RSP)
 	ADD $24, RSP, R1
 	ADD $48, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn16NEON(SB)
-	ADD $48, RSP, R2
+	CALL ·stageIn16R2NEON(SB)
 	ADD $88, RSP, R16
 	CALL ·stageIn32R3NEON(SB)
 	CALL ·stageIn32R4NEON(SB)
@@ -1044,9 +1038,7 @@ grouptail:
 	MOVD R1, 16(RSP)
 	ADD $24, RSP, R1
 	ADD $48, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn16NEON(SB)
-	ADD $48, RSP, R2
+	CALL ·stageIn16R2NEON(SB)
 	SUB R12, R12, R12
 	B grouploop
 groupstaged:
@@ -1268,9 +1260,7 @@ lanestage:
 	MOVD R1, 16(RSP)
 	ADD $24, RSP, R1
 	ADD $48, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn16NEON(SB)
-	ADD $48, RSP, R2
+	CALL ·stageIn16R2NEON(SB)
 	ADD $88, RSP, R16
 	CALL ·stageIn32R3NEON(SB)
 	B laneloop

@@ -4,7 +4,7 @@
 
 // func QuantizeFpAVX2(q *uint8, x *float32, scale *float32, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, layout int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·QuantizeFpAVX2(SB), $1072-80
+TEXT ·QuantizeFpAVX2(SB), $1168-80
 	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
 	// per call: Y15 least, Y14 ruler, Y13 weights, Y12 top, Y11 0x7f800000, Y10 0x7fffffff, Y9 table
 	// per group: Y8 scale, Y7 recip
@@ -141,7 +141,7 @@ grouptomeet:
 	PCALIGN      $0x20
 
 groupmeet:
-	MOVQ    R11, 464(SP)
+	MOVQ    R11, 560(SP)
 	VMOVUPS (DX), Y0
 	VMOVAPS Y8, Y1
 	VMOVAPS Y7, Y2
@@ -250,16 +250,18 @@ grouptail:
 	JLT          groupodd
 	VBROADCASTSS (BX), Y8
 	VBROADCASTSS (R8), Y7
-	MOVQ         SI, (SP)
-	LEAQ         8(SP), SI
-	LEAQ         48(SP), AX
+	LEAQ         32(SP), AX
+	ANDQ         $-32, AX
+	MOVQ         SI, -8(AX)
+	MOVQ         AX, SI
+	LEAQ         96(SP), AX
 	CALL         ·stageIn32DXAVX2(SB)
 	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
 	MOVL layout+52(FP), R14
-	LEAQ 8(SP), AX
+	LEAQ 32(SP), AX
 	CALL ·stageOutCodesAVX2(SB)
 	JMP  return
 
@@ -347,7 +349,7 @@ short2back:
 
 lanes:
 	MOVQ R11, DI
-	MOVQ $+0, 472(SP)
+	MOVQ $+0, 568(SP)
 
 lanerow:
 	CMPQ    DI, $+32
@@ -436,11 +438,11 @@ laneback:
 	JGE   lanestage
 	ADDQ  $+32, DI
 	MOVL  layout+52(FP), R14
-	LEAQ  8(SP), AX
+	LEAQ  32(SP), AX
 	CALL  ·stageOutCodesAVX2(SB)
 
 laneend:
-	CMPQ 472(SP), $+1
+	CMPQ 568(SP), $+1
 	JEQ  groupodddone
 	JMP  return
 
@@ -554,7 +556,7 @@ listed2:
 	JMP     stored3
 
 grouprare:
-	MOVQ $+1, 456(SP)
+	MOVQ $+1, 552(SP)
 	MOVL $0x00000001, R14
 	JMP  spread
 
@@ -627,25 +629,25 @@ listed5:
 	JMP     stored6
 
 groupmeetrare:
-	MOVQ 464(SP), R11
+	MOVQ 560(SP), R11
 	NEGQ R11
 
 groupodd:
-	MOVQ    DI, 464(SP)
+	MOVQ    DI, 560(SP)
 	MOVL    $0x00000040, AX
 	CMPQ    AX, DI
 	CMOVQLT AX, DI
-	LEAQ    480(SP), AX
+	LEAQ    576(SP), AX
 	CALL    ·repeatBXAVX2(SB)
 	CALL    ·repeatR8AVX2(SB)
 	MOVQ    R15, R11
-	MOVQ    $+1, 472(SP)
+	MOVQ    $+1, 568(SP)
 	JMP     lanerow
 
 groupodddone:
-	MOVQ 768(SP), BX
-	MOVQ 1064(SP), R8
-	MOVQ 464(SP), DI
+	MOVQ 864(SP), BX
+	MOVQ 1160(SP), R8
+	MOVQ 560(SP), DI
 	CMPQ DI, $+65
 	JLT  return
 	SUBQ $+64, DI
@@ -752,7 +754,7 @@ listed8:
 	JMP     stored9
 
 short2rare:
-	MOVQ $+2, 456(SP)
+	MOVQ $+2, 552(SP)
 	MOVL $0x00000002, R14
 	JMP  spread
 
@@ -781,13 +783,15 @@ listed11:
 	JMP     stored12
 
 lanerare:
-	MOVQ $+3, 456(SP)
+	MOVQ $+3, 552(SP)
 	JMP  rare
 
 lanestage:
-	MOVQ SI, (SP)
-	LEAQ 8(SP), SI
-	LEAQ 48(SP), AX
+	LEAQ 32(SP), AX
+	ANDQ $-32, AX
+	MOVQ SI, -8(AX)
+	MOVQ AX, SI
+	LEAQ 96(SP), AX
 	CALL ·stageIn32DXAVX2(SB)
 	CALL ·stageIn32BXAVX2(SB)
 	CALL ·stageIn32R8AVX2(SB)
@@ -842,7 +846,7 @@ listed17:
 	JMP      stored18
 
 spread:
-	LEAQ 184(SP), AX
+	LEAQ 256(SP), AX
 	CALL ·spreadBXAVX2(SB)
 	CALL ·spreadR8AVX2(SB)
 
@@ -948,11 +952,11 @@ stored21:
 	VBROADCASTSS ·word7f800000+0(SB), Y11
 	VBROADCASTSS ·word7fffffff+0(SB), Y10
 	VMOVUPS      ·bytes270d3b65+0(SB), Y9
-	CMPQ         456(SP), $+3
+	CMPQ         552(SP), $+3
 	JEQ          laneback
-	MOVQ         176(SP), BX
-	MOVQ         312(SP), R8
-	CMPQ         456(SP), $+2
+	MOVQ         248(SP), BX
+	MOVQ         408(SP), R8
+	CMPQ         552(SP), $+2
 	JEQ          short2back
 	VBROADCASTSS (BX), Y8
 	VBROADCASTSS (R8), Y7
@@ -985,7 +989,7 @@ listed20:
 
 // func QuantizeFpPowerOfTwoAVX2(q *uint8, x *float32, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, layout int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·QuantizeFpPowerOfTwoAVX2(SB), $640-72
+TEXT ·QuantizeFpPowerOfTwoAVX2(SB), $720-72
 	// pointers: SI q, DX x, BX recip, DI elements left, R11 groups left, R12 length
 	// per call: Y15 least, Y14 ruler, Y13 weights, Y12 top, Y11 0x7f800000, Y10 0x7fffffff, Y9 table, Y8 0x80808080
 	// per group: Y7 recip
@@ -1105,7 +1109,7 @@ grouptomeet:
 	PCALIGN      $0x20
 
 groupmeet:
-	MOVQ    R11, 328(SP)
+	MOVQ    R11, 400(SP)
 	VMOVAPS Y7, Y0
 	VMOVAPS Y7, Y1
 	ADDQ    $+16, R11
@@ -1187,16 +1191,18 @@ grouptail:
 	CMPQ         R11, DI
 	JLT          groupodd
 	VBROADCASTSS (BX), Y7
-	MOVQ         SI, (SP)
-	LEAQ         8(SP), SI
-	LEAQ         48(SP), AX
+	LEAQ         32(SP), AX
+	ANDQ         $-32, AX
+	MOVQ         SI, -8(AX)
+	MOVQ         AX, SI
+	LEAQ         96(SP), AX
 	CALL         ·stageIn32DXAVX2(SB)
 	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
 	MOVL layout+44(FP), R14
-	LEAQ 8(SP), AX
+	LEAQ 32(SP), AX
 	CALL ·stageOutCodesAVX2(SB)
 	JMP  return
 
@@ -1268,7 +1274,7 @@ short2back:
 
 lanes:
 	MOVQ R11, DI
-	MOVQ $+0, 336(SP)
+	MOVQ $+0, 408(SP)
 
 lanerow:
 	CMPQ    DI, $+32
@@ -1339,11 +1345,11 @@ laneback:
 	JGE   lanestage
 	ADDQ  $+32, DI
 	MOVL  layout+44(FP), R14
-	LEAQ  8(SP), AX
+	LEAQ  32(SP), AX
 	CALL  ·stageOutCodesAVX2(SB)
 
 laneend:
-	CMPQ 336(SP), $+1
+	CMPQ 408(SP), $+1
 	JEQ  groupodddone
 	JMP  return
 
@@ -1444,7 +1450,7 @@ listed2:
 	JMP     stored3
 
 grouprare:
-	MOVQ $+1, 320(SP)
+	MOVQ $+1, 392(SP)
 	MOVL $0x00000001, R14
 	JMP  spread
 
@@ -1495,23 +1501,23 @@ listed5:
 	JMP     stored6
 
 groupmeetrare:
-	MOVQ 328(SP), R11
+	MOVQ 400(SP), R11
 	NEGQ R11
 
 groupodd:
-	MOVQ    DI, 328(SP)
+	MOVQ    DI, 400(SP)
 	MOVL    $0x00000040, AX
 	CMPQ    AX, DI
 	CMOVQLT AX, DI
-	LEAQ    344(SP), AX
+	LEAQ    416(SP), AX
 	CALL    ·repeatBXAVX2(SB)
 	MOVQ    R15, R11
-	MOVQ    $+1, 336(SP)
+	MOVQ    $+1, 408(SP)
 	JMP     lanerow
 
 groupodddone:
-	MOVQ 632(SP), BX
-	MOVQ 328(SP), DI
+	MOVQ 704(SP), BX
+	MOVQ 400(SP), DI
 	CMPQ DI, $+65
 	JLT  return
 	SUBQ $+64, DI
@@ -1602,7 +1608,7 @@ listed8:
 	JMP     stored9
 
 short2rare:
-	MOVQ $+2, 320(SP)
+	MOVQ $+2, 392(SP)
 	MOVL $0x00000002, R14
 	JMP  spread
 
@@ -1631,13 +1637,15 @@ listed11:
 	JMP     stored12
 
 lanerare:
-	MOVQ $+3, 320(SP)
+	MOVQ $+3, 392(SP)
 	JMP  rare
 
 lanestage:
-	MOVQ SI, (SP)
-	LEAQ 8(SP), SI
-	LEAQ 48(SP), AX
+	LEAQ 32(SP), AX
+	ANDQ $-32, AX
+	MOVQ SI, -8(AX)
+	MOVQ AX, SI
+	LEAQ 96(SP), AX
 	CALL ·stageIn32DXAVX2(SB)
 	CALL ·stageIn32BXAVX2(SB)
 	JMP  laneloop
@@ -1691,7 +1699,7 @@ listed17:
 	JMP      stored18
 
 spread:
-	LEAQ 184(SP), AX
+	LEAQ 256(SP), AX
 	CALL ·spreadBXAVX2(SB)
 
 rare:
@@ -1793,10 +1801,10 @@ stored21:
 	VBROADCASTSS ·word7fffffff+0(SB), Y10
 	VMOVUPS      ·bytes270d3b65+0(SB), Y9
 	VBROADCASTSS ·word80808080+0(SB), Y8
-	CMPQ         320(SP), $+3
+	CMPQ         392(SP), $+3
 	JEQ          laneback
-	MOVQ         176(SP), BX
-	CMPQ         320(SP), $+2
+	MOVQ         248(SP), BX
+	CMPQ         392(SP), $+2
 	JEQ          short2back
 	VBROADCASTSS (BX), Y7
 	JMP          groupback
@@ -1828,7 +1836,7 @@ listed20:
 
 // func QuantizeE2M1AVX2(q *uint8, x *float32, scale *float32, recip *float32, instead float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·QuantizeE2M1AVX2(SB), $1056-64
+TEXT ·QuantizeE2M1AVX2(SB), $1152-64
 	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
 	// per call: Y15 0x3f800000, Y14 0x4a80fed6, Y13 0x7f800000, Y12 0x7fffffff, Y11 0x401000, Y10 table, Y9 0x10011001
 	// per group: Y8 scale, Y7 recip
@@ -1964,7 +1972,7 @@ grouptomeet:
 	PCALIGN      $0x20
 
 groupmeet:
-	MOVQ    R11, 448(SP)
+	MOVQ    R11, 544(SP)
 	VMOVUPS (DX), Y0
 	VMOVAPS Y8, Y1
 	VMOVAPS Y7, Y2
@@ -2072,15 +2080,17 @@ grouptail:
 	JLT          groupodd
 	VBROADCASTSS (BX), Y8
 	VBROADCASTSS (R8), Y7
-	MOVQ         SI, (SP)
-	LEAQ         8(SP), SI
 	LEAQ         32(SP), AX
+	ANDQ         $-32, AX
+	MOVQ         SI, -8(AX)
+	MOVQ         AX, SI
+	LEAQ         80(SP), AX
 	CALL         ·stageIn32DXAVX2(SB)
 	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	LEAQ 8(SP), AX
+	LEAQ 32(SP), AX
 	CALL ·stageOut4AVX2(SB)
 	JMP  return
 
@@ -2168,7 +2178,7 @@ short2back:
 
 lanes:
 	MOVQ R11, DI
-	MOVQ $+0, 456(SP)
+	MOVQ $+0, 552(SP)
 
 lanerow:
 	CMPQ    DI, $+32
@@ -2256,11 +2266,11 @@ laneback:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+32, DI
-	LEAQ  8(SP), AX
+	LEAQ  32(SP), AX
 	CALL  ·stageOut4AVX2(SB)
 
 laneend:
-	CMPQ 456(SP), $+1
+	CMPQ 552(SP), $+1
 	JEQ  groupodddone
 	JMP  return
 
@@ -2349,7 +2359,7 @@ groupstream:
 	JMP          groupwhole
 
 grouprare:
-	MOVQ $+1, 440(SP)
+	MOVQ $+1, 536(SP)
 	MOVL $0x00000001, R14
 	JMP  spread
 
@@ -2398,25 +2408,25 @@ groupmeet3mix:
 	JMP          groupmeet3
 
 groupmeetrare:
-	MOVQ 448(SP), R11
+	MOVQ 544(SP), R11
 	NEGQ R11
 
 groupodd:
-	MOVQ    DI, 448(SP)
+	MOVQ    DI, 544(SP)
 	MOVL    $0x00000040, AX
 	CMPQ    AX, DI
 	CMOVQLT AX, DI
-	LEAQ    464(SP), AX
+	LEAQ    560(SP), AX
 	CALL    ·repeatBXAVX2(SB)
 	CALL    ·repeatR8AVX2(SB)
 	MOVQ    R15, R11
-	MOVQ    $+1, 456(SP)
+	MOVQ    $+1, 552(SP)
 	JMP     lanerow
 
 groupodddone:
-	MOVQ 752(SP), BX
-	MOVQ 1048(SP), R8
-	MOVQ 448(SP), DI
+	MOVQ 848(SP), BX
+	MOVQ 1144(SP), R8
+	MOVQ 544(SP), DI
 	CMPQ DI, $+65
 	JLT  return
 	SUBQ $+64, DI
@@ -2498,25 +2508,27 @@ short2stream:
 	JMP          few
 
 short2rare:
-	MOVQ $+2, 440(SP)
+	MOVQ $+2, 536(SP)
 	MOVL $0x00000002, R14
 	JMP  spread
 
 lanerare:
-	MOVQ $+3, 440(SP)
+	MOVQ $+3, 536(SP)
 	JMP  rare
 
 lanestage:
-	MOVQ SI, (SP)
-	LEAQ 8(SP), SI
 	LEAQ 32(SP), AX
+	ANDQ $-32, AX
+	MOVQ SI, -8(AX)
+	MOVQ AX, SI
+	LEAQ 80(SP), AX
 	CALL ·stageIn32DXAVX2(SB)
 	CALL ·stageIn32BXAVX2(SB)
 	CALL ·stageIn32R8AVX2(SB)
 	JMP  laneloop
 
 spread:
-	LEAQ 168(SP), AX
+	LEAQ 240(SP), AX
 	CALL ·spreadBXAVX2(SB)
 	CALL ·spreadR8AVX2(SB)
 
@@ -2596,11 +2608,11 @@ rare:
 	VPACKUSWB    Y0, Y0, Y0
 	VPERMQ       $0x08, Y0, Y0
 	VMOVUPS      X0, (SI)
-	CMPQ         440(SP), $+3
+	CMPQ         536(SP), $+3
 	JEQ          laneback
-	MOVQ         160(SP), BX
-	MOVQ         296(SP), R8
-	CMPQ         440(SP), $+2
+	MOVQ         232(SP), BX
+	MOVQ         392(SP), R8
+	CMPQ         536(SP), $+2
 	JEQ          short2back
 	VBROADCASTSS (BX), Y8
 	VBROADCASTSS (R8), Y7
@@ -2608,7 +2620,7 @@ rare:
 
 // func QuantizeE2M1PowerOfTwoAVX2(q *uint8, x *float32, factor *float32, instead float32, tie float32, flip int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·QuantizeE2M1PowerOfTwoAVX2(SB), $624-64
+TEXT ·QuantizeE2M1PowerOfTwoAVX2(SB), $704-64
 	// pointers: SI q, DX x, BX factor, DI elements left, R11 groups left, R12 length
 	// per call: Y15 0x0, Y14 tie, Y13 flip, Y12 0xff02, Y11 0x7f800000, Y10 0x3f80ff02, Y9 0x7fffffff, Y8 0x401000
 	// per group: Y7 factor
@@ -2740,7 +2752,7 @@ grouptomeet:
 	PCALIGN      $0x20
 
 groupmeet:
-	MOVQ    R11, 312(SP)
+	MOVQ    R11, 384(SP)
 	VMOVUPS (DX), Y0
 	VMOVAPS Y7, Y1
 	VMOVAPS Y7, Y2
@@ -2833,15 +2845,17 @@ grouptail:
 	CMPQ         R11, DI
 	JLT          groupodd
 	VBROADCASTSS (BX), Y7
-	MOVQ         SI, (SP)
-	LEAQ         8(SP), SI
 	LEAQ         32(SP), AX
+	ANDQ         $-32, AX
+	MOVQ         SI, -8(AX)
+	MOVQ         AX, SI
+	LEAQ         80(SP), AX
 	CALL         ·stageIn32DXAVX2(SB)
 	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	LEAQ 8(SP), AX
+	LEAQ 32(SP), AX
 	CALL ·stageOut4AVX2(SB)
 	JMP  return
 
@@ -2925,7 +2939,7 @@ short2back:
 
 lanes:
 	MOVQ R11, DI
-	MOVQ $+0, 320(SP)
+	MOVQ $+0, 392(SP)
 
 lanerow:
 	CMPQ    DI, $+32
@@ -3007,11 +3021,11 @@ laneback:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+32, DI
-	LEAQ  8(SP), AX
+	LEAQ  32(SP), AX
 	CALL  ·stageOut4AVX2(SB)
 
 laneend:
-	CMPQ 320(SP), $+1
+	CMPQ 392(SP), $+1
 	JEQ  groupodddone
 	JMP  return
 
@@ -3099,7 +3113,7 @@ groupstream:
 	JMP          groupwhole
 
 grouprare:
-	MOVQ $+1, 304(SP)
+	MOVQ $+1, 376(SP)
 	MOVL $0x00000001, R14
 	JMP  spread
 
@@ -3126,23 +3140,23 @@ groupmeet2mix:
 	JMP          groupmeet2
 
 groupmeetrare:
-	MOVQ 312(SP), R11
+	MOVQ 384(SP), R11
 	NEGQ R11
 
 groupodd:
-	MOVQ    DI, 312(SP)
+	MOVQ    DI, 384(SP)
 	MOVL    $0x00000040, AX
 	CMPQ    AX, DI
 	CMOVQLT AX, DI
-	LEAQ    328(SP), AX
+	LEAQ    400(SP), AX
 	CALL    ·repeatBXAVX2(SB)
 	MOVQ    R15, R11
-	MOVQ    $+1, 320(SP)
+	MOVQ    $+1, 392(SP)
 	JMP     lanerow
 
 groupodddone:
-	MOVQ 616(SP), BX
-	MOVQ 312(SP), DI
+	MOVQ 688(SP), BX
+	MOVQ 384(SP), DI
 	CMPQ DI, $+65
 	JLT  return
 	SUBQ $+64, DI
@@ -3220,24 +3234,26 @@ short2stream:
 	JMP          few
 
 short2rare:
-	MOVQ $+2, 304(SP)
+	MOVQ $+2, 376(SP)
 	MOVL $0x00000002, R14
 	JMP  spread
 
 lanerare:
-	MOVQ $+3, 304(SP)
+	MOVQ $+3, 376(SP)
 	JMP  rare
 
 lanestage:
-	MOVQ SI, (SP)
-	LEAQ 8(SP), SI
 	LEAQ 32(SP), AX
+	ANDQ $-32, AX
+	MOVQ SI, -8(AX)
+	MOVQ AX, SI
+	LEAQ 80(SP), AX
 	CALL ·stageIn32DXAVX2(SB)
 	CALL ·stageIn32BXAVX2(SB)
 	JMP  laneloop
 
 spread:
-	LEAQ 168(SP), AX
+	LEAQ 240(SP), AX
 	CALL ·spreadBXAVX2(SB)
 
 rare:
@@ -3360,10 +3376,10 @@ rare:
 	VBROADCASTSS ·word3f80ff02+0(SB), Y10
 	VBROADCASTSS ·word7fffffff+0(SB), Y9
 	VBROADCASTSS ·word00401000+0(SB), Y8
-	CMPQ         304(SP), $+3
+	CMPQ         376(SP), $+3
 	JEQ          laneback
-	MOVQ         160(SP), BX
-	CMPQ         304(SP), $+2
+	MOVQ         232(SP), BX
+	CMPQ         376(SP), $+2
 	JEQ          short2back
 	VBROADCASTSS (BX), Y7
 	JMP          groupback

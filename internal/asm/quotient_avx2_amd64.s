@@ -4,7 +4,7 @@
 
 // func QuotientAVX2(y *float32, x *float32, scale *float32, recip *float32, offset *float32, keep int32, nan float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·QuotientAVX2(SB), $1984-72
+TEXT ·QuotientAVX2(SB), $2112-72
 	// pointers: SI y, DX x, BX scale, R8 recip, R9 offset, DI elements left, R11 groups left, R12 length
 	// per call: Y15 keep, Y0 0xffffffff, Y14 Xor
 	// per group: Y13 scale, Y12 recip, Y11 offset
@@ -127,7 +127,7 @@ grouptomeet:
 	PCALIGN $0x20
 
 groupmeet:
-	MOVQ         R11, 1080(SP)
+	MOVQ         R11, 1200(SP)
 	VMOVUPS      (DX), Y0
 	VBROADCASTSS (BX)(R13*4), Y1
 	VBROADCASTSS (R8)(R13*4), Y2
@@ -139,8 +139,8 @@ groupmeet:
 	JGT          groupmeet0mix
 
 groupmeet0:
-	VMOVUPS      Y3, 952(SP)
-	VMOVUPS      Y6, 984(SP)
+	VMOVUPS      Y3, 1072(SP)
+	VMOVUPS      Y6, 1104(SP)
 	VMULPS       Y2, Y0, Y3
 	VFMSUB213PS  Y0, Y3, Y1
 	VFNMADD231PS Y2, Y1, Y3
@@ -172,14 +172,14 @@ groupmeet2:
 	VPMOVMSKB    Y8, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VMOVUPS      952(SP), Y8
+	VMOVUPS      1072(SP), Y8
 	VADDPS       Y8, Y3, Y3
 	VPAND        Y15, Y3, Y3
 	VADDPS       Y8, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	VMOVUPS      Y3, (SI)
-	VMOVUPS      984(SP), Y0
+	VMOVUPS      1104(SP), Y0
 	VADDPS       Y0, Y2, Y2
 	VPAND        Y15, Y2, Y2
 	VADDPS       Y0, Y1, Y1
@@ -224,15 +224,17 @@ grouptail:
 	VBROADCASTSS (BX), Y13
 	VBROADCASTSS (R8), Y12
 	VBROADCASTSS (R9), Y11
-	MOVQ         SI, (SP)
-	LEAQ         8(SP), SI
-	LEAQ         144(SP), AX
+	LEAQ         32(SP), AX
+	ANDQ         $-32, AX
+	MOVQ         SI, -8(AX)
+	MOVQ         AX, SI
+	LEAQ         192(SP), AX
 	CALL         ·stageIn32DXAVX2(SB)
 	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	LEAQ 8(SP), AX
+	LEAQ 32(SP), AX
 	CALL ·stageOut32AVX2(SB)
 	JMP  return
 
@@ -312,7 +314,7 @@ short2back:
 
 lanes:
 	MOVQ R11, DI
-	MOVQ $+0, 1088(SP)
+	MOVQ $+0, 1208(SP)
 
 lanerow:
 	CMPQ    DI, $+32
@@ -392,11 +394,11 @@ laneback:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+32, DI
-	LEAQ  8(SP), AX
+	LEAQ  32(SP), AX
 	CALL  ·stageOut32AVX2(SB)
 
 laneend:
-	CMPQ 1088(SP), $+1
+	CMPQ 1208(SP), $+1
 	JEQ  groupodddone
 	JMP  return
 
@@ -476,7 +478,7 @@ groupstream:
 	JMP          groupwhole
 
 grouprare:
-	MOVQ $+1, 688(SP)
+	MOVQ $+1, 808(SP)
 	MOVL $0x00000001, R14
 	JMP  spread
 
@@ -521,27 +523,27 @@ groupmeet2mix:
 	JMP          groupmeet2
 
 groupmeetrare:
-	MOVQ 1080(SP), R11
+	MOVQ 1200(SP), R11
 	NEGQ R11
 
 groupodd:
-	MOVQ    DI, 1080(SP)
+	MOVQ    DI, 1200(SP)
 	MOVL    $0x00000040, AX
 	CMPQ    AX, DI
 	CMOVQLT AX, DI
-	LEAQ    1096(SP), AX
+	LEAQ    1216(SP), AX
 	CALL    ·repeatBXAVX2(SB)
 	CALL    ·repeatR8AVX2(SB)
 	CALL    ·repeatR9AVX2(SB)
 	MOVQ    R15, R11
-	MOVQ    $+1, 1088(SP)
+	MOVQ    $+1, 1208(SP)
 	JMP     lanerow
 
 groupodddone:
-	MOVQ 1384(SP), BX
-	MOVQ 1680(SP), R8
-	MOVQ 1976(SP), R9
-	MOVQ 1080(SP), DI
+	MOVQ 1504(SP), BX
+	MOVQ 1800(SP), R8
+	MOVQ 2096(SP), R9
+	MOVQ 1200(SP), DI
 	CMPQ DI, $+65
 	JLT  return
 	SUBQ $+64, DI
@@ -615,18 +617,20 @@ short2stream:
 	JMP          few
 
 short2rare:
-	MOVQ $+2, 688(SP)
+	MOVQ $+2, 808(SP)
 	MOVL $0x00000002, R14
 	JMP  spread
 
 lanerare:
-	MOVQ $+3, 688(SP)
+	MOVQ $+3, 808(SP)
 	JMP  rare
 
 lanestage:
-	MOVQ SI, (SP)
-	LEAQ 8(SP), SI
-	LEAQ 144(SP), AX
+	LEAQ 32(SP), AX
+	ANDQ $-32, AX
+	MOVQ SI, -8(AX)
+	MOVQ AX, SI
+	LEAQ 192(SP), AX
 	CALL ·stageIn32DXAVX2(SB)
 	CALL ·stageIn32BXAVX2(SB)
 	CALL ·stageIn32R8AVX2(SB)
@@ -634,7 +638,7 @@ lanestage:
 	JMP  laneloop
 
 spread:
-	LEAQ 280(SP), AX
+	LEAQ 352(SP), AX
 	CALL ·spreadBXAVX2(SB)
 	CALL ·spreadR8AVX2(SB)
 	CALL ·spreadR9AVX2(SB)
@@ -673,12 +677,12 @@ rare:
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VBLENDVPS    Y1, Y0, Y2, Y1
 	VMOVUPS      Y1, 96(SI)
-	CMPQ         688(SP), $+3
+	CMPQ         808(SP), $+3
 	JEQ          laneback
-	MOVQ         272(SP), BX
-	MOVQ         408(SP), R8
-	MOVQ         544(SP), R9
-	CMPQ         688(SP), $+2
+	MOVQ         344(SP), BX
+	MOVQ         504(SP), R8
+	MOVQ         664(SP), R9
+	CMPQ         808(SP), $+2
 	JEQ          short2back
 	VBROADCASTSS (BX), Y13
 	VBROADCASTSS (R8), Y12
@@ -687,7 +691,7 @@ rare:
 
 // func ProductAVX2(y *float32, x *float32, factor *float32, zero float32, nan float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, MMX+
-TEXT ·ProductAVX2(SB), $736-56
+TEXT ·ProductAVX2(SB), $816-56
 	// pointers: SI y, DX x, BX factor, DI elements left, R11 groups left, R12 length
 	// per call: Y15 zero
 	// per group: Y14 factor
@@ -771,7 +775,7 @@ grouptomeet:
 	PCALIGN      $0x20
 
 groupmeet:
-	MOVQ    R11, 424(SP)
+	MOVQ    R11, 496(SP)
 	VMOVAPS Y14, Y0
 	VMOVAPS Y14, Y1
 	ADDQ    $+16, R11
@@ -824,15 +828,17 @@ grouptail:
 	CMPQ         R11, DI
 	JLT          groupodd
 	VBROADCASTSS (BX), Y14
-	MOVQ         SI, (SP)
-	LEAQ         8(SP), SI
-	LEAQ         144(SP), AX
+	LEAQ         32(SP), AX
+	ANDQ         $-32, AX
+	MOVQ         SI, -8(AX)
+	MOVQ         AX, SI
+	LEAQ         192(SP), AX
 	CALL         ·stageIn32DXAVX2(SB)
 	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	LEAQ 8(SP), AX
+	LEAQ 32(SP), AX
 	CALL ·stageOut32AVX2(SB)
 	JMP  return
 
@@ -876,7 +882,7 @@ short2back:
 
 lanes:
 	MOVQ R11, DI
-	MOVQ $+0, 432(SP)
+	MOVQ $+0, 504(SP)
 
 lanerow:
 	CMPQ    DI, $+32
@@ -918,11 +924,11 @@ laneback:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+32, DI
-	LEAQ  8(SP), AX
+	LEAQ  32(SP), AX
 	CALL  ·stageOut32AVX2(SB)
 
 laneend:
-	CMPQ 432(SP), $+1
+	CMPQ 504(SP), $+1
 	JEQ  groupodddone
 	JMP  return
 
@@ -970,7 +976,7 @@ groupstream:
 	JMP        groupwhole
 
 grouprare:
-	MOVQ $+1, 416(SP)
+	MOVQ $+1, 488(SP)
 	MOVL $0x00000001, R14
 	JMP  spread
 
@@ -997,23 +1003,23 @@ groupmeet2mix:
 	JMP          groupmeet2
 
 groupmeetrare:
-	MOVQ 424(SP), R11
+	MOVQ 496(SP), R11
 	NEGQ R11
 
 groupodd:
-	MOVQ    DI, 424(SP)
+	MOVQ    DI, 496(SP)
 	MOVL    $0x00000040, AX
 	CMPQ    AX, DI
 	CMOVQLT AX, DI
-	LEAQ    440(SP), AX
+	LEAQ    512(SP), AX
 	CALL    ·repeatBXAVX2(SB)
 	MOVQ    R15, R11
-	MOVQ    $+1, 432(SP)
+	MOVQ    $+1, 504(SP)
 	JMP     lanerow
 
 groupodddone:
-	MOVQ 728(SP), BX
-	MOVQ 424(SP), DI
+	MOVQ 800(SP), BX
+	MOVQ 496(SP), DI
 	CMPQ DI, $+65
 	JLT  return
 	SUBQ $+64, DI
@@ -1051,24 +1057,26 @@ short2stream:
 	JMP          few
 
 short2rare:
-	MOVQ $+2, 416(SP)
+	MOVQ $+2, 488(SP)
 	MOVL $0x00000002, R14
 	JMP  spread
 
 lanerare:
-	MOVQ $+3, 416(SP)
+	MOVQ $+3, 488(SP)
 	JMP  rare
 
 lanestage:
-	MOVQ SI, (SP)
-	LEAQ 8(SP), SI
-	LEAQ 144(SP), AX
+	LEAQ 32(SP), AX
+	ANDQ $-32, AX
+	MOVQ SI, -8(AX)
+	MOVQ AX, SI
+	LEAQ 192(SP), AX
 	CALL ·stageIn32DXAVX2(SB)
 	CALL ·stageIn32BXAVX2(SB)
 	JMP  laneloop
 
 spread:
-	LEAQ 280(SP), AX
+	LEAQ 352(SP), AX
 	CALL ·spreadBXAVX2(SB)
 
 rare:
@@ -1097,10 +1105,10 @@ rare:
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VBLENDVPS    Y1, Y0, Y2, Y1
 	VMOVUPS      Y1, 96(SI)
-	CMPQ         416(SP), $+3
+	CMPQ         488(SP), $+3
 	JEQ          laneback
-	MOVQ         272(SP), BX
-	CMPQ         416(SP), $+2
+	MOVQ         344(SP), BX
+	CMPQ         488(SP), $+2
 	JEQ          short2back
 	VBROADCASTSS (BX), Y14
 	JMP          groupback

@@ -4,7 +4,7 @@
 
 // func QuantizeShortAVX2(q *uint16, x *float32, scale *float32, recip *float32, zero *float32, minval *float32, least float32, most float32, groups int, length int)
 // Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·QuantizeShortAVX2(SB), $2480-72
+TEXT ·QuantizeShortAVX2(SB), $2624-72
 	// pointers: SI q, DX x, BX scale, R8 recip, R9 zero, R10 minval, DI elements left, R11 groups left, R12 length
 	// per call: Y15 least, Y14 most, Y13 0xffff
 	// per group: Y12 scale, Y11 recip, Y10 zero, Y9 minval
@@ -131,7 +131,7 @@ grouptomeet:
 	PCALIGN $0x20
 
 groupmeet:
-	MOVQ         R11, 1280(SP)
+	MOVQ         R11, 1424(SP)
 	VMOVUPS      (DX), Y0
 	VBROADCASTSS (BX)(R13*4), Y1
 	VBROADCASTSS (R8)(R13*4), Y2
@@ -145,8 +145,8 @@ groupmeet:
 	JGT          groupmeet0mix
 
 groupmeet0:
-	VMOVUPS      Y3, 1024(SP)
-	VMOVUPS      Y7, 1056(SP)
+	VMOVUPS      Y3, 1168(SP)
+	VMOVUPS      Y7, 1200(SP)
 	VSUBPS       Y4, Y0, Y0
 	VMULPS       Y2, Y0, Y3
 	VFNMADD231PS Y1, Y3, Y0
@@ -185,13 +185,13 @@ groupmeet2:
 	TESTL        AX, AX
 	JNE          groupmeetrare
 	VROUNDPS     $0x08, Y3, Y3
-	VMOVUPS      1024(SP), Y0
+	VMOVUPS      1168(SP), Y0
 	VADDPS       Y0, Y3, Y3
 	VMAXPS       Y3, Y15, Y3
 	VMINPS       Y3, Y14, Y3
 	VCVTPS2DQ    Y3, Y3
 	VROUNDPS     $0x08, Y1, Y1
-	VMOVUPS      1056(SP), Y0
+	VMOVUPS      1200(SP), Y0
 	VADDPS       Y0, Y1, Y1
 	VMAXPS       Y1, Y15, Y1
 	VMINPS       Y1, Y14, Y1
@@ -244,15 +244,17 @@ grouptail:
 	VBROADCASTSS (R8), Y11
 	VBROADCASTSS (R9), Y10
 	VBROADCASTSS (R10), Y9
-	MOVQ         SI, (SP)
-	LEAQ         8(SP), SI
-	LEAQ         80(SP), AX
+	LEAQ         32(SP), AX
+	ANDQ         $-32, AX
+	MOVQ         SI, -8(AX)
+	MOVQ         AX, SI
+	LEAQ         128(SP), AX
 	CALL         ·stageIn32DXAVX2(SB)
 	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	LEAQ 8(SP), AX
+	LEAQ 32(SP), AX
 	CALL ·stageOut16AVX2(SB)
 
 groupdone:
@@ -343,7 +345,7 @@ short2back:
 
 lanes:
 	MOVQ R11, DI
-	MOVQ $+0, 1288(SP)
+	MOVQ $+0, 1432(SP)
 
 lanerow:
 	CMPQ    DI, $+32
@@ -434,11 +436,11 @@ laneback:
 	JEQ   laneend
 	JGE   lanestage
 	ADDQ  $+32, DI
-	LEAQ  8(SP), AX
+	LEAQ  32(SP), AX
 	CALL  ·stageOut16AVX2(SB)
 
 laneend:
-	CMPQ 1288(SP), $+1
+	CMPQ 1432(SP), $+1
 	JEQ  groupodddone
 	VZEROUPPER
 	RET
@@ -450,7 +452,7 @@ few:
 	RET
 
 grouprare:
-	MOVQ $+1, 760(SP)
+	MOVQ $+1, 904(SP)
 	MOVL $0x00000001, R14
 	JMP  spread
 
@@ -503,47 +505,49 @@ groupmeet2mix:
 	JMP          groupmeet2
 
 groupmeetrare:
-	MOVQ 1280(SP), R11
+	MOVQ 1424(SP), R11
 	NEGQ R11
 
 groupodd:
-	MOVQ    DI, 1280(SP)
+	MOVQ    DI, 1424(SP)
 	MOVL    $0x00000040, AX
 	CMPQ    AX, DI
 	CMOVQLT AX, DI
-	LEAQ    1296(SP), AX
+	LEAQ    1440(SP), AX
 	CALL    ·repeatBXAVX2(SB)
 	CALL    ·repeatR8AVX2(SB)
 	CALL    ·repeatR9AVX2(SB)
 	CALL    ·repeatR10AVX2(SB)
 	MOVQ    R15, R11
-	MOVQ    $+1, 1288(SP)
+	MOVQ    $+1, 1432(SP)
 	JMP     lanerow
 
 groupodddone:
-	MOVQ 1584(SP), BX
-	MOVQ 1880(SP), R8
-	MOVQ 2176(SP), R9
-	MOVQ 2472(SP), R10
-	MOVQ 1280(SP), DI
+	MOVQ 1728(SP), BX
+	MOVQ 2024(SP), R8
+	MOVQ 2320(SP), R9
+	MOVQ 2616(SP), R10
+	MOVQ 1424(SP), DI
 	CMPQ DI, $+65
 	JLT  groupdone
 	SUBQ $+64, DI
 	JMP  groupagain
 
 short2rare:
-	MOVQ $+2, 760(SP)
+	MOVQ $+2, 904(SP)
 	MOVL $0x00000002, R14
 	JMP  spread
 
 lanerare:
-	MOVQ $+3, 760(SP)
+	MOVQ $+3, 904(SP)
 	JMP  rare
 
 lanestage:
-	MOVQ SI, (SP)
-	LEAQ 8(SP), SI
-	LEAQ 80(SP), AX
+	LEAQ 32(SP), AX
+	ANDQ $-32, AX
+	MOVQ SI, -8(AX)
+	MOVQ AX, SI
+	LEAQ 128(SP), AX
 	CALL ·stageIn32DXAVX2(SB)
 	CALL ·stageIn32BXAVX2(SB)
 	CALL ·stageIn32R8AVX2(SB)
@@ -552,7 +556,7 @@ lanestage:
 	JMP  laneloop
 
 spread:
-	LEAQ 216(SP), AX
+	LEAQ 288(SP), AX
 	CALL ·spreadBXAVX2(SB)
 	CALL ·spreadR8AVX2(SB)
 	CALL ·spreadR9AVX2(SB)
@@ -617,13 +621,13 @@ rare:
 	VPACKUSDW    Y2, Y1, Y1
 	VPERMQ       $0xd8, Y1, Y1
 	VMOVUPS      Y1, 32(SI)
-	CMPQ         760(SP), $+3
+	CMPQ         904(SP), $+3
 	JEQ          laneback
-	MOVQ         208(SP), BX
-	MOVQ         344(SP), R8
-	MOVQ         480(SP), R9
-	MOVQ         616(SP), R10
-	CMPQ         760(SP), $+2
+	MOVQ         280(SP), BX
+	MOVQ         440(SP), R8
+	MOVQ         600(SP), R9
+	MOVQ         760(SP), R10
+	CMPQ         904(SP), $+2
 	JEQ          short2back
 	VBROADCASTSS (BX), Y12
 	VBROADCASTSS (R8), Y11
@@ -633,7 +637,7 @@ rare:
 
 // func DequantizeShortAVX2(y *float32, q *uint16, scale *float32, zero *float32, minval *float32, sign int32, groups int, length int)
 // Requires: AVX, AVX2, CMOV
-TEXT ·DequantizeShortAVX2(SB), $1536-64
+TEXT ·DequantizeShortAVX2(SB), $1664-64
 	// pointers: SI y, DX q, BX scale, R8 zero, R9 minval, DI elements left, R11 groups left, R12 length
 	// per call: Y15 sign
 	// per group: Y14 scale, Y13 zero, Y12 minval
@@ -814,17 +818,17 @@ grouptail:
 	VBROADCASTSS (BX), Y14
 	VBROADCASTSS (R8), Y13
 	VBROADCASTSS (R9), Y12
-	MOVQ         SI, (SP)
-	LEAQ         8(SP), SI
-	LEAQ         144(SP), AX
-	MOVQ         DX, CX
-	CALL         ·stageIn16AVX2(SB)
-	LEAQ         144(SP), DX
+	LEAQ         32(SP), AX
+	ANDQ         $-32, AX
+	MOVQ         SI, -8(AX)
+	MOVQ         AX, SI
+	LEAQ         192(SP), AX
+	CALL         ·stageIn16DXAVX2(SB)
 	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	LEAQ 8(SP), AX
+	LEAQ 32(SP), AX
 	CALL ·stageOut32AVX2(SB)
 
 groupdone:
@@ -886,7 +890,7 @@ short2loop:
 
 lanes:
 	MOVQ R11, DI
-	MOVQ $+0, 640(SP)
+	MOVQ $+0, 760(SP)
 
 lanerow:
 	CMPQ    DI, $+32
@@ -938,11 +942,11 @@ laneloop:
 	JEQ       laneend
 	JGE       lanestage
 	ADDQ      $+32, DI
-	LEAQ      8(SP), AX
+	LEAQ      32(SP), AX
 	CALL      ·stageOut32AVX2(SB)
 
 laneend:
-	CMPQ 640(SP), $+1
+	CMPQ 760(SP), $+1
 	JEQ  groupodddone
 	VZEROUPPER
 	RET
@@ -988,36 +992,36 @@ groupmeet2mix:
 	JMP          groupmeet2
 
 groupodd:
-	MOVQ    DI, 632(SP)
+	MOVQ    DI, 752(SP)
 	MOVL    $0x00000040, AX
 	CMPQ    AX, DI
 	CMOVQLT AX, DI
-	LEAQ    648(SP), AX
+	LEAQ    768(SP), AX
 	CALL    ·repeatBXAVX2(SB)
 	CALL    ·repeatR8AVX2(SB)
 	CALL    ·repeatR9AVX2(SB)
 	MOVQ    R15, R11
-	MOVQ    $+1, 640(SP)
+	MOVQ    $+1, 760(SP)
 	JMP     lanerow
 
 groupodddone:
-	MOVQ 936(SP), BX
-	MOVQ 1232(SP), R8
-	MOVQ 1528(SP), R9
-	MOVQ 632(SP), DI
+	MOVQ 1056(SP), BX
+	MOVQ 1352(SP), R8
+	MOVQ 1648(SP), R9
+	MOVQ 752(SP), DI
 	CMPQ DI, $+65
 	JLT  groupdone
 	SUBQ $+64, DI
 	JMP  groupagain
 
 lanestage:
-	MOVQ SI, (SP)
-	LEAQ 8(SP), SI
-	LEAQ 144(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX2(SB)
-	LEAQ 144(SP), DX
-	LEAQ 216(SP), AX
+	LEAQ 32(SP), AX
+	ANDQ $-32, AX
+	MOVQ SI, -8(AX)
+	MOVQ AX, SI
+	LEAQ 192(SP), AX
+	CALL ·stageIn16DXAVX2(SB)
+	LEAQ 288(SP), AX
 	CALL ·stageIn32BXAVX2(SB)
 	CALL ·stageIn32R8AVX2(SB)
 	CALL ·stageIn32R9AVX2(SB)

@@ -663,9 +663,7 @@ grouptail:
 	MOVD R1, 16(RSP)
 	ADD $24, RSP, R1
 	ADD $96, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn16NEON(SB)
-	ADD $96, RSP, R2
+	CALL ·stageIn16R2NEON(SB)
 	SUB R12, R12, R12
 	B grouploop
 groupstaged:
@@ -785,9 +783,7 @@ lanestage:
 	MOVD R1, 16(RSP)
 	ADD $24, RSP, R1
 	ADD $96, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn16NEON(SB)
-	ADD $96, RSP, R2
+	CALL ·stageIn16R2NEON(SB)
 	ADD $136, RSP, R16
 	CALL ·stageIn32R3NEON(SB)
 	CALL ·stageIn32R4NEON(SB)

@@ -91,6 +91,39 @@ func spreadR9AVX2()
 // spreadR10AVX2 is spreadAVX2 for what R10 points to, and sets that to the place in the frame.
 func spreadR10AVX2()
 
+// stageIn1BXAVX2 is stageIn1AVX2 for what BX points to, and sets that to the place in the frame.
+func stageIn1BXAVX2()
+
+// stageIn16SIAVX2 is stageIn16AVX2 for what SI points to, and sets that to the place in the frame.
+func stageIn16SIAVX2()
+
+// stageIn16DXAVX2 is stageIn16AVX2 for what DX points to, and sets that to the place in the frame.
+func stageIn16DXAVX2()
+
+// stageIn16BXAVX2 is stageIn16AVX2 for what BX points to, and sets that to the place in the frame.
+func stageIn16BXAVX2()
+
+// stageIn16R8AVX2 is stageIn16AVX2 for what R8 points to, and sets that to the place in the frame.
+func stageIn16R8AVX2()
+
+// stageIn16R9AVX2 is stageIn16AVX2 for what R9 points to, and sets that to the place in the frame.
+func stageIn16R9AVX2()
+
+// stageIn16R10AVX2 is stageIn16AVX2 for what R10 points to, and sets that to the place in the frame.
+func stageIn16R10AVX2()
+
+// stageIn16R11AVX2 is stageIn16AVX2 for what R11 points to, and sets that to the place in the frame.
+func stageIn16R11AVX2()
+
+// stageIn16R12AVX2 is stageIn16AVX2 for what R12 points to, and sets that to the place in the frame.
+func stageIn16R12AVX2()
+
+// stageIn16R13AVX2 is stageIn16AVX2 for what R13 points to, and sets that to the place in the frame.
+func stageIn16R13AVX2()
+
+// stageIn2DXAVX2 is stageIn2AVX2 for what DX points to, and sets that to the place in the frame.
+func stageIn2DXAVX2()
+
 // stageIn32SIAVX2 is stageIn32AVX2 for what SI points to, and sets that to the place in the frame.
 func stageIn32SIAVX2()
 
@@ -114,6 +147,18 @@ func stageIn32R11AVX2()
 
 // stageIn32R12AVX2 is stageIn32AVX2 for what R12 points to, and sets that to the place in the frame.
 func stageIn32R12AVX2()
+
+// stageIn4DXAVX2 is stageIn4AVX2 for what DX points to, and sets that to the place in the frame.
+func stageIn4DXAVX2()
+
+// stageIn8DXAVX2 is stageIn8AVX2 for what DX points to, and sets that to the place in the frame.
+func stageIn8DXAVX2()
+
+// stageIn8BXAVX2 is stageIn8AVX2 for what BX points to, and sets that to the place in the frame.
+func stageIn8BXAVX2()
+
+// stageInCodesDXAVX2 is stageInCodesAVX2 for what DX points to, and sets that to the place in the frame.
+func stageInCodesDXAVX2()
 
 // lookUpAVX2 rounds a table of 16 float32, of which Y15 has the first four and the third and Y14 the others, and stores what it has for the codes in Y13.
 func lookUpAVX2()

@@ -12,67 +12,34 @@ TEXT ·stageIn1AVX2(SB), NOSPLIT|NOFRAME, $0
 	VMOVUPS X0, (AX)
 	LEAQ    7(DI), R14
 	SHRQ    $0x03, R14
-	TESTQ   $0x00000040, R14
+	TESTQ   $0x00000004, R14
 	JEQ     piece1
-	VMOVUPS (CX), Y0
-	VMOVUPS Y0, (AX)
-	VMOVUPS 32(CX), Y0
-	VMOVUPS Y0, 32(AX)
-	ADDQ    $+64, CX
-	ADDQ    $+64, AX
+	VMOVD   (CX), X0
+	VMOVD   X0, (AX)
+	ADDQ    $+4, CX
+	ADDQ    $+4, AX
 
 piece1:
-	TESTQ   $0x00000020, R14
-	JEQ     piece2
-	VMOVUPS (CX), Y0
-	VMOVUPS Y0, (AX)
-	ADDQ    $+32, CX
-	ADDQ    $+32, AX
-
-piece2:
-	TESTQ   $0x00000010, R14
-	JEQ     piece3
-	VMOVUPS (CX), X0
-	VMOVUPS X0, (AX)
-	ADDQ    $+16, CX
-	ADDQ    $+16, AX
-
-piece3:
-	TESTQ $0x00000008, R14
-	JEQ   piece4
-	VMOVQ (CX), X0
-	VMOVQ X0, (AX)
-	ADDQ  $+8, CX
-	ADDQ  $+8, AX
-
-piece4:
-	TESTQ $0x00000004, R14
-	JEQ   piece5
-	VMOVD (CX), X0
-	VMOVD X0, (AX)
-	ADDQ  $+4, CX
-	ADDQ  $+4, AX
-
-piece5:
 	TESTQ   $0x00000002, R14
-	JEQ     piece6
+	JEQ     piece2
 	VPINSRW $0x00, (CX), X0, X0
 	VPEXTRW $0x00, X0, (AX)
 	ADDQ    $+2, CX
 	ADDQ    $+2, AX
 
-piece6:
+piece2:
 	TESTQ   $0x00000001, R14
-	JEQ     piece7
+	JEQ     piece3
 	VPINSRB $0x00, (CX), X0, X0
 	VPEXTRB $0x00, X0, (AX)
 
-piece7:
+piece3:
 	RET
 
 // func stageOut1AVX2()
 // Requires: AVX, BMI2
 TEXT ·stageOut1AVX2(SB), NOSPLIT|NOFRAME, $0
+	ANDQ  $-32, AX
 	MOVQ  -8(AX), CX
 	MOVQ  DI, R14
 	SHLQ  $0x00, R14
@@ -91,64 +58,30 @@ TEXT ·stageOut1AVX2(SB), NOSPLIT|NOFRAME, $0
 	SUBQ  R14, AX
 
 whole1:
-	LEAQ    7(DI), R14
-	SHRQ    $0x03, R14
-	TESTQ   $0x00000040, R14
-	JEQ     piece2
-	VMOVUPS (AX), Y0
-	VMOVUPS Y0, (CX)
-	VMOVUPS 32(AX), Y0
-	VMOVUPS Y0, 32(CX)
-	ADDQ    $+64, AX
-	ADDQ    $+64, CX
-
-piece2:
-	TESTQ   $0x00000020, R14
-	JEQ     piece3
-	VMOVUPS (AX), Y0
-	VMOVUPS Y0, (CX)
-	ADDQ    $+32, AX
-	ADDQ    $+32, CX
-
-piece3:
-	TESTQ   $0x00000010, R14
-	JEQ     piece4
-	VMOVUPS (AX), X0
-	VMOVUPS X0, (CX)
-	ADDQ    $+16, AX
-	ADDQ    $+16, CX
-
-piece4:
-	TESTQ $0x00000008, R14
-	JEQ   piece5
-	VMOVQ (AX), X0
-	VMOVQ X0, (CX)
-	ADDQ  $+8, AX
-	ADDQ  $+8, CX
-
-piece5:
+	LEAQ  7(DI), R14
+	SHRQ  $0x03, R14
 	TESTQ $0x00000004, R14
-	JEQ   piece6
+	JEQ   piece2
 	VMOVD (AX), X0
 	VMOVD X0, (CX)
 	ADDQ  $+4, AX
 	ADDQ  $+4, CX
 
-piece6:
+piece2:
 	TESTQ   $0x00000002, R14
-	JEQ     piece7
+	JEQ     piece3
 	VPINSRW $0x00, (AX), X0, X0
 	VPEXTRW $0x00, X0, (CX)
 	ADDQ    $+2, AX
 	ADDQ    $+2, CX
 
-piece7:
+piece3:
 	TESTQ   $0x00000001, R14
-	JEQ     piece8
+	JEQ     piece4
 	VPINSRB $0x00, (AX), X0, X0
 	VPEXTRB $0x00, X0, (CX)
 
-piece8:
+piece4:
 	RET
 
 // func stageIn2AVX2()
@@ -159,67 +92,42 @@ TEXT ·stageIn2AVX2(SB), NOSPLIT|NOFRAME, $0
 	VMOVUPS X0, (AX)
 	LEAQ    3(DI), R14
 	SHRQ    $0x02, R14
-	TESTQ   $0x00000040, R14
+	TESTQ   $0x00000008, R14
 	JEQ     piece1
-	VMOVUPS (CX), Y0
-	VMOVUPS Y0, (AX)
-	VMOVUPS 32(CX), Y0
-	VMOVUPS Y0, 32(AX)
-	ADDQ    $+64, CX
-	ADDQ    $+64, AX
+	VMOVQ   (CX), X0
+	VMOVQ   X0, (AX)
+	ADDQ    $+8, CX
+	ADDQ    $+8, AX
 
 piece1:
-	TESTQ   $0x00000020, R14
-	JEQ     piece2
-	VMOVUPS (CX), Y0
-	VMOVUPS Y0, (AX)
-	ADDQ    $+32, CX
-	ADDQ    $+32, AX
-
-piece2:
-	TESTQ   $0x00000010, R14
-	JEQ     piece3
-	VMOVUPS (CX), X0
-	VMOVUPS X0, (AX)
-	ADDQ    $+16, CX
-	ADDQ    $+16, AX
-
-piece3:
-	TESTQ $0x00000008, R14
-	JEQ   piece4
-	VMOVQ (CX), X0
-	VMOVQ X0, (AX)
-	ADDQ  $+8, CX
-	ADDQ  $+8, AX
-
-piece4:
 	TESTQ $0x00000004, R14
-	JEQ   piece5
+	JEQ   piece2
 	VMOVD (CX), X0
 	VMOVD X0, (AX)
 	ADDQ  $+4, CX
 	ADDQ  $+4, AX
 
-piece5:
+piece2:
 	TESTQ   $0x00000002, R14
-	JEQ     piece6
+	JEQ     piece3
 	VPINSRW $0x00, (CX), X0, X0
 	VPEXTRW $0x00, X0, (AX)
 	ADDQ    $+2, CX
 	ADDQ    $+2, AX
 
-piece6:
+piece3:
 	TESTQ   $0x00000001, R14
-	JEQ     piece7
+	JEQ     piece4
 	VPINSRB $0x00, (CX), X0, X0
 	VPEXTRB $0x00, X0, (AX)
 
-piece7:
+piece4:
 	RET
 
 // func stageOut2AVX2()
 // Requires: AVX, BMI2
 TEXT ·stageOut2AVX2(SB), NOSPLIT|NOFRAME, $0
+	ANDQ  $-32, AX
 	MOVQ  -8(AX), CX
 	MOVQ  DI, R14
 	SHLQ  $0x01, R14
@@ -238,64 +146,38 @@ TEXT ·stageOut2AVX2(SB), NOSPLIT|NOFRAME, $0
 	SUBQ  R14, AX
 
 whole1:
-	LEAQ    3(DI), R14
-	SHRQ    $0x02, R14
-	TESTQ   $0x00000040, R14
-	JEQ     piece2
-	VMOVUPS (AX), Y0
-	VMOVUPS Y0, (CX)
-	VMOVUPS 32(AX), Y0
-	VMOVUPS Y0, 32(CX)
-	ADDQ    $+64, AX
-	ADDQ    $+64, CX
-
-piece2:
-	TESTQ   $0x00000020, R14
-	JEQ     piece3
-	VMOVUPS (AX), Y0
-	VMOVUPS Y0, (CX)
-	ADDQ    $+32, AX
-	ADDQ    $+32, CX
-
-piece3:
-	TESTQ   $0x00000010, R14
-	JEQ     piece4
-	VMOVUPS (AX), X0
-	VMOVUPS X0, (CX)
-	ADDQ    $+16, AX
-	ADDQ    $+16, CX
-
-piece4:
+	LEAQ  3(DI), R14
+	SHRQ  $0x02, R14
 	TESTQ $0x00000008, R14
-	JEQ   piece5
+	JEQ   piece2
 	VMOVQ (AX), X0
 	VMOVQ X0, (CX)
 	ADDQ  $+8, AX
 	ADDQ  $+8, CX
 
-piece5:
+piece2:
 	TESTQ $0x00000004, R14
-	JEQ   piece6
+	JEQ   piece3
 	VMOVD (AX), X0
 	VMOVD X0, (CX)
 	ADDQ  $+4, AX
 	ADDQ  $+4, CX
 
-piece6:
+piece3:
 	TESTQ   $0x00000002, R14
-	JEQ     piece7
+	JEQ     piece4
 	VPINSRW $0x00, (AX), X0, X0
 	VPEXTRW $0x00, X0, (CX)
 	ADDQ    $+2, AX
 	ADDQ    $+2, CX
 
-piece7:
+piece4:
 	TESTQ   $0x00000001, R14
-	JEQ     piece8
+	JEQ     piece5
 	VPINSRB $0x00, (AX), X0, X0
 	VPEXTRB $0x00, X0, (CX)
 
-piece8:
+piece5:
 	RET
 
 // func stageIn4AVX2()
@@ -306,67 +188,50 @@ TEXT ·stageIn4AVX2(SB), NOSPLIT|NOFRAME, $0
 	VMOVUPS X0, (AX)
 	LEAQ    1(DI), R14
 	SHRQ    $0x01, R14
-	TESTQ   $0x00000040, R14
-	JEQ     piece1
-	VMOVUPS (CX), Y0
-	VMOVUPS Y0, (AX)
-	VMOVUPS 32(CX), Y0
-	VMOVUPS Y0, 32(AX)
-	ADDQ    $+64, CX
-	ADDQ    $+64, AX
-
-piece1:
-	TESTQ   $0x00000020, R14
-	JEQ     piece2
-	VMOVUPS (CX), Y0
-	VMOVUPS Y0, (AX)
-	ADDQ    $+32, CX
-	ADDQ    $+32, AX
-
-piece2:
 	TESTQ   $0x00000010, R14
-	JEQ     piece3
+	JEQ     piece1
 	VMOVUPS (CX), X0
 	VMOVUPS X0, (AX)
 	ADDQ    $+16, CX
 	ADDQ    $+16, AX
 
-piece3:
+piece1:
 	TESTQ $0x00000008, R14
-	JEQ   piece4
+	JEQ   piece2
 	VMOVQ (CX), X0
 	VMOVQ X0, (AX)
 	ADDQ  $+8, CX
 	ADDQ  $+8, AX
 
-piece4:
+piece2:
 	TESTQ $0x00000004, R14
-	JEQ   piece5
+	JEQ   piece3
 	VMOVD (CX), X0
 	VMOVD X0, (AX)
 	ADDQ  $+4, CX
 	ADDQ  $+4, AX
 
-piece5:
+piece3:
 	TESTQ   $0x00000002, R14
-	JEQ     piece6
+	JEQ     piece4
 	VPINSRW $0x00, (CX), X0, X0
 	VPEXTRW $0x00, X0, (AX)
 	ADDQ    $+2, CX
 	ADDQ    $+2, AX
 
-piece6:
+piece4:
 	TESTQ   $0x00000001, R14
-	JEQ     piece7
+	JEQ     piece5
 	VPINSRB $0x00, (CX), X0, X0
 	VPEXTRB $0x00, X0, (AX)
 
-piece7:
+piece5:
 	RET
 
 // func stageOut4AVX2()
 // Requires: AVX, BMI2
 TEXT ·stageOut4AVX2(SB), NOSPLIT|NOFRAME, $0
+	ANDQ  $-32, AX
 	MOVQ  -8(AX), CX
 	MOVQ  DI, R14
 	SHLQ  $0x02, R14
@@ -387,62 +252,44 @@ TEXT ·stageOut4AVX2(SB), NOSPLIT|NOFRAME, $0
 whole1:
 	LEAQ    1(DI), R14
 	SHRQ    $0x01, R14
-	TESTQ   $0x00000040, R14
-	JEQ     piece2
-	VMOVUPS (AX), Y0
-	VMOVUPS Y0, (CX)
-	VMOVUPS 32(AX), Y0
-	VMOVUPS Y0, 32(CX)
-	ADDQ    $+64, AX
-	ADDQ    $+64, CX
-
-piece2:
-	TESTQ   $0x00000020, R14
-	JEQ     piece3
-	VMOVUPS (AX), Y0
-	VMOVUPS Y0, (CX)
-	ADDQ    $+32, AX
-	ADDQ    $+32, CX
-
-piece3:
 	TESTQ   $0x00000010, R14
-	JEQ     piece4
+	JEQ     piece2
 	VMOVUPS (AX), X0
 	VMOVUPS X0, (CX)
 	ADDQ    $+16, AX
 	ADDQ    $+16, CX
 
-piece4:
+piece2:
 	TESTQ $0x00000008, R14
-	JEQ   piece5
+	JEQ   piece3
 	VMOVQ (AX), X0
 	VMOVQ X0, (CX)
 	ADDQ  $+8, AX
 	ADDQ  $+8, CX
 
-piece5:
+piece3:
 	TESTQ $0x00000004, R14
-	JEQ   piece6
+	JEQ   piece4
 	VMOVD (AX), X0
 	VMOVD X0, (CX)
 	ADDQ  $+4, AX
 	ADDQ  $+4, CX
 
-piece6:
+piece4:
 	TESTQ   $0x00000002, R14
-	JEQ     piece7
+	JEQ     piece5
 	VPINSRW $0x00, (AX), X0, X0
 	VPEXTRW $0x00, X0, (CX)
 	ADDQ    $+2, AX
 	ADDQ    $+2, CX
 
-piece7:
+piece5:
 	TESTQ   $0x00000001, R14
-	JEQ     piece8
+	JEQ     piece6
 	VPINSRB $0x00, (AX), X0, X0
 	VPEXTRB $0x00, X0, (CX)
 
-piece8:
+piece6:
 	RET
 
 // func stageIn8AVX2()
@@ -452,125 +299,90 @@ TEXT ·stageIn8AVX2(SB), NOSPLIT|NOFRAME, $0
 	VXORPS  Y0, Y0, Y0
 	VMOVUPS Y0, (AX)
 	MOVQ    DI, R14
-	TESTQ   $0x00000040, R14
-	JEQ     piece1
-	VMOVUPS (CX), Y0
-	VMOVUPS Y0, (AX)
-	VMOVUPS 32(CX), Y0
-	VMOVUPS Y0, 32(AX)
-	ADDQ    $+64, CX
-	ADDQ    $+64, AX
-
-piece1:
-	TESTQ   $0x00000020, R14
-	JEQ     piece2
-	VMOVUPS (CX), Y0
-	VMOVUPS Y0, (AX)
-	ADDQ    $+32, CX
-	ADDQ    $+32, AX
-
-piece2:
 	TESTQ   $0x00000010, R14
-	JEQ     piece3
+	JEQ     piece1
 	VMOVUPS (CX), X0
 	VMOVUPS X0, (AX)
 	ADDQ    $+16, CX
 	ADDQ    $+16, AX
 
-piece3:
+piece1:
 	TESTQ $0x00000008, R14
-	JEQ   piece4
+	JEQ   piece2
 	VMOVQ (CX), X0
 	VMOVQ X0, (AX)
 	ADDQ  $+8, CX
 	ADDQ  $+8, AX
 
-piece4:
+piece2:
 	TESTQ $0x00000004, R14
-	JEQ   piece5
+	JEQ   piece3
 	VMOVD (CX), X0
 	VMOVD X0, (AX)
 	ADDQ  $+4, CX
 	ADDQ  $+4, AX
 
-piece5:
+piece3:
 	TESTQ   $0x00000002, R14
-	JEQ     piece6
+	JEQ     piece4
 	VPINSRW $0x00, (CX), X0, X0
 	VPEXTRW $0x00, X0, (AX)
 	ADDQ    $+2, CX
 	ADDQ    $+2, AX
 
-piece6:
+piece4:
 	TESTQ   $0x00000001, R14
-	JEQ     piece7
+	JEQ     piece5
 	VPINSRB $0x00, (CX), X0, X0
 	VPEXTRB $0x00, X0, (AX)
 
-piece7:
+piece5:
 	RET
 
 // func stageOut8AVX2()
 // Requires: AVX
 TEXT ·stageOut8AVX2(SB), NOSPLIT|NOFRAME, $0
+	ANDQ    $-32, AX
 	MOVQ    -8(AX), CX
 	MOVQ    DI, R14
-	TESTQ   $0x00000040, R14
-	JEQ     piece1
-	VMOVUPS (AX), Y0
-	VMOVUPS Y0, (CX)
-	VMOVUPS 32(AX), Y0
-	VMOVUPS Y0, 32(CX)
-	ADDQ    $+64, AX
-	ADDQ    $+64, CX
-
-piece1:
-	TESTQ   $0x00000020, R14
-	JEQ     piece2
-	VMOVUPS (AX), Y0
-	VMOVUPS Y0, (CX)
-	ADDQ    $+32, AX
-	ADDQ    $+32, CX
-
-piece2:
 	TESTQ   $0x00000010, R14
-	JEQ     piece3
+	JEQ     piece1
 	VMOVUPS (AX), X0
 	VMOVUPS X0, (CX)
 	ADDQ    $+16, AX
 	ADDQ    $+16, CX
 
-piece3:
+piece1:
 	TESTQ $0x00000008, R14
-	JEQ   piece4
+	JEQ   piece2
 	VMOVQ (AX), X0
 	VMOVQ X0, (CX)
 	ADDQ  $+8, AX
 	ADDQ  $+8, CX
 
-piece4:
+piece2:
 	TESTQ $0x00000004, R14
-	JEQ   piece5
+	JEQ   piece3
 	VMOVD (AX), X0
 	VMOVD X0, (CX)
 	ADDQ  $+4, AX
 	ADDQ  $+4, CX
 
-piece5:
+piece3:
 	TESTQ   $0x00000002, R14
-	JEQ     piece6
+	JEQ     piece4
 	VPINSRW $0x00, (AX), X0, X0
 	VPEXTRW $0x00, X0, (CX)
 	ADDQ    $+2, AX
 	ADDQ    $+2, CX
 
-piece6:
+piece4:
 	TESTQ   $0x00000001, R14
-	JEQ     piece7
+	JEQ     piece5
 	VPINSRB $0x00, (AX), X0, X0
 	VPEXTRB $0x00, X0, (CX)
 
-piece7:
+piece5:
 	RET
 
 // func stageIn16AVX2()
@@ -582,126 +394,91 @@ TEXT ·stageIn16AVX2(SB), NOSPLIT|NOFRAME, $0
 	VMOVUPS Y0, 32(AX)
 	MOVQ    DI, R14
 	SHLQ    $0x01, R14
-	TESTQ   $0x00000040, R14
-	JEQ     piece1
-	VMOVUPS (CX), Y0
-	VMOVUPS Y0, (AX)
-	VMOVUPS 32(CX), Y0
-	VMOVUPS Y0, 32(AX)
-	ADDQ    $+64, CX
-	ADDQ    $+64, AX
-
-piece1:
 	TESTQ   $0x00000020, R14
-	JEQ     piece2
+	JEQ     piece1
 	VMOVUPS (CX), Y0
 	VMOVUPS Y0, (AX)
 	ADDQ    $+32, CX
 	ADDQ    $+32, AX
 
-piece2:
+piece1:
 	TESTQ   $0x00000010, R14
-	JEQ     piece3
+	JEQ     piece2
 	VMOVUPS (CX), X0
 	VMOVUPS X0, (AX)
 	ADDQ    $+16, CX
 	ADDQ    $+16, AX
 
-piece3:
+piece2:
 	TESTQ $0x00000008, R14
-	JEQ   piece4
+	JEQ   piece3
 	VMOVQ (CX), X0
 	VMOVQ X0, (AX)
 	ADDQ  $+8, CX
 	ADDQ  $+8, AX
 
-piece4:
+piece3:
 	TESTQ $0x00000004, R14
-	JEQ   piece5
+	JEQ   piece4
 	VMOVD (CX), X0
 	VMOVD X0, (AX)
 	ADDQ  $+4, CX
 	ADDQ  $+4, AX
 
-piece5:
+piece4:
 	TESTQ   $0x00000002, R14
-	JEQ     piece6
+	JEQ     piece5
 	VPINSRW $0x00, (CX), X0, X0
 	VPEXTRW $0x00, X0, (AX)
-	ADDQ    $+2, CX
-	ADDQ    $+2, AX
 
-piece6:
-	TESTQ   $0x00000001, R14
-	JEQ     piece7
-	VPINSRB $0x00, (CX), X0, X0
-	VPEXTRB $0x00, X0, (AX)
-
-piece7:
+piece5:
 	RET
 
 // func stageOut16AVX2()
 // Requires: AVX
 TEXT ·stageOut16AVX2(SB), NOSPLIT|NOFRAME, $0
+	ANDQ    $-32, AX
 	MOVQ    -8(AX), CX
 	MOVQ    DI, R14
 	SHLQ    $0x01, R14
-	TESTQ   $0x00000040, R14
-	JEQ     piece1
-	VMOVUPS (AX), Y0
-	VMOVUPS Y0, (CX)
-	VMOVUPS 32(AX), Y0
-	VMOVUPS Y0, 32(CX)
-	ADDQ    $+64, AX
-	ADDQ    $+64, CX
-
-piece1:
 	TESTQ   $0x00000020, R14
-	JEQ     piece2
+	JEQ     piece1
 	VMOVUPS (AX), Y0
 	VMOVUPS Y0, (CX)
 	ADDQ    $+32, AX
 	ADDQ    $+32, CX
 
-piece2:
+piece1:
 	TESTQ   $0x00000010, R14
-	JEQ     piece3
+	JEQ     piece2
 	VMOVUPS (AX), X0
 	VMOVUPS X0, (CX)
 	ADDQ    $+16, AX
 	ADDQ    $+16, CX
 
-piece3:
+piece2:
 	TESTQ $0x00000008, R14
-	JEQ   piece4
+	JEQ   piece3
 	VMOVQ (AX), X0
 	VMOVQ X0, (CX)
 	ADDQ  $+8, AX
 	ADDQ  $+8, CX
 
-piece4:
+piece3:
 	TESTQ $0x00000004, R14
-	JEQ   piece5
+	JEQ   piece4
 	VMOVD (AX), X0
 	VMOVD X0, (CX)
 	ADDQ  $+4, AX
 	ADDQ  $+4, CX
 
-piece5:
+piece4:
 	TESTQ   $0x00000002, R14
-	JEQ     piece6
+	JEQ     piece5
 	VPINSRW $0x00, (AX), X0, X0
 	VPEXTRW $0x00, X0, (CX)
-	ADDQ    $+2, AX
-	ADDQ    $+2, CX
 
-piece6:
-	TESTQ   $0x00000001, R14
-	JEQ     piece7
-	VPINSRB $0x00, (AX), X0, X0
-	VPEXTRB $0x00, X0, (CX)
-
-piece7:
+piece5:
 	RET
 
 // func stageIn32AVX2()
@@ -737,12 +514,13 @@ TEXT ·stageIn32AVX2(SB), NOSPLIT|NOFRAME, $0
 	VMOVUPS    Y0, 96(AX)
 
 ended1:
-	ADDQ $+136, AX
+	ADDQ $+160, AX
 	RET
 
 // func stageOut32AVX2()
 // Requires: AVX
 TEXT ·stageOut32AVX2(SB), NOSPLIT|NOFRAME, $0
+	ANDQ    $-32, AX
 	MOVQ    -8(AX), CX
 	MOVQ    DI, R14
 	SHLQ    $0x02, R14
@@ -784,24 +562,8 @@ piece4:
 	JEQ   piece5
 	VMOVD (AX), X0
 	VMOVD X0, (CX)
-	ADDQ  $+4, AX
-	ADDQ  $+4, CX
 
 piece5:
-	TESTQ   $0x00000002, R14
-	JEQ     piece6
-	VPINSRW $0x00, (AX), X0, X0
-	VPEXTRW $0x00, X0, (CX)
-	ADDQ    $+2, AX
-	ADDQ    $+2, CX
-
-piece6:
-	TESTQ   $0x00000001, R14
-	JEQ     piece7
-	VPINSRB $0x00, (AX), X0, X0
-	VPEXTRB $0x00, X0, (CX)
-
-piece7:
 	RET
 
 // func stageInCodesAVX2()
@@ -860,62 +622,44 @@ TEXT ·stageFilled16AVX2(SB), NOSPLIT|NOFRAME, $0
 	VMOVUPS      Y0, 32(AX)
 	MOVQ         DI, R14
 	SHLQ         $0x01, R14
-	TESTQ        $0x00000040, R14
+	TESTQ        $0x00000020, R14
 	JEQ          piece1
 	VMOVUPS      (CX), Y0
 	VMOVUPS      Y0, (AX)
-	VMOVUPS      32(CX), Y0
-	VMOVUPS      Y0, 32(AX)
-	ADDQ         $+64, CX
-	ADDQ         $+64, AX
+	ADDQ         $+32, CX
+	ADDQ         $+32, AX
 
 piece1:
-	TESTQ   $0x00000020, R14
-	JEQ     piece2
-	VMOVUPS (CX), Y0
-	VMOVUPS Y0, (AX)
-	ADDQ    $+32, CX
-	ADDQ    $+32, AX
-
-piece2:
 	TESTQ   $0x00000010, R14
-	JEQ     piece3
+	JEQ     piece2
 	VMOVUPS (CX), X0
 	VMOVUPS X0, (AX)
 	ADDQ    $+16, CX
 	ADDQ    $+16, AX
 
-piece3:
+piece2:
 	TESTQ $0x00000008, R14
-	JEQ   piece4
+	JEQ   piece3
 	VMOVQ (CX), X0
 	VMOVQ X0, (AX)
 	ADDQ  $+8, CX
 	ADDQ  $+8, AX
 
-piece4:
+piece3:
 	TESTQ $0x00000004, R14
-	JEQ   piece5
+	JEQ   piece4
 	VMOVD (CX), X0
 	VMOVD X0, (AX)
 	ADDQ  $+4, CX
 	ADDQ  $+4, AX
 
-piece5:
+piece4:
 	TESTQ   $0x00000002, R14
-	JEQ     piece6
+	JEQ     piece5
 	VPINSRW $0x00, (CX), X0, X0
 	VPEXTRW $0x00, X0, (AX)
-	ADDQ    $+2, CX
-	ADDQ    $+2, AX
 
-piece6:
-	TESTQ   $0x00000001, R14
-	JEQ     piece7
-	VPINSRB $0x00, (CX), X0, X0
-	VPEXTRB $0x00, X0, (AX)
-
-piece7:
+piece5:
 	RET
 
 // func stageFilled32AVX2()
@@ -974,7 +718,7 @@ TEXT ·spreadAVX2(SB), NOSPLIT|NOFRAME, $0
 	VMOVUPS      Y0, 32(AX)
 	VMOVUPS      Y0, 64(AX)
 	VMOVUPS      Y0, 96(AX)
-	ADDQ         $+136, AX
+	ADDQ         $+160, AX
 	RET
 
 two1:
@@ -984,7 +728,7 @@ two1:
 	VBROADCASTSS 4(CX), Y0
 	VMOVUPS      Y0, 64(AX)
 	VMOVUPS      Y0, 96(AX)
-	ADDQ         $+136, AX
+	ADDQ         $+160, AX
 	RET
 
 four2:
@@ -996,7 +740,7 @@ four2:
 	VMOVUPS      Y0, 64(AX)
 	VBROADCASTSS 12(CX), Y0
 	VMOVUPS      Y0, 96(AX)
-	ADDQ         $+136, AX
+	ADDQ         $+160, AX
 	RET
 
 // func numberAVX2()
@@ -1167,53 +911,166 @@ TEXT ·spreadR10AVX2(SB), NOSPLIT|NOFRAME, $0
 	MOVQ AX, R10
 	JMP  ·spreadAVX2(SB)
 
+// func stageIn1BXAVX2()
+TEXT ·stageIn1BXAVX2(SB), NOSPLIT|NOFRAME, $0
+	MOVQ BX, CX
+	ANDQ $-32, AX
+	MOVQ AX, BX
+	JMP  ·stageIn1AVX2(SB)
+
+// func stageIn16SIAVX2()
+TEXT ·stageIn16SIAVX2(SB), NOSPLIT|NOFRAME, $0
+	MOVQ SI, CX
+	ANDQ $-32, AX
+	MOVQ AX, SI
+	JMP  ·stageIn16AVX2(SB)
+
+// func stageIn16DXAVX2()
+TEXT ·stageIn16DXAVX2(SB), NOSPLIT|NOFRAME, $0
+	MOVQ DX, CX
+	ANDQ $-32, AX
+	MOVQ AX, DX
+	JMP  ·stageIn16AVX2(SB)
+
+// func stageIn16BXAVX2()
+TEXT ·stageIn16BXAVX2(SB), NOSPLIT|NOFRAME, $0
+	MOVQ BX, CX
+	ANDQ $-32, AX
+	MOVQ AX, BX
+	JMP  ·stageIn16AVX2(SB)
+
+// func stageIn16R8AVX2()
+TEXT ·stageIn16R8AVX2(SB), NOSPLIT|NOFRAME, $0
+	MOVQ R8, CX
+	ANDQ $-32, AX
+	MOVQ AX, R8
+	JMP  ·stageIn16AVX2(SB)
+
+// func stageIn16R9AVX2()
+TEXT ·stageIn16R9AVX2(SB), NOSPLIT|NOFRAME, $0
+	MOVQ R9, CX
+	ANDQ $-32, AX
+	MOVQ AX, R9
+	JMP  ·stageIn16AVX2(SB)
+
+// func stageIn16R10AVX2()
+TEXT ·stageIn16R10AVX2(SB), NOSPLIT|NOFRAME, $0
+	MOVQ R10, CX
+	ANDQ $-32, AX
+	MOVQ AX, R10
+	JMP  ·stageIn16AVX2(SB)
+
+// func stageIn16R11AVX2()
+TEXT ·stageIn16R11AVX2(SB), NOSPLIT|NOFRAME, $0
+	MOVQ R11, CX
+	ANDQ $-32, AX
+	MOVQ AX, R11
+	JMP  ·stageIn16AVX2(SB)
+
+// func stageIn16R12AVX2()
+TEXT ·stageIn16R12AVX2(SB), NOSPLIT|NOFRAME, $0
+	MOVQ R12, CX
+	ANDQ $-32, AX
+	MOVQ AX, R12
+	JMP  ·stageIn16AVX2(SB)
+
+// func stageIn16R13AVX2()
+TEXT ·stageIn16R13AVX2(SB), NOSPLIT|NOFRAME, $0
+	MOVQ R13, CX
+	ANDQ $-32, AX
+	MOVQ AX, R13
+	JMP  ·stageIn16AVX2(SB)
+
+// func stageIn2DXAVX2()
+TEXT ·stageIn2DXAVX2(SB), NOSPLIT|NOFRAME, $0
+	MOVQ DX, CX
+	ANDQ $-32, AX
+	MOVQ AX, DX
+	JMP  ·stageIn2AVX2(SB)
+
 // func stageIn32SIAVX2()
 TEXT ·stageIn32SIAVX2(SB), NOSPLIT|NOFRAME, $0
 	MOVQ SI, CX
+	ANDQ $-32, AX
 	MOVQ AX, SI
 	JMP  ·stageIn32AVX2(SB)
 
 // func stageIn32DXAVX2()
 TEXT ·stageIn32DXAVX2(SB), NOSPLIT|NOFRAME, $0
 	MOVQ DX, CX
+	ANDQ $-32, AX
 	MOVQ AX, DX
 	JMP  ·stageIn32AVX2(SB)
 
 // func stageIn32BXAVX2()
 TEXT ·stageIn32BXAVX2(SB), NOSPLIT|NOFRAME, $0
 	MOVQ BX, CX
+	ANDQ $-32, AX
 	MOVQ AX, BX
 	JMP  ·stageIn32AVX2(SB)
 
 // func stageIn32R8AVX2()
 TEXT ·stageIn32R8AVX2(SB), NOSPLIT|NOFRAME, $0
 	MOVQ R8, CX
+	ANDQ $-32, AX
 	MOVQ AX, R8
 	JMP  ·stageIn32AVX2(SB)
 
 // func stageIn32R9AVX2()
 TEXT ·stageIn32R9AVX2(SB), NOSPLIT|NOFRAME, $0
 	MOVQ R9, CX
+	ANDQ $-32, AX
 	MOVQ AX, R9
 	JMP  ·stageIn32AVX2(SB)
 
 // func stageIn32R10AVX2()
 TEXT ·stageIn32R10AVX2(SB), NOSPLIT|NOFRAME, $0
 	MOVQ R10, CX
+	ANDQ $-32, AX
 	MOVQ AX, R10
 	JMP  ·stageIn32AVX2(SB)
 
 // func stageIn32R11AVX2()
 TEXT ·stageIn32R11AVX2(SB), NOSPLIT|NOFRAME, $0
 	MOVQ R11, CX
+	ANDQ $-32, AX
 	MOVQ AX, R11
 	JMP  ·stageIn32AVX2(SB)
 
 // func stageIn32R12AVX2()
 TEXT ·stageIn32R12AVX2(SB), NOSPLIT|NOFRAME, $0
 	MOVQ R12, CX
+	ANDQ $-32, AX
 	MOVQ AX, R12
 	JMP  ·stageIn32AVX2(SB)
+
+// func stageIn4DXAVX2()
+TEXT ·stageIn4DXAVX2(SB), NOSPLIT|NOFRAME, $0
+	MOVQ DX, CX
+	ANDQ $-32, AX
+	MOVQ AX, DX
+	JMP  ·stageIn4AVX2(SB)
+
+// func stageIn8DXAVX2()
+TEXT ·stageIn8DXAVX2(SB), NOSPLIT|NOFRAME, $0
+	MOVQ DX, CX
+	ANDQ $-32, AX
+	MOVQ AX, DX
+	JMP  ·stageIn8AVX2(SB)
+
+// func stageIn8BXAVX2()
+TEXT ·stageIn8BXAVX2(SB), NOSPLIT|NOFRAME, $0
+	MOVQ BX, CX
+	ANDQ $-32, AX
+	MOVQ AX, BX
+	JMP  ·stageIn8AVX2(SB)
+
+// func stageInCodesDXAVX2()
+TEXT ·stageInCodesDXAVX2(SB), NOSPLIT|NOFRAME, $0
+	MOVQ DX, CX
+	ANDQ $-32, AX
+	MOVQ AX, DX
+	JMP  ·stageInCodesAVX2(SB)
 
 // func lookUpAVX2()
 // Requires: AVX, AVX2, F16C

@@ -85,6 +85,15 @@ func spreadR9AVX512()
 // spreadR10AVX512 is spreadAVX512 for what R10 points to, and sets that to the place in the frame.
 func spreadR10AVX512()
 
+// stageIn1BXAVX512 is stageIn1AVX512 for what BX points to, and sets that to the place in the frame.
+func stageIn1BXAVX512()
+
+// stageIn16DXAVX512 is stageIn16AVX512 for what DX points to, and sets that to the place in the frame.
+func stageIn16DXAVX512()
+
+// stageIn16BXAVX512 is stageIn16AVX512 for what BX points to, and sets that to the place in the frame.
+func stageIn16BXAVX512()
+
 // stageIn32DXAVX512 is stageIn32AVX512 for what DX points to, and sets that to the place in the frame.
 func stageIn32DXAVX512()
 
@@ -99,3 +108,15 @@ func stageIn32R9AVX512()
 
 // stageIn32R10AVX512 is stageIn32AVX512 for what R10 points to, and sets that to the place in the frame.
 func stageIn32R10AVX512()
+
+// stageIn4DXAVX512 is stageIn4AVX512 for what DX points to, and sets that to the place in the frame.
+func stageIn4DXAVX512()
+
+// stageIn8DXAVX512 is stageIn8AVX512 for what DX points to, and sets that to the place in the frame.
+func stageIn8DXAVX512()
+
+// stageIn8BXAVX512 is stageIn8AVX512 for what BX points to, and sets that to the place in the frame.
+func stageIn8BXAVX512()
+
+// stageInCodesDXAVX512 is stageInCodesAVX512 for what DX points to, and sets that to the place in the frame.
+func stageInCodesDXAVX512()

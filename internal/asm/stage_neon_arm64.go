@@ -91,6 +91,39 @@ func spreadR5NEON()
 // spreadR6NEON is spreadNEON for what R6 points to, and sets that to the place in the frame.
 func spreadR6NEON()
 
+// stageIn1R3NEON is stageIn1NEON for what R3 points to, and sets that to the place in the frame.
+func stageIn1R3NEON()
+
+// stageIn16R1NEON is stageIn16NEON for what R1 points to, and sets that to the place in the frame.
+func stageIn16R1NEON()
+
+// stageIn16R2NEON is stageIn16NEON for what R2 points to, and sets that to the place in the frame.
+func stageIn16R2NEON()
+
+// stageIn16R3NEON is stageIn16NEON for what R3 points to, and sets that to the place in the frame.
+func stageIn16R3NEON()
+
+// stageIn16R4NEON is stageIn16NEON for what R4 points to, and sets that to the place in the frame.
+func stageIn16R4NEON()
+
+// stageIn16R5NEON is stageIn16NEON for what R5 points to, and sets that to the place in the frame.
+func stageIn16R5NEON()
+
+// stageIn16R6NEON is stageIn16NEON for what R6 points to, and sets that to the place in the frame.
+func stageIn16R6NEON()
+
+// stageIn16R7NEON is stageIn16NEON for what R7 points to, and sets that to the place in the frame.
+func stageIn16R7NEON()
+
+// stageIn16R8NEON is stageIn16NEON for what R8 points to, and sets that to the place in the frame.
+func stageIn16R8NEON()
+
+// stageIn16R9NEON is stageIn16NEON for what R9 points to, and sets that to the place in the frame.
+func stageIn16R9NEON()
+
+// stageIn2R2NEON is stageIn2NEON for what R2 points to, and sets that to the place in the frame.
+func stageIn2R2NEON()
+
 // stageIn32R1NEON is stageIn32NEON for what R1 points to, and sets that to the place in the frame.
 func stageIn32R1NEON()
 
@@ -114,3 +147,15 @@ func stageIn32R7NEON()
 
 // stageIn32R8NEON is stageIn32NEON for what R8 points to, and sets that to the place in the frame.
 func stageIn32R8NEON()
+
+// stageIn4R2NEON is stageIn4NEON for what R2 points to, and sets that to the place in the frame.
+func stageIn4R2NEON()
+
+// stageIn8R2NEON is stageIn8NEON for what R2 points to, and sets that to the place in the frame.
+func stageIn8R2NEON()
+
+// stageIn8R3NEON is stageIn8NEON for what R3 points to, and sets that to the place in the frame.
+func stageIn8R3NEON()
+
+// stageInCodesR2NEON is stageInCodesNEON for what R2 points to, and sets that to the place in the frame.
+func stageInCodesR2NEON()
