@@ -78,8 +78,8 @@ func (l *columns) even(s *scratch, p params, n int) (t params, ok bool) {
 		return t, false
 	}
 	t = params{scale: lend[float32](&s.minval, l.groups*n), zero: lend[int32](&s.gathered, l.groups*n)}
-	transposeWords(t.scale, l.groups, p.scale, streamStride(n), l.groups, n)
-	transposeWords(t.zero, l.groups, p.zero, streamStride(n), l.groups, n)
+	transpose(t.scale, l.groups, p.scale, streamStride(n), l.groups, n)
+	transpose(t.zero, l.groups, p.zero, streamStride(n), l.groups, n)
 	// A zero point may be above every code, as version 1 makes it of a stored one that has all bits set.
 	return t, !t.odd() && int(slices.Max(t.zero)) < 1<<l.bits
 }

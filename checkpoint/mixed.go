@@ -50,8 +50,8 @@ func (m mixed) from(row int) mixed {
 func (m mixed) sideBySide(s *scratch, rows int) mixed {
 	stride := sideBySide(rows)
 	scale, zero := lend[float32](&s.minval, m.groups*stride), lend[int32](&s.gathered, m.groups*stride)
-	transposeWords(scale, stride, m.scale, m.next, rows, m.groups)
-	transposeWords(zero, stride, m.zero, m.next, rows, m.groups)
+	transpose(scale, stride, m.scale, m.next, rows, m.groups)
+	transpose(zero, stride, m.zero, m.next, rows, m.groups)
 	m.scale, m.zero, m.stride, m.next = scale, zero, stride, 1
 	return m
 }
@@ -60,18 +60,25 @@ func (m mixed) sideBySide(s *scratch, rows int) mixed {
 // side by side, and so far behind them those of the next columns; behind the last ones is room for spare more.
 func readTile[T kernels.Float](m mixed, s *scratch, dst []T, rows, first, n int, words []uint32, stride int) {
 	impl, wide := isa.Current(), sideBySide(rows)
-	values, strip := lend[float32](&s.values, wide*mixedStride), lend[float32](&s.table, wide*mixedStrip)
+	values, strip := lend[T](&s.values, wide*mixedStride), lend[float32](&s.table, wide*mixedStrip)
+	rounded, isWide := any(strip).([]T)
+	if !isWide {
+		rounded = lend[T](&s.bytes, wide*mixedStrip)
+	}
 	for i, g := range m.index[first:][:n] {
 		w, shift := m.words(s, words, stride, wide, i)
 		at, c := int(g)*m.stride, i%mixedStrip
 		scale, zero := m.scale[at:][:wide], m.zero[at:][:wide]
 		asm.DequantizeAcross(impl, &strip[c*wide], (*int32)(unsafe.Pointer(&w[0])), &zero[0], &scale[0], shift, 1<<m.bits-1, wide)
 		if c == mixedStrip-1 || i == n-1 {
-			transposeWords(values[i-c:], mixedStride, strip, wide, mixedStrip, wide)
+			if !isWide {
+				narrow(rounded[:(c+1)*wide], strip[:(c+1)*wide])
+			}
+			transpose(values[i-c:], mixedStride, rounded, wide, mixedStrip, wide)
 		}
 	}
 	for r := range rows {
-		narrow(dst[r*len(m.index)+first:][:n], values[r*mixedStride:][:n])
+		copy(dst[r*len(m.index)+first:][:n], values[r*mixedStride:])
 	}
 }
 
@@ -114,7 +121,7 @@ func readMixed[T kernels.Float](m mixed, s *scratch, dst []T, codes []uint8, row
 				copy(row[r*from:][:(n*m.bits+7)/8], codes[r*rowBytes+begin:])
 			}
 		}
-		transposeWords(words, stride, wordsIn(row), from/4, rows, (n*m.bits+31)/32)
+		transpose(words, stride, wordsIn(row), from/4, rows, (n*m.bits+31)/32)
 		readTile(m, s, dst, rows, first, n, words, stride)
 	}
 }

@@ -3,6 +3,9 @@ package checkpoint
 import (
 	"unsafe"
 
+	"github.com/x448/float16"
+
+	"github.com/lowbit-go/lowbit/bf16"
 	"github.com/lowbit-go/lowbit/internal/asm"
 	"github.com/lowbit-go/lowbit/internal/isa"
 )
@@ -18,15 +21,20 @@ func wordsOf(impl asm.ISA) int {
 	return 16
 }
 
-// transposeWords sets row j of dst to column j of src. Rows lie so many words apart.
-func transposeWords[E uint32 | int32 | float32](dst []E, dstStride int, src []E, srcStride, rows, cols int) {
-	doneRows, doneCols := 0, cols/4*4
+// transpose sets row j of dst to column j of src. Rows lie so many elements apart.
+func transpose[E uint32 | int32 | float32 | float16.Float16 | bf16.BFloat16](dst []E, dstStride int, src []E, srcStride, rows, cols int) {
+	size, kind := 4, asm.Bits32
+	if unsafe.Sizeof(*new(E)) == 2 {
+		size, kind = 2, asm.Bits16
+	}
+	wide := 16 / size
+	doneRows, doneCols := 0, cols/wide*wide
 	if impl := isa.Current(); impl != asm.Generic && doneCols > 0 {
-		high := wordsOf(impl)
+		high := 4 * wordsOf(impl) / size
 		doneRows = rows / high * high
 		for r := 0; r < doneRows; r += high {
 			to, from := dst[r:][:(doneCols-1)*dstStride+high], src[r*srcStride:][:(high-1)*srcStride+doneCols]
-			asm.Transpose(impl, asm.Bits32, (*uint32)(unsafe.Pointer(&to[0])), (*uint32)(unsafe.Pointer(&from[0])), 4*dstStride, 4*srcStride, doneCols/4)
+			asm.Transpose(impl, kind, (*uint32)(unsafe.Pointer(&to[0])), (*uint32)(unsafe.Pointer(&from[0])), size*dstStride, size*srcStride, doneCols/wide)
 		}
 	}
 	for r := range rows {
@@ -57,14 +65,14 @@ func copyRows(tile []uint32, stride int, src []uint32, srcStride, rows, cols int
 	}
 }
 
-// transposeTiles is transposeWords for rows that are a power of two apart.
+// transposeTiles is transpose for rows that are a power of two apart.
 func transposeTiles(s *scratch, dst []uint32, dstStride int, src []uint32, srcStride, rows, cols int) {
 	tile := lend[uint32](&s.bytes, tileLen)
 	for c := 0; c < cols; c += wordCols {
 		for r := 0; r < rows; r += wordRows {
 			high, wide := min(wordRows, rows-r), min(wordCols, cols-c)
 			copyRows(tile, wordCols, src[r*srcStride+c:], srcStride, high, wide)
-			transposeWords(dst[c*dstStride+r:], dstStride, tile, wordCols, high, wide)
+			transpose(dst[c*dstStride+r:], dstStride, tile, wordCols, high, wide)
 		}
 	}
 }
@@ -89,7 +97,7 @@ func transposeNibbles(s *scratch, dst []uint32, dstStride int, src []uint32, src
 				}
 			}
 			for k, nibble := range order {
-				transposeWords(dst[(8*c+k)*dstStride+r/8:], 8*dstStride, squares[nibble*tileLen/8:], tileCols, eights, wide)
+				transpose(dst[(8*c+k)*dstStride+r/8:], 8*dstStride, squares[nibble*tileLen/8:], tileCols, eights, wide)
 			}
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"github.com/x448/float16"
 
 	"github.com/lowbit-go/lowbit/kernels"
 )
@@ -29,11 +30,21 @@ func TestTranspose(t *testing.T) {
 						want[c*(rows+5)+r] = at(r, c)
 					}
 				}
-				transposeWords(got, rows+5, src, cols+3, rows, cols)
+				transpose(got, rows+5, src, cols+3, rows, cols)
 				require.Equal(t, want, got, "%s: %d x %d words", name, rows, cols)
 				clear(got)
 				transposeTiles(new(scratch), got, rows+5, src, cols+3, rows, cols)
 				require.Equal(t, want, got, "%s: %d x %d words by tiles", name, rows, cols)
+
+				halves, gotHalves, wantHalves := make([]float16.Float16, len(src)), make([]float16.Float16, len(want)), make([]float16.Float16, len(want))
+				for i, v := range src {
+					halves[i] = float16.Frombits(uint16(v >> 8))
+				}
+				for i, v := range want {
+					wantHalves[i] = float16.Frombits(uint16(v >> 8))
+				}
+				transpose(gotHalves, rows+5, halves, cols+3, rows, cols)
+				require.Equal(t, wantHalves, gotHalves, "%s: %d x %d halves of words", name, rows, cols)
 
 				stride := (rows+127)/128*16 + 3
 				got, want = make([]uint32, 8*cols*stride), make([]uint32, 8*cols*stride)

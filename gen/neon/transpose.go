@@ -24,26 +24,28 @@ func (m *Machine) Square(bits int) {
 	if bits == 4 {
 		m.transposeNibbles()
 	} else {
-		m.transposeWords()
+		m.transposeWords(bits)
 	}
 }
 
 // transposeWords: a row to a register, and neighbours exchange what is not theirs.
-func (m *Machine) transposeWords() {
+func (m *Machine) transposeWords(bits int) {
+	high, size := asm.V(128/bits), map[int]asm.Size{16: asm.H, 32: asm.S}[bits]
 	m.Move(plan.Passing, plan.FromRow)
-	for i := range asm.V(4) {
+	for i := range high {
 		m.LDR(asm.Q, i, m.mem(plan.Addr{Reg: plan.Passing}))
 		m.Add(plan.Passing, plan.FromStride)
 	}
-	for x := asm.V(0); x < 8; x += 4 {
-		y := 4 - x
-		for i := range asm.V(2) {
-			m.ZIP1(asm.S, y+2*i, x+i, x+i+2)
-			m.ZIP2(asm.S, y+2*i+1, x+i, x+i+2)
+	x, y := asm.V(0), high
+	for side := asm.V(1); side < high; side *= 2 {
+		for i := range high / 2 {
+			m.ZIP1(size, y+2*i, x+i, x+i+high/2)
+			m.ZIP2(size, y+2*i+1, x+i, x+i+high/2)
 		}
+		x, y = y, x
 	}
-	for i := range asm.V(4) {
-		m.STR(asm.Q, m.mem(plan.Addr{Reg: plan.ToRow}), i)
+	for i := range high {
+		m.STR(asm.Q, m.mem(plan.Addr{Reg: plan.ToRow}), x+i)
 		m.Add(plan.ToRow, plan.ToStride)
 	}
 	m.AddImm(plan.FromRow, 16)

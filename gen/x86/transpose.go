@@ -33,7 +33,7 @@ func (m *Machine) Square(bits int) {
 	if bits == 4 {
 		m.transposeNibbles()
 	} else {
-		m.transposeWords()
+		m.transposeWords(bits)
 	}
 }
 
@@ -54,12 +54,13 @@ func (m *Machine) rows(count int, p, stride, three plan.GPR, do func(i int, at o
 	}
 }
 
-// transposeWords: each 128 bits of a register have four words of another row. The rows whose words become neighbours are in the same bits of
+// transposeWords: each 128 bits of a register have elements of another row. The rows whose elements become neighbours are in the same bits of
 // other registers, which exchange them.
-func (m *Machine) transposeWords() {
+func (m *Machine) transposeWords(bits int) {
+	high := 128 / bits
 	m.Move(plan.Passing, plan.FromRow)
-	m.rows(m.Width(), plan.Passing, plan.FromStride, fromThree, func(i int, at operand.Mem) {
-		lane, r := i/4, i%4
+	m.rows(high*m.Width()/4, plan.Passing, plan.FromStride, fromThree, func(i int, at operand.Mem) {
+		lane, r := i/high, i%high
 		switch {
 		case lane == 0:
 			m.i("VMOVUPS", at, xs[r])
@@ -69,20 +70,24 @@ func (m *Machine) transposeWords() {
 			m.i("VINSERTI128", operand.Imm(uint64(lane)), at, m.vec(r), m.vec(r))
 		}
 	})
-	x := []int{0, 1, 2, 3, 4}
-	for range 2 {
+	kind := map[int]string{16: "WD", 32: "DQ"}[bits]
+	var x []int
+	for i := range high + 1 {
+		x = append(x, i)
+	}
+	for side := 1; side < high; side *= 2 {
 		var y []int
-		spare := x[4]
-		for i := range 2 {
-			a, b := x[i], x[i+2]
-			m.i("VPUNPCKLDQ", m.vec(b), m.vec(a), m.vec(spare))
-			m.i("VPUNPCKHDQ", m.vec(b), m.vec(a), m.vec(b))
+		spare := x[high]
+		for i := range high / 2 {
+			a, b := x[i], x[i+high/2]
+			m.i("VPUNPCKL"+kind, m.vec(b), m.vec(a), m.vec(spare))
+			m.i("VPUNPCKH"+kind, m.vec(b), m.vec(a), m.vec(b))
 			y = append(y, spare, b)
 			spare = a
 		}
 		x = append(y, spare)
 	}
-	m.rows(4, plan.ToRow, plan.ToStride, toThree, func(i int, at operand.Mem) { m.i("VMOVUPS", m.vec(x[i]), at) })
+	m.rows(high, plan.ToRow, plan.ToStride, toThree, func(i int, at operand.Mem) { m.i("VMOVUPS", m.vec(x[i]), at) })
 	m.AddImm(plan.FromRow, 16)
 }
 

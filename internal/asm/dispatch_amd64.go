@@ -1486,11 +1486,17 @@ func Transpose(isa ISA, sizeKind Size, dst *uint32, src *uint32, dstStride int, 
 	case int(AVX2)<<16 | int(Bits4)<<0:
 		Transpose4AVX2(dst, src, dstStride, srcStride, n)
 		return
+	case int(AVX2)<<16 | int(Bits16)<<0:
+		Transpose16AVX2(dst, src, dstStride, srcStride, n)
+		return
 	case int(AVX2)<<16 | int(Bits32)<<0:
 		Transpose32AVX2(dst, src, dstStride, srcStride, n)
 		return
 	case int(AVX512)<<16 | int(Bits4)<<0, int(AVX512VBMI)<<16 | int(Bits4)<<0:
 		Transpose4AVX512(dst, src, dstStride, srcStride, n)
+		return
+	case int(AVX512)<<16 | int(Bits16)<<0, int(AVX512VBMI)<<16 | int(Bits16)<<0:
+		Transpose16AVX512(dst, src, dstStride, srcStride, n)
 		return
 	case int(AVX512)<<16 | int(Bits32)<<0, int(AVX512VBMI)<<16 | int(Bits32)<<0:
 		Transpose32AVX512(dst, src, dstStride, srcStride, n)

@@ -1129,6 +1129,9 @@ func Transpose(isa ISA, sizeKind Size, dst *uint32, src *uint32, dstStride int, 
 	case int(NEON)<<16 | int(Bits4)<<0:
 		Transpose4NEON(dst, src, dstStride, srcStride, n)
 		return
+	case int(NEON)<<16 | int(Bits16)<<0:
+		Transpose16NEON(dst, src, dstStride, srcStride, n)
+		return
 	case int(NEON)<<16 | int(Bits32)<<0:
 		Transpose32NEON(dst, src, dstStride, srcStride, n)
 		return

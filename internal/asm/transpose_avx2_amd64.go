@@ -11,8 +11,14 @@ package asm
 //go:noescape
 func Transpose4AVX2(dst *uint32, src *uint32, dstStride int, srcStride int, n int)
 
-// Transpose32AVX2 sets the rows of dst to the columns of src: as many rows of src as a vector register has words, and
-// n >= 1 times four columns. Rows lie so many bytes apart.
+// Transpose16AVX2 sets the rows of dst to the columns of src: as many rows of src as a vector register has elements, and
+// n >= 1 times as many columns as 128 bits have. Rows lie so many bytes apart.
+//
+//go:noescape
+func Transpose16AVX2(dst *uint32, src *uint32, dstStride int, srcStride int, n int)
+
+// Transpose32AVX2 sets the rows of dst to the columns of src: as many rows of src as a vector register has elements, and
+// n >= 1 times as many columns as 128 bits have. Rows lie so many bytes apart.
 //
 //go:noescape
 func Transpose32AVX2(dst *uint32, src *uint32, dstStride int, srcStride int, n int)

@@ -118,6 +118,79 @@ squares:
 	VZEROUPPER
 	RET
 
+// func Transpose16AVX2(dst *uint32, src *uint32, dstStride int, srcStride int, n int)
+// Requires: AVX, AVX2
+TEXT ·Transpose16AVX2(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), SI
+	MOVQ dstStride+16(FP), DX
+	MOVQ srcStride+24(FP), BX
+	MOVQ n+32(FP), R8
+	LEAQ (DX)(DX*2), R10
+	LEAQ (BX)(BX*2), R11
+
+squares:
+	MOVQ        SI, R9
+	VMOVUPS     (R9), X0
+	VMOVUPS     (R9)(BX*1), X1
+	VMOVUPS     (R9)(BX*2), X2
+	VMOVUPS     (R9)(R11*1), X3
+	LEAQ        (R9)(BX*4), R9
+	VMOVUPS     (R9), X4
+	VMOVUPS     (R9)(BX*1), X5
+	VMOVUPS     (R9)(BX*2), X6
+	VMOVUPS     (R9)(R11*1), X7
+	LEAQ        (R9)(BX*4), R9
+	VINSERTI128 $0x01, (R9), Y0, Y0
+	VINSERTI128 $0x01, (R9)(BX*1), Y1, Y1
+	VINSERTI128 $0x01, (R9)(BX*2), Y2, Y2
+	VINSERTI128 $0x01, (R9)(R11*1), Y3, Y3
+	LEAQ        (R9)(BX*4), R9
+	VINSERTI128 $0x01, (R9), Y4, Y4
+	VINSERTI128 $0x01, (R9)(BX*1), Y5, Y5
+	VINSERTI128 $0x01, (R9)(BX*2), Y6, Y6
+	VINSERTI128 $0x01, (R9)(R11*1), Y7, Y7
+	LEAQ        (R9)(BX*4), R9
+	VPUNPCKLWD  Y4, Y0, Y8
+	VPUNPCKHWD  Y4, Y0, Y4
+	VPUNPCKLWD  Y5, Y1, Y0
+	VPUNPCKHWD  Y5, Y1, Y5
+	VPUNPCKLWD  Y6, Y2, Y1
+	VPUNPCKHWD  Y6, Y2, Y6
+	VPUNPCKLWD  Y7, Y3, Y2
+	VPUNPCKHWD  Y7, Y3, Y7
+	VPUNPCKLWD  Y1, Y8, Y3
+	VPUNPCKHWD  Y1, Y8, Y1
+	VPUNPCKLWD  Y6, Y4, Y8
+	VPUNPCKHWD  Y6, Y4, Y6
+	VPUNPCKLWD  Y2, Y0, Y4
+	VPUNPCKHWD  Y2, Y0, Y2
+	VPUNPCKLWD  Y7, Y5, Y0
+	VPUNPCKHWD  Y7, Y5, Y7
+	VPUNPCKLWD  Y4, Y3, Y5
+	VPUNPCKHWD  Y4, Y3, Y4
+	VPUNPCKLWD  Y2, Y1, Y3
+	VPUNPCKHWD  Y2, Y1, Y2
+	VPUNPCKLWD  Y0, Y8, Y1
+	VPUNPCKHWD  Y0, Y8, Y0
+	VPUNPCKLWD  Y7, Y6, Y8
+	VPUNPCKHWD  Y7, Y6, Y7
+	VMOVUPS     Y5, (DI)
+	VMOVUPS     Y4, (DI)(DX*1)
+	VMOVUPS     Y3, (DI)(DX*2)
+	VMOVUPS     Y2, (DI)(R10*1)
+	LEAQ        (DI)(DX*4), DI
+	VMOVUPS     Y1, (DI)
+	VMOVUPS     Y0, (DI)(DX*1)
+	VMOVUPS     Y8, (DI)(DX*2)
+	VMOVUPS     Y7, (DI)(R10*1)
+	LEAQ        (DI)(DX*4), DI
+	ADDQ        $+16, SI
+	SUBQ        $+1, R8
+	JNE         squares
+	VZEROUPPER
+	RET
+
 // func Transpose32AVX2(dst *uint32, src *uint32, dstStride int, srcStride int, n int)
 // Requires: AVX, AVX2
 TEXT ·Transpose32AVX2(SB), NOSPLIT, $0-40

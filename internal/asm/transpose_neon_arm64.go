@@ -11,8 +11,14 @@ package asm
 //go:noescape
 func Transpose4NEON(dst *uint32, src *uint32, dstStride int, srcStride int, n int)
 
-// Transpose32NEON sets the rows of dst to the columns of src: as many rows of src as a vector register has words, and
-// n >= 1 times four columns. Rows lie so many bytes apart.
+// Transpose16NEON sets the rows of dst to the columns of src: as many rows of src as a vector register has elements, and
+// n >= 1 times as many columns as 128 bits have. Rows lie so many bytes apart.
+//
+//go:noescape
+func Transpose16NEON(dst *uint32, src *uint32, dstStride int, srcStride int, n int)
+
+// Transpose32NEON sets the rows of dst to the columns of src: as many rows of src as a vector register has elements, and
+// n >= 1 times as many columns as 128 bits have. Rows lie so many bytes apart.
 //
 //go:noescape
 func Transpose32NEON(dst *uint32, src *uint32, dstStride int, srcStride int, n int)
