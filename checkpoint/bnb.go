@@ -203,6 +203,10 @@ func readInt8Rows[T kernels.Float](l *int8Rows, s *scratch, dst []T, first int) 
 			return err
 		}
 		first += rows
+		if dequantizeTwice(dst[:len(codes)], codes, scale, l.cols, over127[0]) {
+			dst = dst[len(codes):]
+			continue
+		}
 		for len(codes) > 0 {
 			some := min(len(scale), max(1, wideLen/l.cols))
 			n := some * l.cols

@@ -1,6 +1,7 @@
 package checkpoint
 
 import (
+	"bytes"
 	"math"
 
 	"github.com/lowbit-go/lowbit/fp8"
@@ -131,7 +132,7 @@ func (c *scales) decode(dst []float32, codes []uint8) {
 		return
 	}
 	kernels.DecodeE8M0(dst, as[fp8.E8M0](codes))
-	if c.inf255 {
+	if c.inf255 && bytes.IndexByte(codes, 255) >= 0 {
 		for i, b := range codes {
 			if b == 255 {
 				dst[i] = float32(math.Inf(1))
@@ -150,11 +151,11 @@ type zeros struct {
 // read reads the zero points of so many rows of groups.
 func (z *zeros) read(s *scratch, dst []int32, first, rows, cols int) error {
 	if z.bits == 0 {
-		bytes := lend[int8](&s.stored, rows*cols)
-		if err := read(z.Stored, bytes, int64(first)*int64(cols)); err != nil {
+		stored := lend[int8](&s.stored, rows*cols)
+		if err := read(z.Stored, stored, int64(first)*int64(cols)); err != nil {
 			return err
 		}
-		for i, b := range bytes {
+		for i, b := range stored {
 			dst[i] = int32(b) + z.plus
 		}
 		return nil
@@ -180,36 +181,52 @@ func (z *zeros) read(s *scratch, dst []int32, first, rows, cols int) error {
 	return nil
 }
 
+// paramsLen is how many parameters of a kind are read at a time, if they are of more rows than a piece has: to read some takes as long as to read many.
+const paramsLen = 1 << 14
+
 // readGrouped reads rows.
 func readGrouped[T kernels.Float](l *grouped, s *scratch, dst []T, first int) error {
 	for len(dst) > 0 {
 		scaleRow, rows := l.scaleRow(first)
-		most := max(1, pieceLen/l.cols)
-		if l.mixed() {
-			most = mixedRows
-		}
-		rows = min(rows, len(dst)/l.cols, most)
+		rows = min(rows, len(dst)/l.cols)
 		scaleRows := 1
 		if l.axes[len(l.axes)-1].block == 1 {
+			rows = min(rows, max(l.pieceRows(), paramsLen/l.groupCols))
 			scaleRows = rows
 		}
-		if err := readBlock(l, s, dst[:rows*l.cols], first, scaleRow, scaleRows); err != nil {
+		p, err := l.params(s, scaleRow, scaleRows)
+		if err != nil {
 			return err
 		}
-		dst, first = dst[rows*l.cols:], first+rows
+		for rows > 0 {
+			n := min(rows, l.pieceRows())
+			some, someRows := p, 1
+			if scaleRows > 1 {
+				some, someRows = p.slice(0, n*l.groupCols), n
+				p = p.slice(n*l.groupCols, (rows-n)*l.groupCols)
+			}
+			if err := readBlock(l, s, dst[:n*l.cols], first, some, someRows); err != nil {
+				return err
+			}
+			dst, first, rows = dst[n*l.cols:], first+n, rows-n
+		}
 	}
 	return nil
 }
 
-// readBlock reads rows that have the same parameters, or, if there are as many scaleRows as rows, a row of parameters each.
-func readBlock[T kernels.Float](l *grouped, s *scratch, dst []T, first, scaleRow, scaleRows int) error {
-	rows := len(dst) / l.cols
-	codes := lend[uint8](&s.codes, rows*l.rowBytes)
-	if err := read(l.codes, codes, int64(first)*int64(l.rowBytes)); err != nil {
-		return err
+// pieceRows is how many rows are worked on at a time.
+func (l *grouped) pieceRows() int {
+	if l.mixed() {
+		return mixedRows
 	}
-	p, err := l.params(s, scaleRow, scaleRows)
-	if err != nil {
+	return max(1, pieceLen/l.cols)
+}
+
+// readBlock reads rows that have the same parameters, or, if there are as many scaleRows as rows, a row of parameters each.
+func readBlock[T kernels.Float](l *grouped, s *scratch, dst []T, first int, p params, scaleRows int) error {
+	rows := len(dst) / l.cols
+	codes := lend[uint8](&s.codes, rows*l.rowBytes+16)[:rows*l.rowBytes]
+	if err := read(l.codes, codes, int64(first)*int64(l.rowBytes)); err != nil {
 		return err
 	}
 	if l.mixed() {
@@ -217,13 +234,10 @@ func readBlock[T kernels.Float](l *grouped, s *scratch, dst []T, first, scaleRow
 		if scaleRows == 1 {
 			m.next = 0
 		}
-		if l.form == formI8 { // as uint8
+		if l.form == formI8 { // as uint8, as params has it
 			m.bits = 8
 			for i := range s.codes[:(len(codes)+7)/8] {
 				s.codes[i] ^= 0x80808080_80808080
-			}
-			for i := range p.zero {
-				p.zero[i] += 1 << 7
 			}
 		}
 		if acrossRows(rows) {
@@ -235,6 +249,13 @@ func readBlock[T kernels.Float](l *grouped, s *scratch, dst []T, first, scaleRow
 
 	ragged := l.index != nil || l.cols%l.blockCols != 0
 	form, rowBytes := l.form, l.rowBytes
+	grid := kernels.Grid{Rows: rows, Groups: l.groupCols, Len: l.blockCols}
+	if scaleRows == rows {
+		grid = kernels.Grid{Rows: 1, Groups: rows * l.groupCols, Len: l.blockCols}
+	}
+	if form == formBits && !ragged && 8*rowBytes == l.bits*l.cols && dequantizeBits(l, dst, codes, grid, p) {
+		return nil
+	}
 	if _, ok := streamFormat(l.bits); form == formBits && (!ok || ragged || 8*rowBytes != l.bits*l.cols || p.odd()) {
 		codes, form, rowBytes = l.unpack(s, codes, rows), formU8, l.cols
 	}
@@ -253,10 +274,8 @@ func readBlock[T kernels.Float](l *grouped, s *scratch, dst []T, first, scaleRow
 			dequantize(l, s, form, row[:cut], code, kernels.Grid{Rows: 1, Groups: whole, Len: l.blockCols}, p.slice(at, whole))
 			dequantize(l, s, form, row[cut:], code[cut:], kernels.Grid{Rows: 1, Groups: 1, Len: l.cols - cut}, p.slice(at+whole, 1))
 		}
-	case scaleRows == rows:
-		dequantize(l, s, form, dst, codes, kernels.Grid{Rows: 1, Groups: rows * l.groupCols, Len: l.blockCols}, p)
 	default:
-		dequantize(l, s, form, dst, codes, kernels.Grid{Rows: rows, Groups: l.groupCols, Len: l.blockCols}, p)
+		dequantize(l, s, form, dst, codes, grid, p)
 	}
 	return nil
 }
@@ -282,7 +301,15 @@ func (l *grouped) params(s *scratch, row, rows int) (p params, err error) {
 			p.zero[i] = l.bias
 		}
 	}
-	return p, l.checkZero(p.zero)
+	if err := l.checkZero(p.zero); err != nil {
+		return p, err
+	}
+	if l.mixed() && l.form == formI8 { // which are made codes without a sign
+		for i := range p.zero {
+			p.zero[i] += 1 << 7
+		}
+	}
+	return p, nil
 }
 
 // checkZero holds zero points against the codes.
@@ -291,6 +318,13 @@ func (l *grouped) checkZero(zero []int32) error {
 		return nil
 	}
 	low, high := l.codeRange()
+	beyond := uint32(0)
+	for _, z := range zero {
+		beyond |= uint32(z-int32(low)) | uint32(int32(high)-z)
+	}
+	if beyond < 1<<31 {
+		return nil
+	}
 	for _, z := range zero {
 		if int(z) < low || int(z) > high {
 			plus := int(l.zero.plus)

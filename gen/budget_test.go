@@ -33,6 +33,7 @@ var budgets = map[string]budget{
 	"learn":                 {360, 8},
 	"lookup":                {390, 8},
 	"minmax":                {17920, 411},
+	"onepass":               {240, 5},
 	"pack":                  {1110, 24},
 	"params":                {2690, 65},
 	"prepare":               {160, 3},
@@ -56,7 +57,7 @@ var budgets = map[string]budget{
 }
 
 // budgetOfAll is less than the sum of what each may have.
-var budgetOfAll = budget{175740, 4165}
+var budgetOfAll = budget{175980, 4170}
 
 func TestBudget(t *testing.T) {
 	names, err := filepath.Glob(filepath.Join(asmDir, "*.s"))

@@ -46,7 +46,7 @@ var targets = []target{
 
 // forX86 are the kernels of AVX2, and wide those of AVX-512.
 func forX86() []*ir.Kernel {
-	return slices.Concat(kernels(), formula.Values(), formula.Sixes(), formula.Powers(), formula.Streams(), formula.HalfBlocks())
+	return slices.Concat(kernels(), formula.Values(), formula.Sixes(), formula.Powers(), formula.Streams(), formula.Halves(), formula.HalfBlocks())
 }
 
 func wide() []*ir.Kernel {
@@ -144,6 +144,8 @@ func generate(k *ir.Kernel, m file) error {
 		plan.GeneratePowers(k, m.(plan.Multiplier))
 	case k.Stream:
 		plan.GenerateBits(k, m.(plan.Unpacker))
+	case k.Halves != ir.NoHalves:
+		plan.GenerateOnePass(k, m.(plan.OnePasser))
 	case k.Differs:
 		plan.GenerateDifference(k, m)
 	case k.Block != nil:

@@ -125,14 +125,21 @@ func byPowers[T Float](impl isa, p *FloatParams, length int, times float32) bool
 	if unsafe.Sizeof(*new(T)) == 4 || elemOf[T]() != asm.BF16 || impl != avx2 || length%32 != 0 || f.read != asm.E4M3 && f.read != asm.E5M2 {
 		return false
 	}
+	return exactPowers(p.Scale, times)
+}
+
+// exactPowers reports whether scales are powers of two, as a number times them is, and products with numbers of a small format normal numbers of bfloat16.
+func exactPowers(scale []float32, times float32) bool {
 	all, least := math.Float32bits(times), uint32(math.MaxUint32)
-	for _, s := range p.Scale {
-		b := math.Float32bits(s)
-		if all, least = all|b, min(least, b); all&(1<<31|1<<23-1) != 0 {
-			return false
-		}
+	for ; len(scale) >= 4; scale = scale[4:] {
+		a, b, c, d := math.Float32bits(scale[0]), math.Float32bits(scale[1]), math.Float32bits(scale[2]), math.Float32bits(scale[3])
+		all, least = all|(a|b)|(c|d), min(least, min(a, b), min(c, d))
 	}
-	return times*math.Float32frombits(least) >= 0x1p-126*0x1p17 // what codes are read as is at least 2^-17, and products are normal
+	for _, s := range scale {
+		b := math.Float32bits(s)
+		all, least = all|b, min(least, b)
+	}
+	return all&(1<<31|1<<23-1) == 0 && times*math.Float32frombits(least) >= 0x1p-126*0x1p17 // what codes are read as is at least 2^-17
 }
 
 // dequantizePowers does so. A group with a code that is no number goes the ordinary way.

@@ -5,6 +5,7 @@ import (
 	"unsafe"
 
 	"github.com/lowbit-go/lowbit/internal/asm"
+	"github.com/lowbit-go/lowbit/internal/codeformat"
 )
 
 // sixTile is how many codes the assembly packs and unpacks at a time, or a multiple of it.
@@ -207,23 +208,61 @@ func sixesOf[T Float](impl isa, codes []byte, src []T, g Grid, p *FloatParams, f
 
 // dequantizeFloatSixes is dequantizeFloatAsm for codes of six bits, packed or not.
 func dequantizeFloatSixes[T Float](impl isa, dst []T, src []byte, g Grid, p *FloatParams, times float32) {
-	n := onePass[T](impl, g, p.Format)
-	dequantizeOnePass(impl, dst, src, p, times, n)
+	n := 0
+	if unsafe.Sizeof(*new(T)) == 2 { // a constant: programs without tensors of 16 bits link no kernel for these
+		if n = sixesAtOnce[T](impl, g, p, times); n > 0 {
+			dequantizeSixesAtOnce(impl, dst, src, g.Len, p, times, n)
+		}
+	} else {
+		n = onePass[T](impl, g, p.Format)
+		dequantizeOnePass(impl, dst, src, p, times, n)
+	}
 	if n < g.Groups {
 		part := p.part(n, g.Groups-n)
-		dequantizeFloatSixesInPieces(impl, dst[n*sixesLen:], src[n*sixesBytes:], Grid{g.Rows, g.Groups - n, g.Len}, &part, times)
+		dequantizeFloatSixesInPieces(impl, dst[n*g.Len:], src[n*g.Len/4*3:], Grid{g.Rows, g.Groups - n, g.Len}, &part, times)
 	}
 }
 
 // dequantizeOnePass dequantizes n groups of sixesLen elements, which are float32. It reads a
 // code as a float16, five bits behind the sign, and scales are times as large for that.
 func dequantizeOnePass[T Float](impl isa, dst []T, src []byte, p *FloatParams, times float32, n int) {
-	mantissa := 23 - formats[p.Format].step>>23
-	down, keep := int32(1<<(16-mantissa)), int32(0x8000|0x1f<<(10-mantissa))
+	down, keep := sixesAsHalves(p.Format)
 	var s spans
 	s.visit(Grid{1, n, sixesLen}, 0, n, mostElements, streamingTo(impl, len(dst), p.Format.Bits(), unsafe.Pointer(&dst[0]), 32, NoMask))
 	for n > 0 && s.advance() {
-		asm.DequantizeSixes(impl, (*float32)(unsafe.Pointer(&dst[s.off])), &src[s.off/4*3], &p.Scale[s.first], down<<16|down, keep<<16|keep, times, s.groups, s.ahead)
+		asm.DequantizeSixes(impl, (*float32)(unsafe.Pointer(&dst[s.off])), &src[s.off/4*3], &p.Scale[s.first], down, keep, times, s.groups, s.ahead)
+	}
+}
+
+// sixesAsHalves are the words by which a code of six bits is read as a float16.
+func sixesAsHalves(f Format) (down, keep int32) {
+	mantissa := 23 - formats[f].step>>23
+	down, keep = int32(1<<(16-mantissa)), int32(0x8000|0x1f<<(10-mantissa))
+	return down<<16 | down, keep<<16 | keep
+}
+
+// sixesAtOnce returns how many groups from the first on a kernel makes 16 bits of, which reads beyond them. Products with powers of two are bfloat16s.
+func sixesAtOnce[T Float](impl isa, g Grid, p *FloatParams, times float32) int {
+	if impl != avx2 || !p.Format.isPacked() || g.Rows != 1 || g.Len%16 != 0 {
+		return 0
+	}
+	if elemOf[T]() == asm.BF16 && !exactPowers(p.Scale, times) {
+		return 0
+	}
+	return g.Groups - 1
+}
+
+func dequantizeSixesAtOnce[T Float](impl isa, dst []T, src []byte, length int, p *FloatParams, times float32, n int) {
+	down, keep := sixesAsHalves(p.Format)
+	elem, place := 0, func(place int) int { return place }
+	if elemOf[T]() == asm.BF16 {
+		elem, place = 1, func(place int) int { return place%8*2 + place/8 }
+	}
+	order := codeformat.Order(6, place)
+	var s spans
+	s.visit(Grid{1, n, length}, 0, n, mostElements, streaming{})
+	for s.advance() {
+		asm.DequantizeSixes16(impl, (*uint16)(unsafe.Pointer(&dst[s.off])), &src[s.off/4*3], &p.Scale[s.first], elem, s.groups, s.length, &order[0], times, down, keep)
 	}
 }
 

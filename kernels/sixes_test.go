@@ -3,9 +3,14 @@ package kernels
 import (
 	"fmt"
 	"math"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"github.com/x448/float16"
+
+	"github.com/lowbit-go/lowbit/bf16"
+	"github.com/lowbit-go/lowbit/internal/guard"
 )
 
 // Blocks of packed floats of six bits, which are done in one pass, by AVX-512 two at a time: any number of them, with
@@ -56,5 +61,42 @@ func TestSixesInOnePass(t *testing.T) {
 				SetStreaming(was)
 			}
 		})
+	}
+}
+
+// Packed floats of six bits become 16 bits in one pass: all codes, groups of tiles of any number, and scales of any kind, to the end of the memory that can be
+// read. Products with powers of two that are no normal numbers of bfloat16 are among them.
+func TestSixesToHalves(t *testing.T) {
+	src := newSource(78)
+	for trial, g := range []Grid{{1, 1, 32}, {1, 2, 16}, {1, 9, 32}, {1, 4, 64}, {1, 3, 48}, {1, 2, 20}, {2, 2, 32}, {1, 2*someGroups + 3, 32}} {
+		n := g.Rows * g.Groups * g.Len
+		for i, f := range []Format{E2M3Packed, E3M2Packed} {
+			codes, memory := guard.Bytes(f.Bytes(n)), guard.Bytes(2*n)
+			codes, memory = codes[len(codes)-f.Bytes(n):], memory[len(memory)-2*n:]
+			for i := range codes {
+				codes[i] = byte(src.Uint32())
+			}
+			for least := -150; least < 128; least += 1 + (i+trial+least)&7 {
+				p := FloatParams{Format: f, Scale: make([]float32, g.Groups)}
+				for i := range p.Scale {
+					p.Scale[i] = float32(math.Ldexp(1, min(127, least+src.IntN(3))))
+				}
+				holdSixesToHalves[float16.Float16](t, memory, codes, g, &p)
+				holdSixesToHalves[bf16.BFloat16](t, memory, codes, g, &p)
+				p.Scale[src.IntN(g.Groups)] *= []float32{-1, 1.5, float32(1 + src.Float64()), 0, nan32, inf, neg}[src.IntN(7)]
+				holdSixesToHalves[float16.Float16](t, memory, codes, g, &p)
+				holdSixesToHalves[bf16.BFloat16](t, memory, codes, g, &p)
+			}
+		}
+	}
+}
+
+func holdSixesToHalves[T Float](t *testing.T, memory, codes []byte, g Grid, p *FloatParams) {
+	want, got := make([]T, g.Rows*g.Groups*g.Len), view[T](memory)
+	portableDequantizeFloat(want, codes, g, p)
+	for _, name := range assembled(t) {
+		require.NoError(t, Use(name))
+		DequantizeFloat(got, codes, g, p)
+		require.True(t, slices.Equal(want, got), "%s: %v, %v, scales %v", name, p.Format, g, p.Scale)
 	}
 }

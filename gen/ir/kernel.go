@@ -34,19 +34,30 @@ type Kernel struct {
 	Sums     bool    // it sums a number over the elements of each group, with parameters as lanes: see plan.GenerateSums
 	Columns  bool    // it is such a kernel with groups as lanes
 
-	OfGroups   bool // its elements are numbers of groups, of which there are few: its text is to be short
-	Random     bool // it makes random words, without nodes
-	Transposed int  // it transposes a matrix of elements of so many bits, without nodes
-	Pairs      int  // it looks codes of four bits up in tables of elements of so many bits, without nodes
-	Powers     bool // it multiplies small floats by powers of two, without nodes
-	Stream     bool // it gives each code of a bit stream a byte, without nodes
-	UpTo256    bool // wider registers gain nothing: who has them leaves it to an implementation that has not
-	Differs    bool // it tells how two slices of float32 differ, without nodes
-	Upward     bool // what is rounded once is rounded toward positive infinity
+	OfGroups   bool   // its elements are numbers of groups, of which there are few: its text is to be short
+	Random     bool   // it makes random words, without nodes
+	Transposed int    // it transposes a matrix of elements of so many bits, without nodes
+	Pairs      int    // it looks codes of four bits up in tables of elements of so many bits, without nodes
+	Powers     bool   // it multiplies small floats by powers of two, without nodes
+	Stream     bool   // it gives each code of a bit stream a byte, without nodes
+	Halves     Halves // what codes it makes 16 bits of, without nodes
+	UpTo256    bool   // wider registers gain nothing: who has them leaves it to an implementation that has not
+	Differs    bool   // it tells how two slices of float32 differ, without nodes
+	Upward     bool   // what is rounded once is rounded toward positive infinity
 
 	memo map[string]*Node
 	rare bool
 }
+
+// Halves are the codes of a kernel that makes float16 or bfloat16 of them in one pass.
+type Halves uint8
+
+const (
+	NoHalves      Halves = iota
+	HalvesOfBits         // integers of fewer than eight bits, a bit stream
+	HalvesOfSixes        // floats of six bits
+	HalvesOfBytes        // integers of eight bits
+)
 
 // Variant is one choice of a kind, such as an element type; Name is empty for
 // the kind's first choice.

@@ -88,6 +88,14 @@ func Args(k *ir.Kernel) []Arg {
 	if k.Stream {
 		return []Arg{{"dst", "*uint8"}, {"src", "*uint8"}, {"order", "*uint8"}, {"down", "int32"}, {"half", "int"}, {"n", "int"}}
 	}
+	switch k.Halves {
+	case ir.HalvesOfBits:
+		return append(halvesArgs(), Arg{"zero", "*int32"}, Arg{"order", "*uint8"}, Arg{"half", "int"}, Arg{"down", "int32"})
+	case ir.HalvesOfSixes:
+		return append(halvesArgs(), Arg{"order", "*uint8"}, Arg{"times", "float32"}, Arg{"down", "int32"}, Arg{"keep", "int32"})
+	case ir.HalvesOfBytes:
+		return append(halvesArgs(), Arg{"factor", "float32"})
+	}
 	if k.Pairs > 0 {
 		elements := fmt.Sprintf("*uint%d", k.Pairs)
 		return []Arg{{"y", elements}, {"q", "*uint8"}, {"table", elements}, {"groups", "int"}, {"length", "int"}}

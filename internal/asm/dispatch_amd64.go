@@ -1754,6 +1754,47 @@ func UnpackStream(isa ISA, dst *uint8, src *uint8, order *uint8, down int32, hal
 	panic("asm: no such implementation of UnpackStream")
 }
 
+// DequantizeBits sets y to (q - zero)*scale of codes of at most seven bits, a little-endian bit stream. A scale has at most 16 significant
+// bits, and is from 2^-126 to 2^103.
+// In order are, for sixteen codes, where in their bytes the two of each are, and a number of 16 bits each, which brings it to the top of these by a product:
+// for bfloat16 those in order, for float16 the first eight at the even places and the others at the odd ones. It goes down from there by so many
+// bits. Half is how many bytes sixteen codes have. Behind the last code 16 bytes may be read, less those.
+// There are groups >= 1, each of length >= 16 codes, a multiple of 16. Elements are bfloat16 if that is not 0.
+func DequantizeBits(isa ISA, y *uint16, q *uint8, scale *float32, bfloat16 int, groups int, length int, zero *int32, order *uint8, half int, down int32) {
+	switch int(isa) << 16 {
+	case int(AVX2) << 16, int(AVX512) << 16, int(AVX512VBMI) << 16:
+		DequantizeBitsAVX2(y, q, scale, bfloat16, groups, length, zero, order, half, down)
+		return
+	}
+	panic("asm: no such implementation of DequantizeBits")
+}
+
+// DequantizeSixes16 sets y to q*(scale*times) of floats of six bits, all products finite, and for bfloat16 such or zeros. The format is
+// given by two words, as DequantizeSixes has them, and times has for a factor what is missing then.
+// In order are, for sixteen codes, where in their bytes the two of each are, and a number of 16 bits each, which brings it to the top of these by a product:
+// for bfloat16 those at the even places first, for float16 those in order.
+// Behind the last code four bytes are read.
+// There are groups >= 1, each of length >= 16 codes, a multiple of 16. Elements are bfloat16 if that is not 0.
+func DequantizeSixes16(isa ISA, y *uint16, q *uint8, scale *float32, bfloat16 int, groups int, length int, order *uint8, times float32, down int32, keep int32) {
+	switch int(isa) << 16 {
+	case int(AVX2) << 16, int(AVX512) << 16, int(AVX512VBMI) << 16:
+		DequantizeSixes16AVX2(y, q, scale, bfloat16, groups, length, order, times, down, keep)
+		return
+	}
+	panic("asm: no such implementation of DequantizeSixes16")
+}
+
+// DequantizeTwice sets y to (q*scale)*factor of codes of eight bits with a sign; for bfloat16 all but zeros are from 2^-126 to 2^111.
+// There are groups >= 1, each of length >= 16 codes, a multiple of 16. Elements are bfloat16 if that is not 0.
+func DequantizeTwice(isa ISA, y *uint16, q *uint8, scale *float32, bfloat16 int, groups int, length int, factor float32) {
+	switch int(isa) << 16 {
+	case int(AVX2) << 16, int(AVX512) << 16, int(AVX512VBMI) << 16:
+		DequantizeTwiceAVX2(y, q, scale, bfloat16, groups, length, factor)
+		return
+	}
+	panic("asm: no such implementation of DequantizeTwice")
+}
+
 // DequantizeHalves is DequantizeBlocks with float16s, or with bfloat16s if upper is 1.
 func DequantizeHalves(isa ISA, blockKind Block, y *uint16, blocks *uint8, upper int, table *[256]float32, check *float32, n int) {
 	switch int(isa)<<16 | int(blockKind)<<0 {
