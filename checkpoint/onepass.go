@@ -48,9 +48,14 @@ func dequantizeBits[T kernels.Float](l *grouped, dst []T, codes []uint8, g kerne
 	if _, other := streamFormat(l.bits); !ok || other || g.Len%onePassTile != 0 || l.scale.DType.Bits() != 16 || l.scale.factor != asStored || !scalesWithin(p.scale, 0x1p-126, 0x1p103) {
 		return false
 	}
-	for n := g.Groups * g.Len; len(dst) > 0; dst, codes = dst[n:], codes[n*l.bits/8:] {
-		asm.DequantizeBits(asm.AVX2, (*uint16)(unsafe.Pointer(&dst[0])), &codes[0], &p.scale[0], elem, g.Groups, g.Len, &p.zero[0],
-			&bitOrders[l.bits][elem][0], 2*l.bits, int32(16-l.bits))
+	n, half, down := g.Groups*g.Len, 2*l.bits, int32(16-l.bits)
+	for ; len(dst) > 0; dst, codes = dst[n:], codes[n*l.bits/8:] {
+		y, orders := (*uint16)(unsafe.Pointer(&dst[0])), &bitOrders[l.bits]
+		if l.bits <= 3 && g.Len%(2*onePassTile) == 0 {
+			asm.DequantizeListed(asm.AVX2, y, &codes[0], &p.scale[0], elem, g.Groups, g.Len, &p.zero[0], &orders[1][0], half, down)
+		} else {
+			asm.DequantizeBits(asm.AVX2, y, &codes[0], &p.scale[0], elem, g.Groups, g.Len, &p.zero[0], &orders[elem][0], half, down)
+		}
 	}
 	return true
 }

@@ -16,7 +16,7 @@ type budget struct{ lines, kilobytes int }
 var budgets = map[string]budget{
 	"backward":              {2850, 64},
 	"blocks":                {6740, 206},
-	"constants":             {1490, 72},
+	"constants":             {1500, 72},
 	"convert":               {7670, 180},
 	"copy":                  {1050, 18},
 	"dequantize":            {9380, 203},
@@ -33,7 +33,7 @@ var budgets = map[string]budget{
 	"learn":                 {360, 8},
 	"lookup":                {390, 8},
 	"minmax":                {17920, 411},
-	"onepass":               {240, 5},
+	"onepass":               {320, 7},
 	"pack":                  {1110, 24},
 	"params":                {2690, 65},
 	"prepare":               {160, 3},
@@ -57,7 +57,7 @@ var budgets = map[string]budget{
 }
 
 // budgetOfAll is less than the sum of what each may have.
-var budgetOfAll = budget{175980, 4170}
+var budgetOfAll = budget{176070, 4172}
 
 func TestBudget(t *testing.T) {
 	names, err := filepath.Glob(filepath.Join(asmDir, "*.s"))

@@ -18,6 +18,7 @@ There are groups >= 1, each of length >= 16 codes, a multiple of 16. Elements ar
 		record("DequantizeBits", ir.HalvesOfBits, `sets y to (q - zero)*scale of codes of at most seven bits, a little-endian bit stream. A scale has at most 16 significant
 bits, and is from 2^-126 to 2^103.`+order+`in order, for float16 the first eight at the even places and the others at the odd ones. It goes down from there by so many
 bits. Half is how many bytes sixteen codes have. Behind the last code 16 bytes may be read, less those.`+groups),
+		record("DequantizeListed", ir.HalvesListed, `is DequantizeBits of codes of at most three bits and groups whose length is a multiple of 32, with order for bfloat16 in any case.`),
 		record("DequantizeSixes16", ir.HalvesOfSixes, `sets y to q*(scale*times) of floats of six bits, all products finite, and for bfloat16 such or zeros. The format is
 given by two words, as DequantizeSixes has them, and times has for a factor what is missing then.`+order+`at the even places first, for float16 those in order.
 Behind the last code four bytes are read.`+groups),

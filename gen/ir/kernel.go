@@ -55,6 +55,7 @@ type Halves uint8
 const (
 	NoHalves      Halves = iota
 	HalvesOfBits         // integers of fewer than eight bits, a bit stream
+	HalvesListed         // such of at most three bits, by a table of their group
 	HalvesOfSixes        // floats of six bits
 	HalvesOfBytes        // integers of eight bits
 )

@@ -89,7 +89,7 @@ func Args(k *ir.Kernel) []Arg {
 		return []Arg{{"dst", "*uint8"}, {"src", "*uint8"}, {"order", "*uint8"}, {"down", "int32"}, {"half", "int"}, {"n", "int"}}
 	}
 	switch k.Halves {
-	case ir.HalvesOfBits:
+	case ir.HalvesOfBits, ir.HalvesListed:
 		return append(halvesArgs(), Arg{"zero", "*int32"}, Arg{"order", "*uint8"}, Arg{"half", "int"}, Arg{"down", "int32"})
 	case ir.HalvesOfSixes:
 		return append(halvesArgs(), Arg{"order", "*uint8"}, Arg{"times", "float32"}, Arg{"down", "int32"}, Arg{"keep", "int32"})

@@ -1769,6 +1769,16 @@ func DequantizeBits(isa ISA, y *uint16, q *uint8, scale *float32, bfloat16 int, 
 	panic("asm: no such implementation of DequantizeBits")
 }
 
+// DequantizeListed is DequantizeBits of codes of at most three bits and groups whose length is a multiple of 32, with order for bfloat16 in any case.
+func DequantizeListed(isa ISA, y *uint16, q *uint8, scale *float32, bfloat16 int, groups int, length int, zero *int32, order *uint8, half int, down int32) {
+	switch int(isa) << 16 {
+	case int(AVX2) << 16, int(AVX512) << 16, int(AVX512VBMI) << 16:
+		DequantizeListedAVX2(y, q, scale, bfloat16, groups, length, zero, order, half, down)
+		return
+	}
+	panic("asm: no such implementation of DequantizeListed")
+}
+
 // DequantizeSixes16 sets y to q*(scale*times) of floats of six bits, all products finite, and for bfloat16 such or zeros. The format is
 // given by two words, as DequantizeSixes has them, and times has for a factor what is missing then.
 // In order are, for sixteen codes, where in their bytes the two of each are, and a number of 16 bits each, which brings it to the top of these by a product:

@@ -14,6 +14,11 @@ package asm
 //go:noescape
 func DequantizeBitsAVX2(y *uint16, q *uint8, scale *float32, bfloat16 int, groups int, length int, zero *int32, order *uint8, half int, down int32)
 
+// DequantizeListedAVX2 is DequantizeBits of codes of at most three bits and groups whose length is a multiple of 32, with order for bfloat16 in any case.
+//
+//go:noescape
+func DequantizeListedAVX2(y *uint16, q *uint8, scale *float32, bfloat16 int, groups int, length int, zero *int32, order *uint8, half int, down int32)
+
 // DequantizeSixes16AVX2 sets y to q*(scale*times) of floats of six bits, all products finite, and for bfloat16 such or zeros. The format is
 // given by two words, as DequantizeSixes has them, and times has for a factor what is missing then.
 // In order are, for sixteen codes, where in their bytes the two of each are, and a number of 16 bits each, which brings it to the top of these by a product:

@@ -27,7 +27,10 @@ lower:
 	VPBROADCASTW (R12), Y9
 	ADDQ         $+4, R12
 	ADDQ         $+4, DX
-	MOVQ         R9, R10
+	ADDQ         R9, DI
+	ADDQ         R9, DI
+	MOVL         $0x00000000, R10
+	SUBQ         R9, R10
 
 lowercodes:
 	VBROADCASTI128 (SI), Y1
@@ -40,12 +43,11 @@ lowercodes:
 	VCVTDQ2PS      Y1, Y1
 	VCVTDQ2PS      Y0, Y0
 	VMULPS         Y11, Y1, Y1
-	VCVTPS2PH      $0x00, Y1, (DI)
+	VCVTPS2PH      $0x00, Y1, (DI)(R10*2)
 	VMULPS         Y11, Y0, Y0
-	VCVTPS2PH      $0x00, Y0, 16(DI)
-	ADDQ           $+32, DI
+	VCVTPS2PH      $0x00, Y0, 16(DI)(R10*2)
 	ADDQ           R13, SI
-	SUBQ           $+16, R10
+	ADDQ           $+16, R10
 	JNE            lowercodes
 	SUBQ           $+1, R8
 	JNE            lower
@@ -58,7 +60,10 @@ upper:
 	ADDQ         $+4, R12
 	VMULPS       ·word47800000+0(SB), Y11, Y10
 	ADDQ         $+4, DX
-	MOVQ         R9, R10
+	ADDQ         R9, DI
+	ADDQ         R9, DI
+	MOVL         $0x00000000, R10
+	SUBQ         R9, R10
 
 uppercodes:
 	VBROADCASTI128 (SI), Y1
@@ -78,13 +83,85 @@ uppercodes:
 	VSUBPS         Y0, Y2, Y0
 	VPSRLD         $0x10, Y1, Y1
 	VPBLENDW       $0xaa, Y0, Y1, Y1
-	VMOVUPS        Y1, (DI)
-	ADDQ           $+32, DI
+	VMOVUPS        Y1, (DI)(R10*2)
 	ADDQ           R13, SI
-	SUBQ           $+16, R10
+	ADDQ           $+16, R10
 	JNE            uppercodes
 	SUBQ           $+1, R8
 	JNE            upper
+	VZEROUPPER
+	RET
+
+// func DequantizeListedAVX2(y *uint16, q *uint8, scale *float32, bfloat16 int, groups int, length int, zero *int32, order *uint8, half int, down int32)
+// Requires: AVX, AVX2, F16C, FMA3
+TEXT ·DequantizeListedAVX2(SB), NOSPLIT, $0-76
+	MOVQ    y+0(FP), DI
+	MOVQ    q+8(FP), SI
+	MOVQ    scale+16(FP), DX
+	MOVQ    bfloat16+24(FP), BX
+	MOVQ    groups+32(FP), R8
+	MOVQ    length+40(FP), R9
+	MOVQ    zero+48(FP), R12
+	MOVQ    half+64(FP), R13
+	MOVQ    order+56(FP), R11
+	VMOVUPS (R11), Y15
+	VMOVUPS 32(R11), Y14
+	VMOVSS  down+72(FP), X13
+
+groups:
+	VBROADCASTSS (DX), Y11
+	VPBROADCASTD (R12), Y1
+	ADDQ         $+4, R12
+	VCVTDQ2PS    Y1, Y1
+	VMOVUPS      ·bytesea75f688+0(SB), Y0
+	VSUBPS       Y1, Y0, Y0
+	TESTQ        BX, BX
+	JNE          upper1
+	VMULPS       Y11, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	JMP          rounded2
+
+upper1:
+	VMULPS       ·word47800000+0(SB), Y11, Y10
+	VMULPS       Y10, Y0, Y1
+	VFNMADD213PS Y1, Y11, Y0
+	VSUBPS       Y0, Y1, Y0
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y0, Y0
+	VPERMQ       $0x08, Y0, Y0
+
+rounded2:
+	VPSHUFB      ·bytes421d3615+0(SB), Y0, Y0
+	VPBROADCASTQ X0, Y12
+	VPERMQ       $0x55, Y0, Y9
+	ADDQ         $+4, DX
+	ADDQ         R9, DI
+	ADDQ         R9, DI
+	MOVL         $0x00000000, R10
+	SUBQ         R9, R10
+
+groupscodes:
+	VBROADCASTI128 (SI), Y0
+	VPSHUFB        Y15, Y0, Y0
+	VPMULLW        Y14, Y0, Y0
+	VBROADCASTI128 (SI)(R13*1), Y1
+	VPSHUFB        Y15, Y1, Y1
+	VPMULLW        Y14, Y1, Y1
+	VPSRLW         X13, Y0, Y0
+	VPSRLW         X13, Y1, Y1
+	VPACKUSWB      Y1, Y0, Y0
+	VPSHUFB        Y0, Y12, Y1
+	VPSHUFB        Y0, Y9, Y0
+	VPUNPCKLBW     Y0, Y1, Y2
+	VMOVUPS        Y2, (DI)(R10*2)
+	VPUNPCKHBW     Y0, Y1, Y2
+	VMOVUPS        Y2, 32(DI)(R10*2)
+	ADDQ           R13, SI
+	ADDQ           R13, SI
+	ADDQ           $+32, R10
+	JNE            groupscodes
+	SUBQ           $+1, R8
+	JNE            groups
 	VZEROUPPER
 	RET
 
@@ -110,7 +187,10 @@ lower:
 	VBROADCASTSS (DX), Y11
 	VMULPS       Y10, Y11, Y11
 	ADDQ         $+4, DX
-	MOVQ         R9, R10
+	ADDQ         R9, DI
+	ADDQ         R9, DI
+	MOVL         $0x00000000, R10
+	SUBQ         R9, R10
 
 lowercodes:
 	VBROADCASTI128 (SI), Y1
@@ -123,11 +203,10 @@ lowercodes:
 	VMULPS         Y11, Y1, Y1
 	VCVTPH2PS      X0, Y0
 	VMULPS         Y11, Y0, Y0
-	VCVTPS2PH      $0x00, Y1, (DI)
-	VCVTPS2PH      $0x00, Y0, 16(DI)
-	ADDQ           $+32, DI
+	VCVTPS2PH      $0x00, Y1, (DI)(R10*2)
+	VCVTPS2PH      $0x00, Y0, 16(DI)(R10*2)
 	ADDQ           $+12, SI
-	SUBQ           $+16, R10
+	ADDQ           $+16, R10
 	JNE            lowercodes
 	SUBQ           $+1, R8
 	JNE            lower
@@ -138,7 +217,10 @@ upper:
 	VBROADCASTSS (DX), Y11
 	VMULPS       Y10, Y11, Y11
 	ADDQ         $+4, DX
-	MOVQ         R9, R10
+	ADDQ         R9, DI
+	ADDQ         R9, DI
+	MOVL         $0x00000000, R10
+	SUBQ         R9, R10
 
 uppercodes:
 	VBROADCASTI128 (SI), Y1
@@ -153,10 +235,9 @@ uppercodes:
 	VMULPS         Y11, Y0, Y0
 	VPSRLD         $0x10, Y1, Y1
 	VPBLENDW       $0xaa, Y0, Y1, Y1
-	VMOVUPS        Y1, (DI)
-	ADDQ           $+32, DI
+	VMOVUPS        Y1, (DI)(R10*2)
 	ADDQ           $+12, SI
-	SUBQ           $+16, R10
+	ADDQ           $+16, R10
 	JNE            uppercodes
 	SUBQ           $+1, R8
 	JNE            upper
@@ -179,7 +260,10 @@ TEXT ·DequantizeTwiceAVX2(SB), NOSPLIT, $0-52
 lower:
 	VBROADCASTSS (DX), Y11
 	ADDQ         $+4, DX
-	MOVQ         R9, R10
+	ADDQ         R9, DI
+	ADDQ         R9, DI
+	MOVL         $0x00000000, R10
+	SUBQ         R9, R10
 
 lowercodes:
 	VPMOVSXBD (SI), Y1
@@ -190,11 +274,10 @@ lowercodes:
 	VMULPS    Y12, Y1, Y1
 	VMULPS    Y11, Y0, Y0
 	VMULPS    Y12, Y0, Y0
-	VCVTPS2PH $0x00, Y1, (DI)
-	VCVTPS2PH $0x00, Y0, 16(DI)
-	ADDQ      $+32, DI
+	VCVTPS2PH $0x00, Y1, (DI)(R10*2)
+	VCVTPS2PH $0x00, Y0, 16(DI)(R10*2)
 	ADDQ      $+16, SI
-	SUBQ      $+16, R10
+	ADDQ      $+16, R10
 	JNE       lowercodes
 	SUBQ      $+1, R8
 	JNE       lower
@@ -204,7 +287,10 @@ lowercodes:
 upper:
 	VBROADCASTSS (DX), Y11
 	ADDQ         $+4, DX
-	MOVQ         R9, R10
+	ADDQ         R9, DI
+	ADDQ         R9, DI
+	MOVL         $0x00000000, R10
+	SUBQ         R9, R10
 
 uppercodes:
 	VPMOVSXBW (SI), Y1
@@ -224,10 +310,9 @@ uppercodes:
 	VSUBPS    Y0, Y2, Y0
 	VPSRLD    $0x10, Y1, Y1
 	VPBLENDW  $0xaa, Y0, Y1, Y1
-	VMOVUPS   Y1, (DI)
-	ADDQ      $+32, DI
+	VMOVUPS   Y1, (DI)(R10*2)
 	ADDQ      $+16, SI
-	SUBQ      $+16, R10
+	ADDQ      $+16, R10
 	JNE       uppercodes
 	SUBQ      $+1, R8
 	JNE       upper
