@@ -29,15 +29,15 @@ The grid is that of mantissa bits, in the place of a float32's exponent, whose l
 In place (y == v) is allowed.`)
 	v, most = k.Load("v", ir.MemF32), k.Word("most", ir.MemF32)
 	c := v.Magnitude().Min(most)
-	steps = upSteps(k, c, c, k.Word("least", ir.MemI32), k.Word("mantissa", ir.MemI32))
+	steps = upSteps(k, c, c, k.Word("least", ir.MemI32), k.Word("mantissa", ir.MemI32).IAdd(k.Int(24<<23)))
 	k.Store("y", ir.MemF32, withSign(k, steps, v))
 
 	k = begin("StochasticHalf", `sets y = x as float16, toward zero`+rule+`. Infinity and NaN are converted as by Encode.`, Elems.Of("F16"))
 	x := k.Load("x", ir.MemF32)
-	x.OrAlarmBelow(x.Magnitude(), k.Const(0x1p-14)) // float16's normal numbers are a float32's upper bits, as bfloat16 is
-	k.Store("y", ir.MemF16, x.As(ir.I32).IAdd(k.Int(0x1fff).ISub(k.Load("words", ir.MemI32).Shr(19))).And(k.Int(-0x2000)).As(ir.F32))
+	x.OrAlarmHalf() // float16's normal numbers are a float32's upper bits, as bfloat16 is
+	k.Store("y", ir.MemF16, x.As(ir.I32).IAdd(k.Int(0x1fff).ISub(k.Load("words", ir.MemI32).Shr(19))).As(ir.F32).OfHalf())
 	k.Rarely(func() {
-		k.Store("y", ir.MemF16, withSign(k, upSteps(k, x.Magnitude(), x, k.Int(113<<23), k.Int(10<<23)), x))
+		k.Store("y", ir.MemF16, withSign(k, upSteps(k, x.Magnitude(), x, k.Int(113<<23), k.Int(34<<23)), x))
 	})
 
 	k = ir.New("stochastic", "StochasticHalf", `sets y = x as bfloat16, toward zero, or the next farther from zero if word>>16 is below what is
@@ -61,10 +61,10 @@ func less(k *ir.Kernel, magnitude, step24 *ir.Node) *ir.Node {
 	return k.Load("words", ir.MemI32).Shr(8).ToFloat().MulSubFrom(step24, magnitude)
 }
 
-// upSteps rounds a magnitude so, to the steps of a format with mantissa bits, or of its subnormals. As onGrid does it adds one and a half times the power of
+// upSteps rounds a magnitude so, to the steps of a format with fine less 24 mantissa bits, or of its subnormals. As onGrid does it adds one and a half times the power of
 // two whose last place is the step, and takes that away: a multiple of the step in 2^-24, which is finite where a magnitude is not.
-func upSteps(k *ir.Kernel, v, x, least, mantissa *ir.Node) *ir.Node {
-	step24 := exponent(k, x).UMax(least).ISub(mantissa.IAdd(k.Int(24 << 23))).As(ir.F32)
+func upSteps(k *ir.Kernel, v, x, least, fine *ir.Node) *ir.Node {
+	step24 := exponent(k, x).UMax(least).ISub(fine).As(ir.F32)
 	m := k.Const(3 << 46)
 	return step24.MulSubFrom(m, step24.MulAdd(m, less(k, v, step24)))
 }

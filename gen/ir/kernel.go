@@ -104,6 +104,11 @@ func New(file, family, doc string, variants ...Variant) *Kernel {
 // not, it runs over one flat slice.
 func (k *Kernel) Grouped() bool { return len(k.Params)+len(k.Results) > 0 }
 
+// HasRare reports whether some tiles are done in a rare way.
+func (k *Kernel) HasRare() bool {
+	return slices.ContainsFunc(k.Nodes, func(n *Node) bool { return n.Rare })
+}
+
 // Folds reports whether the kernel reduces its groups to numbers.
 func (k *Kernel) Folds() bool { return len(k.Results) > 0 }
 

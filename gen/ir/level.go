@@ -5,7 +5,7 @@ package ir
 // Root reports whether the node is wanted for what it does.
 func (n *Node) Root() bool {
 	switch n.Op {
-	case OpStore, OpResult, OpAlarmNaN, OpAlarmCode, OpAlarmAbove, OpAlarmBelow, OpAlarmLow:
+	case OpStore, OpResult, OpAlarmNaN, OpAlarmCode, OpAlarmAbove, OpAlarmHalf, OpAlarmLow:
 		return true
 	}
 	return false
@@ -65,7 +65,7 @@ func (k *Kernel) Levels(lanes bool) []Level {
 			if lanes {
 				l[i] = PerElement
 			}
-		case OpStore, OpAlarmNaN, OpAlarmCode, OpAlarmAbove, OpAlarmBelow, OpAlarmLow:
+		case OpStore, OpAlarmNaN, OpAlarmCode, OpAlarmAbove, OpAlarmHalf, OpAlarmLow:
 			l[i] = PerElement
 		case OpResult:
 			l[i] = After

@@ -25,7 +25,7 @@ type Node struct {
 // for the whole tile at once, what is made 16 bits of lanes for half of it.
 func (n *Node) Slots() int {
 	switch n.Op {
-	case OpAlarmNaN, OpAlarmCode, OpAlarmAbove, OpAlarmBelow, OpAlarmLow:
+	case OpAlarmNaN, OpAlarmCode, OpAlarmAbove, OpAlarmHalf, OpAlarmLow:
 		return 1
 	case OpStore:
 		switch n.Mem {
@@ -313,13 +313,15 @@ func (n *Node) OrAlarmAbove(x, most *Node) *Node {
 	return n
 }
 
-// OrAlarmBelow is n; it sends the tile the rare way if a number of x is less than
-// least, or NaN. A loop that looks ahead computes n ahead too.
-func (n *Node) OrAlarmBelow(x, least *Node) *Node {
-	x.want("OrAlarmBelow", F32)
-	n.k.add(Node{Op: OpAlarmBelow, Args: []*Node{x, least, n}})
+// OrAlarmHalf is n; it sends the tile the rare way if there is a number in it that is not 0 and that OfHalf is not for.
+func (n *Node) OrAlarmHalf() *Node {
+	n.want("OrAlarmHalf", F32)
+	n.k.add(Node{Op: OpAlarmHalf, Args: []*Node{n}})
 	return n
 }
+
+// OfHalf is the float16 next to n toward zero, if that is 0 or a normal number.
+func (n *Node) OfHalf() *Node { return n.un(OpOfHalf, F32, F32) }
 
 // AlarmCode sends the tile the rare way if a byte of an input is 0xff where or's
 // bits are put in.

@@ -30,6 +30,7 @@ const (
 	OpRound      // to an integer
 	OpRoundElem  // to an element type, as the word ElemWord says
 	OpSqrt       // square root, rounded once
+	OpOfHalf     // to float16, toward zero; what is 0 or a normal number there
 	OpToInt      // to int32; anything for NaN and for what is beyond int32, but see OpAlarmLow
 	OpToFloat    // from int32
 	OpWidenUpper // from float16 or bfloat16, as a word says, in the upper half of 32 bits
@@ -82,7 +83,7 @@ const (
 	OpAlarmNaN   // sends the tile the rare way if a float in it is NaN
 	OpAlarmCode  // the same if a byte of a stream, or'ed with a, is 0xff
 	OpAlarmAbove // the same if 16 bits, less than 0x8000, are more than b; c is what else to begin a tile with
-	OpAlarmBelow // the same if a float is less than b or NaN; c is what else to begin a tile with
+	OpAlarmHalf  // the same if a float is neither 0 nor a number that float16 has toward zero as a normal one; for 0 too if the target likes
 	OpAlarmLow   // the same if a float is NaN or beyond the integers, so that ToInt will not do; the least int16 of Narrow16 sounds it too
 
 	OpFoldMin  // the smallest float of a group; anything if a NaN is among them
@@ -100,7 +101,7 @@ var opNames = [...]string{
 	OpPlane: "Plane", OpByLayout: "ByLayout", OpStore: "Store", OpAdd: "Add", OpSub: "Sub", OpMul: "Mul",
 	OpDiv: "Div", OpMax: "Max", OpMin: "Min", OpMaximum: "Maximum", OpMinimum: "Minimum", OpClip: "Clip",
 	OpMulAdd: "MulAdd", OpMulSub: "MulSub", OpMulSubFrom: "MulSubFrom", OpRound: "Round",
-	OpRoundElem: "RoundElem", OpSqrt: "Sqrt", OpToInt: "ToInt", OpToFloat: "ToFloat",
+	OpRoundElem: "RoundElem", OpSqrt: "Sqrt", OpOfHalf: "OfHalf", OpToInt: "ToInt", OpToFloat: "ToFloat",
 	OpWidenUpper: "WidenUpper", OpWiden: "Widen", OpIAdd: "IAdd", OpISub: "ISub", OpIMax: "IMax",
 	OpIMin: "IMin", OpUMin: "UMin", OpUMax: "UMax", OpAnd: "And", OpOr: "Or", OpXor: "Xor", OpOrAnd: "OrAnd",
 	OpShl: "Shl", OpShr: "Shr", OpShrBy: "ShrBy", OpAs: "As", OpElse: "Else", OpEq: "Eq", OpIEq: "IEq", OpInside: "Inside",
@@ -109,7 +110,7 @@ var opNames = [...]string{
 	OpNarrowU8: "NarrowU8", OpShuffledU8: "ShuffledU8", OpInOrder: "InOrder", OpMaxS8: "MaxS8",
 	OpMaxU8: "MaxU8", OpMinS8: "MinS8", OpMinU8: "MinU8", OpSub8: "Sub8", OpBytes: "Bytes", OpSigns: "Signs",
 	OpSigns8: "Signs8", OpLookUp16: "LookUp16", OpAlarmNaN: "AlarmNaN", OpAlarmCode: "AlarmCode",
-	OpAlarmAbove: "AlarmAbove", OpAlarmBelow: "AlarmBelow", OpAlarmLow: "AlarmLow", OpFoldMin: "FoldMin", OpFoldMax: "FoldMax",
+	OpAlarmAbove: "AlarmAbove", OpAlarmHalf: "AlarmHalf", OpAlarmLow: "AlarmLow", OpFoldMin: "FoldMin", OpFoldMax: "FoldMax",
 	OpFoldIMax: "FoldIMax", OpFoldUMax: "FoldUMax", OpFoldUMin: "FoldUMin", OpFoldNaN: "FoldNaN", OpSum: "Sum",
 	OpResult: "Result",
 }

@@ -17,8 +17,8 @@ func (m *Machine) lowerAlarm(s *plan.Seg, n *ir.Node, args [][]plan.V, at plan.A
 		m.alarmCode(s, args[0][0], args[1][0], at)
 	case ir.OpAlarmAbove:
 		m.alarmAbove(s, args[0], args[1][0])
-	case ir.OpAlarmBelow:
-		m.alarmBelow(s, args[0], args[1][0])
+	case ir.OpAlarmHalf:
+		m.alarmHalf(s, n, args[0])
 	default:
 		return false
 	}
@@ -36,10 +36,14 @@ func (m *Machine) alarmAbove(s *plan.Seg, x []plan.V, most plan.V) {
 	m.alarmLane(s, m.binary(s, sized(asm.S, m.CMTST), is, is)) // all ones are a NaN
 }
 
-// alarmBelow leaves for the rare way if a number is less than least, or NaN.
-func (m *Machine) alarmBelow(s *plan.Seg, x []plan.V, least plan.V) {
-	low := m.binary(s, m.FMIN, m.binary(s, m.FMIN, x[0], x[1]), m.binary(s, m.FMIN, x[2], x[3]))
-	m.alarmLane(s, m.binary(s, m.ORR, low, m.binary(s, m.FCMGT, least, low))) // all ones are a NaN
+// alarmHalf leaves for the rare way if a number is less than float16's least normal one, or NaN.
+func (m *Machine) alarmHalf(s *plan.Seg, n *ir.Node, x []plan.V) {
+	var v [4]plan.V
+	for i, x := range x {
+		v[i] = m.binary(s, m.AND, s.Extra(n, 0), x)
+	}
+	low := m.binary(s, m.FMIN, m.binary(s, m.FMIN, v[0], v[1]), m.binary(s, m.FMIN, v[2], v[3]))
+	m.alarmLane(s, m.binary(s, m.ORR, low, m.binary(s, m.FCMGT, s.Extra(n, 1), low))) // all ones are a NaN
 }
 
 // alarmCode leaves for the rare way if a byte of a stream is 0xff where the bits

@@ -31,6 +31,10 @@ func (m *Machine) Extras(n *ir.Node) []*ir.Node {
 	case n.Op == ir.OpLoad && n.Mem == ir.MemCodes: // likewise, with the sign as bytes
 		sign := k.Word(ir.SignWord, ir.MemI32)
 		return []*ir.Node{k.Int(0x4b004b00), k.Const(0x1p23).Add(sign.ToFloat()), sign.Narrow16().NarrowU8()}
+	case n.Op == ir.OpAlarmHalf:
+		return []*ir.Node{k.Int(1<<31 - 1), k.Const(0x1p-14)}
+	case n.Op == ir.OpOfHalf:
+		return []*ir.Node{k.Int(-1 << 13)}
 	case n.Op == ir.OpPass:
 		return []*ir.Node{k.Short(0x8000)}
 	case n.Op == ir.OpClip:
@@ -237,6 +241,8 @@ func (m *Machine) lowerNumbers(s *plan.Seg, n *ir.Node, args [][]plan.V) (plan.V
 		return m.roundElem(s, n, args[0][0]), true
 	case ir.OpWidenUpper:
 		return m.widenUpper(s, n, args[0][0]), true
+	case ir.OpOfHalf:
+		return m.binary(s, m.AND, args[0][0], args[1][0]), true
 	case ir.OpOrAnd:
 		return m.binary(s, m.ORR, args[0][0], m.binary(s, m.AND, args[1][0], args[2][0])), true
 	case ir.OpShrBy:

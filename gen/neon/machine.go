@@ -22,7 +22,6 @@ type Machine struct {
 	passages plan.Passages
 	offsets  map[string]int // of the function's arguments
 	labels   int
-	upward   bool // the function rounds so
 }
 
 // New begins a file.
@@ -116,16 +115,27 @@ func (m *Machine) Begin(f *plan.Func) {
 	m.Blank()
 	m.Printer.Comment(false, decl)
 	m.Text(f.Name, f.Frame, (size+7)&^7)
-	if m.upward = f.Kernel.Upward; m.upward {
-		m.turn(m.XADDI)
-	}
 }
 
-// turn changes between rounding to nearest, in which all functions are called, and upward.
-func (m *Machine) turn(by func(d, n asm.R, imm int)) {
+// RoundUpward has what follows rounded upward.
+func (m *Machine) RoundUpward(maybe bool) { m.turn(m.TBNZ, maybe, m.XADDI) }
+
+// RoundNearest has it rounded to nearest again.
+func (m *Machine) RoundNearest(maybe bool) { m.turn(m.TBZ, maybe, m.XSUBI) }
+
+// turn changes between the two, if need be: unless says where not.
+func (m *Machine) turn(unless func(n asm.R, bit int, label string), maybe bool, by func(d, n asm.R, imm int)) {
+	const upward = 22
+	turned := m.newLabel("turned")
 	m.XMOVFPCR(r0)
-	by(r0, r0, 1<<22)
+	if maybe {
+		unless(r0, upward, turned)
+	}
+	by(r0, r0, 1<<upward)
 	m.FPCRMOVX(r0)
+	if maybe {
+		m.Label(turned)
+	}
 }
 
 // Comment writes comment lines.
@@ -257,9 +267,6 @@ func (m *Machine) scaled(d, p, n asm.R, bits int) {
 
 // Ret leaves the function.
 func (m *Machine) Ret() {
-	if m.upward {
-		m.turn(m.XSUBI)
-	}
 	m.RET()
 }
 

@@ -192,6 +192,9 @@ func (p *printer) function() {
 	f := &Func{Kernel: k, Name: k.Name + m.Name(), Args: Args(k), Frame: (p.pr.frame.size + 15) &^ 15}
 	f.Doc = p.doc(f)
 	m.Begin(f)
+	if k.Upward && !p.hasRare() {
+		m.RoundUpward(false)
+	}
 	m.Comment(p.registerMap()...)
 	for _, a := range p.arrays() {
 		m.Arg(p.ptr[a.Name], a.Name)
@@ -255,9 +258,12 @@ func (l eachLoop) print(p *printer) {
 func (p *printer) ret() {
 	if p.large() {
 		p.m.Jump(toReturn)
-	} else {
-		p.m.Ret()
+		return
 	}
+	if p.k.Upward {
+		p.m.RoundNearest(p.hasRare())
+	}
+	p.m.Ret()
 }
 
 // large reports whether whole tiles are stored past the caches if the caller says so.

@@ -131,6 +131,8 @@ type Control interface {
 	Mul(d, s GPR)
 	AddImm(r GPR, imm int)
 	AddBits(r GPR, n GPR, bits int) // r += n*bits/8
+	RoundUpward(maybe bool)         // and no longer to nearest, in which all functions are called; maybe: the function may do so already
+	RoundNearest(maybe bool)        // again; maybe: it may never have done otherwise
 	Ret()
 }
 

@@ -36,7 +36,7 @@ func (p *planner) reach() {
 		r := &needs{wanted: map[bool]map[int]bool{false: {}, true: {}}, alarmed: map[int]bool{}, second: map[int]bool{}}
 		p.needs[long] = r
 		for _, n := range p.k.Nodes {
-			if n.Op == ir.OpAlarmNaN || n.Op == ir.OpAlarmAbove || n.Op == ir.OpAlarmBelow || n.Op == ir.OpAlarmLow {
+			if n.Op == ir.OpAlarmNaN || n.Op == ir.OpAlarmAbove || n.Op == ir.OpAlarmHalf || n.Op == ir.OpAlarmLow {
 				p.want(r.alarmed, p.m.Watched(n), long)
 			}
 			if n.Root() {

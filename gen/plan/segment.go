@@ -304,7 +304,7 @@ func (s *Seg) sideBySide() {
 
 // early reports whether a node is an alarm that can be sounded at once.
 func early(n *ir.Node) bool {
-	return n.Op == ir.OpAlarmNaN || n.Op == ir.OpAlarmAbove || n.Op == ir.OpAlarmBelow || n.Op == ir.OpAlarmCode
+	return n.Op == ir.OpAlarmNaN || n.Op == ir.OpAlarmAbove || n.Op == ir.OpAlarmHalf || n.Op == ir.OpAlarmCode
 }
 
 // nodes emits one slot of all nodes whose tile takes so many registers.

@@ -251,6 +251,9 @@ func (p *printer) rarely() {
 		p.pass(Spread, p.pr.stage[p.k.Params[0].Name])
 	}
 	m.Label(toRare)
+	if p.k.Upward { // from the first rare tile on: no other needs that, and to change it takes longer than a tile
+		m.RoundUpward(true)
+	}
 	p.run(p.pr.rare)
 	if p.rareAlone {
 		p.run(p.pr.call)

@@ -18,8 +18,8 @@ func (m *Machine) lowerAlarm(s *plan.Seg, n *ir.Node, args [][]plan.V, at plan.A
 		m.alarmCode(s, args[0][0], args[1][0], at)
 	case ir.OpAlarmAbove:
 		m.alarmAbove(s, args[0], args[1][0])
-	case ir.OpAlarmBelow:
-		m.alarmBelow(s, args[0], args[1][0])
+	case ir.OpAlarmHalf:
+		m.alarmHalf(s, n, args[0])
 	case ir.OpAlarmLow:
 		m.alarmLow(s, args[0], args[1][0])
 	default:
@@ -29,10 +29,7 @@ func (m *Machine) lowerAlarm(s *plan.Seg, n *ir.Node, args [][]plan.V, at plan.A
 }
 
 // alarm leaves for the rare way if a mask has a bit, with AVX-512 one of several.
-func (m *Machine) alarm(s *plan.Seg, masks ...plan.V) { m.leave(s, "JNE", s.RareLabel(), masks...) }
-
-// leave jumps if masks have a bit, or none.
-func (m *Machine) leave(s *plan.Seg, jump, label string, masks ...plan.V) {
+func (m *Machine) alarm(s *plan.Seg, masks ...plan.V) {
 	s.Add(plan.Inst{Uses: masks, Emit: func(_, u []int) {
 		if m.wide {
 			m.i("KORTESTQ", ks[u[0]], ks[u[len(u)-1]])
@@ -40,7 +37,7 @@ func (m *Machine) leave(s *plan.Seg, jump, label string, masks ...plan.V) {
 			m.i("VPMOVMSKB", m.vec(u[0]), scratch.As32())
 			m.i("TESTL", scratch.As32(), scratch.As32())
 		}
-		m.i(jump, operand.LabelRef(label))
+		m.i("JNE", operand.LabelRef(s.RareLabel()))
 	}})
 }
 
@@ -59,31 +56,23 @@ func (m *Machine) alarmAbove(s *plan.Seg, x []plan.V, most plan.V) {
 	m.alarm(s, m.above(s, m.binary(s, "VPMAXUW", x[0], x[1]), most))
 }
 
-// alarmBelow looks for numbers of a tile that are not at least least. AVX2 looks again where there are some, and lets zeros pass: one less than their bits is the
-// greatest integer, and a NaN, which is less than nothing.
-func (m *Machine) alarmBelow(s *plan.Seg, x []plan.V, least plan.V) {
-	var below []plan.V
-	for _, x := range x {
-		below = append(below, m.compare(s, 0x19, x, least))
+// alarmHalf looks for numbers of a tile that are neither 0 nor within float16's normal ones. Twice their bits are no farther from those of 2 than these from
+// that; those of 0 are farthest, which is the least integer, as no other is.
+func (m *Machine) alarmHalf(s *plan.Seg, n *ir.Node, x []plan.V) {
+	two, most := s.Extra(n, 0), s.Extra(n, 1)
+	var far [4]plan.V
+	for i, x := range x {
+		twice := m.binary(s, "VPADDD", x, x)
+		far[i] = m.unary(s, "VPABSD", s.Op(plan.Vec, func(d int, u []int) { m.bitwise("VPXOR", m.vec(u[0]), m.vec(u[1]), m.vec(d)) }, twice, two))
 	}
-	if m.wide {
-		or := func(a, b plan.V) plan.V {
-			return s.Op(plan.Mask, func(d int, u []int) { m.i("KORW", ks[u[1]], ks[u[0]], ks[d]) }, a, b)
+	max := func(a, b plan.V) plan.V { return m.binary(s, "VPMAXSD", a, b) }
+	m.alarm(s, s.Op(m.MaskClass(), func(d int, u []int) {
+		if m.wide {
+			m.i("VPCMPGTD", m.vec(u[1]), m.vec(u[0]), ks[d])
+		} else {
+			m.i("VPCMPGTD", m.vec(u[1]), m.vec(u[0]), m.vec(d))
 		}
-		m.alarm(s, or(below[0], below[1]), or(below[2], below[3]))
-		return
-	}
-	or := func(a, b plan.V) plan.V { return m.binary(s, "VORPS", a, b) }
-	usual := s.RareLabel() + "not"
-	m.leave(s, "JEQ", usual, or(or(below[0], below[1]), or(below[2], below[3])))
-	nan := or(m.compare(s, 3, x[0], x[1]), m.compare(s, 3, x[2], x[3]))
-	minus := s.Op(plan.Vec, func(d int, _ []int) { m.i("VPCMPEQD", m.vec(d), m.vec(d), m.vec(d)) })
-	low := m.binary(s, "VPADDD", minus, x[0])
-	for _, x := range x[1:] {
-		low = m.binary(s, "VPMINUD", low, m.binary(s, "VPADDD", minus, x))
-	}
-	m.alarm(s, or(nan, m.compare(s, 0x11, low, least)))
-	s.Add(plan.Inst{Emit: func(_, _ []int) { m.ctx.Label(usual) }})
+	}, max(max(far[0], far[1]), max(far[2], far[3])), most))
 }
 
 // above is where words of a, less than 0x8000, are more than those of b.

@@ -56,6 +56,8 @@ func (m *Machine) Extras(n *ir.Node) []*ir.Node {
 		return []*ir.Node{ir.Of(n).TableConst(m.order())}
 	case ir.OpPass:
 		return []*ir.Node{ir.Of(n).Short(0x8000)}
+	case ir.OpAlarmHalf: // of 2, and of the distance to 65504 that is as large downward
+		return []*ir.Node{ir.Of(n).Int(-1 << 31), ir.Of(n).Int(2 * (0x477fe000 - 0x40000000))}
 	case ir.OpClip:
 		if !m.wide {
 			return []*ir.Node{n.Args[0].Magnitude()}
@@ -195,6 +197,8 @@ func (m *Machine) lowerNumbers(s *plan.Seg, n *ir.Node, args [][]plan.V) (plan.V
 		return m.round(s, a(0), roundEven), true
 	case ir.OpRoundElem:
 		return m.roundElem(s, n, a(0)), true
+	case ir.OpOfHalf:
+		return m.ofHalf(s, 3, a(0)), true
 	case ir.OpWidenUpper:
 		return m.widenUpper(s, n, a(0)), true
 	case ir.OpOrAnd:

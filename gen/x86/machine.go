@@ -31,7 +31,7 @@ type Machine struct {
 	constants Constants
 	passages  plan.Passages
 	frame     operand.Mem
-	control   *operand.Mem // MXCSR, in functions that round upward
+	control   operand.Mem // MXCSR, in functions that round upward
 	labels    int
 	streams   bool
 	tailN     plan.GPR
@@ -145,7 +145,7 @@ func (m *Machine) OneNaN() bool { return false }
 
 // Watched: of two numbers the integer tells more than the float.
 func (m *Machine) Watched(alarm *ir.Node) *ir.Node {
-	if alarm.Op == ir.OpAlarmAbove || alarm.Op == ir.OpAlarmBelow {
+	if alarm.Op == ir.OpAlarmAbove {
 		return alarm.Args[2]
 	}
 	return alarm.Args[0]
@@ -259,19 +259,42 @@ func (m *Machine) Begin(f *plan.Func) {
 		m.frame = m.ctx.AllocLocal(f.Frame)
 	}
 	m.labels = 0
-	m.control = nil
 	if f.Kernel.Upward {
-		c := m.ctx.AllocLocal(8)
-		m.control = &c
-		m.i("STMXCSR", c)
-		m.turn()
+		m.control = m.ctx.AllocLocal(8)
+		if f.Kernel.HasRare() {
+			m.i("MOVL", operand.U32(0), m.control)
+		}
 	}
 }
 
-// turn changes between rounding to nearest, in which all functions are called, and upward.
+// RoundUpward has what follows rounded upward. Where that may be so already MXCSR is in the frame then, and else 0.
+func (m *Machine) RoundUpward(maybe bool) {
+	m.unless("JNE", maybe, func() {
+		m.i("STMXCSR", m.control)
+		m.turn()
+	})
+}
+
+// RoundNearest has it rounded to nearest again.
+func (m *Machine) RoundNearest(maybe bool) { m.unless("JEQ", maybe, m.turn) }
+
+// turn changes between the two.
 func (m *Machine) turn() {
-	m.i("XORL", operand.U32(1<<14), *m.control)
-	m.i("LDMXCSR", *m.control)
+	m.i("XORL", operand.U32(1<<14), m.control)
+	m.i("LDMXCSR", m.control)
+}
+
+// unless prints what is skipped, maybe, by a jump that depends on what is kept of MXCSR.
+func (m *Machine) unless(jump string, maybe bool, print func()) {
+	if !maybe {
+		print()
+		return
+	}
+	turned := m.newLabel("turned")
+	m.i("CMPL", m.control, operand.I8(0))
+	m.i(jump, operand.LabelRef(turned))
+	print()
+	m.ctx.Label(turned)
 }
 
 // Comment writes comment lines.
@@ -409,9 +432,6 @@ func log2(n int) int {
 
 // Ret leaves the function with the upper halves of the vector registers clean.
 func (m *Machine) Ret() {
-	if m.control != nil {
-		m.turn()
-	}
 	m.i("VZEROUPPER")
 	m.i("RET")
 }

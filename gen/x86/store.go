@@ -109,7 +109,10 @@ func (m *Machine) store(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at p
 			}
 		}, v[0])
 	case ir.MemF16:
-		h := s.Op(plan.Vec, func(d int, u []int) { m.i("VCVTPS2PH", operand.Imm(0), m.vec(u[0]), m.narrow(d)) }, v[0])
+		h := v[0]
+		if n.Args[0].Op != ir.OpOfHalf {
+			h = m.ofHalf(s, 0, h)
+		}
 		emit(func(u []int) { m.storeHalf(u[0], slot, at, masked) }, h)
 	case ir.MemU16:
 		m.storeLower(s, slot, v, args[1:], at, masked)
@@ -260,6 +263,11 @@ func (w maskWriter) inPlace(places, uses []plan.V) {
 			w.advance(bits)
 		})
 	}})
+}
+
+// ofHalf rounds to float16, to nearest by 0 and toward zero by 3.
+func (m *Machine) ofHalf(s *plan.Seg, rounding uint64, x plan.V) plan.V {
+	return s.Op(plan.Vec, func(d int, u []int) { m.i("VCVTPS2PH", operand.Imm(rounding), m.vec(u[0]), m.narrow(d)) }, x)
 }
 
 func (m *Machine) storeHalf(u, slot int, at plan.Addr, masked bool) {

@@ -284,7 +284,7 @@ TEXT ·StochasticFpAVX2(SB), NOSPLIT, $8-48
 	LDMXCSR (SP)
 
 	// pointers: SI y, DX v, BX words, DI elements left
-	// per call: Y15 most, Y14 0x7fffffff, Y13 least, Y0 mantissa, Y12 0x7f800000, Y1 0xc000000, Y11 IAdd, Y10 0x57400000, Y9 0x80000000
+	// per call: Y15 most, Y14 0x7fffffff, Y13 least, Y0 mantissa, Y1 0xc000000, Y12 IAdd, Y11 0x7f800000, Y10 0x57400000, Y9 0x80000000
 	// vector registers in use at once: 11
 	MOVQ         y+0(FP), SI
 	MOVQ         v+8(FP), DX
@@ -292,10 +292,10 @@ TEXT ·StochasticFpAVX2(SB), NOSPLIT, $8-48
 	VBROADCASTSS most+24(FP), Y15
 	VBROADCASTSS ·word7fffffff+0(SB), Y14
 	VBROADCASTSS least+28(FP), Y13
-	VBROADCASTSS ·word7f800000+0(SB), Y12
 	VBROADCASTSS mantissa+32(FP), Y0
 	VBROADCASTSS ·word0c000000+0(SB), Y1
-	VPADDD       Y1, Y0, Y11
+	VPADDD       Y1, Y0, Y12
+	VBROADCASTSS ·word7f800000+0(SB), Y11
 	VBROADCASTSS ·word57400000+0(SB), Y10
 	VBROADCASTSS ·word80000000+0(SB), Y9
 	MOVQ         n+40(FP), DI
@@ -304,9 +304,9 @@ laneloop:
 	VMOVUPS      (DX), Y0
 	VPAND        (DX), Y14, Y1
 	VMINPS       Y1, Y15, Y1
-	VPAND        Y12, Y1, Y2
+	VPAND        Y11, Y1, Y2
 	VPMAXUD      Y13, Y2, Y2
-	VPSUBD       Y11, Y2, Y2
+	VPSUBD       Y12, Y2, Y2
 	VMOVUPS      (BX), Y3
 	VPSRLD       $0x08, Y3, Y3
 	VCVTDQ2PS    Y3, Y3
@@ -319,9 +319,9 @@ laneloop:
 	VMOVUPS      32(DX), Y0
 	VPAND        32(DX), Y14, Y1
 	VMINPS       Y1, Y15, Y1
-	VPAND        Y12, Y1, Y2
+	VPAND        Y11, Y1, Y2
 	VPMAXUD      Y13, Y2, Y2
-	VPSUBD       Y11, Y2, Y2
+	VPSUBD       Y12, Y2, Y2
 	VMOVUPS      32(BX), Y3
 	VPSRLD       $0x08, Y3, Y3
 	VCVTDQ2PS    Y3, Y3
@@ -334,9 +334,9 @@ laneloop:
 	VMOVUPS      64(DX), Y0
 	VPAND        64(DX), Y14, Y1
 	VMINPS       Y1, Y15, Y1
-	VPAND        Y12, Y1, Y2
+	VPAND        Y11, Y1, Y2
 	VPMAXUD      Y13, Y2, Y2
-	VPSUBD       Y11, Y2, Y2
+	VPSUBD       Y12, Y2, Y2
 	VMOVUPS      64(BX), Y3
 	VPSRLD       $0x08, Y3, Y3
 	VCVTDQ2PS    Y3, Y3
@@ -349,9 +349,9 @@ laneloop:
 	VMOVUPS      96(DX), Y0
 	VPAND        96(DX), Y14, Y1
 	VMINPS       Y1, Y15, Y1
-	VPAND        Y12, Y1, Y2
+	VPAND        Y11, Y1, Y2
 	VPMAXUD      Y13, Y2, Y2
-	VPSUBD       Y11, Y2, Y2
+	VPSUBD       Y12, Y2, Y2
 	VMOVUPS      96(BX), Y3
 	VPSRLD       $0x08, Y3, Y3
 	VCVTDQ2PS    Y3, Y3
@@ -375,87 +375,67 @@ laneloop:
 // func StochasticHalfF16AVX2(y *uint16, x *float32, words *int32, n int)
 // Requires: AVX, AVX2, F16C, FMA3, SSE
 TEXT ·StochasticHalfF16AVX2(SB), NOSPLIT, $8-32
-	STMXCSR (SP)
-	XORL    $0x00004000, (SP)
-	LDMXCSR (SP)
+	MOVL $0x00000000, (SP)
 
 	// pointers: SI y, DX x, BX words, DI elements left
-	// per call: Y15 0x7fffffff, Y14 0x38800000, Y13 0x1fff, Y12 0xffffe000
-	// vector registers in use at once: 16
+	// per call: Y15 0x1fff, Y14 0x80000000, Y13 0xeffc000
+	// vector registers in use at once: 12
 	MOVQ         y+0(FP), SI
 	MOVQ         x+8(FP), DX
 	MOVQ         words+16(FP), BX
-	VBROADCASTSS ·word7fffffff+0(SB), Y15
-	VBROADCASTSS ·word38800000+0(SB), Y14
-	VBROADCASTSS ·word00001fff+0(SB), Y13
-	VBROADCASTSS ·wordffffe000+0(SB), Y12
+	VBROADCASTSS ·word00001fff+0(SB), Y15
+	VBROADCASTSS ·word80000000+0(SB), Y14
+	VBROADCASTSS ·word0effc000+0(SB), Y13
 	MOVQ         n+24(FP), DI
 
 laneloop:
 	VMOVUPS   (DX), Y0
-	VPAND     Y15, Y0, Y1
-	VMOVUPS   32(DX), Y2
-	VPAND     Y15, Y2, Y3
-	VMOVUPS   64(DX), Y4
-	VPAND     Y15, Y4, Y5
-	VMOVUPS   96(DX), Y6
-	VPAND     Y15, Y6, Y7
-	VCMPPS    $0x19, Y14, Y1, Y8
-	VCMPPS    $0x19, Y14, Y3, Y9
-	VCMPPS    $0x19, Y14, Y5, Y10
-	VCMPPS    $0x19, Y14, Y7, Y11
-	VORPS     Y9, Y8, Y8
-	VORPS     Y11, Y10, Y10
-	VORPS     Y10, Y8, Y8
-	VPMOVMSKB Y8, AX
-	TESTL     AX, AX
-	JEQ       lanerarenot
-	VCMPPS    $0x03, Y3, Y1, Y8
-	VCMPPS    $0x03, Y7, Y5, Y9
-	VORPS     Y9, Y8, Y8
-	VPCMPEQD  Y9, Y9, Y9
-	VPADDD    Y1, Y9, Y1
-	VPADDD    Y3, Y9, Y3
-	VPMINUD   Y3, Y1, Y1
-	VPADDD    Y5, Y9, Y5
-	VPMINUD   Y5, Y1, Y1
-	VPADDD    Y7, Y9, Y9
-	VPMINUD   Y9, Y1, Y1
-	VCMPPS    $0x11, Y14, Y1, Y1
-	VORPS     Y1, Y8, Y8
-	VPMOVMSKB Y8, AX
+	VMOVUPS   32(DX), Y1
+	VMOVUPS   64(DX), Y2
+	VMOVUPS   96(DX), Y3
+	VPADDD    Y0, Y0, Y4
+	VPXOR     Y4, Y14, Y4
+	VPABSD    Y4, Y4
+	VPADDD    Y1, Y1, Y5
+	VPXOR     Y5, Y14, Y5
+	VPABSD    Y5, Y5
+	VPADDD    Y2, Y2, Y6
+	VPXOR     Y6, Y14, Y6
+	VPABSD    Y6, Y6
+	VPADDD    Y3, Y3, Y7
+	VPXOR     Y7, Y14, Y7
+	VPABSD    Y7, Y7
+	VPMAXSD   Y5, Y4, Y4
+	VPMAXSD   Y7, Y6, Y6
+	VPMAXSD   Y6, Y4, Y4
+	VPCMPGTD  Y13, Y4, Y4
+	VPMOVMSKB Y4, AX
 	TESTL     AX, AX
 	JNE       lanerare
-
-lanerarenot:
-	VMOVUPS   (BX), Y1
-	VPSRLD    $0x13, Y1, Y1
-	VPSUBD    Y1, Y13, Y1
-	VPADDD    Y1, Y0, Y0
-	VPAND     Y12, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   (BX), Y4
+	VPSRLD    $0x13, Y4, Y4
+	VPSUBD    Y4, Y15, Y4
+	VPADDD    Y4, Y0, Y0
+	VCVTPS2PH $0x03, Y0, X0
 	VMOVUPS   X0, (SI)
 	VMOVUPS   32(BX), Y0
 	VPSRLD    $0x13, Y0, Y0
-	VPSUBD    Y0, Y13, Y0
-	VPADDD    Y0, Y2, Y2
-	VPAND     Y12, Y2, Y2
-	VCVTPS2PH $0x00, Y2, X2
-	VMOVUPS   X2, 16(SI)
+	VPSUBD    Y0, Y15, Y0
+	VPADDD    Y0, Y1, Y1
+	VCVTPS2PH $0x03, Y1, X1
+	VMOVUPS   X1, 16(SI)
 	VMOVUPS   64(BX), Y0
 	VPSRLD    $0x13, Y0, Y0
-	VPSUBD    Y0, Y13, Y0
-	VPADDD    Y0, Y4, Y4
-	VPAND     Y12, Y4, Y4
-	VCVTPS2PH $0x00, Y4, X4
-	VMOVUPS   X4, 32(SI)
+	VPSUBD    Y0, Y15, Y0
+	VPADDD    Y0, Y2, Y2
+	VCVTPS2PH $0x03, Y2, X2
+	VMOVUPS   X2, 32(SI)
 	VMOVUPS   96(BX), Y0
 	VPSRLD    $0x13, Y0, Y0
-	VPSUBD    Y0, Y13, Y0
-	VPADDD    Y0, Y6, Y6
-	VPAND     Y12, Y6, Y6
-	VCVTPS2PH $0x00, Y6, X6
-	VMOVUPS   X6, 48(SI)
+	VPSUBD    Y0, Y15, Y0
+	VPADDD    Y0, Y3, Y3
+	VCVTPS2PH $0x03, Y3, X3
+	VMOVUPS   X3, 48(SI)
 
 laneback:
 	ADDQ    $+64, SI
@@ -464,79 +444,88 @@ laneback:
 	SUBQ    $+32, DI
 	CMPQ    DI, $+32
 	JGE     laneloop
+	CMPL    (SP), $+0
+	JEQ     turned1
 	XORL    $0x00004000, (SP)
 	LDMXCSR (SP)
+
+turned1:
 	VZEROUPPER
 	RET
 
 lanerare:
+	CMPL    (SP), $+0
+	JNE     turned2
+	STMXCSR (SP)
+	XORL    $0x00004000, (SP)
+	LDMXCSR (SP)
+
+turned2:
 	VMOVUPS      (DX), Y0
-	VPAND        Y15, Y0, Y1
-	VMOVUPS      (BX), Y2
-	VBROADCASTSS ·word7f800000+0(SB), Y3
-	VPAND        Y3, Y0, Y4
-	VBROADCASTSS ·word38800000+0(SB), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VBROADCASTSS ·word05000000+0(SB), Y6
-	VBROADCASTSS ·word0c000000+0(SB), Y7
-	VPADDD       Y7, Y6, Y6
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x08, Y2, Y2
-	VCVTDQ2PS    Y2, Y2
-	VFNMADD231PS Y4, Y2, Y1
-	VBROADCASTSS ·word57400000+0(SB), Y2
-	VFMADD231PS  Y2, Y4, Y1
-	VFNMADD231PS Y2, Y4, Y1
-	VBROADCASTSS ·word80000000+0(SB), Y4
-	VPAND        Y4, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, (SI)
+	VMOVUPS      (BX), Y1
+	VBROADCASTSS ·word7fffffff+0(SB), Y2
+	VPAND        Y2, Y0, Y3
+	VBROADCASTSS ·word7f800000+0(SB), Y4
+	VPAND        Y4, Y0, Y5
+	VBROADCASTSS ·word38800000+0(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VBROADCASTSS ·word11000000+0(SB), Y7
+	VPSUBD       Y7, Y5, Y5
+	VPSRLD       $0x08, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VFNMADD231PS Y5, Y1, Y3
+	VBROADCASTSS ·word57400000+0(SB), Y1
+	VFMADD231PS  Y1, Y5, Y3
+	VFNMADD231PS Y1, Y5, Y3
+	VPAND        Y14, Y0, Y0
+	VPOR         Y0, Y3, Y3
+	VCVTPS2PH    $0x00, Y3, X3
+	VMOVUPS      X3, (SI)
 	VMOVUPS      32(DX), Y0
-	VPAND        Y15, Y0, Y1
-	VMOVUPS      32(BX), Y7
-	VPAND        Y3, Y0, Y8
-	VPMAXUD      Y5, Y8, Y8
-	VPSUBD       Y6, Y8, Y8
-	VPSRLD       $0x08, Y7, Y7
-	VCVTDQ2PS    Y7, Y7
-	VFNMADD231PS Y8, Y7, Y1
-	VFMADD231PS  Y2, Y8, Y1
-	VFNMADD231PS Y2, Y8, Y1
-	VPAND        Y4, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 16(SI)
+	VMOVUPS      32(BX), Y3
+	VPAND        Y2, Y0, Y5
+	VPAND        Y4, Y0, Y8
+	VPMAXUD      Y6, Y8, Y8
+	VPSUBD       Y7, Y8, Y8
+	VPSRLD       $0x08, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	VFNMADD231PS Y8, Y3, Y5
+	VFMADD231PS  Y1, Y8, Y5
+	VFNMADD231PS Y1, Y8, Y5
+	VPAND        Y14, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, 16(SI)
 	VMOVUPS      64(DX), Y0
-	VPAND        Y15, Y0, Y1
-	VMOVUPS      64(BX), Y7
-	VPAND        Y3, Y0, Y8
-	VPMAXUD      Y5, Y8, Y8
-	VPSUBD       Y6, Y8, Y8
-	VPSRLD       $0x08, Y7, Y7
-	VCVTDQ2PS    Y7, Y7
-	VFNMADD231PS Y8, Y7, Y1
-	VFMADD231PS  Y2, Y8, Y1
-	VFNMADD231PS Y2, Y8, Y1
-	VPAND        Y4, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 32(SI)
+	VMOVUPS      64(BX), Y3
+	VPAND        Y2, Y0, Y5
+	VPAND        Y4, Y0, Y8
+	VPMAXUD      Y6, Y8, Y8
+	VPSUBD       Y7, Y8, Y8
+	VPSRLD       $0x08, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	VFNMADD231PS Y8, Y3, Y5
+	VFMADD231PS  Y1, Y8, Y5
+	VFNMADD231PS Y1, Y8, Y5
+	VPAND        Y14, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, 32(SI)
 	VMOVUPS      96(DX), Y0
-	VPAND        Y15, Y0, Y1
-	VMOVUPS      96(BX), Y7
-	VPAND        Y3, Y0, Y3
-	VPMAXUD      Y5, Y3, Y3
-	VPSUBD       Y6, Y3, Y3
-	VPSRLD       $0x08, Y7, Y7
-	VCVTDQ2PS    Y7, Y7
-	VFNMADD231PS Y3, Y7, Y1
-	VFMADD231PS  Y2, Y3, Y1
-	VFNMADD231PS Y2, Y3, Y1
-	VPAND        Y4, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 48(SI)
+	VMOVUPS      96(BX), Y3
+	VPAND        Y2, Y0, Y2
+	VPAND        Y4, Y0, Y4
+	VPMAXUD      Y6, Y4, Y4
+	VPSUBD       Y7, Y4, Y4
+	VPSRLD       $0x08, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	VFNMADD231PS Y4, Y3, Y2
+	VFMADD231PS  Y1, Y4, Y2
+	VFNMADD231PS Y1, Y4, Y2
+	VPAND        Y14, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VCVTPS2PH    $0x00, Y2, X2
+	VMOVUPS      X2, 48(SI)
 	JMP          laneback
 
 // func StochasticHalfBF16AVX2(y *uint16, x *float32, words *int32, n int)
