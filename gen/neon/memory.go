@@ -200,7 +200,7 @@ func (m *Machine) storeMask(s *plan.Seg, n *ir.Node, args [][]plan.V, at plan.Ad
 	uses := append(append([]plan.V{args[2][0]}, a...), b...)
 	s.Add(plan.Inst{Defs: temps, Uses: uses, Apart: true, Emit: func(d, u []int) {
 		lower, upper, t := asm.V(d[0]), asm.V(d[1]), asm.V(d[2])
-		m.maskKind(n.Kind, func() {
+		m.maskKind(s, n.Kind, func() {
 			for pair, to := range []asm.V{lower, upper} {
 				equal(to, asm.V(u[1+2*pair]), asm.V(u[5+2*pair]))
 				equal(t, asm.V(u[2+2*pair]), asm.V(u[6+2*pair]))

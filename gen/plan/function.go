@@ -154,7 +154,7 @@ func (p *planner) assignPointers() error {
 	}
 	p.counts = c
 	for _, n := range p.k.Nodes { // what is left is in front of a row's own
-		if _, ok := p.words[n.Kind]; (n.Mem.HasLayout() || n.Kind == ir.ElemWord) && !ok && next < len(regs) {
+		if _, ok := p.words[n.Kind]; (n.Mem.HasLayout() || n.Mem == ir.MemMask || n.Kind == ir.ElemWord) && !ok && next < len(regs) {
 			next++
 			p.words[n.Kind] = free[next-1]
 		}

@@ -16,10 +16,11 @@ import (
 type mixture struct {
 	params []*ir.Node // or what is made of one alone
 	from   []Mixed
-	first  *Seg // loads the first group's
-	next   []V  // has a group's in all lanes; if registers ran out there are none, and each slot loads them
-	slots  int  // so many of the tile's have begun
-	step   int  // and so many begin at a time
+	times  []*ir.Node // what is there for the call by which each is multiplied, or nil
+	first  *Seg       // loads the first group's
+	next   []V        // has a group's in all lanes; if registers ran out there are none, and each slot loads them
+	slots  int        // so many of the tile's have begun
+	step   int        // and so many begin at a time
 	kept   map[[2]int]*keptParam
 }
 
@@ -29,10 +30,12 @@ type keptParam struct {
 	used bool
 }
 
-// Mixed is where a parameter is in memory. If that is an integer that is used as a float, it is mixed as one.
+// Mixed is where a parameter is in memory. If that is an integer that is used as a float, it is mixed as one, and if it is used times what is in
+// a register, with that done. Else Times is below zero.
 type Mixed struct {
 	At      GPR
 	ToFloat bool
+	Times   int
 }
 
 // Crossing is where slots begin. Now are registers that get the parameters of their elements, those of a slot one after
@@ -65,9 +68,14 @@ func (p *planner) mixture(pr *program) *mixture {
 		if n.Op != ir.OpParam || !p.needs[false].wanted[false][n.ID] {
 			continue
 		}
-		at := Mixed{At: p.ptr[n.Name]}
-		n, at.ToFloat = p.asFloat(n)
-		x.params, x.from = append(x.params, n), append(x.from, at)
+		at := Mixed{At: p.ptr[n.Name], Times: -1}
+		var times *ir.Node
+		if user := p.onlyUser(n); user != nil {
+			if times = p.times(user, n); times != nil || user.Op == ir.OpToFloat {
+				at.ToFloat, n = times == nil, user
+			}
+		}
+		x.params, x.from, x.times = append(x.params, n), append(x.from, at), append(x.times, times)
 		if !p.frugal {
 			x.next = append(x.next, x.first.demand(n, 0))
 			continue
@@ -79,19 +87,31 @@ func (p *planner) mixture(pr *program) *mixture {
 	return x
 }
 
-// asFloat is the float of an integer, if the ordinary way has no other use of it.
-func (p *planner) asFloat(param *ir.Node) (n *ir.Node, ok bool) {
-	n = param
+// onlyUser is what a parameter is an operand of in the ordinary way, if that is one node.
+func (p *planner) onlyUser(param *ir.Node) (only *ir.Node) {
 	for _, user := range p.k.Nodes {
-		if !p.needs[false].wanted[false][user.ID] || !slices.Contains(p.operands(user), param) {
-			continue
+		switch {
+		case !p.needs[false].wanted[false][user.ID] || !slices.Contains(p.operands(user), param):
+		case only != nil:
+			return nil
+		default:
+			only = user
 		}
-		if ok || user.Op != ir.OpToFloat {
-			return param, false
-		}
-		n, ok = user, true
 	}
-	return n, ok
+	return only
+}
+
+// times is what is there for the call by which a product multiplies a parameter.
+func (p *planner) times(product, param *ir.Node) *ir.Node {
+	if product.Op != ir.OpMul {
+		return nil
+	}
+	for _, a := range product.Args {
+		if a != param && p.k.Levels(false)[a.ID] == ir.PerCall {
+			return a
+		}
+	}
+	return nil
 }
 
 // mixed is a register of parameters, for each element of a slot.
@@ -112,7 +132,12 @@ func (s *Seg) mixed(n *ir.Node, slot int) V {
 // cross begins the next slots.
 func (s *Seg) cross() {
 	x, m := s.mix, s.p.mixing()
-	in := Inst{Uses: x.next, Apart: true}
+	in := Inst{Uses: slices.Clone(x.next), Apart: true}
+	for _, n := range x.times {
+		if n != nil {
+			in.Uses = append(in.Uses, s.demand(n, 0))
+		}
+	}
 	for slot := x.slots; slot < x.slots+x.step; slot++ {
 		for _, n := range x.params {
 			v := s.New(Vec)
@@ -124,8 +149,14 @@ func (s *Seg) cross() {
 	if s.p.frugal {
 		in.Defs = append(in.Defs, s.New(Vec))
 	}
-	c := Crossing{Label: label("group", atMeet) + strconv.Itoa(x.slots), From: x.from, Slots: x.step, Kept: !s.p.frugal}
-	in.Emit = func(d, _ []int) {
+	c := Crossing{Label: label("group", atMeet) + strconv.Itoa(x.slots), From: slices.Clone(x.from), Slots: x.step, Kept: !s.p.frugal}
+	in.Emit = func(d, u []int) {
+		u = u[len(x.next):]
+		for i, n := range x.times {
+			if n != nil {
+				c.From[i].Times, u = u[0], u[1:]
+			}
+		}
 		c.Now, c.Mask, c.Next = d[:now], d[now], d[now+1:]
 		m.Cross(c)
 		s.Aside(func() { m.Mix(c) })

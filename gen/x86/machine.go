@@ -514,9 +514,9 @@ func (m *Machine) newLabel(kind string) string {
 }
 
 // maskKind prints what is done for both kinds of mask, which leaves the flags alone, and for either; for none nothing is done.
-func (m *Machine) maskKind(word string, both func(), print func(bits int)) {
+func (m *Machine) maskKind(s *plan.Seg, word string, both func(), print func(bits int)) {
 	bytes, done := m.newLabel("maskbytes"), m.newLabel("maskdone")
-	m.compareWord(word, ir.MaskBytes)
+	m.compareBy(s, word, ir.MaskBytes)
 	m.i("JLT", operand.LabelRef(done))
 	both()
 	m.i("JEQ", operand.LabelRef(bytes))

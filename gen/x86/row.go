@@ -250,6 +250,9 @@ func (m *Machine) next(from plan.Mixed, d int) {
 	if from.ToFloat {
 		m.i("VCVTDQ2PS", m.vec(d), m.vec(d))
 	}
+	if from.Times >= 0 {
+		m.i("VMULPS", m.vec(d), m.vec(from.Times), m.vec(d))
+	}
 }
 
 // ended is a parameter behind those of the groups that have ended.

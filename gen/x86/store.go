@@ -209,7 +209,7 @@ func (w maskWriter) toMasks(a, b []plan.V, ones plan.V) {
 	temps := []plan.V{s.New(plan.Vec), s.New(plan.Mask), s.New(plan.Mask), s.New(plan.Mask)}
 	s.Add(plan.Inst{Defs: temps, Uses: append(slices.Concat(a, b), ones), Apart: true, Emit: func(d, u []int) {
 		all, lower, upper := ks[d[1]], ks[d[2]], ks[d[3]]
-		m.maskKind(w.n.Kind, func() {
+		m.maskKind(s, w.n.Kind, func() {
 			compare := func(slot int, to reg.Register) { w.compare(u[slot], u[slots+slot], to) }
 			compare(0, all)
 			compare(1, lower)
@@ -238,7 +238,7 @@ func (w maskWriter) toMasks(a, b []plan.V, ones plan.V) {
 func (w maskWriter) inPlace(places, uses []plan.V) {
 	m, s := w.Machine, w.s
 	s.Add(plan.Inst{Defs: append([]plan.V{s.New(plan.Vec)}, places...), Uses: uses, Apart: true, Emit: func(d, u []int) {
-		m.maskKind(w.n.Kind, func() {}, func(bits int) { // small calls are faster with the branches side by side
+		m.maskKind(s, w.n.Kind, func() {}, func(bits int) { // small calls are faster with the branches side by side
 			t, is := m.vec(d[0]), []reg.VecPhysical{m.vec(d[1]), m.vec(d[2]), m.vec(d[3]), m.vec(d[4])}
 			for slot := 0; slot < 4 && !early(w.n); slot++ {
 				if len(u) > 8 {

@@ -176,7 +176,8 @@ groupover:
 
 grouptomeet:
 	NEGQ         R11
-	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (BX), Y0
+	VMULPS       Y0, Y15, Y11
 	PCALIGN      $0x20
 
 groupmeet:
@@ -186,48 +187,44 @@ groupmeet:
 	VPMOVMSKB Y0, AX
 	TESTL     AX, AX
 	JNE       groupmeetrare
-	VMOVAPS   Y11, Y0
-	VMOVAPS   Y11, Y1
+	VPMOVSXBW (DX), Y0
+	VPSLLW    $0x07, Y0, Y0
+	VPAND     Y13, Y0, Y0
+	VCVTPH2PS X0, Y1
+	VMOVAPS   Y11, Y2
+	VMOVAPS   Y11, Y3
 	ADDQ      $+16, R11
 	JGT       groupmeet0mix
 
 groupmeet0:
-	VMULPS       Y0, Y15, Y0
-	VPMOVSXBW    (DX), Y2
+	VMULPS       Y2, Y1, Y1
+	VEXTRACTI128 $0x01, Y0, X0
+	VCVTPH2PS    X0, Y0
+	VMULPS       Y3, Y0, Y0
+	VPMOVSXBW    16(DX), Y2
 	VPSLLW       $0x07, Y2, Y2
 	VPAND        Y13, Y2, Y2
 	VCVTPH2PS    X2, Y3
-	VMULPS       Y0, Y3, Y3
-	VMULPS       Y1, Y15, Y1
-	VEXTRACTI128 $0x01, Y2, X2
-	VCVTPH2PS    X2, Y2
-	VMULPS       Y1, Y2, Y2
-	VMOVAPS      Y11, Y0
-	VMOVAPS      Y11, Y1
+	VMOVAPS      Y11, Y4
+	VMOVAPS      Y11, Y5
 	ADDQ         $+16, R11
 	JGT          groupmeet2mix
 
 groupmeet2:
-	VMULPS       Y0, Y15, Y0
-	VPMOVSXBW    16(DX), Y4
-	VPSLLW       $0x07, Y4, Y4
-	VPAND        Y13, Y4, Y4
-	VCVTPH2PS    X4, Y5
-	VMULPS       Y0, Y5, Y5
-	VMULPS       Y1, Y15, Y1
-	VEXTRACTI128 $0x01, Y4, X4
-	VCVTPH2PS    X4, Y4
-	VMULPS       Y1, Y4, Y4
+	VMULPS       Y4, Y3, Y3
+	VEXTRACTI128 $0x01, Y2, X2
+	VCVTPH2PS    X2, Y2
+	VMULPS       Y5, Y2, Y2
 	CMPL         R8, $+2
 	JEQ          half3
+	VCVTPS2PH    $0x00, Y1, X1
+	VMOVUPS      X1, (SI)
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 16(SI)
 	VCVTPS2PH    $0x00, Y3, X3
-	VMOVUPS      X3, (SI)
+	VMOVUPS      X3, 32(SI)
 	VCVTPS2PH    $0x00, Y2, X2
-	VMOVUPS      X2, 16(SI)
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 32(SI)
-	VCVTPS2PH    $0x00, Y4, X4
-	VMOVUPS      X4, 48(SI)
+	VMOVUPS      X2, 48(SI)
 
 halfdone4:
 	ADDQ $+64, SI
@@ -476,49 +473,51 @@ grouprare:
 
 groupmeet0mix:
 	INCQ         R13
-	VMOVUPS      (R15)(R11*4), Y2
+	VMOVUPS      (R15)(R11*4), Y4
 	VBROADCASTSS (BX)(R13*4), Y11
-	VBLENDVPS    Y2, Y11, Y0, Y0
-	VMOVUPS      32(R15)(R11*4), Y2
-	VBLENDVPS    Y2, Y11, Y1, Y1
+	VMULPS       Y11, Y15, Y11
+	VBLENDVPS    Y4, Y11, Y2, Y2
+	VMOVUPS      32(R15)(R11*4), Y4
+	VBLENDVPS    Y4, Y11, Y3, Y3
 	SUBQ         R12, R11
 	JGT          groupmeet0mix
 	JMP          groupmeet0
 
 groupmeet2mix:
 	INCQ         R13
-	VMOVUPS      (R15)(R11*4), Y4
+	VMOVUPS      (R15)(R11*4), Y6
 	VBROADCASTSS (BX)(R13*4), Y11
-	VBLENDVPS    Y4, Y11, Y0, Y0
-	VMOVUPS      32(R15)(R11*4), Y4
-	VBLENDVPS    Y4, Y11, Y1, Y1
+	VMULPS       Y11, Y15, Y11
+	VBLENDVPS    Y6, Y11, Y4, Y4
+	VMOVUPS      32(R15)(R11*4), Y6
+	VBLENDVPS    Y6, Y11, Y5, Y5
 	SUBQ         R12, R11
 	JGT          groupmeet2mix
 	JMP          groupmeet2
 
 half3:
-	VPSRLD   $0x10, Y3, Y0
-	VPBLENDW $0xaa, Y2, Y0, Y0
+	VPSRLD   $0x10, Y1, Y4
+	VPBLENDW $0xaa, Y0, Y4, Y4
+	VPSLLD   $0x10, Y0, Y0
+	VPBLENDW $0xaa, Y0, Y1, Y1
+	VPANDN   ·word00010001+0(SB), Y4, Y0
+	VPSUBUSW Y0, Y1, Y1
+	VPSRLW   $0x0f, Y1, Y1
+	VPADDW   Y1, Y4, Y4
+	VPSHUFB  ·bytes05b81a5d+0(SB), Y4, Y4
+	VPERMQ   $0xd8, Y4, Y4
+	VMOVUPS  Y4, (SI)
+	VPSRLD   $0x10, Y3, Y4
+	VPBLENDW $0xaa, Y2, Y4, Y4
 	VPSLLD   $0x10, Y2, Y2
 	VPBLENDW $0xaa, Y2, Y3, Y3
-	VPANDN   ·word00010001+0(SB), Y0, Y2
+	VPANDN   ·word00010001+0(SB), Y4, Y2
 	VPSUBUSW Y2, Y3, Y3
 	VPSRLW   $0x0f, Y3, Y3
-	VPADDW   Y3, Y0, Y0
-	VPSHUFB  ·bytes05b81a5d+0(SB), Y0, Y0
-	VPERMQ   $0xd8, Y0, Y0
-	VMOVUPS  Y0, (SI)
-	VPSRLD   $0x10, Y5, Y0
-	VPBLENDW $0xaa, Y4, Y0, Y0
-	VPSLLD   $0x10, Y4, Y4
-	VPBLENDW $0xaa, Y4, Y5, Y5
-	VPANDN   ·word00010001+0(SB), Y0, Y4
-	VPSUBUSW Y4, Y5, Y5
-	VPSRLW   $0x0f, Y5, Y5
-	VPADDW   Y5, Y0, Y0
-	VPSHUFB  ·bytes05b81a5d+0(SB), Y0, Y0
-	VPERMQ   $0xd8, Y0, Y0
-	VMOVUPS  Y0, 32(SI)
+	VPADDW   Y3, Y4, Y4
+	VPSHUFB  ·bytes05b81a5d+0(SB), Y4, Y4
+	VPERMQ   $0xd8, Y4, Y4
+	VMOVUPS  Y4, 32(SI)
 	JMP      halfdone4
 
 groupmeetrare:
@@ -897,54 +896,51 @@ groupover:
 
 grouptomeet:
 	NEGQ         R11
-	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (BX), Y0
+	VMULPS       Y0, Y15, Y11
 	PCALIGN      $0x20
 
 groupmeet:
-	MOVQ      R11, 336(SP)
-	VPOR      (DX), Y14, Y0
-	VPCMPEQB  Y12, Y0, Y0
-	VPMOVMSKB Y0, AX
-	TESTL     AX, AX
-	JNE       groupmeetrare
-	VMOVAPS   Y11, Y0
-	VMOVAPS   Y11, Y1
-	ADDQ      $+16, R11
-	JGT       groupmeet0mix
+	MOVQ       R11, 336(SP)
+	VPOR       (DX), Y14, Y0
+	VPCMPEQB   Y12, Y0, Y0
+	VPMOVMSKB  Y0, AX
+	TESTL      AX, AX
+	JNE        groupmeetrare
+	VPUNPCKLBW (DX), X13, X0
+	VCVTPH2PS  X0, Y0
+	VMOVAPS    Y11, Y1
+	VMOVAPS    Y11, Y2
+	ADDQ       $+16, R11
+	JGT        groupmeet0mix
 
 groupmeet0:
-	VMULPS     Y0, Y15, Y0
-	VPUNPCKLBW (DX), X13, X2
-	VCVTPH2PS  X2, Y2
-	VMULPS     Y0, Y2, Y2
-	VMULPS     Y1, Y15, Y1
-	VPUNPCKHBW (DX), X13, X0
-	VCVTPH2PS  X0, Y0
 	VMULPS     Y1, Y0, Y0
-	VMOVAPS    Y11, Y1
+	VPUNPCKHBW (DX), X13, X1
+	VCVTPH2PS  X1, Y1
+	VMULPS     Y2, Y1, Y1
+	VPUNPCKLBW 16(DX), X13, X2
+	VCVTPH2PS  X2, Y2
 	VMOVAPS    Y11, Y3
+	VMOVAPS    Y11, Y4
 	ADDQ       $+16, R11
 	JGT        groupmeet2mix
 
 groupmeet2:
-	VMULPS     Y1, Y15, Y1
-	VPUNPCKLBW 16(DX), X13, X4
-	VCVTPH2PS  X4, Y4
-	VMULPS     Y1, Y4, Y4
-	VMULPS     Y3, Y15, Y3
-	VPUNPCKHBW 16(DX), X13, X1
-	VCVTPH2PS  X1, Y1
-	VMULPS     Y3, Y1, Y1
+	VMULPS     Y3, Y2, Y2
+	VPUNPCKHBW 16(DX), X13, X3
+	VCVTPH2PS  X3, Y3
+	VMULPS     Y4, Y3, Y3
 	CMPL       R8, $+2
 	JEQ        half3
-	VCVTPS2PH  $0x00, Y2, X2
-	VMOVUPS    X2, (SI)
 	VCVTPS2PH  $0x00, Y0, X0
-	VMOVUPS    X0, 16(SI)
-	VCVTPS2PH  $0x00, Y4, X4
-	VMOVUPS    X4, 32(SI)
+	VMOVUPS    X0, (SI)
 	VCVTPS2PH  $0x00, Y1, X1
-	VMOVUPS    X1, 48(SI)
+	VMOVUPS    X1, 16(SI)
+	VCVTPS2PH  $0x00, Y2, X2
+	VMOVUPS    X2, 32(SI)
+	VCVTPS2PH  $0x00, Y3, X3
+	VMOVUPS    X3, 48(SI)
 
 halfdone4:
 	ADDQ $+64, SI
@@ -1181,49 +1177,51 @@ grouprare:
 
 groupmeet0mix:
 	INCQ         R13
-	VMOVUPS      (R15)(R11*4), Y2
+	VMOVUPS      (R15)(R11*4), Y3
 	VBROADCASTSS (BX)(R13*4), Y11
-	VBLENDVPS    Y2, Y11, Y0, Y0
-	VMOVUPS      32(R15)(R11*4), Y2
-	VBLENDVPS    Y2, Y11, Y1, Y1
+	VMULPS       Y11, Y15, Y11
+	VBLENDVPS    Y3, Y11, Y1, Y1
+	VMOVUPS      32(R15)(R11*4), Y3
+	VBLENDVPS    Y3, Y11, Y2, Y2
 	SUBQ         R12, R11
 	JGT          groupmeet0mix
 	JMP          groupmeet0
 
 groupmeet2mix:
 	INCQ         R13
-	VMOVUPS      (R15)(R11*4), Y4
+	VMOVUPS      (R15)(R11*4), Y5
 	VBROADCASTSS (BX)(R13*4), Y11
-	VBLENDVPS    Y4, Y11, Y1, Y1
-	VMOVUPS      32(R15)(R11*4), Y4
-	VBLENDVPS    Y4, Y11, Y3, Y3
+	VMULPS       Y11, Y15, Y11
+	VBLENDVPS    Y5, Y11, Y3, Y3
+	VMOVUPS      32(R15)(R11*4), Y5
+	VBLENDVPS    Y5, Y11, Y4, Y4
 	SUBQ         R12, R11
 	JGT          groupmeet2mix
 	JMP          groupmeet2
 
 half3:
-	VPSRLD   $0x10, Y2, Y3
-	VPBLENDW $0xaa, Y0, Y3, Y3
-	VPSLLD   $0x10, Y0, Y0
-	VPBLENDW $0xaa, Y0, Y2, Y2
-	VPANDN   ·word00010001+0(SB), Y3, Y0
-	VPSUBUSW Y0, Y2, Y2
-	VPSRLW   $0x0f, Y2, Y2
-	VPADDW   Y2, Y3, Y3
-	VPSHUFB  ·bytes05b81a5d+0(SB), Y3, Y3
-	VPERMQ   $0xd8, Y3, Y3
-	VMOVUPS  Y3, (SI)
-	VPSRLD   $0x10, Y4, Y3
-	VPBLENDW $0xaa, Y1, Y3, Y3
-	VPSLLD   $0x10, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
 	VPBLENDW $0xaa, Y1, Y4, Y4
-	VPANDN   ·word00010001+0(SB), Y3, Y1
-	VPSUBUSW Y1, Y4, Y4
-	VPSRLW   $0x0f, Y4, Y4
-	VPADDW   Y4, Y3, Y3
-	VPSHUFB  ·bytes05b81a5d+0(SB), Y3, Y3
-	VPERMQ   $0xd8, Y3, Y3
-	VMOVUPS  Y3, 32(SI)
+	VPSLLD   $0x10, Y1, Y1
+	VPBLENDW $0xaa, Y1, Y0, Y0
+	VPANDN   ·word00010001+0(SB), Y4, Y1
+	VPSUBUSW Y1, Y0, Y0
+	VPSRLW   $0x0f, Y0, Y0
+	VPADDW   Y0, Y4, Y4
+	VPSHUFB  ·bytes05b81a5d+0(SB), Y4, Y4
+	VPERMQ   $0xd8, Y4, Y4
+	VMOVUPS  Y4, (SI)
+	VPSRLD   $0x10, Y2, Y4
+	VPBLENDW $0xaa, Y3, Y4, Y4
+	VPSLLD   $0x10, Y3, Y3
+	VPBLENDW $0xaa, Y3, Y2, Y2
+	VPANDN   ·word00010001+0(SB), Y4, Y3
+	VPSUBUSW Y3, Y2, Y2
+	VPSRLW   $0x0f, Y2, Y2
+	VPADDW   Y2, Y4, Y4
+	VPSHUFB  ·bytes05b81a5d+0(SB), Y4, Y4
+	VPERMQ   $0xd8, Y4, Y4
+	VMOVUPS  Y4, 32(SI)
 	JMP      halfdone4
 
 groupmeetrare:
@@ -1585,53 +1583,50 @@ groupover:
 
 grouptomeet:
 	NEGQ         R11
-	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (BX), Y0
+	VMULPS       Y0, Y15, Y9
 	PCALIGN      $0x20
 
 groupmeet:
-	VMOVAPS Y9, Y0
-	VMOVAPS Y9, Y1
-	ADDQ    $+16, R11
-	JGT     groupmeet0mix
+	VBROADCASTI128 (DX), Y0
+	VPSHUFB        Y14, Y0, Y0
+	VPSRLW         $0x04, Y0, Y1
+	VPBLENDW       $0xaa, Y1, Y0, Y0
+	VPAND          Y13, Y0, Y0
+	VPSHUFB        Y0, Y12, Y1
+	VPSHUFB        Y0, Y11, Y0
+	VPUNPCKLBW     Y0, Y1, Y2
+	VPSLLD         $0x10, Y2, Y3
+	VMOVAPS        Y9, Y4
+	VMOVAPS        Y9, Y5
+	ADDQ           $+16, R11
+	JGT            groupmeet0mix
 
 groupmeet0:
-	VMULPS         Y0, Y15, Y0
-	VBROADCASTI128 (DX), Y2
-	VPSHUFB        Y14, Y2, Y2
-	VPSRLW         $0x04, Y2, Y3
-	VPBLENDW       $0xaa, Y3, Y2, Y2
-	VPAND          Y13, Y2, Y2
-	VPSHUFB        Y2, Y12, Y3
-	VPSHUFB        Y2, Y11, Y2
-	VPUNPCKLBW     Y2, Y3, Y4
-	VPSLLD         $0x10, Y4, Y5
-	VMULPS         Y0, Y5, Y5
-	VMULPS         Y1, Y15, Y1
-	VPAND          Y10, Y4, Y4
-	VMULPS         Y1, Y4, Y4
-	VMOVAPS        Y9, Y0
-	VMOVAPS        Y9, Y1
-	ADDQ           $+16, R11
-	JGT            groupmeet2mix
+	VMULPS     Y4, Y3, Y3
+	VPAND      Y10, Y2, Y2
+	VMULPS     Y5, Y2, Y2
+	VPUNPCKHBW Y0, Y1, Y1
+	VPSLLD     $0x10, Y1, Y0
+	VMOVAPS    Y9, Y4
+	VMOVAPS    Y9, Y5
+	ADDQ       $+16, R11
+	JGT        groupmeet2mix
 
 groupmeet2:
-	VMULPS     Y0, Y15, Y0
-	VPUNPCKHBW Y2, Y3, Y3
-	VPSLLD     $0x10, Y3, Y2
-	VMULPS     Y0, Y2, Y2
-	VMULPS     Y1, Y15, Y1
-	VPAND      Y10, Y3, Y3
-	VMULPS     Y1, Y3, Y3
-	CMPL       R8, $+2
-	JEQ        half3
-	VCVTPS2PH  $0x00, Y5, X5
-	VMOVUPS    X5, (SI)
-	VCVTPS2PH  $0x00, Y4, X4
-	VMOVUPS    X4, 16(SI)
-	VCVTPS2PH  $0x00, Y2, X2
-	VMOVUPS    X2, 32(SI)
-	VCVTPS2PH  $0x00, Y3, X3
-	VMOVUPS    X3, 48(SI)
+	VMULPS    Y4, Y0, Y0
+	VPAND     Y10, Y1, Y1
+	VMULPS    Y5, Y1, Y1
+	CMPL      R8, $+2
+	JEQ       half3
+	VCVTPS2PH $0x00, Y3, X3
+	VMOVUPS   X3, (SI)
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVUPS   X2, 16(SI)
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 32(SI)
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVUPS   X1, 48(SI)
 
 halfdone4:
 	ADDQ $+64, SI
@@ -1856,11 +1851,12 @@ half1:
 
 groupmeet0mix:
 	INCQ         R13
-	VMOVUPS      (R15)(R11*4), Y2
+	VMOVUPS      (R15)(R11*4), Y6
 	VBROADCASTSS (BX)(R13*4), Y9
-	VBLENDVPS    Y2, Y9, Y0, Y0
-	VMOVUPS      32(R15)(R11*4), Y2
-	VBLENDVPS    Y2, Y9, Y1, Y1
+	VMULPS       Y9, Y15, Y9
+	VBLENDVPS    Y6, Y9, Y4, Y4
+	VMOVUPS      32(R15)(R11*4), Y6
+	VBLENDVPS    Y6, Y9, Y5, Y5
 	SUBQ         R12, R11
 	JGT          groupmeet0mix
 	JMP          groupmeet0
@@ -1869,36 +1865,37 @@ groupmeet2mix:
 	INCQ         R13
 	VMOVUPS      (R15)(R11*4), Y6
 	VBROADCASTSS (BX)(R13*4), Y9
-	VBLENDVPS    Y6, Y9, Y0, Y0
+	VMULPS       Y9, Y15, Y9
+	VBLENDVPS    Y6, Y9, Y4, Y4
 	VMOVUPS      32(R15)(R11*4), Y6
-	VBLENDVPS    Y6, Y9, Y1, Y1
+	VBLENDVPS    Y6, Y9, Y5, Y5
 	SUBQ         R12, R11
 	JGT          groupmeet2mix
 	JMP          groupmeet2
 
 half3:
-	VPSRLD   $0x10, Y5, Y0
-	VPBLENDW $0xaa, Y4, Y0, Y0
-	VPSLLD   $0x10, Y4, Y4
-	VPBLENDW $0xaa, Y4, Y5, Y5
-	VPANDN   ·word00010001+0(SB), Y0, Y4
-	VPSUBUSW Y4, Y5, Y5
-	VPSRLW   $0x0f, Y5, Y5
-	VPADDW   Y5, Y0, Y0
-	VPSHUFB  ·bytes05b81a5d+0(SB), Y0, Y0
-	VPERMQ   $0xd8, Y0, Y0
-	VMOVUPS  Y0, (SI)
-	VPSRLD   $0x10, Y2, Y0
-	VPBLENDW $0xaa, Y3, Y0, Y0
-	VPSLLD   $0x10, Y3, Y3
-	VPBLENDW $0xaa, Y3, Y2, Y2
-	VPANDN   ·word00010001+0(SB), Y0, Y3
-	VPSUBUSW Y3, Y2, Y2
-	VPSRLW   $0x0f, Y2, Y2
-	VPADDW   Y2, Y0, Y0
-	VPSHUFB  ·bytes05b81a5d+0(SB), Y0, Y0
-	VPERMQ   $0xd8, Y0, Y0
-	VMOVUPS  Y0, 32(SI)
+	VPSRLD   $0x10, Y3, Y4
+	VPBLENDW $0xaa, Y2, Y4, Y4
+	VPSLLD   $0x10, Y2, Y2
+	VPBLENDW $0xaa, Y2, Y3, Y3
+	VPANDN   ·word00010001+0(SB), Y4, Y2
+	VPSUBUSW Y2, Y3, Y3
+	VPSRLW   $0x0f, Y3, Y3
+	VPADDW   Y3, Y4, Y4
+	VPSHUFB  ·bytes05b81a5d+0(SB), Y4, Y4
+	VPERMQ   $0xd8, Y4, Y4
+	VMOVUPS  Y4, (SI)
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPSLLD   $0x10, Y1, Y1
+	VPBLENDW $0xaa, Y1, Y0, Y0
+	VPANDN   ·word00010001+0(SB), Y4, Y1
+	VPSUBUSW Y1, Y0, Y0
+	VPSRLW   $0x0f, Y0, Y0
+	VPADDW   Y0, Y4, Y4
+	VPSHUFB  ·bytes05b81a5d+0(SB), Y4, Y4
+	VPERMQ   $0xd8, Y4, Y4
+	VMOVUPS  Y4, 32(SI)
 	JMP      halfdone4
 
 groupodd:

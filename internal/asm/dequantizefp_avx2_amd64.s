@@ -8,7 +8,7 @@ TEXT ·DequantizeFpE4M3AVX2(SB), $720-56
 	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
 	// per call: Y15 times, Y14 0x80808080, Y13 0xbfffbfff, Y12 0xffffffff
 	// per group: Y0 scale, Y11 Mul
-	// vector registers in use at once: 9
+	// vector registers in use at once: 10
 	MOVQ         y+0(FP), SI
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
@@ -95,7 +95,8 @@ groupover:
 
 grouptomeet:
 	NEGQ         R11
-	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (BX), Y0
+	VMULPS       Y0, Y15, Y11
 	PCALIGN      $0x20
 
 groupmeet:
@@ -105,42 +106,38 @@ groupmeet:
 	VPMOVMSKB Y0, AX
 	TESTL     AX, AX
 	JNE       groupmeetrare
-	VMOVAPS   Y11, Y0
-	VMOVAPS   Y11, Y1
+	VPMOVSXBW (DX), Y0
+	VPSLLW    $0x07, Y0, Y0
+	VPAND     Y13, Y0, Y0
+	VCVTPH2PS X0, Y1
+	VMOVAPS   Y11, Y2
+	VMOVAPS   Y11, Y3
 	ADDQ      $+16, R11
 	JGT       groupmeet0mix
 
 groupmeet0:
-	VMULPS       Y0, Y15, Y0
-	VPMOVSXBW    (DX), Y2
-	VPSLLW       $0x07, Y2, Y2
-	VPAND        Y13, Y2, Y2
-	VCVTPH2PS    X2, Y3
-	VMULPS       Y0, Y3, Y3
-	VMOVUPS      Y3, (SI)
-	VMULPS       Y1, Y15, Y1
-	VEXTRACTI128 $0x01, Y2, X2
-	VCVTPH2PS    X2, Y2
-	VMULPS       Y1, Y2, Y2
-	VMOVUPS      Y2, 32(SI)
-	VMOVAPS      Y11, Y0
-	VMOVAPS      Y11, Y1
+	VMULPS       Y2, Y1, Y1
+	VMOVUPS      Y1, (SI)
+	VEXTRACTI128 $0x01, Y0, X0
+	VCVTPH2PS    X0, Y0
+	VMULPS       Y3, Y0, Y0
+	VMOVUPS      Y0, 32(SI)
+	VPMOVSXBW    16(DX), Y0
+	VPSLLW       $0x07, Y0, Y0
+	VPAND        Y13, Y0, Y0
+	VCVTPH2PS    X0, Y1
+	VMOVAPS      Y11, Y2
+	VMOVAPS      Y11, Y3
 	ADDQ         $+16, R11
 	JGT          groupmeet2mix
 
 groupmeet2:
-	VMULPS       Y0, Y15, Y0
-	VPMOVSXBW    16(DX), Y2
-	VPSLLW       $0x07, Y2, Y2
-	VPAND        Y13, Y2, Y2
-	VCVTPH2PS    X2, Y3
-	VMULPS       Y0, Y3, Y3
-	VMOVUPS      Y3, 64(SI)
-	VMULPS       Y1, Y15, Y1
-	VEXTRACTI128 $0x01, Y2, X2
-	VCVTPH2PS    X2, Y2
-	VMULPS       Y1, Y2, Y2
-	VMOVUPS      Y2, 96(SI)
+	VMULPS       Y2, Y1, Y1
+	VMOVUPS      Y1, 64(SI)
+	VEXTRACTI128 $0x01, Y0, X0
+	VCVTPH2PS    X0, Y0
+	VMULPS       Y3, Y0, Y0
+	VMOVUPS      Y0, 96(SI)
 	SUBQ         $-128, SI
 	ADDQ         $+32, DX
 	LEAQ         (BX)(R13*4), BX
@@ -340,22 +337,24 @@ grouprare:
 
 groupmeet0mix:
 	INCQ         R13
-	VMOVUPS      (R15)(R11*4), Y2
+	VMOVUPS      (R15)(R11*4), Y4
 	VBROADCASTSS (BX)(R13*4), Y11
-	VBLENDVPS    Y2, Y11, Y0, Y0
-	VMOVUPS      32(R15)(R11*4), Y2
-	VBLENDVPS    Y2, Y11, Y1, Y1
+	VMULPS       Y11, Y15, Y11
+	VBLENDVPS    Y4, Y11, Y2, Y2
+	VMOVUPS      32(R15)(R11*4), Y4
+	VBLENDVPS    Y4, Y11, Y3, Y3
 	SUBQ         R12, R11
 	JGT          groupmeet0mix
 	JMP          groupmeet0
 
 groupmeet2mix:
 	INCQ         R13
-	VMOVUPS      (R15)(R11*4), Y2
+	VMOVUPS      (R15)(R11*4), Y4
 	VBROADCASTSS (BX)(R13*4), Y11
-	VBLENDVPS    Y2, Y11, Y0, Y0
-	VMOVUPS      32(R15)(R11*4), Y2
-	VBLENDVPS    Y2, Y11, Y1, Y1
+	VMULPS       Y11, Y15, Y11
+	VBLENDVPS    Y4, Y11, Y2, Y2
+	VMOVUPS      32(R15)(R11*4), Y4
+	VBLENDVPS    Y4, Y11, Y3, Y3
 	SUBQ         R12, R11
 	JGT          groupmeet2mix
 	JMP          groupmeet2
@@ -504,7 +503,7 @@ TEXT ·DequantizeFpE5M2AVX2(SB), $720-56
 	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
 	// per call: Y15 times, Y14 0x83838383, Y13 0x0, Y12 0xffffffff
 	// per group: Y0 scale, Y11 Mul
-	// vector registers in use at once: 8
+	// vector registers in use at once: 9
 	MOVQ         y+0(FP), SI
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
@@ -587,47 +586,44 @@ groupover:
 
 grouptomeet:
 	NEGQ         R11
-	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (BX), Y0
+	VMULPS       Y0, Y15, Y11
 	PCALIGN      $0x20
 
 groupmeet:
-	MOVQ      R11, 400(SP)
-	VPOR      (DX), Y14, Y0
-	VPCMPEQB  Y12, Y0, Y0
-	VPMOVMSKB Y0, AX
-	TESTL     AX, AX
-	JNE       groupmeetrare
-	VMOVAPS   Y11, Y0
-	VMOVAPS   Y11, Y1
-	ADDQ      $+16, R11
-	JGT       groupmeet0mix
+	MOVQ       R11, 400(SP)
+	VPOR       (DX), Y14, Y0
+	VPCMPEQB   Y12, Y0, Y0
+	VPMOVMSKB  Y0, AX
+	TESTL      AX, AX
+	JNE        groupmeetrare
+	VPUNPCKLBW (DX), X13, X0
+	VCVTPH2PS  X0, Y0
+	VMOVAPS    Y11, Y1
+	VMOVAPS    Y11, Y2
+	ADDQ       $+16, R11
+	JGT        groupmeet0mix
 
 groupmeet0:
-	VMULPS     Y0, Y15, Y0
-	VPUNPCKLBW (DX), X13, X2
-	VCVTPH2PS  X2, Y2
-	VMULPS     Y0, Y2, Y2
-	VMOVUPS    Y2, (SI)
-	VMULPS     Y1, Y15, Y1
+	VMULPS     Y1, Y0, Y0
+	VMOVUPS    Y0, (SI)
 	VPUNPCKHBW (DX), X13, X0
 	VCVTPH2PS  X0, Y0
-	VMULPS     Y1, Y0, Y0
+	VMULPS     Y2, Y0, Y0
 	VMOVUPS    Y0, 32(SI)
-	VMOVAPS    Y11, Y0
+	VPUNPCKLBW 16(DX), X13, X0
+	VCVTPH2PS  X0, Y0
 	VMOVAPS    Y11, Y1
+	VMOVAPS    Y11, Y2
 	ADDQ       $+16, R11
 	JGT        groupmeet2mix
 
 groupmeet2:
-	VMULPS     Y0, Y15, Y0
-	VPUNPCKLBW 16(DX), X13, X2
-	VCVTPH2PS  X2, Y2
-	VMULPS     Y0, Y2, Y2
-	VMOVUPS    Y2, 64(SI)
-	VMULPS     Y1, Y15, Y1
+	VMULPS     Y1, Y0, Y0
+	VMOVUPS    Y0, 64(SI)
 	VPUNPCKHBW 16(DX), X13, X0
 	VCVTPH2PS  X0, Y0
-	VMULPS     Y1, Y0, Y0
+	VMULPS     Y2, Y0, Y0
 	VMOVUPS    Y0, 96(SI)
 	SUBQ       $-128, SI
 	ADDQ       $+32, DX
@@ -816,22 +812,24 @@ grouprare:
 
 groupmeet0mix:
 	INCQ         R13
-	VMOVUPS      (R15)(R11*4), Y2
+	VMOVUPS      (R15)(R11*4), Y3
 	VBROADCASTSS (BX)(R13*4), Y11
-	VBLENDVPS    Y2, Y11, Y0, Y0
-	VMOVUPS      32(R15)(R11*4), Y2
-	VBLENDVPS    Y2, Y11, Y1, Y1
+	VMULPS       Y11, Y15, Y11
+	VBLENDVPS    Y3, Y11, Y1, Y1
+	VMOVUPS      32(R15)(R11*4), Y3
+	VBLENDVPS    Y3, Y11, Y2, Y2
 	SUBQ         R12, R11
 	JGT          groupmeet0mix
 	JMP          groupmeet0
 
 groupmeet2mix:
 	INCQ         R13
-	VMOVUPS      (R15)(R11*4), Y2
+	VMOVUPS      (R15)(R11*4), Y3
 	VBROADCASTSS (BX)(R13*4), Y11
-	VBLENDVPS    Y2, Y11, Y0, Y0
-	VMOVUPS      32(R15)(R11*4), Y2
-	VBLENDVPS    Y2, Y11, Y1, Y1
+	VMULPS       Y11, Y15, Y11
+	VBLENDVPS    Y3, Y11, Y1, Y1
+	VMOVUPS      32(R15)(R11*4), Y3
+	VBLENDVPS    Y3, Y11, Y2, Y2
 	SUBQ         R12, R11
 	JGT          groupmeet2mix
 	JMP          groupmeet2
@@ -963,7 +961,7 @@ TEXT ·DequantizeFpE2M1AVX2(SB), $704-56
 	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
 	// per call: Y15 times, Y14 table, Y13 0xf0f0f0f, Y12 table, Y11 table, Y10 0xffff0000
 	// per group: Y0 scale, Y9 Mul
-	// vector registers in use at once: 13
+	// vector registers in use at once: 14
 	MOVQ         y+0(FP), SI
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
@@ -1046,59 +1044,56 @@ groupover:
 
 grouptomeet:
 	NEGQ         R11
-	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (BX), Y0
+	VMULPS       Y0, Y15, Y9
 	PCALIGN      $0x20
 
 groupmeet:
-	VMOVAPS Y9, Y0
-	VMOVAPS Y9, Y1
-	ADDQ    $+16, R11
-	JGT     groupmeet0mix
+	VBROADCASTI128 (DX), Y0
+	VPSHUFB        Y14, Y0, Y0
+	VPSRLW         $0x04, Y0, Y1
+	VPBLENDW       $0xaa, Y1, Y0, Y0
+	VPAND          Y13, Y0, Y0
+	VPSHUFB        Y0, Y12, Y1
+	VPSHUFB        Y0, Y11, Y0
+	VPUNPCKLBW     Y0, Y1, Y2
+	VPSLLD         $0x10, Y2, Y3
+	VMOVAPS        Y9, Y4
+	VMOVAPS        Y9, Y5
+	ADDQ           $+16, R11
+	JGT            groupmeet0mix
 
 groupmeet0:
-	VMULPS         Y0, Y15, Y0
-	VBROADCASTI128 (DX), Y2
-	VPSHUFB        Y14, Y2, Y2
-	VPSRLW         $0x04, Y2, Y3
-	VPBLENDW       $0xaa, Y3, Y2, Y2
-	VPAND          Y13, Y2, Y2
-	VPSHUFB        Y2, Y12, Y3
-	VPSHUFB        Y2, Y11, Y2
-	VPUNPCKLBW     Y2, Y3, Y4
-	VPSLLD         $0x10, Y4, Y5
-	VMULPS         Y0, Y5, Y5
-	VMOVUPS        Y5, (SI)
-	VMULPS         Y1, Y15, Y1
-	VPAND          Y10, Y4, Y4
-	VMULPS         Y1, Y4, Y4
-	VMOVUPS        Y4, 32(SI)
-	VMOVAPS        Y9, Y0
-	VMOVAPS        Y9, Y1
-	ADDQ           $+16, R11
-	JGT            groupmeet2mix
+	VMULPS     Y4, Y3, Y3
+	VMOVUPS    Y3, (SI)
+	VPAND      Y10, Y2, Y2
+	VMULPS     Y5, Y2, Y2
+	VMOVUPS    Y2, 32(SI)
+	VPUNPCKHBW Y0, Y1, Y1
+	VPSLLD     $0x10, Y1, Y0
+	VMOVAPS    Y9, Y2
+	VMOVAPS    Y9, Y3
+	ADDQ       $+16, R11
+	JGT        groupmeet2mix
 
 groupmeet2:
-	VMULPS     Y0, Y15, Y0
-	VPUNPCKHBW Y2, Y3, Y3
-	VPSLLD     $0x10, Y3, Y2
-	VMULPS     Y0, Y2, Y2
-	VMOVUPS    Y2, 64(SI)
-	VMULPS     Y1, Y15, Y1
-	VPAND      Y10, Y3, Y3
-	VMULPS     Y1, Y3, Y3
-	VMOVUPS    Y3, 96(SI)
-	SUBQ       $-128, SI
-	ADDQ       $+16, DX
-	SUBQ       $+32, DI
-	CMPQ       DI, $+32
-	JLT        groupmet
-	CMPQ       R11, $-31
-	JGE        groupmeet
-	NEGQ       R11
-	LEAQ       (BX)(R13*4), BX
-	XORL       R13, R13
-	SUBQ       R11, DI
-	JMP        groupnext
+	VMULPS  Y2, Y0, Y0
+	VMOVUPS Y0, 64(SI)
+	VPAND   Y10, Y1, Y1
+	VMULPS  Y3, Y1, Y1
+	VMOVUPS Y1, 96(SI)
+	SUBQ    $-128, SI
+	ADDQ    $+16, DX
+	SUBQ    $+32, DI
+	CMPQ    DI, $+32
+	JLT     groupmet
+	CMPQ    R11, $-31
+	JGE     groupmeet
+	NEGQ    R11
+	LEAQ    (BX)(R13*4), BX
+	XORL    R13, R13
+	SUBQ    R11, DI
+	JMP     groupnext
 
 groupmet:
 	NEGQ R11
@@ -1267,11 +1262,12 @@ groupstream:
 
 groupmeet0mix:
 	INCQ         R13
-	VMOVUPS      (R15)(R11*4), Y2
+	VMOVUPS      (R15)(R11*4), Y6
 	VBROADCASTSS (BX)(R13*4), Y9
-	VBLENDVPS    Y2, Y9, Y0, Y0
-	VMOVUPS      32(R15)(R11*4), Y2
-	VBLENDVPS    Y2, Y9, Y1, Y1
+	VMULPS       Y9, Y15, Y9
+	VBLENDVPS    Y6, Y9, Y4, Y4
+	VMOVUPS      32(R15)(R11*4), Y6
+	VBLENDVPS    Y6, Y9, Y5, Y5
 	SUBQ         R12, R11
 	JGT          groupmeet0mix
 	JMP          groupmeet0
@@ -1280,9 +1276,10 @@ groupmeet2mix:
 	INCQ         R13
 	VMOVUPS      (R15)(R11*4), Y4
 	VBROADCASTSS (BX)(R13*4), Y9
-	VBLENDVPS    Y4, Y9, Y0, Y0
+	VMULPS       Y9, Y15, Y9
+	VBLENDVPS    Y4, Y9, Y2, Y2
 	VMOVUPS      32(R15)(R11*4), Y4
-	VBLENDVPS    Y4, Y9, Y1, Y1
+	VBLENDVPS    Y4, Y9, Y3, Y3
 	SUBQ         R12, R11
 	JGT          groupmeet2mix
 	JMP          groupmeet2

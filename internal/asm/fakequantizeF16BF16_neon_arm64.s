@@ -18,6 +18,7 @@ TEXT ·FakeQuantizeF16BF16NEON(SB), 0, $952-80
 	MOVD scale+24(FP), R4
 	MOVD recip+32(FP), R5
 	MOVWU elem+40(FP), R6
+	MOVWU kind+52(FP), R7
 	FMOVS least+44(FP), F0
 	VDUP V0.S[0], V0.S4
 	WORD $0x4e21d80f // scvtf v15.4s, v0.4s
@@ -130,8 +131,7 @@ halfdone4:
 	WORD $0x4e744232 // addhn2 v18.8h, v17.4s, v20.4s
 	FMOVQ F18, 16(R1)
 halfdone6:
-	MOVWU kind+52(FP), R16
-	CMP $1, R16
+	CMP $1, R7
 	BLT maskdone8
 	WORD $0x4e24e467 // fcmeq v7.4s, v3.4s, v4.4s
 	WORD $0x4e20e4d2 // fcmeq v18.4s, v6.4s, v0.4s
@@ -259,8 +259,7 @@ halfdone12:
 	WORD $0x4e7240a8 // addhn2 v8.8h, v5.4s, v18.4s
 	FMOVQ F8, 16(R1)
 halfdone14:
-	MOVWU kind+52(FP), R16
-	CMP $1, R16
+	CMP $1, R7
 	BLT maskdone16
 	WORD $0x4e27e443 // fcmeq v3.4s, v2.4s, v7.4s
 	WORD $0x4e29e488 // fcmeq v8.4s, v4.4s, v9.4s
@@ -408,8 +407,7 @@ halfdone20:
 	WORD $0x4e754253 // addhn2 v19.8h, v18.4s, v21.4s
 	FMOVQ F19, 16(R1)
 halfdone22:
-	MOVWU kind+52(FP), R16
-	CMP $1, R16
+	CMP $1, R7
 	BLT maskdone24
 	WORD $0x4e24e470 // fcmeq v16.4s, v3.4s, v4.4s
 	WORD $0x4e20e4d3 // fcmeq v19.4s, v6.4s, v0.4s
@@ -534,8 +532,7 @@ halfdone28:
 	WORD $0x4e724209 // addhn2 v9.8h, v16.4s, v18.4s
 	FMOVQ F9, 16(R1)
 halfdone30:
-	MOVWU kind+52(FP), R16
-	CMP $1, R16
+	CMP $1, R7
 	BLT maskdone32
 	WORD $0x4e25e407 // fcmeq v7.4s, v0.4s, v5.4s
 	WORD $0x4e24e4d0 // fcmeq v16.4s, v6.4s, v4.4s
@@ -791,8 +788,7 @@ halfdone36:
 	WORD $0x4e724086 // addhn2 v6.8h, v4.4s, v18.4s
 	FMOVQ F6, 16(R1)
 halfdone38:
-	MOVWU kind+52(FP), R16
-	CMP $1, R16
+	CMP $1, R7
 	BLT maskdone40
 	WORD $0x4e20e4a4 // fcmeq v4.4s, v5.4s, v0.4s
 	WORD $0x4e21e509 // fcmeq v9.4s, v8.4s, v1.4s
@@ -874,6 +870,7 @@ TEXT ·FakeQuantizeZeroPointF16BF16NEON(SB), 0, $1240-88
 	MOVD recip+32(FP), R5
 	MOVD zeroPoint+40(FP), R6
 	MOVWU elem+48(FP), R7
+	MOVWU kind+60(FP), R8
 	FMOVS least+52(FP), F15
 	VDUP V15.S[0], V15.S4
 	FMOVS most+56(FP), F14
@@ -989,8 +986,7 @@ halfdone4:
 	WORD $0x4e764274 // addhn2 v20.8h, v19.4s, v22.4s
 	FMOVQ F20, 16(R1)
 halfdone6:
-	MOVWU kind+60(FP), R16
-	CMP $1, R16
+	CMP $1, R8
 	BLT maskdone8
 	WORD $0x4e24e471 // fcmeq v17.4s, v3.4s, v4.4s
 	WORD $0x4e20e614 // fcmeq v20.4s, v16.4s, v0.4s
@@ -1140,8 +1136,7 @@ halfdone12:
 	WORD $0x4e714064 // addhn2 v4.8h, v3.4s, v17.4s
 	FMOVQ F4, 16(R1)
 halfdone14:
-	MOVWU kind+60(FP), R16
-	CMP $1, R16
+	CMP $1, R8
 	BLT maskdone16
 	WORD $0x4e27e4a1 // fcmeq v1.4s, v5.4s, v7.4s
 	WORD $0x4e30e524 // fcmeq v4.4s, v9.4s, v16.4s
@@ -1300,8 +1295,7 @@ halfdone20:
 	WORD $0x4e774295 // addhn2 v21.8h, v20.4s, v23.4s
 	FMOVQ F21, 16(R1)
 halfdone22:
-	MOVWU kind+60(FP), R16
-	CMP $1, R16
+	CMP $1, R8
 	BLT maskdone24
 	WORD $0x4e24e472 // fcmeq v18.4s, v3.4s, v4.4s
 	WORD $0x4e20e635 // fcmeq v21.4s, v17.4s, v0.4s
@@ -1447,8 +1441,7 @@ halfdone28:
 	WORD $0x4e7240e9 // addhn2 v9.8h, v7.4s, v18.4s
 	FMOVQ F9, 16(R1)
 halfdone30:
-	MOVWU kind+60(FP), R16
-	CMP $1, R16
+	CMP $1, R8
 	BLT maskdone32
 	WORD $0x4e25e460 // fcmeq v0.4s, v3.4s, v5.4s
 	WORD $0x4e24e609 // fcmeq v9.4s, v16.4s, v4.4s
@@ -1730,8 +1723,7 @@ halfdone36:
 	WORD $0x4e724085 // addhn2 v5.8h, v4.4s, v18.4s
 	FMOVQ F5, 16(R1)
 halfdone38:
-	MOVWU kind+60(FP), R16
-	CMP $1, R16
+	CMP $1, R8
 	BLT maskdone40
 	WORD $0x4e20e4c4 // fcmeq v4.4s, v6.4s, v0.4s
 	WORD $0x4e21e527 // fcmeq v7.4s, v9.4s, v1.4s

@@ -14,6 +14,7 @@ TEXT ·FakeQuantizeAVX2(SB), $1328-80
 	MOVQ         x+16(FP), BX
 	MOVQ         scale+24(FP), R8
 	MOVQ         recip+32(FP), R9
+	MOVL         kind+48(FP), R10
 	VBROADCASTSS least+40(FP), Y0
 	VCVTDQ2PS    Y0, Y15
 	VBROADCASTSS most+44(FP), Y0
@@ -94,7 +95,7 @@ grouploop:
 	VMOVAPS      Y13, Y8
 	VFMADD231PS  Y12, Y7, Y8
 	VMOVUPS      Y8, 96(SI)
-	CMPL         kind+48(FP), $+1
+	CMPL         R10, $+1
 	JLT          maskdone2
 	JEQ          maskbytes1
 	VCMPPS       $0x00, Y1, Y0, Y0
@@ -216,7 +217,7 @@ groupmeet2:
 	VMINPS       Y4, Y14, Y4
 	VFMADD213PS  Y13, Y4, Y7
 	VMOVUPS      Y7, 96(SI)
-	CMPL         kind+48(FP), $+1
+	CMPL         R10, $+1
 	JLT          maskdone4
 	JEQ          maskbytes3
 	VCMPPS       $0x00, Y5, Y0, Y0
@@ -350,7 +351,7 @@ short2loop:
 	VMINPS       Y8, Y14, Y8
 	VFMADD213PS  Y13, Y8, Y6
 	VMOVUPS      Y6, 96(SI)
-	CMPL         kind+48(FP), $+1
+	CMPL         R10, $+1
 	JLT          maskdone6
 	JEQ          maskbytes5
 	VCMPPS       $0x00, Y2, Y0, Y0
@@ -453,7 +454,7 @@ laneloop:
 	VMINPS       Y5, Y14, Y5
 	VFMADD213PS  Y13, Y5, Y9
 	VMOVUPS      Y9, 96(SI)
-	CMPL         kind+48(FP), $+1
+	CMPL         R10, $+1
 	JLT          maskdone8
 	JEQ          maskbytes7
 	VCMPPS       $0x00, Y2, Y0, Y0
@@ -573,7 +574,7 @@ groupstream:
 	VMOVAPS      Y13, Y8
 	VFMADD231PS  Y12, Y7, Y8
 	VMOVNTPS     Y8, 96(SI)
-	CMPL         kind+48(FP), $+1
+	CMPL         R10, $+1
 	JLT          maskdone10
 	JEQ          maskbytes9
 	VCMPPS       $0x00, Y1, Y0, Y0
@@ -722,7 +723,7 @@ short2stream:
 	VMINPS       Y8, Y14, Y8
 	VFMADD213PS  Y13, Y8, Y6
 	VMOVNTPS     Y6, 96(SI)
-	CMPL         kind+48(FP), $+1
+	CMPL         R10, $+1
 	JLT          maskdone12
 	JEQ          maskbytes11
 	VCMPPS       $0x00, Y2, Y0, Y0
@@ -843,7 +844,7 @@ rare:
 	VCMPPS       $0x07, Y10, Y10, Y8
 	VBLENDVPS    Y8, Y10, Y4, Y8
 	VMOVUPS      Y8, 96(SI)
-	CMPL         kind+48(FP), $+1
+	CMPL         R10, $+1
 	JLT          maskdone14
 	JEQ          maskbytes13
 	VCMPPS       $0x00, Y0, Y2, Y2

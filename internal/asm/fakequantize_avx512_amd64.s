@@ -14,6 +14,7 @@ TEXT ·FakeQuantizeAVX512(SB), $3504-80
 	MOVQ         x+16(FP), BX
 	MOVQ         scale+24(FP), R8
 	MOVQ         recip+32(FP), R9
+	MOVL         kind+48(FP), R10
 	VBROADCASTSS least+40(FP), Z0
 	VCVTDQ2PS    Z0, Z15
 	VBROADCASTSS most+44(FP), Z0
@@ -132,7 +133,7 @@ groupahead:
 	VMOVAPS      Z13, Z22
 	VFMADD231PS  Z11, Z21, Z22
 	VMOVUPS      Z22, 192(SI)
-	CMPL         kind+48(FP), $+1
+	CMPL         R10, $+1
 	JLT          maskdone2
 	VCMPPS       $0x00, Z0, Z5, K1
 	VCMPPS       $0x00, Z16, Z17, K2
@@ -213,7 +214,7 @@ groupturn:
 	VMOVAPS           Z13, Z22
 	VFMADD231PS.BCST  (R8), Z21, Z22
 	VMOVUPS           Z22, 192(SI)
-	CMPL              kind+48(FP), $+1
+	CMPL              R10, $+1
 	JLT               maskdone4
 	VCMPPS            $0x00, Z0, Z5, K1
 	VCMPPS            $0x00, Z16, Z17, K2
@@ -299,7 +300,7 @@ grouploop:
 	VMOVAPS      Z13, Z8
 	VFMADD231PS  Z11, Z7, Z8
 	VMOVUPS      Z8, 192(SI)
-	CMPL         kind+48(FP), $+1
+	CMPL         R10, $+1
 	JLT          maskdone6
 	VCMPPS       $0x00, Z1, Z0, K1
 	VCMPPS       $0x00, Z2, Z5, K2
@@ -404,7 +405,7 @@ groupmeet:
 	VMINPS       Z3, Z14, Z3
 	VFMADD213PS  Z13, Z3, Z5
 	VMOVUPS      Z5, 192(SI)
-	CMPL         kind+48(FP), $+1
+	CMPL         R10, $+1
 	JLT          maskdone8
 	VCMPPS       $0x00, Z4, Z0, K1
 	VCMPPS       $0x00, Z7, Z1, K2
@@ -517,7 +518,7 @@ grouptail:
 	VMOVUPS      Z8, K7, 192(SI)
 
 grouptailnarrow:
-	CMPL     kind+48(FP), $+1
+	CMPL     R10, $+1
 	JLT      maskdone10
 	VCMPPS   $0x00, Z1, Z0, K1
 	VCMPPS   $0x00, Z2, Z5, K2
@@ -619,7 +620,7 @@ short2ahead:
 	VMOVAPS           Z13, Z24
 	VFMADD231PS       Z8, Z23, Z24
 	VMOVUPS           Z24, 192(SI)
-	CMPL              kind+48(FP), $+1
+	CMPL              R10, $+1
 	JLT               maskdone12
 	VCMPPS            $0x00, Z0, Z17, K1
 	VCMPPS            $0x00, Z18, Z19, K2
@@ -698,7 +699,7 @@ short2loop:
 	VMOVAPS           Z13, Z8
 	VFMADD231PS.BCST  4(R8), Z7, Z8
 	VMOVUPS           Z8, 192(SI)
-	CMPL              kind+48(FP), $+1
+	CMPL              R10, $+1
 	JLT               maskdone14
 	VCMPPS            $0x00, Z1, Z0, K1
 	VCMPPS            $0x00, Z2, Z5, K2
@@ -810,7 +811,7 @@ short4ahead:
 	VMOVAPS           Z13, Z28
 	VFMADD231PS       Z5, Z27, Z28
 	VMOVUPS           Z28, 192(SI)
-	CMPL              kind+48(FP), $+1
+	CMPL              R10, $+1
 	JLT               maskdone16
 	VCMPPS            $0x00, Z0, Z21, K1
 	VCMPPS            $0x00, Z22, Z23, K2
@@ -891,7 +892,7 @@ short4loop:
 	VMOVAPS           Z13, Z8
 	VFMADD231PS.BCST  12(R8), Z7, Z8
 	VMOVUPS           Z8, 192(SI)
-	CMPL              kind+48(FP), $+1
+	CMPL              R10, $+1
 	JLT               maskdone18
 	VCMPPS            $0x00, Z1, Z0, K1
 	VCMPPS            $0x00, Z2, Z5, K2
@@ -978,7 +979,7 @@ laneloop:
 	VMINPS       Z5, Z14, Z5
 	VFMADD213PS  Z13, Z5, Z9
 	VMOVUPS      Z9, 192(SI)
-	CMPL         kind+48(FP), $+1
+	CMPL         R10, $+1
 	JLT          maskdone20
 	VCMPPS       $0x00, Z2, Z0, K1
 	VCMPPS       $0x00, Z4, Z1, K2
@@ -1083,7 +1084,7 @@ groupstream:
 	VMOVAPS      Z13, Z8
 	VFMADD231PS  Z11, Z7, Z8
 	VMOVNTPS     Z8, 192(SI)
-	CMPL         kind+48(FP), $+1
+	CMPL         R10, $+1
 	JLT          maskdone22
 	VCMPPS       $0x00, Z1, Z0, K1
 	VCMPPS       $0x00, Z2, Z5, K2
@@ -1139,7 +1140,7 @@ grouplast:
 	VMOVAPS     Z13, Z18
 	VFMADD231PS Z11, Z17, Z18
 	VMOVUPS     Z18, 192(SI)
-	CMPL        kind+48(FP), $+1
+	CMPL        R10, $+1
 	JLT         maskdone24
 	VCMPPS      $0x00, Z0, Z1, K1
 	VCMPPS      $0x00, Z2, Z3, K2
@@ -1272,7 +1273,7 @@ short2stream:
 	VMOVAPS           Z13, Z8
 	VFMADD231PS.BCST  4(R8), Z7, Z8
 	VMOVNTPS          Z8, 192(SI)
-	CMPL              kind+48(FP), $+1
+	CMPL              R10, $+1
 	JLT               maskdone26
 	VCMPPS            $0x00, Z1, Z0, K1
 	VCMPPS            $0x00, Z2, Z5, K2
@@ -1353,7 +1354,7 @@ short4stream:
 	VMOVAPS           Z13, Z8
 	VFMADD231PS.BCST  12(R8), Z7, Z8
 	VMOVNTPS          Z8, 192(SI)
-	CMPL              kind+48(FP), $+1
+	CMPL              R10, $+1
 	JLT               maskdone28
 	VCMPPS            $0x00, Z1, Z0, K1
 	VCMPPS            $0x00, Z2, Z5, K2
@@ -1457,7 +1458,7 @@ rare:
 	VCMPPS       $0x07, Z10, Z10, K1
 	VBLENDMPS    Z10, Z1, K1, Z10
 	VMOVUPS      Z10, 192(SI)
-	CMPL         kind+48(FP), $+1
+	CMPL         R10, $+1
 	JLT          maskdone30
 	VCMPPS       $0x00, Z0, Z2, K1
 	VCMPPS       $0x00, Z3, Z5, K2

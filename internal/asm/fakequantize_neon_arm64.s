@@ -16,6 +16,7 @@ TEXT ·FakeQuantizeNEON(SB), 0, $1016-80
 	MOVD x+16(FP), R3
 	MOVD scale+24(FP), R4
 	MOVD recip+32(FP), R5
+	MOVWU kind+48(FP), R6
 	FMOVS least+40(FP), F0
 	VDUP V0.S[0], V0.S4
 	WORD $0x4e21d80f // scvtf v15.4s, v0.4s
@@ -96,8 +97,7 @@ grouploop:
 	WORD $0x6f00e408 // movi v8.2d, #0000000000000000
 	VFMLA V11.S4, V7.S4, V8.S4
 	FMOVQ F8, 48(R1)
-	MOVWU kind+48(FP), R16
-	CMP $1, R16
+	CMP $1, R6
 	BLT maskdone2
 	WORD $0x4e21e408 // fcmeq v8.4s, v0.4s, v1.4s
 	WORD $0x4e22e4b0 // fcmeq v16.4s, v5.4s, v2.4s
@@ -204,8 +204,7 @@ groupmeet:
 	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
 	VFMLA V5.S4, V3.S4, V6.S4
 	FMOVQ F6, 48(R1)
-	MOVWU kind+48(FP), R16
-	CMP $1, R16
+	CMP $1, R6
 	BLT maskdone4
 	WORD $0x4e24e405 // fcmeq v5.4s, v0.4s, v4.4s
 	WORD $0x4e27e428 // fcmeq v8.4s, v1.4s, v7.4s
@@ -334,8 +333,7 @@ laneloop:
 	WORD $0x6f00e407 // movi v7.2d, #0000000000000000
 	VFMLA V9.S4, V5.S4, V7.S4
 	FMOVQ F7, 48(R1)
-	MOVWU kind+48(FP), R16
-	CMP $1, R16
+	CMP $1, R6
 	BLT maskdone6
 	WORD $0x4e22e407 // fcmeq v7.4s, v0.4s, v2.4s
 	WORD $0x4e24e42a // fcmeq v10.4s, v1.4s, v4.4s
@@ -485,8 +483,7 @@ rare:
 	WORD $0x4e2dd54a // fadd v10.4s, v10.4s, v13.4s
 	WORD $0x4e2ac421 // fmaxnm v1.4s, v1.4s, v10.4s
 	FMOVQ F1, 48(R1)
-	MOVWU kind+48(FP), R16
-	CMP $1, R16
+	CMP $1, R6
 	BLT maskdone8
 	WORD $0x4e20e441 // fcmeq v1.4s, v2.4s, v0.4s
 	WORD $0x4e23e4aa // fcmeq v10.4s, v5.4s, v3.4s
@@ -530,6 +527,7 @@ TEXT ·FakeQuantizeZeroPointNEON(SB), 0, $1304-88
 	MOVD scale+24(FP), R4
 	MOVD recip+32(FP), R5
 	MOVD zeroPoint+40(FP), R6
+	MOVWU kind+56(FP), R7
 	FMOVS least+48(FP), F15
 	VDUP V15.S[0], V15.S4
 	FMOVS most+52(FP), F14
@@ -613,8 +611,7 @@ grouploop:
 	WORD $0x6f00e410 // movi v16.2d, #0000000000000000
 	VFMLA V11.S4, V7.S4, V16.S4
 	FMOVQ F16, 48(R1)
-	MOVWU kind+56(FP), R16
-	CMP $1, R16
+	CMP $1, R7
 	BLT maskdone2
 	WORD $0x4e21e410 // fcmeq v16.4s, v0.4s, v1.4s
 	WORD $0x4e22e4b2 // fcmeq v18.4s, v5.4s, v2.4s
@@ -743,8 +740,7 @@ groupmeet:
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V5.S4, V6.S4, V0.S4
 	FMOVQ F0, 48(R1)
-	MOVWU kind+56(FP), R16
-	CMP $1, R16
+	CMP $1, R7
 	BLT maskdone4
 	WORD $0x4e24e440 // fcmeq v0.4s, v2.4s, v4.4s
 	WORD $0x4e28e427 // fcmeq v7.4s, v1.4s, v8.4s
@@ -899,8 +895,7 @@ laneloop:
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V9.S4, V7.S4, V0.S4
 	FMOVQ F0, 48(R1)
-	MOVWU kind+56(FP), R16
-	CMP $1, R16
+	CMP $1, R7
 	BLT maskdone6
 	WORD $0x4e22e420 // fcmeq v0.4s, v1.4s, v2.4s
 	WORD $0x4e24e46a // fcmeq v10.4s, v3.4s, v4.4s
@@ -1076,8 +1071,7 @@ rare:
 	WORD $0x4e2dd529 // fadd v9.4s, v9.4s, v13.4s
 	WORD $0x4e29c421 // fmaxnm v1.4s, v1.4s, v9.4s
 	FMOVQ F1, 48(R1)
-	MOVWU kind+56(FP), R16
-	CMP $1, R16
+	CMP $1, R7
 	BLT maskdone8
 	WORD $0x4e20e461 // fcmeq v1.4s, v3.4s, v0.4s
 	WORD $0x4e22e4c9 // fcmeq v9.4s, v6.4s, v2.4s
@@ -1127,6 +1121,7 @@ TEXT ·FakeQuantizeMinvalNEON(SB), 0, $1304-88
 	MOVD scale+24(FP), R4
 	MOVD recip+32(FP), R5
 	MOVD minval+40(FP), R6
+	MOVWU kind+56(FP), R7
 	FMOVS least+48(FP), F0
 	VDUP V0.S[0], V0.S4
 	WORD $0x4e21d80f // scvtf v15.4s, v0.4s
@@ -1216,8 +1211,7 @@ grouploop:
 	VFMLA V11.S4, V7.S4, V8.S4
 	WORD $0x4e29d508 // fadd v8.4s, v8.4s, v9.4s
 	FMOVQ F8, 48(R1)
-	MOVWU kind+56(FP), R16
-	CMP $1, R16
+	CMP $1, R7
 	BLT maskdone2
 	WORD $0x4e21e408 // fcmeq v8.4s, v0.4s, v1.4s
 	WORD $0x4e22e4b1 // fcmeq v17.4s, v5.4s, v2.4s
@@ -1338,8 +1332,7 @@ groupmeet:
 	VFMLA V7.S4, V4.S4, V5.S4
 	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
 	FMOVQ F5, 48(R1)
-	MOVWU kind+56(FP), R16
-	CMP $1, R16
+	CMP $1, R7
 	BLT maskdone4
 	WORD $0x4e26e402 // fcmeq v2.4s, v0.4s, v6.4s
 	WORD $0x4e2ae427 // fcmeq v7.4s, v1.4s, v10.4s
@@ -1482,8 +1475,7 @@ laneloop:
 	VFMLA V17.S4, V4.S4, V5.S4
 	WORD $0x4e28d4a5 // fadd v5.4s, v5.4s, v8.4s
 	FMOVQ F5, 48(R1)
-	MOVWU kind+56(FP), R16
-	CMP $1, R16
+	CMP $1, R7
 	BLT maskdone6
 	WORD $0x4e23e405 // fcmeq v5.4s, v0.4s, v3.4s
 	WORD $0x4e26e428 // fcmeq v8.4s, v1.4s, v6.4s
@@ -1647,8 +1639,7 @@ rare:
 	WORD $0x4e29d56b // fadd v11.4s, v11.4s, v9.4s
 	WORD $0x4e2bc421 // fmaxnm v1.4s, v1.4s, v11.4s
 	FMOVQ F1, 48(R1)
-	MOVWU kind+56(FP), R16
-	CMP $1, R16
+	CMP $1, R7
 	BLT maskdone8
 	WORD $0x4e20e461 // fcmeq v1.4s, v3.4s, v0.4s
 	WORD $0x4e22e4c9 // fcmeq v9.4s, v6.4s, v2.4s

@@ -18,6 +18,7 @@ TEXT ·FakeQuantizeFpF16BF16NEON(SB), 0, $952-88
 	MOVD scale+24(FP), R4
 	MOVD recip+32(FP), R5
 	MOVWU elem+52(FP), R6
+	MOVWU kind+56(FP), R7
 	FMOVS least+40(FP), F15
 	VDUP V15.S[0], V15.S4
 	FMOVS most+48(FP), F14
@@ -162,8 +163,7 @@ halfdone4:
 	WORD $0x4e7742c2 // addhn2 v2.8h, v22.4s, v23.4s
 	FMOVQ F2, 16(R1)
 halfdone6:
-	MOVWU kind+56(FP), R16
-	CMP $1, R16
+	CMP $1, R7
 	BLT maskdone8
 	VCMEQ V3.S4, V16.S4, V2.S4
 	VCMEQ V4.S4, V17.S4, V21.S4
@@ -315,8 +315,7 @@ halfdone12:
 	WORD $0x4e7342a6 // addhn2 v6.8h, v21.4s, v19.4s
 	FMOVQ F6, 16(R1)
 halfdone14:
-	MOVWU kind+56(FP), R16
-	CMP $1, R16
+	CMP $1, R7
 	BLT maskdone16
 	VCMEQ V2.S4, V3.S4, V6.S4
 	VCMEQ V4.S4, V5.S4, V19.S4
@@ -484,8 +483,7 @@ halfdone20:
 	WORD $0x4e7842e2 // addhn2 v2.8h, v23.4s, v24.4s
 	FMOVQ F2, 16(R1)
 halfdone22:
-	MOVWU kind+56(FP), R16
-	CMP $1, R16
+	CMP $1, R7
 	BLT maskdone24
 	VCMEQ V3.S4, V17.S4, V2.S4
 	VCMEQ V16.S4, V18.S4, V22.S4
@@ -634,8 +632,7 @@ halfdone28:
 	WORD $0x4e7342a2 // addhn2 v2.8h, v21.4s, v19.4s
 	FMOVQ F2, 16(R1)
 halfdone30:
-	MOVWU kind+56(FP), R16
-	CMP $1, R16
+	CMP $1, R7
 	BLT maskdone32
 	VCMEQ V0.S4, V3.S4, V2.S4
 	VCMEQ V5.S4, V6.S4, V19.S4
@@ -907,8 +904,7 @@ halfdone36:
 	WORD $0x4e754001 // addhn2 v1.8h, v0.4s, v21.4s
 	FMOVQ F1, 16(R1)
 halfdone38:
-	MOVWU kind+56(FP), R16
-	CMP $1, R16
+	CMP $1, R7
 	BLT maskdone40
 	WORD $0x4e25e4c0 // fcmeq v0.4s, v6.4s, v5.4s
 	WORD $0x4e30e643 // fcmeq v3.4s, v18.4s, v16.4s

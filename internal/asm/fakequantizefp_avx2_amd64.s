@@ -14,6 +14,7 @@ TEXT ·FakeQuantizeFpAVX2(SB), $1584-80
 	MOVQ         x+16(FP), BX
 	MOVQ         scale+24(FP), R8
 	MOVQ         recip+32(FP), R9
+	MOVL         kind+52(FP), R10
 	VBROADCASTSS least+40(FP), Y15
 	VBROADCASTSS most+48(FP), Y14
 	VBROADCASTSS ·word7f800000+0(SB), Y13
@@ -117,7 +118,7 @@ grouploop:
 	VPOR         Y5, Y0, Y0
 	VMULPS       Y9, Y0, Y0
 	VMOVUPS      Y0, 96(SI)
-	CMPL         kind+52(FP), $+1
+	CMPL         R10, $+1
 	JLT          maskdone2
 	JEQ          maskbytes1
 	VPAND        Y10, Y1, Y1
@@ -273,7 +274,7 @@ groupmeet2:
 	VPOR         Y2, Y0, Y0
 	VMULPS       Y4, Y0, Y0
 	VMOVUPS      Y0, 96(SI)
-	CMPL         kind+52(FP), $+1
+	CMPL         R10, $+1
 	JLT          maskdone4
 	JEQ          maskbytes3
 	VPAND        Y10, Y5, Y5
@@ -437,7 +438,7 @@ short2loop:
 	VPOR         Y1, Y0, Y0
 	VMULPS       Y6, Y0, Y0
 	VMOVUPS      Y0, 96(SI)
-	CMPL         kind+52(FP), $+1
+	CMPL         R10, $+1
 	JLT          maskdone6
 	JEQ          maskbytes5
 	VPAND        Y10, Y2, Y2
@@ -572,7 +573,7 @@ laneloop:
 	VPOR         Y1, Y0, Y0
 	VMULPS       Y9, Y0, Y0
 	VMOVUPS      Y0, 96(SI)
-	CMPL         kind+52(FP), $+1
+	CMPL         R10, $+1
 	JLT          maskdone8
 	JEQ          maskbytes7
 	VPAND        Y10, Y2, Y2
@@ -720,7 +721,7 @@ groupstream:
 	VPOR         Y5, Y0, Y0
 	VMULPS       Y9, Y0, Y0
 	VMOVNTPS     Y0, 96(SI)
-	CMPL         kind+52(FP), $+1
+	CMPL         R10, $+1
 	JLT          maskdone10
 	JEQ          maskbytes9
 	VPAND        Y10, Y1, Y1
@@ -903,7 +904,7 @@ short2stream:
 	VPOR         Y1, Y0, Y0
 	VMULPS       Y6, Y0, Y0
 	VMOVNTPS     Y0, 96(SI)
-	CMPL         kind+52(FP), $+1
+	CMPL         R10, $+1
 	JLT          maskdone12
 	JEQ          maskbytes11
 	VPAND        Y10, Y2, Y2
@@ -1083,7 +1084,7 @@ rare:
 	VBROADCASTSS ·word7fc00000+0(SB), Y1
 	VBLENDVPS    Y0, Y11, Y1, Y0
 	VMOVUPS      Y0, 96(SI)
-	CMPL         kind+52(FP), $+1
+	CMPL         R10, $+1
 	JLT          maskdone14
 	JEQ          maskbytes13
 	VCMPPS       $0x00, Y2, Y3, Y3

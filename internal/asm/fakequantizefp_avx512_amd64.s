@@ -14,6 +14,7 @@ TEXT ·FakeQuantizeFpAVX512(SB), $3504-80
 	MOVQ         x+16(FP), BX
 	MOVQ         scale+24(FP), R8
 	MOVQ         recip+32(FP), R9
+	MOVL         kind+52(FP), R10
 	VBROADCASTSS least+40(FP), Z15
 	VBROADCASTSS most+48(FP), Z14
 	VBROADCASTSS ·word7f800000+0(SB), Z13
@@ -146,7 +147,7 @@ groupahead:
 	VPTERNLOGD   $0xf8, Z11, Z4, Z21
 	VMULPS       Z9, Z21, Z21
 	VMOVUPS      Z21, 192(SI)
-	CMPL         kind+52(FP), $+1
+	CMPL         R10, $+1
 	JLT          maskdone2
 	VPCMPEQD     Z7, Z0, K1
 	VPCMPEQD     Z6, Z17, K2
@@ -239,7 +240,7 @@ groupturn:
 	VPTERNLOGD        $0xf8, Z11, Z4, Z21
 	VMULPS.BCST       (R8), Z21, Z21
 	VMOVUPS           Z21, 192(SI)
-	CMPL              kind+52(FP), $+1
+	CMPL              R10, $+1
 	JLT               maskdone4
 	VPCMPEQD          Z7, Z0, K1
 	VPCMPEQD          Z6, Z17, K2
@@ -337,7 +338,7 @@ grouploop:
 	VPTERNLOGD   $0xf8, Z11, Z4, Z17
 	VMULPS       Z9, Z17, Z17
 	VMOVUPS      Z17, 192(SI)
-	CMPL         kind+52(FP), $+1
+	CMPL         R10, $+1
 	JLT          maskdone6
 	VPCMPEQD     Z1, Z0, K1
 	VPCMPEQD     Z2, Z5, K2
@@ -458,7 +459,7 @@ groupmeet:
 	VPTERNLOGD   $0xf8, Z11, Z16, Z8
 	VMULPS       Z5, Z8, Z8
 	VMOVUPS      Z8, 192(SI)
-	CMPL         kind+52(FP), $+1
+	CMPL         R10, $+1
 	JLT          maskdone8
 	VPCMPEQD     Z4, Z0, K1
 	VPCMPEQD     Z7, Z1, K2
@@ -583,7 +584,7 @@ grouptail:
 	VMOVUPS      Z17, K7, 192(SI)
 
 grouptailnarrow:
-	CMPL     kind+52(FP), $+1
+	CMPL     R10, $+1
 	JLT      maskdone10
 	VPCMPEQD Z1, Z0, K1
 	VPCMPEQD Z2, Z5, K2
@@ -697,7 +698,7 @@ short2ahead:
 	VPTERNLOGD        $0xf8, Z11, Z4, Z23
 	VMULPS            Z6, Z23, Z23
 	VMOVUPS           Z23, 192(SI)
-	CMPL              kind+52(FP), $+1
+	CMPL              R10, $+1
 	JLT               maskdone12
 	VPCMPEQD          Z8, Z0, K1
 	VPCMPEQD          Z7, Z19, K2
@@ -788,7 +789,7 @@ short2loop:
 	VPTERNLOGD        $0xf8, Z11, Z4, Z9
 	VMULPS.BCST       4(R8), Z9, Z9
 	VMOVUPS           Z9, 192(SI)
-	CMPL              kind+52(FP), $+1
+	CMPL              R10, $+1
 	JLT               maskdone14
 	VPCMPEQD          Z1, Z0, K1
 	VPCMPEQD          Z2, Z5, K2
@@ -912,7 +913,7 @@ short4ahead:
 	VPTERNLOGD        $0xf8, Z11, Z2, Z27
 	VMULPS            Z3, Z27, Z27
 	VMOVUPS           Z27, 192(SI)
-	CMPL              kind+52(FP), $+1
+	CMPL              R10, $+1
 	JLT               maskdone16
 	VPCMPEQD          Z8, Z0, K1
 	VPCMPEQD          Z6, Z23, K2
@@ -1005,7 +1006,7 @@ short4loop:
 	VPTERNLOGD        $0xf8, Z11, Z4, Z9
 	VMULPS.BCST       12(R8), Z9, Z9
 	VMOVUPS           Z9, 192(SI)
-	CMPL              kind+52(FP), $+1
+	CMPL              R10, $+1
 	JLT               maskdone18
 	VPCMPEQD          Z1, Z0, K1
 	VPCMPEQD          Z2, Z5, K2
@@ -1108,7 +1109,7 @@ laneloop:
 	VPTERNLOGD   $0xf8, Z11, Z8, Z16
 	VMULPS       Z9, Z16, Z16
 	VMOVUPS      Z16, 192(SI)
-	CMPL         kind+52(FP), $+1
+	CMPL         R10, $+1
 	JLT          maskdone20
 	VPCMPEQD     Z2, Z0, K1
 	VPCMPEQD     Z4, Z1, K2
@@ -1225,7 +1226,7 @@ groupstream:
 	VPTERNLOGD   $0xf8, Z11, Z4, Z17
 	VMULPS       Z9, Z17, Z17
 	VMOVNTPS     Z17, 192(SI)
-	CMPL         kind+52(FP), $+1
+	CMPL         R10, $+1
 	JLT          maskdone22
 	VPCMPEQD     Z1, Z0, K1
 	VPCMPEQD     Z2, Z5, K2
@@ -1293,7 +1294,7 @@ grouplast:
 	VPTERNLOGD $0xf8, Z11, Z4, Z17
 	VMULPS     Z9, Z17, Z17
 	VMOVUPS    Z17, 192(SI)
-	CMPL       kind+52(FP), $+1
+	CMPL       R10, $+1
 	JLT        maskdone24
 	VPCMPEQD   Z7, Z0, K1
 	VPCMPEQD   Z6, Z1, K2
@@ -1438,7 +1439,7 @@ short2stream:
 	VPTERNLOGD        $0xf8, Z11, Z4, Z9
 	VMULPS.BCST       4(R8), Z9, Z9
 	VMOVNTPS          Z9, 192(SI)
-	CMPL              kind+52(FP), $+1
+	CMPL              R10, $+1
 	JLT               maskdone26
 	VPCMPEQD          Z1, Z0, K1
 	VPCMPEQD          Z2, Z5, K2
@@ -1531,7 +1532,7 @@ short4stream:
 	VPTERNLOGD        $0xf8, Z11, Z4, Z9
 	VMULPS.BCST       12(R8), Z9, Z9
 	VMOVNTPS          Z9, 192(SI)
-	CMPL              kind+52(FP), $+1
+	CMPL              R10, $+1
 	JLT               maskdone28
 	VPCMPEQD          Z1, Z0, K1
 	VPCMPEQD          Z2, Z5, K2
@@ -1648,7 +1649,7 @@ rare:
 	VCMPPS       $0x07, Z18, Z18, K1
 	VBLENDMPS    Z18, Z0, K1, Z18
 	VMOVUPS      Z18, 192(SI)
-	CMPL         kind+52(FP), $+1
+	CMPL         R10, $+1
 	JLT          maskdone30
 	VCMPPS       $0x00, Z3, Z4, K1
 	VCMPPS       $0x00, Z6, Z7, K2

@@ -16,6 +16,7 @@ TEXT ·FakeQuantizeFpNEON(SB), 0, $1016-80
 	MOVD x+16(FP), R3
 	MOVD scale+24(FP), R4
 	MOVD recip+32(FP), R5
+	MOVWU kind+52(FP), R6
 	FMOVS least+40(FP), F15
 	VDUP V15.S[0], V15.S4
 	FMOVS most+48(FP), F14
@@ -128,8 +129,7 @@ grouploop:
 	VORR V4.B16, V19.B16, V19.B16
 	WORD $0x6e28de73 // fmul v19.4s, v19.4s, v8.4s
 	FMOVQ F19, 48(R1)
-	MOVWU kind+52(FP), R16
-	CMP $1, R16
+	CMP $1, R6
 	BLT maskdone2
 	VCMEQ V0.S4, V5.S4, V4.S4
 	VCMEQ V1.S4, V6.S4, V19.S4
@@ -260,8 +260,7 @@ groupmeet:
 	VORR V17.B16, V18.B16, V18.B16
 	WORD $0x6e25de52 // fmul v18.4s, v18.4s, v5.4s
 	FMOVQ F18, 48(R1)
-	MOVWU kind+52(FP), R16
-	CMP $1, R16
+	CMP $1, R6
 	BLT maskdone4
 	VCMEQ V0.S4, V2.S4, V5.S4
 	VCMEQ V1.S4, V4.S4, V17.S4
@@ -414,8 +413,7 @@ laneloop:
 	VORR V8.B16, V18.B16, V18.B16
 	WORD $0x6e30de52 // fmul v18.4s, v18.4s, v16.4s
 	FMOVQ F18, 48(R1)
-	MOVWU kind+52(FP), R16
-	CMP $1, R16
+	CMP $1, R6
 	BLT maskdone6
 	VCMEQ V0.S4, V1.S4, V8.S4
 	VCMEQ V2.S4, V3.S4, V17.S4
@@ -581,8 +579,7 @@ rare:
 	WORD $0x6e24de73 // fmul v19.4s, v19.4s, v4.4s
 	WORD $0x4e33c400 // fmaxnm v0.4s, v0.4s, v19.4s
 	FMOVQ F0, 48(R1)
-	MOVWU kind+52(FP), R16
-	CMP $1, R16
+	CMP $1, R6
 	BLT maskdone8
 	WORD $0x4e22e460 // fcmeq v0.4s, v3.4s, v2.4s
 	WORD $0x4e25e4c4 // fcmeq v4.4s, v6.4s, v5.4s

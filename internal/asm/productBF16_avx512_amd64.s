@@ -14,6 +14,7 @@ TEXT ·FakeQuantizeProductBF16AVX512(SB), $368-72
 	MOVQ         y+0(FP), SI
 	MOVQ         mask+8(FP), DX
 	MOVQ         x+16(FP), BX
+	MOVL         kind+40(FP), R8
 	VBROADCASTSS high+24(FP), Z15
 	VBROADCASTSS low+28(FP), Z14
 	VBROADCASTSS scale+32(FP), Z13
@@ -96,7 +97,7 @@ laneahead:
 	VPCMPUW      $0x06, Z6, Z29, K1
 	VPADDW       Z7, Z31, K1, Z31
 	VMOVUPS      Z31, 64(SI)
-	CMPL         kind+40(FP), $+1
+	CMPL         R8, $+1
 	JLT          maskdone2
 	VPCMPEQW     Z16, Z2, K1
 	VPCMPEQW     Z20, Z18, K2
@@ -170,7 +171,7 @@ laneloop:
 	VPCMPUW      $0x06, Z6, Z22, K1
 	VPADDW       Z7, Z1, K1, Z1
 	VMOVUPS      Z1, 64(SI)
-	CMPL         kind+40(FP), $+1
+	CMPL         R8, $+1
 	JLT          maskdone4
 	VPCMPEQW     Z18, Z0, K1
 	VPCMPEQW     Z21, Z2, K2
@@ -257,7 +258,7 @@ lanetailnarrow:
 	VPADDW     Z7, Z1, K1, Z1
 	KSHIFTRQ   $0x20, K0, K7
 	VMOVDQU16  Z1, K7, 64(SI)
-	CMPL       kind+40(FP), $+1
+	CMPL       R8, $+1
 	JLT        maskdone6
 	VPCMPEQW   Z18, Z0, K1
 	VPCMPEQW   Z21, Z2, K2
@@ -333,7 +334,7 @@ lanestream:
 	VPCMPUW      $0x06, Z6, Z22, K1
 	VPADDW       Z7, Z1, K1, Z1
 	VMOVNTPS     Z1, 64(SI)
-	CMPL         kind+40(FP), $+1
+	CMPL         R8, $+1
 	JLT          maskdone8
 	VPCMPEQW     Z18, Z0, K1
 	VPCMPEQW     Z21, Z2, K2
@@ -437,7 +438,7 @@ rare:
 	VPCMPUW      $0x06, Z6, Z22, K1
 	VPADDW       Z7, Z18, K1, Z18
 	VMOVUPS      Z18, 64(SI)
-	CMPL         kind+40(FP), $+1
+	CMPL         R8, $+1
 	JLT          maskdone10
 	VCMPPS       $0x00, Z0, Z2, K1
 	VCMPPS       $0x00, Z19, Z20, K2
@@ -1229,6 +1230,7 @@ TEXT ·FakeQuantizeFpProductBF16AVX512(SB), $368-72
 	MOVQ         y+0(FP), SI
 	MOVQ         mask+8(FP), DX
 	MOVQ         x+16(FP), BX
+	MOVL         kind+48(FP), R8
 	VBROADCASTSS least+24(FP), Z15
 	VBROADCASTSS most+32(FP), Z14
 	VBROADCASTSS scale+36(FP), Z13
@@ -1321,7 +1323,7 @@ laneahead:
 	VPCMPUW      $0x06, Z5, Z26, K1
 	VPADDW       Z6, Z27, K1, Z27
 	VMOVUPS      Z27, 64(SI)
-	CMPL         kind+48(FP), $+1
+	CMPL         R8, $+1
 	JLT          maskdone2
 	VPCMPEQD     Z16, Z22, K1
 	VPCMPEQD     Z17, Z23, K2
@@ -1410,7 +1412,7 @@ laneloop:
 	VPCMPUW      $0x06, Z5, Z22, K1
 	VPADDW       Z6, Z23, K1, Z23
 	VMOVUPS      Z23, 64(SI)
-	CMPL         kind+48(FP), $+1
+	CMPL         R8, $+1
 	JLT          maskdone4
 	VPCMPEQD     Z0, Z18, K1
 	VPCMPEQD     Z1, Z19, K2
@@ -1526,7 +1528,7 @@ lanetailnarrow:
 	VPADDW     Z6, Z20, K1, Z20
 	KSHIFTRQ   $0x20, K0, K7
 	VMOVDQU16  Z20, K7, 64(SI)
-	CMPL       kind+48(FP), $+1
+	CMPL       R8, $+1
 	JLT        maskdone6
 	VPCMPEQD   Z0, Z18, K1
 	VPCMPEQD   Z1, Z19, K2
@@ -1621,7 +1623,7 @@ lanestream:
 	VPCMPUW      $0x06, Z5, Z22, K1
 	VPADDW       Z6, Z23, K1, Z23
 	VMOVNTPS     Z23, 64(SI)
-	CMPL         kind+48(FP), $+1
+	CMPL         R8, $+1
 	JLT          maskdone8
 	VPCMPEQD     Z0, Z18, K1
 	VPCMPEQD     Z1, Z19, K2
@@ -1741,7 +1743,7 @@ rare:
 	VPCMPUW      $0x06, Z5, Z25, K1
 	VPADDW       Z6, Z0, K1, Z0
 	VMOVUPS      Z0, 64(SI)
-	CMPL         kind+48(FP), $+1
+	CMPL         R8, $+1
 	JLT          maskdone10
 	VCMPPS       $0x00, Z16, Z17, K1
 	VCMPPS       $0x00, Z21, Z22, K2

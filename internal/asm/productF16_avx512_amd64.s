@@ -13,6 +13,7 @@ TEXT ·FakeQuantizeProductF16AVX512(SB), $368-72
 	MOVQ          y+0(FP), SI
 	MOVQ          mask+8(FP), DX
 	MOVQ          x+16(FP), BX
+	MOVL          kind+40(FP), R8
 	VBROADCASTSS  high+24(FP), Z15
 	VBROADCASTSS  low+28(FP), Z14
 	VBROADCASTSS  scale+32(FP), Z13
@@ -85,7 +86,7 @@ laneahead:
 	VMOVUPS       Y26, 64(SI)
 	VCVTPS2PH     $0x00, Z27, Y27
 	VMOVUPS       Y27, 96(SI)
-	CMPL          kind+40(FP), $+1
+	CMPL          R8, $+1
 	JLT           maskdone2
 	VPCMPEQW      Z6, Z7, K1
 	VPCMPEQW      Z2, Z4, K2
@@ -154,7 +155,7 @@ laneloop:
 	VFMADD213PS   Z9, Z13, Z17
 	VCVTPS2PH     $0x00, Z17, Y17
 	VMOVUPS       Y17, 96(SI)
-	CMPL          kind+40(FP), $+1
+	CMPL          R8, $+1
 	JLT           maskdone4
 	VPCMPEQW      Z4, Z0, K1
 	VPCMPEQW      Z7, Z2, K2
@@ -238,7 +239,7 @@ lanerest:
 	VMOVDQU16     Y17, K7, 96(SI)
 
 lanetailnarrow:
-	CMPL     kind+40(FP), $+1
+	CMPL     R8, $+1
 	JLT      maskdone6
 	VPCMPEQW Z4, Z0, K1
 	VPCMPEQW Z7, Z2, K2
@@ -309,7 +310,7 @@ lanestream:
 	VFMADD213PS   Z9, Z13, Z17
 	VCVTPS2PH     $0x00, Z17, Y17
 	VMOVNTPS      Y17, 96(SI)
-	CMPL          kind+40(FP), $+1
+	CMPL          R8, $+1
 	JLT           maskdone8
 	VPCMPEQW      Z4, Z0, K1
 	VPCMPEQW      Z7, Z2, K2
@@ -407,7 +408,7 @@ rare:
 	VBLENDMPS    Z3, Z5, K1, Z3
 	VCVTPS2PH    $0x00, Z3, Y3
 	VMOVUPS      Y3, 96(SI)
-	CMPL         kind+40(FP), $+1
+	CMPL         R8, $+1
 	JLT          maskdone10
 	VCMPPS       $0x00, Z0, Z2, K1
 	VCMPPS       $0x00, Z4, Z6, K2
@@ -1183,6 +1184,7 @@ TEXT ·FakeQuantizeFpProductF16AVX512(SB), $368-72
 	MOVQ         y+0(FP), SI
 	MOVQ         mask+8(FP), DX
 	MOVQ         x+16(FP), BX
+	MOVL         kind+48(FP), R8
 	VBROADCASTSS least+24(FP), Z15
 	VBROADCASTSS most+32(FP), Z14
 	VBROADCASTSS scale+36(FP), Z13
@@ -1261,7 +1263,7 @@ laneahead:
 	VMOVUPS      Y26, 64(SI)
 	VCVTPS2PH    $0x00, Z27, Y27
 	VMOVUPS      Y27, 96(SI)
-	CMPL         kind+48(FP), $+1
+	CMPL         R8, $+1
 	JLT          maskdone2
 	VPCMPEQD     Z7, Z16, K1
 	VPCMPEQD     Z6, Z17, K2
@@ -1344,7 +1346,7 @@ laneloop:
 	VMULPS       Z13, Z17, Z17
 	VCVTPS2PH    $0x00, Z17, Y17
 	VMOVUPS      Y17, 96(SI)
-	CMPL         kind+48(FP), $+1
+	CMPL         R8, $+1
 	JLT          maskdone4
 	VPCMPEQD     Z0, Z4, K1
 	VPCMPEQD     Z1, Z5, K2
@@ -1452,7 +1454,7 @@ lanerest:
 	VMOVDQU16    Y17, K7, 96(SI)
 
 lanetailnarrow:
-	CMPL     kind+48(FP), $+1
+	CMPL     R8, $+1
 	JLT      maskdone6
 	VPCMPEQD Z0, Z4, K1
 	VPCMPEQD Z1, Z5, K2
@@ -1541,7 +1543,7 @@ lanestream:
 	VMULPS       Z13, Z17, Z17
 	VCVTPS2PH    $0x00, Z17, Y17
 	VMOVNTPS     Y17, 96(SI)
-	CMPL         kind+48(FP), $+1
+	CMPL         R8, $+1
 	JLT          maskdone8
 	VPCMPEQD     Z0, Z4, K1
 	VPCMPEQD     Z1, Z5, K2
@@ -1655,7 +1657,7 @@ rare:
 	VBLENDMPS    Z5, Z0, K1, Z5
 	VCVTPS2PH    $0x00, Z5, Y5
 	VMOVUPS      Y5, 96(SI)
-	CMPL         kind+48(FP), $+1
+	CMPL         R8, $+1
 	JLT          maskdone10
 	VCMPPS       $0x00, Z2, Z3, K1
 	VCMPPS       $0x00, Z6, Z7, K2
