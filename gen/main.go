@@ -26,7 +26,8 @@
 //     arrays; there a parameter's own size comes in.
 //   - A block layout with scales between the codes (scale, codes, scale, codes): a Block (ir/block.go), the formula of one
 //     block in operations on sixteen bytes or float32, with a row in formula/block.go. Its kernel is one loop over whole
-//     blocks, in plan/block.go: no tails, no groups, no rare way.
+//     blocks, in plan/block.go: no tails, no groups, no rare way. Parts of it that are alike are Turns, of which NEON
+//     makes a loop (plan/turns.go).
 //   - A pass of a search over groups, whose sums are in the order of the elements: the same vocabulary with lanes that are
 //     groups (ir/lanes.go), rows of sixteen groups, and sums that are carried from row to row.
 //   - An implementation: a type with the methods of plan.Machine and File, and a
@@ -40,7 +41,7 @@
 // Where groups meet in a tile its parameters are chosen by a permutation, or mixed with AVX2; what is rare there is the
 // lanes' loop's, with parameters repeated (plan/row.go).
 // A tile that the formula is not right for is done by one copy of its slow path, from
-// whatever loop it comes, with its parameters one for each element.
+// whatever loop it comes, with its parameters one for each element: a loop over the tile's registers (plan/rare.go).
 //
 // Constants of amd64 have one file, and each its value for its name: a new one changes no other function.
 //

@@ -70,11 +70,13 @@ var blockTypes = []struct {
 		d, dmin := b.scales(80)
 		s := b.Load(0)
 		scales, least := b.low(s).Widen(false).Mul(d).Stash(), b.high(s).Widen(false).Mul(dmin.Negated()).Stash()
-		b.pairs(16, func(element int, q *ir.BlockNode) {
-			scale, least := scales.Pick(element/16), least.Pick(element/16)
-			other := q.Widen(false).MulAdd(scale, least)
-			looked := b.numbers(fours).MulAdd(scale, least).Fourth(b.Spread(16 + element/128*32 + element%32).Shift32(-element % 128 / 32 * 2))
-			b.Store(element, looked.Tabled(looked, other))
+		b.Turns(2, func(half int) {
+			b.pairs(16, half, func(element int, q *ir.BlockNode) {
+				scale, least := scales.Pick(element/16), least.Pick(element/16)
+				other := q.Widen(false).MulAdd(scale, least)
+				looked := b.numbers(fours).MulAdd(scale, least).Fourth(b.Spread(16 + 32*half + element%32).Shift32(-element % 128 / 32 * 2))
+				b.Store(element, looked.Tabled(looked, other))
+			})
 		})
 	}},
 	{"Q3_K", 110, 256, "y = (q-4)*(d*(s-32))", func(b block) {
@@ -96,7 +98,7 @@ var blockTypes = []struct {
 			{6, 3, 1, func(i int) int { return i&3 | i>>1&4 }},
 			{0xc3, 0, 5, func(i int) int { return i>>1&3 | i<<2&4 }},
 		}
-		b.pairs(32, func(element int, q *ir.BlockNode) {
+		pair := func(element int, q *ir.BlockNode) {
 			place, group := element/32, element/16
 			other := q.Or(b.Load(element%32).Any(b.All(1<<place), b.All(4))).Less(b.All(4)).Widen(true).Mul(scales.Pick(group))
 			codes := b.LoadTwos(32 + element/128*32).Shift(-2 * (place % 4)).And(b.AllTwos(3))
@@ -108,11 +110,14 @@ var blockTypes = []struct {
 				numbers[i] = int8(t.code(i) - 4)
 			}
 			b.Store(element, b.numbers(numbers).Mul(scales.Pick(group)).Sixteenth(three).Tabled(codes.Half(group%2, ir.AtTop).Float().Mul(twos.Pick(group)), other))
-		})
+		}
+		b.pairs(32, 0, pair)
+		b.pairs(32, 1, pair)
 	}},
 	{"Q4_K", 144, 256, "y = q*(d*s) - dmin*t", func(b block) {
 		scale, least := b.scalesOfSix()
-		for i := 0; i < 256; i += 64 {
+		b.Turns(4, func(turn int) {
+			i := 64 * turn
 			for k := range 2 {
 				q := b.Load(16 + i/2 + 16*k)
 				for half := range 2 {
@@ -121,7 +126,7 @@ var blockTypes = []struct {
 					}))
 				}
 			}
-		}
+		})
 	}},
 	{"Q5_K", 176, 256, "y = q*(d*s) - dmin*t", func(b block) {
 		scale, least := b.scalesOfSix()
@@ -143,7 +148,8 @@ var blockTypes = []struct {
 	{"Q6_K", 210, 256, "y = (q-32)*(d*s)", func(b block) {
 		products := b.Load(192).Widen(true).Mul(b.scale(208))
 		scales, twos := products.Stash(), products.Mul(b.Each(down)).Stash()
-		for i := 0; i < 256; i += 128 {
+		b.Turns(2, func(turn int) {
+			i := 128 * turn
 			for k := range 2 {
 				high := b.Load(128 + i/4 + 16*k)
 				for half := range 2 {
@@ -158,14 +164,14 @@ var blockTypes = []struct {
 					}
 				}
 			}
-		}
+		})
 	}},
 	{"IQ4_XS", 136, 256, "y = V[q]*(d*(s-32))", func(b block) {
 		scales := b.scalesOfIQ4_XS()
-		for i := 0; i < 256; i += 32 {
-			b.halves(i, b.Load(8+i/2), iq4, func(q *ir.BlockNode) *ir.BlockNode { return b.values(iq4).Shuffle(q).Widen(true) },
-				func(v *ir.BlockNode) *ir.BlockNode { return v.Mul(scales.Pick(i / 32)) })
-		}
+		b.Turns(8, func(i int) {
+			b.halves(32*i, b.Load(8+16*i), iq4, func(q *ir.BlockNode) *ir.BlockNode { return b.values(iq4).Shuffle(q).Widen(true) },
+				func(v *ir.BlockNode) *ir.BlockNode { return v.Mul(scales.Pick(i)) })
+		})
 	}},
 }
 
@@ -410,14 +416,12 @@ func (b block) fifths(off, zero int, code become, d *ir.BlockNode, value func(v,
 	}
 }
 
-// pairs visits codes of two bits: of 32 bytes the lowest of all bytes, then the next, and so on.
-func (b block) pairs(off int, visit func(element int, q *ir.BlockNode)) {
-	for i := 0; i < 256; i += 128 {
-		for k := range 2 {
-			q := b.Load(off + i/4 + 16*k)
-			for pair := range 4 {
-				visit(i+32*pair+16*k, q.Shift(-2*pair).And(b.All(3)))
-			}
+// pairs visits codes of two bits, of the first 128 elements or of the others: of 32 bytes the lowest of all bytes, then the next, and so on.
+func (b block) pairs(off, half int, visit func(element int, q *ir.BlockNode)) {
+	for k := range 2 {
+		q := b.Load(off + 32*half + 16*k)
+		for pair := range 4 {
+			visit(128*half+32*pair+16*k, q.Shift(-2*pair).And(b.All(3)))
 		}
 	}
 }

@@ -21,10 +21,12 @@ type Block struct {
 	Before     int      // or if more tries are left
 	Tables     []int    // it is for machines whose tables are of so many numbers only, if any are said
 	Writes     bool     // it writes blocks
+	Repeats    int      // parts of it that are alike, 0 if no such are said
 	Halves     bool     // elements are float16 or bfloat16, as an argument says: what rounds and stores them advances the pointer
 
 	k     *Kernel
 	memo  map[string]*BlockNode
+	turn  int            // that is recorded
 	steps map[string]int // of streams that advance in another way than elements and blocks, or rows
 }
 
@@ -159,9 +161,15 @@ type BlockNode struct {
 	To     int // of copies, and of other stores in two places; how far sixteens lie apart
 	First  int // the first sixteen bytes that are stored
 	Count  int // how many sixteens are stored, how many bytes are copied, or how many there are from a float16 on
+	Turn   int // of Turns, from 1 on; of those of several the first
 	ID     int
 
 	b *Block
+}
+
+// Key tells nodes apart that have the same operands.
+func (n *BlockNode) Key() string {
+	return fmt.Sprint(n.Op, n.Type, n.Name, n.Off, n.To, n.First, n.Count, n.Signed, n.Bytes)
 }
 
 // NewBlock begins a kernel over blocks.
@@ -184,14 +192,14 @@ func NewHalfBlock(file, family, doc string, bytes, length int, variants ...Varia
 }
 
 func (b *Block) add(n BlockNode) *BlockNode {
-	key := fmt.Sprint(n.Op, n.Type, n.Name, n.Off, n.To, n.First, n.Count, n.Signed, n.Bytes)
+	key := n.Key()
 	for _, a := range n.Args {
 		key += fmt.Sprint(" ", a.ID)
 	}
 	if old := b.memo[key]; old != nil {
 		return old
 	}
-	n.ID, n.b = len(b.Nodes), b
+	n.ID, n.b, n.Turn = len(b.Nodes), b, b.turn
 	b.Nodes = append(b.Nodes, &n)
 	b.memo[key] = &n
 	return &n
@@ -201,6 +209,16 @@ func (n *BlockNode) want(op string, t BlockType) {
 	if n.Type != t {
 		panic(fmt.Sprintf("ir: %s of type %d in a block", op, n.Type))
 	}
+}
+
+// Turns records parts of a block that are alike but for where they read and write, each as far from the one before.
+func (b *Block) Turns(n int, record func(turn int)) {
+	b.Repeats = n
+	for turn := range n {
+		b.turn = turn + 1
+		record(turn)
+	}
+	b.turn = 0
 }
 
 // inside panics unless a block has so many bytes from an offset on.

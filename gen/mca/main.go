@@ -67,6 +67,9 @@ var (
 	copying  = path{from: []string{"loop"}}
 )
 
+// inTurns is a block's loop, which has so many turns if it has any.
+func inTurns(n int) path { return path{from: copying.from, inner: "turn", turns: n} }
+
 // Labels that begin so are where a branch on the kind of mask goes: for bytes, and for none.
 const maskBytes, maskNone = "maskbytes", "maskdone"
 
@@ -97,12 +100,12 @@ var kernels = []kernel{
 	{name: "dequantize/q5_1", file: "blocks", function: "DequantizeBlocksQ5_1", path: copying, elements: 32},
 	{name: "dequantize/mxfp4", file: "blocks", function: "DequantizeBlocksMXFP4", path: copying, elements: 32},
 	{name: "dequantize/nvfp4", file: "blocks", function: "DequantizeBlocksNVFP4", path: copying, elements: 64},
-	{name: "dequantize/q2_k", file: "blocks", function: "DequantizeBlocksQ2_K", path: copying, elements: 256},
+	{name: "dequantize/q2_k", file: "blocks", function: "DequantizeBlocksQ2_K", path: inTurns(2), elements: 256},
 	{name: "dequantize/q3_k", file: "blocks", function: "DequantizeBlocksQ3_K", path: copying, elements: 256},
-	{name: "dequantize/q4_k", file: "blocks", function: "DequantizeBlocksQ4_K", path: copying, elements: 256},
+	{name: "dequantize/q4_k", file: "blocks", function: "DequantizeBlocksQ4_K", path: inTurns(4), elements: 256},
 	{name: "dequantize/q5_k", file: "blocks", function: "DequantizeBlocksQ5_K", path: copying, elements: 256},
-	{name: "dequantize/q6_k", file: "blocks", function: "DequantizeBlocksQ6_K", path: copying, elements: 256},
-	{name: "dequantize/iq4_xs", file: "blocks", function: "DequantizeBlocksIQ4_XS", path: copying, elements: 256},
+	{name: "dequantize/q6_k", file: "blocks", function: "DequantizeBlocksQ6_K", path: inTurns(2), elements: 256},
+	{name: "dequantize/iq4_xs", file: "blocks", function: "DequantizeBlocksIQ4_XS", path: inTurns(8), elements: 256},
 }
 
 func main() {

@@ -73,6 +73,9 @@ func (m *Machine) LowerFolded(*plan.Seg, *ir.BlockNode, int, int, []plan.V) plan
 	panic("neon: operands are in registers")
 }
 
+// BlockTurns says that turns are to be a loop: four elements take an instruction.
+func (m *Machine) BlockTurns() bool { return true }
+
 // StoresPairs says that it does.
 func (m *Machine) StoresPairs() bool { return true }
 

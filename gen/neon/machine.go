@@ -305,7 +305,16 @@ func (m *Machine) compareBy(s *plan.Seg, word string, with int) {
 }
 
 func (m *Machine) mem(a plan.Addr) asm.Mem {
-	if a.Stack {
+	switch {
+	case a.Scale > 0 && a.Stack:
+		tile := 16 * a.Scale // the index is below zero, and what it is counted from perhaps behind the frame
+		m.XFRAME(r0, a.Disp-tile)
+		m.scaled(r0, r0, asm.R(a.Index), 8*a.Scale)
+		return asm.At(r0, tile)
+	case a.Scale > 0:
+		m.scaled(r0, asm.R(a.Reg), asm.R(a.Index), 8*a.Scale)
+		return asm.At(r0, a.Disp)
+	case a.Stack:
 		return asm.Frame(a.Disp)
 	}
 	return asm.At(asm.R(a.Reg), a.Disp)

@@ -27,11 +27,14 @@ func (m *Machine) byElem(s *plan.Seg, word string, bf16, f16 func()) {
 func (m *Machine) loadNarrow(s *plan.Seg, n *ir.Node, slot int, at plan.Addr) plan.V {
 	at.Disp -= 8 * slot
 	return s.Tile(n, func() []plan.V {
-		tile := []plan.V{s.New(plan.Vec), s.New(plan.Vec), s.New(plan.Vec), s.New(plan.Vec)}
+		var tile []plan.V
+		for range s.Registers() {
+			tile = append(tile, s.New(plan.Vec))
+		}
 		s.Add(plan.Inst{Defs: tile, Emit: func(d, _ []int) {
 			widen := func(lower, upper func(d, a asm.V)) func() {
 				return func() {
-					for pair := range 2 {
+					for pair := range len(d) / 2 {
 						at := at
 						at.Disp += 16 * pair
 						a, b := asm.V(d[2*pair]), asm.V(d[2*pair+1])

@@ -188,10 +188,10 @@ func (m *Machine) Spread(d int, at plan.Addr) {
 }
 
 // Spill stores a register, Fill loads one.
-func (m *Machine) Spill(v plan.V, at plan.Addr) plan.Inst {
+func (m *Machine) Spill(_ plan.Class, v plan.V, at plan.Addr) plan.Inst {
 	return plan.Inst{Uses: []plan.V{v}, Emit: func(_, u []int) { m.STR(asm.Q, m.mem(at), asm.V(u[0])) }}
 }
 
-func (m *Machine) Fill(v plan.V, at plan.Addr) plan.Inst {
+func (m *Machine) Fill(_ plan.Class, v plan.V, at plan.Addr) plan.Inst {
 	return plan.Inst{Defs: []plan.V{v}, Emit: func(d, _ []int) { m.LDR(asm.Q, asm.V(d[0]), m.mem(at)) }}
 }

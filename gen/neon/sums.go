@@ -16,6 +16,6 @@ func (m *Machine) Total() { m.CALL(routine("total")) }
 // AccumulateFrom is acc += what is in memory.
 func (m *Machine) AccumulateFrom(s *plan.Seg, acc plan.V, from plan.Addr) {
 	v := s.New(plan.Vec)
-	s.Add(m.Fill(v, from))
+	s.Add(m.Fill(plan.Vec, v, from))
 	s.Add(m.Accumulate(acc, v))
 }

@@ -161,11 +161,12 @@ func (p *planner) allocate(pr *program) (allocation, bool) {
 		return nil, false
 	}
 	a.place(pr.call, call)
+	kept := call
 	if p.rareAlone {
-		a.place(pr.rare, nil)
-	} else {
-		a.place(pr.rare, call)
+		kept = nil
 	}
+	a.place(pr.rare.turn, kept)
+	a.place(pr.rare.rest, kept)
 	p.rareFails = !a.ok
 	for _, l := range pr.loops {
 		if !a.loop(l.core(), call) {
@@ -191,7 +192,7 @@ func afterCall(pr *program) []*Seg {
 		sh := l.core()
 		all = append(append(all, sh.group), sh.segments()...)
 	}
-	all = append(all, pr.rare)
+	all = append(all, pr.rare.turn, pr.rare.rest)
 	if pr.row != nil {
 		all = append(all, pr.row.meet)
 		if x := pr.row.mix; x != nil {

@@ -30,6 +30,7 @@ type BlockMachine interface {
 	// FoldsConstant says whether a node's own instruction may take an operand, a constant, from memory: LowerFolded emits it, with args without that.
 	FoldsConstant(n *ir.BlockNode, operand int) bool
 	LowerFolded(s *Seg, n *ir.BlockNode, operand, part int, args []V) V
+	BlockTurns() bool   // whether turns are to be a loop
 	StoresPairs() bool  // whether one instruction stores two registers
 	BlockSpreads() bool // whether the second factor of a product, and of one with a sum, may be a number in the frame likewise
 }
@@ -69,7 +70,8 @@ type blocks struct {
 	*planner
 	m                 BlockMachine
 	block             *ir.Block
-	registers         int // that a value of float32 takes
+	registers         int         // that a value of float32 takes
+	turns             *blockTurns // if parts are in a loop
 	call, body, after *Seg
 	rounded           []V // the registers of routines that round
 	check, zero       V
@@ -118,6 +120,9 @@ func GenerateBlock(k *ir.Kernel, m BlockMachine) error {
 	b.call.print(places[b.call])
 	m.LoopHead("loop")
 	b.body.print(places[b.body])
+	if b.turns != nil {
+		b.turns.loop(b, places[b.turns.first])
+	}
 	for _, s := range Streams(k) {
 		if step := k.Block.Step(s.Name); step != 0 {
 			m.AddImm(b.at[s.Name], step)
@@ -154,6 +159,7 @@ func newBlocks(k *ir.Kernel, block *ir.Block, m BlockMachine, registers int) *bl
 			b.uses[a.ID]++
 		}
 	}
+	b.findTurns()
 	return b
 }
 
@@ -233,14 +239,17 @@ func (b *blocks) throughout(n *ir.BlockNode) bool {
 func (b *blocks) place(places map[*Seg]assignment) bool {
 	b.build()
 	pins := map[V]int{}
-	through := liveOut(b.call, b.body, b.after)
+	through := liveOut(b.call, b.segments()[1:]...)
 	if b.checks() && !slices.Contains(through, b.check) {
 		through = append(through, b.check)
 	}
 	if !b.pin(through, pins) {
 		return false
 	}
-	for _, s := range []*Seg{b.call, b.body, b.after} {
+	for _, s := range b.segments() {
+		if b.turns != nil && s == b.turns.first && !b.pin(liveOut(b.body, s), pins) {
+			return false
+		}
 		at, ok := b.scan(s, pins)
 		if !ok {
 			return false
@@ -251,6 +260,14 @@ func (b *blocks) place(places map[*Seg]assignment) bool {
 	return true
 }
 
+// segments are those of a kernel, in order.
+func (b *blocks) segments() []*Seg {
+	if b.turns != nil {
+		return []*Seg{b.call, b.body, b.turns.first, b.after}
+	}
+	return []*Seg{b.call, b.body, b.after}
+}
+
 // checks reports whether the kernel has a check.
 func (b *blocks) checks() bool { return b.block.Groups == 0 && !b.block.Writes }
 
@@ -259,6 +276,9 @@ func (b *blocks) build() {
 	b.class = nil
 	segment := func() *Seg { return &Seg{p: b.planner, vals: map[[2]int]V{}} }
 	b.call, b.body, b.after = segment(), segment(), segment()
+	if b.turns != nil {
+		b.turns.first = segment()
+	}
 	b.rounded = nil
 	for b.block.Halves && len(b.rounded) < roundedRegisters {
 		b.rounded = append(b.rounded, b.call.Op(Vec, func(int, []int) {}))
@@ -380,6 +400,9 @@ func (b *blocks) demand(n *ir.BlockNode, part int) V {
 	part = min(part, b.parts(n)-1)
 	s, key := b.body, [2]int{n.ID, part}
 	anew := false
+	if n.Turn > 0 && b.turns != nil {
+		s = b.turns.first
+	}
 	switch {
 	case n.Op == ir.BlockCarry:
 		s = b.call
@@ -498,14 +521,14 @@ func (b *blocks) slot(part int) int { return 4 * b.m.Width() * part }
 func (b *blocks) foldedAt(n *ir.BlockNode, part int) Addr {
 	if n.Op == ir.BlockPick {
 		b.demandAll(n.Args[0])
-		return Addr{Stack: true, Disp: n.Off}
+		return b.from(n)
 	}
 	return Addr{Reg: b.at[n.Name], Disp: n.Off + b.slot(part)}
 }
 
 // places are where a part of a node is in memory, and where the table is or what it is copied to.
 func (b *blocks) places(n *ir.BlockNode, part int) (at, other Addr) {
-	at, other = Addr{Reg: b.at[n.Name], Disp: n.Off}, Addr{Reg: b.at["table"]}
+	at, other = b.from(n), Addr{Reg: b.at["table"]}
 	switch slot := b.slot(part); n.Op {
 	case ir.BlockCopy:
 		other = Addr{Reg: b.at["blocks"], Disp: n.To}
@@ -516,14 +539,10 @@ func (b *blocks) places(n *ir.BlockNode, part int) (at, other Addr) {
 		other = Addr{Reg: at.Reg, Disp: n.To + slot/2}
 	case ir.BlockPutBits:
 		at.Disp += n.To * part * b.m.Width() / 4
-	case ir.BlockStore, ir.BlockRow:
+	case ir.BlockStore, ir.BlockRow, ir.BlockStash:
 		at.Disp += slot
 	case ir.BlockLane, ir.BlockCarry:
 		at = Addr{Reg: b.at["params"], Disp: n.Off + slot}
-	case ir.BlockStash:
-		at = Addr{Stack: true, Disp: n.Off + slot}
-	case ir.BlockPick:
-		at = Addr{Stack: true, Disp: n.Off}
 	}
 	return at, other
 }

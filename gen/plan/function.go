@@ -115,7 +115,8 @@ func storesWide(k *ir.Kernel) bool {
 // the groups in a tile, and free is for what passes; routines find all four.
 // In a tree, at walks along a group's registers to the last of them, last bytes
 // behind its first element; place is where a round leaves what it has, and rounds how many are left.
-type counts struct{ groups, length, n, free, index, at, last, place, rounds GPR }
+// Where a tile is rare, left is how many of its elements are left, below zero; it is 0 behind them, as those that mix parameters want free.
+type counts struct{ groups, length, n, free, index, at, last, place, rounds, left GPR }
 
 func (p *planner) assignPointers() error {
 	p.ptr, p.words = map[string]GPR{}, map[string]GPR{}
@@ -147,7 +148,12 @@ func (p *planner) assignPointers() error {
 			row := regs[len(regs)-4:]
 			free = slices.Concat(row, regs[:len(regs)-4])
 			c.groups, c.length, c.free, c.index = row[0], row[1], row[2], row[3]
+			c.left = c.free
 		}
+	case p.hasRare():
+		next++
+		c.left = regs[len(regs)-1]
+		free = slices.Concat(regs[len(regs)-1:], regs)
 	}
 	if next > len(regs) {
 		return p.fail("%d general registers wanted, there are %d", next, len(regs))

@@ -151,11 +151,12 @@ const (
 
 // Labels that a function has once.
 const (
-	toFew    = "few"    // the few groups that a loop over several at a time has left go the general way
-	toReturn = "return" // behind all loops
-	toFence  = "fence"  // the same, if the caller wants a fence
-	toSpread = "spread" // a rare tile has its parameters spread
-	toRare   = "rare"   // and is done
+	toFew    = "few"      // the few groups that a loop over several at a time has left go the general way
+	toReturn = "return"   // behind all loops
+	toFence  = "fence"    // the same, if the caller wants a fence
+	toSpread = "spread"   // a rare tile has its parameters spread
+	toRare   = "rare"     // and is done
+	toTurn   = "rareturn" // by some registers a turn
 )
 
 func label(name string, m mark) string { return name + string(m) }

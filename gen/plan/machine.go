@@ -43,8 +43,8 @@ type Lowering interface {
 	OneNaN() bool  // one instruction makes one NaN of all, which is less than to look for one
 	Zero(s *Seg) V // a register of +0
 	Copy(d, v V) Inst
-	Spill(v V, at Addr) Inst
-	Fill(v V, at Addr) Inst
+	Spill(c Class, v V, at Addr) Inst
+	Fill(c Class, v V, at Addr) Inst
 }
 
 // Reduction makes numbers of groups.

@@ -42,6 +42,8 @@ type Addr struct {
 	Reg   int // general register, unless Stack
 	Stack bool
 	Disp  int
+	Index GPR // of which Scale times more is behind, unless that is 0
+	Scale int
 }
 
 // GPR names a general register by the machine's own numbering.

@@ -124,7 +124,7 @@ func (s *Seg) mixed(n *ir.Node, slot int) V {
 	if !ok {
 		v = s.New(Vec)
 		s.mix.kept[key].used = true
-		s.Add(s.p.m.Fill(v, s.mix.kept[key].at))
+		s.Add(s.p.m.Fill(Vec, v, s.mix.kept[key].at))
 	}
 	return v
 }
@@ -165,7 +165,7 @@ func (s *Seg) cross() {
 	for i, v := range in.Defs[:now] {
 		n, slot := x.params[i%len(x.params)], x.slots+i/len(x.params)
 		if k := x.kept[[2]int{n.ID, slot}]; k != nil {
-			spill := s.p.m.Spill(v, k.at)
+			spill := s.p.m.Spill(Vec, v, k.at)
 			print := spill.Emit
 			spill.Emit = func(d, u []int) {
 				if k.used {

@@ -8,30 +8,32 @@ import (
 
 // Seg is a straight run of instructions between two labels.
 type Seg struct {
-	insts   []Inst
-	p       *planner
-	vals    map[[2]int]V
-	up      *Seg // values computed before: of the group, of the call
-	lanes   bool
-	share   int  // groups per tile
-	long    bool // groups are long ones
-	at      map[string]Addr
-	params  map[V]Addr // where parameters are that stay in memory
-	once    map[V]Addr // where whole registers in memory are of which there is one use
-	name    string     // of the loop, for labels
-	splits  map[[3]int][2]V
-	layout  int      // of codes that are read, or -1 if any may be
-	list    *Seg     // makes the tables by which this one does its tile
-	rare    bool     // what is done instead of another segment
-	alarm   string   // where alarms go
-	second  bool     // a tile's second half
-	next    int      // groups between those of the segment and those that the pointers are at
-	inplace bool     // parameters stay in memory, for a machine that takes such operands
-	meets   bool     // groups meet, and parameters are chosen
-	mix     *mixture // of parameters, if they are mixed
-	turns   bool     // the loop's tiles begin in several ways
-	turn    func()   // prints what begins the next one
-	Tail    bool     // fewer elements than a tile are left, and masks say which
+	insts     []Inst
+	p         *planner
+	vals      map[[2]int]V
+	up        *Seg // values computed before: of the group, of the call
+	lanes     bool
+	share     int  // groups per tile
+	long      bool // groups are long ones
+	at        map[string]Addr
+	params    map[V]Addr // where parameters are that stay in memory
+	once      map[V]Addr // where whole registers in memory are of which there is one use
+	name      string     // of the loop, for labels
+	splits    map[[3]int][2]V
+	layout    int      // of codes that are read, or -1 if any may be
+	list      *Seg     // makes the tables by which this one does its tile
+	rare      bool     // what is done instead of another segment
+	behind    *program // whose rare way it ends
+	alarm     string   // where alarms go
+	second    bool     // a tile's second half
+	next      int      // groups between those of the segment and those that the pointers are at
+	inplace   bool     // parameters stay in memory, for a machine that takes such operands
+	meets     bool     // groups meet, and parameters are chosen
+	mix       *mixture // of parameters, if they are mixed
+	registers int      // of a tile, or a turn of what is rare
+	turns     bool     // the loop's tiles begin in several ways
+	turn      func()   // prints what begins the next one
+	Tail      bool     // fewer elements than a tile are left, and masks say which
 }
 
 // RareLabel is where an alarm goes.
@@ -80,7 +82,8 @@ func (s *Seg) Once(n *ir.Node, part int, f func() V) V {
 }
 
 // Tile is the registers of a node whose tile is made at once: by f, when the first of them is asked for.
-func (s *Seg) Tile(n *ir.Node, f func() []V) (tile [4]V) {
+func (s *Seg) Tile(n *ir.Node, f func() []V) []V {
+	tile := make([]V, s.registers)
 	for i := range tile {
 		tile[i] = s.Once(n, i, func() V {
 			for j, v := range f() {
@@ -112,6 +115,9 @@ func (s *Seg) Operand(v V) (Addr, bool) {
 
 // Lanes reports whether each element is a group of its own.
 func (s *Seg) Lanes() bool { return s.lanes }
+
+// Registers is how many of 32-bit numbers the segment makes: those of a tile, but where a loop goes over these.
+func (s *Seg) Registers() int { return s.registers }
 
 // New makes a virtual register.
 func (s *Seg) New(c Class) V {
@@ -162,6 +168,12 @@ func (s *Seg) demand(n *ir.Node, slot int) V {
 			if v, ok := e.vals[key]; ok {
 				return v
 			}
+		}
+	}
+	if s.behind != nil && level == ir.PerElement {
+		if v, ok := s.leave(n, slot); ok {
+			s.vals[key] = v
+			return v
 		}
 	}
 	v := s.emit(n, slot)
@@ -241,7 +253,7 @@ func (s *Seg) place(n *ir.Node, slot int) Addr {
 }
 
 func (p *planner) seg(up *Seg, lanes bool, share int) *Seg {
-	return &Seg{p: p, layout: -1, vals: map[[2]int]V{}, splits: map[[3]int][2]V{}, up: up, lanes: lanes, share: share, long: up != nil && up.long, at: map[string]Addr{}, params: map[V]Addr{}, once: map[V]Addr{}, inplace: share > 1 && !lanes}
+	return &Seg{p: p, layout: -1, registers: 4, vals: map[[2]int]V{}, splits: map[[3]int][2]V{}, up: up, lanes: lanes, share: share, long: up != nil && up.long, at: map[string]Addr{}, params: map[V]Addr{}, once: map[V]Addr{}, inplace: share > 1 && !lanes}
 }
 
 // body emits all nodes of the tile, one 32-bit register after the other so

@@ -51,31 +51,40 @@ type program struct {
 	entered []loop // in the order in which it is asked whether they are meant
 	groups  *shape // of the loop for all groups that others are not for; nil in flat kernels
 	row     *row   // if that is a row
-	rare    *Seg   // what is done instead of a tile, with its parameters one for each element; empty where that is never
+	rare    *rareWay
 	frame
 }
 
 func (p *planner) build() *program {
 	p.class = nil
-	pr := &program{call: p.seg(nil, false, 1), rare: p.seg(nil, false, 1)}
+	pr := &program{call: p.seg(nil, false, 1), rare: &rareWay{turn: p.seg(nil, false, 1), rest: p.seg(nil, false, 1)}}
 	// Every shape must find all constants, so the call's roots are those of all kinds of loop.
 	for _, n := range p.constants() {
 		pr.call.demand(n, 0)
 	}
 	pr.frame = p.layout()
 	p.stage = pr.stage
+	p.loops(pr)
+	if p.hasRare() {
+		p.rareWay(pr)
+	}
+	return pr
+}
+
+// loops makes those of a program.
+func (p *planner) loops(pr *program) {
 	switch {
 	case p.k.Whole && p.k.Grouped():
 		sh := p.shape(pr, p.blocksInTile(), false, false)
 		sh.blocks = true
 		pr.loops = []loop{blockLoop{sh}}
-		return pr
+		return
 	case p.k.Whole:
 		pr.loops = []loop{wholeLoop{p.shape(pr, 1, false, true)}}
-		return pr
+		return
 	case !p.k.Grouped():
 		pr.loops = []loop{flatLoop{p.shape(pr, 1, false, true)}}
-		return pr
+		return
 	}
 	pr.groups = p.shape(pr, 1, false, false)
 	pr.loops = []loop{eachLoop{pr.groups}}
@@ -97,7 +106,6 @@ func (p *planner) build() *program {
 	}
 	pr.loops = slices.Concat(pr.loops, long, trees, short, lanes)
 	pr.entered = slices.Concat(lanes, short, trees, long)
-	return pr
 }
 
 // arrays are the streams, and the parameters as such: they are where each element is a group.
@@ -158,9 +166,6 @@ func (p *planner) shape(pr *program, share int, lanes, long bool) *shape {
 		sh.apart = append(sh.apart, s)
 	}
 	p.listed(sh, func() *Seg { return tile(sh.name, sh.at(atRare), direct) })
-	if sh.name == "lane" && p.hasRare() {
-		p.rareTile(pr, sh.group)
-	}
 	sh.tail = p.seg(sh.group, lanes, share)
 	sh.masked = p.m.Masks() && share == 1 && !p.k.Whole
 	if sh.masked {
@@ -227,23 +232,9 @@ func (p *planner) direct() map[string]Addr {
 	return at
 }
 
-// rareTile makes what is done instead of a tile.
-func (p *planner) rareTile(pr *program, up *Seg) {
-	s := p.seg(up, p.k.Grouped(), 4)
-	if !p.k.Grouped() {
-		s.share = 1
-	}
-	s.name, s.at, s.rare = "rare", p.direct(), true
-	if p.rareAlone {
-		s.up = nil
-	}
-	s.body(nil)
-	pr.rare = s
-}
-
 // unload drops the loads that are in no register's use.
 func (pr *program) unload() {
-	all := []*Seg{pr.rare}
+	all := []*Seg{pr.rare.turn, pr.rare.rest}
 	for _, l := range pr.loops {
 		all = append(append(all, l.core().segments()...), l.core().group)
 	}

@@ -30,6 +30,12 @@ func (f *frame) take(size int) Addr {
 	return a
 }
 
+// takeRegisters adds room for registers of so many bytes.
+func (f *frame) takeRegisters(n, size int) Addr {
+	f.size = (f.size + 15) &^ 15
+	return f.take(n * size)
+}
+
 // takeStaged adds so many bytes behind room for the pointer to where they come from.
 func (f *frame) takeStaged(size int) Addr {
 	f.take(8)
@@ -254,7 +260,7 @@ func (p *printer) rarely() {
 	if p.k.Upward { // from the first rare tile on: no other needs that, and to change it takes longer than a tile
 		m.RoundUpward(true)
 	}
-	p.run(p.pr.rare)
+	p.turns()
 	if p.rareAlone {
 		p.run(p.pr.call)
 	}

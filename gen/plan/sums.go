@@ -130,7 +130,7 @@ func (s *sums) build() {
 		for _, q := range p.k.Params {
 			parts[i].at[q.Name] = Addr{Reg: p.ptr[q.Name], Disp: s.step * i}
 		}
-		s.shut.Add(s.m.Spill(accs[i], Addr{Reg: s.slot, Disp: 4 * s.m.Width() * i}))
+		s.shut.Add(s.m.Spill(Vec, accs[i], Addr{Reg: s.slot, Disp: 4 * s.m.Width() * i}))
 	}
 	for _, n := range p.k.Nodes { // one beside the other, so that none waits for the one before
 		for i, part := range parts {
@@ -173,7 +173,7 @@ func PrintTotal(m Summer) {
 	sum = func(j, step int) V {
 		if step == accumulators {
 			v := s.New(Vec)
-			s.Add(m.Fill(v, place(j)))
+			s.Add(m.Fill(Vec, v, place(j)))
 			return v
 		}
 		a := sum(j, 2*step)

@@ -186,7 +186,7 @@ func (g *grower) rounds(pr *program) []V {
 		m.LoopHead(head)
 	})
 	for f, v := range g.join(groupsOfRound, 0, g.leaf) {
-		g.Add(m.Spill(v, Addr{Reg: c.place, Disp: places[f].Disp - places[0].Disp}))
+		g.Add(m.Spill(Vec, v, Addr{Reg: c.place, Disp: places[f].Disp - places[0].Disp}))
 	}
 	g.do(func() {
 		m.AddImm(c.place, register)
@@ -196,7 +196,7 @@ func (g *grower) rounds(pr *program) []V {
 	return g.join(rounds, bits.Len(groupsOfRound)-1, func(i int) (ends []V) {
 		for _, place := range places {
 			v := g.New(Vec)
-			g.Add(m.Fill(v, Addr{Stack: true, Disp: place.Disp + i*register}))
+			g.Add(m.Fill(Vec, v, Addr{Stack: true, Disp: place.Disp + i*register}))
 			ends = append(ends, v)
 		}
 		return ends

@@ -51,6 +51,9 @@ func (m *Machine) BlockFolds(n *ir.BlockNode) int {
 	return 0
 }
 
+// BlockTurns says that turns are not to be a loop.
+func (m *Machine) BlockTurns() bool { return false }
+
 // StoresPairs says that none does.
 func (m *Machine) StoresPairs() bool { return false }
 

@@ -457,6 +457,9 @@ func (m *Machine) unary(s *plan.Seg, name string, a plan.V) plan.V {
 }
 
 func (m *Machine) binary(s *plan.Seg, name string, a, b plan.V) plan.V {
+	if at, ok := s.Operand(b); ok && !m.wide {
+		return s.Op(plan.Vec, func(d int, u []int) { m.i(name, m.mem(at, 0), m.vec(u[0]), m.vec(d)) }, a)
+	}
 	return s.Op(plan.Vec, func(d int, u []int) { m.i(name, m.vec(u[1]), m.vec(u[0]), m.vec(d)) }, a, b)
 }
 

@@ -164,10 +164,14 @@ func (m *Machine) GPRName(r plan.GPR) string { return gprs[r].Asm() }
 
 // RegName names a vector or mask register.
 func (m *Machine) RegName(c plan.Class, r int) string {
+	return m.reg(c, r).Asm()
+}
+
+func (m *Machine) reg(c plan.Class, r int) reg.Register {
 	if c == plan.Mask {
-		return fmt.Sprintf("K%d", r)
+		return ks[r]
 	}
-	return m.vec(r).Asm()
+	return m.vec(r)
 }
 
 var (
@@ -236,10 +240,14 @@ func immediate(v int) operand.Op {
 }
 
 func (m *Machine) mem(a plan.Addr, disp int) operand.Mem {
+	at := operand.Mem{Base: gprs[a.Reg], Disp: a.Disp + disp}
 	if a.Stack {
-		return m.frame.Offset(a.Disp + disp)
+		at = m.frame.Offset(a.Disp + disp)
 	}
-	return operand.Mem{Base: gprs[a.Reg], Disp: a.Disp + disp}
+	if a.Scale > 0 {
+		at.Index, at.Scale = gprs[a.Index], uint8(a.Scale)
+	}
+	return at
 }
 
 // Begin starts a function.
@@ -385,7 +393,13 @@ func (m *Machine) SubBranch(d, s plan.GPR, l string) {
 func (m *Machine) Jump(l string) { m.i("JMP", operand.LabelRef(l)) }
 
 // Number sets a general register to a number, which is not negative.
-func (m *Machine) Number(d plan.GPR, imm int) { m.i("MOVL", operand.U32(uint32(imm)), gprs[d].As32()) }
+func (m *Machine) Number(d plan.GPR, imm int) {
+	if imm < 0 {
+		m.i("MOVQ", operand.I32(imm), gprs[d])
+	} else {
+		m.i("MOVL", operand.U32(uint32(imm)), gprs[d].As32())
+	}
+}
 
 // AtMost makes it that at most.
 func (m *Machine) AtMost(r plan.GPR, imm int) {

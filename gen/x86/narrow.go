@@ -41,7 +41,10 @@ func (m *Machine) loadNarrow(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V,
 		for _, a := range args {
 			uses = append(uses, a[0])
 		}
-		tile := []plan.V{s.New(plan.Vec), s.New(plan.Vec), s.New(plan.Vec), s.New(plan.Vec)}
+		var tile []plan.V
+		for range s.Registers() {
+			tile = append(tile, s.New(plan.Vec))
+		}
 		s.Add(plan.Inst{Defs: tile, Uses: uses, Apart: true, Emit: func(d, u []int) {
 			each := func(load func(slot, d int, at plan.Addr)) func() {
 				return func() {
@@ -88,7 +91,7 @@ func loadsNarrow(k *ir.Kernel) bool {
 // and in kernels that make elements of codes.
 func (m *Machine) storeNarrow(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at plan.Addr, masked bool) {
 	v, size := args[0], 2*m.Width()
-	if m.wide || !loadsNarrow(ir.Of(n)) {
+	if s.Registers() == 4 && (m.wide || !loadsNarrow(ir.Of(n))) {
 		kept := func(i int) plan.V { return s.Once(n, i, func() plan.V { return v[i] }) }
 		a, b := kept(0), kept(1)
 		if slot == 0 {
@@ -108,7 +111,11 @@ func (m *Machine) storeNarrow(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V
 		temps = append(temps, v...) // the numbers are for nothing else
 	}
 	s.Add(plan.Inst{Defs: temps, Uses: uses, Apart: true, Emit: func(d, u []int) {
-		place := func(i int) plan.Addr { return plan.Addr{Reg: at.Reg, Stack: at.Stack, Disp: at.Disp + size*i} }
+		place := func(i int) plan.Addr {
+			at := at
+			at.Disp += size * i
+			return at
+		}
 		bf16 := func() {
 			for i := 0; i < registers; i += 2 {
 				a, b := m.vec(u[i]), m.vec(u[i+1])

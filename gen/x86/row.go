@@ -185,13 +185,15 @@ func (m *Machine) rowRoutines() {
 }
 
 // Spill stores a register, Fill loads one.
-func (m *Machine) Spill(v plan.V, at plan.Addr) plan.Inst {
-	return plan.Inst{Uses: []plan.V{v}, Emit: func(_, u []int) { m.i("VMOVUPS", m.vec(u[0]), m.mem(at, 0)) }}
+func (m *Machine) Spill(c plan.Class, v plan.V, at plan.Addr) plan.Inst {
+	return plan.Inst{Uses: []plan.V{v}, Emit: func(_, u []int) { m.i(moves[c], m.reg(c, u[0]), m.mem(at, 0)) }}
 }
 
-func (m *Machine) Fill(v plan.V, at plan.Addr) plan.Inst {
-	return plan.Inst{Defs: []plan.V{v}, Emit: func(d, _ []int) { m.i("VMOVUPS", m.mem(at, 0), m.vec(d[0])) }}
+func (m *Machine) Fill(c plan.Class, v plan.V, at plan.Addr) plan.Inst {
+	return plan.Inst{Defs: []plan.V{v}, Emit: func(d, _ []int) { m.i(moves[c], m.mem(at, 0), m.reg(c, d[0])) }}
 }
+
+var moves = [...]string{plan.Vec: "VMOVUPS", plan.Mask: "KMOVQ"}
 
 // Mixes reports whether parameters are mixed: with AVX-512 a register has several groups more often.
 func (m *Machine) Mixes() bool { return !m.wide }

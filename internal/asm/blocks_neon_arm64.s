@@ -609,159 +609,60 @@ loop:
 	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
 	VDUP V1.S[0], V1.S4
 	VFMLA V14.S4, V1.S4, V15.S4
-	FMOVQ 16(R1), F2
-	VAND V13.B16, V2.B16, V3.B16
+	FMOVQ (R1), F2
+	VAND V12.B16, V2.B16, V3.B16
 	VUXTL V3.B8, V4.H8
 	VUXTL V4.H4, V5.S4
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	FMOVQ (R1), F6
-	VAND V12.B16, V6.B16, V7.B16
-	VUXTL V7.B8, V8.H8
-	VUXTL V8.H4, V9.S4
-	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
-	WORD $0x6e20dd29 // fmul v9.4s, v9.4s, v0.4s
-	FMOVQ F9, 16(RSP)
-	VUXTL2 V8.H8, V8.S4
-	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
-	WORD $0x6e20dd08 // fmul v8.4s, v8.4s, v0.4s
-	FMOVQ F8, 32(RSP)
-	VUXTL2 V7.B16, V7.H8
-	VUXTL V7.H4, V8.S4
-	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
-	WORD $0x6e20dd08 // fmul v8.4s, v8.4s, v0.4s
-	FMOVQ F8, 48(RSP)
-	VUXTL2 V7.H8, V7.S4
-	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
-	WORD $0x6e20dce7 // fmul v7.4s, v7.4s, v0.4s
-	FMOVQ F7, 64(RSP)
-	FMOVS 16(RSP), F0
-	VDUP V0.S[0], V0.S4
-	VUSHR $4, V6.B16, V6.B16
-	VAND V12.B16, V6.B16, V6.B16
-	VUXTL V6.B8, V7.H8
-	VUXTL V7.H4, V8.S4
-	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
-	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
-	WORD $0x6e21dd08 // fmul v8.4s, v8.4s, v1.4s
-	FMOVQ F8, 80(RSP)
-	VUXTL2 V7.H8, V7.S4
-	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
-	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
-	FMOVQ F7, 96(RSP)
-	VUXTL2 V6.B16, V6.H8
-	VUXTL V6.H4, V7.S4
-	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
-	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
-	FMOVQ F7, 112(RSP)
-	VUXTL2 V6.H8, V6.S4
-	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
-	FMOVQ F6, 128(RSP)
-	FMOVS 80(RSP), F1
-	VDUP V1.S[0], V1.S4
 	WORD $0x6e20dca5 // fmul v5.4s, v5.4s, v0.4s
-	WORD $0x4e21d4a5 // fadd v5.4s, v5.4s, v1.4s
+	FMOVQ F5, 16(RSP)
 	VUXTL2 V4.H8, V4.S4
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x6e20dc84 // fmul v4.4s, v4.4s, v0.4s
-	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
-	FSTPQ (F5, F4), (R0)
+	FMOVQ F4, 32(RSP)
 	VUXTL2 V3.B16, V3.H8
 	VUXTL V3.H4, V4.S4
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x6e20dc84 // fmul v4.4s, v4.4s, v0.4s
-	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
+	FMOVQ F4, 48(RSP)
 	VUXTL2 V3.H8, V3.S4
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x6e20dc63 // fmul v3.4s, v3.4s, v0.4s
-	WORD $0x4e21d463 // fadd v3.4s, v3.4s, v1.4s
-	FSTPQ (F4, F3), 32(R0)
-	VUSHR $2, V2.B16, V0.B16
-	VAND V13.B16, V0.B16, V0.B16
-	VUXTL V0.B8, V1.H8
-	VUXTL V1.H4, V3.S4
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	FMOVS 24(RSP), F4
-	VDUP V4.S[0], V4.S4
-	FMOVS 88(RSP), F5
-	VDUP V5.S[0], V5.S4
-	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
-	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
-	VUXTL2 V1.H8, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
-	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
-	FSTPQ (F3, F1), 128(R0)
-	VUXTL2 V0.B16, V0.H8
-	VUXTL V0.H4, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
-	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
-	VUXTL2 V0.H8, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
-	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
-	FSTPQ (F1, F0), 160(R0)
-	VUSHR $4, V2.B16, V0.B16
-	VAND V13.B16, V0.B16, V0.B16
-	VUXTL V0.B8, V1.H8
-	VUXTL V1.H4, V3.S4
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	FMOVS 32(RSP), F4
-	VDUP V4.S[0], V4.S4
-	FMOVS 96(RSP), F5
-	VDUP V5.S[0], V5.S4
-	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
-	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
-	VUXTL2 V1.H8, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
-	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
-	FSTPQ (F3, F1), 256(R0)
-	VUXTL2 V0.B16, V0.H8
-	VUXTL V0.H4, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
-	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
-	VUXTL2 V0.H8, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
-	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
-	FSTPQ (F1, F0), 288(R0)
-	VUSHR $6, V2.B16, V2.B16
-	VAND V13.B16, V2.B16, V2.B16
+	FMOVQ F3, 64(RSP)
+	VUSHR $4, V2.B16, V2.B16
+	VAND V12.B16, V2.B16, V2.B16
 	VUXTL V2.B8, V0.H8
-	VUXTL V0.H4, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	FMOVS 40(RSP), F3
-	VDUP V3.S[0], V3.S4
-	FMOVS 104(RSP), F4
-	VDUP V4.S[0], V4.S4
-	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
+	VUXTL V0.H4, V3.S4
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
+	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
+	FMOVQ F3, 80(RSP)
 	VUXTL2 V0.H8, V0.S4
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
-	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
-	FSTPQ (F1, F0), 384(R0)
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	FMOVQ F0, 96(RSP)
 	VUXTL2 V2.B16, V2.H8
 	VUXTL V2.H4, V0.S4
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
-	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	FMOVQ F0, 112(RSP)
 	VUXTL2 V2.H8, V2.S4
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	FSTPQ (F0, F2), 416(R0)
-	FMOVQ 32(R1), F0
+	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
+	FMOVQ F2, 128(RSP)
+	MOVD R0, R4
+	MOVD R1, R5
+	ADD $16, RSP, R6
+	MOVD $2, R7
+turn:
+	FMOVQ 16(R5), F0
 	VAND V13.B16, V0.B16, V1.B16
 	VUXTL V1.B8, V2.H8
 	VUXTL V2.H4, V3.S4
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	FMOVS 20(RSP), F4
+	FMOVS (R6), F4
 	VDUP V4.S[0], V4.S4
-	FMOVS 84(RSP), F5
+	FMOVS 64(R6), F5
 	VDUP V5.S[0], V5.S4
 	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
 	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
@@ -769,7 +670,7 @@ loop:
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
 	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
-	FSTPQ (F3, F2), 64(R0)
+	FSTPQ (F3, F2), (R4)
 	VUXTL2 V1.B16, V1.H8
 	VUXTL V1.H4, V2.S4
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
@@ -779,15 +680,15 @@ loop:
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
 	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
-	FSTPQ (F2, F1), 96(R0)
+	FSTPQ (F2, F1), 32(R4)
 	VUSHR $2, V0.B16, V1.B16
 	VAND V13.B16, V1.B16, V1.B16
 	VUXTL V1.B8, V2.H8
 	VUXTL V2.H4, V3.S4
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	FMOVS 28(RSP), F4
+	FMOVS 8(R6), F4
 	VDUP V4.S[0], V4.S4
-	FMOVS 92(RSP), F5
+	FMOVS 72(R6), F5
 	VDUP V5.S[0], V5.S4
 	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
 	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
@@ -795,7 +696,7 @@ loop:
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
 	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
-	FSTPQ (F3, F2), 192(R0)
+	FSTPQ (F3, F2), 128(R4)
 	VUXTL2 V1.B16, V1.H8
 	VUXTL V1.H4, V2.S4
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
@@ -805,15 +706,15 @@ loop:
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
 	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
-	FSTPQ (F2, F1), 224(R0)
+	FSTPQ (F2, F1), 160(R4)
 	VUSHR $4, V0.B16, V1.B16
 	VAND V13.B16, V1.B16, V1.B16
 	VUXTL V1.B8, V2.H8
 	VUXTL V2.H4, V3.S4
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	FMOVS 36(RSP), F4
+	FMOVS 16(R6), F4
 	VDUP V4.S[0], V4.S4
-	FMOVS 100(RSP), F5
+	FMOVS 80(R6), F5
 	VDUP V5.S[0], V5.S4
 	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
 	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
@@ -821,7 +722,7 @@ loop:
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
 	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
-	FSTPQ (F3, F2), 320(R0)
+	FSTPQ (F3, F2), 256(R4)
 	VUXTL2 V1.B16, V1.H8
 	VUXTL V1.H4, V2.S4
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
@@ -831,15 +732,15 @@ loop:
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
 	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
-	FSTPQ (F2, F1), 352(R0)
+	FSTPQ (F2, F1), 288(R4)
 	VUSHR $6, V0.B16, V0.B16
 	VAND V13.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
 	VUXTL V1.H4, V2.S4
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	FMOVS 44(RSP), F3
+	FMOVS 24(R6), F3
 	VDUP V3.S[0], V3.S4
-	FMOVS 108(RSP), F4
+	FMOVS 88(R6), F4
 	VDUP V4.S[0], V4.S4
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
 	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
@@ -847,7 +748,7 @@ loop:
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
 	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
-	FSTPQ (F2, F1), 448(R0)
+	FSTPQ (F2, F1), 384(R4)
 	VUXTL2 V0.B16, V0.H8
 	VUXTL V0.H4, V1.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
@@ -857,15 +758,15 @@ loop:
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
 	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
-	FSTPQ (F1, F0), 480(R0)
-	FMOVQ 48(R1), F0
+	FSTPQ (F1, F0), 416(R4)
+	FMOVQ 32(R5), F0
 	VAND V13.B16, V0.B16, V1.B16
 	VUXTL V1.B8, V2.H8
 	VUXTL V2.H4, V3.S4
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	FMOVS 48(RSP), F4
+	FMOVS 4(R6), F4
 	VDUP V4.S[0], V4.S4
-	FMOVS 112(RSP), F5
+	FMOVS 68(R6), F5
 	VDUP V5.S[0], V5.S4
 	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
 	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
@@ -873,7 +774,7 @@ loop:
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
 	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
-	FSTPQ (F3, F2), 512(R0)
+	FSTPQ (F3, F2), 64(R4)
 	VUXTL2 V1.B16, V1.H8
 	VUXTL V1.H4, V2.S4
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
@@ -883,15 +784,15 @@ loop:
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
 	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
-	FSTPQ (F2, F1), 544(R0)
+	FSTPQ (F2, F1), 96(R4)
 	VUSHR $2, V0.B16, V1.B16
 	VAND V13.B16, V1.B16, V1.B16
 	VUXTL V1.B8, V2.H8
 	VUXTL V2.H4, V3.S4
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	FMOVS 56(RSP), F4
+	FMOVS 12(R6), F4
 	VDUP V4.S[0], V4.S4
-	FMOVS 120(RSP), F5
+	FMOVS 76(R6), F5
 	VDUP V5.S[0], V5.S4
 	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
 	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
@@ -899,7 +800,7 @@ loop:
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
 	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
-	FSTPQ (F3, F2), 640(R0)
+	FSTPQ (F3, F2), 192(R4)
 	VUXTL2 V1.B16, V1.H8
 	VUXTL V1.H4, V2.S4
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
@@ -909,15 +810,15 @@ loop:
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
 	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
-	FSTPQ (F2, F1), 672(R0)
+	FSTPQ (F2, F1), 224(R4)
 	VUSHR $4, V0.B16, V1.B16
 	VAND V13.B16, V1.B16, V1.B16
 	VUXTL V1.B8, V2.H8
 	VUXTL V2.H4, V3.S4
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	FMOVS 64(RSP), F4
+	FMOVS 20(R6), F4
 	VDUP V4.S[0], V4.S4
-	FMOVS 128(RSP), F5
+	FMOVS 84(R6), F5
 	VDUP V5.S[0], V5.S4
 	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
 	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
@@ -925,7 +826,7 @@ loop:
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
 	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
-	FSTPQ (F3, F2), 768(R0)
+	FSTPQ (F3, F2), 320(R4)
 	VUXTL2 V1.B16, V1.H8
 	VUXTL V1.H4, V2.S4
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
@@ -935,15 +836,15 @@ loop:
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
 	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
-	FSTPQ (F2, F1), 800(R0)
+	FSTPQ (F2, F1), 352(R4)
 	VUSHR $6, V0.B16, V0.B16
 	VAND V13.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
 	VUXTL V1.H4, V2.S4
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	FMOVS 72(RSP), F3
+	FMOVS 28(R6), F3
 	VDUP V3.S[0], V3.S4
-	FMOVS 136(RSP), F4
+	FMOVS 92(R6), F4
 	VDUP V4.S[0], V4.S4
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
 	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
@@ -951,7 +852,7 @@ loop:
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
 	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
-	FSTPQ (F2, F1), 896(R0)
+	FSTPQ (F2, F1), 448(R4)
 	VUXTL2 V0.B16, V0.H8
 	VUXTL V0.H4, V1.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
@@ -961,111 +862,12 @@ loop:
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
 	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
-	FSTPQ (F1, F0), 928(R0)
-	FMOVQ 64(R1), F0
-	VAND V13.B16, V0.B16, V1.B16
-	VUXTL V1.B8, V2.H8
-	VUXTL V2.H4, V3.S4
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	FMOVS 52(RSP), F4
-	VDUP V4.S[0], V4.S4
-	FMOVS 116(RSP), F5
-	VDUP V5.S[0], V5.S4
-	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
-	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
-	VUXTL2 V2.H8, V2.S4
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
-	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
-	FSTPQ (F3, F2), 576(R0)
-	VUXTL2 V1.B16, V1.H8
-	VUXTL V1.H4, V2.S4
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
-	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
-	VUXTL2 V1.H8, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
-	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
-	FSTPQ (F2, F1), 608(R0)
-	VUSHR $2, V0.B16, V1.B16
-	VAND V13.B16, V1.B16, V1.B16
-	VUXTL V1.B8, V2.H8
-	VUXTL V2.H4, V3.S4
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	FMOVS 60(RSP), F4
-	VDUP V4.S[0], V4.S4
-	FMOVS 124(RSP), F5
-	VDUP V5.S[0], V5.S4
-	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
-	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
-	VUXTL2 V2.H8, V2.S4
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
-	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
-	FSTPQ (F3, F2), 704(R0)
-	VUXTL2 V1.B16, V1.H8
-	VUXTL V1.H4, V2.S4
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
-	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
-	VUXTL2 V1.H8, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
-	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
-	FSTPQ (F2, F1), 736(R0)
-	VUSHR $4, V0.B16, V1.B16
-	VAND V13.B16, V1.B16, V1.B16
-	VUXTL V1.B8, V2.H8
-	VUXTL V2.H4, V3.S4
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	FMOVS 68(RSP), F4
-	VDUP V4.S[0], V4.S4
-	FMOVS 132(RSP), F5
-	VDUP V5.S[0], V5.S4
-	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
-	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
-	VUXTL2 V2.H8, V2.S4
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
-	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
-	FSTPQ (F3, F2), 832(R0)
-	VUXTL2 V1.B16, V1.H8
-	VUXTL V1.H4, V2.S4
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
-	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
-	VUXTL2 V1.H8, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
-	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
-	FSTPQ (F2, F1), 864(R0)
-	VUSHR $6, V0.B16, V0.B16
-	VAND V13.B16, V0.B16, V0.B16
-	VUXTL V0.B8, V1.H8
-	VUXTL V1.H4, V2.S4
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	FMOVS 76(RSP), F3
-	VDUP V3.S[0], V3.S4
-	FMOVS 140(RSP), F4
-	VDUP V4.S[0], V4.S4
-	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	VUXTL2 V1.H8, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
-	FSTPQ (F2, F1), 960(R0)
-	VUXTL2 V0.B16, V0.H8
-	VUXTL V0.H4, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
-	VUXTL2 V0.H8, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
-	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
-	FSTPQ (F1, F0), 992(R0)
+	FSTPQ (F1, F0), 480(R4)
+	ADD $512, R4, R4
+	ADD $32, R5, R5
+	ADD $32, R6, R6
+	SUB $1, R7, R7
+	CBNZ R7, turn
 	ADD $1024, R0, R0
 	ADD $84, R1, R1
 	SUB $1, R3, R3
@@ -1560,147 +1362,56 @@ loop:
 	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
 	VDUP V1.S[0], V1.S4
 	VFMLA V14.S4, V1.S4, V15.S4
-	FMOVQ 16(R1), F2
-	VAND V13.B16, V2.B16, V3.B16
-	VUXTL V3.B8, V4.H8
+	FMOVQ (R1), F2
+	VTBL V12.B16, [V2.B16], V3.B16
+	VAND V11.B16, V3.B16, V4.B16
+	VUSHR $4, V3.B16, V3.B16
+	VAND V10.B16, V3.B16, V3.B16
+	VORR V3.B16, V4.B16, V4.B16
+	VTBL V9.B16, [V2.B16], V2.B16
+	VUSHR $2, V2.B16, V2.B16
+	VAND V8.B16, V2.B16, V2.B16
+	VORR V2.B16, V4.B16, V4.B16
+	VUXTL V4.B8, V2.H8
+	VUXTL V2.H4, V3.S4
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x6e20dc65 // fmul v5.4s, v3.4s, v0.4s
+	FMOVQ F5, 16(RSP)
+	VUXTL2 V2.H8, V2.S4
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x6e20dc45 // fmul v5.4s, v2.4s, v0.4s
+	FMOVQ F5, 32(RSP)
+	VUXTL2 V4.B16, V4.H8
 	VUXTL V4.H4, V5.S4
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	FMOVQ (R1), F6
-	VTBL V12.B16, [V6.B16], V7.B16
-	VAND V11.B16, V7.B16, V16.B16
-	VUSHR $4, V7.B16, V7.B16
-	VAND V10.B16, V7.B16, V7.B16
-	VORR V7.B16, V16.B16, V16.B16
-	VTBL V9.B16, [V6.B16], V6.B16
-	VUSHR $2, V6.B16, V6.B16
-	VAND V8.B16, V6.B16, V6.B16
-	VORR V6.B16, V16.B16, V16.B16
-	VUXTL V16.B8, V6.H8
-	VUXTL V6.H4, V7.S4
-	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
-	WORD $0x6e20dcf1 // fmul v17.4s, v7.4s, v0.4s
-	FMOVQ F17, 16(RSP)
-	VUXTL2 V6.H8, V6.S4
-	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	WORD $0x6e20dcd1 // fmul v17.4s, v6.4s, v0.4s
-	FMOVQ F17, 32(RSP)
-	VUXTL2 V16.B16, V16.H8
-	VUXTL V16.H4, V17.S4
-	WORD $0x4e21da31 // scvtf v17.4s, v17.4s
-	WORD $0x6e20de32 // fmul v18.4s, v17.4s, v0.4s
-	FMOVQ F18, 48(RSP)
-	VUXTL2 V16.H8, V16.S4
-	WORD $0x4e21da10 // scvtf v16.4s, v16.4s
-	WORD $0x6e20de00 // fmul v0.4s, v16.4s, v0.4s
+	WORD $0x6e20dca6 // fmul v6.4s, v5.4s, v0.4s
+	FMOVQ F6, 48(RSP)
+	VUXTL2 V4.H8, V4.S4
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x6e20dc80 // fmul v0.4s, v4.4s, v0.4s
 	FMOVQ F0, 64(RSP)
-	FMOVS 16(RSP), F0
-	VDUP V0.S[0], V0.S4
 	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
-	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
-	FMOVQ F7, 80(RSP)
-	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
-	FMOVQ F6, 96(RSP)
-	WORD $0x6e21de31 // fmul v17.4s, v17.4s, v1.4s
-	FMOVQ F17, 112(RSP)
-	WORD $0x6e21de10 // fmul v16.4s, v16.4s, v1.4s
-	FMOVQ F16, 128(RSP)
-	FMOVS 112(RSP), F1
-	VDUP V1.S[0], V1.S4
-	WORD $0x6e20dca5 // fmul v5.4s, v5.4s, v0.4s
-	WORD $0x4e21d4a5 // fadd v5.4s, v5.4s, v1.4s
-	VUXTL2 V4.H8, V4.S4
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x6e20dc84 // fmul v4.4s, v4.4s, v0.4s
-	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
-	FSTPQ (F5, F4), (R0)
-	VUXTL2 V3.B16, V3.H8
-	VUXTL V3.H4, V4.S4
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x6e20dc84 // fmul v4.4s, v4.4s, v0.4s
-	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
-	VUXTL2 V3.H8, V3.S4
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x6e20dc63 // fmul v3.4s, v3.4s, v0.4s
-	WORD $0x4e21d463 // fadd v3.4s, v3.4s, v1.4s
-	FSTPQ (F4, F3), 32(R0)
-	VUSHR $4, V2.B16, V2.B16
-	VAND V13.B16, V2.B16, V2.B16
-	VUXTL V2.B8, V3.H8
-	VUXTL V3.H4, V4.S4
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	FMOVS 20(RSP), F5
-	VDUP V5.S[0], V5.S4
-	FMOVS 116(RSP), F6
-	VDUP V6.S[0], V6.S4
-	WORD $0x6e25dc84 // fmul v4.4s, v4.4s, v5.4s
-	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
-	VUXTL2 V3.H8, V3.S4
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
-	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
-	FSTPQ (F4, F3), 128(R0)
-	VUXTL2 V2.B16, V2.H8
-	VUXTL V2.H4, V3.S4
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
-	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
-	VUXTL2 V2.H8, V2.S4
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x6e25dc42 // fmul v2.4s, v2.4s, v5.4s
-	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
-	FSTPQ (F3, F2), 160(R0)
-	FMOVQ 32(R1), F2
-	VAND V13.B16, V2.B16, V3.B16
-	VUXTL V3.B8, V4.H8
-	VUXTL V4.H4, V7.S4
-	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
-	WORD $0x6e20dce7 // fmul v7.4s, v7.4s, v0.4s
-	WORD $0x4e21d4e7 // fadd v7.4s, v7.4s, v1.4s
-	VUXTL2 V4.H8, V4.S4
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x6e20dc84 // fmul v4.4s, v4.4s, v0.4s
-	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
-	FSTPQ (F7, F4), 64(R0)
-	VUXTL2 V3.B16, V3.H8
-	VUXTL V3.H4, V4.S4
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x6e20dc84 // fmul v4.4s, v4.4s, v0.4s
-	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
-	VUXTL2 V3.H8, V3.S4
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x6e20dc63 // fmul v3.4s, v3.4s, v0.4s
-	WORD $0x4e21d463 // fadd v3.4s, v3.4s, v1.4s
-	FSTPQ (F4, F3), 96(R0)
-	VUSHR $4, V2.B16, V2.B16
-	VAND V13.B16, V2.B16, V2.B16
-	VUXTL V2.B8, V0.H8
-	VUXTL V0.H4, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
-	WORD $0x4e26d421 // fadd v1.4s, v1.4s, v6.4s
-	VUXTL2 V0.H8, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x6e25dc00 // fmul v0.4s, v0.4s, v5.4s
-	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
-	FSTPQ (F1, F0), 192(R0)
-	VUXTL2 V2.B16, V2.H8
-	VUXTL V2.H4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x6e25dc00 // fmul v0.4s, v0.4s, v5.4s
-	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
-	VUXTL2 V2.H8, V2.S4
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x6e25dc42 // fmul v2.4s, v2.4s, v5.4s
-	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
-	FSTPQ (F0, F2), 224(R0)
-	FMOVQ 48(R1), F0
+	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
+	FMOVQ F3, 80(RSP)
+	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
+	FMOVQ F2, 96(RSP)
+	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
+	FMOVQ F5, 112(RSP)
+	WORD $0x6e21dc84 // fmul v4.4s, v4.4s, v1.4s
+	FMOVQ F4, 128(RSP)
+	MOVD R0, R4
+	MOVD R1, R5
+	ADD $16, RSP, R6
+	MOVD $4, R7
+turn:
+	FMOVQ 16(R5), F0
 	VAND V13.B16, V0.B16, V1.B16
 	VUXTL V1.B8, V2.H8
 	VUXTL V2.H4, V3.S4
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	FMOVS 24(RSP), F4
+	FMOVS (R6), F4
 	VDUP V4.S[0], V4.S4
-	FMOVS 120(RSP), F5
+	FMOVS 96(R6), F5
 	VDUP V5.S[0], V5.S4
 	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
 	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
@@ -1708,7 +1419,7 @@ loop:
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
 	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
-	FSTPQ (F3, F2), 256(R0)
+	FSTPQ (F3, F2), (R4)
 	VUXTL2 V1.B16, V1.H8
 	VUXTL V1.H4, V2.S4
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
@@ -1718,15 +1429,15 @@ loop:
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
 	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
-	FSTPQ (F2, F1), 288(R0)
+	FSTPQ (F2, F1), 32(R4)
 	VUSHR $4, V0.B16, V0.B16
 	VAND V13.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
 	VUXTL V1.H4, V2.S4
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	FMOVS 28(RSP), F3
+	FMOVS 4(R6), F3
 	VDUP V3.S[0], V3.S4
-	FMOVS 124(RSP), F6
+	FMOVS 100(R6), F6
 	VDUP V6.S[0], V6.S4
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
 	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
@@ -1734,7 +1445,7 @@ loop:
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
 	WORD $0x4e26d421 // fadd v1.4s, v1.4s, v6.4s
-	FSTPQ (F2, F1), 384(R0)
+	FSTPQ (F2, F1), 128(R4)
 	VUXTL2 V0.B16, V0.H8
 	VUXTL V0.H4, V1.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
@@ -1744,8 +1455,8 @@ loop:
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
 	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
-	FSTPQ (F1, F0), 416(R0)
-	FMOVQ 64(R1), F0
+	FSTPQ (F1, F0), 160(R4)
+	FMOVQ 32(R5), F0
 	VAND V13.B16, V0.B16, V1.B16
 	VUXTL V1.B8, V2.H8
 	VUXTL V2.H4, V7.S4
@@ -1756,7 +1467,7 @@ loop:
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
 	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
-	FSTPQ (F7, F2), 320(R0)
+	FSTPQ (F7, F2), 64(R4)
 	VUXTL2 V1.B16, V1.H8
 	VUXTL V1.H4, V2.S4
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
@@ -1766,7 +1477,7 @@ loop:
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
 	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
-	FSTPQ (F2, F1), 352(R0)
+	FSTPQ (F2, F1), 96(R4)
 	VUSHR $4, V0.B16, V0.B16
 	VAND V13.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
@@ -1778,7 +1489,7 @@ loop:
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
 	WORD $0x4e26d421 // fadd v1.4s, v1.4s, v6.4s
-	FSTPQ (F2, F1), 448(R0)
+	FSTPQ (F2, F1), 192(R4)
 	VUXTL2 V0.B16, V0.H8
 	VUXTL V0.H4, V1.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
@@ -1788,199 +1499,12 @@ loop:
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
 	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
-	FSTPQ (F1, F0), 480(R0)
-	FMOVQ 80(R1), F0
-	VAND V13.B16, V0.B16, V1.B16
-	VUXTL V1.B8, V2.H8
-	VUXTL V2.H4, V3.S4
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	FMOVS 32(RSP), F4
-	VDUP V4.S[0], V4.S4
-	FMOVS 128(RSP), F5
-	VDUP V5.S[0], V5.S4
-	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
-	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
-	VUXTL2 V2.H8, V2.S4
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
-	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
-	FSTPQ (F3, F2), 512(R0)
-	VUXTL2 V1.B16, V1.H8
-	VUXTL V1.H4, V2.S4
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
-	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
-	VUXTL2 V1.H8, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
-	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
-	FSTPQ (F2, F1), 544(R0)
-	VUSHR $4, V0.B16, V0.B16
-	VAND V13.B16, V0.B16, V0.B16
-	VUXTL V0.B8, V1.H8
-	VUXTL V1.H4, V2.S4
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	FMOVS 36(RSP), F3
-	VDUP V3.S[0], V3.S4
-	FMOVS 132(RSP), F6
-	VDUP V6.S[0], V6.S4
-	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
-	VUXTL2 V1.H8, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	WORD $0x4e26d421 // fadd v1.4s, v1.4s, v6.4s
-	FSTPQ (F2, F1), 640(R0)
-	VUXTL2 V0.B16, V0.H8
-	VUXTL V0.H4, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	WORD $0x4e26d421 // fadd v1.4s, v1.4s, v6.4s
-	VUXTL2 V0.H8, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
-	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
-	FSTPQ (F1, F0), 672(R0)
-	FMOVQ 96(R1), F0
-	VAND V13.B16, V0.B16, V1.B16
-	VUXTL V1.B8, V2.H8
-	VUXTL V2.H4, V7.S4
-	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
-	WORD $0x6e24dce7 // fmul v7.4s, v7.4s, v4.4s
-	WORD $0x4e25d4e7 // fadd v7.4s, v7.4s, v5.4s
-	VUXTL2 V2.H8, V2.S4
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
-	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
-	FSTPQ (F7, F2), 576(R0)
-	VUXTL2 V1.B16, V1.H8
-	VUXTL V1.H4, V2.S4
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
-	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
-	VUXTL2 V1.H8, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
-	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
-	FSTPQ (F2, F1), 608(R0)
-	VUSHR $4, V0.B16, V0.B16
-	VAND V13.B16, V0.B16, V0.B16
-	VUXTL V0.B8, V1.H8
-	VUXTL V1.H4, V2.S4
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
-	VUXTL2 V1.H8, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	WORD $0x4e26d421 // fadd v1.4s, v1.4s, v6.4s
-	FSTPQ (F2, F1), 704(R0)
-	VUXTL2 V0.B16, V0.H8
-	VUXTL V0.H4, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	WORD $0x4e26d421 // fadd v1.4s, v1.4s, v6.4s
-	VUXTL2 V0.H8, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
-	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
-	FSTPQ (F1, F0), 736(R0)
-	FMOVQ 112(R1), F0
-	VAND V13.B16, V0.B16, V1.B16
-	VUXTL V1.B8, V2.H8
-	VUXTL V2.H4, V3.S4
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	FMOVS 40(RSP), F4
-	VDUP V4.S[0], V4.S4
-	FMOVS 136(RSP), F5
-	VDUP V5.S[0], V5.S4
-	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
-	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
-	VUXTL2 V2.H8, V2.S4
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
-	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
-	FSTPQ (F3, F2), 768(R0)
-	VUXTL2 V1.B16, V1.H8
-	VUXTL V1.H4, V2.S4
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
-	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
-	VUXTL2 V1.H8, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
-	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
-	FSTPQ (F2, F1), 800(R0)
-	VUSHR $4, V0.B16, V0.B16
-	VAND V13.B16, V0.B16, V0.B16
-	VUXTL V0.B8, V1.H8
-	VUXTL V1.H4, V2.S4
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	FMOVS 44(RSP), F3
-	VDUP V3.S[0], V3.S4
-	FMOVS 140(RSP), F6
-	VDUP V6.S[0], V6.S4
-	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
-	VUXTL2 V1.H8, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	WORD $0x4e26d421 // fadd v1.4s, v1.4s, v6.4s
-	FSTPQ (F2, F1), 896(R0)
-	VUXTL2 V0.B16, V0.H8
-	VUXTL V0.H4, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	WORD $0x4e26d421 // fadd v1.4s, v1.4s, v6.4s
-	VUXTL2 V0.H8, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
-	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
-	FSTPQ (F1, F0), 928(R0)
-	FMOVQ 128(R1), F0
-	VAND V13.B16, V0.B16, V1.B16
-	VUXTL V1.B8, V2.H8
-	VUXTL V2.H4, V7.S4
-	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
-	WORD $0x6e24dce7 // fmul v7.4s, v7.4s, v4.4s
-	WORD $0x4e25d4e7 // fadd v7.4s, v7.4s, v5.4s
-	VUXTL2 V2.H8, V2.S4
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
-	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
-	FSTPQ (F7, F2), 832(R0)
-	VUXTL2 V1.B16, V1.H8
-	VUXTL V1.H4, V2.S4
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
-	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
-	VUXTL2 V1.H8, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
-	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
-	FSTPQ (F2, F1), 864(R0)
-	VUSHR $4, V0.B16, V0.B16
-	VAND V13.B16, V0.B16, V0.B16
-	VUXTL V0.B8, V1.H8
-	VUXTL V1.H4, V2.S4
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
-	VUXTL2 V1.H8, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	WORD $0x4e26d421 // fadd v1.4s, v1.4s, v6.4s
-	FSTPQ (F2, F1), 960(R0)
-	VUXTL2 V0.B16, V0.H8
-	VUXTL V0.H4, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	WORD $0x4e26d421 // fadd v1.4s, v1.4s, v6.4s
-	VUXTL2 V0.H8, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
-	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
-	FSTPQ (F1, F0), 992(R0)
+	FSTPQ (F1, F0), 224(R4)
+	ADD $256, R4, R4
+	ADD $32, R5, R5
+	ADD $8, R6, R6
+	SUB $1, R7, R7
+	CBNZ R7, turn
 	ADD $1024, R0, R0
 	ADD $144, R1, R1
 	SUB $1, R3, R3
@@ -2517,124 +2041,34 @@ loop:
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	VDUP V0.S[0], V0.S4
 	VFMLA V14.S4, V0.S4, V15.S4
-	FMOVQ (R1), F1
-	VAND V13.B16, V1.B16, V2.B16
-	FMOVQ 128(R1), F3
-	VSHL $4, V3.B16, V4.B16
-	VAND V12.B16, V4.B16, V4.B16
-	VORR V4.B16, V2.B16, V2.B16
-	VSUB V11.B16, V2.B16, V2.B16
-	WORD $0x0f08a444 // sshll v4.8h, v2.8b, #0
-	WORD $0x0f10a485 // sshll v5.4s, v4.4h, #0
-	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	FMOVQ 192(R1), F6
-	WORD $0x0f08a4c7 // sshll v7.8h, v6.8b, #0
-	WORD $0x0f10a4e8 // sshll v8.4s, v7.4h, #0
-	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
-	WORD $0x6e20dd08 // fmul v8.4s, v8.4s, v0.4s
-	FMOVQ F8, 16(RSP)
-	WORD $0x4f10a4e7 // sshll2 v7.4s, v7.8h, #0
-	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
-	WORD $0x6e20dce7 // fmul v7.4s, v7.4s, v0.4s
-	FMOVQ F7, 32(RSP)
-	WORD $0x4f08a4c6 // sshll2 v6.8h, v6.16b, #0
-	WORD $0x0f10a4c7 // sshll v7.4s, v6.4h, #0
-	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
-	WORD $0x6e20dce7 // fmul v7.4s, v7.4s, v0.4s
-	FMOVQ F7, 48(RSP)
-	WORD $0x4f10a4c6 // sshll2 v6.4s, v6.8h, #0
-	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	WORD $0x6e20dcc6 // fmul v6.4s, v6.4s, v0.4s
-	FMOVQ F6, 64(RSP)
-	FMOVS 16(RSP), F0
-	VDUP V0.S[0], V0.S4
-	WORD $0x6e20dca5 // fmul v5.4s, v5.4s, v0.4s
-	WORD $0x4f10a484 // sshll2 v4.4s, v4.8h, #0
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x6e20dc84 // fmul v4.4s, v4.4s, v0.4s
-	FSTPQ (F5, F4), (R0)
-	WORD $0x4f08a442 // sshll2 v2.8h, v2.16b, #0
-	WORD $0x0f10a444 // sshll v4.4s, v2.4h, #0
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x6e20dc84 // fmul v4.4s, v4.4s, v0.4s
+	FMOVQ 192(R1), F1
+	WORD $0x0f08a422 // sshll v2.8h, v1.8b, #0
+	WORD $0x0f10a443 // sshll v3.4s, v2.4h, #0
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x6e20dc63 // fmul v3.4s, v3.4s, v0.4s
+	FMOVQ F3, 16(RSP)
 	WORD $0x4f10a442 // sshll2 v2.4s, v2.8h, #0
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
-	FSTPQ (F4, F2), 32(R0)
-	VUSHR $4, V1.B16, V1.B16
-	VAND V13.B16, V1.B16, V1.B16
-	VAND V12.B16, V3.B16, V0.B16
-	VORR V0.B16, V1.B16, V1.B16
-	VSUB V11.B16, V1.B16, V1.B16
-	WORD $0x0f08a420 // sshll v0.8h, v1.8b, #0
-	WORD $0x0f10a402 // sshll v2.4s, v0.4h, #0
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	FMOVS 32(RSP), F4
-	VDUP V4.S[0], V4.S4
-	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
-	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
-	FSTPQ (F2, F0), 256(R0)
-	WORD $0x4f08a421 // sshll2 v1.8h, v1.16b, #0
-	WORD $0x0f10a420 // sshll v0.4s, v1.4h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
-	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
-	FSTPQ (F0, F1), 288(R0)
-	FMOVQ 32(R1), F0
-	VAND V13.B16, V0.B16, V1.B16
-	VSHL $2, V3.B16, V2.B16
-	VAND V12.B16, V2.B16, V2.B16
-	VORR V2.B16, V1.B16, V1.B16
-	VSUB V11.B16, V1.B16, V1.B16
-	WORD $0x0f08a422 // sshll v2.8h, v1.8b, #0
-	WORD $0x0f10a444 // sshll v4.4s, v2.4h, #0
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	FMOVS 24(RSP), F5
-	VDUP V5.S[0], V5.S4
-	WORD $0x6e25dc84 // fmul v4.4s, v4.4s, v5.4s
-	WORD $0x4f10a442 // sshll2 v2.4s, v2.8h, #0
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x6e25dc42 // fmul v2.4s, v2.4s, v5.4s
-	FSTPQ (F4, F2), 128(R0)
+	FMOVQ F2, 32(RSP)
 	WORD $0x4f08a421 // sshll2 v1.8h, v1.16b, #0
 	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x6e25dc42 // fmul v2.4s, v2.4s, v5.4s
+	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
+	FMOVQ F2, 48(RSP)
 	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
-	FSTPQ (F2, F1), 160(R0)
-	VUSHR $4, V0.B16, V0.B16
-	VAND V13.B16, V0.B16, V0.B16
-	VUSHR $2, V3.B16, V3.B16
-	VAND V12.B16, V3.B16, V3.B16
-	VORR V3.B16, V0.B16, V0.B16
-	VSUB V11.B16, V0.B16, V0.B16
-	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
-	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	FMOVS 40(RSP), F3
-	VDUP V3.S[0], V3.S4
-	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	FSTPQ (F2, F1), 384(R0)
-	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
-	WORD $0x0f10a401 // sshll v1.4s, v0.4h, #0
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
-	FSTPQ (F1, F0), 416(R0)
-	FMOVQ 16(R1), F0
+	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
+	FMOVQ F1, 64(RSP)
+	MOVD R0, R4
+	MOVD R1, R5
+	MOVD R1, R6
+	ADD $16, RSP, R7
+	MOVD $2, R8
+turn:
+	FMOVQ (R5), F0
 	VAND V13.B16, V0.B16, V1.B16
-	FMOVQ 144(R1), F2
+	FMOVQ 128(R6), F2
 	VSHL $4, V2.B16, V3.B16
 	VAND V12.B16, V3.B16, V3.B16
 	VORR V3.B16, V1.B16, V1.B16
@@ -2642,13 +2076,13 @@ loop:
 	WORD $0x0f08a423 // sshll v3.8h, v1.8b, #0
 	WORD $0x0f10a464 // sshll v4.4s, v3.4h, #0
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	FMOVS 20(RSP), F5
+	FMOVS (R7), F5
 	VDUP V5.S[0], V5.S4
 	WORD $0x6e25dc84 // fmul v4.4s, v4.4s, v5.4s
 	WORD $0x4f10a463 // sshll2 v3.4s, v3.8h, #0
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
-	FSTPQ (F4, F3), 64(R0)
+	FSTPQ (F4, F3), (R4)
 	WORD $0x4f08a421 // sshll2 v1.8h, v1.16b, #0
 	WORD $0x0f10a423 // sshll v3.4s, v1.4h, #0
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
@@ -2656,7 +2090,7 @@ loop:
 	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
-	FSTPQ (F3, F1), 96(R0)
+	FSTPQ (F3, F1), 32(R4)
 	VUSHR $4, V0.B16, V0.B16
 	VAND V13.B16, V0.B16, V0.B16
 	VAND V12.B16, V2.B16, V1.B16
@@ -2665,13 +2099,13 @@ loop:
 	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
 	WORD $0x0f10a423 // sshll v3.4s, v1.4h, #0
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	FMOVS 36(RSP), F4
+	FMOVS 16(R7), F4
 	VDUP V4.S[0], V4.S4
 	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
 	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
-	FSTPQ (F3, F1), 320(R0)
+	FSTPQ (F3, F1), 256(R4)
 	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
 	WORD $0x0f10a401 // sshll v1.4s, v0.4h, #0
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
@@ -2679,8 +2113,8 @@ loop:
 	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
-	FSTPQ (F1, F0), 352(R0)
-	FMOVQ 48(R1), F0
+	FSTPQ (F1, F0), 288(R4)
+	FMOVQ 32(R5), F0
 	VAND V13.B16, V0.B16, V1.B16
 	VSHL $2, V2.B16, V3.B16
 	VAND V12.B16, V3.B16, V3.B16
@@ -2689,13 +2123,13 @@ loop:
 	WORD $0x0f08a423 // sshll v3.8h, v1.8b, #0
 	WORD $0x0f10a464 // sshll v4.4s, v3.4h, #0
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	FMOVS 28(RSP), F5
+	FMOVS 8(R7), F5
 	VDUP V5.S[0], V5.S4
 	WORD $0x6e25dc84 // fmul v4.4s, v4.4s, v5.4s
 	WORD $0x4f10a463 // sshll2 v3.4s, v3.8h, #0
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
-	FSTPQ (F4, F3), 192(R0)
+	FSTPQ (F4, F3), 128(R4)
 	WORD $0x4f08a421 // sshll2 v1.8h, v1.16b, #0
 	WORD $0x0f10a423 // sshll v3.4s, v1.4h, #0
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
@@ -2703,7 +2137,7 @@ loop:
 	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
-	FSTPQ (F3, F1), 224(R0)
+	FSTPQ (F3, F1), 160(R4)
 	VUSHR $4, V0.B16, V0.B16
 	VAND V13.B16, V0.B16, V0.B16
 	VUSHR $2, V2.B16, V2.B16
@@ -2713,13 +2147,13 @@ loop:
 	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
 	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	FMOVS 44(RSP), F3
+	FMOVS 24(R7), F3
 	VDUP V3.S[0], V3.S4
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
 	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	FSTPQ (F2, F1), 448(R0)
+	FSTPQ (F2, F1), 384(R4)
 	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
 	WORD $0x0f10a401 // sshll v1.4s, v0.4h, #0
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
@@ -2727,10 +2161,10 @@ loop:
 	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
-	FSTPQ (F1, F0), 480(R0)
-	FMOVQ 64(R1), F0
+	FSTPQ (F1, F0), 416(R4)
+	FMOVQ 16(R5), F0
 	VAND V13.B16, V0.B16, V1.B16
-	FMOVQ 160(R1), F2
+	FMOVQ 144(R6), F2
 	VSHL $4, V2.B16, V3.B16
 	VAND V12.B16, V3.B16, V3.B16
 	VORR V3.B16, V1.B16, V1.B16
@@ -2738,13 +2172,13 @@ loop:
 	WORD $0x0f08a423 // sshll v3.8h, v1.8b, #0
 	WORD $0x0f10a464 // sshll v4.4s, v3.4h, #0
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	FMOVS 48(RSP), F5
+	FMOVS 4(R7), F5
 	VDUP V5.S[0], V5.S4
 	WORD $0x6e25dc84 // fmul v4.4s, v4.4s, v5.4s
 	WORD $0x4f10a463 // sshll2 v3.4s, v3.8h, #0
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
-	FSTPQ (F4, F3), 512(R0)
+	FSTPQ (F4, F3), 64(R4)
 	WORD $0x4f08a421 // sshll2 v1.8h, v1.16b, #0
 	WORD $0x0f10a423 // sshll v3.4s, v1.4h, #0
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
@@ -2752,7 +2186,7 @@ loop:
 	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
-	FSTPQ (F3, F1), 544(R0)
+	FSTPQ (F3, F1), 96(R4)
 	VUSHR $4, V0.B16, V0.B16
 	VAND V13.B16, V0.B16, V0.B16
 	VAND V12.B16, V2.B16, V1.B16
@@ -2761,13 +2195,13 @@ loop:
 	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
 	WORD $0x0f10a423 // sshll v3.4s, v1.4h, #0
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	FMOVS 64(RSP), F4
+	FMOVS 20(R7), F4
 	VDUP V4.S[0], V4.S4
 	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
 	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
-	FSTPQ (F3, F1), 768(R0)
+	FSTPQ (F3, F1), 320(R4)
 	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
 	WORD $0x0f10a401 // sshll v1.4s, v0.4h, #0
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
@@ -2775,8 +2209,8 @@ loop:
 	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
-	FSTPQ (F1, F0), 800(R0)
-	FMOVQ 96(R1), F0
+	FSTPQ (F1, F0), 352(R4)
+	FMOVQ 48(R5), F0
 	VAND V13.B16, V0.B16, V1.B16
 	VSHL $2, V2.B16, V3.B16
 	VAND V12.B16, V3.B16, V3.B16
@@ -2785,13 +2219,13 @@ loop:
 	WORD $0x0f08a423 // sshll v3.8h, v1.8b, #0
 	WORD $0x0f10a464 // sshll v4.4s, v3.4h, #0
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	FMOVS 56(RSP), F5
+	FMOVS 12(R7), F5
 	VDUP V5.S[0], V5.S4
 	WORD $0x6e25dc84 // fmul v4.4s, v4.4s, v5.4s
 	WORD $0x4f10a463 // sshll2 v3.4s, v3.8h, #0
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
-	FSTPQ (F4, F3), 640(R0)
+	FSTPQ (F4, F3), 192(R4)
 	WORD $0x4f08a421 // sshll2 v1.8h, v1.16b, #0
 	WORD $0x0f10a423 // sshll v3.4s, v1.4h, #0
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
@@ -2799,7 +2233,7 @@ loop:
 	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
-	FSTPQ (F3, F1), 672(R0)
+	FSTPQ (F3, F1), 224(R4)
 	VUSHR $4, V0.B16, V0.B16
 	VAND V13.B16, V0.B16, V0.B16
 	VUSHR $2, V2.B16, V2.B16
@@ -2809,13 +2243,13 @@ loop:
 	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
 	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	FMOVS 72(RSP), F3
+	FMOVS 28(R7), F3
 	VDUP V3.S[0], V3.S4
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
 	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	FSTPQ (F2, F1), 896(R0)
+	FSTPQ (F2, F1), 448(R4)
 	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
 	WORD $0x0f10a401 // sshll v1.4s, v0.4h, #0
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
@@ -2823,103 +2257,13 @@ loop:
 	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
-	FSTPQ (F1, F0), 928(R0)
-	FMOVQ 80(R1), F0
-	VAND V13.B16, V0.B16, V1.B16
-	FMOVQ 176(R1), F2
-	VSHL $4, V2.B16, V3.B16
-	VAND V12.B16, V3.B16, V3.B16
-	VORR V3.B16, V1.B16, V1.B16
-	VSUB V11.B16, V1.B16, V1.B16
-	WORD $0x0f08a423 // sshll v3.8h, v1.8b, #0
-	WORD $0x0f10a464 // sshll v4.4s, v3.4h, #0
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	FMOVS 52(RSP), F5
-	VDUP V5.S[0], V5.S4
-	WORD $0x6e25dc84 // fmul v4.4s, v4.4s, v5.4s
-	WORD $0x4f10a463 // sshll2 v3.4s, v3.8h, #0
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
-	FSTPQ (F4, F3), 576(R0)
-	WORD $0x4f08a421 // sshll2 v1.8h, v1.16b, #0
-	WORD $0x0f10a423 // sshll v3.4s, v1.4h, #0
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
-	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
-	FSTPQ (F3, F1), 608(R0)
-	VUSHR $4, V0.B16, V0.B16
-	VAND V13.B16, V0.B16, V0.B16
-	VAND V12.B16, V2.B16, V1.B16
-	VORR V1.B16, V0.B16, V0.B16
-	VSUB V11.B16, V0.B16, V0.B16
-	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
-	WORD $0x0f10a423 // sshll v3.4s, v1.4h, #0
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	FMOVS 68(RSP), F4
-	VDUP V4.S[0], V4.S4
-	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
-	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
-	FSTPQ (F3, F1), 832(R0)
-	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
-	WORD $0x0f10a401 // sshll v1.4s, v0.4h, #0
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
-	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
-	FSTPQ (F1, F0), 864(R0)
-	FMOVQ 112(R1), F0
-	VAND V13.B16, V0.B16, V1.B16
-	VSHL $2, V2.B16, V3.B16
-	VAND V12.B16, V3.B16, V3.B16
-	VORR V3.B16, V1.B16, V1.B16
-	VSUB V11.B16, V1.B16, V1.B16
-	WORD $0x0f08a423 // sshll v3.8h, v1.8b, #0
-	WORD $0x0f10a464 // sshll v4.4s, v3.4h, #0
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	FMOVS 60(RSP), F5
-	VDUP V5.S[0], V5.S4
-	WORD $0x6e25dc84 // fmul v4.4s, v4.4s, v5.4s
-	WORD $0x4f10a463 // sshll2 v3.4s, v3.8h, #0
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
-	FSTPQ (F4, F3), 704(R0)
-	WORD $0x4f08a421 // sshll2 v1.8h, v1.16b, #0
-	WORD $0x0f10a423 // sshll v3.4s, v1.4h, #0
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
-	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
-	FSTPQ (F3, F1), 736(R0)
-	VUSHR $4, V0.B16, V0.B16
-	VAND V13.B16, V0.B16, V0.B16
-	VUSHR $2, V2.B16, V2.B16
-	VAND V12.B16, V2.B16, V2.B16
-	VORR V2.B16, V0.B16, V0.B16
-	VSUB V11.B16, V0.B16, V0.B16
-	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
-	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	FMOVS 76(RSP), F3
-	VDUP V3.S[0], V3.S4
-	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	FSTPQ (F2, F1), 960(R0)
-	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
-	WORD $0x0f10a401 // sshll v1.4s, v0.4h, #0
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
-	FSTPQ (F1, F0), 992(R0)
+	FSTPQ (F1, F0), 480(R4)
+	ADD $512, R4, R4
+	ADD $64, R5, R5
+	ADD $32, R6, R6
+	ADD $32, R7, R7
+	SUB $1, R8, R8
+	CBNZ R8, turn
 	ADD $1024, R0, R0
 	ADD $210, R1, R1
 	SUB $1, R3, R3
@@ -2953,96 +2297,61 @@ loop:
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	VDUP V0.S[0], V0.S4
 	VFMLA V14.S4, V0.S4, V15.S4
-	FMOVQ 8(R1), F1
-	VAND V13.B16, V1.B16, V2.B16
-	VTBL V2.B16, [V12.B16], V2.B16
-	WORD $0x0f08a450 // sshll v16.8h, v2.8b, #0
-	WORD $0x0f10a611 // sshll v17.4s, v16.4h, #0
-	WORD $0x4e21da31 // scvtf v17.4s, v17.4s
-	FMOVQ (R1), F18
-	VTBL V11.B16, [V18.B16], V19.B16
-	VAND V10.B16, V19.B16, V20.B16
-	VUSHR $4, V19.B16, V19.B16
-	VAND V9.B16, V19.B16, V19.B16
-	VORR V19.B16, V20.B16, V20.B16
-	VTBL V8.B16, [V18.B16], V18.B16
-	VSHL $4, V18.B16, V19.B16
-	VAND V7.B16, V19.B16, V19.B16
-	VSHL $2, V18.B16, V21.B16
-	VAND V6.B16, V21.B16, V21.B16
-	VORR V21.B16, V19.B16, V19.B16
-	VAND V5.B16, V18.B16, V21.B16
-	VUSHR $2, V18.B16, V18.B16
-	VAND V4.B16, V18.B16, V18.B16
-	VORR V18.B16, V21.B16, V21.B16
-	VORR V21.B16, V19.B16, V19.B16
-	VORR V19.B16, V20.B16, V20.B16
-	VSUB V3.B16, V20.B16, V20.B16
-	WORD $0x0f08a692 // sshll v18.8h, v20.8b, #0
-	WORD $0x0f10a653 // sshll v19.4s, v18.4h, #0
-	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
-	WORD $0x6e20de73 // fmul v19.4s, v19.4s, v0.4s
-	FMOVQ F19, 16(RSP)
-	WORD $0x4f10a652 // sshll2 v18.4s, v18.8h, #0
-	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
-	WORD $0x6e20de52 // fmul v18.4s, v18.4s, v0.4s
-	FMOVQ F18, 32(RSP)
-	WORD $0x4f08a694 // sshll2 v20.8h, v20.16b, #0
-	WORD $0x0f10a692 // sshll v18.4s, v20.4h, #0
-	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
-	WORD $0x6e20de52 // fmul v18.4s, v18.4s, v0.4s
-	FMOVQ F18, 48(RSP)
-	WORD $0x4f10a694 // sshll2 v20.4s, v20.8h, #0
-	WORD $0x4e21da94 // scvtf v20.4s, v20.4s
-	WORD $0x6e20de94 // fmul v20.4s, v20.4s, v0.4s
-	FMOVQ F20, 64(RSP)
-	FMOVS 16(RSP), F0
-	VDUP V0.S[0], V0.S4
-	WORD $0x6e20de31 // fmul v17.4s, v17.4s, v0.4s
-	WORD $0x4f10a610 // sshll2 v16.4s, v16.8h, #0
-	WORD $0x4e21da10 // scvtf v16.4s, v16.4s
-	WORD $0x6e20de10 // fmul v16.4s, v16.4s, v0.4s
-	FSTPQ (F17, F16), (R0)
-	WORD $0x4f08a442 // sshll2 v2.8h, v2.16b, #0
-	WORD $0x0f10a450 // sshll v16.4s, v2.4h, #0
-	WORD $0x4e21da10 // scvtf v16.4s, v16.4s
-	WORD $0x6e20de10 // fmul v16.4s, v16.4s, v0.4s
-	WORD $0x4f10a442 // sshll2 v2.4s, v2.8h, #0
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
-	FSTPQ (F16, F2), 32(R0)
-	VUSHR $4, V1.B16, V1.B16
-	VAND V13.B16, V1.B16, V1.B16
-	VTBL V1.B16, [V12.B16], V1.B16
-	WORD $0x0f08a422 // sshll v2.8h, v1.8b, #0
-	WORD $0x0f10a450 // sshll v16.4s, v2.4h, #0
-	WORD $0x4e21da10 // scvtf v16.4s, v16.4s
-	WORD $0x6e20de10 // fmul v16.4s, v16.4s, v0.4s
-	WORD $0x4f10a442 // sshll2 v2.4s, v2.8h, #0
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
-	FSTPQ (F16, F2), 64(R0)
-	WORD $0x4f08a421 // sshll2 v1.8h, v1.16b, #0
+	FMOVQ (R1), F1
+	VTBL V11.B16, [V1.B16], V2.B16
+	VAND V10.B16, V2.B16, V16.B16
+	VUSHR $4, V2.B16, V2.B16
+	VAND V9.B16, V2.B16, V2.B16
+	VORR V2.B16, V16.B16, V16.B16
+	VTBL V8.B16, [V1.B16], V1.B16
+	VSHL $4, V1.B16, V2.B16
+	VAND V7.B16, V2.B16, V2.B16
+	VSHL $2, V1.B16, V17.B16
+	VAND V6.B16, V17.B16, V17.B16
+	VORR V17.B16, V2.B16, V2.B16
+	VAND V5.B16, V1.B16, V17.B16
+	VUSHR $2, V1.B16, V1.B16
+	VAND V4.B16, V1.B16, V1.B16
+	VORR V1.B16, V17.B16, V17.B16
+	VORR V17.B16, V2.B16, V2.B16
+	VORR V2.B16, V16.B16, V16.B16
+	VSUB V3.B16, V16.B16, V16.B16
+	WORD $0x0f08a601 // sshll v1.8h, v16.8b, #0
 	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
+	FMOVQ F2, 16(RSP)
 	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
-	FSTPQ (F2, F1), 96(R0)
-	FMOVQ 24(R1), F0
+	FMOVQ F1, 32(RSP)
+	WORD $0x4f08a610 // sshll2 v16.8h, v16.16b, #0
+	WORD $0x0f10a601 // sshll v1.4s, v16.4h, #0
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
+	FMOVQ F1, 48(RSP)
+	WORD $0x4f10a610 // sshll2 v16.4s, v16.8h, #0
+	WORD $0x4e21da10 // scvtf v16.4s, v16.4s
+	WORD $0x6e20de10 // fmul v16.4s, v16.4s, v0.4s
+	FMOVQ F16, 64(RSP)
+	MOVD R0, R4
+	MOVD R1, R5
+	ADD $16, RSP, R6
+	MOVD $8, R7
+turn:
+	FMOVQ 8(R5), F0
 	VAND V13.B16, V0.B16, V1.B16
 	VTBL V1.B16, [V12.B16], V1.B16
 	WORD $0x0f08a422 // sshll v2.8h, v1.8b, #0
 	WORD $0x0f10a450 // sshll v16.4s, v2.4h, #0
 	WORD $0x4e21da10 // scvtf v16.4s, v16.4s
-	FMOVS 20(RSP), F17
+	FMOVS (R6), F17
 	VDUP V17.S[0], V17.S4
 	WORD $0x6e31de10 // fmul v16.4s, v16.4s, v17.4s
 	WORD $0x4f10a442 // sshll2 v2.4s, v2.8h, #0
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e31dc42 // fmul v2.4s, v2.4s, v17.4s
-	FSTPQ (F16, F2), 128(R0)
+	FSTPQ (F16, F2), (R4)
 	WORD $0x4f08a421 // sshll2 v1.8h, v1.16b, #0
 	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
@@ -3050,7 +2359,7 @@ loop:
 	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e31dc21 // fmul v1.4s, v1.4s, v17.4s
-	FSTPQ (F2, F1), 160(R0)
+	FSTPQ (F2, F1), 32(R4)
 	VUSHR $4, V0.B16, V0.B16
 	VAND V13.B16, V0.B16, V0.B16
 	VTBL V0.B16, [V12.B16], V0.B16
@@ -3061,7 +2370,7 @@ loop:
 	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e31dc21 // fmul v1.4s, v1.4s, v17.4s
-	FSTPQ (F2, F1), 192(R0)
+	FSTPQ (F2, F1), 64(R4)
 	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
 	WORD $0x0f10a401 // sshll v1.4s, v0.4h, #0
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
@@ -3069,247 +2378,12 @@ loop:
 	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x6e31dc00 // fmul v0.4s, v0.4s, v17.4s
-	FSTPQ (F1, F0), 224(R0)
-	FMOVQ 40(R1), F0
-	VAND V13.B16, V0.B16, V1.B16
-	VTBL V1.B16, [V12.B16], V1.B16
-	WORD $0x0f08a422 // sshll v2.8h, v1.8b, #0
-	WORD $0x0f10a450 // sshll v16.4s, v2.4h, #0
-	WORD $0x4e21da10 // scvtf v16.4s, v16.4s
-	FMOVS 24(RSP), F17
-	VDUP V17.S[0], V17.S4
-	WORD $0x6e31de10 // fmul v16.4s, v16.4s, v17.4s
-	WORD $0x4f10a442 // sshll2 v2.4s, v2.8h, #0
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x6e31dc42 // fmul v2.4s, v2.4s, v17.4s
-	FSTPQ (F16, F2), 256(R0)
-	WORD $0x4f08a421 // sshll2 v1.8h, v1.16b, #0
-	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x6e31dc42 // fmul v2.4s, v2.4s, v17.4s
-	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x6e31dc21 // fmul v1.4s, v1.4s, v17.4s
-	FSTPQ (F2, F1), 288(R0)
-	VUSHR $4, V0.B16, V0.B16
-	VAND V13.B16, V0.B16, V0.B16
-	VTBL V0.B16, [V12.B16], V0.B16
-	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
-	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x6e31dc42 // fmul v2.4s, v2.4s, v17.4s
-	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x6e31dc21 // fmul v1.4s, v1.4s, v17.4s
-	FSTPQ (F2, F1), 320(R0)
-	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
-	WORD $0x0f10a401 // sshll v1.4s, v0.4h, #0
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x6e31dc21 // fmul v1.4s, v1.4s, v17.4s
-	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x6e31dc00 // fmul v0.4s, v0.4s, v17.4s
-	FSTPQ (F1, F0), 352(R0)
-	FMOVQ 56(R1), F0
-	VAND V13.B16, V0.B16, V1.B16
-	VTBL V1.B16, [V12.B16], V1.B16
-	WORD $0x0f08a422 // sshll v2.8h, v1.8b, #0
-	WORD $0x0f10a450 // sshll v16.4s, v2.4h, #0
-	WORD $0x4e21da10 // scvtf v16.4s, v16.4s
-	FMOVS 28(RSP), F17
-	VDUP V17.S[0], V17.S4
-	WORD $0x6e31de10 // fmul v16.4s, v16.4s, v17.4s
-	WORD $0x4f10a442 // sshll2 v2.4s, v2.8h, #0
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x6e31dc42 // fmul v2.4s, v2.4s, v17.4s
-	FSTPQ (F16, F2), 384(R0)
-	WORD $0x4f08a421 // sshll2 v1.8h, v1.16b, #0
-	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x6e31dc42 // fmul v2.4s, v2.4s, v17.4s
-	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x6e31dc21 // fmul v1.4s, v1.4s, v17.4s
-	FSTPQ (F2, F1), 416(R0)
-	VUSHR $4, V0.B16, V0.B16
-	VAND V13.B16, V0.B16, V0.B16
-	VTBL V0.B16, [V12.B16], V0.B16
-	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
-	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x6e31dc42 // fmul v2.4s, v2.4s, v17.4s
-	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x6e31dc21 // fmul v1.4s, v1.4s, v17.4s
-	FSTPQ (F2, F1), 448(R0)
-	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
-	WORD $0x0f10a401 // sshll v1.4s, v0.4h, #0
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x6e31dc21 // fmul v1.4s, v1.4s, v17.4s
-	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x6e31dc00 // fmul v0.4s, v0.4s, v17.4s
-	FSTPQ (F1, F0), 480(R0)
-	FMOVQ 72(R1), F0
-	VAND V13.B16, V0.B16, V1.B16
-	VTBL V1.B16, [V12.B16], V1.B16
-	WORD $0x0f08a422 // sshll v2.8h, v1.8b, #0
-	WORD $0x0f10a450 // sshll v16.4s, v2.4h, #0
-	WORD $0x4e21da10 // scvtf v16.4s, v16.4s
-	FMOVS 32(RSP), F17
-	VDUP V17.S[0], V17.S4
-	WORD $0x6e31de10 // fmul v16.4s, v16.4s, v17.4s
-	WORD $0x4f10a442 // sshll2 v2.4s, v2.8h, #0
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x6e31dc42 // fmul v2.4s, v2.4s, v17.4s
-	FSTPQ (F16, F2), 512(R0)
-	WORD $0x4f08a421 // sshll2 v1.8h, v1.16b, #0
-	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x6e31dc42 // fmul v2.4s, v2.4s, v17.4s
-	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x6e31dc21 // fmul v1.4s, v1.4s, v17.4s
-	FSTPQ (F2, F1), 544(R0)
-	VUSHR $4, V0.B16, V0.B16
-	VAND V13.B16, V0.B16, V0.B16
-	VTBL V0.B16, [V12.B16], V0.B16
-	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
-	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x6e31dc42 // fmul v2.4s, v2.4s, v17.4s
-	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x6e31dc21 // fmul v1.4s, v1.4s, v17.4s
-	FSTPQ (F2, F1), 576(R0)
-	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
-	WORD $0x0f10a401 // sshll v1.4s, v0.4h, #0
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x6e31dc21 // fmul v1.4s, v1.4s, v17.4s
-	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x6e31dc00 // fmul v0.4s, v0.4s, v17.4s
-	FSTPQ (F1, F0), 608(R0)
-	FMOVQ 88(R1), F0
-	VAND V13.B16, V0.B16, V1.B16
-	VTBL V1.B16, [V12.B16], V1.B16
-	WORD $0x0f08a422 // sshll v2.8h, v1.8b, #0
-	WORD $0x0f10a450 // sshll v16.4s, v2.4h, #0
-	WORD $0x4e21da10 // scvtf v16.4s, v16.4s
-	FMOVS 36(RSP), F17
-	VDUP V17.S[0], V17.S4
-	WORD $0x6e31de10 // fmul v16.4s, v16.4s, v17.4s
-	WORD $0x4f10a442 // sshll2 v2.4s, v2.8h, #0
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x6e31dc42 // fmul v2.4s, v2.4s, v17.4s
-	FSTPQ (F16, F2), 640(R0)
-	WORD $0x4f08a421 // sshll2 v1.8h, v1.16b, #0
-	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x6e31dc42 // fmul v2.4s, v2.4s, v17.4s
-	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x6e31dc21 // fmul v1.4s, v1.4s, v17.4s
-	FSTPQ (F2, F1), 672(R0)
-	VUSHR $4, V0.B16, V0.B16
-	VAND V13.B16, V0.B16, V0.B16
-	VTBL V0.B16, [V12.B16], V0.B16
-	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
-	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x6e31dc42 // fmul v2.4s, v2.4s, v17.4s
-	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x6e31dc21 // fmul v1.4s, v1.4s, v17.4s
-	FSTPQ (F2, F1), 704(R0)
-	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
-	WORD $0x0f10a401 // sshll v1.4s, v0.4h, #0
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x6e31dc21 // fmul v1.4s, v1.4s, v17.4s
-	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x6e31dc00 // fmul v0.4s, v0.4s, v17.4s
-	FSTPQ (F1, F0), 736(R0)
-	FMOVQ 104(R1), F0
-	VAND V13.B16, V0.B16, V1.B16
-	VTBL V1.B16, [V12.B16], V1.B16
-	WORD $0x0f08a422 // sshll v2.8h, v1.8b, #0
-	WORD $0x0f10a450 // sshll v16.4s, v2.4h, #0
-	WORD $0x4e21da10 // scvtf v16.4s, v16.4s
-	FMOVS 40(RSP), F17
-	VDUP V17.S[0], V17.S4
-	WORD $0x6e31de10 // fmul v16.4s, v16.4s, v17.4s
-	WORD $0x4f10a442 // sshll2 v2.4s, v2.8h, #0
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x6e31dc42 // fmul v2.4s, v2.4s, v17.4s
-	FSTPQ (F16, F2), 768(R0)
-	WORD $0x4f08a421 // sshll2 v1.8h, v1.16b, #0
-	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x6e31dc42 // fmul v2.4s, v2.4s, v17.4s
-	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x6e31dc21 // fmul v1.4s, v1.4s, v17.4s
-	FSTPQ (F2, F1), 800(R0)
-	VUSHR $4, V0.B16, V0.B16
-	VAND V13.B16, V0.B16, V0.B16
-	VTBL V0.B16, [V12.B16], V0.B16
-	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
-	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x6e31dc42 // fmul v2.4s, v2.4s, v17.4s
-	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x6e31dc21 // fmul v1.4s, v1.4s, v17.4s
-	FSTPQ (F2, F1), 832(R0)
-	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
-	WORD $0x0f10a401 // sshll v1.4s, v0.4h, #0
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x6e31dc21 // fmul v1.4s, v1.4s, v17.4s
-	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x6e31dc00 // fmul v0.4s, v0.4s, v17.4s
-	FSTPQ (F1, F0), 864(R0)
-	FMOVQ 120(R1), F0
-	VAND V13.B16, V0.B16, V1.B16
-	VTBL V1.B16, [V12.B16], V1.B16
-	WORD $0x0f08a422 // sshll v2.8h, v1.8b, #0
-	WORD $0x0f10a450 // sshll v16.4s, v2.4h, #0
-	WORD $0x4e21da10 // scvtf v16.4s, v16.4s
-	FMOVS 44(RSP), F17
-	VDUP V17.S[0], V17.S4
-	WORD $0x6e31de10 // fmul v16.4s, v16.4s, v17.4s
-	WORD $0x4f10a442 // sshll2 v2.4s, v2.8h, #0
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x6e31dc42 // fmul v2.4s, v2.4s, v17.4s
-	FSTPQ (F16, F2), 896(R0)
-	WORD $0x4f08a421 // sshll2 v1.8h, v1.16b, #0
-	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x6e31dc42 // fmul v2.4s, v2.4s, v17.4s
-	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x6e31dc21 // fmul v1.4s, v1.4s, v17.4s
-	FSTPQ (F2, F1), 928(R0)
-	VUSHR $4, V0.B16, V0.B16
-	VAND V13.B16, V0.B16, V0.B16
-	VTBL V0.B16, [V12.B16], V0.B16
-	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
-	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x6e31dc42 // fmul v2.4s, v2.4s, v17.4s
-	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x6e31dc21 // fmul v1.4s, v1.4s, v17.4s
-	FSTPQ (F2, F1), 960(R0)
-	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
-	WORD $0x0f10a401 // sshll v1.4s, v0.4h, #0
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x6e31dc21 // fmul v1.4s, v1.4s, v17.4s
-	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x6e31dc00 // fmul v0.4s, v0.4s, v17.4s
-	FSTPQ (F1, F0), 992(R0)
+	FSTPQ (F1, F0), 96(R4)
+	ADD $128, R4, R4
+	ADD $16, R5, R5
+	ADD $4, R6, R6
+	SUB $1, R7, R7
+	CBNZ R7, turn
 	ADD $1024, R0, R0
 	ADD $136, R1, R1
 	SUB $1, R3, R3

@@ -293,35 +293,17 @@ lanestage:
 	JMP  laneloop
 
 rare:
-	VMOVUPS      (DX), Y0
+	MOVQ $-32, R15
+
+rareturn:
+	VMOVUPS      128(DX)(R15*4), Y0
 	VBROADCASTSS ·wordffff0000+0(SB), Y1
 	VPAND        Y1, Y0, Y2
 	VBROADCASTSS ·word00400000+0(SB), Y3
 	VPOR         Y3, Y2, Y2
 	VCMPPS       $0x07, Y0, Y0, Y4
 	VBLENDVPS    Y4, Y0, Y2, Y4
-	VMOVUPS      32(DX), Y0
-	VPAND        Y1, Y0, Y2
-	VPOR         Y3, Y2, Y2
-	VCMPPS       $0x07, Y0, Y0, Y5
-	VBLENDVPS    Y5, Y0, Y2, Y5
-	VPSRLD       $0x10, Y4, Y0
-	VPBLENDW     $0xaa, Y5, Y0, Y0
-	VPSLLD       $0x10, Y5, Y6
-	VPBLENDW     $0xaa, Y6, Y4, Y2
-	VPANDN       ·word00010001+0(SB), Y0, Y6
-	VPSUBUSW     Y6, Y2, Y2
-	VPSRLW       $0x0f, Y2, Y2
-	VPADDW       Y2, Y0, Y0
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y0, Y0
-	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, (SI)
-	VMOVUPS      64(DX), Y0
-	VPAND        Y1, Y0, Y2
-	VPOR         Y3, Y2, Y2
-	VCMPPS       $0x07, Y0, Y0, Y4
-	VBLENDVPS    Y4, Y0, Y2, Y4
-	VMOVUPS      96(DX), Y0
+	VMOVUPS      160(DX)(R15*4), Y0
 	VPAND        Y1, Y0, Y1
 	VPOR         Y3, Y1, Y1
 	VCMPPS       $0x07, Y0, Y0, Y2
@@ -336,7 +318,9 @@ rare:
 	VPADDW       Y1, Y0, Y0
 	VPSHUFB      ·bytes05b81a5d+0(SB), Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, 32(SI)
+	VMOVUPS      Y0, 64(SI)(R15*2)
+	ADDQ         $+16, R15
+	JNE          rareturn
 	JMP          laneback
 
 // func DecodeBF16AVX2(y *float32, x *uint16, n int, ahead int)
@@ -1374,7 +1358,7 @@ rare:
 
 // func EncodeFpFloat8FNUZAVX2(y *uint8, x *float32, least int32, ruler float32, weights int32, top int32, nan int32, n int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·EncodeFpFloat8FNUZAVX2(SB), NOSPLIT, $240-56
+TEXT ·EncodeFpFloat8FNUZAVX2(SB), $672-56
 	// pointers: SI y, DX x, DI elements left
 	// per call: Y15 least, Y14 ruler, Y13 weights, Y12 top, Y11 0x7f800000, Y10 0x7fffffff, Y9 0x81818181, Y8 0x80808080, Y7 table
 	// vector registers in use at once: 16
@@ -1537,100 +1521,67 @@ lanestage:
 	JMP  laneloop
 
 rare:
-	VMOVUPS      (DX), Y0
-	VBROADCASTSS ·word7f800000+0(SB), Y1
-	VPAND        Y1, Y0, Y1
-	VBROADCASTSS least+16(FP), Y2
-	VPMAXUD      Y2, Y1, Y1
-	VBROADCASTSS ·word7fffffff+0(SB), Y2
-	VPAND        Y2, Y0, Y2
-	VBROADCASTSS ruler+20(FP), Y3
-	VFMADD231PS  Y3, Y1, Y2
+	MOVQ $-32, R15
+
+rareturn:
+	VMOVUPS      128(DX)(R15*4), Y0
+	VPAND        Y11, Y0, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPAND        Y10, Y0, Y2
+	VFMADD231PS  Y14, Y1, Y2
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VANDPS       Y2, Y1, Y2
-	VMOVUPS      32(DX), Y3
-	VBROADCASTSS ·word7f800000+0(SB), Y4
-	VPAND        Y4, Y3, Y4
-	VBROADCASTSS least+16(FP), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VBROADCASTSS ·word7fffffff+0(SB), Y5
-	VPAND        Y5, Y3, Y5
-	VBROADCASTSS ruler+20(FP), Y6
-	VFMADD231PS  Y6, Y4, Y5
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VANDPS       Y5, Y4, Y5
-	VPACKSSDW    Y3, Y0, Y0
-	VBROADCASTSS weights+24(FP), Y3
-	VPMADDWD     Y3, Y2, Y2
-	VPMADDWD     Y3, Y5, Y5
-	VPACKSSDW    Y5, Y2, Y2
-	VPSRLW       $0x07, Y2, Y2
-	VMOVUPS      64(DX), Y3
-	VBROADCASTSS ·word7f800000+0(SB), Y5
-	VPAND        Y5, Y3, Y5
-	VBROADCASTSS least+16(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS ·word7fffffff+0(SB), Y6
-	VPAND        Y6, Y3, Y6
-	VBROADCASTSS ruler+20(FP), Y7
-	VFMADD231PS  Y7, Y5, Y6
-	VCMPPS       $0x07, Y3, Y3, Y5
-	VANDPS       Y6, Y5, Y6
-	VMOVUPS      96(DX), Y7
-	VBROADCASTSS ·word7f800000+0(SB), Y8
-	VPAND        Y8, Y7, Y8
-	VBROADCASTSS least+16(FP), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VBROADCASTSS ·word7fffffff+0(SB), Y9
-	VPAND        Y9, Y7, Y9
-	VBROADCASTSS ruler+20(FP), Y10
-	VFMADD231PS  Y10, Y8, Y9
-	VCMPPS       $0x07, Y7, Y7, Y8
-	VANDPS       Y9, Y8, Y9
-	VPACKSSDW    Y7, Y3, Y3
-	VBROADCASTSS weights+24(FP), Y7
-	VPMADDWD     Y7, Y6, Y6
-	VPMADDWD     Y7, Y9, Y9
-	VPACKSSDW    Y9, Y6, Y6
-	VPSRLW       $0x07, Y6, Y6
+	VMOVUPS      Y0, 368(SP)(R15*4)
+	VMOVUPS      Y2, 496(SP)(R15*4)
+	VMOVUPS      Y1, 624(SP)(R15*4)
+	ADDQ         $+8, R15
+	JNE          rareturn
+	VMOVUPS      240(SP), Y0
+	VMOVUPS      272(SP), Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VMOVUPS      368(SP), Y1
+	VMOVUPS      400(SP), Y2
+	VPMADDWD     Y13, Y1, Y1
+	VPMADDWD     Y13, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPSRLW       $0x07, Y1, Y1
+	VMOVUPS      304(SP), Y2
+	VMOVUPS      336(SP), Y3
+	VPACKSSDW    Y3, Y2, Y2
+	VMOVUPS      432(SP), Y3
+	VMOVUPS      464(SP), Y4
+	VPMADDWD     Y13, Y3, Y3
+	VPMADDWD     Y13, Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VPSRLW       $0x07, Y3, Y3
+	VPACKSSWB    Y2, Y0, Y0
+	VPACKUSWB    Y3, Y1, Y1
+	VPMINUB      Y12, Y1, Y1
+	VPSUBB       Y9, Y1, Y2
+	VPAND        Y2, Y0, Y0
+	VPAND        Y8, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VPERMD       Y1, Y7, Y1
+	VMOVUPS      496(SP), Y0
+	VMOVUPS      528(SP), Y2
+	VMOVUPS      560(SP), Y3
+	VMOVUPS      592(SP), Y4
+	VPACKSSDW    Y2, Y0, Y0
+	VPACKSSDW    Y4, Y3, Y3
 	VPACKSSWB    Y3, Y0, Y0
-	VPACKUSWB    Y6, Y2, Y2
-	VBROADCASTSS top+28(FP), Y3
-	VPMINUB      Y3, Y2, Y2
-	VBROADCASTSS ·word81818181+0(SB), Y3
-	VPSUBB       Y3, Y2, Y3
-	VPAND        Y3, Y0, Y0
-	VBROADCASTSS ·word80808080+0(SB), Y3
-	VPAND        Y3, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMOVUPS      ·bytes270d3b65+0(SB), Y0
-	VPERMD       Y2, Y0, Y2
-	VMOVUPS      ·bytes270d3b65+0(SB), Y0
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS ·word01010101+0(SB), Y0
-	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS nan+32(FP), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMOVUPS      Y2, (SI)
-	VBROADCASTSS least+16(FP), Y15
-	VBROADCASTSS ruler+20(FP), Y14
-	VBROADCASTSS weights+24(FP), Y13
-	VBROADCASTSS top+28(FP), Y12
-	VBROADCASTSS ·word7f800000+0(SB), Y11
-	VBROADCASTSS ·word7fffffff+0(SB), Y10
-	VBROADCASTSS ·word81818181+0(SB), Y9
-	VBROADCASTSS ·word80808080+0(SB), Y8
-	VMOVUPS      ·bytes270d3b65+0(SB), Y7
+	VPERMD       Y0, Y7, Y0
+	VPABSB       Y0, Y0
+	VBROADCASTSS ·word01010101+0(SB), Y2
+	VPSUBB       Y2, Y0, Y0
+	VBROADCASTSS nan+32(FP), Y2
+	VPAND        Y2, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VMOVUPS      Y1, (SI)
 	JMP          laneback
 
 // func EncodeFpFloat8AVX2(y *uint8, x *float32, least int32, ruler float32, weights int32, top int32, nan int32, n int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·EncodeFpFloat8AVX2(SB), NOSPLIT, $240-56
+TEXT ·EncodeFpFloat8AVX2(SB), $672-56
 	// pointers: SI y, DX x, DI elements left
 	// per call: Y15 least, Y14 ruler, Y13 weights, Y12 top, Y11 0x7f800000, Y10 0x7fffffff, Y9 0x80808080, Y8 table
 	// vector registers in use at once: 15
@@ -1788,96 +1739,65 @@ lanestage:
 	JMP  laneloop
 
 rare:
-	VMOVUPS      (DX), Y0
-	VBROADCASTSS ·word7f800000+0(SB), Y1
-	VPAND        Y1, Y0, Y1
-	VBROADCASTSS least+16(FP), Y2
-	VPMAXUD      Y2, Y1, Y1
-	VBROADCASTSS ·word7fffffff+0(SB), Y2
-	VPAND        Y2, Y0, Y2
-	VBROADCASTSS ruler+20(FP), Y3
-	VFMADD231PS  Y3, Y1, Y2
+	MOVQ $-32, R15
+
+rareturn:
+	VMOVUPS      128(DX)(R15*4), Y0
+	VPAND        Y11, Y0, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPAND        Y10, Y0, Y2
+	VFMADD231PS  Y14, Y1, Y2
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VANDPS       Y2, Y1, Y2
-	VMOVUPS      32(DX), Y3
-	VBROADCASTSS ·word7f800000+0(SB), Y4
-	VPAND        Y4, Y3, Y4
-	VBROADCASTSS least+16(FP), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VBROADCASTSS ·word7fffffff+0(SB), Y5
-	VPAND        Y5, Y3, Y5
-	VBROADCASTSS ruler+20(FP), Y6
-	VFMADD231PS  Y6, Y4, Y5
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VANDPS       Y5, Y4, Y5
-	VPACKSSDW    Y3, Y0, Y0
-	VBROADCASTSS weights+24(FP), Y3
-	VPMADDWD     Y3, Y2, Y2
-	VPMADDWD     Y3, Y5, Y5
-	VPACKSSDW    Y5, Y2, Y2
-	VPSRLW       $0x07, Y2, Y2
-	VMOVUPS      64(DX), Y3
-	VBROADCASTSS ·word7f800000+0(SB), Y5
-	VPAND        Y5, Y3, Y5
-	VBROADCASTSS least+16(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS ·word7fffffff+0(SB), Y6
-	VPAND        Y6, Y3, Y6
-	VBROADCASTSS ruler+20(FP), Y7
-	VFMADD231PS  Y7, Y5, Y6
-	VCMPPS       $0x07, Y3, Y3, Y5
-	VANDPS       Y6, Y5, Y6
-	VMOVUPS      96(DX), Y7
-	VBROADCASTSS ·word7f800000+0(SB), Y8
-	VPAND        Y8, Y7, Y8
-	VBROADCASTSS least+16(FP), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VBROADCASTSS ·word7fffffff+0(SB), Y9
-	VPAND        Y9, Y7, Y9
-	VBROADCASTSS ruler+20(FP), Y10
-	VFMADD231PS  Y10, Y8, Y9
-	VCMPPS       $0x07, Y7, Y7, Y8
-	VANDPS       Y9, Y8, Y9
-	VPACKSSDW    Y7, Y3, Y3
-	VBROADCASTSS weights+24(FP), Y7
-	VPMADDWD     Y7, Y6, Y6
-	VPMADDWD     Y7, Y9, Y9
-	VPACKSSDW    Y9, Y6, Y6
-	VPSRLW       $0x07, Y6, Y6
+	VMOVUPS      Y0, 368(SP)(R15*4)
+	VMOVUPS      Y2, 496(SP)(R15*4)
+	VMOVUPS      Y1, 624(SP)(R15*4)
+	ADDQ         $+8, R15
+	JNE          rareturn
+	VMOVUPS      240(SP), Y0
+	VMOVUPS      272(SP), Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VMOVUPS      368(SP), Y1
+	VMOVUPS      400(SP), Y2
+	VPMADDWD     Y13, Y1, Y1
+	VPMADDWD     Y13, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPSRLW       $0x07, Y1, Y1
+	VMOVUPS      304(SP), Y2
+	VMOVUPS      336(SP), Y3
+	VPACKSSDW    Y3, Y2, Y2
+	VMOVUPS      432(SP), Y3
+	VMOVUPS      464(SP), Y4
+	VPMADDWD     Y13, Y3, Y3
+	VPMADDWD     Y13, Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VPSRLW       $0x07, Y3, Y3
+	VPACKSSWB    Y2, Y0, Y0
+	VPACKUSWB    Y3, Y1, Y1
+	VPMINUB      Y12, Y1, Y1
+	VPAND        Y9, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VPERMD       Y1, Y8, Y1
+	VMOVUPS      496(SP), Y0
+	VMOVUPS      528(SP), Y2
+	VMOVUPS      560(SP), Y3
+	VMOVUPS      592(SP), Y4
+	VPACKSSDW    Y2, Y0, Y0
+	VPACKSSDW    Y4, Y3, Y3
 	VPACKSSWB    Y3, Y0, Y0
-	VPACKUSWB    Y6, Y2, Y2
-	VBROADCASTSS top+28(FP), Y3
-	VPMINUB      Y3, Y2, Y2
-	VBROADCASTSS ·word80808080+0(SB), Y3
-	VPAND        Y3, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMOVUPS      ·bytes270d3b65+0(SB), Y0
-	VPERMD       Y2, Y0, Y2
-	VMOVUPS      ·bytes270d3b65+0(SB), Y0
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS ·word01010101+0(SB), Y0
-	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS nan+32(FP), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMOVUPS      Y2, (SI)
-	VBROADCASTSS least+16(FP), Y15
-	VBROADCASTSS ruler+20(FP), Y14
-	VBROADCASTSS weights+24(FP), Y13
-	VBROADCASTSS top+28(FP), Y12
-	VBROADCASTSS ·word7f800000+0(SB), Y11
-	VBROADCASTSS ·word7fffffff+0(SB), Y10
-	VBROADCASTSS ·word80808080+0(SB), Y9
-	VMOVUPS      ·bytes270d3b65+0(SB), Y8
+	VPERMD       Y0, Y8, Y0
+	VPABSB       Y0, Y0
+	VBROADCASTSS ·word01010101+0(SB), Y2
+	VPSUBB       Y2, Y0, Y0
+	VBROADCASTSS nan+32(FP), Y2
+	VPAND        Y2, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VMOVUPS      Y1, (SI)
 	JMP          laneback
 
 // func EncodeFpE2M1AVX2(y *uint8, x *float32, n int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·EncodeFpE2M1AVX2(SB), NOSPLIT, $240-32
+TEXT ·EncodeFpE2M1AVX2(SB), $544-32
 	// pointers: SI y, DX x, DI elements left
 	// per call: Y15 0x3f800000, Y14 0x4a80fed6, Y13 0x7f800000, Y12 0x7fffffff, Y11 0x8080808, Y10 0x401000, Y9 table
 	// vector registers in use at once: 14
@@ -2034,7 +1954,10 @@ lanestage:
 	JMP  laneloop
 
 rare:
-	VMOVUPS     (DX), Y0
+	MOVQ $-32, R15
+
+rareturn:
+	VMOVUPS     128(DX)(R15*4), Y0
 	VPAND       Y13, Y0, Y1
 	VPMAXUD     Y15, Y1, Y1
 	VPAND       Y12, Y0, Y2
@@ -2042,52 +1965,38 @@ rare:
 	VCMPPS      $0x07, Y0, Y0, Y1
 	VANDPS      Y2, Y1, Y2
 	VANDPS      Y0, Y1, Y1
-	VMOVUPS     32(DX), Y0
-	VPAND       Y13, Y0, Y3
-	VPMAXUD     Y15, Y3, Y3
-	VPAND       Y12, Y0, Y4
-	VFMADD231PS Y14, Y3, Y4
-	VCMPPS      $0x07, Y0, Y0, Y3
-	VANDPS      Y4, Y3, Y4
-	VANDPS      Y0, Y3, Y3
-	VPACKSSDW   Y3, Y1, Y1
+	VMOVUPS     Y1, 368(SP)(R15*4)
+	VMOVUPS     Y2, 496(SP)(R15*4)
+	ADDQ        $+8, R15
+	JNE         rareturn
+	VMOVUPS     240(SP), Y0
+	VPACKSSDW   272(SP), Y0, Y0
+	VMOVUPS     368(SP), Y1
+	VMOVUPS     400(SP), Y2
+	VPMADDWD    Y10, Y1, Y1
 	VPMADDWD    Y10, Y2, Y2
+	VPACKSSDW   Y2, Y1, Y1
+	VPSRLW      $0x0c, Y1, Y1
+	VMOVUPS     304(SP), Y2
+	VPACKSSDW   336(SP), Y2, Y2
+	VMOVUPS     432(SP), Y3
+	VMOVUPS     464(SP), Y4
+	VPMADDWD    Y10, Y3, Y3
 	VPMADDWD    Y10, Y4, Y4
-	VPACKSSDW   Y4, Y2, Y2
-	VPSRLW      $0x0c, Y2, Y2
-	VMOVUPS     64(DX), Y0
-	VPAND       Y13, Y0, Y3
-	VPMAXUD     Y15, Y3, Y3
-	VPAND       Y12, Y0, Y4
-	VFMADD231PS Y14, Y3, Y4
-	VCMPPS      $0x07, Y0, Y0, Y3
-	VANDPS      Y4, Y3, Y4
-	VANDPS      Y0, Y3, Y3
-	VMOVUPS     96(DX), Y0
-	VPAND       Y13, Y0, Y5
-	VPMAXUD     Y15, Y5, Y5
-	VPAND       Y12, Y0, Y6
-	VFMADD231PS Y14, Y5, Y6
-	VCMPPS      $0x07, Y0, Y0, Y5
-	VANDPS      Y6, Y5, Y6
-	VANDPS      Y0, Y5, Y5
-	VPACKSSDW   Y5, Y3, Y3
-	VPMADDWD    Y10, Y4, Y4
-	VPMADDWD    Y10, Y6, Y6
-	VPACKSSDW   Y6, Y4, Y4
-	VPSRLW      $0x0c, Y4, Y4
-	VPACKSSWB   Y3, Y1, Y1
-	VPSRLW      $0x04, Y1, Y1
-	VPACKUSWB   Y4, Y2, Y2
-	VPAND       Y11, Y1, Y1
-	VPOR        Y1, Y2, Y2
-	VPERMD      Y2, Y9, Y2
-	VMOVUPS     Y2, (SI)
+	VPACKSSDW   Y4, Y3, Y3
+	VPSRLW      $0x0c, Y3, Y3
+	VPACKSSWB   Y2, Y0, Y0
+	VPSRLW      $0x04, Y0, Y0
+	VPACKUSWB   Y3, Y1, Y1
+	VPAND       Y11, Y0, Y0
+	VPOR        Y0, Y1, Y1
+	VPERMD      Y1, Y9, Y1
+	VMOVUPS     Y1, (SI)
 	JMP         laneback
 
 // func EncodeFpE2M1PackedAVX2(y *uint8, x *float32, n int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·EncodeFpE2M1PackedAVX2(SB), NOSPLIT, $224-32
+TEXT ·EncodeFpE2M1PackedAVX2(SB), $528-32
 	// pointers: SI y, DX x, DI elements left
 	// per call: Y15 0x3f800000, Y14 0x4a80fed6, Y13 0x7f800000, Y12 0x7fffffff, Y11 0x8080808, Y10 0x401000, Y9 table, Y8 0x10011001
 	// vector registers in use at once: 15
@@ -2251,7 +2160,10 @@ lanestage:
 	JMP  laneloop
 
 rare:
-	VMOVUPS     (DX), Y0
+	MOVQ $-32, R15
+
+rareturn:
+	VMOVUPS     128(DX)(R15*4), Y0
 	VPAND       Y13, Y0, Y1
 	VPMAXUD     Y15, Y1, Y1
 	VPAND       Y12, Y0, Y2
@@ -2259,47 +2171,33 @@ rare:
 	VCMPPS      $0x07, Y0, Y0, Y1
 	VANDPS      Y2, Y1, Y2
 	VANDPS      Y0, Y1, Y1
-	VMOVUPS     32(DX), Y0
-	VPAND       Y13, Y0, Y3
-	VPMAXUD     Y15, Y3, Y3
-	VPAND       Y12, Y0, Y4
-	VFMADD231PS Y14, Y3, Y4
-	VCMPPS      $0x07, Y0, Y0, Y3
-	VANDPS      Y4, Y3, Y4
-	VANDPS      Y0, Y3, Y3
-	VPACKSSDW   Y3, Y1, Y1
+	VMOVUPS     Y1, 352(SP)(R15*4)
+	VMOVUPS     Y2, 480(SP)(R15*4)
+	ADDQ        $+8, R15
+	JNE         rareturn
+	VMOVUPS     224(SP), Y0
+	VPACKSSDW   256(SP), Y0, Y0
+	VMOVUPS     352(SP), Y1
+	VMOVUPS     384(SP), Y2
+	VPMADDWD    Y10, Y1, Y1
 	VPMADDWD    Y10, Y2, Y2
+	VPACKSSDW   Y2, Y1, Y1
+	VPSRLW      $0x0c, Y1, Y1
+	VMOVUPS     288(SP), Y2
+	VPACKSSDW   320(SP), Y2, Y2
+	VMOVUPS     416(SP), Y3
+	VMOVUPS     448(SP), Y4
+	VPMADDWD    Y10, Y3, Y3
 	VPMADDWD    Y10, Y4, Y4
-	VPACKSSDW   Y4, Y2, Y2
-	VPSRLW      $0x0c, Y2, Y2
-	VMOVUPS     64(DX), Y0
-	VPAND       Y13, Y0, Y3
-	VPMAXUD     Y15, Y3, Y3
-	VPAND       Y12, Y0, Y4
-	VFMADD231PS Y14, Y3, Y4
-	VCMPPS      $0x07, Y0, Y0, Y3
-	VANDPS      Y4, Y3, Y4
-	VANDPS      Y0, Y3, Y3
-	VMOVUPS     96(DX), Y0
-	VPAND       Y13, Y0, Y5
-	VPMAXUD     Y15, Y5, Y5
-	VPAND       Y12, Y0, Y6
-	VFMADD231PS Y14, Y5, Y6
-	VCMPPS      $0x07, Y0, Y0, Y5
-	VANDPS      Y6, Y5, Y6
-	VANDPS      Y0, Y5, Y5
-	VPACKSSDW   Y5, Y3, Y3
-	VPMADDWD    Y10, Y4, Y4
-	VPMADDWD    Y10, Y6, Y6
-	VPACKSSDW   Y6, Y4, Y4
-	VPSRLW      $0x0c, Y4, Y4
-	VPACKSSWB   Y3, Y1, Y1
-	VPSRLW      $0x04, Y1, Y1
-	VPACKUSWB   Y4, Y2, Y2
-	VPAND       Y11, Y1, Y1
-	VPOR        Y1, Y2, Y2
-	VPERMD      Y2, Y9, Y2
-	VPMADDUBSW  Y8, Y2, Y0
+	VPACKSSDW   Y4, Y3, Y3
+	VPSRLW      $0x0c, Y3, Y3
+	VPACKSSWB   Y2, Y0, Y0
+	VPSRLW      $0x04, Y0, Y0
+	VPACKUSWB   Y3, Y1, Y1
+	VPAND       Y11, Y0, Y0
+	VPOR        Y0, Y1, Y1
+	VPERMD      Y1, Y9, Y1
+	VPMADDUBSW  Y8, Y1, Y0
 	VPACKUSWB   Y0, Y0, Y0
 	VPERMQ      $0x08, Y0, Y0
 	VMOVUPS     X0, (SI)

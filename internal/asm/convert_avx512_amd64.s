@@ -387,31 +387,17 @@ lanestage:
 	JMP  laneloop
 
 rare:
-	VMOVUPS      (DX), Z0
+	MOVQ $-64, R15
+
+rareturn:
+	VMOVUPS      256(DX)(R15*4), Z0
 	VBROADCASTSS ·wordffff0000+0(SB), Z1
 	VPANDD       Z1, Z0, Z2
 	VBROADCASTSS ·word00400000+0(SB), Z3
 	VPORD        Z3, Z2, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z2, K1, Z0
-	VMOVUPS      64(DX), Z2
-	VPANDD       Z1, Z2, Z4
-	VPORD        Z3, Z4, Z4
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z4, K1, Z2
-	VMOVDQA64    Z0, Z4
-	VPERMT2W     Z2, Z12, Z4
-	VPERMT2W     Z2, Z13, Z0
-	VPTERNLOGD   $0xf8, Z15, Z4, Z0
-	VPCMPUW      $0x06, Z14, Z0, K1
-	VPADDW       Z15, Z4, K1, Z4
-	VMOVUPS      Z4, (SI)
-	VMOVUPS      128(DX), Z0
-	VPANDD       Z1, Z0, Z2
-	VPORD        Z3, Z2, Z2
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z2, K1, Z0
-	VMOVUPS      192(DX), Z2
+	VMOVUPS      320(DX)(R15*4), Z2
 	VPANDD       Z1, Z2, Z1
 	VPORD        Z3, Z1, Z1
 	VCMPPS       $0x07, Z2, Z2, K1
@@ -422,7 +408,9 @@ rare:
 	VPTERNLOGD   $0xf8, Z15, Z1, Z0
 	VPCMPUW      $0x06, Z14, Z0, K1
 	VPADDW       Z15, Z1, K1, Z1
-	VMOVUPS      Z1, 64(SI)
+	VMOVUPS      Z1, 128(SI)(R15*2)
+	ADDQ         $+32, R15
+	JNE          rareturn
 	JMP          laneback
 
 // func DecodeBF16AVX512(y *float32, x *uint16, n int, ahead int)
@@ -1740,7 +1728,7 @@ rare:
 
 // func EncodeFpFloat8FNUZAVX512(y *uint8, x *float32, least int32, ruler float32, weights int32, top int32, nan int32, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·EncodeFpFloat8FNUZAVX512(SB), $352-56
+TEXT ·EncodeFpFloat8FNUZAVX512(SB), $1200-56
 	// pointers: SI y, DX x, DI elements left
 	// per call: Z15 least, Z14 ruler, Z13 weights, Z12 top, Z11 0x7f800000, Z10 0x7fffffff, Z9 0x81818181, Z8 0x80808080, Z7 table
 	// vector registers in use at once: 25
@@ -2017,66 +2005,65 @@ lanestage:
 	JMP  laneloop
 
 rare:
-	VMOVUPS      (DX), Z0
+	MOVQ $-64, R15
+
+rareturn:
+	VMOVUPS      256(DX)(R15*4), Z0
 	VPANDD       Z11, Z0, Z1
 	VPMAXUD      Z15, Z1, Z1
 	VPANDD       Z10, Z0, Z2
 	VFMADD231PS  Z14, Z1, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
 	VMOVAPS.Z    Z2, K1, Z2
-	VMOVUPS      64(DX), Z1
-	VPANDD       Z11, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z10, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VCMPPS       $0x07, Z1, Z1, K2
-	VMOVAPS.Z    Z4, K2, Z4
+	VMOVUPS      Z0, 608(SP)(R15*4)
+	VMOVUPS      Z2, 864(SP)(R15*4)
+	KMOVQ        K1, 1120(SP)(R15*4)
+	ADDQ         $+16, R15
+	JNE          rareturn
+	VMOVUPS      352(SP), Z0
+	VMOVUPS      416(SP), Z1
 	VPACKSSDW    Z1, Z0, Z0
+	VMOVUPS      608(SP), Z1
+	VMOVUPS      672(SP), Z2
+	VPMADDWD     Z13, Z1, Z1
 	VPMADDWD     Z13, Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPSRLW       $0x07, Z1, Z1
+	VMOVUPS      480(SP), Z2
+	VMOVUPS      544(SP), Z3
+	VPACKSSDW    Z3, Z2, Z2
+	VMOVUPS      736(SP), Z3
+	VMOVUPS      800(SP), Z4
+	VPMADDWD     Z13, Z3, Z3
 	VPMADDWD     Z13, Z4, Z4
-	VPACKSSDW    Z4, Z2, Z2
-	VPSRLW       $0x07, Z2, Z2
-	VMOVUPS      128(DX), Z1
-	VPANDD       Z11, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z10, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VCMPPS       $0x07, Z1, Z1, K3
-	VMOVAPS.Z    Z4, K3, Z4
-	VMOVUPS      192(DX), Z3
-	VPANDD       Z11, Z3, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPANDD       Z10, Z3, Z6
-	VFMADD231PS  Z14, Z5, Z6
-	VCMPPS       $0x07, Z3, Z3, K4
-	VMOVAPS.Z    Z6, K4, Z6
-	VPACKSSDW    Z3, Z1, Z1
-	VPMADDWD     Z13, Z4, Z4
-	VPMADDWD     Z13, Z6, Z6
-	VPACKSSDW    Z6, Z4, Z4
-	VPSRLW       $0x07, Z4, Z4
-	VPACKSSWB    Z1, Z0, Z0
-	VPACKUSWB    Z4, Z2, Z2
-	VPMINUB      Z12, Z2, Z2
-	VPSUBB       Z9, Z2, Z1
-	VPANDD       Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z8, Z0, Z2
-	VPERMD       Z2, Z7, Z2
+	VPACKSSDW    Z4, Z3, Z3
+	VPSRLW       $0x07, Z3, Z3
+	VPACKSSWB    Z2, Z0, Z0
+	VPACKUSWB    Z3, Z1, Z1
+	VPMINUB      Z12, Z1, Z1
+	VPSUBB       Z9, Z1, Z2
+	VPANDD       Z2, Z0, Z0
+	VPTERNLOGD   $0xf8, Z8, Z0, Z1
+	VPERMD       Z1, Z7, Z1
+	KMOVQ        864(SP), K1
+	KMOVQ        928(SP), K2
+	KMOVQ        992(SP), K3
+	KMOVQ        1056(SP), K4
 	VBROADCASTSS ·word01010101+0(SB), Z0
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
 	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS ·word01010101+0(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS nan+32(FP), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	VMOVUPS      Z2, (SI)
+	VBROADCASTSS ·word01010101+0(SB), Z2
+	VPSUBB       Z2, Z0, Z0
+	VBROADCASTSS nan+32(FP), Z2
+	VPTERNLOGD   $0xf8, Z2, Z0, Z1
+	VMOVUPS      Z1, (SI)
 	JMP          laneback
 
 // func EncodeFpFloat8AVX512(y *uint8, x *float32, least int32, ruler float32, weights int32, top int32, nan int32, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·EncodeFpFloat8AVX512(SB), $352-56
+TEXT ·EncodeFpFloat8AVX512(SB), $1200-56
 	// pointers: SI y, DX x, DI elements left
 	// per call: Z15 least, Z14 ruler, Z13 weights, Z12 top, Z11 0x7f800000, Z10 0x7fffffff, Z9 0x80808080, Z8 table
 	// vector registers in use at once: 24
@@ -2344,64 +2331,63 @@ lanestage:
 	JMP  laneloop
 
 rare:
-	VMOVUPS      (DX), Z0
+	MOVQ $-64, R15
+
+rareturn:
+	VMOVUPS      256(DX)(R15*4), Z0
 	VPANDD       Z11, Z0, Z1
 	VPMAXUD      Z15, Z1, Z1
 	VPANDD       Z10, Z0, Z2
 	VFMADD231PS  Z14, Z1, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
 	VMOVAPS.Z    Z2, K1, Z2
-	VMOVUPS      64(DX), Z1
-	VPANDD       Z11, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z10, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VCMPPS       $0x07, Z1, Z1, K2
-	VMOVAPS.Z    Z4, K2, Z4
+	VMOVUPS      Z0, 608(SP)(R15*4)
+	VMOVUPS      Z2, 864(SP)(R15*4)
+	KMOVQ        K1, 1120(SP)(R15*4)
+	ADDQ         $+16, R15
+	JNE          rareturn
+	VMOVUPS      352(SP), Z0
+	VMOVUPS      416(SP), Z1
 	VPACKSSDW    Z1, Z0, Z0
+	VMOVUPS      608(SP), Z1
+	VMOVUPS      672(SP), Z2
+	VPMADDWD     Z13, Z1, Z1
 	VPMADDWD     Z13, Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPSRLW       $0x07, Z1, Z1
+	VMOVUPS      480(SP), Z2
+	VMOVUPS      544(SP), Z3
+	VPACKSSDW    Z3, Z2, Z2
+	VMOVUPS      736(SP), Z3
+	VMOVUPS      800(SP), Z4
+	VPMADDWD     Z13, Z3, Z3
 	VPMADDWD     Z13, Z4, Z4
-	VPACKSSDW    Z4, Z2, Z2
-	VPSRLW       $0x07, Z2, Z2
-	VMOVUPS      128(DX), Z1
-	VPANDD       Z11, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z10, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VCMPPS       $0x07, Z1, Z1, K3
-	VMOVAPS.Z    Z4, K3, Z4
-	VMOVUPS      192(DX), Z3
-	VPANDD       Z11, Z3, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPANDD       Z10, Z3, Z6
-	VFMADD231PS  Z14, Z5, Z6
-	VCMPPS       $0x07, Z3, Z3, K4
-	VMOVAPS.Z    Z6, K4, Z6
-	VPACKSSDW    Z3, Z1, Z1
-	VPMADDWD     Z13, Z4, Z4
-	VPMADDWD     Z13, Z6, Z6
-	VPACKSSDW    Z6, Z4, Z4
-	VPSRLW       $0x07, Z4, Z4
-	VPACKSSWB    Z1, Z0, Z0
-	VPACKUSWB    Z4, Z2, Z2
-	VPMINUB      Z12, Z2, Z2
-	VPTERNLOGD   $0xf8, Z9, Z0, Z2
-	VPERMD       Z2, Z8, Z2
+	VPACKSSDW    Z4, Z3, Z3
+	VPSRLW       $0x07, Z3, Z3
+	VPACKSSWB    Z2, Z0, Z0
+	VPACKUSWB    Z3, Z1, Z1
+	VPMINUB      Z12, Z1, Z1
+	VPTERNLOGD   $0xf8, Z9, Z0, Z1
+	VPERMD       Z1, Z8, Z1
+	KMOVQ        864(SP), K1
+	KMOVQ        928(SP), K2
+	KMOVQ        992(SP), K3
+	KMOVQ        1056(SP), K4
 	VBROADCASTSS ·word01010101+0(SB), Z0
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
 	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS ·word01010101+0(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS nan+32(FP), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	VMOVUPS      Z2, (SI)
+	VBROADCASTSS ·word01010101+0(SB), Z2
+	VPSUBB       Z2, Z0, Z0
+	VBROADCASTSS nan+32(FP), Z2
+	VPTERNLOGD   $0xf8, Z2, Z0, Z1
+	VMOVUPS      Z1, (SI)
 	JMP          laneback
 
 // func EncodeFpE2M1AVX512(y *uint8, x *float32, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·EncodeFpE2M1AVX512(SB), $352-32
+TEXT ·EncodeFpE2M1AVX512(SB), $944-32
 	// pointers: SI y, DX x, DI elements left
 	// per call: Z15 0x3f800000, Z14 0x4a80fed6, Z13 0x7f800000, Z12 0x7fffffff, Z11 0x8080808, Z10 0x401000, Z9 table
 	// vector registers in use at once: 23
@@ -2668,7 +2654,10 @@ lanestage:
 	JMP  laneloop
 
 rare:
-	VMOVUPS     (DX), Z0
+	MOVQ $-64, R15
+
+rareturn:
+	VMOVUPS     256(DX)(R15*4), Z0
 	VPANDD      Z13, Z0, Z1
 	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z0, Z2
@@ -2676,51 +2665,39 @@ rare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VMOVAPS.Z   Z2, K1, Z2
 	VMOVAPS.Z   Z0, K1, Z0
-	VMOVUPS     64(DX), Z1
-	VPANDD      Z13, Z1, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z14, Z3, Z4
-	VCMPPS      $0x07, Z1, Z1, K1
-	VMOVAPS.Z   Z4, K1, Z4
-	VMOVAPS.Z   Z1, K1, Z1
+	VMOVUPS     Z0, 608(SP)(R15*4)
+	VMOVUPS     Z2, 864(SP)(R15*4)
+	ADDQ        $+16, R15
+	JNE         rareturn
+	VMOVUPS     352(SP), Z0
+	VMOVUPS     416(SP), Z1
 	VPACKSSDW   Z1, Z0, Z0
+	VMOVUPS     608(SP), Z1
+	VMOVUPS     672(SP), Z2
+	VPMADDWD    Z10, Z1, Z1
 	VPMADDWD    Z10, Z2, Z2
+	VPACKSSDW   Z2, Z1, Z1
+	VPSRLW      $0x0c, Z1, Z1
+	VMOVUPS     480(SP), Z2
+	VMOVUPS     544(SP), Z3
+	VPACKSSDW   Z3, Z2, Z2
+	VMOVUPS     736(SP), Z3
+	VMOVUPS     800(SP), Z4
+	VPMADDWD    Z10, Z3, Z3
 	VPMADDWD    Z10, Z4, Z4
-	VPACKSSDW   Z4, Z2, Z2
-	VPSRLW      $0x0c, Z2, Z2
-	VMOVUPS     128(DX), Z1
-	VPANDD      Z13, Z1, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z14, Z3, Z4
-	VCMPPS      $0x07, Z1, Z1, K1
-	VMOVAPS.Z   Z4, K1, Z4
-	VMOVAPS.Z   Z1, K1, Z1
-	VMOVUPS     192(DX), Z3
-	VPANDD      Z13, Z3, Z5
-	VPMAXUD     Z15, Z5, Z5
-	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z14, Z5, Z6
-	VCMPPS      $0x07, Z3, Z3, K1
-	VMOVAPS.Z   Z6, K1, Z6
-	VMOVAPS.Z   Z3, K1, Z3
-	VPACKSSDW   Z3, Z1, Z1
-	VPMADDWD    Z10, Z4, Z4
-	VPMADDWD    Z10, Z6, Z6
-	VPACKSSDW   Z6, Z4, Z4
-	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSWB   Z1, Z0, Z0
+	VPACKSSDW   Z4, Z3, Z3
+	VPSRLW      $0x0c, Z3, Z3
+	VPACKSSWB   Z2, Z0, Z0
 	VPSRLW      $0x04, Z0, Z0
-	VPACKUSWB   Z4, Z2, Z2
-	VPTERNLOGD  $0xf8, Z11, Z0, Z2
-	VPERMD      Z2, Z9, Z2
-	VMOVUPS     Z2, (SI)
+	VPACKUSWB   Z3, Z1, Z1
+	VPTERNLOGD  $0xf8, Z11, Z0, Z1
+	VPERMD      Z1, Z9, Z1
+	VMOVUPS     Z1, (SI)
 	JMP         laneback
 
 // func EncodeFpE2M1PackedAVX512(y *uint8, x *float32, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·EncodeFpE2M1PackedAVX512(SB), $320-32
+TEXT ·EncodeFpE2M1PackedAVX512(SB), $912-32
 	// pointers: SI y, DX x, DI elements left
 	// per call: Z15 0x3f800000, Z14 0x4a80fed6, Z13 0x7f800000, Z12 0x7fffffff, Z11 0x8080808, Z10 0x401000, Z9 table, Z8 0x10011001
 	// vector registers in use at once: 24
@@ -3002,7 +2979,10 @@ lanestage:
 	JMP  laneloop
 
 rare:
-	VMOVUPS     (DX), Z0
+	MOVQ $-64, R15
+
+rareturn:
+	VMOVUPS     256(DX)(R15*4), Z0
 	VPANDD      Z13, Z0, Z1
 	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z0, Z2
@@ -3010,46 +2990,34 @@ rare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VMOVAPS.Z   Z2, K1, Z2
 	VMOVAPS.Z   Z0, K1, Z0
-	VMOVUPS     64(DX), Z1
-	VPANDD      Z13, Z1, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z14, Z3, Z4
-	VCMPPS      $0x07, Z1, Z1, K1
-	VMOVAPS.Z   Z4, K1, Z4
-	VMOVAPS.Z   Z1, K1, Z1
+	VMOVUPS     Z0, 576(SP)(R15*4)
+	VMOVUPS     Z2, 832(SP)(R15*4)
+	ADDQ        $+16, R15
+	JNE         rareturn
+	VMOVUPS     320(SP), Z0
+	VMOVUPS     384(SP), Z1
 	VPACKSSDW   Z1, Z0, Z0
+	VMOVUPS     576(SP), Z1
+	VMOVUPS     640(SP), Z2
+	VPMADDWD    Z10, Z1, Z1
 	VPMADDWD    Z10, Z2, Z2
+	VPACKSSDW   Z2, Z1, Z1
+	VPSRLW      $0x0c, Z1, Z1
+	VMOVUPS     448(SP), Z2
+	VMOVUPS     512(SP), Z3
+	VPACKSSDW   Z3, Z2, Z2
+	VMOVUPS     704(SP), Z3
+	VMOVUPS     768(SP), Z4
+	VPMADDWD    Z10, Z3, Z3
 	VPMADDWD    Z10, Z4, Z4
-	VPACKSSDW   Z4, Z2, Z2
-	VPSRLW      $0x0c, Z2, Z2
-	VMOVUPS     128(DX), Z1
-	VPANDD      Z13, Z1, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z14, Z3, Z4
-	VCMPPS      $0x07, Z1, Z1, K1
-	VMOVAPS.Z   Z4, K1, Z4
-	VMOVAPS.Z   Z1, K1, Z1
-	VMOVUPS     192(DX), Z3
-	VPANDD      Z13, Z3, Z5
-	VPMAXUD     Z15, Z5, Z5
-	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z14, Z5, Z6
-	VCMPPS      $0x07, Z3, Z3, K1
-	VMOVAPS.Z   Z6, K1, Z6
-	VMOVAPS.Z   Z3, K1, Z3
-	VPACKSSDW   Z3, Z1, Z1
-	VPMADDWD    Z10, Z4, Z4
-	VPMADDWD    Z10, Z6, Z6
-	VPACKSSDW   Z6, Z4, Z4
-	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSWB   Z1, Z0, Z0
+	VPACKSSDW   Z4, Z3, Z3
+	VPSRLW      $0x0c, Z3, Z3
+	VPACKSSWB   Z2, Z0, Z0
 	VPSRLW      $0x04, Z0, Z0
-	VPACKUSWB   Z4, Z2, Z2
-	VPTERNLOGD  $0xf8, Z11, Z0, Z2
-	VPERMD      Z2, Z9, Z2
-	VPMADDUBSW  Z8, Z2, Z0
+	VPACKUSWB   Z3, Z1, Z1
+	VPTERNLOGD  $0xf8, Z11, Z0, Z1
+	VPERMD      Z1, Z9, Z1
+	VPMADDUBSW  Z8, Z1, Z0
 	VPMOVWB     Z0, Y0
 	VMOVUPS     Y0, (SI)
 	JMP         laneback

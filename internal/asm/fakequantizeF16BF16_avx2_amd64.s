@@ -4,7 +4,7 @@
 
 // func FakeQuantizeF16BF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, elem int32, least int32, most int32, kind int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, F16C, FMA3, MMX+
-TEXT ·FakeQuantizeF16BF16AVX2(SB), $1200-80
+TEXT ·FakeQuantizeF16BF16AVX2(SB), $1504-80
 	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, DI elements left, R11 groups left, R12 length
 	// per call: Y15 ToFloat, Y14 ToFloat
 	// per group: Y13 scale, Y12 recip
@@ -1472,22 +1472,34 @@ spread:
 	CALL ·spreadR9AVX2(SB)
 
 rare:
+	MOVQ $-32, R13
+
+rareturn:
 	CMPL      R10, $+2
 	JNE       half65
-	VPMOVZXWD (BX), Y0
+	VPMOVZXWD 64(BX)(R13*2), Y0
 	VPSLLD    $0x10, Y0, Y0
-	VPMOVZXWD 16(BX), Y1
+	VPMOVZXWD 80(BX)(R13*2), Y1
 	VPSLLD    $0x10, Y1, Y1
-	VPMOVZXWD 32(BX), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VPMOVZXWD 48(BX), Y3
-	VPSLLD    $0x10, Y3, Y3
 
 halfdone66:
-	VMOVUPS      (R8), Y4
-	VDIVPS       Y4, Y0, Y0
+	VMOVUPS      128(R8)(R13*4), Y2
+	VDIVPS       Y2, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y5
+	VMAXPS       Y0, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VXORPS       Y4, Y4, Y4
+	VADDPS       Y4, Y3, Y4
+	VMULPS       Y2, Y4, Y4
+	VXORPS       Y2, Y2, Y2
+	VADDPS       Y2, Y4, Y4
+	VCMPPS       $0x07, Y4, Y4, Y2
+	VBROADCASTSS ·word7fc00000+0(SB), Y5
+	VBLENDVPS    Y2, Y4, Y5, Y2
+	VMOVUPS      160(R8)(R13*4), Y4
+	VDIVPS       Y4, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y5
 	VMINPS       Y5, Y14, Y5
 	VXORPS       Y6, Y6, Y6
 	VADDPS       Y6, Y5, Y6
@@ -1497,108 +1509,68 @@ halfdone66:
 	VCMPPS       $0x07, Y6, Y6, Y4
 	VBROADCASTSS ·word7fc00000+0(SB), Y7
 	VBLENDVPS    Y4, Y6, Y7, Y4
-	VMOVUPS      32(R8), Y6
-	VDIVPS       Y6, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y7
-	VMINPS       Y7, Y14, Y7
-	VXORPS       Y8, Y8, Y8
-	VADDPS       Y8, Y7, Y8
-	VMULPS       Y6, Y8, Y8
-	VXORPS       Y6, Y6, Y6
-	VADDPS       Y6, Y8, Y8
-	VCMPPS       $0x07, Y8, Y8, Y6
-	VBROADCASTSS ·word7fc00000+0(SB), Y9
-	VBLENDVPS    Y6, Y8, Y9, Y6
 	CMPL         R10, $+2
 	JNE          half67
-	VPSRLD       $0x10, Y4, Y8
-	VPBLENDW     $0xaa, Y6, Y8, Y8
-	VPSLLD       $0x10, Y6, Y6
-	VPBLENDW     $0xaa, Y6, Y4, Y4
-	VPANDN       ·word00010001+0(SB), Y8, Y6
-	VPSUBUSW     Y6, Y4, Y4
-	VPSRLW       $0x0f, Y4, Y4
-	VPADDW       Y4, Y8, Y8
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y8, Y8
-	VPERMQ       $0xd8, Y8, Y8
-	VMOVUPS      Y8, (SI)
+	VPSRLD       $0x10, Y2, Y6
+	VPBLENDW     $0xaa, Y4, Y6, Y6
+	VPSLLD       $0x10, Y4, Y4
+	VPBLENDW     $0xaa, Y4, Y2, Y2
+	VPANDN       ·word00010001+0(SB), Y6, Y4
+	VPSUBUSW     Y4, Y2, Y2
+	VPSRLW       $0x0f, Y2, Y2
+	VPADDW       Y2, Y6, Y6
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VMOVUPS      Y6, 64(SI)(R13*2)
 
 halfdone68:
-	VMOVUPS      64(R8), Y4
-	VDIVPS       Y4, Y2, Y2
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y6
-	VMINPS       Y6, Y14, Y6
-	VXORPS       Y8, Y8, Y8
-	VADDPS       Y8, Y6, Y8
-	VMULPS       Y4, Y8, Y8
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y8, Y8
-	VCMPPS       $0x07, Y8, Y8, Y4
-	VBROADCASTSS ·word7fc00000+0(SB), Y9
-	VBLENDVPS    Y4, Y8, Y9, Y4
-	VMOVUPS      96(R8), Y8
-	VDIVPS       Y8, Y3, Y3
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y15, Y9
-	VMINPS       Y9, Y14, Y9
-	VXORPS       Y10, Y10, Y10
-	VADDPS       Y10, Y9, Y10
-	VMULPS       Y8, Y10, Y10
-	VXORPS       Y8, Y8, Y8
-	VADDPS       Y8, Y10, Y10
-	VCMPPS       $0x07, Y10, Y10, Y8
-	VBROADCASTSS ·word7fc00000+0(SB), Y11
-	VBLENDVPS    Y8, Y10, Y11, Y8
-	CMPL         R10, $+2
-	JNE          half69
-	VPSRLD       $0x10, Y4, Y10
-	VPBLENDW     $0xaa, Y8, Y10, Y10
-	VPSLLD       $0x10, Y8, Y8
-	VPBLENDW     $0xaa, Y8, Y4, Y4
-	VPANDN       ·word00010001+0(SB), Y10, Y8
-	VPSUBUSW     Y8, Y4, Y4
-	VPSRLW       $0x0f, Y4, Y4
-	VPADDW       Y4, Y10, Y10
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y10, Y10
-	VPERMQ       $0xd8, Y10, Y10
-	VMOVUPS      Y10, 32(SI)
-
-halfdone70:
+	VMOVUPS   Y3, 1328(SP)(R13*4)
+	VMOVUPS   Y5, 1360(SP)(R13*4)
+	VMOVUPS   Y0, 1456(SP)(R13*4)
+	VMOVUPS   Y1, 1488(SP)(R13*4)
+	ADDQ      $+16, R13
+	JNE       rareturn
+	VMOVUPS   1200(SP), Y0
+	VMOVUPS   1232(SP), Y1
+	VMOVUPS   1264(SP), Y2
+	VMOVUPS   1296(SP), Y3
+	VMOVUPS   1328(SP), Y4
+	VMOVUPS   1360(SP), Y5
+	VMOVUPS   1392(SP), Y6
+	VMOVUPS   1424(SP), Y7
 	CMPL      kind+52(FP), $+1
-	JLT       maskdone72
-	JEQ       maskbytes71
-	VCMPPS    $0x00, Y0, Y5, Y5
-	VCMPPS    $0x00, Y1, Y7, Y7
-	VCMPPS    $0x00, Y2, Y6, Y6
-	VCMPPS    $0x00, Y3, Y9, Y9
-	VMOVMSKPS Y5, AX
+	JLT       maskdone70
+	JEQ       maskbytes69
+	VCMPPS    $0x00, Y4, Y0, Y0
+	VCMPPS    $0x00, Y5, Y1, Y1
+	VCMPPS    $0x00, Y6, Y2, Y2
+	VCMPPS    $0x00, Y7, Y3, Y3
+	VMOVMSKPS Y0, AX
 	MOVB      AL, (DX)
-	VMOVMSKPS Y7, AX
+	VMOVMSKPS Y1, AX
 	MOVB      AL, 1(DX)
-	VMOVMSKPS Y6, AX
+	VMOVMSKPS Y2, AX
 	MOVB      AL, 2(DX)
-	VMOVMSKPS Y9, AX
+	VMOVMSKPS Y3, AX
 	MOVB      AL, 3(DX)
 	ADDQ      $+4, DX
-	JMP       maskdone72
+	JMP       maskdone70
 
-maskbytes71:
-	VCMPPS    $0x00, Y0, Y5, Y5
-	VCMPPS    $0x00, Y1, Y7, Y7
-	VCMPPS    $0x00, Y2, Y6, Y6
-	VCMPPS    $0x00, Y3, Y9, Y9
-	VPACKSSDW Y7, Y5, Y5
-	VPACKSSDW Y9, Y6, Y6
-	VPACKSSWB Y6, Y5, Y5
-	VMOVUPS   ·bytes270d3b65+0(SB), Y4
-	VPERMD    Y5, Y4, Y5
-	VPABSB    Y5, Y5
-	VMOVUPS   Y5, (DX)
+maskbytes69:
+	VCMPPS    $0x00, Y4, Y0, Y0
+	VCMPPS    $0x00, Y5, Y1, Y1
+	VCMPPS    $0x00, Y6, Y2, Y2
+	VCMPPS    $0x00, Y7, Y3, Y3
+	VPACKSSDW Y1, Y0, Y0
+	VPACKSSDW Y3, Y2, Y2
+	VPACKSSWB Y2, Y0, Y0
+	VMOVUPS   ·bytes270d3b65+0(SB), Y8
+	VPERMD    Y0, Y8, Y0
+	VPABSB    Y0, Y0
+	VMOVUPS   Y0, (DX)
 	ADDQ      $+32, DX
 
-maskdone72:
+maskdone70:
 	CMPQ         584(SP), $+4
 	JEQ          laneback
 	MOVQ         280(SP), R8
@@ -1624,29 +1596,20 @@ longresume:
 	JMP          longback
 
 half65:
-	VCVTPH2PS (BX), Y0
-	VCVTPH2PS 16(BX), Y1
-	VCVTPH2PS 32(BX), Y2
-	VCVTPH2PS 48(BX), Y3
+	VCVTPH2PS 64(BX)(R13*2), Y0
+	VCVTPH2PS 80(BX)(R13*2), Y1
 	JMP       halfdone66
 
 half67:
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVUPS   X2, 64(SI)(R13*2)
 	VCVTPS2PH $0x00, Y4, X4
-	VMOVUPS   X4, (SI)
-	VCVTPS2PH $0x00, Y6, X6
-	VMOVUPS   X6, 16(SI)
+	VMOVUPS   X4, 80(SI)(R13*2)
 	JMP       halfdone68
-
-half69:
-	VCVTPS2PH $0x00, Y4, X4
-	VMOVUPS   X4, 32(SI)
-	VCVTPS2PH $0x00, Y8, X8
-	VMOVUPS   X8, 48(SI)
-	JMP       halfdone70
 
 // func FakeQuantizeZeroPointF16BF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, elem int32, least int32, most int32, kind int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, F16C, FMA3, MMX+
-TEXT ·FakeQuantizeZeroPointF16BF16AVX2(SB), $2048-88
+TEXT ·FakeQuantizeZeroPointF16BF16AVX2(SB), $2352-88
 	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, R10 zeroPoint, DI elements left, R11 groups left, R12 length
 	// per call: nothing
 	// per group: Y15 scale, Y14 recip, Y0 ISub, Y0 ISub, Y13 ToFloat, Y12 ToFloat
@@ -3250,161 +3213,119 @@ spread:
 	CALL ·spreadR10AVX2(SB)
 
 rare:
+	MOVQ $-32, R13
+
+rareturn:
 	CMPL      elem+48(FP), $+2
 	JNE       half65
-	VPMOVZXWD (BX), Y0
+	VPMOVZXWD 64(BX)(R13*2), Y0
 	VPSLLD    $0x10, Y0, Y0
-	VPMOVZXWD 16(BX), Y1
+	VPMOVZXWD 80(BX)(R13*2), Y1
 	VPSLLD    $0x10, Y1, Y1
-	VPMOVZXWD 32(BX), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VPMOVZXWD 48(BX), Y3
-	VPSLLD    $0x10, Y3, Y3
 
 halfdone66:
-	VMOVUPS      (R8), Y4
-	VMOVUPS      (R10), Y5
+	VMOVUPS      128(R8)(R13*4), Y2
+	VMOVUPS      128(R10)(R13*4), Y3
+	VBROADCASTSS least+52(FP), Y4
+	VPSUBD       Y3, Y4, Y4
+	VBROADCASTSS most+56(FP), Y5
+	VPSUBD       Y3, Y5, Y5
+	VCVTDQ2PS    Y4, Y4
+	VCVTDQ2PS    Y5, Y5
+	VDIVPS       Y2, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y4, Y4
+	VMINPS       Y4, Y5, Y4
+	VXORPS       Y3, Y3, Y3
+	VADDPS       Y3, Y4, Y3
+	VMULPS       Y2, Y3, Y3
+	VXORPS       Y2, Y2, Y2
+	VADDPS       Y2, Y3, Y3
+	VCMPPS       $0x07, Y3, Y3, Y2
+	VBROADCASTSS ·word7fc00000+0(SB), Y5
+	VBLENDVPS    Y2, Y3, Y5, Y2
+	VMOVUPS      160(R8)(R13*4), Y3
+	VMOVUPS      160(R10)(R13*4), Y5
 	VBROADCASTSS least+52(FP), Y6
 	VPSUBD       Y5, Y6, Y6
 	VBROADCASTSS most+56(FP), Y7
 	VPSUBD       Y5, Y7, Y7
 	VCVTDQ2PS    Y6, Y6
 	VCVTDQ2PS    Y7, Y7
-	VDIVPS       Y4, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y6, Y6
+	VDIVPS       Y3, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y6, Y6
 	VMINPS       Y6, Y7, Y6
 	VXORPS       Y5, Y5, Y5
 	VADDPS       Y5, Y6, Y5
-	VMULPS       Y4, Y5, Y5
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y5, Y5
-	VCMPPS       $0x07, Y5, Y5, Y4
+	VMULPS       Y3, Y5, Y5
+	VXORPS       Y3, Y3, Y3
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y5, Y5, Y3
 	VBROADCASTSS ·word7fc00000+0(SB), Y7
-	VBLENDVPS    Y4, Y5, Y7, Y4
-	VMOVUPS      32(R8), Y5
-	VMOVUPS      32(R10), Y7
-	VBROADCASTSS least+52(FP), Y8
-	VPSUBD       Y7, Y8, Y8
-	VBROADCASTSS most+56(FP), Y9
-	VPSUBD       Y7, Y9, Y9
-	VCVTDQ2PS    Y8, Y8
-	VCVTDQ2PS    Y9, Y9
-	VDIVPS       Y5, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y8, Y8
-	VMINPS       Y8, Y9, Y8
-	VXORPS       Y7, Y7, Y7
-	VADDPS       Y7, Y8, Y7
-	VMULPS       Y5, Y7, Y7
-	VXORPS       Y5, Y5, Y5
-	VADDPS       Y5, Y7, Y7
-	VCMPPS       $0x07, Y7, Y7, Y5
-	VBROADCASTSS ·word7fc00000+0(SB), Y9
-	VBLENDVPS    Y5, Y7, Y9, Y5
+	VBLENDVPS    Y3, Y5, Y7, Y3
 	CMPL         elem+48(FP), $+2
 	JNE          half67
-	VPSRLD       $0x10, Y4, Y7
-	VPBLENDW     $0xaa, Y5, Y7, Y7
-	VPSLLD       $0x10, Y5, Y5
-	VPBLENDW     $0xaa, Y5, Y4, Y4
-	VPANDN       ·word00010001+0(SB), Y7, Y5
-	VPSUBUSW     Y5, Y4, Y4
-	VPSRLW       $0x0f, Y4, Y4
-	VPADDW       Y4, Y7, Y7
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, (SI)
+	VPSRLD       $0x10, Y2, Y5
+	VPBLENDW     $0xaa, Y3, Y5, Y5
+	VPSLLD       $0x10, Y3, Y3
+	VPBLENDW     $0xaa, Y3, Y2, Y2
+	VPANDN       ·word00010001+0(SB), Y5, Y3
+	VPSUBUSW     Y3, Y2, Y2
+	VPSRLW       $0x0f, Y2, Y2
+	VPADDW       Y2, Y5, Y5
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVUPS      Y5, 64(SI)(R13*2)
 
 halfdone68:
-	VMOVUPS      64(R8), Y4
-	VMOVUPS      64(R10), Y5
-	VBROADCASTSS least+52(FP), Y7
-	VPSUBD       Y5, Y7, Y7
-	VBROADCASTSS most+56(FP), Y9
-	VPSUBD       Y5, Y9, Y9
-	VCVTDQ2PS    Y7, Y7
-	VCVTDQ2PS    Y9, Y9
-	VDIVPS       Y4, Y2, Y2
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y7, Y7
-	VMINPS       Y7, Y9, Y7
-	VXORPS       Y5, Y5, Y5
-	VADDPS       Y5, Y7, Y5
-	VMULPS       Y4, Y5, Y5
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y5, Y5
-	VCMPPS       $0x07, Y5, Y5, Y4
-	VBROADCASTSS ·word7fc00000+0(SB), Y9
-	VBLENDVPS    Y4, Y5, Y9, Y4
-	VMOVUPS      96(R8), Y5
-	VMOVUPS      96(R10), Y9
-	VBROADCASTSS least+52(FP), Y10
-	VPSUBD       Y9, Y10, Y10
-	VBROADCASTSS most+56(FP), Y11
-	VPSUBD       Y9, Y11, Y11
-	VCVTDQ2PS    Y10, Y10
-	VCVTDQ2PS    Y11, Y11
-	VDIVPS       Y5, Y3, Y3
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y10, Y10
-	VMINPS       Y10, Y11, Y10
-	VXORPS       Y9, Y9, Y9
-	VADDPS       Y9, Y10, Y9
-	VMULPS       Y5, Y9, Y9
-	VXORPS       Y5, Y5, Y5
-	VADDPS       Y5, Y9, Y9
-	VCMPPS       $0x07, Y9, Y9, Y5
-	VBROADCASTSS ·word7fc00000+0(SB), Y11
-	VBLENDVPS    Y5, Y9, Y11, Y5
-	CMPL         elem+48(FP), $+2
-	JNE          half69
-	VPSRLD       $0x10, Y4, Y9
-	VPBLENDW     $0xaa, Y5, Y9, Y9
-	VPSLLD       $0x10, Y5, Y5
-	VPBLENDW     $0xaa, Y5, Y4, Y4
-	VPANDN       ·word00010001+0(SB), Y9, Y5
-	VPSUBUSW     Y5, Y4, Y4
-	VPSRLW       $0x0f, Y4, Y4
-	VPADDW       Y4, Y9, Y9
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y9, Y9
-	VPERMQ       $0xd8, Y9, Y9
-	VMOVUPS      Y9, 32(SI)
-
-halfdone70:
+	VMOVUPS   Y4, 2176(SP)(R13*4)
+	VMOVUPS   Y6, 2208(SP)(R13*4)
+	VMOVUPS   Y0, 2304(SP)(R13*4)
+	VMOVUPS   Y1, 2336(SP)(R13*4)
+	ADDQ      $+16, R13
+	JNE       rareturn
+	VMOVUPS   2048(SP), Y0
+	VMOVUPS   2080(SP), Y1
+	VMOVUPS   2112(SP), Y2
+	VMOVUPS   2144(SP), Y3
+	VMOVUPS   2176(SP), Y4
+	VMOVUPS   2208(SP), Y5
+	VMOVUPS   2240(SP), Y6
+	VMOVUPS   2272(SP), Y7
 	CMPL      kind+60(FP), $+1
-	JLT       maskdone72
-	JEQ       maskbytes71
-	VCMPPS    $0x00, Y0, Y6, Y6
-	VCMPPS    $0x00, Y1, Y8, Y8
-	VCMPPS    $0x00, Y2, Y7, Y7
-	VCMPPS    $0x00, Y3, Y10, Y10
-	VMOVMSKPS Y6, AX
+	JLT       maskdone70
+	JEQ       maskbytes69
+	VCMPPS    $0x00, Y4, Y0, Y0
+	VCMPPS    $0x00, Y5, Y1, Y1
+	VCMPPS    $0x00, Y6, Y2, Y2
+	VCMPPS    $0x00, Y7, Y3, Y3
+	VMOVMSKPS Y0, AX
 	MOVB      AL, (DX)
-	VMOVMSKPS Y8, AX
+	VMOVMSKPS Y1, AX
 	MOVB      AL, 1(DX)
-	VMOVMSKPS Y7, AX
+	VMOVMSKPS Y2, AX
 	MOVB      AL, 2(DX)
-	VMOVMSKPS Y10, AX
+	VMOVMSKPS Y3, AX
 	MOVB      AL, 3(DX)
 	ADDQ      $+4, DX
-	JMP       maskdone72
+	JMP       maskdone70
 
-maskbytes71:
-	VCMPPS    $0x00, Y0, Y6, Y6
-	VCMPPS    $0x00, Y1, Y8, Y8
-	VCMPPS    $0x00, Y2, Y7, Y7
-	VCMPPS    $0x00, Y3, Y10, Y10
-	VPACKSSDW Y8, Y6, Y6
-	VPACKSSDW Y10, Y7, Y7
-	VPACKSSWB Y7, Y6, Y6
-	VMOVUPS   ·bytes270d3b65+0(SB), Y4
-	VPERMD    Y6, Y4, Y6
-	VPABSB    Y6, Y6
-	VMOVUPS   Y6, (DX)
+maskbytes69:
+	VCMPPS    $0x00, Y4, Y0, Y0
+	VCMPPS    $0x00, Y5, Y1, Y1
+	VCMPPS    $0x00, Y6, Y2, Y2
+	VCMPPS    $0x00, Y7, Y3, Y3
+	VPACKSSDW Y1, Y0, Y0
+	VPACKSSDW Y3, Y2, Y2
+	VPACKSSWB Y2, Y0, Y0
+	VMOVUPS   ·bytes270d3b65+0(SB), Y8
+	VPERMD    Y0, Y8, Y0
+	VPABSB    Y0, Y0
+	VMOVUPS   Y0, (DX)
 	ADDQ      $+32, DX
 
-maskdone72:
+maskdone70:
 	CMPQ         744(SP), $+4
 	JEQ          laneback
 	MOVQ         280(SP), R8
@@ -3447,22 +3368,13 @@ longresume:
 	JMP          longback
 
 half65:
-	VCVTPH2PS (BX), Y0
-	VCVTPH2PS 16(BX), Y1
-	VCVTPH2PS 32(BX), Y2
-	VCVTPH2PS 48(BX), Y3
+	VCVTPH2PS 64(BX)(R13*2), Y0
+	VCVTPH2PS 80(BX)(R13*2), Y1
 	JMP       halfdone66
 
 half67:
-	VCVTPS2PH $0x00, Y4, X4
-	VMOVUPS   X4, (SI)
-	VCVTPS2PH $0x00, Y5, X5
-	VMOVUPS   X5, 16(SI)
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVUPS   X2, 64(SI)(R13*2)
+	VCVTPS2PH $0x00, Y3, X3
+	VMOVUPS   X3, 80(SI)(R13*2)
 	JMP       halfdone68
-
-half69:
-	VCVTPS2PH $0x00, Y4, X4
-	VMOVUPS   X4, 32(SI)
-	VCVTPS2PH $0x00, Y5, X5
-	VMOVUPS   X5, 48(SI)
-	JMP       halfdone70

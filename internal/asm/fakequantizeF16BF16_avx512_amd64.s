@@ -4,7 +4,7 @@
 
 // func FakeQuantizeF16BF16AVX512(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, elem int32, least int32, most int32, kind int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
-TEXT ·FakeQuantizeF16BF16AVX512(SB), $3248-80
+TEXT ·FakeQuantizeF16BF16AVX512(SB), $3840-80
 	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, DI elements left, R11 groups left, R12 length
 	// per call: Z0 least, Z0 most, Z15 ToFloat, Z14 ToFloat, Z13 0x0, Z12 table, Z11 table, K6 Uppers, Z10 0x10001, Z9 0x80008000, Z8 table, Z7 table, Z6 0x1010101
 	// per group: Z5 scale, Z4 recip
@@ -1723,82 +1723,69 @@ spread:
 	CALL ·spreadR9AVX512(SB)
 
 rare:
+	MOVQ $-64, R13
+
+rareturn:
 	CMPL     R10, $+2
 	JNE      half73
-	VPERMW.Z (BX), Z12, K6, Z0
-	VPERMW.Z (BX), Z11, K6, Z1
-	VPERMW.Z 64(BX), Z12, K6, Z2
-	VPERMW.Z 64(BX), Z11, K6, Z3
+	VPERMW.Z 128(BX)(R13*2), Z12, K6, Z0
+	VPERMW.Z 128(BX)(R13*2), Z11, K6, Z1
 
 halfdone74:
-	VMOVUPS      (R8), Z4
-	VDIVPS       Z4, Z0, Z0
+	VMOVUPS      256(R8)(R13*4), Z2
+	VDIVPS       Z2, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z5
-	VMINPS       Z5, Z14, Z5
-	VADDPS       Z13, Z5, Z16
-	VMULPS       Z4, Z16, Z16
-	VADDPS       Z13, Z16, Z16
-	VCMPPS       $0x07, Z16, Z16, K1
-	VBROADCASTSS ·word7fc00000+0(SB), Z4
-	VBLENDMPS    Z16, Z4, K1, Z16
-	VMOVUPS      64(R8), Z17
-	VDIVPS       Z17, Z1, Z1
+	VMAXPS       Z0, Z15, Z3
+	VMINPS       Z3, Z14, Z3
+	VADDPS       Z13, Z3, Z4
+	VMULPS       Z2, Z4, Z4
+	VADDPS       Z13, Z4, Z4
+	VCMPPS       $0x07, Z4, Z4, K1
+	VBROADCASTSS ·word7fc00000+0(SB), Z2
+	VBLENDMPS    Z4, Z2, K1, Z4
+	VMOVUPS      320(R8)(R13*4), Z5
+	VDIVPS       Z5, Z1, Z1
 	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z15, Z18
-	VMINPS       Z18, Z14, Z18
-	VADDPS       Z13, Z18, Z19
-	VMULPS       Z17, Z19, Z19
-	VADDPS       Z13, Z19, Z19
-	VCMPPS       $0x07, Z19, Z19, K1
-	VBLENDMPS    Z19, Z4, K1, Z19
-	VMOVUPS      128(R8), Z17
-	VDIVPS       Z17, Z2, Z2
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z20
-	VMINPS       Z20, Z14, Z20
-	VADDPS       Z13, Z20, Z21
-	VMULPS       Z17, Z21, Z21
-	VADDPS       Z13, Z21, Z21
-	VCMPPS       $0x07, Z21, Z21, K1
-	VBLENDMPS    Z21, Z4, K1, Z21
-	VMOVUPS      192(R8), Z17
-	VDIVPS       Z17, Z3, Z3
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z22
-	VMINPS       Z22, Z14, Z22
-	VADDPS       Z13, Z22, Z23
-	VMULPS       Z17, Z23, Z23
-	VADDPS       Z13, Z23, Z23
-	VCMPPS       $0x07, Z23, Z23, K1
-	VBLENDMPS    Z23, Z4, K1, Z23
+	VMAXPS       Z1, Z15, Z16
+	VMINPS       Z16, Z14, Z16
+	VADDPS       Z13, Z16, Z17
+	VMULPS       Z5, Z17, Z17
+	VADDPS       Z13, Z17, Z17
+	VCMPPS       $0x07, Z17, Z17, K1
+	VBLENDMPS    Z17, Z2, K1, Z17
 	CMPL         R10, $+2
 	JNE          half75
-	VMOVDQA64    Z16, Z4
-	VMOVDQA64    Z16, Z17
-	VPERMT2W     Z19, Z7, Z4
-	VPERMT2W     Z19, Z8, Z17
-	VPTERNLOGD   $0xf8, Z10, Z4, Z17
-	VPCMPUW      $0x06, Z9, Z17, K1
-	VPADDW       Z10, Z4, K1, Z4
-	VMOVUPS      Z4, (SI)
-	VMOVDQA64    Z21, Z4
-	VMOVDQA64    Z21, Z17
-	VPERMT2W     Z23, Z7, Z4
-	VPERMT2W     Z23, Z8, Z17
-	VPTERNLOGD   $0xf8, Z10, Z4, Z17
-	VPCMPUW      $0x06, Z9, Z17, K1
-	VPADDW       Z10, Z4, K1, Z4
-	VMOVUPS      Z4, 64(SI)
+	VMOVDQA64    Z4, Z2
+	VMOVDQA64    Z4, Z5
+	VPERMT2W     Z17, Z7, Z2
+	VPERMT2W     Z17, Z8, Z5
+	VPTERNLOGD   $0xf8, Z10, Z2, Z5
+	VPCMPUW      $0x06, Z9, Z5, K1
+	VPADDW       Z10, Z2, K1, Z2
+	VMOVUPS      Z2, 128(SI)(R13*2)
 
 halfdone76:
+	VMOVUPS  Z3, 3504(SP)(R13*4)
+	VMOVUPS  Z16, 3568(SP)(R13*4)
+	VMOVUPS  Z0, 3760(SP)(R13*4)
+	VMOVUPS  Z1, 3824(SP)(R13*4)
+	ADDQ     $+32, R13
+	JNE      rareturn
+	VMOVUPS  3248(SP), Z0
+	VMOVUPS  3312(SP), Z1
+	VMOVUPS  3376(SP), Z2
+	VMOVUPS  3440(SP), Z3
+	VMOVUPS  3504(SP), Z4
+	VMOVUPS  3568(SP), Z5
+	VMOVUPS  3632(SP), Z16
+	VMOVUPS  3696(SP), Z17
 	CMPL     kind+52(FP), $+1
 	JLT      maskdone78
-	VCMPPS   $0x00, Z0, Z5, K1
-	VCMPPS   $0x00, Z1, Z18, K2
+	VCMPPS   $0x00, Z4, Z0, K1
+	VCMPPS   $0x00, Z5, Z1, K2
 	KUNPCKWD K1, K2, K1
-	VCMPPS   $0x00, Z2, Z20, K2
-	VCMPPS   $0x00, Z3, Z22, K3
+	VCMPPS   $0x00, Z16, Z2, K2
+	VCMPPS   $0x00, Z17, Z3, K3
 	KUNPCKWD K2, K3, K2
 	KUNPCKDQ K1, K2, K1
 	JEQ      maskbytes77
@@ -1807,8 +1794,8 @@ halfdone76:
 	JMP      maskdone78
 
 maskbytes77:
-	VMOVDQU8.Z Z6, K1, Z4
-	VMOVUPS    Z4, (DX)
+	VMOVDQU8.Z Z6, K1, Z18
+	VMOVUPS    Z18, (DX)
 	ADDQ       $+64, DX
 
 maskdone78:
@@ -1839,26 +1826,20 @@ longresume:
 	JMP          longback
 
 half73:
-	VCVTPH2PS (BX), Z0
-	VCVTPH2PS 32(BX), Z1
-	VCVTPH2PS 64(BX), Z2
-	VCVTPH2PS 96(BX), Z3
+	VCVTPH2PS 128(BX)(R13*2), Z0
+	VCVTPH2PS 160(BX)(R13*2), Z1
 	JMP       halfdone74
 
 half75:
-	VCVTPS2PH $0x00, Z16, Y4
-	VMOVUPS   Y4, (SI)
-	VCVTPS2PH $0x00, Z19, Y17
-	VMOVUPS   Y17, 32(SI)
-	VCVTPS2PH $0x00, Z21, Y4
-	VMOVUPS   Y4, 64(SI)
-	VCVTPS2PH $0x00, Z23, Y17
-	VMOVUPS   Y17, 96(SI)
+	VCVTPS2PH $0x00, Z4, Y2
+	VMOVUPS   Y2, 128(SI)(R13*2)
+	VCVTPS2PH $0x00, Z17, Y5
+	VMOVUPS   Y5, 160(SI)(R13*2)
 	JMP       halfdone76
 
 // func FakeQuantizeZeroPointF16BF16AVX512(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, elem int32, least int32, most int32, kind int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
-TEXT ·FakeQuantizeZeroPointF16BF16AVX512(SB), $4352-88
+TEXT ·FakeQuantizeZeroPointF16BF16AVX512(SB), $4944-88
 	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, R10 zeroPoint, DI elements left, R11 groups left, R12 length
 	// per call: Z15 least, Z14 most, Z13 0x0, Z12 table, Z11 table, K6 Uppers, Z10 0x10001, Z9 0x80008000, Z8 table, Z7 table, Z6 0x1010101
 	// per group: Z5 scale, Z4 recip, Z0 zeroPoint, Z1 ISub, Z0 ISub, Z3 ToFloat, Z2 ToFloat
@@ -3704,102 +3685,79 @@ spread:
 	CALL ·spreadR10AVX512(SB)
 
 rare:
+	MOVQ $-64, R13
+
+rareturn:
 	CMPL     elem+48(FP), $+2
 	JNE      half73
-	VPERMW.Z (BX), Z12, K6, Z0
-	VPERMW.Z (BX), Z11, K6, Z1
-	VPERMW.Z 64(BX), Z12, K6, Z2
-	VPERMW.Z 64(BX), Z11, K6, Z3
+	VPERMW.Z 128(BX)(R13*2), Z12, K6, Z0
+	VPERMW.Z 128(BX)(R13*2), Z11, K6, Z1
 
 halfdone74:
-	VMOVUPS      (R8), Z4
-	VMOVUPS      (R10), Z5
-	VPSUBD       Z5, Z15, Z16
-	VPSUBD       Z5, Z14, Z5
-	VCVTDQ2PS    Z16, Z16
-	VCVTDQ2PS    Z5, Z5
-	VDIVPS       Z4, Z0, Z0
+	VMOVUPS      256(R8)(R13*4), Z2
+	VMOVUPS      256(R10)(R13*4), Z3
+	VPSUBD       Z3, Z15, Z4
+	VPSUBD       Z3, Z14, Z3
+	VCVTDQ2PS    Z4, Z4
+	VCVTDQ2PS    Z3, Z3
+	VDIVPS       Z2, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z16, Z16
-	VMINPS       Z16, Z5, Z16
-	VADDPS       Z13, Z16, Z5
-	VMULPS       Z4, Z5, Z5
-	VADDPS       Z13, Z5, Z5
-	VCMPPS       $0x07, Z5, Z5, K1
-	VBROADCASTSS ·word7fc00000+0(SB), Z4
-	VBLENDMPS    Z5, Z4, K1, Z5
-	VMOVUPS      64(R8), Z17
-	VMOVUPS      64(R10), Z18
-	VPSUBD       Z18, Z15, Z19
-	VPSUBD       Z18, Z14, Z18
-	VCVTDQ2PS    Z19, Z19
-	VCVTDQ2PS    Z18, Z18
-	VDIVPS       Z17, Z1, Z1
+	VMAXPS       Z0, Z4, Z4
+	VMINPS       Z4, Z3, Z4
+	VADDPS       Z13, Z4, Z3
+	VMULPS       Z2, Z3, Z3
+	VADDPS       Z13, Z3, Z3
+	VCMPPS       $0x07, Z3, Z3, K1
+	VBROADCASTSS ·word7fc00000+0(SB), Z2
+	VBLENDMPS    Z3, Z2, K1, Z3
+	VMOVUPS      320(R8)(R13*4), Z5
+	VMOVUPS      320(R10)(R13*4), Z16
+	VPSUBD       Z16, Z15, Z17
+	VPSUBD       Z16, Z14, Z16
+	VCVTDQ2PS    Z17, Z17
+	VCVTDQ2PS    Z16, Z16
+	VDIVPS       Z5, Z1, Z1
 	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z19, Z19
-	VMINPS       Z19, Z18, Z19
-	VADDPS       Z13, Z19, Z18
-	VMULPS       Z17, Z18, Z18
-	VADDPS       Z13, Z18, Z18
-	VCMPPS       $0x07, Z18, Z18, K1
-	VBLENDMPS    Z18, Z4, K1, Z18
-	VMOVUPS      128(R8), Z17
-	VMOVUPS      128(R10), Z20
-	VPSUBD       Z20, Z15, Z21
-	VPSUBD       Z20, Z14, Z20
-	VCVTDQ2PS    Z21, Z21
-	VCVTDQ2PS    Z20, Z20
-	VDIVPS       Z17, Z2, Z2
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z21, Z21
-	VMINPS       Z21, Z20, Z21
-	VADDPS       Z13, Z21, Z20
-	VMULPS       Z17, Z20, Z20
-	VADDPS       Z13, Z20, Z20
-	VCMPPS       $0x07, Z20, Z20, K1
-	VBLENDMPS    Z20, Z4, K1, Z20
-	VMOVUPS      192(R8), Z17
-	VMOVUPS      192(R10), Z22
-	VPSUBD       Z22, Z15, Z23
-	VPSUBD       Z22, Z14, Z22
-	VCVTDQ2PS    Z23, Z23
-	VCVTDQ2PS    Z22, Z22
-	VDIVPS       Z17, Z3, Z3
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z23, Z23
-	VMINPS       Z23, Z22, Z23
-	VADDPS       Z13, Z23, Z22
-	VMULPS       Z17, Z22, Z22
-	VADDPS       Z13, Z22, Z22
-	VCMPPS       $0x07, Z22, Z22, K1
-	VBLENDMPS    Z22, Z4, K1, Z22
+	VMAXPS       Z1, Z17, Z17
+	VMINPS       Z17, Z16, Z17
+	VADDPS       Z13, Z17, Z16
+	VMULPS       Z5, Z16, Z16
+	VADDPS       Z13, Z16, Z16
+	VCMPPS       $0x07, Z16, Z16, K1
+	VBLENDMPS    Z16, Z2, K1, Z16
 	CMPL         elem+48(FP), $+2
 	JNE          half75
-	VMOVDQA64    Z5, Z4
-	VMOVDQA64    Z5, Z17
-	VPERMT2W     Z18, Z7, Z4
-	VPERMT2W     Z18, Z8, Z17
-	VPTERNLOGD   $0xf8, Z10, Z4, Z17
-	VPCMPUW      $0x06, Z9, Z17, K1
-	VPADDW       Z10, Z4, K1, Z4
-	VMOVUPS      Z4, (SI)
-	VMOVDQA64    Z20, Z4
-	VMOVDQA64    Z20, Z17
-	VPERMT2W     Z22, Z7, Z4
-	VPERMT2W     Z22, Z8, Z17
-	VPTERNLOGD   $0xf8, Z10, Z4, Z17
-	VPCMPUW      $0x06, Z9, Z17, K1
-	VPADDW       Z10, Z4, K1, Z4
-	VMOVUPS      Z4, 64(SI)
+	VMOVDQA64    Z3, Z2
+	VMOVDQA64    Z3, Z5
+	VPERMT2W     Z16, Z7, Z2
+	VPERMT2W     Z16, Z8, Z5
+	VPTERNLOGD   $0xf8, Z10, Z2, Z5
+	VPCMPUW      $0x06, Z9, Z5, K1
+	VPADDW       Z10, Z2, K1, Z2
+	VMOVUPS      Z2, 128(SI)(R13*2)
 
 halfdone76:
+	VMOVUPS  Z4, 4608(SP)(R13*4)
+	VMOVUPS  Z17, 4672(SP)(R13*4)
+	VMOVUPS  Z0, 4864(SP)(R13*4)
+	VMOVUPS  Z1, 4928(SP)(R13*4)
+	ADDQ     $+32, R13
+	JNE      rareturn
+	VMOVUPS  4352(SP), Z0
+	VMOVUPS  4416(SP), Z1
+	VMOVUPS  4480(SP), Z2
+	VMOVUPS  4544(SP), Z3
+	VMOVUPS  4608(SP), Z4
+	VMOVUPS  4672(SP), Z5
+	VMOVUPS  4736(SP), Z16
+	VMOVUPS  4800(SP), Z17
 	CMPL     kind+60(FP), $+1
 	JLT      maskdone78
-	VCMPPS   $0x00, Z0, Z16, K1
-	VCMPPS   $0x00, Z1, Z19, K2
+	VCMPPS   $0x00, Z4, Z0, K1
+	VCMPPS   $0x00, Z5, Z1, K2
 	KUNPCKWD K1, K2, K1
-	VCMPPS   $0x00, Z2, Z21, K2
-	VCMPPS   $0x00, Z3, Z23, K3
+	VCMPPS   $0x00, Z16, Z2, K2
+	VCMPPS   $0x00, Z17, Z3, K3
 	KUNPCKWD K2, K3, K2
 	KUNPCKDQ K1, K2, K1
 	JEQ      maskbytes77
@@ -3808,8 +3766,8 @@ halfdone76:
 	JMP      maskdone78
 
 maskbytes77:
-	VMOVDQU8.Z Z6, K1, Z4
-	VMOVUPS    Z4, (DX)
+	VMOVDQU8.Z Z6, K1, Z18
+	VMOVUPS    Z18, (DX)
 	ADDQ       $+64, DX
 
 maskdone78:
@@ -3851,19 +3809,13 @@ longresume:
 	JMP          longback
 
 half73:
-	VCVTPH2PS (BX), Z0
-	VCVTPH2PS 32(BX), Z1
-	VCVTPH2PS 64(BX), Z2
-	VCVTPH2PS 96(BX), Z3
+	VCVTPH2PS 128(BX)(R13*2), Z0
+	VCVTPH2PS 160(BX)(R13*2), Z1
 	JMP       halfdone74
 
 half75:
-	VCVTPS2PH $0x00, Z5, Y4
-	VMOVUPS   Y4, (SI)
-	VCVTPS2PH $0x00, Z18, Y17
-	VMOVUPS   Y17, 32(SI)
-	VCVTPS2PH $0x00, Z20, Y4
-	VMOVUPS   Y4, 64(SI)
-	VCVTPS2PH $0x00, Z22, Y17
-	VMOVUPS   Y17, 96(SI)
+	VCVTPS2PH $0x00, Z3, Y2
+	VMOVUPS   Y2, 128(SI)(R13*2)
+	VCVTPS2PH $0x00, Z16, Y5
+	VMOVUPS   Y5, 160(SI)(R13*2)
 	JMP       halfdone76

@@ -6,7 +6,7 @@
 
 // func FakeQuantizeF16BF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, elem int32, least int32, most int32, kind int32, groups int, length int, ahead int)
 
-TEXT ·FakeQuantizeF16BF16NEON(SB), 0, $952-80
+TEXT ·FakeQuantizeF16BF16NEON(SB), 0, $1112-80
 	// pointers: R1 y, R2 mask, R3 x, R4 scale, R5 recip, R0 elements left, R12 groups left, R13 length
 	// per call: V0 least, V0 most, V15 ToFloat, V14 ToFloat, V13 0x0, V12 0x10000, V11 0x7fff, V10 table
 	// per group: V9 scale, V8 recip
@@ -721,95 +721,90 @@ spread:
 	CALL ·spreadR4NEON(SB)
 	CALL ·spreadR5NEON(SB)
 rare:
+	MOVD $-16, R14
+rareturn:
 	CMP $2, R6
 	BNE half33
-	FMOVQ (R3), F1
+	ADD R14<<1, R3, R16
+	FMOVQ 32(R16), F1
 	WORD $0x2e613820 // shll v0.4s, v1.4h, #16
 	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	FMOVQ 16(R3), F3
-	WORD $0x2e613862 // shll v2.4s, v3.4h, #16
-	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
 halfdone34:
-	FMOVQ (R4), F4
-	WORD $0x6e24fc00 // fdiv v0.4s, v0.4s, v4.4s
+	ADD R14<<2, R4, R16
+	FMOVQ 64(R16), F2
+	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff405 // fmax v5.4s, v0.4s, v15.4s
-	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
-	WORD $0x4e2dd4a6 // fadd v6.4s, v5.4s, v13.4s
-	WORD $0x6e24dcc6 // fmul v6.4s, v6.4s, v4.4s
-	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
+	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
+	WORD $0x4e2dd464 // fadd v4.4s, v3.4s, v13.4s
+	WORD $0x6e22dc84 // fmul v4.4s, v4.4s, v2.4s
+	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
 	MOVD $2143289344, R16
-	VDUP R16, V4.S4
-	WORD $0x4e26c486 // fmaxnm v6.4s, v4.4s, v6.4s
-	FMOVQ 16(R4), F7
-	WORD $0x6e27fc21 // fdiv v1.4s, v1.4s, v7.4s
+	VDUP R16, V2.S4
+	WORD $0x4e24c444 // fmaxnm v4.4s, v2.4s, v4.4s
+	ADD R14<<2, R4, R16
+	FMOVQ 80(R16), F5
+	WORD $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff428 // fmax v8.4s, v1.4s, v15.4s
-	WORD $0x4eaef508 // fmin v8.4s, v8.4s, v14.4s
-	WORD $0x4e2dd509 // fadd v9.4s, v8.4s, v13.4s
-	WORD $0x6e27dd29 // fmul v9.4s, v9.4s, v7.4s
-	WORD $0x4e2dd529 // fadd v9.4s, v9.4s, v13.4s
-	WORD $0x4e29c489 // fmaxnm v9.4s, v4.4s, v9.4s
+	WORD $0x4e2ff426 // fmax v6.4s, v1.4s, v15.4s
+	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
+	WORD $0x4e2dd4c7 // fadd v7.4s, v6.4s, v13.4s
+	WORD $0x6e25dce7 // fmul v7.4s, v7.4s, v5.4s
+	WORD $0x4e2dd4e7 // fadd v7.4s, v7.4s, v13.4s
+	WORD $0x4e27c442 // fmaxnm v2.4s, v2.4s, v7.4s
 	CMP $2, R6
 	BNE half35
-	VCMTST V12.S4, V6.S4, V16.S4
-	VSUB V16.S4, V11.S4, V16.S4
-	VCMTST V12.S4, V9.S4, V17.S4
-	VSUB V17.S4, V11.S4, V17.S4
-	WORD $0x0e7040c7 // addhn v7.4h, v6.4s, v16.4s
-	WORD $0x4e714127 // addhn2 v7.8h, v9.4s, v17.4s
-	FMOVQ F7, (R1)
+	VCMTST V12.S4, V4.S4, V7.S4
+	VSUB V7.S4, V11.S4, V7.S4
+	VCMTST V12.S4, V2.S4, V8.S4
+	VSUB V8.S4, V11.S4, V8.S4
+	WORD $0x0e674085 // addhn v5.4h, v4.4s, v7.4s
+	WORD $0x4e684045 // addhn2 v5.8h, v2.4s, v8.4s
+	ADD R14<<1, R1, R16
+	FMOVQ F5, 32(R16)
 halfdone36:
-	FMOVQ 32(R4), F6
-	WORD $0x6e26fc42 // fdiv v2.4s, v2.4s, v6.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e2ff447 // fmax v7.4s, v2.4s, v15.4s
-	WORD $0x4eaef4e7 // fmin v7.4s, v7.4s, v14.4s
-	WORD $0x4e2dd4e9 // fadd v9.4s, v7.4s, v13.4s
-	WORD $0x6e26dd29 // fmul v9.4s, v9.4s, v6.4s
-	WORD $0x4e2dd529 // fadd v9.4s, v9.4s, v13.4s
-	WORD $0x4e29c489 // fmaxnm v9.4s, v4.4s, v9.4s
-	FMOVQ 48(R4), F6
-	WORD $0x6e26fc63 // fdiv v3.4s, v3.4s, v6.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff470 // fmax v16.4s, v3.4s, v15.4s
-	WORD $0x4eaef610 // fmin v16.4s, v16.4s, v14.4s
-	WORD $0x4e2dd611 // fadd v17.4s, v16.4s, v13.4s
-	WORD $0x6e26de31 // fmul v17.4s, v17.4s, v6.4s
-	WORD $0x4e2dd631 // fadd v17.4s, v17.4s, v13.4s
-	WORD $0x4e31c484 // fmaxnm v4.4s, v4.4s, v17.4s
-	CMP $2, R6
-	BNE half37
-	VCMTST V12.S4, V9.S4, V17.S4
-	VSUB V17.S4, V11.S4, V17.S4
-	VCMTST V12.S4, V4.S4, V18.S4
-	VSUB V18.S4, V11.S4, V18.S4
-	WORD $0x0e714126 // addhn v6.4h, v9.4s, v17.4s
-	WORD $0x4e724086 // addhn2 v6.8h, v4.4s, v18.4s
-	FMOVQ F6, 16(R1)
-halfdone38:
+	ADD $960, RSP, R16
+	ADD R14<<2, R16, R16
+	FMOVQ F3, 64(R16)
+	ADD $976, RSP, R16
+	ADD R14<<2, R16, R16
+	FMOVQ F6, 64(R16)
+	ADD $1024, RSP, R16
+	ADD R14<<2, R16, R16
+	FMOVQ F0, 64(R16)
+	ADD $1040, RSP, R16
+	ADD R14<<2, R16, R16
+	FMOVQ F1, 64(R16)
+	ADD $8, R14, R14
+	CBNZ R14, rareturn
+	FLDPQ 960(RSP), (F0, F1)
+	FLDPQ 992(RSP), (F2, F3)
+	FMOVQ 1024(RSP), F4
+	FMOVQ 1040(RSP), F5
+	FMOVQ 1056(RSP), F6
+	FMOVQ 1072(RSP), F7
 	CMP $1, R7
-	BLT maskdone40
-	WORD $0x4e20e4a4 // fcmeq v4.4s, v5.4s, v0.4s
-	WORD $0x4e21e509 // fcmeq v9.4s, v8.4s, v1.4s
-	VUZP1 V9.H8, V4.H8, V4.H8
-	WORD $0x4e22e4e6 // fcmeq v6.4s, v7.4s, v2.4s
-	WORD $0x4e23e609 // fcmeq v9.4s, v16.4s, v3.4s
-	VUZP1 V9.H8, V6.H8, V6.H8
-	VUZP1 V6.B16, V4.B16, V4.B16
-	BEQ maskbytes39
-	VAND V10.B16, V4.B16, V4.B16
-	VADDP V4.B16, V4.B16, V4.B16
-	VADDP V4.B16, V4.B16, V4.B16
-	VADDP V4.B16, V4.B16, V4.B16
-	WORD $0x7d000044 // str h4, [x2]
+	BLT maskdone38
+	WORD $0x4e24e408 // fcmeq v8.4s, v0.4s, v4.4s
+	WORD $0x4e25e430 // fcmeq v16.4s, v1.4s, v5.4s
+	VUZP1 V16.H8, V8.H8, V8.H8
+	WORD $0x4e26e449 // fcmeq v9.4s, v2.4s, v6.4s
+	WORD $0x4e27e470 // fcmeq v16.4s, v3.4s, v7.4s
+	VUZP1 V16.H8, V9.H8, V9.H8
+	VUZP1 V9.B16, V8.B16, V8.B16
+	BEQ maskbytes37
+	VAND V10.B16, V8.B16, V8.B16
+	VADDP V8.B16, V8.B16, V8.B16
+	VADDP V8.B16, V8.B16, V8.B16
+	VADDP V8.B16, V8.B16, V8.B16
+	WORD $0x7d000048 // str h8, [x2]
 	ADD $2, R2, R2
-	B maskdone40
-maskbytes39:
-	VUSHR $7, V4.B16, V4.B16
-	FMOVQ F4, (R2)
+	B maskdone38
+maskbytes37:
+	VUSHR $7, V8.B16, V8.B16
+	FMOVQ F8, (R2)
 	ADD $16, R2, R2
-maskdone40:
+maskdone38:
 	MOVD 272(RSP), R16
 	CMP $3, R16
 	BEQ laneback
@@ -837,27 +832,21 @@ longresume:
 	WORD $0x6e28dc47 // fmul v7.4s, v2.4s, v8.4s
 	B longback
 half33:
-	FMOVQ (R3), F1
+	ADD R14<<1, R3, R16
+	FMOVQ 32(R16), F1
 	WORD $0x0e217820 // fcvtl v0.4s, v1.4h
 	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	FMOVQ 16(R3), F3
-	WORD $0x0e217862 // fcvtl v2.4s, v3.4h
-	WORD $0x4e217863 // fcvtl2 v3.4s, v3.8h
 	B halfdone34
 half35:
-	WORD $0x0e2168c7 // fcvtn v7.4h, v6.4s
-	WORD $0x4e216927 // fcvtn2 v7.8h, v9.4s
-	FMOVQ F7, (R1)
+	WORD $0x0e216885 // fcvtn v5.4h, v4.4s
+	WORD $0x4e216845 // fcvtn2 v5.8h, v2.4s
+	ADD R14<<1, R1, R16
+	FMOVQ F5, 32(R16)
 	B halfdone36
-half37:
-	WORD $0x0e216926 // fcvtn v6.4h, v9.4s
-	WORD $0x4e216886 // fcvtn2 v6.8h, v4.4s
-	FMOVQ F6, 16(R1)
-	B halfdone38
 
 // func FakeQuantizeZeroPointF16BF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, elem int32, least int32, most int32, kind int32, groups int, length int, ahead int)
 
-TEXT ·FakeQuantizeZeroPointF16BF16NEON(SB), 0, $1240-88
+TEXT ·FakeQuantizeZeroPointF16BF16NEON(SB), 0, $1400-88
 	// pointers: R1 y, R2 mask, R3 x, R4 scale, R5 recip, R6 zeroPoint, R0 elements left, R12 groups left, R13 length
 	// per call: V15 least, V14 most, V13 0x0, V12 0x10000, V11 0x7fff, V10 table
 	// per group: V9 scale, V8 recip, V0 zeroPoint, V1 ISub, V0 ISub, V7 ToFloat, V6 ToFloat
@@ -1636,115 +1625,104 @@ spread:
 	CALL ·spreadR5NEON(SB)
 	CALL ·spreadR6NEON(SB)
 rare:
+	MOVD $-16, R14
+rareturn:
 	CMP $2, R7
 	BNE half33
-	FMOVQ (R3), F1
+	ADD R14<<1, R3, R16
+	FMOVQ 32(R16), F1
 	WORD $0x2e613820 // shll v0.4s, v1.4h, #16
 	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	FMOVQ 16(R3), F3
-	WORD $0x2e613862 // shll v2.4s, v3.4h, #16
-	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
 halfdone34:
-	FMOVQ (R4), F4
-	FMOVQ (R6), F5
-	VSUB V5.S4, V15.S4, V6.S4
-	VSUB V5.S4, V14.S4, V5.S4
-	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	WORD $0x6e24fc00 // fdiv v0.4s, v0.4s, v4.4s
+	ADD R14<<2, R4, R16
+	FMOVQ 64(R16), F2
+	ADD R14<<2, R6, R16
+	FMOVQ 64(R16), F3
+	VSUB V3.S4, V15.S4, V4.S4
+	VSUB V3.S4, V14.S4, V3.S4
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e26f406 // fmax v6.4s, v0.4s, v6.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e2dd4c5 // fadd v5.4s, v6.4s, v13.4s
-	WORD $0x6e24dca5 // fmul v5.4s, v5.4s, v4.4s
-	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e24f404 // fmax v4.4s, v0.4s, v4.4s
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x4e2dd483 // fadd v3.4s, v4.4s, v13.4s
+	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
 	MOVD $2143289344, R16
-	VDUP R16, V4.S4
-	WORD $0x4e25c485 // fmaxnm v5.4s, v4.4s, v5.4s
-	FMOVQ 16(R4), F7
-	FMOVQ 16(R6), F8
-	VSUB V8.S4, V15.S4, V9.S4
-	VSUB V8.S4, V14.S4, V8.S4
-	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
-	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
-	WORD $0x6e27fc21 // fdiv v1.4s, v1.4s, v7.4s
+	VDUP R16, V2.S4
+	WORD $0x4e23c443 // fmaxnm v3.4s, v2.4s, v3.4s
+	ADD R14<<2, R4, R16
+	FMOVQ 80(R16), F5
+	ADD R14<<2, R6, R16
+	FMOVQ 80(R16), F6
+	VSUB V6.S4, V15.S4, V7.S4
+	VSUB V6.S4, V14.S4, V6.S4
+	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	WORD $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e29f429 // fmax v9.4s, v1.4s, v9.4s
-	WORD $0x4ea8f529 // fmin v9.4s, v9.4s, v8.4s
-	WORD $0x4e2dd528 // fadd v8.4s, v9.4s, v13.4s
-	WORD $0x6e27dd08 // fmul v8.4s, v8.4s, v7.4s
-	WORD $0x4e2dd508 // fadd v8.4s, v8.4s, v13.4s
-	WORD $0x4e28c488 // fmaxnm v8.4s, v4.4s, v8.4s
+	WORD $0x4e27f427 // fmax v7.4s, v1.4s, v7.4s
+	WORD $0x4ea6f4e7 // fmin v7.4s, v7.4s, v6.4s
+	WORD $0x4e2dd4e6 // fadd v6.4s, v7.4s, v13.4s
+	WORD $0x6e25dcc6 // fmul v6.4s, v6.4s, v5.4s
+	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
+	WORD $0x4e26c442 // fmaxnm v2.4s, v2.4s, v6.4s
 	CMP $2, R7
 	BNE half35
-	VCMTST V12.S4, V5.S4, V16.S4
-	VSUB V16.S4, V11.S4, V16.S4
-	VCMTST V12.S4, V8.S4, V17.S4
-	VSUB V17.S4, V11.S4, V17.S4
-	WORD $0x0e7040a7 // addhn v7.4h, v5.4s, v16.4s
-	WORD $0x4e714107 // addhn2 v7.8h, v8.4s, v17.4s
-	FMOVQ F7, (R1)
+	VCMTST V12.S4, V3.S4, V6.S4
+	VSUB V6.S4, V11.S4, V6.S4
+	VCMTST V12.S4, V2.S4, V8.S4
+	VSUB V8.S4, V11.S4, V8.S4
+	WORD $0x0e664065 // addhn v5.4h, v3.4s, v6.4s
+	WORD $0x4e684045 // addhn2 v5.8h, v2.4s, v8.4s
+	ADD R14<<1, R1, R16
+	FMOVQ F5, 32(R16)
 halfdone36:
-	FMOVQ 32(R4), F5
-	FMOVQ 32(R6), F7
-	VSUB V7.S4, V15.S4, V8.S4
-	VSUB V7.S4, V14.S4, V7.S4
-	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
-	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
-	WORD $0x6e25fc42 // fdiv v2.4s, v2.4s, v5.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e28f448 // fmax v8.4s, v2.4s, v8.4s
-	WORD $0x4ea7f508 // fmin v8.4s, v8.4s, v7.4s
-	WORD $0x4e2dd507 // fadd v7.4s, v8.4s, v13.4s
-	WORD $0x6e25dce7 // fmul v7.4s, v7.4s, v5.4s
-	WORD $0x4e2dd4e7 // fadd v7.4s, v7.4s, v13.4s
-	WORD $0x4e27c487 // fmaxnm v7.4s, v4.4s, v7.4s
-	FMOVQ 48(R4), F5
-	FMOVQ 48(R6), F16
-	VSUB V16.S4, V15.S4, V17.S4
-	VSUB V16.S4, V14.S4, V16.S4
-	WORD $0x4e21da31 // scvtf v17.4s, v17.4s
-	WORD $0x4e21da10 // scvtf v16.4s, v16.4s
-	WORD $0x6e25fc63 // fdiv v3.4s, v3.4s, v5.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e31f471 // fmax v17.4s, v3.4s, v17.4s
-	WORD $0x4eb0f631 // fmin v17.4s, v17.4s, v16.4s
-	WORD $0x4e2dd630 // fadd v16.4s, v17.4s, v13.4s
-	WORD $0x6e25de10 // fmul v16.4s, v16.4s, v5.4s
-	WORD $0x4e2dd610 // fadd v16.4s, v16.4s, v13.4s
-	WORD $0x4e30c484 // fmaxnm v4.4s, v4.4s, v16.4s
-	CMP $2, R7
-	BNE half37
-	VCMTST V12.S4, V7.S4, V16.S4
-	VSUB V16.S4, V11.S4, V16.S4
-	VCMTST V12.S4, V4.S4, V18.S4
-	VSUB V18.S4, V11.S4, V18.S4
-	WORD $0x0e7040e5 // addhn v5.4h, v7.4s, v16.4s
-	WORD $0x4e724085 // addhn2 v5.8h, v4.4s, v18.4s
-	FMOVQ F5, 16(R1)
-halfdone38:
+	ADD $1248, RSP, R16
+	ADD R14<<2, R16, R16
+	FMOVQ F4, 64(R16)
+	ADD $1264, RSP, R16
+	ADD R14<<2, R16, R16
+	FMOVQ F7, 64(R16)
+	ADD $1312, RSP, R16
+	ADD R14<<2, R16, R16
+	FMOVQ F0, 64(R16)
+	ADD $1328, RSP, R16
+	ADD R14<<2, R16, R16
+	FMOVQ F1, 64(R16)
+	ADD $8, R14, R14
+	CBNZ R14, rareturn
+	FMOVQ 1248(RSP), F0
+	FMOVQ 1264(RSP), F1
+	FMOVQ 1280(RSP), F2
+	FMOVQ 1296(RSP), F3
+	FMOVQ 1312(RSP), F4
+	FMOVQ 1328(RSP), F5
+	FMOVQ 1344(RSP), F6
+	FMOVQ 1360(RSP), F7
 	CMP $1, R8
-	BLT maskdone40
-	WORD $0x4e20e4c4 // fcmeq v4.4s, v6.4s, v0.4s
-	WORD $0x4e21e527 // fcmeq v7.4s, v9.4s, v1.4s
-	VUZP1 V7.H8, V4.H8, V4.H8
-	WORD $0x4e22e505 // fcmeq v5.4s, v8.4s, v2.4s
-	WORD $0x4e23e627 // fcmeq v7.4s, v17.4s, v3.4s
-	VUZP1 V7.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V4.B16, V4.B16
-	BEQ maskbytes39
-	VAND V10.B16, V4.B16, V4.B16
-	VADDP V4.B16, V4.B16, V4.B16
-	VADDP V4.B16, V4.B16, V4.B16
-	VADDP V4.B16, V4.B16, V4.B16
-	WORD $0x7d000044 // str h4, [x2]
+	BLT maskdone38
+	WORD $0x4e24e408 // fcmeq v8.4s, v0.4s, v4.4s
+	WORD $0x4e25e430 // fcmeq v16.4s, v1.4s, v5.4s
+	VUZP1 V16.H8, V8.H8, V8.H8
+	WORD $0x4e26e449 // fcmeq v9.4s, v2.4s, v6.4s
+	WORD $0x4e27e470 // fcmeq v16.4s, v3.4s, v7.4s
+	VUZP1 V16.H8, V9.H8, V9.H8
+	VUZP1 V9.B16, V8.B16, V8.B16
+	BEQ maskbytes37
+	VAND V10.B16, V8.B16, V8.B16
+	VADDP V8.B16, V8.B16, V8.B16
+	VADDP V8.B16, V8.B16, V8.B16
+	VADDP V8.B16, V8.B16, V8.B16
+	WORD $0x7d000048 // str h8, [x2]
 	ADD $2, R2, R2
-	B maskdone40
-maskbytes39:
-	VUSHR $7, V4.B16, V4.B16
-	FMOVQ F4, (R2)
+	B maskdone38
+maskbytes37:
+	VUSHR $7, V8.B16, V8.B16
+	FMOVQ F8, (R2)
 	ADD $16, R2, R2
-maskdone40:
+maskdone38:
 	MOVD 344(RSP), R16
 	CMP $3, R16
 	BEQ laneback
@@ -1783,20 +1761,14 @@ longresume:
 	WORD $0x4e21d805 // scvtf v5.4s, v0.4s
 	B longback
 half33:
-	FMOVQ (R3), F1
+	ADD R14<<1, R3, R16
+	FMOVQ 32(R16), F1
 	WORD $0x0e217820 // fcvtl v0.4s, v1.4h
 	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	FMOVQ 16(R3), F3
-	WORD $0x0e217862 // fcvtl v2.4s, v3.4h
-	WORD $0x4e217863 // fcvtl2 v3.4s, v3.8h
 	B halfdone34
 half35:
-	WORD $0x0e2168a7 // fcvtn v7.4h, v5.4s
-	WORD $0x4e216907 // fcvtn2 v7.8h, v8.4s
-	FMOVQ F7, (R1)
+	WORD $0x0e216865 // fcvtn v5.4h, v3.4s
+	WORD $0x4e216845 // fcvtn2 v5.8h, v2.4s
+	ADD R14<<1, R1, R16
+	FMOVQ F5, 32(R16)
 	B halfdone36
-half37:
-	WORD $0x0e2168e5 // fcvtn v5.4h, v7.4s
-	WORD $0x4e216885 // fcvtn2 v5.8h, v4.4s
-	FMOVQ F5, 16(R1)
-	B halfdone38

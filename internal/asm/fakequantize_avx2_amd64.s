@@ -4,7 +4,7 @@
 
 // func FakeQuantizeAVX2(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, kind int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·FakeQuantizeAVX2(SB), $1328-80
+TEXT ·FakeQuantizeAVX2(SB), $1632-80
 	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, DI elements left, R11 groups left, R12 length
 	// per call: Y0 least, Y0 most, Y15 ToFloat, Y14 ToFloat, Y13 0x0
 	// per group: Y12 scale, Y11 recip
@@ -795,8 +795,11 @@ spread:
 	CALL ·spreadR9AVX2(SB)
 
 rare:
-	VMOVUPS      (BX), Y0
-	VMOVUPS      (R8), Y1
+	MOVQ $-32, R13
+
+rareturn:
+	VMOVUPS      128(BX)(R13*4), Y0
+	VMOVUPS      128(R8)(R13*4), Y1
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y15, Y2
@@ -807,73 +810,49 @@ rare:
 	VCMPPS       $0x07, Y3, Y3, Y1
 	VBROADCASTSS ·word7fc00000+0(SB), Y4
 	VBLENDVPS    Y1, Y3, Y4, Y1
-	VMOVUPS      Y1, (SI)
-	VMOVUPS      32(BX), Y1
-	VMOVUPS      32(R8), Y3
-	VDIVPS       Y3, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y5
-	VMINPS       Y5, Y14, Y5
-	VADDPS       Y13, Y5, Y6
-	VMULPS       Y3, Y6, Y6
-	VADDPS       Y13, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y3
-	VBLENDVPS    Y3, Y6, Y4, Y3
-	VMOVUPS      Y3, 32(SI)
-	VMOVUPS      64(BX), Y3
-	VMOVUPS      64(R8), Y6
-	VDIVPS       Y6, Y3, Y3
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y15, Y7
-	VMINPS       Y7, Y14, Y7
-	VADDPS       Y13, Y7, Y8
-	VMULPS       Y6, Y8, Y8
-	VADDPS       Y13, Y8, Y8
-	VCMPPS       $0x07, Y8, Y8, Y6
-	VBLENDVPS    Y6, Y8, Y4, Y6
-	VMOVUPS      Y6, 64(SI)
-	VMOVUPS      96(BX), Y6
-	VMOVUPS      96(R8), Y8
-	VDIVPS       Y8, Y6, Y6
-	VROUNDPS     $0x08, Y6, Y6
-	VMAXPS       Y6, Y15, Y9
-	VMINPS       Y9, Y14, Y9
-	VADDPS       Y13, Y9, Y10
-	VMULPS       Y8, Y10, Y10
-	VADDPS       Y13, Y10, Y10
-	VCMPPS       $0x07, Y10, Y10, Y8
-	VBLENDVPS    Y8, Y10, Y4, Y8
-	VMOVUPS      Y8, 96(SI)
+	VMOVUPS      Y1, 128(SI)(R13*4)
+	VMOVUPS      Y2, 1456(SP)(R13*4)
+	VMOVUPS      Y0, 1584(SP)(R13*4)
+	ADDQ         $+8, R13
+	JNE          rareturn
+	VMOVUPS      1328(SP), Y0
+	VMOVUPS      1360(SP), Y1
+	VMOVUPS      1392(SP), Y2
+	VMOVUPS      1424(SP), Y3
+	VMOVUPS      1456(SP), Y4
+	VMOVUPS      1488(SP), Y5
+	VMOVUPS      1520(SP), Y6
+	VMOVUPS      1552(SP), Y7
 	CMPL         R10, $+1
 	JLT          maskdone14
 	JEQ          maskbytes13
-	VCMPPS       $0x00, Y0, Y2, Y2
-	VCMPPS       $0x00, Y1, Y5, Y5
-	VCMPPS       $0x00, Y3, Y7, Y7
-	VCMPPS       $0x00, Y6, Y9, Y9
-	VMOVMSKPS    Y2, AX
+	VCMPPS       $0x00, Y4, Y0, Y0
+	VCMPPS       $0x00, Y5, Y1, Y1
+	VCMPPS       $0x00, Y6, Y2, Y2
+	VCMPPS       $0x00, Y7, Y3, Y3
+	VMOVMSKPS    Y0, AX
 	MOVB         AL, (DX)
-	VMOVMSKPS    Y5, AX
+	VMOVMSKPS    Y1, AX
 	MOVB         AL, 1(DX)
-	VMOVMSKPS    Y7, AX
+	VMOVMSKPS    Y2, AX
 	MOVB         AL, 2(DX)
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y3, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
 	JMP          maskdone14
 
 maskbytes13:
-	VCMPPS    $0x00, Y0, Y2, Y2
-	VCMPPS    $0x00, Y1, Y5, Y5
-	VCMPPS    $0x00, Y3, Y7, Y7
-	VCMPPS    $0x00, Y6, Y9, Y9
-	VPACKSSDW Y5, Y2, Y2
-	VPACKSSDW Y9, Y7, Y7
-	VPACKSSWB Y7, Y2, Y2
-	VMOVUPS   ·bytes270d3b65+0(SB), Y4
-	VPERMD    Y2, Y4, Y2
-	VPABSB    Y2, Y2
-	VMOVUPS   Y2, (DX)
+	VCMPPS    $0x00, Y4, Y0, Y0
+	VCMPPS    $0x00, Y5, Y1, Y1
+	VCMPPS    $0x00, Y6, Y2, Y2
+	VCMPPS    $0x00, Y7, Y3, Y3
+	VPACKSSDW Y1, Y0, Y0
+	VPACKSSDW Y3, Y2, Y2
+	VPACKSSWB Y2, Y0, Y0
+	VMOVUPS   ·bytes270d3b65+0(SB), Y8
+	VPERMD    Y0, Y8, Y0
+	VPABSB    Y0, Y0
+	VMOVUPS   Y0, (DX)
 	ADDQ      $+32, DX
 
 maskdone14:
@@ -889,7 +868,7 @@ maskdone14:
 
 // func FakeQuantizeZeroPointAVX2(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, kind int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·FakeQuantizeZeroPointAVX2(SB), $2176-88
+TEXT ·FakeQuantizeZeroPointAVX2(SB), $2480-88
 	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, R10 zeroPoint, DI elements left, R11 groups left, R12 length
 	// per call: Y15 least, Y14 most, Y13 0x0
 	// per group: Y12 scale, Y11 recip, Y0 zeroPoint, Y1 ISub, Y0 ISub, Y10 ToFloat, Y9 ToFloat
@@ -1775,9 +1754,12 @@ spread:
 	CALL ·spreadR10AVX2(SB)
 
 rare:
-	VMOVUPS      (BX), Y0
-	VMOVUPS      (R8), Y1
-	VMOVUPS      (R10), Y2
+	MOVQ $-32, R13
+
+rareturn:
+	VMOVUPS      128(BX)(R13*4), Y0
+	VMOVUPS      128(R8)(R13*4), Y1
+	VMOVUPS      128(R10)(R13*4), Y2
 	VPSUBD       Y2, Y15, Y3
 	VPSUBD       Y2, Y14, Y2
 	VCVTDQ2PS    Y3, Y3
@@ -1792,88 +1774,49 @@ rare:
 	VCMPPS       $0x07, Y2, Y2, Y1
 	VBROADCASTSS ·word7fc00000+0(SB), Y4
 	VBLENDVPS    Y1, Y2, Y4, Y1
-	VMOVUPS      Y1, (SI)
-	VMOVUPS      32(BX), Y1
-	VMOVUPS      32(R8), Y2
-	VMOVUPS      32(R10), Y5
-	VPSUBD       Y5, Y15, Y6
-	VPSUBD       Y5, Y14, Y5
-	VCVTDQ2PS    Y6, Y6
-	VCVTDQ2PS    Y5, Y5
-	VDIVPS       Y2, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y6, Y6
-	VMINPS       Y6, Y5, Y6
-	VADDPS       Y13, Y6, Y5
-	VMULPS       Y2, Y5, Y5
-	VADDPS       Y13, Y5, Y5
-	VCMPPS       $0x07, Y5, Y5, Y2
-	VBLENDVPS    Y2, Y5, Y4, Y2
-	VMOVUPS      Y2, 32(SI)
-	VMOVUPS      64(BX), Y2
-	VMOVUPS      64(R8), Y5
-	VMOVUPS      64(R10), Y7
-	VPSUBD       Y7, Y15, Y8
-	VPSUBD       Y7, Y14, Y7
-	VCVTDQ2PS    Y8, Y8
-	VCVTDQ2PS    Y7, Y7
-	VDIVPS       Y5, Y2, Y2
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y8, Y8
-	VMINPS       Y8, Y7, Y8
-	VADDPS       Y13, Y8, Y7
-	VMULPS       Y5, Y7, Y7
-	VADDPS       Y13, Y7, Y7
-	VCMPPS       $0x07, Y7, Y7, Y5
-	VBLENDVPS    Y5, Y7, Y4, Y5
-	VMOVUPS      Y5, 64(SI)
-	VMOVUPS      96(BX), Y5
-	VMOVUPS      96(R8), Y7
-	VMOVUPS      96(R10), Y9
-	VPSUBD       Y9, Y15, Y10
-	VPSUBD       Y9, Y14, Y9
-	VCVTDQ2PS    Y10, Y10
-	VCVTDQ2PS    Y9, Y9
-	VDIVPS       Y7, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y5
-	VMAXPS       Y5, Y10, Y10
-	VMINPS       Y10, Y9, Y10
-	VADDPS       Y13, Y10, Y9
-	VMULPS       Y7, Y9, Y9
-	VADDPS       Y13, Y9, Y9
-	VCMPPS       $0x07, Y9, Y9, Y7
-	VBLENDVPS    Y7, Y9, Y4, Y7
-	VMOVUPS      Y7, 96(SI)
+	VMOVUPS      Y1, 128(SI)(R13*4)
+	VMOVUPS      Y3, 2304(SP)(R13*4)
+	VMOVUPS      Y0, 2432(SP)(R13*4)
+	ADDQ         $+8, R13
+	JNE          rareturn
+	VMOVUPS      2176(SP), Y0
+	VMOVUPS      2208(SP), Y1
+	VMOVUPS      2240(SP), Y2
+	VMOVUPS      2272(SP), Y3
+	VMOVUPS      2304(SP), Y4
+	VMOVUPS      2336(SP), Y5
+	VMOVUPS      2368(SP), Y6
+	VMOVUPS      2400(SP), Y7
 	CMPL         kind+56(FP), $+1
 	JLT          maskdone14
 	JEQ          maskbytes13
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VCMPPS       $0x00, Y1, Y6, Y6
-	VCMPPS       $0x00, Y2, Y8, Y8
-	VCMPPS       $0x00, Y5, Y10, Y10
-	VMOVMSKPS    Y3, AX
+	VCMPPS       $0x00, Y4, Y0, Y0
+	VCMPPS       $0x00, Y5, Y1, Y1
+	VCMPPS       $0x00, Y6, Y2, Y2
+	VCMPPS       $0x00, Y7, Y3, Y3
+	VMOVMSKPS    Y0, AX
 	MOVB         AL, (DX)
-	VMOVMSKPS    Y6, AX
+	VMOVMSKPS    Y1, AX
 	MOVB         AL, 1(DX)
-	VMOVMSKPS    Y8, AX
+	VMOVMSKPS    Y2, AX
 	MOVB         AL, 2(DX)
-	VMOVMSKPS    Y10, AX
+	VMOVMSKPS    Y3, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
 	JMP          maskdone14
 
 maskbytes13:
-	VCMPPS    $0x00, Y0, Y3, Y3
-	VCMPPS    $0x00, Y1, Y6, Y6
-	VCMPPS    $0x00, Y2, Y8, Y8
-	VCMPPS    $0x00, Y5, Y10, Y10
-	VPACKSSDW Y6, Y3, Y3
-	VPACKSSDW Y10, Y8, Y8
-	VPACKSSWB Y8, Y3, Y3
-	VMOVUPS   ·bytes270d3b65+0(SB), Y4
-	VPERMD    Y3, Y4, Y3
-	VPABSB    Y3, Y3
-	VMOVUPS   Y3, (DX)
+	VCMPPS    $0x00, Y4, Y0, Y0
+	VCMPPS    $0x00, Y5, Y1, Y1
+	VCMPPS    $0x00, Y6, Y2, Y2
+	VCMPPS    $0x00, Y7, Y3, Y3
+	VPACKSSDW Y1, Y0, Y0
+	VPACKSSDW Y3, Y2, Y2
+	VPACKSSWB Y2, Y0, Y0
+	VMOVUPS   ·bytes270d3b65+0(SB), Y8
+	VPERMD    Y0, Y8, Y0
+	VPABSB    Y0, Y0
+	VMOVUPS   Y0, (DX)
 	ADDQ      $+32, DX
 
 maskdone14:
@@ -1895,7 +1838,7 @@ maskdone14:
 
 // func FakeQuantizeMinvalAVX2(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, kind int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·FakeQuantizeMinvalAVX2(SB), $2176-88
+TEXT ·FakeQuantizeMinvalAVX2(SB), $2608-88
 	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, R10 minval, DI elements left, R11 groups left, R12 length
 	// per call: Y15 ToFloat, Y14 ToFloat
 	// per group: Y13 scale, Y12 minval
@@ -2789,9 +2732,12 @@ spread:
 	CALL ·spreadR10AVX2(SB)
 
 rare:
-	VMOVUPS      (BX), Y0
-	VMOVUPS      (R8), Y1
-	VMOVUPS      (R10), Y2
+	MOVQ $-32, R13
+
+rareturn:
+	VMOVUPS      128(BX)(R13*4), Y0
+	VMOVUPS      128(R8)(R13*4), Y1
+	VMOVUPS      128(R10)(R13*4), Y2
 	VSUBPS       Y2, Y0, Y0
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
@@ -2804,81 +2750,47 @@ rare:
 	VCMPPS       $0x07, Y4, Y4, Y1
 	VBROADCASTSS ·word7fc00000+0(SB), Y2
 	VBLENDVPS    Y1, Y4, Y2, Y1
-	VMOVUPS      Y1, (SI)
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VMOVUPS      32(BX), Y0
-	VMOVUPS      32(R8), Y1
-	VMOVUPS      32(R10), Y2
-	VSUBPS       Y2, Y0, Y0
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y4
-	VMINPS       Y4, Y14, Y4
-	VXORPS       Y5, Y5, Y5
-	VADDPS       Y5, Y4, Y5
-	VMULPS       Y1, Y5, Y5
-	VADDPS       Y2, Y5, Y5
-	VCMPPS       $0x07, Y5, Y5, Y1
-	VBROADCASTSS ·word7fc00000+0(SB), Y2
-	VBLENDVPS    Y1, Y5, Y2, Y1
-	VMOVUPS      Y1, 32(SI)
-	VCMPPS       $0x00, Y0, Y4, Y4
-	VMOVUPS      64(BX), Y0
-	VMOVUPS      64(R8), Y1
-	VMOVUPS      64(R10), Y2
-	VSUBPS       Y2, Y0, Y0
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y5
-	VMINPS       Y5, Y14, Y5
-	VXORPS       Y6, Y6, Y6
-	VADDPS       Y6, Y5, Y6
-	VMULPS       Y1, Y6, Y6
-	VADDPS       Y2, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y1
-	VBROADCASTSS ·word7fc00000+0(SB), Y2
-	VBLENDVPS    Y1, Y6, Y2, Y1
-	VMOVUPS      Y1, 64(SI)
-	VCMPPS       $0x00, Y0, Y5, Y5
-	VMOVUPS      96(BX), Y0
-	VMOVUPS      96(R8), Y1
-	VMOVUPS      96(R10), Y2
-	VSUBPS       Y2, Y0, Y0
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y6
-	VMINPS       Y6, Y14, Y6
-	VXORPS       Y7, Y7, Y7
-	VADDPS       Y7, Y6, Y7
-	VMULPS       Y1, Y7, Y7
-	VADDPS       Y2, Y7, Y7
-	VCMPPS       $0x07, Y7, Y7, Y1
-	VBROADCASTSS ·word7fc00000+0(SB), Y2
-	VBLENDVPS    Y1, Y7, Y2, Y1
-	VMOVUPS      Y1, 96(SI)
-	VCMPPS       $0x00, Y0, Y6, Y6
+	VMOVUPS      Y1, 128(SI)(R13*4)
+	VCMPPS       $0x00, Y0, Y3, Y1
+	VMOVUPS      Y3, 2304(SP)(R13*4)
+	VMOVUPS      Y0, 2432(SP)(R13*4)
+	VMOVUPS      Y1, 2560(SP)(R13*4)
+	ADDQ         $+8, R13
+	JNE          rareturn
+	VMOVUPS      2176(SP), Y0
+	VMOVUPS      2208(SP), Y0
+	VMOVUPS      2240(SP), Y0
+	VMOVUPS      2272(SP), Y0
+	VMOVUPS      2304(SP), Y0
+	VMOVUPS      2336(SP), Y0
+	VMOVUPS      2368(SP), Y0
+	VMOVUPS      2400(SP), Y0
+	VMOVUPS      2432(SP), Y0
+	VMOVUPS      2464(SP), Y1
+	VMOVUPS      2496(SP), Y2
+	VMOVUPS      2528(SP), Y3
 	CMPL         kind+56(FP), $+1
 	JLT          maskdone14
 	JEQ          maskbytes13
-	VMOVMSKPS    Y3, AX
+	VMOVMSKPS    Y0, AX
 	MOVB         AL, (DX)
-	VMOVMSKPS    Y4, AX
+	VMOVMSKPS    Y1, AX
 	MOVB         AL, 1(DX)
-	VMOVMSKPS    Y5, AX
+	VMOVMSKPS    Y2, AX
 	MOVB         AL, 2(DX)
-	VMOVMSKPS    Y6, AX
+	VMOVMSKPS    Y3, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
 	JMP          maskdone14
 
 maskbytes13:
-	VPACKSSDW Y4, Y3, Y3
-	VPACKSSDW Y6, Y5, Y5
-	VPACKSSWB Y5, Y3, Y3
-	VMOVUPS   ·bytes270d3b65+0(SB), Y0
-	VPERMD    Y3, Y0, Y3
-	VPABSB    Y3, Y3
-	VMOVUPS   Y3, (DX)
+	VPACKSSDW Y1, Y0, Y0
+	VPACKSSDW Y3, Y2, Y2
+	VPACKSSWB Y2, Y0, Y0
+	VMOVUPS   ·bytes270d3b65+0(SB), Y4
+	VPERMD    Y0, Y4, Y0
+	VPABSB    Y0, Y0
+	VMOVUPS   Y0, (DX)
 	ADDQ      $+32, DX
 
 maskdone14:

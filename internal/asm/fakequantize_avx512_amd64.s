@@ -4,7 +4,7 @@
 
 // func FakeQuantizeAVX512(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, kind int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, CMOV, MMX+
-TEXT ·FakeQuantizeAVX512(SB), $3504-80
+TEXT ·FakeQuantizeAVX512(SB), $4096-80
 	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, DI elements left, R11 groups left, R12 length
 	// per call: Z0 least, Z0 most, Z15 ToFloat, Z14 ToFloat, Z13 0x0, Z12 0x1010101
 	// per group: Z11 scale, Z10 recip
@@ -1409,8 +1409,11 @@ spread:
 	CALL ·spreadR9AVX512(SB)
 
 rare:
-	VMOVUPS      (BX), Z0
-	VMOVUPS      (R8), Z1
+	MOVQ $-64, R13
+
+rareturn:
+	VMOVUPS      256(BX)(R13*4), Z0
+	VMOVUPS      256(R8)(R13*4), Z1
 	VDIVPS       Z1, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z0
 	VMAXPS       Z0, Z15, Z2
@@ -1421,50 +1424,26 @@ rare:
 	VCMPPS       $0x07, Z3, Z3, K1
 	VBROADCASTSS ·word7fc00000+0(SB), Z1
 	VBLENDMPS    Z3, Z1, K1, Z3
-	VMOVUPS      Z3, (SI)
-	VMOVUPS      64(BX), Z3
-	VMOVUPS      64(R8), Z4
-	VDIVPS       Z4, Z3, Z3
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z5
-	VMINPS       Z5, Z14, Z5
-	VADDPS       Z13, Z5, Z6
-	VMULPS       Z4, Z6, Z6
-	VADDPS       Z13, Z6, Z6
-	VCMPPS       $0x07, Z6, Z6, K1
-	VBLENDMPS    Z6, Z1, K1, Z6
-	VMOVUPS      Z6, 64(SI)
-	VMOVUPS      128(BX), Z4
-	VMOVUPS      128(R8), Z6
-	VDIVPS       Z6, Z4, Z4
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z7
-	VMINPS       Z7, Z14, Z7
-	VADDPS       Z13, Z7, Z8
-	VMULPS       Z6, Z8, Z8
-	VADDPS       Z13, Z8, Z8
-	VCMPPS       $0x07, Z8, Z8, K1
-	VBLENDMPS    Z8, Z1, K1, Z8
-	VMOVUPS      Z8, 128(SI)
-	VMOVUPS      192(BX), Z6
-	VMOVUPS      192(R8), Z8
-	VDIVPS       Z8, Z6, Z6
-	VRNDSCALEPS  $0x08, Z6, Z6
-	VMAXPS       Z6, Z15, Z9
-	VMINPS       Z9, Z14, Z9
-	VADDPS       Z13, Z9, Z10
-	VMULPS       Z8, Z10, Z10
-	VADDPS       Z13, Z10, Z10
-	VCMPPS       $0x07, Z10, Z10, K1
-	VBLENDMPS    Z10, Z1, K1, Z10
-	VMOVUPS      Z10, 192(SI)
+	VMOVUPS      Z3, 256(SI)(R13*4)
+	VMOVUPS      Z2, 3760(SP)(R13*4)
+	VMOVUPS      Z0, 4016(SP)(R13*4)
+	ADDQ         $+16, R13
+	JNE          rareturn
+	VMOVUPS      3504(SP), Z0
+	VMOVUPS      3568(SP), Z1
+	VMOVUPS      3632(SP), Z2
+	VMOVUPS      3696(SP), Z3
+	VMOVUPS      3760(SP), Z4
+	VMOVUPS      3824(SP), Z5
+	VMOVUPS      3888(SP), Z6
+	VMOVUPS      3952(SP), Z7
 	CMPL         R10, $+1
 	JLT          maskdone30
-	VCMPPS       $0x00, Z0, Z2, K1
-	VCMPPS       $0x00, Z3, Z5, K2
+	VCMPPS       $0x00, Z4, Z0, K1
+	VCMPPS       $0x00, Z5, Z1, K2
 	KUNPCKWD     K1, K2, K1
-	VCMPPS       $0x00, Z4, Z7, K2
-	VCMPPS       $0x00, Z6, Z9, K3
+	VCMPPS       $0x00, Z6, Z2, K2
+	VCMPPS       $0x00, Z7, Z3, K3
 	KUNPCKWD     K2, K3, K2
 	KUNPCKDQ     K1, K2, K1
 	JEQ          maskbytes29
@@ -1473,8 +1452,8 @@ rare:
 	JMP          maskdone30
 
 maskbytes29:
-	VMOVDQU8.Z Z12, K1, Z1
-	VMOVUPS    Z1, (DX)
+	VMOVDQU8.Z Z12, K1, Z8
+	VMOVUPS    Z8, (DX)
 	ADDQ       $+64, DX
 
 maskdone30:
@@ -1492,7 +1471,7 @@ maskdone30:
 
 // func FakeQuantizeZeroPointAVX512(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, kind int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, CMOV, MMX+
-TEXT ·FakeQuantizeZeroPointAVX512(SB), $4608-88
+TEXT ·FakeQuantizeZeroPointAVX512(SB), $5200-88
 	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, R10 zeroPoint, DI elements left, R11 groups left, R12 length
 	// per call: Z15 least, Z14 most, Z13 0x0, Z12 0x1010101
 	// per group: Z11 scale, Z10 recip, Z0 zeroPoint, Z1 ISub, Z0 ISub, Z9 ToFloat, Z8 ToFloat
@@ -3043,9 +3022,12 @@ spread:
 	CALL ·spreadR10AVX512(SB)
 
 rare:
-	VMOVUPS      (BX), Z0
-	VMOVUPS      (R8), Z1
-	VMOVUPS      (R10), Z2
+	MOVQ $-64, R13
+
+rareturn:
+	VMOVUPS      256(BX)(R13*4), Z0
+	VMOVUPS      256(R8)(R13*4), Z1
+	VMOVUPS      256(R10)(R13*4), Z2
 	VPSUBD       Z2, Z15, Z3
 	VPSUBD       Z2, Z14, Z2
 	VCVTDQ2PS    Z3, Z3
@@ -3060,65 +3042,26 @@ rare:
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBROADCASTSS ·word7fc00000+0(SB), Z1
 	VBLENDMPS    Z2, Z1, K1, Z2
-	VMOVUPS      Z2, (SI)
-	VMOVUPS      64(BX), Z2
-	VMOVUPS      64(R8), Z4
-	VMOVUPS      64(R10), Z5
-	VPSUBD       Z5, Z15, Z6
-	VPSUBD       Z5, Z14, Z5
-	VCVTDQ2PS    Z6, Z6
-	VCVTDQ2PS    Z5, Z5
-	VDIVPS       Z4, Z2, Z2
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z6, Z6
-	VMINPS       Z6, Z5, Z6
-	VADDPS       Z13, Z6, Z5
-	VMULPS       Z4, Z5, Z5
-	VADDPS       Z13, Z5, Z5
-	VCMPPS       $0x07, Z5, Z5, K1
-	VBLENDMPS    Z5, Z1, K1, Z5
-	VMOVUPS      Z5, 64(SI)
-	VMOVUPS      128(BX), Z4
-	VMOVUPS      128(R8), Z5
-	VMOVUPS      128(R10), Z7
-	VPSUBD       Z7, Z15, Z8
-	VPSUBD       Z7, Z14, Z7
-	VCVTDQ2PS    Z8, Z8
-	VCVTDQ2PS    Z7, Z7
-	VDIVPS       Z5, Z4, Z4
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z8, Z8
-	VMINPS       Z8, Z7, Z8
-	VADDPS       Z13, Z8, Z7
-	VMULPS       Z5, Z7, Z7
-	VADDPS       Z13, Z7, Z7
-	VCMPPS       $0x07, Z7, Z7, K1
-	VBLENDMPS    Z7, Z1, K1, Z7
-	VMOVUPS      Z7, 128(SI)
-	VMOVUPS      192(BX), Z5
-	VMOVUPS      192(R8), Z7
-	VMOVUPS      192(R10), Z9
-	VPSUBD       Z9, Z15, Z10
-	VPSUBD       Z9, Z14, Z9
-	VCVTDQ2PS    Z10, Z10
-	VCVTDQ2PS    Z9, Z9
-	VDIVPS       Z7, Z5, Z5
-	VRNDSCALEPS  $0x08, Z5, Z5
-	VMAXPS       Z5, Z10, Z10
-	VMINPS       Z10, Z9, Z10
-	VADDPS       Z13, Z10, Z9
-	VMULPS       Z7, Z9, Z9
-	VADDPS       Z13, Z9, Z9
-	VCMPPS       $0x07, Z9, Z9, K1
-	VBLENDMPS    Z9, Z1, K1, Z9
-	VMOVUPS      Z9, 192(SI)
+	VMOVUPS      Z2, 256(SI)(R13*4)
+	VMOVUPS      Z3, 4864(SP)(R13*4)
+	VMOVUPS      Z0, 5120(SP)(R13*4)
+	ADDQ         $+16, R13
+	JNE          rareturn
+	VMOVUPS      4608(SP), Z0
+	VMOVUPS      4672(SP), Z1
+	VMOVUPS      4736(SP), Z2
+	VMOVUPS      4800(SP), Z3
+	VMOVUPS      4864(SP), Z4
+	VMOVUPS      4928(SP), Z5
+	VMOVUPS      4992(SP), Z6
+	VMOVUPS      5056(SP), Z7
 	CMPL         kind+56(FP), $+1
 	JLT          maskdone30
-	VCMPPS       $0x00, Z0, Z3, K1
-	VCMPPS       $0x00, Z2, Z6, K2
+	VCMPPS       $0x00, Z4, Z0, K1
+	VCMPPS       $0x00, Z5, Z1, K2
 	KUNPCKWD     K1, K2, K1
-	VCMPPS       $0x00, Z4, Z8, K2
-	VCMPPS       $0x00, Z5, Z10, K3
+	VCMPPS       $0x00, Z6, Z2, K2
+	VCMPPS       $0x00, Z7, Z3, K3
 	KUNPCKWD     K2, K3, K2
 	KUNPCKDQ     K1, K2, K1
 	JEQ          maskbytes29
@@ -3127,8 +3070,8 @@ rare:
 	JMP          maskdone30
 
 maskbytes29:
-	VMOVDQU8.Z Z12, K1, Z1
-	VMOVUPS    Z1, (DX)
+	VMOVDQU8.Z Z12, K1, Z8
+	VMOVUPS    Z8, (DX)
 	ADDQ       $+64, DX
 
 maskdone30:
@@ -3152,7 +3095,7 @@ maskdone30:
 
 // func FakeQuantizeMinvalAVX512(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, kind int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, CMOV, MMX+
-TEXT ·FakeQuantizeMinvalAVX512(SB), $4608-88
+TEXT ·FakeQuantizeMinvalAVX512(SB), $5200-88
 	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, R10 minval, DI elements left, R11 groups left, R12 length
 	// per call: Z0 least, Z0 most, Z15 ToFloat, Z14 ToFloat, Z13 0x0, Z12 0x1010101
 	// per group: Z11 scale, Z10 recip, Z9 minval
@@ -4686,9 +4629,12 @@ spread:
 	CALL ·spreadR10AVX512(SB)
 
 rare:
-	VMOVUPS      (BX), Z0
-	VMOVUPS      (R8), Z1
-	VMOVUPS      (R10), Z2
+	MOVQ $-64, R13
+
+rareturn:
+	VMOVUPS      256(BX)(R13*4), Z0
+	VMOVUPS      256(R8)(R13*4), Z1
+	VMOVUPS      256(R10)(R13*4), Z2
 	VSUBPS       Z2, Z0, Z0
 	VDIVPS       Z1, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z0
@@ -4700,56 +4646,26 @@ rare:
 	VCMPPS       $0x07, Z4, Z4, K1
 	VBROADCASTSS ·word7fc00000+0(SB), Z1
 	VBLENDMPS    Z4, Z1, K1, Z4
-	VMOVUPS      Z4, (SI)
-	VMOVUPS      64(BX), Z2
-	VMOVUPS      64(R8), Z4
-	VMOVUPS      64(R10), Z5
-	VSUBPS       Z5, Z2, Z2
-	VDIVPS       Z4, Z2, Z2
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z6
-	VMINPS       Z6, Z14, Z6
-	VADDPS       Z13, Z6, Z7
-	VMULPS       Z4, Z7, Z7
-	VADDPS       Z5, Z7, Z7
-	VCMPPS       $0x07, Z7, Z7, K1
-	VBLENDMPS    Z7, Z1, K1, Z7
-	VMOVUPS      Z7, 64(SI)
-	VMOVUPS      128(BX), Z4
-	VMOVUPS      128(R8), Z5
-	VMOVUPS      128(R10), Z7
-	VSUBPS       Z7, Z4, Z4
-	VDIVPS       Z5, Z4, Z4
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z8
-	VMINPS       Z8, Z14, Z8
-	VADDPS       Z13, Z8, Z9
-	VMULPS       Z5, Z9, Z9
-	VADDPS       Z7, Z9, Z9
-	VCMPPS       $0x07, Z9, Z9, K1
-	VBLENDMPS    Z9, Z1, K1, Z9
-	VMOVUPS      Z9, 128(SI)
-	VMOVUPS      192(BX), Z5
-	VMOVUPS      192(R8), Z7
-	VMOVUPS      192(R10), Z9
-	VSUBPS       Z9, Z5, Z5
-	VDIVPS       Z7, Z5, Z5
-	VRNDSCALEPS  $0x08, Z5, Z5
-	VMAXPS       Z5, Z15, Z10
-	VMINPS       Z10, Z14, Z10
-	VADDPS       Z13, Z10, Z11
-	VMULPS       Z7, Z11, Z11
-	VADDPS       Z9, Z11, Z11
-	VCMPPS       $0x07, Z11, Z11, K1
-	VBLENDMPS    Z11, Z1, K1, Z11
-	VMOVUPS      Z11, 192(SI)
+	VMOVUPS      Z4, 256(SI)(R13*4)
+	VMOVUPS      Z3, 4864(SP)(R13*4)
+	VMOVUPS      Z0, 5120(SP)(R13*4)
+	ADDQ         $+16, R13
+	JNE          rareturn
+	VMOVUPS      4608(SP), Z0
+	VMOVUPS      4672(SP), Z1
+	VMOVUPS      4736(SP), Z2
+	VMOVUPS      4800(SP), Z3
+	VMOVUPS      4864(SP), Z4
+	VMOVUPS      4928(SP), Z5
+	VMOVUPS      4992(SP), Z6
+	VMOVUPS      5056(SP), Z7
 	CMPL         kind+56(FP), $+1
 	JLT          maskdone30
-	VCMPPS       $0x00, Z0, Z3, K1
-	VCMPPS       $0x00, Z2, Z6, K2
+	VCMPPS       $0x00, Z4, Z0, K1
+	VCMPPS       $0x00, Z5, Z1, K2
 	KUNPCKWD     K1, K2, K1
-	VCMPPS       $0x00, Z4, Z8, K2
-	VCMPPS       $0x00, Z5, Z10, K3
+	VCMPPS       $0x00, Z6, Z2, K2
+	VCMPPS       $0x00, Z7, Z3, K3
 	KUNPCKWD     K2, K3, K2
 	KUNPCKDQ     K1, K2, K1
 	JEQ          maskbytes29
@@ -4758,8 +4674,8 @@ rare:
 	JMP          maskdone30
 
 maskbytes29:
-	VMOVDQU8.Z Z12, K1, Z1
-	VMOVUPS    Z1, (DX)
+	VMOVDQU8.Z Z12, K1, Z8
+	VMOVUPS    Z8, (DX)
 	ADDQ       $+64, DX
 
 maskdone30:

@@ -6,7 +6,7 @@
 
 // func FakeQuantizeNEON(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, kind int32, groups int, length int, ahead int)
 
-TEXT ·FakeQuantizeNEON(SB), 0, $1016-80
+TEXT ·FakeQuantizeNEON(SB), 0, $1176-80
 	// pointers: R1 y, R2 mask, R3 x, R4 scale, R5 recip, R0 elements left, R12 groups left, R13 length
 	// per call: V0 least, V0 most, V15 ToFloat, V14 ToFloat, V13 0x0, V12 table
 	// per group: V11 scale, V10 recip
@@ -437,8 +437,12 @@ spread:
 	CALL ·spreadR4NEON(SB)
 	CALL ·spreadR5NEON(SB)
 rare:
-	FMOVQ (R3), F0
-	FMOVQ (R4), F1
+	MOVD $-16, R14
+rareturn:
+	ADD R14<<2, R3, R16
+	FMOVQ 64(R16), F0
+	ADD R14<<2, R4, R16
+	FMOVQ 64(R16), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e2ff402 // fmax v2.4s, v0.4s, v15.4s
@@ -448,61 +452,45 @@ rare:
 	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
 	MOVD $2143289344, R16
 	VDUP R16, V1.S4
-	WORD $0x4e23c423 // fmaxnm v3.4s, v1.4s, v3.4s
-	FMOVQ F3, (R1)
-	FMOVQ 16(R3), F3
-	FMOVQ 16(R4), F4
-	WORD $0x6e24fc63 // fdiv v3.4s, v3.4s, v4.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff465 // fmax v5.4s, v3.4s, v15.4s
-	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
-	WORD $0x4e2dd4a6 // fadd v6.4s, v5.4s, v13.4s
-	WORD $0x6e24dcc6 // fmul v6.4s, v6.4s, v4.4s
-	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	WORD $0x4e26c426 // fmaxnm v6.4s, v1.4s, v6.4s
-	FMOVQ F6, 16(R1)
-	FMOVQ 32(R3), F4
-	FMOVQ 32(R4), F6
-	WORD $0x6e26fc84 // fdiv v4.4s, v4.4s, v6.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff487 // fmax v7.4s, v4.4s, v15.4s
-	WORD $0x4eaef4e7 // fmin v7.4s, v7.4s, v14.4s
-	WORD $0x4e2dd4e8 // fadd v8.4s, v7.4s, v13.4s
-	WORD $0x6e26dd08 // fmul v8.4s, v8.4s, v6.4s
-	WORD $0x4e2dd508 // fadd v8.4s, v8.4s, v13.4s
-	WORD $0x4e28c428 // fmaxnm v8.4s, v1.4s, v8.4s
-	FMOVQ F8, 32(R1)
-	FMOVQ 48(R3), F6
-	FMOVQ 48(R4), F8
-	WORD $0x6e28fcc6 // fdiv v6.4s, v6.4s, v8.4s
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e2ff4c9 // fmax v9.4s, v6.4s, v15.4s
-	WORD $0x4eaef529 // fmin v9.4s, v9.4s, v14.4s
-	WORD $0x4e2dd52a // fadd v10.4s, v9.4s, v13.4s
-	WORD $0x6e28dd4a // fmul v10.4s, v10.4s, v8.4s
-	WORD $0x4e2dd54a // fadd v10.4s, v10.4s, v13.4s
-	WORD $0x4e2ac421 // fmaxnm v1.4s, v1.4s, v10.4s
-	FMOVQ F1, 48(R1)
+	WORD $0x4e23c421 // fmaxnm v1.4s, v1.4s, v3.4s
+	ADD R14<<2, R1, R16
+	FMOVQ F1, 64(R16)
+	ADD $1024, RSP, R16
+	ADD R14<<2, R16, R16
+	FMOVQ F2, 64(R16)
+	ADD $1088, RSP, R16
+	ADD R14<<2, R16, R16
+	FMOVQ F0, 64(R16)
+	ADD $4, R14, R14
+	CBNZ R14, rareturn
+	FMOVQ 1024(RSP), F0
+	FMOVQ 1040(RSP), F1
+	FMOVQ 1056(RSP), F2
+	FMOVQ 1072(RSP), F3
+	FMOVQ 1088(RSP), F4
+	FMOVQ 1104(RSP), F5
+	FMOVQ 1120(RSP), F6
+	FMOVQ 1136(RSP), F7
 	CMP $1, R6
 	BLT maskdone8
-	WORD $0x4e20e441 // fcmeq v1.4s, v2.4s, v0.4s
-	WORD $0x4e23e4aa // fcmeq v10.4s, v5.4s, v3.4s
-	VUZP1 V10.H8, V1.H8, V1.H8
-	WORD $0x4e24e4e8 // fcmeq v8.4s, v7.4s, v4.4s
-	WORD $0x4e26e52a // fcmeq v10.4s, v9.4s, v6.4s
+	WORD $0x4e24e408 // fcmeq v8.4s, v0.4s, v4.4s
+	WORD $0x4e25e42a // fcmeq v10.4s, v1.4s, v5.4s
 	VUZP1 V10.H8, V8.H8, V8.H8
-	VUZP1 V8.B16, V1.B16, V1.B16
+	WORD $0x4e26e449 // fcmeq v9.4s, v2.4s, v6.4s
+	WORD $0x4e27e46a // fcmeq v10.4s, v3.4s, v7.4s
+	VUZP1 V10.H8, V9.H8, V9.H8
+	VUZP1 V9.B16, V8.B16, V8.B16
 	BEQ maskbytes7
-	VAND V12.B16, V1.B16, V1.B16
-	VADDP V1.B16, V1.B16, V1.B16
-	VADDP V1.B16, V1.B16, V1.B16
-	VADDP V1.B16, V1.B16, V1.B16
-	WORD $0x7d000041 // str h1, [x2]
+	VAND V12.B16, V8.B16, V8.B16
+	VADDP V8.B16, V8.B16, V8.B16
+	VADDP V8.B16, V8.B16, V8.B16
+	VADDP V8.B16, V8.B16, V8.B16
+	WORD $0x7d000048 // str h8, [x2]
 	ADD $2, R2, R2
 	B maskdone8
 maskbytes7:
-	VUSHR $7, V1.B16, V1.B16
-	FMOVQ F1, (R2)
+	VUSHR $7, V8.B16, V8.B16
+	FMOVQ F8, (R2)
 	ADD $16, R2, R2
 maskdone8:
 	MOVD 336(RSP), R16
@@ -516,7 +504,7 @@ maskdone8:
 
 // func FakeQuantizeZeroPointNEON(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, kind int32, groups int, length int, ahead int)
 
-TEXT ·FakeQuantizeZeroPointNEON(SB), 0, $1304-88
+TEXT ·FakeQuantizeZeroPointNEON(SB), 0, $1464-88
 	// pointers: R1 y, R2 mask, R3 x, R4 scale, R5 recip, R6 zeroPoint, R0 elements left, R12 groups left, R13 length
 	// per call: V15 least, V14 most, V13 0x0, V12 table
 	// per group: V11 scale, V10 recip, V0 zeroPoint, V1 ISub, V0 ISub, V9 ToFloat, V8 ToFloat
@@ -1005,9 +993,14 @@ spread:
 	CALL ·spreadR5NEON(SB)
 	CALL ·spreadR6NEON(SB)
 rare:
-	FMOVQ (R3), F0
-	FMOVQ (R4), F1
-	FMOVQ (R6), F2
+	MOVD $-16, R14
+rareturn:
+	ADD R14<<2, R3, R16
+	FMOVQ 64(R16), F0
+	ADD R14<<2, R4, R16
+	FMOVQ 64(R16), F1
+	ADD R14<<2, R6, R16
+	FMOVQ 64(R16), F2
 	VSUB V2.S4, V15.S4, V3.S4
 	VSUB V2.S4, V14.S4, V2.S4
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
@@ -1021,76 +1014,45 @@ rare:
 	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
 	MOVD $2143289344, R16
 	VDUP R16, V1.S4
-	WORD $0x4e22c422 // fmaxnm v2.4s, v1.4s, v2.4s
-	FMOVQ F2, (R1)
-	FMOVQ 16(R3), F2
-	FMOVQ 16(R4), F4
-	FMOVQ 16(R6), F5
-	VSUB V5.S4, V15.S4, V6.S4
-	VSUB V5.S4, V14.S4, V5.S4
-	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	WORD $0x6e24fc42 // fdiv v2.4s, v2.4s, v4.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e26f446 // fmax v6.4s, v2.4s, v6.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e2dd4c5 // fadd v5.4s, v6.4s, v13.4s
-	WORD $0x6e24dca5 // fmul v5.4s, v5.4s, v4.4s
-	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
-	WORD $0x4e25c425 // fmaxnm v5.4s, v1.4s, v5.4s
-	FMOVQ F5, 16(R1)
-	FMOVQ 32(R3), F4
-	FMOVQ 32(R4), F5
-	FMOVQ 32(R6), F7
-	VSUB V7.S4, V15.S4, V8.S4
-	VSUB V7.S4, V14.S4, V7.S4
-	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
-	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
-	WORD $0x6e25fc84 // fdiv v4.4s, v4.4s, v5.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e28f488 // fmax v8.4s, v4.4s, v8.4s
-	WORD $0x4ea7f508 // fmin v8.4s, v8.4s, v7.4s
-	WORD $0x4e2dd507 // fadd v7.4s, v8.4s, v13.4s
-	WORD $0x6e25dce7 // fmul v7.4s, v7.4s, v5.4s
-	WORD $0x4e2dd4e7 // fadd v7.4s, v7.4s, v13.4s
-	WORD $0x4e27c427 // fmaxnm v7.4s, v1.4s, v7.4s
-	FMOVQ F7, 32(R1)
-	FMOVQ 48(R3), F5
-	FMOVQ 48(R4), F7
-	FMOVQ 48(R6), F9
-	VSUB V9.S4, V15.S4, V10.S4
-	VSUB V9.S4, V14.S4, V9.S4
-	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
-	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
-	WORD $0x6e27fca5 // fdiv v5.4s, v5.4s, v7.4s
-	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
-	WORD $0x4e2af4aa // fmax v10.4s, v5.4s, v10.4s
-	WORD $0x4ea9f54a // fmin v10.4s, v10.4s, v9.4s
-	WORD $0x4e2dd549 // fadd v9.4s, v10.4s, v13.4s
-	WORD $0x6e27dd29 // fmul v9.4s, v9.4s, v7.4s
-	WORD $0x4e2dd529 // fadd v9.4s, v9.4s, v13.4s
-	WORD $0x4e29c421 // fmaxnm v1.4s, v1.4s, v9.4s
-	FMOVQ F1, 48(R1)
+	WORD $0x4e22c421 // fmaxnm v1.4s, v1.4s, v2.4s
+	ADD R14<<2, R1, R16
+	FMOVQ F1, 64(R16)
+	ADD $1312, RSP, R16
+	ADD R14<<2, R16, R16
+	FMOVQ F3, 64(R16)
+	ADD $1376, RSP, R16
+	ADD R14<<2, R16, R16
+	FMOVQ F0, 64(R16)
+	ADD $4, R14, R14
+	CBNZ R14, rareturn
+	FMOVQ 1312(RSP), F0
+	FMOVQ 1328(RSP), F1
+	FMOVQ 1344(RSP), F2
+	FMOVQ 1360(RSP), F3
+	FMOVQ 1376(RSP), F4
+	FMOVQ 1392(RSP), F5
+	FMOVQ 1408(RSP), F6
+	FMOVQ 1424(RSP), F7
 	CMP $1, R7
 	BLT maskdone8
-	WORD $0x4e20e461 // fcmeq v1.4s, v3.4s, v0.4s
-	WORD $0x4e22e4c9 // fcmeq v9.4s, v6.4s, v2.4s
-	VUZP1 V9.H8, V1.H8, V1.H8
-	WORD $0x4e24e507 // fcmeq v7.4s, v8.4s, v4.4s
-	WORD $0x4e25e549 // fcmeq v9.4s, v10.4s, v5.4s
-	VUZP1 V9.H8, V7.H8, V7.H8
-	VUZP1 V7.B16, V1.B16, V1.B16
+	WORD $0x4e24e408 // fcmeq v8.4s, v0.4s, v4.4s
+	WORD $0x4e25e42a // fcmeq v10.4s, v1.4s, v5.4s
+	VUZP1 V10.H8, V8.H8, V8.H8
+	WORD $0x4e26e449 // fcmeq v9.4s, v2.4s, v6.4s
+	WORD $0x4e27e46a // fcmeq v10.4s, v3.4s, v7.4s
+	VUZP1 V10.H8, V9.H8, V9.H8
+	VUZP1 V9.B16, V8.B16, V8.B16
 	BEQ maskbytes7
-	VAND V12.B16, V1.B16, V1.B16
-	VADDP V1.B16, V1.B16, V1.B16
-	VADDP V1.B16, V1.B16, V1.B16
-	VADDP V1.B16, V1.B16, V1.B16
-	WORD $0x7d000041 // str h1, [x2]
+	VAND V12.B16, V8.B16, V8.B16
+	VADDP V8.B16, V8.B16, V8.B16
+	VADDP V8.B16, V8.B16, V8.B16
+	VADDP V8.B16, V8.B16, V8.B16
+	WORD $0x7d000048 // str h8, [x2]
 	ADD $2, R2, R2
 	B maskdone8
 maskbytes7:
-	VUSHR $7, V1.B16, V1.B16
-	FMOVQ F1, (R2)
+	VUSHR $7, V8.B16, V8.B16
+	FMOVQ F8, (R2)
 	ADD $16, R2, R2
 maskdone8:
 	MOVD 408(RSP), R16
@@ -1110,7 +1072,7 @@ maskdone8:
 
 // func FakeQuantizeMinvalNEON(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, kind int32, groups int, length int, ahead int)
 
-TEXT ·FakeQuantizeMinvalNEON(SB), 0, $1304-88
+TEXT ·FakeQuantizeMinvalNEON(SB), 0, $1464-88
 	// pointers: R1 y, R2 mask, R3 x, R4 scale, R5 recip, R6 minval, R0 elements left, R12 groups left, R13 length
 	// per call: V0 least, V0 most, V15 ToFloat, V14 ToFloat, V13 0x0, V12 table
 	// per group: V11 scale, V10 recip, V9 minval
@@ -1585,9 +1547,14 @@ spread:
 	CALL ·spreadR5NEON(SB)
 	CALL ·spreadR6NEON(SB)
 rare:
-	FMOVQ (R3), F0
-	FMOVQ (R4), F1
-	FMOVQ (R6), F2
+	MOVD $-16, R14
+rareturn:
+	ADD R14<<2, R3, R16
+	FMOVQ 64(R16), F0
+	ADD R14<<2, R4, R16
+	FMOVQ 64(R16), F1
+	ADD R14<<2, R6, R16
+	FMOVQ 64(R16), F2
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -1598,67 +1565,45 @@ rare:
 	WORD $0x4e22d484 // fadd v4.4s, v4.4s, v2.4s
 	MOVD $2143289344, R16
 	VDUP R16, V1.S4
-	WORD $0x4e24c424 // fmaxnm v4.4s, v1.4s, v4.4s
-	FMOVQ F4, (R1)
-	FMOVQ 16(R3), F2
-	FMOVQ 16(R4), F4
-	FMOVQ 16(R6), F5
-	WORD $0x4ea5d442 // fsub v2.4s, v2.4s, v5.4s
-	WORD $0x6e24fc42 // fdiv v2.4s, v2.4s, v4.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e2ff446 // fmax v6.4s, v2.4s, v15.4s
-	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
-	WORD $0x4e2dd4c7 // fadd v7.4s, v6.4s, v13.4s
-	WORD $0x6e24dce7 // fmul v7.4s, v7.4s, v4.4s
-	WORD $0x4e25d4e7 // fadd v7.4s, v7.4s, v5.4s
-	WORD $0x4e27c427 // fmaxnm v7.4s, v1.4s, v7.4s
-	FMOVQ F7, 16(R1)
-	FMOVQ 32(R3), F4
-	FMOVQ 32(R4), F5
-	FMOVQ 32(R6), F7
-	WORD $0x4ea7d484 // fsub v4.4s, v4.4s, v7.4s
-	WORD $0x6e25fc84 // fdiv v4.4s, v4.4s, v5.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff488 // fmax v8.4s, v4.4s, v15.4s
-	WORD $0x4eaef508 // fmin v8.4s, v8.4s, v14.4s
-	WORD $0x4e2dd509 // fadd v9.4s, v8.4s, v13.4s
-	WORD $0x6e25dd29 // fmul v9.4s, v9.4s, v5.4s
-	WORD $0x4e27d529 // fadd v9.4s, v9.4s, v7.4s
-	WORD $0x4e29c429 // fmaxnm v9.4s, v1.4s, v9.4s
-	FMOVQ F9, 32(R1)
-	FMOVQ 48(R3), F5
-	FMOVQ 48(R4), F7
-	FMOVQ 48(R6), F9
-	WORD $0x4ea9d4a5 // fsub v5.4s, v5.4s, v9.4s
-	WORD $0x6e27fca5 // fdiv v5.4s, v5.4s, v7.4s
-	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
-	WORD $0x4e2ff4aa // fmax v10.4s, v5.4s, v15.4s
-	WORD $0x4eaef54a // fmin v10.4s, v10.4s, v14.4s
-	WORD $0x4e2dd54b // fadd v11.4s, v10.4s, v13.4s
-	WORD $0x6e27dd6b // fmul v11.4s, v11.4s, v7.4s
-	WORD $0x4e29d56b // fadd v11.4s, v11.4s, v9.4s
-	WORD $0x4e2bc421 // fmaxnm v1.4s, v1.4s, v11.4s
-	FMOVQ F1, 48(R1)
+	WORD $0x4e24c421 // fmaxnm v1.4s, v1.4s, v4.4s
+	ADD R14<<2, R1, R16
+	FMOVQ F1, 64(R16)
+	ADD $1312, RSP, R16
+	ADD R14<<2, R16, R16
+	FMOVQ F3, 64(R16)
+	ADD $1376, RSP, R16
+	ADD R14<<2, R16, R16
+	FMOVQ F0, 64(R16)
+	ADD $4, R14, R14
+	CBNZ R14, rareturn
+	FMOVQ 1312(RSP), F0
+	FMOVQ 1328(RSP), F1
+	FMOVQ 1344(RSP), F2
+	FMOVQ 1360(RSP), F3
+	FMOVQ 1376(RSP), F4
+	FMOVQ 1392(RSP), F5
+	FMOVQ 1408(RSP), F6
+	FMOVQ 1424(RSP), F7
 	CMP $1, R7
 	BLT maskdone8
-	WORD $0x4e20e461 // fcmeq v1.4s, v3.4s, v0.4s
-	WORD $0x4e22e4c9 // fcmeq v9.4s, v6.4s, v2.4s
-	VUZP1 V9.H8, V1.H8, V1.H8
-	WORD $0x4e24e507 // fcmeq v7.4s, v8.4s, v4.4s
-	WORD $0x4e25e549 // fcmeq v9.4s, v10.4s, v5.4s
-	VUZP1 V9.H8, V7.H8, V7.H8
-	VUZP1 V7.B16, V1.B16, V1.B16
+	WORD $0x4e24e408 // fcmeq v8.4s, v0.4s, v4.4s
+	WORD $0x4e25e42a // fcmeq v10.4s, v1.4s, v5.4s
+	VUZP1 V10.H8, V8.H8, V8.H8
+	WORD $0x4e26e449 // fcmeq v9.4s, v2.4s, v6.4s
+	WORD $0x4e27e46a // fcmeq v10.4s, v3.4s, v7.4s
+	VUZP1 V10.H8, V9.H8, V9.H8
+	VUZP1 V9.B16, V8.B16, V8.B16
 	BEQ maskbytes7
-	VAND V12.B16, V1.B16, V1.B16
-	VADDP V1.B16, V1.B16, V1.B16
-	VADDP V1.B16, V1.B16, V1.B16
-	VADDP V1.B16, V1.B16, V1.B16
-	WORD $0x7d000041 // str h1, [x2]
+	VAND V12.B16, V8.B16, V8.B16
+	VADDP V8.B16, V8.B16, V8.B16
+	VADDP V8.B16, V8.B16, V8.B16
+	VADDP V8.B16, V8.B16, V8.B16
+	WORD $0x7d000048 // str h8, [x2]
 	ADD $2, R2, R2
 	B maskdone8
 maskbytes7:
-	VUSHR $7, V1.B16, V1.B16
-	FMOVQ F1, (R2)
+	VUSHR $7, V8.B16, V8.B16
+	FMOVQ F8, (R2)
 	ADD $16, R2, R2
 maskdone8:
 	MOVD 408(RSP), R16

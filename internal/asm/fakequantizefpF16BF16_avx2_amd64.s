@@ -4,7 +4,7 @@
 
 // func FakeQuantizeFpF16BF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, step int32, most float32, elem int32, kind int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, F16C, FMA3, MMX+
-TEXT ·FakeQuantizeFpF16BF16AVX2(SB), $1456-88
+TEXT ·FakeQuantizeFpF16BF16AVX2(SB), $1760-88
 	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, DI elements left, R11 groups left, R12 length
 	// per call: Y15 least, Y0 step, Y14 most, Y13 0x7f800000, Y1 0x400000, Y12 IAdd, Y11 0x80000000, Y10 0x7fffffff
 	// per group: Y9 scale, Y8 recip
@@ -1706,181 +1706,108 @@ spread:
 	CALL ·spreadR9AVX2(SB)
 
 rare:
+	MOVQ $-32, R13
+
+rareturn:
 	CMPL      R10, $+2
 	JNE       half65
-	VPMOVZXWD (BX), Y0
+	VPMOVZXWD 64(BX)(R13*2), Y0
 	VPSLLD    $0x10, Y0, Y0
-	VPMOVZXWD 16(BX), Y1
+	VPMOVZXWD 80(BX)(R13*2), Y1
 	VPSLLD    $0x10, Y1, Y1
-	VPMOVZXWD 32(BX), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VPMOVZXWD 48(BX), Y3
-	VPSLLD    $0x10, Y3, Y3
 
 halfdone66:
-	VMOVUPS      (R8), Y4
-	VDIVPS       Y4, Y0, Y0
-	VBROADCASTSS ·word7fffffff+0(SB), Y5
-	VPAND        Y5, Y0, Y5
-	VBROADCASTSS most+48(FP), Y6
-	VMINPS       Y5, Y6, Y6
-	VBROADCASTSS ·word7f800000+0(SB), Y7
-	VPAND        Y7, Y6, Y7
-	VBROADCASTSS least+40(FP), Y8
-	VPMAXUD      Y8, Y7, Y7
-	VBROADCASTSS step+44(FP), Y8
-	VBROADCASTSS ·word00400000+0(SB), Y9
-	VPADDD       Y9, Y8, Y8
-	VPADDD       Y8, Y7, Y7
-	VADDPS       Y7, Y6, Y8
-	VSUBPS       Y7, Y8, Y8
-	VBROADCASTSS ·word80000000+0(SB), Y7
-	VPAND        Y7, Y0, Y0
-	VPOR         Y0, Y8, Y8
-	VMULPS       Y4, Y8, Y8
-	VCMPPS       $0x07, Y8, Y8, Y0
-	VBROADCASTSS ·word7fc00000+0(SB), Y4
-	VBLENDVPS    Y0, Y8, Y4, Y0
-	VMOVUPS      32(R8), Y4
-	VDIVPS       Y4, Y1, Y1
-	VBROADCASTSS ·word7fffffff+0(SB), Y7
-	VPAND        Y7, Y1, Y7
-	VBROADCASTSS most+48(FP), Y8
-	VMINPS       Y7, Y8, Y8
-	VBROADCASTSS ·word7f800000+0(SB), Y9
-	VPAND        Y9, Y8, Y9
-	VBROADCASTSS least+40(FP), Y10
-	VPMAXUD      Y10, Y9, Y9
-	VBROADCASTSS step+44(FP), Y10
-	VBROADCASTSS ·word00400000+0(SB), Y11
-	VPADDD       Y11, Y10, Y10
-	VPADDD       Y10, Y9, Y9
-	VADDPS       Y9, Y8, Y10
-	VSUBPS       Y9, Y10, Y10
-	VBROADCASTSS ·word80000000+0(SB), Y9
-	VPAND        Y9, Y1, Y1
-	VPOR         Y1, Y10, Y10
-	VMULPS       Y4, Y10, Y10
-	VCMPPS       $0x07, Y10, Y10, Y1
-	VBROADCASTSS ·word7fc00000+0(SB), Y4
-	VBLENDVPS    Y1, Y10, Y4, Y1
+	VMOVUPS      128(R8)(R13*4), Y2
+	VDIVPS       Y2, Y0, Y0
+	VPAND        Y10, Y0, Y3
+	VMINPS       Y3, Y14, Y4
+	VPAND        Y13, Y4, Y5
+	VPMAXUD      Y15, Y5, Y5
+	VPADDD       Y12, Y5, Y5
+	VADDPS       Y5, Y4, Y6
+	VSUBPS       Y5, Y6, Y6
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y6, Y6
+	VMULPS       Y2, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y0
+	VBROADCASTSS ·word7fc00000+0(SB), Y2
+	VBLENDVPS    Y0, Y6, Y2, Y0
+	VMOVUPS      160(R8)(R13*4), Y5
+	VDIVPS       Y5, Y1, Y1
+	VPAND        Y10, Y1, Y6
+	VMINPS       Y6, Y14, Y7
+	VPAND        Y13, Y7, Y8
+	VPMAXUD      Y15, Y8, Y8
+	VPADDD       Y12, Y8, Y8
+	VADDPS       Y8, Y7, Y9
+	VSUBPS       Y8, Y9, Y9
+	VPAND        Y11, Y1, Y1
+	VPOR         Y1, Y9, Y9
+	VMULPS       Y5, Y9, Y9
+	VCMPPS       $0x07, Y9, Y9, Y1
+	VBLENDVPS    Y1, Y9, Y2, Y1
 	CMPL         R10, $+2
 	JNE          half67
-	VPSRLD       $0x10, Y0, Y4
-	VPBLENDW     $0xaa, Y1, Y4, Y4
+	VPSRLD       $0x10, Y0, Y2
+	VPBLENDW     $0xaa, Y1, Y2, Y2
 	VPSLLD       $0x10, Y1, Y1
 	VPBLENDW     $0xaa, Y1, Y0, Y0
-	VPANDN       ·word00010001+0(SB), Y4, Y1
+	VPANDN       ·word00010001+0(SB), Y2, Y1
 	VPSUBUSW     Y1, Y0, Y0
 	VPSRLW       $0x0f, Y0, Y0
-	VPADDW       Y0, Y4, Y4
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, (SI)
+	VPADDW       Y0, Y2, Y2
+	VPSHUFB      ·bytes05b81a5d+0(SB), Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, 64(SI)(R13*2)
 
 halfdone68:
-	VMOVUPS      64(R8), Y0
-	VDIVPS       Y0, Y2, Y2
-	VBROADCASTSS ·word7fffffff+0(SB), Y1
-	VPAND        Y1, Y2, Y1
-	VBROADCASTSS most+48(FP), Y4
-	VMINPS       Y1, Y4, Y4
-	VBROADCASTSS ·word7f800000+0(SB), Y9
-	VPAND        Y9, Y4, Y9
-	VBROADCASTSS least+40(FP), Y10
-	VPMAXUD      Y10, Y9, Y9
-	VBROADCASTSS step+44(FP), Y10
-	VBROADCASTSS ·word00400000+0(SB), Y11
-	VPADDD       Y11, Y10, Y10
-	VPADDD       Y10, Y9, Y9
-	VADDPS       Y9, Y4, Y10
-	VSUBPS       Y9, Y10, Y10
-	VBROADCASTSS ·word80000000+0(SB), Y9
-	VPAND        Y9, Y2, Y2
-	VPOR         Y2, Y10, Y10
-	VMULPS       Y0, Y10, Y10
-	VCMPPS       $0x07, Y10, Y10, Y0
-	VBROADCASTSS ·word7fc00000+0(SB), Y2
-	VBLENDVPS    Y0, Y10, Y2, Y0
-	VMOVUPS      96(R8), Y2
-	VDIVPS       Y2, Y3, Y3
-	VBROADCASTSS ·word7fffffff+0(SB), Y9
-	VPAND        Y9, Y3, Y9
-	VBROADCASTSS most+48(FP), Y10
-	VMINPS       Y9, Y10, Y10
-	VBROADCASTSS ·word7f800000+0(SB), Y11
-	VPAND        Y11, Y10, Y11
-	VBROADCASTSS least+40(FP), Y12
-	VPMAXUD      Y12, Y11, Y11
-	VBROADCASTSS step+44(FP), Y12
-	VBROADCASTSS ·word00400000+0(SB), Y13
-	VPADDD       Y13, Y12, Y12
-	VPADDD       Y12, Y11, Y11
-	VADDPS       Y11, Y10, Y12
-	VSUBPS       Y11, Y12, Y12
-	VBROADCASTSS ·word80000000+0(SB), Y11
-	VPAND        Y11, Y3, Y3
-	VPOR         Y3, Y12, Y12
-	VMULPS       Y2, Y12, Y12
-	VCMPPS       $0x07, Y12, Y12, Y2
-	VBROADCASTSS ·word7fc00000+0(SB), Y3
-	VBLENDVPS    Y2, Y12, Y3, Y2
-	CMPL         R10, $+2
-	JNE          half69
-	VPSRLD       $0x10, Y0, Y3
-	VPBLENDW     $0xaa, Y2, Y3, Y3
-	VPSLLD       $0x10, Y2, Y2
-	VPBLENDW     $0xaa, Y2, Y0, Y0
-	VPANDN       ·word00010001+0(SB), Y3, Y2
-	VPSUBUSW     Y2, Y0, Y0
-	VPSRLW       $0x0f, Y0, Y0
-	VPADDW       Y0, Y3, Y3
-	VPSHUFB      ·bytes05b81a5d+0(SB), Y3, Y3
-	VPERMQ       $0xd8, Y3, Y3
-	VMOVUPS      Y3, 32(SI)
-
-halfdone70:
+	VMOVUPS   Y4, 1584(SP)(R13*4)
+	VMOVUPS   Y7, 1616(SP)(R13*4)
+	VMOVUPS   Y3, 1712(SP)(R13*4)
+	VMOVUPS   Y6, 1744(SP)(R13*4)
+	ADDQ      $+16, R13
+	JNE       rareturn
+	VMOVUPS   1456(SP), Y0
+	VMOVUPS   1488(SP), Y1
+	VMOVUPS   1520(SP), Y2
+	VMOVUPS   1552(SP), Y3
+	VMOVUPS   1584(SP), Y4
+	VMOVUPS   1616(SP), Y5
+	VMOVUPS   1648(SP), Y6
+	VMOVUPS   1680(SP), Y7
 	CMPL      kind+56(FP), $+1
-	JLT       maskdone72
-	JEQ       maskbytes71
-	VCMPPS    $0x00, Y5, Y6, Y6
-	VCMPPS    $0x00, Y7, Y8, Y8
-	VCMPPS    $0x00, Y1, Y4, Y4
-	VCMPPS    $0x00, Y9, Y10, Y10
-	VMOVMSKPS Y6, AX
+	JLT       maskdone70
+	JEQ       maskbytes69
+	VCMPPS    $0x00, Y4, Y0, Y0
+	VCMPPS    $0x00, Y5, Y1, Y1
+	VCMPPS    $0x00, Y6, Y2, Y2
+	VCMPPS    $0x00, Y7, Y3, Y3
+	VMOVMSKPS Y0, AX
 	MOVB      AL, (DX)
-	VMOVMSKPS Y8, AX
+	VMOVMSKPS Y1, AX
 	MOVB      AL, 1(DX)
-	VMOVMSKPS Y4, AX
+	VMOVMSKPS Y2, AX
 	MOVB      AL, 2(DX)
-	VMOVMSKPS Y10, AX
+	VMOVMSKPS Y3, AX
 	MOVB      AL, 3(DX)
 	ADDQ      $+4, DX
-	JMP       maskdone72
+	JMP       maskdone70
 
-maskbytes71:
-	VCMPPS    $0x00, Y5, Y6, Y6
-	VCMPPS    $0x00, Y7, Y8, Y8
-	VCMPPS    $0x00, Y1, Y4, Y4
-	VCMPPS    $0x00, Y9, Y10, Y10
-	VPACKSSDW Y8, Y6, Y6
-	VPACKSSDW Y10, Y4, Y4
-	VPACKSSWB Y4, Y6, Y6
-	VMOVUPS   ·bytes270d3b65+0(SB), Y0
-	VPERMD    Y6, Y0, Y6
-	VPABSB    Y6, Y6
-	VMOVUPS   Y6, (DX)
+maskbytes69:
+	VCMPPS    $0x00, Y4, Y0, Y0
+	VCMPPS    $0x00, Y5, Y1, Y1
+	VCMPPS    $0x00, Y6, Y2, Y2
+	VCMPPS    $0x00, Y7, Y3, Y3
+	VPACKSSDW Y1, Y0, Y0
+	VPACKSSDW Y3, Y2, Y2
+	VPACKSSWB Y2, Y0, Y0
+	VMOVUPS   ·bytes270d3b65+0(SB), Y8
+	VPERMD    Y0, Y8, Y0
+	VPABSB    Y0, Y0
+	VMOVUPS   Y0, (DX)
 	ADDQ      $+32, DX
 
-maskdone72:
-	VBROADCASTSS least+40(FP), Y15
-	VBROADCASTSS most+48(FP), Y14
-	VBROADCASTSS ·word7f800000+0(SB), Y13
-	VBROADCASTSS step+44(FP), Y0
-	VBROADCASTSS ·word00400000+0(SB), Y1
-	VPADDD       Y1, Y0, Y12
-	VBROADCASTSS ·word80000000+0(SB), Y11
-	VBROADCASTSS ·word7fffffff+0(SB), Y10
+maskdone70:
 	CMPQ         584(SP), $+4
 	JEQ          laneback
 	MOVQ         280(SP), R8
@@ -1906,22 +1833,13 @@ longresume:
 	JMP          longback
 
 half65:
-	VCVTPH2PS (BX), Y0
-	VCVTPH2PS 16(BX), Y1
-	VCVTPH2PS 32(BX), Y2
-	VCVTPH2PS 48(BX), Y3
+	VCVTPH2PS 64(BX)(R13*2), Y0
+	VCVTPH2PS 80(BX)(R13*2), Y1
 	JMP       halfdone66
 
 half67:
 	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, (SI)
+	VMOVUPS   X0, 64(SI)(R13*2)
 	VCVTPS2PH $0x00, Y1, X1
-	VMOVUPS   X1, 16(SI)
+	VMOVUPS   X1, 80(SI)(R13*2)
 	JMP       halfdone68
-
-half69:
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 32(SI)
-	VCVTPS2PH $0x00, Y2, X2
-	VMOVUPS   X2, 48(SI)
-	JMP       halfdone70

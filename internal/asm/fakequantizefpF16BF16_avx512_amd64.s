@@ -4,7 +4,7 @@
 
 // func FakeQuantizeFpF16BF16AVX512(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, step int32, most float32, elem int32, kind int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, BMI2, CMOV, MMX+
-TEXT ·FakeQuantizeFpF16BF16AVX512(SB), $3248-88
+TEXT ·FakeQuantizeFpF16BF16AVX512(SB), $3840-88
 	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, DI elements left, R11 groups left, R12 length
 	// per call: Z15 least, Z0 step, Z14 most, Z13 0x7f800000, Z1 0x400000, Z12 IAdd, Z11 0x80000000, Z10 table, Z9 table, K6 Uppers, Z8 0x10001, Z7 0x80008000, Z6 table, Z5 table, Z4 0x1010101
 	// per group: Z3 scale, Z2 recip
@@ -1877,95 +1877,76 @@ spread:
 	CALL ·spreadR9AVX512(SB)
 
 rare:
+	MOVQ $-64, R13
+
+rareturn:
 	CMPL     R10, $+2
 	JNE      half73
-	VPERMW.Z (BX), Z10, K6, Z0
-	VPERMW.Z (BX), Z9, K6, Z1
-	VPERMW.Z 64(BX), Z10, K6, Z2
-	VPERMW.Z 64(BX), Z9, K6, Z3
+	VPERMW.Z 128(BX)(R13*2), Z10, K6, Z0
+	VPERMW.Z 128(BX)(R13*2), Z9, K6, Z1
 
 halfdone74:
-	VMOVUPS      (R8), Z16
-	VDIVPS       Z16, Z0, Z0
-	VBROADCASTSS ·word7fffffff+0(SB), Z17
-	VPANDD       Z17, Z0, Z18
-	VMINPS       Z18, Z14, Z19
-	VPANDD       Z13, Z19, Z20
+	VMOVUPS      256(R8)(R13*4), Z2
+	VDIVPS       Z2, Z0, Z0
+	VBROADCASTSS ·word7fffffff+0(SB), Z3
+	VPANDD       Z3, Z0, Z16
+	VMINPS       Z16, Z14, Z17
+	VPANDD       Z13, Z17, Z18
+	VPMAXUD      Z15, Z18, Z18
+	VPADDD       Z12, Z18, Z18
+	VADDPS       Z18, Z17, Z19
+	VSUBPS       Z18, Z19, Z19
+	VPTERNLOGD   $0xf8, Z11, Z0, Z19
+	VMULPS       Z2, Z19, Z19
+	VCMPPS       $0x07, Z19, Z19, K1
+	VBROADCASTSS ·word7fc00000+0(SB), Z0
+	VBLENDMPS    Z19, Z0, K1, Z19
+	VMOVUPS      320(R8)(R13*4), Z2
+	VDIVPS       Z2, Z1, Z1
+	VPANDD       Z3, Z1, Z3
+	VMINPS       Z3, Z14, Z18
+	VPANDD       Z13, Z18, Z20
 	VPMAXUD      Z15, Z20, Z20
 	VPADDD       Z12, Z20, Z20
-	VADDPS       Z20, Z19, Z21
+	VADDPS       Z20, Z18, Z21
 	VSUBPS       Z20, Z21, Z21
-	VPTERNLOGD   $0xf8, Z11, Z0, Z21
-	VMULPS       Z16, Z21, Z21
+	VPTERNLOGD   $0xf8, Z11, Z1, Z21
+	VMULPS       Z2, Z21, Z21
 	VCMPPS       $0x07, Z21, Z21, K1
-	VBROADCASTSS ·word7fc00000+0(SB), Z0
 	VBLENDMPS    Z21, Z0, K1, Z21
-	VMOVUPS      64(R8), Z16
-	VDIVPS       Z16, Z1, Z1
-	VPANDD       Z17, Z1, Z20
-	VMINPS       Z20, Z14, Z22
-	VPANDD       Z13, Z22, Z23
-	VPMAXUD      Z15, Z23, Z23
-	VPADDD       Z12, Z23, Z23
-	VADDPS       Z23, Z22, Z24
-	VSUBPS       Z23, Z24, Z24
-	VPTERNLOGD   $0xf8, Z11, Z1, Z24
-	VMULPS       Z16, Z24, Z24
-	VCMPPS       $0x07, Z24, Z24, K1
-	VBLENDMPS    Z24, Z0, K1, Z24
-	VMOVUPS      128(R8), Z1
-	VDIVPS       Z1, Z2, Z2
-	VPANDD       Z17, Z2, Z16
-	VMINPS       Z16, Z14, Z23
-	VPANDD       Z13, Z23, Z25
-	VPMAXUD      Z15, Z25, Z25
-	VPADDD       Z12, Z25, Z25
-	VADDPS       Z25, Z23, Z26
-	VSUBPS       Z25, Z26, Z26
-	VPTERNLOGD   $0xf8, Z11, Z2, Z26
-	VMULPS       Z1, Z26, Z26
-	VCMPPS       $0x07, Z26, Z26, K1
-	VBLENDMPS    Z26, Z0, K1, Z26
-	VMOVUPS      192(R8), Z1
-	VDIVPS       Z1, Z3, Z3
-	VPANDD       Z17, Z3, Z17
-	VMINPS       Z17, Z14, Z2
-	VPANDD       Z13, Z2, Z25
-	VPMAXUD      Z15, Z25, Z25
-	VPADDD       Z12, Z25, Z25
-	VADDPS       Z25, Z2, Z27
-	VSUBPS       Z25, Z27, Z27
-	VPTERNLOGD   $0xf8, Z11, Z3, Z27
-	VMULPS       Z1, Z27, Z27
-	VCMPPS       $0x07, Z27, Z27, K1
-	VBLENDMPS    Z27, Z0, K1, Z27
 	CMPL         R10, $+2
 	JNE          half75
-	VMOVDQA64    Z21, Z0
-	VMOVDQA64    Z21, Z1
-	VPERMT2W     Z24, Z5, Z0
-	VPERMT2W     Z24, Z6, Z1
+	VMOVDQA64    Z19, Z0
+	VMOVDQA64    Z19, Z1
+	VPERMT2W     Z21, Z5, Z0
+	VPERMT2W     Z21, Z6, Z1
 	VPTERNLOGD   $0xf8, Z8, Z0, Z1
 	VPCMPUW      $0x06, Z7, Z1, K1
 	VPADDW       Z8, Z0, K1, Z0
-	VMOVUPS      Z0, (SI)
-	VMOVDQA64    Z26, Z0
-	VMOVDQA64    Z26, Z1
-	VPERMT2W     Z27, Z5, Z0
-	VPERMT2W     Z27, Z6, Z1
-	VPTERNLOGD   $0xf8, Z8, Z0, Z1
-	VPCMPUW      $0x06, Z7, Z1, K1
-	VPADDW       Z8, Z0, K1, Z0
-	VMOVUPS      Z0, 64(SI)
+	VMOVUPS      Z0, 128(SI)(R13*2)
 
 halfdone76:
+	VMOVUPS  Z17, 3504(SP)(R13*4)
+	VMOVUPS  Z18, 3568(SP)(R13*4)
+	VMOVUPS  Z16, 3760(SP)(R13*4)
+	VMOVUPS  Z3, 3824(SP)(R13*4)
+	ADDQ     $+32, R13
+	JNE      rareturn
+	VMOVUPS  3248(SP), Z0
+	VMOVUPS  3312(SP), Z1
+	VMOVUPS  3376(SP), Z2
+	VMOVUPS  3440(SP), Z3
+	VMOVUPS  3504(SP), Z16
+	VMOVUPS  3568(SP), Z17
+	VMOVUPS  3632(SP), Z18
+	VMOVUPS  3696(SP), Z19
 	CMPL     kind+56(FP), $+1
 	JLT      maskdone78
-	VCMPPS   $0x00, Z18, Z19, K1
-	VCMPPS   $0x00, Z20, Z22, K2
+	VCMPPS   $0x00, Z16, Z0, K1
+	VCMPPS   $0x00, Z17, Z1, K2
 	KUNPCKWD K1, K2, K1
-	VCMPPS   $0x00, Z16, Z23, K2
-	VCMPPS   $0x00, Z17, Z2, K3
+	VCMPPS   $0x00, Z18, Z2, K2
+	VCMPPS   $0x00, Z19, Z3, K3
 	KUNPCKWD K2, K3, K2
 	KUNPCKDQ K1, K2, K1
 	JEQ      maskbytes77
@@ -1974,8 +1955,8 @@ halfdone76:
 	JMP      maskdone78
 
 maskbytes77:
-	VMOVDQU8.Z Z4, K1, Z0
-	VMOVUPS    Z0, (DX)
+	VMOVDQU8.Z Z4, K1, Z20
+	VMOVUPS    Z20, (DX)
 	ADDQ       $+64, DX
 
 maskdone78:
@@ -2006,19 +1987,13 @@ longresume:
 	JMP          longback
 
 half73:
-	VCVTPH2PS (BX), Z0
-	VCVTPH2PS 32(BX), Z1
-	VCVTPH2PS 64(BX), Z2
-	VCVTPH2PS 96(BX), Z3
+	VCVTPH2PS 128(BX)(R13*2), Z0
+	VCVTPH2PS 160(BX)(R13*2), Z1
 	JMP       halfdone74
 
 half75:
-	VCVTPS2PH $0x00, Z21, Y0
-	VMOVUPS   Y0, (SI)
-	VCVTPS2PH $0x00, Z24, Y1
-	VMOVUPS   Y1, 32(SI)
-	VCVTPS2PH $0x00, Z26, Y0
-	VMOVUPS   Y0, 64(SI)
-	VCVTPS2PH $0x00, Z27, Y1
-	VMOVUPS   Y1, 96(SI)
+	VCVTPS2PH $0x00, Z19, Y0
+	VMOVUPS   Y0, 128(SI)(R13*2)
+	VCVTPS2PH $0x00, Z21, Y1
+	VMOVUPS   Y1, 160(SI)(R13*2)
 	JMP       halfdone76

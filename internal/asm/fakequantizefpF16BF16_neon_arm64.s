@@ -6,7 +6,7 @@
 
 // func FakeQuantizeFpF16BF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, step int32, most float32, elem int32, kind int32, groups int, length int, ahead int)
 
-TEXT ·FakeQuantizeFpF16BF16NEON(SB), 0, $952-88
+TEXT ·FakeQuantizeFpF16BF16NEON(SB), 0, $1112-88
 	// pointers: R1 y, R2 mask, R3 x, R4 scale, R5 recip, R0 elements left, R12 groups left, R13 length
 	// per call: V15 least, V0 step, V14 most, V13 0x7f800000, V1 0x400000, V12 IAdd, V11 0x80000000, V10 0x7fffffff, V9 0x10000, V8 0x7fff, V7 table
 	// per group: V6 scale, V5 recip
@@ -821,111 +821,98 @@ spread:
 	CALL ·spreadR4NEON(SB)
 	CALL ·spreadR5NEON(SB)
 rare:
+	MOVD $-16, R14
+rareturn:
 	CMP $2, R6
 	BNE half33
-	FMOVQ (R3), F1
+	ADD R14<<1, R3, R16
+	FMOVQ 32(R16), F1
 	WORD $0x2e613820 // shll v0.4s, v1.4h, #16
 	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	FMOVQ 16(R3), F3
-	WORD $0x2e613862 // shll v2.4s, v3.4h, #16
-	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
 halfdone34:
-	FMOVQ (R4), F4
-	WORD $0x6e24fc00 // fdiv v0.4s, v0.4s, v4.4s
-	VAND V10.B16, V0.B16, V5.B16
-	WORD $0x4eaef4a6 // fmin v6.4s, v5.4s, v14.4s
-	VAND V13.B16, V6.B16, V16.B16
-	VUMAX V15.S4, V16.S4, V16.S4
-	VADD V12.S4, V16.S4, V16.S4
-	WORD $0x4e30d4d1 // fadd v17.4s, v6.4s, v16.4s
-	WORD $0x4eb0d631 // fsub v17.4s, v17.4s, v16.4s
+	ADD R14<<2, R4, R16
+	FMOVQ 64(R16), F2
+	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
+	VAND V10.B16, V0.B16, V3.B16
+	WORD $0x4eaef464 // fmin v4.4s, v3.4s, v14.4s
+	VAND V13.B16, V4.B16, V5.B16
+	VUMAX V15.S4, V5.S4, V5.S4
+	VADD V12.S4, V5.S4, V5.S4
+	WORD $0x4e25d486 // fadd v6.4s, v4.4s, v5.4s
+	WORD $0x4ea5d4c6 // fsub v6.4s, v6.4s, v5.4s
 	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V17.B16, V17.B16
-	WORD $0x6e24de31 // fmul v17.4s, v17.4s, v4.4s
+	VORR V0.B16, V6.B16, V6.B16
+	WORD $0x6e22dcc6 // fmul v6.4s, v6.4s, v2.4s
 	MOVD $2143289344, R16
 	VDUP R16, V0.S4
-	WORD $0x4e31c411 // fmaxnm v17.4s, v0.4s, v17.4s
-	FMOVQ 16(R4), F4
-	WORD $0x6e24fc21 // fdiv v1.4s, v1.4s, v4.4s
-	VAND V10.B16, V1.B16, V16.B16
-	WORD $0x4eaef612 // fmin v18.4s, v16.4s, v14.4s
-	VAND V13.B16, V18.B16, V19.B16
-	VUMAX V15.S4, V19.S4, V19.S4
-	VADD V12.S4, V19.S4, V19.S4
-	WORD $0x4e33d654 // fadd v20.4s, v18.4s, v19.4s
-	WORD $0x4eb3d694 // fsub v20.4s, v20.4s, v19.4s
+	WORD $0x4e26c406 // fmaxnm v6.4s, v0.4s, v6.4s
+	ADD R14<<2, R4, R16
+	FMOVQ 80(R16), F2
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	VAND V10.B16, V1.B16, V5.B16
+	WORD $0x4eaef4b0 // fmin v16.4s, v5.4s, v14.4s
+	VAND V13.B16, V16.B16, V17.B16
+	VUMAX V15.S4, V17.S4, V17.S4
+	VADD V12.S4, V17.S4, V17.S4
+	WORD $0x4e31d612 // fadd v18.4s, v16.4s, v17.4s
+	WORD $0x4eb1d652 // fsub v18.4s, v18.4s, v17.4s
 	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V20.B16, V20.B16
-	WORD $0x6e24de94 // fmul v20.4s, v20.4s, v4.4s
-	WORD $0x4e34c414 // fmaxnm v20.4s, v0.4s, v20.4s
+	VORR V1.B16, V18.B16, V18.B16
+	WORD $0x6e22de52 // fmul v18.4s, v18.4s, v2.4s
+	WORD $0x4e32c400 // fmaxnm v0.4s, v0.4s, v18.4s
 	CMP $2, R6
 	BNE half35
-	VCMTST V9.S4, V17.S4, V4.S4
-	VSUB V4.S4, V8.S4, V4.S4
-	VCMTST V9.S4, V20.S4, V19.S4
-	VSUB V19.S4, V8.S4, V19.S4
-	WORD $0x0e644221 // addhn v1.4h, v17.4s, v4.4s
-	WORD $0x4e734281 // addhn2 v1.8h, v20.4s, v19.4s
-	FMOVQ F1, (R1)
+	VCMTST V9.S4, V6.S4, V2.S4
+	VSUB V2.S4, V8.S4, V2.S4
+	VCMTST V9.S4, V0.S4, V17.S4
+	VSUB V17.S4, V8.S4, V17.S4
+	WORD $0x0e6240c1 // addhn v1.4h, v6.4s, v2.4s
+	WORD $0x4e714001 // addhn2 v1.8h, v0.4s, v17.4s
+	ADD R14<<1, R1, R16
+	FMOVQ F1, 32(R16)
 halfdone36:
-	FMOVQ 32(R4), F1
-	WORD $0x6e21fc42 // fdiv v2.4s, v2.4s, v1.4s
-	VAND V10.B16, V2.B16, V4.B16
-	WORD $0x4eaef491 // fmin v17.4s, v4.4s, v14.4s
-	VAND V13.B16, V17.B16, V19.B16
-	VUMAX V15.S4, V19.S4, V19.S4
-	VADD V12.S4, V19.S4, V19.S4
-	WORD $0x4e33d634 // fadd v20.4s, v17.4s, v19.4s
-	WORD $0x4eb3d694 // fsub v20.4s, v20.4s, v19.4s
-	VAND V11.B16, V2.B16, V2.B16
-	VORR V2.B16, V20.B16, V20.B16
-	WORD $0x6e21de94 // fmul v20.4s, v20.4s, v1.4s
-	WORD $0x4e34c414 // fmaxnm v20.4s, v0.4s, v20.4s
-	FMOVQ 48(R4), F1
-	WORD $0x6e21fc63 // fdiv v3.4s, v3.4s, v1.4s
-	VAND V10.B16, V3.B16, V2.B16
-	WORD $0x4eaef453 // fmin v19.4s, v2.4s, v14.4s
-	VAND V13.B16, V19.B16, V21.B16
-	VUMAX V15.S4, V21.S4, V21.S4
-	VADD V12.S4, V21.S4, V21.S4
-	WORD $0x4e35d676 // fadd v22.4s, v19.4s, v21.4s
-	WORD $0x4eb5d6d6 // fsub v22.4s, v22.4s, v21.4s
-	VAND V11.B16, V3.B16, V3.B16
-	VORR V3.B16, V22.B16, V22.B16
-	WORD $0x6e21ded6 // fmul v22.4s, v22.4s, v1.4s
-	WORD $0x4e36c400 // fmaxnm v0.4s, v0.4s, v22.4s
-	CMP $2, R6
-	BNE half37
-	VCMTST V9.S4, V20.S4, V3.S4
-	VSUB V3.S4, V8.S4, V3.S4
-	VCMTST V9.S4, V0.S4, V21.S4
-	VSUB V21.S4, V8.S4, V21.S4
-	WORD $0x0e634281 // addhn v1.4h, v20.4s, v3.4s
-	WORD $0x4e754001 // addhn2 v1.8h, v0.4s, v21.4s
-	FMOVQ F1, 16(R1)
-halfdone38:
+	ADD $960, RSP, R16
+	ADD R14<<2, R16, R16
+	FMOVQ F4, 64(R16)
+	ADD $976, RSP, R16
+	ADD R14<<2, R16, R16
+	FMOVQ F16, 64(R16)
+	ADD $1024, RSP, R16
+	ADD R14<<2, R16, R16
+	FMOVQ F3, 64(R16)
+	ADD $1040, RSP, R16
+	ADD R14<<2, R16, R16
+	FMOVQ F5, 64(R16)
+	ADD $8, R14, R14
+	CBNZ R14, rareturn
+	FLDPQ 960(RSP), (F0, F1)
+	FLDPQ 992(RSP), (F2, F3)
+	FMOVQ 1024(RSP), F4
+	FMOVQ 1040(RSP), F5
+	FMOVQ 1056(RSP), F6
+	FMOVQ 1072(RSP), F16
 	CMP $1, R7
-	BLT maskdone40
-	WORD $0x4e25e4c0 // fcmeq v0.4s, v6.4s, v5.4s
-	WORD $0x4e30e643 // fcmeq v3.4s, v18.4s, v16.4s
-	VUZP1 V3.H8, V0.H8, V0.H8
-	WORD $0x4e24e621 // fcmeq v1.4s, v17.4s, v4.4s
-	WORD $0x4e22e663 // fcmeq v3.4s, v19.4s, v2.4s
-	VUZP1 V3.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V0.B16, V0.B16
-	BEQ maskbytes39
-	VAND V7.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	WORD $0x7d000040 // str h0, [x2]
+	BLT maskdone38
+	WORD $0x4e24e411 // fcmeq v17.4s, v0.4s, v4.4s
+	WORD $0x4e25e433 // fcmeq v19.4s, v1.4s, v5.4s
+	VUZP1 V19.H8, V17.H8, V17.H8
+	WORD $0x4e26e452 // fcmeq v18.4s, v2.4s, v6.4s
+	WORD $0x4e30e473 // fcmeq v19.4s, v3.4s, v16.4s
+	VUZP1 V19.H8, V18.H8, V18.H8
+	VUZP1 V18.B16, V17.B16, V17.B16
+	BEQ maskbytes37
+	VAND V7.B16, V17.B16, V17.B16
+	VADDP V17.B16, V17.B16, V17.B16
+	VADDP V17.B16, V17.B16, V17.B16
+	VADDP V17.B16, V17.B16, V17.B16
+	WORD $0x7d000051 // str h17, [x2]
 	ADD $2, R2, R2
-	B maskdone40
-maskbytes39:
-	VUSHR $7, V0.B16, V0.B16
-	FMOVQ F0, (R2)
+	B maskdone38
+maskbytes37:
+	VUSHR $7, V17.B16, V17.B16
+	FMOVQ F17, (R2)
 	ADD $16, R2, R2
-maskdone40:
+maskdone38:
 	MOVD 272(RSP), R16
 	CMP $3, R16
 	BEQ laneback
@@ -953,20 +940,14 @@ longresume:
 	WORD $0x6e25dc44 // fmul v4.4s, v2.4s, v5.4s
 	B longback
 half33:
-	FMOVQ (R3), F1
+	ADD R14<<1, R3, R16
+	FMOVQ 32(R16), F1
 	WORD $0x0e217820 // fcvtl v0.4s, v1.4h
 	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	FMOVQ 16(R3), F3
-	WORD $0x0e217862 // fcvtl v2.4s, v3.4h
-	WORD $0x4e217863 // fcvtl2 v3.4s, v3.8h
 	B halfdone34
 half35:
-	WORD $0x0e216a21 // fcvtn v1.4h, v17.4s
-	WORD $0x4e216a81 // fcvtn2 v1.8h, v20.4s
-	FMOVQ F1, (R1)
-	B halfdone36
-half37:
-	WORD $0x0e216a81 // fcvtn v1.4h, v20.4s
+	WORD $0x0e2168c1 // fcvtn v1.4h, v6.4s
 	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
-	FMOVQ F1, 16(R1)
-	B halfdone38
+	ADD R14<<1, R1, R16
+	FMOVQ F1, 32(R16)
+	B halfdone36

@@ -4,7 +4,7 @@
 
 // func FakeQuantizeFpAVX2(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, step int32, most float32, kind int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·FakeQuantizeFpAVX2(SB), $1584-80
+TEXT ·FakeQuantizeFpAVX2(SB), $1888-80
 	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, DI elements left, R11 groups left, R12 length
 	// per call: Y15 least, Y0 step, Y14 most, Y13 0x7f800000, Y1 0x400000, Y12 IAdd, Y11 0x80000000, Y10 0x7fffffff
 	// per group: Y9 scale, Y8 recip
@@ -984,147 +984,71 @@ spread:
 	CALL ·spreadR9AVX2(SB)
 
 rare:
-	VMOVUPS      (BX), Y0
-	VMOVUPS      (R8), Y1
+	MOVQ $-32, R13
+
+rareturn:
+	VMOVUPS      128(BX)(R13*4), Y0
+	VMOVUPS      128(R8)(R13*4), Y1
 	VDIVPS       Y1, Y0, Y0
-	VBROADCASTSS ·word7fffffff+0(SB), Y2
-	VPAND        Y2, Y0, Y2
-	VBROADCASTSS most+48(FP), Y3
-	VMINPS       Y2, Y3, Y3
-	VBROADCASTSS ·word7f800000+0(SB), Y4
-	VPAND        Y4, Y3, Y4
-	VBROADCASTSS least+40(FP), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VBROADCASTSS step+44(FP), Y5
-	VBROADCASTSS ·word00400000+0(SB), Y6
-	VPADDD       Y6, Y5, Y5
-	VPADDD       Y5, Y4, Y4
+	VPAND        Y10, Y0, Y2
+	VMINPS       Y2, Y14, Y3
+	VPAND        Y13, Y3, Y4
+	VPMAXUD      Y15, Y4, Y4
+	VPADDD       Y12, Y4, Y4
 	VADDPS       Y4, Y3, Y5
 	VSUBPS       Y4, Y5, Y5
-	VBROADCASTSS ·word80000000+0(SB), Y4
-	VPAND        Y4, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VMULPS       Y1, Y5, Y5
 	VCMPPS       $0x07, Y5, Y5, Y0
 	VBROADCASTSS ·word7fc00000+0(SB), Y1
 	VBLENDVPS    Y0, Y5, Y1, Y0
-	VMOVUPS      Y0, (SI)
-	VMOVUPS      32(BX), Y0
-	VMOVUPS      32(R8), Y1
-	VDIVPS       Y1, Y0, Y0
-	VBROADCASTSS ·word7fffffff+0(SB), Y4
-	VPAND        Y4, Y0, Y4
-	VBROADCASTSS most+48(FP), Y5
-	VMINPS       Y4, Y5, Y5
-	VBROADCASTSS ·word7f800000+0(SB), Y6
-	VPAND        Y6, Y5, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VBROADCASTSS ·word00400000+0(SB), Y8
-	VPADDD       Y8, Y7, Y7
-	VPADDD       Y7, Y6, Y6
-	VADDPS       Y6, Y5, Y7
-	VSUBPS       Y6, Y7, Y7
-	VBROADCASTSS ·word80000000+0(SB), Y6
-	VPAND        Y6, Y0, Y0
-	VPOR         Y0, Y7, Y7
-	VMULPS       Y1, Y7, Y7
-	VCMPPS       $0x07, Y7, Y7, Y0
-	VBROADCASTSS ·word7fc00000+0(SB), Y1
-	VBLENDVPS    Y0, Y7, Y1, Y0
-	VMOVUPS      Y0, 32(SI)
-	VMOVUPS      64(BX), Y0
-	VMOVUPS      64(R8), Y1
-	VDIVPS       Y1, Y0, Y0
-	VBROADCASTSS ·word7fffffff+0(SB), Y6
-	VPAND        Y6, Y0, Y6
-	VBROADCASTSS most+48(FP), Y7
-	VMINPS       Y6, Y7, Y7
-	VBROADCASTSS ·word7f800000+0(SB), Y8
-	VPAND        Y8, Y7, Y8
-	VBROADCASTSS least+40(FP), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VBROADCASTSS step+44(FP), Y9
-	VBROADCASTSS ·word00400000+0(SB), Y10
-	VPADDD       Y10, Y9, Y9
-	VPADDD       Y9, Y8, Y8
-	VADDPS       Y8, Y7, Y9
-	VSUBPS       Y8, Y9, Y9
-	VBROADCASTSS ·word80000000+0(SB), Y8
-	VPAND        Y8, Y0, Y0
-	VPOR         Y0, Y9, Y9
-	VMULPS       Y1, Y9, Y9
-	VCMPPS       $0x07, Y9, Y9, Y0
-	VBROADCASTSS ·word7fc00000+0(SB), Y1
-	VBLENDVPS    Y0, Y9, Y1, Y0
-	VMOVUPS      Y0, 64(SI)
-	VMOVUPS      96(BX), Y0
-	VMOVUPS      96(R8), Y1
-	VDIVPS       Y1, Y0, Y0
-	VBROADCASTSS ·word7fffffff+0(SB), Y8
-	VPAND        Y8, Y0, Y8
-	VBROADCASTSS most+48(FP), Y9
-	VMINPS       Y8, Y9, Y9
-	VBROADCASTSS ·word7f800000+0(SB), Y10
-	VPAND        Y10, Y9, Y10
-	VBROADCASTSS least+40(FP), Y11
-	VPMAXUD      Y11, Y10, Y10
-	VBROADCASTSS step+44(FP), Y11
-	VBROADCASTSS ·word00400000+0(SB), Y12
-	VPADDD       Y12, Y11, Y11
-	VPADDD       Y11, Y10, Y10
-	VADDPS       Y10, Y9, Y11
-	VSUBPS       Y10, Y11, Y11
-	VBROADCASTSS ·word80000000+0(SB), Y10
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y11, Y11
-	VMULPS       Y1, Y11, Y11
-	VCMPPS       $0x07, Y11, Y11, Y0
-	VBROADCASTSS ·word7fc00000+0(SB), Y1
-	VBLENDVPS    Y0, Y11, Y1, Y0
-	VMOVUPS      Y0, 96(SI)
+	VMOVUPS      Y0, 128(SI)(R13*4)
+	VMOVUPS      Y3, 1712(SP)(R13*4)
+	VMOVUPS      Y2, 1840(SP)(R13*4)
+	ADDQ         $+8, R13
+	JNE          rareturn
+	VMOVUPS      1584(SP), Y0
+	VMOVUPS      1616(SP), Y1
+	VMOVUPS      1648(SP), Y2
+	VMOVUPS      1680(SP), Y3
+	VMOVUPS      1712(SP), Y4
+	VMOVUPS      1744(SP), Y5
+	VMOVUPS      1776(SP), Y6
+	VMOVUPS      1808(SP), Y7
 	CMPL         R10, $+1
 	JLT          maskdone14
 	JEQ          maskbytes13
-	VCMPPS       $0x00, Y2, Y3, Y3
-	VCMPPS       $0x00, Y4, Y5, Y5
-	VCMPPS       $0x00, Y6, Y7, Y7
-	VCMPPS       $0x00, Y8, Y9, Y9
-	VMOVMSKPS    Y3, AX
+	VCMPPS       $0x00, Y4, Y0, Y0
+	VCMPPS       $0x00, Y5, Y1, Y1
+	VCMPPS       $0x00, Y6, Y2, Y2
+	VCMPPS       $0x00, Y7, Y3, Y3
+	VMOVMSKPS    Y0, AX
 	MOVB         AL, (DX)
-	VMOVMSKPS    Y5, AX
+	VMOVMSKPS    Y1, AX
 	MOVB         AL, 1(DX)
-	VMOVMSKPS    Y7, AX
+	VMOVMSKPS    Y2, AX
 	MOVB         AL, 2(DX)
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y3, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
 	JMP          maskdone14
 
 maskbytes13:
-	VCMPPS    $0x00, Y2, Y3, Y3
-	VCMPPS    $0x00, Y4, Y5, Y5
-	VCMPPS    $0x00, Y6, Y7, Y7
-	VCMPPS    $0x00, Y8, Y9, Y9
-	VPACKSSDW Y5, Y3, Y3
-	VPACKSSDW Y9, Y7, Y7
-	VPACKSSWB Y7, Y3, Y3
-	VMOVUPS   ·bytes270d3b65+0(SB), Y0
-	VPERMD    Y3, Y0, Y3
-	VPABSB    Y3, Y3
-	VMOVUPS   Y3, (DX)
+	VCMPPS    $0x00, Y4, Y0, Y0
+	VCMPPS    $0x00, Y5, Y1, Y1
+	VCMPPS    $0x00, Y6, Y2, Y2
+	VCMPPS    $0x00, Y7, Y3, Y3
+	VPACKSSDW Y1, Y0, Y0
+	VPACKSSDW Y3, Y2, Y2
+	VPACKSSWB Y2, Y0, Y0
+	VMOVUPS   ·bytes270d3b65+0(SB), Y8
+	VPERMD    Y0, Y8, Y0
+	VPABSB    Y0, Y0
+	VMOVUPS   Y0, (DX)
 	ADDQ      $+32, DX
 
 maskdone14:
-	VBROADCASTSS least+40(FP), Y15
-	VBROADCASTSS most+48(FP), Y14
-	VBROADCASTSS ·word7f800000+0(SB), Y13
-	VBROADCASTSS step+44(FP), Y0
-	VBROADCASTSS ·word00400000+0(SB), Y1
-	VPADDD       Y1, Y0, Y12
-	VBROADCASTSS ·word80000000+0(SB), Y11
-	VBROADCASTSS ·word7fffffff+0(SB), Y10
 	CMPQ         712(SP), $+3
 	JEQ          laneback
 	MOVQ         408(SP), R8

@@ -4,7 +4,7 @@
 
 // func FakeQuantizeFpAVX512(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, step int32, most float32, kind int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
-TEXT ·FakeQuantizeFpAVX512(SB), $3504-80
+TEXT ·FakeQuantizeFpAVX512(SB), $4096-80
 	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, DI elements left, R11 groups left, R12 length
 	// per call: Z15 least, Z0 step, Z14 most, Z13 0x7f800000, Z1 0x400000, Z12 IAdd, Z11 0x80000000, Z10 0x1010101
 	// per group: Z9 scale, Z8 recip
@@ -1587,75 +1587,45 @@ spread:
 	CALL ·spreadR9AVX512(SB)
 
 rare:
-	VMOVUPS      (BX), Z0
-	VMOVUPS      (R8), Z1
+	MOVQ $-64, R13
+
+rareturn:
+	VMOVUPS      256(BX)(R13*4), Z0
+	VMOVUPS      256(R8)(R13*4), Z1
 	VDIVPS       Z1, Z0, Z0
 	VBROADCASTSS ·word7fffffff+0(SB), Z2
-	VPANDD       Z2, Z0, Z3
-	VMINPS       Z3, Z14, Z4
-	VPANDD       Z13, Z4, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPADDD       Z12, Z5, Z5
-	VADDPS       Z5, Z4, Z6
-	VSUBPS       Z5, Z6, Z6
-	VPTERNLOGD   $0xf8, Z11, Z0, Z6
-	VMULPS       Z1, Z6, Z6
-	VCMPPS       $0x07, Z6, Z6, K1
+	VPANDD       Z2, Z0, Z2
+	VMINPS       Z2, Z14, Z3
+	VPANDD       Z13, Z3, Z4
+	VPMAXUD      Z15, Z4, Z4
+	VPADDD       Z12, Z4, Z4
+	VADDPS       Z4, Z3, Z5
+	VSUBPS       Z4, Z5, Z5
+	VPTERNLOGD   $0xf8, Z11, Z0, Z5
+	VMULPS       Z1, Z5, Z5
+	VCMPPS       $0x07, Z5, Z5, K1
 	VBROADCASTSS ·word7fc00000+0(SB), Z0
-	VBLENDMPS    Z6, Z0, K1, Z6
-	VMOVUPS      Z6, (SI)
-	VMOVUPS      64(BX), Z1
-	VMOVUPS      64(R8), Z5
-	VDIVPS       Z5, Z1, Z1
-	VPANDD       Z2, Z1, Z6
-	VMINPS       Z6, Z14, Z7
-	VPANDD       Z13, Z7, Z8
-	VPMAXUD      Z15, Z8, Z8
-	VPADDD       Z12, Z8, Z8
-	VADDPS       Z8, Z7, Z9
-	VSUBPS       Z8, Z9, Z9
-	VPTERNLOGD   $0xf8, Z11, Z1, Z9
-	VMULPS       Z5, Z9, Z9
-	VCMPPS       $0x07, Z9, Z9, K1
-	VBLENDMPS    Z9, Z0, K1, Z9
-	VMOVUPS      Z9, 64(SI)
-	VMOVUPS      128(BX), Z1
-	VMOVUPS      128(R8), Z5
-	VDIVPS       Z5, Z1, Z1
-	VPANDD       Z2, Z1, Z8
-	VMINPS       Z8, Z14, Z9
-	VPANDD       Z13, Z9, Z16
-	VPMAXUD      Z15, Z16, Z16
-	VPADDD       Z12, Z16, Z16
-	VADDPS       Z16, Z9, Z17
-	VSUBPS       Z16, Z17, Z17
-	VPTERNLOGD   $0xf8, Z11, Z1, Z17
-	VMULPS       Z5, Z17, Z17
-	VCMPPS       $0x07, Z17, Z17, K1
-	VBLENDMPS    Z17, Z0, K1, Z17
-	VMOVUPS      Z17, 128(SI)
-	VMOVUPS      192(BX), Z1
-	VMOVUPS      192(R8), Z5
-	VDIVPS       Z5, Z1, Z1
-	VPANDD       Z2, Z1, Z2
-	VMINPS       Z2, Z14, Z16
-	VPANDD       Z13, Z16, Z17
-	VPMAXUD      Z15, Z17, Z17
-	VPADDD       Z12, Z17, Z17
-	VADDPS       Z17, Z16, Z18
-	VSUBPS       Z17, Z18, Z18
-	VPTERNLOGD   $0xf8, Z11, Z1, Z18
-	VMULPS       Z5, Z18, Z18
-	VCMPPS       $0x07, Z18, Z18, K1
-	VBLENDMPS    Z18, Z0, K1, Z18
-	VMOVUPS      Z18, 192(SI)
+	VBLENDMPS    Z5, Z0, K1, Z5
+	VMOVUPS      Z5, 256(SI)(R13*4)
+	VMOVUPS      Z3, 3760(SP)(R13*4)
+	VMOVUPS      Z2, 4016(SP)(R13*4)
+	ADDQ         $+16, R13
+	JNE          rareturn
+	VMOVUPS      3504(SP), Z0
+	VMOVUPS      3568(SP), Z1
+	VMOVUPS      3632(SP), Z2
+	VMOVUPS      3696(SP), Z3
+	VMOVUPS      3760(SP), Z4
+	VMOVUPS      3824(SP), Z5
+	VMOVUPS      3888(SP), Z6
+	VMOVUPS      3952(SP), Z7
 	CMPL         R10, $+1
 	JLT          maskdone30
-	VCMPPS       $0x00, Z3, Z4, K1
-	VCMPPS       $0x00, Z6, Z7, K2
+	VCMPPS       $0x00, Z4, Z0, K1
+	VCMPPS       $0x00, Z5, Z1, K2
 	KUNPCKWD     K1, K2, K1
-	VCMPPS       $0x00, Z8, Z9, K2
-	VCMPPS       $0x00, Z2, Z16, K3
+	VCMPPS       $0x00, Z6, Z2, K2
+	VCMPPS       $0x00, Z7, Z3, K3
 	KUNPCKWD     K2, K3, K2
 	KUNPCKDQ     K1, K2, K1
 	JEQ          maskbytes29
@@ -1664,8 +1634,8 @@ rare:
 	JMP          maskdone30
 
 maskbytes29:
-	VMOVDQU8.Z Z10, K1, Z0
-	VMOVUPS    Z0, (DX)
+	VMOVDQU8.Z Z10, K1, Z8
+	VMOVUPS    Z8, (DX)
 	ADDQ       $+64, DX
 
 maskdone30:

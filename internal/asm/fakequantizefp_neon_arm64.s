@@ -6,7 +6,7 @@
 
 // func FakeQuantizeFpNEON(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, step int32, most float32, kind int32, groups int, length int, ahead int)
 
-TEXT ·FakeQuantizeFpNEON(SB), 0, $1016-80
+TEXT ·FakeQuantizeFpNEON(SB), 0, $1176-80
 	// pointers: R1 y, R2 mask, R3 x, R4 scale, R5 recip, R0 elements left, R12 groups left, R13 length
 	// per call: V15 least, V0 step, V14 most, V13 0x7f800000, V1 0x400000, V12 IAdd, V11 0x80000000, V10 0x7fffffff, V9 table
 	// per group: V8 scale, V7 recip
@@ -517,8 +517,12 @@ spread:
 	CALL ·spreadR4NEON(SB)
 	CALL ·spreadR5NEON(SB)
 rare:
-	FMOVQ (R3), F0
-	FMOVQ (R4), F1
+	MOVD $-16, R14
+rareturn:
+	ADD R14<<2, R3, R16
+	FMOVQ 64(R16), F0
+	ADD R14<<2, R4, R16
+	FMOVQ 64(R16), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	VAND V10.B16, V0.B16, V2.B16
 	WORD $0x4eaef443 // fmin v3.4s, v2.4s, v14.4s
@@ -532,73 +536,45 @@ rare:
 	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
 	MOVD $2143289344, R16
 	VDUP R16, V0.S4
-	WORD $0x4e25c405 // fmaxnm v5.4s, v0.4s, v5.4s
-	FMOVQ F5, (R1)
-	FMOVQ 16(R3), F1
-	FMOVQ 16(R4), F4
-	WORD $0x6e24fc21 // fdiv v1.4s, v1.4s, v4.4s
-	VAND V10.B16, V1.B16, V5.B16
-	WORD $0x4eaef4a6 // fmin v6.4s, v5.4s, v14.4s
-	VAND V13.B16, V6.B16, V7.B16
-	VUMAX V15.S4, V7.S4, V7.S4
-	VADD V12.S4, V7.S4, V7.S4
-	WORD $0x4e27d4c8 // fadd v8.4s, v6.4s, v7.4s
-	WORD $0x4ea7d508 // fsub v8.4s, v8.4s, v7.4s
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V8.B16, V8.B16
-	WORD $0x6e24dd08 // fmul v8.4s, v8.4s, v4.4s
-	WORD $0x4e28c408 // fmaxnm v8.4s, v0.4s, v8.4s
-	FMOVQ F8, 16(R1)
-	FMOVQ 32(R3), F1
-	FMOVQ 32(R4), F4
-	WORD $0x6e24fc21 // fdiv v1.4s, v1.4s, v4.4s
-	VAND V10.B16, V1.B16, V7.B16
-	WORD $0x4eaef4e8 // fmin v8.4s, v7.4s, v14.4s
-	VAND V13.B16, V8.B16, V16.B16
-	VUMAX V15.S4, V16.S4, V16.S4
-	VADD V12.S4, V16.S4, V16.S4
-	WORD $0x4e30d511 // fadd v17.4s, v8.4s, v16.4s
-	WORD $0x4eb0d631 // fsub v17.4s, v17.4s, v16.4s
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V17.B16, V17.B16
-	WORD $0x6e24de31 // fmul v17.4s, v17.4s, v4.4s
-	WORD $0x4e31c411 // fmaxnm v17.4s, v0.4s, v17.4s
-	FMOVQ F17, 32(R1)
-	FMOVQ 48(R3), F1
-	FMOVQ 48(R4), F4
-	WORD $0x6e24fc21 // fdiv v1.4s, v1.4s, v4.4s
-	VAND V10.B16, V1.B16, V16.B16
-	WORD $0x4eaef611 // fmin v17.4s, v16.4s, v14.4s
-	VAND V13.B16, V17.B16, V18.B16
-	VUMAX V15.S4, V18.S4, V18.S4
-	VADD V12.S4, V18.S4, V18.S4
-	WORD $0x4e32d633 // fadd v19.4s, v17.4s, v18.4s
-	WORD $0x4eb2d673 // fsub v19.4s, v19.4s, v18.4s
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V19.B16, V19.B16
-	WORD $0x6e24de73 // fmul v19.4s, v19.4s, v4.4s
-	WORD $0x4e33c400 // fmaxnm v0.4s, v0.4s, v19.4s
-	FMOVQ F0, 48(R1)
+	WORD $0x4e25c400 // fmaxnm v0.4s, v0.4s, v5.4s
+	ADD R14<<2, R1, R16
+	FMOVQ F0, 64(R16)
+	ADD $1024, RSP, R16
+	ADD R14<<2, R16, R16
+	FMOVQ F3, 64(R16)
+	ADD $1088, RSP, R16
+	ADD R14<<2, R16, R16
+	FMOVQ F2, 64(R16)
+	ADD $4, R14, R14
+	CBNZ R14, rareturn
+	FMOVQ 1024(RSP), F0
+	FMOVQ 1040(RSP), F1
+	FMOVQ 1056(RSP), F2
+	FMOVQ 1072(RSP), F3
+	FMOVQ 1088(RSP), F4
+	FMOVQ 1104(RSP), F5
+	FMOVQ 1120(RSP), F6
+	FMOVQ 1136(RSP), F7
 	CMP $1, R6
 	BLT maskdone8
-	WORD $0x4e22e460 // fcmeq v0.4s, v3.4s, v2.4s
-	WORD $0x4e25e4c4 // fcmeq v4.4s, v6.4s, v5.4s
-	VUZP1 V4.H8, V0.H8, V0.H8
-	WORD $0x4e27e501 // fcmeq v1.4s, v8.4s, v7.4s
-	WORD $0x4e30e624 // fcmeq v4.4s, v17.4s, v16.4s
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V0.B16, V0.B16
+	WORD $0x4e24e408 // fcmeq v8.4s, v0.4s, v4.4s
+	WORD $0x4e25e431 // fcmeq v17.4s, v1.4s, v5.4s
+	VUZP1 V17.H8, V8.H8, V8.H8
+	WORD $0x4e26e450 // fcmeq v16.4s, v2.4s, v6.4s
+	WORD $0x4e27e471 // fcmeq v17.4s, v3.4s, v7.4s
+	VUZP1 V17.H8, V16.H8, V16.H8
+	VUZP1 V16.B16, V8.B16, V8.B16
 	BEQ maskbytes7
-	VAND V9.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	WORD $0x7d000040 // str h0, [x2]
+	VAND V9.B16, V8.B16, V8.B16
+	VADDP V8.B16, V8.B16, V8.B16
+	VADDP V8.B16, V8.B16, V8.B16
+	VADDP V8.B16, V8.B16, V8.B16
+	WORD $0x7d000048 // str h8, [x2]
 	ADD $2, R2, R2
 	B maskdone8
 maskbytes7:
-	VUSHR $7, V0.B16, V0.B16
-	FMOVQ F0, (R2)
+	VUSHR $7, V8.B16, V8.B16
+	FMOVQ F8, (R2)
 	ADD $16, R2, R2
 maskdone8:
 	MOVD 336(RSP), R16

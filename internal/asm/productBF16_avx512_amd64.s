@@ -2,11 +2,9 @@
 
 //go:build !purego
 
-#include "textflag.h"
-
 // func FakeQuantizeProductBF16AVX512(y *uint16, mask *uint8, x *uint16, high int32, low int32, scale float32, recip float32, kind int32, least int32, most int32, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·FakeQuantizeProductBF16AVX512(SB), $368-72
+TEXT ·FakeQuantizeProductBF16AVX512(SB), $960-72
 	// pointers: SI y, DX mask, BX x, DI elements left
 	// per call: Z15 high, Z14 low, Z13 scale, Z12 recip, Z11 0x7fff7fff, Z10 0x0, Z9 table, Z8 table, K6 Uppers, Z7 0x10001, Z6 0x80008000, Z5 table, Z4 table, Z3 0x1010101
 	// loaded at each use: 0x7f7f7f7f
@@ -379,7 +377,10 @@ lanestage:
 	JMP  laneloop
 
 rare:
-	VPERMW.Z     (BX), Z9, K6, Z0
+	MOVQ $-64, R15
+
+rareturn:
+	VPERMW.Z     128(BX)(R15*2), Z9, K6, Z0
 	VDIVPS       Z13, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z0
 	VBROADCASTSS least+44(FP), Z1
@@ -394,57 +395,44 @@ rare:
 	VCMPPS       $0x07, Z17, Z17, K1
 	VBROADCASTSS ·word7fc00000+0(SB), Z18
 	VBLENDMPS    Z17, Z18, K1, Z17
-	VPERMW.Z     (BX), Z8, K6, Z19
+	VPERMW.Z     128(BX)(R15*2), Z8, K6, Z19
 	VDIVPS       Z13, Z19, Z19
 	VRNDSCALEPS  $0x08, Z19, Z19
-	VMAXPS       Z19, Z1, Z20
-	VMINPS       Z20, Z16, Z20
-	VADDPS       Z10, Z20, Z21
-	VMULPS       Z13, Z21, Z21
-	VADDPS       Z10, Z21, Z21
-	VCMPPS       $0x07, Z21, Z21, K1
-	VBLENDMPS    Z21, Z18, K1, Z21
-	VMOVDQA64    Z17, Z22
-	VPERMT2W     Z21, Z4, Z22
-	VPERMT2W     Z21, Z5, Z17
-	VPTERNLOGD   $0xf8, Z7, Z22, Z17
-	VPCMPUW      $0x06, Z6, Z17, K1
-	VPADDW       Z7, Z22, K1, Z22
-	VMOVUPS      Z22, (SI)
-	VPERMW.Z     64(BX), Z9, K6, Z17
-	VDIVPS       Z13, Z17, Z17
-	VRNDSCALEPS  $0x08, Z17, Z17
-	VMAXPS       Z17, Z1, Z21
-	VMINPS       Z21, Z16, Z21
-	VADDPS       Z10, Z21, Z22
-	VMULPS       Z13, Z22, Z22
-	VADDPS       Z10, Z22, Z22
-	VCMPPS       $0x07, Z22, Z22, K1
-	VBLENDMPS    Z22, Z18, K1, Z22
-	VPERMW.Z     64(BX), Z8, K6, Z23
-	VDIVPS       Z13, Z23, Z23
-	VRNDSCALEPS  $0x08, Z23, Z23
-	VMAXPS       Z23, Z1, Z1
+	VMAXPS       Z19, Z1, Z1
 	VMINPS       Z1, Z16, Z1
 	VADDPS       Z10, Z1, Z16
 	VMULPS       Z13, Z16, Z16
 	VADDPS       Z10, Z16, Z16
 	VCMPPS       $0x07, Z16, Z16, K1
 	VBLENDMPS    Z16, Z18, K1, Z16
-	VMOVDQA64    Z22, Z18
+	VMOVDQA64    Z17, Z18
 	VPERMT2W     Z16, Z4, Z18
-	VPERMT2W     Z16, Z5, Z22
-	VPTERNLOGD   $0xf8, Z7, Z18, Z22
-	VPCMPUW      $0x06, Z6, Z22, K1
+	VPERMT2W     Z16, Z5, Z17
+	VPTERNLOGD   $0xf8, Z7, Z18, Z17
+	VPCMPUW      $0x06, Z6, Z17, K1
 	VPADDW       Z7, Z18, K1, Z18
-	VMOVUPS      Z18, 64(SI)
+	VMOVUPS      Z18, 128(SI)(R15*2)
+	VMOVUPS      Z2, 624(SP)(R15*4)
+	VMOVUPS      Z1, 688(SP)(R15*4)
+	VMOVUPS      Z0, 880(SP)(R15*4)
+	VMOVUPS      Z19, 944(SP)(R15*4)
+	ADDQ         $+32, R15
+	JNE          rareturn
+	VMOVUPS      368(SP), Z0
+	VMOVUPS      432(SP), Z1
+	VMOVUPS      496(SP), Z2
+	VMOVUPS      560(SP), Z16
+	VMOVUPS      624(SP), Z17
+	VMOVUPS      688(SP), Z18
+	VMOVUPS      752(SP), Z19
+	VMOVUPS      816(SP), Z20
 	CMPL         R8, $+1
 	JLT          maskdone10
-	VCMPPS       $0x00, Z0, Z2, K1
-	VCMPPS       $0x00, Z19, Z20, K2
+	VCMPPS       $0x00, Z17, Z0, K1
+	VCMPPS       $0x00, Z18, Z1, K2
 	KUNPCKWD     K1, K2, K1
-	VCMPPS       $0x00, Z17, Z21, K2
-	VCMPPS       $0x00, Z23, Z1, K3
+	VCMPPS       $0x00, Z19, Z2, K2
+	VCMPPS       $0x00, Z20, Z16, K3
 	KUNPCKWD     K2, K3, K2
 	KUNPCKDQ     K1, K2, K1
 	JEQ          maskbytes9
@@ -453,8 +441,8 @@ rare:
 	JMP          maskdone10
 
 maskbytes9:
-	VMOVDQU8.Z Z3, K1, Z16
-	VMOVUPS    Z16, (DX)
+	VMOVDQU8.Z Z3, K1, Z21
+	VMOVUPS    Z21, (DX)
 	ADDQ       $+64, DX
 
 maskdone10:
@@ -462,7 +450,7 @@ maskdone10:
 
 // func QuantizeProductBF16AVX512(q *uint8, x *uint16, scale float32, recip float32, zeroPoint int32, least int32, most int32, layout int32, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeProductBF16AVX512(SB), NOSPLIT, $224-56
+TEXT ·QuantizeProductBF16AVX512(SB), $432-56
 	// pointers: SI q, DX x, DI elements left
 	// per call: Z15 recip, Z14 zeroPoint, Z12 least, Z8 most, Z13 Narrow16, Z11 0xff, Z0 And, Z0 Narrow16, Z9 NarrowU8, Z0 And, Z0 Narrow16, Z7 NarrowU8, Z6 table, Z5 table, K6 Uppers, Z4 0x80008000, Z10 table, Z3 0x10011001, Z2 0xf0f0f0f, Z16 0x4010401, Z17 0x3030303, Z18 0x100001
 	// vector registers in use at once: 24
@@ -859,7 +847,10 @@ lanestage:
 	JMP  laneloop
 
 rare:
-	VPERMW.Z     (DX), Z6, K6, Z0
+	MOVQ $-64, R15
+
+rareturn:
+	VPERMW.Z     128(DX)(R15*2), Z6, K6, Z0
 	VBROADCASTSS scale+16(FP), Z1
 	VDIVPS       Z1, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z19
@@ -874,26 +865,7 @@ rare:
 	VCMPPS       $0x07, Z0, Z0, K1
 	VCVTPS2DQ    Z19, Z19
 	VMOVAPS.Z    Z19, K1, Z19
-	VPERMW.Z     (DX), Z5, K6, Z0
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z23
-	VMAXPS       Z23, Z20, Z23
-	VMINPS       Z23, Z22, Z23
-	VADDPS       Z21, Z23, Z23
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z23, Z23
-	VMOVAPS.Z    Z23, K1, Z23
-	VPACKSSDW    Z23, Z19, Z19
-	VPERMW.Z     64(DX), Z6, K6, Z0
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z23
-	VMAXPS       Z23, Z20, Z23
-	VMINPS       Z23, Z22, Z23
-	VADDPS       Z21, Z23, Z23
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z23, Z23
-	VMOVAPS.Z    Z23, K1, Z23
-	VPERMW.Z     64(DX), Z5, K6, Z0
+	VPERMW.Z     128(DX)(R15*2), Z5, K6, Z0
 	VDIVPS       Z1, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z1
 	VMAXPS       Z1, Z20, Z1
@@ -902,27 +874,32 @@ rare:
 	VCMPPS       $0x07, Z0, Z0, K1
 	VCVTPS2DQ    Z1, Z1
 	VMOVAPS.Z    Z1, K1, Z1
-	VPACKSSDW    Z1, Z23, Z23
-	VPXORD       Z0, Z0, Z0
-	VPSUBD       Z12, Z0, Z1
-	VPMAXSD      Z0, Z1, Z1
-	VPSUBD       Z1, Z0, Z1
-	VPANDD       Z11, Z1, Z1
-	VPACKSSDW    Z1, Z1, Z1
-	VPACKUSWB    Z1, Z1, Z1
-	VPERMD       Z1, Z10, Z1
-	VPMAXSD      Z0, Z8, Z0
-	VPANDD       Z11, Z0, Z0
-	VPACKSSDW    Z0, Z0, Z0
-	VPACKUSWB    Z0, Z0, Z0
-	VPERMD       Z0, Z10, Z0
+	VPACKSSDW    Z1, Z19, Z19
+	VMOVUPS      Z19, 352(SP)(R15*2)
+	ADDQ         $+32, R15
+	JNE          rareturn
+	VMOVUPS      224(SP), Z0
+	VMOVUPS      288(SP), Z1
+	VPXORD       Z19, Z19, Z19
+	VPSUBD       Z12, Z19, Z20
+	VPMAXSD      Z19, Z20, Z20
+	VPSUBD       Z20, Z19, Z20
+	VPANDD       Z11, Z20, Z20
+	VPACKSSDW    Z20, Z20, Z20
+	VPACKUSWB    Z20, Z20, Z20
+	VPERMD       Z20, Z10, Z20
+	VPMAXSD      Z19, Z8, Z19
+	VPANDD       Z11, Z19, Z19
+	VPACKSSDW    Z19, Z19, Z19
+	VPACKUSWB    Z19, Z19, Z19
+	VPERMD       Z19, Z10, Z19
 	CMPL         BX, $+2
 	JNE          other17
-	VPACKSSWB    Z23, Z19, Z20
-	VPMAXSB      Z1, Z20, Z20
-	VPMINSB      Z0, Z20, Z20
-	VPERMD       Z20, Z10, Z20
-	VMOVUPS      Z20, (SI)
+	VPACKSSWB    Z1, Z0, Z21
+	VPMAXSB      Z20, Z21, Z21
+	VPMINSB      Z19, Z21, Z21
+	VPERMD       Z21, Z10, Z21
+	VMOVUPS      Z21, (SI)
 	ADDQ         $+64, SI
 
 stored20:
@@ -930,42 +907,42 @@ stored20:
 
 other17:
 	JGT        unsigned18
-	VPACKSSWB  Z23, Z19, Z20
-	VPMAXSB    Z1, Z20, Z20
-	VPMINSB    Z0, Z20, Z20
-	VPERMD     Z20, Z10, Z20
+	VPACKSSWB  Z1, Z0, Z21
+	VPMAXSB    Z20, Z21, Z21
+	VPMINSB    Z19, Z21, Z21
+	VPERMD     Z21, Z10, Z21
 	JPS        crumbs19
-	VPANDD     Z2, Z20, Z20
-	VPMADDUBSW Z3, Z20, Z20
-	VPMOVWB    Z20, Y20
-	VMOVUPS    Y20, (SI)
+	VPANDD     Z2, Z21, Z21
+	VPMADDUBSW Z3, Z21, Z21
+	VPMOVWB    Z21, Y21
+	VMOVUPS    Y21, (SI)
 	ADDQ       $+32, SI
 	JMP        stored20
 
 crumbs19:
-	VPANDD     Z17, Z20, Z20
-	VPMADDUBSW Z16, Z20, Z20
-	VPMADDWD   Z18, Z20, Z20
-	VPMOVDB    Z20, X20
-	VMOVUPS    X20, (SI)
+	VPANDD     Z17, Z21, Z21
+	VPMADDUBSW Z16, Z21, Z21
+	VPMADDWD   Z18, Z21, Z21
+	VPMOVDB    Z21, X21
+	VMOVUPS    X21, (SI)
 	ADDQ       $+16, SI
 	JMP        stored20
 
 unsigned18:
-	VPACKUSWB Z23, Z19, Z20
-	VPMAXUB   Z1, Z20, Z20
-	VPMINUB   Z0, Z20, Z20
-	VPERMD    Z20, Z10, Z20
-	VMOVUPS   Z20, (SI)
+	VPACKUSWB Z1, Z0, Z21
+	VPMAXUB   Z20, Z21, Z21
+	VPMINUB   Z19, Z21, Z21
+	VPERMD    Z21, Z10, Z21
+	VMOVUPS   Z21, (SI)
 	ADDQ      $+64, SI
 	JMP       stored20
 
 // func QuantizeWholeProductBF16AVX512(q *int8, x *uint16, scale float32, recip float32, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeWholeProductBF16AVX512(SB), NOSPLIT, $224-40
+TEXT ·QuantizeWholeProductBF16AVX512(SB), $432-40
 	// pointers: SI q, DX x, DI elements left
 	// per call: Z15 recip, Z14 table, Z13 table, K6 Uppers, Z12 0x80008000, Z11 table
-	// vector registers in use at once: 12
+	// vector registers in use at once: 11
 	MOVQ         q+0(FP), SI
 	MOVQ         x+8(FP), DX
 	VBROADCASTSS recip+20(FP), Z15
@@ -1169,7 +1146,10 @@ lanestage:
 	JMP  laneloop
 
 rare:
-	VPERMW.Z     (DX), Z14, K6, Z0
+	MOVQ $-64, R15
+
+rareturn:
+	VPERMW.Z     128(DX)(R15*2), Z14, K6, Z0
 	VBROADCASTSS scale+16(FP), Z1
 	VDIVPS       Z1, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z2
@@ -1187,26 +1167,7 @@ rare:
 	VCMPPS       $0x07, Z0, Z0, K1
 	VCVTPS2DQ    Z2, Z2
 	VMOVAPS.Z    Z2, K1, Z2
-	VPERMW.Z     (DX), Z13, K6, Z0
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z6
-	VMAXPS       Z6, Z3, Z6
-	VMINPS       Z6, Z5, Z6
-	VADDPS       Z4, Z6, Z6
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z6, Z6
-	VMOVAPS.Z    Z6, K1, Z6
-	VPACKSSDW    Z6, Z2, Z2
-	VPERMW.Z     64(DX), Z14, K6, Z0
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z6
-	VMAXPS       Z6, Z3, Z6
-	VMINPS       Z6, Z5, Z6
-	VADDPS       Z4, Z6, Z6
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z6, Z6
-	VMOVAPS.Z    Z6, K1, Z6
-	VPERMW.Z     64(DX), Z13, K6, Z0
+	VPERMW.Z     128(DX)(R15*2), Z13, K6, Z0
 	VDIVPS       Z1, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z1
 	VMAXPS       Z1, Z3, Z1
@@ -1215,15 +1176,20 @@ rare:
 	VCMPPS       $0x07, Z0, Z0, K1
 	VCVTPS2DQ    Z1, Z1
 	VMOVAPS.Z    Z1, K1, Z1
-	VPACKSSDW    Z1, Z6, Z6
-	VPACKSSWB    Z6, Z2, Z2
-	VPERMD       Z2, Z11, Z2
-	VMOVUPS      Z2, (SI)
+	VPACKSSDW    Z1, Z2, Z2
+	VMOVUPS      Z2, 352(SP)(R15*2)
+	ADDQ         $+32, R15
+	JNE          rareturn
+	VMOVUPS      224(SP), Z0
+	VMOVUPS      288(SP), Z1
+	VPACKSSWB    Z1, Z0, Z0
+	VPERMD       Z0, Z11, Z0
+	VMOVUPS      Z0, (SI)
 	JMP          laneback
 
 // func FakeQuantizeFpProductBF16AVX512(y *uint16, mask *uint8, x *uint16, least int32, step int32, most float32, scale float32, recip float32, unit float32, kind int32, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·FakeQuantizeFpProductBF16AVX512(SB), $368-72
+TEXT ·FakeQuantizeFpProductBF16AVX512(SB), $960-72
 	// pointers: SI y, DX mask, BX x, DI elements left
 	// per call: Z15 least, Z14 most, Z13 scale, Z12 recip, Z11 unit, Z10 0x7f800000, Z9 0x80000000, Z8 table, Z7 table, K6 Uppers, Z6 0x10001, Z5 0x80008000, Z4 table, Z3 table, Z2 0x1010101
 	// vector registers in use at once: 29
@@ -1672,7 +1638,10 @@ lanestage:
 	JMP  laneloop
 
 rare:
-	VPERMW.Z     (BX), Z8, K6, Z0
+	MOVQ $-64, R15
+
+rareturn:
+	VPERMW.Z     128(BX)(R15*2), Z8, K6, Z0
 	VDIVPS       Z13, Z0, Z0
 	VBROADCASTSS ·word7fffffff+0(SB), Z1
 	VPANDD       Z1, Z0, Z16
@@ -1690,66 +1659,47 @@ rare:
 	VCMPPS       $0x07, Z20, Z20, K1
 	VBROADCASTSS ·word7fc00000+0(SB), Z0
 	VBLENDMPS    Z20, Z0, K1, Z20
-	VPERMW.Z     (BX), Z7, K6, Z18
-	VDIVPS       Z13, Z18, Z18
-	VPANDD       Z1, Z18, Z21
-	VMINPS       Z21, Z14, Z22
-	VPANDD       Z10, Z22, Z23
-	VPMAXUD      Z15, Z23, Z23
-	VPADDD       Z19, Z23, Z23
-	VADDPS       Z23, Z22, Z24
-	VSUBPS       Z23, Z24, Z24
-	VPTERNLOGD   $0xf8, Z9, Z18, Z24
-	VMULPS       Z13, Z24, Z24
-	VCMPPS       $0x07, Z24, Z24, K1
-	VBLENDMPS    Z24, Z0, K1, Z24
-	VMOVDQA64    Z20, Z18
-	VPERMT2W     Z24, Z3, Z18
-	VPERMT2W     Z24, Z4, Z20
-	VPTERNLOGD   $0xf8, Z6, Z18, Z20
-	VPCMPUW      $0x06, Z5, Z20, K1
-	VPADDW       Z6, Z18, K1, Z18
-	VMOVUPS      Z18, (SI)
-	VPERMW.Z     64(BX), Z8, K6, Z18
-	VDIVPS       Z13, Z18, Z18
-	VPANDD       Z1, Z18, Z20
-	VMINPS       Z20, Z14, Z23
-	VPANDD       Z10, Z23, Z24
-	VPMAXUD      Z15, Z24, Z24
-	VPADDD       Z19, Z24, Z24
-	VADDPS       Z24, Z23, Z25
-	VSUBPS       Z24, Z25, Z25
-	VPTERNLOGD   $0xf8, Z9, Z18, Z25
-	VMULPS       Z13, Z25, Z25
-	VCMPPS       $0x07, Z25, Z25, K1
-	VBLENDMPS    Z25, Z0, K1, Z25
-	VPERMW.Z     64(BX), Z7, K6, Z18
+	VPERMW.Z     128(BX)(R15*2), Z7, K6, Z18
 	VDIVPS       Z13, Z18, Z18
 	VPANDD       Z1, Z18, Z1
-	VMINPS       Z1, Z14, Z24
-	VPANDD       Z10, Z24, Z26
-	VPMAXUD      Z15, Z26, Z26
-	VPADDD       Z19, Z26, Z26
-	VADDPS       Z26, Z24, Z19
-	VSUBPS       Z26, Z19, Z19
+	VMINPS       Z1, Z14, Z21
+	VPANDD       Z10, Z21, Z22
+	VPMAXUD      Z15, Z22, Z22
+	VPADDD       Z19, Z22, Z22
+	VADDPS       Z22, Z21, Z19
+	VSUBPS       Z22, Z19, Z19
 	VPTERNLOGD   $0xf8, Z9, Z18, Z19
 	VMULPS       Z13, Z19, Z19
 	VCMPPS       $0x07, Z19, Z19, K1
 	VBLENDMPS    Z19, Z0, K1, Z19
-	VMOVDQA64    Z25, Z0
+	VMOVDQA64    Z20, Z0
 	VPERMT2W     Z19, Z3, Z0
-	VPERMT2W     Z19, Z4, Z25
-	VPTERNLOGD   $0xf8, Z6, Z0, Z25
-	VPCMPUW      $0x06, Z5, Z25, K1
+	VPERMT2W     Z19, Z4, Z20
+	VPTERNLOGD   $0xf8, Z6, Z0, Z20
+	VPCMPUW      $0x06, Z5, Z20, K1
 	VPADDW       Z6, Z0, K1, Z0
-	VMOVUPS      Z0, 64(SI)
+	VMOVUPS      Z0, 128(SI)(R15*2)
+	VMOVUPS      Z17, 624(SP)(R15*4)
+	VMOVUPS      Z21, 688(SP)(R15*4)
+	VMOVUPS      Z16, 880(SP)(R15*4)
+	VMOVUPS      Z1, 944(SP)(R15*4)
+	ADDQ         $+32, R15
+	JNE          rareturn
+	VMOVUPS      368(SP), Z0
+	VMOVUPS      432(SP), Z1
+	VMOVUPS      496(SP), Z16
+	VMOVUPS      560(SP), Z17
+	VMOVUPS      624(SP), Z18
+	VMOVUPS      688(SP), Z19
+	VMOVUPS      752(SP), Z20
+	VMOVUPS      816(SP), Z21
 	CMPL         R8, $+1
 	JLT          maskdone10
-	VCMPPS       $0x00, Z16, Z17, K1
-	VCMPPS       $0x00, Z21, Z22, K2
+	VCMPPS       $0x00, Z18, Z0, K1
+	VCMPPS       $0x00, Z19, Z1, K2
 	KUNPCKWD     K1, K2, K1
-	VCMPPS       $0x00, Z20, Z23, K2
-	VCMPPS       $0x00, Z1, Z24, K3
+	VCMPPS       $0x00, Z20, Z16, K2
+	VCMPPS       $0x00, Z21, Z17, K3
 	KUNPCKWD     K2, K3, K2
 	KUNPCKDQ     K1, K2, K1
 	JEQ          maskbytes9
@@ -1758,8 +1708,8 @@ rare:
 	JMP          maskdone10
 
 maskbytes9:
-	VMOVDQU8.Z Z2, K1, Z0
-	VMOVUPS    Z0, (DX)
+	VMOVDQU8.Z Z2, K1, Z22
+	VMOVUPS    Z22, (DX)
 	ADDQ       $+64, DX
 
 maskdone10:

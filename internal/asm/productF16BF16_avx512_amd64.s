@@ -6,7 +6,7 @@
 
 // func QuantizeFpProductF16BF16AVX512(q *uint8, x *uint16, elem int32, scale float32, recip float32, least int32, ruler float32, weights int32, top int32, nan int32, layout int32, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeFpProductF16BF16AVX512(SB), NOSPLIT, $224-72
+TEXT ·QuantizeFpProductF16BF16AVX512(SB), $816-72
 	// pointers: SI q, DX x, DI elements left
 	// per call: Z15 recip, Z14 least, Z13 ruler, Z12 weights, Z11 top, Z10 0x7f800000, Z9 0x7fffffff, Z8 table, Z7 table, K6 Uppers, Z6 table, Z5 0x80808080
 	// vector registers in use at once: 27
@@ -477,106 +477,99 @@ lanestage:
 	JMP  laneloop
 
 rare:
+	MOVQ $-64, R15
+
+rareturn:
 	CMPL     BX, $+2
 	JNE      half23
-	VPERMW.Z (DX), Z8, K6, Z0
-	VPERMW.Z (DX), Z7, K6, Z1
-	VPERMW.Z 64(DX), Z8, K6, Z2
-	VPERMW.Z 64(DX), Z7, K6, Z3
+	VPERMW.Z 128(DX)(R15*2), Z8, K6, Z0
+	VPERMW.Z 128(DX)(R15*2), Z7, K6, Z1
 
 halfdone24:
-	VBROADCASTSS scale+20(FP), Z4
-	VDIVPS       Z4, Z0, Z0
+	VBROADCASTSS scale+20(FP), Z2
+	VDIVPS       Z2, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z10, Z0, Z16
-	VPMAXUD      Z14, Z16, Z16
-	VPANDD       Z9, Z0, Z17
-	VFMADD231PS  Z13, Z16, Z17
-	VMOVAPS.Z    Z17, K1, Z17
+	VPANDD       Z10, Z0, Z3
+	VPMAXUD      Z14, Z3, Z3
+	VPANDD       Z9, Z0, Z4
+	VFMADD231PS  Z13, Z3, Z4
+	VMOVAPS.Z    Z4, K1, Z4
 	VMOVAPS.Z    Z0, K1, Z0
-	VDIVPS       Z4, Z1, Z1
+	VDIVPS       Z2, Z1, Z1
 	VCMPPS       $0x07, Z1, Z1, K2
-	VPANDD       Z10, Z1, Z16
-	VPMAXUD      Z14, Z16, Z16
-	VPANDD       Z9, Z1, Z18
-	VFMADD231PS  Z13, Z16, Z18
-	VMOVAPS.Z    Z18, K2, Z18
+	VPANDD       Z10, Z1, Z2
+	VPMAXUD      Z14, Z2, Z2
+	VPANDD       Z9, Z1, Z3
+	VFMADD231PS  Z13, Z2, Z3
+	VMOVAPS.Z    Z3, K2, Z3
 	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z12, Z17, Z17
-	VPMADDWD     Z12, Z18, Z18
-	VPACKSSDW    Z18, Z17, Z17
-	VPACKSSDW    Z1, Z0, Z0
-	VDIVPS       Z4, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K3
-	VPANDD       Z10, Z2, Z1
-	VPMAXUD      Z14, Z1, Z1
-	VPANDD       Z9, Z2, Z16
-	VFMADD231PS  Z13, Z1, Z16
-	VMOVAPS.Z    Z16, K3, Z16
-	VMOVAPS.Z    Z2, K3, Z2
-	VDIVPS       Z4, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K4
-	VPANDD       Z10, Z3, Z1
-	VPMAXUD      Z14, Z1, Z1
-	VPANDD       Z9, Z3, Z4
-	VFMADD231PS  Z13, Z1, Z4
-	VMOVAPS.Z    Z4, K4, Z4
-	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z12, Z16, Z16
 	VPMADDWD     Z12, Z4, Z4
-	VPACKSSDW    Z4, Z16, Z16
-	VPACKSSDW    Z3, Z2, Z2
-	VBROADCASTSS ·word01010101+0(SB), Z1
+	VPMADDWD     Z12, Z3, Z3
+	VPACKSSDW    Z3, Z4, Z4
+	VPACKSSDW    Z1, Z0, Z0
+	KMOVQ        K1, 480(SP)(R15*4)
+	KMOVQ        K2, 544(SP)(R15*4)
+	VMOVUPS      Z4, 608(SP)(R15*2)
+	VMOVUPS      Z0, 736(SP)(R15*2)
+	ADDQ         $+32, R15
+	JNE          rareturn
+	KMOVQ        224(SP), K1
+	KMOVQ        288(SP), K2
+	KMOVQ        352(SP), K3
+	KMOVQ        416(SP), K4
+	VBROADCASTSS ·word01010101+0(SB), Z0
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z1, K1, Z1
-	VBROADCASTSS ·word01010101+0(SB), Z3
-	VPSUBB       Z3, Z1, Z1
-	VBROADCASTSS nan+44(FP), Z3
-	VPANDD       Z3, Z1, Z1
+	VMOVDQU8.Z   Z0, K1, Z0
+	VBROADCASTSS ·word01010101+0(SB), Z1
+	VPSUBB       Z1, Z0, Z0
+	VBROADCASTSS nan+44(FP), Z1
+	VPANDD       Z1, Z0, Z0
+	VMOVUPS      480(SP), Z1
+	VMOVUPS      544(SP), Z2
+	VMOVUPS      608(SP), Z3
+	VMOVUPS      672(SP), Z4
 	CMPL         R8, $+3
 	JNE          other25
-	VPSRLW       $0x07, Z17, Z17
-	VPSRLW       $0x07, Z16, Z16
-	VPACKUSWB    Z16, Z17, Z17
-	VPACKSSWB    Z2, Z0, Z0
-	VPMINUB      Z11, Z17, Z17
-	VPTERNLOGD   $0xf8, Z5, Z0, Z17
-	VPERMD       Z17, Z6, Z17
-	VPORD        Z1, Z17, Z17
-	VMOVUPS      Z17, (SI)
+	VPSRLW       $0x07, Z1, Z1
+	VPSRLW       $0x07, Z2, Z2
+	VPACKUSWB    Z2, Z1, Z1
+	VPACKSSWB    Z4, Z3, Z3
+	VPMINUB      Z11, Z1, Z1
+	VPTERNLOGD   $0xf8, Z5, Z3, Z1
+	VPERMD       Z1, Z6, Z1
+	VPORD        Z0, Z1, Z1
+	VMOVUPS      Z1, (SI)
 	ADDQ         $+64, SI
 
 stored27:
 	JMP laneback
 
 half23:
-	VCVTPH2PS (DX), Z0
-	VCVTPH2PS 32(DX), Z1
-	VCVTPH2PS 64(DX), Z2
-	VCVTPH2PS 96(DX), Z3
+	VCVTPH2PS 128(DX)(R15*2), Z0
+	VCVTPH2PS 160(DX)(R15*2), Z1
 	JMP       halfdone24
 
 other25:
-	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z0, Z17
-	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z2, Z16
-	VPSRLW     $0x0c, Z17, Z17
-	VPSRLW     $0x0c, Z16, Z16
-	VPACKUSWB  Z16, Z17, Z17
-	VPERMD     Z17, Z6, Z17
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z3, Z1
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z4, Z2
+	VPSRLW     $0x0c, Z1, Z1
+	VPSRLW     $0x0c, Z2, Z2
+	VPACKUSWB  Z2, Z1, Z1
+	VPERMD     Z1, Z6, Z1
 	JGT        listed26
-	VPMADDUBSW ·word10011001+0(SB), Z17, Z17
-	VPMOVWB    Z17, Y17
-	VMOVUPS    Y17, (SI)
+	VPMADDUBSW ·word10011001+0(SB), Z1, Z1
+	VPMOVWB    Z1, Y1
+	VMOVUPS    Y1, (SI)
 	ADDQ       $+32, SI
 	JMP        stored27
 
 listed26:
-	VMOVUPS ·bytes2983da05+0(SB), Z16
-	VPSHUFB Z17, Z16, Z17
-	VPORD   Z1, Z17, Z17
-	VMOVUPS Z17, (SI)
+	VMOVUPS ·bytes2983da05+0(SB), Z2
+	VPSHUFB Z1, Z2, Z1
+	VPORD   Z0, Z1, Z1
+	VMOVUPS Z1, (SI)
 	ADDQ    $+64, SI
 	JMP     stored27
 

@@ -2,11 +2,9 @@
 
 //go:build !purego
 
-#include "textflag.h"
-
 // func FakeQuantizeProductF16AVX512(y *uint16, mask *uint8, x *uint16, high int32, low int32, scale float32, recip float32, kind int32, least int32, most int32, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·FakeQuantizeProductF16AVX512(SB), $368-72
+TEXT ·FakeQuantizeProductF16AVX512(SB), $960-72
 	// pointers: SI y, DX mask, BX x, DI elements left
 	// per call: Z15 high, Z14 low, Z13 scale, Z12 recip, Z11 0x7fff7fff, Z10 0x7bff7bff, Z9 0x0, Z8 0x1010101
 	// vector registers in use at once: 28
@@ -355,7 +353,10 @@ lanestage:
 	JMP  laneloop
 
 rare:
-	VCVTPH2PS    (BX), Z0
+	MOVQ $-64, R15
+
+rareturn:
+	VCVTPH2PS    128(BX)(R15*2), Z0
 	VDIVPS       Z13, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z0
 	VBROADCASTSS least+44(FP), Z1
@@ -371,35 +372,11 @@ rare:
 	VBROADCASTSS ·word7fc00000+0(SB), Z5
 	VBLENDMPS    Z4, Z5, K1, Z4
 	VCVTPS2PH    $0x00, Z4, Y4
-	VMOVUPS      Y4, (SI)
-	VCVTPH2PS    32(BX), Z4
+	VMOVUPS      Y4, 128(SI)(R15*2)
+	VCVTPH2PS    160(BX)(R15*2), Z4
 	VDIVPS       Z13, Z4, Z4
 	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z1, Z6
-	VMINPS       Z6, Z3, Z6
-	VADDPS       Z9, Z6, Z7
-	VMULPS       Z13, Z7, Z7
-	VADDPS       Z9, Z7, Z7
-	VCMPPS       $0x07, Z7, Z7, K1
-	VBLENDMPS    Z7, Z5, K1, Z7
-	VCVTPS2PH    $0x00, Z7, Y7
-	VMOVUPS      Y7, 32(SI)
-	VCVTPH2PS    64(BX), Z7
-	VDIVPS       Z13, Z7, Z7
-	VRNDSCALEPS  $0x08, Z7, Z7
-	VMAXPS       Z7, Z1, Z16
-	VMINPS       Z16, Z3, Z16
-	VADDPS       Z9, Z16, Z17
-	VMULPS       Z13, Z17, Z17
-	VADDPS       Z9, Z17, Z17
-	VCMPPS       $0x07, Z17, Z17, K1
-	VBLENDMPS    Z17, Z5, K1, Z17
-	VCVTPS2PH    $0x00, Z17, Y17
-	VMOVUPS      Y17, 64(SI)
-	VCVTPH2PS    96(BX), Z17
-	VDIVPS       Z13, Z17, Z17
-	VRNDSCALEPS  $0x08, Z17, Z17
-	VMAXPS       Z17, Z1, Z1
+	VMAXPS       Z4, Z1, Z1
 	VMINPS       Z1, Z3, Z1
 	VADDPS       Z9, Z1, Z3
 	VMULPS       Z13, Z3, Z3
@@ -407,14 +384,28 @@ rare:
 	VCMPPS       $0x07, Z3, Z3, K1
 	VBLENDMPS    Z3, Z5, K1, Z3
 	VCVTPS2PH    $0x00, Z3, Y3
-	VMOVUPS      Y3, 96(SI)
+	VMOVUPS      Y3, 160(SI)(R15*2)
+	VMOVUPS      Z2, 624(SP)(R15*4)
+	VMOVUPS      Z1, 688(SP)(R15*4)
+	VMOVUPS      Z0, 880(SP)(R15*4)
+	VMOVUPS      Z4, 944(SP)(R15*4)
+	ADDQ         $+32, R15
+	JNE          rareturn
+	VMOVUPS      368(SP), Z0
+	VMOVUPS      432(SP), Z1
+	VMOVUPS      496(SP), Z2
+	VMOVUPS      560(SP), Z3
+	VMOVUPS      624(SP), Z4
+	VMOVUPS      688(SP), Z5
+	VMOVUPS      752(SP), Z6
+	VMOVUPS      816(SP), Z7
 	CMPL         R8, $+1
 	JLT          maskdone10
-	VCMPPS       $0x00, Z0, Z2, K1
-	VCMPPS       $0x00, Z4, Z6, K2
+	VCMPPS       $0x00, Z4, Z0, K1
+	VCMPPS       $0x00, Z5, Z1, K2
 	KUNPCKWD     K1, K2, K1
-	VCMPPS       $0x00, Z7, Z16, K2
-	VCMPPS       $0x00, Z17, Z1, K3
+	VCMPPS       $0x00, Z6, Z2, K2
+	VCMPPS       $0x00, Z7, Z3, K3
 	KUNPCKWD     K2, K3, K2
 	KUNPCKDQ     K1, K2, K1
 	JEQ          maskbytes9
@@ -423,8 +414,8 @@ rare:
 	JMP          maskdone10
 
 maskbytes9:
-	VMOVDQU8.Z Z8, K1, Z3
-	VMOVUPS    Z3, (DX)
+	VMOVDQU8.Z Z8, K1, Z16
+	VMOVUPS    Z16, (DX)
 	ADDQ       $+64, DX
 
 maskdone10:
@@ -432,7 +423,7 @@ maskdone10:
 
 // func QuantizeProductF16AVX512(q *uint8, x *uint16, scale float32, recip float32, zeroPoint int32, least int32, most int32, layout int32, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeProductF16AVX512(SB), NOSPLIT, $224-56
+TEXT ·QuantizeProductF16AVX512(SB), $432-56
 	// pointers: SI q, DX x, DI elements left
 	// per call: Z15 recip, Z14 zeroPoint, Z12 least, Z8 most, Z13 Narrow16, Z11 0xff, Z0 And, Z0 Narrow16, Z9 NarrowU8, Z0 And, Z0 Narrow16, Z7 NarrowU8, Z6 0x80008000, Z10 table, Z5 0x10011001, Z4 0xf0f0f0f, Z3 0x4010401, Z2 0x3030303, Z16 0x100001
 	// vector registers in use at once: 22
@@ -821,7 +812,10 @@ lanestage:
 	JMP  laneloop
 
 rare:
-	VCVTPH2PS    (DX), Z0
+	MOVQ $-64, R15
+
+rareturn:
+	VCVTPH2PS    128(DX)(R15*2), Z0
 	VBROADCASTSS scale+16(FP), Z1
 	VDIVPS       Z1, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z17
@@ -836,26 +830,7 @@ rare:
 	VCMPPS       $0x07, Z0, Z0, K1
 	VCVTPS2DQ    Z17, Z17
 	VMOVAPS.Z    Z17, K1, Z17
-	VCVTPH2PS    32(DX), Z0
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z21
-	VMAXPS       Z21, Z18, Z21
-	VMINPS       Z21, Z20, Z21
-	VADDPS       Z19, Z21, Z21
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z21, Z21
-	VMOVAPS.Z    Z21, K1, Z21
-	VPACKSSDW    Z21, Z17, Z17
-	VCVTPH2PS    64(DX), Z0
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z21
-	VMAXPS       Z21, Z18, Z21
-	VMINPS       Z21, Z20, Z21
-	VADDPS       Z19, Z21, Z21
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z21, Z21
-	VMOVAPS.Z    Z21, K1, Z21
-	VCVTPH2PS    96(DX), Z0
+	VCVTPH2PS    160(DX)(R15*2), Z0
 	VDIVPS       Z1, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z1
 	VMAXPS       Z1, Z18, Z1
@@ -864,27 +839,32 @@ rare:
 	VCMPPS       $0x07, Z0, Z0, K1
 	VCVTPS2DQ    Z1, Z1
 	VMOVAPS.Z    Z1, K1, Z1
-	VPACKSSDW    Z1, Z21, Z21
-	VPXORD       Z0, Z0, Z0
-	VPSUBD       Z12, Z0, Z1
-	VPMAXSD      Z0, Z1, Z1
-	VPSUBD       Z1, Z0, Z1
-	VPANDD       Z11, Z1, Z1
-	VPACKSSDW    Z1, Z1, Z1
-	VPACKUSWB    Z1, Z1, Z1
-	VPERMD       Z1, Z10, Z1
-	VPMAXSD      Z0, Z8, Z0
-	VPANDD       Z11, Z0, Z0
-	VPACKSSDW    Z0, Z0, Z0
-	VPACKUSWB    Z0, Z0, Z0
-	VPERMD       Z0, Z10, Z0
+	VPACKSSDW    Z1, Z17, Z17
+	VMOVUPS      Z17, 352(SP)(R15*2)
+	ADDQ         $+32, R15
+	JNE          rareturn
+	VMOVUPS      224(SP), Z0
+	VMOVUPS      288(SP), Z1
+	VPXORD       Z17, Z17, Z17
+	VPSUBD       Z12, Z17, Z18
+	VPMAXSD      Z17, Z18, Z18
+	VPSUBD       Z18, Z17, Z18
+	VPANDD       Z11, Z18, Z18
+	VPACKSSDW    Z18, Z18, Z18
+	VPACKUSWB    Z18, Z18, Z18
+	VPERMD       Z18, Z10, Z18
+	VPMAXSD      Z17, Z8, Z17
+	VPANDD       Z11, Z17, Z17
+	VPACKSSDW    Z17, Z17, Z17
+	VPACKUSWB    Z17, Z17, Z17
+	VPERMD       Z17, Z10, Z17
 	CMPL         BX, $+2
 	JNE          other17
-	VPACKSSWB    Z21, Z17, Z18
-	VPMAXSB      Z1, Z18, Z18
-	VPMINSB      Z0, Z18, Z18
-	VPERMD       Z18, Z10, Z18
-	VMOVUPS      Z18, (SI)
+	VPACKSSWB    Z1, Z0, Z19
+	VPMAXSB      Z18, Z19, Z19
+	VPMINSB      Z17, Z19, Z19
+	VPERMD       Z19, Z10, Z19
+	VMOVUPS      Z19, (SI)
 	ADDQ         $+64, SI
 
 stored20:
@@ -892,42 +872,42 @@ stored20:
 
 other17:
 	JGT        unsigned18
-	VPACKSSWB  Z21, Z17, Z18
-	VPMAXSB    Z1, Z18, Z18
-	VPMINSB    Z0, Z18, Z18
-	VPERMD     Z18, Z10, Z18
+	VPACKSSWB  Z1, Z0, Z19
+	VPMAXSB    Z18, Z19, Z19
+	VPMINSB    Z17, Z19, Z19
+	VPERMD     Z19, Z10, Z19
 	JPS        crumbs19
-	VPANDD     Z4, Z18, Z18
-	VPMADDUBSW Z5, Z18, Z18
-	VPMOVWB    Z18, Y18
-	VMOVUPS    Y18, (SI)
+	VPANDD     Z4, Z19, Z19
+	VPMADDUBSW Z5, Z19, Z19
+	VPMOVWB    Z19, Y19
+	VMOVUPS    Y19, (SI)
 	ADDQ       $+32, SI
 	JMP        stored20
 
 crumbs19:
-	VPANDD     Z2, Z18, Z18
-	VPMADDUBSW Z3, Z18, Z18
-	VPMADDWD   Z16, Z18, Z18
-	VPMOVDB    Z18, X18
-	VMOVUPS    X18, (SI)
+	VPANDD     Z2, Z19, Z19
+	VPMADDUBSW Z3, Z19, Z19
+	VPMADDWD   Z16, Z19, Z19
+	VPMOVDB    Z19, X19
+	VMOVUPS    X19, (SI)
 	ADDQ       $+16, SI
 	JMP        stored20
 
 unsigned18:
-	VPACKUSWB Z21, Z17, Z18
-	VPMAXUB   Z1, Z18, Z18
-	VPMINUB   Z0, Z18, Z18
-	VPERMD    Z18, Z10, Z18
-	VMOVUPS   Z18, (SI)
+	VPACKUSWB Z1, Z0, Z19
+	VPMAXUB   Z18, Z19, Z19
+	VPMINUB   Z17, Z19, Z19
+	VPERMD    Z19, Z10, Z19
+	VMOVUPS   Z19, (SI)
 	ADDQ      $+64, SI
 	JMP       stored20
 
 // func QuantizeWholeProductF16AVX512(q *int8, x *uint16, scale float32, recip float32, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeWholeProductF16AVX512(SB), NOSPLIT, $224-40
+TEXT ·QuantizeWholeProductF16AVX512(SB), $432-40
 	// pointers: SI q, DX x, DI elements left
 	// per call: Z15 recip, Z14 0x80008000, Z13 table
-	// vector registers in use at once: 10
+	// vector registers in use at once: 9
 	MOVQ         q+0(FP), SI
 	MOVQ         x+8(FP), DX
 	VBROADCASTSS recip+20(FP), Z15
@@ -1123,7 +1103,10 @@ lanestage:
 	JMP  laneloop
 
 rare:
-	VCVTPH2PS    (DX), Z0
+	MOVQ $-64, R15
+
+rareturn:
+	VCVTPH2PS    128(DX)(R15*2), Z0
 	VBROADCASTSS scale+16(FP), Z1
 	VDIVPS       Z1, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z2
@@ -1141,26 +1124,7 @@ rare:
 	VCMPPS       $0x07, Z0, Z0, K1
 	VCVTPS2DQ    Z2, Z2
 	VMOVAPS.Z    Z2, K1, Z2
-	VCVTPH2PS    32(DX), Z0
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z6
-	VMAXPS       Z6, Z3, Z6
-	VMINPS       Z6, Z5, Z6
-	VADDPS       Z4, Z6, Z6
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z6, Z6
-	VMOVAPS.Z    Z6, K1, Z6
-	VPACKSSDW    Z6, Z2, Z2
-	VCVTPH2PS    64(DX), Z0
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z6
-	VMAXPS       Z6, Z3, Z6
-	VMINPS       Z6, Z5, Z6
-	VADDPS       Z4, Z6, Z6
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z6, Z6
-	VMOVAPS.Z    Z6, K1, Z6
-	VCVTPH2PS    96(DX), Z0
+	VCVTPH2PS    160(DX)(R15*2), Z0
 	VDIVPS       Z1, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z1
 	VMAXPS       Z1, Z3, Z1
@@ -1169,15 +1133,20 @@ rare:
 	VCMPPS       $0x07, Z0, Z0, K1
 	VCVTPS2DQ    Z1, Z1
 	VMOVAPS.Z    Z1, K1, Z1
-	VPACKSSDW    Z1, Z6, Z6
-	VPACKSSWB    Z6, Z2, Z2
-	VPERMD       Z2, Z13, Z2
-	VMOVUPS      Z2, (SI)
+	VPACKSSDW    Z1, Z2, Z2
+	VMOVUPS      Z2, 352(SP)(R15*2)
+	ADDQ         $+32, R15
+	JNE          rareturn
+	VMOVUPS      224(SP), Z0
+	VMOVUPS      288(SP), Z1
+	VPACKSSWB    Z1, Z0, Z0
+	VPERMD       Z0, Z13, Z0
+	VMOVUPS      Z0, (SI)
 	JMP          laneback
 
 // func FakeQuantizeFpProductF16AVX512(y *uint16, mask *uint8, x *uint16, least int32, step int32, most float32, scale float32, recip float32, unit float32, kind int32, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·FakeQuantizeFpProductF16AVX512(SB), $368-72
+TEXT ·FakeQuantizeFpProductF16AVX512(SB), $960-72
 	// pointers: SI y, DX mask, BX x, DI elements left
 	// per call: Z15 least, Z14 most, Z13 scale, Z12 recip, Z11 unit, Z10 0x7f800000, Z9 0x80000000, Z8 0x1010101
 	// vector registers in use at once: 28
@@ -1592,7 +1561,10 @@ lanestage:
 	JMP  laneloop
 
 rare:
-	VCVTPH2PS    (BX), Z0
+	MOVQ $-64, R15
+
+rareturn:
+	VCVTPH2PS    128(BX)(R15*2), Z0
 	VDIVPS       Z13, Z0, Z0
 	VBROADCASTSS ·word7fffffff+0(SB), Z1
 	VPANDD       Z1, Z0, Z2
@@ -1611,59 +1583,43 @@ rare:
 	VBROADCASTSS ·word7fc00000+0(SB), Z0
 	VBLENDMPS    Z6, Z0, K1, Z6
 	VCVTPS2PH    $0x00, Z6, Y6
-	VMOVUPS      Y6, (SI)
-	VCVTPH2PS    32(BX), Z4
-	VDIVPS       Z13, Z4, Z4
-	VPANDD       Z1, Z4, Z6
-	VMINPS       Z6, Z14, Z7
-	VPANDD       Z10, Z7, Z16
-	VPMAXUD      Z15, Z16, Z16
-	VPADDD       Z5, Z16, Z16
-	VADDPS       Z16, Z7, Z17
-	VSUBPS       Z16, Z17, Z17
-	VPTERNLOGD   $0xf8, Z9, Z4, Z17
-	VMULPS       Z13, Z17, Z17
-	VCMPPS       $0x07, Z17, Z17, K1
-	VBLENDMPS    Z17, Z0, K1, Z17
-	VCVTPS2PH    $0x00, Z17, Y17
-	VMOVUPS      Y17, 32(SI)
-	VCVTPH2PS    64(BX), Z4
-	VDIVPS       Z13, Z4, Z4
-	VPANDD       Z1, Z4, Z16
-	VMINPS       Z16, Z14, Z17
-	VPANDD       Z10, Z17, Z18
-	VPMAXUD      Z15, Z18, Z18
-	VPADDD       Z5, Z18, Z18
-	VADDPS       Z18, Z17, Z19
-	VSUBPS       Z18, Z19, Z19
-	VPTERNLOGD   $0xf8, Z9, Z4, Z19
-	VMULPS       Z13, Z19, Z19
-	VCMPPS       $0x07, Z19, Z19, K1
-	VBLENDMPS    Z19, Z0, K1, Z19
-	VCVTPS2PH    $0x00, Z19, Y19
-	VMOVUPS      Y19, 64(SI)
-	VCVTPH2PS    96(BX), Z4
+	VMOVUPS      Y6, 128(SI)(R15*2)
+	VCVTPH2PS    160(BX)(R15*2), Z4
 	VDIVPS       Z13, Z4, Z4
 	VPANDD       Z1, Z4, Z1
-	VMINPS       Z1, Z14, Z18
-	VPANDD       Z10, Z18, Z19
-	VPMAXUD      Z15, Z19, Z19
-	VPADDD       Z5, Z19, Z19
-	VADDPS       Z19, Z18, Z5
-	VSUBPS       Z19, Z5, Z5
+	VMINPS       Z1, Z14, Z6
+	VPANDD       Z10, Z6, Z7
+	VPMAXUD      Z15, Z7, Z7
+	VPADDD       Z5, Z7, Z7
+	VADDPS       Z7, Z6, Z5
+	VSUBPS       Z7, Z5, Z5
 	VPTERNLOGD   $0xf8, Z9, Z4, Z5
 	VMULPS       Z13, Z5, Z5
 	VCMPPS       $0x07, Z5, Z5, K1
 	VBLENDMPS    Z5, Z0, K1, Z5
 	VCVTPS2PH    $0x00, Z5, Y5
-	VMOVUPS      Y5, 96(SI)
+	VMOVUPS      Y5, 160(SI)(R15*2)
+	VMOVUPS      Z3, 624(SP)(R15*4)
+	VMOVUPS      Z6, 688(SP)(R15*4)
+	VMOVUPS      Z2, 880(SP)(R15*4)
+	VMOVUPS      Z1, 944(SP)(R15*4)
+	ADDQ         $+32, R15
+	JNE          rareturn
+	VMOVUPS      368(SP), Z0
+	VMOVUPS      432(SP), Z1
+	VMOVUPS      496(SP), Z2
+	VMOVUPS      560(SP), Z3
+	VMOVUPS      624(SP), Z4
+	VMOVUPS      688(SP), Z5
+	VMOVUPS      752(SP), Z6
+	VMOVUPS      816(SP), Z7
 	CMPL         R8, $+1
 	JLT          maskdone10
-	VCMPPS       $0x00, Z2, Z3, K1
-	VCMPPS       $0x00, Z6, Z7, K2
+	VCMPPS       $0x00, Z4, Z0, K1
+	VCMPPS       $0x00, Z5, Z1, K2
 	KUNPCKWD     K1, K2, K1
-	VCMPPS       $0x00, Z16, Z17, K2
-	VCMPPS       $0x00, Z1, Z18, K3
+	VCMPPS       $0x00, Z6, Z2, K2
+	VCMPPS       $0x00, Z7, Z3, K3
 	KUNPCKWD     K2, K3, K2
 	KUNPCKDQ     K1, K2, K1
 	JEQ          maskbytes9
@@ -1672,8 +1628,8 @@ rare:
 	JMP          maskdone10
 
 maskbytes9:
-	VMOVDQU8.Z Z8, K1, Z0
-	VMOVUPS    Z0, (DX)
+	VMOVDQU8.Z Z8, K1, Z16
+	VMOVUPS    Z16, (DX)
 	ADDQ       $+64, DX
 
 maskdone10:

@@ -4,7 +4,7 @@
 
 // func QuantizeWholeBF16AVX2(q *int8, x *uint16, scale *float32, recip *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·QuantizeWholeBF16AVX2(SB), $1104-56
+TEXT ·QuantizeWholeBF16AVX2(SB), $1216-56
 	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
 	// per call: Y15 0x80008000, Y14 table
 	// per group: Y13 scale, Y12 recip
@@ -950,9 +950,12 @@ spread:
 	CALL ·spreadR8AVX2(SB)
 
 rare:
-	VPMOVZXWD    (DX), Y0
+	MOVQ $-32, R13
+
+rareturn:
+	VPMOVZXWD    64(DX)(R13*2), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      (BX), Y1
+	VMOVUPS      128(BX)(R13*4), Y1
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y1
 	VBROADCASTSS ·wordffffff80+0(SB), Y2
@@ -969,9 +972,9 @@ rare:
 	VCMPPS       $0x07, Y0, Y0, Y0
 	VCVTPS2DQ    Y1, Y1
 	VANDPS       Y1, Y0, Y0
-	VPMOVZXWD    16(DX), Y1
+	VPMOVZXWD    80(DX)(R13*2), Y1
 	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      32(BX), Y5
+	VMOVUPS      160(BX)(R13*4), Y5
 	VDIVPS       Y5, Y1, Y1
 	VROUNDPS     $0x08, Y1, Y5
 	VMAXPS       Y5, Y2, Y5
@@ -981,30 +984,11 @@ rare:
 	VCVTPS2DQ    Y5, Y5
 	VANDPS       Y5, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VPMOVZXWD    32(DX), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      64(BX), Y5
-	VDIVPS       Y5, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPMOVZXWD    48(DX), Y5
-	VPSLLD       $0x10, Y5, Y5
-	VMOVUPS      96(BX), Y6
-	VDIVPS       Y6, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y3, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VPACKSSWB    Y1, Y0, Y0
+	VMOVUPS      Y0, 1168(SP)(R13*2)
+	ADDQ         $+16, R13
+	JNE          rareturn
+	VMOVUPS      1104(SP), Y0
+	VPACKSSWB    1136(SP), Y0, Y0
 	VPERMD       Y0, Y14, Y0
 	VMOVUPS      Y0, (SI)
 	CMPQ         488(SP), $+4

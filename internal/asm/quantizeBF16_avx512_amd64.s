@@ -4,7 +4,7 @@
 
 // func QuantizeWholeBF16AVX512(q *int8, x *uint16, scale *float32, recip *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
-TEXT ·QuantizeWholeBF16AVX512(SB), $3104-56
+TEXT ·QuantizeWholeBF16AVX512(SB), $3312-56
 	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
 	// per call: Z15 table, Z14 table, K6 Uppers, Z13 0x80008000, Z12 table
 	// per group: Z11 scale, Z10 recip
@@ -1125,8 +1125,11 @@ spread:
 	CALL ·spreadR8AVX512(SB)
 
 rare:
-	VPERMW.Z     (DX), Z15, K6, Z0
-	VMOVUPS      (BX), Z1
+	MOVQ $-64, R13
+
+rareturn:
+	VPERMW.Z     128(DX)(R13*2), Z15, K6, Z0
+	VMOVUPS      256(BX)(R13*4), Z1
 	VDIVPS       Z1, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z1
 	VBROADCASTSS ·wordffffff80+0(SB), Z2
@@ -1143,8 +1146,8 @@ rare:
 	VCMPPS       $0x07, Z0, Z0, K1
 	VCVTPS2DQ    Z1, Z1
 	VMOVAPS.Z    Z1, K1, Z1
-	VPERMW.Z     (DX), Z14, K6, Z0
-	VMOVUPS      64(BX), Z5
+	VPERMW.Z     128(DX)(R13*2), Z14, K6, Z0
+	VMOVUPS      320(BX)(R13*4), Z5
 	VDIVPS       Z5, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z5
 	VMAXPS       Z5, Z2, Z5
@@ -1154,30 +1157,14 @@ rare:
 	VCVTPS2DQ    Z5, Z5
 	VMOVAPS.Z    Z5, K1, Z5
 	VPACKSSDW    Z5, Z1, Z1
-	VPERMW.Z     64(DX), Z15, K6, Z0
-	VMOVUPS      128(BX), Z5
-	VDIVPS       Z5, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z5
-	VMAXPS       Z5, Z2, Z5
-	VMINPS       Z5, Z4, Z5
-	VADDPS       Z3, Z5, Z5
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z5, Z5
-	VMOVAPS.Z    Z5, K1, Z5
-	VPERMW.Z     64(DX), Z14, K6, Z0
-	VMOVUPS      192(BX), Z6
-	VDIVPS       Z6, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z6
-	VMAXPS       Z6, Z2, Z6
-	VMINPS       Z6, Z4, Z6
-	VADDPS       Z3, Z6, Z6
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z6, Z6
-	VMOVAPS.Z    Z6, K1, Z6
-	VPACKSSDW    Z6, Z5, Z5
-	VPACKSSWB    Z5, Z1, Z1
-	VPERMD       Z1, Z12, Z1
-	VMOVUPS      Z1, (SI)
+	VMOVUPS      Z1, 3232(SP)(R13*2)
+	ADDQ         $+32, R13
+	JNE          rareturn
+	VMOVUPS      3104(SP), Z0
+	VMOVUPS      3168(SP), Z1
+	VPACKSSWB    Z1, Z0, Z0
+	VPERMD       Z0, Z12, Z0
+	VMOVUPS      Z0, (SI)
 	CMPQ         744(SP), $+5
 	JEQ          laneback
 	MOVQ         208(SP), BX

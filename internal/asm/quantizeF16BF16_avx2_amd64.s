@@ -4,7 +4,7 @@
 
 // func QuantizeF16BF16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, elem int32, least int32, most int32, layout int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, F16C, FMA3, MMX+
-TEXT ·QuantizeF16BF16AVX2(SB), $1104-72
+TEXT ·QuantizeF16BF16AVX2(SB), $1216-72
 	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
 	// per call: Y0 least, Y0 most, Y1 0xff, Y0 And, Y0 Narrow16, Y14 NarrowU8, Y0 And, Y0 Narrow16, Y13 NarrowU8, Y12 0x80008000, Y15 table
 	// per group: Y11 scale, Y10 recip
@@ -1080,84 +1080,72 @@ spread:
 	CALL ·spreadR8AVX2(SB)
 
 rare:
+	MOVQ $-32, R13
+
+rareturn:
 	CMPL      R9, $+2
 	JNE       half49
-	VPMOVZXWD (DX), Y0
+	VPMOVZXWD 64(DX)(R13*2), Y0
 	VPSLLD    $0x10, Y0, Y0
-	VPMOVZXWD 16(DX), Y1
+	VPMOVZXWD 80(DX)(R13*2), Y1
 	VPSLLD    $0x10, Y1, Y1
-	VPMOVZXWD 32(DX), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VPMOVZXWD 48(DX), Y3
-	VPSLLD    $0x10, Y3, Y3
 
 halfdone50:
-	VMOVUPS      (BX), Y4
-	VDIVPS       Y4, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y4
-	VBROADCASTSS least+36(FP), Y5
-	VCVTDQ2PS    Y5, Y6
-	VXORPS       Y7, Y7, Y7
-	VCVTDQ2PS    Y7, Y8
-	VSUBPS       Y8, Y6, Y6
-	VMAXPS       Y4, Y6, Y4
-	VBROADCASTSS most+40(FP), Y9
-	VCVTDQ2PS    Y9, Y10
-	VSUBPS       Y8, Y10, Y10
-	VMINPS       Y4, Y10, Y4
-	VADDPS       Y8, Y4, Y4
+	VMOVUPS      128(BX)(R13*4), Y2
+	VDIVPS       Y2, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y2
+	VBROADCASTSS least+36(FP), Y3
+	VCVTDQ2PS    Y3, Y3
+	VXORPS       Y4, Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VSUBPS       Y4, Y3, Y3
+	VMAXPS       Y2, Y3, Y2
+	VBROADCASTSS most+40(FP), Y5
+	VCVTDQ2PS    Y5, Y5
+	VSUBPS       Y4, Y5, Y5
+	VMINPS       Y2, Y5, Y2
+	VADDPS       Y4, Y2, Y2
 	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y4, Y4
-	VANDPS       Y4, Y0, Y0
-	VMOVUPS      32(BX), Y4
-	VDIVPS       Y4, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y4
-	VMAXPS       Y4, Y6, Y4
-	VMINPS       Y4, Y10, Y4
-	VADDPS       Y8, Y4, Y4
+	VCVTPS2DQ    Y2, Y2
+	VANDPS       Y2, Y0, Y0
+	VMOVUPS      160(BX)(R13*4), Y2
+	VDIVPS       Y2, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y2
+	VMAXPS       Y2, Y3, Y2
+	VMINPS       Y2, Y5, Y2
+	VADDPS       Y4, Y2, Y2
 	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y4, Y4
-	VANDPS       Y4, Y1, Y1
+	VCVTPS2DQ    Y2, Y2
+	VANDPS       Y2, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      64(BX), Y1
-	VDIVPS       Y1, Y2, Y2
-	VROUNDPS     $0x08, Y2, Y1
-	VMAXPS       Y1, Y6, Y1
-	VMINPS       Y1, Y10, Y1
-	VADDPS       Y8, Y1, Y1
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y2, Y2
-	VMOVUPS      96(BX), Y1
-	VDIVPS       Y1, Y3, Y3
-	VROUNDPS     $0x08, Y3, Y1
-	VMAXPS       Y1, Y6, Y1
-	VMINPS       Y1, Y10, Y1
-	VADDPS       Y8, Y1, Y1
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VPSUBD       Y5, Y7, Y5
-	VPMAXSD      Y7, Y5, Y5
-	VPSUBD       Y5, Y7, Y5
-	VBROADCASTSS ·word000000ff+0(SB), Y1
-	VPAND        Y1, Y5, Y5
+	VMOVUPS      Y0, 1168(SP)(R13*2)
+	ADDQ         $+16, R13
+	JNE          rareturn
+	VMOVUPS      1104(SP), Y0
+	VMOVUPS      1136(SP), Y1
+	VXORPS       Y2, Y2, Y2
+	VBROADCASTSS least+36(FP), Y3
+	VPSUBD       Y3, Y2, Y3
+	VPMAXSD      Y2, Y3, Y3
+	VPSUBD       Y3, Y2, Y3
+	VBROADCASTSS ·word000000ff+0(SB), Y4
+	VPAND        Y4, Y3, Y3
+	VPACKSSDW    Y3, Y3, Y3
+	VPACKUSWB    Y3, Y3, Y3
+	VPERMD       Y3, Y15, Y3
+	VBROADCASTSS most+40(FP), Y5
+	VPMAXSD      Y2, Y5, Y5
+	VPAND        Y4, Y5, Y5
 	VPACKSSDW    Y5, Y5, Y5
 	VPACKUSWB    Y5, Y5, Y5
 	VPERMD       Y5, Y15, Y5
-	VPMAXSD      Y7, Y9, Y9
-	VPAND        Y1, Y9, Y9
-	VPACKSSDW    Y9, Y9, Y9
-	VPACKUSWB    Y9, Y9, Y9
-	VPERMD       Y9, Y15, Y9
 	CMPL         R10, $+2
 	JNE          other51
-	VPACKSSWB    Y2, Y0, Y1
-	VPMAXSB      Y5, Y1, Y1
-	VPMINSB      Y9, Y1, Y1
-	VPERMD       Y1, Y15, Y1
-	VMOVUPS      Y1, (SI)
+	VPACKSSWB    Y1, Y0, Y2
+	VPMAXSB      Y3, Y2, Y2
+	VPMINSB      Y5, Y2, Y2
+	VPERMD       Y2, Y15, Y2
+	VMOVUPS      Y2, (SI)
 	ADDQ         $+32, SI
 
 stored54:
@@ -1186,50 +1174,48 @@ longresume:
 	JMP          longback
 
 half49:
-	VCVTPH2PS (DX), Y0
-	VCVTPH2PS 16(DX), Y1
-	VCVTPH2PS 32(DX), Y2
-	VCVTPH2PS 48(DX), Y3
+	VCVTPH2PS 64(DX)(R13*2), Y0
+	VCVTPH2PS 80(DX)(R13*2), Y1
 	JMP       halfdone50
 
 other51:
 	JGT        unsigned52
-	VPACKSSWB  Y2, Y0, Y1
-	VPMAXSB    Y5, Y1, Y1
-	VPMINSB    Y9, Y1, Y1
-	VPERMD     Y1, Y15, Y1
+	VPACKSSWB  Y1, Y0, Y2
+	VPMAXSB    Y3, Y2, Y2
+	VPMINSB    Y5, Y2, Y2
+	VPERMD     Y2, Y15, Y2
 	JPS        crumbs53
-	VPAND      ·word0f0f0f0f+0(SB), Y1, Y1
-	VPMADDUBSW ·word10011001+0(SB), Y1, Y1
-	VPACKUSWB  Y1, Y1, Y1
-	VPERMQ     $0x08, Y1, Y1
-	VMOVUPS    X1, (SI)
+	VPAND      ·word0f0f0f0f+0(SB), Y2, Y2
+	VPMADDUBSW ·word10011001+0(SB), Y2, Y2
+	VPACKUSWB  Y2, Y2, Y2
+	VPERMQ     $0x08, Y2, Y2
+	VMOVUPS    X2, (SI)
 	ADDQ       $+16, SI
 	JMP        stored54
 
 crumbs53:
-	VPAND      ·word03030303+0(SB), Y1, Y1
-	VPMADDUBSW ·word04010401+0(SB), Y1, Y1
-	VPMADDWD   ·word00100001+0(SB), Y1, Y1
-	VPACKUSDW  Y1, Y1, Y1
-	VPERMQ     $0x08, Y1, Y1
-	VPACKUSWB  X1, X1, X1
-	VMOVQ      X1, (SI)
+	VPAND      ·word03030303+0(SB), Y2, Y2
+	VPMADDUBSW ·word04010401+0(SB), Y2, Y2
+	VPMADDWD   ·word00100001+0(SB), Y2, Y2
+	VPACKUSDW  Y2, Y2, Y2
+	VPERMQ     $0x08, Y2, Y2
+	VPACKUSWB  X2, X2, X2
+	VMOVQ      X2, (SI)
 	ADDQ       $+8, SI
 	JMP        stored54
 
 unsigned52:
-	VPACKUSWB Y2, Y0, Y1
-	VPMAXUB   Y5, Y1, Y1
-	VPMINUB   Y9, Y1, Y1
-	VPERMD    Y1, Y15, Y1
-	VMOVUPS   Y1, (SI)
+	VPACKUSWB Y1, Y0, Y2
+	VPMAXUB   Y3, Y2, Y2
+	VPMINUB   Y5, Y2, Y2
+	VPERMD    Y2, Y15, Y2
+	VMOVUPS   Y2, (SI)
 	ADDQ      $+32, SI
 	JMP       stored54
 
 // func QuantizeZeroPointF16BF16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, elem int32, least int32, most int32, layout int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, F16C, FMA3, MMX+
-TEXT ·QuantizeZeroPointF16BF16AVX2(SB), $1568-80
+TEXT ·QuantizeZeroPointF16BF16AVX2(SB), $1680-80
 	// pointers: SI q, DX x, BX scale, R8 recip, R9 zeroPoint, DI elements left, R11 groups left, R12 length
 	// per call: Y0 least, Y0 most, Y1 0xff, Y0 And, Y0 Narrow16, Y14 NarrowU8, Y0 And, Y0 Narrow16, Y13 NarrowU8, Y12 0x80008000, Y15 table
 	// per group: Y11 scale, Y10 recip, Y0 zeroPoint, Y9 Narrow16
@@ -2390,97 +2376,76 @@ spread:
 	CALL ·spreadR9AVX2(SB)
 
 rare:
+	MOVQ $-32, R13
+
+rareturn:
 	CMPL      R10, $+2
 	JNE       half49
-	VPMOVZXWD (DX), Y0
+	VPMOVZXWD 64(DX)(R13*2), Y0
 	VPSLLD    $0x10, Y0, Y0
-	VPMOVZXWD 16(DX), Y1
+	VPMOVZXWD 80(DX)(R13*2), Y1
 	VPSLLD    $0x10, Y1, Y1
-	VPMOVZXWD 32(DX), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VPMOVZXWD 48(DX), Y3
-	VPSLLD    $0x10, Y3, Y3
 
 halfdone50:
-	VMOVUPS      (BX), Y4
-	VMOVUPS      (R9), Y5
-	VDIVPS       Y4, Y0, Y0
+	VMOVUPS      128(BX)(R13*4), Y2
+	VMOVUPS      128(R9)(R13*4), Y3
+	VDIVPS       Y2, Y0, Y0
+	VCVTDQ2PS    Y3, Y3
+	VROUNDPS     $0x08, Y0, Y2
+	VBROADCASTSS least+44(FP), Y4
+	VCVTDQ2PS    Y4, Y4
+	VSUBPS       Y3, Y4, Y5
+	VMAXPS       Y2, Y5, Y2
+	VBROADCASTSS most+48(FP), Y5
 	VCVTDQ2PS    Y5, Y5
-	VROUNDPS     $0x08, Y0, Y4
-	VBROADCASTSS least+44(FP), Y6
-	VCVTDQ2PS    Y6, Y7
-	VSUBPS       Y5, Y7, Y8
-	VMAXPS       Y4, Y8, Y4
-	VBROADCASTSS most+48(FP), Y8
-	VCVTDQ2PS    Y8, Y9
-	VSUBPS       Y5, Y9, Y10
-	VMINPS       Y4, Y10, Y4
-	VADDPS       Y5, Y4, Y4
+	VSUBPS       Y3, Y5, Y6
+	VMINPS       Y2, Y6, Y2
+	VADDPS       Y3, Y2, Y2
 	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y4, Y4
-	VANDPS       Y4, Y0, Y0
-	VMOVUPS      32(BX), Y4
-	VMOVUPS      32(R9), Y5
-	VDIVPS       Y4, Y1, Y1
-	VCVTDQ2PS    Y5, Y5
-	VROUNDPS     $0x08, Y1, Y4
-	VSUBPS       Y5, Y7, Y10
-	VMAXPS       Y4, Y10, Y4
-	VSUBPS       Y5, Y9, Y10
-	VMINPS       Y4, Y10, Y4
-	VADDPS       Y5, Y4, Y4
+	VCVTPS2DQ    Y2, Y2
+	VANDPS       Y2, Y0, Y0
+	VMOVUPS      160(BX)(R13*4), Y2
+	VMOVUPS      160(R9)(R13*4), Y3
+	VDIVPS       Y2, Y1, Y1
+	VCVTDQ2PS    Y3, Y3
+	VROUNDPS     $0x08, Y1, Y2
+	VSUBPS       Y3, Y4, Y4
+	VMAXPS       Y2, Y4, Y2
+	VSUBPS       Y3, Y5, Y5
+	VMINPS       Y2, Y5, Y2
+	VADDPS       Y3, Y2, Y2
 	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y4, Y4
-	VANDPS       Y4, Y1, Y1
+	VCVTPS2DQ    Y2, Y2
+	VANDPS       Y2, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      64(BX), Y1
-	VMOVUPS      64(R9), Y4
-	VDIVPS       Y1, Y2, Y2
-	VCVTDQ2PS    Y4, Y4
-	VROUNDPS     $0x08, Y2, Y1
-	VSUBPS       Y4, Y7, Y5
-	VMAXPS       Y1, Y5, Y1
-	VSUBPS       Y4, Y9, Y5
-	VMINPS       Y1, Y5, Y1
-	VADDPS       Y4, Y1, Y1
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y2, Y2
-	VMOVUPS      96(BX), Y1
-	VMOVUPS      96(R9), Y4
-	VDIVPS       Y1, Y3, Y3
-	VCVTDQ2PS    Y4, Y4
-	VROUNDPS     $0x08, Y3, Y1
-	VSUBPS       Y4, Y7, Y7
-	VMAXPS       Y1, Y7, Y1
-	VSUBPS       Y4, Y9, Y9
-	VMINPS       Y1, Y9, Y1
-	VADDPS       Y4, Y1, Y1
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VXORPS       Y1, Y1, Y1
-	VPSUBD       Y6, Y1, Y6
-	VPMAXSD      Y1, Y6, Y6
-	VPSUBD       Y6, Y1, Y6
-	VBROADCASTSS ·word000000ff+0(SB), Y3
-	VPAND        Y3, Y6, Y6
-	VPACKSSDW    Y6, Y6, Y6
-	VPACKUSWB    Y6, Y6, Y6
-	VPERMD       Y6, Y15, Y6
-	VPMAXSD      Y1, Y8, Y8
-	VPAND        Y3, Y8, Y8
-	VPACKSSDW    Y8, Y8, Y8
-	VPACKUSWB    Y8, Y8, Y8
-	VPERMD       Y8, Y15, Y8
+	VMOVUPS      Y0, 1632(SP)(R13*2)
+	ADDQ         $+16, R13
+	JNE          rareturn
+	VMOVUPS      1568(SP), Y0
+	VMOVUPS      1600(SP), Y1
+	VXORPS       Y2, Y2, Y2
+	VBROADCASTSS least+44(FP), Y3
+	VPSUBD       Y3, Y2, Y3
+	VPMAXSD      Y2, Y3, Y3
+	VPSUBD       Y3, Y2, Y3
+	VBROADCASTSS ·word000000ff+0(SB), Y4
+	VPAND        Y4, Y3, Y3
+	VPACKSSDW    Y3, Y3, Y3
+	VPACKUSWB    Y3, Y3, Y3
+	VPERMD       Y3, Y15, Y3
+	VBROADCASTSS most+48(FP), Y5
+	VPMAXSD      Y2, Y5, Y5
+	VPAND        Y4, Y5, Y5
+	VPACKSSDW    Y5, Y5, Y5
+	VPACKUSWB    Y5, Y5, Y5
+	VPERMD       Y5, Y15, Y5
 	CMPL         layout+52(FP), $+2
 	JNE          other51
-	VPACKSSWB    Y2, Y0, Y1
-	VPMAXSB      Y6, Y1, Y1
-	VPMINSB      Y8, Y1, Y1
-	VPERMD       Y1, Y15, Y1
-	VMOVUPS      Y1, (SI)
+	VPACKSSWB    Y1, Y0, Y2
+	VPMAXSB      Y3, Y2, Y2
+	VPMINSB      Y5, Y2, Y2
+	VPERMD       Y2, Y15, Y2
+	VMOVUPS      Y2, (SI)
 	ADDQ         $+32, SI
 
 stored54:
@@ -2514,43 +2479,41 @@ longresume:
 	JMP          longback
 
 half49:
-	VCVTPH2PS (DX), Y0
-	VCVTPH2PS 16(DX), Y1
-	VCVTPH2PS 32(DX), Y2
-	VCVTPH2PS 48(DX), Y3
+	VCVTPH2PS 64(DX)(R13*2), Y0
+	VCVTPH2PS 80(DX)(R13*2), Y1
 	JMP       halfdone50
 
 other51:
 	JGT        unsigned52
-	VPACKSSWB  Y2, Y0, Y1
-	VPMAXSB    Y6, Y1, Y1
-	VPMINSB    Y8, Y1, Y1
-	VPERMD     Y1, Y15, Y1
+	VPACKSSWB  Y1, Y0, Y2
+	VPMAXSB    Y3, Y2, Y2
+	VPMINSB    Y5, Y2, Y2
+	VPERMD     Y2, Y15, Y2
 	JPS        crumbs53
-	VPAND      ·word0f0f0f0f+0(SB), Y1, Y1
-	VPMADDUBSW ·word10011001+0(SB), Y1, Y1
-	VPACKUSWB  Y1, Y1, Y1
-	VPERMQ     $0x08, Y1, Y1
-	VMOVUPS    X1, (SI)
+	VPAND      ·word0f0f0f0f+0(SB), Y2, Y2
+	VPMADDUBSW ·word10011001+0(SB), Y2, Y2
+	VPACKUSWB  Y2, Y2, Y2
+	VPERMQ     $0x08, Y2, Y2
+	VMOVUPS    X2, (SI)
 	ADDQ       $+16, SI
 	JMP        stored54
 
 crumbs53:
-	VPAND      ·word03030303+0(SB), Y1, Y1
-	VPMADDUBSW ·word04010401+0(SB), Y1, Y1
-	VPMADDWD   ·word00100001+0(SB), Y1, Y1
-	VPACKUSDW  Y1, Y1, Y1
-	VPERMQ     $0x08, Y1, Y1
-	VPACKUSWB  X1, X1, X1
-	VMOVQ      X1, (SI)
+	VPAND      ·word03030303+0(SB), Y2, Y2
+	VPMADDUBSW ·word04010401+0(SB), Y2, Y2
+	VPMADDWD   ·word00100001+0(SB), Y2, Y2
+	VPACKUSDW  Y2, Y2, Y2
+	VPERMQ     $0x08, Y2, Y2
+	VPACKUSWB  X2, X2, X2
+	VMOVQ      X2, (SI)
 	ADDQ       $+8, SI
 	JMP        stored54
 
 unsigned52:
-	VPACKUSWB Y2, Y0, Y1
-	VPMAXUB   Y6, Y1, Y1
-	VPMINUB   Y8, Y1, Y1
-	VPERMD    Y1, Y15, Y1
-	VMOVUPS   Y1, (SI)
+	VPACKUSWB Y1, Y0, Y2
+	VPMAXUB   Y3, Y2, Y2
+	VPMINUB   Y5, Y2, Y2
+	VPERMD    Y2, Y15, Y2
+	VMOVUPS   Y2, (SI)
 	ADDQ      $+32, SI
 	JMP       stored54

@@ -6,7 +6,7 @@
 
 // func QuantizeF16BF16NEON(q *uint8, x *uint16, scale *float32, recip *float32, elem int32, least int32, most int32, layout int32, groups int, length int, ahead int)
 
-TEXT ·QuantizeF16BF16NEON(SB), 0, $904-72
+TEXT ·QuantizeF16BF16NEON(SB), 0, $968-72
 	// pointers: R1 q, R2 x, R3 scale, R4 recip, R0 elements left, R12 groups left, R13 length
 	// per call: V15 least, V12 most, V14 0xff, V0 And, V1 Narrow16, V13 NarrowU8, V0 And, V1 Narrow16, V11 NarrowU8
 	// per group: V10 scale, V9 recip
@@ -616,82 +616,71 @@ spread:
 	CALL ·spreadR3NEON(SB)
 	CALL ·spreadR4NEON(SB)
 rare:
+	MOVD $-16, R14
+rareturn:
 	CMP $2, R5
 	BNE half25
-	FMOVQ (R2), F1
+	ADD R14<<1, R2, R16
+	FMOVQ 32(R16), F1
 	WORD $0x2e613820 // shll v0.4s, v1.4h, #16
 	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	FMOVQ 16(R2), F3
-	WORD $0x2e613862 // shll v2.4s, v3.4h, #16
-	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
 halfdone26:
-	FMOVQ (R3), F4
-	WORD $0x6e24fc00 // fdiv v0.4s, v0.4s, v4.4s
-	WORD $0x4e218804 // frintn v4.4s, v0.4s
-	WORD $0x4e21d9e5 // scvtf v5.4s, v15.4s
-	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
-	WORD $0x4e21d8c7 // scvtf v7.4s, v6.4s
-	WORD $0x4ea7d4a5 // fsub v5.4s, v5.4s, v7.4s
-	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
-	WORD $0x4e21d988 // scvtf v8.4s, v12.4s
-	WORD $0x4ea7d508 // fsub v8.4s, v8.4s, v7.4s
-	WORD $0x4ea8f484 // fmin v4.4s, v4.4s, v8.4s
-	WORD $0x4e27d484 // fadd v4.4s, v4.4s, v7.4s
+	ADD R14<<2, R3, R16
+	FMOVQ 64(R16), F2
+	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
+	WORD $0x4e218802 // frintn v2.4s, v0.4s
+	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e21d985 // scvtf v5.4s, v12.4s
+	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
-	VAND V4.B16, V0.B16, V0.B16
-	FMOVQ 16(R3), F4
-	WORD $0x6e24fc21 // fdiv v1.4s, v1.4s, v4.4s
-	WORD $0x4e218824 // frintn v4.4s, v1.4s
-	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
-	WORD $0x4ea8f484 // fmin v4.4s, v4.4s, v8.4s
-	WORD $0x4e27d484 // fadd v4.4s, v4.4s, v7.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V0.B16, V0.B16
+	ADD R14<<2, R3, R16
+	FMOVQ 80(R16), F2
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e218822 // frintn v2.4s, v1.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
-	VAND V4.B16, V1.B16, V1.B16
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V1.B16, V1.B16
 	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
 	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	FMOVQ 32(R3), F1
-	WORD $0x6e21fc42 // fdiv v2.4s, v2.4s, v1.4s
-	WORD $0x4e218841 // frintn v1.4s, v2.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	WORD $0x4ea8f421 // fmin v1.4s, v1.4s, v8.4s
-	WORD $0x4e27d421 // fadd v1.4s, v1.4s, v7.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	VAND V1.B16, V2.B16, V2.B16
-	FMOVQ 48(R3), F1
-	WORD $0x6e21fc63 // fdiv v3.4s, v3.4s, v1.4s
-	WORD $0x4e218861 // frintn v1.4s, v3.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	WORD $0x4ea8f421 // fmin v1.4s, v1.4s, v8.4s
-	WORD $0x4e27d421 // fadd v1.4s, v1.4s, v7.4s
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	VAND V1.B16, V3.B16, V3.B16
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614862 // sqxtn2 v2.8h, v3.4s
-	VSUB V15.S4, V6.S4, V1.S4
-	WORD $0x4ea66421 // smax v1.4s, v1.4s, v6.4s
-	VSUB V1.S4, V6.S4, V1.S4
-	VAND V14.B16, V1.B16, V1.B16
-	WORD $0x0e614823 // sqxtn v3.4h, v1.4s
-	WORD $0x4e614823 // sqxtn2 v3.8h, v1.4s
-	WORD $0x2e212861 // sqxtun v1.8b, v3.8h
-	WORD $0x6e212861 // sqxtun2 v1.16b, v3.8h
-	WORD $0x4ea66586 // smax v6.4s, v12.4s, v6.4s
-	VAND V14.B16, V6.B16, V6.B16
-	WORD $0x0e6148c3 // sqxtn v3.4h, v6.4s
-	WORD $0x4e6148c3 // sqxtn2 v3.8h, v6.4s
-	WORD $0x2e212864 // sqxtun v4.8b, v3.8h
-	WORD $0x6e212864 // sqxtun2 v4.16b, v3.8h
+	ADD $912, RSP, R16
+	ADD R14<<1, R16, R16
+	FMOVQ F0, 32(R16)
+	ADD $8, R14, R14
+	CBNZ R14, rareturn
+	FLDPQ 912(RSP), (F0, F1)
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VSUB V15.S4, V2.S4, V3.S4
+	WORD $0x4ea26463 // smax v3.4s, v3.4s, v2.4s
+	VSUB V3.S4, V2.S4, V3.S4
+	VAND V14.B16, V3.B16, V3.B16
+	WORD $0x0e614864 // sqxtn v4.4h, v3.4s
+	WORD $0x4e614864 // sqxtn2 v4.8h, v3.4s
+	WORD $0x2e212883 // sqxtun v3.8b, v4.8h
+	WORD $0x6e212883 // sqxtun2 v3.16b, v4.8h
+	WORD $0x4ea26582 // smax v2.4s, v12.4s, v2.4s
+	VAND V14.B16, V2.B16, V2.B16
+	WORD $0x0e614844 // sqxtn v4.4h, v2.4s
+	WORD $0x4e614844 // sqxtn2 v4.8h, v2.4s
+	WORD $0x2e212882 // sqxtun v2.8b, v4.8h
+	WORD $0x6e212882 // sqxtun2 v2.16b, v4.8h
 	CMP $2, R6
 	BNE other27
-	WORD $0x0e214803 // sqxtn v3.8b, v0.8h
-	WORD $0x4e214843 // sqxtn2 v3.16b, v2.8h
-	WORD $0x4e216463 // smax v3.16b, v3.16b, v1.16b
-	WORD $0x4e246c63 // smin v3.16b, v3.16b, v4.16b
-	FMOVQ F3, (R1)
+	WORD $0x0e214804 // sqxtn v4.8b, v0.8h
+	WORD $0x4e214824 // sqxtn2 v4.16b, v1.8h
+	WORD $0x4e236484 // smax v4.16b, v4.16b, v3.16b
+	WORD $0x4e226c84 // smin v4.16b, v4.16b, v2.16b
+	FMOVQ F4, (R1)
 	ADD $16, R1, R1
 stored30:
 	MOVD 232(RSP), R16
@@ -721,49 +710,47 @@ longresume:
 	WORD $0x6e2adc49 // fmul v9.4s, v2.4s, v10.4s
 	B longback
 half25:
-	FMOVQ (R2), F1
+	ADD R14<<1, R2, R16
+	FMOVQ 32(R16), F1
 	WORD $0x0e217820 // fcvtl v0.4s, v1.4h
 	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	FMOVQ 16(R2), F3
-	WORD $0x0e217862 // fcvtl v2.4s, v3.4h
-	WORD $0x4e217863 // fcvtl2 v3.4s, v3.8h
 	B halfdone26
 other27:
 	BLT packed28
-	WORD $0x2e212803 // sqxtun v3.8b, v0.8h
-	WORD $0x6e212843 // sqxtun2 v3.16b, v2.8h
-	VUMAX V1.B16, V3.B16, V3.B16
-	VUMIN V4.B16, V3.B16, V3.B16
-	FMOVQ F3, (R1)
+	WORD $0x2e212804 // sqxtun v4.8b, v0.8h
+	WORD $0x6e212824 // sqxtun2 v4.16b, v1.8h
+	VUMAX V3.B16, V4.B16, V4.B16
+	VUMIN V2.B16, V4.B16, V4.B16
+	FMOVQ F4, (R1)
 	ADD $16, R1, R1
 	B stored30
 packed28:
-	WORD $0x0e214803 // sqxtn v3.8b, v0.8h
-	WORD $0x4e214843 // sqxtn2 v3.16b, v2.8h
-	WORD $0x4e216463 // smax v3.16b, v3.16b, v1.16b
-	WORD $0x4e246c63 // smin v3.16b, v3.16b, v4.16b
+	WORD $0x0e214804 // sqxtn v4.8b, v0.8h
+	WORD $0x4e214824 // sqxtn2 v4.16b, v1.8h
+	WORD $0x4e236484 // smax v4.16b, v4.16b, v3.16b
+	WORD $0x4e226c84 // smin v4.16b, v4.16b, v2.16b
 	CMP $0, R6
 	BNE crumbs29
-	VUZP2 V3.B16, V3.B16, V5.B16
-	VUZP1 V3.B16, V3.B16, V3.B16
-	VSLI $4, V5.B16, V3.B16
-	FMOVD F3, (R1)
+	VUZP2 V4.B16, V4.B16, V5.B16
+	VUZP1 V4.B16, V4.B16, V4.B16
+	VSLI $4, V5.B16, V4.B16
+	FMOVD F4, (R1)
 	ADD $8, R1, R1
 	B stored30
 crumbs29:
-	VUZP2 V3.B16, V3.B16, V5.B16
-	VUZP1 V3.B16, V3.B16, V3.B16
-	VSLI $2, V5.B16, V3.B16
-	VUZP2 V3.B16, V3.B16, V5.B16
-	VUZP1 V3.B16, V3.B16, V3.B16
-	VSLI $4, V5.B16, V3.B16
-	FMOVS F3, (R1)
+	VUZP2 V4.B16, V4.B16, V5.B16
+	VUZP1 V4.B16, V4.B16, V4.B16
+	VSLI $2, V5.B16, V4.B16
+	VUZP2 V4.B16, V4.B16, V5.B16
+	VUZP1 V4.B16, V4.B16, V4.B16
+	VSLI $4, V5.B16, V4.B16
+	FMOVS F4, (R1)
 	ADD $4, R1, R1
 	B stored30
 
 // func QuantizeZeroPointF16BF16NEON(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, elem int32, least int32, most int32, layout int32, groups int, length int, ahead int)
 
-TEXT ·QuantizeZeroPointF16BF16NEON(SB), 0, $1208-80
+TEXT ·QuantizeZeroPointF16BF16NEON(SB), 0, $1272-80
 	// pointers: R1 q, R2 x, R3 scale, R4 recip, R5 zeroPoint, R0 elements left, R12 groups left, R13 length
 	// per call: V15 least, V12 most, V14 0xff, V0 And, V1 Narrow16, V13 NarrowU8, V0 And, V1 Narrow16, V11 NarrowU8
 	// per group: V10 scale, V9 recip, V0 zeroPoint, V8 Narrow16
@@ -1417,94 +1404,77 @@ spread:
 	CALL ·spreadR4NEON(SB)
 	CALL ·spreadR5NEON(SB)
 rare:
+	MOVD $-16, R14
+rareturn:
 	CMP $2, R6
 	BNE half25
-	FMOVQ (R2), F1
+	ADD R14<<1, R2, R16
+	FMOVQ 32(R16), F1
 	WORD $0x2e613820 // shll v0.4s, v1.4h, #16
 	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	FMOVQ 16(R2), F3
-	WORD $0x2e613862 // shll v2.4s, v3.4h, #16
-	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
 halfdone26:
-	FMOVQ (R3), F4
-	FMOVQ (R5), F5
-	WORD $0x6e24fc00 // fdiv v0.4s, v0.4s, v4.4s
-	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	WORD $0x4e218804 // frintn v4.4s, v0.4s
-	WORD $0x4e21d9e6 // scvtf v6.4s, v15.4s
-	WORD $0x4ea5d4c7 // fsub v7.4s, v6.4s, v5.4s
-	WORD $0x4e27f484 // fmax v4.4s, v4.4s, v7.4s
-	WORD $0x4e21d987 // scvtf v7.4s, v12.4s
-	WORD $0x4ea5d4e8 // fsub v8.4s, v7.4s, v5.4s
-	WORD $0x4ea8f484 // fmin v4.4s, v4.4s, v8.4s
-	WORD $0x4e25d484 // fadd v4.4s, v4.4s, v5.4s
+	ADD R14<<2, R3, R16
+	FMOVQ 64(R16), F2
+	ADD R14<<2, R5, R16
+	FMOVQ 64(R16), F3
+	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4e218802 // frintn v2.4s, v0.4s
+	WORD $0x4e21d9e4 // scvtf v4.4s, v15.4s
+	WORD $0x4ea3d485 // fsub v5.4s, v4.4s, v3.4s
+	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
+	WORD $0x4e21d985 // scvtf v5.4s, v12.4s
+	WORD $0x4ea3d4a6 // fsub v6.4s, v5.4s, v3.4s
+	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
-	VAND V4.B16, V0.B16, V0.B16
-	FMOVQ 16(R3), F4
-	FMOVQ 16(R5), F5
-	WORD $0x6e24fc21 // fdiv v1.4s, v1.4s, v4.4s
-	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	WORD $0x4e218824 // frintn v4.4s, v1.4s
-	WORD $0x4ea5d4c8 // fsub v8.4s, v6.4s, v5.4s
-	WORD $0x4e28f484 // fmax v4.4s, v4.4s, v8.4s
-	WORD $0x4ea5d4e8 // fsub v8.4s, v7.4s, v5.4s
-	WORD $0x4ea8f484 // fmin v4.4s, v4.4s, v8.4s
-	WORD $0x4e25d484 // fadd v4.4s, v4.4s, v5.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V0.B16, V0.B16
+	ADD R14<<2, R3, R16
+	FMOVQ 80(R16), F2
+	ADD R14<<2, R5, R16
+	FMOVQ 80(R16), F3
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4e218822 // frintn v2.4s, v1.4s
+	WORD $0x4ea3d484 // fsub v4.4s, v4.4s, v3.4s
+	WORD $0x4e24f442 // fmax v2.4s, v2.4s, v4.4s
+	WORD $0x4ea3d4a5 // fsub v5.4s, v5.4s, v3.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
-	VAND V4.B16, V1.B16, V1.B16
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V1.B16, V1.B16
 	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
 	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	FMOVQ 32(R3), F1
-	FMOVQ 32(R5), F4
-	WORD $0x6e21fc42 // fdiv v2.4s, v2.4s, v1.4s
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4e218841 // frintn v1.4s, v2.4s
-	WORD $0x4ea4d4c5 // fsub v5.4s, v6.4s, v4.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	WORD $0x4ea4d4e5 // fsub v5.4s, v7.4s, v4.4s
-	WORD $0x4ea5f421 // fmin v1.4s, v1.4s, v5.4s
-	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	VAND V1.B16, V2.B16, V2.B16
-	FMOVQ 48(R3), F1
-	FMOVQ 48(R5), F4
-	WORD $0x6e21fc63 // fdiv v3.4s, v3.4s, v1.4s
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4e218861 // frintn v1.4s, v3.4s
-	WORD $0x4ea4d4c6 // fsub v6.4s, v6.4s, v4.4s
-	WORD $0x4e26f421 // fmax v1.4s, v1.4s, v6.4s
-	WORD $0x4ea4d4e7 // fsub v7.4s, v7.4s, v4.4s
-	WORD $0x4ea7f421 // fmin v1.4s, v1.4s, v7.4s
-	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	VAND V1.B16, V3.B16, V3.B16
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614862 // sqxtn2 v2.8h, v3.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VSUB V15.S4, V1.S4, V3.S4
-	WORD $0x4ea16463 // smax v3.4s, v3.4s, v1.4s
-	VSUB V3.S4, V1.S4, V3.S4
+	ADD $1216, RSP, R16
+	ADD R14<<1, R16, R16
+	FMOVQ F0, 32(R16)
+	ADD $8, R14, R14
+	CBNZ R14, rareturn
+	FMOVQ 1216(RSP), F0
+	FMOVQ 1232(RSP), F1
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VSUB V15.S4, V2.S4, V3.S4
+	WORD $0x4ea26463 // smax v3.4s, v3.4s, v2.4s
+	VSUB V3.S4, V2.S4, V3.S4
 	VAND V14.B16, V3.B16, V3.B16
 	WORD $0x0e614864 // sqxtn v4.4h, v3.4s
 	WORD $0x4e614864 // sqxtn2 v4.8h, v3.4s
 	WORD $0x2e212883 // sqxtun v3.8b, v4.8h
 	WORD $0x6e212883 // sqxtun2 v3.16b, v4.8h
-	WORD $0x4ea16581 // smax v1.4s, v12.4s, v1.4s
-	VAND V14.B16, V1.B16, V1.B16
-	WORD $0x0e614824 // sqxtn v4.4h, v1.4s
-	WORD $0x4e614824 // sqxtn2 v4.8h, v1.4s
-	WORD $0x2e212881 // sqxtun v1.8b, v4.8h
-	WORD $0x6e212881 // sqxtun2 v1.16b, v4.8h
+	WORD $0x4ea26582 // smax v2.4s, v12.4s, v2.4s
+	VAND V14.B16, V2.B16, V2.B16
+	WORD $0x0e614844 // sqxtn v4.4h, v2.4s
+	WORD $0x4e614844 // sqxtn2 v4.8h, v2.4s
+	WORD $0x2e212882 // sqxtun v2.8b, v4.8h
+	WORD $0x6e212882 // sqxtun2 v2.16b, v4.8h
 	CMP $2, R7
 	BNE other27
 	WORD $0x0e214804 // sqxtn v4.8b, v0.8h
-	WORD $0x4e214844 // sqxtn2 v4.16b, v2.8h
+	WORD $0x4e214824 // sqxtn2 v4.16b, v1.8h
 	WORD $0x4e236484 // smax v4.16b, v4.16b, v3.16b
-	WORD $0x4e216c84 // smin v4.16b, v4.16b, v1.16b
+	WORD $0x4e226c84 // smin v4.16b, v4.16b, v2.16b
 	FMOVQ F4, (R1)
 	ADD $16, R1, R1
 stored30:
@@ -1542,27 +1512,25 @@ longresume:
 	WORD $0x4e614808 // sqxtn2 v8.8h, v0.4s
 	B longback
 half25:
-	FMOVQ (R2), F1
+	ADD R14<<1, R2, R16
+	FMOVQ 32(R16), F1
 	WORD $0x0e217820 // fcvtl v0.4s, v1.4h
 	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	FMOVQ 16(R2), F3
-	WORD $0x0e217862 // fcvtl v2.4s, v3.4h
-	WORD $0x4e217863 // fcvtl2 v3.4s, v3.8h
 	B halfdone26
 other27:
 	BLT packed28
 	WORD $0x2e212804 // sqxtun v4.8b, v0.8h
-	WORD $0x6e212844 // sqxtun2 v4.16b, v2.8h
+	WORD $0x6e212824 // sqxtun2 v4.16b, v1.8h
 	VUMAX V3.B16, V4.B16, V4.B16
-	VUMIN V1.B16, V4.B16, V4.B16
+	VUMIN V2.B16, V4.B16, V4.B16
 	FMOVQ F4, (R1)
 	ADD $16, R1, R1
 	B stored30
 packed28:
 	WORD $0x0e214804 // sqxtn v4.8b, v0.8h
-	WORD $0x4e214844 // sqxtn2 v4.16b, v2.8h
+	WORD $0x4e214824 // sqxtn2 v4.16b, v1.8h
 	WORD $0x4e236484 // smax v4.16b, v4.16b, v3.16b
-	WORD $0x4e216c84 // smin v4.16b, v4.16b, v1.16b
+	WORD $0x4e226c84 // smin v4.16b, v4.16b, v2.16b
 	CMP $0, R7
 	BNE crumbs29
 	VUZP2 V4.B16, V4.B16, V5.B16

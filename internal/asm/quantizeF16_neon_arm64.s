@@ -6,7 +6,7 @@
 
 // func QuantizeWholeF16NEON(q *int8, x *uint16, scale *float32, recip *float32, groups int, length int, ahead int)
 
-TEXT ·QuantizeWholeF16NEON(SB), 0, $904-56
+TEXT ·QuantizeWholeF16NEON(SB), 0, $968-56
 	// pointers: R1 q, R2 x, R3 scale, R4 recip, R0 elements left, R12 groups left, R13 length
 	// per call: nothing
 	// per group: V15 scale, V14 recip
@@ -403,9 +403,13 @@ spread:
 	CALL ·spreadR3NEON(SB)
 	CALL ·spreadR4NEON(SB)
 rare:
-	FMOVQ (R2), F0
+	MOVD $-16, R14
+rareturn:
+	ADD R14<<1, R2, R16
+	FMOVQ 32(R16), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ (R3), F2
+	ADD R14<<2, R3, R16
+	FMOVQ 64(R16), F2
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218822 // frintn v2.4s, v1.4s
 	MOVD $4294967168, R16
@@ -425,7 +429,8 @@ rare:
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	VAND V2.B16, V1.B16, V1.B16
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 16(R3), F2
+	ADD R14<<2, R3, R16
+	FMOVQ 80(R16), F2
 	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
 	WORD $0x4e218802 // frintn v2.4s, v0.4s
 	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
@@ -436,32 +441,15 @@ rare:
 	VAND V2.B16, V0.B16, V0.B16
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	FMOVQ 16(R2), F0
-	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
-	FMOVQ 32(R3), F6
-	WORD $0x6e26fc42 // fdiv v2.4s, v2.4s, v6.4s
-	WORD $0x4e218846 // frintn v6.4s, v2.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V2.B16, V2.B16
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 48(R3), F6
-	WORD $0x6e26fc00 // fdiv v0.4s, v0.4s, v6.4s
-	WORD $0x4e218806 // frintn v6.4s, v0.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V0.B16, V0.B16
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
-	FMOVQ F1, (R1)
+	ADD $912, RSP, R16
+	ADD R14<<1, R16, R16
+	FMOVQ F1, 32(R16)
+	ADD $8, R14, R14
+	CBNZ R14, rareturn
+	FLDPQ 912(RSP), (F0, F1)
+	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
+	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
+	FMOVQ F0, (R1)
 	MOVD 232(RSP), R16
 	CMP $3, R16
 	BEQ laneback

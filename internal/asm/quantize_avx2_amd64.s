@@ -4,7 +4,7 @@
 
 // func QuantizeAVX2(q *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, layout int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·QuantizeAVX2(SB), $1168-72
+TEXT ·QuantizeAVX2(SB), $1344-72
 	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
 	// per call: Y15 least, Y11 most, Y14 0xff, Y0 And, Y0 Narrow16, Y12 NarrowU8, Y0 And, Y0 Narrow16, Y10 NarrowU8, Y9 0x80008000, Y13 table
 	// per group: Y8 scale, Y7 recip
@@ -755,71 +755,50 @@ spread:
 	CALL ·spreadR8AVX2(SB)
 
 rare:
-	VMOVUPS   (DX), Y0
-	VMOVUPS   (BX), Y1
+	MOVQ $-32, R13
+
+rareturn:
+	VMOVUPS   128(DX)(R13*4), Y0
+	VMOVUPS   128(BX)(R13*4), Y1
 	VDIVPS    Y1, Y0, Y0
 	VROUNDPS  $0x08, Y0, Y1
 	VCVTDQ2PS Y15, Y2
 	VXORPS    Y3, Y3, Y3
-	VCVTDQ2PS Y3, Y4
-	VSUBPS    Y4, Y2, Y2
+	VCVTDQ2PS Y3, Y3
+	VSUBPS    Y3, Y2, Y2
 	VMAXPS    Y1, Y2, Y1
-	VCVTDQ2PS Y11, Y5
-	VSUBPS    Y4, Y5, Y5
-	VMINPS    Y1, Y5, Y1
-	VADDPS    Y4, Y1, Y1
+	VCVTDQ2PS Y11, Y2
+	VSUBPS    Y3, Y2, Y2
+	VMINPS    Y1, Y2, Y1
+	VADDPS    Y3, Y1, Y1
 	VCMPPS    $0x07, Y0, Y0, Y0
 	VCVTPS2DQ Y1, Y1
 	VANDPS    Y1, Y0, Y0
-	VMOVUPS   32(DX), Y1
-	VMOVUPS   32(BX), Y6
-	VDIVPS    Y6, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y6
-	VMAXPS    Y6, Y2, Y6
-	VMINPS    Y6, Y5, Y6
-	VADDPS    Y4, Y6, Y6
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y6, Y6
-	VANDPS    Y6, Y1, Y1
-	VPACKSSDW Y1, Y0, Y0
-	VMOVUPS   64(DX), Y1
-	VMOVUPS   64(BX), Y6
-	VDIVPS    Y6, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y6
-	VMAXPS    Y6, Y2, Y6
-	VMINPS    Y6, Y5, Y6
-	VADDPS    Y4, Y6, Y6
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y6, Y6
-	VANDPS    Y6, Y1, Y1
-	VMOVUPS   96(DX), Y6
-	VMOVUPS   96(BX), Y7
-	VDIVPS    Y7, Y6, Y6
-	VROUNDPS  $0x08, Y6, Y7
-	VMAXPS    Y7, Y2, Y7
-	VMINPS    Y7, Y5, Y7
-	VADDPS    Y4, Y7, Y7
-	VCMPPS    $0x07, Y6, Y6, Y6
-	VCVTPS2DQ Y7, Y7
-	VANDPS    Y7, Y6, Y6
-	VPACKSSDW Y6, Y1, Y1
-	VPSUBD    Y15, Y3, Y2
-	VPMAXSD   Y3, Y2, Y2
-	VPSUBD    Y2, Y3, Y2
-	VPAND     Y14, Y2, Y2
-	VPACKSSDW Y2, Y2, Y2
-	VPACKUSWB Y2, Y2, Y2
-	VPERMD    Y2, Y13, Y2
-	VPMAXSD   Y3, Y11, Y3
+	VMOVUPS   Y0, 1296(SP)(R13*4)
+	ADDQ      $+8, R13
+	JNE       rareturn
+	VMOVUPS   1168(SP), Y0
+	VPACKSSDW 1200(SP), Y0, Y0
+	VMOVUPS   1232(SP), Y1
+	VPACKSSDW 1264(SP), Y1, Y1
+	VXORPS    Y2, Y2, Y2
+	VPSUBD    Y15, Y2, Y3
+	VPMAXSD   Y2, Y3, Y3
+	VPSUBD    Y3, Y2, Y3
 	VPAND     Y14, Y3, Y3
 	VPACKSSDW Y3, Y3, Y3
 	VPACKUSWB Y3, Y3, Y3
 	VPERMD    Y3, Y13, Y3
+	VPMAXSD   Y2, Y11, Y2
+	VPAND     Y14, Y2, Y2
+	VPACKSSDW Y2, Y2, Y2
+	VPACKUSWB Y2, Y2, Y2
+	VPERMD    Y2, Y13, Y2
 	CMPL      R9, $+2
 	JNE       other25
 	VPACKSSWB Y1, Y0, Y4
-	VPMAXSB   Y2, Y4, Y4
-	VPMINSB   Y3, Y4, Y4
+	VPMAXSB   Y3, Y4, Y4
+	VPMINSB   Y2, Y4, Y4
 	VPERMD    Y4, Y13, Y4
 	VMOVUPS   Y4, (SI)
 	ADDQ      $+32, SI
@@ -838,8 +817,8 @@ stored28:
 other25:
 	JGT        unsigned26
 	VPACKSSWB  Y1, Y0, Y4
-	VPMAXSB    Y2, Y4, Y4
-	VPMINSB    Y3, Y4, Y4
+	VPMAXSB    Y3, Y4, Y4
+	VPMINSB    Y2, Y4, Y4
 	VPERMD     Y4, Y13, Y4
 	JPS        crumbs27
 	VPAND      ·word0f0f0f0f+0(SB), Y4, Y4
@@ -863,8 +842,8 @@ crumbs27:
 
 unsigned26:
 	VPACKUSWB Y1, Y0, Y4
-	VPMAXUB   Y2, Y4, Y4
-	VPMINUB   Y3, Y4, Y4
+	VPMAXUB   Y3, Y4, Y4
+	VPMINUB   Y2, Y4, Y4
 	VPERMD    Y4, Y13, Y4
 	VMOVUPS   Y4, (SI)
 	ADDQ      $+32, SI
@@ -872,7 +851,7 @@ unsigned26:
 
 // func QuantizeZeroPointAVX2(q *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, layout int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·QuantizeZeroPointAVX2(SB), $1632-80
+TEXT ·QuantizeZeroPointAVX2(SB), $1808-80
 	// pointers: SI q, DX x, BX scale, R8 recip, R9 zeroPoint, DI elements left, R11 groups left, R12 length
 	// per call: Y0 least, Y0 most, Y1 0xff, Y0 And, Y0 Narrow16, Y14 NarrowU8, Y0 And, Y0 Narrow16, Y13 NarrowU8, Y12 0x80008000, Y15 table
 	// per group: Y11 scale, Y10 recip, Y0 zeroPoint, Y9 Narrow16
@@ -1702,69 +1681,36 @@ spread:
 	CALL ·spreadR9AVX2(SB)
 
 rare:
-	VMOVUPS      (DX), Y0
-	VMOVUPS      (BX), Y1
-	VMOVUPS      (R9), Y2
+	MOVQ $-32, R13
+
+rareturn:
+	VMOVUPS      128(DX)(R13*4), Y0
+	VMOVUPS      128(BX)(R13*4), Y1
+	VMOVUPS      128(R9)(R13*4), Y2
 	VDIVPS       Y1, Y0, Y0
 	VCVTDQ2PS    Y2, Y2
 	VROUNDPS     $0x08, Y0, Y1
 	VBROADCASTSS least+40(FP), Y3
-	VCVTDQ2PS    Y3, Y4
-	VSUBPS       Y2, Y4, Y5
-	VMAXPS       Y1, Y5, Y1
-	VBROADCASTSS most+44(FP), Y5
-	VCVTDQ2PS    Y5, Y6
-	VSUBPS       Y2, Y6, Y7
-	VMINPS       Y1, Y7, Y1
+	VCVTDQ2PS    Y3, Y3
+	VSUBPS       Y2, Y3, Y3
+	VMAXPS       Y1, Y3, Y1
+	VBROADCASTSS most+44(FP), Y3
+	VCVTDQ2PS    Y3, Y3
+	VSUBPS       Y2, Y3, Y3
+	VMINPS       Y1, Y3, Y1
 	VADDPS       Y2, Y1, Y1
 	VCMPPS       $0x07, Y0, Y0, Y0
 	VCVTPS2DQ    Y1, Y1
 	VANDPS       Y1, Y0, Y0
-	VMOVUPS      32(DX), Y1
-	VMOVUPS      32(BX), Y2
-	VMOVUPS      32(R9), Y7
-	VDIVPS       Y2, Y1, Y1
-	VCVTDQ2PS    Y7, Y7
-	VROUNDPS     $0x08, Y1, Y2
-	VSUBPS       Y7, Y4, Y8
-	VMAXPS       Y2, Y8, Y2
-	VSUBPS       Y7, Y6, Y8
-	VMINPS       Y2, Y8, Y2
-	VADDPS       Y7, Y2, Y2
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y2, Y2
-	VANDPS       Y2, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      64(DX), Y1
-	VMOVUPS      64(BX), Y2
-	VMOVUPS      64(R9), Y7
-	VDIVPS       Y2, Y1, Y1
-	VCVTDQ2PS    Y7, Y7
-	VROUNDPS     $0x08, Y1, Y2
-	VSUBPS       Y7, Y4, Y8
-	VMAXPS       Y2, Y8, Y2
-	VSUBPS       Y7, Y6, Y8
-	VMINPS       Y2, Y8, Y2
-	VADDPS       Y7, Y2, Y2
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y2, Y2
-	VANDPS       Y2, Y1, Y1
-	VMOVUPS      96(DX), Y2
-	VMOVUPS      96(BX), Y7
-	VMOVUPS      96(R9), Y8
-	VDIVPS       Y7, Y2, Y2
-	VCVTDQ2PS    Y8, Y8
-	VROUNDPS     $0x08, Y2, Y7
-	VSUBPS       Y8, Y4, Y4
-	VMAXPS       Y7, Y4, Y7
-	VSUBPS       Y8, Y6, Y6
-	VMINPS       Y7, Y6, Y7
-	VADDPS       Y8, Y7, Y7
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VCVTPS2DQ    Y7, Y7
-	VANDPS       Y7, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      Y0, 1760(SP)(R13*4)
+	ADDQ         $+8, R13
+	JNE          rareturn
+	VMOVUPS      1632(SP), Y0
+	VPACKSSDW    1664(SP), Y0, Y0
+	VMOVUPS      1696(SP), Y1
+	VPACKSSDW    1728(SP), Y1, Y1
 	VXORPS       Y2, Y2, Y2
+	VBROADCASTSS least+40(FP), Y3
 	VPSUBD       Y3, Y2, Y3
 	VPMAXSD      Y2, Y3, Y3
 	VPSUBD       Y3, Y2, Y3
@@ -1773,6 +1719,7 @@ rare:
 	VPACKSSDW    Y3, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMD       Y3, Y15, Y3
+	VBROADCASTSS most+44(FP), Y5
 	VPMAXSD      Y2, Y5, Y5
 	VPAND        Y4, Y5, Y5
 	VPACKSSDW    Y5, Y5, Y5
@@ -1838,7 +1785,7 @@ unsigned26:
 
 // func QuantizeMinvalAVX2(q *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, layout int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·QuantizeMinvalAVX2(SB), $1632-80
+TEXT ·QuantizeMinvalAVX2(SB), $1808-80
 	// pointers: SI q, DX x, BX scale, R8 recip, R9 minval, DI elements left, R11 groups left, R12 length
 	// per call: Y0 least, Y0 most, Y15 Narrow16, Y1 0xff, Y0 And, Y0 Narrow16, Y13 NarrowU8, Y0 And, Y0 Narrow16, Y12 NarrowU8, Y11 0x80008000, Y14 table
 	// per group: Y10 scale, Y9 recip, Y8 minval
@@ -2679,79 +2626,56 @@ spread:
 	CALL ·spreadR9AVX2(SB)
 
 rare:
-	VMOVUPS      (DX), Y0
-	VMOVUPS      (BX), Y1
-	VSUBPS       (R9), Y0, Y0
+	MOVQ $-32, R13
+
+rareturn:
+	VMOVUPS      128(DX)(R13*4), Y0
+	VMOVUPS      128(BX)(R13*4), Y1
+	VSUBPS       128(R9)(R13*4), Y0, Y0
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y1
 	VBROADCASTSS least+40(FP), Y2
-	VCVTDQ2PS    Y2, Y3
-	VSUBPS       Y3, Y3, Y4
-	VMAXPS       Y1, Y4, Y1
-	VBROADCASTSS most+44(FP), Y5
-	VCVTDQ2PS    Y5, Y6
-	VSUBPS       Y3, Y6, Y6
-	VMINPS       Y1, Y6, Y1
-	VADDPS       Y3, Y1, Y1
+	VCVTDQ2PS    Y2, Y2
+	VSUBPS       Y2, Y2, Y3
+	VMAXPS       Y1, Y3, Y1
+	VBROADCASTSS most+44(FP), Y3
+	VCVTDQ2PS    Y3, Y3
+	VSUBPS       Y2, Y3, Y3
+	VMINPS       Y1, Y3, Y1
+	VADDPS       Y2, Y1, Y1
 	VCMPPS       $0x07, Y0, Y0, Y0
 	VCVTPS2DQ    Y1, Y1
 	VANDPS       Y1, Y0, Y0
-	VMOVUPS      32(DX), Y1
-	VMOVUPS      32(BX), Y7
-	VSUBPS       32(R9), Y1, Y1
-	VDIVPS       Y7, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y7
-	VMAXPS       Y7, Y4, Y7
-	VMINPS       Y7, Y6, Y7
-	VADDPS       Y3, Y7, Y7
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y7, Y7
-	VANDPS       Y7, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      64(DX), Y1
-	VMOVUPS      64(BX), Y7
-	VSUBPS       64(R9), Y1, Y1
-	VDIVPS       Y7, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y7
-	VMAXPS       Y7, Y4, Y7
-	VMINPS       Y7, Y6, Y7
-	VADDPS       Y3, Y7, Y7
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y7, Y7
-	VANDPS       Y7, Y1, Y1
-	VMOVUPS      96(DX), Y7
-	VMOVUPS      96(BX), Y8
-	VSUBPS       96(R9), Y7, Y7
-	VDIVPS       Y8, Y7, Y7
-	VROUNDPS     $0x08, Y7, Y8
-	VMAXPS       Y8, Y4, Y8
-	VMINPS       Y8, Y6, Y8
-	VADDPS       Y3, Y8, Y8
-	VCMPPS       $0x07, Y7, Y7, Y7
-	VCVTPS2DQ    Y8, Y8
-	VANDPS       Y8, Y7, Y7
-	VPACKSSDW    Y7, Y1, Y1
-	VXORPS       Y3, Y3, Y3
-	VPSUBD       Y2, Y3, Y2
-	VPMAXSD      Y3, Y2, Y2
-	VPSUBD       Y2, Y3, Y2
+	VMOVUPS      Y0, 1760(SP)(R13*4)
+	ADDQ         $+8, R13
+	JNE          rareturn
+	VMOVUPS      1632(SP), Y0
+	VPACKSSDW    1664(SP), Y0, Y0
+	VMOVUPS      1696(SP), Y1
+	VPACKSSDW    1728(SP), Y1, Y1
+	VXORPS       Y2, Y2, Y2
+	VBROADCASTSS least+40(FP), Y3
+	VPSUBD       Y3, Y2, Y3
+	VPMAXSD      Y2, Y3, Y3
+	VPSUBD       Y3, Y2, Y3
 	VBROADCASTSS ·word000000ff+0(SB), Y4
-	VPAND        Y4, Y2, Y2
-	VPACKSSDW    Y2, Y2, Y2
-	VPACKUSWB    Y2, Y2, Y2
-	VPERMD       Y2, Y14, Y2
-	VPMAXSD      Y3, Y5, Y5
+	VPAND        Y4, Y3, Y3
+	VPACKSSDW    Y3, Y3, Y3
+	VPACKUSWB    Y3, Y3, Y3
+	VPERMD       Y3, Y14, Y3
+	VBROADCASTSS most+44(FP), Y5
+	VPMAXSD      Y2, Y5, Y5
 	VPAND        Y4, Y5, Y5
 	VPACKSSDW    Y5, Y5, Y5
 	VPACKUSWB    Y5, Y5, Y5
 	VPERMD       Y5, Y14, Y5
 	CMPL         R10, $+2
 	JNE          other25
-	VPACKSSWB    Y1, Y0, Y3
-	VPMAXSB      Y2, Y3, Y3
-	VPMINSB      Y5, Y3, Y3
-	VPERMD       Y3, Y14, Y3
-	VMOVUPS      Y3, (SI)
+	VPACKSSWB    Y1, Y0, Y2
+	VPMAXSB      Y3, Y2, Y2
+	VPMINSB      Y5, Y2, Y2
+	VPERMD       Y2, Y14, Y2
+	VMOVUPS      Y2, (SI)
 	ADDQ         $+32, SI
 
 stored28:
@@ -2769,42 +2693,42 @@ stored28:
 
 other25:
 	JGT        unsigned26
-	VPACKSSWB  Y1, Y0, Y3
-	VPMAXSB    Y2, Y3, Y3
-	VPMINSB    Y5, Y3, Y3
-	VPERMD     Y3, Y14, Y3
+	VPACKSSWB  Y1, Y0, Y2
+	VPMAXSB    Y3, Y2, Y2
+	VPMINSB    Y5, Y2, Y2
+	VPERMD     Y2, Y14, Y2
 	JPS        crumbs27
-	VPAND      ·word0f0f0f0f+0(SB), Y3, Y3
-	VPMADDUBSW ·word10011001+0(SB), Y3, Y3
-	VPACKUSWB  Y3, Y3, Y3
-	VPERMQ     $0x08, Y3, Y3
-	VMOVUPS    X3, (SI)
+	VPAND      ·word0f0f0f0f+0(SB), Y2, Y2
+	VPMADDUBSW ·word10011001+0(SB), Y2, Y2
+	VPACKUSWB  Y2, Y2, Y2
+	VPERMQ     $0x08, Y2, Y2
+	VMOVUPS    X2, (SI)
 	ADDQ       $+16, SI
 	JMP        stored28
 
 crumbs27:
-	VPAND      ·word03030303+0(SB), Y3, Y3
-	VPMADDUBSW ·word04010401+0(SB), Y3, Y3
-	VPMADDWD   ·word00100001+0(SB), Y3, Y3
-	VPACKUSDW  Y3, Y3, Y3
-	VPERMQ     $0x08, Y3, Y3
-	VPACKUSWB  X3, X3, X3
-	VMOVQ      X3, (SI)
+	VPAND      ·word03030303+0(SB), Y2, Y2
+	VPMADDUBSW ·word04010401+0(SB), Y2, Y2
+	VPMADDWD   ·word00100001+0(SB), Y2, Y2
+	VPACKUSDW  Y2, Y2, Y2
+	VPERMQ     $0x08, Y2, Y2
+	VPACKUSWB  X2, X2, X2
+	VMOVQ      X2, (SI)
 	ADDQ       $+8, SI
 	JMP        stored28
 
 unsigned26:
-	VPACKUSWB Y1, Y0, Y3
-	VPMAXUB   Y2, Y3, Y3
-	VPMINUB   Y5, Y3, Y3
-	VPERMD    Y3, Y14, Y3
-	VMOVUPS   Y3, (SI)
+	VPACKUSWB Y1, Y0, Y2
+	VPMAXUB   Y3, Y2, Y2
+	VPMINUB   Y5, Y2, Y2
+	VPERMD    Y2, Y14, Y2
+	VMOVUPS   Y2, (SI)
 	ADDQ      $+32, SI
 	JMP       stored28
 
 // func QuantizeWholeAVX2(q *int8, x *float32, scale *float32, recip *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·QuantizeWholeAVX2(SB), $1168-56
+TEXT ·QuantizeWholeAVX2(SB), $1344-56
 	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
 	// per call: Y15 0x80008000, Y14 table
 	// per group: Y13 scale, Y12 recip
@@ -3513,8 +3437,11 @@ spread:
 	CALL ·spreadR8AVX2(SB)
 
 rare:
-	VMOVUPS      (DX), Y0
-	VMOVUPS      (BX), Y1
+	MOVQ $-32, R13
+
+rareturn:
+	VMOVUPS      128(DX)(R13*4), Y0
+	VMOVUPS      128(BX)(R13*4), Y1
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y1
 	VBROADCASTSS ·wordffffff80+0(SB), Y2
@@ -3523,46 +3450,21 @@ rare:
 	VCVTDQ2PS    Y3, Y3
 	VSUBPS       Y3, Y2, Y2
 	VMAXPS       Y1, Y2, Y1
-	VBROADCASTSS ·word0000007f+0(SB), Y4
-	VCVTDQ2PS    Y4, Y4
-	VSUBPS       Y3, Y4, Y4
-	VMINPS       Y1, Y4, Y1
+	VBROADCASTSS ·word0000007f+0(SB), Y2
+	VCVTDQ2PS    Y2, Y2
+	VSUBPS       Y3, Y2, Y2
+	VMINPS       Y1, Y2, Y1
 	VADDPS       Y3, Y1, Y1
 	VCMPPS       $0x07, Y0, Y0, Y0
 	VCVTPS2DQ    Y1, Y1
 	VANDPS       Y1, Y0, Y0
-	VMOVUPS      32(DX), Y1
-	VMOVUPS      32(BX), Y5
-	VDIVPS       Y5, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      64(DX), Y1
-	VMOVUPS      64(BX), Y5
-	VDIVPS       Y5, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VMOVUPS      96(DX), Y5
-	VMOVUPS      96(BX), Y6
-	VDIVPS       Y6, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y3, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
+	VMOVUPS      Y0, 1296(SP)(R13*4)
+	ADDQ         $+8, R13
+	JNE          rareturn
+	VMOVUPS      1168(SP), Y0
+	VPACKSSDW    1200(SP), Y0, Y0
+	VMOVUPS      1232(SP), Y1
+	VPACKSSDW    1264(SP), Y1, Y1
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y14, Y0
 	VMOVUPS      Y0, (SI)

@@ -4,7 +4,7 @@
 
 // func QuantizeAVX512(q *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, layout int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
-TEXT ·QuantizeAVX512(SB), $3232-72
+TEXT ·QuantizeAVX512(SB), $3568-72
 	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
 	// per call: Z15 least, Z11 most, Z14 0xff, Z0 And, Z0 Narrow16, Z12 NarrowU8, Z0 And, Z0 Narrow16, Z10 NarrowU8, Z9 0x80008000, Z13 table, Z8 0x10011001, Z7 0xf0f0f0f, Z6 0x4010401, Z5 0x3030303, Z4 0x100001
 	// per group: Z3 scale, Z2 recip
@@ -1443,73 +1443,54 @@ spread:
 	CALL ·spreadR8AVX512(SB)
 
 rare:
-	VMOVUPS     (DX), Z0
-	VMOVUPS     (BX), Z1
+	MOVQ $-64, R13
+
+rareturn:
+	VMOVUPS     256(DX)(R13*4), Z0
+	VMOVUPS     256(BX)(R13*4), Z1
 	VDIVPS      Z1, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z1
 	VCVTDQ2PS   Z15, Z2
 	VPXORD      Z3, Z3, Z3
-	VCVTDQ2PS   Z3, Z16
-	VSUBPS      Z16, Z2, Z2
+	VCVTDQ2PS   Z3, Z3
+	VSUBPS      Z3, Z2, Z2
 	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z11, Z17
-	VSUBPS      Z16, Z17, Z17
-	VMINPS      Z1, Z17, Z1
-	VADDPS      Z16, Z1, Z1
+	VCVTDQ2PS   Z11, Z2
+	VSUBPS      Z3, Z2, Z2
+	VMINPS      Z1, Z2, Z1
+	VADDPS      Z3, Z1, Z1
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	VMOVUPS     64(DX), Z0
-	VMOVUPS     64(BX), Z18
-	VDIVPS      Z18, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VMAXPS      Z18, Z2, Z18
-	VMINPS      Z18, Z17, Z18
-	VADDPS      Z16, Z18, Z18
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-	VPACKSSDW   Z18, Z1, Z1
-	VMOVUPS     128(DX), Z0
-	VMOVUPS     128(BX), Z18
-	VDIVPS      Z18, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VMAXPS      Z18, Z2, Z18
-	VMINPS      Z18, Z17, Z18
-	VADDPS      Z16, Z18, Z18
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-	VMOVUPS     192(DX), Z0
-	VMOVUPS     192(BX), Z19
-	VDIVPS      Z19, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z19
-	VMAXPS      Z19, Z2, Z19
-	VMINPS      Z19, Z17, Z19
-	VADDPS      Z16, Z19, Z19
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z19, Z19
-	VMOVAPS.Z   Z19, K1, Z19
-	VPACKSSDW   Z19, Z18, Z18
-	VPSUBD      Z15, Z3, Z0
-	VPMAXSD     Z3, Z0, Z0
-	VPSUBD      Z0, Z3, Z0
-	VPANDD      Z14, Z0, Z0
-	VPACKSSDW   Z0, Z0, Z0
-	VPACKUSWB   Z0, Z0, Z0
-	VPERMD      Z0, Z13, Z0
-	VPMAXSD     Z3, Z11, Z3
+	VMOVUPS     Z1, 3488(SP)(R13*4)
+	ADDQ        $+16, R13
+	JNE         rareturn
+	VMOVUPS     3232(SP), Z0
+	VMOVUPS     3296(SP), Z1
+	VPACKSSDW   Z1, Z0, Z0
+	VMOVUPS     3360(SP), Z1
+	VMOVUPS     3424(SP), Z2
+	VPACKSSDW   Z2, Z1, Z1
+	VPXORD      Z2, Z2, Z2
+	VPSUBD      Z15, Z2, Z3
+	VPMAXSD     Z2, Z3, Z3
+	VPSUBD      Z3, Z2, Z3
 	VPANDD      Z14, Z3, Z3
 	VPACKSSDW   Z3, Z3, Z3
 	VPACKUSWB   Z3, Z3, Z3
 	VPERMD      Z3, Z13, Z3
+	VPMAXSD     Z2, Z11, Z2
+	VPANDD      Z14, Z2, Z2
+	VPACKSSDW   Z2, Z2, Z2
+	VPACKUSWB   Z2, Z2, Z2
+	VPERMD      Z2, Z13, Z2
 	CMPL        R9, $+2
 	JNE         other57
-	VPACKSSWB   Z18, Z1, Z2
-	VPMAXSB     Z0, Z2, Z2
-	VPMINSB     Z3, Z2, Z2
-	VPERMD      Z2, Z13, Z2
-	VMOVUPS     Z2, (SI)
+	VPACKSSWB   Z1, Z0, Z16
+	VPMAXSB     Z3, Z16, Z16
+	VPMINSB     Z2, Z16, Z16
+	VPERMD      Z16, Z13, Z16
+	VMOVUPS     Z16, (SI)
 	ADDQ        $+64, SI
 
 stored60:
@@ -1527,39 +1508,39 @@ stored60:
 
 other57:
 	JGT        unsigned58
-	VPACKSSWB  Z18, Z1, Z2
-	VPMAXSB    Z0, Z2, Z2
-	VPMINSB    Z3, Z2, Z2
-	VPERMD     Z2, Z13, Z2
+	VPACKSSWB  Z1, Z0, Z16
+	VPMAXSB    Z3, Z16, Z16
+	VPMINSB    Z2, Z16, Z16
+	VPERMD     Z16, Z13, Z16
 	JPS        crumbs59
-	VPANDD     Z7, Z2, Z2
-	VPMADDUBSW Z8, Z2, Z2
-	VPMOVWB    Z2, Y2
-	VMOVUPS    Y2, (SI)
+	VPANDD     Z7, Z16, Z16
+	VPMADDUBSW Z8, Z16, Z16
+	VPMOVWB    Z16, Y16
+	VMOVUPS    Y16, (SI)
 	ADDQ       $+32, SI
 	JMP        stored60
 
 crumbs59:
-	VPANDD     Z5, Z2, Z2
-	VPMADDUBSW Z6, Z2, Z2
-	VPMADDWD   Z4, Z2, Z2
-	VPMOVDB    Z2, X2
-	VMOVUPS    X2, (SI)
+	VPANDD     Z5, Z16, Z16
+	VPMADDUBSW Z6, Z16, Z16
+	VPMADDWD   Z4, Z16, Z16
+	VPMOVDB    Z16, X16
+	VMOVUPS    X16, (SI)
 	ADDQ       $+16, SI
 	JMP        stored60
 
 unsigned58:
-	VPACKUSWB Z18, Z1, Z2
-	VPMAXUB   Z0, Z2, Z2
-	VPMINUB   Z3, Z2, Z2
-	VPERMD    Z2, Z13, Z2
-	VMOVUPS   Z2, (SI)
+	VPACKUSWB Z1, Z0, Z16
+	VPMAXUB   Z3, Z16, Z16
+	VPMINUB   Z2, Z16, Z16
+	VPERMD    Z16, Z13, Z16
+	VMOVUPS   Z16, (SI)
 	ADDQ      $+64, SI
 	JMP       stored60
 
 // func QuantizeZeroPointAVX512(q *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, layout int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
-TEXT ·QuantizeZeroPointAVX512(SB), $4352-80
+TEXT ·QuantizeZeroPointAVX512(SB), $4688-80
 	// pointers: SI q, DX x, BX scale, R8 recip, R9 zeroPoint, DI elements left, R11 groups left, R12 length
 	// per call: Z15 least, Z11 most, Z14 0xff, Z0 And, Z0 Narrow16, Z12 NarrowU8, Z0 And, Z0 Narrow16, Z10 NarrowU8, Z9 0x80008000, Z13 table, Z8 0x10011001, Z7 0xf0f0f0f, Z6 0x4010401, Z5 0x3030303, Z4 0x100001
 	// per group: Z3 scale, Z2 recip, Z0 zeroPoint, Z16 Narrow16
@@ -3093,84 +3074,52 @@ spread:
 	CALL ·spreadR9AVX512(SB)
 
 rare:
-	VMOVUPS     (DX), Z0
-	VMOVUPS     (BX), Z1
-	VMOVUPS     (R9), Z2
+	MOVQ $-64, R13
+
+rareturn:
+	VMOVUPS     256(DX)(R13*4), Z0
+	VMOVUPS     256(BX)(R13*4), Z1
+	VMOVUPS     256(R9)(R13*4), Z2
 	VDIVPS      Z1, Z0, Z0
 	VCVTDQ2PS   Z2, Z2
 	VRNDSCALEPS $0x08, Z0, Z1
 	VCVTDQ2PS   Z15, Z3
-	VSUBPS      Z2, Z3, Z16
-	VMAXPS      Z1, Z16, Z1
-	VCVTDQ2PS   Z11, Z16
-	VSUBPS      Z2, Z16, Z17
-	VMINPS      Z1, Z17, Z1
+	VSUBPS      Z2, Z3, Z3
+	VMAXPS      Z1, Z3, Z1
+	VCVTDQ2PS   Z11, Z3
+	VSUBPS      Z2, Z3, Z3
+	VMINPS      Z1, Z3, Z1
 	VADDPS      Z2, Z1, Z1
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	VMOVUPS     64(DX), Z0
-	VMOVUPS     64(BX), Z2
-	VMOVUPS     64(R9), Z17
-	VDIVPS      Z2, Z0, Z0
-	VCVTDQ2PS   Z17, Z17
-	VRNDSCALEPS $0x08, Z0, Z2
-	VSUBPS      Z17, Z3, Z18
-	VMAXPS      Z2, Z18, Z2
-	VSUBPS      Z17, Z16, Z18
-	VMINPS      Z2, Z18, Z2
-	VADDPS      Z17, Z2, Z2
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z2, Z2
-	VMOVAPS.Z   Z2, K1, Z2
+	VMOVUPS     Z1, 4608(SP)(R13*4)
+	ADDQ        $+16, R13
+	JNE         rareturn
+	VMOVUPS     4352(SP), Z0
+	VMOVUPS     4416(SP), Z1
+	VPACKSSDW   Z1, Z0, Z0
+	VMOVUPS     4480(SP), Z1
+	VMOVUPS     4544(SP), Z2
 	VPACKSSDW   Z2, Z1, Z1
-	VMOVUPS     128(DX), Z0
-	VMOVUPS     128(BX), Z2
-	VMOVUPS     128(R9), Z17
-	VDIVPS      Z2, Z0, Z0
-	VCVTDQ2PS   Z17, Z17
-	VRNDSCALEPS $0x08, Z0, Z2
-	VSUBPS      Z17, Z3, Z18
-	VMAXPS      Z2, Z18, Z2
-	VSUBPS      Z17, Z16, Z18
-	VMINPS      Z2, Z18, Z2
-	VADDPS      Z17, Z2, Z2
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z2, Z2
-	VMOVAPS.Z   Z2, K1, Z2
-	VMOVUPS     192(DX), Z0
-	VMOVUPS     192(BX), Z17
-	VMOVUPS     192(R9), Z18
-	VDIVPS      Z17, Z0, Z0
-	VCVTDQ2PS   Z18, Z18
-	VRNDSCALEPS $0x08, Z0, Z17
-	VSUBPS      Z18, Z3, Z3
-	VMAXPS      Z17, Z3, Z17
-	VSUBPS      Z18, Z16, Z16
-	VMINPS      Z17, Z16, Z17
-	VADDPS      Z18, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	VPACKSSDW   Z17, Z2, Z2
-	VPXORD      Z0, Z0, Z0
-	VPSUBD      Z15, Z0, Z3
-	VPMAXSD     Z0, Z3, Z3
-	VPSUBD      Z3, Z0, Z3
+	VPXORD      Z2, Z2, Z2
+	VPSUBD      Z15, Z2, Z3
+	VPMAXSD     Z2, Z3, Z3
+	VPSUBD      Z3, Z2, Z3
 	VPANDD      Z14, Z3, Z3
 	VPACKSSDW   Z3, Z3, Z3
 	VPACKUSWB   Z3, Z3, Z3
 	VPERMD      Z3, Z13, Z3
-	VPMAXSD     Z0, Z11, Z0
-	VPANDD      Z14, Z0, Z0
-	VPACKSSDW   Z0, Z0, Z0
-	VPACKUSWB   Z0, Z0, Z0
-	VPERMD      Z0, Z13, Z0
+	VPMAXSD     Z2, Z11, Z2
+	VPANDD      Z14, Z2, Z2
+	VPACKSSDW   Z2, Z2, Z2
+	VPACKUSWB   Z2, Z2, Z2
+	VPERMD      Z2, Z13, Z2
 	CMPL        R10, $+2
 	JNE         other57
-	VPACKSSWB   Z2, Z1, Z16
+	VPACKSSWB   Z1, Z0, Z16
 	VPMAXSB     Z3, Z16, Z16
-	VPMINSB     Z0, Z16, Z16
+	VPMINSB     Z2, Z16, Z16
 	VPERMD      Z16, Z13, Z16
 	VMOVUPS     Z16, (SI)
 	ADDQ        $+64, SI
@@ -3193,9 +3142,9 @@ stored60:
 
 other57:
 	JGT        unsigned58
-	VPACKSSWB  Z2, Z1, Z16
+	VPACKSSWB  Z1, Z0, Z16
 	VPMAXSB    Z3, Z16, Z16
-	VPMINSB    Z0, Z16, Z16
+	VPMINSB    Z2, Z16, Z16
 	VPERMD     Z16, Z13, Z16
 	JPS        crumbs59
 	VPANDD     Z7, Z16, Z16
@@ -3215,9 +3164,9 @@ crumbs59:
 	JMP        stored60
 
 unsigned58:
-	VPACKUSWB Z2, Z1, Z16
+	VPACKUSWB Z1, Z0, Z16
 	VPMAXUB   Z3, Z16, Z16
-	VPMINUB   Z0, Z16, Z16
+	VPMINUB   Z2, Z16, Z16
 	VPERMD    Z16, Z13, Z16
 	VMOVUPS   Z16, (SI)
 	ADDQ      $+64, SI
@@ -3225,7 +3174,7 @@ unsigned58:
 
 // func QuantizeMinvalAVX512(q *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, layout int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
-TEXT ·QuantizeMinvalAVX512(SB), $4352-80
+TEXT ·QuantizeMinvalAVX512(SB), $4688-80
 	// pointers: SI q, DX x, BX scale, R8 recip, R9 minval, DI elements left, R11 groups left, R12 length
 	// per call: Z15 least, Z10 most, Z14 Narrow16, Z13 0xff, Z0 And, Z0 Narrow16, Z11 NarrowU8, Z0 And, Z0 Narrow16, Z9 NarrowU8, Z8 0x80008000, Z12 table, Z7 0x10011001, Z6 0xf0f0f0f, Z5 0x4010401, Z4 0x3030303, Z3 0x100001
 	// per group: Z2 scale, Z16 recip, Z17 minval
@@ -4785,80 +4734,54 @@ spread:
 	CALL ·spreadR9AVX512(SB)
 
 rare:
-	VMOVUPS     (DX), Z0
-	VMOVUPS     (BX), Z1
-	VMOVUPS     (R9), Z2
+	MOVQ $-64, R13
+
+rareturn:
+	VMOVUPS     256(DX)(R13*4), Z0
+	VMOVUPS     256(BX)(R13*4), Z1
+	VMOVUPS     256(R9)(R13*4), Z2
 	VSUBPS      Z2, Z0, Z0
 	VDIVPS      Z1, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z1
 	VCVTDQ2PS   Z15, Z2
 	VSUBPS      Z2, Z2, Z16
 	VMAXPS      Z1, Z16, Z1
-	VCVTDQ2PS   Z10, Z17
-	VSUBPS      Z2, Z17, Z17
-	VMINPS      Z1, Z17, Z1
+	VCVTDQ2PS   Z10, Z16
+	VSUBPS      Z2, Z16, Z16
+	VMINPS      Z1, Z16, Z1
 	VADDPS      Z2, Z1, Z1
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	VMOVUPS     64(DX), Z0
-	VMOVUPS     64(BX), Z18
-	VMOVUPS     64(R9), Z19
-	VSUBPS      Z19, Z0, Z0
-	VDIVPS      Z18, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VMAXPS      Z18, Z16, Z18
-	VMINPS      Z18, Z17, Z18
-	VADDPS      Z2, Z18, Z18
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-	VPACKSSDW   Z18, Z1, Z1
-	VMOVUPS     128(DX), Z0
-	VMOVUPS     128(BX), Z18
-	VMOVUPS     128(R9), Z19
-	VSUBPS      Z19, Z0, Z0
-	VDIVPS      Z18, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VMAXPS      Z18, Z16, Z18
-	VMINPS      Z18, Z17, Z18
-	VADDPS      Z2, Z18, Z18
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-	VMOVUPS     192(DX), Z0
-	VMOVUPS     192(BX), Z19
-	VMOVUPS     192(R9), Z20
-	VSUBPS      Z20, Z0, Z0
-	VDIVPS      Z19, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z19
-	VMAXPS      Z19, Z16, Z19
-	VMINPS      Z19, Z17, Z19
-	VADDPS      Z2, Z19, Z19
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z19, Z19
-	VMOVAPS.Z   Z19, K1, Z19
-	VPACKSSDW   Z19, Z18, Z18
-	VPXORD      Z0, Z0, Z0
-	VPSUBD      Z15, Z0, Z2
-	VPMAXSD     Z0, Z2, Z2
-	VPSUBD      Z2, Z0, Z2
+	VMOVUPS     Z1, 4608(SP)(R13*4)
+	ADDQ        $+16, R13
+	JNE         rareturn
+	VMOVUPS     4352(SP), Z0
+	VMOVUPS     4416(SP), Z1
+	VPACKSSDW   Z1, Z0, Z0
+	VMOVUPS     4480(SP), Z1
+	VMOVUPS     4544(SP), Z2
+	VPACKSSDW   Z2, Z1, Z1
+	VPXORD      Z2, Z2, Z2
+	VPSUBD      Z15, Z2, Z16
+	VPMAXSD     Z2, Z16, Z16
+	VPSUBD      Z16, Z2, Z16
+	VPANDD      Z13, Z16, Z16
+	VPACKSSDW   Z16, Z16, Z16
+	VPACKUSWB   Z16, Z16, Z16
+	VPERMD      Z16, Z12, Z16
+	VPMAXSD     Z2, Z10, Z2
 	VPANDD      Z13, Z2, Z2
 	VPACKSSDW   Z2, Z2, Z2
 	VPACKUSWB   Z2, Z2, Z2
 	VPERMD      Z2, Z12, Z2
-	VPMAXSD     Z0, Z10, Z0
-	VPANDD      Z13, Z0, Z0
-	VPACKSSDW   Z0, Z0, Z0
-	VPACKUSWB   Z0, Z0, Z0
-	VPERMD      Z0, Z12, Z0
 	CMPL        R10, $+2
 	JNE         other57
-	VPACKSSWB   Z18, Z1, Z16
-	VPMAXSB     Z2, Z16, Z16
-	VPMINSB     Z0, Z16, Z16
-	VPERMD      Z16, Z12, Z16
-	VMOVUPS     Z16, (SI)
+	VPACKSSWB   Z1, Z0, Z17
+	VPMAXSB     Z16, Z17, Z17
+	VPMINSB     Z2, Z17, Z17
+	VPERMD      Z17, Z12, Z17
+	VMOVUPS     Z17, (SI)
 	ADDQ        $+64, SI
 
 stored60:
@@ -4878,39 +4801,39 @@ stored60:
 
 other57:
 	JGT        unsigned58
-	VPACKSSWB  Z18, Z1, Z16
-	VPMAXSB    Z2, Z16, Z16
-	VPMINSB    Z0, Z16, Z16
-	VPERMD     Z16, Z12, Z16
+	VPACKSSWB  Z1, Z0, Z17
+	VPMAXSB    Z16, Z17, Z17
+	VPMINSB    Z2, Z17, Z17
+	VPERMD     Z17, Z12, Z17
 	JPS        crumbs59
-	VPANDD     Z6, Z16, Z16
-	VPMADDUBSW Z7, Z16, Z16
-	VPMOVWB    Z16, Y16
-	VMOVUPS    Y16, (SI)
+	VPANDD     Z6, Z17, Z17
+	VPMADDUBSW Z7, Z17, Z17
+	VPMOVWB    Z17, Y17
+	VMOVUPS    Y17, (SI)
 	ADDQ       $+32, SI
 	JMP        stored60
 
 crumbs59:
-	VPANDD     Z4, Z16, Z16
-	VPMADDUBSW Z5, Z16, Z16
-	VPMADDWD   Z3, Z16, Z16
-	VPMOVDB    Z16, X16
-	VMOVUPS    X16, (SI)
+	VPANDD     Z4, Z17, Z17
+	VPMADDUBSW Z5, Z17, Z17
+	VPMADDWD   Z3, Z17, Z17
+	VPMOVDB    Z17, X17
+	VMOVUPS    X17, (SI)
 	ADDQ       $+16, SI
 	JMP        stored60
 
 unsigned58:
-	VPACKUSWB Z18, Z1, Z16
-	VPMAXUB   Z2, Z16, Z16
-	VPMINUB   Z0, Z16, Z16
-	VPERMD    Z16, Z12, Z16
-	VMOVUPS   Z16, (SI)
+	VPACKUSWB Z1, Z0, Z17
+	VPMAXUB   Z16, Z17, Z17
+	VPMINUB   Z2, Z17, Z17
+	VPERMD    Z17, Z12, Z17
+	VMOVUPS   Z17, (SI)
 	ADDQ      $+64, SI
 	JMP       stored60
 
 // func QuantizeWholeAVX512(q *int8, x *float32, scale *float32, recip *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, CMOV, MMX+
-TEXT ·QuantizeWholeAVX512(SB), $3232-56
+TEXT ·QuantizeWholeAVX512(SB), $3568-56
 	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
 	// per call: Z15 0x80008000, Z14 table
 	// per group: Z13 scale, Z12 recip
@@ -5790,8 +5713,11 @@ spread:
 	CALL ·spreadR8AVX512(SB)
 
 rare:
-	VMOVUPS      (DX), Z0
-	VMOVUPS      (BX), Z1
+	MOVQ $-64, R13
+
+rareturn:
+	VMOVUPS      256(DX)(R13*4), Z0
+	VMOVUPS      256(BX)(R13*4), Z1
 	VDIVPS       Z1, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z1
 	VBROADCASTSS ·wordffffff80+0(SB), Z2
@@ -5800,49 +5726,26 @@ rare:
 	VCVTDQ2PS    Z3, Z3
 	VSUBPS       Z3, Z2, Z2
 	VMAXPS       Z1, Z2, Z1
-	VBROADCASTSS ·word0000007f+0(SB), Z4
-	VCVTDQ2PS    Z4, Z4
-	VSUBPS       Z3, Z4, Z4
-	VMINPS       Z1, Z4, Z1
+	VBROADCASTSS ·word0000007f+0(SB), Z2
+	VCVTDQ2PS    Z2, Z2
+	VSUBPS       Z3, Z2, Z2
+	VMINPS       Z1, Z2, Z1
 	VADDPS       Z3, Z1, Z1
 	VCMPPS       $0x07, Z0, Z0, K1
 	VCVTPS2DQ    Z1, Z1
 	VMOVAPS.Z    Z1, K1, Z1
-	VMOVUPS      64(DX), Z0
-	VMOVUPS      64(BX), Z5
-	VDIVPS       Z5, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z5
-	VMAXPS       Z5, Z2, Z5
-	VMINPS       Z5, Z4, Z5
-	VADDPS       Z3, Z5, Z5
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z5, Z5
-	VMOVAPS.Z    Z5, K1, Z5
-	VPACKSSDW    Z5, Z1, Z1
-	VMOVUPS      128(DX), Z0
-	VMOVUPS      128(BX), Z5
-	VDIVPS       Z5, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z5
-	VMAXPS       Z5, Z2, Z5
-	VMINPS       Z5, Z4, Z5
-	VADDPS       Z3, Z5, Z5
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z5, Z5
-	VMOVAPS.Z    Z5, K1, Z5
-	VMOVUPS      192(DX), Z0
-	VMOVUPS      192(BX), Z6
-	VDIVPS       Z6, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z6
-	VMAXPS       Z6, Z2, Z6
-	VMINPS       Z6, Z4, Z6
-	VADDPS       Z3, Z6, Z6
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z6, Z6
-	VMOVAPS.Z    Z6, K1, Z6
-	VPACKSSDW    Z6, Z5, Z5
-	VPACKSSWB    Z5, Z1, Z1
-	VPERMD       Z1, Z14, Z1
-	VMOVUPS      Z1, (SI)
+	VMOVUPS      Z1, 3488(SP)(R13*4)
+	ADDQ         $+16, R13
+	JNE          rareturn
+	VMOVUPS      3232(SP), Z0
+	VMOVUPS      3296(SP), Z1
+	VPACKSSDW    Z1, Z0, Z0
+	VMOVUPS      3360(SP), Z1
+	VMOVUPS      3424(SP), Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPACKSSWB    Z1, Z0, Z0
+	VPERMD       Z0, Z14, Z0
+	VMOVUPS      Z0, (SI)
 	CMPQ         872(SP), $+4
 	JEQ          laneback
 	MOVQ         336(SP), BX

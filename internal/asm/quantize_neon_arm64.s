@@ -6,7 +6,7 @@
 
 // func QuantizeNEON(q *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, layout int32, groups int, length int, ahead int)
 
-TEXT ·QuantizeNEON(SB), 0, $936-72
+TEXT ·QuantizeNEON(SB), 0, $1032-72
 	// pointers: R1 q, R2 x, R3 scale, R4 recip, R0 elements left, R12 groups left, R13 length
 	// per call: V15 least, V12 most, V14 0xff, V0 And, V1 Narrow16, V13 NarrowU8, V0 And, V1 Narrow16, V11 NarrowU8
 	// per group: V10 scale, V9 recip
@@ -442,76 +442,58 @@ spread:
 	CALL ·spreadR3NEON(SB)
 	CALL ·spreadR4NEON(SB)
 rare:
-	FMOVQ (R2), F0
-	FMOVQ (R3), F1
+	MOVD $-16, R14
+rareturn:
+	ADD R14<<2, R2, R16
+	FMOVQ 64(R16), F0
+	ADD R14<<2, R3, R16
+	FMOVQ 64(R16), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218801 // frintn v1.4s, v0.4s
 	WORD $0x4e21d9e2 // scvtf v2.4s, v15.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
-	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
 	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d985 // scvtf v5.4s, v12.4s
-	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	WORD $0x4ea5f421 // fmin v1.4s, v1.4s, v5.4s
-	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
+	WORD $0x4e21d982 // scvtf v2.4s, v12.4s
+	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
+	WORD $0x4ea2f421 // fmin v1.4s, v1.4s, v2.4s
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
 	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
 	VAND V1.B16, V0.B16, V0.B16
-	FMOVQ 16(R2), F1
-	FMOVQ 16(R3), F6
-	WORD $0x6e26fc21 // fdiv v1.4s, v1.4s, v6.4s
-	WORD $0x4e218826 // frintn v6.4s, v1.4s
-	WORD $0x4e22f4c6 // fmax v6.4s, v6.4s, v2.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V1.B16, V1.B16
+	ADD $944, RSP, R16
+	ADD R14<<2, R16, R16
+	FMOVQ F0, 64(R16)
+	ADD $4, R14, R14
+	CBNZ R14, rareturn
+	FLDPQ 944(RSP), (F0, F1)
 	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
 	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	FMOVQ 32(R2), F1
-	FMOVQ 32(R3), F6
-	WORD $0x6e26fc21 // fdiv v1.4s, v1.4s, v6.4s
-	WORD $0x4e218826 // frintn v6.4s, v1.4s
-	WORD $0x4e22f4c6 // fmax v6.4s, v6.4s, v2.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V1.B16, V1.B16
-	FMOVQ 48(R2), F6
-	FMOVQ 48(R3), F7
-	WORD $0x6e27fcc6 // fdiv v6.4s, v6.4s, v7.4s
-	WORD $0x4e2188c7 // frintn v7.4s, v6.4s
-	WORD $0x4e22f4e7 // fmax v7.4s, v7.4s, v2.4s
-	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
-	WORD $0x4e24d4e7 // fadd v7.4s, v7.4s, v4.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
-	VAND V7.B16, V6.B16, V6.B16
+	FLDPQ 976(RSP), (F1, F2)
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e6148c1 // sqxtn2 v1.8h, v6.4s
-	VSUB V15.S4, V3.S4, V2.S4
-	WORD $0x4ea36442 // smax v2.4s, v2.4s, v3.4s
-	VSUB V2.S4, V3.S4, V2.S4
-	VAND V14.B16, V2.B16, V2.B16
-	WORD $0x0e614844 // sqxtn v4.4h, v2.4s
-	WORD $0x4e614844 // sqxtn2 v4.8h, v2.4s
-	WORD $0x2e212882 // sqxtun v2.8b, v4.8h
-	WORD $0x6e212882 // sqxtun2 v2.16b, v4.8h
-	WORD $0x4ea36583 // smax v3.4s, v12.4s, v3.4s
+	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VSUB V15.S4, V2.S4, V3.S4
+	WORD $0x4ea26463 // smax v3.4s, v3.4s, v2.4s
+	VSUB V3.S4, V2.S4, V3.S4
 	VAND V14.B16, V3.B16, V3.B16
 	WORD $0x0e614864 // sqxtn v4.4h, v3.4s
 	WORD $0x4e614864 // sqxtn2 v4.8h, v3.4s
 	WORD $0x2e212883 // sqxtun v3.8b, v4.8h
 	WORD $0x6e212883 // sqxtun2 v3.16b, v4.8h
+	WORD $0x4ea26582 // smax v2.4s, v12.4s, v2.4s
+	VAND V14.B16, V2.B16, V2.B16
+	WORD $0x0e614844 // sqxtn v4.4h, v2.4s
+	WORD $0x4e614844 // sqxtn2 v4.8h, v2.4s
+	WORD $0x2e212882 // sqxtun v2.8b, v4.8h
+	WORD $0x6e212882 // sqxtun2 v2.16b, v4.8h
 	CMP $2, R5
 	BNE other13
 	WORD $0x0e214804 // sqxtn v4.8b, v0.8h
 	WORD $0x4e214824 // sqxtn2 v4.16b, v1.8h
-	WORD $0x4e226484 // smax v4.16b, v4.16b, v2.16b
-	WORD $0x4e236c84 // smin v4.16b, v4.16b, v3.16b
+	WORD $0x4e236484 // smax v4.16b, v4.16b, v3.16b
+	WORD $0x4e226c84 // smin v4.16b, v4.16b, v2.16b
 	FMOVQ F4, (R1)
 	ADD $16, R1, R1
 stored16:
@@ -527,16 +509,16 @@ other13:
 	BLT packed14
 	WORD $0x2e212804 // sqxtun v4.8b, v0.8h
 	WORD $0x6e212824 // sqxtun2 v4.16b, v1.8h
-	VUMAX V2.B16, V4.B16, V4.B16
-	VUMIN V3.B16, V4.B16, V4.B16
+	VUMAX V3.B16, V4.B16, V4.B16
+	VUMIN V2.B16, V4.B16, V4.B16
 	FMOVQ F4, (R1)
 	ADD $16, R1, R1
 	B stored16
 packed14:
 	WORD $0x0e214804 // sqxtn v4.8b, v0.8h
 	WORD $0x4e214824 // sqxtn2 v4.16b, v1.8h
-	WORD $0x4e226484 // smax v4.16b, v4.16b, v2.16b
-	WORD $0x4e236c84 // smin v4.16b, v4.16b, v3.16b
+	WORD $0x4e236484 // smax v4.16b, v4.16b, v3.16b
+	WORD $0x4e226c84 // smin v4.16b, v4.16b, v2.16b
 	CMP $0, R5
 	BNE crumbs15
 	VUZP2 V4.B16, V4.B16, V5.B16
@@ -558,7 +540,7 @@ crumbs15:
 
 // func QuantizeZeroPointNEON(q *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, layout int32, groups int, length int, ahead int)
 
-TEXT ·QuantizeZeroPointNEON(SB), 0, $1240-80
+TEXT ·QuantizeZeroPointNEON(SB), 0, $1336-80
 	// pointers: R1 q, R2 x, R3 scale, R4 recip, R5 zeroPoint, R0 elements left, R12 groups left, R13 length
 	// per call: V15 least, V12 most, V14 0xff, V0 And, V1 Narrow16, V13 NarrowU8, V0 And, V1 Narrow16, V11 NarrowU8
 	// per group: V10 scale, V9 recip, V0 zeroPoint, V8 Narrow16
@@ -1032,66 +1014,38 @@ spread:
 	CALL ·spreadR4NEON(SB)
 	CALL ·spreadR5NEON(SB)
 rare:
-	FMOVQ (R2), F0
-	FMOVQ (R3), F1
-	FMOVQ (R5), F2
+	MOVD $-16, R14
+rareturn:
+	ADD R14<<2, R2, R16
+	FMOVQ 64(R16), F0
+	ADD R14<<2, R3, R16
+	FMOVQ 64(R16), F1
+	ADD R14<<2, R5, R16
+	FMOVQ 64(R16), F2
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x4e218801 // frintn v1.4s, v0.4s
 	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
-	WORD $0x4ea2d464 // fsub v4.4s, v3.4s, v2.4s
-	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
-	WORD $0x4e21d984 // scvtf v4.4s, v12.4s
-	WORD $0x4ea2d485 // fsub v5.4s, v4.4s, v2.4s
-	WORD $0x4ea5f421 // fmin v1.4s, v1.4s, v5.4s
+	WORD $0x4ea2d463 // fsub v3.4s, v3.4s, v2.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	WORD $0x4e21d983 // scvtf v3.4s, v12.4s
+	WORD $0x4ea2d463 // fsub v3.4s, v3.4s, v2.4s
+	WORD $0x4ea3f421 // fmin v1.4s, v1.4s, v3.4s
 	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
 	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
 	VAND V1.B16, V0.B16, V0.B16
-	FMOVQ 16(R2), F1
-	FMOVQ 16(R3), F2
-	FMOVQ 16(R5), F5
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	WORD $0x4e218822 // frintn v2.4s, v1.4s
-	WORD $0x4ea5d466 // fsub v6.4s, v3.4s, v5.4s
-	WORD $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
-	WORD $0x4ea5d486 // fsub v6.4s, v4.4s, v5.4s
-	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
-	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V1.B16, V1.B16
+	ADD $1248, RSP, R16
+	ADD R14<<2, R16, R16
+	FMOVQ F0, 64(R16)
+	ADD $4, R14, R14
+	CBNZ R14, rareturn
+	FMOVQ 1248(RSP), F0
+	FMOVQ 1264(RSP), F1
 	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
 	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	FMOVQ 32(R2), F1
-	FMOVQ 32(R3), F2
-	FMOVQ 32(R5), F5
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	WORD $0x4e218822 // frintn v2.4s, v1.4s
-	WORD $0x4ea5d466 // fsub v6.4s, v3.4s, v5.4s
-	WORD $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
-	WORD $0x4ea5d486 // fsub v6.4s, v4.4s, v5.4s
-	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
-	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V1.B16, V1.B16
-	FMOVQ 48(R2), F2
-	FMOVQ 48(R3), F5
-	FMOVQ 48(R5), F6
-	WORD $0x6e25fc42 // fdiv v2.4s, v2.4s, v5.4s
-	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	WORD $0x4e218845 // frintn v5.4s, v2.4s
-	WORD $0x4ea6d463 // fsub v3.4s, v3.4s, v6.4s
-	WORD $0x4e23f4a5 // fmax v5.4s, v5.4s, v3.4s
-	WORD $0x4ea6d484 // fsub v4.4s, v4.4s, v6.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e26d4a5 // fadd v5.4s, v5.4s, v6.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V2.B16, V2.B16
+	FMOVQ 1280(RSP), F1
+	FMOVQ 1296(RSP), F2
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
@@ -1165,7 +1119,7 @@ crumbs15:
 
 // func QuantizeMinvalNEON(q *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, layout int32, groups int, length int, ahead int)
 
-TEXT ·QuantizeMinvalNEON(SB), 0, $1240-80
+TEXT ·QuantizeMinvalNEON(SB), 0, $1336-80
 	// pointers: R1 q, R2 x, R3 scale, R4 recip, R5 minval, R0 elements left, R12 groups left, R13 length
 	// per call: V15 least, V11 most, V14 Narrow16, V13 0xff, V0 And, V1 Narrow16, V12 NarrowU8, V0 And, V1 Narrow16, V10 NarrowU8
 	// per group: V9 scale, V8 recip, V7 minval
@@ -1641,62 +1595,40 @@ spread:
 	CALL ·spreadR4NEON(SB)
 	CALL ·spreadR5NEON(SB)
 rare:
-	FMOVQ (R2), F0
-	FMOVQ (R3), F1
-	FMOVQ (R5), F2
+	MOVD $-16, R14
+rareturn:
+	ADD R14<<2, R2, R16
+	FMOVQ 64(R16), F0
+	ADD R14<<2, R3, R16
+	FMOVQ 64(R16), F1
+	ADD R14<<2, R5, R16
+	FMOVQ 64(R16), F2
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218801 // frintn v1.4s, v0.4s
 	WORD $0x4e21d9e2 // scvtf v2.4s, v15.4s
 	WORD $0x4ea2d443 // fsub v3.4s, v2.4s, v2.4s
 	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x4e21d964 // scvtf v4.4s, v11.4s
-	WORD $0x4ea2d484 // fsub v4.4s, v4.4s, v2.4s
-	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
+	WORD $0x4e21d963 // scvtf v3.4s, v11.4s
+	WORD $0x4ea2d463 // fsub v3.4s, v3.4s, v2.4s
+	WORD $0x4ea3f421 // fmin v1.4s, v1.4s, v3.4s
 	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
 	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
 	VAND V1.B16, V0.B16, V0.B16
-	FMOVQ 16(R2), F1
-	FMOVQ 16(R3), F5
-	FMOVQ 16(R5), F6
-	WORD $0x4ea6d421 // fsub v1.4s, v1.4s, v6.4s
-	WORD $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e23f4a5 // fmax v5.4s, v5.4s, v3.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
+	ADD $1248, RSP, R16
+	ADD R14<<2, R16, R16
+	FMOVQ F0, 64(R16)
+	ADD $4, R14, R14
+	CBNZ R14, rareturn
+	FMOVQ 1248(RSP), F0
+	FMOVQ 1264(RSP), F1
 	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
 	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	FMOVQ 32(R2), F1
-	FMOVQ 32(R3), F5
-	FMOVQ 32(R5), F6
-	WORD $0x4ea6d421 // fsub v1.4s, v1.4s, v6.4s
-	WORD $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e23f4a5 // fmax v5.4s, v5.4s, v3.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
-	FMOVQ 48(R2), F5
-	FMOVQ 48(R3), F6
-	FMOVQ 48(R5), F7
-	WORD $0x4ea7d4a5 // fsub v5.4s, v5.4s, v7.4s
-	WORD $0x6e26fca5 // fdiv v5.4s, v5.4s, v6.4s
-	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
-	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V5.B16, V5.B16
+	FMOVQ 1280(RSP), F1
+	FMOVQ 1296(RSP), F2
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e6148a1 // sqxtn2 v1.8h, v5.4s
+	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VSUB V15.S4, V2.S4, V3.S4
 	WORD $0x4ea26463 // smax v3.4s, v3.4s, v2.4s
@@ -1766,7 +1698,7 @@ crumbs15:
 
 // func QuantizeWholeNEON(q *int8, x *float32, scale *float32, recip *float32, groups int, length int, ahead int)
 
-TEXT ·QuantizeWholeNEON(SB), 0, $936-56
+TEXT ·QuantizeWholeNEON(SB), 0, $1032-56
 	// pointers: R1 q, R2 x, R3 scale, R4 recip, R0 elements left, R12 groups left, R13 length
 	// per call: nothing
 	// per group: V15 scale, V14 recip
@@ -2072,8 +2004,12 @@ spread:
 	CALL ·spreadR3NEON(SB)
 	CALL ·spreadR4NEON(SB)
 rare:
-	FMOVQ (R2), F0
-	FMOVQ (R3), F1
+	MOVD $-16, R14
+rareturn:
+	ADD R14<<2, R2, R16
+	FMOVQ 64(R16), F0
+	ADD R14<<2, R3, R16
+	FMOVQ 64(R16), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218801 // frintn v1.4s, v0.4s
 	MOVD $4294967168, R16
@@ -2084,48 +2020,25 @@ rare:
 	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
 	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
 	MOVD $127, R16
-	VDUP R16, V4.S4
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4ea3d484 // fsub v4.4s, v4.4s, v3.4s
-	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
+	VDUP R16, V2.S4
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
+	WORD $0x4ea2f421 // fmin v1.4s, v1.4s, v2.4s
 	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
 	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
 	VAND V1.B16, V0.B16, V0.B16
-	FMOVQ 16(R2), F1
-	FMOVQ 16(R3), F5
-	WORD $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
+	ADD $944, RSP, R16
+	ADD R14<<2, R16, R16
+	FMOVQ F0, 64(R16)
+	ADD $4, R14, R14
+	CBNZ R14, rareturn
+	FLDPQ 944(RSP), (F0, F1)
 	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
 	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	FMOVQ 32(R2), F1
-	FMOVQ 32(R3), F5
-	WORD $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
-	FMOVQ 48(R2), F5
-	FMOVQ 48(R3), F6
-	WORD $0x6e26fca5 // fdiv v5.4s, v5.4s, v6.4s
-	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
-	WORD $0x4e22f4c6 // fmax v6.4s, v6.4s, v2.4s
-	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
-	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V5.B16, V5.B16
+	FLDPQ 976(RSP), (F1, F2)
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e6148a1 // sqxtn2 v1.8h, v5.4s
+	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
 	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
 	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
 	FMOVQ F0, (R1)

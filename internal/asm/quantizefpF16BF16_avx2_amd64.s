@@ -4,7 +4,7 @@
 
 // func QuantizeFpF16BF16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, layout int32, elem int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, F16C, FMA3, MMX+
-TEXT ·QuantizeFpF16BF16AVX2(SB), $1104-88
+TEXT ·QuantizeFpF16BF16AVX2(SB), $1408-88
 	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
 	// per call: Y15 least, Y14 ruler, Y13 weights, Y12 top, Y11 0x7f800000, Y10 0x7fffffff, Y9 table
 	// per group: Y8 scale, Y7 recip
@@ -1201,115 +1201,78 @@ spread:
 	CALL ·spreadR8AVX2(SB)
 
 rare:
+	MOVQ $-32, R13
+
+rareturn:
 	CMPL      R9, $+2
 	JNE       half41
-	VPMOVZXWD (DX), Y0
+	VPMOVZXWD 64(DX)(R13*2), Y0
 	VPSLLD    $0x10, Y0, Y0
-	VPMOVZXWD 16(DX), Y1
+	VPMOVZXWD 80(DX)(R13*2), Y1
 	VPSLLD    $0x10, Y1, Y1
-	VPMOVZXWD 32(DX), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VPMOVZXWD 48(DX), Y3
-	VPSLLD    $0x10, Y3, Y3
 
 halfdone42:
-	VMOVUPS      (BX), Y4
-	VDIVPS       Y4, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y4
-	VBROADCASTSS ·word7f800000+0(SB), Y5
-	VPAND        Y5, Y0, Y5
-	VBROADCASTSS least+32(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS ·word7fffffff+0(SB), Y6
-	VPAND        Y6, Y0, Y6
-	VBROADCASTSS ruler+36(FP), Y7
-	VFMADD231PS  Y7, Y5, Y6
-	VANDPS       Y6, Y4, Y6
-	VANDPS       Y0, Y4, Y0
-	VMOVUPS      32(BX), Y5
-	VDIVPS       Y5, Y1, Y1
-	VCMPPS       $0x07, Y1, Y1, Y5
-	VBROADCASTSS ·word7f800000+0(SB), Y7
-	VPAND        Y7, Y1, Y7
-	VBROADCASTSS least+32(FP), Y8
-	VPMAXUD      Y8, Y7, Y7
-	VBROADCASTSS ·word7fffffff+0(SB), Y8
-	VPAND        Y8, Y1, Y8
-	VBROADCASTSS ruler+36(FP), Y9
-	VFMADD231PS  Y9, Y7, Y8
-	VANDPS       Y8, Y5, Y8
-	VANDPS       Y1, Y5, Y1
-	VBROADCASTSS weights+40(FP), Y7
-	VPMADDWD     Y7, Y6, Y6
-	VPMADDWD     Y7, Y8, Y8
-	VPACKSSDW    Y8, Y6, Y6
+	VMOVUPS      128(BX)(R13*4), Y2
+	VDIVPS       Y2, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y2
+	VPAND        Y11, Y0, Y3
+	VPMAXUD      Y15, Y3, Y3
+	VPAND        Y10, Y0, Y4
+	VFMADD231PS  Y14, Y3, Y4
+	VANDPS       Y4, Y2, Y4
+	VANDPS       Y0, Y2, Y0
+	VMOVUPS      160(BX)(R13*4), Y3
+	VDIVPS       Y3, Y1, Y1
+	VCMPPS       $0x07, Y1, Y1, Y3
+	VPAND        Y11, Y1, Y5
+	VPMAXUD      Y15, Y5, Y5
+	VPAND        Y10, Y1, Y6
+	VFMADD231PS  Y14, Y5, Y6
+	VANDPS       Y6, Y3, Y6
+	VANDPS       Y1, Y3, Y1
+	VPMADDWD     Y13, Y4, Y4
+	VPMADDWD     Y13, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
 	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      64(BX), Y1
-	VDIVPS       Y1, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y1
-	VBROADCASTSS ·word7f800000+0(SB), Y7
-	VPAND        Y7, Y2, Y7
-	VBROADCASTSS least+32(FP), Y8
-	VPMAXUD      Y8, Y7, Y7
-	VBROADCASTSS ·word7fffffff+0(SB), Y8
-	VPAND        Y8, Y2, Y8
-	VBROADCASTSS ruler+36(FP), Y9
-	VFMADD231PS  Y9, Y7, Y8
-	VANDPS       Y8, Y1, Y8
-	VANDPS       Y2, Y1, Y2
-	VMOVUPS      96(BX), Y7
-	VDIVPS       Y7, Y3, Y3
-	VCMPPS       $0x07, Y3, Y3, Y7
-	VBROADCASTSS ·word7f800000+0(SB), Y9
-	VPAND        Y9, Y3, Y9
-	VBROADCASTSS least+32(FP), Y10
-	VPMAXUD      Y10, Y9, Y9
-	VBROADCASTSS ·word7fffffff+0(SB), Y10
-	VPAND        Y10, Y3, Y10
-	VBROADCASTSS ruler+36(FP), Y11
-	VFMADD231PS  Y11, Y9, Y10
-	VANDPS       Y10, Y7, Y10
-	VANDPS       Y3, Y7, Y3
-	VBROADCASTSS weights+40(FP), Y9
-	VPMADDWD     Y9, Y8, Y8
-	VPMADDWD     Y9, Y10, Y10
-	VPACKSSDW    Y10, Y8, Y8
+	VMOVUPS      Y2, 1232(SP)(R13*4)
+	VMOVUPS      Y3, 1264(SP)(R13*4)
+	VMOVUPS      Y4, 1296(SP)(R13*2)
+	VMOVUPS      Y0, 1360(SP)(R13*2)
+	ADDQ         $+16, R13
+	JNE          rareturn
+	VMOVUPS      1104(SP), Y0
+	VMOVUPS      1136(SP), Y1
+	VMOVUPS      1168(SP), Y2
+	VMOVUPS      1200(SP), Y3
+	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
-	VMOVUPS      ·bytes270d3b65+0(SB), Y3
-	VPACKSSDW    Y5, Y4, Y4
-	VPACKSSDW    Y7, Y1, Y1
-	VPACKSSWB    Y1, Y4, Y4
-	VPERMD       Y4, Y3, Y4
-	VPABSB       Y4, Y4
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y9, Y0
+	VPABSB       Y0, Y0
 	VBROADCASTSS ·word01010101+0(SB), Y1
-	VPSUBB       Y1, Y4, Y4
+	VPSUBB       Y1, Y0, Y0
 	VBROADCASTSS nan+48(FP), Y1
-	VPAND        Y1, Y4, Y4
-	VBROADCASTSS top+44(FP), Y1
-	VMOVUPS      ·bytes270d3b65+0(SB), Y3
+	VPAND        Y1, Y0, Y0
+	VMOVUPS      1232(SP), Y1
+	VMOVUPS      1264(SP), Y2
+	VMOVUPS      1296(SP), Y3
+	VMOVUPS      1328(SP), Y4
 	VBROADCASTSS ·word80808080+0(SB), Y5
 	CMPL         R10, $+3
 	JNE          other43
-	VPSRLW       $0x07, Y6, Y6
-	VPSRLW       $0x07, Y8, Y8
-	VPACKUSWB    Y8, Y6, Y6
-	VPACKSSWB    Y2, Y0, Y0
-	VPMINUB      Y1, Y6, Y6
-	VPAND        Y5, Y0, Y0
-	VPOR         Y0, Y6, Y6
-	VPERMD       Y6, Y3, Y6
-	VPOR         Y4, Y6, Y6
-	VMOVUPS      Y6, (SI)
+	VPSRLW       $0x07, Y1, Y1
+	VPSRLW       $0x07, Y2, Y2
+	VPACKUSWB    Y2, Y1, Y1
+	VPACKSSWB    Y4, Y3, Y3
+	VPMINUB      Y12, Y1, Y1
+	VPAND        Y5, Y3, Y3
+	VPOR         Y3, Y1, Y1
+	VPERMD       Y1, Y9, Y1
+	VPOR         Y0, Y1, Y1
+	VMOVUPS      Y1, (SI)
 	ADDQ         $+32, SI
 
 stored45:
-	VBROADCASTSS least+32(FP), Y15
-	VBROADCASTSS ruler+36(FP), Y14
-	VBROADCASTSS weights+40(FP), Y13
-	VBROADCASTSS top+44(FP), Y12
-	VBROADCASTSS ·word7f800000+0(SB), Y11
-	VBROADCASTSS ·word7fffffff+0(SB), Y10
-	VMOVUPS      ·bytes270d3b65+0(SB), Y9
 	CMPQ         488(SP), $+4
 	JEQ          laneback
 	MOVQ         184(SP), BX
@@ -1335,40 +1298,38 @@ longresume:
 	JMP          longback
 
 half41:
-	VCVTPH2PS (DX), Y0
-	VCVTPH2PS 16(DX), Y1
-	VCVTPH2PS 32(DX), Y2
-	VCVTPH2PS 48(DX), Y3
+	VCVTPH2PS 64(DX)(R13*2), Y0
+	VCVTPH2PS 80(DX)(R13*2), Y1
 	JMP       halfdone42
 
 other43:
-	VPAND      ·word80008000+0(SB), Y0, Y0
-	VPOR       Y0, Y6, Y6
-	VPAND      ·word80008000+0(SB), Y2, Y2
-	VPOR       Y2, Y8, Y8
-	VPSRLW     $0x0c, Y6, Y6
-	VPSRLW     $0x0c, Y8, Y8
-	VPACKUSWB  Y8, Y6, Y6
-	VPERMD     Y6, Y3, Y6
+	VPAND      ·word80008000+0(SB), Y3, Y3
+	VPOR       Y3, Y1, Y1
+	VPAND      ·word80008000+0(SB), Y4, Y4
+	VPOR       Y4, Y2, Y2
+	VPSRLW     $0x0c, Y1, Y1
+	VPSRLW     $0x0c, Y2, Y2
+	VPACKUSWB  Y2, Y1, Y1
+	VPERMD     Y1, Y9, Y1
 	JGT        listed44
-	VPMADDUBSW ·word10011001+0(SB), Y6, Y6
-	VPACKUSWB  Y6, Y6, Y6
-	VPERMQ     $0x08, Y6, Y6
-	VMOVUPS    X6, (SI)
+	VPMADDUBSW ·word10011001+0(SB), Y1, Y1
+	VPACKUSWB  Y1, Y1, Y1
+	VPERMQ     $0x08, Y1, Y1
+	VMOVUPS    X1, (SI)
 	ADDQ       $+16, SI
 	JMP        stored45
 
 listed44:
-	VMOVUPS ·bytes2983da05+0(SB), Y8
-	VPSHUFB Y6, Y8, Y6
-	VPOR    Y4, Y6, Y6
-	VMOVUPS Y6, (SI)
+	VMOVUPS ·bytes2983da05+0(SB), Y2
+	VPSHUFB Y1, Y2, Y1
+	VPOR    Y0, Y1, Y1
+	VMOVUPS Y1, (SI)
 	ADDQ    $+32, SI
 	JMP     stored45
 
 // func QuantizeFpPowerOfTwoF16BF16AVX2(q *uint8, x *uint16, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, layout int32, elem int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, F16C, FMA3, MMX+
-TEXT ·QuantizeFpPowerOfTwoF16BF16AVX2(SB), $656-80
+TEXT ·QuantizeFpPowerOfTwoF16BF16AVX2(SB), $960-80
 	// pointers: SI q, DX x, BX recip, DI elements left, R11 groups left, R12 length
 	// per call: Y15 least, Y14 ruler, Y13 weights, Y12 top, Y11 0x7f800000, Y10 0x7fffffff, Y9 table, Y8 0x80808080
 	// per group: Y7 recip
@@ -2192,112 +2153,75 @@ spread:
 	CALL ·spreadBXAVX2(SB)
 
 rare:
+	MOVQ $-32, R13
+
+rareturn:
 	CMPL      R8, $+2
 	JNE       half31
-	VPMOVZXWD (DX), Y0
+	VPMOVZXWD 64(DX)(R13*2), Y0
 	VPSLLD    $0x10, Y0, Y0
-	VPMOVZXWD 16(DX), Y1
+	VPMOVZXWD 80(DX)(R13*2), Y1
 	VPSLLD    $0x10, Y1, Y1
-	VPMOVZXWD 32(DX), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VPMOVZXWD 48(DX), Y3
-	VPSLLD    $0x10, Y3, Y3
 
 halfdone32:
-	VMULPS       (BX), Y0, Y0
-	VBROADCASTSS ·word7f800000+0(SB), Y4
-	VPAND        Y4, Y0, Y4
-	VBROADCASTSS least+24(FP), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VBROADCASTSS ·word7fffffff+0(SB), Y5
-	VPAND        Y5, Y0, Y5
-	VBROADCASTSS ruler+28(FP), Y6
-	VFMADD231PS  Y6, Y4, Y5
-	VCMPPS       $0x07, Y0, Y0, Y4
+	VMULPS       128(BX)(R13*4), Y0, Y0
+	VPAND        Y11, Y0, Y2
+	VPMAXUD      Y15, Y2, Y2
+	VPAND        Y10, Y0, Y3
+	VFMADD231PS  Y14, Y2, Y3
+	VCMPPS       $0x07, Y0, Y0, Y2
+	VANDPS       Y3, Y2, Y3
+	VANDPS       Y0, Y2, Y0
+	VMULPS       160(BX)(R13*4), Y1, Y1
+	VPAND        Y11, Y1, Y4
+	VPMAXUD      Y15, Y4, Y4
+	VPAND        Y10, Y1, Y5
+	VFMADD231PS  Y14, Y4, Y5
+	VCMPPS       $0x07, Y1, Y1, Y4
 	VANDPS       Y5, Y4, Y5
-	VANDPS       Y0, Y4, Y0
-	VMULPS       32(BX), Y1, Y1
-	VBROADCASTSS ·word7f800000+0(SB), Y6
-	VPAND        Y6, Y1, Y6
-	VBROADCASTSS least+24(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS ·word7fffffff+0(SB), Y7
-	VPAND        Y7, Y1, Y7
-	VBROADCASTSS ruler+28(FP), Y8
-	VFMADD231PS  Y8, Y6, Y7
-	VCMPPS       $0x07, Y1, Y1, Y6
-	VANDPS       Y7, Y6, Y7
-	VANDPS       Y1, Y6, Y1
-	VBROADCASTSS weights+32(FP), Y8
-	VPMADDWD     Y8, Y5, Y5
-	VPMADDWD     Y8, Y7, Y7
-	VPACKSSDW    Y7, Y5, Y5
+	VANDPS       Y1, Y4, Y1
+	VPMADDWD     Y13, Y3, Y3
+	VPMADDWD     Y13, Y5, Y5
+	VPACKSSDW    Y5, Y3, Y3
 	VPACKSSDW    Y1, Y0, Y0
-	VMULPS       64(BX), Y2, Y2
-	VBROADCASTSS ·word7f800000+0(SB), Y1
-	VPAND        Y1, Y2, Y1
-	VBROADCASTSS least+24(FP), Y7
-	VPMAXUD      Y7, Y1, Y1
-	VBROADCASTSS ·word7fffffff+0(SB), Y7
-	VPAND        Y7, Y2, Y7
-	VBROADCASTSS ruler+28(FP), Y8
-	VFMADD231PS  Y8, Y1, Y7
-	VCMPPS       $0x07, Y2, Y2, Y1
-	VANDPS       Y7, Y1, Y7
-	VANDPS       Y2, Y1, Y2
-	VMULPS       96(BX), Y3, Y3
-	VBROADCASTSS ·word7f800000+0(SB), Y8
-	VPAND        Y8, Y3, Y8
-	VBROADCASTSS least+24(FP), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VBROADCASTSS ·word7fffffff+0(SB), Y9
-	VPAND        Y9, Y3, Y9
-	VBROADCASTSS ruler+28(FP), Y10
-	VFMADD231PS  Y10, Y8, Y9
-	VCMPPS       $0x07, Y3, Y3, Y8
-	VANDPS       Y9, Y8, Y9
-	VANDPS       Y3, Y8, Y3
-	VBROADCASTSS weights+32(FP), Y10
-	VPMADDWD     Y10, Y7, Y7
-	VPMADDWD     Y10, Y9, Y9
-	VPACKSSDW    Y9, Y7, Y7
+	VMOVUPS      Y2, 784(SP)(R13*4)
+	VMOVUPS      Y4, 816(SP)(R13*4)
+	VMOVUPS      Y3, 848(SP)(R13*2)
+	VMOVUPS      Y0, 912(SP)(R13*2)
+	ADDQ         $+16, R13
+	JNE          rareturn
+	VMOVUPS      656(SP), Y0
+	VMOVUPS      688(SP), Y1
+	VMOVUPS      720(SP), Y2
+	VMOVUPS      752(SP), Y3
+	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
-	VMOVUPS      ·bytes270d3b65+0(SB), Y3
-	VPACKSSDW    Y6, Y4, Y4
-	VPACKSSDW    Y8, Y1, Y1
-	VPACKSSWB    Y1, Y4, Y4
-	VPERMD       Y4, Y3, Y4
-	VPABSB       Y4, Y4
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y9, Y0
+	VPABSB       Y0, Y0
 	VBROADCASTSS ·word01010101+0(SB), Y1
-	VPSUBB       Y1, Y4, Y4
+	VPSUBB       Y1, Y0, Y0
 	VBROADCASTSS nan+40(FP), Y1
-	VPAND        Y1, Y4, Y4
-	VBROADCASTSS top+36(FP), Y1
-	VMOVUPS      ·bytes270d3b65+0(SB), Y3
-	VBROADCASTSS ·word80808080+0(SB), Y6
+	VPAND        Y1, Y0, Y0
+	VMOVUPS      784(SP), Y1
+	VMOVUPS      816(SP), Y2
+	VMOVUPS      848(SP), Y3
+	VMOVUPS      880(SP), Y4
 	CMPL         R9, $+3
 	JNE          other33
-	VPSRLW       $0x07, Y5, Y5
-	VPSRLW       $0x07, Y7, Y7
-	VPACKUSWB    Y7, Y5, Y5
-	VPACKSSWB    Y2, Y0, Y0
-	VPMINUB      Y1, Y5, Y5
-	VPAND        Y6, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VPERMD       Y5, Y3, Y5
-	VPOR         Y4, Y5, Y5
-	VMOVUPS      Y5, (SI)
+	VPSRLW       $0x07, Y1, Y1
+	VPSRLW       $0x07, Y2, Y2
+	VPACKUSWB    Y2, Y1, Y1
+	VPACKSSWB    Y4, Y3, Y3
+	VPMINUB      Y12, Y1, Y1
+	VPAND        Y8, Y3, Y3
+	VPOR         Y3, Y1, Y1
+	VPERMD       Y1, Y9, Y1
+	VPOR         Y0, Y1, Y1
+	VMOVUPS      Y1, (SI)
 	ADDQ         $+32, SI
 
 stored35:
-	VBROADCASTSS least+24(FP), Y15
-	VBROADCASTSS ruler+28(FP), Y14
-	VBROADCASTSS weights+32(FP), Y13
-	VBROADCASTSS top+36(FP), Y12
-	VBROADCASTSS ·word7f800000+0(SB), Y11
-	VBROADCASTSS ·word7fffffff+0(SB), Y10
-	VMOVUPS      ·bytes270d3b65+0(SB), Y9
-	VBROADCASTSS ·word80808080+0(SB), Y8
 	CMPQ         328(SP), $+3
 	JEQ          laneback
 	MOVQ         184(SP), BX
@@ -2307,33 +2231,31 @@ stored35:
 	JMP          groupback
 
 half31:
-	VCVTPH2PS (DX), Y0
-	VCVTPH2PS 16(DX), Y1
-	VCVTPH2PS 32(DX), Y2
-	VCVTPH2PS 48(DX), Y3
+	VCVTPH2PS 64(DX)(R13*2), Y0
+	VCVTPH2PS 80(DX)(R13*2), Y1
 	JMP       halfdone32
 
 other33:
-	VPAND      ·word80008000+0(SB), Y0, Y0
-	VPOR       Y0, Y5, Y5
-	VPAND      ·word80008000+0(SB), Y2, Y2
-	VPOR       Y2, Y7, Y7
-	VPSRLW     $0x0c, Y5, Y5
-	VPSRLW     $0x0c, Y7, Y7
-	VPACKUSWB  Y7, Y5, Y5
-	VPERMD     Y5, Y3, Y5
+	VPAND      ·word80008000+0(SB), Y3, Y3
+	VPOR       Y3, Y1, Y1
+	VPAND      ·word80008000+0(SB), Y4, Y4
+	VPOR       Y4, Y2, Y2
+	VPSRLW     $0x0c, Y1, Y1
+	VPSRLW     $0x0c, Y2, Y2
+	VPACKUSWB  Y2, Y1, Y1
+	VPERMD     Y1, Y9, Y1
 	JGT        listed34
-	VPMADDUBSW ·word10011001+0(SB), Y5, Y5
-	VPACKUSWB  Y5, Y5, Y5
-	VPERMQ     $0x08, Y5, Y5
-	VMOVUPS    X5, (SI)
+	VPMADDUBSW ·word10011001+0(SB), Y1, Y1
+	VPACKUSWB  Y1, Y1, Y1
+	VPERMQ     $0x08, Y1, Y1
+	VMOVUPS    X1, (SI)
 	ADDQ       $+16, SI
 	JMP        stored35
 
 listed34:
-	VMOVUPS ·bytes2983da05+0(SB), Y7
-	VPSHUFB Y5, Y7, Y5
-	VPOR    Y4, Y5, Y5
-	VMOVUPS Y5, (SI)
+	VMOVUPS ·bytes2983da05+0(SB), Y2
+	VPSHUFB Y1, Y2, Y1
+	VPOR    Y0, Y1, Y1
+	VMOVUPS Y1, (SI)
 	ADDQ    $+32, SI
 	JMP     stored35

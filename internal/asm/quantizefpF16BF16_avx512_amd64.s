@@ -4,7 +4,7 @@
 
 // func QuantizeFpF16BF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, layout int32, elem int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
-TEXT ·QuantizeFpF16BF16AVX512(SB), $3104-88
+TEXT ·QuantizeFpF16BF16AVX512(SB), $3696-88
 	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
 	// per call: Z15 least, Z14 ruler, Z13 weights, Z12 top, Z11 0x7f800000, Z10 0x7fffffff, Z9 table, Z8 table, K6 Uppers, Z7 table, Z6 0x80808080
 	// per group: Z5 scale, Z4 recip
@@ -2261,78 +2261,71 @@ spread:
 	CALL ·spreadR8AVX512(SB)
 
 rare:
+	MOVQ $-64, R13
+
+rareturn:
 	CMPL     R9, $+2
 	JNE      half97
-	VPERMW.Z (DX), Z9, K6, Z0
-	VPERMW.Z (DX), Z8, K6, Z1
-	VPERMW.Z 64(DX), Z9, K6, Z2
-	VPERMW.Z 64(DX), Z8, K6, Z3
+	VPERMW.Z 128(DX)(R13*2), Z9, K6, Z0
+	VPERMW.Z 128(DX)(R13*2), Z8, K6, Z1
 
 halfdone98:
-	VMOVUPS      (BX), Z4
-	VDIVPS       Z4, Z0, Z0
+	VMOVUPS      256(BX)(R13*4), Z2
+	VDIVPS       Z2, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z11, Z0, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPANDD       Z10, Z0, Z5
-	VFMADD231PS  Z14, Z4, Z5
-	VMOVAPS.Z    Z5, K1, Z5
+	VPANDD       Z11, Z0, Z2
+	VPMAXUD      Z15, Z2, Z2
+	VPANDD       Z10, Z0, Z3
+	VFMADD231PS  Z14, Z2, Z3
+	VMOVAPS.Z    Z3, K1, Z3
 	VMOVAPS.Z    Z0, K1, Z0
-	VMOVUPS      64(BX), Z4
-	VDIVPS       Z4, Z1, Z1
+	VMOVUPS      320(BX)(R13*4), Z2
+	VDIVPS       Z2, Z1, Z1
 	VCMPPS       $0x07, Z1, Z1, K2
-	VPANDD       Z11, Z1, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPANDD       Z10, Z1, Z16
-	VFMADD231PS  Z14, Z4, Z16
-	VMOVAPS.Z    Z16, K2, Z16
+	VPANDD       Z11, Z1, Z2
+	VPMAXUD      Z15, Z2, Z2
+	VPANDD       Z10, Z1, Z4
+	VFMADD231PS  Z14, Z2, Z4
+	VMOVAPS.Z    Z4, K2, Z4
 	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z13, Z5, Z5
-	VPMADDWD     Z13, Z16, Z16
-	VPACKSSDW    Z16, Z5, Z5
-	VPACKSSDW    Z1, Z0, Z0
-	VMOVUPS      128(BX), Z1
-	VDIVPS       Z1, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K3
-	VPANDD       Z11, Z2, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPANDD       Z10, Z2, Z4
-	VFMADD231PS  Z14, Z1, Z4
-	VMOVAPS.Z    Z4, K3, Z4
-	VMOVAPS.Z    Z2, K3, Z2
-	VMOVUPS      192(BX), Z1
-	VDIVPS       Z1, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K4
-	VPANDD       Z11, Z3, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPANDD       Z10, Z3, Z16
-	VFMADD231PS  Z14, Z1, Z16
-	VMOVAPS.Z    Z16, K4, Z16
-	VMOVAPS.Z    Z3, K4, Z3
+	VPMADDWD     Z13, Z3, Z3
 	VPMADDWD     Z13, Z4, Z4
-	VPMADDWD     Z13, Z16, Z16
-	VPACKSSDW    Z16, Z4, Z4
-	VPACKSSDW    Z3, Z2, Z2
-	VBROADCASTSS ·word01010101+0(SB), Z1
+	VPACKSSDW    Z4, Z3, Z3
+	VPACKSSDW    Z1, Z0, Z0
+	KMOVQ        K1, 3360(SP)(R13*4)
+	KMOVQ        K2, 3424(SP)(R13*4)
+	VMOVUPS      Z3, 3488(SP)(R13*2)
+	VMOVUPS      Z0, 3616(SP)(R13*2)
+	ADDQ         $+32, R13
+	JNE          rareturn
+	KMOVQ        3104(SP), K1
+	KMOVQ        3168(SP), K2
+	KMOVQ        3232(SP), K3
+	KMOVQ        3296(SP), K4
+	VBROADCASTSS ·word01010101+0(SB), Z0
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z1, K1, Z1
-	VBROADCASTSS ·word01010101+0(SB), Z3
-	VPSUBB       Z3, Z1, Z1
-	VBROADCASTSS nan+48(FP), Z3
-	VPANDD       Z3, Z1, Z1
+	VMOVDQU8.Z   Z0, K1, Z0
+	VBROADCASTSS ·word01010101+0(SB), Z1
+	VPSUBB       Z1, Z0, Z0
+	VBROADCASTSS nan+48(FP), Z1
+	VPANDD       Z1, Z0, Z0
+	VMOVUPS      3360(SP), Z1
+	VMOVUPS      3424(SP), Z2
+	VMOVUPS      3488(SP), Z3
+	VMOVUPS      3552(SP), Z4
 	CMPL         R10, $+3
 	JNE          other99
-	VPSRLW       $0x07, Z5, Z5
-	VPSRLW       $0x07, Z4, Z4
-	VPACKUSWB    Z4, Z5, Z5
-	VPACKSSWB    Z2, Z0, Z0
-	VPMINUB      Z12, Z5, Z5
-	VPTERNLOGD   $0xf8, Z6, Z0, Z5
-	VPERMD       Z5, Z7, Z5
-	VPORD        Z1, Z5, Z5
-	VMOVUPS      Z5, (SI)
+	VPSRLW       $0x07, Z1, Z1
+	VPSRLW       $0x07, Z2, Z2
+	VPACKUSWB    Z2, Z1, Z1
+	VPACKSSWB    Z4, Z3, Z3
+	VPMINUB      Z12, Z1, Z1
+	VPTERNLOGD   $0xf8, Z6, Z3, Z1
+	VPERMD       Z1, Z7, Z1
+	VPORD        Z0, Z1, Z1
+	VMOVUPS      Z1, (SI)
 	ADDQ         $+64, SI
 
 stored101:
@@ -2363,37 +2356,35 @@ longresume:
 	JMP          longback
 
 half97:
-	VCVTPH2PS (DX), Z0
-	VCVTPH2PS 32(DX), Z1
-	VCVTPH2PS 64(DX), Z2
-	VCVTPH2PS 96(DX), Z3
+	VCVTPH2PS 128(DX)(R13*2), Z0
+	VCVTPH2PS 160(DX)(R13*2), Z1
 	JMP       halfdone98
 
 other99:
-	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z0, Z5
-	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z2, Z4
-	VPSRLW     $0x0c, Z5, Z5
-	VPSRLW     $0x0c, Z4, Z4
-	VPACKUSWB  Z4, Z5, Z5
-	VPERMD     Z5, Z7, Z5
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z3, Z1
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z4, Z2
+	VPSRLW     $0x0c, Z1, Z1
+	VPSRLW     $0x0c, Z2, Z2
+	VPACKUSWB  Z2, Z1, Z1
+	VPERMD     Z1, Z7, Z1
 	JGT        listed100
-	VPMADDUBSW ·word10011001+0(SB), Z5, Z5
-	VPMOVWB    Z5, Y5
-	VMOVUPS    Y5, (SI)
+	VPMADDUBSW ·word10011001+0(SB), Z1, Z1
+	VPMOVWB    Z1, Y1
+	VMOVUPS    Y1, (SI)
 	ADDQ       $+32, SI
 	JMP        stored101
 
 listed100:
-	VMOVUPS ·bytes2983da05+0(SB), Z4
-	VPSHUFB Z5, Z4, Z5
-	VPORD   Z1, Z5, Z5
-	VMOVUPS Z5, (SI)
+	VMOVUPS ·bytes2983da05+0(SB), Z2
+	VPSHUFB Z1, Z2, Z1
+	VPORD   Z0, Z1, Z1
+	VMOVUPS Z1, (SI)
 	ADDQ    $+64, SI
 	JMP     stored101
 
 // func QuantizeFpPowerOfTwoF16BF16AVX512(q *uint8, x *uint16, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, layout int32, elem int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
-TEXT ·QuantizeFpPowerOfTwoF16BF16AVX512(SB), $2000-80
+TEXT ·QuantizeFpPowerOfTwoF16BF16AVX512(SB), $2592-80
 	// pointers: SI q, DX x, BX recip, DI elements left, R11 groups left, R12 length
 	// per call: Z15 least, Z14 ruler, Z13 weights, Z12 top, Z11 0x7f800000, Z10 0x7fffffff, Z9 table, Z8 table, K6 Uppers, Z7 table, Z6 0x80808080
 	// per group: Z5 recip
@@ -3994,78 +3985,71 @@ spread:
 	CALL ·spreadBXAVX512(SB)
 
 rare:
+	MOVQ $-64, R13
+
+rareturn:
 	CMPL     R8, $+2
 	JNE      half75
-	VPERMW.Z (DX), Z9, K6, Z0
-	VPERMW.Z (DX), Z8, K6, Z1
-	VPERMW.Z 64(DX), Z9, K6, Z2
-	VPERMW.Z 64(DX), Z8, K6, Z3
+	VPERMW.Z 128(DX)(R13*2), Z9, K6, Z0
+	VPERMW.Z 128(DX)(R13*2), Z8, K6, Z1
 
 halfdone76:
-	VMOVUPS      (BX), Z4
-	VMULPS       Z4, Z0, Z0
-	VPANDD       Z11, Z0, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPANDD       Z10, Z0, Z5
-	VFMADD231PS  Z14, Z4, Z5
+	VMOVUPS      256(BX)(R13*4), Z2
+	VMULPS       Z2, Z0, Z0
+	VPANDD       Z11, Z0, Z2
+	VPMAXUD      Z15, Z2, Z2
+	VPANDD       Z10, Z0, Z3
+	VFMADD231PS  Z14, Z2, Z3
 	VCMPPS       $0x07, Z0, Z0, K1
-	VMOVAPS.Z    Z5, K1, Z5
+	VMOVAPS.Z    Z3, K1, Z3
 	VMOVAPS.Z    Z0, K1, Z0
-	VMOVUPS      64(BX), Z4
-	VMULPS       Z4, Z1, Z1
-	VPANDD       Z11, Z1, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPANDD       Z10, Z1, Z16
-	VFMADD231PS  Z14, Z4, Z16
+	VMOVUPS      320(BX)(R13*4), Z2
+	VMULPS       Z2, Z1, Z1
+	VPANDD       Z11, Z1, Z2
+	VPMAXUD      Z15, Z2, Z2
+	VPANDD       Z10, Z1, Z4
+	VFMADD231PS  Z14, Z2, Z4
 	VCMPPS       $0x07, Z1, Z1, K2
-	VMOVAPS.Z    Z16, K2, Z16
+	VMOVAPS.Z    Z4, K2, Z4
 	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z13, Z5, Z5
-	VPMADDWD     Z13, Z16, Z16
-	VPACKSSDW    Z16, Z5, Z5
-	VPACKSSDW    Z1, Z0, Z0
-	VMOVUPS      128(BX), Z1
-	VMULPS       Z1, Z2, Z2
-	VPANDD       Z11, Z2, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPANDD       Z10, Z2, Z4
-	VFMADD231PS  Z14, Z1, Z4
-	VCMPPS       $0x07, Z2, Z2, K3
-	VMOVAPS.Z    Z4, K3, Z4
-	VMOVAPS.Z    Z2, K3, Z2
-	VMOVUPS      192(BX), Z1
-	VMULPS       Z1, Z3, Z3
-	VPANDD       Z11, Z3, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPANDD       Z10, Z3, Z16
-	VFMADD231PS  Z14, Z1, Z16
-	VCMPPS       $0x07, Z3, Z3, K4
-	VMOVAPS.Z    Z16, K4, Z16
-	VMOVAPS.Z    Z3, K4, Z3
+	VPMADDWD     Z13, Z3, Z3
 	VPMADDWD     Z13, Z4, Z4
-	VPMADDWD     Z13, Z16, Z16
-	VPACKSSDW    Z16, Z4, Z4
-	VPACKSSDW    Z3, Z2, Z2
-	VBROADCASTSS ·word01010101+0(SB), Z1
+	VPACKSSDW    Z4, Z3, Z3
+	VPACKSSDW    Z1, Z0, Z0
+	KMOVQ        K1, 2256(SP)(R13*4)
+	KMOVQ        K2, 2320(SP)(R13*4)
+	VMOVUPS      Z3, 2384(SP)(R13*2)
+	VMOVUPS      Z0, 2512(SP)(R13*2)
+	ADDQ         $+32, R13
+	JNE          rareturn
+	KMOVQ        2000(SP), K1
+	KMOVQ        2064(SP), K2
+	KMOVQ        2128(SP), K3
+	KMOVQ        2192(SP), K4
+	VBROADCASTSS ·word01010101+0(SB), Z0
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z1, K1, Z1
-	VBROADCASTSS ·word01010101+0(SB), Z3
-	VPSUBB       Z3, Z1, Z1
-	VBROADCASTSS nan+40(FP), Z3
-	VPANDD       Z3, Z1, Z1
+	VMOVDQU8.Z   Z0, K1, Z0
+	VBROADCASTSS ·word01010101+0(SB), Z1
+	VPSUBB       Z1, Z0, Z0
+	VBROADCASTSS nan+40(FP), Z1
+	VPANDD       Z1, Z0, Z0
+	VMOVUPS      2256(SP), Z1
+	VMOVUPS      2320(SP), Z2
+	VMOVUPS      2384(SP), Z3
+	VMOVUPS      2448(SP), Z4
 	CMPL         R9, $+3
 	JNE          other77
-	VPSRLW       $0x07, Z5, Z5
-	VPSRLW       $0x07, Z4, Z4
-	VPACKUSWB    Z4, Z5, Z5
-	VPACKSSWB    Z2, Z0, Z0
-	VPMINUB      Z12, Z5, Z5
-	VPTERNLOGD   $0xf8, Z6, Z0, Z5
-	VPERMD       Z5, Z7, Z5
-	VPORD        Z1, Z5, Z5
-	VMOVUPS      Z5, (SI)
+	VPSRLW       $0x07, Z1, Z1
+	VPSRLW       $0x07, Z2, Z2
+	VPACKUSWB    Z2, Z1, Z1
+	VPACKSSWB    Z4, Z3, Z3
+	VPMINUB      Z12, Z1, Z1
+	VPTERNLOGD   $0xf8, Z6, Z3, Z1
+	VPERMD       Z1, Z7, Z1
+	VPORD        Z0, Z1, Z1
+	VMOVUPS      Z1, (SI)
 	ADDQ         $+64, SI
 
 stored79:
@@ -4080,30 +4064,28 @@ stored79:
 	JMP          groupback
 
 half75:
-	VCVTPH2PS (DX), Z0
-	VCVTPH2PS 32(DX), Z1
-	VCVTPH2PS 64(DX), Z2
-	VCVTPH2PS 96(DX), Z3
+	VCVTPH2PS 128(DX)(R13*2), Z0
+	VCVTPH2PS 160(DX)(R13*2), Z1
 	JMP       halfdone76
 
 other77:
-	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z0, Z5
-	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z2, Z4
-	VPSRLW     $0x0c, Z5, Z5
-	VPSRLW     $0x0c, Z4, Z4
-	VPACKUSWB  Z4, Z5, Z5
-	VPERMD     Z5, Z7, Z5
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z3, Z1
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z4, Z2
+	VPSRLW     $0x0c, Z1, Z1
+	VPSRLW     $0x0c, Z2, Z2
+	VPACKUSWB  Z2, Z1, Z1
+	VPERMD     Z1, Z7, Z1
 	JGT        listed78
-	VPMADDUBSW ·word10011001+0(SB), Z5, Z5
-	VPMOVWB    Z5, Y5
-	VMOVUPS    Y5, (SI)
+	VPMADDUBSW ·word10011001+0(SB), Z1, Z1
+	VPMOVWB    Z1, Y1
+	VMOVUPS    Y1, (SI)
 	ADDQ       $+32, SI
 	JMP        stored79
 
 listed78:
-	VMOVUPS ·bytes2983da05+0(SB), Z4
-	VPSHUFB Z5, Z4, Z5
-	VPORD   Z1, Z5, Z5
-	VMOVUPS Z5, (SI)
+	VMOVUPS ·bytes2983da05+0(SB), Z2
+	VPSHUFB Z1, Z2, Z1
+	VPORD   Z0, Z1, Z1
+	VMOVUPS Z1, (SI)
 	ADDQ    $+64, SI
 	JMP     stored79

@@ -6,12 +6,12 @@
 
 // func QuantizeFpF16BF16NEON(q *uint8, x *uint16, scale *float32, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, layout int32, elem int32, groups int, length int, ahead int)
 
-TEXT ·QuantizeFpF16BF16NEON(SB), 0, $904-88
+TEXT ·QuantizeFpF16BF16NEON(SB), 0, $1064-88
 	// pointers: R1 q, R2 x, R3 scale, R4 recip, R0 elements left, R12 groups left, R13 length
 	// per call: V15 least, V14 ruler, V0 weights, V13 top, V12 0x7f800000, V11 0x7fffffff, V1 Shr, V1 ToFloat, V2 0xffff, V0 And, V0 ToFloat, V1 Div, V0 0x47000000, V1 Mul, V1 ToInt, V0 Shl, V10 Or, V9 0x80808080, V8 table
 	// per group: V7 scale, V6 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 19
+	// vector registers in use at once: 17
 	MOVD q+0(FP), R1
 	MOVD x+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -668,81 +668,78 @@ spread:
 	CALL ·spreadR3NEON(SB)
 	CALL ·spreadR4NEON(SB)
 rare:
+	MOVD $-16, R14
+rareturn:
 	CMP $2, R5
 	BNE half21
-	FMOVQ (R2), F1
+	ADD R14<<1, R2, R16
+	FMOVQ 32(R16), F1
 	WORD $0x2e613820 // shll v0.4s, v1.4h, #16
 	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	FMOVQ 16(R2), F3
-	WORD $0x2e613862 // shll v2.4s, v3.4h, #16
-	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
 halfdone22:
-	FMOVQ (R3), F4
-	WORD $0x6e24fc00 // fdiv v0.4s, v0.4s, v4.4s
-	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
-	VAND V12.B16, V0.B16, V5.B16
+	ADD R14<<2, R3, R16
+	FMOVQ 64(R16), F2
+	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
+	WORD $0x4e20e402 // fcmeq v2.4s, v0.4s, v0.4s
+	VAND V12.B16, V0.B16, V3.B16
+	VUMAX V15.S4, V3.S4, V3.S4
+	VAND V11.B16, V0.B16, V4.B16
+	VFMLA V14.S4, V3.S4, V4.S4
+	VAND V4.B16, V2.B16, V4.B16
+	VAND V0.B16, V2.B16, V0.B16
+	ADD R14<<2, R3, R16
+	FMOVQ 80(R16), F3
+	WORD $0x6e23fc21 // fdiv v1.4s, v1.4s, v3.4s
+	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
+	VAND V12.B16, V1.B16, V5.B16
 	VUMAX V15.S4, V5.S4, V5.S4
-	VAND V11.B16, V0.B16, V6.B16
+	VAND V11.B16, V1.B16, V6.B16
 	VFMLA V14.S4, V5.S4, V6.S4
-	VAND V6.B16, V4.B16, V6.B16
-	VAND V0.B16, V4.B16, V0.B16
-	FMOVQ 16(R3), F5
-	WORD $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
-	WORD $0x4e21e425 // fcmeq v5.4s, v1.4s, v1.4s
-	VAND V12.B16, V1.B16, V7.B16
-	VUMAX V15.S4, V7.S4, V7.S4
-	VAND V11.B16, V1.B16, V16.B16
-	VFMLA V14.S4, V7.S4, V16.S4
-	VAND V16.B16, V5.B16, V16.B16
-	VAND V1.B16, V5.B16, V1.B16
-	VUZP1 V16.H8, V6.H8, V7.H8
-	VUZP2 V16.H8, V6.H8, V6.H8
-	WORD $0x4e6ab4c6 // sqdmulh v6.8h, v6.8h, v10.8h
-	VADD V6.H8, V7.H8, V7.H8
+	VAND V6.B16, V3.B16, V6.B16
+	VAND V1.B16, V3.B16, V1.B16
+	VUZP1 V6.H8, V4.H8, V5.H8
+	VUZP2 V6.H8, V4.H8, V4.H8
+	WORD $0x4e6ab484 // sqdmulh v4.8h, v4.8h, v10.8h
+	VADD V4.H8, V5.H8, V5.H8
 	VUZP2 V1.H8, V0.H8, V0.H8
-	FMOVQ 32(R3), F1
-	WORD $0x6e21fc42 // fdiv v2.4s, v2.4s, v1.4s
-	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
-	VAND V12.B16, V2.B16, V6.B16
-	VUMAX V15.S4, V6.S4, V6.S4
-	VAND V11.B16, V2.B16, V16.B16
-	VFMLA V14.S4, V6.S4, V16.S4
-	VAND V16.B16, V1.B16, V16.B16
-	VAND V2.B16, V1.B16, V2.B16
-	FMOVQ 48(R3), F6
-	WORD $0x6e26fc63 // fdiv v3.4s, v3.4s, v6.4s
-	WORD $0x4e23e466 // fcmeq v6.4s, v3.4s, v3.4s
-	VAND V12.B16, V3.B16, V17.B16
-	VUMAX V15.S4, V17.S4, V17.S4
-	VAND V11.B16, V3.B16, V18.B16
-	VFMLA V14.S4, V17.S4, V18.S4
-	VAND V18.B16, V6.B16, V18.B16
-	VAND V3.B16, V6.B16, V3.B16
-	VUZP1 V18.H8, V16.H8, V17.H8
-	VUZP2 V18.H8, V16.H8, V16.H8
-	WORD $0x4e6ab610 // sqdmulh v16.8h, v16.8h, v10.8h
-	VADD V16.H8, V17.H8, V17.H8
-	VUZP2 V3.H8, V2.H8, V2.H8
-	VUZP1 V5.H8, V4.H8, V4.H8
-	VUZP1 V6.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V4.B16, V4.B16
-	VUSHR $7, V4.B16, V4.B16
+	ADD $912, RSP, R16
+	ADD R14<<2, R16, R16
+	FMOVQ F2, 64(R16)
+	ADD $928, RSP, R16
+	ADD R14<<2, R16, R16
+	FMOVQ F3, 64(R16)
+	ADD $976, RSP, R16
+	ADD R14<<1, R16, R16
+	FMOVQ F5, 32(R16)
+	ADD $1008, RSP, R16
+	ADD R14<<1, R16, R16
+	FMOVQ F0, 32(R16)
+	ADD $8, R14, R14
+	CBNZ R14, rareturn
+	FLDPQ 912(RSP), (F0, F1)
+	FLDPQ 944(RSP), (F2, F3)
+	VUZP1 V1.H8, V0.H8, V0.H8
+	VUZP1 V3.H8, V2.H8, V2.H8
+	VUZP1 V2.B16, V0.B16, V0.B16
+	VUSHR $7, V0.B16, V0.B16
 	MOVD $16843009, R16
 	VDUP R16, V1.S4
-	VSUB V1.B16, V4.B16, V4.B16
+	VSUB V1.B16, V0.B16, V0.B16
 	FMOVS nan+48(FP), F1
 	VDUP V1.S[0], V1.S4
-	VAND V1.B16, V4.B16, V4.B16
+	VAND V1.B16, V0.B16, V0.B16
+	FLDPQ 976(RSP), (F1, F2)
+	FLDPQ 1008(RSP), (F3, F4)
 	CMP $3, R6
 	BNE other23
-	WORD $0x2e2128e1 // sqxtun v1.8b, v7.8h
-	WORD $0x6e212a21 // sqxtun2 v1.16b, v17.8h
-	VUZP2 V2.B16, V0.B16, V3.B16
-	VUMIN V13.B16, V1.B16, V1.B16
-	VAND V9.B16, V3.B16, V3.B16
-	VORR V3.B16, V1.B16, V1.B16
-	VORR V4.B16, V1.B16, V1.B16
-	FMOVQ F1, (R1)
+	WORD $0x2e212825 // sqxtun v5.8b, v1.8h
+	WORD $0x6e212845 // sqxtun2 v5.16b, v2.8h
+	VUZP2 V4.B16, V3.B16, V6.B16
+	VUMIN V13.B16, V5.B16, V5.B16
+	VAND V9.B16, V6.B16, V6.B16
+	VORR V6.B16, V5.B16, V5.B16
+	VORR V0.B16, V5.B16, V5.B16
+	FMOVQ F5, (R1)
 	ADD $16, R1, R1
 stored25:
 	MOVD 232(RSP), R16
@@ -772,41 +769,39 @@ longresume:
 	WORD $0x6e27dc46 // fmul v6.4s, v2.4s, v7.4s
 	B longback
 half21:
-	FMOVQ (R2), F1
+	ADD R14<<1, R2, R16
+	FMOVQ 32(R16), F1
 	WORD $0x0e217820 // fcvtl v0.4s, v1.4h
 	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	FMOVQ 16(R2), F3
-	WORD $0x0e217862 // fcvtl v2.4s, v3.4h
-	WORD $0x4e217863 // fcvtl2 v3.4s, v3.8h
 	B halfdone22
 other23:
-	WORD $0x2e2128e1 // sqxtun v1.8b, v7.8h
-	WORD $0x6e212a21 // sqxtun2 v1.16b, v17.8h
-	VUZP2 V2.B16, V0.B16, V3.B16
-	VUMIN V13.B16, V1.B16, V1.B16
-	VUSHR $7, V3.B16, V3.B16
-	VSLI $3, V3.B16, V1.B16
+	WORD $0x2e212825 // sqxtun v5.8b, v1.8h
+	WORD $0x6e212845 // sqxtun2 v5.16b, v2.8h
+	VUZP2 V4.B16, V3.B16, V6.B16
+	VUMIN V13.B16, V5.B16, V5.B16
+	VUSHR $7, V6.B16, V6.B16
+	VSLI $3, V6.B16, V5.B16
 	BLT nibbles24
-	VTBL V1.B16, [V8.B16], V1.B16
-	VORR V4.B16, V1.B16, V1.B16
-	FMOVQ F1, (R1)
+	VTBL V5.B16, [V8.B16], V5.B16
+	VORR V0.B16, V5.B16, V5.B16
+	FMOVQ F5, (R1)
 	ADD $16, R1, R1
 	B stored25
 nibbles24:
-	VUZP2 V1.B16, V1.B16, V3.B16
-	VUZP1 V1.B16, V1.B16, V1.B16
-	VSLI $4, V3.B16, V1.B16
-	FMOVD F1, (R1)
+	VUZP2 V5.B16, V5.B16, V6.B16
+	VUZP1 V5.B16, V5.B16, V5.B16
+	VSLI $4, V6.B16, V5.B16
+	FMOVD F5, (R1)
 	ADD $8, R1, R1
 	B stored25
 
 // func QuantizeFpPowerOfTwoF16BF16NEON(q *uint8, x *uint16, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, layout int32, elem int32, groups int, length int, ahead int)
 
-TEXT ·QuantizeFpPowerOfTwoF16BF16NEON(SB), 0, $616-80
+TEXT ·QuantizeFpPowerOfTwoF16BF16NEON(SB), 0, $776-80
 	// pointers: R1 q, R2 x, R3 recip, R0 elements left, R12 groups left, R13 length
 	// per call: V15 least, V14 ruler, V0 weights, V13 top, V12 0x7f800000, V11 0x7fffffff, V1 Shr, V1 ToFloat, V2 0xffff, V0 And, V0 ToFloat, V1 Div, V0 0x47000000, V1 Mul, V1 ToInt, V0 Shl, V10 Or, V9 0x80808080, V8 table
 	// per group: V7 recip
-	// vector registers in use at once: 19
+	// vector registers in use at once: 16
 	MOVD q+0(FP), R1
 	MOVD x+8(FP), R2
 	MOVD recip+16(FP), R3
@@ -1268,81 +1263,78 @@ spread:
 	ADD $88, RSP, R16
 	CALL ·spreadR3NEON(SB)
 rare:
+	MOVD $-16, R14
+rareturn:
 	CMP $2, R4
 	BNE half16
-	FMOVQ (R2), F1
+	ADD R14<<1, R2, R16
+	FMOVQ 32(R16), F1
 	WORD $0x2e613820 // shll v0.4s, v1.4h, #16
 	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	FMOVQ 16(R2), F3
-	WORD $0x2e613862 // shll v2.4s, v3.4h, #16
-	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
 halfdone17:
-	FMOVQ (R3), F4
-	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
-	VAND V12.B16, V0.B16, V4.B16
+	ADD R14<<2, R3, R16
+	FMOVQ 64(R16), F2
+	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
+	VAND V12.B16, V0.B16, V2.B16
+	VUMAX V15.S4, V2.S4, V2.S4
+	VAND V11.B16, V0.B16, V3.B16
+	VFMLA V14.S4, V2.S4, V3.S4
+	WORD $0x4e20e402 // fcmeq v2.4s, v0.4s, v0.4s
+	VAND V3.B16, V2.B16, V3.B16
+	VAND V0.B16, V2.B16, V0.B16
+	ADD R14<<2, R3, R16
+	FMOVQ 80(R16), F4
+	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
+	VAND V12.B16, V1.B16, V4.B16
 	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V11.B16, V0.B16, V5.B16
+	VAND V11.B16, V1.B16, V5.B16
 	VFMLA V14.S4, V4.S4, V5.S4
-	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
+	WORD $0x4e21e424 // fcmeq v4.4s, v1.4s, v1.4s
 	VAND V5.B16, V4.B16, V5.B16
-	VAND V0.B16, V4.B16, V0.B16
-	FMOVQ 16(R3), F6
-	WORD $0x6e26dc21 // fmul v1.4s, v1.4s, v6.4s
-	VAND V12.B16, V1.B16, V6.B16
-	VUMAX V15.S4, V6.S4, V6.S4
-	VAND V11.B16, V1.B16, V7.B16
-	VFMLA V14.S4, V6.S4, V7.S4
-	WORD $0x4e21e426 // fcmeq v6.4s, v1.4s, v1.4s
-	VAND V7.B16, V6.B16, V7.B16
-	VAND V1.B16, V6.B16, V1.B16
-	VUZP1 V7.H8, V5.H8, V16.H8
-	VUZP2 V7.H8, V5.H8, V5.H8
-	WORD $0x4e6ab4a5 // sqdmulh v5.8h, v5.8h, v10.8h
-	VADD V5.H8, V16.H8, V16.H8
+	VAND V1.B16, V4.B16, V1.B16
+	VUZP1 V5.H8, V3.H8, V6.H8
+	VUZP2 V5.H8, V3.H8, V3.H8
+	WORD $0x4e6ab463 // sqdmulh v3.8h, v3.8h, v10.8h
+	VADD V3.H8, V6.H8, V6.H8
 	VUZP2 V1.H8, V0.H8, V0.H8
-	FMOVQ 32(R3), F1
-	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	VAND V12.B16, V2.B16, V1.B16
-	VUMAX V15.S4, V1.S4, V1.S4
-	VAND V11.B16, V2.B16, V5.B16
-	VFMLA V14.S4, V1.S4, V5.S4
-	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
-	VAND V5.B16, V1.B16, V5.B16
-	VAND V2.B16, V1.B16, V2.B16
-	FMOVQ 48(R3), F7
-	WORD $0x6e27dc63 // fmul v3.4s, v3.4s, v7.4s
-	VAND V12.B16, V3.B16, V7.B16
-	VUMAX V15.S4, V7.S4, V7.S4
-	VAND V11.B16, V3.B16, V17.B16
-	VFMLA V14.S4, V7.S4, V17.S4
-	WORD $0x4e23e467 // fcmeq v7.4s, v3.4s, v3.4s
-	VAND V17.B16, V7.B16, V17.B16
-	VAND V3.B16, V7.B16, V3.B16
-	VUZP1 V17.H8, V5.H8, V18.H8
-	VUZP2 V17.H8, V5.H8, V5.H8
-	WORD $0x4e6ab4a5 // sqdmulh v5.8h, v5.8h, v10.8h
-	VADD V5.H8, V18.H8, V18.H8
-	VUZP2 V3.H8, V2.H8, V2.H8
-	VUZP1 V6.H8, V4.H8, V4.H8
-	VUZP1 V7.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V4.B16, V4.B16
-	VUSHR $7, V4.B16, V4.B16
+	ADD $624, RSP, R16
+	ADD R14<<2, R16, R16
+	FMOVQ F2, 64(R16)
+	ADD $640, RSP, R16
+	ADD R14<<2, R16, R16
+	FMOVQ F4, 64(R16)
+	ADD $688, RSP, R16
+	ADD R14<<1, R16, R16
+	FMOVQ F6, 32(R16)
+	ADD $720, RSP, R16
+	ADD R14<<1, R16, R16
+	FMOVQ F0, 32(R16)
+	ADD $8, R14, R14
+	CBNZ R14, rareturn
+	FLDPQ 624(RSP), (F0, F1)
+	FLDPQ 656(RSP), (F2, F3)
+	VUZP1 V1.H8, V0.H8, V0.H8
+	VUZP1 V3.H8, V2.H8, V2.H8
+	VUZP1 V2.B16, V0.B16, V0.B16
+	VUSHR $7, V0.B16, V0.B16
 	MOVD $16843009, R16
 	VDUP R16, V1.S4
-	VSUB V1.B16, V4.B16, V4.B16
+	VSUB V1.B16, V0.B16, V0.B16
 	FMOVS nan+40(FP), F1
 	VDUP V1.S[0], V1.S4
-	VAND V1.B16, V4.B16, V4.B16
+	VAND V1.B16, V0.B16, V0.B16
+	FLDPQ 688(RSP), (F1, F2)
+	FLDPQ 720(RSP), (F3, F4)
 	CMP $3, R5
 	BNE other18
-	WORD $0x2e212a01 // sqxtun v1.8b, v16.8h
-	WORD $0x6e212a41 // sqxtun2 v1.16b, v18.8h
-	VUZP2 V2.B16, V0.B16, V3.B16
-	VUMIN V13.B16, V1.B16, V1.B16
-	VAND V9.B16, V3.B16, V3.B16
-	VORR V3.B16, V1.B16, V1.B16
-	VORR V4.B16, V1.B16, V1.B16
-	FMOVQ F1, (R1)
+	WORD $0x2e212825 // sqxtun v5.8b, v1.8h
+	WORD $0x6e212845 // sqxtun2 v5.16b, v2.8h
+	VUZP2 V4.B16, V3.B16, V6.B16
+	VUMIN V13.B16, V5.B16, V5.B16
+	VAND V9.B16, V6.B16, V6.B16
+	VORR V6.B16, V5.B16, V5.B16
+	VORR V0.B16, V5.B16, V5.B16
+	FMOVQ F5, (R1)
 	ADD $16, R1, R1
 stored20:
 	MOVD 160(RSP), R16
@@ -1352,30 +1344,28 @@ stored20:
 	VLD1R (R3), [V7.S4]
 	B groupback
 half16:
-	FMOVQ (R2), F1
+	ADD R14<<1, R2, R16
+	FMOVQ 32(R16), F1
 	WORD $0x0e217820 // fcvtl v0.4s, v1.4h
 	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	FMOVQ 16(R2), F3
-	WORD $0x0e217862 // fcvtl v2.4s, v3.4h
-	WORD $0x4e217863 // fcvtl2 v3.4s, v3.8h
 	B halfdone17
 other18:
-	WORD $0x2e212a01 // sqxtun v1.8b, v16.8h
-	WORD $0x6e212a41 // sqxtun2 v1.16b, v18.8h
-	VUZP2 V2.B16, V0.B16, V3.B16
-	VUMIN V13.B16, V1.B16, V1.B16
-	VUSHR $7, V3.B16, V3.B16
-	VSLI $3, V3.B16, V1.B16
+	WORD $0x2e212825 // sqxtun v5.8b, v1.8h
+	WORD $0x6e212845 // sqxtun2 v5.16b, v2.8h
+	VUZP2 V4.B16, V3.B16, V6.B16
+	VUMIN V13.B16, V5.B16, V5.B16
+	VUSHR $7, V6.B16, V6.B16
+	VSLI $3, V6.B16, V5.B16
 	BLT nibbles19
-	VTBL V1.B16, [V8.B16], V1.B16
-	VORR V4.B16, V1.B16, V1.B16
-	FMOVQ F1, (R1)
+	VTBL V5.B16, [V8.B16], V5.B16
+	VORR V0.B16, V5.B16, V5.B16
+	FMOVQ F5, (R1)
 	ADD $16, R1, R1
 	B stored20
 nibbles19:
-	VUZP2 V1.B16, V1.B16, V3.B16
-	VUZP1 V1.B16, V1.B16, V1.B16
-	VSLI $4, V3.B16, V1.B16
-	FMOVD F1, (R1)
+	VUZP2 V5.B16, V5.B16, V6.B16
+	VUZP1 V5.B16, V5.B16, V5.B16
+	VSLI $4, V6.B16, V5.B16
+	FMOVD F5, (R1)
 	ADD $8, R1, R1
 	B stored20

@@ -4,7 +4,7 @@
 
 // func QuantizeFpAVX2(q *uint8, x *float32, scale *float32, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, layout int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·QuantizeFpAVX2(SB), $1168-80
+TEXT ·QuantizeFpAVX2(SB), $1600-80
 	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
 	// per call: Y15 least, Y14 ruler, Y13 weights, Y12 top, Y11 0x7f800000, Y10 0x7fffffff, Y9 table
 	// per group: Y8 scale, Y7 recip
@@ -851,107 +851,67 @@ spread:
 	CALL ·spreadR8AVX2(SB)
 
 rare:
-	VMOVUPS      (DX), Y0
-	VMOVUPS      (BX), Y1
+	MOVQ $-32, R13
+
+rareturn:
+	VMOVUPS      128(DX)(R13*4), Y0
+	VMOVUPS      128(BX)(R13*4), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS ·word7f800000+0(SB), Y2
-	VPAND        Y2, Y0, Y2
-	VBROADCASTSS least+32(FP), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VBROADCASTSS ·word7fffffff+0(SB), Y3
-	VPAND        Y3, Y0, Y3
-	VBROADCASTSS ruler+36(FP), Y4
-	VFMADD231PS  Y4, Y2, Y3
+	VPAND        Y11, Y0, Y2
+	VPMAXUD      Y15, Y2, Y2
+	VPAND        Y10, Y0, Y3
+	VFMADD231PS  Y14, Y2, Y3
 	VANDPS       Y3, Y1, Y3
 	VANDPS       Y0, Y1, Y0
-	VMOVUPS      32(DX), Y2
-	VMOVUPS      32(BX), Y4
-	VDIVPS       Y4, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y4
-	VBROADCASTSS ·word7f800000+0(SB), Y5
-	VPAND        Y5, Y2, Y5
-	VBROADCASTSS least+32(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS ·word7fffffff+0(SB), Y6
-	VPAND        Y6, Y2, Y6
-	VBROADCASTSS ruler+36(FP), Y7
-	VFMADD231PS  Y7, Y5, Y6
-	VANDPS       Y6, Y4, Y6
-	VANDPS       Y2, Y4, Y2
-	VBROADCASTSS weights+40(FP), Y5
-	VPMADDWD     Y5, Y3, Y3
-	VPMADDWD     Y5, Y6, Y6
-	VPACKSSDW    Y6, Y3, Y3
-	VPACKSSDW    Y2, Y0, Y0
-	VMOVUPS      64(DX), Y2
-	VMOVUPS      64(BX), Y5
-	VDIVPS       Y5, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y5
-	VBROADCASTSS ·word7f800000+0(SB), Y6
-	VPAND        Y6, Y2, Y6
-	VBROADCASTSS least+32(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS ·word7fffffff+0(SB), Y7
-	VPAND        Y7, Y2, Y7
-	VBROADCASTSS ruler+36(FP), Y8
-	VFMADD231PS  Y8, Y6, Y7
-	VANDPS       Y7, Y5, Y7
-	VANDPS       Y2, Y5, Y2
-	VMOVUPS      96(DX), Y6
-	VMOVUPS      96(BX), Y8
-	VDIVPS       Y8, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y8
-	VBROADCASTSS ·word7f800000+0(SB), Y9
-	VPAND        Y9, Y6, Y9
-	VBROADCASTSS least+32(FP), Y10
-	VPMAXUD      Y10, Y9, Y9
-	VBROADCASTSS ·word7fffffff+0(SB), Y10
-	VPAND        Y10, Y6, Y10
-	VBROADCASTSS ruler+36(FP), Y11
-	VFMADD231PS  Y11, Y9, Y10
-	VANDPS       Y10, Y8, Y10
-	VANDPS       Y6, Y8, Y6
-	VBROADCASTSS weights+40(FP), Y9
-	VPMADDWD     Y9, Y7, Y7
-	VPMADDWD     Y9, Y10, Y10
-	VPACKSSDW    Y10, Y7, Y7
-	VPACKSSDW    Y6, Y2, Y2
-	VMOVUPS      ·bytes270d3b65+0(SB), Y6
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y6, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS ·word01010101+0(SB), Y4
-	VPSUBB       Y4, Y1, Y1
-	VBROADCASTSS nan+48(FP), Y4
-	VPAND        Y4, Y1, Y1
-	VBROADCASTSS top+44(FP), Y4
-	VMOVUPS      ·bytes270d3b65+0(SB), Y5
-	VBROADCASTSS ·word80808080+0(SB), Y6
+	VMOVUPS      Y3, 1296(SP)(R13*4)
+	VMOVUPS      Y0, 1424(SP)(R13*4)
+	VMOVUPS      Y1, 1552(SP)(R13*4)
+	ADDQ         $+8, R13
+	JNE          rareturn
+	VMOVUPS      1168(SP), Y0
+	VMOVUPS      1200(SP), Y1
+	VPMADDWD     Y13, Y0, Y0
+	VPMADDWD     Y13, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VMOVUPS      1296(SP), Y1
+	VPACKSSDW    1328(SP), Y1, Y1
+	VMOVUPS      1232(SP), Y2
+	VMOVUPS      1264(SP), Y3
+	VPMADDWD     Y13, Y2, Y2
+	VPMADDWD     Y13, Y3, Y3
+	VPACKSSDW    Y3, Y2, Y2
+	VMOVUPS      1360(SP), Y3
+	VPACKSSDW    1392(SP), Y3, Y3
+	VMOVUPS      1424(SP), Y4
+	VMOVUPS      1456(SP), Y5
+	VMOVUPS      1488(SP), Y6
+	VMOVUPS      1520(SP), Y7
+	VPACKSSDW    Y5, Y4, Y4
+	VPACKSSDW    Y7, Y6, Y6
+	VPACKSSWB    Y6, Y4, Y4
+	VPERMD       Y4, Y9, Y4
+	VPABSB       Y4, Y4
+	VBROADCASTSS ·word01010101+0(SB), Y5
+	VPSUBB       Y5, Y4, Y4
+	VBROADCASTSS nan+48(FP), Y5
+	VPAND        Y5, Y4, Y4
+	VBROADCASTSS ·word80808080+0(SB), Y5
 	CMPL         R9, $+3
 	JNE          other19
-	VPSRLW       $0x07, Y3, Y3
-	VPSRLW       $0x07, Y7, Y7
-	VPACKUSWB    Y7, Y3, Y3
-	VPACKSSWB    Y2, Y0, Y0
-	VPMINUB      Y4, Y3, Y3
-	VPAND        Y6, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VPERMD       Y3, Y5, Y3
-	VPOR         Y1, Y3, Y3
-	VMOVUPS      Y3, (SI)
+	VPSRLW       $0x07, Y0, Y0
+	VPSRLW       $0x07, Y2, Y2
+	VPACKUSWB    Y2, Y0, Y0
+	VPACKSSWB    Y3, Y1, Y1
+	VPMINUB      Y12, Y0, Y0
+	VPAND        Y5, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPERMD       Y0, Y9, Y0
+	VPOR         Y4, Y0, Y0
+	VMOVUPS      Y0, (SI)
 	ADDQ         $+32, SI
 
 stored21:
-	VBROADCASTSS least+32(FP), Y15
-	VBROADCASTSS ruler+36(FP), Y14
-	VBROADCASTSS weights+40(FP), Y13
-	VBROADCASTSS top+44(FP), Y12
-	VBROADCASTSS ·word7f800000+0(SB), Y11
-	VBROADCASTSS ·word7fffffff+0(SB), Y10
-	VMOVUPS      ·bytes270d3b65+0(SB), Y9
 	CMPQ         552(SP), $+3
 	JEQ          laneback
 	MOVQ         248(SP), BX
@@ -963,33 +923,33 @@ stored21:
 	JMP          groupback
 
 other19:
-	VPAND      ·word80008000+0(SB), Y0, Y0
-	VPOR       Y0, Y3, Y3
-	VPAND      ·word80008000+0(SB), Y2, Y2
-	VPOR       Y2, Y7, Y7
-	VPSRLW     $0x0c, Y3, Y3
-	VPSRLW     $0x0c, Y7, Y7
-	VPACKUSWB  Y7, Y3, Y3
-	VPERMD     Y3, Y5, Y3
+	VPAND      ·word80008000+0(SB), Y1, Y1
+	VPOR       Y1, Y0, Y0
+	VPAND      ·word80008000+0(SB), Y3, Y3
+	VPOR       Y3, Y2, Y2
+	VPSRLW     $0x0c, Y0, Y0
+	VPSRLW     $0x0c, Y2, Y2
+	VPACKUSWB  Y2, Y0, Y0
+	VPERMD     Y0, Y9, Y0
 	JGT        listed20
-	VPMADDUBSW ·word10011001+0(SB), Y3, Y3
-	VPACKUSWB  Y3, Y3, Y3
-	VPERMQ     $0x08, Y3, Y3
-	VMOVUPS    X3, (SI)
+	VPMADDUBSW ·word10011001+0(SB), Y0, Y0
+	VPACKUSWB  Y0, Y0, Y0
+	VPERMQ     $0x08, Y0, Y0
+	VMOVUPS    X0, (SI)
 	ADDQ       $+16, SI
 	JMP        stored21
 
 listed20:
-	VMOVUPS ·bytes2983da05+0(SB), Y7
-	VPSHUFB Y3, Y7, Y3
-	VPOR    Y1, Y3, Y3
-	VMOVUPS Y3, (SI)
+	VMOVUPS ·bytes2983da05+0(SB), Y2
+	VPSHUFB Y0, Y2, Y0
+	VPOR    Y4, Y0, Y0
+	VMOVUPS Y0, (SI)
 	ADDQ    $+32, SI
 	JMP     stored21
 
 // func QuantizeFpPowerOfTwoAVX2(q *uint8, x *float32, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, layout int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·QuantizeFpPowerOfTwoAVX2(SB), $720-72
+TEXT ·QuantizeFpPowerOfTwoAVX2(SB), $1152-72
 	// pointers: SI q, DX x, BX recip, DI elements left, R11 groups left, R12 length
 	// per call: Y15 least, Y14 ruler, Y13 weights, Y12 top, Y11 0x7f800000, Y10 0x7fffffff, Y9 table, Y8 0x80808080
 	// per group: Y7 recip
@@ -1703,104 +1663,65 @@ spread:
 	CALL ·spreadBXAVX2(SB)
 
 rare:
-	VMOVUPS      (DX), Y0
-	VMULPS       (BX), Y0, Y0
-	VBROADCASTSS ·word7f800000+0(SB), Y1
-	VPAND        Y1, Y0, Y1
-	VBROADCASTSS least+24(FP), Y2
-	VPMAXUD      Y2, Y1, Y1
-	VBROADCASTSS ·word7fffffff+0(SB), Y2
-	VPAND        Y2, Y0, Y2
-	VBROADCASTSS ruler+28(FP), Y3
-	VFMADD231PS  Y3, Y1, Y2
+	MOVQ $-32, R13
+
+rareturn:
+	VMOVUPS      128(DX)(R13*4), Y0
+	VMULPS       128(BX)(R13*4), Y0, Y0
+	VPAND        Y11, Y0, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPAND        Y10, Y0, Y2
+	VFMADD231PS  Y14, Y1, Y2
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VANDPS       Y2, Y1, Y2
 	VANDPS       Y0, Y1, Y0
-	VMOVUPS      32(DX), Y3
-	VMULPS       32(BX), Y3, Y3
-	VBROADCASTSS ·word7f800000+0(SB), Y4
-	VPAND        Y4, Y3, Y4
-	VBROADCASTSS least+24(FP), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VBROADCASTSS ·word7fffffff+0(SB), Y5
-	VPAND        Y5, Y3, Y5
-	VBROADCASTSS ruler+28(FP), Y6
-	VFMADD231PS  Y6, Y4, Y5
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VANDPS       Y5, Y4, Y5
-	VANDPS       Y3, Y4, Y3
-	VBROADCASTSS weights+32(FP), Y6
-	VPMADDWD     Y6, Y2, Y2
-	VPMADDWD     Y6, Y5, Y5
-	VPACKSSDW    Y5, Y2, Y2
-	VPACKSSDW    Y3, Y0, Y0
-	VMOVUPS      64(DX), Y3
-	VMULPS       64(BX), Y3, Y3
-	VBROADCASTSS ·word7f800000+0(SB), Y5
-	VPAND        Y5, Y3, Y5
-	VBROADCASTSS least+24(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS ·word7fffffff+0(SB), Y6
-	VPAND        Y6, Y3, Y6
-	VBROADCASTSS ruler+28(FP), Y7
-	VFMADD231PS  Y7, Y5, Y6
-	VCMPPS       $0x07, Y3, Y3, Y5
-	VANDPS       Y6, Y5, Y6
-	VANDPS       Y3, Y5, Y3
-	VMOVUPS      96(DX), Y7
-	VMULPS       96(BX), Y7, Y7
-	VBROADCASTSS ·word7f800000+0(SB), Y8
-	VPAND        Y8, Y7, Y8
-	VBROADCASTSS least+24(FP), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VBROADCASTSS ·word7fffffff+0(SB), Y9
-	VPAND        Y9, Y7, Y9
-	VBROADCASTSS ruler+28(FP), Y10
-	VFMADD231PS  Y10, Y8, Y9
-	VCMPPS       $0x07, Y7, Y7, Y8
-	VANDPS       Y9, Y8, Y9
-	VANDPS       Y7, Y8, Y7
-	VBROADCASTSS weights+32(FP), Y10
-	VPMADDWD     Y10, Y6, Y6
-	VPMADDWD     Y10, Y9, Y9
-	VPACKSSDW    Y9, Y6, Y6
-	VPACKSSDW    Y7, Y3, Y3
-	VMOVUPS      ·bytes270d3b65+0(SB), Y7
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y7, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS ·word01010101+0(SB), Y4
-	VPSUBB       Y4, Y1, Y1
-	VBROADCASTSS nan+40(FP), Y4
-	VPAND        Y4, Y1, Y1
-	VBROADCASTSS top+36(FP), Y4
-	VMOVUPS      ·bytes270d3b65+0(SB), Y5
-	VBROADCASTSS ·word80808080+0(SB), Y7
+	VMOVUPS      Y2, 848(SP)(R13*4)
+	VMOVUPS      Y0, 976(SP)(R13*4)
+	VMOVUPS      Y1, 1104(SP)(R13*4)
+	ADDQ         $+8, R13
+	JNE          rareturn
+	VMOVUPS      720(SP), Y0
+	VMOVUPS      752(SP), Y1
+	VPMADDWD     Y13, Y0, Y0
+	VPMADDWD     Y13, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VMOVUPS      848(SP), Y1
+	VPACKSSDW    880(SP), Y1, Y1
+	VMOVUPS      784(SP), Y2
+	VMOVUPS      816(SP), Y3
+	VPMADDWD     Y13, Y2, Y2
+	VPMADDWD     Y13, Y3, Y3
+	VPACKSSDW    Y3, Y2, Y2
+	VMOVUPS      912(SP), Y3
+	VPACKSSDW    944(SP), Y3, Y3
+	VMOVUPS      976(SP), Y4
+	VMOVUPS      1008(SP), Y5
+	VMOVUPS      1040(SP), Y6
+	VMOVUPS      1072(SP), Y7
+	VPACKSSDW    Y5, Y4, Y4
+	VPACKSSDW    Y7, Y6, Y6
+	VPACKSSWB    Y6, Y4, Y4
+	VPERMD       Y4, Y9, Y4
+	VPABSB       Y4, Y4
+	VBROADCASTSS ·word01010101+0(SB), Y5
+	VPSUBB       Y5, Y4, Y4
+	VBROADCASTSS nan+40(FP), Y5
+	VPAND        Y5, Y4, Y4
 	CMPL         R8, $+3
 	JNE          other19
+	VPSRLW       $0x07, Y0, Y0
 	VPSRLW       $0x07, Y2, Y2
-	VPSRLW       $0x07, Y6, Y6
-	VPACKUSWB    Y6, Y2, Y2
-	VPACKSSWB    Y3, Y0, Y0
-	VPMINUB      Y4, Y2, Y2
-	VPAND        Y7, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VPERMD       Y2, Y5, Y2
-	VPOR         Y1, Y2, Y2
-	VMOVUPS      Y2, (SI)
+	VPACKUSWB    Y2, Y0, Y0
+	VPACKSSWB    Y3, Y1, Y1
+	VPMINUB      Y12, Y0, Y0
+	VPAND        Y8, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPERMD       Y0, Y9, Y0
+	VPOR         Y4, Y0, Y0
+	VMOVUPS      Y0, (SI)
 	ADDQ         $+32, SI
 
 stored21:
-	VBROADCASTSS least+24(FP), Y15
-	VBROADCASTSS ruler+28(FP), Y14
-	VBROADCASTSS weights+32(FP), Y13
-	VBROADCASTSS top+36(FP), Y12
-	VBROADCASTSS ·word7f800000+0(SB), Y11
-	VBROADCASTSS ·word7fffffff+0(SB), Y10
-	VMOVUPS      ·bytes270d3b65+0(SB), Y9
-	VBROADCASTSS ·word80808080+0(SB), Y8
 	CMPQ         392(SP), $+3
 	JEQ          laneback
 	MOVQ         248(SP), BX
@@ -1810,33 +1731,33 @@ stored21:
 	JMP          groupback
 
 other19:
-	VPAND      ·word80008000+0(SB), Y0, Y0
-	VPOR       Y0, Y2, Y2
+	VPAND      ·word80008000+0(SB), Y1, Y1
+	VPOR       Y1, Y0, Y0
 	VPAND      ·word80008000+0(SB), Y3, Y3
-	VPOR       Y3, Y6, Y6
+	VPOR       Y3, Y2, Y2
+	VPSRLW     $0x0c, Y0, Y0
 	VPSRLW     $0x0c, Y2, Y2
-	VPSRLW     $0x0c, Y6, Y6
-	VPACKUSWB  Y6, Y2, Y2
-	VPERMD     Y2, Y5, Y2
+	VPACKUSWB  Y2, Y0, Y0
+	VPERMD     Y0, Y9, Y0
 	JGT        listed20
-	VPMADDUBSW ·word10011001+0(SB), Y2, Y2
-	VPACKUSWB  Y2, Y2, Y2
-	VPERMQ     $0x08, Y2, Y2
-	VMOVUPS    X2, (SI)
+	VPMADDUBSW ·word10011001+0(SB), Y0, Y0
+	VPACKUSWB  Y0, Y0, Y0
+	VPERMQ     $0x08, Y0, Y0
+	VMOVUPS    X0, (SI)
 	ADDQ       $+16, SI
 	JMP        stored21
 
 listed20:
-	VMOVUPS ·bytes2983da05+0(SB), Y6
-	VPSHUFB Y2, Y6, Y2
-	VPOR    Y1, Y2, Y2
-	VMOVUPS Y2, (SI)
+	VMOVUPS ·bytes2983da05+0(SB), Y2
+	VPSHUFB Y0, Y2, Y0
+	VPOR    Y4, Y0, Y0
+	VMOVUPS Y0, (SI)
 	ADDQ    $+32, SI
 	JMP     stored21
 
 // func QuantizeE2M1AVX2(q *uint8, x *float32, scale *float32, recip *float32, instead float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·QuantizeE2M1AVX2(SB), $1152-64
+TEXT ·QuantizeE2M1AVX2(SB), $1456-64
 	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
 	// per call: Y15 0x3f800000, Y14 0x4a80fed6, Y13 0x7f800000, Y12 0x7fffffff, Y11 0x401000, Y10 table, Y9 0x10011001
 	// per group: Y8 scale, Y7 recip
@@ -2533,78 +2454,52 @@ spread:
 	CALL ·spreadR8AVX2(SB)
 
 rare:
-	VMOVUPS      (DX), Y0
-	VMOVUPS      (BX), Y1
+	MOVQ $-32, R13
+
+rareturn:
+	VMOVUPS      128(DX)(R13*4), Y0
+	VMOVUPS      128(BX)(R13*4), Y1
 	VDIVPS       Y1, Y0, Y0
 	VXORPS       Y1, Y1, Y1
 	VADDPS       Y1, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS instead+32(FP), Y3
-	VBLENDVPS    Y2, Y0, Y3, Y2
-	VCMPPS       $0x07, Y2, Y2, Y0
-	VPAND        Y13, Y2, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y12, Y2, Y5
-	VFMADD231PS  Y14, Y4, Y5
-	VANDPS       Y5, Y0, Y5
-	VANDPS       Y2, Y0, Y0
-	VMOVUPS      32(DX), Y2
-	VMOVUPS      32(BX), Y4
-	VDIVPS       Y4, Y2, Y2
-	VADDPS       Y1, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y4
-	VBLENDVPS    Y4, Y2, Y3, Y4
-	VCMPPS       $0x07, Y4, Y4, Y2
-	VPAND        Y13, Y4, Y6
-	VPMAXUD      Y15, Y6, Y6
-	VPAND        Y12, Y4, Y7
-	VFMADD231PS  Y14, Y6, Y7
-	VANDPS       Y7, Y2, Y7
-	VANDPS       Y4, Y2, Y2
-	VPACKSSDW    Y2, Y0, Y0
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y7, Y7
-	VPACKSSDW    Y7, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VMOVUPS      64(DX), Y2
-	VMOVUPS      64(BX), Y4
-	VDIVPS       Y4, Y2, Y2
-	VADDPS       Y1, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y4
-	VBLENDVPS    Y4, Y2, Y3, Y4
-	VCMPPS       $0x07, Y4, Y4, Y2
-	VPAND        Y13, Y4, Y6
-	VPMAXUD      Y15, Y6, Y6
-	VPAND        Y12, Y4, Y7
-	VFMADD231PS  Y14, Y6, Y7
-	VANDPS       Y7, Y2, Y7
-	VANDPS       Y4, Y2, Y2
-	VMOVUPS      96(DX), Y4
-	VMOVUPS      96(BX), Y6
-	VDIVPS       Y6, Y4, Y4
-	VADDPS       Y1, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y1
-	VBLENDVPS    Y1, Y4, Y3, Y1
-	VCMPPS       $0x07, Y1, Y1, Y3
-	VPAND        Y13, Y1, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y12, Y1, Y6
-	VFMADD231PS  Y14, Y4, Y6
-	VANDPS       Y6, Y3, Y6
-	VANDPS       Y1, Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VPMADDWD     Y11, Y7, Y7
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y7, Y7
-	VPSRLW       $0x0c, Y7, Y7
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS instead+32(FP), Y2
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VCMPPS       $0x07, Y1, Y1, Y0
+	VPAND        Y13, Y1, Y2
+	VPMAXUD      Y15, Y2, Y2
+	VPAND        Y12, Y1, Y3
+	VFMADD231PS  Y14, Y2, Y3
+	VANDPS       Y3, Y0, Y3
+	VANDPS       Y1, Y0, Y0
+	VMOVUPS      Y0, 1280(SP)(R13*4)
+	VMOVUPS      Y3, 1408(SP)(R13*4)
+	ADDQ         $+8, R13
+	JNE          rareturn
+	VMOVUPS      1152(SP), Y0
+	VPACKSSDW    1184(SP), Y0, Y0
+	VMOVUPS      1280(SP), Y1
+	VMOVUPS      1312(SP), Y2
+	VPMADDWD     Y11, Y1, Y1
+	VPMADDWD     Y11, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPSRLW       $0x0c, Y1, Y1
+	VMOVUPS      1216(SP), Y2
+	VPACKSSDW    1248(SP), Y2, Y2
+	VMOVUPS      1344(SP), Y3
+	VMOVUPS      1376(SP), Y4
+	VPMADDWD     Y11, Y3, Y3
+	VPMADDWD     Y11, Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VPSRLW       $0x0c, Y3, Y3
 	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
-	VPACKUSWB    Y7, Y5, Y5
-	VBROADCASTSS ·word08080808+0(SB), Y1
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VPERMD       Y5, Y10, Y5
-	VPMADDUBSW   Y9, Y5, Y0
+	VPACKUSWB    Y3, Y1, Y1
+	VBROADCASTSS ·word08080808+0(SB), Y2
+	VPAND        Y2, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VPERMD       Y1, Y10, Y1
+	VPMADDUBSW   Y9, Y1, Y0
 	VPACKUSWB    Y0, Y0, Y0
 	VPERMQ       $0x08, Y0, Y0
 	VMOVUPS      X0, (SI)
@@ -2620,7 +2515,7 @@ rare:
 
 // func QuantizeE2M1PowerOfTwoAVX2(q *uint8, x *float32, factor *float32, instead float32, tie float32, flip int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·QuantizeE2M1PowerOfTwoAVX2(SB), $704-64
+TEXT ·QuantizeE2M1PowerOfTwoAVX2(SB), $1008-64
 	// pointers: SI q, DX x, BX factor, DI elements left, R11 groups left, R12 length
 	// per call: Y15 0x0, Y14 tie, Y13 flip, Y12 0xff02, Y11 0x7f800000, Y10 0x3f80ff02, Y9 0x7fffffff, Y8 0x401000
 	// per group: Y7 factor
@@ -3257,125 +3152,58 @@ spread:
 	CALL ·spreadBXAVX2(SB)
 
 rare:
-	VMOVUPS      (DX), Y0
-	VMOVUPS      (BX), Y1
+	MOVQ $-32, R13
+
+rareturn:
+	VMOVUPS      128(DX)(R13*4), Y0
+	VMOVUPS      128(BX)(R13*4), Y1
 	VMULPS       Y1, Y0, Y0
-	VXORPS       Y1, Y1, Y1
-	VADDPS       Y1, Y0, Y0
+	VADDPS       Y15, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VBROADCASTSS instead+24(FP), Y2
 	VBLENDVPS    Y1, Y0, Y2, Y1
 	VCMPPS       $0x07, Y1, Y1, Y0
-	VBROADCASTSS ·word0000ff02+0(SB), Y2
-	VBROADCASTSS ·word7f800000+0(SB), Y3
-	VPAND        Y3, Y1, Y3
-	VPOR         Y3, Y2, Y2
-	VBROADCASTSS ·word3f80ff02+0(SB), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VBROADCASTSS ·word7fffffff+0(SB), Y3
-	VPAND        Y3, Y1, Y3
-	VBROADCASTSS tie+28(FP), Y4
-	VFMADD231PS  Y4, Y3, Y2
+	VPAND        Y11, Y1, Y2
+	VPOR         Y2, Y12, Y2
+	VPMAXUD      Y10, Y2, Y2
+	VPAND        Y9, Y1, Y3
+	VFMADD231PS  Y14, Y3, Y2
 	VANDPS       Y2, Y0, Y2
 	VANDPS       Y1, Y0, Y0
-	VMOVUPS      32(DX), Y1
-	VMOVUPS      32(BX), Y3
-	VMULPS       Y3, Y1, Y1
-	VXORPS       Y3, Y3, Y3
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y1, Y1, Y3
-	VBROADCASTSS instead+24(FP), Y4
-	VBLENDVPS    Y3, Y1, Y4, Y3
-	VCMPPS       $0x07, Y3, Y3, Y1
-	VBROADCASTSS ·word0000ff02+0(SB), Y4
-	VBROADCASTSS ·word7f800000+0(SB), Y5
-	VPAND        Y5, Y3, Y5
-	VPOR         Y5, Y4, Y4
-	VBROADCASTSS ·word3f80ff02+0(SB), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VBROADCASTSS ·word7fffffff+0(SB), Y5
-	VPAND        Y5, Y3, Y5
-	VBROADCASTSS tie+28(FP), Y6
-	VFMADD231PS  Y6, Y5, Y4
-	VANDPS       Y4, Y1, Y4
-	VANDPS       Y3, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VBROADCASTSS ·word00401000+0(SB), Y1
-	VPMADDWD     Y1, Y2, Y2
-	VPMADDWD     Y1, Y4, Y4
-	VPACKSSDW    Y4, Y2, Y2
-	VPSRLW       $0x0c, Y2, Y2
-	VMOVUPS      64(DX), Y1
-	VMOVUPS      64(BX), Y3
-	VMULPS       Y3, Y1, Y1
-	VXORPS       Y3, Y3, Y3
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y1, Y1, Y3
-	VBROADCASTSS instead+24(FP), Y4
-	VBLENDVPS    Y3, Y1, Y4, Y3
-	VCMPPS       $0x07, Y3, Y3, Y1
-	VBROADCASTSS ·word0000ff02+0(SB), Y4
-	VBROADCASTSS ·word7f800000+0(SB), Y5
-	VPAND        Y5, Y3, Y5
-	VPOR         Y5, Y4, Y4
-	VBROADCASTSS ·word3f80ff02+0(SB), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VBROADCASTSS ·word7fffffff+0(SB), Y5
-	VPAND        Y5, Y3, Y5
-	VBROADCASTSS tie+28(FP), Y6
-	VFMADD231PS  Y6, Y5, Y4
-	VANDPS       Y4, Y1, Y4
-	VANDPS       Y3, Y1, Y1
-	VMOVUPS      96(DX), Y3
-	VMOVUPS      96(BX), Y5
-	VMULPS       Y5, Y3, Y3
-	VXORPS       Y5, Y5, Y5
-	VADDPS       Y5, Y3, Y3
-	VCMPPS       $0x07, Y3, Y3, Y5
-	VBROADCASTSS instead+24(FP), Y6
-	VBLENDVPS    Y5, Y3, Y6, Y5
-	VCMPPS       $0x07, Y5, Y5, Y3
-	VBROADCASTSS ·word0000ff02+0(SB), Y6
-	VBROADCASTSS ·word7f800000+0(SB), Y7
-	VPAND        Y7, Y5, Y7
-	VPOR         Y7, Y6, Y6
-	VBROADCASTSS ·word3f80ff02+0(SB), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS ·word7fffffff+0(SB), Y7
-	VPAND        Y7, Y5, Y7
-	VBROADCASTSS tie+28(FP), Y8
-	VFMADD231PS  Y8, Y7, Y6
-	VANDPS       Y6, Y3, Y6
-	VANDPS       Y5, Y3, Y3
-	VPACKSSDW    Y3, Y1, Y1
-	VBROADCASTSS ·word00401000+0(SB), Y3
-	VPMADDWD     Y3, Y4, Y4
-	VPMADDWD     Y3, Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x0c, Y4, Y4
-	VPACKSSWB    Y1, Y0, Y0
+	VMOVUPS      Y0, 832(SP)(R13*4)
+	VMOVUPS      Y2, 960(SP)(R13*4)
+	ADDQ         $+8, R13
+	JNE          rareturn
+	VMOVUPS      704(SP), Y0
+	VPACKSSDW    736(SP), Y0, Y0
+	VMOVUPS      832(SP), Y1
+	VMOVUPS      864(SP), Y2
+	VPMADDWD     Y8, Y1, Y1
+	VPMADDWD     Y8, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPSRLW       $0x0c, Y1, Y1
+	VMOVUPS      768(SP), Y2
+	VPACKSSDW    800(SP), Y2, Y2
+	VMOVUPS      896(SP), Y3
+	VMOVUPS      928(SP), Y4
+	VPMADDWD     Y8, Y3, Y3
+	VPMADDWD     Y8, Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VPSRLW       $0x0c, Y3, Y3
+	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS flip+32(FP), Y1
-	VPXOR        Y1, Y0, Y0
-	VPACKUSWB    Y4, Y2, Y2
-	VBROADCASTSS ·word08080808+0(SB), Y1
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y2, Y2
+	VPXOR        Y13, Y0, Y0
+	VPACKUSWB    Y3, Y1, Y1
+	VBROADCASTSS ·word08080808+0(SB), Y2
+	VPAND        Y2, Y0, Y0
+	VPOR         Y0, Y1, Y1
 	VMOVUPS      ·bytes270d3b65+0(SB), Y0
-	VPERMD       Y2, Y0, Y2
+	VPERMD       Y1, Y0, Y1
 	VBROADCASTSS ·word10011001+0(SB), Y0
-	VPMADDUBSW   Y0, Y2, Y1
-	VPACKUSWB    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VMOVUPS      X1, (SI)
-	VXORPS       Y15, Y15, Y15
-	VBROADCASTSS tie+28(FP), Y14
-	VBROADCASTSS flip+32(FP), Y13
-	VBROADCASTSS ·word0000ff02+0(SB), Y12
-	VBROADCASTSS ·word7f800000+0(SB), Y11
-	VBROADCASTSS ·word3f80ff02+0(SB), Y10
-	VBROADCASTSS ·word7fffffff+0(SB), Y9
-	VBROADCASTSS ·word00401000+0(SB), Y8
+	VPMADDUBSW   Y0, Y1, Y2
+	VPACKUSWB    Y2, Y2, Y2
+	VPERMQ       $0x08, Y2, Y2
+	VMOVUPS      X2, (SI)
 	CMPQ         376(SP), $+3
 	JEQ          laneback
 	MOVQ         232(SP), BX

@@ -4,7 +4,7 @@
 
 // func QuantizeFpAVX512(q *uint8, x *float32, scale *float32, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, layout int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
-TEXT ·QuantizeFpAVX512(SB), $3232-80
+TEXT ·QuantizeFpAVX512(SB), $4080-80
 	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
 	// per call: Z15 least, Z14 ruler, Z13 weights, Z12 top, Z11 0x7f800000, Z10 0x7fffffff, Z9 table, Z8 0x80808080
 	// per group: Z7 scale, Z6 recip
@@ -1575,8 +1575,11 @@ spread:
 	CALL ·spreadR8AVX512(SB)
 
 rare:
-	VMOVUPS      (DX), Z0
-	VMOVUPS      (BX), Z1
+	MOVQ $-64, R13
+
+rareturn:
+	VMOVUPS      256(DX)(R13*4), Z0
+	VMOVUPS      256(BX)(R13*4), Z1
 	VDIVPS       Z1, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z11, Z0, Z1
@@ -1585,64 +1588,51 @@ rare:
 	VFMADD231PS  Z14, Z1, Z2
 	VMOVAPS.Z    Z2, K1, Z2
 	VMOVAPS.Z    Z0, K1, Z0
-	VMOVUPS      64(DX), Z1
-	VMOVUPS      64(BX), Z3
-	VDIVPS       Z3, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K2
-	VPANDD       Z11, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z10, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VMOVAPS.Z    Z4, K2, Z4
-	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z13, Z2, Z2
-	VPMADDWD     Z13, Z4, Z4
-	VPACKSSDW    Z4, Z2, Z2
+	VMOVUPS      Z2, 3488(SP)(R13*4)
+	VMOVUPS      Z0, 3744(SP)(R13*4)
+	KMOVQ        K1, 4000(SP)(R13*4)
+	ADDQ         $+16, R13
+	JNE          rareturn
+	VMOVUPS      3232(SP), Z0
+	VMOVUPS      3296(SP), Z1
+	VPMADDWD     Z13, Z0, Z0
+	VPMADDWD     Z13, Z1, Z1
 	VPACKSSDW    Z1, Z0, Z0
-	VMOVUPS      128(DX), Z1
-	VMOVUPS      128(BX), Z3
-	VDIVPS       Z3, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K3
-	VPANDD       Z11, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z10, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VMOVAPS.Z    Z4, K3, Z4
-	VMOVAPS.Z    Z1, K3, Z1
-	VMOVUPS      192(DX), Z3
-	VMOVUPS      192(BX), Z5
-	VDIVPS       Z5, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K4
-	VPANDD       Z11, Z3, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPANDD       Z10, Z3, Z6
-	VFMADD231PS  Z14, Z5, Z6
-	VMOVAPS.Z    Z6, K4, Z6
-	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z13, Z4, Z4
-	VPMADDWD     Z13, Z6, Z6
-	VPACKSSDW    Z6, Z4, Z4
-	VPACKSSDW    Z3, Z1, Z1
-	VBROADCASTSS ·word01010101+0(SB), Z3
+	VMOVUPS      3488(SP), Z1
+	VMOVUPS      3552(SP), Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VMOVUPS      3360(SP), Z2
+	VMOVUPS      3424(SP), Z3
+	VPMADDWD     Z13, Z2, Z2
+	VPMADDWD     Z13, Z3, Z3
+	VPACKSSDW    Z3, Z2, Z2
+	VMOVUPS      3616(SP), Z3
+	VMOVUPS      3680(SP), Z4
+	VPACKSSDW    Z4, Z3, Z3
+	KMOVQ        3744(SP), K1
+	KMOVQ        3808(SP), K2
+	KMOVQ        3872(SP), K3
+	KMOVQ        3936(SP), K4
+	VBROADCASTSS ·word01010101+0(SB), Z4
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z3, K1, Z3
+	VMOVDQU8.Z   Z4, K1, Z4
 	VBROADCASTSS ·word01010101+0(SB), Z5
-	VPSUBB       Z5, Z3, Z3
+	VPSUBB       Z5, Z4, Z4
 	VBROADCASTSS nan+48(FP), Z5
-	VPANDD       Z5, Z3, Z3
+	VPANDD       Z5, Z4, Z4
 	CMPL         R9, $+3
 	JNE          other43
+	VPSRLW       $0x07, Z0, Z0
 	VPSRLW       $0x07, Z2, Z2
-	VPSRLW       $0x07, Z4, Z4
-	VPACKUSWB    Z4, Z2, Z2
-	VPACKSSWB    Z1, Z0, Z0
-	VPMINUB      Z12, Z2, Z2
-	VPTERNLOGD   $0xf8, Z8, Z0, Z2
-	VPERMD       Z2, Z9, Z2
-	VPORD        Z3, Z2, Z2
-	VMOVUPS      Z2, (SI)
+	VPACKUSWB    Z2, Z0, Z0
+	VPACKSSWB    Z3, Z1, Z1
+	VPMINUB      Z12, Z0, Z0
+	VPTERNLOGD   $0xf8, Z8, Z1, Z0
+	VPERMD       Z0, Z9, Z0
+	VPORD        Z4, Z0, Z0
+	VMOVUPS      Z0, (SI)
 	ADDQ         $+64, SI
 
 stored45:
@@ -1659,30 +1649,30 @@ stored45:
 	JMP          groupback
 
 other43:
-	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z0, Z2
-	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z1, Z4
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z1, Z0
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z3, Z2
+	VPSRLW     $0x0c, Z0, Z0
 	VPSRLW     $0x0c, Z2, Z2
-	VPSRLW     $0x0c, Z4, Z4
-	VPACKUSWB  Z4, Z2, Z2
-	VPERMD     Z2, Z9, Z2
+	VPACKUSWB  Z2, Z0, Z0
+	VPERMD     Z0, Z9, Z0
 	JGT        listed44
-	VPMADDUBSW ·word10011001+0(SB), Z2, Z2
-	VPMOVWB    Z2, Y2
-	VMOVUPS    Y2, (SI)
+	VPMADDUBSW ·word10011001+0(SB), Z0, Z0
+	VPMOVWB    Z0, Y0
+	VMOVUPS    Y0, (SI)
 	ADDQ       $+32, SI
 	JMP        stored45
 
 listed44:
-	VMOVUPS ·bytes2983da05+0(SB), Z4
-	VPSHUFB Z2, Z4, Z2
-	VPORD   Z3, Z2, Z2
-	VMOVUPS Z2, (SI)
+	VMOVUPS ·bytes2983da05+0(SB), Z2
+	VPSHUFB Z0, Z2, Z0
+	VPORD   Z4, Z0, Z0
+	VMOVUPS Z0, (SI)
 	ADDQ    $+64, SI
 	JMP     stored45
 
 // func QuantizeFpPowerOfTwoAVX512(q *uint8, x *float32, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, layout int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
-TEXT ·QuantizeFpPowerOfTwoAVX512(SB), $2128-72
+TEXT ·QuantizeFpPowerOfTwoAVX512(SB), $2976-72
 	// pointers: SI q, DX x, BX recip, DI elements left, R11 groups left, R12 length
 	// per call: Z15 least, Z14 ruler, Z13 weights, Z12 top, Z11 0x7f800000, Z10 0x7fffffff, Z9 table, Z8 0x80808080
 	// per group: Z7 recip
@@ -3085,8 +3075,11 @@ spread:
 	CALL ·spreadBXAVX512(SB)
 
 rare:
-	VMOVUPS      (DX), Z0
-	VMOVUPS      (BX), Z1
+	MOVQ $-64, R13
+
+rareturn:
+	VMOVUPS      256(DX)(R13*4), Z0
+	VMOVUPS      256(BX)(R13*4), Z1
 	VMULPS       Z1, Z0, Z0
 	VPANDD       Z11, Z0, Z1
 	VPMAXUD      Z15, Z1, Z1
@@ -3095,64 +3088,51 @@ rare:
 	VCMPPS       $0x07, Z0, Z0, K1
 	VMOVAPS.Z    Z2, K1, Z2
 	VMOVAPS.Z    Z0, K1, Z0
-	VMOVUPS      64(DX), Z1
-	VMOVUPS      64(BX), Z3
-	VMULPS       Z3, Z1, Z1
-	VPANDD       Z11, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z10, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VCMPPS       $0x07, Z1, Z1, K2
-	VMOVAPS.Z    Z4, K2, Z4
-	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z13, Z2, Z2
-	VPMADDWD     Z13, Z4, Z4
-	VPACKSSDW    Z4, Z2, Z2
+	VMOVUPS      Z2, 2384(SP)(R13*4)
+	VMOVUPS      Z0, 2640(SP)(R13*4)
+	KMOVQ        K1, 2896(SP)(R13*4)
+	ADDQ         $+16, R13
+	JNE          rareturn
+	VMOVUPS      2128(SP), Z0
+	VMOVUPS      2192(SP), Z1
+	VPMADDWD     Z13, Z0, Z0
+	VPMADDWD     Z13, Z1, Z1
 	VPACKSSDW    Z1, Z0, Z0
-	VMOVUPS      128(DX), Z1
-	VMOVUPS      128(BX), Z3
-	VMULPS       Z3, Z1, Z1
-	VPANDD       Z11, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z10, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VCMPPS       $0x07, Z1, Z1, K3
-	VMOVAPS.Z    Z4, K3, Z4
-	VMOVAPS.Z    Z1, K3, Z1
-	VMOVUPS      192(DX), Z3
-	VMOVUPS      192(BX), Z5
-	VMULPS       Z5, Z3, Z3
-	VPANDD       Z11, Z3, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPANDD       Z10, Z3, Z6
-	VFMADD231PS  Z14, Z5, Z6
-	VCMPPS       $0x07, Z3, Z3, K4
-	VMOVAPS.Z    Z6, K4, Z6
-	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z13, Z4, Z4
-	VPMADDWD     Z13, Z6, Z6
-	VPACKSSDW    Z6, Z4, Z4
-	VPACKSSDW    Z3, Z1, Z1
-	VBROADCASTSS ·word01010101+0(SB), Z3
+	VMOVUPS      2384(SP), Z1
+	VMOVUPS      2448(SP), Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VMOVUPS      2256(SP), Z2
+	VMOVUPS      2320(SP), Z3
+	VPMADDWD     Z13, Z2, Z2
+	VPMADDWD     Z13, Z3, Z3
+	VPACKSSDW    Z3, Z2, Z2
+	VMOVUPS      2512(SP), Z3
+	VMOVUPS      2576(SP), Z4
+	VPACKSSDW    Z4, Z3, Z3
+	KMOVQ        2640(SP), K1
+	KMOVQ        2704(SP), K2
+	KMOVQ        2768(SP), K3
+	KMOVQ        2832(SP), K4
+	VBROADCASTSS ·word01010101+0(SB), Z4
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z3, K1, Z3
+	VMOVDQU8.Z   Z4, K1, Z4
 	VBROADCASTSS ·word01010101+0(SB), Z5
-	VPSUBB       Z5, Z3, Z3
+	VPSUBB       Z5, Z4, Z4
 	VBROADCASTSS nan+40(FP), Z5
-	VPANDD       Z5, Z3, Z3
+	VPANDD       Z5, Z4, Z4
 	CMPL         R8, $+3
 	JNE          other43
+	VPSRLW       $0x07, Z0, Z0
 	VPSRLW       $0x07, Z2, Z2
-	VPSRLW       $0x07, Z4, Z4
-	VPACKUSWB    Z4, Z2, Z2
-	VPACKSSWB    Z1, Z0, Z0
-	VPMINUB      Z12, Z2, Z2
-	VPTERNLOGD   $0xf8, Z8, Z0, Z2
-	VPERMD       Z2, Z9, Z2
-	VPORD        Z3, Z2, Z2
-	VMOVUPS      Z2, (SI)
+	VPACKUSWB    Z2, Z0, Z0
+	VPACKSSWB    Z3, Z1, Z1
+	VPMINUB      Z12, Z0, Z0
+	VPTERNLOGD   $0xf8, Z8, Z1, Z0
+	VPERMD       Z0, Z9, Z0
+	VPORD        Z4, Z0, Z0
+	VMOVUPS      Z0, (SI)
 	ADDQ         $+64, SI
 
 stored45:
@@ -3167,30 +3147,30 @@ stored45:
 	JMP          groupback
 
 other43:
-	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z0, Z2
-	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z1, Z4
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z1, Z0
+	VPTERNLOGD $0xf8, ·word80008000+0(SB), Z3, Z2
+	VPSRLW     $0x0c, Z0, Z0
 	VPSRLW     $0x0c, Z2, Z2
-	VPSRLW     $0x0c, Z4, Z4
-	VPACKUSWB  Z4, Z2, Z2
-	VPERMD     Z2, Z9, Z2
+	VPACKUSWB  Z2, Z0, Z0
+	VPERMD     Z0, Z9, Z0
 	JGT        listed44
-	VPMADDUBSW ·word10011001+0(SB), Z2, Z2
-	VPMOVWB    Z2, Y2
-	VMOVUPS    Y2, (SI)
+	VPMADDUBSW ·word10011001+0(SB), Z0, Z0
+	VPMOVWB    Z0, Y0
+	VMOVUPS    Y0, (SI)
 	ADDQ       $+32, SI
 	JMP        stored45
 
 listed44:
-	VMOVUPS ·bytes2983da05+0(SB), Z4
-	VPSHUFB Z2, Z4, Z2
-	VPORD   Z3, Z2, Z2
-	VMOVUPS Z2, (SI)
+	VMOVUPS ·bytes2983da05+0(SB), Z2
+	VPSHUFB Z0, Z2, Z0
+	VPORD   Z4, Z0, Z0
+	VMOVUPS Z0, (SI)
 	ADDQ    $+64, SI
 	JMP     stored45
 
 // func QuantizeE2M1AVX512(q *uint8, x *float32, scale *float32, recip *float32, instead float32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
-TEXT ·QuantizeE2M1AVX512(SB), $3200-64
+TEXT ·QuantizeE2M1AVX512(SB), $3792-64
 	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
 	// per call: Z15 0x3f800000, Z14 0x4a80fed6, Z13 0x7f800000, Z12 0x7fffffff, Z11 0x8080808, Z10 0x401000, Z9 table, Z8 0x10011001
 	// per group: Z7 scale, Z6 recip
@@ -4440,76 +4420,52 @@ spread:
 	CALL ·spreadR8AVX512(SB)
 
 rare:
-	VMOVUPS      (DX), Z0
-	VMOVUPS      (BX), Z1
+	MOVQ $-64, R13
+
+rareturn:
+	VMOVUPS      256(DX)(R13*4), Z0
+	VMOVUPS      256(BX)(R13*4), Z1
 	VDIVPS       Z1, Z0, Z0
 	VPXORD       Z1, Z1, Z1
 	VADDPS       Z1, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS instead+32(FP), Z2
-	VBLENDMPS    Z0, Z2, K1, Z0
+	VBROADCASTSS instead+32(FP), Z1
+	VBLENDMPS    Z0, Z1, K1, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z13, Z0, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z12, Z0, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VMOVAPS.Z    Z4, K1, Z4
-	VMOVAPS.Z    Z0, K1, Z0
-	VMOVUPS      64(DX), Z3
-	VMOVUPS      64(BX), Z5
-	VDIVPS       Z5, Z3, Z3
-	VADDPS       Z1, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K1
-	VBLENDMPS    Z3, Z2, K1, Z3
-	VCMPPS       $0x07, Z3, Z3, K1
-	VPANDD       Z13, Z3, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPANDD       Z12, Z3, Z6
-	VFMADD231PS  Z14, Z5, Z6
-	VMOVAPS.Z    Z6, K1, Z6
-	VMOVAPS.Z    Z3, K1, Z3
-	VPACKSSDW    Z3, Z0, Z0
-	VPMADDWD     Z10, Z4, Z4
-	VPMADDWD     Z10, Z6, Z6
-	VPACKSSDW    Z6, Z4, Z4
-	VPSRLW       $0x0c, Z4, Z4
-	VMOVUPS      128(DX), Z3
-	VMOVUPS      128(BX), Z5
-	VDIVPS       Z5, Z3, Z3
-	VADDPS       Z1, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K1
-	VBLENDMPS    Z3, Z2, K1, Z3
-	VCMPPS       $0x07, Z3, Z3, K1
-	VPANDD       Z13, Z3, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPANDD       Z12, Z3, Z6
-	VFMADD231PS  Z14, Z5, Z6
-	VMOVAPS.Z    Z6, K1, Z6
-	VMOVAPS.Z    Z3, K1, Z3
-	VMOVUPS      192(DX), Z5
-	VMOVUPS      192(BX), Z7
-	VDIVPS       Z7, Z5, Z5
-	VADDPS       Z1, Z5, Z5
-	VCMPPS       $0x07, Z5, Z5, K1
-	VBLENDMPS    Z5, Z2, K1, Z5
-	VCMPPS       $0x07, Z5, Z5, K1
-	VPANDD       Z13, Z5, Z1
+	VPANDD       Z13, Z0, Z1
 	VPMAXUD      Z15, Z1, Z1
-	VPANDD       Z12, Z5, Z2
+	VPANDD       Z12, Z0, Z2
 	VFMADD231PS  Z14, Z1, Z2
 	VMOVAPS.Z    Z2, K1, Z2
-	VMOVAPS.Z    Z5, K1, Z5
-	VPACKSSDW    Z5, Z3, Z3
-	VPMADDWD     Z10, Z6, Z6
+	VMOVAPS.Z    Z0, K1, Z0
+	VMOVUPS      Z0, 3456(SP)(R13*4)
+	VMOVUPS      Z2, 3712(SP)(R13*4)
+	ADDQ         $+16, R13
+	JNE          rareturn
+	VMOVUPS      3200(SP), Z0
+	VMOVUPS      3264(SP), Z1
+	VPACKSSDW    Z1, Z0, Z0
+	VMOVUPS      3456(SP), Z1
+	VMOVUPS      3520(SP), Z2
+	VPMADDWD     Z10, Z1, Z1
 	VPMADDWD     Z10, Z2, Z2
-	VPACKSSDW    Z2, Z6, Z6
-	VPSRLW       $0x0c, Z6, Z6
-	VPACKSSWB    Z3, Z0, Z0
+	VPACKSSDW    Z2, Z1, Z1
+	VPSRLW       $0x0c, Z1, Z1
+	VMOVUPS      3328(SP), Z2
+	VMOVUPS      3392(SP), Z3
+	VPACKSSDW    Z3, Z2, Z2
+	VMOVUPS      3584(SP), Z3
+	VMOVUPS      3648(SP), Z4
+	VPMADDWD     Z10, Z3, Z3
+	VPMADDWD     Z10, Z4, Z4
+	VPACKSSDW    Z4, Z3, Z3
+	VPSRLW       $0x0c, Z3, Z3
+	VPACKSSWB    Z2, Z0, Z0
 	VPSRLW       $0x04, Z0, Z0
-	VPACKUSWB    Z6, Z4, Z4
-	VPTERNLOGD   $0xf8, Z11, Z0, Z4
-	VPERMD       Z4, Z9, Z4
-	VPMADDUBSW   Z8, Z4, Z0
+	VPACKUSWB    Z3, Z1, Z1
+	VPTERNLOGD   $0xf8, Z11, Z0, Z1
+	VPERMD       Z1, Z9, Z1
+	VPMADDUBSW   Z8, Z1, Z0
 	VPMOVWB      Z0, Y0
 	VMOVUPS      Y0, (SI)
 	CMPQ         840(SP), $+4
@@ -4526,7 +4482,7 @@ rare:
 
 // func QuantizeE2M1PowerOfTwoAVX512(q *uint8, x *float32, factor *float32, instead float32, tie float32, flip int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
-TEXT ·QuantizeE2M1PowerOfTwoAVX512(SB), $2096-64
+TEXT ·QuantizeE2M1PowerOfTwoAVX512(SB), $2688-64
 	// pointers: SI q, DX x, BX factor, DI elements left, R11 groups left, R12 length
 	// per call: Z15 0x0, Z14 tie, Z13 flip, Z12 0xff02, Z11 0x7f800000, Z10 0x3f80ff02, Z9 0x7fffffff, Z8 0x8080808, Z7 0x401000, Z6 table, Z5 0x10011001
 	// per group: Z4 factor
@@ -5693,80 +5649,53 @@ spread:
 	CALL ·spreadBXAVX512(SB)
 
 rare:
-	VMOVUPS      (DX), Z0
-	VMOVUPS      (BX), Z1
+	MOVQ $-64, R13
+
+rareturn:
+	VMOVUPS      256(DX)(R13*4), Z0
+	VMOVUPS      256(BX)(R13*4), Z1
 	VMULPS       Z1, Z0, Z0
 	VADDPS       Z15, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBROADCASTSS instead+24(FP), Z1
 	VBLENDMPS    Z0, Z1, K1, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VMOVDQA64    Z12, Z2
-	VPTERNLOGD   $0xf8, Z11, Z0, Z2
-	VPMAXUD      Z10, Z2, Z2
-	VPANDD       Z9, Z0, Z3
-	VFMADD231PS  Z14, Z3, Z2
-	VMOVAPS.Z    Z2, K1, Z2
-	VMOVAPS.Z    Z0, K1, Z0
-	VMOVUPS      64(DX), Z3
-	VMOVUPS      64(BX), Z4
-	VMULPS       Z4, Z3, Z3
-	VADDPS       Z15, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K1
-	VBLENDMPS    Z3, Z1, K1, Z3
-	VCMPPS       $0x07, Z3, Z3, K1
-	VMOVDQA64    Z12, Z4
-	VPTERNLOGD   $0xf8, Z11, Z3, Z4
-	VPMAXUD      Z10, Z4, Z4
-	VPANDD       Z9, Z3, Z16
-	VFMADD231PS  Z14, Z16, Z4
-	VMOVAPS.Z    Z4, K1, Z4
-	VMOVAPS.Z    Z3, K1, Z3
-	VPACKSSDW    Z3, Z0, Z0
-	VPMADDWD     Z7, Z2, Z2
-	VPMADDWD     Z7, Z4, Z4
-	VPACKSSDW    Z4, Z2, Z2
-	VPSRLW       $0x0c, Z2, Z2
-	VMOVUPS      128(DX), Z3
-	VMOVUPS      128(BX), Z4
-	VMULPS       Z4, Z3, Z3
-	VADDPS       Z15, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K1
-	VBLENDMPS    Z3, Z1, K1, Z3
-	VCMPPS       $0x07, Z3, Z3, K1
-	VMOVDQA64    Z12, Z4
-	VPTERNLOGD   $0xf8, Z11, Z3, Z4
-	VPMAXUD      Z10, Z4, Z4
-	VPANDD       Z9, Z3, Z16
-	VFMADD231PS  Z14, Z16, Z4
-	VMOVAPS.Z    Z4, K1, Z4
-	VMOVAPS.Z    Z3, K1, Z3
-	VMOVUPS      192(DX), Z16
-	VMOVUPS      192(BX), Z17
-	VMULPS       Z17, Z16, Z16
-	VADDPS       Z15, Z16, Z16
-	VCMPPS       $0x07, Z16, Z16, K1
-	VBLENDMPS    Z16, Z1, K1, Z16
-	VCMPPS       $0x07, Z16, Z16, K1
 	VMOVDQA64    Z12, Z1
-	VPTERNLOGD   $0xf8, Z11, Z16, Z1
+	VPTERNLOGD   $0xf8, Z11, Z0, Z1
 	VPMAXUD      Z10, Z1, Z1
-	VPANDD       Z9, Z16, Z17
-	VFMADD231PS  Z14, Z17, Z1
+	VPANDD       Z9, Z0, Z2
+	VFMADD231PS  Z14, Z2, Z1
 	VMOVAPS.Z    Z1, K1, Z1
-	VMOVAPS.Z    Z16, K1, Z16
-	VPACKSSDW    Z16, Z3, Z3
-	VPMADDWD     Z7, Z4, Z4
+	VMOVAPS.Z    Z0, K1, Z0
+	VMOVUPS      Z0, 2352(SP)(R13*4)
+	VMOVUPS      Z1, 2608(SP)(R13*4)
+	ADDQ         $+16, R13
+	JNE          rareturn
+	VMOVUPS      2096(SP), Z0
+	VMOVUPS      2160(SP), Z1
+	VPACKSSDW    Z1, Z0, Z0
+	VMOVUPS      2352(SP), Z1
+	VMOVUPS      2416(SP), Z2
 	VPMADDWD     Z7, Z1, Z1
-	VPACKSSDW    Z1, Z4, Z4
-	VPSRLW       $0x0c, Z4, Z4
-	VPACKSSWB    Z3, Z0, Z0
+	VPMADDWD     Z7, Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPSRLW       $0x0c, Z1, Z1
+	VMOVUPS      2224(SP), Z2
+	VMOVUPS      2288(SP), Z3
+	VPACKSSDW    Z3, Z2, Z2
+	VMOVUPS      2480(SP), Z3
+	VMOVUPS      2544(SP), Z4
+	VPMADDWD     Z7, Z3, Z3
+	VPMADDWD     Z7, Z4, Z4
+	VPACKSSDW    Z4, Z3, Z3
+	VPSRLW       $0x0c, Z3, Z3
+	VPACKSSWB    Z2, Z0, Z0
 	VPSRLW       $0x04, Z0, Z0
 	VPXORD       Z13, Z0, Z0
-	VPACKUSWB    Z4, Z2, Z2
-	VPTERNLOGD   $0xf8, Z8, Z0, Z2
-	VPERMD       Z2, Z6, Z2
-	VPMADDUBSW   Z5, Z2, Z0
+	VPACKUSWB    Z3, Z1, Z1
+	VPTERNLOGD   $0xf8, Z8, Z0, Z1
+	VPERMD       Z1, Z6, Z1
+	VPMADDUBSW   Z5, Z1, Z0
 	VPMOVWB      Z0, Y0
 	VMOVUPS      Y0, (SI)
 	CMPQ         576(SP), $+4

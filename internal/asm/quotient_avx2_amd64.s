@@ -644,39 +644,20 @@ spread:
 	CALL ·spreadR9AVX2(SB)
 
 rare:
-	VMOVUPS      (DX), Y0
-	VMOVUPS      (BX), Y1
-	VMOVUPS      (R9), Y2
+	MOVQ $-32, R13
+
+rareturn:
+	VMOVUPS      128(DX)(R13*4), Y0
+	VMOVUPS      128(BX)(R13*4), Y1
+	VMOVUPS      128(R9)(R13*4), Y2
 	VDIVPS       Y1, Y0, Y0
 	VADDPS       Y2, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VBROADCASTSS nan+44(FP), Y2
 	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, (SI)
-	VMOVUPS      32(DX), Y0
-	VMOVUPS      32(BX), Y1
-	VMOVUPS      32(R9), Y3
-	VDIVPS       Y1, Y0, Y0
-	VADDPS       Y3, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, 32(SI)
-	VMOVUPS      64(DX), Y0
-	VMOVUPS      64(BX), Y1
-	VMOVUPS      64(R9), Y3
-	VDIVPS       Y1, Y0, Y0
-	VADDPS       Y3, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, 64(SI)
-	VMOVUPS      96(DX), Y0
-	VMOVUPS      96(BX), Y1
-	VMOVUPS      96(R9), Y3
-	VDIVPS       Y1, Y0, Y0
-	VADDPS       Y3, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, 96(SI)
+	VMOVUPS      Y1, 128(SI)(R13*4)
+	ADDQ         $+8, R13
+	JNE          rareturn
 	CMPQ         808(SP), $+3
 	JEQ          laneback
 	MOVQ         344(SP), BX
@@ -1080,31 +1061,18 @@ spread:
 	CALL ·spreadBXAVX2(SB)
 
 rare:
-	VMOVUPS      (DX), Y0
-	VMULPS       (BX), Y0, Y0
+	MOVQ $-32, R13
+
+rareturn:
+	VMOVUPS      128(DX)(R13*4), Y0
+	VMULPS       128(BX)(R13*4), Y0, Y0
 	VADDPS       Y15, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VBROADCASTSS nan+28(FP), Y2
 	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, (SI)
-	VMOVUPS      32(DX), Y0
-	VMULPS       32(BX), Y0, Y0
-	VADDPS       Y15, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, 32(SI)
-	VMOVUPS      64(DX), Y0
-	VMULPS       64(BX), Y0, Y0
-	VADDPS       Y15, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, 64(SI)
-	VMOVUPS      96(DX), Y0
-	VMULPS       96(BX), Y0, Y0
-	VADDPS       Y15, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, 96(SI)
+	VMOVUPS      Y1, 128(SI)(R13*4)
+	ADDQ         $+8, R13
+	JNE          rareturn
 	CMPQ         488(SP), $+3
 	JEQ          laneback
 	MOVQ         344(SP), BX

@@ -1150,39 +1150,20 @@ spread:
 	CALL ·spreadR9AVX512(SB)
 
 rare:
-	VMOVUPS      (DX), Z0
-	VMOVUPS      (BX), Z1
-	VMOVUPS      (R9), Z2
+	MOVQ $-64, R13
+
+rareturn:
+	VMOVUPS      256(DX)(R13*4), Z0
+	VMOVUPS      256(BX)(R13*4), Z1
+	VMOVUPS      256(R9)(R13*4), Z2
 	VDIVPS       Z1, Z0, Z0
 	VADDPS       Z2, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBROADCASTSS nan+44(FP), Z1
 	VBLENDMPS    Z0, Z1, K1, Z0
-	VMOVUPS      Z0, (SI)
-	VMOVUPS      64(DX), Z0
-	VMOVUPS      64(BX), Z2
-	VMOVUPS      64(R9), Z3
-	VDIVPS       Z2, Z0, Z0
-	VADDPS       Z3, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VMOVUPS      Z0, 64(SI)
-	VMOVUPS      128(DX), Z0
-	VMOVUPS      128(BX), Z2
-	VMOVUPS      128(R9), Z3
-	VDIVPS       Z2, Z0, Z0
-	VADDPS       Z3, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VMOVUPS      Z0, 128(SI)
-	VMOVUPS      192(DX), Z0
-	VMOVUPS      192(BX), Z2
-	VMOVUPS      192(R9), Z3
-	VDIVPS       Z2, Z0, Z0
-	VADDPS       Z3, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VMOVUPS      Z0, 192(SI)
+	VMOVUPS      Z0, 256(SI)(R13*4)
+	ADDQ         $+16, R13
+	JNE          rareturn
 	CMPQ         1328(SP), $+4
 	JEQ          laneback
 	MOVQ         528(SP), BX
@@ -1915,35 +1896,19 @@ spread:
 	CALL ·spreadBXAVX512(SB)
 
 rare:
-	VMOVUPS      (DX), Z0
-	VMOVUPS      (BX), Z1
+	MOVQ $-64, R13
+
+rareturn:
+	VMOVUPS      256(DX)(R13*4), Z0
+	VMOVUPS      256(BX)(R13*4), Z1
 	VMULPS       Z1, Z0, Z0
 	VADDPS       Z15, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBROADCASTSS nan+28(FP), Z1
 	VBLENDMPS    Z0, Z1, K1, Z0
-	VMOVUPS      Z0, (SI)
-	VMOVUPS      64(DX), Z0
-	VMOVUPS      64(BX), Z2
-	VMULPS       Z2, Z0, Z0
-	VADDPS       Z15, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VMOVUPS      Z0, 64(SI)
-	VMOVUPS      128(DX), Z0
-	VMOVUPS      128(BX), Z2
-	VMULPS       Z2, Z0, Z0
-	VADDPS       Z15, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VMOVUPS      Z0, 128(SI)
-	VMOVUPS      192(DX), Z0
-	VMOVUPS      192(BX), Z2
-	VMULPS       Z2, Z0, Z0
-	VADDPS       Z15, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VMOVUPS      Z0, 192(SI)
+	VMOVUPS      Z0, 256(SI)(R13*4)
+	ADDQ         $+16, R13
+	JNE          rareturn
 	CMPQ         800(SP), $+4
 	JEQ          laneback
 	MOVQ         528(SP), BX

@@ -388,40 +388,24 @@ spread:
 	CALL ·spreadR4NEON(SB)
 	CALL ·spreadR5NEON(SB)
 rare:
-	FMOVQ (R2), F0
-	FMOVQ (R3), F1
-	FMOVQ (R5), F2
+	MOVD $-16, R14
+rareturn:
+	ADD R14<<2, R2, R16
+	FMOVQ 64(R16), F0
+	ADD R14<<2, R3, R16
+	FMOVQ 64(R16), F1
+	ADD R14<<2, R5, R16
+	FMOVQ 64(R16), F2
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
 	FMOVS nan+44(FP), F2
 	VDUP V2.S[0], V2.S4
 	VBSL V2.B16, V0.B16, V1.B16
-	FMOVQ F1, (R1)
-	FMOVQ 16(R2), F0
-	FMOVQ 16(R3), F1
-	FMOVQ 16(R5), F3
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V2.B16, V0.B16, V1.B16
-	FMOVQ F1, 16(R1)
-	FMOVQ 32(R2), F0
-	FMOVQ 32(R3), F1
-	FMOVQ 32(R5), F3
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V2.B16, V0.B16, V1.B16
-	FMOVQ F1, 32(R1)
-	FMOVQ 48(R2), F0
-	FMOVQ 48(R3), F1
-	FMOVQ 48(R5), F3
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V2.B16, V0.B16, V1.B16
-	FMOVQ F1, 48(R1)
+	ADD R14<<2, R1, R16
+	FMOVQ F1, 64(R16)
+	ADD $4, R14, R14
+	CBNZ R14, rareturn
 	MOVD 384(RSP), R16
 	CMP $2, R16
 	BEQ laneback
@@ -684,36 +668,22 @@ spread:
 	ADD $168, RSP, R16
 	CALL ·spreadR3NEON(SB)
 rare:
-	FMOVQ (R2), F0
-	FMOVQ (R3), F1
+	MOVD $-16, R14
+rareturn:
+	ADD R14<<2, R2, R16
+	FMOVQ 64(R16), F0
+	ADD R14<<2, R3, R16
+	FMOVQ 64(R16), F1
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e2fd400 // fadd v0.4s, v0.4s, v15.4s
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
 	FMOVS nan+28(FP), F2
 	VDUP V2.S[0], V2.S4
 	VBSL V2.B16, V0.B16, V1.B16
-	FMOVQ F1, (R1)
-	FMOVQ 16(R2), F0
-	FMOVQ 16(R3), F1
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e2fd400 // fadd v0.4s, v0.4s, v15.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V2.B16, V0.B16, V1.B16
-	FMOVQ F1, 16(R1)
-	FMOVQ 32(R2), F0
-	FMOVQ 32(R3), F1
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e2fd400 // fadd v0.4s, v0.4s, v15.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V2.B16, V0.B16, V1.B16
-	FMOVQ F1, 32(R1)
-	FMOVQ 48(R2), F0
-	FMOVQ 48(R3), F1
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e2fd400 // fadd v0.4s, v0.4s, v15.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V2.B16, V0.B16, V1.B16
-	FMOVQ F1, 48(R1)
+	ADD R14<<2, R1, R16
+	FMOVQ F1, 64(R16)
+	ADD $4, R14, R14
+	CBNZ R14, rareturn
 	MOVD 240(RSP), R16
 	CMP $2, R16
 	BEQ laneback

@@ -563,10 +563,13 @@ spread:
 	CALL ·spreadR10AVX2(SB)
 
 rare:
-	VMOVUPS      (DX), Y0
-	VMOVUPS      (BX), Y1
-	VMOVUPS      (R9), Y2
-	VSUBPS       (R10), Y0, Y0
+	MOVQ $-32, R13
+
+rareturn:
+	VMOVUPS      128(DX)(R13*4), Y0
+	VMOVUPS      128(BX)(R13*4), Y1
+	VMOVUPS      128(R9)(R13*4), Y2
+	VSUBPS       128(R10)(R13*4), Y0, Y0
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VROUNDPS     $0x08, Y0, Y0
@@ -575,10 +578,10 @@ rare:
 	VMINPS       Y0, Y14, Y0
 	VCVTPS2DQ    Y0, Y0
 	VANDPS       Y0, Y1, Y1
-	VMOVUPS      32(DX), Y0
-	VMOVUPS      32(BX), Y2
-	VMOVUPS      32(R9), Y3
-	VSUBPS       32(R10), Y0, Y0
+	VMOVUPS      160(DX)(R13*4), Y0
+	VMOVUPS      160(BX)(R13*4), Y2
+	VMOVUPS      160(R9)(R13*4), Y3
+	VSUBPS       160(R10)(R13*4), Y0, Y0
 	VDIVPS       Y2, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
 	VROUNDPS     $0x08, Y0, Y0
@@ -591,36 +594,9 @@ rare:
 	VPAND        Y13, Y2, Y2
 	VPACKUSDW    Y2, Y1, Y1
 	VPERMQ       $0xd8, Y1, Y1
-	VMOVUPS      Y1, (SI)
-	VMOVUPS      64(DX), Y0
-	VMOVUPS      64(BX), Y1
-	VMOVUPS      64(R9), Y2
-	VSUBPS       64(R10), Y0, Y0
-	VDIVPS       Y1, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VROUNDPS     $0x08, Y0, Y0
-	VADDPS       Y2, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VCVTPS2DQ    Y0, Y0
-	VANDPS       Y0, Y1, Y1
-	VMOVUPS      96(DX), Y0
-	VMOVUPS      96(BX), Y2
-	VMOVUPS      96(R9), Y3
-	VSUBPS       96(R10), Y0, Y0
-	VDIVPS       Y2, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VROUNDPS     $0x08, Y0, Y0
-	VADDPS       Y3, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VCVTPS2DQ    Y0, Y0
-	VANDPS       Y0, Y2, Y2
-	VPAND        Y13, Y1, Y1
-	VPAND        Y13, Y2, Y2
-	VPACKUSDW    Y2, Y1, Y1
-	VPERMQ       $0xd8, Y1, Y1
-	VMOVUPS      Y1, 32(SI)
+	VMOVUPS      Y1, 64(SI)(R13*2)
+	ADDQ         $+16, R13
+	JNE          rareturn
 	CMPQ         904(SP), $+3
 	JEQ          laneback
 	MOVQ         280(SP), BX

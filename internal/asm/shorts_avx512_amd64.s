@@ -1073,10 +1073,13 @@ spread:
 	CALL ·spreadR10AVX512(SB)
 
 rare:
-	VMOVUPS      (DX), Z0
-	VMOVUPS      (BX), Z1
-	VMOVUPS      (R9), Z2
-	VMOVUPS      (R10), Z3
+	MOVQ $-64, R13
+
+rareturn:
+	VMOVUPS      256(DX)(R13*4), Z0
+	VMOVUPS      256(BX)(R13*4), Z1
+	VMOVUPS      256(R9)(R13*4), Z2
+	VMOVUPS      256(R10)(R13*4), Z3
 	VSUBPS       Z3, Z0, Z0
 	VDIVPS       Z1, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
@@ -1086,10 +1089,10 @@ rare:
 	VMINPS       Z0, Z14, Z0
 	VCVTPS2DQ    Z0, Z0
 	VMOVAPS.Z    Z0, K1, Z0
-	VMOVUPS      64(DX), Z1
-	VMOVUPS      64(BX), Z2
-	VMOVUPS      64(R9), Z3
-	VMOVUPS      64(R10), Z4
+	VMOVUPS      320(DX)(R13*4), Z1
+	VMOVUPS      320(BX)(R13*4), Z2
+	VMOVUPS      320(R9)(R13*4), Z3
+	VMOVUPS      320(R10)(R13*4), Z4
 	VSUBPS       Z4, Z1, Z1
 	VDIVPS       Z2, Z1, Z1
 	VCMPPS       $0x07, Z1, Z1, K1
@@ -1100,39 +1103,11 @@ rare:
 	VCVTPS2DQ    Z1, Z1
 	VMOVAPS.Z    Z1, K1, Z1
 	VPMOVDW      Z0, Y0
-	VMOVUPS      Y0, (SI)
+	VMOVUPS      Y0, 128(SI)(R13*2)
 	VPMOVDW      Z1, Y1
-	VMOVUPS      Y1, 32(SI)
-	VMOVUPS      128(DX), Z0
-	VMOVUPS      128(BX), Z1
-	VMOVUPS      128(R9), Z2
-	VMOVUPS      128(R10), Z3
-	VSUBPS       Z3, Z0, Z0
-	VDIVPS       Z1, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VADDPS       Z2, Z0, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VCVTPS2DQ    Z0, Z0
-	VMOVAPS.Z    Z0, K1, Z0
-	VMOVUPS      192(DX), Z1
-	VMOVUPS      192(BX), Z2
-	VMOVUPS      192(R9), Z3
-	VMOVUPS      192(R10), Z4
-	VSUBPS       Z4, Z1, Z1
-	VDIVPS       Z2, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VADDPS       Z3, Z1, Z1
-	VMAXPS       Z1, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VCVTPS2DQ    Z1, Z1
-	VMOVAPS.Z    Z1, K1, Z1
-	VPMOVDW      Z0, Y0
-	VMOVUPS      Y0, 64(SI)
-	VPMOVDW      Z1, Y1
-	VMOVUPS      Y1, 96(SI)
+	VMOVUPS      Y1, 160(SI)(R13*2)
+	ADDQ         $+32, R13
+	JNE          rareturn
 	CMPQ         1464(SP), $+4
 	JEQ          laneback
 	MOVQ         400(SP), BX

@@ -407,10 +407,16 @@ spread:
 	CALL ·spreadR5NEON(SB)
 	CALL ·spreadR6NEON(SB)
 rare:
-	FMOVQ (R2), F0
-	FMOVQ (R3), F1
-	FMOVQ (R5), F2
-	FMOVQ (R6), F3
+	MOVD $-16, R14
+rareturn:
+	ADD R14<<2, R2, R16
+	FMOVQ 64(R16), F0
+	ADD R14<<2, R3, R16
+	FMOVQ 64(R16), F1
+	ADD R14<<2, R5, R16
+	FMOVQ 64(R16), F2
+	ADD R14<<2, R6, R16
+	FMOVQ 64(R16), F3
 	WORD $0x4ea3d400 // fsub v0.4s, v0.4s, v3.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
@@ -420,10 +426,14 @@ rare:
 	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
 	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
 	VAND V0.B16, V1.B16, V1.B16
-	FMOVQ 16(R2), F0
-	FMOVQ 16(R3), F2
-	FMOVQ 16(R5), F3
-	FMOVQ 16(R6), F4
+	ADD R14<<2, R2, R16
+	FMOVQ 80(R16), F0
+	ADD R14<<2, R3, R16
+	FMOVQ 80(R16), F2
+	ADD R14<<2, R5, R16
+	FMOVQ 80(R16), F3
+	ADD R14<<2, R6, R16
+	FMOVQ 80(R16), F4
 	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
 	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
 	WORD $0x4e20e402 // fcmeq v2.4s, v0.4s, v0.4s
@@ -434,35 +444,10 @@ rare:
 	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
 	VAND V0.B16, V2.B16, V2.B16
 	VUZP1 V2.H8, V1.H8, V1.H8
-	FMOVQ F1, (R1)
-	FMOVQ 32(R2), F0
-	FMOVQ 32(R3), F1
-	FMOVQ 32(R5), F2
-	FMOVQ 32(R6), F3
-	WORD $0x4ea3d400 // fsub v0.4s, v0.4s, v3.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
-	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
-	VAND V0.B16, V1.B16, V1.B16
-	FMOVQ 48(R2), F0
-	FMOVQ 48(R3), F2
-	FMOVQ 48(R5), F3
-	FMOVQ 48(R6), F4
-	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
-	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
-	WORD $0x4e20e402 // fcmeq v2.4s, v0.4s, v0.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
-	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
-	VAND V0.B16, V2.B16, V2.B16
-	VUZP1 V2.H8, V1.H8, V1.H8
-	FMOVQ F1, 16(R1)
+	ADD R14<<1, R1, R16
+	FMOVQ F1, 32(R16)
+	ADD $8, R14, R14
+	CBNZ R14, rareturn
 	MOVD 424(RSP), R16
 	CMP $2, R16
 	BEQ laneback

@@ -379,7 +379,7 @@ TEXT ·StochasticHalfF16AVX2(SB), NOSPLIT, $8-32
 
 	// pointers: SI y, DX x, BX words, DI elements left
 	// per call: Y15 0x1fff, Y14 0x80000000, Y13 0xeffc000
-	// vector registers in use at once: 12
+	// vector registers in use at once: 11
 	MOVQ         y+0(FP), SI
 	MOVQ         x+8(FP), DX
 	MOVQ         words+16(FP), BX
@@ -461,8 +461,11 @@ lanerare:
 	LDMXCSR (SP)
 
 turned2:
-	VMOVUPS      (DX), Y0
-	VMOVUPS      (BX), Y1
+	MOVQ $-32, R15
+
+rareturn:
+	VMOVUPS      128(DX)(R15*4), Y0
+	VMOVUPS      128(BX)(R15*4), Y1
 	VBROADCASTSS ·word7fffffff+0(SB), Y2
 	VPAND        Y2, Y0, Y3
 	VBROADCASTSS ·word7f800000+0(SB), Y4
@@ -480,39 +483,9 @@ turned2:
 	VPAND        Y14, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	VCVTPS2PH    $0x00, Y3, X3
-	VMOVUPS      X3, (SI)
-	VMOVUPS      32(DX), Y0
-	VMOVUPS      32(BX), Y3
-	VPAND        Y2, Y0, Y5
-	VPAND        Y4, Y0, Y8
-	VPMAXUD      Y6, Y8, Y8
-	VPSUBD       Y7, Y8, Y8
-	VPSRLD       $0x08, Y3, Y3
-	VCVTDQ2PS    Y3, Y3
-	VFNMADD231PS Y8, Y3, Y5
-	VFMADD231PS  Y1, Y8, Y5
-	VFNMADD231PS Y1, Y8, Y5
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 16(SI)
-	VMOVUPS      64(DX), Y0
-	VMOVUPS      64(BX), Y3
-	VPAND        Y2, Y0, Y5
-	VPAND        Y4, Y0, Y8
-	VPMAXUD      Y6, Y8, Y8
-	VPSUBD       Y7, Y8, Y8
-	VPSRLD       $0x08, Y3, Y3
-	VCVTDQ2PS    Y3, Y3
-	VFNMADD231PS Y8, Y3, Y5
-	VFMADD231PS  Y1, Y8, Y5
-	VFNMADD231PS Y1, Y8, Y5
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 32(SI)
-	VMOVUPS      96(DX), Y0
-	VMOVUPS      96(BX), Y3
+	VMOVUPS      X3, 64(SI)(R15*2)
+	VMOVUPS      160(DX)(R15*4), Y0
+	VMOVUPS      160(BX)(R15*4), Y3
 	VPAND        Y2, Y0, Y2
 	VPAND        Y4, Y0, Y4
 	VPMAXUD      Y6, Y4, Y4
@@ -525,7 +498,9 @@ turned2:
 	VPAND        Y14, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VCVTPS2PH    $0x00, Y2, X2
-	VMOVUPS      X2, 48(SI)
+	VMOVUPS      X2, 80(SI)(R15*2)
+	ADDQ         $+16, R15
+	JNE          rareturn
 	JMP          laneback
 
 // func StochasticHalfBF16AVX2(y *uint16, x *float32, words *int32, n int)
@@ -593,8 +568,11 @@ laneback:
 	RET
 
 lanerare:
-	VMOVUPS      (DX), Y0
-	VMOVUPS      (BX), Y1
+	MOVQ $-32, R15
+
+rareturn:
+	VMOVUPS      128(DX)(R15*4), Y0
+	VMOVUPS      128(BX)(R15*4), Y1
 	VPSRLD       $0x10, Y1, Y1
 	VPSUBD       Y1, Y15, Y1
 	VPADDD       Y1, Y0, Y1
@@ -603,8 +581,8 @@ lanerare:
 	VPOR         Y3, Y0, Y0
 	VBLENDVPS    Y2, Y1, Y0, Y2
 	VPSRLD       $0x10, Y2, Y2
-	VMOVUPS      32(DX), Y0
-	VMOVUPS      32(BX), Y1
+	VMOVUPS      160(DX)(R15*4), Y0
+	VMOVUPS      160(BX)(R15*4), Y1
 	VPSRLD       $0x10, Y1, Y1
 	VPSUBD       Y1, Y15, Y1
 	VPADDD       Y1, Y0, Y1
@@ -616,28 +594,7 @@ lanerare:
 	VPAND        Y15, Y4, Y4
 	VPACKUSDW    Y4, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (SI)
-	VMOVUPS      64(DX), Y0
-	VMOVUPS      64(BX), Y1
-	VPSRLD       $0x10, Y1, Y1
-	VPSUBD       Y1, Y15, Y1
-	VPADDD       Y1, Y0, Y1
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VPOR         Y3, Y0, Y0
-	VBLENDVPS    Y2, Y1, Y0, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VMOVUPS      96(DX), Y0
-	VMOVUPS      96(BX), Y1
-	VPSRLD       $0x10, Y1, Y1
-	VPSUBD       Y1, Y15, Y1
-	VPADDD       Y1, Y0, Y1
-	VCMPPS       $0x07, Y0, Y0, Y4
-	VPOR         Y3, Y0, Y0
-	VBLENDVPS    Y4, Y1, Y0, Y4
-	VPSRLD       $0x10, Y4, Y4
-	VPAND        Y15, Y2, Y2
-	VPAND        Y15, Y4, Y4
-	VPACKUSDW    Y4, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, 32(SI)
+	VMOVUPS      Y2, 64(SI)(R15*2)
+	ADDQ         $+16, R15
+	JNE          rareturn
 	JMP          laneback

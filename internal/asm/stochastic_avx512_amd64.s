@@ -524,8 +524,11 @@ lanerare:
 	LDMXCSR (SP)
 
 turned2:
-	VMOVUPS      (DX), Z0
-	VMOVUPS      (BX), Z1
+	MOVQ $-64, R15
+
+rareturn:
+	VMOVUPS      256(DX)(R15*4), Z0
+	VMOVUPS      256(BX)(R15*4), Z1
 	VBROADCASTSS ·word7fffffff+0(SB), Z2
 	VPANDD       Z2, Z0, Z3
 	VBROADCASTSS ·word7f800000+0(SB), Z4
@@ -542,37 +545,9 @@ turned2:
 	VFNMADD231PS Z1, Z5, Z3
 	VPTERNLOGD   $0xf8, Z14, Z0, Z3
 	VCVTPS2PH    $0x00, Z3, Y3
-	VMOVUPS      Y3, (SI)
-	VMOVUPS      64(DX), Z0
-	VMOVUPS      64(BX), Z3
-	VPANDD       Z2, Z0, Z5
-	VPANDD       Z4, Z0, Z8
-	VPMAXUD      Z6, Z8, Z8
-	VPSUBD       Z7, Z8, Z8
-	VPSRLD       $0x08, Z3, Z3
-	VCVTDQ2PS    Z3, Z3
-	VFNMADD231PS Z8, Z3, Z5
-	VFMADD231PS  Z1, Z8, Z5
-	VFNMADD231PS Z1, Z8, Z5
-	VPTERNLOGD   $0xf8, Z14, Z0, Z5
-	VCVTPS2PH    $0x00, Z5, Y5
-	VMOVUPS      Y5, 32(SI)
-	VMOVUPS      128(DX), Z0
-	VMOVUPS      128(BX), Z3
-	VPANDD       Z2, Z0, Z5
-	VPANDD       Z4, Z0, Z8
-	VPMAXUD      Z6, Z8, Z8
-	VPSUBD       Z7, Z8, Z8
-	VPSRLD       $0x08, Z3, Z3
-	VCVTDQ2PS    Z3, Z3
-	VFNMADD231PS Z8, Z3, Z5
-	VFMADD231PS  Z1, Z8, Z5
-	VFNMADD231PS Z1, Z8, Z5
-	VPTERNLOGD   $0xf8, Z14, Z0, Z5
-	VCVTPS2PH    $0x00, Z5, Y5
-	VMOVUPS      Y5, 64(SI)
-	VMOVUPS      192(DX), Z0
-	VMOVUPS      192(BX), Z3
+	VMOVUPS      Y3, 128(SI)(R15*2)
+	VMOVUPS      320(DX)(R15*4), Z0
+	VMOVUPS      320(BX)(R15*4), Z3
 	VPANDD       Z2, Z0, Z2
 	VPANDD       Z4, Z0, Z4
 	VPMAXUD      Z6, Z4, Z4
@@ -584,7 +559,9 @@ turned2:
 	VFNMADD231PS Z1, Z4, Z2
 	VPTERNLOGD   $0xf8, Z14, Z0, Z2
 	VCVTPS2PH    $0x00, Z2, Y2
-	VMOVUPS      Y2, 96(SI)
+	VMOVUPS      Y2, 160(SI)(R15*2)
+	ADDQ         $+32, R15
+	JNE          rareturn
 	JMP          laneback
 
 // func StochasticHalfBF16AVX512(y *uint16, x *float32, words *int32, n int)
@@ -702,8 +679,11 @@ laneback:
 	RET
 
 lanerare:
-	VMOVUPS      (DX), Z0
-	VMOVUPS      (BX), Z1
+	MOVQ $-64, R15
+
+rareturn:
+	VMOVUPS      256(DX)(R15*4), Z0
+	VMOVUPS      256(BX)(R15*4), Z1
 	VPSRLD       $0x10, Z1, Z1
 	VPSUBD       Z1, Z15, Z1
 	VPADDD       Z1, Z0, Z1
@@ -712,8 +692,8 @@ lanerare:
 	VPORD        Z2, Z0, Z0
 	VBLENDMPS    Z1, Z0, K1, Z1
 	VPSRLD       $0x10, Z1, Z1
-	VMOVUPS      64(DX), Z0
-	VMOVUPS      64(BX), Z3
+	VMOVUPS      320(DX)(R15*4), Z0
+	VMOVUPS      320(BX)(R15*4), Z3
 	VPSRLD       $0x10, Z3, Z3
 	VPSUBD       Z3, Z15, Z3
 	VPADDD       Z3, Z0, Z3
@@ -722,29 +702,9 @@ lanerare:
 	VBLENDMPS    Z3, Z0, K1, Z3
 	VPSRLD       $0x10, Z3, Z3
 	VPMOVDW      Z1, Y1
-	VMOVUPS      Y1, (SI)
+	VMOVUPS      Y1, 128(SI)(R15*2)
 	VPMOVDW      Z3, Y3
-	VMOVUPS      Y3, 32(SI)
-	VMOVUPS      128(DX), Z0
-	VMOVUPS      128(BX), Z1
-	VPSRLD       $0x10, Z1, Z1
-	VPSUBD       Z1, Z15, Z1
-	VPADDD       Z1, Z0, Z1
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPORD        Z2, Z0, Z0
-	VBLENDMPS    Z1, Z0, K1, Z1
-	VPSRLD       $0x10, Z1, Z1
-	VMOVUPS      192(DX), Z0
-	VMOVUPS      192(BX), Z3
-	VPSRLD       $0x10, Z3, Z3
-	VPSUBD       Z3, Z15, Z3
-	VPADDD       Z3, Z0, Z3
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPORD        Z2, Z0, Z0
-	VBLENDMPS    Z3, Z0, K1, Z3
-	VPSRLD       $0x10, Z3, Z3
-	VPMOVDW      Z1, Y1
-	VMOVUPS      Y1, 64(SI)
-	VPMOVDW      Z3, Y3
-	VMOVUPS      Y3, 96(SI)
+	VMOVUPS      Y3, 160(SI)(R15*2)
+	ADDQ         $+32, R15
+	JNE          rareturn
 	JMP          laneback
