@@ -68,6 +68,7 @@ func fakeQuantizeFp(t tensor) *ir.Kernel {
 	k := ir.New("fakequantizefp"+t.name, "FakeQuantizeFp", `sets y = grid(c)*scale with v = x/scale and c = min(max(v, -most), most)`+toldByMask("c == v")+`.
 grid rounds to the format that least and step describe: the exponent field of its least normal
 number in place, and (23 - mantissa bits)<<23. recip is Prepare's. In place (y == x) is allowed.`, t.elem())
+	k.Far = t.bits == ir.MemI16
 	least, step, most := k.Word("least", ir.MemI32), k.Word("step", ir.MemI32), k.Word("most", ir.MemF32)
 	x, s, r := k.Load("x", t.mem), k.Param("scale", ir.MemF32), k.Param("recip", ir.MemF32)
 	v := t.quotient(x, s, r, signedQuotient(x, s, r)).OrAlarm()

@@ -44,6 +44,7 @@ type Kernel struct {
 	UpTo256    bool   // wider registers gain nothing: who has them leaves it to an implementation that has not
 	Differs    bool   // it tells how two slices of float32 differ, without nodes
 	Upward     bool   // what is rounded once is rounded toward positive infinity
+	Far        bool   // where a machine looks ahead, long groups go on to where registers run out: constants stay in memory first
 
 	memo map[string]*Node
 	rare bool

@@ -52,17 +52,20 @@ func Generate(k *ir.Kernel, m Machine) error {
 func (p *planner) fit() (*program, allocation, error) {
 	// What to do without where registers run out, the cheapest first.
 	concessions := []func(){func() { p.abreast = false }}
-	for _, forget := range []func(r *needs){func(r *needs) { r.shared = nil }, func(r *needs) { r.carried = nil }} {
-		concessions = append(concessions, func() { forget(p.needs[false]); forget(p.needs[true]) })
-	}
+	concessions = append(concessions, func() { p.needs[false].shared, p.needs[true].shared = nil, nil })
+	short, long := func() { p.needs[false].carried = nil }, func() { p.needs[true].carried = nil }
 	var demotions []func()
 	for _, n := range p.candidates() {
 		demotions = append(demotions, func() { p.demoted[n.ID] = true })
 	}
-	if p.k.Grouped() { // if not, what is demoted is loaded in a single loop
-		concessions = append(concessions, demotions...)
-	} else {
-		concessions = append(concessions[:1], append(demotions, concessions[1:]...)...)
+	ahead := []func(){func() { short(); long() }}
+	switch {
+	case !p.k.Grouped(): // what is demoted is loaded in a single loop
+		concessions = slices.Concat(concessions[:1], demotions, concessions[1:], ahead)
+	case p.k.Far && p.looksAhead(true): // to look ahead in long groups is worth more than constants in registers
+		concessions = slices.Concat(concessions, []func(){short}, demotions, []func(){long})
+	default:
+		concessions = slices.Concat(concessions, ahead, demotions)
 	}
 	ways := meetings(p.mixing() != nil)
 	for {

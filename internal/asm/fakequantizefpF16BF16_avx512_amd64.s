@@ -6,10 +6,10 @@
 // Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, BMI2, CMOV, MMX+
 TEXT ·FakeQuantizeFpF16BF16AVX512(SB), $3840-88
 	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, DI elements left, R11 groups left, R12 length
-	// per call: Z15 least, Z0 step, Z14 most, Z13 0x7f800000, Z1 0x400000, Z12 IAdd, Z11 0x80000000, Z10 table, Z9 table, K6 Uppers, Z8 0x10001, Z7 0x80008000, Z6 table, Z5 table, Z4 0x1010101
-	// per group: Z3 scale, Z2 recip
-	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 29
+	// per call: Z15 least, Z0 step, Z14 most, Z13 0x7f800000, Z1 0x400000, Z12 IAdd, Z11 0x80000000, Z10 table, Z9 table, K6 Uppers, Z8 0x10001, Z7 0x80008000, Z6 table, Z5 table
+	// per group: Z4 scale, Z3 recip
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000, 0x1010101
+	// vector registers in use at once: 32
 	MOVQ         y+0(FP), SI
 	MOVQ         mask+8(FP), DX
 	MOVQ         x+16(FP), BX
@@ -31,7 +31,6 @@ TEXT ·FakeQuantizeFpF16BF16AVX512(SB), $3840-88
 	VBROADCASTSS ·word80008000+0(SB), Z7
 	VMOVUPS      ·bytescb91c145+0(SB), Z6
 	VMOVUPS      ·bytesae5a38c5+0(SB), Z5
-	VBROADCASTSS ·word01010101+0(SB), Z4
 	MOVQ         groups+64(FP), R11
 	MOVQ         length+72(FP), R12
 	CMPQ         R12, $+1
@@ -69,8 +68,8 @@ groupbegin:
 	SUBQ R11, DI
 
 groupnext:
-	VBROADCASTSS (R8), Z3
-	VBROADCASTSS (R9), Z2
+	VBROADCASTSS (R8), Z4
+	VBROADCASTSS (R9), Z3
 	MOVQ         ahead+80(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -80,95 +79,96 @@ grouploop:
 	JNE      half1
 	VPERMW.Z (BX), Z10, K6, Z0
 	VPERMW.Z (BX), Z9, K6, Z1
-	VPERMW.Z 64(BX), Z10, K6, Z16
-	VPERMW.Z 64(BX), Z9, K6, Z17
+	VPERMW.Z 64(BX), Z10, K6, Z2
+	VPERMW.Z 64(BX), Z9, K6, Z16
 
 halfdone2:
-	VMULPS       Z2, Z0, Z18
-	VFMSUB231PS  Z3, Z18, Z0
-	VFNMADD231PS Z2, Z0, Z18
-	VMULPS       Z2, Z1, Z0
-	VFMSUB231PS  Z3, Z0, Z1
-	VFNMADD231PS Z2, Z1, Z0
-	VMULPS       Z2, Z16, Z1
-	VFMSUB231PS  Z3, Z1, Z16
-	VFNMADD231PS Z2, Z16, Z1
-	VMULPS       Z2, Z17, Z16
-	VFMSUB231PS  Z3, Z16, Z17
-	VFNMADD231PS Z2, Z17, Z16
-	VCMPPS       $0x03, Z0, Z18, K1
-	VCMPPS       $0x03, Z16, Z1, K2
+	VMULPS       Z3, Z0, Z17
+	VFMSUB231PS  Z4, Z17, Z0
+	VFNMADD231PS Z3, Z0, Z17
+	VMULPS       Z3, Z1, Z0
+	VFMSUB231PS  Z4, Z0, Z1
+	VFNMADD231PS Z3, Z1, Z0
+	VMULPS       Z3, Z2, Z1
+	VFMSUB231PS  Z4, Z1, Z2
+	VFNMADD231PS Z3, Z2, Z1
+	VMULPS       Z3, Z16, Z2
+	VFMSUB231PS  Z4, Z2, Z16
+	VFNMADD231PS Z3, Z16, Z2
+	VCMPPS       $0x03, Z0, Z17, K1
+	VCMPPS       $0x03, Z2, Z1, K2
 	KORTESTQ     K1, K2
 	JNE          grouprare
-	VRANGEPS     $0x02, Z14, Z18, Z17
-	VPANDD       Z13, Z17, Z19
-	VPMAXUD      Z15, Z19, Z19
-	VPADDD       Z12, Z19, Z19
-	VADDPS       Z19, Z17, Z20
-	VSUBPS       Z19, Z20, Z20
-	VPTERNLOGD   $0xf8, Z11, Z18, Z20
-	VMULPS       Z3, Z20, Z20
-	VRANGEPS     $0x02, Z14, Z0, Z19
-	VPANDD       Z13, Z19, Z21
-	VPMAXUD      Z15, Z21, Z21
-	VPADDD       Z12, Z21, Z21
-	VADDPS       Z21, Z19, Z22
-	VSUBPS       Z21, Z22, Z22
-	VPTERNLOGD   $0xf8, Z11, Z0, Z22
-	VMULPS       Z3, Z22, Z22
-	VRANGEPS     $0x02, Z14, Z1, Z21
-	VPANDD       Z13, Z21, Z23
-	VPMAXUD      Z15, Z23, Z23
-	VPADDD       Z12, Z23, Z23
-	VADDPS       Z23, Z21, Z24
-	VSUBPS       Z23, Z24, Z24
-	VPTERNLOGD   $0xf8, Z11, Z1, Z24
-	VMULPS       Z3, Z24, Z24
-	VRANGEPS     $0x02, Z14, Z16, Z23
-	VPANDD       Z13, Z23, Z25
-	VPMAXUD      Z15, Z25, Z25
-	VPADDD       Z12, Z25, Z25
-	VADDPS       Z25, Z23, Z26
-	VSUBPS       Z25, Z26, Z26
-	VPTERNLOGD   $0xf8, Z11, Z16, Z26
-	VMULPS       Z3, Z26, Z26
+	VRANGEPS     $0x02, Z14, Z17, Z16
+	VPANDD       Z13, Z16, Z18
+	VPMAXUD      Z15, Z18, Z18
+	VPADDD       Z12, Z18, Z18
+	VADDPS       Z18, Z16, Z19
+	VSUBPS       Z18, Z19, Z19
+	VPTERNLOGD   $0xf8, Z11, Z17, Z19
+	VMULPS       Z4, Z19, Z19
+	VRANGEPS     $0x02, Z14, Z0, Z18
+	VPANDD       Z13, Z18, Z20
+	VPMAXUD      Z15, Z20, Z20
+	VPADDD       Z12, Z20, Z20
+	VADDPS       Z20, Z18, Z21
+	VSUBPS       Z20, Z21, Z21
+	VPTERNLOGD   $0xf8, Z11, Z0, Z21
+	VMULPS       Z4, Z21, Z21
+	VRANGEPS     $0x02, Z14, Z1, Z20
+	VPANDD       Z13, Z20, Z22
+	VPMAXUD      Z15, Z22, Z22
+	VPADDD       Z12, Z22, Z22
+	VADDPS       Z22, Z20, Z23
+	VSUBPS       Z22, Z23, Z23
+	VPTERNLOGD   $0xf8, Z11, Z1, Z23
+	VMULPS       Z4, Z23, Z23
+	VRANGEPS     $0x02, Z14, Z2, Z22
+	VPANDD       Z13, Z22, Z24
+	VPMAXUD      Z15, Z24, Z24
+	VPADDD       Z12, Z24, Z24
+	VADDPS       Z24, Z22, Z25
+	VSUBPS       Z24, Z25, Z25
+	VPTERNLOGD   $0xf8, Z11, Z2, Z25
+	VMULPS       Z4, Z25, Z25
 	CMPL         R10, $+2
 	JNE          half3
-	VMOVDQA64    Z20, Z25
-	VMOVDQA64    Z20, Z27
-	VPERMT2W     Z22, Z5, Z25
-	VPERMT2W     Z22, Z6, Z27
-	VPTERNLOGD   $0xf8, Z8, Z25, Z27
-	VPCMPUW      $0x06, Z7, Z27, K1
-	VPADDW       Z8, Z25, K1, Z25
-	VMOVUPS      Z25, (SI)
-	VMOVDQA64    Z24, Z25
-	VMOVDQA64    Z24, Z27
-	VPERMT2W     Z26, Z5, Z25
-	VPERMT2W     Z26, Z6, Z27
-	VPTERNLOGD   $0xf8, Z8, Z25, Z27
-	VPCMPUW      $0x06, Z7, Z27, K1
-	VPADDW       Z8, Z25, K1, Z25
-	VMOVUPS      Z25, 64(SI)
+	VMOVDQA64    Z19, Z24
+	VMOVDQA64    Z19, Z26
+	VPERMT2W     Z21, Z5, Z24
+	VPERMT2W     Z21, Z6, Z26
+	VPTERNLOGD   $0xf8, Z8, Z24, Z26
+	VPCMPUW      $0x06, Z7, Z26, K1
+	VPADDW       Z8, Z24, K1, Z24
+	VMOVUPS      Z24, (SI)
+	VMOVDQA64    Z23, Z24
+	VMOVDQA64    Z23, Z26
+	VPERMT2W     Z25, Z5, Z24
+	VPERMT2W     Z25, Z6, Z26
+	VPTERNLOGD   $0xf8, Z8, Z24, Z26
+	VPCMPUW      $0x06, Z7, Z26, K1
+	VPADDW       Z8, Z24, K1, Z24
+	VMOVUPS      Z24, 64(SI)
 
 halfdone4:
-	CMPL     kind+56(FP), $+1
-	JLT      maskdone6
-	VPCMPEQD Z18, Z17, K1
-	VPCMPEQD Z0, Z19, K2
-	KUNPCKWD K1, K2, K1
-	VPCMPEQD Z1, Z21, K2
-	VPCMPEQD Z16, Z23, K3
-	KUNPCKWD K2, K3, K2
-	KUNPCKDQ K1, K2, K1
-	JEQ      maskbytes5
-	KMOVQ    K1, (DX)
-	ADDQ     $+8, DX
-	JMP      maskdone6
+	VBROADCASTSS ·word01010101+0(SB), Z19
+	CMPL         kind+56(FP), $+1
+	JLT          maskdone6
+	VPCMPEQD     Z17, Z16, K1
+	VPCMPEQD     Z0, Z18, K2
+	KUNPCKWD     K1, K2, K1
+	VPCMPEQD     Z1, Z20, K2
+	VPCMPEQD     Z2, Z22, K3
+	KUNPCKWD     K2, K3, K2
+	KUNPCKDQ     K1, K2, K1
+	JEQ          maskbytes5
+	KMOVQ        K1, (DX)
+	ADDQ         $+8, DX
+	JMP          maskdone6
 
 maskbytes5:
-	VMOVDQU8.Z Z4, K1, Z20
-	VMOVUPS    Z20, (DX)
+	VMOVDQU8.Z Z19, K1, Z21
+	VMOVUPS    Z21, (DX)
 	ADDQ       $+64, DX
 
 maskdone6:
@@ -211,101 +211,102 @@ groupmeet:
 	VPERMW.Z 64(BX), Z9, K6, Z3
 
 halfdone8:
-	VMOVUPS      (R15), Z16
-	VMOVUPS      (R9), Z17
-	VPERMPS      Z17, Z16, Z18
-	VMULPS       Z18, Z0, Z19
-	VMOVUPS      (R8), Z20
-	VPERMPS      Z20, Z16, Z16
-	VFMSUB231PS  Z16, Z19, Z0
-	VFNMADD231PS Z18, Z0, Z19
+	VMOVUPS      (R15), Z4
+	VMOVUPS      (R9), Z16
+	VPERMPS      Z16, Z4, Z17
+	VMULPS       Z17, Z0, Z18
+	VMOVUPS      (R8), Z19
+	VPERMPS      Z19, Z4, Z4
+	VFMSUB231PS  Z4, Z18, Z0
+	VFNMADD231PS Z17, Z0, Z18
 	VMOVUPS      64(R15), Z0
-	VPERMPS      Z17, Z0, Z18
-	VMULPS       Z18, Z1, Z21
-	VPERMPS      Z20, Z0, Z0
-	VFMSUB231PS  Z0, Z21, Z1
-	VFNMADD231PS Z18, Z1, Z21
+	VPERMPS      Z16, Z0, Z17
+	VMULPS       Z17, Z1, Z20
+	VPERMPS      Z19, Z0, Z0
+	VFMSUB231PS  Z0, Z20, Z1
+	VFNMADD231PS Z17, Z1, Z20
 	VMOVUPS      128(R15), Z1
-	VPERMPS      Z17, Z1, Z18
-	VMULPS       Z18, Z2, Z22
-	VPERMPS      Z20, Z1, Z1
-	VFMSUB231PS  Z1, Z22, Z2
-	VFNMADD231PS Z18, Z2, Z22
+	VPERMPS      Z16, Z1, Z17
+	VMULPS       Z17, Z2, Z21
+	VPERMPS      Z19, Z1, Z1
+	VFMSUB231PS  Z1, Z21, Z2
+	VFNMADD231PS Z17, Z2, Z21
 	VMOVUPS      192(R15), Z2
-	VPERMPS      Z17, Z2, Z17
-	VMULPS       Z17, Z3, Z18
-	VPERMPS      Z20, Z2, Z20
-	VFMSUB231PS  Z20, Z18, Z3
-	VFNMADD231PS Z17, Z3, Z18
-	VCMPPS       $0x03, Z21, Z19, K1
-	VCMPPS       $0x03, Z18, Z22, K2
+	VPERMPS      Z16, Z2, Z16
+	VMULPS       Z16, Z3, Z17
+	VPERMPS      Z19, Z2, Z19
+	VFMSUB231PS  Z19, Z17, Z3
+	VFNMADD231PS Z16, Z3, Z17
+	VCMPPS       $0x03, Z20, Z18, K1
+	VCMPPS       $0x03, Z17, Z21, K2
 	KORTESTQ     K1, K2
 	JNE          groupmeetrare
-	VRANGEPS     $0x02, Z14, Z19, Z2
+	VRANGEPS     $0x02, Z14, Z18, Z2
 	VPANDD       Z13, Z2, Z3
 	VPMAXUD      Z15, Z3, Z3
 	VPADDD       Z12, Z3, Z3
-	VADDPS       Z3, Z2, Z17
-	VSUBPS       Z3, Z17, Z17
-	VPTERNLOGD   $0xf8, Z11, Z19, Z17
-	VMULPS       Z16, Z17, Z17
-	VRANGEPS     $0x02, Z14, Z21, Z3
-	VPANDD       Z13, Z3, Z16
-	VPMAXUD      Z15, Z16, Z16
-	VPADDD       Z12, Z16, Z16
-	VADDPS       Z16, Z3, Z23
-	VSUBPS       Z16, Z23, Z23
+	VADDPS       Z3, Z2, Z16
+	VSUBPS       Z3, Z16, Z16
+	VPTERNLOGD   $0xf8, Z11, Z18, Z16
+	VMULPS       Z4, Z16, Z16
+	VRANGEPS     $0x02, Z14, Z20, Z3
+	VPANDD       Z13, Z3, Z4
+	VPMAXUD      Z15, Z4, Z4
+	VPADDD       Z12, Z4, Z4
+	VADDPS       Z4, Z3, Z22
+	VSUBPS       Z4, Z22, Z22
+	VPTERNLOGD   $0xf8, Z11, Z20, Z22
+	VMULPS       Z0, Z22, Z22
+	VRANGEPS     $0x02, Z14, Z21, Z0
+	VPANDD       Z13, Z0, Z4
+	VPMAXUD      Z15, Z4, Z4
+	VPADDD       Z12, Z4, Z4
+	VADDPS       Z4, Z0, Z23
+	VSUBPS       Z4, Z23, Z23
 	VPTERNLOGD   $0xf8, Z11, Z21, Z23
-	VMULPS       Z0, Z23, Z23
-	VRANGEPS     $0x02, Z14, Z22, Z0
-	VPANDD       Z13, Z0, Z16
-	VPMAXUD      Z15, Z16, Z16
-	VPADDD       Z12, Z16, Z16
-	VADDPS       Z16, Z0, Z24
-	VSUBPS       Z16, Z24, Z24
-	VPTERNLOGD   $0xf8, Z11, Z22, Z24
-	VMULPS       Z1, Z24, Z24
-	VRANGEPS     $0x02, Z14, Z18, Z1
-	VPANDD       Z13, Z1, Z16
-	VPMAXUD      Z15, Z16, Z16
-	VPADDD       Z12, Z16, Z16
-	VADDPS       Z16, Z1, Z25
-	VSUBPS       Z16, Z25, Z25
-	VPTERNLOGD   $0xf8, Z11, Z18, Z25
-	VMULPS       Z20, Z25, Z25
+	VMULPS       Z1, Z23, Z23
+	VRANGEPS     $0x02, Z14, Z17, Z1
+	VPANDD       Z13, Z1, Z4
+	VPMAXUD      Z15, Z4, Z4
+	VPADDD       Z12, Z4, Z4
+	VADDPS       Z4, Z1, Z24
+	VSUBPS       Z4, Z24, Z24
+	VPTERNLOGD   $0xf8, Z11, Z17, Z24
+	VMULPS       Z19, Z24, Z24
 	CMPL         R10, $+2
 	JNE          half9
-	VMOVDQA64    Z17, Z16
-	VMOVDQA64    Z17, Z20
-	VPERMT2W     Z23, Z5, Z16
-	VPERMT2W     Z23, Z6, Z20
-	VPTERNLOGD   $0xf8, Z8, Z16, Z20
-	VPCMPUW      $0x06, Z7, Z20, K1
-	VPADDW       Z8, Z16, K1, Z16
-	VMOVUPS      Z16, (SI)
-	VMOVDQA64    Z24, Z16
-	VMOVDQA64    Z24, Z20
-	VPERMT2W     Z25, Z5, Z16
-	VPERMT2W     Z25, Z6, Z20
-	VPTERNLOGD   $0xf8, Z8, Z16, Z20
-	VPCMPUW      $0x06, Z7, Z20, K1
-	VPADDW       Z8, Z16, K1, Z16
-	VMOVUPS      Z16, 64(SI)
+	VMOVDQA64    Z16, Z4
+	VMOVDQA64    Z16, Z19
+	VPERMT2W     Z22, Z5, Z4
+	VPERMT2W     Z22, Z6, Z19
+	VPTERNLOGD   $0xf8, Z8, Z4, Z19
+	VPCMPUW      $0x06, Z7, Z19, K1
+	VPADDW       Z8, Z4, K1, Z4
+	VMOVUPS      Z4, (SI)
+	VMOVDQA64    Z23, Z4
+	VMOVDQA64    Z23, Z19
+	VPERMT2W     Z24, Z5, Z4
+	VPERMT2W     Z24, Z6, Z19
+	VPTERNLOGD   $0xf8, Z8, Z4, Z19
+	VPCMPUW      $0x06, Z7, Z19, K1
+	VPADDW       Z8, Z4, K1, Z4
+	VMOVUPS      Z4, 64(SI)
 
 halfdone10:
-	CMPL     kind+56(FP), $+1
-	JLT      maskdone12
-	VPCMPEQD Z19, Z2, K1
-	VPCMPEQD Z21, Z3, K2
-	KUNPCKWD K1, K2, K1
-	VPCMPEQD Z22, Z0, K2
-	VPCMPEQD Z18, Z1, K3
-	KUNPCKWD K2, K3, K2
-	KUNPCKDQ K1, K2, K1
-	JEQ      maskbytes11
-	KMOVQ    K1, (DX)
-	ADDQ     $+8, DX
-	JMP      maskdone12
+	VBROADCASTSS ·word01010101+0(SB), Z4
+	CMPL         kind+56(FP), $+1
+	JLT          maskdone12
+	VPCMPEQD     Z18, Z2, K1
+	VPCMPEQD     Z20, Z3, K2
+	KUNPCKWD     K1, K2, K1
+	VPCMPEQD     Z21, Z0, K2
+	VPCMPEQD     Z17, Z1, K3
+	KUNPCKWD     K2, K3, K2
+	KUNPCKDQ     K1, K2, K1
+	JEQ          maskbytes11
+	KMOVQ        K1, (DX)
+	ADDQ         $+8, DX
+	JMP          maskdone12
 
 maskbytes11:
 	VMOVDQU8.Z Z4, K1, Z16
@@ -341,8 +342,8 @@ grouptail:
 	JEQ          return
 	CMPQ         R11, DI
 	JLT          groupodd
-	VBROADCASTSS (R8), Z3
-	VBROADCASTSS (R9), Z2
+	VBROADCASTSS (R8), Z4
+	VBROADCASTSS (R9), Z3
 	MOVQ         $-1, AX
 	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
@@ -357,73 +358,445 @@ grouptail:
 	VPMOVZXWD    Y1, Z1
 	VPSLLD       $0x10, Z1, Z1
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(BX), K7, Y16
+	VMOVDQU16.Z  64(BX), K7, Y2
+	VPMOVZXWD    Y2, Z2
+	VPSLLD       $0x10, Z2, Z2
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(BX), K7, Y16
 	VPMOVZXWD    Y16, Z16
 	VPSLLD       $0x10, Z16, Z16
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(BX), K7, Y17
-	VPMOVZXWD    Y17, Z17
-	VPSLLD       $0x10, Z17, Z17
 
 halfdone14:
-	VMULPS       Z2, Z0, Z18
-	VFMSUB231PS  Z3, Z18, Z0
-	VFNMADD231PS Z2, Z0, Z18
-	VMULPS       Z2, Z1, Z0
-	VFMSUB231PS  Z3, Z0, Z1
-	VFNMADD231PS Z2, Z1, Z0
-	VMULPS       Z2, Z16, Z1
-	VFMSUB231PS  Z3, Z1, Z16
-	VFNMADD231PS Z2, Z16, Z1
-	VMULPS       Z2, Z17, Z16
-	VFMSUB231PS  Z3, Z16, Z17
-	VFNMADD231PS Z2, Z17, Z16
-	VCMPPS       $0x03, Z0, Z18, K1
-	VCMPPS       $0x03, Z16, Z1, K2
+	VMULPS       Z3, Z0, Z17
+	VFMSUB231PS  Z4, Z17, Z0
+	VFNMADD231PS Z3, Z0, Z17
+	VMULPS       Z3, Z1, Z0
+	VFMSUB231PS  Z4, Z0, Z1
+	VFNMADD231PS Z3, Z1, Z0
+	VMULPS       Z3, Z2, Z1
+	VFMSUB231PS  Z4, Z1, Z2
+	VFNMADD231PS Z3, Z2, Z1
+	VMULPS       Z3, Z16, Z2
+	VFMSUB231PS  Z4, Z2, Z16
+	VFNMADD231PS Z3, Z16, Z2
+	VCMPPS       $0x03, Z0, Z17, K1
+	VCMPPS       $0x03, Z2, Z1, K2
 	KORTESTQ     K1, K2
 	JNE          groupstage
-	VRANGEPS     $0x02, Z14, Z18, Z17
-	VPANDD       Z13, Z17, Z19
-	VPMAXUD      Z15, Z19, Z19
-	VPADDD       Z12, Z19, Z19
-	VADDPS       Z19, Z17, Z20
-	VSUBPS       Z19, Z20, Z20
-	VPTERNLOGD   $0xf8, Z11, Z18, Z20
-	VMULPS       Z3, Z20, Z20
+	VRANGEPS     $0x02, Z14, Z17, Z16
+	VPANDD       Z13, Z16, Z18
+	VPMAXUD      Z15, Z18, Z18
+	VPADDD       Z12, Z18, Z18
+	VADDPS       Z18, Z16, Z19
+	VSUBPS       Z18, Z19, Z19
+	VPTERNLOGD   $0xf8, Z11, Z17, Z19
+	VMULPS       Z4, Z19, Z19
 	CMPQ         DI, $+17
 	JLT          grouptailnarrow
-	VRANGEPS     $0x02, Z14, Z0, Z19
-	VPANDD       Z13, Z19, Z21
-	VPMAXUD      Z15, Z21, Z21
-	VPADDD       Z12, Z21, Z21
-	VADDPS       Z21, Z19, Z22
-	VSUBPS       Z21, Z22, Z22
-	VPTERNLOGD   $0xf8, Z11, Z0, Z22
-	VMULPS       Z3, Z22, Z22
+	VRANGEPS     $0x02, Z14, Z0, Z18
+	VPANDD       Z13, Z18, Z20
+	VPMAXUD      Z15, Z20, Z20
+	VPADDD       Z12, Z20, Z20
+	VADDPS       Z20, Z18, Z21
+	VSUBPS       Z20, Z21, Z21
+	VPTERNLOGD   $0xf8, Z11, Z0, Z21
+	VMULPS       Z4, Z21, Z21
 	CMPQ         DI, $+33
 	JLT          grouptailnarrow
-	VRANGEPS     $0x02, Z14, Z1, Z21
-	VPANDD       Z13, Z21, Z23
-	VPMAXUD      Z15, Z23, Z23
-	VPADDD       Z12, Z23, Z23
-	VADDPS       Z23, Z21, Z24
-	VSUBPS       Z23, Z24, Z24
-	VPTERNLOGD   $0xf8, Z11, Z1, Z24
-	VMULPS       Z3, Z24, Z24
+	VRANGEPS     $0x02, Z14, Z1, Z20
+	VPANDD       Z13, Z20, Z22
+	VPMAXUD      Z15, Z22, Z22
+	VPADDD       Z12, Z22, Z22
+	VADDPS       Z22, Z20, Z23
+	VSUBPS       Z22, Z23, Z23
+	VPTERNLOGD   $0xf8, Z11, Z1, Z23
+	VMULPS       Z4, Z23, Z23
 	CMPQ         DI, $+49
 	JLT          grouptailnarrow
-	VRANGEPS     $0x02, Z14, Z16, Z23
-	VPANDD       Z13, Z23, Z25
-	VPMAXUD      Z15, Z25, Z25
-	VPADDD       Z12, Z25, Z25
-	VADDPS       Z25, Z23, Z26
-	VSUBPS       Z25, Z26, Z26
-	VPTERNLOGD   $0xf8, Z11, Z16, Z26
-	VMULPS       Z3, Z26, Z26
+	VRANGEPS     $0x02, Z14, Z2, Z22
+	VPANDD       Z13, Z22, Z24
+	VPMAXUD      Z15, Z24, Z24
+	VPADDD       Z12, Z24, Z24
+	VADDPS       Z24, Z22, Z25
+	VSUBPS       Z24, Z25, Z25
+	VPTERNLOGD   $0xf8, Z11, Z2, Z25
+	VMULPS       Z4, Z25, Z25
 
 grouptailnarrow:
 	CMPL       R10, $+2
 	JNE        half15
+	VMOVDQA64  Z19, Z24
+	VMOVDQA64  Z19, Z26
+	VPERMT2W   Z21, Z5, Z24
+	VPERMT2W   Z21, Z6, Z26
+	VPTERNLOGD $0xf8, Z8, Z24, Z26
+	VPCMPUW    $0x06, Z7, Z26, K1
+	VPADDW     Z8, Z24, K1, Z24
+	KMOVQ      K0, K7
+	VMOVDQU16  Z24, K7, (SI)
+	VMOVDQA64  Z23, Z24
+	VMOVDQA64  Z23, Z26
+	VPERMT2W   Z25, Z5, Z24
+	VPERMT2W   Z25, Z6, Z26
+	VPTERNLOGD $0xf8, Z8, Z24, Z26
+	VPCMPUW    $0x06, Z7, Z26, K1
+	VPADDW     Z8, Z24, K1, Z24
+	KSHIFTRQ   $0x20, K0, K7
+	VMOVDQU16  Z24, K7, 64(SI)
+
+halfdone16:
+	VBROADCASTSS ·word01010101+0(SB), Z19
+	CMPL         kind+56(FP), $+1
+	JLT          maskdone18
+	VPCMPEQD     Z17, Z16, K1
+	VPCMPEQD     Z0, Z18, K2
+	KUNPCKWD     K1, K2, K1
+	VPCMPEQD     Z1, Z20, K2
+	VPCMPEQD     Z2, Z22, K3
+	KUNPCKWD     K2, K3, K2
+	KUNPCKDQ     K1, K2, K1
+	JEQ          maskbytes17
+	KMOVQ        K1, 144(SP)
+	JMP          maskdone18
+
+maskbytes17:
+	VMOVDQU8.Z Z19, K1, Z21
+	VMOVUPS    Z21, 144(SP)
+
+maskdone18:
+	MOVQ DX, 136(SP)
+	MOVL kind+56(FP), R14
+	LEAQ 144(SP), AX
+	CALL ·stageOutMaskAVX512(SB)
+	JMP  return
+
+longs:
+	VBROADCASTSS (R8), Z4
+	VBROADCASTSS (R9), Z0
+	VBROADCASTSS ·word00000001+0(SB), Z1
+	VPSUBD       Z1, Z0, Z3
+	VBROADCASTSS ·word3f800000+0(SB), Z0
+	VFNMADD231PS Z4, Z3, Z0
+	VBROADCASTSS ·word34800000+0(SB), Z1
+	VFMADD231PS  Z1, Z0, Z0
+	VMULPS       Z3, Z0, Z2
+	MOVQ         R12, DI
+	CMPQ         DI, $+64
+	JLT          longrest
+	MOVQ         ahead+80(FP), CX
+	CMPQ         CX, $+1
+	JGT          longstream
+	CMPQ         DI, $+256
+	JLT          longloop
+	CMPL         R10, $+2
+	JNE          half19
+	VPERMW.Z     (BX), Z10, K6, Z0
+	VPERMW.Z     (BX), Z9, K6, Z1
+	VPERMW.Z     64(BX), Z10, K6, Z20
+	VPERMW.Z     64(BX), Z9, K6, Z21
+
+halfdone20:
+	VMULPS      Z2, Z0, Z22
+	VMOVAPS     Z22, Z16
+	VFMADD231PS Z3, Z0, Z16
+	VMULPS      Z2, Z1, Z0
+	VMOVAPS     Z0, Z17
+	VFMADD231PS Z3, Z1, Z17
+	VMULPS      Z2, Z20, Z0
+	VMOVAPS     Z0, Z18
+	VFMADD231PS Z3, Z20, Z18
+	VMULPS      Z2, Z21, Z0
+	VMOVAPS     Z0, Z19
+	VFMADD231PS Z3, Z21, Z19
+
+longahead:
+	CMPL     R10, $+2
+	JNE      half21
+	VPERMW.Z 128(BX), Z10, K6, Z0
+	VPERMW.Z 128(BX), Z9, K6, Z1
+	VPERMW.Z 192(BX), Z10, K6, Z20
+	VPERMW.Z 192(BX), Z9, K6, Z21
+
+halfdone22:
+	VMULPS      Z2, Z0, Z22
+	VFMADD231PS Z3, Z0, Z22
+	VMULPS      Z2, Z1, Z0
+	VFMADD231PS Z3, Z1, Z0
+	VMULPS      Z2, Z20, Z1
+	VFMADD231PS Z3, Z20, Z1
+	VMULPS      Z2, Z21, Z20
+	VFMADD231PS Z3, Z21, Z20
+	VCMPPS      $0x03, Z17, Z16, K1
+	VCMPPS      $0x03, Z19, Z18, K2
+	KORTESTQ    K1, K2
+	JNE         longloop
+	VRANGEPS    $0x02, Z14, Z16, Z21
+	VPANDD      Z13, Z21, Z23
+	VPMAXUD     Z15, Z23, Z23
+	VPADDD      Z12, Z23, Z23
+	VADDPS      Z23, Z21, Z24
+	VSUBPS      Z23, Z24, Z24
+	VPTERNLOGD  $0xf8, Z11, Z16, Z24
+	VMULPS      Z4, Z24, Z24
+	VRANGEPS    $0x02, Z14, Z17, Z23
+	VPANDD      Z13, Z23, Z25
+	VPMAXUD     Z15, Z25, Z25
+	VPADDD      Z12, Z25, Z25
+	VADDPS      Z25, Z23, Z26
+	VSUBPS      Z25, Z26, Z26
+	VPTERNLOGD  $0xf8, Z11, Z17, Z26
+	VMULPS      Z4, Z26, Z26
+	VRANGEPS    $0x02, Z14, Z18, Z25
+	VPANDD      Z13, Z25, Z27
+	VPMAXUD     Z15, Z27, Z27
+	VPADDD      Z12, Z27, Z27
+	VADDPS      Z27, Z25, Z28
+	VSUBPS      Z27, Z28, Z28
+	VPTERNLOGD  $0xf8, Z11, Z18, Z28
+	VMULPS      Z4, Z28, Z28
+	VRANGEPS    $0x02, Z14, Z19, Z27
+	VPANDD      Z13, Z27, Z29
+	VPMAXUD     Z15, Z29, Z29
+	VPADDD      Z12, Z29, Z29
+	VADDPS      Z29, Z27, Z30
+	VSUBPS      Z29, Z30, Z30
+	VPTERNLOGD  $0xf8, Z11, Z19, Z30
+	VMULPS      Z4, Z30, Z30
+	CMPL        R10, $+2
+	JNE         half23
+	VMOVDQA64   Z24, Z29
+	VMOVDQA64   Z24, Z31
+	VPERMT2W    Z26, Z5, Z29
+	VPERMT2W    Z26, Z6, Z31
+	VPTERNLOGD  $0xf8, Z8, Z29, Z31
+	VPCMPUW     $0x06, Z7, Z31, K1
+	VPADDW      Z8, Z29, K1, Z29
+	VMOVUPS     Z29, (SI)
+	VMOVDQA64   Z28, Z29
+	VMOVDQA64   Z28, Z31
+	VPERMT2W    Z30, Z5, Z29
+	VPERMT2W    Z30, Z6, Z31
+	VPTERNLOGD  $0xf8, Z8, Z29, Z31
+	VPCMPUW     $0x06, Z7, Z31, K1
+	VPADDW      Z8, Z29, K1, Z29
+	VMOVUPS     Z29, 64(SI)
+
+halfdone24:
+	VBROADCASTSS ·word01010101+0(SB), Z24
+	CMPL         kind+56(FP), $+1
+	JLT          maskdone26
+	VPCMPEQD     Z16, Z21, K1
+	VPCMPEQD     Z17, Z23, K2
+	KUNPCKWD     K1, K2, K1
+	VPCMPEQD     Z18, Z25, K2
+	VPCMPEQD     Z19, Z27, K3
+	KUNPCKWD     K2, K3, K2
+	KUNPCKDQ     K1, K2, K1
+	JEQ          maskbytes25
+	KMOVQ        K1, (DX)
+	ADDQ         $+8, DX
+	JMP          maskdone26
+
+maskbytes25:
+	VMOVDQU8.Z Z24, K1, Z26
+	VMOVUPS    Z26, (DX)
+	ADDQ       $+64, DX
+
+maskdone26:
+	VMOVAPS Z22, Z16
+	VMOVAPS Z0, Z17
+	VMOVAPS Z1, Z18
+	VMOVAPS Z20, Z19
+	SUBQ    $-128, SI
+	SUBQ    $-128, BX
+	SUBQ    $+64, DI
+	CMPQ    DI, $+128
+	JGE     longahead
+
+longloop:
+	CMPL     R10, $+2
+	JNE      half27
+	VPERMW.Z (BX), Z10, K6, Z0
+	VPERMW.Z (BX), Z9, K6, Z1
+	VPERMW.Z 64(BX), Z10, K6, Z16
+	VPERMW.Z 64(BX), Z9, K6, Z17
+
+halfdone28:
+	VMULPS      Z2, Z0, Z18
+	VFMADD231PS Z3, Z0, Z18
+	VMULPS      Z2, Z1, Z0
+	VFMADD231PS Z3, Z1, Z0
+	VMULPS      Z2, Z16, Z1
+	VFMADD231PS Z3, Z16, Z1
+	VMULPS      Z2, Z17, Z16
+	VFMADD231PS Z3, Z17, Z16
+	VCMPPS      $0x03, Z0, Z18, K1
+	VCMPPS      $0x03, Z16, Z1, K2
+	KORTESTQ    K1, K2
+	JNE         longrare
+	VRANGEPS    $0x02, Z14, Z18, Z17
+	VPANDD      Z13, Z17, Z19
+	VPMAXUD     Z15, Z19, Z19
+	VPADDD      Z12, Z19, Z19
+	VADDPS      Z19, Z17, Z20
+	VSUBPS      Z19, Z20, Z20
+	VPTERNLOGD  $0xf8, Z11, Z18, Z20
+	VMULPS      Z4, Z20, Z20
+	VRANGEPS    $0x02, Z14, Z0, Z19
+	VPANDD      Z13, Z19, Z21
+	VPMAXUD     Z15, Z21, Z21
+	VPADDD      Z12, Z21, Z21
+	VADDPS      Z21, Z19, Z22
+	VSUBPS      Z21, Z22, Z22
+	VPTERNLOGD  $0xf8, Z11, Z0, Z22
+	VMULPS      Z4, Z22, Z22
+	VRANGEPS    $0x02, Z14, Z1, Z21
+	VPANDD      Z13, Z21, Z23
+	VPMAXUD     Z15, Z23, Z23
+	VPADDD      Z12, Z23, Z23
+	VADDPS      Z23, Z21, Z24
+	VSUBPS      Z23, Z24, Z24
+	VPTERNLOGD  $0xf8, Z11, Z1, Z24
+	VMULPS      Z4, Z24, Z24
+	VRANGEPS    $0x02, Z14, Z16, Z23
+	VPANDD      Z13, Z23, Z25
+	VPMAXUD     Z15, Z25, Z25
+	VPADDD      Z12, Z25, Z25
+	VADDPS      Z25, Z23, Z26
+	VSUBPS      Z25, Z26, Z26
+	VPTERNLOGD  $0xf8, Z11, Z16, Z26
+	VMULPS      Z4, Z26, Z26
+	CMPL        R10, $+2
+	JNE         half29
+	VMOVDQA64   Z20, Z25
+	VMOVDQA64   Z20, Z27
+	VPERMT2W    Z22, Z5, Z25
+	VPERMT2W    Z22, Z6, Z27
+	VPTERNLOGD  $0xf8, Z8, Z25, Z27
+	VPCMPUW     $0x06, Z7, Z27, K1
+	VPADDW      Z8, Z25, K1, Z25
+	VMOVUPS     Z25, (SI)
+	VMOVDQA64   Z24, Z25
+	VMOVDQA64   Z24, Z27
+	VPERMT2W    Z26, Z5, Z25
+	VPERMT2W    Z26, Z6, Z27
+	VPTERNLOGD  $0xf8, Z8, Z25, Z27
+	VPCMPUW     $0x06, Z7, Z27, K1
+	VPADDW      Z8, Z25, K1, Z25
+	VMOVUPS     Z25, 64(SI)
+
+halfdone30:
+	VBROADCASTSS ·word01010101+0(SB), Z20
+	CMPL         kind+56(FP), $+1
+	JLT          maskdone32
+	VPCMPEQD     Z18, Z17, K1
+	VPCMPEQD     Z0, Z19, K2
+	KUNPCKWD     K1, K2, K1
+	VPCMPEQD     Z1, Z21, K2
+	VPCMPEQD     Z16, Z23, K3
+	KUNPCKWD     K2, K3, K2
+	KUNPCKDQ     K1, K2, K1
+	JEQ          maskbytes31
+	KMOVQ        K1, (DX)
+	ADDQ         $+8, DX
+	JMP          maskdone32
+
+maskbytes31:
+	VMOVDQU8.Z Z20, K1, Z22
+	VMOVUPS    Z22, (DX)
+	ADDQ       $+64, DX
+
+maskdone32:
+longback:
+	SUBQ $-128, SI
+	SUBQ $-128, BX
+	SUBQ $+64, DI
+	CMPQ DI, $+64
+	JGE  longloop
+
+longtail:
+	TESTQ DI, DI
+	JEQ   longend
+	JLT   longstaged
+
+longrest:
+	MOVQ        $-1, AX
+	BZHIQ       DI, AX, AX
+	KMOVQ       AX, K0
+	CMPL        R10, $+2
+	JNE         half33
+	KMOVQ       K0, K7
+	VMOVDQU16.Z (BX), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(BX), K7, Y1
+	VPMOVZXWD   Y1, Z1
+	VPSLLD      $0x10, Z1, Z1
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(BX), K7, Y16
+	VPMOVZXWD   Y16, Z16
+	VPSLLD      $0x10, Z16, Z16
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(BX), K7, Y17
+	VPMOVZXWD   Y17, Z17
+	VPSLLD      $0x10, Z17, Z17
+
+halfdone34:
+	VMULPS      Z2, Z0, Z18
+	VFMADD231PS Z3, Z0, Z18
+	VMULPS      Z2, Z1, Z0
+	VFMADD231PS Z3, Z1, Z0
+	VMULPS      Z2, Z16, Z1
+	VFMADD231PS Z3, Z16, Z1
+	VMULPS      Z2, Z17, Z16
+	VFMADD231PS Z3, Z17, Z16
+	VCMPPS      $0x03, Z0, Z18, K1
+	VCMPPS      $0x03, Z16, Z1, K2
+	KORTESTQ    K1, K2
+	JNE         longstage
+	VRANGEPS    $0x02, Z14, Z18, Z17
+	VPANDD      Z13, Z17, Z19
+	VPMAXUD     Z15, Z19, Z19
+	VPADDD      Z12, Z19, Z19
+	VADDPS      Z19, Z17, Z20
+	VSUBPS      Z19, Z20, Z20
+	VPTERNLOGD  $0xf8, Z11, Z18, Z20
+	VMULPS      Z4, Z20, Z20
+	CMPQ        DI, $+17
+	JLT         longtailnarrow
+	VRANGEPS    $0x02, Z14, Z0, Z19
+	VPANDD      Z13, Z19, Z21
+	VPMAXUD     Z15, Z21, Z21
+	VPADDD      Z12, Z21, Z21
+	VADDPS      Z21, Z19, Z22
+	VSUBPS      Z21, Z22, Z22
+	VPTERNLOGD  $0xf8, Z11, Z0, Z22
+	VMULPS      Z4, Z22, Z22
+	CMPQ        DI, $+33
+	JLT         longtailnarrow
+	VRANGEPS    $0x02, Z14, Z1, Z21
+	VPANDD      Z13, Z21, Z23
+	VPMAXUD     Z15, Z23, Z23
+	VPADDD      Z12, Z23, Z23
+	VADDPS      Z23, Z21, Z24
+	VSUBPS      Z23, Z24, Z24
+	VPTERNLOGD  $0xf8, Z11, Z1, Z24
+	VMULPS      Z4, Z24, Z24
+	CMPQ        DI, $+49
+	JLT         longtailnarrow
+	VRANGEPS    $0x02, Z14, Z16, Z23
+	VPANDD      Z13, Z23, Z25
+	VPMAXUD     Z15, Z25, Z25
+	VPADDD      Z12, Z25, Z25
+	VADDPS      Z25, Z23, Z26
+	VSUBPS      Z25, Z26, Z26
+	VPTERNLOGD  $0xf8, Z11, Z16, Z26
+	VMULPS      Z4, Z26, Z26
+
+longtailnarrow:
+	CMPL       R10, $+2
+	JNE        half35
 	VMOVDQA64  Z20, Z25
 	VMOVDQA64  Z20, Z27
 	VPERMT2W   Z22, Z5, Z25
@@ -443,269 +816,26 @@ grouptailnarrow:
 	KSHIFTRQ   $0x20, K0, K7
 	VMOVDQU16  Z25, K7, 64(SI)
 
-halfdone16:
-	CMPL     kind+56(FP), $+1
-	JLT      maskdone18
-	VPCMPEQD Z18, Z17, K1
-	VPCMPEQD Z0, Z19, K2
-	KUNPCKWD K1, K2, K1
-	VPCMPEQD Z1, Z21, K2
-	VPCMPEQD Z16, Z23, K3
-	KUNPCKWD K2, K3, K2
-	KUNPCKDQ K1, K2, K1
-	JEQ      maskbytes17
-	KMOVQ    K1, 144(SP)
-	JMP      maskdone18
+halfdone36:
+	VBROADCASTSS ·word01010101+0(SB), Z20
+	CMPL         kind+56(FP), $+1
+	JLT          maskdone38
+	VPCMPEQD     Z18, Z17, K1
+	VPCMPEQD     Z0, Z19, K2
+	KUNPCKWD     K1, K2, K1
+	VPCMPEQD     Z1, Z21, K2
+	VPCMPEQD     Z16, Z23, K3
+	KUNPCKWD     K2, K3, K2
+	KUNPCKDQ     K1, K2, K1
+	JEQ          maskbytes37
+	KMOVQ        K1, 144(SP)
+	JMP          maskdone38
 
-maskbytes17:
-	VMOVDQU8.Z Z4, K1, Z20
-	VMOVUPS    Z20, 144(SP)
+maskbytes37:
+	VMOVDQU8.Z Z20, K1, Z22
+	VMOVUPS    Z22, 144(SP)
 
-maskdone18:
-	MOVQ DX, 136(SP)
-	MOVL kind+56(FP), R14
-	LEAQ 144(SP), AX
-	CALL ·stageOutMaskAVX512(SB)
-	JMP  return
-
-longs:
-	VBROADCASTSS (R8), Z3
-	VBROADCASTSS (R9), Z0
-	VBROADCASTSS ·word00000001+0(SB), Z1
-	VPSUBD       Z1, Z0, Z2
-	VBROADCASTSS ·word3f800000+0(SB), Z0
-	VFNMADD231PS Z3, Z2, Z0
-	VBROADCASTSS ·word34800000+0(SB), Z1
-	VFMADD231PS  Z1, Z0, Z0
-	VMULPS       Z2, Z0, Z16
-	MOVQ         R12, DI
-	CMPQ         DI, $+64
-	JLT          longrest
-	MOVQ         ahead+80(FP), CX
-	CMPQ         CX, $+1
-	JGT          longstream
-
-longloop:
-	CMPL     R10, $+2
-	JNE      half19
-	VPERMW.Z (BX), Z10, K6, Z0
-	VPERMW.Z (BX), Z9, K6, Z1
-	VPERMW.Z 64(BX), Z10, K6, Z17
-	VPERMW.Z 64(BX), Z9, K6, Z18
-
-halfdone20:
-	VMULPS      Z16, Z0, Z19
-	VFMADD231PS Z2, Z0, Z19
-	VMULPS      Z16, Z1, Z0
-	VFMADD231PS Z2, Z1, Z0
-	VMULPS      Z16, Z17, Z1
-	VFMADD231PS Z2, Z17, Z1
-	VMULPS      Z16, Z18, Z17
-	VFMADD231PS Z2, Z18, Z17
-	VCMPPS      $0x03, Z0, Z19, K1
-	VCMPPS      $0x03, Z17, Z1, K2
-	KORTESTQ    K1, K2
-	JNE         longrare
-	VRANGEPS    $0x02, Z14, Z19, Z18
-	VPANDD      Z13, Z18, Z20
-	VPMAXUD     Z15, Z20, Z20
-	VPADDD      Z12, Z20, Z20
-	VADDPS      Z20, Z18, Z21
-	VSUBPS      Z20, Z21, Z21
-	VPTERNLOGD  $0xf8, Z11, Z19, Z21
-	VMULPS      Z3, Z21, Z21
-	VRANGEPS    $0x02, Z14, Z0, Z20
-	VPANDD      Z13, Z20, Z22
-	VPMAXUD     Z15, Z22, Z22
-	VPADDD      Z12, Z22, Z22
-	VADDPS      Z22, Z20, Z23
-	VSUBPS      Z22, Z23, Z23
-	VPTERNLOGD  $0xf8, Z11, Z0, Z23
-	VMULPS      Z3, Z23, Z23
-	VRANGEPS    $0x02, Z14, Z1, Z22
-	VPANDD      Z13, Z22, Z24
-	VPMAXUD     Z15, Z24, Z24
-	VPADDD      Z12, Z24, Z24
-	VADDPS      Z24, Z22, Z25
-	VSUBPS      Z24, Z25, Z25
-	VPTERNLOGD  $0xf8, Z11, Z1, Z25
-	VMULPS      Z3, Z25, Z25
-	VRANGEPS    $0x02, Z14, Z17, Z24
-	VPANDD      Z13, Z24, Z26
-	VPMAXUD     Z15, Z26, Z26
-	VPADDD      Z12, Z26, Z26
-	VADDPS      Z26, Z24, Z27
-	VSUBPS      Z26, Z27, Z27
-	VPTERNLOGD  $0xf8, Z11, Z17, Z27
-	VMULPS      Z3, Z27, Z27
-	CMPL        R10, $+2
-	JNE         half21
-	VMOVDQA64   Z21, Z26
-	VMOVDQA64   Z21, Z28
-	VPERMT2W    Z23, Z5, Z26
-	VPERMT2W    Z23, Z6, Z28
-	VPTERNLOGD  $0xf8, Z8, Z26, Z28
-	VPCMPUW     $0x06, Z7, Z28, K1
-	VPADDW      Z8, Z26, K1, Z26
-	VMOVUPS     Z26, (SI)
-	VMOVDQA64   Z25, Z26
-	VMOVDQA64   Z25, Z28
-	VPERMT2W    Z27, Z5, Z26
-	VPERMT2W    Z27, Z6, Z28
-	VPTERNLOGD  $0xf8, Z8, Z26, Z28
-	VPCMPUW     $0x06, Z7, Z28, K1
-	VPADDW      Z8, Z26, K1, Z26
-	VMOVUPS     Z26, 64(SI)
-
-halfdone22:
-	CMPL     kind+56(FP), $+1
-	JLT      maskdone24
-	VPCMPEQD Z19, Z18, K1
-	VPCMPEQD Z0, Z20, K2
-	KUNPCKWD K1, K2, K1
-	VPCMPEQD Z1, Z22, K2
-	VPCMPEQD Z17, Z24, K3
-	KUNPCKWD K2, K3, K2
-	KUNPCKDQ K1, K2, K1
-	JEQ      maskbytes23
-	KMOVQ    K1, (DX)
-	ADDQ     $+8, DX
-	JMP      maskdone24
-
-maskbytes23:
-	VMOVDQU8.Z Z4, K1, Z21
-	VMOVUPS    Z21, (DX)
-	ADDQ       $+64, DX
-
-maskdone24:
-longback:
-	SUBQ $-128, SI
-	SUBQ $-128, BX
-	SUBQ $+64, DI
-	CMPQ DI, $+64
-	JGE  longloop
-
-longtail:
-	TESTQ DI, DI
-	JEQ   longend
-	JLT   longstaged
-
-longrest:
-	MOVQ        $-1, AX
-	BZHIQ       DI, AX, AX
-	KMOVQ       AX, K0
-	CMPL        R10, $+2
-	JNE         half25
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (BX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(BX), K7, Y1
-	VPMOVZXWD   Y1, Z1
-	VPSLLD      $0x10, Z1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(BX), K7, Y17
-	VPMOVZXWD   Y17, Z17
-	VPSLLD      $0x10, Z17, Z17
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(BX), K7, Y18
-	VPMOVZXWD   Y18, Z18
-	VPSLLD      $0x10, Z18, Z18
-
-halfdone26:
-	VMULPS      Z16, Z0, Z19
-	VFMADD231PS Z2, Z0, Z19
-	VMULPS      Z16, Z1, Z0
-	VFMADD231PS Z2, Z1, Z0
-	VMULPS      Z16, Z17, Z1
-	VFMADD231PS Z2, Z17, Z1
-	VMULPS      Z16, Z18, Z17
-	VFMADD231PS Z2, Z18, Z17
-	VCMPPS      $0x03, Z0, Z19, K1
-	VCMPPS      $0x03, Z17, Z1, K2
-	KORTESTQ    K1, K2
-	JNE         longstage
-	VRANGEPS    $0x02, Z14, Z19, Z18
-	VPANDD      Z13, Z18, Z20
-	VPMAXUD     Z15, Z20, Z20
-	VPADDD      Z12, Z20, Z20
-	VADDPS      Z20, Z18, Z21
-	VSUBPS      Z20, Z21, Z21
-	VPTERNLOGD  $0xf8, Z11, Z19, Z21
-	VMULPS      Z3, Z21, Z21
-	CMPQ        DI, $+17
-	JLT         longtailnarrow
-	VRANGEPS    $0x02, Z14, Z0, Z20
-	VPANDD      Z13, Z20, Z22
-	VPMAXUD     Z15, Z22, Z22
-	VPADDD      Z12, Z22, Z22
-	VADDPS      Z22, Z20, Z23
-	VSUBPS      Z22, Z23, Z23
-	VPTERNLOGD  $0xf8, Z11, Z0, Z23
-	VMULPS      Z3, Z23, Z23
-	CMPQ        DI, $+33
-	JLT         longtailnarrow
-	VRANGEPS    $0x02, Z14, Z1, Z22
-	VPANDD      Z13, Z22, Z24
-	VPMAXUD     Z15, Z24, Z24
-	VPADDD      Z12, Z24, Z24
-	VADDPS      Z24, Z22, Z25
-	VSUBPS      Z24, Z25, Z25
-	VPTERNLOGD  $0xf8, Z11, Z1, Z25
-	VMULPS      Z3, Z25, Z25
-	CMPQ        DI, $+49
-	JLT         longtailnarrow
-	VRANGEPS    $0x02, Z14, Z17, Z24
-	VPANDD      Z13, Z24, Z26
-	VPMAXUD     Z15, Z26, Z26
-	VPADDD      Z12, Z26, Z26
-	VADDPS      Z26, Z24, Z27
-	VSUBPS      Z26, Z27, Z27
-	VPTERNLOGD  $0xf8, Z11, Z17, Z27
-	VMULPS      Z3, Z27, Z27
-
-longtailnarrow:
-	CMPL       R10, $+2
-	JNE        half27
-	VMOVDQA64  Z21, Z26
-	VMOVDQA64  Z21, Z28
-	VPERMT2W   Z23, Z5, Z26
-	VPERMT2W   Z23, Z6, Z28
-	VPTERNLOGD $0xf8, Z8, Z26, Z28
-	VPCMPUW    $0x06, Z7, Z28, K1
-	VPADDW     Z8, Z26, K1, Z26
-	KMOVQ      K0, K7
-	VMOVDQU16  Z26, K7, (SI)
-	VMOVDQA64  Z25, Z26
-	VMOVDQA64  Z25, Z28
-	VPERMT2W   Z27, Z5, Z26
-	VPERMT2W   Z27, Z6, Z28
-	VPTERNLOGD $0xf8, Z8, Z26, Z28
-	VPCMPUW    $0x06, Z7, Z28, K1
-	VPADDW     Z8, Z26, K1, Z26
-	KSHIFTRQ   $0x20, K0, K7
-	VMOVDQU16  Z26, K7, 64(SI)
-
-halfdone28:
-	CMPL     kind+56(FP), $+1
-	JLT      maskdone30
-	VPCMPEQD Z19, Z18, K1
-	VPCMPEQD Z0, Z20, K2
-	KUNPCKWD K1, K2, K1
-	VPCMPEQD Z1, Z22, K2
-	VPCMPEQD Z17, Z24, K3
-	KUNPCKWD K2, K3, K2
-	KUNPCKDQ K1, K2, K1
-	JEQ      maskbytes29
-	KMOVQ    K1, 144(SP)
-	JMP      maskdone30
-
-maskbytes29:
-	VMOVDQU8.Z Z4, K1, Z21
-	VMOVUPS    Z21, 144(SP)
-
-maskdone30:
+maskdone38:
 	MOVQ DX, 136(SP)
 	MOVL kind+56(FP), R14
 	LEAQ 144(SP), AX
@@ -727,16 +857,16 @@ short2:
 
 short2loop:
 	CMPL     R10, $+2
-	JNE      half31
+	JNE      half39
 	VPERMW.Z (BX), Z10, K6, Z0
 	VPERMW.Z (BX), Z9, K6, Z1
 	VPERMW.Z 64(BX), Z10, K6, Z2
 	VPERMW.Z 64(BX), Z9, K6, Z3
 
-halfdone32:
-	VMULPS.BCST       (R9), Z0, Z16
-	VFMSUB231PS.BCST  (R8), Z16, Z0
-	VFNMADD231PS.BCST (R9), Z0, Z16
+halfdone40:
+	VMULPS.BCST       (R9), Z0, Z4
+	VFMSUB231PS.BCST  (R8), Z4, Z0
+	VFNMADD231PS.BCST (R9), Z0, Z4
 	VMULPS.BCST       (R9), Z1, Z0
 	VFMSUB231PS.BCST  (R8), Z0, Z1
 	VFNMADD231PS.BCST (R9), Z1, Z0
@@ -746,82 +876,83 @@ halfdone32:
 	VMULPS.BCST       4(R9), Z3, Z2
 	VFMSUB231PS.BCST  4(R8), Z2, Z3
 	VFNMADD231PS.BCST 4(R9), Z3, Z2
-	VCMPPS            $0x03, Z0, Z16, K1
+	VCMPPS            $0x03, Z0, Z4, K1
 	VCMPPS            $0x03, Z2, Z1, K2
 	KORTESTQ          K1, K2
 	JNE               short2rare
-	VRANGEPS          $0x02, Z14, Z16, Z3
-	VPANDD            Z13, Z3, Z17
-	VPMAXUD           Z15, Z17, Z17
-	VPADDD            Z12, Z17, Z17
-	VADDPS            Z17, Z3, Z18
-	VSUBPS            Z17, Z18, Z18
-	VPTERNLOGD        $0xf8, Z11, Z16, Z18
-	VMULPS.BCST       (R8), Z18, Z18
-	VRANGEPS          $0x02, Z14, Z0, Z17
-	VPANDD            Z13, Z17, Z19
-	VPMAXUD           Z15, Z19, Z19
-	VPADDD            Z12, Z19, Z19
-	VADDPS            Z19, Z17, Z20
-	VSUBPS            Z19, Z20, Z20
-	VPTERNLOGD        $0xf8, Z11, Z0, Z20
-	VMULPS.BCST       (R8), Z20, Z20
-	VRANGEPS          $0x02, Z14, Z1, Z19
-	VPANDD            Z13, Z19, Z21
-	VPMAXUD           Z15, Z21, Z21
-	VPADDD            Z12, Z21, Z21
-	VADDPS            Z21, Z19, Z22
-	VSUBPS            Z21, Z22, Z22
-	VPTERNLOGD        $0xf8, Z11, Z1, Z22
-	VMULPS.BCST       4(R8), Z22, Z22
-	VRANGEPS          $0x02, Z14, Z2, Z21
-	VPANDD            Z13, Z21, Z23
-	VPMAXUD           Z15, Z23, Z23
-	VPADDD            Z12, Z23, Z23
-	VADDPS            Z23, Z21, Z24
-	VSUBPS            Z23, Z24, Z24
-	VPTERNLOGD        $0xf8, Z11, Z2, Z24
-	VMULPS.BCST       4(R8), Z24, Z24
+	VRANGEPS          $0x02, Z14, Z4, Z3
+	VPANDD            Z13, Z3, Z16
+	VPMAXUD           Z15, Z16, Z16
+	VPADDD            Z12, Z16, Z16
+	VADDPS            Z16, Z3, Z17
+	VSUBPS            Z16, Z17, Z17
+	VPTERNLOGD        $0xf8, Z11, Z4, Z17
+	VMULPS.BCST       (R8), Z17, Z17
+	VRANGEPS          $0x02, Z14, Z0, Z16
+	VPANDD            Z13, Z16, Z18
+	VPMAXUD           Z15, Z18, Z18
+	VPADDD            Z12, Z18, Z18
+	VADDPS            Z18, Z16, Z19
+	VSUBPS            Z18, Z19, Z19
+	VPTERNLOGD        $0xf8, Z11, Z0, Z19
+	VMULPS.BCST       (R8), Z19, Z19
+	VRANGEPS          $0x02, Z14, Z1, Z18
+	VPANDD            Z13, Z18, Z20
+	VPMAXUD           Z15, Z20, Z20
+	VPADDD            Z12, Z20, Z20
+	VADDPS            Z20, Z18, Z21
+	VSUBPS            Z20, Z21, Z21
+	VPTERNLOGD        $0xf8, Z11, Z1, Z21
+	VMULPS.BCST       4(R8), Z21, Z21
+	VRANGEPS          $0x02, Z14, Z2, Z20
+	VPANDD            Z13, Z20, Z22
+	VPMAXUD           Z15, Z22, Z22
+	VPADDD            Z12, Z22, Z22
+	VADDPS            Z22, Z20, Z23
+	VSUBPS            Z22, Z23, Z23
+	VPTERNLOGD        $0xf8, Z11, Z2, Z23
+	VMULPS.BCST       4(R8), Z23, Z23
 	CMPL              R10, $+2
-	JNE               half33
-	VMOVDQA64         Z18, Z23
-	VMOVDQA64         Z18, Z25
-	VPERMT2W          Z20, Z5, Z23
-	VPERMT2W          Z20, Z6, Z25
-	VPTERNLOGD        $0xf8, Z8, Z23, Z25
-	VPCMPUW           $0x06, Z7, Z25, K1
-	VPADDW            Z8, Z23, K1, Z23
-	VMOVUPS           Z23, (SI)
-	VMOVDQA64         Z22, Z23
-	VMOVDQA64         Z22, Z25
-	VPERMT2W          Z24, Z5, Z23
-	VPERMT2W          Z24, Z6, Z25
-	VPTERNLOGD        $0xf8, Z8, Z23, Z25
-	VPCMPUW           $0x06, Z7, Z25, K1
-	VPADDW            Z8, Z23, K1, Z23
-	VMOVUPS           Z23, 64(SI)
+	JNE               half41
+	VMOVDQA64         Z17, Z22
+	VMOVDQA64         Z17, Z24
+	VPERMT2W          Z19, Z5, Z22
+	VPERMT2W          Z19, Z6, Z24
+	VPTERNLOGD        $0xf8, Z8, Z22, Z24
+	VPCMPUW           $0x06, Z7, Z24, K1
+	VPADDW            Z8, Z22, K1, Z22
+	VMOVUPS           Z22, (SI)
+	VMOVDQA64         Z21, Z22
+	VMOVDQA64         Z21, Z24
+	VPERMT2W          Z23, Z5, Z22
+	VPERMT2W          Z23, Z6, Z24
+	VPTERNLOGD        $0xf8, Z8, Z22, Z24
+	VPCMPUW           $0x06, Z7, Z24, K1
+	VPADDW            Z8, Z22, K1, Z22
+	VMOVUPS           Z22, 64(SI)
 
-halfdone34:
-	CMPL     kind+56(FP), $+1
-	JLT      maskdone36
-	VPCMPEQD Z16, Z3, K1
-	VPCMPEQD Z0, Z17, K2
-	KUNPCKWD K1, K2, K1
-	VPCMPEQD Z1, Z19, K2
-	VPCMPEQD Z2, Z21, K3
-	KUNPCKWD K2, K3, K2
-	KUNPCKDQ K1, K2, K1
-	JEQ      maskbytes35
-	KMOVQ    K1, (DX)
-	ADDQ     $+8, DX
-	JMP      maskdone36
+halfdone42:
+	VBROADCASTSS ·word01010101+0(SB), Z17
+	CMPL         kind+56(FP), $+1
+	JLT          maskdone44
+	VPCMPEQD     Z4, Z3, K1
+	VPCMPEQD     Z0, Z16, K2
+	KUNPCKWD     K1, K2, K1
+	VPCMPEQD     Z1, Z18, K2
+	VPCMPEQD     Z2, Z20, K3
+	KUNPCKWD     K2, K3, K2
+	KUNPCKDQ     K1, K2, K1
+	JEQ          maskbytes43
+	KMOVQ        K1, (DX)
+	ADDQ         $+8, DX
+	JMP          maskdone44
 
-maskbytes35:
-	VMOVDQU8.Z Z4, K1, Z18
-	VMOVUPS    Z18, (DX)
+maskbytes43:
+	VMOVDQU8.Z Z17, K1, Z19
+	VMOVUPS    Z19, (DX)
 	ADDQ       $+64, DX
 
-maskdone36:
+maskdone44:
 short2back:
 	ADDQ $+8, R8
 	ADDQ $+8, R9
@@ -841,16 +972,16 @@ short4:
 
 short4loop:
 	CMPL     R10, $+2
-	JNE      half37
+	JNE      half45
 	VPERMW.Z (BX), Z10, K6, Z0
 	VPERMW.Z (BX), Z9, K6, Z1
 	VPERMW.Z 64(BX), Z10, K6, Z2
 	VPERMW.Z 64(BX), Z9, K6, Z3
 
-halfdone38:
-	VMULPS.BCST       (R9), Z0, Z16
-	VFMSUB231PS.BCST  (R8), Z16, Z0
-	VFNMADD231PS.BCST (R9), Z0, Z16
+halfdone46:
+	VMULPS.BCST       (R9), Z0, Z4
+	VFMSUB231PS.BCST  (R8), Z4, Z0
+	VFNMADD231PS.BCST (R9), Z0, Z4
 	VMULPS.BCST       4(R9), Z1, Z0
 	VFMSUB231PS.BCST  4(R8), Z0, Z1
 	VFNMADD231PS.BCST 4(R9), Z1, Z0
@@ -860,82 +991,83 @@ halfdone38:
 	VMULPS.BCST       12(R9), Z3, Z2
 	VFMSUB231PS.BCST  12(R8), Z2, Z3
 	VFNMADD231PS.BCST 12(R9), Z3, Z2
-	VCMPPS            $0x03, Z0, Z16, K1
+	VCMPPS            $0x03, Z0, Z4, K1
 	VCMPPS            $0x03, Z2, Z1, K2
 	KORTESTQ          K1, K2
 	JNE               short4rare
-	VRANGEPS          $0x02, Z14, Z16, Z3
-	VPANDD            Z13, Z3, Z17
-	VPMAXUD           Z15, Z17, Z17
-	VPADDD            Z12, Z17, Z17
-	VADDPS            Z17, Z3, Z18
-	VSUBPS            Z17, Z18, Z18
-	VPTERNLOGD        $0xf8, Z11, Z16, Z18
-	VMULPS.BCST       (R8), Z18, Z18
-	VRANGEPS          $0x02, Z14, Z0, Z17
-	VPANDD            Z13, Z17, Z19
-	VPMAXUD           Z15, Z19, Z19
-	VPADDD            Z12, Z19, Z19
-	VADDPS            Z19, Z17, Z20
-	VSUBPS            Z19, Z20, Z20
-	VPTERNLOGD        $0xf8, Z11, Z0, Z20
-	VMULPS.BCST       4(R8), Z20, Z20
-	VRANGEPS          $0x02, Z14, Z1, Z19
-	VPANDD            Z13, Z19, Z21
-	VPMAXUD           Z15, Z21, Z21
-	VPADDD            Z12, Z21, Z21
-	VADDPS            Z21, Z19, Z22
-	VSUBPS            Z21, Z22, Z22
-	VPTERNLOGD        $0xf8, Z11, Z1, Z22
-	VMULPS.BCST       8(R8), Z22, Z22
-	VRANGEPS          $0x02, Z14, Z2, Z21
-	VPANDD            Z13, Z21, Z23
-	VPMAXUD           Z15, Z23, Z23
-	VPADDD            Z12, Z23, Z23
-	VADDPS            Z23, Z21, Z24
-	VSUBPS            Z23, Z24, Z24
-	VPTERNLOGD        $0xf8, Z11, Z2, Z24
-	VMULPS.BCST       12(R8), Z24, Z24
+	VRANGEPS          $0x02, Z14, Z4, Z3
+	VPANDD            Z13, Z3, Z16
+	VPMAXUD           Z15, Z16, Z16
+	VPADDD            Z12, Z16, Z16
+	VADDPS            Z16, Z3, Z17
+	VSUBPS            Z16, Z17, Z17
+	VPTERNLOGD        $0xf8, Z11, Z4, Z17
+	VMULPS.BCST       (R8), Z17, Z17
+	VRANGEPS          $0x02, Z14, Z0, Z16
+	VPANDD            Z13, Z16, Z18
+	VPMAXUD           Z15, Z18, Z18
+	VPADDD            Z12, Z18, Z18
+	VADDPS            Z18, Z16, Z19
+	VSUBPS            Z18, Z19, Z19
+	VPTERNLOGD        $0xf8, Z11, Z0, Z19
+	VMULPS.BCST       4(R8), Z19, Z19
+	VRANGEPS          $0x02, Z14, Z1, Z18
+	VPANDD            Z13, Z18, Z20
+	VPMAXUD           Z15, Z20, Z20
+	VPADDD            Z12, Z20, Z20
+	VADDPS            Z20, Z18, Z21
+	VSUBPS            Z20, Z21, Z21
+	VPTERNLOGD        $0xf8, Z11, Z1, Z21
+	VMULPS.BCST       8(R8), Z21, Z21
+	VRANGEPS          $0x02, Z14, Z2, Z20
+	VPANDD            Z13, Z20, Z22
+	VPMAXUD           Z15, Z22, Z22
+	VPADDD            Z12, Z22, Z22
+	VADDPS            Z22, Z20, Z23
+	VSUBPS            Z22, Z23, Z23
+	VPTERNLOGD        $0xf8, Z11, Z2, Z23
+	VMULPS.BCST       12(R8), Z23, Z23
 	CMPL              R10, $+2
-	JNE               half39
-	VMOVDQA64         Z18, Z23
-	VMOVDQA64         Z18, Z25
-	VPERMT2W          Z20, Z5, Z23
-	VPERMT2W          Z20, Z6, Z25
-	VPTERNLOGD        $0xf8, Z8, Z23, Z25
-	VPCMPUW           $0x06, Z7, Z25, K1
-	VPADDW            Z8, Z23, K1, Z23
-	VMOVUPS           Z23, (SI)
-	VMOVDQA64         Z22, Z23
-	VMOVDQA64         Z22, Z25
-	VPERMT2W          Z24, Z5, Z23
-	VPERMT2W          Z24, Z6, Z25
-	VPTERNLOGD        $0xf8, Z8, Z23, Z25
-	VPCMPUW           $0x06, Z7, Z25, K1
-	VPADDW            Z8, Z23, K1, Z23
-	VMOVUPS           Z23, 64(SI)
+	JNE               half47
+	VMOVDQA64         Z17, Z22
+	VMOVDQA64         Z17, Z24
+	VPERMT2W          Z19, Z5, Z22
+	VPERMT2W          Z19, Z6, Z24
+	VPTERNLOGD        $0xf8, Z8, Z22, Z24
+	VPCMPUW           $0x06, Z7, Z24, K1
+	VPADDW            Z8, Z22, K1, Z22
+	VMOVUPS           Z22, (SI)
+	VMOVDQA64         Z21, Z22
+	VMOVDQA64         Z21, Z24
+	VPERMT2W          Z23, Z5, Z22
+	VPERMT2W          Z23, Z6, Z24
+	VPTERNLOGD        $0xf8, Z8, Z22, Z24
+	VPCMPUW           $0x06, Z7, Z24, K1
+	VPADDW            Z8, Z22, K1, Z22
+	VMOVUPS           Z22, 64(SI)
 
-halfdone40:
-	CMPL     kind+56(FP), $+1
-	JLT      maskdone42
-	VPCMPEQD Z16, Z3, K1
-	VPCMPEQD Z0, Z17, K2
-	KUNPCKWD K1, K2, K1
-	VPCMPEQD Z1, Z19, K2
-	VPCMPEQD Z2, Z21, K3
-	KUNPCKWD K2, K3, K2
-	KUNPCKDQ K1, K2, K1
-	JEQ      maskbytes41
-	KMOVQ    K1, (DX)
-	ADDQ     $+8, DX
-	JMP      maskdone42
+halfdone48:
+	VBROADCASTSS ·word01010101+0(SB), Z17
+	CMPL         kind+56(FP), $+1
+	JLT          maskdone50
+	VPCMPEQD     Z4, Z3, K1
+	VPCMPEQD     Z0, Z16, K2
+	KUNPCKWD     K1, K2, K1
+	VPCMPEQD     Z1, Z18, K2
+	VPCMPEQD     Z2, Z20, K3
+	KUNPCKWD     K2, K3, K2
+	KUNPCKDQ     K1, K2, K1
+	JEQ          maskbytes49
+	KMOVQ        K1, (DX)
+	ADDQ         $+8, DX
+	JMP          maskdone50
 
-maskbytes41:
-	VMOVDQU8.Z Z4, K1, Z18
-	VMOVUPS    Z18, (DX)
+maskbytes49:
+	VMOVDQU8.Z Z17, K1, Z19
+	VMOVUPS    Z19, (DX)
 	ADDQ       $+64, DX
 
-maskdone42:
+maskdone50:
 short4back:
 	ADDQ $+16, R8
 	ADDQ $+16, R9
@@ -956,109 +1088,110 @@ lanerow:
 
 laneloop:
 	CMPL     R10, $+2
-	JNE      half43
+	JNE      half51
 	VPERMW.Z (BX), Z10, K6, Z0
 	VPERMW.Z (BX), Z9, K6, Z1
 	VPERMW.Z 64(BX), Z10, K6, Z2
 	VPERMW.Z 64(BX), Z9, K6, Z3
 
-halfdone44:
-	VMOVUPS      (R9), Z16
-	VMULPS       Z16, Z0, Z17
-	VMOVUPS      (R8), Z18
-	VFMSUB231PS  Z18, Z17, Z0
-	VFNMADD231PS Z16, Z0, Z17
+halfdone52:
+	VMOVUPS      (R9), Z4
+	VMULPS       Z4, Z0, Z16
+	VMOVUPS      (R8), Z17
+	VFMSUB231PS  Z17, Z16, Z0
+	VFNMADD231PS Z4, Z0, Z16
 	VMOVUPS      64(R9), Z0
-	VMULPS       Z0, Z1, Z16
-	VMOVUPS      64(R8), Z19
-	VFMSUB231PS  Z19, Z16, Z1
-	VFNMADD231PS Z0, Z1, Z16
+	VMULPS       Z0, Z1, Z4
+	VMOVUPS      64(R8), Z18
+	VFMSUB231PS  Z18, Z4, Z1
+	VFNMADD231PS Z0, Z1, Z4
 	VMOVUPS      128(R9), Z0
 	VMULPS       Z0, Z2, Z1
-	VMOVUPS      128(R8), Z20
-	VFMSUB231PS  Z20, Z1, Z2
+	VMOVUPS      128(R8), Z19
+	VFMSUB231PS  Z19, Z1, Z2
 	VFNMADD231PS Z0, Z2, Z1
 	VMOVUPS      192(R9), Z0
 	VMULPS       Z0, Z3, Z2
-	VMOVUPS      192(R8), Z21
-	VFMSUB231PS  Z21, Z2, Z3
+	VMOVUPS      192(R8), Z20
+	VFMSUB231PS  Z20, Z2, Z3
 	VFNMADD231PS Z0, Z3, Z2
-	VCMPPS       $0x03, Z16, Z17, K1
+	VCMPPS       $0x03, Z4, Z16, K1
 	VCMPPS       $0x03, Z2, Z1, K2
 	KORTESTQ     K1, K2
 	JNE          lanerare
-	VRANGEPS     $0x02, Z14, Z17, Z0
+	VRANGEPS     $0x02, Z14, Z16, Z0
 	VPANDD       Z13, Z0, Z3
 	VPMAXUD      Z15, Z3, Z3
 	VPADDD       Z12, Z3, Z3
-	VADDPS       Z3, Z0, Z22
-	VSUBPS       Z3, Z22, Z22
-	VPTERNLOGD   $0xf8, Z11, Z17, Z22
+	VADDPS       Z3, Z0, Z21
+	VSUBPS       Z3, Z21, Z21
+	VPTERNLOGD   $0xf8, Z11, Z16, Z21
+	VMULPS       Z17, Z21, Z21
+	VRANGEPS     $0x02, Z14, Z4, Z3
+	VPANDD       Z13, Z3, Z17
+	VPMAXUD      Z15, Z17, Z17
+	VPADDD       Z12, Z17, Z17
+	VADDPS       Z17, Z3, Z22
+	VSUBPS       Z17, Z22, Z22
+	VPTERNLOGD   $0xf8, Z11, Z4, Z22
 	VMULPS       Z18, Z22, Z22
-	VRANGEPS     $0x02, Z14, Z16, Z3
-	VPANDD       Z13, Z3, Z18
+	VRANGEPS     $0x02, Z14, Z1, Z17
+	VPANDD       Z13, Z17, Z18
 	VPMAXUD      Z15, Z18, Z18
 	VPADDD       Z12, Z18, Z18
-	VADDPS       Z18, Z3, Z23
+	VADDPS       Z18, Z17, Z23
 	VSUBPS       Z18, Z23, Z23
-	VPTERNLOGD   $0xf8, Z11, Z16, Z23
+	VPTERNLOGD   $0xf8, Z11, Z1, Z23
 	VMULPS       Z19, Z23, Z23
-	VRANGEPS     $0x02, Z14, Z1, Z18
+	VRANGEPS     $0x02, Z14, Z2, Z18
 	VPANDD       Z13, Z18, Z19
 	VPMAXUD      Z15, Z19, Z19
 	VPADDD       Z12, Z19, Z19
 	VADDPS       Z19, Z18, Z24
 	VSUBPS       Z19, Z24, Z24
-	VPTERNLOGD   $0xf8, Z11, Z1, Z24
+	VPTERNLOGD   $0xf8, Z11, Z2, Z24
 	VMULPS       Z20, Z24, Z24
-	VRANGEPS     $0x02, Z14, Z2, Z19
-	VPANDD       Z13, Z19, Z20
-	VPMAXUD      Z15, Z20, Z20
-	VPADDD       Z12, Z20, Z20
-	VADDPS       Z20, Z19, Z25
-	VSUBPS       Z20, Z25, Z25
-	VPTERNLOGD   $0xf8, Z11, Z2, Z25
-	VMULPS       Z21, Z25, Z25
 	CMPL         R10, $+2
-	JNE          half45
-	VMOVDQA64    Z22, Z20
-	VMOVDQA64    Z22, Z21
-	VPERMT2W     Z23, Z5, Z20
-	VPERMT2W     Z23, Z6, Z21
-	VPTERNLOGD   $0xf8, Z8, Z20, Z21
-	VPCMPUW      $0x06, Z7, Z21, K1
-	VPADDW       Z8, Z20, K1, Z20
-	VMOVUPS      Z20, (SI)
-	VMOVDQA64    Z24, Z20
-	VMOVDQA64    Z24, Z21
-	VPERMT2W     Z25, Z5, Z20
-	VPERMT2W     Z25, Z6, Z21
-	VPTERNLOGD   $0xf8, Z8, Z20, Z21
-	VPCMPUW      $0x06, Z7, Z21, K1
-	VPADDW       Z8, Z20, K1, Z20
-	VMOVUPS      Z20, 64(SI)
+	JNE          half53
+	VMOVDQA64    Z21, Z19
+	VMOVDQA64    Z21, Z20
+	VPERMT2W     Z22, Z5, Z19
+	VPERMT2W     Z22, Z6, Z20
+	VPTERNLOGD   $0xf8, Z8, Z19, Z20
+	VPCMPUW      $0x06, Z7, Z20, K1
+	VPADDW       Z8, Z19, K1, Z19
+	VMOVUPS      Z19, (SI)
+	VMOVDQA64    Z23, Z19
+	VMOVDQA64    Z23, Z20
+	VPERMT2W     Z24, Z5, Z19
+	VPERMT2W     Z24, Z6, Z20
+	VPTERNLOGD   $0xf8, Z8, Z19, Z20
+	VPCMPUW      $0x06, Z7, Z20, K1
+	VPADDW       Z8, Z19, K1, Z19
+	VMOVUPS      Z19, 64(SI)
 
-halfdone46:
-	CMPL     kind+56(FP), $+1
-	JLT      maskdone48
-	VPCMPEQD Z17, Z0, K1
-	VPCMPEQD Z16, Z3, K2
-	KUNPCKWD K1, K2, K1
-	VPCMPEQD Z1, Z18, K2
-	VPCMPEQD Z2, Z19, K3
-	KUNPCKWD K2, K3, K2
-	KUNPCKDQ K1, K2, K1
-	JEQ      maskbytes47
-	KMOVQ    K1, (DX)
-	ADDQ     $+8, DX
-	JMP      maskdone48
+halfdone54:
+	VBROADCASTSS ·word01010101+0(SB), Z19
+	CMPL         kind+56(FP), $+1
+	JLT          maskdone56
+	VPCMPEQD     Z16, Z0, K1
+	VPCMPEQD     Z4, Z3, K2
+	KUNPCKWD     K1, K2, K1
+	VPCMPEQD     Z1, Z17, K2
+	VPCMPEQD     Z2, Z18, K3
+	KUNPCKWD     K2, K3, K2
+	KUNPCKDQ     K1, K2, K1
+	JEQ          maskbytes55
+	KMOVQ        K1, (DX)
+	ADDQ         $+8, DX
+	JMP          maskdone56
 
-maskbytes47:
-	VMOVDQU8.Z Z4, K1, Z20
+maskbytes55:
+	VMOVDQU8.Z Z19, K1, Z20
 	VMOVUPS    Z20, (DX)
 	ADDQ       $+64, DX
 
-maskdone48:
+maskdone56:
 laneback:
 	SUBQ  $-128, SI
 	SUBQ  $-128, BX
@@ -1101,101 +1234,102 @@ groupstream:
 	LEAQ     (BX)(CX*1), AX
 	CALL     ·fetch128AVX2(SB)
 	CMPL     R10, $+2
-	JNE      half49
+	JNE      half57
 	VPERMW.Z (BX), Z10, K6, Z0
 	VPERMW.Z (BX), Z9, K6, Z1
-	VPERMW.Z 64(BX), Z10, K6, Z16
-	VPERMW.Z 64(BX), Z9, K6, Z17
+	VPERMW.Z 64(BX), Z10, K6, Z2
+	VPERMW.Z 64(BX), Z9, K6, Z16
 
-halfdone50:
-	VMULPS       Z2, Z0, Z18
-	VFMSUB231PS  Z3, Z18, Z0
-	VFNMADD231PS Z2, Z0, Z18
-	VMULPS       Z2, Z1, Z0
-	VFMSUB231PS  Z3, Z0, Z1
-	VFNMADD231PS Z2, Z1, Z0
-	VMULPS       Z2, Z16, Z1
-	VFMSUB231PS  Z3, Z1, Z16
-	VFNMADD231PS Z2, Z16, Z1
-	VMULPS       Z2, Z17, Z16
-	VFMSUB231PS  Z3, Z16, Z17
-	VFNMADD231PS Z2, Z17, Z16
-	VCMPPS       $0x03, Z0, Z18, K1
-	VCMPPS       $0x03, Z16, Z1, K2
+halfdone58:
+	VMULPS       Z3, Z0, Z17
+	VFMSUB231PS  Z4, Z17, Z0
+	VFNMADD231PS Z3, Z0, Z17
+	VMULPS       Z3, Z1, Z0
+	VFMSUB231PS  Z4, Z0, Z1
+	VFNMADD231PS Z3, Z1, Z0
+	VMULPS       Z3, Z2, Z1
+	VFMSUB231PS  Z4, Z1, Z2
+	VFNMADD231PS Z3, Z2, Z1
+	VMULPS       Z3, Z16, Z2
+	VFMSUB231PS  Z4, Z2, Z16
+	VFNMADD231PS Z3, Z16, Z2
+	VCMPPS       $0x03, Z0, Z17, K1
+	VCMPPS       $0x03, Z2, Z1, K2
 	KORTESTQ     K1, K2
 	JNE          grouprare
-	VRANGEPS     $0x02, Z14, Z18, Z17
-	VPANDD       Z13, Z17, Z19
-	VPMAXUD      Z15, Z19, Z19
-	VPADDD       Z12, Z19, Z19
-	VADDPS       Z19, Z17, Z20
-	VSUBPS       Z19, Z20, Z20
-	VPTERNLOGD   $0xf8, Z11, Z18, Z20
-	VMULPS       Z3, Z20, Z20
-	VRANGEPS     $0x02, Z14, Z0, Z19
-	VPANDD       Z13, Z19, Z21
-	VPMAXUD      Z15, Z21, Z21
-	VPADDD       Z12, Z21, Z21
-	VADDPS       Z21, Z19, Z22
-	VSUBPS       Z21, Z22, Z22
-	VPTERNLOGD   $0xf8, Z11, Z0, Z22
-	VMULPS       Z3, Z22, Z22
-	VRANGEPS     $0x02, Z14, Z1, Z21
-	VPANDD       Z13, Z21, Z23
-	VPMAXUD      Z15, Z23, Z23
-	VPADDD       Z12, Z23, Z23
-	VADDPS       Z23, Z21, Z24
-	VSUBPS       Z23, Z24, Z24
-	VPTERNLOGD   $0xf8, Z11, Z1, Z24
-	VMULPS       Z3, Z24, Z24
-	VRANGEPS     $0x02, Z14, Z16, Z23
-	VPANDD       Z13, Z23, Z25
-	VPMAXUD      Z15, Z25, Z25
-	VPADDD       Z12, Z25, Z25
-	VADDPS       Z25, Z23, Z26
-	VSUBPS       Z25, Z26, Z26
-	VPTERNLOGD   $0xf8, Z11, Z16, Z26
-	VMULPS       Z3, Z26, Z26
+	VRANGEPS     $0x02, Z14, Z17, Z16
+	VPANDD       Z13, Z16, Z18
+	VPMAXUD      Z15, Z18, Z18
+	VPADDD       Z12, Z18, Z18
+	VADDPS       Z18, Z16, Z19
+	VSUBPS       Z18, Z19, Z19
+	VPTERNLOGD   $0xf8, Z11, Z17, Z19
+	VMULPS       Z4, Z19, Z19
+	VRANGEPS     $0x02, Z14, Z0, Z18
+	VPANDD       Z13, Z18, Z20
+	VPMAXUD      Z15, Z20, Z20
+	VPADDD       Z12, Z20, Z20
+	VADDPS       Z20, Z18, Z21
+	VSUBPS       Z20, Z21, Z21
+	VPTERNLOGD   $0xf8, Z11, Z0, Z21
+	VMULPS       Z4, Z21, Z21
+	VRANGEPS     $0x02, Z14, Z1, Z20
+	VPANDD       Z13, Z20, Z22
+	VPMAXUD      Z15, Z22, Z22
+	VPADDD       Z12, Z22, Z22
+	VADDPS       Z22, Z20, Z23
+	VSUBPS       Z22, Z23, Z23
+	VPTERNLOGD   $0xf8, Z11, Z1, Z23
+	VMULPS       Z4, Z23, Z23
+	VRANGEPS     $0x02, Z14, Z2, Z22
+	VPANDD       Z13, Z22, Z24
+	VPMAXUD      Z15, Z24, Z24
+	VPADDD       Z12, Z24, Z24
+	VADDPS       Z24, Z22, Z25
+	VSUBPS       Z24, Z25, Z25
+	VPTERNLOGD   $0xf8, Z11, Z2, Z25
+	VMULPS       Z4, Z25, Z25
 	CMPL         R10, $+2
-	JNE          half51
-	VMOVDQA64    Z20, Z25
-	VMOVDQA64    Z20, Z27
-	VPERMT2W     Z22, Z5, Z25
-	VPERMT2W     Z22, Z6, Z27
-	VPTERNLOGD   $0xf8, Z8, Z25, Z27
-	VPCMPUW      $0x06, Z7, Z27, K1
-	VPADDW       Z8, Z25, K1, Z25
-	VMOVNTPS     Z25, (SI)
-	VMOVDQA64    Z24, Z25
-	VMOVDQA64    Z24, Z27
-	VPERMT2W     Z26, Z5, Z25
-	VPERMT2W     Z26, Z6, Z27
-	VPTERNLOGD   $0xf8, Z8, Z25, Z27
-	VPCMPUW      $0x06, Z7, Z27, K1
-	VPADDW       Z8, Z25, K1, Z25
-	VMOVNTPS     Z25, 64(SI)
+	JNE          half59
+	VMOVDQA64    Z19, Z24
+	VMOVDQA64    Z19, Z26
+	VPERMT2W     Z21, Z5, Z24
+	VPERMT2W     Z21, Z6, Z26
+	VPTERNLOGD   $0xf8, Z8, Z24, Z26
+	VPCMPUW      $0x06, Z7, Z26, K1
+	VPADDW       Z8, Z24, K1, Z24
+	VMOVNTPS     Z24, (SI)
+	VMOVDQA64    Z23, Z24
+	VMOVDQA64    Z23, Z26
+	VPERMT2W     Z25, Z5, Z24
+	VPERMT2W     Z25, Z6, Z26
+	VPTERNLOGD   $0xf8, Z8, Z24, Z26
+	VPCMPUW      $0x06, Z7, Z26, K1
+	VPADDW       Z8, Z24, K1, Z24
+	VMOVNTPS     Z24, 64(SI)
 
-halfdone52:
-	CMPL     kind+56(FP), $+1
-	JLT      maskdone54
-	VPCMPEQD Z18, Z17, K1
-	VPCMPEQD Z0, Z19, K2
-	KUNPCKWD K1, K2, K1
-	VPCMPEQD Z1, Z21, K2
-	VPCMPEQD Z16, Z23, K3
-	KUNPCKWD K2, K3, K2
-	KUNPCKDQ K1, K2, K1
-	JEQ      maskbytes53
-	KMOVQ    K1, (DX)
-	ADDQ     $+8, DX
-	JMP      maskdone54
+halfdone60:
+	VBROADCASTSS ·word01010101+0(SB), Z19
+	CMPL         kind+56(FP), $+1
+	JLT          maskdone62
+	VPCMPEQD     Z17, Z16, K1
+	VPCMPEQD     Z0, Z18, K2
+	KUNPCKWD     K1, K2, K1
+	VPCMPEQD     Z1, Z20, K2
+	VPCMPEQD     Z2, Z22, K3
+	KUNPCKWD     K2, K3, K2
+	KUNPCKDQ     K1, K2, K1
+	JEQ          maskbytes61
+	KMOVQ        K1, (DX)
+	ADDQ         $+8, DX
+	JMP          maskdone62
 
-maskbytes53:
-	VMOVDQU8.Z Z4, K1, Z20
-	VMOVNTPS   Z20, (DX)
+maskbytes61:
+	VMOVDQU8.Z Z19, K1, Z21
+	VMOVNTPS   Z21, (DX)
 	ADDQ       $+64, DX
 
-maskdone54:
+maskdone62:
 	SUBQ $-128, SI
 	SUBQ $-128, BX
 	SUBQ $+64, R11
@@ -1206,19 +1340,19 @@ maskdone54:
 half1:
 	VCVTPH2PS (BX), Z0
 	VCVTPH2PS 32(BX), Z1
-	VCVTPH2PS 64(BX), Z16
-	VCVTPH2PS 96(BX), Z17
+	VCVTPH2PS 64(BX), Z2
+	VCVTPH2PS 96(BX), Z16
 	JMP       halfdone2
 
 half3:
-	VCVTPS2PH $0x00, Z20, Y25
-	VMOVUPS   Y25, (SI)
-	VCVTPS2PH $0x00, Z22, Y27
-	VMOVUPS   Y27, 32(SI)
-	VCVTPS2PH $0x00, Z24, Y25
-	VMOVUPS   Y25, 64(SI)
-	VCVTPS2PH $0x00, Z26, Y27
-	VMOVUPS   Y27, 96(SI)
+	VCVTPS2PH $0x00, Z19, Y24
+	VMOVUPS   Y24, (SI)
+	VCVTPS2PH $0x00, Z21, Y26
+	VMOVUPS   Y26, 32(SI)
+	VCVTPS2PH $0x00, Z23, Y24
+	VMOVUPS   Y24, 64(SI)
+	VCVTPS2PH $0x00, Z25, Y26
+	VMOVUPS   Y26, 96(SI)
 	JMP       halfdone4
 
 grouprare:
@@ -1234,14 +1368,14 @@ half7:
 	JMP       halfdone8
 
 half9:
-	VCVTPS2PH $0x00, Z17, Y16
-	VMOVUPS   Y16, (SI)
-	VCVTPS2PH $0x00, Z23, Y20
-	VMOVUPS   Y20, 32(SI)
-	VCVTPS2PH $0x00, Z24, Y16
-	VMOVUPS   Y16, 64(SI)
-	VCVTPS2PH $0x00, Z25, Y20
-	VMOVUPS   Y20, 96(SI)
+	VCVTPS2PH $0x00, Z16, Y4
+	VMOVUPS   Y4, (SI)
+	VCVTPS2PH $0x00, Z22, Y19
+	VMOVUPS   Y19, 32(SI)
+	VCVTPS2PH $0x00, Z23, Y4
+	VMOVUPS   Y4, 64(SI)
+	VCVTPS2PH $0x00, Z24, Y19
+	VMOVUPS   Y19, 96(SI)
 	JMP       halfdone10
 
 half13:
@@ -1252,26 +1386,26 @@ half13:
 	VMOVDQU16.Z 32(BX), K7, Y1
 	VCVTPH2PS   Y1, Z1
 	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(BX), K7, Y16
-	VCVTPH2PS   Y16, Z16
+	VMOVDQU16.Z 64(BX), K7, Y2
+	VCVTPH2PS   Y2, Z2
 	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(BX), K7, Y17
-	VCVTPH2PS   Y17, Z17
+	VMOVDQU16.Z 96(BX), K7, Y16
+	VCVTPH2PS   Y16, Z16
 	JMP         halfdone14
 
 half15:
-	VCVTPS2PH $0x00, Z20, Y25
+	VCVTPS2PH $0x00, Z19, Y24
 	KMOVQ     K0, K7
-	VMOVDQU16 Y25, K7, (SI)
-	VCVTPS2PH $0x00, Z22, Y27
+	VMOVDQU16 Y24, K7, (SI)
+	VCVTPS2PH $0x00, Z21, Y26
 	KSHIFTRQ  $0x10, K0, K7
-	VMOVDQU16 Y27, K7, 32(SI)
-	VCVTPS2PH $0x00, Z24, Y25
+	VMOVDQU16 Y26, K7, 32(SI)
+	VCVTPS2PH $0x00, Z23, Y24
 	KSHIFTRQ  $0x20, K0, K7
-	VMOVDQU16 Y25, K7, 64(SI)
-	VCVTPS2PH $0x00, Z26, Y27
+	VMOVDQU16 Y24, K7, 64(SI)
+	VCVTPS2PH $0x00, Z25, Y26
 	KSHIFTRQ  $0x30, K0, K7
-	VMOVDQU16 Y27, K7, 96(SI)
+	VMOVDQU16 Y26, K7, 96(SI)
 	JMP       halfdone16
 
 groupstage:
@@ -1334,97 +1468,98 @@ longstream:
 	LEAQ     (BX)(CX*1), AX
 	CALL     ·fetch128AVX2(SB)
 	CMPL     R10, $+2
-	JNE      half55
+	JNE      half63
 	VPERMW.Z (BX), Z10, K6, Z0
 	VPERMW.Z (BX), Z9, K6, Z1
-	VPERMW.Z 64(BX), Z10, K6, Z17
-	VPERMW.Z 64(BX), Z9, K6, Z18
+	VPERMW.Z 64(BX), Z10, K6, Z16
+	VPERMW.Z 64(BX), Z9, K6, Z17
 
-halfdone56:
-	VMULPS      Z16, Z0, Z19
-	VFMADD231PS Z2, Z0, Z19
-	VMULPS      Z16, Z1, Z0
-	VFMADD231PS Z2, Z1, Z0
-	VMULPS      Z16, Z17, Z1
-	VFMADD231PS Z2, Z17, Z1
-	VMULPS      Z16, Z18, Z17
-	VFMADD231PS Z2, Z18, Z17
-	VCMPPS      $0x03, Z0, Z19, K1
-	VCMPPS      $0x03, Z17, Z1, K2
+halfdone64:
+	VMULPS      Z2, Z0, Z18
+	VFMADD231PS Z3, Z0, Z18
+	VMULPS      Z2, Z1, Z0
+	VFMADD231PS Z3, Z1, Z0
+	VMULPS      Z2, Z16, Z1
+	VFMADD231PS Z3, Z16, Z1
+	VMULPS      Z2, Z17, Z16
+	VFMADD231PS Z3, Z17, Z16
+	VCMPPS      $0x03, Z0, Z18, K1
+	VCMPPS      $0x03, Z16, Z1, K2
 	KORTESTQ    K1, K2
 	JNE         longrare
-	VRANGEPS    $0x02, Z14, Z19, Z18
-	VPANDD      Z13, Z18, Z20
-	VPMAXUD     Z15, Z20, Z20
-	VPADDD      Z12, Z20, Z20
-	VADDPS      Z20, Z18, Z21
-	VSUBPS      Z20, Z21, Z21
-	VPTERNLOGD  $0xf8, Z11, Z19, Z21
-	VMULPS      Z3, Z21, Z21
-	VRANGEPS    $0x02, Z14, Z0, Z20
-	VPANDD      Z13, Z20, Z22
-	VPMAXUD     Z15, Z22, Z22
-	VPADDD      Z12, Z22, Z22
-	VADDPS      Z22, Z20, Z23
-	VSUBPS      Z22, Z23, Z23
-	VPTERNLOGD  $0xf8, Z11, Z0, Z23
-	VMULPS      Z3, Z23, Z23
-	VRANGEPS    $0x02, Z14, Z1, Z22
-	VPANDD      Z13, Z22, Z24
-	VPMAXUD     Z15, Z24, Z24
-	VPADDD      Z12, Z24, Z24
-	VADDPS      Z24, Z22, Z25
-	VSUBPS      Z24, Z25, Z25
-	VPTERNLOGD  $0xf8, Z11, Z1, Z25
-	VMULPS      Z3, Z25, Z25
-	VRANGEPS    $0x02, Z14, Z17, Z24
-	VPANDD      Z13, Z24, Z26
-	VPMAXUD     Z15, Z26, Z26
-	VPADDD      Z12, Z26, Z26
-	VADDPS      Z26, Z24, Z27
-	VSUBPS      Z26, Z27, Z27
-	VPTERNLOGD  $0xf8, Z11, Z17, Z27
-	VMULPS      Z3, Z27, Z27
+	VRANGEPS    $0x02, Z14, Z18, Z17
+	VPANDD      Z13, Z17, Z19
+	VPMAXUD     Z15, Z19, Z19
+	VPADDD      Z12, Z19, Z19
+	VADDPS      Z19, Z17, Z20
+	VSUBPS      Z19, Z20, Z20
+	VPTERNLOGD  $0xf8, Z11, Z18, Z20
+	VMULPS      Z4, Z20, Z20
+	VRANGEPS    $0x02, Z14, Z0, Z19
+	VPANDD      Z13, Z19, Z21
+	VPMAXUD     Z15, Z21, Z21
+	VPADDD      Z12, Z21, Z21
+	VADDPS      Z21, Z19, Z22
+	VSUBPS      Z21, Z22, Z22
+	VPTERNLOGD  $0xf8, Z11, Z0, Z22
+	VMULPS      Z4, Z22, Z22
+	VRANGEPS    $0x02, Z14, Z1, Z21
+	VPANDD      Z13, Z21, Z23
+	VPMAXUD     Z15, Z23, Z23
+	VPADDD      Z12, Z23, Z23
+	VADDPS      Z23, Z21, Z24
+	VSUBPS      Z23, Z24, Z24
+	VPTERNLOGD  $0xf8, Z11, Z1, Z24
+	VMULPS      Z4, Z24, Z24
+	VRANGEPS    $0x02, Z14, Z16, Z23
+	VPANDD      Z13, Z23, Z25
+	VPMAXUD     Z15, Z25, Z25
+	VPADDD      Z12, Z25, Z25
+	VADDPS      Z25, Z23, Z26
+	VSUBPS      Z25, Z26, Z26
+	VPTERNLOGD  $0xf8, Z11, Z16, Z26
+	VMULPS      Z4, Z26, Z26
 	CMPL        R10, $+2
-	JNE         half57
-	VMOVDQA64   Z21, Z26
-	VMOVDQA64   Z21, Z28
-	VPERMT2W    Z23, Z5, Z26
-	VPERMT2W    Z23, Z6, Z28
-	VPTERNLOGD  $0xf8, Z8, Z26, Z28
-	VPCMPUW     $0x06, Z7, Z28, K1
-	VPADDW      Z8, Z26, K1, Z26
-	VMOVNTPS    Z26, (SI)
-	VMOVDQA64   Z25, Z26
-	VMOVDQA64   Z25, Z28
-	VPERMT2W    Z27, Z5, Z26
-	VPERMT2W    Z27, Z6, Z28
-	VPTERNLOGD  $0xf8, Z8, Z26, Z28
-	VPCMPUW     $0x06, Z7, Z28, K1
-	VPADDW      Z8, Z26, K1, Z26
-	VMOVNTPS    Z26, 64(SI)
+	JNE         half65
+	VMOVDQA64   Z20, Z25
+	VMOVDQA64   Z20, Z27
+	VPERMT2W    Z22, Z5, Z25
+	VPERMT2W    Z22, Z6, Z27
+	VPTERNLOGD  $0xf8, Z8, Z25, Z27
+	VPCMPUW     $0x06, Z7, Z27, K1
+	VPADDW      Z8, Z25, K1, Z25
+	VMOVNTPS    Z25, (SI)
+	VMOVDQA64   Z24, Z25
+	VMOVDQA64   Z24, Z27
+	VPERMT2W    Z26, Z5, Z25
+	VPERMT2W    Z26, Z6, Z27
+	VPTERNLOGD  $0xf8, Z8, Z25, Z27
+	VPCMPUW     $0x06, Z7, Z27, K1
+	VPADDW      Z8, Z25, K1, Z25
+	VMOVNTPS    Z25, 64(SI)
 
-halfdone58:
-	CMPL     kind+56(FP), $+1
-	JLT      maskdone60
-	VPCMPEQD Z19, Z18, K1
-	VPCMPEQD Z0, Z20, K2
-	KUNPCKWD K1, K2, K1
-	VPCMPEQD Z1, Z22, K2
-	VPCMPEQD Z17, Z24, K3
-	KUNPCKWD K2, K3, K2
-	KUNPCKDQ K1, K2, K1
-	JEQ      maskbytes59
-	KMOVQ    K1, (DX)
-	ADDQ     $+8, DX
-	JMP      maskdone60
+halfdone66:
+	VBROADCASTSS ·word01010101+0(SB), Z20
+	CMPL         kind+56(FP), $+1
+	JLT          maskdone68
+	VPCMPEQD     Z18, Z17, K1
+	VPCMPEQD     Z0, Z19, K2
+	KUNPCKWD     K1, K2, K1
+	VPCMPEQD     Z1, Z21, K2
+	VPCMPEQD     Z16, Z23, K3
+	KUNPCKWD     K2, K3, K2
+	KUNPCKDQ     K1, K2, K1
+	JEQ          maskbytes67
+	KMOVQ        K1, (DX)
+	ADDQ         $+8, DX
+	JMP          maskdone68
 
-maskbytes59:
-	VMOVDQU8.Z Z4, K1, Z21
-	VMOVNTPS   Z21, (DX)
+maskbytes67:
+	VMOVDQU8.Z Z20, K1, Z22
+	VMOVNTPS   Z22, (DX)
 	ADDQ       $+64, DX
 
-maskdone60:
+maskdone68:
 	SUBQ $-128, SI
 	SUBQ $-128, BX
 	SUBQ $+64, DI
@@ -1435,27 +1570,52 @@ maskdone60:
 half19:
 	VCVTPH2PS (BX), Z0
 	VCVTPH2PS 32(BX), Z1
-	VCVTPH2PS 64(BX), Z17
-	VCVTPH2PS 96(BX), Z18
+	VCVTPH2PS 64(BX), Z20
+	VCVTPH2PS 96(BX), Z21
 	JMP       halfdone20
 
 half21:
-	VCVTPS2PH $0x00, Z21, Y26
-	VMOVUPS   Y26, (SI)
-	VCVTPS2PH $0x00, Z23, Y28
-	VMOVUPS   Y28, 32(SI)
-	VCVTPS2PH $0x00, Z25, Y26
-	VMOVUPS   Y26, 64(SI)
-	VCVTPS2PH $0x00, Z27, Y28
-	VMOVUPS   Y28, 96(SI)
+	VCVTPH2PS 128(BX), Z0
+	VCVTPH2PS 160(BX), Z1
+	VCVTPH2PS 192(BX), Z20
+	VCVTPH2PS 224(BX), Z21
 	JMP       halfdone22
+
+half23:
+	VCVTPS2PH $0x00, Z24, Y29
+	VMOVUPS   Y29, (SI)
+	VCVTPS2PH $0x00, Z26, Y31
+	VMOVUPS   Y31, 32(SI)
+	VCVTPS2PH $0x00, Z28, Y29
+	VMOVUPS   Y29, 64(SI)
+	VCVTPS2PH $0x00, Z30, Y31
+	VMOVUPS   Y31, 96(SI)
+	JMP       halfdone24
+
+half27:
+	VCVTPH2PS (BX), Z0
+	VCVTPH2PS 32(BX), Z1
+	VCVTPH2PS 64(BX), Z16
+	VCVTPH2PS 96(BX), Z17
+	JMP       halfdone28
+
+half29:
+	VCVTPS2PH $0x00, Z20, Y25
+	VMOVUPS   Y25, (SI)
+	VCVTPS2PH $0x00, Z22, Y27
+	VMOVUPS   Y27, 32(SI)
+	VCVTPS2PH $0x00, Z24, Y25
+	VMOVUPS   Y25, 64(SI)
+	VCVTPS2PH $0x00, Z26, Y27
+	VMOVUPS   Y27, 96(SI)
+	JMP       halfdone30
 
 longrare:
 	MOVQ $+2, 880(SP)
 	MOVL $0x00000001, R14
 	JMP  spread
 
-half25:
+half33:
 	KMOVQ       K0, K7
 	VMOVDQU16.Z (BX), K7, Y0
 	VCVTPH2PS   Y0, Z0
@@ -1463,27 +1623,27 @@ half25:
 	VMOVDQU16.Z 32(BX), K7, Y1
 	VCVTPH2PS   Y1, Z1
 	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(BX), K7, Y17
-	VCVTPH2PS   Y17, Z17
+	VMOVDQU16.Z 64(BX), K7, Y16
+	VCVTPH2PS   Y16, Z16
 	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(BX), K7, Y18
-	VCVTPH2PS   Y18, Z18
-	JMP         halfdone26
+	VMOVDQU16.Z 96(BX), K7, Y17
+	VCVTPH2PS   Y17, Z17
+	JMP         halfdone34
 
-half27:
-	VCVTPS2PH $0x00, Z21, Y26
+half35:
+	VCVTPS2PH $0x00, Z20, Y25
 	KMOVQ     K0, K7
-	VMOVDQU16 Y26, K7, (SI)
-	VCVTPS2PH $0x00, Z23, Y28
+	VMOVDQU16 Y25, K7, (SI)
+	VCVTPS2PH $0x00, Z22, Y27
 	KSHIFTRQ  $0x10, K0, K7
-	VMOVDQU16 Y28, K7, 32(SI)
-	VCVTPS2PH $0x00, Z25, Y26
+	VMOVDQU16 Y27, K7, 32(SI)
+	VCVTPS2PH $0x00, Z24, Y25
 	KSHIFTRQ  $0x20, K0, K7
-	VMOVDQU16 Y26, K7, 64(SI)
-	VCVTPS2PH $0x00, Z27, Y28
+	VMOVDQU16 Y25, K7, 64(SI)
+	VCVTPS2PH $0x00, Z26, Y27
 	KSHIFTRQ  $0x30, K0, K7
-	VMOVDQU16 Y28, K7, 96(SI)
-	JMP       halfdone28
+	VMOVDQU16 Y27, K7, 96(SI)
+	JMP       halfdone36
 
 longstaged:
 	ADDQ $+64, DI
@@ -1498,16 +1658,16 @@ short2stream:
 	LEAQ     (BX)(CX*1), AX
 	CALL     ·fetch128AVX2(SB)
 	CMPL     R10, $+2
-	JNE      half61
+	JNE      half69
 	VPERMW.Z (BX), Z10, K6, Z0
 	VPERMW.Z (BX), Z9, K6, Z1
 	VPERMW.Z 64(BX), Z10, K6, Z2
 	VPERMW.Z 64(BX), Z9, K6, Z3
 
-halfdone62:
-	VMULPS.BCST       (R9), Z0, Z16
-	VFMSUB231PS.BCST  (R8), Z16, Z0
-	VFNMADD231PS.BCST (R9), Z0, Z16
+halfdone70:
+	VMULPS.BCST       (R9), Z0, Z4
+	VFMSUB231PS.BCST  (R8), Z4, Z0
+	VFNMADD231PS.BCST (R9), Z0, Z4
 	VMULPS.BCST       (R9), Z1, Z0
 	VFMSUB231PS.BCST  (R8), Z0, Z1
 	VFNMADD231PS.BCST (R9), Z1, Z0
@@ -1517,82 +1677,83 @@ halfdone62:
 	VMULPS.BCST       4(R9), Z3, Z2
 	VFMSUB231PS.BCST  4(R8), Z2, Z3
 	VFNMADD231PS.BCST 4(R9), Z3, Z2
-	VCMPPS            $0x03, Z0, Z16, K1
+	VCMPPS            $0x03, Z0, Z4, K1
 	VCMPPS            $0x03, Z2, Z1, K2
 	KORTESTQ          K1, K2
 	JNE               short2rare
-	VRANGEPS          $0x02, Z14, Z16, Z3
-	VPANDD            Z13, Z3, Z17
-	VPMAXUD           Z15, Z17, Z17
-	VPADDD            Z12, Z17, Z17
-	VADDPS            Z17, Z3, Z18
-	VSUBPS            Z17, Z18, Z18
-	VPTERNLOGD        $0xf8, Z11, Z16, Z18
-	VMULPS.BCST       (R8), Z18, Z18
-	VRANGEPS          $0x02, Z14, Z0, Z17
-	VPANDD            Z13, Z17, Z19
-	VPMAXUD           Z15, Z19, Z19
-	VPADDD            Z12, Z19, Z19
-	VADDPS            Z19, Z17, Z20
-	VSUBPS            Z19, Z20, Z20
-	VPTERNLOGD        $0xf8, Z11, Z0, Z20
-	VMULPS.BCST       (R8), Z20, Z20
-	VRANGEPS          $0x02, Z14, Z1, Z19
-	VPANDD            Z13, Z19, Z21
-	VPMAXUD           Z15, Z21, Z21
-	VPADDD            Z12, Z21, Z21
-	VADDPS            Z21, Z19, Z22
-	VSUBPS            Z21, Z22, Z22
-	VPTERNLOGD        $0xf8, Z11, Z1, Z22
-	VMULPS.BCST       4(R8), Z22, Z22
-	VRANGEPS          $0x02, Z14, Z2, Z21
-	VPANDD            Z13, Z21, Z23
-	VPMAXUD           Z15, Z23, Z23
-	VPADDD            Z12, Z23, Z23
-	VADDPS            Z23, Z21, Z24
-	VSUBPS            Z23, Z24, Z24
-	VPTERNLOGD        $0xf8, Z11, Z2, Z24
-	VMULPS.BCST       4(R8), Z24, Z24
+	VRANGEPS          $0x02, Z14, Z4, Z3
+	VPANDD            Z13, Z3, Z16
+	VPMAXUD           Z15, Z16, Z16
+	VPADDD            Z12, Z16, Z16
+	VADDPS            Z16, Z3, Z17
+	VSUBPS            Z16, Z17, Z17
+	VPTERNLOGD        $0xf8, Z11, Z4, Z17
+	VMULPS.BCST       (R8), Z17, Z17
+	VRANGEPS          $0x02, Z14, Z0, Z16
+	VPANDD            Z13, Z16, Z18
+	VPMAXUD           Z15, Z18, Z18
+	VPADDD            Z12, Z18, Z18
+	VADDPS            Z18, Z16, Z19
+	VSUBPS            Z18, Z19, Z19
+	VPTERNLOGD        $0xf8, Z11, Z0, Z19
+	VMULPS.BCST       (R8), Z19, Z19
+	VRANGEPS          $0x02, Z14, Z1, Z18
+	VPANDD            Z13, Z18, Z20
+	VPMAXUD           Z15, Z20, Z20
+	VPADDD            Z12, Z20, Z20
+	VADDPS            Z20, Z18, Z21
+	VSUBPS            Z20, Z21, Z21
+	VPTERNLOGD        $0xf8, Z11, Z1, Z21
+	VMULPS.BCST       4(R8), Z21, Z21
+	VRANGEPS          $0x02, Z14, Z2, Z20
+	VPANDD            Z13, Z20, Z22
+	VPMAXUD           Z15, Z22, Z22
+	VPADDD            Z12, Z22, Z22
+	VADDPS            Z22, Z20, Z23
+	VSUBPS            Z22, Z23, Z23
+	VPTERNLOGD        $0xf8, Z11, Z2, Z23
+	VMULPS.BCST       4(R8), Z23, Z23
 	CMPL              R10, $+2
-	JNE               half63
-	VMOVDQA64         Z18, Z23
-	VMOVDQA64         Z18, Z25
-	VPERMT2W          Z20, Z5, Z23
-	VPERMT2W          Z20, Z6, Z25
-	VPTERNLOGD        $0xf8, Z8, Z23, Z25
-	VPCMPUW           $0x06, Z7, Z25, K1
-	VPADDW            Z8, Z23, K1, Z23
-	VMOVNTPS          Z23, (SI)
-	VMOVDQA64         Z22, Z23
-	VMOVDQA64         Z22, Z25
-	VPERMT2W          Z24, Z5, Z23
-	VPERMT2W          Z24, Z6, Z25
-	VPTERNLOGD        $0xf8, Z8, Z23, Z25
-	VPCMPUW           $0x06, Z7, Z25, K1
-	VPADDW            Z8, Z23, K1, Z23
-	VMOVNTPS          Z23, 64(SI)
+	JNE               half71
+	VMOVDQA64         Z17, Z22
+	VMOVDQA64         Z17, Z24
+	VPERMT2W          Z19, Z5, Z22
+	VPERMT2W          Z19, Z6, Z24
+	VPTERNLOGD        $0xf8, Z8, Z22, Z24
+	VPCMPUW           $0x06, Z7, Z24, K1
+	VPADDW            Z8, Z22, K1, Z22
+	VMOVNTPS          Z22, (SI)
+	VMOVDQA64         Z21, Z22
+	VMOVDQA64         Z21, Z24
+	VPERMT2W          Z23, Z5, Z22
+	VPERMT2W          Z23, Z6, Z24
+	VPTERNLOGD        $0xf8, Z8, Z22, Z24
+	VPCMPUW           $0x06, Z7, Z24, K1
+	VPADDW            Z8, Z22, K1, Z22
+	VMOVNTPS          Z22, 64(SI)
 
-halfdone64:
-	CMPL     kind+56(FP), $+1
-	JLT      maskdone66
-	VPCMPEQD Z16, Z3, K1
-	VPCMPEQD Z0, Z17, K2
-	KUNPCKWD K1, K2, K1
-	VPCMPEQD Z1, Z19, K2
-	VPCMPEQD Z2, Z21, K3
-	KUNPCKWD K2, K3, K2
-	KUNPCKDQ K1, K2, K1
-	JEQ      maskbytes65
-	KMOVQ    K1, (DX)
-	ADDQ     $+8, DX
-	JMP      maskdone66
+halfdone72:
+	VBROADCASTSS ·word01010101+0(SB), Z17
+	CMPL         kind+56(FP), $+1
+	JLT          maskdone74
+	VPCMPEQD     Z4, Z3, K1
+	VPCMPEQD     Z0, Z16, K2
+	KUNPCKWD     K1, K2, K1
+	VPCMPEQD     Z1, Z18, K2
+	VPCMPEQD     Z2, Z20, K3
+	KUNPCKWD     K2, K3, K2
+	KUNPCKDQ     K1, K2, K1
+	JEQ          maskbytes73
+	KMOVQ        K1, (DX)
+	ADDQ         $+8, DX
+	JMP          maskdone74
 
-maskbytes65:
-	VMOVDQU8.Z Z4, K1, Z18
-	VMOVNTPS   Z18, (DX)
+maskbytes73:
+	VMOVDQU8.Z Z17, K1, Z19
+	VMOVNTPS   Z19, (DX)
 	ADDQ       $+64, DX
 
-maskdone66:
+maskdone74:
 	ADDQ $+8, R8
 	ADDQ $+8, R9
 	SUBQ $-128, SI
@@ -1602,23 +1763,23 @@ maskdone66:
 	JGE  short2stream
 	JMP  few
 
-half31:
+half39:
 	VCVTPH2PS (BX), Z0
 	VCVTPH2PS 32(BX), Z1
 	VCVTPH2PS 64(BX), Z2
 	VCVTPH2PS 96(BX), Z3
-	JMP       halfdone32
+	JMP       halfdone40
 
-half33:
-	VCVTPS2PH $0x00, Z18, Y23
-	VMOVUPS   Y23, (SI)
-	VCVTPS2PH $0x00, Z20, Y25
-	VMOVUPS   Y25, 32(SI)
-	VCVTPS2PH $0x00, Z22, Y23
-	VMOVUPS   Y23, 64(SI)
-	VCVTPS2PH $0x00, Z24, Y25
-	VMOVUPS   Y25, 96(SI)
-	JMP       halfdone34
+half41:
+	VCVTPS2PH $0x00, Z17, Y22
+	VMOVUPS   Y22, (SI)
+	VCVTPS2PH $0x00, Z19, Y24
+	VMOVUPS   Y24, 32(SI)
+	VCVTPS2PH $0x00, Z21, Y22
+	VMOVUPS   Y22, 64(SI)
+	VCVTPS2PH $0x00, Z23, Y24
+	VMOVUPS   Y24, 96(SI)
+	JMP       halfdone42
 
 short2rare:
 	MOVQ $+3, 880(SP)
@@ -1629,16 +1790,16 @@ short4stream:
 	LEAQ     (BX)(CX*1), AX
 	CALL     ·fetch128AVX2(SB)
 	CMPL     R10, $+2
-	JNE      half67
+	JNE      half75
 	VPERMW.Z (BX), Z10, K6, Z0
 	VPERMW.Z (BX), Z9, K6, Z1
 	VPERMW.Z 64(BX), Z10, K6, Z2
 	VPERMW.Z 64(BX), Z9, K6, Z3
 
-halfdone68:
-	VMULPS.BCST       (R9), Z0, Z16
-	VFMSUB231PS.BCST  (R8), Z16, Z0
-	VFNMADD231PS.BCST (R9), Z0, Z16
+halfdone76:
+	VMULPS.BCST       (R9), Z0, Z4
+	VFMSUB231PS.BCST  (R8), Z4, Z0
+	VFNMADD231PS.BCST (R9), Z0, Z4
 	VMULPS.BCST       4(R9), Z1, Z0
 	VFMSUB231PS.BCST  4(R8), Z0, Z1
 	VFNMADD231PS.BCST 4(R9), Z1, Z0
@@ -1648,82 +1809,83 @@ halfdone68:
 	VMULPS.BCST       12(R9), Z3, Z2
 	VFMSUB231PS.BCST  12(R8), Z2, Z3
 	VFNMADD231PS.BCST 12(R9), Z3, Z2
-	VCMPPS            $0x03, Z0, Z16, K1
+	VCMPPS            $0x03, Z0, Z4, K1
 	VCMPPS            $0x03, Z2, Z1, K2
 	KORTESTQ          K1, K2
 	JNE               short4rare
-	VRANGEPS          $0x02, Z14, Z16, Z3
-	VPANDD            Z13, Z3, Z17
-	VPMAXUD           Z15, Z17, Z17
-	VPADDD            Z12, Z17, Z17
-	VADDPS            Z17, Z3, Z18
-	VSUBPS            Z17, Z18, Z18
-	VPTERNLOGD        $0xf8, Z11, Z16, Z18
-	VMULPS.BCST       (R8), Z18, Z18
-	VRANGEPS          $0x02, Z14, Z0, Z17
-	VPANDD            Z13, Z17, Z19
-	VPMAXUD           Z15, Z19, Z19
-	VPADDD            Z12, Z19, Z19
-	VADDPS            Z19, Z17, Z20
-	VSUBPS            Z19, Z20, Z20
-	VPTERNLOGD        $0xf8, Z11, Z0, Z20
-	VMULPS.BCST       4(R8), Z20, Z20
-	VRANGEPS          $0x02, Z14, Z1, Z19
-	VPANDD            Z13, Z19, Z21
-	VPMAXUD           Z15, Z21, Z21
-	VPADDD            Z12, Z21, Z21
-	VADDPS            Z21, Z19, Z22
-	VSUBPS            Z21, Z22, Z22
-	VPTERNLOGD        $0xf8, Z11, Z1, Z22
-	VMULPS.BCST       8(R8), Z22, Z22
-	VRANGEPS          $0x02, Z14, Z2, Z21
-	VPANDD            Z13, Z21, Z23
-	VPMAXUD           Z15, Z23, Z23
-	VPADDD            Z12, Z23, Z23
-	VADDPS            Z23, Z21, Z24
-	VSUBPS            Z23, Z24, Z24
-	VPTERNLOGD        $0xf8, Z11, Z2, Z24
-	VMULPS.BCST       12(R8), Z24, Z24
+	VRANGEPS          $0x02, Z14, Z4, Z3
+	VPANDD            Z13, Z3, Z16
+	VPMAXUD           Z15, Z16, Z16
+	VPADDD            Z12, Z16, Z16
+	VADDPS            Z16, Z3, Z17
+	VSUBPS            Z16, Z17, Z17
+	VPTERNLOGD        $0xf8, Z11, Z4, Z17
+	VMULPS.BCST       (R8), Z17, Z17
+	VRANGEPS          $0x02, Z14, Z0, Z16
+	VPANDD            Z13, Z16, Z18
+	VPMAXUD           Z15, Z18, Z18
+	VPADDD            Z12, Z18, Z18
+	VADDPS            Z18, Z16, Z19
+	VSUBPS            Z18, Z19, Z19
+	VPTERNLOGD        $0xf8, Z11, Z0, Z19
+	VMULPS.BCST       4(R8), Z19, Z19
+	VRANGEPS          $0x02, Z14, Z1, Z18
+	VPANDD            Z13, Z18, Z20
+	VPMAXUD           Z15, Z20, Z20
+	VPADDD            Z12, Z20, Z20
+	VADDPS            Z20, Z18, Z21
+	VSUBPS            Z20, Z21, Z21
+	VPTERNLOGD        $0xf8, Z11, Z1, Z21
+	VMULPS.BCST       8(R8), Z21, Z21
+	VRANGEPS          $0x02, Z14, Z2, Z20
+	VPANDD            Z13, Z20, Z22
+	VPMAXUD           Z15, Z22, Z22
+	VPADDD            Z12, Z22, Z22
+	VADDPS            Z22, Z20, Z23
+	VSUBPS            Z22, Z23, Z23
+	VPTERNLOGD        $0xf8, Z11, Z2, Z23
+	VMULPS.BCST       12(R8), Z23, Z23
 	CMPL              R10, $+2
-	JNE               half69
-	VMOVDQA64         Z18, Z23
-	VMOVDQA64         Z18, Z25
-	VPERMT2W          Z20, Z5, Z23
-	VPERMT2W          Z20, Z6, Z25
-	VPTERNLOGD        $0xf8, Z8, Z23, Z25
-	VPCMPUW           $0x06, Z7, Z25, K1
-	VPADDW            Z8, Z23, K1, Z23
-	VMOVNTPS          Z23, (SI)
-	VMOVDQA64         Z22, Z23
-	VMOVDQA64         Z22, Z25
-	VPERMT2W          Z24, Z5, Z23
-	VPERMT2W          Z24, Z6, Z25
-	VPTERNLOGD        $0xf8, Z8, Z23, Z25
-	VPCMPUW           $0x06, Z7, Z25, K1
-	VPADDW            Z8, Z23, K1, Z23
-	VMOVNTPS          Z23, 64(SI)
+	JNE               half77
+	VMOVDQA64         Z17, Z22
+	VMOVDQA64         Z17, Z24
+	VPERMT2W          Z19, Z5, Z22
+	VPERMT2W          Z19, Z6, Z24
+	VPTERNLOGD        $0xf8, Z8, Z22, Z24
+	VPCMPUW           $0x06, Z7, Z24, K1
+	VPADDW            Z8, Z22, K1, Z22
+	VMOVNTPS          Z22, (SI)
+	VMOVDQA64         Z21, Z22
+	VMOVDQA64         Z21, Z24
+	VPERMT2W          Z23, Z5, Z22
+	VPERMT2W          Z23, Z6, Z24
+	VPTERNLOGD        $0xf8, Z8, Z22, Z24
+	VPCMPUW           $0x06, Z7, Z24, K1
+	VPADDW            Z8, Z22, K1, Z22
+	VMOVNTPS          Z22, 64(SI)
 
-halfdone70:
-	CMPL     kind+56(FP), $+1
-	JLT      maskdone72
-	VPCMPEQD Z16, Z3, K1
-	VPCMPEQD Z0, Z17, K2
-	KUNPCKWD K1, K2, K1
-	VPCMPEQD Z1, Z19, K2
-	VPCMPEQD Z2, Z21, K3
-	KUNPCKWD K2, K3, K2
-	KUNPCKDQ K1, K2, K1
-	JEQ      maskbytes71
-	KMOVQ    K1, (DX)
-	ADDQ     $+8, DX
-	JMP      maskdone72
+halfdone78:
+	VBROADCASTSS ·word01010101+0(SB), Z17
+	CMPL         kind+56(FP), $+1
+	JLT          maskdone80
+	VPCMPEQD     Z4, Z3, K1
+	VPCMPEQD     Z0, Z16, K2
+	KUNPCKWD     K1, K2, K1
+	VPCMPEQD     Z1, Z18, K2
+	VPCMPEQD     Z2, Z20, K3
+	KUNPCKWD     K2, K3, K2
+	KUNPCKDQ     K1, K2, K1
+	JEQ          maskbytes79
+	KMOVQ        K1, (DX)
+	ADDQ         $+8, DX
+	JMP          maskdone80
 
-maskbytes71:
-	VMOVDQU8.Z Z4, K1, Z18
-	VMOVNTPS   Z18, (DX)
+maskbytes79:
+	VMOVDQU8.Z Z17, K1, Z19
+	VMOVNTPS   Z19, (DX)
 	ADDQ       $+64, DX
 
-maskdone72:
+maskdone80:
 	ADDQ $+16, R8
 	ADDQ $+16, R9
 	SUBQ $-128, SI
@@ -1733,46 +1895,46 @@ maskdone72:
 	JGE  short4stream
 	JMP  few
 
-half37:
+half45:
 	VCVTPH2PS (BX), Z0
 	VCVTPH2PS 32(BX), Z1
 	VCVTPH2PS 64(BX), Z2
 	VCVTPH2PS 96(BX), Z3
-	JMP       halfdone38
+	JMP       halfdone46
 
-half39:
-	VCVTPS2PH $0x00, Z18, Y23
-	VMOVUPS   Y23, (SI)
-	VCVTPS2PH $0x00, Z20, Y25
-	VMOVUPS   Y25, 32(SI)
-	VCVTPS2PH $0x00, Z22, Y23
-	VMOVUPS   Y23, 64(SI)
-	VCVTPS2PH $0x00, Z24, Y25
-	VMOVUPS   Y25, 96(SI)
-	JMP       halfdone40
+half47:
+	VCVTPS2PH $0x00, Z17, Y22
+	VMOVUPS   Y22, (SI)
+	VCVTPS2PH $0x00, Z19, Y24
+	VMOVUPS   Y24, 32(SI)
+	VCVTPS2PH $0x00, Z21, Y22
+	VMOVUPS   Y22, 64(SI)
+	VCVTPS2PH $0x00, Z23, Y24
+	VMOVUPS   Y24, 96(SI)
+	JMP       halfdone48
 
 short4rare:
 	MOVQ $+4, 880(SP)
 	MOVL $0x00000004, R14
 	JMP  spread
 
-half43:
+half51:
 	VCVTPH2PS (BX), Z0
 	VCVTPH2PS 32(BX), Z1
 	VCVTPH2PS 64(BX), Z2
 	VCVTPH2PS 96(BX), Z3
-	JMP       halfdone44
+	JMP       halfdone52
 
-half45:
+half53:
+	VCVTPS2PH $0x00, Z21, Y19
+	VMOVUPS   Y19, (SI)
 	VCVTPS2PH $0x00, Z22, Y20
-	VMOVUPS   Y20, (SI)
-	VCVTPS2PH $0x00, Z23, Y21
-	VMOVUPS   Y21, 32(SI)
+	VMOVUPS   Y20, 32(SI)
+	VCVTPS2PH $0x00, Z23, Y19
+	VMOVUPS   Y19, 64(SI)
 	VCVTPS2PH $0x00, Z24, Y20
-	VMOVUPS   Y20, 64(SI)
-	VCVTPS2PH $0x00, Z25, Y21
-	VMOVUPS   Y21, 96(SI)
-	JMP       halfdone46
+	VMOVUPS   Y20, 96(SI)
+	JMP       halfdone54
 
 lanerare:
 	MOVQ $+5, 880(SP)
@@ -1790,14 +1952,32 @@ lanestage:
 	CALL ·stageIn32R9AVX512(SB)
 	JMP  laneloop
 
-half49:
+half57:
+	VCVTPH2PS (BX), Z0
+	VCVTPH2PS 32(BX), Z1
+	VCVTPH2PS 64(BX), Z2
+	VCVTPH2PS 96(BX), Z16
+	JMP       halfdone58
+
+half59:
+	VCVTPS2PH $0x00, Z19, Y24
+	VMOVNTPS  Y24, (SI)
+	VCVTPS2PH $0x00, Z21, Y26
+	VMOVNTPS  Y26, 32(SI)
+	VCVTPS2PH $0x00, Z23, Y24
+	VMOVNTPS  Y24, 64(SI)
+	VCVTPS2PH $0x00, Z25, Y26
+	VMOVNTPS  Y26, 96(SI)
+	JMP       halfdone60
+
+half63:
 	VCVTPH2PS (BX), Z0
 	VCVTPH2PS 32(BX), Z1
 	VCVTPH2PS 64(BX), Z16
 	VCVTPH2PS 96(BX), Z17
-	JMP       halfdone50
+	JMP       halfdone64
 
-half51:
+half65:
 	VCVTPS2PH $0x00, Z20, Y25
 	VMOVNTPS  Y25, (SI)
 	VCVTPS2PH $0x00, Z22, Y27
@@ -1806,25 +1986,7 @@ half51:
 	VMOVNTPS  Y25, 64(SI)
 	VCVTPS2PH $0x00, Z26, Y27
 	VMOVNTPS  Y27, 96(SI)
-	JMP       halfdone52
-
-half55:
-	VCVTPH2PS (BX), Z0
-	VCVTPH2PS 32(BX), Z1
-	VCVTPH2PS 64(BX), Z17
-	VCVTPH2PS 96(BX), Z18
-	JMP       halfdone56
-
-half57:
-	VCVTPS2PH $0x00, Z21, Y26
-	VMOVNTPS  Y26, (SI)
-	VCVTPS2PH $0x00, Z23, Y28
-	VMOVNTPS  Y28, 32(SI)
-	VCVTPS2PH $0x00, Z25, Y26
-	VMOVNTPS  Y26, 64(SI)
-	VCVTPS2PH $0x00, Z27, Y28
-	VMOVNTPS  Y28, 96(SI)
-	JMP       halfdone58
+	JMP       halfdone66
 
 longstage:
 	MOVQ SI, (SP)
@@ -1835,41 +1997,41 @@ longstage:
 	CALL ·stageIn16BXAVX512(SB)
 	JMP  longloop
 
-half61:
-	VCVTPH2PS (BX), Z0
-	VCVTPH2PS 32(BX), Z1
-	VCVTPH2PS 64(BX), Z2
-	VCVTPH2PS 96(BX), Z3
-	JMP       halfdone62
-
-half63:
-	VCVTPS2PH $0x00, Z18, Y23
-	VMOVNTPS  Y23, (SI)
-	VCVTPS2PH $0x00, Z20, Y25
-	VMOVNTPS  Y25, 32(SI)
-	VCVTPS2PH $0x00, Z22, Y23
-	VMOVNTPS  Y23, 64(SI)
-	VCVTPS2PH $0x00, Z24, Y25
-	VMOVNTPS  Y25, 96(SI)
-	JMP       halfdone64
-
-half67:
-	VCVTPH2PS (BX), Z0
-	VCVTPH2PS 32(BX), Z1
-	VCVTPH2PS 64(BX), Z2
-	VCVTPH2PS 96(BX), Z3
-	JMP       halfdone68
-
 half69:
-	VCVTPS2PH $0x00, Z18, Y23
-	VMOVNTPS  Y23, (SI)
-	VCVTPS2PH $0x00, Z20, Y25
-	VMOVNTPS  Y25, 32(SI)
-	VCVTPS2PH $0x00, Z22, Y23
-	VMOVNTPS  Y23, 64(SI)
-	VCVTPS2PH $0x00, Z24, Y25
-	VMOVNTPS  Y25, 96(SI)
+	VCVTPH2PS (BX), Z0
+	VCVTPH2PS 32(BX), Z1
+	VCVTPH2PS 64(BX), Z2
+	VCVTPH2PS 96(BX), Z3
 	JMP       halfdone70
+
+half71:
+	VCVTPS2PH $0x00, Z17, Y22
+	VMOVNTPS  Y22, (SI)
+	VCVTPS2PH $0x00, Z19, Y24
+	VMOVNTPS  Y24, 32(SI)
+	VCVTPS2PH $0x00, Z21, Y22
+	VMOVNTPS  Y22, 64(SI)
+	VCVTPS2PH $0x00, Z23, Y24
+	VMOVNTPS  Y24, 96(SI)
+	JMP       halfdone72
+
+half75:
+	VCVTPH2PS (BX), Z0
+	VCVTPH2PS 32(BX), Z1
+	VCVTPH2PS 64(BX), Z2
+	VCVTPH2PS 96(BX), Z3
+	JMP       halfdone76
+
+half77:
+	VCVTPS2PH $0x00, Z17, Y22
+	VMOVNTPS  Y22, (SI)
+	VCVTPS2PH $0x00, Z19, Y24
+	VMOVNTPS  Y24, 32(SI)
+	VCVTPS2PH $0x00, Z21, Y22
+	VMOVNTPS  Y22, 64(SI)
+	VCVTPS2PH $0x00, Z23, Y24
+	VMOVNTPS  Y24, 96(SI)
+	JMP       halfdone78
 
 spread:
 	LEAQ 352(SP), AX
@@ -1881,85 +2043,86 @@ rare:
 
 rareturn:
 	CMPL     R10, $+2
-	JNE      half73
+	JNE      half81
 	VPERMW.Z 128(BX)(R13*2), Z10, K6, Z0
 	VPERMW.Z 128(BX)(R13*2), Z9, K6, Z1
 
-halfdone74:
+halfdone82:
 	VMOVUPS      256(R8)(R13*4), Z2
 	VDIVPS       Z2, Z0, Z0
 	VBROADCASTSS ·word7fffffff+0(SB), Z3
-	VPANDD       Z3, Z0, Z16
-	VMINPS       Z16, Z14, Z17
-	VPANDD       Z13, Z17, Z18
-	VPMAXUD      Z15, Z18, Z18
-	VPADDD       Z12, Z18, Z18
-	VADDPS       Z18, Z17, Z19
-	VSUBPS       Z18, Z19, Z19
-	VPTERNLOGD   $0xf8, Z11, Z0, Z19
-	VMULPS       Z2, Z19, Z19
-	VCMPPS       $0x07, Z19, Z19, K1
+	VPANDD       Z3, Z0, Z4
+	VMINPS       Z4, Z14, Z16
+	VPANDD       Z13, Z16, Z17
+	VPMAXUD      Z15, Z17, Z17
+	VPADDD       Z12, Z17, Z17
+	VADDPS       Z17, Z16, Z18
+	VSUBPS       Z17, Z18, Z18
+	VPTERNLOGD   $0xf8, Z11, Z0, Z18
+	VMULPS       Z2, Z18, Z18
+	VCMPPS       $0x07, Z18, Z18, K1
 	VBROADCASTSS ·word7fc00000+0(SB), Z0
-	VBLENDMPS    Z19, Z0, K1, Z19
+	VBLENDMPS    Z18, Z0, K1, Z18
 	VMOVUPS      320(R8)(R13*4), Z2
 	VDIVPS       Z2, Z1, Z1
 	VPANDD       Z3, Z1, Z3
-	VMINPS       Z3, Z14, Z18
-	VPANDD       Z13, Z18, Z20
-	VPMAXUD      Z15, Z20, Z20
-	VPADDD       Z12, Z20, Z20
-	VADDPS       Z20, Z18, Z21
-	VSUBPS       Z20, Z21, Z21
-	VPTERNLOGD   $0xf8, Z11, Z1, Z21
-	VMULPS       Z2, Z21, Z21
-	VCMPPS       $0x07, Z21, Z21, K1
-	VBLENDMPS    Z21, Z0, K1, Z21
+	VMINPS       Z3, Z14, Z17
+	VPANDD       Z13, Z17, Z19
+	VPMAXUD      Z15, Z19, Z19
+	VPADDD       Z12, Z19, Z19
+	VADDPS       Z19, Z17, Z20
+	VSUBPS       Z19, Z20, Z20
+	VPTERNLOGD   $0xf8, Z11, Z1, Z20
+	VMULPS       Z2, Z20, Z20
+	VCMPPS       $0x07, Z20, Z20, K1
+	VBLENDMPS    Z20, Z0, K1, Z20
 	CMPL         R10, $+2
-	JNE          half75
-	VMOVDQA64    Z19, Z0
-	VMOVDQA64    Z19, Z1
-	VPERMT2W     Z21, Z5, Z0
-	VPERMT2W     Z21, Z6, Z1
+	JNE          half83
+	VMOVDQA64    Z18, Z0
+	VMOVDQA64    Z18, Z1
+	VPERMT2W     Z20, Z5, Z0
+	VPERMT2W     Z20, Z6, Z1
 	VPTERNLOGD   $0xf8, Z8, Z0, Z1
 	VPCMPUW      $0x06, Z7, Z1, K1
 	VPADDW       Z8, Z0, K1, Z0
 	VMOVUPS      Z0, 128(SI)(R13*2)
 
-halfdone76:
-	VMOVUPS  Z17, 3504(SP)(R13*4)
-	VMOVUPS  Z18, 3568(SP)(R13*4)
-	VMOVUPS  Z16, 3760(SP)(R13*4)
-	VMOVUPS  Z3, 3824(SP)(R13*4)
-	ADDQ     $+32, R13
-	JNE      rareturn
-	VMOVUPS  3248(SP), Z0
-	VMOVUPS  3312(SP), Z1
-	VMOVUPS  3376(SP), Z2
-	VMOVUPS  3440(SP), Z3
-	VMOVUPS  3504(SP), Z16
-	VMOVUPS  3568(SP), Z17
-	VMOVUPS  3632(SP), Z18
-	VMOVUPS  3696(SP), Z19
-	CMPL     kind+56(FP), $+1
-	JLT      maskdone78
-	VCMPPS   $0x00, Z16, Z0, K1
-	VCMPPS   $0x00, Z17, Z1, K2
-	KUNPCKWD K1, K2, K1
-	VCMPPS   $0x00, Z18, Z2, K2
-	VCMPPS   $0x00, Z19, Z3, K3
-	KUNPCKWD K2, K3, K2
-	KUNPCKDQ K1, K2, K1
-	JEQ      maskbytes77
-	KMOVQ    K1, (DX)
-	ADDQ     $+8, DX
-	JMP      maskdone78
+halfdone84:
+	VMOVUPS      Z16, 3504(SP)(R13*4)
+	VMOVUPS      Z17, 3568(SP)(R13*4)
+	VMOVUPS      Z4, 3760(SP)(R13*4)
+	VMOVUPS      Z3, 3824(SP)(R13*4)
+	ADDQ         $+32, R13
+	JNE          rareturn
+	VMOVUPS      3248(SP), Z0
+	VMOVUPS      3312(SP), Z1
+	VMOVUPS      3376(SP), Z2
+	VMOVUPS      3440(SP), Z3
+	VMOVUPS      3504(SP), Z4
+	VMOVUPS      3568(SP), Z16
+	VMOVUPS      3632(SP), Z17
+	VMOVUPS      3696(SP), Z18
+	VBROADCASTSS ·word01010101+0(SB), Z19
+	CMPL         kind+56(FP), $+1
+	JLT          maskdone86
+	VCMPPS       $0x00, Z4, Z0, K1
+	VCMPPS       $0x00, Z16, Z1, K2
+	KUNPCKWD     K1, K2, K1
+	VCMPPS       $0x00, Z17, Z2, K2
+	VCMPPS       $0x00, Z18, Z3, K3
+	KUNPCKWD     K2, K3, K2
+	KUNPCKDQ     K1, K2, K1
+	JEQ          maskbytes85
+	KMOVQ        K1, (DX)
+	ADDQ         $+8, DX
+	JMP          maskdone86
 
-maskbytes77:
-	VMOVDQU8.Z Z4, K1, Z20
+maskbytes85:
+	VMOVDQU8.Z Z19, K1, Z20
 	VMOVUPS    Z20, (DX)
 	ADDQ       $+64, DX
 
-maskdone78:
+maskdone86:
 	CMPQ         880(SP), $+5
 	JEQ          laneback
 	MOVQ         344(SP), R8
@@ -1970,30 +2133,30 @@ maskdone78:
 	JEQ          short4back
 	CMPQ         880(SP), $+2
 	JEQ          longresume
-	VBROADCASTSS (R8), Z3
-	VBROADCASTSS (R9), Z2
+	VBROADCASTSS (R8), Z4
+	VBROADCASTSS (R9), Z3
 	JMP          groupback
 
 longresume:
-	VBROADCASTSS (R8), Z3
+	VBROADCASTSS (R8), Z4
 	VBROADCASTSS (R9), Z0
 	VBROADCASTSS ·word00000001+0(SB), Z1
-	VPSUBD       Z1, Z0, Z2
+	VPSUBD       Z1, Z0, Z3
 	VBROADCASTSS ·word3f800000+0(SB), Z0
-	VFNMADD231PS Z3, Z2, Z0
+	VFNMADD231PS Z4, Z3, Z0
 	VBROADCASTSS ·word34800000+0(SB), Z1
 	VFMADD231PS  Z1, Z0, Z0
-	VMULPS       Z2, Z0, Z16
+	VMULPS       Z3, Z0, Z2
 	JMP          longback
 
-half73:
+half81:
 	VCVTPH2PS 128(BX)(R13*2), Z0
 	VCVTPH2PS 160(BX)(R13*2), Z1
-	JMP       halfdone74
+	JMP       halfdone82
 
-half75:
-	VCVTPS2PH $0x00, Z19, Y0
+half83:
+	VCVTPS2PH $0x00, Z18, Y0
 	VMOVUPS   Y0, 128(SI)(R13*2)
-	VCVTPS2PH $0x00, Z21, Y1
+	VCVTPS2PH $0x00, Z20, Y1
 	VMOVUPS   Y1, 160(SI)(R13*2)
-	JMP       halfdone76
+	JMP       halfdone84
